@@ -1,0 +1,82 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { ConfigError, ShapeError } from './errors.js';
+
+/** A dimension that must match, or a letter (see the shape legend) for one that may be anything. */
+export type ExpectedDimension = number | string;
+
+/** `[2, 3]`, as shapes are written in messages. */
+export function formatShape(shape: readonly ExpectedDimension[]): string {
+  return `[${shape.join(', ')}]`;
+}
+
+/**
+ * Throws unless `tensor` has the expected shape; letters match any size, the same letter the same size.
+ * @throws {ShapeError}
+ */
+export function assertShape(
+  tensor: Pick<Tensor, 'shape'>,
+  expected: readonly ExpectedDimension[],
+  where: string,
+  fix?: string,
+): void {
+  const bound = new Map<string, number>();
+  const fits =
+    tensor.shape.length === expected.length &&
+    expected.every((dimension, axis) => {
+      const size = tensor.shape[axis]!;
+      if (typeof dimension === 'number') return dimension === size;
+      const known = bound.get(dimension);
+      bound.set(dimension, size);
+      return known === undefined || known === size;
+    });
+  if (!fits) throw new ShapeError({ where, expected: `shape ${formatShape(expected)}`, got: formatShape(tensor.shape), fix });
+}
+
+/** Throws unless `value` is an integer of at least `minimum`. @throws {ConfigError} */
+export function assertInteger(value: number, name: string, where: string, minimum = 1): void {
+  if (!Number.isInteger(value) || value < minimum) {
+    throw new ConfigError({ where, expected: `${name} to be an integer of at least ${minimum}`, got: String(value) });
+  }
+}
+
+/** Throws unless `value` is a finite number within `[minimum, maximum]`. @throws {ConfigError} */
+export function assertInRange(value: number, name: string, where: string, minimum: number, maximum = Infinity): void {
+  if (!Number.isFinite(value) || value < minimum || value > maximum) {
+    const range = maximum === Infinity ? `at least ${minimum}` : `within [${minimum}, ${maximum}]`;
+    throw new ConfigError({ where, expected: `${name} to be a finite number ${range}`, got: String(value) });
+  }
+}
+
+/** Height and width; a single number means a square. */
+export type Size2D = number | readonly [height: number, width: number];
+
+/** `[height, width]` of a size that may be given as one number. */
+export function toSize2D(size: Size2D): readonly [number, number] {
+  return typeof size === 'number' ? [size, size] : size;
+}
+
+/**
+ * Rows and columns of patches in an image.
+ * @throws {ConfigError} when the image is not a whole number of patches
+ */
+export function patchGrid(imageSize: Size2D, patchSize: Size2D, where: string): readonly [number, number] {
+  const [height, width] = toSize2D(imageSize);
+  const [patchHeight, patchWidth] = toSize2D(patchSize);
+  for (const [value, name] of [
+    [height, 'image height'],
+    [width, 'image width'],
+    [patchHeight, 'patch height'],
+    [patchWidth, 'patch width'],
+  ] as const) {
+    assertInteger(value, name, where);
+  }
+  if (height % patchHeight !== 0 || width % patchWidth !== 0) {
+    throw new ConfigError({
+      where,
+      expected: `imageSize to be a multiple of patchSize ${patchHeight}x${patchWidth}`,
+      got: `${height}x${width}`,
+      fix: 'Resize or crop the images, or choose another patch size.',
+    });
+  }
+  return [height / patchHeight, width / patchWidth];
+}

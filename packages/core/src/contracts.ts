@@ -1,0 +1,56 @@
+/**
+ * Contracts between packages. Shape letters, one legend for the whole repository: B batch, H W image, C channels,
+ * P patch, N tokens, D model width, E code width, K codebook size, L residual levels, M heads.
+ */
+import type { Scalar, Tensor, Tensor2D, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
+
+export interface QuantizeResult {
+  /** `[B, N, E]`; straight-through: its gradient reaches `z` unchanged. */
+  readonly quantized: Tensor3D;
+  /** int32 `[B, N]` (`[B, N, L]` with L residual levels), in `[0, K)`. */
+  readonly indices: Tensor2D | Tensor3D;
+  /** Scalar: codebook term + beta x commitment term, mean over B·N·E. */
+  readonly loss: Scalar;
+}
+
+/** Turns features into codes and back. `decode(q.indices)` equals `q.quantized` up to rounding. */
+export interface Quantizer {
+  readonly codebookSize: number;
+  readonly codeDim: number;
+  /** Codes a token: 1, or L of a residual quantizer. */
+  readonly levels: number;
+  /** `z` `[B, N, E]`. Call it inside `tf.tidy`, or dispose of the three results. */
+  quantize(z: Tensor3D): QuantizeResult;
+  /** int32 indices, `[B, N]` or `[B, N, L]`, to `[B, N, E]`. */
+  decode(indices: Tensor2D | Tensor3D): Tensor3D;
+  namedVariables(): Map<string, Variable>;
+  trainableVariables(): Variable[];
+  dispose(): void;
+}
+
+/** Image to codes and back. */
+export interface Tokenizer {
+  readonly vocabSize: number;
+  /** Rows and columns of tokens. */
+  readonly grid: readonly [number, number];
+  /** Images `[B, H, W, C]` in [0, 1] to int32 tokens `[B, N]` in raster order. */
+  encode(images: Tensor4D): Tensor2D | Tensor3D;
+  decode(indices: Tensor2D | Tensor3D): Tensor4D;
+}
+
+/** Pure function of two tensors of the same shape; weights are applied by whoever composes losses. */
+export type Loss = (prediction: Tensor, target: Tensor) => Scalar;
+
+/** Feature maps `[B, H, W, C]` to tokens `[B, N, D]`. */
+export interface Encoder {
+  readonly grid: readonly [number, number];
+  readonly dim: number;
+  encode(images: Tensor4D): Tensor3D;
+}
+
+/** Tokens `[B, N, D]` to images `[B, H, W, C]`. */
+export interface Decoder {
+  readonly grid: readonly [number, number];
+  readonly dim: number;
+  decode(tokens: Tensor3D): Tensor4D;
+}

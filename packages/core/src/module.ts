@@ -1,0 +1,116 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { formatShape } from './checks.js';
+import { ConfigError, ShapeError } from './errors.js';
+
+/** A tensor's values in host memory, row-major; images are `[.., H, W, C]`, linear weights `[in, out]`. */
+export interface HostTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Int32Array;
+}
+
+/**
+ * Owns variables and other modules under stable dotted names (`blocks.0.attention.qkv.weight`), which a checkpoint uses.
+ * Subclasses call `this.variable(...)` and `this.child(...)` in their constructor; the order of the calls is the order of
+ * the names. Variables are ordinary `tf.Variable`s: whoever creates a module disposes of it.
+ */
+export abstract class Module {
+  readonly #variables = new Map<string, tf.Variable>();
+  readonly #children = new Map<string, Module>();
+
+  /** Creates and registers a variable. `trainable: false` marks state that no optimizer may touch (usage counts, averages). */
+  protected variable<R extends tf.Rank = tf.Rank>(
+    name: string,
+    { shape, data }: HostTensor,
+    { trainable = true }: { trainable?: boolean } = {},
+  ): tf.Variable<R> {
+    this.#claim(name);
+    const dtype = data instanceof Int32Array ? 'int32' : 'float32';
+    const initial = tf.tensor(data, [...shape], dtype);
+    const variable = tf.variable(initial, trainable) as tf.Variable<R>;
+    initial.dispose();
+    this.#variables.set(name, variable);
+    return variable;
+  }
+
+  /** Registers a part whose variables appear under `name.`. A dotted name (`blocks.0`) is fine. */
+  protected child<M extends Module>(name: string, module: M): M {
+    this.#claim(name);
+    this.#children.set(name, module);
+    return module;
+  }
+
+  /** All variables by dotted name, in order of registration, own ones first. */
+  namedVariables(): Map<string, tf.Variable> {
+    const named = new Map(this.#variables);
+    for (const [prefix, child] of this.#children) {
+      for (const [name, variable] of child.namedVariables()) named.set(`${prefix}.${name}`, variable);
+    }
+    return named;
+  }
+
+  /** The variables that an optimizer moves, by dotted name. */
+  namedTrainableVariables(): Map<string, tf.Variable> {
+    return new Map([...this.namedVariables()].filter(([, variable]) => variable.trainable));
+  }
+
+  trainableVariables(): tf.Variable[] {
+    return [...this.namedTrainableVariables().values()];
+  }
+
+  /** Number of trainable scalars. */
+  parameterCount(): number {
+    return this.trainableVariables().reduce((total, variable) => total + variable.size, 0);
+  }
+
+  /**
+   * Sets every variable from `values`; nothing is changed unless all names and shapes fit.
+   * @throws {ShapeError} naming all missing, unexpected and mis-shaped entries together
+   */
+  loadVariables(values: ReadonlyMap<string, HostTensor>): void {
+    assignHostValues(this.namedVariables(), values, `${this.constructor.name}.loadVariables`);
+  }
+
+  dispose(): void {
+    for (const variable of this.#variables.values()) variable.dispose();
+    for (const child of this.#children.values()) child.dispose();
+  }
+
+  #claim(name: string): void {
+    if (this.#variables.has(name) || this.#children.has(name)) {
+      throw new ConfigError({ where: this.constructor.name, expected: 'names that differ', got: `"${name}" twice` });
+    }
+  }
+}
+
+/**
+ * Assigns host values to variables of the same names; all names and shapes are checked before anything changes.
+ * @throws {ShapeError} naming all missing, unexpected and mis-shaped entries together
+ */
+export function assignHostValues(
+  variables: ReadonlyMap<string, tf.Variable>,
+  values: ReadonlyMap<string, HostTensor>,
+  where: string,
+): void {
+  const missing = [...variables.keys()].filter((name) => !values.has(name));
+  const unexpected = [...values.keys()].filter((name) => !variables.has(name));
+  const misshaped = [...variables].flatMap(([name, variable]) => {
+    const value = values.get(name);
+    return value && formatShape(value.shape) !== formatShape(variable.shape)
+      ? [`${name} ${formatShape(value.shape)} instead of ${formatShape(variable.shape)}`]
+      : [];
+  });
+  const problems = [
+    missing.length ? `missing: ${missing.join(', ')}` : '',
+    unexpected.length ? `unexpected: ${unexpected.join(', ')}` : '',
+    misshaped.length ? `wrong shape: ${misshaped.join(', ')}` : '',
+  ].filter(Boolean);
+  if (problems.length) {
+    throw new ShapeError({ where, expected: `the ${variables.size} variables of the model`, got: problems.join('; ') });
+  }
+  for (const [name, variable] of variables) {
+    const { data, shape } = values.get(name)!;
+    const value = tf.tensor(data, [...shape], variable.dtype);
+    variable.assign(value);
+    value.dispose();
+  }
+}
