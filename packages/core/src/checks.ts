@@ -29,7 +29,8 @@ export function assertShape(
       bound.set(dimension, size);
       return known === undefined || known === size;
     });
-  if (!fits) throw new ShapeError({ where, expected: `shape ${formatShape(expected)}`, got: formatShape(tensor.shape), fix });
+  if (!fits)
+    throw new ShapeError({ where, expected: `shape ${formatShape(expected)}`, got: formatShape(tensor.shape), fix });
 }
 
 /** Throws unless `value` is an integer of at least `minimum`. @throws {ConfigError} */

@@ -1,7 +1,11 @@
 export * from './checks.js';
 export * from './composite.js';
 export * from './contracts.js';
+export * from './detach.js';
 export * from './errors.js';
+export * from './initializers.js';
 export * from './module.js';
-export * from './random.js';
+export * from './random-draws.js';
+export { foldIn, randomKey, split, threefry2x32, type RandomKey } from './random-key.js';
+export { randomNormal } from './random-normal.js';
 export * from './reference-weights.js';

@@ -25,7 +25,8 @@ export abstract class Module {
   ): tf.Variable<R> {
     this.#claim(name);
     const dtype = data instanceof Int32Array ? 'int32' : 'float32';
-    const initial = tf.tensor(data, [...shape], dtype);
+    // A copy: TensorFlow.js would keep the caller's array as the variable's storage.
+    const initial = tf.tensor(data.slice(), [...shape], dtype);
     const variable = tf.variable(initial, trainable) as tf.Variable<R>;
     initial.dispose();
     this.#variables.set(name, variable);
@@ -70,8 +71,9 @@ export abstract class Module {
     assignHostValues(this.namedVariables(), values, `${this.constructor.name}.loadVariables`);
   }
 
+  /** Frees the variables of this module and of its parts; a second call does nothing. */
   dispose(): void {
-    for (const variable of this.#variables.values()) variable.dispose();
+    for (const variable of this.#variables.values()) if (!variable.isDisposed) variable.dispose();
     for (const child of this.#children.values()) child.dispose();
   }
 
@@ -95,9 +97,13 @@ export function assignHostValues(
   const unexpected = [...values.keys()].filter((name) => !variables.has(name));
   const misshaped = [...variables].flatMap(([name, variable]) => {
     const value = values.get(name);
-    return value && formatShape(value.shape) !== formatShape(variable.shape)
-      ? [`${name} ${formatShape(value.shape)} instead of ${formatShape(variable.shape)}`]
-      : [];
+    if (!value) return [];
+    if (formatShape(value.shape) !== formatShape(variable.shape)) {
+      return [`${name} ${formatShape(value.shape)} instead of ${formatShape(variable.shape)}`];
+    }
+    return value.data.length === variable.size
+      ? []
+      : [`${name} ${value.data.length} values for ${formatShape(value.shape)}`];
   });
   const problems = [
     missing.length ? `missing: ${missing.join(', ')}` : '',
@@ -109,7 +115,7 @@ export function assignHostValues(
   }
   for (const [name, variable] of variables) {
     const { data, shape } = values.get(name)!;
-    const value = tf.tensor(data, [...shape], variable.dtype);
+    const value = tf.tensor(data.slice(), [...shape], variable.dtype);
     variable.assign(value);
     value.dispose();
   }

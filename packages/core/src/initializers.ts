@@ -1,0 +1,52 @@
+import { ConfigError } from './errors.js';
+import type { HostTensor } from './module.js';
+import { randomUniform } from './random-draws.js';
+import type { RandomKey } from './random-key.js';
+import { randomNormal } from './random-normal.js';
+
+/** Makes the first values of a variable; a pure function of its arguments. */
+export type Initializer = (key: RandomKey, shape: readonly number[]) => HostTensor;
+
+/** Every element `value`. */
+export function constantInitializer(value: number): Initializer {
+  return (_key, shape) => ({ shape, data: new Float32Array(elements(shape)).fill(value) });
+}
+
+/** U[-bound, bound). */
+export function uniformInitializer(bound: number): Initializer {
+  return (key, shape) => ({ shape, data: randomUniform(key, elements(shape), -bound, bound) });
+}
+
+/** N(mean, stddev^2). */
+export function normalInitializer(stddev = 1, mean = 0): Initializer {
+  return (key, shape) => ({ shape, data: randomNormal(key, elements(shape), mean, stddev) });
+}
+
+/**
+ * Xavier (Glorot & Bengio 2010): U[-b, b) with b = sqrt(6 / (fanIn + fanOut)) for a weight `[..., out]`, whose other
+ * axes make up fanIn.
+ * @throws {ConfigError} for a shape with fewer than two axes
+ */
+export const xavierUniformInitializer: Initializer = (key, shape) => {
+  const { fanIn, fanOut } = fans(shape, 'xavierUniformInitializer');
+  return uniformInitializer(Math.sqrt(6 / (fanIn + fanOut)))(key, shape);
+};
+
+/** PyTorch's default of `nn.Linear` for weight and bias: U[-b, b) with b = 1 / sqrt(fanIn). @throws {ConfigError} */
+export function torchLinearInitializer(fanIn: number): Initializer {
+  if (!(fanIn > 0)) {
+    throw new ConfigError({ where: 'torchLinearInitializer', expected: 'fanIn to be positive', got: String(fanIn) });
+  }
+  return uniformInitializer(1 / Math.sqrt(fanIn));
+}
+
+function fans(shape: readonly number[], where: string): { fanIn: number; fanOut: number } {
+  if (shape.length < 2) {
+    throw new ConfigError({ where, expected: 'a weight of two or more axes', got: `shape [${shape.join(', ')}]` });
+  }
+  return { fanIn: elements(shape.slice(0, -1)), fanOut: shape.at(-1)! };
+}
+
+function elements(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
