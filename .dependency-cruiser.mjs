@@ -1,0 +1,100 @@
+/**
+ * Which package may import which (docs/architecture.md draws it). A package that is not in the table may import nothing
+ * of ours; `npm run boundaries` fails on anything else, and on cycles.
+ */
+export const mayImport = {
+  core: [],
+  engine: ['core'],
+  layers: ['core'],
+  quantizers: ['core'],
+  losses: ['core'],
+  optim: ['core'],
+  data: ['core'],
+  metrics: ['core'],
+  checkpoint: ['core'],
+  report: ['core'],
+  'test-utils': ['core'],
+  stage1: ['core', 'engine', 'layers', 'quantizers', 'losses', 'optim', 'data', 'checkpoint', 'metrics'],
+  cli: ['core', 'engine'],
+};
+
+/** A package is reached by its name, or by a path once the name is resolved; both count. */
+const anyOf = (names) => `^(packages/(${names.join('|')})/|@vitvq/(${names.join('|')})(/|$))`;
+const ours = '^((packages|examples|tools)/|@vitvq/)';
+const sources = (name) => `^packages/${name}/(src|bin)/`;
+
+const layering = Object.entries(mayImport).map(([name, allowed]) => ({
+  name: `${name}-imports-point-down`,
+  comment: `${name} may import ${allowed.length ? allowed.join(', ') : 'nothing of ours'}.`,
+  severity: 'error',
+  from: { path: sources(name) },
+  to: { path: ours, pathNot: anyOf([name, ...allowed]) },
+}));
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    ...layering,
+    {
+      name: 'package-without-a-rule',
+      comment: 'Give a new package its line in `mayImport`.',
+      severity: 'error',
+      from: { path: '^packages/[^/]+/src/', pathNot: anyOf(Object.keys(mayImport)) },
+      to: { path: ours },
+    },
+    {
+      name: 'nobody-imports-examples',
+      comment: 'Examples are read, not imported.',
+      severity: 'error',
+      from: { pathNot: '^examples/' },
+      to: { path: '^examples/' },
+    },
+    {
+      name: 'nobody-imports-tools',
+      severity: 'error',
+      from: { pathNot: '^tools/' },
+      to: { path: '^tools/' },
+    },
+    {
+      name: 'examples-and-tools-stand-alone',
+      comment: 'One example does not import another; the same holds for tools.',
+      severity: 'error',
+      from: { path: '^(examples|tools)/([^/]+)/' },
+      to: { path: '^(examples|tools)/', pathNot: '^$1/$2/' },
+    },
+    {
+      name: 'packages-by-name',
+      comment: 'Another package is imported by its name, never by a path into its folder.',
+      severity: 'error',
+      from: { path: '^(packages|examples|tools)/([^/]+)/' },
+      to: { path: '^packages/[^/]+/', pathNot: '^$1/$2/', dependencyTypes: ['local'] },
+    },
+    {
+      name: 'no-deep-imports',
+      comment: 'What `src/index.ts` exports is the package; nothing below it is.',
+      severity: 'error',
+      from: {},
+      to: { path: '^@vitvq/[^/]+/(?!package[.]json)' },
+    },
+    {
+      name: 'test-utils-in-tests-only',
+      severity: 'error',
+      from: { path: '^(packages|examples|tools)/', pathNot: '/test/|^packages/test-utils/' },
+      to: { path: anyOf(['test-utils']) },
+    },
+    {
+      name: 'sources-do-not-import-tests',
+      severity: 'error',
+      from: { path: '/src/' },
+      to: { path: '^(packages|examples|tools)/[^/]+/test/' },
+    },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules|/dist/' },
+    exclude: { path: '(^|/)(node_modules/(?!@vitvq/)|coverage/|[.]nx/)' },
+    tsPreCompilationDeps: true,
+    combinedDependencies: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'default'] },
+  },
+};
