@@ -1,0 +1,73 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+
+interface Manifest {
+  readonly version: string;
+  readonly bin: { readonly vitvq: string };
+}
+
+const root = resolve(import.meta.dirname, '..');
+const manifest = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8')) as Manifest;
+const bin = resolve(root, manifest.bin.vitvq);
+
+function vitvq(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], { encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+describe('vitvq', () => {
+  beforeAll(() => {
+    if (!existsSync(bin)) throw new Error(`${bin} is missing. Build the package first: npm run build.`);
+  });
+
+  test('starts with a shebang, as a bin must', () => {
+    expect(readFileSync(bin, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
+  });
+
+  test('--version prints the version of the package', () => {
+    expect(vitvq('--version')).toEqual({ status: 0, stdout: `${manifest.version}\n`, stderr: '' });
+  });
+
+  test('--help names the commands', () => {
+    const { status, stdout } = vitvq('--help');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^Usage: vitvq/);
+    expect(stdout).toMatch(/doctor .*which engines can run here/);
+  });
+
+  test('without a command shows the help and fails', () => {
+    const { status, stderr } = vitvq();
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/^Usage: vitvq/);
+  });
+
+  test('doctor prints a readable report', () => {
+    const { status, stdout, stderr } = vitvq('doctor');
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/cpu/);
+  });
+
+  test('doctor --json prints one JSON object and nothing else', () => {
+    const { status, stdout } = vitvq('doctor', '--json');
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toBeTypeOf('object');
+  });
+
+  test('doctor reports all unknown options at once', () => {
+    const { status, stdout, stderr } = vitvq('doctor', '--jsn', 'now', '--loud');
+    expect(status).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).toContain('vitvq: doctor: expected only its options, got --jsn now --loud. Options: --json');
+    expect(stderr).toContain('Run vitvq --help');
+  });
+
+  test('an unknown command is named, with the nearest one', () => {
+    const { status, stderr } = vitvq('docter');
+    expect(status).toBe(2);
+    expect(stderr).toContain("vitvq: unknown command 'docter'");
+    expect(stderr).toContain('Did you mean doctor?');
+  });
+});
