@@ -1,1 +1,7 @@
-export {};
+// Registers the backend on which tests run and the gradients of all operations.
+import '@tensorflow/tfjs';
+
+export { expectGradientsMatchFiniteDifferences, type GradientCheckOptions } from './expect-gradients.js';
+export { expectNoTensorLeak } from './expect-no-tensor-leak.js';
+export { testQuantizer, type QuantizerContract } from './test-quantizer.js';
+export { compareAll, type Comparable, type Comparison, type NestedNumbers, type Tolerance } from './to-be-all-close.js';

@@ -1,0 +1,62 @@
+import * as tf from '@tensorflow/tfjs-core';
+import {
+  assertShape,
+  detach,
+  Module,
+  randomKey,
+  randomNormal,
+  type Quantizer,
+  type QuantizeResult,
+  type RandomKey,
+} from '@vitvq/core';
+import { testQuantizer } from '../src/index.js';
+
+/** The smallest quantizer that keeps the contract; with `levels` 2 it quantizes the rest once more. */
+class NearestNeighbours extends Module implements Quantizer {
+  readonly codebookSize = 5;
+  readonly codeDim = 3;
+  readonly #codebook: tf.Variable<tf.Rank.R2>;
+
+  constructor(
+    key: RandomKey,
+    readonly levels: number,
+  ) {
+    super();
+    this.#codebook = this.variable('codebook', { shape: [5, 3], data: randomNormal(key, 15) });
+  }
+
+  quantize(z: tf.Tensor3D): QuantizeResult {
+    assertShape(z, ['B', 'N', this.codeDim], 'NearestNeighbours.quantize');
+    const [batch, tokens] = z.shape;
+    const [quantized, indices, loss] = tf.tidy(() => {
+      const chosen: tf.Tensor[] = [];
+      let rest: tf.Tensor = tf.reshape(detach(z), [-1, 1, this.codeDim]);
+      for (let level = 0; level < this.levels; level++) {
+        const index = tf.argMin(tf.sum(tf.square(tf.sub(rest, detach(this.#codebook))), 2), 1);
+        chosen.push(index);
+        rest = tf.sub(rest, tf.reshape(tf.gather(detach(this.#codebook), index), rest.shape));
+      }
+      const codes = tf.reshape(
+        tf.addN(chosen.map((index) => tf.gather(this.#codebook, tf.cast(index, 'int32')))),
+        z.shape,
+      );
+      return [
+        tf.add(z, detach(tf.sub(codes, z))),
+        tf.cast(tf.reshape(tf.stack(chosen, 1), this.levels === 1 ? [batch, tokens] : [batch, tokens, -1]), 'int32'),
+        tf.mean(tf.square(tf.sub(codes, detach(z)))),
+      ] as const;
+    });
+    return { quantized: quantized as tf.Tensor3D, indices: indices as tf.Tensor2D, loss: loss as tf.Scalar };
+  }
+
+  decode(indices: tf.Tensor2D | tf.Tensor3D): tf.Tensor3D {
+    assertShape(indices, this.levels === 1 ? ['B', 'N'] : ['B', 'N', this.levels], 'NearestNeighbours.decode');
+    return tf.tidy(() => {
+      const codes = tf.gather(this.#codebook, indices as tf.Tensor2D);
+      return (this.levels === 1 ? codes : tf.sum(codes, 2)) as tf.Tensor3D;
+    });
+  }
+}
+
+testQuantizer({ name: 'one level', create: () => new NearestNeighbours(randomKey(3), 1), inputShape: [2, 4, 3] });
+testQuantizer({ name: 'two levels', create: () => new NearestNeighbours(randomKey(4), 2), inputShape: [1, 6, 3] });
