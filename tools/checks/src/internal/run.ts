@@ -1,0 +1,51 @@
+import { spawn } from 'node:child_process';
+
+export interface Finished {
+  /** Exit code; 1 where a signal or the time limit ended it. */
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly cwd: string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** @default 300 */
+  readonly timeoutSeconds?: number;
+}
+
+/** Runs a program to its end without standard input; a non-zero exit is a result, not an exception. */
+export function run(command: string, args: readonly string[], options: RunOptions): Promise<Finished> {
+  const { cwd, env = process.env, timeoutSeconds = 300 } = options;
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {
+      cwd,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: timeoutSeconds * 1000,
+      killSignal: 'SIGKILL',
+    });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    const finish = (code: number, note = '') => {
+      resolve({
+        code,
+        stdout: Buffer.concat(stdout).toString(),
+        stderr: Buffer.concat(stderr).toString() + note,
+      });
+    };
+    child.on('error', (error) => {
+      finish(1, `${command} did not start: ${error.message}\n`);
+    });
+    child.on('close', (code, signal) => {
+      finish(code ?? 1, signal ? `${command} was ended by ${signal} (limit ${timeoutSeconds} s)\n` : '');
+    });
+  });
+}
+
+/** A TypeScript program through tsx, whatever folder it lies in. */
+export function runTypeScript(file: string, args: readonly string[], options: RunOptions): Promise<Finished> {
+  return run(process.execPath, ['--import', import.meta.resolve('tsx'), file, ...args], options);
+}

@@ -1,0 +1,29 @@
+/**
+ * `npm run smoke [-- name ...]`: every example runs with `--smoke` (a step or two on synthetic data, writing to `--out`)
+ * and ends well.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { runTypeScript } from './internal/run.js';
+import { repositoryRoot, workspaces } from './internal/workspace.js';
+
+const wanted = process.argv.slice(2);
+const examples = workspaces('examples').filter(({ folder }) => !wanted.length || wanted.includes(basename(folder)));
+if (!examples.length) throw new Error(`smoke: expected the name of an example, got ${wanted.join(' ') || 'none'}.`);
+
+let failed = 0;
+for (const { folder } of examples) {
+  const started = performance.now();
+  const out = await mkdtemp(join(tmpdir(), 'vitvq-smoke-'));
+  const { code, stdout, stderr } = await runTypeScript(join(folder, 'src/main.ts'), ['--smoke', '--out', out], {
+    cwd: repositoryRoot,
+  });
+  await rm(out, { recursive: true, force: true });
+  console.log(`${code === 0 ? '✓' : '✗'} ${basename(folder)} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
+  if (code !== 0) {
+    failed++;
+    console.error(stdout + stderr);
+  }
+}
+process.exitCode = failed ? 1 : 0;
