@@ -8,7 +8,7 @@ import type { HostTensor } from '@vitvq/core';
 export async function snapshotVariables(variables: ReadonlyMap<string, Variable>): Promise<Map<string, HostTensor>> {
   const tensors = new Map<string, HostTensor>();
   for (const [name, variable] of variables) {
-    const values = (await variable.data()) as Float32Array | Int32Array | Uint8Array;
+    const values = await variable.data();
     const data = values instanceof Uint8Array ? Int32Array.from(values) : values;
     tensors.set(name, { shape: [...variable.shape], data });
   }

@@ -255,7 +255,10 @@ function jsonText(state: unknown): string {
   const check = (value: unknown, path: string): void => {
     if (value === null || typeof value === 'string' || typeof value === 'boolean') return;
     if (typeof value === 'number' && Number.isFinite(value)) return;
-    if (Array.isArray(value)) return value.forEach((item, index) => check(item, `${path}[${index}]`));
+    if (Array.isArray(value)) {
+      value.forEach((item, index) => check(item, `${path}[${index}]`));
+      return;
+    }
     if (typeof value === 'object' && [Object.prototype, null].includes(Object.getPrototypeOf(value) as null)) {
       for (const [key, item] of Object.entries(value)) if (item !== undefined) check(item, `${path}.${key}`);
       return;

@@ -71,7 +71,7 @@ function mutate(original: Uint8Array, random: Uint32Array): Uint8Array {
     const kind = draw(8);
     const at = draw(bytes.length);
     const length = Math.min(draw(12), bytes.length - at);
-    const fragment = new TextEncoder().encode(fragments[draw(fragments.length)]!);
+    const fragment = new TextEncoder().encode(fragments[draw(fragments.length)]);
     if (kind === 0) bytes[at]! ^= 1 << draw(8);
     else if (kind === 1) bytes[at] = draw(256);
     else if (kind === 2) splice(at, length, new Uint8Array());
