@@ -71,10 +71,11 @@ export function expectGradientsMatchFiniteDifferences(
 
   named.forEach(([name, source], index) => {
     const original = source.dataSync().slice();
+    const shape: number[] = source.shape;
     const projectWith = (element: number, value: number): number => {
       const moved = original.slice();
       moved[element] = value;
-      const tensor = tf.tensor(moved, source.shape);
+      const tensor = tf.tensor(moved, shape);
       try {
         if (!(source instanceof tf.Variable))
           return project(inputs.map((input) => (input === source ? tensor : input)));
@@ -96,7 +97,7 @@ export function expectGradientsMatchFiniteDifferences(
     const chosen = [...permutation(foldIn(key, 1_000 + index), source.size).slice(0, elements)];
     const numeric = chosen.map(derivative);
     if (source instanceof tf.Variable) {
-      const restored = tf.tensor(original, source.shape);
+      const restored = tf.tensor(original, shape);
       source.assign(restored);
       restored.dispose();
     }

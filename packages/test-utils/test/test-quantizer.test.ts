@@ -28,7 +28,7 @@ class NearestNeighbours extends Module implements Quantizer {
   quantize(z: tf.Tensor3D): QuantizeResult {
     assertShape(z, ['B', 'N', this.codeDim], 'NearestNeighbours.quantize');
     const [batch, tokens] = z.shape;
-    const [quantized, indices, loss] = tf.tidy(() => {
+    return tf.tidy(() => {
       const chosen: tf.Tensor[] = [];
       let rest: tf.Tensor = tf.reshape(detach(z), [-1, 1, this.codeDim]);
       for (let level = 0; level < this.levels; level++) {
@@ -36,23 +36,21 @@ class NearestNeighbours extends Module implements Quantizer {
         chosen.push(index);
         rest = tf.sub(rest, tf.reshape(tf.gather(detach(this.#codebook), index), rest.shape));
       }
-      const codes = tf.reshape(
-        tf.addN(chosen.map((index) => tf.gather(this.#codebook, tf.cast(index, 'int32')))),
-        z.shape,
-      );
-      return [
-        tf.add(z, detach(tf.sub(codes, z))),
-        tf.cast(tf.reshape(tf.stack(chosen, 1), this.levels === 1 ? [batch, tokens] : [batch, tokens, -1]), 'int32'),
-        tf.mean(tf.square(tf.sub(codes, detach(z)))),
-      ] as const;
+      const levels = chosen.map((index) => tf.gather(this.#codebook, tf.cast(index, 'int32')));
+      const codes = tf.reshape(tf.addN(levels), z.shape);
+      const indicesShape = this.levels === 1 ? [batch, tokens] : [batch, tokens, this.levels];
+      return {
+        quantized: tf.add<tf.Tensor3D>(z, detach(tf.sub(codes, z))),
+        indices: tf.cast(tf.reshape<tf.Rank.R2>(tf.stack(chosen, 1), indicesShape as [number, number]), 'int32'),
+        loss: tf.mean<tf.Scalar>(tf.square(tf.sub(codes, detach(z)))),
+      };
     });
-    return { quantized: quantized as tf.Tensor3D, indices: indices as tf.Tensor2D, loss: loss as tf.Scalar };
   }
 
   decode(indices: tf.Tensor2D | tf.Tensor3D): tf.Tensor3D {
     assertShape(indices, this.levels === 1 ? ['B', 'N'] : ['B', 'N', this.levels], 'NearestNeighbours.decode');
     return tf.tidy(() => {
-      const codes = tf.gather(this.#codebook, indices as tf.Tensor2D);
+      const codes = tf.gather(this.#codebook, indices);
       return (this.levels === 1 ? codes : tf.sum(codes, 2)) as tf.Tensor3D;
     });
   }
