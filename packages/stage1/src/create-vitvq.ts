@@ -1,0 +1,110 @@
+import { randomKey, split, type RandomKey, type Size2D } from '@vitvq/core';
+import { ViTDecoder, ViTEncoder, type Activation, type ViTOptions } from '@vitvq/layers';
+import { VectorQuantizer } from '@vitvq/quantizers';
+import { z } from 'zod';
+import { parseOptions } from './internal/parse-options.js';
+import { ViTVQ, type ViTVQOutput } from './vit-vq.js';
+
+/** One transformer of the tokenizer. */
+export interface TransformerSize {
+  /** Width of a token, D. */
+  readonly dim: number;
+  /** Number of blocks. */
+  readonly depth: number;
+  readonly numHeads: number;
+  /** Hidden width of the feed-forward layers. */
+  readonly mlpDim: number;
+}
+
+/** A ViT-VQ tokenizer as data: everything but the seed. JSON holds it. */
+export interface ViTVQConfig {
+  /** Pixels: one number, or `[height, width]`. */
+  readonly imageSize: Size2D;
+  /** Pixels of a token: one number, or `[height, width]`. */
+  readonly patchSize: Size2D;
+  /** @default 3 */
+  readonly channels?: number;
+  readonly encoder: TransformerSize;
+  readonly decoder: TransformerSize;
+  /** K. */
+  readonly codebookSize: number;
+  /** E, the width of the space where codes are looked up. */
+  readonly codeDim: number;
+  /** Weight of the commitment term. @default 0.25 */
+  readonly beta?: number;
+  /** Whether features and codes are l2-normalised before they are compared. @default true */
+  readonly normalize?: boolean;
+  /** Whether the quantizer counts the use of its codes in training, which reviving dead ones needs. @default false */
+  readonly trackUsage?: boolean;
+  /** Of the feed-forward layers. @default 'tanh' */
+  readonly activation?: Activation;
+  /** @default 'sincos' */
+  readonly positions?: ViTOptions['positions'];
+  /** What the decoder predicts; see {@link ViTVQ}. @default 'pixels' */
+  readonly output?: ViTVQOutput;
+}
+
+const positive = z.int().min(1);
+const size2D = z.union([positive, z.tuple([positive, positive]).readonly()]);
+const transformerSize = z.strictObject({ dim: positive, depth: positive, numHeads: positive, mlpDim: positive });
+
+/** The schema of {@link ViTVQConfig}; unknown keys are problems too. */
+const viTVQConfigSchema = z.strictObject({
+  imageSize: size2D,
+  patchSize: size2D,
+  channels: positive.optional(),
+  encoder: transformerSize,
+  decoder: transformerSize,
+  codebookSize: z.int().min(2),
+  codeDim: positive,
+  beta: z.number().min(0).optional(),
+  normalize: z.boolean().optional(),
+  trackUsage: z.boolean().optional(),
+  activation: z.enum(['tanh', 'gelu', 'gelu-tanh', 'relu', 'squared-relu', 'silu']).optional(),
+  positions: z.enum(['sincos', 'learned']).optional(),
+  output: z.enum(['pixels', 'logit-laplace']).optional(),
+});
+
+/**
+ * Builds the paper's tokenizer from its parts: {@link ViTVQ} with a `ViTEncoder`, a `VectorQuantizer` and a `ViTDecoder`.
+ * For other parts, call `new ViTVQ({ encoder, quantizer, decoder, key })`.
+ * @param config  a preset ({@link VIT_VQGAN_SMALL}, ...) or your own
+ * @param options `seed`: the initial weights are a function of it; an integer in [0, 2^53)
+ * @throws {ConfigError} naming every problem of the config at once
+ */
+export function createViTVQ(config: ViTVQConfig, { seed }: { readonly seed: number }): ViTVQ<VectorQuantizer> {
+  const {
+    imageSize,
+    patchSize,
+    channels = 3,
+    encoder,
+    decoder,
+    codebookSize,
+    codeDim,
+    beta,
+    normalize,
+    trackUsage,
+    activation,
+    positions,
+    output = 'pixels',
+  }: ViTVQConfig = parseOptions(viTVQConfigSchema, config, 'createViTVQ');
+  const [encoderKey, quantizerKey, decoderKey, key] = split(randomKey(seed), 4) as [
+    RandomKey,
+    RandomKey,
+    RandomKey,
+    RandomKey,
+  ];
+  const shared = { imageSize, patchSize, activation, positions };
+  return new ViTVQ({
+    encoder: new ViTEncoder({ ...shared, ...encoder, channels, key: encoderKey }),
+    quantizer: new VectorQuantizer({ codebookSize, codeDim, beta, normalize, trackUsage, key: quantizerKey }),
+    decoder: new ViTDecoder({
+      ...shared,
+      ...decoder,
+      channels: output === 'logit-laplace' ? 2 * channels : channels,
+      key: decoderKey,
+    }),
+    key,
+    output,
+  });
+}

@@ -1,0 +1,22 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { ViTVQ } from './vit-vq.js';
+
+export type EvaluationStepResult = {
+  /** `[B, H, W, C]`, clamped to [0, 1]. */
+  readonly reconstructions: tf.Tensor4D;
+  /** int32 `[B, N]` (`[B, N, L]` with L residual levels). */
+  readonly indices: tf.Tensor2D | tf.Tensor3D;
+  /** `[B]`: mean over H·W·C of the squared difference to the clamped reconstruction. */
+  readonly squaredErrors: tf.Tensor1D;
+};
+
+/** Images to reconstructions, tokens and an error an image, in one pass that compiles; it changes nothing. */
+export function createEvaluationStep(tokenizer: ViTVQ): (images: tf.Tensor4D) => EvaluationStepResult {
+  return (images) =>
+    tf.tidy(() => {
+      const { reconstruction, indices } = tokenizer.forward(images);
+      const reconstructions = tf.clipByValue(reconstruction, 0, 1);
+      const squaredErrors = tf.mean(tf.square(tf.sub(reconstructions, images)), [1, 2, 3]) as tf.Tensor1D;
+      return { reconstructions, indices, squaredErrors };
+    });
+}

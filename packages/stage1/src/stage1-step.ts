@@ -1,0 +1,171 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { assertInRange, ConfigError, ShapeError, formatShape } from '@vitvq/core';
+import { l1Loss, l2Loss, logitLaplaceLoss } from '@vitvq/losses';
+import { clipScale } from '@vitvq/optim';
+import type { ViTVQ, ViTVQForward } from './vit-vq.js';
+
+/** Weights of the terms of the loss; a term of weight 0 is not computed. */
+export interface Stage1LossWeights {
+  /** Mean absolute difference. @default 0 */
+  readonly l1?: number;
+  /** Mean squared difference. @default 1 */
+  readonly l2?: number;
+  /** Needs a model with `output: 'logit-laplace'`. @default 0 */
+  readonly logitLaplace?: number;
+  /** Codebook term + beta x commitment term. @default 1 */
+  readonly quantizer?: number;
+}
+
+/** What the step needs of an optimizer; `AdamW` of @vitvq/optim is one. */
+export interface Stage1Optimizer {
+  apply(
+    gradients: ReadonlyMap<string, tf.Tensor>,
+    learningRate: tf.Scalar,
+    options?: { readonly gradientScale?: tf.Scalar },
+  ): void;
+}
+
+export interface Stage1StepOptions {
+  readonly tokenizer: ViTVQ;
+  /** Built over `tokenizer.namedTrainableVariables()`; it finds gradients by those names. */
+  readonly optimizer: Stage1Optimizer;
+  readonly losses?: Stage1LossWeights;
+  /** Longest gradient, by norm over all variables together; null: no limit. @default null */
+  readonly clipNorm?: number | null;
+}
+
+/** Scalars, but for `gradientNorms`. */
+export type Stage1StepResult = {
+  /** What is minimised. */
+  readonly loss: tf.Scalar;
+  /** Weighted sum of the pixel terms: `loss` without the quantizer's part. */
+  readonly reconstructionLoss: tf.Scalar;
+  /** Not weighted. */
+  readonly quantizerLoss: tf.Scalar;
+  /** Norm over all variables together, before clipping. */
+  readonly gradientNorm: tf.Scalar;
+  /** `[V]`: norm a variable, in the order of `tokenizer.namedTrainableVariables()`, before clipping. */
+  readonly gradientNorms: tf.Tensor1D;
+};
+
+export type Stage1Step = (images: tf.Tensor4D, learningRate: tf.Scalar) => Stage1StepResult;
+
+/**
+ * One training step of the tokenizer, without perceptual and adversarial terms: loss, gradients, clipping, update. It is
+ * plain tfjs code without read-backs or decisions on values, so it compiles; what it changes are the variables of tokenizer
+ * and optimizer.
+ * @returns a function of images `[B, H, W, C]` in [0, 1] and learning rate; its caller disposes of the results
+ * @throws {ConfigError} for weights that make no sense
+ */
+export function createStage1Step({
+  tokenizer,
+  optimizer,
+  losses = {},
+  clipNorm = null,
+}: Stage1StepOptions): Stage1Step {
+  const loss = createStage1Loss(tokenizer, losses);
+  if (clipNorm !== null) assertInRange(clipNorm, 'clipNorm', 'createStage1Step', Number.MIN_VALUE);
+  return (images, learningRate) =>
+    tf.tidy(() => {
+      const variables = tokenizer.namedTrainableVariables();
+      // tf.variableGrads returns the loss alone; the terms are kept until they have been handed on.
+      const terms: tf.Scalar[] = [];
+      const { value, grads } = tf.variableGrads(() => {
+        const { loss: total, reconstructionLoss, quantizerLoss } = loss(images, { training: true });
+        terms.push(tf.keep(reconstructionLoss), tf.keep(quantizerLoss));
+        return total;
+      }, [...variables.values()]);
+      const [reconstructionLoss, quantizerLoss] = terms.map((term) => {
+        const copy = term.clone();
+        term.dispose();
+        return copy;
+      }) as [tf.Scalar, tf.Scalar];
+      const gradients = new Map<string, tf.Tensor>();
+      for (const [name, variable] of variables) {
+        const gradient = grads[variable.name];
+        if (gradient) gradients.set(name, gradient);
+      }
+      assertAllReached(variables, gradients);
+      const squares = tf.stack([...gradients.values()].map((gradient) => tf.sum(tf.square(gradient))));
+      const gradientNorm = tf.sqrt(tf.sum(squares)) as tf.Scalar;
+      const gradientScale = clipNorm === null ? undefined : clipScale(gradientNorm, clipNorm);
+      optimizer.apply(gradients, learningRate, { gradientScale });
+      const gradientNorms = tf.sqrt(squares) as tf.Tensor1D;
+      return { loss: value, reconstructionLoss, quantizerLoss, gradientNorm, gradientNorms };
+    });
+}
+
+export type Stage1Loss = (
+  images: tf.Tensor4D,
+  options?: { readonly training?: boolean },
+) => Pick<Stage1StepResult, 'loss' | 'reconstructionLoss' | 'quantizerLoss'>;
+
+/** The loss alone: what {@link createStage1Step} minimises, for other training loops. @throws {ConfigError} */
+export function createStage1Loss(
+  tokenizer: ViTVQ,
+  { l1 = 0, l2 = 1, logitLaplace = 0, quantizer = 1 }: Stage1LossWeights = {},
+): Stage1Loss {
+  const where = 'createStage1Loss';
+  for (const [name, weight] of Object.entries({ l1, l2, logitLaplace, quantizer })) {
+    assertInRange(weight, `the weight ${name}`, where, 0);
+  }
+  if (l1 + l2 + logitLaplace === 0) {
+    throw new ConfigError({
+      where,
+      expected: 'a pixel loss with a weight above 0',
+      got: 'none',
+      fix: 'Set l1, l2 or logitLaplace.',
+    });
+  }
+  if (logitLaplace > 0 && tokenizer.output !== 'logit-laplace') {
+    throw new ConfigError({
+      where,
+      expected: "a tokenizer with output 'logit-laplace' for the logit-laplace loss",
+      got: `output '${tokenizer.output}'`,
+      fix: "Create it with output: 'logit-laplace', or set the weight to 0.",
+    });
+  }
+  const pixelTerms: [weight: number, term: (forward: ViTVQForward, images: tf.Tensor4D) => tf.Scalar][] = [
+    [l1, ({ reconstruction }, images) => l1Loss(reconstruction, images)],
+    [l2, ({ reconstruction }, images) => l2Loss(reconstruction, images)],
+    [logitLaplace, (forward, images) => logitLaplaceLoss(forward.logitLaplace!, images)],
+  ];
+  return (images, options) =>
+    tf.tidy(() => {
+      const forward = tokenizer.forward(images, options);
+      const { reconstruction, quantizerLoss } = forward;
+      if (formatShape(reconstruction.shape) !== formatShape(images.shape)) {
+        throw new ShapeError({
+          where: 'stage-1 loss',
+          expected: `reconstructions of the images' shape ${formatShape(images.shape)}`,
+          got: formatShape(reconstruction.shape),
+          fix: 'Build encoder and decoder for the same image size and number of channels.',
+        });
+      }
+      const weighted = pixelTerms
+        .filter(([weight]) => weight > 0)
+        .map(([weight, term]) => scale(term(forward, images), weight));
+      const reconstructionLoss = weighted.reduce((sum, term) => tf.add(sum, term));
+      const loss =
+        quantizer > 0 ? tf.add(reconstructionLoss, scale(quantizerLoss, quantizer)) : reconstructionLoss.clone();
+      return { loss: loss as tf.Scalar, reconstructionLoss, quantizerLoss };
+    });
+}
+
+function scale(term: tf.Scalar, weight: number): tf.Scalar {
+  return weight === 1 ? term : tf.mul(term, weight);
+}
+
+function assertAllReached(
+  variables: ReadonlyMap<string, tf.Variable>,
+  gradients: ReadonlyMap<string, tf.Tensor>,
+): void {
+  const unreached = [...variables.keys()].filter((name) => !gradients.has(name));
+  if (unreached.length === 0) return;
+  throw new ConfigError({
+    where: 'stage-1 step',
+    expected: 'a loss that every trainable variable has a part in',
+    got: `no gradient for ${unreached.join(', ')}`,
+    fix: 'Create variables that are not to be trained with trainable: false, and give the quantizer loss a weight above 0.',
+  });
+}

@@ -1,0 +1,179 @@
+import * as tf from '@tensorflow/tfjs-core';
+import {
+  assertShape,
+  ConfigError,
+  Module,
+  split,
+  torchLinearInitializer,
+  type Decoder,
+  type Encoder,
+  type QuantizeResult,
+  type Quantizer,
+  type RandomKey,
+  type Tokenizer,
+} from '@vitvq/core';
+import { Linear } from '@vitvq/layers';
+import { logitLaplaceUnmap } from '@vitvq/losses';
+
+/**
+ * A quantizer that may be told that it is training, so that it can count which codes are used. Every `Quantizer` is one:
+ * those that do not care ignore the second argument.
+ */
+export interface TrainableQuantizer extends Quantizer {
+  quantize(z: tf.Tensor3D, options?: { readonly training?: boolean }): QuantizeResult;
+}
+
+/** What the decoder's channels mean; see {@link ViTVQOptions.output}. */
+export type ViTVQOutput = 'pixels' | 'logit-laplace';
+
+export interface ViTVQOptions<Q extends TrainableQuantizer & Module = TrainableQuantizer & Module> {
+  readonly encoder: Encoder & Module;
+  readonly decoder: Decoder & Module;
+  readonly quantizer: Q;
+  /** Draws the two projections. */
+  readonly key: RandomKey;
+  /**
+   * `pixels`: the decoder's channels are the image, without a sigmoid (the reference). `logit-laplace`: the decoder has
+   * twice the image's channels, first the mean in logit space, then the logarithm of the scale, as the logit-laplace loss
+   * needs them; the image is the sigmoid of the mean (paper, sec. 3.3; DALL-E, appendix A.3).
+   * @default 'pixels'
+   */
+  readonly output?: ViTVQOutput;
+}
+
+/** Mean and logarithm of the scale of a logit-laplace distribution a pixel, both `[B, H, W, C]`. */
+export interface LogitLaplaceParameters {
+  readonly mean: tf.Tensor4D;
+  readonly logScale: tf.Tensor4D;
+}
+
+export interface ViTVQForward {
+  /** `[B, H, W, C]`, straight from the decoder: values outside [0, 1] are possible, losses need them. */
+  readonly reconstruction: tf.Tensor4D;
+  /** int32 `[B, N]` (`[B, N, L]` with L residual levels). */
+  readonly indices: tf.Tensor2D | tf.Tensor3D;
+  /** Scalar: codebook term + beta x commitment term. */
+  readonly quantizerLoss: tf.Scalar;
+  /** Only with `output: 'logit-laplace'`. */
+  readonly logitLaplace?: LogitLaplaceParameters;
+}
+
+/**
+ * The ViT-VQGAN image tokenizer (arXiv:2110.04627, sec. 3): ViT encoder, projection to the low-dimensional space where
+ * codes are looked up ("factorized codes"), quantizer, projection back, ViT decoder.
+ *
+ * Variables: `encoder.*`, `preQuantization.*`, `quantizer.*`, `postQuantization.*`, `decoder.*`. The two projections start
+ * as PyTorch's `nn.Linear` does, U(-1/sqrt(in), 1/sqrt(in)) for weight and bias, as in the reference.
+ *
+ * Ownership: the model disposes of its parts; callers dispose of what the methods return.
+ */
+export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & Module>
+  extends Module
+  implements Tokenizer
+{
+  readonly encoder: Encoder & Module;
+  readonly preQuantization: Linear;
+  readonly quantizer: Q;
+  readonly postQuantization: Linear;
+  readonly decoder: Decoder & Module;
+  readonly output: ViTVQOutput;
+
+  /** @throws {ConfigError} when encoder and decoder have different grids */
+  constructor({ encoder, decoder, quantizer, key, output = 'pixels' }: ViTVQOptions<Q>) {
+    super();
+    if (encoder.grid[0] !== decoder.grid[0] || encoder.grid[1] !== decoder.grid[1]) {
+      throw new ConfigError({
+        where: 'ViTVQ',
+        expected: `a decoder with the encoder's grid of ${encoder.grid.join('x')} tokens`,
+        got: decoder.grid.join('x'),
+        fix: 'Give both the same image and patch size.',
+      });
+    }
+    const [preKey, postKey] = split(key) as [RandomKey, RandomKey];
+    const { codeDim } = quantizer;
+    this.encoder = this.child('encoder', encoder);
+    this.preQuantization = this.child('preQuantization', projection(encoder.dim, codeDim, preKey));
+    this.quantizer = this.child('quantizer', quantizer);
+    this.postQuantization = this.child('postQuantization', projection(codeDim, decoder.dim, postKey));
+    this.decoder = this.child('decoder', decoder);
+    this.output = output;
+  }
+
+  /** Number of codes. */
+  get vocabSize(): number {
+    return this.quantizer.codebookSize;
+  }
+
+  /** Rows and columns of tokens. */
+  get grid(): readonly [number, number] {
+    return this.encoder.grid;
+  }
+
+  /** What the quantizer sees: images `[B, H, W, C]` in [0, 1] to `[B, N, E]`, not yet normalised. */
+  latents(images: tf.Tensor4D): tf.Tensor3D {
+    return tf.tidy(() => this.preQuantization.apply(this.encoder.encode(images)) as tf.Tensor3D);
+  }
+
+  /** Quantized latents `[B, N, E]` to the decoder's output, `[B, H, W, C]` (`2C` with `output: 'logit-laplace'`). */
+  decodeLatents(quantized: tf.Tensor3D): tf.Tensor4D {
+    return tf.tidy(() => this.decoder.decode(this.postQuantization.apply(quantized) as tf.Tensor3D));
+  }
+
+  /**
+   * Everything that a loss needs, in one pass.
+   * @param images `[B, H, W, C]` in [0, 1]
+   * @param options `training` lets the quantizer count the use of its codes
+   */
+  forward(images: tf.Tensor4D, options?: { readonly training?: boolean }): ViTVQForward {
+    return tf.tidy(() => {
+      const { quantized, indices, loss } = this.quantizer.quantize(this.latents(images), options);
+      const { reconstruction, logitLaplace } = this.#interpret(this.decodeLatents(quantized));
+      const result = { reconstruction, indices, quantizerLoss: loss };
+      return (logitLaplace ? { ...result, logitLaplace: { ...logitLaplace } } : result) as typeof result;
+    });
+  }
+
+  /** Images `[B, H, W, C]` in [0, 1] to int32 tokens `[B, N]`, raster order (`[B, N, L]` with L residual levels). */
+  encode(images: tf.Tensor4D): tf.Tensor2D | tf.Tensor3D {
+    return tf.tidy(() => this.quantizer.quantize(this.latents(images)).indices);
+  }
+
+  /** Tokens to images `[B, H, W, C]`, clamped to [0, 1]: ready to be shown or saved. */
+  decode(indices: tf.Tensor2D | tf.Tensor3D): tf.Tensor4D {
+    return tf.tidy(() => tf.clipByValue(this.decodeUnclamped(indices), 0, 1));
+  }
+
+  /** As {@link decode}, without the clamp: what the reference's `decode_codes` returns. */
+  decodeUnclamped(indices: tf.Tensor2D | tf.Tensor3D): tf.Tensor4D {
+    const [rows, columns] = this.grid;
+    const { levels } = this.quantizer;
+    const expected = levels === 1 ? ['B', rows * columns] : ['B', rows * columns, levels];
+    assertShape(indices, expected, 'ViTVQ.decode', `This model has ${rows}x${columns} tokens an image.`);
+    return tf.tidy(() => this.#interpret(this.decodeLatents(this.quantizer.decode(indices))).reconstruction);
+  }
+
+  /** Images to tokens and back, clamped to [0, 1]. */
+  reconstruct(images: tf.Tensor4D): tf.Tensor4D {
+    return tf.tidy(() => this.decode(this.encode(images)));
+  }
+
+  #interpret(decoded: tf.Tensor4D): { reconstruction: tf.Tensor4D; logitLaplace?: LogitLaplaceParameters } {
+    if (this.output === 'pixels') return { reconstruction: decoded };
+    const channels = decoded.shape[3];
+    if (channels % 2 !== 0) {
+      throw new ConfigError({
+        where: 'ViTVQ',
+        expected: "a decoder with an even number of channels for output 'logit-laplace' (means, then scales)",
+        got: `${channels} channels`,
+        fix: "Give the decoder twice the image's channels.",
+      });
+    }
+    const [mean, logScale] = tf.split(decoded, 2, 3) as [tf.Tensor4D, tf.Tensor4D];
+    return { reconstruction: logitLaplaceUnmap(tf.sigmoid(mean)) as tf.Tensor4D, logitLaplace: { mean, logScale } };
+  }
+}
+
+function projection(inFeatures: number, outFeatures: number, key: RandomKey): Linear {
+  const initializer = torchLinearInitializer(inFeatures);
+  return new Linear({ inFeatures, outFeatures, key, initializer, biasInitializer: initializer });
+}
