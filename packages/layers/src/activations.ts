@@ -1,0 +1,78 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { composite, ConfigError } from '@vitvq/core';
+import { differentiable } from './internal/differentiable.js';
+
+/**
+ * `gelu` is exact (with erf), `gelu-tanh` its approximation (Hendrycks and Gimpel 2016), `squared-relu` is relu(x)^2
+ * (So et al. 2021), `silu` is x · sigmoid(x).
+ */
+export type Activation = 'tanh' | 'gelu' | 'gelu-tanh' | 'relu' | 'squared-relu' | 'silu';
+
+const cubic = 0.044715;
+const sqrtTwoOverPi = Math.sqrt(2 / Math.PI);
+
+/** tanh(sqrt(2/pi) (x + 0.044715 x^3)), which stands for erf(x / sqrt 2). */
+function approximateErf(x: Tensor): Tensor {
+  return tf.tanh(tf.mul(tf.mul(x, tf.add(tf.mul(tf.square(x), cubic), 1)), sqrtTwoOverPi));
+}
+
+/** erf(x / sqrt 2): 2 Φ(x) - 1 with Φ the distribution function of N(0, 1). */
+function exactErf(x: Tensor): Tensor {
+  return tf.erf(tf.mul(x, Math.SQRT1_2));
+}
+
+function geluForward(approximate: boolean) {
+  return (x: Tensor): Tensor[] => {
+    const erf = approximate ? approximateErf(x) : exactErf(x);
+    return [tf.mul(tf.mul(x, 0.5), tf.add(erf, 1))];
+  };
+}
+
+function geluBackward(approximate: boolean) {
+  return (dy: Tensor, x: Tensor): Tensor[] => {
+    const erf = approximate ? approximateErf(x) : exactErf(x);
+    // Derivative of erf(x / sqrt 2) or of what stands for it.
+    const slope = approximate
+      ? tf.mul(tf.sub(1, tf.square(erf)), tf.mul(tf.add(tf.mul(tf.square(x), 3 * cubic), 1), sqrtTwoOverPi))
+      : tf.mul(tf.exp(tf.mul(tf.square(x), -0.5)), sqrtTwoOverPi);
+    return [tf.mul(tf.mul(dy, 0.5), tf.add(tf.add(erf, 1), tf.mul(x, slope)))];
+  };
+}
+
+/** Composites `gelu` and `gelu_grad`, with the attribute `approximate`. First-order gradients only. */
+function gelu(x: Tensor, approximate: boolean): Tensor {
+  return differentiable(
+    [x],
+    (input) => ({
+      value: composite('gelu', { approximate }, [input], geluForward(approximate))[0]!,
+      saved: [input],
+    }),
+    (dy, saved) => composite('gelu_grad', { approximate }, [dy, ...saved], geluBackward(approximate)),
+  );
+}
+
+const activations: Record<Activation, (x: Tensor) => Tensor> = {
+  tanh: (x) => tf.tanh(x),
+  gelu: (x) => gelu(x, false),
+  'gelu-tanh': (x) => gelu(x, true),
+  relu: (x) => tf.relu(x),
+  'squared-relu': (x) => tf.square(tf.relu(x)),
+  silu: (x) => tf.mul(x, tf.sigmoid(x)),
+};
+
+/** Throws unless `activation` is one of the names. @throws {ConfigError} */
+export function assertActivation(activation: string, where: string): asserts activation is Activation {
+  if (!Object.hasOwn(activations, activation)) {
+    throw new ConfigError({
+      where,
+      expected: `activation to be one of ${Object.keys(activations).join(', ')}`,
+      got: `"${activation}"`,
+    });
+  }
+}
+
+/** Applies the activation elementwise. */
+export function activate<T extends Tensor>(x: T, activation: Activation): T {
+  return tf.tidy(() => activations[activation](x) as T);
+}

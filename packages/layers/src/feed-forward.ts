@@ -1,0 +1,46 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { Module, prefixReferenceWeights, split } from '@vitvq/core';
+import type { RandomKey, ReferenceWeight } from '@vitvq/core';
+import { activate, assertActivation } from './activations.js';
+import type { Activation } from './activations.js';
+import { Linear, linearReferenceWeights } from './linear.js';
+
+export interface FeedForwardOptions {
+  /** Width of a token. */
+  readonly dim: number;
+  /** Width of the hidden layer. */
+  readonly mlpDim: number;
+  /** @default 'tanh', the reference's (the paper names tanh in section 3.1 without saying where it stands in the block) */
+  readonly activation?: Activation;
+  readonly key: RandomKey;
+}
+
+/** Two dense layers with an activation between; variables `hidden.weight/bias` and `output.weight/bias`. */
+export class FeedForward extends Module {
+  readonly activation: Activation;
+  readonly #hidden: Linear;
+  readonly #output: Linear;
+
+  constructor({ dim, mlpDim, activation = 'tanh', key }: FeedForwardOptions) {
+    super();
+    assertActivation(activation, 'FeedForward');
+    this.activation = activation;
+    const [hiddenKey, outputKey] = split(key);
+    this.#hidden = this.child('hidden', new Linear({ inFeatures: dim, outFeatures: mlpDim, key: hiddenKey! }));
+    this.#output = this.child('output', new Linear({ inFeatures: mlpDim, outFeatures: dim, key: outputKey! }));
+  }
+
+  /** `[..., D]` to `[..., D]`. */
+  apply<T extends Tensor>(x: T): T {
+    return tf.tidy(() => this.#output.apply(activate(this.#hidden.apply(x), this.activation)));
+  }
+}
+
+/** Weights of the reference's `FeedForward`. */
+export function feedForwardReferenceWeights(): ReferenceWeight[] {
+  return [
+    ...prefixReferenceWeights(linearReferenceWeights(), 'hidden', 'net.0'),
+    ...prefixReferenceWeights(linearReferenceWeights(), 'output', 'net.2'),
+  ];
+}

@@ -1,0 +1,79 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
+import {
+  assertInteger,
+  constantInitializer,
+  formatShape,
+  linearWeight,
+  Module,
+  sameWeight,
+  ShapeError,
+  split,
+  xavierUniformInitializer,
+} from '@vitvq/core';
+import type { Initializer, RandomKey, ReferenceWeight } from '@vitvq/core';
+
+export interface LinearOptions {
+  /** Size of the last axis of the input. */
+  readonly inFeatures: number;
+  /** Size of the last axis of the output. */
+  readonly outFeatures: number;
+  /** @default true */
+  readonly useBias?: boolean;
+  readonly key: RandomKey;
+  /** Of the weight `[in, out]`. @default xavierUniformInitializer, as every dense layer within the transformer */
+  readonly initializer?: Initializer;
+  /** Of the bias `[out]`. @default constantInitializer(0) */
+  readonly biasInitializer?: Initializer;
+}
+
+/**
+ * `x · weight + bias` over the last axis; variables `weight` `[in, out]` (PyTorch keeps the transpose) and `bias` `[out]`.
+ * Leading axes are folded into one, so that it is a single 2-D matrix product forward and two backward.
+ */
+export class Linear extends Module {
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  readonly weight: Variable<tf.Rank.R2>;
+  readonly bias: Variable<tf.Rank.R1> | undefined;
+
+  constructor({
+    inFeatures,
+    outFeatures,
+    useBias = true,
+    key,
+    initializer = xavierUniformInitializer,
+    biasInitializer = constantInitializer(0),
+  }: LinearOptions) {
+    super();
+    assertInteger(inFeatures, 'inFeatures', 'Linear');
+    assertInteger(outFeatures, 'outFeatures', 'Linear');
+    this.inFeatures = inFeatures;
+    this.outFeatures = outFeatures;
+    const [weightKey, biasKey] = split(key);
+    this.weight = this.variable<tf.Rank.R2>('weight', initializer(weightKey!, [inFeatures, outFeatures]));
+    this.bias = useBias ? this.variable<tf.Rank.R1>('bias', biasInitializer(biasKey!, [outFeatures])) : undefined;
+  }
+
+  /** `[..., in]` to `[..., out]`. @throws {ShapeError} when the last axis is not `inFeatures` */
+  apply<T extends Tensor>(x: T): T {
+    if (x.rank === 0 || x.shape.at(-1) !== this.inFeatures) {
+      throw new ShapeError({
+        where: 'Linear.apply',
+        expected: `last axis ${this.inFeatures} (inFeatures)`,
+        got: formatShape(x.shape),
+      });
+    }
+    return tf.tidy(() => {
+      const rows = x.rank === 2 ? (x as Tensor as Tensor2D) : tf.reshape<tf.Rank.R2>(x, [-1, this.inFeatures]);
+      const product = tf.matMul(rows, this.weight); // [rows, out]
+      const y: Tensor = this.bias ? tf.add(product, this.bias) : product;
+      return (x.rank === 2 ? y : tf.reshape(y, [...x.shape.slice(0, -1), this.outFeatures])) as T;
+    });
+  }
+}
+
+/** Weights of an `nn.Linear`. */
+export function linearReferenceWeights({ useBias = true }: { readonly useBias?: boolean } = {}): ReferenceWeight[] {
+  return [linearWeight('weight', 'weight'), ...(useBias ? [sameWeight('bias', 'bias')] : [])];
+}

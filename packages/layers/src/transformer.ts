@@ -1,0 +1,80 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor3D } from '@tensorflow/tfjs-core';
+import { assertInteger, foldIn, Module, prefixReferenceWeights, split } from '@vitvq/core';
+import type { ReferenceWeight } from '@vitvq/core';
+import { MultiHeadAttention, multiHeadAttentionReferenceWeights } from './attention.js';
+import type { MultiHeadAttentionOptions } from './attention.js';
+import { FeedForward, feedForwardReferenceWeights } from './feed-forward.js';
+import type { FeedForwardOptions } from './feed-forward.js';
+import { LayerNorm, layerNormReferenceWeights } from './layer-norm.js';
+
+export type TransformerBlockOptions = MultiHeadAttentionOptions & FeedForwardOptions;
+
+export type TransformerOptions = TransformerBlockOptions & {
+  /** Number of blocks. */
+  readonly depth: number;
+};
+
+/** Pre-norm block: x + attention(norm(x)), then x + feedForward(norm(x)). */
+export class TransformerBlock extends Module {
+  readonly #attentionNorm: LayerNorm;
+  readonly #attention: MultiHeadAttention;
+  readonly #feedForwardNorm: LayerNorm;
+  readonly #feedForward: FeedForward;
+
+  constructor({ key, ...options }: TransformerBlockOptions) {
+    super();
+    const [attentionKey, feedForwardKey] = split(key);
+    this.#attentionNorm = this.child('attentionNorm', new LayerNorm(options));
+    this.#attention = this.child('attention', new MultiHeadAttention({ ...options, key: attentionKey! }));
+    this.#feedForwardNorm = this.child('feedForwardNorm', new LayerNorm(options));
+    this.#feedForward = this.child('feedForward', new FeedForward({ ...options, key: feedForwardKey! }));
+  }
+
+  /** `[B, N, D]` to `[B, N, D]`. */
+  apply(x: Tensor3D): Tensor3D {
+    return tf.tidy(() => {
+      const attended = tf.add(x, this.#attention.apply(this.#attentionNorm.apply(x)));
+      return tf.add(attended, this.#feedForward.apply(this.#feedForwardNorm.apply(attended)));
+    });
+  }
+}
+
+/** Blocks and a final layer norm; variables `blocks.0.…` and `norm.…`. */
+export class Transformer extends Module {
+  readonly blocks: readonly TransformerBlock[];
+  readonly norm: LayerNorm;
+
+  constructor({ depth, key, ...options }: TransformerOptions) {
+    super();
+    assertInteger(depth, 'depth', 'Transformer', 0);
+    this.blocks = Array.from({ length: depth }, (_, index) =>
+      this.child(`blocks.${index}`, new TransformerBlock({ ...options, key: foldIn(key, index) })),
+    );
+    this.norm = this.child('norm', new LayerNorm(options));
+  }
+
+  /** `[B, N, D]` to `[B, N, D]`. */
+  apply(x: Tensor3D): Tensor3D {
+    return tf.tidy(() => this.norm.apply(this.blocks.reduce((tokens, block) => block.apply(tokens), x)));
+  }
+}
+
+/** Weights of the reference's `Transformer`. */
+export function transformerReferenceWeights({
+  depth,
+  ...options
+}: Pick<TransformerOptions, 'depth' | 'useOutputProjection'>): ReferenceWeight[] {
+  const block = [
+    ...prefixReferenceWeights(layerNormReferenceWeights(), 'attentionNorm', '0.norm'),
+    ...prefixReferenceWeights(multiHeadAttentionReferenceWeights(options), 'attention', '0.fn'),
+    ...prefixReferenceWeights(layerNormReferenceWeights(), 'feedForwardNorm', '1.norm'),
+    ...prefixReferenceWeights(feedForwardReferenceWeights(), 'feedForward', '1.fn'),
+  ];
+  return [
+    ...Array.from({ length: depth }, (_, index) =>
+      prefixReferenceWeights(block, `blocks.${index}`, `layers.${index}`),
+    ).flat(),
+    ...prefixReferenceWeights(layerNormReferenceWeights(), 'norm', 'norm'),
+  ];
+}

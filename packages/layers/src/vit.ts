@@ -1,0 +1,177 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
+import {
+  assertShape,
+  ConfigError,
+  Module,
+  normalInitializer,
+  patchGrid,
+  prefixReferenceWeights,
+  split,
+} from '@vitvq/core';
+import type { Decoder, Encoder, HostTensor, RandomKey, ReferenceWeight } from '@vitvq/core';
+import {
+  PatchEmbedding,
+  patchEmbeddingReferenceWeights,
+  PixelProjection,
+  pixelProjectionReferenceWeights,
+} from './patch-embedding.js';
+import type { PatchOptions } from './patch-embedding.js';
+import { sinCosPositions2D } from './positions.js';
+import { Transformer, transformerReferenceWeights } from './transformer.js';
+import type { TransformerOptions } from './transformer.js';
+
+/** Fixed sines and cosines (the reference) or a trained table (the paper). */
+export type Positions = 'sincos' | 'learned';
+
+export type ViTOptions = PatchOptions &
+  TransformerOptions & {
+    /** @default 'sincos' */
+    readonly positions?: Positions;
+  };
+
+/** Standard deviation of a learned table at the start, as ViT's. */
+const positionStddev = 0.02;
+
+/** The positions that a ViT adds to its tokens: a constant of the module, or a variable of it. */
+class PositionTable {
+  readonly #fixed: HostTensor | undefined;
+  readonly #learned: Variable<tf.Rank.R2> | undefined;
+
+  constructor(
+    { positions = 'sincos', dim }: ViTOptions,
+    grid: readonly [number, number],
+    key: RandomKey,
+    where: string,
+    register: (initial: HostTensor) => Variable<tf.Rank.R2>,
+  ) {
+    if (positions === 'sincos') this.#fixed = sinCosPositions2D(dim, grid);
+    else if (positions === 'learned') {
+      this.#learned = register(normalInitializer(positionStddev)(key, [grid[0] * grid[1], dim]));
+    } else {
+      throw new ConfigError({ where, expected: 'positions to be sincos or learned', got: `"${String(positions)}"` });
+    }
+  }
+
+  /** `[B, N, D]` plus the table `[N, D]`. */
+  addTo(tokens: Tensor3D): Tensor3D {
+    const table: Tensor = this.#learned ?? tf.tensor(this.#fixed!.data, [...this.#fixed!.shape]);
+    return tf.add(tokens, table);
+  }
+}
+
+/** Registers the parts of a transformer without a level of their own in the names. */
+function registerTransformer(
+  { depth, ...options }: TransformerOptions,
+  register: (name: string, part: Module) => void,
+): Transformer {
+  const transformer = new Transformer({ depth, ...options });
+  transformer.blocks.forEach((block, index) => register(`blocks.${index}`, block));
+  register('norm', transformer.norm);
+  return transformer;
+}
+
+/**
+ * Images to tokens (ViT-VQGAN, arXiv:2110.04627, section 3.1): patch embedding, positions, pre-norm transformer, final layer
+ * norm. The projection to the code width belongs to the tokenizer. Variables: `patchEmbedding.…`, `blocks.0.…`, `norm.…`, and
+ * `positions` where these are learned. Images and patches need not be square.
+ *
+ * The reference gives heads 64 channels whatever `dim` is; here `headDim` defaults to dim / numHeads, as in the paper.
+ */
+export class ViTEncoder extends Module implements Encoder {
+  readonly grid: readonly [number, number];
+  readonly dim: number;
+  readonly #patchEmbedding: PatchEmbedding;
+  readonly #positions: PositionTable;
+  readonly #transformer: Transformer;
+
+  constructor(options: ViTOptions) {
+    super();
+    this.grid = patchGrid(options.imageSize, options.patchSize, 'ViTEncoder');
+    this.dim = options.dim;
+    const [patchKey, positionKey, transformerKey] = split(options.key, 3);
+    this.#positions = new PositionTable(options, this.grid, positionKey!, 'ViTEncoder', (initial) =>
+      this.variable('positions', initial),
+    );
+    this.#patchEmbedding = this.child('patchEmbedding', new PatchEmbedding({ ...options, key: patchKey! }));
+    this.#transformer = registerTransformer({ ...options, key: transformerKey! }, (name, part) =>
+      this.child(name, part),
+    );
+  }
+
+  /** Images `[B, H, W, C]`, in [0, 1], to `[B, N, D]`. @throws {ShapeError} when the images have another size */
+  encode(images: Tensor4D): Tensor3D {
+    return tf.tidy(() => this.#transformer.apply(this.#positions.addTo(this.#patchEmbedding.apply(images))));
+  }
+}
+
+/**
+ * Tokens to images, the mirror of `ViTEncoder`: positions, pre-norm transformer, final layer norm, projection to pixels. The
+ * output is linear: not clamped, no sigmoid (in the paper a sigmoid belongs to the logit-laplace loss alone). Variables:
+ * `blocks.0.…`, `norm.…`, `pixels.weight`, `pixels.bias`, and `positions` where these are learned.
+ */
+export class ViTDecoder extends Module implements Decoder {
+  readonly grid: readonly [number, number];
+  readonly dim: number;
+  readonly #positions: PositionTable;
+  readonly #transformer: Transformer;
+  readonly #pixels: PixelProjection;
+
+  constructor(options: ViTOptions) {
+    super();
+    this.grid = patchGrid(options.imageSize, options.patchSize, 'ViTDecoder');
+    this.dim = options.dim;
+    const [pixelKey, positionKey, transformerKey] = split(options.key, 3);
+    this.#positions = new PositionTable(options, this.grid, positionKey!, 'ViTDecoder', (initial) =>
+      this.variable('positions', initial),
+    );
+    this.#transformer = registerTransformer({ ...options, key: transformerKey! }, (name, part) =>
+      this.child(name, part),
+    );
+    this.#pixels = this.child('pixels', new PixelProjection({ ...options, key: pixelKey! }));
+  }
+
+  /** `[B, N, D]` to `[B, H, W, C]`. @throws {ShapeError} */
+  decode(tokens: Tensor3D): Tensor4D {
+    assertShape(tokens, ['B', this.grid[0] * this.grid[1], this.dim], 'ViTDecoder.decode');
+    return tf.tidy(() => this.#pixels.apply(this.#transformer.apply(this.#positions.addTo(tokens))));
+  }
+}
+
+type ReferenceOptions = Pick<ViTOptions, 'patchSize' | 'channels' | 'depth' | 'positions' | 'useOutputProjection'>;
+
+/**
+ * The names of a ViT without the level `transformer`, except that the reference keeps it. The reference's fixed table
+ * (`en_pos_embedding`, `de_pos_embedding`) is listed only for learned positions: ours is computed, not loaded.
+ */
+function transformerAndPositions(options: ReferenceOptions, positionName: string): ReferenceWeight[] {
+  const positions: ReferenceWeight = {
+    name: 'positions',
+    referenceName: positionName,
+    fromReference: ({ shape, data }) => ({ shape: shape.slice(1), data }),
+    toReference: ({ shape, data }) => ({ shape: [1, ...shape], data }),
+  };
+  return [
+    ...(options.positions === 'learned' ? [positions] : []),
+    ...transformerReferenceWeights(options).map((weight) => ({
+      ...weight,
+      referenceName: `transformer.${weight.referenceName}`,
+    })),
+  ];
+}
+
+/** Weights of the reference's `ViTEncoder`. */
+export function vitEncoderReferenceWeights(options: ReferenceOptions): ReferenceWeight[] {
+  return [
+    ...prefixReferenceWeights(patchEmbeddingReferenceWeights(options), 'patchEmbedding', 'to_patch_embedding.0'),
+    ...transformerAndPositions(options, 'en_pos_embedding'),
+  ];
+}
+
+/** Weights of the reference's `ViTDecoder`. */
+export function vitDecoderReferenceWeights(options: ReferenceOptions): ReferenceWeight[] {
+  return [
+    ...transformerAndPositions(options, 'de_pos_embedding'),
+    ...prefixReferenceWeights(pixelProjectionReferenceWeights(options), 'pixels', 'to_pixel.1'),
+  ];
+}
