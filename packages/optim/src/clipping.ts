@@ -1,0 +1,25 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { assertShape, ConfigError } from '@vitvq/core';
+
+/** L2 norm of all elements of all tensors together; 0 for no tensors. The caller disposes of the result. */
+export function globalNorm(tensors: Iterable<tf.Tensor>): tf.Scalar {
+  return tf.tidy(() => {
+    let total: tf.Tensor = tf.scalar(0);
+    for (const tensor of tensors) total = tf.add(total, tf.sum(tf.square(tensor)));
+    return tf.sqrt<tf.Scalar>(total as tf.Scalar);
+  });
+}
+
+/**
+ * Factor that brings gradients of this norm down to `maximum`, 1 where they are below it already:
+ * `min(1, maximum / (norm + 1e-6))`, as `torch.nn.utils.clip_grad_norm_`. Give it to `AdamW.apply` as `gradientScale`.
+ * @throws {ConfigError} unless `maximum` is positive (infinity is: it never clips)
+ * @throws {ShapeError} unless `norm` is a scalar
+ */
+export function clipScale(norm: tf.Scalar, maximum: number): tf.Scalar {
+  if (!(maximum > 0)) {
+    throw new ConfigError({ where: 'clipScale', expected: 'maximum to be positive', got: String(maximum) });
+  }
+  assertShape(norm, [], 'clipScale');
+  return tf.tidy(() => (maximum === Infinity ? tf.scalar(1) : tf.minimum(1, tf.div(maximum, tf.add(norm, 1e-6)))));
+}
