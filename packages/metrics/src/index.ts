@@ -1,1 +1,2 @@
-export {};
+export { psnr } from './psnr.js';
+export { reconstructionMetrics, type ReconstructionMetrics } from './reconstruction-metrics.js';

@@ -1,0 +1,14 @@
+import { assertInRange, ConfigError } from '@vitvq/core';
+
+/**
+ * Peak signal-to-noise ratio in decibel, `10 log10(peak^2 / meanSquaredError)`; infinite for an error of 0.
+ * @param peak  largest possible value: 1 for images in [0, 1], 255 for bytes
+ * @throws {ConfigError} for a negative or NaN error, or a peak that is not positive
+ */
+export function psnr(meanSquaredError: number, peak = 1): number {
+  assertInRange(meanSquaredError, 'meanSquaredError', 'psnr', 0);
+  if (!(peak > 0 && peak < Infinity)) {
+    throw new ConfigError({ where: 'psnr', expected: 'peak to be a positive number', got: String(peak) });
+  }
+  return 10 * Math.log10((peak * peak) / meanSquaredError);
+}
