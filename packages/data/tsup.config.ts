@@ -1,1 +1,5 @@
-export { default } from '../../tsup.config.base.js';
+import { defineConfig } from 'tsup';
+import { packageBuild } from '../../tsup.config.base.js';
+
+// The decode worker is a file of its own: node:worker_threads starts it by path.
+export default defineConfig({ ...packageBuild, entry: ['src/index.ts', 'src/decode-worker.ts'] });

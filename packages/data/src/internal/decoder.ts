@@ -1,0 +1,153 @@
+import { Worker } from 'node:worker_threads';
+import { DataError } from '@vitvq/core';
+import sharp from 'sharp';
+import { decodeBatch, type DecodeContext, type DecodeResult, type DecodeRow } from './decode-batch.js';
+
+/** Turns files into crops, on this thread or on others. */
+export interface Decoder {
+  run(rows: readonly DecodeRow[]): Promise<DecodeResult>;
+  /** While held, unfinished work keeps the process alive. */
+  hold(): void;
+  release(): void;
+  close(): Promise<void>;
+}
+
+export function createDecoder(context: DecodeContext, workers: number): Decoder {
+  return workers === 0 ? new LocalDecoder(context) : new WorkerDecoder(context, workers);
+}
+
+class LocalDecoder implements Decoder {
+  readonly #context: DecodeContext;
+  #last: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(context: DecodeContext) {
+    this.#context = context;
+  }
+
+  run(rows: readonly DecodeRow[]): Promise<DecodeResult> {
+    const result = this.#last.then(() => {
+      if (this.#closed) throw closedError();
+      return decodeBatch(this.#context, rows);
+    });
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  hold(): void {
+    // Reading files keeps the process alive as it is.
+  }
+
+  release(): void {
+    // As above.
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#last;
+  }
+}
+
+interface Job {
+  readonly rows: readonly DecodeRow[];
+  readonly resolve: (result: DecodeResult) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  job: Job | undefined;
+}
+
+// libvips would use a thread a core for each image, in every worker: one each is enough. The setting belongs to the
+// process, so the last decoder that closes puts the old value back.
+let openDecoders = 0;
+let previousConcurrency = 0;
+
+class WorkerDecoder implements Decoder {
+  readonly #threads: Thread[];
+  readonly #waiting: Job[] = [];
+  #holds = 0;
+  #failure: Error | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(context: DecodeContext, workers: number) {
+    if (openDecoders++ === 0) {
+      previousConcurrency = sharp.concurrency();
+      sharp.concurrency(1);
+    }
+    // From source (the tests), the thread still runs the built file: Node 20 cannot start a TypeScript one.
+    const file = new URL(import.meta.url.endsWith('.ts') ? '../../dist/decode-worker.js' : './decode-worker.js', import.meta.url);
+    this.#threads = Array.from({ length: workers }, () => this.#start(file, context));
+  }
+
+  run(rows: readonly DecodeRow[]): Promise<DecodeResult> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure) {
+        reject(this.#failure);
+        return;
+      }
+      this.#waiting.push({ rows, resolve, reject });
+      this.#dispatch();
+    });
+  }
+
+  hold(): void {
+    if (this.#holds++ === 0) for (const { worker } of this.#threads) worker.ref();
+  }
+
+  release(): void {
+    if (--this.#holds === 0) for (const { worker } of this.#threads) worker.unref();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#end(closedError());
+    return this.#closing;
+  }
+
+  #start(file: URL, context: DecodeContext): Thread {
+    const worker = new Worker(file, { workerData: context });
+    const thread: Thread = { worker, job: undefined };
+    worker.on('message', (result: DecodeResult) => {
+      const job = thread.job;
+      thread.job = undefined;
+      job?.resolve(result);
+      this.#dispatch();
+    });
+    worker.on('error', (error) => this.#fail(thread, error));
+    worker.on('exit', (code) => this.#fail(thread, new Error(`the thread ended with code ${code}`)));
+    worker.unref();
+    return thread;
+  }
+
+  #dispatch(): void {
+    for (const thread of this.#threads) {
+      if (thread.job) continue;
+      const job = this.#waiting.shift();
+      if (!job) return;
+      thread.job = job;
+      thread.worker.postMessage(job.rows);
+    }
+  }
+
+  #fail({ job }: Thread, cause: Error): void {
+    if (this.#failure) return;
+    const files = job?.rows.map(({ file }) => file) ?? [];
+    const where = files.length > 1 ? `decoding ${files[0]} to ${files.at(-1)}` : `decoding ${files[0] ?? 'images'}`;
+    const facts = { where, expected: 'the decoding thread to live', got: cause.message, fix: 'Try workers: 0, which decodes on the calling thread.' };
+    this.#closing ??= this.#end(new DataError(facts, { cause }));
+  }
+
+  async #end(error: Error): Promise<void> {
+    this.#failure = error;
+    if (--openDecoders === 0) sharp.concurrency(previousConcurrency);
+    const unfinished = [...this.#threads.flatMap(({ job }) => job ?? []), ...this.#waiting.splice(0)];
+    for (const { reject } of unfinished) reject(error);
+    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
+  }
+}
+
+/** What a batch rejects with when its stream is closed first. */
+export function closedError(): DataError {
+  return new DataError({ where: 'BatchStream', expected: 'an open stream', got: 'one that was closed' });
+}

@@ -1,0 +1,75 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readdir, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+export interface PackRequest {
+  /** `name@version`. */
+  readonly packageSpec: string;
+  /** An empty folder that exists; the archive and everything temporary goes there. */
+  readonly directory: string;
+  /** Called now and then with the number of bytes that have arrived. */
+  readonly onBytes: (bytes: number) => void;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Gets the archive of an npm package without installing it; returns its path. */
+export type PackFetcher = (request: PackRequest) => Promise<string>;
+
+const POLL_MILLISECONDS = 250;
+
+/**
+ * `npm pack` as a child process in the current folder, so that the user's registry, mirror, proxy, certificates and
+ * credentials apply as they do to any other package. Its cache is a folder of ours: the size of that folder is the
+ * progress, and the user's cache does not keep the archive as well.
+ */
+export const npmPack: PackFetcher = async ({ packageSpec, directory, onBytes, signal }) => {
+  const cache = join(directory, 'npm-cache');
+  const options = ['--pack-destination', directory, '--cache', cache, '--ignore-scripts', '--fetch-retries', '1', '--loglevel', 'error'];
+  const poll = setInterval(() => void folderSize(cache).then(onBytes), POLL_MILLISECONDS);
+  try {
+    await runNpm(['pack', packageSpec, ...options], signal);
+  } finally {
+    clearInterval(poll);
+    await rm(cache, { recursive: true, force: true });
+  }
+  const archive = (await readdir(directory)).find((name) => name.endsWith('.tgz'));
+  if (!archive) throw new Error(`npm pack ${packageSpec} wrote no archive`);
+  return join(directory, archive);
+};
+
+function runNpm(options: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+  const [command, ...leading] = npmCommand();
+  return new Promise((resolve, reject) => {
+    const child = spawn(command!, [...leading, ...options], { stdio: ['ignore', 'ignore', 'pipe'], windowsHide: true, signal });
+    let complaints = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (complaints = (complaints + text).slice(-4000)));
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      reject(error.code === 'ENOENT' ? new Error('npm was not found; it comes with Node.js', { cause: error }) : error);
+    });
+    child.on('close', (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(`npm pack ended with code ${code}: ${summary(complaints)}`));
+    });
+  });
+}
+
+/** The npm that runs us, else the one beside Node.js (Windows cannot start npm.cmd without a shell), else the one on the path. */
+function npmCommand(): string[] {
+  const running = process.env.npm_execpath;
+  if (running && basename(running) === 'npm-cli.js') return [process.execPath, running];
+  const beside = join(dirname(process.execPath), 'node_modules', 'npm', 'bin', 'npm-cli.js');
+  return existsSync(beside) ? [process.execPath, beside] : ['npm'];
+}
+
+/** npm's errors without its advice on where the log is. */
+function summary(complaints: string): string {
+  const lines = complaints.split('\n').flatMap((line) => /^npm (?:error|ERR!) (.*)$/.exec(line)?.[1]?.trim() ?? []);
+  return lines.filter((line) => line && !line.includes('log of this run')).slice(0, 4).join('; ') || complaints.trim() || 'no message';
+}
+
+async function folderSize(folder: string): Promise<number> {
+  const names = await readdir(folder, { recursive: true }).catch(() => []);
+  const sizes = names.map((name) => stat(join(folder, name)).then((entry) => (entry.isFile() ? entry.size : 0), () => 0));
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
