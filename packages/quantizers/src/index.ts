@@ -1,1 +1,7 @@
-export {};
+export { codebookStatistics, paperCodebookUsage, type CodebookStatistics } from './codebook-statistics.js';
+export {
+  VectorQuantizer,
+  vectorQuantizerReferenceWeights,
+  type VectorQuantizeOptions,
+  type VectorQuantizerOptions,
+} from './vector-quantizer.js';

@@ -1,0 +1,221 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-core';
+import {
+  assertInRange,
+  assertInteger,
+  assertShape,
+  ConfigError,
+  detach,
+  formatShape,
+  Module,
+  normalInitializer,
+  sameWeight,
+  ShapeError,
+} from '@vitvq/core';
+import type { QuantizeResult, Quantizer, RandomKey, ReferenceWeight } from '@vitvq/core';
+
+export interface VectorQuantizerOptions {
+  /** Number of codes, K. */
+  readonly codebookSize: number;
+  /** Width of a code, E; the paper uses 32, and 8 to 32 serve as well (Table 4). */
+  readonly codeDim: number;
+  /** Weight of the commitment term. @default 0.25 */
+  readonly beta?: number;
+  /** Whether features and codes are l2-normalised before they are compared and returned. @default true */
+  readonly normalize?: boolean;
+  /** Draws the first codebook, N(0, 1). */
+  readonly key: RandomKey;
+  /** Whether `quantize(z, { training: true })` counts how often each code is chosen. @default false */
+  readonly trackUsage?: boolean;
+}
+
+export interface VectorQuantizeOptions {
+  /** Adds the chosen codes to `usage`; without `trackUsage` it changes nothing. @default false */
+  readonly training?: boolean;
+}
+
+/** Squared length below which a row counts as this long: 1e-12 squared, as PyTorch's `F.normalize`. */
+const minimumSquaredLength = 1e-24;
+
+/** Rows of length 1. */
+function normalizeRows<T extends Tensor>(x: T): T {
+  return tf.mul(x, tf.rsqrt(tf.maximum(tf.sum(tf.square(x), -1, true), minimumSquaredLength)));
+}
+
+/** The values of `codes` with the gradient going to `features` unchanged (the straight-through estimator of VQ-VAE, arXiv:1711.00937). */
+function straightThrough(features: Tensor2D, codes: Tensor2D): Tensor2D {
+  return tf.customGrad<Tensor2D>(() => ({ value: tf.clone(codes), gradFunc: (dy) => dy }))(features);
+}
+
+/**
+ * mean((sg[features] - codes)^2) + beta mean((features - sg[codes])^2). The two terms have the same value and differ in where
+ * their gradients go: the first moves the codes, the second, the commitment term, the features.
+ */
+function quantizationLoss(features: Tensor2D, codes: Tensor2D, beta: number): Scalar {
+  return tf.customGrad<Scalar>((...inputsAndSave) => {
+    const [from, to, save] = inputsAndSave as [Tensor2D, Tensor2D, tf.GradSaveFunc];
+    const difference = tf.sub(to, from);
+    save([difference]);
+    return {
+      value: tf.mul(tf.mean(tf.square(difference)), 1 + beta),
+      gradFunc: (dy, saved) => {
+        const towardsFeatures = tf.mul(saved[0]!, tf.mul(dy, 2 / features.size));
+        return [tf.mul(towardsFeatures, -beta), towardsFeatures];
+      },
+    };
+  })(features, codes);
+}
+
+/**
+ * Nearest-neighbour quantizer with factorized, l2-normalised codes (ViT-VQGAN, arXiv:2110.04627, section 3.2; symbol e). With
+ * `normalize` the nearest code is the one with the largest cosine, and `quantized` holds codes of length 1; without, it is the
+ * one at the smallest Euclidean distance.
+ *
+ * Variables: `codebook` `[K, E]`, as it is learned (not normalised); with `trackUsage` also `usage` `[K]`, not trainable.
+ *
+ * The loss is the paper's equation 1 with means over B·N·E instead of squared lengths, as in the reference. `beta` weighs the
+ * commitment term, which moves the encoder, and the codebook term has weight 1; some public implementations, older versions
+ * of the reference among them, weigh the wrong one. Against a codebook that collapses (Table 4) there are
+ * `initializeFromData` and `reviveDeadCodes`, which paper and reference do without.
+ *
+ * Everything here is plain tensor code with fixed shapes and can be compiled. Gradients are of first order only.
+ */
+export class VectorQuantizer extends Module implements Quantizer {
+  readonly codebookSize: number;
+  readonly codeDim: number;
+  readonly levels = 1;
+  readonly beta: number;
+  readonly normalize: boolean;
+  readonly codebook: Variable<tf.Rank.R2>;
+  /** How often each code was chosen since the last revival; undefined without `trackUsage`. */
+  readonly usage: Variable<tf.Rank.R1> | undefined;
+
+  /** @throws {ConfigError} */
+  constructor({
+    codebookSize,
+    codeDim,
+    beta = 0.25,
+    normalize = true,
+    key,
+    trackUsage = false,
+  }: VectorQuantizerOptions) {
+    super();
+    assertInteger(codebookSize, 'codebookSize', 'VectorQuantizer');
+    assertInteger(codeDim, 'codeDim', 'VectorQuantizer');
+    assertInRange(beta, 'beta', 'VectorQuantizer', 0);
+    this.codebookSize = codebookSize;
+    this.codeDim = codeDim;
+    this.beta = beta;
+    this.normalize = normalize;
+    this.codebook = this.variable('codebook', normalInitializer()(key, [codebookSize, codeDim]));
+    this.usage = trackUsage
+      ? this.variable('usage', { shape: [codebookSize], data: new Float32Array(codebookSize) }, { trainable: false })
+      : undefined;
+  }
+
+  /**
+   * @param z  encoder output, float32 `[B, N, E]`, of any scale
+   * @returns  `quantized` `[B, N, E]`, its gradient reaching `z` unchanged; `indices` int32 `[B, N]` in `[0, K)`; `loss`,
+   *   scalar, a mean over B·N·E of normalised differences
+   * @throws {ShapeError} when the last axis is not `codeDim`
+   */
+  quantize(z: Tensor3D, { training = false }: VectorQuantizeOptions = {}): QuantizeResult & { indices: Tensor2D } {
+    assertShape(z, ['B', 'N', this.codeDim], 'VectorQuantizer.quantize', 'Project z to codeDim first.');
+    const [batch, tokens] = z.shape;
+    return tf.tidy(() => {
+      const rows = tf.reshape<tf.Rank.R2>(z, [batch * tokens, this.codeDim]);
+      const chosen = this.#nearest(detach(rows)); // [B·N]
+      if (training) this.#count(chosen);
+      const codes = this.#normalized(tf.gather<Tensor2D>(this.codebook, chosen));
+      return {
+        quantized: tf.reshape<tf.Rank.R3>(straightThrough(rows, codes), z.shape),
+        indices: tf.reshape<tf.Rank.R2>(chosen, [batch, tokens]),
+        loss: quantizationLoss(this.#normalized(rows), codes, this.beta),
+      };
+    });
+  }
+
+  /** Codes of int32 indices: `[B, N]` to `[B, N, E]`. @throws {ShapeError} */
+  decode(indices: Tensor2D): Tensor3D {
+    assertShape(indices, ['B', 'N'], 'VectorQuantizer.decode');
+    return tf.tidy(() => {
+      const codes = this.#normalized(tf.gather<Tensor2D>(this.codebook, tf.reshape(indices, [-1])));
+      return tf.reshape<tf.Rank.R3>(codes, [...indices.shape, this.codeDim]);
+    });
+  }
+
+  /**
+   * Replaces the codebook by rows of `z`, so that every code starts where features are. A codebook drawn at random keeps only
+   * the few codes that happen to lie next to the features of an untrained encoder.
+   * @param z  features of a batch, `[..., E]`; with fewer rows than codes some codes start equal
+   * @param uniform  noise `[K]` in [0, 1): code k takes a row from the k-th of K equal stretches of the batch
+   * @throws {ShapeError}
+   */
+  initializeFromData(z: Tensor, uniform: Tensor1D): void {
+    tf.tidy(() => this.codebook.assign(this.#pickRows(z, uniform, 'VectorQuantizer.initializeFromData')));
+  }
+
+  /**
+   * Replaces every code that was not chosen since the last call by a row of `z` and sets `usage` to 0. A code that is never
+   * chosen has no gradient and would never move again.
+   * @param z  features of a batch, `[..., E]`
+   * @param uniform  noise `[K]` in [0, 1), as for `initializeFromData`
+   * @returns  how many codes were replaced
+   * @throws {ConfigError} without `trackUsage`
+   * @throws {ShapeError}
+   */
+  reviveDeadCodes(z: Tensor, uniform: Tensor1D): Scalar {
+    const { usage } = this;
+    if (!usage) {
+      throw new ConfigError({
+        where: 'VectorQuantizer.reviveDeadCodes',
+        expected: 'a quantizer that counts which codes are chosen',
+        got: 'trackUsage: false',
+        fix: 'Create it with trackUsage: true and call quantize(z, { training: true }).',
+      });
+    }
+    return tf.tidy(() => {
+      const rows = this.#pickRows(z, uniform, 'VectorQuantizer.reviveDeadCodes');
+      const dead = tf.equal(usage, 0); // [K]
+      this.codebook.assign(tf.where(tf.tile(tf.expandDims(dead, 1), [1, this.codeDim]), rows, this.codebook));
+      const revived = tf.sum(tf.cast(dead, 'float32'));
+      usage.assign(tf.zerosLike(usage));
+      return revived as Scalar;
+    });
+  }
+
+  #normalized(x: Tensor2D): Tensor2D {
+    return this.normalize ? normalizeRows(x) : x;
+  }
+
+  /** int32 `[rows]`. Without the squared length of the rows, which is the same for all codes, and of codes of length 1. */
+  #nearest(rows: Tensor2D): Tensor1D {
+    const codebook = this.#normalized(detach(this.codebook));
+    const products = tf.matMul(this.#normalized(rows), codebook, false, true); // [rows, K]
+    const closeness = this.normalize ? products : tf.sub(products, tf.mul(tf.sum(tf.square(codebook), 1), 0.5));
+    return tf.argMax<Tensor1D>(closeness, 1);
+  }
+
+  #count(chosen: Tensor1D): void {
+    if (!this.usage) return;
+    const counts = tf.unsortedSegmentSum(tf.ones([chosen.size]), chosen, this.codebookSize);
+    this.usage.assign(tf.add(this.usage, counts));
+  }
+
+  #pickRows(z: Tensor, uniform: Tensor1D, where: string): Tensor2D {
+    assertShape(uniform, [this.codebookSize], where, 'Pass one random number a code.');
+    if (z.rank < 2 || z.shape.at(-1) !== this.codeDim) {
+      throw new ShapeError({ where, expected: `z [..., ${this.codeDim}] (codeDim)`, got: formatShape(z.shape) });
+    }
+    const rows = tf.reshape<tf.Rank.R2>(z, [-1, this.codeDim]);
+    const count = rows.shape[0];
+    const places = tf.mul(tf.add(tf.range(0, this.codebookSize), uniform), count / this.codebookSize);
+    // Rounding may lift the last place to `count` itself.
+    return tf.gather(rows, tf.cast(tf.minimum(tf.floor(places), count - 1), 'int32'));
+  }
+}
+
+/** Weights of the reference's `VectorQuantizer`. */
+export function vectorQuantizerReferenceWeights(): ReferenceWeight[] {
+  return [sameWeight('codebook', 'embedding.weight')];
+}
