@@ -1,0 +1,232 @@
+import {
+  sameShape,
+  sizeOf,
+  typedArray,
+  type BinaryName,
+  type CompareDirection,
+  type ConstantData,
+  type ConvolutionAttributes,
+  type DType,
+  type Graph,
+  type Operation,
+  type OperationAttributes,
+  type OperationName,
+  type ReduceKind,
+  type TypedArray,
+  type UnaryName,
+  type Value,
+} from './graph.js';
+
+/** Appends operations to a graph and infers the shape of each result. Shapes that do not fit are a bug of the caller. */
+export class GraphBuilder {
+  readonly inputs: Value[] = [];
+  readonly operations: Operation[] = [];
+  #nextId: number;
+
+  /** `firstId`: a body of a composite numbers its values apart from the graph around it. */
+  constructor(firstId = 0) {
+    this.#nextId = firstId;
+  }
+
+  get nextId(): number {
+    return this.#nextId;
+  }
+
+  finish(outputs: readonly Value[]): Graph {
+    return { inputs: this.inputs, operations: this.operations, outputs };
+  }
+
+  input(shape: readonly number[], dtype: DType): Value {
+    const value: Value = { id: this.#nextId++, shape, dtype };
+    this.inputs.push(value);
+    return value;
+  }
+
+  /** Appends an operation whose result types are known; the typed methods below are the usual way. */
+  append<K extends OperationName>(
+    kind: K,
+    operands: readonly Value[],
+    attributes: Extract<Operation, { kind: K }>['attributes'],
+    results: readonly { shape: readonly number[]; dtype: DType }[],
+  ): Value[] {
+    const values: Value[] = [];
+    const operation = { kind, operands, attributes, results: values } as unknown as Operation;
+    for (const { shape, dtype } of results) values.push({ id: this.#nextId++, shape, dtype, producer: operation });
+    this.operations.push(operation);
+    return values;
+  }
+
+  constant(value: ConstantData, shape: readonly number[], dtype: DType): Value {
+    return this.append('constant', [], { value }, [{ shape, dtype }])[0]!;
+  }
+
+  splat(value: number, shape: readonly number[] = [], dtype: DType = 'float32'): Value {
+    return this.constant({ splat: value }, shape, dtype);
+  }
+
+  /** A constant from values, recognised as a splat when all are equal. */
+  values(data: TypedArray, shape: readonly number[], dtype: DType): Value {
+    const first = data[0];
+    if (first !== undefined && data.every((value) => value === first)) return this.splat(first, shape, dtype);
+    return this.constant({ data: typedArray(dtype, data) }, shape, dtype);
+  }
+
+  unary(kind: UnaryName, x: Value): Value {
+    const dtype = kind === 'is_nan' || kind === 'not' ? 'bool' : x.dtype;
+    return this.append(kind, [x], {}, [{ shape: x.shape, dtype }])[0]!;
+  }
+
+  /** Operands are broadcast to their common shape. */
+  binary(kind: BinaryName, a: Value, b: Value): Value {
+    const shape = broadcastShape(a.shape, b.shape);
+    return this.append(kind, [this.broadcastTo(a, shape), this.broadcastTo(b, shape)], {}, [
+      { shape, dtype: a.dtype },
+    ])[0]!;
+  }
+
+  compare(direction: CompareDirection, a: Value, b: Value): Value {
+    const shape = broadcastShape(a.shape, b.shape);
+    return this.append('compare', [this.broadcastTo(a, shape), this.broadcastTo(b, shape)], { direction }, [
+      { shape, dtype: 'bool' },
+    ])[0]!;
+  }
+
+  select(condition: Value, onTrue: Value, onFalse: Value): Value {
+    const shape = broadcastShape(condition.shape, broadcastShape(onTrue.shape, onFalse.shape));
+    const operands = [condition, onTrue, onFalse].map((value) => this.broadcastTo(value, shape));
+    return this.append('select', operands, {}, [{ shape, dtype: onTrue.dtype }])[0]!;
+  }
+
+  convert(x: Value, dtype: DType): Value {
+    return x.dtype === dtype ? x : this.append('convert', [x], { dtype }, [{ shape: x.shape, dtype }])[0]!;
+  }
+
+  broadcastInDim(x: Value, shape: readonly number[], dimensions: readonly number[]): Value {
+    return this.append('broadcast_in_dim', [x], { dimensions }, [{ shape, dtype: x.dtype }])[0]!;
+  }
+
+  /** As NumPy broadcasts: axes are matched from the last. */
+  broadcastTo(x: Value, shape: readonly number[]): Value {
+    if (sameShape(x.shape, shape)) return x;
+    return this.broadcastInDim(
+      x,
+      shape,
+      x.shape.map((_, axis) => axis + shape.length - x.shape.length),
+    );
+  }
+
+  reshape(x: Value, shape: readonly number[]): Value {
+    if (sizeOf(shape) !== sizeOf(x.shape)) throw new Error(`reshape of [${x.shape}] to [${shape}]`);
+    return sameShape(x.shape, shape) ? x : this.append('reshape', [x], {}, [{ shape, dtype: x.dtype }])[0]!;
+  }
+
+  transpose(x: Value, permutation: readonly number[]): Value {
+    const shape = permutation.map((axis) => x.shape[axis]!);
+    return this.append('transpose', [x], { permutation }, [{ shape, dtype: x.dtype }])[0]!;
+  }
+
+  reverse(x: Value, axes: readonly number[]): Value {
+    return this.append('reverse', [x], { axes }, [{ shape: x.shape, dtype: x.dtype }])[0]!;
+  }
+
+  reduce(kind: ReduceKind, x: Value, axes: readonly number[], keepDimensions = false): Value {
+    const shape = x.shape.filter((_, axis) => !axes.includes(axis));
+    const reduced = axes.length ? this.append('reduce', [x], { kind, axes }, [{ shape, dtype: x.dtype }])[0]! : x;
+    return keepDimensions
+      ? this.reshape(
+          reduced,
+          x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size)),
+        )
+      : reduced;
+  }
+
+  argReduce(kind: 'max' | 'min', x: Value, axis: number): Value {
+    const shape = x.shape.filter((_, other) => other !== axis);
+    return this.append('arg_reduce', [x], { kind, axis }, [{ shape, dtype: 'int32' }])[0]!;
+  }
+
+  dotGeneral(a: Value, b: Value, attributes: OperationAttributes['dot_general']): Value {
+    const { lhsBatch, rhsBatch, lhsContract, rhsContract } = attributes;
+    const free = (value: Value, ...used: (readonly number[])[]): number[] =>
+      value.shape.filter((_, axis) => !used.some((axes) => axes.includes(axis)));
+    const shape = [
+      ...lhsBatch.map((axis) => a.shape[axis]!),
+      ...free(a, lhsBatch, lhsContract),
+      ...free(b, rhsBatch, rhsContract),
+    ];
+    return this.append('dot_general', [a, b], attributes, [{ shape, dtype: a.dtype }])[0]!;
+  }
+
+  convolution(image: Value, kernel: Value, attributes: ConvolutionAttributes): Value {
+    const { padding, strides, lhsDilation, rhsDilation } = attributes;
+    const [batch, height, width] = image.shape as [number, number, number];
+    const [kernelHeight, kernelWidth, , features] = kernel.shape as [number, number, number, number];
+    const extent = (size: number, taps: number, axis: 0 | 1): number =>
+      Math.floor(
+        ((size - 1) * lhsDilation[axis] + 1 + padding[axis] + padding[axis + 2]! - (taps - 1) * rhsDilation[axis] - 1) /
+          strides[axis],
+      ) + 1;
+    const shape = [batch, extent(height, kernelHeight, 0), extent(width, kernelWidth, 1), features];
+    return this.append('convolution', [image, kernel], attributes, [{ shape, dtype: 'float32' }])[0]!;
+  }
+
+  gather(x: Value, indices: Value, axis: number): Value {
+    const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
+    return this.append('gather', [x, indices], { axis }, [{ shape, dtype: x.dtype }])[0]!;
+  }
+
+  /** `indices` [M], `updates` [M, ...] into `base` [K, ...]. */
+  scatterAdd(base: Value, indices: Value, updates: Value): Value {
+    return this.append('scatter_add', [base, indices, updates], {}, [{ shape: base.shape, dtype: base.dtype }])[0]!;
+  }
+
+  slice(x: Value, start: readonly number[], limit: readonly number[], strides?: readonly number[]): Value {
+    const steps = strides ?? start.map(() => 1);
+    const shape = start.map((from, axis) => Math.max(0, Math.ceil((limit[axis]! - from) / steps[axis]!)));
+    return this.append('slice', [x], { start, limit, strides: steps }, [{ shape, dtype: x.dtype }])[0]!;
+  }
+
+  pad(x: Value, low: readonly number[], high: readonly number[], value: number): Value {
+    const shape = x.shape.map((size, axis) => size + low[axis]! + high[axis]!);
+    return this.append('pad', [x], { low, high, value }, [{ shape, dtype: x.dtype }])[0]!;
+  }
+
+  concatenate(xs: readonly Value[], axis: number): Value {
+    if (xs.length === 1) return xs[0]!;
+    const shape = [...xs[0]!.shape];
+    shape[axis] = xs.reduce((total, x) => total + x.shape[axis]!, 0);
+    return this.append('concatenate', xs, { axis }, [{ shape, dtype: xs[0]!.dtype }])[0]!;
+  }
+
+  topK(x: Value, k: number): [values: Value, indices: Value] {
+    const shape = [...x.shape.slice(0, -1), k];
+    const [values, indices] = this.append('top_k', [x], { k }, [
+      { shape, dtype: x.dtype },
+      { shape, dtype: 'int32' },
+    ]);
+    return [values!, indices!];
+  }
+
+  cumulativeSum(x: Value, axis: number, exclusive: boolean, reverse: boolean): Value {
+    return this.append('cumulative_sum', [x], { axis, exclusive, reverse }, [{ shape: x.shape, dtype: x.dtype }])[0]!;
+  }
+
+  composite(attributes: OperationAttributes['composite'], operands: readonly Value[]): Value[] {
+    return this.append(
+      'composite',
+      operands,
+      attributes,
+      attributes.body.outputs.map(({ shape, dtype }) => ({ shape, dtype })),
+    );
+  }
+}
+
+/** The common shape of two, as NumPy broadcasts. */
+export function broadcastShape(a: readonly number[], b: readonly number[]): number[] {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, axis) => {
+    const [x, y] = [a[axis + a.length - rank] ?? 1, b[axis + b.length - rank] ?? 1];
+    if (x !== y && x !== 1 && y !== 1) throw new Error(`shapes [${a}] and [${b}] do not broadcast`);
+    return x === 1 ? y : x;
+  });
+}

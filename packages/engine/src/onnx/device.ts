@@ -1,0 +1,221 @@
+import { Worker } from 'node:worker_threads';
+import * as tf from '@tensorflow/tfjs-core';
+import { sizeOf, typedArray, type DType, type TypedArray } from '../ir/graph.js';
+import { EngineError } from '../errors.js';
+import type { ReplyMessage, Request, RequestMessage, TensorDescription, WorkerOptions } from './protocol.js';
+
+export const deviceBackendName = 'vitvq-onnx';
+
+/** One tensor's data on the engine. */
+interface DeviceData {
+  readonly slot: number;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  references: number;
+  /** A copy of the values in this thread, where there is one. */
+  host: TypedArray | undefined;
+  /** Counts writes, so that frozen programs notice them. */
+  version: number;
+}
+
+type Reply = Extract<ReplyMessage, { value: unknown }>['value'];
+
+/**
+ * The engine's memory as a TensorFlow.js backend: it stores tensors in the worker and has no kernels. TensorFlow.js
+ * moves a tensor here and back when one side needs it, as it does between WebGL and the cpu.
+ */
+export class OnnxDevice extends tf.KernelBackend {
+  readonly #worker: Worker;
+  readonly #data = new Map<object, DeviceData>();
+  readonly #pending = new Map<number, { resolve: (value: Reply) => void; reject: (error: Error) => void }>();
+  #nextId = 0;
+  #nextSlot = 0;
+  #writes = 0;
+  #failure: EngineError | undefined;
+
+  constructor(readonly options: WorkerOptions) {
+    super();
+    this.#worker = new Worker(workerFile(), { workerData: options, name: 'vitvq-onnx' });
+    this.#worker.unref(); // an idle engine does not keep the process alive
+    this.#worker.on('message', (reply: ReplyMessage) => this.#settle(reply));
+    this.#worker.on('error', (error) => this.#fail(error.message));
+    this.#worker.on('exit', (code) => this.#fail(`exited with code ${code}`));
+  }
+
+  /** Sends a request; requests are served in order. */
+  request(request: Request, transfer: ArrayBuffer[] = []): Promise<Reply> {
+    if (this.#failure) return Promise.reject(this.#failure);
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      if (this.#pending.size === 0) this.#worker.ref();
+      this.#pending.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, request } satisfies RequestMessage, transfer);
+    });
+  }
+
+  /** A request whose failure shows when its effect is missed. */
+  #send(request: Request, transfer: ArrayBuffer[] = []): void {
+    this.request(request, transfer).catch(() => undefined);
+  }
+
+  #settle(reply: ReplyMessage): void {
+    const pending = this.#pending.get(reply.id);
+    this.#pending.delete(reply.id);
+    if (this.#pending.size === 0) this.#worker.unref();
+    if ('error' in reply) {
+      pending?.reject(
+        new EngineError({ where: 'onnx engine', expected: 'ONNX Runtime to do its work', got: reply.error }),
+      );
+    } else {
+      pending?.resolve(reply.value);
+    }
+  }
+
+  #fail(reason: string): void {
+    this.#failure = new EngineError({
+      where: 'onnx engine',
+      expected: 'its worker thread to run',
+      got: reason,
+      fix: 'If memory ran out, use a smaller batch or model; the engine "cpu" works without a worker.',
+    });
+    for (const { reject } of this.#pending.values()) reject(this.#failure);
+    this.#pending.clear();
+  }
+
+  /** Moves all tensors to another backend, where they go on living. */
+  async evacuate(destination: tf.KernelBackend): Promise<void> {
+    for (const [dataId, data] of this.#data) {
+      const values = (await this.request({ kind: 'read', slot: data.slot })) as TypedArray;
+      const info = tf.engine().state.tensorInfo.get(dataId);
+      if (!info || !this.#data.has(dataId)) continue; // disposed of while it was read
+      info.backend = destination;
+      destination.move(dataId, values, [...data.shape], data.dtype, data.references);
+    }
+    this.#data.clear();
+  }
+
+  async terminate(): Promise<void> {
+    this.#failure = new EngineError({ where: 'onnx engine', expected: 'to be in use', got: 'a use after another engine was chosen' });
+    await this.#worker.terminate();
+  }
+
+  /** The slot of a tensor's data, which is moved here if it is elsewhere. */
+  slotOf({ dataId }: tf.TensorInfo): number {
+    const engine = tf.engine();
+    if (engine.state.tensorInfo.get(dataId)!.backend !== this) engine.moveData(this, dataId);
+    return this.#data.get(dataId)!.slot;
+  }
+
+  /** Changes with every write to a tensor on the engine; 0 for one that is elsewhere. */
+  versionOf({ dataId }: tf.TensorInfo): number {
+    return this.#data.get(dataId)?.version ?? 0;
+  }
+
+  /** Call when a program has been told to write to a tensor. */
+  written({ dataId }: tf.TensorInfo): void {
+    const data = this.#data.get(dataId)!;
+    data.host = undefined;
+    data.version = ++this.#writes;
+  }
+
+  /** A slot for a result that a program will write. */
+  newSlot(): number {
+    return this.#nextSlot++;
+  }
+
+  /** A tensor over a slot that a program has written. */
+  tensorOf(slot: number, { shape, dtype }: TensorDescription, host: TypedArray | undefined): tf.Tensor {
+    const dataId = {};
+    this.#data.set(dataId, { slot, shape, dtype, references: 1, host, version: ++this.#writes });
+    return tf.engine().makeTensorFromDataId(dataId, [...shape], dtype, this);
+  }
+
+  override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {
+    const dataId = {};
+    this.move(dataId, values, shape, dtype, 1);
+    return dataId;
+  }
+
+  override move(dataId: object, values: tf.BackendValues, shape: number[], dtype: tf.DataType, references: number): void {
+    if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') {
+      throw new EngineError({ where: 'onnx engine', expected: 'float32, int32 or bool tensors', got: dtype });
+    }
+    const slot = this.newSlot();
+    // A copy: the values may be the caller's own array.
+    const data = typedArray(dtype, values as TypedArray);
+    this.#data.set(dataId, { slot, shape, dtype, references, host: undefined, version: ++this.#writes });
+    this.#send({ kind: 'upload', slot, tensor: { shape, dtype }, data }, [data.buffer as ArrayBuffer]);
+  }
+
+  override async read(dataId: object): Promise<TypedArray> {
+    const data = this.#data.get(dataId)!;
+    if (data.host) return data.host;
+    const { version } = data;
+    const values = (await this.request({ kind: 'read', slot: data.slot })) as TypedArray;
+    if (data.version === version) data.host = values.byteLength <= 65_536 ? values : undefined;
+    return values;
+  }
+
+  override readSync(dataId: object): TypedArray {
+    const data = this.#data.get(dataId)!;
+    if (data.host) return data.host;
+    if (this.#failure) throw this.#failure;
+    const bytes = sizeOf(data.shape) * (data.dtype === 'bool' ? 1 : 4);
+    const control = new Int32Array(new SharedArrayBuffer(4));
+    const target = new Uint8Array(new SharedArrayBuffer(bytes));
+    this.#send({ kind: 'readInto', slot: data.slot, control, target });
+    // The worker does all that was asked of it before, then answers.
+    if (Atomics.wait(control, 0, 0, 600_000) === 'timed-out' || Atomics.load(control, 0) !== 1) {
+      throw new EngineError({
+        where: 'onnx engine',
+        expected: 'the values of a tensor within ten minutes',
+        got: 'no answer',
+        fix: 'Use `await tensor.data()`; a failed run before it has the cause.',
+      });
+    }
+    const values = typedArray(data.dtype, sizeOf(data.shape));
+    new Uint8Array(values.buffer).set(target);
+    return values;
+  }
+
+  override disposeData(dataId: object, force = false): boolean {
+    const data = this.#data.get(dataId);
+    if (!data) return true;
+    data.references--;
+    if (!force && data.references > 0) return false;
+    this.#data.delete(dataId);
+    this.#send({ kind: 'free', slot: data.slot });
+    return true;
+  }
+
+  override incRef(dataId: object): void {
+    this.#data.get(dataId)!.references++;
+  }
+  decRef(dataId: object): void {
+    this.#data.get(dataId)!.references--;
+  }
+  override refCount(dataId: object): number {
+    return this.#data.get(dataId)?.references ?? 0;
+  }
+  override numDataIds(): number {
+    return this.#data.size;
+  }
+  override memory(): { unreliable: boolean } {
+    return { unreliable: false };
+  }
+  override floatPrecision(): 32 {
+    return 32;
+  }
+  override timerAvailable(): boolean {
+    return false;
+  }
+  override dispose(): void {
+    void this.terminate();
+  }
+}
+
+/** The built worker, also when this file runs from source. */
+function workerFile(): URL {
+  const fromSource = import.meta.url.endsWith('.ts');
+  return new URL(fromSource ? '../../dist/worker.js' : './worker.js', import.meta.url);
+}

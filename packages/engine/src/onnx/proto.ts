@@ -1,0 +1,143 @@
+import protobuf from 'protobufjs';
+import type { DType, TypedArray } from '../ir/graph.js';
+
+/**
+ * The part of ONNX's published onnx.proto3 schema that we write (field numbers are the wire format and never change).
+ */
+const schema = protobuf.Root.fromJSON({
+  nested: {
+    Model: {
+      fields: {
+        irVersion: { type: 'int64', id: 1 },
+        producerName: { type: 'string', id: 2 },
+        graph: { type: 'Graph', id: 7 },
+        opsetImport: { rule: 'repeated', type: 'OperatorSet', id: 8 },
+      },
+    },
+    OperatorSet: { fields: { domain: { type: 'string', id: 1 }, version: { type: 'int64', id: 2 } } },
+    Graph: {
+      fields: {
+        node: { rule: 'repeated', type: 'Node', id: 1 },
+        name: { type: 'string', id: 2 },
+        initializer: { rule: 'repeated', type: 'TensorData', id: 5 },
+        input: { rule: 'repeated', type: 'ValueInfo', id: 11 },
+        output: { rule: 'repeated', type: 'ValueInfo', id: 12 },
+      },
+    },
+    Node: {
+      fields: {
+        input: { rule: 'repeated', type: 'string', id: 1 },
+        output: { rule: 'repeated', type: 'string', id: 2 },
+        name: { type: 'string', id: 3 },
+        opType: { type: 'string', id: 4 },
+        attribute: { rule: 'repeated', type: 'Attribute', id: 5 },
+        domain: { type: 'string', id: 7 },
+      },
+    },
+    Attribute: {
+      fields: {
+        name: { type: 'string', id: 1 },
+        f: { type: 'float', id: 2 },
+        i: { type: 'int64', id: 3 },
+        s: { type: 'bytes', id: 4 },
+        ints: { rule: 'repeated', type: 'int64', id: 8 },
+        type: { type: 'int32', id: 20 },
+      },
+    },
+    TensorData: {
+      fields: {
+        dims: { rule: 'repeated', type: 'int64', id: 1 },
+        dataType: { type: 'int32', id: 2 },
+        name: { type: 'string', id: 8 },
+        rawData: { type: 'bytes', id: 9 },
+      },
+    },
+    ValueInfo: { fields: { name: { type: 'string', id: 1 }, type: { type: 'TypeInfo', id: 2 } } },
+    TypeInfo: { fields: { tensorType: { type: 'TensorType', id: 1 } } },
+    TensorType: { fields: { elemType: { type: 'int32', id: 1 }, shape: { type: 'Shape', id: 2 } } },
+    Shape: { fields: { dim: { rule: 'repeated', type: 'Dimension', id: 1 } } },
+    Dimension: { fields: { dimValue: { type: 'int64', id: 1 } } },
+  },
+});
+const modelType = schema.lookupType('Model');
+
+/** ONNX's numbers for element types. */
+export const elementType = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+
+export type OnnxAttribute = number | string | readonly number[] | { readonly float: number };
+
+export interface OnnxNode {
+  readonly opType: string;
+  readonly domain: string;
+  readonly inputs: string[];
+  readonly outputs: string[];
+  readonly attributes: Readonly<Record<string, OnnxAttribute>>;
+}
+
+export interface OnnxTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly type: keyof typeof elementType;
+  readonly data: TypedArray | BigInt64Array;
+}
+
+export interface OnnxValue {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+}
+
+export interface OnnxModel {
+  readonly nodes: readonly OnnxNode[];
+  readonly initializers: readonly OnnxTensor[];
+  readonly inputs: readonly OnnxValue[];
+  readonly outputs: readonly OnnxValue[];
+}
+
+export const microsoft = 'com.microsoft';
+const opset = 20;
+
+/** Integers are ints, `{ float }` is a float, strings bytes. */
+function attribute(name: string, value: OnnxAttribute): Record<string, unknown> {
+  if (typeof value === 'number') return { name, type: 2, i: value };
+  if (typeof value === 'string') return { name, type: 3, s: new TextEncoder().encode(value) };
+  if ('float' in value) return { name, type: 1, f: value.float };
+  return { name, type: 7, ints: value };
+}
+
+/** The model as an ONNX file. */
+export function encodeModel(model: OnnxModel): Uint8Array {
+  const valueInfo = ({ name, shape, dtype }: OnnxValue): Record<string, unknown> => ({
+    name,
+    type: { tensorType: { elemType: elementType[dtype], shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
+  });
+  return modelType
+    .encode({
+      irVersion: 9,
+      producerName: 'vitvq',
+      opsetImport: [
+        { domain: '', version: opset },
+        { domain: microsoft, version: 1 },
+      ],
+      graph: {
+        name: 'vitvq',
+        node: model.nodes.map(({ opType, domain, inputs, outputs, attributes }, index) => ({
+          opType,
+          domain,
+          name: `${opType}_${index}`,
+          input: inputs,
+          output: outputs,
+          attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)),
+        })),
+        initializer: model.initializers.map(({ name, shape, type, data }) => ({
+          name,
+          dims: shape,
+          dataType: elementType[type],
+          rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+        })),
+        input: model.inputs.map(valueInfo),
+        output: model.outputs.map(valueInfo),
+      },
+    })
+    .finish();
+}

@@ -1,0 +1,157 @@
+/**
+ * The thread that owns ONNX Runtime. `session.run` blocks its thread, and ONNX Runtime refuses shared memory; so the
+ * sessions and every tensor on the engine live here, and the main thread stays free for timers, signals and data.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { sizeOf, typedArray, type TypedArray } from '../ir/graph.js';
+import { updateAdamW } from './adamw.js';
+import {
+  inlineBytes,
+  type ProgramDefinition,
+  type ReplyMessage,
+  type Request,
+  type RequestMessage,
+  type RunReply,
+  type ScalarSource,
+  type TensorDescription,
+  type WorkerOptions,
+} from './protocol.js';
+
+const port = parentPort!;
+const { threads } = workerData as WorkerOptions;
+
+interface Program {
+  readonly definition: ProgramDefinition;
+  readonly session: InferenceSession;
+  /** Tensors that outputs are written to: the spare one of each state, and scratch. */
+  readonly buffers: (Tensor | undefined)[];
+}
+
+const slots = new Map<number, Tensor>();
+const programs = new Map<number, Program>();
+
+function makeTensor({ shape, dtype }: TensorDescription, data: TypedArray = typedArray(dtype, sizeOf(shape))): Tensor {
+  return new Tensor(dtype, data, [...shape]);
+}
+
+const valuesOf = (tensor: Tensor): TypedArray => tensor.data as TypedArray;
+
+function slotTensor(slot: number): Tensor {
+  const tensor = slots.get(slot);
+  if (!tensor) throw new Error(`tensor ${slot} was disposed of`);
+  return tensor;
+}
+
+async function load(definition: ProgramDefinition, model: Uint8Array): Promise<Program> {
+  const session = await InferenceSession.create(model, {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+  });
+  const { outputs, resultCount } = definition;
+  return {
+    definition,
+    session,
+    buffers: outputs.map((output, index) => (index < resultCount ? undefined : makeTensor(output))),
+  };
+}
+
+async function run(request: Extract<Request, { kind: 'run' }>): Promise<RunReply> {
+  const program = programs.get(request.program)!;
+  const { definition, session, buffers } = program;
+  const { outputs, resultCount, stateCount } = definition;
+  const start = performance.now();
+  const feeds: Record<string, Tensor> = {};
+  for (const index of definition.inputs) feeds[`input${index}`] = slotTensor(request.inputs[index]!);
+  const fetches: Record<string, Tensor> = {};
+  const written = outputs.map((output, index) => (fetches[`output${index}`] = buffers[index] ?? makeTensor(output)));
+  await session.run(feeds, fetches);
+
+  const scalar = (source: ScalarSource): number =>
+    Number(valuesOf('input' in source ? slotTensor(request.inputs[source.input]!) : written[source.output]!)[0]);
+  for (const update of definition.updates) {
+    const floats = (input: number): Float32Array => valuesOf(slotTensor(request.inputs[input]!)) as Float32Array;
+    updateAdamW(
+      floats(update.parameter),
+      valuesOf(written[update.gradient]!) as Float32Array,
+      floats(update.firstMoment),
+      floats(update.secondMoment),
+      {
+        ...update.attributes,
+        learningRate: scalar(update.learningRate),
+        gradientScale: scalar(update.gradientScale),
+        correction1: scalar(update.correction1),
+        correction2: scalar(update.correction2),
+      },
+    );
+  }
+  // A state and its spare change places: the storage of every step is the same.
+  for (let index = 0; index < stateCount; index++) {
+    const slot = request.states[index]!;
+    const output = resultCount + index;
+    buffers[output] = slotTensor(slot);
+    slots.set(slot, written[output]!);
+  }
+  const values = request.results.map((slot, index) => {
+    const tensor = written[index]!;
+    slots.set(slot, tensor);
+    return valuesOf(tensor).byteLength <= inlineBytes ? valuesOf(tensor).slice() : undefined;
+  });
+  return { values, milliseconds: performance.now() - start };
+}
+
+async function handle(request: Request): Promise<{ value?: unknown; transfer?: ArrayBuffer[] }> {
+  switch (request.kind) {
+    case 'upload':
+      slots.set(request.slot, makeTensor(request.tensor, request.data));
+      return {};
+    case 'free':
+      slots.delete(request.slot);
+      return {};
+    case 'load': {
+      const start = performance.now();
+      programs.set(request.program, await load(request.definition, request.model));
+      return { value: { milliseconds: performance.now() - start } };
+    }
+    case 'unload':
+      await programs.get(request.program)?.session.release();
+      programs.delete(request.program);
+      return {};
+    case 'run': {
+      const value = await run(request);
+      return { value, transfer: value.values.flatMap((data) => (data ? [data.buffer as ArrayBuffer] : [])) };
+    }
+    case 'read': {
+      const value = valuesOf(slotTensor(request.slot)).slice();
+      return { value, transfer: [value.buffer as ArrayBuffer] };
+    }
+    case 'readInto': {
+      const values = valuesOf(slotTensor(request.slot));
+      request.target.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+      Atomics.store(request.control, 0, 1);
+      Atomics.notify(request.control, 0);
+      return {};
+    }
+  }
+}
+
+// One request after the other, in the order of arrival: a read sees the runs before it.
+let queue = Promise.resolve();
+port.on('message', ({ id, request }: RequestMessage) => {
+  queue = queue.then(async () => {
+    try {
+      const { value, transfer } = await handle(request);
+      port.postMessage({ id, value } as ReplyMessage, transfer);
+    } catch (error) {
+      if (request.kind === 'readInto') {
+        Atomics.store(request.control, 0, 2);
+        Atomics.notify(request.control, 0);
+      }
+      port.postMessage({ id, error: error instanceof Error ? error.message : String(error) } satisfies ReplyMessage);
+    }
+  });
+});

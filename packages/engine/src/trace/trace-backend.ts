@@ -1,0 +1,210 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { CompositeAttributes } from '@vitvq/core';
+import { GraphBuilder } from '../ir/builder.js';
+import { sizeOf, typedArray, type DType, type TypedArray, type Value } from '../ir/graph.js';
+import { CompileError } from '../errors.js';
+
+export const traceBackendName = 'vitvq-trace';
+
+/** A tensor of another backend that the traced function read: a variable, or a tensor made outside. */
+export interface Capture {
+  readonly value: Value;
+  readonly tensor: tf.Tensor;
+}
+
+/** What one trace collects. */
+export class TraceSession {
+  readonly captures: Capture[] = [];
+  /** The last value that the function assigned to each variable. */
+  readonly assignments = new Map<tf.Variable, Value>();
+  readonly main = new GraphBuilder();
+  /** The graph that operations go to: the main one, or the body of a composite. */
+  builder = this.main;
+  #bodies = 0;
+  #entries = new WeakMap<object, { value: Value; builder: GraphBuilder }>();
+
+  /** `known`: variables by data id, so that a captured one is recognised. */
+  constructor(
+    readonly name: string,
+    readonly known: ReadonlyMap<object, tf.Variable>,
+  ) {}
+
+  /** A builder for the body of a composite, with value numbers of its own. */
+  nestedBuilder(): GraphBuilder {
+    return new GraphBuilder(++this.#bodies * 1_000_000);
+  }
+
+  /** Records what `body` does with stand-ins of `operands` as the body of a composite. */
+  composite(
+    name: string,
+    attributes: CompositeAttributes,
+    operands: readonly tf.Tensor[],
+    body: (...operands: tf.Tensor[]) => tf.Tensor[],
+  ): tf.Tensor[] {
+    const outer = this.builder;
+    const values = operands.map((operand) => this.value(operand));
+    this.builder = this.nestedBuilder();
+    try {
+      const inputs = values.map((value) => this.tensor(this.builder.input(value.shape, value.dtype)));
+      const results = body(...inputs).map((result) => this.value(result));
+      const recorded = outer.composite({ name, attributes, body: this.builder.finish(results) }, values);
+      this.builder = outer;
+      return recorded.map((value) => this.tensor(value));
+    } finally {
+      this.builder = outer;
+    }
+  }
+
+  /** Binds a fresh data id to a value. */
+  bind(value: Value, dataId: object = {}): tf.TensorInfo {
+    this.#entries.set(dataId, { value, builder: this.builder });
+    return { dataId, shape: [...value.shape], dtype: value.dtype };
+  }
+
+  /** A tensor handle of a value. */
+  tensor(value: Value): tf.Tensor {
+    return tf.engine().makeTensorFromTensorInfo(this.bind(value), traceBackend());
+  }
+
+  /** The value behind a tensor; a tensor from outside is captured on first use. */
+  value(tensor: tf.TensorInfo): Value {
+    const entry = this.#entries.get(tensor.dataId);
+    if (entry && (entry.builder === this.builder || this.builder === this.main)) return entry.value;
+    if (this.builder !== this.main) {
+      throw new CompileError({
+        where: this.name,
+        expected: "a composite's body to use its operands only",
+        got: `a tensor [${tensor.shape}] from outside`,
+        fix: 'Pass it as an operand.',
+      });
+    }
+    const value = this.main.input(tensor.shape, dtypeOf(tensor, this.name));
+    this.#entries.set(tensor.dataId, { value, builder: this.main });
+    const variable = this.known.get(tensor.dataId);
+    this.captures.push({ value, tensor: variable ?? outsideTensor(tensor) });
+    return value;
+  }
+
+  assign(variable: tf.Variable, next: tf.Tensor): void {
+    if (next.dtype !== variable.dtype || next.shape.join() !== variable.shape.join()) {
+      throw new CompileError({
+        where: `${this.name}, variable.assign`,
+        expected: `${variable.dtype} [${variable.shape}]`,
+        got: `${next.dtype} [${next.shape}]`,
+        fix: 'A variable keeps its shape and dtype.',
+      });
+    }
+    const value = this.value(next);
+    this.assignments.set(variable, value);
+    this.#entries.set(variable.dataId, { value, builder: this.main });
+  }
+}
+
+/** A handle on a tensor of another backend that outlives the trace's own handles. */
+function outsideTensor({ dataId, shape, dtype }: tf.TensorInfo): tf.Tensor {
+  const engine = tf.engine();
+  // A second handle on the same data; TensorFlow.js leaves counting it to the maker.
+  engine.state.tensorInfo.get(dataId)!.backend.incRef(dataId);
+  return tf.keep(engine.makeTensorFromTensorInfo({ dataId, shape, dtype }));
+}
+
+function dtypeOf({ dtype, shape }: { dtype: tf.DataType; shape: readonly number[] }, where: string): DType {
+  if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool') return dtype;
+  throw new CompileError({
+    where,
+    expected: 'float32, int32 or bool tensors',
+    got: `${dtype} [${shape.join()}]`,
+    fix: 'Keep such tensors outside the compiled function.',
+  });
+}
+
+/**
+ * A backend that computes nothing: its kernels append to the graph of the session that is under way. Tensors live as
+ * long as the trace, so reference counts do not matter.
+ */
+class TraceBackend extends tf.KernelBackend {
+  session: TraceSession | undefined;
+
+  get active(): TraceSession {
+    if (!this.session) {
+      throw new CompileError({
+        where: 'compile',
+        expected: 'a tensor made while a function is traced to be used within it',
+        got: 'a use after the trace',
+        fix: 'Return tensors from the function instead of keeping them in outer variables.',
+      });
+    }
+    return this.session;
+  }
+
+  override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {
+    const session = this.active;
+    const type = dtypeOf({ dtype, shape }, session.name);
+    return session.bind(session.builder.values(values as TypedArray, shape, type)).dataId;
+  }
+
+  override move(dataId: object, values: tf.BackendValues, shape: number[], dtype: tf.DataType): void {
+    const session = this.active;
+    session.bind(session.builder.values(values as TypedArray, shape, dtypeOf({ dtype, shape }, session.name)), dataId);
+  }
+
+  override readSync(dataId: object): tf.BackendValues {
+    const session = this.active;
+    const value = session.value({ dataId, shape: [], dtype: 'float32' });
+    // A constant is the same in every run, so its values may be looked at.
+    if (value.producer?.kind === 'constant') {
+      const { value: constant } = value.producer.attributes;
+      return 'data' in constant
+        ? constant.data
+        : typedArray(value.dtype, sizeOf(value.shape)).fill(constant.splat);
+    }
+    throw readError(session.name, value.shape);
+  }
+
+  override async read(dataId: object): Promise<tf.BackendValues> {
+    return this.readSync(dataId);
+  }
+
+  override disposeData(): boolean {
+    return true;
+  }
+  override incRef(): void {}
+  decRef(): void {}
+  override refCount(): number {
+    return 1;
+  }
+  override numDataIds(): number {
+    return 0;
+  }
+  override memory(): { unreliable: boolean } {
+    return { unreliable: true };
+  }
+  override floatPrecision(): 32 {
+    return 32;
+  }
+  override timerAvailable(): boolean {
+    return false;
+  }
+  override dispose(): void {}
+}
+
+export function readError(where: string, shape: readonly number[]): CompileError {
+  return new CompileError({
+    where,
+    expected: 'a function of tensors only',
+    got: `data(), dataSync() or arraySync() of a traced tensor [${shape.join()}], which has no values yet`,
+    fix: 'Return the tensor and read it after the call; branch with tf.where instead of if.',
+  });
+}
+
+let instance: TraceBackend | undefined;
+
+/** The one trace backend, registered with TensorFlow.js at first use. */
+export function traceBackend(): TraceBackend {
+  if (!instance) {
+    const backend = new TraceBackend();
+    tf.registerBackend(traceBackendName, () => backend, 0);
+    instance = backend;
+  }
+  return instance;
+}
