@@ -56,12 +56,12 @@ export function logitLaplaceMap<T extends tf.Tensor>(pixels: T, { epsilon = 0.1 
 /** The inverse of `logitLaplaceMap`, clipped to [0, 1]. @throws {ConfigError} unless 0 < epsilon < 1/2 */
 export function logitLaplaceUnmap<T extends tf.Tensor>(mapped: T, { epsilon = 0.1 }: LogitLaplaceOptions = {}): T {
   assertEpsilon(epsilon, 'logitLaplaceUnmap');
-  return tf.tidy(() => tf.clipByValue(tf.div(tf.sub(mapped, epsilon), 1 - 2 * epsilon), 0, 1) as T);
+  return tf.tidy(() => tf.clipByValue<T>(tf.div(tf.sub(mapped, epsilon), 1 - 2 * epsilon), 0, 1));
 }
 
 /**
  * The image that a predicted mean stands for: `logitLaplaceUnmap(sigmoid(mean))`; the scale is ignored (Ramesh et al.
- * 2021, appendix A.3). This is the only place of a sigmoid in ViT-VQGAN: other losses see this image.
+ * 2021, appendix A.3). It holds the only sigmoid of ViT-VQGAN (sec. 3.1). No gradient flows where the clipping acts.
  * @throws {ConfigError} unless 0 < epsilon < 1/2
  */
 export function logitLaplaceImage<T extends tf.Tensor>(mean: T, options: LogitLaplaceOptions = {}): T {

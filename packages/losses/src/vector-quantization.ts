@@ -4,7 +4,7 @@ import { assertSameFloats } from './internal/checks.js';
 
 /**
  * Keeps features near their codes: `mean (z - sg[quantized])^2`; moves the encoder and nothing else (van den Oord et al.
- * 2017, arXiv:1711.00937, eq. 3, third term; ViT-VQGAN, sec. 3.1, eq. 1). This is the term that beta multiplies.
+ * 2017, arXiv:1711.00937, eq. 3, third term; ViT-VQGAN, arXiv:2110.04627, sec. 3.2, eq. 1). This is the term that beta multiplies.
  * @param z  features, float32, any shape
  * @param quantized  their codes, the same shape, before any straight-through replacement
  * @throws {ShapeError}

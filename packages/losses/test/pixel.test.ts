@@ -1,0 +1,83 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Loss } from '@vitvq/core';
+import { randomKey, randomNormal, ShapeError } from '@vitvq/core';
+import { expectGradientsMatchFiniteDifferences, expectNoTensorLeak } from '@vitvq/test-utils';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { codebookLoss, commitmentLoss, l1Loss, l2Loss } from '../src/index.js';
+
+beforeEach(() => tf.engine().startScope());
+afterEach(() => tf.engine().endScope());
+
+const noise = (seed: number, ...shape: number[]): tf.Tensor =>
+  tf.tensor(
+    randomNormal(
+      randomKey(seed),
+      shape.reduce((a, b) => a * b, 1),
+    ),
+    shape,
+  );
+
+const losses: Record<string, Loss> = { l1Loss, l2Loss, commitmentLoss, codebookLoss };
+
+describe.each(Object.entries(losses))('%s', (name, loss) => {
+  it('is zero for equal tensors and a scalar', () => {
+    const value = loss(noise(1, 2, 3), noise(1, 2, 3));
+    expect(value.shape).toEqual([]);
+    expect(value).toBeAllClose(0, { atol: 0 });
+  });
+
+  it('has the value computed by hand', () => {
+    const value = loss(tf.tensor2d([[1, 2]]), tf.tensor2d([[3, 5]]));
+    expect(value).toBeAllClose(name === 'l1Loss' ? 2.5 : 6.5);
+  });
+
+  it('refuses shapes that differ, also those that would broadcast', () => {
+    expect(() => loss(noise(1, 2, 3), noise(1, 1, 3))).toThrow(ShapeError);
+    expect(() => loss(noise(1, 2, 3), noise(1, 1, 3))).toThrow(`${name}: expected shape [2, 3], got [1, 3].`);
+    expect(() => loss(noise(1, 2), tf.scalar(0))).toThrow('must have the shape of');
+  });
+
+  it('refuses integers', () => {
+    const bytes = tf.tensor1d([0, 255], 'int32');
+    expect(() => loss(bytes, bytes)).toThrow('to be float32, got int32 [2]. Cast it; images are float32 in [0, 1].');
+  });
+
+  it('leaves no tensors behind', () => {
+    const [a, b] = [noise(1, 4), noise(2, 4)];
+    expectNoTensorLeak(() => loss(a, b).dispose());
+  });
+});
+
+describe('gradients', () => {
+  it.each([
+    ['l1Loss', l1Loss],
+    ['l2Loss', l2Loss],
+  ])('of %s reach both arguments', (_name, loss) => {
+    // No difference near 0, where |x| has its kink.
+    const prediction = noise(1, 3, 4);
+    const target = tf.add(prediction, tf.mul(tf.sign(noise(2, 3, 4)), 0.5));
+    expectGradientsMatchFiniteDifferences((a, b) => loss(a, b), [prediction, target]);
+  });
+
+  it('of the commitment term reach the features only', () => {
+    const [z, codes] = [noise(1, 3, 4), noise(2, 3, 4)];
+    expectGradientsMatchFiniteDifferences((a) => commitmentLoss(a, codes), [z]);
+    const [dz, dcodes] = tf.grads((a: tf.Tensor, b: tf.Tensor) => tf.add(commitmentLoss(a, b), tf.mul(0, tf.sum(b))))([
+      z,
+      codes,
+    ]);
+    expect(dz).toBeAllClose(tf.mul(tf.sub(z, codes), 2 / 12));
+    expect(dcodes).toBeAllClose(tf.zeros([3, 4]), { atol: 0 });
+  });
+
+  it('of the codebook term reach the codes only', () => {
+    const [z, codes] = [noise(1, 3, 4), noise(2, 3, 4)];
+    expectGradientsMatchFiniteDifferences((b) => codebookLoss(z, b), [codes]);
+    const [dz, dcodes] = tf.grads((a: tf.Tensor, b: tf.Tensor) => tf.add(codebookLoss(a, b), tf.mul(0, tf.sum(a))))([
+      z,
+      codes,
+    ]);
+    expect(dz).toBeAllClose(tf.zeros([3, 4]), { atol: 0 });
+    expect(dcodes).toBeAllClose(tf.mul(tf.sub(codes, z), 2 / 12));
+  });
+});
