@@ -15,7 +15,7 @@ export interface HostImages {
 export interface Evaluation {
   /** Number of images, B. */
   readonly count: number;
-  /** Decibels; mean over the images of each image's PSNR. */
+  /** Decibels; mean over the images of each image's PSNR, that of an image counting 100 at most. */
   readonly psnr: number;
   /** Mean squared error over all images. */
   readonly meanSquaredError: number;
@@ -43,6 +43,9 @@ export interface Evaluation {
 }
 
 const paperBatch = 256;
+
+/** An image that is reproduced exactly has infinite PSNR; this keeps means finite. */
+const maximumPsnr = 100;
 
 /**
  * Measures a tokenizer on images it has not seen. Compiles once for one batch size and runs any number of images: the last
@@ -86,7 +89,7 @@ export class Evaluator {
       parts.push(batch.indices.slice(0, (batch.indices.length / this.#batchSize) * size));
     }
     const indices = concatenate(parts);
-    const psnrOfImages = squaredErrors.map((error) => psnr(error));
+    const psnrOfImages = squaredErrors.map((error) => Math.min(maximumPsnr, psnr(error)));
     return {
       count,
       psnr: mean(psnrOfImages),

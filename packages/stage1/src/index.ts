@@ -32,11 +32,4 @@ export { readStage1State, readTokenizerWeights, type Stage1State } from './stage
 export { type Stage1Events, type Stage1Summary, type StepReport, type WarningReport } from './stage1-events.js';
 export { Stage1Trainer, type BatchSource, type Stage1TrainerOptions } from './stage1-trainer.js';
 export { TrainingDivergedError, type TrainingDivergedFacts } from './training-diverged-error.js';
-export {
-  ViTVQ,
-  type LogitLaplaceParameters,
-  type TrainableQuantizer,
-  type ViTVQForward,
-  type ViTVQOptions,
-  type ViTVQOutput,
-} from './vit-vq.js';
+export { ViTVQ, type TrainableQuantizer, type ViTVQForward, type ViTVQOptions, type ViTVQOutput } from './vit-vq.js';

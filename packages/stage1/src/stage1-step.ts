@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { assertInRange, ConfigError, ShapeError, formatShape } from '@vitvq/core';
 import { l1Loss, l2Loss, logitLaplaceLoss } from '@vitvq/losses';
-import { clipScale } from '@vitvq/optim';
+import { clipScale, namedGradients } from '@vitvq/optim';
 import type { ViTVQ, ViTVQForward } from './vit-vq.js';
 
 /** Weights of the terms of the loss; a term of weight 0 is not computed. */
@@ -35,6 +35,7 @@ export interface Stage1StepOptions {
 }
 
 /** Scalars, but for `gradientNorms`. */
+// A type, not an interface: only those fit the named tensors of tf.tidy.
 export type Stage1StepResult = {
   /** What is minimised. */
   readonly loss: tf.Scalar;
@@ -67,25 +68,18 @@ export function createStage1Step({
   if (clipNorm !== null) assertInRange(clipNorm, 'clipNorm', 'createStage1Step', Number.MIN_VALUE);
   return (images, learningRate) =>
     tf.tidy(() => {
-      const variables = tokenizer.namedTrainableVariables();
-      // tf.variableGrads returns the loss alone; the terms are kept until they have been handed on.
+      // namedGradients returns the loss alone; the terms are kept until they have been handed on.
       const terms: tf.Scalar[] = [];
-      const { value, grads } = tf.variableGrads(() => {
+      const { value, gradients } = namedGradients(() => {
         const { loss: total, reconstructionLoss, quantizerLoss } = loss(images, { training: true });
         terms.push(tf.keep(reconstructionLoss), tf.keep(quantizerLoss));
         return total;
-      }, [...variables.values()]);
+      }, tokenizer.namedTrainableVariables());
       const [reconstructionLoss, quantizerLoss] = terms.map((term) => {
         const copy = term.clone();
         term.dispose();
         return copy;
       }) as [tf.Scalar, tf.Scalar];
-      const gradients = new Map<string, tf.Tensor>();
-      for (const [name, variable] of variables) {
-        const gradient = grads[variable.name];
-        if (gradient) gradients.set(name, gradient);
-      }
-      assertAllReached(variables, gradients);
       const squares = tf.stack([...gradients.values()].map((gradient) => tf.sum(tf.square(gradient))));
       const gradientNorm = tf.sqrt(tf.sum(squares)) as tf.Scalar;
       const gradientScale = clipNorm === null ? undefined : clipScale(gradientNorm, clipNorm);
@@ -154,18 +148,4 @@ export function createStage1Loss(
 
 function scale(term: tf.Scalar, weight: number): tf.Scalar {
   return weight === 1 ? term : tf.mul(term, weight);
-}
-
-function assertAllReached(
-  variables: ReadonlyMap<string, tf.Variable>,
-  gradients: ReadonlyMap<string, tf.Tensor>,
-): void {
-  const unreached = [...variables.keys()].filter((name) => !gradients.has(name));
-  if (unreached.length === 0) return;
-  throw new ConfigError({
-    where: 'stage-1 step',
-    expected: 'a loss that every trainable variable has a part in',
-    got: `no gradient for ${unreached.join(', ')}`,
-    fix: 'Create variables that are not to be trained with trainable: false, and give the quantizer loss a weight above 0.',
-  });
 }

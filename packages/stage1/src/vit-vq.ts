@@ -13,7 +13,7 @@ import {
   type Tokenizer,
 } from '@vitvq/core';
 import { Linear } from '@vitvq/layers';
-import { logitLaplaceUnmap } from '@vitvq/losses';
+import { logitLaplaceImage, type LogitLaplaceParameters } from '@vitvq/losses';
 
 /**
  * A quantizer that may be told that it is training, so that it can count which codes are used. Every `Quantizer` is one:
@@ -41,12 +41,6 @@ export interface ViTVQOptions<Q extends TrainableQuantizer & Module = TrainableQ
   readonly output?: ViTVQOutput;
 }
 
-/** Mean and logarithm of the scale of a logit-laplace distribution a pixel, both `[B, H, W, C]`. */
-export interface LogitLaplaceParameters {
-  readonly mean: tf.Tensor4D;
-  readonly logScale: tf.Tensor4D;
-}
-
 export interface ViTVQForward {
   /** `[B, H, W, C]`, straight from the decoder: values outside [0, 1] are possible, losses need them. */
   readonly reconstruction: tf.Tensor4D;
@@ -54,7 +48,7 @@ export interface ViTVQForward {
   readonly indices: tf.Tensor2D | tf.Tensor3D;
   /** Scalar: codebook term + beta x commitment term. */
   readonly quantizerLoss: tf.Scalar;
-  /** Only with `output: 'logit-laplace'`. */
+  /** Of each value, `[B, H, W, C]`; only with `output: 'logit-laplace'`. */
   readonly logitLaplace?: LogitLaplaceParameters;
 }
 
@@ -169,7 +163,7 @@ export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & 
       });
     }
     const [mean, logScale] = tf.split(decoded, 2, 3) as [tf.Tensor4D, tf.Tensor4D];
-    return { reconstruction: logitLaplaceUnmap(tf.sigmoid(mean)) as tf.Tensor4D, logitLaplace: { mean, logScale } };
+    return { reconstruction: logitLaplaceImage(mean), logitLaplace: { mean, logScale } };
   }
 }
 

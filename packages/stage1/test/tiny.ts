@@ -1,0 +1,67 @@
+import { foldIn, randomKey, randomUniform } from '@vitvq/core';
+import {
+  createViTVQ,
+  QUICKSTART_TRAINING,
+  type BatchSource,
+  type HostImages,
+  type Stage1Plan,
+  type ViTVQ,
+  type ViTVQConfig,
+} from '../src/index.js';
+import type { VectorQuantizer } from '@vitvq/quantizers';
+
+const size = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 };
+
+/** Trains in milliseconds on the slowest engine. */
+export const tinyConfig: ViTVQConfig = {
+  imageSize: 8,
+  patchSize: 4,
+  encoder: size,
+  decoder: size,
+  codebookSize: 16,
+  codeDim: 4,
+  trackUsage: true,
+};
+
+export function tinyModel(changes: Partial<ViTVQConfig> = {}, seed = 1): ViTVQ<VectorQuantizer> {
+  return createViTVQ({ ...tinyConfig, ...changes }, { seed });
+}
+
+/** Images of four flat quarters each; a function of the seed. */
+export function tinyImages(count: number, seed = 0, [height, width] = [8, 8]): HostImages {
+  const data = new Float32Array(count * height! * width! * 3);
+  for (let index = 0; index < count; index++) {
+    const colors = randomUniform(foldIn(randomKey(seed), index), 12);
+    for (let row = 0; row < height!; row++) {
+      for (let column = 0; column < width!; column++) {
+        const quarter = 2 * Number(row >= height! / 2) + Number(column >= width! / 2);
+        data.set(colors.subarray(quarter * 3, quarter * 3 + 3), ((index * height! + row) * width! + column) * 3);
+      }
+    }
+  }
+  return { data, shape: [count, height!, width!, 3] };
+}
+
+/** Batch number n is a function of n. */
+export function tinyBatches(startAt: number, batchSize = 4): BatchSource & { closed: boolean } {
+  let position = startAt;
+  return {
+    closed: false,
+    async next() {
+      const { data, shape } = tinyImages(batchSize, position++);
+      return { images: data, shape };
+    },
+    close() {
+      this.closed = true;
+    },
+  };
+}
+
+export function tinyPlan(changes: Partial<Stage1Plan> = {}): Stage1Plan {
+  return {
+    ...QUICKSTART_TRAINING,
+    duration: { steps: 6 },
+    codebook: { initializeFromData: true, reviveEvery: 2 },
+    ...changes,
+  };
+}
