@@ -53,6 +53,19 @@ export function registerGradients(): void {
     };
   });
 
+  // TensorFlow.js forgets the axes along which an operand was repeated.
+  register('SquaredDifference', ['a', 'b'], (dy, [a, b]) => {
+    const toward = (shape: readonly number[], sign: number): tf.Tensor =>
+      unbroadcast(tf.mul(dy, tf.mul(tf.sub(a!, b!), 2 * sign)), shape);
+    return { a: () => toward(a!.shape, 1), b: () => toward(b!.shape, -1) };
+  });
+
+  // TensorFlow.js transposes the gradient of any axis but the first.
+  register('Cumsum', ['x'], (dy, _, attributes) => {
+    const { axis, exclusive, reverse } = attributes as { axis: number; exclusive: boolean; reverse: boolean };
+    return { x: () => tf.cumsum(dy, axis, exclusive, !reverse) };
+  });
+
   tf.registerGradient({
     kernelName: 'Einsum',
     saveAllInputs: true,

@@ -129,15 +129,7 @@ function registerElementwise(): void {
     // The sign of the divisor, as TensorFlow.js has it; the primitive keeps the sign of the dividend.
     b.binary('remainder', b.binary('add', b.binary('remainder', inputs.a!, inputs.b!), inputs.b!), inputs.b!),
   );
-  kernel('Select', (b, { condition, t, e }) => {
-    const rank = t!.shape.length;
-    // A condition of rank 1 picks whole rows.
-    const aligned =
-      condition!.shape.length === 1 && rank > 1
-        ? b.broadcastInDim(condition!, t!.shape, [0])
-        : condition!;
-    return b.select(aligned, t!, e!);
-  });
+  kernel('Select', (b, { condition, t, e }) => b.select(condition!, t!, e!));
   kernel('AddN', (b, inputs) => Object.values(inputs).reduce((sum, x) => b.binary('add', sum, x)));
   kernel('ZerosLike', (b, { x }) => like(b, x!, 0));
   kernel('OnesLike', (b, { x }) => like(b, x!, 1));
@@ -146,7 +138,8 @@ function registerElementwise(): void {
 
 function floorDivide(b: GraphBuilder, dividend: Value, divisor: Value): Value {
   const quotient = b.binary('divide', dividend, divisor);
-  if (dividend.dtype === 'float32') return b.unary('floor', quotient);
+  // TensorFlow.js gives integers for floats too.
+  if (dividend.dtype === 'float32') return b.convert(b.unary('floor', quotient), 'int32');
   // Integer division rounds towards zero; step down where the remainder has the other sign.
   const rest = b.binary('subtract', dividend, b.binary('multiply', quotient, divisor));
   const zero = b.splat(0, [], 'int32');

@@ -1,0 +1,23 @@
+/** One workload of one preset, as `peer_pytorch.py --serve` takes it. */
+export interface MeasureRequest {
+  readonly workload: string;
+  readonly preset: string;
+  readonly repeats: number;
+}
+
+/** What either side answers. */
+export interface Measurement {
+  readonly system: string;
+  readonly threads: number;
+  /** Milliseconds of each repeat, and of processor time. */
+  readonly ms: readonly number[];
+  readonly cpu_ms: readonly number[];
+  /** Pictures or tokens that one run handles. */
+  readonly per_run: number;
+  readonly unit: string;
+  readonly params: number;
+  /** Peak resident memory of the process so far. */
+  readonly rss_mb: number;
+  /** Time from the first call to its end less one run: tracing, lowering and loading. Ours only. */
+  readonly compile_ms?: number;
+}
