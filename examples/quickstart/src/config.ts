@@ -1,0 +1,61 @@
+/** Every number of the quickstart that is not in a preset of @vitvq/stage1. */
+import {
+  QUICKSTART,
+  QUICKSTART_BATCH_SIZE,
+  QUICKSTART_TRAINING,
+  type Stage1Plan,
+  type ViTVQConfig,
+} from '@vitvq/stage1';
+import type { Settings } from './options.js';
+
+/** What the options are when nobody says otherwise. */
+export const DEFAULTS = {
+  out: 'runs/quickstart',
+  minutes: QUICKSTART_TRAINING.duration.minutes,
+  seed: 0,
+  batchSize: QUICKSTART_BATCH_SIZE,
+  learningRate: QUICKSTART_TRAINING.learningRate.peak,
+  /** CIFAR-10 has 32x32 pixels; 4x4 patches make 64 tokens of them. */
+  cifar10: { imageSize: QUICKSTART.imageSize, patchSize: QUICKSTART.patchSize },
+  /** Your own pictures: more pixels, as many tokens, so as fast. */
+  folder: { imageSize: 64, patchSize: 8 },
+} as const;
+
+/** Images that are measured and never trained on: 1,000 of CIFAR-10's test images, or a part of your own. */
+export const HELD_OUT = { images: 1000, shareOfFolder: 0.1 } as const;
+
+/** Training crops of your own pictures are taken from a version that is so much larger. */
+export const CROP_MARGIN = 1.125;
+
+/** Seconds between two measurements on the held-out images, and between two checkpoints. */
+export const EVERY_SECONDS = { evaluation: 60, checkpoint: 30 } as const;
+
+/** Images a batch when measuring; no effect on the result. */
+export const EVALUATION_BATCH = 50;
+
+/** Pictures in the report and in the sample grids. */
+export const SHOWN = { report: 48, samples: 16, tokenMaps: 12 } as const;
+
+/** `--smoke`: everything once, on a model that even the slowest engine trains in seconds. */
+export const SMOKE = {
+  steps: 6,
+  batchSize: 8,
+  trainImages: 64,
+  heldOutImages: 32,
+  size: { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 },
+  codebookSize: 32,
+} as const;
+
+export function modelConfig({ imageSize, patchSize, smoke }: Settings): ViTVQConfig {
+  const model = { ...QUICKSTART, imageSize, patchSize };
+  return smoke ? { ...model, encoder: SMOKE.size, decoder: SMOKE.size, codebookSize: SMOKE.codebookSize } : model;
+}
+
+export function trainingPlan({ duration, learningRate, seed }: Settings): Stage1Plan {
+  return {
+    ...QUICKSTART_TRAINING,
+    duration,
+    learningRate: { ...QUICKSTART_TRAINING.learningRate, peak: learningRate },
+    seed,
+  };
+}

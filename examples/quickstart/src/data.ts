@@ -1,0 +1,124 @@
+import { foldIn, randomKey, randomUniform } from '@vitvq/core';
+import {
+  createBatches,
+  openCifar10,
+  openImageArray,
+  openImageFolder,
+  splitSource,
+  subset,
+  type BatchStream,
+  type DownloadProgress,
+  type ImageBatch,
+  type ImageSource,
+} from '@vitvq/data';
+import type { HostImages } from '@vitvq/stage1';
+import { CROP_MARGIN, EVALUATION_BATCH, HELD_OUT, SMOKE } from './config.js';
+import type { Settings } from './options.js';
+
+export interface Data {
+  /** For people. */
+  readonly description: string;
+  readonly train: ImageSource;
+  readonly heldOut: ImageSource;
+  /** Images that cannot be used. */
+  readonly skipped: readonly { readonly file: string; readonly reason: string }[];
+}
+
+/** Training and held-out images; `say` gets a line now and then while they are fetched. */
+export async function openData(settings: Settings, say: (line: string) => void): Promise<Data> {
+  const { data, seed, strict } = settings;
+  if (data === 'synthetic') {
+    const count = SMOKE.trainImages + SMOKE.heldOutImages;
+    const { train, heldOut } = splitSource(syntheticImages(count, settings.imageSize), {
+      holdOut: SMOKE.heldOutImages,
+      key: randomKey(seed),
+    });
+    return { description: `${count} made-up images`, train, heldOut, skipped: [] };
+  }
+  if (data === 'cifar10') {
+    const onProgress = downloadLines(say);
+    const train = await openCifar10({ split: 'train', onProgress });
+    const test = await openCifar10({ split: 'test', onProgress });
+    const heldOut = subset(
+      test,
+      Array.from({ length: HELD_OUT.images }, (_, index) => index),
+    );
+    return { description: `CIFAR-10: ${train.length} training images`, train, heldOut, skipped: [] };
+  }
+  const folder = await openImageFolder(data, { strict });
+  const wanted = Math.min(HELD_OUT.images, Math.max(1, Math.round(HELD_OUT.shareOfFolder * folder.length)));
+  const { train, heldOut } = splitSource(folder, { holdOut: wanted, key: randomKey(seed) });
+  return { description: `${data}: ${train.length} training images`, train, heldOut, skipped: folder.skipped };
+}
+
+/** The endless, shuffled batches of the training; the same settings and `startAt` give the same images. */
+export function openTrainingBatches(
+  { train }: Data,
+  { data, imageSize, batchSize, seed }: Settings,
+  startAt: number,
+): BatchStream {
+  const isFolder = train.storage.kind === 'files';
+  return createBatches(train, {
+    batchSize: Math.min(batchSize, train.length),
+    imageSize,
+    resizeTo: isFolder ? Math.round(imageSize * CROP_MARGIN) : imageSize,
+    crop: isFolder ? 'random' : 'center',
+    flip: data !== 'synthetic',
+    shuffle: true,
+    key: foldIn(randomKey(seed), 1),
+    startAt,
+  });
+}
+
+export interface HeldOut extends HostImages {
+  /** Class of each image; empty strings when there are no classes. */
+  readonly names: readonly string[];
+}
+
+/** All held-out images in memory. */
+export async function readHeldOut({ heldOut }: Data, { imageSize }: Settings): Promise<HeldOut> {
+  const parts: ImageBatch[] = [];
+  const options = { batchSize: EVALUATION_BATCH, imageSize, lastBatch: 'partial', epochs: 1 } as const;
+  for await (const batch of createBatches(heldOut, options)) parts.push(batch);
+  const [, height, width, channels] = parts[0]!.shape;
+  const count = parts.reduce((sum, part) => sum + part.count, 0);
+  const data = new Float32Array(count * height * width * channels);
+  let at = 0;
+  for (const { images } of parts) {
+    data.set(images, at);
+    at += images.length;
+  }
+  const names = parts.flatMap(({ labels }) => Array.from(labels, (label) => heldOut.classes[label] ?? ''));
+  return { data, shape: [count, height, width, channels], names };
+}
+
+/** A disc before a colour gradient, all drawn from a key. */
+function syntheticImages(count: number, size: number): ImageSource {
+  const images = new Uint8Array(count * size * size * 3);
+  for (let index = 0; index < count; index++) {
+    const draws = randomUniform(foldIn(randomKey(0), index), 12);
+    const [x = 0, y = 0, radius = 0] = [draws[9]! * size, draws[10]! * size, (0.15 + 0.25 * draws[11]!) * size];
+    for (let pixel = 0; pixel < size * size; pixel++) {
+      const [row, column] = [Math.floor(pixel / size), pixel % size];
+      const isDisc = Math.hypot(row - y, column - x) < radius;
+      for (let channel = 0; channel < 3; channel++) {
+        const gradient = (draws[channel]! * row + draws[3 + channel]! * column) / (2 * size);
+        images[(index * size * size + pixel) * 3 + channel] = 255 * (isDisc ? draws[6 + channel]! : gradient);
+      }
+    }
+  }
+  return openImageArray({ images, height: size, width: size, name: 'made-up images' });
+}
+
+/** A line each tenth of a download. */
+function downloadLines(say: (line: string) => void): (progress: DownloadProgress) => void {
+  let told = '';
+  return ({ phase, bytes, totalBytes }) => {
+    const megabytes = (count: number): string => (count / 1e6).toFixed(0);
+    const step = totalBytes ? Math.floor((10 * bytes) / totalBytes) : Math.floor(bytes / 2 ** 24);
+    if (told === `${phase} ${step}`) return;
+    told = `${phase} ${step}`;
+    const amount = `${megabytes(bytes)}${totalBytes ? ` of ${megabytes(totalBytes)}` : ''} MB`;
+    say(`CIFAR-10, ${phase === 'download' ? 'fetching it once' : 'unpacking'}: ${amount}`);
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * Quickstart: trains a small ViT-VQ tokenizer (arXiv:2110.04627, stage 1 without perceptual and adversarial losses) on
+ * CIFAR-10 or on your own pictures, measures it on images it has not seen, and writes a report.
+ *
+ *   npm run quickstart                                   about 6 minutes on two cores; see README.md for what to expect
+ *   npm run quickstart -- --data path/to/your/pictures
+ *   npm run quickstart -- --help
+ */
+import '@tensorflow/tfjs';
+import { existsSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { listCheckpoints } from '@vitvq/checkpoint';
+import { VitvqError } from '@vitvq/core';
+import { useEngine } from '@vitvq/engine';
+import { createViTVQ, readStage1State, Stage1Trainer, type Stage1Summary } from '@vitvq/stage1';
+import { EVALUATION_BATCH, EVERY_SECONDS, modelConfig, trainingPlan } from './config.js';
+import { openData, openTrainingBatches, readHeldOut } from './data.js';
+import { parseArguments, UsageError, type Request, type Settings } from './options.js';
+import { writeMetrics, writeOutcomeReport, writeSamples } from './outcome.js';
+import { showProgress } from './progress.js';
+
+/** Prints a line; while the bar is shown, above it. */
+let say = (line: string): void => console.log(line);
+
+async function main(): Promise<void> {
+  const request = parseArguments(process.argv.slice(2));
+  const { out } = request;
+  const settings = request.resume ? await settingsOfEarlierRun(out) : request.settings;
+  if (!request.resume) await makeRoom(request);
+
+  const engine = await useEngine({
+    name: request.engine,
+    threads: request.threads,
+    onCompile: ({ name, phase, milliseconds = 0 }) => {
+      if (phase === 'done' && milliseconds > 500)
+        say(`compiled "${name}" in ${(milliseconds / 1000).toFixed(1)} s`);
+    },
+  });
+  say(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);
+
+  const data = await openData(settings, say);
+  const heldOut = await readHeldOut(data, settings);
+  say(`Images: ${data.description}, ${heldOut.shape[0]} held out`);
+  for (const { file, reason } of data.skipped.slice(0, 5)) say(`  left out ${file}: ${reason}`);
+  if (data.skipped.length > 5) say(`  and ${data.skipped.length - 5} more`);
+
+  const tokenizer = createViTVQ(modelConfig(settings), { seed: settings.seed });
+  say(
+    `Model: ${(tokenizer.parameterCount() / 1e6).toFixed(2)} million weights, ${tokenizer.grid.join('x')} tokens an image, ${tokenizer.vocabSize} codes`,
+  );
+  const trainer = new Stage1Trainer({
+    tokenizer,
+    plan: trainingPlan(settings),
+    openBatches: (startAt) => openTrainingBatches(data, settings, startAt),
+    directory: out,
+    checkpoint: { everySeconds: EVERY_SECONDS.checkpoint },
+    evaluation: { images: heldOut, batchSize: EVALUATION_BATCH, everySeconds: EVERY_SECONDS.evaluation },
+    notes: settings,
+  });
+  if (request.resume) {
+    await trainer.restore(out);
+    say(`Going on after step ${trainer.step}`);
+  }
+
+  const samples = join(out, 'samples');
+  await mkdir(samples, { recursive: true });
+  const writing: Promise<void>[] = [];
+  trainer.on('evaluate', (evaluation) => void writing.push(writeSamples(samples, heldOut, evaluation)));
+  const view = showProgress(trainer, process.stdout);
+  const plainly = say;
+  say = (line) => view.say(line);
+  let summary: Stage1Summary;
+  try {
+    summary = await trainer.run({ signal: abortOnCtrlC() });
+  } finally {
+    view.stop();
+    say = plainly;
+  }
+  await Promise.all(writing);
+  const { evaluation } = summary;
+  if (!evaluation) {
+    say(`\nStopped after step ${summary.step}; everything is saved in ${out}. To go on:`);
+    say(`  npm run quickstart -- --resume --out ${out}`);
+    process.exitCode = 130;
+    return;
+  }
+
+  const outcome = { request, settings, dataset: data.heldOut.name, engine, tokenizer, heldOut, summary, evaluation };
+  const report = await writeOutcomeReport(outcome);
+  const metrics = await writeMetrics(outcome);
+  const { codebook } = evaluation;
+  say(
+    `\n${summary.step} steps in ${summary.elapsedSeconds.toFixed(0)} s, ${summary.imagesPerSecond.toFixed(0)} images/s`,
+  );
+  say(
+    `PSNR ${evaluation.psnr.toFixed(2)} dB, codebook usage ${(100 * (codebook.paperUsage ?? codebook.usage)).toFixed(1)} %, perplexity ${codebook.perplexity.toFixed(0)} of ${tokenizer.vocabSize}`,
+  );
+  say(`Report:      ${report}`);
+  say(`Pictures:    ${join(out, 'reconstructions.png')} and others beside it`);
+  say(`Numbers:     ${metrics}`);
+  say(`Checkpoint:  ${summary.checkpoint}`);
+}
+
+/** Settings of the run in `out`, which its checkpoints keep. */
+async function settingsOfEarlierRun(out: string): Promise<Settings> {
+  if ((await listCheckpoints(out)).length === 0) throw new UsageError(`  --resume found no checkpoint in ${out}`);
+  return (await readStage1State(out)).notes as Settings;
+}
+
+/** A finished run in the folder gives way to the new one; an unfinished one only with `--fresh`. */
+async function makeRoom({ out, fresh }: Request): Promise<void> {
+  const checkpoints = await listCheckpoints(out);
+  const isFinished = existsSync(join(out, 'metrics.json'));
+  if (checkpoints.length > 0 && !isFinished && !fresh) {
+    throw new UsageError(
+      `  --out ${out} holds an unfinished run: add --resume to go on with it, or --fresh to delete it`,
+    );
+  }
+  for (const { file } of checkpoints) await rm(file);
+  for (const name of ['metrics.json', 'samples']) await rm(join(out, name), { recursive: true, force: true });
+}
+
+/** The first Ctrl-C asks the trainer to save and stop, the second one ends the program at once. */
+function abortOnCtrlC(): AbortSignal {
+  const controller = new AbortController();
+  process.on('SIGINT', () => {
+    if (controller.signal.aborted) process.exit(130);
+    controller.abort();
+  });
+  return controller.signal;
+}
+
+await main().catch((error: unknown) => {
+  if (error instanceof UsageError) console.error(`quickstart: the command line has problems\n${error.message}`);
+  else if (error instanceof VitvqError) console.error(`quickstart: ${error.message}`);
+  else console.error(error);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+});
