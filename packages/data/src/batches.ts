@@ -1,13 +1,5 @@
 import { availableParallelism } from 'node:os';
-import {
-  assertInteger,
-  ConfigError,
-  DataError,
-  randomKey,
-  toSize2D,
-  type RandomKey,
-  type Size2D,
-} from '@vitvq/core';
+import { assertInteger, ConfigError, DataError, randomKey, toSize2D, type RandomKey, type Size2D } from '@vitvq/core';
 import type { ImageSource, SkippedImage } from './image-source.js';
 import { FileBatchMaker, PixelBatchMaker, type BatchMaker, type MadeBatch } from './internal/batch-maker.js';
 import { BatchPlanner, type BatchPlan } from './internal/batch-plan.js';
@@ -143,7 +135,17 @@ export function createBatches(
       ? new FileBatchMaker(storage, planner, settings, { batchSize, workers, standIns: lastBatch === 'drop' })
       : new PixelBatchMaker(storage, settings, batchSize);
   const ahead = storage.kind === 'files' ? prefetch : 0;
-  return new PlannedBatchStream({ source, planner, maker, imageSize: settings.imageSize, lastBatch, epochs, startAt, ahead, onSkip });
+  return new PlannedBatchStream({
+    source,
+    planner,
+    maker,
+    imageSize: settings.imageSize,
+    lastBatch,
+    epochs,
+    startAt,
+    ahead,
+    onSkip,
+  });
 }
 
 function warnOfSkipped({ file, reason }: SkippedImage): void {
@@ -209,7 +211,11 @@ class PlannedBatchStream implements BatchStream {
   async #take(): Promise<ImageBatch> {
     if (this.#closing) throw closedError();
     if (this.#position >= this.end) {
-      throw new DataError({ where: 'BatchStream.next', expected: `at most ${this.end} batches`, got: 'a request for one more' });
+      throw new DataError({
+        where: 'BatchStream.next',
+        expected: `at most ${this.end} batches`,
+        got: 'a request for one more',
+      });
     }
     const { plan, made } = this.#pending.get(this.#position) ?? this.#start(this.#position);
     this.#parts.maker.hold();
@@ -257,7 +263,9 @@ class PlannedBatchStream implements BatchStream {
     const length = imageSize[0] * imageSize[1] * maker.channels;
     return {
       images: images.subarray(0, rows * length),
-      labels: Int32Array.from({ length: rows }, (_, row) => (row < indices.length ? source.labels[indices[row]!]! : -1)),
+      labels: Int32Array.from({ length: rows }, (_, row) =>
+        row < indices.length ? source.labels[indices[row]!]! : -1,
+      ),
       indices: Int32Array.from({ length: rows }, (_, row) => indices[row] ?? -1),
       shape: [rows, imageSize[0], imageSize[1], maker.channels],
       count: indices.length,

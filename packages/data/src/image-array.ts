@@ -50,7 +50,9 @@ export function openImageArray({
   const classIndices = Int32Array.from({ length }, (_, index) => labels?.[index] ?? 0);
   const needed = labels ? classIndices.reduce((most, label) => Math.max(most, label + 1), 0) : 0;
   const names = classes ?? Array.from({ length: needed }, (_, index) => String(index));
-  const wrong = classIndices.findIndex((label, index) => label < 0 || label >= Math.max(names.length, 1) || label !== (labels?.[index] ?? 0));
+  const wrong = classIndices.findIndex(
+    (label, index) => label < 0 || label >= Math.max(names.length, 1) || label !== (labels?.[index] ?? 0),
+  );
   if (wrong >= 0) {
     throw new DataError({
       where,

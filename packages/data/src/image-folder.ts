@@ -79,8 +79,10 @@ export async function openImageFolder(
 
   const reasons = new Map(found.refused);
   if (check !== 'none') {
-    const problems = await mapLimited(found.images, CHECKS_AT_ONCE, async (file) =>
-      reasons.get(file) ?? (await problemOf(join(root, file), decoding, minimum, check === 'pixels')),
+    const problems = await mapLimited(
+      found.images,
+      CHECKS_AT_ONCE,
+      async (file) => reasons.get(file) ?? (await problemOf(join(root, file), decoding, minimum, check === 'pixels')),
     );
     for (const [index, reason] of problems.entries()) {
       if (reason !== undefined) reasons.set(found.images[index]!, reason);
@@ -113,7 +115,12 @@ async function listImages(root: string): Promise<Listing> {
     throw new DataError({ where: root, expected: 'a folder of images', got: 'nothing at that path' }, { cause });
   });
   if (!(await stat(realRoot)).isDirectory()) {
-    throw new DataError({ where: root, expected: 'a folder of images', got: 'a file', fix: 'Name the folder that holds it.' });
+    throw new DataError({
+      where: root,
+      expected: 'a folder of images',
+      got: 'a file',
+      fix: 'Name the folder that holds it.',
+    });
   }
   const images: string[] = [];
   const refused = new Map<string, string>();
@@ -152,7 +159,8 @@ function byCodeUnits(a: string, b: string): number {
 async function problemOfLink(file: string, realRoot: string): Promise<string | undefined> {
   const target = await realpath(file).catch(() => undefined);
   if (target === undefined) return 'it is a link to nothing';
-  if (!target.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep)) return 'it is a link that leads out of the folder';
+  if (!target.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep))
+    return 'it is a link that leads out of the folder';
   return (await stat(target)).isFile() ? undefined : 'it is a link to something that is not a file';
 }
 

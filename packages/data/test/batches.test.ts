@@ -47,9 +47,12 @@ describe('createBatches: order', () => {
   it('shows every image once an epoch, in a new order each epoch', async () => {
     const batches = await collect(numbered(12), { ...training, imageSize: [8, 6] }, 8);
     const epochs = [batches.slice(0, 4), batches.slice(4)].map((epoch) => epoch.flatMap(({ indices }) => [...indices]));
-    for (const epoch of epochs) expect([...epoch].sort((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, index) => index));
+    for (const epoch of epochs)
+      expect([...epoch].sort((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, index) => index));
     expect(epochs[0]).not.toEqual(epochs[1]);
-    expect(batches.map(({ epoch, index }) => [epoch, index])).toEqual([0, 1].flatMap((epoch) => [0, 1, 2, 3].map((index) => [epoch, index])));
+    expect(batches.map(({ epoch, index }) => [epoch, index])).toEqual(
+      [0, 1].flatMap((epoch) => [0, 1, 2, 3].map((index) => [epoch, index])),
+    );
     for (const { labels, indices } of batches) expect([...labels]).toEqual([...indices]);
   });
 
@@ -70,8 +73,15 @@ describe('createBatches: order', () => {
   it('crops an image the same whatever the batch size', async () => {
     const options = { ...training, imageSize: [4, 4] } as const;
     const pixelsOf = (batches: ImageBatch[]): Map<number, Float32Array> =>
-      new Map(batches.flatMap(({ images, indices }) => [...indices].map((image, row) => [image, images.slice(row * 48, row * 48 + 48)] as const)));
-    const [small, large] = [await collect(numbered(12), options, 4), await collect(numbered(12), { ...options, batchSize: 6 }, 2)];
+      new Map(
+        batches.flatMap(({ images, indices }) =>
+          [...indices].map((image, row) => [image, images.slice(row * 48, row * 48 + 48)] as const),
+        ),
+      );
+    const [small, large] = [
+      await collect(numbered(12), options, 4),
+      await collect(numbered(12), { ...options, batchSize: 6 }, 2),
+    ];
     const [a, b] = [pixelsOf(small), pixelsOf(large)];
     for (const [image, pixels] of a) expect(b.get(image)).toEqual(pixels);
   });
@@ -117,7 +127,9 @@ describe('createBatches: last batch and end', () => {
     await expect(stream.next()).rejects.toThrow('BatchStream: expected an open stream, got one that was closed.');
     const other = createBatches(numbered(3), { batchSize: 3, imageSize: [8, 6], epochs: 1 });
     await other.next();
-    await expect(other.next()).rejects.toThrow('BatchStream.next: expected at most 1 batches, got a request for one more.');
+    await expect(other.next()).rejects.toThrow(
+      'BatchStream.next: expected at most 1 batches, got a request for one more.',
+    );
   });
 
   it('closes when an iteration is left', async () => {
@@ -129,7 +141,12 @@ describe('createBatches: last batch and end', () => {
 });
 
 describe('createBatches: crops of arrays', () => {
-  const ramp = openImageArray({ images: Uint8Array.from({ length: 10 * 10 }, (_, index) => (index % 10) * 10 + Math.floor(index / 10)), height: 10, width: 10, channels: 1 });
+  const ramp = openImageArray({
+    images: Uint8Array.from({ length: 10 * 10 }, (_, index) => (index % 10) * 10 + Math.floor(index / 10)),
+    height: 10,
+    width: 10,
+    channels: 1,
+  });
   const bytesOf = ({ images }: ImageBatch): number[] => [...images].map((value) => Math.round(value * 255));
 
   it('takes the centre', async () => {
@@ -154,7 +171,12 @@ describe('createBatches: crops of arrays', () => {
   });
 
   it('shrinks with a filter that counts every pixel, and enlarges linearly', async () => {
-    const checks = openImageArray({ images: Uint8Array.from({ length: 64 }, (_, index) => ((index + (index >> 3)) % 2 ? 200 : 0)), height: 8, width: 8, channels: 1 });
+    const checks = openImageArray({
+      images: Uint8Array.from({ length: 64 }, (_, index) => ((index + (index >> 3)) % 2 ? 200 : 0)),
+      height: 8,
+      width: 8,
+      channels: 1,
+    });
     const [small] = await collect(checks, { batchSize: 1, imageSize: 2 }, 1);
     for (const value of bytesOf(small!)) expect(Math.abs(value - 100)).toBeLessThanOrEqual(2);
     const pair = openImageArray({ images: Uint8Array.of(0, 100, 0, 100), height: 2, width: 2, channels: 1 });
@@ -166,11 +188,16 @@ describe('createBatches: crops of arrays', () => {
     const data = await gradient(50, 40, 0).raw().toBuffer();
     const array = openImageArray({ images: new Uint8Array(data), height: 40, width: 50 });
     const [ours] = await collect(array, { batchSize: 1, imageSize: 20 }, 1);
-    const theirs = await sharp(data, { raw: { width: 50, height: 40, channels: 3 } }).resize(25, 20, { kernel: 'linear' }).raw().toBuffer();
+    const theirs = await sharp(data, { raw: { width: 50, height: 40, channels: 3 } })
+      .resize(25, 20, { kernel: 'linear' })
+      .raw()
+      .toBuffer();
     for (let y = 2; y < 18; y++) {
       for (let x = 0; x < 20; x++) {
         for (const channel of [0, 1]) {
-          expect(Math.abs(ours!.images[(y * 20 + x) * 3 + channel]! * 255 - theirs[(y * 25 + x + 2) * 3 + channel]!)).toBeLessThan(3);
+          expect(
+            Math.abs(ours!.images[(y * 20 + x) * 3 + channel]! * 255 - theirs[(y * 25 + x + 2) * 3 + channel]!),
+          ).toBeLessThan(3);
         }
       }
     }
@@ -205,7 +232,11 @@ describe('createBatches: folders', () => {
       expect(count).toBe(3);
       for (const index of indices) expect(['cats/004.png', 'dogs/007.png']).not.toContain(source.storage.files[index]);
     }
-    const resumed = await collect(source, { ...training, resizeTo: 20, workers: 1, startAt: 7, onSkip: () => undefined }, 5);
+    const resumed = await collect(
+      source,
+      { ...training, resizeTo: 20, workers: 1, startAt: 7, onSkip: () => undefined },
+      5,
+    );
     expect(resumed).toEqual(runs[0]!.batches.slice(7));
   });
 
@@ -255,7 +286,9 @@ describe('createBatches: folders', () => {
     const source = await openImageFolder(folder);
     await rm(folder, { recursive: true });
     const stream = createBatches(source, { ...training, workers: 1, onSkip: () => undefined });
-    await expect(stream.next()).rejects.toThrow(/expected a folder whose images can mostly be read, got 32 in a row that cannot/);
+    await expect(stream.next()).rejects.toThrow(
+      /expected a folder whose images can mostly be read, got 32 in a row that cannot/,
+    );
     await stream.close();
   });
 
@@ -300,8 +333,13 @@ describe('createBatches: threads', () => {
     const decoder = createDecoder(broken, 1);
     decoder.hold();
     const draws = { x: undefined, y: undefined, flip: false };
-    const run = decoder.run([{ file: '/a/first.png', draws }, { file: '/a/last.png', draws }]);
-    await expect(run).rejects.toThrow(/^decoding \/a\/first\.png to \/a\/last\.png: expected the decoding thread to live, got .+ Try workers: 0/);
+    const run = decoder.run([
+      { file: '/a/first.png', draws },
+      { file: '/a/last.png', draws },
+    ]);
+    await expect(run).rejects.toThrow(
+      /^decoding \/a\/first\.png to \/a\/last\.png: expected the decoding thread to live, got .+ Try workers: 0/,
+    );
     await expect(decoder.run([])).rejects.toBeInstanceOf(DataError);
     await decoder.close();
   });
@@ -316,8 +354,15 @@ describe('createBatches: threads', () => {
       const stream = createBatches(source, { batchSize: 4, imageSize: 32, workers: 2, prefetch: 6 });
       const batch = await stream.next();
       console.log(batch.shape.join());`;
-    const child = spawnSync(process.execPath, ['--input-type=module', '--eval', program, entry, folder], { encoding: 'utf8', timeout: 30_000 });
-    expect({ stdout: child.stdout, stderr: child.stderr, status: child.status }).toEqual({ stdout: '4,32,32,3\n', stderr: '', status: 0 });
+    const child = spawnSync(process.execPath, ['--input-type=module', '--eval', program, entry, folder], {
+      encoding: 'utf8',
+      timeout: 30_000,
+    });
+    expect({ stdout: child.stdout, stderr: child.stderr, status: child.status }).toEqual({
+      stdout: '4,32,32,3\n',
+      stderr: '',
+      status: 0,
+    });
   });
 });
 
@@ -331,10 +376,16 @@ describe('createBatches: options', () => {
     [{ workers: 0.5 }, 'expected workers to be an integer of at least 0, got 0.5.'],
     [{ prefetch: 0 }, 'expected prefetch to be an integer of at least 1, got 0.'],
     [{ epochs: 0 }, 'expected epochs to be an integer of at least 1, got 0.'],
-    [{ shuffle: true }, 'expected a key, because order, crops or flips are random, got none. Pass key: randomKey(seed).'],
+    [
+      { shuffle: true },
+      'expected a key, because order, crops or flips are random, got none. Pass key: randomKey(seed).',
+    ],
     [{ crop: 'random' }, 'expected a key'],
     [{ flip: true }, 'expected a key'],
-    [{ batchSize: 9 }, "expected at least batchSize = 9 images, got 3 in image array. Use a smaller batchSize, or lastBatch: 'pad'."],
+    [
+      { batchSize: 9 },
+      "expected at least batchSize = 9 images, got 3 in image array. Use a smaller batchSize, or lastBatch: 'pad'.",
+    ],
   ])('refuses %j', (wrong, message) => {
     expect(() => createBatches(numbered(3), { ...options, ...wrong })).toThrow(message);
     expect(() => createBatches(numbered(3), { ...options, ...wrong })).toThrow(ConfigError);

@@ -21,7 +21,8 @@ function pixel({ images, shape }: ImageBatch, y: number, x: number): number[] {
 }
 
 function expectNear(actual: readonly number[], expected: readonly number[], tolerance: number): void {
-  for (const [index, value] of expected.entries()) expect(Math.abs(actual[index]! - value)).toBeLessThanOrEqual(tolerance);
+  for (const [index, value] of expected.entries())
+    expect(Math.abs(actual[index]! - value)).toBeLessThanOrEqual(tolerance);
 }
 
 describe('decoding to 8-bit RGB', () => {
@@ -42,7 +43,13 @@ describe('decoding to 8-bit RGB', () => {
     ['WebP', 'a.webp', () => plain(32, 32, colour).webp({ lossless: true }), [r, g, b], 1],
     ['palette PNG', 'a.png', () => plain(32, 32, colour).png({ palette: true }), [r, g, b], 2],
     ['16-bit PNG', 'a.png', () => plain(32, 32, colour).toColourspace('rgb16').png(), [r, g, b], 1],
-    ['CMYK JPEG', 'a.jpg', () => plain(32, 32, '#96785a').toColourspace('cmyk').jpeg({ quality: 95 }), [150, 120, 90], 14],
+    [
+      'CMYK JPEG',
+      'a.jpg',
+      () => plain(32, 32, '#96785a').toColourspace('cmyk').jpeg({ quality: 95 }),
+      [150, 120, 90],
+      14,
+    ],
     ['grey PNG', 'a.png', () => plain(32, 32, colour).toColourspace('b-w').png(), [grey, grey, grey], 4],
     ['grey JPEG', 'a.jpg', () => plain(32, 32, colour).toColourspace('b-w').jpeg(), [grey, grey, grey], 4],
     ['16-bit grey PNG', 'a.png', () => plain(32, 32, colour).toColourspace('grey16').png(), [grey, grey, grey], 4],
@@ -53,7 +60,11 @@ describe('decoding to 8-bit RGB', () => {
   });
 
   it('puts transparent images on white, or on the colour asked for', async () => {
-    const half = await sharp({ create: { width: 8, height: 8, channels: 4, background: { r: 255, g: 0, b: 0, alpha: 0.5 } } }).png().toBuffer();
+    const half = await sharp({
+      create: { width: 8, height: 8, channels: 4, background: { r: 255, g: 0, b: 0, alpha: 0.5 } },
+    })
+      .png()
+      .toBuffer();
     expectNear(pixel(await decoded('a.png', half, 8), 4, 4), [255, 127, 127], 1);
     expectNear(pixel(await decoded('a.png', half, 8, { background: '#000000' }), 4, 4), [127, 0, 0], 1);
     const greyAlpha = await sharp(half).toColourspace('b-w').png().toBuffer();
@@ -64,7 +75,10 @@ describe('decoding to 8-bit RGB', () => {
 
   it("applies the camera's rotation", async () => {
     const left = await plain(20, 40, '#ff0000').png().toBuffer();
-    const picture = await plain(40, 40, '#0000ff').composite([{ input: left, left: 0, top: 0 }]).png().toBuffer();
+    const picture = await plain(40, 40, '#0000ff')
+      .composite([{ input: left, left: 0, top: 0 }])
+      .png()
+      .toBuffer();
     const rotated = await sharp(picture).withMetadata({ orientation: 6 }).jpeg({ quality: 100 }).toBuffer();
     const batch = await decoded('a.jpg', rotated, 40);
     expectNear(pixel(batch, 5, 20), [255, 0, 0], 8);
@@ -94,13 +108,18 @@ describe('decoding to 8-bit RGB', () => {
     const [acrossX, acrossY] = pixel(batch, 16, 16);
     // The long side is cut in its middle; the short one is enlarged whole, between its few values.
     expectNear([width > height ? acrossX! : acrossY!], [127], 2);
-    const short = width > height ? pixel(batch, 31, 16)[1]! - pixel(batch, 0, 16)[1]! : pixel(batch, 16, 31)[0]! - pixel(batch, 16, 0)[0]!;
+    const short =
+      width > height
+        ? pixel(batch, 31, 16)[1]! - pixel(batch, 0, 16)[1]!
+        : pixel(batch, 16, 31)[0]! - pixel(batch, 16, 0)[0]!;
     expect(short).toBeGreaterThan(100);
   });
 
   it('takes the first frame of an animation', async () => {
     const frames = await Promise.all(['#ff0000', '#00ff00'].map((color) => plain(8, 8, color).png().toBuffer()));
-    const animated = await sharp(frames, { join: { animated: true } }).webp({ lossless: true, loop: 0 }).toBuffer();
+    const animated = await sharp(frames, { join: { animated: true } })
+      .webp({ lossless: true, loop: 0 })
+      .toBuffer();
     expect((await sharp(animated).metadata()).pages).toBe(2);
     expect(pixel(await decoded('a.webp', animated, 8), 4, 4)).toEqual([255, 0, 0]);
   });

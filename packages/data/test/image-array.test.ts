@@ -9,14 +9,25 @@ const bytes = Uint8Array.from({ length: 4 * 2 * 3 * 3 }, (_, index) => index);
 
 describe('openImageArray', () => {
   it('describes images without copying them', () => {
-    const source = openImageArray({ images: bytes, height: 2, width: 3, labels: [0, 1, 1, 0], classes: ['a', 'b'], name: 'mine' });
+    const source = openImageArray({
+      images: bytes,
+      height: 2,
+      width: 3,
+      labels: [0, 1, 1, 0],
+      classes: ['a', 'b'],
+      name: 'mine',
+    });
     expect(source).toMatchObject({ name: 'mine', length: 4, classes: ['a', 'b'] });
     expect([...source.labels]).toEqual([0, 1, 1, 0]);
     expect(source.storage.pixels).toBe(bytes);
   });
 
   it('makes up class names, or has none', () => {
-    expect(openImageArray({ images: bytes, height: 2, width: 3, labels: [0, 2, 1, 0] }).classes).toEqual(['0', '1', '2']);
+    expect(openImageArray({ images: bytes, height: 2, width: 3, labels: [0, 2, 1, 0] }).classes).toEqual([
+      '0',
+      '1',
+      '2',
+    ]);
     const plain = openImageArray({ images: bytes, height: 2, width: 3 });
     expect(plain.classes).toEqual([]);
     expect([...plain.labels]).toEqual([0, 0, 0, 0]);
@@ -32,13 +43,17 @@ describe('openImageArray', () => {
       'openImageArray: expected a whole number of 2x3x3 images, 18 bytes each, got 71 bytes.',
     );
     expect(() => openImageArray({ images: new Uint8Array(0), ...size })).toThrow(DataError);
-    expect(() => openImageArray({ images: bytes, ...size, labels: [1] })).toThrow('expected 4 labels, one an image, got 1.');
+    expect(() => openImageArray({ images: bytes, ...size, labels: [1] })).toThrow(
+      'expected 4 labels, one an image, got 1.',
+    );
     expect(() => openImageArray({ images: bytes, ...size, labels: [0, 1, 2, 0], classes: ['a', 'b'] })).toThrow(
       'expected labels to be integers in [0, 2), got 2 for image 2.',
     );
     expect(() => openImageArray({ images: bytes, ...size, labels: [0, 0.5, 0, 0] })).toThrow('got 0.5 for image 1.');
     expect(() => openImageArray({ images: bytes, ...size, labels: [0, -1, 0, 0] })).toThrow('got -1 for image 1.');
-    expect(() => openImageArray({ images: bytes, height: 0, width: 3 })).toThrow('expected height to be an integer of at least 1, got 0.');
+    expect(() => openImageArray({ images: bytes, height: 0, width: 3 })).toThrow(
+      'expected height to be an integer of at least 1, got 0.',
+    );
   });
 });
 
@@ -59,7 +74,8 @@ describe('subset and splitSource', () => {
 
   it('splits a folder into parts that share nothing, the same each time', async () => {
     const folder = await openImageFolder(await folderOf(await twoClasses(10)));
-    const files = ({ storage }: typeof folder | ReturnType<typeof subset>): readonly string[] => (storage.kind === 'files' ? storage.files : []);
+    const files = ({ storage }: typeof folder | ReturnType<typeof subset>): readonly string[] =>
+      storage.kind === 'files' ? storage.files : [];
     const { train, heldOut } = splitSource(folder, { holdOut: 0.3, key: randomKey(1) });
     expect([train.length, heldOut.length]).toEqual([7, 3]);
     expect([...files(train), ...files(heldOut)].sort()).toEqual(folder.storage.files);
@@ -70,7 +86,9 @@ describe('subset and splitSource', () => {
   });
 
   it.each([0, -1, 4, 5, 1.5, 0.99, Number.NaN])('refuses to hold out %d of 4 images', (holdOut) => {
-    expect(() => splitSource(source, { holdOut, key: randomKey(1) })).toThrow(`with images left on both sides, got ${holdOut}.`);
+    expect(() => splitSource(source, { holdOut, key: randomKey(1) })).toThrow(
+      `with images left on both sides, got ${holdOut}.`,
+    );
   });
 });
 

@@ -30,7 +30,9 @@ describe('openImageFolder: listing', () => {
   });
 
   it('gives images directly in the folder a class of their own', async () => {
-    const flat = await openImageFolder(await folderOf({ 'b.png': png, 'a.webp': await plain(8, 8, '#00f').webp().toBuffer() }));
+    const flat = await openImageFolder(
+      await folderOf({ 'b.png': png, 'a.webp': await plain(8, 8, '#00f').webp().toBuffer() }),
+    );
     expect(flat.classes).toEqual(['.']);
     expect(flat.storage.files).toEqual(['a.webp', 'b.png']);
     const mixed = await openImageFolder(await folderOf({ 'b.png': png, 'more/a.png': png }));
@@ -78,14 +80,18 @@ describe('openImageFolder: refusals', () => {
       `${empty}: expected images (.png, .jpg, .jpeg, .webp, in any case) in the folder or its sub-folders, got an empty folder.`,
     );
     const other = await folderOf({ 'a.heic': 'x', 'sub/b.heic': 'x', 'c.txt': 'x', Makefile: 'x' });
-    await expect(openImageFolder(other)).rejects.toThrow('got none, only other files: 2 .heic, 1 .txt, 1 without extension. Convert');
+    await expect(openImageFolder(other)).rejects.toThrow(
+      'got none, only other files: 2 .heic, 1 .txt, 1 without extension. Convert',
+    );
     await expect(openImageFolder(other)).rejects.toBeInstanceOf(DataError);
   });
 
   it('says when there is no such folder, or it is a file', async () => {
     const folder = await folderOf({ 'a.png': png });
     const missing = join(folder, 'missing');
-    await expect(openImageFolder(missing)).rejects.toThrow(`${missing}: expected a folder of images, got nothing at that path.`);
+    await expect(openImageFolder(missing)).rejects.toThrow(
+      `${missing}: expected a folder of images, got nothing at that path.`,
+    );
     await expect(openImageFolder(join(folder, 'a.png'))).rejects.toThrow('expected a folder of images, got a file.');
   });
 

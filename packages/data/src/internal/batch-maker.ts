@@ -47,7 +47,19 @@ export class PixelBatchMaker implements BatchMaker {
     this.#cropInto = (row, draws, output, offset) => {
       const position = planCrop([height, width], crop, draws);
       if (isScaled) {
-        resampleCrop(pixels, row * size, width, channels, vertical, horizontal, position, crop.imageSize, draws.flip, output, offset);
+        resampleCrop(
+          pixels,
+          row * size,
+          width,
+          channels,
+          vertical,
+          horizontal,
+          position,
+          crop.imageSize,
+          draws.flip,
+          output,
+          offset,
+        );
       } else {
         copyCrop(pixels, row * size, width, channels, position, crop.imageSize, draws.flip, output, offset);
       }
@@ -163,7 +175,8 @@ export class FileBatchMaker implements BatchMaker {
     for (const [row, index] of rows.entries()) {
       if (index === undefined) continue;
       const begin = row * this.#imageLength;
-      if (row !== indices.length) images.copyWithin(indices.length * this.#imageLength, begin, begin + this.#imageLength);
+      if (row !== indices.length)
+        images.copyWithin(indices.length * this.#imageLength, begin, begin + this.#imageLength);
       indices.push(index);
     }
     images.fill(0, indices.length * this.#imageLength);

@@ -56,7 +56,9 @@ export class BatchPlanner {
     const index = position % this.batchesPerEpoch;
     const begin = index * batchSize;
     const count = Math.min(batchSize, length - begin);
-    const images = Array.from({ length: count }, (_, row) => this.#image(plan, plan.order ? plan.order[begin + row]! : begin + row));
+    const images = Array.from({ length: count }, (_, row) =>
+      this.#image(plan, plan.order ? plan.order[begin + row]! : begin + row),
+    );
     return { epoch: plan.epoch, index, images };
   }
 

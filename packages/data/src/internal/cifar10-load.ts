@@ -23,7 +23,13 @@ export interface LoadRequest {
 }
 
 /** A split from the cache; if it is not there, from the first source that works. */
-export async function loadSplit({ split, cacheDirectory, listSources, onProgress, signal }: LoadRequest): Promise<StoredSplit> {
+export async function loadSplit({
+  split,
+  cacheDirectory,
+  listSources,
+  onProgress,
+  signal,
+}: LoadRequest): Promise<StoredSplit> {
   const stored = await readStoredSplit(cacheDirectory, split);
   if (stored) return stored;
   const failures: { name: string; error: Error }[] = [];

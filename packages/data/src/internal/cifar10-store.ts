@@ -45,7 +45,11 @@ async function readManifest(store: string): Promise<Manifest | undefined> {
   }
 }
 
-async function readChecked(store: string, name: string, manifest: Manifest | undefined): Promise<Uint8Array | undefined> {
+async function readChecked(
+  store: string,
+  name: string,
+  manifest: Manifest | undefined,
+): Promise<Uint8Array | undefined> {
   const expected = manifest?.files?.[name];
   if (!expected) return undefined;
   const handle = await open(join(store, name)).catch(() => undefined);
@@ -55,7 +59,7 @@ async function readChecked(store: string, name: string, manifest: Manifest | und
     if (size !== expected.bytes) return undefined;
     const bytes = new Uint8Array(size);
     const digest = createHash('sha256');
-    for (let offset = 0; offset < size; ) {
+    for (let offset = 0; offset < size;) {
       const { bytesRead } = await handle.read(bytes, offset, Math.min(CHUNK, size - offset), offset);
       if (bytesRead === 0) return undefined;
       digest.update(bytes.subarray(offset, offset + bytesRead));
@@ -98,7 +102,7 @@ async function writeBlocks(store: string, source: string, fill: (sink: BlockSink
       const handle = handles.get(name) ?? (await open(join(store, name), 'w+'));
       handles.set(name, handle);
       const position = start * (kind === 'images' ? CIFAR10_IMAGE_BYTES : 1);
-      for (let written = 0; written < bytes.length; ) {
+      for (let written = 0; written < bytes.length;) {
         written += (await handle.write(bytes, written, bytes.length - written, position + written)).bytesWritten;
       }
     });

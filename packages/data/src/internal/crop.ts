@@ -69,7 +69,7 @@ export function copyCrop(
   for (let row = 0; row < cropHeight; row++) {
     let source = offset + ((top + row) * width + left) * channels;
     if (!flip) {
-      for (const end = target + cropWidth * channels; target < end; ) output[target++] = unitOfByte[pixels[source++]!]!;
+      for (const end = target + cropWidth * channels; target < end;) output[target++] = unitOfByte[pixels[source++]!]!;
       continue;
     }
     source += (cropWidth - 1) * channels;

@@ -22,7 +22,10 @@ export interface DecodeResult {
 }
 
 /** Decodes rows one after the other; a pure function of its arguments and the files. */
-export async function decodeBatch({ decoding, crop }: DecodeContext, rows: readonly DecodeRow[]): Promise<DecodeResult> {
+export async function decodeBatch(
+  { decoding, crop }: DecodeContext,
+  rows: readonly DecodeRow[],
+): Promise<DecodeResult> {
   const size = crop.imageSize[0] * crop.imageSize[1] * FILE_CHANNELS;
   const images = new Float32Array(rows.length * size);
   const failures: { row: number; reason: string }[] = [];

@@ -19,7 +19,8 @@ export function assertImageSignature(head: Uint8Array): void {
   const isPng = text(0, 8) === '\x89PNG\r\n\x1a\n';
   const isJpeg = text(0, 3) === '\xff\xd8\xff';
   const isWebP = text(0, 4) === 'RIFF' && text(8, 12) === 'WEBP';
-  if (!isPng && !isJpeg && !isWebP) throw new UnusableImage('it is not a PNG, JPEG or WebP image, whatever its name says');
+  if (!isPng && !isJpeg && !isWebP)
+    throw new UnusableImage('it is not a PNG, JPEG or WebP image, whatever its name says');
 }
 
 /** The image as libvips sees it; of an animation, the first frame. */
@@ -62,7 +63,9 @@ export async function decodeImage(
     const [height, width] = uprightSize(await image.metadata());
     const [cropHeight, cropWidth] = crop.imageSize;
     if (settings.strict && (height < cropHeight || width < cropWidth)) {
-      throw new UnusableImage(`it is ${height}x${width}, smaller than the crop ${cropHeight}x${cropWidth} (height x width)`);
+      throw new UnusableImage(
+        `it is ${height}x${width}, smaller than the crop ${cropHeight}x${cropWidth} (height x width)`,
+      );
     }
     const plan = planCrop([height, width], crop, draws);
     const { scaledHeight, scaledWidth } = plan;
@@ -76,8 +79,12 @@ export async function decodeImage(
     } else {
       image.resize(scaledWidth, scaledHeight, { fit: 'fill' });
     }
-    const { data, info } = await image.toColourspace('srgb').raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-    if (info.channels !== FILE_CHANNELS) throw new UnusableImage(`it decodes to ${info.channels} channels instead of ${FILE_CHANNELS}`);
+    const { data, info } = await image
+      .toColourspace('srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    if (info.channels !== FILE_CHANNELS)
+      throw new UnusableImage(`it decodes to ${info.channels} channels instead of ${FILE_CHANNELS}`);
     const position = isLong ? { top: 0, left: 0 } : plan;
     copyCrop(data, 0, info.width, FILE_CHANNELS, position, crop.imageSize, draws.flip, output, outputOffset);
   } catch (error) {

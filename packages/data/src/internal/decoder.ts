@@ -77,7 +77,10 @@ class WorkerDecoder implements Decoder {
       sharp.concurrency(1);
     }
     // From source (the tests), the thread still runs the built file: Node 20 cannot start a TypeScript one.
-    const file = new URL(import.meta.url.endsWith('.ts') ? '../../dist/decode-worker.js' : './decode-worker.js', import.meta.url);
+    const file = new URL(
+      import.meta.url.endsWith('.ts') ? '../../dist/decode-worker.js' : './decode-worker.js',
+      import.meta.url,
+    );
     this.#threads = Array.from({ length: workers }, () => this.#start(file, context));
   }
 
@@ -135,7 +138,12 @@ class WorkerDecoder implements Decoder {
     if (this.#failure) return;
     const files = job?.rows.map(({ file }) => file) ?? [];
     const where = files.length > 1 ? `decoding ${files[0]} to ${files.at(-1)}` : `decoding ${files[0] ?? 'images'}`;
-    const facts = { where, expected: 'the decoding thread to live', got: cause.message, fix: 'Try workers: 0, which decodes on the calling thread.' };
+    const facts = {
+      where,
+      expected: 'the decoding thread to live',
+      got: cause.message,
+      fix: 'Try workers: 0, which decodes on the calling thread.',
+    };
     this.#closing ??= this.#end(new DataError(facts, { cause }));
   }
 

@@ -25,7 +25,17 @@ const POLL_MILLISECONDS = 250;
  */
 export const npmPack: PackFetcher = async ({ packageSpec, directory, onBytes, signal }) => {
   const cache = join(directory, 'npm-cache');
-  const options = ['--pack-destination', directory, '--cache', cache, '--ignore-scripts', '--fetch-retries', '1', '--loglevel', 'error'];
+  const options = [
+    '--pack-destination',
+    directory,
+    '--cache',
+    cache,
+    '--ignore-scripts',
+    '--fetch-retries',
+    '1',
+    '--loglevel',
+    'error',
+  ];
   const poll = setInterval(() => void folderSize(cache).then(onBytes), POLL_MILLISECONDS);
   try {
     await runNpm(['pack', packageSpec, ...options], signal);
@@ -41,7 +51,11 @@ export const npmPack: PackFetcher = async ({ packageSpec, directory, onBytes, si
 function runNpm(options: readonly string[], signal: AbortSignal | undefined): Promise<void> {
   const [command, ...leading] = npmCommand();
   return new Promise((resolve, reject) => {
-    const child = spawn(command!, [...leading, ...options], { stdio: ['ignore', 'ignore', 'pipe'], windowsHide: true, signal });
+    const child = spawn(command!, [...leading, ...options], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      windowsHide: true,
+      signal,
+    });
     let complaints = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (complaints = (complaints + text).slice(-4000)));
     child.on('error', (error: NodeJS.ErrnoException) => {
@@ -65,11 +79,23 @@ function npmCommand(): string[] {
 /** npm's errors without its advice on where the log is. */
 function summary(complaints: string): string {
   const lines = complaints.split('\n').flatMap((line) => /^npm (?:error|ERR!) (.*)$/.exec(line)?.[1]?.trim() ?? []);
-  return lines.filter((line) => line && !line.includes('log of this run')).slice(0, 4).join('; ') || complaints.trim() || 'no message';
+  return (
+    lines
+      .filter((line) => line && !line.includes('log of this run'))
+      .slice(0, 4)
+      .join('; ') ||
+    complaints.trim() ||
+    'no message'
+  );
 }
 
 async function folderSize(folder: string): Promise<number> {
   const names = await readdir(folder, { recursive: true }).catch(() => []);
-  const sizes = names.map((name) => stat(join(folder, name)).then((entry) => (entry.isFile() ? entry.size : 0), () => 0));
+  const sizes = names.map((name) =>
+    stat(join(folder, name)).then(
+      (entry) => (entry.isFile() ? entry.size : 0),
+      () => 0,
+    ),
+  );
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }

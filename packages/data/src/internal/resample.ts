@@ -16,7 +16,9 @@ export function resampleWeights(inputSize: number, outputSize: number): Resample
     const begin = Math.max(0, Math.ceil(centre - reach - 0.5));
     const end = Math.min(inputSize - 1, Math.floor(centre + reach - 0.5));
     first[output] = begin;
-    const raw = Array.from({ length: end - begin + 1 }, (_, index) => Math.max(0, 1 - Math.abs(begin + index + 0.5 - centre) / reach));
+    const raw = Array.from({ length: end - begin + 1 }, (_, index) =>
+      Math.max(0, 1 - Math.abs(begin + index + 0.5 - centre) / reach),
+    );
     const total = raw.reduce((sum, weight) => sum + weight, 0);
     return Float32Array.from(raw, (weight) => weight / total);
   });
@@ -49,7 +51,8 @@ export function resampleCrop(
       const source = offset + ((firstRow + row) * width + horizontal.first[from]!) * channels;
       for (let channel = 0; channel < channels; channel++) {
         let sum = 0;
-        for (let tap = 0; tap < weights.length; tap++) sum += weights[tap]! * unitOfByte[pixels[source + tap * channels + channel]!]!;
+        for (let tap = 0; tap < weights.length; tap++)
+          sum += weights[tap]! * unitOfByte[pixels[source + tap * channels + channel]!]!;
         narrowed[row * stride + column * channels + channel] = sum;
       }
     }
