@@ -233,7 +233,7 @@ describe('initializeFromData', () => {
   });
 
   it('brings every code into use where a random codebook is hardly used', () => {
-    const cluster = tf.add(tf.mul(normal([8, 16, 8], 3), 0.05), 1) as tf.Tensor3D;
+    const cluster = tf.add<tf.Tensor3D>(tf.mul(normal([8, 16, 8], 3), 0.05), 1);
     const quantizer = create({ codebookSize: 64, codeDim: 8 });
     const used = (): number => new Set(quantizer.quantize(cluster).indices.dataSync()).size;
     expect(used()).toBeLessThan(10);

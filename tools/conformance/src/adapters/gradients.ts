@@ -1,0 +1,109 @@
+import * as tf from '@tensorflow/tfjs';
+import { DataError } from '@vitvq/core';
+import type { HostTensor, Module, ReferenceWeight } from '@vitvq/core';
+import type { Execute, TensorRecord } from '../execute.js';
+import { tensorsUnder } from '../fixture.js';
+import type { LoadedCase } from '../fixture.js';
+
+/** Loads a case's weights into a module. `fixed` names weights of the reference that are computed here, not loaded. */
+export function loadWeights(
+  module: Module,
+  table: readonly ReferenceWeight[],
+  { name, tensors }: LoadedCase,
+  fixed: readonly string[] = [],
+): void {
+  const weights = tensorsUnder(tensors, 'w');
+  const known = new Set([...table.map(({ referenceName }) => referenceName), ...fixed]);
+  const missing = [...known].filter((weight) => !weights.has(weight));
+  const unexpected = [...weights.keys()].filter((weight) => !known.has(weight));
+  if (missing.length > 0 || unexpected.length > 0) {
+    throw new DataError({
+      where: name,
+      expected: 'the weights that the table of reference weights lists',
+      got: [
+        missing.length > 0 ? `none named ${missing.join(', ')}` : '',
+        unexpected.length > 0 ? `others: ${unexpected.join(', ')}` : '',
+      ]
+        .filter(Boolean)
+        .join('; '),
+    });
+  }
+  module.loadVariables(
+    new Map(table.map((weight) => [weight.name, weight.fromReference(weights.get(weight.referenceName)!)])),
+  );
+}
+
+export interface ModuleRun {
+  readonly module: Module;
+  readonly table: readonly ReferenceWeight[];
+  /** From the case's inputs, in PyTorch's layout, to outputs in that layout. */
+  readonly outputs: (inputs: TensorRecord) => TensorRecord;
+  /** From inputs and outputs to the scalars whose gradients the case asks for. */
+  readonly scalars: (inputs: TensorRecord, outputs: TensorRecord) => TensorRecord;
+}
+
+/** Outputs and gradients of a module, by the names and in the layouts of the case's file. */
+export async function runModule(
+  { module, table, outputs, scalars }: ModuleRun,
+  { tensors, grads = {} }: LoadedCase,
+  execute: Execute,
+): Promise<Map<string, HostTensor>> {
+  const names = [...new Set(Object.keys(grads).map((name) => name.split('/')[0]!))];
+  const variables = [...module.namedTrainableVariables()];
+  const computed = await execute(
+    (inputs) => {
+      const named: [string, tf.Tensor][] = [
+        ...Object.entries(inputs).map(([name, tensor]): [string, tf.Tensor] => [`in/${name}`, tensor]),
+        ...variables.map(([name, variable]): [string, tf.Tensor] => [`w/${name}`, variable]),
+      ];
+      const sources = named.filter(([, tensor]) => tensor.dtype === 'float32');
+      const results: TensorRecord = {};
+      for (const [name, tensor] of Object.entries(outputs(inputs))) results[`out/${name}`] = tensor;
+      for (const scalar of names) {
+        const loss = (): tf.Scalar => {
+          const value = scalars(inputs, outputs(inputs))[scalar];
+          if (!value) throw new DataError({ where: scalar, expected: 'a scalar that the adapter knows', got: 'none' });
+          return value as tf.Scalar;
+        };
+        const { grads: gradients } = tf.engine().gradients(
+          loss,
+          sources.map(([, tensor]) => tensor),
+          undefined,
+          true,
+        );
+        sources.forEach(([name, tensor], index) => {
+          // Where a scalar does not depend on a tensor there is no gradient, which PyTorch's cases store as zeros.
+          results[`grad/${scalar}/${name}`] = gradients[index] ?? tf.zerosLike(tensor);
+        });
+      }
+      return results;
+    },
+    tensorsUnder(tensors, 'in'),
+  );
+  return inReferenceLayout(computed, table);
+}
+
+/** Renames `grad/<scalar>/w/<our name>` and brings it into PyTorch's layout. */
+function inReferenceLayout(
+  computed: ReadonlyMap<string, HostTensor>,
+  table: readonly ReferenceWeight[],
+): Map<string, HostTensor> {
+  const weights = new Map(table.map((weight) => [weight.name, weight]));
+  return new Map(
+    [...computed].map(([name, tensor]) => {
+      const match = /^(grad\/[^/]+\/w\/)(.+)$/.exec(name);
+      const weight = match && weights.get(match[2]!);
+      return weight ? [`${match[1]}${weight.referenceName}`, weight.toReference(tensor)] : [name, tensor];
+    }),
+  );
+}
+
+/** `[B, C, H, W]` to `[B, H, W, C]`. */
+export function toChannelsLast(images: tf.Tensor): tf.Tensor4D {
+  return tf.transpose(images as tf.Tensor4D, [0, 2, 3, 1]);
+}
+
+/** `[B, H, W, C]` to `[B, C, H, W]`. */
+export function toChannelsFirst(images: tf.Tensor4D): tf.Tensor4D {
+  return tf.transpose(images, [0, 3, 1, 2]);
+}

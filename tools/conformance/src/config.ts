@@ -1,0 +1,70 @@
+import { ConfigError, toSize2D } from '@vitvq/core';
+import type { Config } from './fixture.js';
+
+/**
+ * Reads the configuration of a case and notes which keys were asked for: one that nobody knows may change what the case
+ * means, so that it must not pass unnoticed.
+ */
+export class ConfigReader {
+  readonly #where: string;
+  readonly #config: Config;
+  readonly #asked = new Set<string>();
+
+  constructor(config: Config, where: string) {
+    this.#config = config;
+    this.#where = where;
+  }
+
+  number(name: string, fallback?: number): number {
+    const value = this.#read(name) ?? fallback;
+    return typeof value === 'number' ? value : this.#refuse(name, 'a number', value);
+  }
+
+  boolean(name: string, fallback: boolean): boolean {
+    const value = this.#read(name) ?? fallback;
+    return typeof value === 'boolean' ? value : this.#refuse(name, 'true or false', value);
+  }
+
+  /** A number or `[height, width]`. */
+  size(name: string): readonly [number, number] {
+    const value = this.#read(name);
+    if (typeof value === 'number') return toSize2D(value);
+    if (Array.isArray(value) && value.length === 2 && value.every((side) => typeof side === 'number')) {
+      return [value[0] as number, value[1] as number];
+    }
+    return this.#refuse(name, 'a number or two', value);
+  }
+
+  /** A configuration within this one. */
+  section(name: string): Config {
+    const value = this.#read(name);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Config;
+    return this.#refuse(name, 'an object', value);
+  }
+
+  /** Marks keys that change nothing here. */
+  ignore(...names: string[]): void {
+    for (const name of names) this.#read(name);
+  }
+
+  /** @throws {ConfigError} when there are keys that were not asked for */
+  finish(): void {
+    const unknown = Object.keys(this.#config).filter((name) => !this.#asked.has(name));
+    if (unknown.length > 0) {
+      throw new ConfigError({
+        where: this.#where,
+        expected: `a configuration of ${[...this.#asked].join(', ')}`,
+        got: unknown.map((name) => `${name} ${JSON.stringify(this.#config[name])}`).join(', '),
+      });
+    }
+  }
+
+  #read(name: string): unknown {
+    this.#asked.add(name);
+    return this.#config[name];
+  }
+
+  #refuse(name: string, expected: string, value: unknown): never {
+    throw new ConfigError({ where: this.#where, expected: `${name} to be ${expected}`, got: JSON.stringify(value) });
+  }
+}

@@ -1,0 +1,56 @@
+import { parseArgs } from 'node:util';
+import * as tf from '@tensorflow/tfjs';
+import { VitvqError } from '@vitvq/core';
+import { adapters } from './adapters/index.js';
+import { executeOnCpu } from './execute.js';
+import { readManifest } from './fixture.js';
+import { formatResult, formatSummary } from './report.js';
+import { runCase } from './run.js';
+import type { CaseResult } from './run.js';
+
+const usage = `Usage: npm run conformance -- <folder> [--only TEXT]
+
+Compares the library with the golden cases of a folder (manifest.json and safetensors files).
+  --only TEXT   cases whose name or module contains TEXT
+Exits with 1 when a case misses, with 2 when the arguments or the folder cannot be used.`;
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { only: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+  });
+  if (values.help) {
+    console.log(usage);
+    return 0;
+  }
+  const [folder] = positionals;
+  if (folder === undefined || positionals.length > 1) {
+    console.error(usage);
+    return 2;
+  }
+  const { cases } = await readManifest(folder);
+  const { only = '' } = values;
+  const chosen = cases.filter(({ name, module }) => name.includes(only) || module.includes(only));
+  if (chosen.length === 0) {
+    console.error(`No case of ${folder} contains "${only}".`);
+    return 2;
+  }
+  tf.enableProdMode(); // Keeps tfjs from advertising its Node binding.
+  const started = performance.now();
+  const results: CaseResult[] = [];
+  for (const fixture of chosen) {
+    const result = await runCase(fixture, { folder, adapters, execute: executeOnCpu });
+    console.log(formatResult(result));
+    results.push(result);
+  }
+  console.log(formatSummary(results, (performance.now() - started) / 1000));
+  return results.some(({ status }) => status === 'miss') ? 1 : 0;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof VitvqError) && !(error instanceof TypeError)) throw error;
+  console.error(error.message);
+  process.exitCode = 2;
+}

@@ -1,0 +1,217 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import '@tensorflow/tfjs';
+import { writeSafetensors } from '@vitvq/checkpoint';
+import type { HostTensor } from '@vitvq/core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tensorAdapter } from '../src/adapters/adapter.js';
+import type { Adapter } from '../src/adapters/adapter.js';
+import { adapters } from '../src/adapters/index.js';
+import { executeOnCpu } from '../src/execute.js';
+import { readManifest } from '../src/fixture.js';
+import type { FixtureCase } from '../src/fixture.js';
+import { leftOutReason } from '../src/left-out.js';
+import { formatResult, formatSummary } from '../src/report.js';
+import { runCase } from '../src/run.js';
+import type { CaseResult } from '../src/run.js';
+
+const golden = fileURLToPath(new URL('golden', import.meta.url));
+const format = 'enhancing-transformers golden fixtures, v1';
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'conformance-'));
+  await writeSafetensors(
+    path.join(folder, 'doubling.safetensors'),
+    new Map<string, HostTensor>([
+      ['in/x', { shape: [2], data: Float32Array.of(1, 2) }],
+      ['out/y', { shape: [2], data: Float32Array.of(2, 4) }],
+    ]),
+  );
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+});
+
+const doubling: FixtureCase = {
+  name: 'doubling',
+  module: 'Doubling',
+  config: {},
+  file: 'doubling.safetensors',
+  inputs: { x: { shape: [2] } },
+  outputs: { y: { shape: [2], atol: 1e-3 } },
+};
+
+/** Multiplies by `factor`; the case expects 2. */
+function multiplying(factor: number): Adapter {
+  return tensorAdapter(async ({ tensors }) => {
+    const { shape, data } = tensors.get('in/x')!;
+    return new Map([['out/y', { shape, data: Float32Array.from(data, (value) => factor * value) }]]);
+  });
+}
+
+function run(fixture: FixtureCase, adapter: Adapter): Promise<CaseResult> {
+  return runCase(fixture, { folder, adapters: new Map([['Doubling', adapter]]), execute: executeOnCpu });
+}
+
+describe('runCase', () => {
+  it('passes a case whose values come out', async () => {
+    const result = await run(doubling, multiplying(2));
+    expect(result.status).toBe('pass');
+    expect(formatResult(result)).toBe('PASS     doubling (Doubling): 1 compared, largest error / tolerance 0.0');
+  });
+
+  it('says where a case that passes is farthest off', async () => {
+    const result = await run(doubling, multiplying(2.0001));
+    expect(formatResult(result)).toMatch(
+      /^PASS {5}doubling .*: 1 compared, largest error \/ tolerance 0\.20 at out\/y$/,
+    );
+  });
+
+  it.each([
+    ['a wrong value', 3, 'out/y: 6 instead of 4 at element 1'],
+    ['NaN', NaN, 'out/y: NaN instead of 2 at element 0'],
+  ])('misses %s', async (_what, factor, message) => {
+    const result = await run(doubling, multiplying(factor));
+    expect(result.status).toBe('miss');
+    expect(formatResult(result)).toContain('MISS     doubling (Doubling):\n');
+    expect(result.reason).toContain(message);
+  });
+
+  it('misses a module that nobody knows', async () => {
+    const result = await run({ ...doubling, module: 'Tripling' }, multiplying(2));
+    expect(result).toMatchObject({ status: 'miss', reason: 'nothing of the library is compared with this module yet' });
+  });
+
+  it('misses when something throws', async () => {
+    const broken = tensorAdapter(() => Promise.reject(new Error('no such option')));
+    expect(await run(doubling, broken)).toMatchObject({ status: 'miss', reason: 'Error: no such option' });
+  });
+
+  it('misses a file that is not there, or lacks a tensor', async () => {
+    expect((await run({ ...doubling, file: 'gone.safetensors' }, multiplying(2))).status).toBe('miss');
+    const { status, reason } = await run({ ...doubling, outputs: { z: { shape: [2] } } }, multiplying(2));
+    expect(status).toBe('miss');
+    expect(reason).toContain('expected the tensors that the manifest lists, got none named out/z');
+  });
+
+  it('misses a case that expects nothing', async () => {
+    expect((await run({ ...doubling, outputs: {} }, multiplying(2))).status).toBe('miss');
+  });
+
+  it('leaves out what is left out on purpose, and prints why', async () => {
+    const result = await run({ ...doubling, module: 'GPT' }, multiplying(2));
+    expect(result.status).toBe('left out');
+    expect(formatResult(result)).toMatch(/^LEFT OUT doubling \(GPT\): stage 2 .* not part of the library yet$/);
+  });
+
+  it('sums up', () => {
+    const result = { name: 'a', module: 'b', comparisons: [] };
+    const results: CaseResult[] = [
+      { ...result, status: 'pass' },
+      { ...result, status: 'miss' },
+      { ...result, status: 'left out' },
+      { ...result, status: 'left out' },
+    ];
+    expect(formatSummary(results, 1.25)).toBe('4 cases in 1.3 s: 1 passed, 1 missed, 2 left out on purpose');
+  });
+});
+
+describe('leftOutReason', () => {
+  it('goes by module and configuration', () => {
+    const quantizer = { name: 'any', module: 'VectorQuantizer', config: { embedDim: 4, nEmbed: 8 } };
+    expect(leftOutReason(quantizer)).toBeUndefined();
+    expect(leftOutReason({ ...quantizer, config: { useResidual: true } })).toContain('residual');
+    expect(leftOutReason({ ...quantizer, module: 'ViTVQ', config: { quantizer: { useResidual: true } } })).toContain(
+      'residual',
+    );
+    expect(leftOutReason({ ...quantizer, module: 'ViTVQ', config: { quantizer: {} } })).toBeUndefined();
+    expect(leftOutReason({ ...quantizer, module: 'Doubling' })).toBeUndefined();
+  });
+});
+
+describe('readManifest', () => {
+  const write = (manifest: unknown): Promise<void> =>
+    writeFile(path.join(folder, 'manifest.json'), JSON.stringify(manifest));
+
+  it('refuses what is no manifest of this format', async () => {
+    await expect(readManifest(path.join(folder, 'nowhere'))).rejects.toThrow(
+      'Give the folder that holds manifest.json and the safetensors files.',
+    );
+    await write({ format: 'others', cases: [] });
+    await expect(readManifest(folder)).rejects.toThrow(`expected format "${format}", got "others"`);
+    await write({ format, cases: [{ name: 'a' }] });
+    await expect(readManifest(folder)).rejects.toThrow('cases with name, module and config');
+    await write({ format, hash: { check: { seed: 7, hashSym: [0.5], fnv1a_abc: 1 } }, cases: [doubling] });
+    await expect(readManifest(folder)).rejects.toThrow('the hash rule of this runner');
+  });
+
+  it('reads the cases', async () => {
+    await write({ format, set: 'own', cases: [doubling] });
+    expect(await readManifest(folder)).toEqual({ folder, set: 'own', cases: [doubling] });
+  });
+});
+
+describe('the library', () => {
+  it('passes the golden cases', async () => {
+    const { cases } = await readManifest(golden);
+    const statuses = new Map<string, string>();
+    for (const fixture of cases) {
+      const { status, reason } = await runCase(fixture, { folder: golden, adapters, execute: executeOnCpu });
+      statuses.set(fixture.name, status === 'miss' ? `miss: ${reason}` : status);
+    }
+    for (const [name, status] of statuses)
+      expect([name, status]).toEqual([name, name.startsWith('gumbel') ? 'left out' : 'pass']);
+  });
+
+  it.each([
+    ['a configuration key that nobody knows', { dropout: 0.5 }, 'got dropout 0.5'],
+    ['another activation width', { mlpDim: 41 }, 'wrong shape'],
+  ])('misses a golden case with %s', async (_what, change, message) => {
+    const { cases } = await readManifest(golden);
+    const fixture = cases.find(({ module }) => module === 'ViTDecoder')!;
+    const changed = { ...fixture, config: { ...fixture.config, ...change } };
+    const { status, reason } = await runCase(changed, { folder: golden, adapters, execute: executeOnCpu });
+    expect(status).toBe('miss');
+    expect(reason).toContain(message);
+  });
+});
+
+describe('the program', () => {
+  const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+  const start = (...args: string[]): Promise<{ code: number; output: string }> =>
+    new Promise((resolve) => {
+      execFile(process.execPath, ['--import', 'tsx', main, ...args], (error, stdout, stderr) =>
+        resolve({ code: error ? Number(error.code) : 0, output: stdout + stderr }),
+      );
+    });
+
+  it('exits with 0 when all is well', async () => {
+    const { code, output } = await start(golden, '--only', 'sched');
+    expect(output).toContain('3 cases');
+    expect(code).toBe(0);
+  });
+
+  it('exits with 1 on a miss', async () => {
+    const manifest = JSON.parse(await readFile(path.join(golden, 'manifest.json'), 'utf8')) as { cases: FixtureCase[] };
+    const cases = [{ ...manifest.cases.find(({ name }) => name === 'sched_cosine')!, module: 'AnotherScheduler' }];
+    await writeFile(path.join(folder, 'manifest.json'), JSON.stringify({ ...manifest, cases }));
+    const { code, output } = await start(folder);
+    expect(output).toContain('MISS     sched_cosine (AnotherScheduler)');
+    expect(code).toBe(1);
+  });
+
+  it('exits with 2 when it cannot start', async () => {
+    expect((await start()).code).toBe(2);
+    expect((await start(golden, '--only', 'nothing like this')).code).toBe(2);
+    expect((await start(golden, '--unknown')).code).toBe(2);
+    const { code, output } = await start(path.join(folder, 'nowhere'));
+    expect(code).toBe(2);
+    expect(output).toContain('expected a manifest of golden cases');
+  });
+});
