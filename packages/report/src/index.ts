@@ -1,1 +1,28 @@
-export {};
+export { codeColors, type CodeColorsOptions } from './code-colors.js';
+export { imageGrid, type ImageGridOptions } from './image-grid.js';
+export { lineChart, type LineChartOptions, type Series } from './line-chart.js';
+export { rankChart, type RankChartOptions } from './rank-chart.js';
+export {
+  type ChartsBlock,
+  type CommandsBlock,
+  type GalleryBlock,
+  type GalleryItem,
+  type ImageBlock,
+  type ReportBlock,
+  type ReportChart,
+  type ReportContent,
+  type ReportSection,
+  type SummaryCard,
+  type TableBlock,
+  type TextBlock,
+} from './report-content.js';
+export { encodePng, svgToPng, toRgbImages, writePng, type RgbImage } from './rgb-image.js';
+export {
+  configurationRows,
+  stage1Report,
+  type Stage1EvaluationFacts,
+  type Stage1ReportFacts,
+} from './stage1-report.js';
+export { tokenMap, type TokenMapOptions } from './token-map.js';
+export { writeReport } from './write-report.js';
+export { type ChartPalette } from './internal/chart.js';

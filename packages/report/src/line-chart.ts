@@ -1,0 +1,156 @@
+import { ConfigError } from '@vitvq/core';
+import type { Spec } from 'vega';
+import { drawChart, type ChartColors, type ChartFrame } from './internal/chart.js';
+
+/** One line; points that are not finite leave a gap. */
+export interface Series {
+  readonly name: string;
+  /** By ascending x. */
+  readonly points: readonly (readonly [x: number, y: number])[];
+}
+
+export interface LineChartOptions extends ChartFrame {
+  readonly xLabel: string;
+  readonly series: readonly Series[];
+  /** Of the vertical axis; on a logarithmic one, values that are not positive leave a gap. @default 'linear' */
+  readonly scale?: 'linear' | 'log';
+}
+
+/** More points than this in a line of a few hundred pixels are a smear; they are drawn as their mean within their range. */
+const maximumPoints = 240;
+
+/**
+ * SVG of lines over a common horizontal axis. A long series is shown as the mean of equally many points each, with a band from
+ * the smallest to the largest of them. For a PNG, see `svgToPng`.
+ * @throws {ConfigError} without a point that can be drawn
+ */
+export async function lineChart(options: LineChartOptions): Promise<string> {
+  const { series, xLabel, scale = 'linear' } = options;
+  const rows = series.flatMap(({ name, points }) => condense(name, points, scale));
+  if (!rows.some(({ y }) => y !== null)) {
+    throw new ConfigError({
+      where: 'lineChart',
+      expected: `a point of "${options.title}" that can be drawn`,
+      got: scale === 'log' ? 'no finite positive value' : 'no finite value',
+    });
+  }
+  return drawChart(options, 'lineChart', (colors) => lineSpec(rows, series, xLabel, scale, colors));
+}
+
+interface Row {
+  readonly name: string;
+  readonly x: number;
+  readonly y: number | null;
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
+function condense(name: string, points: Series['points'], scale: 'linear' | 'log'): Row[] {
+  const usable = points.filter(([x]) => Number.isFinite(x));
+  const isDrawable = (y: number): boolean => Number.isFinite(y) && (scale === 'linear' || y > 0);
+  const bucketSize = Math.max(1, Math.ceil(usable.length / maximumPoints));
+  const rows: Row[] = [];
+  for (let start = 0; start < usable.length; start += bucketSize) {
+    const bucket = usable.slice(start, start + bucketSize);
+    const values = bucket.map(([, y]) => y).filter(isDrawable);
+    const x = bucket.reduce((sum, [value]) => sum + value, 0) / bucket.length;
+    if (values.length === 0) rows.push({ name, x, y: null, low: null, high: null });
+    else {
+      const y = values.reduce((sum, value) => sum + value, 0) / values.length;
+      rows.push({ name, x, y, low: Math.min(...values), high: Math.max(...values) });
+    }
+  }
+  return rows;
+}
+
+function lineSpec(
+  rows: readonly Row[],
+  series: readonly Series[],
+  xLabel: string,
+  scale: 'linear' | 'log',
+  colors: ChartColors,
+): Spec {
+  const drawable = 'isValid(datum.y)';
+  const names = series.map(({ name }) => name);
+  return {
+    data: [{ name: 'rows', values: [...rows] }],
+    scales: [
+      { name: 'x', type: 'linear', range: 'width', domain: { data: 'rows', field: 'x' }, zero: false },
+      {
+        name: 'y',
+        type: scale,
+        range: 'height',
+        domain: { data: 'rows', fields: ['low', 'high'] },
+        nice: scale === 'linear',
+        padding: scale === 'linear' ? 0 : 8,
+        zero: false,
+      },
+      { name: 'color', type: 'ordinal', domain: names, range: [...colors.series] },
+    ],
+    axes: [
+      { orient: 'bottom', scale: 'x', title: xLabel, tickCount: 6, format: ',~r', domain: false, labelOverlap: true },
+      {
+        orient: 'left',
+        scale: 'y',
+        grid: true,
+        domain: false,
+        ticks: false,
+        ...(scale === 'log' ? { values: logTicks(rows) } : { tickCount: 5 }),
+        format: scale === 'log' ? '~g' : ',~r',
+        labelOverlap: true,
+      },
+    ],
+    legends:
+      names.length > 1
+        ? [{ stroke: 'color', orient: 'top', direction: 'horizontal', symbolType: 'stroke', padding: 0, offset: 8 }]
+        : [],
+    marks: [
+      {
+        type: 'group',
+        from: { facet: { name: 'line', data: 'rows', groupby: 'name' } },
+        marks: [
+          {
+            type: 'area',
+            from: { data: 'line' },
+            encode: {
+              enter: {
+                x: { scale: 'x', field: 'x' },
+                y: { scale: 'y', field: 'high' },
+                y2: { scale: 'y', field: 'low' },
+                fill: { scale: 'color', field: 'name' },
+                fillOpacity: { value: 0.16 },
+                defined: { signal: drawable },
+              },
+            },
+          },
+          {
+            type: 'line',
+            from: { data: 'line' },
+            encode: {
+              enter: {
+                x: { scale: 'x', field: 'x' },
+                y: { scale: 'y', field: 'y' },
+                stroke: { scale: 'color', field: 'name' },
+                strokeWidth: { value: 2 },
+                strokeJoin: { value: 'round' },
+                strokeCap: { value: 'round' },
+                defined: { signal: drawable },
+              },
+            },
+          },
+        ],
+      },
+    ],
+  };
+}
+
+/** Powers of ten, with 2 and 5 between them where there are few, so that each grid line can have its number. */
+function logTicks(rows: readonly Row[]): number[] {
+  const lowest = Math.log10(Math.min(...rows.flatMap(({ low }) => low ?? [])));
+  const highest = Math.log10(Math.max(...rows.flatMap(({ high }) => high ?? [])));
+  const factors = highest - lowest > 3 ? [1] : highest - lowest > 1 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9];
+  const decades = Math.floor(highest) - Math.floor(lowest) + 1;
+  return Array.from({ length: decades }, (_, index) => Math.floor(lowest) + index).flatMap((decade) =>
+    factors.map((factor) => Number(`${factor}e${decade}`)),
+  );
+}
