@@ -53,6 +53,5 @@ export interface DecodeSettings {
 export interface SkippedImage {
   /** Relative to the folder, with `/`. */
   readonly file: string;
-  /** For people. The decoder's own words, as far as they come from it, may differ from run to run. */
   readonly reason: string;
 }

@@ -220,14 +220,14 @@ describe('createBatches: folders', () => {
     const source = await openImageFolder(await folderOf(files));
     const runs = await Promise.all(
       [0, 1, 3].map(async (workers) => {
-        const seen: string[] = [];
-        const options = { ...training, resizeTo: 20, workers, onSkip: ({ file }: SkippedImage) => seen.push(file) };
+        const seen: SkippedImage[] = [];
+        const options = { ...training, resizeTo: 20, workers, onSkip: (image: SkippedImage) => seen.push(image) };
         return { batches: await collect(source, options, 12), seen };
       }),
     );
     expect(runs[1]).toEqual(runs[0]);
     expect(runs[2]).toEqual(runs[0]);
-    expect([...runs[0]!.seen].sort()).toEqual(['cats/004.png', 'dogs/007.png']);
+    expect(runs[0]!.seen.map(({ file }) => file).sort()).toEqual(['cats/004.png', 'dogs/007.png']);
     for (const { count, indices } of runs[0]!.batches) {
       expect(count).toBe(3);
       for (const index of indices) expect(['cats/004.png', 'dogs/007.png']).not.toContain(source.storage.files[index]);
@@ -265,7 +265,9 @@ describe('createBatches: folders', () => {
     const stream = createBatches(source, { batchSize: 2, imageSize: 16, workers });
     expect((await stream.next()).count).toBe(2);
     const path = join(folder, 'dogs/001.png');
-    await expect(stream.next()).rejects.toThrow(`${path}: expected a usable image, got one that is not: `);
+    await expect(stream.next()).rejects.toThrow(
+      `${path}: expected a usable image, got one that is not: it is damaged or cut short. Repair`,
+    );
     await expect(stream.next()).rejects.toThrow(path);
     expect(stream.position).toBe(1);
     await stream.close();

@@ -284,6 +284,21 @@ describe('CIFAR-10 from elsewhere', () => {
     );
   });
 
+  it('says why the server cannot be reached, or that it went silent', async () => {
+    const cache = await temporaryFolder();
+    const { format } = await officialArchive();
+    const unreachable: typeof fetch = () =>
+      Promise.reject(new TypeError('fetch failed', { cause: new Error('getaddrinfo ENOTFOUND') }));
+    await expect(load(cache, [officialSource(format, unreachable)])).rejects.toThrow(
+      `${format.url} cannot be reached: getaddrinfo ENOTFOUND`,
+    );
+    const silent: typeof fetch = async () =>
+      new Response(new ReadableStream({ start: (stream) => stream.enqueue(gzipSync('x')) }));
+    await expect(load(cache, [officialSource(format, silent, 50)])).rejects.toThrow(
+      `${format.url} sent nothing for 0.05 s`,
+    );
+  });
+
   it('takes an archive that lies in the cache folder', async () => {
     const cache = await temporaryFolder();
     const { format, bytes } = await officialArchive();

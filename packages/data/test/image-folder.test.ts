@@ -130,7 +130,8 @@ describe('openImageFolder: unusable files', () => {
   it('finds truncated pixels too when asked to', async () => {
     const source = await openImageFolder(await folderOf(damaged), { check: 'pixels', ...ignoreSkips });
     expect(source.skipped.map(({ file }) => file)).toEqual([...fromHeaders, 'b/truncated.jpg']);
-    expect(source.skipped.at(-1)!.reason).toContain('premature end of JPEG');
+    expect(source.skipped.at(-1)!.reason).toBe('it is damaged or cut short');
+    expect(source.skipped.at(-2)!.reason).toBe('its header is damaged');
     expect(source.classes).toEqual(['a', 'b']);
   });
 
@@ -163,8 +164,7 @@ describe('openImageFolder: unusable files', () => {
     const small = await openImageFolder(folder, { minimumSize: [8, 9], ...ignoreSkips });
     expect(small.skipped).toEqual([{ file: 'small.png', reason: 'it is 8x8, smaller than 8x9 (height x width)' }]);
     const large = await openImageFolder(folder, { maximumPixels: 10_000, ...ignoreSkips });
-    expect(large.skipped[0]!.file).toBe('large.jpg');
-    expect(large.skipped[0]!.reason).toContain('pixel limit');
+    expect(large.skipped).toEqual([{ file: 'large.jpg', reason: 'it has 60000 pixels, more than 10000' }]);
   });
 
   it.skipIf(process.getuid?.() === 0)('leaves out a file that may not be read', async () => {

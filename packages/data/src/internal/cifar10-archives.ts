@@ -14,7 +14,7 @@ export const CIFAR10_IMAGE_BYTES = PIXELS * 3;
 export type Cifar10Split = 'train' | 'test';
 
 /** A block of consecutive images or labels of one split. */
-export interface Cifar10Block {
+interface Cifar10Block {
   readonly split: Cifar10Split;
   readonly kind: 'images' | 'labels';
   /** Position of the first one within the split. */

