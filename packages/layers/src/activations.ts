@@ -40,15 +40,13 @@ function geluBackward(approximate: boolean) {
   };
 }
 
-/** Composites `gelu` and `gelu_grad`, with the attribute `approximate`. First-order gradients only. */
+/** Composites `gelu` and `gelu_grad`, or `gelu_tanh` and `gelu_tanh_grad`. First-order gradients only. */
 function gelu(x: Tensor, approximate: boolean): Tensor {
+  const name = approximate ? 'gelu_tanh' : 'gelu';
   return differentiable(
     [x],
-    (input) => ({
-      value: composite('gelu', { approximate }, [input], geluForward(approximate))[0]!,
-      saved: [input],
-    }),
-    (dy, saved) => composite('gelu_grad', { approximate }, [dy, ...saved], geluBackward(approximate)),
+    (input) => ({ value: composite(name, {}, [input], geluForward(approximate))[0]!, saved: [input] }),
+    (dy, saved) => composite(`${name}_grad`, {}, [dy, ...saved], geluBackward(approximate)),
   );
 }
 

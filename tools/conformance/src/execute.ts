@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { HostTensor } from '@vitvq/core';
+import { compile, useEngine, type EngineName } from '@vitvq/engine';
 
 export type TensorRecord = Record<string, tf.Tensor>;
 
@@ -27,14 +28,26 @@ async function toHost(tensors: TensorRecord): Promise<Map<string, HostTensor>> {
   return host;
 }
 
-/** The tfjs backend `cpu`: slow, exact in its order of operations, the oracle of every other engine. */
-export const executeOnCpu: Execute = async (compute, inputs) => {
-  await tf.setBackend('cpu');
-  const tensors = toTensors(inputs);
-  const results = tf.tidy(() => compute(tensors));
-  try {
-    return await toHost(results);
-  } finally {
-    tf.dispose([tensors, results]);
-  }
-};
+/**
+ * Starts an engine. `cpu` is slow and exact in its order of operations, the oracle of every other engine; `onnx` compiles.
+ * @throws {EngineError} when it does not run here
+ */
+export async function startEngine(name: EngineName): Promise<Execute> {
+  // Cases are small and many: no lines about compiling.
+  await useEngine({ name, onCompile: () => undefined });
+  return async (compute, inputs) => {
+    const compiled = compile(compute, { name: 'case' });
+    const tensors = toTensors(inputs);
+    try {
+      const results = await compiled(tensors);
+      try {
+        return await toHost(results);
+      } finally {
+        tf.dispose(results);
+      }
+    } finally {
+      tf.dispose(tensors);
+      compiled.dispose();
+    }
+  };
+}

@@ -1,23 +1,29 @@
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { VitvqError } from '@vitvq/core';
+import { engineNames, type EngineName } from '@vitvq/engine';
 import { adapters } from './adapters/index.js';
-import { executeOnCpu } from './execute.js';
+import { startEngine } from './execute.js';
 import { readManifest } from './fixture.js';
 import { formatResult, formatSummary } from './report.js';
 import { runCase } from './run.js';
 import type { CaseResult } from './run.js';
 
-const usage = `Usage: npm run conformance -- <folder> [--only TEXT]
+const usage = `Usage: npm run conformance -- <folder> [--engine NAME] [--only TEXT]
 
 Compares the library with the golden cases of a folder (manifest.json and safetensors files).
-  --only TEXT   cases whose name or module contains TEXT
+  --engine NAME  ${engineNames.join(', ')} (default: cpu, the oracle)
+  --only TEXT    cases whose name or module contains TEXT
 Exits with 1 when a case misses, with 2 when the arguments or the folder cannot be used.`;
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { only: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    options: {
+      only: { type: 'string' },
+      engine: { type: 'string', default: 'cpu' },
+      help: { type: 'boolean', short: 'h' },
+    },
   });
   if (values.help) {
     console.log(usage);
@@ -36,10 +42,11 @@ async function main(): Promise<number> {
     return 2;
   }
   tf.enableProdMode(); // Keeps tfjs from advertising its Node binding.
+  const execute = await startEngine(values.engine as EngineName);
   const started = performance.now();
   const results: CaseResult[] = [];
   for (const fixture of chosen) {
-    const result = await runCase(fixture, { folder, adapters, execute: executeOnCpu });
+    const result = await runCase(fixture, { folder, adapters, execute });
     console.log(formatResult(result));
     results.push(result);
   }

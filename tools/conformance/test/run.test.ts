@@ -10,7 +10,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tensorAdapter } from '../src/adapters/adapter.js';
 import type { Adapter } from '../src/adapters/adapter.js';
 import { adapters } from '../src/adapters/index.js';
-import { executeOnCpu } from '../src/execute.js';
+import { startEngine } from '../src/execute.js';
+import type { Execute } from '../src/execute.js';
 import { readManifest } from '../src/fixture.js';
 import type { FixtureCase } from '../src/fixture.js';
 import { leftOutReason } from '../src/left-out.js';
@@ -22,8 +23,10 @@ const golden = fileURLToPath(new URL('golden', import.meta.url));
 const format = 'enhancing-transformers golden fixtures, v1';
 
 let folder: string;
+let execute: Execute;
 
 beforeAll(async () => {
+  execute = await startEngine('cpu');
   folder = await mkdtemp(path.join(tmpdir(), 'conformance-'));
   await writeSafetensors(
     path.join(folder, 'doubling.safetensors'),
@@ -56,7 +59,7 @@ function multiplying(factor: number): Adapter {
 }
 
 function run(fixture: FixtureCase, adapter: Adapter): Promise<CaseResult> {
-  return runCase(fixture, { folder, adapters: new Map([['Doubling', adapter]]), execute: executeOnCpu });
+  return runCase(fixture, { folder, adapters: new Map([['Doubling', adapter]]), execute });
 }
 
 describe('runCase', () => {
@@ -158,15 +161,17 @@ describe('readManifest', () => {
 });
 
 describe('the library', () => {
-  it('passes the golden cases', async () => {
+  it.each(['cpu', 'onnx'] as const)('passes the golden cases on %s', async (engine) => {
+    const started = await startEngine(engine);
     const { cases } = await readManifest(golden);
-    const statuses = new Map<string, string>();
+    const results = new Map<string, string>();
     for (const fixture of cases) {
-      const { status, reason } = await runCase(fixture, { folder: golden, adapters, execute: executeOnCpu });
-      statuses.set(fixture.name, status === 'miss' ? `miss: ${reason}` : status);
+      const { status, reason } = await runCase(fixture, { folder: golden, adapters, execute: started });
+      results.set(fixture.name, status === 'miss' ? `miss: ${reason}` : status);
     }
-    for (const [name, status] of statuses)
-      expect([name, status]).toEqual([name, name.startsWith('gumbel') ? 'left out' : 'pass']);
+    expect(Object.fromEntries(results)).toEqual(
+      Object.fromEntries(cases.map(({ name }) => [name, name.startsWith('gumbel') ? 'left out' : 'pass'])),
+    );
   });
 
   it.each([
@@ -176,7 +181,7 @@ describe('the library', () => {
     const { cases } = await readManifest(golden);
     const fixture = cases.find(({ module }) => module === 'ViTDecoder')!;
     const changed = { ...fixture, config: { ...fixture.config, ...change } };
-    const { status, reason } = await runCase(changed, { folder: golden, adapters, execute: executeOnCpu });
+    const { status, reason } = await runCase(changed, { folder: golden, adapters, execute });
     expect(status).toBe('miss');
     expect(reason).toContain(message);
   });
@@ -210,6 +215,7 @@ describe('the program', () => {
     expect((await start()).code).toBe(2);
     expect((await start(golden, '--only', 'nothing like this')).code).toBe(2);
     expect((await start(golden, '--unknown')).code).toBe(2);
+    expect((await start(golden, '--engine', 'abacus')).code).toBe(2);
     const { code, output } = await start(path.join(folder, 'nowhere'));
     expect(code).toBe(2);
     expect(output).toContain('expected a manifest of golden cases');
