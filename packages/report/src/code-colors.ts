@@ -42,7 +42,7 @@ export function codeColors({ codebookSize, codebook }: CodeColorsOptions): Uint8
       const strength = deviation === 0 ? 0 : Math.sqrt(deviation / components[0]!.deviation) / 2;
       return Math.max(-1, Math.min(1, (scores[code] ?? 0) * strength));
     }) as [number, number, number];
-    colors.set(oklabToRgb(0.66 + 0.2 * lightness, 0.14 * greenRed, 0.14 * blueYellow), code * 3);
+    colors.set(oklabToRgb(0.66 + 0.2 * lightness, 0.18 * greenRed, 0.18 * blueYellow), code * 3);
   }
   return colors;
 }

@@ -26,15 +26,24 @@ const maximumPoints = 240;
  */
 export async function lineChart(options: LineChartOptions): Promise<string> {
   const { series, xLabel, scale = 'linear' } = options;
-  const rows = series.flatMap(({ name, points }) => condense(name, points, scale));
-  if (!rows.some(({ y }) => y !== null)) {
+  if (!canDraw(options)) {
     throw new ConfigError({
       where: 'lineChart',
       expected: `a point of "${options.title}" that can be drawn`,
       got: scale === 'log' ? 'no finite positive value' : 'no finite value',
     });
   }
+  const rows = series.flatMap(({ name, points }) => condense(name, points, scale));
   return drawChart(options, 'lineChart', (colors) => lineSpec(rows, series, xLabel, scale, colors));
+}
+
+/** Whether there is a point that `lineChart` can draw. */
+export function canDraw({ series, scale = 'linear' }: Pick<LineChartOptions, 'series' | 'scale'>): boolean {
+  return series.some(({ points }) => points.some(([x, y]) => Number.isFinite(x) && isDrawable(y, scale)));
+}
+
+function isDrawable(y: number, scale: 'linear' | 'log'): boolean {
+  return Number.isFinite(y) && (scale === 'linear' || y > 0);
 }
 
 interface Row {
@@ -47,12 +56,11 @@ interface Row {
 
 function condense(name: string, points: Series['points'], scale: 'linear' | 'log'): Row[] {
   const usable = points.filter(([x]) => Number.isFinite(x));
-  const isDrawable = (y: number): boolean => Number.isFinite(y) && (scale === 'linear' || y > 0);
   const bucketSize = Math.max(1, Math.ceil(usable.length / maximumPoints));
   const rows: Row[] = [];
   for (let start = 0; start < usable.length; start += bucketSize) {
     const bucket = usable.slice(start, start + bucketSize);
-    const values = bucket.map(([, y]) => y).filter(isDrawable);
+    const values = bucket.map(([, y]) => y).filter((y) => isDrawable(y, scale));
     const x = bucket.reduce((sum, [value]) => sum + value, 0) / bucket.length;
     if (values.length === 0) rows.push({ name, x, y: null, low: null, high: null });
     else {

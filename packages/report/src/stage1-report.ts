@@ -1,6 +1,6 @@
 import { ConfigError, ShapeError, type HostTensor } from '@vitvq/core';
 import { codeColors } from './code-colors.js';
-import type { LineChartOptions } from './line-chart.js';
+import { canDraw, type LineChartOptions } from './line-chart.js';
 import type { CommandsBlock, ReportChart, ReportContent, ReportSection } from './report-content.js';
 import { toRgbImages } from './rgb-image.js';
 import { tokenMap } from './token-map.js';
@@ -43,7 +43,7 @@ export interface Stage1ReportFacts {
   readonly grid: readonly [number, number];
   /** Code vectors `[K, E]` as the quantizer compares them: then similar codes get similar colours. */
   readonly codebook?: HostTensor;
-  /** Curves of the training, such as losses over steps. */
+  /** Curves of the training, such as losses over steps; those without a point are left out. */
   readonly charts: readonly LineChartOptions[];
   readonly training: {
     readonly steps: number;
@@ -148,10 +148,12 @@ export function stage1Report(facts: Stage1ReportFacts): ReportContent {
       ],
     },
   ];
-  if (charts.length > 0) {
+  // A run that was stopped at once has nothing to draw yet.
+  const curves = charts.filter(canDraw);
+  if (curves.length > 0) {
     sections.push({
       title: 'Training',
-      blocks: [{ kind: 'charts', charts: charts.map((chart, index) => describeCurve(chart, index)) }],
+      blocks: [{ kind: 'charts', charts: curves.map((chart, index) => describeCurve(chart, index)) }],
     });
   }
   sections.push(
@@ -214,7 +216,7 @@ export function stage1Report(facts: Stage1ReportFacts): ReportContent {
 
   return {
     title,
-    lead: `Each ${width} × ${height} image becomes ${grid[0]} × ${grid[1]} codes from a codebook of ${integer(codebookSize)}, ${integer(codeBytes)} bytes instead of ${integer(imageBytes)}, and is drawn again from them. Measured on ${integer(count)} images of ${dataset} that the training did not see.`,
+    lead: `Each ${width} × ${height} image becomes ${grid[0]} × ${grid[1]} codes from a codebook of ${integer(codebookSize)}, ${integer(codeBytes)} ${codeBytes === 1 ? 'byte' : 'bytes'} instead of ${integer(imageBytes)}, and is drawn again from them. Measured on ${integer(count)} images of ${dataset} that the training did not see.`,
     summary: [
       { label: 'PSNR', value: evaluation.psnr.toFixed(2), unit: 'dB', note: `mean of ${integer(count)} images` },
       {

@@ -64,7 +64,7 @@ describe('stage1Report', () => {
       { label: 'Steps', value: '1,204', note: 'in 5 min' },
       { label: 'Speed', value: '128', unit: 'images/s', note: 'onnx, 2 threads' },
     ]);
-    expect(content.lead).toContain('Each 8 × 8 image becomes 2 × 2 codes from a codebook of 4, 1 bytes instead of 192');
+    expect(content.lead).toContain('Each 8 × 8 image becomes 2 × 2 codes from a codebook of 4, 1 byte instead of 192');
     expect(content.sections.map(({ title }) => title)).toEqual([
       'Reconstructions',
       'Token maps',
@@ -117,7 +117,7 @@ describe('stage1Report', () => {
   it('leaves out what is not known', async () => {
     const content = stage1Report({
       ...facts,
-      charts: [],
+      charts: facts.charts.map((chart) => ({ ...chart, series: [{ name: 'none', points: [[1, NaN]] }] })),
       commands: [],
       training: { steps: 10, seconds: 7261, imagesPerSecond: 1.25 },
       engine: { name: 'cpu' },
