@@ -33,8 +33,7 @@ async function main(): Promise<void> {
     name: request.engine,
     threads: request.threads,
     onCompile: ({ name, phase, milliseconds = 0 }) => {
-      if (phase === 'done' && milliseconds > 500)
-        say(`compiled "${name}" in ${(milliseconds / 1000).toFixed(1)} s`);
+      if (phase === 'done' && milliseconds > 500) say(`compiled "${name}" in ${(milliseconds / 1000).toFixed(1)} s`);
     },
   });
   say(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);

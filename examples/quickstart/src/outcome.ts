@@ -93,7 +93,7 @@ export async function writeSamples(
 ): Promise<void> {
   const [count, ...size] = originals.shape;
   const shown = Math.min(SHOWN.samples, count);
-  const values = shown * size[0]! * size[1]! * size[2]!;
+  const values = shown * size[0] * size[1] * size[2];
   const grid = await imageGrid([originals.data.subarray(0, values), reconstructions.data.subarray(0, values)], {
     shape: [shown, ...size] as [number, number, number, number],
   });
@@ -136,7 +136,7 @@ async function trainingCharts(log: string): Promise<LineChartOptions[]> {
 /** Codes as the quantizer compares them: of length 1. */
 async function normalizedCodebook({ quantizer: { codebook } }: Outcome['tokenizer']): Promise<HostTensor> {
   const data = Float32Array.from(await codebook.data());
-  const [size, dim] = codebook.shape as [number, number];
+  const [size, dim] = codebook.shape;
   for (let code = 0; code < size; code++) {
     const row = data.subarray(code * dim, (code + 1) * dim);
     const length = Math.hypot(...row);

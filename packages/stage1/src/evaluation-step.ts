@@ -16,7 +16,7 @@ export function createEvaluationStep(tokenizer: ViTVQ): (images: tf.Tensor4D) =>
     tf.tidy(() => {
       const { reconstruction, indices } = tokenizer.forward(images);
       const reconstructions = tf.clipByValue(reconstruction, 0, 1);
-      const squaredErrors = tf.mean(tf.square(tf.sub(reconstructions, images)), [1, 2, 3]) as tf.Tensor1D;
+      const squaredErrors = tf.mean<tf.Tensor1D>(tf.square(tf.sub(reconstructions, images)), [1, 2, 3]);
       return { reconstructions, indices, squaredErrors };
     });
 }

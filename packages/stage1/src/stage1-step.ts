@@ -81,7 +81,7 @@ export function createStage1Step({
         return copy;
       }) as [tf.Scalar, tf.Scalar];
       const squares = tf.stack([...gradients.values()].map((gradient) => tf.sum(tf.square(gradient))));
-      const gradientNorm = tf.sqrt(tf.sum(squares)) as tf.Scalar;
+      const gradientNorm = tf.sqrt<tf.Scalar>(tf.sum(squares));
       const gradientScale = clipNorm === null ? undefined : clipScale(gradientNorm, clipNorm);
       optimizer.apply(gradients, learningRate, { gradientScale });
       const gradientNorms = tf.sqrt(squares) as tf.Tensor1D;

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import { listCheckpoints, readCheckpoint, snapshotVariables, writeCheckpoint } from '@vitvq/checkpoint';
 import { assignHostValues, ConfigError, foldIn, formatShape, randomKey, randomUniform } from '@vitvq/core';
@@ -147,7 +148,10 @@ export class Stage1Trainer extends EventEmitter<Stage1Events> {
 
     let pending = batches.next();
     if (this.#step === 0 && plan.codebook.initializeFromData) await this.#initializeCodebook(await pending);
-    while (!pace.isDone(this.#step, now()) && !signal?.aborted) {
+    while (!pace.isDone(this.#step, now())) {
+      // An engine that runs on this thread never pauses by itself: signals, timers and terminals get their turn here.
+      await setImmediate();
+      if (signal?.aborted) break;
       const waitedFrom = now();
       const batch = await pending;
       const startedAt = now();

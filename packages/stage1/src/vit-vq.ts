@@ -105,12 +105,12 @@ export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & 
 
   /** What the quantizer sees: images `[B, H, W, C]` in [0, 1] to `[B, N, E]`, not yet normalised. */
   latents(images: tf.Tensor4D): tf.Tensor3D {
-    return tf.tidy(() => this.preQuantization.apply(this.encoder.encode(images)) as tf.Tensor3D);
+    return tf.tidy(() => this.preQuantization.apply(this.encoder.encode(images)));
   }
 
   /** Quantized latents `[B, N, E]` to the decoder's output, `[B, H, W, C]` (`2C` with `output: 'logit-laplace'`). */
   decodeLatents(quantized: tf.Tensor3D): tf.Tensor4D {
-    return tf.tidy(() => this.decoder.decode(this.postQuantization.apply(quantized) as tf.Tensor3D));
+    return tf.tidy(() => this.decoder.decode(this.postQuantization.apply(quantized)));
   }
 
   /**

@@ -29,17 +29,17 @@ export function tinyModel(changes: Partial<ViTVQConfig> = {}, seed = 1): ViTVQ<V
 
 /** Images of four flat quarters each; a function of the seed. */
 export function tinyImages(count: number, seed = 0, [height, width] = [8, 8]): HostImages {
-  const data = new Float32Array(count * height! * width! * 3);
+  const data = new Float32Array(count * height * width * 3);
   for (let index = 0; index < count; index++) {
     const colors = randomUniform(foldIn(randomKey(seed), index), 12);
-    for (let row = 0; row < height!; row++) {
-      for (let column = 0; column < width!; column++) {
-        const quarter = 2 * Number(row >= height! / 2) + Number(column >= width! / 2);
-        data.set(colors.subarray(quarter * 3, quarter * 3 + 3), ((index * height! + row) * width! + column) * 3);
+    for (let row = 0; row < height; row++) {
+      for (let column = 0; column < width; column++) {
+        const quarter = 2 * Number(row >= height / 2) + Number(column >= width / 2);
+        data.set(colors.subarray(quarter * 3, quarter * 3 + 3), ((index * height + row) * width + column) * 3);
       }
     }
   }
-  return { data, shape: [count, height!, width!, 3] };
+  return { data, shape: [count, height, width, 3] };
 }
 
 /** Batch number n is a function of n. */

@@ -93,7 +93,7 @@ describe('ViTVQ', () => {
     const x = images();
     const { grads } = tf.variableGrads(() => {
       const { reconstruction, quantizerLoss } = model.forward(x);
-      return tf.add(tf.mean(tf.square(tf.sub(reconstruction, x))), quantizerLoss) as tf.Scalar;
+      return tf.add<tf.Scalar>(tf.mean(tf.square(tf.sub(reconstruction, x))), quantizerLoss);
     }, model.trainableVariables());
     for (const [name, variable] of model.namedTrainableVariables()) {
       const norm = tf.norm(grads[variable.name]!).dataSync()[0]!;

@@ -1,0 +1,78 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { access, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+
+let out: string;
+beforeEach(async () => {
+  out = await mkdtemp(join(tmpdir(), 'vitvq-quickstart-'));
+});
+afterEach(async () => {
+  await rm(out, { recursive: true, force: true });
+});
+
+/** Runs the program; `interruptAt`: presses Ctrl-C once the output holds it. */
+async function quickstart(argv: string[], interruptAt?: string): Promise<{ code: number; output: string }> {
+  const program = spawn(process.execPath, ['--import', 'tsx', main, '--out', out, ...argv]);
+  let output = '';
+  for (const stream of [program.stdout, program.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+      if (interruptAt !== undefined && output.includes(interruptAt)) {
+        interruptAt = undefined;
+        program.kill('SIGINT');
+      }
+    });
+  }
+  const [code] = (await once(program, 'close')) as [number];
+  return { code, output };
+}
+
+const readMetrics = async (): Promise<Record<string, unknown>> =>
+  JSON.parse(await readFile(join(out, 'metrics.json'), 'utf8')) as Record<string, unknown>;
+
+describe('quickstart --smoke', () => {
+  it('trains, measures and reports', async () => {
+    const { code, output } = await quickstart(['--smoke', '--engine', 'cpu']);
+    expect(output).toContain('Report:');
+    expect(code).toBe(0);
+    const { psnr, codebookUsage, codebookPerplexity, steps, imagesPerSecond, engine } = await readMetrics();
+    for (const value of [psnr, codebookUsage, codebookPerplexity, imagesPerSecond]) expect(value).toBeGreaterThan(0);
+    expect({ steps, engine }).toEqual({ steps: 6, engine: 'cpu' });
+    const html = await readFile(join(out, 'report.html'), 'utf8');
+    expect(html).toContain('Reconstructions');
+    expect(html).not.toMatch(/(src|href)="https?:/);
+    const files = await readdir(out);
+    for (const name of ['reconstructions.png', 'token-maps.png', 'codebook-usage.png', 'metrics.jsonl', 'samples'])
+      expect(files).toContain(name);
+  });
+
+  it('saves on Ctrl-C, says how to go on, and goes on', async () => {
+    const argv = ['--smoke', '--minutes', '0.1', '--engine', 'cpu'];
+    const stopped = await quickstart(argv, 'step 1/');
+    expect(stopped.output).toContain(`npm run quickstart -- --resume --out ${out}`);
+    expect(stopped.code).toBe(130);
+    await expect(access(join(out, 'metrics.json'))).rejects.toThrow();
+
+    const refused = await quickstart(argv);
+    expect(refused.code).toBe(2);
+    expect(refused.output).toContain('holds an unfinished run: add --resume to go on with it, or --fresh to delete it');
+
+    const resumed = await quickstart(['--resume', '--engine', 'cpu']);
+    expect(resumed.output).toMatch(/Going on after step [1-9]/);
+    expect(resumed.code).toBe(0);
+    expect((await readMetrics()).trainingSeconds).toBeGreaterThan(6);
+    expect((await quickstart(['--smoke', '--engine', 'cpu'])).code).toBe(0); // a finished run gives way
+  });
+
+  it('fails with a line, not a stack, where there is nothing to resume', async () => {
+    const { code, output } = await quickstart(['--resume']);
+    expect(code).toBe(2);
+    expect(output).toBe(`quickstart: the command line has problems\n  --resume found no checkpoint in ${out}\n`);
+  });
+});
