@@ -72,7 +72,7 @@ export interface MultiHeadAttentionOptions {
 }
 
 /** `headDim`, or an equal share of `dim`. @throws {ConfigError} when there is no equal share */
-export function resolveHeadDim(dim: number, numHeads: number, headDim: number | undefined, where: string): number {
+function resolveHeadDim(dim: number, numHeads: number, headDim: number | undefined, where: string): number {
   assertInteger(dim, 'dim', where);
   assertInteger(numHeads, 'numHeads', where);
   const resolved = headDim ?? dim / numHeads;

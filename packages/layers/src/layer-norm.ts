@@ -21,12 +21,19 @@ function forward(epsilon: number) {
   };
 }
 
+/**
+ * With n = (x - mean) rstd and g = dy scale: dx = rstd (g - mean(g) - n mean(g n)). The two means of a row are products with
+ * the vector scale / D, which spares passes over `[rows, D]`; `dy n` serves the scale's gradient as well.
+ */
 function backward(dy: Tensor, x: Tensor, scale: Tensor, mean: Tensor, rstd: Tensor): Tensor[] {
+  const dim = scale.size;
   const normalized = tf.mul(tf.sub(x, mean), rstd);
-  const dNormalized = tf.mul(dy, scale);
-  const alongRow = tf.mul(normalized, tf.mean(tf.mul(dNormalized, normalized), -1, true));
-  const dx = tf.mul(rstd, tf.sub(tf.sub(dNormalized, tf.mean(dNormalized, -1, true)), alongRow));
-  return [dx, tf.sum(tf.mul(dy, normalized), 0), tf.sum(dy, 0)];
+  const products = tf.mul(dy, normalized);
+  const weights = tf.reshape<tf.Rank.R2>(tf.mul(scale, 1 / dim), [dim, 1]);
+  const meanOfGradient = tf.matMul(dy, weights); // [rows, 1]
+  const meanOfProducts = tf.matMul(products, weights);
+  const centered = tf.sub(tf.sub(tf.mul(dy, scale), meanOfGradient), tf.mul(normalized, meanOfProducts));
+  return [tf.mul(rstd, centered), tf.sum(products, 0), tf.sum(dy, 0)];
 }
 
 /**

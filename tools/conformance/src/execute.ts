@@ -5,7 +5,7 @@ import { compile, useEngine, type EngineName } from '@vitvq/engine';
 export type TensorRecord = Record<string, tf.Tensor>;
 
 /** Plain tensor code: named tensors in, named tensors out. Reads variables, keeps nothing. */
-export type Compute = (inputs: TensorRecord) => TensorRecord;
+type Compute = (inputs: TensorRecord) => TensorRecord;
 
 /** Runs `compute` on an engine, values in host memory on both sides. */
 export type Execute = (compute: Compute, inputs: ReadonlyMap<string, HostTensor>) => Promise<Map<string, HostTensor>>;

@@ -17,7 +17,7 @@ export interface TensorEntry {
   readonly atol?: number;
 }
 
-export type TensorEntries = Readonly<Record<string, TensorEntry>>;
+type TensorEntries = Readonly<Record<string, TensorEntry>>;
 
 export type Config = Readonly<Record<string, unknown>>;
 

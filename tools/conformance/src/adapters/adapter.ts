@@ -5,7 +5,7 @@ import type { Execute } from '../execute.js';
 import type { LoadedCase } from '../fixture.js';
 
 /** What came of a case: comparisons, and which of its values were not compared, with the reason. */
-export interface Outcome {
+interface Outcome {
   readonly comparisons: readonly Comparison[];
   readonly notCompared?: string;
 }
