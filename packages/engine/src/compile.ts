@@ -7,7 +7,7 @@ import { printGraph } from './ir/print.js';
 import { buildProgram, type OnnxProgram } from './onnx/program.js';
 import type { RunReply } from './onnx/protocol.js';
 import { flatten, unflatten, type StructureTemplate } from './structure.js';
-import { trace, type TensorType, type TracedFunction } from './trace/trace.js';
+import { isTracing, trace, type TensorType, type TracedFunction } from './trace/trace.js';
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the only type that every function is assignable to
 type AnyFunction = (...values: any[]) => unknown;
@@ -87,7 +87,19 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
     }
     return run(engine, loaded, tensors);
   };
-  return Object.assign(call as (...values: Parameters<F>) => Promise<ReturnType<F>>, {
+  const callOutsideTraces = (...values: Parameters<F>): Promise<unknown> => {
+    // At once, not as a rejection that the traced function would have to await.
+    if (isTracing()) {
+      throw new CompileError({
+        where: name,
+        expected: 'to be called outside compiled functions',
+        got: 'a call while another function is traced',
+        fix: 'Call the plain function there; it becomes part of the compiled one.',
+      });
+    }
+    return call(...values);
+  };
+  return Object.assign(callOutsideTraces as (...values: Parameters<F>) => Promise<ReturnType<F>>, {
     text: (...values: Parameters<F>) => {
       const { tensors, template } = flatten(values, `${name}, arguments`);
       const traced = trace(fn as AnyFunction, tensors.map(typeOf), template, name);

@@ -41,7 +41,7 @@ async function expectSameEverywhere(run: Run, inputs: tf.Tensor[], tolerance: nu
   const results = await compiled(...inputs);
   const versions = {
     interpreted: interpret(graph, operands),
-    simplified: interpret(simplify(inlineComposites(graph)), operands),
+    simplified: interpret(inlineComposites(simplify(graph)), operands),
     compiled: results,
   };
   for (const [name, values] of Object.entries(versions)) {

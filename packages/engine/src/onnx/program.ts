@@ -25,7 +25,7 @@ export function buildProgram(
   frozen: ReadonlyMap<number, TypedArray> = new Map(),
 ): OnnxProgram {
   const { graph, updates, states } = extractUpdates(traced);
-  const simple = simplify(inlineComposites(graph, (composite) => fusedComposites.has(composite)));
+  const simple = inlineComposites(simplify(graph), (composite) => fusedComposites.has(composite));
   const model = lowerToOnnx(simple, frozen);
   const inputs = model.inputs.map((input) => Number(input.name.slice('input'.length)));
   return {

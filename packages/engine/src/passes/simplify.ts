@@ -7,6 +7,7 @@ import {
   type BinaryName,
   type Graph,
   type Operation,
+  type OperationAttributes,
   type UnaryName,
   type Value,
 } from '../ir/graph.js';
@@ -15,9 +16,12 @@ import {
  * One pass in program order over every operation: folds constants of one value, removes operations that change nothing,
  * moves broadcasts behind elementwise operations, and gives equal operations one result; then drops what nothing reads.
  * No rewrite changes a finite result by more than rounding; most change nothing at all.
+ *
+ * Bodies of composites are simplified by themselves: what a composite computes again on purpose, to save memory, is not
+ * merged with the first time.
  */
-export function simplify(graph: Graph): Graph {
-  const builder = new GraphBuilder();
+export function simplify(graph: Graph, firstId = 0): Graph {
+  const builder = new GraphBuilder(firstId);
   const replacement = new Map<Value, Value>();
   const known = new Map<string, readonly Value[]>();
   for (const input of graph.inputs) replacement.set(input, builder.input(input.shape, input.dtype));
@@ -42,9 +46,17 @@ function appendOnce(
   const key = keyOf(operation, operands);
   const existing = key === undefined ? undefined : known.get(key);
   if (existing) return existing;
-  const results = builder.append(operation.kind, operands, operation.attributes, operation.results);
+  const results =
+    operation.kind === 'composite'
+      ? builder.composite(simplifyBody(operation.attributes), operands)
+      : builder.append(operation.kind, operands, operation.attributes, operation.results);
   if (key !== undefined) known.set(key, results);
   return results;
+}
+
+function simplifyBody(attributes: OperationAttributes['composite']): OperationAttributes['composite'] {
+  const { body } = attributes;
+  return { ...attributes, body: simplify(body, body.inputs[0]?.id) };
 }
 
 /** Equal for operations with equal results; undefined where comparing costs more than it saves. */

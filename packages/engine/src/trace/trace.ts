@@ -24,6 +24,11 @@ export interface TracedFunction {
   readonly resultTemplate: StructureTemplate;
 }
 
+/** Whether a function is being traced now. */
+export function isTracing(): boolean {
+  return traceBackend().session !== undefined;
+}
+
 /**
  * Runs `fn` once under the recording backend; nothing is computed.
  * @throws {CompileError} for what cannot be recorded: reading values, host randomness, an unknown operation
@@ -37,9 +42,6 @@ export function trace(
   registerTraceKernels();
   registerGradients();
   const backend = traceBackend();
-  if (backend.session) {
-    throw new CompileError({ where: name, expected: 'one trace at a time', got: 'a compiled function that calls another', fix: 'Call the plain function inside.' });
-  }
   const engine = tf.engine();
   const variables = Object.values(engine.registeredVariables);
   const session = new TraceSession(name, new Map(variables.map((variable) => [variable.dataId, variable])));
