@@ -67,7 +67,7 @@ export default {
       comment: 'Another package is imported by its name, never by a path into its folder.',
       severity: 'error',
       from: { path: '^(packages|examples|tools)/([^/]+)/' },
-      to: { path: '^packages/[^/]+/', pathNot: '^$1/$2/', dependencyTypes: ['local'] },
+      to: { path: '^packages/[^/]+/', pathNot: '^$1/$2/', dependencyTypesNot: ['aliased-workspace'] },
     },
     {
       name: 'no-deep-imports',
@@ -88,7 +88,13 @@ export default {
       from: { path: '/src/' },
       to: { path: '^(packages|examples|tools)/[^/]+/test/' },
     },
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'no-cycles',
+      comment: 'Types may refer to each other; code may not.',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules|/dist/' },

@@ -20,7 +20,7 @@ function violations(files: Readonly<Record<string, string>>, { built = true } = 
     mkdirSync(dirname(join(root, file)), { recursive: true });
     writeFileSync(join(root, file), text);
   };
-  write('package.json', '{"private":true,"type":"module"}');
+  write('package.json', '{"private":true,"type":"module","workspaces":["packages/*","examples/*","tools/*"]}');
   mkdirSync(join(root, 'node_modules/@vitvq'), { recursive: true });
   for (const name of ['core', 'layers', 'quantizers', 'engine', 'stage1', 'test-utils']) {
     write(`packages/${name}/src/index.ts`, 'export const here = 1;\n');
@@ -52,6 +52,8 @@ describe('boundaries', () => {
         'packages/stage1/src/x.ts': "import { here } from '@vitvq/layers';\nexport const x = here;\n",
         'packages/layers/test/x.test.ts': "import '@vitvq/test-utils';\nimport '../src/x.js';\n",
         'examples/a/src/main.ts': "import '@vitvq/stage1';\n",
+        'packages/core/src/a.ts': "import type { b } from './b.js';\nexport const a = 1;\nexport type B = typeof b;\n",
+        'packages/core/src/b.ts': "import { a } from './a.js';\nexport const b = a;\n",
       }),
     ).toEqual([]);
   });
