@@ -36,6 +36,8 @@ export function loadWeights(
 export interface ModuleRun {
   readonly module: Module;
   readonly table: readonly ReferenceWeight[];
+  /** Names of the inputs that a case may have; another one may change what it means. */
+  readonly inputs: readonly string[];
   /** From the case's inputs, in PyTorch's layout, to outputs in that layout. */
   readonly outputs: (inputs: TensorRecord) => TensorRecord;
   /** From inputs and outputs to the scalars whose gradients the case asks for. */
@@ -44,42 +46,45 @@ export interface ModuleRun {
 
 /** Outputs and gradients of a module, by the names and in the layouts of the case's file. */
 export async function runModule(
-  { module, table, outputs, scalars }: ModuleRun,
-  { tensors, grads = {} }: LoadedCase,
+  { module, table, inputs: known, outputs, scalars }: ModuleRun,
+  { name: where, tensors, grads = {} }: LoadedCase,
   execute: Execute,
 ): Promise<Map<string, HostTensor>> {
+  const given = tensorsUnder(tensors, 'in');
+  const unknown = [...given.keys()].filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    throw new DataError({ where, expected: `the inputs ${known.join(', ')}`, got: `others: ${unknown.join(', ')}` });
+  }
   const names = [...new Set(Object.keys(grads).map((name) => name.split('/')[0]!))];
   const variables = [...module.namedTrainableVariables()];
-  const computed = await execute(
-    (inputs) => {
-      const named: [string, tf.Tensor][] = [
-        ...Object.entries(inputs).map(([name, tensor]): [string, tf.Tensor] => [`in/${name}`, tensor]),
-        ...variables.map(([name, variable]): [string, tf.Tensor] => [`w/${name}`, variable]),
-      ];
-      const sources = named.filter(([, tensor]) => tensor.dtype === 'float32');
-      const results: TensorRecord = {};
-      for (const [name, tensor] of Object.entries(outputs(inputs))) results[`out/${name}`] = tensor;
-      for (const scalar of names) {
-        const loss = (): tf.Scalar => {
-          const value = scalars(inputs, outputs(inputs))[scalar];
-          if (!value) throw new DataError({ where: scalar, expected: 'a scalar that the adapter knows', got: 'none' });
-          return value as tf.Scalar;
-        };
-        const { grads: gradients } = tf.engine().gradients(
-          loss,
-          sources.map(([, tensor]) => tensor),
-          undefined,
-          true,
-        );
-        sources.forEach(([name, tensor], index) => {
-          // Where a scalar does not depend on a tensor there is no gradient, which PyTorch's cases store as zeros.
-          results[`grad/${scalar}/${name}`] = gradients[index] ?? tf.zerosLike(tensor);
-        });
-      }
-      return results;
-    },
-    tensorsUnder(tensors, 'in'),
-  );
+  const computed = await execute((inputs) => {
+    const named: [string, tf.Tensor][] = [
+      ...Object.entries(inputs).map(([name, tensor]): [string, tf.Tensor] => [`in/${name}`, tensor]),
+      ...variables.map(([name, variable]): [string, tf.Tensor] => [`w/${name}`, variable]),
+    ];
+    const sources = named.filter(([, tensor]) => tensor.dtype === 'float32');
+    const results: TensorRecord = {};
+    for (const [name, tensor] of Object.entries(outputs(inputs))) results[`out/${name}`] = tensor;
+    for (const scalar of names) {
+      const loss = (): tf.Scalar => {
+        const value = scalars(inputs, outputs(inputs))[scalar];
+        if (!value)
+          throw new DataError({ where, expected: 'gradients of scalars that the adapter knows', got: scalar });
+        return value as tf.Scalar;
+      };
+      const { grads: gradients } = tf.engine().gradients(
+        loss,
+        sources.map(([, tensor]) => tensor),
+        undefined,
+        true,
+      );
+      sources.forEach(([name, tensor], index) => {
+        // Where a scalar does not depend on a tensor there is no gradient, which PyTorch's cases store as zeros.
+        results[`grad/${scalar}/${name}`] = gradients[index] ?? tf.zerosLike(tensor);
+      });
+    }
+    return results;
+  }, given);
   return inReferenceLayout(computed, table);
 }
 

@@ -21,8 +21,8 @@ export function readQuantizerOptions(
     normalize: reader.boolean('useNorm', true),
     key,
   };
-  // A residual quantizer is left out before it comes here; false says what is the case anyway.
-  if (config.useResidual === false) reader.ignore('useResidual', 'numQuantizers');
+  // Residual cases are left out before they come here; if not, their keys are unknown.
+  if (config.useResidual !== true) reader.ignore('useResidual', 'numQuantizers');
   reader.finish();
   return options;
 }
@@ -37,6 +37,7 @@ export const vectorQuantizer = tensorAdapter(async (fixture, execute) => {
       {
         module,
         table,
+        inputs: ['z', 'cotangent'],
         outputs: ({ z }) => {
           const { quantized, indices, loss } = module.quantize(tf.reshape(z!, [z!.shape[0], -1, module.codeDim]));
           return {

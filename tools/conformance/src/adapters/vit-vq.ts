@@ -55,6 +55,7 @@ export const vitVQ = tensorAdapter(async (fixture, execute) => {
       {
         module: model,
         table,
+        inputs: ['image'],
         outputs: ({ image }) => {
           const images = toChannelsLast(image!);
           const { reconstruction, indices, quantizerLoss } = model.forward(images);

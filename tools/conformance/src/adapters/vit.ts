@@ -70,6 +70,7 @@ export const vitEncoder = tensorAdapter(async (fixture, execute) => {
       {
         module,
         table: weights,
+        inputs: ['img', 'cotangent'],
         outputs: ({ img }) => ({ y: module.encode(toChannelsLast(img!)) }),
         scalars: ({ cotangent }, { y }) => ({ loss: tf.sum(tf.mul(y!, cotangent!)) }),
       },
@@ -93,6 +94,7 @@ export const vitDecoder = tensorAdapter(async (fixture, execute) => {
       {
         module,
         table: weights,
+        inputs: ['token', 'cotangent'],
         outputs: ({ token }) => ({ y: toChannelsFirst(module.decode(token as tf.Tensor3D)) }),
         scalars: ({ cotangent }, { y }) => ({ loss: tf.sum(tf.mul(y!, cotangent!)) }),
       },
