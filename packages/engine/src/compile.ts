@@ -153,17 +153,17 @@ function load(
         fix: "Use variables: 'live'.",
       });
     }
-    traced.captures.forEach(({ tensor }, index) => frozen.set(traced.argumentCount + index, tensor.dataSync() as TypedArray));
+    traced.captures.forEach(({ tensor }, index) =>
+      frozen.set(traced.argumentCount + index, tensor.dataSync<'float32' | 'int32' | 'bool'>()),
+    );
   }
   const program = buildProgram(name, traced, frozen);
   const stamps = variables === 'frozen' ? traced.captures.map(({ tensor }) => stampOf(engine, tensor)) : [];
   const id = nextProgram++;
-  engine.device
-    .request({ kind: 'load', program: id, definition: program.definition, model: program.model })
-    .then(
-      () => report({ name, phase: 'done', milliseconds: performance.now() - start }),
-      () => undefined, // the run that follows reports it
-    );
+  engine.device.request({ kind: 'load', program: id, definition: program.definition, model: program.model }).then(
+    () => report({ name, phase: 'done', milliseconds: performance.now() - start }),
+    () => undefined, // the run that follows reports it
+  );
   return { id, traced, program, stamps };
 }
 
@@ -179,7 +179,11 @@ function isStale(engine: OnnxEngine, { traced, stamps }: LoadedProgram): boolean
   });
 }
 
-async function run(engine: OnnxEngine, { id, traced, program }: LoadedProgram, values: readonly tf.Tensor[]): Promise<unknown> {
+async function run(
+  engine: OnnxEngine,
+  { id, traced, program }: LoadedProgram,
+  values: readonly tf.Tensor[],
+): Promise<unknown> {
   const { device } = engine;
   const { name, outputs, resultCount } = program.definition;
   for (const tensor of [...values, ...traced.captures.map((capture) => capture.tensor)]) {

@@ -124,7 +124,10 @@ const probes: Record<EngineName, () => Promise<Probe>> = {
       if ((await importOptional('onnxruntime-node')) === undefined) {
         return { available: false, why: 'onnxruntime-node is not installed', fix };
       }
-      return { available: true, description: `ONNX Runtime ${await installedVersion('onnxruntime-node')}, compiled graphs on the CPU` };
+      return {
+        available: true,
+        description: `ONNX Runtime ${await installedVersion('onnxruntime-node')}, compiled graphs on the CPU`,
+      };
     } catch (error) {
       return { available: false, why: message(error), fix };
     }
@@ -135,7 +138,8 @@ const probes: Record<EngineName, () => Promise<Probe>> = {
     }
     const name = '@tensorflow/tfjs-backend-webgpu';
     const loaded = await importOptional(name).catch(() => undefined);
-    if (loaded === undefined) return { available: false, why: `${name} is not installed`, fix: `npm install ${name}@4.22.0` };
+    if (loaded === undefined)
+      return { available: false, why: `${name} is not installed`, fix: `npm install ${name}@4.22.0` };
     return { available: true, description: 'TensorFlow.js on WebGPU' };
   },
   webgl: async () =>
@@ -172,14 +176,23 @@ export function startedEngine(): Promise<Engine> {
 export async function useEngine(options: EngineOptions = {}): Promise<Engine> {
   const { name = 'auto' } = options;
   if (name !== 'auto' && !engineNames.includes(name)) {
-    throw new EngineError({ where: 'useEngine', expected: `one of auto, ${engineNames.join(', ')}`, got: `"${String(name)}"` });
+    throw new EngineError({
+      where: 'useEngine',
+      expected: `one of auto, ${engineNames.join(', ')}`,
+      got: `"${String(name)}"`,
+    });
   }
   const missing: string[] = [];
   for (const candidate of name === 'auto' ? engineNames : [name]) {
     const probe = await probeEngine(candidate);
     if (!probe.available) {
       if (name !== 'auto') {
-        throw new EngineError({ where: 'useEngine', expected: `the engine "${name}" to work here`, got: probe.why, fix: probe.fix });
+        throw new EngineError({
+          where: 'useEngine',
+          expected: `the engine "${name}" to work here`,
+          got: probe.why,
+          fix: probe.fix,
+        });
       }
       missing.push(`${candidate}: ${probe.why}`);
       continue;
@@ -201,7 +214,11 @@ async function start(name: EngineName, description: string, reason: string, opti
   registerGradients();
   const threads = options.threads ?? (await availableThreads());
   if (!Number.isInteger(threads) || threads < 1) {
-    throw new EngineError({ where: 'useEngine', expected: 'threads to be a whole number of at least 1', got: String(threads) });
+    throw new EngineError({
+      where: 'useEngine',
+      expected: 'threads to be a whole number of at least 1',
+      got: String(threads),
+    });
   }
   if (name === 'onnx') {
     await useBackend('cpu');

@@ -41,15 +41,9 @@ export function registerGradients(): void {
     const y = b!;
     return {
       a: () =>
-        unbroadcast(
-          transposeA ? tf.matMul(y, dy, transposeB, true) : tf.matMul(dy, y, false, !transposeB),
-          x.shape,
-        ),
+        unbroadcast(transposeA ? tf.matMul(y, dy, transposeB, true) : tf.matMul(dy, y, false, !transposeB), x.shape),
       b: () =>
-        unbroadcast(
-          transposeB ? tf.matMul(dy, x, true, transposeA) : tf.matMul(x, dy, !transposeA, false),
-          y.shape,
-        ),
+        unbroadcast(transposeB ? tf.matMul(dy, x, true, transposeA) : tf.matMul(x, dy, !transposeA, false), y.shape),
     };
   });
 
@@ -70,7 +64,10 @@ export function registerGradients(): void {
     kernelName: 'Einsum',
     saveAllInputs: true,
     gradFunc: (dy, saved, attributes) => {
-      const [left, output] = (attributes as { equation: string }).equation.replace(/\s/g, '').split('->') as [string, string];
+      const [left, output] = (attributes as { equation: string }).equation.replace(/\s/g, '').split('->') as [
+        string,
+        string,
+      ];
       const labels = left.split(',');
       const gradient = Array.isArray(dy) ? dy[0]! : dy;
       return Object.fromEntries(

@@ -18,7 +18,7 @@ export type StructureTemplate =
 export function flatten(structure: unknown, where: string): { tensors: tf.Tensor[]; template: StructureTemplate } {
   const tensors: tf.Tensor[] = [];
   const visit = (node: unknown, path: string): StructureTemplate => {
-    if (node instanceof tf.Tensor) return { tensor: tensors.push(node) - 1 };
+    if (node instanceof tf.Tensor) return { tensor: tensors.push(node as tf.Tensor) - 1 };
     if (Array.isArray(node)) return { list: node.map((item, index) => visit(item, `${path}[${index}]`)) };
     if (node !== null && typeof node === 'object' && Object.getPrototypeOf(node) === Object.prototype) {
       const record: Record<string, StructureTemplate> = {};
@@ -29,11 +29,17 @@ export function flatten(structure: unknown, where: string): { tensors: tf.Tensor
     throw new CompileError({
       where,
       expected: 'tensors, or arrays and plain objects of tensors',
-      got: `${typeof node === 'object' ? (node?.constructor?.name ?? 'null') : `the ${typeof node} ${String(node)}`} at ${path}`,
+      got: `${describe(node)} at ${path}`,
       fix: 'Wrap numbers in tf.scalar and host arrays in tf.tensor: a plain number would be frozen into the compiled function.',
     });
   };
   return { template: visit(structure, 'value'), tensors };
+}
+
+function describe(node: unknown): string {
+  if (node === null) return 'null';
+  if (typeof node === 'object') return node.constructor.name;
+  return `the ${typeof node} ${typeof node === 'function' ? node.name : JSON.stringify(node)}`;
 }
 
 /** The structure of `template` with `tensors` in place. */

@@ -112,7 +112,9 @@ describe('compile', () => {
     const f = compile((x: tf.Tensor) => tf.sum(x), { name: 'counted', maximumShapes: 2 });
     for (const length of [2, 2, 3, 3]) expect(await valuesOf(await f(tf.ones([length])))).toEqual([length]);
     expect(events.filter(({ name, phase }) => name === 'counted' && phase === 'done').length).toBe(2);
-    await expect(f(tf.ones([4]))).rejects.toThrow(/at most 2 different argument shapes, got another one: float32 \[4\]/);
+    await expect(f(tf.ones([4]))).rejects.toThrow(
+      /at most 2 different argument shapes, got another one: float32 \[4\]/,
+    );
   });
 
   it('runs calls that overlap in order', async () => {
@@ -128,7 +130,10 @@ describe('compile', () => {
   it('leaks no tensors', async () => {
     const weight = tf.variable(tf.ones([8, 8]));
     const step = compile((x: tf.Tensor2D) => {
-      const { value, grads } = tf.variableGrads(() => tf.mean(tf.square(tf.matMul(x, weight as tf.Tensor2D))), [weight]);
+      const { value, grads } = tf.variableGrads(
+        () => tf.mean(tf.square(tf.matMul(x, weight as tf.Tensor2D))),
+        [weight],
+      );
       weight.assign(tf.sub(weight, tf.mul(grads[weight.name]!, 0.1)));
       return value;
     });
@@ -184,7 +189,16 @@ describe('compile', () => {
 describe('AdamW on the engine', () => {
   const update = (operands: tf.Tensor[]): tf.Tensor[] =>
     composite('adamw', { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.1 }, operands, (...tensors) => {
-      const [p, g0, m, v, rate, scale, c1, c2] = tensors as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+      const [p, g0, m, v, rate, scale, c1, c2] = tensors as [
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+      ];
       const g = tf.mul(g0, scale);
       const first = tf.add(tf.mul(m, 0.9), tf.mul(g, 0.1));
       const second = tf.add(tf.mul(v, 0.99), tf.mul(tf.square(g), 0.01));
@@ -193,7 +207,11 @@ describe('AdamW on the engine', () => {
     });
 
   function setup() {
-    const [p, m, v] = [[1, -2, 3], [0.1, 0.2, -0.3], [0.01, 0.02, 0.03]].map((values) => tf.variable(tf.tensor1d(values)));
+    const [p, m, v] = [
+      [1, -2, 3],
+      [0.1, 0.2, -0.3],
+      [0.01, 0.02, 0.03],
+    ].map((values): tf.Variable => tf.variable(tf.tensor(values)));
     const step = (g: tf.Tensor, rate: tf.Tensor) => {
       const results = update([p!, tf.mul(g, 2), m!, v!, rate, tf.scalar(0.5), tf.scalar(0.19), tf.scalar(0.0199)]);
       [p!, m!, v!].forEach((variable, index) => variable.assign(results[index]!));
@@ -225,19 +243,67 @@ describe('what cannot be compiled', () => {
   const x = () => tf.ones([2, 3]);
   const weight = () => tf.variable(tf.ones([2]));
   const cases: [string, () => Promise<unknown>, RegExp][] = [
-    ['reading a traced tensor', () => compile((t: tf.Tensor) => tf.scalar(t.dataSync()[0]!), { name: 'f' })(x()), /f: expected a function of tensors only, got data\(\), dataSync\(\) or arraySync\(\) of a traced tensor \[2,3\]/],
-    ['reading a variable', async () => { const w = weight(); return compile(() => tf.scalar(w.dataSync()[0]!))(); }, /of a traced tensor \[2\]/],
-    ['branching on a value', () => compile((t: tf.Tensor) => (t.arraySync() ? t : t))(x()), /Return the tensor and read it after the call/],
-    ['a random operation', () => compile(() => tf.randomNormal([2]))(), /randomness to come in as a tensor, got Math\.random.*compile\.test\.ts/],
+    [
+      'reading a traced tensor',
+      () => compile((t: tf.Tensor) => tf.scalar(t.dataSync()[0]!), { name: 'f' })(x()),
+      /f: expected a function of tensors only, got data\(\), dataSync\(\) or arraySync\(\) of a traced tensor \[2,3\]/,
+    ],
+    [
+      'reading a variable',
+      async () => {
+        const w = weight();
+        return compile(() => tf.scalar(w.dataSync()[0]!))();
+      },
+      /of a traced tensor \[2\]/,
+    ],
+    [
+      'branching on a value',
+      () => compile((t: tf.Tensor) => (t.arraySync() ? t : t))(x()),
+      /Return the tensor and read it after the call/,
+    ],
+    [
+      'a random operation',
+      () => compile(() => tf.randomNormal([2]))(),
+      /randomness to come in as a tensor, got Math\.random.*compile\.test\.ts/,
+    ],
     ['dropout', () => compile((t: tf.Tensor) => tf.dropout(t, 0.5))(x()), /randomness/],
-    ['an operation without lowering', () => compile((t: tf.Tensor) => tf.image.resizeBilinear(tf.reshape(t, [1, 2, 3, 1]) as tf.Tensor4D, [4, 4]))(x()), /the TensorFlow\.js kernel ResizeBilinear.*compile\.test\.ts/],
-    ['an assignment that changes the shape', async () => { const w = weight(); return compile(() => w.assign(tf.ones([3])))(); }, /variable\.assign: expected float32 \[2\], got float32 \[3\]/],
+    [
+      'an operation without lowering',
+      () => compile((t: tf.Tensor) => tf.image.resizeBilinear(tf.reshape<tf.Rank.R4>(t, [1, 2, 3, 1]), [4, 4]))(x()),
+      /the TensorFlow\.js kernel ResizeBilinear.*compile\.test\.ts/,
+    ],
+    [
+      'an assignment that changes the shape',
+      async () => {
+        const w = weight();
+        return compile(() => w.assign(tf.ones([3])))();
+      },
+      /variable\.assign: expected float32 \[2\], got float32 \[3\]/,
+    ],
     ['a number as argument', () => compile((t: number) => tf.scalar(t))(3), /the number 3 at value\[0\]/],
     ['a number as result', () => compile(() => 3)(), /the number 3/],
     ['an asynchronous function', () => compile(async () => tf.scalar(1))(), /synchronous function, got a promise/],
-    ['a compiled function inside', () => { const inner = compile((t: tf.Tensor) => t, { name: 'inner' }); return compile((t: tf.Tensor) => inner(t) as unknown as tf.Tensor)(x()); }, /inner: expected to be called outside compiled functions/],
-    ['a frozen function that assigns', async () => { const w = weight(); return compile(() => w.assign(tf.zeros([2])), { variables: 'frozen' })(); }, /variables are frozen, got 1 assignments/],
-    ['a composite that uses outer tensors', () => compile((t: tf.Tensor) => composite('leaky', {}, [t], (a) => [tf.add(a!, t)])[0]!)(x()), /operands only/],
+    [
+      'a compiled function inside',
+      () => {
+        const inner = compile((t: tf.Tensor) => t, { name: 'inner' });
+        return compile((t: tf.Tensor) => inner(t) as unknown as tf.Tensor)(x());
+      },
+      /inner: expected to be called outside compiled functions/,
+    ],
+    [
+      'a frozen function that assigns',
+      async () => {
+        const w = weight();
+        return compile(() => w.assign(tf.zeros([2])), { variables: 'frozen' })();
+      },
+      /variables are frozen, got 1 assignments/,
+    ],
+    [
+      'a composite that uses outer tensors',
+      () => compile((t: tf.Tensor) => composite('leaky', {}, [t], (a) => [tf.add(a, t)])[0]!)(x()),
+      /operands only/,
+    ],
   ];
 
   it.each(cases)('%s', async (_, run, message) => {

@@ -16,7 +16,8 @@ type Run = (...inputs: tf.Tensor[]) => tf.Tensor[];
 
 const outputs =
   ({ run }: OperationCase): Run =>
-  (...inputs) => [run(...inputs)].flat();
+  (...inputs) =>
+    [run(...inputs)].flat();
 
 /** The gradient of a random projection of all outputs, with respect to all inputs. */
 function gradients(operation: OperationCase): Run {
@@ -35,7 +36,7 @@ async function expectSameEverywhere(run: Run, inputs: tf.Tensor[], tolerance: nu
   const eager = tf.tidy(() => run(...inputs));
   const { tensors, template } = flatten(inputs, 'test');
   const types = tensors.map(({ shape, dtype }) => ({ shape, dtype: dtype as DType }));
-  const { graph, captures } = trace(run as never, types, template, 'test');
+  const { graph, captures } = trace(run, types, template, 'test');
   const operands = [...inputs, ...captures.map(({ tensor }) => tensor)];
   const compiled = compile(run);
   const results = await compiled(...inputs);
@@ -65,10 +66,11 @@ describe('every operation gives the same eagerly, interpreted, simplified and co
     await expectSameEverywhere(outputs(operation), operation.inputs(), 1e-5);
   });
 
-  it.each(operationCases.filter(({ differentiable }) => differentiable).map((operation) => [operation.name, operation] as const))(
-    'gradient of %s',
-    async (_, operation) => {
-      await expectSameEverywhere(gradients(operation), operation.inputs(), 1e-4);
-    },
-  );
+  it.each(
+    operationCases
+      .filter(({ differentiable }) => differentiable)
+      .map((operation) => [operation.name, operation] as const),
+  )('gradient of %s', async (_, operation) => {
+    await expectSameEverywhere(gradients(operation), operation.inputs(), 1e-4);
+  });
 });

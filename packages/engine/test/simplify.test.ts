@@ -99,7 +99,10 @@ describe('printGraph', () => {
       graphOf((b, x) => {
         const body = new GraphBuilder(100);
         const y = body.input([2, 3], 'float32');
-        const negated = b.composite({ name: 'minus', attributes: { a: 1 }, body: body.finish([body.unary('negate', y)]) }, [x]);
+        const negated = b.composite(
+          { name: 'minus', attributes: { a: 1 }, body: body.finish([body.unary('negate', y)]) },
+          [x],
+        );
         return [b.binary('add', negated[0]!, b.values(Float32Array.of(1, 2, 3), [3], 'float32'))];
       }),
     );

@@ -7,11 +7,7 @@ export class LineProcess {
   readonly #lines: AsyncIterator<string>;
   #stderr = '';
 
-  constructor(
-    command: string,
-    args: readonly string[],
-    environment: Readonly<Record<string, string>> = {},
-  ) {
+  constructor(command: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
     this.#child = spawn(command, args, { stdio: 'pipe', env: { ...process.env, ...environment } });
     this.#child.stderr.on('data', (data: Buffer) => (this.#stderr = (this.#stderr + data.toString()).slice(-4000)));
     this.#child.on('error', (error) => (this.#stderr += error.message));
@@ -21,9 +17,9 @@ export class LineProcess {
 
   /** The next line. @throws when the process ended instead, with what it said */
   async read<T>(): Promise<T> {
-    const { value, done } = await this.#lines.next();
-    if (done) throw new Error(`${this.#child.spawnargs.join(' ')} ended: ${this.#stderr.trim() || 'no message'}`);
-    const answer = JSON.parse(value) as T & { error?: string };
+    const next: IteratorResult<string, unknown> = await this.#lines.next();
+    if (next.done) throw new Error(`${this.#child.spawnargs.join(' ')} ended: ${this.#stderr.trim() || 'no message'}`);
+    const answer = JSON.parse(next.value) as T & { error?: string };
     if (answer.error !== undefined) throw new Error(answer.error);
     return answer;
   }

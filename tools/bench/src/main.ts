@@ -24,7 +24,11 @@ const program = new Command('bench')
   .addOption(new Option('--workload <name>', 'only this workload').choices(Object.keys(workloads)))
   .addOption(new Option('--preset <name>', 'only this preset').choices(Object.keys(presets)))
   .option('--rounds <n>', 'measured runs of each side', positiveInteger, 7)
-  .option('--threads <n>', 'threads of both sides (default: the better of 1 and all cores, for each side by itself)', positiveInteger)
+  .option(
+    '--threads <n>',
+    'threads of both sides (default: the better of 1 and all cores, for each side by itself)',
+    positiveInteger,
+  )
   .option('--engine <name>', 'our engine', 'onnx')
   .option('--peer <file>', 'the PyTorch script', '../shared/bench/peer_pytorch.py')
   .option('--json', 'print one JSON object a line')
@@ -93,7 +97,9 @@ async function measure(workload: string, preset: string): Promise<Result> {
 }
 
 const results: Result[] = [];
-for (const workload of Object.keys(workloads).filter((name) => options.workload === undefined || name === options.workload)) {
+for (const workload of Object.keys(workloads).filter(
+  (name) => options.workload === undefined || name === options.workload,
+)) {
   for (const preset of Object.keys(presets).filter((name) => options.preset === undefined || name === options.preset)) {
     const result = await measure(workload, preset);
     results.push(result);

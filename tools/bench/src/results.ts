@@ -68,7 +68,18 @@ export function summarize(
 }
 
 export function formatTable(results: readonly Result[]): string {
-  const header = ['workload', 'preset', 'ratio', 'ours ms', 'peer ms', 'threads', 'ours MB', 'peer MB', 'memory', 'compile ms'];
+  const header = [
+    'workload',
+    'preset',
+    'ratio',
+    'ours ms',
+    'peer ms',
+    'threads',
+    'ours MB',
+    'peer MB',
+    'memory',
+    'compile ms',
+  ];
   const rows = results.map(({ workload, preset, ratio, memoryRatio, ours, peer }) => [
     workload,
     preset,
@@ -83,6 +94,10 @@ export function formatTable(results: readonly Result[]): string {
   ]);
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
   const line = (cells: readonly string[]): string =>
-    cells.map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  ');
-  return [line(header), ...rows.map(line), 'ratio: peer time / our time, medians; memory: our peak / peer peak'].join('\n');
+    cells
+      .map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+      .join('  ');
+  return [line(header), ...rows.map(line), 'ratio: peer time / our time, medians; memory: our peak / peer peak'].join(
+    '\n',
+  );
 }

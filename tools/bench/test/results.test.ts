@@ -24,7 +24,13 @@ describe('results', () => {
     const ours = [100, 120, 110].map((ms) => measurement(ms, 50));
     const peer = [220, 400, 210].map((ms) => measurement(ms, 100));
     const result = summarize('w', 'p', 'onnx', ours, peer);
-    expect(result).toMatchObject({ ratio: 2, memoryRatio: 0.5, rounds: 3, ours: { ms: 110, compileMs: 300 }, peer: { ms: 220 } });
+    expect(result).toMatchObject({
+      ratio: 2,
+      memoryRatio: 0.5,
+      rounds: 3,
+      ours: { ms: 110, compileMs: 300 },
+      peer: { ms: 220 },
+    });
     expect(formatTable([result])).toMatch(/w +p +2\.00 +110 +220/);
   });
 });

@@ -26,16 +26,7 @@ export type UnaryName =
   | 'not'
   | 'is_nan';
 export type BinaryName =
-  | 'add'
-  | 'subtract'
-  | 'multiply'
-  | 'divide'
-  | 'maximum'
-  | 'minimum'
-  | 'power'
-  | 'remainder'
-  | 'and'
-  | 'or';
+  'add' | 'subtract' | 'multiply' | 'divide' | 'maximum' | 'minimum' | 'power' | 'remainder' | 'and' | 'or';
 export type CompareDirection = 'EQ' | 'NE' | 'LT' | 'LE' | 'GT' | 'GE';
 export type ReduceKind = 'sum' | 'max' | 'min' | 'product';
 

@@ -138,9 +138,9 @@ function evaluateOne(operation: OneResult, operands: readonly tf.Tensor[]): tf.T
     case 'convolution':
       return convolution(x as tf.Tensor4D, y as tf.Tensor4D, operation.attributes);
     case 'gather':
-      return tf.gather(x, y as tf.Tensor1D, operation.attributes.axis);
+      return tf.gather(x, y, operation.attributes.axis);
     case 'scatter_add':
-      return tf.add(x, tf.unsortedSegmentSum(z, y as tf.Tensor1D, x.shape[0]!));
+      return tf.add(x, tf.unsortedSegmentSum(z, y as tf.Tensor1D, x.shape[0]));
     case 'slice': {
       const { start, limit, strides } = operation.attributes;
       return tf.stridedSlice(x, [...start], [...limit], [...strides]);
@@ -170,9 +170,15 @@ function dotGeneral(
   shape: number[],
 ): tf.Tensor {
   const arrange = (tensor: tf.Tensor, batch: readonly number[], contract: readonly number[]): tf.Tensor => {
-    const free = tensor.shape.map((_, axis) => axis).filter((axis) => !batch.includes(axis) && !contract.includes(axis));
+    const free = tensor.shape
+      .map((_, axis) => axis)
+      .filter((axis) => !batch.includes(axis) && !contract.includes(axis));
     const size = (axes: readonly number[]): number => sizeOf(axes.map((axis) => tensor.shape[axis]!));
-    return tf.reshape(tf.transpose(tensor, [...batch, ...free, ...contract]), [size(batch), size(free), size(contract)]);
+    return tf.reshape(tf.transpose(tensor, [...batch, ...free, ...contract]), [
+      size(batch),
+      size(free),
+      size(contract),
+    ]);
   };
   return tf.reshape(
     tf.matMul(arrange(x, lhsBatch, lhsContract), arrange(y, rhsBatch, rhsContract), false, true),

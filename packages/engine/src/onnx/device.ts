@@ -33,9 +33,22 @@ export class OnnxDevice extends tf.KernelBackend {
   #writes = 0;
   #failure: EngineError | undefined;
 
-  constructor(readonly options: WorkerOptions) {
+  readonly #control = new Int32Array(new SharedArrayBuffer(8));
+  /**
+   * A process that ends while ONNX Runtime computes would be aborted with a native error: when it ends, it waits for the
+   * step that is under way.
+   */
+  readonly #waitUntilIdle = (): void => {
+    Atomics.store(this.#control, 1, 1);
+    Atomics.wait(this.#control, 0, 1, 60_000);
+  };
+
+  constructor({ threads }: { readonly threads: number }) {
     super();
-    this.#worker = new Worker(workerFile(), { workerData: options, name: 'vitvq-onnx' });
+    const options: WorkerOptions = { threads, control: this.#control };
+    process.once('exit', this.#waitUntilIdle);
+    // Flags of the main program, such as --input-type or a loader, are not the worker's.
+    this.#worker = new Worker(workerFile(), { workerData: options, name: 'vitvq-onnx', execArgv: [] });
     this.#worker.unref(); // an idle engine does not keep the process alive
     this.#worker.on('message', (reply: ReplyMessage) => this.#settle(reply));
     this.#worker.on('error', (error) => this.#fail(error.message));
@@ -95,7 +108,12 @@ export class OnnxDevice extends tf.KernelBackend {
   }
 
   async terminate(): Promise<void> {
-    this.#failure = new EngineError({ where: 'onnx engine', expected: 'to be in use', got: 'a use after another engine was chosen' });
+    this.#failure = new EngineError({
+      where: 'onnx engine',
+      expected: 'to be in use',
+      got: 'a use after another engine was chosen',
+    });
+    process.off('exit', this.#waitUntilIdle);
     await this.#worker.terminate();
   }
 
@@ -136,7 +154,13 @@ export class OnnxDevice extends tf.KernelBackend {
     return dataId;
   }
 
-  override move(dataId: object, values: tf.BackendValues, shape: number[], dtype: tf.DataType, references: number): void {
+  override move(
+    dataId: object,
+    values: tf.BackendValues,
+    shape: number[],
+    dtype: tf.DataType,
+    references: number,
+  ): void {
     if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') {
       throw new EngineError({ where: 'onnx engine', expected: 'float32, int32 or bool tensors', got: dtype });
     }

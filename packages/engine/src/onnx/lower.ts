@@ -19,7 +19,13 @@ import { CompileError } from '../errors.js';
 import { microsoft, type OnnxAttribute, type OnnxModel, type OnnxNode, type OnnxTensor } from './proto.js';
 
 /** Composites that become one ONNX operator; all others must be inlined first. */
-export const fusedComposites: ReadonlySet<string> = new Set(['layer_norm', 'softmax', 'log_softmax', 'gelu', 'gelu_tanh']);
+export const fusedComposites: ReadonlySet<string> = new Set([
+  'layer_norm',
+  'softmax',
+  'log_softmax',
+  'gelu',
+  'gelu_tanh',
+]);
 
 const unaryOperators: Partial<Record<UnaryName, string>> = {
   negate: 'Neg',
@@ -250,7 +256,7 @@ class Lowering {
     const [product] = dot.results as [Value];
     const users = this.#uses.get(product);
     if (users?.length !== 1 || users[0]!.kind !== 'multiply' || this.graph.outputs.includes(product)) return undefined;
-    const [x, y] = users[0]!.operands as [Value, Value];
+    const [x, y] = users[0].operands as [Value, Value];
     return splatOf(x === product ? y : x);
   }
 
@@ -379,7 +385,12 @@ class Lowering {
     switch (name) {
       case 'layer_norm': {
         const outputs = results.map(() => `t${this.#fresh++}`);
-        this.#emit('LayerNormalization', inputs, { axis: -1, epsilon: { float: attributes.epsilon as number } }, outputs);
+        this.#emit(
+          'LayerNormalization',
+          inputs,
+          { axis: -1, epsilon: { float: attributes.epsilon as number } },
+          outputs,
+        );
         return outputs;
       }
       case 'softmax':
@@ -391,7 +402,12 @@ class Lowering {
       case 'gelu_tanh':
         return [this.#emit('Gelu', inputs, { approximate: 'tanh' })];
       default:
-        throw new CompileError({ where: 'ONNX lowering', expected: 'a known composite', got: `"${name}"`, fix: 'Inline it first.' });
+        throw new CompileError({
+          where: 'ONNX lowering',
+          expected: 'a known composite',
+          got: `"${name}"`,
+          fix: 'Inline it first.',
+        });
     }
   }
 
@@ -432,7 +448,9 @@ class Lowering {
     batch: readonly number[],
     contract: readonly number[],
   ): { name: string; contractFirst: boolean; freeSize: number } {
-    const free = operand.shape.map((_, axis) => axis).filter((axis) => !batch.includes(axis) && !contract.includes(axis));
+    const free = operand.shape
+      .map((_, axis) => axis)
+      .filter((axis) => !batch.includes(axis) && !contract.includes(axis));
     const size = (axes: readonly number[]): number => sizeOf(axes.map((axis) => operand.shape[axis]!));
     const orders = [
       { axes: [...batch, ...free, ...contract], contractFirst: false },
@@ -475,7 +493,12 @@ class Lowering {
     let y: string;
     if (lhsDilation.every((step) => step === 1)) {
       const weights = this.#emit('Transpose', [this.#full(kernel)], { perm: [3, 2, 0, 1] });
-      const cropped = padding.some((pad) => pad < 0) ? this.#padImage(x, padding.map((pad) => Math.min(0, pad))) : x;
+      const cropped = padding.some((pad) => pad < 0)
+        ? this.#padImage(
+            x,
+            padding.map((pad) => Math.min(0, pad)),
+          )
+        : x;
       y = this.#emit('Conv', [cropped, weights], {
         kernel_shape: kernelShape,
         strides,
@@ -499,7 +522,11 @@ class Lowering {
         pads: pads.map((pad) => Math.max(0, pad)),
       });
       // Beyond the reach of the kernel there is nothing but zeros.
-      if (pads.some((pad) => pad < 0)) y = this.#padImage(y, pads.map((pad) => Math.max(0, -pad)));
+      if (pads.some((pad) => pad < 0))
+        y = this.#padImage(
+          y,
+          pads.map((pad) => Math.max(0, -pad)),
+        );
     }
     return this.#emit('Transpose', [y], { perm: [0, 2, 3, 1] }, [`t${this.#fresh++}_${result.id}`]);
   }
@@ -513,7 +540,11 @@ class Lowering {
   #flippedKernel(kernel: Value): string {
     const inner = kernel.producer?.kind === 'transpose' ? kernel.producer : undefined;
     const reverse = inner?.operands[0]!.producer;
-    if (inner?.attributes.permutation.join() === '0,1,3,2' && reverse?.kind === 'reverse' && reverse.attributes.axes.join() === '0,1') {
+    if (
+      inner?.attributes.permutation.join() === '0,1,3,2' &&
+      reverse?.kind === 'reverse' &&
+      reverse.attributes.axes.join() === '0,1'
+    ) {
       return this.#emit('Transpose', [this.#full(reverse.operands[0]!)], { perm: [3, 2, 0, 1] });
     }
     const flipped = this.#slice(kernel, [-1, -1], [-(2 ** 31), -(2 ** 31)], [0, 1], [-1, -1]);

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import type { Graph, TypedArray, Value } from '../ir/graph.js';
 import { inlineComposites } from '../passes/inline-composites.js';
 import { simplify } from '../passes/simplify.js';
@@ -48,7 +48,12 @@ export function buildProgram(
 function inputsOf(update: AdamWUpdate): number[] {
   const { parameter, firstMoment, secondMoment, learningRate, gradientScale, correction1, correction2 } = update;
   const scalars = [learningRate, gradientScale, correction1, correction2];
-  return [parameter, firstMoment, secondMoment, ...scalars.flatMap((scalar) => ('input' in scalar ? [scalar.input] : []))];
+  return [
+    parameter,
+    firstMoment,
+    secondMoment,
+    ...scalars.flatMap((scalar) => ('input' in scalar ? [scalar.input] : [])),
+  ];
 }
 
 /**
@@ -87,8 +92,8 @@ function extractUpdates(traced: TracedFunction): { graph: Graph; updates: AdamWU
       return input === undefined ? { scratch: keep(value) } : { input };
     });
     pending.push((scratchStart) => {
-      const [learningRate, gradientScale, correction1, correction2] = scalars.map(
-        (scalar): ScalarSource => ('input' in scalar ? { input: scalar.input! } : { output: scratchStart + scalar.scratch! }),
+      const [learningRate, gradientScale, correction1, correction2] = scalars.map((scalar): ScalarSource =>
+        'input' in scalar ? { input: scalar.input! } : { output: scratchStart + scalar.scratch },
       ) as [ScalarSource, ScalarSource, ScalarSource, ScalarSource];
       return {
         attributes: operation.attributes.attributes as unknown as AdamWUpdate['attributes'],

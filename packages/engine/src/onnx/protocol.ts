@@ -9,7 +9,12 @@ export type ScalarSource = { readonly input: number } | { readonly output: numbe
  * moments, and passes over memory once instead of a dozen times.
  */
 export interface AdamWUpdate {
-  readonly attributes: { readonly beta1: number; readonly beta2: number; readonly epsilon: number; readonly weightDecay: number };
+  readonly attributes: {
+    readonly beta1: number;
+    readonly beta2: number;
+    readonly epsilon: number;
+    readonly weightDecay: number;
+  };
   /** Indices of graph inputs. */
   readonly parameter: number;
   readonly firstMoment: number;
@@ -41,7 +46,12 @@ export interface ProgramDefinition {
 export type Request =
   | { readonly kind: 'upload'; readonly slot: number; readonly tensor: TensorDescription; readonly data: TypedArray }
   | { readonly kind: 'free'; readonly slot: number }
-  | { readonly kind: 'load'; readonly program: number; readonly definition: ProgramDefinition; readonly model: Uint8Array }
+  | {
+      readonly kind: 'load';
+      readonly program: number;
+      readonly definition: ProgramDefinition;
+      readonly model: Uint8Array;
+    }
   | { readonly kind: 'unload'; readonly program: number }
   | {
       readonly kind: 'run';
@@ -74,6 +84,8 @@ export type ReplyMessage =
 
 export interface WorkerOptions {
   readonly threads: number;
+  /** [busy, stop]: the worker is in ONNX Runtime; the process is about to end. */
+  readonly control: Int32Array;
 }
 
 /** Results up to this size come back with the reply of a run. */

@@ -19,7 +19,7 @@ import {
 } from './protocol.js';
 
 const port = parentPort!;
-const { threads } = workerData as WorkerOptions;
+const { threads, control } = workerData as WorkerOptions;
 
 interface Program {
   readonly definition: ProgramDefinition;
@@ -131,7 +131,7 @@ async function handle(request: Request): Promise<{ value?: unknown; transfer?: A
     }
     case 'read': {
       const value = valuesOf(slotTensor(request.slot)).slice();
-      return { value, transfer: [value.buffer as ArrayBuffer] };
+      return { value, transfer: [value.buffer] };
     }
     case 'readInto': {
       const values = valuesOf(slotTensor(request.slot));
@@ -147,15 +147,21 @@ async function handle(request: Request): Promise<{ value?: unknown; transfer?: A
 let queue = Promise.resolve();
 port.on('message', ({ id, request }: RequestMessage) => {
   queue = queue.then(async () => {
+    // Busy first, then the look at `stop`: either the main thread sees one or we see the other.
+    Atomics.store(control, 0, 1);
     try {
+      if (Atomics.load(control, 1)) return;
       const { value, transfer } = await handle(request);
-      port.postMessage({ id, value } as ReplyMessage, transfer);
+      port.postMessage({ id, value }, transfer);
     } catch (error) {
       if (request.kind === 'readInto') {
         Atomics.store(request.control, 0, 2);
         Atomics.notify(request.control, 0);
       }
       port.postMessage({ id, error: error instanceof Error ? error.message : String(error) } satisfies ReplyMessage);
+    } finally {
+      Atomics.store(control, 0, 0);
+      Atomics.notify(control, 0);
     }
   });
 });

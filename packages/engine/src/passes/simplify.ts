@@ -119,7 +119,11 @@ function rewrite(b: GraphBuilder, operation: Operation, operands: readonly Value
         return [combined.every((axis, index) => axis === index) ? source : b.transpose(source, combined)];
       }
       // Moving axes of size 1 only is a reshape.
-      if (permutation.filter((axis) => x.shape[axis] !== 1).every((axis, index, moved) => index === 0 || axis > moved[index - 1]!)) {
+      if (
+        permutation
+          .filter((axis) => x.shape[axis] !== 1)
+          .every((axis, index, moved) => index === 0 || axis > moved[index - 1]!)
+      ) {
         return [b.reshape(x, shape)];
       }
       break;
@@ -170,7 +174,7 @@ function behindBroadcast(
   const { shape, dtype } = operation.results[0]!;
   const splats = operands.map(splatOf);
   if (splats.every((splat) => splat !== undefined)) {
-    const folded = fold(operation.kind, splats as number[], dtype === 'float32');
+    const folded = fold(operation.kind, splats, dtype === 'float32');
     return folded === undefined ? undefined : [b.splat(folded, shape, dtype)];
   }
   const broadcasts = operands.filter((_, index) => splats[index] === undefined).map(({ producer }) => producer);
@@ -186,9 +190,7 @@ function behindBroadcast(
   );
   if (!alike) return undefined;
   const small = operands.map((operand, index) =>
-    splats[index] === undefined
-      ? operand.producer!.operands[0]!
-      : b.splat(splats[index], source.shape, operand.dtype),
+    splats[index] === undefined ? operand.producer!.operands[0]! : b.splat(splats[index], source.shape, operand.dtype),
   );
   const result = b.append(operation.kind, small, operation.attributes, [{ shape: source.shape, dtype }])[0]!;
   return [b.broadcastInDim(result, shape, dimensions)];

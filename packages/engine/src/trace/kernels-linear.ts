@@ -16,10 +16,19 @@ interface ConvolutionKernelAttributes {
 }
 type Shape4D = [number, number, number, number];
 
-function info(imageShape: readonly number[], filterShape: readonly number[], attributes: ConvolutionKernelAttributes): tf.backend_util.Conv2DInfo {
+function info(
+  imageShape: readonly number[],
+  filterShape: readonly number[],
+  attributes: ConvolutionKernelAttributes,
+): tf.backend_util.Conv2DInfo {
   const { strides, pad, dataFormat = 'NHWC', dilations = 1, dimRoundingMode } = attributes;
   if (dataFormat !== 'NHWC') {
-    throw new CompileError({ where: 'tf.conv2d', expected: 'dataFormat NHWC', got: dataFormat, fix: 'Transpose first.' });
+    throw new CompileError({
+      where: 'tf.conv2d',
+      expected: 'dataFormat NHWC',
+      got: dataFormat,
+      fix: 'Transpose first.',
+    });
   }
   return tf.backend_util.computeConv2DInfo(
     [...imageShape] as Shape4D,
@@ -55,8 +64,7 @@ export function convolutionInputGradient(
   const reach = [0, 1].map((axis) => (filter.shape[axis]! - 1) * dilations[axis]!);
   const low = [reach[0]! - found.padInfo.top, reach[1]! - found.padInfo.left];
   const high = [0, 1].map(
-    (axis) =>
-      imageShape[axis + 1]! - ((dy.shape[axis + 1]! - 1) * strides[axis]! + 1) - low[axis]! + reach[axis]!,
+    (axis) => imageShape[axis + 1]! - ((dy.shape[axis + 1]! - 1) * strides[axis]! + 1) - low[axis]! + reach[axis]!,
   );
   const flipped = b.transpose(b.reverse(filter, [0, 1]), [0, 1, 3, 2]);
   return b.convolution(dy, flipped, {
@@ -125,8 +133,7 @@ export function einsum(b: GraphBuilder, equation: string, operands: readonly Val
     const shared = x.labels.filter((label) => y.labels.includes(label));
     const batch = shared.filter((label) => wanted.includes(label));
     const contract = shared.filter((label) => !wanted.includes(label));
-    const axes = (part: typeof result, chosen: string[]): number[] =>
-      chosen.map((label) => part.labels.indexOf(label));
+    const axes = (part: typeof result, chosen: string[]): number[] => chosen.map((label) => part.labels.indexOf(label));
     const value = b.dotGeneral(x.value, y.value, {
       lhsBatch: axes(x, batch),
       rhsBatch: axes(y, batch),

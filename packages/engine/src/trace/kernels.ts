@@ -1,7 +1,15 @@
 /** How each TensorFlow.js kernel is written in primitives. A kernel that is missing here cannot be compiled. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { GraphBuilder } from '../ir/builder.js';
-import { sizeOf, typedArray, type BinaryName, type CompareDirection, type DType, type UnaryName, type Value } from '../ir/graph.js';
+import {
+  sizeOf,
+  typedArray,
+  type BinaryName,
+  type CompareDirection,
+  type DType,
+  type UnaryName,
+  type Value,
+} from '../ir/graph.js';
 import { CompileError } from '../errors.js';
 import { traceBackend, traceBackendName } from './trace-backend.js';
 import { convolution, convolutionFilterGradient, convolutionInputGradient, einsum } from './kernels-linear.js';
@@ -19,9 +27,9 @@ function kernel(kernelName: string, traced: Traced): void {
       const session = traceBackend().active;
       const values: Record<string, Value> = {};
       for (const [name, input] of Object.entries(inputs)) {
-        if (input !== undefined && input !== null) values[name] = session.value(input as tf.TensorInfo);
+        if (input !== undefined && input !== null) values[name] = session.value(input);
       }
-      const result = traced(session.builder, values, (attrs ?? {}) as KernelAttributes);
+      const result = traced(session.builder, values, attrs ?? {});
       return Array.isArray(result) ? result.map((value) => session.bind(value)) : session.bind(result);
     },
   });
@@ -101,11 +109,7 @@ function registerElementwise(): void {
     b.select(b.compare('GE', x!, like(b, x!, 0)), x!, b.binary('multiply', x!, like(b, x!, alpha ?? 0))),
   );
   kernel('Elu', (b, { x }) =>
-    b.select(
-      b.compare('GE', x!, like(b, x!, 0)),
-      x!,
-      b.binary('subtract', b.unary('exponential', x!), like(b, x!, 1)),
-    ),
+    b.select(b.compare('GE', x!, like(b, x!, 0)), x!, b.binary('subtract', b.unary('exponential', x!), like(b, x!, 1))),
   );
   kernel('EluGrad', (b, { dy, y }) =>
     b.select(b.compare('GE', y!, like(b, y!, 0)), dy!, b.binary('multiply', dy!, b.binary('add', y!, like(b, y!, 1)))),
@@ -156,20 +160,27 @@ function registerConstants(): void {
   kernel('Fill', (b, _, { shape, value, dtype }: { shape?: number[]; value?: number; dtype?: DType }) =>
     b.splat(value!, shape, dtype ?? 'float32'),
   );
-  kernel('Range', (b, _, { start, stop, step, dtype }: { start?: number; stop?: number; step?: number; dtype?: DType }) => {
-    const values = tf.tidy(() => {
-      const list: number[] = [];
-      for (let value = start!; step! > 0 ? value < stop! : value > stop!; value += step!) list.push(value);
-      return list;
-    });
-    return b.values(typedArray(dtype ?? 'float32', values), [values.length], dtype ?? 'float32');
-  });
+  kernel(
+    'Range',
+    (b, _, { start, stop, step, dtype }: { start?: number; stop?: number; step?: number; dtype?: DType }) => {
+      const values = tf.tidy(() => {
+        const list: number[] = [];
+        for (let value = start!; step! > 0 ? value < stop! : value > stop!; value += step!) list.push(value);
+        return list;
+      });
+      return b.values(typedArray(dtype ?? 'float32', values), [values.length], dtype ?? 'float32');
+    },
+  );
   kernel(
     'OneHot',
-    (b, { indices }, { depth, onValue, offValue, dtype }: { depth?: number; onValue?: number; offValue?: number; dtype?: DType }) => {
+    (
+      b,
+      { indices },
+      { depth, onValue, offValue, dtype }: { depth?: number; onValue?: number; offValue?: number; dtype?: DType },
+    ) => {
       const type = dtype ?? 'int32';
       const shape = [...indices!.shape, depth!];
-      const classes = b.values(typedArray('int32', [...Array(depth!).keys()]), [depth!], 'int32');
+      const classes = b.values(typedArray('int32', [...Array(depth).keys()]), [depth!], 'int32');
       const hit = b.compare('EQ', b.reshape(indices!, [...indices!.shape, 1]), classes);
       return b.select(hit, b.splat(onValue ?? 1, shape, type), b.splat(offValue ?? 0, shape, type));
     },
@@ -193,17 +204,25 @@ function registerReductions(): void {
     const sum = b.reduce('sum', toFloat(b, x!), axes, keepDims);
     return b.binary('divide', sum, b.splat(count, sum.shape));
   });
-  for (const [name, kind] of [['All', 'min'], ['Any', 'max']] as const) {
+  for (const [name, kind] of [
+    ['All', 'min'],
+    ['Any', 'max'],
+  ] as const) {
     kernel(name, (b, { x }, { axis, keepDims }: { axis?: number[]; keepDims?: boolean }) => {
       const reduced = b.reduce(kind, b.convert(x!, 'int32'), axesOf(x!, axis), keepDims);
       return b.compare('NE', reduced, b.splat(0, reduced.shape, 'int32'));
     });
   }
-  for (const [name, kind] of [['ArgMax', 'max'], ['ArgMin', 'min']] as const) {
+  for (const [name, kind] of [
+    ['ArgMax', 'max'],
+    ['ArgMin', 'min'],
+  ] as const) {
     kernel(name, (b, { x }, { axis }: { axis?: number }) => b.argReduce(kind, x!, axisOf(x!, axis!)));
   }
-  kernel('Cumsum', (b, { x }, { axis, exclusive, reverse }: { axis?: number; exclusive?: boolean; reverse?: boolean }) =>
-    b.cumulativeSum(x!, axisOf(x!, axis!), exclusive!, reverse!),
+  kernel(
+    'Cumsum',
+    (b, { x }, { axis, exclusive, reverse }: { axis?: number; exclusive?: boolean; reverse?: boolean }) =>
+      b.cumulativeSum(x!, axisOf(x!, axis!), exclusive!, reverse!),
   );
   kernel('TopK', (b, { x }, { k }: { k?: number }) => b.topK(x!, k!));
   kernel('Softmax', (b, { logits }, { dim }: { dim?: number }) => softmax(b, 'softmax', logits!, dim!));
@@ -219,9 +238,7 @@ function softmax(outer: GraphBuilder, name: 'softmax' | 'log_softmax', logits: V
   const exponentials = b.unary('exponential', shifted);
   const sum = b.reduce('sum', exponentials, [axis], true);
   const y =
-    name === 'softmax'
-      ? b.binary('divide', exponentials, sum)
-      : b.binary('subtract', shifted, b.unary('log', sum));
+    name === 'softmax' ? b.binary('divide', exponentials, sum) : b.binary('subtract', shifted, b.unary('log', sum));
   return outer.composite({ name, attributes: { axis }, body: b.finish([y]) }, [logits])[0]!;
 }
 
@@ -244,12 +261,18 @@ function registerLayout(): void {
   kernel('Concat', (b, inputs, { axis }: { axis?: number }) => {
     const xs = Object.values(inputs);
     const at = axisOf(xs[0]!, axis!);
-    return b.concatenate(xs.filter((x) => sizeOf(x.shape) > 0), at);
+    return b.concatenate(
+      xs.filter((x) => sizeOf(x.shape) > 0),
+      at,
+    );
   });
   kernel('Pack', (b, inputs, { axis }: { axis?: number }) => {
     const xs = Object.values(inputs);
     const at = axis! < 0 ? axis! + xs[0]!.shape.length + 1 : axis!;
-    return b.concatenate(xs.map((x) => b.reshape(x, insertAxis(x.shape, at))), at);
+    return b.concatenate(
+      xs.map((x) => b.reshape(x, insertAxis(x.shape, at))),
+      at,
+    );
   });
   kernel('Unpack', (b, { value }, { axis }: { axis?: number }) => {
     const at = axisOf(value!, axis!);
@@ -260,20 +283,20 @@ function registerLayout(): void {
   });
   kernel('SplitV', (b, { x }, { numOrSizeSplits, axis }: { numOrSizeSplits?: number | number[]; axis?: number }) => {
     const at = axisOf(x!, axis!);
-    const sizes = tf.backend_util.prepareSplitSize(
-      { shape: [...x!.shape] } as tf.Tensor,
-      numOrSizeSplits!,
-      at,
-    );
+    const sizes = tf.backend_util.prepareSplitSize({ shape: [...x!.shape] } as tf.Tensor, numOrSizeSplits!, at);
     let start = 0;
     return sizes.map((size) => sliceAxis(b, x!, at, start, (start += size)));
   });
   kernel('Slice', (b, { x }, { begin, size }: { begin?: number | number[]; size?: number | number[] }) => {
-    const [start, sizes] = tf.slice_util.parseSliceParams({ shape: [...x!.shape] } as tf.Tensor, begin!, size!) as [
+    const [start, sizes] = tf.slice_util.parseSliceParams({ shape: [...x!.shape] } as tf.Tensor, begin!, size) as [
       number[],
       number[],
     ];
-    return b.slice(x!, start, start.map((from, axis) => from + sizes[axis]!));
+    return b.slice(
+      x!,
+      start,
+      start.map((from, axis) => from + sizes[axis]!),
+    );
   });
   kernel('StridedSlice', (b, { x }, attributes) => {
     const { begin, end, strides, finalShape, isSimpleSlice, sliceDim0 } = tf.slice_util.sliceInfo(

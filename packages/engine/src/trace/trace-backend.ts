@@ -21,7 +21,7 @@ export class TraceSession {
   /** The graph that operations go to: the main one, or the body of a composite. */
   builder = this.main;
   #bodies = 0;
-  #entries = new WeakMap<object, { value: Value; builder: GraphBuilder }>();
+  readonly #entries = new WeakMap<object, { value: Value; builder: GraphBuilder }>();
 
   /** `known`: variables by data id, so that a captured one is recognised. */
   constructor(
@@ -154,9 +154,7 @@ class TraceBackend extends tf.KernelBackend {
     // A constant is the same in every run, so its values may be looked at.
     if (value.producer?.kind === 'constant') {
       const { value: constant } = value.producer.attributes;
-      return 'data' in constant
-        ? constant.data
-        : typedArray(value.dtype, sizeOf(value.shape)).fill(constant.splat);
+      return 'data' in constant ? constant.data : typedArray(value.dtype, sizeOf(value.shape)).fill(constant.splat);
     }
     throw readError(session.name, value.shape);
   }

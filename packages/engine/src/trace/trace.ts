@@ -57,7 +57,12 @@ export function trace(
       const structure = unflatten(argumentTemplate, tensors) as never[];
       const returned = fn(...structure);
       if (returned instanceof Promise) {
-        throw new CompileError({ where: name, expected: 'a synchronous function', got: 'a promise', fix: 'Await outside the compiled function.' });
+        throw new CompileError({
+          where: name,
+          expected: 'a synchronous function',
+          got: 'a promise',
+          fix: 'Await outside the compiled function.',
+        });
       }
       const { tensors: results, template } = flatten(returned, `${name}, result`);
       const outputs = results.map((result) => session.value(result));
@@ -110,12 +115,13 @@ function guard(session: TraceSession): () => void {
     (dataId: object): R => {
       const variable = session.known.get(dataId);
       if (variable) throw readError(session.name, variable.shape);
-      return read.call(engine, dataId);
+      return read(dataId);
     };
+  const methods = Object.getPrototypeOf(engine) as typeof engine;
   // Own properties that shadow the methods, removed again below.
   Object.assign(engine, {
-    readSync: refuseRead((dataId) => Object.getPrototypeOf(engine).readSync.call(engine, dataId) as unknown),
-    read: refuseRead((dataId) => Object.getPrototypeOf(engine).read.call(engine, dataId) as unknown),
+    readSync: refuseRead((dataId) => methods.readSync.call(engine, dataId)),
+    read: refuseRead((dataId) => methods.read.call(engine, dataId)),
   });
   return () => {
     tf.Variable.prototype.assign = assign;
@@ -131,7 +137,10 @@ function callSite(stack: string | undefined): string {
   const frame = stack
     ?.split('\n')
     .slice(1)
-    .find((line) => /\.[cm]?[jt]s/.test(line) && !/@tensorflow|vitvq\/engine|packages\/engine\/(src|dist)|node:internal/.test(line));
+    .find(
+      (line) =>
+        /\.[cm]?[jt]s/.test(line) && !/@tensorflow|vitvq\/engine|packages\/engine\/(src|dist)|node:internal/.test(line),
+    );
   return frame ? `, ${frame.trim()}` : '';
 }
 
