@@ -20,7 +20,7 @@ export const mayImport = {
 
 /** A package is reached by its name, or by a path once the name is resolved; both count. */
 const anyOf = (names) => `^(packages/(${names.join('|')})/|@vitvq/(${names.join('|')})(/|$))`;
-const ours = '^((packages|examples|tools)/|@vitvq/)';
+const ours = '^((packages|examples|tools)/|@vitvq(-tools)?/)';
 const sources = (name) => `^packages/${name}/(src|bin)/`;
 
 const layering = Object.entries(mayImport).map(([name, allowed]) => ({
@@ -47,13 +47,13 @@ export default {
       comment: 'Examples are read, not imported.',
       severity: 'error',
       from: { pathNot: '^examples/' },
-      to: { path: '^examples/' },
+      to: { path: '^(examples/|@vitvq/example-)' },
     },
     {
       name: 'nobody-imports-tools',
       severity: 'error',
       from: { pathNot: '^tools/' },
-      to: { path: '^tools/' },
+      to: { path: '^(tools|@vitvq-tools)/' },
     },
     {
       name: 'examples-and-tools-stand-alone',
