@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { formatShape } from '@vitvq/core';
-import { runningEngine, startedEngine, type CompileEvent, type OnnxEngine } from './engines.js';
+import { currentEngine, startedEngine, type CompileEvent, type OnnxEngine } from './engines.js';
 import { CompileError, EngineError } from './errors.js';
 import type { DType, TypedArray } from './ir/graph.js';
 import { printGraph } from './ir/print.js';
@@ -67,7 +67,7 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
 
   const call = async (...values: Parameters<F>): Promise<unknown> => {
     // No pause where the engine is known: arguments may be disposed of right after the call.
-    const engine = runningEngine() ?? (await startedEngine());
+    const engine = currentEngine() ?? (await startedEngine());
     if (engine.kind === 'eager') return runEagerly(fn, values);
     if (owner !== engine) programs.clear();
     owner = engine;
@@ -196,6 +196,8 @@ async function run(
       });
     }
   }
+  // First, since it may give a variable data of its own.
+  for (const variable of program.written) device.writableSlotOf(variable);
   const inputs = [...values, ...traced.captures.map(({ tensor }) => tensor)].map((tensor, index) =>
     program.needed.has(index) ? device.slotOf(tensor) : -1,
   );

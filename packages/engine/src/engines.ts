@@ -162,8 +162,6 @@ export function currentEngine(): Engine | undefined {
   return running;
 }
 
-export const runningEngine = currentEngine;
-
 /** The engine in use, or the automatic choice, started now. */
 export function startedEngine(): Promise<Engine> {
   return running ? Promise.resolve(running) : (starting ??= useEngine());

@@ -90,6 +90,46 @@ describe('compile', () => {
     expect([a.dataSync()[0], b.dataSync()[0]]).toEqual([1, 2]);
   });
 
+  it('takes tensors that share data and differ in shape or dtype', async () => {
+    const flat = tf.tensor1d([1, 2, 3, 4], 'int32');
+    const square = tf.reshape(flat, [2, 2]);
+    const floats = tf.cast(square, 'float32');
+    const f = compile((a: tf.Tensor, b: tf.Tensor) => [
+      tf.sum(a, 0),
+      tf.sum(tf.add(flat, tf.reshape(square, [4]))),
+      tf.mul(b, 0.5),
+      tf.add(floats, 0.5),
+    ]);
+    const results = await f(square, floats);
+    expect(await Promise.all(results.map(valuesOf))).toEqual([[4, 6], [20], [0.5, 1, 1.5, 2], [1.5, 2.5, 3.5, 4.5]]);
+  });
+
+  it('leaves clones of a variable as they were', async () => {
+    const weight = tf.variable(tf.tensor1d([1, 2]));
+    const first = tf.clone(weight);
+    const increment = compile(() => weight.assign(tf.add(weight, 1)));
+    await increment();
+    const second = tf.clone(weight);
+    await increment();
+    expect([first, second, weight].map((tensor) => [...tensor.dataSync()])).toEqual([
+      [1, 2],
+      [2, 3],
+      [3, 4],
+    ]);
+  });
+
+  it('lets results be reshaped, assigned and disposed of like any tensor', async () => {
+    const weight = tf.variable(tf.zeros([2, 2]));
+    const result = await compile((x: tf.Tensor) => tf.mul(x, 2))(tf.tensor1d([1, 2, 3, 4]));
+    const reshaped = tf.reshape(result, [2, 2]);
+    result.dispose();
+    weight.assign(reshaped);
+    reshaped.dispose();
+    expect([...weight.dataSync()]).toEqual([2, 4, 6, 8]);
+    await compile(() => weight.assign(tf.add(weight, 1)))();
+    expect([...tf.mul(weight, 10).dataSync()]).toEqual([30, 50, 70, 90]);
+  });
+
   it('captures tensors that the function closes over', async () => {
     const table = tf.tensor1d([1, 2, 3]);
     const f = compile((x: tf.Tensor) => tf.add(x, table));

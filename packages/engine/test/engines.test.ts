@@ -18,6 +18,7 @@ function run(program: string): { stdout: string; stderr: string; status: number 
   const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
     encoding: 'utf8',
     cwd: directory,
+    timeout: 30_000,
   });
   return { stdout, stderr, status };
 }
@@ -85,6 +86,11 @@ describe('the compiled engine in a process', () => {
 
   it('lets the process end by itself, and prints nothing', () => {
     expect(run(`${program} console.log((await y.data())[0]);`)).toEqual({ stdout: '6\n', stderr: '', status: 0 });
+  });
+
+  it('lets the process end when nothing was compiled', () => {
+    const idle = "import { useEngine } from '@vitvq/engine'; await useEngine({ name: 'onnx' });";
+    expect(run(idle)).toEqual({ stdout: '', stderr: '', status: 0 });
   });
 
   it('lets process.exit end it in the middle of a run', () => {

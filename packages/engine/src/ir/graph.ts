@@ -113,7 +113,7 @@ export interface Graph {
   readonly outputs: readonly Value[];
 }
 
-export const unaryNames: ReadonlySet<string> = new Set<UnaryName>([
+const unaryNames: ReadonlySet<string> = new Set<UnaryName>([
   'negate',
   'exponential',
   'log',
@@ -133,7 +133,7 @@ export const unaryNames: ReadonlySet<string> = new Set<UnaryName>([
   'not',
   'is_nan',
 ]);
-export const binaryNames: ReadonlySet<string> = new Set<BinaryName>([
+const binaryNames: ReadonlySet<string> = new Set<BinaryName>([
   'add',
   'subtract',
   'multiply',

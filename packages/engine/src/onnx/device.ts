@@ -4,8 +4,6 @@ import { sizeOf, typedArray, type DType, type TypedArray } from '../ir/graph.js'
 import { EngineError } from '../errors.js';
 import type { ReplyMessage, Request, RequestMessage, TensorDescription, WorkerOptions } from './protocol.js';
 
-export const deviceBackendName = 'vitvq-onnx';
-
 /** One tensor's data on the engine. */
 interface DeviceData {
   readonly slot: number;
@@ -16,6 +14,8 @@ interface DeviceData {
   host: TypedArray | undefined;
   /** Counts writes, so that frozen programs notice them. */
   version: number;
+  /** The same values in another dtype, where a tensor over this data has another (TensorFlow.js casts integers lazily). */
+  converted: { readonly dtype: DType; readonly slot: number; readonly version: number } | undefined;
 }
 
 type Reply = Extract<ReplyMessage, { value: unknown }>['value'];
@@ -32,6 +32,7 @@ export class OnnxDevice extends tf.KernelBackend {
   #nextSlot = 0;
   #writes = 0;
   #failure: EngineError | undefined;
+  #restoreEager: () => void = () => undefined;
 
   readonly #control = new Int32Array(new SharedArrayBuffer(8));
   /**
@@ -49,10 +50,21 @@ export class OnnxDevice extends tf.KernelBackend {
     process.once('exit', this.#waitUntilIdle);
     // Flags of the main program, such as --input-type or a loader, are not the worker's.
     this.#worker = new Worker(workerFile(), { workerData: options, name: 'vitvq-onnx', execArgv: [] });
-    this.#worker.unref(); // an idle engine does not keep the process alive
     this.#worker.on('message', (reply: ReplyMessage) => this.#settle(reply));
     this.#worker.on('error', (error) => this.#fail(error.message));
     this.#worker.on('exit', (code) => this.#fail(`exited with code ${code}`));
+    this.#worker.unref(); // an idle engine does not keep the process alive; listeners would, so it comes after them
+    this.#countReferencesOf(tf.findBackend('cpu'));
+  }
+
+  /**
+   * A clone or a reshape on the eager backend makes another tensor over the same data and counts it there, without a look
+   * at where the data is: count those of our data here.
+   */
+  #countReferencesOf(eager: tf.KernelBackend): void {
+    const countThere = eager.incRef.bind(eager);
+    eager.incRef = (dataId) => (this.#data.has(dataId) ? this.incRef(dataId) : countThere(dataId));
+    this.#restoreEager = () => void Reflect.deleteProperty(eager, 'incRef');
   }
 
   /** Sends a request; requests are served in order. */
@@ -113,15 +125,48 @@ export class OnnxDevice extends tf.KernelBackend {
       expected: 'to be in use',
       got: 'a use after another engine was chosen',
     });
+    this.#restoreEager();
     process.off('exit', this.#waitUntilIdle);
     await this.#worker.terminate();
   }
 
   /** The slot of a tensor's data, which is moved here if it is elsewhere. */
-  slotOf({ dataId }: tf.TensorInfo): number {
+  slotOf(tensor: tf.TensorInfo): number {
+    const data = this.#dataOf(tensor);
+    return data.dtype === tensor.dtype ? data.slot : this.#convertedSlot(data, tensor.dtype as DType);
+  }
+
+  #dataOf({ dataId }: tf.TensorInfo): DeviceData {
     const engine = tf.engine();
     if (engine.state.tensorInfo.get(dataId)!.backend !== this) engine.moveData(this, dataId);
-    return this.#data.get(dataId)!.slot;
+    return this.#data.get(dataId)!;
+  }
+
+  #convertedSlot(data: DeviceData, dtype: DType): number {
+    const { converted } = data;
+    if (converted?.dtype === dtype && converted.version === data.version) return converted.slot;
+    if (converted) this.#send({ kind: 'free', slot: converted.slot });
+    const slot = this.newSlot();
+    const values = typedArray(dtype, this.#readSync(data));
+    this.#upload(slot, { shape: data.shape, dtype }, values);
+    data.converted = { dtype, slot, version: data.version };
+    return slot;
+  }
+
+  /** The slot of a variable that a program will write; other tensors that share its data keep the old values. */
+  writableSlotOf(variable: tf.Variable): number {
+    const data = this.#dataOf(variable);
+    if (data.references === 1) return data.slot;
+    const slot = this.newSlot();
+    this.#send({ kind: 'copy', from: data.slot, to: slot });
+    const copy = this.tensorOf(slot, data, undefined);
+    variable.assign(copy);
+    copy.dispose();
+    return slot;
+  }
+
+  #upload(slot: number, { shape, dtype }: TensorDescription, data: TypedArray): void {
+    this.#send({ kind: 'upload', slot, tensor: { shape, dtype }, data }, [data.buffer as ArrayBuffer]);
   }
 
   /** Changes with every write to a tensor on the engine; 0 for one that is elsewhere. */
@@ -144,7 +189,7 @@ export class OnnxDevice extends tf.KernelBackend {
   /** A tensor over a slot that a program has written. */
   tensorOf(slot: number, { shape, dtype }: TensorDescription, host: TypedArray | undefined): tf.Tensor {
     const dataId = {};
-    this.#data.set(dataId, { slot, shape, dtype, references: 1, host, version: ++this.#writes });
+    this.#data.set(dataId, { slot, shape, dtype, references: 1, host, version: ++this.#writes, converted: undefined });
     return tf.engine().makeTensorFromDataId(dataId, [...shape], dtype, this);
   }
 
@@ -167,8 +212,16 @@ export class OnnxDevice extends tf.KernelBackend {
     const slot = this.newSlot();
     // A copy: the values may be the caller's own array.
     const data = typedArray(dtype, values as TypedArray);
-    this.#data.set(dataId, { slot, shape, dtype, references, host: undefined, version: ++this.#writes });
-    this.#send({ kind: 'upload', slot, tensor: { shape, dtype }, data }, [data.buffer as ArrayBuffer]);
+    this.#data.set(dataId, {
+      slot,
+      shape,
+      dtype,
+      references,
+      host: undefined,
+      version: ++this.#writes,
+      converted: undefined,
+    });
+    this.#upload(slot, { shape, dtype }, data);
   }
 
   override async read(dataId: object): Promise<TypedArray> {
@@ -181,7 +234,10 @@ export class OnnxDevice extends tf.KernelBackend {
   }
 
   override readSync(dataId: object): TypedArray {
-    const data = this.#data.get(dataId)!;
+    return this.#readSync(this.#data.get(dataId)!);
+  }
+
+  #readSync(data: DeviceData): TypedArray {
     if (data.host) return data.host;
     if (this.#failure) throw this.#failure;
     const bytes = sizeOf(data.shape) * (data.dtype === 'bool' ? 1 : 4);
@@ -209,6 +265,7 @@ export class OnnxDevice extends tf.KernelBackend {
     if (!force && data.references > 0) return false;
     this.#data.delete(dataId);
     this.#send({ kind: 'free', slot: data.slot });
+    if (data.converted) this.#send({ kind: 'free', slot: data.converted.slot });
     return true;
   }
 

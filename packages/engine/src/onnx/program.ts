@@ -27,9 +27,13 @@ export function buildProgram(
   const { graph, updates, states } = extractUpdates(traced);
   const simple = inlineComposites(simplify(graph), (composite) => fusedComposites.has(composite));
   const model = lowerToOnnx(simple, frozen);
-  const inputs = model.inputs.map((input) => Number(input.name.slice('input'.length)));
+  const inputs = model.inputs.map(({ name: input, shape, dtype }) => ({
+    index: Number(input.slice('input'.length)),
+    shape,
+    dtype,
+  }));
   return {
-    needed: new Set([...inputs, ...updates.flatMap(inputsOf)]),
+    needed: new Set([...inputs.map(({ index }) => index), ...updates.flatMap(inputsOf)]),
     definition: {
       name,
       inputs,

@@ -62,7 +62,7 @@ const schema = protobuf.Root.fromJSON({
 const modelType = schema.lookupType('Model');
 
 /** ONNX's numbers for element types. */
-export const elementType = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+const elementType = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
 
 export type OnnxAttribute = number | string | readonly number[] | { readonly float: number };
 

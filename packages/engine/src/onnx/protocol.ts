@@ -35,8 +35,8 @@ export interface TensorDescription {
 /** How a model is called. Its inputs are `input<i>`, its outputs `output<i>`: results, then states, then scratch. */
 export interface ProgramDefinition {
   readonly name: string;
-  /** Indices of the graph inputs that the model has. */
-  readonly inputs: readonly number[];
+  /** The graph inputs that the model has. */
+  readonly inputs: readonly (TensorDescription & { readonly index: number })[];
   readonly outputs: readonly TensorDescription[];
   readonly resultCount: number;
   readonly stateCount: number;
@@ -46,6 +46,7 @@ export interface ProgramDefinition {
 export type Request =
   | { readonly kind: 'upload'; readonly slot: number; readonly tensor: TensorDescription; readonly data: TypedArray }
   | { readonly kind: 'free'; readonly slot: number }
+  | { readonly kind: 'copy'; readonly from: number; readonly to: number }
   | {
       readonly kind: 'load';
       readonly program: number;

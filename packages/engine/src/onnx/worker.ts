@@ -70,7 +70,10 @@ async function run(request: Extract<Request, { kind: 'run' }>): Promise<RunReply
   const { outputs, resultCount, stateCount } = definition;
   const start = performance.now();
   const feeds: Record<string, Tensor> = {};
-  for (const index of definition.inputs) feeds[`input${index}`] = slotTensor(request.inputs[index]!);
+  for (const { index, shape, dtype } of definition.inputs) {
+    // Tensors that share data may differ in shape (a reshape copies nothing).
+    feeds[`input${index}`] = makeTensor({ shape, dtype }, valuesOf(slotTensor(request.inputs[index]!)));
+  }
   const fetches: Record<string, Tensor> = {};
   const written = outputs.map((output, index) => (fetches[`output${index}`] = buffers[index] ?? makeTensor(output)));
   await session.run(feeds, fetches);
@@ -116,6 +119,11 @@ async function handle(request: Request): Promise<{ value?: unknown; transfer?: A
     case 'free':
       slots.delete(request.slot);
       return {};
+    case 'copy': {
+      const { type, dims, data } = slotTensor(request.from);
+      slots.set(request.to, new Tensor(type, (data as TypedArray).slice(), dims));
+      return {};
+    }
     case 'load': {
       const start = performance.now();
       programs.set(request.program, await load(request.definition, request.model));

@@ -215,7 +215,7 @@ function fold(kind: UnaryName | BinaryName, splats: readonly number[], float: bo
 }
 
 /** Drops operations that no output needs; inputs stay, since their order is the calling convention. */
-export function removeDead(graph: Graph): Graph {
+function removeDead(graph: Graph): Graph {
   const needed = new Set<Value>(graph.outputs);
   const kept: Operation[] = [];
   for (const operation of [...graph.operations].reverse()) {

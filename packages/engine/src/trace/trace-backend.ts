@@ -66,10 +66,15 @@ export class TraceSession {
     return tf.engine().makeTensorFromTensorInfo(this.bind(value), traceBackend());
   }
 
+  /** The value of a tensor that was made in this trace. */
+  valueOfData(dataId: object): Value {
+    return this.#entries.get(dataId)!.value;
+  }
+
   /** The value behind a tensor; a tensor from outside is captured on first use. */
   value(tensor: tf.TensorInfo): Value {
     const entry = this.#entries.get(tensor.dataId);
-    if (entry && (entry.builder === this.builder || this.builder === this.main)) return entry.value;
+    if (entry && (entry.builder === this.builder || this.builder === this.main)) return this.#as(entry.value, tensor);
     if (this.builder !== this.main) {
       throw new CompileError({
         where: this.name,
@@ -83,6 +88,12 @@ export class TraceSession {
     const variable = this.known.get(tensor.dataId);
     this.captures.push({ value, tensor: variable ?? outsideTensor(tensor) });
     return value;
+  }
+
+  /** Tensors from outside may share data and differ in shape and dtype. */
+  #as(value: Value, { shape, dtype }: tf.TensorInfo): Value {
+    const converted = this.builder.convert(value, dtypeOf({ dtype, shape }, this.name));
+    return this.builder.reshape(converted, shape);
   }
 
   assign(variable: tf.Variable, next: tf.Tensor): void {
@@ -150,7 +161,7 @@ class TraceBackend extends tf.KernelBackend {
 
   override readSync(dataId: object): tf.BackendValues {
     const session = this.active;
-    const value = session.value({ dataId, shape: [], dtype: 'float32' });
+    const value = session.valueOfData(dataId);
     // A constant is the same in every run, so its values may be looked at.
     if (value.producer?.kind === 'constant') {
       const { value: constant } = value.producer.attributes;
