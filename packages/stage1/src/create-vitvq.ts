@@ -3,7 +3,7 @@ import { ViTDecoder, ViTEncoder, type Activation, type ViTOptions } from '@vitvq
 import { VectorQuantizer } from '@vitvq/quantizers';
 import { z } from 'zod';
 import { parseOptions } from './internal/parse-options.js';
-import { ViTVQ, type ViTVQOutput } from './vit-vq.js';
+import { ViTVQ, type PixelNormalization, type ViTVQOutput } from './vit-vq.js';
 
 /** One transformer of the tokenizer. */
 export interface TransformerSize {
@@ -42,6 +42,8 @@ export interface ViTVQConfig {
   readonly positions?: ViTOptions['positions'];
   /** What the decoder predicts; see {@link ViTVQ}. @default 'pixels' */
   readonly output?: ViTVQOutput;
+  /** See {@link ViTVQ}. @default { mean: 0, deviation: 1 } */
+  readonly pixelNormalization?: PixelNormalization;
 }
 
 const positive = z.int().min(1);
@@ -63,6 +65,7 @@ const viTVQConfigSchema = z.strictObject({
   activation: z.enum(['tanh', 'gelu', 'gelu-tanh', 'relu', 'squared-relu', 'silu']).optional(),
   positions: z.enum(['sincos', 'learned']).optional(),
   output: z.enum(['pixels', 'logit-laplace']).optional(),
+  pixelNormalization: z.strictObject({ mean: z.number(), deviation: z.number().gt(0) }).optional(),
 });
 
 /**
@@ -87,6 +90,7 @@ export function createViTVQ(config: ViTVQConfig, { seed }: { readonly seed: numb
     activation,
     positions,
     output = 'pixels',
+    pixelNormalization,
   }: ViTVQConfig = parseOptions(viTVQConfigSchema, config, 'createViTVQ');
   const [encoderKey, quantizerKey, decoderKey, key] = split(randomKey(seed), 4) as [
     RandomKey,
@@ -106,5 +110,6 @@ export function createViTVQ(config: ViTVQConfig, { seed }: { readonly seed: numb
     }),
     key,
     output,
+    pixelNormalization,
   });
 }

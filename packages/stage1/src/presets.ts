@@ -38,7 +38,7 @@ export const VIT_VQGAN_TRAINING = {
   optimizer: { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 1e-4 },
   clipNorm: null,
   losses: { l1: 0, l2: 1, logitLaplace: 0, quantizer: 1 },
-  codebook: { initializeFromData: false, reviveEvery: 0 },
+  codebook: { autoencoderShare: 0, initializeFromData: false, reviveEvery: 0 },
   seed: 0,
 } as const satisfies Stage1Plan;
 
@@ -66,7 +66,7 @@ export const QUICKSTART_TRAINING = {
   optimizer: { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 1e-4 },
   clipNorm: 1,
   losses: { l1: 0, l2: 1, logitLaplace: 0, quantizer: 1 },
-  codebook: { initializeFromData: true, reviveEvery: 100 },
+  codebook: { autoencoderShare: 0.05, initializeFromData: true, reviveEvery: 25 },
   seed: 0,
 } as const satisfies Stage1Plan;
 

@@ -9,6 +9,7 @@ const stateSchema = z.strictObject({
   plan: stage1PlanSchema,
   elapsedSeconds: z.number().min(0),
   dataPosition: z.int().min(0),
+  quantizes: z.boolean(),
   notes: z.unknown(),
 });
 
@@ -19,6 +20,8 @@ export interface Stage1State {
   readonly elapsedSeconds: number;
   /** Batches that the training has used. */
   readonly dataPosition: number;
+  /** Whether the codebook has started. */
+  readonly quantizes: boolean;
   /** See {@link Stage1TrainerOptions.notes}. */
   readonly notes: unknown;
 }
@@ -52,6 +55,10 @@ export async function readTokenizerWeights(directoryOrFile: string): Promise<Map
 
 /** @throws {ConfigError} when the checkpoint holds no such state, naming every problem */
 export function stateOf({ file, step, state }: LoadedCheckpoint): Stage1State {
-  const { plan, elapsedSeconds, dataPosition, notes } = parseOptions(stateSchema, state, `${file} (training state)`);
-  return { step, plan, elapsedSeconds, dataPosition, notes };
+  const { plan, elapsedSeconds, dataPosition, quantizes, notes } = parseOptions(
+    stateSchema,
+    state,
+    `${file} (training state)`,
+  );
+  return { step, plan, elapsedSeconds, dataPosition, quantizes, notes };
 }

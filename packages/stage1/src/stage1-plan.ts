@@ -22,7 +22,12 @@ export interface Stage1Plan {
   readonly clipNorm: number | null;
   readonly losses: Required<Stage1LossWeights>;
   readonly codebook: {
-    /** Whether codes start as features of the first batch instead of noise. */
+    /**
+     * Share of the run, in [0, 1), that trains a plain autoencoder, without quantizing; then the codebook starts. An encoder
+     * that still learns what images are leaves most codes of a young codebook behind. 0: codes from the beginning.
+     */
+    readonly autoencoderShare: number;
+    /** Whether codes start as features of a batch instead of noise. */
     readonly initializeFromData: boolean;
     /** Steps between two revivals of codes that nothing chose since the last one; 0: never. */
     readonly reviveEvery: number;
@@ -47,7 +52,7 @@ export const stage1PlanSchema = z.strictObject({
     .refine(({ l1, l2, logitLaplace }) => l1 + l2 + logitLaplace > 0, {
       error: 'expected a pixel loss with a weight above 0',
     }),
-  codebook: z.strictObject({ initializeFromData: z.boolean(), reviveEvery: z.int().min(0) }),
+  codebook: z.strictObject({ autoencoderShare: share, initializeFromData: z.boolean(), reviveEvery: z.int().min(0) }),
   seed: z.int().min(0),
 });
 

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { assertInRange, ConfigError, ShapeError, formatShape } from '@vitvq/core';
 import { l1Loss, l2Loss, logitLaplaceLoss } from '@vitvq/losses';
 import { clipScale, namedGradients } from '@vitvq/optim';
-import type { ViTVQ, ViTVQForward } from './vit-vq.js';
+import type { ForwardOptions, ViTVQ, ViTVQForward } from './vit-vq.js';
 
 /** Weights of the terms of the loss; a term of weight 0 is not computed. */
 export interface Stage1LossWeights {
@@ -32,6 +32,11 @@ export interface Stage1StepOptions {
   readonly losses?: Stage1LossWeights;
   /** Longest gradient, by norm over all variables together; null: no limit. @default null */
   readonly clipNorm?: number | null;
+  /**
+   * Without, the step trains a plain autoencoder: the decoder gets latents instead of codes, and the quantizer, whose loss is
+   * still returned, moves nothing and is not moved. @default true
+   */
+  readonly quantize?: boolean;
 }
 
 /** Scalars, but for `gradientNorms`. */
@@ -63,6 +68,7 @@ export function createStage1Step({
   optimizer,
   losses = {},
   clipNorm = null,
+  quantize = true,
 }: Stage1StepOptions): Stage1Step {
   const loss = createStage1Loss(tokenizer, losses);
   if (clipNorm !== null) assertInRange(clipNorm, 'clipNorm', 'createStage1Step', Number.MIN_VALUE);
@@ -71,7 +77,7 @@ export function createStage1Step({
       // namedGradients returns the loss alone; the terms are kept until they have been handed on.
       const terms: tf.Scalar[] = [];
       const { value, gradients } = namedGradients(() => {
-        const { loss: total, reconstructionLoss, quantizerLoss } = loss(images, { training: true });
+        const { loss: total, reconstructionLoss, quantizerLoss } = loss(images, { training: quantize, quantize });
         terms.push(tf.keep(reconstructionLoss), tf.keep(quantizerLoss));
         return total;
       }, tokenizer.namedTrainableVariables());
@@ -91,7 +97,7 @@ export function createStage1Step({
 
 export type Stage1Loss = (
   images: tf.Tensor4D,
-  options?: { readonly training?: boolean },
+  options?: ForwardOptions,
 ) => Pick<Stage1StepResult, 'loss' | 'reconstructionLoss' | 'quantizerLoss'>;
 
 /** The loss alone: what {@link createStage1Step} minimises, for other training loops. @throws {ConfigError} */
@@ -140,9 +146,9 @@ export function createStage1Loss(
         .filter(([weight]) => weight > 0)
         .map(([weight, term]) => scale(term(forward, images), weight));
       const reconstructionLoss = weighted.reduce((sum, term) => tf.add(sum, term));
-      const loss =
-        quantizer > 0 ? tf.add(reconstructionLoss, scale(quantizerLoss, quantizer)) : reconstructionLoss.clone();
-      return { loss: loss as tf.Scalar, reconstructionLoss, quantizerLoss };
+      // Weight 0 instead of leaving the term out: every variable keeps a gradient.
+      const quantizerPart = scale(quantizerLoss, options?.quantize === false ? 0 : quantizer);
+      return { loss: tf.add<tf.Scalar>(reconstructionLoss, quantizerPart), reconstructionLoss, quantizerLoss };
     });
 }
 

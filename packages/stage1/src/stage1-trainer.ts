@@ -60,6 +60,8 @@ export class Stage1Trainer extends EventEmitter<Stage1Events> {
   readonly #optimizer: AdamW;
   readonly #compiled = new Map<string, { dispose(): void }>();
   #step = 0;
+  /** Whether the codebook has started. */
+  #quantizes = false;
   #elapsedSeconds = 0;
   #newestCheckpoint: string | undefined;
 
@@ -102,6 +104,7 @@ export class Stage1Trainer extends EventEmitter<Stage1Events> {
     }
     assignHostValues(this.#variables(), checkpoint.tensors, checkpoint.file);
     this.#step = state.step;
+    this.#quantizes = state.quantizes;
     this.#elapsedSeconds = state.elapsedSeconds;
     this.#newestCheckpoint = checkpoint.file;
   }
@@ -147,7 +150,6 @@ export class Stage1Trainer extends EventEmitter<Stage1Events> {
     const diagnosis = new GradientDiagnosis([...this.#options.tokenizer.namedTrainableVariables().keys()]);
 
     let pending = batches.next();
-    if (this.#step === 0 && plan.codebook.initializeFromData) await this.#initializeCodebook(await pending);
     while (!pace.isDone(this.#step, now())) {
       // An engine that runs on this thread never pauses by itself: signals, timers and terminals get their turn here.
       await setImmediate();
@@ -155,7 +157,9 @@ export class Stage1Trainer extends EventEmitter<Stage1Events> {
       const waitedFrom = now();
       const batch = await pending;
       const startedAt = now();
-      const learningRate = rate(pace.progress(this.#step, startedAt));
+      const progress = pace.progress(this.#step, startedAt);
+      if (!this.#quantizes && progress >= plan.codebook.autoencoderShare) await this.#startCodebook(batch);
+      const learningRate = rate(progress);
       const running = this.#runStep(batch, learningRate);
       pending = batches.next();
       // Whoever awaits it next gets the error; until then it is not an unhandled one.
@@ -213,14 +217,11 @@ export class Stage1Trainer extends EventEmitter<Stage1Events> {
 
   /** Runs one step on the engine and reads its numbers back, all in one tensor. */
   async #runStep({ images, shape }: Batch, learningRate: number): Promise<StepValues & { norms: Float32Array }> {
-    const step = this.#compile('train', () => {
+    const quantize = this.#quantizes;
+    const step = this.#compile(quantize ? 'train' : 'train autoencoder', () => {
       const { losses, clipNorm } = this.plan;
-      const train = createStage1Step({
-        tokenizer: this.#options.tokenizer,
-        optimizer: this.#optimizer,
-        losses,
-        clipNorm,
-      });
+      const { tokenizer } = this.#options;
+      const train = createStage1Step({ tokenizer, optimizer: this.#optimizer, losses, clipNorm, quantize });
       return (batch: tf.Tensor4D, rate: tf.Scalar): tf.Tensor1D =>
         tf.tidy(() => {
           const { loss, reconstructionLoss, quantizerLoss, gradientNorm, gradientNorms } = train(batch, rate);
@@ -243,16 +244,19 @@ export class Stage1Trainer extends EventEmitter<Stage1Events> {
     return { reconstructionLoss, quantizerLoss, loss, gradientNorm, norms: values.slice(4) };
   }
 
-  async #initializeCodebook(batch: Batch): Promise<void> {
-    const initialize = this.#compile('initialize codebook', () =>
-      createCodebookInitialization(this.#options.tokenizer),
+  async #startCodebook(batch: Batch): Promise<void> {
+    this.#quantizes = true;
+    if (!this.plan.codebook.initializeFromData) return;
+    const { tokenizer } = this.#options;
+    await this.#careForCodebook(
+      this.#compile('start codebook', () => createCodebookInitialization(tokenizer)),
+      batch,
     );
-    await this.#careForCodebook(initialize, batch);
   }
 
   async #reviveCodes(batch: Batch): Promise<number | undefined> {
     const { reviveEvery } = this.plan.codebook;
-    if (reviveEvery === 0 || this.#step % reviveEvery !== 0) return undefined;
+    if (!this.#quantizes || reviveEvery === 0 || this.#step % reviveEvery !== 0) return undefined;
     const revive = this.#compile('revive codes', () => createCodebookRevival(this.#options.tokenizer));
     return this.#careForCodebook(revive, batch);
   }
@@ -296,7 +300,14 @@ export class Stage1Trainer extends EventEmitter<Stage1Events> {
     const step = this.#step;
     const tensors = await snapshotVariables(this.#variables());
     const { notes = null, checkpoint } = this.#options;
-    const state = { kind: 'stage1', plan: this.plan, elapsedSeconds: this.#elapsedSeconds, dataPosition: step, notes };
+    const state = {
+      kind: 'stage1',
+      plan: this.plan,
+      elapsedSeconds: this.#elapsedSeconds,
+      dataPosition: step,
+      quantizes: this.#quantizes,
+      notes,
+    };
     const file = await writeCheckpoint(directory, { step, tensors, state }, { keep: checkpoint?.keep ?? 2 });
     this.#newestCheckpoint = file;
     this.emit('checkpoint', { step, file });

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
+  assertInRange,
   assertShape,
   ConfigError,
   Module,
@@ -20,11 +21,30 @@ import { logitLaplaceImage, type LogitLaplaceParameters } from '@vitvq/losses';
  * those that do not care ignore the second argument.
  */
 export interface TrainableQuantizer extends Quantizer {
+  /** Whether codes have length 1. @default false */
+  readonly normalize?: boolean;
   quantize(z: tf.Tensor3D, options?: { readonly training?: boolean }): QuantizeResult;
 }
 
 /** What the decoder's channels mean; see {@link ViTVQOptions.output}. */
 export type ViTVQOutput = 'pixels' | 'logit-laplace';
+
+/** What encoder and decoder see instead of a pixel x: (x - mean) / deviation. */
+export interface PixelNormalization {
+  readonly mean: number;
+  /** Above 0. */
+  readonly deviation: number;
+}
+
+export interface ForwardOptions {
+  /** Lets the quantizer count the use of its codes. @default false */
+  readonly training?: boolean;
+  /**
+   * Without, the decoder gets the latents themselves (of length 1, where codes have it): a plain autoencoder. Indices and
+   * quantizer loss are still there. @default true
+   */
+  readonly quantize?: boolean;
+}
 
 export interface ViTVQOptions<Q extends TrainableQuantizer & Module = TrainableQuantizer & Module> {
   readonly encoder: Encoder & Module;
@@ -39,6 +59,11 @@ export interface ViTVQOptions<Q extends TrainableQuantizer & Module = TrainableQ
    * @default 'pixels'
    */
   readonly output?: ViTVQOutput;
+  /**
+   * Pixels of mean 0 and deviation 1 let the model begin with what is in an image instead of with how bright images are; it
+   * changes the encoder's input and the output `pixels`, never what callers see. @default { mean: 0, deviation: 1 }, as the reference
+   */
+  readonly pixelNormalization?: PixelNormalization;
 }
 
 export interface ViTVQForward {
@@ -51,6 +76,9 @@ export interface ViTVQForward {
   /** Of each value, `[B, H, W, C]`; only with `output: 'logit-laplace'`. */
   readonly logitLaplace?: LogitLaplaceParameters;
 }
+
+/** As the quantizer's: 1e-12 squared. */
+const minimumSquaredLength = 1e-24;
 
 /**
  * The ViT-VQGAN image tokenizer (arXiv:2110.04627, sec. 3): ViT encoder, projection to the low-dimensional space where
@@ -71,10 +99,20 @@ export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & 
   readonly postQuantization: Linear;
   readonly decoder: Decoder & Module;
   readonly output: ViTVQOutput;
+  readonly pixelNormalization: PixelNormalization;
 
-  /** @throws {ConfigError} when encoder and decoder have different grids */
-  constructor({ encoder, decoder, quantizer, key, output = 'pixels' }: ViTVQOptions<Q>) {
+  /** @throws {ConfigError} when encoder and decoder have different grids, or the normalization makes no sense */
+  constructor({
+    encoder,
+    decoder,
+    quantizer,
+    key,
+    output = 'pixels',
+    pixelNormalization = { mean: 0, deviation: 1 },
+  }: ViTVQOptions<Q>) {
     super();
+    assertInRange(pixelNormalization.mean, 'pixelNormalization.mean', 'ViTVQ', -Number.MAX_VALUE);
+    assertInRange(pixelNormalization.deviation, 'pixelNormalization.deviation', 'ViTVQ', Number.MIN_VALUE);
     if (encoder.grid[0] !== decoder.grid[0] || encoder.grid[1] !== decoder.grid[1]) {
       throw new ConfigError({
         where: 'ViTVQ',
@@ -91,6 +129,7 @@ export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & 
     this.postQuantization = this.child('postQuantization', projection(codeDim, decoder.dim, postKey));
     this.decoder = this.child('decoder', decoder);
     this.output = output;
+    this.pixelNormalization = pixelNormalization;
   }
 
   /** Number of codes. */
@@ -105,7 +144,7 @@ export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & 
 
   /** What the quantizer sees: images `[B, H, W, C]` in [0, 1] to `[B, N, E]`, not yet normalised. */
   latents(images: tf.Tensor4D): tf.Tensor3D {
-    return tf.tidy(() => this.preQuantization.apply(this.encoder.encode(images)));
+    return tf.tidy(() => this.preQuantization.apply(this.encoder.encode(this.#normalize(images))));
   }
 
   /** Quantized latents `[B, N, E]` to the decoder's output, `[B, H, W, C]` (`2C` with `output: 'logit-laplace'`). */
@@ -116,12 +155,13 @@ export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & 
   /**
    * Everything that a loss needs, in one pass.
    * @param images `[B, H, W, C]` in [0, 1]
-   * @param options `training` lets the quantizer count the use of its codes
    */
-  forward(images: tf.Tensor4D, options?: { readonly training?: boolean }): ViTVQForward {
+  forward(images: tf.Tensor4D, { training = false, quantize = true }: ForwardOptions = {}): ViTVQForward {
     return tf.tidy(() => {
-      const { quantized, indices, loss } = this.quantizer.quantize(this.latents(images), options);
-      const { reconstruction, logitLaplace } = this.#interpret(this.decodeLatents(quantized));
+      const latents = this.latents(images);
+      const { quantized, indices, loss } = this.quantizer.quantize(latents, { training });
+      const decoded = this.decodeLatents(quantize ? quantized : this.#likeCodes(latents));
+      const { reconstruction, logitLaplace } = this.#interpret(decoded);
       const result = { reconstruction, indices, quantizerLoss: loss };
       return (logitLaplace ? { ...result, logitLaplace: { ...logitLaplace } } : result) as typeof result;
     });
@@ -151,8 +191,26 @@ export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & 
     return tf.tidy(() => this.decode(this.encode(images)));
   }
 
+  #normalize(images: tf.Tensor4D): tf.Tensor4D {
+    const { mean, deviation } = this.pixelNormalization;
+    const centred = mean === 0 ? images : tf.sub<tf.Tensor4D>(images, mean);
+    return deviation === 1 ? centred : tf.div(centred, deviation);
+  }
+
+  #denormalize(decoded: tf.Tensor4D): tf.Tensor4D {
+    const { mean, deviation } = this.pixelNormalization;
+    const scaled = deviation === 1 ? decoded : tf.mul<tf.Tensor4D>(decoded, deviation);
+    return mean === 0 ? scaled : tf.add(scaled, mean);
+  }
+
+  /** Latents of the length that codes have. */
+  #likeCodes(latents: tf.Tensor3D): tf.Tensor3D {
+    if (!this.quantizer.normalize) return latents;
+    return tf.mul(latents, tf.rsqrt(tf.maximum(tf.sum(tf.square(latents), -1, true), minimumSquaredLength)));
+  }
+
   #interpret(decoded: tf.Tensor4D): { reconstruction: tf.Tensor4D; logitLaplace?: LogitLaplaceParameters } {
-    if (this.output === 'pixels') return { reconstruction: decoded };
+    if (this.output === 'pixels') return { reconstruction: this.#denormalize(decoded) };
     const channels = decoded.shape[3];
     if (channels % 2 !== 0) {
       throw new ConfigError({

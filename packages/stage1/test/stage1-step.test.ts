@@ -89,9 +89,17 @@ describe('createStage1Step', () => {
     expect(() => setUp({ clipNorm: 0 })).toThrow('createStage1Step: expected clipNorm');
   });
 
-  it('names variables that the loss does not reach', () => {
-    const { images, step } = setUp({ losses: { quantizer: 0 } });
-    expect(() => step(images, tf.scalar(0))).toThrow(/no gradient for quantizer\.codebook/);
+  it('trains a plain autoencoder when it is not to quantize: the codebook neither moves nor counts', () => {
+    const { tokenizer, images, step } = setUp({ quantize: false });
+    const codebook = tokenizer.quantizer.codebook.dataSync().slice();
+    const first = scalar(step(images, tf.scalar(1e-2)).reconstructionLoss);
+    for (let count = 0; count < 30; count++) tf.tidy(() => void step(images, tf.scalar(1e-2)));
+    const { loss, reconstructionLoss, quantizerLoss } = step(images, tf.scalar(1e-2));
+    expect(scalar(reconstructionLoss)).toBeLessThan(first / 3);
+    expect(loss).toBeAllClose(reconstructionLoss);
+    expect(scalar(quantizerLoss)).toBeGreaterThan(0);
+    expect(tokenizer.quantizer.codebook.dataSync()).toEqual(codebook);
+    expect(scalar(tf.sum(tokenizer.quantizer.usage!))).toBe(0);
   });
 });
 

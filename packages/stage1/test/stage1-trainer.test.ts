@@ -122,6 +122,32 @@ describe('Stage1Trainer', () => {
     }
   });
 
+  it('may begin as an autoencoder; the codebook starts from features at its share of the run, also after a stop', async () => {
+    const plan = tinyPlan({ codebook: { autoencoderShare: 0.5, initializeFromData: true, reviveEvery: 1 } });
+    const straight = createTrainer({ plan });
+    await straight.trainer.run();
+    expect(straight.reports.map(({ revivedCodes }) => revivedCodes === undefined)).toEqual([
+      true,
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+    for (const stopAfter of [2, 3, 4]) {
+      const part = join(directory, String(stopAfter));
+      const stop = new AbortController();
+      const first = createTrainer({ plan, directory: part });
+      first.trainer.on('step', ({ step }) => step === stopAfter && stop.abort());
+      await first.trainer.run({ signal: stop.signal });
+      expect((await readStage1State(part)).quantizes).toBe(stopAfter > 3);
+      const second = createTrainer({ plan, directory: part });
+      await second.trainer.restore(part);
+      await second.trainer.run();
+      expect([...losses(first.reports), ...losses(second.reports)]).toEqual(losses(straight.reports));
+    }
+  });
+
   it('keeps a log that a resumed run continues without doubled lines', async () => {
     const first = createTrainer({ directory, checkpoint: { everySteps: 2, keep: 9 } });
     await first.trainer.run();

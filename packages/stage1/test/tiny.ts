@@ -61,7 +61,7 @@ export function tinyPlan(changes: Partial<Stage1Plan> = {}): Stage1Plan {
   return {
     ...QUICKSTART_TRAINING,
     duration: { steps: 6 },
-    codebook: { initializeFromData: true, reviveEvery: 2 },
+    codebook: { autoencoderShare: 0, initializeFromData: true, reviveEvery: 2 },
     ...changes,
   };
 }

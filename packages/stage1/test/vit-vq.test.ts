@@ -110,6 +110,36 @@ describe('ViTVQ', () => {
     expect(tf.max(reconstruction).dataSync()[0]).toBeLessThanOrEqual(1);
   });
 
+  it('shows encoder and decoder normalised pixels, and callers pixels', () => {
+    const x = images();
+    const plain = tinyModel();
+    const model = tinyModel({ pixelNormalization: { mean: 0.5, deviation: 0.25 } });
+    const normalised = tf.div<tf.Tensor4D>(tf.sub(x, 0.5), 0.25);
+    expect(model.latents(x)).toBeAllClose(plain.latents(normalised), { atol: 1e-5 });
+    const { reconstruction, indices } = model.forward(x);
+    expect(reconstruction).toBeAllClose(tf.add(tf.mul(plain.forward(normalised).reconstruction, 0.25), 0.5), {
+      atol: 1e-5,
+    });
+    expect(model.decodeUnclamped(indices)).toBeAllClose(reconstruction, { atol: 1e-5 });
+    expect(() => tinyModel({ pixelNormalization: { mean: 0, deviation: 0 } })).toThrow(
+      'pixelNormalization.deviation is 0',
+    );
+  });
+
+  it('is a plain autoencoder where it is told not to quantize', () => {
+    const model = tinyModel();
+    const x = images();
+    const { reconstruction, indices } = model.forward(x, { quantize: false });
+    const z = model.latents(x);
+    const direction = tf.div<tf.Tensor3D>(z, tf.norm(z, 2, -1, true));
+    expect(reconstruction).toBeAllClose(model.decodeLatents(direction), { atol: 1e-5 });
+    expect(indices).toBeAllClose(model.encode(x));
+    const free = tinyModel({ normalize: false });
+    expect(free.forward(x, { quantize: false }).reconstruction).toBeAllClose(free.decodeLatents(free.latents(x)), {
+      atol: 1e-5,
+    });
+  });
+
   it('keeps no tensor', () => {
     const model = tinyModel();
     const x = images();
