@@ -54,3 +54,22 @@ export interface Decoder {
   readonly dim: number;
   decode(tokens: Tensor3D): Tensor4D;
 }
+
+/**
+ * Tells real images from others. The shape of the logits is its own affair (`[B]`, or a map `[B, H', W', 1]`); losses take
+ * means over all of them.
+ */
+export interface Discriminator {
+  /** Images `[B, H, W, C]` in [0, 1] to logits, higher for real ones. Differentiable twice, for R1. */
+  logits(images: Tensor4D): Tensor;
+  trainableVariables(): Variable[];
+  dispose(): void;
+}
+
+/** The two sides of an adversarial game, from logits of any shape. */
+export interface AdversarialLoss {
+  /** What the generator minimises. */
+  generator(fake: Tensor): Scalar;
+  /** What the discriminator minimises; `fake` are logits of generated images. */
+  discriminator(real: Tensor, fake: Tensor): Scalar;
+}

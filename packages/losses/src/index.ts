@@ -1,3 +1,12 @@
+export { adaptiveWeight, type AdaptiveWeightOptions } from './adaptive-weight.js';
+export {
+  hingeAdversarialLoss,
+  leastSquaresAdversarialLoss,
+  nonSaturatingAdversarialLoss,
+  vanillaAdversarialLoss,
+} from './adversarial.js';
+export { binaryCrossEntropyLoss } from './binary-cross-entropy.js';
+export { leCamPenalty, nextLeCamAnchor, type LeCamAnchorOptions, type LeCamAnchors } from './lecam.js';
 export {
   logitLaplaceImage,
   logitLaplaceLoss,
@@ -7,4 +16,5 @@ export {
   type LogitLaplaceParameters,
 } from './logit-laplace.js';
 export { l1Loss, l2Loss } from './pixel.js';
+export { r1Penalty } from './r1-penalty.js';
 export { codebookLoss, commitmentLoss } from './vector-quantization.js';

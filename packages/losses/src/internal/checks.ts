@@ -6,10 +6,14 @@ export function assertSameFloats(tensors: Readonly<Record<string, Tensor>>, wher
   const [first, ...rest] = Object.entries(tensors);
   const [reference, { shape }] = first!;
   for (const [name, tensor] of rest) assertShape(tensor, shape, where, `${name} must have the shape of ${reference}.`);
-  for (const [name, { dtype, shape: own }] of Object.entries(tensors)) {
+  assertFloats(tensors, where, 'Cast it; images are float32 in [0, 1].');
+}
+
+/** All float32, of any shapes. @throws {ShapeError} */
+export function assertFloats(tensors: Readonly<Record<string, Tensor>>, where: string, fix?: string): void {
+  for (const [name, { dtype, shape }] of Object.entries(tensors)) {
     if (dtype !== 'float32') {
-      const fix = 'Cast it; images are float32 in [0, 1].';
-      throw new ShapeError({ where, expected: `${name} to be float32`, got: `${dtype} ${formatShape(own)}`, fix });
+      throw new ShapeError({ where, expected: `${name} to be float32`, got: `${dtype} ${formatShape(shape)}`, fix });
     }
   }
 }

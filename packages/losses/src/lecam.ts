@@ -1,0 +1,55 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { assertInRange, assertShape, detach } from '@vitvq/core';
+import { assertFloats } from './internal/checks.js';
+
+/** Moving averages of a discriminator's mean logits. */
+export interface LeCamAnchors {
+  /** Of real images, alpha_R. */
+  readonly real: tf.Scalar;
+  /** Of generated images, alpha_F. */
+  readonly fake: tf.Scalar;
+}
+
+export interface LeCamAnchorOptions {
+  /** Share of the former value, within [0, 1]. @default 0.99, as in the authors' code */
+  readonly decay?: number;
+}
+
+/**
+ * LeCam regularisation for training with little data (Tseng et al. 2021, arXiv:2104.03310): keeps the logits of real
+ * images near the average of generated ones and the reverse,
+ *
+ *     mean max(0, real - anchors.fake)^2 + mean max(0, anchors.real - fake)^2
+ *
+ * The rectification is that of the authors' code; the paper squares the plain differences, which also punishes logits on the
+ * far side of the anchor.
+ * No gradient reaches the anchors. The weight is the caller's.
+ * @param real  float32, any shape
+ * @param fake  float32, any shape
+ * @throws {ShapeError}
+ */
+export function leCamPenalty(real: tf.Tensor, fake: tf.Tensor, anchors: LeCamAnchors): tf.Scalar {
+  assertFloats({ real, fake }, 'leCamPenalty');
+  assertShape(anchors.real, [], 'leCamPenalty, anchors.real');
+  assertShape(anchors.fake, [], 'leCamPenalty, anchors.fake');
+  return tf.tidy(() => {
+    const above = tf.relu(tf.sub(real, detach(anchors.fake)));
+    const below = tf.relu(tf.sub(detach(anchors.real), fake));
+    return tf.add<tf.Scalar>(tf.mean(tf.square(above)), tf.mean(tf.square(below)));
+  });
+}
+
+/**
+ * The next value of an anchor, `decay · anchor + (1 - decay) · mean(logits)` without a gradient.
+ * @throws {ShapeError} @throws {ConfigError}
+ */
+export function nextLeCamAnchor(
+  anchor: tf.Scalar,
+  logits: tf.Tensor,
+  { decay = 0.99 }: LeCamAnchorOptions = {},
+): tf.Scalar {
+  assertInRange(decay, 'decay', 'nextLeCamAnchor', 0, 1);
+  assertShape(anchor, [], 'nextLeCamAnchor');
+  assertFloats({ logits }, 'nextLeCamAnchor');
+  return tf.tidy(() => tf.add<tf.Scalar>(tf.mul(detach(anchor), decay), tf.mul(tf.mean(detach(logits)), 1 - decay)));
+}
