@@ -6,13 +6,14 @@ import {
   assertShape,
   ConfigError,
   detach,
-  formatShape,
   Module,
   normalInitializer,
   sameWeight,
-  ShapeError,
 } from '@vitvq/core';
 import type { QuantizeResult, Quantizer, RandomKey, ReferenceWeight } from '@vitvq/core';
+import { passGradient, type CodeGradient } from './internal/code-gradient.js';
+import { countCodes, nearestCodes, pickRows, toRows } from './internal/code-rows.js';
+import { normalizeRows } from './internal/normalize-rows.js';
 
 export interface VectorQuantizerOptions {
   /** Number of codes, K. */
@@ -27,24 +28,17 @@ export interface VectorQuantizerOptions {
   readonly key: RandomKey;
   /** Whether `quantize(z, { training: true })` counts how often each code is chosen. @default false */
   readonly trackUsage?: boolean;
+  /**
+   * How `quantized` passes its gradient to `z`: `straight-through`, unchanged; `rotation`, turned and scaled as the vector
+   * itself was when it became its code (rotation trick, arXiv:2410.06424), which keeps the angle between gradient and code.
+   * @default 'straight-through'
+   */
+  readonly gradient?: CodeGradient;
 }
 
 export interface VectorQuantizeOptions {
   /** Adds the chosen codes to `usage`; without `trackUsage` it changes nothing. @default false */
   readonly training?: boolean;
-}
-
-/** Squared length below which a row counts as this long: 1e-12 squared, as PyTorch's `F.normalize`. */
-const minimumSquaredLength = 1e-24;
-
-/** Rows of length 1. */
-function normalizeRows<T extends Tensor>(x: T): T {
-  return tf.mul(x, tf.rsqrt(tf.maximum(tf.sum(tf.square(x), -1, true), minimumSquaredLength)));
-}
-
-/** The values of `codes` with the gradient going to `features` unchanged (the straight-through estimator of VQ-VAE, arXiv:1711.00937). */
-function straightThrough(features: Tensor2D, codes: Tensor2D): Tensor2D {
-  return tf.customGrad<Tensor2D>(() => ({ value: tf.clone(codes), gradFunc: (dy) => dy }))(features);
 }
 
 /**
@@ -86,6 +80,7 @@ export class VectorQuantizer extends Module implements Quantizer {
   readonly levels = 1;
   readonly beta: number;
   readonly normalize: boolean;
+  readonly gradient: CodeGradient;
   readonly codebook: Variable<tf.Rank.R2>;
   /** How often each code was chosen since the last revival; undefined without `trackUsage`. */
   readonly usage: Variable<tf.Rank.R1> | undefined;
@@ -98,6 +93,7 @@ export class VectorQuantizer extends Module implements Quantizer {
     normalize = true,
     key,
     trackUsage = false,
+    gradient = 'straight-through',
   }: VectorQuantizerOptions) {
     super();
     assertInteger(codebookSize, 'codebookSize', 'VectorQuantizer');
@@ -107,6 +103,7 @@ export class VectorQuantizer extends Module implements Quantizer {
     this.codeDim = codeDim;
     this.beta = beta;
     this.normalize = normalize;
+    this.gradient = gradient;
     this.codebook = this.variable('codebook', normalInitializer()(key, [codebookSize, codeDim]));
     this.usage = trackUsage
       ? this.variable('usage', { shape: [codebookSize], data: new Float32Array(codebookSize) }, { trainable: false })
@@ -115,7 +112,7 @@ export class VectorQuantizer extends Module implements Quantizer {
 
   /**
    * @param z  encoder output, float32 `[B, N, E]`, of any scale
-   * @returns  `quantized` `[B, N, E]`, its gradient reaching `z` unchanged; `indices` int32 `[B, N]` in `[0, K)`; `loss`,
+   * @returns  `quantized` `[B, N, E]`, its gradient reaching `z` as `gradient` says; `indices` int32 `[B, N]` in `[0, K)`; `loss`,
    *   scalar, a mean over B·N·E of normalised differences
    * @throws {ShapeError} when the last axis is not `codeDim`
    */
@@ -128,7 +125,7 @@ export class VectorQuantizer extends Module implements Quantizer {
       if (training) this.#count(chosen);
       const codes = this.#normalized(tf.gather<Tensor2D>(this.codebook, chosen));
       return {
-        quantized: tf.reshape<tf.Rank.R3>(straightThrough(rows, codes), z.shape),
+        quantized: tf.reshape<tf.Rank.R3>(passGradient(rows, codes, this.gradient), z.shape),
         indices: tf.reshape<tf.Rank.R2>(chosen, [batch, tokens]),
         loss: quantizationLoss(this.#normalized(rows), codes, this.beta),
       };
@@ -188,30 +185,16 @@ export class VectorQuantizer extends Module implements Quantizer {
     return this.normalize ? normalizeRows(x) : x;
   }
 
-  /** int32 `[rows]`. Without the squared length of the rows, which is the same for all codes, and of codes of length 1. */
   #nearest(rows: Tensor2D): Tensor1D {
-    const codebook = this.#normalized(detach(this.codebook));
-    const products = tf.matMul(this.#normalized(rows), codebook, false, true); // [rows, K]
-    const closeness = this.normalize ? products : tf.sub(products, tf.mul(tf.sum(tf.square(codebook), 1), 0.5));
-    return tf.argMax<Tensor1D>(closeness, 1);
+    return nearestCodes(this.#normalized(rows), this.#normalized(detach(this.codebook)), this.normalize);
   }
 
   #count(chosen: Tensor1D): void {
-    if (!this.usage) return;
-    const counts = tf.unsortedSegmentSum(tf.ones([chosen.size]), chosen, this.codebookSize);
-    this.usage.assign(tf.add(this.usage, counts));
+    if (this.usage) this.usage.assign(tf.add(this.usage, countCodes(chosen, this.codebookSize)));
   }
 
   #pickRows(z: Tensor, uniform: Tensor1D, where: string): Tensor2D {
-    assertShape(uniform, [this.codebookSize], where, 'Pass one random number a code.');
-    if (z.rank < 2 || z.shape.at(-1) !== this.codeDim) {
-      throw new ShapeError({ where, expected: `z [..., ${this.codeDim}] (codeDim)`, got: formatShape(z.shape) });
-    }
-    const rows = tf.reshape<tf.Rank.R2>(z, [-1, this.codeDim]);
-    const count = rows.shape[0];
-    const places = tf.mul(tf.add(tf.range(0, this.codebookSize), uniform), count / this.codebookSize);
-    // Rounding may lift the last place to `count` itself.
-    return tf.gather(rows, tf.cast(tf.minimum(tf.floor(places), count - 1), 'int32'));
+    return pickRows(toRows(z, this.codeDim, where), uniform, this.codebookSize, where);
   }
 }
 

@@ -1,13 +1,63 @@
 import { testQuantizer } from '@vitvq/test-utils';
 import { randomKey } from '@vitvq/core';
-import { VectorQuantizer } from '../src/index.js';
+import { GumbelQuantizer, ResidualQuantizer, VectorQuantizer } from '../src/index.js';
 
 const options = { codebookSize: 7, codeDim: 4, key: randomKey(3) };
+const inputShape = [2, 5, 4] as const;
 
-testQuantizer({ name: 'VectorQuantizer', create: () => new VectorQuantizer(options), inputShape: [2, 5, 4] });
+testQuantizer({ name: 'VectorQuantizer', create: () => new VectorQuantizer(options), inputShape });
 
 testQuantizer({
   name: 'VectorQuantizer without normalisation, counting usage',
   create: () => new VectorQuantizer({ ...options, normalize: false, trackUsage: true }),
-  inputShape: [2, 5, 4],
+  inputShape,
+});
+
+testQuantizer({
+  name: 'VectorQuantizer with the rotation trick',
+  create: () => new VectorQuantizer({ ...options, gradient: 'rotation' }),
+  inputShape,
+  straightThrough: false,
+});
+
+testQuantizer({
+  name: 'GumbelQuantizer',
+  create: () => new GumbelQuantizer(options),
+  inputShape,
+  straightThrough: false,
+});
+
+testQuantizer({
+  name: 'GumbelQuantizer without normalisation',
+  create: () => new GumbelQuantizer({ ...options, normalize: false, temperature: 0.5 }),
+  inputShape,
+  straightThrough: false,
+});
+
+testQuantizer({
+  name: 'ResidualQuantizer with one codebook',
+  create: () => new ResidualQuantizer({ quantizer: new VectorQuantizer(options), levels: 3 }),
+  inputShape,
+});
+
+testQuantizer({
+  name: 'ResidualQuantizer with a codebook a level',
+  create: () =>
+    new ResidualQuantizer({
+      quantizers: [1, 2].map((seed) => new VectorQuantizer({ ...options, normalize: false, key: randomKey(seed) })),
+    }),
+  inputShape,
+});
+
+testQuantizer({
+  name: 'ResidualQuantizer with the gradients of the reference',
+  create: () => new ResidualQuantizer({ quantizer: new VectorQuantizer(options), levels: 2, referenceGradients: true }),
+  inputShape,
+});
+
+testQuantizer({
+  name: 'ResidualQuantizer of GumbelQuantizer',
+  create: () => new ResidualQuantizer({ quantizer: new GumbelQuantizer(options), levels: 2 }),
+  inputShape,
+  straightThrough: false,
 });

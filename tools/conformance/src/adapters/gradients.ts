@@ -55,7 +55,8 @@ export async function runModule(
   if (unknown.length > 0) {
     throw new DataError({ where, expected: `the inputs ${known.join(', ')}`, got: `others: ${unknown.join(', ')}` });
   }
-  const names = [...new Set(Object.keys(grads).map((name) => name.split('/')[0]!))];
+  // A scalar's name may have slashes itself.
+  const names = [...new Set(Object.keys(grads).map((name) => name.replace(/\/(in|w)\/.*$/, '')))];
   const variables = [...module.namedTrainableVariables()];
   const computed = await execute((inputs) => {
     const named: [string, tf.Tensor][] = [
@@ -96,7 +97,7 @@ function inReferenceLayout(
   const weights = new Map(table.map((weight) => [weight.name, weight]));
   return new Map(
     [...computed].map(([name, tensor]) => {
-      const match = /^(grad\/[^/]+\/w\/)(.+)$/.exec(name);
+      const match = /^(grad\/.+?\/w\/)(.+)$/.exec(name);
       const weight = match && weights.get(match[2]!);
       return weight ? [`${match[1]}${weight.referenceName}`, weight.toReference(tensor)] : [name, tensor];
     }),

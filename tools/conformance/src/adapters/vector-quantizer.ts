@@ -1,48 +1,71 @@
 import * as tf from '@tensorflow/tfjs';
 import { randomKey } from '@vitvq/core';
-import type { RandomKey } from '@vitvq/core';
-import { VectorQuantizer, vectorQuantizerReferenceWeights, type VectorQuantizerOptions } from '@vitvq/quantizers';
+import type { Module, Quantizer, ReferenceWeight } from '@vitvq/core';
+import {
+  ResidualQuantizer,
+  residualQuantizerReferenceWeights,
+  VectorQuantizer,
+  vectorQuantizerReferenceWeights,
+  type LevelQuantizer,
+} from '@vitvq/quantizers';
 import { ConfigReader } from '../config.js';
 import type { Config } from '../fixture.js';
 import { tensorAdapter } from './adapter.js';
 import { loadWeights, runModule } from './gradients.js';
 
-/** Options of a quantizer from the reference's `qparams`. */
-export function readQuantizerOptions(
+export interface BuiltQuantizer<Q extends Quantizer & Module = Quantizer & Module> {
+  readonly quantizer: Q;
+  readonly table: readonly ReferenceWeight[];
+}
+
+/** Wraps `built` as the reference's `useResidual` and `numQuantizers` say. */
+export function readResidual<Q extends LevelQuantizer & Module>(
+  reader: ConfigReader,
+  { quantizer, table }: BuiltQuantizer<Q>,
+): BuiltQuantizer<Q | ResidualQuantizer> {
+  const levels = reader.number('numQuantizers', 1);
+  if (!reader.boolean('useResidual', false)) return { quantizer, table };
+  return {
+    quantizer: new ResidualQuantizer({ quantizer, levels, referenceGradients: true }),
+    table: residualQuantizerReferenceWeights(table),
+  };
+}
+
+/** A quantizer from the reference's `qparams`. */
+export function readVectorQuantizer(
   config: Config,
   where: string,
-  key: RandomKey = randomKey(0),
-): VectorQuantizerOptions {
+): BuiltQuantizer<VectorQuantizer | ResidualQuantizer> {
   const reader = new ConfigReader(config, where);
-  const options = {
+  const quantizer = new VectorQuantizer({
     codeDim: reader.number('embedDim'),
     codebookSize: reader.number('nEmbed'),
     beta: reader.number('beta', 0.25),
     normalize: reader.boolean('useNorm', true),
-    key,
-  };
-  // Residual cases are left out before they come here; if not, their keys are unknown.
-  if (config.useResidual !== true) reader.ignore('useResidual', 'numQuantizers');
+    key: randomKey(0),
+  });
+  const built = readResidual(reader, { quantizer, table: vectorQuantizerReferenceWeights() });
   reader.finish();
-  return options;
+  return built;
 }
 
 /** `VectorQuantizer`: maps of any number of axes, codes along the last; zq = sum(zq · cotangent). */
 export const vectorQuantizer = tensorAdapter(async (fixture, execute) => {
-  const module = new VectorQuantizer(readQuantizerOptions(fixture.config, fixture.name));
-  const table = vectorQuantizerReferenceWeights();
+  const { quantizer, table } = readVectorQuantizer(fixture.config, fixture.name);
   try {
-    loadWeights(module, table, fixture);
+    loadWeights(quantizer, table, fixture);
     return await runModule(
       {
-        module,
+        module: quantizer,
         table,
         inputs: ['z', 'cotangent'],
         outputs: ({ z }) => {
-          const { quantized, indices, loss } = module.quantize(tf.reshape(z!, [z!.shape[0], -1, module.codeDim]));
+          const features = tf.reshape<tf.Rank.R3>(z!, [z!.shape[0], -1, quantizer.codeDim]);
+          const { quantized, indices, loss } = quantizer.quantize(features);
+          const levels = quantizer.levels === 1 ? [] : [quantizer.levels];
           return {
             zq: tf.reshape(quantized, z!.shape),
-            indices: tf.reshape(indices, z!.shape.slice(0, -1)),
+            indices: tf.reshape(indices, [...z!.shape.slice(0, -1), ...levels]),
             loss,
           };
         },
@@ -52,6 +75,6 @@ export const vectorQuantizer = tensorAdapter(async (fixture, execute) => {
       execute,
     );
   } finally {
-    module.dispose();
+    quantizer.dispose();
   }
 });

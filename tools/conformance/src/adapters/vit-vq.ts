@@ -1,18 +1,29 @@
 import * as tf from '@tensorflow/tfjs';
 import { randomKey } from '@vitvq/core';
+import type { Module, QuantizeResult, ReferenceWeight } from '@vitvq/core';
 import { ViTDecoder, vitDecoderReferenceWeights, ViTEncoder, vitEncoderReferenceWeights } from '@vitvq/layers';
-import { VectorQuantizer, vectorQuantizerReferenceWeights } from '@vitvq/quantizers';
-import { ViTVQ, viTVQReferenceWeights } from '@vitvq/stage1';
+import { ViTVQ, viTVQReferenceWeights, type TrainableQuantizer } from '@vitvq/stage1';
 import { ConfigReader } from '../config.js';
+import type { Config, LoadedCase } from '../fixture.js';
 import { tensorAdapter } from './adapter.js';
 import { loadWeights, runModule, toChannelsFirst, toChannelsLast } from './gradients.js';
-import { readQuantizerOptions } from './vector-quantizer.js';
+import { readGumbelQuantizer, withNoise } from './gumbel-quantizer.js';
+import { readVectorQuantizer, type BuiltQuantizer } from './vector-quantizer.js';
 import { fixedPositions, readViTOptions } from './vit.js';
 
-/** `ViTVQ`: l2 = mean((reconstruction - image)^2) + quantLoss. */
-export const vitVQ = tensorAdapter(async (fixture, execute) => {
-  const { name, tensors } = fixture;
-  const reader = new ConfigReader(fixture.config, name);
+interface BuiltModel<Q extends TrainableQuantizer & Module> {
+  readonly model: ViTVQ<Q>;
+  readonly table: readonly ReferenceWeight[];
+  /** Weights of the reference that are computed here. */
+  readonly fixed: readonly string[];
+}
+
+/** The model of a case, its weights not loaded yet. */
+function readModel<Q extends TrainableQuantizer & Module>(
+  { name, config, tensors }: LoadedCase,
+  readQuantizer: (config: Config, where: string) => BuiltQuantizer<Q>,
+): BuiltModel<Q> {
+  const reader = new ConfigReader(config, name);
   const shared = {
     imageSize: reader.size('imageSize'),
     patchSize: reader.size('patchSize'),
@@ -32,25 +43,34 @@ export const vitVQ = tensorAdapter(async (fixture, execute) => {
     undefined,
     tensors.get(`w/${decoderTable}`),
   );
-  const quantizerOptions = readQuantizerOptions(reader.section('quantizer'), `${name}, quantizer`);
+  const { quantizer, table } = readQuantizer(reader.section('quantizer'), `${name}, quantizer`);
   reader.ignore('batch');
   reader.finish();
-  const model = new ViTVQ({
-    encoder: new ViTEncoder(encoderOptions),
-    decoder: new ViTDecoder(decoderOptions),
-    quantizer: new VectorQuantizer(quantizerOptions),
-    key: randomKey(0),
-  });
-  const table = viTVQReferenceWeights({
-    encoder: vitEncoderReferenceWeights(encoderOptions),
-    decoder: vitDecoderReferenceWeights(decoderOptions),
-    quantizer: vectorQuantizerReferenceWeights(),
-  });
+  return {
+    model: new ViTVQ({
+      encoder: new ViTEncoder(encoderOptions),
+      decoder: new ViTDecoder(decoderOptions),
+      quantizer,
+      key: randomKey(0),
+    }),
+    table: viTVQReferenceWeights({
+      encoder: vitEncoderReferenceWeights(encoderOptions),
+      decoder: vitDecoderReferenceWeights(decoderOptions),
+      quantizer: table,
+    }),
+    fixed: [...fixedPositions(encoderOptions, encoderTable), ...fixedPositions(decoderOptions, decoderTable)],
+  };
+}
+
+function squaredError(reconstruction: tf.Tensor, image: tf.Tensor, quantizerLoss: tf.Tensor): tf.Tensor {
+  return tf.add(tf.mean(tf.squaredDifference(reconstruction, image)), quantizerLoss);
+}
+
+/** `ViTVQ`: l2 = mean((reconstruction - image)^2) + quantLoss. */
+export const vitVQ = tensorAdapter(async (fixture, execute) => {
+  const { model, table, fixed } = readModel(fixture, readVectorQuantizer);
   try {
-    loadWeights(model, table, fixture, [
-      ...fixedPositions(encoderOptions, encoderTable),
-      ...fixedPositions(decoderOptions, decoderTable),
-    ]);
+    loadWeights(model, table, fixture, fixed);
     return await runModule(
       {
         module: model,
@@ -71,8 +91,53 @@ export const vitVQ = tensorAdapter(async (fixture, execute) => {
           };
         },
         scalars: ({ image }, { reconstruction, quantLoss }) => ({
-          l2: tf.add(tf.mean(tf.squaredDifference(reconstruction!, image!)), quantLoss!),
+          l2: squaredError(reconstruction!, image!, quantLoss!),
         }),
+      },
+      fixture,
+      execute,
+    );
+  } finally {
+    model.dispose();
+  }
+});
+
+/** `ViTVQGumbel`: a pass of training, one of evaluation and one for codes, each with its own noise `[L, B, N, K]`. */
+export const vitVQGumbel = tensorAdapter(async (fixture, execute) => {
+  const { model, table, fixed } = readModel(fixture, readGumbelQuantizer);
+  try {
+    loadWeights(model, table, fixture, fixed);
+    return await runModule(
+      {
+        module: model,
+        table,
+        inputs: ['image', 'gumbelTrain', 'gumbelEval', 'gumbelCodes'],
+        outputs: ({ image, gumbelTrain, gumbelEval, gumbelCodes }) => {
+          const images = toChannelsLast(image!);
+          const latents = model.latents(images);
+          const pass = (noise: tf.Tensor, training: boolean): QuantizeResult & { reconstruction: tf.Tensor } => {
+            const result = model.quantizer.quantize(latents, withNoise(model.quantizer, noise, training));
+            return { ...result, reconstruction: toChannelsFirst(model.decodeLatents(result.quantized)) };
+          };
+          const train = pass(gumbelTrain!, true);
+          const evaluation = pass(gumbelEval!, false);
+          const { indices } = pass(gumbelCodes!, false);
+          return {
+            'train/reconstruction': train.reconstruction,
+            'train/quantLoss': train.loss,
+            'eval/reconstruction': evaluation.reconstruction,
+            'eval/quantLoss': evaluation.loss,
+            'eval/codes': indices,
+            'eval/decodeCodes': toChannelsFirst(model.decodeUnclamped(indices)),
+          };
+        },
+        scalars: ({ image }, outputs) =>
+          Object.fromEntries(
+            ['train', 'eval'].map((pass) => [
+              `${pass}/l2`,
+              squaredError(outputs[`${pass}/reconstruction`]!, image!, outputs[`${pass}/quantLoss`]!),
+            ]),
+          ),
       },
       fixture,
       execute,

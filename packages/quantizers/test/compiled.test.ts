@@ -1,0 +1,105 @@
+import '@vitvq/test-utils';
+import * as tf from '@tensorflow/tfjs-core';
+import { randomKey, randomNormal, randomUniform } from '@vitvq/core';
+import type { Module, QuantizeResult, Quantizer } from '@vitvq/core';
+import { compile, doctor, useEngine } from '@vitvq/engine';
+import { afterAll, describe, expect, it } from 'vitest';
+import { gumbelNoise, GumbelQuantizer, ResidualQuantizer, VectorQuantizer } from '../src/index.js';
+
+const { engines } = await doctor();
+const hasOnnx = engines.some(({ name, available }) => name === 'onnx' && available);
+
+const options = { codebookSize: 8, codeDim: 4, key: randomKey(3) };
+const shape = [2, 6, 4] as const;
+
+type Run = (z: tf.Tensor3D, uniform: tf.Tensor3D, temperature: tf.Scalar) => QuantizeResult;
+
+interface Case {
+  readonly name: string;
+  readonly create: () => { readonly quantizer: Quantizer & Module; readonly run: Run };
+}
+
+/** A quantizer that takes no noise, in training. */
+function plain(name: string, make: () => Quantizer & Module): Case {
+  return {
+    name,
+    create: () => {
+      const quantizer: Quantizer &
+        Module & { quantize(z: tf.Tensor3D, options?: { training: boolean }): QuantizeResult } = make();
+      return { quantizer, run: (z) => quantizer.quantize(z, { training: true }) };
+    },
+  };
+}
+
+const cases: readonly Case[] = [
+  plain('VectorQuantizer with the rotation trick', () => new VectorQuantizer({ ...options, gradient: 'rotation' })),
+  plain('ResidualQuantizer', () => new ResidualQuantizer({ quantizer: new VectorQuantizer(options), levels: 3 })),
+  {
+    name: 'GumbelQuantizer in training, temperature and noise as tensors',
+    create: () => {
+      const quantizer = new GumbelQuantizer(options);
+      const run: Run = (z, uniform, temperature) =>
+        quantizer.quantize(z, { training: true, noise: gumbelNoise(uniform), temperature });
+      return { quantizer, run };
+    },
+  },
+  {
+    name: 'GumbelQuantizer in evaluation',
+    create: () => {
+      const quantizer = new GumbelQuantizer(options);
+      return { quantizer, run: (z) => quantizer.quantize(z) };
+    },
+  },
+];
+
+/** Results, gradients and variables after two calls on an engine. */
+async function valuesOn(engine: 'cpu' | 'onnx', { create }: Case): Promise<Record<string, number[]>> {
+  await useEngine({ name: engine, onCompile: () => undefined });
+  const { quantizer, run } = create();
+  const step = compile((z: tf.Tensor3D, uniform: tf.Tensor3D, weights: tf.Tensor3D, temperature: tf.Scalar) => {
+    const { quantized, indices, loss } = run(z, uniform, temperature);
+    const { grads } = tf.engine().gradients(
+      () => {
+        const result = run(z, uniform, temperature);
+        return tf.add(tf.sum(tf.mul(result.quantized, weights)), result.loss);
+      },
+      [z, ...quantizer.trainableVariables()],
+      undefined,
+      true,
+    );
+    return {
+      quantized,
+      indices,
+      loss,
+      decoded: quantizer.decode(indices),
+      ...Object.fromEntries(grads.map((grad, index) => [`grad${index}`, grad ?? tf.scalar(0)])),
+    };
+  });
+  const draws = (seed: number): tf.Tensor3D => tf.tensor3d(randomNormal(randomKey(seed), 48), [...shape]);
+  const uniform = tf.tensor3d(randomUniform(randomKey(9), 96), [2, 6, 8]);
+  const values: Record<string, number[]> = {};
+  for (const call of [0, 1]) {
+    const results: Record<string, tf.Tensor> = await step(draws(call), uniform, draws(5), tf.scalar(0.7 + call));
+    for (const [name, tensor] of Object.entries(results))
+      values[`${name} of call ${call}`] = [...(await tensor.data())];
+  }
+  for (const [name, variable] of quantizer.namedVariables()) values[name] = [...(await variable.data())];
+  step.dispose();
+  quantizer.dispose();
+  return values;
+}
+
+describe.skipIf(!hasOnnx)('compiled', () => {
+  afterAll(async () => {
+    await useEngine({ name: 'cpu' });
+  });
+
+  it.each(cases)('$name gives the same numbers', async (quantizerCase) => {
+    const expected = await valuesOn('cpu', quantizerCase);
+    const compiled = await valuesOn('onnx', quantizerCase);
+    expect(Object.keys(compiled)).toEqual(Object.keys(expected));
+    for (const [name, values] of Object.entries(expected)) {
+      expect(tf.tensor1d(compiled[name]!), name).toBeAllClose(values, { rtol: 1e-4, atol: 1e-5 });
+    }
+  });
+});
