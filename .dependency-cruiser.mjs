@@ -8,6 +8,7 @@ export const mayImport = {
   layers: ['core'],
   quantizers: ['core'],
   losses: ['core'],
+  discriminator: ['core'],
   optim: ['core'],
   data: ['core'],
   metrics: ['core'],

@@ -25,6 +25,20 @@ export class ConfigReader {
     return typeof value === 'boolean' ? value : this.#refuse(name, 'true or false', value);
   }
 
+  /** Whether the key has `value`; where it has not, it must be null or missing. */
+  optional(name: string, value: string): boolean {
+    const given = this.#read(name) ?? undefined;
+    return given === undefined || given === value
+      ? given === value
+      : this.#refuse(name, `${JSON.stringify(value)} or null`, given);
+  }
+
+  numbers(name: string, fallback: readonly number[]): readonly number[] {
+    const value = this.#read(name) ?? fallback;
+    if (Array.isArray(value) && value.every((item) => typeof item === 'number')) return value;
+    return this.#refuse(name, 'a list of numbers', value);
+  }
+
   /** A number or `[height, width]`. */
   size(name: string): readonly [number, number] {
     const value = this.#read(name);

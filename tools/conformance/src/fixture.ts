@@ -33,6 +33,8 @@ export interface FixtureCase {
   readonly weights?: TensorEntries;
   readonly outputs?: TensorEntries;
   readonly grads?: TensorEntries;
+  /** For cases that store no weights: seed of the rule that makes them, which each module has its own scales for. */
+  readonly hashWeights?: { readonly hashSeed: number };
   /** Expectations that are no tensors: schedules, initial distributions. */
   readonly values?: Readonly<Record<string, unknown>>;
 }

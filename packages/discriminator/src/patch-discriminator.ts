@@ -1,0 +1,187 @@
+import * as tf from '@tensorflow/tfjs-core';
+import {
+  assertInteger,
+  assertShape,
+  formatShape,
+  foldIn,
+  Module,
+  normalInitializer,
+  prefixReferenceWeights,
+  sameWeight,
+  ShapeError,
+  split,
+  torchLinearInitializer,
+} from '@vitvq/core';
+import type { Discriminator, RandomKey, ReferenceWeight } from '@vitvq/core';
+import { leakyRelu } from './activation.js';
+import { convolutionWeight } from './internal/reference-weights.js';
+import {
+  ActNorm,
+  actNormReferenceWeights,
+  BatchNorm,
+  batchNormReferenceWeights,
+  type NormalizeOptions,
+} from './normalization.js';
+
+export interface PatchDiscriminatorOptions {
+  /** Channels of the images. @default 3 */
+  readonly inChannels?: number;
+  /** Channels after the first convolution; doubled by each further layer, up to eightfold. @default 64 */
+  readonly baseChannels?: number;
+  /** Layers that halve the image. @default 3, for patches of 70 x 70 pixels */
+  readonly depth?: number;
+  /** @default 'batch-norm' */
+  readonly normalization?: 'batch-norm' | 'act-norm';
+  readonly key: RandomKey;
+}
+
+const kernelSize = 4;
+const padding = 1;
+/** Of the weights' first values, as in pix2pix. */
+const weightStddev = 0.02;
+
+interface LayerPlan {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly stride: number;
+  readonly useBias: boolean;
+}
+
+/** 4x4 convolution with one zero on every side. */
+class Convolution extends Module {
+  readonly #stride: number;
+  readonly #weight: tf.Variable<tf.Rank.R4>;
+  readonly #bias: tf.Variable<tf.Rank.R1> | undefined;
+
+  constructor({ inChannels, outChannels, stride, useBias }: LayerPlan, key: RandomKey) {
+    super();
+    const [weightKey, biasKey] = split(key);
+    this.#stride = stride;
+    this.#weight = this.variable(
+      'weight',
+      normalInitializer(weightStddev)(weightKey!, [kernelSize, kernelSize, inChannels, outChannels]),
+    );
+    const biasInitializer = torchLinearInitializer(inChannels * kernelSize ** 2);
+    this.#bias = useBias ? this.variable('bias', biasInitializer(biasKey!, [outChannels])) : undefined;
+  }
+
+  apply(x: tf.Tensor4D): tf.Tensor4D {
+    const y = tf.conv2d(x, this.#weight, this.#stride, padding);
+    return this.#bias ? tf.add(y, this.#bias) : y;
+  }
+}
+
+function convolutionReferenceWeights({ useBias }: LayerPlan): ReferenceWeight[] {
+  return [convolutionWeight('weight', 'weight'), ...(useBias ? [sameWeight('bias', 'bias')] : [])];
+}
+
+/** The first convolution, those with a normalisation, and the one that makes logits. */
+function plan({
+  inChannels = 3,
+  baseChannels = 64,
+  depth = 3,
+  normalization = 'batch-norm',
+}: Omit<PatchDiscriminatorOptions, 'key'>): { input: LayerPlan; blocks: LayerPlan[]; output: LayerPlan } {
+  assertInteger(inChannels, 'inChannels', 'PatchDiscriminator');
+  assertInteger(baseChannels, 'baseChannels', 'PatchDiscriminator');
+  assertInteger(depth, 'depth', 'PatchDiscriminator');
+  const width = (layer: number): number => baseChannels * Math.min(2 ** layer, 8);
+  return {
+    input: { inChannels, outChannels: baseChannels, stride: 2, useBias: true },
+    blocks: Array.from({ length: depth }, (_, index) => ({
+      inChannels: width(index),
+      outChannels: width(index + 1),
+      stride: index + 1 < depth ? 2 : 1,
+      // The bias of a batch norm does the same.
+      useBias: normalization === 'act-norm',
+    })),
+    output: { inChannels: width(depth), outChannels: 1, stride: 1, useBias: true },
+  };
+}
+
+/**
+ * Tells patches of an image from real ones: the discriminator of pix2pix (Isola et al. 2017, arXiv:1611.07004, sec. 3.2.2) and of
+ * VQGAN, a baseline in ViT-VQGAN's Table 3. 4x4 convolutions, leaky ReLU with slope 0.2, no normalisation after the first.
+ *
+ * Gradients of second order exist, as R1 needs them, also through batch statistics.
+ */
+export class PatchDiscriminator extends Module implements Discriminator {
+  readonly inChannels: number;
+  readonly #input: Convolution;
+  readonly #blocks: readonly { convolution: Convolution; normalization: BatchNorm | ActNorm; stride: number }[];
+  readonly #output: Convolution;
+
+  /** @throws {ConfigError} */
+  constructor(options: PatchDiscriminatorOptions) {
+    super();
+    const { normalization = 'batch-norm', key } = options;
+    const { input, blocks, output } = plan(options);
+    this.inChannels = input.inChannels;
+    let parts = 0;
+    const nextKey = (): RandomKey => foldIn(key, parts++);
+    this.#input = this.child('input', new Convolution(input, nextKey()));
+    this.#blocks = blocks.map((block, index) => {
+      const normalized = { features: block.outChannels, key: nextKey() };
+      return {
+        convolution: this.child(`blocks.${index}.convolution`, new Convolution(block, nextKey())),
+        normalization: this.child(
+          `blocks.${index}.normalization`,
+          normalization === 'act-norm' ? new ActNorm(normalized) : new BatchNorm(normalized),
+        ),
+        stride: block.stride,
+      };
+    });
+    this.#output = this.child('output', new Convolution(output, nextKey()));
+  }
+
+  /**
+   * Images `[B, H, W, C]` to logits `[B, H', W', 1]`, one a patch.
+   * @param options  `training`: batch statistics, which move the running ones, and the start of `ActNorm` at its first batch.
+   *   On by default, because whoever trains a GAN calls this through the `Discriminator` contract
+   * @throws {ShapeError} when the images have other channels or are too small for one patch
+   */
+  logits(images: tf.Tensor4D, { training }: NormalizeOptions = { training: true }): tf.Tensor4D {
+    assertShape(images, ['B', 'H', 'W', this.inChannels], 'PatchDiscriminator.logits');
+    const smallest = this.#smallestSide();
+    if (Math.min(images.shape[1], images.shape[2]) < smallest) {
+      throw new ShapeError({
+        where: 'PatchDiscriminator.logits',
+        expected: `images of at least ${smallest}x${smallest} pixels`,
+        got: formatShape(images.shape),
+        fix: 'Use larger images or a smaller depth.',
+      });
+    }
+    return tf.tidy(() => {
+      let features = leakyRelu(this.#input.apply(images));
+      for (const { convolution, normalization } of this.#blocks) {
+        features = leakyRelu(normalization.apply(convolution.apply(features), { training }));
+      }
+      return this.#output.apply(features);
+    });
+  }
+
+  /** Two stride-1 layers take one row each; the others halve. */
+  #smallestSide(): number {
+    return this.#blocks.filter(({ stride }) => stride === 2).reduce((side) => 2 * side, 2 * 3);
+  }
+}
+
+/** Weights of the reference's `PatchDiscriminator`, an `nn.Sequential`. */
+export function patchDiscriminatorReferenceWeights(
+  options: Omit<PatchDiscriminatorOptions, 'key'> = {},
+): ReferenceWeight[] {
+  const { input, blocks, output } = plan(options);
+  const normalization = options.normalization === 'act-norm' ? actNormReferenceWeights() : batchNormReferenceWeights();
+  return [
+    ...prefixReferenceWeights(convolutionReferenceWeights(input), 'input', 'main.0'),
+    ...blocks.flatMap((block, index) => [
+      ...prefixReferenceWeights(
+        convolutionReferenceWeights(block),
+        `blocks.${index}.convolution`,
+        `main.${2 + 3 * index}`,
+      ),
+      ...prefixReferenceWeights(normalization, `blocks.${index}.normalization`, `main.${3 + 3 * index}`),
+    ]),
+    ...prefixReferenceWeights(convolutionReferenceWeights(output), 'output', `main.${2 + 3 * blocks.length}`),
+  ];
+}
