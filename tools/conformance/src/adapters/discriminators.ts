@@ -51,7 +51,7 @@ function storedKernels({ name, tensors }: LoadedCase, taps: readonly number[]): 
 }
 
 /** Sets a module's variables by the hash rule of a case that stores none, `value` from the hash number to the weight. */
-export function loadHashedWeights(
+function loadHashedWeights(
   module: Module,
   table: readonly ReferenceWeight[],
   { hashSeed }: NonNullable<FixtureCase['hashWeights']>,
