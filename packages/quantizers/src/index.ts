@@ -1,4 +1,5 @@
 export { codebookStatistics, paperCodebookUsage, type CodebookStatistics } from './codebook-statistics.js';
+export { FiniteScalarQuantizer, type FiniteScalarQuantizerOptions } from './finite-scalar-quantizer.js';
 export {
   gumbelNoise,
   GumbelQuantizer,
@@ -7,6 +8,9 @@ export {
   type GumbelQuantizerOptions,
 } from './gumbel-quantizer.js';
 export { type CodeGradient } from './internal/code-gradient.js';
+export { kMeans, type KMeansOptions } from './k-means.js';
+export { LookupFreeQuantizer, type LookupFreeQuantizerOptions } from './lookup-free-quantizer.js';
+export { MovingAverageQuantizer, type MovingAverageQuantizerOptions } from './moving-average-quantizer.js';
 export {
   ResidualQuantizer,
   residualQuantizerReferenceWeights,
@@ -19,6 +23,7 @@ export {
 export {
   VectorQuantizer,
   vectorQuantizerReferenceWeights,
+  type CodebookInitialization,
   type VectorQuantizeOptions,
   type VectorQuantizerOptions,
 } from './vector-quantizer.js';

@@ -14,6 +14,7 @@ import type { QuantizeResult, Quantizer, RandomKey, ReferenceWeight } from '@vit
 import { passGradient, type CodeGradient } from './internal/code-gradient.js';
 import { countCodes, nearestCodes, pickRows, toRows } from './internal/code-rows.js';
 import { normalizeRows } from './internal/normalize-rows.js';
+import { kMeans } from './k-means.js';
 
 export interface VectorQuantizerOptions {
   /** Number of codes, K. */
@@ -39,6 +40,11 @@ export interface VectorQuantizerOptions {
 export interface VectorQuantizeOptions {
   /** Adds the chosen codes to `usage`; without `trackUsage` it changes nothing. @default false */
   readonly training?: boolean;
+}
+
+export interface CodebookInitialization {
+  /** Rounds of k-means that follow on the rows that were picked; at least 0. @default 0 */
+  readonly kMeansIterations?: number;
 }
 
 /**
@@ -147,9 +153,16 @@ export class VectorQuantizer extends Module implements Quantizer {
    * @param z  features of a batch, `[..., E]`; with fewer rows than codes some codes start equal
    * @param uniform  noise `[K]` in [0, 1): code k takes a row from the k-th of K equal stretches of the batch
    * @throws {ShapeError}
+   * @throws {ConfigError}
    */
-  initializeFromData(z: Tensor, uniform: Tensor1D): void {
-    tf.tidy(() => this.codebook.assign(this.#pickRows(z, uniform, 'VectorQuantizer.initializeFromData')));
+  initializeFromData(z: Tensor, uniform: Tensor1D, { kMeansIterations = 0 }: CodebookInitialization = {}): void {
+    const where = 'VectorQuantizer.initializeFromData';
+    assertInteger(kMeansIterations, 'kMeansIterations', where, 0);
+    tf.tidy(() => {
+      const picked = this.#pickRows(z, uniform, where);
+      const options = { iterations: kMeansIterations, normalize: this.normalize };
+      this.codebook.assign(kMeansIterations > 0 ? kMeans(z, picked, options) : picked);
+    });
   }
 
   /**

@@ -4,7 +4,16 @@ import { randomKey, randomNormal, randomUniform } from '@vitvq/core';
 import type { Module, QuantizeResult, Quantizer } from '@vitvq/core';
 import { compile, doctor, useEngine } from '@vitvq/engine';
 import { afterAll, describe, expect, it } from 'vitest';
-import { gumbelNoise, GumbelQuantizer, ResidualQuantizer, VectorQuantizer } from '../src/index.js';
+import {
+  FiniteScalarQuantizer,
+  gumbelNoise,
+  GumbelQuantizer,
+  kMeans,
+  LookupFreeQuantizer,
+  MovingAverageQuantizer,
+  ResidualQuantizer,
+  VectorQuantizer,
+} from '../src/index.js';
 
 const { engines } = await doctor();
 const hasOnnx = engines.some(({ name, available }) => name === 'onnx' && available);
@@ -34,6 +43,9 @@ function plain(name: string, make: () => Quantizer & Module): Case {
 const cases: readonly Case[] = [
   plain('VectorQuantizer with the rotation trick', () => new VectorQuantizer({ ...options, gradient: 'rotation' })),
   plain('ResidualQuantizer', () => new ResidualQuantizer({ quantizer: new VectorQuantizer(options), levels: 3 })),
+  plain('FiniteScalarQuantizer', () => new FiniteScalarQuantizer({ channelLevels: [8, 5, 4, 3] })),
+  plain('LookupFreeQuantizer', () => new LookupFreeQuantizer({ codeDim: 4, entropyGroupSize: 3, temperature: 1 })),
+  plain('MovingAverageQuantizer', () => new MovingAverageQuantizer({ ...options, decay: 0.8 })),
   {
     name: 'GumbelQuantizer in training, temperature and noise as tensors',
     create: () => {
@@ -101,5 +113,18 @@ describe.skipIf(!hasOnnx)('compiled', () => {
     for (const [name, values] of Object.entries(expected)) {
       expect(tf.tensor1d(compiled[name]!), name).toBeAllClose(values, { rtol: 1e-4, atol: 1e-5 });
     }
+  });
+
+  it('kMeans gives the same numbers', async () => {
+    const centres = async (engine: 'cpu' | 'onnx'): Promise<number[]> => {
+      await useEngine({ name: engine, onCompile: () => undefined });
+      const step = compile((z: tf.Tensor2D, initial: tf.Tensor2D) => kMeans(z, initial, { iterations: 4 }));
+      const z = tf.tensor2d(randomNormal(randomKey(4), 160), [40, 4]);
+      const values = [...(await (await step(z, tf.slice(z, [0, 0], [5, 4]))).data())];
+      step.dispose();
+      return values;
+    };
+    const expected = await centres('cpu');
+    expect(tf.tensor1d(await centres('onnx'))).toBeAllClose(expected, { rtol: 1e-4, atol: 1e-5 });
   });
 });

@@ -1,6 +1,13 @@
 import { testQuantizer } from '@vitvq/test-utils';
 import { randomKey } from '@vitvq/core';
-import { GumbelQuantizer, ResidualQuantizer, VectorQuantizer } from '../src/index.js';
+import {
+  FiniteScalarQuantizer,
+  GumbelQuantizer,
+  LookupFreeQuantizer,
+  MovingAverageQuantizer,
+  ResidualQuantizer,
+  VectorQuantizer,
+} from '../src/index.js';
 
 const options = { codebookSize: 7, codeDim: 4, key: randomKey(3) };
 const inputShape = [2, 5, 4] as const;
@@ -60,4 +67,40 @@ testQuantizer({
   create: () => new ResidualQuantizer({ quantizer: new GumbelQuantizer(options), levels: 2 }),
   inputShape,
   straightThrough: false,
+});
+
+testQuantizer({
+  name: 'FiniteScalarQuantizer',
+  create: () => new FiniteScalarQuantizer({ channelLevels: [3, 5, 4, 3] }),
+  inputShape,
+  straightThrough: false,
+  trainable: false,
+});
+
+testQuantizer({
+  name: 'LookupFreeQuantizer',
+  create: () => new LookupFreeQuantizer({ codeDim: 4, entropyGroupSize: 3 }),
+  inputShape,
+  trainable: false,
+});
+
+testQuantizer({
+  name: 'MovingAverageQuantizer',
+  create: () => new MovingAverageQuantizer(options),
+  inputShape,
+  trainable: false,
+});
+
+testQuantizer({
+  name: 'MovingAverageQuantizer without normalisation',
+  create: () => new MovingAverageQuantizer({ ...options, normalize: false }),
+  inputShape,
+  trainable: false,
+});
+
+testQuantizer({
+  name: 'ResidualQuantizer of MovingAverageQuantizer',
+  create: () => new ResidualQuantizer({ quantizer: new MovingAverageQuantizer(options), levels: 2 }),
+  inputShape,
+  trainable: false,
 });

@@ -242,8 +242,22 @@ describe('initializeFromData', () => {
     quantizer.dispose();
   });
 
+  it('moves on to the centres of clusters if asked for', () => {
+    const quantizer = create({ codebookSize: 2, normalize: false });
+    const z = tf.tensor2d([0, 0, 0, 2, 10, 0, 10, 2], [4, 2]);
+    quantizer.initializeFromData(z, tf.tensor1d([0, 0]), { kMeansIterations: 2 });
+    expect(quantizer.codebook).toBeAllClose([
+      [0, 1],
+      [10, 1],
+    ]);
+    quantizer.dispose();
+  });
+
   it('refuses noise and features of the wrong shape', () => {
     const quantizer = create();
+    expect(() => quantizer.initializeFromData(tf.zeros([4, 2]), tf.zeros([4]), { kMeansIterations: -1 })).toThrow(
+      'VectorQuantizer.initializeFromData: expected kMeansIterations to be an integer of at least 0, got -1.',
+    );
     expect(() => quantizer.initializeFromData(tf.zeros([2, 3, 2]), tf.zeros([5]))).toThrow(
       'VectorQuantizer.initializeFromData: expected shape [4], got [5]. Pass one random number a code.',
     );
@@ -291,6 +305,49 @@ describe('reviveDeadCodes', () => {
       quantizer.reviveDeadCodes(z, uniform).dispose();
     });
     tf.dispose([z, uniform]);
+    quantizer.dispose();
+  });
+});
+
+describe('the rotation trick', () => {
+  it.each([true, false])('has the gradient of scale x rotation x z (normalize: %s)', (normalize) => {
+    const quantizer = create({ codeDim: 3, gradient: 'rotation', normalize });
+    const z = tf.tensor3d([0.5, -1, 2], [1, 1, 3]);
+    const code = tf.reshape<tf.Rank.R2>(quantizer.quantize(z).quantized, [3, 1]);
+    const feature = tf.reshape<tf.Rank.R2>(z, [3, 1]);
+    const unit = (x: tf.Tensor2D): tf.Tensor2D => tf.div(x, tf.norm(x));
+    const [e, q] = [unit(feature), unit(code)];
+    const r = unit(tf.add(e, q));
+    const outer = (a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D => tf.mul(tf.matMul(a, b, false, true), 2);
+    const rotation = tf.add(tf.sub(tf.eye(3), outer(r, r)), outer(q, e));
+    const matrix = tf.mul(rotation, tf.div(tf.norm(code), tf.norm(feature)));
+    expect(tf.matMul(matrix, feature)).toBeAllClose(code, { rtol: 1e-5, atol: 1e-6 });
+    expect(tf.matMul(rotation, rotation, false, true)).toBeAllClose(tf.eye(3), { rtol: 1e-5, atol: 1e-6 });
+    const weights = tf.tensor2d([0.3, -0.7, 1.1], [1, 3]);
+    const gradient = tf.grad((x: tf.Tensor) => tf.sum(tf.mul(quantizer.quantize(x as tf.Tensor3D).quantized, weights)))(
+      z,
+    );
+    expect(tf.reshape(gradient, [1, 3])).toBeAllClose(tf.matMul(weights, matrix), { rtol: 1e-5, atol: 1e-6 });
+    quantizer.dispose();
+  });
+
+  it('changes neither codes nor loss', () => {
+    const [plain, rotating] = [create(), create({ gradient: 'rotation' })];
+    const z = normal([2, 3, 2], 5);
+    const [a, b] = [plain.quantize(z), rotating.quantize(z)];
+    expect(b.quantized).toBeAllClose(a.quantized, { rtol: 0, atol: 0 });
+    expect(b.loss).toBeAllClose(a.loss, { rtol: 0, atol: 0 });
+    plain.dispose();
+    rotating.dispose();
+  });
+
+  it('stays finite for a feature of zero and one opposite to its code', () => {
+    const quantizer = create({ codebookSize: 1, gradient: 'rotation' });
+    quantizer.codebook.assign(tf.tensor2d([1, 0], [1, 2]));
+    const gradient = tf.grad((x: tf.Tensor) => tf.sum(quantizer.quantize(x as tf.Tensor3D).quantized))(
+      tf.tensor3d([0, 0, -2, 0], [1, 2, 2]),
+    );
+    for (const value of gradient.dataSync()) expect(Number.isFinite(value)).toBe(true);
     quantizer.dispose();
   });
 });

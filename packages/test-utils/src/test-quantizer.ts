@@ -12,6 +12,8 @@ export interface QuantizerContract {
   readonly inputShape: readonly [number, number, number];
   /** Whether `quantized` passes its gradient to `z` unchanged. @default true */
   readonly straightThrough?: boolean;
+  /** Whether it has variables that an optimizer moves. @default true */
+  readonly trainable?: boolean;
   /** For `decode(indices)` against `quantized`. @default 1e-5 */
   readonly tolerance?: number;
 }
@@ -22,6 +24,7 @@ export function testQuantizer({
   create,
   inputShape,
   straightThrough = true,
+  trainable = true,
   tolerance = 1e-5,
 }: QuantizerContract): void {
   const [batch, tokens, codeDim] = inputShape;
@@ -43,7 +46,7 @@ export function testQuantizer({
         expect(quantizer.codebookSize).toBeGreaterThan(1);
         expect(quantizer.levels).toBeGreaterThanOrEqual(1);
         const named = [...quantizer.namedVariables().values()];
-        expect(quantizer.trainableVariables().length).toBeGreaterThan(0);
+        expect(quantizer.trainableVariables().length > 0).toBe(trainable);
         for (const variable of quantizer.trainableVariables()) expect(named).toContain(variable);
       });
     });
@@ -98,7 +101,7 @@ export function testQuantizer({
       });
     });
 
-    it('gives its trainable variables a gradient of the loss', () => {
+    it.runIf(trainable)('gives its trainable variables a gradient of the loss', () => {
       withQuantizer((quantizer) => {
         const z = features();
         const { grads } = tf.variableGrads(() => quantizer.quantize(z).loss, quantizer.trainableVariables());

@@ -1,0 +1,44 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
+import { assertInteger, ConfigError } from '@vitvq/core';
+
+/** Float32 counts exactly up to here. */
+const maximumSize = 2 ** 24;
+
+/**
+ * Numbers with a radix for each digit, the first digit counting least: an index `[...]` and its E digits `[..., E]`, whole
+ * numbers from 0 in float32.
+ */
+export class Digits {
+  readonly radices: readonly number[];
+  /** How many numbers there are. */
+  readonly size: number;
+  readonly #places: readonly number[];
+
+  /** @throws {ConfigError} unless there are digits, of at least two values each, and at most 2^24 numbers */
+  constructor(radices: readonly number[], name: string, where: string) {
+    for (const radix of radices) assertInteger(radix, name, where, 2);
+    this.radices = [...radices];
+    this.#places = radices.map((_, digit) => radices.slice(0, digit).reduce((product, radix) => product * radix, 1));
+    this.size = radices.reduce((product, radix) => product * radix, 1);
+    if (radices.length === 0 || this.size > maximumSize) {
+      throw new ConfigError({ where, expected: `between 2 and 2^24 codes`, got: String(this.size) });
+    }
+  }
+
+  /** int32. */
+  toIndices(digits: Tensor): Tensor {
+    return tf.cast(tf.sum(tf.mul(digits, tf.tensor1d([...this.#places])), -1), 'int32');
+  }
+
+  toDigits(indices: Tensor): Tensor {
+    const numbers = tf.expandDims(tf.cast(indices, 'float32'), -1);
+    const shifted = tf.floor(tf.div(numbers, tf.tensor1d([...this.#places])));
+    return tf.mod(shifted, tf.tensor1d([...this.radices]));
+  }
+
+  /** Digits of all numbers, `[size, E]`. */
+  all(): Tensor2D {
+    return this.toDigits(tf.range(0, this.size, 1, 'int32')) as Tensor2D;
+  }
+}

@@ -1,0 +1,44 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
+import { assertInteger, assertShape } from '@vitvq/core';
+import { countCodes, nearestCodes, toRows } from './internal/code-rows.js';
+import { normalizeRows } from './internal/normalize-rows.js';
+
+export interface KMeansOptions {
+  /** Rounds of choosing and averaging; at least 1. @default 10 */
+  readonly iterations?: number;
+  /** Compares by cosine and keeps centres at length 1 (spherical k-means), as for a quantizer with `normalize`. @default false */
+  readonly normalize?: boolean;
+}
+
+/**
+ * Lloyd's algorithm for a fixed number of rounds, so that it can be compiled: every row chooses its nearest centre, every centre
+ * moves to the mean of its rows. A centre that no row chooses stays where it is.
+ * @param z  features, `[..., E]`; not differentiated
+ * @param initial  first centres, `[K, E]`, best some of the features
+ * @returns  centres `[K, E]`
+ * @throws {ShapeError}
+ * @throws {ConfigError}
+ */
+export function kMeans(
+  z: Tensor,
+  initial: Tensor2D,
+  { iterations = 10, normalize = false }: KMeansOptions = {},
+): Tensor2D {
+  assertInteger(iterations, 'iterations', 'kMeans');
+  assertShape(initial, ['K', 'E'], 'kMeans, initial');
+  const [codebookSize, codeDim] = initial.shape;
+  return tf.tidy(() => {
+    const scaled = (x: Tensor2D): Tensor2D => (normalize ? normalizeRows(x) : x);
+    const rows = scaled(toRows(z, codeDim, 'kMeans'));
+    let centres = scaled(initial);
+    for (let round = 0; round < iterations; round++) {
+      const chosen = nearestCodes(rows, centres, normalize);
+      const counts = tf.expandDims<Tensor2D>(countCodes(chosen, codebookSize), 1); // [K, 1]
+      const means = tf.div<Tensor2D>(tf.unsortedSegmentSum(rows, chosen, codebookSize), tf.maximum(counts, 1));
+      const isChosen = tf.tile(tf.greater(counts, 0), [1, codeDim]);
+      centres = tf.where(isChosen, scaled(means), centres);
+    }
+    return centres;
+  });
+}

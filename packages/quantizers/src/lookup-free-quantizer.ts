@@ -1,0 +1,142 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import { assertInRange, assertInteger, assertShape, ConfigError, detach, Module } from '@vitvq/core';
+import type { QuantizeResult, Quantizer } from '@vitvq/core';
+import { straightThrough } from './internal/code-gradient.js';
+import { Digits } from './internal/digits.js';
+
+export interface LookupFreeQuantizerOptions {
+  /** Number of channels, E, each a bit of the code; at most 24. */
+  readonly codeDim: number;
+  /** Weight of the entropy term. @default 0.1 */
+  readonly entropyWeight?: number;
+  /** How much more the use of all codes counts within the entropy term than the certainty of each choice. @default 1 */
+  readonly diversityWeight?: number;
+  /** Weight of mean((z - sg[quantized])²). @default 0.25 */
+  readonly commitmentWeight?: number;
+  /** Of the probabilities in the entropy term; greater than 0. @default 0.01 */
+  readonly temperature?: number;
+  /** Channels whose codes are counted together in the entropy term, 1 to 12; memory grows with 2 to its power. @default 9 */
+  readonly entropyGroupSize?: number;
+}
+
+/**
+ * Lookup-free quantization (MAGVIT-v2, arXiv:2310.05737, sec. 3.1): each channel is quantized to its sign, so that K = 2^E and
+ * bit i of the index (counting 2^i) says whether channel i is above 0. There is no codebook to learn.
+ *
+ * The loss is `commitmentWeight` times the mean squared distance of `z` from its code, plus `entropyWeight` times
+ * mean H[q(z)] + `diversityWeight` (E ln 2 - H[mean q(z)]) over the B·N tokens, in nats. q(z) = softmax(-|z - c|² /
+ * temperature) over all codes c, in which the channels are independent. The first entropy makes each choice certain, the
+ * second one spreads the choices over all codes.
+ *
+ * Deviations: the constant E ln 2, with which the term is at least 0; the second entropy is exact within groups of
+ * `entropyGroupSize` channels and their sum over the groups, an upper bound that makes large codebooks affordable (exact when
+ * E is not larger than one group).
+ */
+export class LookupFreeQuantizer extends Module implements Quantizer {
+  readonly codebookSize: number;
+  readonly codeDim: number;
+  readonly levels = 1;
+  readonly entropyWeight: number;
+  readonly diversityWeight: number;
+  readonly commitmentWeight: number;
+  readonly temperature: number;
+  readonly entropyGroupSize: number;
+  readonly gradient = 'straight-through';
+  readonly #digits: Digits;
+
+  /** @throws {ConfigError} */
+  constructor({
+    codeDim,
+    entropyWeight = 0.1,
+    diversityWeight = 1,
+    commitmentWeight = 0.25,
+    temperature = 0.01,
+    entropyGroupSize = 9,
+  }: LookupFreeQuantizerOptions) {
+    super();
+    const where = 'LookupFreeQuantizer';
+    assertInteger(codeDim, 'codeDim', where);
+    assertInRange(codeDim, 'codeDim', where, 1, 24);
+    assertInRange(entropyWeight, 'entropyWeight', where, 0);
+    assertInRange(diversityWeight, 'diversityWeight', where, 0);
+    assertInRange(commitmentWeight, 'commitmentWeight', where, 0);
+    assertInteger(entropyGroupSize, 'entropyGroupSize', where);
+    assertInRange(entropyGroupSize, 'entropyGroupSize', where, 1, 12);
+    if (!Number.isFinite(temperature) || temperature <= 0) {
+      throw new ConfigError({ where, expected: 'temperature to be a finite number above 0', got: String(temperature) });
+    }
+    this.#digits = binaryDigits(codeDim);
+    this.codeDim = codeDim;
+    this.codebookSize = this.#digits.size;
+    this.entropyWeight = entropyWeight;
+    this.diversityWeight = diversityWeight;
+    this.commitmentWeight = commitmentWeight;
+    this.temperature = temperature;
+    this.entropyGroupSize = entropyGroupSize;
+  }
+
+  /**
+   * @param z  encoder output, float32 `[B, N, E]`
+   * @returns  `quantized` `[B, N, E]`, -1 or 1, its gradient reaching `z` unchanged; `indices` int32 `[B, N]`; `loss`, scalar
+   * @throws {ShapeError}
+   */
+  quantize(z: Tensor3D): QuantizeResult & { indices: Tensor2D } {
+    assertShape(z, ['B', 'N', this.codeDim], 'LookupFreeQuantizer.quantize', 'Project z to codeDim first.');
+    return tf.tidy(() => {
+      const bits = tf.cast<Tensor3D>(tf.greater(detach(z), 0), 'float32');
+      const codes = signs<Tensor3D>(bits);
+      const commitment = tf.mean(tf.squaredDifference(z, codes));
+      return {
+        quantized: straightThrough(z, codes),
+        indices: this.#digits.toIndices(bits) as Tensor2D,
+        loss: tf.add<Scalar>(tf.mul(commitment, this.commitmentWeight), tf.mul(this.#entropy(z), this.entropyWeight)),
+      };
+    });
+  }
+
+  /** Codes of int32 indices: `[B, N]` to `[B, N, E]`. @throws {ShapeError} */
+  decode(indices: Tensor2D): Tensor3D {
+    assertShape(indices, ['B', 'N'], 'LookupFreeQuantizer.decode');
+    return tf.tidy(() => signs(this.#digits.toDigits(indices) as Tensor3D));
+  }
+
+  #entropy(z: Tensor3D): Scalar {
+    // Of -|z - c|², what differs between the two values of a channel is 4 z.
+    const logits = tf.mul<Tensor2D>(tf.reshape<tf.Rank.R2>(z, [-1, this.codeDim]), 4 / this.temperature); // [B·N, E]
+    // H of a bit is softplus(-|x|) + |x| sigmoid(-|x|), small where the bit is certain.
+    const certainty = tf.abs(logits);
+    const opposite = tf.neg(certainty);
+    const bitEntropies = tf.add(tf.softplus(opposite), tf.mul(certainty, tf.sigmoid(opposite)));
+    const choice = tf.mean(tf.sum(bitEntropies, 1));
+    const unused = tf.sub(this.codeDim * Math.LN2, this.#codeEntropy(logits));
+    return tf.add(choice, tf.mul(unused, this.diversityWeight));
+  }
+
+  /** Entropy of the codes' mean probabilities, summed over groups of channels. */
+  #codeEntropy(logits: Tensor2D): Scalar {
+    const groups: Scalar[] = [];
+    for (let first = 0; first < this.codeDim; first += this.entropyGroupSize) {
+      const size = Math.min(this.entropyGroupSize, this.codeDim - first);
+      const group = tf.slice(logits, [0, first], [-1, size]);
+      const ones = binaryDigits(size).all(); // [2^size, size]
+      // ln sigmoid(x) = -softplus(-x); the gradient of tf.logSigmoid fails inside of tf.tidy.
+      const improbabilities = tf.add(
+        tf.matMul(tf.softplus(tf.neg(group)), ones, false, true),
+        tf.matMul(tf.softplus(group), tf.sub<Tensor2D>(1, ones), false, true),
+      ); // -ln of the probabilities, [B·N, 2^size]
+      const mean = tf.mean(tf.exp(tf.neg(improbabilities)), 0);
+      groups.push(tf.neg(tf.sum(tf.mul(mean, tf.log(tf.maximum(mean, 1e-30))))));
+    }
+    return tf.addN(groups);
+  }
+}
+
+function binaryDigits(count: number): Digits {
+  return new Digits(new Array<number>(count).fill(2), 'codeDim', 'LookupFreeQuantizer');
+}
+
+/** 0 and 1 to -1 and 1. */
+function signs<T extends tf.Tensor>(bits: T): T {
+  return tf.sub(tf.mul(bits, 2), 1);
+}
