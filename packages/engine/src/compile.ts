@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { formatShape } from '@vitvq/core';
 import { currentEngine, startedEngine, type CompileEvent, type OnnxEngine } from './engines.js';
 import { CompileError, EngineError } from './errors.js';
-import type { DType, TypedArray } from './ir/graph.js';
+import { typedArray, type DType, type TypedArray } from './ir/graph.js';
 import { printGraph } from './ir/print.js';
 import { buildProgram, type OnnxProgram } from './onnx/program.js';
 import type { RunReply } from './onnx/protocol.js';
@@ -68,10 +68,13 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
   const call = async (...values: Parameters<F>): Promise<unknown> => {
     // No pause where the engine is known: arguments may be disposed of right after the call.
     const engine = currentEngine() ?? (await startedEngine());
-    if (engine.kind === 'eager') return runEagerly(fn, values);
-    if (owner !== engine) programs.clear();
-    owner = engine;
     const { tensors, template } = flatten(values, `${name}, arguments`);
+    if (engine.kind === 'eager') return runEagerly(fn, values);
+    if (owner !== engine) {
+      for (const { traced } of programs.values()) releaseCaptures(traced);
+      programs.clear();
+    }
+    owner = engine;
     const types = tensors.map(typeOf);
     const key = JSON.stringify([template, types]);
     let loaded = programs.get(key);
@@ -82,7 +85,7 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
     }
     if (!loaded) {
       if (programs.size >= maximumShapes) throw tooManyShapes(name, programs.size, types);
-      loaded = load(engine, fn, name, types, template, variables);
+      loaded = load(engine, fn, name, types, template, variables, () => programs.delete(key));
       programs.set(key, loaded);
     }
     return run(engine, loaded, tensors);
@@ -138,6 +141,7 @@ function load(
   types: readonly TensorType[],
   template: StructureTemplate,
   variables: 'live' | 'frozen',
+  onFailure: () => void,
 ): LoadedProgram {
   const start = performance.now();
   const report = (event: CompileEvent): void => engine.onCompile?.(event);
@@ -153,8 +157,12 @@ function load(
         fix: "Use variables: 'live'.",
       });
     }
-    traced.captures.forEach(({ tensor }, index) =>
-      frozen.set(traced.argumentCount + index, tensor.dataSync<'float32' | 'int32' | 'bool'>()),
+    traced.captures.forEach(({ value, tensor }, index) =>
+      // A tensor that TensorFlow.js has cast lazily still holds integers.
+      frozen.set(
+        traced.argumentCount + index,
+        typedArray(value.dtype, tensor.dataSync<'float32' | 'int32' | 'bool'>()),
+      ),
     );
   }
   const program = buildProgram(name, traced, frozen);
@@ -162,13 +170,13 @@ function load(
   const id = nextProgram++;
   engine.device.request({ kind: 'load', program: id, definition: program.definition, model: program.model }).then(
     () => report({ name, phase: 'done', milliseconds: performance.now() - start }),
-    () => undefined, // the run that follows reports it
+    onFailure, // the run that follows reports it
   );
   return { id, traced, program, stamps };
 }
 
 function stampOf(engine: OnnxEngine, tensor: tf.Tensor): DataStamp {
-  return { dataId: tensor.dataId, version: engine.device.versionOf(tensor) };
+  return { dataId: tensor.dataId, version: engine.device.versionOf(tensor.dataId) };
 }
 
 /** Whether a frozen program was made from values that have changed since. */

@@ -1,4 +1,3 @@
-import os from 'node:os';
 import { engineNames, probeEngine, currentEngine, useEngine, type EngineName } from './engines.js';
 
 /** What runs here, and what the other engines lack. */
@@ -26,6 +25,7 @@ export interface DoctorReport {
 /** Examines every engine; starts the automatic choice if none is running. */
 export async function doctor(): Promise<DoctorReport> {
   const { name: chosen, reason, threads } = currentEngine() ?? (await useEngine());
+  const os = await import('node:os');
   const engines: DoctorReport['engines'][number][] = [];
   for (const name of engineNames) {
     const probe = await probeEngine(name);

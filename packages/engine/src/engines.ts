@@ -200,7 +200,13 @@ export async function useEngine(options: EngineOptions = {}): Promise<Engine> {
         ? `first that works here${missing.length ? ` (${missing.join('; ')})` : ''}`
         : 'asked for by name';
     const previous = running;
-    running = await start(candidate, probe.description, reason, options);
+    try {
+      running = await start(candidate, probe.description, reason, options);
+    } catch (error) {
+      if (name !== 'auto' || candidate === 'cpu') throw error;
+      missing.push(`${candidate}: ${message(error)}`);
+      continue;
+    }
     starting = undefined;
     if (previous?.kind === 'compiled') await retire(previous);
     return running;
@@ -238,7 +244,14 @@ async function availableThreads(): Promise<number> {
 async function useBackend(name: string): Promise<void> {
   // The cpu backend would print advice to install tfjs-node when it is first used; `doctor` says that better.
   if (name === 'cpu') Object.assign(tf.findBackend('cpu'), { firstUse: false });
-  await tf.setBackend(name);
+  if (!(await tf.setBackend(name))) {
+    throw new EngineError({
+      where: 'useEngine',
+      expected: `the TensorFlow.js backend "${name}" to start`,
+      got: 'a failure',
+      fix: 'Its own message above says more; another engine may work.',
+    });
+  }
 }
 
 /** Brings every tensor of an engine back to the active backend, and ends its worker. */

@@ -1,6 +1,6 @@
 import '@vitvq/test-utils';
 import * as tf from '@tensorflow/tfjs-core';
-import { composite } from '@vitvq/core';
+import { composite, detach } from '@vitvq/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compile } from '../src/compile.js';
 import { useEngine, type CompileEvent } from '../src/engines.js';
@@ -102,6 +102,51 @@ describe('compile', () => {
     ]);
     const results = await f(square, floats);
     expect(await Promise.all(results.map(valuesOf))).toEqual([[4, 6], [20], [0.5, 1, 1.5, 2], [1.5, 2.5, 3.5, 4.5]]);
+  });
+
+  it('tells variables apart that began with the same data', async () => {
+    const initial = tf.tensor1d([1, 2]);
+    const [a, b] = [tf.variable(initial), tf.variable(initial)];
+    const update = compile(() => {
+      a.assign(tf.add(a, 1));
+      b.assign(tf.mul(b, 10));
+      return tf.add(initial, 0);
+    });
+    for (let call = 0; call < 2; call++) expect(await valuesOf(await update())).toEqual([1, 2]);
+    expect([[...a.dataSync()], [...b.dataSync()]]).toEqual([
+      [3, 4],
+      [100, 200],
+    ]);
+  });
+
+  it('detaches the value that a variable has at that place', async () => {
+    const weight = tf.variable(tf.scalar(1));
+    const f = compile(() => {
+      const before = detach(weight);
+      weight.assign(tf.add(weight, 1));
+      return { before, after: detach(weight) };
+    });
+    const { before, after } = await f();
+    expect([await valuesOf(before), await valuesOf(after)]).toEqual([[1], [2]]);
+    const { grads } = tf.variableGrads(() => tf.sum<tf.Scalar>(tf.mul(weight, detach(weight))), [weight]);
+    expect(grads[weight.name]!.dataSync()[0]).toBe(2);
+  });
+
+  it('freezes what TensorFlow.js has cast lazily', async () => {
+    const floats = tf.cast(tf.tensor1d([2, 3], 'int32'), 'float32');
+    const f = compile((x: tf.Tensor) => tf.mul(x, floats), { variables: 'frozen' });
+    expect(await valuesOf(await f(tf.scalar(2)))).toEqual([4, 6]);
+  });
+
+  it('does not freeze again for an eager look at an unchanged variable', async () => {
+    events.length = 0;
+    const weight = tf.variable(tf.scalar(2));
+    await compile(() => weight.assign(tf.add(weight, 1)))();
+    const f = compile((x: tf.Tensor) => tf.mul(x, weight), { name: 'looked at', variables: 'frozen' });
+    expect(await valuesOf(await f(tf.scalar(2)))).toEqual([6]);
+    tf.add(weight, 1).dispose();
+    expect(await valuesOf(await f(tf.scalar(2)))).toEqual([6]);
+    expect(events.filter(({ name, phase }) => name === 'looked at' && phase === 'start').length).toBe(1);
   });
 
   it('leaves clones of a variable as they were', async () => {
@@ -300,6 +345,15 @@ describe('what cannot be compiled', () => {
       'branching on a value',
       () => compile((t: tf.Tensor) => (t.arraySync() ? t : t))(x()),
       /Return the tensor and read it after the call/,
+    ],
+    ['a new variable', () => compile(() => tf.variable(tf.scalar(1)))(), /variables that exist before the first call/],
+    [
+      'an optimizer of TensorFlow.js',
+      () => {
+        const w = weight();
+        return compile(() => tf.train.adam(0.1).minimize(() => tf.sum<tf.Scalar>(w), true, [w])!)();
+      },
+      /AdamW of @vitvq\/optim can be compiled/,
     ],
     [
       'a random operation',

@@ -104,6 +104,17 @@ describe('the compiled engine in a process', () => {
     expect(run(program + long)).toMatchObject({ status: 3, stderr: '' });
   });
 
+  it('changes in the middle of a run', () => {
+    const change = `
+      const x = tf.fill([900, 900], 0.01);
+      const pending = compile((x) => { for (let i = 0; i < 20; i++) x = tf.tanh(tf.matMul(x, x)); return tf.sum(x); })(x);
+      x.dispose();
+      await useEngine({ name: 'cpu' });
+      console.log(Number.isFinite((await (await pending).data())[0]));
+    `;
+    expect(run(program + change)).toEqual({ stdout: 'true\n', stderr: '', status: 0 });
+  });
+
   it('says so when its thread dies', () => {
     const { stdout, status } = run(`${program}
       await (await import('@vitvq/engine')).currentEngine().device.terminate();

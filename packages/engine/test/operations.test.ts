@@ -73,4 +73,20 @@ describe('every operation gives the same eagerly, interpreted, simplified and co
   )('gradient of %s', async (_, operation) => {
     await expectSameEverywhere(gradients(operation), operation.inputs(), 1e-4);
   });
+
+  it('adds up many updates of the same rows with several threads', async () => {
+    await useEngine({ name: 'onnx', threads: 2 });
+    const [rows, updates, width] = [512, 16_384, 32];
+    const rowOf = Int32Array.from({ length: updates }, (_, index) => (index * index) % rows);
+    const counts = new Float32Array(rows * width);
+    for (const row of rowOf) for (let column = 0; column < width; column++) counts[row * width + column]!++;
+    const ids = tf.tensor1d(rowOf, 'int32');
+    const values = tf.ones([updates, width]);
+    const sum = compile((x: tf.Tensor, segments: tf.Tensor1D) => tf.unsortedSegmentSum(x, segments, rows));
+    for (let run = 0; run < 15; run++) {
+      const result = await sum(values, ids);
+      expect(result).toBeAllClose(counts, { rtol: 0, atol: 0 });
+      result.dispose();
+    }
+  });
 });

@@ -141,6 +141,45 @@ export const operationCases: readonly OperationCase[] = [
     (a, b) => [tf.logicalAnd(a, b), tf.logicalOr(a, b), tf.logicalNot(a), tf.where(a, b, tf.logicalNot(b))],
   ),
   discrete(
+    'order of booleans, their largest',
+    () => [booleans(true, false, true), booleans(false, false, true)],
+    (a, b) => [tf.less(a, b), tf.greaterEqual(a, b), tf.max(a), tf.min(b)],
+  ),
+  discrete(
+    'matMul of integers',
+    () => [integers([1, 2, 3, 4, 5, 6], [1, 3, 2]), integers([1, 0, 2, 1], [1, 2, 2])],
+    (a, b) => [tf.matMul(a, b), tf.matMul(a, b, false, true)],
+  ),
+  discrete(
+    'unsortedSegmentSum of integers',
+    () => [integers([1, 2, 3, 4], [4])],
+    (x) => tf.unsortedSegmentSum(x, tf.tensor1d([1, 0, 1, 1], 'int32'), 2),
+  ),
+  discrete('pad with infinities', matrix, (x) => [
+    tf.max(
+      tf.pad(
+        x,
+        [
+          [1, 0],
+          [0, 0],
+        ],
+        -Infinity,
+      ),
+      0,
+    ),
+    tf.min(
+      tf.pad(
+        x,
+        [
+          [1, 0],
+          [0, 0],
+        ],
+        Infinity,
+      ),
+      0,
+    ),
+  ]),
+  discrete(
     'cast',
     () => [any(3, 4).mul(3)],
     (x) => [

@@ -12,10 +12,8 @@ interface DeviceData {
   references: number;
   /** A copy of the values in this thread, where there is one. */
   host: TypedArray | undefined;
-  /** Counts writes, so that frozen programs notice them. */
-  version: number;
   /** The same values in another dtype, where a tensor over this data has another (TensorFlow.js casts integers lazily). */
-  converted: { readonly dtype: DType; readonly slot: number; readonly version: number } | undefined;
+  converted: { readonly dtype: DType; readonly slot: number } | undefined;
 }
 
 type Reply = Extract<ReplyMessage, { value: unknown }>['value'];
@@ -30,9 +28,9 @@ export class OnnxDevice extends tf.KernelBackend {
   readonly #pending = new Map<number, { resolve: (value: Reply) => void; reject: (error: Error) => void }>();
   #nextId = 0;
   #nextSlot = 0;
-  #writes = 0;
+  /** Writes by programs, so that frozen ones notice them; by data id, since a tensor may leave the engine and come back. */
+  readonly #versions = new WeakMap<object, number>();
   #failure: EngineError | undefined;
-  #restoreEager: () => void = () => undefined;
 
   readonly #control = new Int32Array(new SharedArrayBuffer(8));
   /**
@@ -54,17 +52,7 @@ export class OnnxDevice extends tf.KernelBackend {
     this.#worker.on('error', (error) => this.#fail(error.message));
     this.#worker.on('exit', (code) => this.#fail(`exited with code ${code}`));
     this.#worker.unref(); // an idle engine does not keep the process alive; listeners would, so it comes after them
-    this.#countReferencesOf(tf.findBackend('cpu'));
-  }
-
-  /**
-   * A clone or a reshape on the eager backend makes another tensor over the same data and counts it there, without a look
-   * at where the data is: count those of our data here.
-   */
-  #countReferencesOf(eager: tf.KernelBackend): void {
-    const countThere = eager.incRef.bind(eager);
-    eager.incRef = (dataId) => (this.#data.has(dataId) ? this.incRef(dataId) : countThere(dataId));
-    this.#restoreEager = () => void Reflect.deleteProperty(eager, 'incRef');
+    countReferencesFor(this);
   }
 
   /** Sends a request; requests are served in order. */
@@ -119,13 +107,20 @@ export class OnnxDevice extends tf.KernelBackend {
     this.#data.clear();
   }
 
+  /** Whether the values of a data id are here. */
+  holds(dataId: object): boolean {
+    return this.#data.has(dataId);
+  }
+
   async terminate(): Promise<void> {
+    // Behind everything that was asked for: a thread that is ended within ONNX Runtime takes the process along.
+    await this.request({ kind: 'free', slot: -1 }).catch(() => undefined);
     this.#failure = new EngineError({
       where: 'onnx engine',
       expected: 'to be in use',
       got: 'a use after another engine was chosen',
     });
-    this.#restoreEager();
+    devices.delete(this);
     process.off('exit', this.#waitUntilIdle);
     await this.#worker.terminate();
   }
@@ -144,12 +139,12 @@ export class OnnxDevice extends tf.KernelBackend {
 
   #convertedSlot(data: DeviceData, dtype: DType): number {
     const { converted } = data;
-    if (converted?.dtype === dtype && converted.version === data.version) return converted.slot;
+    if (converted?.dtype === dtype) return converted.slot;
     if (converted) this.#send({ kind: 'free', slot: converted.slot });
     const slot = this.newSlot();
     const values = typedArray(dtype, this.#readSync(data));
     this.#upload(slot, { shape: data.shape, dtype }, values);
-    data.converted = { dtype, slot, version: data.version };
+    data.converted = { dtype, slot };
     return slot;
   }
 
@@ -169,16 +164,18 @@ export class OnnxDevice extends tf.KernelBackend {
     this.#send({ kind: 'upload', slot, tensor: { shape, dtype }, data }, [data.buffer as ArrayBuffer]);
   }
 
-  /** Changes with every write to a tensor on the engine; 0 for one that is elsewhere. */
-  versionOf({ dataId }: tf.TensorInfo): number {
-    return this.#data.get(dataId)?.version ?? 0;
+  /** Changes with every write by a program. */
+  versionOf(dataId: object): number {
+    return this.#versions.get(dataId) ?? 0;
   }
 
   /** Call when a program has been told to write to a tensor. */
   written({ dataId }: tf.TensorInfo): void {
     const data = this.#data.get(dataId)!;
     data.host = undefined;
-    data.version = ++this.#writes;
+    this.#versions.set(dataId, this.versionOf(dataId) + 1);
+    if (data.converted) this.#send({ kind: 'free', slot: data.converted.slot });
+    data.converted = undefined;
   }
 
   /** A slot for a result that a program will write. */
@@ -189,7 +186,7 @@ export class OnnxDevice extends tf.KernelBackend {
   /** A tensor over a slot that a program has written. */
   tensorOf(slot: number, { shape, dtype }: TensorDescription, host: TypedArray | undefined): tf.Tensor {
     const dataId = {};
-    this.#data.set(dataId, { slot, shape, dtype, references: 1, host, version: ++this.#writes, converted: undefined });
+    this.#data.set(dataId, { slot, shape, dtype, references: 1, host, converted: undefined });
     return tf.engine().makeTensorFromDataId(dataId, [...shape], dtype, this);
   }
 
@@ -218,7 +215,7 @@ export class OnnxDevice extends tf.KernelBackend {
       dtype,
       references,
       host: undefined,
-      version: ++this.#writes,
+
       converted: undefined,
     });
     this.#upload(slot, { shape, dtype }, data);
@@ -227,9 +224,9 @@ export class OnnxDevice extends tf.KernelBackend {
   override async read(dataId: object): Promise<TypedArray> {
     const data = this.#data.get(dataId)!;
     if (data.host) return data.host;
-    const { version } = data;
+    const version = this.versionOf(dataId);
     const values = (await this.request({ kind: 'read', slot: data.slot })) as TypedArray;
-    if (data.version === version) data.host = values.byteLength <= 65_536 ? values : undefined;
+    if (this.versionOf(dataId) === version) data.host = values.byteLength <= 65_536 ? values : undefined;
     return values;
   }
 
@@ -293,6 +290,26 @@ export class OnnxDevice extends tf.KernelBackend {
   override dispose(): void {
     void this.terminate();
   }
+}
+
+const devices = new Set<OnnxDevice>();
+
+/**
+ * A clone or a reshape on the eager backend makes another tensor over the same data and counts it there, without a look at
+ * where the data is. From the first device on, that backend passes on the counts of data that a device holds.
+ */
+function countReferencesFor(device: OnnxDevice): void {
+  if (devices.size === 0) {
+    const eager = tf.findBackend('cpu');
+    Reflect.deleteProperty(eager, 'incRef'); // what an earlier first device left
+    const countThere = eager.incRef.bind(eager);
+    eager.incRef = (dataId) => {
+      const holder = [...devices].find((each) => each.holds(dataId));
+      if (holder) holder.incRef(dataId);
+      else countThere(dataId);
+    };
+  }
+  devices.add(device);
 }
 
 /** The built worker, also when this file runs from source. */

@@ -158,7 +158,7 @@ class Lowering {
   }
 
   #scalar(value: number, dtype: DType): string {
-    return this.#initializer(`scalar_${dtype}_${value}`, () => ({
+    return this.#initializer(`scalar_${dtype}_${Object.is(value, -0) ? '-0' : value}`, () => ({
       shape: [],
       type: dtype,
       data: typedArray(dtype, [value]),
@@ -314,8 +314,11 @@ class Lowering {
       case 'gather':
         return this.#emit('Gather', [this.#full(x), this.#full(y)], { axis: operation.attributes.axis });
       case 'scatter_add': {
-        const rows = this.#emit('Unsqueeze', [this.#emit('Cast', [this.#full(y)], { to: 7 }), this.#integers([-1])]);
-        return this.#emit('ScatterND', [this.#full(x), rows, this.#full(z)], { reduction: 'add' });
+        // Not ScatterND: with several threads it loses updates of the same row.
+        const rows = this.#emit('Cast', [this.#full(y)], { to: 7 });
+        const column = this.#emit('Reshape', [rows, this.#integers([-1, ...z.shape.slice(1).map(() => 1)])]);
+        const places = this.#emit('Expand', [column, this.#integers(z.shape)]);
+        return this.#emit('ScatterElements', [this.#full(x), places, this.#full(z)], { axis: 0, reduction: 'add' });
       }
       case 'slice': {
         const { start, limit, strides } = operation.attributes;
@@ -420,7 +423,16 @@ class Lowering {
     const transposeLeft = Number(left.contractFirst);
     const transposeRight = Number(!right.contractFirst);
     let product: string;
-    if (lhsBatch.length === 0) {
+    if (results[0]!.dtype !== 'float32') {
+      // Only MatMul multiplies integers, and it transposes nothing.
+      const upright = (name: string, transposed: number): string => {
+        const rank = lhsBatch.length + 2;
+        const perm = Array.from({ length: rank }, (_, axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis));
+        return transposed ? this.#emit('Transpose', [name], { perm }) : name;
+      };
+      product = this.#emit('MatMul', [upright(left.name, transposeLeft), upright(right.name, transposeRight)]);
+      if (scale !== 1) product = this.#emit('Mul', [product, this.#scalar(scale, results[0]!.dtype)]);
+    } else if (lhsBatch.length === 0) {
       const alpha = { float: scale };
       product =
         transposeLeft || transposeRight || scale !== 1

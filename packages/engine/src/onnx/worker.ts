@@ -30,6 +30,8 @@ interface Program {
 
 const slots = new Map<number, Tensor>();
 const programs = new Map<number, Program>();
+/** Why a program could not be loaded, for the runs that were asked for before that was known. */
+const failures = new Map<number, string>();
 
 function makeTensor({ shape, dtype }: TensorDescription, data: TypedArray = typedArray(dtype, sizeOf(shape))): Tensor {
   return new Tensor(dtype, data, [...shape]);
@@ -42,6 +44,8 @@ function slotTensor(slot: number): Tensor {
   if (!tensor) throw new Error(`tensor ${slot} was disposed of`);
   return tensor;
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 async function load(definition: ProgramDefinition, model: Uint8Array): Promise<Program> {
   const session = await InferenceSession.create(model, {
@@ -65,7 +69,8 @@ async function load(definition: ProgramDefinition, model: Uint8Array): Promise<P
 }
 
 async function run(request: Extract<Request, { kind: 'run' }>): Promise<RunReply> {
-  const program = programs.get(request.program)!;
+  const program = programs.get(request.program);
+  if (!program) throw new Error(failures.get(request.program) ?? 'the program was disposed of');
   const { definition, session, buffers } = program;
   const { outputs, resultCount, stateCount } = definition;
   const start = performance.now();
@@ -126,7 +131,12 @@ async function handle(request: Request): Promise<{ value?: unknown; transfer?: A
     }
     case 'load': {
       const start = performance.now();
-      programs.set(request.program, await load(request.definition, request.model));
+      try {
+        programs.set(request.program, await load(request.definition, request.model));
+      } catch (error) {
+        failures.set(request.program, `${request.definition.name} could not be loaded: ${messageOf(error)}`);
+        throw error;
+      }
       return { value: { milliseconds: performance.now() - start } };
     }
     case 'unload':
@@ -166,7 +176,7 @@ port.on('message', ({ id, request }: RequestMessage) => {
         Atomics.store(request.control, 0, 2);
         Atomics.notify(request.control, 0);
       }
-      port.postMessage({ id, error: error instanceof Error ? error.message : String(error) } satisfies ReplyMessage);
+      port.postMessage({ id, error: messageOf(error) } satisfies ReplyMessage);
     } finally {
       Atomics.store(control, 0, 0);
       Atomics.notify(control, 0);

@@ -59,25 +59,30 @@ function simplifyBody(attributes: OperationAttributes['composite']): OperationAt
   return { ...attributes, body: simplify(body, body.inputs[0]?.id) };
 }
 
+/** Tells 0 from -0. */
+const numberText = (value: number): string => (Object.is(value, -0) ? '-0' : String(value));
+
+/** JSON, but with every number told from every other: JSON knows neither infinities nor -0. */
+function attributeText(attributes: object): string {
+  return JSON.stringify(attributes, (_, value: unknown) => (typeof value === 'number' ? numberText(value) : value));
+}
+
 /** Equal for operations with equal results; undefined where comparing costs more than it saves. */
 function keyOf(operation: Operation, operands: readonly Value[]): string | undefined {
   const result = operation.results[0]!;
   const type = `${result.dtype}${result.shape.join('x')}`;
   const names = operands.map((operand) => {
     const splat = splatOf(operand);
-    return splat === undefined ? operand.id : `splat ${splat} ${operand.dtype}${operand.shape.join('x')}`;
+    return splat === undefined ? operand.id : `splat ${numberText(splat)} ${operand.dtype}${operand.shape.join('x')}`;
   });
   if (operation.kind === 'constant') {
     const { value } = operation.attributes;
     if ('data' in value && value.data.length > 64) return undefined;
-    return `constant ${type} ${'splat' in value ? `splat ${value.splat}` : value.data.join()}`;
+    return `constant ${type} ${'splat' in value ? `splat ${numberText(value.splat)}` : Array.from(value.data, numberText).join()}`;
   }
-  if (operation.kind === 'composite') {
-    // Within one program, a name and its attributes mean one body.
-    const { name, attributes } = operation.attributes;
-    return `composite ${name} ${JSON.stringify(attributes)} ${names.join()} ${type}`;
-  }
-  return `${operation.kind} ${names.join()} ${JSON.stringify(operation.attributes)} ${type}`;
+  // Two composites of one name may differ in their bodies.
+  if (operation.kind === 'composite') return undefined;
+  return `${operation.kind} ${names.join()} ${attributeText(operation.attributes)} ${type}`;
 }
 
 /** The results of something simpler than `operation`, or undefined. */

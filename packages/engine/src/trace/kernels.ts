@@ -91,7 +91,9 @@ function registerElementwise(): void {
   for (const [name, kind] of Object.entries(unary)) kernel(name, (b, { x }) => b.unary(kind, x!));
   for (const [name, kind] of Object.entries(binary)) kernel(name, (b, inputs) => b.binary(kind, inputs.a!, inputs.b!));
   for (const [name, direction] of Object.entries(comparisons)) {
-    kernel(name, (b, inputs) => b.compare(direction, inputs.a!, inputs.b!));
+    // Order is an order of numbers.
+    const operand = (b: GraphBuilder, x: Value): Value => (x.dtype === 'bool' ? b.convert(x, 'int32') : x);
+    kernel(name, (b, inputs) => b.compare(direction, operand(b, inputs.a!), operand(b, inputs.b!)));
   }
   kernel('Cast', (b, { x }, { dtype }: { dtype?: DType }) =>
     dtype === 'bool' ? b.compare('NE', x!, like(b, x!, 0)) : b.convert(x!, dtype ?? 'float32'),
@@ -192,7 +194,9 @@ function registerReductions(): void {
     kernel(name, (b, { x }, attributes) => {
       // TensorFlow.js sums booleans as integers.
       const operand = x!.dtype === 'bool' ? b.convert(x!, 'int32') : x!;
-      return b.reduce(kind, operand, axesOf(x!, attributes[key] as number[]), attributes.keepDims as boolean);
+      const reduced = b.reduce(kind, operand, axesOf(x!, attributes[key] as number[]), attributes.keepDims as boolean);
+      const staysBoolean = x!.dtype === 'bool' && (kind === 'max' || kind === 'min');
+      return staysBoolean ? b.compare('NE', reduced, like(b, reduced, 0)) : reduced;
     });
   reduction('Sum', 'sum', 'axis');
   reduction('Prod', 'product', 'axis');
@@ -354,9 +358,9 @@ function registerIndexing(): void {
     const rows = sizeOf(segmentIds!.shape);
     const row = x!.shape.slice(segmentIds!.shape.length);
     return b.scatterAdd(
-      b.splat(0, [numSegments!, ...row], x!.dtype),
+      b.splat(0, [numSegments!, ...row]),
       b.reshape(segmentIds!, [rows]),
-      b.reshape(x!, [rows, ...row]),
+      b.reshape(toFloat(b, x!), [rows, ...row]),
     );
   });
 }

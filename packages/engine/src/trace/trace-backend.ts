@@ -21,13 +21,10 @@ export class TraceSession {
   /** The graph that operations go to: the main one, or the body of a composite. */
   builder = this.main;
   #bodies = 0;
+  /** By data id; variables by themselves, since several may share one data id and have fates of their own. */
   readonly #entries = new WeakMap<object, { value: Value; builder: GraphBuilder }>();
 
-  /** `known`: variables by data id, so that a captured one is recognised. */
-  constructor(
-    readonly name: string,
-    readonly known: ReadonlyMap<object, tf.Variable>,
-  ) {}
+  constructor(readonly name: string) {}
 
   /** A builder for the body of a composite, with value numbers of its own. */
   nestedBuilder(): GraphBuilder {
@@ -71,23 +68,28 @@ export class TraceSession {
     return this.#entries.get(dataId)!.value;
   }
 
-  /** The value behind a tensor; a tensor from outside is captured on first use. */
+  /** The value behind a tensor; a tensor or variable from outside is captured on first use. */
   value(tensor: tf.TensorInfo): Value {
-    const entry = this.#entries.get(tensor.dataId);
+    const key = tensor instanceof tf.Variable ? tensor : tensor.dataId;
+    const entry = this.#entries.get(key);
     if (entry && (entry.builder === this.builder || this.builder === this.main)) return this.#as(entry.value, tensor);
     if (this.builder !== this.main) {
       throw new CompileError({
         where: this.name,
         expected: "a composite's body to use its operands only",
-        got: `a tensor [${tensor.shape}] from outside`,
+        got: `a tensor [${tensor.shape.join()}] from outside`,
         fix: 'Pass it as an operand.',
       });
     }
     const value = this.main.input(tensor.shape, dtypeOf(tensor, this.name));
-    this.#entries.set(tensor.dataId, { value, builder: this.main });
-    const variable = this.known.get(tensor.dataId);
-    this.captures.push({ value, tensor: variable ?? outsideTensor(tensor) });
+    this.#entries.set(key, { value, builder: this.main });
+    this.captures.push({ value, tensor: tensor instanceof tf.Variable ? tensor : outsideTensor(tensor) });
     return value;
+  }
+
+  /** A tensor with the same value, unknown to the gradient tape. */
+  detach(tensor: tf.Tensor): tf.Tensor {
+    return this.tensor(this.value(tensor));
   }
 
   /** Tensors from outside may share data and differ in shape and dtype. */
@@ -107,7 +109,7 @@ export class TraceSession {
     }
     const value = this.value(next);
     this.assignments.set(variable, value);
-    this.#entries.set(variable.dataId, { value, builder: this.main });
+    this.#entries.set(variable, { value, builder: this.main });
   }
 }
 

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { setCompositeRecorder } from '@vitvq/core';
+import { setCompositeRecorder, setDetachRecorder } from '@vitvq/core';
 import type { DType, Graph } from '../ir/graph.js';
 import { CompileError } from '../errors.js';
 import { registerGradients } from '../gradients.js';
@@ -43,8 +43,8 @@ export function trace(
   registerGradients();
   const backend = traceBackend();
   const engine = tf.engine();
-  const variables = Object.values(engine.registeredVariables);
-  const session = new TraceSession(name, new Map(variables.map((variable) => [variable.dataId, variable])));
+  const session = new TraceSession(name);
+  tf.backend(); // starts one, where none was used yet
   const previousBackend = engine.backendName;
   const restore = guard(session);
   backend.session = session;
@@ -98,7 +98,9 @@ function guard(session: TraceSession): () => void {
   const engine = tf.engine();
   const { assign } = tf.Variable.prototype;
   const { random } = Math;
+  const variables = new Map(Object.values(engine.registeredVariables).map((variable) => [variable.dataId, variable]));
   const previousRecorder = setCompositeRecorder((...composite) => session.composite(...composite));
+  const previousDetach = setDetachRecorder((tensor) => session.detach(tensor));
   tf.Variable.prototype.assign = function (this: tf.Variable, next: tf.Tensor): void {
     session.assign(this, next);
   };
@@ -113,7 +115,7 @@ function guard(session: TraceSession): () => void {
   const refuseRead =
     <R>(read: (dataId: object) => R) =>
     (dataId: object): R => {
-      const variable = session.known.get(dataId);
+      const variable = variables.get(dataId);
       if (variable) throw readError(session.name, variable.shape);
       return read(dataId);
     };
@@ -122,13 +124,23 @@ function guard(session: TraceSession): () => void {
   Object.assign(engine, {
     readSync: refuseRead((dataId) => methods.readSync.call(engine, dataId)),
     read: refuseRead((dataId) => methods.read.call(engine, dataId)),
+    makeVariable: () => {
+      throw new CompileError({
+        where: session.name,
+        expected: 'variables that exist before the first call',
+        got: `a new one, from tf.variable or an optimizer of TensorFlow.js${callSite(new Error().stack)}`,
+        fix: 'Create variables and optimizers outside; AdamW of @vitvq/optim can be compiled.',
+      });
+    },
   });
   return () => {
     tf.Variable.prototype.assign = assign;
     Math.random = random;
     setCompositeRecorder(previousRecorder);
+    setDetachRecorder(previousDetach);
     Reflect.deleteProperty(engine, 'readSync');
     Reflect.deleteProperty(engine, 'read');
+    Reflect.deleteProperty(engine, 'makeVariable');
   };
 }
 
@@ -139,7 +151,8 @@ function callSite(stack: string | undefined): string {
     .slice(1)
     .find(
       (line) =>
-        /\.[cm]?[jt]s/.test(line) && !/@tensorflow|vitvq\/engine|packages\/engine\/(src|dist)|node:internal/.test(line),
+        /\.[cm]?[jt]s/.test(line) &&
+        !/@tensorflow|tfjs-core\/src|vitvq\/engine|packages\/engine\/(src|dist)|node:internal/.test(line),
     );
   return frame ? `, ${frame.trim()}` : '';
 }
