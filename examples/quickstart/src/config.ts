@@ -33,6 +33,9 @@ export const EVERY_SECONDS = { evaluation: 60, checkpoint: 30 } as const;
 /** Images a batch when measuring; no effect on the result. */
 export const EVALUATION_BATCH = 50;
 
+/** Keys folded from the seed, apart from those that model and trainer fold from it. */
+export const STREAMS = { batches: 101, split: 102 } as const;
+
 /** Pictures in the report and in the sample grids. */
 export const SHOWN = { report: 48, samples: 16, tokenMaps: 12 } as const;
 

@@ -12,7 +12,7 @@ import {
   type ImageSource,
 } from '@vitvq/data';
 import type { HostImages } from '@vitvq/stage1';
-import { CROP_MARGIN, EVALUATION_BATCH, HELD_OUT, SMOKE } from './config.js';
+import { CROP_MARGIN, EVALUATION_BATCH, HELD_OUT, SMOKE, STREAMS } from './config.js';
 import type { Settings } from './options.js';
 
 export interface Data {
@@ -31,7 +31,7 @@ export async function openData(settings: Settings, say: (line: string) => void):
     const count = SMOKE.trainImages + SMOKE.heldOutImages;
     const { train, heldOut } = splitSource(syntheticImages(count, settings.imageSize), {
       holdOut: SMOKE.heldOutImages,
-      key: randomKey(seed),
+      key: foldIn(randomKey(seed), STREAMS.split),
     });
     return { description: `${count} made-up images`, train, heldOut, skipped: [] };
   }
@@ -47,7 +47,7 @@ export async function openData(settings: Settings, say: (line: string) => void):
   }
   const folder = await openImageFolder(data, { strict });
   const wanted = Math.min(HELD_OUT.images, Math.max(1, Math.round(HELD_OUT.shareOfFolder * folder.length)));
-  const { train, heldOut } = splitSource(folder, { holdOut: wanted, key: randomKey(seed) });
+  const { train, heldOut } = splitSource(folder, { holdOut: wanted, key: foldIn(randomKey(seed), STREAMS.split) });
   return { description: `${data}: ${train.length} training images`, train, heldOut, skipped: folder.skipped };
 }
 
@@ -65,7 +65,7 @@ export function openTrainingBatches(
     crop: isFolder ? 'random' : 'center',
     flip: data !== 'synthetic',
     shuffle: true,
-    key: foldIn(randomKey(seed), 1),
+    key: foldIn(randomKey(seed), STREAMS.batches),
     startAt,
   });
 }

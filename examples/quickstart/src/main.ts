@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   const request = parseArguments(process.argv.slice(2));
   const { out } = request;
   const settings = request.resume ? await settingsOfEarlierRun(out) : request.settings;
-  if (!request.resume) await makeRoom(request);
+  if (!request.resume) await refuseUnfinishedRun(request);
 
   const engine = await useEngine({
     name: request.engine,
@@ -43,6 +43,9 @@ async function main(): Promise<void> {
   say(`Images: ${data.description}, ${heldOut.shape[0]} held out`);
   for (const { file, reason } of data.skipped.slice(0, 5)) say(`  left out ${file}: ${reason}`);
   if (data.skipped.length > 5) say(`  and ${data.skipped.length - 5} more`);
+
+  // Only now that nothing more can be wrong with the command line.
+  if (!request.resume) await makeRoom(request);
 
   const tokenizer = createViTVQ(modelConfig(settings), { seed: settings.seed });
   say(
@@ -65,7 +68,10 @@ async function main(): Promise<void> {
   const samples = join(out, 'samples');
   await mkdir(samples, { recursive: true });
   const writing: Promise<void>[] = [];
-  trainer.on('evaluate', (evaluation) => void writing.push(writeSamples(samples, heldOut, evaluation)));
+  trainer.on('evaluate', (evaluation) => {
+    const complain = (error: Error): void => say(`a sample grid could not be written: ${error.message}`);
+    writing.push(writeSamples(samples, heldOut, evaluation).catch(complain));
+  });
   const view = showProgress(trainer, process.stdout);
   const plainly = say;
   say = (line) => view.say(line);
@@ -108,25 +114,35 @@ async function settingsOfEarlierRun(out: string): Promise<Settings> {
 }
 
 /** A finished run in the folder gives way to the new one; an unfinished one only with `--fresh`. */
-async function makeRoom({ out, fresh }: Request): Promise<void> {
-  const checkpoints = await listCheckpoints(out);
+async function refuseUnfinishedRun({ out, fresh }: Request): Promise<void> {
   const isFinished = existsSync(join(out, 'metrics.json'));
-  if (checkpoints.length > 0 && !isFinished && !fresh) {
-    throw new UsageError(
-      `  --out ${out} holds an unfinished run: add --resume to go on with it, or --fresh to delete it`,
-    );
-  }
-  for (const { file } of checkpoints) await rm(file);
-  for (const name of ['metrics.json', 'samples']) await rm(join(out, name), { recursive: true, force: true });
+  if (isFinished || fresh || (await listCheckpoints(out)).length === 0) return;
+  throw new UsageError(
+    `  --out ${out} holds an unfinished run: add --resume to go on with it, or --fresh to delete it`,
+  );
 }
 
-/** The first Ctrl-C asks the trainer to save and stop, the second one ends the program at once. */
+async function makeRoom({ out }: Request): Promise<void> {
+  for (const { file } of await listCheckpoints(out)) await rm(file);
+  for (const name of ['metrics.json', 'report.html', 'samples']) {
+    await rm(join(out, name), { recursive: true, force: true });
+  }
+}
+
+/**
+ * The first Ctrl-C (or SIGTERM) asks the trainer to save and stop, another one ends the program at once. Within a second it
+ * counts as the same one: terminal and npm may both pass it on.
+ */
 function abortOnCtrlC(): AbortSignal {
   const controller = new AbortController();
-  process.on('SIGINT', () => {
-    if (controller.signal.aborted) process.exit(130);
+  let first: number | undefined;
+  const stop = (): void => {
+    first ??= performance.now();
+    if (performance.now() - first > 1000) process.exit(130);
     controller.abort();
-  });
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
   return controller.signal;
 }
 

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, type Module } from '@vitvq/core';
+import { likeCodes } from './internal/like-codes.js';
 import type { TrainableQuantizer, ViTVQ } from './vit-vq.js';
 
 /** What a quantizer offers against a codebook that collapses; `VectorQuantizer` with `trackUsage` of @vitvq/quantizers does. */
@@ -34,8 +35,7 @@ export function createCodebookInitialization(
   const quantizer = careableQuantizer(tokenizer, 'createCodebookInitialization');
   return (images, uniform) =>
     tf.tidy(() => {
-      const z = tokenizer.latents(images);
-      quantizer.initializeFromData(z, uniform);
+      quantizer.initializeFromData(featuresFor(tokenizer, images), uniform);
       return tf.scalar(quantizer.codebookSize);
     });
 }
@@ -43,5 +43,13 @@ export function createCodebookInitialization(
 /** Replaces dead codes by features of a batch and returns how many there were. The function compiles. */
 export function createCodebookRevival(tokenizer: ViTVQ): (images: tf.Tensor4D, uniform: tf.Tensor1D) => tf.Scalar {
   const quantizer = careableQuantizer(tokenizer, 'createCodebookRevival');
-  return (images, uniform) => tf.tidy(() => quantizer.reviveDeadCodes(tokenizer.latents(images), uniform));
+  return (images, uniform) => tf.tidy(() => quantizer.reviveDeadCodes(featuresFor(tokenizer, images), uniform));
+}
+
+/**
+ * Where codes only count by their direction, they start at length 1: the optimizer moves every code by about the learning
+ * rate, and a long one would hardly turn.
+ */
+function featuresFor(tokenizer: ViTVQ, images: tf.Tensor4D): tf.Tensor3D {
+  return likeCodes(tokenizer.latents(images), tokenizer.quantizer);
 }

@@ -45,6 +45,8 @@ export interface Stage1TrainerOptions {
 const lowUsage = 0.1;
 const slowDataShare = 0.3;
 const slowDataSteps = 50;
+/** Keys of the codebook's care, apart from those that others fold from the seed. */
+const careStream = 100;
 
 /**
  * Trains a tokenizer by a plan: batches, compiled steps, care of the codebook, evaluations, checkpoints, a log.
@@ -113,7 +115,7 @@ export class Stage1Trainer extends EventEmitter<Stage1Events> {
    * Trains until the plan is done or `signal` aborts; then it saves and evaluates (an abort only saves).
    * @throws {TrainingDivergedError} when loss or gradient are not finite; checkpoints stay as they are
    * @throws {ConfigError} when the directory holds checkpoints of a run that was not restored
-   * @throws {DataError} when the last checkpoint cannot be written (before the end, that is a warning)
+   * @throws {DataError} when an abort cannot write its checkpoint (elsewhere that is a warning)
    */
   async run({ signal }: { readonly signal?: AbortSignal } = {}): Promise<Stage1Summary> {
     const { openBatches, directory } = this.#options;
@@ -140,16 +142,19 @@ export class Stage1Trainer extends EventEmitter<Stage1Events> {
     signal: AbortSignal | undefined,
   ): Promise<Stage1Summary> {
     const { plan } = this;
-    const { evaluation, directory, checkpoint = { everySeconds: 60 } } = this.#options;
+    const { evaluation, directory, checkpoint = {} } = this.#options;
+    const everySoOften = checkpoint.everySteps !== undefined || checkpoint.everySeconds !== undefined;
     const start = performance.now() / 1000 - this.#elapsedSeconds;
     const now = (): number => performance.now() / 1000 - start;
     const rate = learningRateAt(plan.learningRate);
     const pace = new Pace(plan.duration);
-    const checkpointDue = new Interval(checkpoint, now());
+    const checkpointDue = new Interval(everySoOften ? checkpoint : { ...checkpoint, everySeconds: 60 }, now());
     const evaluationDue = new Interval(evaluation ?? {}, now());
     const diagnosis = new GradientDiagnosis([...this.#options.tokenizer.namedTrainableVariables().keys()]);
 
     let pending = batches.next();
+    // Whoever awaits it gets the error; nobody does after an early abort.
+    pending.catch(() => undefined);
     while (!pace.isDone(this.#step, now())) {
       // An engine that runs on this thread never pauses by itself: signals, timers and terminals get their turn here.
       await setImmediate();
@@ -202,7 +207,7 @@ export class Stage1Trainer extends EventEmitter<Stage1Events> {
     }
     this.#elapsedSeconds = now();
     const reason = pace.isDone(this.#step, now()) ? 'finished' : 'aborted';
-    const saved = directory === undefined ? undefined : await this.#save(directory);
+    const saved = directory === undefined ? undefined : await this.#saveAtEnd(directory, reason);
     const summary: Stage1Summary = {
       reason,
       step: this.#step,
@@ -213,6 +218,13 @@ export class Stage1Trainer extends EventEmitter<Stage1Events> {
     };
     this.emit('end', summary);
     return summary;
+  }
+
+  /** A full disk does not cost a finished run its evaluation; an aborted one has nothing but its checkpoint. */
+  async #saveAtEnd(directory: string, reason: Stage1Summary['reason']): Promise<string | undefined> {
+    if (reason === 'aborted') return this.#save(directory);
+    await this.#trySave(directory);
+    return this.#newestCheckpoint;
   }
 
   /** Runs one step on the engine and reads its numbers back, all in one tensor. */
@@ -266,7 +278,10 @@ export class Stage1Trainer extends EventEmitter<Stage1Events> {
     care: CompiledFunction<(images: tf.Tensor4D, uniform: tf.Tensor1D) => tf.Scalar>,
     { images, shape }: Batch,
   ): Promise<number> {
-    const uniform = randomUniform(foldIn(randomKey(this.plan.seed), this.#step), this.#options.tokenizer.vocabSize);
+    const uniform = randomUniform(
+      foldIn(foldIn(randomKey(this.plan.seed), careStream), this.#step),
+      this.#options.tokenizer.vocabSize,
+    );
     const inputs = [batchTensor(images, shape), tf.tensor1d(uniform)] as const;
     const output = await care(...inputs);
     const [value] = await output.data();

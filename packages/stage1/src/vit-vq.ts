@@ -15,6 +15,7 @@ import {
 } from '@vitvq/core';
 import { Linear } from '@vitvq/layers';
 import { logitLaplaceImage, type LogitLaplaceParameters } from '@vitvq/losses';
+import { likeCodes } from './internal/like-codes.js';
 
 /**
  * A quantizer that may be told that it is training, so that it can count which codes are used. Every `Quantizer` is one:
@@ -76,9 +77,6 @@ export interface ViTVQForward {
   /** Of each value, `[B, H, W, C]`; only with `output: 'logit-laplace'`. */
   readonly logitLaplace?: LogitLaplaceParameters;
 }
-
-/** As the quantizer's: 1e-12 squared. */
-const minimumSquaredLength = 1e-24;
 
 /**
  * The ViT-VQGAN image tokenizer (arXiv:2110.04627, sec. 3): ViT encoder, projection to the low-dimensional space where
@@ -160,7 +158,7 @@ export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & 
     return tf.tidy(() => {
       const latents = this.latents(images);
       const { quantized, indices, loss } = this.quantizer.quantize(latents, { training });
-      const decoded = this.decodeLatents(quantize ? quantized : this.#likeCodes(latents));
+      const decoded = this.decodeLatents(quantize ? quantized : likeCodes(latents, this.quantizer));
       const { reconstruction, logitLaplace } = this.#interpret(decoded);
       const result = { reconstruction, indices, quantizerLoss: loss };
       return (logitLaplace ? { ...result, logitLaplace: { ...logitLaplace } } : result) as typeof result;
@@ -201,12 +199,6 @@ export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & 
     const { mean, deviation } = this.pixelNormalization;
     const scaled = deviation === 1 ? decoded : tf.mul<tf.Tensor4D>(decoded, deviation);
     return mean === 0 ? scaled : tf.add(scaled, mean);
-  }
-
-  /** Latents of the length that codes have. */
-  #likeCodes(latents: tf.Tensor3D): tf.Tensor3D {
-    if (!this.quantizer.normalize) return latents;
-    return tf.mul(latents, tf.rsqrt(tf.maximum(tf.sum(tf.square(latents), -1, true), minimumSquaredLength)));
   }
 
   #interpret(decoded: tf.Tensor4D): { reconstruction: tf.Tensor4D; logitLaplace?: LogitLaplaceParameters } {

@@ -365,7 +365,7 @@ describe('Stage1Trainer', () => {
     const plan = tinyPlan({ clipNorm: 2, learningRate: { ...tinyPlan().learningRate, peak: 1 } });
     const otherPlan = createTrainer({ plan }).trainer.restore(directory);
     await expect(otherPlan).rejects.toThrow(ConfigError);
-    await expect(otherPlan).rejects.toThrow('learningRate.peak 0.002 instead of 1; clipNorm 1 instead of 2');
+    await expect(otherPlan).rejects.toThrow('learningRate.peak 0.001 instead of 1; clipNorm 1 instead of 2');
     const otherModel = createTrainer({ tokenizer: tinyModel({ codebookSize: 32 }) }).trainer.restore(directory);
     await expect(otherModel).rejects.toThrow(ShapeError);
     await expect(otherModel).rejects.toThrow('tokenizer.quantizer.codebook [16, 4] instead of [32, 4]');

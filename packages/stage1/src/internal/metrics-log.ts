@@ -18,7 +18,7 @@ export class MetricsLog {
   /** Goes on with a log after `step`: later lines, of a run that went further than its checkpoint, are dropped. */
   static async open(file: string, step: number, onError: (error: Error) => void): Promise<MetricsLog> {
     await mkdir(dirname(file), { recursive: true });
-    const text = step === 0 ? '' : await readFile(file, 'utf8').catch(() => '');
+    const text = step === 0 ? '' : await readLog(file);
     const kept = text.split('\n').filter((line) => line !== '' && stepOf(line) <= step);
     await writeFile(file, kept.map((line) => `${line}\n`).join(''));
     return new MetricsLog(file, onError);
@@ -34,6 +34,16 @@ export class MetricsLog {
     this.#lines = [];
     if (text) this.#writing = this.#writing.then(() => appendFile(this.#file, text)).catch(this.#onError);
     return this.#writing;
+  }
+}
+
+/** Empty where there is none yet; a log that cannot be read is not overwritten. */
+async function readLog(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
   }
 }
 
