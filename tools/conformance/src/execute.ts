@@ -32,7 +32,7 @@ async function toHost(tensors: TensorRecord): Promise<Map<string, HostTensor>> {
  * Starts an engine. `cpu` is slow and exact in its order of operations, the oracle of every other engine; `onnx` compiles.
  * @throws {EngineError} when it does not run here
  */
-export async function startEngine(name: EngineName): Promise<Execute> {
+export async function startEngine(name: EngineName | 'auto'): Promise<Execute> {
   // Cases are small and many: no lines about compiling.
   await useEngine({ name, onCompile: () => undefined });
   return async (compute, inputs) => {

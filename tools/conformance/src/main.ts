@@ -12,7 +12,7 @@ import type { CaseResult } from './run.js';
 const usage = `Usage: npm run conformance -- <folder> [--engine NAME] [--only TEXT]
 
 Compares the library with the golden cases of a folder (manifest.json and safetensors files).
-  --engine NAME  ${engineNames.join(', ')} (default: cpu, the oracle)
+  --engine NAME  ${engineNames.join(', ')} (default: the one that users get here; cpu is the oracle)
   --only TEXT    cases whose name or module contains TEXT
 Exits with 1 when a case misses, with 2 when the arguments or the folder cannot be used.`;
 
@@ -21,7 +21,7 @@ async function main(): Promise<number> {
     allowPositionals: true,
     options: {
       only: { type: 'string' },
-      engine: { type: 'string', default: 'cpu' },
+      engine: { type: 'string', default: 'auto' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -42,7 +42,7 @@ async function main(): Promise<number> {
     return 2;
   }
   tf.enableProdMode(); // Keeps tfjs from advertising its Node binding.
-  const execute = await startEngine(values.engine as EngineName);
+  const execute = await startEngine(values.engine as EngineName | 'auto');
   const started = performance.now();
   const results: CaseResult[] = [];
   for (const fixture of chosen) {
