@@ -15,7 +15,7 @@ export const mayImport = {
   checkpoint: ['core'],
   report: ['core'],
   'test-utils': ['core'],
-  stage1: ['core', 'engine', 'layers', 'quantizers', 'losses', 'optim', 'data', 'checkpoint', 'metrics'],
+  stage1: ['core', 'engine', 'layers', 'quantizers', 'losses', 'optim', 'checkpoint', 'metrics'],
   cli: ['core', 'engine'],
 };
 

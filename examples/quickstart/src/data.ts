@@ -10,6 +10,7 @@ import {
   type DownloadProgress,
   type ImageBatch,
   type ImageSource,
+  type SkippedImage,
 } from '@vitvq/data';
 import type { HostImages } from '@vitvq/stage1';
 import { CROP_MARGIN, EVALUATION_BATCH, HELD_OUT, SMOKE, STREAMS } from './config.js';
@@ -21,7 +22,10 @@ export interface Data {
   readonly train: ImageSource;
   readonly heldOut: ImageSource;
   /** Images that cannot be used. */
-  readonly skipped: readonly { readonly file: string; readonly reason: string }[];
+  /** Unusable images so far: those that the listing found, and those that turn out damaged when they are read. */
+  readonly skipped: SkippedImage[];
+  /** Prints a line; also for what is found during the training. */
+  readonly say: (line: string) => void;
 }
 
 /** Training and held-out images; `say` gets a line now and then while they are fetched. */
@@ -33,7 +37,7 @@ export async function openData(settings: Settings, say: (line: string) => void):
       holdOut: SMOKE.heldOutImages,
       key: foldIn(randomKey(seed), STREAMS.split),
     });
-    return { description: `${count} made-up images`, train, heldOut, skipped: [] };
+    return { description: `${count} made-up images`, train, heldOut, skipped: [], say };
   }
   if (data === 'cifar10') {
     const onProgress = downloadLines(say);
@@ -43,20 +47,21 @@ export async function openData(settings: Settings, say: (line: string) => void):
       test,
       Array.from({ length: HELD_OUT.images }, (_, index) => index),
     );
-    return { description: `CIFAR-10: ${train.length} training images`, train, heldOut, skipped: [] };
+    return { description: `CIFAR-10: ${train.length} training images`, train, heldOut, skipped: [], say };
   }
-  const folder = await openImageFolder(data, { strict });
+  const folder = await openImageFolder(data, { strict, check: strict ? 'pixels' : 'header' });
   const wanted = Math.min(HELD_OUT.images, Math.max(1, Math.round(HELD_OUT.shareOfFolder * folder.length)));
   const { train, heldOut } = splitSource(folder, { holdOut: wanted, key: foldIn(randomKey(seed), STREAMS.split) });
-  return { description: `${data}: ${train.length} training images`, train, heldOut, skipped: folder.skipped };
+  return { description: `${data}: ${train.length} training images`, train, heldOut, skipped: [...folder.skipped], say };
 }
 
 /** The endless, shuffled batches of the training; the same settings and `startAt` give the same images. */
 export function openTrainingBatches(
-  { train }: Data,
+  source: Data,
   { data, imageSize, batchSize, seed }: Settings,
   startAt: number,
 ): BatchStream {
+  const { train } = source;
   const isFolder = train.storage.kind === 'files';
   return createBatches(train, {
     batchSize: Math.min(batchSize, train.length),
@@ -67,7 +72,13 @@ export function openTrainingBatches(
     shuffle: true,
     key: foldIn(randomKey(seed), STREAMS.batches),
     startAt,
+    onSkip: (image) => note(source, image),
   });
+}
+
+function note({ skipped, say }: Data, image: SkippedImage): void {
+  skipped.push(image);
+  say(`left out ${image.file}: ${image.reason} (${skipped.length} so far)`);
 }
 
 export interface HeldOut extends HostImages {
@@ -76,9 +87,16 @@ export interface HeldOut extends HostImages {
 }
 
 /** All held-out images in memory. */
-export async function readHeldOut({ heldOut }: Data, { imageSize }: Settings): Promise<HeldOut> {
+export async function readHeldOut(source: Data, { imageSize }: Settings): Promise<HeldOut> {
+  const { heldOut } = source;
   const parts: ImageBatch[] = [];
-  const options = { batchSize: EVALUATION_BATCH, imageSize, lastBatch: 'partial', epochs: 1 } as const;
+  const options = {
+    batchSize: EVALUATION_BATCH,
+    imageSize,
+    lastBatch: 'partial',
+    epochs: 1,
+    onSkip: (image: SkippedImage) => note(source, image),
+  } as const;
   for await (const batch of createBatches(heldOut, options)) parts.push(batch);
   const [, height, width, channels] = parts[0]!.shape;
   const count = parts.reduce((sum, part) => sum + part.count, 0);

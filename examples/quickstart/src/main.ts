@@ -38,10 +38,11 @@ async function main(): Promise<void> {
   });
   say(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);
 
-  const data = await openData(settings, say);
+  const data = await openData(settings, (line) => say(line));
   const heldOut = await readHeldOut(data, settings);
   say(`Images: ${data.description}, ${heldOut.shape[0]} held out`);
-  for (const { file, reason } of data.skipped.slice(0, 5)) say(`  left out ${file}: ${reason}`);
+  if (data.skipped.length > 0) say(`Left out: ${data.skipped.length} unusable images`);
+  for (const { file, reason } of data.skipped.slice(0, 5)) say(`  ${file}: ${reason}`);
   if (data.skipped.length > 5) say(`  and ${data.skipped.length - 5} more`);
 
   // Only now that nothing more can be wrong with the command line.
@@ -91,7 +92,18 @@ async function main(): Promise<void> {
     return;
   }
 
-  const outcome = { request, settings, dataset: data.heldOut.name, engine, tokenizer, heldOut, summary, evaluation };
+  const skippedImages = data.skipped.length;
+  const outcome = {
+    skippedImages,
+    request,
+    settings,
+    dataset: data.heldOut.name,
+    engine,
+    tokenizer,
+    heldOut,
+    summary,
+    evaluation,
+  };
   const report = await writeOutcomeReport(outcome);
   const metrics = await writeMetrics(outcome);
   const { codebook } = evaluation;

@@ -10,6 +10,7 @@ import type { Request, Settings } from './options.js';
 
 /** What the end of a run is made of. */
 export interface Outcome {
+  readonly skippedImages: number;
   readonly request: Request;
   readonly settings: Settings;
   readonly dataset: string;
@@ -21,7 +22,14 @@ export interface Outcome {
 }
 
 /** `metrics.json`: what a program wants to know of the run. Written last, so that its presence means that the run is done. */
-export async function writeMetrics({ request, settings, engine, summary, evaluation }: Outcome): Promise<string> {
+export async function writeMetrics({
+  skippedImages,
+  request,
+  settings,
+  engine,
+  summary,
+  evaluation,
+}: Outcome): Promise<string> {
   const { codebook, psnr, meanSquaredError, count } = evaluation;
   const metrics = {
     psnr,
@@ -35,6 +43,7 @@ export async function writeMetrics({ request, settings, engine, summary, evaluat
     threads: engine.threads,
     meanSquaredError,
     heldOutImages: count,
+    skippedImages,
     trainingSeconds: summary.elapsedSeconds,
     seed: settings.seed,
     settings,

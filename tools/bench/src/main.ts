@@ -6,6 +6,7 @@
  */
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { engineNames } from '@vitvq/engine';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { LineProcess } from './line-process.js';
 import { findPython, isReferenceBlas, peerScript, startPeer } from './peer.js';
@@ -29,7 +30,7 @@ const program = new Command('bench')
     'threads of both sides (default: the better of 1 and all cores, for each side by itself)',
     positiveInteger,
   )
-  .option('--engine <name>', 'our engine', 'onnx')
+  .addOption(new Option('--engine <name>', 'our engine').choices(engineNames).default('onnx'))
   .option('--peer <file>', 'the PyTorch script', '../shared/bench/peer_pytorch.py')
   .option('--json', 'print one JSON object a line')
   .parse();

@@ -18,6 +18,6 @@ export interface Measurement {
   readonly params: number;
   /** Peak resident memory of the process so far. */
   readonly rss_mb: number;
-  /** Time from the first call to its end less one run: tracing, lowering and loading. Ours only. */
+  /** Tracing, lowering and loading, all programs of the process together. Ours only. */
   readonly compile_ms?: number;
 }
