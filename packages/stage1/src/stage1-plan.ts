@@ -24,7 +24,9 @@ export interface Stage1Plan {
   readonly codebook: {
     /**
      * Share of the run, in [0, 1), that trains a plain autoencoder, without quantizing; then the codebook starts. An encoder
-     * that still learns what images are leaves most codes of a young codebook behind. 0: codes from the beginning.
+     * that still learns what images are leaves most codes of a young codebook behind. 0: codes from the beginning. In trials on
+     * CIFAR-10 it helped runs of a few hundred steps (20.0 instead of 19.3 dB after 250) and not longer ones (22.3 instead of
+     * 22.5 dB after 1,500).
      */
     readonly autoencoderShare: number;
     /** Whether codes start as features of a batch instead of noise. */
