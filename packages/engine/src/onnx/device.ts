@@ -2,7 +2,14 @@ import { Worker } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs-core';
 import { sizeOf, typedArray, type DType, type TypedArray } from '../ir/graph.js';
 import { EngineError } from '../errors.js';
-import type { ReplyMessage, Request, RequestMessage, TensorDescription, WorkerOptions } from './protocol.js';
+import {
+  inlineBytes,
+  type ReplyMessage,
+  type Request,
+  type RequestMessage,
+  type TensorDescription,
+  type WorkerOptions,
+} from './protocol.js';
 
 /** One tensor's data on the engine. */
 interface DeviceData {
@@ -226,7 +233,7 @@ export class OnnxDevice extends tf.KernelBackend {
     if (data.host) return data.host;
     const version = this.versionOf(dataId);
     const values = (await this.request({ kind: 'read', slot: data.slot })) as TypedArray;
-    if (this.versionOf(dataId) === version) data.host = values.byteLength <= 65_536 ? values : undefined;
+    if (this.versionOf(dataId) === version) data.host = values.byteLength <= inlineBytes ? values : undefined;
     return values;
   }
 

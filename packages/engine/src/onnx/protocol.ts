@@ -89,5 +89,5 @@ export interface WorkerOptions {
   readonly control: Int32Array;
 }
 
-/** Results up to this size come back with the reply of a run. */
+/** Results up to this size come back with the reply of a run, and values up to it are kept in the main thread. */
 export const inlineBytes = 65_536;

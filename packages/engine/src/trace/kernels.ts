@@ -165,11 +165,8 @@ function registerConstants(): void {
   kernel(
     'Range',
     (b, _, { start, stop, step, dtype }: { start?: number; stop?: number; step?: number; dtype?: DType }) => {
-      const values = tf.tidy(() => {
-        const list: number[] = [];
-        for (let value = start!; step! > 0 ? value < stop! : value > stop!; value += step!) list.push(value);
-        return list;
-      });
+      const values: number[] = [];
+      for (let value = start!; step! > 0 ? value < stop! : value > stop!; value += step!) values.push(value);
       return b.values(typedArray(dtype ?? 'float32', values), [values.length], dtype ?? 'float32');
     },
   );
