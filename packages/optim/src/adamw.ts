@@ -1,5 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInRange, assertShape, composite, ConfigError, formatShape, Module, ShapeError } from '@vitvq/core';
+import { assertInRange, assertShape, composite, ConfigError, Module } from '@vitvq/core';
+import { assertGradients } from './internal/check-gradients.js';
+import { choose, isFiniteScalar } from './internal/finite.js';
+import type { ApplyOptions, Optimizer } from './optimizer.js';
 import type { ParameterGroup } from './parameter-groups.js';
 
 export interface AdamWOptions {
@@ -31,7 +34,7 @@ interface Slot {
  * State, for checkpoints: `step` (scalar, updates done), `firstMoment.<name>`, `secondMoment.<name>`. The optimizer owns
  * its state and not the variables that it moves.
  */
-export class AdamW extends Module {
+export class AdamW extends Module implements Optimizer {
   readonly #beta1: number;
   readonly #beta2: number;
   readonly #epsilon: number;
@@ -72,30 +75,20 @@ export class AdamW extends Module {
     );
   }
 
-  /**
-   * One update of every variable. Pure tensor code followed by `assign`, so that it can be compiled.
-   * @param gradients  one for each variable of the groups, by the same name; not disposed of
-   * @param learningRate  scalar tensor, from a schedule
-   * @throws {ShapeError} naming all missing, unexpected and mis-shaped gradients together; nothing has changed then
-   */
   apply(
     gradients: ReadonlyMap<string, tf.Tensor>,
     learningRate: tf.Scalar,
-    {
-      gradientScale,
-    }: {
-      /** Multiplies every gradient first: clipping (`clipScale`), 1 / loss scale. @default 1 */
-      readonly gradientScale?: tf.Scalar;
-    } = {},
+    { gradientScale }: ApplyOptions = {},
   ): void {
-    this.#assertGradients(gradients);
+    const fix = 'Leave variables that the loss does not reach out of the groups.';
+    assertGradients(new Map(this.#slots.map(({ name, variable }) => [name, variable])), gradients, 'AdamW.apply', fix);
     assertShape(learningRate, [], 'AdamW.apply', 'Give the learning rate as a scalar tensor.');
     if (gradientScale) assertShape(gradientScale, [], 'AdamW.apply', 'Give gradientScale as a scalar tensor.');
     tf.tidy(() => {
       const step = tf.add<tf.Scalar>(this.#step, 1);
-      this.#step.assign(step);
       const corrections = [biasCorrection(this.#beta1, step), biasCorrection(this.#beta2, step)];
       const scale = gradientScale ?? tf.scalar(1);
+      this.#step.assign(choose(isFiniteScalar(scale), step, this.#step));
       const rates = this.#groups.map(({ learningRateScale }) =>
         learningRateScale === 1 ? learningRate : tf.mul<tf.Scalar>(learningRate, learningRateScale),
       );
@@ -128,33 +121,13 @@ export class AdamW extends Module {
       const denominator = tf.add(tf.sqrt(tf.div(secondMoment, correction2)), epsilon);
       const movement = tf.mul(learningRate, tf.div(tf.div(firstMoment, correction1), denominator));
       const decayed = weightDecay === 0 ? parameter : tf.mul(parameter, tf.sub(1, tf.mul(learningRate, weightDecay)));
-      return [tf.sub(decayed, movement), firstMoment, secondMoment];
+      const finite = isFiniteScalar(gradientScale as tf.Scalar);
+      return [
+        choose(finite, tf.sub(decayed, movement), parameter),
+        choose(finite, firstMoment, m),
+        choose(finite, secondMoment, v),
+      ];
     });
-  }
-
-  #assertGradients(gradients: ReadonlyMap<string, tf.Tensor>): void {
-    const known = new Set(this.#slots.map(({ name }) => name));
-    const missing = [...known].filter((name) => !gradients.has(name));
-    const unexpected = [...gradients.keys()].filter((name) => !known.has(name));
-    const misshaped = this.#slots.flatMap(({ name, variable }) => {
-      const shape = gradients.get(name)?.shape;
-      return shape && formatShape(shape) !== formatShape(variable.shape)
-        ? [`${name} ${formatShape(shape)} instead of ${formatShape(variable.shape)}`]
-        : [];
-    });
-    const problems = [
-      missing.length ? `missing: ${missing.join(', ')}` : '',
-      unexpected.length ? `unexpected: ${unexpected.join(', ')}` : '',
-      misshaped.length ? `wrong shape: ${misshaped.join(', ')}` : '',
-    ].filter(Boolean);
-    if (problems.length) {
-      throw new ShapeError({
-        where: 'AdamW.apply',
-        expected: `a gradient for each of ${this.#slots.length} variables`,
-        got: problems.join('; '),
-        fix: missing.length ? 'Leave variables that the loss does not reach out of the groups.' : undefined,
-      });
-    }
   }
 }
 

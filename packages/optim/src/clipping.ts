@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { assertShape, ConfigError } from '@vitvq/core';
+import { choose, isFiniteScalar } from './internal/finite.js';
 
 /** L2 norm of all elements of all tensors together; 0 for no tensors. The caller disposes of the result. */
 export function globalNorm(tensors: Iterable<tf.Tensor>): tf.Scalar {
@@ -12,7 +13,8 @@ export function globalNorm(tensors: Iterable<tf.Tensor>): tf.Scalar {
 
 /**
  * Factor that brings gradients of this norm down to `maximum`, 1 where they are below it already:
- * `min(1, maximum / (norm + 1e-6))`, as `torch.nn.utils.clip_grad_norm_`. Give it to `AdamW.apply` as `gradientScale`.
+ * `min(1, maximum / (norm + 1e-6))`, as `torch.nn.utils.clip_grad_norm_`. NaN for a norm that is NaN or infinite: no factor
+ * mends such gradients, and optimizers skip the update. Give it to `Optimizer.apply` as `gradientScale`.
  * @throws {ConfigError} unless `maximum` is positive (infinity is: it never clips)
  * @throws {ShapeError} unless `norm` is a scalar
  */
@@ -21,5 +23,8 @@ export function clipScale(norm: tf.Scalar, maximum: number): tf.Scalar {
     throw new ConfigError({ where: 'clipScale', expected: 'maximum to be positive', got: String(maximum) });
   }
   assertShape(norm, [], 'clipScale');
-  return tf.tidy(() => (maximum === Infinity ? tf.scalar(1) : tf.minimum(1, tf.div(maximum, tf.add(norm, 1e-6)))));
+  return tf.tidy(() => {
+    const scale = maximum === Infinity ? tf.scalar(1) : tf.minimum<tf.Scalar>(1, tf.div(maximum, tf.add(norm, 1e-6)));
+    return choose(isFiniteScalar(norm), scale, tf.scalar(NaN));
+  });
 }

@@ -13,7 +13,8 @@ export interface AdamWNumbers {
 
 /**
  * Decoupled weight decay Adam (Loshchilov and Hutter 2019, algorithm 2), in place, in one pass over memory. Computed in
- * double precision and rounded when stored.
+ * double precision and rounded when stored. A gradient scale that is not finite leaves everything as it is, as the
+ * composite's body does.
  */
 export function updateAdamW(
   parameter: Float32Array,
@@ -22,6 +23,7 @@ export function updateAdamW(
   secondMoment: Float32Array,
   { beta1, beta2, epsilon, weightDecay, learningRate, gradientScale, correction1, correction2 }: AdamWNumbers,
 ): void {
+  if (!Number.isFinite(gradientScale)) return;
   const keep = 1 - learningRate * weightDecay;
   const stepSize = learningRate / correction1;
   const rootCorrection = 1 / Math.sqrt(correction2);

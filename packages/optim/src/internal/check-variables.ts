@@ -1,0 +1,15 @@
+import type { Variable } from '@tensorflow/tfjs-core';
+import { ConfigError } from '@vitvq/core';
+
+/** Throws for no variables at all, and for those that cannot be averaged. @throws {ConfigError} */
+export function assertFloatVariables(variables: ReadonlyMap<string, Variable>, where: string): void {
+  const others = [...variables].filter(([, variable]) => variable.dtype !== 'float32');
+  if (variables.size === 0 || others.length) {
+    throw new ConfigError({
+      where,
+      expected: 'float32 variables',
+      got: others.map(([name, { dtype }]) => `${name}, ${dtype}`).join('; ') || 'none',
+      fix: 'Take them from namedTrainableVariables().',
+    });
+  }
+}
