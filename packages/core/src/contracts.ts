@@ -2,7 +2,7 @@
  * Contracts between packages. Shape letters, one legend for the whole repository: B batch, H W image, C channels,
  * P patch, N tokens, D model width, E code width, K codebook size, L residual levels, M heads.
  */
-import type { Scalar, Tensor, Tensor2D, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 
 export interface QuantizeResult {
   /** `[B, N, E]`; straight-through: its gradient reaches `z` unchanged. */
@@ -72,4 +72,10 @@ export interface AdversarialLoss {
   generator(fake: Tensor): Scalar;
   /** What the discriminator minimises; `fake` are logits of generated images. */
   discriminator(real: Tensor, fake: Tensor): Scalar;
+}
+
+/** How different pairs of images look, as features of a network that was trained on other images see them. */
+export interface PerceptualLoss {
+  /** Two batches `[B, H, W, C]` in [0, 1] to one distance a pair, `[B]`; 0 for equal images. Differentiable towards both. */
+  distance(images: Tensor4D, reconstructions: Tensor4D): Tensor1D;
 }

@@ -15,6 +15,14 @@ export {
   type LogitLaplaceOptions,
   type LogitLaplaceParameters,
 } from './logit-laplace.js';
+export {
+  LPIPS,
+  LPIPS_SCALING,
+  lpipsReferenceWeights,
+  VGG16_CHANNELS,
+  type LPIPSOptions,
+  type VGG16Channels,
+} from './lpips.js';
 export { l1Loss, l2Loss } from './pixel.js';
 export { r1Penalty } from './r1-penalty.js';
 export { codebookLoss, commitmentLoss } from './vector-quantization.js';
