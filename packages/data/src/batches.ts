@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { assertInteger, ConfigError, DataError, randomKey, toSize2D, type RandomKey, type Size2D } from '@vitvq/core';
+import { sourceFingerprint } from './fingerprint.js';
 import type { ImageSource, SkippedImage } from './image-source.js';
 import { FileBatchMaker, PixelBatchMaker, type BatchMaker, type MadeBatch } from './internal/batch-maker.js';
 import { BatchPlanner, type BatchPlan } from './internal/batch-plan.js';
@@ -60,6 +61,8 @@ export interface BatchStream extends AsyncIterable<ImageBatch> {
   readonly batchesPerEpoch: number;
   /** Position at which the stream ends; `Infinity` without `epochs`. */
   readonly end: number;
+  /** Of the source; see `sourceFingerprint`. */
+  readonly fingerprint: string;
   /** Unusable images met so far, each once, in order of batches. */
   readonly skipped: readonly SkippedImage[];
   /** @throws {DataError} after the end or `close`; when no image, or in strict mode one image, can be used */
@@ -187,6 +190,10 @@ class PlannedBatchStream implements BatchStream {
 
   get position(): number {
     return this.#position;
+  }
+
+  get fingerprint(): string {
+    return sourceFingerprint(this.#parts.source);
   }
 
   next(): Promise<ImageBatch> {

@@ -1,0 +1,46 @@
+import { createBatches, type BatchOptions } from './batches.js';
+import type { ImageSource } from './image-source.js';
+
+export interface LoadedImages {
+  /** `[B, H, W, C]` row-major, in [0, 1]. */
+  readonly data: Float32Array;
+  readonly shape: readonly [number, number, number, number];
+  /** Class of each image, a position in the source's `classes`. */
+  readonly labels: Int32Array;
+  /** Name of each image's class; empty strings where there are no classes. */
+  readonly names: readonly string[];
+}
+
+/** Images decoded at a time. */
+const batchSize = 64;
+
+/**
+ * All images of a source in memory, in its order: a held-out set, which evaluations go through again and again. An unusable
+ * image is left out, and `onSkip` told.
+ * @throws {ConfigError} naming the option @throws {DataError} when no image can be used
+ */
+export async function readImages(
+  source: ImageSource,
+  options: Pick<BatchOptions, 'imageSize' | 'resizeTo' | 'workers' | 'onSkip'>,
+): Promise<LoadedImages> {
+  const parts: Float32Array[] = [];
+  const labels: number[] = [];
+  let imageShape: [number, number, number] = [0, 0, 0];
+  for await (const batch of createBatches(source, { ...options, batchSize, lastBatch: 'partial', epochs: 1 })) {
+    parts.push(batch.images);
+    labels.push(...batch.labels);
+    imageShape = [batch.shape[1], batch.shape[2], batch.shape[3]];
+  }
+  const data = new Float32Array(parts.reduce((total, { length }) => total + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    data.set(part, at);
+    at += part.length;
+  }
+  return {
+    data,
+    shape: [labels.length, ...imageShape],
+    labels: Int32Array.from(labels),
+    names: labels.map((label) => source.classes[label] ?? ''),
+  };
+}
