@@ -1,0 +1,118 @@
+import { MultiBar, type SingleBar } from 'cli-progress';
+
+/** Where a long run stands; the step reports of `@vitvq/training` are such. */
+export interface ProgressReport {
+  /** Steps done. */
+  readonly step: number;
+  /** Steps of the whole run, an estimate where it is limited by time. */
+  readonly totalSteps: number;
+  /** Share of the run, in [0, 1]. */
+  readonly progress: number;
+  readonly values: Readonly<Record<string, number>>;
+  readonly examplesPerSecond: number;
+  readonly remainingSeconds: number;
+}
+
+export interface ProgressOptions {
+  /** Which values are shown. @default ['loss'] */
+  readonly show?: readonly string[];
+  /** What an example is. @default 'images' */
+  readonly unit?: string;
+}
+
+/** What a terminal shows of a run. */
+export interface Progress {
+  /** @param note  a figure that changes seldom, such as the last measured PSNR */
+  update(report: ProgressReport, note?: string): void;
+  /** Prints a line without tearing the bar. */
+  say(line: string): void;
+  /** Takes the bar away. */
+  stop(): void;
+}
+
+/** Seconds between two lines where there is no terminal. */
+const LINE_SECONDS = 15;
+const RESOLUTION = 1000;
+
+/** A live bar on a terminal, a line now and then elsewhere. */
+export function showProgress(output: NodeJS.WriteStream, options: ProgressOptions = {}): Progress {
+  return output.isTTY ? new Bar(output, options) : new Lines(output, options);
+}
+
+class Bar implements Progress {
+  readonly #options: ProgressOptions;
+  readonly #bars: MultiBar;
+  readonly #bar: SingleBar;
+
+  constructor(stream: NodeJS.WriteStream, options: ProgressOptions) {
+    this.#options = options;
+    const format = '{bar} {percentage} % | {text}';
+    this.#bars = new MultiBar({
+      stream,
+      format,
+      barsize: 24,
+      hideCursor: true,
+      clearOnComplete: true,
+      emptyOnZero: true,
+    });
+    this.#bar = this.#bars.create(RESOLUTION, 0, { text: 'compiling the training step ...' });
+  }
+
+  update(report: ProgressReport, note?: string): void {
+    this.#bar.update(Math.floor(report.progress * RESOLUTION), { text: describe(report, note, this.#options) });
+  }
+
+  say(line: string): void {
+    this.#bars.log(`${line}\n`);
+    this.#bars.update();
+  }
+
+  stop(): void {
+    this.#bars.stop();
+  }
+}
+
+class Lines implements Progress {
+  readonly #stream: NodeJS.WriteStream;
+  readonly #options: ProgressOptions;
+  #told = -Infinity;
+
+  constructor(stream: NodeJS.WriteStream, options: ProgressOptions) {
+    this.#stream = stream;
+    this.#options = options;
+  }
+
+  update(report: ProgressReport, note?: string): void {
+    const now = performance.now() / 1000;
+    if (now - this.#told < LINE_SECONDS) return;
+    this.#told = now;
+    this.say(`${(100 * report.progress).toFixed(0)} % | ${describe(report, note, this.#options)}`);
+  }
+
+  say(line: string): void {
+    this.#stream.write(`${line}\n`);
+  }
+
+  stop(): void {
+    // There is nothing to clear.
+  }
+}
+
+function describe(
+  { step, totalSteps, values, examplesPerSecond, remainingSeconds }: ProgressReport,
+  note: string | undefined,
+  { show = ['loss'], unit = 'images' }: ProgressOptions,
+): string {
+  return [
+    `step ${step}/${totalSteps}`,
+    ...show.flatMap((name) => (values[name] === undefined ? [] : [`${name} ${values[name].toFixed(4)}`])),
+    ...(note === undefined ? [] : [note]),
+    `${examplesPerSecond.toFixed(0)} ${unit}/s`,
+    `${formatSeconds(remainingSeconds)} left`,
+  ].join(' | ');
+}
+
+function formatSeconds(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
+}
