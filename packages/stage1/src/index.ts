@@ -3,6 +3,7 @@ export { createViTVQ, type TransformerSize, type ViTVQConfig } from './create-vi
 export { createEvaluationStep, type EvaluationStepResult } from './evaluation-step.js';
 export { Evaluator, type Evaluation, type HostImages } from './evaluator.js';
 export { type IntervalOptions } from './internal/interval.js';
+export { loadLPIPS, type LPIPSDownload, type LPIPSWeightSource } from './load-lpips.js';
 export {
   QUICKSTART,
   QUICKSTART_BATCH_SIZE,
