@@ -14,6 +14,7 @@ export const mayImport = {
   metrics: ['core'],
   checkpoint: ['core'],
   report: ['core'],
+  tensorboard: ['core'],
   'test-utils': ['core'],
   stage1: ['core', 'engine', 'layers', 'quantizers', 'losses', 'optim', 'checkpoint', 'metrics'],
   cli: ['core', 'engine'],
