@@ -288,7 +288,9 @@ describe('AdamW on the engine', () => {
       const first = tf.add(tf.mul(m, 0.9), tf.mul(g, 0.1));
       const second = tf.add(tf.mul(v, 0.99), tf.mul(tf.square(g), 0.01));
       const step = tf.div(tf.div(first, c1), tf.add(tf.sqrt(tf.div(second, c2)), 1e-8));
-      return [tf.sub(tf.mul(p, tf.sub(1, tf.mul(rate, 0.1))), tf.mul(rate, step)), first, second];
+      const next = [tf.sub(tf.mul(p, tf.sub(1, tf.mul(rate, 0.1))), tf.mul(rate, step)), first, second];
+      const finite = tf.less(tf.abs(scale), Infinity);
+      return [p, m, v].map((old, index) => tf.where(tf.broadcastTo(finite, old.shape), next[index]!, old));
     });
 
   function setup() {
@@ -297,8 +299,8 @@ describe('AdamW on the engine', () => {
       [0.1, 0.2, -0.3],
       [0.01, 0.02, 0.03],
     ].map((values): tf.Variable => tf.variable(tf.tensor(values)));
-    const step = (g: tf.Tensor, rate: tf.Tensor) => {
-      const results = update([p!, tf.mul(g, 2), m!, v!, rate, tf.scalar(0.5), tf.scalar(0.19), tf.scalar(0.0199)]);
+    const step = (g: tf.Tensor, rate: tf.Tensor, scale: tf.Tensor = tf.scalar(0.5)) => {
+      const results = update([p!, tf.mul(g, 2), m!, v!, rate, scale, tf.scalar(0.19), tf.scalar(0.0199)]);
       [p!, m!, v!].forEach((variable, index) => variable.assign(results[index]!));
       return { results, variables: [p!, m!, v!] };
     };
@@ -321,6 +323,26 @@ describe('AdamW on the engine', () => {
     for (const [index, variable] of compiled.variables.entries()) {
       expect(variable).toBeAllClose(eager.variables[index]!, { rtol: 1e-6, atol: 1e-7 });
     }
+  });
+
+  it.each([
+    ['in place', false],
+    ['in the graph', true],
+  ])('leaves everything as it is when the scale is not finite, %s', async (_, useResults) => {
+    const { step, variables } = setup();
+    const compiled = compile((g: tf.Tensor, scale: tf.Tensor) => {
+      const { results } = step(g, tf.scalar(0.01), scale);
+      return useResults ? tf.add(results[0]!, 0) : undefined;
+    });
+    const before = variables.map((variable) => [...variable.dataSync()]);
+    for (const scale of [NaN, Infinity, -Infinity]) {
+      for (const gradient of [0.3, NaN]) {
+        tf.dispose((await compiled(tf.fill([3], gradient), tf.scalar(scale))) ?? []);
+        expect(variables.map((variable) => [...variable.dataSync()])).toEqual(before);
+      }
+    }
+    tf.dispose((await compiled(tf.ones([3]), tf.scalar(1))) ?? []);
+    expect(variables.map((variable) => [...variable.dataSync()])).not.toEqual(before);
   });
 });
 

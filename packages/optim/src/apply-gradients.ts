@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertShape } from '@vitvq/core';
+import { assertShape, ConfigError } from '@vitvq/core';
 import { clipScale } from './clipping.js';
 import { choose, isFiniteScalar } from './internal/finite.js';
 import type { Optimizer } from './optimizer.js';
@@ -20,7 +20,7 @@ export type GradientNorms = {
  * reads the norm can stop with the last good weights in place, or go on and count.
  * @param gradients  one for each variable of the optimizer, by name; not disposed of
  * @param learningRate  scalar tensor, from a schedule
- * @throws {ConfigError} unless `clipNorm` is positive
+ * @throws {ConfigError} without gradients, or unless `clipNorm` is positive
  * @throws {ShapeError} for gradients that do not fit
  * Ownership: the caller disposes of both results.
  */
@@ -42,6 +42,9 @@ export function applyGradients(
     readonly alsoFinite?: tf.Scalar;
   } = {},
 ): GradientNorms {
+  if (gradients.size === 0) {
+    throw new ConfigError({ where: 'applyGradients', expected: 'a gradient for each variable', got: 'none' });
+  }
   return tf.tidy(() => {
     const squares = tf.stack([...gradients.values()].map((gradient) => tf.sum(tf.square(gradient))));
     const gradientNorm = tf.sqrt<tf.Scalar>(tf.sum(squares));

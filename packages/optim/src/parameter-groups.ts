@@ -4,21 +4,39 @@ import type { Variable } from '@tensorflow/tfjs-core';
 export interface ParameterGroup {
   /** By dotted name; the state of the optimizer carries the same names. */
   readonly variables: ReadonlyMap<string, Variable>;
-  /** Decoupled weight decay, relative to the learning rate. @default 1e-4 */
+  /** Weight decay; what it means and its default are the optimizer's: `AdamW` 1e-4, `Adam` and `Adafactor` 0. */
   readonly weightDecay?: number;
   /** Multiplies the learning rate of this group. @default 1 */
   readonly learningRateScale?: number;
 }
 
+/** Says of a variable whether it is decayed. */
+export type DecayRule = (name: string, variable: Variable) => boolean;
+
 /**
- * Two groups: weights, which are decayed, and what decay would only pull towards zero: vectors and scalars (biases, scales
- * of norms), codebooks and learned positions. The reference decays everything: for that, make one group yourself.
+ * Leaves out what decay would only pull towards zero: vectors and scalars (biases, scales of norms), codebooks and learned
+ * positions.
  */
-export function decayGroups(named: ReadonlyMap<string, Variable>, weightDecay: number): ParameterGroup[] {
-  const isDecayed = (name: string, variable: Variable): boolean =>
-    variable.rank >= 2 && !/(^|\.)(codebook|positions)$/.test(name);
+export const decayMatrices: DecayRule = (name, { rank }) => rank >= 2 && !/(^|\.)(codebook|positions)$/.test(name);
+
+/** All of them: stage 1 of the reference. */
+export const decayEverything: DecayRule = () => true;
+
+/**
+ * `weight`s of linear layers and convolutions alone: not biases, norms, positions and tables of embeddings (`...embedding` or
+ * `...embeddings`, with or without `.weight`; a patch embedding is a linear layer). Stage 2 of the reference, after minGPT.
+ */
+export const decayLinearWeights: DecayRule = (name, { rank }) =>
+  rank >= 2 && /(^|\.)weight$/.test(name) && !/(?<!patch)embeddings?\.weight$/i.test(name);
+
+/** Two groups, of the variables that are decayed and of the others; one where all are alike. */
+export function decayGroups(
+  named: ReadonlyMap<string, Variable>,
+  weightDecay: number,
+  rule: DecayRule = decayMatrices,
+): ParameterGroup[] {
   const pick = (decayed: boolean): ReadonlyMap<string, Variable> =>
-    new Map([...named].filter(([name, variable]) => isDecayed(name, variable) === decayed));
+    new Map([...named].filter(([name, variable]) => rule(name, variable) === decayed));
   return [
     { variables: pick(true), weightDecay },
     { variables: pick(false), weightDecay: 0 },

@@ -2,7 +2,14 @@ import * as tf from '@tensorflow/tfjs';
 import { ConfigError, ShapeError } from '@vitvq/core';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { clipScale, decayGroups, globalNorm, namedGradients } from '../src/index.js';
+import {
+  clipScale,
+  decayEverything,
+  decayGroups,
+  decayLinearWeights,
+  globalNorm,
+  namedGradients,
+} from '../src/index.js';
 
 beforeEach(() => tf.engine().startScope());
 afterEach(() => {
@@ -25,10 +32,17 @@ describe('clipScale', () => {
     [0, 1, 1],
     [4, 2, 2 / (4 + 1e-6)],
     [10, Infinity, 1],
+    [1e38, 1, 1e-38],
   ])('of norm %s with maximum %s is %s', (norm, maximum, scale) => {
     const result = clipScale(tf.scalar(norm), maximum);
     expect(result.shape).toEqual([]);
     expect(result).toBeAllClose(scale);
+  });
+
+  it.each([NaN, Infinity])('tells optimizers to skip a norm of %s', (norm) => {
+    for (const maximum of [1, Infinity]) {
+      expect([...clipScale(tf.scalar(norm), maximum).dataSync()]).toEqual([NaN]);
+    }
   });
 
   it('refuses a maximum or a norm that cannot be', () => {
@@ -73,6 +87,33 @@ describe('decayGroups', () => {
     expect([decayed!.weightDecay, rest!.weightDecay]).toEqual([0.05, 0]);
     expect(rest!.variables.size).toBe(5);
     expect(rest!.variables.get('quantizer.codebook')).toBe(named.get('quantizer.codebook'));
+  });
+
+  it('decays everything, as stage 1 of the reference', () => {
+    expect(decayGroups(named, 0.05, decayEverything)).toEqual([{ variables: named, weightDecay: 0.05 }]);
+  });
+
+  it('decays weights of linear layers alone, as stage 2 of the reference', () => {
+    const transformer = new Map(
+      Object.entries({
+        'tokenEmbedding.weight': [16, 8],
+        'embeddings.weight': [16, 8],
+        classEmbedding: [10, 8],
+        positions: [4, 8],
+        'encoder.patchEmbedding.weight': [12, 8],
+        'blocks.0.attention.qkv.weight': [8, 24],
+        'blocks.0.attention.qkv.bias': [24],
+        'blocks.0.norm.weight': [8],
+        weight: [8, 16],
+      }).map(([name, shape]) => [name, tf.variable(tf.zeros(shape))]),
+    );
+    const [decayed, rest] = decayGroups(transformer, 0.01, decayLinearWeights);
+    expect([...decayed!.variables.keys()]).toEqual([
+      'encoder.patchEmbedding.weight',
+      'blocks.0.attention.qkv.weight',
+      'weight',
+    ]);
+    expect(rest!.variables.size).toBe(6);
   });
 
   it('gives no empty group', () => {

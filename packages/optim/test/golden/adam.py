@@ -1,6 +1,6 @@
-"""Writes adamw.json: trajectories of torch.optim.AdamW in float64, with groups, rates that change and clipping.
+"""Writes adam.json: trajectories of torch.optim.AdamW and Adam in float64, with groups, rates that change and clipping.
 
-Run: python3 adamw.py > adamw.json
+Run: python3 adam.py > adam.json
 """
 import json
 
@@ -15,14 +15,14 @@ def flat(tensor):
     return [round(value, 12) for value in tensor.detach().reshape(-1).tolist()]
 
 
-def case(name, steps, betas, eps, groups, clip=None):
+def case(name, steps, betas, eps, groups, clip=None, optimizer_class=torch.optim.AdamW):
     """groups: list of (names, weightDecay, learningRateScale)."""
     # Inputs are float32 numbers, so that both sides start from the same ones.
     parameters = {
         key: torch.nn.Parameter(torch.randn(shape, dtype=torch.float32).double()) for key, shape in SHAPES.items()
     }
     initial = {key: flat(value.float()) for key, value in parameters.items()}
-    optimizer = torch.optim.AdamW(
+    optimizer = optimizer_class(
         [
             {"params": [parameters[key] for key in names], "weight_decay": decay, "scale": scale}
             for names, decay, scale in groups
@@ -56,6 +56,7 @@ def case(name, steps, betas, eps, groups, clip=None):
         )
     return {
         "name": name,
+        "optimizer": optimizer_class.__name__,
         "beta1": betas[0],
         "beta2": betas[1],
         "epsilon": eps,
@@ -67,6 +68,7 @@ def case(name, steps, betas, eps, groups, clip=None):
 
 
 ALL = list(SHAPES)
+ADAM = torch.optim.Adam
 print(
     json.dumps(
         {
@@ -79,6 +81,9 @@ print(
                 case("groups", 5, (0.9, 0.99), 1e-8, [(["weight"], 0.1, 1), (["bias", "scale"], 0.0, 0.25)]),
                 case("clipped gradients", 5, (0.9, 0.99), 1e-8, [(ALL, 1e-2, 1)], clip=1.0),
                 case("no averages", 3, (0.0, 0.0), 1e-8, [(ALL, 1e-4, 1)]),
+                case("no penalty", 4, (0.9, 0.999), 1e-8, [(ALL, 0.0, 1)], optimizer_class=ADAM),
+                case("groups", 5, (0.9, 0.99), 1e-8, [(["weight"], 0.1, 1), (["bias", "scale"], 0.0, 0.25)], None, ADAM),
+                case("clipped, strong penalty", 5, (0.9, 0.99), 1e-8, [(ALL, 0.3, 1)], 1.0, ADAM),
             ],
         }
     )

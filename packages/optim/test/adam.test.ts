@@ -3,10 +3,11 @@ import * as tf from '@tensorflow/tfjs';
 import { ConfigError, setCompositeRecorder, ShapeError, type HostTensor } from '@vitvq/core';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AdamW, clipScale, globalNorm, type ParameterGroup } from '../src/index.js';
+import { Adam, AdamW, clipScale, globalNorm, type ParameterGroup } from '../src/index.js';
 
 interface Case {
   name: string;
+  optimizer: 'AdamW' | 'Adam';
   beta1: number;
   beta2: number;
   epsilon: number;
@@ -22,7 +23,7 @@ interface Case {
     secondMoment: Record<string, number[]>;
   }[];
 }
-const golden = JSON.parse(readFileSync(new URL('golden/adamw.json', import.meta.url), 'utf8')) as {
+const golden = JSON.parse(readFileSync(new URL('golden/adam.json', import.meta.url), 'utf8')) as {
   shapes: Record<string, number[]>;
   cases: Case[];
 };
@@ -42,12 +43,13 @@ afterEach(() => {
   setCompositeRecorder(undefined);
 });
 
-describe('AdamW', () => {
-  it.each(golden.cases)('follows PyTorch: $name', ({ groups, clip, initial, steps, beta1, beta2, epsilon }) => {
+describe.each(['AdamW', 'Adam'] as const)('%s', (kind) => {
+  const cases = golden.cases.filter(({ optimizer }) => optimizer === kind);
+  it.each(cases)('follows PyTorch: $name', ({ groups, clip, initial, steps, beta1, beta2, epsilon }) => {
     const variables = new Map(
       Object.entries(golden.shapes).map(([name, shape]) => [name, tf.variable(tf.tensor(initial[name]!, shape))]),
     );
-    const optimizer = new AdamW(
+    const optimizer = new { AdamW, Adam }[kind](
       groups.map(({ names, ...rest }) => ({
         variables: new Map(names.map((name) => [name, variables.get(name)!])),
         ...rest,
@@ -72,7 +74,31 @@ describe('AdamW', () => {
       expect(state.get('step')!.dataSync()[0]).toBe(index + 1);
     });
   });
+});
 
+describe('Adam', () => {
+  it('sends the penalty through the moments, after the scale', () => {
+    const p = tf.variable(tf.scalar(2));
+    const optimizer = new Adam([group({ p }, { weightDecay: 0.5 })], { beta1: 0.5, beta2: 0.75, epsilon: 1e-30 });
+    optimizer.apply(new Map([['p', tf.scalar(4)]]), tf.scalar(0.1), { gradientScale: tf.scalar(0.5) });
+    // g = 0.5 * 4 + 0.5 * 2 = 3, and the first step is the sign of it.
+    expect(p).toBeAllClose(1.9);
+    expect(optimizer.namedVariables().get('firstMoment.p')!).toBeAllClose(1.5);
+    expect(optimizer.namedVariables().get('secondMoment.p')!).toBeAllClose(0.25 * 9);
+  });
+
+  it('has no penalty by default, and says its own name', () => {
+    const p = tf.variable(tf.scalar(2));
+    const optimizer = new Adam([group({ p })]);
+    optimizer.apply(new Map([['p', tf.scalar(0)]]), tf.scalar(1));
+    expect(p).toBeAllClose(2, { atol: 0 });
+    expect(() => optimizer.apply(new Map(), tf.scalar(1))).toThrow('Adam.apply: expected a gradient for each of 1');
+    expect(() => new Adam([])).toThrow('Adam: expected groups with variables, got none.');
+    expect(() => new Adam([group({ p })], { beta1: 1 })).toThrow('Adam: expected beta1 to be a number within [0, 1)');
+  });
+});
+
+describe('AdamW', () => {
   it('does the first two steps computed by hand', () => {
     const p = tf.variable(tf.scalar(1));
     const optimizer = new AdamW([group({ p }, { weightDecay: 0.5 })], { beta1: 0.5, beta2: 0.75, epsilon: 1e-30 });

@@ -1,0 +1,218 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Module } from '@vitvq/core';
+import { compile, doctor, useEngine } from '@vitvq/engine';
+import { expectNoTensorLeak } from '@vitvq/test-utils';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  Adafactor,
+  Adam,
+  AdamW,
+  applyGradients,
+  GradientAccumulator,
+  MovingAverage,
+  type Optimizer,
+  type ParameterGroup,
+} from '../src/index.js';
+
+const { engines } = await doctor();
+const hasOnnx = engines.some(({ name, available }) => name === 'onnx' && available);
+
+const shapes = { weight: [3, 4], bias: [4], kernel: [2, 3, 4], scale: [] };
+const shapeEntries = Object.entries(shapes);
+
+/** Values of about -1 to 1 that repeat for a seed. */
+function values(shape: readonly number[], seed: number): tf.Tensor {
+  const size = shape.reduce((product, dimension) => product * dimension, 1);
+  return tf.tensor(
+    Float32Array.from({ length: size }, (_, index) => Math.sin(12.9898 * (index + 1) + 78.233 * seed)),
+    [...shape],
+  );
+}
+
+function makeVariables(): Map<string, tf.Variable> {
+  return new Map(shapeEntries.map(([name, shape], index) => [name, tf.variable(values(shape, index))]));
+}
+
+function gradientsOf(seed: number): Map<string, tf.Tensor> {
+  return new Map(shapeEntries.map(([name, shape], index) => [name, values(shape, 10 * seed + index)]));
+}
+
+function groupsOf(variables: ReadonlyMap<string, tf.Variable>): ParameterGroup[] {
+  const pick = (names: readonly string[]): Map<string, tf.Variable> =>
+    new Map(names.map((name) => [name, variables.get(name)!]));
+  return [
+    { variables: pick(['weight', 'kernel']), weightDecay: 0.1 },
+    { variables: pick(['bias', 'scale']), weightDecay: 0, learningRateScale: 0.5 },
+  ];
+}
+
+const optimizers: [name: string, create: (groups: ParameterGroup[]) => Optimizer & Module][] = [
+  ['AdamW', (groups) => new AdamW(groups)],
+  ['Adam', (groups) => new Adam(groups)],
+  ['Adafactor', (groups) => new Adafactor(groups)],
+  ['Adafactor of the paper', (groups) => new Adafactor(groups, { beta1: 0.9, beta2: 0.96 })],
+  ['Adafactor with relative steps', (groups) => new Adafactor(groups, { relativeStep: true, clippingThreshold: 0.5 })],
+];
+
+/** All bits of variables and state. */
+function bitsOf(...maps: ReadonlyMap<string, tf.Variable>[]): number[][] {
+  return maps.flatMap((map) =>
+    [...map.values()].map((variable) => [...new Int32Array(variable.dataSync().slice().buffer)]),
+  );
+}
+
+function setup(create: (groups: ParameterGroup[]) => Optimizer & Module) {
+  const variables = makeVariables();
+  const optimizer = create(groupsOf(variables));
+  return { variables, optimizer, state: optimizer.namedVariables() };
+}
+
+describe.each(optimizers)('%s', (_, create) => {
+  beforeEach(() => tf.engine().startScope());
+  afterEach(() => {
+    tf.engine().endScope();
+    tf.disposeVariables();
+  });
+
+  it.each([NaN, Infinity, -Infinity])('skips an update whose scale is %s, to the last bit', (bad) => {
+    const { variables, optimizer, state } = setup(create);
+    // Also the first update, when the corrections for the start would divide by zero.
+    for (let step = 0; step < 2; step++) {
+      const before = bitsOf(variables, state);
+      const poisoned = gradientsOf(step)
+        .set('weight', tf.fill([3, 4], NaN))
+        .set('bias', tf.fill([4], Infinity));
+      optimizer.apply(poisoned, tf.scalar(0.1), { gradientScale: tf.scalar(bad) });
+      optimizer.apply(gradientsOf(step), tf.scalar(0.1), { gradientScale: tf.scalar(bad) });
+      expect(bitsOf(variables, state)).toEqual(before);
+      optimizer.apply(gradientsOf(step), tf.scalar(0.1), { gradientScale: tf.scalar(0.5) });
+      expect(state.get('step')!.dataSync()[0]).toBe(step + 1);
+    }
+  });
+
+  it('goes on from an update that was skipped as if it had not been there', () => {
+    const [straight, skipping] = [setup(create), setup(create)];
+    for (let step = 0; step < 3; step++) {
+      straight.optimizer.apply(gradientsOf(step), tf.scalar(0.1));
+      skipping.optimizer.apply(gradientsOf(7), tf.scalar(0.1), { gradientScale: tf.scalar(NaN) });
+      skipping.optimizer.apply(gradientsOf(step), tf.scalar(0.1));
+    }
+    expect(bitsOf(skipping.variables, skipping.state)).toEqual(bitsOf(straight.variables, straight.state));
+  });
+
+  it('goes on from its state', () => {
+    const [first, second] = [setup(create), setup(create)];
+    first.optimizer.apply(gradientsOf(1), tf.scalar(0.1));
+    const saved = [...first.state].map(([name, variable]): [string, { shape: number[]; data: Float32Array }] => [
+      name,
+      { shape: variable.shape, data: variable.dataSync<'float32'>() },
+    ]);
+    second.optimizer.loadVariables(new Map(saved));
+    for (const [name, variable] of second.variables) variable.assign(first.variables.get(name)!);
+    first.optimizer.apply(gradientsOf(2), tf.scalar(0.1));
+    second.optimizer.apply(gradientsOf(2), tf.scalar(0.1));
+    expect(bitsOf(second.variables, second.state)).toEqual(bitsOf(first.variables, first.state));
+    expect(second.optimizer.trainableVariables()).toEqual([]);
+  });
+
+  it('leaves no tensors behind, and disposes of its state but not of the variables', () => {
+    const { variables, optimizer } = setup(create);
+    const [gradients, rate] = [gradientsOf(1), tf.scalar(0.1)];
+    expectNoTensorLeak(() => optimizer.apply(gradients, rate));
+    expectNoTensorLeak(() => optimizer.apply(gradients, rate, { gradientScale: rate }));
+    expectNoTensorLeak(() => create(groupsOf(variables)).dispose());
+    optimizer.dispose();
+    expect([...variables.values()].some(({ isDisposed }) => isDisposed)).toBe(false);
+  });
+});
+
+describe.skipIf(!hasOnnx)('on the compiled engine', () => {
+  // The last but one update is skipped, because of its gradients; the one before, because of its loss.
+  const lossOf = (step: number): number => (step === 2 ? Infinity : 1);
+  const stepGradients = (step: number): Map<string, tf.Tensor> =>
+    step === 3 ? gradientsOf(step).set('kernel', tf.fill([2, 3, 4], NaN)) : gradientsOf(step);
+  const tolerance = { rtol: 2e-5, atol: 2e-6 };
+
+  beforeAll(async () => {
+    await useEngine({ name: 'onnx', threads: 1 });
+  });
+  afterAll(async () => {
+    await useEngine({ name: 'cpu' });
+  });
+
+  type Named = Record<string, tf.Tensor>;
+
+  it.each(optimizers)('%s, applyGradients and MovingAverage do as they do eagerly', async (_, create) => {
+    const make = () => {
+      const made = setup(create);
+      const average = new MovingAverage(made.variables);
+      const step = (named: Named, rate: tf.Scalar, loss: tf.Scalar) => {
+        const { optimizer } = made;
+        const gradients = new Map(Object.entries(named));
+        const norms = applyGradients({ optimizer, clipNorm: 1 }, gradients, rate, { alsoFinite: loss });
+        average.update();
+        return norms;
+      };
+      return { ...made, average, step };
+    };
+    const [eager, compiled] = [make(), make()];
+    const compiledStep = compile(compiled.step);
+    for (let step = 0; step < 5; step++) {
+      const named = Object.fromEntries(stepGradients(step));
+      const [rate, loss] = [tf.scalar(0.1 / (step + 1)), tf.scalar(lossOf(step))];
+      const before = bitsOf(compiled.variables, compiled.state);
+      const expected = eager.step(named, rate, loss);
+      const norms = await compiledStep(named, rate, loss);
+      if (step === 2 || step === 3) expect(bitsOf(compiled.variables, compiled.state)).toEqual(before);
+      if (step === 3) expect([...norms.gradientNorm.dataSync()]).toEqual([NaN]);
+      else expect(norms.gradientNorms).toBeAllClose(expected.gradientNorms, { rtol: 1e-5 });
+    }
+    for (const [name, variable] of compiled.variables) {
+      expect(variable).toBeAllClose(eager.variables.get(name)!, tolerance);
+    }
+    for (const [name, variable] of compiled.state) expect(variable).toBeAllClose(eager.state.get(name)!, tolerance);
+    for (const [name, variable] of compiled.average.namedVariables()) {
+      expect(variable).toBeAllClose(eager.average.namedVariables().get(name)!, tolerance);
+    }
+    expect(compiled.state.get('step')!.dataSync()[0]).toBe(3);
+  });
+
+  it('compiled functions see what swap has exchanged', async () => {
+    const w = tf.variable(tf.tensor1d([1, 2]));
+    const average = new MovingAverage(new Map([['w', w]]), { decay: 0.5, warmUp: false });
+    const train = compile(() => {
+      w.assign(tf.add(w, 1));
+      average.update();
+    });
+    const evaluate = compile(() => tf.mul(w, 10));
+    await train();
+    average.swap();
+    expect(await evaluate()).toBeAllClose([15, 25], { atol: 0 });
+    average.swap();
+    expect(await evaluate()).toBeAllClose([20, 30], { atol: 0 });
+    await train();
+    expect(w).toBeAllClose([3, 4], { atol: 0 });
+    expect(average.namedVariables().get('average.w')!).toBeAllClose([2.25, 3.25], { atol: 0 });
+  });
+
+  it('GradientAccumulator does as it does eagerly', async () => {
+    const variables = makeVariables();
+    const accumulator = new GradientAccumulator(variables);
+    const add = compile((named: Named) => accumulator.add(new Map(Object.entries(named))));
+    const finish = compile(() => {
+      const mean = Object.fromEntries(accumulator.mean(3));
+      accumulator.clear();
+      return mean;
+    });
+    const eager = new GradientAccumulator(variables);
+    for (let round = 0; round < 2; round++) {
+      for (let part = 0; part < 3; part++) {
+        await add(Object.fromEntries(gradientsOf(3 * round + part)));
+        eager.add(gradientsOf(3 * round + part));
+      }
+      const mean = await finish();
+      for (const [name, expected] of eager.mean(3)) expect(mean[name]!).toBeAllClose(expected, { rtol: 1e-6 });
+      eager.clear();
+    }
+  });
+});
