@@ -1,3 +1,14 @@
+export { closestCodes, type ClosestCodes, type ClosestCodesOptions, type CodePair } from './closest-codes.js';
+export { CodebookCounter } from './codebook-counter.js';
+export {
+  codebookReport,
+  formatCodebookReport,
+  type CodebookAdvice,
+  type CodebookFacts,
+  type CodebookFinding,
+  type CodebookReport,
+  type CodebookReportOptions,
+} from './codebook-report.js';
 export { codebookStatistics, paperCodebookUsage, type CodebookStatistics } from './codebook-statistics.js';
 export { FiniteScalarQuantizer, type FiniteScalarQuantizerOptions } from './finite-scalar-quantizer.js';
 export {
