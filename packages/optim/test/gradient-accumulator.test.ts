@@ -27,7 +27,7 @@ describe('GradientAccumulator', () => {
           tf.matMul(tf.slice(x, begin, size), variables.get('layer.weight')!),
           variables.get('layer.bias')!,
         );
-        return tf.mean(tf.square(tf.sub(prediction, tf.slice(y, begin, size)))) as tf.Scalar;
+        return tf.mean<tf.Scalar>(tf.square(tf.sub(prediction, tf.slice(y, begin, size))));
       }, variables).gradients;
     const whole = gradients(0, 6);
     const accumulator = new GradientAccumulator(variables);
