@@ -166,7 +166,13 @@ export class StyleDiscriminator extends Module implements Discriminator {
 
   /** Images `[B, H, W, C]` to logits `[B]`. @throws {ShapeError} when the images are not of `imageSize` */
   logits(images: tf.Tensor4D): tf.Tensor1D {
-    assertShape(images, ['B', ...this.imageSize, this.inChannels], 'StyleDiscriminator.logits');
+    const { imageSize, inChannels } = this;
+    assertShape(
+      images,
+      ['B', ...imageSize, inChannels],
+      'StyleDiscriminator.logits',
+      `It was made for images of ${imageSize.join('x')} pixels: make it with the size of yours.`,
+    );
     const batch = images.shape[0];
     return tf.tidy(() => {
       const features = this.#blocks.reduce((x, block) => block.apply(x), this.#input.apply(images)); // [B, 4, 4, D]

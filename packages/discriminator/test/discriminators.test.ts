@@ -141,11 +141,13 @@ describe('StyleDiscriminator', () => {
     expect(styleDiscriminatorChannels({ multiplier: 1, width: 64 })).toMatchObject({ 32: 64, 64: 32, 1024: 2 });
   });
 
-  it.each([8, 16, 32, 64, [16, 24], [48, 32]] as const)('works at size %j', (size) => {
+  it.each([8, 16, 32, 64, 128, 256, 512, 1024, [16, 24], [48, 32]] as const)('works at size %j', (size) => {
     const discriminator = new StyleDiscriminator({ size, channels: styleDiscriminatorChannels({ width: 2 }), key });
     const [height, width] = discriminator.imageSize;
-    const logits = discriminator.logits(noise<tf.Rank.R4>(1, [2, height, width, 3]));
-    expect(logits.shape).toEqual([2]);
+    const batch = height < 512 ? 2 : 1;
+    const logits = discriminator.logits(noise<tf.Rank.R4>(1, [batch, height, width, 3]));
+    expect(logits.shape).toEqual([batch]);
+    expect(logits.dataSync().every(Number.isFinite)).toBe(true);
     logits.dispose();
     discriminator.dispose();
   });
@@ -173,7 +175,8 @@ describe('StyleDiscriminator', () => {
   it('refuses images of another size', () => {
     const discriminator = new StyleDiscriminator({ size: 8, channels: narrow, key });
     expect(() => discriminator.logits(tf.zeros([2, 16, 16, 3]))).toThrow(
-      'StyleDiscriminator.logits: expected shape [B, 8, 8, 3], got [2, 16, 16, 3].',
+      'StyleDiscriminator.logits: expected shape [B, 8, 8, 3], got [2, 16, 16, 3]. ' +
+        'It was made for images of 8x8 pixels: make it with the size of yours.',
     );
     discriminator.dispose();
   });
