@@ -16,7 +16,9 @@ export const mayImport = {
   report: ['core'],
   tensorboard: ['core'],
   'test-utils': ['core'],
-  stage1: ['core', 'engine', 'layers', 'quantizers', 'losses', 'optim', 'checkpoint', 'metrics'],
+  training: ['core', 'engine', 'optim', 'checkpoint', 'tensorboard'],
+  stage1: ['core', 'engine', 'layers', 'quantizers', 'losses', 'optim', 'checkpoint', 'metrics', 'training'],
+  'linear-probe': ['core', 'engine'],
   cli: ['core', 'engine'],
 };
 

@@ -1,0 +1,48 @@
+export { type BatchSource } from './batch-source.js';
+export { keepUnlessFinite } from './keep-unless-finite.js';
+export { type IntervalOptions } from './interval.js';
+export { isLookDue, type LookSchedule } from './look-schedule.js';
+export { parseOptions } from './parse-options.js';
+export {
+  createOptimizer,
+  durationSchema,
+  learningRateAt,
+  learningRateSchema,
+  optimizerSchema,
+  type Duration,
+  type LearningRatePlan,
+  type OptimizerPlan,
+} from './plan.js';
+export {
+  Trainer,
+  type BestMetric,
+  type RestoreOptions,
+  type RunOptions,
+  type TensorBoardOptions,
+  type TrainerOptions,
+} from './trainer.js';
+export { TrainingDivergedError, type TrainingDivergedFacts } from './training-diverged-error.js';
+export {
+  type BestCheckpoint,
+  type StepReport,
+  type TrainingEvents,
+  type TrainingSummary,
+  type WarningReport,
+} from './training-events.js';
+export { trainingStateOf, type TrainingState } from './training-state.js';
+export {
+  type NonFinitePolicy,
+  type Picture,
+  type StepContext,
+  type StepResult,
+  type TaskEvaluation,
+  type TaskLook,
+  type TrainingTask,
+} from './training-task.js';
+export {
+  Updater,
+  type GradientFunction,
+  type LossGradients,
+  type UpdateResult,
+  type UpdaterOptions,
+} from './updater.js';

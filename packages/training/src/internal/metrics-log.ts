@@ -1,0 +1,60 @@
+import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+const flushLines = 64;
+
+/** One JSON object a line, appended in order without holding up who writes. */
+export class MetricsLog {
+  readonly #file: string;
+  readonly #onError: (error: Error) => void;
+  #lines: string[] = [];
+  #writing: Promise<void> = Promise.resolve();
+
+  private constructor(file: string, onError: (error: Error) => void) {
+    this.#file = file;
+    this.#onError = onError;
+  }
+
+  /** Goes on with a log after `step`: later lines, of a run that went further than its checkpoint, are dropped. */
+  static async open(file: string, step: number, onError: (error: Error) => void): Promise<MetricsLog> {
+    await mkdir(dirname(file), { recursive: true });
+    const text = step === 0 ? '' : await readLog(file);
+    const kept = text.split('\n').filter((line) => line !== '' && stepOf(line) <= step);
+    // A run that is killed in here still has its log.
+    await writeFile(`${file}.part`, kept.map((line) => `${line}\n`).join(''));
+    await rename(`${file}.part`, file);
+    return new MetricsLog(file, onError);
+  }
+
+  write(entry: Readonly<Record<string, unknown>> & { readonly step: number }): void {
+    this.#lines.push(`${JSON.stringify(entry)}\n`);
+    if (this.#lines.length >= flushLines) void this.flush();
+  }
+
+  flush(): Promise<void> {
+    const text = this.#lines.join('');
+    this.#lines = [];
+    if (text) this.#writing = this.#writing.then(() => appendFile(this.#file, text)).catch(this.#onError);
+    return this.#writing;
+  }
+}
+
+/** Empty where there is none yet; a log that cannot be read is not overwritten. */
+async function readLog(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+/** Infinity for a line that is not whole. */
+function stepOf(line: string): number {
+  try {
+    const entry = JSON.parse(line) as { step?: unknown };
+    return typeof entry.step === 'number' ? entry.step : Infinity;
+  } catch {
+    return Infinity;
+  }
+}
