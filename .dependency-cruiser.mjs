@@ -19,6 +19,7 @@ export const mayImport = {
   training: ['core', 'engine', 'optim', 'checkpoint', 'tensorboard'],
   stage1: ['core', 'engine', 'layers', 'quantizers', 'losses', 'optim', 'checkpoint', 'metrics', 'training'],
   'linear-probe': ['core', 'engine'],
+  'linear-probe': ['core', 'engine'],
   cli: ['core', 'engine'],
 };
 

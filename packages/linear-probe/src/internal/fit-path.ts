@@ -1,0 +1,64 @@
+import type { LabelledFeatures } from '../feature-set.js';
+import { SoftmaxProbe } from '../softmax-probe.js';
+import { TrainingSet, type CrossEntropyProgram } from './cross-entropy.js';
+import { minimize, type Evaluation, type LbfgsOptions, type LbfgsResult } from './lbfgs.js';
+import { standardizationOf } from './standardization.js';
+
+/** A minimum with the classifier that it stands for. */
+export interface PathPoint {
+  readonly l2: number;
+  readonly probe: SoftmaxProbe;
+  /** Mean cross-entropy of the training samples, without the penalty. */
+  readonly trainingLoss: number;
+  readonly result: LbfgsResult;
+}
+
+/**
+ * Minimises `cross-entropy + l2 / 2 |W|^2` for each l2 in the order given, each from where the one before ended: the minimum is
+ * unique, so where a search begins decides only how long it takes. The bias is not penalised.
+ */
+export async function fitPath(
+  program: CrossEntropyProgram,
+  train: LabelledFeatures,
+  classes: number,
+  l2s: readonly number[],
+  options: LbfgsOptions,
+): Promise<PathPoint[]> {
+  const standardization = standardizationOf(train);
+  const trainingSet = new TrainingSet(program, train, standardization, classes);
+  const weightCount = train.dim * classes;
+  try {
+    const points: PathPoint[] = [];
+    let start = new Float64Array(weightCount + classes);
+    for (const l2 of l2s) {
+      const objective = async (parameters: Float64Array): Promise<Evaluation> =>
+        penalized(await trainingSet.evaluate(parameters), parameters, l2, weightCount);
+      const result = await minimize(objective, start, options);
+      start = result.position.slice();
+      const weights = Float32Array.from(start.subarray(0, weightCount));
+      const probe = new SoftmaxProbe(standardization, weights, Float32Array.from(start.subarray(weightCount)));
+      points.push({ l2, probe, result, trainingLoss: result.value - penaltyOf(start, l2, weightCount) });
+    }
+    return points;
+  } finally {
+    trainingSet.dispose();
+  }
+}
+
+function penalized(
+  { value, gradient }: Evaluation,
+  parameters: Float64Array,
+  l2: number,
+  weightCount: number,
+): Evaluation {
+  return {
+    value: value + penaltyOf(parameters, l2, weightCount),
+    gradient: gradient.map((slope, index) => (index < weightCount ? slope + l2 * parameters[index]! : slope)),
+  };
+}
+
+function penaltyOf(parameters: Float64Array, l2: number, weightCount: number): number {
+  let sum = 0;
+  for (let index = 0; index < weightCount; index++) sum += parameters[index]! ** 2;
+  return (l2 / 2) * sum;
+}
