@@ -45,6 +45,8 @@ export type Loss = (prediction: Tensor, target: Tensor) => Scalar;
 export interface Encoder {
   readonly grid: readonly [number, number];
   readonly dim: number;
+  /** Height and width of the images, where it takes one size only. */
+  readonly imageSize?: readonly [number, number];
   encode(images: Tensor4D): Tensor3D;
 }
 
@@ -52,6 +54,8 @@ export interface Encoder {
 export interface Decoder {
   readonly grid: readonly [number, number];
   readonly dim: number;
+  /** Weight of the layer that makes the pixels: where the adaptive weight of an adversarial loss compares gradients. */
+  readonly lastLayer?: Variable;
   decode(tokens: Tensor3D): Tensor4D;
 }
 
@@ -60,8 +64,13 @@ export interface Decoder {
  * means over all of them.
  */
 export interface Discriminator {
-  /** Images `[B, H, W, C]` in [0, 1] to logits, higher for real ones. Differentiable twice, for R1. */
-  logits(images: Tensor4D): Tensor;
+  /** Height and width of the images, where it takes one size only. */
+  readonly imageSize?: readonly [number, number];
+  /**
+   * Images `[B, H, W, C]` in [0, 1] to logits, higher for real ones. Differentiable twice, for R1. `training: false` keeps
+   * statistics of batches, where there are any, out of logits and variables; without options it trains.
+   */
+  logits(images: Tensor4D, options?: { readonly training: boolean }): Tensor;
   trainableVariables(): Variable[];
   dispose(): void;
 }

@@ -109,7 +109,7 @@ export class PixelProjection extends Module {
   readonly grid: readonly [number, number];
   readonly dim: number;
   readonly #layout: PatchLayout;
-  readonly #weight: Variable<tf.Rank.R2>;
+  readonly weight: Variable<tf.Rank.R2>;
   readonly #bias: Variable<tf.Rank.R1>;
 
   constructor(options: PatchOptions) {
@@ -120,7 +120,7 @@ export class PixelProjection extends Module {
     const { patchDim, channels } = this.#layout;
     const bound = bounds(this.dim, patchDim);
     const [weightKey, biasKey] = split(options.key);
-    this.#weight = this.variable('weight', uniformInitializer(bound.weight)(weightKey!, [this.dim, patchDim]));
+    this.weight = this.variable('weight', uniformInitializer(bound.weight)(weightKey!, [this.dim, patchDim]));
     this.#bias = this.variable('bias', uniformInitializer(bound.bias)(biasKey!, [channels]));
   }
 
@@ -129,7 +129,7 @@ export class PixelProjection extends Module {
     assertShape(tokens, ['B', this.grid[0] * this.grid[1], this.dim], 'PixelProjection.apply');
     return tf.tidy(() => {
       const rows = tf.reshape<tf.Rank.R2>(tokens, [-1, this.dim]);
-      return tf.add(this.#layout.toImages(tf.matMul(rows, this.#weight)), this.#bias);
+      return tf.add(this.#layout.toImages(tf.matMul(rows, this.weight)), this.#bias);
     });
   }
 }

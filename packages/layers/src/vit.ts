@@ -8,6 +8,7 @@ import {
   patchGrid,
   prefixReferenceWeights,
   split,
+  toSize2D,
 } from '@vitvq/core';
 import type { Decoder, Encoder, HostTensor, RandomKey, ReferenceWeight } from '@vitvq/core';
 import {
@@ -80,6 +81,7 @@ function registerTransformer(
  */
 export class ViTEncoder extends Module implements Encoder {
   readonly grid: readonly [number, number];
+  readonly imageSize: readonly [number, number];
   readonly dim: number;
   readonly #patchEmbedding: PatchEmbedding;
   readonly #positions: PositionTable;
@@ -88,6 +90,7 @@ export class ViTEncoder extends Module implements Encoder {
   constructor(options: ViTOptions) {
     super();
     this.grid = patchGrid(options.imageSize, options.patchSize, 'ViTEncoder');
+    this.imageSize = toSize2D(options.imageSize);
     this.dim = options.dim;
     const [patchKey, positionKey, transformerKey] = split(options.key, 3);
     this.#positions = new PositionTable(options, this.grid, positionKey!, 'ViTEncoder', (initial) =>
@@ -129,6 +132,11 @@ export class ViTDecoder extends Module implements Decoder {
       this.child(name, part),
     );
     this.#pixels = this.child('pixels', new PixelProjection({ ...options, key: pixelKey! }));
+  }
+
+  /** Weight of the projection to pixels, `[D, P·P·C]`. */
+  get lastLayer(): Variable {
+    return this.#pixels.weight;
   }
 
   /** `[B, N, D]` to `[B, H, W, C]`. @throws {ShapeError} */

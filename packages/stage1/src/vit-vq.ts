@@ -17,14 +17,21 @@ import { Linear } from '@vitvq/layers';
 import { logitLaplaceImage, type LogitLaplaceParameters } from '@vitvq/losses';
 import { likeCodes } from './internal/like-codes.js';
 
-/**
- * A quantizer that may be told that it is training, so that it can count which codes are used. Every `Quantizer` is one:
- * those that do not care ignore the second argument.
- */
+/** What a quantizer may be told; those that do not care ignore it. */
+export interface TrainableQuantizeOptions {
+  /** Lets it count the use of its codes, move averages, mix codes. @default false */
+  readonly training?: boolean;
+  /** Of a `GumbelQuantizer`, greater than 0. @default the quantizer's */
+  readonly temperature?: number | tf.Scalar;
+  /** Of a `GumbelQuantizer`, which needs it in training: {@link ViTVQ.noiseShape}. */
+  readonly noise?: tf.Tensor;
+}
+
+/** A quantizer that may be told how it is used. Every `Quantizer` is one. */
 export interface TrainableQuantizer extends Quantizer {
   /** Whether codes have length 1. @default false */
   readonly normalize?: boolean;
-  quantize(z: tf.Tensor3D, options?: { readonly training?: boolean }): QuantizeResult;
+  quantize(z: tf.Tensor3D, options?: TrainableQuantizeOptions): QuantizeResult;
 }
 
 /** What the decoder's channels mean; see {@link ViTVQOptions.output}. */
@@ -37,9 +44,7 @@ export interface PixelNormalization {
   readonly deviation: number;
 }
 
-export interface ForwardOptions {
-  /** Lets the quantizer count the use of its codes. @default false */
-  readonly training?: boolean;
+export interface ForwardOptions extends TrainableQuantizeOptions {
   /**
    * Without, the decoder gets the latents themselves (of length 1, where codes have it): a plain autoencoder. Indices and
    * quantizer loss are still there. @default true
@@ -67,16 +72,24 @@ export interface ViTVQOptions<Q extends TrainableQuantizer & Module = TrainableQ
   readonly pixelNormalization?: PixelNormalization;
 }
 
-export interface ViTVQForward {
-  /** `[B, H, W, C]`, straight from the decoder: values outside [0, 1] are possible, losses need them. */
-  readonly reconstruction: tf.Tensor4D;
+// Types, not interfaces: only those fit the named tensors of tf.tidy.
+export type ViTVQPass = {
+  /** What the decoder says, `[B, H, W, C]` (`2C` with `output: 'logit-laplace'`); {@link ViTVQ.interpret} makes images of it. */
+  readonly decoded: tf.Tensor4D;
   /** int32 `[B, N]` (`[B, N, L]` with L residual levels). */
   readonly indices: tf.Tensor2D | tf.Tensor3D;
-  /** Scalar: codebook term + beta x commitment term. */
+  /** Scalar: the quantizer's own loss, for a `VectorQuantizer` codebook term + beta x commitment term. */
   readonly quantizerLoss: tf.Scalar;
+};
+
+export type ViTVQImages = {
+  /** `[B, H, W, C]`, straight from the decoder: values outside [0, 1] are possible, losses need them. */
+  readonly reconstruction: tf.Tensor4D;
   /** Of each value, `[B, H, W, C]`; only with `output: 'logit-laplace'`. */
-  readonly logitLaplace?: LogitLaplaceParameters;
-}
+  readonly logitLaplace?: { readonly [Name in keyof LogitLaplaceParameters]: tf.Tensor4D };
+};
+
+export type ViTVQForward = ViTVQImages & Omit<ViTVQPass, 'decoded'>;
 
 /**
  * The ViT-VQGAN image tokenizer (arXiv:2110.04627, sec. 3): ViT encoder, projection to the low-dimensional space where
@@ -140,6 +153,23 @@ export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & 
     return this.encoder.grid;
   }
 
+  /** Height and width of the images, where the encoder takes one size only. */
+  get imageSize(): readonly [number, number] | undefined {
+    return this.encoder.imageSize;
+  }
+
+  /** Weight of the layer that makes the pixels, where the decoder names it. */
+  get lastLayer(): tf.Variable | undefined {
+    return this.decoder.lastLayer;
+  }
+
+  /** Shape of the noise that a `GumbelQuantizer` takes for so many images: `[B, N, K]`, `[L, B, N, K]` with L residual levels. */
+  noiseShape(batchSize: number): readonly number[] {
+    const { codebookSize, levels } = this.quantizer;
+    const noise = [batchSize, this.grid[0] * this.grid[1], codebookSize];
+    return levels === 1 ? noise : [levels, ...noise];
+  }
+
   /** What the quantizer sees: images `[B, H, W, C]` in [0, 1] to `[B, N, E]`, not yet normalised. */
   latents(images: tf.Tensor4D): tf.Tensor3D {
     return tf.tidy(() => this.preQuantization.apply(this.encoder.encode(this.#normalize(images))));
@@ -151,17 +181,41 @@ export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & 
   }
 
   /**
-   * Everything that a loss needs, in one pass.
+   * Everything that a loss needs, in one pass. Without `training` and noise it is the same every time.
    * @param images `[B, H, W, C]` in [0, 1]
    */
-  forward(images: tf.Tensor4D, { training = false, quantize = true }: ForwardOptions = {}): ViTVQForward {
+  forward(images: tf.Tensor4D, options?: ForwardOptions): ViTVQForward {
+    return tf.tidy(() => {
+      const { decoded, indices, quantizerLoss } = this.pass(images, options);
+      return { ...this.interpret(decoded), indices, quantizerLoss };
+    });
+  }
+
+  /** As {@link forward}, with what the decoder says instead of the images that it stands for. */
+  pass(images: tf.Tensor4D, { quantize = true, ...options }: ForwardOptions = {}): ViTVQPass {
     return tf.tidy(() => {
       const latents = this.latents(images);
-      const { quantized, indices, loss } = this.quantizer.quantize(latents, { training });
+      const { quantized, indices, loss } = this.quantizer.quantize(latents, options);
       const decoded = this.decodeLatents(quantize ? quantized : likeCodes(latents, this.quantizer));
-      const { reconstruction, logitLaplace } = this.#interpret(decoded);
-      const result = { reconstruction, indices, quantizerLoss: loss };
-      return (logitLaplace ? { ...result, logitLaplace: { ...logitLaplace } } : result) as typeof result;
+      return { decoded, indices, quantizerLoss: loss };
+    });
+  }
+
+  /** What the decoder says to images, not clamped. @throws {ConfigError} for an odd number of channels with logit-laplace */
+  interpret(decoded: tf.Tensor4D): ViTVQImages {
+    return tf.tidy(() => {
+      if (this.output === 'pixels') return { reconstruction: this.#denormalize(decoded) };
+      const channels = decoded.shape[3];
+      if (channels % 2 !== 0) {
+        throw new ConfigError({
+          where: 'ViTVQ',
+          expected: "a decoder with an even number of channels for output 'logit-laplace' (means, then scales)",
+          got: `${channels} channels`,
+          fix: "Give the decoder twice the image's channels.",
+        });
+      }
+      const [mean, logScale] = tf.split(decoded, 2, 3) as [tf.Tensor4D, tf.Tensor4D];
+      return { reconstruction: logitLaplaceImage(mean), logitLaplace: { mean, logScale } };
     });
   }
 
@@ -181,7 +235,7 @@ export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & 
     const { levels } = this.quantizer;
     const expected = levels === 1 ? ['B', rows * columns] : ['B', rows * columns, levels];
     assertShape(indices, expected, 'ViTVQ.decode', `This model has ${rows}x${columns} tokens an image.`);
-    return tf.tidy(() => this.#interpret(this.decodeLatents(this.quantizer.decode(indices))).reconstruction);
+    return tf.tidy(() => this.interpret(this.decodeLatents(this.quantizer.decode(indices))).reconstruction);
   }
 
   /** Images to tokens and back, clamped to [0, 1]. */
@@ -199,21 +253,6 @@ export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & 
     const { mean, deviation } = this.pixelNormalization;
     const scaled = deviation === 1 ? decoded : tf.mul<tf.Tensor4D>(decoded, deviation);
     return mean === 0 ? scaled : tf.add(scaled, mean);
-  }
-
-  #interpret(decoded: tf.Tensor4D): { reconstruction: tf.Tensor4D; logitLaplace?: LogitLaplaceParameters } {
-    if (this.output === 'pixels') return { reconstruction: this.#denormalize(decoded) };
-    const channels = decoded.shape[3];
-    if (channels % 2 !== 0) {
-      throw new ConfigError({
-        where: 'ViTVQ',
-        expected: "a decoder with an even number of channels for output 'logit-laplace' (means, then scales)",
-        got: `${channels} channels`,
-        fix: "Give the decoder twice the image's channels.",
-      });
-    }
-    const [mean, logScale] = tf.split(decoded, 2, 3) as [tf.Tensor4D, tf.Tensor4D];
-    return { reconstruction: logitLaplaceImage(mean), logitLaplace: { mean, logScale } };
   }
 }
 

@@ -1,0 +1,39 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { namedGradients } from '@vitvq/optim';
+
+export interface GradientsWithValues {
+  readonly values: Record<string, tf.Scalar>;
+  /** By the names of the variables. */
+  readonly gradients: Map<string, tf.Tensor>;
+}
+
+/**
+ * Gradients of `minimised` towards the variables, and what else was computed on the way.
+ * @param fn  called once; `values` may be part of `minimised`
+ * @throws {ConfigError} naming the variables that `minimised` does not depend on
+ * Ownership: the caller disposes of values and gradients.
+ */
+export function gradientsWithValues(
+  fn: () => { readonly minimised: tf.Scalar; readonly values: Record<string, tf.Scalar> },
+  variables: ReadonlyMap<string, tf.Variable>,
+): GradientsWithValues {
+  let kept: Record<string, tf.Scalar> = {};
+  try {
+    const { values, gradients } = tf.tidy(() => {
+      const { gradients } = namedGradients(() => {
+        const { minimised, values } = fn();
+        // The scope of the gradients ends with what the variables need.
+        kept = mapRecord(values, (value) => tf.keep(value));
+        return minimised;
+      }, variables);
+      return { values: mapRecord(kept, (value) => value.clone()), gradients: Object.fromEntries(gradients) };
+    });
+    return { values, gradients: new Map(Object.entries(gradients)) };
+  } finally {
+    tf.dispose(kept);
+  }
+}
+
+function mapRecord<T, U>(record: Readonly<Record<string, T>>, fn: (value: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, fn(value)]));
+}

@@ -1,0 +1,77 @@
+import '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
+import { compile, doctor, useEngine } from '@vitvq/engine';
+import { vanillaAdversarialLoss } from '@vitvq/losses';
+import { AdamW } from '@vitvq/optim';
+import '@vitvq/test-utils';
+import { afterAll, describe, expect, it } from 'vitest';
+import { createDiscriminatorStep, createStage1Step } from '../src/index.js';
+import { adversaryImages, adversaryModel, tinyDiscriminator, tinyPerceptual } from './adversary.js';
+
+const { engines } = await doctor();
+const hasOnnx = engines.some(({ name, available }) => name === 'onnx' && available);
+
+/** Values of a few steps with both optimizers, the adversarial loss starting at the second. */
+async function train(): Promise<Record<string, number>[]> {
+  const tokenizer = adversaryModel({ output: 'logit-laplace' });
+  const discriminator = tinyDiscriminator();
+  const optimizerOf = (module: typeof tokenizer | typeof discriminator): AdamW =>
+    new AdamW([{ variables: module.namedTrainableVariables() }]);
+  const autoencoder = compile(
+    createStage1Step({
+      tokenizer,
+      losses: { l1: 0.1, l2: 1, logitLaplace: 0.1, perceptual: 0.1, adversarial: 0.5 },
+      perceptual: tinyPerceptual(),
+      adversarial: { discriminator, loss: vanillaAdversarialLoss, adaptiveWeight: true },
+      optimizer: optimizerOf(tokenizer),
+      clipNorm: 1,
+    }),
+    { name: 'autoencoder' },
+  );
+  const adversary = compile(
+    createDiscriminatorStep({
+      tokenizer,
+      discriminator,
+      loss: vanillaAdversarialLoss,
+      r1: { weight: 1 },
+      leCam: { weight: 0.1, anchors: { real: tf.scalar(0.1), fake: tf.scalar(-0.1) } },
+      optimizer: optimizerOf(discriminator),
+    }),
+    { name: 'discriminator' },
+  );
+  const images = adversaryImages();
+  const rate = tf.scalar(3e-3);
+  const rows: Record<string, number>[] = [];
+  for (const factor of [0, 1, 1]) {
+    const controls = { adversarialFactor: tf.scalar(factor) };
+    const first = await autoencoder(images, rate, controls);
+    const second = await adversary(images, rate, controls);
+    const row: Record<string, number> = {};
+    for (const [name, value] of [...Object.entries(first.values), ...Object.entries(second.values)]) {
+      row[name in row ? `second ${name}` : name] = (await value.data())[0]!;
+    }
+    rows.push(row);
+    tf.dispose([first, second]);
+  }
+  autoencoder.dispose();
+  adversary.dispose();
+  return rows;
+}
+
+describe.skipIf(!hasOnnx)('both steps on the compiled engine', () => {
+  afterAll(() => useEngine({ name: 'cpu' }));
+
+  it('give the numbers of the plain one', async () => {
+    await useEngine({ name: 'cpu' });
+    const eager = await train();
+    await useEngine({ name: 'onnx', threads: 2, onCompile: () => undefined });
+    const compiled = await train();
+    expect(Object.keys(eager[0]!)).toContain('adaptiveWeight');
+    expect(Object.keys(eager[0]!)).toContain('r1');
+    for (const [index, row] of eager.entries()) {
+      for (const [name, value] of Object.entries(row)) {
+        expect(compiled[index]![name], `${name}, step ${index}`).toBeAllClose(value, { rtol: 2e-3, atol: 1e-5 });
+      }
+    }
+  });
+});
