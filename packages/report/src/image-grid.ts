@@ -9,6 +9,8 @@ export interface ImageGridOptions {
   readonly columns?: number;
   /** Pixels of the result for one pixel of an image. @default as many as make an image at least 96 pixels high */
   readonly scale?: number;
+  /** One text above the pictures of each batch. Needs a font on this machine. */
+  readonly labels?: readonly string[];
   /** One text below each group, B in all. Needs a font on this machine. */
   readonly captions?: readonly string[];
 }
@@ -22,7 +24,7 @@ export interface ImageGridOptions {
  */
 export async function imageGrid(
   images: Float32Array | readonly Float32Array[],
-  { shape, columns, scale, captions }: ImageGridOptions,
+  { shape, columns, scale, labels, captions }: ImageGridOptions,
 ): Promise<RgbImage> {
   const batches = images instanceof Float32Array ? [images] : images;
   const [count, height] = shape;
@@ -33,12 +35,16 @@ export async function imageGrid(
   if (batches.length === 0 || count === 0) {
     throw new ConfigError({ where: 'imageGrid', expected: 'at least one image', got: 'none' });
   }
+  if (labels && labels.length !== batches.length) {
+    throw new ShapeError({ where: 'imageGrid', expected: `${batches.length} labels`, got: String(labels.length) });
+  }
   if (captions && captions.length !== count) {
     throw new ShapeError({ where: 'imageGrid', expected: `${count} captions`, got: String(captions.length) });
   }
   const pictures = batches.map((batch) => toRgbImages(batch, shape));
   return compose({
     groups: pictures[0]!.map((_, index) => pictures.map((batch) => batch[index]!)),
+    labels,
     captions,
     columns: usedColumns,
     cellHeight: height * usedScale,

@@ -1,4 +1,5 @@
 export { codeColors, type CodeColorsOptions } from './code-colors.js';
+export { comparisonGallery, type ComparisonColumn, type ComparisonGalleryOptions } from './comparison-gallery.js';
 export { imageGrid, type ImageGridOptions } from './image-grid.js';
 export { lineChart, type LineChartOptions, type Series } from './line-chart.js';
 export { rankChart, type RankChartOptions } from './rank-chart.js';
@@ -17,9 +18,11 @@ export {
   type TextBlock,
 } from './report-content.js';
 export { encodePng, svgToPng, toRgbImages, writePng, type RgbImage } from './rgb-image.js';
+export { stage1Charts, type TrainingRecord } from './stage1-charts.js';
 export {
   configurationRows,
   stage1Report,
+  type CodebookReportFacts,
   type Stage1EvaluationFacts,
   type Stage1ReportFacts,
 } from './stage1-report.js';

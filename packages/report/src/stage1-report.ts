@@ -27,6 +27,21 @@ export interface Stage1EvaluationFacts {
   readonly indices: ArrayLike<number>;
 }
 
+/** What is known of a codebook beyond how often its codes are used; `codebookReport` of `@vitvq/quantizers` makes one. */
+export interface CodebookReportFacts {
+  readonly closest?:
+    | {
+        /** Nearest first. */
+        readonly pairs: readonly { readonly codes: readonly [number, number]; readonly distance: number }[];
+        /** Codes with another one within `threshold`. */
+        readonly duplicates: readonly number[];
+        readonly threshold: number;
+      }
+    | undefined;
+  /** Plain sentences. */
+  readonly advice: readonly { readonly text: string }[];
+}
+
 export interface Stage1ReportFacts {
   readonly title: string;
   /** What the images are, such as `CIFAR-10, test split`. */
@@ -43,6 +58,8 @@ export interface Stage1ReportFacts {
   readonly grid: readonly [number, number];
   /** Code vectors `[K, E]` as the quantizer compares them: then similar codes get similar colours. */
   readonly codebook?: HostTensor;
+  /** Adds codes that are alike, and advice, to what is said of the codebook. */
+  readonly codebookReport?: CodebookReportFacts;
   /** Curves of the training, such as losses over steps; those without a point are left out. */
   readonly charts: readonly LineChartOptions[];
   readonly training: {
@@ -185,8 +202,10 @@ export function stage1Report(facts: Stage1ReportFacts): ReportContent {
               ? []
               : [['Used by a batch of 256 images', `${percent(paperUsage)} on average`]]),
             ['Perplexity', `${perplexity.toFixed(1)}: as diverse as that many codes used evenly`],
+            ...closestRows(facts.codebookReport?.closest),
           ],
         },
+        ...(facts.codebookReport?.advice ?? []).map(({ text }) => ({ kind: 'text' as const, text })),
       ],
     },
     {
@@ -260,6 +279,18 @@ function describeCurve(chart: LineChartOptions, index: number): ReportChart {
     alt: `${chart.title}: ${lines.join('; ')}.`,
     file: `training-${index + 1}.png`,
   };
+}
+
+function closestRows(closest: CodebookReportFacts['closest']): string[][] {
+  if (!closest) return [];
+  const { pairs, duplicates, threshold } = closest;
+  return [
+    [
+      'Closest codes',
+      pairs.map(({ codes, distance }) => `${codes.join(' and ')} (${significant(distance)})`).join(', '),
+    ],
+    ['Codes that are alike', `${integer(duplicates.length)} within ${significant(threshold)} of another`],
+  ];
 }
 
 function optionalRow(name: string, value: string | number | undefined): string[][] {

@@ -94,6 +94,17 @@ describe('imageGrid', () => {
     expect(pixel(captioned, 16, 16)).toEqual([0, 0, 0]);
   });
 
+  it('names the batches above the first row', async () => {
+    const plain = await imageGrid([dark, bright], { shape, columns: 2 });
+    const labelled = await imageGrid([dark, bright], { shape, columns: 2, labels: ['before', '<after>'] });
+    expect([labelled.width, labelled.height]).toEqual([plain.width, plain.height + 20]);
+    expect(pixel(labelled, 16, 36)).toEqual(pixel(plain, 16, 16));
+    expect(pixel(labelled, 16 + 99, 36 + 112)).toEqual(pixel(plain, 16 + 99, 16 + 112)); // the second row moves as much
+    await expect(imageGrid([dark, bright], { shape, labels: ['one'] })).rejects.toThrow(
+      'imageGrid: expected 2 labels, got 1.',
+    );
+  });
+
   it('refuses what does not fit', async () => {
     await expect(imageGrid(dark, { shape: [2, 2, 2, 1] })).rejects.toThrow(ShapeError);
     await expect(imageGrid(dark, { shape, captions: ['one'] })).rejects.toThrow(

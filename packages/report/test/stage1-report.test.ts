@@ -114,6 +114,35 @@ describe('stage1Report', () => {
     expect(text).toContain('96.1 % on average');
   });
 
+  it('tells of codes that are alike and passes advice on', async () => {
+    const codebookReport = {
+      closest: {
+        pairs: [
+          { codes: [3, 7] as const, distance: 0.01234 },
+          { codes: [1, 2] as const, distance: 0.5 },
+        ],
+        duplicates: [3, 7],
+        threshold: 0.05,
+      },
+      advice: [{ text: 'Lower codeDim.' }, { text: 'Try <more> codes.' }],
+    };
+    const page = await readFile(
+      await writeReport(join(folder, 'advice'), stage1Report({ ...facts, codebookReport })),
+      'utf8',
+    );
+    expectBalanced(page);
+    for (const text of [
+      '3 and 7 (0.0123), 1 and 2 (0.5)',
+      '2 within 0.05 of another',
+      'Lower codeDim.',
+      'Try &lt;more&gt; codes.',
+    ]) {
+      expect(page).toContain(text);
+    }
+    const [, , , codebook] = stage1Report({ ...facts, codebookReport: { advice: [] } }).sections;
+    expect(JSON.stringify(codebook)).not.toContain('Closest');
+  });
+
   it('leaves out what is not known', async () => {
     const content = stage1Report({
       ...facts,
