@@ -26,8 +26,8 @@ const plans: readonly ChartPlan[] = [
   // A density may exceed 1, so this term may be negative.
   { title: 'Logit-Laplace', yLabel: 'negative log-likelihood', lines: { logitLaplace: 'logit-Laplace' } },
   {
-    title: 'What the discriminator thinks',
-    yLabel: 'mean logit; higher is more real',
+    title: 'Logits of the discriminator',
+    yLabel: 'mean; higher is more real',
     lines: { logitsReal: 'real images', logitsFake: 'reconstructions' },
   },
   {

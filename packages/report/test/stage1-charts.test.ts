@@ -17,7 +17,7 @@ describe('stage1Charts', () => {
     expect(lines).toEqual([
       ['Loss terms', 'L2', 'quantizer'],
       ['Logit-Laplace', 'logit-Laplace'],
-      ['What the discriminator thinks', 'real images', 'reconstructions'],
+      ['Logits of the discriminator', 'real images', 'reconstructions'],
       ['Penalties of the discriminator', 'R1'],
     ]);
     expect(charts[2]!.series[1]!.points).toEqual([
