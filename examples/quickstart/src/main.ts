@@ -108,7 +108,7 @@ async function main(): Promise<void> {
   const metrics = await writeMetrics(outcome);
   const { codebook } = evaluation;
   say(
-    `\n${summary.step} steps in ${summary.elapsedSeconds.toFixed(0)} s, ${summary.imagesPerSecond.toFixed(0)} images/s`,
+    `\n${summary.step} steps in ${summary.elapsedSeconds.toFixed(0)} s, ${summary.examplesPerSecond.toFixed(0)} images/s`,
   );
   say(
     `PSNR ${evaluation.psnr.toFixed(2)} dB, codebook usage ${(100 * (codebook.paperUsage ?? codebook.usage)).toFixed(1)} %, perplexity ${codebook.perplexity.toFixed(0)} of ${tokenizer.vocabSize}`,

@@ -38,7 +38,7 @@ export async function writeMetrics({
     codebookUsageOverall: codebook.usage,
     codebookPerplexity: codebook.perplexity,
     steps: summary.step,
-    imagesPerSecond: summary.imagesPerSecond,
+    imagesPerSecond: summary.examplesPerSecond,
     engine: engine.name,
     threads: engine.threads,
     meanSquaredError,
@@ -71,7 +71,7 @@ export async function writeOutcomeReport(outcome: Outcome): Promise<string> {
       training: {
         steps: summary.step,
         seconds: summary.elapsedSeconds,
-        imagesPerSecond: summary.imagesPerSecond,
+        imagesPerSecond: summary.examplesPerSecond,
         parameterCount: tokenizer.parameterCount(),
         images: summary.step * settings.batchSize,
       },
@@ -135,8 +135,8 @@ async function trainingCharts(log: string): Promise<LineChartOptions[]> {
     scale,
   });
   return [
-    chart('Reconstruction loss', 'mean squared error', [series('step', 'reconstructionLoss', 'reconstruction')], 'log'),
-    chart('Quantizer loss', 'loss', [series('step', 'quantizerLoss', 'quantizer')], 'log'),
+    chart('Reconstruction loss', 'mean squared error', [series('step', 'l2', 'reconstruction')], 'log'),
+    chart('Quantizer loss', 'loss', [series('step', 'quantizer', 'quantizer')], 'log'),
     chart('PSNR on held-out images', 'decibels', [series('evaluate', 'psnr', 'PSNR')]),
     chart('Learning rate', 'learning rate', [series('step', 'learningRate', 'learning rate')]),
   ].filter(({ series: lines }) => lines.length > 0);

@@ -80,12 +80,12 @@ class Lines implements Progress {
 }
 
 function describe(report: StepReport, psnr: number | undefined): string {
-  const { step, totalSteps, loss, imagesPerSecond, remainingSeconds } = report;
+  const { step, totalSteps, values, examplesPerSecond, remainingSeconds } = report;
   return [
     `step ${step}/${totalSteps}`,
-    `loss ${loss.toFixed(4)}`,
+    `loss ${values.loss?.toFixed(4)}`,
     ...(psnr === undefined ? [] : [`${psnr.toFixed(2)} dB`]),
-    `${imagesPerSecond.toFixed(0)} images/s`,
+    `${examplesPerSecond.toFixed(0)} images/s`,
     `${formatSeconds(remainingSeconds)} left`,
   ].join(' | ');
 }

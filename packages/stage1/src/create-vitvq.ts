@@ -1,8 +1,8 @@
 import { randomKey, split, type RandomKey, type Size2D } from '@vitvq/core';
 import { ViTDecoder, ViTEncoder, type Activation, type ViTOptions } from '@vitvq/layers';
 import { VectorQuantizer } from '@vitvq/quantizers';
+import { parseOptions } from '@vitvq/training';
 import { z } from 'zod';
-import { parseOptions } from './internal/parse-options.js';
 import { ViTVQ, type PixelNormalization, type ViTVQOutput } from './vit-vq.js';
 
 /** One transformer of the tokenizer. */

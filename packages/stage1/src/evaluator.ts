@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInteger, formatShape, ShapeError } from '@vitvq/core';
+import { assertInteger, formatShape, ShapeError, type PerceptualLoss } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import { psnr } from '@vitvq/metrics';
 import { codebookStatistics, paperCodebookUsage } from '@vitvq/quantizers';
@@ -19,6 +19,8 @@ export interface Evaluation {
   readonly psnr: number;
   /** Mean squared error over all images. */
   readonly meanSquaredError: number;
+  /** Mean over the images; undefined without a perceptual loss. */
+  readonly perceptualDistance: number | undefined;
   /** `[B]` decibels. */
   readonly psnrOfImages: Float64Array;
   readonly codebook: {
@@ -42,6 +44,13 @@ export interface Evaluation {
   readonly indices: Int32Array;
 }
 
+export interface EvaluatorOptions {
+  /** Images at once; no effect on the results. @default 64 */
+  readonly batchSize?: number;
+  /** Measured too; an `LPIPS` of @vitvq/losses is one. */
+  readonly perceptual?: PerceptualLoss;
+}
+
 const paperBatch = 256;
 
 /** An image that is reproduced exactly has infinite PSNR; this keeps means finite. */
@@ -57,11 +66,11 @@ export class Evaluator {
   readonly #step: CompiledFunction<(images: tf.Tensor4D) => EvaluationStepResult>;
 
   /** @throws {ConfigError} */
-  constructor(tokenizer: ViTVQ, { batchSize = 64 }: { readonly batchSize?: number } = {}) {
+  constructor(tokenizer: ViTVQ, { batchSize = 64, perceptual }: EvaluatorOptions = {}) {
     assertInteger(batchSize, 'batchSize', 'Evaluator');
     this.#tokenizer = tokenizer;
     this.#batchSize = batchSize;
-    this.#step = compile(createEvaluationStep(tokenizer), { name: 'evaluate' });
+    this.#step = compile(createEvaluationStep(tokenizer, { perceptual }), { name: 'evaluate' });
   }
 
   /** @throws {ShapeError} when there are no images, or `data` does not fit `shape` */
@@ -77,6 +86,7 @@ export class Evaluator {
     }
     const reconstructions = new Float32Array(data.length);
     const squaredErrors = new Float64Array(count);
+    const distances: Float32Array[] = [];
     const parts: Int32Array[] = [];
     for (let start = 0; start < count; start += this.#batchSize) {
       const size = Math.min(this.#batchSize, count - start);
@@ -86,6 +96,7 @@ export class Evaluator {
       );
       reconstructions.set(batch.reconstructions.subarray(0, size * pixels), start * pixels);
       squaredErrors.set(batch.squaredErrors.subarray(0, size), start);
+      if (batch.perceptualDistances) distances.push(batch.perceptualDistances.subarray(0, size));
       parts.push(batch.indices.slice(0, (batch.indices.length / this.#batchSize) * size));
     }
     const indices = concatenate(parts);
@@ -94,6 +105,7 @@ export class Evaluator {
       count,
       psnr: mean(psnrOfImages),
       meanSquaredError: mean(squaredErrors),
+      perceptualDistance: distances.length > 0 ? mean(distances.flatMap((part) => [...part])) : undefined,
       psnrOfImages,
       codebook: this.#codebook(indices, count),
       reconstructions: { data: reconstructions, shape },
@@ -105,23 +117,18 @@ export class Evaluator {
     this.#step.dispose();
   }
 
-  async #run(
-    data: Float32Array,
-    shape: number[],
-  ): Promise<{ reconstructions: Float32Array; indices: Int32Array; squaredErrors: Float32Array }> {
+  async #run(data: Float32Array, shape: number[]): Promise<HostResult> {
     const images = tf.tensor4d(data, shape as [number, number, number, number]);
     const result = await this.#step(images);
-    const [reconstructions, indices, squaredErrors] = await Promise.all([
-      result.reconstructions.data(),
-      result.indices.data(),
-      result.squaredErrors.data(),
-    ]);
-    tf.dispose([images, result.reconstructions, result.indices, result.squaredErrors]);
-    return {
-      reconstructions: reconstructions as Float32Array,
-      indices: indices as Int32Array,
-      squaredErrors: squaredErrors as Float32Array,
+    const { reconstructions, indices, squaredErrors, perceptualDistances } = result;
+    const host = {
+      reconstructions: (await reconstructions.data()) as Float32Array,
+      indices: (await indices.data()) as Int32Array,
+      squaredErrors: (await squaredErrors.data()) as Float32Array,
+      perceptualDistances: (await perceptualDistances?.data()) as Float32Array | undefined,
     };
+    tf.dispose([images, result]);
+    return host;
   }
 
   #codebook(indices: Int32Array, count: number): Evaluation['codebook'] {
@@ -143,6 +150,13 @@ export class Evaluator {
   }
 }
 
+interface HostResult {
+  readonly reconstructions: Float32Array;
+  readonly indices: Int32Array;
+  readonly squaredErrors: Float32Array;
+  readonly perceptualDistances: Float32Array | undefined;
+}
+
 function fillUp(images: Float32Array, batchSize: number, pixels: number): Float32Array {
   const filled = new Float32Array(batchSize * pixels);
   filled.set(images);
@@ -160,6 +174,12 @@ function concatenate(parts: readonly Int32Array[]): Int32Array {
   return all;
 }
 
-function mean(values: Float64Array): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+function mean(values: ArrayLike<number>): number {
+  return (
+    Array.prototype.reduce.call<ArrayLike<number>, [(sum: number, value: number) => number, number], number>(
+      values,
+      (sum, value) => sum + value,
+      0,
+    ) / values.length
+  );
 }

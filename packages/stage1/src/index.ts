@@ -1,8 +1,17 @@
 export { createCodebookInitialization, createCodebookRevival, type CareableQuantizer } from './codebook-care.js';
 export { createViTVQ, type TransformerSize, type ViTVQConfig } from './create-vitvq.js';
+export {
+  createDiscriminatorGradients,
+  createDiscriminatorLoss,
+  type DiscriminatorGradientOptions,
+  type DiscriminatorLossOptions,
+} from './discriminator-gradients.js';
+export { createDiscriminatorStep, type DiscriminatorStepOptions } from './discriminator-step.js';
 export { createEvaluationStep, type EvaluationStepResult } from './evaluation-step.js';
-export { Evaluator, type Evaluation, type HostImages } from './evaluator.js';
-export { type IntervalOptions } from './internal/interval.js';
+export { Evaluator, type Evaluation, type EvaluatorOptions, type HostImages } from './evaluator.js';
+export { type Step, type StepResult, type StepUpdate } from './internal/create-step.js';
+export { type GradientsWithValues } from './internal/gradients-with-values.js';
+export { type AdversarialParts, type ImageBatch } from './internal/stage1-task.js';
 export { loadLPIPS, type LPIPSDownload, type LPIPSWeightSource } from './load-lpips.js';
 export {
   QUICKSTART,
@@ -18,19 +27,42 @@ export {
   VIT_VQGAN_TRAINING,
 } from './presets.js';
 export { viTVQReferenceWeights, type ViTVQReferenceParts } from './reference-weights.js';
-export { learningRateAt, type Stage1Plan } from './stage1-plan.js';
+export { type DiscriminatorPlan, type ResolvedStage1Plan, type Stage1Plan } from './stage1-plan.js';
+export { createStage1Gradients, type Stage1Gradients } from './stage1-gradients.js';
 export {
   createStage1Loss,
-  createStage1Step,
-  type Stage1Loss,
+  type AdversarialTerm,
+  type Stage1Controls,
+  type Stage1LossOptions,
   type Stage1LossWeights,
-  type Stage1Optimizer,
-  type Stage1Step,
-  type Stage1StepOptions,
-  type Stage1StepResult,
-} from './stage1-step.js';
-export { readStage1State, readTokenizerWeights, type Stage1State } from './stage1-checkpoint.js';
-export { type Stage1Events, type Stage1Summary, type StepReport, type WarningReport } from './stage1-events.js';
-export { Stage1Trainer, type BatchSource, type Stage1TrainerOptions } from './stage1-trainer.js';
-export { TrainingDivergedError, type TrainingDivergedFacts } from './training-diverged-error.js';
-export { ViTVQ, type TrainableQuantizer, type ViTVQForward, type ViTVQOptions, type ViTVQOutput } from './vit-vq.js';
+  type Stage1Model,
+  type Stage1Values,
+} from './stage1-loss.js';
+export { createStage1Step, type Stage1StepOptions } from './stage1-step.js';
+export {
+  readStage1State,
+  readTokenizerWeights,
+  type Stage1State,
+  type TokenizerWeightsOptions,
+} from './stage1-checkpoint.js';
+export { type Stage1Events, type Stage1Look, type Stage1Summary } from './stage1-events.js';
+export { Stage1Trainer, type ImageBatchSource, type Stage1TrainerOptions } from './stage1-trainer.js';
+export {
+  learningRateAt,
+  TrainingDivergedError,
+  type IntervalOptions,
+  type StepReport,
+  type TrainingDivergedFacts,
+  type WarningReport,
+} from '@vitvq/training';
+export {
+  ViTVQ,
+  type ForwardOptions,
+  type TrainableQuantizeOptions,
+  type TrainableQuantizer,
+  type ViTVQForward,
+  type ViTVQImages,
+  type ViTVQOptions,
+  type ViTVQOutput,
+  type ViTVQPass,
+} from './vit-vq.js';

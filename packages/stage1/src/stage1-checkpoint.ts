@@ -1,64 +1,67 @@
 import { readCheckpoint, type LoadedCheckpoint } from '@vitvq/checkpoint';
 import type { HostTensor } from '@vitvq/core';
+import { parseOptions, trainingStateOf, type TrainingState } from '@vitvq/training';
 import { z } from 'zod';
-import { parseOptions } from './internal/parse-options.js';
-import { stage1PlanSchema, type Stage1Plan } from './stage1-plan.js';
+import { groups, stage1TaskStateSchema } from './internal/stage1-task.js';
+import { stage1PlanSchema, type ResolvedStage1Plan } from './stage1-plan.js';
 
-const stateSchema = z.strictObject({
-  kind: z.literal('stage1'),
-  plan: stage1PlanSchema,
-  elapsedSeconds: z.number().min(0),
-  dataPosition: z.int().min(0),
-  quantizes: z.boolean(),
-  notes: z.unknown(),
-});
+const configurationSchema = z.strictObject({ plan: stage1PlanSchema, configuration: z.unknown() });
 
 /** What a checkpoint of a stage-1 training says besides its weights. */
-export interface Stage1State {
-  readonly step: number;
-  readonly plan: Stage1Plan;
-  readonly elapsedSeconds: number;
-  /** Batches that the training has used. */
-  readonly dataPosition: number;
+export interface Stage1State extends Omit<TrainingState, 'configuration' | 'task' | 'kind'> {
+  /** With its defaults. */
+  readonly plan: ResolvedStage1Plan;
+  /** See {@link Stage1TrainerOptions.configuration}. */
+  readonly configuration: unknown;
   /** Whether the codebook has started. */
   readonly quantizes: boolean;
-  /** See {@link Stage1TrainerOptions.notes}. */
-  readonly notes: unknown;
+  /** Whether the discriminator has started. */
+  readonly isAdversarial: boolean;
 }
-
-/** Before the names of the tokenizer's variables in a checkpoint. */
-export const tokenizerPrefix = 'tokenizer.';
-/** Before the names of the optimizer's variables. */
-export const optimizerPrefix = 'optimizer.';
 
 /**
  * What a checkpoint of {@link Stage1Trainer} says besides its weights: of a file, or of the newest one of a folder.
- * @throws {DataError} when there is none, or it is damaged or of another kind of training
+ * @throws {DataError} when there is none, or it is damaged
+ * @throws {ConfigError} when it is of another kind of training
  */
 export async function readStage1State(directoryOrFile: string): Promise<Stage1State> {
   return stateOf(await readCheckpoint(directoryOrFile));
 }
 
+export interface TokenizerWeightsOptions {
+  /** `average`: the moving average of the weights, where the training kept one. `last`: those of the last step. @default 'average' */
+  readonly which?: 'average' | 'last';
+}
+
 /**
  * The tokenizer's weights in a checkpoint of {@link Stage1Trainer}, for `tokenizer.loadVariables(...)`.
- * @throws {DataError}
+ * @throws {DataError} @throws {ConfigError}
  */
-export async function readTokenizerWeights(directoryOrFile: string): Promise<Map<string, HostTensor>> {
+export async function readTokenizerWeights(
+  directoryOrFile: string,
+  { which = 'average' }: TokenizerWeightsOptions = {},
+): Promise<Map<string, HostTensor>> {
   const checkpoint = await readCheckpoint(directoryOrFile);
   stateOf(checkpoint);
+  const { tensors } = checkpoint;
+  const prefix = `${groups.tokenizer}.`;
   return new Map(
-    [...checkpoint.tensors]
-      .filter(([name]) => name.startsWith(tokenizerPrefix))
-      .map(([name, tensor]) => [name.slice(tokenizerPrefix.length), tensor]),
+    [...tensors]
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([name, last]) => {
+        const own = name.slice(prefix.length);
+        const average = tensors.get(`${groups.average}.average.${own}`);
+        return [own, (which === 'average' ? average : undefined) ?? last];
+      }),
   );
 }
 
-/** @throws {ConfigError} when the checkpoint holds no such state, naming every problem */
-export function stateOf({ file, step, state }: LoadedCheckpoint): Stage1State {
-  const { plan, elapsedSeconds, dataPosition, quantizes, notes } = parseOptions(
-    stateSchema,
-    state,
-    `${file} (training state)`,
-  );
-  return { step, plan, elapsedSeconds, dataPosition, quantizes, notes };
+function stateOf(checkpoint: LoadedCheckpoint): Stage1State {
+  const { configuration, task, kind: _kind, ...state } = trainingStateOf(checkpoint, 'stage1');
+  const where = `${checkpoint.file} (training state)`;
+  return {
+    ...state,
+    ...parseOptions(configurationSchema, configuration, where),
+    ...parseOptions(stage1TaskStateSchema, task, where),
+  };
 }

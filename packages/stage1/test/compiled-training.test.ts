@@ -25,7 +25,7 @@ async function train(directory?: string, stopAfter = Infinity): Promise<StepRepo
   return reports;
 }
 
-const losses = (reports: readonly StepReport[]): number[] => reports.map(({ loss }) => loss);
+const losses = (reports: readonly StepReport[]): number[] => reports.map(({ values }) => values.loss!);
 
 describe.skipIf(!hasOnnx)('training on the compiled engine', () => {
   let directory: string;
@@ -44,7 +44,7 @@ describe.skipIf(!hasOnnx)('training on the compiled engine', () => {
     const eager = await train();
     await useEngine({ name: 'onnx', threads: 2 });
     expect(losses(compiled)).toBeAllClose(losses(eager), { rtol: 1e-3 });
-    expect(compiled.map(({ revivedCodes }) => revivedCodes)).toEqual(eager.map(({ revivedCodes }) => revivedCodes));
+    expect(compiled.map(({ values }) => values.revivedCodes)).toEqual(eager.map(({ values }) => values.revivedCodes));
   });
 
   it('stopped and resumed, goes on with the same numbers bit for bit', async () => {

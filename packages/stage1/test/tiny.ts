@@ -2,8 +2,8 @@ import { foldIn, randomKey, randomUniform } from '@vitvq/core';
 import {
   createViTVQ,
   QUICKSTART_TRAINING,
-  type BatchSource,
   type HostImages,
+  type ImageBatchSource,
   type Stage1Plan,
   type ViTVQ,
   type ViTVQConfig,
@@ -43,7 +43,7 @@ export function tinyImages(count: number, seed = 0, [height, width] = [8, 8]): H
 }
 
 /** Batch number n is a function of n. */
-export function tinyBatches(startAt: number, batchSize = 4): BatchSource & { closed: boolean } {
+export function tinyBatches(startAt: number, batchSize = 4): ImageBatchSource & { closed: boolean } {
   let position = startAt;
   return {
     closed: false,
