@@ -8,4 +8,5 @@ export * from './module.js';
 export * from './random-draws.js';
 export { foldIn, randomKey, split, threefry2x32, type RandomKey } from './random-key.js';
 export { randomNormal } from './random-normal.js';
+export { recompute } from './recompute.js';
 export * from './reference-weights.js';

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor3D } from '@tensorflow/tfjs-core';
-import { assertInteger, foldIn, Module, prefixReferenceWeights, split } from '@vitvq/core';
+import { assertInteger, foldIn, Module, prefixReferenceWeights, recompute, split } from '@vitvq/core';
 import type { ReferenceWeight } from '@vitvq/core';
 import { MultiHeadAttention, multiHeadAttentionReferenceWeights } from './attention.js';
 import type { MultiHeadAttentionOptions } from './attention.js';
@@ -13,6 +13,11 @@ export type TransformerBlockOptions = MultiHeadAttentionOptions & FeedForwardOpt
 export type TransformerOptions = TransformerBlockOptions & {
   /** Number of blocks. */
   readonly depth: number;
+  /**
+   * Whether blocks are computed again for the gradient, keeping only what goes into each: memory for the activations of one
+   * block instead of all, for about a third more time a training step. @default false
+   */
+  readonly recompute?: boolean;
 };
 
 /** Pre-norm block: x + attention(norm(x)), then x + feedForward(norm(x)). */
@@ -44,9 +49,11 @@ export class TransformerBlock extends Module {
 export class Transformer extends Module {
   readonly blocks: readonly TransformerBlock[];
   readonly norm: LayerNorm;
+  readonly #recompute: boolean;
 
-  constructor({ depth, key, ...options }: TransformerOptions) {
+  constructor({ depth, recompute: recomputes = false, key, ...options }: TransformerOptions) {
     super();
+    this.#recompute = recomputes;
     assertInteger(depth, 'depth', 'Transformer', 0);
     this.blocks = Array.from({ length: depth }, (_, index) =>
       this.child(`blocks.${index}`, new TransformerBlock({ ...options, key: foldIn(key, index) })),
@@ -56,7 +63,12 @@ export class Transformer extends Module {
 
   /** `[B, N, D]` to `[B, N, D]`. */
   apply(x: Tensor3D): Tensor3D {
-    return tf.tidy(() => this.norm.apply(this.blocks.reduce((tokens, block) => block.apply(tokens), x)));
+    return tf.tidy(() => this.norm.apply(this.blocks.reduce((tokens, block) => this.#applyBlock(block, tokens), x)));
+  }
+
+  #applyBlock(block: TransformerBlock, tokens: Tensor3D): Tensor3D {
+    if (!this.#recompute) return block.apply(tokens);
+    return recompute((input) => block.apply(input as Tensor3D), [tokens], block.trainableVariables());
   }
 }
 

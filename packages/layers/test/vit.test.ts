@@ -238,3 +238,26 @@ describe('ViTEncoder and ViTDecoder', () => {
     tf.dispose(images);
   });
 });
+
+describe('recompute', () => {
+  it.each(['encoder', 'decoder'] as const)('changes neither values nor gradients of the %s', (part) => {
+    const input = part === 'encoder' ? normal([2, 4, 9, 2], 1) : normal([2, 6, 8], 1);
+    const results = [false, true].map((recompute) => {
+      const module =
+        part === 'encoder' ? new ViTEncoder({ ...options, recompute }) : new ViTDecoder({ ...options, recompute });
+      shake(module);
+      const apply = (x: tf.Tensor): tf.Tensor =>
+        module instanceof ViTEncoder ? module.encode(x as tf.Tensor4D) : module.decode(x as tf.Tensor3D);
+      const variables = [...module.namedTrainableVariables()];
+      const { value, grads } = tf.variableGrads(
+        () => tf.sum<tf.Scalar>(tf.square(apply(input))),
+        variables.map(([, variable]) => variable),
+      );
+      const named = variables.map(([name, variable]) => [name, grads[variable.name]!] as const);
+      return new Map([['value', value], ['input', tf.grad(apply)(input)], ...named] as [string, tf.Tensor][]);
+    });
+    const [kept, again] = results as [Map<string, tf.Tensor>, Map<string, tf.Tensor>];
+    expect([...again.keys()]).toEqual([...kept.keys()]);
+    for (const [name, tensor] of again) expect(tensor, name).toBeAllClose(kept.get(name)!, { rtol: 0, atol: 0 });
+  });
+});

@@ -158,15 +158,22 @@ export class GraphBuilder {
   }
 
   convolution(image: Value, kernel: Value, attributes: ConvolutionAttributes): Value {
-    const { padding, strides, lhsDilation, rhsDilation } = attributes;
-    const [batch, height, width] = image.shape as [number, number, number];
-    const [kernelHeight, kernelWidth, , features] = kernel.shape as [number, number, number, number];
+    const { layout, padding, strides, lhsDilation, rhsDilation } = attributes;
+    const first = layout === 'channels_first';
+    const shapeOf = (value: Value, order: readonly number[]): number[] => order.map((axis) => value.shape[axis]!);
+    const [batch, height, width] = shapeOf(image, first ? [0, 2, 3] : [0, 1, 2]) as [number, number, number];
+    const [features, kernelHeight, kernelWidth] = shapeOf(kernel, first ? [0, 2, 3] : [3, 0, 1]) as [
+      number,
+      number,
+      number,
+    ];
     const extent = (size: number, taps: number, axis: 0 | 1): number =>
       Math.floor(
         ((size - 1) * lhsDilation[axis] + 1 + padding[axis] + padding[axis + 2]! - (taps - 1) * rhsDilation[axis] - 1) /
           strides[axis],
       ) + 1;
-    const shape = [batch, extent(height, kernelHeight, 0), extent(width, kernelWidth, 1), features];
+    const [rows, columns] = [extent(height, kernelHeight, 0), extent(width, kernelWidth, 1)];
+    const shape = first ? [batch, features, rows, columns] : [batch, rows, columns, features];
     return this.append('convolution', [image, kernel], attributes, [{ shape, dtype: 'float32' }])[0]!;
   }
 

@@ -33,7 +33,14 @@ export type ReduceKind = 'sum' | 'max' | 'min' | 'product';
 /** Values of a constant: one number repeated, or all of them in row-major order. */
 export type ConstantData = { readonly splat: number } | { readonly data: TypedArray };
 
+/**
+ * Order of axes of image, kernel and result. `channels_last`: [B, H, W, C], [KH, KW, C, O], [B, H', W', O];
+ * `channels_first`: [B, C, H, W], [O, C, KH, KW], [B, O, H', W'].
+ */
+export type ConvolutionLayout = 'channels_last' | 'channels_first';
+
 export interface ConvolutionAttributes {
+  readonly layout: ConvolutionLayout;
   /** Zero rows and columns added around the (dilated) image: top, left, bottom, right; negative crops. */
   readonly padding: readonly [number, number, number, number];
   readonly strides: readonly [number, number];
@@ -66,7 +73,7 @@ export interface OperationAttributes {
     readonly lhsContract: readonly number[];
     readonly rhsContract: readonly number[];
   };
-  /** Image [B, H, W, C] and kernel [KH, KW, C, O]; the kernel is not flipped. */
+  /** Image and kernel; the kernel is not flipped. */
   convolution: ConvolutionAttributes;
   /** Result: leading axes of the operand, axes of the int32 indices, trailing axes of the operand. */
   gather: { readonly axis: number };

@@ -135,8 +135,13 @@ function evaluateOne(operation: OneResult, operands: readonly tf.Tensor[]): tf.T
       return (operation.attributes.kind === 'max' ? tf.argMax : tf.argMin)(x, operation.attributes.axis);
     case 'dot_general':
       return dotGeneral(x, y, operation.attributes, shape);
-    case 'convolution':
-      return convolution(x as tf.Tensor4D, y as tf.Tensor4D, operation.attributes);
+    case 'convolution': {
+      const { layout } = operation.attributes;
+      if (layout === 'channels_last') return convolution(x as tf.Tensor4D, y as tf.Tensor4D, operation.attributes);
+      const image = tf.transpose(x as tf.Tensor4D, [0, 2, 3, 1]);
+      const kernel = tf.transpose(y as tf.Tensor4D, [2, 3, 1, 0]);
+      return tf.transpose(convolution(image, kernel, operation.attributes), [0, 3, 1, 2]);
+    }
     case 'gather':
       return tf.gather(x, y, operation.attributes.axis);
     case 'scatter_add':

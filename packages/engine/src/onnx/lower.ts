@@ -25,6 +25,7 @@ export const fusedComposites: ReadonlySet<string> = new Set([
   'log_softmax',
   'gelu',
   'gelu_tanh',
+  'optimization_barrier',
 ]);
 
 const unaryOperators: Partial<Record<UnaryName, string>> = {
@@ -310,7 +311,7 @@ class Lowering {
       case 'dot_general':
         return this.#dotGeneral(operation, 1);
       case 'convolution':
-        return this.#convolution(operation, result);
+        return this.#convolution(operation);
       case 'gather':
         return this.#emit('Gather', [this.#full(x), this.#full(y)], { axis: operation.attributes.axis });
       case 'scatter_add': {
@@ -404,6 +405,8 @@ class Lowering {
         return [this.#emit('Gelu', inputs, { approximate: 'none' })];
       case 'gelu_tanh':
         return [this.#emit('Gelu', inputs, { approximate: 'tanh' })];
+      case 'optimization_barrier':
+        return this.#barrier(inputs, operands, results);
       default:
         throw new CompileError({
           where: 'ONNX lowering',
@@ -412,6 +415,21 @@ class Lowering {
           fix: 'Inline it first.',
         });
     }
+  }
+
+  /**
+   * Copies, each of which depends on an element of every operand: ONNX Runtime orders nodes by what they read, and nothing else
+   * would keep it from doing what follows too early. The choice is between two equal tensors.
+   */
+  #barrier(names: readonly string[], operands: readonly Value[], results: readonly Value[]): string[] {
+    const choices = names.map((name, index) => {
+      const flat = this.#emit('Reshape', [name, this.#integers([-1])]);
+      const first = this.#emit('Slice', [flat, ...[0, 1, 0].map((bound) => this.#integers([bound]))]);
+      return operands[index]!.dtype === 'bool' ? first : this.#emit('Cast', [first], { to: 9 });
+    });
+    const choice = choices.reduce((all, each) => this.#emit('Or', [all, each]));
+    const isUsed = (result: Value): boolean => this.#uses.has(result) || this.graph.outputs.includes(result);
+    return names.map((name, index) => (isUsed(results[index]!) ? this.#emit('Where', [choice, name, name]) : name));
   }
 
   /** A batched matrix product; transposes and the scale become attributes of the operator. */
@@ -497,50 +515,47 @@ class Lowering {
   }
 
   /** ONNX convolves [B, C, H, W] with [O, C, KH, KW]; a spread-out image is its transposed convolution. */
-  #convolution({ operands, attributes }: OperationOf<'convolution'>, result: Value): string {
+  #convolution({ operands, attributes }: OperationOf<'convolution'>): string {
     const [image, kernel] = operands as [Value, Value];
-    const { padding, strides, lhsDilation, rhsDilation } = attributes;
-    const kernelShape = kernel.shape.slice(0, 2);
-    const x = this.#emit('Transpose', [this.#full(image)], { perm: [0, 3, 1, 2] });
-    let y: string;
+    const { layout, padding, strides, lhsDilation, rhsDilation } = attributes;
+    if (layout !== 'channels_first') {
+      throw new CompileError({
+        where: 'ONNX lowering',
+        expected: 'convolutions with the channels first',
+        got: layout,
+        fix: 'Run the pass channelsFirst before.',
+      });
+    }
+    const kernelShape = kernel.shape.slice(2);
+    const x = this.#full(image);
     if (lhsDilation.every((step) => step === 1)) {
-      const weights = this.#emit('Transpose', [this.#full(kernel)], { perm: [3, 2, 0, 1] });
-      const cropped = padding.some((pad) => pad < 0)
-        ? this.#padImage(
-            x,
-            padding.map((pad) => Math.min(0, pad)),
-          )
-        : x;
-      y = this.#emit('Conv', [cropped, weights], {
+      const crop = padding.map((pad) => Math.min(0, pad));
+      const cropped = crop.some((pad) => pad < 0) ? this.#padImage(x, crop) : x;
+      return this.#emit('Conv', [cropped, this.#full(kernel)], {
         kernel_shape: kernelShape,
         strides,
         dilations: rhsDilation,
         pads: padding.map((pad) => Math.max(0, pad)),
       });
-    } else {
-      if (strides.some((stride) => stride !== 1)) {
-        throw new CompileError({
-          where: 'ONNX lowering',
-          expected: 'a convolution that is strided or fractionally strided',
-          got: `strides [${strides.join()}] and fractional strides [${lhsDilation.join()}]`,
-          fix: 'Write it as two convolutions.',
-        });
-      }
-      const pads = padding.map((pad, side) => (kernelShape[side % 2]! - 1) * rhsDilation[side % 2]! - pad);
-      y = this.#emit('ConvTranspose', [x, this.#flippedKernel(kernel)], {
-        kernel_shape: kernelShape,
-        strides: lhsDilation,
-        dilations: rhsDilation,
-        pads: pads.map((pad) => Math.max(0, pad)),
-      });
-      // Beyond the reach of the kernel there is nothing but zeros.
-      if (pads.some((pad) => pad < 0))
-        y = this.#padImage(
-          y,
-          pads.map((pad) => Math.max(0, -pad)),
-        );
     }
-    return this.#emit('Transpose', [y], { perm: [0, 2, 3, 1] }, [`t${this.#fresh++}_${result.id}`]);
+    if (strides.some((stride) => stride !== 1)) {
+      throw new CompileError({
+        where: 'ONNX lowering',
+        expected: 'a convolution that is strided or fractionally strided',
+        got: `strides [${strides.join()}] and fractional strides [${lhsDilation.join()}]`,
+        fix: 'Write it as two convolutions.',
+      });
+    }
+    const pads = padding.map((pad, side) => (kernelShape[side % 2]! - 1) * rhsDilation[side % 2]! - pad);
+    const y = this.#emit('ConvTranspose', [x, this.#flippedKernel(kernel)], {
+      kernel_shape: kernelShape,
+      strides: lhsDilation,
+      dilations: rhsDilation,
+      pads: pads.map((pad) => Math.max(0, pad)),
+    });
+    // Beyond the reach of the kernel there is nothing but zeros.
+    const missing = pads.map((pad) => Math.max(0, -pad));
+    return missing.some((pad) => pad > 0) ? this.#padImage(y, missing) : y;
   }
 
   /** Pads, or crops where negative: top, left, bottom, right of [B, C, H, W]. */
@@ -548,19 +563,16 @@ class Lowering {
     return this.#emit('Pad', [name, this.#integers([0, 0, top!, left!, 0, 0, bottom!, right!])]);
   }
 
-  /** ConvTranspose flips the kernel: [C, O, KH, KW] of the flipped one, or of the one that was flipped already. */
+  /** ConvTranspose flips the kernel and takes [C, O, KH, KW]: what was flipped already is used as it was. */
   #flippedKernel(kernel: Value): string {
-    const inner = kernel.producer?.kind === 'transpose' ? kernel.producer : undefined;
-    const reverse = inner?.operands[0]!.producer;
-    if (
-      inner?.attributes.permutation.join() === '0,1,3,2' &&
-      reverse?.kind === 'reverse' &&
-      reverse.attributes.axes.join() === '0,1'
-    ) {
-      return this.#emit('Transpose', [this.#full(reverse.operands[0]!)], { perm: [3, 2, 0, 1] });
+    const transpose = kernel.producer?.kind === 'transpose' ? kernel.producer : undefined;
+    const reverse = (transpose?.operands[0] ?? kernel).producer;
+    const [features, channels, ...taps] = transpose?.attributes.permutation ?? [0, 1, 2, 3];
+    if (reverse?.kind === 'reverse' && [...reverse.attributes.axes].sort().join() === [...taps].sort().join()) {
+      return this.#emit('Transpose', [this.#full(reverse.operands[0]!)], { perm: [channels!, features!, ...taps] });
     }
-    const flipped = this.#slice(kernel, [-1, -1], [-(2 ** 31), -(2 ** 31)], [0, 1], [-1, -1]);
-    return this.#emit('Transpose', [flipped], { perm: [2, 3, 0, 1] });
+    const flipped = this.#slice(kernel, [-1, -1], [-(2 ** 31), -(2 ** 31)], [2, 3], [-1, -1]);
+    return this.#emit('Transpose', [flipped], { perm: [1, 0, 2, 3] });
   }
 }
 

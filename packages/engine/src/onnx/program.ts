@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Graph, TypedArray, Value } from '../ir/graph.js';
+import { channelsFirst } from '../passes/channels-first.js';
 import { inlineComposites } from '../passes/inline-composites.js';
 import { simplify } from '../passes/simplify.js';
 import type { TracedFunction } from '../trace/trace.js';
@@ -25,7 +26,7 @@ export function buildProgram(
   frozen: ReadonlyMap<number, TypedArray> = new Map(),
 ): OnnxProgram {
   const { graph, updates, states } = extractUpdates(traced);
-  const simple = inlineComposites(simplify(graph), (composite) => fusedComposites.has(composite));
+  const simple = inlineComposites(simplify(channelsFirst(graph)), (composite) => fusedComposites.has(composite));
   const model = lowerToOnnx(simple, frozen);
   const inputs = model.inputs.map(({ name: input, shape, dtype }) => ({
     index: Number(input.slice('input'.length)),

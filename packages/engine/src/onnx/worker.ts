@@ -57,8 +57,9 @@ async function load(definition: ProgramDefinition, model: Uint8Array): Promise<P
     logSeverityLevel: 3,
     // The memory plan of the second run is allocated beside what the first run used: 1.3 times the memory, and no faster.
     enableMemPattern: false,
-    // Our own pass merges equal operations; this one would undo what is computed again to save memory.
-    extra: { optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' } },
+    // Our own pass merges equal operations; the first one would undo what is computed again to save memory. The second one
+    // computes eight channels where a blur has one.
+    extra: { optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination;NchwcTransformer' } },
   });
   const { outputs, resultCount } = definition;
   return {

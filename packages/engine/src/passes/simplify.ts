@@ -11,10 +11,11 @@ import {
   type UnaryName,
   type Value,
 } from '../ir/graph.js';
+import { behindTransposes, productOfTransposes } from './sink-transposes.js';
 
 /**
  * One pass in program order over every operation: folds constants of one value, removes operations that change nothing,
- * moves broadcasts behind elementwise operations, and gives equal operations one result; then drops what nothing reads.
+ * moves broadcasts and transposes behind elementwise operations, and gives equal operations one result; then drops what nothing reads.
  * No rewrite changes a finite result by more than rounding; most change nothing at all.
  *
  * Bodies of composites are simplified by themselves: what a composite computes again on purpose, to save memory, is not
@@ -28,30 +29,22 @@ export function simplify(graph: Graph, firstId = 0): Graph {
 
   for (const operation of graph.operations) {
     const operands = operation.operands.map((operand) => replacement.get(operand)!);
-    const simpler = rewrite(builder, operation, operands);
-    const results = simpler ?? appendOnce(builder, known, operation, operands);
+    const key = keyOf(operation, operands);
+    const results =
+      (key === undefined ? undefined : known.get(key)) ??
+      rewrite(builder, operation, operands) ??
+      append(builder, operation, operands);
+    if (key !== undefined) known.set(key, results);
     operation.results.forEach((result, index) => replacement.set(result, results[index]!));
   }
   const outputs = graph.outputs.map((output) => replacement.get(output)!);
   return removeDead({ inputs: builder.inputs, operations: builder.operations, outputs });
 }
 
-/** Appends the operation unless an equal one exists. */
-function appendOnce(
-  builder: GraphBuilder,
-  known: Map<string, readonly Value[]>,
-  operation: Operation,
-  operands: readonly Value[],
-): readonly Value[] {
-  const key = keyOf(operation, operands);
-  const existing = key === undefined ? undefined : known.get(key);
-  if (existing) return existing;
-  const results =
-    operation.kind === 'composite'
-      ? builder.composite(simplifyBody(operation.attributes), operands)
-      : builder.append(operation.kind, operands, operation.attributes, operation.results);
-  if (key !== undefined) known.set(key, results);
-  return results;
+function append(builder: GraphBuilder, operation: Operation, operands: readonly Value[]): readonly Value[] {
+  return operation.kind === 'composite'
+    ? builder.composite(simplifyBody(operation.attributes), operands)
+    : builder.append(operation.kind, operands, operation.attributes, operation.results);
 }
 
 function simplifyBody(attributes: OperationAttributes['composite']): OperationAttributes['composite'] {
@@ -147,15 +140,18 @@ function rewrite(b: GraphBuilder, operation: Operation, operands: readonly Value
     case 'select':
       if (splatOf(x) !== undefined) return [splatOf(x) ? operands[1]! : operands[2]!];
       break;
+    case 'dot_general':
+      return productOfTransposes(b, operation, operands);
+    case 'negate':
+      if (x.producer?.kind === 'negate') return [x.producer.operands[0]!];
+      break;
     default:
       break;
   }
-  if (isBinary(operation)) return identity(operation.kind, x, y) ?? behindBroadcast(b, operation, operands);
-  if (isUnary(operation)) {
-    if (operation.kind === 'negate' && x.producer?.kind === 'negate') return [x.producer.operands[0]!];
-    return behindBroadcast(b, operation, operands);
-  }
-  return undefined;
+  const simpler = isBinary(operation) ? identity(operation.kind, x, y) : undefined;
+  if (simpler) return simpler;
+  const narrower = isBinary(operation) || isUnary(operation) ? behindBroadcast(b, operation, operands) : undefined;
+  return narrower ?? behindTransposes(b, operation, operands);
 }
 
 /** x + 0, x - 0, x * 1, x / 1, x ^ 1. */

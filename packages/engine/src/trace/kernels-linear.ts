@@ -43,6 +43,7 @@ function info(
 export function convolution(b: GraphBuilder, x: Value, filter: Value, attributes: ConvolutionKernelAttributes): Value {
   const { padInfo, strideHeight, strideWidth, dilationHeight, dilationWidth } = info(x.shape, filter.shape, attributes);
   return b.convolution(x, filter, {
+    layout: 'channels_last',
     padding: [padInfo.top, padInfo.left, padInfo.bottom, padInfo.right],
     strides: [strideHeight, strideWidth],
     lhsDilation: [1, 1],
@@ -68,6 +69,7 @@ export function convolutionInputGradient(
   );
   const flipped = b.transpose(b.reverse(filter, [0, 1]), [0, 1, 3, 2]);
   return b.convolution(dy, flipped, {
+    layout: 'channels_last',
     padding: [low[0]!, low[1]!, high[0]!, high[1]!],
     strides: [1, 1],
     lhsDilation: strides,
@@ -98,6 +100,7 @@ export function convolutionFilterGradient(
   const image = b.transpose(x, [3, 1, 2, 0]); // [C, H, W, B]
   const kernel = b.transpose(dy, [1, 2, 0, 3]); // [OH, OW, B, O]
   const gradient = b.convolution(image, kernel, {
+    layout: 'channels_last',
     padding: [low[0]!, low[1]!, high[0]!, high[1]!],
     strides: dilations,
     lhsDilation: [1, 1],

@@ -1,0 +1,72 @@
+import { GraphBuilder } from '../ir/builder.js';
+import { sizeOf, type Graph, type OperationOf, type Value } from '../ir/graph.js';
+import { mapOperations } from './map-operations.js';
+
+/** The most result places of a convolution that is written as matrix products, one a place. */
+const mostPlaces = 25;
+
+/**
+ * Writes every convolution in the layout that processors prefer, [B, C, H, W], between transposes; `simplify` then moves these
+ * through what lies between convolutions, where most of them meet their opposite. The gradient of a kernel, a convolution with
+ * a kernel as large as an image and a result as large as a kernel, becomes one matrix product for each place of its result.
+ */
+export function channelsFirst(graph: Graph): Graph {
+  return mapOperations(graph, (b, operation, operands) => {
+    if (operation.kind !== 'convolution') return undefined;
+    const [image, kernel] = operands as [Value, Value];
+    const { attributes } = operation;
+    if (attributes.layout === 'channels_first') return undefined;
+    const x = b.transpose(image, [0, 3, 1, 2]);
+    const weights = b.transpose(kernel, [3, 2, 0, 1]);
+    const [, rows, columns] = operation.results[0]!.shape as [number, number, number];
+    const y =
+      rows * columns <= mostPlaces && sizeOf(kernel.shape.slice(0, 2)) > rows * columns && isPlain(attributes)
+        ? productsByPlace(b, x, weights, attributes, [rows, columns])
+        : b.convolution(x, weights, { ...attributes, layout: 'channels_first' });
+    return [b.transpose(y, [0, 2, 3, 1])];
+  });
+}
+
+type Attributes = OperationOf<'convolution'>['attributes'];
+
+const isPlain = ({ lhsDilation }: Attributes): boolean => lhsDilation.every((step) => step === 1);
+
+/**
+ * y[b, o, i, j] is the product of the part of the image under the kernel at (i, j) with the kernel. The sum over channels is
+ * done last: for the gradient of a kernel these are the images of a batch, whose planes lie side by side in memory.
+ */
+function productsByPlace(
+  b: GraphBuilder,
+  image: Value,
+  kernel: Value,
+  { padding, strides, rhsDilation }: Attributes,
+  [rows, columns]: readonly [number, number],
+): Value {
+  const [batch, channels] = image.shape as [number, number];
+  const [features, , ...taps] = kernel.shape as [number, number, number, number];
+  const grow = (side: number): number => Math.max(0, padding[side]!);
+  const padded = b.pad(image, [0, 0, grow(0), grow(1)], [0, 0, grow(2), grow(3)], 0);
+  const reach = taps.map((count, axis) => (count - 1) * rhsDilation[axis]! + 1);
+  const places: Value[] = [];
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      // A negative padding crops: the first place is further in.
+      const at = [row, column].map((place, axis) => place * strides[axis]! + Math.max(0, -padding[axis]!));
+      const window = b.slice(
+        padded,
+        [0, 0, ...at],
+        [batch, channels, ...at.map((from, axis) => from + reach[axis]!)],
+        [1, 1, ...rhsDilation],
+      );
+      const products = b.dotGeneral(window, kernel, {
+        lhsBatch: [1],
+        rhsBatch: [1],
+        lhsContract: [2, 3],
+        rhsContract: [2, 3],
+      }); // [C, B, O]
+      places.push(b.reshape(b.reduce('sum', products, [0]), [1, batch, features]));
+    }
+  }
+  const stacked = b.reshape(b.concatenate(places, 0), [rows, columns, batch, features]);
+  return b.transpose(stacked, [2, 3, 0, 1]);
+}
