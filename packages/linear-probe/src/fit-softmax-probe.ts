@@ -57,8 +57,11 @@ export async function fitSoftmaxProbe(
   assertTrainable(train, classes, where);
   const program = compileCrossEntropy(1);
   try {
-    const [point] = await fitPath(program, train, classes, [l2], limits);
-    return { probe: point!.probe, facts: factsOf(point!) };
+    const fits: ProbeFit[] = [];
+    for await (const point of fitPath(program, train, classes, [l2], limits)) {
+      fits.push({ probe: point.probe, facts: factsOf(point) });
+    }
+    return fits[0]!;
   } finally {
     program.dispose();
   }

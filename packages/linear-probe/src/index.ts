@@ -18,6 +18,7 @@ export {
   type ProbeBlocksOptions,
   type ProbeSets,
 } from './probe-blocks.js';
+export { type Standardization } from './internal/standardization.js';
 export { SoftmaxProbe } from './softmax-probe.js';
 export {
   sweepRegularization,

@@ -34,7 +34,7 @@ export interface BlockProbe {
   readonly dim: number;
   /** The penalty that validation chose. */
   readonly chosen: SweepEntry;
-  /** From the strongest penalty to the weakest. */
+  /** From the strongest penalty to the weakest that was tried. */
   readonly sweep: readonly SweepEntry[];
   readonly test: Classification;
 }

@@ -20,7 +20,7 @@ export interface SweepEntry extends FitFacts {
 }
 
 export interface RegularizationSweep {
-  /** From the strongest penalty to the weakest. */
+  /** From the strongest penalty to the weakest that was tried. */
   readonly entries: readonly SweepEntry[];
   /** The one that was chosen. */
   readonly best: SweepEntry;
@@ -32,9 +32,13 @@ export interface RegularizationSweep {
 
 const defaultPenalties: readonly number[] = [10, 1, 1e-1, 1e-2, 1e-3, 1e-4];
 
+/** Penalties in a row that are worse than the best, after which weaker ones are left out: they take longest to train. */
+const patience = 2;
+
 /**
  * Trains a probe for each penalty and chooses on validation samples: the highest top-1, among equals the lowest cross-entropy,
- * among equals the strongest penalty.
+ * among equals the strongest penalty. It begins with the strongest and ends after two in a row that are worse than the best, in
+ * top-1 and in cross-entropy.
  * @throws {ConfigError}
  * @throws {DataError} as `fitSoftmaxProbe`, for both sets
  * @throws {ShapeError}
@@ -76,14 +80,24 @@ export async function runSweep(
   validation: LabelledFeatures,
   plan: SweepPlan,
 ): Promise<RegularizationSweep> {
-  const points = await fitPath(program, train, plan.classes, plan.penalties, plan);
-  const entries = points.map((point): SweepEntry => {
+  const entries: SweepEntry[] = [];
+  let chosen: { readonly entry: SweepEntry; readonly probe: SoftmaxProbe } | undefined;
+  let worseInARow = 0;
+  for await (const point of fitPath(program, train, plan.classes, plan.penalties, plan)) {
     const { top1, crossEntropy } = evaluateProbe(point.probe, validation);
-    return { ...factsOf(point), validationTop1: top1, validationCrossEntropy: crossEntropy };
-  });
-  const best = entries.reduce((chosen, entry) => (isBetter(entry, chosen) ? entry : chosen));
-  const { probe } = points[entries.indexOf(best)]!;
+    const entry = { ...factsOf(point), validationTop1: top1, validationCrossEntropy: crossEntropy };
+    entries.push(entry);
+    worseInARow = chosen && isWorse(entry, chosen.entry) ? worseInARow + 1 : 0;
+    if (!chosen || isBetter(entry, chosen.entry)) chosen = { entry, probe: point.probe };
+    if (worseInARow === patience) break;
+  }
+  const { entry: best, probe } = chosen!;
   return { entries, best, probe, warnings: warningsOf(train.block, entries, best) };
+}
+
+/** In both measures. */
+function isWorse(a: SweepEntry, b: SweepEntry): boolean {
+  return a.validationTop1 < b.validationTop1 && a.validationCrossEntropy > b.validationCrossEntropy;
 }
 
 function isBetter(a: SweepEntry, b: SweepEntry): boolean {

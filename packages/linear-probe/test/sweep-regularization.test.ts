@@ -42,6 +42,17 @@ describe('sweepRegularization', () => {
     expect(evaluateProbe(probe, validation).top1).toBe(best.validationTop1);
   });
 
+  it('leaves out weaker penalties after two that are worse than the best', async () => {
+    const [train, validation] = [rareClassInNoise(160, 1, 9), rareClassInNoise(1_000, 2)];
+    const { entries, best, warnings } = await sweepRegularization(train, validation, {
+      classes: 2,
+      l2: [1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1],
+    });
+    expect(entries.map(({ l2 }) => l2)).toEqual([1, 0.1, 1e-2, 1e-3]);
+    expect(best.l2).toBe(0.1);
+    expect(warnings).toEqual([]);
+  });
+
   it('does not depend on where each search began', async () => {
     const [train, validation] = [rareClassInNoise(160, 1, 9), rareClassInNoise(100, 2)];
     const { probe } = await sweepRegularization(train, validation, { classes: 2, l2: penalties });

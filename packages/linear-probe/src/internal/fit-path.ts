@@ -15,20 +15,20 @@ export interface PathPoint {
 
 /**
  * Minimises `cross-entropy + l2 / 2 |W|^2` for each l2 in the order given, each from where the one before ended: the minimum is
- * unique, so where a search begins decides only how long it takes. The bias is not penalised.
+ * unique, so where a search begins decides only how long it takes. The bias is not penalised. Whoever leaves the loop early leaves out
+ * the rest.
  */
-export async function fitPath(
+export async function* fitPath(
   program: CrossEntropyProgram,
   train: LabelledFeatures,
   classes: number,
   l2s: readonly number[],
   options: LbfgsOptions,
-): Promise<PathPoint[]> {
+): AsyncGenerator<PathPoint, void, undefined> {
   const standardization = standardizationOf(train);
   const trainingSet = new TrainingSet(program, train, standardization, classes);
   const weightCount = train.dim * classes;
   try {
-    const points: PathPoint[] = [];
     let start = new Float64Array(weightCount + classes);
     for (const l2 of l2s) {
       const objective = async (parameters: Float64Array): Promise<Evaluation> =>
@@ -37,9 +37,8 @@ export async function fitPath(
       start = result.position.slice();
       const weights = Float32Array.from(start.subarray(0, weightCount));
       const probe = new SoftmaxProbe(standardization, weights, Float32Array.from(start.subarray(weightCount)));
-      points.push({ l2, probe, result, trainingLoss: result.value - penaltyOf(start, l2, weightCount) });
+      yield { l2, probe, result, trainingLoss: result.value - penaltyOf(start, l2, weightCount) };
     }
-    return points;
   } finally {
     trainingSet.dispose();
   }
