@@ -19,7 +19,7 @@ export const mayImport = {
   training: ['core', 'engine', 'optim', 'checkpoint', 'tensorboard'],
   stage1: ['core', 'engine', 'layers', 'quantizers', 'losses', 'optim', 'checkpoint', 'metrics', 'training'],
   'linear-probe': ['core', 'engine'],
-  'linear-probe': ['core', 'engine'],
+  stage2: ['core', 'engine', 'layers', 'optim', 'checkpoint', 'training'],
   cli: ['core', 'engine'],
 };
 

@@ -12,9 +12,14 @@ import {
 } from './discriminators.js';
 import { gumbelQuantizer } from './gumbel-quantizer.js';
 import { vitDecoderInitialisation, vitEncoderInitialisation } from './initialisation.js';
+import { lpips } from './lpips.js';
 import { positions } from './positions.js';
 import { exponentialDecay, warmupCosine, warmupLinear } from './schedules.js';
+import { gpt, rqTransformer } from './stage2-models.js';
+import { gptSampling, rqTransformerSampling, samplingFilter } from './stage2-sampling.js';
 import { vectorQuantizer } from './vector-quantizer.js';
+import { vqLPIPS, vqLPIPSWithDiscriminator } from './vq-lpips.js';
+import { vitVQTraining } from './vit-vq-training.js';
 import { vitVQ, vitVQGumbel } from './vit-vq.js';
 import { vitDecoder, vitEncoder } from './vit.js';
 
@@ -29,6 +34,10 @@ export const adapters: ReadonlyMap<string, Adapter> = new Map([
   ['ViTVQGumbel', vitVQGumbel],
   ['hinge_d_loss, vanilla_d_loss, least_square_d_loss', adversarialLosses],
   ['BCELoss, BCELossWithQuant', binaryCrossEntropy],
+  ['LPIPS (lpips 0.1.4, vgg; re-created)', lpips],
+  ['VQLPIPS', vqLPIPS],
+  ['VQLPIPSWithDiscriminator', vqLPIPSWithDiscriminator],
+  ['ViTVQ training', vitVQTraining],
   ['upfirdn2d', upfirdn],
   ['EqualConv2d', equalConv2d],
   ['EqualLinear', equalLinear],
@@ -37,6 +46,11 @@ export const adapters: ReadonlyMap<string, Adapter> = new Map([
   ['StyleDiscriminator', styleDiscriminator],
   ['PatchDiscriminator', patchDiscriminator],
   ['ActNorm', actNorm],
+  ['GPT', gpt],
+  ['RQTransformer', rqTransformer],
+  ['GPT.sample', gptSampling],
+  ['RQTransformer.sample', rqTransformerSampling],
+  ['sampling filter (top-k, top-p, temperature)', samplingFilter],
   ['ExponentialDecayScheduler', exponentialDecay],
   ['LambdaWarmUpCosineScheduler', warmupCosine],
   ['LambdaWarmUpLinearScheduler', warmupLinear],

@@ -1,0 +1,23 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor2D } from '@tensorflow/tfjs-core';
+import { assertInteger } from '@vitvq/core';
+
+/** Added to the score of what must not be seen; exp of it is 0, and unlike -Infinity it makes no NaN on the way. */
+export const hidden = -1e9;
+
+/**
+ * Which position sees which: every position sees itself and what comes before it, and the first `conditions` positions
+ * see each other in both directions (the reference; the paper has one conditioning token, for which both are the same).
+ * @returns  `[length, length]`, row sees column: 0 where it may, -1e9 where it may not; to be added to attention scores
+ * @throws {ConfigError}
+ */
+export function attentionMask(length: number, conditions = 0): Tensor2D {
+  assertInteger(length, 'length', 'attentionMask');
+  assertInteger(conditions, 'conditions', 'attentionMask', 0);
+  const mask = new Float32Array(length * length);
+  for (let row = 0; row < length; row++) {
+    const visible = row < conditions ? Math.min(conditions, length) : row + 1;
+    mask.fill(hidden, row * length + visible, (row + 1) * length);
+  }
+  return tf.tensor2d(mask, [length, length]);
+}

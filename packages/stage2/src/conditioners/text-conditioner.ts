@@ -1,0 +1,81 @@
+import { assertInteger, DataError } from '@vitvq/core';
+import { countOf, type Stage2Batch } from '../stage2-batch.js';
+import { assertTokensInRange } from '../token-checks.js';
+import type { Conditioner } from './conditioner.js';
+import type { TextTokenizer } from './text-tokenizer.js';
+
+/** What is known of an image whose text is asked for. */
+export interface Described {
+  /** Its class; undefined where the batch says none. */
+  readonly label: number | undefined;
+  /** Its position in the source; undefined where the batch does not say. */
+  readonly index: number | undefined;
+}
+
+export interface TextConditionerOptions {
+  readonly tokenizer: TextTokenizer;
+  /** Tokens a text: longer ones are cut off, shorter ones padded with a token of their own. */
+  readonly length: number;
+  /** The text of an image: of its class, or a caption. A resumed run must get the same texts. */
+  readonly textOf: (image: Described) => string;
+}
+
+/** A text before the image. Two more tokens than the tokenizer's are padding and null. */
+export class TextConditioner implements Conditioner {
+  readonly length: number;
+  readonly #tokenizer: TextTokenizer;
+  readonly #textOf: (image: Described) => string;
+
+  /** @throws {ConfigError} */
+  constructor({ tokenizer, length, textOf }: TextConditionerOptions) {
+    assertInteger(length, 'length', 'TextConditioner');
+    this.length = length;
+    this.#tokenizer = tokenizer;
+    this.#textOf = textOf;
+  }
+
+  get vocabSize(): number {
+    return this.#tokenizer.vocabSize + 2;
+  }
+
+  get nullTokens(): Int32Array {
+    return new Int32Array(this.length).fill(this.#tokenizer.vocabSize + 1);
+  }
+
+  get description(): Readonly<Record<string, unknown>> {
+    return { kind: 'text', length: this.length, vocabSize: this.#tokenizer.vocabSize };
+  }
+
+  /** Row-major `[texts, C]`. @throws {DataError} when the tokenizer gives what is not in its vocabulary */
+  encode(texts: readonly string[]): Int32Array {
+    const { length } = this;
+    const tokens = new Int32Array(texts.length * length).fill(this.#tokenizer.vocabSize);
+    texts.forEach((text, row) => {
+      const encoded = this.#tokenizer.encode(text);
+      assertTokensInRange(
+        encoded,
+        [encoded.length],
+        this.#tokenizer.vocabSize,
+        `tokens of "${text}"`,
+        'TextConditioner',
+      );
+      tokens.set(encoded.slice(0, length), row * length);
+    });
+    return tokens;
+  }
+
+  ofBatch(batch: Stage2Batch): Int32Array {
+    const { labels, indices } = batch;
+    const texts = Array.from({ length: countOf(batch) }, (_, row) => {
+      const image = { label: labels?.[row], index: indices?.[row] };
+      const text: unknown = this.#textOf(image);
+      if (typeof text === 'string') return text;
+      throw new DataError({
+        where: 'TextConditioner',
+        expected: `a text for image ${image.index ?? row} of class ${image.label ?? 'unknown'}`,
+        got: String(text),
+      });
+    });
+    return this.encode(texts);
+  }
+}

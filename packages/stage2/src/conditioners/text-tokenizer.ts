@@ -1,0 +1,42 @@
+import { readFile } from 'node:fs/promises';
+import { Tokenizer } from '@huggingface/tokenizers';
+import { DataError } from '@vitvq/core';
+
+/** Text to tokens; what `TextConditioner` needs of a tokenizer. */
+export interface TextTokenizer {
+  /** Tokens are in `[0, vocabSize)`. */
+  readonly vocabSize: number;
+  encode(text: string): readonly number[];
+}
+
+/**
+ * A tokenizer from the content of a `tokenizer.json`, the format that most published text models come with (CLIP, GPT-2, T5) and
+ * that `trainTextTokenizer` makes. Runs in this process; nothing is downloaded. Tokens that mark begin and end of a text are
+ * left out.
+ * @param where  what to call the content in errors
+ * @throws {DataError}
+ */
+export function textTokenizerFromJson(content: unknown, where = 'textTokenizerFromJson'): TextTokenizer {
+  try {
+    // The second argument is `tokenizer_config.json`, which says nothing about texts without marks.
+    const tokenizer = new Tokenizer(content as object, {});
+    const vocabSize = [...tokenizer.get_vocab(true).values()].reduce((size, token) => Math.max(size, token + 1), 0);
+    return { vocabSize, encode: (text) => tokenizer.encode(text, { add_special_tokens: false }).ids };
+  } catch (error) {
+    throw new DataError(
+      { where, expected: 'the content of a tokenizer.json', got: error instanceof Error ? error.message : 'none' },
+      { cause: error },
+    );
+  }
+}
+
+/** As {@link textTokenizerFromJson}, from a file. @throws {DataError} */
+export async function readTextTokenizer(file: string): Promise<TextTokenizer> {
+  let content: unknown;
+  try {
+    content = JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    throw new DataError({ where: file, expected: 'a tokenizer.json', got: (error as Error).message }, { cause: error });
+  }
+  return textTokenizerFromJson(content, file);
+}

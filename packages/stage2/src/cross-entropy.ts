@@ -1,0 +1,34 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
+import { assertShape } from '@vitvq/core';
+
+/**
+ * Mean negative log-likelihood in nats per token (equation 2 of arXiv:2110.04627, divided by the number of tokens). Divide by
+ * ln 2 for bits; its exponential is the perplexity. Hand-written gradient of first order, softmax - one-hot.
+ * @param logits  float32 `[.., V]`
+ * @param tokens  int32 `[..]`, in `[0, V)`
+ * @throws {ShapeError}
+ */
+export function crossEntropy(logits: Tensor, tokens: Tensor): Scalar {
+  const vocabSize = logits.shape.at(-1)!;
+  assertShape(tokens, logits.shape.slice(0, -1), 'crossEntropy', 'The logits have one axis more.');
+  const rows = tokens.size;
+  return tf.tidy(() => {
+    const targets = tf.reshape(tokens, [rows]);
+    const loss = tf.customGrad((x, save) => {
+      const logProbabilities = tf.logSoftmax(x as Tensor2D); // [rows, V]
+      (save as tf.GradSaveFunc)([logProbabilities, targets]);
+      const places = tf.add(tf.range(0, rows * vocabSize, vocabSize, 'int32'), targets);
+      const chosen = tf.gather(tf.reshape(logProbabilities, [-1]), places);
+      return {
+        value: tf.neg(tf.mean(chosen)),
+        gradFunc: (dy, saved) => {
+          const [logs, chosenTokens] = saved as [Tensor2D, tf.Tensor1D];
+          const scale = tf.div(dy, rows);
+          return tf.mul(tf.sub(tf.exp(logs), tf.oneHot(chosenTokens, vocabSize, 1, 0, 'float32')), scale);
+        },
+      };
+    });
+    return loss(tf.reshape(logits, [rows, vocabSize])) as Scalar;
+  });
+}

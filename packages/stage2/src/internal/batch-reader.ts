@@ -1,0 +1,161 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import { ConfigError, formatShape, randomUniform } from '@vitvq/core';
+import type { RandomKey, Tokenizer } from '@vitvq/core';
+import { compile } from '@vitvq/engine';
+import type { CompiledFunction } from '@vitvq/engine';
+import type { AutoregressiveModel, ImageTokens } from '../autoregressive-model.js';
+import { conditionTensor, repeat, type Conditioner } from '../conditioners/conditioner.js';
+import { countOf, type Stage2Batch } from '../stage2-batch.js';
+import { assertTokensInRange } from '../token-checks.js';
+import { assertTokensFit } from '../tokenizer-fit.js';
+
+/** A (micro-)batch as the model takes it; whoever asked for it disposes of both. */
+export interface BatchTensors {
+  readonly conditions: Tensor2D;
+  readonly tokens: ImageTokens;
+}
+
+export interface BatchReaderOptions {
+  readonly model: AutoregressiveModel;
+  readonly conditioner: Conditioner;
+  readonly tokenizer?: Tokenizer;
+}
+
+/** Makes tensors of batches of images, through the frozen tokenizer, or of codes. */
+export class BatchReader {
+  readonly #options: BatchReaderOptions;
+  readonly #where: string;
+  readonly #encode: CompiledFunction<(images: Tensor4D) => tf.Tensor> | undefined;
+
+  constructor(options: BatchReaderOptions, where: string) {
+    const { tokenizer, model } = options;
+    this.#options = options;
+    this.#where = where;
+    if (!tokenizer) return;
+    const encode = (images: Tensor4D): tf.Tensor => {
+      const tokens = tokenizer.encode(images);
+      assertTokensFit(tokens.shape, model, where);
+      return tokens;
+    };
+    this.#encode = compile(encode, { name: 'encode', variables: 'frozen' });
+  }
+
+  /**
+   * Row-major condition tokens `[B, C]`, null for padding.
+   * @throws {DataError} for conditions out of range or missing
+   */
+  async conditions(batch: Stage2Batch): Promise<Int32Array> {
+    const { conditioner } = this.#options;
+    const { length, vocabSize, nullTokens } = conditioner;
+    const count = countOf(batch);
+    const known = 'tokens' in batch ? batch.conditions : undefined;
+    const rows = known ? known.subarray(0, count * length) : await conditioner.ofBatch(batch);
+    assertTokensInRange(rows, [count, length], vocabSize, 'conditions', this.#where);
+    if (rows.length !== count * length) {
+      throw new ConfigError({
+        where: this.#where,
+        expected: `${length} condition tokens for each of ${count} images`,
+        got: `${rows.length} tokens`,
+        fix: 'Take the conditioner that the codes were made with.',
+      });
+    }
+    const padded = repeat(nullTokens, batch.shape[0]!);
+    padded.set(rows);
+    return padded;
+  }
+
+  /**
+   * Equal parts of a batch.
+   * @param conditions  of the whole batch
+   * @throws {ConfigError} for batches that cannot be divided, for images without a tokenizer, for tokens of another shape
+   * @throws {DataError} for tokens out of range
+   */
+  async parts(batch: Stage2Batch, conditions: Int32Array, count = 1): Promise<BatchTensors[]> {
+    const size = this.#partSize(batch, count);
+    const parts: BatchTensors[] = [];
+    try {
+      for (let part = 0; part < count; part++) {
+        const tokens = await this.#tokens(batch, part * size, size);
+        const { conditioner } = this.#options;
+        const own = conditions.subarray(part * size * conditioner.length, (part + 1) * size * conditioner.length);
+        parts.push({ tokens, conditions: conditionTensor(conditioner, own.slice()) });
+      }
+      return parts;
+    } catch (error) {
+      disposeParts(parts);
+      throw error;
+    }
+  }
+
+  dispose(): void {
+    this.#encode?.dispose();
+  }
+
+  async #tokens(batch: Stage2Batch, from: number, size: number): Promise<ImageTokens> {
+    const { model } = this.#options;
+    const [total, ...rest] = batch.shape as [number, ...number[]];
+    const shape = [size, ...rest];
+    const values = rest.reduce((product, dimension) => product * dimension, 1);
+    if ('tokens' in batch) {
+      assertTokensFit(batch.shape, model, this.#where);
+      const tokens = batch.tokens.slice(from * values, (from + size) * values);
+      assertTokensInRange(tokens, shape, model.vocabSize, 'tokens', this.#where);
+      return tf.tensor(tokens, shape, 'int32') as tf.Tensor as ImageTokens;
+    }
+    if (!this.#encode) {
+      throw new ConfigError({
+        where: this.#where,
+        expected: 'a tokenizer for batches of images',
+        got: 'none',
+        fix: 'Pass tokenizer, or batches of codes (openCodes).',
+      });
+    }
+    if (batch.images.length !== total * values || rest.length !== 3) {
+      throw new ConfigError({
+        where: this.#where,
+        expected: 'images of shape [B, H, W, C]',
+        got: `${batch.images.length} values for ${formatShape(batch.shape)}`,
+      });
+    }
+    const images = tf.tensor4d(
+      batch.images.subarray(from * values, (from + size) * values),
+      shape as [number, number, number, number],
+    );
+    try {
+      return (await this.#encode(images)) as ImageTokens;
+    } finally {
+      images.dispose();
+    }
+  }
+
+  #partSize({ shape }: Stage2Batch, count: number): number {
+    const [total] = shape as [number];
+    if (total % count === 0) return total / count;
+    throw new ConfigError({
+      where: `${this.#where} plan.accumulate`,
+      expected: `batches that can be divided into ${count} equal parts`,
+      got: `${total} examples`,
+      fix: `Take a batch size of ${count * Math.max(1, Math.round(total / count))}, or another number of parts.`,
+    });
+  }
+}
+
+export function disposeParts(parts: readonly BatchTensors[]): void {
+  for (const { conditions, tokens } of parts) tf.dispose([conditions, tokens]);
+}
+
+/** Conditions `[B, C]` with those of some examples, drawn by the key, replaced by null. */
+export function withDropped(
+  conditions: Int32Array,
+  { length, nullTokens }: Pick<Conditioner, 'length' | 'nullTokens'>,
+  rate: number,
+  key: RandomKey,
+): Int32Array {
+  if (rate === 0) return conditions;
+  const kept = conditions.slice();
+  randomUniform(key, conditions.length / length).forEach((draw, row) => {
+    if (draw < rate) kept.set(nullTokens, row * length);
+  });
+  return kept;
+}

@@ -1,0 +1,108 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { AutoregressiveModel, Conditions, SamplingState } from '../autoregressive-model.js';
+import { drawTokens, filteredProbabilities } from '../filters.js';
+import { moveRecentChunk, pick } from '../sampling-cache.js';
+import type { CacheSize, EarlierSlots, SamplingCache } from '../sampling-cache.js';
+
+/** What stays the same through all steps of a request. */
+export interface RunTensors {
+  /** `[N, B, L]` in [0, 1). */
+  readonly noise: Tensor3D;
+  /** int32 `[N, B, L]`, -1 for what is to be drawn. */
+  readonly given: Tensor3D;
+  /** `[N]`. */
+  readonly temperature: Tensor1D;
+  /** `[N]`, with guidance. */
+  readonly guidance?: Tensor1D;
+  /** What stands for no condition, with guidance. */
+  readonly unconditional?: Conditions;
+  readonly topP?: Scalar;
+}
+
+/** After a position was drawn. */
+export interface StepResult {
+  /** int32 `[B, L]`; with guidance `[2 B, L]`, the same tokens twice. */
+  readonly tokens: Tensor2D;
+  /** int32 scalar: positions that are known now. */
+  readonly count: Scalar;
+  readonly cache: SamplingCache;
+  /** `[B, L, V]`, guided but not filtered, where they were asked for. */
+  readonly logits?: Tensor3D;
+}
+
+/** The tensor code of a sampler, for one kind of request; all of it can be compiled. */
+export class SamplingProgram {
+  readonly #model: AutoregressiveModel;
+  readonly #topK: number | undefined;
+  readonly #returnsLogits: boolean;
+
+  constructor(
+    model: AutoregressiveModel,
+    { topK, returnsLogits }: { readonly topK: number | undefined; readonly returnsLogits: boolean },
+  ) {
+    this.#model = model;
+    this.#topK = topK;
+    this.#returnsLogits = returnsLogits;
+  }
+
+  /** Reads conditions and known tokens, draws the next position. */
+  start(
+    size: CacheSize,
+    conditions: Conditions,
+    given: Tensor3D | undefined,
+    count: Scalar,
+    run: RunTensors,
+  ): StepResult {
+    const { unconditional } = run;
+    const both = unconditional ? (tf.concat<Tensor>([conditions, unconditional], 0) as Conditions) : conditions;
+    const givenTwice = given && unconditional ? tf.concat([given, given], 0) : given;
+    return this.#draw(this.#model.start(both, givenTwice, count, size), count, run);
+  }
+
+  /** Adds the position that was drawn last, draws the next one. */
+  step({ tokens, count, cache }: StepResult, run: RunTensors): StepResult {
+    return this.#draw(this.#model.step(tokens, count, cache), count, run);
+  }
+
+  /** Keys and values with the recent chunk moved to its place. */
+  move(length: number, cache: SamplingCache, chunkIndex: Scalar): readonly EarlierSlots[] {
+    return moveRecentChunk(cache, chunkIndex, length);
+  }
+
+  /** Draws position `count`. */
+  #draw({ hidden, cache }: SamplingState, count: Scalar, run: RunTensors): StepResult {
+    const noise = pick(run.noise, count, 0); // [B, L]
+    const given = pick(run.given, count, 0);
+    const temperature = pick(run.temperature, count, 0) as Scalar;
+    const shown: Tensor2D[] = [];
+    const tokens = this.#model.predict(hidden, (rows, level) => {
+      const logits = this.#guided(rows, count, run);
+      shown.push(logits);
+      const probabilities = filteredProbabilities(logits, { temperature, topK: this.#topK, topP: run.topP });
+      const drawn = drawTokens(probabilities, column(noise, level));
+      const forced = column(given, level);
+      const chosen = tf.where(tf.greaterEqual(forced, tf.scalar(0, 'int32')), forced, drawn);
+      return run.guidance ? tf.concat([chosen, chosen], 0) : chosen;
+    });
+    return {
+      tokens,
+      count: tf.add(count, tf.scalar(1, 'int32')),
+      cache,
+      logits: this.#returnsLogits ? (tf.stack(shown, 1) as Tensor3D) : undefined,
+    };
+  }
+
+  /** u + scale (c - u), of rows with and rows without condition. */
+  #guided(rows: Tensor2D, count: Scalar, { guidance }: RunTensors): Tensor2D {
+    if (!guidance) return rows;
+    const [conditional, unconditional] = tf.split(rows, 2, 0) as [Tensor2D, Tensor2D];
+    const scale = pick(guidance, count, 0);
+    return tf.add(unconditional, tf.mul(scale, tf.sub(conditional, unconditional)));
+  }
+}
+
+/** One level of `[B, L]`, as `[B]`. */
+function column(values: Tensor, level: number): Tensor1D {
+  return tf.squeeze(tf.slice(values, [0, level], [-1, 1]), [1]);
+}

@@ -1,0 +1,351 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { ConfigError, foldIn, formatShape, randomKey } from '@vitvq/core';
+import type { RandomKey, Tokenizer } from '@vitvq/core';
+import { compile } from '@vitvq/engine';
+import type { CompiledFunction } from '@vitvq/engine';
+import { MovingAverage, type Optimizer } from '@vitvq/optim';
+import {
+  Updater,
+  type GradientFunction,
+  type StepContext,
+  type StepResult,
+  type TaskEvaluation,
+  type TaskLook,
+  type TrainingTask,
+} from '@vitvq/training';
+import type { AutoregressiveModel, ImageTokens } from '../autoregressive-model.js';
+import { conditionTensor, nullConditions, repeat, type Conditioner } from '../conditioners/conditioner.js';
+import { Unconditional } from '../conditioners/unconditional.js';
+import { drawDropoutMasks, type DropoutMasks } from '../dropout.js';
+import { Sampler, type SampleOptions, type Schedule } from '../sampler.js';
+import type { HostImages, Stage2Batch } from '../stage2-batch.js';
+import { Stage2Evaluator } from '../stage2-evaluator.js';
+import type { Stage2Evaluation, Stage2Look } from '../stage2-events.js';
+import { createStage2Gradients, trainedVariables } from '../stage2-gradients.js';
+import {
+  createStage2Optimizer,
+  resolveStage2Plan,
+  stage2LearningRateAt,
+  type ResolvedStage2Plan,
+  type Stage2Plan,
+} from '../stage2-plan.js';
+import { assertTokenizerFits } from '../tokenizer-fit.js';
+import { BatchReader, disposeParts, withDropped } from './batch-reader.js';
+import { samplePicture } from './sample-picture.js';
+
+/** What is sampled when a training is looked at. */
+export interface LookOptions extends Pick<SampleOptions, 'temperature' | 'topK' | 'topP'> {
+  /** Images. @default 16 */
+  readonly count?: number;
+  /** Row-major condition tokens `[count, C]`, such as `conditioner.encode(...)`. @default none for all of them */
+  readonly conditions?: Int32Array;
+  /** Strength of classifier-free guidance, for a plan with a `conditionDropRate`. @default no guidance */
+  readonly guidanceScale?: Schedule;
+  /** Of the first image; each has the next one. @default 0 */
+  readonly seed?: number;
+}
+
+export interface Stage2TaskOptions {
+  readonly model: AutoregressiveModel;
+  readonly plan: Stage2Plan;
+  readonly tokenizer?: Tokenizer;
+  readonly conditioner?: Conditioner;
+  readonly evaluation?: { readonly openBatches: () => AsyncIterable<Stage2Batch> | Iterable<Stage2Batch> };
+  readonly look?: LookOptions;
+  readonly configuration?: unknown;
+}
+
+/** Groups of variables in a checkpoint: what stands before the first dot of a name. */
+export const groups = { model: 'model', optimizer: 'optimizer', average: 'average' } as const;
+
+/** Keys folded from the seed, apart from those that others fold from it. */
+const streams = { dropout: 201, conditions: 202 } as const;
+const where = 'Stage2Trainer';
+const defaultLookCount = 16;
+
+/** Conditions, tokens and, where the model drops, a mask for each of its sites. */
+type Inputs = readonly [tf.Tensor2D, ImageTokens, ...tf.Tensor[]];
+
+/** A stage-2 training as the loop of @vitvq/training sees it. */
+export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, Stage2Look> {
+  readonly kind = 'stage2';
+  readonly plan: ResolvedStage2Plan;
+  readonly #options: Stage2TaskOptions & { readonly conditioner: Conditioner };
+  readonly #optimizer: Optimizer;
+  readonly #updater: Updater;
+  readonly #average: MovingAverage | undefined;
+  readonly #reader: BatchReader;
+  readonly #learningRate: (progress: number) => number;
+  /** By name: what is compiled once. */
+  readonly #parts = new Map<string, { dispose(): void }>();
+
+  /** @throws {ConfigError} naming every problem of the plan at once, and for parts that do not fit */
+  constructor(options: Stage2TaskOptions) {
+    const plan = resolveStage2Plan(options.plan, `${where} plan`);
+    this.plan = plan;
+    const { conditioner = new Unconditional(), model, tokenizer, look } = options;
+    this.#options = { ...options, conditioner };
+    assertConditionerFits(conditioner, model);
+    if (tokenizer) assertTokenizerFits(tokenizer, model, where);
+    if (look) assertLook(look, conditioner);
+    const trained = trainedVariables(model);
+    this.#learningRate = stage2LearningRateAt(plan.learningRate);
+    this.#optimizer = createStage2Optimizer(trained, plan.optimizer);
+    this.#average = plan.movingAverage ? new MovingAverage(trained, plan.movingAverage) : undefined;
+    this.#reader = new BatchReader({ model, conditioner, tokenizer }, where);
+    this.#updater = new Updater({
+      name: 'train',
+      optimizer: this.#optimizer,
+      variables: trained,
+      clipNorm: plan.clipNorm,
+      accumulate: plan.accumulate,
+    });
+  }
+
+  get duration(): ResolvedStage2Plan['duration'] {
+    return this.plan.duration;
+  }
+
+  get nonFinite(): ResolvedStage2Plan['nonFinite'] {
+    return this.plan.nonFinite;
+  }
+
+  get configuration(): Readonly<Record<string, unknown>> {
+    const { conditioner, configuration = null } = this.#options;
+    return { plan: this.plan, conditioner: conditioner.description, configuration };
+  }
+
+  namedVariables(): Map<string, tf.Variable> {
+    const modules = [
+      [groups.model, this.#options.model],
+      [groups.optimizer, this.#optimizer],
+      [groups.average, this.#average],
+    ] as const;
+    return new Map(
+      modules.flatMap(([group, module]) =>
+        [...(module?.namedVariables() ?? [])].map(([name, variable]) => [`${group}.${name}`, variable] as const),
+      ),
+    );
+  }
+
+  /** Everything is in variables and in the number of the step. */
+  state(): null {
+    return null;
+  }
+
+  restore(_state: unknown, fresh: ReadonlySet<string>): void {
+    if (this.#average && fresh.has(groups.average)) startAverages(this.#average, this.#options.model);
+  }
+
+  async step(batch: Stage2Batch, { index, progress }: StepContext): Promise<StepResult> {
+    const { conditioner } = this.#options;
+    const { accumulate, conditionDropRate } = this.plan;
+    const conditions = withDropped(
+      await this.#reader.conditions(batch),
+      conditioner,
+      conditionDropRate,
+      this.#key('conditions', index),
+    );
+    const parts = await this.#reader.parts(batch, conditions, accumulate);
+    const masks: DropoutMasks[] = [];
+    try {
+      const dropoutKey = this.#key('dropout', index);
+      for (const [part, { tokens }] of parts.entries()) {
+        masks.push(drawDropoutMasks(foldIn(dropoutKey, part), this.#sites(tokens.shape[0])));
+      }
+      const learningRate = this.#learningRate(progress);
+      const names = Object.keys(masks[0]!);
+      const { values, gradientNorm, gradientNorms, isFinite } = await this.#updater.update(
+        'step',
+        () => this.#gradients(names),
+        parts.map(({ conditions: own, tokens }, part): Inputs => [own, tokens, ...Object.values(masks[part]!)]),
+        learningRate,
+      );
+      const loss = values['loss']!;
+      if (isFinite) await this.#updateAverages();
+      return {
+        examples: batch.shape[0]!,
+        values: { loss, bitsPerToken: loss / Math.LN2, perplexity: Math.exp(loss), gradientNorm, learningRate },
+        gradientNorms,
+      };
+    } finally {
+      disposeParts(parts);
+      for (const part of masks) tf.dispose(Object.values(part));
+    }
+  }
+
+  isFinite(batch: Stage2Batch): boolean {
+    return 'tokens' in batch || batch.images.every(Number.isFinite);
+  }
+
+  async evaluate(): Promise<TaskEvaluation<Stage2Evaluation>> {
+    const { evaluation: options, model, conditioner, tokenizer } = this.#options;
+    if (!options) throw new ConfigError({ where, expected: 'data to evaluate on', got: 'none' });
+    const evaluator = this.#once('evaluate', () => new Stage2Evaluator({ model, conditioner, tokenizer }));
+    const evaluation = await this.withAverages(() => evaluator.evaluate(options.openBatches()));
+    const { natsPerTokenOfImages: _images, ...metrics } = evaluation;
+    return { metrics, evaluation };
+  }
+
+  async look(): Promise<TaskLook<Stage2Look>> {
+    const { look = {} } = this.#options;
+    const tokens = await this.withAverages(() => this.#sample(look));
+    try {
+      const images = await this.#decode(tokens);
+      return {
+        look: { tokens: Int32Array.from(await tokens.data()), tokensShape: tokens.shape, images },
+        pictures: images ? [samplePicture(images)] : [],
+      };
+    } finally {
+      tokens.dispose();
+    }
+  }
+
+  async *histograms(): AsyncGenerator<readonly [string, ArrayLike<number>]> {
+    for (const [name, variable] of trainedVariables(this.#options.model)) {
+      yield [`weights/${groups.model}.${name}`, await variable.data()];
+    }
+  }
+
+  /** Runs `fn` while the model holds the averages of its weights, if the plan has them. */
+  async withAverages<T>(fn: () => Promise<T>): Promise<T> {
+    if (!this.#average) return fn();
+    this.#average.swap();
+    try {
+      return await fn();
+    } finally {
+      this.#average.swap();
+    }
+  }
+
+  dispose(): void {
+    this.#updater.dispose();
+    this.#optimizer.dispose();
+    this.#average?.dispose();
+    this.#reader.dispose();
+    for (const part of this.#parts.values()) part.dispose();
+    this.#parts.clear();
+  }
+
+  /** Of a step: a function of the plan's seed and the step alone. */
+  #key(stream: keyof typeof streams, index: number): RandomKey {
+    return foldIn(foldIn(randomKey(this.plan.seed), streams[stream]), index);
+  }
+
+  #sites(batchSize: number): ReturnType<AutoregressiveModel['dropoutSites']> {
+    return this.#options.model.dropoutSites(batchSize);
+  }
+
+  #gradients(maskNames: readonly string[]): GradientFunction<Inputs> {
+    const gradients = createStage2Gradients(this.#options.model);
+    return (conditions, tokens, ...masks) => {
+      const named = Object.fromEntries(maskNames.map((name, index) => [name, masks[index]!]));
+      return gradients(conditions, tokens, maskNames.length > 0 ? named : undefined);
+    };
+  }
+
+  async #updateAverages(): Promise<void> {
+    const average = this.#average;
+    if (!average) return;
+    const update = this.#once('average weights', () =>
+      compile(
+        () => {
+          average.update();
+          return tf.scalar(1);
+        },
+        { name: 'average weights' },
+      ),
+    );
+    (await update()).dispose();
+  }
+
+  async #sample({ count, conditions, guidanceScale, seed = 0, ...filters }: LookOptions): Promise<ImageTokens> {
+    const { model, conditioner } = this.#options;
+    const images = lookCount({ count, conditions }, conditioner);
+    // Weights that are part of the program would have to be compiled anew for each look.
+    const sampler = this.#once('sample', () => new Sampler(model, { weights: 'live' }));
+    const given = conditionTensor(conditioner, conditions ?? repeat(conditioner.nullTokens, images));
+    const unconditional = nullConditions(conditioner, images);
+    try {
+      return await sampler.sample({
+        ...filters,
+        conditions: given,
+        seeds: Array.from({ length: images }, (_, image) => seed + image),
+        guidance: guidanceScale === undefined ? undefined : { scale: guidanceScale, unconditional },
+      });
+    } finally {
+      tf.dispose([given, unconditional]);
+    }
+  }
+
+  async #decode(tokens: ImageTokens): Promise<HostImages | undefined> {
+    const { tokenizer } = this.#options;
+    if (!tokenizer) return undefined;
+    const decode = this.#once('decode', (): CompiledFunction<(tokens: ImageTokens) => tf.Tensor4D> =>
+      compile((codes: ImageTokens) => tokenizer.decode(codes), { name: 'decode', variables: 'frozen' }),
+    );
+    const images = await decode(tokens);
+    try {
+      return { data: Float32Array.from(await images.data()), shape: images.shape };
+    } finally {
+      images.dispose();
+    }
+  }
+
+  #once<T extends { dispose(): void }>(name: string, create: () => T): T {
+    const existing = this.#parts.get(name) as T | undefined;
+    if (existing) return existing;
+    const created = create();
+    this.#parts.set(name, created);
+    return created;
+  }
+}
+
+/** @throws {ConfigError} */
+function assertConditionerFits(
+  { length, vocabSize }: Conditioner,
+  { conditionLength, conditionVocabSize }: AutoregressiveModel,
+): void {
+  const problems = [
+    length === conditionLength ? '' : `${length} condition token(s) for conditionLength ${conditionLength}`,
+    conditionVocabSize === undefined
+      ? 'a model without a conditionVocabSize'
+      : vocabSize > conditionVocabSize
+        ? `${vocabSize} condition tokens for conditionVocabSize ${conditionVocabSize}`
+        : '',
+  ].filter(Boolean);
+  if (problems.length === 0) return;
+  throw new ConfigError({
+    where,
+    expected: 'a conditioner that fits the transformer',
+    got: problems.join('; '),
+    fix: `Make the transformer with { conditionLength: ${length}, conditionVocabSize: ${vocabSize} }, the conditioner's length and vocabSize.`,
+  });
+}
+
+function lookCount(
+  { count, conditions }: Pick<LookOptions, 'count' | 'conditions'>,
+  { length }: Pick<Conditioner, 'length'>,
+): number {
+  return count ?? (conditions ? conditions.length / length : defaultLookCount);
+}
+
+/** @throws {ConfigError} */
+function assertLook(look: LookOptions, conditioner: Conditioner): void {
+  const { conditions } = look;
+  const count = lookCount(look, conditioner);
+  if (!conditions || conditions.length === count * conditioner.length) return;
+  throw new ConfigError({
+    where: `${where} look.conditions`,
+    expected: `tokens ${formatShape([count, conditioner.length])}`,
+    got: `${conditions.length} tokens`,
+  });
+}
+
+/** Averages that a checkpoint does not have begin as the weights that it has. */
+function startAverages(average: MovingAverage, model: AutoregressiveModel): void {
+  const averages = average.namedVariables();
+  for (const [name, weight] of trainedVariables(model)) {
+    tf.tidy(() => averages.get(`average.${name}`)!.assign(weight.clone()));
+  }
+}

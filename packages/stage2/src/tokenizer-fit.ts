@@ -1,0 +1,45 @@
+import { ConfigError, formatShape } from '@vitvq/core';
+import type { Tokenizer } from '@vitvq/core';
+import type { AutoregressiveModel } from './autoregressive-model.js';
+
+/** What of a model its tokens must fit. */
+export type TokenShape = Pick<AutoregressiveModel, 'vocabSize' | 'grid' | 'levels'>;
+
+/** Throws unless a tokenizer has the vocabulary and the grid of a model. @throws {ConfigError} */
+export function assertTokenizerFits(
+  { vocabSize, grid }: Pick<Tokenizer, 'vocabSize' | 'grid'>,
+  model: TokenShape,
+  where: string,
+): void {
+  const problems = [
+    vocabSize === model.vocabSize ? '' : `${vocabSize} codes for a vocabulary of ${model.vocabSize}`,
+    formatShape(grid) === formatShape(model.grid)
+      ? ''
+      : `a grid of ${grid.join('x')} for one of ${model.grid.join('x')}`,
+  ].filter(Boolean);
+  if (problems.length === 0) return;
+  throw new ConfigError({
+    where,
+    expected: 'a tokenizer that fits the transformer',
+    got: problems.join('; '),
+    fix: 'Make the transformer with { vocabSize: tokenizer.vocabSize, grid: tokenizer.grid }.',
+  });
+}
+
+/** Shape of the tokens of so many images: `[B, N]`, `[B, N, L]`. */
+export function tokensShapeOf({ grid, levels }: TokenShape, images: number): readonly number[] {
+  const positions = grid[0] * grid[1];
+  return levels === 1 ? [images, positions] : [images, positions, levels];
+}
+
+/** Throws unless tokens have the positions and levels of a model. @throws {ConfigError} */
+export function assertTokensFit(shape: readonly number[], model: TokenShape, where: string): void {
+  const expected = tokensShapeOf(model, shape[0]!);
+  if (formatShape(shape) === formatShape(expected)) return;
+  throw new ConfigError({
+    where,
+    expected: `tokens ${formatShape(expected)} of a grid of ${model.grid.join('x')} with ${model.levels} level(s)`,
+    got: formatShape(shape),
+    fix: 'GPT takes one level, RQTransformer the levels of a residual tokenizer; the grid is the tokenizer’s.',
+  });
+}
