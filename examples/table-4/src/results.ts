@@ -1,0 +1,89 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ConfigError, DataError } from '@vitvq/core';
+import { imageGrid, writePng } from '@vitvq/report';
+import type { HostImages } from '@vitvq/stage1';
+import { z } from 'zod';
+import type { Settings, Variant } from './config.js';
+import type { Result } from './train-variant.js';
+
+const resultSchema = z.strictObject({
+  name: z.string(),
+  steps: z.int(),
+  seconds: z.number(),
+  usage: z.number(),
+  perplexity: z.number(),
+  l2: z.number(),
+  l1: z.number(),
+  psnr: z.number(),
+  detail: z.number(),
+});
+const fileSchema = z.strictObject({
+  settings: z.strictObject({ steps: z.int(), seed: z.int(), smoke: z.boolean() }),
+  results: z.record(z.string(), resultSchema),
+});
+
+/** Images of a training that are shown. */
+const SHOWN = 16;
+
+/** Results in `results.json`, kept as each training ends. */
+export interface Results {
+  of(variant: Variant): Result | undefined;
+  keep(variant: Variant, result: Result, reconstructions: HostImages): Promise<void>;
+}
+
+/** @throws {ConfigError} when the folder holds results of other settings @throws {DataError} when they cannot be read */
+export async function openResults(out: string, settings: Settings): Promise<Results> {
+  const file = join(out, 'results.json');
+  await mkdir(out, { recursive: true });
+  const kept = new Map<string, Result>(Object.entries(await readEarlier(file, settings)));
+  return {
+    of: ({ name }) => kept.get(name),
+    keep: async ({ name }, result, { data, shape: [count, ...imageShape] }) => {
+      const shown = Math.min(SHOWN, count);
+      const pixels = imageShape.reduce((product, length) => product * length, 1);
+      const shape = [shown, ...imageShape] as const;
+      await writePng(join(out, `${name}.png`), await imageGrid(data.subarray(0, shown * pixels), { shape, scale: 2 }));
+      kept.set(name, result);
+      const text = JSON.stringify({ settings, results: Object.fromEntries(kept) }, null, 2);
+      await writeFile(`${file}.part`, `${text}\n`);
+      await rename(`${file}.part`, file);
+    },
+  };
+}
+
+async function readEarlier(file: string, settings: Settings): Promise<Record<string, Result>> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw error;
+  }
+  const parsed = fileSchema.safeParse(tryJson(text));
+  if (!parsed.success) {
+    throw new DataError({
+      where: file,
+      expected: 'results of this program',
+      got: z.prettifyError(parsed.error),
+      fix: 'Remove the file, or choose another --out.',
+    });
+  }
+  if (JSON.stringify(parsed.data.settings) !== JSON.stringify(settings)) {
+    throw new ConfigError({
+      where: file,
+      expected: `results of ${JSON.stringify(settings)}`,
+      got: JSON.stringify(parsed.data.settings),
+      fix: 'Give the same options to go on with these, or choose another --out.',
+    });
+  }
+  return parsed.data.results;
+}
+
+function tryJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

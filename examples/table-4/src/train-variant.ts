@@ -1,0 +1,101 @@
+import { foldIn, randomKey } from '@vitvq/core';
+import { createBatches, type ImageSource } from '@vitvq/data';
+import { PatchDiscriminator, StyleDiscriminator, styleDiscriminatorChannels } from '@vitvq/discriminator';
+import { detailRatio, reconstructionMetrics } from '@vitvq/metrics';
+import { createViTVQ, Stage1Trainer, type HostImages, type Stage1Events } from '@vitvq/stage1';
+import { hingeAdversarialLoss } from '@vitvq/losses';
+import {
+  BATCH_SIZE,
+  DISCRIMINATOR_WIDTH,
+  EVALUATION_BATCH,
+  IMAGE_SIZE,
+  modelConfig,
+  trainingPlan,
+  type Settings,
+  type Variant,
+} from './config.js';
+
+/** What a training came to, on images that it has not seen. */
+export interface Result {
+  readonly name: string;
+  readonly steps: number;
+  readonly seconds: number;
+  /** Share of codes in a batch of 256 images, mean over the batches; over all images where there are fewer. */
+  readonly usage: number;
+  readonly perplexity: number;
+  /** Mean squared error. */
+  readonly l2: number;
+  /** Mean absolute error. */
+  readonly l1: number;
+  readonly psnr: number;
+  readonly detail: number;
+}
+
+export interface TrainOptions {
+  readonly train: ImageSource;
+  readonly test: HostImages;
+  readonly settings: Settings;
+  readonly signal: AbortSignal;
+  readonly onStep: (report: Stage1Events['step'][0]) => void;
+}
+
+/** Trains one tokenizer and measures it; undefined when it was interrupted. */
+export async function trainVariant(
+  variant: Variant,
+  { train, test, settings, signal, onStep }: TrainOptions,
+): Promise<{ result: Result; reconstructions: HostImages } | undefined> {
+  const key = randomKey(settings.seed);
+  const tokenizer = createViTVQ(modelConfig(variant, settings.smoke), { seed: settings.seed });
+  const discriminator = createDiscriminator(variant, settings.seed);
+  const trainer = new Stage1Trainer({
+    tokenizer,
+    adversarial: discriminator && { discriminator, loss: hingeAdversarialLoss },
+    plan: trainingPlan(variant, settings),
+    openBatches: (startAt) =>
+      createBatches(train, {
+        batchSize: BATCH_SIZE,
+        imageSize: IMAGE_SIZE,
+        flip: true,
+        shuffle: true,
+        key: foldIn(key, 1),
+        startAt,
+      }),
+    evaluation: { images: test, batchSize: EVALUATION_BATCH },
+  });
+  trainer.on('step', onStep);
+  try {
+    const { evaluation, step, elapsedSeconds } = await trainer.run({ signal });
+    if (!evaluation) return undefined;
+    const { codebook, psnr, reconstructions } = evaluation;
+    const [, height, width, channels] = test.shape;
+    const { mse, mae } = reconstructionMetrics(test.data, reconstructions.data, height * width * channels);
+    const result: Result = {
+      name: variant.name,
+      steps: step,
+      seconds: elapsedSeconds,
+      usage: codebook.paperUsage ?? codebook.usage,
+      perplexity: codebook.perplexity,
+      l2: mse,
+      l1: mae,
+      psnr,
+      detail: detailRatio(test.data, reconstructions.data, test.shape),
+    };
+    return { result, reconstructions };
+  } finally {
+    trainer.dispose();
+    discriminator?.dispose();
+    tokenizer.dispose();
+  }
+}
+
+function createDiscriminator(
+  { discriminator }: Variant,
+  seed: number,
+): StyleDiscriminator | PatchDiscriminator | undefined {
+  const key = foldIn(randomKey(seed), 2);
+  const { style, patch } = DISCRIMINATOR_WIDTH;
+  if (discriminator === 'style') {
+    return new StyleDiscriminator({ size: IMAGE_SIZE, channels: styleDiscriminatorChannels({ width: style }), key });
+  }
+  return discriminator === 'patch' ? new PatchDiscriminator({ baseChannels: patch, depth: 2, key }) : undefined;
+}
