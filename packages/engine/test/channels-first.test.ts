@@ -90,11 +90,7 @@ describe('transposes are done behind', () => {
   const cases: [string, number[][], Build][] = [
     ['unary operations', [shape], (b, x) => [b.unary('tanh', b.transpose(x, turn))]],
     ['sums', [shape, shape], (b, x, y) => [b.binary('add', b.transpose(x, turn), b.transpose(y, turn))]],
-    [
-      'sums with broadcasts',
-      [shape, [2]],
-      (b, x, y) => [b.binary('add', b.transpose(x, turn), b.reshape(y, [2, 1]))],
-    ],
+    ['sums with broadcasts', [shape, [2]], (b, x, y) => [b.binary('add', b.transpose(x, turn), b.reshape(y, [2, 1]))]],
     [
       'sums with broadcasts whose axes change places',
       [shape, [4, 2]],

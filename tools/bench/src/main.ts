@@ -3,75 +3,37 @@
  *
  *   npm run bench                                          all workloads and presets, a table
  *   npm run bench -- --workload stage1_step --preset quick --json
+ *   npm run bench -- --workload memory_2000                resident memory over 2,000 training steps
  */
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { engineNames } from '@vitvq/engine';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { runProgram } from '@vitvq/cli';
 import { LineProcess } from './line-process.js';
+import { formatMemory, type MemorySample } from './memory.js';
+import { parseBenchOptions, type BenchOptions } from './options.js';
 import { findPython, isReferenceBlas, peerScript, startPeer } from './peer.js';
 import type { Measurement } from './protocol.js';
 import { formatTable, summarize, type Result } from './results.js';
-import { presets, workloads } from './workloads.js';
+import { memoryWorkload, workloads } from './workloads.js';
 
-function positiveInteger(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('expected a whole number of at least 1');
-  return value;
-}
-
-const program = new Command('bench')
-  .description('Compare vitvq with plain PyTorch, alternating both in one run.')
-  .addOption(new Option('--workload <name>', 'only this workload').choices(Object.keys(workloads)))
-  .addOption(new Option('--preset <name>', 'only this preset').choices(Object.keys(presets)))
-  .option('--rounds <n>', 'measured runs of each side', positiveInteger, 7)
-  .option(
-    '--threads <n>',
-    'threads of both sides (default: the better of 1 and all cores, for each side by itself)',
-    positiveInteger,
-  )
-  .addOption(new Option('--engine <name>', 'our engine').choices(engineNames).default('onnx'))
-  .option('--peer <file>', 'the PyTorch script', '../shared/bench/peer_pytorch.py')
-  .option('--json', 'print one JSON object a line')
-  .parse();
-const options = program.opts<{
-  workload?: string;
-  preset?: string;
-  rounds: number;
-  threads?: number;
-  engine: string;
-  peer: string;
-  json?: boolean;
-}>();
-
-const python = findPython();
-const script = peerScript(options.peer);
-if (isReferenceBlas(python)) {
-  process.stderr.write(
-    'bench: this PyTorch multiplies with the reference BLAS, which is an unfair peer. apt-get install libopenblas0-pthread\n',
-  );
-}
-
-const startOurs = async (threads: number): Promise<LineProcess> => {
-  const ours = new LineProcess(process.execPath, [
-    fileURLToPath(new URL('../dist/ours.js', import.meta.url)),
-    options.engine,
-    String(threads),
-  ]);
+const startOurs = async (engine: string, threads: number): Promise<LineProcess> => {
+  const script = fileURLToPath(new URL('../dist/ours.js', import.meta.url));
+  const ours = new LineProcess(process.execPath, [script, engine, String(threads)]);
   await ours.read(); // ready
   return ours;
 };
 
 /** The process with the thread count that is fastest for it; the others are stopped. */
 async function startBest(
+  threads: number | undefined,
   start: (threads: number) => Promise<LineProcess>,
   request: { workload: string; preset: string },
 ): Promise<LineProcess> {
-  if (options.threads !== undefined) return start(options.threads);
+  if (threads !== undefined) return start(threads);
   const counts = [...new Set([1, os.availableParallelism()])];
   const tried: { process: LineProcess; fastest: number }[] = [];
-  for (const threads of counts) {
-    const candidate = await start(threads);
+  for (const count of counts) {
+    const candidate = await start(count);
     const { ms } = await candidate.ask<Measurement>({ ...request, repeats: 2 });
     tried.push({ process: candidate, fastest: Math.min(...ms) });
   }
@@ -80,32 +42,65 @@ async function startBest(
   return tried[0]!.process;
 }
 
-async function measure(workload: string, preset: string): Promise<Result> {
-  const request = { workload, preset };
-  const ours = await startBest(startOurs, request);
-  const peer = await startBest((threads) => startPeer(python, script, threads), request);
+async function measure(
+  { engine, threads, rounds, peer: defaultScript }: BenchOptions,
+  workload: string,
+  preset: string,
+): Promise<Result> {
+  const { peerWorkload, peerScript: ownScript } = workloads[workload]!;
+  const python = findPython();
+  const script =
+    ownScript === undefined
+      ? peerScript(defaultScript)
+      : fileURLToPath(new URL(`../peer/${ownScript}`, import.meta.url));
+  const [ourRequest, peerRequest] = [
+    { workload, preset },
+    { workload: peerWorkload, preset },
+  ];
+  const ours = await startBest(threads, (count) => startOurs(engine, count), ourRequest);
+  const peer = await startBest(threads, (count) => startPeer(python, script, count), peerRequest);
   try {
     const runs: { ours: Measurement[]; peer: Measurement[] } = { ours: [], peer: [] };
-    for (let round = 0; round < options.rounds; round++) {
-      runs.ours.push(await ours.ask<Measurement>({ ...request, repeats: 1 }));
-      runs.peer.push(await peer.ask<Measurement>({ ...request, repeats: 1 }));
+    for (let round = 0; round < rounds; round++) {
+      runs.ours.push(await ours.ask<Measurement>({ ...ourRequest, repeats: 1 }));
+      runs.peer.push(await peer.ask<Measurement>({ ...peerRequest, repeats: 1 }));
     }
-    return summarize(workload, preset, options.engine, runs.ours, runs.peer);
+    return summarize(workload, preset, engine, runs.ours, runs.peer);
   } finally {
     ours.stop();
     peer.stop();
   }
 }
 
-const results: Result[] = [];
-for (const workload of Object.keys(workloads).filter(
-  (name) => options.workload === undefined || name === options.workload,
-)) {
-  for (const preset of Object.keys(presets).filter((name) => options.preset === undefined || name === options.preset)) {
-    const result = await measure(workload, preset);
-    results.push(result);
-    if (options.json) console.log(JSON.stringify(result));
-    else process.stderr.write(`${workload} ${preset}: ${result.ratio.toFixed(2)}\n`);
+/** The start, a quarter of the way, the end. */
+const memoryAt = [1, 500, 2000];
+
+async function measureMemory({ engine, threads, json }: BenchOptions): Promise<void> {
+  const ours = await startOurs(engine, threads ?? os.availableParallelism());
+  try {
+    const samples = await ours.ask<MemorySample[]>({ memoryAt });
+    console.log(json ? JSON.stringify({ workload: memoryWorkload, samples }) : formatMemory(samples));
+  } finally {
+    ours.stop();
   }
 }
-if (!options.json) console.log(formatTable(results));
+
+await runProgram('bench', async () => {
+  const options = parseBenchOptions(process.argv.slice(2));
+  if (options.workloads.includes(memoryWorkload)) return measureMemory(options);
+  if (isReferenceBlas(findPython())) {
+    process.stderr.write(
+      'bench: this PyTorch multiplies with the reference BLAS, which is an unfair peer. apt-get install libopenblas0-pthread\n',
+    );
+  }
+  const results: Result[] = [];
+  for (const workload of options.workloads) {
+    for (const preset of options.presets) {
+      const result = await measure(options, workload, preset);
+      results.push(result);
+      if (options.json) console.log(JSON.stringify(result));
+      else process.stderr.write(`${workload} ${preset}: ${result.ratio.toFixed(2)}\n`);
+    }
+  }
+  if (!options.json) console.log(formatTable(results));
+});

@@ -1,8 +1,9 @@
 /** Our side of the benchmark, in a process of its own: one JSON request a line on stdin, one answer a line on stdout. */
 import { createInterface } from 'node:readline';
 import { useEngine } from '@vitvq/engine';
-import type { Measurement, MeasureRequest } from './protocol.js';
-import { presets, workloads, type Workload } from './workloads.js';
+import { measureMemory } from './memory.js';
+import type { Measurement, MeasureRequest, MemoryRequest } from './protocol.js';
+import { presets, workloads, type PresetName, type Workload } from './workloads.js';
 
 const [, , engineName, threads] = process.argv;
 let compileMilliseconds = 0;
@@ -19,19 +20,24 @@ async function measure({ workload: name, preset, repeats }: MeasureRequest): Pro
   const key = `${name} ${preset}`;
   let workload = built.get(key);
   if (!workload) {
-    workload = workloads[name]!(presets[preset]!);
+    workload = workloads[name]!.build(presets[preset as PresetName]);
     built.set(key, workload);
-    await workload.run(); // compiles
+    for (const { run } of workload.runs) await run(); // compiles
   }
   const ms: number[] = [];
   const cpu: number[] = [];
   for (let repeat = 0; repeat < repeats; repeat++) {
-    const before = process.cpuUsage();
-    const start = performance.now();
-    await workload.run();
-    ms.push(performance.now() - start);
-    const used = process.cpuUsage(before);
-    cpu.push((used.user + used.system) / 1000);
+    let [elapsed, busy] = [0, 0];
+    for (const { share, run } of workload.runs) {
+      const before = process.cpuUsage();
+      const start = performance.now();
+      await run();
+      elapsed += share * (performance.now() - start);
+      const used = process.cpuUsage(before);
+      busy += (share * (used.user + used.system)) / 1000;
+    }
+    ms.push(elapsed);
+    cpu.push(busy);
   }
   return {
     system: `vitvq ${engine.name}`,
@@ -49,7 +55,9 @@ async function measure({ workload: name, preset, repeats }: MeasureRequest): Pro
 console.log(JSON.stringify({ ready: true }));
 for await (const line of createInterface({ input: process.stdin })) {
   try {
-    console.log(JSON.stringify(await measure(JSON.parse(line) as MeasureRequest)));
+    const request = JSON.parse(line) as MeasureRequest | MemoryRequest;
+    const answer = 'memoryAt' in request ? await measureMemory(request.memoryAt) : await measure(request);
+    console.log(JSON.stringify(answer));
   } catch (error) {
     console.log(JSON.stringify({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }));
   }

@@ -1,8 +1,13 @@
-/** One workload of one preset, as `peer_pytorch.py --serve` takes it. */
+/** One workload of one preset, as the PyTorch peers take it with `--serve`. */
 export interface MeasureRequest {
   readonly workload: string;
   readonly preset: string;
   readonly repeats: number;
+}
+
+/** Resident memory after training steps; our side only. */
+export interface MemoryRequest {
+  readonly memoryAt: readonly number[];
 }
 
 /** What either side answers. */

@@ -1,19 +1,37 @@
-/** The workloads of peer_pytorch.py, through our public API: the same models, batches, losses and optimizer. */
+/** What is measured, through our public API: the same models, batches, losses and optimizers as the PyTorch peers have. */
 import * as tf from '@tensorflow/tfjs-core';
 import { randomKey, randomUniform } from '@vitvq/core';
+import { StyleDiscriminator, styleDiscriminatorChannels } from '@vitvq/discriminator';
 import { compile } from '@vitvq/engine';
+import { ViTDecoder, ViTEncoder } from '@vitvq/layers';
+import { vanillaAdversarialLoss } from '@vitvq/losses';
 import { AdamW } from '@vitvq/optim';
-import { createStage1Step, createViTVQ, type ViTVQConfig } from '@vitvq/stage1';
+import { VectorQuantizer } from '@vitvq/quantizers';
+import { createDiscriminatorStep, createStage1Step, createViTVQ, ViTVQ, type ViTVQConfig } from '@vitvq/stage1';
 
 interface Preset {
-  readonly model: ViTVQConfig;
+  readonly model: ViTVQConfig & { readonly imageSize: number };
   readonly batch: number;
+  /** Channels of the discriminator at sides up to 32. */
+  readonly discriminatorWidth: number;
 }
 
 const transformer = (dim: number, depth: number, numHeads: number) => ({ dim, depth, numHeads, mlpDim: 4 * dim });
 
-/** `TOKENIZER` of peer_pytorch.py. */
-export const presets: Readonly<Record<string, Preset>> = {
+/** `TOKENIZER` of peer_pytorch.py and `PRESETS` of peer/gan_step.py. `tiny` is for tests. */
+export const presets = {
+  tiny: {
+    model: {
+      imageSize: 16,
+      patchSize: 4,
+      encoder: transformer(32, 1, 2),
+      decoder: transformer(32, 1, 2),
+      codebookSize: 64,
+      codeDim: 8,
+    },
+    batch: 4,
+    discriminatorWidth: 8,
+  },
   quick: {
     model: {
       imageSize: 64,
@@ -24,6 +42,7 @@ export const presets: Readonly<Record<string, Preset>> = {
       codeDim: 32,
     },
     batch: 16,
+    discriminatorWidth: 64,
   },
   small: {
     model: {
@@ -35,62 +54,133 @@ export const presets: Readonly<Record<string, Preset>> = {
       codeDim: 32,
     },
     batch: 2,
+    discriminatorWidth: 64,
   },
-};
+} as const satisfies Record<string, Preset>;
+export type PresetName = keyof typeof presets;
+
+/** A function that is timed; a repeat is the sum over all of a workload, each times its share. */
+export interface TimedRun {
+  readonly share: number;
+  readonly run: () => Promise<void>;
+}
 
 /** A workload that is ready to run. */
 export interface Workload {
-  run(): Promise<void>;
+  readonly runs: readonly TimedRun[];
   readonly amount: number;
   readonly unit: string;
   readonly parameters: number;
 }
 
+export interface WorkloadDefinition {
+  readonly build: (preset: Preset) => Workload;
+  /** What the peer is asked for. */
+  readonly peerWorkload: string;
+  /** The peer's script below this folder; without one it is that of `--peer`. */
+  readonly peerScript?: string;
+}
+
 function roundtrip({ model, batch }: Preset): Workload {
   const tokenizer = createViTVQ(model, { seed: 0 });
-  const images = randomImages(model, batch);
+  const images = randomImages(model.imageSize, batch);
   // Frozen variables would be 10 % faster on `quick` and no faster on `small`, for a third more memory.
   const reconstruct = compile((input: tf.Tensor4D) => tokenizer.reconstruct(input), { name: 'tokenizer_roundtrip' });
-  return {
-    run: async () => {
-      const reconstruction = await reconstruct(images);
-      await reconstruction.data();
-      reconstruction.dispose();
-    },
-    amount: batch,
-    unit: 'images',
-    parameters: tokenizer.parameterCount(),
+  const run = async (): Promise<void> => {
+    const reconstruction = await reconstruct(images);
+    await reconstruction.data();
+    reconstruction.dispose();
   };
+  return { runs: [{ share: 1, run }], amount: batch, unit: 'images', parameters: tokenizer.parameterCount() };
 }
 
-function stage1Step({ model, batch }: Preset): Workload {
-  const tokenizer = createViTVQ(model, { seed: 0 });
-  const images = randomImages(model, batch);
-  const optimizer = new AdamW([{ variables: tokenizer.namedTrainableVariables(), weightDecay: 1e-4 }], {
-    beta1: 0.9,
-    beta2: 0.99,
+/** The tokenizer of a preset, whose blocks may be computed again for the gradient. */
+function tokenizerOf(
+  { imageSize, patchSize, encoder, decoder, codebookSize, codeDim }: Preset['model'],
+  recompute: boolean,
+) {
+  const shared = { imageSize, patchSize, recompute };
+  return new ViTVQ({
+    encoder: new ViTEncoder({ ...shared, ...encoder, key: randomKey(1) }),
+    quantizer: new VectorQuantizer({ codebookSize, codeDim, key: randomKey(2) }),
+    decoder: new ViTDecoder({ ...shared, ...decoder, key: randomKey(3) }),
+    key: randomKey(4),
   });
-  const step = compile(createStage1Step({ tokenizer, optimizer }), { name: 'stage1_step' });
+}
+
+type StepFunction = ReturnType<typeof createStage1Step>;
+
+/** Compiles a step; running it checks the loss. */
+function timedStep(name: string, step: StepFunction, lossName: string, images: tf.Tensor4D): () => Promise<void> {
+  const compiled = compile((batch: tf.Tensor4D, learningRate: tf.Scalar) => step(batch, learningRate), { name });
   const learningRate = tf.scalar(1e-4);
-  return {
-    run: async () => {
-      const results = await step(images, learningRate);
-      const [loss] = await results.loss.data();
-      if (!Number.isFinite(loss)) throw new Error(`the loss is ${loss}`);
-      tf.dispose(results);
-    },
-    amount: batch,
-    unit: 'images',
-    parameters: tokenizer.parameterCount(),
+  return async () => {
+    const results = await compiled(images, learningRate);
+    const [loss] = await results.values[lossName]!.data();
+    if (!Number.isFinite(loss)) throw new Error(`${name}: the loss is ${loss}`);
+    tf.dispose(results);
   };
 }
 
-function randomImages({ imageSize }: ViTVQConfig, batch: number): tf.Tensor4D {
-  const size = imageSize as number;
+const stage1Step =
+  (recompute: boolean) =>
+  ({ model, batch }: Preset): Workload => {
+    const tokenizer = tokenizerOf(model, recompute);
+    const optimizer = new AdamW([{ variables: tokenizer.namedTrainableVariables(), weightDecay: 1e-4 }]);
+    const step = createStage1Step({ tokenizer, optimizer });
+    const run = timedStep('stage1_step', step, 'loss', randomImages(model.imageSize, batch));
+    return { runs: [{ share: 1, run }], amount: batch, unit: 'images', parameters: tokenizer.parameterCount() };
+  };
+
+/** R1 is part of every 16th step of the discriminator, 16 times as strong (StyleGAN2, arXiv:1912.04958, sec. 3.1). */
+const r1Every = 16;
+const r1Gamma = 10;
+
+/** A step of the autoencoder (L2 + VQ + 0.1 adversarial), then one of the discriminator. */
+function ganStep({ model, batch, discriminatorWidth }: Preset): Workload {
+  const tokenizer = tokenizerOf(model, false);
+  const discriminator = new StyleDiscriminator({
+    size: model.imageSize,
+    channels: styleDiscriminatorChannels({ width: discriminatorWidth }),
+    key: randomKey(5),
+  });
+  const loss = vanillaAdversarialLoss;
+  const images = randomImages(model.imageSize, batch);
+  const trainTokenizer = createStage1Step({
+    tokenizer,
+    losses: { adversarial: 0.1 },
+    adversarial: { discriminator, loss },
+    optimizer: new AdamW([{ variables: tokenizer.namedTrainableVariables(), weightDecay: 1e-4 }]),
+  });
+  const optimizer = new AdamW([{ variables: discriminator.namedTrainableVariables(), weightDecay: 0 }], { beta1: 0 });
+  const shared = { tokenizer, discriminator, loss, optimizer };
+  const trainDiscriminator = createDiscriminatorStep(shared);
+  const regularize = createDiscriminatorStep({ ...shared, r1: { weight: (r1Gamma / 2) * r1Every } });
+  const autoencoder = timedStep('gan_step: autoencoder', trainTokenizer, 'loss', images);
+  const plain = timedStep('gan_step: discriminator', trainDiscriminator, 'discriminator', images);
+  const regularized = timedStep('gan_step: discriminator with R1', regularize, 'discriminator', images);
+  return {
+    runs: [
+      { share: 1, run: autoencoder },
+      { share: 1 - 1 / r1Every, run: plain },
+      { share: 1 / r1Every, run: regularized },
+    ],
+    amount: batch,
+    unit: 'images',
+    parameters: tokenizer.parameterCount() + discriminator.parameterCount(),
+  };
+}
+
+function randomImages(size: number, batch: number): tf.Tensor4D {
   return tf.tensor4d(randomUniform(randomKey(1), batch * size * size * 3), [batch, size, size, 3]);
 }
 
-export const workloads: Readonly<Record<string, (preset: Preset) => Workload>> = {
-  tokenizer_roundtrip: roundtrip,
-  stage1_step: stage1Step,
+export const workloads: Readonly<Record<string, WorkloadDefinition>> = {
+  tokenizer_roundtrip: { build: roundtrip, peerWorkload: 'tokenizer_roundtrip' },
+  stage1_step: { build: stage1Step(false), peerWorkload: 'stage1_step' },
+  stage1_step_recompute: { build: stage1Step(true), peerWorkload: 'stage1_step' },
+  gan_step: { build: ganStep, peerWorkload: 'gan_step', peerScript: 'gan_step.py' },
 };
+
+/** Resident memory over training steps of the `tiny` model; it has no peer. */
+export const memoryWorkload = 'memory_2000';

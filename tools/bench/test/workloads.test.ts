@@ -1,0 +1,71 @@
+import '@tensorflow/tfjs';
+import { UsageError } from '@vitvq/cli';
+import { useEngine } from '@vitvq/engine';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { formatMemory, measureMemory } from '../src/memory.js';
+import { parseBenchOptions } from '../src/options.js';
+import { presets, workloads } from '../src/workloads.js';
+
+describe('workloads', () => {
+  beforeAll(async () => {
+    await useEngine({ name: 'onnx', threads: 1 });
+  });
+  afterAll(async () => {
+    await useEngine({ name: 'cpu' });
+  });
+
+  it.each(Object.entries(workloads))('%s runs', async (_, { build }) => {
+    const { runs, amount, parameters } = build(presets.tiny);
+    for (const { run } of runs) {
+      await run();
+      await run();
+    }
+    expect(amount).toBe(presets.tiny.batch);
+    expect(parameters).toBeGreaterThan(1000);
+    // What a repeat reports is one step of everything.
+    const steps = runs.reduce((sum, { share }) => sum + share, 0);
+    expect(Number.isInteger(steps)).toBe(true);
+  });
+
+  it('memory is looked at after the steps that were asked for', async () => {
+    const samples = await measureMemory([1, 3]);
+    expect(samples.map(({ steps }) => steps)).toEqual([1, 3]);
+    for (const { rssMb } of samples) expect(rssMb).toBeGreaterThan(10);
+    const text = formatMemory([
+      { steps: 1, rssMb: 100 },
+      { steps: 500, rssMb: 103 },
+      { steps: 2000, rssMb: 102.5 },
+    ]);
+    expect(text).toBe('memory: start 100.0 MB, step 500 103.0 MB, step 2000 102.5 MB; growth 3.0 MB');
+  });
+});
+
+describe('options', () => {
+  it('have defaults', () => {
+    expect(parseBenchOptions([])).toMatchObject({
+      workloads: Object.keys(workloads),
+      presets: ['quick', 'small'],
+      rounds: 7,
+      threads: undefined,
+      engine: 'onnx',
+      json: false,
+    });
+    expect(parseBenchOptions(['--workload', 'memory_2000', '--json'])).toMatchObject({
+      workloads: ['memory_2000'],
+      json: true,
+    });
+  });
+
+  it('are all checked before anything is said', () => {
+    const parse = (): unknown => parseBenchOptions(['--workload', 'x', '--rounds', '0', '--engine', 'y', '--speed']);
+    expect(parse).toThrow(UsageError);
+    for (const message of [
+      /--speed is not an option/,
+      /--workload must be one of tokenizer_roundtrip, stage1_step/,
+      /--rounds must be a whole number of at least 1, not 0/,
+      /--engine must be one of/,
+    ]) {
+      expect(parse).toThrow(message);
+    }
+  });
+});
