@@ -9,14 +9,22 @@ export {
 } from './safetensors.js';
 export { type SafetensorsDtype } from './internal/dtypes.js';
 export { type SafetensorsEntry } from './internal/header.js';
+export { openShardedSafetensors } from './sharded-safetensors.js';
+export { listCheckpoints, type CheckpointFile } from './internal/checkpoint-folder.js';
 export {
   latestCheckpoint,
-  listCheckpoints,
+  openCheckpoint,
   readCheckpoint,
+  readCheckpointState,
+  restoreCheckpoint,
   writeCheckpoint,
   type Checkpoint,
-  type CheckpointFile,
+  type CheckpointState,
   type LoadedCheckpoint,
+  type OpenedCheckpoint,
   type WriteCheckpointOptions,
 } from './training-checkpoint.js';
+export { restoreVariables, type RestoreVariablesOptions } from './restore-variables.js';
 export { snapshotVariables } from './snapshot-variables.js';
+export { type TensorDescription, type TensorSource, type WritableTensors } from './tensor-source.js';
+export { variableTensors } from './variable-tensors.js';

@@ -1,15 +1,10 @@
-import { promises as fs } from 'node:fs';
-import { DataError, type HostTensor } from '@vitvq/core';
-import { systemReason, writeAtomically } from './internal/atomic-write.js';
+import type { HostTensor } from '@vitvq/core';
+import { writeAtomically } from './internal/atomic-write.js';
 import { toHostData } from './internal/dtypes.js';
-import {
-  bytesOf,
-  encodeHeader,
-  lengthBytes,
-  parseHeader,
-  parseHeaderLength,
-  type SafetensorsEntry,
-} from './internal/header.js';
+import { parseHeader, parseHeaderLength, lengthBytes, type SafetensorsEntry } from './internal/header.js';
+import { bytesOf, encodeHeader, forEachTensor, layOut } from './internal/layout.js';
+import { openWithData } from './internal/open-file.js';
+import type { WritableTensors } from './tensor-source.js';
 
 /** Tensors by name, in the order of their bytes, and the strings stored with them. */
 export interface SafetensorsContent {
@@ -39,10 +34,11 @@ export function encodeSafetensors(
   tensors: ReadonlyMap<string, HostTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
-  const header = encodeHeader(tensors, metadata, 'encodeSafetensors');
-  const bytes = new Uint8Array(header.bytes.length + header.dataBytes);
-  bytes.set(header.bytes);
-  for (const { name, begin } of header.entries) bytes.set(bytesOf(tensors.get(name)!), header.bytes.length + begin);
+  const entries = layOut(tensors, 'encodeSafetensors');
+  const header = encodeHeader(entries, metadata, 'encodeSafetensors');
+  const bytes = new Uint8Array(header.length + (entries.at(-1)?.end ?? 0));
+  bytes.set(header);
+  for (const { name, begin } of entries) bytes.set(bytesOf(tensors.get(name)!), header.length + begin);
   return bytes;
 }
 
@@ -70,53 +66,7 @@ export function decodeSafetensors(bytes: Uint8Array, where = 'decodeSafetensors'
  * @throws {DataError} naming the file and what is wrong with it
  */
 export async function openSafetensors(file: string): Promise<SafetensorsFile> {
-  let handle: fs.FileHandle;
-  try {
-    handle = await fs.open(file, 'r');
-  } catch (error) {
-    throw unreadable(file, error);
-  }
-  /** Exactly the bytes `[begin, end)` of the file. */
-  const readRange = async (begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> => {
-    let bytes: Uint8Array<ArrayBuffer>;
-    let done = 0;
-    try {
-      bytes = new Uint8Array(end - begin);
-      while (done < bytes.length) {
-        const { bytesRead } = await handle.read(bytes, done, Math.min(bytes.length - done, 2 ** 30), begin + done);
-        if (bytesRead === 0) break;
-        done += bytesRead;
-      }
-    } catch (error) {
-      throw unreadable(file, error);
-    }
-    if (done < bytes.length) {
-      throw new DataError({ where: file, expected: `${end} bytes`, got: `the end of the file at ${begin + done}` });
-    }
-    return bytes;
-  };
-  try {
-    const { size } = await handle.stat();
-    const first = await readRange(0, Math.min(size, lengthBytes));
-    const headerBytes = parseHeaderLength(first, size, file);
-    const dataStart = lengthBytes + headerBytes;
-    const header = parseHeader(await readRange(lengthBytes, dataStart), size - dataStart, file);
-    const readBytes = ({ begin, end }: SafetensorsEntry): Promise<Uint8Array<ArrayBuffer>> =>
-      readRange(dataStart + begin, dataStart + end);
-    return {
-      file,
-      ...header,
-      readBytes,
-      async read(entry) {
-        const data = toHostData(await readBytes(entry), entry.dtype, entry.name, file);
-        return { shape: entry.shape, data };
-      },
-      close: () => handle.close(),
-    };
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
+  return (await openWithData(file)).opened;
 }
 
 /**
@@ -126,12 +76,17 @@ export async function openSafetensors(file: string): Promise<SafetensorsFile> {
 export async function readSafetensors(file: string): Promise<SafetensorsContent> {
   const opened = await openSafetensors(file);
   try {
-    const tensors = new Map<string, HostTensor>();
-    for (const entry of opened.entries) tensors.set(entry.name, await opened.read(entry));
-    return { tensors, metadata: { ...opened.metadata } };
+    return { tensors: await readAll(opened), metadata: { ...opened.metadata } };
   } finally {
     await opened.close();
   }
+}
+
+/** All tensors of an open file, in memory. */
+export async function readAll(opened: SafetensorsFile): Promise<Map<string, HostTensor>> {
+  const tensors = new Map<string, HostTensor>();
+  for (const entry of opened.entries) tensors.set(entry.name, await opened.read(entry));
+  return tensors;
 }
 
 /**
@@ -143,16 +98,13 @@ export async function readSafetensors(file: string): Promise<SafetensorsContent>
  */
 export async function writeSafetensors(
   file: string,
-  tensors: ReadonlyMap<string, HostTensor>,
+  tensors: WritableTensors,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const header = encodeHeader(tensors, metadata, file);
-  await writeAtomically(file, [header.bytes, ...header.entries.map(({ name }) => bytesOf(tensors.get(name)!))]);
-}
-
-function unreadable(file: string, error: unknown): DataError {
-  return new DataError(
-    { where: file, expected: 'a safetensors file that can be read', got: systemReason(error) },
-    { cause: error },
-  );
+  const entries = layOut(tensors, file);
+  const header = encodeHeader(entries, metadata, file);
+  await writeAtomically(file, async (output) => {
+    await output.append(header);
+    await forEachTensor(tensors, entries, file, (bytes) => output.append(bytes));
+  });
 }

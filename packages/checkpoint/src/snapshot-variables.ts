@@ -1,16 +1,14 @@
 import type { Variable } from '@tensorflow/tfjs-core';
 import type { HostTensor } from '@vitvq/core';
+import { readVariable } from './variable-tensors.js';
 
 /**
- * Values of variables in host memory, to be written to a file; `Module.loadVariables` and `assignHostValues` of
- * `@vitvq/core` go the other way. Variables of dtype bool become int32. Waits for the engine without blocking.
+ * Values of all variables in host memory; `Module.loadVariables` and `assignHostValues` of `@vitvq/core` go the other way.
+ * Variables of dtype bool become int32. Waits for the engine without blocking. To write a file, `variableTensors` needs less
+ * memory.
  */
 export async function snapshotVariables(variables: ReadonlyMap<string, Variable>): Promise<Map<string, HostTensor>> {
   const tensors = new Map<string, HostTensor>();
-  for (const [name, variable] of variables) {
-    const values = await variable.data();
-    const data = values instanceof Uint8Array ? Int32Array.from(values) : values;
-    tensors.set(name, { shape: [...variable.shape], data });
-  }
+  for (const [name, variable] of variables) tensors.set(name, await readVariable(variable));
   return tensors;
 }

@@ -1,67 +1,85 @@
-import { createHash, type Hash } from 'node:crypto';
 import { promises as fs } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
+import type { Variable } from '@tensorflow/tfjs-core';
 import { ConfigError, DataError, assertInteger, type HostTensor } from '@vitvq/core';
-import { removeStaleTemporaryFiles, systemReason } from './internal/atomic-write.js';
-import { bytesOf, describeTensors, type SafetensorsEntry } from './internal/header.js';
-import { openSafetensors, writeSafetensors, type SafetensorsFile } from './safetensors.js';
+import { removeStaleTemporaryFiles } from './internal/atomic-write.js';
+import type { Verification, VerifiedFile } from './internal/checkpoint-contents.js';
+import {
+  filePrefix,
+  isIndex,
+  listCheckpoints,
+  removeFile,
+  removeStaleShards,
+  singlePath,
+  type CheckpointFile,
+} from './internal/checkpoint-folder.js';
+import { layOut } from './internal/layout.js';
+import { openSharded, readShardedState, splitIntoShards, writeSharded } from './internal/sharded-checkpoint.js';
+import { openSingle, writeSingle } from './internal/single-checkpoint.js';
+import { systemReason } from './internal/system-reason.js';
+import { restoreVariables, type RestoreVariablesOptions } from './restore-variables.js';
+import { readAll, type SafetensorsFile } from './safetensors.js';
+import type { WritableTensors } from './tensor-source.js';
 
 /** Everything that a run needs to go on as if it had never stopped. */
 export interface Checkpoint {
   /** Optimizer steps done. */
   readonly step: number;
-  /** Variables of the model and of the optimizer, by name. */
-  readonly tensors: ReadonlyMap<string, HostTensor>;
+  /** Variables of the model and of the optimizer, by name: in memory, or read one at a time (`variableTensors`). */
+  readonly tensors: WritableTensors;
   /** Config, random key, data position, metrics: anything that JSON can hold. Properties that are undefined are left out. */
   readonly state: unknown;
 }
 
-export interface LoadedCheckpoint extends Checkpoint {
+/** What a checkpoint holds besides its tensors. */
+export interface CheckpointState {
+  /** The safetensors file, or the index of several. */
   readonly file: string;
+  readonly step: number;
+  readonly state: unknown;
+}
+
+export interface LoadedCheckpoint extends CheckpointState {
   readonly tensors: Map<string, HostTensor>;
 }
 
-export interface CheckpointFile {
-  readonly file: string;
-  readonly step: number;
-}
+/** A checkpoint that was found intact; its tensors are read when asked for. Close it. */
+export interface OpenedCheckpoint extends SafetensorsFile, CheckpointState {}
 
 export interface WriteCheckpointOptions {
   /** Checkpoints to keep, the newest by step; the one just written and the last intact one always stay. @default 3 */
   readonly keep?: number;
+  /**
+   * Bytes of tensors beyond which a checkpoint is written as several files and an index. A tensor is never split, so one that
+   * is larger makes a larger file. @default 2 GiB
+   */
+  readonly maximumShardBytes?: number;
 }
 
-const formatName = 'vitvq.format';
-const stepName = 'vitvq.step';
-const stateName = 'vitvq.state';
-const checksumName = 'vitvq.sha256';
-const format = 'training-checkpoint/1';
-const filePrefix = 'checkpoint-';
-const filePattern = /^checkpoint-(\d{1,15})\.safetensors$/;
-
-/** Hashed at once; small enough to keep the event loop alive between two pieces. */
-const pieceBytes = 4 * 2 ** 20;
-
 /**
- * Writes `checkpoint-<step>.safetensors` into `directory`, which is created if need be, and removes older checkpoints.
- * The file is atomic (see `writeSafetensors`) and carries a SHA-256 of its tensors, step and state. Before anything is
- * removed, a kept file has been read back and found intact; if none is, the newest intact one of the others stays too.
- * @returns the file's path
- * @throws {ConfigError} when `state` holds what JSON cannot (named by its path), or `keep` or `step` is out of range
- * @throws {DataError} when the file cannot be written or an old one not be removed; older checkpoints survive
+ * Writes `checkpoint-<step>.safetensors` into `directory`, which is created if need be, and removes older checkpoints. Beyond
+ * `maximumShardBytes` it is `checkpoint-<step>-00001-of-0000N.safetensors` and so on, and last of all the index
+ * `checkpoint-<step>.safetensors.index.json`, which makes them a checkpoint. Either form is atomic and carries SHA-256 sums
+ * of all that it holds. Tensors of a source are held one at a time.
+ *
+ * Before anything is removed, a kept checkpoint has been synced, read back and found intact; if none is, the newest intact
+ * one of the others stays too. One process at a time writes to a directory.
+ * @returns the path of the file, or of the index
+ * @throws {ConfigError} when `state` holds what JSON cannot (named by its path), or an option or `step` is out of range
+ * @throws {ShapeError} when a tensor's values do not fill its shape
+ * @throws {DataError} when a file cannot be written or an old one not be removed; older checkpoints survive
  */
 export async function writeCheckpoint(
   directory: string,
-  { step, tensors, state }: Checkpoint,
-  { keep = 3 }: WriteCheckpointOptions = {},
+  { step, tensors, state: value }: Checkpoint,
+  { keep = 3, maximumShardBytes = 2 * 2 ** 30 }: WriteCheckpointOptions = {},
 ): Promise<string> {
   assertInteger(step, 'step', 'writeCheckpoint', 0);
   assertInteger(keep, 'keep', 'writeCheckpoint');
-  const stateText = jsonText(state);
-  const file = join(directory, `${filePrefix}${String(step).padStart(8, '0')}.safetensors`);
-  const entries = describeTensors(tensors, file);
-  const hash = startChecksum(step, stateText, entries);
-  for (const { name } of entries) await update(hash, bytesOf(tensors.get(name)!));
+  assertInteger(maximumShardBytes, 'maximumShardBytes', 'writeCheckpoint');
+  const file = singlePath(directory, step);
+  const entries = layOut(tensors, file);
+  const contents = { step, state: jsonText(value), tensors, entries };
   try {
     await fs.mkdir(directory, { recursive: true });
   } catch (error) {
@@ -70,34 +88,102 @@ export async function writeCheckpoint(
       { cause: error },
     );
   }
-  await writeSafetensors(file, tensors, {
-    [formatName]: format,
-    [stepName]: String(step),
-    [stateName]: stateText,
-    [checksumName]: hash.digest('hex'),
-  });
-  await prune(directory, file, keep);
-  return file;
+  // Before writing: what a killed process left may be what fills the disk.
+  await removeStaleTemporaryFiles(directory, filePrefix);
+  await removeStaleShards(directory);
+  const shards = splitIntoShards(entries, maximumShardBytes);
+  let written = file;
+  if (shards.length === 1) await writeSingle(file, contents);
+  else written = await writeSharded(directory, contents, shards);
+  await prune(directory, written, step, keep);
+  return written;
 }
 
 /**
- * Reads a checkpoint: of a file, or the newest one of a directory. Everything is checked before anything is returned.
+ * Reads a checkpoint into memory: of a file (an index, if there are several), or the newest one of a directory. Everything
+ * is checked before anything is returned. `restoreCheckpoint` needs less memory.
  * @throws {DataError} naming the damaged file; of a directory, it also says which earlier checkpoint is intact
  */
 export async function readCheckpoint(directoryOrFile: string): Promise<LoadedCheckpoint> {
+  const opened = await openCheckpoint(directoryOrFile);
+  try {
+    const { file, step, state } = opened;
+    return { file, step, state, tensors: await readAll(opened) };
+  } finally {
+    await opened.close();
+  }
+}
+
+/**
+ * Opens a checkpoint, of a file or the newest one of a directory, to read its tensors one at a time; all of it has been read
+ * and found intact by then. Close it.
+ * @throws {DataError} as `readCheckpoint`
+ */
+export async function openCheckpoint(directoryOrFile: string): Promise<OpenedCheckpoint> {
+  return newestOf(directoryOrFile, async (file) => {
+    const { opened, step, state } = await openVerified(file, 'all');
+    return { ...opened, step, state: JSON.parse(state) as unknown };
+  });
+}
+
+/**
+ * Sets variables from a checkpoint, of a file or the newest one of a directory: `openCheckpoint` and `restoreVariables`. It
+ * takes no more memory than the largest tensor, and nothing changes unless the whole checkpoint is intact and fits.
+ * @throws {DataError} as `readCheckpoint`
+ * @throws {ShapeError} as `restoreVariables`
+ */
+export async function restoreCheckpoint(
+  directoryOrFile: string,
+  variables: ReadonlyMap<string, Variable>,
+  options: RestoreVariablesOptions = {},
+): Promise<CheckpointState> {
+  const opened = await openCheckpoint(directoryOrFile);
+  try {
+    await restoreVariables(opened, variables, options);
+    const { file, step, state } = opened;
+    return { file, step, state };
+  } finally {
+    await opened.close();
+  }
+}
+
+/**
+ * Step and state of a checkpoint, of a file or the newest one of a directory, without its tensors. Both are checked, the
+ * tensors are not, except in a file of the first format, where they share a checksum.
+ * @throws {DataError} as `readCheckpoint`
+ */
+export async function readCheckpointState(directoryOrFile: string): Promise<CheckpointState> {
+  return newestOf(directoryOrFile, async (file) => {
+    if (isIndex(file)) {
+      const { step, state } = await readShardedState(file);
+      return { file, step, state: JSON.parse(state) as unknown };
+    }
+    const { opened, step, state } = await openVerified(file, 'state');
+    await opened.close();
+    return { file, step, state: JSON.parse(state) as unknown };
+  });
+}
+
+/** Path of the checkpoint with the highest step, unread; undefined when there is none or no such directory. */
+export async function latestCheckpoint(directory: string): Promise<string | undefined> {
+  return (await listCheckpoints(directory)).at(-1)?.file;
+}
+
+/** Reads a file, or the newest checkpoint of a directory; when that one is damaged, the error offers an earlier one. */
+async function newestOf<T>(directoryOrFile: string, read: (file: string) => Promise<T>): Promise<T> {
   const isDirectory = (await fs.stat(directoryOrFile).catch(() => undefined))?.isDirectory() ?? false;
-  if (!isDirectory) return load(directoryOrFile);
+  if (!isDirectory) return read(directoryOrFile);
   const [newest, ...older] = (await listCheckpoints(directoryOrFile)).reverse();
   if (!newest) {
     throw new DataError({
       where: directoryOrFile,
       expected: 'a folder with a checkpoint',
       got: 'none',
-      fix: `Checkpoints are files named ${filePrefix}<step>.safetensors.`,
+      fix: `Checkpoints are files named ${filePrefix}<step>.safetensors, or .safetensors.index.json.`,
     });
   }
   try {
-    return await load(newest.file);
+    return await read(newest.file);
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     const good = await firstIntact(older);
@@ -116,138 +202,39 @@ export async function readCheckpoint(directoryOrFile: string): Promise<LoadedChe
   }
 }
 
-/** Path of the checkpoint with the highest step, unread; undefined when there is none or no such directory. */
-export async function latestCheckpoint(directory: string): Promise<string | undefined> {
-  return (await listCheckpoints(directory)).at(-1)?.file;
+async function openVerified(file: string, verification: Verification): Promise<VerifiedFile> {
+  return isIndex(file) ? openSharded(file) : openSingle(file, verification);
 }
 
-/** All checkpoints of a directory, unread, by ascending step; none when there is no such directory. */
-export async function listCheckpoints(directory: string): Promise<CheckpointFile[]> {
-  let names: string[];
-  try {
-    names = await fs.readdir(directory);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw new DataError({ where: directory, expected: 'a folder', got: systemReason(error) }, { cause: error });
+async function firstIntact(checkpoints: readonly CheckpointFile[]): Promise<CheckpointFile | undefined> {
+  for (const candidate of checkpoints) {
+    try {
+      await (await openVerified(candidate.file, 'all')).opened.close();
+      return candidate;
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+    }
   }
-  return names
-    .flatMap((name) => {
-      const step = filePattern.exec(name)?.[1];
-      return step === undefined ? [] : [{ file: join(directory, name), step: Number(step) }];
-    })
-    .sort((a, b) => a.step - b.step || a.file.localeCompare(b.file));
-}
-
-async function load(file: string): Promise<LoadedCheckpoint> {
-  const tensors = new Map<string, HostTensor>();
-  const { step, state } = await withVerifiedFile(file, async (opened, entry, hash) => {
-    const tensor = await opened.read(entry);
-    tensors.set(entry.name, tensor);
-    await update(hash, bytesOf(tensor));
-  });
-  return { file, step, tensors, state };
-}
-
-/** Reads the bytes of a checkpoint without keeping them. */
-async function isIntact(file: string): Promise<boolean> {
-  try {
-    await withVerifiedFile(file, async (opened, entry, hash) => update(hash, await opened.readBytes(entry)));
-    return true;
-  } catch (error) {
-    if (error instanceof DataError) return false;
-    throw error;
-  }
-}
-
-async function firstIntact(files: readonly CheckpointFile[]): Promise<CheckpointFile | undefined> {
-  for (const candidate of files) if (await isIntact(candidate.file)) return candidate;
   return undefined;
 }
 
-/** Opens a checkpoint, lets `read` hash every tensor in turn, and compares the checksum. */
-async function withVerifiedFile(
-  file: string,
-  read: (opened: SafetensorsFile, entry: SafetensorsEntry, hash: Hash) => Promise<void>,
-): Promise<{ step: number; state: unknown }> {
-  const opened = await openSafetensors(file);
-  try {
-    const { entries, metadata } = opened;
-    if (metadata[formatName] !== format) {
-      throw new DataError({
-        where: file,
-        expected: `a training checkpoint ("${format}")`,
-        got:
-          metadata[formatName] === undefined
-            ? 'a safetensors file without training state'
-            : `"${metadata[formatName]}"`,
-        fix: 'To load weights alone, use readSafetensors.',
-      });
-    }
-    const { [stepName]: step = '', [stateName]: state = '', [checksumName]: checksum = '' } = metadata;
-    const other = entries.find(({ dtype }) => dtype !== 'F32' && dtype !== 'I32');
-    if (other) {
-      throw new DataError({
-        where: file,
-        expected: 'tensors of type F32 or I32',
-        got: `${other.dtype} of ${other.name}`,
-      });
-    }
-    const hash = startChecksum(Number(step), state, entries);
-    for (const entry of entries) await read(opened, entry, hash);
-    const actual = hash.digest('hex');
-    if (actual !== checksum) {
-      throw new DataError({
-        where: file,
-        expected: `SHA-256 ${checksum.slice(0, 16)}...`,
-        got: `${actual.slice(0, 16)}...`,
-        fix: 'The file was damaged after it was written.',
-      });
-    }
-    return { step: Number(step), state: JSON.parse(state) as unknown };
-  } finally {
-    await opened.close();
-  }
-}
-
-/** A hash over what the header says; the tensors' bytes follow. */
-function startChecksum(step: number, state: string, entries: readonly SafetensorsEntry[]): Hash {
-  const described = entries.map(({ name, dtype, shape }) => [name, dtype, shape]);
-  return createHash('sha256')
-    .update(JSON.stringify([format, step, state, described]))
-    .update('\n');
-}
-
-async function update(hash: Hash, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length; done += pieceBytes) {
-    hash.update(bytes.subarray(done, done + pieceBytes));
-    if (done + pieceBytes < bytes.length) await new Promise<void>((resolve) => setImmediate(resolve));
-  }
-}
-
-async function prune(directory: string, justWritten: string, keep: number): Promise<void> {
-  await removeStaleTemporaryFiles(directory, filePrefix);
+/** Removes checkpoints beyond those to keep, and the one of the same step that the new one replaces in another form. */
+async function prune(directory: string, written: string, step: number, keep: number): Promise<void> {
   const newestFirst = (await listCheckpoints(directory)).reverse();
-  const isKept = ({ file }: CheckpointFile, rank: number): boolean => rank < keep || file === justWritten;
-  const kept = newestFirst.filter(isKept);
-  const surplus = newestFirst.filter((checkpoint, rank) => !isKept(checkpoint, rank));
-  if (surplus.length === 0) return;
-  const lastIntact = (await firstIntact(kept)) ?? (await firstIntact(surplus));
-  for (const checkpoint of surplus) {
-    if (checkpoint === lastIntact) continue;
-    try {
-      await fs.rm(checkpoint.file, { force: true });
-    } catch (error) {
-      throw new DataError(
-        {
-          where: checkpoint.file,
-          expected: `to remove a checkpoint beyond the ${keep} to keep`,
-          got: systemReason(error),
-          fix: `${basename(justWritten)} has been written.`,
-        },
-        { cause: error },
-      );
+  const isReplaced = (checkpoint: CheckpointFile): boolean => checkpoint.step === step && checkpoint.file !== written;
+  const ranked = newestFirst.filter((checkpoint) => !isReplaced(checkpoint));
+  const kept = ranked.filter(({ file }, rank) => rank < keep || file === written);
+  const surplus = newestFirst.filter((checkpoint) => !kept.includes(checkpoint));
+  if (surplus.length > 0) {
+    const lastIntact = (await firstIntact(kept)) ?? (await firstIntact(surplus));
+    for (const checkpoint of surplus) {
+      if (checkpoint === lastIntact) continue;
+      const purpose = `to remove a checkpoint beyond the ${keep} to keep`;
+      await removeFile(checkpoint.file, purpose, `${basename(written)} has been written.`);
     }
   }
+  // Shards go after their index: a kill in between leaves no index without its shards.
+  await removeStaleShards(directory);
 }
 
 /** JSON of a value; refuses what would come back as something else. */

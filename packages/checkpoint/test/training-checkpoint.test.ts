@@ -61,7 +61,7 @@ describe('write and read', () => {
   it('is a safetensors file that others can read', async () => {
     const { metadata, tensors: read } = await readSafetensors(await write(7));
     expect([...read]).toEqual([...tensors]);
-    expect(metadata).toMatchObject({ 'vitvq.format': 'training-checkpoint/1', 'vitvq.step': '7' });
+    expect(metadata).toMatchObject({ 'vitvq.format': 'training-checkpoint/2', 'vitvq.step': '7' });
     expect(JSON.parse(metadata['vitvq.state']!)).toEqual(state);
   });
 
@@ -81,7 +81,7 @@ describe('write and read', () => {
     expect(await latestCheckpoint(folder)).toBeUndefined();
     expect(await latestCheckpoint(join(folder, 'missing'))).toBeUndefined();
     await expect(readCheckpoint(folder)).rejects.toThrow(
-      `${folder}: expected a folder with a checkpoint, got none. Checkpoints are files named checkpoint-<step>.safetensors.`,
+      `${folder}: expected a folder with a checkpoint, got none. Checkpoints are files named checkpoint-<step>.safetensors, or .safetensors.index.json.`,
     );
     await fs.writeFile(join(folder, 'file'), '');
     await expect(listCheckpoints(join(folder, 'file'))).rejects.toThrow(
@@ -169,10 +169,10 @@ describe('damage', () => {
     const file = join(folder, 'checkpoint-1.safetensors');
     await writeSafetensors(file, tensors);
     await expect(readCheckpoint(file)).rejects.toThrow(
-      'expected a training checkpoint ("training-checkpoint/1"), got a safetensors file without training state. To load weights',
+      'expected a training checkpoint ("training-checkpoint/2"), got a safetensors file without training state. To load weights',
     );
-    await writeSafetensors(file, tensors, { 'vitvq.format': 'training-checkpoint/2' });
-    await expect(readCheckpoint(file)).rejects.toThrow('got "training-checkpoint/2"');
+    await writeSafetensors(file, tensors, { 'vitvq.format': 'training-checkpoint/3' });
+    await expect(readCheckpoint(file)).rejects.toThrow('got "training-checkpoint/3"');
     const half = { x: { dtype: 'F16', shape: [1], data_offsets: [0, 2] } };
     const header = { __metadata__: { 'vitvq.format': 'training-checkpoint/1' }, ...half };
     await fs.writeFile(file, buildFile(header, new Uint8Array(2)));

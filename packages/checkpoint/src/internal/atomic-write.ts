@@ -2,43 +2,62 @@ import { randomBytes } from 'node:crypto';
 import { promises as fs } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DataError } from '@vitvq/core';
+import { systemReason } from './system-reason.js';
 
 /** Written at once; small enough to keep the event loop and Ctrl-C alive between two pieces. */
 const pieceBytes = 16 * 2 ** 20;
 
 const temporaryName = /^\..+\.[0-9a-f]{12}\.tmp$/;
 
+/** A file that is being written. */
+export interface OutputFile {
+  append(bytes: Uint8Array): Promise<void>;
+  /** Replaces bytes that were appended before. */
+  replace(bytes: Uint8Array, position: number): Promise<void>;
+}
+
 /**
  * Writes a file so that readers see the previous one or the whole new one, whatever happens: temporary file beside it,
  * fsync, rename, fsync of the directory. After a failure the temporary file is gone and the previous file is as it was.
+ * @param fill  writes the file's bytes; its own errors pass through
  * @throws {DataError} naming the file and the system's reason, which is its `cause`
  */
-export async function writeAtomically(file: string, pieces: Iterable<Uint8Array>): Promise<void> {
-  const temporary = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString('hex')}.tmp`);
-  try {
-    const handle = await fs.open(temporary, 'wx');
+export async function writeAtomically(file: string, fill: (output: OutputFile) => Promise<void>): Promise<void> {
+  const attempt = async <T>(operation: () => Promise<T>): Promise<T> => {
     try {
-      for (const piece of pieces) {
-        for (let done = 0; done < piece.length;) {
-          done += (await handle.write(piece, done, Math.min(piece.length - done, pieceBytes))).bytesWritten;
-        }
-      }
-      await handle.sync();
-    } finally {
-      await handle.close();
+      return await operation();
+    } catch (error) {
+      throw new DataError(
+        {
+          where: file,
+          expected: 'to write the file',
+          got: systemReason(error),
+          fix: 'Nothing was changed: a previous file of that name is as it was.',
+        },
+        { cause: error },
+      );
     }
-    await fs.rename(temporary, file);
+  };
+  const temporary = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString('hex')}.tmp`);
+  const handle = await attempt(() => fs.open(temporary, 'wx'));
+  const write = async (bytes: Uint8Array, position: number | null): Promise<void> => {
+    for (let done = 0; done < bytes.length;) {
+      const length = Math.min(bytes.length - done, pieceBytes);
+      const at = position === null ? null : position + done;
+      done += (await attempt(() => handle.write(bytes, done, length, at))).bytesWritten;
+    }
+  };
+  try {
+    try {
+      await fill({ append: (bytes) => write(bytes, null), replace: write });
+      await attempt(() => handle.sync());
+    } finally {
+      await attempt(() => handle.close());
+    }
+    await attempt(() => fs.rename(temporary, file));
   } catch (error) {
     await fs.rm(temporary, { force: true });
-    throw new DataError(
-      {
-        where: file,
-        expected: 'to write the file',
-        got: systemReason(error),
-        fix: 'Nothing was changed: a previous file of that name is as it was.',
-      },
-      { cause: error },
-    );
+    throw error;
   }
   await syncDirectory(dirname(file));
 }
@@ -62,22 +81,4 @@ export async function removeStaleTemporaryFiles(directory: string, prefix: strin
     const changed = (await fs.stat(path).catch(() => undefined))?.mtimeMs ?? Infinity;
     if (Date.now() - changed > 3_600_000) await fs.rm(path, { force: true });
   }
-}
-
-/** A system error in words: `no space left on device (ENOSPC)`. */
-export function systemReason(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const reasons: Record<string, string> = {
-    ENOSPC: 'no space left on the device',
-    EDQUOT: 'the disk quota is used up',
-    EFBIG: 'the file would be larger than the system allows',
-    EACCES: 'permission denied',
-    EPERM: 'operation not permitted',
-    EROFS: 'a read-only file system',
-    ENOENT: 'no such file or directory',
-    EISDIR: 'a directory',
-    ENOTDIR: 'a file where a directory should be',
-    EIO: 'an input/output error of the device',
-  };
-  return code === undefined ? String(message) : `${reasons[code] ?? message} (${code})`;
 }

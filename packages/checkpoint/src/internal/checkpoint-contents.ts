@@ -1,0 +1,23 @@
+import type { SafetensorsFile } from '../safetensors.js';
+import type { WritableTensors } from '../tensor-source.js';
+import type { SafetensorsEntry } from './header.js';
+
+/** What is to be written, checked and put in order. */
+export interface CheckpointContents {
+  readonly step: number;
+  /** JSON */
+  readonly state: string;
+  readonly tensors: WritableTensors;
+  readonly entries: readonly SafetensorsEntry[];
+}
+
+/** A file whose checksums have been found right. */
+export interface VerifiedFile {
+  readonly step: number;
+  /** JSON */
+  readonly state: string;
+  readonly opened: SafetensorsFile;
+}
+
+/** `all`: every byte. `state`: step and state only, which takes no time with any number of tensors. */
+export type Verification = 'all' | 'state';

@@ -1,0 +1,124 @@
+import { ConfigError, ShapeError, formatShape, type HostTensor } from '@vitvq/core';
+import type { TensorDescription, WritableTensors } from '../tensor-source.js';
+import { isSizes, lengthBytes, maximumHeaderBytes, metadataName, type SafetensorsEntry } from './header.js';
+import { quote } from './scan-json.js';
+
+/**
+ * What a file of these tensors starts with: length field and header, padded so that the data section starts at a multiple
+ * of 8 bytes.
+ * @throws {ConfigError} for metadata that the format cannot hold, and more than it can hold
+ */
+export function encodeHeader(
+  entries: readonly SafetensorsEntry[],
+  metadata: Readonly<Record<string, string>>,
+  where: string,
+): Uint8Array<ArrayBuffer> {
+  for (const [key, value] of Object.entries(metadata)) {
+    if (typeof value !== 'string' || key === '__proto__') {
+      throw new ConfigError({ where, expected: 'metadata of strings by name', got: `${quote(key)}: ${quote(value)}` });
+    }
+  }
+  const fields: [string, unknown][] = entries.map(({ name, dtype, shape, begin, end }) => [
+    name,
+    { dtype, shape, data_offsets: [begin, end] },
+  ]);
+  if (Object.keys(metadata).length > 0) fields.unshift([metadataName, metadata]);
+  // Joined by hand: an object would move names that look like integers to the front.
+  const text = `{${fields.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`;
+  const unpadded = new TextEncoder().encode(text);
+  const padded = Math.ceil(unpadded.length / 8) * 8;
+  if (padded > maximumHeaderBytes) {
+    throw new ConfigError({ where, expected: `a header of at most ${maximumHeaderBytes} bytes`, got: `${padded}` });
+  }
+  const bytes = new Uint8Array(lengthBytes + padded).fill(0x20);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
+  bytes.set(unpadded, lengthBytes);
+  return bytes;
+}
+
+/**
+ * Types and places of tensors, one after the other.
+ * @throws {ConfigError} for a name that the format cannot hold
+ * @throws {ShapeError} when a tensor in memory does not fill its shape
+ */
+export function layOut(tensors: WritableTensors, where: string): SafetensorsEntry[] {
+  if ('read' in tensors) return place(tensors.tensors, where);
+  return place(
+    [...tensors].map(([name, tensor]) => describe(name, tensor, where)),
+    where,
+  );
+}
+
+/** Places described tensors from byte 0 on. */
+export function place(tensors: readonly TensorDescription[], where: string): SafetensorsEntry[] {
+  const names = new Set<string>();
+  let position = 0;
+  return tensors.map(({ name, shape, dtype }) => {
+    if (name === metadataName || name === '__proto__') {
+      throw new ConfigError({ where, expected: `tensor names other than ${name}`, got: 'that name' });
+    }
+    if (names.has(name)) throw new ConfigError({ where, expected: 'names that differ', got: `${quote(name)} twice` });
+    names.add(name);
+    if (!isSizes(shape)) {
+      throw new ShapeError({ where, expected: `tensor ${quote(name)} to have a shape`, got: formatShape(shape) });
+    }
+    const begin = position;
+    position += shape.reduce((product, size) => product * size, 4);
+    return { name, dtype: dtype === 'int32' ? 'I32' : 'F32', shape, begin, end: position };
+  });
+}
+
+/** A tensor in memory, described. @throws {ShapeError} when its values do not fill its shape */
+function describe(name: string, { shape, data }: HostTensor, where: string): TensorDescription {
+  if (!isSizes(shape) || shape.reduce((product, size) => product * size, 1) !== data.length) {
+    throw new ShapeError({
+      where,
+      expected: `tensor ${quote(name)} ${formatShape(shape)} to have as many values as its shape says`,
+      got: `${data.length}`,
+    });
+  }
+  return { name, shape, dtype: data instanceof Int32Array ? 'int32' : 'float32' };
+}
+
+/**
+ * Passes the bytes of tensors on, in order, holding one tensor of a source at a time.
+ * @throws {ShapeError} when a tensor is not what was said of it when the header was written
+ */
+export async function forEachTensor(
+  tensors: WritableTensors,
+  entries: readonly SafetensorsEntry[],
+  where: string,
+  use: (bytes: Uint8Array) => Promise<void>,
+): Promise<void> {
+  // A function of its own: a variable of the loop would keep the tensor alive while the next one is read.
+  const passOn = async (entry: SafetensorsEntry): Promise<void> =>
+    use(bytesOf(await readDescribed(tensors, entry, where)));
+  for (const entry of entries) {
+    await passOn(entry);
+    // Until the callback of the write has returned, Node.js holds on to the bytes.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+}
+
+async function readDescribed(
+  tensors: WritableTensors,
+  { name, dtype, shape }: SafetensorsEntry,
+  where: string,
+): Promise<HostTensor> {
+  if (!('read' in tensors)) return tensors.get(name)!;
+  const tensor = await tensors.read(name);
+  const got = describe(name, tensor, where);
+  if (formatShape(got.shape) !== formatShape(shape) || (got.dtype === 'int32') !== (dtype === 'I32')) {
+    throw new ShapeError({
+      where,
+      expected: `tensor ${quote(name)} to be ${dtype} ${formatShape(shape)}, as described before`,
+      got: `${got.dtype} ${formatShape(got.shape)}`,
+    });
+  }
+  return tensor;
+}
+
+/** The bytes of a tensor's values, without a copy. */
+export function bytesOf({ data }: HostTensor): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}

@@ -1,0 +1,173 @@
+import { createHash } from 'node:crypto';
+import { promises as fs } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { ConfigError, DataError } from '@vitvq/core';
+import { writeAtomically } from './atomic-write.js';
+import type { CheckpointContents, VerifiedFile } from './checkpoint-contents.js';
+import { indexPath, newShardNames } from './checkpoint-folder.js';
+import { assertChecksum, checksumPlace, updateHash } from './checksum.js';
+import { maximumHeaderBytes, type SafetensorsEntry } from './header.js';
+import { encodeHeader, forEachTensor, place } from './layout.js';
+import { openShards } from './open-shards.js';
+import { quote } from './scan-json.js';
+import { isObject, readShardIndex, type ShardIndex } from './shard-index.js';
+import { systemReason } from './system-reason.js';
+
+const checksumName = 'vitvq.sha256';
+const formatName = 'vitvq.format';
+const stepName = 'vitvq.step';
+const stateName = 'vitvq.state';
+/** SHA-256 of each shard, as `sha256sum` prints it. */
+const shardsName = 'vitvq.shards';
+const format = 'training-checkpoint-index/1';
+const shardFormat = 'training-checkpoint-shard/1';
+const hexadecimal = /^[0-9a-f]{64}$/;
+
+/** Tensors of each shard: in order, as many as fit; one that is larger than a shard may be gets its own. */
+export function splitIntoShards(entries: readonly SafetensorsEntry[], maximumShardBytes: number): SafetensorsEntry[][] {
+  const shards: SafetensorsEntry[][] = [[]];
+  let bytes = 0;
+  for (const entry of entries) {
+    const size = entry.end - entry.begin;
+    if (bytes > 0 && bytes + size > maximumShardBytes) {
+      shards.push([]);
+      bytes = 0;
+    }
+    shards.at(-1)!.push(entry);
+    bytes += size;
+  }
+  return shards;
+}
+
+/**
+ * Writes a checkpoint as several files and, when all of them are safe on the disk, the index that makes them one: without it
+ * they are nothing, so that a kill at any moment leaves earlier checkpoints as they were.
+ * @returns the index's path
+ */
+export async function writeSharded(
+  directory: string,
+  contents: CheckpointContents,
+  shards: readonly (readonly SafetensorsEntry[])[],
+): Promise<string> {
+  const { step, state, entries } = contents;
+  const names = await newShardNames(directory, step, shards.length);
+  const file = indexPath(directory, step);
+  try {
+    const checksums: Record<string, string> = {};
+    const weightMap: Record<string, string> = {};
+    for (const [index, name] of names.entries()) {
+      checksums[name] = await writeShard(join(directory, name), contents, shards[index]!);
+      for (const entry of shards[index]!) weightMap[entry.name] = name;
+    }
+    const metadata = {
+      [checksumName]: checksumPlace, // the first, so that no state can hold its place before it
+      [formatName]: format,
+      [stepName]: String(step),
+      [stateName]: state,
+      [shardsName]: checksums,
+      total_size: entries.at(-1)?.end ?? 0,
+    };
+    const blank = JSON.stringify({ metadata, weight_map: weightMap }, undefined, 2);
+    const text = blank.replace(checksumPlace, createHash('sha256').update(blank).digest('hex'));
+    const bytes = new TextEncoder().encode(text);
+    if (bytes.length > maximumHeaderBytes) {
+      const expected = `an index of at most ${maximumHeaderBytes} bytes`;
+      throw new ConfigError({
+        where: file,
+        expected,
+        got: `${bytes.length}`,
+        fix: 'Large state belongs into tensors.',
+      });
+    }
+    await writeAtomically(file, (output) => output.append(bytes));
+    return file;
+  } catch (error) {
+    for (const name of names) await fs.rm(join(directory, name), { force: true });
+    throw error;
+  }
+}
+
+/** Writes one shard, holding one tensor at a time. @returns its SHA-256 */
+async function writeShard(
+  file: string,
+  { tensors }: CheckpointContents,
+  shard: readonly SafetensorsEntry[],
+): Promise<string> {
+  const described = shard.map(({ name, shape, dtype }) => ({
+    name,
+    shape,
+    dtype: dtype === 'I32' ? ('int32' as const) : ('float32' as const),
+  }));
+  const entries = place(described, file);
+  const header = encodeHeader(entries, { [formatName]: shardFormat }, file);
+  const hash = createHash('sha256').update(header);
+  await writeAtomically(file, async (output) => {
+    await output.append(header);
+    await forEachTensor(tensors, entries, file, async (bytes) => {
+      await updateHash(hash, bytes);
+      await output.append(bytes);
+    });
+  });
+  return hash.digest('hex');
+}
+
+/** Opens a checkpoint of several files. @throws {DataError} naming the index or the shard, and what is wrong with it */
+export async function openSharded(file: string): Promise<VerifiedFile> {
+  const { index, step, state, checksums } = await readVerifiedIndex(file);
+  const opened = await openShards(file, index, async (shard, { input }) => {
+    const hash = createHash('sha256');
+    await input.hash(hash);
+    assertChecksum(hash.digest('hex'), checksums.get(shard)!, input.path);
+  });
+  return { step, state, opened };
+}
+
+/** Step and state of a checkpoint of several files, which must be there; what is in them is not looked at. */
+export async function readShardedState(file: string): Promise<{ readonly step: number; readonly state: string }> {
+  const { step, state, checksums } = await readVerifiedIndex(file);
+  for (const shard of checksums.keys()) {
+    const path = join(dirname(file), shard);
+    try {
+      await fs.access(path, fs.constants.R_OK);
+    } catch (error) {
+      throw new DataError(
+        { where: path, expected: 'a safetensors file that can be read', got: systemReason(error) },
+        { cause: error },
+      );
+    }
+  }
+  return { step, state };
+}
+
+interface VerifiedIndex {
+  readonly index: ShardIndex;
+  readonly step: number;
+  readonly state: string;
+  readonly checksums: ReadonlyMap<string, string>;
+}
+
+async function readVerifiedIndex(file: string): Promise<VerifiedIndex> {
+  const index = await readShardIndex(file);
+  const { metadata, shardOf, text } = index;
+  const { [checksumName]: checksum, [stateName]: state, [shardsName]: shards } = metadata;
+  if (metadata[formatName] !== format) {
+    throw new DataError({
+      where: file,
+      expected: `the index of a training checkpoint ("${format}")`,
+      got: metadata[formatName] === undefined ? 'one without training state' : quote(metadata[formatName]),
+      fix: 'To load weights alone, use openShardedSafetensors.',
+    });
+  }
+  if (typeof checksum !== 'string' || !hexadecimal.test(checksum)) {
+    throw new DataError({ where: file, expected: `${checksumName} to be a SHA-256`, got: quote(checksum) });
+  }
+  const actual = createHash('sha256').update(text.replace(checksum, checksumPlace)).digest('hex');
+  assertChecksum(actual, checksum, file);
+  const step = Number(metadata[stepName]);
+  // The checksum says that nothing changed; these, that it was written as we write it.
+  const complete = isObject(shards) && [...shardOf.values()].every((shard) => typeof shards[shard] === 'string');
+  if (typeof state !== 'string' || !Number.isSafeInteger(step) || !complete) {
+    throw new DataError({ where: file, expected: `${stepName}, ${stateName} and ${shardsName}`, got: 'others' });
+  }
+  return { index, step, state, checksums: new Map(Object.entries(shards as Record<string, string>)) };
+}

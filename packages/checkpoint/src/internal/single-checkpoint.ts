@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import { DataError } from '@vitvq/core';
+import { writeAtomically } from './atomic-write.js';
+import type { CheckpointContents, Verification, VerifiedFile } from './checkpoint-contents.js';
+import { assertChecksum, checksumPlace, updateHash } from './checksum.js';
+import type { SafetensorsEntry } from './header.js';
+import { encodeHeader, forEachTensor } from './layout.js';
+import { openWithData } from './open-file.js';
+import { quote } from './scan-json.js';
+
+const formatName = 'vitvq.format';
+const stepName = 'vitvq.step';
+const stateName = 'vitvq.state';
+/** Of format, step, state and the tensors' names, types, shapes; then of the tensors' bytes. */
+const checksumName = 'vitvq.sha256';
+/** Of the former alone, so that the state can be trusted without reading the tensors. */
+const headChecksumName = 'vitvq.head-sha256';
+
+const format = 'training-checkpoint/2';
+/** Files of the first format have no checksum of the head. */
+const firstFormat = 'training-checkpoint/1';
+const metadataOf: Readonly<Record<string, readonly string[]>> = {
+  [format]: [checksumName, formatName, stepName, stateName, headChecksumName],
+  [firstFormat]: [checksumName, formatName, stepName, stateName],
+};
+
+/**
+ * Writes a checkpoint as one file, holding one tensor at a time. The checksum belongs to the header, before the tensors: its
+ * place is kept free and filled before the file gets its name.
+ */
+export async function writeSingle(file: string, { step, state, tensors, entries }: CheckpointContents): Promise<void> {
+  const head = headText(format, step, state, entries);
+  const header = encodeHeader(
+    entries,
+    {
+      [checksumName]: checksumPlace, // the first, so that no state can hold its place before it
+      [formatName]: format,
+      [stepName]: String(step),
+      [stateName]: state,
+      [headChecksumName]: createHash('sha256').update(head).digest('hex'),
+    },
+    file,
+  );
+  const hash = createHash('sha256').update(head);
+  await writeAtomically(file, async (output) => {
+    await output.append(header);
+    await forEachTensor(tensors, entries, file, async (bytes) => {
+      await updateHash(hash, bytes);
+      await output.append(bytes);
+    });
+    const checksum = Buffer.from(hash.digest('hex'), 'latin1');
+    await output.replace(checksum, Buffer.from(header.buffer).indexOf(checksumPlace, 0, 'latin1'));
+  });
+}
+
+/** Opens a checkpoint of one file. @throws {DataError} naming it and what is wrong with it */
+export async function openSingle(file: string, verification: Verification): Promise<VerifiedFile> {
+  const { opened, input, dataStart } = await openWithData(file);
+  try {
+    const { entries, metadata } = opened;
+    const { [formatName]: written, [stepName]: step = '', [stateName]: state = '' } = metadata;
+    const expected = written === undefined ? undefined : metadataOf[written];
+    if (!expected) throw otherFile(file, written);
+    const unknown = Object.keys(metadata).find((name) => !expected.includes(name));
+    if (unknown !== undefined) {
+      throw new DataError({ where: file, expected: `metadata ${expected.join(', ')}`, got: quote(unknown) });
+    }
+    const other = entries.find(({ dtype }) => dtype !== 'F32' && dtype !== 'I32');
+    if (other) {
+      throw new DataError({
+        where: file,
+        expected: 'tensors of type F32 or I32',
+        got: `${other.dtype} of ${other.name}`,
+      });
+    }
+    const hash = createHash('sha256').update(headText(written!, Number(step), state, entries));
+    if (written === format) assertChecksum(hash.copy().digest('hex'), metadata[headChecksumName] ?? '', file);
+    if (verification === 'all' || written === firstFormat) {
+      await input.hash(hash, dataStart);
+      assertChecksum(hash.digest('hex'), metadata[checksumName] ?? '', file);
+    }
+    return { step: Number(step), state, opened };
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+function headText(format: string, step: number, state: string, entries: readonly SafetensorsEntry[]): string {
+  const described = entries.map(({ name, dtype, shape }) => [name, dtype, shape]);
+  return `${JSON.stringify([format, step, state, described])}\n`;
+}
+
+function otherFile(file: string, written: string | undefined): DataError {
+  const isShard = written?.startsWith('training-checkpoint-shard/') ?? false;
+  return new DataError({
+    where: file,
+    expected: `a training checkpoint ("${format}")`,
+    got: written === undefined ? 'a safetensors file without training state' : quote(written),
+    fix: isShard
+      ? 'This is one of several files of a checkpoint: read the *.safetensors.index.json beside it.'
+      : 'To load weights alone, use readSafetensors.',
+  });
+}

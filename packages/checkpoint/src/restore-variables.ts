@@ -1,0 +1,60 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { ShapeError, formatShape } from '@vitvq/core';
+import type { SafetensorsEntry } from './internal/header.js';
+import type { SafetensorsFile } from './safetensors.js';
+
+export interface RestoreVariablesOptions {
+  /** Pass over tensors of the file that have no variable, instead of refusing them. @default false */
+  readonly ignoreOthers?: boolean;
+}
+
+const integers = new Set(['int32', 'bool']);
+
+/**
+ * Sets variables from the tensors of the same names in a file (`openCheckpoint`, `openSafetensors`,
+ * `openShardedSafetensors`), read one at a time: it takes no more memory than the largest of them. All names, shapes and
+ * types are checked before anything changes.
+ * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together
+ * @throws {DataError} when the file can no longer be read; variables before that place have their new values
+ */
+export async function restoreVariables(
+  opened: SafetensorsFile,
+  variables: ReadonlyMap<string, tf.Variable>,
+  { ignoreOthers = false }: RestoreVariablesOptions = {},
+): Promise<void> {
+  const entries = new Map(opened.entries.map((entry) => [entry.name, entry]));
+  const missing = [...variables.keys()].filter((name) => !entries.has(name));
+  const unexpected = ignoreOthers ? [] : [...entries.keys()].filter((name) => !variables.has(name));
+  const different = [...variables].flatMap(([name, { shape, dtype }]) => {
+    const entry = entries.get(name);
+    if (!entry) return [];
+    if (formatShape(entry.shape) !== formatShape(shape)) {
+      return [`${name} ${formatShape(entry.shape)} instead of ${formatShape(shape)}`];
+    }
+    return integers.has(dtype) && entry.dtype.includes('F') ? [`${name} ${entry.dtype} instead of ${dtype}`] : [];
+  });
+  const problems = [
+    missing.length ? `missing: ${missing.join(', ')}` : '',
+    unexpected.length ? `unexpected: ${unexpected.join(', ')}` : '',
+    different.length ? `different: ${different.join(', ')}` : '',
+  ].filter(Boolean);
+  if (problems.length) {
+    throw new ShapeError({
+      where: opened.file,
+      expected: `the ${variables.size} variables to restore`,
+      got: problems.join('; '),
+    });
+  }
+  // A function of its own: a variable of the loop would keep the tensor alive while the next one is read.
+  const restore = async (entry: SafetensorsEntry, variable: tf.Variable): Promise<void> => {
+    // The array is ours alone: TensorFlow.js may keep it as the variable's storage.
+    const { data } = await opened.read(entry);
+    const value = tf.tensor(data, [...entry.shape], variable.dtype);
+    variable.assign(value);
+    value.dispose();
+  };
+  for (const [name, entry] of entries) {
+    const variable = variables.get(name);
+    if (variable) await restore(entry, variable);
+  }
+}

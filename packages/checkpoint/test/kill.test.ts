@@ -1,0 +1,68 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { promises as fs } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { foldIn, randomBits, randomKey } from '@vitvq/core';
+import { describe, expect, it } from 'vitest';
+import { listCheckpoints, readCheckpoint, writeCheckpoint } from '../src/index.js';
+import { temporaryFolder } from './build-file.js';
+
+const names = ['a', 'b', 'c', 'd'];
+const length = 50_000;
+const built = fileURLToPath(new URL('../dist/index.js', import.meta.url));
+
+/** Goes on from the newest checkpoint, writes one after the other and prints each step that is safe, until it is killed. */
+const program = `
+  import { latestCheckpoint, readCheckpointState, writeCheckpoint } from ${JSON.stringify(built)};
+  const [folder, maximumShardBytes] = process.argv.slice(1);
+  const newest = await latestCheckpoint(folder);
+  for (let step = newest ? (await readCheckpointState(newest)).step + 1 : 1; ; step++) {
+    const tensors = new Map(${JSON.stringify(names)}.map((name) =>
+      [name, { shape: [${length}], data: new Float32Array(${length}).fill(step) }]));
+    await writeCheckpoint(folder, { step, tensors, state: { step } },
+      { keep: 2, maximumShardBytes: Number(maximumShardBytes) });
+    console.log(step);
+  }`;
+
+/** Lets the program run until some time after its first step; returns the last step that it said is safe. */
+async function runAndKill(folder: string, maximumShardBytes: number, milliseconds: number): Promise<number> {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program, folder, String(maximumShardBytes)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'exit');
+  let safe = 0;
+  for await (const line of createInterface(child.stdout)) {
+    if (safe === 0) setTimeout(() => child.kill('SIGKILL'), milliseconds);
+    safe = Number(line);
+  }
+  expect(await exited).toEqual([null, 'SIGKILL']);
+  return safe;
+}
+
+describe.skipIf(process.platform === 'win32').each([
+  ['one file', 2 ** 30],
+  ['several files', 4 * length],
+])('a process that is killed while it writes checkpoints of %s', (_, maximumShardBytes) => {
+  it('leaves an intact one, at least as new as the last that it finished', async () => {
+    const folder = await temporaryFolder();
+    const milliseconds = randomBits(foldIn(randomKey(11), maximumShardBytes), 4);
+    for (const time of milliseconds) {
+      const safe = await runAndKill(folder, maximumShardBytes, time % 60);
+      const { step, state, tensors } = await readCheckpoint(folder);
+      expect(step).toBeGreaterThanOrEqual(safe);
+      expect(state).toEqual({ step });
+      expect([...tensors.keys()]).toEqual(names);
+      for (const { data } of tensors.values()) expect(data).toEqual(new Float32Array(length).fill(step));
+      for (const { file } of await listCheckpoints(folder)) await readCheckpoint(file);
+    }
+    // What the killed ones left is gone after the next write.
+    const old = new Date(0);
+    for (const name of await fs.readdir(folder)) {
+      if (name.endsWith('.tmp')) await fs.utimes(join(folder, name), old, old);
+    }
+    await writeCheckpoint(folder, { step: 10 ** 6, tensors: new Map(), state: null }, { keep: 1 });
+    expect(await fs.readdir(folder)).toEqual(['checkpoint-01000000.safetensors']);
+  });
+});

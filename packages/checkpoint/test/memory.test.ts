@@ -1,0 +1,111 @@
+import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import * as tf from '@tensorflow/tfjs';
+import { expect, it } from 'vitest';
+import {
+  openCheckpoint,
+  readCheckpointState,
+  restoreVariables,
+  variableTensors,
+  writeCheckpoint,
+  type TensorSource,
+} from '../src/index.js';
+import { temporaryFolder } from './build-file.js';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** Bytes of arrays that are in use, beyond those that were when it was created. */
+class Memory {
+  readonly #before: number;
+  peak = 0;
+
+  private constructor(before: number) {
+    this.#before = before;
+  }
+
+  static async start(): Promise<Memory> {
+    await new Promise((resolve) => setTimeout(resolve, 50)); // callbacks under way let go of what they hold
+    return new Memory(Memory.#inUse());
+  }
+
+  measure(): void {
+    this.peak = Math.max(this.peak, Memory.#inUse() - this.#before);
+  }
+
+  static #inUse(): number {
+    // The first collection frees arrays beside the program; the second waits for it.
+    collectGarbage();
+    collectGarbage();
+    return process.memoryUsage().arrayBuffers;
+  }
+}
+
+const MiB = 2 ** 20;
+/** 64 MiB: one tensor of 16 MiB, the rest of 8 MiB. */
+const sizes = [8, 8, 16, 8, 8, 8, 8];
+const largest = 16 * MiB;
+const names = sizes.map((_, index) => `tensor.${index}`);
+const folder = await temporaryFolder();
+
+it.each([
+  ['one file', 2 ** 31],
+  ['several files', 20 * MiB],
+])('a checkpoint of 64 MiB in %s is written and read with one tensor in memory', async (_, maximumShardBytes) => {
+  const directory = join(folder, String(maximumShardBytes));
+  // Every value comes into being when it is asked for, as that of a variable on an engine does.
+  const reading = await Memory.start();
+  const source: TensorSource = {
+    tensors: names.map((name, index) => ({ name, shape: [(sizes[index]! * MiB) / 4], dtype: 'float32' })),
+    read: (name) => {
+      const data = new Float32Array((sizes[names.indexOf(name)]! * MiB) / 4).fill(names.indexOf(name));
+      reading.measure();
+      return Promise.resolve({ shape: [data.length], data });
+    },
+  };
+  await writeCheckpoint(directory, { step: 1, tensors: source, state: null }, { maximumShardBytes });
+  expect(reading.peak).toBeGreaterThan(0.9 * largest);
+  expect(reading.peak).toBeLessThan(1.2 * largest);
+
+  const variables = new Map(names.map((name, index) => [name, tf.variable(tf.fill([(sizes[index]! * MiB) / 4], -1))]));
+  const opened = await openCheckpoint(directory);
+  const restoring = await Memory.start(); // the variables, with their values, are there before and after
+  await restoreVariables(
+    {
+      ...opened,
+      read: async (entry) => {
+        const tensor = await opened.read(entry);
+        restoring.measure();
+        return tensor;
+      },
+    },
+    variables,
+  );
+  await opened.close();
+  expect(restoring.peak).toBeGreaterThan(0.9 * largest);
+  expect(restoring.peak).toBeLessThan(1.2 * largest);
+  for (const [index, name] of names.entries()) {
+    const values = await variables.get(name)!.data();
+    expect(values.every((value) => value === index)).toBe(true);
+  }
+
+  // The cpu backend hands out its own arrays: writing them takes nothing at all.
+  const writing = await Memory.start();
+  const own = variableTensors(variables);
+  const counted: TensorSource = {
+    ...own,
+    read: async (name) => {
+      const tensor = await own.read(name);
+      writing.measure();
+      return tensor;
+    },
+  };
+  await writeCheckpoint(directory, { step: 2, tensors: counted, state: null }, { maximumShardBytes });
+  expect(writing.peak).toBeLessThan(0.2 * largest);
+  const state = await Memory.start();
+  expect((await readCheckpointState(directory)).step).toBe(2);
+  state.measure();
+  expect(state.peak).toBeLessThan(MiB);
+  tf.dispose([...variables.values()]);
+});
