@@ -20,6 +20,11 @@ export class ConfigReader {
     return typeof value === 'number' ? value : this.#refuse(name, 'a number', value);
   }
 
+  string(name: string, fallback?: string): string {
+    const value = this.#read(name) ?? fallback;
+    return typeof value === 'string' ? value : this.#refuse(name, 'a text', value);
+  }
+
   boolean(name: string, fallback: boolean): boolean {
     const value = this.#read(name) ?? fallback;
     return typeof value === 'boolean' ? value : this.#refuse(name, 'true or false', value);

@@ -7,8 +7,17 @@ export type TensorRecord = Record<string, tf.Tensor>;
 /** Plain tensor code: named tensors in, named tensors out. Reads variables, keeps nothing. */
 type Compute = (inputs: TensorRecord) => TensorRecord;
 
-/** Runs `compute` on an engine, values in host memory on both sides. */
-export type Execute = (compute: Compute, inputs: ReadonlyMap<string, HostTensor>) => Promise<Map<string, HostTensor>>;
+/** A computation that is compiled once and runs as often as needed. */
+export interface Prepared {
+  run(inputs: ReadonlyMap<string, HostTensor>): Promise<Map<string, HostTensor>>;
+  dispose(): void;
+}
+
+/** Runs `compute` on an engine, values in host memory on both sides. Variables that it assigns keep their new values. */
+export interface Execute {
+  (compute: Compute, inputs: ReadonlyMap<string, HostTensor>): Promise<Map<string, HostTensor>>;
+  prepare(compute: Compute): Prepared;
+}
 
 function toTensors(inputs: ReadonlyMap<string, HostTensor>): TensorRecord {
   return Object.fromEntries(
@@ -35,19 +44,35 @@ async function toHost(tensors: TensorRecord): Promise<Map<string, HostTensor>> {
 export async function startEngine(name: EngineName | 'auto'): Promise<Execute> {
   // Cases are small and many: no lines about compiling.
   await useEngine({ name, onCompile: () => undefined });
-  return async (compute, inputs) => {
+  const prepare = (compute: Compute): Prepared => {
     const compiled = compile(compute, { name: 'case' });
-    const tensors = toTensors(inputs);
+    return {
+      run: async (inputs) => {
+        const tensors = toTensors(inputs);
+        try {
+          const results = await compiled(tensors);
+          try {
+            return await toHost(results);
+          } finally {
+            tf.dispose(results);
+          }
+        } finally {
+          tf.dispose(tensors);
+        }
+      },
+      dispose: () => compiled.dispose(),
+    };
+  };
+  const execute = async (
+    compute: Compute,
+    inputs: ReadonlyMap<string, HostTensor>,
+  ): Promise<Map<string, HostTensor>> => {
+    const prepared = prepare(compute);
     try {
-      const results = await compiled(tensors);
-      try {
-        return await toHost(results);
-      } finally {
-        tf.dispose(results);
-      }
+      return await prepared.run(inputs);
     } finally {
-      tf.dispose(tensors);
-      compiled.dispose();
+      prepared.dispose();
     }
   };
+  return Object.assign(execute, { prepare });
 }

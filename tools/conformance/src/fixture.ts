@@ -35,6 +35,8 @@ export interface FixtureCase {
   readonly grads?: TensorEntries;
   /** For cases that store no weights: seed of the rule that makes them, which each module has its own scales for. */
   readonly hashWeights?: { readonly hashSeed: number };
+  /** Of losses: the arguments of each call that was made, in order. */
+  readonly calls?: readonly Readonly<Record<string, unknown>>[];
   /** Expectations that are no tensors: schedules, initial distributions. */
   readonly values?: Readonly<Record<string, unknown>>;
 }

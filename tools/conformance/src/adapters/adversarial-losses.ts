@@ -1,30 +1,18 @@
 import * as tf from '@tensorflow/tfjs';
-import type { AdversarialLoss } from '@vitvq/core';
-import {
-  binaryCrossEntropyLoss,
-  hingeAdversarialLoss,
-  leastSquaresAdversarialLoss,
-  vanillaAdversarialLoss,
-} from '@vitvq/losses';
+import { binaryCrossEntropyLoss } from '@vitvq/losses';
 import { ConfigReader } from '../config.js';
 import type { TensorRecord } from '../execute.js';
 import { tensorAdapter } from './adapter.js';
 import { NoModule } from './discriminators.js';
 import { runModule } from './gradients.js';
-
-/** By the reference's names, `<name>_d_loss`. */
-const byName: Readonly<Record<string, AdversarialLoss>> = {
-  hinge: hingeAdversarialLoss,
-  vanilla: vanillaAdversarialLoss,
-  least_square: leastSquaresAdversarialLoss,
-};
+import { adversarialLossesByName } from './reference-loss.js';
 
 /** `hinge_d_loss`, `vanilla_d_loss`, `least_square_d_loss`: with fake logits alone the generator's loss. */
 export const adversarialLosses = tensorAdapter(async (fixture, execute) => {
   new ConfigReader(fixture.config, fixture.name).finish();
   const losses = ({ logitsFake, logitsReal }: TensorRecord): TensorRecord =>
     Object.fromEntries(
-      Object.entries(byName).flatMap(([name, loss]) => [
+      Object.entries(adversarialLossesByName).flatMap(([name, loss]) => [
         [`${name}/generator`, loss.generator(logitsFake!)],
         [`${name}/discriminator`, loss.discriminator(logitsReal!, logitsFake!)],
       ]),

@@ -19,14 +19,14 @@ import {
   StyleDiscriminator,
   styleDiscriminatorReferenceWeights,
   upfirdn2d,
+  type StyleDiscriminatorOptions,
 } from '@vitvq/discriminator';
 import { r1Penalty } from '@vitvq/losses';
-import { fnv1a, hashSym } from '../checksum.js';
 import { ConfigReader } from '../config.js';
 import { tensorsUnder } from '../fixture.js';
-import type { FixtureCase, LoadedCase } from '../fixture.js';
+import type { Config, LoadedCase } from '../fixture.js';
 import { tensorAdapter } from './adapter.js';
-import { loadWeights, runModule, toChannelsFirst, toChannelsLast } from './gradients.js';
+import { loadHashedWeights, loadWeights, runModule, toChannelsFirst, toChannelsLast } from './gradients.js';
 
 const key = randomKey(0);
 
@@ -39,7 +39,7 @@ function imageGradient(scalar: (images: tf.Tensor4D) => tf.Tensor, x: tf.Tensor)
 }
 
 /** Names of the blur kernels that the reference stores. Ours are made from the options: they must be the same. */
-function storedKernels({ name, tensors }: LoadedCase, taps: readonly number[]): string[] {
+export function storedKernels({ name, tensors }: LoadedCase, taps: readonly number[]): string[] {
   const { data: ours } = makeBlurKernel(taps);
   return [...tensorsUnder(tensors, 'w')].flatMap(([weight, { data }]) => {
     if (!/(^|\.)kernel$/.test(weight)) return [];
@@ -48,30 +48,6 @@ function storedKernels({ name, tensors }: LoadedCase, taps: readonly number[]): 
     }
     return [weight];
   });
-}
-
-/** Sets a module's variables by the hash rule of a case that stores none, `value` from the hash number to the weight. */
-function loadHashedWeights(
-  module: Module,
-  table: readonly ReferenceWeight[],
-  { hashSeed }: NonNullable<FixtureCase['hashWeights']>,
-  value: (hash: number, shape: readonly number[], referenceName: string) => number,
-): void {
-  const variables = module.namedVariables();
-  module.loadVariables(
-    new Map(
-      table.map((weight) => {
-        const { shape } = variables.get(weight.name)!;
-        const size = shape.reduce((product, side) => product * side, 1);
-        const reference = weight.toReference({ shape, data: new Float32Array(size) });
-        const seed = (fnv1a(weight.referenceName) ^ hashSeed) >>> 0;
-        const data = Float32Array.from({ length: size }, (_, index) =>
-          value(hashSym(index, seed), reference.shape, weight.referenceName),
-        );
-        return [weight.name, weight.fromReference({ shape: reference.shape, data })];
-      }),
-    ),
-  );
 }
 
 /** `upfirdn2d`: loss = sum(y · cotangent). */
@@ -188,17 +164,25 @@ export const styleBlock = layerAdapter((reader) => {
   return { module, table: styleBlockReferenceWeights(), apply: onImages((x) => module.apply(x)), blurKernel };
 });
 
-/** `StyleDiscriminator`: loss = sum(logits · cotangent), and R1 with its gradients of second order. */
-export const styleDiscriminator = tensorAdapter(async (fixture, execute) => {
-  const reader = new ConfigReader(fixture.config, fixture.name);
-  const blurKernel = reader.numbers('blurKernel', [1, 3, 3, 1]);
+/** Options of a StyleDiscriminator from the reference's parameters. */
+export function readStyleDiscriminatorOptions(
+  config: Config,
+  where: string,
+): Omit<StyleDiscriminatorOptions, 'key'> & { readonly blurKernel: readonly number[] } {
+  const reader = new ConfigReader(config, where);
   const channels = Object.fromEntries(
     Object.entries(reader.section('channels')).map(([side, count]) => [Number(side), Number(count)]),
   );
-  const options = { size: reader.size('size'), channels, blurKernel };
+  const options = { size: reader.size('size'), channels, blurKernel: reader.numbers('blurKernel', [1, 3, 3, 1]) };
   // The table has the multiplier in it; the group of a batch is what comes of groups of 4.
   reader.ignore('channelMultiplier', 'batch', 'stddevGroup');
   reader.finish();
+  return options;
+}
+
+/** `StyleDiscriminator`: loss = sum(logits · cotangent), and R1 with its gradients of second order. */
+export const styleDiscriminator = tensorAdapter(async (fixture, execute) => {
+  const options = readStyleDiscriminatorOptions(fixture.config, fixture.name);
   const module = new StyleDiscriminator({ ...options, key });
   const table = styleDiscriminatorReferenceWeights(options);
   try {
@@ -206,7 +190,7 @@ export const styleDiscriminator = tensorAdapter(async (fixture, execute) => {
       const scale = (shape: readonly number[]): number => (shape.length >= 2 ? Math.sqrt(3) : 0.1);
       loadHashedWeights(module, table, fixture.hashWeights, (hash, shape) => hash * scale(shape));
     } else {
-      loadWeights(module, table, fixture, storedKernels(fixture, blurKernel));
+      loadWeights(module, table, fixture, storedKernels(fixture, options.blurKernel));
     }
     return await runModule(
       {

@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { DataError } from '@vitvq/core';
 import type { HostTensor, Module, ReferenceWeight } from '@vitvq/core';
+import { fnv1a, hashSym } from '../checksum.js';
 import type { Execute, TensorRecord } from '../execute.js';
 import { tensorsUnder } from '../fixture.js';
-import type { LoadedCase } from '../fixture.js';
+import type { FixtureCase, LoadedCase } from '../fixture.js';
 
 /** Loads a case's weights into a module. `fixed` names weights of the reference that are computed here, not loaded. */
 export function loadWeights(
@@ -30,6 +31,30 @@ export function loadWeights(
   }
   module.loadVariables(
     new Map(table.map((weight) => [weight.name, weight.fromReference(weights.get(weight.referenceName)!)])),
+  );
+}
+
+/** Sets a module's variables by the hash rule of a case that stores none, `value` from the hash number to the weight. */
+export function loadHashedWeights(
+  module: Module,
+  table: readonly ReferenceWeight[],
+  { hashSeed }: NonNullable<FixtureCase['hashWeights']>,
+  value: (hash: number, shape: readonly number[], referenceName: string, index: number) => number,
+): void {
+  const variables = module.namedVariables();
+  module.loadVariables(
+    new Map(
+      table.map((weight) => {
+        const { shape } = variables.get(weight.name)!;
+        const size = shape.reduce((product, side) => product * side, 1);
+        const reference = weight.toReference({ shape, data: new Float32Array(size) });
+        const seed = (fnv1a(weight.referenceName) ^ hashSeed) >>> 0;
+        const data = Float32Array.from({ length: size }, (_, index) =>
+          value(hashSym(index, seed), reference.shape, weight.referenceName, index),
+        );
+        return [weight.name, weight.fromReference({ shape: reference.shape, data })];
+      }),
+    ),
   );
 }
 
@@ -90,7 +115,7 @@ export async function runModule(
 }
 
 /** Renames `grad/<scalar>/w/<our name>` and brings it into PyTorch's layout. */
-function inReferenceLayout(
+export function inReferenceLayout(
   computed: ReadonlyMap<string, HostTensor>,
   table: readonly ReferenceWeight[],
 ): Map<string, HostTensor> {

@@ -11,7 +11,7 @@ import { readGumbelQuantizer, withNoise } from './gumbel-quantizer.js';
 import { readVectorQuantizer, type BuiltQuantizer } from './vector-quantizer.js';
 import { fixedPositions, readViTOptions } from './vit.js';
 
-interface BuiltModel<Q extends TrainableQuantizer & Module> {
+export interface BuiltModel<Q extends TrainableQuantizer & Module> {
   readonly model: ViTVQ<Q>;
   readonly table: readonly ReferenceWeight[];
   /** Weights of the reference that are computed here. */
@@ -19,7 +19,7 @@ interface BuiltModel<Q extends TrainableQuantizer & Module> {
 }
 
 /** The model of a case, its weights not loaded yet. */
-function readModel<Q extends TrainableQuantizer & Module>(
+export function readModel<Q extends TrainableQuantizer & Module>(
   { name, config, tensors }: LoadedCase,
   readQuantizer: (config: Config, where: string) => BuiltQuantizer<Q>,
 ): BuiltModel<Q> {
