@@ -22,11 +22,31 @@ export {
   type CausalTransformerOptions,
   type TransformerForward,
 } from './causal-transformer.js';
+export { CodeSource, type CodeBatchOptions, type CodeBatchStream } from './codes/code-source.js';
+export {
+  encodeToShards,
+  type EncodeProgress,
+  type EncodeToShardsOptions,
+  type RepeatedImages,
+} from './codes/encode-to-shards.js';
+export { openCodes } from './codes/open-codes.js';
+export { ClassConditioner } from './conditioners/class-conditioner.js';
+export { CodeConditioner, type CodeConditionerOptions } from './conditioners/code-conditioner.js';
+export { conditionTensor, nullConditions, type Conditioner } from './conditioners/conditioner.js';
+export { TextConditioner, type Described, type TextConditionerOptions } from './conditioners/text-conditioner.js';
+export { readTextTokenizer, textTokenizerFromJson, type TextTokenizer } from './conditioners/text-tokenizer.js';
+export {
+  trainTextTokenizer,
+  type TextTokenizerJson,
+  type TrainTextTokenizerOptions,
+} from './conditioners/train-text-tokenizer.js';
+export { Unconditional } from './conditioners/unconditional.js';
 export { crossEntropy } from './cross-entropy.js';
 export { drawDropoutMasks, type DropoutMasks, type DropoutRates, type DropoutSite } from './dropout.js';
 export { drawTokens, filterLogits, type FilterOptions } from './filters.js';
 export { GPT, type GPTOptions } from './gpt.js';
 export { type FeedForwardActivation } from './internal/activation.js';
+export { type LookOptions } from './internal/stage2-task.js';
 export { type SequenceEmbeddingOptions, type TokenPositions } from './internal/sequence-embedding.js';
 export { splitByDecay, type DecaySplit } from './parameter-groups.js';
 export { VIM_BASE, VIM_LARGE, type TransformerPreset } from './presets.js';
@@ -41,5 +61,29 @@ export {
   type Schedule,
 } from './sampler.js';
 export { type BlockCache, type CacheSize, type EarlierSlots, type SamplingCache } from './sampling-cache.js';
+export { type BatchFacts, type CodeBatch, type HostImages, type ImageBatch, type Stage2Batch } from './stage2-batch.js';
+export {
+  readStage2State,
+  readTransformerWeights,
+  type Stage2State,
+  type TransformerWeightsOptions,
+} from './stage2-checkpoint.js';
+export { natsPerTokenOfImages, Stage2Evaluator, type Stage2EvaluatorOptions } from './stage2-evaluator.js';
+export { type Stage2Evaluation, type Stage2Events, type Stage2Look, type Stage2Summary } from './stage2-events.js';
+export { createStage2Gradients, type Stage2Gradients } from './stage2-gradients.js';
+export {
+  type AdafactorPlan,
+  type ResolvedStage2Plan,
+  type Stage2LearningRatePlan,
+  type Stage2OptimizerPlan,
+  type Stage2Plan,
+} from './stage2-plan.js';
+export { Stage2Trainer, type Stage2BatchSource, type Stage2TrainerOptions } from './stage2-trainer.js';
 export { assertTokensInRange } from './token-checks.js';
+export {
+  QUICKSTART_STAGE2_BATCH_SIZE,
+  QUICKSTART_STAGE2_TRAINING,
+  VIM_BATCH_SIZE,
+  VIM_TRAINING,
+} from './training-presets.js';
 export { verifySampler, type SamplerReport, type VerifyOptions } from './verify-sampler.js';

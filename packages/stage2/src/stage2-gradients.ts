@@ -1,4 +1,3 @@
-import * as tf from '@tensorflow/tfjs-core';
 import type { Variable } from '@tensorflow/tfjs-core';
 import { namedGradients } from '@vitvq/optim';
 import type { LossGradients } from '@vitvq/training';
@@ -25,7 +24,7 @@ export function trainedVariables(model: Pick<AutoregressiveModel, 'namedVariable
 export function createStage2Gradients(model: AutoregressiveModel): Stage2Gradients {
   return (conditions, tokens, dropoutMasks) => {
     const { value, gradients } = namedGradients(
-      () => crossEntropy(model.logits(conditions, tokens, { dropoutMasks }), tokens as tf.Tensor),
+      () => crossEntropy(model.logits(conditions, tokens, { dropoutMasks }), tokens),
       trainedVariables(model),
     );
     return { values: { loss: value }, gradients };

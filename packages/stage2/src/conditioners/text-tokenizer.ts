@@ -1,6 +1,16 @@
 import { readFile } from 'node:fs/promises';
-import { Tokenizer } from '@huggingface/tokenizers';
+import * as huggingFace from '@huggingface/tokenizers';
 import { DataError } from '@vitvq/core';
+
+/** What we use of the package, whose own types name files without extensions and cannot be resolved by Node's rules. */
+interface PublishedTokenizer {
+  get_vocab(withAddedTokens: boolean): Map<string, number>;
+  encode(text: string, options: { add_special_tokens: boolean }): { readonly ids: readonly number[] };
+}
+
+const { Tokenizer } = huggingFace as unknown as {
+  readonly Tokenizer: new (content: unknown, configuration: object) => PublishedTokenizer;
+};
 
 /** Text to tokens; what `TextConditioner` needs of a tokenizer. */
 export interface TextTokenizer {
@@ -19,7 +29,7 @@ export interface TextTokenizer {
 export function textTokenizerFromJson(content: unknown, where = 'textTokenizerFromJson'): TextTokenizer {
   try {
     // The second argument is `tokenizer_config.json`, which says nothing about texts without marks.
-    const tokenizer = new Tokenizer(content as object, {});
+    const tokenizer = new Tokenizer(content, {});
     const vocabSize = [...tokenizer.get_vocab(true).values()].reduce((size, token) => Math.max(size, token + 1), 0);
     return { vocabSize, encode: (text) => tokenizer.encode(text, { add_special_tokens: false }).ids };
   } catch (error) {

@@ -101,7 +101,7 @@ export class BatchReader {
       assertTokensFit(batch.shape, model, this.#where);
       const tokens = batch.tokens.slice(from * values, (from + size) * values);
       assertTokensInRange(tokens, shape, model.vocabSize, 'tokens', this.#where);
-      return tf.tensor(tokens, shape, 'int32') as tf.Tensor as ImageTokens;
+      return tf.tensor<tf.Rank.R2>(tokens, shape as [number, number], 'int32');
     }
     if (!this.#encode) {
       throw new ConfigError({
