@@ -1,6 +1,6 @@
 /** Every operation that the packages use, and the common ones around them: what it is called with and how. */
 import * as tf from '@tensorflow/tfjs-core';
-import { randomKey, randomUniform } from '@vitvq/core';
+import { composite, randomKey, randomUniform } from '@vitvq/core';
 
 export interface OperationCase {
   readonly name: string;
@@ -360,5 +360,31 @@ export const operationCases: readonly OperationCase[] = [
     'conv2dTranspose',
     () => [any(2, 3, 3, 2), any(4, 4, 3, 2)],
     (x, w) => tf.conv2dTranspose(t4(x), t4(w), [2, 6, 6, 3], 2, 'same'),
+  ),
+  // Composites that a lowering has a kernel for; eagerly and interpreted their bodies run.
+  discrete(
+    'layer_norm with its mean and deviation',
+    () => [any(3, 5), any(5), any(5)],
+    (...operands) =>
+      composite('layer_norm', { epsilon: 1e-3 }, operands, (x, scale, bias) => {
+        const mean = tf.mean(x, -1, true);
+        const centered = tf.sub(x, mean);
+        const rstd = tf.rsqrt(tf.add(tf.mean(tf.square(centered), -1, true), 1e-3));
+        return [tf.add(tf.mul(tf.mul(centered, rstd), scale), bias), mean, rstd];
+      }),
+  ),
+  discrete('gelu', matrix, (x) =>
+    composite('gelu', {}, [x], (y) => [tf.mul(tf.mul(y, 0.5), tf.add(tf.erf(tf.mul(y, Math.SQRT1_2)), 1))]),
+  ),
+  discrete('gelu_tanh', matrix, (x) =>
+    composite('gelu_tanh', {}, [x], (y) => {
+      const inner = tf.mul(tf.add(y, tf.mul(tf.pow(y, 3), 0.044715)), Math.sqrt(2 / Math.PI));
+      return [tf.mul(tf.mul(y, 0.5), tf.add(tf.tanh(inner), 1))];
+    }),
+  ),
+  discrete(
+    'optimization_barrier',
+    () => [any(2, 3), integers([0, 1], [2]), booleans(false, true)],
+    (...operands) => composite('optimization_barrier', {}, operands, (...each) => each.map((x) => tf.clone(x))),
   ),
 ];

@@ -429,7 +429,13 @@ class Lowering {
     });
     const choice = choices.reduce((all, each) => this.#emit('Or', [all, each]));
     const isUsed = (result: Value): boolean => this.#uses.has(result) || this.graph.outputs.includes(result);
-    return names.map((name, index) => (isUsed(results[index]!) ? this.#emit('Where', [choice, name, name]) : name));
+    return names.map((name, index) => {
+      const result = results[index]!;
+      if (!isUsed(result)) return name;
+      // Where has no booleans; x or (x and anything) is x too.
+      if (result.dtype === 'bool') return this.#emit('Or', [name, this.#emit('And', [name, choice])]);
+      return this.#emit('Where', [choice, name, name]);
+    });
   }
 
   /** A batched matrix product; transposes and the scale become attributes of the operator. */

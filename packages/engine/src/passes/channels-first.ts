@@ -1,4 +1,4 @@
-import { GraphBuilder } from '../ir/builder.js';
+import type { GraphBuilder } from '../ir/builder.js';
 import { sizeOf, type Graph, type OperationOf, type Value } from '../ir/graph.js';
 import { mapOperations } from './map-operations.js';
 
@@ -64,9 +64,10 @@ function productsByPlace(
         lhsContract: [2, 3],
         rhsContract: [2, 3],
       }); // [C, B, O]
-      places.push(b.reshape(b.reduce('sum', products, [0]), [1, batch, features]));
+      places.push(b.reshape(products, [1, ...products.shape]));
     }
   }
-  const stacked = b.reshape(b.concatenate(places, 0), [rows, columns, batch, features]);
+  const sums = b.reduce('sum', b.concatenate(places, 0), [1]); // [places, B, O]
+  const stacked = b.reshape(sums, [rows, columns, batch, features]);
   return b.transpose(stacked, [2, 3, 0, 1]);
 }

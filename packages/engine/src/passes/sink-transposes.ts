@@ -23,7 +23,7 @@ export function behindTransposes(
   const source = (operand: Value): Value => untransposed(b, operand, permutation);
   const append = (attributes: Operation['attributes'], shape: readonly number[]): Value[] => {
     const sources = operands.map(source);
-    const done = b.append(operation.kind, sources, attributes as never, [{ shape: inner(shape), dtype: result.dtype }]);
+    const done = b.append(operation.kind, sources, attributes, [{ shape: inner(shape), dtype: result.dtype }]);
     return [b.transpose(done[0]!, permutation)];
   };
   if (
