@@ -50,16 +50,18 @@ export class BatchReader {
     const { length, vocabSize, nullTokens } = conditioner;
     const count = countOf(batch);
     const known = 'tokens' in batch ? batch.conditions : undefined;
-    const rows = known ? known.subarray(0, count * length) : await conditioner.ofBatch(batch);
-    assertTokensInRange(rows, [count, length], vocabSize, 'conditions', this.#where);
-    if (rows.length !== count * length) {
+    const given = known ?? (await conditioner.ofBatch(batch));
+    const images = known ? batch.shape[0]! : count;
+    if (given.length !== images * length) {
       throw new ConfigError({
         where: this.#where,
-        expected: `${length} condition tokens for each of ${count} images`,
-        got: `${rows.length} tokens`,
+        expected: `${length} condition tokens for each of ${images} images`,
+        got: `${given.length} tokens`,
         fix: 'Take the conditioner that the codes were made with.',
       });
     }
+    const rows = given.subarray(0, count * length);
+    assertTokensInRange(rows, [count, length], vocabSize, 'conditions', this.#where);
     const padded = repeat(nullTokens, batch.shape[0]!);
     padded.set(rows);
     return padded;
