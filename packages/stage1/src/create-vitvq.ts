@@ -1,4 +1,4 @@
-import { randomKey, split, type RandomKey, type Size2D } from '@vitvq/core';
+import { randomKey, split, toSize2D, type RandomKey, type Size2D } from '@vitvq/core';
 import { ViTDecoder, ViTEncoder, type Activation, type ViTOptions } from '@vitvq/layers';
 import { VectorQuantizer } from '@vitvq/quantizers';
 import { parseOptions } from '@vitvq/training';
@@ -44,36 +44,78 @@ export interface ViTVQConfig {
   readonly output?: ViTVQOutput;
   /** See {@link ViTVQ}. @default { mean: 0, deviation: 1 } */
   readonly pixelNormalization?: PixelNormalization;
+  /** Less memory for about a third more time a training step; see `Transformer` of @vitvq/layers. @default false */
+  readonly recompute?: boolean;
 }
 
 const positive = z.int().min(1);
 const size2D = z.union([positive, z.tuple([positive, positive]).readonly()]);
-const transformerSize = z.strictObject({ dim: positive, depth: positive, numHeads: positive, mlpDim: positive });
+const seedSchema = z.int().min(0);
 
-/** The schema of {@link ViTVQConfig}; unknown keys are problems too. */
-const viTVQConfigSchema = z.strictObject({
-  imageSize: size2D,
-  patchSize: size2D,
-  channels: positive.optional(),
-  encoder: transformerSize,
-  decoder: transformerSize,
-  codebookSize: z.int().min(2),
-  codeDim: positive,
-  beta: z.number().min(0).optional(),
-  normalize: z.boolean().optional(),
-  trackUsage: z.boolean().optional(),
-  activation: z.enum(['tanh', 'gelu', 'gelu-tanh', 'relu', 'squared-relu', 'silu']).optional(),
-  positions: z.enum(['sincos', 'learned']).optional(),
-  output: z.enum(['pixels', 'logit-laplace']).optional(),
-  pixelNormalization: z.strictObject({ mean: z.number(), deviation: z.number().gt(0) }).optional(),
-});
+/** An equal share of `dim` goes to each head. */
+const transformerSize = z
+  .strictObject({ dim: positive, depth: positive, numHeads: positive, mlpDim: positive })
+  .refine(({ dim, numHeads }) => dim % numHeads === 0, {
+    path: ['dim'],
+    error: ({ input }) => `expected a multiple of numHeads ${(input as TransformerSize).numHeads}`,
+  });
+
+const positionsSchema = z.enum(['sincos', 'learned']).optional();
+
+/** Whether these options are right on their own, so that it makes sense to ask if they fit together. */
+function areValid(shape: z.core.$ZodShape): { when: (payload: z.core.ParsePayload) => boolean } {
+  const schema = z.object(shape);
+  return { when: ({ value }) => z.safeParse(schema, value).success };
+}
+
+/** The schema of {@link ViTVQConfig} and a seed; unknown keys are problems too. */
+const viTVQConfigSchema = z
+  .strictObject({
+    imageSize: size2D,
+    patchSize: size2D,
+    channels: positive.optional(),
+    encoder: transformerSize,
+    decoder: transformerSize,
+    codebookSize: z.int().min(2),
+    codeDim: positive,
+    beta: z.number().min(0).optional(),
+    normalize: z.boolean().optional(),
+    trackUsage: z.boolean().optional(),
+    activation: z.enum(['tanh', 'gelu', 'gelu-tanh', 'relu', 'squared-relu', 'silu']).optional(),
+    positions: positionsSchema,
+    output: z.enum(['pixels', 'logit-laplace']).optional(),
+    pixelNormalization: z.strictObject({ mean: z.number(), deviation: z.number().gt(0) }).optional(),
+    recompute: z.boolean().optional(),
+    seed: seedSchema,
+  })
+  .refine(({ imageSize, patchSize }) => isMultiple(imageSize, patchSize), {
+    ...areValid({ imageSize: size2D, patchSize: size2D }),
+    path: ['imageSize'],
+    error: ({ input }) => `expected a multiple of patchSize ${toSize2D((input as ViTVQConfig).patchSize).join('x')}`,
+  })
+  .superRefine(({ positions = 'sincos', encoder, decoder }, context) => {
+    for (const [name, { dim }] of Object.entries({ encoder, decoder })) {
+      if (positions === 'learned' || dim % 4 === 0) continue;
+      context.addIssue({
+        code: 'custom',
+        path: [name, 'dim'],
+        message: "expected a multiple of 4, or positions 'learned'",
+      });
+    }
+  });
+
+function isMultiple(imageSize: Size2D, patchSize: Size2D): boolean {
+  const [height, width] = toSize2D(imageSize);
+  const [patchHeight, patchWidth] = toSize2D(patchSize);
+  return height % patchHeight === 0 && width % patchWidth === 0;
+}
 
 /**
  * Builds the paper's tokenizer from its parts: {@link ViTVQ} with a `ViTEncoder`, a `VectorQuantizer` and a `ViTDecoder`.
  * For other parts, call `new ViTVQ({ encoder, quantizer, decoder, key })`.
  * @param config  a preset ({@link VIT_VQGAN_SMALL}, ...) or your own
  * @param options `seed`: the initial weights are a function of it; an integer in [0, 2^53)
- * @throws {ConfigError} naming every problem of the config at once
+ * @throws {ConfigError} naming every problem of config and seed at once
  */
 export function createViTVQ(config: ViTVQConfig, { seed }: { readonly seed: number }): ViTVQ<VectorQuantizer> {
   const {
@@ -91,14 +133,15 @@ export function createViTVQ(config: ViTVQConfig, { seed }: { readonly seed: numb
     positions,
     output = 'pixels',
     pixelNormalization,
-  }: ViTVQConfig = parseOptions(viTVQConfigSchema, config, 'createViTVQ');
+    recompute,
+  }: ViTVQConfig = parseOptions(viTVQConfigSchema, { ...config, seed }, 'createViTVQ');
   const [encoderKey, quantizerKey, decoderKey, key] = split(randomKey(seed), 4) as [
     RandomKey,
     RandomKey,
     RandomKey,
     RandomKey,
   ];
-  const shared = { imageSize, patchSize, activation, positions };
+  const shared = { imageSize, patchSize, activation, positions, recompute };
   return new ViTVQ({
     encoder: new ViTEncoder({ ...shared, ...encoder, channels, key: encoderKey }),
     quantizer: new VectorQuantizer({ codebookSize, codeDim, beta, normalize, trackUsage, key: quantizerKey }),

@@ -1,4 +1,4 @@
-import { readCheckpoint, type LoadedCheckpoint } from '@vitvq/checkpoint';
+import { openCheckpoint, readCheckpointState, type CheckpointState } from '@vitvq/checkpoint';
 import type { HostTensor } from '@vitvq/core';
 import { parseOptions, trainingStateOf, type TrainingState } from '@vitvq/training';
 import { z } from 'zod';
@@ -25,7 +25,7 @@ export interface Stage1State extends Omit<TrainingState, 'configuration' | 'task
  * @throws {ConfigError} when it is of another kind of training
  */
 export async function readStage1State(directoryOrFile: string): Promise<Stage1State> {
-  return stateOf(await readCheckpoint(directoryOrFile));
+  return stateOf(await readCheckpointState(directoryOrFile));
 }
 
 export interface TokenizerWeightsOptions {
@@ -41,22 +41,25 @@ export async function readTokenizerWeights(
   directoryOrFile: string,
   { which = 'average' }: TokenizerWeightsOptions = {},
 ): Promise<Map<string, HostTensor>> {
-  const checkpoint = await readCheckpoint(directoryOrFile);
-  stateOf(checkpoint);
-  const { tensors } = checkpoint;
-  const prefix = `${groups.tokenizer}.`;
-  return new Map(
-    [...tensors]
-      .filter(([name]) => name.startsWith(prefix))
-      .map(([name, last]) => {
-        const own = name.slice(prefix.length);
-        const average = tensors.get(`${groups.average}.average.${own}`);
-        return [own, (which === 'average' ? average : undefined) ?? last];
-      }),
-  );
+  const checkpoint = await openCheckpoint(directoryOrFile);
+  try {
+    stateOf(checkpoint);
+    const entries = new Map(checkpoint.entries.map((entry) => [entry.name, entry]));
+    const prefix = `${groups.tokenizer}.`;
+    const weights = new Map<string, HostTensor>();
+    for (const [name, last] of entries) {
+      if (!name.startsWith(prefix)) continue;
+      const own = name.slice(prefix.length);
+      const average = which === 'average' ? entries.get(`${groups.average}.average.${own}`) : undefined;
+      weights.set(own, await checkpoint.read(average ?? last));
+    }
+    return weights;
+  } finally {
+    await checkpoint.close();
+  }
 }
 
-function stateOf(checkpoint: LoadedCheckpoint): Stage1State {
+function stateOf(checkpoint: CheckpointState): Stage1State {
   const { configuration, task, kind: _kind, ...state } = trainingStateOf(checkpoint, 'stage1');
   const where = `${checkpoint.file} (training state)`;
   return {

@@ -60,7 +60,7 @@ function atDecoder(
   const at = detach(decoded);
   const terms = reconstruction.map(({ name, weight, loss }) => {
     const { value, grad } = tf.valueAndGrad((x) => loss(x as tf.Tensor4D, images))(at);
-    return { name, weight, value: value as tf.Scalar, gradient: grad as tf.Tensor4D };
+    return { name, weight, value: value, gradient: grad as tf.Tensor4D };
   });
   const values: Stage1Values = Object.fromEntries(terms.map(({ name, value }) => [name, value]));
   const loss = weightedSum(terms);
@@ -68,7 +68,7 @@ function atDecoder(
   if (!adversarial) return { loss, values, gradient };
 
   const generator = tf.valueAndGrad((x) => adversarial.loss(x as tf.Tensor4D))(at);
-  values['adversarial'] = generator.value as tf.Scalar;
+  values['adversarial'] = generator.value;
   const { lastLayer } = adversarial;
   if (lastLayer) {
     // Only what lies between the last layer and the decoder's output is gone through.

@@ -6,7 +6,8 @@ import { doctor, useEngine } from '@vitvq/engine';
 import '@vitvq/test-utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Evaluator, Stage1Trainer, type StepReport } from '../src/index.js';
-import { tinyBatches, tinyImages, tinyModel, tinyPlan } from './tiny.js';
+import { brokenBatches, tinyBatches, tinyImages, tinyModel, tinyPlan } from './tiny.js';
+import { tinyGanPlan, tinyGanTrainer } from './tiny-gan.js';
 
 const { engines } = await doctor();
 const hasOnnx = engines.some(({ name, available }) => name === 'onnx' && available);
@@ -52,6 +53,30 @@ describe.skipIf(!hasOnnx)('training on the compiled engine', () => {
     const first = await train(directory, 3);
     const second = await train(directory);
     expect([...losses(first), ...losses(second)]).toEqual(losses(straight));
+  });
+
+  it('trains against a discriminator with the numbers of the plain engine, and skips what fails', async () => {
+    const run = async (): Promise<StepReport[]> => {
+      const trainer = tinyGanTrainer({
+        plan: tinyGanPlan({ nonFinite: { action: 'skip', maximumInRow: 1 } }),
+        openBatches: brokenBatches(4),
+      });
+      const reports: StepReport[] = [];
+      trainer.on('step', (report) => void reports.push(report));
+      await trainer.run();
+      trainer.dispose();
+      return reports;
+    };
+    const compiled = await run();
+    await useEngine({ name: 'cpu' });
+    const eager = await run();
+    await useEngine({ name: 'onnx', threads: 2 });
+    expect(compiled.map(({ skipped }) => skipped)).toEqual([false, false, false, true, false, false]);
+    for (const [index, { values, skipped }] of compiled.entries()) {
+      expect(Object.keys(values)).toEqual(Object.keys(eager[index]!.values));
+      if (!skipped)
+        expect(Object.values(values)).toBeAllClose(Object.values(eager[index]!.values), { rtol: 2e-2, atol: 1e-4 });
+    }
   });
 
   it('leaves timers running while it trains', async () => {

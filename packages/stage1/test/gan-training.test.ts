@@ -13,6 +13,8 @@ import { Adam, AdamW, decayGroups } from '@vitvq/optim';
 import { GumbelQuantizer } from '@vitvq/quantizers';
 import '@vitvq/test-utils';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type {
+  Stage1Trainer} from '../src/index.js';
 import {
   createDiscriminatorStep,
   createStage1Step,
@@ -20,16 +22,14 @@ import {
   learningRateAt,
   readStage1State,
   readTokenizerWeights,
-  Stage1Trainer,
   TrainingDivergedError,
   ViTVQ,
   type DiscriminatorPlan,
-  type ImageBatchSource,
   type Stage1Plan,
   type Stage1TrainerOptions,
   type StepReport,
 } from '../src/index.js';
-import { tinyBatches, tinyConfig, tinyImages, tinyModel, tinyPlan } from './tiny.js';
+import { brokenBatches, tinyBatches, tinyConfig, tinyImages, tinyModel, tinyPlan } from './tiny.js';
 import { tinyDiscriminator, tinyGanPlan, tinyGanTrainer, tinyPatchDiscriminator } from './tiny-gan.js';
 
 let directory: string;
@@ -54,22 +54,6 @@ async function train(options: Partial<Stage1TrainerOptions> = {}): Promise<StepR
 
 const valuesOf = (reports: readonly StepReport[], name: string): (number | undefined)[] =>
   reports.map(({ values }) => values[name]);
-
-/** Batches of which those with the given numbers hold a NaN; the first is 1. */
-function brokenBatches(...numbers: number[]): (startAt: number) => ImageBatchSource {
-  return (startAt) => {
-    const source = tinyBatches(startAt);
-    let number = startAt;
-    return {
-      async next() {
-        const batch = await source.next();
-        if (numbers.includes(++number)) batch.images[5] = NaN;
-        return batch;
-      },
-      close: () => source.close(),
-    };
-  };
-}
 
 describe('training against a discriminator', () => {
   it('is the step of the autoencoder, then that of the discriminator on what the updated one makes', async () => {
@@ -141,7 +125,7 @@ describe('training against a discriminator', () => {
     [{ step: 4 }, 4],
     [{ share: 0.5 }, 3],
   ])('leaves the discriminator alone before its start %o', async (start, first) => {
-    const discriminator = tinyDiscriminator();
+    const discriminator = tinyPatchDiscriminator();
     const values = (): Float32Array[] =>
       discriminator.trainableVariables().map((variable) => variable.dataSync<'float32'>().slice());
     const before = values();
@@ -168,7 +152,7 @@ describe('training against a discriminator', () => {
 
   it('gives the discriminator an optimizer and a learning rate of its own', async () => {
     const moved = async (discriminatorPlan: DiscriminatorPlan): Promise<number> => {
-      const discriminator = tinyDiscriminator();
+      const discriminator = tinyPatchDiscriminator();
       const [first] = discriminator.trainableVariables();
       const before = first!.dataSync<'float32'>().slice();
       const plan = tinyGanPlan({ duration: { steps: 1 } }, discriminatorPlan);
@@ -185,7 +169,6 @@ describe('training against a discriminator', () => {
   it('stopped and resumed, goes on with the same numbers, anchors, averages and running statistics', async () => {
     const options = (): Partial<Stage1TrainerOptions> => ({
       plan: tinyGanPlan({ duration: { steps: 4 } }, { start: { step: 1 } }),
-      adversarial: { discriminator: tinyPatchDiscriminator(), loss: hingeAdversarialLoss },
     });
     const straight = await train({ ...options(), directory: join(directory, 'straight') });
     const stop = new AbortController();
@@ -384,12 +367,10 @@ describe('what is kept of a run', () => {
 
 describe('a step that fails', () => {
   const skip = (maximumInRow: number): Partial<Stage1Plan> => ({ nonFinite: { action: 'skip', maximumInRow } });
-  const patch = { discriminator: tinyPatchDiscriminator(), loss: hingeAdversarialLoss };
 
   it('changes nothing, bit for bit, and is counted where it is skipped', async () => {
     const trainer = tinyGanTrainer({
       plan: tinyGanPlan(skip(1)),
-      adversarial: patch,
       openBatches: brokenBatches(3, 5),
       directory,
       checkpoint: { everySteps: 1, keep: 9 },
@@ -539,7 +520,7 @@ describe('what is refused', () => {
     await train({ directory, plan: tinyGanPlan() });
     const other = tinyGanTrainer({
       plan: tinyGanPlan(),
-      adversarial: { discriminator: tinyPatchDiscriminator(), loss: hingeAdversarialLoss },
+      adversarial: { discriminator: tinyDiscriminator(), loss: hingeAdversarialLoss },
     });
     await expect(other.restore(directory)).rejects.toThrow(ShapeError);
     await expect(other.restore(join(directory, 'nowhere'))).rejects.toThrow(DataError);

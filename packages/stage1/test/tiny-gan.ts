@@ -31,7 +31,7 @@ export function tinyGanTrainer(options: Partial<Stage1TrainerOptions> = {}): Sta
   return new Stage1Trainer({
     tokenizer: tinyModel(),
     plan: tinyGanPlan(),
-    adversarial: { discriminator: tinyDiscriminator(), loss: hingeAdversarialLoss },
+    adversarial: { discriminator: tinyPatchDiscriminator(), loss: hingeAdversarialLoss },
     openBatches: tinyBatches,
     ...options,
   });
@@ -44,7 +44,6 @@ const killedSteps = 40;
 export function killedTrainer(directory: string): Stage1Trainer {
   return tinyGanTrainer({
     plan: tinyGanPlan({ duration: { steps: killedSteps } }),
-    adversarial: { discriminator: tinyPatchDiscriminator(), loss: hingeAdversarialLoss },
     directory,
     checkpoint: { everySteps: 4 },
     evaluation: { images: tinyImages(4, 77), batchSize: 4, everySteps: 8 },

@@ -57,6 +57,22 @@ export function tinyBatches(startAt: number, batchSize = 4): ImageBatchSource & 
   };
 }
 
+/** Batches of which those with the given numbers hold a NaN; the first is 1. */
+export function brokenBatches(...numbers: number[]): (startAt: number) => ImageBatchSource {
+  return (startAt) => {
+    const source = tinyBatches(startAt);
+    let number = startAt;
+    return {
+      async next() {
+        const batch = await source.next();
+        if (numbers.includes(++number)) batch.images[5] = NaN;
+        return batch;
+      },
+      close: () => source.close(),
+    };
+  };
+}
+
 export function tinyPlan(changes: Partial<Stage1Plan> = {}): Stage1Plan {
   return {
     ...QUICKSTART_TRAINING,

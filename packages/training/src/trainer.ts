@@ -4,12 +4,13 @@ import { setImmediate } from 'node:timers/promises';
 import type * as tf from '@tensorflow/tfjs-core';
 import {
   listCheckpoints,
-  readCheckpoint,
-  snapshotVariables,
+  openCheckpoint,
+  restoreVariables,
+  variableTensors,
   writeCheckpoint,
-  type LoadedCheckpoint,
+  type OpenedCheckpoint,
 } from '@vitvq/checkpoint';
-import { assignHostValues, ConfigError, DataError } from '@vitvq/core';
+import { ConfigError, DataError, ShapeError } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import type { BatchSource } from './batch-source.js';
 import { assertGradientsRegistered } from './internal/assert-gradients-registered.js';
@@ -107,6 +108,8 @@ export class Trainer<Batch, Evaluation extends object, Look extends object> exte
   #step = 0;
   #skippedSteps = 0;
   #skippedInRow = 0;
+  /** Steps done at the last evaluation. */
+  #evaluatedStep: number | undefined;
   #elapsedSeconds = 0;
   #newestCheckpoint: string | undefined;
   #best: BestCheckpoint | undefined;
@@ -142,29 +145,12 @@ export class Trainer<Batch, Evaluation extends object, Look extends object> exte
    * @throws {ShapeError} when it belongs to another model, naming what differs
    */
   async restore(directoryOrFile: string, { allowChanges = false }: RestoreOptions = {}): Promise<void> {
-    const checkpoint = await readCheckpoint(directoryOrFile);
-    const state = trainingStateOf(checkpoint, this.#task.kind);
-    const refused = differences(state.configuration, asJson(this.#task.configuration)).filter(
-      ({ path }) => !isAllowed(path, allowChanges),
-    );
-    if (refused.length > 0) {
-      throw new ConfigError({
-        where: checkpoint.file,
-        expected: 'a checkpoint of the same configuration',
-        got: listDifferences(refused),
-        fix: `Go on with the configuration of the checkpoint, or, if the change is meant, call restore(path, { allowChanges: [${refused.map(({ path }) => `'${path}'`).join(', ')}] }).`,
-      });
+    const checkpoint = await openCheckpoint(directoryOrFile);
+    try {
+      await this.#restore(checkpoint, allowChanges);
+    } finally {
+      await checkpoint.close();
     }
-    const fresh = assignGroups(this.#task.namedVariables(), checkpoint, allowChanges !== false);
-    await this.#task.restore(state.task, fresh);
-    this.#isRestored = true;
-    this.#step = state.step;
-    this.#skippedSteps = state.skippedSteps;
-    this.#skippedInRow = state.skippedInRow;
-    this.#elapsedSeconds = state.elapsedSeconds;
-    this.#best = state.best ? { ...state.best, file: state.best.file } : undefined;
-    this.#newestCheckpoint = checkpoint.file;
-    this.#expectedFingerprint = isAllowed('data', allowChanges) ? undefined : (state.dataFingerprint ?? undefined);
   }
 
   /**
@@ -196,6 +182,32 @@ export class Trainer<Batch, Evaluation extends object, Look extends object> exte
     this.#task.dispose();
   }
 
+  async #restore(checkpoint: OpenedCheckpoint, allowChanges: boolean | readonly string[]): Promise<void> {
+    const state = trainingStateOf(checkpoint, this.#task.kind);
+    const refused = differences(state.configuration, asJson(this.#task.configuration)).filter(
+      ({ path }) => !isAllowed(path, allowChanges),
+    );
+    if (refused.length > 0) {
+      throw new ConfigError({
+        where: checkpoint.file,
+        expected: 'a checkpoint of the same configuration',
+        got: listDifferences(refused),
+        fix: `Go on with the configuration of the checkpoint, or, if the change is meant, call restore(path, { allowChanges: [${refused.map(({ path }) => `'${path}'`).join(', ')}] }).`,
+      });
+    }
+    const fresh = await restoreGroups(checkpoint, this.#task.namedVariables(), allowChanges !== false);
+    await this.#task.restore(state.task, fresh);
+    this.#isRestored = true;
+    this.#step = state.step;
+    this.#skippedSteps = state.skippedSteps;
+    this.#skippedInRow = state.skippedInRow;
+    this.#evaluatedStep = state.evaluatedStep ?? undefined;
+    this.#elapsedSeconds = state.elapsedSeconds;
+    this.#best = state.best ? { ...state.best, file: state.best.file } : undefined;
+    this.#newestCheckpoint = checkpoint.file;
+    this.#expectedFingerprint = isAllowed('data', allowChanges) ? undefined : (state.dataFingerprint ?? undefined);
+  }
+
   async #train(
     batches: BatchSource<Batch>,
     logs: Logs | undefined,
@@ -221,6 +233,9 @@ export class Trainer<Batch, Evaluation extends object, Look extends object> exte
       const batch = await pending;
       const startedAt = now();
       const context = { index: this.#step, progress: pace.progress(this.#step, startedAt) };
+      if (evaluation && this.#evaluatedStep !== this.#step && this.#task.isMilestone?.(context)) {
+        await this.#evaluate(logs);
+      }
       const running = this.#task.step(batch, context);
       pending = batches.next();
       // Whoever awaits it next gets the error; until then it is not an unhandled one.
@@ -248,7 +263,10 @@ export class Trainer<Batch, Evaluation extends object, Look extends object> exte
       if (look && isLookDue(step, look)) await this.#look(logs);
       if (pace.isDone(step, now())) break;
       // Before the checkpoint, which then knows of it: a run that is killed in between does neither or both again.
-      if (evaluation && evaluationDue.isDue(step, now())) await this.#evaluate(logs, result);
+      const next = { index: step, progress: pace.progress(step, now()) };
+      if (evaluation && (evaluationDue.isDue(step, now()) || this.#task.isMilestone?.(next))) {
+        await this.#evaluate(logs, result);
+      }
       if (checkpointDue.isDue(step, now()) && directory !== undefined) await this.#trySave(directory, logs);
     }
     this.#elapsedSeconds = now();
@@ -340,6 +358,7 @@ export class Trainer<Batch, Evaluation extends object, Look extends object> exte
     const result = await this.#task.evaluate?.();
     if (!result) return undefined;
     const { metrics, evaluation, warnings = [] } = result;
+    this.#evaluatedStep = step;
     logs?.metrics.write({ event: 'evaluate', step, ...metrics });
     logs?.tensorBoard?.scalars('evaluate', metrics, step);
     if (last) logs?.tensorBoard?.histogram('gradients/norms', [...last.gradientNorms.values()], step);
@@ -442,17 +461,22 @@ export class Trainer<Batch, Evaluation extends object, Look extends object> exte
       dataFingerprint: this.#fingerprint ?? null,
       skippedSteps: this.#skippedSteps,
       skippedInRow: this.#skippedInRow,
+      evaluatedStep: this.#evaluatedStep ?? null,
       best: this.#best ?? null,
       task: this.#task.state(),
       notes: this.#options.notes ?? null,
     };
-    const tensors = await snapshotVariables(this.#task.namedVariables());
+    const tensors = variableTensors(this.#task.namedVariables());
     return writeCheckpoint(directory, { step, tensors, state }, { keep });
   }
 
   async #openLogs(directory: string): Promise<Logs> {
     const onError = (error: Error): void => this.#warn('log-failed', `A log could not be written: ${error.message}`);
-    const metrics = await MetricsLog.open(join(directory, 'metrics.jsonl'), this.#step, onError);
+    const metrics = await MetricsLog.open(
+      join(directory, 'metrics.jsonl'),
+      { step: this.#step, isEvaluated: this.#evaluatedStep === this.#step },
+      onError,
+    );
     if (this.#options.tensorBoard === false) return { metrics, tensorBoard: undefined };
     return { metrics, tensorBoard: await TensorBoardLog.open(directory, this.#step, onError) };
   }
@@ -487,23 +511,35 @@ export class Trainer<Batch, Evaluation extends object, Look extends object> exte
   }
 }
 
-/** Assigns the variables of a checkpoint; returns the groups that it lacks, where that may be. */
-function assignGroups(
+/** Sets variables from a checkpoint; returns the groups that it lacks, where that may be. */
+async function restoreGroups(
+  checkpoint: OpenedCheckpoint,
   variables: ReadonlyMap<string, tf.Variable>,
-  { tensors, file }: LoadedCheckpoint,
   groupsMayDiffer: boolean,
-): Set<string> {
-  const [present, known] = [groupsOf(tensors), groupsOf(variables)];
-  const takesPart = ([name]: readonly [string, unknown]): boolean =>
-    !groupsMayDiffer || (present.has(groupOf(name)) && known.has(groupOf(name)));
-  assignHostValues(new Map([...variables].filter(takesPart)), new Map([...tensors].filter(takesPart)), file);
-  return new Set(groupsMayDiffer ? [...known].filter((group) => !present.has(group)) : []);
+): Promise<Set<string>> {
+  if (!groupsMayDiffer) {
+    await restoreVariables(checkpoint, variables);
+    return new Set();
+  }
+  const names = checkpoint.entries.map(({ name }) => name);
+  const [present, known] = [groupsOf(names), groupsOf(variables.keys())];
+  const unexpected = names.filter((name) => known.has(groupOf(name)) && !variables.has(name));
+  if (unexpected.length > 0) {
+    throw new ShapeError({
+      where: checkpoint.file,
+      expected: 'no other variables in the groups that both have',
+      got: unexpected.join(', '),
+    });
+  }
+  const shared = new Map([...variables].filter(([name]) => present.has(groupOf(name))));
+  await restoreVariables(checkpoint, shared, { ignoreOthers: true });
+  return new Set([...known].filter((group) => !present.has(group)));
 }
 
 const groupOf = (name: string): string => name.slice(0, name.indexOf('.'));
 
-function groupsOf(named: ReadonlyMap<string, unknown>): Set<string> {
-  return new Set([...named.keys()].map(groupOf));
+function groupsOf(names: Iterable<string>): Set<string> {
+  return new Set([...names].map(groupOf));
 }
 
 /** What a checkpoint will give back: without what is undefined. */

@@ -1,4 +1,4 @@
-import type { LoadedCheckpoint } from '@vitvq/checkpoint';
+import type { CheckpointState } from '@vitvq/checkpoint';
 import { z } from 'zod';
 import { parseOptions } from './parse-options.js';
 
@@ -10,6 +10,7 @@ const stateSchema = z.strictObject({
   dataFingerprint: z.string().nullable(),
   skippedSteps: z.int().min(0),
   skippedInRow: z.int().min(0),
+  evaluatedStep: z.int().min(0).nullable(),
   best: z
     .strictObject({
       metric: z.string(),
@@ -32,7 +33,7 @@ export interface TrainingState extends Readonly<z.output<typeof stateSchema>> {
  * @param kind  the task's
  * @throws {ConfigError} when the checkpoint is of another kind of training or holds no such state, naming every problem
  */
-export function trainingStateOf({ file, step, state }: LoadedCheckpoint, kind: string): TrainingState {
+export function trainingStateOf({ file, step, state }: CheckpointState, kind: string): TrainingState {
   const schema = stateSchema.extend({ kind: z.literal(kind) });
   return { step, ...parseOptions(schema, state, `${file} (training state)`) };
 }

@@ -68,6 +68,8 @@ export interface TrainingTask<Batch, Evaluation = unknown, Look = unknown> {
    */
   restore(state: unknown, fresh: ReadonlySet<string>): void | Promise<void>;
   step(batch: Batch, context: StepContext): Promise<StepResult>;
+  /** Whether something new begins with this step, a discriminator, so that the loop evaluates before it. */
+  isMilestone?(context: StepContext): boolean;
   /** Whether a batch holds neither NaN nor infinite values: asked after a failure. */
   isFinite(batch: Batch): boolean;
   evaluate?(): Promise<TaskEvaluation<Evaluation>>;

@@ -169,6 +169,12 @@ export class Stage1Task implements TrainingTask<ImageBatch, Evaluation, Stage1Lo
     if (this.#average && fresh.has(groups.average)) startAverages(this.#average, this.#options.tokenizer);
   }
 
+  /** What the autoencoder learned without a discriminator is measured before the two meet. */
+  isMilestone({ index, progress }: StepContext): boolean {
+    const { start } = this.plan.discriminator;
+    return this.#adversary !== undefined && !this.#isAdversarial && index > 0 && isReached(start, index, progress);
+  }
+
   async step(batch: ImageBatch, { index, progress }: StepContext): Promise<StepResult> {
     const { codebook, discriminator } = this.plan;
     const examples = batch.shape[0]!;

@@ -15,11 +15,21 @@ export class MetricsLog {
     this.#onError = onError;
   }
 
-  /** Goes on with a log after `step`: later lines, of a run that went further than its checkpoint, are dropped. */
-  static async open(file: string, step: number, onError: (error: Error) => void): Promise<MetricsLog> {
+  /**
+   * Goes on with a log after `step`: later lines, of a run that went further than its checkpoint, are dropped. So is an
+   * evaluation after that step, unless the checkpoint knows of it.
+   */
+  static async open(
+    file: string,
+    { step, isEvaluated }: { readonly step: number; readonly isEvaluated: boolean },
+    onError: (error: Error) => void,
+  ): Promise<MetricsLog> {
     await mkdir(dirname(file), { recursive: true });
     const text = step === 0 ? '' : await readLog(file);
-    const kept = text.split('\n').filter((line) => line !== '' && stepOf(line) <= step);
+    const kept = text.split('\n').filter((line) => {
+      const entry = parse(line);
+      return entry.step < step || (entry.step === step && (entry.event !== 'evaluate' || isEvaluated));
+    });
     // A run that is killed in here still has its log.
     await writeFile(`${file}.part`, kept.map((line) => `${line}\n`).join(''));
     await rename(`${file}.part`, file);
@@ -49,12 +59,12 @@ async function readLog(file: string): Promise<string> {
   }
 }
 
-/** Infinity for a line that is not whole. */
-function stepOf(line: string): number {
+/** A line that is not whole is later than any step. */
+function parse(line: string): { readonly step: number; readonly event?: unknown } {
   try {
-    const entry = JSON.parse(line) as { step?: unknown };
-    return typeof entry.step === 'number' ? entry.step : Infinity;
+    const { step, event } = JSON.parse(line) as { step?: unknown; event?: unknown };
+    return { step: typeof step === 'number' ? step : Infinity, event };
   } catch {
-    return Infinity;
+    return { step: Infinity };
   }
 }
