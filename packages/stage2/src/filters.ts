@@ -51,11 +51,16 @@ export function assertFilters({ temperature = 1, topK, topP }: FilterOptions, vo
 }
 
 /** Float32 has smaller numbers, but engines may take those for 0. */
-const smallestTemperature = 1e-30;
+const smallest = 1e-30;
 
 /** Temperatures as float32 tensors hold them; ever smaller ones soon mean the same, the most likely token. */
 export function clampTemperature(temperature: number): number {
-  return Math.min(Math.max(temperature, smallestTemperature), 3e38);
+  return Math.min(Math.max(temperature, smallest), 3e38);
+}
+
+/** A p as float32 tensors hold it; so small a one keeps the most likely token. */
+export function clampTopP(topP: number): number {
+  return Math.max(topP, smallest);
 }
 
 /**
@@ -71,7 +76,7 @@ export function filterLogits(logits: Tensor2D, { temperature = 1, topK, topP }: 
     filteredProbabilities(logits, {
       temperature: tf.scalar(clampTemperature(temperature)),
       topK,
-      topP: topP === undefined ? undefined : tf.scalar(topP),
+      topP: topP === undefined ? undefined : tf.scalar(clampTopP(topP)),
     }),
   );
 }

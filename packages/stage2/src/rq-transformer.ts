@@ -201,7 +201,15 @@ export class RQTransformer extends Module implements AutoregressiveModel {
   #overLevels(predictors: Tensor3D, tokens: Tensor3D, dropoutMasks?: DropoutMasks) {
     const [batch, count, levels] = tokens.shape;
     const above = tf.slice(tokens, [0, 0, 0], [batch, count, levels - 1]);
-    const sums = tf.cumsum(this.#embedding.lookUp(above), 2); // [B, N, L - 1, D]
+    const embedded = this.#embedding.lookUp(above); // [B, N, L - 1, D]
+    // Not tf.unstack: its gradient in TensorFlow.js fails for one part.
+    const vectors = Array.from({ length: levels - 1 }, (_, level) =>
+      tf.squeeze(tf.slice(embedded, [0, 0, level, 0], [-1, -1, 1, -1]), [2]),
+    ); // [B, N, D] each
+    // Not tf.cumsum: its gradient in TensorFlow.js is wrong along any axis but the last.
+    const running: tf.Tensor[] = [];
+    for (const vector of vectors) running.push(running.length > 0 ? tf.add(running.at(-1)!, vector) : vector);
+    const sums = tf.stack(running, 2); // [B, N, L - 1, D]
     const x = tf.concat([tf.expandDims(predictors, 2), tf.add(sums, this.#depthPositions)], 2);
     const rows = tf.reshape<tf.Rank.R3>(x, [batch * count, levels, this.dim]);
     return this.#depth.apply(rows, attentionMask(levels), dropoutMasks);

@@ -4,7 +4,7 @@ import { assertInteger, ConfigError, formatShape, randomKey, randomUniform, Shap
 import { compile } from '@vitvq/engine';
 import type { CompiledFunction } from '@vitvq/engine';
 import type { AutoregressiveModel, Conditions, ImageTokens } from './autoregressive-model.js';
-import { assertFilters, clampTemperature } from './filters.js';
+import { assertFilters, clampTemperature, clampTopP } from './filters.js';
 import type { FilterOptions } from './filters.js';
 import { SamplingProgram } from './internal/sampling-program.js';
 import type { RunTensors, StepResult } from './internal/sampling-program.js';
@@ -341,7 +341,7 @@ export class Sampler {
         given: tf.transpose(given, [1, 0, 2]),
         temperature: tf.tensor1d(temperatures),
         guidance: scales && tf.tensor1d(scales),
-        topP: topP === undefined || topP === 1 ? undefined : tf.scalar(topP),
+        topP: topP === undefined || topP === 1 ? undefined : tf.scalar(clampTopP(topP)),
       } as Record<string, tf.Tensor>;
     }) as unknown as RunTensors;
     const { conditions } = options;
@@ -370,7 +370,8 @@ function withEarlier({ cache, ...state }: StepResult, earlier: readonly EarlierS
 }
 
 function toTensor(tokens: Int32Array, shape: readonly number[]): ImageTokens {
-  return tf.tensor(tokens, [...shape], 'int32') as tf.Tensor as ImageTokens;
+  const tensor: tf.Tensor = tf.tensor(tokens, [...shape], 'int32');
+  return tensor as ImageTokens;
 }
 
 /** Throws unless the conditions fit the model. */

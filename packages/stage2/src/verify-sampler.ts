@@ -75,8 +75,8 @@ export async function verifySampler(model: AutoregressiveModel, options: VerifyO
       const changed = original.map((token, at) =>
         Math.floor(at / model.levels) % total > position ? others[at]! : token,
       );
-      const tensor = tf.tensor(changed, tokens.shape, 'int32') as tf.Tensor as ImageTokens;
-      const values = await read(tensor);
+      const tensor: tf.Tensor = tf.tensor(changed, tokens.shape, 'int32');
+      const values = await read(tensor as ImageTokens);
       tensor.dispose();
       for (let image = 0; image < images; image++) {
         const start = (image * total + position) * row;

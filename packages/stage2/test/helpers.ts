@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { foldIn, randomInts, randomKey, randomNormal } from '@vitvq/core';
 import type { Module } from '@vitvq/core';
 import { GPT, RQTransformer } from '../src/index.js';
-import type { GPTOptions, RQTransformerOptions } from '../src/index.js';
+import type { GPTOptions, ImageTokens, RQTransformerOptions } from '../src/index.js';
 
 /** N(0, stddev²) values of a seed. */
 export function normal<R extends tf.Rank = tf.Rank>(shape: number[], seed: number, stddev = 1): tf.Tensor<R> {
@@ -14,6 +14,11 @@ export function normal<R extends tf.Rank = tf.Rank>(shape: number[], seed: numbe
 export function tokensOf<R extends tf.Rank = tf.Rank>(shape: number[], size: number, seed: number): tf.Tensor<R> {
   const count = shape.reduce((a, b) => a * b, 1);
   return tf.tensor<R>(randomInts(randomKey(seed), count, size), shape as tf.ShapeMap[R], 'int32');
+}
+
+/** A tensor of tokens as models take it; what its rank is, the test knows. */
+export function imageTokens(tensor: tf.Tensor): ImageTokens {
+  return tensor as ImageTokens;
 }
 
 /** Moves every variable by noise, so that scales of 1, biases and positions of 0 hide nothing. */
