@@ -1,4 +1,6 @@
 /** Every number of the quickstart that is not in a preset of @vitvq/stage1. */
+import { foldIn, randomKey } from '@vitvq/core';
+import { StyleDiscriminator, styleDiscriminatorChannels } from '@vitvq/discriminator';
 import {
   QUICKSTART,
   QUICKSTART_BATCH_SIZE,
@@ -34,10 +36,22 @@ export const EVERY_SECONDS = { evaluation: 60, checkpoint: 30 } as const;
 export const EVALUATION_BATCH = 50;
 
 /** Keys folded from the seed, apart from those that model and trainer fold from it. */
-export const STREAMS = { batches: 101, split: 102 } as const;
+export const STREAMS = { batches: 101, split: 102, discriminator: 104 } as const;
 
 /** Pictures in the report and in the sample grids. */
-export const SHOWN = { report: 48, samples: 16, tokenMaps: 12 } as const;
+export const SHOWN = { report: 48, samples: 16, comparison: 24 } as const;
+
+/** Weights of the full loss; the perceptual term only where its network is given. */
+const FULL_LOSS = { l2: 1, quantizer: 1, adversarial: 0.3, perceptual: 0.1 } as const;
+
+/**
+ * The discriminator begins when reconstructions are no longer easy to tell from photographs. Its loss is made as strong as the
+ * squared error at the decoder's last layer before the weight counts (adaptive weight), and lazy R1 keeps it from winning.
+ */
+const DISCRIMINATOR = { start: { share: 0.5 }, adaptiveWeight: true, r1: { weight: 1, every: 16 } } as const;
+
+/** Channels of its feature maps: about as much work as the tokenizer itself. */
+const DISCRIMINATOR_WIDTH = 24;
 
 /** `--smoke`: everything once, on a model that even the slowest engine trains in seconds. */
 export const SMOKE = {
@@ -45,8 +59,10 @@ export const SMOKE = {
   batchSize: 8,
   trainImages: 64,
   heldOutImages: 32,
+  sizes: { imageSize: 16, patchSize: 4 },
   size: { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 },
   codebookSize: 32,
+  discriminatorWidth: 4,
 } as const;
 
 export function modelConfig({ imageSize, patchSize, smoke }: Settings): ViTVQConfig {
@@ -54,11 +70,24 @@ export function modelConfig({ imageSize, patchSize, smoke }: Settings): ViTVQCon
   return smoke ? { ...model, encoder: SMOKE.size, decoder: SMOKE.size, codebookSize: SMOKE.codebookSize } : model;
 }
 
-export function trainingPlan({ duration, learningRate, seed }: Settings): Stage1Plan {
-  return {
+export function trainingPlan({ duration, learningRate, seed, loss, lpips }: Settings): Stage1Plan {
+  const plan = {
     ...QUICKSTART_TRAINING,
     duration,
     learningRate: { ...QUICKSTART_TRAINING.learningRate, peak: learningRate },
     seed,
   };
+  if (loss === 'l2') return plan;
+  const losses = { ...FULL_LOSS, perceptual: lpips === null ? 0 : FULL_LOSS.perceptual };
+  return { ...plan, losses, discriminator: DISCRIMINATOR };
+}
+
+/** Undefined with `--loss l2`. */
+export function createDiscriminator({ loss, imageSize, seed, smoke }: Settings): StyleDiscriminator | undefined {
+  if (loss === 'l2') return undefined;
+  return new StyleDiscriminator({
+    size: imageSize,
+    channels: styleDiscriminatorChannels({ width: smoke ? SMOKE.discriminatorWidth : DISCRIMINATOR_WIDTH }),
+    key: foldIn(randomKey(seed), STREAMS.discriminator),
+  });
 }

@@ -4,16 +4,16 @@ import {
   openCifar10,
   openImageArray,
   openImageFolder,
+  readImages,
   splitSource,
   subset,
   type BatchStream,
   type DownloadProgress,
-  type ImageBatch,
   type ImageSource,
+  type LoadedImages,
   type SkippedImage,
 } from '@vitvq/data';
-import type { HostImages } from '@vitvq/stage1';
-import { CROP_MARGIN, EVALUATION_BATCH, HELD_OUT, SMOKE, STREAMS } from './config.js';
+import { CROP_MARGIN, HELD_OUT, SMOKE, STREAMS } from './config.js';
 import type { Settings } from './options.js';
 
 export interface Data {
@@ -21,7 +21,6 @@ export interface Data {
   readonly description: string;
   readonly train: ImageSource;
   readonly heldOut: ImageSource;
-  /** Images that cannot be used. */
   /** Unusable images so far: those that the listing found, and those that turn out damaged when they are read. */
   readonly skipped: SkippedImage[];
   /** Prints a line; also for what is found during the training. */
@@ -81,33 +80,9 @@ function note({ skipped, say }: Data, image: SkippedImage): void {
   say(`left out ${image.file}: ${image.reason} (${skipped.length} so far)`);
 }
 
-export interface HeldOut extends HostImages {
-  /** Class of each image; empty strings when there are no classes. */
-  readonly names: readonly string[];
-}
-
 /** All held-out images in memory. */
-export async function readHeldOut(source: Data, { imageSize }: Settings): Promise<HeldOut> {
-  const { heldOut } = source;
-  const parts: ImageBatch[] = [];
-  const options = {
-    batchSize: EVALUATION_BATCH,
-    imageSize,
-    lastBatch: 'partial',
-    epochs: 1,
-    onSkip: (image: SkippedImage) => note(source, image),
-  } as const;
-  for await (const batch of createBatches(heldOut, options)) parts.push(batch);
-  const [, height, width, channels] = parts[0]!.shape;
-  const count = parts.reduce((sum, part) => sum + part.count, 0);
-  const data = new Float32Array(count * height * width * channels);
-  let at = 0;
-  for (const { images } of parts) {
-    data.set(images, at);
-    at += images.length;
-  }
-  const names = parts.flatMap(({ labels }) => Array.from(labels, (label) => heldOut.classes[label] ?? ''));
-  return { data, shape: [count, height, width, channels], names };
+export function readHeldOut(source: Data, { imageSize }: Settings): Promise<LoadedImages> {
+  return readImages(source.heldOut, { imageSize, onSkip: (image) => note(source, image) });
 }
 
 /** A disc before a colour gradient, all drawn from a key. */

@@ -1,6 +1,6 @@
 /**
- * Quickstart: trains a small ViT-VQ tokenizer (arXiv:2110.04627, stage 1 without perceptual and adversarial losses) on
- * CIFAR-10 or on your own pictures, measures it on images it has not seen, and writes a report.
+ * Quickstart: trains a small ViT-VQGAN tokenizer (arXiv:2110.04627, stage 1) on CIFAR-10 or on your own pictures, at first on
+ * squared error alone and then against a discriminator, measures it on images it has not seen, and writes a report.
  *
  *   npm run quickstart                                   about 6 minutes on two cores; see README.md for what to expect
  *   npm run quickstart -- --data path/to/your/pictures
@@ -11,14 +11,15 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listCheckpoints } from '@vitvq/checkpoint';
-import { VitvqError } from '@vitvq/core';
+import { abortOnCtrlC, runProgram, showProgress, UsageError } from '@vitvq/cli';
 import { useEngine } from '@vitvq/engine';
-import { createViTVQ, readStage1State, Stage1Trainer, type Stage1Summary } from '@vitvq/stage1';
-import { EVALUATION_BATCH, EVERY_SECONDS, modelConfig, trainingPlan } from './config.js';
+import { hingeAdversarialLoss } from '@vitvq/losses';
+import { createViTVQ, loadLPIPS, readStage1State, Stage1Trainer, type Stage1Summary } from '@vitvq/stage1';
+import { createDiscriminator, EVALUATION_BATCH, EVERY_SECONDS, modelConfig, trainingPlan } from './config.js';
 import { openData, openTrainingBatches, readHeldOut } from './data.js';
-import { parseArguments, UsageError, type Request, type Settings } from './options.js';
+import { L2_ALONE_FILE, L2AlonePictures, otherRun } from './comparison.js';
+import { parseArguments, type Request, type Settings } from './options.js';
 import { writeMetrics, writeOutcomeReport, writeSamples } from './outcome.js';
-import { showProgress } from './progress.js';
 
 /** Prints a line; while the bar is shown, above it. */
 let say = (line: string): void => console.log(line);
@@ -52,8 +53,17 @@ async function main(): Promise<void> {
   say(
     `Model: ${(tokenizer.parameterCount() / 1e6).toFixed(2)} million weights, ${tokenizer.grid.join('x')} tokens an image, ${tokenizer.vocabSize} codes`,
   );
+  const perceptual = settings.lpips === null ? undefined : await loadLPIPS(settings.lpips);
+  const discriminator = createDiscriminator(settings);
+  if (discriminator && !perceptual) {
+    say(
+      'Perceptual loss: off (weight 0), since its network has no weights here; --lpips <file> adds it, see README.md',
+    );
+  }
   const trainer = new Stage1Trainer({
     tokenizer,
+    perceptual,
+    adversarial: discriminator && { discriminator, loss: hingeAdversarialLoss },
     plan: trainingPlan(settings),
     openBatches: (startAt) => openTrainingBatches(data, settings, startAt),
     directory: out,
@@ -73,7 +83,18 @@ async function main(): Promise<void> {
     const complain = (error: Error): void => say(`a sample grid could not be written: ${error.message}`);
     writing.push(writeSamples(samples, heldOut, evaluation).catch(complain));
   });
-  const view = showProgress(trainer, process.stdout);
+  const l2Alone = new L2AlonePictures(out, heldOut);
+  if (discriminator) l2Alone.follow(trainer);
+  const view = showProgress(process.stdout, { show: ['loss', 'logitsReal', 'logitsFake'] });
+  let measured: string | undefined;
+  trainer.on('step', (report) => view.update(report, measured));
+  trainer.on('evaluate', ({ step, psnr, codebook }) => {
+    measured = `${psnr.toFixed(2)} dB`;
+    view.say(
+      `step ${step}: ${measured} on held-out images, ${(100 * codebook.usage).toFixed(1)} % of the codes in use`,
+    );
+  });
+  trainer.on('warning', ({ step, message }) => view.say(`step ${step}, warning: ${message}`));
   const plainly = say;
   say = (line) => view.say(line);
   let summary: Stage1Summary;
@@ -83,7 +104,7 @@ async function main(): Promise<void> {
     view.stop();
     say = plainly;
   }
-  await Promise.all(writing);
+  await Promise.all([...writing, l2Alone.written()]);
   const { evaluation } = summary;
   if (!evaluation) {
     say(`\nStopped after step ${summary.step}; everything is saved in ${out}. To go on:`);
@@ -93,6 +114,10 @@ async function main(): Promise<void> {
   }
 
   const skippedImages = data.skipped.length;
+  const others = [
+    ...(await l2Alone.read()),
+    ...(request.compare === undefined ? [] : [await otherRun(request.compare, heldOut)]),
+  ];
   const outcome = {
     skippedImages,
     request,
@@ -103,6 +128,7 @@ async function main(): Promise<void> {
     heldOut,
     summary,
     evaluation,
+    others,
   };
   const report = await writeOutcomeReport(outcome);
   const metrics = await writeMetrics(outcome);
@@ -121,7 +147,7 @@ async function main(): Promise<void> {
 
 /** Settings of the run in `out`, which its checkpoints keep. */
 async function settingsOfEarlierRun(out: string): Promise<Settings> {
-  if ((await listCheckpoints(out)).length === 0) throw new UsageError(`  --resume found no checkpoint in ${out}`);
+  if ((await listCheckpoints(out)).length === 0) throw new UsageError([`--resume found no checkpoint in ${out}`]);
   return (await readStage1State(out)).notes as Settings;
 }
 
@@ -129,38 +155,16 @@ async function settingsOfEarlierRun(out: string): Promise<Settings> {
 async function refuseUnfinishedRun({ out, fresh }: Request): Promise<void> {
   const isFinished = existsSync(join(out, 'metrics.json'));
   if (isFinished || fresh || (await listCheckpoints(out)).length === 0) return;
-  throw new UsageError(
-    `  --out ${out} holds an unfinished run: add --resume to go on with it, or --fresh to delete it`,
-  );
+  throw new UsageError([
+    `--out ${out} holds an unfinished run: add --resume to go on with it, or --fresh to delete it`,
+  ]);
 }
 
 async function makeRoom({ out }: Request): Promise<void> {
   for (const { file } of await listCheckpoints(out)) await rm(file);
-  for (const name of ['metrics.json', 'report.html', 'samples']) {
+  for (const name of ['metrics.json', 'report.html', 'samples', L2_ALONE_FILE]) {
     await rm(join(out, name), { recursive: true, force: true });
   }
 }
 
-/**
- * The first Ctrl-C (or SIGTERM) asks the trainer to save and stop, another one ends the program at once. Within a second it
- * counts as the same one: terminal and npm may both pass it on.
- */
-function abortOnCtrlC(): AbortSignal {
-  const controller = new AbortController();
-  let first: number | undefined;
-  const stop = (): void => {
-    first ??= performance.now();
-    if (performance.now() - first > 1000) process.exit(130);
-    controller.abort();
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  return controller.signal;
-}
-
-await main().catch((error: unknown) => {
-  if (error instanceof UsageError) console.error(`quickstart: the command line has problems\n${error.message}`);
-  else if (error instanceof VitvqError) console.error(`quickstart: ${error.message}`);
-  else console.error(error);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
-});
+await runProgram('quickstart', main);

@@ -1,11 +1,23 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HostTensor } from '@vitvq/core';
+import type { LoadedImages } from '@vitvq/data';
 import type { Engine } from '@vitvq/engine';
-import { imageGrid, stage1Report, writePng, writeReport, type LineChartOptions } from '@vitvq/report';
+import { detailRatio } from '@vitvq/metrics';
+import { codebookReport } from '@vitvq/quantizers';
+import {
+  comparisonGallery,
+  imageGrid,
+  stage1Charts,
+  stage1Report,
+  writePng,
+  writeReport,
+  type LineChartOptions,
+  type ReportContent,
+} from '@vitvq/report';
 import type { createViTVQ, Evaluation, HostImages, Stage1Summary } from '@vitvq/stage1';
+import type { Comparison } from './comparison.js';
 import { modelConfig, SHOWN, trainingPlan } from './config.js';
-import type { HeldOut } from './data.js';
 import type { Request, Settings } from './options.js';
 
 /** What the end of a run is made of. */
@@ -16,9 +28,11 @@ export interface Outcome {
   readonly dataset: string;
   readonly engine: Engine;
   readonly tokenizer: ReturnType<typeof createViTVQ>;
-  readonly heldOut: HeldOut;
+  readonly heldOut: LoadedImages;
   readonly summary: Stage1Summary;
   readonly evaluation: Evaluation;
+  /** What others make of the same images. */
+  readonly others: readonly Comparison[];
 }
 
 /** `metrics.json`: what a program wants to know of the run. Written last, so that its presence means that the run is done. */
@@ -29,8 +43,10 @@ export async function writeMetrics({
   engine,
   summary,
   evaluation,
+  heldOut,
+  others,
 }: Outcome): Promise<string> {
-  const { codebook, psnr, meanSquaredError, count } = evaluation;
+  const { codebook, psnr, meanSquaredError, count, reconstructions } = evaluation;
   const metrics = {
     psnr,
     // The paper's definition: share of codes in a batch of 256 test images, mean over batches. Fewer images: over all.
@@ -42,6 +58,8 @@ export async function writeMetrics({
     engine: engine.name,
     threads: engine.threads,
     meanSquaredError,
+    detail: detailRatio(heldOut.data, reconstructions.data, heldOut.shape),
+    comparisons: others.map(({ label, psnr: of, detail }) => ({ label, psnr: of, detail })),
     heldOutImages: count,
     skippedImages,
     trainingSeconds: summary.elapsedSeconds,
@@ -58,40 +76,76 @@ export async function writeMetrics({
 export async function writeOutcomeReport(outcome: Outcome): Promise<string> {
   const { request, settings, dataset, engine, tokenizer, heldOut, summary, evaluation } = outcome;
   const charts = await trainingCharts(join(request.out, 'metrics.jsonl'));
+  const codebook = await readCodebook(tokenizer);
   return writeReport(
     request.out,
-    stage1Report({
-      title: 'ViT-VQ tokenizer: quickstart',
-      dataset,
-      originals: heldOut.names.some(Boolean) ? heldOut : { data: heldOut.data, shape: heldOut.shape },
-      evaluation,
-      grid: tokenizer.grid,
-      codebook: await normalizedCodebook(tokenizer),
-      charts,
-      training: {
-        steps: summary.step,
-        seconds: summary.elapsedSeconds,
-        imagesPerSecond: summary.examplesPerSecond,
-        parameterCount: tokenizer.parameterCount(),
-        images: summary.step * settings.batchSize,
-      },
-      engine,
-      configuration: {
-        data: settings.data,
-        batchSize: settings.batchSize,
-        model: modelConfig(settings),
-        training: trainingPlan(settings),
-      },
-      commands: [
-        { purpose: 'Train longer', command: `npm run quickstart -- --minutes 30 --out ${request.out}-30` },
-        {
-          purpose: 'Train on your own pictures',
-          command: 'npm run quickstart -- --data path/to/pictures --out runs/pictures',
+    withComparison(
+      outcome,
+      stage1Report({
+        title: 'ViT-VQ tokenizer: quickstart',
+        dataset,
+        originals: heldOut.names.some(Boolean) ? heldOut : { data: heldOut.data, shape: heldOut.shape },
+        evaluation,
+        grid: tokenizer.grid,
+        codebook: normalizedRows(codebook),
+        codebookReport: codebookReport(evaluation.codebook, { codebook }),
+        charts,
+        training: {
+          steps: summary.step,
+          seconds: summary.elapsedSeconds,
+          imagesPerSecond: summary.examplesPerSecond,
+          parameterCount: tokenizer.parameterCount(),
+          images: summary.step * settings.batchSize,
         },
-      ],
-      examples: SHOWN.report,
-    }),
+        engine,
+        configuration: {
+          data: settings.data,
+          batchSize: settings.batchSize,
+          model: modelConfig(settings),
+          training: trainingPlan(settings),
+        },
+        commands: [
+          { purpose: 'Train longer', command: `npm run quickstart -- --minutes 30 --out ${request.out}-30` },
+          {
+            purpose: 'Train on your own pictures',
+            command: 'npm run quickstart -- --data path/to/pictures --out runs/pictures',
+          },
+        ],
+        examples: SHOWN.report,
+      }),
+    ),
   );
+}
+
+/** The report with the same images as others reconstruct them, before everything else. */
+function withComparison({ others, heldOut, evaluation, settings }: Outcome, report: ReportContent): ReportContent {
+  if (others.length === 0) return report;
+  const [count, height, width, channels] = heldOut.shape;
+  const shown = Math.min(SHOWN.comparison, count);
+  const first = (images: Float32Array): Float32Array => images.subarray(0, shown * height * width * channels);
+  const detail = detailRatio(heldOut.data, evaluation.reconstructions.data, heldOut.shape);
+  const facts = (label: string, psnr: number, ratio: number): string =>
+    `${label}: ${psnr.toFixed(2)} dB, detail ${ratio.toFixed(2)}`;
+  const label = settings.loss === 'full' ? 'full loss' : 'L2 alone';
+  const gallery = comparisonGallery(
+    [
+      { label: 'original', images: first(heldOut.data) },
+      ...others.map((other) => ({ label: other.label, images: first(other.reconstructions) })),
+      { label, images: first(evaluation.reconstructions.data) },
+    ],
+    { shape: [shown, height, width, channels], examples: shown, file: 'comparison.png' },
+  );
+  const text =
+    [
+      ...others.map((other) => facts(other.label, other.psnr, other.detail)),
+      facts(label, evaluation.psnr, detail),
+    ].join('; ') +
+    '. Detail is how much neighbouring pixels differ, against the originals: below 1 is blurred. Squared error alone prefers ' +
+    'the mean of everything that fits the codes; the discriminator pays for detail with decibels.';
+  return {
+    ...report,
+    sections: [{ title: 'Sharpness', blocks: [{ kind: 'text', text }, gallery] }, ...report.sections],
+  };
 }
 
 /** Originals beside reconstructions, as a PNG named after the step. */
@@ -116,40 +170,40 @@ async function trainingCharts(log: string): Promise<LineChartOptions[]> {
     .split('\n')
     .filter(Boolean)
     .map((line) => JSON.parse(line) as Entry);
-  const series = (event: string, key: string, name: string): LineChartOptions['series'][number] => ({
+  const of = (event: string): Entry[] => entries.filter((entry) => entry.event === event);
+  const line = (name: string, event: string, key: string): LineChartOptions['series'][number] => ({
     name,
-    points: entries
-      .filter((entry) => entry.event === event && entry[key] !== undefined)
-      .map((entry) => [entry.step, entry[key]!]),
-  });
-  const chart = (
-    title: string,
-    yLabel: string,
-    lines: LineChartOptions['series'],
-    scale?: 'log',
-  ): LineChartOptions => ({
-    title,
-    xLabel: 'step',
-    yLabel,
-    series: lines.filter(({ points }) => points.length > 0),
-    scale,
+    points: of(event).map((entry) => [entry.step, entry[key]!]),
   });
   return [
-    chart('Reconstruction loss', 'mean squared error', [series('step', 'l2', 'reconstruction')], 'log'),
-    chart('Quantizer loss', 'loss', [series('step', 'quantizer', 'quantizer')], 'log'),
-    chart('PSNR on held-out images', 'decibels', [series('evaluate', 'psnr', 'PSNR')]),
-    chart('Learning rate', 'learning rate', [series('step', 'learningRate', 'learning rate')]),
-  ].filter(({ series: lines }) => lines.length > 0);
+    ...stage1Charts(of('step').map(({ step, event: _, ...values }) => ({ step, values }))),
+    {
+      title: 'PSNR on held-out images',
+      xLabel: 'step',
+      yLabel: 'decibels',
+      series: [line('PSNR', 'evaluate', 'psnr')],
+    },
+    {
+      title: 'Learning rate',
+      xLabel: 'step',
+      yLabel: 'learning rate',
+      series: [line('learning rate', 'step', 'learningRate')],
+    },
+  ];
+}
+
+async function readCodebook({ quantizer: { codebook } }: Outcome['tokenizer']): Promise<HostTensor> {
+  return { shape: codebook.shape, data: Float32Array.from(await codebook.data()) };
 }
 
 /** Codes as the quantizer compares them: of length 1. */
-async function normalizedCodebook({ quantizer: { codebook } }: Outcome['tokenizer']): Promise<HostTensor> {
-  const data = Float32Array.from(await codebook.data());
-  const [size, dim] = codebook.shape;
+function normalizedRows({ shape, data: codes }: HostTensor): HostTensor {
+  const data = Float32Array.from(codes);
+  const [size, dim] = shape as [number, number];
   for (let code = 0; code < size; code++) {
     const row = data.subarray(code * dim, (code + 1) * dim);
     const length = Math.hypot(...row);
     row.forEach((value, index) => (row[index] = value / length));
   }
-  return { shape: [size, dim], data };
+  return { shape, data };
 }

@@ -1,6 +1,7 @@
+import { UsageError } from '@vitvq/cli';
 import { describe, expect, it } from 'vitest';
 import { DEFAULTS, SMOKE } from '../src/config.js';
-import { parseArguments, UsageError } from '../src/options.js';
+import { parseArguments } from '../src/options.js';
 
 const problems = (...argv: string[]): string => {
   try {
@@ -19,12 +20,15 @@ describe('parseArguments', () => {
       threads: undefined,
       resume: false,
       fresh: false,
+      compare: undefined,
       settings: {
         data: 'cifar10',
         ...DEFAULTS.cifar10,
         batchSize: DEFAULTS.batchSize,
         learningRate: DEFAULTS.learningRate,
         duration: { minutes: DEFAULTS.minutes },
+        loss: 'full',
+        lpips: null,
         seed: 0,
         strict: false,
         smoke: false,
@@ -34,7 +38,7 @@ describe('parseArguments', () => {
 
   it('takes every option', () => {
     const { out, engine, threads, settings } = parseArguments(
-      '--out o --steps 9 --seed 3 --data . --image-size 48 --patch-size 6 --batch-size 4 --learning-rate 1e-3 --engine cpu --threads 1 --strict'.split(
+      '--out o --steps 9 --seed 3 --data . --image-size 48 --patch-size 6 --batch-size 4 --learning-rate 1e-3 --loss l2 --engine cpu --threads 1 --strict'.split(
         ' ',
       ),
     );
@@ -46,6 +50,8 @@ describe('parseArguments', () => {
       batchSize: 4,
       learningRate: 1e-3,
       duration: { steps: 9 },
+      loss: 'l2',
+      lpips: null,
       seed: 3,
       strict: true,
       smoke: false,
@@ -95,6 +101,12 @@ describe('parseArguments', () => {
     expect(problems('--minutes', '1', '--steps', '2')).toContain('--minutes and --steps exclude each other');
     expect(problems('--image-size', '30', '--patch-size', '4')).toContain(
       '--image-size must be a multiple of the patch size 4, not 30',
+    );
+    expect(problems('--image-size', '48', '--patch-size', '6')).toContain(
+      '--image-size must be 8, 16, 32, 64, ... for the discriminator, not 48; --loss l2 does without one',
+    );
+    expect(problems('--loss', 'l2', '--lpips', '/no/such')).toBe(
+      '  --lpips must be a file, and there is none at /no/such\n  --lpips is for --loss full\nRun with --help for the options.',
     );
     expect(problems('--resume', '--seed', '1', '--fresh')).toContain(
       '--resume goes on with the settings of the run, so leave out --seed, --fresh',

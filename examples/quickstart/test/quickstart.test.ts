@@ -48,7 +48,16 @@ describe('quickstart --smoke', () => {
     expect(html).toContain('Reconstructions');
     expect(html).not.toMatch(/(src|href)="https?:/);
     const files = await readdir(out);
-    for (const name of ['reconstructions.png', 'token-maps.png', 'codebook-usage.png', 'metrics.jsonl', 'samples'])
+    expect(html).toContain('Sharpness');
+    expect(html).toContain('Logits of the discriminator');
+    for (const name of [
+      'comparison.png',
+      'reconstructions.png',
+      'token-maps.png',
+      'codebook-usage.png',
+      'metrics.jsonl',
+      'samples',
+    ])
       expect(files).toContain(name);
   });
 
@@ -73,6 +82,8 @@ describe('quickstart --smoke', () => {
   it('fails with a line, not a stack, where there is nothing to resume', async () => {
     const { code, output } = await quickstart(['--resume']);
     expect(code).toBe(2);
-    expect(output).toBe(`quickstart: the command line has problems\n  --resume found no checkpoint in ${out}\n`);
+    expect(output).toBe(
+      `quickstart: the command line has problems\n  --resume found no checkpoint in ${out}\nRun with --help for the options.\n`,
+    );
   });
 });
