@@ -17,6 +17,7 @@ import { positions } from './positions.js';
 import { exponentialDecay, warmupCosine, warmupLinear } from './schedules.js';
 import { gpt, rqTransformer } from './stage2-models.js';
 import { gptSampling, rqTransformerSampling, samplingFilter } from './stage2-sampling.js';
+import { condTransformerTraining } from './stage2-training.js';
 import { vectorQuantizer } from './vector-quantizer.js';
 import { vqLPIPS, vqLPIPSWithDiscriminator } from './vq-lpips.js';
 import { vitVQTraining } from './vit-vq-training.js';
@@ -38,6 +39,7 @@ export const adapters: ReadonlyMap<string, Adapter> = new Map([
   ['VQLPIPS', vqLPIPS],
   ['VQLPIPSWithDiscriminator', vqLPIPSWithDiscriminator],
   ['ViTVQ training', vitVQTraining],
+  ['CondTransformer training', condTransformerTraining],
   ['upfirdn2d', upfirdn],
   ['EqualConv2d', equalConv2d],
   ['EqualLinear', equalLinear],

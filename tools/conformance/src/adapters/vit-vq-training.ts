@@ -50,7 +50,7 @@ function readTraining({ config, name }: LoadedCase): Training {
 }
 
 /** The reference replaces the schedule's `start` by the learning rate. */
-function readSchedule(config: Config, start: number, where: string): Schedule {
+export function readSchedule(config: Config, start: number, where: string): Schedule {
   const reader = new ConfigReader(config, `${where}, scheduler`);
   if (!reader.optional('target', 'LambdaWarmUpCosineScheduler')) {
     throw new DataError({ where, expected: 'a LambdaWarmUpCosineScheduler', got: 'no target' });
