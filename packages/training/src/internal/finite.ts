@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 /** 1 where everything in `x` is finite, else 0; compiles. */
-export function allFinite(x: tf.Tensor): tf.Scalar {
+function allFinite(x: tf.Tensor): tf.Scalar {
   return tf.tidy(() => tf.min<tf.Scalar>(tf.cast(tf.less(tf.abs(x), Infinity), 'float32')));
 }
 
