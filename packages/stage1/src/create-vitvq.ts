@@ -48,10 +48,13 @@ export interface ViTVQConfig {
   readonly recompute?: boolean;
 }
 
-const positive = z.int().min(1);
+/** Not `z.int()`, at whose problems zod stops: here all have to be told. */
+const integer = (minimum: number): z.ZodNumber =>
+  z.number().refine((value) => Number.isSafeInteger(value) && value >= minimum, {
+    error: `expected an integer of at least ${minimum}`,
+  });
+const positive = integer(1);
 const size2D = z.union([positive, z.tuple([positive, positive]).readonly()]);
-const seedSchema = z.int().min(0);
-
 /** An equal share of `dim` goes to each head. */
 const transformerSize = z
   .strictObject({ dim: positive, depth: positive, numHeads: positive, mlpDim: positive })
@@ -61,6 +64,14 @@ const transformerSize = z
   });
 
 const positionsSchema = z.enum(['sincos', 'learned']).optional();
+
+/** Sines and cosines of rows and columns take a quarter each. */
+const sinCosWidth = "expected a multiple of 4, or positions 'learned'";
+function hasSinCosWidth(
+  name: 'encoder' | 'decoder',
+): (config: Pick<ViTVQConfig, typeof name | 'positions'>) => boolean {
+  return ({ positions = 'sincos', [name]: { dim } }) => positions === 'learned' || dim % 4 === 0;
+}
 
 /** Whether these options are right on their own, so that it makes sense to ask if they fit together. */
 function areValid(shape: z.core.$ZodShape): { when: (payload: z.core.ParsePayload) => boolean } {
@@ -76,7 +87,7 @@ const viTVQConfigSchema = z
     channels: positive.optional(),
     encoder: transformerSize,
     decoder: transformerSize,
-    codebookSize: z.int().min(2),
+    codebookSize: integer(2),
     codeDim: positive,
     beta: z.number().min(0).optional(),
     normalize: z.boolean().optional(),
@@ -86,22 +97,22 @@ const viTVQConfigSchema = z
     output: z.enum(['pixels', 'logit-laplace']).optional(),
     pixelNormalization: z.strictObject({ mean: z.number(), deviation: z.number().gt(0) }).optional(),
     recompute: z.boolean().optional(),
-    seed: seedSchema,
+    seed: integer(0),
   })
   .refine(({ imageSize, patchSize }) => isMultiple(imageSize, patchSize), {
     ...areValid({ imageSize: size2D, patchSize: size2D }),
     path: ['imageSize'],
     error: ({ input }) => `expected a multiple of patchSize ${toSize2D((input as ViTVQConfig).patchSize).join('x')}`,
   })
-  .superRefine(({ positions = 'sincos', encoder, decoder }, context) => {
-    for (const [name, { dim }] of Object.entries({ encoder, decoder })) {
-      if (positions === 'learned' || dim % 4 === 0) continue;
-      context.addIssue({
-        code: 'custom',
-        path: [name, 'dim'],
-        message: "expected a multiple of 4, or positions 'learned'",
-      });
-    }
+  .refine(hasSinCosWidth('encoder'), {
+    ...areValid({ encoder: z.object({ dim: positive }), positions: positionsSchema }),
+    path: ['encoder', 'dim'],
+    error: sinCosWidth,
+  })
+  .refine(hasSinCosWidth('decoder'), {
+    ...areValid({ decoder: z.object({ dim: positive }), positions: positionsSchema }),
+    path: ['decoder', 'dim'],
+    error: sinCosWidth,
   });
 
 function isMultiple(imageSize: Size2D, patchSize: Size2D): boolean {

@@ -26,7 +26,7 @@ export function tinyDiscriminator(size: number | [number, number] = side, seed =
 export function tinyPerceptual(): LPIPS {
   const lpips = new LPIPS({ channels: [3, 3, 3, 3, 3] });
   const weights = [...lpips.namedVariables()].map(([name, { shape, size }], index) => {
-    const fans = shape.length === 4 ? shape[0]! * shape[1]! * shape[2]! : 1;
+    const fans = shape.length === 4 ? shape[0] * shape[1] * shape[2] : 1;
     const values = randomNormal(foldIn(randomKey(3), index), size).map((value) => {
       if (name.startsWith('linear')) return Math.abs(value);
       if (name === 'scaling.scale') return 0.5;

@@ -1,15 +1,23 @@
 import '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError } from '@vitvq/core';
+import '@vitvq/test-utils';
 import {
+  createStage1Gradients,
   createViTVQ,
   QUICKSTART,
+  QUICKSTART_TRAINING,
+  SINGLE_MACHINE,
+  SINGLE_MACHINE_TRAINING,
   VIT_VQGAN_BASE,
   VIT_VQGAN_LARGE,
   VIT_VQGAN_SMALL,
+  VIT_VQGAN_TRAINING,
   type ViTVQConfig,
 } from '../src/index.js';
 import { describe, expect, it } from 'vitest';
-import { tinyConfig, tinyModel } from './tiny.js';
+import { stage1PlanSchema } from '../src/stage1-plan.js';
+import { tinyConfig, tinyImages, tinyModel } from './tiny.js';
 
 describe('createViTVQ', () => {
   it('is a function of config and seed', () => {
@@ -48,10 +56,38 @@ describe('createViTVQ', () => {
     }
   });
 
-  it('leaves what only the parts can know to the parts', () => {
-    expect(() => tinyModel({ imageSize: 9 })).toThrow(
-      'ViTEncoder: expected imageSize to be a multiple of patchSize 4x4, got 9x9',
+  it('names what does not fit together beside what is wrong on its own, the seed too', () => {
+    const { encoder, decoder } = tinyConfig;
+    const config = {
+      ...tinyConfig,
+      imageSize: [8, 9] as const,
+      codeDim: 0,
+      encoder: { ...encoder, numHeads: 3 },
+      decoder: { ...decoder, dim: 6 },
+    };
+    const create = (): unknown => createViTVQ(config, { seed: 0.5 });
+    expect(create).toThrow(/got 5 problems/);
+    for (const problem of [
+      'imageSize is [8,9]: expected a multiple of patchSize 4x4',
+      'codeDim is 0: expected an integer of at least 1',
+      'encoder.dim is 16: expected a multiple of numHeads 3',
+      "decoder.dim is 6: expected a multiple of 4, or positions 'learned'",
+      'seed is 0.5: expected an integer of at least 0',
+    ]) {
+      expect(create).toThrow(problem);
+    }
+    expect(() => tinyModel({ positions: 'learned', decoder: { ...decoder, dim: 6 } })).not.toThrow();
+  });
+
+  it('recomputes activations where it is told to, with the same gradients', () => {
+    const { data, shape } = tinyImages(2);
+    const images = tf.tensor4d(data, [...shape]);
+    const [plain, recomputed] = [false, true].map((recompute) =>
+      createStage1Gradients({ tokenizer: tinyModel({ recompute }) })(images),
     );
+    for (const [name, gradient] of plain!.gradients) {
+      expect(recomputed!.gradients.get(name)!, name).toBeAllClose(gradient, { rtol: 1e-4, atol: 1e-7 });
+    }
   });
 });
 
@@ -79,6 +115,28 @@ describe('presets', () => {
     expect(model.vocabSize).toBe(8192);
     expect(model.parameterCount() / 1e6).toBeCloseTo(50.9, 1);
     model.dispose();
+  });
+
+  it('build: 256 tokens of 2,048 codes for one machine', () => {
+    const model = createViTVQ(SINGLE_MACHINE, { seed: 0 });
+    expect(model.grid).toEqual([16, 16]);
+    expect(model.vocabSize).toBe(2048);
+    expect(model.parameterCount() / 1e6).toBeCloseTo(9.7, 0);
+    model.dispose();
+  });
+
+  it('are plans that a trainer takes', () => {
+    for (const plan of [VIT_VQGAN_TRAINING, SINGLE_MACHINE_TRAINING, QUICKSTART_TRAINING]) {
+      expect(stage1PlanSchema.parse(plan)).toMatchObject(plan);
+    }
+    expect(VIT_VQGAN_TRAINING.losses).toEqual({
+      l1: 0,
+      l2: 1,
+      logitLaplace: 0.1,
+      quantizer: 1,
+      perceptual: 0.1,
+      adversarial: 0.1,
+    });
   });
 
   it('build: 64 tokens of 512 codes for the quickstart', () => {

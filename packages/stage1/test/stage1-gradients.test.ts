@@ -49,12 +49,12 @@ function byDefinition(
   return {
     reconstruction: () => {
       const { reconstruction, logitLaplace } = forward();
-      return tf.addN([
+      return tf.addN<tf.Scalar>([
         tf.mul(l1Loss(reconstruction, images), losses.l1),
         tf.mul(l2Loss(reconstruction, images), losses.l2),
         tf.mul(logitLaplaceLoss(logitLaplace!, images), losses.logitLaplace),
         tf.mul(tf.mean(perceptual!.distance(images, reconstruction)), losses.perceptual),
-      ]) as tf.Scalar;
+      ]);
     },
     generator: () => adversarial!.loss.generator(adversarial!.discriminator.logits(forward().reconstruction)),
     quantizer: () => tf.mul(forward().quantizerLoss, losses.quantizer),
@@ -75,7 +75,7 @@ describe('createStage1Gradients', () => {
     const weight = adaptive ? scalarOf(adaptiveWeight(atLastLayer(reconstruction), atLastLayer(generator))) : 1;
     const factor = 0.6;
     const whole = (): tf.Scalar =>
-      tf.addN([reconstruction(), tf.mul(generator(), factor * weight * losses.adversarial), quantizer()]) as tf.Scalar;
+      tf.addN<tf.Scalar>([reconstruction(), tf.mul(generator(), factor * weight * losses.adversarial), quantizer()]);
     const expected = tf.variableGrads(whole, [...variables.values()]);
 
     const { values, gradients } = createStage1Gradients(options)(images, { adversarialFactor: tf.scalar(factor) });

@@ -1,8 +1,14 @@
 import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
-import { ConfigError, randomKey, ShapeError } from '@vitvq/core';
+import { ConfigError, randomKey, randomUniform, ShapeError } from '@vitvq/core';
 import { vitDecoderReferenceWeights, vitEncoderReferenceWeights, ViTDecoder, ViTEncoder } from '@vitvq/layers';
-import { VectorQuantizer, vectorQuantizerReferenceWeights } from '@vitvq/quantizers';
+import {
+  gumbelNoise,
+  GumbelQuantizer,
+  ResidualQuantizer,
+  VectorQuantizer,
+  vectorQuantizerReferenceWeights,
+} from '@vitvq/quantizers';
 import { ViTVQ, viTVQReferenceWeights } from '../src/index.js';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
 import { describe, expect, it } from 'vitest';
@@ -138,6 +144,29 @@ describe('ViTVQ', () => {
     expect(free.forward(x, { quantize: false }).reconstruction).toBeAllClose(free.decodeLatents(free.latents(x)), {
       atol: 1e-5,
     });
+  });
+
+  it('mixes codes with noise and temperature in training, at every level, and is the same every time in evaluation', () => {
+    const shared = { ...tinyConfig.encoder, key: randomKey(0), imageSize: 8, patchSize: 4 };
+    const gumbel = new GumbelQuantizer({ codebookSize: 8, codeDim: 4, key: randomKey(1) });
+    const model = new ViTVQ({
+      encoder: new ViTEncoder(shared),
+      decoder: new ViTDecoder(shared),
+      quantizer: new ResidualQuantizer({ quantizer: gumbel, levels: 2 }),
+      key: randomKey(0),
+    });
+    const x = images();
+    expect(model.noiseShape(2)).toEqual([2, 2, 4, 8]);
+    const noise = gumbelNoise(tf.tensor(randomUniform(randomKey(2), 2 * 2 * 4 * 8), [2, 2, 4, 8]));
+    const evaluated = model.forward(x);
+    expect(evaluated.reconstruction).toBeAllClose(model.forward(x).reconstruction, { rtol: 0, atol: 0 });
+    expect(evaluated.indices).toBeAllClose(model.encode(x));
+    const mixed = (temperature: number): tf.Tensor =>
+      model.forward(x, { training: true, noise, temperature: tf.scalar(temperature) }).reconstruction;
+    const apart = (a: tf.Tensor, b: tf.Tensor): number => tf.max(tf.abs(tf.sub(a, b))).dataSync()[0]!;
+    expect(apart(mixed(1), evaluated.reconstruction)).toBeGreaterThan(1e-3);
+    expect(apart(mixed(1), mixed(0.2))).toBeGreaterThan(1e-3);
+    expect(() => model.forward(x, { training: true })).toThrow('expected noise [B, N, K] in training, got none');
   });
 
   it('keeps no tensor', () => {
