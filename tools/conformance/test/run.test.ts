@@ -108,9 +108,10 @@ describe('runCase', () => {
   });
 
   it('leaves out what is left out on purpose, and prints why', async () => {
-    const result = await run({ ...doubling, module: 'GPT' }, multiplying(2));
+    const module = 'Lightning checkpoint of ViTVQ';
+    const result = await run({ ...doubling, module }, multiplying(2));
     expect(result.status).toBe('left out');
-    expect(formatResult(result)).toMatch(/^LEFT OUT doubling \(GPT\): stage 2 .* not part of the library yet$/);
+    expect(formatResult(result)).toMatch(/^LEFT OUT doubling \(Lightning .*\): reading PyTorch checkpoints: not part/);
   });
 
   it('sums up', () => {
@@ -126,11 +127,14 @@ describe('runCase', () => {
 });
 
 describe('leftOutReason', () => {
-  it('goes by module', () => {
+  it('goes by module, and by what was run', () => {
     const quantizer = { name: 'any', module: 'VectorQuantizer', config: {} };
     expect(leftOutReason(quantizer)).toBeUndefined();
-    expect(leftOutReason({ ...quantizer, module: 'GPT' })).toContain('stage 2');
-    expect(leftOutReason({ ...quantizer, module: 'GPT.sample' })).toContain('stage 2');
+    expect(leftOutReason({ ...quantizer, module: 'Lightning checkpoint of ViTVQ' })).toContain('PyTorch checkpoints');
+    const transformer = { ...quantizer, module: 'RQTransformer' };
+    expect(leftOutReason(transformer)).toBeUndefined();
+    expect(leftOutReason({ ...transformer, reference: 'as-is, with cumsum(-1)' })).toContain('over depth');
+    expect(leftOutReason({ ...transformer, reference: 'patched: cumsum(-2)' })).toBeUndefined();
     expect(leftOutReason({ ...quantizer, module: 'Doubling' })).toBeUndefined();
   });
 });
