@@ -19,6 +19,7 @@ import {
   type EncodeProgress,
   type EncodeToShardsOptions,
 } from '../src/index.js';
+import { readShard, writeShard } from '../src/codes/shard.js';
 import { brightnessTokenizer, classGPT, imageCount, tinyImages, tinyPlan, vocabSize } from './tiny-training.js';
 
 let directory: string;
@@ -169,11 +170,20 @@ describe('encodeToShards', () => {
     const { tensors, metadata } = await readSafetensors(file);
     tensors.get('tokens')!.data[3] = 5 - tensors.get('tokens')!.data[3]!;
     await writeSafetensors(file, tensors, metadata);
-    for (const attempt of [encode(), openCodes(directory)]) {
-      const failure = await attempt.catch((error: unknown) => error);
+    for (const attempt of [() => encode(), () => openCodes(directory)]) {
+      const failure = await attempt().catch((error: unknown) => error);
       expect(failure).toBeInstanceOf(DataError);
       expect((failure as Error).message).toMatch(/codes-001-00000.*SHA-256.*changed/);
     }
+  });
+
+  it('refuses tokens in shards that are not in the vocabulary', async () => {
+    await encode({ views: 1, batchesPerShard: 3 });
+    const file = join(directory, 'codes-000-00000.safetensors');
+    const { configuration, rows } = await readShard(file);
+    rows.tokens[7] = vocabSize;
+    await writeShard(file, configuration, rows);
+    await expect(openCodes(directory)).rejects.toThrow(/tokens to be integers in \[0, 6\), got 6 at \[1, 1\]/);
   });
 
   it('refuses tokens that are not in the vocabulary', async () => {

@@ -197,14 +197,11 @@ class Encoder {
       throw new ConfigError({ where, expected: 'images of shape [B, H, W, C]', got: formatShape(shape) });
     }
     const count = countOf(batch);
-    const input = tf.tensor4d(images, shape as [number, number, number, number]);
-    const output = await this.#encode(input);
-    const values = Int32Array.from(await output.data());
-    tf.dispose([input, output]);
-    const levels = output.shape[2] ?? 1;
+    const { values, tokensShape } = await this.#tokens(images, shape as [number, number, number, number]);
+    const levels = tokensShape[2] ?? 1;
     const { vocabSize, grid } = this.#tokenizer;
-    assertTokensFit(output.shape, { vocabSize, grid, levels }, where);
-    assertTokensInRange(values, output.shape, vocabSize, 'tokens', where);
+    assertTokensFit(tokensShape, { vocabSize, grid, levels }, where);
+    assertTokensInRange(values, tokensShape, vocabSize, 'tokens', where);
     const rows = {
       tokens: values.slice(0, (count * values.length) / shape[0]!),
       indices: indices?.slice(0, count) ?? Int32Array.from({ length: count }, (_, row) => index * shape[0]! + row),
@@ -212,6 +209,21 @@ class Encoder {
       conditions: await this.#conditioner?.ofBatch(batch),
     };
     return { rows, levels };
+  }
+
+  async #tokens(
+    images: Float32Array,
+    shape: [number, number, number, number],
+  ): Promise<{ values: Int32Array; tokensShape: readonly number[] }> {
+    const input = tf.tensor4d(images, shape);
+    try {
+      const output = await this.#encode(input);
+      const values = Int32Array.from(await output.data());
+      output.dispose();
+      return { values, tokensShape: output.shape };
+    } finally {
+      input.dispose();
+    }
   }
 
   dispose(): void {

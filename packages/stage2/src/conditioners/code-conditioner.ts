@@ -57,8 +57,9 @@ export class CodeConditioner implements Conditioner {
   async encode({ data, shape }: HostImages): Promise<Int32Array> {
     const reduced = reduce({ data, shape }, this.#options.reduceBy);
     const images = tf.tensor4d(reduced.data, [...reduced.shape]);
-    const tokens = await this.#encode(images);
+    let tokens: tf.Tensor | undefined;
     try {
+      tokens = await this.#encode(images);
       if (tokens.size !== shape[0] * this.length) {
         throw new ConfigError({
           where: 'CodeConditioner',
@@ -69,7 +70,7 @@ export class CodeConditioner implements Conditioner {
       }
       return Int32Array.from(await tokens.data());
     } finally {
-      tf.dispose([images, tokens]);
+      tf.dispose([images, tokens] as tf.TensorContainer);
     }
   }
 
