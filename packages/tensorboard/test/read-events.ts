@@ -105,7 +105,7 @@ const doubles = (bytes: Uint8Array = new Uint8Array()): number[] => {
   return Array.from({ length: bytes.length / 8 }, (_, index) => view.getFloat64(index * 8, true));
 };
 
-export function readEvent(bytes: Uint8Array): ReadEvent {
+function readEvent(bytes: Uint8Array): ReadEvent {
   const event = parse(bytes);
   const session = messageAt(event, 7);
   const summary = messageAt(event, 5);
@@ -152,6 +152,6 @@ function readValue(value: Fields): Omit<ReadEvent, 'wallTime' | 'step'> {
   };
 }
 
-export function readEvents(bytes: Uint8Array): ReadEvent[] {
+function readEvents(bytes: Uint8Array): ReadEvent[] {
   return readRecords(bytes).records.map(readEvent);
 }
