@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInteger, ConfigError } from '@vitvq/core';
+import { assertInteger, ConfigError, detach } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
-import { applyGradients, globalNorm, GradientAccumulator, type Optimizer } from '@vitvq/optim';
+import { applyGradients, GradientAccumulator, type Optimizer } from '@vitvq/optim';
 import { keepUnlessFinite } from './keep-unless-finite.js';
 
 /** What a loss function comes to: numbers worth knowing, and a gradient for each variable by dotted name. */
@@ -101,18 +101,20 @@ export class Updater {
       const gradientsOf = create();
       const { optimizer, clipNorm = null } = this.#options;
       return (rate, ...inputs) =>
-        this.#guarded(() => {
-          const { values, gradients } = gradientsOf(...(inputs as readonly tf.Tensor[] as Inputs));
-          const total = sumOf(values);
-          const { gradientNorm, gradientNorms } = applyGradients(
-            { optimizer, clipNorm },
-            gradients,
-            rate as tf.Scalar,
-            { alsoFinite: total },
-          );
-          const result = pack({ ...values, gradientNorm }, gradientNorms, [...gradients.keys()]);
-          return { result, finite: tf.add<tf.Scalar>(total, gradientNorm) };
-        });
+        tf.tidy(() =>
+          keepUnlessFinite(this.#state, () => {
+            const { values, gradients } = gradientsOf(...(inputs as readonly tf.Tensor[] as Inputs));
+            const total = sumOf(values);
+            const { gradientNorm, gradientNorms } = applyGradients(
+              { optimizer, clipNorm },
+              gradients,
+              rate as tf.Scalar,
+              { alsoFinite: total },
+            );
+            const result = pack({ ...values, gradientNorm }, gradientNorms, [...gradients.keys()]);
+            return { result, finite: tf.add<tf.Scalar>(total, gradientNorm) };
+          }),
+        );
     });
   }
 
@@ -126,13 +128,14 @@ export class Updater {
     const add = this.#once(variant, (pack) => {
       const gradientsOf = create();
       return (...inputs) =>
-        this.#guarded(() => {
+        tf.tidy(() => {
           const { values, gradients } = gradientsOf(...(inputs as readonly tf.Tensor[] as Inputs));
           accumulator.add(gradients);
-          const result = pack(values);
-          return { result, finite: tf.add<tf.Scalar>(sumOf(values), globalNorm(gradients.values())) };
+          return pack(values);
         });
     });
+    // Good micro-batches before the one that fails have moved it too.
+    const former = [...this.#state].map((variable) => [variable, detach(variable)] as const);
     const means: Record<string, number> = {};
     for (const batch of batches) {
       const { values } = await add.run(...batch);
@@ -156,11 +159,16 @@ export class Updater {
     const total = tf.scalar(Object.values(means).reduce((sum, value) => sum + value, 0));
     const { values, norms } = await apply.run(rate, total);
     total.dispose();
-    return resultOf({ values: { ...means, ...values }, norms });
+    const result = resultOf({ values: { ...means, ...values }, norms });
+    for (const [variable, value] of former) {
+      if (!result.isFinite) variable.assign(value);
+      value.dispose();
+    }
+    return result;
   }
 
-  #guarded(body: () => { result: tf.Tensor1D; finite: tf.Scalar }): tf.Tensor1D {
-    return tf.tidy(() => keepUnlessFinite((this.#options.state ?? new Map<string, tf.Variable>()).values(), body));
+  get #state(): Iterable<tf.Variable> {
+    return this.#options.state?.values() ?? [];
   }
 
   #once(variant: string, create: (pack: Pack) => (...inputs: tf.Tensor[]) => tf.Tensor1D): Packed {

@@ -95,15 +95,11 @@ describe.each(available)('Updater on %s', (engine) => {
     const batches = (broken: boolean): Batch[] =>
       Array.from({ length: accumulate }, (_, index) => points(index, 4, broken && index === accumulate - 1));
     await updater.update('fit', () => gradientsOf, batches(false), 0.1);
-    const { seen, ...before } = await values();
+    const before = await values();
     const failed = await updater.update('fit', () => gradientsOf, batches(true), 0.1);
     expect(failed.isFinite).toBe(false);
     expect(failed.values.loss).toBeNaN();
-    const { seen: stillSeen, ...after } = await values();
-    expect(after).toEqual(before);
-    // Good micro-batches before the one that fails have been seen.
-    if (accumulate === 1) expect(stillSeen).toEqual(seen);
-    expect(stillSeen!.every(Number.isFinite)).toBe(true);
+    expect(await values()).toEqual(before);
     const good = await updater.update('fit', () => gradientsOf, batches(false), 0.1);
     expect(good.isFinite).toBe(true);
     expect(await values()).not.toEqual(before);
