@@ -105,7 +105,8 @@ export function batchNormReferenceWeights(): ReferenceWeight[] {
 
 /**
  * `scale · (x + loc)` a channel, started so that the first training batch comes out with mean 0 and variance 1 (Glow, Kingma &
- * Dhariwal 2018, arXiv:1807.03039, sec. 3.1). From then on both are ordinary weights.
+ * Dhariwal 2018, arXiv:1807.03039, sec. 3.1). From then on both are ordinary weights. A batch with NaN or infinite values does
+ * not start it.
  *
  * Variables: `loc` `[C]`, `scale` `[C]`; not trainable `initialized`, int32, 1 once the first batch was seen. Which batch is
  * the first is decided by that variable, not by the program, so that the code can be compiled.
@@ -150,12 +151,14 @@ export class ActNorm extends Module {
     const { mean, variance } = moments(x);
     const deviation = tf.sqrt(tf.mul(variance, unbias(x.shape)));
     const fresh = tf.equal(this.initialized, tf.scalar(0, 'int32'));
+    const isFinite = tf.less(tf.abs(tf.sum(tf.add(mean, deviation))), Infinity);
+    const starts = tf.logicalAnd(fresh, isFinite);
     const choose = (first: tf.Tensor1D, now: tf.Variable<tf.Rank.R1>): void => {
-      now.assign(tf.where(tf.logicalAnd(fresh, tf.ones([this.features], 'bool')), first, detach(now)));
+      now.assign(tf.where(tf.logicalAnd(starts, tf.ones([this.features], 'bool')), first, detach(now)));
     };
     choose(tf.neg(mean), this.loc);
     choose(tf.div(1, tf.add(deviation, 1e-6)), this.scale);
-    this.initialized.assign(tf.onesLike(this.initialized));
+    this.initialized.assign(tf.maximum(this.initialized, tf.cast(isFinite, 'int32')));
   }
 }
 

@@ -237,6 +237,17 @@ describe('ActNorm', () => {
     layer.dispose();
   });
 
+  it('waits for a batch that is finite', () => {
+    const layer = new ActNorm({ features: 2, key });
+    const x = noise<tf.Rank.R4>(1, [2, 3, 3, 2]);
+    layer.apply(tf.mul(x, NaN), { training: true });
+    expect(layer.loc).toBeAllClose([0, 0], { atol: 0 });
+    expect(layer.scale).toBeAllClose([1, 1], { atol: 0, rtol: 0 });
+    expect(layer.initialized.dataSync()[0]).toBe(0);
+    expect(tf.mean(layer.apply(x, { training: true }), [0, 1, 2])).toBeAllClose([0, 0], { atol: 1e-5 });
+    layer.dispose();
+  });
+
   it('can be inverted and knows its determinant', () => {
     const layer = new ActNorm({ features: 2, key });
     layer.scale.assign(tf.tensor1d([2, -0.5]));
