@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { assertInteger, ConfigError, DataError, randomKey, toSize2D, type RandomKey, type Size2D } from '@vitvq/core';
 import { sourceFingerprint } from './fingerprint.js';
@@ -61,7 +62,7 @@ export interface BatchStream extends AsyncIterable<ImageBatch> {
   readonly batchesPerEpoch: number;
   /** Position at which the stream ends; `Infinity` without `epochs`. */
   readonly end: number;
-  /** Of the source; see `sourceFingerprint`. */
+  /** Of the source (see `sourceFingerprint`) and of the options that decide what is in a batch. */
   readonly fingerprint: string;
   /** Unusable images met so far, each once, in order of batches. */
   readonly skipped: readonly SkippedImage[];
@@ -132,6 +133,7 @@ export function createBatches(
       fix: "Use a smaller batchSize, or lastBatch: 'pad'.",
     });
   }
+  const order = { batchSize, ...settings, crop, flip, shuffle, key: key ?? null, lastBatch };
   const { storage } = source;
   const maker =
     storage.kind === 'files'
@@ -140,6 +142,7 @@ export function createBatches(
   const ahead = storage.kind === 'files' ? prefetch : 0;
   return new PlannedBatchStream({
     source,
+    order,
     planner,
     maker,
     imageSize: settings.imageSize,
@@ -157,6 +160,8 @@ function warnOfSkipped({ file, reason }: SkippedImage): void {
 
 interface StreamParts extends Required<Pick<BatchOptions, 'lastBatch' | 'epochs' | 'startAt' | 'onSkip'>> {
   readonly source: ImageSource;
+  /** Options that decide what is in a batch. */
+  readonly order: object;
   readonly planner: BatchPlanner;
   readonly maker: BatchMaker;
   readonly imageSize: readonly [number, number];
@@ -193,7 +198,9 @@ class PlannedBatchStream implements BatchStream {
   }
 
   get fingerprint(): string {
-    return sourceFingerprint(this.#parts.source);
+    const { source, order } = this.#parts;
+    const hash = createHash('sha256').update(sourceFingerprint(source)).update(JSON.stringify(order));
+    return hash.digest('hex').slice(0, 32);
   }
 
   next(): Promise<ImageBatch> {

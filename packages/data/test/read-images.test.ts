@@ -1,6 +1,15 @@
 import { randomKey } from '@vitvq/core';
 import { describe, expect, it } from 'vitest';
-import { createBatches, openImageArray, openImageFolder, readImages, sourceFingerprint, subset } from '../src/index.js';
+import {
+  createBatches,
+  openImageArray,
+  openImageFolder,
+  readImages,
+  sourceFingerprint,
+  subset,
+  type BatchOptions,
+  type ImageSource,
+} from '../src/index.js';
 import { folderOf, gradient, plain } from './images.js';
 
 const images = Uint8Array.from({ length: 70 * 4 * 4 * 3 }, (_, index) => (index * 7) % 256);
@@ -37,13 +46,33 @@ describe('readImages', () => {
 describe('sourceFingerprint', () => {
   const fingerprint = sourceFingerprint(source);
 
-  it('is the same for the same images, and a stream has it', async () => {
+  it('is the same for the same images', () => {
     expect(sourceFingerprint(openImageArray({ images, height: 4, width: 4, labels, classes: ['even', 'odd'] }))).toBe(
       fingerprint,
     );
-    const stream = createBatches(source, { batchSize: 2, imageSize: 4, shuffle: true, key: randomKey(0) });
-    expect(stream.fingerprint).toBe(fingerprint);
-    await stream.close();
+  });
+
+  it('of a stream is that of its batches: their images, size, order, crops and flips', async () => {
+    const options = { batchSize: 2, imageSize: 4, shuffle: true, key: randomKey(0) };
+    const of = async (changes: Partial<BatchOptions>, from: ImageSource = source): Promise<string> => {
+      const stream = createBatches(from, { ...options, ...changes });
+      await stream.close();
+      return stream.fingerprint;
+    };
+    const usual = await of({});
+    expect(await of({ startAt: 7, prefetch: 9, workers: 0, epochs: 3 })).toBe(usual);
+    const others = [
+      of({}, subset(source, [0, 1, 2])),
+      of({ batchSize: 3 }),
+      of({ imageSize: 2 }),
+      of({ resizeTo: 8 }),
+      of({ crop: 'random' }),
+      of({ flip: true }),
+      of({ shuffle: false }),
+      of({ key: randomKey(1) }),
+      of({ lastBatch: 'pad' }),
+    ];
+    expect(new Set([usual, ...(await Promise.all(others))]).size).toBe(others.length + 1);
   });
 
   it('differs for other pixels, labels, orders and counts', () => {
