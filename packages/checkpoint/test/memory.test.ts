@@ -43,16 +43,16 @@ class Memory {
 }
 
 const MiB = 2 ** 20;
-/** 64 MiB: one tensor of 16 MiB, the rest of 8 MiB. */
-const sizes = [8, 8, 16, 8, 8, 8, 8];
-const largest = 16 * MiB;
+/** 16 MiB: one tensor of 4 MiB, the rest of 2 MiB. */
+const sizes = [2, 2, 4, 2, 2, 2, 2];
+const largest = 4 * MiB;
 const names = sizes.map((_, index) => `tensor.${index}`);
 const folder = await temporaryFolder();
 
 it.each([
   ['one file', 2 ** 31],
-  ['several files', 20 * MiB],
-])('a checkpoint of 64 MiB in %s is written and read with one tensor in memory', async (_, maximumShardBytes) => {
+  ['several files', 5 * MiB],
+])('a checkpoint of 16 MiB in %s is written and read with one tensor in memory', async (_, maximumShardBytes) => {
   const directory = join(folder, String(maximumShardBytes));
   // Every value comes into being when it is asked for, as that of a variable on an engine does.
   const reading = await Memory.start();
