@@ -77,6 +77,8 @@ export interface Discriminator {
 
 /** The two sides of an adversarial game, from logits of any shape. */
 export interface AdversarialLoss {
+  /** Tells it from others: a resumed training compares it. */
+  readonly name?: string;
   /** What the generator minimises. */
   generator(fake: Tensor): Scalar;
   /** What the discriminator minimises; `fake` are logits of generated images. */

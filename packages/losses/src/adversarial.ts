@@ -11,6 +11,7 @@ function adversarialLoss(
   discriminator: (real: tf.Tensor, fake: tf.Tensor) => tf.Scalar,
 ): AdversarialLoss {
   return {
+    name,
     generator: (fake) => {
       assertFloats({ fake }, `${name}.generator`);
       return tf.tidy(() => generator(fake));

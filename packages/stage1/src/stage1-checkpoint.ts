@@ -5,12 +5,18 @@ import { z } from 'zod';
 import { groups, stage1TaskStateSchema } from './internal/stage1-task.js';
 import { stage1PlanSchema, type ResolvedStage1Plan } from './stage1-plan.js';
 
-const configurationSchema = z.strictObject({ plan: stage1PlanSchema, configuration: z.unknown() });
+const configurationSchema = z.strictObject({
+  plan: stage1PlanSchema,
+  adversarialLoss: z.string().nullable(),
+  configuration: z.unknown(),
+});
 
 /** What a checkpoint of a stage-1 training says besides its weights. */
 export interface Stage1State extends Omit<TrainingState, 'configuration' | 'task' | 'kind'> {
   /** With its defaults. */
   readonly plan: ResolvedStage1Plan;
+  /** Its `name`; null without a discriminator, and for a loss that has none. */
+  readonly adversarialLoss: string | null;
   /** See {@link Stage1TrainerOptions.configuration}. */
   readonly configuration: unknown;
   /** Whether the codebook has started. */

@@ -69,8 +69,9 @@ export interface Stage1Plan {
     readonly reviveEvery: number;
   };
   /**
-   * `stop` the run when a loss or gradient is NaN or infinite, or `skip` that step, up to `maximumInRow` in a row. The
-   * step changes nothing either way. @default { action: 'stop', maximumInRow: 0 }
+   * `stop` the run when a loss or gradient is NaN or infinite, or `skip` that step, up to `maximumInRow` in a row. Where the
+   * autoencoder's step fails nothing changes either way; where the discriminator's fails, the autoencoder keeps its update.
+   * @default { action: 'stop', maximumInRow: 0 }
    */
   readonly nonFinite?: { readonly action: 'stop' | 'skip'; readonly maximumInRow: number };
   /** Draws of the codebook's care and the quantizer's noise; an integer in [0, 2^53). */

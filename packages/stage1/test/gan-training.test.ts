@@ -8,7 +8,7 @@ import { ConfigError, DataError, randomKey, ShapeError, type PerceptualLoss } fr
 import { StyleDiscriminator, styleDiscriminatorChannels } from '@vitvq/discriminator';
 import { useEngine } from '@vitvq/engine';
 import { ViTDecoder, ViTEncoder } from '@vitvq/layers';
-import { hingeAdversarialLoss } from '@vitvq/losses';
+import { hingeAdversarialLoss, vanillaAdversarialLoss } from '@vitvq/losses';
 import { AdamW, decayGroups } from '@vitvq/optim';
 import { GumbelQuantizer } from '@vitvq/quantizers';
 import '@vitvq/test-utils';
@@ -382,14 +382,36 @@ describe('a step that fails', () => {
     expect(reports.map(({ skippedSteps }) => skippedSteps)).toEqual([0, 0, 1, 1, 2, 2]);
     expect(summary).toMatchObject({ reason: 'finished', step: 6, skippedSteps: 2 });
     expect(warnings).toEqual([
-      '3 step-skipped: l2 was NaN; the step changed nothing (1 skipped so far).',
-      '5 step-skipped: l2 was NaN; the step changed nothing (2 skipped so far).',
+      '3 step-skipped: l2 was NaN; its update was left out (1 skipped so far).',
+      '5 step-skipped: l2 was NaN; its update was left out (2 skipped so far).',
     ]);
     const files = await listCheckpoints(directory);
     const [, second, third, fourth] = await Promise.all(files.map(({ file }) => readCheckpoint(file)));
     expect(third!.tensors).toEqual(second!.tensors);
     expect(fourth!.tensors).not.toEqual(third!.tensors);
     expect(await readStage1State(files[2]!.file)).toMatchObject({ skippedSteps: 1, skippedInRow: 1 });
+  });
+
+  it("of the discriminator leaves only the discriminator's update out", async () => {
+    const [tokenizer, discriminator] = [tinyModel(), tinyDiscriminator()];
+    const weights = (): Float32Array[][] =>
+      [tokenizer, discriminator].map((module) =>
+        module.trainableVariables().map((variable) => variable.dataSync<'float32'>().slice()),
+      );
+    const before = weights();
+    const broken = {
+      generator: hingeAdversarialLoss.generator,
+      discriminator: (real: tf.Tensor) => tf.mul<tf.Scalar>(tf.mean(real), NaN),
+    };
+    const [report] = await train({
+      tokenizer,
+      adversarial: { discriminator, loss: broken },
+      plan: tinyGanPlan({ duration: { steps: 1 }, ...skip(1) }),
+    });
+    expect(report).toMatchObject({ skipped: true, values: { discriminator: NaN } });
+    const after = weights();
+    expect(after[0]).not.toEqual(before[0]);
+    expect(after[1]).toEqual(before[1]);
   });
 
   it('stops the run where too many follow each other', async () => {
@@ -469,16 +491,17 @@ describe('what is refused', () => {
       tinyGanTrainer({
         directory,
         plan: tinyGanPlan({ duration: { steps: 8 }, clipNorm: 2 }, { learningRateScale: 2 }),
+        adversarial: { discriminator: tinyPatchDiscriminator(), loss: vanillaAdversarialLoss },
         configuration: { model: { depth: 2, colour: 'red' } },
       });
     await expect(changed().restore(directory)).rejects.toThrow(
-      'got plan.duration.steps 6 instead of 8; plan.clipNorm 1 instead of 2; plan.discriminator.learningRateScale 1 instead of 2; configuration.model.depth 1 instead of 2.',
+      'got plan.duration.steps 6 instead of 8; plan.clipNorm 1 instead of 2; plan.discriminator.learningRateScale 1 instead of 2; adversarialLoss "hingeAdversarialLoss" instead of "vanillaAdversarialLoss"; configuration.model.depth 1 instead of 2.',
     );
     await expect(changed().restore(directory, { allowChanges: ['plan.duration', 'plan.clip'] })).rejects.toThrow(
-      "allowChanges: ['plan.clipNorm', 'plan.discriminator.learningRateScale', 'configuration.model.depth']",
+      "allowChanges: ['plan.clipNorm', 'plan.discriminator.learningRateScale', 'adversarialLoss', 'configuration.model.depth']",
     );
     const meant = changed();
-    await meant.restore(directory, { allowChanges: ['plan', 'configuration.model.depth'] });
+    await meant.restore(directory, { allowChanges: ['plan', 'adversarialLoss', 'configuration.model.depth'] });
     expect(await meant.run()).toMatchObject({ step: 8, reason: 'finished' });
     const all = changed();
     await all.restore(directory, { allowChanges: true });

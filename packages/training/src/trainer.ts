@@ -316,7 +316,7 @@ export class Trainer<Batch, Evaluation extends object, Look extends object> exte
     this.#skippedInRow++;
     this.#warn(
       'step-skipped',
-      `${term} was ${value}; the step changed nothing (${this.#skippedSteps} skipped so far).`,
+      `${term} was ${value}; its update was left out (${this.#skippedSteps} skipped so far).`,
       step,
     );
     return true;

@@ -7,7 +7,7 @@ export interface StepReport {
   readonly totalSteps: number;
   /** What the task says of the step: losses, gradient norms, learning rate, by name. */
   readonly values: Readonly<Record<string, number>>;
-  /** Whether the step failed and changed nothing. */
+  /** Whether the step failed, so that an update was left out. */
   readonly skipped: boolean;
   /** Steps of the whole run that were skipped. */
   readonly skippedSteps: number;

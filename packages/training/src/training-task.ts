@@ -79,7 +79,7 @@ export interface TrainingTask<Batch, Evaluation = unknown, Look = unknown> {
   dispose(): void;
 }
 
-/** What happens to a run when a step's loss or gradient is NaN or infinite. Such a step changes no weight either way. */
+/** What happens to a run when a step's loss or gradient is NaN or infinite. The update that it belongs to is left out either way. */
 export interface NonFinitePolicy {
   /** `stop` with `TrainingDivergedError`, or `skip` the step and count it. */
   readonly action: 'stop' | 'skip';

@@ -138,7 +138,11 @@ export class Stage1Task implements TrainingTask<ImageBatch, Evaluation, Stage1Lo
   }
 
   get configuration(): Readonly<Record<string, unknown>> {
-    return { plan: this.plan, configuration: this.#options.configuration ?? null };
+    return {
+      plan: this.plan,
+      adversarialLoss: this.#adversary?.loss.name ?? null,
+      configuration: this.#options.configuration ?? null,
+    };
   }
 
   namedVariables(): Map<string, tf.Variable> {
