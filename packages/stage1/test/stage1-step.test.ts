@@ -24,9 +24,9 @@ describe('createStage1Step', () => {
     const { tokenizer, images, step } = setUp({ clipNorm: 1 });
     tf.tidy(() => tokenizer.quantizer.initializeFromData(tokenizer.latents(images), tf.fill([16], 0.5)));
     const first = scalar(step(images, tf.scalar(1e-2)).values['l2']!);
-    for (let count = 0; count < 150; count++) tf.tidy(() => void step(images, tf.scalar(1e-2)));
+    for (let count = 0; count < 30; count++) tf.tidy(() => void step(images, tf.scalar(1e-2)));
     const last = scalar(step(images, tf.scalar(1e-2)).values['l2']!);
-    expect(first / last).toBeGreaterThan(20);
+    expect(first / last).toBeGreaterThan(8);
   });
 
   it('returns the terms of the loss before the update, and gradient norms by variable', () => {
