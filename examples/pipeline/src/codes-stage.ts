@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import { encodeToShards, openCodes, type CodeSource } from '@vitvq/stage2';
+import { z } from 'zod';
+import { amountsOf, batchSizesOf, imageSizeOf, VIEWS } from './config.js';
+import { first, openViews } from './data.js';
+import type { StageContext } from './stage-context.js';
+import { loadTokenizer } from './tokenizer-stage.js';
+
+export const codesSchema = z.strictObject({
+  images: z.int(),
+  views: z.int(),
+  validationImages: z.int(),
+});
+export type CodesResult = z.output<typeof codesSchema>;
+
+/** Codes of training images, as they are and mirrored, and of the images to validate on. Goes on after shards that are there. */
+export async function encodeImages(context: StageContext): Promise<CodesResult> {
+  const { settings, images, folder, signal } = context;
+  const { codes, validation } = amountsOf(settings);
+  const imageSize = imageSizeOf(settings);
+  const { evaluation: batchSize } = batchSizesOf(settings);
+  const tokenizer = await loadTokenizer(context);
+  const encode = async (source: StageContext['images']['train'], part: Part, views: number): Promise<number> => {
+    const { images: count } = await encodeToShards({
+      tokenizer,
+      openBatches: (startAt) => openViews(source, { imageSize, batchSize, startAt }),
+      views,
+      directory: join(folder.of('codes'), part),
+      signal,
+    });
+    return count;
+  };
+  try {
+    return {
+      images: await encode(first(images.train, codes), 'train', VIEWS),
+      views: VIEWS,
+      validationImages: await encode(first(images.test, validation), 'validation', 1),
+    };
+  } finally {
+    tokenizer.dispose();
+  }
+}
+
+type Part = 'train' | 'validation';
+
+/** The codes that the stage left; the caller closes them. */
+export function openCodesOf({ folder }: StageContext, part: Part): Promise<CodeSource> {
+  return openCodes(join(folder.of('codes'), part));
+}

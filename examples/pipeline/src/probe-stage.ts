@@ -1,0 +1,174 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { Tokenizer } from '@vitvq/core';
+import { createBatches, type ImageSource } from '@vitvq/data';
+import {
+  blockFeatures,
+  collectFeatures,
+  compileFeatures,
+  evaluateProbe,
+  holdOut,
+  hostBatches,
+  pixelFeatures,
+  probeBlocks,
+  untrainedFeatures,
+  type LabelledBatch,
+  type LayerSweep,
+  type NamedFeatures,
+} from '@vitvq/linear-probe';
+import { nullConditions, type AutoregressiveModel, type Conditioner, type ImageTokens } from '@vitvq/stage2';
+import { z } from 'zod';
+import { amountsOf, batchSizesOf, createGPT, imageSizeOf, keyOf, PROBE, samplesPerClass } from './config.js';
+import { first } from './data.js';
+import { classesOf, loadGPT } from './gpt-stage.js';
+import { readSamples } from './samples-stage.js';
+import type { StageContext } from './stage-context.js';
+import { loadTokenizer } from './tokenizer-stage.js';
+
+const share = z.number().min(0).max(1);
+
+export const probeSchema = z.strictObject({
+  /** In the order of the model, baselines after it. */
+  blocks: z.array(
+    z.strictObject({
+      block: z.string(),
+      kind: z.enum(['model', 'pixels', 'untrained']),
+      dim: z.int(),
+      l2: z.number(),
+      validationTop1: share,
+      top1: share,
+      interval: z.strictObject({ low: share, high: share }),
+      top5: share,
+    }),
+  ),
+  /** Names of blocks: the best by validation of the GPT and of its untrained twin, and the raw pixels. */
+  best: z.string(),
+  untrained: z.string(),
+  pixels: z.string(),
+  /** Of the best block: test images of class row that were taken for class column. */
+  confusion: z.array(z.array(z.int())),
+  samples: z.strictObject({ train: z.int(), validation: z.int(), test: z.int() }),
+  /** Share of the generated images that the best block's probe takes for the class that they were asked for. */
+  generatedTop1: share,
+  warnings: z.array(z.string()),
+});
+export type ProbeResult = z.output<typeof probeSchema>;
+
+export interface ProbedModels {
+  readonly tokenizer: Tokenizer;
+  readonly model: AutoregressiveModel;
+  /** The same network as it was before its training. */
+  readonly untrained: AutoregressiveModel;
+  readonly conditioner: Conditioner;
+}
+
+/**
+ * Features of images `[B, H, W, C]`: every block of the GPT on the image's codes, of its untrained twin, and raw pixels.
+ *
+ * The GPT is class-conditional: with the class of the image before its codes, every feature would hold the label, and the
+ * probe would read it off and be right for all images. So the null token stands where the class would, for every image, the
+ * input that training shows the model whenever it drops a class. This function gets images and nothing else: there is no
+ * label that could leak.
+ */
+export function probedFeatures({
+  tokenizer,
+  model,
+  untrained,
+  conditioner,
+}: ProbedModels): (images: tf.Tensor4D) => NamedFeatures {
+  return (images) => {
+    const tokens: ImageTokens = tokenizer.encode(images);
+    const noClass = nullConditions(conditioner, images.shape[0]);
+    return {
+      ...model.features(noClass, tokens),
+      ...untrainedFeatures(untrained.features(noClass, tokens)),
+      ...pixelFeatures(images, { pool: PROBE.pixelPool }),
+    };
+  };
+}
+
+/** What the frozen blocks know of classes (arXiv:2110.04627, sec. 4.2), on images that neither tokenizer nor GPT has seen. */
+export async function probeGPT(context: StageContext): Promise<ProbeResult> {
+  const { settings, images, signal } = context;
+  const amounts = amountsOf(settings);
+  const conditioner = classesOf(context);
+  const tokenizer = await loadTokenizer(context);
+  const model = await loadGPT(context, tokenizer);
+  const untrained = createGPT(tokenizer, conditioner.vocabSize, settings);
+  const features = compileFeatures(probedFeatures({ tokenizer, model, untrained, conditioner }), {
+    variables: 'frozen',
+  });
+  try {
+    const collected = await collectFeatures(features, labelled(first(images.probe, amounts.probe), context));
+    const test = await collectFeatures(features, labelled(first(images.test, amounts.probeTest), context));
+    const split = { share: PROBE.validationShare, key: keyOf(settings, 'holdOut') };
+    const { train, heldOut: validation } = holdOut(collected, split);
+    const sweep = await probeBlocks(
+      { train, validation, test },
+      {
+        classes: conditioner.classCount,
+        // Squared error alone: no perceptual network, which would have learned from labels.
+        tokenizerSawLabels: false,
+        onBlock: ({ block, test: { top1 } }) => {
+          console.log(`  ${block}: top-1 ${(100 * top1).toFixed(1)} %`);
+          signal.throwIfAborted();
+        },
+      },
+    );
+    const { data, shape } = await readSamples(context);
+    const perClass = samplesPerClass(settings);
+    const asked = Array.from({ length: shape[0] }, (_, image) => Math.floor(image / perClass));
+    const generated = await collectFeatures(
+      features,
+      hostBatches({ data, shape }, asked, { batchSize: Math.min(batchSizesOf(settings).evaluation, shape[0]) }),
+    );
+    const { block } = sweep.best!;
+    const { top1 } = evaluateProbe(sweep.probes.get(block)!, blockFeatures(generated, block));
+    return { ...resultOf(sweep), generatedTop1: top1 };
+  } finally {
+    features.dispose();
+    untrained.dispose();
+    model.dispose();
+    tokenizer.dispose();
+  }
+}
+
+/** Images with their classes, in their order. */
+async function* labelled(
+  source: ImageSource,
+  { settings, signal }: StageContext,
+): AsyncGenerator<LabelledBatch, void, undefined> {
+  const imageSize = imageSizeOf(settings);
+  const { evaluation: batchSize } = batchSizesOf(settings);
+  for await (const batch of createBatches(source, { batchSize, imageSize, lastBatch: 'pad', epochs: 1 })) {
+    signal.throwIfAborted();
+    yield { inputs: { shape: batch.shape, data: batch.images }, labels: batch.labels, count: batch.count };
+  }
+}
+
+function resultOf({
+  blocks,
+  best,
+  pixels,
+  untrained,
+  samples,
+  warnings,
+}: LayerSweep): Omit<ProbeResult, 'generatedTop1'> {
+  return {
+    blocks: blocks.map(({ block, kind, dim, chosen, test: { top1, top5, interval } }) => ({
+      block,
+      kind,
+      dim,
+      l2: chosen.l2,
+      validationTop1: chosen.validationTop1,
+      top1,
+      interval,
+      top5,
+    })),
+    best: best!.block,
+    untrained: untrained!.block,
+    pixels: pixels!.block,
+    confusion: best!.test.confusion.map((row) => [...row]),
+    samples,
+    warnings: [...warnings],
+  };
+}

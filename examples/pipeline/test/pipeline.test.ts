@@ -1,0 +1,97 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'vitvq-pipeline-'));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+interface Ending {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+/** Runs the program; `end`: sends it a signal once the output holds a text. */
+async function pipeline(argv: string[], end?: { at: string; signal: NodeJS.Signals }): Promise<Ending> {
+  const program = spawn(process.execPath, ['--import', 'tsx', main, '--smoke', '--engine', 'cpu', ...argv]);
+  let output = '';
+  let isEnded = false;
+  for (const stream of [program.stdout, program.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+      if (!end || isEnded || !output.includes(end.at)) return;
+      isEnded = true;
+      program.kill(end.signal);
+    });
+  }
+  const [code] = (await once(program, 'close')) as [number | null];
+  return { code, output };
+}
+
+type Metrics = Readonly<Record<string, unknown>>;
+
+const readMetrics = async (out: string): Promise<Metrics> =>
+  JSON.parse(await readFile(join(out, 'metrics.json'), 'utf8')) as Metrics;
+
+const withoutTime = ({ seconds: _seconds, ...metrics }: Metrics): Metrics => metrics;
+
+// Each test starts the program several times.
+describe('pipeline --smoke', { timeout: 180_000 }, () => {
+  it('goes on after a kill and after Ctrl-C, to the numbers of a run that was left alone', async () => {
+    const out = join(folder, 'interrupted');
+    const killed = await pipeline(['--out', out], { at: 'Stage 2 of 5', signal: 'SIGKILL' });
+    expect(killed.code).toBeNull();
+    const tokenizer = await readFile(join(out, 'tokenizer.json'), 'utf8');
+
+    const stopped = await pipeline(['--out', out], { at: 'Stage 3 of 5', signal: 'SIGINT' });
+    expect(stopped.output).toContain('Stage 1 of 5, tokenizer: kept from an earlier start');
+    expect(stopped.output).toContain(`Stopped; everything is saved in ${out}`);
+    expect(stopped.code).toBe(130);
+    expect(await readdir(out)).not.toContain('metrics.json');
+
+    const finished = await pipeline(['--out', out]);
+    expect(finished.output).toContain('Stage 2 of 5, codes: kept from an earlier start');
+    expect(finished.code).toBe(0);
+    expect(await readFile(join(out, 'tokenizer.json'), 'utf8')).toBe(tokenizer);
+
+    const metrics = await readMetrics(out);
+    for (const name of ['validationNatsPerToken', 'unigramNatsPerToken', 'psnr', 'codebookUsage', 'probeTop1']) {
+      expect(metrics[name], name).toBeGreaterThan(0);
+    }
+    for (const name of ['pixelTop1', 'randomNetworkTop1', 'generatedTop1']) {
+      expect(metrics[name], name).toBeGreaterThanOrEqual(0);
+      expect(metrics[name], name).toBeLessThanOrEqual(1);
+    }
+    const html = await readFile(join(out, 'report.html'), 'utf8');
+    for (const title of ['Generated images', 'Tokenizer', 'GPT', 'Linear probe', 'Layer sweep', 'Confusion of']) {
+      expect(html).toContain(title);
+    }
+    expect(html).not.toMatch(/(src|href)="https?:/);
+    expect(await readdir(out)).toEqual(expect.arrayContaining(['samples.png', 'layer-sweep.png', 'gpt-loss.png']));
+
+    const alone = join(folder, 'alone');
+    expect((await pipeline(['--out', alone])).code).toBe(0);
+    expect(withoutTime(await readMetrics(alone))).toEqual(withoutTime(metrics));
+  });
+
+  it('does not mix settings, unless it may start over', async () => {
+    const end = { at: 'Stage 1 of 5', signal: 'SIGKILL' } as const;
+    await pipeline(['--out', folder], end);
+    const refused = await pipeline(['--out', folder, '--seed', '1']);
+    expect(refused.code).toBe(1);
+    expect(refused.output).toContain('Give the same options to go on with it, add --fresh to start over');
+    const fresh = await pipeline(['--out', folder, '--seed', '1', '--fresh'], end);
+    expect(fresh.output).toContain('Stage 1 of 5');
+    expect(JSON.parse(await readFile(join(folder, 'settings.json'), 'utf8'))).toMatchObject({ seed: 1 });
+  });
+});

@@ -1,0 +1,47 @@
+import * as tf from '@tensorflow/tfjs';
+import { randomKey, randomUniform } from '@vitvq/core';
+import { createViTVQ } from '@vitvq/stage1';
+import { ClassConditioner, conditionTensor, nullConditions } from '@vitvq/stage2';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createGPT, tokenizerConfig } from '../src/config.js';
+import { probedFeatures } from '../src/probe-stage.js';
+
+const settings = { seed: 0, minutes: 15, smoke: true };
+const conditioner = new ClassConditioner({ classCount: 3 });
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+  tf.engine().startScope();
+});
+afterAll(() => tf.engine().endScope());
+
+describe('probedFeatures', () => {
+  it('are what the GPT makes of the codes without a class', async () => {
+    const tokenizer = createViTVQ(tokenizerConfig(settings), { seed: 0 });
+    const [model, untrained] = [0, 1].map((seed) => createGPT(tokenizer, conditioner.vocabSize, { ...settings, seed }));
+    const images = tf.tensor4d(randomUniform(randomKey(0), 3 * 16 * 16 * 3), [3, 16, 16, 3]);
+    const tokens = tokenizer.encode(images) as tf.Tensor2D;
+    const withClasses = model!.features(conditionTensor(conditioner, conditioner.encode([0, 1, 2])), tokens);
+    const withoutClass = model!.features(nullConditions(conditioner, 3), tokens);
+    const probed = probedFeatures({ tokenizer, model: model!, untrained: untrained!, conditioner })(images);
+
+    expect(Object.keys(probed)).toEqual([
+      'embedding',
+      'blocks.0',
+      'blocks.1',
+      'norm',
+      'untrained embedding',
+      'untrained blocks.0',
+      'untrained blocks.1',
+      'untrained norm',
+      'pixels',
+    ]);
+    for (const name of model!.featureNames) {
+      expect(await probed[name]!.data()).toEqual(await withoutClass[name]!.data());
+    }
+    // With the class they would say it: that is what must not reach the probe.
+    expect(await probed['norm']!.data()).not.toEqual(await withClasses['norm']!.data());
+    expect(await probed['untrained norm']!.data()).not.toEqual(await probed['norm']!.data());
+    expect(probed['pixels']!.shape).toEqual([3, 8 * 8 * 3]);
+  });
+});
