@@ -10,7 +10,7 @@ import {
   writeCheckpoint,
   type OpenedCheckpoint,
 } from '@vitvq/checkpoint';
-import { ConfigError, DataError, ShapeError } from '@vitvq/core';
+import { assertInRange, assertInteger, ConfigError, DataError, ShapeError } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import type { BatchSource } from './batch-source.js';
 import { assertGradientsRegistered } from './internal/assert-gradients-registered.js';
@@ -117,10 +117,14 @@ export class Trainer<Batch, Evaluation extends object, Look extends object> exte
   #expectedFingerprint: string | undefined;
   #fingerprint: string | undefined;
 
-  /** @throws {ConfigError} when no gradients are registered */
+  /** @throws {ConfigError} when no gradients are registered, and for intervals and counts that make no sense */
   constructor(options: TrainerOptions<Batch, Evaluation, Look>) {
     super();
     assertGradientsRegistered('Trainer');
+    const { checkpoint = {}, evaluation = {} } = options;
+    assertInteger(checkpoint.keep ?? 2, 'checkpoint.keep', 'Trainer');
+    assertInterval(checkpoint, 'checkpoint');
+    assertInterval(evaluation, 'evaluation');
     this.#options = options;
     this.#task = options.task;
   }
@@ -549,6 +553,12 @@ function asJson(value: unknown): unknown {
 
 function pickRunValues({ examplesPerSecond, skippedSteps }: StepReport): Record<string, number> {
   return { examplesPerSecond, skippedSteps };
+}
+
+/** Now rather than hours later, when the first one is due. @throws {ConfigError} */
+function assertInterval({ everySteps, everySeconds }: IntervalOptions, name: string): void {
+  if (everySteps !== undefined) assertInteger(everySteps, `${name}.everySteps`, 'Trainer');
+  if (everySeconds !== undefined) assertInRange(everySeconds, `${name}.everySeconds`, 'Trainer', 0);
 }
 
 async function refuseForeignCheckpoints(directory: string): Promise<void> {

@@ -200,6 +200,18 @@ describe('Trainer', () => {
     expect(error).toMatchObject({ term: 'gradientNorm', layer: 'second', weightsAreFinite: true, batchIsFinite: true });
   });
 
+  it('refuses intervals and counts that make no sense before it begins', () => {
+    const create = (options: object) => (): unknown =>
+      new Trainer({ task: new Sum(1), openBatches: numbers(1), directory, ...options });
+    expect(create({ checkpoint: { keep: 0 } })).toThrow(
+      'Trainer: expected checkpoint.keep to be an integer of at least 1, got 0.',
+    );
+    expect(create({ checkpoint: { everySteps: 0.5 } })).toThrow('expected checkpoint.everySteps to be an integer');
+    expect(create({ evaluation: { everySeconds: NaN } })).toThrow(
+      'expected evaluation.everySeconds to be a finite number',
+    );
+  });
+
   it('refuses a checkpoint of another kind of training', async () => {
     await new Trainer({ task: new Sum(1), openBatches: numbers(1, 2), directory }).run();
     class Product extends Sum {
