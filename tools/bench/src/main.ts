@@ -73,7 +73,7 @@ async function measure(
 }
 
 /** The start, a quarter of the way, the end. */
-const memoryAt = [1, 500, 2000];
+const memoryAt = [2, 500, 2000];
 
 async function measureMemory({ engine, threads, json }: BenchOptions): Promise<void> {
   const ours = await startOurs(engine, threads ?? os.availableParallelism());

@@ -1,4 +1,4 @@
-import { presets, workloads } from './workloads.js';
+import { presets, r1Every, workloads } from './workloads.js';
 
 /** Resident memory of the process, its engine's worker included, after so many training steps. */
 export interface MemorySample {
@@ -6,19 +6,22 @@ export interface MemorySample {
   readonly rssMb: number;
 }
 
-/** Trains the `tiny` model and looks at the memory on the way. @param at  steps, ascending */
+/** Trains the `tiny` model against its discriminator and looks at the memory on the way. @param at  steps, ascending */
 export async function measureMemory(at: readonly number[]): Promise<MemorySample[]> {
-  const { run } = workloads['stage1_step']!.build(presets.tiny).runs[0]!;
+  const [autoencoder, plain, regularized] = workloads['gan_step']!.build(presets.tiny).runs;
   const samples: MemorySample[] = [];
   let done = 0;
   for (const steps of at) {
-    for (; done < steps; done++) await run();
+    for (; done < steps; done++) {
+      await autoencoder!.run();
+      await (done % r1Every === 0 ? regularized! : plain!).run();
+    }
     samples.push({ steps, rssMb: process.memoryUsage().rss / 2 ** 20 });
   }
   return samples;
 }
 
-/** `start` is after the first step, when everything is compiled. */
+/** `start` is after the first steps, when everything is compiled. */
 export function formatMemory(samples: readonly MemorySample[]): string {
   const [first, ...rest] = samples.map(({ rssMb }) => rssMb);
   const figures = samples.map(

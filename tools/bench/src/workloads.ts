@@ -133,7 +133,7 @@ const stage1Step =
   };
 
 /** R1 is part of every 16th step of the discriminator, 16 times as strong (StyleGAN2, arXiv:1912.04958, sec. 3.1). */
-const r1Every = 16;
+export const r1Every = 16;
 const r1Gamma = 10;
 
 /** A step of the autoencoder (L2 + VQ + 0.1 adversarial), then one of the discriminator. */
@@ -182,5 +182,5 @@ export const workloads: Readonly<Record<string, WorkloadDefinition>> = {
   gan_step: { build: ganStep, peerWorkload: 'gan_step', peerScript: 'gan_step.py' },
 };
 
-/** Resident memory over training steps of the `tiny` model; it has no peer. */
+/** Resident memory over training steps of the `tiny` model and its discriminator; it has no peer. */
 export const memoryWorkload = 'memory_2000';
