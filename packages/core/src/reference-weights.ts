@@ -37,6 +37,26 @@ export function linearWeight(name: string, referenceName: string): ReferenceWeig
   return { name, referenceName, fromReference: transpose, toReference: transpose };
 }
 
+/** Convolution filter: ours `[kh, kw, in, out]`, PyTorch's `[out, in, kh, kw]`. */
+export function convolutionWeight(name: string, referenceName: string): ReferenceWeight {
+  return {
+    name,
+    referenceName,
+    fromReference: (tensor) => permuteHost(tensor, [2, 3, 1, 0]),
+    toReference: (tensor) => permuteHost(tensor, [3, 2, 0, 1]),
+  };
+}
+
+/** A value a channel: ours `[C]`, PyTorch's `[1, C, 1, 1]`. */
+export function channelWeight(name: string, referenceName: string): ReferenceWeight {
+  return {
+    name,
+    referenceName,
+    fromReference: ({ data }) => ({ shape: [data.length], data }),
+    toReference: ({ data }) => ({ shape: [1, data.length, 1, 1], data }),
+  };
+}
+
 /** The tensor with its axes in the order `permutation`, copied. */
 export function permuteHost({ shape, data }: HostTensor, permutation: readonly number[]): HostTensor {
   const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));

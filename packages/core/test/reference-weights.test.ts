@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
+  channelWeight,
+  convolutionWeight,
   linearWeight,
   permuteHost,
   prefixReferenceWeights,
@@ -52,6 +54,13 @@ describe('reference weights', () => {
       expect(weight.fromReference(weight.toReference(ours))).toEqual(ours);
     }
     expect(linearWeight('weight', 'fc.weight').fromReference(tensor(4, 3)).shape).toEqual([3, 4]);
+    for (const [weight, theirs, ours] of [
+      [convolutionWeight('weight', 'conv.weight'), tensor(2, 3, 5, 4), [5, 4, 3, 2]],
+      [channelWeight('loc', 'norm.loc'), tensor(1, 3, 1, 1), [3]],
+    ] as const) {
+      expect(weight.fromReference(theirs).shape).toEqual(ours);
+      expect(weight.toReference(weight.fromReference(theirs))).toEqual(theirs);
+    }
   });
 
   it('take prefixes on both sides', () => {

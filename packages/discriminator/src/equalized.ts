@@ -3,8 +3,9 @@ import {
   assertInRange,
   assertInteger,
   assertShape,
-  constantInitializer,
   ConfigError,
+  constantInitializer,
+  convolutionWeight,
   linearWeight,
   Module,
   normalInitializer,
@@ -12,7 +13,6 @@ import {
 } from '@vitvq/core';
 import type { RandomKey, ReferenceWeight } from '@vitvq/core';
 import { fusedLeakyRelu } from './activation.js';
-import { convolutionWeight } from './internal/reference-weights.js';
 
 export interface EqualConv2dOptions {
   readonly inChannels: number;

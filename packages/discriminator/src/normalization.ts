@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import {
   assertInteger,
   assertShape,
+  channelWeight,
   constantInitializer,
   detach,
   Module,
@@ -9,7 +10,6 @@ import {
   sameWeight,
 } from '@vitvq/core';
 import type { RandomKey, ReferenceWeight } from '@vitvq/core';
-import { channelWeight } from './internal/reference-weights.js';
 
 export interface NormalizationOptions {
   /** Channels of the feature maps. */

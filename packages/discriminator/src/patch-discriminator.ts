@@ -2,8 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import {
   assertInteger,
   assertShape,
-  formatShape,
+  convolutionWeight,
   foldIn,
+  formatShape,
   Module,
   normalInitializer,
   prefixReferenceWeights,
@@ -14,7 +15,6 @@ import {
 } from '@vitvq/core';
 import type { Discriminator, RandomKey, ReferenceWeight } from '@vitvq/core';
 import { leakyRelu } from './activation.js';
-import { convolutionWeight } from './internal/reference-weights.js';
 import {
   ActNorm,
   actNormReferenceWeights,

@@ -1,9 +1,18 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInteger, assertShape, ConfigError, formatShape, Module, sameWeight, ShapeError } from '@vitvq/core';
+import {
+  assertInteger,
+  assertShape,
+  channelWeight,
+  ConfigError,
+  convolutionWeight,
+  formatShape,
+  Module,
+  sameWeight,
+  ShapeError,
+} from '@vitvq/core';
 import type { HostTensor, PerceptualLoss, ReferenceWeight } from '@vitvq/core';
 import { assertFloats, assertSameFloats } from './internal/checks.js';
 import { maxPool } from './internal/max-pool.js';
-import { channelWeight, convolutionWeight } from './internal/reference-weights.js';
 
 /** Channels of the five stages of a VGG16. */
 export type VGG16Channels = readonly [number, number, number, number, number];
