@@ -6,10 +6,15 @@ import type { Stage1LossWeights } from './stage1-loss.js';
 /** The discriminator's side of a training whose weight `losses.adversarial` is above 0. */
 export interface DiscriminatorPlan {
   /**
-   * When adversarial loss and discriminator begin: at a step, counted from 0, or at a share of the run, in [0, 1). Before, they
-   * are not computed at all. @default { step: 0 }
+   * When the discriminator begins to learn, and with it the adversarial loss unless `adversarialStart` says otherwise: at a
+   * step, counted from 0, or at a share of the run, in [0, 1). Before, neither is computed at all. @default { step: 0 }
    */
   readonly start?: { readonly step: number } | { readonly share: number };
+  /**
+   * When the autoencoder begins to hear it, not before `start`: a discriminator that has learned nothing yet has only noise to
+   * say, which the adaptive weight makes as loud as everything else. @default as soon as it starts
+   */
+  readonly adversarialStart?: { readonly step: number } | { readonly share: number };
   /** Whether the adversarial loss is made as strong as the others at the decoder's last layer (VQGAN). @default false */
   readonly adaptiveWeight?: boolean;
   /**
@@ -82,12 +87,13 @@ const notNegative = z.number().min(0);
 const share = z.number().min(0).lt(1);
 const positiveNorm = z.number().gt(0).nullable();
 
+const startSchema = z.union([z.strictObject({ step: z.int().min(0) }), z.strictObject({ share })], {
+  error: 'expected { step: an integer of at least 0 } or { share: a number in [0, 1) }',
+});
+
 const discriminatorSchema = z.strictObject({
-  start: z
-    .union([z.strictObject({ step: z.int().min(0) }), z.strictObject({ share })], {
-      error: 'expected { step: an integer of at least 0 } or { share: a number in [0, 1) }',
-    })
-    .default({ step: 0 }),
+  start: startSchema.default({ step: 0 }),
+  adversarialStart: startSchema.optional(),
   adaptiveWeight: z.boolean().default(false),
   r1: z
     .strictObject({ weight: z.number().gt(0), every: z.int().min(1) })

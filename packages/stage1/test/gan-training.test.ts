@@ -149,6 +149,23 @@ describe('training against a discriminator', () => {
     );
   });
 
+  it('lets the discriminator learn before the autoencoder hears it, and evaluates in between', async () => {
+    const trainer = tinyGanTrainer({
+      plan: tinyGanPlan({}, { start: { step: 1 }, adversarialStart: { step: 3 } }),
+      evaluation: { images: tinyImages(4, 77), batchSize: 4 },
+    });
+    const reports: StepReport[] = [];
+    const evaluatedAt: number[] = [];
+    trainer.on('step', (report) => reports.push(report));
+    trainer.on('evaluate', ({ step }) => evaluatedAt.push(step));
+    const { step } = await trainer.run();
+    const startsAt = (name: string): number => valuesOf(reports, name).findIndex((value) => value !== undefined);
+    expect([startsAt('discriminator'), startsAt('adversarial')]).toEqual([1, 3]);
+    expect(evaluatedAt).toEqual([3, step]);
+    for (const { values } of reports.slice(0, 3)) expect(values.loss).toBeCloseTo(values.l2! + values.quantizer!, 5);
+    for (const { values } of reports.slice(3)) expect(values.loss).not.toBeCloseTo(values.l2! + values.quantizer!, 5);
+  });
+
   it('gives the discriminator an optimizer and a learning rate of its own', async () => {
     const moved = async (discriminatorPlan: DiscriminatorPlan): Promise<number> => {
       const discriminator = tinyPatchDiscriminator();

@@ -63,7 +63,11 @@ export const groups = {
 } as const;
 
 /** What `state()` says. */
-export const stage1TaskStateSchema = z.strictObject({ quantizes: z.boolean(), isAdversarial: z.boolean() });
+export const stage1TaskStateSchema = z.strictObject({
+  quantizes: z.boolean(),
+  discriminates: z.boolean(),
+  isAdversarial: z.boolean(),
+});
 
 /** Keys folded from the seed, apart from those that others fold from it. */
 const streams = { care: 100, noise: 103 } as const;
@@ -95,7 +99,9 @@ export class Stage1Task implements TrainingTask<ImageBatch, Evaluation, Stage1Lo
   readonly #parts = new Map<string, { dispose(): void }>();
   /** Whether the codebook has started. */
   #quantizes = false;
-  /** Whether the discriminator has started. */
+  /** Whether the discriminator has started to learn. */
+  #discriminates = false;
+  /** Whether the autoencoder hears it. */
   #isAdversarial = false;
   #usageCounts: Float64Array | undefined;
 
@@ -163,20 +169,31 @@ export class Stage1Task implements TrainingTask<ImageBatch, Evaluation, Stage1Lo
   }
 
   state(): z.output<typeof stage1TaskStateSchema> {
-    return { quantizes: this.#quantizes, isAdversarial: this.#isAdversarial };
+    return {
+      quantizes: this.#quantizes,
+      discriminates: this.#discriminates,
+      isAdversarial: this.#isAdversarial,
+    };
   }
 
   restore(state: unknown, fresh: ReadonlySet<string>): void {
-    const { quantizes, isAdversarial } = parseOptions(stage1TaskStateSchema, state, 'Stage1Trainer.restore');
+    const { quantizes, discriminates, isAdversarial } = parseOptions(
+      stage1TaskStateSchema,
+      state,
+      'Stage1Trainer.restore',
+    );
     this.#quantizes = quantizes;
+    this.#discriminates = discriminates;
     this.#isAdversarial = isAdversarial;
     if (this.#average && fresh.has(groups.average)) startAverages(this.#average, this.#options.tokenizer);
   }
 
   /** What the autoencoder learned without a discriminator is measured before the two meet. */
   isMilestone({ index, progress }: StepContext): boolean {
-    const { start } = this.plan.discriminator;
-    return this.#adversary !== undefined && !this.#isAdversarial && index > 0 && isReached(start, index, progress);
+    const { start, adversarialStart = start } = this.plan.discriminator;
+    return (
+      this.#adversary !== undefined && !this.#isAdversarial && index > 0 && isReached(adversarialStart, index, progress)
+    );
   }
 
   async step(batch: ImageBatch, { index, progress }: StepContext): Promise<StepResult> {
@@ -189,8 +206,9 @@ export class Stage1Task implements TrainingTask<ImageBatch, Evaluation, Stage1Lo
           return { examples, values: { codebook: NaN }, gradientNorms: new Map() };
         }
       }
-      const { start } = discriminator;
-      this.#isAdversarial ||= this.#adversary !== undefined && isReached(start, index, progress);
+      const { start, adversarialStart = start } = discriminator;
+      this.#discriminates ||= this.#adversary !== undefined && isReached(start, index, progress);
+      this.#isAdversarial ||= this.#discriminates && isReached(adversarialStart, index, progress);
       const [quantize, isAdversarial] = [this.#quantizes, this.#isAdversarial];
       const learningRate = this.#learningRate(progress);
 
@@ -207,7 +225,7 @@ export class Stage1Task implements TrainingTask<ImageBatch, Evaluation, Stage1Lo
       const result = { examples, values, gradientNorms: update.gradientNorms };
       if (!update.isFinite) return result;
       await this.#updateAverages();
-      if (isAdversarial) {
+      if (this.#discriminates) {
         const { isFinite, gradientNorms, ...more } = await this.#updateDiscriminator(batches, index, learningRate);
         Object.assign(values, more.values);
         if (!isFinite) return { ...result, gradientNorms };
