@@ -166,7 +166,10 @@ export class Trainer<Batch, Evaluation extends object, Look extends object> exte
    */
   async run({ signal }: { readonly signal?: AbortSignal } = {}): Promise<TrainingSummary<Evaluation>> {
     const { openBatches, directory } = this.#options;
-    if (directory !== undefined && !this.#isRestored && this.#step === 0) await refuseForeignCheckpoints(directory);
+    if (directory !== undefined) {
+      if (!this.#isRestored && this.#step === 0) await refuseForeignCheckpoints(directory);
+      await this.#warnOfLaterCheckpoints(directory);
+    }
     const batches = await openBatches(this.#step);
     let logs: Logs | undefined;
     try {
@@ -496,6 +499,16 @@ export class Trainer<Batch, Evaluation extends object, Look extends object> exte
       });
     }
     this.#fingerprint = fingerprint ?? expected;
+  }
+
+  /** Of a run that went further before it was taken back, or of one that is damaged. */
+  async #warnOfLaterCheckpoints(directory: string): Promise<void> {
+    const newest = (await listCheckpoints(directory)).at(-1);
+    if (!newest || newest.step <= this.#step) return;
+    this.#warn(
+      'later-checkpoints',
+      `${newest.file} is of step ${newest.step}, and this run goes on from step ${this.#step}: until it has passed it, restore with the folder would take that one. Remove it, or write to another folder.`,
+    );
   }
 
   #warnSlowData(share: number): void {

@@ -20,7 +20,7 @@ export interface StepReport {
 
 export interface WarningReport {
   readonly step: number;
-  /** `checkpoint-failed`, `log-failed`, `slow-data`, `step-skipped`, or one of the task's. */
+  /** `checkpoint-failed`, `later-checkpoints`, `log-failed`, `slow-data`, `step-skipped`, or one of the task's. */
   readonly code: string;
   readonly message: string;
 }

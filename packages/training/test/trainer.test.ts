@@ -150,6 +150,26 @@ describe('Trainer', () => {
     }
   });
 
+  it('says where it goes back behind a checkpoint that its folder still holds', async () => {
+    const options = { openBatches: numbers(1, 2, 3, 4), directory, checkpoint: { everySteps: 1, keep: 9 } };
+    await new Trainer({ task: new Sum(3), ...options }).run();
+    const warnings: string[] = [];
+    const goOn = async (step: number): Promise<void> => {
+      const trainer = new Trainer({ task: new Sum(3), ...options });
+      trainer.on('warning', ({ code, message }) => void warnings.push(`${code}: ${message}`));
+      await trainer.restore((await listCheckpoints(directory)).find((file) => file.step === step)!.file);
+      await trainer.run();
+    };
+    await goOn(3);
+    expect(warnings).toEqual([]);
+    await goOn(1);
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^later-checkpoints: .*checkpoint-00000003\.safetensors is of step 3, and this run goes on from step 1: /,
+      ),
+    ]);
+  });
+
   it('may have been stopped before its first step', async () => {
     const openBatches = numbers(1, 2, 3);
     await new Trainer({ task: new Sum(2), openBatches, directory }).run({ signal: AbortSignal.abort() });
