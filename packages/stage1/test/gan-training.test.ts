@@ -166,6 +166,17 @@ describe('training against a discriminator', () => {
     for (const { values } of reports.slice(3)) expect(values.loss).not.toBeCloseTo(values.l2! + values.quantizer!, 5);
   });
 
+  it('evaluates once before the two meet, also where the adversarial loss waits for the discriminator', async () => {
+    const trainer = tinyGanTrainer({
+      plan: tinyGanPlan({}, { start: { step: 4 }, adversarialStart: { step: 1 } }),
+      evaluation: { images: tinyImages(2, 77) },
+    });
+    const evaluated: number[] = [];
+    trainer.on('evaluate', ({ step }) => void evaluated.push(step));
+    await trainer.run();
+    expect(evaluated).toEqual([4, 6]);
+  });
+
   it('gives the discriminator an optimizer and a learning rate of its own', async () => {
     const moved = async (discriminatorPlan: DiscriminatorPlan): Promise<number> => {
       const discriminator = tinyPatchDiscriminator();

@@ -191,9 +191,8 @@ export class Stage1Task implements TrainingTask<ImageBatch, Evaluation, Stage1Lo
   /** What the autoencoder learned without a discriminator is measured before the two meet. */
   isMilestone({ index, progress }: StepContext): boolean {
     const { start, adversarialStart = start } = this.plan.discriminator;
-    return (
-      this.#adversary !== undefined && !this.#isAdversarial && index > 0 && isReached(adversarialStart, index, progress)
-    );
+    const meets = isReached(start, index, progress) && isReached(adversarialStart, index, progress);
+    return this.#adversary !== undefined && !this.#isAdversarial && index > 0 && meets;
   }
 
   async step(batch: ImageBatch, { index, progress }: StepContext): Promise<StepResult> {
