@@ -18,6 +18,8 @@ import type { Settings } from './options.js';
 /** What another tokenizer makes of the held-out images. */
 export interface Comparison {
   readonly label: string;
+  /** Steps that it was trained. */
+  readonly step: number;
   /** `[B, H, W, C]`. */
   readonly reconstructions: Float32Array;
   readonly psnr: number;
@@ -27,7 +29,7 @@ export interface Comparison {
 /** Where the reconstructions from before the discriminator are kept, for a run that is resumed. */
 export const L2_ALONE_FILE = 'l2-alone.safetensors';
 
-/** Keeps what the tokenizer made of the held-out images when the discriminator had not begun. */
+/** Keeps what the tokenizer made of the held-out images before it heard the discriminator. */
 export class L2AlonePictures {
   readonly #file: string;
   readonly #originals: HostImages;
@@ -39,10 +41,10 @@ export class L2AlonePictures {
     this.#originals = originals;
   }
 
-  /** The trainer evaluates right before the discriminator begins. */
+  /** The trainer evaluates right before that. */
   follow(trainer: Stage1Trainer): void {
     trainer.on('step', ({ values }) => {
-      this.#hasBegun ||= values.logitsReal !== undefined;
+      this.#hasBegun ||= values.adversarial !== undefined;
     });
     trainer.on('evaluate', (evaluation) => {
       if (!this.#hasBegun) this.#writing = this.#writing.then(() => this.#write(evaluation));
@@ -65,7 +67,8 @@ export class L2AlonePictures {
     const reconstructions = tensors.get('reconstructions')!.data as Float32Array;
     return [
       {
-        label: `L2 alone, step ${metadata.step}`,
+        label: 'L2 alone',
+        step: Number(metadata.step),
         reconstructions,
         psnr: Number(metadata.psnr),
         detail: detailRatio(this.#originals.data, reconstructions, this.#originals.shape),
@@ -84,7 +87,8 @@ export class L2AlonePictures {
 
 /** What the tokenizer of a run of this program in `directory` makes of the images. @throws {UsageError} */
 export async function otherRun(directory: string, originals: HostImages): Promise<Comparison> {
-  const settings = (await readStage1State(directory)).notes as Settings;
+  const { notes, step } = await readStage1State(directory);
+  const settings = notes as Settings;
   if (settings.imageSize !== originals.shape[1]) {
     throw new UsageError([
       `--compare ${directory} has images of ${settings.imageSize} pixels, and this run of ${originals.shape[1]}`,
@@ -97,7 +101,8 @@ export async function otherRun(directory: string, originals: HostImages): Promis
   evaluator.dispose();
   tokenizer.dispose();
   return {
-    label: settings.loss === 'l2' ? 'L2 alone' : 'full loss, other run',
+    label: settings.loss === 'l2' ? 'L2 alone, other run' : 'full, other run',
+    step,
     reconstructions: reconstructions.data,
     psnr,
     detail: detailRatio(originals.data, reconstructions.data, originals.shape),

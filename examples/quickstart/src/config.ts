@@ -42,13 +42,20 @@ export const STREAMS = { batches: 101, split: 102, discriminator: 104 } as const
 export const SHOWN = { report: 48, samples: 16, comparison: 24 } as const;
 
 /** Weights of the full loss; the perceptual term only where its network is given. */
-const FULL_LOSS = { l2: 1, quantizer: 1, adversarial: 0.3, perceptual: 0.1 } as const;
+const FULL_LOSS = { l2: 1, quantizer: 1, adversarial: 0.6, perceptual: 0.1 } as const;
 
 /**
- * The discriminator begins when reconstructions are no longer easy to tell from photographs. Its loss is made as strong as the
- * squared error at the decoder's last layer before the weight counts (adaptive weight), and lazy R1 keeps it from winning.
+ * The discriminator learns for a while before the autoencoder hears it. Its loss is then made as strong as the squared error
+ * at the decoder's last layer before the weight counts (adaptive weight). Equalised learning rates make it slow, so its rate is
+ * higher; R1 is weak, as StyleGAN2's rule for so small images has it (0.0001 x pixels / batch).
  */
-const DISCRIMINATOR = { start: { share: 0.5 }, adaptiveWeight: true, r1: { weight: 1, every: 16 } } as const;
+const DISCRIMINATOR = {
+  start: { share: 0.25 },
+  adversarialStart: { share: 0.5 },
+  adaptiveWeight: true,
+  r1: { weight: 0.01, every: 16 },
+  learningRateScale: 6,
+} as const;
 
 /** Channels of its feature maps: about as much work as the tokenizer itself. */
 const DISCRIMINATOR_WIDTH = 24;

@@ -15,11 +15,11 @@ import { abortOnCtrlC, runProgram, showProgress, UsageError } from '@vitvq/cli';
 import { useEngine } from '@vitvq/engine';
 import { hingeAdversarialLoss } from '@vitvq/losses';
 import { createViTVQ, loadLPIPS, readStage1State, Stage1Trainer, type Stage1Summary } from '@vitvq/stage1';
-import { createDiscriminator, EVALUATION_BATCH, EVERY_SECONDS, modelConfig, trainingPlan } from './config.js';
+import { createDiscriminator, EVALUATION_BATCH, EVERY_SECONDS, modelConfig, SHOWN, trainingPlan } from './config.js';
 import { openData, openTrainingBatches, readHeldOut } from './data.js';
 import { L2_ALONE_FILE, L2AlonePictures, otherRun } from './comparison.js';
 import { parseArguments, type Request, type Settings } from './options.js';
-import { writeMetrics, writeOutcomeReport, writeSamples } from './outcome.js';
+import { firstImages, writeMetrics, writeOutcomeReport, writeSamples } from './outcome.js';
 
 /** Prints a line; while the bar is shown, above it. */
 let say = (line: string): void => console.log(line);
@@ -69,6 +69,7 @@ async function main(): Promise<void> {
     directory: out,
     checkpoint: { everySeconds: EVERY_SECONDS.checkpoint },
     evaluation: { images: heldOut, batchSize: EVALUATION_BATCH, everySeconds: EVERY_SECONDS.evaluation },
+    look: { images: firstImages(heldOut, SHOWN.samples) },
     notes: settings,
   });
   if (request.resume) {

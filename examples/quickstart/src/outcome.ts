@@ -59,7 +59,7 @@ export async function writeMetrics({
     threads: engine.threads,
     meanSquaredError,
     detail: detailRatio(heldOut.data, reconstructions.data, heldOut.shape),
-    comparisons: others.map(({ label, psnr: of, detail }) => ({ label, psnr: of, detail })),
+    comparisons: others.map(({ label, step, psnr: of, detail }) => ({ label, step, psnr: of, detail })),
     heldOutImages: count,
     skippedImages,
     trainingSeconds: summary.elapsedSeconds,
@@ -118,14 +118,17 @@ export async function writeOutcomeReport(outcome: Outcome): Promise<string> {
 }
 
 /** The report with the same images as others reconstruct them, before everything else. */
-function withComparison({ others, heldOut, evaluation, settings }: Outcome, report: ReportContent): ReportContent {
+function withComparison(
+  { others, heldOut, evaluation, settings, summary }: Outcome,
+  report: ReportContent,
+): ReportContent {
   if (others.length === 0) return report;
-  const [count, height, width, channels] = heldOut.shape;
-  const shown = Math.min(SHOWN.comparison, count);
-  const first = (images: Float32Array): Float32Array => images.subarray(0, shown * height * width * channels);
+  const { shape } = firstImages(heldOut, SHOWN.comparison);
+  const first = (data: Float32Array): Float32Array =>
+    firstImages({ data, shape: heldOut.shape }, SHOWN.comparison).data;
   const detail = detailRatio(heldOut.data, evaluation.reconstructions.data, heldOut.shape);
-  const facts = (label: string, psnr: number, ratio: number): string =>
-    `${label}: ${psnr.toFixed(2)} dB, detail ${ratio.toFixed(2)}`;
+  const facts = (label: string, step: number, psnr: number, ratio: number): string =>
+    `${label} (${step} steps): ${psnr.toFixed(2)} dB, detail ${ratio.toFixed(2)}`;
   const label = settings.loss === 'full' ? 'full loss' : 'L2 alone';
   const gallery = comparisonGallery(
     [
@@ -133,12 +136,12 @@ function withComparison({ others, heldOut, evaluation, settings }: Outcome, repo
       ...others.map((other) => ({ label: other.label, images: first(other.reconstructions) })),
       { label, images: first(evaluation.reconstructions.data) },
     ],
-    { shape: [shown, height, width, channels], examples: shown, file: 'comparison.png' },
+    { shape, examples: shape[0], file: 'comparison.png' },
   );
   const text =
     [
-      ...others.map((other) => facts(other.label, other.psnr, other.detail)),
-      facts(label, evaluation.psnr, detail),
+      ...others.map((other) => facts(other.label, other.step, other.psnr, other.detail)),
+      facts(label, summary.step, evaluation.psnr, detail),
     ].join('; ') +
     '. Detail is how much neighbouring pixels differ, against the originals: below 1 is blurred. Squared error alone prefers ' +
     'the mean of everything that fits the codes; the discriminator pays for detail with decibels.';
@@ -148,18 +151,23 @@ function withComparison({ others, heldOut, evaluation, settings }: Outcome, repo
   };
 }
 
+/** The first images, or as many as there are. */
+export function firstImages({ data, shape: [count, height, width, channels] }: HostImages, wanted: number): HostImages {
+  const shown = Math.min(wanted, count);
+  return { data: data.subarray(0, shown * height * width * channels), shape: [shown, height, width, channels] };
+}
+
 /** Originals beside reconstructions, as a PNG named after the step. */
 export async function writeSamples(
   directory: string,
   originals: HostImages,
   { step, reconstructions }: Evaluation & { readonly step: number },
 ): Promise<void> {
-  const [count, ...size] = originals.shape;
-  const shown = Math.min(SHOWN.samples, count);
-  const values = shown * size[0] * size[1] * size[2];
-  const grid = await imageGrid([originals.data.subarray(0, values), reconstructions.data.subarray(0, values)], {
-    shape: [shown, ...size] as [number, number, number, number],
-  });
+  const shown = [originals, reconstructions].map((images) => firstImages(images, SHOWN.samples));
+  const grid = await imageGrid(
+    shown.map(({ data }) => data),
+    { shape: shown[0]!.shape },
+  );
   await writePng(join(directory, `step-${String(step).padStart(6, '0')}.png`), grid);
 }
 

@@ -99,12 +99,15 @@ export function trainingPlan({ discriminator }: Variant, { steps, seed }: Settin
     learningRate: { peak: 1e-3, end: 0, warmup: 0.05 },
     optimizer: { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 1e-4 },
     clipNorm: 1,
-    losses: { l2: 1, quantizer: 1, adversarial: discriminator === 'none' ? 0 : 0.1 },
+    losses: { l2: 1, quantizer: 1, adversarial: discriminator === 'none' ? 0 : 0.6 },
     discriminator: {
-      start: { share: 0.25 },
+      // It learns for a while before the autoencoder hears it: before that it has only noise to say.
+      start: { share: 0.1 },
+      adversarialStart: { share: 0.4 },
       adaptiveWeight: true,
-      // Lazy R1 keeps a discriminator that learns faster than so short a run from winning.
-      r1: discriminator === 'style' ? { weight: 1, every: 16 } : null,
+      // StyleGAN2's rule for so small images, 0.0001 x pixels / batch; equalised learning rates need a higher rate.
+      r1: discriminator === 'style' ? { weight: 0.01, every: 16 } : null,
+      learningRateScale: discriminator === 'style' ? 6 : 1,
     },
     codebook: { autoencoderShare: 0, initializeFromData: false, reviveEvery: 0 },
     seed,
