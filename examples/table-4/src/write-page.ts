@@ -100,10 +100,10 @@ function paperOf({ codeDim, normalize }: Variant): { usage: number; l2: number }
   return { usage: usage[dim], l2: l2[dim] };
 }
 
-const discriminatorColumns = ['discriminator', 'usage', 'l1 (1e-2)', 'l2 (1e-3)', 'PSNR', 'detail', 'seconds'];
+const discriminatorColumns = ['discriminator', 'usage', 'l1 (1e-2)', 'l2 (1e-3)', 'PSNR', 'detail'];
 
 function discriminatorRow({ variant, result }: Row): string[] {
-  const { usage, l1, l2, psnr, detail, seconds } = result;
+  const { usage, l1, l2, psnr, detail } = result;
   return [
     variant.discriminator,
     percent(usage),
@@ -111,7 +111,6 @@ function discriminatorRow({ variant, result }: Row): string[] {
     thousandths(l2),
     `${psnr.toFixed(2)} dB`,
     detail.toFixed(2),
-    seconds.toFixed(0),
   ];
 }
 
@@ -167,9 +166,9 @@ function chart(codes: readonly Row[], file: string, { title, yLabel, ours, paper
       .filter(({ variant }) => variant.normalize === normalize)
       .map(({ variant, result }) => [Math.log2(variant.codeDim), ours(result)]);
   const series: LineChartOptions['series'] = [
-    { name: 'l2-normalised', points: line(true) },
-    { name: 'not normalised', points: line(false) },
-    { name: 'paper, l2-normalised', points: CODE_DIMS.map((dim) => [Math.log2(dim), paper[dim]!]) },
+    { name: 'l2-norm', points: line(true) },
+    { name: 'no l2-norm', points: line(false) },
+    { name: 'paper', points: CODE_DIMS.map((dim) => [Math.log2(dim), paper[dim]!]) },
   ];
   return {
     chart: { type: 'line', title, xLabel: 'log2 of the dimension of the codes', yLabel, series },
