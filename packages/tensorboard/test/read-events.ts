@@ -152,6 +152,6 @@ function readValue(value: Fields): Omit<ReadEvent, 'wallTime' | 'step'> {
   };
 }
 
-function readEvents(bytes: Uint8Array): ReadEvent[] {
+export function readEvents(bytes: Uint8Array): ReadEvent[] {
   return readRecords(bytes).records.map(readEvent);
 }
