@@ -180,7 +180,7 @@ export class CausalAttention extends Module {
       tf.concat([tf.mul(parts[0]!, scale), ...parts.slice(1)], axis);
     const weights = this.#projections.map(({ weight }) => weight);
     const biases = this.#projections.flatMap(({ bias }) => (bias ? [bias] : []));
-    const product: Tensor2D = tf.matMul(x, join(weights, 1) as Tensor2D);
+    const product: Tensor2D = tf.matMul(x, join(weights, 1));
     return biases.length > 0 ? tf.add(product, join(biases, 0)) : product;
   }
 }
