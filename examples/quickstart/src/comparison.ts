@@ -33,12 +33,14 @@ export const L2_ALONE_FILE = 'l2-alone.safetensors';
 export class L2AlonePictures {
   readonly #file: string;
   readonly #originals: HostImages;
-  #hasBegun = false;
+  #hasBegun: boolean;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(directory: string, originals: HostImages) {
+  /** @param hasBegun  whether the autoencoder heard it already when the run was stopped */
+  constructor(directory: string, originals: HostImages, hasBegun: boolean) {
     this.#file = join(directory, L2_ALONE_FILE);
     this.#originals = originals;
+    this.#hasBegun = hasBegun;
   }
 
   /** The trainer evaluates right before that. */
@@ -101,7 +103,7 @@ export async function otherRun(directory: string, originals: HostImages): Promis
   evaluator.dispose();
   tokenizer.dispose();
   return {
-    label: settings.loss === 'l2' ? 'L2 alone, other run' : 'full, other run',
+    label: settings.loss === 'l2' ? 'other: L2' : 'other: full',
     step,
     reconstructions: reconstructions.data,
     psnr,

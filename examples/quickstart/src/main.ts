@@ -84,7 +84,7 @@ async function main(): Promise<void> {
     const complain = (error: Error): void => say(`a sample grid could not be written: ${error.message}`);
     writing.push(writeSamples(samples, heldOut, evaluation).catch(complain));
   });
-  const l2Alone = new L2AlonePictures(out, heldOut);
+  const l2Alone = new L2AlonePictures(out, heldOut, request.resume && (await readStage1State(out)).isAdversarial);
   if (discriminator) l2Alone.follow(trainer);
   const view = showProgress(process.stdout, { show: ['loss', 'logitsReal', 'logitsFake'] });
   let measured: string | undefined;

@@ -76,6 +76,10 @@ describe('quickstart --smoke', () => {
     expect(resumed.output).toMatch(/Going on after step [1-9]/);
     expect(resumed.code).toBe(0);
     expect((await readMetrics()).trainingSeconds).toBeGreaterThan(6);
+    const l2Alone = join(out, 'l2-alone.safetensors');
+    const before = await readFile(l2Alone);
+    expect((await quickstart(['--resume', '--engine', 'cpu'])).code).toBe(0); // writes the report anew
+    expect(await readFile(l2Alone)).toEqual(before);
     expect((await quickstart(['--smoke', '--engine', 'cpu'])).code).toBe(0); // a finished run gives way
   });
 
