@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInRange, assertShape, ConfigError, Module } from '@vitvq/core';
-import { assertGradients } from './internal/check-gradients.js';
+import { assertInRange, ConfigError, Module } from '@vitvq/core';
+import { assertApplicable } from './internal/check-gradients.js';
 import { assertBeta, biasCorrection } from './internal/decay-rates.js';
 import { choose, isFiniteScalar } from './internal/finite.js';
 import { groupRates, membersOf, type Member } from './internal/groups.js';
@@ -116,15 +116,7 @@ export class Adafactor extends Module implements Optimizer {
     learningRate: tf.Scalar,
     { gradientScale }: ApplyOptions = {},
   ): void {
-    const where = 'Adafactor.apply';
-    assertGradients(
-      this.#variables,
-      gradients,
-      where,
-      'Leave variables that the loss does not reach out of the groups.',
-    );
-    assertShape(learningRate, [], where, 'Give the learning rate as a scalar tensor.');
-    if (gradientScale) assertShape(gradientScale, [], where, 'Give gradientScale as a scalar tensor.');
+    assertApplicable(this.#variables, gradients, learningRate, { gradientScale }, 'Adafactor.apply');
     tf.tidy(() => {
       const step = tf.add<tf.Scalar>(this.#step, 1);
       const scale = gradientScale ?? tf.scalar(1);

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import { assertInteger, constantInitializer, Module, normalInitializer, split } from '@vitvq/core';
+import { assertInteger, constantInitializer, Module, split } from '@vitvq/core';
 import type { RandomKey } from '@vitvq/core';
-import { Linear } from '@vitvq/layers';
+import type { Linear } from '@vitvq/layers';
 import type {
   AutoregressiveModel,
   ChooseToken,
@@ -10,7 +10,6 @@ import type {
   LogitsOptions,
   SamplingState,
 } from './autoregressive-model.js';
-import { weightStddev } from './causal-attention.js';
 import type { CausalTransformerOptions } from './causal-transformer.js';
 import { dropoutMasksUnder, prefixDropoutSites } from './dropout.js';
 import type { DropoutSite } from './dropout.js';
@@ -18,6 +17,7 @@ import { SequenceEmbedding } from './internal/sequence-embedding.js';
 import type { SequenceEmbeddingOptions } from './internal/sequence-embedding.js';
 import { SequenceTransformer } from './internal/sequence-transformer.js';
 import { tidied } from './internal/tidied.js';
+import { tokenHead } from './internal/token-head.js';
 import type { CacheSize, SamplingCache } from './sampling-cache.js';
 
 /** Sizes and choices of a {@link GPT}. */
@@ -44,16 +44,7 @@ export class GPT extends Module implements AutoregressiveModel {
     this.#embedding = this.child('embedding', embedding);
     this.#sequence = new SequenceTransformer({ ...options, key: transformerKey }, embedding, this.levels);
     this.child('transformer', this.#sequence.transformer);
-    this.#head = this.child(
-      'head',
-      new Linear({
-        inFeatures: options.dim,
-        outFeatures: options.vocabSize,
-        useBias: false,
-        key: headKey,
-        initializer: normalInitializer(weightStddev),
-      }),
-    );
+    this.#head = this.child('head', tokenHead(options, headKey));
   }
 
   get vocabSize(): number {

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
-import { assertInteger, Module, normalInitializer, randomUniform, split } from '@vitvq/core';
+import { assertInteger, Module, randomUniform, split } from '@vitvq/core';
 import type { Initializer, RandomKey } from '@vitvq/core';
-import { Linear } from '@vitvq/layers';
+import type { Linear } from '@vitvq/layers';
 import { attentionMask } from './attention-mask.js';
 import type {
   AutoregressiveModel,
@@ -11,7 +11,6 @@ import type {
   LogitsOptions,
   SamplingState,
 } from './autoregressive-model.js';
-import { weightStddev } from './causal-attention.js';
 import { CausalTransformer } from './causal-transformer.js';
 import type { CausalTransformerOptions } from './causal-transformer.js';
 import { dropoutMasksUnder, prefixDropoutSites } from './dropout.js';
@@ -20,6 +19,7 @@ import { SequenceEmbedding } from './internal/sequence-embedding.js';
 import type { SequenceEmbeddingOptions } from './internal/sequence-embedding.js';
 import { SequenceTransformer } from './internal/sequence-transformer.js';
 import { tidied } from './internal/tidied.js';
+import { tokenHead } from './internal/token-head.js';
 import type { CacheSize, SamplingCache } from './sampling-cache.js';
 
 /** Blocks and heads of one of the two transformers. */
@@ -82,16 +82,7 @@ export class RQTransformer extends Module implements AutoregressiveModel {
     this.child('spatial', this.#spatial.transformer);
     this.#depthPositions = this.variable('depthPositions', positionInitializer(positionKey, [levels - 1, options.dim]));
     this.#depth = this.child('depth', new CausalTransformer({ ...options, ...depth, key: depthKey }));
-    this.#head = this.child(
-      'head',
-      new Linear({
-        inFeatures: options.dim,
-        outFeatures: options.vocabSize,
-        useBias: false,
-        key: headKey,
-        initializer: normalInitializer(weightStddev),
-      }),
-    );
+    this.#head = this.child('head', tokenHead(options, headKey));
   }
 
   get vocabSize(): number {

@@ -8,15 +8,12 @@ import { indexPath, newShardNames } from './checkpoint-folder.js';
 import { assertChecksum, checksumPlace, updateHash } from './checksum.js';
 import { maximumHeaderBytes, type SafetensorsEntry } from './header.js';
 import { encodeHeader, forEachTensor, place } from './layout.js';
+import { checksumName, formatName, stateName, stepName } from './metadata-names.js';
 import { openShards } from './open-shards.js';
 import { quote } from './scan-json.js';
 import { isObject, readShardIndex, type ShardIndex } from './shard-index.js';
 import { systemReason } from './system-reason.js';
 
-const checksumName = 'vitvq.sha256';
-const formatName = 'vitvq.format';
-const stepName = 'vitvq.step';
-const stateName = 'vitvq.state';
 /** SHA-256 of each shard, as `sha256sum` prints it. */
 const shardsName = 'vitvq.shards';
 const format = 'training-checkpoint-index/1';

@@ -5,15 +5,14 @@ import type { CheckpointContents, Verification, VerifiedFile } from './checkpoin
 import { assertChecksum, checksumPlace, updateHash } from './checksum.js';
 import type { SafetensorsEntry } from './header.js';
 import { encodeHeader, forEachTensor } from './layout.js';
+import { checksumName, formatName, stateName, stepName } from './metadata-names.js';
 import { openWithData } from './open-file.js';
 import { quote } from './scan-json.js';
 
-const formatName = 'vitvq.format';
-const stepName = 'vitvq.step';
-const stateName = 'vitvq.state';
-/** Of format, step, state and the tensors' names, types, shapes; then of the tensors' bytes. */
-const checksumName = 'vitvq.sha256';
-/** Of the former alone, so that the state can be trusted without reading the tensors. */
+/**
+ * Of format, step, state and the tensors' names, types and shapes, so that the state can be trusted without reading the tensors;
+ * the other checksum is of these and then of the tensors' bytes.
+ */
 const headChecksumName = 'vitvq.head-sha256';
 
 const format = 'training-checkpoint/2';

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInRange, assertShape, composite, Module } from '@vitvq/core';
+import { assertInRange, composite, Module } from '@vitvq/core';
 import type { ApplyOptions, Optimizer } from '../optimizer.js';
 import type { ParameterGroup } from '../parameter-groups.js';
-import { assertGradients } from './check-gradients.js';
+import { assertApplicable } from './check-gradients.js';
 import { assertBeta, biasCorrection } from './decay-rates.js';
 import { choose, isFiniteScalar } from './finite.js';
 import { groupRates, membersOf, type Member } from './groups.js';
@@ -79,15 +79,7 @@ export abstract class AdamBase extends Module implements Optimizer {
     learningRate: tf.Scalar,
     { gradientScale }: ApplyOptions = {},
   ): void {
-    const where = `${this.#where}.apply`;
-    assertGradients(
-      this.#variables,
-      gradients,
-      where,
-      'Leave variables that the loss does not reach out of the groups.',
-    );
-    assertShape(learningRate, [], where, 'Give the learning rate as a scalar tensor.');
-    if (gradientScale) assertShape(gradientScale, [], where, 'Give gradientScale as a scalar tensor.');
+    assertApplicable(this.#variables, gradients, learningRate, { gradientScale }, `${this.#where}.apply`);
     tf.tidy(() => {
       const step = tf.add<tf.Scalar>(this.#step, 1);
       const corrections = [biasCorrection(this.#beta1, step), biasCorrection(this.#beta2, step)];

@@ -1,5 +1,6 @@
-import type { Tensor, Variable } from '@tensorflow/tfjs-core';
-import { formatShape, ShapeError } from '@vitvq/core';
+import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-core';
+import { assertShape, formatShape, ShapeError } from '@vitvq/core';
+import type { ApplyOptions } from '../optimizer.js';
 
 /**
  * Throws unless there is a gradient of the right shape for each variable and none besides.
@@ -32,4 +33,17 @@ export function assertGradients(
       fix: missing.length ? fix : undefined,
     });
   }
+}
+
+/** What `apply` of every optimizer asks of its arguments. @throws {ShapeError} */
+export function assertApplicable(
+  variables: ReadonlyMap<string, Variable>,
+  gradients: ReadonlyMap<string, Tensor>,
+  learningRate: Scalar,
+  { gradientScale }: ApplyOptions,
+  where: string,
+): void {
+  assertGradients(variables, gradients, where, 'Leave variables that the loss does not reach out of the groups.');
+  assertShape(learningRate, [], where, 'Give the learning rate as a scalar tensor.');
+  if (gradientScale) assertShape(gradientScale, [], where, 'Give gradientScale as a scalar tensor.');
 }

@@ -2,14 +2,16 @@ import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, foldIn, formatShape, randomKey, randomUniform, type Module, type RandomKey } from '@vitvq/core';
 import type { AdversarialLoss, Discriminator, PerceptualLoss } from '@vitvq/core';
 import { compile } from '@vitvq/engine';
-import { exponentialDecaySchedule, MovingAverage, type Optimizer } from '@vitvq/optim';
+import { exponentialDecaySchedule, type Optimizer } from '@vitvq/optim';
 import { gumbelNoise } from '@vitvq/quantizers';
 import {
   createOptimizer,
   keepUnlessFinite,
+  LazyParts,
   learningRateAt,
   parseOptions,
   Updater,
+  WeightAverages,
   type GradientFunction,
   type StepContext,
   type StepResult,
@@ -91,12 +93,12 @@ export class Stage1Task implements TrainingTask<ImageBatch, Evaluation, Stage1Lo
   readonly #options: Stage1TaskOptions;
   readonly #optimizer: Optimizer;
   readonly #updater: Updater;
-  readonly #average: MovingAverage | undefined;
+  readonly #averages: WeightAverages | undefined;
   readonly #adversary: Adversary | undefined;
   readonly #learningRate: (progress: number) => number;
   readonly #temperature: ((step: number) => number) | undefined;
   /** By name: what is compiled once. */
-  readonly #parts = new Map<string, { dispose(): void }>();
+  readonly #parts = new LazyParts();
   /** Whether the codebook has started. */
   #quantizes = false;
   /** Whether the discriminator has started to learn. */
@@ -114,7 +116,7 @@ export class Stage1Task implements TrainingTask<ImageBatch, Evaluation, Stage1Lo
     assertParts(plan, options);
     const trained = tokenizer.namedTrainableVariables();
     this.#optimizer = createOptimizer(trained, plan.optimizer);
-    this.#average = plan.movingAverage ? new MovingAverage(trained, plan.movingAverage) : undefined;
+    this.#averages = plan.movingAverage ? new WeightAverages(trained, plan.movingAverage) : undefined;
     this.#learningRate = learningRateAt(plan.learningRate);
     this.#temperature = temperatureOf(plan, tokenizer);
     const leCamPlan = plan.discriminator.leCam;
@@ -156,7 +158,7 @@ export class Stage1Task implements TrainingTask<ImageBatch, Evaluation, Stage1Lo
     const modules: [string, Pick<Module, 'namedVariables'> | undefined][] = [
       [groups.tokenizer, tokenizer],
       [groups.optimizer, this.#optimizer],
-      [groups.average, this.#average],
+      [groups.average, this.#averages],
       [groups.discriminator, this.#adversary?.discriminator],
       [groups.discriminatorOptimizer, this.#adversary?.optimizer],
       [groups.leCam, this.#adversary?.leCam],
@@ -185,7 +187,7 @@ export class Stage1Task implements TrainingTask<ImageBatch, Evaluation, Stage1Lo
     this.#quantizes = quantizes;
     this.#discriminates = discriminates;
     this.#isAdversarial = isAdversarial;
-    if (this.#average && fresh.has(groups.average)) startAverages(this.#average, this.#options.tokenizer);
+    if (fresh.has(groups.average)) this.#averages?.restart();
   }
 
   /** What the autoencoder learned without a discriminator is measured before the two meet. */
@@ -223,7 +225,7 @@ export class Stage1Task implements TrainingTask<ImageBatch, Evaluation, Stage1Lo
       if (temperature !== undefined) values.temperature = temperature;
       const result = { examples, values, gradientNorms: update.gradientNorms };
       if (!update.isFinite) return result;
-      await this.#updateAverages();
+      await this.#averages?.update();
       if (this.#discriminates) {
         const { isFinite, gradientNorms, ...more } = await this.#updateDiscriminator(batches, index, learningRate);
         Object.assign(values, more.values);
@@ -292,24 +294,17 @@ export class Stage1Task implements TrainingTask<ImageBatch, Evaluation, Stage1Lo
 
   /** Runs `fn` while the tokenizer holds the averages of its weights, if the plan has them. */
   async withAverages<T>(fn: () => Promise<T>): Promise<T> {
-    if (!this.#average) return fn();
-    this.#average.swap();
-    try {
-      return await fn();
-    } finally {
-      this.#average.swap();
-    }
+    return this.#averages ? this.#averages.lend(fn) : fn();
   }
 
   dispose(): void {
     this.#updater.dispose();
     this.#optimizer.dispose();
-    this.#average?.dispose();
+    this.#averages?.dispose();
     this.#adversary?.updater.dispose();
     this.#adversary?.optimizer.dispose();
     this.#adversary?.leCam?.dispose();
-    for (const part of this.#parts.values()) part.dispose();
-    this.#parts.clear();
+    this.#parts.dispose();
   }
 
   #autoencoderGradients(quantize: boolean, isAdversarial: boolean): GradientFunction<Inputs> {
@@ -386,21 +381,6 @@ export class Stage1Task implements TrainingTask<ImageBatch, Evaluation, Stage1Lo
     });
   }
 
-  async #updateAverages(): Promise<void> {
-    const average = this.#average;
-    if (!average) return;
-    const update = this.#once('average weights', () =>
-      compile(
-        () => {
-          average.update();
-          return tf.scalar(1);
-        },
-        { name: 'average weights' },
-      ),
-    );
-    (await update()).dispose();
-  }
-
   /** Whether it started: a batch with NaN in it makes no codes. */
   async #startCodebook(batch: ImageBatch, index: number): Promise<boolean> {
     const { initializeFromData } = this.plan.codebook;
@@ -425,7 +405,7 @@ export class Stage1Task implements TrainingTask<ImageBatch, Evaluation, Stage1Lo
     index: number,
   ): Promise<number | undefined> {
     const { tokenizer } = this.#options;
-    const run = this.#once(name, () => {
+    const run = this.#parts.once(name, () => {
       const care = create(tokenizer);
       const variables = [...tokenizer.quantizer.namedVariables().values()];
       return compile(
@@ -455,16 +435,8 @@ export class Stage1Task implements TrainingTask<ImageBatch, Evaluation, Stage1Lo
     const { tokenizer, perceptual, evaluation, look } = this.#options;
     const batchSize =
       evaluation?.batchSize ?? Math.min(defaultBatchSize, (evaluation ?? look)?.images.shape[0] ?? defaultBatchSize);
-    const evaluator = this.#once('evaluate', () => new Evaluator(tokenizer, { batchSize, perceptual }));
+    const evaluator = this.#parts.once('evaluate', () => new Evaluator(tokenizer, { batchSize, perceptual }));
     return this.withAverages(() => evaluator.evaluate(images));
-  }
-
-  #once<T extends { dispose(): void }>(name: string, create: () => T): T {
-    const existing = this.#parts.get(name) as T | undefined;
-    if (existing) return existing;
-    const created = create();
-    this.#parts.set(name, created);
-    return created;
   }
 }
 
@@ -572,12 +544,4 @@ function uniformNoise(key: RandomKey, shape: readonly number[]): tf.Tensor {
 /** Standard Gumbel noise is made of uniform numbers where it is used, in compiled code. */
 function controlsOf([, temperature, uniform]: Inputs): Stage1Controls {
   return uniform ? { temperature, noise: gumbelNoise(uniform) } : {};
-}
-
-/** Averages that a checkpoint does not have begin as the weights that it has. */
-function startAverages(average: MovingAverage, tokenizer: ViTVQ): void {
-  const averages = average.namedVariables();
-  for (const [name, weight] of tokenizer.namedTrainableVariables()) {
-    tf.tidy(() => averages.get(`average.${name}`)!.assign(weight.clone()));
-  }
 }

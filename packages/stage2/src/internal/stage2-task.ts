@@ -3,9 +3,11 @@ import { ConfigError, foldIn, formatShape, randomKey } from '@vitvq/core';
 import type { RandomKey, Tokenizer } from '@vitvq/core';
 import { compile } from '@vitvq/engine';
 import type { CompiledFunction } from '@vitvq/engine';
-import { MovingAverage, type Optimizer } from '@vitvq/optim';
+import type { Optimizer } from '@vitvq/optim';
 import {
+  LazyParts,
   Updater,
+  WeightAverages,
   type GradientFunction,
   type StepContext,
   type StepResult,
@@ -73,11 +75,11 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
   readonly #options: Stage2TaskOptions & { readonly conditioner: Conditioner };
   readonly #optimizer: Optimizer;
   readonly #updater: Updater;
-  readonly #average: MovingAverage | undefined;
+  readonly #averages: WeightAverages | undefined;
   readonly #reader: BatchReader;
   readonly #learningRate: (progress: number) => number;
   /** By name: what is compiled once. */
-  readonly #parts = new Map<string, { dispose(): void }>();
+  readonly #parts = new LazyParts();
 
   /** @throws {ConfigError} naming every problem of the plan at once, and for parts that do not fit */
   constructor(options: Stage2TaskOptions) {
@@ -91,7 +93,7 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
     const trained = trainedVariables(model);
     this.#learningRate = stage2LearningRateAt(plan.learningRate);
     this.#optimizer = createStage2Optimizer(trained, plan.optimizer);
-    this.#average = plan.movingAverage ? new MovingAverage(trained, plan.movingAverage) : undefined;
+    this.#averages = plan.movingAverage ? new WeightAverages(trained, plan.movingAverage) : undefined;
     this.#reader = new BatchReader({ model, conditioner, tokenizer }, where);
     this.#updater = new Updater({
       name: 'train',
@@ -119,7 +121,7 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
     const modules = [
       [groups.model, this.#options.model],
       [groups.optimizer, this.#optimizer],
-      [groups.average, this.#average],
+      [groups.average, this.#averages],
     ] as const;
     return new Map(
       modules.flatMap(([group, module]) =>
@@ -134,7 +136,7 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
   }
 
   restore(_state: unknown, fresh: ReadonlySet<string>): void {
-    if (this.#average && fresh.has(groups.average)) startAverages(this.#average, this.#options.model);
+    if (fresh.has(groups.average)) this.#averages?.restart();
   }
 
   async step(batch: Stage2Batch, { index, progress }: StepContext): Promise<StepResult> {
@@ -162,7 +164,7 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
         learningRate,
       );
       const loss = values['loss']!;
-      if (isFinite) await this.#updateAverages();
+      if (isFinite) await this.#averages?.update();
       return {
         examples: batch.shape[0]!,
         values: { loss, bitsPerToken: loss / Math.LN2, perplexity: Math.exp(loss), gradientNorm, learningRate },
@@ -181,7 +183,7 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
   async evaluate(): Promise<TaskEvaluation<Stage2Evaluation>> {
     const { evaluation: options, model, conditioner, tokenizer } = this.#options;
     if (!options) throw new ConfigError({ where, expected: 'data to evaluate on', got: 'none' });
-    const evaluator = this.#once('evaluate', () => new Stage2Evaluator({ model, conditioner, tokenizer }));
+    const evaluator = this.#parts.once('evaluate', () => new Stage2Evaluator({ model, conditioner, tokenizer }));
     const evaluation = await this.withAverages(() => evaluator.evaluate(options.openBatches()));
     const { natsPerTokenOfImages: _images, ...metrics } = evaluation;
     return { metrics, evaluation };
@@ -209,22 +211,15 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
 
   /** Runs `fn` while the model holds the averages of its weights, if the plan has them. */
   async withAverages<T>(fn: () => Promise<T>): Promise<T> {
-    if (!this.#average) return fn();
-    this.#average.swap();
-    try {
-      return await fn();
-    } finally {
-      this.#average.swap();
-    }
+    return this.#averages ? this.#averages.lend(fn) : fn();
   }
 
   dispose(): void {
     this.#updater.dispose();
     this.#optimizer.dispose();
-    this.#average?.dispose();
+    this.#averages?.dispose();
     this.#reader.dispose();
-    for (const part of this.#parts.values()) part.dispose();
-    this.#parts.clear();
+    this.#parts.dispose();
   }
 
   /** Of a step: a function of the plan's seed and the step alone. */
@@ -244,26 +239,11 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
     };
   }
 
-  async #updateAverages(): Promise<void> {
-    const average = this.#average;
-    if (!average) return;
-    const update = this.#once('average weights', () =>
-      compile(
-        () => {
-          average.update();
-          return tf.scalar(1);
-        },
-        { name: 'average weights' },
-      ),
-    );
-    (await update()).dispose();
-  }
-
   async #sample({ count, conditions, guidanceScale, seed = 0, ...filters }: LookOptions): Promise<ImageTokens> {
     const { model, conditioner } = this.#options;
     const images = lookCount({ count, conditions }, conditioner);
     // Weights that are part of the program would have to be compiled anew for each look.
-    const sampler = this.#once('sample', () => new Sampler(model, { weights: 'live' }));
+    const sampler = this.#parts.once('sample', () => new Sampler(model, { weights: 'live' }));
     const given = conditionTensor(conditioner, conditions ?? repeat(conditioner.nullTokens, images));
     const unconditional = nullConditions(conditioner, images);
     try {
@@ -281,7 +261,7 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
   async #decode(tokens: ImageTokens): Promise<HostImages | undefined> {
     const { tokenizer } = this.#options;
     if (!tokenizer) return undefined;
-    const decode = this.#once('decode', (): CompiledFunction<(tokens: ImageTokens) => tf.Tensor4D> =>
+    const decode = this.#parts.once('decode', (): CompiledFunction<(tokens: ImageTokens) => tf.Tensor4D> =>
       compile((codes: ImageTokens) => tokenizer.decode(codes), { name: 'decode', variables: 'frozen' }),
     );
     const images = await decode(tokens);
@@ -290,14 +270,6 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
     } finally {
       images.dispose();
     }
-  }
-
-  #once<T extends { dispose(): void }>(name: string, create: () => T): T {
-    const existing = this.#parts.get(name) as T | undefined;
-    if (existing) return existing;
-    const created = create();
-    this.#parts.set(name, created);
-    return created;
   }
 }
 
@@ -340,12 +312,4 @@ function assertLook(look: LookOptions, conditioner: Conditioner): void {
     expected: `tokens ${formatShape([count, conditioner.length])}`,
     got: `${conditions.length} tokens`,
   });
-}
-
-/** Averages that a checkpoint does not have begin as the weights that it has. */
-function startAverages(average: MovingAverage, model: AutoregressiveModel): void {
-  const averages = average.namedVariables();
-  for (const [name, weight] of trainedVariables(model)) {
-    tf.tidy(() => averages.get(`average.${name}`)!.assign(weight.clone()));
-  }
 }
