@@ -28,3 +28,10 @@ export { restoreVariables, type RestoreVariablesOptions } from './restore-variab
 export { snapshotVariables } from './snapshot-variables.js';
 export { type TensorDescription, type TensorSource, type WritableTensors } from './tensor-source.js';
 export { variableTensors } from './variable-tensors.js';
+export {
+  openModel,
+  writeModel,
+  type ModelDescription,
+  type OpenedModel,
+  type WriteModelOptions,
+} from './model-folder.js';

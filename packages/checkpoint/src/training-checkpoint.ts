@@ -1,7 +1,8 @@
 import { promises as fs } from 'node:fs';
 import { basename } from 'node:path';
 import type { Variable } from '@tensorflow/tfjs-core';
-import { ConfigError, DataError, assertInteger, type HostTensor } from '@vitvq/core';
+import { DataError, assertInteger, type HostTensor } from '@vitvq/core';
+import { assertJson } from './internal/assert-json.js';
 import { removeStaleTemporaryFiles } from './internal/atomic-write.js';
 import type { Verification, VerifiedFile } from './internal/checkpoint-contents.js';
 import {
@@ -14,9 +15,10 @@ import {
   type CheckpointFile,
 } from './internal/checkpoint-folder.js';
 import { layOut } from './internal/layout.js';
-import { openSharded, readShardedState, splitIntoShards, writeSharded } from './internal/sharded-checkpoint.js';
+import { openSharded, readShardedState, writeSharded } from './internal/sharded-checkpoint.js';
 import { openSingle, writeSingle } from './internal/single-checkpoint.js';
 import { systemReason } from './internal/system-reason.js';
+import { splitIntoShards } from './internal/write-shards.js';
 import { restoreVariables, type RestoreVariablesOptions } from './restore-variables.js';
 import { readAll, type SafetensorsFile } from './safetensors.js';
 import type { WritableTensors } from './tensor-source.js';
@@ -79,7 +81,8 @@ export async function writeCheckpoint(
   assertInteger(maximumShardBytes, 'maximumShardBytes', 'writeCheckpoint');
   const file = singlePath(directory, step);
   const entries = layOut(tensors, file);
-  const contents = { step, state: jsonText(value), tensors, entries };
+  assertJson(value, 'state', 'writeCheckpoint');
+  const contents = { step, state: JSON.stringify(value), tensors, entries };
   try {
     await fs.mkdir(directory, { recursive: true });
   } catch (error) {
@@ -235,30 +238,4 @@ async function prune(directory: string, written: string, step: number, keep: num
   }
   // Shards go after their index: a kill in between leaves no index without its shards.
   await removeStaleShards(directory);
-}
-
-/** JSON of a value; refuses what would come back as something else. */
-function jsonText(state: unknown): string {
-  const check = (value: unknown, path: string): void => {
-    if (value === null || typeof value === 'string' || typeof value === 'boolean') return;
-    if (typeof value === 'number' && Number.isFinite(value)) return;
-    if (Array.isArray(value)) {
-      value.forEach((item, index) => check(item, `${path}[${index}]`));
-      return;
-    }
-    if (typeof value === 'object' && [Object.prototype, null].includes(Object.getPrototypeOf(value) as null)) {
-      for (const [key, item] of Object.entries(value)) if (item !== undefined) check(item, `${path}.${key}`);
-      return;
-    }
-    const got =
-      typeof value === 'object' ? value.constructor.name : typeof value === 'number' ? String(value) : typeof value;
-    throw new ConfigError({
-      where: 'writeCheckpoint',
-      expected: `${path} to be something that JSON holds`,
-      got,
-      fix: 'Large arrays belong into tensors; write numbers that may be infinite or NaN as strings or null.',
-    });
-  };
-  check(state, 'state');
-  return JSON.stringify(state);
 }

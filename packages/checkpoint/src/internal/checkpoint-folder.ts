@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DataError } from '@vitvq/core';
 import { readShardIndex } from './shard-index.js';
 import { systemReason } from './system-reason.js';
+import { shardNames } from './write-shards.js';
 
 /** Names of checkpoints of one file, or of several: their index. */
 const checkpointPattern = /^checkpoint-(\d{1,15})\.safetensors(\.index\.json)?$/;
@@ -31,17 +32,13 @@ export function isIndex(file: string): boolean {
  * Names for the shards of a checkpoint, none of which is there: when a step is written again, the files of the checkpoint
  * that it replaces must live until the new index does, and the new ones carry a number after the step.
  */
-export async function newShardNames(directory: string, step: number, count: number): Promise<string[]> {
+export async function newCheckpointShardNames(directory: string, step: number, count: number): Promise<string[]> {
   const taken = (await namesIn(directory)).flatMap((name) => {
     const [, of, generation = '0'] = shardPattern.exec(name) ?? [];
     return of !== undefined && Number(of) === step ? [Number(generation)] : [];
   });
   const generation = taken.length === 0 ? '' : `.${Math.max(...taken) + 1}`;
-  const padded = (value: number): string => String(value).padStart(5, '0');
-  return Array.from(
-    { length: count },
-    (_, index) => `${filePrefix}${paddedStep(step)}${generation}-${padded(index + 1)}-of-${padded(count)}.safetensors`,
-  );
+  return shardNames(`${filePrefix}${paddedStep(step)}${generation}`, count);
 }
 
 /** All checkpoints of a directory, unread, by ascending step; none when there is no such directory. */
@@ -87,7 +84,7 @@ export async function removeFile(file: string, purpose: string, fix?: string): P
   }
 }
 
-async function namesIn(directory: string): Promise<string[]> {
+export async function namesIn(directory: string): Promise<string[]> {
   try {
     return await fs.readdir(directory);
   } catch (error) {

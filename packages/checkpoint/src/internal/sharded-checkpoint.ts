@@ -4,37 +4,22 @@ import { dirname, join } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
 import { writeAtomically } from './atomic-write.js';
 import type { CheckpointContents, VerifiedFile } from './checkpoint-contents.js';
-import { indexPath, newShardNames } from './checkpoint-folder.js';
-import { assertChecksum, checksumPlace, updateHash } from './checksum.js';
+import { indexPath, newCheckpointShardNames } from './checkpoint-folder.js';
+import { assertChecksum, checksumPlace } from './checksum.js';
 import { maximumHeaderBytes, type SafetensorsEntry } from './header.js';
-import { encodeHeader, forEachTensor, place } from './layout.js';
 import { checksumName, formatName, stateName, stepName } from './metadata-names.js';
 import { openShards } from './open-shards.js';
+import { isObject } from './json-file.js';
 import { quote } from './scan-json.js';
-import { isObject, readShardIndex, type ShardIndex } from './shard-index.js';
+import { readShardIndex, type ShardIndex } from './shard-index.js';
 import { systemReason } from './system-reason.js';
+import { writeShard } from './write-shards.js';
 
 /** SHA-256 of each shard, as `sha256sum` prints it. */
 const shardsName = 'vitvq.shards';
 const format = 'training-checkpoint-index/1';
 const shardFormat = 'training-checkpoint-shard/1';
 const hexadecimal = /^[0-9a-f]{64}$/;
-
-/** Tensors of each shard: in order, as many as fit; one that is larger than a shard may be gets its own. */
-export function splitIntoShards(entries: readonly SafetensorsEntry[], maximumShardBytes: number): SafetensorsEntry[][] {
-  const shards: SafetensorsEntry[][] = [[]];
-  let bytes = 0;
-  for (const entry of entries) {
-    const size = entry.end - entry.begin;
-    if (bytes > 0 && bytes + size > maximumShardBytes) {
-      shards.push([]);
-      bytes = 0;
-    }
-    shards.at(-1)!.push(entry);
-    bytes += size;
-  }
-  return shards;
-}
 
 /**
  * Writes a checkpoint as several files and, when all of them are safe on the disk, the index that makes them one: without it
@@ -46,14 +31,14 @@ export async function writeSharded(
   contents: CheckpointContents,
   shards: readonly (readonly SafetensorsEntry[])[],
 ): Promise<string> {
-  const { step, state, entries } = contents;
-  const names = await newShardNames(directory, step, shards.length);
+  const { step, state, tensors, entries } = contents;
+  const names = await newCheckpointShardNames(directory, step, shards.length);
   const file = indexPath(directory, step);
   try {
     const checksums: Record<string, string> = {};
     const weightMap: Record<string, string> = {};
     for (const [index, name] of names.entries()) {
-      checksums[name] = await writeShard(join(directory, name), contents, shards[index]!);
+      checksums[name] = await writeShard(join(directory, name), tensors, shards[index]!, { [formatName]: shardFormat });
       for (const entry of shards[index]!) weightMap[entry.name] = name;
     }
     const metadata = {
@@ -82,30 +67,6 @@ export async function writeSharded(
     for (const name of names) await fs.rm(join(directory, name), { force: true });
     throw error;
   }
-}
-
-/** Writes one shard, holding one tensor at a time. @returns its SHA-256 */
-async function writeShard(
-  file: string,
-  { tensors }: CheckpointContents,
-  shard: readonly SafetensorsEntry[],
-): Promise<string> {
-  const described = shard.map(({ name, shape, dtype }) => ({
-    name,
-    shape,
-    dtype: dtype === 'I32' ? ('int32' as const) : ('float32' as const),
-  }));
-  const entries = place(described, file);
-  const header = encodeHeader(entries, { [formatName]: shardFormat }, file);
-  const hash = createHash('sha256').update(header);
-  await writeAtomically(file, async (output) => {
-    await output.append(header);
-    await forEachTensor(tensors, entries, file, async (bytes) => {
-      await updateHash(hash, bytes);
-      await output.append(bytes);
-    });
-  });
-  return hash.digest('hex');
 }
 
 /** Opens a checkpoint of several files. @throws {DataError} naming the index or the shard, and what is wrong with it */

@@ -1,0 +1,59 @@
+import { promises as fs } from 'node:fs';
+import { DataError } from '@vitvq/core';
+import { quote, scanJson } from './scan-json.js';
+import { systemReason } from './system-reason.js';
+
+export interface JsonLimits {
+  readonly maximumBytes: number;
+  /** Deeper nesting is refused before it is parsed. */
+  readonly maximumDepth: number;
+}
+
+/**
+ * Reads a file that holds one object in JSON, and that may come from anywhere: its size and depth are bounded, its keys
+ * differ, and none is `__proto__`.
+ * @param noun  what the file is, in errors: "an index"
+ * @throws {DataError} naming the file and what is wrong with it
+ */
+export async function readJsonObject(
+  file: string,
+  noun: string,
+  { maximumBytes, maximumDepth }: JsonLimits,
+): Promise<{ readonly text: string; readonly value: Record<string, unknown> }> {
+  const refuse = (expected: string, got: string, fix?: string): never => {
+    throw new DataError({ where: file, expected, got, fix });
+  };
+  let bytes: Uint8Array;
+  try {
+    const found = await fs.stat(file);
+    if (!found.isFile()) return refuse(`${noun} that can be read`, found.isDirectory() ? 'a directory' : 'no file');
+    if (found.size > maximumBytes) return refuse(`${noun} of at most ${maximumBytes} bytes`, `${found.size}`);
+    bytes = await fs.readFile(file);
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    throw new DataError(
+      { where: file, expected: `${noun} that can be read`, got: systemReason(error) },
+      { cause: error },
+    );
+  }
+  let text: string;
+  let value: unknown;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    const { repeated, tooDeep } = scanJson(text, maximumDepth);
+    if (tooDeep) return refuse(`${noun} nested ${maximumDepth} deep`, 'a deeper one');
+    if (repeated !== undefined) return refuse('names that differ', `${quote(repeated)} twice`);
+    value = JSON.parse(text, (key, item: unknown) =>
+      key === '__proto__' ? refuse('names other than __proto__', 'that name') : item,
+    );
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    return refuse(`${noun} in JSON`, quote((error as Error).message), 'The file is damaged or was cut off.');
+  }
+  if (!isObject(value)) return refuse(`${noun} that is an object`, quote(value));
+  return { text, value };
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

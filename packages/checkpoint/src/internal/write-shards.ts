@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import type { WritableTensors } from '../tensor-source.js';
+import { writeAtomically } from './atomic-write.js';
+import { updateHash } from './checksum.js';
+import type { SafetensorsEntry } from './header.js';
+import { encodeHeader, forEachTensor, place } from './layout.js';
+
+/** Tensors of each shard: in order, as many as fit; one that is larger than a shard may be gets its own. */
+export function splitIntoShards(entries: readonly SafetensorsEntry[], maximumShardBytes: number): SafetensorsEntry[][] {
+  const shards: SafetensorsEntry[][] = [[]];
+  let bytes = 0;
+  for (const entry of entries) {
+    const size = entry.end - entry.begin;
+    if (bytes > 0 && bytes + size > maximumShardBytes) {
+      shards.push([]);
+      bytes = 0;
+    }
+    shards.at(-1)!.push(entry);
+    bytes += size;
+  }
+  return shards;
+}
+
+/** Writes one shard, holding one tensor at a time. @returns its SHA-256 */
+export async function writeShard(
+  file: string,
+  tensors: WritableTensors,
+  shard: readonly SafetensorsEntry[],
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const described = shard.map(({ name, shape, dtype }) => ({
+    name,
+    shape,
+    dtype: dtype === 'I32' ? ('int32' as const) : ('float32' as const),
+  }));
+  const entries = place(described, file);
+  const header = encodeHeader(entries, metadata, file);
+  const hash = createHash('sha256').update(header);
+  await writeAtomically(file, async (output) => {
+    await output.append(header);
+    await forEachTensor(tensors, entries, file, async (bytes) => {
+      await updateHash(hash, bytes);
+      await output.append(bytes);
+    });
+  });
+  return hash.digest('hex');
+}
+
+/** `<stem>-00001-of-0000N.safetensors` and so on. */
+export function shardNames(stem: string, count: number): string[] {
+  const padded = (value: number): string => String(value).padStart(5, '0');
+  return Array.from({ length: count }, (_, index) => `${stem}-${padded(index + 1)}-of-${padded(count)}.safetensors`);
+}
