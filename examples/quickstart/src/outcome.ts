@@ -200,7 +200,8 @@ async function trainingCharts(log: string): Promise<LineChartOptions[]> {
   ];
 }
 
-async function readCodebook({ quantizer: { codebook } }: Outcome['tokenizer']): Promise<HostTensor> {
+async function readCodebook(tokenizer: Outcome['tokenizer']): Promise<HostTensor> {
+  const codebook = tokenizer.namedVariables().get('quantizer.codebook')!;
   return { shape: codebook.shape, data: Float32Array.from(await codebook.data()) };
 }
 

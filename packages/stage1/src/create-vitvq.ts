@@ -1,8 +1,17 @@
 import { randomKey, split, toSize2D, type RandomKey, type Size2D } from '@vitvq/core';
 import { ViTDecoder, ViTEncoder, type Activation, type ViTOptions } from '@vitvq/layers';
-import { VectorQuantizer } from '@vitvq/quantizers';
+import type { VectorQuantizer } from '@vitvq/quantizers';
 import { parseOptions } from '@vitvq/training';
 import { z } from 'zod';
+import { areValid, integer, pixelNormalizationSchema, positive, size2D } from './internal/config-schemas.js';
+import {
+  createQuantizer,
+  quantizationShape,
+  withQuantizationChecks,
+  type ConfiguredQuantizer,
+  type QuantizationConfig,
+  type VectorQuantizerConfig,
+} from './quantization-config.js';
 import { ViTVQ, type PixelNormalization, type ViTVQOutput } from './vit-vq.js';
 
 /** One transformer of the tokenizer. */
@@ -17,7 +26,7 @@ export interface TransformerSize {
 }
 
 /** A ViT-VQ tokenizer as data: everything but the seed. JSON holds it. */
-export interface ViTVQConfig {
+export interface ViTVQConfig extends QuantizationConfig {
   /** Pixels: one number, or `[height, width]`. */
   readonly imageSize: Size2D;
   /** Pixels of a token: one number, or `[height, width]`. */
@@ -26,16 +35,6 @@ export interface ViTVQConfig {
   readonly channels?: number;
   readonly encoder: TransformerSize;
   readonly decoder: TransformerSize;
-  /** K. */
-  readonly codebookSize: number;
-  /** E, the width of the space where codes are looked up. */
-  readonly codeDim: number;
-  /** Weight of the commitment term. @default 0.25 */
-  readonly beta?: number;
-  /** Whether features and codes are l2-normalised before they are compared. @default true */
-  readonly normalize?: boolean;
-  /** Whether the quantizer counts the use of its codes in training, which reviving dead ones needs. @default false */
-  readonly trackUsage?: boolean;
   /** Of the feed-forward layers. @default 'tanh' */
   readonly activation?: Activation;
   /** @default 'sincos' */
@@ -48,13 +47,6 @@ export interface ViTVQConfig {
   readonly recompute?: boolean;
 }
 
-/** Not `z.int()`, at whose problems zod stops: here all have to be told. */
-const integer = (minimum: number): z.ZodNumber =>
-  z.number().refine((value) => Number.isSafeInteger(value) && value >= minimum, {
-    error: `expected an integer of at least ${minimum}`,
-  });
-const positive = integer(1);
-const size2D = z.union([positive, z.tuple([positive, positive]).readonly()]);
 /** An equal share of `dim` goes to each head. */
 const transformerSize = z
   .strictObject({ dim: positive, depth: positive, numHeads: positive, mlpDim: positive })
@@ -73,32 +65,23 @@ function hasSinCosWidth(
   return ({ positions = 'sincos', [name]: { dim } }) => positions === 'learned' || dim % 4 === 0;
 }
 
-/** Whether these options are right on their own, so that it makes sense to ask if they fit together. */
-function areValid(shape: z.core.$ZodShape): { when: (payload: z.core.ParsePayload) => boolean } {
-  const schema = z.object(shape);
-  return { when: ({ value }) => z.safeParse(schema, value).success };
-}
-
 /** The schema of {@link ViTVQConfig} and a seed; unknown keys are problems too. */
-const viTVQConfigSchema = z
-  .strictObject({
+const viTVQConfigSchema = withQuantizationChecks(
+  z.strictObject({
     imageSize: size2D,
     patchSize: size2D,
     channels: positive.optional(),
     encoder: transformerSize,
     decoder: transformerSize,
-    codebookSize: integer(2),
-    codeDim: positive,
-    beta: z.number().min(0).optional(),
-    normalize: z.boolean().optional(),
-    trackUsage: z.boolean().optional(),
+    ...quantizationShape,
     activation: z.enum(['tanh', 'gelu', 'gelu-tanh', 'relu', 'squared-relu', 'silu']).optional(),
     positions: positionsSchema,
     output: z.enum(['pixels', 'logit-laplace']).optional(),
-    pixelNormalization: z.strictObject({ mean: z.number(), deviation: z.number().gt(0) }).optional(),
+    pixelNormalization: pixelNormalizationSchema,
     recompute: z.boolean().optional(),
     seed: integer(0),
-  })
+  }),
+)
   .refine(({ imageSize, patchSize }) => isMultiple(imageSize, patchSize), {
     ...areValid({ imageSize: size2D, patchSize: size2D }),
     path: ['imageSize'],
@@ -122,29 +105,30 @@ function isMultiple(imageSize: Size2D, patchSize: Size2D): boolean {
 }
 
 /**
- * Builds the paper's tokenizer from its parts: {@link ViTVQ} with a `ViTEncoder`, a `VectorQuantizer` and a `ViTDecoder`.
- * For other parts, call `new ViTVQ({ encoder, quantizer, decoder, key })`.
+ * Builds the paper's tokenizer from its parts: {@link ViTVQ} with a `ViTEncoder`, the config's quantizer (a `VectorQuantizer`
+ * unless it says otherwise) and a `ViTDecoder`. For other parts, call `new ViTVQ({ encoder, quantizer, decoder, key })`.
  * @param config  a preset ({@link VIT_VQGAN_SMALL}, ...) or your own
  * @param options `seed`: the initial weights are a function of it; an integer in [0, 2^53)
  * @throws {ConfigError} naming every problem of config and seed at once
  */
-export function createViTVQ(config: ViTVQConfig, { seed }: { readonly seed: number }): ViTVQ<VectorQuantizer> {
+export function createViTVQ(
+  config: ViTVQConfig & { readonly quantizer?: VectorQuantizerConfig },
+  options: { readonly seed: number },
+): ViTVQ<VectorQuantizer>;
+export function createViTVQ(config: ViTVQConfig, options: { readonly seed: number }): ViTVQ<ConfiguredQuantizer>;
+export function createViTVQ(config: ViTVQConfig, { seed }: { readonly seed: number }): ViTVQ<ConfiguredQuantizer> {
   const {
     imageSize,
     patchSize,
     channels = 3,
     encoder,
     decoder,
-    codebookSize,
-    codeDim,
-    beta,
-    normalize,
-    trackUsage,
     activation,
     positions,
     output = 'pixels',
     pixelNormalization,
     recompute,
+    ...quantization
   }: ViTVQConfig = parseOptions(viTVQConfigSchema, { ...config, seed }, 'createViTVQ');
   const [encoderKey, quantizerKey, decoderKey, key] = split(randomKey(seed), 4) as [
     RandomKey,
@@ -155,7 +139,7 @@ export function createViTVQ(config: ViTVQConfig, { seed }: { readonly seed: numb
   const shared = { imageSize, patchSize, activation, positions, recompute };
   return new ViTVQ({
     encoder: new ViTEncoder({ ...shared, ...encoder, channels, key: encoderKey }),
-    quantizer: new VectorQuantizer({ codebookSize, codeDim, beta, normalize, trackUsage, key: quantizerKey }),
+    quantizer: createQuantizer(quantization, quantizerKey),
     decoder: new ViTDecoder({
       ...shared,
       ...decoder,

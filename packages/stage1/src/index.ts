@@ -32,6 +32,14 @@ export {
   VIT_VQGAN_SMALL,
   VIT_VQGAN_TRAINING,
 } from './presets.js';
+export {
+  type ConfiguredQuantizer,
+  type GumbelQuantizerConfig,
+  type QuantizationConfig,
+  type QuantizerConfig,
+  type ResidualQuantizerConfig,
+  type VectorQuantizerConfig,
+} from './quantization-config.js';
 export { viTVQReferenceWeights, type ViTVQReferenceParts } from './reference-weights.js';
 export { type DiscriminatorPlan, type ResolvedStage1Plan, type Stage1Plan } from './stage1-plan.js';
 export { createStage1Gradients, type Stage1Gradients } from './stage1-gradients.js';

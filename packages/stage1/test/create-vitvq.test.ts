@@ -1,6 +1,7 @@
 import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
-import { ConfigError } from '@vitvq/core';
+import { ConfigError, randomKey, randomUniform } from '@vitvq/core';
+import { gumbelNoise, GumbelQuantizer, ResidualQuantizer, VectorQuantizer } from '@vitvq/quantizers';
 import '@vitvq/test-utils';
 import {
   createStage1Gradients,
@@ -13,6 +14,9 @@ import {
   VIT_VQGAN_LARGE,
   VIT_VQGAN_SMALL,
   VIT_VQGAN_TRAINING,
+  type ConfiguredQuantizer,
+  type QuantizerConfig,
+  type ViTVQ,
   type ViTVQConfig,
 } from '../src/index.js';
 import { describe, expect, it } from 'vitest';
@@ -77,6 +81,56 @@ describe('createViTVQ', () => {
       expect(create).toThrow(problem);
     }
     expect(() => tinyModel({ positions: 'learned', decoder: { ...decoder, dim: 6 } })).not.toThrow();
+  });
+
+  it('builds the quantizer that the config names, which JSON holds', () => {
+    const create = (quantizer: QuantizerConfig, changes: Partial<ViTVQConfig> = {}): ViTVQ<ConfiguredQuantizer> => {
+      const config = { ...tinyConfig, trackUsage: false, ...changes, quantizer };
+      return createViTVQ(JSON.parse(JSON.stringify(config)) as ViTVQConfig, { seed: 0 });
+    };
+    const { data, shape } = tinyImages(2);
+    const images = tf.tensor4d(data, [...shape]);
+
+    const vector = create({ type: 'vector' }, { trackUsage: true, beta: 0.5 });
+    expect(vector.quantizer).toBeInstanceOf(VectorQuantizer);
+    expect(vector.quantizer).toMatchObject({ beta: 0.5, normalize: true, codebookSize: 16, codeDim: 4 });
+    expect(vector.namedVariables().get('quantizer.codebook')!).toBeAllClose(tinyModel({}, 0).quantizer.codebook, {
+      rtol: 0,
+      atol: 0,
+    });
+
+    const shared = create({ type: 'residual', levels: 3 }, { normalize: false });
+    expect(shared.quantizer).toBeInstanceOf(ResidualQuantizer);
+    expect(shared.encode(images).shape).toEqual([2, 4, 3]);
+    expect([...shared.namedVariables().keys()].filter((name) => name.startsWith('quantizer'))).toEqual([
+      'quantizer.quantizer.codebook',
+    ]);
+    const separate = create({ type: 'residual', levels: 3, codebooks: 'separate' }).namedVariables();
+    const codebooks = [0, 1, 2].map((level) => separate.get(`quantizer.quantizers.${level}.codebook`)!.dataSync());
+    expect(codebooks[0]).not.toEqual(codebooks[1]);
+    expect(codebooks[1]).not.toEqual(codebooks[2]);
+
+    const gumbel = create({ type: 'gumbel', temperature: 0.5 });
+    expect(gumbel.quantizer).toBeInstanceOf(GumbelQuantizer);
+    expect(gumbel.quantizer).toMatchObject({ temperature: 0.5 });
+    const noise = gumbelNoise(tf.tensor(randomUniform(randomKey(0), 2 * 4 * 16), [...gumbel.noiseShape(2)]));
+    expect(gumbel.forward(images, { training: true, noise }).reconstruction.shape).toEqual([2, 8, 8, 3]);
+  });
+
+  it('names what is wrong with a quantizer beside the rest', () => {
+    const create = (quantizer: unknown, changes: object = {}): unknown =>
+      createViTVQ({ ...tinyConfig, trackUsage: false, ...changes, quantizer } as ViTVQConfig, { seed: 0 });
+    expect(() => create({ type: 'residual', levels: 1, colour: 'red' }, { codebookSize: 1 })).toThrow(
+      /3 problems: codebookSize is 1.*quantizer\.levels is 1: expected an integer of at least 2; unknown option "quantizer\.colour"/,
+    );
+    expect(() => create({ type: 'gumbel', temperature: 0 })).toThrow('quantizer.temperature is 0');
+    expect(() => create({ type: 'product' })).toThrow(
+      /quantizer\.type is "product".*'vector' \| 'residual' \| 'gumbel'/,
+    );
+    expect(() => create({ type: 'gumbel' }, { beta: 0.25, trackUsage: true })).toThrow(
+      /beta is 0\.25: a Gumbel quantizer has no commitment term; trackUsage is true: only a quantizer of type 'vector'/,
+    );
+    expect(() => create({ type: 'residual', levels: 2 }, { trackUsage: true })).toThrow('trackUsage is true');
   });
 
   it('recomputes activations where it is told to, with the same gradients', () => {

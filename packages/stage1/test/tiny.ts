@@ -12,8 +12,10 @@ import type { VectorQuantizer } from '@vitvq/quantizers';
 
 const size = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 };
 
+type TinyConfig = Omit<ViTVQConfig, 'quantizer'>;
+
 /** Trains in milliseconds on the slowest engine. */
-export const tinyConfig: ViTVQConfig = {
+export const tinyConfig: TinyConfig = {
   imageSize: 8,
   patchSize: 4,
   encoder: size,
@@ -23,7 +25,7 @@ export const tinyConfig: ViTVQConfig = {
   trackUsage: true,
 };
 
-export function tinyModel(changes: Partial<ViTVQConfig> = {}, seed = 1): ViTVQ<VectorQuantizer> {
+export function tinyModel(changes: Partial<TinyConfig> = {}, seed = 1): ViTVQ<VectorQuantizer> {
   return createViTVQ({ ...tinyConfig, ...changes }, { seed });
 }
 
