@@ -12,6 +12,8 @@ export interface OptionText {
   /** `--out [folder]`, or `--smoke` for one without a value. */
   readonly flags: string;
   readonly description: string;
+  /** May be given several times, for {@link CommandLine.texts}. @default false */
+  readonly repeatable?: boolean;
 }
 
 export interface CommandLineText {
@@ -29,11 +31,17 @@ export interface CommandLineText {
 export class CommandLine {
   readonly problems: string[];
   readonly #given: Readonly<Record<string, string | boolean | undefined>>;
+  /** Of repeatable options, by the name in camel case. */
+  readonly #repeated = new Map<string, string[]>();
 
   constructor({ name, usage, description, options }: CommandLineText, argv: readonly string[]) {
     const help = new Help();
     const command = new Command(name).usage(usage).description(description);
-    for (const { flags, description: text } of options) command.option(flags, text);
+    for (const { flags, description: text, repeatable } of options) {
+      const option = command.createOption(flags, text);
+      if (repeatable) option.argParser((value, previous) => this.#repeat(option.attributeName(), value, previous));
+      command.addOption(option);
+    }
     // Values are optional for commander, so that a forgotten one is reported with all the other problems.
     command
       .configureHelp({ optionTerm: (option) => help.optionTerm(option).replace('[', '<').replace(']', '>') })
@@ -58,6 +66,12 @@ export class CommandLine {
     if (typeof value !== 'boolean') return value;
     this.problems.push(`${optionName(name)} needs a value`);
     return undefined;
+  }
+
+  /** Every value of a repeatable option, in order. */
+  texts(name: string): string[] {
+    this.text(name);
+    return this.#repeated.get(name) ?? [];
   }
 
   /** A whole number of at least `minimum`, or with `whole: false` any above it. */
@@ -86,6 +100,12 @@ export class CommandLine {
   /** @throws {UsageError} naming every problem at once */
   finish(): void {
     if (this.problems.length) throw new UsageError(this.problems);
+  }
+
+  /** Commander has `true` where a value was forgotten; that stays, so that `text` tells of it. */
+  #repeat(name: string, value: string, previous: unknown): string | true {
+    this.#repeated.set(name, [...(this.#repeated.get(name) ?? []), value]);
+    return previous === true ? true : value;
   }
 }
 

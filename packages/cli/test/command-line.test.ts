@@ -73,4 +73,20 @@ describe('CommandLine', () => {
     const line = new CommandLine(text, ['--smoke']);
     expect([line.has('smoke'), line.has('out')]).toEqual([true, false]);
   });
+
+  it('takes a repeatable option several times, and misses a value wherever it is forgotten', () => {
+    const prompts = (...argv: string[]) => {
+      const options = [{ flags: '--prompt [text]', description: 'what to draw', repeatable: true }];
+      const line = new CommandLine({ ...text, options }, argv);
+      return { texts: line.texts('prompt'), problems: line.problems };
+    };
+    expect(prompts()).toEqual({ texts: [], problems: [] });
+    expect(prompts('--prompt', 'a ship', '--prompt', '')).toEqual({ texts: ['a ship', ''], problems: [] });
+    for (const argv of [
+      ['--prompt', '--prompt', 'x'],
+      ['--prompt', 'x', '--prompt'],
+    ]) {
+      expect(prompts(...argv).problems).toEqual(['--prompt needs a value']);
+    }
+  });
 });

@@ -2,6 +2,7 @@ export { codeColors, type CodeColorsOptions } from './code-colors.js';
 export { comparisonGallery, type ComparisonColumn, type ComparisonGalleryOptions } from './comparison-gallery.js';
 export { imageGrid, type ImageGridOptions } from './image-grid.js';
 export { lineChart, type LineChartOptions, type Series } from './line-chart.js';
+export { lineReportChart } from './line-report-chart.js';
 export { rankChart, type RankChartOptions } from './rank-chart.js';
 export {
   type ChartsBlock,

@@ -53,6 +53,8 @@ export interface GalleryBlock {
   readonly caption?: string;
   /** See `ImageBlock.file`; all groups in one picture. */
   readonly file?: string;
+  /** Groups in a row of that picture. @default 4, or 3 with more than two labels */
+  readonly columns?: number;
 }
 
 export interface GalleryItem {

@@ -1,7 +1,8 @@
 import { ConfigError, ShapeError, type HostTensor } from '@vitvq/core';
 import { codeColors } from './code-colors.js';
 import { canDraw, type LineChartOptions } from './line-chart.js';
-import type { CommandsBlock, ReportChart, ReportContent, ReportSection } from './report-content.js';
+import { lineReportChart } from './line-report-chart.js';
+import type { CommandsBlock, ReportContent, ReportSection } from './report-content.js';
 import { toRgbImages } from './rgb-image.js';
 import { tokenMap } from './token-map.js';
 
@@ -170,7 +171,9 @@ export function stage1Report(facts: Stage1ReportFacts): ReportContent {
   if (curves.length > 0) {
     sections.push({
       title: 'Training',
-      blocks: [{ kind: 'charts', charts: curves.map((chart, index) => describeCurve(chart, index)) }],
+      blocks: [
+        { kind: 'charts', charts: curves.map((chart, index) => lineReportChart(`training-${index + 1}.png`, chart)) },
+      ],
     });
   }
   sections.push(
@@ -266,19 +269,6 @@ export function configurationRows(configuration: object, prefix = ''): [string, 
 
 function scalarText(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
-}
-
-function describeCurve(chart: LineChartOptions, index: number): ReportChart {
-  const lines = chart.series.flatMap(({ name, points }) => {
-    const finite = points.filter(([, y]) => Number.isFinite(y));
-    const [start, end] = [finite[0], finite.at(-1)];
-    return start && end ? [`${name} goes from ${significant(start[1])} to ${significant(end[1])}`] : [];
-  });
-  return {
-    chart: { type: 'line', ...chart },
-    alt: `${chart.title}: ${lines.join('; ')}.`,
-    file: `training-${index + 1}.png`,
-  };
 }
 
 function closestRows(closest: CodebookReportFacts['closest']): string[][] {

@@ -50,13 +50,13 @@ function collectPictures(content: ReportContent): Map<string, () => Promise<Uint
   return pictures;
 }
 
-async function composeGallery({ items, labels }: GalleryBlock): Promise<RgbImage> {
+async function composeGallery({ items, labels, columns = labels.length > 2 ? 3 : 4 }: GalleryBlock): Promise<RgbImage> {
   const tallest = Math.max(...items.flatMap(({ images }) => images.map(({ height }) => height)));
   return compose({
     groups: items.map(({ images }) => images),
     labels,
     captions: items.some(({ caption }) => caption) ? items.map(({ caption = '' }) => caption) : undefined,
-    columns: labels.length > 2 ? 3 : 4,
+    columns,
     cellHeight: tallest * Math.max(1, Math.ceil(96 / tallest)),
   });
 }

@@ -98,6 +98,20 @@ describe('the page', () => {
     );
   });
 
+  it('arranges the groups of a gallery in as many columns as it says', async () => {
+    const sizeOf = async (columns: number): Promise<[width: number, height: number]> => {
+      const folder = await temporaryFolder();
+      const gallery = { kind: 'gallery', labels: ['a'], items: [{ images: [red] }, { images: [red] }] } as const;
+      const blocks: ReportBlock[] = [{ ...gallery, columns, file: 'grid.png' }];
+      await writeReport(folder, { title: 'Columns', sections: [{ title: 'Pictures', blocks }] });
+      const png = await readFile(join(folder, 'grid.png'));
+      return [png.readUInt32BE(16), png.readUInt32BE(20)];
+    };
+    const [wide, high] = [await sizeOf(2), await sizeOf(1)];
+    expect(wide[0]).toBeGreaterThan(high[0]);
+    expect(wide[1]).toBeLessThan(high[1]);
+  });
+
   it('never runs or breaks on what it shows', async () => {
     const page = await write(content(hostile), 'hostile');
     expectBalanced(page);

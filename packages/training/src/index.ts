@@ -14,6 +14,7 @@ export {
   type LearningRatePlan,
   type OptimizerPlan,
 } from './plan.js';
+export { logCurve, readTrainingLog, type TrainingLogEntry } from './read-training-log.js';
 export {
   Trainer,
   type BestMetric,

@@ -17,7 +17,7 @@ import { assertGradientsRegistered } from './internal/assert-gradients-registere
 import { differences, isAllowed, listDifferences } from './internal/differences.js';
 import { finiteFlags } from './internal/finite.js';
 import { GradientDiagnosis } from './internal/gradient-diagnosis.js';
-import { MetricsLog } from './internal/metrics-log.js';
+import { METRICS_LOG_FILE, MetricsLog } from './internal/metrics-log.js';
 import { Pace } from './internal/pace.js';
 import { TensorBoardLog } from './internal/tensorboard-log.js';
 import { Interval, type IntervalOptions } from './interval.js';
@@ -155,6 +155,16 @@ export class Trainer<Batch, Evaluation extends object, Look extends object> exte
     } finally {
       await checkpoint.close();
     }
+  }
+
+  /**
+   * As {@link restore} where the folder holds a checkpoint; else it leaves everything as it is.
+   * @returns whether there was one
+   */
+  async resume(directory: string, options?: RestoreOptions): Promise<boolean> {
+    const isThere = (await listCheckpoints(directory)).length > 0;
+    if (isThere) await this.restore(directory, options);
+    return isThere;
   }
 
   /**
@@ -480,7 +490,7 @@ export class Trainer<Batch, Evaluation extends object, Look extends object> exte
   async #openLogs(directory: string): Promise<Logs> {
     const onError = (error: Error): void => this.#warn('log-failed', `A log could not be written: ${error.message}`);
     const metrics = await MetricsLog.open(
-      join(directory, 'metrics.jsonl'),
+      join(directory, METRICS_LOG_FILE),
       { step: this.#step, isEvaluated: this.#evaluatedStep === this.#step },
       onError,
     );

@@ -1,13 +1,21 @@
 import '@tensorflow/tfjs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { listCheckpoints, readCheckpoint } from '@vitvq/checkpoint';
-import { ConfigError } from '@vitvq/core';
+import { ConfigError, DataError } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Trainer, TrainingDivergedError, type StepContext, type StepResult, type TrainingTask } from '../src/index.js';
+import {
+  logCurve,
+  readTrainingLog,
+  Trainer,
+  TrainingDivergedError,
+  type StepContext,
+  type StepResult,
+  type TrainingTask,
+} from '../src/index.js';
 
 let directory: string;
 
@@ -101,10 +109,20 @@ describe('Trainer', () => {
     expect(evaluation).toEqual({ sum: 10 });
     expect(best).toMatchObject({ metric: 'sum', value: 10, step: 4 });
     expect((await readCheckpoint(checkpoint!)).tensors.get('sum.total')!.data[0]).toBe(10);
-    const lines = (await readFile(join(directory, 'metrics.jsonl'), 'utf8')).trim().split('\n');
-    expect(lines.map((line) => (JSON.parse(line) as { event: string }).event).join(' ')).toBe(
-      'step step evaluate step step evaluate',
-    );
+    const log = await readTrainingLog(directory);
+    expect(log.map(({ event }) => event).join(' ')).toBe('step step evaluate step step evaluate');
+    expect(logCurve(log, 'evaluate', 'sum')).toEqual([
+      [2, 3],
+      [4, 10],
+    ]);
+    expect(logCurve(log, 'step', 'sum')).toEqual([]);
+  });
+
+  it('says which log is not there, or damaged', async () => {
+    const file = join(directory, 'metrics.jsonl');
+    await expect(readTrainingLog(directory)).rejects.toThrow(`${file}: expected the log of a training`);
+    await writeFile(file, '{"event":"step","step":1}\n{"event"');
+    await expect(readTrainingLog(directory)).rejects.toThrow(DataError);
   });
 
   it('goes on from a checkpoint with variables, state and data', async () => {
@@ -115,7 +133,8 @@ describe('Trainer', () => {
     expect(await first.run({ signal: stop.signal })).toMatchObject({ reason: 'aborted', step: 3 });
     const task = new Sum(4);
     const second = new Trainer({ task, openBatches, directory });
-    await second.restore(directory);
+    expect(await second.resume(join(directory, 'another'))).toBe(false);
+    expect(await second.resume(directory)).toBe(true);
     const counts: unknown[] = [];
     second.on('step', ({ values }) => void counts.push(values));
     expect(await second.run()).toMatchObject({ reason: 'finished', step: 4 });

@@ -1,6 +1,9 @@
 import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+/** In the folder of a run. */
+export const METRICS_LOG_FILE = 'metrics.jsonl';
+
 const flushLines = 64;
 
 /** One JSON object a line, appended in order without holding up who writes. */

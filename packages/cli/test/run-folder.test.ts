@@ -1,0 +1,67 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ConfigError, DataError } from '@vitvq/core';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
+import { RunFolder } from '../src/index.js';
+
+const stages = ['first', 'second'] as const;
+const settings = { seed: 0 };
+const schema = z.strictObject({ value: z.number() });
+
+let path: string;
+const lines: string[] = [];
+beforeEach(async () => {
+  path = await mkdtemp(join(tmpdir(), 'vitvq-run-folder-'));
+  lines.length = 0;
+  vi.spyOn(console, 'log').mockImplementation((line: string) => void lines.push(line));
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await rm(path, { recursive: true, force: true });
+});
+
+const give = (value: number) => () => Promise.resolve({ value });
+
+describe('RunFolder', () => {
+  it('runs a stage once and keeps what it came to', async () => {
+    const before = await RunFolder.open(path, { settings, stages });
+    const done = await before.stage('second', schema, give(7));
+    expect(done.result).toEqual({ value: 7 });
+    expect(await readdir(before.of('second'))).toEqual([]);
+
+    const after = await RunFolder.open(path, { settings, stages });
+    expect(await after.stage('second', schema, give(8))).toEqual(done);
+    expect(lines[0]).toBe('Stage 2 of 2, second');
+    expect(lines.at(-1)).toBe('Stage 2 of 2, second: kept from an earlier start');
+  });
+
+  it('keeps nothing of a stage that failed', async () => {
+    const folder = await RunFolder.open(path, { settings, stages });
+    await expect(folder.stage('first', schema, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    expect((await folder.stage('first', schema, give(1))).result).toEqual({ value: 1 });
+  });
+
+  it('refuses other settings, and with fresh deletes what is its own', async () => {
+    const folder = await RunFolder.open(path, { settings, stages });
+    await folder.stage('first', schema, give(1));
+    await writeFile(join(path, 'report.html'), '');
+    await writeFile(join(path, 'mine.txt'), '');
+    await expect(RunFolder.open(path, { settings: { seed: 1 }, stages })).rejects.toThrow(ConfigError);
+    await RunFolder.open(path, { settings: { seed: 1 }, stages, fresh: true, outcome: ['report.html'] });
+    expect((await readdir(path)).sort()).toEqual(['mine.txt', 'settings.json']);
+    expect(JSON.parse(await readFile(join(path, 'settings.json'), 'utf8'))).toEqual({ seed: 1 });
+  });
+
+  it('says which file it cannot read', async () => {
+    const folder = await RunFolder.open(path, { settings, stages });
+    const file = join(path, 'first.json');
+    for (const text of ['{ "result"', '{ "result": { "value": "x" }, "seconds": 1 }']) {
+      await writeFile(file, text);
+      const refused = folder.stage('first', schema, give(1));
+      await expect(refused).rejects.toThrow(DataError);
+      await expect(refused).rejects.toThrow(`${file}: expected what this program wrote`);
+    }
+  });
+});

@@ -1,0 +1,76 @@
+import { EventEmitter } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { trainWithProgress } from '../src/index.js';
+
+interface Evaluation {
+  readonly psnr: number;
+}
+
+/** A trainer of three steps that has done some of them already. */
+class Counter extends EventEmitter {
+  step = 0;
+  isDisposed = false;
+  readonly #earlier: number;
+
+  constructor(earlier: number) {
+    super();
+    this.#earlier = earlier;
+  }
+
+  resume(): Promise<boolean> {
+    this.step = this.#earlier;
+    return Promise.resolve(this.#earlier > 0);
+  }
+
+  run({ signal }: { readonly signal: AbortSignal }): Promise<{ evaluation: Evaluation | undefined }> {
+    while (this.step < 3 && !signal.aborted) this.step++;
+    if (signal.aborted) return Promise.resolve({ evaluation: undefined });
+    this.emit('warning', { step: this.step, message: 'slow' });
+    this.emit('evaluate', { step: this.step, psnr: 20 });
+    return Promise.resolve({ evaluation: { psnr: 20 } });
+  }
+
+  dispose(): void {
+    this.isDisposed = true;
+  }
+}
+
+let output: string;
+beforeEach(() => {
+  output = '';
+  const keep = (text: unknown): boolean => {
+    output += `${String(text)}`;
+    return true;
+  };
+  vi.spyOn(process.stdout, 'write').mockImplementation(keep);
+  vi.spyOn(console, 'log').mockImplementation((line: string) => void keep(`${line}\n`));
+});
+afterEach(() => void vi.restoreAllMocks());
+
+const options = (signal: AbortSignal) => ({
+  directory: 'runs',
+  signal,
+  describe: ({ psnr }: Evaluation) => `${psnr.toFixed(1)} dB`,
+});
+
+describe('trainWithProgress', () => {
+  it('goes on, tells of evaluations and warnings, and returns the last evaluation', async () => {
+    const trainer = new Counter(2);
+    const { evaluation } = await trainWithProgress<Evaluation, object>(trainer, options(new AbortController().signal));
+    expect(evaluation).toEqual({ psnr: 20 });
+    expect(output).toContain('going on after step 2');
+    expect(output).toContain('step 3, warning: slow');
+    expect(output).toContain('step 3: 20.0 dB on held-out images');
+    expect(trainer.isDisposed).toBe(true);
+  });
+
+  it('throws the reason of an abort', async () => {
+    const trainer = new Counter(0);
+    const reason = new Error('Ctrl-C');
+    await expect(trainWithProgress<Evaluation, object>(trainer, options(AbortSignal.abort(reason)))).rejects.toBe(
+      reason,
+    );
+    expect(output).not.toContain('going on');
+    expect(trainer.isDisposed).toBe(true);
+  });
+});
