@@ -19,6 +19,7 @@ import { SequenceTransformer } from './internal/sequence-transformer.js';
 import { tidied } from './internal/tidied.js';
 import { tokenHead } from './internal/token-head.js';
 import type { CacheSize, SamplingCache } from './sampling-cache.js';
+import { gptConfig, type GPTConfig } from './transformer-config.js';
 
 /** Sizes and choices of a {@link GPT}. */
 export type GPTOptions = SequenceEmbeddingOptions & CausalTransformerOptions;
@@ -32,19 +33,25 @@ export type GPTOptions = SequenceEmbeddingOptions & CausalTransformerOptions;
  * N(0, 0.02²), biases and positions as 0, as in the reference.
  */
 export class GPT extends Module implements AutoregressiveModel {
+  /** Names the kind of model in a model folder. */
+  readonly type = 'gpt';
   readonly levels = 1;
+  /** What it is built from, with the defaults of what was not said. */
+  readonly config: GPTConfig;
   readonly #sequence: SequenceTransformer;
   readonly #embedding: SequenceEmbedding;
   readonly #head: Linear;
 
   constructor({ key, ...options }: GPTOptions) {
     super();
+    const config = gptConfig(options);
+    this.config = config;
     const [embeddingKey, transformerKey, headKey] = split(key, 3) as [RandomKey, RandomKey, RandomKey];
-    const embedding = new SequenceEmbedding({ ...options, key: embeddingKey }, constantInitializer(0), 'GPT');
+    const embedding = new SequenceEmbedding({ ...config, key: embeddingKey }, constantInitializer(0), 'GPT');
     this.#embedding = this.child('embedding', embedding);
-    this.#sequence = new SequenceTransformer({ ...options, key: transformerKey }, embedding, this.levels);
+    this.#sequence = new SequenceTransformer({ ...config, key: transformerKey }, embedding, this.levels);
     this.child('transformer', this.#sequence.transformer);
-    this.#head = this.child('head', tokenHead(options, headKey));
+    this.#head = this.child('head', tokenHead(config, headKey));
   }
 
   get vocabSize(): number {

@@ -30,8 +30,14 @@ export {
   type RepeatedImages,
 } from './codes/encode-to-shards.js';
 export { openCodes } from './codes/open-codes.js';
-export { ClassConditioner } from './conditioners/class-conditioner.js';
+export { ClassConditioner, type ClassConditionerOptions } from './conditioners/class-conditioner.js';
 export { CodeConditioner, type CodeConditionerOptions } from './conditioners/code-conditioner.js';
+export {
+  type ClassConditionerConfig,
+  type ConditionerConfig,
+  type TextConditionerConfig,
+  type UnconditionalConfig,
+} from './conditioners/conditioner-config.js';
 export { conditionTensor, nullConditions, type Conditioner } from './conditioners/conditioner.js';
 export { TextConditioner, type Described, type TextConditionerOptions } from './conditioners/text-conditioner.js';
 export { readTextTokenizer, textTokenizerFromJson, type TextTokenizer } from './conditioners/text-tokenizer.js';
@@ -48,6 +54,13 @@ export { GPT, type GPTOptions } from './gpt.js';
 export { type FeedForwardActivation } from './internal/activation.js';
 export { type LookOptions } from './internal/stage2-task.js';
 export { type SequenceEmbeddingOptions, type TokenPositions } from './internal/sequence-embedding.js';
+export {
+  loadTransformer,
+  saveTransformer,
+  type LoadedTransformer,
+  type LoadTransformerOptions,
+  type SaveTransformerOptions,
+} from './model-folder.js';
 export { splitByDecay, type DecaySplit } from './parameter-groups.js';
 export { VIM_BASE, VIM_LARGE, type TransformerPreset } from './presets.js';
 export { gptReferenceWeights, rqTransformerReferenceWeights } from './reference-weights.js';
@@ -80,6 +93,7 @@ export {
 } from './stage2-plan.js';
 export { Stage2Trainer, type Stage2BatchSource, type Stage2TrainerOptions } from './stage2-trainer.js';
 export { assertTokensInRange } from './token-checks.js';
+export { type GPTConfig, type RQTransformerConfig, type StackConfig } from './transformer-config.js';
 export {
   QUICKSTART_STAGE2_BATCH_SIZE,
   QUICKSTART_STAGE2_TRAINING,

@@ -21,6 +21,7 @@ import { SequenceTransformer } from './internal/sequence-transformer.js';
 import { tidied } from './internal/tidied.js';
 import { tokenHead } from './internal/token-head.js';
 import type { CacheSize, SamplingCache } from './sampling-cache.js';
+import { rqTransformerConfig, type RQTransformerConfig } from './transformer-config.js';
 
 /** Blocks and heads of one of the two transformers. */
 type StackSize = Pick<CausalTransformerOptions, 'depth' | 'numHeads'>;
@@ -58,15 +59,22 @@ const positionInitializer: Initializer = (key, shape) => ({
  * `depth.norm.…`, `head.weight` `[D, V]`.
  */
 export class RQTransformer extends Module implements AutoregressiveModel {
+  /** Names the kind of model in a model folder. */
+  readonly type = 'rq-transformer';
   readonly levels: number;
+  /** What it is built from, with the defaults of what was not said. */
+  readonly config: RQTransformerConfig;
   readonly #spatial: SequenceTransformer;
   readonly #depth: CausalTransformer;
   readonly #depthPositions: Variable<tf.Rank.R2>;
   readonly #embedding: SequenceEmbedding;
   readonly #head: Linear;
 
-  constructor({ key, levels, spatial, depth, ...options }: RQTransformerOptions) {
+  constructor({ key, ...options }: RQTransformerOptions) {
     super();
+    const config = rqTransformerConfig(options);
+    this.config = config;
+    const { levels, spatial, depth, ...shared } = config;
     assertInteger(levels, 'levels', 'RQTransformer', 2);
     const [embeddingKey, spatialKey, depthKey, positionKey, headKey] = split(key, 5) as [
       RandomKey,
@@ -76,13 +84,13 @@ export class RQTransformer extends Module implements AutoregressiveModel {
       RandomKey,
     ];
     this.levels = levels;
-    const embedding = new SequenceEmbedding({ ...options, key: embeddingKey }, positionInitializer, 'RQTransformer');
+    const embedding = new SequenceEmbedding({ ...shared, key: embeddingKey }, positionInitializer, 'RQTransformer');
     this.#embedding = this.child('embedding', embedding);
-    this.#spatial = new SequenceTransformer({ ...options, ...spatial, key: spatialKey }, embedding, levels);
+    this.#spatial = new SequenceTransformer({ ...shared, ...spatial, key: spatialKey }, embedding, levels);
     this.child('spatial', this.#spatial.transformer);
-    this.#depthPositions = this.variable('depthPositions', positionInitializer(positionKey, [levels - 1, options.dim]));
-    this.#depth = this.child('depth', new CausalTransformer({ ...options, ...depth, key: depthKey }));
-    this.#head = this.child('head', tokenHead(options, headKey));
+    this.#depthPositions = this.variable('depthPositions', positionInitializer(positionKey, [levels - 1, shared.dim]));
+    this.#depth = this.child('depth', new CausalTransformer({ ...shared, ...depth, key: depthKey }));
+    this.#head = this.child('head', tokenHead(shared, headKey));
   }
 
   get vocabSize(): number {

@@ -1,17 +1,33 @@
-import { assertInteger, DataError } from '@vitvq/core';
+import { assertInteger, ConfigError, DataError } from '@vitvq/core';
 import { countOf, type Stage2Batch } from '../stage2-batch.js';
 import { assertTokensInRange } from '../token-checks.js';
+import type { ClassConditionerConfig } from './conditioner-config.js';
 import type { Conditioner } from './conditioner.js';
+
+export interface ClassConditionerOptions {
+  readonly classCount: number;
+  /** What people call them, one a class; kept in a model folder. @default none */
+  readonly classNames?: readonly string[];
+}
 
 /** The class of an image as one token before it (arXiv:2110.04627, sec. 4.2); one more token than classes is no class. */
 export class ClassConditioner implements Conditioner {
   readonly length = 1;
   readonly classCount: number;
+  readonly classNames: readonly string[] | undefined;
 
   /** @throws {ConfigError} */
-  constructor({ classCount }: { readonly classCount: number }) {
+  constructor({ classCount, classNames }: ClassConditionerOptions) {
     assertInteger(classCount, 'classCount', 'ClassConditioner');
+    if (classNames && classNames.length !== classCount) {
+      throw new ConfigError({
+        where: 'ClassConditioner',
+        expected: `a name for each of ${classCount} classes`,
+        got: `${classNames.length} names`,
+      });
+    }
     this.classCount = classCount;
+    this.classNames = classNames && [...classNames];
   }
 
   get vocabSize(): number {
@@ -24,6 +40,11 @@ export class ClassConditioner implements Conditioner {
 
   get description(): Readonly<Record<string, unknown>> {
     return { kind: 'class', classCount: this.classCount };
+  }
+
+  get config(): ClassConditionerConfig {
+    const { classCount, classNames } = this;
+    return { kind: 'class', classCount, ...(classNames && { classNames }) };
   }
 
   /** @throws {DataError} for a class that there is not */

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import type { Stage2Batch } from '../stage2-batch.js';
+import type { ConditionerConfig } from './conditioner-config.js';
 
 /**
  * Says in condition tokens what images are of. The model embeds them with tables of their own; one sequence, which no example
@@ -15,6 +16,8 @@ export interface Conditioner {
   readonly nullTokens: Int32Array;
   /** What must be the same when a run is resumed, as JSON. */
   readonly description: Readonly<Record<string, unknown>>;
+  /** What a model folder keeps of it, so that `loadTransformer` makes it again; without, it is given to `loadTransformer`. */
+  readonly config?: ConditionerConfig;
   /**
    * Row-major `[count, C]`, of the images of a batch that are not padding.
    * @throws {DataError} when the batch does not say what it must, or something out of range

@@ -1,6 +1,7 @@
-import { assertInteger, DataError } from '@vitvq/core';
+import { assertInteger, ConfigError, DataError } from '@vitvq/core';
 import { countOf, type Stage2Batch } from '../stage2-batch.js';
 import { assertTokensInRange } from '../token-checks.js';
+import type { TextConditionerConfig } from './conditioner-config.js';
 import type { Conditioner } from './conditioner.js';
 import type { TextTokenizer } from './text-tokenizer.js';
 
@@ -16,15 +17,18 @@ export interface TextConditionerOptions {
   readonly tokenizer: TextTokenizer;
   /** Tokens a text: longer ones are cut off, shorter ones padded with a token of their own. */
   readonly length: number;
-  /** The text of an image: of its class, or a caption. A resumed run must get the same texts. */
-  readonly textOf: (image: Described) => string;
+  /**
+   * The text of an image: of its class, or a caption. A resumed run must get the same texts.
+   * @default none, which is enough for `encode`; training and evaluating need it
+   */
+  readonly textOf?: (image: Described) => string;
 }
 
 /** A text before the image. Two more tokens than the tokenizer's are padding and null. */
 export class TextConditioner implements Conditioner {
   readonly length: number;
   readonly #tokenizer: TextTokenizer;
-  readonly #textOf: (image: Described) => string;
+  readonly #textOf: ((image: Described) => string) | undefined;
 
   /** @throws {ConfigError} */
   constructor({ tokenizer, length, textOf }: TextConditionerOptions) {
@@ -46,6 +50,11 @@ export class TextConditioner implements Conditioner {
     return { kind: 'text', length: this.length, vocabSize: this.#tokenizer.vocabSize };
   }
 
+  get config(): TextConditionerConfig | undefined {
+    const { json } = this.#tokenizer;
+    return json === undefined ? undefined : { kind: 'text', length: this.length, tokenizer: json };
+  }
+
   /** Row-major `[texts, C]`. @throws {DataError} when the tokenizer gives what is not in its vocabulary */
   encode(texts: readonly string[]): Int32Array {
     const { length } = this;
@@ -64,11 +73,21 @@ export class TextConditioner implements Conditioner {
     return tokens;
   }
 
+  /** @throws {ConfigError} without a `textOf` */
   ofBatch(batch: Stage2Batch): Int32Array {
     const { labels, indices } = batch;
+    const textOf = this.#textOf;
+    if (!textOf) {
+      throw new ConfigError({
+        where: 'TextConditioner',
+        expected: 'textOf, which says the text of an image of a batch',
+        got: 'none',
+        fix: 'Make the conditioner with one; a conditioner out of a model folder has none.',
+      });
+    }
     const texts = Array.from({ length: countOf(batch) }, (_, row) => {
       const image = { label: labels?.[row], index: indices?.[row] };
-      const text: unknown = this.#textOf(image);
+      const text: unknown = textOf(image);
       if (typeof text === 'string') return text;
       throw new DataError({
         where: 'TextConditioner',

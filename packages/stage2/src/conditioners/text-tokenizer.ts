@@ -17,6 +17,8 @@ export interface TextTokenizer {
   /** Tokens are in `[0, vocabSize)`. */
   readonly vocabSize: number;
   encode(text: string): readonly number[];
+  /** The content of its `tokenizer.json`, which a model folder keeps; without, the folder is not complete on its own. */
+  readonly json?: unknown;
 }
 
 /**
@@ -31,7 +33,7 @@ export function textTokenizerFromJson(content: unknown, where = 'textTokenizerFr
     // The second argument is `tokenizer_config.json`, which says nothing about texts without marks.
     const tokenizer = new Tokenizer(content, {});
     const vocabSize = [...tokenizer.get_vocab(true).values()].reduce((size, token) => Math.max(size, token + 1), 0);
-    return { vocabSize, encode: (text) => tokenizer.encode(text, { add_special_tokens: false }).ids };
+    return { vocabSize, encode: (text) => tokenizer.encode(text, { add_special_tokens: false }).ids, json: content };
   } catch (error) {
     throw new DataError(
       { where, expected: 'the content of a tokenizer.json', got: error instanceof Error ? error.message : 'none' },

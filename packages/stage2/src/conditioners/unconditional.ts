@@ -7,6 +7,7 @@ export class Unconditional implements Conditioner {
   readonly vocabSize = 1;
   readonly nullTokens = new Int32Array(1);
   readonly description = { kind: 'unconditional' };
+  readonly config = { kind: 'unconditional' } as const;
 
   ofBatch(batch: Stage2Batch): Int32Array {
     return new Int32Array(countOf(batch));

@@ -33,6 +33,7 @@ import {
 } from '../stage2-plan.js';
 import { assertTokenizerFits } from '../tokenizer-fit.js';
 import { BatchReader, disposeParts, withDropped } from './batch-reader.js';
+import { assertConditionerFits } from './conditioner-fit.js';
 import { samplePicture } from './sample-picture.js';
 
 /** What is sampled when a training is looked at. */
@@ -87,7 +88,7 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
     this.plan = plan;
     const { conditioner = new Unconditional(), model, tokenizer, look } = options;
     this.#options = { ...options, conditioner };
-    assertConditionerFits(conditioner, model);
+    assertConditionerFits(conditioner, model, where);
     if (tokenizer) assertTokenizerFits(tokenizer, model, where);
     if (look) assertLook(look, conditioner);
     const trained = trainedVariables(model);
@@ -271,28 +272,6 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
       images.dispose();
     }
   }
-}
-
-/** @throws {ConfigError} */
-function assertConditionerFits(
-  { length, vocabSize }: Conditioner,
-  { conditionLength, conditionVocabSize }: AutoregressiveModel,
-): void {
-  const problems = [
-    length === conditionLength ? '' : `${length} condition token(s) for conditionLength ${conditionLength}`,
-    conditionVocabSize === undefined
-      ? 'a model without a conditionVocabSize'
-      : vocabSize > conditionVocabSize
-        ? `${vocabSize} condition tokens for conditionVocabSize ${conditionVocabSize}`
-        : '',
-  ].filter(Boolean);
-  if (problems.length === 0) return;
-  throw new ConfigError({
-    where,
-    expected: 'a conditioner that fits the transformer',
-    got: problems.join('; '),
-    fix: `Make the transformer with { conditionLength: ${length}, conditionVocabSize: ${vocabSize} }, the conditioner's length and vocabSize.`,
-  });
 }
 
 function lookCount(
