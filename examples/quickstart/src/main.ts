@@ -14,7 +14,14 @@ import { listCheckpoints } from '@vitvq/checkpoint';
 import { abortOnCtrlC, runProgram, showProgress, UsageError } from '@vitvq/cli';
 import { useEngine } from '@vitvq/engine';
 import { hingeAdversarialLoss } from '@vitvq/losses';
-import { createViTVQ, loadLPIPS, readStage1State, Stage1Trainer, type Stage1Summary } from '@vitvq/stage1';
+import {
+  createViTVQ,
+  loadLPIPS,
+  readStage1State,
+  saveTokenizer,
+  Stage1Trainer,
+  type Stage1Summary,
+} from '@vitvq/stage1';
 import { createDiscriminator, EVALUATION_BATCH, EVERY_SECONDS, modelConfig, SHOWN, trainingPlan } from './config.js';
 import { openData, openTrainingBatches, readHeldOut } from './data.js';
 import { L2_ALONE_FILE, L2AlonePictures, otherRun } from './comparison.js';
@@ -132,6 +139,14 @@ async function main(): Promise<void> {
     others,
   };
   const report = await writeOutcomeReport(outcome);
+  const model = join(out, 'model');
+  await trainer.withAverages(() =>
+    saveTokenizer(model, tokenizer, modelConfig(settings), {
+      trainedOn: data.description,
+      steps: String(summary.step),
+      psnr: evaluation.psnr.toFixed(2),
+    }),
+  );
   const metrics = await writeMetrics(outcome);
   const { codebook } = evaluation;
   say(
@@ -144,6 +159,7 @@ async function main(): Promise<void> {
   say(`Pictures:    ${join(out, 'reconstructions.png')} and others beside it`);
   say(`Numbers:     ${metrics}`);
   say(`Checkpoint:  ${summary.checkpoint}`);
+  say(`Model:       ${model}, for loadTokenizer of @vitvq/stage1`);
 }
 
 /** Settings of the run in `out`, which its checkpoints keep. */
@@ -163,7 +179,7 @@ async function refuseUnfinishedRun({ out, fresh }: Request): Promise<void> {
 
 async function makeRoom({ out }: Request): Promise<void> {
   for (const { file } of await listCheckpoints(out)) await rm(file);
-  for (const name of ['metrics.json', 'report.html', 'samples', L2_ALONE_FILE]) {
+  for (const name of ['metrics.json', 'report.html', 'samples', 'model', L2_ALONE_FILE]) {
     await rm(join(out, name), { recursive: true, force: true });
   }
 }

@@ -4,6 +4,8 @@ import { access, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import * as tf from '@tensorflow/tfjs';
+import { loadTokenizer } from '@vitvq/stage1';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -59,6 +61,9 @@ describe('quickstart --smoke', () => {
       'samples',
     ])
       expect(files).toContain(name);
+    expect(output).toContain(`Model:       ${join(out, 'model')}`);
+    const tokenizer = await loadTokenizer(join(out, 'model'));
+    expect(tokenizer.encode(tf.zeros<tf.Rank.R4>([1, 16, 16, 3])).shape).toEqual([1, 16]);
   });
 
   it('saves on Ctrl-C, says how to go on, and goes on', async () => {

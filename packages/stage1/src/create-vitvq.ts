@@ -117,6 +117,11 @@ export function createViTVQ(
 ): ViTVQ<VectorQuantizer>;
 export function createViTVQ(config: ViTVQConfig, options: { readonly seed: number }): ViTVQ<ConfiguredQuantizer>;
 export function createViTVQ(config: ViTVQConfig, { seed }: { readonly seed: number }): ViTVQ<ConfiguredQuantizer> {
+  return buildViTVQ(config, seed, 'createViTVQ');
+}
+
+/** As {@link createViTVQ}, of a config from anywhere; `where` it comes from is what an error says. @throws {ConfigError} */
+export function buildViTVQ(config: unknown, seed: number, where: string): ViTVQ<ConfiguredQuantizer> {
   const {
     imageSize,
     patchSize,
@@ -129,7 +134,7 @@ export function createViTVQ(config: ViTVQConfig, { seed }: { readonly seed: numb
     pixelNormalization,
     recompute,
     ...quantization
-  }: ViTVQConfig = parseOptions(viTVQConfigSchema, { ...config, seed }, 'createViTVQ');
+  }: ViTVQConfig = parseOptions(viTVQConfigSchema, { ...(config as ViTVQConfig), seed }, where);
   const [encoderKey, quantizerKey, decoderKey, key] = split(randomKey(seed), 4) as [
     RandomKey,
     RandomKey,

@@ -61,6 +61,7 @@ export {
 } from './stage1-checkpoint.js';
 export { type Stage1Events, type Stage1Look, type Stage1Summary } from './stage1-events.js';
 export { Stage1Trainer, type ImageBatchSource, type Stage1TrainerOptions } from './stage1-trainer.js';
+export { loadTokenizer, saveTokenizer } from './tokenizer-folder.js';
 export {
   learningRateAt,
   TrainingDivergedError,

@@ -1,0 +1,96 @@
+import { join } from 'node:path';
+import { openModel, restoreVariables, variableTensors, writeModel } from '@vitvq/checkpoint';
+import { ConfigError, DataError } from '@vitvq/core';
+import { buildViTVQ, type ViTVQConfig } from './create-vitvq.js';
+import { shapeProblems, shapesOf } from './internal/shape-problems.js';
+import type { ConfiguredQuantizer } from './quantization-config.js';
+import type { ViTVQ } from './vit-vq.js';
+
+/** What a tokenizer's folder calls its kind of model. */
+const type = 'vit-vq';
+
+/**
+ * Writes a tokenizer as a model's folder, `config.json` and `model.safetensors`, which {@link loadTokenizer} and every tool that
+ * takes a model reads. The config says all that is needed to use it: image size, channels, what is done to pixels in [0, 1].
+ * @param tokenizer  as `createViTVQ(config)` built it; within `trainer.withAverages(...)` it has the averages of its weights
+ * @param metadata  notes for people and programs: what it was trained on, what it reaches
+ * @throws {ConfigError} when the tokenizer is not one of this config, before anything is written
+ * @throws {DataError} naming the file that cannot be written
+ */
+export async function saveTokenizer(
+  folder: string,
+  tokenizer: ViTVQ,
+  config: ViTVQConfig,
+  metadata?: Readonly<Record<string, string>>,
+): Promise<void> {
+  assertOfConfig(tokenizer, config);
+  await writeModel(folder, { type, config, metadata }, variableTensors(tokenizer.namedVariables()));
+}
+
+/**
+ * The tokenizer of a model's folder. Whoever loads it disposes of it.
+ * @throws {DataError} when the folder holds no tokenizer or is damaged
+ * @throws {ConfigError} naming every problem of its config at once
+ * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together
+ */
+export async function loadTokenizer(folder: string): Promise<ViTVQ<ConfiguredQuantizer>> {
+  const opened = await openModel(folder);
+  try {
+    const configFile = join(folder, 'config.json');
+    if (opened.type !== type) {
+      throw new DataError({
+        where: configFile,
+        expected: `type "${type}", a tokenizer`,
+        got: JSON.stringify(opened.type),
+        fix: 'Transformers are loaded by @vitvq/stage2.',
+      });
+    }
+    // Every weight is about to be replaced: the seed does not matter.
+    const tokenizer = buildViTVQ(opened.config, 0, configFile);
+    try {
+      await restoreVariables(opened, tokenizer.namedVariables());
+    } catch (error) {
+      tokenizer.dispose();
+      throw error;
+    }
+    return tokenizer;
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Builds another tokenizer of the config, for a moment: what is written can be loaded. */
+function assertOfConfig(tokenizer: ViTVQ, config: ViTVQConfig): void {
+  const where = 'saveTokenizer';
+  const built = buildViTVQ(config, 0, where);
+  try {
+    const [expected, got] = [facts(built), facts(tokenizer)];
+    const problems = [
+      ...Object.keys(expected)
+        .filter((name) => expected[name] !== got[name])
+        .map((name) => `${name} ${got[name]} instead of ${expected[name]}`),
+      ...shapeProblems(shapesOf(built.namedVariables()), shapesOf(tokenizer.namedVariables())),
+    ];
+    if (problems.length > 0) {
+      throw new ConfigError({
+        where,
+        expected: 'a tokenizer of the config',
+        got: problems.join('; '),
+        fix: 'Pass the config that the tokenizer was created with.',
+      });
+    }
+  } finally {
+    built.dispose();
+  }
+}
+
+/** What the shapes of variables do not tell. */
+function facts({ grid, quantizer, output, pixelNormalization }: ViTVQ): Record<string, string> {
+  const { levels, normalize } = quantizer;
+  return Object.fromEntries(
+    Object.entries({ grid, levels, normalize, output, pixelNormalization }).map(([name, value]) => [
+      name,
+      JSON.stringify(value),
+    ]),
+  );
+}
