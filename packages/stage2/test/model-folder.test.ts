@@ -7,8 +7,7 @@ import { readSafetensors, variableTensors, writeModel, writeSafetensors } from '
 import { ConfigError, DataError, randomKey, ShapeError } from '@vitvq/core';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type {
-  RQTransformer} from '../src/index.js';
+import type { RQTransformer } from '../src/index.js';
 import {
   ClassConditioner,
   CodeConditioner,
