@@ -1,4 +1,4 @@
-export { type Activation } from './activations.js';
+export { activate, type Activation } from './activations.js';
 export {
   MultiHeadAttention,
   multiHeadAttentionReferenceWeights,
