@@ -1,23 +1,20 @@
-import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { ConfigError } from '@vitvq/core';
+import { activate, type Activation } from '@vitvq/layers';
 
 /** `squared-relu` is relu(x)^2 (So et al. 2021), `gelu` the exact one, x Φ(x). */
-export type FeedForwardActivation = 'squared-relu' | 'gelu';
+export type FeedForwardActivation = Extract<Activation, 'squared-relu' | 'gelu'>;
 
-const activations: Record<FeedForwardActivation, (x: Tensor) => Tensor> = {
-  'squared-relu': (x) => tf.square(tf.relu(x)),
-  gelu: (x) => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1)),
-};
+const names: readonly FeedForwardActivation[] = ['squared-relu', 'gelu'];
 
 /** The function of a name. @throws {ConfigError} for another name */
 export function activationNamed(name: FeedForwardActivation, where: string): (x: Tensor) => Tensor {
-  if (!Object.hasOwn(activations, name)) {
+  if (!names.includes(name)) {
     throw new ConfigError({
       where,
-      expected: `activation to be one of ${Object.keys(activations).join(', ')}`,
+      expected: `activation to be one of ${names.join(', ')}`,
       got: `"${String(name)}"`,
     });
   }
-  return activations[name];
+  return (x) => activate(x, name);
 }
