@@ -1,4 +1,12 @@
 export { compile, type CompiledFunction, type CompileOptions } from './compile.js';
+export {
+  exportOnnx,
+  standardOpset,
+  type ExportedOnnx,
+  type ExportOnnxOptions,
+  type OnnxInput,
+  type OnnxPort,
+} from './export-onnx.js';
 export { doctor, formatDoctorReport, type DoctorReport } from './doctor.js';
 export {
   currentEngine,

@@ -28,6 +28,17 @@ export const fusedComposites: ReadonlySet<string> = new Set([
   'optimization_barrier',
 ]);
 
+/** Those that are one operator of the standard's {@link standardOpset} too. */
+export const standardComposites: ReadonlySet<string> = new Set(['layer_norm', 'softmax', 'log_softmax']);
+
+/** How files for other runtimes are written; without it, a graph is written for the engine's own. */
+export interface StandardDialect {
+  /** The batch size that the function was traced with: sizes that it divides are multiples of the batch. */
+  readonly batch: number;
+  /** An input with the batch as its first axis, by index; undefined where none has it. */
+  readonly batchInput: number | undefined;
+}
+
 const unaryOperators: Partial<Record<UnaryName, string>> = {
   negate: 'Neg',
   exponential: 'Exp',
@@ -72,9 +83,14 @@ const reduceOperators = { sum: 'ReduceSum', max: 'ReduceMax', min: 'ReduceMin', 
  * Writes a graph as ONNX (opset 20 and ONNX Runtime's own FusedMatMul). Inputs are named `input0...`, outputs
  * `output0...`. Broadcasts are left to ONNX where its operators broadcast by themselves.
  * `frozen`: values of inputs that become part of the model, by input index.
+ * `standard`: writes operators of the standard's opset 17 alone, and shapes that follow the batch.
  */
-export function lowerToOnnx(graph: Graph, frozen: ReadonlyMap<number, TypedArray> = new Map()): OnnxModel {
-  return new Lowering(graph, frozen).run();
+export function lowerToOnnx(
+  graph: Graph,
+  frozen: ReadonlyMap<number, TypedArray> = new Map(),
+  standard?: StandardDialect,
+): OnnxModel {
+  return new Lowering(graph, frozen, standard).run();
 }
 
 class Lowering {
@@ -84,10 +100,12 @@ class Lowering {
   readonly #expanded = new Map<Value, string>();
   readonly #uses = new Map<Value, Operation[]>();
   #fresh = 0;
+  #batchSize: string | undefined;
 
   constructor(
     readonly graph: Graph,
     readonly frozen: ReadonlyMap<number, TypedArray>,
+    readonly standard: StandardDialect | undefined,
   ) {
     for (const operation of graph.operations) {
       for (const operand of operation.operands) {
@@ -158,6 +176,55 @@ class Lowering {
     }));
   }
 
+  /** How many times the batch a size is; undefined for a size that is the same for every batch. */
+  #batches(size: number): number | undefined {
+    return this.standard && size > 0 && size % this.standard.batch === 0 ? size / this.standard.batch : undefined;
+  }
+
+  #reshape(name: string, shape: readonly number[]): string {
+    const dynamic = shape.filter((size) => this.#batches(size) !== undefined);
+    if (dynamic.length > 1) {
+      throw new CompileError({
+        where: 'ONNX lowering',
+        expected: 'shapes with the batch in one axis at most',
+        got: `[${shape.join()}] for a batch of ${this.standard!.batch}`,
+        fix: 'Keep the examples of a batch apart.',
+      });
+    }
+    // Whatever the others leave.
+    const target = shape.map((size) => (this.#batches(size) === undefined ? size : -1));
+    return this.#emit('Reshape', [name, this.#integers(target)]);
+  }
+
+  /** `source`: the shape of the named tensor, of the same rank or lower. */
+  #expand(name: string, source: readonly number[], shape: readonly number[]): string {
+    if (shape.every((size) => this.#batches(size) === undefined)) {
+      return this.#emit('Expand', [name, this.#integers(shape)]);
+    }
+    const sizes = shape.map((size, axis) => {
+      const times = this.#batches(size);
+      if (times === undefined) return this.#integers([size]);
+      // Expand leaves an axis as it is where it is told 1.
+      if (source[axis + source.length - shape.length] === size) return this.#integers([1]);
+      return times === 1 ? this.#batch() : this.#emit('Mul', [this.#batch(), this.#integers([times])]);
+    });
+    return this.#emit('Expand', [name, this.#emit('Concat', sizes, { axis: 0 })]);
+  }
+
+  /** The batch size, int64 `[1]`. */
+  #batch(): string {
+    const { batchInput } = this.standard!;
+    if (batchInput === undefined) {
+      throw new CompileError({
+        where: 'ONNX lowering',
+        expected: 'an input with the batch as its first axis',
+        got: 'none',
+      });
+    }
+    this.#batchSize ??= this.#emit('Shape', [`input${batchInput}`], { start: 0, end: 1 });
+    return this.#batchSize;
+  }
+
   #scalar(value: number, dtype: DType): string {
     return this.#initializer(`scalar_${dtype}_${Object.is(value, -0) ? '-0' : value}`, () => ({
       shape: [],
@@ -186,11 +253,12 @@ class Lowering {
     if (known !== undefined) return known;
     let name: string;
     if (value.producer?.kind === 'broadcast_in_dim') {
-      name = this.#emit('Expand', [this.#aligned(value), this.#integers(value.shape)]);
+      const isScalar = splatOf(value.producer.operands[0]!) !== undefined;
+      name = this.#expand(this.#aligned(value), isScalar ? [] : alignedShape(value.producer), value.shape);
     } else if (value.shape.length === 0) {
       return this.#compact(value);
     } else {
-      name = this.#emit('Expand', [this.#compact(value), this.#integers(value.shape)]);
+      name = this.#expand(this.#compact(value), [], value.shape);
     }
     this.#expanded.set(value, name);
     return name;
@@ -203,7 +271,7 @@ class Lowering {
     const shape = alignedShape(producer);
     const trailing = sameShape(shape.slice(shape.length - source.shape.length), source.shape);
     const needless = trailing && shape.slice(0, shape.length - source.shape.length).every((size) => size === 1);
-    return needless ? this.#compact(source) : this.#emit('Reshape', [this.#full(source), this.#integers(shape)]);
+    return needless ? this.#compact(source) : this.#reshape(this.#full(source), shape);
   }
 
   /** Operands of an operator that broadcasts by itself; together they must span the result. */
@@ -286,7 +354,7 @@ class Lowering {
         return this.#emit('Or', [chosen, this.#emit('And', [this.#emit('Not', [condition]), onFalse])]);
       }
       case 'reshape':
-        return this.#emit('Reshape', [this.#full(x), this.#integers(result.shape)]);
+        return this.#reshape(this.#full(x), result.shape);
       case 'transpose':
         return this.#emit('Transpose', [this.#full(x)], { perm: operation.attributes.permutation });
       case 'reverse': {
@@ -301,7 +369,10 @@ class Lowering {
       }
       case 'reduce': {
         const { kind, axes } = operation.attributes;
-        return this.#emit(reduceOperators[kind], [this.#full(x), this.#integers(axes)], { keepdims: 0 });
+        // Before opset 18, only sums take their axes as an input.
+        return this.standard && kind !== 'sum'
+          ? this.#emit(reduceOperators[kind], [this.#full(x)], { axes, keepdims: 0 })
+          : this.#emit(reduceOperators[kind], [this.#full(x), this.#integers(axes)], { keepdims: 0 });
       }
       case 'arg_reduce': {
         const { kind, axis } = operation.attributes;
@@ -318,7 +389,7 @@ class Lowering {
         // Not ScatterND: with several threads it loses updates of the same row.
         const rows = this.#emit('Cast', [this.#full(y)], { to: 7 });
         const column = this.#emit('Reshape', [rows, this.#integers([-1, ...z.shape.slice(1).map(() => 1)])]);
-        const places = this.#emit('Expand', [column, this.#integers(z.shape)]);
+        const places = this.#expand(column, [], z.shape);
         return this.#emit('ScatterElements', [this.#full(x), places, this.#full(z)], { axis: 0, reduction: 'add' });
       }
       case 'slice': {
@@ -447,8 +518,8 @@ class Lowering {
     const transposeLeft = Number(left.contractFirst);
     const transposeRight = Number(!right.contractFirst);
     let product: string;
-    if (results[0]!.dtype !== 'float32') {
-      // Only MatMul multiplies integers, and it transposes nothing.
+    if (results[0]!.dtype !== 'float32' || (this.standard && lhsBatch.length > 0)) {
+      // Only MatMul multiplies integers, and in the standard only it takes batches; it transposes nothing.
       const upright = (name: string, transposed: number): string => {
         const rank = lhsBatch.length + 2;
         const perm = Array.from({ length: rank }, (_, axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis));
@@ -475,7 +546,7 @@ class Lowering {
     }
     const shape = [...lhsBatch.map((axis) => operands[0]!.shape[axis]!), left.freeSize, right.freeSize];
     const wanted = results[0]!.shape;
-    return sameShape(shape, wanted) ? product : this.#emit('Reshape', [product, this.#integers(wanted)]);
+    return sameShape(shape, wanted) ? product : this.#reshape(product, wanted);
   }
 
   /** An operand as [...batch, free, contract] or [...batch, contract, free], moved as little as possible. */
@@ -515,7 +586,7 @@ class Lowering {
     }
     if (free.length !== 1 || contract.length !== 1) {
       const matrix = order.contractFirst ? [size(contract), size(free)] : [size(free), size(contract)];
-      name = this.#emit('Reshape', [name, this.#integers([...batch.map((axis) => operand.shape[axis]!), ...matrix])]);
+      name = this.#reshape(name, [...batch.map((axis) => operand.shape[axis]!), ...matrix]);
     }
     return { name, contractFirst: order.contractFirst, freeSize: size(free) };
   }

@@ -12,8 +12,10 @@ const schema = protobuf.Root.fromJSON({
         producerName: { type: 'string', id: 2 },
         graph: { type: 'Graph', id: 7 },
         opsetImport: { rule: 'repeated', type: 'OperatorSet', id: 8 },
+        metadataProps: { rule: 'repeated', type: 'MetadataEntry', id: 14 },
       },
     },
+    MetadataEntry: { fields: { key: { type: 'string', id: 1 }, value: { type: 'string', id: 2 } } },
     OperatorSet: { fields: { domain: { type: 'string', id: 1 }, version: { type: 'int64', id: 2 } } },
     Graph: {
       fields: {
@@ -56,13 +58,13 @@ const schema = protobuf.Root.fromJSON({
     TypeInfo: { fields: { tensorType: { type: 'TensorType', id: 1 } } },
     TensorType: { fields: { elemType: { type: 'int32', id: 1 }, shape: { type: 'Shape', id: 2 } } },
     Shape: { fields: { dim: { rule: 'repeated', type: 'Dimension', id: 1 } } },
-    Dimension: { fields: { dimValue: { type: 'int64', id: 1 } } },
+    Dimension: { fields: { dimValue: { type: 'int64', id: 1 }, dimParam: { type: 'string', id: 2 } } },
   },
 });
 const modelType = schema.lookupType('Model');
 
 /** ONNX's numbers for element types. */
-const elementType = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+const elementType = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10 } as const;
 
 export type OnnxAttribute = number | string | readonly number[] | { readonly float: number };
 
@@ -78,24 +80,39 @@ export interface OnnxTensor {
   readonly name: string;
   readonly shape: readonly number[];
   readonly type: keyof typeof elementType;
-  readonly data: TypedArray | BigInt64Array;
+  /** Bits of float16 are in a Uint16Array. */
+  readonly data: TypedArray | BigInt64Array | Uint16Array;
 }
 
-export interface OnnxValue {
+/** `Size` is `number | string` where sizes may have names, which stand for any number. */
+export interface OnnxValue<Size = number> {
   readonly name: string;
-  readonly shape: readonly number[];
+  readonly shape: readonly Size[];
   readonly dtype: DType;
 }
 
-export interface OnnxModel {
+export interface OnnxModel<Size = number> {
   readonly nodes: readonly OnnxNode[];
   readonly initializers: readonly OnnxTensor[];
-  readonly inputs: readonly OnnxValue[];
-  readonly outputs: readonly OnnxValue[];
+  readonly inputs: readonly OnnxValue<Size>[];
+  readonly outputs: readonly OnnxValue<Size>[];
 }
 
 export const microsoft = 'com.microsoft';
-const opset = 20;
+/** What a file declares: versions of the format and of the operators, and notes. */
+export interface OnnxHeader {
+  readonly irVersion: number;
+  readonly operators: readonly { readonly domain: string; readonly version: number }[];
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+/** For the engine's own ONNX Runtime. */
+const runtimeHeader: OnnxHeader = {
+  irVersion: 9,
+  operators: [
+    { domain: '', version: 20 },
+    { domain: microsoft, version: 1 },
+  ],
+};
 
 /** Integers are ints, `{ float }` is a float, strings bytes. */
 function attribute(name: string, value: OnnxAttribute): Record<string, unknown> {
@@ -106,19 +123,22 @@ function attribute(name: string, value: OnnxAttribute): Record<string, unknown> 
 }
 
 /** The model as an ONNX file. */
-export function encodeModel(model: OnnxModel): Uint8Array {
-  const valueInfo = ({ name, shape, dtype }: OnnxValue): Record<string, unknown> => ({
+export function encodeModel(
+  model: OnnxModel<number | string>,
+  { irVersion, operators, metadata = {} }: OnnxHeader = runtimeHeader,
+): Uint8Array {
+  const dimension = (size: number | string): object =>
+    typeof size === 'number' ? { dimValue: size } : { dimParam: size };
+  const valueInfo = ({ name, shape, dtype }: OnnxValue<number | string>): Record<string, unknown> => ({
     name,
-    type: { tensorType: { elemType: elementType[dtype], shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
+    type: { tensorType: { elemType: elementType[dtype], shape: { dim: shape.map(dimension) } } },
   });
   return modelType
     .encode({
-      irVersion: 9,
+      irVersion,
       producerName: 'vitvq',
-      opsetImport: [
-        { domain: '', version: opset },
-        { domain: microsoft, version: 1 },
-      ],
+      opsetImport: operators,
+      metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
       graph: {
         name: 'vitvq',
         node: model.nodes.map(({ opType, domain, inputs, outputs, attributes }, index) => ({
