@@ -64,6 +64,16 @@ export {
 export { splitByDecay, type DecaySplit } from './parameter-groups.js';
 export { VIM_BASE, VIM_LARGE, type TransformerPreset } from './presets.js';
 export { gptReferenceWeights, rqTransformerReferenceWeights } from './reference-weights.js';
+export {
+  RejectionSampler,
+  type AcceptanceRule,
+  type AcceptedImages,
+  type RejectionOptions,
+  type RejectionProgress,
+  type RejectionSamplerOptions,
+  type ScoredImages,
+  type Scorer,
+} from './rejection-sampler.js';
 export { RQTransformer, type RQTransformerOptions } from './rq-transformer.js';
 export {
   Sampler,
