@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { formatShape } from '@vitvq/core';
 import { currentEngine, startedEngine, type CompileEvent, type OnnxEngine } from './engines.js';
 import { CompileError, EngineError } from './errors.js';
-import { typedArray, type DType, type TypedArray } from './ir/graph.js';
+import { typedArray, type DType } from './ir/graph.js';
 import { printGraph } from './ir/print.js';
 import { buildProgram, type OnnxProgram } from './onnx/program.js';
 import type { RunReply } from './onnx/protocol.js';
@@ -17,9 +17,11 @@ export interface CompileOptions {
   readonly name?: string;
   /**
    * `frozen`: values of variables become part of the compiled program, which then runs faster; it is compiled again when
-   * one of them has changed. For inference. @default 'live'
+   * one of them has changed. What the function assigns stays live. For inference. @default 'live'
    */
   readonly variables?: 'live' | 'frozen';
+  /** Variables that stay live where the others are frozen, because other functions assign them. @default none */
+  readonly live?: Iterable<tf.Variable>;
   /** How many different argument shapes may be compiled before it is taken for a mistake. @default 8 */
   readonly maximumShapes?: number;
 }
@@ -36,6 +38,7 @@ export interface CompiledFunction<F extends AnyFunction> {
 
 /** Says whether a tensor still has the values that it had. */
 interface DataStamp {
+  readonly tensor: tf.Tensor;
   readonly dataId: object;
   readonly version: number;
 }
@@ -62,6 +65,7 @@ interface LoadedProgram {
  */
 export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = {}): CompiledFunction<F> {
   const { name = fn.name || 'function', variables = 'live', maximumShapes = 8 } = options;
+  const live = new Set<tf.Tensor>(options.live);
   const programs = new Map<string, LoadedProgram>();
   let owner: OnnxEngine | undefined;
 
@@ -85,7 +89,9 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
     }
     if (!loaded) {
       if (programs.size >= maximumShapes) throw tooManyShapes(name, programs.size, types);
-      loaded = load(engine, fn, name, types, template, variables, () => programs.delete(key));
+      loaded = load(engine, fn, { name, types, template, live: variables === 'live' ? undefined : live }, () =>
+        programs.delete(key),
+      );
       programs.set(key, loaded);
     }
     return run(engine, loaded, tensors);
@@ -137,36 +143,35 @@ let nextProgram = 0;
 function load(
   engine: OnnxEngine,
   fn: AnyFunction,
-  name: string,
-  types: readonly TensorType[],
-  template: StructureTemplate,
-  variables: 'live' | 'frozen',
+  request: {
+    readonly name: string;
+    readonly types: readonly TensorType[];
+    readonly template: StructureTemplate;
+    /** What stays live where the rest is frozen; undefined: everything. */
+    readonly live: ReadonlySet<tf.Tensor> | undefined;
+  },
   onFailure: () => void,
 ): LoadedProgram {
+  const { name, types, template, live } = request;
   const start = performance.now();
   const report = (event: CompileEvent): void => engine.onCompile?.(event);
   report({ name, phase: 'start' });
   const traced = trace(fn, types, template, name);
-  const frozen = new Map<number, TypedArray>();
-  if (variables === 'frozen') {
-    if (traced.assigned.length) {
-      throw new CompileError({
-        where: name,
-        expected: 'a function that assigns no variable, since its variables are frozen',
-        got: `${traced.assigned.length} assignments`,
-        fix: "Use variables: 'live'.",
-      });
-    }
-    traced.captures.forEach(({ value, tensor }, index) =>
+  const assigned = new Set<tf.Tensor>(traced.assigned);
+  const toFreeze = live
+    ? traced.captures.flatMap(({ value, tensor }, index) =>
+        live.has(tensor) || assigned.has(tensor) ? [] : [{ index: traced.argumentCount + index, value, tensor }],
+      )
+    : [];
+  const frozen = new Map(
+    toFreeze.map(({ index, value, tensor }) => [
+      index,
       // A tensor that TensorFlow.js has cast lazily still holds integers.
-      frozen.set(
-        traced.argumentCount + index,
-        typedArray(value.dtype, tensor.dataSync<'float32' | 'int32' | 'bool'>()),
-      ),
-    );
-  }
+      typedArray(value.dtype, tensor.dataSync<'float32' | 'int32' | 'bool'>()),
+    ]),
+  );
   const program = buildProgram(name, traced, frozen);
-  const stamps = variables === 'frozen' ? traced.captures.map(({ tensor }) => stampOf(engine, tensor)) : [];
+  const stamps = toFreeze.map(({ tensor }) => stampOf(engine, tensor));
   const id = nextProgram++;
   engine.device.request({ kind: 'load', program: id, definition: program.definition, model: program.model }).then(
     () => report({ name, phase: 'done', milliseconds: performance.now() - start }),
@@ -176,13 +181,13 @@ function load(
 }
 
 function stampOf(engine: OnnxEngine, tensor: tf.Tensor): DataStamp {
-  return { dataId: tensor.dataId, version: engine.device.versionOf(tensor.dataId) };
+  return { tensor, dataId: tensor.dataId, version: engine.device.versionOf(tensor.dataId) };
 }
 
 /** Whether a frozen program was made from values that have changed since. */
-function isStale(engine: OnnxEngine, { traced, stamps }: LoadedProgram): boolean {
-  return stamps.some(({ dataId, version }, index) => {
-    const now = stampOf(engine, traced.captures[index]!.tensor);
+function isStale(engine: OnnxEngine, { stamps }: LoadedProgram): boolean {
+  return stamps.some(({ tensor, dataId, version }) => {
+    const now = stampOf(engine, tensor);
     return now.dataId !== dataId || now.version !== version;
   });
 }

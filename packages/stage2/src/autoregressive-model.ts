@@ -1,6 +1,6 @@
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-core';
 import type { DropoutMasks, DropoutSite } from './dropout.js';
-import type { CacheSize, SamplingCache } from './sampling-cache.js';
+import type { AddedSlot, SamplingCache } from './sampling-cache.js';
 
 /** int32 tokens `[B, C]` of the conditions' vocabulary, or embeddings `[B, C, D]` from a conditioner of one's own. */
 export type Conditions = Tensor2D | Tensor3D;
@@ -13,11 +13,19 @@ export interface LogitsOptions {
   readonly dropoutMasks?: DropoutMasks;
 }
 
-/** State of sampling after some tokens: what the next one is predicted from, and what the step after it needs. */
-export interface SamplingState {
+/** After the first tokens: what the next one is predicted from, and what the step after it needs. */
+export interface SamplingStart {
   /** `[B, D]`. */
   readonly hidden: Tensor2D;
   readonly cache: SamplingCache;
+}
+
+/** After one more token: what the next one is predicted from, and what must be added to the cache before the next step. */
+export interface SamplingStep {
+  /** `[B, D]`. */
+  readonly hidden: Tensor2D;
+  /** Of every block. */
+  readonly added: readonly AddedSlot[];
 }
 
 /** Chooses one token a row from logits `[B, V]`; `level` counts residual levels from 0. int32 `[B]`. */
@@ -58,14 +66,16 @@ export interface AutoregressiveModel {
    * Starts sampling.
    * @param given  int32 `[B, n, L]`: tokens that are there already, padded to a length of its own
    * @param count  int32 scalar, at most n: how many of them count; 0 where none are given
+   * @param segments  slots of each segment of the cache; together at least the conditions and the n tokens
    */
-  start(conditions: Conditions, given: Tensor3D | undefined, count: Scalar, size: CacheSize): SamplingState;
+  start(conditions: Conditions, given: Tensor3D | undefined, count: Scalar, segments: readonly number[]): SamplingStart;
   /**
    * Adds one position.
    * @param tokens  int32 `[B, L]`, of position `count - 1`
    * @param count  int32 scalar: number of positions that are known, these tokens included
+   * @param cache  its last segment is the one that the position's slot (that of the conditions come first) is in
    */
-  step(tokens: Tensor2D, count: Scalar, cache: SamplingCache): SamplingState;
+  step(tokens: Tensor2D, count: Scalar, cache: SamplingCache): SamplingStep;
   /**
    * The tokens `[B, L]` of the next position, level by level; each level sees the ones chosen before it. To be called inside
    * `tf.tidy`: it leaves its own tensors alive, so that `choose` may keep what it is given.

@@ -8,7 +8,8 @@ import type {
   ChooseToken,
   Conditions,
   LogitsOptions,
-  SamplingState,
+  SamplingStart,
+  SamplingStep,
 } from './autoregressive-model.js';
 import type { CausalTransformerOptions } from './causal-transformer.js';
 import { dropoutMasksUnder, prefixDropoutSites } from './dropout.js';
@@ -18,7 +19,7 @@ import type { SequenceEmbeddingOptions } from './internal/sequence-embedding.js'
 import { SequenceTransformer } from './internal/sequence-transformer.js';
 import { tidied } from './internal/tidied.js';
 import { tokenHead } from './internal/token-head.js';
-import type { CacheSize, SamplingCache } from './sampling-cache.js';
+import type { SamplingCache } from './sampling-cache.js';
 import { gptConfig, type GPTConfig } from './transformer-config.js';
 
 /** Sizes and choices of a {@link GPT}. */
@@ -99,11 +100,16 @@ export class GPT extends Module implements AutoregressiveModel {
     return prefixDropoutSites(this.#sequence.dropoutSites(batchSize, tokens), 'transformer');
   }
 
-  start(conditions: Conditions, given: Tensor3D | undefined, count: Scalar, size: CacheSize): SamplingState {
-    return tidied(() => this.#sequence.start(conditions, given, count, size));
+  start(
+    conditions: Conditions,
+    given: Tensor3D | undefined,
+    count: Scalar,
+    segments: readonly number[],
+  ): SamplingStart {
+    return tidied(() => this.#sequence.start(conditions, given, count, segments));
   }
 
-  step(tokens: Tensor2D, count: Scalar, cache: SamplingCache): SamplingState {
+  step(tokens: Tensor2D, count: Scalar, cache: SamplingCache): SamplingStep {
     return tidied(() => this.#sequence.step(tokens, count, cache));
   }
 

@@ -5,7 +5,8 @@ export {
   type Conditions,
   type ImageTokens,
   type LogitsOptions,
-  type SamplingState,
+  type SamplingStart,
+  type SamplingStep,
 } from './autoregressive-model.js';
 export {
   CausalAttention,
@@ -83,7 +84,7 @@ export {
   type SamplerOptions,
   type Schedule,
 } from './sampler.js';
-export { type BlockCache, type CacheSize, type EarlierSlots, type SamplingCache } from './sampling-cache.js';
+export { writeSlot, type AddedSlot, type BlockCache, type SamplingCache } from './sampling-cache.js';
 export { type BatchFacts, type CodeBatch, type HostImages, type ImageBatch, type Stage2Batch } from './stage2-batch.js';
 export {
   readStage2State,

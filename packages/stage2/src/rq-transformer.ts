@@ -9,7 +9,8 @@ import type {
   ChooseToken,
   Conditions,
   LogitsOptions,
-  SamplingState,
+  SamplingStart,
+  SamplingStep,
 } from './autoregressive-model.js';
 import { CausalTransformer } from './causal-transformer.js';
 import type { CausalTransformerOptions } from './causal-transformer.js';
@@ -20,7 +21,7 @@ import type { SequenceEmbeddingOptions } from './internal/sequence-embedding.js'
 import { SequenceTransformer } from './internal/sequence-transformer.js';
 import { tidied } from './internal/tidied.js';
 import { tokenHead } from './internal/token-head.js';
-import type { CacheSize, SamplingCache } from './sampling-cache.js';
+import type { SamplingCache } from './sampling-cache.js';
 import { rqTransformerConfig, type RQTransformerConfig } from './transformer-config.js';
 
 /** Blocks and heads of one of the two transformers. */
@@ -157,11 +158,16 @@ export class RQTransformer extends Module implements AutoregressiveModel {
     };
   }
 
-  start(conditions: Conditions, given: Tensor3D | undefined, count: Scalar, size: CacheSize): SamplingState {
-    return tidied(() => this.#spatial.start(conditions, given, count, size));
+  start(
+    conditions: Conditions,
+    given: Tensor3D | undefined,
+    count: Scalar,
+    segments: readonly number[],
+  ): SamplingStart {
+    return tidied(() => this.#spatial.start(conditions, given, count, segments));
   }
 
-  step(tokens: Tensor2D, count: Scalar, cache: SamplingCache): SamplingState {
+  step(tokens: Tensor2D, count: Scalar, cache: SamplingCache): SamplingStep {
     return tidied(() => this.#spatial.step(tokens, count, cache));
   }
 

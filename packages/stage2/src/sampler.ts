@@ -7,9 +7,10 @@ import type { AutoregressiveModel, Conditions, ImageTokens } from './autoregress
 import { assertFilters, clampTemperature, clampTopP } from './filters.js';
 import type { FilterOptions } from './filters.js';
 import { SamplingProgram } from './internal/sampling-program.js';
-import type { RunTensors, StepResult } from './internal/sampling-program.js';
+import type { Drawn, RunTensors } from './internal/sampling-program.js';
+import { SamplingVariables } from './internal/sampling-variables.js';
 import { disposeOf } from './internal/tidied.js';
-import type { EarlierSlots, SamplingCache } from './sampling-cache.js';
+import type { SamplingCache } from './sampling-cache.js';
 import { assertTokensInRange } from './token-checks.js';
 
 /** A number, or a function of how far an image is: 0 at its first token, 1 at its last. */
@@ -55,13 +56,11 @@ export interface PartialTokens {
 
 export interface SamplerOptions {
   /**
-   * Sizes of the cache, in slots (conditions and tokens): attention runs over the smallest that holds what is there. Each is
-   * a compiled program with a copy of the weights; rounded up to whole chunks, and the whole sequence is always among them.
-   * @default a quarter, a half and all of the slots, from 64 slots on; else all of them
+   * Attention runs over the smallest of these numbers of slots (conditions and tokens) that holds what is there. Each is a
+   * compiled program with a copy of the weights; the whole sequence is always among them.
+   * @default a quarter, a half and all of the slots, from 128 slots on; else all of them
    */
   readonly lengths?: readonly number[];
-  /** Slots of the cache that a step may write. @default 16 */
-  readonly chunk?: number;
   /**
    * `frozen`: weights are constants of the programs, which is faster; `live`: they are shared, which for large models saves
    * much memory. @default 'frozen'
@@ -90,15 +89,19 @@ interface Run {
 }
 
 type StartArguments = [Conditions, Tensor3D | undefined, Scalar, RunTensors];
-type MoveArguments = [SamplingCache, Scalar];
+type StartResult = Drawn & { readonly cache: SamplingCache };
+type StepResult = Omit<Drawn, 'count'>;
 
-/** Compiled functions of one kind of request; those that make a cache, by its length. */
+/** Compiled functions of one kind of request, and the images that they are at. */
 interface Programs {
   readonly key: string;
   readonly program: SamplingProgram;
-  readonly starts: Map<number, CompiledFunction<(...values: StartArguments) => StepResult>>;
-  readonly moves: Map<number, CompiledFunction<(...values: MoveArguments) => readonly EarlierSlots[]>>;
-  readonly step: CompiledFunction<(result: StepResult, run: RunTensors) => StepResult>;
+  /** By the number of given tokens. */
+  readonly starts: Map<number, CompiledFunction<(...values: StartArguments) => StartResult>>;
+  /** By the number of segments of the cache. */
+  readonly steps: Map<number, CompiledFunction<(run: RunTensors) => StepResult>>;
+  /** From the first request on. */
+  variables?: SamplingVariables;
 }
 
 /**
@@ -110,27 +113,23 @@ interface Programs {
  */
 export class Sampler {
   readonly model: AutoregressiveModel;
-  readonly #chunk: number;
-  readonly #lengths: readonly number[];
+  /** Slots of the cache's segments. */
+  readonly #segments: readonly number[];
   readonly #weights: 'frozen' | 'live';
   #programs: Programs | undefined;
   #isBusy = false;
 
   /** @throws {ConfigError} */
-  constructor(model: AutoregressiveModel, { lengths, chunk = 16, weights = 'frozen' }: SamplerOptions = {}) {
+  constructor(model: AutoregressiveModel, { lengths, weights = 'frozen' }: SamplerOptions = {}) {
     const where = 'Sampler';
-    assertInteger(chunk, 'chunk', where);
     for (const length of lengths ?? []) assertInteger(length, 'each of lengths', where);
     this.model = model;
-    this.#chunk = chunk;
     this.#weights = weights;
     // The last token is never fed.
     const slots = model.conditionLength + model.grid[0] * model.grid[1] - 1;
-    const wanted = lengths ?? (slots < 64 ? [] : [slots / 4, slots / 2]);
-    const rounded = [...wanted.filter((length) => length < slots), slots].map(
-      (length) => Math.ceil(length / chunk) * chunk,
-    );
-    this.#lengths = [...new Set(rounded)].sort((a, b) => a - b);
+    const wanted = lengths ?? (slots < 128 ? [] : [Math.ceil(slots / 4), Math.ceil(slots / 2)]);
+    const ends = [...new Set([...wanted.filter((length) => length < slots), slots])].sort((a, b) => a - b);
+    this.#segments = ends.map((end, index) => end - (ends[index - 1] ?? 0));
   }
 
   /**
@@ -175,11 +174,12 @@ export class Sampler {
     }
   }
 
-  /** Frees the compiled programs; the sampler can be used again. */
+  /** Frees the compiled programs and the cache; the sampler can be used again. */
   dispose(): void {
     if (!this.#programs) return;
-    const { starts, moves, step } = this.#programs;
-    for (const compiled of [...starts.values(), ...moves.values(), step]) compiled.dispose();
+    const { starts, steps, variables } = this.#programs;
+    for (const compiled of [...starts.values(), ...steps.values()]) compiled.dispose();
+    variables?.dispose();
     this.#programs = undefined;
   }
 
@@ -197,12 +197,13 @@ export class Sampler {
     }
     this.#isBusy = true;
     let run: Run | undefined;
-    let state: StepResult | undefined;
-    let earlier: readonly EarlierSlots[] | undefined;
+    // A step ahead of what is read, so that the engine never waits for this thread.
+    let coming: Promise<StepResult> | undefined;
+    let drawn: StepResult | undefined;
     try {
       run = await this.#prepare(options, returnsLogits);
       const { known, shape, prefix, tensors, settings } = run;
-      const { levels, conditionLength } = this.model;
+      const { levels } = this.model;
       const positions = shape[1]!;
       const partial = (count: number): PartialTokens => {
         const tokens = known.map((token, index) => (Math.floor(index / levels) % positions < count ? token : -1));
@@ -211,56 +212,43 @@ export class Sampler {
       if (prefix > 0) yield { partial: partial(prefix) };
       const programs = this.#programsFor(settings);
       for (let count = prefix; count < positions; count++) {
-        // The slot of the position that was drawn last, which is added now.
-        const slot = conditionLength + count - 1;
-        let next: StepResult;
-        if (!state) {
-          next = await this.#start(programs, run);
-          earlier = next.cache.blocks.map(({ keys, values }) => ({ keys, values }));
-        } else {
-          if (slot % this.#chunk === 0) {
-            const moved = await this.#move(programs, withEarlier(state, earlier!), slot);
-            disposeOf(earlier);
-            earlier = moved;
-          }
-          next = await programs.step(withEarlier(state, earlier!), tensors);
-          disposeOf(state);
-        }
-        // The earlier slots outlive many states.
-        state = withEarlier(next, []);
-        const drawn = await next.tokens.data();
+        drawn = coming ? await coming : await this.#start(programs, run);
+        coming = count + 1 < positions ? this.#step(programs, count, tensors) : undefined;
+        const tokens = await drawn.tokens.data();
         for (let image = 0; image < settings.images; image++) {
-          const from = drawn.subarray(image * levels, (image + 1) * levels);
+          const from = tokens.subarray(image * levels, (image + 1) * levels);
           known.set(from, (image * positions + count) * levels);
         }
-        yield { partial: partial(count + 1), logits: next.logits };
+        yield { partial: partial(count + 1), logits: drawn.logits };
+        disposeOf(drawn);
+        drawn = undefined;
       }
     } finally {
-      disposeOf(state);
-      disposeOf(earlier);
+      disposeOf(drawn);
+      disposeOf(await coming?.catch(() => undefined));
       disposeOf(run?.tensors);
       this.#isBusy = false;
     }
   }
 
   /** Reads conditions and known tokens, draws the first position that is not known. */
-  async #start({ starts, program }: Programs, run: Run): Promise<StepResult> {
+  async #start(programs: Programs, run: Run): Promise<StepResult> {
+    const { starts, program } = programs;
     const { conditions, known, shape, prefix, settings, tensors } = run;
     const { conditionLength, levels } = this.model;
     const positions = shape[1]!;
-    const length = this.#lengthFor(conditionLength + prefix - 1);
-    const size = { length, chunk: this.#chunk };
-    let compiled = starts.get(length);
+    // Padded with tokens that nothing sees, so that one program serves all prefixes of about this length.
+    const padded =
+      prefix === 0 ? 0 : Math.min(this.#lengthAt(conditionLength + prefix - 1) - conditionLength, positions - 1);
+    let compiled = starts.get(padded);
     if (!compiled) {
-      compiled = compile((...values: StartArguments) => program.start(size, ...values), {
-        name: `sampling, start of ${length} slots`,
+      compiled = compile((...values: StartArguments) => program.start(this.#segments, ...values), {
+        name: `sampling, start from ${padded} tokens`,
         // It runs once an image, and shares its weights.
         variables: 'live',
       });
-      starts.set(length, compiled);
+      starts.set(padded, compiled);
     }
-    // Padded with tokens that nothing sees, so that one program serves all prefixes of about this length.
-    const padded = Math.min(length - conditionLength, positions - 1);
     const given = tf.tidy(() => {
       if (prefix === 0) return undefined;
       const tokens = tf.tensor3d(known, [settings.images, positions, levels], 'int32');
@@ -268,34 +256,43 @@ export class Sampler {
     });
     const count = tf.scalar(prefix, 'int32');
     try {
-      return await compiled(conditions, given, count, tensors);
+      const started = await compiled(conditions, given, count, tensors);
+      if (programs.variables) programs.variables.assign(started);
+      else programs.variables = new SamplingVariables(started);
+      const { tokens, logits, ...rest } = started;
+      disposeOf(rest);
+      return { tokens, logits };
     } finally {
       disposeOf([given, count]);
     }
   }
 
-  /** Moves the recent chunk, which ends before `slot`, to the earlier slots. */
-  async #move({ moves, program }: Programs, { cache }: StepResult, slot: number): Promise<readonly EarlierSlots[]> {
-    const length = this.#lengthFor(slot);
-    let compiled = moves.get(length);
+  /** Adds position `last`, which was drawn before, and draws the next one. */
+  #step({ steps, program, variables }: Programs, last: number, tensors: RunTensors): Promise<StepResult> {
+    const slot = this.model.conditionLength + last;
+    const segments = 1 + this.#segments.findIndex((_, index) => slot < this.#slotsOf(index + 1));
+    let compiled = steps.get(segments);
     if (!compiled) {
-      compiled = compile((...values: MoveArguments) => program.move(length, ...values), {
-        name: `sampling, cache of ${length} slots`,
-        maximumShapes: this.#lengths.length + 1,
+      const state = variables!;
+      compiled = compile((run: RunTensors) => program.step(state, segments, run), {
+        name: `sampling, step of ${this.#slotsOf(segments)} slots`,
+        variables: this.#weights,
+        live: state.variables(),
       });
-      moves.set(length, compiled);
+      steps.set(segments, compiled);
     }
-    const index = tf.scalar(slot / this.#chunk - 1, 'int32');
-    try {
-      return await compiled(cache, index);
-    } finally {
-      index.dispose();
-    }
+    return compiled(tensors);
   }
 
-  /** The smallest cache that has `slot`. */
-  #lengthFor(slot: number): number {
-    return this.#lengths.find((length) => slot < length) ?? this.#lengths.at(-1)!;
+  /** Slots of the first segments. */
+  #slotsOf(segments: number): number {
+    return this.#segments.slice(0, segments).reduce((sum, size) => sum + size, 0);
+  }
+
+  /** The fewest slots of whole segments that have `slot`. */
+  #lengthAt(slot: number): number {
+    const ends = this.#segments.map((_, index) => this.#slotsOf(index + 1));
+    return ends.find((end) => slot < end) ?? ends.at(-1)!;
   }
 
   #programsFor(settings: Settings): Programs {
@@ -303,12 +300,7 @@ export class Sampler {
     if (this.#programs?.key !== key) {
       this.dispose();
       const program = new SamplingProgram(this.model, settings);
-      const step = compile((result: StepResult, run: RunTensors) => program.step(result, run), {
-        name: 'sampling, step',
-        variables: this.#weights,
-        maximumShapes: this.#lengths.length + 1,
-      });
-      this.#programs = { key, program, starts: new Map(), moves: new Map(), step };
+      this.#programs = { key, program, starts: new Map(), steps: new Map() };
     }
     return this.#programs;
   }
@@ -354,19 +346,6 @@ export class Sampler {
       prefix: knownPrefix(known, images, positions, model.levels),
     };
   }
-}
-
-/** A state with other earlier slots; with none, what a state owns alone. */
-function withEarlier({ cache, ...state }: StepResult, earlier: readonly EarlierSlots[]): StepResult {
-  // The order of the names is part of what a compiled function is looked up by.
-  const blocks = cache.blocks.map(({ before, recentKeys, recentValues }, index) => ({
-    before,
-    recentKeys,
-    recentValues,
-    keys: earlier[index]?.keys,
-    values: earlier[index]?.values,
-  }));
-  return { ...state, cache: { blocks } };
 }
 
 function toTensor(tokens: Int32Array, shape: readonly number[]): ImageTokens {

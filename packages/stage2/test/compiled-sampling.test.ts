@@ -40,7 +40,7 @@ describe.skipIf(!hasOnnx).each(models)('%s on the compiled engine', (_name, mode
     ];
     for (const request of requests) {
       const sample = async (): Promise<number[]> => {
-        const sampler = new Sampler(model, { chunk: 4, lengths: [8], weights });
+        const sampler = new Sampler(model, { lengths: [8], weights });
         const sampled = await sampler.sample(request);
         const values = [...(await sampled.data())];
         sampler.dispose();
@@ -55,7 +55,7 @@ describe.skipIf(!hasOnnx).each(models)('%s on the compiled engine', (_name, mode
   });
 
   it('passes the verification', async () => {
-    expect(await verifySampler(model, { sampler: { chunk: 4, lengths: [4, 8] } })).toMatchObject({ passed: true });
+    expect(await verifySampler(model, { sampler: { lengths: [4, 8] } })).toMatchObject({ passed: true });
   });
 
   it('notices weights that have changed', async () => {

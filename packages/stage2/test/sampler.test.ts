@@ -23,27 +23,23 @@ async function tokensFrom(model: AutoregressiveModel, options: Partial<SampleOpt
 }
 
 describe('verifySampler', () => {
-  // 2 conditions and 12 tokens make 13 slots. Chunks that end with the conditions, that do not, and one for all.
+  // 2 conditions and 12 tokens make 13 slots. Segments that end with the conditions, that do not, and one for all.
   it.each<SamplerOptions>([
     {},
-    { chunk: 1, lengths: [5] },
-    { chunk: 2 },
-    { chunk: 3, lengths: [6] },
-    { chunk: 4, lengths: [4, 8] },
-    { chunk: 13 },
+    { lengths: [5] },
+    { lengths: [2, 12] },
+    { lengths: [1, 6, 20] },
+    { lengths: [8, 4, 4] },
   ])('proves GPT with a cache of %j', async (sampler) => {
     expect(await verifySampler(tinyGPT(), { sampler })).toMatchObject({ passed: true, compared: { cached: 264 } });
   });
 
-  it.each<SamplerOptions>([{}, { chunk: 4, lengths: [4, 8] }])(
-    'proves RQTransformer with a cache of %j',
-    async (sampler) => {
-      expect(await verifySampler(tinyRQ(), { sampler })).toMatchObject({ passed: true, compared: { cached: 792 } });
-    },
-  );
+  it.each<SamplerOptions>([{}, { lengths: [4, 8] }])('proves RQTransformer with a cache of %j', async (sampler) => {
+    expect(await verifySampler(tinyRQ(), { sampler })).toMatchObject({ passed: true, compared: { cached: 792 } });
+  });
 
   it('proves models without time mixing, with positions on a grid, with embedded conditions', async () => {
-    const options = { sampler: { chunk: 4 } };
+    const options = { sampler: { lengths: [4] } };
     const plain = tinyGPT({ useTimeMixing: false, positions: 'grid', conditionVocabSize: undefined });
     expect((await verifySampler(plain, options)).passed).toBe(true);
     expect((await verifySampler(tinyRQ({ useTimeMixing: false }), options)).passed).toBe(true);
@@ -121,10 +117,10 @@ describe.each(models)('sampling from %s', (_name, create, shape) => {
 
   it.each([1, 5, 11, 12])('goes on from %i given positions as if it had drawn them', async (prefix) => {
     const model = create();
-    const drawn = await tokensFrom(model, {}, { chunk: 4, lengths: [8] });
+    const drawn = await tokensFrom(model, {}, { lengths: [8] });
     const known = drawn.map((token, index) => (index % perImage < (prefix * perImage) / 12 ? token : -1));
     const given = int32(known, [...shape]);
-    expect(await tokensFrom(model, { given }, { chunk: 4, lengths: [8] })).toEqual(drawn);
+    expect(await tokensFrom(model, { given }, { lengths: [8] })).toEqual(drawn);
   });
 
   it('keeps given tokens wherever they are, and draws those after them with them in view', async () => {
@@ -150,10 +146,10 @@ describe.each(models)('sampling from %s', (_name, create, shape) => {
     const model = create();
     const unconditional = tf.zeros<tf.Rank.R2>([3, 2], 'int32');
     const guided = (scale: (SampleOptions['temperature'] & object) | number): Promise<number[]> =>
-      tokensFrom(model, { guidance: { scale, unconditional } }, { chunk: 4 });
+      tokensFrom(model, { guidance: { scale, unconditional } }, { lengths: [4] });
     expect(await guided(1)).toEqual(await tokensFrom(model, {}));
     expect(await guided(0)).toEqual(await tokensFrom(model, { conditions: unconditional }));
-    const sampler = new Sampler(model, { chunk: 4 });
+    const sampler = new Sampler(model, { lengths: [4] });
     const scale = (progress: number): number => 1 + 2 * progress;
     const { tokens, logits } = await sampler.sampleWithLogits({
       conditions,
@@ -171,7 +167,7 @@ describe.each(models)('sampling from %s', (_name, create, shape) => {
 
   it('leaves no tensors behind, neither at the end nor when left early', async () => {
     const model = create();
-    const sampler = new Sampler(model, { chunk: 4 });
+    const sampler = new Sampler(model, { lengths: [4] });
     await expectNoTensorLeak(async () => {
       (await sampler.sample({ conditions, seeds, topP: 0.9 })).dispose();
       for await (const { count } of sampler.stream({ conditions, seeds })) if (count === 6) break;
@@ -254,7 +250,7 @@ describe('bad requests', () => {
   });
 
   it('refuses sizes of a cache that make no sense', () => {
-    expect(() => new Sampler(model, { chunk: 0 })).toThrow(ConfigError);
+    expect(() => new Sampler(model, { lengths: [0] })).toThrow(ConfigError);
     expect(() => new Sampler(model, { lengths: [1.5] })).toThrow(ConfigError);
   });
 });

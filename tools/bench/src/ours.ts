@@ -3,7 +3,8 @@ import { createInterface } from 'node:readline';
 import { useEngine } from '@vitvq/engine';
 import { measureMemory } from './memory.js';
 import type { Measurement, MeasureRequest, MemoryRequest } from './protocol.js';
-import { presets, workloads, type PresetName, type Workload } from './workloads.js';
+import type { Workload } from './workload.js';
+import { presets, workloads, type PresetName } from './workloads.js';
 
 const [, , engineName, threads] = process.argv;
 let compileMilliseconds = 0;

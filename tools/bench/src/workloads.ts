@@ -7,18 +7,13 @@ import { ViTDecoder, ViTEncoder } from '@vitvq/layers';
 import { vanillaAdversarialLoss } from '@vitvq/losses';
 import { AdamW } from '@vitvq/optim';
 import { VectorQuantizer } from '@vitvq/quantizers';
-import { createDiscriminatorStep, createStage1Step, createViTVQ, ViTVQ, type ViTVQConfig } from '@vitvq/stage1';
-
-interface Preset {
-  readonly model: ViTVQConfig & { readonly imageSize: number };
-  readonly batch: number;
-  /** Channels of the discriminator at sides up to 32. */
-  readonly discriminatorWidth: number;
-}
+import { createDiscriminatorStep, createStage1Step, createViTVQ, ViTVQ } from '@vitvq/stage1';
+import { gptSample, gptStep } from './transformer-workloads.js';
+import type { Preset, Workload } from './workload.js';
 
 const transformer = (dim: number, depth: number, numHeads: number) => ({ dim, depth, numHeads, mlpDim: 4 * dim });
 
-/** `TOKENIZER` of peer_pytorch.py and `PRESETS` of peer/gan_step.py. `tiny` is for tests. */
+/** `TOKENIZER` and `GPT` of peer_pytorch.py and `PRESETS` of peer/gan_step.py. `tiny` is for tests. */
 export const presets = {
   tiny: {
     model: {
@@ -31,6 +26,7 @@ export const presets = {
     },
     batch: 4,
     discriminatorWidth: 8,
+    gpt: { vocabSize: 64, classes: 3, grid: [4, 4], dim: 32, depth: 1, numHeads: 2, batch: 4 },
   },
   quick: {
     model: {
@@ -43,6 +39,7 @@ export const presets = {
     },
     batch: 16,
     discriminatorWidth: 64,
+    gpt: { vocabSize: 1024, classes: 10, grid: [8, 8], dim: 256, depth: 6, numHeads: 4, batch: 16 },
   },
   small: {
     model: {
@@ -55,23 +52,10 @@ export const presets = {
     },
     batch: 2,
     discriminatorWidth: 64,
+    gpt: { vocabSize: 8192, classes: 1000, grid: [16, 16], dim: 512, depth: 8, numHeads: 8, batch: 4 },
   },
 } as const satisfies Record<string, Preset>;
 export type PresetName = keyof typeof presets;
-
-/** A function that is timed; a repeat is the sum over all of a workload, each times its share. */
-export interface TimedRun {
-  readonly share: number;
-  readonly run: () => Promise<void>;
-}
-
-/** A workload that is ready to run. */
-export interface Workload {
-  readonly runs: readonly TimedRun[];
-  readonly amount: number;
-  readonly unit: string;
-  readonly parameters: number;
-}
 
 export interface WorkloadDefinition {
   readonly build: (preset: Preset) => Workload;
@@ -179,6 +163,8 @@ export const workloads: Readonly<Record<string, WorkloadDefinition>> = {
   tokenizer_roundtrip: { build: roundtrip, peerWorkload: 'tokenizer_roundtrip' },
   stage1_step: { build: stage1Step(false), peerWorkload: 'stage1_step' },
   stage1_step_recompute: { build: stage1Step(true), peerWorkload: 'stage1_step' },
+  gpt_step: { build: ({ gpt }) => gptStep(gpt), peerWorkload: 'gpt_step' },
+  gpt_sample: { build: ({ gpt }) => gptSample(gpt), peerWorkload: 'gpt_sample' },
   gan_step: { build: ganStep, peerWorkload: 'gan_step', peerScript: 'gan_step.py' },
 };
 

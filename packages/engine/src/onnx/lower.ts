@@ -438,6 +438,11 @@ class Lowering {
         if (scale !== undefined) return this.#dotGeneral(operand.producer, scale);
       }
     }
+    if (kind === 'maximum' && result.dtype === 'float32') {
+      // ONNX Runtime computes it within the product before it.
+      const zero = operands.findIndex((operand) => splatOf(operand) === 0);
+      if (zero >= 0) return this.#emit('Relu', [this.#full(operands[1 - zero]!)]);
+    }
     return this.#emit(
       binaryOperators[kind],
       this.#broadcasting(operands, result),

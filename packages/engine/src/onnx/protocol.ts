@@ -27,6 +27,21 @@ export interface AdamWUpdate {
   readonly correction2: ScalarSource;
 }
 
+/** Rows that the worker writes into a state after the graph has run, instead of a copy of the whole state with them in it. */
+export interface RowWrite {
+  /** Index of the graph input that is the state. */
+  readonly state: number;
+  /** Index of a graph output, of the state's shape but for `axis`. */
+  readonly rows: number;
+  /** Where on the axis the first row goes. */
+  readonly position: ScalarSource;
+  readonly axis: number;
+  /** Of the state. */
+  readonly shape: readonly number[];
+  /** How many rows. */
+  readonly count: number;
+}
+
 export interface TensorDescription {
   readonly shape: readonly number[];
   readonly dtype: DType;
@@ -41,6 +56,7 @@ export interface ProgramDefinition {
   readonly resultCount: number;
   readonly stateCount: number;
   readonly updates: readonly AdamWUpdate[];
+  readonly writes: readonly RowWrite[];
 }
 
 export type Request =

@@ -17,6 +17,7 @@ import {
   type TensorDescription,
   type WorkerOptions,
 } from './protocol.js';
+import { writeRows } from './write-rows.js';
 
 const port = parentPort!;
 const { threads, control } = workerData as WorkerOptions;
@@ -101,6 +102,10 @@ async function run(request: Extract<Request, { kind: 'run' }>): Promise<RunReply
         correction2: scalar(update.correction2),
       },
     );
+  }
+  for (const { state, rows, position, ...place } of definition.writes) {
+    const target = valuesOf(slotTensor(request.inputs[state]!));
+    writeRows(target, valuesOf(written[rows]!), { ...place, position: scalar(position) });
   }
   // A state and its spare change places: the storage of every step is the same.
   for (let index = 0; index < stateCount; index++) {

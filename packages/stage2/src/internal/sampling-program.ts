@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import type { AutoregressiveModel, Conditions, SamplingState } from '../autoregressive-model.js';
+import type { AutoregressiveModel, Conditions } from '../autoregressive-model.js';
 import { drawTokens, filteredProbabilities } from '../filters.js';
-import { moveRecentChunk, pick } from '../sampling-cache.js';
-import type { CacheSize, EarlierSlots, SamplingCache } from '../sampling-cache.js';
+import { pick } from '../sampling-cache.js';
+import type { SamplingCache } from '../sampling-cache.js';
+import type { SamplingVariables } from './sampling-variables.js';
 
 /** What stays the same through all steps of a request. */
 export interface RunTensors {
@@ -20,13 +21,12 @@ export interface RunTensors {
   readonly topP?: Scalar;
 }
 
-/** After a position was drawn. */
-export interface StepResult {
+/** A position that was drawn. */
+export interface Drawn {
   /** int32 `[B, L]`; with guidance `[2 B, L]`, the same tokens twice. */
   readonly tokens: Tensor2D;
   /** int32 scalar: positions that are known now. */
   readonly count: Scalar;
-  readonly cache: SamplingCache;
   /** `[B, L, V]`, guided but not filtered, where they were asked for. */
   readonly logits?: Tensor3D;
 }
@@ -48,30 +48,33 @@ export class SamplingProgram {
 
   /** Reads conditions and known tokens, draws the next position. */
   start(
-    size: CacheSize,
+    segments: readonly number[],
     conditions: Conditions,
     given: Tensor3D | undefined,
     count: Scalar,
     run: RunTensors,
-  ): StepResult {
+  ): Drawn & { readonly cache: SamplingCache } {
     const { unconditional } = run;
     const both = unconditional ? (tf.concat<Tensor>([conditions, unconditional], 0) as Conditions) : conditions;
     const givenTwice = given && unconditional ? tf.concat([given, given], 0) : given;
-    return this.#draw(this.#model.start(both, givenTwice, count, size), count, run);
+    const { hidden, cache } = this.#model.start(both, givenTwice, count, segments);
+    return { ...this.#draw(hidden, count, run), cache };
   }
 
   /** Adds the position that was drawn last, draws the next one. */
-  step({ tokens, count, cache }: StepResult, run: RunTensors): StepResult {
-    return this.#draw(this.#model.step(tokens, count, cache), count, run);
-  }
-
-  /** Keys and values with the recent chunk moved to its place. */
-  move(length: number, cache: SamplingCache, chunkIndex: Scalar): readonly EarlierSlots[] {
-    return moveRecentChunk(cache, chunkIndex, length);
+  step(state: SamplingVariables, segments: number, run: RunTensors): Omit<Drawn, 'count'> {
+    const { tokens, count } = state;
+    const { hidden, added } = this.#model.step(tokens, count, state.cache(segments));
+    const slot = tf.add<Scalar>(count, tf.scalar(this.#model.conditionLength - 1, 'int32'));
+    const { count: next, ...drawn } = this.#draw(hidden, count, run);
+    state.add(added, slot, segments);
+    state.tokens.assign(drawn.tokens);
+    state.count.assign(next);
+    return drawn;
   }
 
   /** Draws position `count`. */
-  #draw({ hidden, cache }: SamplingState, count: Scalar, run: RunTensors): StepResult {
+  #draw(hidden: Tensor2D, count: Scalar, run: RunTensors): Drawn {
     const noise = pick(run.noise, count, 0); // [B, L]
     const given = pick(run.given, count, 0);
     const temperature = pick(run.temperature, count, 0) as Scalar;
@@ -88,7 +91,6 @@ export class SamplingProgram {
     return {
       tokens,
       count: tf.add(count, tf.scalar(1, 'int32')),
-      cache,
       logits: this.#returnsLogits ? (tf.stack(shown, 1) as Tensor3D) : undefined,
     };
   }

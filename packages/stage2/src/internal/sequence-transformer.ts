@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { attentionMask } from '../attention-mask.js';
-import type { Conditions, SamplingState } from '../autoregressive-model.js';
+import type { Conditions, SamplingStart, SamplingStep } from '../autoregressive-model.js';
 import { CausalTransformer } from '../causal-transformer.js';
 import type { CausalTransformerOptions, TransformerForward } from '../causal-transformer.js';
 import type { DropoutMasks, DropoutSite } from '../dropout.js';
 import { cacheOf, CacheStep, pick } from '../sampling-cache.js';
-import type { BlockCache, CacheSize, SamplingCache } from '../sampling-cache.js';
+import type { AddedSlot, SamplingCache } from '../sampling-cache.js';
 import type { SequenceEmbedding } from './sequence-embedding.js';
 
 /**
@@ -53,30 +53,35 @@ export class SequenceTransformer {
     return this.transformer.dropoutSites(batchSize, length);
   }
 
-  start(conditions: Conditions, given: Tensor3D | undefined, count: Scalar, size: CacheSize): SamplingState {
+  start(
+    conditions: Conditions,
+    given: Tensor3D | undefined,
+    count: Scalar,
+    segments: readonly number[],
+  ): SamplingStart {
     const { conditionLength } = this.#embedding;
     const { output, blocks } = this.#run(this.#embed(conditions, given));
     const last = tf.add<Scalar>(count, tf.scalar(conditionLength - 1, 'int32'));
     return {
       hidden: pick(output, last, 1) as Tensor2D,
-      cache: cacheOf(blocks, last, size, this.transformer.blocks[0]!.attention.usesTimeMixing),
+      cache: cacheOf(blocks, last, segments, this.transformer.blocks[0]!.attention.usesTimeMixing),
     };
   }
 
-  step(tokens: Tensor2D, count: Scalar, cache: SamplingCache): SamplingState {
+  step(tokens: Tensor2D, count: Scalar, cache: SamplingCache): SamplingStep {
     const index = tf.sub<Scalar>(count, tf.scalar(1, 'int32'));
     const slot = tf.add<Scalar>(index, tf.scalar(this.#embedding.conditionLength, 'int32'));
     const view = new CacheStep(cache, slot);
     let x = this.#embedding.placeAt(this.#sumOverLevels(tokens) as Tensor2D, index);
-    const blocks: BlockCache[] = [];
+    const added: AddedSlot[] = [];
     for (const [position, block] of this.transformer.blocks.entries()) {
       const previous = cache.blocks[position]!;
-      const { remember, next } = view.of(previous);
+      const { remember, added: addedTo } = view.of(previous);
       const { output, normalized } = block.step(x, previous.before, remember);
-      blocks.push(next(normalized));
+      added.push(addedTo(normalized));
       x = output;
     }
-    return { hidden: this.transformer.norm.apply(x), cache: { blocks } };
+    return { hidden: this.transformer.norm.apply(x), added };
   }
 
   #embed(conditions: Conditions, tokens: Tensor3D | undefined): Tensor3D {

@@ -1,0 +1,34 @@
+import type { ViTVQConfig } from '@vitvq/stage1';
+
+/** A function that is timed; a repeat is the sum over all of a workload, each times its share. */
+export interface TimedRun {
+  readonly share: number;
+  readonly run: () => Promise<void>;
+}
+
+/** A workload that is ready to run. */
+export interface Workload {
+  readonly runs: readonly TimedRun[];
+  /** What a repeat handles, in `unit`. */
+  readonly amount: number;
+  readonly unit: string;
+  readonly parameters: number;
+}
+
+export interface TransformerPreset {
+  readonly vocabSize: number;
+  readonly classes: number;
+  readonly grid: readonly [number, number];
+  readonly dim: number;
+  readonly depth: number;
+  readonly numHeads: number;
+  readonly batch: number;
+}
+
+export interface Preset {
+  readonly model: ViTVQConfig & { readonly imageSize: number };
+  readonly batch: number;
+  /** Channels of the discriminator at sides up to 32. */
+  readonly discriminatorWidth: number;
+  readonly gpt: TransformerPreset;
+}
