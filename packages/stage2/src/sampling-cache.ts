@@ -101,8 +101,8 @@ export function withinLast(segments: readonly Tensor4D[], slot: Scalar): Scalar 
  */
 export function writeSlot(segment: Tensor4D, slot: Tensor4D, index: Scalar): Tensor4D {
   const [written] = composite('write_rows', { axis: 2 }, [segment, slot, index], (old, rows, at) => {
-    const isWritten = tf.equal(tf.range(0, old!.shape[2]!, 1, 'int32'), at!);
-    return [tf.where(tf.reshape(isWritten, [1, 1, -1, 1]), rows!, old!)];
+    const isWritten = tf.equal(tf.range(0, old.shape[2]!, 1, 'int32'), at);
+    return [tf.where(tf.reshape(isWritten, [1, 1, -1, 1]), rows, old)];
   });
   return written as Tensor4D;
 }

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 import { withinLast, writeSlot } from '../sampling-cache.js';
 import type { AddedSlot, SamplingCache } from '../sampling-cache.js';
 import type { Drawn } from './sampling-program.js';
@@ -50,7 +50,7 @@ export class SamplingVariables {
     const cut = (all: readonly Tensor4D[]): readonly Tensor4D[] => all.slice(0, segments);
     return {
       blocks: this.#blocks.map(({ before, keys, values }) => ({
-        before: before as Tensor2D | undefined,
+        before: before,
         keys: cut(keys),
         values: cut(values),
       })),
