@@ -24,9 +24,16 @@ export {
   type OpenedCheckpoint,
   type WriteCheckpointOptions,
 } from './training-checkpoint.js';
+export { openPyTorchCheckpoint, type PyTorchCheckpoint, type PyTorchCheckpointOptions } from './pytorch-checkpoint.js';
 export { restoreVariables, type RestoreVariablesOptions } from './restore-variables.js';
 export { snapshotVariables } from './snapshot-variables.js';
-export { type TensorDescription, type TensorSource, type WritableTensors } from './tensor-source.js';
+export {
+  type TensorDescription,
+  type TensorEntry,
+  type TensorFile,
+  type TensorSource,
+  type WritableTensors,
+} from './tensor-source.js';
 export { variableTensors } from './variable-tensors.js';
 export {
   openModel,

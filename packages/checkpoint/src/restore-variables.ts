@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ShapeError, formatShape } from '@vitvq/core';
-import type { SafetensorsEntry } from './internal/header.js';
-import type { SafetensorsFile } from './safetensors.js';
+import type { TensorEntry, TensorFile } from './tensor-source.js';
 
 export interface RestoreVariablesOptions {
   /** Pass over tensors of the file that have no variable, instead of refusing them. @default false */
@@ -12,13 +11,14 @@ const integers = new Set(['int32', 'bool']);
 
 /**
  * Sets variables from the tensors of the same names in a file (`openCheckpoint`, `openSafetensors`,
- * `openShardedSafetensors`), read one at a time: it takes no more memory than the largest of them. All names, shapes and
+ * `openShardedSafetensors`,
+ * `openModel`, `openPyTorchCheckpoint`), read one at a time: it takes no more memory than the largest of them. All names, shapes and
  * types are checked before anything changes.
  * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together
  * @throws {DataError} when the file can no longer be read; variables before that place have their new values
  */
-export async function restoreVariables(
-  opened: SafetensorsFile,
+export async function restoreVariables<Entry extends TensorEntry>(
+  opened: TensorFile<Entry>,
   variables: ReadonlyMap<string, tf.Variable>,
   { ignoreOthers = false }: RestoreVariablesOptions = {},
 ): Promise<void> {
@@ -46,7 +46,7 @@ export async function restoreVariables(
     });
   }
   // A function of its own: a variable of the loop would keep the tensor alive while the next one is read.
-  const restore = async (entry: SafetensorsEntry, variable: tf.Variable): Promise<void> => {
+  const restore = async (entry: Entry, variable: tf.Variable): Promise<void> => {
     // The array is ours alone: TensorFlow.js may keep it as the variable's storage.
     const { data } = await opened.read(entry);
     const value = tf.tensor(data, [...entry.shape], variable.dtype);

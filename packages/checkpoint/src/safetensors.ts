@@ -4,7 +4,7 @@ import { toHostData } from './internal/dtypes.js';
 import { parseHeader, parseHeaderLength, lengthBytes, type SafetensorsEntry } from './internal/header.js';
 import { bytesOf, encodeHeader, forEachTensor, layOut } from './internal/layout.js';
 import { openWithData } from './internal/open-file.js';
-import type { WritableTensors } from './tensor-source.js';
+import type { TensorFile, WritableTensors } from './tensor-source.js';
 
 /** Tensors by name, in the order of their bytes, and the strings stored with them. */
 export interface SafetensorsContent {
@@ -13,16 +13,14 @@ export interface SafetensorsContent {
 }
 
 /** An open file whose header has been validated; tensors are read when asked for. */
-export interface SafetensorsFile {
-  readonly file: string;
+export interface SafetensorsFile extends TensorFile<SafetensorsEntry> {
   /** In the order of their bytes. */
   readonly entries: readonly SafetensorsEntry[];
   readonly metadata: Readonly<Record<string, string>>;
-  /** Reads one tensor; needs no more memory than its bytes in the file and its values. */
+  /** Reads one tensor; needs no more memory than its bytes in the file and its values. @throws {DataError} */
   read(entry: SafetensorsEntry): Promise<HostTensor>;
   /** Reads a tensor's bytes as they are in the file. */
   readBytes(entry: SafetensorsEntry): Promise<Uint8Array<ArrayBuffer>>;
-  close(): Promise<void>;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { HostTensor } from '@vitvq/core';
+import type { SafetensorsDtype } from './internal/dtypes.js';
 
 /** What is known of a tensor before its values are read. */
 export interface TensorDescription {
@@ -15,3 +16,20 @@ export interface TensorSource {
 
 /** Tensors to be written: all in memory, or read one at a time. */
 export type WritableTensors = ReadonlyMap<string, HostTensor> | TensorSource;
+
+/** A tensor of a file, before its values are read. */
+export interface TensorEntry {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** How the file stores its elements. */
+  readonly dtype: SafetensorsDtype;
+}
+
+/** An open file of named tensors, each read when asked for: of safetensors, or of PyTorch. */
+export interface TensorFile<Entry extends TensorEntry = TensorEntry> {
+  readonly file: string;
+  readonly entries: readonly Entry[];
+  /** Reads one tensor: F64, F16 and BF16 as float32, integers and BOOL as int32. @throws {DataError} */
+  read(entry: Entry): Promise<HostTensor>;
+  close(): Promise<void>;
+}

@@ -33,6 +33,12 @@ export interface FixtureCase {
   readonly weights?: TensorEntries;
   readonly outputs?: TensorEntries;
   readonly grads?: TensorEntries;
+  /** Files that `torch.save` has written, with the weights of the case, by format. */
+  readonly checkpoints?: Readonly<Record<string, { readonly file: string }>>;
+  /** Shapes of all that those files have under `state_dict`. */
+  readonly stateDict?: Readonly<Record<string, readonly number[]>>;
+  /** Of the same tensors: sum, l2 norm and hashed sum. */
+  readonly checksums?: Readonly<Record<string, readonly number[]>>;
   /** For cases that store no weights: seed of the rule that makes them, which each module has its own scales for. */
   readonly hashWeights?: { readonly hashSeed: number };
   /** Of losses: the arguments of each call that was made, in order. */
@@ -43,6 +49,8 @@ export interface FixtureCase {
 
 /** A case with the tensors of its file: `in/…`, `w/…`, `out/…`, `grad/<scalar>/…`, in PyTorch's layouts. */
 export interface LoadedCase extends FixtureCase {
+  /** Where its files are. */
+  readonly folder: string;
   readonly tensors: ReadonlyMap<string, HostTensor>;
 }
 
@@ -110,7 +118,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
 
 /** Reads the tensors of a case. @throws {DataError} when the file lacks tensors that the manifest lists */
 export async function loadCase(folder: string, fixture: FixtureCase): Promise<LoadedCase> {
-  if (fixture.file === undefined) return { ...fixture, tensors: new Map() };
+  if (fixture.file === undefined) return { ...fixture, folder, tensors: new Map() };
   const file = path.join(folder, fixture.file);
   const { tensors } = await readSafetensors(file);
   const listed = [
@@ -126,7 +134,7 @@ export async function loadCase(folder: string, fixture: FixtureCase): Promise<Lo
       got: `none named ${missing.join(', ')}`,
     });
   }
-  return { ...fixture, tensors };
+  return { ...fixture, folder, tensors };
 }
 
 /** What must come out, by the names of the file: `out/<name>` and `grad/<name>`. */

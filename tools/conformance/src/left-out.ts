@@ -18,7 +18,6 @@ interface CaseOfReference extends FixtureCase {
  * of cases have other names and sizes. Whoever adds a part to the library takes its line out.
  */
 const leftOut: readonly LeftOut[] = [
-  { module: 'Lightning checkpoint of ViTVQ', reason: 'reading PyTorch checkpoints: not part of the library yet' },
   {
     module: 'RQTransformer',
     reference: /^as-is.*cumsum\(-1\)/,

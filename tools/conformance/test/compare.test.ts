@@ -18,6 +18,7 @@ function fixture(overrides: Partial<LoadedCase> = {}): LoadedCase {
   return {
     name: 'case',
     module: 'Module',
+    folder: '.',
     config: {},
     outputs: { y: { shape: [2], atol: 0.1 }, codes: { shape: [2] } },
     grads: { 'loss/w/a.weight': { shape: [2], atol: 0.5 } },

@@ -10,6 +10,7 @@ const vector = (...values: number[]): HostTensor => ({ shape: [values.length], d
 const fixture: LoadedCase = {
   name: 'case',
   module: 'Step',
+  folder: '.',
   config: {},
   outputs: { step: { shape: [1], atol: 0.1 }, plain: { shape: [1], atol: 0.1 } },
   tensors: new Map([

@@ -10,23 +10,28 @@ const pieceBytes = 4 * 2 ** 20;
 export class InputFile {
   readonly path: string;
   readonly size: number;
+  readonly #noun: string;
   readonly #handle: fs.FileHandle;
 
-  private constructor(path: string, size: number, handle: fs.FileHandle) {
+  private constructor(path: string, size: number, noun: string, handle: fs.FileHandle) {
     this.path = path;
     this.size = size;
+    this.#noun = noun;
     this.#handle = handle;
   }
 
-  /** @throws {DataError} */
-  static async open(path: string): Promise<InputFile> {
+  /**
+   * @param noun  what the file is, in errors
+   * @throws {DataError}
+   */
+  static async open(path: string, noun = 'a safetensors file'): Promise<InputFile> {
     let handle: fs.FileHandle | undefined;
     try {
       handle = await fs.open(path, 'r');
-      return new InputFile(path, (await handle.stat()).size, handle);
+      return new InputFile(path, (await handle.stat()).size, noun, handle);
     } catch (error) {
       await handle?.close();
-      throw unreadable(path, error);
+      throw unreadable(path, noun, error);
     }
   }
 
@@ -36,7 +41,7 @@ export class InputFile {
     try {
       bytes = new Uint8Array(end - begin);
     } catch (error) {
-      throw unreadable(this.path, error);
+      throw unreadable(this.path, this.#noun, error);
     }
     await this.#fill(bytes, begin);
     return bytes;
@@ -66,7 +71,7 @@ export class InputFile {
         done += bytesRead;
       }
     } catch (error) {
-      throw unreadable(this.path, error);
+      throw unreadable(this.path, this.#noun, error);
     }
     if (done < bytes.length) {
       throw new DataError({
@@ -78,9 +83,9 @@ export class InputFile {
   }
 }
 
-function unreadable(file: string, error: unknown): DataError {
+function unreadable(file: string, noun: string, error: unknown): DataError {
   return new DataError(
-    { where: file, expected: 'a safetensors file that can be read', got: systemReason(error) },
+    { where: file, expected: `${noun} that can be read`, got: systemReason(error) },
     { cause: error },
   );
 }

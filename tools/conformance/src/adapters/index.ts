@@ -1,5 +1,6 @@
 import type { Adapter } from './adapter.js';
 import { adversarialLosses, binaryCrossEntropy } from './adversarial-losses.js';
+import { lightningCheckpoint } from './checkpoints.js';
 import {
   actNorm,
   convLayer,
@@ -40,6 +41,7 @@ export const adapters: ReadonlyMap<string, Adapter> = new Map([
   ['VQLPIPSWithDiscriminator', vqLPIPSWithDiscriminator],
   ['ViTVQ training', vitVQTraining],
   ['CondTransformer training', condTransformerTraining],
+  ['Lightning checkpoint of ViTVQ', lightningCheckpoint],
   ['upfirdn2d', upfirdn],
   ['EqualConv2d', equalConv2d],
   ['EqualLinear', equalLinear],

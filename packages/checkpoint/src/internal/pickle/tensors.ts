@@ -1,0 +1,113 @@
+import { formatShape } from '@vitvq/core';
+import { elementBytes, type SafetensorsDtype } from '../dtypes.js';
+import { isSizes } from '../header.js';
+import { PickleName, PickleStorage, PickleTensor, PickleTuple, describeValue, type PickleValue } from './values.js';
+
+/** Throws the error of a file; only its reasons are known where it is called. */
+export type Refuse = (expected: string, got: string, fix?: string) => never;
+
+/** Storages by the names of their classes in `torch`. */
+export const storageDtypes: ReadonlyMap<string, SafetensorsDtype | undefined> = new Map<
+  string,
+  SafetensorsDtype | undefined
+>([
+  ['torch.DoubleStorage', 'F64'],
+  ['torch.FloatStorage', 'F32'],
+  ['torch.HalfStorage', 'F16'],
+  ['torch.BFloat16Storage', 'BF16'],
+  ['torch.LongStorage', 'I64'],
+  ['torch.IntStorage', 'I32'],
+  ['torch.ShortStorage', 'I16'],
+  ['torch.CharStorage', 'I8'],
+  ['torch.ByteStorage', 'U8'],
+  ['torch.BoolStorage', 'BOOL'],
+  ['torch.storage.UntypedStorage', undefined],
+  ['torch.storage._UntypedStorage', undefined],
+]);
+
+/** PyTorch's own limit is 64. */
+const maximumRank = 64;
+
+/**
+ * Values of an expanded tensor, which repeats those of its storage, may not exceed this (or the size of its storage): a few
+ * bytes could otherwise ask for any amount of memory.
+ */
+const maximumExpanded = 2 ** 24;
+
+/** A persistent id: `('storage', class, key, location, elements)`, before PyTorch 0.4 and in legacy files with a view. */
+export function buildStorage(id: PickleValue, refuse: Refuse): PickleStorage {
+  if (!(id instanceof PickleTuple) || id.items[0] !== 'storage') {
+    const kind = id instanceof PickleTuple ? id.items[0] : id;
+    return refuse('storages of tensors as the only things outside of the pickle', describeValue(kind));
+  }
+  const [, type, key, , length, view = null] = id.items;
+  const name = type instanceof PickleName ? type.name : '';
+  if (!storageDtypes.has(name)) {
+    return refuse(`a storage of ${[...storageDtypes.keys()].join(', ')}`, describeValue(type));
+  }
+  if (typeof key !== 'string') return refuse('the key of a storage to be a text', describeValue(key));
+  if (!isSize(length)) return refuse(`the length of storage ${describeValue(key)}`, describeValue(length));
+  const dtype = storageDtypes.get(name);
+  if (view === null) return new PickleStorage(key, dtype, length, 0, length);
+  if (dtype === undefined) return refuse('a storage of bytes to be no view', 'a view');
+  const [, offset, viewLength] = view instanceof PickleTuple ? view.items : [];
+  if (!isSize(offset) || !isSize(viewLength) || offset + viewLength > length) {
+    return refuse(`a view within the ${length} elements of storage ${describeValue(key)}`, describeValue(offset));
+  }
+  return new PickleStorage(key, dtype, viewLength, offset, length);
+}
+
+/** A tensor, all of whose elements lie in its storage. */
+export function buildTensor(
+  storage: PickleValue | undefined,
+  offset: PickleValue | undefined,
+  shape: PickleValue | undefined,
+  strides: PickleValue | undefined,
+  ownDtype: SafetensorsDtype | undefined,
+  refuse: Refuse,
+): PickleTensor {
+  if (!(storage instanceof PickleStorage)) return refuse('the storage of a tensor', describeValue(storage));
+  const dtype = ownDtype ?? storage.dtype;
+  if (dtype === undefined) return refuse('a storage with a type for a tensor without one', 'bytes');
+  const sizes = sizesOf(shape);
+  const steps = sizesOf(strides);
+  if (!sizes || !steps || sizes.length !== steps.length || sizes.length > maximumRank || !isSize(offset)) {
+    return refuse(
+      `a tensor to have a shape, as many strides, and an offset, none of them negative`,
+      `${describeSizes(shape)}, ${describeSizes(strides)}, ${describeValue(offset)}`,
+    );
+  }
+  // Bytes of a storage count as elements of its tensor's type.
+  const length = storage.dtype === undefined ? Math.floor(storage.length / elementBytes[dtype]) : storage.length;
+  const count = sizes.reduce((product, size) => product * size, 1);
+  if (!Number.isSafeInteger(count)) {
+    return refuse('a shape of a tensor that can be', formatShape(sizes));
+  }
+  const last = sizes.reduce((sum, size, axis) => sum + (size - 1) * steps[axis]!, offset);
+  if (count > 0 && !(last < length)) {
+    return refuse(
+      `a tensor ${formatShape(sizes)} with strides ${formatShape(steps)} from element ${offset} on within the ${length} ` +
+        `elements of storage ${describeValue(storage.key)}`,
+      `one that reaches element ${last}`,
+    );
+  }
+  if (count > Math.max(length, maximumExpanded)) {
+    return refuse(`an expanded tensor of at most ${maximumExpanded} values`, `${formatShape(sizes)}`);
+  }
+  return new PickleTensor(storage, dtype, storage.offset + offset, sizes, steps);
+}
+
+function isSize(value: PickleValue | undefined): value is number {
+  return typeof value === 'number' && isSizes([value]);
+}
+
+function sizesOf(value: PickleValue | undefined): number[] | undefined {
+  const items = value instanceof PickleTuple ? value.items : undefined;
+  return isSizes(items) ? items : undefined;
+}
+
+function describeSizes(value: PickleValue | undefined): string {
+  if (!(value instanceof PickleTuple)) return describeValue(value);
+  const shown = value.items.slice(0, 8).map(describeValue);
+  return `(${shown.join(', ')}${value.items.length > shown.length ? ', ...' : ''})`;
+}

@@ -1,0 +1,163 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createInflateRaw } from 'node:zlib';
+import { DataError } from '@vitvq/core';
+import yauzl from 'yauzl';
+import type { InputFile } from './input-file.js';
+import { quote } from './scan-json.js';
+
+/** A file within an archive; its bytes are `[begin, end)` of the archive. */
+export interface ZipEntry {
+  readonly name: string;
+  /** Deflated, rather than stored as it is. */
+  readonly isDeflated: boolean;
+  readonly begin: number;
+  readonly end: number;
+  /** Of its content. */
+  readonly size: number;
+}
+
+const maximumEntries = 200_000;
+
+/** What deflated entries may come to, all together: this, or so many times the archive. */
+const maximumInflatedBytes = 64 * 2 ** 20;
+const maximumInflatedRatio = 100;
+
+/** Bytes at the end of an archive that are read at once: most directories fit. */
+const tailBytes = 2 ** 20;
+
+/** Read and inflated at once. */
+const pieceBytes = 2 ** 20;
+
+/**
+ * The files of a zip archive, which may come from anywhere: names differ and stay within the archive, entries lie within the file and
+ * do not overlap, and what is deflated does not come to more than a bound. Checksums are not compared: PyTorch does not always write
+ * them, and never reads them.
+ * @throws {DataError} naming the archive and what is wrong with it
+ */
+export async function readZipDirectory(input: InputFile): Promise<Map<string, ZipEntry>> {
+  const refuse = (expected: string, got: string, fix?: string): never => {
+    throw new DataError({ where: input.path, expected, got, fix });
+  };
+  const entries = new Map<string, ZipEntry>();
+  /** From the local header to the end of the content. */
+  const extents: { readonly name: string; readonly begin: number; readonly end: number }[] = [];
+  let inflated = 0;
+  try {
+    const reader = await ArchiveReader.open(input);
+    const archive = await yauzl.fromRandomAccessReaderPromise(reader, input.size, { strictFileNames: true });
+    for await (const entry of archive.eachEntry()) {
+      const { fileName: name, compressionMethod, compressedSize, uncompressedSize: size } = entry;
+      if (entries.size >= maximumEntries) return refuse(`at most ${maximumEntries} entries`, 'more');
+      if (entries.has(name)) return refuse('names that differ', `${quote(name)} twice`);
+      const isDeflated = compressionMethod === 8;
+      if (entry.isEncrypted()) return refuse('an archive that is not encrypted', `${quote(name)}, which is`);
+      if (!isDeflated && compressionMethod !== 0) {
+        return refuse(`${quote(name)} to be stored or deflated`, `compression method ${compressionMethod}`);
+      }
+      if (isDeflated) inflated += size;
+      const bound = Math.max(maximumInflatedBytes, maximumInflatedRatio * input.size);
+      if (inflated > bound) {
+        return refuse(`content of ${bound} bytes at most`, `more up to ${quote(name)}`, 'This is a zip bomb.');
+      }
+      const { fileDataStart: begin } = await archive.readLocalFileHeaderPromise(entry, { minimal: true });
+      const end = begin + compressedSize;
+      if (!(end <= input.size)) {
+        return refuse(
+          `${quote(name)} within the ${input.size} bytes of the file`,
+          `its end at ${end}`,
+          'It was cut off.',
+        );
+      }
+      entries.set(name, { name, isDeflated, begin, end, size });
+      extents.push({ name, begin: entry.relativeOffsetOfLocalHeader, end });
+    }
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    const got = quote((error as Error).message);
+    return refuse('a zip archive', got, 'The file is damaged or was cut off.');
+  }
+  extents.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  for (const [index, { name, begin }] of extents.entries()) {
+    const before = extents[index - 1];
+    if (before && begin < before.end) {
+      return refuse('entries that do not overlap', `${quote(before.name)} and ${quote(name)}, which do`);
+    }
+  }
+  return entries;
+}
+
+/** The content of a deflated entry. @throws {DataError} unless it has exactly the size that the directory says */
+export async function inflateEntry(
+  input: InputFile,
+  { name, begin, end, size }: ZipEntry,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const content = new Uint8Array(size);
+  let done = 0;
+  const refuse = (got: string): never => {
+    throw new DataError({
+      where: input.path,
+      expected: `${quote(name)} to inflate to ${size} bytes`,
+      got,
+      fix: 'The file is damaged.',
+    });
+  };
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    for (let position = begin; position < end; position += pieceBytes) {
+      yield await input.read(position, Math.min(end, position + pieceBytes));
+    }
+  }
+  try {
+    await pipeline(Readable.from(pieces()), createInflateRaw(), async (inflated: AsyncIterable<Uint8Array>) => {
+      for await (const piece of inflated) {
+        if (done + piece.length > size) refuse('more');
+        content.set(piece, done);
+        done += piece.length;
+      }
+    });
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    return refuse(quote((error as Error).message));
+  }
+  return done === size ? content : refuse(`${done}`);
+}
+
+/** Lets yauzl read a file that is open, and keeps the end of it, where the directory is. */
+class ArchiveReader extends yauzl.RandomAccessReader {
+  readonly #input: InputFile;
+  readonly #tail: Uint8Array;
+
+  private constructor(input: InputFile, tail: Uint8Array) {
+    super();
+    this.#input = input;
+    this.#tail = tail;
+  }
+
+  static async open(input: InputFile): Promise<ArchiveReader> {
+    return new ArchiveReader(input, await input.read(Math.max(0, input.size - tailBytes), input.size));
+  }
+
+  override read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    callback: (error: Error | null, bytesRead?: number) => void,
+  ): void {
+    this.#read(length, position).then(
+      (bytes) => {
+        buffer.set(bytes, offset);
+        setImmediate(callback, null, length);
+      },
+      (error: unknown) => setImmediate(callback, error as Error),
+    );
+  }
+
+  async #read(length: number, position: number): Promise<Uint8Array> {
+    const { size } = this.#input;
+    if (position + length > size) throw new Error(`a part of ${length} bytes at ${position}, beyond its end`);
+    const tailStart = size - this.#tail.length;
+    if (position >= tailStart) return this.#tail.subarray(position - tailStart, position - tailStart + length);
+    return this.#input.read(position, position + length);
+  }
+}

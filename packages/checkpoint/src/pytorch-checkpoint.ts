@@ -1,0 +1,152 @@
+import { DataError, type HostTensor } from '@vitvq/core';
+import { elementBytes, toHostData } from './internal/dtypes.js';
+import { InputFile } from './internal/input-file.js';
+import { AllowedNames } from './internal/pickle/names.js';
+import { PickleDictionary, PickleTensor, describeValue, type PickleValue } from './internal/pickle/values.js';
+import { openLegacyFile } from './internal/pytorch-legacy.js';
+import { openZipFile } from './internal/pytorch-zip.js';
+import { quote } from './internal/scan-json.js';
+import { readStrided, swapBytes, type ReadBytes } from './internal/strided-tensor.js';
+import type { TensorEntry, TensorFile } from './tensor-source.js';
+
+export interface PyTorchCheckpointOptions {
+  /**
+   * Key of the dictionary whose tensors are wanted, where a file holds several; the tensors of dictionaries within it have names
+   * with dots. @default the first of `state_dict`, `model`, `model_state_dict` that holds tensors, or else all of the file
+   */
+  readonly part?: string;
+  /**
+   * Classes to pass over, besides those of settings that Lightning and OmegaConf leave in checkpoints: `package.module.Class`, or
+   * all of a package as `package.*`. Their objects become placeholders that hold nothing; nothing of them is looked up or run.
+   */
+  readonly ignore?: readonly string[];
+}
+
+/** A checkpoint of PyTorch, open; `restoreVariables` takes it. Close it. */
+export interface PyTorchCheckpoint extends TensorFile {
+  /** `zip` since PyTorch 1.6, `legacy` before. */
+  readonly format: 'zip' | 'legacy';
+  /** In the order of the state dict. */
+  readonly entries: readonly TensorEntry[];
+  /** Numbers, texts and truth values beside the state dict: `epoch`, `global_step`, ... */
+  readonly values: ReadonlyMap<string, string | number | boolean>;
+}
+
+const usualParts = ['state_dict', 'model', 'model_state_dict'];
+
+/** Dictionaries within dictionaries of tensors. */
+const maximumDepth = 16;
+
+/**
+ * Opens what `torch.save` has written (the zip format of PyTorch 1.6 and later, or the one before), without Python and safely: a
+ * pickle is a program, and this one runs nothing. Tensors, plain containers and plain values are built; a class or function of any
+ * other name is refused by that name, wherever in the file it stands. Of classes that hold settings (`ignore`) nothing is built.
+ *
+ * Tensors may be contiguous, strided, offset, expanded, share storages, be parameters; of any real or integer type, little- or
+ * big-endian; stored or deflated. Each is read from its place when asked for: a file needs little more memory than its largest
+ * tensor (deflated: than its largest storage). Limits: 64 MiB of pickle and about 256 MiB of its objects; deflated entries may come to
+ * 64 MiB or 100 times the file; expanded tensors to 2^24 values, where that is more than their storage.
+ * @throws {DataError} naming the file and what is wrong with it, or what its pickle asked for
+ */
+export async function openPyTorchCheckpoint(
+  file: string,
+  { part, ignore }: PyTorchCheckpointOptions = {},
+): Promise<PyTorchCheckpoint> {
+  const input = await InputFile.open(file, 'a checkpoint of PyTorch');
+  try {
+    const format = await formatOf(input);
+    const names = new AllowedNames(ignore);
+    const opened = await (format === 'zip' ? openZipFile(input, names) : openLegacyFile(input, names));
+    const dictionary = choosePart(opened.root, part, file);
+    const tensors = collectTensors(dictionary, file);
+    const reads = new Map<string, ReadBytes>();
+    for (const [name, { storage }] of tensors) reads.set(name, opened.locate(storage));
+    const entries = [...tensors].map(([name, { shape, dtype }]) => ({ name, shape, dtype }));
+
+    const read = async ({ name }: TensorEntry): Promise<HostTensor> => {
+      const tensor = tensors.get(name);
+      if (!tensor) throw new DataError({ where: file, expected: `tensor ${quote(name)}`, got: 'none of that name' });
+      const { dtype, shape, strides, offset } = tensor;
+      const layout = { shape, strides, offset, elementBytes: elementBytes[dtype] };
+      const bytes = await readStrided(layout, reads.get(name)!, `${file}, tensor ${name}`);
+      if (opened.isBigEndian) swapBytes(bytes, elementBytes[dtype]);
+      return { shape, data: toHostData(bytes, dtype, name, file) };
+    };
+    return { file, format, entries, values: valuesOf(opened.root), read, close: () => input.close() };
+  } catch (error) {
+    await input.close();
+    throw error;
+  }
+}
+
+async function formatOf(input: InputFile): Promise<'zip' | 'legacy'> {
+  const start = Buffer.from(await input.read(0, Math.min(input.size, 512)));
+  if (start.subarray(0, 4).toString('latin1') === 'PK\u0003\u0004') return 'zip';
+  if (start[0] === 0x80) return 'legacy';
+  const isTar = start.subarray(257, 262).toString('latin1') === 'ustar';
+  throw new DataError({
+    where: input.path,
+    expected: 'a checkpoint of PyTorch, a zip archive or a pickle',
+    got: isTar ? 'a tar archive, of PyTorch before 0.2' : input.size === 0 ? 'an empty file' : 'something else',
+    fix: isTar ? 'Load it and save it again with a later PyTorch.' : undefined,
+  });
+}
+
+function choosePart(root: PickleValue, part: string | undefined, where: string): PickleDictionary {
+  if (!(root instanceof PickleDictionary)) {
+    throw new DataError({ where, expected: 'a dictionary of tensors', got: describeValue(root) });
+  }
+  if (part !== undefined) {
+    const chosen = root.entries.get(part);
+    if (chosen instanceof PickleDictionary) return chosen;
+    const keys = [...root.entries.keys()].map(describeValue).join(', ');
+    throw new DataError({
+      where,
+      expected: `a dictionary ${quote(part)}`,
+      got:
+        chosen === undefined ? `keys ${keys.length > 200 ? `${keys.slice(0, 197)}...` : keys}` : describeValue(chosen),
+    });
+  }
+  for (const usual of usualParts) {
+    const candidate = root.entries.get(usual);
+    if (candidate instanceof PickleDictionary && holdsTensors(candidate)) return candidate;
+  }
+  return root;
+}
+
+function holdsTensors({ entries }: PickleDictionary): boolean {
+  for (const value of entries.values()) if (value instanceof PickleTensor) return true;
+  return false;
+}
+
+/** All tensors of a dictionary and of those within it, by their path with dots. */
+function collectTensors(dictionary: PickleDictionary, where: string): Map<string, PickleTensor> {
+  const tensors = new Map<string, PickleTensor>();
+  const visited = new Set<PickleDictionary>();
+  const collect = ({ entries }: PickleDictionary, prefix: string, depth: number): void => {
+    for (const [key, value] of entries) {
+      if (typeof key !== 'string') continue;
+      const name = `${prefix}${key}`;
+      if (value instanceof PickleTensor) {
+        if (tensors.has(name))
+          throw new DataError({ where, expected: 'names that differ', got: `${quote(name)} twice` });
+        tensors.set(name, value);
+      } else if (value instanceof PickleDictionary && depth < maximumDepth && !visited.has(value)) {
+        visited.add(value);
+        collect(value, `${name}.`, depth + 1);
+      }
+    }
+  };
+  visited.add(dictionary);
+  collect(dictionary, '', 1);
+  return tensors;
+}
+
+function valuesOf(root: PickleValue): Map<string, string | number | boolean> {
+  const values = new Map<string, string | number | boolean>();
+  for (const [key, value] of root instanceof PickleDictionary ? root.entries : []) {
+    if (typeof key !== 'string') continue;
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') values.set(key, value);
+  }
+  return values;
+}
