@@ -1,0 +1,86 @@
+/**
+ * Completes the lower half of images that its models have never seen: the upper half's codes are given, the class too, and the
+ * GPT of a pipeline run (arXiv:2110.04627, stage 2) draws the rest, several times. Measures what the upper half tells it.
+ *
+ *   npm run pipeline              makes the models, about 15 minutes
+ *   npm run completion            about a minute; see README.md for what to expect
+ *   npm run completion -- --help
+ */
+import '@tensorflow/tfjs';
+import { join } from 'node:path';
+import { runProgram } from '@vitvq/cli';
+import { useEngine } from '@vitvq/engine';
+import { Completer, type CompletionRequest } from './completer.js';
+import { batchSizeOf, COMPLETIONS } from './config.js';
+import { partnersOf } from './halves.js';
+import { readTestImages } from './images.js';
+import { measureKnowledge, measureLikeness, ofPartners } from './measure.js';
+import { loadModels } from './models.js';
+import { parseArguments } from './options.js';
+import { makeSmokeModels } from './smoke-models.js';
+import { writeMetrics, writeOutcomeReport } from './write-outcome.js';
+
+await runProgram('completion', async () => {
+  const { out, settings, ...request } = parseArguments(process.argv.slice(2));
+  const engine = await useEngine({ name: request.engine, threads: request.threads });
+  console.log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);
+  const run = request.run ?? join(out, 'models');
+  if (request.run === undefined) await makeSmokeModels(run, settings.seed);
+  const models = await loadModels(run);
+  const batchSize = batchSizeOf(settings);
+  const completer = new Completer(models, batchSize);
+
+  const originals = await readTestImages(settings, models.tokenizer.imageSize);
+  const labels = [...originals.labels];
+  const shown = Math.min(settings.images, labels.length);
+  console.log(`Images: ${labels.length} of ${originals.source}, ${shown} of them in the report`);
+  const tokens = await completer.encode(originals);
+  const reconstructions = await completer.decode(tokens);
+
+  // Every image once, the shown ones more often; each completion has a seed of its own.
+  const requests = (perImage: number, labelOf: (image: number) => number | undefined): CompletionRequest[] =>
+    Array.from({ length: perImage }, (_, number) =>
+      labels.slice(0, number === 0 ? undefined : shown).map((_, image) => ({
+        image,
+        seed: (settings.seed * labels.length + image) * perImage + number,
+        label: labelOf(image),
+      })),
+    ).flat();
+  console.log('Completing, with the class and without it ...');
+  const withClass = await completer.complete(
+    tokens,
+    requests(COMPLETIONS.withClass, (image) => labels[image]),
+  );
+  const withoutClass = await completer.complete(
+    tokens,
+    requests(COMPLETIONS.withoutClass, () => undefined),
+  );
+
+  console.log('Measuring what the upper halves tell ...');
+  const partners = partnersOf(labels);
+  const facts = { halves: completer.halves, partners, batchSize };
+  const knowledge = {
+    withClass: await measureKnowledge(models, tokens, { ...facts, labels }),
+    withoutClass: await measureKnowledge(models, tokens, { ...facts, labels: labels.map(() => undefined) }),
+  };
+  completer.dispose();
+  models.dispose();
+  const likeness = {
+    reconstruction: measureLikeness(reconstructions, originals, reconstructions),
+    withClass: measureLikeness(withClass, originals, reconstructions),
+    withoutClass: measureLikeness(withoutClass, originals, reconstructions),
+    otherImage: measureLikeness(ofPartners(withClass, partners), originals, reconstructions),
+  };
+
+  const outcome = { run, shown, originals, reconstructions, withClass, withoutClass, knowledge, likeness };
+  const report = await writeOutcomeReport(out, outcome, settings);
+  const metrics = await writeMetrics(out, outcome, settings, engine);
+  const { own, other, preferred } = knowledge.withClass;
+  console.log(`
+Lower halves: ${own.toFixed(3)} nats per token under their own upper half, ${other.toFixed(3)} under another of the class
+              (the own one is better for ${(100 * preferred).toFixed(1)} % of the images)
+Completions:  ${likeness.withClass.psnr.toFixed(2)} dB from the true lower halves, those of other images ${likeness.otherImage.psnr.toFixed(2)} dB
+Pictures:     ${join(out, 'completions.png')}
+Report:       ${report}
+Numbers:      ${metrics}`);
+});

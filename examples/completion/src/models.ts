@@ -1,0 +1,56 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { UsageError } from '@vitvq/cli';
+import { ConfigError } from '@vitvq/core';
+import { loadTokenizer, type ViTVQ } from '@vitvq/stage1';
+import { loadTransformer, type AutoregressiveModel, type Conditioner, type LoadedTransformer } from '@vitvq/stage2';
+import { MODEL_FOLDERS } from './config.js';
+
+/** What completes images. */
+export interface Models {
+  readonly tokenizer: ViTVQ;
+  readonly transformer: AutoregressiveModel;
+  readonly conditioner: Conditioner;
+  dispose(): void;
+}
+
+/**
+ * The models of a run; the caller disposes of them.
+ * @throws {UsageError} when there are none @throws {ConfigError} when they do not fit each other
+ */
+export async function loadModels(run: string): Promise<Models> {
+  const folders = [join(run, MODEL_FOLDERS.tokenizer), join(run, MODEL_FOLDERS.transformer)] as const;
+  const missing = folders.filter((folder) => !existsSync(join(folder, 'config.json')));
+  if (missing.length > 0) {
+    throw new UsageError([
+      `--run ${run} holds no model in ${missing.join(' and ')}: npm run pipeline makes them first (about 15 minutes);`,
+      '--smoke tries everything in seconds, with models that have learned nothing',
+    ]);
+  }
+  const tokenizer = await loadTokenizer(folders[0]);
+  let loaded: LoadedTransformer | undefined;
+  try {
+    loaded = await loadTransformer(folders[1]);
+    const { model, conditioner } = loaded;
+    assertFit(tokenizer, model, run);
+    const dispose = (): void => {
+      tokenizer.dispose();
+      model.dispose();
+    };
+    return { tokenizer, transformer: model, conditioner, dispose };
+  } catch (error) {
+    tokenizer.dispose();
+    loaded?.model.dispose();
+    throw error;
+  }
+}
+
+function assertFit(tokenizer: ViTVQ, { vocabSize, grid }: AutoregressiveModel, where: string): void {
+  if (tokenizer.vocabSize === vocabSize && tokenizer.grid.join() === grid.join()) return;
+  throw new ConfigError({
+    where,
+    expected: `a transformer of the tokenizer's ${tokenizer.vocabSize} codes on a grid of ${tokenizer.grid.join('x')}`,
+    got: `${vocabSize} codes, ${grid.join('x')}`,
+    fix: 'Both must be of one run.',
+  });
+}

@@ -1,0 +1,31 @@
+import { join } from 'node:path';
+import { foldIn, randomKey } from '@vitvq/core';
+import { createBatches, type BatchStream } from '@vitvq/data';
+import { createViTVQ, saveTokenizer, Stage1Trainer } from '@vitvq/stage1';
+import { ClassConditioner, GPT, saveTransformer, Stage2Trainer } from '@vitvq/stage2';
+import { MODEL_FOLDERS, SMOKE, SMOKE_PLANS, SMOKE_TOKENIZER, SMOKE_TRANSFORMER } from './config.js';
+import { madeUpImages } from './images.js';
+
+/** Trains tiny models for a few steps and leaves them where a run of the pipeline leaves its own. */
+export async function makeSmokeModels(run: string, seed: number): Promise<void> {
+  const source = madeUpImages(SMOKE.trainImages);
+  const { batchSize, imageSize, classes } = SMOKE;
+  const openBatches = (startAt: number): BatchStream => createBatches(source, { batchSize, imageSize, startAt });
+  const tokenizer = createViTVQ(SMOKE_TOKENIZER, { seed });
+  const conditioner = new ClassConditioner({ classCount: classes.length, classNames: classes });
+  const { vocabSize, grid } = tokenizer;
+  const sizes = { ...SMOKE_TRANSFORMER, vocabSize, grid, conditionVocabSize: conditioner.vocabSize };
+  const model = new GPT({ ...sizes, key: foldIn(randomKey(seed), 1) });
+  try {
+    const first = new Stage1Trainer({ tokenizer, plan: SMOKE_PLANS.tokenizer, openBatches });
+    await first.run().finally(() => first.dispose());
+    await saveTokenizer(join(run, MODEL_FOLDERS.tokenizer), tokenizer, SMOKE_TOKENIZER);
+    const plan = SMOKE_PLANS.transformer;
+    const second = new Stage2Trainer({ model, conditioner, tokenizer, plan, openBatches });
+    await second.run().finally(() => second.dispose());
+    await saveTransformer(join(run, MODEL_FOLDERS.transformer), model, conditioner);
+  } finally {
+    model.dispose();
+    tokenizer.dispose();
+  }
+}

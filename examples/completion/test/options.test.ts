@@ -1,0 +1,47 @@
+import { UsageError } from '@vitvq/cli';
+import { describe, expect, it } from 'vitest';
+import { parseArguments } from '../src/options.js';
+
+const problems = (...argv: string[]): string => {
+  try {
+    parseArguments(argv);
+  } catch (error) {
+    if (error instanceof UsageError) return error.message;
+  }
+  return 'none';
+};
+
+describe('parseArguments', () => {
+  it('needs no options', () => {
+    expect(parseArguments([])).toEqual({
+      run: 'runs/pipeline',
+      out: 'runs/completion',
+      engine: 'auto',
+      threads: undefined,
+      settings: { seed: 0, images: 20, smoke: false },
+    });
+  });
+
+  it('takes every option', () => {
+    const argv = '--run r --out o --images 3 --seed 4 --engine cpu --threads 1'.split(' ');
+    expect(parseArguments(argv)).toEqual({
+      run: 'r',
+      out: 'o',
+      engine: 'cpu',
+      threads: 1,
+      settings: { seed: 4, images: 3, smoke: false },
+    });
+    expect(parseArguments(['--smoke']).run).toBeUndefined();
+  });
+
+  it('reports all problems at once', () => {
+    expect(problems('--images', '0', '--smoke', '--run', 'r', '--sed', '1')).toBe(
+      [
+        '  --sed is not an option',
+        '  --smoke makes its own models: leave out --run',
+        '  --images must be a whole number of at least 1, not 0',
+        'Run with --help for the options.',
+      ].join('\n'),
+    );
+  });
+});
