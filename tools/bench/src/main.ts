@@ -4,17 +4,20 @@
  *   npm run bench                                          all workloads and presets, a table
  *   npm run bench -- --workload stage1_step --preset quick --json
  *   npm run bench -- --workload memory_2000                resident memory over 2,000 training steps
+ *   npm run bench -- --workload memory_sampling            the same over 1,000 sampled batches
+ *   npm run bench -- --workload gpt_sample_batches         tokens per second by batch size
  */
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { runProgram } from '@vitvq/cli';
+import { formatBatches, type BatchSample } from './batches.js';
 import { LineProcess } from './line-process.js';
 import { formatMemory, type MemorySample } from './memory.js';
 import { parseBenchOptions, type BenchOptions } from './options.js';
 import { findPython, isReferenceBlas, peerScript, startPeer } from './peer.js';
 import type { Measurement } from './protocol.js';
 import { formatTable, summarize, type Result } from './results.js';
-import { memoryWorkload, workloads } from './workloads.js';
+import { soloWorkloads, workloads, type SoloWorkload } from './workloads.js';
 
 const startOurs = async (engine: string, threads: number): Promise<LineProcess> => {
   const script = fileURLToPath(new URL('../dist/ours.js', import.meta.url));
@@ -73,13 +76,23 @@ async function measure(
 }
 
 /** The start, a quarter of the way, the end. */
-const memoryAt = [2, 500, 2000];
+const memoryAt = { training: [2, 500, 2000], sampling: [2, 250, 1000] } as const;
+const batches = [1, 2, 4, 8, 16, 32, 64];
 
-async function measureMemory({ engine, threads, json }: BenchOptions): Promise<void> {
+async function measureAlone(workload: SoloWorkload, { engine, threads, json, presets }: BenchOptions): Promise<void> {
   const ours = await startOurs(engine, threads ?? os.availableParallelism());
+  const show = (facts: object, text: string): void => console.log(json ? JSON.stringify({ workload, ...facts }) : text);
   try {
-    const samples = await ours.ask<MemorySample[]>({ memoryAt });
-    console.log(json ? JSON.stringify({ workload: memoryWorkload, samples }) : formatMemory(samples));
+    if (workload === 'gpt_sample_batches') {
+      for (const preset of presets) {
+        const samples = await ours.ask<BatchSample[]>({ batches, preset });
+        show({ preset, samples }, formatBatches(preset, samples));
+      }
+      return;
+    }
+    const of = workload === 'memory_2000' ? 'training' : 'sampling';
+    const samples = await ours.ask<MemorySample[]>({ memoryAt: memoryAt[of], of });
+    show({ samples }, formatMemory(samples));
   } finally {
     ours.stop();
   }
@@ -87,7 +100,8 @@ async function measureMemory({ engine, threads, json }: BenchOptions): Promise<v
 
 await runProgram('bench', async () => {
   const options = parseBenchOptions(process.argv.slice(2));
-  if (options.workloads.includes(memoryWorkload)) return measureMemory(options);
+  const alone = soloWorkloads.find((name) => options.workloads.includes(name));
+  if (alone) return measureAlone(alone, options);
   if (isReferenceBlas(findPython())) {
     process.stderr.write(
       'bench: this PyTorch multiplies with the reference BLAS, which is an unfair peer. apt-get install libopenblas0-pthread\n',

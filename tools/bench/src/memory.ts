@@ -1,7 +1,8 @@
 import { presets, r1Every, workloads } from './workloads.js';
 
-/** Resident memory of the process, its engine's worker included, after so many training steps. */
+/** Resident memory of the process, its engine's worker included, after so many steps. */
 export interface MemorySample {
+  /** Training steps, or sampled batches. */
   readonly steps: number;
   readonly rssMb: number;
 }
@@ -9,13 +10,23 @@ export interface MemorySample {
 /** Trains the `tiny` model against its discriminator and looks at the memory on the way. @param at  steps, ascending */
 export async function measureMemory(at: readonly number[]): Promise<MemorySample[]> {
   const [autoencoder, plain, regularized] = workloads['gan_step']!.build(presets.tiny).runs;
+  return sampleMemory(at, async (step) => {
+    await autoencoder!.run();
+    await (step % r1Every === 0 ? regularized! : plain!).run();
+  });
+}
+
+/** Samples batches of images with the `tiny` transformer and looks at the memory on the way. */
+export async function measureSamplingMemory(at: readonly number[]): Promise<MemorySample[]> {
+  const [sampling] = workloads['gpt_sample']!.build(presets.tiny).runs;
+  return sampleMemory(at, () => sampling!.run());
+}
+
+async function sampleMemory(at: readonly number[], step: (index: number) => Promise<void>): Promise<MemorySample[]> {
   const samples: MemorySample[] = [];
   let done = 0;
   for (const steps of at) {
-    for (; done < steps; done++) {
-      await autoencoder!.run();
-      await (done % r1Every === 0 ? regularized! : plain!).run();
-    }
+    for (; done < steps; done++) await step(done);
     samples.push({ steps, rssMb: process.memoryUsage().rss / 2 ** 20 });
   }
   return samples;

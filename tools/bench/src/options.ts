@@ -1,6 +1,6 @@
 import { CommandLine } from '@vitvq/cli';
 import { engineNames, type EngineName } from '@vitvq/engine';
-import { memoryWorkload, presets, workloads, type PresetName } from './workloads.js';
+import { presets, soloWorkloads, workloads, type PresetName } from './workloads.js';
 
 export interface BenchOptions {
   /** In the order in which they are measured. */
@@ -17,7 +17,7 @@ export interface BenchOptions {
 
 /** @throws {UsageError} naming every problem at once */
 export function parseBenchOptions(argv: readonly string[]): BenchOptions {
-  const names = [...Object.keys(workloads), memoryWorkload];
+  const names = [...Object.keys(workloads), ...soloWorkloads];
   const shown = Object.keys(presets) as PresetName[];
   const line = new CommandLine(
     {

@@ -1,8 +1,10 @@
 /** Our side of the benchmark, in a process of its own: one JSON request a line on stdin, one answer a line on stdout. */
 import { createInterface } from 'node:readline';
 import { useEngine } from '@vitvq/engine';
-import { measureMemory } from './memory.js';
-import type { Measurement, MeasureRequest, MemoryRequest } from './protocol.js';
+import { measureBandwidth } from './bandwidth.js';
+import { measureBatches } from './batches.js';
+import { measureMemory, measureSamplingMemory } from './memory.js';
+import type { BatchesRequest, Measurement, MeasureRequest, MemoryRequest } from './protocol.js';
 import type { Workload } from './workload.js';
 import { presets, workloads, type PresetName } from './workloads.js';
 
@@ -16,6 +18,7 @@ const engine = await useEngine({
   },
 });
 const built = new Map<string, Workload>();
+let bandwidth: number | undefined;
 
 async function measure({ workload: name, preset, repeats }: MeasureRequest): Promise<Measurement> {
   const key = `${name} ${preset}`;
@@ -40,6 +43,8 @@ async function measure({ workload: name, preset, repeats }: MeasureRequest): Pro
     ms.push(elapsed);
     cpu.push(busy);
   }
+  const { bytes } = workload;
+  if (bytes !== undefined) bandwidth ??= measureBandwidth();
   return {
     system: `vitvq ${engine.name}`,
     threads: engine.threads,
@@ -50,15 +55,24 @@ async function measure({ workload: name, preset, repeats }: MeasureRequest): Pro
     params: workload.parameters,
     rss_mb: process.resourceUsage().maxRSS / 1024,
     compile_ms: compileMilliseconds,
+    bandwidth_share: bytes === undefined ? undefined : ms.map((each) => (1000 * bytes) / each / bandwidth!),
   };
+}
+
+type Request = MeasureRequest | MemoryRequest | BatchesRequest;
+
+function answer(request: Request): Promise<unknown> {
+  if ('memoryAt' in request) {
+    return request.of === 'training' ? measureMemory(request.memoryAt) : measureSamplingMemory(request.memoryAt);
+  }
+  if ('batches' in request) return measureBatches(presets[request.preset as PresetName].gpt, request.batches);
+  return measure(request);
 }
 
 console.log(JSON.stringify({ ready: true }));
 for await (const line of createInterface({ input: process.stdin })) {
   try {
-    const request = JSON.parse(line) as MeasureRequest | MemoryRequest;
-    const answer = 'memoryAt' in request ? await measureMemory(request.memoryAt) : await measure(request);
-    console.log(JSON.stringify(answer));
+    console.log(JSON.stringify(await answer(JSON.parse(line) as Request)));
   } catch (error) {
     console.log(JSON.stringify({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }));
   }

@@ -5,9 +5,16 @@ export interface MeasureRequest {
   readonly repeats: number;
 }
 
-/** Resident memory after training steps; our side only. */
+/** Resident memory after training steps, or after so many sampled batches; our side only. */
 export interface MemoryRequest {
   readonly memoryAt: readonly number[];
+  readonly of: 'training' | 'sampling';
+}
+
+/** Sampling with several batch sizes; our side only. */
+export interface BatchesRequest {
+  readonly batches: readonly number[];
+  readonly preset: string;
 }
 
 /** What either side answers. */
@@ -25,4 +32,6 @@ export interface Measurement {
   readonly rss_mb: number;
   /** Tracing, lowering and loading, all programs of the process together. Ours only. */
   readonly compile_ms?: number;
+  /** Share of the memory bandwidth that one thread has, where memory is the limit. Ours only. */
+  readonly bandwidth_share?: readonly number[];
 }

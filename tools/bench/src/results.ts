@@ -21,7 +21,12 @@ export interface Result {
   readonly memoryRatio: number;
   readonly rounds: number;
   readonly unit: string;
-  readonly ours: Side & { readonly engine: string; readonly compileMs: number };
+  readonly ours: Side & {
+    readonly engine: string;
+    readonly compileMs: number;
+    /** What it reads from memory over what one thread can, where that is the limit. */
+    readonly bandwidthShare?: number;
+  };
   readonly peer: Side;
 }
 
@@ -55,6 +60,7 @@ export function summarize(
   peer: readonly Measurement[],
 ): Result {
   const [we, they] = [side(ours), side(peer)];
+  const shares = ours.flatMap((each) => each.bandwidth_share ?? []);
   return {
     workload,
     preset,
@@ -62,7 +68,12 @@ export function summarize(
     memoryRatio: round(we.rssMb / they.rssMb),
     rounds: ours.length,
     unit: ours[0]!.unit,
-    ours: { ...we, engine, compileMs: round(ours[0]!.compile_ms ?? 0) },
+    ours: {
+      ...we,
+      engine,
+      compileMs: round(ours[0]!.compile_ms ?? 0),
+      bandwidthShare: shares.length > 0 ? round(median(shares)) : undefined,
+    },
     peer: they,
   };
 }
@@ -79,8 +90,10 @@ export function formatTable(results: readonly Result[]): string {
     'peer MB',
     'memory',
     'compile ms',
+    'per second',
+    'bandwidth',
   ];
-  const rows = results.map(({ workload, preset, ratio, memoryRatio, ours, peer }) => [
+  const rows = results.map(({ workload, preset, ratio, memoryRatio, unit, ours, peer }) => [
     workload,
     preset,
     ratio.toFixed(2),
@@ -91,13 +104,17 @@ export function formatTable(results: readonly Result[]): string {
     peer.rssMb.toFixed(0),
     memoryRatio.toFixed(2),
     ours.compileMs.toFixed(0),
+    `${ours.perSecond.toFixed(0)} ${unit}`,
+    ours.bandwidthShare === undefined ? '' : `${(100 * ours.bandwidthShare).toFixed(0)} %`,
   ]);
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
   const line = (cells: readonly string[]): string =>
     cells
       .map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
       .join('  ');
-  return [line(header), ...rows.map(line), 'ratio: peer time / our time, medians; memory: our peak / peer peak'].join(
-    '\n',
-  );
+  return [
+    line(header),
+    ...rows.map(line),
+    'ratio: peer time / our time, medians; memory: our peak / peer peak; per second: ours; bandwidth: share of what one thread can read',
+  ].join('\n');
 }

@@ -67,7 +67,20 @@ export function gptSample(preset: TransformerPreset): Workload {
     const tokens = await sampler.sample({ conditions, seeds, topK });
     tokens.dispose();
   };
-  return workloadOf(run, model, preset);
+  const dispose = (): void => {
+    sampler.dispose();
+    model.dispose();
+    conditions.dispose();
+  };
+  return { ...workloadOf(run, model, preset), bytes: bytesRead(model, preset), dispose };
+}
+
+/** Every step reads all weights but the tables that it looks a row up in, and the part of the cache that is filled. */
+function bytesRead(model: GPT, { vocabSize, classes, grid, dim, depth, batch }: TransformerPreset): number {
+  const steps = grid[0] * grid[1];
+  const weights = model.parameterCount() - (vocabSize + classes) * dim;
+  const cache = 2 * depth * batch * dim * ((steps + 1) / 2);
+  return 4 * steps * (weights + cache);
 }
 
 function workloadOf(run: () => Promise<void>, model: GPT, { batch, grid }: TransformerPreset): Workload {

@@ -13,6 +13,10 @@ export interface Workload {
   readonly amount: number;
   readonly unit: string;
   readonly parameters: number;
+  /** What a repeat must read from memory at the least, where that is what limits it. */
+  readonly bytes?: number;
+  /** Frees what it holds; without it the process ends with the workload. */
+  readonly dispose?: () => void;
 }
 
 export interface TransformerPreset {

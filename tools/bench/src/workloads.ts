@@ -168,5 +168,6 @@ export const workloads: Readonly<Record<string, WorkloadDefinition>> = {
   gan_step: { build: ganStep, peerWorkload: 'gan_step', peerScript: 'gan_step.py' },
 };
 
-/** Resident memory over training steps of the `tiny` model and its discriminator; it has no peer. */
-export const memoryWorkload = 'memory_2000';
+/** What has no peer: resident memory over steps of the `tiny` models, and sampling by batch size. */
+export const soloWorkloads = ['memory_2000', 'memory_sampling', 'gpt_sample_batches'] as const;
+export type SoloWorkload = (typeof soloWorkloads)[number];

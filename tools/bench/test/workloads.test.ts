@@ -2,7 +2,9 @@ import '@tensorflow/tfjs';
 import { UsageError } from '@vitvq/cli';
 import { useEngine } from '@vitvq/engine';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { formatMemory, measureMemory } from '../src/memory.js';
+import { measureBandwidth } from '../src/bandwidth.js';
+import { formatBatches, measureBatches } from '../src/batches.js';
+import { formatMemory, measureMemory, measureSamplingMemory } from '../src/memory.js';
 import { parseBenchOptions } from '../src/options.js';
 import { presets, workloads } from '../src/workloads.js';
 
@@ -25,6 +27,25 @@ describe('workloads', () => {
     // What a repeat reports is one step of everything.
     const steps = runs.reduce((sum, { share }) => sum + share, 0);
     expect(Number.isInteger(steps)).toBe(true);
+  });
+
+  it('sampling is measured by batch size', async () => {
+    const samples = await measureBatches(presets.tiny.gpt, [1, 2]);
+    expect(samples.map(({ batch }) => batch)).toEqual([1, 2]);
+    for (const { batch, tokensPerSecond, milliseconds } of samples) {
+      expect(tokensPerSecond).toBeCloseTo((1000 * batch) / milliseconds);
+    }
+    const text = formatBatches('tiny', [
+      { batch: 1, tokensPerSecond: 500, milliseconds: 2 },
+      { batch: 4, tokensPerSecond: 1000, milliseconds: 4 },
+    ]);
+    expect(text).toContain(`    1      500      2.00  ${'█'.repeat(20)}\n    4     1000      4.00  ${'█'.repeat(40)}`);
+    expect(measureBandwidth(1)).toBeGreaterThan(1e6);
+  });
+
+  it('memory is looked at after sampled batches', async () => {
+    const samples = await measureSamplingMemory([1, 2]);
+    expect(samples.map(({ steps }) => steps)).toEqual([1, 2]);
   });
 
   it('memory is looked at after the steps that were asked for', async () => {
