@@ -1,10 +1,11 @@
 import { join } from 'node:path';
+import type { ImageSource } from '@vitvq/data';
 import { encodeToShards, openCodes, type CodeSource } from '@vitvq/stage2';
 import { z } from 'zod';
-import { amountsOf, batchSizesOf, imageSizeOf, VIEWS } from './config.js';
+import { batchSizesOf, imageSizeOf, VALIDATION_IMAGES, VIEWS, type Amounts } from './config.js';
 import { first, openViews } from './data.js';
 import type { StageContext } from './stage-context.js';
-import { loadTokenizer } from './tokenizer-stage.js';
+import { openTokenizer } from './tokenizer-stage.js';
 
 export const codesSchema = z.strictObject({
   images: z.int(),
@@ -14,13 +15,13 @@ export const codesSchema = z.strictObject({
 export type CodesResult = z.output<typeof codesSchema>;
 
 /** Codes of training images, as they are and mirrored, and of the images to validate on. Goes on after shards that are there. */
-export async function encodeImages(context: StageContext): Promise<CodesResult> {
+export async function encodeImages(context: StageContext, amounts: Amounts): Promise<CodesResult> {
   const { settings, images, folder, signal } = context;
-  const { codes, validation } = amountsOf(settings);
   const imageSize = imageSizeOf(settings);
   const { evaluation: batchSize } = batchSizesOf(settings);
-  const tokenizer = await loadTokenizer(context);
-  const encode = async (source: StageContext['images']['train'], part: Part, views: number): Promise<number> => {
+  const tokenizer = await openTokenizer(context);
+  const encode = async (source: ImageSource, part: Part, views: number): Promise<number> => {
+    console.log(`  ${part}: ${source.length} images in ${views === 1 ? 'one view' : `${views} views`}`);
     const { images: count } = await encodeToShards({
       tokenizer,
       openBatches: (startAt) => openViews(source, { imageSize, batchSize, startAt }),
@@ -32,9 +33,9 @@ export async function encodeImages(context: StageContext): Promise<CodesResult> 
   };
   try {
     return {
-      images: await encode(first(images.train, codes), 'train', VIEWS),
+      images: await encode(first(images.train, amounts.codes), 'train', VIEWS),
       views: VIEWS,
-      validationImages: await encode(first(images.test, validation), 'validation', 1),
+      validationImages: await encode(first(images.test, VALIDATION_IMAGES), 'validation', 1),
     };
   } finally {
     tokenizer.dispose();

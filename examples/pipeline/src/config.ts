@@ -1,5 +1,5 @@
 /** Every number of the pipeline that is not in a preset of @vitvq/stage1 or @vitvq/stage2. */
-import { foldIn, randomKey, type Tokenizer } from '@vitvq/core';
+import { foldIn, randomKey } from '@vitvq/core';
 import {
   QUICKSTART,
   QUICKSTART_BATCH_SIZE,
@@ -11,38 +11,57 @@ import {
   GPT,
   QUICKSTART_STAGE2_BATCH_SIZE,
   QUICKSTART_STAGE2_TRAINING,
+  RQTransformer,
+  type AutoregressiveModel,
   type GPTOptions,
+  type RQTransformerOptions,
   type Stage2Plan,
 } from '@vitvq/stage2';
 
+/** The two recipes: one code a position and a GPT, or residual codes and an RQTransformer. */
+export const MODELS = ['gpt', 'rq'] as const;
+export type ModelName = (typeof MODELS)[number];
+
 /** What decides the numbers of a run; results of other settings are not mixed. */
 export interface Settings {
+  readonly model: ModelName;
   readonly seed: number;
   /** Of the whole pipeline, on two quiet cores. */
   readonly minutes: number;
   readonly smoke: boolean;
 }
 
-export const DEFAULTS = { out: 'runs/pipeline', seed: 0, minutes: 15 } as const;
+export const DEFAULTS = {
+  out: { gpt: 'runs/pipeline', rq: 'runs/rq-pipeline' },
+  model: 'gpt',
+  seed: 0,
+  minutes: 15,
+} as const satisfies Record<string, unknown> & { out: Record<ModelName, string>; model: ModelName };
 
 /** What each training gets of the minutes; codes, samples and probe take the rest. */
-const SHARES = { tokenizer: 4.5 / 15, gpt: 6 / 15 } as const;
+const SHARES = { tokenizer: 4.5 / 15, gpt: 7 / 15 } as const;
 
 /** How many images the stages without a clock take at the default minutes, and the least and most of each. */
 const IMAGES = {
   /** Encoded into shards, `VIEWS` times each. */
-  codes: { usual: 12_500, least: 1_000, most: 40_000 },
+  codes: { usual: 20_000, least: 1_000, most: 40_000 },
   /** The probe learns from, its validation part included. */
   probe: { usual: 8_000, least: 1_000, most: 10_000 },
   /** The probe is tested on. */
-  probeTest: { usual: 4_000, least: 1_000, most: 10_000 },
+  probeTest: { usual: 10_000, least: 1_000, most: 10_000 },
 } as const;
 
-/** Images of CIFAR-10's training split, from its end, that neither tokenizer nor GPT learns from: the probe's. */
+/**
+ * Steps a second that the tokenizer's training must reach for the stages without a clock to take all of their images. Two quiet
+ * cores make ten; a machine that is slower gets fewer images, so that the whole takes the time that it was given.
+ */
+const FULL_PACE = 8;
+
+/** Images of CIFAR-10's training split, from its end, that neither tokenizer nor transformer learns from: the probe's. */
 export const KEPT_FOR_PROBE = 10_000;
 
-/** Test images that tokenizer and GPT are measured on. */
-const VALIDATION_IMAGES = 1_000;
+/** Test images that tokenizer and transformer are measured on, or all where there are fewer. */
+export const VALIDATION_IMAGES = 1_000;
 
 /** Each image as it is, and mirrored. */
 export const VIEWS = 2;
@@ -65,24 +84,27 @@ export function imageSizeOf({ smoke }: Settings): number {
   return smoke ? SMOKE.imageSize : QUICKSTART.imageSize;
 }
 
+/** How many images the stages without a clock take. */
 export interface Amounts {
   readonly codes: number;
-  readonly validation: number;
   readonly probe: number;
   readonly probeTest: number;
 }
 
-/** Images of each stage. */
-export function amountsOf({ minutes, smoke }: Settings): Amounts {
+/** Images of each stage, after a training of the tokenizer that took so many steps and seconds. */
+export function amountsOf(
+  { minutes, smoke }: Settings,
+  { steps, trainingSeconds }: { readonly steps: number; readonly trainingSeconds: number },
+): Amounts {
   if (smoke) {
     const { trainImages, probeImages, testImages } = SMOKE;
-    return { codes: trainImages, validation: testImages, probe: probeImages, probeTest: testImages };
+    return { codes: trainImages, probe: probeImages, probeTest: testImages };
   }
+  const pace = Math.min(1, steps / trainingSeconds / FULL_PACE);
   const scaled = ({ usual, least, most }: (typeof IMAGES)[keyof typeof IMAGES]): number =>
-    Math.min(most, Math.max(least, Math.round((usual * minutes) / DEFAULTS.minutes)));
+    Math.min(most, Math.max(least, Math.round((usual * pace * minutes) / DEFAULTS.minutes)));
   return {
     codes: scaled(IMAGES.codes),
-    validation: VALIDATION_IMAGES,
     probe: scaled(IMAGES.probe),
     probeTest: scaled(IMAGES.probeTest),
   };
@@ -100,43 +122,80 @@ export function batchSizesOf({ smoke }: Settings): { tokenizer: number; gpt: num
 export const EVERY_SECONDS = { evaluation: 60, checkpoint: 30 } as const;
 
 /** Keys folded from the seed, apart from those that models and trainers fold from it. */
-const STREAMS = { tokenizerBatches: 301, gpt: 302, gptBatches: 303, holdOut: 304 } as const;
+const STREAMS = { tokenizerBatches: 301, gpt: 302, gptBatches: 303, holdOut: 304, codebooks: 305 } as const;
 
-export function keyOf({ seed }: Settings, stream: keyof typeof STREAMS): ReturnType<typeof randomKey> {
+export function keyOf({ seed }: Pick<Settings, 'seed'>, stream: keyof typeof STREAMS): ReturnType<typeof randomKey> {
   return foldIn(randomKey(seed), STREAMS[stream]);
 }
 
-export function tokenizerConfig({ smoke }: Settings): ViTVQConfig {
-  if (!smoke) return QUICKSTART;
+/**
+ * Residual codes: every level has a codebook of its own, because what is left over gets smaller from level to level, and codes
+ * are not normalised, so that they can be as small as that.
+ */
+const RESIDUAL = { levels: 4, codebookSize: 256 } as const;
+
+export function tokenizerConfig({ model, smoke }: Settings): ViTVQConfig {
+  const { trackUsage, ...shared } = QUICKSTART;
   const { imageSize } = SMOKE;
-  const small = { imageSize, encoder: SMOKE_TRANSFORMER, decoder: SMOKE_TRANSFORMER, codebookSize: SMOKE_CODES };
-  return { ...QUICKSTART, ...small };
+  const config: ViTVQConfig = smoke
+    ? { ...shared, imageSize, encoder: SMOKE_TRANSFORMER, decoder: SMOKE_TRANSFORMER, codebookSize: SMOKE_CODES }
+    : shared;
+  if (model === 'gpt') return { ...config, trackUsage };
+  return {
+    ...config,
+    quantizer: { type: 'residual', levels: RESIDUAL.levels, codebooks: 'separate' },
+    codebookSize: smoke ? SMOKE_CODES : RESIDUAL.codebookSize,
+    normalize: false,
+  };
 }
 
-/** Squared error alone: what the GPT learns is the codes, and a discriminator would take half of the time. */
-export function tokenizerPlan({ minutes, smoke, seed }: Settings): Stage1Plan {
+/**
+ * Squared error alone: what the transformer learns is the codes, and a discriminator would take half of the time. Residual
+ * codebooks start from data as well, but before the training (see residual-codebooks.ts), and need no care afterwards.
+ */
+export function tokenizerPlan({ model, minutes, smoke, seed }: Settings): Stage1Plan {
   const duration = smoke ? { steps: SMOKE.steps.tokenizer } : { minutes: SHARES.tokenizer * minutes };
-  return { ...QUICKSTART_TRAINING, duration, seed };
+  const plan = { ...QUICKSTART_TRAINING, duration, seed };
+  if (model === 'gpt') return plan;
+  return { ...plan, codebook: { autoencoderShare: 0, initializeFromData: false, reviveEvery: 0 } };
 }
 
-/** Narrow, for as many images in six minutes as it can get; six blocks are enough to compare in the layer sweep. */
+/** What the report calls the transformer. */
+export function modelTitle({ model }: Settings): string {
+  return model === 'gpt' ? 'GPT' : 'RQTransformer';
+}
+
+/** Narrow, for as many images in its minutes as it can get; six blocks are enough to compare in the layer sweep. */
 const GPT_SIZE = { dim: 128, depth: 6, numHeads: 4 } as const satisfies Partial<GPTOptions>;
 const SMOKE_GPT_SIZE = { dim: 16, depth: 2, numHeads: 2 } as const satisfies Partial<GPTOptions>;
 
+/** The second transformer sees four tokens at a time, but runs for every position: two blocks of it cost as much as eight. */
+const RQ_SIZE = {
+  dim: 128,
+  spatial: { depth: 6, numHeads: 4 },
+  depth: { depth: 2, numHeads: 4 },
+} as const satisfies Partial<RQTransformerOptions>;
+const SMOKE_RQ_SIZE = {
+  dim: 16,
+  spatial: { depth: 2, numHeads: 2 },
+  depth: { depth: 1, numHeads: 2 },
+} as const satisfies Partial<RQTransformerOptions>;
+
 /** As its training begins: the same settings give the same weights. */
-export function createGPT(
-  { vocabSize, grid }: Pick<Tokenizer, 'vocabSize' | 'grid'>,
+export function createTransformer(
+  { vocabSize, grid, levels }: Pick<AutoregressiveModel, 'vocabSize' | 'grid' | 'levels'>,
   conditionVocabSize: number,
   settings: Settings,
-): GPT {
-  const size = settings.smoke ? SMOKE_GPT_SIZE : GPT_SIZE;
-  return new GPT({ ...size, vocabSize, grid, conditionVocabSize, key: keyOf(settings, 'gpt') });
+): GPT | RQTransformer {
+  const shared = { vocabSize, grid, conditionVocabSize, key: keyOf(settings, 'gpt') };
+  if (settings.model === 'gpt') return new GPT({ ...(settings.smoke ? SMOKE_GPT_SIZE : GPT_SIZE), ...shared });
+  return new RQTransformer({ ...(settings.smoke ? SMOKE_RQ_SIZE : RQ_SIZE), ...shared, levels });
 }
 
 /** Twice the usual share of examples without their class: it is how the probe, and half of guidance, sees every image. */
 const CONDITION_DROP_RATE = 0.2;
 
-export function gptPlan({ minutes, smoke, seed }: Settings): Stage2Plan {
+export function transformerPlan({ minutes, smoke, seed }: Settings): Stage2Plan {
   const duration = smoke ? { steps: SMOKE.steps.gpt } : { minutes: SHARES.gpt * minutes };
   return { ...QUICKSTART_STAGE2_TRAINING, duration, conditionDropRate: CONDITION_DROP_RATE, seed };
 }
@@ -153,6 +212,8 @@ export function samplesPerClass({ smoke }: Settings): number {
 export const PROBE = {
   /** Of its images, to choose penalties and the best block on. */
   validationShare: 0.2,
+  /** Penalties that are tried, until two in a row were worse. */
+  l2: [1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5],
   /** Raw pixels are averaged over squares of this side: a quarter of them, which fits a quarter of the time. */
   pixelPool: 2,
 } as const;

@@ -1,3 +1,4 @@
+import { downloadLines } from '@vitvq/cli';
 import { foldIn, randomKey, randomUniform } from '@vitvq/core';
 import { createBatches, openCifar10, openImageArray, subset, type ImageSource } from '@vitvq/data';
 import type { RepeatedImages } from '@vitvq/stage2';
@@ -5,7 +6,7 @@ import { KEPT_FOR_PROBE, SMOKE, type Settings } from './config.js';
 
 /** Three sets without an image in common. */
 export interface Images {
-  /** For tokenizer and GPT. */
+  /** For tokenizer and transformer. */
   readonly train: ImageSource;
   /** For the probe: the models that it looks into have not seen them. */
   readonly probe: ImageSource;
@@ -23,12 +24,7 @@ export async function openImages({ smoke }: Settings): Promise<Images> {
       test: range(source, trainImages + probeImages, source.length),
     };
   }
-  let told = '';
-  const onProgress = ({ phase, bytes }: { phase: string; bytes: number }): void => {
-    const line = `CIFAR-10, ${phase}: ${16 * Math.floor(bytes / 16e6)} MB`;
-    if (line !== told) console.log(line);
-    told = line;
-  };
+  const onProgress = downloadLines('CIFAR-10', (line) => console.log(line));
   const source = await openCifar10({ split: 'train', onProgress });
   const test = await openCifar10({ split: 'test', onProgress });
   const trained = source.length - KEPT_FOR_PROBE;

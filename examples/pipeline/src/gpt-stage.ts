@@ -1,60 +1,82 @@
-import { ClassConditioner, readTransformerWeights, Stage2Trainer, type GPT } from '@vitvq/stage2';
-import type { Tokenizer } from '@vitvq/core';
+import { join } from 'node:path';
+import { trainWithProgress } from '@vitvq/cli';
+import { DataError } from '@vitvq/core';
+import {
+  ClassConditioner,
+  loadTransformer,
+  readTransformerWeights,
+  saveTransformer,
+  Stage2Trainer,
+  type CodeSource,
+  type LoadedTransformer,
+} from '@vitvq/stage2';
 import { z } from 'zod';
 import { openCodesOf } from './codes-stage.js';
-import { batchSizesOf, createGPT, EVERY_SECONDS, gptPlan, keyOf } from './config.js';
-import { train, type StageContext } from './stage-context.js';
+import { batchSizesOf, createTransformer, EVERY_SECONDS, keyOf, transformerPlan } from './config.js';
+import type { StageContext } from './stage-context.js';
+import { MODEL_FOLDER } from './tokenizer-stage.js';
 
-export const gptSchema = z.strictObject({
+export const transformerSchema = z.strictObject({
   steps: z.int(),
   trainingSeconds: z.number(),
   parameterCount: z.int(),
-  /** Of held-out images, given their class. */
+  /** Of held-out images, given their class; mean over positions and levels. */
   validationNatsPerToken: z.number(),
-  /** Entropy of the frequencies of the same codes. */
+  /** Entropy of the frequencies of the same codes, mean over levels. */
   unigramNatsPerToken: z.number(),
+  /** Of the same codes, level by level; one where a position has one code. */
+  levels: z.array(
+    z.strictObject({
+      unigramNats: z.number(),
+      /** Share of the codebook that occurs. */
+      usage: z.number(),
+    }),
+  ),
 });
-export type GPTResult = z.output<typeof gptSchema>;
+export type TransformerResult = z.output<typeof transformerSchema>;
 
-export function classesOf({ images }: StageContext): ClassConditioner {
-  return new ClassConditioner({ classCount: images.train.classes.length });
-}
-
-/** Codes one after the other, given the class (arXiv:2110.04627, stage 2); now and then without it, for guidance. */
-export async function trainGPT(context: StageContext): Promise<GPTResult> {
-  const { settings, folder, signal } = context;
+/**
+ * Codes one after the other, given the class (arXiv:2110.04627, stage 2); now and then without it, for guidance. Residual codes
+ * position after position, and level after level in each (Lee et al. 2022).
+ */
+export async function trainTransformer(context: StageContext): Promise<TransformerResult> {
+  const { settings, images, folder, signal } = context;
   const directory = folder.of('gpt');
   const { gpt: batchSize, evaluation: evaluationBatch } = batchSizesOf(settings);
-  const conditioner = classesOf(context);
+  const { classes } = images.train;
+  const conditioner = new ClassConditioner({ classCount: classes.length, classNames: classes });
   const codes = await openCodesOf(context, 'train');
   const validation = await openCodesOf(context, 'validation');
-  const model = createGPT(codes, conditioner.vocabSize, settings);
+  const openValidation = () => validation.batches({ batchSize: evaluationBatch, lastBatch: 'pad', epochs: 1 });
+  const model = createTransformer(codes, conditioner.vocabSize, settings);
   const trainer = new Stage2Trainer({
     model,
     conditioner,
-    plan: gptPlan(settings),
+    plan: transformerPlan(settings),
     openBatches: (startAt) => codes.batches({ batchSize, shuffle: true, key: keyOf(settings, 'gptBatches'), startAt }),
     directory,
     checkpoint: { everySeconds: EVERY_SECONDS.checkpoint },
-    evaluation: {
-      openBatches: () => validation.batches({ batchSize: evaluationBatch, lastBatch: 'pad', epochs: 1 }),
-      everySeconds: EVERY_SECONDS.evaluation,
-    },
+    evaluation: { openBatches: openValidation, everySeconds: EVERY_SECONDS.evaluation },
   });
   try {
-    const { step, elapsedSeconds, evaluation } = await train(
-      trainer,
+    const { step, elapsedSeconds, evaluation } = await trainWithProgress(trainer, {
       directory,
       signal,
-      ({ natsPerToken, unigramNatsPerToken }) =>
+      describe: ({ natsPerToken, unigramNatsPerToken }) =>
         `${natsPerToken.toFixed(3)} nats per token (unigram entropy ${unigramNatsPerToken.toFixed(3)})`,
-    );
+    });
+    const { natsPerToken, unigramNatsPerToken } = evaluation;
+    model.loadVariables(await readTransformerWeights(directory));
+    await saveTransformer(join(directory, MODEL_FOLDER), model, conditioner, {
+      metadata: { trainedOn: images.train.name, steps: String(step), natsPerToken: natsPerToken.toFixed(3) },
+    });
     return {
       steps: step,
       trainingSeconds: elapsedSeconds,
       parameterCount: model.parameterCount(),
-      validationNatsPerToken: evaluation.natsPerToken,
-      unigramNatsPerToken: evaluation.unigramNatsPerToken,
+      validationNatsPerToken: natsPerToken,
+      unigramNatsPerToken,
+      levels: await factsOfLevels(validation),
     };
   } finally {
     model.dispose();
@@ -63,10 +85,34 @@ export async function trainGPT(context: StageContext): Promise<GPTResult> {
   }
 }
 
-/** The GPT that the stage left; the caller disposes of it. */
-export async function loadGPT(context: StageContext, tokenizer: Pick<Tokenizer, 'vocabSize' | 'grid'>): Promise<GPT> {
-  const { settings, folder } = context;
-  const model = createGPT(tokenizer, classesOf(context).vocabSize, settings);
-  model.loadVariables(await readTransformerWeights(folder.of('gpt')));
-  return model;
+/** What can be said of codes without a model, level by level. */
+async function factsOfLevels(codes: CodeSource): Promise<TransformerResult['levels']> {
+  const { levels, vocabSize } = codes;
+  const counts = Array.from({ length: levels }, () => new Float64Array(vocabSize));
+  for await (const { tokens } of codes.batches({ batchSize: 1, epochs: 1 })) {
+    tokens.forEach((token, index) => counts[index % levels]![token]!++);
+  }
+  return counts.map((ofCodes) => {
+    const total = ofCodes.reduce((sum, count) => sum + count, 0);
+    const shares = [...ofCodes].filter((count) => count > 0).map((count) => count / total);
+    return {
+      unigramNats: -shares.reduce((sum, share) => sum + share * Math.log(share), 0),
+      usage: shares.length / vocabSize,
+    };
+  });
+}
+
+/** The transformer that the stage left, with its classes; the caller disposes of it. */
+export async function openTransformer({
+  folder,
+}: StageContext): Promise<LoadedTransformer & { readonly conditioner: ClassConditioner }> {
+  const directory = join(folder.of('gpt'), MODEL_FOLDER);
+  const { conditioner, ...loaded } = await loadTransformer(directory);
+  if (conditioner instanceof ClassConditioner) return { ...loaded, conditioner };
+  loaded.model.dispose();
+  throw new DataError({
+    where: directory,
+    expected: 'a model of classes',
+    got: JSON.stringify(conditioner.description),
+  });
 }

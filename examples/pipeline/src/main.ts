@@ -1,29 +1,35 @@
 /**
  * The whole of ViT-VQGAN (arXiv:2110.04627) at small scale, from CIFAR-10 to generated images and a linear probe: tokenizer,
- * codes, class-conditional GPT, a grid of images of every class, what each block of the GPT knows of classes, and a report.
+ * codes, class-conditional transformer, a grid of images of every class, what each block of the transformer knows of classes, and a report.
  * Each stage leaves its result, and the trainings checkpoints: a run that was stopped or killed goes on where it was.
  *
  *   npm run pipeline            about 15 minutes on two cores; see README.md for what to expect
+ *   npm run rq-pipeline         the same with an RQTransformer on residual codes (arXiv:2203.01941)
  *   npm run pipeline -- --help
  */
 import '@tensorflow/tfjs';
 import { join } from 'node:path';
-import { abortOnCtrlC, runProgram } from '@vitvq/cli';
+import { abortOnCtrlC, RunFolder, runProgram } from '@vitvq/cli';
 import { useEngine } from '@vitvq/engine';
 import { codesSchema, encodeImages } from './codes-stage.js';
+import { amountsOf } from './config.js';
 import { openImages } from './data.js';
-import { gptSchema, trainGPT } from './gpt-stage.js';
+import { trainTransformer, transformerSchema } from './gpt-stage.js';
 import { parseArguments } from './options.js';
-import { probeGPT, probeSchema } from './probe-stage.js';
-import { RunFolder } from './run-folder.js';
+import { probeSchema, probeTransformer } from './probe-stage.js';
 import { generateImages, samplesSchema } from './samples-stage.js';
-import type { StageContext } from './stage-context.js';
+import { STAGES, type StageContext } from './stage-context.js';
 import { tokenizerSchema, trainTokenizer } from './tokenizer-stage.js';
-import { writeMetrics, writeOutcomeReport, type Outcome } from './write-outcome.js';
+import { OUTCOME_FILES, writeMetrics, writeOutcomeReport, type Outcome } from './write-outcome.js';
 
 await runProgram('pipeline', async () => {
   const { out, settings, fresh, ...request } = parseArguments(process.argv.slice(2));
-  const folder = await RunFolder.open(out, settings, { fresh });
+  const folder = await RunFolder.open(out, {
+    settings: { ...settings },
+    stages: STAGES,
+    fresh,
+    outcome: OUTCOME_FILES,
+  });
   const engine = await useEngine({ name: request.engine, threads: request.threads });
   console.log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);
   const context: StageContext = { settings, folder, images: await openImages(settings), signal: abortOnCtrlC() };
@@ -45,24 +51,25 @@ await runProgram('pipeline', async () => {
     `${(100 * probe.result.blocks.find(({ block }) => block === name)!.top1).toFixed(1)} %`;
   const { best, pixels, untrained } = probe.result;
   console.log(`
-Tokenizer:  ${tokenizer.result.psnr.toFixed(2)} dB, ${(100 * tokenizer.result.codebookUsage).toFixed(1)} % of the codes in use
-GPT:        ${gpt.result.validationNatsPerToken.toFixed(3)} nats per token, unigram entropy ${gpt.result.unigramNatsPerToken.toFixed(3)}
-Probe:      ${top1(best)} (${best}), raw pixels ${top1(pixels)}, random network ${top1(untrained)}
-Samples:    ${join(out, 'samples.png')}
-Report:     ${report}
-Numbers:    ${metrics}`);
+Tokenizer:   ${tokenizer.result.psnr.toFixed(2)} dB, ${(100 * tokenizer.result.codebookUsage).toFixed(1)} % of the codes in use
+Transformer: ${gpt.result.validationNatsPerToken.toFixed(3)} nats per token, unigram entropy ${gpt.result.unigramNatsPerToken.toFixed(3)}
+Probe:       ${top1(best)} (${best}), raw pixels ${top1(pixels)}, random network ${top1(untrained)}
+Samples:     ${join(out, 'samples.png')}
+Report:      ${report}
+Numbers:     ${metrics}`);
 });
 
 async function runStages(context: StageContext): Promise<Outcome> {
   const { folder, signal } = context;
   const tokenizer = await folder.stage('tokenizer', tokenizerSchema, () => trainTokenizer(context));
   signal.throwIfAborted();
-  const codes = await folder.stage('codes', codesSchema, () => encodeImages(context));
+  const amounts = amountsOf(context.settings, tokenizer.result);
+  const codes = await folder.stage('codes', codesSchema, () => encodeImages(context, amounts));
   signal.throwIfAborted();
-  const gpt = await folder.stage('gpt', gptSchema, () => trainGPT(context));
+  const gpt = await folder.stage('gpt', transformerSchema, () => trainTransformer(context));
   signal.throwIfAborted();
   const samples = await folder.stage('samples', samplesSchema, () => generateImages(context));
   signal.throwIfAborted();
-  const probe = await folder.stage('probe', probeSchema, () => probeGPT(context));
+  const probe = await folder.stage('probe', probeSchema, () => probeTransformer(context, amounts));
   return { tokenizer, codes, gpt, samples, probe };
 }

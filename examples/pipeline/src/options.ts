@@ -1,6 +1,6 @@
 import { CommandLine } from '@vitvq/cli';
 import type { EngineName } from '@vitvq/engine';
-import { DEFAULTS, type Settings } from './config.js';
+import { DEFAULTS, MODELS, type Settings } from './config.js';
 
 export interface Request {
   readonly out: string;
@@ -15,7 +15,14 @@ const engines = ['auto', 'onnx', 'tensorflow-gpu', 'tensorflow', 'cpu'] as const
 )[];
 
 const options = [
-  { flags: '--out [folder]', description: `where everything is written (default: ${DEFAULTS.out})` },
+  {
+    flags: '--model [name]',
+    description: 'gpt, or rq for residual codes and an RQTransformer (default: gpt; npm run rq-pipeline: rq)',
+  },
+  {
+    flags: '--out [folder]',
+    description: `where everything is written (default: ${DEFAULTS.out.gpt}, with --model rq ${DEFAULTS.out.rq})`,
+  },
   {
     flags: '--minutes [number]',
     description: `about how long it takes on two cores; scales trainings and data (default: ${DEFAULTS.minutes})`,
@@ -46,12 +53,14 @@ export function parseArguments(argv: readonly string[]): Request {
   );
   const smoke = line.flag('smoke');
   if (smoke && line.has('minutes')) line.problems.push('--smoke has its own length: leave out --minutes');
+  const model = line.oneOf('model', MODELS) ?? DEFAULTS.model;
   const request: Request = {
-    out: line.text('out') ?? DEFAULTS.out,
+    out: line.text('out') ?? DEFAULTS.out[model],
     engine: line.oneOf('engine', engines) ?? 'auto',
     threads: line.number('threads', { minimum: 1 }),
     fresh: line.flag('fresh'),
     settings: {
+      model,
       seed: line.number('seed', { minimum: 0 }) ?? DEFAULTS.seed,
       minutes: line.number('minutes', { minimum: 0, whole: false }) ?? DEFAULTS.minutes,
       smoke,

@@ -17,12 +17,12 @@ import {
 } from '@vitvq/linear-probe';
 import { nullConditions, type AutoregressiveModel, type Conditioner, type ImageTokens } from '@vitvq/stage2';
 import { z } from 'zod';
-import { amountsOf, batchSizesOf, createGPT, imageSizeOf, keyOf, PROBE, samplesPerClass } from './config.js';
+import { batchSizesOf, createTransformer, imageSizeOf, keyOf, PROBE, samplesPerClass, type Amounts } from './config.js';
 import { first } from './data.js';
-import { classesOf, loadGPT } from './gpt-stage.js';
+import { openTransformer } from './gpt-stage.js';
 import { readSamples } from './samples-stage.js';
 import type { StageContext } from './stage-context.js';
-import { loadTokenizer } from './tokenizer-stage.js';
+import { openTokenizer } from './tokenizer-stage.js';
 
 const share = z.number().min(0).max(1);
 
@@ -40,7 +40,7 @@ export const probeSchema = z.strictObject({
       top5: share,
     }),
   ),
-  /** Names of blocks: the best by validation of the GPT and of its untrained twin, and the raw pixels. */
+  /** Names of blocks: the best by validation of the transformer and of its untrained twin, and the raw pixels. */
   best: z.string(),
   untrained: z.string(),
   pixels: z.string(),
@@ -62,9 +62,10 @@ export interface ProbedModels {
 }
 
 /**
- * Features of images `[B, H, W, C]`: every block of the GPT on the image's codes, of its untrained twin, and raw pixels.
+ * Features of images `[B, H, W, C]`: every block of the transformer on the image's codes, of its untrained twin, and raw
+ * pixels. Of an RQTransformer, the blocks over positions: those over levels see one position at a time.
  *
- * The GPT is class-conditional: with the class of the image before its codes, every feature would hold the label, and the
+ * The transformer is class-conditional: with the class of the image before its codes, every feature would hold the label, and the
  * probe would read it off and be right for all images. So the null token stands where the class would, for every image, the
  * input that training shows the model whenever it drops a class. This function gets images and nothing else: there is no
  * label that could leak.
@@ -79,25 +80,28 @@ export function probedFeatures({
     const tokens: ImageTokens = tokenizer.encode(images);
     const noClass = nullConditions(conditioner, images.shape[0]);
     return {
-      ...model.features(noClass, tokens),
-      ...untrainedFeatures(untrained.features(noClass, tokens)),
+      ...overPositions(model.features(noClass, tokens)),
+      ...untrainedFeatures(overPositions(untrained.features(noClass, tokens))),
       ...pixelFeatures(images, { pool: PROBE.pixelPool }),
     };
   };
 }
 
+function overPositions(features: NamedFeatures): NamedFeatures {
+  return Object.fromEntries(Object.entries(features).filter(([name]) => !name.startsWith('depth.')));
+}
+
 /** What the frozen blocks know of classes (arXiv:2110.04627, sec. 4.2), on images that neither tokenizer nor GPT has seen. */
-export async function probeGPT(context: StageContext): Promise<ProbeResult> {
+export async function probeTransformer(context: StageContext, amounts: Amounts): Promise<ProbeResult> {
   const { settings, images, signal } = context;
-  const amounts = amountsOf(settings);
-  const conditioner = classesOf(context);
-  const tokenizer = await loadTokenizer(context);
-  const model = await loadGPT(context, tokenizer);
-  const untrained = createGPT(tokenizer, conditioner.vocabSize, settings);
+  const tokenizer = await openTokenizer(context);
+  const { model, conditioner } = await openTransformer(context);
+  const untrained = createTransformer(model, conditioner.vocabSize, settings);
   const features = compileFeatures(probedFeatures({ tokenizer, model, untrained, conditioner }), {
     variables: 'frozen',
   });
   try {
+    console.log(`  features of ${amounts.probe} images to learn from and ${amounts.probeTest} to test on`);
     const collected = await collectFeatures(features, labelled(first(images.probe, amounts.probe), context));
     const test = await collectFeatures(features, labelled(first(images.test, amounts.probeTest), context));
     const split = { share: PROBE.validationShare, key: keyOf(settings, 'holdOut') };
@@ -106,6 +110,7 @@ export async function probeGPT(context: StageContext): Promise<ProbeResult> {
       { train, validation, test },
       {
         classes: conditioner.classCount,
+        l2: PROBE.l2,
         // Squared error alone: no perceptual network, which would have learned from labels.
         tokenizerSawLabels: false,
         onBlock: ({ block, test: { top1 } }) => {

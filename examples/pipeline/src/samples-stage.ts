@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { readSafetensors, writeSafetensors } from '@vitvq/checkpoint';
 import { compile } from '@vitvq/engine';
-import { conditionTensor, nullConditions, Sampler } from '@vitvq/stage2';
+import { conditionTensor, nullConditions, Sampler, type ImageTokens } from '@vitvq/stage2';
 import { z } from 'zod';
 import { SAMPLING, samplesPerClass } from './config.js';
-import { classesOf, loadGPT } from './gpt-stage.js';
+import { openTransformer } from './gpt-stage.js';
 import type { StageContext } from './stage-context.js';
-import { loadTokenizer } from './tokenizer-stage.js';
+import { openTokenizer } from './tokenizer-stage.js';
 
 export const samplesSchema = z.strictObject({
   perClass: z.int(),
@@ -24,22 +24,22 @@ export async function generateImages(context: StageContext): Promise<SamplesResu
   const { settings, folder } = context;
   const perClass = samplesPerClass(settings);
   const firstSeed = settings.seed * perClass;
-  const conditioner = classesOf(context);
+  const tokenizer = await openTokenizer(context);
+  const { model, conditioner } = await openTransformer(context);
   const count = conditioner.classCount * perClass;
-  const tokenizer = await loadTokenizer(context);
-  const model = await loadGPT(context, tokenizer);
   const sampler = new Sampler(model);
-  const decode = compile((codes: tf.Tensor2D) => tokenizer.decode(codes), { name: 'decode', variables: 'frozen' });
+  const decode = compile((codes: ImageTokens) => tokenizer.decode(codes), { name: 'decode', variables: 'frozen' });
   const classes = Array.from({ length: count }, (_, image) => Math.floor(image / perClass));
   const conditions = conditionTensor(conditioner, conditioner.encode(classes));
   const unconditional = nullConditions(conditioner, count);
+  console.log(`  ${perClass} images of each of ${conditioner.classCount} classes`);
   try {
-    const tokens = (await sampler.sample({
+    const tokens = await sampler.sample({
       conditions,
       seeds: classes.map((_, image) => firstSeed + (image % perClass)),
       topK: Math.min(SAMPLING.topK, model.vocabSize),
       guidance: { scale: SAMPLING.guidanceScale, unconditional },
-    })) as tf.Tensor2D;
+    });
     const images = await decode(tokens);
     await writeSafetensors(
       join(folder.of('samples'), SAMPLES_FILE),

@@ -1,10 +1,18 @@
 import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
 import { writeSafetensors } from '@vitvq/checkpoint';
+import { trainWithProgress } from '@vitvq/cli';
 import { createBatches, readImages } from '@vitvq/data';
-import { createViTVQ, readTokenizerWeights, Stage1Trainer, type ViTVQ } from '@vitvq/stage1';
+import {
+  createViTVQ,
+  loadTokenizer,
+  readTokenizerWeights,
+  saveTokenizer,
+  Stage1Trainer,
+  type ViTVQ,
+} from '@vitvq/stage1';
 import { z } from 'zod';
 import {
-  amountsOf,
   batchSizesOf,
   EVERY_SECONDS,
   imageSizeOf,
@@ -12,9 +20,11 @@ import {
   SHOWN_RECONSTRUCTIONS,
   tokenizerConfig,
   tokenizerPlan,
+  VALIDATION_IMAGES,
 } from './config.js';
 import { first } from './data.js';
-import { train, type StageContext } from './stage-context.js';
+import { startResidualCodebooks } from './residual-codebooks.js';
+import type { StageContext } from './stage-context.js';
 
 export const tokenizerSchema = z.strictObject({
   steps: z.int(),
@@ -28,6 +38,12 @@ export const tokenizerSchema = z.strictObject({
 });
 export type TokenizerResult = z.output<typeof tokenizerSchema>;
 
+/** In the folder of a stage that trains: its model, in the layout of model hubs. */
+export const MODEL_FOLDER = 'model';
+
+/** Each has as many tokens as positions: many more than there are codes. */
+const IMAGES_TO_START_CODEBOOKS = 256;
+
 /** Test images and what the tokenizer makes of them, `[B, H, W, C]` each, in the stage's folder. */
 export const RECONSTRUCTIONS_FILE = 'reconstructions.safetensors';
 
@@ -36,8 +52,12 @@ export async function trainTokenizer({ settings, images, folder, signal }: Stage
   const directory = folder.of('tokenizer');
   const batchSizes = batchSizesOf(settings);
   const imageSize = imageSizeOf(settings);
-  const test = await readImages(first(images.test, amountsOf(settings).validation), { imageSize });
-  const tokenizer = createViTVQ(tokenizerConfig(settings), { seed: settings.seed });
+  const test = await readImages(first(images.test, VALIDATION_IMAGES), { imageSize });
+  const config = tokenizerConfig(settings);
+  const tokenizer: ViTVQ = createViTVQ(config, { seed: settings.seed });
+  // Where a training goes on, its checkpoint replaces this start.
+  const { data, shape } = await readImages(first(images.train, IMAGES_TO_START_CODEBOOKS), { imageSize });
+  tf.tidy(() => startResidualCodebooks(tokenizer, tf.tensor4d(data, [...shape]), keyOf(settings, 'codebooks')));
   const trainer = new Stage1Trainer({
     tokenizer,
     plan: tokenizerPlan(settings),
@@ -55,12 +75,17 @@ export async function trainTokenizer({ settings, images, folder, signal }: Stage
     evaluation: { images: test, batchSize: batchSizes.evaluation, everySeconds: EVERY_SECONDS.evaluation },
   });
   try {
-    const { step, elapsedSeconds, evaluation } = await train(
-      trainer,
+    const { step, elapsedSeconds, evaluation } = await trainWithProgress(trainer, {
       directory,
       signal,
-      ({ psnr }) => `${psnr.toFixed(2)} dB`,
-    );
+      describe: ({ psnr }) => `${psnr.toFixed(2)} dB`,
+    });
+    tokenizer.loadVariables(await readTokenizerWeights(directory));
+    await saveTokenizer(join(directory, MODEL_FOLDER), tokenizer, config, {
+      trainedOn: images.train.name,
+      steps: String(step),
+      psnr: evaluation.psnr.toFixed(2),
+    });
     const { psnr, codebook, reconstructions } = evaluation;
     const [count, ...size] = test.shape;
     const shape = [Math.min(SHOWN_RECONSTRUCTIONS, count), ...size];
@@ -86,8 +111,6 @@ export async function trainTokenizer({ settings, images, folder, signal }: Stage
 }
 
 /** The tokenizer that the stage left; the caller disposes of it. */
-export async function loadTokenizer({ settings, folder }: StageContext): Promise<ViTVQ> {
-  const tokenizer = createViTVQ(tokenizerConfig(settings), { seed: settings.seed });
-  tokenizer.loadVariables(await readTokenizerWeights(folder.of('tokenizer')));
-  return tokenizer;
+export function openTokenizer({ folder }: StageContext): Promise<ViTVQ> {
+  return loadTokenizer(join(folder.of('tokenizer'), MODEL_FOLDER));
 }

@@ -1,36 +1,50 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readSafetensors } from '@vitvq/checkpoint';
+import { writeJson, type StageResult } from '@vitvq/cli';
 import type { Engine } from '@vitvq/engine';
 import {
   comparisonGallery,
   configurationRows,
+  lineReportChart,
   toRgbImages,
   writeReport,
   type GalleryBlock,
-  type LineChartOptions,
   type ReportChart,
   type ReportSection,
   type Series,
   type TableBlock,
 } from '@vitvq/report';
+import { logCurve, readTrainingLog } from '@vitvq/training';
 import type { CodesResult } from './codes-stage.js';
-import { gptPlan, SAMPLING, tokenizerConfig, tokenizerPlan } from './config.js';
-import type { GPTResult } from './gpt-stage.js';
+import { DEFAULTS, modelTitle, SAMPLING, tokenizerConfig, tokenizerPlan, transformerPlan } from './config.js';
+import type { TransformerResult } from './gpt-stage.js';
 import type { ProbeResult } from './probe-stage.js';
-import { writeJson, type Kept } from './run-folder.js';
 import { readSamples, type SamplesResult } from './samples-stage.js';
 import type { StageContext } from './stage-context.js';
 import { RECONSTRUCTIONS_FILE, type TokenizerResult } from './tokenizer-stage.js';
 
 /** What the stages came to. */
 export interface Outcome {
-  readonly tokenizer: Kept<TokenizerResult>;
-  readonly codes: Kept<CodesResult>;
-  readonly gpt: Kept<GPTResult>;
-  readonly samples: Kept<SamplesResult>;
-  readonly probe: Kept<ProbeResult>;
+  readonly tokenizer: StageResult<TokenizerResult>;
+  readonly codes: StageResult<CodesResult>;
+  readonly gpt: StageResult<TransformerResult>;
+  readonly samples: StageResult<SamplesResult>;
+  readonly probe: StageResult<ProbeResult>;
 }
+
+const METRICS_FILE = 'metrics.json';
+
+/** What stands beside the stages when a run is done. */
+export const OUTCOME_FILES = [
+  METRICS_FILE,
+  'report.html',
+  'samples.png',
+  'reconstructions.png',
+  'tokenizer-loss.png',
+  'tokenizer-psnr.png',
+  'gpt-loss.png',
+  'layer-sweep.png',
+] as const;
 
 const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
 
@@ -41,11 +55,14 @@ export async function writeMetrics(
   { name, threads }: Engine,
 ): Promise<string> {
   const { tokenizer, gpt, probe } = outcome;
-  const file = join(folder.path, 'metrics.json');
+  const file = join(folder.path, METRICS_FILE);
   const best = blockOf(probe.result, probe.result.best);
   await writeJson(file, {
     validationNatsPerToken: gpt.result.validationNatsPerToken,
     unigramNatsPerToken: gpt.result.unigramNatsPerToken,
+    validationNatsPerPosition: gpt.result.validationNatsPerToken * gpt.result.levels.length,
+    unigramNatsPerPosition: gpt.result.unigramNatsPerToken * gpt.result.levels.length,
+    unigramNatsOfLevels: gpt.result.levels.map(({ unigramNats }) => unigramNats),
     probeTop1: best.top1,
     probeTop1Interval: best.interval,
     probeTop5: best.top5,
@@ -57,7 +74,7 @@ export async function writeMetrics(
     codebookUsage: tokenizer.result.codebookUsage,
     codebookPerplexity: tokenizer.result.codebookPerplexity,
     tokenizerSteps: tokenizer.result.steps,
-    gptSteps: gpt.result.steps,
+    transformerSteps: gpt.result.steps,
     seconds: secondsOf(outcome),
     engine: name,
     threads,
@@ -74,10 +91,11 @@ export async function writeOutcomeReport(context: StageContext, outcome: Outcome
     blockOf(probe.result, block),
   ) as [Block, Block, Block];
   const seconds = secondsOf(outcome);
+  const command = `npm run ${settings.model === 'gpt' ? 'pipeline' : 'rq-pipeline'} --`;
   return writeReport(folder.path, {
     title: 'From pixels to generated images',
     lead:
-      `Tokenizer, class-conditional GPT and linear probe, trained one after the other on ${images.train.name} in ` +
+      `Tokenizer, class-conditional ${modelTitle(settings)} and linear probe, trained one after the other on ${images.train.name} in ` +
       `${(seconds.total / 60).toFixed(1)} minutes. Everything is measured on images that no stage has learned from.`,
     summary: [
       {
@@ -87,14 +105,18 @@ export async function writeOutcomeReport(context: StageContext, outcome: Outcome
         note: `unigram entropy ${gpt.result.unigramNatsPerToken.toFixed(3)}`,
       },
       { label: 'Probe, top-1', value: percent(best.top1), note: `raw pixels ${percent(pixels.top1)}` },
-      { label: 'Random network', value: percent(untrained.top1), note: 'the same GPT before its training' },
+      {
+        label: 'Random network',
+        value: percent(untrained.top1),
+        note: `the same ${modelTitle(settings)} before its training`,
+      },
       { label: 'PSNR', value: tokenizer.result.psnr.toFixed(2), unit: 'dB', note: 'of reconstructions' },
       { label: 'Codebook usage', value: percent(tokenizer.result.codebookUsage), note: 'in 256 images' },
     ],
     sections: [
       await samplesSection(context, outcome),
       await tokenizerSection(context, outcome),
-      await gptSection(context, outcome),
+      await transformerSection(context, outcome),
       probeSection(context, outcome),
       {
         title: 'Time',
@@ -114,7 +136,7 @@ export async function writeOutcomeReport(context: StageContext, outcome: Outcome
             rows: configurationRows({
               settings,
               tokenizer: { model: tokenizerConfig(settings), training: tokenizerPlan(settings) },
-              gpt: { training: gptPlan(settings) },
+              transformer: { training: transformerPlan(settings) },
               sampling: SAMPLING,
             }),
           },
@@ -126,8 +148,11 @@ export async function writeOutcomeReport(context: StageContext, outcome: Outcome
           {
             kind: 'commands',
             commands: [
-              { purpose: 'Another seed', command: 'npm run pipeline -- --seed 1 --out runs/pipeline-1' },
-              { purpose: 'Longer, on more images', command: 'npm run pipeline -- --minutes 60 --out runs/pipeline-60' },
+              { purpose: 'Another seed', command: `${command} --seed 1 --out ${DEFAULTS.out[settings.model]}-1` },
+              {
+                purpose: 'Longer, on more images',
+                command: `${command} --minutes 60 --out ${DEFAULTS.out[settings.model]}-60`,
+              },
             ],
           },
         ],
@@ -149,10 +174,11 @@ async function samplesSection(context: StageContext, outcome: Outcome): Promise<
       caption: name,
     })),
     caption:
-      `Drawn token by token by the GPT, given the class, and made images by the tokenizer's decoder: none is chosen. ` +
+      `Drawn token by token by the ${modelTitle(context.settings)}, given the class, and made images by the tokenizer's decoder: none is chosen. ` +
       `Guidance ${SAMPLING.guidanceScale}, the ${SAMPLING.topK} most likely codes. The probe, which has only seen ` +
       `photographs, takes ${percent(generatedTop1)} of them for the class that they were asked for.`,
     file: 'samples.png',
+    columns: 1,
   };
   return { title: 'Generated images', blocks: [gallery] };
 }
@@ -165,7 +191,7 @@ async function tokenizerSection({ folder, images }: StageContext, { tokenizer }:
     Pictures,
     Pictures,
   ];
-  const log = await readLog(directory);
+  const log = await readTrainingLog(directory);
   return {
     title: 'Tokenizer',
     blocks: [
@@ -181,25 +207,25 @@ async function tokenizerSection({ folder, images }: StageContext, { tokenizer }:
             { length: originals.shape[0] },
             (_, image) => images.test.classes[images.test.labels[image]!]!,
           ),
-          caption: 'Test images, each beside what is left of it in its codes: what the GPT can draw at best.',
+          caption: 'Test images, each beside what is left of it in its codes: the best that can be drawn with them.',
           file: 'reconstructions.png',
         },
       ),
       {
         kind: 'charts',
         charts: [
-          chart('tokenizer-loss.png', {
+          lineReportChart('tokenizer-loss.png', {
             title: 'Squared error',
             xLabel: 'step',
             yLabel: 'training images',
             scale: 'log',
-            series: [curve(log, 'squared error', 'step', 'l2')],
+            series: [{ name: 'squared error', points: logCurve(log, 'step', 'l2') }],
           }),
-          chart('tokenizer-psnr.png', {
+          lineReportChart('tokenizer-psnr.png', {
             title: 'PSNR',
             xLabel: 'step',
             yLabel: 'decibels, test images',
-            series: [curve(log, 'PSNR', 'evaluate', 'psnr')],
+            series: [{ name: 'PSNR', points: logCurve(log, 'evaluate', 'psnr') }],
           }),
         ],
       },
@@ -217,23 +243,22 @@ async function tokenizerSection({ folder, images }: StageContext, { tokenizer }:
   };
 }
 
-async function gptSection({ folder }: StageContext, { gpt, codes }: Outcome): Promise<ReportSection> {
-  const { validationNatsPerToken, unigramNatsPerToken, steps, trainingSeconds, parameterCount } = gpt.result;
-  const log = await readLog(folder.of('gpt'));
-  const validation = curve(log, 'validation', 'evaluate', 'natsPerToken');
+async function transformerSection({ folder, settings }: StageContext, { gpt, codes }: Outcome): Promise<ReportSection> {
+  const { validationNatsPerToken, unigramNatsPerToken, levels, steps, trainingSeconds, parameterCount } = gpt.result;
+  const log = await readTrainingLog(folder.of('gpt'));
   return {
-    title: 'GPT',
+    title: modelTitle(settings),
     blocks: [
       {
         kind: 'charts',
         charts: [
-          chart('gpt-loss.png', {
+          lineReportChart('gpt-loss.png', {
             title: 'Loss',
             xLabel: 'step',
             yLabel: 'nats per token',
             series: [
-              curve(log, 'training', 'step', 'loss'),
-              validation,
+              { name: 'training', points: logCurve(log, 'step', 'loss') },
+              { name: 'validation', points: logCurve(log, 'evaluate', 'natsPerToken') },
               {
                 name: 'unigram entropy',
                 points: [
@@ -258,13 +283,28 @@ async function gptSection({ folder }: StageContext, { gpt, codes }: Outcome): Pr
           ['Weights', parameterCount.toLocaleString('en-US')],
         ],
       },
+      ...(levels.length > 1 ? [levelsTable(gpt.result)] : []),
     ],
+  };
+}
+
+/** Residual codes: the first says most of a position, the last next to nothing that the others did not. */
+function levelsTable({ levels, validationNatsPerToken, unigramNatsPerToken }: TransformerResult): TableBlock {
+  const ofPosition = (perToken: number): string => (perToken * levels.length).toFixed(3);
+  return {
+    kind: 'table',
+    caption:
+      `A position has ${levels.length} codes, and the values above are means over them. Together they take ` +
+      `${ofPosition(validationNatsPerToken)} nats a position, where the unigram entropies add up to ` +
+      `${ofPosition(unigramNatsPerToken)}.`,
+    columns: ['level', 'unigram entropy, nats', 'codes in use'],
+    rows: levels.map(({ unigramNats, usage }, level) => [String(level + 1), unigramNats.toFixed(3), percent(usage)]),
   };
 }
 
 type Block = ProbeResult['blocks'][number];
 
-function probeSection({ images }: StageContext, { probe }: Outcome): ReportSection {
+function probeSection({ images, settings }: StageContext, { probe }: Outcome): ReportSection {
   const { blocks, best, samples, warnings } = probe.result;
   return {
     title: 'Linear probe',
@@ -272,12 +312,12 @@ function probeSection({ images }: StageContext, { probe }: Outcome): ReportSecti
       {
         kind: 'text',
         text:
-          'A softmax layer on the average of a frozen block over the tokens of an image. The GPT is given the null token ' +
-          'instead of the class: with the class, the probe would read it off. Its training did see classes, as conditions of ' +
+          `A softmax layer on the average of a frozen block over the tokens of an image. The ${modelTitle(settings)} is given ` +
+          'the null token instead of the class: with the class, the probe would read it off. Its training did see classes, as conditions of ' +
           'other images, so this is not the unsupervised probe of the paper. ' +
           `Trained on ${samples.train} images, penalty and block chosen on ${samples.validation}, tested on ${samples.test}.`,
       },
-      { kind: 'charts', charts: [layerSweepChart(probe.result)] },
+      { kind: 'charts', charts: [layerSweepChart(probe.result, modelTitle(settings))] },
       {
         kind: 'table',
         caption: `The best block by validation is ${best}.`,
@@ -297,30 +337,44 @@ function probeSection({ images }: StageContext, { probe }: Outcome): ReportSecti
   };
 }
 
-/** GPT and untrained twin block by block, with the raw pixels as a level line. */
-function layerSweepChart({ blocks, pixels }: ProbeResult): ReportChart {
-  const line = (name: string, kind: Block['kind']): Series => ({
-    name,
-    points: blocks.filter((block) => block.kind === kind).map(({ top1 }, place) => [place, 100 * top1]),
+/** Transformer and untrained twin block by block, each with its interval, and the raw pixels as a level line. */
+function layerSweepChart({ blocks, pixels }: ProbeResult, name: string): ReportChart {
+  const ofKind = (kind: Block['kind']): Block[] => blocks.filter((block) => block.kind === kind);
+  const line = (title: string, kind: Block['kind']): Series => ({
+    name: title,
+    points: ofKind(kind).map(({ top1 }, place) => [place, 100 * top1]),
   });
-  const model = line('GPT', 'model');
+  const [model, untrained] = [ofKind('model'), ofKind('untrained')];
   const level = 100 * blocks.find(({ block }) => block === pixels)!.top1;
-  return chart('layer-sweep.png', {
+  return lineReportChart('layer-sweep.png', {
     title: 'Layer sweep',
     xLabel: 'block (first: embedding, last: final norm)',
-    yLabel: 'top-1, per cent of test images',
+    yLabel: 'top-1, per cent of test images, with 95 % intervals',
     series: [
-      model,
-      line('untrained GPT', 'untrained'),
+      line(name, 'model'),
+      line(`untrained ${name}`, 'untrained'),
       {
         name: 'raw pixels',
         points: [
           [0, level],
-          [model.points.length - 1, level],
+          [model.length - 1, level],
         ],
+      },
+      {
+        name: '95 %',
+        points: model.flatMap((block, place) => [...whisker(place, block), ...whisker(place, untrained[place]!)]),
       },
     ],
   });
+}
+
+/** A short upright line: what is not finite separates it from the next. */
+function whisker(x: number, { interval: { low, high } }: Block): (readonly [number, number])[] {
+  return [
+    [x, 100 * low],
+    [x, 100 * high],
+    [x, NaN],
+  ];
 }
 
 function confusionTable({ confusion, best }: ProbeResult, classes: readonly string[]): TableBlock {
@@ -355,24 +409,4 @@ function secondsOf(outcome: Outcome): Record<keyof Outcome | 'total', number> {
 interface Pictures {
   readonly data: Float32Array;
   readonly shape: readonly [number, number, number, number];
-}
-
-function chart(file: string, options: LineChartOptions): ReportChart {
-  const ends = options.series.flatMap(({ name, points }) => {
-    const [start, end] = [points[0], points.at(-1)];
-    return start && end ? [`${name} from ${start[1].toPrecision(3)} to ${end[1].toPrecision(3)}`] : [];
-  });
-  return { chart: { type: 'line', ...options }, alt: `${options.title}: ${ends.join('; ')}.`, file };
-}
-
-type Entry = { readonly event: string; readonly step: number } & Readonly<Record<string, number>>;
-
-/** What a trainer wrote of its steps and evaluations. */
-async function readLog(directory: string): Promise<Entry[]> {
-  const lines = (await readFile(join(directory, 'metrics.jsonl'), 'utf8')).split('\n').filter(Boolean);
-  return lines.map((line) => JSON.parse(line) as Entry);
-}
-
-function curve(log: readonly Entry[], name: string, event: 'step' | 'evaluate', key: string): Series {
-  return { name, points: log.filter((entry) => entry.event === event).map((entry) => [entry.step, entry[key]!]) };
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SMOKE } from '../src/config.js';
 import { first, openImages, openViews } from '../src/data.js';
 
-const settings = { seed: 0, minutes: 15, smoke: true };
+const settings = { model: 'gpt', seed: 0, minutes: 15, smoke: true } as const;
 const { imageSize } = SMOKE;
 
 describe('openImages', () => {

@@ -15,23 +15,27 @@ const problems = (...argv: string[]): string => {
 describe('parseArguments', () => {
   it('needs no options', () => {
     expect(parseArguments([])).toEqual({
-      out: DEFAULTS.out,
+      out: DEFAULTS.out.gpt,
       engine: 'auto',
       threads: undefined,
       fresh: false,
-      settings: { seed: 0, minutes: 15, smoke: false },
+      settings: { model: 'gpt', seed: 0, minutes: 15, smoke: false },
     });
   });
 
   it('takes every option', () => {
-    const argv = '--out o --minutes 0.5 --seed 3 --engine cpu --threads 1 --fresh'.split(' ');
+    const argv = '--model rq --out o --minutes 0.5 --seed 3 --engine cpu --threads 1 --fresh'.split(' ');
     expect(parseArguments(argv)).toEqual({
       out: 'o',
       engine: 'cpu',
       threads: 1,
       fresh: true,
-      settings: { seed: 3, minutes: 0.5, smoke: false },
+      settings: { model: 'rq', seed: 3, minutes: 0.5, smoke: false },
     });
+  });
+
+  it('keeps the runs of the two recipes apart', () => {
+    expect(parseArguments(['--model', 'rq']).out).toBe(DEFAULTS.out.rq);
   });
 
   it('reports all problems at once', () => {
@@ -49,10 +53,18 @@ describe('parseArguments', () => {
 });
 
 describe('amountsOf', () => {
+  const quick = { steps: 2800, trainingSeconds: 270 };
+  const amounts = (minutes: number, training = quick) =>
+    amountsOf({ model: 'gpt', seed: 0, minutes, smoke: false }, training);
+
   it('grows with the minutes, within what there is', () => {
-    const amounts = (minutes: number) => amountsOf({ seed: 0, minutes, smoke: false });
     expect(amounts(30).codes).toBe(2 * amounts(15).codes);
-    expect(amounts(1)).toEqual({ codes: 1000, validation: 1000, probe: 1000, probeTest: 1000 });
-    expect(amounts(600)).toEqual({ codes: 40_000, validation: 1000, probe: 10_000, probeTest: 10_000 });
+    expect(amounts(1)).toEqual({ codes: 1333, probe: 1000, probeTest: 1000 });
+    expect(amounts(600)).toEqual({ codes: 40_000, probe: 10_000, probeTest: 10_000 });
+  });
+
+  it('is less on a machine that made fewer steps in its time, and no more on a faster one', () => {
+    expect(amounts(15, { steps: 1080, trainingSeconds: 270 }).codes).toBe(amounts(15).codes / 2);
+    expect(amounts(15, { steps: 9999, trainingSeconds: 270 })).toEqual(amounts(15));
   });
 });

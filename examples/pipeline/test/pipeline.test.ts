@@ -84,6 +84,23 @@ describe('pipeline --smoke', { timeout: 180_000 }, () => {
     expect(withoutTime(await readMetrics(alone))).toEqual(withoutTime(metrics));
   });
 
+  it('trains an RQTransformer on residual codes with --model rq, to the same results', async () => {
+    expect((await pipeline(['--model', 'rq', '--out', folder])).code).toBe(0);
+    const metrics = await readMetrics(folder);
+    const ofLevels = metrics['unigramNatsOfLevels'] as number[];
+    expect(ofLevels).toHaveLength(4);
+    const sum = ofLevels.reduce((total, nats) => total + nats, 0);
+    expect(metrics['unigramNatsPerPosition']).toBeCloseTo(sum, 5);
+    expect(metrics['unigramNatsPerToken']).toBeCloseTo(sum / 4, 5);
+    expect(metrics['probeBlock']).toMatch(/^spatial\./);
+    const types = ['tokenizer', 'gpt'].map(async (stage) => {
+      const config = await readFile(join(folder, stage, 'model', 'config.json'), 'utf8');
+      return (JSON.parse(config) as { type: string }).type;
+    });
+    expect(await Promise.all(types)).toEqual(['vit-vq', 'rq-transformer']);
+    expect(await readFile(join(folder, 'report.html'), 'utf8')).toContain('the unigram entropies add up to');
+  });
+
   it('does not mix settings, unless it may start over', async () => {
     const end = { at: 'Stage 1 of 5', signal: 'SIGKILL' } as const;
     await pipeline(['--out', folder], end);

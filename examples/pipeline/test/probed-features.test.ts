@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { randomKey, randomUniform } from '@vitvq/core';
 import { createViTVQ } from '@vitvq/stage1';
-import { ClassConditioner, conditionTensor, nullConditions } from '@vitvq/stage2';
+import { ClassConditioner, conditionTensor, nullConditions, type AutoregressiveModel } from '@vitvq/stage2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createGPT, tokenizerConfig } from '../src/config.js';
+import { createTransformer, tokenizerConfig } from '../src/config.js';
 import { probedFeatures } from '../src/probe-stage.js';
 
-const settings = { seed: 0, minutes: 15, smoke: true };
+const settings = { model: 'gpt', seed: 0, minutes: 15, smoke: true } as const;
 const conditioner = new ClassConditioner({ classCount: 3 });
 
 beforeAll(async () => {
@@ -18,7 +18,10 @@ afterAll(() => tf.engine().endScope());
 describe('probedFeatures', () => {
   it('are what the GPT makes of the codes without a class', async () => {
     const tokenizer = createViTVQ(tokenizerConfig(settings), { seed: 0 });
-    const [model, untrained] = [0, 1].map((seed) => createGPT(tokenizer, conditioner.vocabSize, { ...settings, seed }));
+    const [model, untrained] = [0, 1].map((seed): AutoregressiveModel => {
+      const shape = { vocabSize: tokenizer.vocabSize, grid: tokenizer.grid, levels: 1 };
+      return createTransformer(shape, conditioner.vocabSize, { ...settings, seed });
+    });
     const images = tf.tensor4d(randomUniform(randomKey(0), 3 * 16 * 16 * 3), [3, 16, 16, 3]);
     const tokens = tokenizer.encode(images) as tf.Tensor2D;
     const withClasses = model!.features(conditionTensor(conditioner, conditioner.encode([0, 1, 2])), tokens);
@@ -43,5 +46,16 @@ describe('probedFeatures', () => {
     expect(await probed['norm']!.data()).not.toEqual(await withClasses['norm']!.data());
     expect(await probed['untrained norm']!.data()).not.toEqual(await probed['norm']!.data());
     expect(probed['pixels']!.shape).toEqual([3, 8 * 8 * 3]);
+  });
+  it('of an RQTransformer are those of its blocks over positions', () => {
+    const residual = { ...settings, model: 'rq' } as const;
+    const tokenizer = createViTVQ(tokenizerConfig(residual), { seed: 0 });
+    const { vocabSize, grid, quantizer } = tokenizer;
+    const model = createTransformer({ vocabSize, grid, levels: quantizer.levels }, conditioner.vocabSize, residual);
+    const images = tf.tensor4d(randomUniform(randomKey(0), 2 * 16 * 16 * 3), [2, 16, 16, 3]);
+    const probed = probedFeatures({ tokenizer, model, untrained: model, conditioner })(images);
+    const blocks = ['spatial.embedding', 'spatial.blocks.0', 'spatial.blocks.1', 'spatial.norm'];
+    expect(Object.keys(probed)).toEqual([...blocks, ...blocks.map((block) => `untrained ${block}`), 'pixels']);
+    for (const block of blocks) expect(probed[block]!.shape).toEqual([2, 16, 16]);
   });
 });
