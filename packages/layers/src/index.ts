@@ -5,7 +5,12 @@ export {
   scaledDotProductAttention,
   type MultiHeadAttentionOptions,
 } from './attention.js';
+export { CNNDecoder, CNNEncoder, type CNNOptions } from './cnn.js';
+export { cnnDecoderReferenceWeights, cnnEncoderReferenceWeights, type CNNNaming } from './cnn-reference-weights.js';
+export { Convolution, convolutionReferenceWeights, type ConvolutionOptions } from './convolution.js';
 export { FeedForward, feedForwardReferenceWeights, type FeedForwardOptions } from './feed-forward.js';
+export { GroupNorm, groupNormReferenceWeights, type GroupNormOptions } from './group-norm.js';
+export { type CNNShape } from './internal/cnn-plan.js';
 export { LayerNorm, layerNormReferenceWeights, type LayerNormOptions } from './layer-norm.js';
 export { Linear, linearReferenceWeights, type LinearOptions } from './linear.js';
 export {
@@ -15,7 +20,14 @@ export {
   pixelProjectionReferenceWeights,
   type PatchOptions,
 } from './patch-embedding.js';
+export { pointwiseConvolution, pointwiseConvolutionReferenceWeights } from './pointwise-convolution.js';
 export { sinCosPositions2D } from './positions.js';
+export { ResidualBlock, residualBlockReferenceWeights, type ResidualBlockOptions } from './residual-block.js';
+export {
+  SpatialAttention,
+  spatialAttentionReferenceWeights,
+  type SpatialAttentionOptions,
+} from './spatial-attention.js';
 export {
   Transformer,
   TransformerBlock,
@@ -23,6 +35,7 @@ export {
   type TransformerBlockOptions,
   type TransformerOptions,
 } from './transformer.js';
+export { upsampleNearest } from './upsample-nearest.js';
 export {
   ViTDecoder,
   vitDecoderReferenceWeights,

@@ -1,0 +1,71 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
+import { assertInRange, assertInteger, assertShape, ConfigError, Module, sameWeight } from '@vitvq/core';
+import type { ReferenceWeight } from '@vitvq/core';
+
+export interface GroupNormOptions {
+  /** C, a multiple of `numGroups`. */
+  readonly channels: number;
+  /** @default 32, as Wu and He */
+  readonly numGroups?: number;
+  /** Added to the variance. @default 1e-6, VQGAN's (PyTorch's is 1e-5) */
+  readonly epsilon?: number;
+}
+
+/**
+ * Group normalisation (Wu and He 2018, arXiv:1803.08494): in every image, neighbouring channels are normalised together,
+ * over all pixels. Variables `scale` and `bias`, `[C]`. Plain tensor code, with gradients of any order.
+ */
+export class GroupNorm extends Module {
+  readonly channels: number;
+  readonly numGroups: number;
+  readonly epsilon: number;
+  readonly scale: Variable<tf.Rank.R1>;
+  readonly bias: Variable<tf.Rank.R1>;
+
+  /** @throws {ConfigError} */
+  constructor({ channels, numGroups = 32, epsilon = 1e-6 }: GroupNormOptions) {
+    super();
+    assertInteger(channels, 'channels', 'GroupNorm');
+    assertInteger(numGroups, 'numGroups', 'GroupNorm');
+    assertInRange(epsilon, 'epsilon', 'GroupNorm', 0);
+    if (channels % numGroups !== 0) {
+      throw new ConfigError({
+        where: 'GroupNorm',
+        expected: `channels to be a multiple of numGroups ${numGroups}`,
+        got: String(channels),
+      });
+    }
+    this.channels = channels;
+    this.numGroups = numGroups;
+    this.epsilon = epsilon;
+    this.scale = this.variable('scale', { shape: [channels], data: new Float32Array(channels).fill(1) });
+    this.bias = this.variable('bias', { shape: [channels], data: new Float32Array(channels) });
+  }
+
+  /** `[B, H, W, C]` to the same shape. @throws {ShapeError} */
+  apply(x: Tensor4D): Tensor4D {
+    assertShape(x, ['B', 'H', 'W', this.channels], 'GroupNorm.apply');
+    const [batch, height, width] = x.shape;
+    return tf.tidy(() => {
+      const pixels = tf.reshape<tf.Rank.R3>(x, [batch, height * width, this.channels]);
+      const centered = tf.sub<Tensor3D>(pixels, this.#groupMeans(pixels));
+      const variance = this.#groupMeans(tf.square(centered));
+      const normalized = tf.mul(centered, tf.rsqrt(tf.add(variance, this.epsilon)));
+      return tf.reshape<tf.Rank.R4>(tf.add(tf.mul(normalized, this.scale), this.bias), x.shape);
+    });
+  }
+
+  /** Of `[B, H·W, C]`, for every channel that of its group: `[B, 1, C]`. Channels first, which leaves little to regroup. */
+  #groupMeans(x: Tensor3D): Tensor3D {
+    const share = this.channels / this.numGroups;
+    const groups = tf.reshape(tf.mean(x, 1), [-1, this.numGroups, share]);
+    const means = tf.mul(tf.mean(groups, 2, true), tf.ones([1, 1, share])); // [B, groups, share]
+    return tf.reshape<tf.Rank.R3>(means, [-1, 1, this.channels]);
+  }
+}
+
+/** Weights of an `nn.GroupNorm`. */
+export function groupNormReferenceWeights(): ReferenceWeight[] {
+  return [sameWeight('scale', 'weight'), sameWeight('bias', 'bias')];
+}

@@ -1,0 +1,74 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import { Module, prefixReferenceWeights, split } from '@vitvq/core';
+import type { RandomKey, ReferenceWeight } from '@vitvq/core';
+import { activate } from './activations.js';
+import { Convolution, convolutionReferenceWeights } from './convolution.js';
+import { GroupNorm, groupNormReferenceWeights } from './group-norm.js';
+import type { Linear } from './linear.js';
+import { pointwiseConvolution, pointwiseConvolutionReferenceWeights } from './pointwise-convolution.js';
+
+export interface ResidualBlockOptions {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  /** Of the norms. @default 32 */
+  readonly numGroups?: number;
+  readonly key: RandomKey;
+}
+
+/**
+ * x + convolution(silu(norm(convolution(silu(norm(x)))))), with 3x3 kernels; a 1x1 convolution brings x to the channels of the
+ * result where these differ (VQGAN, arXiv:2012.09841, appendix; its dropout, 0 in all published configurations, is left
+ * out). Variables: `firstNorm.…`, `firstConvolution.…`, `secondNorm.…`, `secondConvolution.…`, `shortcut.…`.
+ */
+export class ResidualBlock extends Module {
+  readonly #firstNorm: GroupNorm;
+  readonly #firstConvolution: Convolution;
+  readonly #secondNorm: GroupNorm;
+  readonly #secondConvolution: Convolution;
+  readonly #shortcut: Linear | undefined;
+
+  constructor({ inChannels, outChannels, numGroups, key }: ResidualBlockOptions) {
+    super();
+    const [firstKey, secondKey, shortcutKey] = split(key, 3) as [RandomKey, RandomKey, RandomKey];
+    this.#firstNorm = this.child('firstNorm', new GroupNorm({ channels: inChannels, numGroups }));
+    this.#firstConvolution = this.child(
+      'firstConvolution',
+      new Convolution({ inChannels, outChannels, key: firstKey }),
+    );
+    this.#secondNorm = this.child('secondNorm', new GroupNorm({ channels: outChannels, numGroups }));
+    this.#secondConvolution = this.child(
+      'secondConvolution',
+      new Convolution({ inChannels: outChannels, outChannels, key: secondKey }),
+    );
+    this.#shortcut =
+      inChannels === outChannels
+        ? undefined
+        : this.child('shortcut', pointwiseConvolution(inChannels, outChannels, shortcutKey));
+  }
+
+  /** `[B, H, W, in]` to `[B, H, W, out]`. @throws {ShapeError} */
+  apply(x: Tensor4D): Tensor4D {
+    return tf.tidy(() => {
+      const first = this.#firstConvolution.apply(activate(this.#firstNorm.apply(x), 'silu'));
+      const second = this.#secondConvolution.apply(activate(this.#secondNorm.apply(first), 'silu'));
+      return tf.add(this.#shortcut?.apply(x) ?? x, second);
+    });
+  }
+}
+
+/** Weights of the `ResnetBlock` of taming-transformers and LlamaGen. */
+export function residualBlockReferenceWeights({
+  inChannels,
+  outChannels,
+}: Pick<ResidualBlockOptions, 'inChannels' | 'outChannels'>): ReferenceWeight[] {
+  return [
+    ...prefixReferenceWeights(groupNormReferenceWeights(), 'firstNorm', 'norm1'),
+    ...prefixReferenceWeights(convolutionReferenceWeights(), 'firstConvolution', 'conv1'),
+    ...prefixReferenceWeights(groupNormReferenceWeights(), 'secondNorm', 'norm2'),
+    ...prefixReferenceWeights(convolutionReferenceWeights(), 'secondConvolution', 'conv2'),
+    ...(inChannels === outChannels
+      ? []
+      : prefixReferenceWeights(pointwiseConvolutionReferenceWeights(), 'shortcut', 'nin_shortcut')),
+  ];
+}

@@ -1,0 +1,66 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import { Module, prefixReferenceWeights, split } from '@vitvq/core';
+import type { RandomKey, ReferenceWeight } from '@vitvq/core';
+import { scaledDotProductAttention } from './attention.js';
+import { GroupNorm, groupNormReferenceWeights } from './group-norm.js';
+import type { Linear } from './linear.js';
+import { pointwiseConvolution, pointwiseConvolutionReferenceWeights } from './pointwise-convolution.js';
+
+export interface SpatialAttentionOptions {
+  readonly channels: number;
+  /** Of the norm. @default 32 */
+  readonly numGroups?: number;
+  readonly key: RandomKey;
+}
+
+/**
+ * x + output(attention(norm(x))): every pixel of a feature map sees every other, with one head of all channels (VQGAN,
+ * arXiv:2012.09841, appendix). Variables: `norm.…`, and `query`, `key`, `value`, `output` with `weight` and `bias` each.
+ */
+export class SpatialAttention extends Module {
+  readonly channels: number;
+  readonly #norm: GroupNorm;
+  readonly #query: Linear;
+  readonly #key: Linear;
+  readonly #value: Linear;
+  readonly #output: Linear;
+
+  constructor({ channels, numGroups, key }: SpatialAttentionOptions) {
+    super();
+    this.channels = channels;
+    const keys = split(key, 4);
+    const projection = (name: string, at: number): Linear =>
+      this.child(name, pointwiseConvolution(channels, channels, keys[at]!));
+    this.#norm = this.child('norm', new GroupNorm({ channels, numGroups }));
+    this.#query = projection('query', 0);
+    this.#key = projection('key', 1);
+    this.#value = projection('value', 2);
+    this.#output = projection('output', 3);
+  }
+
+  /** `[B, H, W, C]` to the same shape. @throws {ShapeError} */
+  apply(x: Tensor4D): Tensor4D {
+    const [batch, height, width] = x.shape;
+    return tf.tidy(() => {
+      const normalized = this.#norm.apply(x);
+      const project = (projection: Linear): Tensor4D =>
+        tf.reshape(projection.apply(normalized), [batch, 1, height * width, this.channels]);
+      const [query, key, value] = [project(this.#query), project(this.#key), project(this.#value)];
+      const attended = scaledDotProductAttention(query, key, value, this.channels ** -0.5);
+      return tf.add(x, tf.reshape(this.#output.apply(attended), x.shape));
+    });
+  }
+}
+
+/** Weights of the `AttnBlock` of taming-transformers and LlamaGen. */
+export function spatialAttentionReferenceWeights(): ReferenceWeight[] {
+  const projection = pointwiseConvolutionReferenceWeights();
+  return [
+    ...prefixReferenceWeights(groupNormReferenceWeights(), 'norm', 'norm'),
+    ...prefixReferenceWeights(projection, 'query', 'q'),
+    ...prefixReferenceWeights(projection, 'key', 'k'),
+    ...prefixReferenceWeights(projection, 'value', 'v'),
+    ...prefixReferenceWeights(projection, 'output', 'proj_out'),
+  ];
+}
