@@ -39,7 +39,8 @@ export {
   type TextConditionerConfig,
   type UnconditionalConfig,
 } from './conditioners/conditioner-config.js';
-export { conditionTensor, nullConditions, type Conditioner } from './conditioners/conditioner.js';
+export { conditionTensor, nullConditions, type AnyConditioner, type Conditioner } from './conditioners/conditioner.js';
+export { type EmbeddingConditioner } from './conditioners/embedding-conditioner.js';
 export { TextConditioner, type Described, type TextConditionerOptions } from './conditioners/text-conditioner.js';
 export { readTextTokenizer, textTokenizerFromJson, type TextTokenizer } from './conditioners/text-tokenizer.js';
 export {
@@ -87,6 +88,7 @@ export {
 export { writeSlot, type AddedSlot, type BlockCache, type SamplingCache } from './sampling-cache.js';
 export { type BatchFacts, type CodeBatch, type HostImages, type ImageBatch, type Stage2Batch } from './stage2-batch.js';
 export {
+  readConditionerWeights,
   readStage2State,
   readTransformerWeights,
   type Stage2State,

@@ -1,14 +1,16 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { openModel, restoreVariables, variableTensors, writeModel } from '@vitvq/checkpoint';
+import type { Variable } from '@tensorflow/tfjs-core';
 import { ConfigError, randomKey } from '@vitvq/core';
 import { parseOptions } from '@vitvq/training';
 import { ClassConditioner } from './conditioners/class-conditioner.js';
-import type { Conditioner } from './conditioners/conditioner.js';
+import type { AnyConditioner, Conditioner } from './conditioners/conditioner.js';
 import { TextConditioner } from './conditioners/text-conditioner.js';
 import { textTokenizerFromJson } from './conditioners/text-tokenizer.js';
 import { Unconditional } from './conditioners/unconditional.js';
 import { GPT } from './gpt.js';
+import { conditionInput } from './internal/condition-input.js';
 import { assertConditionerFits } from './internal/conditioner-fit.js';
 import {
   gptFolderSchema,
@@ -30,37 +32,50 @@ export interface SaveTransformerOptions {
  * `trainer.withAverages(...)`, or after `model.loadVariables(await readTransformerWeights(directory))`.
  *
  * A text conditioner is kept with its vocabulary. Another tokenizer's codes and conditioners of one's own are kept as what they
- * say of themselves: {@link loadTransformer} must be given them.
+ * say of themselves, with the weights of one that embeds: {@link loadTransformer} must be given them.
  * @throws {ConfigError} when the conditioner does not fit the model
  * @throws {DataError} when the folder cannot be written
  */
 export async function saveTransformer(
   folder: string,
   model: GPT | RQTransformer,
-  conditioner: Conditioner,
+  conditioner: AnyConditioner,
   { metadata }: SaveTransformerOptions = {},
 ): Promise<void> {
   assertConditionerFits(conditioner, model, 'saveTransformer');
   const config: FolderConfig<GPTConfig | RQTransformerConfig> = {
     model: model.config,
-    conditioner: conditioner.config ?? { kind: 'given', description: conditioner.description },
+    conditioner: ('config' in conditioner ? conditioner.config : undefined) ?? {
+      kind: 'given',
+      description: conditioner.description,
+    },
   };
-  await writeModel(folder, { type: model.type, config, metadata }, variableTensors(model.namedVariables()));
+  const tensors = variableTensors(allVariables(model, conditioner));
+  await writeModel(folder, { type: model.type, config, metadata }, tensors);
 }
 
-export interface LoadTransformerOptions {
+/** The model's, and those of a conditioner that embeds, after `conditioner.`. */
+function allVariables(model: GPT | RQTransformer, conditioner: AnyConditioner): Map<string, Variable> {
+  const own = [...conditionInput(conditioner).namedVariables()];
+  return new Map([
+    ...model.namedVariables(),
+    ...own.map(([name, variable]) => [`conditioner.${name}`, variable] as const),
+  ]);
+}
+
+export interface LoadTransformerOptions<C extends AnyConditioner = Conditioner> {
   /**
-   * The one that the model was saved with, where the folder does not hold it (another tokenizer's codes, one's own), or where
-   * one with a `textOf` is wanted. It must say the same of itself. @default the folder's
+   * One like that which the model was saved with, where the folder does not hold it (another tokenizer's codes, one's own), or
+   * where one with a `textOf` is wanted. It must say the same of itself; variables of one that embeds are set. @default the folder's
    */
-  readonly conditioner?: Conditioner;
+  readonly conditioner?: C;
 }
 
 /** The caller disposes of the model. */
-export interface LoadedTransformer {
+export interface LoadedTransformer<C extends AnyConditioner = Conditioner> {
   readonly model: GPT | RQTransformer;
   /** The one that was given, or one like that which was saved: a `ClassConditioner`, a `TextConditioner`, an `Unconditional`. */
-  readonly conditioner: Conditioner;
+  readonly conditioner: C;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -71,10 +86,15 @@ export interface LoadedTransformer {
  * @throws {ShapeError} naming all tensors that are missing, unexpected or of another shape
  * @throws {DataError} when the folder is none, or is damaged
  */
+export function loadTransformer(folder: string): Promise<LoadedTransformer>;
+export function loadTransformer<C extends AnyConditioner = Conditioner>(
+  folder: string,
+  options: LoadTransformerOptions<C>,
+): Promise<LoadedTransformer<C>>;
 export async function loadTransformer(
   folder: string,
-  { conditioner: given }: LoadTransformerOptions = {},
-): Promise<LoadedTransformer> {
+  { conditioner: given }: LoadTransformerOptions<AnyConditioner> = {},
+): Promise<LoadedTransformer<AnyConditioner>> {
   const opened = await openModel(folder);
   try {
     const { type, config, metadata } = opened;
@@ -83,7 +103,7 @@ export async function loadTransformer(
     const model = saved.createModel();
     try {
       assertConditionerFits(conditioner, model, folder);
-      await restoreVariables(opened, model.namedVariables());
+      await restoreVariables(opened, allVariables(model, conditioner));
     } catch (error) {
       model.dispose();
       throw error;
@@ -124,7 +144,7 @@ function parseFolder(type: string, config: unknown, folder: string): ParsedFolde
 }
 
 /** @throws {ConfigError} when one must be given, or the given one differs */
-function conditionerOf(saved: FolderConditioner, given: Conditioner | undefined, where: string): Conditioner {
+function conditionerOf(saved: FolderConditioner, given: AnyConditioner | undefined, where: string): AnyConditioner {
   if (!given) return conditionerFrom(saved, where);
   const expected = saved.kind === 'given' ? saved.description : conditionerFrom(saved, where).description;
   // As JSON gives it back: -0, undefined and such are none of its values.

@@ -36,16 +36,36 @@ export async function readTransformerWeights(
   directoryOrFile: string,
   { which = 'average' }: TransformerWeightsOptions = {},
 ): Promise<Map<string, HostTensor>> {
-  const checkpoint = await readCheckpoint(directoryOrFile);
+  return weightsOf(await readCheckpoint(directoryOrFile), 'model', which);
+}
+
+/**
+ * The same of a conditioner that embeds, for its variables; of other conditioners there are none.
+ * @throws {DataError} @throws {ConfigError}
+ */
+export async function readConditionerWeights(
+  directoryOrFile: string,
+  { which = 'average' }: TransformerWeightsOptions = {},
+): Promise<Map<string, HostTensor>> {
+  return weightsOf(await readCheckpoint(directoryOrFile), 'conditioner', which);
+}
+
+function weightsOf(
+  checkpoint: LoadedCheckpoint,
+  group: 'model' | 'conditioner',
+  which: 'average' | 'last',
+): Map<string, HostTensor> {
   stateOf(checkpoint);
   const { tensors } = checkpoint;
-  const prefix = `${groups.model}.`;
+  const prefix = `${groups[group]}.`;
+  // Averages have the names of what is trained: the model's own, and others with their group.
+  const averages = `${groups.average}.average.${group === 'model' ? '' : prefix}`;
   return new Map(
     [...tensors]
       .filter(([name]) => name.startsWith(prefix))
       .map(([name, last]) => {
         const own = name.slice(prefix.length);
-        const average = tensors.get(`${groups.average}.average.${own}`);
+        const average = tensors.get(`${averages}${own}`);
         return [own, (which === 'average' ? average : undefined) ?? last];
       }),
   );

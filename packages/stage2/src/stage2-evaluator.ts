@@ -1,12 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 import { DataError } from '@vitvq/core';
 import type { Tokenizer } from '@vitvq/core';
 import { compile } from '@vitvq/engine';
 import type { CompiledFunction } from '@vitvq/engine';
 import type { AutoregressiveModel, Conditions, ImageTokens } from './autoregressive-model.js';
 import { Unconditional } from './conditioners/unconditional.js';
-import type { Conditioner } from './conditioners/conditioner.js';
+import type { AnyConditioner } from './conditioners/conditioner.js';
+import { conditionInput } from './internal/condition-input.js';
 import { BatchReader, disposeParts } from './internal/batch-reader.js';
 import { countOf, type Stage2Batch } from './stage2-batch.js';
 import type { Stage2Evaluation } from './stage2-events.js';
@@ -14,7 +15,7 @@ import type { Stage2Evaluation } from './stage2-events.js';
 export interface Stage2EvaluatorOptions {
   readonly model: AutoregressiveModel;
   /** @default none: an `Unconditional` */
-  readonly conditioner?: Conditioner;
+  readonly conditioner?: AnyConditioner;
   /** For batches of images. */
   readonly tokenizer?: Tokenizer;
 }
@@ -44,13 +45,14 @@ export function natsPerTokenOfImages(
 export class Stage2Evaluator {
   readonly #model: AutoregressiveModel;
   readonly #reader: BatchReader;
-  readonly #measure: CompiledFunction<(conditions: Tensor2D, tokens: ImageTokens) => Tensor1D>;
+  readonly #measure: CompiledFunction<(conditions: Tensor, tokens: ImageTokens) => Tensor1D>;
 
   constructor({ model, conditioner = new Unconditional(), tokenizer }: Stage2EvaluatorOptions) {
     this.#model = model;
     this.#reader = new BatchReader({ model, conditioner, tokenizer }, 'Stage2Evaluator');
+    const input = conditionInput(conditioner);
     this.#measure = compile(
-      (conditions: Tensor2D, tokens: ImageTokens) => natsPerTokenOfImages(model, conditions, tokens),
+      (conditions: Tensor, tokens: ImageTokens) => natsPerTokenOfImages(model, input.embed(conditions), tokens),
       { name: 'evaluate' },
     );
   }

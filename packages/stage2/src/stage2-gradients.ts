@@ -1,31 +1,44 @@
-import type { Variable } from '@tensorflow/tfjs-core';
+import type { Tensor, Variable } from '@tensorflow/tfjs-core';
 import { namedGradients } from '@vitvq/optim';
 import type { LossGradients } from '@vitvq/training';
-import type { AutoregressiveModel, Conditions, ImageTokens } from './autoregressive-model.js';
+import type { AutoregressiveModel, ImageTokens } from './autoregressive-model.js';
+import { conditionInput } from './internal/condition-input.js';
+import type { AnyConditioner } from './conditioners/conditioner.js';
+import { Unconditional } from './conditioners/unconditional.js';
 import { crossEntropy } from './cross-entropy.js';
 import type { DropoutMasks } from './dropout.js';
 
-/** The value is `loss`, nats per token. Its caller disposes of value and gradients. */
-export type Stage2Gradients = (
-  conditions: Conditions,
-  tokens: ImageTokens,
-  dropoutMasks?: DropoutMasks,
-) => LossGradients;
+/**
+ * The value is `loss`, nats per token. Its caller disposes of value and gradients.
+ * @param conditions  tokens `[B, C]`, or the numbers `[B, ...inputShape]` that a conditioner embeds
+ */
+export type Stage2Gradients = (conditions: Tensor, tokens: ImageTokens, dropoutMasks?: DropoutMasks) => LossGradients;
 
-/** The variables that a training moves. */
-export function trainedVariables(model: Pick<AutoregressiveModel, 'namedVariables'>): Map<string, Variable> {
-  return new Map([...model.namedVariables()].filter(([, { trainable }]) => trainable));
+/** The variables that a training moves: the model's, and those of a conditioner that embeds, after `conditioner.`. */
+export function trainedVariables(
+  model: Pick<AutoregressiveModel, 'namedVariables'>,
+  conditioner: AnyConditioner,
+): Map<string, Variable> {
+  const own = [...conditionInput(conditioner).namedVariables()].map(
+    ([name, variable]) => [`conditioner.${name}`, variable] as const,
+  );
+  return new Map([...model.namedVariables(), ...own].filter(([, { trainable }]) => trainable));
 }
 
 /**
  * Next-token cross-entropy (arXiv:2110.04627, equation 2, a mean over tokens and levels instead of a sum) and its gradients.
  * Plain tfjs code, which compiles.
+ * @param conditioner  matters where it embeds: its variables have gradients too, after `conditioner.`
  */
-export function createStage2Gradients(model: AutoregressiveModel): Stage2Gradients {
+export function createStage2Gradients(
+  model: AutoregressiveModel,
+  conditioner: AnyConditioner = new Unconditional(),
+): Stage2Gradients {
+  const input = conditionInput(conditioner);
   return (conditions, tokens, dropoutMasks) => {
     const { value, gradients } = namedGradients(
-      () => crossEntropy(model.logits(conditions, tokens, { dropoutMasks }), tokens),
-      trainedVariables(model),
+      () => crossEntropy(model.logits(input.embed(conditions), tokens, { dropoutMasks }), tokens),
+      trainedVariables(model, conditioner),
     );
     return { values: { loss: value }, gradients };
   };

@@ -1,7 +1,7 @@
 import type { Tokenizer } from '@vitvq/core';
 import { Trainer, type BatchSource, type IntervalOptions, type LookSchedule, type RunOptions } from '@vitvq/training';
 import type { AutoregressiveModel } from './autoregressive-model.js';
-import type { Conditioner } from './conditioners/conditioner.js';
+import type { AnyConditioner } from './conditioners/conditioner.js';
 import { Stage2Task, type LookOptions } from './internal/stage2-task.js';
 import type { Stage2Batch } from './stage2-batch.js';
 import type { Stage2Evaluation, Stage2Look } from './stage2-events.js';
@@ -19,8 +19,8 @@ export interface Stage2TrainerOptions extends Omit<RunOptions<Stage2Batch>, 'eva
    * sampled.
    */
   readonly tokenizer?: Tokenizer;
-  /** @default none: an `Unconditional` */
-  readonly conditioner?: Conditioner;
+  /** One that embeds is trained with the model. @default none: an `Unconditional` */
+  readonly conditioner?: AnyConditioner;
   /** Images or codes that are held out, and how often to measure on them, besides the end. */
   readonly evaluation?: IntervalOptions & {
     /** Opens them from the first batch on; they must end. */

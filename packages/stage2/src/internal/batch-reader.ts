@@ -1,36 +1,40 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import { ConfigError, formatShape, randomUniform } from '@vitvq/core';
 import type { RandomKey, Tokenizer } from '@vitvq/core';
 import { compile } from '@vitvq/engine';
 import type { CompiledFunction } from '@vitvq/engine';
 import type { AutoregressiveModel, ImageTokens } from '../autoregressive-model.js';
-import { conditionTensor, repeat, type Conditioner } from '../conditioners/conditioner.js';
+import { repeat, type AnyConditioner } from '../conditioners/conditioner.js';
 import { countOf, type Stage2Batch } from '../stage2-batch.js';
 import { assertTokensInRange } from '../token-checks.js';
 import { assertTokensFit } from '../tokenizer-fit.js';
+import { conditionInput, type ConditionInput, type ConditionValues } from './condition-input.js';
 
-/** A (micro-)batch as the model takes it; whoever asked for it disposes of both. */
+/** A (micro-)batch; whoever asked for it disposes of both. */
 export interface BatchTensors {
-  readonly conditions: Tensor2D;
+  /** For `ConditionInput.embed`. */
+  readonly conditions: Tensor;
   readonly tokens: ImageTokens;
 }
 
 export interface BatchReaderOptions {
   readonly model: AutoregressiveModel;
-  readonly conditioner: Conditioner;
+  readonly conditioner: AnyConditioner;
   readonly tokenizer?: Tokenizer;
 }
 
 /** Makes tensors of batches of images, through the frozen tokenizer, or of codes. */
 export class BatchReader {
   readonly #options: BatchReaderOptions;
+  readonly #input: ConditionInput;
   readonly #where: string;
   readonly #encode: CompiledFunction<(images: Tensor4D) => tf.Tensor> | undefined;
 
   constructor(options: BatchReaderOptions, where: string) {
-    const { tokenizer, model } = options;
+    const { tokenizer, model, conditioner } = options;
     this.#options = options;
+    this.#input = conditionInput(conditioner);
     this.#where = where;
     if (!tokenizer) return;
     const encode = (images: Tensor4D): tf.Tensor => {
@@ -42,27 +46,26 @@ export class BatchReader {
   }
 
   /**
-   * Row-major condition tokens `[B, C]`, null for padding.
+   * Row-major conditions of a batch, null for padding: tokens `[B, C]`, or what the conditioner embeds.
    * @throws {DataError} for conditions out of range or missing
    */
-  async conditions(batch: Stage2Batch): Promise<Int32Array> {
-    const { conditioner } = this.#options;
-    const { length, vocabSize, nullTokens } = conditioner;
+  async conditions(batch: Stage2Batch): Promise<ConditionValues> {
+    const { size, nullValues } = this.#input;
     const count = countOf(batch);
-    const known = 'tokens' in batch ? batch.conditions : undefined;
-    const given = known ?? (await conditioner.ofBatch(batch));
+    const known = 'tokens' in batch && !('embed' in this.#options.conditioner) ? batch.conditions : undefined;
+    const given = known ?? (await this.#input.ofBatch(batch));
     const images = known ? batch.shape[0]! : count;
-    if (given.length !== images * length) {
+    if (given.length !== images * size) {
       throw new ConfigError({
         where: this.#where,
-        expected: `${length} condition tokens for each of ${images} images`,
+        expected: `${size} condition tokens for each of ${images} images`,
         got: `${given.length} tokens`,
         fix: 'Take the conditioner that the codes were made with.',
       });
     }
-    const rows = given.subarray(0, count * length);
-    assertTokensInRange(rows, [count, length], vocabSize, 'conditions', this.#where);
-    const padded = repeat(nullTokens, batch.shape[0]!);
+    const rows = given.subarray(0, count * size);
+    this.#input.assertValues(rows, count, this.#where);
+    const padded = repeat(nullValues, batch.shape[0]!);
     padded.set(rows);
     return padded;
   }
@@ -73,15 +76,15 @@ export class BatchReader {
    * @throws {ConfigError} for batches that cannot be divided, for images without a tokenizer, for tokens of another shape
    * @throws {DataError} for tokens out of range
    */
-  async parts(batch: Stage2Batch, conditions: Int32Array, count = 1): Promise<BatchTensors[]> {
+  async parts(batch: Stage2Batch, conditions: ConditionValues, count = 1): Promise<BatchTensors[]> {
     const size = this.#partSize(batch, count);
     const parts: BatchTensors[] = [];
     try {
       for (let part = 0; part < count; part++) {
         const tokens = await this.#tokens(batch, part * size, size);
-        const { conditioner } = this.#options;
-        const own = conditions.subarray(part * size * conditioner.length, (part + 1) * size * conditioner.length);
-        parts.push({ tokens, conditions: conditionTensor(conditioner, own.slice()) });
+        const values = size * this.#input.size;
+        const own = conditions.slice(part * values, (part + 1) * values);
+        parts.push({ tokens, conditions: this.#input.tensor(own) });
       }
       return parts;
     } catch (error) {
@@ -147,17 +150,17 @@ export function disposeParts(parts: readonly BatchTensors[]): void {
   for (const { conditions, tokens } of parts) tf.dispose([conditions, tokens]);
 }
 
-/** Conditions `[B, C]` with those of some examples, drawn by the key, replaced by null. */
+/** Conditions with those of some examples, drawn by the key, replaced by null. */
 export function withDropped(
-  conditions: Int32Array,
-  { length, nullTokens }: Pick<Conditioner, 'length' | 'nullTokens'>,
+  conditions: ConditionValues,
+  { size, nullValues }: Pick<ConditionInput, 'size' | 'nullValues'>,
   rate: number,
   key: RandomKey,
-): Int32Array {
+): ConditionValues {
   if (rate === 0) return conditions;
   const kept = conditions.slice();
-  randomUniform(key, conditions.length / length).forEach((draw, row) => {
-    if (draw < rate) kept.set(nullTokens, row * length);
+  randomUniform(key, conditions.length / size).forEach((draw, row) => {
+    if (draw < rate) kept.set(nullValues, row * size);
   });
   return kept;
 }

@@ -1,26 +1,32 @@
 import { ConfigError } from '@vitvq/core';
 import type { AutoregressiveModel } from '../autoregressive-model.js';
-import type { Conditioner } from '../conditioners/conditioner.js';
+import type { AnyConditioner } from '../conditioners/conditioner.js';
 
-/** Throws unless a model takes the condition tokens of a conditioner. @throws {ConfigError} */
+/** Throws unless a model takes the conditions of a conditioner. @throws {ConfigError} */
 export function assertConditionerFits(
-  { length, vocabSize }: Pick<Conditioner, 'length' | 'vocabSize'>,
-  { conditionLength, conditionVocabSize }: Pick<AutoregressiveModel, 'conditionLength' | 'conditionVocabSize'>,
+  conditioner: AnyConditioner,
+  model: Pick<AutoregressiveModel, 'conditionLength' | 'conditionVocabSize' | 'dim'>,
   where: string,
 ): void {
+  const { length } = conditioner;
+  const { conditionLength, conditionVocabSize, dim } = model;
+  const embeds = 'embed' in conditioner;
   const problems = [
     length === conditionLength ? '' : `${length} condition token(s) for conditionLength ${conditionLength}`,
-    conditionVocabSize === undefined
-      ? 'a model without a conditionVocabSize'
-      : vocabSize > conditionVocabSize
-        ? `${vocabSize} condition tokens for conditionVocabSize ${conditionVocabSize}`
-        : '',
+    embeds && conditioner.dim !== dim ? `embeddings of width ${conditioner.dim} for dim ${dim}` : '',
+    embeds && conditionVocabSize !== undefined ? 'embeddings for a model with a conditionVocabSize' : '',
+    !embeds && conditionVocabSize === undefined ? 'a model without a conditionVocabSize' : '',
+    !embeds && conditionVocabSize !== undefined && conditioner.vocabSize > conditionVocabSize
+      ? `${conditioner.vocabSize} condition tokens for conditionVocabSize ${conditionVocabSize}`
+      : '',
   ].filter(Boolean);
   if (problems.length === 0) return;
   throw new ConfigError({
     where,
     expected: 'a conditioner that fits the transformer',
     got: problems.join('; '),
-    fix: `Make the transformer with { conditionLength: ${length}, conditionVocabSize: ${vocabSize} }, the conditioner's length and vocabSize.`,
+    fix: embeds
+      ? `Make the transformer with { conditionLength: ${length}, dim: ${conditioner.dim} } and no conditionVocabSize.`
+      : `Make the transformer with { conditionLength: ${length}, conditionVocabSize: ${conditioner.vocabSize} }, the conditioner's length and vocabSize.`,
   });
 }

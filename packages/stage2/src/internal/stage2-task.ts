@@ -15,8 +15,8 @@ import {
   type TaskLook,
   type TrainingTask,
 } from '@vitvq/training';
-import type { AutoregressiveModel, ImageTokens } from '../autoregressive-model.js';
-import { conditionTensor, nullConditions, repeat, type Conditioner } from '../conditioners/conditioner.js';
+import type { AutoregressiveModel, Conditions, ImageTokens } from '../autoregressive-model.js';
+import { repeat, type AnyConditioner } from '../conditioners/conditioner.js';
 import { Unconditional } from '../conditioners/unconditional.js';
 import { drawDropoutMasks, type DropoutMasks } from '../dropout.js';
 import { Sampler, type SampleOptions, type Schedule } from '../sampler.js';
@@ -33,6 +33,7 @@ import {
 } from '../stage2-plan.js';
 import { assertTokenizerFits } from '../tokenizer-fit.js';
 import { BatchReader, disposeParts, withDropped } from './batch-reader.js';
+import { conditionInput, type ConditionInput, type ConditionValues } from './condition-input.js';
 import { assertConditionerFits } from './conditioner-fit.js';
 import { samplePicture } from './sample-picture.js';
 
@@ -40,8 +41,11 @@ import { samplePicture } from './sample-picture.js';
 export interface LookOptions extends Pick<SampleOptions, 'temperature' | 'topK' | 'topP'> {
   /** Images. @default 16 */
   readonly count?: number;
-  /** Row-major condition tokens `[count, C]`, such as `conditioner.encode(...)`. @default none for all of them */
-  readonly conditions?: Int32Array;
+  /**
+   * Row-major condition tokens `[count, C]`, such as `conditioner.encode(...)`, or the numbers of a conditioner that embeds.
+   * @default none for all of them
+   */
+  readonly conditions?: ConditionValues;
   /** Strength of classifier-free guidance, for a plan with a `conditionDropRate`. @default no guidance */
   readonly guidanceScale?: Schedule;
   /** Of the first image; each has the next one. @default 0 */
@@ -52,14 +56,19 @@ export interface Stage2TaskOptions {
   readonly model: AutoregressiveModel;
   readonly plan: Stage2Plan;
   readonly tokenizer?: Tokenizer;
-  readonly conditioner?: Conditioner;
+  readonly conditioner?: AnyConditioner;
   readonly evaluation?: { readonly openBatches: () => AsyncIterable<Stage2Batch> | Iterable<Stage2Batch> };
   readonly look?: LookOptions;
   readonly configuration?: unknown;
 }
 
 /** Groups of variables in a checkpoint: what stands before the first dot of a name. */
-export const groups = { model: 'model', optimizer: 'optimizer', average: 'average' } as const;
+export const groups = {
+  model: 'model',
+  conditioner: 'conditioner',
+  optimizer: 'optimizer',
+  average: 'average',
+} as const;
 
 /** Keys folded from the seed, apart from those that others fold from it. */
 const streams = { dropout: 201, conditions: 202 } as const;
@@ -67,13 +76,14 @@ const where = 'Stage2Trainer';
 const defaultLookCount = 16;
 
 /** Conditions, tokens and, where the model drops, a mask for each of its sites. */
-type Inputs = readonly [tf.Tensor2D, ImageTokens, ...tf.Tensor[]];
+type Inputs = readonly [tf.Tensor, ImageTokens, ...tf.Tensor[]];
 
 /** A stage-2 training as the loop of @vitvq/training sees it. */
 export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, Stage2Look> {
   readonly kind = 'stage2';
   readonly plan: ResolvedStage2Plan;
-  readonly #options: Stage2TaskOptions & { readonly conditioner: Conditioner };
+  readonly #options: Stage2TaskOptions & { readonly conditioner: AnyConditioner };
+  readonly #input: ConditionInput;
   readonly #optimizer: Optimizer;
   readonly #updater: Updater;
   readonly #averages: WeightAverages | undefined;
@@ -90,8 +100,9 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
     this.#options = { ...options, conditioner };
     assertConditionerFits(conditioner, model, where);
     if (tokenizer) assertTokenizerFits(tokenizer, model, where);
-    if (look) assertLook(look, conditioner);
-    const trained = trainedVariables(model);
+    this.#input = conditionInput(conditioner);
+    if (look) assertLook(look, this.#input);
+    const trained = trainedVariables(model, conditioner);
     this.#learningRate = stage2LearningRateAt(plan.learningRate);
     this.#optimizer = createStage2Optimizer(trained, plan.optimizer);
     this.#averages = plan.movingAverage ? new WeightAverages(trained, plan.movingAverage) : undefined;
@@ -121,6 +132,7 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
   namedVariables(): Map<string, tf.Variable> {
     const modules = [
       [groups.model, this.#options.model],
+      [groups.conditioner, this.#input],
       [groups.optimizer, this.#optimizer],
       [groups.average, this.#averages],
     ] as const;
@@ -141,11 +153,10 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
   }
 
   async step(batch: Stage2Batch, { index, progress }: StepContext): Promise<StepResult> {
-    const { conditioner } = this.#options;
     const { accumulate, conditionDropRate } = this.plan;
     const conditions = withDropped(
       await this.#reader.conditions(batch),
-      conditioner,
+      this.#input,
       conditionDropRate,
       this.#key('conditions', index),
     );
@@ -205,8 +216,13 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
   }
 
   async *histograms(): AsyncGenerator<readonly [string, ArrayLike<number>]> {
-    for (const [name, variable] of trainedVariables(this.#options.model)) {
-      yield [`weights/${groups.model}.${name}`, await variable.data()];
+    for (const [group, owner] of [
+      [groups.model, this.#options.model],
+      [groups.conditioner, this.#input],
+    ] as const) {
+      for (const [name, variable] of owner.namedVariables()) {
+        if (variable.trainable) yield [`weights/${group}.${name}`, await variable.data()];
+      }
     }
   }
 
@@ -233,7 +249,7 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
   }
 
   #gradients(maskNames: readonly string[]): GradientFunction<Inputs> {
-    const gradients = createStage2Gradients(this.#options.model);
+    const gradients = createStage2Gradients(this.#options.model, this.#options.conditioner);
     return (conditions, tokens, ...masks) => {
       const named = Object.fromEntries(maskNames.map((name, index) => [name, masks[index]!]));
       return gradients(conditions, tokens, maskNames.length > 0 ? named : undefined);
@@ -241,12 +257,13 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
   }
 
   async #sample({ count, conditions, guidanceScale, seed = 0, ...filters }: LookOptions): Promise<ImageTokens> {
-    const { model, conditioner } = this.#options;
-    const images = lookCount({ count, conditions }, conditioner);
+    const { model } = this.#options;
+    const images = lookCount({ count, conditions }, this.#input);
     // Weights that are part of the program would have to be compiled anew for each look.
     const sampler = this.#parts.once('sample', () => new Sampler(model, { weights: 'live' }));
-    const given = conditionTensor(conditioner, conditions ?? repeat(conditioner.nullTokens, images));
-    const unconditional = nullConditions(conditioner, images);
+    const none = repeat(this.#input.nullValues, images);
+    const given = await this.#conditions(conditions ?? none);
+    const unconditional = await this.#conditions(none);
     try {
       return await sampler.sample({
         ...filters,
@@ -256,6 +273,19 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
       });
     } finally {
       tf.dispose([given, unconditional]);
+    }
+  }
+
+  async #conditions(values: ConditionValues): Promise<Conditions> {
+    const input = this.#input.tensor(values);
+    if (!('embed' in this.#options.conditioner)) return input as tf.Tensor2D;
+    const embed = this.#parts.once('embed', (): CompiledFunction<(input: tf.Tensor) => Conditions> =>
+      compile((numbers: tf.Tensor) => this.#input.embed(numbers), { name: 'embed conditions' }),
+    );
+    try {
+      return await embed(input);
+    } finally {
+      input.dispose();
     }
   }
 
@@ -276,19 +306,19 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
 
 function lookCount(
   { count, conditions }: Pick<LookOptions, 'count' | 'conditions'>,
-  { length }: Pick<Conditioner, 'length'>,
+  { size }: Pick<ConditionInput, 'size'>,
 ): number {
-  return count ?? (conditions ? conditions.length / length : defaultLookCount);
+  return count ?? (conditions ? conditions.length / size : defaultLookCount);
 }
 
 /** @throws {ConfigError} */
-function assertLook(look: LookOptions, conditioner: Conditioner): void {
+function assertLook(look: LookOptions, input: ConditionInput): void {
   const { conditions } = look;
-  const count = lookCount(look, conditioner);
-  if (!conditions || conditions.length === count * conditioner.length) return;
+  const count = lookCount(look, input);
+  if (!conditions || conditions.length === count * input.size) return;
   throw new ConfigError({
     where: `${where} look.conditions`,
-    expected: `tokens ${formatShape([count, conditioner.length])}`,
+    expected: `tokens ${formatShape([count, input.size])}`,
     got: `${conditions.length} tokens`,
   });
 }
