@@ -20,6 +20,7 @@ export const mayImport = {
   stage1: ['core', 'engine', 'layers', 'quantizers', 'losses', 'optim', 'checkpoint', 'metrics', 'training'],
   'linear-probe': ['core', 'engine'],
   stage2: ['core', 'engine', 'layers', 'optim', 'checkpoint', 'training'],
+  export: ['core', 'engine', 'metrics', 'stage1', 'stage2'],
   cli: ['core', 'engine'],
 };
 

@@ -1,0 +1,22 @@
+export { ExportError } from './errors.js';
+export {
+  exportTokenizer,
+  type ExportableTokenizer,
+  type ExportOptions,
+  type ExportResult,
+} from './export-tokenizer.js';
+export { exportTransformer, type ExportableConditioner } from './export-transformer.js';
+export { type TokenizerCheck } from './internal/check-tokenizer.js';
+export { type TransformerCheck } from './internal/check-transformer.js';
+export { type RuntimeName } from './internal/runtimes.js';
+export {
+  type ExportedCondition,
+  type ExportedGraph,
+  type ExportedImage,
+  type ExportedPort,
+  type ExportedTokenizer,
+  type ExportedTransformer,
+  type ExportManifest,
+} from './manifest.js';
+export { readExport } from './read-export.js';
+export { describeCheck, verifyExport, type ExportReport, type VerifyOptions } from './verify-export.js';

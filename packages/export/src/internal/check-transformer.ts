@@ -1,0 +1,154 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { join } from 'node:path';
+import { foldIn, randomInts, randomKey, randomNormal } from '@vitvq/core';
+import { compile } from '@vitvq/engine';
+import type { AutoregressiveModel, Conditions, ImageTokens } from '@vitvq/stage2';
+import type { ExportedTransformer } from '../manifest.js';
+import { equalShare, largestDifference } from './differences.js';
+import { openSession, type HostValue, type RuntimeName, type Session } from './runtimes.js';
+
+/** How near sampling with the files comes to the model. */
+export interface TransformerCheck {
+  readonly part: 'transformer';
+  readonly runtime: RuntimeName;
+  readonly images: number;
+  /** Largest difference between logits of the files, token by token, and of the model's full pass over the same tokens. */
+  readonly logits: number;
+  readonly largestLogit: number;
+  /** Share of tokens that have the largest logit in both. */
+  readonly equalTokens: number;
+  readonly passed: boolean;
+}
+
+interface CheckOptions {
+  readonly runtimes: readonly RuntimeName[];
+  readonly seed: number;
+  readonly tolerance: number;
+  readonly equalTokens: number;
+}
+
+/** Rows of conditions and tokens, and the model's logits `[B, N, L, V]` of them. */
+interface Example {
+  readonly conditions: HostValue;
+  /** `[B, N, L]`. */
+  readonly tokens: HostValue;
+  readonly logits: HostValue;
+}
+
+/** Two batches, of one row and of two. */
+export async function checkTransformer(
+  folder: string,
+  exported: ExportedTransformer,
+  model: AutoregressiveModel,
+  { runtimes, seed, tolerance, equalTokens }: CheckOptions,
+): Promise<TransformerCheck[]> {
+  const examples = await drawExamples(model, seed);
+  const largestLogit = examples
+    .flatMap(({ logits }) => [...logits.data])
+    .reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+  const checks: TransformerCheck[] = [];
+  for (const runtime of runtimes) {
+    const open = (graph: ExportedTransformer['start']): Promise<Session> =>
+      openSession(runtime, join(folder, graph.file), graph);
+    const sessions = {
+      start: await open(exported.start),
+      step: await open(exported.step),
+      predict: exported.predict && (await open(exported.predict)),
+    };
+    try {
+      const pairs: (readonly [HostValue, HostValue])[] = [];
+      for (const example of examples) pairs.push([await teacherForced(sessions, exported, example), example.logits]);
+      const logits = largestDifference(pairs);
+      const share = equalShare(pairs.map(([found, expected]) => [mostLikely(found), mostLikely(expected)]));
+      const passed = logits <= tolerance * Math.max(1, largestLogit) && share >= equalTokens;
+      checks.push({ part: 'transformer', runtime, images: 3, logits, largestLogit, equalTokens: share, passed });
+    } finally {
+      for (const session of Object.values(sessions)) await session?.release();
+    }
+  }
+  return checks;
+}
+
+async function drawExamples(model: AutoregressiveModel, seed: number): Promise<Example[]> {
+  const { grid, levels, vocabSize, conditionLength, conditionVocabSize, dim } = model;
+  const positions = grid[0] * grid[1];
+  const forward = compile((conditions: Conditions, tokens: ImageTokens) => model.logits(conditions, tokens), {
+    name: 'full forward pass',
+  });
+  const examples: Example[] = [];
+  try {
+    for (const [index, batch] of [1, 2].entries()) {
+      const key = foldIn(randomKey(seed), index);
+      const conditions: HostValue =
+        conditionVocabSize === undefined
+          ? { shape: [batch, conditionLength, dim], data: randomNormal(foldIn(key, 0), batch * conditionLength * dim) }
+          : {
+              shape: [batch, conditionLength],
+              data: randomInts(foldIn(key, 0), batch * conditionLength, conditionVocabSize),
+            };
+      const tokens = randomInts(foldIn(key, 1), batch * positions * levels, vocabSize);
+      const inputs = [
+        tf.tensor(conditions.data, [...conditions.shape], conditionVocabSize === undefined ? 'float32' : 'int32'),
+        tf.tensor(tokens, levels === 1 ? [batch, positions] : [batch, positions, levels], 'int32'),
+      ] as const;
+      const logits = await forward(inputs[0] as Conditions, inputs[1] as ImageTokens);
+      examples.push({
+        conditions,
+        tokens: { shape: [batch, positions, levels], data: tokens },
+        logits: { shape: [batch, positions, levels, vocabSize], data: Float32Array.from(await logits.data()) },
+      });
+      tf.dispose([...inputs, logits]);
+    }
+  } finally {
+    forward.dispose();
+  }
+  return examples;
+}
+
+/** Logits `[B, N, L, V]` of the files, which are told the tokens one position after the other. */
+async function teacherForced(
+  sessions: { readonly start: Session; readonly step: Session; readonly predict: Session | undefined },
+  { cache, vocabSize }: ExportedTransformer,
+  { conditions, tokens }: Example,
+): Promise<HostValue> {
+  const [batch, positions, levels] = tokens.shape as [number, number, number];
+  const logits = new Float32Array(batch * positions * levels * vocabSize);
+  /** The tokens of one position, of the first `count` levels. */
+  const at = (position: number, count: number): HostValue => ({
+    shape: [batch, count],
+    data: Int32Array.from({ length: batch * count }, (_, index) => {
+      const row = Math.floor(index / count);
+      return tokens.data[(row * positions + position) * levels + (index % count)]!;
+    }),
+  });
+  let state = await sessions.start.run({ conditions });
+  for (let position = 0; position < positions; position++) {
+    if (position > 0) {
+      const past = Object.fromEntries(cache.map((pair) => [pair.past, state[pair.present]!]));
+      const count: HostValue = { shape: [], data: Int32Array.of(position) };
+      state = await sessions.step.run({ ...past, tokens: at(position - 1, levels), count });
+    }
+    const predicted = sessions.predict
+      ? await sessions.predict.run({ hidden: state.hidden!, tokens: at(position, levels - 1) })
+      : state;
+    const row = levels * vocabSize;
+    for (let image = 0; image < batch; image++) {
+      logits.set(predicted.logits!.data.subarray(image * row, (image + 1) * row), (image * positions + position) * row);
+    }
+  }
+  return { shape: [batch, positions, levels, vocabSize], data: logits };
+}
+
+/** Which logit is the largest, along the last axis. */
+function mostLikely({ shape, data }: HostValue): HostValue {
+  const width = shape.at(-1)!;
+  const rows = data.length / width;
+  const indices = Int32Array.from({ length: rows }, (_, row) => {
+    let best = 0;
+    for (let index = 1; index < width; index++) {
+      if (data[row * width + index]! > data[row * width + best]!) best = index;
+    }
+    return best;
+  });
+  return { shape: shape.slice(0, -1), data: indices };
+}

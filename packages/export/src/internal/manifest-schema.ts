@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import type { ExportManifest } from '../manifest.js';
+
+export const manifestName = 'vitvq.json';
+
+const positive = z.int().min(1);
+const port = z.strictObject({
+  name: z.string().min(1),
+  dtype: z.enum(['float32', 'int32', 'bool']),
+  shape: z.array(z.union([z.int().min(0), z.string().min(1)])).readonly(),
+});
+const graph = z.strictObject({
+  // A plain name: a manifest from elsewhere must not lead out of its folder.
+  file: z.string().regex(/^[a-z][a-z0-9-]*\.onnx$/),
+  bytes: positive,
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  opset: positive,
+  weights: z.enum(['float32', 'float16']),
+  inputs: z.array(port).readonly(),
+  outputs: z.array(port).readonly(),
+});
+const grid = z.tuple([positive, positive]).readonly();
+const metadata = z.record(z.string(), z.string()).readonly();
+const tokens = { grid, vocabSize: positive, levels: positive };
+
+/** Anything else in the file is an error: it would be of a version that this program does not know. */
+export const manifestSchema: z.ZodType<ExportManifest> = z.strictObject({
+  format: z.literal('vitvq-onnx'),
+  version: z.literal(1),
+  tokenizer: z
+    .strictObject({
+      ...tokens,
+      image: z.strictObject({
+        height: positive,
+        width: positive,
+        channels: positive,
+        layout: z.literal('NHWC'),
+        dtype: z.literal('float32'),
+        range: z.tuple([z.literal(0), z.literal(1)]).readonly(),
+      }),
+      encoder: graph,
+      decoder: graph,
+      metadata,
+    })
+    .optional(),
+  transformer: z
+    .strictObject({
+      ...tokens,
+      condition: z.strictObject({
+        length: positive,
+        vocabSize: positive.nullable(),
+        nullTokens: z.array(z.int().min(0)).readonly(),
+        meaning: z.record(z.string(), z.unknown()).readonly(),
+      }),
+      start: graph,
+      step: graph,
+      predict: graph.optional(),
+      cache: z.array(z.strictObject({ past: z.string(), present: z.string() })).readonly(),
+      metadata,
+    })
+    .optional(),
+});

@@ -1,0 +1,95 @@
+/** What `vitvq.json` in an exported folder says. Types alone: a page may import them and gets no code. */
+
+/** Type of an input or output. Sizes that follow the number of examples are names: `batch`. */
+export interface ExportedPort {
+  readonly name: string;
+  readonly dtype: 'float32' | 'int32' | 'bool';
+  readonly shape: readonly (number | string)[];
+}
+
+/** One ONNX file: operators of the standard's default domain alone. */
+export interface ExportedGraph {
+  /** Its name in the folder. */
+  readonly file: string;
+  readonly bytes: number;
+  /** Of the file, in hexadecimal. */
+  readonly sha256: string;
+  readonly opset: number;
+  /** How weights are stored; everything is computed in float32. */
+  readonly weights: 'float32' | 'float16';
+  readonly inputs: readonly ExportedPort[];
+  readonly outputs: readonly ExportedPort[];
+}
+
+/** What pixels are, for the encoder's input and the decoder's output: there is no other preprocessing. */
+export interface ExportedImage {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  /** Rows, columns, channels; red first where there are three. */
+  readonly layout: 'NHWC';
+  readonly dtype: 'float32';
+  /** Black and white. The decoder clamps to it. */
+  readonly range: readonly [0, 1];
+}
+
+export interface ExportedTokenizer {
+  /** Rows and columns of tokens, which are in raster order. */
+  readonly grid: readonly [number, number];
+  /** Tokens are in `[0, vocabSize)`. */
+  readonly vocabSize: number;
+  /** Tokens a position: with 1, tokens are `[B, N]`; with more, `[B, N, L]`. */
+  readonly levels: number;
+  readonly image: ExportedImage;
+  /** `images` to `tokens`. */
+  readonly encoder: ExportedGraph;
+  /** `tokens` to `images`. */
+  readonly decoder: ExportedGraph;
+  /** Notes of whoever exported it. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Tokens that say what an image is of. */
+export interface ExportedCondition {
+  /** Condition tokens an image. */
+  readonly length: number;
+  /** Condition tokens are in `[0, vocabSize)`; null where conditions are float32 embeddings `[B, length, D]`. */
+  readonly vocabSize: number | null;
+  /** What stands for no condition, for guidance: `length` tokens; empty where conditions are embeddings. */
+  readonly nullTokens: readonly number[];
+  /**
+   * What the tokens mean: `{ kind: 'class', classCount, classNames? }` (token c is class c), `{ kind: 'text', length, tokenizer }`
+   * with the content of a `tokenizer.json` (then comes one token for padding), `{ kind: 'unconditional' }` (the null token
+   * always), or what another conditioner tells of itself.
+   */
+  readonly meaning: { readonly kind?: unknown; readonly [key: string]: unknown };
+}
+
+export interface ExportedTransformer {
+  readonly grid: readonly [number, number];
+  readonly vocabSize: number;
+  readonly levels: number;
+  readonly condition: ExportedCondition;
+  /** `conditions` to `logits` of the first position (with levels: `hidden`, which `predict` takes) and the cache. */
+  readonly start: ExportedGraph;
+  /**
+   * `tokens` `[B, L]` of the last known position, `count` (scalar: positions that are known, these tokens included) and the
+   * cache to `logits` `[B, V]` (`hidden`) of position `count` and the cache after it.
+   */
+  readonly step: ExportedGraph;
+  /**
+   * With levels alone: `hidden` and `tokens` `[B, L - 1]`, the levels above, to `logits` `[B, L, V]`. Level l sees the tokens of
+   * levels above it only: run it once a level, with any tokens in the place of those that are not chosen yet.
+   */
+  readonly predict?: ExportedGraph;
+  /** The cache: each `present` output is to come back as the `past` input of the next step. */
+  readonly cache: readonly { readonly past: string; readonly present: string }[];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface ExportManifest {
+  readonly format: 'vitvq-onnx';
+  readonly version: 1;
+  readonly tokenizer?: ExportedTokenizer;
+  readonly transformer?: ExportedTransformer;
+}

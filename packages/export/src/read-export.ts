@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DataError } from '@vitvq/core';
+import { z } from 'zod';
+import { manifestName, manifestSchema } from './internal/manifest-schema.js';
+import type { ExportedGraph, ExportManifest } from './manifest.js';
+
+/**
+ * What an exported folder holds, after every file that it names was compared with its checksum.
+ * @throws {DataError} naming the file that is missing, damaged or of another version
+ */
+export async function readExport(folder: string): Promise<ExportManifest> {
+  const manifest = await readManifest(folder);
+  for (const graph of graphsOf(manifest)) await assertIntact(folder, graph);
+  return manifest;
+}
+
+/** The manifest alone, validated. */
+export async function readManifest(folder: string): Promise<ExportManifest> {
+  const file = join(folder, manifestName);
+  let content: unknown;
+  try {
+    content = JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    throw new DataError(
+      { where: file, expected: 'the manifest of an exported model', got: (error as Error).message },
+      { cause: error },
+    );
+  }
+  const parsed = manifestSchema.safeParse(content);
+  if (!parsed.success) {
+    throw new DataError({
+      where: file,
+      expected: 'the manifest of an exported model, version 1',
+      got: z.prettifyError(parsed.error).replaceAll('\n', ' '),
+      fix: 'Export it again with this version.',
+    });
+  }
+  return parsed.data;
+}
+
+/** All files of a manifest. */
+export function graphsOf({ tokenizer, transformer }: ExportManifest): ExportedGraph[] {
+  const graphs = [tokenizer?.encoder, tokenizer?.decoder, transformer?.start, transformer?.step, transformer?.predict];
+  return graphs.filter((graph) => graph !== undefined);
+}
+
+async function assertIntact(folder: string, { file, bytes, sha256 }: ExportedGraph): Promise<void> {
+  const path = join(folder, file);
+  const hash = createHash('sha256');
+  let size = 0;
+  try {
+    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      hash.update(chunk);
+    }
+  } catch (error) {
+    throw new DataError(
+      { where: path, expected: 'the file that the manifest names', got: (error as Error).message },
+      { cause: error },
+    );
+  }
+  const digest = hash.digest('hex');
+  if (size !== bytes || digest !== sha256) {
+    throw new DataError({
+      where: path,
+      expected: `${bytes} bytes with SHA-256 ${sha256}`,
+      got: `${size} bytes with ${digest}`,
+      fix: 'The file was damaged or exchanged: export the model again.',
+    });
+  }
+}

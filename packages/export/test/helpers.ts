@@ -1,0 +1,55 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { foldIn, randomKey, randomNormal, type Module } from '@vitvq/core';
+import { createViTVQ, type ViTVQConfig } from '@vitvq/stage1';
+import { ClassConditioner, GPT, RQTransformer, type GPTOptions } from '@vitvq/stage2';
+import { onTestFinished } from 'vitest';
+
+/** A folder that is gone after the test. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'vitvq-export-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Moves every variable by noise, so that scales of 1, biases and positions of 0 hide nothing. */
+function shake<M extends Module>(module: M): M {
+  [...module.namedVariables().values()].forEach((variable, index) => {
+    if (variable.dtype !== 'float32') return;
+    const noise = randomNormal(foldIn(randomKey(99), index), variable.size, 0, 0.1);
+    tf.tidy(() => variable.assign(tf.add(variable, tf.tensor(noise, variable.shape))));
+  });
+  return module;
+}
+
+const size = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 };
+
+/** 2 x 3 tokens of images of 8 x 12. */
+export const tinyTokenizer = (config: Partial<ViTVQConfig> = {}) =>
+  shake(
+    createViTVQ(
+      { imageSize: [8, 12], patchSize: 4, encoder: size, decoder: size, codebookSize: 16, codeDim: 4, ...config },
+      { seed: 1 },
+    ),
+  );
+
+export const classes = new ClassConditioner({ classCount: 4, classNames: ['cat', 'dog', 'eel', 'fox'] });
+
+const sequence = {
+  vocabSize: 16,
+  grid: [2, 3],
+  conditionVocabSize: classes.vocabSize,
+  conditionLength: classes.length,
+  dim: 16,
+  key: randomKey(1),
+} as const;
+
+export const tinyGPT = (options: Partial<GPTOptions> = {}): GPT =>
+  shake(new GPT({ ...sequence, depth: 2, numHeads: 2, ...options }));
+
+export const tinyRQ = (): RQTransformer =>
+  shake(
+    new RQTransformer({ ...sequence, levels: 3, spatial: { depth: 2, numHeads: 2 }, depth: { depth: 1, numHeads: 2 } }),
+  );

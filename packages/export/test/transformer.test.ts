@@ -1,0 +1,166 @@
+import '@vitvq/test-utils';
+import * as tf from '@tensorflow/tfjs-core';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { useEngine } from '@vitvq/engine';
+import { ClassConditioner, conditionTensor, Sampler } from '@vitvq/stage2';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { exportTokenizer, exportTransformer, readExport, type ExportedTransformer } from '../src/index.js';
+import { openSession, type HostValue } from '../src/internal/runtimes.js';
+import { classes, temporaryFolder, tinyGPT, tinyRQ, tinyTokenizer } from './helpers.js';
+
+beforeAll(async () => {
+  await useEngine({ name: 'cpu' });
+});
+
+const argMax = ({ shape, data }: HostValue, level = 0): number[] => {
+  const width = shape.at(-1)!;
+  const levels = shape.length === 3 ? shape[1]! : 1;
+  return Array.from({ length: shape[0]! }, (_, row) => {
+    const logits = data.subarray((row * levels + level) * width, (row * levels + level + 1) * width);
+    return logits.indexOf(Math.max(...logits));
+  });
+};
+
+/** What a page does: the most likely token again and again. Row-major `[B, N, L]`. */
+async function sampleGreedily(
+  folder: string,
+  runtime: 'node' | 'web',
+  { start, step, predict, cache, grid, levels }: ExportedTransformer,
+  labels: number[],
+): Promise<number[]> {
+  const batch = labels.length;
+  const open = (graph: typeof start) => openSession(runtime, join(folder, graph.file), graph);
+  const sessions = { start: await open(start), step: await open(step), predict: predict && (await open(predict)) };
+  const chosen: number[][] = labels.map(() => []);
+  let state = await sessions.start.run({ conditions: { shape: [batch, 1], data: Int32Array.from(labels) } });
+  const positions = grid[0] * grid[1];
+  for (let count = 1; count <= positions; count++) {
+    const tokens = new Int32Array(batch * levels);
+    for (let level = 0; level < levels; level++) {
+      const above = Int32Array.from(
+        Array.from({ length: batch }, (_, row) => [...tokens.slice(row * levels, (row + 1) * levels - 1)]).flat(),
+      );
+      const { logits } = sessions.predict
+        ? await sessions.predict.run({ hidden: state.hidden!, tokens: { shape: [batch, levels - 1], data: above } })
+        : state;
+      argMax(logits!, level).forEach((token, row) => (tokens[row * levels + level] = token));
+    }
+    for (let row = 0; row < batch; row++) chosen[row]!.push(...tokens.slice(row * levels, (row + 1) * levels));
+    if (count === positions) break;
+    const past = Object.fromEntries(cache.map((pair) => [pair.past, state[pair.present]!]));
+    state = await sessions.step.run({
+      ...past,
+      tokens: { shape: [batch, levels], data: tokens },
+      count: { shape: [], data: Int32Array.of(count) },
+    });
+  }
+  for (const session of Object.values(sessions)) await session?.release();
+  return chosen.flat();
+}
+
+describe('exportTransformer', () => {
+  it.each([
+    ['GPT', tinyGPT()],
+    ['GPT without time mixing, positions of a grid', tinyGPT({ useTimeMixing: false, positions: 'grid' })],
+    ['RQTransformer', tinyRQ()],
+  ] as const)('samples what the Sampler samples, token by token, in both runtimes: %s', async (_, model) => {
+    const folder = await temporaryFolder();
+    const { manifest, report } = await exportTransformer(model, classes, folder);
+    expect(report!.checks.map(({ runtime, passed }) => [runtime, passed])).toEqual([
+      ['node', true],
+      ['web', true],
+    ]);
+    const sampler = new Sampler(model);
+    for (const labels of [[3], [0, 4], [1, 0, 2, 2, 4]]) {
+      const conditions = conditionTensor(classes, Int32Array.from(labels));
+      const seeds = labels.map((__, index) => index);
+      const expected = await sampler.sample({ conditions, seeds, topK: 1 });
+      for (const runtime of ['node', 'web'] as const) {
+        const tokens = await sampleGreedily(folder, runtime, manifest.transformer!, labels);
+        expect(tokens).toEqual([...(await expected.data())]);
+      }
+    }
+    sampler.dispose();
+  });
+
+  it('says what is needed to sample, beside a tokenizer', async () => {
+    const folder = await temporaryFolder();
+    await exportTokenizer(tinyTokenizer(), folder, { verify: false });
+    const { manifest } = await exportTransformer(tinyGPT(), classes, folder, { verify: false });
+    expect(await readExport(folder)).toEqual(manifest);
+    expect((await readdir(folder)).sort()).toEqual([
+      'decoder.onnx',
+      'encoder.onnx',
+      'start.onnx',
+      'step.onnx',
+      'vitvq.json',
+    ]);
+    const { tokenizer, transformer } = manifest;
+    expect(tokenizer).toBeDefined();
+    expect(transformer!.condition).toEqual({
+      length: 1,
+      vocabSize: 5,
+      nullTokens: [4],
+      meaning: { kind: 'class', classCount: 4, classNames: ['cat', 'dog', 'eel', 'fox'] },
+    });
+    expect(transformer!.cache).toContainEqual({ past: 'past.1.keys', present: 'present.1.keys' });
+    expect(transformer!.step.inputs).toEqual([
+      { name: 'tokens', dtype: 'int32', shape: ['batch', 1] },
+      { name: 'count', dtype: 'int32', shape: [] },
+      ...[0, 1].flatMap((block) => [
+        { name: `past.${block}.keys`, dtype: 'float32', shape: ['batch', 2, 6, 8] },
+        { name: `past.${block}.values`, dtype: 'float32', shape: ['batch', 2, 6, 8] },
+        { name: `past.${block}.before`, dtype: 'float32', shape: ['batch', 16] },
+      ]),
+    ]);
+    expect(transformer!.step.outputs[0]).toEqual({ name: 'logits', dtype: 'float32', shape: ['batch', 16] });
+    const step = await readFile(join(folder, 'step.onnx'));
+    expect(step.includes('com.microsoft')).toBe(false);
+    expect(step.includes(JSON.stringify(transformer!.condition))).toBe(true);
+  });
+
+  it('removes the file that another model had and this one has not', async () => {
+    const folder = await temporaryFolder();
+    await exportTransformer(tinyRQ(), classes, folder, { verify: false });
+    expect(await readdir(folder)).toContain('predict.onnx');
+    await exportTransformer(tinyGPT(), classes, folder, { verify: false });
+    expect(await readdir(folder)).not.toContain('predict.onnx');
+  });
+
+  it('takes embeddings as conditions', async () => {
+    const folder = await temporaryFolder();
+    const model = tinyGPT({ conditionVocabSize: undefined, conditionLength: 2 });
+    const { manifest, report } = await exportTransformer(model, undefined, folder, { verify: { runtimes: ['node'] } });
+    expect(report!.passed).toBe(true);
+    expect(manifest.transformer!.start.inputs).toEqual([
+      { name: 'conditions', dtype: 'float32', shape: ['batch', 2, 16] },
+    ]);
+  });
+
+  it('stores weights in half precision', async () => {
+    const folder = await temporaryFolder();
+    const { report } = await exportTransformer(tinyGPT(), classes, folder, { weights: 'float16' });
+    for (const check of report!.checks) {
+      if (check.part !== 'transformer') throw new Error('a transformer was exported');
+      expect(check.logits).toBeGreaterThan(1e-5);
+      expect(check.logits).toBeLessThan(0.05 * check.largestLogit);
+    }
+  });
+
+  it('refuses the conditioner of another model', async () => {
+    const folder = await temporaryFolder();
+    const other = new ClassConditioner({ classCount: 9 });
+    await expect(exportTransformer(tinyGPT(), other, folder)).rejects.toThrow(
+      "exportTransformer: expected the model's conditioner, with 1 tokens of 5, got one with 1 tokens of 10.",
+    );
+  });
+
+  it('leaves no tensors behind', async () => {
+    const folder = await temporaryFolder();
+    const model = tinyGPT();
+    const before = tf.memory().numTensors;
+    await exportTransformer(model, classes, folder, { verify: { runtimes: ['node'] } });
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
