@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import * as tf from '@tensorflow/tfjs';
 import { writeSafetensors } from '@vitvq/checkpoint';
 import { trainWithProgress } from '@vitvq/cli';
 import { createBatches, readImages } from '@vitvq/data';
@@ -56,8 +55,8 @@ export async function trainTokenizer({ settings, images, folder, signal }: Stage
   const config = tokenizerConfig(settings);
   const tokenizer: ViTVQ = createViTVQ(config, { seed: settings.seed });
   // Where a training goes on, its checkpoint replaces this start.
-  const { data, shape } = await readImages(first(images.train, IMAGES_TO_START_CODEBOOKS), { imageSize });
-  tf.tidy(() => startResidualCodebooks(tokenizer, tf.tensor4d(data, [...shape]), keyOf(settings, 'codebooks')));
+  const begin = await readImages(first(images.train, IMAGES_TO_START_CODEBOOKS), { imageSize });
+  await startResidualCodebooks(tokenizer, begin, keyOf(settings, 'codebooks'));
   const trainer = new Stage1Trainer({
     tokenizer,
     plan: tokenizerPlan(settings),

@@ -46,7 +46,8 @@ export const OUTCOME_FILES = [
   'layer-sweep.png',
 ] as const;
 
-const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
+const hundredths = (part: number): string => (100 * part).toFixed(1);
+const percent = (part: number): string => `${hundredths(part)} %`;
 
 /** `metrics.json`: what a program wants to know of the run. Written last, so that its presence means that the run is done. */
 export async function writeMetrics(
@@ -317,17 +318,17 @@ function probeSection({ images, settings }: StageContext, { probe }: Outcome): R
           'other images, so this is not the unsupervised probe of the paper. ' +
           `Trained on ${samples.train} images, penalty and block chosen on ${samples.validation}, tested on ${samples.test}.`,
       },
-      { kind: 'charts', charts: [layerSweepChart(probe.result, modelTitle(settings))] },
+      { kind: 'charts', charts: [layerSweepChart(probe.result)] },
+      { kind: 'text', text: `The best block by validation is ${best}. Upright lines are 95 % intervals.` },
       {
         kind: 'table',
-        caption: `The best block by validation is ${best}.`,
-        columns: ['block', 'width', 'top-1', '95 % interval', 'top-5', 'penalty'],
+        columns: ['block', 'width', 'top-1, %', '95 % interval', 'top-5, %', 'penalty'],
         rows: blocks.map(({ block, dim, top1, interval, top5, l2 }) => [
           block,
           String(dim),
-          percent(top1),
-          `${percent(interval.low)} to ${percent(interval.high)}`,
-          percent(top5),
+          hundredths(top1),
+          `${hundredths(interval.low)} to ${hundredths(interval.high)}`,
+          hundredths(top5),
           String(l2),
         ]),
       },
@@ -338,7 +339,7 @@ function probeSection({ images, settings }: StageContext, { probe }: Outcome): R
 }
 
 /** Transformer and untrained twin block by block, each with its interval, and the raw pixels as a level line. */
-function layerSweepChart({ blocks, pixels }: ProbeResult, name: string): ReportChart {
+function layerSweepChart({ blocks, pixels }: ProbeResult): ReportChart {
   const ofKind = (kind: Block['kind']): Block[] => blocks.filter((block) => block.kind === kind);
   const line = (title: string, kind: Block['kind']): Series => ({
     name: title,
@@ -349,10 +350,10 @@ function layerSweepChart({ blocks, pixels }: ProbeResult, name: string): ReportC
   return lineReportChart('layer-sweep.png', {
     title: 'Layer sweep',
     xLabel: 'block (first: embedding, last: final norm)',
-    yLabel: 'top-1, per cent of test images, with 95 % intervals',
+    yLabel: 'top-1, per cent of test images',
     series: [
-      line(name, 'model'),
-      line(`untrained ${name}`, 'untrained'),
+      line('trained', 'model'),
+      line('untrained', 'untrained'),
       {
         name: 'raw pixels',
         points: [

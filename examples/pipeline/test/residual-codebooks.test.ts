@@ -16,10 +16,10 @@ const createTokenizer = (model: 'gpt' | 'rq'): ViTVQ =>
   createViTVQ(tokenizerConfig({ model, seed: 0, minutes: 15, smoke: true }), { seed: 0 });
 
 describe('startResidualCodebooks', () => {
-  it('puts codes where features are, so that every level comes nearer to them', () => {
+  it('puts codes where features are, so that every level comes nearer to them', async () => {
     const tokenizer = createTokenizer('rq');
-    const images = tf.tensor4d(randomUniform(randomKey(1), 16 * 16 * 16 * 3), [16, 16, 16, 3]);
-    const latents = tokenizer.latents(images);
+    const images = { shape: [16, 16, 16, 3], data: randomUniform(randomKey(1), 16 * 16 * 16 * 3) } as const;
+    const latents = tokenizer.latents(tf.tensor4d(images.data, [...images.shape]));
     /** Mean squared distance of the latents from the sums of the first codes of each. */
     const errors = (): number[] => {
       const { quantizer } = tokenizer;
@@ -32,7 +32,7 @@ describe('startResidualCodebooks', () => {
       });
     };
     const [atRandom] = errors();
-    startResidualCodebooks(tokenizer, images, randomKey(2));
+    await startResidualCodebooks(tokenizer, images, randomKey(2));
     const started = errors();
     expect(started[0]).toBeLessThan(0.5 * atRandom!);
     for (let level = 1; level < started.length; level++) expect(started[level]).toBeLessThan(0.8 * started[level - 1]!);
@@ -42,7 +42,8 @@ describe('startResidualCodebooks', () => {
     const tokenizer = createTokenizer('gpt');
     const codebook = tokenizer.namedVariables().get('quantizer.codebook')!;
     const before = await codebook.data();
-    startResidualCodebooks(tokenizer, tf.ones([4, 16, 16, 3]), randomKey(2));
+    const images = { shape: [4, 16, 16, 3], data: new Float32Array(4 * 16 * 16 * 3) } as const;
+    await startResidualCodebooks(tokenizer, images, randomKey(2));
     expect(await codebook.data()).toEqual(before);
   });
 });
