@@ -94,6 +94,7 @@ export async function inflateEntry(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const content = new Uint8Array(size);
   let done = 0;
+  let isTooLong = false;
   const refuse = (got: string): never => {
     throw new DataError({
       where: input.path,
@@ -110,14 +111,17 @@ export async function inflateEntry(
   try {
     await pipeline(Readable.from(pieces()), createInflateRaw(), async (inflated: AsyncIterable<Uint8Array>) => {
       for await (const piece of inflated) {
-        if (done + piece.length > size) refuse('more');
+        if (done + piece.length > size) {
+          isTooLong = true;
+          return;
+        }
         content.set(piece, done);
         done += piece.length;
       }
     });
   } catch (error) {
     if (error instanceof DataError) throw error;
-    return refuse(quote((error as Error).message));
+    return refuse(isTooLong ? 'more' : quote((error as Error).message));
   }
   return done === size ? content : refuse(`${done}`);
 }

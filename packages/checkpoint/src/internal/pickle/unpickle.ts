@@ -1,5 +1,5 @@
 import type { AllowedNames } from './names.js';
-import type { PickleReader} from './reader.js';
+import type { PickleReader } from './reader.js';
 import { plain } from './reader.js';
 import { buildStorage, type Refuse } from './tensors.js';
 import {
@@ -33,6 +33,8 @@ export interface Unpickled {
  */
 const maximumBytes = 256 * 2 ** 20;
 const containerBytes = 200;
+/** Of a growing stack, of which there are two for a moment. */
+const operandBytes = 32;
 const slotBytes = 40;
 
 /** Digits of an integer in text, and bytes of one in binary: more take long to convert, and mean nothing here. */
@@ -93,7 +95,7 @@ class Machine {
           break;
         }
         case 0x28: // MARK
-          this.#spend(8);
+          this.#spend(operandBytes);
           this.#marks.push(this.#stack.length);
           break;
         case 0x30: // POP
@@ -326,7 +328,7 @@ class Machine {
   }
 
   #push(value: PickleValue): void {
-    this.#spend(8);
+    this.#spend(operandBytes);
     this.#stack.push(value);
   }
 
