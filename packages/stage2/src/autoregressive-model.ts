@@ -1,6 +1,6 @@
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-core';
 import type { DropoutMasks, DropoutSite } from './dropout.js';
-import type { AddedSlot, SamplingCache } from './sampling-cache.js';
+import type { AddedSlots, SamplingCache } from './sampling-cache.js';
 
 /** int32 tokens `[B, C]` of the conditions' vocabulary, or embeddings `[B, C, D]` from a conditioner of one's own. */
 export type Conditions = Tensor2D | Tensor3D;
@@ -13,19 +13,12 @@ export interface LogitsOptions {
   readonly dropoutMasks?: DropoutMasks;
 }
 
-/** After the first tokens: what the next one is predicted from, and what the step after it needs. */
-export interface SamplingStart {
-  /** `[B, D]`. */
-  readonly hidden: Tensor2D;
-  readonly cache: SamplingCache;
-}
-
-/** After one more token: what the next one is predicted from, and what must be added to the cache before the next step. */
+/** After new positions: what the next one is predicted from, and what must be added to the cache before the next step. */
 export interface SamplingStep {
   /** `[B, D]`. */
   readonly hidden: Tensor2D;
-  /** Of every block. */
-  readonly added: readonly AddedSlot[];
+  /** Of every block: the slots of the conditions and given tokens, or that of the new position. */
+  readonly added: readonly AddedSlots[];
 }
 
 /** Chooses one token a row from logits `[B, V]`; `level` counts residual levels from 0. int32 `[B]`. */
@@ -62,13 +55,14 @@ export interface AutoregressiveModel {
   /** Where dropout strikes in {@link logits} of as many tokens, by the names of the masks. */
   dropoutSites(batchSize: number, tokens?: number): Record<string, DropoutSite>;
 
+  /** A cache with nothing in it, for `batch` sequences. @param segments  slots of each of its segments */
+  emptyCache(batch: number, segments: readonly number[]): SamplingCache;
   /**
-   * Starts sampling.
+   * Starts sampling: what it adds goes to the first slots.
    * @param given  int32 `[B, n, L]`: tokens that are there already, padded to a length of its own
    * @param count  int32 scalar, at most n: how many of them count; 0 where none are given
-   * @param segments  slots of each segment of the cache; together at least the conditions and the n tokens
    */
-  start(conditions: Conditions, given: Tensor3D | undefined, count: Scalar, segments: readonly number[]): SamplingStart;
+  start(conditions: Conditions, given: Tensor3D | undefined, count: Scalar): SamplingStep;
   /**
    * Adds one position.
    * @param tokens  int32 `[B, L]`, of position `count - 1`

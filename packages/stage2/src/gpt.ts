@@ -8,7 +8,6 @@ import type {
   ChooseToken,
   Conditions,
   LogitsOptions,
-  SamplingStart,
   SamplingStep,
 } from './autoregressive-model.js';
 import type { CausalTransformerOptions } from './causal-transformer.js';
@@ -19,6 +18,7 @@ import type { SequenceEmbeddingOptions } from './internal/sequence-embedding.js'
 import { SequenceTransformer } from './internal/sequence-transformer.js';
 import { tidied } from './internal/tidied.js';
 import { tokenHead } from './internal/token-head.js';
+import { emptyCache } from './sampling-cache.js';
 import type { SamplingCache } from './sampling-cache.js';
 import { gptConfig, type GPTConfig } from './transformer-config.js';
 
@@ -100,13 +100,12 @@ export class GPT extends Module implements AutoregressiveModel {
     return prefixDropoutSites(this.#sequence.dropoutSites(batchSize, tokens), 'transformer');
   }
 
-  start(
-    conditions: Conditions,
-    given: Tensor3D | undefined,
-    count: Scalar,
-    segments: readonly number[],
-  ): SamplingStart {
-    return tidied(() => this.#sequence.start(conditions, given, count, segments));
+  emptyCache(batch: number, segments: readonly number[]): SamplingCache {
+    return emptyCache(this.#sequence.transformer, batch, segments);
+  }
+
+  start(conditions: Conditions, given: Tensor3D | undefined, count: Scalar): SamplingStep {
+    return tidied(() => this.#sequence.start(conditions, given, count));
   }
 
   step(tokens: Tensor2D, count: Scalar, cache: SamplingCache): SamplingStep {

@@ -5,7 +5,6 @@ export {
   type Conditions,
   type ImageTokens,
   type LogitsOptions,
-  type SamplingStart,
   type SamplingStep,
 } from './autoregressive-model.js';
 export {
@@ -85,7 +84,7 @@ export {
   type SamplerOptions,
   type Schedule,
 } from './sampler.js';
-export { writeSlot, type AddedSlot, type BlockCache, type SamplingCache } from './sampling-cache.js';
+export { writeSlots, type AddedSlots, type BlockCache, type SamplingCache } from './sampling-cache.js';
 export { type BatchFacts, type CodeBatch, type HostImages, type ImageBatch, type Stage2Batch } from './stage2-batch.js';
 export {
   readConditionerWeights,

@@ -9,7 +9,6 @@ import type {
   ChooseToken,
   Conditions,
   LogitsOptions,
-  SamplingStart,
   SamplingStep,
 } from './autoregressive-model.js';
 import { CausalTransformer } from './causal-transformer.js';
@@ -21,6 +20,7 @@ import type { SequenceEmbeddingOptions } from './internal/sequence-embedding.js'
 import { SequenceTransformer } from './internal/sequence-transformer.js';
 import { tidied } from './internal/tidied.js';
 import { tokenHead } from './internal/token-head.js';
+import { emptyCache } from './sampling-cache.js';
 import type { SamplingCache } from './sampling-cache.js';
 import { rqTransformerConfig, type RQTransformerConfig } from './transformer-config.js';
 
@@ -158,13 +158,12 @@ export class RQTransformer extends Module implements AutoregressiveModel {
     };
   }
 
-  start(
-    conditions: Conditions,
-    given: Tensor3D | undefined,
-    count: Scalar,
-    segments: readonly number[],
-  ): SamplingStart {
-    return tidied(() => this.#spatial.start(conditions, given, count, segments));
+  emptyCache(batch: number, segments: readonly number[]): SamplingCache {
+    return emptyCache(this.#spatial.transformer, batch, segments);
+  }
+
+  start(conditions: Conditions, given: Tensor3D | undefined, count: Scalar): SamplingStep {
+    return tidied(() => this.#spatial.start(conditions, given, count));
   }
 
   step(tokens: Tensor2D, count: Scalar, cache: SamplingCache): SamplingStep {

@@ -10,7 +10,6 @@ import { SamplingProgram } from './internal/sampling-program.js';
 import type { Drawn, RunTensors } from './internal/sampling-program.js';
 import { SamplingVariables } from './internal/sampling-variables.js';
 import { disposeOf } from './internal/tidied.js';
-import type { SamplingCache } from './sampling-cache.js';
 import { assertTokensInRange } from './token-checks.js';
 
 /** A number, or a function of how far an image is: 0 at its first token, 1 at its last. */
@@ -89,19 +88,16 @@ interface Run {
 }
 
 type StartArguments = [Conditions, Tensor3D | undefined, Scalar, RunTensors];
-type StartResult = Drawn & { readonly cache: SamplingCache };
-type StepResult = Omit<Drawn, 'count'>;
 
 /** Compiled functions of one kind of request, and the images that they are at. */
 interface Programs {
   readonly key: string;
   readonly program: SamplingProgram;
+  readonly state: SamplingVariables;
   /** By the number of given tokens. */
-  readonly starts: Map<number, CompiledFunction<(...values: StartArguments) => StartResult>>;
+  readonly starts: Map<number, CompiledFunction<(...values: StartArguments) => Drawn>>;
   /** By the number of segments of the cache. */
-  readonly steps: Map<number, CompiledFunction<(run: RunTensors) => StepResult>>;
-  /** From the first request on. */
-  variables?: SamplingVariables;
+  readonly steps: Map<number, CompiledFunction<(run: RunTensors) => Drawn>>;
 }
 
 /**
@@ -177,9 +173,9 @@ export class Sampler {
   /** Frees the compiled programs and the cache; the sampler can be used again. */
   dispose(): void {
     if (!this.#programs) return;
-    const { starts, steps, variables } = this.#programs;
+    const { starts, steps, state } = this.#programs;
     for (const compiled of [...starts.values(), ...steps.values()]) compiled.dispose();
-    variables?.dispose();
+    state.dispose();
     this.#programs = undefined;
   }
 
@@ -197,9 +193,9 @@ export class Sampler {
     }
     this.#isBusy = true;
     let run: Run | undefined;
-    // A step ahead of what is read, so that the engine never waits for this thread.
-    let coming: Promise<StepResult> | undefined;
-    let drawn: StepResult | undefined;
+    // Steps that the engine was asked for: one more than what is waited for, so that it never waits for this thread.
+    const coming: Promise<Drawn>[] = [];
+    let drawn: Drawn | undefined;
     try {
       run = await this.#prepare(options, returnsLogits);
       const { known, shape, prefix, tensors, settings } = run;
@@ -211,9 +207,17 @@ export class Sampler {
       };
       if (prefix > 0) yield { partial: partial(prefix) };
       const programs = this.#programsFor(settings);
-      for (let count = prefix; count < positions; count++) {
-        drawn = coming ? await coming : await this.#start(programs, run);
-        coming = count + 1 < positions ? this.#step(programs, count, tensors) : undefined;
+      for (let count = prefix, asked = prefix + 1; count < positions; count++) {
+        if (count === prefix) {
+          drawn = await this.#start(programs, run);
+        } else {
+          for (; coming.length < 2 && asked < positions; asked++) {
+            const step = this.#step(programs, asked - 1, tensors);
+            step.catch(() => undefined); // thrown when its turn comes
+            coming.push(step);
+          }
+          drawn = await coming.shift()!;
+        }
         const tokens = await drawn.tokens.data();
         for (let image = 0; image < settings.images; image++) {
           const from = tokens.subarray(image * levels, (image + 1) * levels);
@@ -225,15 +229,14 @@ export class Sampler {
       }
     } finally {
       disposeOf(drawn);
-      disposeOf(await coming?.catch(() => undefined));
+      for (const step of coming) disposeOf(await step.catch(() => undefined));
       disposeOf(run?.tensors);
       this.#isBusy = false;
     }
   }
 
   /** Reads conditions and known tokens, draws the first position that is not known. */
-  async #start(programs: Programs, run: Run): Promise<StepResult> {
-    const { starts, program } = programs;
+  async #start({ starts, program, state }: Programs, run: Run): Promise<Drawn> {
     const { conditions, known, shape, prefix, settings, tensors } = run;
     const { conditionLength, levels } = this.model;
     const positions = shape[1]!;
@@ -242,7 +245,7 @@ export class Sampler {
       prefix === 0 ? 0 : Math.min(this.#lengthAt(conditionLength + prefix - 1) - conditionLength, positions - 1);
     let compiled = starts.get(padded);
     if (!compiled) {
-      compiled = compile((...values: StartArguments) => program.start(this.#segments, ...values), {
+      compiled = compile((...values: StartArguments) => program.start(state, ...values), {
         name: `sampling, start from ${padded} tokens`,
         // It runs once an image, and shares its weights.
         variables: 'live',
@@ -256,24 +259,18 @@ export class Sampler {
     });
     const count = tf.scalar(prefix, 'int32');
     try {
-      const started = await compiled(conditions, given, count, tensors);
-      if (programs.variables) programs.variables.assign(started);
-      else programs.variables = new SamplingVariables(started);
-      const { tokens, logits, ...rest } = started;
-      disposeOf(rest);
-      return { tokens, logits };
+      return await compiled(conditions, given, count, tensors);
     } finally {
       disposeOf([given, count]);
     }
   }
 
   /** Adds position `last`, which was drawn before, and draws the next one. */
-  #step({ steps, program, variables }: Programs, last: number, tensors: RunTensors): Promise<StepResult> {
+  #step({ steps, program, state }: Programs, last: number, tensors: RunTensors): Promise<Drawn> {
     const slot = this.model.conditionLength + last;
     const segments = 1 + this.#segments.findIndex((_, index) => slot < this.#slotsOf(index + 1));
     let compiled = steps.get(segments);
     if (!compiled) {
-      const state = variables!;
       compiled = compile((run: RunTensors) => program.step(state, segments, run), {
         name: `sampling, step of ${this.#slotsOf(segments)} slots`,
         variables: this.#weights,
@@ -300,7 +297,9 @@ export class Sampler {
     if (this.#programs?.key !== key) {
       this.dispose();
       const program = new SamplingProgram(this.model, settings);
-      this.#programs = { key, program, starts: new Map(), steps: new Map() };
+      const { images, guided } = settings;
+      const state = new SamplingVariables(this.model, guided ? 2 * images : images, this.#segments);
+      this.#programs = { key, program, state, starts: new Map(), steps: new Map() };
     }
     return this.#programs;
   }

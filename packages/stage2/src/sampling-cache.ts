@@ -3,7 +3,7 @@ import type { Scalar, Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { composite } from '@vitvq/core';
 import { hidden } from './attention-mask.js';
 import type { AttentionPart, Remember } from './causal-attention.js';
-import type { BlockForward } from './causal-transformer.js';
+import type { BlockForward, CausalBlock } from './causal-transformer.js';
 
 /**
  * What is kept of one block while tokens are sampled. Keys and values stand in slots, one a position (conditions, then
@@ -22,38 +22,38 @@ export interface SamplingCache {
   readonly blocks: readonly BlockCache[];
 }
 
-/** What a step adds to the cache of a block: one slot. */
-export interface AddedSlot {
+/** What new positions add to the cache of a block: n slots. */
+export interface AddedSlots {
+  /** Of the last of them. */
   readonly before?: Tensor2D;
-  /** `[B, M, 1, headDim]`. */
-  readonly key: Tensor4D;
-  readonly value: Tensor4D;
+  /** `[B, M, n, headDim]`. */
+  readonly keys: Tensor4D;
+  readonly values: Tensor4D;
 }
 
 /**
- * The cache after a pass over the first positions.
+ * What a pass over the first positions adds.
  * @param last  int32 scalar: the last of these positions; what the pass computed after it is never seen
- * @param segments  slots of each segment
  */
-export function cacheOf(
-  blocks: readonly BlockForward[],
-  last: Scalar,
+export function addedBy(blocks: readonly BlockForward[], last: Scalar, usesTimeMixing: boolean): AddedSlots[] {
+  return blocks.map(({ keys, values, normalized }) => ({
+    before: usesTimeMixing ? (pick(normalized, last, 1) as Tensor2D) : undefined,
+    keys,
+    values,
+  }));
+}
+
+/** A cache with nothing in it, for `batch` sequences. @param segments  slots of each segment */
+export function emptyCache(
+  { blocks }: { readonly blocks: readonly CausalBlock[] },
+  batch: number,
   segments: readonly number[],
-  usesTimeMixing: boolean,
 ): SamplingCache {
-  const cut = (x: Tensor4D): Tensor4D[] => {
-    const padded = padSlots(
-      x,
-      segments.reduce((sum, size) => sum + size, 0),
-    );
-    return segments.length === 1 ? [padded] : tf.split(padded, [...segments], 2);
-  };
   return {
-    blocks: blocks.map(({ keys, values, normalized }) => ({
-      before: usesTimeMixing ? (pick(normalized, last, 1) as Tensor2D) : undefined,
-      keys: cut(keys),
-      values: cut(values),
-    })),
+    blocks: blocks.map(({ attention: { dim, numHeads, headDim, usesTimeMixing } }) => {
+      const slots = (): Tensor4D[] => segments.map((size) => tf.zeros([batch, numHeads, size, headDim]));
+      return { before: usesTimeMixing ? tf.zeros([batch, dim]) : undefined, keys: slots(), values: slots() };
+    }),
   };
 }
 
@@ -72,11 +72,11 @@ export class CacheStep {
   }
 
   /** How a block's attention reads its cache, and what is to be added to it (after the attention has run). */
-  of(cache: BlockCache): { readonly remember: Remember; readonly added: (normalized: Tensor2D) => AddedSlot } {
-    let slot: Pick<AddedSlot, 'key' | 'value'> | undefined;
+  of(cache: BlockCache): { readonly remember: Remember; readonly added: (normalized: Tensor2D) => AddedSlots } {
+    let slot: Pick<AddedSlots, 'keys' | 'values'> | undefined;
     return {
       remember: (key, value) => {
-        slot = { key, value };
+        slot = { keys: key, values: value };
         const parts = cache.keys.map((keys, index): AttentionPart => {
           const isLast = index === cache.keys.length - 1;
           return { keys, values: cache.values[index]!, mask: isLast ? this.#lastMask : undefined };
@@ -95,28 +95,19 @@ export function withinLast(segments: readonly Tensor4D[], slot: Scalar): Scalar 
 }
 
 /**
- * A segment `[B, M, n, headDim]` with one slot replaced. Where the result is assigned to the variable that the segment is,
- * and a compiled engine runs it, nothing but the slot is written.
- * @param index  int32 scalar
+ * A segment `[B, M, n, headDim]` with other slots `[B, M, k, headDim]` in it. Where the result is assigned to the variable
+ * that the segment is, and a compiled engine runs it, nothing but these slots is written.
+ * @param index  int32 scalar: where the first of them goes
  */
-export function writeSlot(segment: Tensor4D, slot: Tensor4D, index: Scalar): Tensor4D {
-  const [written] = composite('write_rows', { axis: 2 }, [segment, slot, index], (old, rows, at) => {
-    const isWritten = tf.equal(tf.range(0, old.shape[2]!, 1, 'int32'), at);
-    return [tf.where(tf.reshape(isWritten, [1, 1, -1, 1]), rows, old)];
+export function writeSlots(segment: Tensor4D, slots: Tensor4D, index: Scalar): Tensor4D {
+  const [written] = composite('write_rows', { axis: 2 }, [segment, slots, index], (old, rows, at) => {
+    const count = rows.shape[2]!;
+    const source = tf.sub(tf.range(0, old.shape[2]!, 1, 'int32'), at);
+    const isWritten = tf.logicalAnd(tf.greaterEqual(source, 0), tf.less(source, count));
+    const candidates = count === 1 ? rows : tf.gather(rows, tf.clipByValue(source, 0, count - 1), 2);
+    return [tf.where(tf.reshape(isWritten, [1, 1, -1, 1]), candidates, old)];
   });
   return written as Tensor4D;
-}
-
-/** `[B, M, n, headDim]` with zeros up to `length` slots. */
-function padSlots(x: Tensor4D, length: number): Tensor4D {
-  const missing = length - x.shape[2];
-  if (missing === 0) return x;
-  return tf.pad(x, [
-    [0, 0],
-    [0, 0],
-    [0, missing],
-    [0, 0],
-  ]);
 }
 
 /** `[n]` of what is seen to an additive mask `[1, 1, 1, n]`. */

@@ -8,7 +8,7 @@ import type { AutoregressiveModel, ImageTokens } from '../autoregressive-model.j
 import { repeat, type AnyConditioner } from '../conditioners/conditioner.js';
 import { countOf, type Stage2Batch } from '../stage2-batch.js';
 import { assertTokensInRange } from '../token-checks.js';
-import { assertTokensFit } from '../tokenizer-fit.js';
+import { assertTokenizerFits, assertTokensFit } from '../tokenizer-fit.js';
 import { conditionInput, type ConditionInput, type ConditionValues } from './condition-input.js';
 
 /** A (micro-)batch; whoever asked for it disposes of both. */
@@ -31,12 +31,14 @@ export class BatchReader {
   readonly #where: string;
   readonly #encode: CompiledFunction<(images: Tensor4D) => tf.Tensor> | undefined;
 
+  /** @throws {ConfigError} for a tokenizer that does not fit the model */
   constructor(options: BatchReaderOptions, where: string) {
     const { tokenizer, model, conditioner } = options;
     this.#options = options;
     this.#input = conditionInput(conditioner);
     this.#where = where;
     if (!tokenizer) return;
+    assertTokenizerFits(tokenizer, model, where);
     const encode = (images: Tensor4D): tf.Tensor => {
       const tokens = tokenizer.encode(images);
       assertTokensFit(tokens.shape, model, where);

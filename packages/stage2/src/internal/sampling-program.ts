@@ -3,7 +3,6 @@ import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/t
 import type { AutoregressiveModel, Conditions } from '../autoregressive-model.js';
 import { drawTokens, filteredProbabilities } from '../filters.js';
 import { pick } from '../sampling-cache.js';
-import type { SamplingCache } from '../sampling-cache.js';
 import type { SamplingVariables } from './sampling-variables.js';
 
 /** What stays the same through all steps of a request. */
@@ -25,8 +24,6 @@ export interface RunTensors {
 export interface Drawn {
   /** int32 `[B, L]`; with guidance `[2 B, L]`, the same tokens twice. */
   readonly tokens: Tensor2D;
-  /** int32 scalar: positions that are known now. */
-  readonly count: Scalar;
   /** `[B, L, V]`, guided but not filtered, where they were asked for. */
   readonly logits?: Tensor3D;
 }
@@ -48,33 +45,30 @@ export class SamplingProgram {
 
   /** Reads conditions and known tokens, draws the next position. */
   start(
-    segments: readonly number[],
+    state: SamplingVariables,
     conditions: Conditions,
     given: Tensor3D | undefined,
     count: Scalar,
     run: RunTensors,
-  ): Drawn & { readonly cache: SamplingCache } {
+  ): Drawn {
     const { unconditional } = run;
     const both = unconditional ? (tf.concat<Tensor>([conditions, unconditional], 0) as Conditions) : conditions;
     const givenTwice = given && unconditional ? tf.concat([given, given], 0) : given;
-    const { hidden, cache } = this.#model.start(both, givenTwice, count, segments);
-    return { ...this.#draw(hidden, count, run), cache };
+    const { hidden, added } = this.#model.start(both, givenTwice, count);
+    state.addFirst(added);
+    return this.#draw(hidden, count, run, state);
   }
 
   /** Adds the position that was drawn last, draws the next one. */
-  step(state: SamplingVariables, segments: number, run: RunTensors): Omit<Drawn, 'count'> {
-    const { tokens, count } = state;
-    const { hidden, added } = this.#model.step(tokens, count, state.cache(segments));
-    const slot = tf.add<Scalar>(count, tf.scalar(this.#model.conditionLength - 1, 'int32'));
-    const { count: next, ...drawn } = this.#draw(hidden, count, run);
-    state.add(added, slot, segments);
-    state.tokens.assign(drawn.tokens);
-    state.count.assign(next);
-    return drawn;
+  step(state: SamplingVariables, segments: number, run: RunTensors): Drawn {
+    const count = tf.clone(state.count);
+    const { hidden, added } = this.#model.step(state.tokens, count, state.cache(segments));
+    state.add(added, tf.add<Scalar>(count, tf.scalar(this.#model.conditionLength - 1, 'int32')), segments);
+    return this.#draw(hidden, count, run, state);
   }
 
-  /** Draws position `count`. */
-  #draw(hidden: Tensor2D, count: Scalar, run: RunTensors): Drawn {
+  /** Draws position `count` and remembers it. */
+  #draw(hidden: Tensor2D, count: Scalar, run: RunTensors, state: SamplingVariables): Drawn {
     const noise = pick(run.noise, count, 0); // [B, L]
     const given = pick(run.given, count, 0);
     const temperature = pick(run.temperature, count, 0) as Scalar;
@@ -88,11 +82,9 @@ export class SamplingProgram {
       const chosen = tf.where(tf.greaterEqual(forced, tf.scalar(0, 'int32')), forced, drawn);
       return run.guidance ? tf.concat([chosen, chosen], 0) : chosen;
     });
-    return {
-      tokens,
-      count: tf.add(count, tf.scalar(1, 'int32')),
-      logits: this.#returnsLogits ? (tf.stack(shown, 1) as Tensor3D) : undefined,
-    };
+    state.tokens.assign(tokens);
+    state.count.assign(tf.add(count, tf.scalar(1, 'int32')));
+    return { tokens, logits: this.#returnsLogits ? (tf.stack(shown, 1) as Tensor3D) : undefined };
   }
 
   /** u + scale (c - u), of rows with and rows without condition. */

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor4D, Variable } from '@tensorflow/tfjs-core';
-import { withinLast, writeSlot } from '../sampling-cache.js';
-import type { AddedSlot, SamplingCache } from '../sampling-cache.js';
-import type { Drawn } from './sampling-program.js';
+import type { Scalar, Tensor, Tensor4D, Variable } from '@tensorflow/tfjs-core';
+import type { AutoregressiveModel } from '../autoregressive-model.js';
+import { withinLast, writeSlots } from '../sampling-cache.js';
+import type { AddedSlots, SamplingCache } from '../sampling-cache.js';
 
 interface BlockVariables {
   readonly before: Variable<tf.Rank.R2> | undefined;
@@ -21,52 +21,60 @@ export class SamplingVariables {
   readonly count: Variable<tf.Rank.R0>;
   readonly #blocks: readonly BlockVariables[];
 
-  /** Takes the values of a start; it stays the caller's to dispose of. */
-  constructor({ tokens, count, cache }: Drawn & { readonly cache: SamplingCache }) {
-    const variable = <R extends tf.Rank>(value: tf.Tensor<R>): Variable<R> => tf.variable(value, false);
-    this.tokens = variable(tokens);
-    this.count = variable(count);
-    this.#blocks = cache.blocks.map(({ before, keys, values }) => ({
+  /** @param segments  slots of each segment of the cache */
+  constructor(model: AutoregressiveModel, batch: number, segments: readonly number[]) {
+    const variable = <R extends tf.Rank>(value: Tensor<R>): Variable<R> => {
+      const made = tf.variable(value, false);
+      value.dispose();
+      return made;
+    };
+    this.tokens = variable(tf.zeros<tf.Rank.R2>([batch, model.levels], 'int32'));
+    this.count = variable(tf.scalar(0, 'int32'));
+    this.#blocks = model.emptyCache(batch, segments).blocks.map(({ before, keys, values }) => ({
       before: before && variable(before),
       keys: keys.map(variable),
       values: values.map(variable),
     }));
   }
 
-  /** Begins anew. */
-  assign({ tokens, count, cache }: Drawn & { readonly cache: SamplingCache }): void {
-    this.tokens.assign(tokens);
-    this.count.assign(count);
-    for (const [index, { before, keys, values }] of cache.blocks.entries()) {
-      const block = this.#blocks[index]!;
-      if (before) block.before!.assign(before);
-      keys.forEach((segment, at) => block.keys[at]!.assign(segment));
-      values.forEach((segment, at) => block.values[at]!.assign(segment));
-    }
-  }
-
   /** The first segments. */
   cache(segments: number): SamplingCache {
-    const cut = (all: readonly Tensor4D[]): readonly Tensor4D[] => all.slice(0, segments);
+    const first = (all: readonly Tensor4D[]): readonly Tensor4D[] => all.slice(0, segments);
     return {
-      blocks: this.#blocks.map(({ before, keys, values }) => ({
-        before: before,
-        keys: cut(keys),
-        values: cut(values),
-      })),
+      blocks: this.#blocks.map(({ before, keys, values }) => ({ before, keys: first(keys), values: first(values) })),
     };
   }
 
-  /** Writes what a step adds to the last of the first segments. */
-  add(added: readonly AddedSlot[], slot: Scalar, segments: number): void {
-    for (const [index, { before, key, value }] of added.entries()) {
-      const block = this.#blocks[index]!;
-      if (before) block.before!.assign(before);
-      const at = withinLast(block.keys.slice(0, segments), slot);
-      const [keys, values] = [block.keys[segments - 1]!, block.values[segments - 1]!];
-      keys.assign(writeSlot(keys, key, at));
-      values.assign(writeSlot(values, value, at));
-    }
+  /** Writes the slots of the first positions, wherever their segments end. */
+  addFirst(added: readonly AddedSlots[]): void {
+    const start = tf.scalar(0, 'int32');
+    const write = (segments: readonly Variable<tf.Rank.R4>[], slots: Tensor4D): void => {
+      let written = 0;
+      for (const segment of segments) {
+        const count = Math.min(segment.shape[2], slots.shape[2] - written);
+        if (count <= 0) return;
+        segment.assign(writeSlots(segment, tf.slice(slots, [0, 0, written, 0], [-1, -1, count, -1]), start));
+        written += count;
+      }
+    };
+    this.#blocks.forEach(({ before, keys, values }, index) => {
+      const slots = added[index]!;
+      before?.assign(slots.before!);
+      write(keys, slots.keys);
+      write(values, slots.values);
+    });
+  }
+
+  /** Writes the slot of one more position, which is in the last of the first segments. */
+  add(added: readonly AddedSlots[], slot: Scalar, segments: number): void {
+    this.#blocks.forEach(({ before, keys, values }, index) => {
+      const slots = added[index]!;
+      before?.assign(slots.before!);
+      const at = withinLast(keys.slice(0, segments), slot);
+      const [lastKeys, lastValues] = [keys[segments - 1]!, values[segments - 1]!];
+      lastKeys.assign(writeSlots(lastKeys, slots.keys, at));
+      lastValues.assign(writeSlots(lastValues, slots.values, at));
+    });
   }
 
   /** All of them. */

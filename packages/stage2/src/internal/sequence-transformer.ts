@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { attentionMask } from '../attention-mask.js';
-import type { Conditions, SamplingStart, SamplingStep } from '../autoregressive-model.js';
+import type { Conditions, SamplingStep } from '../autoregressive-model.js';
 import { CausalTransformer } from '../causal-transformer.js';
 import type { CausalTransformerOptions, TransformerForward } from '../causal-transformer.js';
 import type { DropoutMasks, DropoutSite } from '../dropout.js';
-import { cacheOf, CacheStep, pick } from '../sampling-cache.js';
-import type { AddedSlot, SamplingCache } from '../sampling-cache.js';
+import { addedBy, CacheStep, pick } from '../sampling-cache.js';
+import type { AddedSlots, SamplingCache } from '../sampling-cache.js';
 import type { SequenceEmbedding } from './sequence-embedding.js';
 
 /**
@@ -53,18 +53,13 @@ export class SequenceTransformer {
     return this.transformer.dropoutSites(batchSize, length);
   }
 
-  start(
-    conditions: Conditions,
-    given: Tensor3D | undefined,
-    count: Scalar,
-    segments: readonly number[],
-  ): SamplingStart {
+  start(conditions: Conditions, given: Tensor3D | undefined, count: Scalar): SamplingStep {
     const { conditionLength } = this.#embedding;
     const { output, blocks } = this.#run(this.#embed(conditions, given));
     const last = tf.add<Scalar>(count, tf.scalar(conditionLength - 1, 'int32'));
     return {
       hidden: pick(output, last, 1) as Tensor2D,
-      cache: cacheOf(blocks, last, segments, this.transformer.blocks[0]!.attention.usesTimeMixing),
+      added: addedBy(blocks, last, this.transformer.blocks[0]!.attention.usesTimeMixing),
     };
   }
 
@@ -73,7 +68,7 @@ export class SequenceTransformer {
     const slot = tf.add<Scalar>(index, tf.scalar(this.#embedding.conditionLength, 'int32'));
     const view = new CacheStep(cache, slot);
     let x = this.#embedding.placeAt(this.#sumOverLevels(tokens) as Tensor2D, index);
-    const added: AddedSlot[] = [];
+    const added: AddedSlots[] = [];
     for (const [position, block] of this.transformer.blocks.entries()) {
       const previous = cache.blocks[position]!;
       const { remember, added: addedTo } = view.of(previous);

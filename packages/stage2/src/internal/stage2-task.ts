@@ -31,7 +31,6 @@ import {
   type ResolvedStage2Plan,
   type Stage2Plan,
 } from '../stage2-plan.js';
-import { assertTokenizerFits } from '../tokenizer-fit.js';
 import { BatchReader, disposeParts, withDropped } from './batch-reader.js';
 import { conditionInput, type ConditionInput, type ConditionValues } from './condition-input.js';
 import { assertConditionerFits } from './conditioner-fit.js';
@@ -99,14 +98,13 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
     const { conditioner = new Unconditional(), model, tokenizer, look } = options;
     this.#options = { ...options, conditioner };
     assertConditionerFits(conditioner, model, where);
-    if (tokenizer) assertTokenizerFits(tokenizer, model, where);
+    this.#reader = new BatchReader({ model, conditioner, tokenizer }, where);
     this.#input = conditionInput(conditioner);
     if (look) assertLook(look, this.#input);
     const trained = trainedVariables(model, conditioner);
     this.#learningRate = stage2LearningRateAt(plan.learningRate);
     this.#optimizer = createStage2Optimizer(trained, plan.optimizer);
     this.#averages = plan.movingAverage ? new WeightAverages(trained, plan.movingAverage) : undefined;
-    this.#reader = new BatchReader({ model, conditioner, tokenizer }, where);
     this.#updater = new Updater({
       name: 'train',
       optimizer: this.#optimizer,
