@@ -9,6 +9,7 @@ import { Unconditional } from './conditioners/unconditional.js';
 import type { AnyConditioner } from './conditioners/conditioner.js';
 import { conditionInput } from './internal/condition-input.js';
 import { BatchReader, disposeParts } from './internal/batch-reader.js';
+import { assertConditionerFits } from './internal/conditioner-fit.js';
 import { countOf, type Stage2Batch } from './stage2-batch.js';
 import type { Stage2Evaluation } from './stage2-events.js';
 
@@ -47,7 +48,9 @@ export class Stage2Evaluator {
   readonly #reader: BatchReader;
   readonly #measure: CompiledFunction<(conditions: Tensor, tokens: ImageTokens) => Tensor1D>;
 
+  /** @throws {ConfigError} for a conditioner or a tokenizer that does not fit */
   constructor({ model, conditioner = new Unconditional(), tokenizer }: Stage2EvaluatorOptions) {
+    assertConditionerFits(conditioner, model, 'Stage2Evaluator');
     this.#model = model;
     this.#reader = new BatchReader({ model, conditioner, tokenizer }, 'Stage2Evaluator');
     const input = conditionInput(conditioner);

@@ -14,6 +14,7 @@ import {
   readStage2State,
   readTransformerWeights,
   RQTransformer,
+  Stage2Evaluator,
   Stage2Trainer,
   Unconditional,
   VIM_TRAINING,
@@ -299,6 +300,21 @@ describe('bad input', () => {
   ] as [string, Options, RegExp][])('refuses a %s that does not fit', (_, options, message) => {
     expect(() => create(options)).toThrow(message);
     expect(() => create(options)).toThrow(ConfigError);
+  });
+
+  it('refuses to evaluate with what does not fit', () => {
+    const model = classGPT();
+    for (const [parts, message] of [
+      [
+        { conditioner, tokenizer: brightnessTokenizer({ codes: 7 }) },
+        /Stage2Evaluator: .*7 codes for a vocabulary of 6/,
+      ],
+      [{ conditioner, tokenizer: brightnessTokenizer({ size: [3, 2] }) }, /a grid of 3x2 for one of 2x3/],
+      [{ conditioner: new ClassConditioner({ classCount: 4 }) }, /Stage2Evaluator: .*5 condition tokens/],
+    ] as const) {
+      expect(() => new Stage2Evaluator({ model, ...parts })).toThrow(message);
+      expect(() => new Stage2Evaluator({ model, ...parts })).toThrow(ConfigError);
+    }
   });
 
   it('refuses every problem of a plan at once', () => {
