@@ -21,6 +21,8 @@ export interface TransformerSize {
   /** Number of blocks. */
   readonly depth: number;
   readonly numHeads: number;
+  /** Width of a head. @default dim / numHeads */
+  readonly headDim?: number;
   /** Hidden width of the feed-forward layers. */
   readonly mlpDim: number;
 }
@@ -47,12 +49,18 @@ export interface ViTVQConfig extends QuantizationConfig {
   readonly recompute?: boolean;
 }
 
-/** An equal share of `dim` goes to each head. */
+/** An equal share of `dim` goes to each head, unless the config says how much. */
 const transformerSize = z
-  .strictObject({ dim: positive, depth: positive, numHeads: positive, mlpDim: positive })
-  .refine(({ dim, numHeads }) => dim % numHeads === 0, {
+  .strictObject({
+    dim: positive,
+    depth: positive,
+    numHeads: positive,
+    headDim: positive.optional(),
+    mlpDim: positive,
+  })
+  .refine(({ dim, numHeads, headDim }) => headDim !== undefined || dim % numHeads === 0, {
     path: ['dim'],
-    error: ({ input }) => `expected a multiple of numHeads ${(input as TransformerSize).numHeads}`,
+    error: ({ input }) => `expected a multiple of numHeads ${(input as TransformerSize).numHeads}, or headDim`,
   });
 
 const positionsSchema = z.enum(['sincos', 'learned']).optional();

@@ -1,3 +1,4 @@
+import type { CNNVQConfig } from './create-cnn-vq.js';
 import type { TransformerSize, ViTVQConfig } from './create-vitvq.js';
 import type { Stage1LossWeights } from './stage1-loss.js';
 import type { DiscriminatorPlan, Stage1Plan } from './stage1-plan.js';
@@ -25,6 +26,34 @@ export const VIT_VQGAN_BASE = { ...paper, encoder: VIT_BASE, decoder: VIT_BASE }
  * encoder, because stage 2 runs the encoder only (sec. 5.1).
  */
 export const VIT_VQGAN_LARGE = { ...paper, encoder: VIT_SMALL, decoder: VIT_LARGE } as const satisfies ViTVQConfig;
+
+/** 16x16 tokens of a 256x256 image: levels, blocks and attention of taming-transformers and LlamaGen for a factor of 16. */
+const factor16 = { baseChannels: 128, channelMultipliers: [1, 1, 2, 2, 4], attentionLevels: [4] } as const;
+const factor8 = { baseChannels: 128, channelMultipliers: [1, 2, 2, 4], attentionLevels: [3] } as const;
+
+/**
+ * VQGAN with a factor of 16 and 16,384 codes (arXiv:2012.09841; taming-transformers, `vqgan_imagenet_f16_16384`), without
+ * l2-normalisation. `vqgan_imagenet_f16_1024` has `codebookSize: 1024`.
+ */
+export const VQGAN_F16 = {
+  imageSize: 256,
+  encoder: { ...factor16, blocksPerLevel: 2 },
+  decoder: { ...factor16, blocksPerLevel: 3 },
+  latentChannels: 256,
+  codebookSize: 16_384,
+  codeDim: 256,
+  normalize: false,
+} as const satisfies CNNVQConfig;
+
+/** LlamaGen's tokenizer with a factor of 16: 16,384 l2-normalised codes of 8 dimensions (arXiv:2406.06525, sec. 2.1). */
+export const LLAMA_GEN_VQ_16 = { ...VQGAN_F16, codeDim: 8, normalize: true } as const satisfies CNNVQConfig;
+
+/** LlamaGen's tokenizer with a factor of 8: 32x32 tokens of a 256x256 image. */
+export const LLAMA_GEN_VQ_8 = {
+  ...LLAMA_GEN_VQ_16,
+  encoder: { ...factor8, blocksPerLevel: 2 },
+  decoder: { ...factor8, blocksPerLevel: 3 },
+} as const satisfies CNNVQConfig;
 
 /** Weights of the paper's loss: L_VQ + 0.1 L_adversarial + 0.1 L_perceptual + 0.1 L_logit-laplace + L_2 (sec. 3.3). */
 export const VIT_VQGAN_LOSSES = {

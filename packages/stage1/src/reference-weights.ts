@@ -1,4 +1,5 @@
 import { linearWeight, prefixReferenceWeights, sameWeight, type ReferenceWeight } from '@vitvq/core';
+import { pointwiseConvolutionReferenceWeights } from '@vitvq/layers';
 
 export interface ViTVQReferenceParts {
   /** Of the encoder, as `vitEncoderReferenceWeights(...)` of @vitvq/layers lists them. */
@@ -20,6 +21,21 @@ export function viTVQReferenceWeights({ encoder, decoder, quantizer }: ViTVQRefe
     ...prefixReferenceWeights(quantizer, 'quantizer', 'quantizer'),
     linearWeight('postQuantization.weight', 'post_quant.weight'),
     sameWeight('postQuantization.bias', 'post_quant.bias'),
+    ...prefixReferenceWeights(decoder, 'decoder', 'decoder'),
+  ];
+}
+
+/**
+ * Where taming-transformers (`VQModel`) and LlamaGen (`VQModel`) keep the weights of a tokenizer with convolutions: the parts
+ * as `cnnEncoderReferenceWeights(...)` and others list them, `quantize.` before the quantizer, the projections as the 1x1
+ * convolutions `quant_conv` and `post_quant_conv`.
+ */
+export function cnnVQReferenceWeights({ encoder, decoder, quantizer }: ViTVQReferenceParts): ReferenceWeight[] {
+  return [
+    ...prefixReferenceWeights(encoder, 'encoder', 'encoder'),
+    ...prefixReferenceWeights(pointwiseConvolutionReferenceWeights(), 'preQuantization', 'quant_conv'),
+    ...prefixReferenceWeights(quantizer, 'quantizer', 'quantize'),
+    ...prefixReferenceWeights(pointwiseConvolutionReferenceWeights(), 'postQuantization', 'post_quant_conv'),
     ...prefixReferenceWeights(decoder, 'decoder', 'decoder'),
   ];
 }

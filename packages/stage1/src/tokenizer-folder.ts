@@ -1,18 +1,28 @@
 import { join } from 'node:path';
 import { openModel, restoreVariables, variableTensors, writeModel } from '@vitvq/checkpoint';
 import { ConfigError, DataError } from '@vitvq/core';
+import { buildCNNVQ, type CNNVQConfig } from './create-cnn-vq.js';
 import { buildViTVQ, type ViTVQConfig } from './create-vitvq.js';
 import { shapeProblems, shapesOf } from './internal/shape-problems.js';
 import type { ConfiguredQuantizer } from './quantization-config.js';
 import type { ViTVQ } from './vit-vq.js';
 
-/** What a tokenizer's folder calls its kind of model. */
-const type = 'vit-vq';
+/** By what a tokenizer's folder calls its kind of model. */
+const builders = { 'vit-vq': buildViTVQ, 'cnn-vq': buildCNNVQ } as const;
+type TokenizerType = keyof typeof builders;
+
+/** A tokenizer as data, of either kind. */
+export type TokenizerConfig = ViTVQConfig | CNNVQConfig;
+
+/** Only patches make a transformer. */
+function typeOf(config: TokenizerConfig): TokenizerType {
+  return 'patchSize' in config ? 'vit-vq' : 'cnn-vq';
+}
 
 /**
  * Writes a tokenizer as a model's folder, `config.json` and `model.safetensors`, which {@link loadTokenizer} and every tool that
  * takes a model reads. The config says all that is needed to use it: image size, channels, what is done to pixels in [0, 1].
- * @param tokenizer  as `createViTVQ(config)` built it; within `trainer.withAverages(...)` it has the averages of its weights
+ * @param tokenizer  as `createViTVQ(config)` or `createCNNVQ(config)` built it; within `trainer.withAverages(...)` it has the averages of its weights
  * @param metadata  notes for people and programs: what it was trained on, what it reaches
  * @throws {ConfigError} when the tokenizer is not one of this config, before anything is written
  * @throws {DataError} naming the file that cannot be written
@@ -20,10 +30,11 @@ const type = 'vit-vq';
 export async function saveTokenizer(
   folder: string,
   tokenizer: ViTVQ,
-  config: ViTVQConfig,
+  config: TokenizerConfig,
   metadata?: Readonly<Record<string, string>>,
 ): Promise<void> {
-  assertOfConfig(tokenizer, config);
+  const type = typeOf(config);
+  assertOfConfig(tokenizer, config, type);
   await writeModel(folder, { type, config, metadata }, variableTensors(tokenizer.namedVariables()));
 }
 
@@ -37,16 +48,17 @@ export async function loadTokenizer(folder: string): Promise<ViTVQ<ConfiguredQua
   const opened = await openModel(folder);
   try {
     const configFile = join(folder, 'config.json');
-    if (opened.type !== type) {
+    const { type } = opened;
+    if (!isTokenizerType(type)) {
       throw new DataError({
         where: configFile,
-        expected: `type "${type}", a tokenizer`,
-        got: JSON.stringify(opened.type),
+        expected: `a tokenizer, of type ${Object.keys(builders).join(' or ')}`,
+        got: JSON.stringify(type),
         fix: 'Transformers are loaded by @vitvq/stage2.',
       });
     }
     // Every weight is about to be replaced: the seed does not matter.
-    const tokenizer = buildViTVQ(opened.config, 0, configFile);
+    const tokenizer = builders[type](opened.config, 0, configFile);
     try {
       await restoreVariables(opened, tokenizer.namedVariables());
     } catch (error) {
@@ -59,10 +71,14 @@ export async function loadTokenizer(folder: string): Promise<ViTVQ<ConfiguredQua
   }
 }
 
+function isTokenizerType(type: string): type is TokenizerType {
+  return Object.hasOwn(builders, type);
+}
+
 /** Builds another tokenizer of the config, for a moment: what is written can be loaded. */
-function assertOfConfig(tokenizer: ViTVQ, config: ViTVQConfig): void {
+function assertOfConfig(tokenizer: ViTVQ, config: TokenizerConfig, type: TokenizerType): void {
   const where = 'saveTokenizer';
-  const built = buildViTVQ(config, 0, where);
+  const built = builders[type](config, 0, where);
   try {
     const [expected, got] = [facts(built), facts(tokenizer)];
     const problems = [

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { openModel, snapshotVariables, writeModel } from '@vitvq/checkpoint';
 import { ConfigError, DataError, ShapeError } from '@vitvq/core';
 import '@vitvq/test-utils';
-import { createViTVQ, loadTokenizer, saveTokenizer, type ViTVQConfig } from '../src/index.js';
+import { createCNNVQ, createViTVQ, loadTokenizer, saveTokenizer, type ViTVQConfig } from '../src/index.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tinyConfig, tinyImages } from './tiny.js';
 
@@ -42,6 +42,26 @@ describe('a folder of a tokenizer', () => {
     const model = await openModel(folder);
     expect(model).toMatchObject({ type: 'vit-vq', config, metadata: { 'trained-on': 'nothing' } });
     await model.close();
+  });
+
+  it('holds a tokenizer with convolutions too', async () => {
+    const shape = { baseChannels: 4, channelMultipliers: [1, 2], attentionLevels: [1], blocksPerLevel: 1 };
+    const config = {
+      imageSize: 8,
+      encoder: shape,
+      decoder: shape,
+      latentChannels: 6,
+      numGroups: 2,
+      codebookSize: 16,
+      codeDim: 4,
+    };
+    const saved = createCNNVQ(config, { seed: 5 });
+    await saveTokenizer(folder, saved, config);
+    const model = await openModel(folder);
+    expect(model).toMatchObject({ type: 'cnn-vq', config });
+    await model.close();
+    const loaded = await loadTokenizer(folder);
+    expect(loaded.reconstruct(images())).toBeAllClose(saved.reconstruct(images()), { rtol: 0, atol: 0 });
   });
 
   it('is not written with a config that is not the tokenizer’s, and everything that differs is named', async () => {
@@ -90,6 +110,8 @@ describe('a folder of a tokenizer', () => {
     await expect(loadTokenizer(folder)).rejects.toThrow(/config\.json: .*2 problems: codeDim is 0.*"colour"/);
     await writeModel(folder, { type: 'gpt', config: {} }, tensors);
     await expect(loadTokenizer(folder)).rejects.toThrow(DataError);
-    await expect(loadTokenizer(folder)).rejects.toThrow(/config\.json: expected type "vit-vq", a tokenizer, got "gpt"/);
+    await expect(loadTokenizer(folder)).rejects.toThrow(
+      /config\.json: expected a tokenizer, of type vit-vq or cnn-vq, got "gpt"/,
+    );
   });
 });

@@ -1,0 +1,138 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { ConfigError, DataError, ShapeError, type ReferenceWeight } from '@vitvq/core';
+import {
+  inferTokenizerConfig,
+  isFixedTable,
+  referenceKindOf,
+  type CheckpointEntry,
+  type CheckpointTensors,
+  type ImportHints,
+} from './infer-tokenizer-config.js';
+import { isIgnored, referenceKinds, type ReferenceKind } from './internal/reference-kinds.js';
+import { shapeProblems, shapesOf } from './internal/shape-problems.js';
+import type { ConfiguredQuantizer } from './quantization-config.js';
+import type { TokenizerConfig } from './tokenizer-folder.js';
+import type { ViTVQ } from './vit-vq.js';
+
+export interface ImportOptions {
+  /** What the checkpoint holds, instead of inferring it. */
+  readonly config?: TokenizerConfig;
+  /** What shapes do not tell; not used with `config`. */
+  readonly hints?: ImportHints;
+}
+
+export interface ImportedTokenizer {
+  /** Whoever imports it disposes of it. */
+  readonly tokenizer: ViTVQ<ConfiguredQuantizer>;
+  /** For `saveTokenizer`. */
+  readonly config: TokenizerConfig;
+  /** Whose checkpoint it is. */
+  readonly kind: ReferenceKind;
+}
+
+/**
+ * The tokenizer of a PyTorch checkpoint: ViT-VQGAN of thuanz123/enhancing-transformers, VQGAN of CompVis/taming-transformers, or
+ * VQ-8 and VQ-16 of FoundationVision/LlamaGen. Tensors are read one at a time. What such files hold besides is passed over:
+ * discriminator and perceptual network (`loss.`), averages of weights beside the weights (`model_ema.`), statistics of
+ * code use (`quantize.codebook_used`, `quantize.embedding.cluster_size`, `quantize.embedding.embed_avg`), `colorize`. Any
+ * other name that the tokenizer does not have is an error.
+ *
+ * Pixels in [0, 1] go in and come out, also where the original works in [-1, 1].
+ * @param checkpoint  as `openPyTorchCheckpoint` or `openSafetensors` of @vitvq/checkpoint opened it
+ * @throws {DataError} when it is none of these, or cannot be read
+ * @throws {ConfigError} naming the hint that is missing, or every problem of the config
+ * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together
+ */
+export async function importTokenizer<Entry extends CheckpointEntry>(
+  checkpoint: CheckpointTensors<Entry>,
+  { config: given, hints }: ImportOptions = {},
+): Promise<ImportedTokenizer> {
+  const kind = referenceKindOf(checkpoint);
+  const config = given ?? (await inferTokenizerConfig(checkpoint, hints)).config;
+  const facts = referenceKinds[kind];
+  if ('patchSize' in config !== (kind === 'enhancing-transformers')) {
+    throw new ConfigError({
+      where: checkpoint.file,
+      expected: `a config of ${kind}`,
+      got: 'patchSize' in config ? 'one with patchSize, of a ViT-VQ' : 'one without patchSize, of a CNN-VQ',
+    });
+  }
+  assertImportable(config, checkpoint.file);
+  const tokenizer = facts.build(config, checkpoint.file);
+  try {
+    const variables = tokenizer.namedVariables();
+    const weights = facts.weights(config);
+    const computed = 'patchSize' in config && config.positions !== 'learned' ? facts.positions : [];
+    assertShapes(checkpoint, weights, variables, computed);
+    await assertFixedPositions(checkpoint, computed, tokenizer.grid);
+    const entries = new Map(checkpoint.entries.map((entry) => [entry.name, entry]));
+    // A function of its own: a variable of the loop would keep the tensor alive while the next one is read.
+    const load = async (weight: ReferenceWeight): Promise<void> => {
+      const { shape, data } = weight.fromReference(await checkpoint.read(entries.get(weight.referenceName)!));
+      const value = tf.tensor(data, [...shape], 'float32');
+      variables.get(weight.name)!.assign(value);
+      value.dispose();
+    };
+    for (const weight of weights) await load(weight);
+  } catch (error) {
+    tokenizer.dispose();
+    throw error;
+  }
+  return { tokenizer, config, kind };
+}
+
+/** Levels with codebooks of their own have nowhere to come from. @throws {ConfigError} */
+function assertImportable({ quantizer }: TokenizerConfig, file: string): void {
+  if (quantizer?.type === 'residual' && quantizer.codebooks === 'separate') {
+    throw new ConfigError({
+      where: file,
+      expected: 'levels that share a codebook, as those of the reference',
+      got: "codebooks: 'separate'",
+    });
+  }
+}
+
+/** @throws {ShapeError} */
+function assertShapes(
+  { file, entries }: CheckpointTensors,
+  weights: readonly ReferenceWeight[],
+  variables: ReadonlyMap<string, tf.Variable>,
+  computed: readonly string[],
+): void {
+  const expected = new Map(
+    weights.map(({ name, referenceName, toReference }) => {
+      // Without values: only the shape is asked for.
+      const { shape } = toReference({ shape: variables.get(name)!.shape, data: new Float32Array(0) });
+      return [referenceName, shape];
+    }),
+  );
+  const got = shapesOf(
+    entries.filter(({ name }) => !isIgnored(name) && !computed.includes(name)).map((entry) => [entry.name, entry]),
+  );
+  const problems = shapeProblems(expected, got);
+  if (problems.length > 0) {
+    throw new ShapeError({
+      where: file,
+      expected: `the ${expected.size} tensors of the tokenizer`,
+      got: problems.join('; '),
+    });
+  }
+}
+
+/** Positions that are computed here are the ones that the checkpoint was trained with. @throws {DataError} */
+async function assertFixedPositions<Entry extends CheckpointEntry>(
+  checkpoint: CheckpointTensors<Entry>,
+  computed: readonly string[],
+  grid: readonly [number, number],
+): Promise<void> {
+  for (const entry of checkpoint.entries) {
+    if (!computed.includes(entry.name)) continue;
+    if (entry.shape.length === 3 && isFixedTable(await checkpoint.read(entry), grid)) continue;
+    throw new DataError({
+      where: checkpoint.file,
+      expected: `${entry.name} to hold the fixed positions of ${grid.join('x')} tokens`,
+      got: 'others',
+      fix: "Pass positions: 'learned' in the config, or another imageSize.",
+    });
+  }
+}
