@@ -169,11 +169,11 @@ export function modelTitle({ model }: Settings): string {
 const GPT_SIZE = { dim: 128, depth: 6, numHeads: 4 } as const satisfies Partial<GPTOptions>;
 const SMOKE_GPT_SIZE = { dim: 16, depth: 2, numHeads: 2 } as const satisfies Partial<GPTOptions>;
 
-/** The second transformer sees four tokens at a time, but runs for every position: two blocks of it cost as much as eight. */
+/** The second transformer sees four tokens at a time, but runs for every position: a block of it costs as much as four. */
 const RQ_SIZE = {
   dim: 128,
   spatial: { depth: 6, numHeads: 4 },
-  depth: { depth: 2, numHeads: 4 },
+  depth: { depth: 1, numHeads: 4 },
 } as const satisfies Partial<RQTransformerOptions>;
 const SMOKE_RQ_SIZE = {
   dim: 16,
