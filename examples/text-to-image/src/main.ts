@@ -1,0 +1,79 @@
+/**
+ * Images from text: captions that are true of CIFAR-10's images (class, brightness, colour, the side that is brighter), a BPE
+ * tokenizer of them, and a GPT that draws image codes (arXiv:2110.04627, stage 2) given a caption, with classifier-free guidance.
+ * Draws prompts, and measures whether pictures carry what they were asked for.
+ *
+ *   npm run text-to-image                                        about 11 minutes on two cores; see README.md
+ *   npm run text-to-image -- --prompt "a dark photo of a ship"   a finished run only draws
+ *   npm run text-to-image -- --help
+ */
+import '@tensorflow/tfjs';
+import { join } from 'node:path';
+import { abortOnCtrlC, RunFolder, runProgram } from '@vitvq/cli';
+import { useEngine } from '@vitvq/engine';
+import { checkPictures, checkSchema, summarize } from './check-stage.js';
+import { codesSchema, encodeImages } from './codes-stage.js';
+import { openData } from './data.js';
+import { gptSchema, trainGPT } from './gpt-stage.js';
+import { parseArguments } from './options.js';
+import { STAGES, type StageContext } from './stage-context.js';
+import { assertFits, trainText } from './text.js';
+import { findRun, provideTokenizer, tokenizerSchema } from './tokenizer-stage.js';
+import { drawShown, OUTCOME_FILES, writeMetrics, writeOutcomeReport, type Outcome } from './write-outcome.js';
+
+await runProgram('text-to-image', async () => {
+  const { out, settings, fresh, prompts, ...request } = parseArguments(process.argv.slice(2));
+  // A run that was asked for and is not there should be told of now.
+  findRun(settings);
+  const folder = await RunFolder.open(out, {
+    settings: { ...settings },
+    stages: STAGES,
+    fresh,
+    outcome: OUTCOME_FILES,
+  });
+  const engine = await useEngine({ name: request.engine, threads: request.threads });
+  console.log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);
+
+  const data = await openData(settings);
+  const text = trainText(data);
+  assertFits(prompts, text);
+  console.log(
+    `Captions: ${data.train.captions.length} of ${data.train.source.name}, such as "${data.train.captions[0]}"`,
+  );
+  const context: StageContext = { settings, folder, data, text, signal: abortOnCtrlC() };
+
+  let outcome: Outcome;
+  try {
+    outcome = await runStages(context, prompts);
+  } catch (error) {
+    if (!context.signal.aborted || error !== context.signal.reason) throw error;
+    console.log(`Stopped; everything is saved in ${out}. Start it again with the same options to go on.`);
+    process.exitCode = 130;
+    return;
+  }
+
+  const report = await writeOutcomeReport(context, outcome, engine);
+  const metrics = await writeMetrics(context, outcome, engine);
+  const { natsPerToken, otherCaptionNatsPerToken, unigramNatsPerToken } = outcome.gpt.result;
+  const { asked, notAsked } = summarize(outcome.check.result);
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  console.log(`
+GPT:       ${natsPerToken.toFixed(3)} nats per token, ${otherCaptionNatsPerToken.toFixed(3)} given another image's caption, unigram entropy ${unigramNatsPerToken.toFixed(3)}
+Pictures:  ${percent(asked)} carry what they were asked for, ${percent(notAsked)} without being asked
+Shown:     ${join(out, prompts.length > 0 ? 'prompts.png' : 'pictures.png')}
+Report:    ${report}
+Numbers:   ${metrics}`);
+});
+
+async function runStages(context: StageContext, prompts: readonly string[]): Promise<Outcome> {
+  const { folder, signal } = context;
+  const tokenizer = await folder.stage('tokenizer', tokenizerSchema, () => provideTokenizer(context));
+  signal.throwIfAborted();
+  const codes = await folder.stage('codes', codesSchema, () => encodeImages(context));
+  signal.throwIfAborted();
+  const gpt = await folder.stage('gpt', gptSchema, () => trainGPT(context));
+  signal.throwIfAborted();
+  const check = await folder.stage('check', checkSchema, () => checkPictures(context));
+  signal.throwIfAborted();
+  return { tokenizer, codes, gpt, check, ...(await drawShown(context, prompts)) };
+}

@@ -1,0 +1,260 @@
+import { join } from 'node:path';
+import { writeJson, type StageResult } from '@vitvq/cli';
+import type { Engine } from '@vitvq/engine';
+import {
+  configurationRows,
+  lineReportChart,
+  toRgbImages,
+  writeReport,
+  type GalleryBlock,
+  type ReportSection,
+} from '@vitvq/report';
+import { logCurve, readTrainingLog } from '@vitvq/training';
+import { caption } from './captions.js';
+import { summarize, type CheckResult } from './check-stage.js';
+import type { CodesResult } from './codes-stage.js';
+import { gptPlan, picturesPerPrompt, SAMPLING, SHOWN_PROMPTS } from './config.js';
+import type { GPTResult } from './gpt-stage.js';
+import { Painter, type Order, type Pictures } from './painter.js';
+import type { StageContext } from './stage-context.js';
+import type { TokenizerResult } from './tokenizer-stage.js';
+
+/** What the stages came to, and what is shown. */
+export interface Outcome extends Shown {
+  readonly tokenizer: StageResult<TokenizerResult>;
+  readonly codes: StageResult<CodesResult>;
+  readonly gpt: StageResult<GPTResult>;
+  readonly check: StageResult<CheckResult>;
+}
+
+interface Shown {
+  /** Of the prompts that always are drawn. */
+  readonly usual: Drawn;
+  /** Of the command line's; undefined without any. */
+  readonly wanted: Drawn | undefined;
+}
+
+interface Drawn {
+  readonly prompts: readonly string[];
+  /** Prompt after prompt, each from the same seeds. */
+  readonly pictures: Pictures;
+}
+
+/** What is written beside the stages. */
+export const OUTCOME_FILES = ['report.html', 'metrics.json', 'pictures.png', 'prompts.png', 'gpt-loss.png'];
+
+const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
+const nats = (value: number): string => value.toFixed(3);
+
+/** Draws the usual prompts, and those of the command line. */
+export async function drawShown(context: StageContext, prompts: readonly string[]): Promise<Shown> {
+  const { settings, signal } = context;
+  const painter = await Painter.open(context);
+  const draw = async (texts: readonly string[]): Promise<Drawn> => {
+    const orders = texts.flatMap((text) => seedsOf(context).map((seed): Order => ({ text, seed })));
+    return { prompts: texts, pictures: await painter.draw(orders, signal) };
+  };
+  try {
+    const usual = settings.smoke ? SHOWN_PROMPTS.slice(0, 2) : SHOWN_PROMPTS;
+    return {
+      usual: await draw(usual.map((parts) => caption(parts))),
+      wanted: prompts.length > 0 ? await draw(prompts) : undefined,
+    };
+  } finally {
+    painter.dispose();
+  }
+}
+
+function seedsOf({ settings }: StageContext): number[] {
+  const count = picturesPerPrompt(settings);
+  return Array.from({ length: count }, (_, number) => settings.seed * count + number);
+}
+
+/** `metrics.json`: what a program wants to know of the run. Written last, so that its presence means that the run is done. */
+export async function writeMetrics(
+  { folder, settings }: StageContext,
+  { tokenizer, codes, gpt, check }: Outcome,
+  { name, threads }: Engine,
+): Promise<string> {
+  const file = join(folder.path, 'metrics.json');
+  const { asked, notAsked } = summarize(check.result);
+  const { natsPerToken, ...others } = gpt.result;
+  await writeJson(file, {
+    validationNatsPerToken: natsPerToken,
+    ...others,
+    askedShare: asked,
+    notAskedShare: notAsked,
+    check: check.result,
+    tokenizer: tokenizer.result,
+    images: codes.result,
+    seconds: { tokenizer: tokenizer.seconds, codes: codes.seconds, gpt: gpt.seconds, check: check.seconds },
+    engine: name,
+    threads,
+    settings,
+  });
+  return file;
+}
+
+/** `report.html` and the PNG files beside it. */
+export async function writeOutcomeReport(context: StageContext, outcome: Outcome, engine: Engine): Promise<string> {
+  const { folder, settings, data } = context;
+  const { gpt, check, usual, wanted } = outcome;
+  const { asked, notAsked } = summarize(check.result);
+  const seconds = [outcome.tokenizer, outcome.codes, gpt, check].reduce((sum, stage) => sum + stage.seconds, 0);
+  return writeReport(folder.path, {
+    title: 'Images from text',
+    lead:
+      `A GPT has learned codes of ${data.train.captions.length} images of ${data.train.source.name}, each given a caption that ` +
+      `is true of it, in ${(seconds / 60).toFixed(1)} minutes. It draws what prompts ask for.`,
+    summary: [
+      {
+        label: 'Validation loss',
+        value: nats(gpt.result.natsPerToken),
+        unit: 'nats/token',
+        note: `${nats(gpt.result.otherCaptionNatsPerToken)} given another image's caption`,
+      },
+      { label: 'Carry what was asked for', value: percent(asked), note: `${percent(notAsked)} without being asked` },
+    ],
+    sections: [
+      ...(wanted ? [drawnSection(context, 'Your prompts', wanted, 'prompts.png')] : []),
+      drawnSection(context, 'One thing at a time', usual, 'pictures.png'),
+      checkSection(check.result),
+      captionsSection(context),
+      await gptSection(context, gpt.result),
+      {
+        title: 'Configuration',
+        blocks: [
+          {
+            kind: 'table',
+            caption: `${engine.name}, ${engine.threads} threads: ${engine.description}`,
+            rows: configurationRows({ settings, gpt: gptPlan(settings), sampling: SAMPLING }),
+          },
+        ],
+      },
+      {
+        title: 'How to go on',
+        blocks: [
+          {
+            kind: 'commands',
+            commands: [
+              {
+                purpose: 'Draw something else with this run',
+                command: `npm run text-to-image -- --out ${folder.path} --prompt "a bright mostly green photo of a horse"`,
+              },
+              {
+                purpose: 'Train longer, on more images',
+                command: 'npm run text-to-image -- --minutes 60 --out runs/text-to-image-60',
+              },
+            ],
+          },
+        ],
+      },
+    ],
+  });
+}
+
+function drawnSection(context: StageContext, title: string, { prompts, pictures }: Drawn, file: string): ReportSection {
+  const seeds = seedsOf(context);
+  const images = toRgbImages(pictures.data, pictures.shape);
+  const gallery: GalleryBlock = {
+    kind: 'gallery',
+    labels: seeds.map((seed) => `seed ${seed}`),
+    items: prompts.map((text, row) => ({
+      images: images.slice(row * seeds.length, (row + 1) * seeds.length),
+      caption: text,
+    })),
+    caption: `None is chosen. Guidance ${SAMPLING.guidanceScale}, the ${SAMPLING.topK} most likely codes.`,
+    file,
+    columns: 2,
+  };
+  return { title, blocks: [gallery] };
+}
+
+function checkSection({ picturesPerValue, rows }: CheckResult): ReportSection {
+  return {
+    title: 'Do pictures carry what they were asked for?',
+    blocks: [
+      {
+        kind: 'text',
+        text:
+          `${picturesPerValue} pictures for each word, of all classes, measured by the function that made the captions. Chance is ` +
+          'how often pictures have it of which nothing but the same class was asked, from the same seeds.',
+      },
+      {
+        kind: 'table',
+        columns: ['', 'asked for', 'not asked for', 'photographs'],
+        rows: rows.map(({ attribute, value, asked, notAsked, photos }) => [
+          attribute === 'side' ? `brighter ${value}` : value,
+          percent(asked),
+          percent(notAsked),
+          percent(photos),
+        ]),
+      },
+    ],
+  };
+}
+
+function captionsSection({ data }: StageContext): ReportSection {
+  return {
+    title: 'Captions',
+    blocks: [
+      {
+        kind: 'table',
+        caption: 'The first training images: a caption says what is true, and not all of it.',
+        columns: ['class', 'measured', 'caption'],
+        rows: data.train.captions
+          .slice(0, 12)
+          .map((text, image) => [
+            data.train.source.classes[data.train.source.labels[image]!]!,
+            Object.values(data.train.attributes[image]!).join(', '),
+            text,
+          ]),
+      },
+    ],
+  };
+}
+
+async function gptSection(
+  { folder }: StageContext,
+  {
+    natsPerToken,
+    otherCaptionNatsPerToken,
+    noCaptionNatsPerToken,
+    unigramNatsPerToken,
+    steps,
+    trainingSeconds,
+    parameterCount,
+  }: GPTResult,
+): Promise<ReportSection> {
+  const log = await readTrainingLog(folder.of('gpt'));
+  return {
+    title: 'GPT',
+    blocks: [
+      {
+        kind: 'charts',
+        charts: [
+          lineReportChart('gpt-loss.png', {
+            title: 'Loss',
+            xLabel: 'step',
+            yLabel: 'nats per token',
+            series: [
+              { name: 'training', points: logCurve(log, 'step', 'loss') },
+              { name: 'test images', points: logCurve(log, 'evaluate', 'natsPerToken') },
+            ],
+          }),
+        ],
+      },
+      {
+        kind: 'table',
+        rows: [
+          ['Test images, given their captions', `${nats(natsPerToken)} nats per token`],
+          ['Given the caption of another image', `${nats(otherCaptionNatsPerToken)} nats per token`],
+          ['Given no caption', `${nats(noCaptionNatsPerToken)} nats per token`],
+          ['Unigram entropy', `${nats(unigramNatsPerToken)} nats per token`],
+          ['Training', `${steps} steps in ${trainingSeconds.toFixed(0)} s`],
+          ['Weights', parameterCount.toLocaleString('en-US')],
+        ],
+      },
+    ],
+  };
+}

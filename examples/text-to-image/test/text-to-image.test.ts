@@ -1,0 +1,85 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+
+let out: string;
+beforeEach(async () => {
+  out = await mkdtemp(join(tmpdir(), 'vitvq-text-to-image-'));
+});
+afterEach(async () => {
+  await rm(out, { recursive: true, force: true });
+});
+
+/** Runs the program; `end`: sends it a signal once the output holds a text. */
+async function textToImage(argv: string[], end?: { at: string; signal: NodeJS.Signals }) {
+  const program = spawn(process.execPath, [
+    '--import',
+    'tsx',
+    main,
+    '--smoke',
+    '--engine',
+    'cpu',
+    '--out',
+    out,
+    ...argv,
+  ]);
+  let output = '';
+  let isEnded = false;
+  for (const stream of [program.stdout, program.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+      if (!end || isEnded || !output.includes(end.at)) return;
+      isEnded = true;
+      program.kill(end.signal);
+    });
+  }
+  const [code] = (await once(program, 'close')) as [number | null];
+  return { code, output };
+}
+
+// It starts the program several times.
+describe('text-to-image --smoke', { timeout: 180_000 }, () => {
+  it('goes on after Ctrl-C, draws prompts of a finished run, and refuses what it cannot draw', async () => {
+    const stopped = await textToImage([], { at: 'Stage 3 of 4', signal: 'SIGINT' });
+    expect(stopped.output).toContain(`Stopped; everything is saved in ${out}`);
+    expect(stopped.code).toBe(130);
+    expect(await readdir(out)).not.toContain('metrics.json');
+
+    const finished = await textToImage([]);
+    expect(finished.output).toContain('Stage 2 of 4, codes: kept from an earlier start');
+    expect(finished.code).toBe(0);
+    const metrics = JSON.parse(await readFile(join(out, 'metrics.json'), 'utf8')) as Record<string, number>;
+    for (const name of ['validationNatsPerToken', 'otherCaptionNatsPerToken', 'noCaptionNatsPerToken']) {
+      expect(metrics[name], name).toBeGreaterThan(0);
+    }
+    for (const name of ['askedShare', 'notAskedShare']) {
+      expect(metrics[name], name).toBeGreaterThanOrEqual(0);
+      expect(metrics[name], name).toBeLessThanOrEqual(1);
+    }
+    expect(await readdir(out)).toEqual(expect.arrayContaining(['pictures.png', 'gpt-loss.png']));
+
+    const drawn = await textToImage(['--prompt', 'A dark photo of a ship.']);
+    expect(drawn.output).toContain('Stage 4 of 4, check: kept from an earlier start');
+    expect(drawn.code).toBe(0);
+    const html = await readFile(join(out, 'report.html'), 'utf8');
+    for (const text of ['Your prompts', 'a dark photo of a ship', 'Do pictures carry what they were asked for?']) {
+      expect(html).toContain(text);
+    }
+    expect(html).not.toMatch(/(src|href)="https?:/);
+    expect(await readdir(out)).toContain('prompts.png');
+
+    const words = Array.from({ length: 40 }, () => 'ship').join(' ');
+    const tooLong = await textToImage(['--prompt', words]);
+    expect(tooLong.output).toContain('expected at most 16 tokens of text, got 40');
+    expect(tooLong.code).toBe(1);
+    const unknown = await textToImage(['--prompt', 'a zebra']);
+    expect(unknown.output).toContain('has words that no caption has');
+    expect(unknown.code).toBe(2);
+  });
+});
