@@ -100,9 +100,9 @@ export async function writeOutcomeReport(context: StageContext, outcome: Outcome
       `${(seconds.total / 60).toFixed(1)} minutes. Everything is measured on images that no stage has learned from.`,
     summary: [
       {
-        label: 'Validation loss',
+        label: 'Loss per token',
         value: gpt.result.validationNatsPerToken.toFixed(3),
-        unit: 'nats/token',
+        unit: 'nats',
         note: `unigram entropy ${gpt.result.unigramNatsPerToken.toFixed(3)}`,
       },
       { label: 'Probe, top-1', value: percent(best.top1), note: `raw pixels ${percent(pixels.top1)}` },
