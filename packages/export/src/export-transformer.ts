@@ -1,19 +1,15 @@
-import * as tf from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { ConfigError } from '@vitvq/core';
 import { exportOnnx } from '@vitvq/engine';
 import type { OnnxInput } from '@vitvq/engine';
-import { writeSlot } from '@vitvq/stage2';
-import type { AutoregressiveModel, BlockCache, Conditioner, Conditions } from '@vitvq/stage2';
+import type { AnyConditioner, AutoregressiveModel } from '@vitvq/stage2';
 import type { ExportOptions, ExportResult } from './export-tokenizer.js';
 import { assertPassed } from './internal/assert-passed.js';
 import { partMetadata } from './internal/part-metadata.js';
+import { predictLevels, startSampling, stepSampling } from './internal/sampling-functions.js';
 import { writeExport } from './internal/write-export.js';
 import type { ExportedCondition, ExportedGraph } from './manifest.js';
 import { verifyExport } from './verify-export.js';
-
-/** What tells condition tokens; undefined for a model that takes embeddings of a conditioner of one's own. */
-export type ExportableConditioner = Pick<Conditioner, 'length' | 'vocabSize' | 'nullTokens' | 'description' | 'config'>;
 
 /**
  * Writes `start.onnx` and `step.onnx` (with residual levels `predict.onnx` too), with which any program samples token by token,
@@ -25,22 +21,28 @@ export type ExportableConditioner = Pick<Conditioner, 'length' | 'vocabSize' | '
  */
 export async function exportTransformer(
   model: AutoregressiveModel,
-  conditioner: ExportableConditioner | undefined,
+  conditioner: AnyConditioner,
   folder: string,
   { weights = 'float32', metadata = {}, verify = {} }: ExportOptions = {},
 ): Promise<ExportResult> {
-  const { grid, vocabSize, levels, conditionLength, conditionVocabSize, dim } = model;
+  const { grid, vocabSize, levels, dim } = model;
   const condition = conditionOf(model, conditioner);
-  const variables = model.namedVariables();
-  const about = { grid, vocabSize, levels, condition, weights };
+  const own = 'embed' in conditioner ? [...conditioner.namedVariables()] : [];
+  const variables = new Map([
+    ...model.namedVariables(),
+    ...own.map(([name, variable]) => [`conditioner.${name}`, variable] as const),
+  ]);
+  // A text tokenizer may be large: it is in the manifest alone.
+  const { tokenizer: _, ...meaning } = condition.meaning;
+  const about = { grid, vocabSize, levels, condition: { ...condition, meaning }, weights };
 
   const { manifest, checked } = await writeExport(
     folder,
     async (add) => {
-      const write = async <Name extends string>(
+      const write = async (
         name: string,
-        inputs: Record<Name, OnnxInput>,
-        fn: (inputs: Record<Name, Tensor>) => Record<string, Tensor>,
+        fn: (inputs: Record<string, Tensor>) => Record<string, Tensor>,
+        inputs: Record<string, OnnxInput>,
       ): Promise<ExportedGraph> => {
         const notes = partMetadata(name, about, metadata);
         return add(
@@ -49,16 +51,11 @@ export async function exportTransformer(
           weights,
         );
       };
-      const predicted = (hidden: Tensor2D): Record<string, Tensor> =>
-        levels === 1 ? { logits: logitsOf(model, hidden)[0]! } : { hidden };
-
-      const conditions: OnnxInput =
-        conditionVocabSize === undefined
-          ? { shape: ['batch', conditionLength, dim], dtype: 'float32' }
-          : { shape: ['batch', conditionLength], dtype: 'int32' };
-      const start = await write('start', { conditions }, (inputs) => {
-        const { hidden, cache } = model.start(inputs.conditions as Conditions, undefined, zero(), [slotsOf(model)]);
-        return { ...predicted(hidden), ...namedCache('present', cache.blocks) };
+      const start = await write('start', startSampling(model, conditioner), {
+        conditions:
+          condition.input === 'tokens'
+            ? { shape: ['batch', condition.length], dtype: 'int32' }
+            : { shape: ['batch', ...condition.shape], dtype: 'float32' },
       });
       const present = start.outputs.filter(({ name }) => name.startsWith('present.'));
       const cache = present.map(({ name }) => ({ past: name.replace('present', 'past'), present: name }));
@@ -66,112 +63,53 @@ export async function exportTransformer(
         cache[index]!.past,
         { shape: shape as OnnxInput['shape'], dtype },
       ]);
-      const step = await write(
-        'step',
-        {
-          tokens: { shape: ['batch', levels], dtype: 'int32' },
-          count: { shape: [], dtype: 'int32' },
-          ...(Object.fromEntries(past) as Record<string, OnnxInput>),
-        },
-        (inputs: Record<string, Tensor>) => {
-          const count = inputs.count as Scalar;
-          const blocks = blocksOf(inputs);
-          const { hidden, added } = model.step(inputs.tokens as Tensor2D, count, { blocks });
-          // Conditions stand in the first slots, then tokens.
-          const slot = tf.add<Scalar>(count, tf.scalar(conditionLength - 1, 'int32'));
-          const next = added.map(({ before, key, value }, index): BlockCache => {
-            const [keys, values] = [blocks[index]!.keys[0]!, blocks[index]!.values[0]!];
-            return { before, keys: [writeSlot(keys, key, slot)], values: [writeSlot(values, value, slot)] };
-          });
-          return { ...predicted(hidden), ...namedCache('present', next) };
-        },
-      );
+      const step = await write('step', stepSampling(model), {
+        tokens: { shape: ['batch', levels], dtype: 'int32' },
+        count: { shape: [], dtype: 'int32' },
+        ...Object.fromEntries(past),
+      });
       const predict =
         levels === 1
           ? undefined
-          : await write(
-              'predict',
-              {
-                hidden: { shape: ['batch', dim], dtype: 'float32' },
-                tokens: { shape: ['batch', levels - 1], dtype: 'int32' },
-              },
-              ({ hidden, tokens }) => ({
-                logits: tf.stack(logitsOf(model, hidden as Tensor2D, tokens as Tensor2D), 1),
-              }),
-            );
+          : await write('predict', predictLevels(model), {
+              hidden: { shape: ['batch', dim], dtype: 'float32' },
+              tokens: { shape: ['batch', levels - 1], dtype: 'int32' },
+            });
       return {
         transformer: { grid, vocabSize, levels, condition, start, step, predict, cache, metadata },
       };
     },
     async (staging) => {
       if (verify === false) return undefined;
-      return assertPassed(await verifyExport(staging, { transformer: model }, verify), folder);
+      return assertPassed(await verifyExport(staging, { transformer: model, conditioner }, verify), folder);
     },
   );
   return { manifest, report: checked };
 }
 
-const zero = (): Scalar => tf.scalar(0, 'int32');
-
-/** All conditions and tokens but the last, which is never fed. */
-function slotsOf({ conditionLength, grid }: AutoregressiveModel): number {
-  return conditionLength + grid[0] * grid[1] - 1;
-}
-
-/** A cache of one segment a block by names such as `past.0.keys`. */
-function namedCache(prefix: 'past' | 'present', blocks: readonly BlockCache[]): Record<string, Tensor> {
-  const tensors: Record<string, Tensor> = {};
-  for (const [index, { before, keys, values }] of blocks.entries()) {
-    const name = `${prefix}.${index}`;
-    tensors[`${name}.keys`] = keys[0]!;
-    tensors[`${name}.values`] = values[0]!;
-    if (before) tensors[`${name}.before`] = before;
-  }
-  return tensors;
-}
-
-/** The other way. */
-function blocksOf(inputs: Readonly<Record<string, Tensor>>): BlockCache[] {
-  const blocks: BlockCache[] = [];
-  for (let index = 0; inputs[`past.${index}.keys`]; index++) {
-    blocks.push({
-      before: inputs[`past.${index}.before`] as Tensor2D | undefined,
-      keys: [inputs[`past.${index}.keys`] as Tensor4D],
-      values: [inputs[`past.${index}.values`] as Tensor4D],
-    });
-  }
-  return blocks;
-}
-
-/** Logits `[B, V]` of each level, given the tokens of the levels above, `[B, L - 1]`. */
-function logitsOf(model: AutoregressiveModel, hidden: Tensor2D, above?: Tensor2D): Tensor2D[] {
-  const logits: Tensor2D[] = [];
-  model.predict(hidden, (rows, level) => {
-    logits.push(rows);
-    // The last level's choice is seen by nothing.
-    const known = above && level < above.shape[1] ? above : undefined;
-    return known ? tf.squeeze<Tensor1D>(tf.slice(known, [0, level], [-1, 1]), [1]) : tf.argMax(rows, 1);
-  });
-  return logits;
-}
-
 /** What the manifest says of conditions. @throws {ConfigError} when the conditioner is not the model's */
 function conditionOf(
-  { conditionLength, conditionVocabSize }: AutoregressiveModel,
-  conditioner: ExportableConditioner | undefined,
+  { conditionLength, conditionVocabSize, dim }: AutoregressiveModel,
+  conditioner: AnyConditioner,
 ): ExportedCondition {
-  const length = conditioner?.length ?? conditionLength;
-  if (length !== conditionLength || conditioner?.vocabSize !== conditionVocabSize) {
+  const { length, description } = conditioner;
+  const embeds = 'embed' in conditioner;
+  const fits = embeds
+    ? conditionVocabSize === undefined && conditioner.dim === dim
+    : conditionVocabSize !== undefined && conditioner.vocabSize <= conditionVocabSize;
+  if (!fits || length !== conditionLength) {
+    const tokens =
+      conditionVocabSize === undefined ? `embeddings of width ${dim}` : `tokens below ${conditionVocabSize}`;
     throw new ConfigError({
       where: 'exportTransformer',
-      expected: `the model's conditioner, with ${conditionLength} tokens of ${conditionVocabSize ?? 'embeddings'}`,
-      got: conditioner ? `one with ${length} tokens of ${conditioner.vocabSize}` : 'none',
+      expected: `the model's conditioner, with ${conditionLength} ${tokens}`,
+      got: `one with ${length} ${embeds ? `embeddings of width ${conditioner.dim}` : `tokens below ${conditioner.vocabSize}`}`,
     });
   }
-  return {
-    length,
-    vocabSize: conditionVocabSize ?? null,
-    nullTokens: [...(conditioner?.nullTokens ?? [])],
-    meaning: { ...(conditioner?.config ?? conditioner?.description) },
-  };
+  if (embeds) {
+    const { inputShape, nullInput } = conditioner;
+    return { input: 'numbers', shape: inputShape, nullInput: [...nullInput], meaning: description };
+  }
+  const { vocabSize, nullTokens, config } = conditioner;
+  return { input: 'tokens', length, vocabSize, nullTokens: [...nullTokens], meaning: { ...(config ?? description) } };
 }

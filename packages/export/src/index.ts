@@ -5,12 +5,15 @@ export {
   type ExportOptions,
   type ExportResult,
 } from './export-tokenizer.js';
-export { exportTransformer, type ExportableConditioner } from './export-transformer.js';
+export { exportTransformer } from './export-transformer.js';
 export { type TokenizerCheck } from './internal/check-tokenizer.js';
 export { type TransformerCheck } from './internal/check-transformer.js';
 export { type RuntimeName } from './internal/runtimes.js';
 export {
+  type ConditionMeaning,
   type ExportedCondition,
+  type ExportedConditionNumbers,
+  type ExportedConditionTokens,
   type ExportedGraph,
   type ExportedImage,
   type ExportedPort,
@@ -19,4 +22,4 @@ export {
   type ExportManifest,
 } from './manifest.js';
 export { readExport } from './read-export.js';
-export { describeCheck, verifyExport, type ExportReport, type VerifyOptions } from './verify-export.js';
+export { describeCheck, verifyExport, type ExportReport, type Originals, type VerifyOptions } from './verify-export.js';

@@ -49,20 +49,38 @@ export interface ExportedTokenizer {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Tokens that say what an image is of. */
-export interface ExportedCondition {
-  /** Condition tokens an image. */
+/** What says what an image is of: tokens, or numbers that the model embeds. */
+export type ExportedCondition = ExportedConditionTokens | ExportedConditionNumbers;
+
+export interface ExportedConditionTokens {
+  readonly input: 'tokens';
+  /** Condition tokens an image: `conditions` are int32 `[B, length]`. */
   readonly length: number;
-  /** Condition tokens are in `[0, vocabSize)`; null where conditions are float32 embeddings `[B, length, D]`. */
-  readonly vocabSize: number | null;
-  /** What stands for no condition, for guidance: `length` tokens; empty where conditions are embeddings. */
+  /** They are in `[0, vocabSize)`. */
+  readonly vocabSize: number;
+  /** What stands for no condition, for guidance: `length` tokens. */
   readonly nullTokens: readonly number[];
   /**
-   * What the tokens mean: `{ kind: 'class', classCount, classNames? }` (token c is class c), `{ kind: 'text', length, tokenizer }`
-   * with the content of a `tokenizer.json` (then comes one token for padding), `{ kind: 'unconditional' }` (the null token
-   * always), or what another conditioner tells of itself.
+   * What they mean: `{ kind: 'class', classCount, classNames? }` (token c is class c), `{ kind: 'text', length, tokenizer }` with
+   * the content of a `tokenizer.json` (one more token is padding), `{ kind: 'unconditional' }` (the null token always), or what
+   * another conditioner tells of itself.
    */
-  readonly meaning: { readonly kind?: unknown; readonly [key: string]: unknown };
+  readonly meaning: ConditionMeaning;
+}
+
+export interface ExportedConditionNumbers {
+  readonly input: 'numbers';
+  /** Of one image: `conditions` are float32 `[B, ...shape]`. */
+  readonly shape: readonly number[];
+  /** What stands for no condition, row-major. */
+  readonly nullInput: readonly number[];
+  /** What the conditioner tells of itself. */
+  readonly meaning: ConditionMeaning;
+}
+
+export interface ConditionMeaning {
+  readonly kind?: unknown;
+  readonly [name: string]: unknown;
 }
 
 export interface ExportedTransformer {

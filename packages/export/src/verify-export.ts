@@ -1,6 +1,6 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { ConfigError, formatShape, ShapeError } from '@vitvq/core';
-import type { AutoregressiveModel } from '@vitvq/stage2';
+import type { AnyConditioner, AutoregressiveModel } from '@vitvq/stage2';
 import type { ExportableTokenizer } from './export-tokenizer.js';
 import { checkTokenizer, type TokenizerCheck } from './internal/check-tokenizer.js';
 import { checkTransformer, type TransformerCheck } from './internal/check-transformer.js';
@@ -31,6 +31,14 @@ export interface ExportReport {
   readonly checks: readonly (TokenizerCheck | TransformerCheck)[];
 }
 
+/** The models that a folder comes from; those that are missing are not checked. */
+export interface Originals {
+  readonly tokenizer?: ExportableTokenizer;
+  readonly transformer?: AutoregressiveModel;
+  /** The transformer's, needed where it embeds conditions. */
+  readonly conditioner?: AnyConditioner;
+}
+
 /**
  * Runs an exported folder against the models that it comes from: the tokenizer on one image and on several at once, tokens and
  * pixels; the transformer token by token with its cache, one row and two, against the model's full forward pass over the same
@@ -40,7 +48,7 @@ export interface ExportReport {
  */
 export async function verifyExport(
   folder: string,
-  originals: { readonly tokenizer?: ExportableTokenizer; readonly transformer?: AutoregressiveModel },
+  originals: Originals,
   options: VerifyOptions = {},
 ): Promise<ExportReport> {
   const manifest = await readExport(folder);
@@ -51,8 +59,8 @@ export async function verifyExport(
     tolerance: tolerance ?? (weights === 'float32' ? 1e-4 : 0.02),
     equalTokens: equalTokens ?? (weights === 'float32' ? 0.999 : 0.95),
   });
-  for (const [name, original] of Object.entries(originals)) {
-    if (original && !manifest[name as keyof typeof originals]) {
+  for (const name of ['tokenizer', 'transformer'] as const) {
+    if (originals[name] && !manifest[name]) {
       throw new ConfigError({ where: 'verifyExport', expected: `a folder with a ${name}`, got: `none in ${folder}` });
     }
   }
@@ -67,7 +75,14 @@ export async function verifyExport(
   if (originals.transformer && manifest.transformer) {
     const exported = manifest.transformer;
     const limits = limitsFor(exported.step.weights);
-    checks.push(...(await checkTransformer(folder, exported, originals.transformer, { runtimes, seed, ...limits })));
+    checks.push(
+      ...(await checkTransformer(folder, exported, originals.transformer, {
+        runtimes,
+        seed,
+        conditioner: originals.conditioner,
+        ...limits,
+      })),
+    );
   }
   return { passed: checks.every(({ passed }) => passed), checks };
 }

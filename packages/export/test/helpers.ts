@@ -2,9 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { foldIn, randomKey, randomNormal, type Module } from '@vitvq/core';
+import { foldIn, Module, randomKey, randomNormal } from '@vitvq/core';
 import { createViTVQ, type ViTVQConfig } from '@vitvq/stage1';
-import { ClassConditioner, GPT, RQTransformer, type GPTOptions } from '@vitvq/stage2';
+import { ClassConditioner, GPT, RQTransformer, type EmbeddingConditioner, type GPTOptions } from '@vitvq/stage2';
 import { onTestFinished } from 'vitest';
 
 /** A folder that is gone after the test. */
@@ -53,3 +53,21 @@ export const tinyRQ = (): RQTransformer =>
   shake(
     new RQTransformer({ ...sequence, levels: 3, spatial: { depth: 2, numHeads: 2 }, depth: { depth: 1, numHeads: 2 } }),
   );
+
+/** Three numbers an image, as two vectors of width 16. */
+export class Directions extends Module implements EmbeddingConditioner {
+  readonly length = 2;
+  readonly dim = 16;
+  readonly inputShape = [3];
+  readonly nullInput = new Float32Array(3);
+  readonly description = { kind: 'directions' };
+  readonly #weight = this.variable<tf.Rank.R2>('weight', { shape: [3, 32], data: randomNormal(randomKey(3), 96) });
+
+  ofBatch(): Float32Array {
+    throw new Error('trains nothing');
+  }
+
+  embed(input: tf.Tensor): tf.Tensor3D {
+    return tf.reshape(tf.matMul(input as tf.Tensor2D, this.#weight), [-1, 2, 16]);
+  }
+}

@@ -3,11 +3,24 @@ import * as tf from '@tensorflow/tfjs-core';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { useEngine } from '@vitvq/engine';
-import { ClassConditioner, conditionTensor, Sampler } from '@vitvq/stage2';
+import {
+  ClassConditioner,
+  conditionTensor,
+  Sampler,
+  TextConditioner,
+  textTokenizerFromJson,
+  trainTextTokenizer,
+} from '@vitvq/stage2';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { exportTokenizer, exportTransformer, readExport, type ExportedTransformer } from '../src/index.js';
+import {
+  exportTokenizer,
+  exportTransformer,
+  readExport,
+  verifyExport,
+  type ExportedTransformer,
+} from '../src/index.js';
 import { openSession, type HostValue } from '../src/internal/runtimes.js';
-import { classes, temporaryFolder, tinyGPT, tinyRQ, tinyTokenizer } from './helpers.js';
+import { classes, Directions, temporaryFolder, tinyGPT, tinyRQ, tinyTokenizer } from './helpers.js';
 
 beforeAll(async () => {
   await useEngine({ name: 'cpu' });
@@ -99,6 +112,7 @@ describe('exportTransformer', () => {
     const { tokenizer, transformer } = manifest;
     expect(tokenizer).toBeDefined();
     expect(transformer!.condition).toEqual({
+      input: 'tokens',
       length: 1,
       vocabSize: 5,
       nullTokens: [4],
@@ -128,14 +142,29 @@ describe('exportTransformer', () => {
     expect(await readdir(folder)).not.toContain('predict.onnx');
   });
 
-  it('takes embeddings as conditions', async () => {
+  it('embeds conditions in the file where the conditioner does, with its variables', async () => {
     const folder = await temporaryFolder();
     const model = tinyGPT({ conditionVocabSize: undefined, conditionLength: 2 });
-    const { manifest, report } = await exportTransformer(model, undefined, folder, { verify: { runtimes: ['node'] } });
+    const { manifest, report } = await exportTransformer(model, new Directions(), folder);
     expect(report!.passed).toBe(true);
-    expect(manifest.transformer!.start.inputs).toEqual([
-      { name: 'conditions', dtype: 'float32', shape: ['batch', 2, 16] },
-    ]);
+    const { condition, start } = manifest.transformer!;
+    expect(condition).toEqual({ input: 'numbers', shape: [3], nullInput: [0, 0, 0], meaning: { kind: 'directions' } });
+    expect(start.inputs).toEqual([{ name: 'conditions', dtype: 'float32', shape: ['batch', 3] }]);
+    expect((await readFile(join(folder, 'start.onnx'))).includes('conditioner.weight')).toBe(true);
+    await expect(verifyExport(folder, { transformer: model })).rejects.toThrow('conditioner, which embeds conditions');
+    await expect(exportTransformer(tinyGPT(), new Directions(), folder)).rejects.toThrow(
+      'with 1 tokens below 5, got one with 2 embeddings of width 16',
+    );
+  });
+
+  it('keeps a text tokenizer in the manifest alone', async () => {
+    const folder = await temporaryFolder();
+    const json = trainTextTokenizer(['a red square'], { vocabSize: 257 });
+    const texts = new TextConditioner({ tokenizer: textTokenizerFromJson(json), length: 3 });
+    const model = tinyGPT({ conditionVocabSize: texts.vocabSize, conditionLength: 3 });
+    const { manifest } = await exportTransformer(model, texts, folder, { verify: { runtimes: ['node'] } });
+    expect(manifest.transformer!.condition.meaning).toEqual({ kind: 'text', length: 3, tokenizer: json });
+    expect((await readFile(join(folder, 'step.onnx'))).includes('tokenizer')).toBe(false);
   });
 
   it('stores weights in half precision', async () => {
@@ -152,7 +181,7 @@ describe('exportTransformer', () => {
     const folder = await temporaryFolder();
     const other = new ClassConditioner({ classCount: 9 });
     await expect(exportTransformer(tinyGPT(), other, folder)).rejects.toThrow(
-      "exportTransformer: expected the model's conditioner, with 1 tokens of 5, got one with 1 tokens of 10.",
+      "exportTransformer: expected the model's conditioner, with 1 tokens below 5, got one with 1 tokens below 10.",
     );
   });
 

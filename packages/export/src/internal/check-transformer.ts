@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { join } from 'node:path';
-import { foldIn, randomInts, randomKey, randomNormal } from '@vitvq/core';
+import { ConfigError, foldIn, randomInts, randomKey, randomNormal, type RandomKey } from '@vitvq/core';
 import { compile } from '@vitvq/engine';
-import type { AutoregressiveModel, Conditions, ImageTokens } from '@vitvq/stage2';
-import type { ExportedTransformer } from '../manifest.js';
+import type { AnyConditioner, AutoregressiveModel, Conditions, ImageTokens } from '@vitvq/stage2';
+import type { ExportedCondition, ExportedTransformer } from '../manifest.js';
 import { equalShare, largestDifference } from './differences.js';
 import { openSession, type HostValue, type RuntimeName, type Session } from './runtimes.js';
 
@@ -23,6 +23,7 @@ export interface TransformerCheck {
 interface CheckOptions {
   readonly runtimes: readonly RuntimeName[];
   readonly seed: number;
+  readonly conditioner: AnyConditioner | undefined;
   readonly tolerance: number;
   readonly equalTokens: number;
 }
@@ -40,9 +41,9 @@ export async function checkTransformer(
   folder: string,
   exported: ExportedTransformer,
   model: AutoregressiveModel,
-  { runtimes, seed, tolerance, equalTokens }: CheckOptions,
+  { runtimes, seed, conditioner, tolerance, equalTokens }: CheckOptions,
 ): Promise<TransformerCheck[]> {
-  const examples = await drawExamples(model, seed);
+  const examples = await drawExamples(model, exported.condition, conditioner, seed);
   const largestLogit = examples
     .flatMap(({ logits }) => [...logits.data])
     .reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
@@ -69,29 +70,38 @@ export async function checkTransformer(
   return checks;
 }
 
-async function drawExamples(model: AutoregressiveModel, seed: number): Promise<Example[]> {
-  const { grid, levels, vocabSize, conditionLength, conditionVocabSize, dim } = model;
+async function drawExamples(
+  model: AutoregressiveModel,
+  condition: ExportedCondition,
+  conditioner: AnyConditioner | undefined,
+  seed: number,
+): Promise<Example[]> {
+  const { grid, levels, vocabSize } = model;
   const positions = grid[0] * grid[1];
-  const forward = compile((conditions: Conditions, tokens: ImageTokens) => model.logits(conditions, tokens), {
-    name: 'full forward pass',
-  });
+  const embed = conditioner && 'embed' in conditioner ? conditioner : undefined;
+  if (condition.input === 'numbers' && !embed) {
+    throw new ConfigError({
+      where: 'verifyExport',
+      expected: "the transformer's conditioner, which embeds conditions",
+      got: 'none',
+    });
+  }
+  const forward = compile(
+    (conditions: tf.Tensor, tokens: ImageTokens) =>
+      model.logits(embed ? embed.embed(conditions) : (conditions as Conditions), tokens),
+    { name: 'full forward pass' },
+  );
   const examples: Example[] = [];
   try {
     for (const [index, batch] of [1, 2].entries()) {
       const key = foldIn(randomKey(seed), index);
-      const conditions: HostValue =
-        conditionVocabSize === undefined
-          ? { shape: [batch, conditionLength, dim], data: randomNormal(foldIn(key, 0), batch * conditionLength * dim) }
-          : {
-              shape: [batch, conditionLength],
-              data: randomInts(foldIn(key, 0), batch * conditionLength, conditionVocabSize),
-            };
+      const conditions = drawConditions(foldIn(key, 0), condition, batch);
       const tokens = randomInts(foldIn(key, 1), batch * positions * levels, vocabSize);
       const inputs = [
-        tf.tensor(conditions.data, [...conditions.shape], conditionVocabSize === undefined ? 'float32' : 'int32'),
+        tf.tensor(conditions.data, [...conditions.shape], condition.input === 'tokens' ? 'int32' : 'float32'),
         tf.tensor(tokens, levels === 1 ? [batch, positions] : [batch, positions, levels], 'int32'),
       ] as const;
-      const logits = await forward(inputs[0] as Conditions, inputs[1] as ImageTokens);
+      const logits = await forward(inputs[0], inputs[1] as ImageTokens);
       examples.push({
         conditions,
         tokens: { shape: [batch, positions, levels], data: tokens },
@@ -103,6 +113,16 @@ async function drawExamples(model: AutoregressiveModel, seed: number): Promise<E
     forward.dispose();
   }
   return examples;
+}
+
+function drawConditions(key: RandomKey, condition: ExportedCondition, batch: number): HostValue {
+  if (condition.input === 'tokens') {
+    const { length, vocabSize } = condition;
+    return { shape: [batch, length], data: randomInts(key, batch * length, vocabSize) };
+  }
+  const shape = [batch, ...condition.shape];
+  const size = shape.reduce((product, dimension) => product * dimension, 1);
+  return { shape, data: randomNormal(key, size) };
 }
 
 /** Logits `[B, N, L, V]` of the files, which are told the tokens one position after the other. */

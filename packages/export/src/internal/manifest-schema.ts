@@ -21,6 +21,7 @@ const graph = z.strictObject({
 });
 const grid = z.tuple([positive, positive]).readonly();
 const metadata = z.record(z.string(), z.string()).readonly();
+const meaning = z.record(z.string(), z.unknown()).readonly();
 const tokens = { grid, vocabSize: positive, levels: positive };
 
 /** Anything else in the file is an error: it would be of a version that this program does not know. */
@@ -46,12 +47,21 @@ export const manifestSchema: z.ZodType<ExportManifest> = z.strictObject({
   transformer: z
     .strictObject({
       ...tokens,
-      condition: z.strictObject({
-        length: positive,
-        vocabSize: positive.nullable(),
-        nullTokens: z.array(z.int().min(0)).readonly(),
-        meaning: z.record(z.string(), z.unknown()).readonly(),
-      }),
+      condition: z.discriminatedUnion('input', [
+        z.strictObject({
+          input: z.literal('tokens'),
+          length: positive,
+          vocabSize: positive,
+          nullTokens: z.array(z.int().min(0)).readonly(),
+          meaning,
+        }),
+        z.strictObject({
+          input: z.literal('numbers'),
+          shape: z.array(positive).readonly(),
+          nullInput: z.array(z.number()).readonly(),
+          meaning,
+        }),
+      ]),
       start: graph,
       step: graph,
       predict: graph.optional(),

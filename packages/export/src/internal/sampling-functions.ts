@@ -1,0 +1,104 @@
+/** Sampling as functions of named tensors, which are written as files. The cache is `past.0.keys` and so on, one segment a block. */
+import * as tf from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { AnyConditioner, AutoregressiveModel, BlockCache, Conditions } from '@vitvq/stage2';
+
+type NamedTensors = Record<string, Tensor>;
+
+/** `conditions` to `logits` (`hidden`, with levels) of the first position, and the cache. */
+export function startSampling(
+  model: AutoregressiveModel,
+  conditioner: AnyConditioner,
+): (inputs: NamedTensors) => NamedTensors {
+  const slots = slotsOf(model);
+  return ({ conditions }) => {
+    const given = 'embed' in conditioner ? conditioner.embed(conditions!) : (conditions as Conditions);
+    const { hidden, added } = model.start(given, undefined, tf.scalar(0, 'int32'));
+    const blocks = added.map(({ before, keys, values }): BlockCache => {
+      return { before, keys: [padSlots(keys, slots)], values: [padSlots(values, slots)] };
+    });
+    return { ...predicted(model, hidden), ...namedCache(blocks) };
+  };
+}
+
+/** `tokens` of the last position, `count` and the cache to `logits` (`hidden`) of the next, and the cache after it. */
+export function stepSampling(model: AutoregressiveModel): (inputs: NamedTensors) => NamedTensors {
+  const slots = slotsOf(model);
+  return (inputs) => {
+    const count = inputs.count as Scalar;
+    const blocks = blocksOf(inputs);
+    const { hidden, added } = model.step(inputs.tokens as Tensor2D, count, { blocks });
+    // Conditions stand in the first slots, then tokens.
+    const slot = tf.add<Scalar>(count, tf.scalar(model.conditionLength - 1, 'int32'));
+    const isNew = tf.reshape(tf.equal(tf.range(0, slots, 1, 'int32'), slot), [1, 1, slots, 1]);
+    const withNew = ([all]: readonly Tensor4D[], one: Tensor4D): Tensor4D[] => [tf.where(isNew, one, all!)];
+    const next = added.map(({ before, keys, values }, index): BlockCache => {
+      const block = blocks[index]!;
+      return { before, keys: withNew(block.keys, keys), values: withNew(block.values, values) };
+    });
+    return { ...predicted(model, hidden), ...namedCache(next) };
+  };
+}
+
+/** `hidden` and `tokens` `[B, L - 1]` of the levels above to `logits` `[B, L, V]`. */
+export function predictLevels(model: AutoregressiveModel): (inputs: NamedTensors) => NamedTensors {
+  return ({ hidden, tokens }) => ({
+    logits: tf.stack(logitsOf(model, hidden as Tensor2D, tokens as Tensor2D), 1),
+  });
+}
+
+/** All conditions and tokens but the last, which is never fed. */
+function slotsOf({ conditionLength, grid }: AutoregressiveModel): number {
+  return conditionLength + grid[0] * grid[1] - 1;
+}
+
+function predicted(model: AutoregressiveModel, hidden: Tensor2D): NamedTensors {
+  return model.levels === 1 ? { logits: logitsOf(model, hidden)[0]! } : { hidden };
+}
+
+/** Logits `[B, V]` of each level, given the tokens of the levels above, `[B, L - 1]`. */
+function logitsOf(model: AutoregressiveModel, hidden: Tensor2D, above?: Tensor2D): Tensor2D[] {
+  const logits: Tensor2D[] = [];
+  model.predict(hidden, (rows, level) => {
+    logits.push(rows);
+    const isKnown = above && level < above.shape[1];
+    // The last level's choice is seen by nothing.
+    return isKnown ? tf.squeeze<Tensor1D>(tf.slice(above, [0, level], [-1, 1]), [1]) : tf.argMax(rows, 1);
+  });
+  return logits;
+}
+
+/** `[B, M, n, headDim]` with zeros up to `length` slots. */
+function padSlots(x: Tensor4D, length: number): Tensor4D {
+  return tf.pad(x, [
+    [0, 0],
+    [0, 0],
+    [0, length - x.shape[2]],
+    [0, 0],
+  ]);
+}
+
+/** A cache of one segment a block by names such as `present.0.keys`. */
+function namedCache(blocks: readonly BlockCache[]): NamedTensors {
+  const tensors: NamedTensors = {};
+  for (const [index, { before, keys, values }] of blocks.entries()) {
+    const name = `present.${index}`;
+    tensors[`${name}.keys`] = keys[0]!;
+    tensors[`${name}.values`] = values[0]!;
+    if (before) tensors[`${name}.before`] = before;
+  }
+  return tensors;
+}
+
+/** The cache among a step's inputs. */
+function blocksOf(inputs: Readonly<NamedTensors>): BlockCache[] {
+  const blocks: BlockCache[] = [];
+  for (let index = 0; inputs[`past.${index}.keys`]; index++) {
+    blocks.push({
+      before: inputs[`past.${index}.before`] as Tensor2D | undefined,
+      keys: [inputs[`past.${index}.keys`] as Tensor4D],
+      values: [inputs[`past.${index}.values`] as Tensor4D],
+    });
+  }
+  return blocks;
+}
