@@ -9,6 +9,7 @@ export {
 } from './safetensors.js';
 export { type SafetensorsDtype } from './internal/dtypes.js';
 export { type SafetensorsEntry } from './internal/header.js';
+export { fetchModel, type FetchModelOptions } from './fetch-model.js';
 export { openShardedSafetensors } from './sharded-safetensors.js';
 export { listCheckpoints, type CheckpointFile } from './internal/checkpoint-folder.js';
 export {

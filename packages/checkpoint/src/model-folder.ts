@@ -7,6 +7,7 @@ import { removeStaleTemporaryFiles, writeAtomically } from './internal/atomic-wr
 import { namesIn, removeFile } from './internal/checkpoint-folder.js';
 import { isObject, readJsonObject } from './internal/json-file.js';
 import { layOut } from './internal/layout.js';
+import { configName, indexName, modelStem, singleName } from './internal/model-names.js';
 import { quote } from './internal/scan-json.js';
 import { systemReason } from './internal/system-reason.js';
 import { shardNames, splitIntoShards, writeShard } from './internal/write-shards.js';
@@ -14,10 +15,6 @@ import { openSafetensors, type SafetensorsFile } from './safetensors.js';
 import { openShardedSafetensors } from './sharded-safetensors.js';
 import type { WritableTensors } from './tensor-source.js';
 
-const configName = 'config.json';
-const stem = 'model';
-const singleName = `${stem}.safetensors`;
-const indexName = `${singleName}.index.json`;
 const shardPattern = /^model(?:\.[0-9a-f]{8})?-\d{5,}-of-\d{5,}\.safetensors$/;
 
 /** What config.json may be at most. A vocabulary of text fits; weights do not. */
@@ -81,7 +78,7 @@ export async function writeModel(
       { cause: error },
     );
   }
-  await removeStaleTemporaryFiles(folder, stem);
+  await removeStaleTemporaryFiles(folder, modelStem);
   const before = await namesIn(folder);
   const shards = splitIntoShards(entries, maximumShardBytes);
   // config.json gets its name when the tensors have theirs; until then it is a temporary file.
@@ -95,7 +92,7 @@ export async function writeModel(
     }
     // Names of their own: while the shards are written, those of a model that was there before stay as they are.
     const taken = before.some((name) => shardPattern.test(name));
-    const names = shardNames(taken ? `${stem}.${randomBytes(4).toString('hex')}` : stem, shards.length);
+    const names = shardNames(taken ? `${modelStem}.${randomBytes(4).toString('hex')}` : modelStem, shards.length);
     try {
       const weightMap: [string, string][] = [];
       for (const [index, name] of names.entries()) {

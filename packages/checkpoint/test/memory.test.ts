@@ -1,3 +1,4 @@
+import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -5,6 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
 import {
   openCheckpoint,
+  openPyTorchCheckpoint,
   readCheckpointState,
   restoreVariables,
   variableTensors,
@@ -12,6 +14,7 @@ import {
   type TensorSource,
 } from '../src/index.js';
 import { temporaryFolder } from './build-file.js';
+import { dictionary, legacyCheckpoint, tensor, zipCheckpoint, type Piece } from './build-pytorch.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -108,4 +111,33 @@ it.each([
   state.measure();
   expect(state.peak).toBeLessThan(MiB);
   tf.dispose([...variables.values()]);
+});
+
+it.each(['zip', 'legacy'])('a PyTorch file of 16 MiB, %s, is read with one tensor in memory', async (format) => {
+  const file = join(folder, `${format}.ckpt`);
+  const write = async (): Promise<void> => {
+    const lengths = sizes.map((size) => (size * MiB) / 4);
+    const pieces = names.map((name, index): [string, Piece] => [
+      name,
+      tensor({ key: String(index), length: lengths[index]!, shape: [lengths[index]!] }),
+    ]);
+    const arrays = lengths.map((length, index) => new Float32Array(length).fill(index));
+    const value = dictionary(Object.fromEntries(pieces));
+    const bytes =
+      format === 'zip'
+        ? zipCheckpoint(value, Object.fromEntries(arrays.map((array, index) => [index, array])))
+        : legacyCheckpoint(value, Object.fromEntries(arrays.map((array, index) => [index, [array.length, array]])));
+    await fs.writeFile(file, bytes);
+  };
+  await write();
+  const reading = await Memory.start();
+  const opened = await openPyTorchCheckpoint(file);
+  for (const [index, entry] of opened.entries.entries()) {
+    const { data } = await opened.read(entry);
+    reading.measure();
+    expect(data.every((value) => value === index)).toBe(true);
+  }
+  await opened.close();
+  expect(reading.peak).toBeGreaterThan(0.9 * largest);
+  expect(reading.peak).toBeLessThan(1.2 * largest);
 });

@@ -1,0 +1,247 @@
+import { createHash } from 'node:crypto';
+import { promises as fs } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { ConfigError, DataError } from '@vitvq/core';
+import { writeAtomically } from './internal/atomic-write.js';
+import { InputFile } from './internal/input-file.js';
+import { quote } from './internal/scan-json.js';
+import { readShardIndex } from './internal/shard-index.js';
+import { configName, indexName, singleName } from './internal/model-names.js';
+
+export interface FetchModelOptions {
+  /** Branch, tag or commit. A commit that is in the cache needs no network. @default 'main' */
+  readonly revision?: string;
+  /** Keeps what was downloaded; created if need be. `defaultCacheDirectory()` of @vitvq/data is a good one. */
+  readonly cacheDirectory: string;
+  /** A model hub with the addresses of Hugging Face's. @default 'https://huggingface.co' */
+  readonly endpoint?: string;
+  /** Makes the requests: through a proxy, with a token. @default the platform's */
+  readonly fetch?: typeof globalThis.fetch;
+}
+
+/** Lists what a folder of the cache holds, as `sha256sum` does; written last, so that a folder without it is not complete. */
+const sumsName = 'SHA256SUMS';
+
+const maximumRedirects = 5;
+/** Of config.json and of an index. */
+const maximumTextBytes = 100_000_000;
+
+const repositoryName = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
+const revisionName = /^[A-Za-z0-9][\w.-]*(?:\/[A-Za-z0-9][\w.-]*)*$/;
+const commitName = /^[0-9a-f]{40}$/;
+const sha256 = /^[0-9a-f]{64}$/;
+
+/**
+ * Downloads a model of a hub (config.json and its safetensors files) into the cache, and returns its folder for `openModel`. Files
+ * whose SHA-256 the hub tells (all that it stores as large files) are compared with it; those in the cache are compared with what
+ * they were, every time, and fetched again where they differ. Without network, a revision that was fetched before is taken as it was
+ * then. Memory holds one piece of a file at a time.
+ * @param repository  `owner/name`, or `owner/name@revision`
+ * @throws {ConfigError} for a name or an option that cannot be one
+ * @throws {DataError} naming the address and what is wrong: no network, no such model, another checksum
+ */
+export async function fetchModel(
+  repository: string,
+  {
+    revision: revisionOption,
+    cacheDirectory,
+    endpoint = 'https://huggingface.co',
+    fetch = globalThis.fetch,
+  }: FetchModelOptions,
+): Promise<string> {
+  const [name = '', inName, ...rest] = repository.split('@');
+  const revision = inName ?? revisionOption ?? 'main';
+  assertName('a repository owner/name', name, rest.length === 0 && repositoryName.test(name));
+  assertName('revision to be a branch, tag or commit', revision, revisionName.test(revision));
+  if (!URL.canParse(endpoint) || !/^https?:$/.test(new URL(endpoint).protocol)) {
+    throw new ConfigError({ where: 'fetchModel', expected: 'endpoint to be an address', got: quote(endpoint) });
+  }
+  const models = join(cacheDirectory, 'models', name.replace('/', '--'));
+  if (commitName.test(revision) && (await isIntact(join(models, revision)))) return join(models, revision);
+
+  const address = (version: string, file: string): string =>
+    `${endpoint.replace(/\/$/, '')}/${name}/resolve/${encodeURIComponent(version)}/${file}`;
+  // Which commit a branch stood for, for the day without network.
+  const reference = join(models, 'refs', `${revision.replaceAll('/', '--')}`);
+  let first: Answer;
+  try {
+    first = await request(fetch, address(revision, configName));
+  } catch (error) {
+    const known = await fs.readFile(reference, 'utf8').catch(() => undefined);
+    if (known !== undefined && commitName.test(known) && (await isIntact(join(models, known))))
+      return join(models, known);
+    throw error;
+  }
+  const version = first.commit ?? revision;
+  const folder = join(models, version.replaceAll('/', '--'));
+  // Without a commit nobody knows whether what is in the cache is still what the hub has.
+  if (first.commit !== undefined && (await isIntact(folder))) await first.body.cancel();
+  else await download(fetch, folder, first, (file) => address(version, file));
+  if (first.commit !== undefined) await writeText(reference, first.commit);
+  return folder;
+}
+
+function assertName(expected: string, got: string, isRight: boolean): void {
+  // Names become parts of paths.
+  if (isRight && !got.includes('..')) return;
+  throw new ConfigError({ where: 'fetchModel', expected, got: quote(got) });
+}
+
+interface Answer {
+  readonly url: string;
+  readonly body: ReadableStream<Uint8Array>;
+  /** SHA-256 of the content, where the hub tells it. */
+  readonly sha256: string | undefined;
+  readonly commit: string | undefined;
+}
+
+/** Follows redirections by hand: the hub tells checksum and commit before it sends one elsewhere. */
+async function request(fetch: typeof globalThis.fetch, url: string): Promise<Answer> {
+  let checksum: string | undefined;
+  let commit: string | undefined;
+  let at = url;
+  for (let redirects = 0; redirects <= maximumRedirects; redirects++) {
+    let response: Response;
+    try {
+      response = await fetch(at, { redirect: 'manual' });
+    } catch (error) {
+      throw unreachable(url, error);
+    }
+    const { headers, status, body } = response;
+    const etag = headers.get('x-linked-etag')?.replace(/^W\//, '').replaceAll('"', '');
+    if (etag !== undefined && sha256.test(etag)) checksum ??= etag;
+    const told = headers.get('x-repo-commit') ?? '';
+    if (commitName.test(told)) commit ??= told;
+    const location = headers.get('location');
+    if (status >= 300 && status < 400 && location !== null && URL.canParse(location, at)) {
+      await body?.cancel();
+      const next = new URL(location, at);
+      if (next.protocol !== 'https:' && next.protocol !== new URL(at).protocol) {
+        throw new DataError({ where: url, expected: 'redirections that stay with https', got: quote(next.href) });
+      }
+      at = next.href;
+      continue;
+    }
+    if (response.ok && body) return { url, body, sha256: checksum, commit };
+    await body?.cancel();
+    throw new NotSent(url, status);
+  }
+  throw new DataError({ where: url, expected: `at most ${maximumRedirects} redirections`, got: 'more' });
+}
+
+/** A server that answers, but not with the file. */
+class NotSent extends DataError {
+  constructor(
+    url: string,
+    readonly status: number,
+  ) {
+    super({
+      where: url,
+      expected: 'the server to send the file',
+      got: `status ${status}`,
+      fix:
+        status === 401 || status === 403
+          ? 'It is private, asks for a licence to be accepted, or is not there.'
+          : undefined,
+    });
+  }
+}
+
+function unreachable(url: string, error: unknown): DataError {
+  const { message, cause } = error as Error;
+  return new DataError(
+    {
+      where: url,
+      expected: 'the server to answer',
+      got: cause instanceof Error ? `${message}: ${cause.message}` : message,
+      fix: 'Without network, openModel takes a folder that you have.',
+    },
+    { cause: error },
+  );
+}
+
+async function download(
+  fetch: typeof globalThis.fetch,
+  folder: string,
+  config: Answer,
+  address: (file: string) => string,
+): Promise<void> {
+  await fs.mkdir(folder, { recursive: true });
+  // An earlier download into this folder may have had other files.
+  for (const old of [sumsName, singleName, indexName]) await fs.rm(join(folder, old), { force: true });
+  const sums = new Map<string, string>();
+  const keep = async (file: string, answer: Answer, maximumBytes = Infinity): Promise<void> => {
+    sums.set(file, await store(join(folder, file), answer, maximumBytes));
+  };
+  await keep(configName, config, maximumTextBytes);
+  try {
+    await keep(singleName, await request(fetch, address(singleName)));
+  } catch (error) {
+    if (!(error instanceof NotSent) || error.status !== 404) throw error;
+    await keep(indexName, await request(fetch, address(indexName)), maximumTextBytes);
+    const { shardOf } = await readShardIndex(join(folder, indexName));
+    for (const shard of new Set(shardOf.values())) await keep(shard, await request(fetch, address(shard)));
+  }
+  await writeText(join(folder, sumsName), [...sums].map(([file, sum]) => `${sum}  ${file}\n`).join(''));
+}
+
+/** Writes what a server sends. @returns its SHA-256 */
+async function store(file: string, { url, body, sha256: expected }: Answer, maximumBytes: number): Promise<string> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  await writeAtomically(file, async (output) => {
+    const reader = body.getReader();
+    for (;;) {
+      const { value: piece } = await reader.read().catch((error: unknown) => {
+        throw unreachable(url, error);
+      });
+      if (!piece) break;
+      bytes += piece.length;
+      if (bytes > maximumBytes) {
+        await reader.cancel();
+        throw new DataError({ where: url, expected: `at most ${maximumBytes} bytes`, got: 'more' });
+      }
+      hash.update(piece);
+      await output.append(piece);
+    }
+    const got = hash.copy().digest('hex');
+    if (expected !== undefined && got !== expected) {
+      const fix = 'It was cut off or changed on its way. Nothing was kept.';
+      throw new DataError({ where: url, expected: `SHA-256 ${expected}`, got, fix });
+    }
+  });
+  return hash.digest('hex');
+}
+
+/** Whether a folder of the cache is complete, and its files are what they were. */
+async function isIntact(folder: string): Promise<boolean> {
+  const sums = await fs.readFile(join(folder, sumsName), 'utf8').catch(() => '');
+  const lines = sums.split('\n').filter(Boolean);
+  for (const line of lines) {
+    const [expected = '', file = ''] = line.split('  ');
+    if (!/^[^/\\\0]+$/.test(file) || (await digestOf(join(folder, file))) !== expected) return false;
+  }
+  return lines.length > 0;
+}
+
+/** SHA-256 of a file, or nothing where there is none that can be read. */
+async function digestOf(file: string): Promise<string | undefined> {
+  const hash = createHash('sha256');
+  try {
+    const input = await InputFile.open(file);
+    try {
+      await input.hash(hash);
+    } finally {
+      await input.close();
+    }
+  } catch (error) {
+    if (error instanceof DataError) return undefined;
+    throw error;
+  }
+  return hash.digest('hex');
+}
+
+async function writeText(file: string, text: string): Promise<void> {
+  await fs.mkdir(dirname(file), { recursive: true });
+  await writeAtomically(file, (output) => output.append(new TextEncoder().encode(text)));
+}
