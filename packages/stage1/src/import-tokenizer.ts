@@ -19,6 +19,11 @@ export interface ImportOptions {
   readonly config?: TokenizerConfig;
   /** What shapes do not tell; not used with `config`. */
   readonly hints?: ImportHints;
+  /**
+   * What stands before the tokenizer's names where a checkpoint holds more than one model, whose other tensors are passed over:
+   * `first_stage_model.` in transformers of taming-transformers, `stage1_model.` in those of enhancing-transformers. @default none
+   */
+  readonly prefix?: string;
 }
 
 export interface ImportedTokenizer {
@@ -38,15 +43,16 @@ export interface ImportedTokenizer {
  * other name that the tokenizer does not have is an error.
  *
  * Pixels in [0, 1] go in and come out, also where the original works in [-1, 1].
- * @param checkpoint  as `openPyTorchCheckpoint` or `openSafetensors` of @vitvq/checkpoint opened it
+ * @param opened  as `openPyTorchCheckpoint` or `openSafetensors` of @vitvq/checkpoint open it
  * @throws {DataError} when it is none of these, or cannot be read
  * @throws {ConfigError} naming the hint that is missing, or every problem of the config
  * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together
  */
 export async function importTokenizer<Entry extends CheckpointEntry>(
-  checkpoint: CheckpointTensors<Entry>,
-  { config: given, hints }: ImportOptions = {},
+  opened: CheckpointTensors<Entry>,
+  { config: given, hints, prefix = '' }: ImportOptions = {},
 ): Promise<ImportedTokenizer> {
+  const checkpoint = withoutPrefix(opened, prefix);
   const kind = referenceKindOf(checkpoint);
   const config = given ?? (await inferTokenizerConfig(checkpoint, hints)).config;
   const facts = referenceKinds[kind];
@@ -79,6 +85,20 @@ export async function importTokenizer<Entry extends CheckpointEntry>(
     throw error;
   }
   return { tokenizer, config, kind };
+}
+
+/** The tensors whose names begin with the prefix, by the rest of their names. */
+function withoutPrefix<Entry extends CheckpointEntry>(
+  opened: CheckpointTensors<Entry>,
+  prefix: string,
+): CheckpointTensors {
+  const inner = opened.entries.filter(({ name }) => name.startsWith(prefix));
+  const originals = new Map(inner.map((entry) => [entry.name.slice(prefix.length), entry]));
+  return {
+    file: opened.file,
+    entries: [...originals].map(([name, { shape }]) => ({ name, shape })),
+    read: ({ name }) => opened.read(originals.get(name)!),
+  };
 }
 
 /** Levels with codebooks of their own have nowhere to come from. @throws {ConfigError} */

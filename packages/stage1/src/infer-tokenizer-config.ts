@@ -72,7 +72,7 @@ export function referenceKindOf({ file, entries }: CheckpointTensors): Reference
     where: file,
     expected: `a tokenizer of ${Object.keys(referenceKinds).join(', ')}`,
     got: shown.length > 0 ? `tensors such as ${shown.join(', ')}` : 'no tensors of a model',
-    fix: 'A file that holds several models has to be opened with the part that is the tokenizer.',
+    fix: 'Where a file holds several models, pass the prefix of the names that are the tokenizer, or open that part of it.',
   });
 }
 

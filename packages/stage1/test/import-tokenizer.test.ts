@@ -98,6 +98,16 @@ describe('importTokenizer', () => {
     await expect(importing).rejects.toThrow('encoder.en_pos_embedding to hold the fixed positions of 2x4 tokens');
   });
 
+  it('finds the tokenizer within another model, by the prefix of its names', async () => {
+    const model = createViTVQ(config, { seed: 3 });
+    const tensors = await referenceCheckpoint(model, config);
+    const whole = new Map([...tensors].map(([name, tensor]) => [`stage1_model.${name}`, tensor]));
+    whole.set('transformer.wte.weight', { shape: [1], data: new Float32Array(1) });
+    await expect(importTokenizer(open(whole), { hints })).rejects.toThrow('pass the prefix of the names');
+    const { tokenizer } = await importTokenizer(open(whole), { hints, prefix: 'stage1_model.' });
+    expect(tokenizer.encode(images)).toBeAllClose(model.encode(images), { rtol: 0, atol: 0 });
+  });
+
   it('asks for what shapes do not tell: how many heads there are, unless they have 64 dimensions', async () => {
     const tensors = await referenceCheckpoint(createViTVQ(config, { seed: 0 }), config);
     const importing = importTokenizer(open(tensors));
