@@ -88,30 +88,6 @@ describe.each(models)('%s', (_name, create, shape) => {
     }
   });
 
-  it('has the right gradients of the loss, dropout included', () => {
-    const model = create();
-    const some = imageTokens(
-      tf.slice(
-        tokens,
-        shape.map(() => 0),
-        [2, 3, ...shape.slice(2)],
-      ),
-    );
-    const withDropout = shape.length === 2 ? tinyGPT({ dropout }) : tinyRQ({ dropout });
-    const masks = drawDropoutMasks(randomKey(3), withDropout.dropoutSites(2, 3));
-    for (const [checked, dropoutMasks] of [
-      [model, undefined],
-      [withDropout, masks],
-    ] as const) {
-      expectGradientsMatchFiniteDifferences(
-        () => crossEntropy(asModel(checked).logits(conditions, some, { dropoutMasks }), some),
-        [],
-        // ReLU squared has a kink in its second derivative.
-        { variables: checked.namedVariables(), elements: 2, step: 0.005, atol: 5e-4, rtol: 5e-3 },
-      );
-    }
-  });
-
   it('refuses tokens and conditions of other shapes', () => {
     const model = asModel(create());
     const many = imageTokens(tokensOf([2, 13, ...shape.slice(2)], 11, 3));
@@ -129,6 +105,24 @@ describe.each(models)('%s', (_name, create, shape) => {
       tf.dispose(model.features(conditions, tokens));
     });
   });
+});
+
+// Blocks of a transformer are alike: one of each is enough, and a position or two after the first.
+const one = { depth: 1, numHeads: 2 };
+it.each<[string, GPT | RQTransformer, number[]]>([
+  ['GPT', tinyGPT({ depth: 1 }), [2, 3]],
+  ['GPT with dropout and a grid of positions', tinyGPT({ depth: 1, dropout, positions: 'grid' }), [2, 3]],
+  ['RQTransformer', tinyRQ({ spatial: one, depth: one, positions: 'grid' }), [2, 2, 3]],
+  ['RQTransformer with dropout', tinyRQ({ spatial: one, depth: one, dropout }), [2, 2, 3]],
+])('%s has the right gradients of the loss', (_, model, shape) => {
+  const tokens = imageTokens(tokensOf(shape, 11, 2));
+  const dropoutMasks = drawDropoutMasks(randomKey(3), model.dropoutSites(2, shape[1]));
+  expectGradientsMatchFiniteDifferences(
+    () => crossEntropy(asModel(model).logits(conditions, tokens, { dropoutMasks }), tokens),
+    [],
+    // ReLU squared has a kink in its second derivative.
+    { variables: model.namedVariables(), elements: 2, step: 0.005, atol: 5e-4, rtol: 5e-3 },
+  );
 });
 
 describe('dropout', () => {
