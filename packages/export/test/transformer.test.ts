@@ -17,9 +17,10 @@ import {
   exportTransformer,
   readExport,
   verifyExport,
+  type ExportedGraph,
   type ExportedTransformer,
 } from '../src/index.js';
-import { openSession, type HostValue } from '../src/internal/runtimes.js';
+import { openSession, type HostValue, type RuntimeName, type Session } from '../src/internal/runtimes.js';
 import { classes, Directions, temporaryFolder, tinyGPT, tinyRQ, tinyTokenizer } from './helpers.js';
 
 beforeAll(async () => {
@@ -35,18 +36,27 @@ const argMax = ({ shape, data }: HostValue, level = 0): number[] => {
   });
 };
 
+interface Sessions {
+  readonly start: Session;
+  readonly step: Session;
+  readonly predict: Session | undefined;
+}
+
+async function openAll(folder: string, runtime: RuntimeName, exported: ExportedTransformer): Promise<Sessions> {
+  const { start, step, predict } = exported;
+  const open = (graph: ExportedGraph): Promise<Session> => openSession(runtime, join(folder, graph.file), graph);
+  return { start: await open(start), step: await open(step), predict: predict && (await open(predict)) };
+}
+
 /** What a page does: the most likely token again and again. Row-major `[B, N, L]`. */
 async function sampleGreedily(
-  folder: string,
-  runtime: 'node' | 'web',
-  { start, step, predict, cache, grid, levels }: ExportedTransformer,
+  { start, step, predict }: Sessions,
+  { cache, grid, levels }: ExportedTransformer,
   labels: number[],
 ): Promise<number[]> {
   const batch = labels.length;
-  const open = (graph: typeof start) => openSession(runtime, join(folder, graph.file), graph);
-  const sessions = { start: await open(start), step: await open(step), predict: predict && (await open(predict)) };
   const chosen: number[][] = labels.map(() => []);
-  let state = await sessions.start.run({ conditions: { shape: [batch, 1], data: Int32Array.from(labels) } });
+  let state = await start.run({ conditions: { shape: [batch, 1], data: Int32Array.from(labels) } });
   const positions = grid[0] * grid[1];
   for (let count = 1; count <= positions; count++) {
     const tokens = new Int32Array(batch * levels);
@@ -54,21 +64,20 @@ async function sampleGreedily(
       const above = Int32Array.from(
         Array.from({ length: batch }, (_, row) => [...tokens.slice(row * levels, (row + 1) * levels - 1)]).flat(),
       );
-      const { logits } = sessions.predict
-        ? await sessions.predict.run({ hidden: state.hidden!, tokens: { shape: [batch, levels - 1], data: above } })
+      const { logits } = predict
+        ? await predict.run({ hidden: state.hidden!, tokens: { shape: [batch, levels - 1], data: above } })
         : state;
       argMax(logits!, level).forEach((token, row) => (tokens[row * levels + level] = token));
     }
     for (let row = 0; row < batch; row++) chosen[row]!.push(...tokens.slice(row * levels, (row + 1) * levels));
     if (count === positions) break;
     const past = Object.fromEntries(cache.map((pair) => [pair.past, state[pair.present]!]));
-    state = await sessions.step.run({
+    state = await step.run({
       ...past,
       tokens: { shape: [batch, levels], data: tokens },
       count: { shape: [], data: Int32Array.of(count) },
     });
   }
-  for (const session of Object.values(sessions)) await session?.release();
   return chosen.flat();
 }
 
@@ -85,15 +94,20 @@ describe('exportTransformer', () => {
       ['web', true],
     ]);
     const sampler = new Sampler(model);
+    const runtimes = [
+      await openAll(folder, 'node', manifest.transformer!),
+      await openAll(folder, 'web', manifest.transformer!),
+    ];
     for (const labels of [[3], [0, 4], [1, 0, 2, 2, 4]]) {
       const conditions = conditionTensor(classes, Int32Array.from(labels));
       const seeds = labels.map((__, index) => index);
       const expected = await sampler.sample({ conditions, seeds, topK: 1 });
-      for (const runtime of ['node', 'web'] as const) {
-        const tokens = await sampleGreedily(folder, runtime, manifest.transformer!, labels);
+      for (const sessions of runtimes) {
+        const tokens = await sampleGreedily(sessions, manifest.transformer!, labels);
         expect(tokens).toEqual([...(await expected.data())]);
       }
     }
+    for (const session of runtimes.flatMap((sessions) => Object.values(sessions))) await session?.release();
     sampler.dispose();
   });
 
