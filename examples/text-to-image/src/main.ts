@@ -8,11 +8,13 @@
  *   npm run text-to-image -- --help
  */
 import '@tensorflow/tfjs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { abortOnCtrlC, RunFolder, runProgram } from '@vitvq/cli';
 import { useEngine } from '@vitvq/engine';
 import { checkPictures, checkSchema, summarize } from './check-stage.js';
 import { codesSchema, encodeImages } from './codes-stage.js';
+import { TOKENIZER_FOLDER } from './config.js';
 import { openData } from './data.js';
 import { gptSchema, trainGPT } from './gpt-stage.js';
 import { parseArguments } from './options.js';
@@ -23,8 +25,8 @@ import { drawShown, OUTCOME_FILES, writeMetrics, writeOutcomeReport, type Outcom
 
 await runProgram('text-to-image', async () => {
   const { out, settings, fresh, prompts, ...request } = parseArguments(process.argv.slice(2));
-  // A run that was asked for and is not there should be told of now.
-  findRun(settings);
+  // A run without a tokenizer should be told of before anything is written; once it is copied, nobody needs the run.
+  if (fresh || !existsSync(join(out, TOKENIZER_FOLDER))) findRun(settings);
   const folder = await RunFolder.open(out, {
     settings: { ...settings },
     stages: STAGES,
