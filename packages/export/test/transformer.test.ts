@@ -107,7 +107,9 @@ describe('exportTransformer', () => {
         expect(tokens).toEqual([...(await expected.data())]);
       }
     }
-    for (const session of runtimes.flatMap((sessions) => Object.values(sessions))) await session?.release();
+    for (const { start, step, predict } of runtimes) {
+      for (const session of [start, step, predict]) await session?.release();
+    }
     sampler.dispose();
   });
 
