@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { doctor, formatDoctorReport } from '@vitvq/engine';
 import { Command } from 'commander';
+import { addExportCommand } from './commands/export-command.js';
+import { addImportCommand } from './commands/import-command.js';
 
 /** Exit code for a command line that cannot be understood, as most Unix tools have it. */
 const USAGE_ERROR = 2;
@@ -11,7 +13,7 @@ const USAGE_ERROR = 2;
  */
 export function createProgram(): Command {
   const program = new Command('vitvq')
-    .description('ViT-VQGAN image tokenizers on TensorFlow.js')
+    .description('ViT-VQGAN image tokenizers and generators on TensorFlow.js')
     .version(packageVersion())
     .showHelpAfterError('Run vitvq --help for the commands and their options.')
     .configureOutput({ outputError: (message, write) => write(`vitvq: ${message.replace(/^error: /, '')}`) })
@@ -29,6 +31,8 @@ export function createProgram(): Command {
       process.stdout.write(`${json ? JSON.stringify(report, null, 2) : formatDoctorReport(report)}\n`);
     });
 
+  addImportCommand(program);
+  addExportCommand(program);
   return program;
 }
 

@@ -1,0 +1,116 @@
+import '@tensorflow/tfjs';
+import { promises as fs } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { writeSafetensors } from '@vitvq/checkpoint';
+import { DataError, randomKey, type HostTensor } from '@vitvq/core';
+import { useEngine } from '@vitvq/engine';
+import {
+  createViTVQ,
+  loadTokenizer,
+  saveTokenizer,
+  viTVQReferenceWeights,
+  type TransformerSize,
+  type ViTVQ,
+} from '@vitvq/stage1';
+import { ClassConditioner, GPT, saveTransformer } from '@vitvq/stage2';
+import { vitDecoderReferenceWeights, vitEncoderReferenceWeights } from '@vitvq/layers';
+import { vectorQuantizerReferenceWeights } from '@vitvq/quantizers';
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { createProgram } from '../src/index.js';
+
+const size: TransformerSize = { dim: 16, depth: 1, numHeads: 2, mlpDim: 16 };
+const config = {
+  imageSize: 16,
+  patchSize: 4,
+  encoder: size,
+  decoder: size,
+  codebookSize: 32,
+  codeDim: 4,
+  positions: 'learned',
+} as const;
+
+let folder: string;
+let printed: string;
+
+beforeAll(async () => {
+  await useEngine({ name: 'onnx', threads: 1 });
+});
+beforeEach(async () => {
+  folder = await fs.mkdtemp(join(tmpdir(), 'vitvq-cli-'));
+  printed = '';
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    printed += String(text);
+    return true;
+  });
+  return async () => {
+    vi.restoreAllMocks();
+    await fs.rm(folder, { recursive: true });
+  };
+});
+afterAll(async () => {
+  await useEngine({ name: 'cpu' });
+});
+
+const vitvq = (...args: string[]): Promise<unknown> => createProgram().parseAsync(args, { from: 'user' });
+
+/** The names and layouts that the PyTorch reference gives its weights. */
+async function writeReferenceFile(file: string, tokenizer: ViTVQ): Promise<void> {
+  const variables = tokenizer.namedVariables();
+  const tensors = new Map<string, HostTensor>();
+  const weights = viTVQReferenceWeights({
+    encoder: vitEncoderReferenceWeights({ ...config, ...config.encoder }),
+    decoder: vitDecoderReferenceWeights({ ...config, ...config.decoder }),
+    quantizer: vectorQuantizerReferenceWeights(),
+  });
+  for (const { name, referenceName, toReference } of weights) {
+    const variable = variables.get(name)!;
+    tensors.set(referenceName, toReference({ shape: variable.shape, data: (await variable.data()) as Float32Array }));
+  }
+  await writeSafetensors(file, tensors);
+}
+
+it('import makes a model folder of a checkpoint with the names of the reference', async () => {
+  const original = createViTVQ(config, { seed: 3 });
+  const file = join(folder, 'reference.safetensors');
+  await writeReferenceFile(file, original);
+  const out = join(folder, 'model');
+  await vitvq('import', file, '--out', out, '--image-size', '16', '--encoder-heads', '2', '--decoder-heads', '2');
+  expect(printed).toMatch(/enhancing-transformers: .* parameters, 4x4 tokens of 32 codes/);
+  const imported = await loadTokenizer(out);
+  for (const [name, variable] of original.namedVariables()) {
+    expect(await imported.namedVariables().get(name)!.data()).toEqual(await variable.data());
+  }
+  await expect(vitvq('import', file, '--out', out, '--levels', '2')).rejects.toThrow(/--quantizer residual/);
+});
+
+it('import reads a PyTorch checkpoint and runs nothing of it', async () => {
+  const file = join(folder, 'attack.ckpt');
+  // Protocol 2: posix.system called with a command.
+  await fs.writeFile(file, Buffer.from('\x80\x02cposix\nsystem\nX\x04\x00\x00\x00true\x85R.', 'latin1'));
+  await expect(vitvq('import', file, '--out', join(folder, 'model'))).rejects.toThrow(DataError);
+  await expect(vitvq('import', file, '--out', join(folder, 'model'))).rejects.toThrow(/attack\.ckpt.*posix\.system/);
+});
+
+it('export writes the models of a run', async () => {
+  const tokenizer = createViTVQ(config, { seed: 1 });
+  await saveTokenizer(join(folder, 'tokenizer/model'), tokenizer, config);
+  const classes = new ClassConditioner({ classCount: 2 });
+  const { vocabSize, grid } = tokenizer;
+  const shape = { vocabSize, grid, conditionVocabSize: classes.vocabSize, dim: 16, depth: 1, numHeads: 2 };
+  await saveTransformer(join(folder, 'gpt/model'), new GPT({ ...shape, key: randomKey(2) }), classes);
+  await vitvq('export', folder, '--to', 'onnx');
+  expect((await fs.readdir(join(folder, 'onnx'))).sort()).toEqual(
+    ['decoder.onnx', 'encoder.onnx', 'start.onnx', 'step.onnx', 'vitvq.json'].sort(),
+  );
+  expect(printed).toMatch(/tokenizer in onnxruntime-node: .*\n(.*\n)*transformer in onnxruntime-node: /);
+});
+
+it('export says what it misses', async () => {
+  await expect(vitvq('export', folder, '--to', 'onnx')).rejects.toThrow(/expected a model folder .* got none/);
+  const tokenizer = createViTVQ(config, { seed: 1 });
+  for (const name of ['model', 'old/model']) await saveTokenizer(join(folder, name), tokenizer, config);
+  await expect(vitvq('export', folder, '--to', 'onnx')).rejects.toThrow(
+    /expected one tokenizer, got .*model and .*model/,
+  );
+});
