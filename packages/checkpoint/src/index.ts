@@ -6,6 +6,7 @@ export {
   writeSafetensors,
   type SafetensorsContent,
   type SafetensorsFile,
+  type WriteSafetensorsOptions,
 } from './safetensors.js';
 export { type SafetensorsDtype } from './internal/dtypes.js';
 export { type SafetensorsEntry } from './internal/header.js';

@@ -1,15 +1,23 @@
 import type { HostTensor } from '@vitvq/core';
 import { writeAtomically } from './internal/atomic-write.js';
-import { toHostData } from './internal/dtypes.js';
+import { fromHostData, toHostData, type SafetensorsDtype } from './internal/dtypes.js';
 import { parseHeader, parseHeaderLength, lengthBytes, type SafetensorsEntry } from './internal/header.js';
-import { bytesOf, encodeHeader, forEachTensor, layOut } from './internal/layout.js';
+import { encodeHeader, forEachTensor, layOut } from './internal/layout.js';
 import { openWithData } from './internal/open-file.js';
-import type { TensorFile, WritableTensors } from './tensor-source.js';
+import type { TensorDescription, TensorFile, WritableTensors } from './tensor-source.js';
 
 /** Tensors by name, in the order of their bytes, and the strings stored with them. */
 export interface SafetensorsContent {
   readonly tensors: Map<string, HostTensor>;
   readonly metadata: Record<string, string>;
+}
+
+export interface WriteSafetensorsOptions {
+  /**
+   * How the elements of each tensor are stored: F16 and BF16 halve a file of weights, and round its values; a value that does not
+   * fit its type is an error. @default F32 for float32, I32 for int32
+   */
+  readonly dtypeOf?: (tensor: TensorDescription) => SafetensorsDtype;
 }
 
 /** An open file whose header has been validated; tensors are read when asked for. */
@@ -24,19 +32,22 @@ export interface SafetensorsFile extends TensorFile<SafetensorsEntry> {
 }
 
 /**
- * A safetensors file (https://github.com/huggingface/safetensors) in memory: F32 for float32, I32 for int32 values.
- * @throws {ConfigError} for names or metadata that the format cannot hold
+ * A safetensors file (https://github.com/huggingface/safetensors) in memory.
+ * @throws {ConfigError} for names or metadata that the format cannot hold, and values that a chosen type cannot
  * @throws {ShapeError} when a tensor's values do not fill its shape
  */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, HostTensor>,
   metadata: Readonly<Record<string, string>> = {},
+  { dtypeOf }: WriteSafetensorsOptions = {},
 ): Uint8Array<ArrayBuffer> {
-  const entries = layOut(tensors, 'encodeSafetensors');
+  const entries = layOut(tensors, 'encodeSafetensors', dtypeOf);
   const header = encodeHeader(entries, metadata, 'encodeSafetensors');
   const bytes = new Uint8Array(header.length + (entries.at(-1)?.end ?? 0));
   bytes.set(header);
-  for (const { name, begin } of entries) bytes.set(bytesOf(tensors.get(name)!), header.length + begin);
+  for (const { name, dtype, begin } of entries) {
+    bytes.set(fromHostData(tensors.get(name)!, dtype, name, 'encodeSafetensors'), header.length + begin);
+  }
   return bytes;
 }
 
@@ -91,15 +102,16 @@ export async function readAll(opened: SafetensorsFile): Promise<Map<string, Host
  * Writes a file, one tensor after the other, without a copy of the values. Atomic: after a failure (a full disk, a kill)
  * the previous file of that name is as it was.
  * @throws {DataError} naming the file and the system's reason
- * @throws {ConfigError} for names or metadata that the format cannot hold
+ * @throws {ConfigError} for names or metadata that the format cannot hold, and values that a chosen type cannot
  * @throws {ShapeError} when a tensor's values do not fill its shape
  */
 export async function writeSafetensors(
   file: string,
   tensors: WritableTensors,
   metadata: Readonly<Record<string, string>> = {},
+  { dtypeOf }: WriteSafetensorsOptions = {},
 ): Promise<void> {
-  const entries = layOut(tensors, file);
+  const entries = layOut(tensors, file, dtypeOf);
   const header = encodeHeader(entries, metadata, file);
   await writeAtomically(file, async (output) => {
     await output.append(header);

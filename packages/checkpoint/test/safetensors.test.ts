@@ -133,6 +133,80 @@ describe('element types', () => {
   });
 });
 
+describe('element types that are chosen', () => {
+  const write = (dtype: SafetensorsDtype, data: HostTensor['data']): HostTensor['data'] =>
+    decodeSafetensors(
+      encodeSafetensors(new Map([['x', { shape: [data.length], data }]]), {}, { dtypeOf: () => dtype }),
+    ).tensors.get('x')!.data;
+
+  it.each([
+    ['F64', [0.1, -3e38, NaN]],
+    ['F32', [0.1, -3e38, Infinity]],
+    ['F16', [1, -65504, 2 ** -24, -(2 ** -14), 0, Infinity, NaN]],
+    ['BF16', [1, -(2 ** 127), 2 ** -133, Infinity, NaN]],
+  ] as const)('%s keep values that they can hold', (dtype, values) => {
+    expect(write(dtype, Float32Array.from(values))).toEqual(Float32Array.from(values));
+  });
+
+  it.each([
+    ['I64', [-(2 ** 31), 2 ** 31 - 1]],
+    ['U64', [0, 2 ** 31 - 1]],
+    ['I32', [-(2 ** 31), 2 ** 31 - 1]],
+    ['U32', [0, 2 ** 31 - 1]],
+    ['I16', [-(2 ** 15), 2 ** 15 - 1]],
+    ['U16', [0, 2 ** 16 - 1]],
+    ['I8', [-128, 127]],
+    ['U8', [0, 255]],
+    ['BOOL', [0, 1]],
+  ] as const)('%s keep their range, and refuse what is beyond', (dtype, [smallest, largest]) => {
+    expect(write(dtype, Int32Array.of(smallest, largest))).toEqual(Int32Array.of(smallest, largest));
+    if (smallest > -(2 ** 31)) {
+      expect(() => write(dtype, Int32Array.of(0, smallest - 1))).toThrow(
+        `tensor x to fit ${dtype}, got ${smallest - 1} at index 1`,
+      );
+    }
+    if (largest < 2 ** 31 - 1) expect(() => write(dtype, Int32Array.of(largest + 1))).toThrow(ConfigError);
+  });
+
+  it('F16 keeps all 65,536 numbers, and rounds others to the nearest', () => {
+    const bytes = new Uint8Array(Uint16Array.from({ length: 65536 }, (_, bits) => bits).buffer);
+    const header = { x: { dtype: 'F16', shape: [65536], data_offsets: [0, 131072] } };
+    const all = decodeSafetensors(buildFile(header, bytes)).tensors.get('x')!.data as Float32Array;
+    expect(write('F16', all)).toEqual(all);
+    // Between each two neighbours: a little nearer to the one, a little nearer to the other, and half-way, where the even one is taken.
+    const positive = all.subarray(0, 0x7c00);
+    const [low, high, middle] = [0.499, 0.501, 0.5].map((part) =>
+      write(
+        'F16',
+        positive.subarray(0, -1).map((value, index) => value + part * (positive[index + 1]! - value)),
+      ),
+    );
+    expect(low).toEqual(positive.slice(0, -1));
+    expect(high).toEqual(positive.slice(1));
+    expect(middle).toEqual(positive.slice(0, -1).map((_, index) => positive[index + (index % 2)]!));
+  });
+
+  it('BF16 rounds to the nearest, and to the even one of two', () => {
+    const values = Float32Array.of(1 + 2 ** -8, 1 + 3 * 2 ** -8, 1 + 2 ** -8 + 2 ** -20, -1 - 2 ** -9);
+    expect([...write('BF16', values)]).toEqual([1, 1 + 2 ** -6, 1 + 2 ** -7, -1]);
+  });
+
+  it('refuse values beyond their range, and the other kind of values', () => {
+    expect(() => write('F16', Float32Array.of(1, -65520))).toThrow('tensor x to fit F16, got -65520 at index 1');
+    expect(() => write('BF16', Float32Array.of(3.4e38))).toThrow('to fit BF16, got 3.3999999521443642e+38 at index 0');
+    expect(() => write('I8', Float32Array.of(1))).toThrow('expected a type of numbers for tensor "x", got "I8".');
+    expect(() => write('F16', Int32Array.of(1))).toThrow('expected a type of integers for tensor "x", got "F16".');
+  });
+
+  it('are written to a file as in memory', async () => {
+    const file = join(folder, 'half.safetensors');
+    const dtypeOf = ({ dtype }: { dtype: string }): SafetensorsDtype => (dtype === 'int32' ? 'I64' : 'F16');
+    await writeSafetensors(file, sample, {}, { dtypeOf });
+    expect(new Uint8Array(await readFile(file))).toEqual(encodeSafetensors(sample, {}, { dtypeOf }));
+    expect((await readSafetensors(file)).tensors.get('a.step')).toEqual(sample.get('a.step'));
+  });
+});
+
 const float = (begin: number, end: number, shape = [(end - begin) / 4]): object => ({
   dtype: 'F32',
   shape,

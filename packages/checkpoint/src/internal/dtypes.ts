@@ -1,4 +1,4 @@
-import { DataError, type HostTensor } from '@vitvq/core';
+import { ConfigError, DataError, type HostTensor } from '@vitvq/core';
 
 /** Bytes an element, by the format's name of the type. */
 export const elementBytes = {
@@ -17,11 +17,16 @@ export const elementBytes = {
   BOOL: 1,
 } as const;
 
-/** Element types that can be read. Written are F32 and I32 alone, the two that a `HostTensor` has. */
+/** Element types. Values in memory are float32 or int32 (`HostTensor`). */
 export type SafetensorsDtype = keyof typeof elementBytes;
 
 export function isDtype(value: unknown): value is SafetensorsDtype {
   return typeof value === 'string' && Object.hasOwn(elementBytes, value);
+}
+
+/** Whether elements are integers or truth values, which are int32 in memory; the others are float32. */
+export function isIntegerDtype(dtype: SafetensorsDtype): boolean {
+  return !dtype.includes('F');
 }
 
 /**
@@ -113,4 +118,91 @@ function halfToFloat(source: Uint16Array): Float32Array {
     }
   }
   return values;
+}
+
+interface IntegerType {
+  readonly smallest: number;
+  readonly largest: number;
+  readonly convert: (values: HostTensor['data']) => ArrayBufferView;
+}
+
+/** Of int32, what each type can hold, and how. */
+const integerTypes: Readonly<Record<Exclude<SafetensorsDtype, 'F64' | 'F32' | 'F16' | 'BF16'>, IntegerType>> = {
+  I64: { smallest: -(2 ** 31), largest: 2 ** 31 - 1, convert: (values) => BigInt64Array.from(values, BigInt) },
+  U64: { smallest: 0, largest: 2 ** 31 - 1, convert: (values) => BigInt64Array.from(values, BigInt) },
+  I32: { smallest: -(2 ** 31), largest: 2 ** 31 - 1, convert: (values) => values },
+  U32: { smallest: 0, largest: 2 ** 31 - 1, convert: (values) => values },
+  I16: { smallest: -(2 ** 15), largest: 2 ** 15 - 1, convert: (values) => Int16Array.from(values) },
+  U16: { smallest: 0, largest: 2 ** 16 - 1, convert: (values) => Uint16Array.from(values) },
+  I8: { smallest: -128, largest: 127, convert: (values) => Int8Array.from(values) },
+  U8: { smallest: 0, largest: 255, convert: (values) => Uint8Array.from(values) },
+  BOOL: { smallest: 0, largest: 1, convert: (values) => Uint8Array.from(values) },
+};
+
+/**
+ * The bytes of a tensor as `dtype`: F32 and I32 without a copy, F16 and BF16 rounded to the nearest (to the even one of two).
+ * @throws {ConfigError} for a value that `dtype` cannot hold, naming the tensor, the index and the value
+ */
+export function fromHostData({ data }: HostTensor, dtype: SafetensorsDtype, name: string, where: string): Uint8Array {
+  const refuse = (index: number): never => {
+    throw new ConfigError({
+      where,
+      expected: `the values of tensor ${name} to fit ${dtype}`,
+      got: `${data[index]} at index ${index}`,
+    });
+  };
+  const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+    new Uint8Array(buffer, byteOffset, byteLength);
+  switch (dtype) {
+    case 'F32':
+      return bytesOf(data);
+    case 'F64':
+      return bytesOf(Float64Array.from(data));
+    case 'F16':
+    case 'BF16': {
+      const infinity = dtype === 'F16' ? 0x7c00 : 0x7f80;
+      const source = new Uint32Array(data.buffer, data.byteOffset, data.length);
+      const convert = dtype === 'F16' ? floatToHalf : floatToBrain;
+      const values = new Uint16Array(data.length);
+      for (let index = 0; index < values.length; index++) {
+        values[index] = convert(source[index]!);
+        if ((values[index]! & 0x7fff) === infinity && Number.isFinite(data[index])) refuse(index);
+      }
+      return bytesOf(values);
+    }
+    default: {
+      const { smallest, largest, convert } = integerTypes[dtype];
+      const index = data.findIndex((value) => value < smallest || value > largest);
+      return index < 0 ? bytesOf(convert(data)) : refuse(index);
+    }
+  }
+}
+
+/** IEEE 754 binary32 to binary16, to nearest even. */
+function floatToHalf(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const exponent = ((bits >>> 23) & 0xff) - 112;
+  const fraction = bits & 0x7fffff;
+  if (exponent === 143) return sign | 0x7c00 | (fraction === 0 ? 0 : 0x200 | (fraction >> 13));
+  if (exponent >= 31) return sign | 0x7c00;
+  if (exponent < -10) return sign;
+  // Below 1, a subnormal number: the leading one, which a normal number leaves out, moves into the fraction.
+  const shift = exponent > 0 ? 13 : 14 - exponent;
+  const all = exponent > 0 ? (exponent << 23) | fraction : 0x800000 | fraction;
+  return sign | roundedShift(all, shift);
+}
+
+/** binary32 to its upper half, to nearest even. */
+function floatToBrain(bits: number): number {
+  const isNaN = (bits & 0x7fffffff) > 0x7f800000;
+  if (isNaN) return (bits >>> 16) | 0x40;
+  return ((bits >>> 16) & 0x8000) | roundedShift(bits & 0x7fffffff, 16);
+}
+
+/** A carry of rounding moves into the exponent, as it must. */
+function roundedShift(value: number, shift: number): number {
+  const kept = value >>> shift;
+  const rest = value & ((1 << shift) - 1);
+  const half = 1 << (shift - 1);
+  return rest > half || (rest === half && (kept & 1) === 1) ? kept + 1 : kept;
 }

@@ -1,5 +1,6 @@
 import { ConfigError, ShapeError, formatShape, type HostTensor } from '@vitvq/core';
 import type { TensorDescription, WritableTensors } from '../tensor-source.js';
+import { elementBytes, fromHostData, isDtype, isIntegerDtype, type SafetensorsDtype } from './dtypes.js';
 import { isSizes, lengthBytes, maximumHeaderBytes, metadataName, type SafetensorsEntry } from './header.js';
 import { quote } from './scan-json.js';
 
@@ -41,19 +42,30 @@ export function encodeHeader(
  * @throws {ConfigError} for a name that the format cannot hold
  * @throws {ShapeError} when a tensor in memory does not fill its shape
  */
-export function layOut(tensors: WritableTensors, where: string): SafetensorsEntry[] {
-  if ('read' in tensors) return place(tensors.tensors, where);
+export function layOut(tensors: WritableTensors, where: string, dtypeOf = ownDtype): SafetensorsEntry[] {
+  if ('read' in tensors) return place(tensors.tensors, where, dtypeOf);
   return place(
     [...tensors].map(([name, tensor]) => describe(name, tensor, where)),
     where,
+    dtypeOf,
   );
 }
 
-/** Places described tensors from byte 0 on. */
-export function place(tensors: readonly TensorDescription[], where: string): SafetensorsEntry[] {
+/** How a tensor is stored unless it is said otherwise: as it is in memory. */
+function ownDtype({ dtype }: TensorDescription): SafetensorsDtype {
+  return dtype === 'int32' ? 'I32' : 'F32';
+}
+
+/** Places described tensors from byte 0 on. @throws {ConfigError} for a type that cannot hold a tensor's values */
+export function place(
+  tensors: readonly TensorDescription[],
+  where: string,
+  dtypeOf: (tensor: TensorDescription) => SafetensorsDtype = ownDtype,
+): SafetensorsEntry[] {
   const names = new Set<string>();
   let position = 0;
-  return tensors.map(({ name, shape, dtype }) => {
+  return tensors.map((tensor) => {
+    const { name, shape } = tensor;
     if (name === metadataName || name === '__proto__') {
       throw new ConfigError({ where, expected: `tensor names other than ${name}`, got: 'that name' });
     }
@@ -62,9 +74,14 @@ export function place(tensors: readonly TensorDescription[], where: string): Saf
     if (!isSizes(shape)) {
       throw new ShapeError({ where, expected: `tensor ${quote(name)} to have a shape`, got: formatShape(shape) });
     }
+    const dtype = dtypeOf(tensor);
+    if (!isDtype(dtype) || isIntegerDtype(dtype) !== (tensor.dtype === 'int32')) {
+      const expected = `a type of ${tensor.dtype === 'int32' ? 'integers' : 'numbers'} for tensor ${quote(name)}`;
+      throw new ConfigError({ where, expected, got: quote(dtype) });
+    }
     const begin = position;
-    position += shape.reduce((product, size) => product * size, 4);
-    return { name, dtype: dtype === 'int32' ? 'I32' : 'F32', shape, begin, end: position };
+    position += shape.reduce((product, size) => product * size, elementBytes[dtype]);
+    return { name, dtype, shape, begin, end: position };
   });
 }
 
@@ -92,7 +109,7 @@ export async function forEachTensor(
 ): Promise<void> {
   // A function of its own: a variable of the loop would keep the tensor alive while the next one is read.
   const passOn = async (entry: SafetensorsEntry): Promise<void> =>
-    use(bytesOf(await readDescribed(tensors, entry, where)));
+    use(fromHostData(await readDescribed(tensors, entry, where), entry.dtype, entry.name, where));
   for (const entry of entries) {
     await passOn(entry);
     // Until the callback of the write has returned, Node.js holds on to the bytes.
@@ -108,7 +125,7 @@ async function readDescribed(
   if (!('read' in tensors)) return tensors.get(name)!;
   const tensor = await tensors.read(name);
   const got = describe(name, tensor, where);
-  if (formatShape(got.shape) !== formatShape(shape) || (got.dtype === 'int32') !== (dtype === 'I32')) {
+  if (formatShape(got.shape) !== formatShape(shape) || (got.dtype === 'int32') !== isIntegerDtype(dtype)) {
     throw new ShapeError({
       where,
       expected: `tensor ${quote(name)} to be ${dtype} ${formatShape(shape)}, as described before`,
@@ -116,9 +133,4 @@ async function readDescribed(
     });
   }
   return tensor;
-}
-
-/** The bytes of a tensor's values, without a copy. */
-export function bytesOf({ data }: HostTensor): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
