@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { foldIn, Module, randomKey, randomNormal } from '@vitvq/core';
-import { createViTVQ, type ViTVQConfig } from '@vitvq/stage1';
+import { createCNNVQ, createViTVQ, type ViTVQConfig } from '@vitvq/stage1';
 import { ClassConditioner, GPT, RQTransformer, type EmbeddingConditioner, type GPTOptions } from '@vitvq/stage2';
 import { onTestFinished } from 'vitest';
 
@@ -31,6 +31,25 @@ export const tinyTokenizer = (config: Partial<ViTVQConfig> = {}) =>
   shake(
     createViTVQ(
       { imageSize: [8, 12], patchSize: 4, encoder: size, decoder: size, codebookSize: 16, codeDim: 4, ...config },
+      { seed: 1 },
+    ),
+  );
+
+const shape = { baseChannels: 4, channelMultipliers: [1, 2, 2], blocksPerLevel: 1 };
+
+/** The same with convolutions. */
+export const tinyCNN = () =>
+  shake(
+    createCNNVQ(
+      {
+        imageSize: [8, 12],
+        encoder: { ...shape, attentionLevels: [2] },
+        decoder: shape,
+        latentChannels: 4,
+        numGroups: 2,
+        codebookSize: 16,
+        codeDim: 4,
+      },
       { seed: 1 },
     ),
   );

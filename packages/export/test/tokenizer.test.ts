@@ -7,7 +7,7 @@ import { useEngine } from '@vitvq/engine';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { exportTokenizer, ExportError, readExport, verifyExport } from '../src/index.js';
 import { openSession } from '../src/internal/runtimes.js';
-import { temporaryFolder, tinyTokenizer } from './helpers.js';
+import { temporaryFolder, tinyCNN, tinyTokenizer } from './helpers.js';
 
 const imagesOf = (count: number, seed = 5): tf.Tensor4D =>
   tf.tensor4d(randomUniform(randomKey(seed), count * 8 * 12 * 3), [count, 8, 12, 3]);
@@ -20,6 +20,7 @@ beforeAll(async () => {
 describe('exportTokenizer', () => {
   it.each([
     ['vector', tinyTokenizer(), [6]],
+    ['convolutions', tinyCNN(), [6]],
     ['residual', tinyTokenizer({ quantizer: { type: 'residual', levels: 3 } }), [6, 3]],
     [
       'logit-laplace, normalised',
