@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { ConfigError, DataError, ShapeError, type ReferenceWeight } from '@vitvq/core';
+import { ConfigError, DataError, ShapeError, withoutDrawing, type ReferenceWeight } from '@vitvq/core';
 import {
   inferTokenizerConfig,
   isFixedTable,
@@ -64,7 +64,7 @@ export async function importTokenizer<Entry extends CheckpointEntry>(
     });
   }
   assertImportable(config, checkpoint.file);
-  const tokenizer = facts.build(config, checkpoint.file);
+  const tokenizer = withoutDrawing(() => facts.build(config, checkpoint.file));
   try {
     const variables = tokenizer.namedVariables();
     const weights = facts.weights(config);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { openModel, restoreVariables, variableTensors, writeModel } from '@vitvq/checkpoint';
-import { ConfigError, DataError } from '@vitvq/core';
+import { ConfigError, DataError, withoutDrawing } from '@vitvq/core';
 import { buildCNNVQ, type CNNVQConfig } from './create-cnn-vq.js';
 import { buildViTVQ, type ViTVQConfig } from './create-vitvq.js';
 import { shapeProblems, shapesOf } from './internal/shape-problems.js';
@@ -57,8 +57,8 @@ export async function loadTokenizer(folder: string): Promise<ViTVQ<ConfiguredQua
         fix: 'Transformers are loaded by @vitvq/stage2.',
       });
     }
-    // Every weight is about to be replaced: the seed does not matter.
-    const tokenizer = builders[type](opened.config, 0, configFile);
+    // Every weight is about to be replaced.
+    const tokenizer = withoutDrawing(() => builders[type](opened.config, 0, configFile));
     try {
       await restoreVariables(opened, tokenizer.namedVariables());
     } catch (error) {
@@ -78,7 +78,7 @@ function isTokenizerType(type: string): type is TokenizerType {
 /** Builds another tokenizer of the config, for a moment: what is written can be loaded. */
 function assertOfConfig(tokenizer: ViTVQ, config: TokenizerConfig, type: TokenizerType): void {
   const where = 'saveTokenizer';
-  const built = builders[type](config, 0, where);
+  const built = withoutDrawing(() => builders[type](config, 0, where));
   try {
     const [expected, got] = [facts(built), facts(tokenizer)];
     const problems = [

@@ -77,7 +77,7 @@ export const referenceKinds: Record<ReferenceKind, KindFacts> = {
  * use (LlamaGen's `codebook_used`; cluster sizes and sums of codes that follow averages), a projection for pictures
  * of segmentation maps (`colorize`).
  */
-export const ignoredNames = [
+const ignoredNames = [
   'loss.',
   'model_ema.',
   'quantize.codebook_used',
