@@ -7,6 +7,22 @@ import { randomNormal } from './random-normal.js';
 /** Makes the first values of a variable; a pure function of its arguments. */
 export type Initializer = (key: RandomKey, shape: readonly number[]) => HostTensor;
 
+let draws = true;
+
+/**
+ * What `build` makes has zeros where random numbers would be drawn: for a model whose weights are about to be loaded, most of
+ * whose time to build is spent on drawing.
+ */
+export function withoutDrawing<T>(build: () => T): T {
+  const before = draws;
+  draws = false;
+  try {
+    return build();
+  } finally {
+    draws = before;
+  }
+}
+
 /** Every element `value`. */
 export function constantInitializer(value: number): Initializer {
   return (_key, shape) => ({ shape, data: new Float32Array(elements(shape)).fill(value) });
@@ -14,12 +30,12 @@ export function constantInitializer(value: number): Initializer {
 
 /** U[-bound, bound). */
 export function uniformInitializer(bound: number): Initializer {
-  return (key, shape) => ({ shape, data: randomUniform(key, elements(shape), -bound, bound) });
+  return drawn((key, size) => randomUniform(key, size, -bound, bound));
 }
 
 /** N(mean, stddev^2). */
 export function normalInitializer(stddev = 1, mean = 0): Initializer {
-  return (key, shape) => ({ shape, data: randomNormal(key, elements(shape), mean, stddev) });
+  return drawn((key, size) => randomNormal(key, size, mean, stddev));
 }
 
 /**
@@ -38,6 +54,13 @@ export function torchLinearInitializer(fanIn: number): Initializer {
     throw new ConfigError({ where: 'torchLinearInitializer', expected: 'fanIn to be positive', got: String(fanIn) });
   }
   return uniformInitializer(1 / Math.sqrt(fanIn));
+}
+
+function drawn(draw: (key: RandomKey, size: number) => Float32Array): Initializer {
+  return (key, shape) => {
+    const size = elements(shape);
+    return { shape, data: draws ? draw(key, size) : new Float32Array(size) };
+  };
 }
 
 function fans(shape: readonly number[], where: string): { fanIn: number; fanOut: number } {

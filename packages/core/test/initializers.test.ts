@@ -5,6 +5,7 @@ import {
   randomKey,
   torchLinearInitializer,
   uniformInitializer,
+  withoutDrawing,
   xavierUniformInitializer,
   type HostTensor,
 } from '../src/index.js';
@@ -13,6 +14,21 @@ const key = randomKey(1);
 const largest = ({ data }: HostTensor): number => Math.max(...data.map(Math.abs));
 
 describe('initializers', () => {
+  it('draw nothing for a model whose weights are about to be loaded', () => {
+    const build = (): HostTensor[] => [normalInitializer()(key, [2]), xavierUniformInitializer(key, [1, 2])];
+    const failing = (): void =>
+      withoutDrawing(() => {
+        throw new Error('no model');
+      });
+    expect(failing).toThrow('no model');
+    for (const { data } of build()) expect(data.every((value) => value !== 0)).toBe(true);
+    for (const { shape, data } of withoutDrawing(build)) {
+      expect(data).toEqual(new Float32Array(2));
+      expect(shape.at(-1)).toBe(2);
+    }
+    expect(withoutDrawing(() => constantInitializer(3)(key, [1]).data[0])).toBe(3);
+  });
+
   it('keep the shape and are functions of the key', () => {
     for (const initializer of [
       constantInitializer(2),

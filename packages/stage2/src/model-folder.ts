@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { openModel, restoreVariables, variableTensors, writeModel } from '@vitvq/checkpoint';
 import type { Variable } from '@tensorflow/tfjs-core';
-import { ConfigError, randomKey } from '@vitvq/core';
+import { ConfigError, randomKey, withoutDrawing } from '@vitvq/core';
 import { parseOptions } from '@vitvq/training';
 import { ClassConditioner } from './conditioners/class-conditioner.js';
 import type { AnyConditioner, Conditioner } from './conditioners/conditioner.js';
@@ -100,7 +100,8 @@ export async function loadTransformer(
     const { type, config, metadata } = opened;
     const saved = parseFolder(type, config, folder);
     const conditioner = conditionerOf(saved.conditioner, given, folder);
-    const model = saved.createModel();
+    // Every weight is about to be replaced.
+    const model = withoutDrawing(() => saved.createModel());
     try {
       assertConditionerFits(conditioner, model, folder);
       await restoreVariables(opened, allVariables(model, conditioner));
