@@ -6,11 +6,13 @@
  *   npm run bench -- --workload memory_2000                resident memory over 2,000 training steps
  *   npm run bench -- --workload memory_sampling            the same over 1,000 sampled batches
  *   npm run bench -- --workload gpt_sample_batches         tokens per second by batch size
+ *   npm run bench -- --workload import_350mb               time and memory of importing a PyTorch checkpoint
  */
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { runProgram } from '@vitvq/cli';
 import { formatBatches, type BatchSample } from './batches.js';
+import { formatImport, loadWithPyTorch, withCheckpoint, type ImportSample } from './import-checkpoint.js';
 import { LineProcess } from './line-process.js';
 import { formatMemory, type MemorySample } from './memory.js';
 import { parseBenchOptions, type BenchOptions } from './options.js';
@@ -78,6 +80,7 @@ async function measure(
 /** The start, a quarter of the way, the end. */
 const memoryAt = { training: [2, 500, 2000], sampling: [2, 250, 1000] } as const;
 const batches = [1, 2, 4, 8, 16, 32, 64];
+const importedMegabytes = 350;
 
 async function measureAlone(workload: SoloWorkload, { engine, threads, json, presets }: BenchOptions): Promise<void> {
   const ours = await startOurs(engine, threads ?? os.availableParallelism());
@@ -88,6 +91,15 @@ async function measureAlone(workload: SoloWorkload, { engine, threads, json, pre
         const samples = await ours.ask<BatchSample[]>({ batches, preset });
         show({ preset, samples }, formatBatches(preset, samples));
       }
+      return;
+    }
+    if (workload === 'import_350mb') {
+      const python = findPython();
+      await withCheckpoint(python, importedMegabytes, async (file) => {
+        const peer = loadWithPyTorch(python, file);
+        const samples = { ours: await ours.ask<ImportSample>({ importFile: file }), peer };
+        show(samples, formatImport(importedMegabytes, samples.ours, peer));
+      });
       return;
     }
     const of = workload === 'memory_2000' ? 'training' : 'sampling';

@@ -3,8 +3,9 @@ import { createInterface } from 'node:readline';
 import { useEngine } from '@vitvq/engine';
 import { measureBandwidth } from './bandwidth.js';
 import { measureBatches } from './batches.js';
+import { measureImport } from './import-checkpoint.js';
 import { measureMemory, measureSamplingMemory } from './memory.js';
-import type { BatchesRequest, Measurement, MeasureRequest, MemoryRequest } from './protocol.js';
+import type { BatchesRequest, ImportRequest, Measurement, MeasureRequest, MemoryRequest } from './protocol.js';
 import type { Workload } from './workload.js';
 import { presets, workloads, type PresetName } from './workloads.js';
 
@@ -59,13 +60,14 @@ async function measure({ workload: name, preset, repeats }: MeasureRequest): Pro
   };
 }
 
-type Request = MeasureRequest | MemoryRequest | BatchesRequest;
+type Request = MeasureRequest | MemoryRequest | BatchesRequest | ImportRequest;
 
 function answer(request: Request): Promise<unknown> {
   if ('memoryAt' in request) {
     return request.of === 'training' ? measureMemory(request.memoryAt) : measureSamplingMemory(request.memoryAt);
   }
   if ('batches' in request) return measureBatches(presets[request.preset as PresetName].gpt, request.batches);
+  if ('importFile' in request) return measureImport(request.importFile);
   return measure(request);
 }
 

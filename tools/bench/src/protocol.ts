@@ -17,6 +17,11 @@ export interface BatchesRequest {
   readonly preset: string;
 }
 
+/** Import of a checkpoint; our side only. */
+export interface ImportRequest {
+  readonly importFile: string;
+}
+
 /** What either side answers. */
 export interface Measurement {
   readonly system: string;

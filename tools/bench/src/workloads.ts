@@ -168,6 +168,6 @@ export const workloads: Readonly<Record<string, WorkloadDefinition>> = {
   gan_step: { build: ganStep, peerWorkload: 'gan_step', peerScript: 'gan_step.py' },
 };
 
-/** What has no peer: resident memory over steps of the `tiny` models, and sampling by batch size. */
-export const soloWorkloads = ['memory_2000', 'memory_sampling', 'gpt_sample_batches'] as const;
+/** What does not alternate with a peer: memory over steps of the `tiny` models, sampling by batch size, import of a checkpoint. */
+export const soloWorkloads = ['memory_2000', 'memory_sampling', 'gpt_sample_batches', 'import_350mb'] as const;
 export type SoloWorkload = (typeof soloWorkloads)[number];

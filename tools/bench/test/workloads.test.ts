@@ -4,6 +4,7 @@ import { useEngine } from '@vitvq/engine';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { measureBandwidth } from '../src/bandwidth.js';
 import { formatBatches, measureBatches } from '../src/batches.js';
+import { formatImport, referenceShapes } from '../src/import-checkpoint.js';
 import { formatMemory, measureMemory, measureSamplingMemory } from '../src/memory.js';
 import { parseBenchOptions } from '../src/options.js';
 import { presets, workloads } from '../src/workloads.js';
@@ -41,6 +42,16 @@ describe('workloads', () => {
     ]);
     expect(text).toContain(`    1      500      2.00  ${'█'.repeat(20)}\n    4     1000      4.00  ${'█'.repeat(40)}`);
     expect(measureBandwidth(1)).toBeGreaterThan(1e6);
+  });
+
+  it('a checkpoint to import has the names of the reference', () => {
+    const shapes = referenceShapes({ ...presets.tiny.model, positions: 'learned' });
+    expect(shapes['encoder.to_patch_embedding.0.weight']).toEqual([32, 3, 4, 4]);
+    expect(shapes['pre_quant.weight']).toEqual([8, 32]);
+    const sample = { ms: 1500, start_mb: 80, rss_mb: 200 };
+    expect(formatImport(350, sample, { ...sample, ms: 500 })).toBe(
+      'import of 350 MB: ours 1.50 s, peak memory 200 MB (80 MB before); torch.load 0.50 s, peak memory 200 MB (80 MB before)',
+    );
   });
 
   it('memory is looked at after sampled batches', async () => {
