@@ -1,0 +1,18 @@
+/** What `page.json` says beside the manifest of the models. Types alone: the page and the program that writes it share them. */
+
+/** A picture to begin with. */
+export interface PagePicture {
+  /** Relative to the page. */
+  readonly file: string;
+  /** What is on it, or its number. */
+  readonly name: string;
+}
+
+export interface PageContent {
+  /** Where the models come from, for people. */
+  readonly about: string;
+  /** One colour a code, `#rrggbb`: codes that are alike have similar ones. */
+  readonly codeColors: readonly string[];
+  /** None of them was trained on. */
+  readonly pictures: readonly PagePicture[];
+}

@@ -1,0 +1,151 @@
+import * as ort from 'onnxruntime-web/wasm';
+// The bundler leaves the file beside the page and tells where: nothing is fetched from elsewhere.
+import wasmFile from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
+import type {
+  ExportedConditionTokens,
+  ExportedGraph,
+  ExportedTokenizer,
+  ExportedTransformer,
+  ExportManifest,
+} from '@vitvq/export';
+
+ort.env.wasm.wasmPaths = { wasm: wasmFile };
+// More threads need a page that is isolated from other origins, which not every server of static files can say.
+ort.env.wasm.numThreads = 1;
+
+/** Encoder and decoder, for one image at a time. */
+export interface TokenizerSession {
+  readonly about: ExportedTokenizer;
+  /** Pixels `[H, W, C]` in [0, 1] to tokens `[N]` (`[N, L]`). */
+  encode(pixels: Float32Array): Promise<Int32Array>;
+  /** The other way; all tokens in `[0, vocabSize)`. */
+  decode(tokens: Int32Array): Promise<Float32Array>;
+}
+
+/** What the transformer knows after some positions of B sequences. */
+export interface SequenceState {
+  /** Positions that it has seen. */
+  readonly count: number;
+  /** Logits `[B, V]` of the next position; with levels the hidden features `[B, D]` that `predict` makes logits of. */
+  readonly output: ort.Tensor;
+  /** The inputs `past` of the next step. */
+  readonly cache: Readonly<Record<string, ort.Tensor>>;
+}
+
+export interface TransformerSession {
+  readonly about: ExportedTransformer;
+  readonly condition: ExportedConditionTokens;
+  /** Reads condition tokens, one row a sequence. */
+  start(conditions: readonly (readonly number[])[]): Promise<SequenceState>;
+  /** Reads one more position, the same tokens `[L]` in every sequence. */
+  step(state: SequenceState, tokens: readonly number[]): Promise<SequenceState>;
+  /** Logits `[V]` of each sequence for a level of the next position, of which the levels above are known. */
+  logits(state: SequenceState, known: readonly number[]): Promise<Float32Array[]>;
+}
+
+/** The models of a folder; `transformer` only where there is one. */
+export interface Models {
+  readonly tokenizer: TokenizerSession;
+  readonly transformer: TransformerSession | undefined;
+}
+
+/**
+ * Loads everything that a folder of `@vitvq/export` holds.
+ * @param onProgress  told the share that is loaded, in [0, 1]
+ * @throws when a file is missing, there is no tokenizer, or the transformer is not told tokens
+ */
+export async function openModels(folder: string, onProgress: (share: number) => void): Promise<Models> {
+  const manifest = JSON.parse(new TextDecoder().decode(await download(`${folder}/vitvq.json`))) as ExportManifest;
+  const { tokenizer, transformer } = manifest;
+  if (!tokenizer) throw new Error(`${folder}/vitvq.json names no tokenizer.`);
+  const ofTransformer = transformer && [transformer.start, transformer.step, transformer.predict];
+  const graphs = [tokenizer.encoder, tokenizer.decoder, ...(ofTransformer ?? [])].filter(
+    (graph) => graph !== undefined,
+  );
+  const total = graphs.reduce((sum, { bytes }) => sum + bytes, 0);
+  let loaded = 0;
+  const sessions = new Map<string, ort.InferenceSession>();
+  for (const { file, bytes } of graphs) {
+    sessions.set(file, await ort.InferenceSession.create(await download(`${folder}/${file}`)));
+    onProgress((loaded += bytes) / total);
+  }
+  const run: Run = (graph, inputs) => sessions.get(graph.file)!.run(inputs);
+  return {
+    tokenizer: tokenizerSession(tokenizer, run),
+    transformer: transformer && transformerSession(transformer, run),
+  };
+}
+
+type Tensors = Record<string, ort.Tensor>;
+type Run = (graph: ExportedGraph, inputs: Tensors) => Promise<Tensors>;
+
+async function download(file: string): Promise<Uint8Array> {
+  const response = await fetch(file);
+  if (!response.ok) throw new Error(`${file}: ${response.status} ${response.statusText}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+function int32(values: Iterable<number>, shape: readonly number[]): ort.Tensor {
+  return new ort.Tensor('int32', Int32Array.from(values), shape);
+}
+
+function tokenizerSession(about: ExportedTokenizer, run: Run): TokenizerSession {
+  const { encoder, decoder, image, grid, levels } = about;
+  const positions = grid[0] * grid[1];
+  return {
+    about,
+    encode: async (pixels) => {
+      const images = new ort.Tensor('float32', pixels, [1, image.height, image.width, image.channels]);
+      return (await run(encoder, { images })).tokens!.data as Int32Array;
+    },
+    decode: async (tokens) => {
+      const shape = levels === 1 ? [1, positions] : [1, positions, levels];
+      return (await run(decoder, { tokens: int32(tokens, shape) })).images!.data as Float32Array;
+    },
+  };
+}
+
+function transformerSession(about: ExportedTransformer, run: Run): TransformerSession {
+  const { condition, start, step, predict, cache, levels, vocabSize } = about;
+  if (condition.input !== 'tokens')
+    throw new Error('The transformer wants to be told numbers, which nobody enters here.');
+  const stateOf = (outputs: Tensors, count: number): SequenceState => ({
+    count,
+    output: (predict ? outputs.hidden : outputs.logits)!,
+    cache: Object.fromEntries(cache.map(({ past, present }) => [past, outputs[present]!])),
+  });
+  return {
+    about,
+    condition,
+    start: async (conditions) => {
+      const shape = [conditions.length, condition.length];
+      return stateOf(await run(start, { conditions: int32(conditions.flat(), shape) }), 0);
+    },
+    step: async (state, tokens) => {
+      const count = state.count + 1;
+      const rows = state.output.dims[0]!;
+      const inputs = {
+        ...state.cache,
+        tokens: int32(repeated(tokens, rows), [rows, levels]),
+        count: int32([count], []),
+      };
+      return stateOf(await run(step, inputs), count);
+    },
+    logits: async ({ output }, known) => {
+      const rows = output.dims[0]!;
+      const row = (values: Float32Array, index: number): Float32Array =>
+        values.slice(index * vocabSize, (index + 1) * vocabSize);
+      if (!predict) return Array.from({ length: rows }, (_, index) => row(output.data as Float32Array, index));
+      // Levels below do not count: any token stands for them.
+      const above = Array.from({ length: levels - 1 }, (_, level) => known[level] ?? 0);
+      const tokens = int32(repeated(above, rows), [rows, levels - 1]);
+      const { logits } = await run(predict, { hidden: output, tokens });
+      const values = logits!.data as Float32Array; // [B, L, V]
+      return Array.from({ length: rows }, (_, index) => row(values, index * levels + known.length));
+    },
+  };
+}
+
+function repeated(values: readonly number[], times: number): number[] {
+  return Array.from({ length: times }, () => values).flat();
+}

@@ -1,0 +1,36 @@
+/** Every number of this example. */
+import { QUICKSTART, type ViTVQConfig } from '@vitvq/stage1';
+import type { GPTOptions } from '@vitvq/stage2';
+
+export const DEFAULTS = {
+  /** The one with the newest tokenizer. */
+  runs: ['runs/pipeline', 'runs/rq-pipeline', 'runs/quickstart'],
+  out: 'runs/browser',
+  port: 5175,
+} as const;
+
+/** Where a run leaves its models: the pipelines, or the quickstart, which has a tokenizer alone. */
+export const MODEL_FOLDERS = [
+  { tokenizer: 'tokenizer/model', transformer: 'gpt/model' },
+  { tokenizer: 'model', transformer: undefined },
+] as const;
+
+/** Pictures to begin with: of each class the first, up to so many. */
+export const PICTURES = 10;
+
+/** `--smoke`: models that know nothing, in a moment. */
+export const SMOKE = {
+  imageSize: 16,
+  classes: ['reddish', 'greenish', 'bluish'],
+} as const;
+
+const SMOKE_SIZE = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 } as const;
+
+export const SMOKE_TOKENIZER: ViTVQConfig = {
+  ...QUICKSTART,
+  imageSize: SMOKE.imageSize,
+  encoder: SMOKE_SIZE,
+  decoder: SMOKE_SIZE,
+  codebookSize: 32,
+};
+export const SMOKE_TRANSFORMER = SMOKE_SIZE satisfies Partial<GPTOptions>;

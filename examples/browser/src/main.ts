@@ -1,0 +1,49 @@
+/**
+ * Writes a web page that runs a trained tokenizer and generator with onnxruntime-web, and serves it: see the tokens of an image,
+ * change them and see what becomes of it, watch a new image appear token by token (arXiv:2110.04627, sec. 3 and 4).
+ *
+ *   npm run quickstart            makes a tokenizer, about 5 minutes; or
+ *   npm run pipeline              a tokenizer and a generator, about 15 minutes
+ *   npm run browser               half a minute, then the page is there until Ctrl-C; see README.md
+ *   npm run browser -- --help
+ */
+import '@tensorflow/tfjs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { abortOnCtrlC, runProgram } from '@vitvq/cli';
+import { useEngine } from '@vitvq/engine';
+import { hexCodeColors } from './code-colors.js';
+import { loadModels, newestRun } from './models.js';
+import { parseArguments } from './options.js';
+import { readPictures } from './pictures.js';
+import { servePage } from './serve-page.js';
+import { makeSmokeModels } from './smoke-models.js';
+import { buildPage, exportModels, writeContent } from './write-page.js';
+
+await runProgram('browser', async () => {
+  const { out, weights, port, smoke, ...request } = parseArguments(process.argv.slice(2));
+  await useEngine();
+  const run = smoke ? join(out, 'run') : (request.run ?? newestRun());
+  if (smoke) await makeSmokeModels(run);
+  const models = await loadModels(run);
+  const { tokenizer, transformer, trainedOn } = models;
+  console.log(`Models: ${run}${transformer ? '' : ' (a tokenizer alone: npm run pipeline makes a generator too)'}`);
+
+  await mkdir(out, { recursive: true });
+  await buildPage(out);
+  const { image } = await exportModels(out, models, { weights });
+  const codeColors = await hexCodeColors(tokenizer);
+  models.dispose();
+  const pictures = await readPictures({ smoke, images: request.images }, trainedOn, [image.height, image.width]);
+  if (pictures.length === 0) console.log(`No pictures to begin with: ${trainedOn} (--images adds some)`);
+  const about = smoke ? 'they know nothing' : `${run}${trainedOn === undefined ? '' : `, trained on ${trainedOn}`}`;
+  await writeContent(out, { pictures, codeColors, about });
+  console.log(`Page:   ${join(out, 'index.html')}, which any server of static files can give`);
+  if (port === undefined) return;
+
+  const stopped = abortOnCtrlC();
+  const served = await servePage(out, port);
+  console.log(`\nOpen    ${served.url}\nCtrl-C ends it; a page that was open once opens without it, too.`);
+  await new Promise((resolve) => stopped.addEventListener('abort', resolve, { once: true }));
+  await served.close();
+});

@@ -1,0 +1,102 @@
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { openModel } from '@vitvq/checkpoint';
+import { UsageError } from '@vitvq/cli';
+import { ConfigError } from '@vitvq/core';
+import { loadTokenizer } from '@vitvq/stage1';
+import { loadTransformer, type LoadedTransformer } from '@vitvq/stage2';
+import { DEFAULTS, MODEL_FOLDERS } from './config.js';
+
+/** What a run has left. */
+export interface Models {
+  readonly tokenizer: Awaited<ReturnType<typeof loadTokenizer>>;
+  /** Undefined where the run trained none. */
+  readonly transformer: LoadedTransformer | undefined;
+  /** What the tokenizer was trained on, where its folder says it. */
+  readonly trainedOn: string | undefined;
+  dispose(): void;
+}
+
+interface ModelFolders {
+  readonly tokenizer: string;
+  readonly transformer: string | undefined;
+}
+
+/**
+ * The models of a run; the caller disposes of them.
+ * @throws {UsageError} when there are none @throws {ConfigError} when they do not fit each other, or the page
+ */
+export async function loadModels(run: string): Promise<Models> {
+  const folders = modelFoldersOf(run);
+  if (!folders) {
+    throw new UsageError([
+      `--run ${run} holds no tokenizer: npm run quickstart makes one (about 5 minutes), npm run pipeline a generator too;`,
+      '--smoke tries everything in seconds, with models that know nothing',
+    ]);
+  }
+  const tokenizer = await loadTokenizer(folders.tokenizer);
+  let transformer: LoadedTransformer | undefined;
+  const dispose = (): void => {
+    tokenizer.dispose();
+    transformer?.model.dispose();
+  };
+  try {
+    if (folders.transformer !== undefined) transformer = await loadTransformer(folders.transformer);
+    assertFit({ tokenizer, transformer }, run);
+    const opened = await openModel(folders.tokenizer);
+    await opened.close();
+    return { tokenizer, transformer, trainedOn: opened.metadata.trainedOn, dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+/** The usual run whose tokenizer is the newest. @throws {UsageError} when there is none */
+export function newestRun(runs: readonly string[] = DEFAULTS.runs): string {
+  const ages = runs.flatMap((run) => {
+    const folder = modelFoldersOf(run)?.tokenizer;
+    return folder === undefined ? [] : [{ run, time: statSync(join(folder, 'config.json')).mtimeMs }];
+  });
+  const [newest] = ages.sort((a, b) => b.time - a.time);
+  if (newest) return newest.run;
+  throw new UsageError([
+    `there is no model in ${runs.join(', ')}: npm run quickstart makes one (about 5 minutes), npm run pipeline a generator too;`,
+    '--run names another folder, --smoke tries everything in seconds, with models that know nothing',
+  ]);
+}
+
+function modelFoldersOf(run: string): ModelFolders | undefined {
+  const isModel = (folder: string): boolean => existsSync(join(folder, 'config.json'));
+  for (const { tokenizer, transformer } of MODEL_FOLDERS) {
+    if (!isModel(join(run, tokenizer))) continue;
+    const hasTransformer = transformer !== undefined && isModel(join(run, transformer));
+    return {
+      tokenizer: join(run, tokenizer),
+      transformer: hasTransformer ? join(run, transformer) : undefined,
+    };
+  }
+  return undefined;
+}
+
+/** A folder may hold anything: what the page cannot show is told here, not there. */
+function assertFit({ tokenizer, transformer }: Pick<Models, 'tokenizer' | 'transformer'>, where: string): void {
+  if (!transformer) return;
+  const { vocabSize, grid, levels } = transformer.model;
+  const tokens = (codes: number, shape: readonly number[], depth: number): string =>
+    `${codes} codes on a grid of ${shape.join('x')}, ${depth} a position`;
+  const expected = tokens(tokenizer.vocabSize, tokenizer.grid, tokenizer.quantizer.levels);
+  const got = tokens(vocabSize, grid, levels);
+  if (expected !== got) {
+    throw new ConfigError({ where, expected: `a transformer of ${expected}`, got, fix: 'Both must be of one run.' });
+  }
+  const { kind } = transformer.conditioner.description;
+  if (kind !== 'class' && kind !== 'unconditional') {
+    throw new ConfigError({
+      where,
+      expected: 'a transformer that is told a class, or nothing',
+      got: `one of kind ${JSON.stringify(kind)}`,
+      fix: 'The page has no place to enter that.',
+    });
+  }
+}

@@ -1,0 +1,40 @@
+import { join } from 'node:path';
+import { foldIn, randomKey } from '@vitvq/core';
+import { createViTVQ, saveTokenizer, type ViTVQConfig } from '@vitvq/stage1';
+import { ClassConditioner, GPT, RQTransformer, saveTransformer } from '@vitvq/stage2';
+import { MODEL_FOLDERS, SMOKE, SMOKE_TOKENIZER, SMOKE_TRANSFORMER } from './config.js';
+
+export interface SmokeModelsOptions {
+  /** Tokens a position. @default 1 */
+  readonly levels?: number;
+  /** Whether there is a transformer, as after the pipeline. @default true */
+  readonly transformer?: boolean;
+}
+
+/** Leaves models with random weights where a run of the pipeline (or the quickstart) leaves its own. */
+export async function makeSmokeModels(
+  run: string,
+  { levels = 1, transformer = true }: SmokeModelsOptions = {},
+): Promise<void> {
+  const residual: Partial<ViTVQConfig> = { trackUsage: false, quantizer: { type: 'residual', levels } };
+  const config = { ...SMOKE_TOKENIZER, ...(levels > 1 && residual) };
+  const tokenizer = createViTVQ(config, { seed: 0 });
+  const folders = MODEL_FOLDERS[transformer ? 0 : 1];
+  try {
+    await saveTokenizer(join(run, folders.tokenizer), tokenizer, config);
+    if (folders.transformer === undefined) return;
+    const conditioner = new ClassConditioner({ classCount: SMOKE.classes.length, classNames: SMOKE.classes });
+    const { vocabSize, grid } = tokenizer;
+    const { depth, numHeads, dim, mlpDim } = SMOKE_TRANSFORMER;
+    const shared = { vocabSize, grid, conditionVocabSize: conditioner.vocabSize, dim, mlpDim };
+    const key = foldIn(randomKey(0), 1);
+    const stack = { depth, numHeads };
+    const model =
+      levels === 1
+        ? new GPT({ ...shared, ...stack, key })
+        : new RQTransformer({ ...shared, levels, spatial: stack, depth: stack, key });
+    await saveTransformer(join(run, folders.transformer), model, conditioner).finally(() => model.dispose());
+  } finally {
+    tokenizer.dispose();
+  }
+}

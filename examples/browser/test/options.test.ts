@@ -1,0 +1,50 @@
+import { UsageError } from '@vitvq/cli';
+import { describe, expect, it } from 'vitest';
+import { parseArguments } from '../src/options.js';
+
+const problems = (...argv: string[]): string => {
+  try {
+    parseArguments(argv);
+  } catch (error) {
+    if (error instanceof UsageError) return error.message;
+  }
+  return 'none';
+};
+
+describe('parseArguments', () => {
+  it('needs no options', () => {
+    expect(parseArguments([])).toEqual({
+      run: undefined,
+      out: 'runs/browser',
+      images: undefined,
+      weights: 'float32',
+      port: 5175,
+      smoke: false,
+    });
+  });
+
+  it('takes every option', () => {
+    expect(parseArguments('--run r --out o --images i --weights float16 --port 80'.split(' '))).toEqual({
+      run: 'r',
+      out: 'o',
+      images: 'i',
+      weights: 'float16',
+      port: 80,
+      smoke: false,
+    });
+    expect(parseArguments(['--no-serve']).port).toBeUndefined();
+    expect(parseArguments(['--smoke']).port).toBeUndefined();
+  });
+
+  it('reports all problems at once', () => {
+    expect(problems('--weights', 'int8', '--smoke', '--run', 'r', '--images', 'i', '--prot', '1')).toBe(
+      [
+        '  --prot is not an option',
+        '  --smoke makes its own models: leave out --run',
+        '  --smoke makes its own pictures: leave out --images',
+        '  --weights must be one of float32, float16, not int8',
+        'Run with --help for the options.',
+      ].join('\n'),
+    );
+  });
+});
