@@ -261,18 +261,19 @@ export class Trainer<Batch, Evaluation extends object, Look extends object> exte
       const step = this.#step + 1;
       const skipped = await this.#judge(step, result, batch);
       this.#step = step;
-      this.#elapsedSeconds = now();
-      pace.count(result.examples, startedAt - waitedFrom, now() - waitedFrom);
+      const elapsedSeconds = now();
+      this.#elapsedSeconds = elapsedSeconds;
+      pace.count(result.examples, startedAt - waitedFrom, elapsedSeconds - waitedFrom);
       const report: StepReport = {
         step,
-        progress: pace.share(step, now()),
-        totalSteps: pace.totalSteps(step, now()),
+        progress: pace.share(step, elapsedSeconds),
+        totalSteps: pace.totalSteps(step, elapsedSeconds),
         values: result.values,
         skipped,
         skippedSteps: this.#skippedSteps,
         examplesPerSecond: pace.recentExamplesPerSecond,
-        elapsedSeconds: now(),
-        remainingSeconds: pace.remainingSeconds(step, now()),
+        elapsedSeconds,
+        remainingSeconds: pace.remainingSeconds(step, elapsedSeconds),
       };
       this.#logStep(report, logs);
       this.#tell('step', report);
