@@ -20,6 +20,7 @@ async function main(): Promise<void> {
     `${image.width} × ${image.height} pixels are ${grid[1]} × ${grid[0]} tokens, each ${codes}. Models: ${about}.`;
 
   const workbench = new Workbench(tokenizer, codeColors);
+  addEventListener('unhandledrejection', ({ reason }) => workbench.say(`That failed: ${String(reason)}`));
   const source = new PictureSource({
     pictures,
     image,

@@ -7,7 +7,7 @@ export interface PictureSourceOptions {
   readonly pictures: readonly PagePicture[];
   readonly image: ExportedImage;
   readonly onPicture: (pixels: Float32Array, name: string) => Promise<void>;
-  /** Told of a file that is no picture. */
+  /** Told why a picture does not come. */
   readonly onError: (text: string) => void;
 }
 
@@ -33,8 +33,15 @@ export class PictureSource {
   /** One of the pictures that came with the page. */
   async openBundled(index: number): Promise<void> {
     const { file, name } = this.#options.pictures[index]!;
-    const response = await fetch(file);
-    await this.#open(await response.blob(), name, index);
+    let blob: Blob;
+    try {
+      const response = await fetch(file);
+      blob = await response.blob();
+    } catch {
+      this.#options.onError(`${name} cannot be fetched: the page's server is gone.`);
+      return;
+    }
+    await this.#open(blob, name, index);
   }
 
   /** None of the pictures is the one that is shown. */

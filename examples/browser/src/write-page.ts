@@ -92,7 +92,7 @@ export async function writeContent(
 
 /** Names everything that the page loads. */
 async function writeFileList(out: string): Promise<void> {
-  const files = ['./', 'page.json'];
+  const files = ['./', 'index.html', 'page.json'];
   for (const folder of ['assets', 'models', 'pictures']) {
     const names = await readdir(join(out, folder));
     files.push(...names.sort().map((name) => `${folder}/${name}`));

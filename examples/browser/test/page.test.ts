@@ -305,9 +305,21 @@ describe.skipIf(executablePath === undefined)('the page in Chromium', { timeout:
     await opened.said('Stopped.');
     expect(await page.getByRole('gridcell', { name: 'not drawn yet' }).count()).toBeGreaterThan(0);
     expect(await page.getByRole('progressbar').count()).toBe(0);
-    await page.evaluate(() => (globalThis as unknown as { restore(): void }).restore());
+  });
+
+  it('stops for a picture', async () => {
+    await page.getByRole('button', { name: 'Next seed' }).click();
+    await page.getByRole('gridcell', { name: 'row 1, column 2, code' }).waitFor();
     await page.getByRole('button', { name: SMOKE.classes[0] }).click();
     await opened.said('PSNR');
+    expect(await page.getByRole('button', { name: 'Stop' }).isDisabled()).toBe(true);
+    await page.evaluate(() => (globalThis as unknown as { restore(): void }).restore());
+    // What was being drawn does not come back.
+    await page.waitForTimeout(300);
+    const { encode } = await openTokenizer(out);
+    const pixels = Float32Array.from(await opened.pixels(ORIGINAL), (value) => value / 255);
+    expect(await opened.codes()).toEqual(await encode(pixels));
+    await opened.expectDecoded(out);
   });
 
   it('tells people who do not see it what there is', async () => {
