@@ -52,7 +52,14 @@ export { crossEntropy } from './cross-entropy.js';
 export { drawDropoutMasks, type DropoutMasks, type DropoutRates, type DropoutSite } from './dropout.js';
 export { drawTokens, filterLogits, type FilterOptions } from './filters.js';
 export { GPT, type GPTOptions } from './gpt.js';
+export {
+  ImageGenerator,
+  type GeneratedImages,
+  type GenerateOptions,
+  type ImageGeneratorOptions,
+} from './image-generator.js';
 export { type FeedForwardActivation } from './internal/activation.js';
+export { type ConditionValues } from './internal/condition-input.js';
 export { type LookOptions } from './internal/stage2-task.js';
 export { type SequenceEmbeddingOptions, type TokenPositions } from './internal/sequence-embedding.js';
 export {
@@ -62,6 +69,7 @@ export {
   type LoadTransformerOptions,
   type SaveTransformerOptions,
 } from './model-folder.js';
+export { natsOfTokens } from './nats-of-tokens.js';
 export { splitByDecay, type DecaySplit } from './parameter-groups.js';
 export { VIM_BASE, VIM_LARGE, type TransformerPreset } from './presets.js';
 export { gptReferenceWeights, rqTransformerReferenceWeights } from './reference-weights.js';
@@ -85,7 +93,14 @@ export {
   type Schedule,
 } from './sampler.js';
 export { writeSlots, type AddedSlots, type BlockCache, type SamplingCache } from './sampling-cache.js';
-export { type BatchFacts, type CodeBatch, type HostImages, type ImageBatch, type Stage2Batch } from './stage2-batch.js';
+export {
+  type BatchFacts,
+  type CodeBatch,
+  type HostImages,
+  type HostTokens,
+  type ImageBatch,
+  type Stage2Batch,
+} from './stage2-batch.js';
 export {
   readConditionerWeights,
   readStage2State,

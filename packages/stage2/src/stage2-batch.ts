@@ -4,6 +4,12 @@ export interface HostImages {
   readonly shape: readonly [number, number, number, number];
 }
 
+/** Tokens of images in host memory: `data` holds `[B, N]`, `[B, N, L]` with L residual levels, in raster order. */
+export interface HostTokens {
+  readonly data: Int32Array;
+  readonly shape: readonly number[];
+}
+
 /** What batches of images and of codes have in common. */
 export interface BatchFacts {
   /** Class of each image. */

@@ -10,6 +10,7 @@ import type { AnyConditioner } from './conditioners/conditioner.js';
 import { conditionInput } from './internal/condition-input.js';
 import { BatchReader, disposeParts } from './internal/batch-reader.js';
 import { assertConditionerFits } from './internal/conditioner-fit.js';
+import { natsOfTokens } from './nats-of-tokens.js';
 import { countOf, type Stage2Batch } from './stage2-batch.js';
 import type { Stage2Evaluation } from './stage2-events.js';
 
@@ -29,11 +30,8 @@ export function natsPerTokenOfImages(
 ): Tensor1D {
   return tf.tidy(() => {
     const [images] = tokens.shape;
-    const rows = tokens.size;
-    const logits = tf.reshape<tf.Rank.R2>(model.logits(conditions, tokens), [rows, model.vocabSize]);
-    const places = tf.add(tf.range(0, rows * model.vocabSize, model.vocabSize, 'int32'), tf.reshape(tokens, [rows]));
-    const chosen = tf.gather(tf.reshape(tf.logSoftmax(logits), [-1]), places);
-    return tf.neg(tf.mean(tf.reshape<tf.Rank.R2>(chosen, [images, rows / images]), 1));
+    const nats = natsOfTokens(model, conditions, tokens);
+    return tf.mean<Tensor1D>(tf.reshape(nats, [images, tokens.size / images]), 1);
   });
 }
 

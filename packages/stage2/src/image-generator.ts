@@ -1,0 +1,275 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
+import { assertInteger, formatShape, ShapeError } from '@vitvq/core';
+import type { Tokenizer } from '@vitvq/core';
+import { compile, type CompiledFunction } from '@vitvq/engine';
+import type { AutoregressiveModel, ImageTokens } from './autoregressive-model.js';
+import { repeat, type AnyConditioner } from './conditioners/conditioner.js';
+import { Unconditional } from './conditioners/unconditional.js';
+import { conditionInput, type ConditionInput, type ConditionValues } from './internal/condition-input.js';
+import { assertConditionerFits } from './internal/conditioner-fit.js';
+import { natsOfTokens } from './nats-of-tokens.js';
+import { Sampler, type SampleOptions, type Schedule } from './sampler.js';
+import type { HostImages, HostTokens } from './stage2-batch.js';
+import { assertTokensInRange } from './token-checks.js';
+import { assertTokenizerFits, assertTokensFit } from './tokenizer-fit.js';
+
+export interface ImageGeneratorOptions {
+  readonly model: AutoregressiveModel;
+  /** @default none: an `Unconditional` */
+  readonly conditioner?: AnyConditioner;
+  readonly tokenizer: Tokenizer;
+  /** Images at once, whatever is done to them, so that everything is compiled once. @default 16 */
+  readonly batchSize?: number;
+}
+
+/** A seed an image; `seeds`, `temperature`, `topK` and `topP` are those of `Sampler.sample`. */
+export type GenerateOptions = Omit<SampleOptions, 'conditions' | 'guidance' | 'given'> & {
+  /**
+   * What the conditioner makes of what images shall be of, image after image: its `encode`, or a row of its `inputShape` each.
+   * @default no condition
+   */
+  readonly conditions?: ConditionValues;
+  /** Classifier-free guidance away from no condition, see `Guidance`; about twice the work. @default none */
+  readonly guidanceScale?: Schedule;
+  /** Tokens that are known, -1 where they are not, see `SampleOptions`. @default none */
+  readonly given?: HostTokens;
+  /** Ends the call before the next batch. */
+  readonly signal?: AbortSignal;
+};
+
+export interface GeneratedImages {
+  readonly tokens: HostTokens;
+  readonly images: HostImages;
+}
+
+const where = 'ImageGenerator';
+
+/**
+ * A transformer and its tokenizer put to use on images in host memory, as many as are asked for, in batches of one size: draws
+ * images, completes them, turns images into tokens and back, says how likely tokens are. The last batch is filled up with its
+ * first image again; no result depends on what else is asked for in the same call.
+ *
+ * Weights are constants of the compiled functions from their first call on: make another one after more training. One request at
+ * a time.
+ *
+ * Ownership: `dispose()` it; model, conditioner and tokenizer stay the caller's.
+ */
+export class ImageGenerator {
+  readonly #model: AutoregressiveModel;
+  readonly #batchSize: number;
+  readonly #conditions: ConditionInput;
+  readonly #sampler: Sampler;
+  readonly #encode: CompiledFunction<(images: Tensor4D) => Tensor>;
+  readonly #decode: CompiledFunction<(tokens: ImageTokens) => Tensor>;
+  readonly #measure: CompiledFunction<(conditions: Tensor, tokens: ImageTokens) => Tensor>;
+
+  /** @throws {ConfigError} for a conditioner or a tokenizer that does not fit */
+  constructor({ model, conditioner = new Unconditional(), tokenizer, batchSize = 16 }: ImageGeneratorOptions) {
+    assertInteger(batchSize, 'batchSize', where);
+    assertConditionerFits(conditioner, model, where);
+    assertTokenizerFits(tokenizer, model, where);
+    this.#model = model;
+    this.#batchSize = batchSize;
+    const conditions = conditionInput(conditioner);
+    this.#conditions = conditions;
+    this.#sampler = new Sampler(model);
+    this.#encode = compile((images: Tensor4D): Tensor => tokenizer.encode(images), {
+      name: 'encode',
+      variables: 'frozen',
+    });
+    this.#decode = compile(
+      (tokens: ImageTokens): Tensor => tf.tidy(() => tf.clipByValue(tokenizer.decode(tokens), 0, 1)),
+      { name: 'decode', variables: 'frozen' },
+    );
+    this.#measure = compile(
+      (values: Tensor, tokens: ImageTokens) => tf.tidy(() => natsOfTokens(model, conditions.embed(values), tokens)),
+      { name: 'likelihood', variables: 'frozen' },
+    );
+  }
+
+  /** {@link sample}, and what the tokenizer makes of the tokens. */
+  async generate(options: GenerateOptions): Promise<GeneratedImages> {
+    const tokens = await this.sample(options);
+    return { tokens, images: await this.decode(tokens, options) };
+  }
+
+  /**
+   * Draws tokens.
+   * @throws {ConfigError} for filters, seeds and schedules that cannot work, and given tokens of another grid
+   * @throws {ShapeError} unless there are as many conditions and given tokens as seeds
+   * @throws {DataError} for conditions or given tokens out of range
+   */
+  async sample({ conditions, guidanceScale, given, seeds, signal, ...filters }: GenerateOptions): Promise<HostTokens> {
+    const count = seeds.length;
+    assertInteger(count, 'the number of seeds', where);
+    const values = this.#conditionValues(conditions, count);
+    if (given) this.#assertTokens(given, count);
+    const draw = async (rows: readonly number[]): Promise<Tensor> => {
+      const held: Tensor[] = [];
+      const hold = <T extends Tensor>(tensor: T): T => {
+        held.push(tensor);
+        return tensor;
+      };
+      const { size, nullValues } = this.#conditions;
+      try {
+        return await this.#sampler.sample({
+          ...filters,
+          seeds: rows.map((row) => seeds[row]!),
+          conditions: hold(this.#embedded(rowsOf(values, size, rows))),
+          given: given && hold(tokensOf(given, rows)),
+          guidance:
+            guidanceScale === undefined
+              ? undefined
+              : { scale: guidanceScale, unconditional: hold(this.#embedded(repeat(nullValues, rows.length))) },
+        });
+      } finally {
+        tf.dispose(held);
+      }
+    };
+    return this.#inBatches(count, Int32Array, draw, signal);
+  }
+
+  /** @throws {ConfigError} unless the tokens are those of the model's grid @throws {ShapeError} */
+  async encode({ data, shape }: HostImages, { signal }: Pick<GenerateOptions, 'signal'> = {}): Promise<HostTokens> {
+    const [count, ...size] = shape;
+    const values = size.reduce((product, length) => product * length, 1);
+    if (count < 1 || data.length !== count * values) {
+      throw new ShapeError({
+        where,
+        expected: 'the values of one image or more',
+        got: `${data.length} values for images ${formatShape(shape)}`,
+      });
+    }
+    const encode = (rows: readonly number[]): Promise<Tensor> =>
+      callDisposing(this.#encode, tf.tensor4d(rowsOf(data, values, rows), [rows.length, ...size]));
+    const tokens = await this.#inBatches(count, Int32Array, encode, signal);
+    assertTokensFit(tokens.shape, this.#model, where);
+    return tokens;
+  }
+
+  /**
+   * Images of tokens, with values cut off at 0 and 1.
+   * @throws {ConfigError} for tokens of another grid @throws {ShapeError} @throws {DataError} for tokens out of range
+   */
+  async decode(tokens: HostTokens, { signal }: Pick<GenerateOptions, 'signal'> = {}): Promise<HostImages> {
+    const count = this.#assertKnownTokens(tokens);
+    const decode = (rows: readonly number[]): Promise<Tensor> => callDisposing(this.#decode, tokensOf(tokens, rows));
+    const { data, shape } = await this.#inBatches(count, Float32Array, decode, signal);
+    return { data, shape: shape as [number, number, number, number] };
+  }
+
+  /**
+   * Negative log-likelihood of each token given the conditions and the tokens before it, in nats, in the order of the tokens.
+   * @param options  `conditions` as in {@link GenerateOptions}
+   * @throws {ConfigError} for tokens of another grid @throws {ShapeError} @throws {DataError} for values out of range
+   */
+  async natsOfTokens(
+    tokens: HostTokens,
+    { conditions, signal }: Pick<GenerateOptions, 'conditions' | 'signal'> = {},
+  ): Promise<Float32Array> {
+    const count = this.#assertKnownTokens(tokens);
+    const values = this.#conditionValues(conditions, count);
+    const { size } = this.#conditions;
+    const measure = (rows: readonly number[]): Promise<Tensor> =>
+      callDisposing(this.#measure, this.#conditions.tensor(rowsOf(values, size, rows)), tokensOf(tokens, rows));
+    return (await this.#inBatches(count, Float32Array, measure, signal)).data;
+  }
+
+  dispose(): void {
+    this.#sampler.dispose();
+    for (const compiled of [this.#encode, this.#decode, this.#measure]) compiled.dispose();
+  }
+
+  /** What `run` makes of batches of images, given by their numbers, image after image. */
+  async #inBatches<T extends Int32Array | Float32Array>(
+    count: number,
+    kind: new (length: number) => T,
+    run: (rows: readonly number[]) => Promise<Tensor>,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly data: T; readonly shape: readonly number[] }> {
+    const batchSize = this.#batchSize;
+    let data = new kind(0);
+    let shape: readonly number[] = [];
+    for (let from = 0; from < count; from += batchSize) {
+      signal?.throwIfAborted();
+      const rows = Array.from({ length: batchSize }, (_, row) => (from + row < count ? from + row : from));
+      const output = await run(rows);
+      try {
+        const values = output.size / batchSize;
+        if (from === 0) {
+          data = new kind(count * values);
+          shape = [count, ...output.shape.slice(1)];
+        }
+        data.set((await output.data()).subarray(0, Math.min(batchSize, count - from) * values), from * values);
+      } finally {
+        output.dispose();
+      }
+    }
+    return { data, shape };
+  }
+
+  /** One row an image, those of no condition where none are given. */
+  #conditionValues(conditions: ConditionValues | undefined, count: number): ConditionValues {
+    const { size, nullValues } = this.#conditions;
+    if (!conditions) return repeat(nullValues, count);
+    if (conditions.length !== count * size) {
+      throw new ShapeError({
+        where,
+        expected: `conditions of ${count} images, ${size} value(s) each`,
+        got: `${conditions.length} values`,
+      });
+    }
+    this.#conditions.assertValues(conditions, count, where);
+    return conditions;
+  }
+
+  #embedded(values: ConditionValues): ReturnType<ConditionInput['embed']> {
+    return tf.tidy(() => this.#conditions.embed(this.#conditions.tensor(values)));
+  }
+
+  /** Returns the number of images. */
+  #assertKnownTokens(tokens: HostTokens): number {
+    const count = tokens.shape[0]!;
+    this.#assertTokens(tokens, count);
+    assertTokensInRange(tokens.data, tokens.shape, this.#model.vocabSize, 'tokens', where);
+    return count;
+  }
+
+  #assertTokens({ data, shape }: HostTokens, count: number): void {
+    assertTokensFit(shape, this.#model, where);
+    if (count > 0 && shape[0] === count && data.length === shape.reduce((product, length) => product * length, 1)) {
+      return;
+    }
+    throw new ShapeError({
+      where,
+      expected: `tokens of ${Math.max(1, count)} image(s)`,
+      got: `${data.length} values in ${formatShape(shape)}`,
+    });
+  }
+}
+
+/** Calls a compiled function with arguments that nobody needs after it. */
+async function callDisposing<A extends Tensor[]>(
+  compiled: (...values: A) => Promise<Tensor>,
+  ...values: A
+): Promise<Tensor> {
+  try {
+    return await compiled(...values);
+  } finally {
+    tf.dispose(values);
+  }
+}
+
+/** Some images' values, of `size` each. */
+function rowsOf<T extends Int32Array | Float32Array>(values: T, size: number, rows: readonly number[]): T {
+  const result = new (values.constructor as new (length: number) => T)(rows.length * size);
+  rows.forEach((row, place) => result.set(values.subarray(row * size, (row + 1) * size), place * size));
+  return result;
+}
+
+function tokensOf({ data, shape: [, ...shape] }: HostTokens, rows: readonly number[]): ImageTokens {
+  const size = shape.reduce((product, length) => product * length, 1);
+  const tensor: Tensor = tf.tensor(rowsOf(data, size, rows), [rows.length, ...shape], 'int32');
+  return tensor as ImageTokens;
+}
