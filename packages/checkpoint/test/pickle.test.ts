@@ -147,7 +147,7 @@ describe('plain values', () => {
 
 /** Attacks, and what the error must say. Each would run a command where Python reads it. */
 const attacks: [string, Piece, string][] = [
-  ['os.system by REDUCE', call(global('os', 'system'), text('touch /tmp/x')), 'got os.system'],
+  ['os.system by REDUCE', call(global('os', 'system'), text('true')), 'got os.system'],
   ['posix.system, as Python names it', call(global('posix', 'system'), text('id')), 'got posix.system'],
   ['nt.system', call(global('nt', 'system'), text('id')), 'got nt.system'],
   ['builtins.eval', call(global('builtins', 'eval'), text('1')), 'got builtins.eval'],
