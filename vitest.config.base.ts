@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    testTimeout: 60_000,
+    testTimeout: 180_000,
     // The machine that runs the checks has two cores; Nx already runs packages side by side.
     maxWorkers: 1,
     fileParallelism: false,
