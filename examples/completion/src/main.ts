@@ -10,9 +10,10 @@ import '@tensorflow/tfjs';
 import { join } from 'node:path';
 import { runProgram } from '@vitvq/cli';
 import { useEngine } from '@vitvq/engine';
-import { Completer, type CompletionRequest } from './completer.js';
+import { ImageGenerator } from '@vitvq/stage2';
+import { complete, type CompletionRequest } from './complete.js';
 import { batchSizeOf, COMPLETIONS } from './config.js';
-import { partnersOf } from './halves.js';
+import { halvesOf, partnersOf } from './halves.js';
 import { readTestImages } from './images.js';
 import { measureKnowledge, measureLikeness, ofPartners } from './measure.js';
 import { loadModels } from './models.js';
@@ -27,15 +28,17 @@ await runProgram('completion', async () => {
   const run = request.run ?? join(out, 'models');
   if (request.run === undefined) await makeSmokeModels(run, settings.seed);
   const models = await loadModels(run);
+  const { tokenizer, transformer, conditioner } = models;
   const batchSize = batchSizeOf(settings);
-  const completer = new Completer(models, batchSize);
+  const generator = new ImageGenerator({ model: transformer, conditioner, tokenizer, batchSize });
+  const halves = halvesOf(transformer.grid[0], transformer.grid[1] * transformer.levels);
 
-  const originals = await readTestImages(settings, models.tokenizer.imageSize);
+  const originals = await readTestImages(settings, tokenizer.imageSize);
   const labels = [...originals.labels];
   const shown = Math.min(settings.images, labels.length);
   console.log(`Images: ${labels.length} of ${originals.source}, ${shown} of them in the report`);
-  const tokens = await completer.encode(originals);
-  const reconstructions = await completer.decode(tokens);
+  const tokens = await generator.encode(originals);
+  const reconstructions = await generator.decode(tokens);
 
   // Every image once, the shown ones more often; each completion has a seed of its own.
   const requests = (perImage: number, labelOf: (image: number) => number | undefined): CompletionRequest[] =>
@@ -47,23 +50,29 @@ await runProgram('completion', async () => {
       })),
     ).flat();
   console.log('Completing, with the class and without it ...');
-  const withClass = await completer.complete(
+  const withClass = await complete(
+    generator,
+    models,
     tokens,
+    halves,
     requests(COMPLETIONS.withClass, (image) => labels[image]),
   );
-  const withoutClass = await completer.complete(
+  const withoutClass = await complete(
+    generator,
+    models,
     tokens,
+    halves,
     requests(COMPLETIONS.withoutClass, () => undefined),
   );
 
   console.log('Measuring what the upper halves tell ...');
   const partners = partnersOf(labels);
-  const facts = { halves: completer.halves, partners, batchSize };
+  const facts = { halves, partners };
   const knowledge = {
-    withClass: await measureKnowledge(models, tokens, { ...facts, labels }),
-    withoutClass: await measureKnowledge(models, tokens, { ...facts, labels: labels.map(() => undefined) }),
+    withClass: await measureKnowledge(generator, models, tokens, { ...facts, labels }),
+    withoutClass: await measureKnowledge(generator, models, tokens, { ...facts, labels: labels.map(() => undefined) }),
   };
-  completer.dispose();
+  generator.dispose();
   models.dispose();
   const likeness = {
     reconstruction: measureLikeness(reconstructions, originals, reconstructions),

@@ -1,10 +1,7 @@
-import * as tf from '@tensorflow/tfjs';
-import { compile } from '@vitvq/engine';
 import { reconstructionMetrics } from '@vitvq/metrics';
-import type { AutoregressiveModel, Conditions, ImageTokens } from '@vitvq/stage2';
-import { batches, conditionsOf, tokensTensor, type Pictures } from './completer.js';
+import type { HostImages, HostTokens, ImageGenerator } from '@vitvq/stage2';
 import { halvesOf, lowerHalves, underPartners, type Halves } from './halves.js';
-import type { Models } from './models.js';
+import { conditionsOf, type Models } from './models.js';
 
 /** What the upper half tells the transformer of the lower one. */
 export interface Knowledge {
@@ -26,42 +23,25 @@ export interface Knowledge {
  * @param labels  undefined where the class is not told
  */
 export async function measureKnowledge(
+  generator: ImageGenerator,
   { transformer, conditioner }: Models,
-  tokens: Int32Array,
+  tokens: HostTokens,
   {
     halves,
     partners,
     labels,
-    batchSize,
   }: {
     readonly halves: Halves;
     readonly partners: Int32Array;
     readonly labels: readonly (number | undefined)[];
-    readonly batchSize: number;
   },
 ): Promise<Knowledge> {
-  const measure = compile((conditions: Conditions, given: ImageTokens) => tokenNats(transformer, conditions, given), {
-    name: 'likelihood',
-  });
-  const natsUnder = async (all: Int32Array): Promise<Float32Array> => {
-    const nats = new Float32Array(all.length);
-    for (const batch of batches(labels.length, batchSize)) {
-      const known = Array.from({ length: batchSize }, (_, row) => labels[batch[row] ?? batch[0]!]);
-      const conditions = await conditionsOf(conditioner, known);
-      const given = tokensTensor(all, halves.values, batch, batchSize, transformer.levels);
-      const output = await measure(conditions, given);
-      nats.set((await output.data()).subarray(0, batch.length * halves.values), batch[0]! * halves.values);
-      tf.dispose([conditions, given, output]);
-    }
-    return lowerHalves(nats, halves);
-  };
-  try {
-    const own = await natsUnder(tokens);
-    const other = await natsUnder(underPartners(tokens, halves, partners));
-    return compareNats(own, other, labels.length, transformer.grid[1] * transformer.levels);
-  } finally {
-    measure.dispose();
-  }
+  const conditions = await conditionsOf(conditioner, labels);
+  const natsOf = async (data: Int32Array): Promise<Float32Array> =>
+    lowerHalves(await generator.natsOfTokens({ ...tokens, data }, { conditions }), halves);
+  const own = await natsOf(tokens.data);
+  const other = await natsOf(underPartners(tokens.data, halves, partners));
+  return compareNats(own, other, labels.length, transformer.grid[1] * transformer.levels);
 }
 
 /**
@@ -87,19 +67,6 @@ export function compareNats(own: Float32Array, other: Float32Array, images: numb
   };
 }
 
-/** Negative log-likelihood of each token given those before it, in the shape of the tokens, in nats. Compiles. */
-function tokenNats(model: AutoregressiveModel, conditions: Conditions, tokens: ImageTokens): tf.Tensor {
-  return tf.tidy(() => {
-    const logits = tf.reshape(model.logits(conditions, tokens), [tokens.size, model.vocabSize]);
-    const places = tf.add(
-      tf.range(0, tokens.size * model.vocabSize, model.vocabSize, 'int32'),
-      tf.reshape(tokens, [tokens.size]),
-    );
-    const chosen = tf.gather(tf.reshape(tf.logSoftmax(logits), [-1]), places);
-    return tf.neg(tf.reshape(chosen, tokens.shape));
-  });
-}
-
 /** How lower halves compare with the true ones. */
 export interface Likeness {
   /** Decibels, mean over the images. */
@@ -114,7 +81,7 @@ export interface Likeness {
  * @param completed  lower halves count, of as many images as there are originals
  * @param reference  above the seam
  */
-export function measureLikeness(completed: Pictures, originals: Pictures, reference: Pictures): Likeness {
+export function measureLikeness(completed: HostImages, originals: HostImages, reference: HostImages): Likeness {
   const [count, height, width, channels] = originals.shape;
   const halves = halvesOf(height, width * channels);
   const found = lowerHalves(completed.data.subarray(0, originals.data.length), halves);
@@ -139,7 +106,7 @@ export function measureLikeness(completed: Pictures, originals: Pictures, refere
 }
 
 /** Each image's place taken by its partner's. */
-export function ofPartners({ data, shape: [count, ...size] }: Pictures, partners: Int32Array): Pictures {
+export function ofPartners({ data, shape: [count, ...size] }: HostImages, partners: Int32Array): HostImages {
   const values = data.length / count;
   const result = new Float32Array(partners.length * values);
   partners.forEach((partner, image) => {

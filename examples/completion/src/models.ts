@@ -45,6 +45,21 @@ export async function loadModels(run: string): Promise<Models> {
   }
 }
 
+/** Condition tokens of classes, none where it is undefined; undefined where all are, as @vitvq/stage2 has it. */
+export async function conditionsOf(
+  conditioner: Conditioner,
+  labels: readonly (number | undefined)[],
+): Promise<Int32Array | undefined> {
+  if (labels.every((label) => label === undefined)) return undefined;
+  const { length, nullTokens } = conditioner;
+  const known = Int32Array.from(labels, (label) => label ?? 0);
+  const encoded = await conditioner.ofBatch({ tokens: new Int32Array(), shape: [labels.length], labels: known });
+  labels.forEach((label, row) => {
+    if (label === undefined) encoded.set(nullTokens, row * length);
+  });
+  return encoded;
+}
+
 function assertFit(tokenizer: ViTVQ, { vocabSize, grid }: AutoregressiveModel, where: string): void {
   if (tokenizer.vocabSize === vocabSize && tokenizer.grid.join() === grid.join()) return;
   throw new ConfigError({

@@ -10,7 +10,7 @@ import {
   type ReportSection,
   type RgbImage,
 } from '@vitvq/report';
-import type { Pictures } from './completer.js';
+import type { HostImages } from '@vitvq/stage2';
 import { COMPLETIONS, SAMPLING, type Settings } from './config.js';
 import { halvesOf } from './halves.js';
 import type { Knowledge, Likeness } from './measure.js';
@@ -21,10 +21,10 @@ export interface Outcome {
   /** Images in the report, the first ones. */
   readonly shown: number;
   readonly originals: LoadedImages & { readonly source: string };
-  readonly reconstructions: Pictures;
+  readonly reconstructions: HostImages;
   /** The first completion of every image, then the second one of those that are shown, and so on. */
-  readonly withClass: Pictures;
-  readonly withoutClass: Pictures;
+  readonly withClass: HostImages;
+  readonly withoutClass: HostImages;
   readonly knowledge: { readonly withClass: Knowledge; readonly withoutClass: Knowledge };
   readonly likeness: {
     readonly reconstruction: Likeness;
@@ -100,7 +100,7 @@ export function writeOutcomeReport(out: string, outcome: Outcome, settings: Sett
 
 function completionsSection({ shown, originals, reconstructions, withClass, withoutClass }: Outcome): ReportSection {
   const count = originals.shape[0];
-  const of = (pictures: Pictures, image: number, number: number): RgbImage =>
+  const of = (pictures: HostImages, image: number, number: number): RgbImage =>
     pictureOf(pictures, number === 0 ? image : count + (number - 1) * shown + image);
   const numbers = (length: number): number[] => Array.from({ length }, (_, number) => number);
   const gallery: GalleryBlock = {
@@ -202,7 +202,7 @@ function likenessSection({ likeness }: Outcome): ReportSection {
   };
 }
 
-function pictureOf({ data, shape: [, ...size] }: Pictures, image: number): RgbImage {
+function pictureOf({ data, shape: [, ...size] }: HostImages, image: number): RgbImage {
   const values = size.reduce((product, length) => product * length, 1);
   return toRgbImages(data.subarray(image * values, (image + 1) * values), [1, ...size])[0]!;
 }

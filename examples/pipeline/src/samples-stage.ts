@@ -1,8 +1,6 @@
 import { join } from 'node:path';
-import * as tf from '@tensorflow/tfjs';
 import { readSafetensors, writeSafetensors } from '@vitvq/checkpoint';
-import { compile } from '@vitvq/engine';
-import { conditionTensor, nullConditions, Sampler, type ImageTokens } from '@vitvq/stage2';
+import { ImageGenerator } from '@vitvq/stage2';
 import { z } from 'zod';
 import { SAMPLING, samplesPerClass } from './config.js';
 import { openTransformer } from './gpt-stage.js';
@@ -27,33 +25,20 @@ export async function generateImages(context: StageContext): Promise<SamplesResu
   const tokenizer = await openTokenizer(context);
   const { model, conditioner } = await openTransformer(context);
   const count = conditioner.classCount * perClass;
-  const sampler = new Sampler(model);
-  const decode = compile((codes: ImageTokens) => tokenizer.decode(codes), { name: 'decode', variables: 'frozen' });
+  const generator = new ImageGenerator({ model, conditioner, tokenizer, batchSize: count });
   const classes = Array.from({ length: count }, (_, image) => Math.floor(image / perClass));
-  const conditions = conditionTensor(conditioner, conditioner.encode(classes));
-  const unconditional = nullConditions(conditioner, count);
   console.log(`  ${perClass} images of each of ${conditioner.classCount} classes`);
   try {
-    const tokens = await sampler.sample({
-      conditions,
+    const { tokens, images } = await generator.generate({
+      conditions: conditioner.encode(classes),
       seeds: classes.map((_, image) => firstSeed + (image % perClass)),
       topK: Math.min(SAMPLING.topK, model.vocabSize),
-      guidance: { scale: SAMPLING.guidanceScale, unconditional },
+      guidanceScale: SAMPLING.guidanceScale,
     });
-    const images = await decode(tokens);
-    await writeSafetensors(
-      join(folder.of('samples'), SAMPLES_FILE),
-      new Map([
-        ['tokens', { shape: tokens.shape, data: (await tokens.data<'int32'>()).slice() }],
-        ['images', { shape: images.shape, data: (await images.data<'float32'>()).slice() }],
-      ]),
-    );
-    tf.dispose([tokens, images]);
+    await writeSafetensors(join(folder.of('samples'), SAMPLES_FILE), new Map(Object.entries({ tokens, images })));
     return { perClass, firstSeed };
   } finally {
-    tf.dispose([conditions, unconditional]);
-    decode.dispose();
-    sampler.dispose();
+    generator.dispose();
     model.dispose();
     tokenizer.dispose();
   }

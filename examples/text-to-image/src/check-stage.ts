@@ -1,8 +1,9 @@
+import type { HostImages } from '@vitvq/stage2';
 import { z } from 'zod';
 import { ATTRIBUTES, measureAttributes, type AttributeName, type Attributes } from './attributes.js';
 import { caption, NOUNS, type CaptionParts } from './captions.js';
 import { CHECK, type Settings } from './config.js';
-import { Painter, type Pictures } from './painter.js';
+import { Painter } from './painter.js';
 import type { StageContext } from './stage-context.js';
 
 const rowSchema = z.strictObject({
@@ -76,7 +77,7 @@ function wishesOf(attributes: readonly Attributes[]): Wish[] {
   );
 }
 
-export function attributesOf({ data, shape: [count, height, width, channels] }: Pictures): Attributes[] {
+export function attributesOf({ data, shape: [count, height, width, channels] }: HostImages): Attributes[] {
   const values = height * width * channels;
   return Array.from({ length: count }, (_, image) =>
     measureAttributes(data.subarray(image * values, (image + 1) * values), [height, width]),

@@ -9,13 +9,14 @@ import {
   type GalleryBlock,
   type ReportSection,
 } from '@vitvq/report';
+import type { HostImages } from '@vitvq/stage2';
 import { logCurve, readTrainingLog } from '@vitvq/training';
 import { caption } from './captions.js';
 import { summarize, type CheckResult } from './check-stage.js';
 import type { CodesResult } from './codes-stage.js';
 import { gptPlan, picturesPerPrompt, SAMPLING, SHOWN_PROMPTS } from './config.js';
 import type { GPTResult } from './gpt-stage.js';
-import { Painter, type Order, type Pictures } from './painter.js';
+import { Painter, type Order } from './painter.js';
 import type { StageContext } from './stage-context.js';
 import type { TokenizerResult } from './tokenizer-stage.js';
 
@@ -37,7 +38,7 @@ interface Shown {
 interface Drawn {
   readonly prompts: readonly string[];
   /** Prompt after prompt, each from the same seeds. */
-  readonly pictures: Pictures;
+  readonly pictures: HostImages;
 }
 
 /** What is written beside the stages. */
