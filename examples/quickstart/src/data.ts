@@ -1,3 +1,4 @@
+import { downloadLines } from '@vitvq/cli';
 import { foldIn, randomKey, randomUniform } from '@vitvq/core';
 import {
   createBatches,
@@ -8,7 +9,6 @@ import {
   splitSource,
   subset,
   type BatchStream,
-  type DownloadProgress,
   type ImageSource,
   type LoadedImages,
   type SkippedImage,
@@ -39,7 +39,7 @@ export async function openData(settings: Settings, say: (line: string) => void):
     return { description: `${count} made-up images`, train, heldOut, skipped: [], say };
   }
   if (data === 'cifar10') {
-    const onProgress = downloadLines(say);
+    const onProgress = downloadLines('CIFAR-10', say);
     const train = await openCifar10({ split: 'train', onProgress });
     const test = await openCifar10({ split: 'test', onProgress });
     const heldOut = subset(
@@ -101,17 +101,4 @@ function syntheticImages(count: number, size: number): ImageSource {
     }
   }
   return openImageArray({ images, height: size, width: size, name: 'made-up images' });
-}
-
-/** A line each tenth of a download. */
-function downloadLines(say: (line: string) => void): (progress: DownloadProgress) => void {
-  let told = '';
-  return ({ phase, bytes, totalBytes }) => {
-    const megabytes = (count: number): string => (count / 1e6).toFixed(0);
-    const step = totalBytes ? Math.floor((10 * bytes) / totalBytes) : Math.floor(bytes / 2 ** 24);
-    if (told === `${phase} ${step}`) return;
-    told = `${phase} ${step}`;
-    const amount = `${megabytes(bytes)}${totalBytes ? ` of ${megabytes(totalBytes)}` : ''} MB`;
-    say(`CIFAR-10, ${phase === 'download' ? 'fetching it once' : 'unpacking'}: ${amount}`);
-  };
 }

@@ -1,5 +1,5 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeJson } from '@vitvq/cli';
 import type { HostTensor } from '@vitvq/core';
 import type { LoadedImages } from '@vitvq/data';
 import type { Engine } from '@vitvq/engine';
@@ -16,6 +16,7 @@ import {
   type ReportContent,
 } from '@vitvq/report';
 import type { createViTVQ, Evaluation, HostImages, Stage1Summary } from '@vitvq/stage1';
+import { logCurve, readTrainingLog } from '@vitvq/training';
 import type { Comparison } from './comparison.js';
 import { modelConfig, SHOWN, trainingPlan } from './config.js';
 import type { Request, Settings } from './options.js';
@@ -67,15 +68,14 @@ export async function writeMetrics({
     settings,
   };
   const file = join(request.out, 'metrics.json');
-  await writeFile(`${file}.part`, `${JSON.stringify(metrics, null, 2)}\n`);
-  await rename(`${file}.part`, file);
+  await writeJson(file, metrics);
   return file;
 }
 
 /** `report.html` and the PNG files beside it. */
 export async function writeOutcomeReport(outcome: Outcome): Promise<string> {
   const { request, settings, dataset, engine, tokenizer, heldOut, summary, evaluation } = outcome;
-  const charts = await trainingCharts(join(request.out, 'metrics.jsonl'));
+  const charts = await trainingCharts(request.out);
   const codebook = await readCodebook(tokenizer);
   return writeReport(
     request.out,
@@ -171,31 +171,23 @@ export async function writeSamples(
   await writePng(join(directory, `step-${String(step).padStart(6, '0')}.png`), grid);
 }
 
-type Entry = { readonly event: string; readonly step: number } & Readonly<Record<string, number>>;
-
-async function trainingCharts(log: string): Promise<LineChartOptions[]> {
-  const entries = (await readFile(log, 'utf8'))
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as Entry);
-  const of = (event: string): Entry[] => entries.filter((entry) => entry.event === event);
-  const line = (name: string, event: string, key: string): LineChartOptions['series'][number] => ({
-    name,
-    points: of(event).map((entry) => [entry.step, entry[key]!]),
-  });
+async function trainingCharts(directory: string): Promise<LineChartOptions[]> {
+  const log = await readTrainingLog(directory);
+  const steps = log.filter(({ event }) => event === 'step');
   return [
-    ...stage1Charts(of('step').map(({ step, event: _, ...values }) => ({ step, values }))),
+    // Whatever else a step's entry has is a number.
+    ...stage1Charts(steps.map(({ step, event: _, ...values }) => ({ step, values: values as Record<string, number> }))),
     {
       title: 'PSNR on held-out images',
       xLabel: 'step',
       yLabel: 'decibels',
-      series: [line('PSNR', 'evaluate', 'psnr')],
+      series: [{ name: 'PSNR', points: logCurve(log, 'evaluate', 'psnr') }],
     },
     {
       title: 'Learning rate',
       xLabel: 'step',
       yLabel: 'learning rate',
-      series: [line('learning rate', 'step', 'learningRate')],
+      series: [{ name: 'learning rate', points: logCurve(log, 'step', 'learningRate') }],
     },
   ];
 }
