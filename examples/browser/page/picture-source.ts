@@ -55,7 +55,10 @@ export class PictureSource {
       const file = files?.[0];
       if (file) void this.#open(file, file.name);
     };
-    input.addEventListener('change', () => openFirst(input.files));
+    input.addEventListener('change', () => {
+      openFirst(input.files);
+      input.value = ''; // The same file may be chosen again.
+    });
     document.addEventListener('paste', (event) => openFirst(event.clipboardData?.files));
     const { classList } = document.body;
     document.addEventListener('dragover', (event) => {
