@@ -46,7 +46,8 @@ async function using<T>(
 
 describe('natsOfTokens', () => {
   it('is minus the logarithm of what a softmax gives each token', () => {
-    const logits = (model.logits(classTensor(), tokensTensor()) as tf.Tensor3D).arraySync();
+    const all = model.logits(classTensor(), tokensTensor());
+    const logits = tf.reshape<tf.Rank.R3>(all, [count, positions, vocabSize]).arraySync();
     const expected = logits.flatMap((image, row) =>
       image.map((values, position) => {
         const total = values.reduce((sum, value) => sum + Math.exp(value), 0);
