@@ -133,7 +133,7 @@ export function keyOf({ seed }: Pick<Settings, 'seed'>, stream: keyof typeof STR
  * Residual codes: every level has a codebook of its own, because what is left over gets smaller from level to level, and codes
  * are not normalised, so that they can be as small as that.
  */
-const RESIDUAL = { levels: 4, codebookSize: 256 } as const;
+const RESIDUAL = { levels: 2, codebookSize: 512 } as const;
 
 export function tokenizerConfig({ model, smoke }: Settings): ViTVQConfig {
   const { trackUsage, ...shared } = QUICKSTART;
