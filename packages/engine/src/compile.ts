@@ -47,7 +47,7 @@ interface DataStamp {
 interface LoadedProgram {
   readonly id: number;
   readonly traced: TracedFunction;
-  readonly program: OnnxProgram;
+  readonly program: Omit<OnnxProgram, 'model'>;
   /** Which data frozen variables had at the time of compiling. */
   readonly stamps: readonly DataStamp[];
 }
@@ -170,10 +170,13 @@ function load(
       typedArray(value.dtype, tensor.dataSync<'float32' | 'int32' | 'bool'>()),
     ]),
   );
-  const program = buildProgram(name, traced, frozen);
+  const { model, ...program } = buildProgram(name, traced, frozen);
   const stamps = toFreeze.map(({ tensor }) => stampOf(engine, tensor));
   const id = nextProgram++;
-  engine.device.request({ kind: 'load', program: id, definition: program.definition, model: program.model }).then(
+  // With frozen weights a model is large: it goes to the worker, and no copy of it stays here.
+  const ownsBuffer = model.byteLength === model.buffer.byteLength;
+  const transfer = ownsBuffer ? [model.buffer as ArrayBuffer] : [];
+  engine.device.request({ kind: 'load', program: id, definition: program.definition, model }, transfer).then(
     () => report({ name, phase: 'done', milliseconds: performance.now() - start }),
     onFailure, // the run that follows reports it
   );
