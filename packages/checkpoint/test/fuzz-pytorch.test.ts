@@ -98,7 +98,8 @@ const fragments = [
 /** What a refusal is about, without what differs from file to file. */
 const reasonOf = ({ expected }: DataError): string => expected.replace(/"(?:[^"\\]|\\.)*"|\d+/g, '#').slice(0, 40);
 
-it('answers 20,000 damaged pickles with an error or a value', () => {
+it('answers 5,000 damaged pickles with an error or a value', () => {
+  const count = fuzzCount(5_000);
   const seeds = [
     bytesOf(pickle(value)),
     bytesOf(
@@ -111,7 +112,7 @@ it('answers 20,000 damaged pickles with an error or a value', () => {
   };
   let valid = 0;
   const reasons = new Set<string>();
-  for (let index = 0; index < fuzzCount(5_000); index++) {
+  for (let index = 0; index < count; index++) {
     const bytes = mutate(seeds[index % seeds.length]!, random(index), fragments);
     try {
       expect(unpickle(new PickleReader(bytes), { names, refuse }).value).not.toBeUndefined();
@@ -123,7 +124,7 @@ it('answers 20,000 damaged pickles with an error or a value', () => {
     }
   }
   // The inputs are worth something only if they reach many of the checks and leave some pickles whole.
-  expect(valid).toBeGreaterThan(200);
+  expect(valid).toBeGreaterThan(count / 100);
   expect(reasons.size).toBeGreaterThan(20);
 });
 
