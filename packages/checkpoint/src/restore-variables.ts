@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { ShapeError, formatShape } from '@vitvq/core';
+import { namedDifferences, shapeDifference, ShapeError } from '@vitvq/core';
 import type { TensorEntry, TensorFile } from './tensor-source.js';
 
 export interface RestoreVariablesOptions {
@@ -11,9 +11,8 @@ const integers = new Set(['int32', 'bool']);
 
 /**
  * Sets variables from the tensors of the same names in a file (`openCheckpoint`, `openSafetensors`,
- * `openShardedSafetensors`,
- * `openModel`, `openPyTorchCheckpoint`), read one at a time: it takes no more memory than the largest of them. All names, shapes and
- * types are checked before anything changes.
+ * `openShardedSafetensors`, `openModel`, `openPyTorchCheckpoint`), read one at a time: it takes no more memory than the largest
+ * of them. All names, shapes and types are checked before anything changes.
  * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together
  * @throws {DataError} when the file can no longer be read; variables before that place have their new values
  */
@@ -23,21 +22,17 @@ export async function restoreVariables<Entry extends TensorEntry>(
   { ignoreOthers = false }: RestoreVariablesOptions = {},
 ): Promise<void> {
   const entries = new Map(opened.entries.map((entry) => [entry.name, entry]));
-  const missing = [...variables.keys()].filter((name) => !entries.has(name));
-  const unexpected = ignoreOthers ? [] : [...entries.keys()].filter((name) => !variables.has(name));
-  const different = [...variables].flatMap(([name, { shape, dtype }]) => {
-    const entry = entries.get(name);
-    if (!entry) return [];
-    if (formatShape(entry.shape) !== formatShape(shape)) {
-      return [`${name} ${formatShape(entry.shape)} instead of ${formatShape(shape)}`];
-    }
-    return integers.has(dtype) && entry.dtype.includes('F') ? [`${name} ${entry.dtype} instead of ${dtype}`] : [];
-  });
-  const problems = [
-    missing.length ? `missing: ${missing.join(', ')}` : '',
-    unexpected.length ? `unexpected: ${unexpected.join(', ')}` : '',
-    different.length ? `different: ${different.join(', ')}` : '',
-  ].filter(Boolean);
+  const problems = namedDifferences(
+    variables,
+    ignoreOthers ? new Map([...entries].filter(([name]) => variables.has(name))) : entries,
+    (entry, variable) => {
+      const isFraction = integers.has(variable.dtype) && entry.dtype.includes('F');
+      return (
+        shapeDifference(entry, variable) ?? (isFraction ? `${entry.dtype} instead of ${variable.dtype}` : undefined)
+      );
+    },
+    'different',
+  );
   if (problems.length) {
     throw new ShapeError({
       where: opened.file,

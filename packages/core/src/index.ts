@@ -5,6 +5,7 @@ export * from './detach.js';
 export * from './errors.js';
 export * from './initializers.js';
 export * from './module.js';
+export * from './named-shapes.js';
 export * from './random-draws.js';
 export { foldIn, randomKey, split, threefry2x32, type RandomKey } from './random-key.js';
 export { randomNormal } from './random-normal.js';

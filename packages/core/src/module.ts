@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { formatShape } from './checks.js';
 import { ConfigError, ShapeError } from './errors.js';
+import { namedDifferences, shapeDifference } from './named-shapes.js';
 
 /** A tensor's values in host memory, row-major; images are `[.., H, W, C]`, linear weights `[in, out]`. */
 export interface HostTensor {
@@ -93,23 +94,13 @@ export function assignHostValues(
   values: ReadonlyMap<string, HostTensor>,
   where: string,
 ): void {
-  const missing = [...variables.keys()].filter((name) => !values.has(name));
-  const unexpected = [...values.keys()].filter((name) => !variables.has(name));
-  const misshaped = [...variables].flatMap(([name, variable]) => {
-    const value = values.get(name);
-    if (!value) return [];
-    if (formatShape(value.shape) !== formatShape(variable.shape)) {
-      return [`${name} ${formatShape(value.shape)} instead of ${formatShape(variable.shape)}`];
-    }
-    return value.data.length === variable.size
-      ? []
-      : [`${name} ${value.data.length} values for ${formatShape(value.shape)}`];
-  });
-  const problems = [
-    missing.length ? `missing: ${missing.join(', ')}` : '',
-    unexpected.length ? `unexpected: ${unexpected.join(', ')}` : '',
-    misshaped.length ? `wrong shape: ${misshaped.join(', ')}` : '',
-  ].filter(Boolean);
+  const problems = namedDifferences(
+    variables,
+    values,
+    (value, variable) =>
+      shapeDifference(value, variable) ??
+      (value.data.length === variable.size ? undefined : `${value.data.length} values for ${formatShape(value.shape)}`),
+  );
   if (problems.length) {
     throw new ShapeError({ where, expected: `the ${variables.size} variables of the model`, got: problems.join('; ') });
   }

@@ -1,5 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { ConfigError, DataError, ShapeError, withoutDrawing, type ReferenceWeight } from '@vitvq/core';
+import {
+  ConfigError,
+  DataError,
+  namedDifferences,
+  ShapeError,
+  withoutDrawing,
+  type ReferenceWeight,
+} from '@vitvq/core';
 import {
   inferTokenizerConfig,
   isFixedTable,
@@ -9,7 +16,6 @@ import {
   type ImportHints,
 } from './infer-tokenizer-config.js';
 import { isIgnored, referenceKinds, type ReferenceKind } from './internal/reference-kinds.js';
-import { shapeProblems, shapesOf } from './internal/shape-problems.js';
 import type { ConfiguredQuantizer } from './quantization-config.js';
 import type { TokenizerConfig } from './tokenizer-folder.js';
 import type { ViTVQ } from './vit-vq.js';
@@ -123,13 +129,11 @@ function assertShapes(
     weights.map(({ name, referenceName, toReference }) => {
       // Without values: only the shape is asked for.
       const { shape } = toReference({ shape: variables.get(name)!.shape, data: new Float32Array(0) });
-      return [referenceName, shape];
+      return [referenceName, { shape }];
     }),
   );
-  const got = shapesOf(
-    entries.filter(({ name }) => !isIgnored(name) && !computed.includes(name)).map((entry) => [entry.name, entry]),
-  );
-  const problems = shapeProblems(expected, got);
+  const got = entries.filter(({ name }) => !isIgnored(name) && !computed.includes(name));
+  const problems = namedDifferences(expected, new Map(got.map((entry) => [entry.name, entry])));
   if (problems.length > 0) {
     throw new ShapeError({
       where: file,

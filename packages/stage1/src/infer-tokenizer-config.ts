@@ -3,7 +3,6 @@ import { sinCosPositions2D, type CNNShape } from '@vitvq/layers';
 import type { CNNVQConfig } from './create-cnn-vq.js';
 import type { TransformerSize, ViTVQConfig } from './create-vitvq.js';
 import { isIgnored, referenceKinds, type ReferenceKind } from './internal/reference-kinds.js';
-import { shapesOf, type Shapes } from './internal/shape-problems.js';
 import type { QuantizerConfig } from './quantization-config.js';
 import type { TokenizerConfig } from './tokenizer-folder.js';
 
@@ -79,11 +78,11 @@ export function referenceKindOf({ file, entries }: CheckpointTensors): Reference
 /** Shapes by name; a name that is not there is an error that says so. */
 class TensorShapes {
   readonly #file: string;
-  readonly #shapes: Shapes;
+  readonly #shapes: ReadonlyMap<string, readonly number[]>;
 
   constructor({ file, entries }: CheckpointTensors) {
     this.#file = file;
-    this.#shapes = shapesOf(entries.map((entry) => [entry.name, entry]));
+    this.#shapes = new Map(entries.map(({ name, shape }) => [name, shape]));
   }
 
   /** @throws {DataError} when it is missing, or has another number of axes */

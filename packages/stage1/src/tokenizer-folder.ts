@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 import { openModel, restoreVariables, variableTensors, writeModel } from '@vitvq/checkpoint';
-import { ConfigError, DataError, withoutDrawing } from '@vitvq/core';
+import { ConfigError, DataError, namedDifferences, withoutDrawing } from '@vitvq/core';
 import { buildCNNVQ, type CNNVQConfig } from './create-cnn-vq.js';
 import { buildViTVQ, type ViTVQConfig } from './create-vitvq.js';
-import { shapeProblems, shapesOf } from './internal/shape-problems.js';
 import type { ConfiguredQuantizer } from './quantization-config.js';
 import type { ViTVQ } from './vit-vq.js';
 
@@ -85,7 +84,7 @@ function assertOfConfig(tokenizer: ViTVQ, config: TokenizerConfig, type: Tokeniz
       ...Object.keys(expected)
         .filter((name) => expected[name] !== got[name])
         .map((name) => `${name} ${got[name]} instead of ${expected[name]}`),
-      ...shapeProblems(shapesOf(built.namedVariables()), shapesOf(tokenizer.namedVariables())),
+      ...namedDifferences(built.namedVariables(), tokenizer.namedVariables()),
     ];
     if (problems.length > 0) {
       throw new ConfigError({

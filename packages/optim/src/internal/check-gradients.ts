@@ -1,5 +1,5 @@
 import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-core';
-import { assertShape, formatShape, ShapeError } from '@vitvq/core';
+import { assertShape, namedDifferences, ShapeError } from '@vitvq/core';
 import type { ApplyOptions } from '../optimizer.js';
 
 /**
@@ -12,25 +12,13 @@ export function assertGradients(
   where: string,
   fix: string,
 ): void {
-  const missing = [...variables.keys()].filter((name) => !gradients.has(name));
-  const unexpected = [...gradients.keys()].filter((name) => !variables.has(name));
-  const misshaped = [...variables].flatMap(([name, variable]) => {
-    const shape = gradients.get(name)?.shape;
-    return shape && formatShape(shape) !== formatShape(variable.shape)
-      ? [`${name} ${formatShape(shape)} instead of ${formatShape(variable.shape)}`]
-      : [];
-  });
-  const problems = [
-    missing.length ? `missing: ${missing.join(', ')}` : '',
-    unexpected.length ? `unexpected: ${unexpected.join(', ')}` : '',
-    misshaped.length ? `wrong shape: ${misshaped.join(', ')}` : '',
-  ].filter(Boolean);
+  const problems = namedDifferences(variables, gradients);
   if (problems.length) {
     throw new ShapeError({
       where,
       expected: `a gradient for each of ${variables.size} variables`,
       got: problems.join('; '),
-      fix: missing.length ? fix : undefined,
+      fix: [...variables.keys()].every((name) => gradients.has(name)) ? undefined : fix,
     });
   }
 }
