@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { formatShape } from '@vitvq/core';
+import { assertInteger, formatShape } from '@vitvq/core';
 import { currentEngine, startedEngine, type CompileEvent, type OnnxEngine } from './engines.js';
 import { CompileError, EngineError } from './errors.js';
 import { typedArray, type DType } from './ir/graph.js';
@@ -30,6 +30,13 @@ export interface CompileOptions {
 export interface CompiledFunction<F extends AnyFunction> {
   /** Results live on the engine until they are read; dispose of them. */
   (...values: Parameters<F>): Promise<ReturnType<F>>;
+  /**
+   * As many calls in a row with the same arguments, each of which sees what those before it have assigned to variables. Where the
+   * engine has a thread of its own, that costs one message instead of one a call.
+   * @returns the results of each
+   * @throws {ConfigError} unless `times` is a positive integer
+   */
+  repeat(times: number, ...values: Parameters<F>): Promise<ReturnType<F>[]>;
   /** The intermediate representation for arguments like these, as text. Traces, runs nothing. */
   text(...values: Parameters<F>): string;
   /** Frees what was compiled. The function can be called again. */
@@ -69,11 +76,11 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
   const programs = new Map<string, LoadedProgram>();
   let owner: OnnxEngine | undefined;
 
-  const call = async (...values: Parameters<F>): Promise<unknown> => {
+  const call = async (times: number, values: Parameters<F>): Promise<unknown[]> => {
     // No pause where the engine is known: arguments may be disposed of right after the call.
     const engine = currentEngine() ?? (await startedEngine());
     const { tensors, template } = flatten(values, `${name}, arguments`);
-    if (engine.kind === 'eager') return runEagerly(fn, values);
+    if (engine.kind === 'eager') return Array.from({ length: times }, () => runEagerly(fn, values));
     if (owner !== engine) {
       for (const { traced } of programs.values()) releaseCaptures(traced);
       programs.clear();
@@ -94,9 +101,9 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
       );
       programs.set(key, loaded);
     }
-    return run(engine, loaded, tensors);
+    return run(engine, loaded, tensors, times);
   };
-  const callOutsideTraces = (...values: Parameters<F>): Promise<unknown> => {
+  const callOutsideTraces = (times: number, values: Parameters<F>): Promise<unknown[]> => {
     // At once, not as a rejection that the traced function would have to await.
     if (isTracing()) {
       throw new CompileError({
@@ -106,9 +113,14 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
         fix: 'Call the plain function there; it becomes part of the compiled one.',
       });
     }
-    return call(...values);
+    return call(times, values);
   };
-  return Object.assign(callOutsideTraces as (...values: Parameters<F>) => Promise<ReturnType<F>>, {
+  const once = (...values: Parameters<F>): Promise<unknown> => callOutsideTraces(1, values).then(([result]) => result);
+  return Object.assign(once as (...values: Parameters<F>) => Promise<ReturnType<F>>, {
+    repeat: (times: number, ...values: Parameters<F>) => {
+      assertInteger(times, 'times', `${name}.repeat`);
+      return callOutsideTraces(times, values) as Promise<ReturnType<F>[]>;
+    },
     text: (...values: Parameters<F>) => {
       const { tensors, template } = flatten(values, `${name}, arguments`);
       const traced = trace(fn as AnyFunction, tensors.map(typeOf), template, name);
@@ -199,7 +211,8 @@ async function run(
   engine: OnnxEngine,
   { id, traced, program }: LoadedProgram,
   values: readonly tf.Tensor[],
-): Promise<unknown> {
+  times: number,
+): Promise<unknown[]> {
   const { device } = engine;
   const { name, outputs, resultCount } = program.definition;
   for (const tensor of [...values, ...traced.captures.map((capture) => capture.tensor)]) {
@@ -218,12 +231,14 @@ async function run(
     program.needed.has(index) ? device.slotOf(tensor) : -1,
   );
   const states = program.states.map((variable) => device.slotOf(variable));
-  const results = Array.from({ length: resultCount }, () => device.newSlot());
+  const results = Array.from({ length: times }, () => Array.from({ length: resultCount }, () => device.newSlot()));
   const reply = device.request({ kind: 'run', program: id, inputs, results, states });
   for (const variable of program.written) device.written(variable);
   const { values: host } = (await reply) as RunReply;
-  const tensors = results.map((slot, index) => device.tensorOf(slot, outputs[index]!, host[index]));
-  return unflatten(traced.resultTemplate, tensors);
+  return results.map((slots, each) => {
+    const tensors = slots.map((slot, index) => device.tensorOf(slot, outputs[index]!, host[each]![index]));
+    return unflatten(traced.resultTemplate, tensors);
+  });
 }
 
 function releaseCaptures({ captures }: TracedFunction): void {

@@ -65,6 +65,24 @@ describe('compile', () => {
     expect(untouched.dataSync()).toEqual(Float32Array.of(10));
   });
 
+  it('repeats a call, each run seeing what those before it assigned', async () => {
+    const total = tf.variable(tf.scalar(1));
+    const f = compile((x: tf.Tensor) => {
+      total.assign(tf.mul(total, x));
+      return { doubled: tf.mul(total, 2), large: tf.fill([20_000], 1).mul(total) };
+    });
+    const x = tf.scalar(3);
+    const results = await f.repeat(4, x);
+    expect(await Promise.all(results.map(({ doubled }) => valuesOf(doubled)))).toEqual([[6], [18], [54], [162]]);
+    // Results that stay on the engine are those of their own run.
+    expect(await Promise.all(results.map(async ({ large }) => (await valuesOf(large))[19_999]))).toEqual([
+      3, 9, 27, 81,
+    ]);
+    expect(await total.data()).toEqual(Float32Array.of(81));
+    expect(() => f.repeat(0, x)).toThrow(/times to be an integer of at least 1, got 0/);
+    expect(() => f.repeat(1.5, x)).toThrow(/got 1.5/);
+  });
+
   it('sees what other code assigns between calls, and eager code sees what it assigns', async () => {
     const weight = tf.variable(tf.scalar(1));
     const f = compile((x: tf.Tensor) => {

@@ -73,6 +73,9 @@ describe('useEngine', () => {
     });
     for (let index = 0; index < 2; index++) expect((await f(tf.scalar(index))).y.dataSync()[0]).toBe(index + 1);
     expect(calls).toBe(2);
+    const repeated = await f.repeat(3, tf.scalar(5));
+    expect(repeated.map(({ y }) => y.dataSync()[0])).toEqual([6, 6, 6]);
+    expect(calls).toBe(5);
   });
 });
 

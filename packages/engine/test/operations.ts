@@ -231,6 +231,15 @@ export const operationCases: readonly OperationCase[] = [
     () => [any(3, 6)],
     (x) => tf.topk(x, 3).indices,
   ),
+  // In whatever order: sums of them are defined.
+  smooth(
+    'topk, not sorted',
+    () => [any(3, 6)],
+    (x) => {
+      const { values } = tf.topk(x, 4, false);
+      return [tf.sum(values, 1), tf.min(values, 1)];
+    },
+  ),
   smooth('softmax', cube, (x) => tf.softmax(x)),
   smooth('logSoftmax', matrix, (x) => tf.logSoftmax(x)),
   smooth('logSumExp', matrix, (x) => tf.logSumExp(x, 1)),

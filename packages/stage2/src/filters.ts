@@ -88,8 +88,7 @@ export function filteredProbabilities(logits: Tensor2D, { temperature, topK, top
   const scaled = tf.div(tf.sub(logits, tf.max(logits, 1, true)), temperature);
   let kept: tf.Tensor = scaled;
   if (topK !== undefined && topK < vocabSize) {
-    const { values } = tf.topk(scaled, topK, true);
-    const least = tf.slice(values, [0, topK - 1], [-1, 1]); // [B, 1]
+    const least = tf.min(tf.topk(scaled, topK, false).values, 1, true); // [B, 1]
     kept = tf.where(tf.greaterEqual(scaled, least), scaled, tf.fill(scaled.shape, -Infinity));
   }
   const probabilities = tf.softmax(kept) as Tensor2D;

@@ -100,6 +100,9 @@ interface Programs {
   readonly steps: Map<number, CompiledFunction<(run: RunTensors) => Drawn>>;
 }
 
+/** Positions that the engine is asked for at once, where nobody waits for each of them. */
+const stepsAtOnce = 8;
+
 /**
  * Samples images token by token with a cache of keys and values: the same distribution as the full forward pass, each step
  * a compiled function of fixed shapes that filters and draws as well. Compiles at the first request and whenever batch size,
@@ -137,7 +140,7 @@ export class Sampler {
    */
   async sample(options: SampleOptions): Promise<ImageTokens> {
     let last: PartialTokens | undefined;
-    for await (const partial of this.stream(options)) last = partial;
+    for await (const { partial } of this.#run(options, { stepsAtOnce })) last = partial;
     const { tokens, shape } = last!;
     return toTensor(tokens, shape);
   }
@@ -147,7 +150,7 @@ export class Sampler {
    * Leaving the loop early frees what it holds.
    */
   async *stream(options: SampleOptions): AsyncGenerator<PartialTokens, void, undefined> {
-    for await (const { partial } of this.#run(options, false)) yield partial;
+    for await (const { partial } of this.#run(options, { stepsAtOnce: 1 })) yield partial;
   }
 
   /** As {@link sample}, with the logits `[B, N, V]` (`[B, N, L, V]`) that tokens were drawn from; for checks and analyses. */
@@ -155,7 +158,7 @@ export class Sampler {
     const rows: tf.Tensor[] = [];
     let last: PartialTokens | undefined;
     try {
-      for await (const { partial, logits } of this.#run(options, true)) {
+      for await (const { partial, logits } of this.#run(options, { stepsAtOnce, returnsLogits: true })) {
         last = partial;
         if (logits) rows.push(tf.tensor((await logits.data()).slice(), logits.shape));
       }
@@ -181,7 +184,7 @@ export class Sampler {
 
   async *#run(
     options: SampleOptions,
-    returnsLogits: boolean,
+    { stepsAtOnce, returnsLogits = false }: { readonly stepsAtOnce: number; readonly returnsLogits?: boolean },
   ): AsyncGenerator<{ partial: PartialTokens; logits?: tf.Tensor }, void, undefined> {
     if (this.#isBusy) {
       throw new ConfigError({
@@ -193,8 +196,9 @@ export class Sampler {
     }
     this.#isBusy = true;
     let run: Run | undefined;
-    // Steps that the engine was asked for: one more than what is waited for, so that it never waits for this thread.
-    const coming: Promise<Drawn>[] = [];
+    // What the engine was asked for: once more than what is waited for, so that it never waits for this thread.
+    const coming: Promise<Drawn[]>[] = [];
+    let ready: Drawn[] = [];
     let drawn: Drawn | undefined;
     try {
       run = await this.#prepare(options, returnsLogits);
@@ -209,15 +213,18 @@ export class Sampler {
       const programs = this.#programsFor(settings);
       for (let count = prefix, asked = prefix + 1; count < positions; count++) {
         if (count === prefix) {
-          drawn = await this.#start(programs, run);
-        } else {
-          for (; coming.length < 2 && asked < positions; asked++) {
-            const step = this.#step(programs, asked - 1, tensors);
-            step.catch(() => undefined); // thrown when its turn comes
-            coming.push(step);
+          ready = [await this.#start(programs, run)];
+        } else if (ready.length === 0) {
+          while (coming.length < 2 && asked < positions) {
+            const steps = Math.min(stepsAtOnce, this.#stepsFrom(asked - 1));
+            const request = this.#step(programs, asked - 1, steps, tensors);
+            request.catch(() => undefined); // thrown when its turn comes
+            coming.push(request);
+            asked += steps;
           }
-          drawn = await coming.shift()!;
+          ready = await coming.shift()!;
         }
+        drawn = ready.shift()!;
         const tokens = await drawn.tokens.data();
         for (let image = 0; image < settings.images; image++) {
           const from = tokens.subarray(image * levels, (image + 1) * levels);
@@ -228,8 +235,8 @@ export class Sampler {
         drawn = undefined;
       }
     } finally {
-      disposeOf(drawn);
-      for (const step of coming) disposeOf(await step.catch(() => undefined));
+      disposeOf([drawn, ready]);
+      for (const request of coming) disposeOf(await request.catch(() => undefined));
       disposeOf(run?.tensors);
       this.#isBusy = false;
     }
@@ -265,10 +272,9 @@ export class Sampler {
     }
   }
 
-  /** Adds position `last`, which was drawn before, and draws the next one. */
-  #step({ steps, program, state }: Programs, last: number, tensors: RunTensors): Promise<Drawn> {
-    const slot = this.model.conditionLength + last;
-    const segments = 1 + this.#segments.findIndex((_, index) => slot < this.#slotsOf(index + 1));
+  /** Adds position `last`, which was drawn before, and draws the next one; and so on, `count` times. */
+  #step({ steps, program, state }: Programs, last: number, count: number, tensors: RunTensors): Promise<Drawn[]> {
+    const segments = this.#segmentsFor(last);
     let compiled = steps.get(segments);
     if (!compiled) {
       compiled = compile((run: RunTensors) => program.step(state, segments, run), {
@@ -278,7 +284,18 @@ export class Sampler {
       });
       steps.set(segments, compiled);
     }
-    return compiled(tensors);
+    return compiled.repeat(count, tensors);
+  }
+
+  /** How many of the segments hold the slot of a position and all before it. */
+  #segmentsFor(position: number): number {
+    const slot = this.model.conditionLength + position;
+    return 1 + this.#segments.findIndex((_, index) => slot < this.#slotsOf(index + 1));
+  }
+
+  /** How many positions from this one on the same program adds. */
+  #stepsFrom(position: number): number {
+    return this.#slotsOf(this.#segmentsFor(position)) - (this.model.conditionLength + position);
   }
 
   /** Slots of the first segments. */

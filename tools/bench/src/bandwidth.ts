@@ -1,15 +1,14 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
 /**
- * Bytes a second that this thread moves between caches and memory: the best of several copies of an array that no cache
- * holds, reading and writing counted. A limit of what any computation on it can read.
+ * Bytes a second that so many threads together move between caches and memory, reading and writing counted: a limit of what
+ * any computation on them can read. Measured by processes of its own, whose arrays are not in the memory of those that are compared.
  */
-export function measureBandwidth(megabytes = 128): number {
-  const source = new Uint8Array(megabytes * 2 ** 20).fill(1);
-  const target = new Uint8Array(source.length);
-  let best = Infinity;
-  for (let repeat = 0; repeat < 5; repeat++) {
-    const start = performance.now();
-    target.set(source);
-    best = Math.min(best, performance.now() - start);
-  }
-  return (2 * source.length * 1000) / best;
+export async function measureBandwidth(threads: number): Promise<number> {
+  const script = fileURLToPath(new URL('../dist/copy-memory.js', import.meta.url));
+  const copies = Array.from({ length: threads }, () => promisify(execFile)(process.execPath, [script]));
+  const rates = (await Promise.all(copies)).map(({ stdout }) => Number(stdout));
+  return rates.reduce((sum, rate) => sum + rate, 0);
 }

@@ -11,6 +11,7 @@
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { runProgram } from '@vitvq/cli';
+import { measureBandwidth } from './bandwidth.js';
 import { formatBatches, type BatchSample } from './batches.js';
 import { formatImport, loadWithPyTorch, withCheckpoint, type ImportSample } from './import-checkpoint.js';
 import { LineProcess } from './line-process.js';
@@ -39,7 +40,7 @@ async function startBest(
   const tried: { process: LineProcess; fastest: number }[] = [];
   for (const count of counts) {
     const candidate = await start(count);
-    const { ms } = await candidate.ask<Measurement>({ ...request, repeats: 2 });
+    const { ms } = await candidate.ask<Measurement>({ ...request, repeats: 3 });
     tried.push({ process: candidate, fastest: Math.min(...ms) });
   }
   tried.sort((a, b) => a.fastest - b.fastest);
@@ -70,7 +71,9 @@ async function measure(
       runs.ours.push(await ours.ask<Measurement>({ ...ourRequest, repeats: 1 }));
       runs.peer.push(await peer.ask<Measurement>({ ...peerRequest, repeats: 1 }));
     }
-    return summarize(workload, preset, engine, runs.ours, runs.peer);
+    const { bytes, threads: used } = runs.ours[0]!;
+    const bandwidth = bytes === undefined ? undefined : await measureBandwidth(used);
+    return summarize(workload, preset, engine, runs.ours, runs.peer, bandwidth);
   } finally {
     ours.stop();
     peer.stop();

@@ -1,7 +1,6 @@
 /** Our side of the benchmark, in a process of its own: one JSON request a line on stdin, one answer a line on stdout. */
 import { createInterface } from 'node:readline';
 import { useEngine } from '@vitvq/engine';
-import { measureBandwidth } from './bandwidth.js';
 import { measureBatches } from './batches.js';
 import { measureImport } from './import-checkpoint.js';
 import { measureMemory, measureSamplingMemory } from './memory.js';
@@ -19,7 +18,6 @@ const engine = await useEngine({
   },
 });
 const built = new Map<string, Workload>();
-let bandwidth: number | undefined;
 
 async function measure({ workload: name, preset, repeats }: MeasureRequest): Promise<Measurement> {
   const key = `${name} ${preset}`;
@@ -44,8 +42,6 @@ async function measure({ workload: name, preset, repeats }: MeasureRequest): Pro
     ms.push(elapsed);
     cpu.push(busy);
   }
-  const { bytes } = workload;
-  if (bytes !== undefined) bandwidth ??= measureBandwidth();
   return {
     system: `vitvq ${engine.name}`,
     threads: engine.threads,
@@ -56,7 +52,7 @@ async function measure({ workload: name, preset, repeats }: MeasureRequest): Pro
     params: workload.parameters,
     rss_mb: process.resourceUsage().maxRSS / 1024,
     compile_ms: compileMilliseconds,
-    bandwidth_share: bytes === undefined ? undefined : ms.map((each) => (1000 * bytes) / each / bandwidth!),
+    bytes: workload.bytes,
   };
 }
 

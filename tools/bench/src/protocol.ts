@@ -37,6 +37,6 @@ export interface Measurement {
   readonly rss_mb: number;
   /** Tracing, lowering and loading, all programs of the process together. Ours only. */
   readonly compile_ms?: number;
-  /** Share of the memory bandwidth that one thread has, where memory is the limit. Ours only. */
-  readonly bandwidth_share?: readonly number[];
+  /** What a repeat must read from memory at the least, where that is what limits it. Ours only. */
+  readonly bytes?: number;
 }

@@ -24,7 +24,7 @@ export interface Result {
   readonly ours: Side & {
     readonly engine: string;
     readonly compileMs: number;
-    /** What it reads from memory over what one thread can, where that is the limit. */
+    /** What it reads from memory a second over what its threads can move, where that is the limit. */
     readonly bandwidthShare?: number;
   };
   readonly peer: Side;
@@ -58,9 +58,11 @@ export function summarize(
   engine: string,
   ours: readonly Measurement[],
   peer: readonly Measurement[],
+  /** Bytes a second that our threads can move. */
+  bandwidth?: number,
 ): Result {
   const [we, they] = [side(ours), side(peer)];
-  const shares = ours.flatMap((each) => each.bandwidth_share ?? []);
+  const { bytes } = ours[0]!;
   return {
     workload,
     preset,
@@ -72,7 +74,7 @@ export function summarize(
       ...we,
       engine,
       compileMs: round(ours[0]!.compile_ms ?? 0),
-      bandwidthShare: shares.length > 0 ? round(median(shares)) : undefined,
+      bandwidthShare: bytes && bandwidth ? round((1000 * bytes) / we.ms / bandwidth) : undefined,
     },
     peer: they,
   };
@@ -115,6 +117,6 @@ export function formatTable(results: readonly Result[]): string {
   return [
     line(header),
     ...rows.map(line),
-    'ratio: peer time / our time, medians; memory: our peak / peer peak; per second: ours; bandwidth: share of what one thread can read',
+    'ratio: peer time / our time, medians; memory: our peak / peer peak; per second: ours; bandwidth: share of what our threads can move',
   ].join('\n');
 }

@@ -32,5 +32,13 @@ describe('results', () => {
       peer: { ms: 220 },
     });
     expect(formatTable([result])).toMatch(/w +p +2\.00 +110 +220/);
+    expect(result.ours.bandwidthShare).toBeUndefined();
+  });
+
+  it('tells the share of the bandwidth where memory is the limit', () => {
+    const ours = [{ ...measurement(100, 50), bytes: 2e9 }]; // 20 GB/s
+    const result = summarize('w', 'p', 'onnx', ours, ours, 40e9);
+    expect(result.ours.bandwidthShare).toBe(0.5);
+    expect(formatTable([result])).toContain('50 %');
   });
 });

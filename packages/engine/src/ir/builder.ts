@@ -205,9 +205,10 @@ export class GraphBuilder {
     return this.append('concatenate', xs, { axis }, [{ shape, dtype: xs[0]!.dtype }])[0]!;
   }
 
-  topK(x: Value, k: number): [values: Value, indices: Value] {
+  /** @param isSorted  whether the largest comes first; otherwise their order is the engine's */
+  topK(x: Value, k: number, isSorted: boolean): [values: Value, indices: Value] {
     const shape = [...x.shape.slice(0, -1), k];
-    const [values, indices] = this.append('top_k', [x], { k }, [
+    const [values, indices] = this.append('top_k', [x], { k, isSorted }, [
       { shape, dtype: x.dtype },
       { shape, dtype: 'int32' },
     ]);

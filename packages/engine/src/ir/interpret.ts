@@ -89,7 +89,8 @@ function evaluate(operation: Operation, operands: readonly tf.Tensor[]): tf.Tens
   if (isUnary(operation)) return [unary[operation.kind](operands[0]!)];
   if (isBinary(operation)) return [binary[operation.kind](operands[0]!, operands[1]!)];
   if (operation.kind === 'top_k') {
-    const { values, indices } = tf.topk(operands[0]!, operation.attributes.k, true);
+    const { k, isSorted } = operation.attributes;
+    const { values, indices } = tf.topk(operands[0]!, k, isSorted);
     return [values, indices];
   }
   if (operation.kind === 'composite') return interpret(operation.attributes.body, operands);

@@ -312,7 +312,8 @@ class Lowering {
     if (operation.kind === 'top_k') {
       const [x] = operation.operands;
       const [values, indices] = [`t${this.#fresh++}`, `t${this.#fresh++}`];
-      this.#emit('TopK', [this.#full(x!), this.#integers([operation.attributes.k])], {}, [values, indices]);
+      const { k, isSorted } = operation.attributes;
+      this.#emit('TopK', [this.#full(x!), this.#integers([k])], { sorted: isSorted ? 1 : 0 }, [values, indices]);
       this.#names.set(result, values);
       this.#names.set(operation.results[1]!, this.#emit('Cast', [indices], { to: 6 }));
       return;

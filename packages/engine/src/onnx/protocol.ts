@@ -75,8 +75,8 @@ export type Request =
       readonly program: number;
       /** A slot for each graph input. */
       readonly inputs: readonly number[];
-      /** A new slot for each result. */
-      readonly results: readonly number[];
+      /** A new slot for each result, of as many runs as there are to be, one after the other. */
+      readonly results: readonly (readonly number[])[];
       /** The slot of each state. */
       readonly states: readonly number[];
     }
@@ -90,8 +90,8 @@ export interface RequestMessage {
 }
 
 export interface RunReply {
-  /** Values of small results; the others stay on the engine until they are read. */
-  readonly values: readonly (TypedArray | undefined)[];
+  /** Values of small results, run by run; the others stay on the engine until they are read. */
+  readonly values: readonly (readonly (TypedArray | undefined)[])[];
   readonly milliseconds: number;
 }
 

@@ -225,7 +225,7 @@ function registerReductions(): void {
     (b, { x }, { axis, exclusive, reverse }: { axis?: number; exclusive?: boolean; reverse?: boolean }) =>
       b.cumulativeSum(x!, axisOf(x!, axis!), exclusive!, reverse!),
   );
-  kernel('TopK', (b, { x }, { k }: { k?: number }) => b.topK(x!, k!));
+  kernel('TopK', (b, { x }, { k, sorted }: { k?: number; sorted?: boolean }) => b.topK(x!, k!, sorted!));
   kernel('Softmax', (b, { logits }, { dim }: { dim?: number }) => softmax(b, 'softmax', logits!, dim!));
   kernel('LogSoftmax', (b, { logits }, { axis }: { axis?: number }) => softmax(b, 'log_softmax', logits!, axis!));
 }
