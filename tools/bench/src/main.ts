@@ -4,7 +4,7 @@
  *   npm run bench                                          all workloads and presets, a table
  *   npm run bench -- --workload stage1_step --preset quick --json
  *   npm run bench -- --workload memory_2000                resident memory over 2,000 training steps
- *   npm run bench -- --workload memory_sampling            the same over 1,000 sampled batches
+ *   npm run bench -- --workload memory_sampling            the same over 8,000 sampled batches
  *   npm run bench -- --workload gpt_sample_batches         tokens per second by batch size
  *   npm run bench -- --workload import_350mb               time and memory of importing a PyTorch checkpoint
  */
@@ -81,7 +81,7 @@ async function measure(
 }
 
 /** The start, a quarter of the way, the end. */
-const memoryAt = { training: [2, 500, 2000], sampling: [2, 250, 1000] } as const;
+const memoryAt = { training: [2, 500, 2000], sampling: [2, 1000, 4000, 8000] } as const;
 const batches = [1, 2, 4, 8, 16, 32, 64];
 const importedMegabytes = 350;
 
