@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '@vitvq/cli';
-import { ConfigError } from '@vitvq/core';
 import { loadTokenizer, type ViTVQ } from '@vitvq/stage1';
 import { loadTransformer, type AutoregressiveModel, type Conditioner, type LoadedTransformer } from '@vitvq/stage2';
 import { MODEL_FOLDERS } from './config.js';
@@ -16,7 +15,7 @@ export interface Models {
 
 /**
  * The models of a run; the caller disposes of them.
- * @throws {UsageError} when there are none @throws {ConfigError} when they do not fit each other
+ * @throws {UsageError} when there are none
  */
 export async function loadModels(run: string): Promise<Models> {
   const folders = [join(run, MODEL_FOLDERS.tokenizer), join(run, MODEL_FOLDERS.transformer)] as const;
@@ -32,7 +31,6 @@ export async function loadModels(run: string): Promise<Models> {
   try {
     loaded = await loadTransformer(folders[1]);
     const { model, conditioner } = loaded;
-    assertFit(tokenizer, model, run);
     const dispose = (): void => {
       tokenizer.dispose();
       model.dispose();
@@ -58,14 +56,4 @@ export async function conditionsOf(
     if (label === undefined) encoded.set(nullTokens, row * length);
   });
   return encoded;
-}
-
-function assertFit(tokenizer: ViTVQ, { vocabSize, grid }: AutoregressiveModel, where: string): void {
-  if (tokenizer.vocabSize === vocabSize && tokenizer.grid.join() === grid.join()) return;
-  throw new ConfigError({
-    where,
-    expected: `a transformer of the tokenizer's ${tokenizer.vocabSize} codes on a grid of ${tokenizer.grid.join('x')}`,
-    got: `${vocabSize} codes, ${grid.join('x')}`,
-    fix: 'Both must be of one run.',
-  });
 }

@@ -7,7 +7,6 @@ import {
   readTransformerWeights,
   saveTransformer,
   Stage2Trainer,
-  type CodeSource,
   type LoadedTransformer,
 } from '@vitvq/stage2';
 import { z } from 'zod';
@@ -65,7 +64,7 @@ export async function trainTransformer(context: StageContext): Promise<Transform
       describe: ({ natsPerToken, unigramNatsPerToken }) =>
         `${natsPerToken.toFixed(3)} nats per token (unigram entropy ${unigramNatsPerToken.toFixed(3)})`,
     });
-    const { natsPerToken, unigramNatsPerToken } = evaluation;
+    const { natsPerToken, unigramNatsPerToken, unigramNatsOfLevels, usageOfLevels } = evaluation;
     model.loadVariables(await readTransformerWeights(directory));
     await saveTransformer(join(directory, MODEL_FOLDER), model, conditioner, {
       metadata: { trainedOn: images.train.name, steps: String(step), natsPerToken: natsPerToken.toFixed(3) },
@@ -76,30 +75,13 @@ export async function trainTransformer(context: StageContext): Promise<Transform
       parameterCount: model.parameterCount(),
       validationNatsPerToken: natsPerToken,
       unigramNatsPerToken,
-      levels: await factsOfLevels(validation),
+      levels: unigramNatsOfLevels.map((unigramNats, level) => ({ unigramNats, usage: usageOfLevels[level]! })),
     };
   } finally {
     model.dispose();
     await codes.close();
     await validation.close();
   }
-}
-
-/** What can be said of codes without a model, level by level. */
-async function factsOfLevels(codes: CodeSource): Promise<TransformerResult['levels']> {
-  const { levels, vocabSize } = codes;
-  const counts = Array.from({ length: levels }, () => new Float64Array(vocabSize));
-  for await (const { tokens } of codes.batches({ batchSize: 1, epochs: 1 })) {
-    tokens.forEach((token, index) => counts[index % levels]![token]!++);
-  }
-  return counts.map((ofCodes) => {
-    const total = ofCodes.reduce((sum, count) => sum + count, 0);
-    const shares = [...ofCodes].filter((count) => count > 0).map((count) => count / total);
-    return {
-      unigramNats: -shares.reduce((sum, share) => sum + share * Math.log(share), 0),
-      usage: shares.length / vocabSize,
-    };
-  });
 }
 
 /** The transformer that the stage left, with its classes; the caller disposes of it. */

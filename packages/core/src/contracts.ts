@@ -33,7 +33,9 @@ export interface Tokenizer {
   readonly vocabSize: number;
   /** Rows and columns of tokens. */
   readonly grid: readonly [number, number];
-  /** Images `[B, H, W, C]` in [0, 1] to int32 tokens `[B, N]` in raster order. */
+  /** Codes a position: 1, or L residual levels. One that does not say is believed to have as many as are needed. */
+  readonly levels?: number;
+  /** Images `[B, H, W, C]` in [0, 1] to int32 tokens `[B, N]` in raster order (`[B, N, L]` with L residual levels). */
   encode(images: Tensor4D): Tensor2D | Tensor3D;
   decode(indices: Tensor2D | Tensor3D): Tensor4D;
 }

@@ -148,6 +148,11 @@ export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & 
     return this.quantizer.codebookSize;
   }
 
+  /** Codes a position: 1, or L of a residual quantizer. */
+  get levels(): number {
+    return this.quantizer.levels;
+  }
+
   /** Rows and columns of tokens. */
   get grid(): readonly [number, number] {
     return this.encoder.grid;

@@ -76,7 +76,7 @@ export function filterLogits(logits: Tensor2D, { temperature = 1, topK, topP }: 
     filteredProbabilities(logits, {
       temperature: tf.scalar(clampTemperature(temperature)),
       topK,
-      topP: topP === undefined ? undefined : tf.scalar(clampTopP(topP)),
+      topP: topP === undefined || topP === 1 ? undefined : tf.scalar(clampTopP(topP)),
     }),
   );
 }
@@ -108,13 +108,16 @@ const belowOne = 1 - 2 ** -23;
  * never drawn.
  * @param probabilities  `[B, V]`; their sum need not be 1
  * @param uniform  `[B]` in [0, 1)
- * @returns int32 `[B]`
+ * @returns int32 `[B]`; V, which is no token, where there are no probabilities but NaN
  */
 export function drawTokens(probabilities: Tensor2D, uniform: Tensor1D): Tensor1D {
   return tf.tidy(() => {
     const cumulative = tf.cumsum(probabilities, 1);
-    const total = tf.slice(cumulative, [0, probabilities.shape[1] - 1], [-1, 1]); // [B, 1]
+    const vocabSize = probabilities.shape[1];
+    const total = tf.slice(cumulative, [0, vocabSize - 1], [-1, 1]); // [B, 1]
     const target = tf.mul(tf.minimum(tf.expandDims(uniform, 1), belowOne), total);
-    return tf.sum(tf.cast(tf.lessEqual(cumulative, target), 'int32'), 1);
+    // Nothing is greater than NaN, or greater than a target that is NaN.
+    const later = tf.sum(tf.cast(tf.greater(cumulative, target), 'int32'), 1);
+    return tf.sub<Tensor1D>(tf.scalar(vocabSize, 'int32'), later);
   });
 }

@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
-import { assertInteger, formatShape, ShapeError } from '@vitvq/core';
+import { assertInteger, ConfigError, formatShape, ShapeError } from '@vitvq/core';
 import type { Tokenizer } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import type { AutoregressiveModel, ImageTokens } from './autoregressive-model.js';
+import { completeTokens } from './complete-tokens.js';
 import { repeat, type AnyConditioner } from './conditioners/conditioner.js';
 import { Unconditional } from './conditioners/unconditional.js';
 import { conditionInput, type ConditionInput, type ConditionValues } from './internal/condition-input.js';
@@ -37,6 +38,17 @@ export type GenerateOptions = Omit<SampleOptions, 'conditions' | 'guidance' | 'g
   /** Ends the call before the next batch. */
   readonly signal?: AbortSignal;
 };
+
+export type StreamOptions = GenerateOptions & {
+  /** Positions from one picture to the next. @default a row of the grid */
+  readonly every?: number;
+};
+
+/** Images in the making. */
+export interface PartialImages extends GeneratedImages {
+  /** Positions that are known. The other tokens are -1, and are shown as {@link completeTokens} has them. */
+  readonly count: number;
+}
 
 export interface GeneratedImages {
   readonly tokens: HostTokens;
@@ -95,39 +107,59 @@ export class ImageGenerator {
   }
 
   /**
+   * {@link generate}, and pictures on the way: after the given prefix, if there is one, then every so many positions, and at the
+   * end. Leaving the loop early frees what it holds.
+   * @throws {ConfigError} also for more seeds than the batch size, which is what is drawn at once
+   */
+  async *stream({ every = this.#model.grid[1], ...options }: StreamOptions): AsyncGenerator<PartialImages, void> {
+    const { seeds, signal } = options;
+    assertInteger(every, 'every', where);
+    assertInteger(seeds.length, 'the number of seeds', where);
+    if (seeds.length > this.#batchSize) {
+      throw new ConfigError({
+        where: `${where}.stream`,
+        expected: `at most batchSize = ${this.#batchSize} images`,
+        got: `${seeds.length} seeds`,
+        fix: 'Make the generator with a larger batchSize, or stream the images in parts.',
+      });
+    }
+    const { request, held } = this.#request(options, this.#rows(0, seeds.length));
+    try {
+      let isFirst = true;
+      for await (const { count, tokens, shape } of this.#sampler.stream(request)) {
+        signal?.throwIfAborted();
+        const positions = shape[1]!;
+        if (!isFirst && count % every !== 0 && count !== positions) continue;
+        isFirst = false;
+        const known: HostTokens = {
+          data: tokens.slice(0, (tokens.length / shape[0]!) * seeds.length),
+          shape: [seeds.length, ...shape.slice(1)],
+        };
+        yield { count, tokens: known, images: await this.decode(completeTokens(known, this.#model), { signal }) };
+      }
+    } finally {
+      tf.dispose(held);
+    }
+  }
+
+  /**
    * Draws tokens.
    * @throws {ConfigError} for filters, seeds and schedules that cannot work, and given tokens of another grid
    * @throws {ShapeError} unless there are as many conditions and given tokens as seeds
    * @throws {DataError} for conditions or given tokens out of range
    */
-  async sample({ conditions, guidanceScale, given, seeds, signal, ...filters }: GenerateOptions): Promise<HostTokens> {
-    const count = seeds.length;
-    assertInteger(count, 'the number of seeds', where);
-    const values = this.#conditionValues(conditions, count);
-    if (given) this.#assertTokens(given, count);
+  async sample(options: GenerateOptions): Promise<HostTokens> {
+    const { seeds, signal } = options;
+    assertInteger(seeds.length, 'the number of seeds', where);
     const draw = async (rows: readonly number[]): Promise<Tensor> => {
-      const held: Tensor[] = [];
-      const hold = <T extends Tensor>(tensor: T): T => {
-        held.push(tensor);
-        return tensor;
-      };
-      const { size, nullValues } = this.#conditions;
+      const { request, held } = this.#request(options, rows);
       try {
-        return await this.#sampler.sample({
-          ...filters,
-          seeds: rows.map((row) => seeds[row]!),
-          conditions: hold(this.#embedded(rowsOf(values, size, rows))),
-          given: given && hold(tokensOf(given, rows)),
-          guidance:
-            guidanceScale === undefined
-              ? undefined
-              : { scale: guidanceScale, unconditional: hold(this.#embedded(repeat(nullValues, rows.length))) },
-        });
+        return await this.#sampler.sample(request);
       } finally {
         tf.dispose(held);
       }
     };
-    return this.#inBatches(count, Int32Array, draw, signal);
+    return this.#inBatches(seeds.length, Int32Array, draw, signal);
   }
 
   /** @throws {ConfigError} unless the tokens are those of the model's grid @throws {ShapeError} */
@@ -181,6 +213,34 @@ export class ImageGenerator {
     for (const compiled of [this.#encode, this.#decode, this.#measure]) compiled.dispose();
   }
 
+  /** What the sampler is asked for some of the images, and the tensors of that, which the caller disposes of. */
+  #request(
+    { conditions, guidanceScale, given, seeds, signal: _signal, ...filters }: GenerateOptions,
+    rows: readonly number[],
+  ): { readonly request: SampleOptions; readonly held: Tensor[] } {
+    const { size, nullValues } = this.#conditions;
+    const values = this.#conditionValues(conditions, seeds.length);
+    if (given) this.#assertTokens(given, seeds.length);
+    const own = this.#embedded(rowsOf(values, size, rows));
+    const known = given && tokensOf(given, rows);
+    const unconditional = guidanceScale === undefined ? undefined : this.#embedded(repeat(nullValues, rows.length));
+    return {
+      request: {
+        ...filters,
+        seeds: rows.map((row) => seeds[row]!),
+        conditions: own,
+        given: known,
+        guidance: unconditional && { scale: guidanceScale!, unconditional },
+      },
+      held: [own, known, unconditional].filter((tensor) => tensor !== undefined),
+    };
+  }
+
+  /** A batch from image `from` on; where there are not enough, its first one again. */
+  #rows(from: number, count: number): readonly number[] {
+    return Array.from({ length: this.#batchSize }, (_, row) => (from + row < count ? from + row : from));
+  }
+
   /** What `run` makes of batches of images, given by their numbers, image after image. */
   async #inBatches<T extends Int32Array | Float32Array>(
     count: number,
@@ -193,8 +253,7 @@ export class ImageGenerator {
     let shape: readonly number[] = [];
     for (let from = 0; from < count; from += batchSize) {
       signal?.throwIfAborted();
-      const rows = Array.from({ length: batchSize }, (_, row) => (from + row < count ? from + row : from));
-      const output = await run(rows);
+      const output = await run(this.#rows(from, count));
       try {
         const values = output.size / batchSize;
         if (from === 0) {
@@ -213,11 +272,12 @@ export class ImageGenerator {
   #conditionValues(conditions: ConditionValues | undefined, count: number): ConditionValues {
     const { size, nullValues } = this.#conditions;
     if (!conditions) return repeat(nullValues, count);
-    if (conditions.length !== count * size) {
+    if (!ArrayBuffer.isView(conditions) || conditions.length !== count * size) {
       throw new ShapeError({
         where,
         expected: `conditions of ${count} images, ${size} value(s) each`,
-        got: `${conditions.length} values`,
+        got: ArrayBuffer.isView(conditions) ? `${conditions.length} values` : 'no typed array',
+        fix: 'Take what conditioner.encode makes of them.',
       });
     }
     this.#conditions.assertValues(conditions, count, where);

@@ -22,6 +22,7 @@ export {
   type CausalTransformerOptions,
   type TransformerForward,
 } from './causal-transformer.js';
+export { completeTokens } from './complete-tokens.js';
 export { CodeSource, type CodeBatchOptions, type CodeBatchStream } from './codes/code-source.js';
 export {
   encodeToShards,
@@ -57,6 +58,8 @@ export {
   type GeneratedImages,
   type GenerateOptions,
   type ImageGeneratorOptions,
+  type PartialImages,
+  type StreamOptions,
 } from './image-generator.js';
 export { type FeedForwardActivation } from './internal/activation.js';
 export { type ConditionValues } from './internal/condition-input.js';
@@ -70,7 +73,6 @@ export {
   type SaveTransformerOptions,
 } from './model-folder.js';
 export { natsOfTokens } from './nats-of-tokens.js';
-export { splitByDecay, type DecaySplit } from './parameter-groups.js';
 export { VIM_BASE, VIM_LARGE, type TransformerPreset } from './presets.js';
 export { gptReferenceWeights, rqTransformerReferenceWeights } from './reference-weights.js';
 export {

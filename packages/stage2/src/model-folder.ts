@@ -1,7 +1,5 @@
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import { openModel, restoreVariables, variableTensors, writeModel } from '@vitvq/checkpoint';
-import type { Variable } from '@tensorflow/tfjs-core';
 import { ConfigError, randomKey, withoutDrawing } from '@vitvq/core';
 import { parseOptions } from '@vitvq/training';
 import { ClassConditioner } from './conditioners/class-conditioner.js';
@@ -10,8 +8,8 @@ import { TextConditioner } from './conditioners/text-conditioner.js';
 import { textTokenizerFromJson } from './conditioners/text-tokenizer.js';
 import { Unconditional } from './conditioners/unconditional.js';
 import { GPT } from './gpt.js';
-import { conditionInput } from './internal/condition-input.js';
-import { assertConditionerFits } from './internal/conditioner-fit.js';
+import { variablesWithConditioner } from './internal/condition-input.js';
+import { assertConditionerFits, assertSameDescription } from './internal/conditioner-fit.js';
 import {
   gptFolderSchema,
   rqTransformerFolderSchema,
@@ -50,17 +48,8 @@ export async function saveTransformer(
       description: conditioner.description,
     },
   };
-  const tensors = variableTensors(allVariables(model, conditioner));
+  const tensors = variableTensors(variablesWithConditioner(model, conditioner));
   await writeModel(folder, { type: model.type, config, metadata }, tensors);
-}
-
-/** The model's, and those of a conditioner that embeds, after `conditioner.`. */
-function allVariables(model: GPT | RQTransformer, conditioner: AnyConditioner): Map<string, Variable> {
-  const own = [...conditionInput(conditioner).namedVariables()];
-  return new Map([
-    ...model.namedVariables(),
-    ...own.map(([name, variable]) => [`conditioner.${name}`, variable] as const),
-  ]);
 }
 
 export interface LoadTransformerOptions<C extends AnyConditioner = Conditioner> {
@@ -104,7 +93,7 @@ export async function loadTransformer(
     const model = withoutDrawing(() => saved.createModel());
     try {
       assertConditionerFits(conditioner, model, folder);
-      await restoreVariables(opened, allVariables(model, conditioner));
+      await restoreVariables(opened, variablesWithConditioner(model, conditioner));
     } catch (error) {
       model.dispose();
       throw error;
@@ -148,14 +137,8 @@ function parseFolder(type: string, config: unknown, folder: string): ParsedFolde
 function conditionerOf(saved: FolderConditioner, given: AnyConditioner | undefined, where: string): AnyConditioner {
   if (!given) return conditionerFrom(saved, where);
   const expected = saved.kind === 'given' ? saved.description : conditionerFrom(saved, where).description;
-  // As JSON gives it back: -0, undefined and such are none of its values.
-  const own: unknown = JSON.parse(JSON.stringify(given.description));
-  if (isDeepStrictEqual(own, expected)) return given;
-  throw new ConfigError({
-    where,
-    expected: `the conditioner that the model was saved with, ${JSON.stringify(expected)}`,
-    got: JSON.stringify(own),
-  });
+  assertSameDescription(given, expected, where, 'the model was saved with');
+  return given;
 }
 
 /** @throws {ConfigError} when the folder does not hold it */

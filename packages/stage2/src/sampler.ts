@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor3D } from '@tensorflow/tfjs-core';
-import { assertInteger, ConfigError, formatShape, randomKey, randomUniform, ShapeError } from '@vitvq/core';
+import { assertInteger, ConfigError, DataError, formatShape, randomKey, randomUniform, ShapeError } from '@vitvq/core';
 import { compile } from '@vitvq/engine';
 import type { CompiledFunction } from '@vitvq/engine';
 import type { AutoregressiveModel, Conditions, ImageTokens } from './autoregressive-model.js';
@@ -136,7 +136,7 @@ export class Sampler {
    * @returns int32 `[B, N]` (`[B, N, L]`), the caller's to dispose of
    * @throws {ConfigError} for filters, seeds and schedules that cannot work
    * @throws {ShapeError} for conditions or given tokens of another shape
-   * @throws {DataError} for conditions or given tokens out of range
+   * @throws {DataError} for conditions or given tokens out of range, and when logits are NaN
    */
   async sample(options: SampleOptions): Promise<ImageTokens> {
     let last: PartialTokens | undefined;
@@ -153,8 +153,13 @@ export class Sampler {
     for await (const { partial } of this.#run(options, { stepsAtOnce: 1 })) yield partial;
   }
 
-  /** As {@link sample}, with the logits `[B, N, V]` (`[B, N, L, V]`) that tokens were drawn from; for checks and analyses. */
-  async sampleWithLogits(options: SampleOptions): Promise<{ tokens: ImageTokens; logits: tf.Tensor }> {
+  /**
+   * As {@link sample}, with the logits that tokens were drawn from; for checks and analyses.
+   * @returns  besides the tokens, `start`: how many positions at the beginning were given in all images, and `logits`
+   * `[B, N - start, V]` (`[B, N - start, L, V]`) of those after them
+   * @throws {ConfigError} also when all tokens are given
+   */
+  async sampleWithLogits(options: SampleOptions): Promise<{ tokens: ImageTokens; start: number; logits: tf.Tensor }> {
     const rows: tf.Tensor[] = [];
     let last: PartialTokens | undefined;
     try {
@@ -163,11 +168,19 @@ export class Sampler {
         if (logits) rows.push(tf.tensor((await logits.data()).slice(), logits.shape));
       }
       const { tokens, shape } = last!;
+      if (rows.length === 0) {
+        throw new ConfigError({
+          where: 'Sampler.sampleWithLogits',
+          expected: 'a position to draw',
+          got: 'given tokens for all of them',
+          fix: 'model.logits(conditions, tokens) has the logits of tokens that are known.',
+        });
+      }
       const stacked = tf.tidy(() => {
         const all = tf.stack(rows, 1); // [B, N, L, V]
         return this.model.levels === 1 ? tf.squeeze(all, [2]) : all;
       });
-      return { tokens: toTensor(tokens, shape), logits: stacked };
+      return { tokens: toTensor(tokens, shape), start: shape[1]! - rows.length, logits: stacked };
     } finally {
       tf.dispose(rows);
     }
@@ -228,6 +241,7 @@ export class Sampler {
         const tokens = await drawn.tokens.data();
         for (let image = 0; image < settings.images; image++) {
           const from = tokens.subarray(image * levels, (image + 1) * levels);
+          if (from.includes(this.model.vocabSize)) throw notFinite(image, count);
           known.set(from, (image * positions + count) * levels);
         }
         yield { partial: partial(count + 1), logits: drawn.logits };
@@ -331,7 +345,16 @@ export class Sampler {
     assertInteger(images, 'the number of seeds', where);
     assertFilters({ topK, topP }, model.vocabSize, where);
     await assertConditions(options.conditions, images, model, where, 'conditions');
-    if (guidance) await assertConditions(guidance.unconditional, images, model, where, 'guidance.unconditional');
+    if (guidance) {
+      await assertConditions(guidance.unconditional, images, model, where, 'guidance.unconditional');
+      if (guidance.unconditional.rank !== options.conditions.rank) {
+        throw new ShapeError({
+          where,
+          expected: 'conditions and guidance.unconditional of one kind, both tokens or both embeddings',
+          got: `${formatShape(options.conditions.shape)} and ${formatShape(guidance.unconditional.shape)}`,
+        });
+      }
+    }
     const shape = model.levels === 1 ? [images, positions] : [images, positions, model.levels];
     const known = await givenTokens(options.given, shape, model.vocabSize, where);
     const temperatures = overPositions(temperature, positions, (value) => {
@@ -362,6 +385,15 @@ export class Sampler {
       prefix: knownPrefix(known, images, positions, model.levels),
     };
   }
+}
+
+function notFinite(image: number, position: number): DataError {
+  return new DataError({
+    where: 'Sampler',
+    expected: 'logits that are numbers',
+    got: `NaN for position ${position} of image ${image}`,
+    fix: 'Weights or condition embeddings hold NaN or infinity: take an earlier checkpoint, or look at what embeds.',
+  });
 }
 
 function toTensor(tokens: Int32Array, shape: readonly number[]): ImageTokens {

@@ -36,6 +36,8 @@ export interface CodeBatch extends BatchFacts {
   readonly shape: readonly number[];
   /** `[B, C]`, where they were computed before too. */
   readonly conditions?: Int32Array;
+  /** What the conditioner that made them says of itself; undefined: not known, and not compared. */
+  readonly conditionedBy?: Readonly<Record<string, unknown>>;
 }
 
 export type Stage2Batch = ImageBatch | CodeBatch;

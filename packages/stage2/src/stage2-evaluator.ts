@@ -81,12 +81,15 @@ export class Stage2Evaluator {
       throw new DataError({ where: 'Stage2Evaluator', expected: 'at least one image to evaluate', got: 'none' });
     }
     const natsPerToken = mean(nats);
+    const unigramNatsOfLevels = counts.map(entropy);
     return {
       count: nats.length,
       natsPerToken,
       bitsPerToken: natsPerToken / Math.LN2,
       perplexity: Math.exp(natsPerToken),
-      unigramNatsPerToken: mean(counts.map(entropy)),
+      unigramNatsPerToken: mean(unigramNatsOfLevels),
+      unigramNatsOfLevels,
+      usageOfLevels: counts.map((ofCodes) => ofCodes.filter((count) => count > 0).length / vocabSize),
       natsPerTokenOfImages: Float64Array.from(nats),
     };
   }

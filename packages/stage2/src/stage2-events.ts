@@ -16,6 +16,10 @@ export interface Stage2Evaluation {
    * with several levels, the mean of each level's. The model has learned something once it is below.
    */
   readonly unigramNatsPerToken: number;
+  /** The same, level by level: one entry, or L of residual codes. */
+  readonly unigramNatsOfLevels: readonly number[];
+  /** Share of the vocabulary that occurs, level by level. */
+  readonly usageOfLevels: readonly number[];
   /** `[B]`. */
   readonly natsPerTokenOfImages: Float64Array;
 }

@@ -2,7 +2,7 @@ import type { Tensor, Variable } from '@tensorflow/tfjs-core';
 import { namedGradients } from '@vitvq/optim';
 import type { LossGradients } from '@vitvq/training';
 import type { AutoregressiveModel, ImageTokens } from './autoregressive-model.js';
-import { conditionInput } from './internal/condition-input.js';
+import { conditionInput, variablesWithConditioner } from './internal/condition-input.js';
 import type { AnyConditioner } from './conditioners/conditioner.js';
 import { Unconditional } from './conditioners/unconditional.js';
 import { crossEntropy } from './cross-entropy.js';
@@ -19,10 +19,7 @@ export function trainedVariables(
   model: Pick<AutoregressiveModel, 'namedVariables'>,
   conditioner: AnyConditioner,
 ): Map<string, Variable> {
-  const own = [...conditionInput(conditioner).namedVariables()].map(
-    ([name, variable]) => [`conditioner.${name}`, variable] as const,
-  );
-  return new Map([...model.namedVariables(), ...own].filter(([, { trainable }]) => trainable));
+  return new Map([...variablesWithConditioner(model, conditioner)].filter(([, { trainable }]) => trainable));
 }
 
 /**

@@ -1,15 +1,14 @@
 import type { Variable } from '@tensorflow/tfjs-core';
+import { Adafactor, decayGroups, type Optimizer } from '@vitvq/optim';
 import {
-  Adafactor,
-  Adam,
-  AdamW,
-  decayEverything,
-  decayGroups,
-  decayLinearWeights,
-  decayMatrices,
-  type Optimizer,
-} from '@vitvq/optim';
-import { durationSchema, learningRateAt, learningRateSchema, optimizerSchema, parseOptions } from '@vitvq/training';
+  createOptimizer,
+  decayRules,
+  durationSchema,
+  learningRateAt,
+  learningRateSchema,
+  optimizerSchema,
+  parseOptions,
+} from '@vitvq/training';
 import type { Duration, LearningRatePlan, OptimizerPlan } from '@vitvq/training';
 import { z } from 'zod';
 
@@ -98,7 +97,13 @@ const shared = {
 
 /** A schema for each optimizer, so that a problem of one is not reported as a problem of all. */
 const schemas = {
-  adam: z.strictObject({ ...shared, optimizer: optimizerSchema.extend({ decay }) }),
+  adam: z.strictObject({
+    ...shared,
+    optimizer: optimizerSchema.extend({
+      kind: z.enum(['adamw', 'adam'], { error: 'expected one of "adamw"|"adam"|"adafactor"' }).default('adamw'),
+      decay,
+    }),
+  }),
   adafactor: z.strictObject({ ...shared, optimizer: adafactorSchema }),
 };
 
@@ -125,19 +130,12 @@ export function stage2LearningRateAt({
   };
 }
 
-const decayRules = { weights: decayMatrices, 'linear-weights': decayLinearWeights, all: decayEverything };
-
 /** The optimizer of a plan, over variables by dotted name. @throws {ConfigError} */
 export function createStage2Optimizer(
   named: ReadonlyMap<string, Variable>,
   plan: ResolvedStage2Plan['optimizer'],
 ): Optimizer {
+  if (plan.kind !== 'adafactor') return createOptimizer(named, plan);
   const groups = decayGroups(named, plan.weightDecay, decayRules[plan.decay]);
-  if (plan.kind === 'adafactor') {
-    return new Adafactor(groups, { beta1: plan.beta1 ?? undefined, beta2: plan.beta2 ?? undefined });
-  }
-  const { beta1, beta2, epsilon } = plan;
-  return plan.kind === 'adam'
-    ? new Adam(groups, { beta1, beta2, epsilon })
-    : new AdamW(groups, { beta1, beta2, epsilon });
+  return new Adafactor(groups, { beta1: plan.beta1 ?? undefined, beta2: plan.beta2 ?? undefined });
 }

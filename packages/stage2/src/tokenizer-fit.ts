@@ -5,24 +5,28 @@ import type { AutoregressiveModel } from './autoregressive-model.js';
 /** What of a model its tokens must fit. */
 export type TokenShape = Pick<AutoregressiveModel, 'vocabSize' | 'grid' | 'levels'>;
 
-/** Throws unless a tokenizer has the vocabulary and the grid of a model. @throws {ConfigError} */
+/** Throws unless a tokenizer has the vocabulary, the grid and the levels of a model. @throws {ConfigError} */
 export function assertTokenizerFits(
-  { vocabSize, grid }: Pick<Tokenizer, 'vocabSize' | 'grid'>,
+  tokenizer: Pick<Tokenizer, 'vocabSize' | 'grid' | 'levels'>,
   model: TokenShape,
   where: string,
 ): void {
+  const { vocabSize, grid, levels = model.levels } = tokenizer;
   const problems = [
     vocabSize === model.vocabSize ? '' : `${vocabSize} codes for a vocabulary of ${model.vocabSize}`,
     formatShape(grid) === formatShape(model.grid)
       ? ''
       : `a grid of ${grid.join('x')} for one of ${model.grid.join('x')}`,
+    levels === model.levels ? '' : `${levels} code(s) a position for ${model.levels}`,
   ].filter(Boolean);
   if (problems.length === 0) return;
   throw new ConfigError({
     where,
     expected: 'a tokenizer that fits the transformer',
     got: problems.join('; '),
-    fix: 'Make the transformer with { vocabSize: tokenizer.vocabSize, grid: tokenizer.grid }.',
+    fix:
+      'Make the transformer with { vocabSize: tokenizer.vocabSize, grid: tokenizer.grid }: ' +
+      'a GPT for one code a position, an RQTransformer with as many levels for residual codes.',
   });
 }
 

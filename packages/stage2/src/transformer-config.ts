@@ -1,8 +1,10 @@
+import { parseOptions } from '@vitvq/training';
 import type { CausalBlockOptions } from './causal-transformer.js';
-import { resolveDropout, type DropoutRates } from './dropout.js';
+import type { DropoutRates } from './dropout.js';
 import type { GPTOptions } from './gpt.js';
 import type { FeedForwardActivation } from './internal/activation.js';
 import type { SequenceEmbeddingOptions, TokenPositions } from './internal/sequence-embedding.js';
+import { gptSchema, rqTransformerSchema } from './internal/transformer-schema.js';
 import type { RQTransformerOptions } from './rq-transformer.js';
 
 /** What both transformers have, with its defaults; see their options for what each means. JSON holds it. */
@@ -41,12 +43,12 @@ export interface StackConfig {
   readonly numHeads: number;
 }
 
-/** Options with their defaults; what else may stand in them is left out. @throws {ConfigError} */
+/** Options with their defaults; what else may stand in them is left out. @throws {ConfigError} naming every problem at once */
 export function gptConfig({ depth, numHeads, ...options }: Omit<GPTOptions, 'key'>): GPTConfig {
-  return { ...sharedConfig(options, 'GPT'), depth, numHeads };
+  return parseOptions(gptSchema, { ...sharedConfig(options), depth, numHeads }, 'GPT');
 }
 
-/** The same for an `RQTransformer`. @throws {ConfigError} */
+/** The same for an `RQTransformer`. @throws {ConfigError} naming every problem at once */
 export function rqTransformerConfig({
   levels,
   spatial,
@@ -54,29 +56,30 @@ export function rqTransformerConfig({
   ...options
 }: Omit<RQTransformerOptions, 'key'>): RQTransformerConfig {
   const stack = ({ depth: blocks, numHeads }: StackConfig): StackConfig => ({ depth: blocks, numHeads });
-  return { ...sharedConfig(options, 'RQTransformer'), levels, spatial: stack(spatial), depth: stack(depth) };
+  return parseOptions(
+    rqTransformerSchema,
+    { ...sharedConfig(options), levels, spatial: stack(spatial), depth: stack(depth) },
+    'RQTransformer',
+  );
 }
 
-function sharedConfig(
-  {
-    vocabSize,
-    grid,
-    conditionVocabSize,
-    conditionLength = 1,
-    dim,
-    positions = 'sequence',
-    mlpDim = 4 * dim,
-    useMlpBias = true,
-    useAttentionBias = true,
-    useTimeMixing = true,
-    activation = 'squared-relu',
-    dropout = {},
-  }: Omit<SequenceEmbeddingOptions, 'key'> & Omit<CausalBlockOptions, 'key' | 'numHeads'>,
-  where: string,
-): SharedConfig {
+function sharedConfig({
+  vocabSize,
+  grid,
+  conditionVocabSize,
+  conditionLength = 1,
+  dim,
+  positions = 'sequence',
+  mlpDim = 4 * dim,
+  useMlpBias = true,
+  useAttentionBias = true,
+  useTimeMixing = true,
+  activation = 'squared-relu',
+  dropout = {},
+}: Omit<SequenceEmbeddingOptions, 'key'> & Omit<CausalBlockOptions, 'key' | 'numHeads'>): SharedConfig {
   return {
     vocabSize,
-    grid: [grid[0], grid[1]],
+    grid,
     ...(conditionVocabSize !== undefined && { conditionVocabSize }),
     conditionLength,
     dim,
@@ -86,6 +89,6 @@ function sharedConfig(
     useAttentionBias,
     useTimeMixing,
     activation,
-    dropout: resolveDropout(dropout, where),
+    dropout: { residual: 0, activation: 0, attention: 0, ...dropout },
   };
 }

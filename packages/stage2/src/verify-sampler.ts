@@ -6,7 +6,7 @@ import { Sampler } from './sampler.js';
 import type { SamplerOptions } from './sampler.js';
 
 export interface VerifyOptions {
-  /** @default 2 */
+  /** @default as many as conditions, or 2 */
   readonly images?: number;
   /** Of conditions, tokens and noise. @default 0 */
   readonly seed?: number;
@@ -39,7 +39,7 @@ export interface SamplerReport {
  * which proves that no position sees ahead. All three must agree up to rounding, for any weights, trained or not.
  */
 export async function verifySampler(model: AutoregressiveModel, options: VerifyOptions = {}): Promise<SamplerReport> {
-  const { images = 2, seed = 0, positions = 16, tolerance = 1e-4 } = options;
+  const { images = options.conditions?.shape[0] ?? 2, seed = 0, positions = 16, tolerance = 1e-4 } = options;
   assertInteger(images, 'images', 'verifySampler');
   assertInteger(positions, 'positions', 'verifySampler');
   const key = foldIn(randomKey(seed), 0);

@@ -15,6 +15,9 @@ import {
   encodeToShards,
   openCodes,
   Stage2Trainer,
+  TextConditioner,
+  textTokenizerFromJson,
+  trainTextTokenizer,
   type CodeBatch,
   type EncodeProgress,
   type EncodeToShardsOptions,
@@ -146,8 +149,38 @@ describe('encodeToShards', () => {
     const codes = await openCodes(directory);
     const [batch] = await all(codes.batches({ batchSize: 4, epochs: 1 }));
     expect(batch!.conditions).toEqual(batch!.tokens);
+    expect(batch!.conditionedBy).toEqual(JSON.parse(JSON.stringify(whole.description)));
     conditioner.dispose();
     whole.dispose();
+    await codes.close();
+  });
+
+  it('keeps conditions that a training compares with those of its own conditioner', async () => {
+    const textOf = ({ label }: { label?: number }): string => ['ab', 'ba', 'aa'][label!]!;
+    const make = (texts: readonly string[]): TextConditioner => {
+      const tokenizer = textTokenizerFromJson(trainTextTokenizer(texts, { vocabSize: 257 }));
+      return new TextConditioner({ tokenizer, length: 2, textOf });
+    };
+    const [own, other] = [make(['ab ab ab']), make(['ba ba ba'])];
+    await encode({ conditioner: own });
+    const codes = await openCodes(directory);
+    const train = async (conditioner: TextConditioner): Promise<unknown> => {
+      const model = classGPT({ conditionVocabSize: own.vocabSize, conditionLength: 2 });
+      const openBatches = (startAt: number) => codes.batches({ batchSize: 4, startAt });
+      const trainer = new Stage2Trainer({
+        model,
+        conditioner,
+        plan: tinyPlan({ duration: { steps: 1 } }),
+        openBatches,
+      });
+      return trainer.run().finally(() => {
+        trainer.dispose();
+        model.dispose();
+      });
+    };
+    await expect(train(other)).rejects.toThrow(/the conditioner that the codes were encoded with.*"kind":"text"/);
+    await expect(train(other)).rejects.toThrow(ConfigError);
+    await expect(train(own)).resolves.toMatchObject({ step: 1 });
     await codes.close();
   });
 

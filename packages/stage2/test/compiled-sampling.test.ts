@@ -58,6 +58,20 @@ describe.skipIf(!hasOnnx).each(models)('%s on the compiled engine', (_name, mode
     expect(await verifySampler(model, { sampler: { lengths: [4, 8] } })).toMatchObject({ passed: true });
   });
 
+  it('says where logits are not numbers', async () => {
+    const head = model.namedVariables().get('head.weight')!;
+    const original = tf.clone(head);
+    head.assign(tf.fill(head.shape, NaN));
+    const sampler = new Sampler(model);
+    await expect(sampler.sample({ conditions, seeds: [1, 2], topK: 3 })).rejects.toThrow(
+      /NaN for position 0 of image 0/,
+    );
+    head.assign(original);
+    (await sampler.sample({ conditions, seeds: [1, 2], topK: 3 })).dispose();
+    sampler.dispose();
+    original.dispose();
+  });
+
   it('notices weights that have changed', async () => {
     const sampler = new Sampler(model);
     const head = model.namedVariables().get('head.weight')!;

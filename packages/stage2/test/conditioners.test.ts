@@ -84,7 +84,9 @@ describe('CodeConditioner', () => {
     const batch = await tinyImages(0).next();
     const conditioner = new CodeConditioner({ tokenizer: brightnessTokenizer(), reduceBy: 5 });
     await expect(conditioner.ofBatch(batch)).rejects.toThrow(/height and width that 5 divides, got \[4, 4, 6, 3\]/);
-    const levels = new CodeConditioner({ tokenizer: brightnessTokenizer({ levels: 2 }) });
+    const silent = { ...brightnessTokenizer({ levels: 2 }), levels: undefined };
+    const levels = new CodeConditioner({ tokenizer: silent });
+    expect(new CodeConditioner({ tokenizer: brightnessTokenizer({ levels: 2 }) }).length).toBe(12);
     await expect(levels.ofBatch(batch)).rejects.toThrow(/6 condition tokens an image, got codes \[4, 6, 2\]/);
     await expect(levels.ofBatch({ tokens: new Int32Array(6), shape: [1, 6] })).rejects.toThrow(/encodeToShards/);
     const two = { data: new Float32Array(2 * 4 * 6 * 3), shape: [2, 4, 6, 3] as const };
@@ -103,6 +105,23 @@ describe('TextConditioner', () => {
     expect([...conditioner.encode(['a red car on a red road'])]).not.toContain(tokenizer.vocabSize);
     expect(conditioner.encode(texts)).toHaveLength(16);
     expect(conditioner.encode([''])).toEqual(new Int32Array(4).fill(tokenizer.vocabSize));
+  });
+
+  it('says of itself which tokenizer it has, whatever the order in its file', () => {
+    const content = trainTextTokenizer(texts, { vocabSize: 300 });
+    const describe = (json: unknown): unknown =>
+      new TextConditioner({ tokenizer: textTokenizerFromJson(json), length: 4 }).description;
+    const { model, ...rest } = content;
+    expect(describe({ model, ...rest })).toEqual(describe(content));
+    const [first, second, ...merges] = model.merges;
+    const other = { ...content, model: { ...model, merges: [second!, first!, ...merges] } };
+    expect(describe(other)).not.toEqual(describe(content));
+    expect(new TextConditioner({ tokenizer: { vocabSize: 3, encode: () => [0] }, length: 4 }).description).toEqual({
+      kind: 'text',
+      length: 4,
+      vocabSize: 3,
+      tokenizer: null,
+    });
   });
 
   it('says for which image there is no text', () => {

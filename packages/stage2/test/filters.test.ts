@@ -24,6 +24,8 @@ describe('filterLogits', () => {
   it('is the softmax without options, and with those that keep all', () => {
     const logits = normal<tf.Rank.R2>([4, 9], 1, 3);
     const expected = tf.softmax(logits);
+    // A p of 1 keeps what is all but impossible.
+    expect(kept([0, -32], { topP: 1 })).toEqual([0, 1]);
     for (const options of [{}, { topK: 9 }, { topP: 1 }, { temperature: 1, topK: 9, topP: 1 }]) {
       expect(filterLogits(logits, options)).toBeAllClose(expected);
     }
@@ -108,6 +110,11 @@ describe('drawTokens', () => {
     const rows = [0, 0.19, 0.21, 0.49, 0.51, 0.999999];
     const shares = tf.tile(row([0.2, 0.3, 0.5]), [rows.length, 1]);
     expect([...drawTokens(shares, tf.tensor1d(rows)).dataSync()]).toEqual([0, 0, 1, 1, 2, 2]);
+  });
+
+  it('draws no token, V, where there are no probabilities', () => {
+    const rows = tf.tensor2d([0.5, NaN, 0.5, 0.2, 0.3, 0.5, NaN, NaN, NaN], [3, 3]);
+    expect([...drawTokens(rows, tf.tensor1d([0.1, 0.1, 0])).dataSync()]).toEqual([3, 0, 3]);
   });
 
   it('never draws a token of probability 0, at either end', () => {

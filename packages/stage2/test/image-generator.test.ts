@@ -5,12 +5,14 @@ import { expectNoTensorLeak } from '@vitvq/test-utils';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   ClassConditioner,
+  completeTokens,
   ImageGenerator,
   natsOfTokens,
   natsPerTokenOfImages,
   Sampler,
   type HostTokens,
   type ImageGeneratorOptions,
+  type PartialImages,
   type ImageTokens,
 } from '../src/index.js';
 import { shake, tinyRQ, tokensOf } from './helpers.js';
@@ -63,6 +65,18 @@ describe('natsOfTokens', () => {
   });
 });
 
+describe('completeTokens', () => {
+  it('repeats the position above, in the first row the one before', () => {
+    const grid3 = { grid: [2, 3], levels: 1 } as const;
+    const tokensOfTwo = { data: Int32Array.of(5, -1, -1, -1, -1, -1, 1, 2, 3, 4, -1, -1), shape: [2, 6] };
+    expect([...completeTokens(tokensOfTwo, grid3).data]).toEqual([5, 5, 5, 5, 5, 5, 1, 2, 3, 4, 2, 3]);
+    const levels = { data: Int32Array.of(1, 2, -1, -1, -1, -1, 3, 4), shape: [1, 4, 2] };
+    expect([...completeTokens(levels, { grid: [2, 2], levels: 2 }).data]).toEqual([1, 2, 1, 2, 1, 2, 3, 4]);
+    const nothing = { data: new Int32Array(6).fill(-1), shape: [1, 6] };
+    expect([...completeTokens(nothing, grid3).data]).toEqual([0, 0, 0, 0, 0, 0]);
+  });
+});
+
 describe('ImageGenerator', () => {
   it('draws what a sampler draws at once, in batches of any size, and shows what the tokenizer makes of it', async () => {
     const sampler = new Sampler(model);
@@ -94,6 +108,24 @@ describe('ImageGenerator', () => {
       expect(await generator.natsOfTokens(tokens)).toEqual(
         await generator.natsOfTokens(tokens, { conditions: withoutClass }),
       );
+    });
+  });
+
+  it('shows images in the making, row by row or as often as it is asked to', async () => {
+    await using(async (generator) => {
+      const options = { seeds: seeds.slice(0, 2), conditions: classes.slice(0, 2), guidanceScale: 2 };
+      const expected = await generator.generate(options);
+      const watched: PartialImages[] = [];
+      for await (const partial of generator.stream(options)) watched.push(partial);
+      expect(watched.map(({ count: known }) => known)).toEqual([1, 3, 6]);
+      const [, half, last] = watched;
+      expect({ tokens: last!.tokens, images: last!.images }).toEqual(expected);
+      expect(half!.tokens.shape).toEqual([2, 6]);
+      expect([...half!.tokens.data.subarray(0, 6)]).toEqual([...expected.tokens.data.subarray(0, 3), -1, -1, -1]);
+      expect(half!.images).toEqual(await generator.decode(completeTokens(half!.tokens, model)));
+      const counts: number[] = [];
+      for await (const { count: known } of generator.stream({ ...options, every: 4 })) counts.push(known);
+      expect(counts).toEqual([1, 4, 6]);
     });
   });
 
@@ -150,6 +182,7 @@ describe('ImageGenerator', () => {
       using(async (generator) => {
         await generator.generate({ seeds, conditions: classes, guidanceScale: 2, given: tokens });
         await generator.natsOfTokens(tokens);
+        for await (const { count: known } of generator.stream({ seeds: [1] })) if (known === 3) break;
         await expect(generator.generate({ seeds, signal: stopped })).rejects.toThrow('stopped');
         await expect(generator.decode(tokens, { signal: stopped })).rejects.toThrow('stopped');
         await expect(generator.sample({ seeds, topK: 0 })).rejects.toThrow(ConfigError);
@@ -164,6 +197,13 @@ describe('ImageGenerator', () => {
       ShapeError,
       (generator) => generator.sample({ seeds, conditions: Int32Array.of(1) }),
     ],
+    [
+      'conditions that are no typed array',
+      ShapeError,
+      (generator) => generator.sample({ seeds: [1], conditions: [1] as unknown as Int32Array }),
+    ],
+    ['more images in the making than fit', ConfigError, (generator) => generator.stream({ seeds }).next()],
+    ['pictures after no position', ConfigError, (generator) => generator.stream({ seeds: [1], every: 0 }).next()],
     [
       'a class that there is not',
       DataError,
@@ -191,5 +231,7 @@ describe('ImageGenerator', () => {
     expect(make({ tokenizer: brightnessTokenizer({ codes: 11 }) })).toThrow(/11 codes for a vocabulary of 6/);
     expect(make({ conditioner: new ClassConditioner({ classCount: 9 }) })).toThrow(ConfigError);
     expect(make({ batchSize: 0 })).toThrow(ConfigError);
+    expect(make({ conditioner: undefined })).toThrow(/1 condition tokens for conditionVocabSize 4/);
+    expect(make({ tokenizer: brightnessTokenizer({ levels: 2 }) })).toThrow(/2 code\(s\) a position for 1/);
   });
 });

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { decayGroups, decayLinearWeights } from '@vitvq/optim';
 import { ConfigError, randomKey, ShapeError } from '@vitvq/core';
 import { expectGradientsMatchFiniteDifferences, expectNoTensorLeak } from '@vitvq/test-utils';
 import { describe, expect, it } from 'vitest';
@@ -9,7 +10,6 @@ import {
   gptReferenceWeights,
   RQTransformer,
   rqTransformerReferenceWeights,
-  splitByDecay,
 } from '../src/index.js';
 import type { AutoregressiveModel } from '../src/index.js';
 import { imageTokens, tinyGPT, tinyRQ, tokensOf } from './helpers.js';
@@ -214,13 +214,14 @@ describe('variables', () => {
   });
 
   it('are decayed where they are weights of dense layers', () => {
-    const { decay, noDecay } = splitByDecay(tinyGPT({ depth: 1, useMlpBias: false, useAttentionBias: false }));
+    const model = tinyGPT({ depth: 1, useMlpBias: false, useAttentionBias: false });
+    const [decayed, others] = decayGroups(model.namedTrainableVariables(), 0.01, decayLinearWeights);
     const dense = ['query', 'key', 'value', 'output'].map((name) => `attention.${name}`);
-    expect(new Set(decay.keys())).toEqual(
+    expect(new Set(decayed!.variables.keys())).toEqual(
       new Set(['head.weight', ...[...dense, 'hidden', 'output'].map((name) => `transformer.blocks.0.${name}.weight`)]),
     );
-    expect([...noDecay.keys()]).toContain('transformer.blocks.0.attention.timeMix');
-    expect([...noDecay.keys()]).toContain('embedding.tokens');
+    expect([...others!.variables.keys()]).toContain('transformer.blocks.0.attention.timeMix');
+    expect([...others!.variables.keys()]).toContain('embedding.tokens');
   });
 
   it('have places on a grid that are sums of row and column', () => {
@@ -241,12 +242,26 @@ describe('variables', () => {
     expect(tf.reshape(vector, [1, 8])).toBeAllClose(expected, { atol: 1e-6 });
   });
 
-  it('cannot be made of options that make no sense', () => {
+  it('cannot be made of options that make no sense, and leaves nothing behind', () => {
+    const before = tf.memory().numTensors;
+    expect(() => tinyGPT({ dim: 18, numHeads: 4 })).toThrow(ConfigError);
+    expect(() => tinyRQ({ dropout: { attention: 1 } })).toThrow(ConfigError);
+    expect(tf.memory().numTensors).toBe(before);
     expect(() => tinyGPT({ vocabSize: 0 })).toThrow(ConfigError);
     expect(() => tinyGPT({ grid: [3, 0] })).toThrow(ConfigError);
     expect(() => tinyGPT({ depth: 0 })).toThrow(ConfigError);
-    expect(() => tinyGPT({ positions: 'sincos' as 'grid' })).toThrow(/sequence or grid/);
+    expect(() => tinyGPT({ positions: 'sincos' as 'grid' })).toThrow(/positions is "sincos".*"sequence"\|"grid"/);
+    const several = { dim: 18, numHeads: 4, activation: 'tanh' as 'gelu', dropout: { residuals: 0.1 } as object };
+    expect(() => tinyGPT(several)).toThrow(
+      /GPT: .*2 problems: activation is "tanh".*unknown option "dropout.residuals"/,
+    );
+    expect(() => tinyRQ({ depth: { depth: 1, numHeads: 3 } })).toThrow(
+      /dim is 8: expected a multiple of depth.numHeads/,
+    );
     const embedded = tinyGPT({ conditionVocabSize: undefined });
     expect(() => embedded.logits(conditions, tokensOf<tf.Rank.R2>([2, 12], 11, 2))).toThrow(/conditionVocabSize/);
+    expect(() => tinyGPT().logits(conditions, tokensOf<tf.Rank.R2>([3, 12], 11, 2))).toThrow(
+      /as many images, got 2 and 3/,
+    );
   });
 });

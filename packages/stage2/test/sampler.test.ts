@@ -142,6 +142,23 @@ describe.each(models)('sampling from %s', (_name, create, shape) => {
     expect(logits).toBeAllClose(model.logits(conditions, tokens), { atol: 1e-4 });
   });
 
+  it('gives the logits of positions that it drew, and refuses to draw none', async () => {
+    const model = create();
+    const drawn = await tokensFrom(model, {});
+    const given = (count: number): ImageTokens =>
+      int32(
+        drawn.map((token, index) => (index % perImage < (count * perImage) / 12 ? token : -1)),
+        [...shape],
+      );
+    const { tokens, start, logits } = await new Sampler(model).sampleWithLogits({ conditions, seeds, given: given(5) });
+    expect(start).toBe(5);
+    const all: tf.Tensor = model.logits(conditions, tokens);
+    expect(logits).toBeAllClose(tf.slice(all, [0, 5], [-1, -1]), { atol: 1e-4 });
+    await expect(new Sampler(model).sampleWithLogits({ conditions, seeds, given: given(12) })).rejects.toThrow(
+      /a position to draw, got given tokens for all/,
+    );
+  });
+
   it('guides: scale 1 changes nothing, 0 drops the condition, 3 goes beyond it', async () => {
     const model = create();
     const unconditional = tf.zeros<tf.Rank.R2>([3, 2], 'int32');
@@ -227,6 +244,12 @@ describe('bad requests', () => {
       /guidance.scale/,
     ],
     [
+      'a null condition of another kind',
+      { guidance: { scale: 2, unconditional: normal<tf.Rank.R3>([3, 2, 8], 1) } },
+      ShapeError,
+      /one kind.*got \[3, 2\] and \[3, 2, 8\]/,
+    ],
+    [
       'a null class out of range',
       { guidance: { scale: 2, unconditional: tf.fill<tf.Rank.R2>([3, 2], 5, 'int32') } },
       DataError,
@@ -239,6 +262,17 @@ describe('bad requests', () => {
     await expect(sampler.sample({ conditions, seeds, ...options })).rejects.toThrow(error);
     await expect(sampler.sample({ conditions, seeds, ...options })).rejects.toThrow(message);
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('says where embeddings that are NaN lead to logits that are, and leaves nothing behind', async () => {
+    const embeddings = tf.fill<tf.Rank.R3>([3, 2, 8], 1);
+    const broken = tf.mul<tf.Tensor3D>(embeddings, tf.tensor3d([1, NaN, 1], [3, 1, 1]));
+    await expectNoTensorLeak(async () => {
+      const sampler = new Sampler(model);
+      await expect(sampler.sample({ conditions: broken, seeds })).rejects.toThrow(/NaN for position 0 of image 1/);
+      await expect(sampler.sample({ conditions: broken, seeds })).rejects.toThrow(DataError);
+      sampler.dispose();
+    });
   });
 
   it('refuses a second request at a time, and serves the next one', async () => {

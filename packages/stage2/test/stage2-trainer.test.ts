@@ -19,6 +19,7 @@ import {
   Unconditional,
   VIM_TRAINING,
   type AutoregressiveModel,
+  type Stage2Plan,
   type Stage2TrainerOptions,
 } from '../src/index.js';
 import { stage2LearningRateAt } from '../src/stage2-plan.js';
@@ -291,6 +292,13 @@ describe('bad input', () => {
     ['vocabulary', { tokenizer: brightnessTokenizer({ codes: 7 }) }, /7 codes for a vocabulary of 6/],
     ['grid', { tokenizer: brightnessTokenizer({ size: [3, 2] }) }, /a grid of 3x2 for one of 2x3/],
     [
+      'number of levels',
+      { tokenizer: brightnessTokenizer({ levels: 2 }) },
+      /2 code\(s\) a position for 1.*RQTransformer/,
+    ],
+    ['lack of a conditioner', { conditioner: undefined }, /1 condition tokens for conditionVocabSize 4/],
+    ['conditioner of fewer classes', { conditioner: new ClassConditioner({ classCount: 2 }) }, /3 condition tokens/],
+    [
       'conditioner',
       { conditioner: new ClassConditioner({ classCount: 4 }) },
       /5 condition tokens.*conditionVocabSize 4/,
@@ -322,12 +330,16 @@ describe('bad input', () => {
     expect(() => create({ plan })).toThrow(/3 problems: .*clipNorm.*conditionDropRate.*surprise/);
     const exponential = { peak: 1, end: 0, warmup: 0.5, exponentialFrom: 0.1 };
     expect(() => create({ plan: tinyPlan({ learningRate: exponential }) })).toThrow(/exponentialFrom.*warm-up/);
+    const optimizer = { ...tinyPlan().optimizer, kind: 'sgd' as 'adam' } as Stage2Plan['optimizer'];
+    expect(() => create({ plan: tinyPlan({ optimizer }) })).toThrow(
+      /optimizer.kind is "sgd".*"adamw"\|"adam"\|"adafactor"/,
+    );
   });
 
   it.each([
     [
       'levels',
-      { tokenizer: brightnessTokenizer({ levels: 2 }), openBatches: () => repeated() },
+      { tokenizer: { ...brightnessTokenizer({ levels: 2 }), levels: undefined }, openBatches: () => repeated() },
       ConfigError,
       /tokens \[4, 6\].*got \[4, 6, 2\]/,
     ],
@@ -337,6 +349,12 @@ describe('bad input', () => {
       { openBatches: () => once({ labels: Int32Array.of(0, 3) }) },
       DataError,
       /classes to be integers in \[0, 3\), got 3 at \[1\]/,
+    ],
+    [
+      'tokens that are not there',
+      { openBatches: () => once({ tokens: new Int32Array(11) }) },
+      ConfigError,
+      /12 tokens.*got 11/,
     ],
     ['no classes', { openBatches: () => once({ labels: undefined }) }, DataError, /batches with labels/],
     [

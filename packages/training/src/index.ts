@@ -6,6 +6,7 @@ export { isLookDue, type LookSchedule } from './look-schedule.js';
 export { parseOptions } from './parse-options.js';
 export {
   createOptimizer,
+  decayRules,
   durationSchema,
   learningRateAt,
   learningRateSchema,

@@ -69,7 +69,8 @@ export function learningRateAt({ peak, end, warmup }: LearningRatePlan): (progre
   return (progress) => schedule(progress * resolution);
 }
 
-const decayRules = { weights: decayMatrices, 'linear-weights': decayLinearWeights, all: decayEverything };
+/** What each word of `OptimizerPlan.decay` stands for. */
+export const decayRules = { weights: decayMatrices, 'linear-weights': decayLinearWeights, all: decayEverything };
 
 /** The optimizer of a plan, over variables by dotted name. @throws {ConfigError} */
 export function createOptimizer(

@@ -164,7 +164,10 @@ export class CodeSource {
         shape.slice(1).reduce((a, b) => a * b, 1),
       ),
       ...(conditioner
-        ? { conditions: await this.#rows('conditions', images, views, batchSize, conditioner.length) }
+        ? {
+            conditions: await this.#rows('conditions', images, views, batchSize, conditioner.length),
+            conditionedBy: conditioner.description,
+          }
         : {}),
       ...(labels ? { labels: padded(labels) } : {}),
       indices: padded(indices),

@@ -10,7 +10,7 @@ import type { Conditioner } from './conditioner.js';
 export interface CodeConditionerOptions {
   /** Not disposed of. */
   readonly tokenizer: Tokenizer;
-  /** Residual levels of the tokenizer. @default 1 */
+  /** Residual levels of the tokenizer. @default what the tokenizer says, or 1 */
   readonly levels?: number;
   /**
    * Factor by which images are reduced before they are encoded, to the mean of so many pixels by as many: low resolution as
@@ -32,7 +32,7 @@ export class CodeConditioner implements Conditioner {
   readonly #encode: CompiledFunction<(images: Tensor4D) => tf.Tensor>;
 
   /** @throws {ConfigError} */
-  constructor({ tokenizer, levels = 1, reduceBy = 1 }: CodeConditionerOptions) {
+  constructor({ tokenizer, levels = tokenizer.levels ?? 1, reduceBy = 1 }: CodeConditionerOptions) {
     assertInteger(levels, 'levels', 'CodeConditioner');
     assertInteger(reduceBy, 'reduceBy', 'CodeConditioner');
     this.#options = { tokenizer, levels, reduceBy };

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { assertInteger, ConfigError, DataError } from '@vitvq/core';
 import { countOf, type Stage2Batch } from '../stage2-batch.js';
 import { assertTokensInRange } from '../token-checks.js';
@@ -47,7 +48,8 @@ export class TextConditioner implements Conditioner {
   }
 
   get description(): Readonly<Record<string, unknown>> {
-    return { kind: 'text', length: this.length, vocabSize: this.#tokenizer.vocabSize };
+    const { vocabSize, json } = this.#tokenizer;
+    return { kind: 'text', length: this.length, vocabSize, tokenizer: json === undefined ? null : digestOf(json) };
   }
 
   get config(): TextConditionerConfig | undefined {
@@ -97,4 +99,14 @@ export class TextConditioner implements Conditioner {
     });
     return this.encode(texts);
   }
+}
+
+/** Tells the content of one `tokenizer.json` from another's: its SHA-256, whatever the order of keys. */
+function digestOf(json: unknown): string {
+  const sorted = JSON.stringify(json, (_, value: unknown) =>
+    value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+  return createHash('sha256').update(sorted).digest('hex');
 }

@@ -6,10 +6,11 @@ import { compile } from '@vitvq/engine';
 import type { CompiledFunction } from '@vitvq/engine';
 import type { AutoregressiveModel, ImageTokens } from '../autoregressive-model.js';
 import { repeat, type AnyConditioner } from '../conditioners/conditioner.js';
-import { countOf, type Stage2Batch } from '../stage2-batch.js';
+import { countOf, type CodeBatch, type Stage2Batch } from '../stage2-batch.js';
 import { assertTokensInRange } from '../token-checks.js';
 import { assertTokenizerFits, assertTokensFit } from '../tokenizer-fit.js';
 import { conditionInput, type ConditionInput, type ConditionValues } from './condition-input.js';
+import { assertSameDescription } from './conditioner-fit.js';
 
 /** A (micro-)batch; whoever asked for it disposes of both. */
 export interface BatchTensors {
@@ -30,6 +31,8 @@ export class BatchReader {
   readonly #input: ConditionInput;
   readonly #where: string;
   readonly #encode: CompiledFunction<(images: Tensor4D) => tf.Tensor> | undefined;
+  /** What was found to be the conditioner's. */
+  #checked: CodeBatch['conditionedBy'];
 
   /** @throws {ConfigError} for a tokenizer that does not fit the model */
   constructor(options: BatchReaderOptions, where: string) {
@@ -50,11 +53,13 @@ export class BatchReader {
   /**
    * Row-major conditions of a batch, null for padding: tokens `[B, C]`, or what the conditioner embeds.
    * @throws {DataError} for conditions out of range or missing
+   * @throws {ConfigError} for conditions of another conditioner
    */
   async conditions(batch: Stage2Batch): Promise<ConditionValues> {
     const { size, nullValues } = this.#input;
     const count = countOf(batch);
     const known = 'tokens' in batch && !('embed' in this.#options.conditioner) ? batch.conditions : undefined;
+    if (known) this.#assertSameConditioner(batch as CodeBatch);
     const given = known ?? (await this.#input.ofBatch(batch));
     const images = known ? batch.shape[0]! : count;
     if (given.length !== images * size) {
@@ -99,6 +104,14 @@ export class BatchReader {
     this.#encode?.dispose();
   }
 
+  /** @throws {ConfigError} when the conditions of a batch of codes are in the words of another conditioner */
+  #assertSameConditioner({ conditionedBy }: CodeBatch): void {
+    // All batches of a source have the same object.
+    if (conditionedBy === undefined || conditionedBy === this.#checked) return;
+    assertSameDescription(this.#options.conditioner, conditionedBy, this.#where, 'the codes were encoded with');
+    this.#checked = conditionedBy;
+  }
+
   async #tokens(batch: Stage2Batch, from: number, size: number): Promise<ImageTokens> {
     const { model } = this.#options;
     const [total, ...rest] = batch.shape as [number, ...number[]];
@@ -106,6 +119,13 @@ export class BatchReader {
     const values = rest.reduce((product, dimension) => product * dimension, 1);
     if ('tokens' in batch) {
       assertTokensFit(batch.shape, model, this.#where);
+      if (batch.tokens.length !== total * values) {
+        throw new ConfigError({
+          where: this.#where,
+          expected: `${total * values} tokens for a batch ${formatShape(batch.shape)}`,
+          got: String(batch.tokens.length),
+        });
+      }
       const tokens = batch.tokens.slice(from * values, (from + size) * values);
       assertTokensInRange(tokens, shape, model.vocabSize, 'tokens', this.#where);
       return tf.tensor<tf.Rank.R2>(tokens, shape as [number, number], 'int32');

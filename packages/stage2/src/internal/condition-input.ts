@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
 import { DataError } from '@vitvq/core';
-import type { Conditions } from '../autoregressive-model.js';
+import type { AutoregressiveModel, Conditions } from '../autoregressive-model.js';
 import type { AnyConditioner } from '../conditioners/conditioner.js';
 import type { Stage2Batch } from '../stage2-batch.js';
 import { assertTokensInRange } from '../token-checks.js';
@@ -59,4 +59,16 @@ export function conditionInput(conditioner: AnyConditioner): ConditionInput {
     embed: (input) => conditioner.embed(input),
     namedVariables: () => conditioner.namedVariables(),
   };
+}
+
+/** The model's variables, and those of a conditioner that embeds, after `conditioner.`. */
+export function variablesWithConditioner(
+  model: Pick<AutoregressiveModel, 'namedVariables'>,
+  conditioner: AnyConditioner,
+): Map<string, Variable> {
+  const own = [...conditionInput(conditioner).namedVariables()];
+  return new Map([
+    ...model.namedVariables(),
+    ...own.map(([name, variable]) => [`conditioner.${name}`, variable] as const),
+  ]);
 }

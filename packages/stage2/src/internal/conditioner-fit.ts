@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from '@vitvq/core';
 import type { AutoregressiveModel } from '../autoregressive-model.js';
 import type { AnyConditioner } from '../conditioners/conditioner.js';
@@ -16,7 +17,7 @@ export function assertConditionerFits(
     embeds && conditioner.dim !== dim ? `embeddings of width ${conditioner.dim} for dim ${dim}` : '',
     embeds && conditionVocabSize !== undefined ? 'embeddings for a model with a conditionVocabSize' : '',
     !embeds && conditionVocabSize === undefined ? 'a model without a conditionVocabSize' : '',
-    !embeds && conditionVocabSize !== undefined && conditioner.vocabSize > conditionVocabSize
+    !embeds && conditionVocabSize !== undefined && conditioner.vocabSize !== conditionVocabSize
       ? `${conditioner.vocabSize} condition tokens for conditionVocabSize ${conditionVocabSize}`
       : '',
   ].filter(Boolean);
@@ -28,5 +29,26 @@ export function assertConditionerFits(
     fix: embeds
       ? `Make the transformer with { conditionLength: ${length}, dim: ${conditioner.dim} } and no conditionVocabSize.`
       : `Make the transformer with { conditionLength: ${length}, conditionVocabSize: ${conditioner.vocabSize} }, the conditioner's length and vocabSize.`,
+  });
+}
+
+/**
+ * Throws unless a conditioner says the same of itself as another did.
+ * @param what  that one is, such as `the model was saved with`
+ * @throws {ConfigError}
+ */
+export function assertSameDescription(
+  { description }: AnyConditioner,
+  expected: unknown,
+  where: string,
+  what: string,
+): void {
+  // As JSON gives it back: -0, undefined and such are none of its values.
+  const own: unknown = JSON.parse(JSON.stringify(description));
+  if (isDeepStrictEqual(own, expected)) return;
+  throw new ConfigError({
+    where,
+    expected: `the conditioner that ${what}, ${JSON.stringify(expected)}`,
+    got: JSON.stringify(own),
   });
 }

@@ -22,7 +22,7 @@ export interface RunTensors {
 
 /** A position that was drawn. */
 export interface Drawn {
-  /** int32 `[B, L]`; with guidance `[2 B, L]`, the same tokens twice. */
+  /** int32 `[B, L]`; V, which is no token, where logits were NaN. */
   readonly tokens: Tensor2D;
   /** `[B, L, V]`, guided but not filtered, where they were asked for. */
   readonly logits?: Tensor3D;
@@ -73,6 +73,8 @@ export class SamplingProgram {
     const given = pick(run.given, count, 0);
     const temperature = pick(run.temperature, count, 0) as Scalar;
     const shown: Tensor2D[] = [];
+    const found: Tensor1D[] = [];
+    const last = tf.scalar(this.#model.vocabSize - 1, 'int32');
     const tokens = this.#model.predict(hidden, (rows, level) => {
       const logits = this.#guided(rows, count, run);
       shown.push(logits);
@@ -80,11 +82,16 @@ export class SamplingProgram {
       const drawn = drawTokens(probabilities, column(noise, level));
       const forced = column(given, level);
       const chosen = tf.where(tf.greaterEqual(forced, tf.scalar(0, 'int32')), forced, drawn);
-      return run.guidance ? tf.concat([chosen, chosen], 0) : chosen;
+      found.push(chosen);
+      const known = tf.minimum<Tensor1D>(chosen, last); // can be looked up, whatever it is
+      return run.guidance ? tf.concat([known, known], 0) : known;
     });
     state.tokens.assign(tokens);
     state.count.assign(tf.add(count, tf.scalar(1, 'int32')));
-    return { tokens, logits: this.#returnsLogits ? (tf.stack(shown, 1) as Tensor3D) : undefined };
+    return {
+      tokens: tf.stack(found, 1) as Tensor2D,
+      logits: this.#returnsLogits ? (tf.stack(shown, 1) as Tensor3D) : undefined,
+    };
   }
 
   /** u + scale (c - u), of rows with and rows without condition. */

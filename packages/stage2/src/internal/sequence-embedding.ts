@@ -1,15 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-core';
-import {
-  assertInteger,
-  assertShape,
-  ConfigError,
-  formatShape,
-  Module,
-  normalInitializer,
-  ShapeError,
-  split,
-} from '@vitvq/core';
+import { assertShape, formatShape, Module, normalInitializer, ShapeError, split } from '@vitvq/core';
 import type { Initializer, RandomKey } from '@vitvq/core';
 import type { Conditions } from '../autoregressive-model.js';
 import { weightStddev } from '../causal-attention.js';
@@ -44,25 +35,21 @@ export class SequenceEmbedding extends Module {
   readonly conditionLength: number;
   readonly conditionVocabSize: number | undefined;
   readonly dim: number;
-  readonly #where: string;
+  /** What errors call the model. */
+  readonly where: string;
   readonly #conditions: Variable<tf.Rank.R2> | undefined;
   readonly #conditionPositions: Variable<tf.Rank.R2>;
   readonly #tokens: Variable<tf.Rank.R2>;
   readonly #positions: readonly Variable<tf.Rank.R2>[];
 
+  /** @param options  that the model has checked */
   constructor(
     { vocabSize, grid, conditionVocabSize, conditionLength = 1, dim, positions, key }: SequenceEmbeddingOptions,
     positionInitializer: Initializer,
     where: string,
   ) {
     super();
-    assertInteger(vocabSize, 'vocabSize', where);
-    assertInteger(grid[0], 'grid rows', where);
-    assertInteger(grid[1], 'grid columns', where);
-    if (conditionVocabSize !== undefined) assertInteger(conditionVocabSize, 'conditionVocabSize', where);
-    assertInteger(conditionLength, 'conditionLength', where);
-    assertInteger(dim, 'dim', where);
-    this.#where = where;
+    this.where = where;
     this.vocabSize = vocabSize;
     this.grid = grid;
     this.conditionLength = conditionLength;
@@ -83,7 +70,7 @@ export class SequenceEmbedding extends Module {
       positionInitializer(conditionPositionKey, [conditionLength, dim]),
     );
     this.#tokens = this.variable('tokens', table(tokenKey, [vocabSize, dim]));
-    this.#positions = positionTables(grid, positions, where).map(([name, rows], index) =>
+    this.#positions = positionTables(grid, positions).map(([name, rows], index) =>
       this.variable(name, positionInitializer(split(positionKey)[index]!, [rows, dim])),
     );
   }
@@ -92,12 +79,12 @@ export class SequenceEmbedding extends Module {
   conditions(conditions: Conditions): Tensor3D {
     const { conditionLength, dim } = this;
     if (conditions.rank === 3) {
-      assertShape(conditions, ['B', conditionLength, dim], this.#where, 'These are embeddings of the conditions.');
+      assertShape(conditions, ['B', conditionLength, dim], this.where, 'These are embeddings of the conditions.');
       return tf.add(conditions, this.#conditionPositions);
     }
     if (!this.#conditions) {
       throw new ShapeError({
-        where: this.#where,
+        where: this.where,
         expected: `condition embeddings ${formatShape(['B', conditionLength, dim])}`,
         got: formatShape(conditions.shape),
         fix: 'Give the model a conditionVocabSize to embed condition tokens itself.',
@@ -106,7 +93,7 @@ export class SequenceEmbedding extends Module {
     assertShape(
       conditions,
       ['B', conditionLength],
-      this.#where,
+      this.where,
       'These are condition tokens, such as one class an image.',
     );
     return tf.add(lookUp(this.#conditions, conditions), this.#conditionPositions);
@@ -132,11 +119,11 @@ export class SequenceEmbedding extends Module {
   /** Throws unless tokens are `[B, n]` or `[B, n, L]` with 1 <= n <= N. @throws {ShapeError} */
   assertTokens(tokens: Tensor, levels: number): void {
     const [rows, columns] = this.grid;
-    assertShape(tokens, levels === 1 ? ['B', 'N'] : ['B', 'N', levels], this.#where);
+    assertShape(tokens, levels === 1 ? ['B', 'N'] : ['B', 'N', levels], this.where);
     const count = tokens.shape[1]!;
     if (count < 1 || count > rows * columns) {
       throw new ShapeError({
-        where: this.#where,
+        where: this.where,
         expected: `1 to ${rows * columns} tokens an image, the positions of a grid of ${rows}x${columns}`,
         got: `${count} tokens, ${formatShape(tokens.shape)}`,
         fix: 'Give the model the grid of the tokenizer.',
@@ -158,7 +145,6 @@ export class SequenceEmbedding extends Module {
 function positionTables(
   [rows, columns]: readonly [number, number],
   positions: TokenPositions = 'sequence',
-  where: string,
 ): readonly (readonly [string, number])[] {
   switch (positions) {
     case 'sequence':
@@ -168,12 +154,6 @@ function positionTables(
         ['rowPositions', rows],
         ['columnPositions', columns],
       ];
-    default:
-      throw new ConfigError({
-        where,
-        expected: 'positions to be sequence or grid',
-        got: `"${String(positions)}"`,
-      });
   }
 }
 

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import { ShapeError } from '@vitvq/core';
 import { attentionMask } from '../attention-mask.js';
 import type { Conditions, SamplingStep } from '../autoregressive-model.js';
 import { CausalTransformer } from '../causal-transformer.js';
@@ -82,6 +83,13 @@ export class SequenceTransformer {
   #embed(conditions: Conditions, tokens: Tensor3D | undefined): Tensor3D {
     const embedded = this.#embedding.conditions(conditions);
     if (!tokens) return embedded;
+    if (tokens.shape[0] !== embedded.shape[0]) {
+      throw new ShapeError({
+        where: this.#embedding.where,
+        expected: 'conditions and tokens of as many images',
+        got: `${embedded.shape[0]} and ${tokens.shape[0]}`,
+      });
+    }
     return tf.concat([embedded, this.#embedding.place(this.#sumOverLevels(tokens) as Tensor3D)], 1);
   }
 

@@ -195,8 +195,8 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
     if (!options) throw new ConfigError({ where, expected: 'data to evaluate on', got: 'none' });
     const evaluator = this.#parts.once('evaluate', () => new Stage2Evaluator({ model, conditioner, tokenizer }));
     const evaluation = await this.withAverages(() => evaluator.evaluate(options.openBatches()));
-    const { natsPerTokenOfImages: _images, ...metrics } = evaluation;
-    return { metrics, evaluation };
+    const { natsPerToken, bitsPerToken, perplexity, unigramNatsPerToken, count } = evaluation;
+    return { metrics: { count, natsPerToken, bitsPerToken, perplexity, unigramNatsPerToken }, evaluation };
   }
 
   async look(): Promise<TaskLook<Stage2Look>> {
