@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { assertInteger, formatShape } from '@vitvq/core';
 import { currentEngine, startedEngine, type CompileEvent, type OnnxEngine } from './engines.js';
 import { CompileError, EngineError } from './errors.js';
-import { typedArray, type DType } from './ir/graph.js';
+import type { DType } from './ir/graph.js';
 import { printGraph } from './ir/print.js';
 import { buildProgram, type OnnxProgram } from './onnx/program.js';
 import type { RunReply } from './onnx/protocol.js';
@@ -54,7 +54,7 @@ interface DataStamp {
 interface LoadedProgram {
   readonly id: number;
   readonly traced: TracedFunction;
-  readonly program: Omit<OnnxProgram, 'model'>;
+  readonly program: Omit<OnnxProgram, 'model' | 'initializers'>;
   /** Which data frozen variables had at the time of compiling. */
   readonly stamps: readonly DataStamp[];
 }
@@ -171,24 +171,21 @@ function load(
   const traced = trace(fn, types, template, name);
   const assigned = new Set<tf.Tensor>(traced.assigned);
   const toFreeze = live
-    ? traced.captures.flatMap(({ value, tensor }, index) =>
-        live.has(tensor) || assigned.has(tensor) ? [] : [{ index: traced.argumentCount + index, value, tensor }],
+    ? traced.captures.flatMap(({ tensor }, index) =>
+        live.has(tensor) || assigned.has(tensor) ? [] : [{ index: traced.argumentCount + index, tensor }],
       )
     : [];
-  const frozen = new Map(
-    toFreeze.map(({ index, value, tensor }) => [
-      index,
-      // A tensor that TensorFlow.js has cast lazily still holds integers.
-      typedArray(value.dtype, tensor.dataSync<'float32' | 'int32' | 'bool'>()),
-    ]),
-  );
-  const { model, ...program } = buildProgram(name, traced, frozen);
+  const frozen = new Map(toFreeze.map(({ index, tensor }) => [index, tensor]));
+  const { model, initializers, ...program } = buildProgram(name, traced, new Set(frozen.keys()));
+  // The worker takes their values from its own memory.
+  const slots = [...initializers].map(([index, input]) => ({
+    name: input,
+    slot: engine.device.slotOf(frozen.get(index)!),
+  }));
   const stamps = toFreeze.map(({ tensor }) => stampOf(engine, tensor));
   const id = nextProgram++;
-  // With frozen weights a model is large: it goes to the worker, and no copy of it stays here.
-  const ownsBuffer = model.byteLength === model.buffer.byteLength;
-  const transfer = ownsBuffer ? [model.buffer as ArrayBuffer] : [];
-  engine.device.request({ kind: 'load', program: id, definition: program.definition, model }, transfer).then(
+  const { definition } = program;
+  engine.device.request({ kind: 'load', program: id, definition, model, initializers: slots }).then(
     () => report({ name, phase: 'done', milliseconds: performance.now() - start }),
     onFailure, // the run that follows reports it
   );

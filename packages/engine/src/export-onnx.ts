@@ -88,7 +88,10 @@ export async function exportOnnx<Name extends string>(
       values.set(weightNames[index]!, await tensor.data<DType>());
     }
     const filled = withWeights(model, values, weights === 'float16', name);
-    const size = filled.initializers.reduce((total, { data }) => total + data.byteLength, 0);
+    const size = filled.initializers.reduce(
+      (total, { data }) => total + (data === 'external' ? 0 : data.byteLength),
+      0,
+    );
     if (size > maximumBytes) {
       throw new CompileError({
         where: name,
@@ -154,8 +157,7 @@ function standardModel(
   const graph = simplify(
     inlineComposites(simplify(channelsFirst(traced.graph)), (composite) => standardComposites.has(composite)),
   );
-  const none = new Float32Array();
-  const frozen = new Map(weightNames.map((_, index): [number, TypedArray] => [inputs.length + index, none]));
+  const frozen = new Set(weightNames.map((_, index) => inputs.length + index));
   const batchInput = inputs.findIndex(([, { shape }]) => shape[0] === 'batch');
   const lowered = lowerToOnnx(graph, frozen, { batch, batchInput: batchInput < 0 ? undefined : batchInput });
   const names = new Map<string, string>([

@@ -57,7 +57,7 @@ export interface SamplerOptions {
   /**
    * Attention runs over the smallest of these numbers of slots (conditions and tokens) that holds what is there. Each is a
    * compiled program with a copy of the weights; the whole sequence is always among them.
-   * @default a quarter, a half and all of the slots, from 128 slots on; else all of them
+   * @default a half and all of the slots, from 128 slots on; else all of them
    */
   readonly lengths?: readonly number[];
   /**
@@ -126,7 +126,7 @@ export class Sampler {
     this.#weights = weights;
     // The last token is never fed.
     const slots = model.conditionLength + model.grid[0] * model.grid[1] - 1;
-    const wanted = lengths ?? (slots < 128 ? [] : [Math.ceil(slots / 4), Math.ceil(slots / 2)]);
+    const wanted = lengths ?? (slots < 128 ? [] : [Math.ceil(slots / 2)]);
     const ends = [...new Set([...wanted.filter((length) => length < slots), slots])].sort((a, b) => a - b);
     this.#segments = ends.map((end, index) => end - (ends[index - 1] ?? 0));
   }

@@ -11,7 +11,6 @@ import {
   type Graph,
   type Operation,
   type OperationOf,
-  type TypedArray,
   type UnaryName,
   type Value,
 } from '../ir/graph.js';
@@ -82,12 +81,12 @@ const reduceOperators = { sum: 'ReduceSum', max: 'ReduceMax', min: 'ReduceMin', 
 /**
  * Writes a graph as ONNX (opset 20 and ONNX Runtime's own FusedMatMul). Inputs are named `input0...`, outputs
  * `output0...`. Broadcasts are left to ONNX where its operators broadcast by themselves.
- * `frozen`: values of inputs that become part of the model, by input index.
+ * `frozen`: indices of inputs that become initializers, whose values are given beside the model.
  * `standard`: writes operators of the standard's opset 17 alone, and shapes that follow the batch.
  */
 export function lowerToOnnx(
   graph: Graph,
-  frozen: ReadonlyMap<number, TypedArray> = new Map(),
+  frozen: ReadonlySet<number> = new Set(),
   standard?: StandardDialect,
 ): OnnxModel {
   return new Lowering(graph, frozen, standard).run();
@@ -104,7 +103,7 @@ class Lowering {
 
   constructor(
     readonly graph: Graph,
-    readonly frozen: ReadonlyMap<number, TypedArray>,
+    readonly frozen: ReadonlySet<number>,
     readonly standard: StandardDialect | undefined,
   ) {
     for (const operation of graph.operations) {
@@ -121,8 +120,8 @@ class Lowering {
     inputs.forEach((input, index) => {
       const name = `input${index}`;
       this.#names.set(input, name);
-      const data = this.frozen.get(index);
-      if (data) this.#initializers.set(name, { name, shape: input.shape, type: input.dtype, data });
+      if (!this.frozen.has(index)) return;
+      this.#initializers.set(name, { name, shape: input.shape, type: input.dtype, data: 'external' });
     });
     for (const operation of operations) this.#lower(operation);
     const outputNames = outputs.map((output) => this.#full(output));

@@ -1,5 +1,4 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import type { TypedArray } from '../ir/graph.js';
 import { channelsFirst } from '../passes/channels-first.js';
 import { inlineComposites } from '../passes/inline-composites.js';
 import { simplify } from '../passes/simplify.js';
@@ -13,6 +12,8 @@ export interface OnnxProgram {
   readonly definition: ProgramDefinition;
   /** Indices of the graph inputs that a run reads; frozen and unused ones are not among them. */
   readonly needed: ReadonlySet<number>;
+  /** Frozen ones that the model has as initializers: by index, under which name. */
+  readonly initializers: ReadonlyMap<number, string>;
   readonly model: Uint8Array;
   /** The variables that the model's states are written to, in order. */
   readonly states: readonly tf.Variable[];
@@ -24,17 +25,16 @@ export interface OnnxProgram {
 export function buildProgram(
   name: string,
   traced: TracedFunction,
-  frozen: ReadonlyMap<number, TypedArray> = new Map(),
+  frozen: ReadonlySet<number> = new Set(),
 ): OnnxProgram {
   const { graph, updates, writes, states } = extractInPlace(traced);
   const simple = inlineComposites(simplify(channelsFirst(graph)), (composite) => fusedComposites.has(composite));
   const model = lowerToOnnx(simple, frozen);
-  const inputs = model.inputs.map(({ name: input, shape, dtype }) => ({
-    index: Number(input.slice('input'.length)),
-    shape,
-    dtype,
-  }));
+  const indexOf = (input: string): number => Number(input.slice('input'.length));
+  const inputs = model.inputs.map(({ name: input, shape, dtype }) => ({ index: indexOf(input), shape, dtype }));
+  const external = model.initializers.filter(({ data }) => data === 'external');
   return {
+    initializers: new Map(external.map(({ name: input }) => [indexOf(input), input])),
     needed: new Set([
       ...inputs.map(({ index }) => index),
       ...updates.flatMap(inputsOfUpdate),

@@ -52,6 +52,8 @@ const schema = protobuf.Root.fromJSON({
         dataType: { type: 'int32', id: 2 },
         name: { type: 'string', id: 8 },
         rawData: { type: 'bytes', id: 9 },
+        externalData: { rule: 'repeated', type: 'MetadataEntry', id: 13 },
+        dataLocation: { type: 'int32', id: 14 },
       },
     },
     ValueInfo: { fields: { name: { type: 'string', id: 1 }, type: { type: 'TypeInfo', id: 2 } } },
@@ -65,6 +67,9 @@ const modelType = schema.lookupType('Model');
 
 /** ONNX's numbers for element types. */
 const elementType = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10 } as const;
+
+/** ONNX's word for values that are not in the model. */
+const externalLocation = 1;
 
 export type OnnxAttribute = number | string | readonly number[] | { readonly float: number };
 
@@ -80,8 +85,8 @@ export interface OnnxTensor {
   readonly name: string;
   readonly shape: readonly number[];
   readonly type: keyof typeof elementType;
-  /** Bits of float16 are in a Uint16Array. */
-  readonly data: TypedArray | BigInt64Array | Uint16Array;
+  /** Bits of float16 are in a Uint16Array. `external`: the values are given beside the model, under the tensor's name. */
+  readonly data: TypedArray | BigInt64Array | Uint16Array | 'external';
 }
 
 /** `Size` is `number | string` where sizes may have names, which stand for any number. */
@@ -153,7 +158,9 @@ export function encodeModel(
           name,
           dims: shape,
           dataType: elementType[type],
-          rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+          ...(data === 'external'
+            ? { externalData: [{ key: 'location', value: name }], dataLocation: externalLocation }
+            : { rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) }),
         })),
         input: model.inputs.map(valueInfo),
         output: model.outputs.map(valueInfo),

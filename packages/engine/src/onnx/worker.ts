@@ -48,7 +48,14 @@ function slotTensor(slot: number): Tensor {
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-async function load(definition: ProgramDefinition, model: Uint8Array): Promise<Program> {
+type LoadRequest = Extract<Request, { kind: 'load' }>;
+
+async function load({ definition, model, initializers }: LoadRequest): Promise<Program> {
+  // The memory of the tensors themselves; ONNX Runtime reads it while the session is created.
+  const externalData = initializers.map(({ name, slot }) => {
+    const { buffer, byteOffset, byteLength } = valuesOf(slotTensor(slot));
+    return { path: name, data: new Uint8Array(buffer, byteOffset, byteLength) };
+  });
   const session = await InferenceSession.create(model, {
     executionProviders: ['cpu'],
     intraOpNumThreads: threads,
@@ -56,6 +63,7 @@ async function load(definition: ProgramDefinition, model: Uint8Array): Promise<P
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
+    externalData,
     // The memory plan of the second run is allocated beside what the first run used: 1.3 times the memory, and no faster.
     enableMemPattern: false,
     // Our own pass merges equal operations; the first one would undo what is computed again to save memory. The second one
@@ -161,7 +169,7 @@ async function handle(request: Request): Promise<{ value?: unknown; transfer?: A
     case 'load': {
       const start = performance.now();
       try {
-        programs.set(request.program, await load(request.definition, request.model));
+        programs.set(request.program, await load(request));
       } catch (error) {
         failures.set(request.program, `${request.definition.name} could not be loaded: ${messageOf(error)}`);
         throw error;
