@@ -15,9 +15,10 @@ export type DecayRule = (name: string, variable: Variable) => boolean;
 
 /**
  * Leaves out what decay would only pull towards zero: vectors and scalars (biases, scales of norms), codebooks and learned
- * positions.
+ * positions (`positions`, or a name that ends in `Positions`).
  */
-export const decayMatrices: DecayRule = (name, { rank }) => rank >= 2 && !/(^|\.)(codebook|positions)$/.test(name);
+export const decayMatrices: DecayRule = (name, { rank }) =>
+  rank >= 2 && !/(^|\.)(codebook|positions|\w+Positions)$/.test(name);
 
 /** All of them: stage 1 of the reference. */
 export const decayEverything: DecayRule = () => true;

@@ -89,6 +89,14 @@ describe('decayGroups', () => {
     expect(rest!.variables.get('quantizer.codebook')).toBe(named.get('quantizer.codebook'));
   });
 
+  it('knows learned positions by every name that the transformers give them', () => {
+    const names = ['rowPositions', 'embedding.columnPositions', 'conditionPositions', 'depthPositions', 'compositions'];
+    const transformer = new Map(names.map((name) => [name, tf.variable(tf.zeros([4, 8]))]));
+    const [decayed, rest] = decayGroups(transformer, 0.05);
+    expect([...decayed!.variables.keys()]).toEqual(['compositions']);
+    expect(rest!.variables.size).toBe(4);
+  });
+
   it('decays everything, as stage 1 of the reference', () => {
     expect(decayGroups(named, 0.05, decayEverything)).toEqual([{ variables: named, weightDecay: 0.05 }]);
   });
