@@ -1,6 +1,8 @@
 export { codeColors, type CodeColorsOptions } from './code-colors.js';
 export { comparisonGallery, type ComparisonColumn, type ComparisonGalleryOptions } from './comparison-gallery.js';
+export { confusionTable, type ConfusionTableOptions } from './confusion-table.js';
 export { imageGrid, type ImageGridOptions } from './image-grid.js';
+export { layerSweepChart, type LayerSweepChartOptions, type ProbedBlock } from './layer-sweep-chart.js';
 export { lineChart, type LineChartOptions, type Series } from './line-chart.js';
 export { lineReportChart } from './line-report-chart.js';
 export { rankChart, type RankChartOptions } from './rank-chart.js';

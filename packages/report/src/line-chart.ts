@@ -5,8 +5,10 @@ import { drawChart, type ChartColors, type ChartFrame } from './internal/chart.j
 /** One line; points that are not finite leave a gap. */
 export interface Series {
   readonly name: string;
-  /** By ascending x. */
-  readonly points: readonly (readonly [x: number, y: number])[];
+  /** By ascending x; a point with its range, such as a confidence interval, has it drawn as a band around the line. */
+  readonly points: readonly (
+    readonly [x: number, y: number] | readonly [x: number, y: number, low: number, high: number]
+  )[];
 }
 
 export interface LineChartOptions extends ChartFrame {
@@ -21,7 +23,7 @@ const maximumPoints = 240;
 
 /**
  * SVG of lines over a common horizontal axis. A long series is shown as the mean of equally many points each, with a band from
- * the smallest to the largest of them. For a PNG, see `svgToPng`.
+ * the smallest to the largest of them and their ranges. For a PNG, see `svgToPng`.
  * @throws {ConfigError} without a point that can be drawn
  */
 export async function lineChart(options: LineChartOptions): Promise<string> {
@@ -65,7 +67,8 @@ function condense(name: string, points: Series['points'], scale: 'linear' | 'log
     if (values.length === 0) rows.push({ name, x, y: null, low: null, high: null });
     else {
       const y = values.reduce((sum, value) => sum + value, 0) / values.length;
-      rows.push({ name, x, y, low: Math.min(...values), high: Math.max(...values) });
+      const drawn = bucket.flatMap(([, ...heights]) => heights).filter((height) => isDrawable(height, scale));
+      rows.push({ name, x, y, low: Math.min(...drawn), high: Math.max(...drawn) });
     }
   }
   return rows;

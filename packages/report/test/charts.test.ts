@@ -135,6 +135,17 @@ describe('lineChart', () => {
     expect(new Set(drawn!.map(([, y]) => y)).size).toBe(1); // the mean, 3
   });
 
+  it('draws the range of a point as a band, which the axis makes room for', async () => {
+    const [low, high] = [-40, 60];
+    const points = [0, 1, 2].map((x) => [x, 1, low, high] as const);
+    const svg = await lineChart({ ...line, series: [{ name: 'a', points }] });
+    for (const label of ['−40', '60']) expect(svg).toContain(`>${label}</text>`);
+    const band = svg.match(/aria-roledescription="area mark container".*?<path[^>]* d="([^"]*)"/s)![1]!;
+    const heights = new Set(band.match(/,[\d.]+/g));
+    expect(heights.size).toBe(2);
+    expect(await lineChart({ ...line, scale: 'log', series: [{ name: 'a', points }] })).not.toContain('NaN');
+  });
+
   it('escapes text', async () => {
     const hostile = '</text><script>alert(1)</script>"\u0000';
     const svg = await lineChart({
