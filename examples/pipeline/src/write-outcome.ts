@@ -5,13 +5,13 @@ import type { Engine } from '@vitvq/engine';
 import {
   comparisonGallery,
   configurationRows,
+  confusionTable,
+  layerSweepChart,
   lineReportChart,
   toRgbImages,
   writeReport,
   type GalleryBlock,
-  type ReportChart,
   type ReportSection,
-  type Series,
   type TableBlock,
 } from '@vitvq/report';
 import { logCurve, readTrainingLog } from '@vitvq/training';
@@ -318,8 +318,17 @@ function probeSection({ images, settings }: StageContext, { probe }: Outcome): R
           'other images, so this is not the unsupervised probe of the paper. ' +
           `Trained on ${samples.train} images, penalty and block chosen on ${samples.validation}, tested on ${samples.test}.`,
       },
-      { kind: 'charts', charts: [layerSweepChart(probe.result)] },
-      { kind: 'text', text: `The best block by validation is ${best}. Upright lines are 95 % intervals.` },
+      {
+        kind: 'charts',
+        charts: [
+          layerSweepChart(
+            'layer-sweep.png',
+            blocks.map(({ block, kind, ...test }) => ({ block, kind, test })),
+            { xLabel: 'block (first: embedding, last: final norm)' },
+          ),
+        ],
+      },
+      { kind: 'text', text: `The best block by validation is ${best}. Bands are 95 % intervals.` },
       {
         kind: 'table',
         columns: ['block', 'width', 'top-1, %', '95 % interval', 'top-5, %', 'penalty'],
@@ -332,61 +341,9 @@ function probeSection({ images, settings }: StageContext, { probe }: Outcome): R
           String(l2),
         ]),
       },
-      confusionTable(probe.result, images.train.classes),
+      confusionTable(probe.result, { classes: images.train.classes, name: best }),
       ...warnings.map((text) => ({ kind: 'text' as const, text })),
     ],
-  };
-}
-
-/** Transformer and untrained twin block by block, each with its interval, and the raw pixels as a level line. */
-function layerSweepChart({ blocks, pixels }: ProbeResult): ReportChart {
-  const ofKind = (kind: Block['kind']): Block[] => blocks.filter((block) => block.kind === kind);
-  const line = (title: string, kind: Block['kind']): Series => ({
-    name: title,
-    points: ofKind(kind).map(({ top1 }, place) => [place, 100 * top1]),
-  });
-  const [model, untrained] = [ofKind('model'), ofKind('untrained')];
-  const level = 100 * blocks.find(({ block }) => block === pixels)!.top1;
-  return lineReportChart('layer-sweep.png', {
-    title: 'Layer sweep',
-    xLabel: 'block (first: embedding, last: final norm)',
-    yLabel: 'top-1, per cent of test images',
-    series: [
-      line('trained', 'model'),
-      line('untrained', 'untrained'),
-      {
-        name: 'raw pixels',
-        points: [
-          [0, level],
-          [model.length - 1, level],
-        ],
-      },
-      {
-        name: '95 %',
-        points: model.flatMap((block, place) => [...whisker(place, block), ...whisker(place, untrained[place]!)]),
-      },
-    ],
-  });
-}
-
-/** A short upright line: what is not finite separates it from the next. */
-function whisker(x: number, { interval: { low, high } }: Block): (readonly [number, number])[] {
-  return [
-    [x, 100 * low],
-    [x, 100 * high],
-    [x, NaN],
-  ];
-}
-
-function confusionTable({ confusion, best }: ProbeResult, classes: readonly string[]): TableBlock {
-  return {
-    kind: 'table',
-    caption: `Confusion of ${best}, per cent: test images of a row's class that are taken for a column's.`,
-    columns: ['', ...classes],
-    rows: confusion.map((row, label) => {
-      const total = row.reduce((sum, count) => sum + count, 0);
-      return [classes[label]!, ...row.map((count) => (total === 0 ? '' : ((100 * count) / total).toFixed(0)))];
-    }),
   };
 }
 
