@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { ImageSource } from './image-source.js';
+import type { ImageSource, ImageStorage, Resampling } from './image-source.js';
 
 /** Images whose bytes count, spread evenly over those in memory. */
 const samples = 256;
 
 /**
- * A short text that differs when a source has other images, another order or other labels: a resumed training compares it.
+ * A short text that differs when a source has other images, another order, other labels or another resampling: a resumed training compares it.
  * Files count by their paths below the folder, which may move; that a file has been painted over goes unnoticed. Of images in
  * memory, the bytes of up to 256 count.
  */
@@ -23,7 +23,13 @@ export function sourceFingerprint({ storage, labels, classes, length }: ImageSou
       hash.update(pixels.subarray(rows[image]! * size, (rows[image]! + 1) * size));
     }
   }
+  // Only where it is not the usual, so that sources keep the fingerprints that older checkpoints hold.
+  if (resamplingOf(storage) === 'nearest') hash.update('nearest');
   return hash.digest('hex').slice(0, 32);
+}
+
+function resamplingOf(storage: ImageStorage): Resampling {
+  return storage.kind === 'files' ? storage.decoding.resampling : storage.resampling;
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: Int32Array | Uint32Array): Uint8Array {

@@ -1,5 +1,5 @@
 import { assertInteger, DataError } from '@vitvq/core';
-import type { ImageSource, PixelStorage } from './image-source.js';
+import type { ImageSource, PixelStorage, Resampling } from './image-source.js';
 
 export interface ImageArrayOptions {
   /** `[length, height, width, channels]` row-major, 0 to 255. Used as it is, not copied. */
@@ -14,6 +14,8 @@ export interface ImageArrayOptions {
   labels?: ArrayLike<number>;
   /** @default as many numbers as the labels need, or none without labels */
   classes?: readonly string[];
+  /** How batches scale them: `nearest` for segmentation maps. @default 'smooth' */
+  resampling?: Resampling;
   /** @default 'image array' */
   name?: string;
 }
@@ -29,6 +31,7 @@ export function openImageArray({
   channels = 3,
   labels,
   classes,
+  resampling = 'smooth',
   name = 'image array',
 }: ImageArrayOptions): ImageSource & { readonly storage: PixelStorage } {
   const where = 'openImageArray';
@@ -61,6 +64,6 @@ export function openImageArray({
     });
   }
   const rows = Uint32Array.from({ length }, (_, index) => index);
-  const storage: PixelStorage = { kind: 'pixels', pixels: images, height, width, channels, rows };
+  const storage: PixelStorage = { kind: 'pixels', pixels: images, height, width, channels, rows, resampling };
   return { name, length, classes: names, labels: classIndices, storage };
 }

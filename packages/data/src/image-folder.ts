@@ -1,7 +1,7 @@
 import { open, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, extname, join, resolve, sep } from 'node:path';
 import { assertInteger, ConfigError, DataError, toSize2D, type Size2D } from '@vitvq/core';
-import type { DecodeSettings, FileStorage, ImageSource, SkippedImage } from './image-source.js';
+import type { DecodeSettings, FileStorage, ImageSource, Resampling, SkippedImage } from './image-source.js';
 import { assertImageSignature, checkPixels, readImageSize, UnusableImage } from './internal/decode-image.js';
 
 export interface ImageFolderOptions {
@@ -26,6 +26,8 @@ export interface ImageFolderOptions {
   maximumPixels?: number;
   /** What shows through transparent pixels, `#rrggbb`. @default '#ffffff' */
   background?: string;
+  /** How batches scale the images: `nearest` for segmentation maps, which should be PNG. @default 'smooth' */
+  resampling?: Resampling;
   /** Called for each image that is left out, in the order of the listing. @default one process warning with their number */
   onSkip?: (image: SkippedImage) => void;
 }
@@ -63,6 +65,7 @@ export async function openImageFolder(
     failOn = 'warning',
     maximumPixels = 100_000_000,
     background = '#ffffff',
+    resampling = 'smooth',
     onSkip,
   }: ImageFolderOptions = {},
 ): Promise<ImageFolder> {
@@ -72,7 +75,7 @@ export async function openImageFolder(
   if (!/^#[0-9a-f]{6}$/i.test(background)) {
     throw new ConfigError({ where: 'openImageFolder', expected: 'background as #rrggbb', got: background });
   }
-  const decoding: DecodeSettings = { strict, failOn, maximumPixels, background };
+  const decoding: DecodeSettings = { strict, failOn, maximumPixels, background, resampling };
   const root = resolve(directory);
   const found = await listImages(root);
   if (found.images.length === 0) throw noImages(root, found);

@@ -25,6 +25,12 @@ export interface FileStorage {
   readonly decoding: DecodeSettings;
 }
 
+/**
+ * How images are scaled. `smooth`: with a filter, as photographs are. `nearest`: every pixel is one of the original's, for maps
+ * whose colours are names of classes: the mean of two colours would be a third class.
+ */
+export type Resampling = 'smooth' | 'nearest';
+
 /** Images of one size as bytes in memory. */
 export interface PixelStorage {
   readonly kind: 'pixels';
@@ -35,6 +41,7 @@ export interface PixelStorage {
   readonly channels: number;
   /** Image `i` of the source is image `rows[i]` of `pixels`. */
   readonly rows: Uint32Array;
+  readonly resampling: Resampling;
 }
 
 /** How files become pixels. */
@@ -47,6 +54,7 @@ export interface DecodeSettings {
   readonly maximumPixels: number;
   /** What shows through transparent pixels, `#rrggbb`. */
   readonly background: string;
+  readonly resampling: Resampling;
 }
 
 /** An image that was left out, and why. */

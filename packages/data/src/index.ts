@@ -9,7 +9,7 @@ export { openImageArray } from './image-array.js';
 export type { ImageArrayOptions } from './image-array.js';
 export { openImageFolder } from './image-folder.js';
 export type { ImageFolder, ImageFolderOptions } from './image-folder.js';
-export type { FileStorage, ImageSource, ImageStorage, PixelStorage, SkippedImage } from './image-source.js';
+export type { FileStorage, ImageSource, ImageStorage, PixelStorage, Resampling, SkippedImage } from './image-source.js';
 export { readImages, type LoadedImages } from './read-images.js';
 export { splitSource, subset } from './subset.js';
 export type { SplitOptions, SplitResult } from './subset.js';

@@ -184,6 +184,24 @@ describe('createBatches: crops of arrays', () => {
     expect(bytesOf(large!).slice(0, 4)).toEqual([0, 25, 75, 100]);
   });
 
+  it('takes the nearest pixel of maps, whether it shrinks or enlarges them, and mirrors it', async () => {
+    const maps = openImageArray({
+      images: Uint8Array.from({ length: 6 * 6 }, (_, index) => 10 * (index % 6) + Math.floor(index / 6)),
+      height: 6,
+      width: 6,
+      channels: 1,
+      resampling: 'nearest',
+    });
+    const [small] = await collect(maps, { batchSize: 1, imageSize: 2 }, 1);
+    expect(bytesOf(small!)).toEqual([11, 41, 14, 44]);
+    const [large] = await collect(maps, { batchSize: 1, imageSize: [1, 4], resizeTo: 12 }, 1);
+    expect(bytesOf(large!)).toEqual([22, 22, 32, 32]);
+    const rows = await collect(maps, { batchSize: 1, imageSize: [1, 4], resizeTo: 9, flip: true, key }, 20);
+    expect(new Set(rows.map((batch) => bytesOf(batch).join()))).toEqual(new Set(['13,23,33,33', '33,33,23,13']));
+    const [same] = await collect(maps, { batchSize: 1, imageSize: 6 }, 1);
+    expect(bytesOf(same!)).toEqual([...maps.storage.pixels]);
+  });
+
   it('agrees with libvips on a smooth image', async () => {
     const data = await gradient(50, 40, 0).raw().toBuffer();
     const array = openImageArray({ images: new Uint8Array(data), height: 40, width: 50 });

@@ -1,4 +1,4 @@
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { createBatches, openImageFolder, type ImageBatch, type ImageFolderOptions } from '../src/index.js';
 import { folderOf, gradient, plain } from './images.js';
@@ -91,6 +91,34 @@ describe('decoding to 8-bit RGB', () => {
     expectNear(pixel(batch, 0, 15), [129, 6], 3);
     expectNear(pixel(batch, 10, 0), [81, 134], 3);
     expectNear(pixel(batch, 10, 29), [174, 134], 3);
+  });
+
+  it.each([
+    ['palette PNG', 'a.png', (image: Sharp) => image.png({ palette: true })],
+    ['lossless WebP', 'a.webp', (image: Sharp) => image.webp({ lossless: true })],
+  ])('keeps the colours of a map (%s) where it is asked for the nearest pixels', async (_, name, encode) => {
+    // Two classes in a pattern finer than the result, around a third one in the middle.
+    const [width, height] = [300, 200];
+    const classes = [
+      [255, 0, 0],
+      [0, 0, 255],
+      [0, 128, 0],
+    ];
+    const data = Uint8Array.from({ length: width * height * 3 }, (_, byte) => {
+      const [pixel, channel] = [Math.floor(byte / 3), byte % 3];
+      const [x, y] = [pixel % width, Math.floor(pixel / width)];
+      const isMiddle = Math.abs(x - width / 2) < 20 && Math.abs(y - height / 2) < 20;
+      return classes[isMiddle ? 2 : (x + y) % 2]![channel]!;
+    });
+    const file = await encode(sharp(data, { raw: { width, height, channels: 3 } })).toBuffer();
+    for (const imageSize of [20, 150, 400]) {
+      const batch = await decoded(name, file, imageSize, { resampling: 'nearest' });
+      const colours = new Set(Array.from({ length: imageSize }, (_, x) => pixel(batch, imageSize / 2, x).join()));
+      for (const colour of colours) expect(classes.map((rgb) => rgb.join())).toContain(colour);
+      expect(pixel(batch, imageSize / 2, imageSize / 2)).toEqual(classes[2]);
+    }
+    const smooth = await decoded(name, file, 20);
+    expectNear(pixel(smooth, 2, 2), [127, 0, 127], 12);
   });
 
   it('enlarges small images, down to one pixel', async () => {

@@ -75,7 +75,7 @@ describe('sourceFingerprint', () => {
     expect(new Set([usual, ...(await Promise.all(others))]).size).toBe(others.length + 1);
   });
 
-  it('differs for other pixels, labels, orders and counts', () => {
+  it('differs for other pixels, labels, orders, counts and resampling', () => {
     const other = images.slice();
     other[5] = 200;
     const variants = [
@@ -84,6 +84,7 @@ describe('sourceFingerprint', () => {
       openImageArray({ images, height: 2, width: 8, labels, classes: ['even', 'odd'] }),
       subset(source, [1, 0, ...Array.from({ length: 68 }, (_, index) => index + 2)]),
       subset(source, [0, 1, 2]),
+      openImageArray({ images, height: 4, width: 4, labels, classes: ['even', 'odd'], resampling: 'nearest' }),
     ].map(sourceFingerprint);
     expect(new Set([fingerprint, ...variants]).size).toBe(variants.length + 1);
   });

@@ -5,7 +5,7 @@ import type { BatchPlan, BatchPlanner } from './batch-plan.js';
 import { CENTRE, copyCrop, planCrop, type CropDraws, type CropSettings } from './crop.js';
 import { FILE_CHANNELS } from './decode-image.js';
 import { createDecoder, type Decoder } from './decoder.js';
-import { resampleCrop, resampleWeights } from './resample.js';
+import { nearestCrop, resampleCrop, resampleWeights } from './resample.js';
 
 /** Pixels of one planned batch. */
 export interface MadeBatch {
@@ -34,7 +34,11 @@ export class PixelBatchMaker implements BatchMaker {
   readonly #batchSize: number;
   readonly #imageLength: number;
 
-  constructor({ pixels, height, width, channels, rows }: PixelStorage, crop: CropSettings, batchSize: number) {
+  constructor(
+    { pixels, height, width, channels, rows, resampling }: PixelStorage,
+    crop: CropSettings,
+    batchSize: number,
+  ) {
     this.channels = channels;
     this.#rows = rows;
     this.#batchSize = batchSize;
@@ -46,7 +50,19 @@ export class PixelBatchMaker implements BatchMaker {
     const horizontal = resampleWeights(width, scaledWidth);
     this.#cropInto = (row, draws, output, offset) => {
       const position = planCrop([height, width], crop, draws);
-      if (isScaled) {
+      if (resampling === 'nearest') {
+        nearestCrop(
+          pixels,
+          row * size,
+          [height, width],
+          channels,
+          position,
+          crop.imageSize,
+          draws.flip,
+          output,
+          offset,
+        );
+      } else if (isScaled) {
         resampleCrop(
           pixels,
           row * size,

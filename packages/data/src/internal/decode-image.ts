@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import sharp, { type Sharp } from 'sharp';
 import type { DecodeSettings } from '../image-source.js';
 import { CENTRE, copyCrop, planCrop, type CropDraws, type CropSettings } from './crop.js';
+import { nearestCrop } from './resample.js';
 
 /** Channels of every image that comes from a file. */
 export const FILE_CHANNELS = 3;
@@ -49,7 +50,8 @@ export function readImageSize(file: string, settings: DecodeSettings): Promise<[
 /**
  * Reads one file and writes its crop, `[height, width, 3]` in [0, 1], at `outputOffset`. Grey, palette, CMYK, 16-bit and
  * transparent images become 8-bit sRGB, the camera's rotation is applied. libvips resizes (Lanczos; cubic when
- * enlarging). The whole image is decoded wherever the crop lies, so that damage anywhere in it is found every time.
+ * enlarging) where
+ * that is to be smooth; its nearest neighbour lies up to half a step off when it shrinks a lot. The whole image is decoded wherever the crop lies, so that damage anywhere in it is found every time.
  * @throws {UnusableImage}
  */
 export async function decodeImage(
@@ -75,13 +77,14 @@ export async function decodeImage(
   const plan = planCrop([height, width], crop, draws);
   const { scaledHeight, scaledWidth } = plan;
   image.autoOrient().flatten({ background: settings.background });
-  const isLong = scaledHeight * scaledWidth > LONG_IMAGE * crop.resizeTo[0] * crop.resizeTo[1];
+  const isNearest = settings.resampling === 'nearest';
+  const isLong = !isNearest && scaledHeight * scaledWidth > LONG_IMAGE * crop.resizeTo[0] * crop.resizeTo[1];
   if (isLong) {
     const rows = windowOf(plan.top, cropHeight, scaledHeight, height);
     const columns = windowOf(plan.left, cropWidth, scaledWidth, width);
     image.extract({ top: rows.from, height: rows.count, left: columns.from, width: columns.count });
     image.resize(cropWidth, cropHeight, { fit: 'fill' });
-  } else {
+  } else if (!isNearest) {
     image.resize(scaledWidth, scaledHeight, { fit: 'fill' });
   }
   image.toColourspace('srgb').raw({ depth: 'uchar' });
@@ -90,6 +93,11 @@ export async function decodeImage(
   });
   if (info.channels !== FILE_CHANNELS) {
     throw new UnusableImage(`it decodes to ${info.channels} channels instead of ${FILE_CHANNELS}`);
+  }
+  if (isNearest) {
+    const size = [info.height, info.width] as const;
+    nearestCrop(data, 0, size, FILE_CHANNELS, plan, crop.imageSize, draws.flip, output, outputOffset);
+    return;
   }
   const position = isLong ? { top: 0, left: 0 } : plan;
   copyCrop(data, 0, info.width, FILE_CHANNELS, position, crop.imageSize, draws.flip, output, outputOffset);

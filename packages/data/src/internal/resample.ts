@@ -25,6 +25,32 @@ export function resampleWeights(inputSize: number, outputSize: number): Resample
   return { first, weights };
 }
 
+/** Scales and crops, each pixel the one of the original in which its centre lies; otherwise as `resampleCrop`. */
+export function nearestCrop(
+  pixels: Uint8Array,
+  offset: number,
+  [height, width]: Pixels2D,
+  channels: number,
+  { scaledHeight, scaledWidth, top, left }: CropPlan,
+  [cropHeight, cropWidth]: Pixels2D,
+  flip: boolean,
+  output: Float32Array,
+  outputOffset: number,
+): void {
+  const columns = Int32Array.from({ length: cropWidth }, (_, column) => {
+    const from = left + (flip ? cropWidth - 1 - column : column);
+    return Math.floor(((from + 0.5) * width) / scaledWidth);
+  });
+  let target = outputOffset;
+  for (let row = 0; row < cropHeight; row++) {
+    const line = Math.floor(((top + row + 0.5) * height) / scaledHeight) * width;
+    for (const column of columns) {
+      const source = offset + (line + column) * channels;
+      for (let channel = 0; channel < channels; channel++) output[target++] = unitOfByte[pixels[source + channel]!]!;
+    }
+  }
+}
+
 /** Scales and crops an image of bytes (`[*, width, channels]` at `offset`) into floats in [0, 1]: rows first, then columns. */
 export function resampleCrop(
   pixels: Uint8Array,
