@@ -6,6 +6,7 @@ import type { ImageSource, SkippedImage } from './image-source.js';
 import { FileBatchMaker, PixelBatchMaker, type BatchMaker, type MadeBatch } from './internal/batch-maker.js';
 import { BatchPlanner, type BatchPlan } from './internal/batch-plan.js';
 import { closedError } from './internal/decoder.js';
+import { assertPairs } from './internal/pairs.js';
 
 export interface BatchOptions {
   /** Images a batch. */
@@ -18,6 +19,12 @@ export interface BatchOptions {
   crop?: 'random' | 'center';
   /** Mirror every other image, at random, left to right. @default false */
   flip?: boolean;
+  /**
+   * A second picture of each image, such as its segmentation map or its sketch: image i belongs to image i. It may have another
+   * size but must have the same proportions, and is scaled, cropped and mirrored as its image is. Where one of a pair cannot be
+   * used, neither is. Folders open as pairs with `openPairedFolders`. @default none
+   */
+  conditionSource?: ImageSource;
   /** A new order each epoch instead of the order of the source. @default false */
   shuffle?: boolean;
   /** Decides order, crops and flips; needed when any of these is random. */
@@ -40,9 +47,18 @@ export interface BatchOptions {
   onSkip?: (image: SkippedImage) => void;
 }
 
+/** Images as stage 2 takes them for conditions. */
+export interface ConditionImages {
+  /** Row-major `[B, H, W, C]`, in [0, 1]; belongs to the caller. */
+  readonly data: Float32Array;
+  readonly shape: [batch: number, height: number, width: number, channels: number];
+}
+
 export interface ImageBatch {
   /** Row-major `[B, H, W, C]`, in [0, 1]; belongs to the caller. */
   readonly images: Float32Array;
+  /** Of each image its picture in `conditionSource`; absent without one. */
+  readonly conditionImages?: ConditionImages;
   /** Class of each image; -1 in padding. */
   readonly labels: Int32Array;
   /** Position in the source of each image; -1 in padding. */
@@ -62,7 +78,7 @@ export interface BatchStream extends AsyncIterable<ImageBatch> {
   readonly batchesPerEpoch: number;
   /** Position at which the stream ends; `Infinity` without `epochs`. */
   readonly end: number;
-  /** Of the source (see `sourceFingerprint`) and of the options that decide what is in a batch. */
+  /** Of the source and the one of its conditions (see `sourceFingerprint`) and of the options that decide what is in a batch. */
   readonly fingerprint: string;
   /** Unusable images met so far, each once, in order of batches. */
   readonly skipped: readonly SkippedImage[];
@@ -78,6 +94,7 @@ export interface BatchStream extends AsyncIterable<ImageBatch> {
  * another one drawn from the same key (`lastBatch: 'drop'`), or left out, so that none counts twice (`pad`, `partial`);
  * an image smaller than `resizeTo` is enlarged.
  * @throws {ConfigError} naming the option
+ * @throws {DataError} when the images of `conditionSource` are not the partners of those of `source`
  */
 export function createBatches(
   source: ImageSource,
@@ -85,6 +102,7 @@ export function createBatches(
     batchSize,
     imageSize,
     resizeTo = imageSize,
+    conditionSource,
     crop = 'center',
     flip = false,
     shuffle = false,
@@ -133,15 +151,18 @@ export function createBatches(
       fix: "Use a smaller batchSize, or lastBatch: 'pad'.",
     });
   }
+  if (conditionSource) assertPairs(source, conditionSource, where);
   const order = { batchSize, ...settings, crop, flip, shuffle, key: key ?? null, lastBatch };
-  const { storage } = source;
-  const maker =
-    storage.kind === 'files'
-      ? new FileBatchMaker(storage, planner, settings, { batchSize, workers, standIns: lastBatch === 'drop' })
-      : new PixelBatchMaker(storage, settings, batchSize);
-  const ahead = storage.kind === 'files' ? prefetch : 0;
+  const sources = conditionSource ? [source, conditionSource] : [source];
+  // Both of a pair are of one kind, see assertPairs.
+  const files = sources.flatMap(({ storage }) => (storage.kind === 'files' ? [storage] : []));
+  const pixels = sources.flatMap(({ storage }) => (storage.kind === 'pixels' ? [storage] : []));
+  const maker = files.length
+    ? new FileBatchMaker(files, planner, settings, { batchSize, workers, standIns: lastBatch === 'drop' })
+    : new PixelBatchMaker(pixels, settings, batchSize);
+  const ahead = files.length ? prefetch : 0;
   return new PlannedBatchStream({
-    source,
+    sources,
     order,
     planner,
     maker,
@@ -159,7 +180,8 @@ function warnOfSkipped({ file, reason }: SkippedImage): void {
 }
 
 interface StreamParts extends Required<Pick<BatchOptions, 'lastBatch' | 'epochs' | 'startAt' | 'onSkip'>> {
-  readonly source: ImageSource;
+  /** Of the images, and of their condition images. */
+  readonly sources: readonly ImageSource[];
   /** Options that decide what is in a batch. */
   readonly order: object;
   readonly planner: BatchPlanner;
@@ -198,9 +220,10 @@ class PlannedBatchStream implements BatchStream {
   }
 
   get fingerprint(): string {
-    const { source, order } = this.#parts;
-    const hash = createHash('sha256').update(sourceFingerprint(source)).update(JSON.stringify(order));
-    return hash.digest('hex').slice(0, 32);
+    const { sources, order } = this.#parts;
+    const hash = createHash('sha256');
+    for (const source of sources) hash.update(sourceFingerprint(source));
+    return hash.update(JSON.stringify(order)).digest('hex').slice(0, 32);
   }
 
   next(): Promise<ImageBatch> {
@@ -271,17 +294,20 @@ class PlannedBatchStream implements BatchStream {
     }
   }
 
-  #finish({ epoch, index }: BatchPlan, { images, indices }: MadeBatch): ImageBatch {
-    const { source, lastBatch, maker, imageSize, planner } = this.#parts;
+  #finish({ epoch, index }: BatchPlan, { images: made, indices }: MadeBatch): ImageBatch {
+    const { sources, lastBatch, maker, imageSize, planner } = this.#parts;
+    const { labels } = sources[0]!;
     const rows = lastBatch === 'partial' ? indices.length : planner.batchSize;
-    const length = imageSize[0] * imageSize[1] * maker.channels;
+    const [images, conditionImages] = made.map((data, source): ConditionImages => {
+      const shape: ConditionImages['shape'] = [rows, imageSize[0], imageSize[1], maker.channels[source]!];
+      return { data: data.subarray(0, rows * shape[1] * shape[2] * shape[3]), shape };
+    });
     return {
-      images: images.subarray(0, rows * length),
-      labels: Int32Array.from({ length: rows }, (_, row) =>
-        row < indices.length ? source.labels[indices[row]!]! : -1,
-      ),
+      images: images!.data,
+      ...(conditionImages && { conditionImages }),
+      labels: Int32Array.from({ length: rows }, (_, row) => (row < indices.length ? labels[indices[row]!]! : -1)),
       indices: Int32Array.from({ length: rows }, (_, row) => indices[row] ?? -1),
-      shape: [rows, imageSize[0], imageSize[1], maker.channels],
+      shape: images!.shape,
       count: indices.length,
       epoch,
       index,

@@ -6,5 +6,10 @@ const context = workerData as DecodeContext;
 
 parentPort!.on('message', (rows: readonly DecodeRow[]) => {
   // A rejection is a defect, not a bad image: it ends the thread, and the stream reports it.
-  void decodeBatch(context, rows).then((result) => parentPort!.postMessage(result, [result.images.buffer]));
+  void decodeBatch(context, rows).then((result) =>
+    parentPort!.postMessage(
+      result,
+      result.images.map(({ buffer }) => buffer),
+    ),
+  );
 });

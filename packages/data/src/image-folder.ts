@@ -220,7 +220,12 @@ function classOf(file: string): string {
   return slash < 0 ? TOP_CLASS : file.slice(0, slash);
 }
 
-function reportSkipped(root: string, skipped: readonly SkippedImage[], onSkip: ImageFolderOptions['onSkip']): void {
+/** Tells of images that are left out: `onSkip` of each, or else a process warning with their number. */
+export function reportSkipped(
+  root: string,
+  skipped: readonly SkippedImage[],
+  onSkip: ImageFolderOptions['onSkip'],
+): void {
   if (onSkip) {
     skipped.forEach((image) => onSkip(image));
   } else if (skipped.length) {

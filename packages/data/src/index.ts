@@ -1,5 +1,5 @@
 export { createBatches } from './batches.js';
-export type { BatchOptions, BatchStream, ImageBatch } from './batches.js';
+export type { BatchOptions, BatchStream, ConditionImages, ImageBatch } from './batches.js';
 export { defaultCacheDirectory } from './cache-directory.js';
 export { CIFAR10_CLASSES, openCifar10 } from './cifar10.js';
 export type { Cifar10Options } from './cifar10.js';
@@ -10,6 +10,7 @@ export type { ImageArrayOptions } from './image-array.js';
 export { openImageFolder } from './image-folder.js';
 export type { ImageFolder, ImageFolderOptions } from './image-folder.js';
 export type { FileStorage, ImageSource, ImageStorage, PixelStorage, Resampling, SkippedImage } from './image-source.js';
+export { openPairedFolders, type PairedFolderOptions, type PairedFolders } from './paired-folders.js';
 export { readImages, type LoadedImages } from './read-images.js';
 export { splitSource, subset } from './subset.js';
 export type { SplitOptions, SplitResult } from './subset.js';

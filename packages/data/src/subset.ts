@@ -45,7 +45,8 @@ export interface SplitResult {
 
 /**
  * Two parts that share no image, drawn at random; both keep the order of the source.
- * The same source and key give the same parts; another number of images gives quite different ones.
+ * The same number of images, `holdOut` and key give the same positions, so that pairs of sources stay pairs; another number of
+ * images gives quite different ones.
  * @throws {ConfigError} unless both parts get at least one image
  */
 export function splitSource(source: ImageSource, { holdOut, key }: SplitOptions): SplitResult {

@@ -349,13 +349,13 @@ describe('createBatches: threads', () => {
 
   it('reports a thread that dies, with the files it had', async () => {
     // A context that no caller can make: the thread stumbles over it outside the decoding of an image.
-    const broken = { decoding: {}, crop: {} } as unknown as Parameters<typeof createDecoder>[0];
+    const broken = { decodings: [{}], crop: {} } as unknown as Parameters<typeof createDecoder>[0];
     const decoder = createDecoder(broken, 1);
     decoder.hold();
     const draws = { x: undefined, y: undefined, flip: false };
     const run = decoder.run([
-      { file: '/a/first.png', draws },
-      { file: '/a/last.png', draws },
+      { files: ['/a/first.png'], draws },
+      { files: ['/a/last.png'], draws },
     ]);
     await expect(run).rejects.toThrow(
       /^decoding \/a\/first\.png to \/a\/last\.png: expected the decoding thread to live, got .+ Try workers: 0/,

@@ -46,6 +46,12 @@ export function planCrop(
   };
 }
 
+/** Whether two sizes can be those of one picture: sides of the smaller one are rounded, by less than a pixel. */
+export function haveSameProportions([height, width]: Pixels2D, [otherHeight, otherWidth]: Pixels2D): boolean {
+  const larger = Math.max(height, width, otherHeight, otherWidth);
+  return Math.abs(height * otherWidth - width * otherHeight) <= larger;
+}
+
 function placed(room: number, draw: number | undefined): number {
   return draw === undefined ? Math.floor(room / 2) : Math.floor(draw * (room + 1));
 }

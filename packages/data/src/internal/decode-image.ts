@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import sharp, { type Sharp } from 'sharp';
 import type { DecodeSettings } from '../image-source.js';
-import { CENTRE, copyCrop, planCrop, type CropDraws, type CropSettings } from './crop.js';
+import { CENTRE, copyCrop, haveSameProportions, planCrop } from './crop.js';
+import type { CropDraws, CropSettings, Pixels2D } from './crop.js';
 import { nearestCrop } from './resample.js';
 
 /** Channels of every image that comes from a file. */
@@ -47,8 +48,16 @@ export function readImageSize(file: string, settings: DecodeSettings): Promise<[
   return imageSize(openPixels(file, settings), settings);
 }
 
+/** Where the crop of a file lies. */
+export interface DecodeCrop {
+  readonly crop: CropSettings;
+  readonly draws: CropDraws;
+  /** Size of the image that this one belongs to, by which its crop is planned. */
+  readonly original?: Pixels2D;
+}
+
 /**
- * Reads one file and writes its crop, `[height, width, 3]` in [0, 1], at `outputOffset`. Grey, palette, CMYK, 16-bit and
+ * Reads one file, writes its crop, `[height, width, 3]` in [0, 1], at `outputOffset`, and gives the size of the whole. Grey, palette, CMYK, 16-bit and
  * transparent images become 8-bit sRGB, the camera's rotation is applied. libvips resizes (Lanczos; cubic when
  * enlarging) where
  * that is to be smooth; its nearest neighbour lies up to half a step off when it shrinks a lot. The whole image is decoded wherever the crop lies, so that damage anywhere in it is found every time.
@@ -57,11 +66,10 @@ export function readImageSize(file: string, settings: DecodeSettings): Promise<[
 export async function decodeImage(
   file: string,
   settings: DecodeSettings,
-  crop: CropSettings,
-  draws: CropDraws,
+  { crop, draws, original }: DecodeCrop,
   output: Float32Array,
   outputOffset: number,
-): Promise<void> {
+): Promise<Pixels2D> {
   const bytes = await readFile(file).catch((cause: Error) => {
     throw new UnusableImage(cause.message, { cause });
   });
@@ -74,7 +82,10 @@ export async function decodeImage(
       `it is ${height}x${width}, smaller than the crop ${cropHeight}x${cropWidth} (height x width)`,
     );
   }
-  const plan = planCrop([height, width], crop, draws);
+  if (original && !haveSameProportions(original, [height, width])) {
+    throw new UnusableImage(`it is ${height}x${width}, of other proportions than ${original[0]}x${original[1]}`);
+  }
+  const plan = planCrop(original ?? [height, width], crop, draws);
   const { scaledHeight, scaledWidth } = plan;
   image.autoOrient().flatten({ background: settings.background });
   const isNearest = settings.resampling === 'nearest';
@@ -94,19 +105,21 @@ export async function decodeImage(
   if (info.channels !== FILE_CHANNELS) {
     throw new UnusableImage(`it decodes to ${info.channels} channels instead of ${FILE_CHANNELS}`);
   }
+  const { flip } = draws;
   if (isNearest) {
-    const size = [info.height, info.width] as const;
-    nearestCrop(data, 0, size, FILE_CHANNELS, plan, crop.imageSize, draws.flip, output, outputOffset);
-    return;
+    nearestCrop(data, 0, [height, width], FILE_CHANNELS, plan, crop.imageSize, flip, output, outputOffset);
+  } else {
+    const position = isLong ? { top: 0, left: 0 } : plan;
+    copyCrop(data, 0, info.width, FILE_CHANNELS, position, crop.imageSize, flip, output, outputOffset);
   }
-  const position = isLong ? { top: 0, left: 0 } : plan;
-  copyCrop(data, 0, info.width, FILE_CHANNELS, position, crop.imageSize, draws.flip, output, outputOffset);
+  return [height, width];
 }
 
 /** Decodes the whole file and drops the pixels. @throws {UnusableImage} */
 export async function checkPixels(file: string, settings: DecodeSettings): Promise<void> {
   const crop = { imageSize: [8, 8], resizeTo: [8, 8] } as const;
-  await decodeImage(file, { ...settings, strict: false }, crop, CENTRE, new Float32Array(8 * 8 * FILE_CHANNELS), 0);
+  const output = new Float32Array(8 * 8 * FILE_CHANNELS);
+  await decodeImage(file, { ...settings, strict: false }, { crop, draws: CENTRE }, output, 0);
 }
 
 /** The stretch of the original that a stretch of the scaled image comes from. */

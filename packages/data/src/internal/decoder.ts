@@ -136,7 +136,7 @@ class WorkerDecoder implements Decoder {
 
   #fail({ job }: Thread, cause: Error): void {
     if (this.#failure) return;
-    const files = job?.rows.map(({ file }) => file) ?? [];
+    const files = job?.rows.map(({ files: [file] }) => file) ?? [];
     const where = files.length > 1 ? `decoding ${files[0]} to ${files.at(-1)}` : `decoding ${files[0] ?? 'images'}`;
     const facts = {
       where,

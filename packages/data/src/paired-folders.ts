@@ -1,0 +1,101 @@
+import { DataError } from '@vitvq/core';
+import { openImageFolder, reportSkipped, type ImageFolder, type ImageFolderOptions } from './image-folder.js';
+import type { ImageSource, SkippedImage } from './image-source.js';
+import { pairName } from './internal/pairs.js';
+import { subset } from './subset.js';
+
+export interface PairedFolderOptions extends ImageFolderOptions {
+  /** What holds for condition images alone, such as `resampling: 'nearest'` for maps. @default as for the images */
+  conditions?: Omit<ImageFolderOptions, 'onSkip'>;
+}
+
+export interface PairedFolders {
+  readonly images: ImageSource;
+  /** Image i belongs to image i of `images`: the `conditionSource` of `createBatches`. */
+  readonly conditions: ImageSource;
+  /** Images that were found and left out, for their own sake or for their condition image's. */
+  readonly skipped: readonly SkippedImage[];
+}
+
+/**
+ * Opens a folder of images and a folder of their condition images, such as `images/town/1.jpg` and `maps/town/1.png`: the same
+ * paths, apart from extensions. Each as `openImageFolder`; where one of a pair is unusable, the pair is left out. `splitSource` and
+ * `subset` keep pairs together when both sources get the same key or positions.
+ * @throws {DataError} as `openImageFolder`; when an image has no partner, or two of a folder have the same name; when no pair
+ *   is usable
+ */
+export async function openPairedFolders(
+  imageDirectory: string,
+  conditionDirectory: string,
+  { conditions: ofConditions, onSkip, ...options }: PairedFolderOptions = {},
+): Promise<PairedFolders> {
+  // What is left out is reported once, in pairs.
+  const quiet = { ...options, onSkip: () => undefined };
+  const images = await openImageFolder(imageDirectory, quiet);
+  const conditions = await openImageFolder(conditionDirectory, { ...quiet, ...ofConditions });
+  const [found, partners] = [byPairName(images), byPairName(conditions)];
+  assertPartners(found, images, partners, conditions);
+  assertPartners(partners, conditions, found, images);
+
+  const [kept, keptPartners]: [number[], number[]] = [[], []];
+  const skipped = [...images.skipped];
+  for (const [index, file] of images.storage.files.entries()) {
+    const partner = partners.get(pairName(file))!;
+    if (partner.index === undefined) {
+      skipped.push({ file, reason: `its condition image ${partner.file} cannot be used: ${partner.reason}` });
+    } else {
+      kept.push(index);
+      keptPartners.push(partner.index);
+    }
+  }
+  const root = images.storage.directory;
+  if (kept.length === 0) {
+    const { file, reason } = skipped[0]!;
+    const got = `none, the first is ${file} (${reason})`;
+    throw new DataError({ where: root, expected: 'at least one usable pair', got });
+  }
+  reportSkipped(root, skipped, onSkip);
+  return { images: subset(images, kept), conditions: subset(conditions, keptPartners), skipped };
+}
+
+/** A file of a folder: its position in the source, or why it has none. */
+interface FoundFile {
+  readonly file: string;
+  readonly index?: number;
+  readonly reason?: string;
+}
+
+function byPairName({ storage: { directory, files }, skipped }: ImageFolder): Map<string, FoundFile> {
+  const found = new Map<string, FoundFile>();
+  for (const entry of [...files.map((file, index): FoundFile => ({ file, index })), ...skipped]) {
+    const name = pairName(entry.file);
+    const other = found.get(name);
+    if (other) {
+      throw new DataError({
+        where: directory,
+        expected: 'one image of each name, apart from the extension',
+        got: `${other.file} and ${entry.file}`,
+      });
+    }
+    found.set(name, entry);
+  }
+  return found;
+}
+
+/** Throws unless each file of one folder has its partner in the other. */
+function assertPartners(
+  found: ReadonlyMap<string, FoundFile>,
+  { storage: { directory } }: ImageFolder,
+  partners: ReadonlyMap<string, FoundFile>,
+  other: ImageFolder,
+): void {
+  const alone = [...found].flatMap(([name, { file }]) => (partners.has(name) ? [] : [file]));
+  if (alone.length === 0) return;
+  const shown = alone.slice(0, 5).join(', ') + (alone.length > 5 ? ` and ${alone.length - 5} more` : '');
+  throw new DataError({
+    where: directory,
+    expected: `each image to have one of the same name, apart from the extension, in ${other.storage.directory}`,
+    got: `${alone.length} without: ${shown}`,
+    fix: 'Remove or rename them.',
+  });
+}
