@@ -49,7 +49,14 @@ export interface Encoder {
   readonly dim: number;
   /** Height and width of the images, where it takes one size only. */
   readonly imageSize?: readonly [number, number];
+  /** Names of what {@link features} returns, in order. */
+  readonly featureNames?: readonly string[];
   encode(images: Tensor4D): Tensor3D;
+  /**
+   * What each stage makes of the images, by name, where the encoder lets one look inside: `[B, n, c]`, tokens and widths of
+   * the stage's own. The last is what {@link encode} returns, so that whoever wants both runs the encoder once.
+   */
+  features?(images: Tensor4D): Record<string, Tensor3D>;
 }
 
 /** Tokens `[B, N, D]` to images `[B, H, W, C]`. */

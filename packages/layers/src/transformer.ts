@@ -61,9 +61,29 @@ export class Transformer extends Module {
     this.norm = this.child('norm', new LayerNorm(options));
   }
 
+  /** Names of what {@link features} returns, in order: `blocks.0` and so on, `norm`. */
+  get featureNames(): readonly string[] {
+    return [...this.blocks.map((_, index) => `blocks.${index}`), 'norm'];
+  }
+
   /** `[B, N, D]` to `[B, N, D]`. */
   apply(x: Tensor3D): Tensor3D {
-    return tf.tidy(() => this.norm.apply(this.blocks.reduce((tokens, block) => this.#applyBlock(block, tokens), x)));
+    return tf.tidy(() => this.#stages(x).at(-1)!);
+  }
+
+  /** What every block and the final norm make of `x`, `[B, N, D]` each, by name; `norm` is what {@link apply} returns. */
+  features(x: Tensor3D): Record<string, Tensor3D> {
+    return tf.tidy(() => {
+      const stages = this.#stages(x);
+      return Object.fromEntries(this.featureNames.map((name, index) => [name, stages[index]!]));
+    });
+  }
+
+  /** In the order of the names. */
+  #stages(x: Tensor3D): Tensor3D[] {
+    const stages: Tensor3D[] = [];
+    for (const block of this.blocks) stages.push(this.#applyBlock(block, stages.at(-1) ?? x));
+    return [...stages, this.norm.apply(stages.at(-1) ?? x)];
   }
 
   #applyBlock(block: TransformerBlock, tokens: Tensor3D): Tensor3D {

@@ -102,9 +102,30 @@ export class ViTEncoder extends Module implements Encoder {
     );
   }
 
+  /** `embedding`, `blocks.0` and so on, `norm`. */
+  get featureNames(): readonly string[] {
+    return ['embedding', ...this.#transformer.featureNames];
+  }
+
   /** Images `[B, H, W, C]`, in [0, 1], to `[B, N, D]`. @throws {ShapeError} when the images have another size */
   encode(images: Tensor4D): Tensor3D {
-    return tf.tidy(() => this.#transformer.apply(this.#positions.addTo(this.#patchEmbedding.apply(images))));
+    return tf.tidy(() => this.#transformer.apply(this.#embed(images)));
+  }
+
+  /**
+   * What every stage makes of images `[B, H, W, C]`, `[B, N, D]` each, by name: `embedding` is the patches with their
+   * positions, `norm` what {@link encode} returns. The caller disposes of all of them.
+   * @throws {ShapeError} when the images have another size
+   */
+  features(images: Tensor4D): Record<string, Tensor3D> {
+    return tf.tidy(() => {
+      const embedding = this.#embed(images);
+      return { embedding, ...this.#transformer.features(embedding) };
+    });
+  }
+
+  #embed(images: Tensor4D): Tensor3D {
+    return this.#positions.addTo(this.#patchEmbedding.apply(images));
   }
 }
 

@@ -178,6 +178,28 @@ describe('ViTEncoder and ViTDecoder', () => {
     encoder.dispose();
   });
 
+  it('let one look at what every stage of the encoder makes of images', () => {
+    const encoder = new ViTEncoder(options);
+    shake(encoder);
+    const images = normal<tf.Rank.R4>([3, 4, 9, 2], 1);
+    const features = encoder.features(images);
+    expect(encoder.featureNames).toEqual(['embedding', 'blocks.0', 'blocks.1', 'norm']);
+    expect(Object.keys(features)).toEqual(encoder.featureNames);
+    for (const [name, feature] of Object.entries(features)) expect(feature.shape, name).toEqual([3, 6, 8]);
+    expect(features['norm']).toBeAllClose(encoder.encode(images), { rtol: 0, atol: 0 });
+    // Blocks are drawn from the key and their place: one that ends after the first has the same first.
+    const shorter = new ViTEncoder({ ...options, depth: 1 });
+    const names = [...shorter.namedVariables().keys()];
+    shorter.loadVariables(new Map(names.map((name) => [name, host(encoder.namedVariables().get(name)!)])));
+    const ofShorter = shorter.features(images);
+    for (const name of ['embedding', 'blocks.0']) {
+      expect(ofShorter[name], name).toBeAllClose(features[name]!, { rtol: 0, atol: 0 });
+    }
+    expect(() => encoder.features(tf.zeros([1, 9, 4, 2]))).toThrow(ShapeError);
+    encoder.dispose();
+    shorter.dispose();
+  });
+
   it('have the right gradients', () => {
     const small: ViTOptions = { ...options, depth: 1, activation: 'gelu-tanh' };
     const encoder = new ViTEncoder(small);
@@ -232,6 +254,7 @@ describe('ViTEncoder and ViTDecoder', () => {
       const decoder = new ViTDecoder(options);
       const tokens = encoder.encode(images);
       tf.dispose([tokens, decoder.decode(tokens)]);
+      tf.dispose(encoder.features(images));
       encoder.dispose();
       decoder.dispose();
     });
