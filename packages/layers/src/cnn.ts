@@ -139,24 +139,47 @@ export class CNNEncoder extends Module implements Encoder {
     );
   }
 
+  /** `input`, `levels.0` and so on, `middle`, `output`. */
+  get featureNames(): readonly string[] {
+    return ['input', ...this.#levels.map((_, index) => `levels.${index}`), 'middle', 'output'];
+  }
+
   /** Images `[B, H, W, C]` to `[B, N, D]`; VQGAN's see pixels in [-1, 1]. @throws {ShapeError} when they have another size */
   encode(images: Tensor4D): Tensor3D {
-    assertShape(
-      images,
-      ['B', ...this.imageSize, this.channels],
-      'CNNEncoder.encode',
-      'Resize or crop the images to imageSize.',
-    );
+    return tf.tidy(() => tokensOf(this.#maps(images, 'CNNEncoder.encode').at(-1)!));
+  }
+
+  /**
+   * What every stage makes of images `[B, H, W, C]`, by name: `[B, h·w, c]` with the stage's own size and channels, a level's
+   * before it is halved; `output` is what {@link encode} returns. The caller disposes of all of them.
+   * @throws {ShapeError} when the images have another size
+   */
+  features(images: Tensor4D): Record<string, Tensor3D> {
     return tf.tidy(() => {
-      const features = this.#levels.reduce((x, level) => {
-        const y = level.apply(x);
-        return level.resample?.apply(y) ?? y;
-      }, this.#input.apply(images));
-      const normalized = this.#norm.apply(this.#middle.apply(features));
-      const map = this.#output.apply(activate(normalized, 'silu')); // [B, rows, columns, D]
-      return tf.reshape<tf.Rank.R3>(map, [images.shape[0], this.grid[0] * this.grid[1], this.dim]);
+      const maps = this.#maps(images, 'CNNEncoder.features');
+      return Object.fromEntries(this.featureNames.map((name, index) => [name, tokensOf(maps[index]!)]));
     });
   }
+
+  /** `[B, h, w, c]` each, in the order of the names. */
+  #maps(images: Tensor4D, where: string): Tensor4D[] {
+    assertShape(images, ['B', ...this.imageSize, this.channels], where, 'Resize or crop the images to imageSize.');
+    const maps = [this.#input.apply(images)];
+    let x = maps[0]!;
+    for (const level of this.#levels) {
+      const y = level.apply(x);
+      maps.push(y);
+      x = level.resample?.apply(y) ?? y;
+    }
+    const middle = this.#middle.apply(x);
+    return [...maps, middle, this.#output.apply(activate(this.#norm.apply(middle), 'silu'))];
+  }
+}
+
+/** A map `[B, h, w, c]` in raster order, `[B, h·w, c]`. */
+function tokensOf(map: Tensor4D): Tensor3D {
+  const [batch, height, width, channels] = map.shape;
+  return tf.reshape(map, [batch, height * width, channels]);
 }
 
 /**

@@ -39,6 +39,28 @@ describe('CNNEncoder and CNNDecoder', () => {
     expect(decoder.lastLayer.shape).toEqual([3, 3, 4, 3]);
   });
 
+  it('let one look at every level of the encoder', () => {
+    const encoder = new CNNEncoder(options);
+    shake(encoder, 7, 0.1);
+    const images = normal<tf.Rank.R4>([2, 8, 12, 3], 1);
+    const features = encoder.features(images);
+    expect(encoder.featureNames).toEqual(['input', 'levels.0', 'levels.1', 'levels.2', 'middle', 'output']);
+    expect(Object.entries(features).map(([name, { shape }]) => [name, shape])).toEqual([
+      ['input', [2, 96, 4]],
+      ['levels.0', [2, 96, 4]],
+      ['levels.1', [2, 24, 8]],
+      ['levels.2', [2, 6, 8]],
+      ['middle', [2, 6, 8]],
+      ['output', [2, 6, 3]],
+    ]);
+    expect(features['output']).toBeAllClose(encoder.encode(images), { rtol: 0, atol: 0 });
+    const [weight, bias] = ['weight', 'bias'].map((name) => encoder.namedVariables().get(`input.${name}`)!);
+    const input = tf.add(tf.conv2d(images, weight as tf.Tensor4D, 1, 'same'), bias!);
+    expect(features['input']).toBeAllClose(tf.reshape(input, [2, 96, 4]), { atol: 1e-5 });
+    const looked = (): unknown => encoder.features(tf.zeros([1, 12, 8, 3]));
+    expect(looked).toThrow('CNNEncoder.features: expected shape [B, 8, 12, 3], got [1, 12, 8, 3]. Resize or crop');
+  });
+
   it('keeps tokens in raster order', () => {
     const encoder = new CNNEncoder({ ...options, channelMultipliers: [1, 1], attentionLevels: [] });
     const x = normal<tf.Rank.R4>([1, 8, 12, 3], 1);
@@ -113,6 +135,7 @@ describe('CNNEncoder and CNNDecoder', () => {
     expectNoTensorLeak(() => {
       const tokens = encoder.encode(x);
       tf.dispose([tokens, decoder.decode(tokens)]);
+      tf.dispose(encoder.features(x));
     });
   });
 
