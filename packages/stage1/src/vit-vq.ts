@@ -168,6 +168,12 @@ export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & 
     return this.decoder.lastLayer;
   }
 
+  /** The encoder's as `encoder.…`, where it has any; then `latents` and `quantized`. */
+  get featureNames(): readonly string[] {
+    const ofEncoder = (this.encoder.featureNames ?? []).map((name) => `encoder.${name}`);
+    return [...ofEncoder, 'latents', 'quantized'];
+  }
+
   /** Shape of the noise that a `GumbelQuantizer` takes for so many images: `[B, N, K]`, `[L, B, N, K]` with L residual levels. */
   noiseShape(batchSize: number): readonly number[] {
     const { codebookSize, levels } = this.quantizer;
@@ -178,6 +184,26 @@ export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & 
   /** What the quantizer sees: images `[B, H, W, C]` in [0, 1] to `[B, N, E]`, not yet normalised. */
   latents(images: tf.Tensor4D): tf.Tensor3D {
     return tf.tidy(() => this.preQuantization.apply(this.encoder.encode(this.#normalize(images))));
+  }
+
+  /**
+   * What every stage before the decoder makes of images `[B, H, W, C]` in [0, 1], by name, in one pass: the encoder's stages,
+   * then `latents` `[B, N, E]` as {@link latents} gives them, then `quantized` `[B, N, E]`, the codes that the decoder gets
+   * for them. A linear probe looks at these (sec. 4.2). Without noise: the same every time.
+   * @throws {ShapeError} when the images have another size than the encoder takes
+   */
+  features(images: tf.Tensor4D): Record<string, tf.Tensor3D> {
+    return tf.tidy(() => {
+      const pixels = this.#normalize(images);
+      const ofEncoder = Object.entries(this.encoder.features?.(pixels) ?? {});
+      const latents = this.preQuantization.apply(ofEncoder.at(-1)?.[1] ?? this.encoder.encode(pixels));
+      const { quantized } = this.quantizer.quantize(latents);
+      return {
+        ...Object.fromEntries(ofEncoder.map(([name, stage]) => [`encoder.${name}`, stage])),
+        latents,
+        quantized,
+      };
+    });
   }
 
   /** Quantized latents `[B, N, E]` to the decoder's output, `[B, H, W, C]` (`2C` with `output: 'logit-laplace'`). */
