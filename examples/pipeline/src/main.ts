@@ -1,6 +1,6 @@
 /**
  * The whole of ViT-VQGAN (arXiv:2110.04627) at small scale, from CIFAR-10 to generated images and a linear probe: tokenizer,
- * codes, class-conditional transformer, a grid of images of every class, what each block of the transformer knows of classes, and a report.
+ * codes, class-conditional transformer, a grid of images of every class, what each block of the models knows of classes, and a report.
  * Each stage leaves its result, and the trainings checkpoints: a run that was stopped or killed goes on where it was.
  *
  *   npm run pipeline            about 15 minutes on two cores; see README.md for what to expect
@@ -16,7 +16,7 @@ import { amountsOf } from './config.js';
 import { openImages } from './data.js';
 import { trainTransformer, transformerSchema } from './gpt-stage.js';
 import { parseArguments } from './options.js';
-import { probeSchema, probeTransformer } from './probe-stage.js';
+import { probeModels, probeSchema } from './probe-stage.js';
 import { generateImages, samplesSchema } from './samples-stage.js';
 import { STAGES, type StageContext } from './stage-context.js';
 import { tokenizerSchema, trainTokenizer } from './tokenizer-stage.js';
@@ -49,11 +49,12 @@ await runProgram('pipeline', async () => {
   const { tokenizer, gpt, probe } = outcome;
   const top1 = (name: string): string =>
     `${(100 * probe.result.blocks.find(({ block }) => block === name)!.top1).toFixed(1)} %`;
-  const { best, pixels, untrained } = probe.result;
+  const { best, encoder, pixels, untrained } = probe.result;
+  const ofEncoder = encoder === undefined ? '' : `, tokenizer ${top1(encoder)} (${encoder})`;
   console.log(`
 Tokenizer:   ${tokenizer.result.psnr.toFixed(2)} dB, ${(100 * tokenizer.result.codebookUsage).toFixed(1)} % of the codes in use
 Transformer: ${gpt.result.validationNatsPerToken.toFixed(3)} nats per token, unigram entropy ${gpt.result.unigramNatsPerToken.toFixed(3)}
-Probe:       ${top1(best)} (${best}), raw pixels ${top1(pixels)}, random network ${top1(untrained)}
+Probe:       ${top1(best)} (${best}), raw pixels ${top1(pixels)}, random network ${top1(untrained)}${ofEncoder}
 Samples:     ${join(out, 'samples.png')}
 Report:      ${report}
 Numbers:     ${metrics}`);
@@ -70,6 +71,6 @@ async function runStages(context: StageContext): Promise<Outcome> {
   signal.throwIfAborted();
   const samples = await folder.stage('samples', samplesSchema, () => generateImages(context));
   signal.throwIfAborted();
-  const probe = await folder.stage('probe', probeSchema, () => probeTransformer(context, amounts));
+  const probe = await folder.stage('probe', probeSchema, () => probeModels(context, amounts));
   return { tokenizer, codes, gpt, samples, probe };
 }

@@ -71,6 +71,7 @@ export async function writeMetrics(
     pixelTop1: blockOf(probe.result, probe.result.pixels).top1,
     randomNetworkTop1: blockOf(probe.result, probe.result.untrained).top1,
     generatedTop1: probe.result.generatedTop1,
+    ...tokenizerMetrics(probe.result),
     psnr: tokenizer.result.psnr,
     codebookUsage: tokenizer.result.codebookUsage,
     codebookPerplexity: tokenizer.result.codebookPerplexity,
@@ -82,6 +83,19 @@ export async function writeMetrics(
     settings,
   });
   return file;
+}
+
+/** None where the probe is from before it looked at the tokenizer. */
+function tokenizerMetrics(probe: ProbeResult): object {
+  if (probe.encoder === undefined) return {};
+  const { block, top1, interval } = blockOf(probe, probe.encoder);
+  return {
+    encoderTop1: top1,
+    encoderTop1Interval: interval,
+    encoderBlock: block,
+    latentsTop1: blockOf(probe, 'latents').top1,
+    quantizedTop1: blockOf(probe, 'quantized').top1,
+  };
 }
 
 /** `report.html` and the PNG files beside it. */
@@ -306,7 +320,7 @@ function levelsTable({ levels, validationNatsPerToken, unigramNatsPerToken }: Tr
 type Block = ProbeResult['blocks'][number];
 
 function probeSection({ images, settings }: StageContext, { probe }: Outcome): ReportSection {
-  const { blocks, best, samples, warnings } = probe.result;
+  const { blocks, best, encoder, samples, warnings } = probe.result;
   return {
     title: 'Linear probe',
     blocks: [
@@ -316,6 +330,7 @@ function probeSection({ images, settings }: StageContext, { probe }: Outcome): R
           `A softmax layer on the average of a frozen block over the tokens of an image. The ${modelTitle(settings)} is given ` +
           'the null token instead of the class: with the class, the probe would read it off. Its training did see classes, as conditions of ' +
           'other images, so this is not the unsupervised probe of the paper. ' +
+          (encoder === undefined ? '' : "The tokenizer's encoder has seen pixels alone, and no class. ") +
           `Trained on ${samples.train} images, penalty and block chosen on ${samples.validation}, tested on ${samples.test}.`,
       },
       {
@@ -324,11 +339,19 @@ function probeSection({ images, settings }: StageContext, { probe }: Outcome): R
           layerSweepChart(
             'layer-sweep.png',
             blocks.map(({ block, kind, ...test }) => ({ block, kind, test })),
-            { xLabel: 'block (first: embedding, last: final norm)' },
+            {
+              xLabel: `${encoder === undefined ? '' : 'encoder, latents, quantized; then '}embedding, blocks, final norm`,
+            },
           ),
         ],
       },
-      { kind: 'text', text: `The best block by validation is ${best}. Bands are 95 % intervals.` },
+      {
+        kind: 'text',
+        text:
+          `The best block of the ${modelTitle(settings)} by validation is ${best}` +
+          (encoder === undefined ? '. ' : `, and of the tokenizer's encoder ${encoder}. `) +
+          'Bands are 95 % intervals.',
+      },
       {
         kind: 'table',
         columns: ['block', 'width', 'top-1, %', '95 % interval', 'top-5, %', 'penalty'],

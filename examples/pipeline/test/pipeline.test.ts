@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ProbeResult } from '../src/probe-stage.js';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
@@ -68,10 +69,12 @@ describe('pipeline --smoke', { timeout: 180_000 }, () => {
     for (const name of ['validationNatsPerToken', 'unigramNatsPerToken', 'psnr', 'codebookUsage', 'probeTop1']) {
       expect(metrics[name], name).toBeGreaterThan(0);
     }
-    for (const name of ['pixelTop1', 'randomNetworkTop1', 'generatedTop1']) {
+    const ofTokenizer = ['encoderTop1', 'latentsTop1', 'quantizedTop1'];
+    for (const name of ['pixelTop1', 'randomNetworkTop1', 'generatedTop1', ...ofTokenizer]) {
       expect(metrics[name], name).toBeGreaterThanOrEqual(0);
       expect(metrics[name], name).toBeLessThanOrEqual(1);
     }
+    expect(metrics).toMatchObject({ encoderBlock: 'encoder.blocks.0' });
     const html = await readFile(join(out, 'report.html'), 'utf8');
     for (const title of ['Generated images', 'Tokenizer', 'GPT', 'Linear probe', 'Layer sweep', 'Confusion of']) {
       expect(html).toContain(title);
@@ -82,6 +85,23 @@ describe('pipeline --smoke', { timeout: 180_000 }, () => {
     const alone = join(folder, 'alone');
     expect((await pipeline(['--out', alone])).code).toBe(0);
     expect(withoutTime(await readMetrics(alone))).toEqual(withoutTime(metrics));
+
+    // A run whose probe is from before it looked at the tokenizer: its report and numbers are the ones without.
+    const file = join(alone, 'probe.json');
+    const probe = JSON.parse(await readFile(file, 'utf8')) as { result: ProbeResult };
+    const { encoder: _encoder, blocks, ...rest } = probe.result;
+    const result = { ...rest, blocks: blocks.filter(({ kind }) => kind !== 'tokenizer') };
+    await writeFile(file, JSON.stringify({ ...probe, result }));
+    expect((await pipeline(['--out', alone])).code).toBe(0);
+    const earlier = await readMetrics(alone);
+    expect(Object.keys(metrics).filter((name) => !(name in earlier))).toEqual([
+      'encoderTop1',
+      'encoderTop1Interval',
+      'encoderBlock',
+      'latentsTop1',
+      'quantizedTop1',
+    ]);
+    expect(metrics).toMatchObject(withoutTime(earlier));
   });
 
   it('trains an RQTransformer on residual codes with --model rq, to the same results', async () => {

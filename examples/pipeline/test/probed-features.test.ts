@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => tf.engine().endScope());
 
 describe('probedFeatures', () => {
-  it('are what the GPT makes of the codes without a class', async () => {
+  it('are what the tokenizer makes of images, and the GPT of their codes without a class', async () => {
     const tokenizer = createViTVQ(tokenizerConfig(settings), { seed: 0 });
     const [model, untrained] = [0, 1].map((seed): AutoregressiveModel => {
       const shape = { vocabSize: tokenizer.vocabSize, grid: tokenizer.grid, levels: 1 };
@@ -29,6 +29,9 @@ describe('probedFeatures', () => {
     const probed = probedFeatures({ tokenizer, model: model!, untrained: untrained!, conditioner })(images);
 
     expect(Object.keys(probed)).toEqual([
+      'encoder.blocks.0',
+      'latents',
+      'quantized',
       'embedding',
       'blocks.0',
       'blocks.1',
@@ -41,6 +44,10 @@ describe('probedFeatures', () => {
     ]);
     for (const name of model!.featureNames) {
       expect(await probed[name]!.data()).toEqual(await withoutClass[name]!.data());
+    }
+    const ofTokenizer = tokenizer.features(images);
+    for (const name of ['encoder.blocks.0', 'latents', 'quantized']) {
+      expect(await probed[name]!.data()).toEqual(await ofTokenizer[name]!.data());
     }
     // With the class they would say it: that is what must not reach the probe.
     expect(await probed['norm']!.data()).not.toEqual(await withClasses['norm']!.data());
@@ -55,7 +62,9 @@ describe('probedFeatures', () => {
     const images = tf.tensor4d(randomUniform(randomKey(0), 2 * 16 * 16 * 3), [2, 16, 16, 3]);
     const probed = probedFeatures({ tokenizer, model, untrained: model, conditioner })(images);
     const blocks = ['spatial.embedding', 'spatial.blocks.0', 'spatial.blocks.1', 'spatial.norm'];
-    expect(Object.keys(probed)).toEqual([...blocks, ...blocks.map((block) => `untrained ${block}`), 'pixels']);
+    const ofTokenizer = ['encoder.blocks.0', 'latents', 'quantized'];
+    const baselines = [...blocks.map((block) => `untrained ${block}`), 'pixels'];
+    expect(Object.keys(probed)).toEqual([...ofTokenizer, ...blocks, ...baselines]);
     for (const block of blocks) expect(probed[block]!.shape).toEqual([2, 16, 16]);
   });
 });

@@ -56,6 +56,23 @@ describe('layerSweepChart', () => {
     expect((chart as LineChartOptions).series.map(({ name }) => name)).toEqual(['trained']);
   });
 
+  it('has the tokenizer to the left of the model', () => {
+    const tokenizer = [probed('encoder.blocks.0', 'tokenizer', 0.125), probed('latents', 'tokenizer', 0.25)];
+    const { chart } = layerSweepChart('sweep.png', [
+      ...model,
+      ...baselines,
+      ...tokenizer,
+      probed('pixels', 'pixels', 0.5),
+    ]);
+    const places = (chart as LineChartOptions).series.map(({ name, points }) => [name, points.map(([x]) => x)]);
+    expect(places).toEqual([
+      ['tokenizer', [0, 1]],
+      ['trained', [2, 3, 4]],
+      ['untrained', [2, 3]],
+      ['raw pixels', [0, 4]],
+    ]);
+  });
+
   it('refuses what makes no line', () => {
     const attempt = (): unknown => layerSweepChart('sweep.png', [model[0]!, ...baselines]);
     expect(attempt).toThrow(ConfigError);
