@@ -57,6 +57,8 @@ const fragments = [
   global('collections', 'OrderedDict'),
   global('torch._utils', '_rebuild_tensor_v2'),
   global('torch', 'HalfStorage'),
+  global('torch', 'Size'),
+  global('builtins', 'tuple'),
   call(global('collections', 'OrderedDict')),
   text('__proto__'),
   text('0'),

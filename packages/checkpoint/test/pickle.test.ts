@@ -125,6 +125,15 @@ const plainValues: [Piece, unknown][] = [
   [call(global('_codecs', 'encode'), text('é'), text('latin1')), Uint8Array.of(0xe9)],
   [call(global('builtins', 'bytearray'), 'C\x01a'), Uint8Array.of(97)],
   [call(global('torch', 'Size'), tuple(int(1), int(2))), { tuple: [1, 2] }],
+  // What a call copied stays as it was when the list grows.
+  [`]q\x00${int(1)}a0${call(global('torch', 'Size'), 'h\x00')}h\x00${int(2)}a0`, { tuple: [1] }],
+  [`]q\x00${int(1)}a0${call(global('builtins', 'tuple'), 'h\x00')}h\x00${int(2)}a0`, { tuple: [1] }],
+  [`]q\x00${int(1)}a0${call(global('builtins', 'list'), 'h\x00')}h\x00${int(2)}a0`, [1]],
+  [`]q\x00${int(1)}a0${call(global('builtins', 'set'), 'h\x00')}h\x00${int(2)}a0`, new Set([1])],
+  [
+    `}q\x00${text('a')}${int(1)}s0${call(global('builtins', 'dict'), 'h\x00')}h\x00${text('b')}${int(2)}s0`,
+    new Map([['a', 1]]),
+  ],
   [`${text('torch')}${text('float32')}\x93`, { name: 'torch.float32' }],
   [`${global('argparse', 'Namespace')})\x81${dictionary({ a: int(1) })}b`, { placeholder: 'argparse.Namespace' }],
   [`(ipathlib\nPosixPath\n`.replace('(i', `(${text('a')}i`), { placeholder: 'pathlib.PosixPath' }],

@@ -133,6 +133,20 @@ describe('tensors', () => {
     );
   });
 
+  it.each([
+    ['torch', 'Size'],
+    ['builtins', 'tuple'],
+  ])('keep the shape that was checked, whatever becomes of the list that %s.%s took', async (module, name) => {
+    const taken = build.call(build.global(module, name), 'h\x00');
+    const parameters = [build.storage({ length: 24, shape: [] }), build.long(0), taken, taken];
+    const rebuilt = build.call(build.global('torch._utils', '_rebuild_tensor_v2'), ...parameters);
+    for (const added of [build.long(2 ** 28), build.long(-3), build.text('boo')]) {
+      const value = `]q\x00${build.long(2)}a0}${build.text('w')}${rebuilt}sh\x00${added}a0`;
+      const { tensors } = await readBytes(build.zipCheckpoint(value, { 0: counting }));
+      expect(tensors.get('w')).toEqual({ shape: [2], data: Float32Array.of(0, 2) });
+    }
+  });
+
   it('of big-endian files', async () => {
     const data = Uint8Array.of(0x3f, 0x80, 0, 0, 0xc0, 0, 0, 0);
     const value = build.dictionary({ w: build.tensor({ length: 2, shape: [2] }) });

@@ -87,7 +87,7 @@ function list(values: readonly PickleValue[]): PickleList {
   return result;
 }
 
-/** Items of a list, tuple or set. */
+/** Items of a list, tuple or set: those of a list or set may become more later, so whoever keeps them copies them. */
 function itemsOf(value: PickleValue | undefined, refuse: Refuse): readonly PickleValue[] {
   if (value === undefined) return [];
   if (value instanceof PickleList || value instanceof PickleTuple || value instanceof PickleSet) return value.items;
@@ -109,6 +109,8 @@ function dictionary(pairs: PickleValue | undefined, refuse: Refuse): PickleDicti
   }
   return result;
 }
+
+const tuple: Build = ([items], refuse) => new PickleTuple([...itemsOf(items, refuse)]);
 
 const set: Build = ([items], refuse) => {
   const result = new PickleSet();
@@ -146,12 +148,12 @@ const known: ReadonlyMap<string, Build> = new Map<string, Build>([
   ['pytorch_lightning.utilities.parsing.AttributeDict', ([pairs], refuse) => dictionary(pairs, refuse)],
   ['builtins.dict', ([pairs], refuse) => dictionary(pairs, refuse)],
   ['builtins.list', ([items], refuse) => list(itemsOf(items, refuse))],
-  ['builtins.tuple', ([items], refuse) => new PickleTuple(itemsOf(items, refuse))],
+  ['builtins.tuple', tuple],
   ['builtins.set', set],
   ['builtins.frozenset', set],
   ['builtins.bytearray', bytes],
   ['_codecs.encode', bytes],
-  ['torch.Size', ([sizes], refuse) => new PickleTuple(itemsOf(sizes, refuse))],
+  ['torch.Size', tuple],
   ['torch._utils._rebuild_tensor', tensor],
   ['torch._utils._rebuild_tensor_v2', tensor],
   [

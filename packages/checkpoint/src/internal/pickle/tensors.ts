@@ -71,7 +71,7 @@ export function buildTensor(
   if (dtype === undefined) return refuse('a storage with a type for a tensor without one', 'bytes');
   const sizes = sizesOf(shape);
   const steps = sizesOf(strides);
-  if (!sizes || !steps || sizes.length !== steps.length || sizes.length > maximumRank || !isSize(offset)) {
+  if (!sizes || !steps || sizes.length !== steps.length || !isSize(offset)) {
     return refuse(
       `a tensor to have a shape, as many strides, and an offset, none of them negative`,
       `${describeSizes(shape)}, ${describeSizes(strides)}, ${describeValue(offset)}`,
@@ -101,8 +101,10 @@ function isSize(value: PickleValue | undefined): value is number {
   return typeof value === 'number' && isSizes([value]);
 }
 
+/** Sizes of a tensor's axes, in an array of their own: what was checked must not change. */
 function sizesOf(value: PickleValue | undefined): number[] | undefined {
-  const items = value instanceof PickleTuple ? value.items : undefined;
+  if (!(value instanceof PickleTuple) || value.items.length > maximumRank) return undefined;
+  const items = [...value.items];
   return isSizes(items) ? items : undefined;
 }
 

@@ -333,7 +333,10 @@ class Machine {
   }
 
   #pushNew(value: PickleValue): void {
-    this.#spend(containerBytes + (value instanceof PickleTuple ? 8 * value.items.length : 0));
+    let slots = 0;
+    if (value instanceof PickleTuple) slots = value.items.length;
+    if (value instanceof PickleTensor) slots = value.shape.length + value.strides.length;
+    this.#spend(containerBytes + 8 * slots);
     this.#stack.push(value);
   }
 

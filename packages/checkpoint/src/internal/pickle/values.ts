@@ -17,6 +17,7 @@ export type PickleValue =
   | PickleTensor
   | PicklePlaceholder;
 
+/** Unlike a list, it never changes: nothing else may hold its items. */
 export class PickleTuple {
   constructor(readonly items: readonly PickleValue[]) {}
 }
