@@ -125,7 +125,6 @@ function collectTensors(dictionary: PickleDictionary, where: string): Map<string
   const visited = new Set<PickleDictionary>();
   const collect = ({ entries }: PickleDictionary, prefix: string, depth: number): void => {
     for (const [key, value] of entries) {
-      if (typeof key !== 'string') continue;
       const name = `${prefix}${key}`;
       if (value instanceof PickleTensor) {
         if (tensors.has(name))
@@ -145,7 +144,6 @@ function collectTensors(dictionary: PickleDictionary, where: string): Map<string
 function valuesOf(root: PickleValue): Map<string, string | number | boolean> {
   const values = new Map<string, string | number | boolean>();
   for (const [key, value] of root instanceof PickleDictionary ? root.entries : []) {
-    if (typeof key !== 'string') continue;
     if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') values.set(key, value);
   }
   return values;

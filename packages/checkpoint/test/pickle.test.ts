@@ -103,7 +103,16 @@ const plainValues: [Piece, unknown][] = [
   [`]${int(1)}a`, [1]],
   [dictionary({ a: int(1) }), new Map([['a', 1]])],
   [`(${text('a')}${int(1)}d`, new Map([['a', 1]])],
-  [`}${int(1)}${text('a')}s`, new Map([[1, 'a']])],
+  // Keys that are no texts are dropped, with their values.
+  [`}${int(1)}${text('a')}s${text('b')}${int(2)}s`, new Map([['b', 2]])],
+  [`}(${float(0.5)}NNN\x88N)N]Nu`, new Map()],
+  [`}(${[1, 2, 3].map((high) => `\x8a\x09${uint64(5)}${String.fromCharCode(high)}N`).join('')}u`, new Map()],
+  [
+    call(global('collections', 'OrderedDict'), list(tuple(int(1), int(1)), tuple(text('a'), none))),
+    new Map([['a', null]]),
+  ],
+  [`}${text('k'.repeat(4096))}Ns`, new Map([['k'.repeat(4096), null]])],
+  [`${int(1)}r\xe8\x03\x00\x00\x940h\x01`, 1],
   [`\x8f(${int(1)}${int(2)}\x90`, new Set([1, 2])],
   [`(${int(1)}\x91`, new Set([1])],
   [`]p1\n0g1\n`, []],
@@ -290,6 +299,19 @@ const malformed: [string, Piece, string][] = [
   ['items of a tuple', ')Na', 'a list or a set to add to, got a tuple'],
   ['keys of a list', ']NNs', 'a dictionary to add to, got a list'],
   ['a key without a value', '}(Nu', 'keys with values, got a key without one'],
+  ['a place far ahead', 'Nr\xe9\x03\x00\x00', 'expected places of the memo in order, up to 1000 here, got 1001'],
+  ['a place beyond 32 bits', 'Np4294967296\n', 'up to 1000 here, got 4294967296'],
+  ['a long key', `}${text('k'.repeat(4097))}Ns`, 'keys of at most 4096 characters, got one of 4097'],
+  [
+    'a long key of a pair',
+    call(global('collections', 'OrderedDict'), list(tuple(text('k'.repeat(4097)), none))),
+    'keys of at most 4096 characters, got one of 4097',
+  ],
+  [
+    'a long key of a storage',
+    storage({ key: 'k'.repeat(4097), length: 1, shape: [] }),
+    'keys of at most 4096 characters, got one of 4097',
+  ],
   ['pairs that are none', call(global('collections', 'OrderedDict'), list(int(1))), 'items to fill a container, got 1'],
   ['pairs of three', call(global('builtins', 'dict'), list(tuple(none, none, none))), 'pairs of key and value'],
   [
@@ -345,6 +367,11 @@ describe('bounds memory', () => {
   it.each(['](', '}', ')', '\x8f', 'U\x00', 'Nq\x00', 'N('])('of objects without end: %j', (piece) => {
     const endless = piece.repeat(Math.ceil((256 * 2 ** 20) / 16 / piece.length));
     expect(() => load(`\x80\x02${endless}.`)).toThrow('objects of about 268435456 bytes at most, got more');
+  });
+
+  it('of long names of what is passed over', () => {
+    const names = `${text(`x.${'y'.repeat(2 ** 20)}`)}q\x000${text('z')}q\x010${'h\x00h\x01\x93'.repeat(200)}`;
+    expect(() => load(`\x80\x02${names}.`, ['x.*'])).toThrow('objects of about');
   });
 
   it('of a list that is copied again and again', () => {

@@ -54,6 +54,11 @@ it.each<[string, readonly ZipPiece[], string]>([
     'expected names that differ, got "archive/data/0" twice.',
   ],
   [
+    'a long name',
+    [...entries, other({ name: 'x'.repeat(4097) })],
+    'expected names of at most 4096 characters, got one of 4097.',
+  ],
+  [
     'an encrypted entry',
     [...entries, other({ flags: 1 })],
     'expected a zip archive, got "compressed/uncompressed size mismatch',

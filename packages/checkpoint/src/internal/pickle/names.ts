@@ -1,5 +1,5 @@
 import type { SafetensorsDtype } from '../dtypes.js';
-import { buildTensor, storageDtypes, type Refuse } from './tensors.js';
+import { buildTensor, storageDtypes } from './tensors.js';
 import {
   PickleDictionary,
   PickleList,
@@ -10,6 +10,7 @@ import {
   PickleTuple,
   describeValue,
   type PickleValue,
+  type Refuse,
 } from './values.js';
 
 /** Builds what a call of a known name gives. */
@@ -97,7 +98,7 @@ function itemsOf(value: PickleValue | undefined, refuse: Refuse): readonly Pickl
 function dictionary(pairs: PickleValue | undefined, refuse: Refuse): PickleDictionary {
   const result = new PickleDictionary();
   if (pairs instanceof PickleDictionary) {
-    for (const [key, value] of pairs.entries) result.entries.set(key, value);
+    for (const [key, value] of pairs.entries) result.set(key, value, refuse);
     return result;
   }
   for (const pair of itemsOf(pairs, refuse)) {
@@ -105,7 +106,7 @@ function dictionary(pairs: PickleValue | undefined, refuse: Refuse): PickleDicti
     if (key === undefined || value === undefined || rest.length > 0) {
       return refuse('pairs of key and value to fill a dictionary', describeValue(pair));
     }
-    result.entries.set(key, value);
+    result.set(key, value, refuse);
   }
   return result;
 }

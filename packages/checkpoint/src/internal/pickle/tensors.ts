@@ -1,10 +1,16 @@
 import { formatShape } from '@vitvq/core';
 import { elementBytes, type SafetensorsDtype } from '../dtypes.js';
 import { isSizes } from '../header.js';
-import { PickleName, PickleStorage, PickleTensor, PickleTuple, describeValue, type PickleValue } from './values.js';
-
-/** Throws the error of a file; only its reasons are known where it is called. */
-export type Refuse = (expected: string, got: string, fix?: string) => never;
+import {
+  PickleName,
+  PickleStorage,
+  PickleTensor,
+  PickleTuple,
+  checkedKey,
+  describeValue,
+  type PickleValue,
+  type Refuse,
+} from './values.js';
 
 /** Storages by the names of their classes in `torch`. */
 export const storageDtypes: ReadonlyMap<string, SafetensorsDtype | undefined> = new Map<
@@ -40,12 +46,13 @@ export function buildStorage(id: PickleValue, refuse: Refuse): PickleStorage {
     const kind = id instanceof PickleTuple ? id.items[0] : id;
     return refuse('storages of tensors as the only things outside of the pickle', describeValue(kind));
   }
-  const [, type, key, , length, view = null] = id.items;
+  const [, type, writtenKey, , length, view = null] = id.items;
   const name = type instanceof PickleName ? type.name : '';
   if (!storageDtypes.has(name)) {
     return refuse(`a storage of ${[...storageDtypes.keys()].join(', ')}`, describeValue(type));
   }
-  if (typeof key !== 'string') return refuse('the key of a storage to be a text', describeValue(key));
+  if (typeof writtenKey !== 'string') return refuse('the key of a storage to be a text', describeValue(writtenKey));
+  const key = checkedKey(writtenKey, refuse);
   if (!isSize(length)) return refuse(`the length of storage ${describeValue(key)}`, describeValue(length));
   const dtype = storageDtypes.get(name);
   if (view === null) return new PickleStorage(key, dtype, length, 0, length);

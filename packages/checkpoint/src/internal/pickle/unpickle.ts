@@ -1,7 +1,7 @@
 import type { AllowedNames } from './names.js';
 import type { PickleReader } from './reader.js';
 import { plain } from './reader.js';
-import { buildStorage, type Refuse } from './tensors.js';
+import { buildStorage } from './tensors.js';
 import {
   PickleDictionary,
   PickleList,
@@ -13,6 +13,7 @@ import {
   PickleTuple,
   describeValue,
   type PickleValue,
+  type Refuse,
 } from './values.js';
 
 export interface UnpickleOptions {
@@ -36,6 +37,9 @@ const containerBytes = 200;
 /** Of a growing stack, of which there are two for a moment. */
 const operandBytes = 32;
 const slotBytes = 40;
+
+/** How far a place of the memo may be ahead of those in use: writers count from 0 or 1, and a sparse memo is slow. */
+const placesAhead = 1000;
 
 /** Digits of an integer in text, and bytes of one in binary: more take long to convert, and mean nothing here. */
 const maximumDigits = 600;
@@ -64,7 +68,9 @@ class Machine {
   readonly #stack: PickleValue[] = [];
   /** Heights of the stack at the marks. */
   readonly #marks: number[] = [];
-  readonly #memo = new Map<number, PickleValue>();
+  /** An array, not a Map: a pickle could choose places that all hash alike. */
+  readonly #memo: PickleValue[] = [];
+  #remembered = 0;
   readonly #storages: PickleStorage[] = [];
   #spent = 0;
 
@@ -120,7 +126,7 @@ class Machine {
           this.#remember(reader.uint32());
           break;
         case 0x94: // MEMOIZE
-          this.#remember(this.#memo.size);
+          this.#remember(this.#remembered);
           break;
         case 0x67: // GET
           this.#recall(this.#index(reader.line()));
@@ -352,6 +358,7 @@ class Machine {
   }
 
   #pushName(module: string, name: string): void {
+    this.#spend(2 * (module.length + name.length));
     const found = this.#names.resolve(module, name);
     this.#pushNew(found ?? this.#refuseName(module, name));
   }
@@ -393,12 +400,15 @@ class Machine {
   }
 
   #remember(index: number): void {
+    const last = this.#remembered + placesAhead;
+    if (index > last) this.#refuse(`places of the memo in order, up to ${last} here`, `${index}`);
     this.#spend(slotBytes);
-    this.#memo.set(index, this.#top());
+    if (this.#memo[index] === undefined) this.#remembered++;
+    this.#memo[index] = this.#top();
   }
 
   #recall(index: number): void {
-    const value = this.#memo.get(index);
+    const value = this.#memo[index];
     this.#push(
       value === undefined ? this.#refuse('something remembered before', `number ${index}, which is not`) : value,
     );
@@ -459,7 +469,9 @@ class Machine {
     }
     if (items.length % 2 !== 0) this.#refuse('keys with values', 'a key without one');
     this.#spend(slotBytes * items.length);
-    for (let index = 0; index < items.length; index += 2) container.entries.set(items[index]!, items[index + 1]!);
+    for (let index = 0; index < items.length; index += 2) {
+      container.set(items[index]!, items[index + 1]!, this.#refuse);
+    }
   }
 
   #call(called: PickleValue | undefined, parameters: PickleValue): void {

@@ -1,5 +1,8 @@
 import type { SafetensorsDtype } from '../dtypes.js';
 
+/** Throws the error of a file; only its reasons are known where it is called. */
+export type Refuse = (expected: string, got: string, fix?: string) => never;
+
 /** What unpickling may build: plain values, plain containers, descriptions of tensors, and placeholders that hold nothing. */
 export type PickleValue =
   | null
@@ -30,9 +33,30 @@ export class PickleSet {
   readonly items: PickleValue[] = [];
 }
 
-/** Keys are strings, numbers and such; containers as keys are equal only to themselves. A Map has no prototype to reach. */
+/**
+ * Entries whose keys are texts; others are dropped, since nothing reads them. Numbers as keys would let a pickle choose ones that all
+ * hash alike, and each would be compared with all before it. JavaScript hashes texts beyond 16,383 characters by their length
+ * alone: hence the limit of `checkedKey`. A Map has no prototype to reach.
+ */
 export class PickleDictionary {
-  readonly entries = new Map<PickleValue, PickleValue>();
+  readonly #entries = new Map<string, PickleValue>();
+
+  get entries(): ReadonlyMap<string, PickleValue> {
+    return this.#entries;
+  }
+
+  set(key: PickleValue, value: PickleValue, refuse: Refuse): void {
+    if (typeof key === 'string') this.#entries.set(checkedKey(key, refuse), value);
+  }
+}
+
+const maximumKeyLength = 4096;
+
+/** The key, of a dictionary or of a storage, unless it is longer than any that means something. */
+export function checkedKey(key: string, refuse: Refuse): string {
+  return key.length <= maximumKeyLength
+    ? key
+    : refuse(`keys of at most ${maximumKeyLength} characters`, `one of ${key.length}`);
 }
 
 /** A class or function that the pickle mentions, known by its name alone. */
