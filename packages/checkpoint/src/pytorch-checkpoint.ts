@@ -38,6 +38,13 @@ const usualParts = ['state_dict', 'model', 'model_state_dict'];
 const maximumDepth = 16;
 
 /**
+ * Of a tensor's name with those of the dictionaries around it, in characters, and of all such names together: a key that is written
+ * once becomes part of every name behind it.
+ */
+const maximumNameLength = 1024;
+const maximumNamesLength = 64 * 2 ** 20;
+
+/**
  * Opens what `torch.save` has written (the zip format of PyTorch 1.6 and later, or the one before), without Python and safely: a
  * pickle is a program, and this one runs nothing. Tensors, plain containers and plain values are built; a class or function of any
  * other name is refused by that name, wherever in the file it stands. Of classes that hold settings (`ignore`) nothing is built.
@@ -45,7 +52,8 @@ const maximumDepth = 16;
  * Tensors may be contiguous, strided, offset, expanded, share storages, be parameters; of any real or integer type, little- or
  * big-endian; stored or deflated. Each is read from its place when asked for: a file needs little more memory than its largest
  * tensor (deflated: than its largest storage). Limits: 64 MiB of pickle and about 256 MiB of its objects; deflated entries may come to
- * 64 MiB or 100 times the file; expanded tensors to 2^24 values, where that is more than their storage.
+ * 64 MiB or 100 times the file; expanded tensors to 2^24 values, where that is more than their storage; the name of a tensor to 1,024
+ * characters, and all of them to 64 Mi.
  * @throws {DataError} naming the file and what is wrong with it, or what its pickle asked for
  */
 export async function openPyTorchCheckpoint(
@@ -123,12 +131,23 @@ function holdsTensors({ entries }: PickleDictionary): boolean {
 function collectTensors(dictionary: PickleDictionary, where: string): Map<string, PickleTensor> {
   const tensors = new Map<string, PickleTensor>();
   const visited = new Set<PickleDictionary>();
+  const refuse = (expected: string, got: string): never => {
+    throw new DataError({ where, expected, got });
+  };
+  let length = 0;
   const collect = ({ entries }: PickleDictionary, prefix: string, depth: number): void => {
     for (const [key, value] of entries) {
       const name = `${prefix}${key}`;
       if (value instanceof PickleTensor) {
-        if (tensors.has(name))
-          throw new DataError({ where, expected: 'names that differ', got: `${quote(name)} twice` });
+        length += name.length;
+        if (name.length > maximumNameLength) {
+          const got = `one of ${name.length}, ${quote(name)}`;
+          return refuse(`names of tensors of at most ${maximumNameLength} characters`, got);
+        }
+        if (length > maximumNamesLength) {
+          return refuse(`names of tensors of ${maximumNamesLength} characters at most`, 'more');
+        }
+        if (tensors.has(name)) return refuse('names that differ', `${quote(name)} twice`);
         tensors.set(name, value);
       } else if (value instanceof PickleDictionary && depth < maximumDepth && !visited.has(value)) {
         visited.add(value);

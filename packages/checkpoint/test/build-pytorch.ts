@@ -6,7 +6,7 @@ import { deflateRawSync } from 'node:zlib';
  */
 export type Piece = string;
 
-function little(value: number | bigint, bytes: number): Piece {
+export function little(value: number | bigint, bytes: number): Piece {
   const buffer = Buffer.alloc(8);
   buffer.writeBigInt64LE(BigInt(value)); // two's complement: unsigned numbers below 2^63 are the same
   return buffer.toString('latin1', 0, bytes);

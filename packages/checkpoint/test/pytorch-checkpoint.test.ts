@@ -230,6 +230,33 @@ describe('parts', () => {
     await expect(names(value)).rejects.toThrow('expected names that differ, got "a.b.c" twice.');
   });
 
+  it('have names that are not too long', async () => {
+    const nested = (prefix: number, keys: readonly string[]): build.Piece =>
+      build.dictionary({ ['p'.repeat(prefix)]: build.dictionary(Object.fromEntries(keys.map((key) => [key, one]))) });
+    expect(await names(nested(1022, ['a']))).toEqual([`${'p'.repeat(1022)}.a`]);
+    await expect(names(nested(1022, ['a', 'bc']))).rejects.toThrow(
+      /expected names of tensors of at most 1024 characters, got one of 1025, "p{76}\.\.\.\.$/,
+    );
+    // Dictionaries without tensors may have any: what they name is not looked at.
+    expect(
+      await names(build.dictionary({ ['p'.repeat(4000)]: build.dictionary({ b: build.int(1) }), a: one })),
+    ).toEqual(['a']);
+  });
+
+  it('have names whose sum is bounded', async () => {
+    // Each name is written once, and stands behind each of 200 prefixes.
+    const inner = Array.from({ length: 400 }, (_, index) => index);
+    const place = (index: number): string => `r${build.little(index, 4)}`;
+    const recall = (index: number): string => `j${build.little(index, 4)}`;
+    const keys = inner.map((index) => `${build.text(`${index}`)}${place(index)}0`).join('');
+    const tensors = `${one}${place(400)}0`;
+    const items = inner.map((index) => `${recall(index)}${recall(400)}`).join('');
+    const outer = Array.from({ length: 200 }, (_, index) => `${build.text(`${'p'.repeat(1000)}${index}`)}}(${items}u`);
+    await expect(names(`${keys}${tensors}}(${outer.join('')}u`)).rejects.toThrow(
+      'expected names of tensors of 67108864 characters at most, got more.',
+    );
+  });
+
   it('may contain themselves', async () => {
     const value = `}q\x01(${build.text('self')}h\x01${build.text('a')}${one}u`;
     expect(await names(value)).toEqual(['a']);
