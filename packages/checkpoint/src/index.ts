@@ -8,7 +8,7 @@ export {
   type SafetensorsFile,
   type WriteSafetensorsOptions,
 } from './safetensors.js';
-export { type SafetensorsDtype } from './internal/dtypes.js';
+export { type SafetensorsDtype, type WritableDtype } from './internal/dtypes.js';
 export { type SafetensorsEntry } from './internal/header.js';
 export { fetchModel, type FetchModelOptions } from './fetch-model.js';
 export { openShardedSafetensors } from './sharded-safetensors.js';

@@ -75,9 +75,9 @@ export async function openPyTorchCheckpoint(
       const tensor = tensors.get(name);
       if (!tensor) throw new DataError({ where: file, expected: `tensor ${quote(name)}`, got: 'none of that name' });
       const { dtype, shape, strides, offset } = tensor;
-      const layout = { shape, strides, offset, elementBytes: elementBytes[dtype] };
+      const layout = { shape, strides, offset, elementBytes: elementBytes(dtype) };
       const bytes = await readStrided(layout, reads.get(name)!, `${file}, tensor ${name}`);
-      if (opened.isBigEndian) swapBytes(bytes, elementBytes[dtype]);
+      if (opened.isBigEndian) swapBytes(bytes, elementBytes(dtype));
       return { shape, data: toHostData(bytes, dtype, name, file) };
     };
     return { file, format, entries, values: valuesOf(opened.root), read, close: () => input.close() };

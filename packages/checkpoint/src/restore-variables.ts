@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { namedDifferences, shapeDifference, ShapeError } from '@vitvq/core';
+import { isReadableDtype } from './internal/dtypes.js';
 import type { TensorEntry, TensorFile } from './tensor-source.js';
 
 export interface RestoreVariablesOptions {
@@ -26,6 +27,7 @@ export async function restoreVariables<Entry extends TensorEntry>(
     variables,
     ignoreOthers ? new Map([...entries].filter(([name]) => variables.has(name))) : entries,
     (entry, variable) => {
+      if (!isReadableDtype(entry.dtype)) return `${entry.dtype}, which is not read as float32 or int32`;
       const isFraction = integers.has(variable.dtype) && entry.dtype.includes('F');
       return (
         shapeDifference(entry, variable) ?? (isFraction ? `${entry.dtype} instead of ${variable.dtype}` : undefined)

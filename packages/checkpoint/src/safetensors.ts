@@ -1,6 +1,6 @@
 import type { HostTensor } from '@vitvq/core';
 import { writeAtomically } from './internal/atomic-write.js';
-import { fromHostData, toHostData, type SafetensorsDtype } from './internal/dtypes.js';
+import { fromHostData, toHostData, type WritableDtype } from './internal/dtypes.js';
 import { parseHeader, parseHeaderLength, lengthBytes, type SafetensorsEntry } from './internal/header.js';
 import { encodeHeader, forEachTensor, layOut } from './internal/layout.js';
 import { openWithData } from './internal/open-file.js';
@@ -17,7 +17,7 @@ export interface WriteSafetensorsOptions {
    * How the elements of each tensor are stored: F16 and BF16 halve a file of weights, and round its values; a value that does not
    * fit its type is an error. @default F32 for float32, I32 for int32
    */
-  readonly dtypeOf?: (tensor: TensorDescription) => SafetensorsDtype;
+  readonly dtypeOf?: (tensor: TensorDescription) => WritableDtype;
 }
 
 /** An open file whose header has been validated; tensors are read when asked for. */
@@ -25,9 +25,12 @@ export interface SafetensorsFile extends TensorFile<SafetensorsEntry> {
   /** In the order of their bytes. */
   readonly entries: readonly SafetensorsEntry[];
   readonly metadata: Readonly<Record<string, string>>;
-  /** Reads one tensor; needs no more memory than its bytes in the file and its values. @throws {DataError} */
+  /**
+   * Reads one tensor; needs no more memory than its bytes in the file and its values.
+   * @throws {DataError} for integers that do not fit int32, and for C64, F4, F6_* and F8_*FNUZ, which are neither float32 nor int32
+   */
   read(entry: SafetensorsEntry): Promise<HostTensor>;
-  /** Reads a tensor's bytes as they are in the file. */
+  /** Reads a tensor's bytes as they are in the file, of whatever type. @throws {DataError} */
   readBytes(entry: SafetensorsEntry): Promise<Uint8Array<ArrayBuffer>>;
 }
 
@@ -52,10 +55,10 @@ export function encodeSafetensors(
 }
 
 /**
- * Reads a safetensors file from memory; the result shares nothing with `bytes`. F64, F16 and BF16 become float32, other
- * types int32.
+ * Reads a safetensors file from memory; the result shares nothing with `bytes`. F64, F16, BF16, F8_E4M3, F8_E5M2 and F8_E8M0 become
+ * float32, integers and BOOL int32.
  * @param where  what to call the bytes in errors
- * @throws {DataError} for anything but a well-formed file, and for integers that do not fit int32
+ * @throws {DataError} for anything but a well-formed file, for integers that do not fit int32, and for tensors of other types
  */
 export function decodeSafetensors(bytes: Uint8Array, where = 'decodeSafetensors'): SafetensorsContent {
   const headerBytes = parseHeaderLength(bytes.subarray(0, lengthBytes), bytes.length, where);

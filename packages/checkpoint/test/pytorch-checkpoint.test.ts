@@ -128,6 +128,9 @@ describe('tensors', () => {
       });
     const { tensors } = await readBytes(build.zipCheckpoint(value('uint16'), { a: Uint16Array.of(7, 65535) }));
     expect(tensors.get('w')).toEqual({ shape: [2], data: Int32Array.of(7, 65535) });
+    const small = (await readBytes(build.zipCheckpoint(value('float8_e4m3fn'), { a: Uint8Array.of(0x38, 0xc0, 0, 0) })))
+      .tensors;
+    expect(small.get('w')).toEqual({ shape: [2], data: Float32Array.of(1, -2) });
     await expect(readBytes(build.zipCheckpoint(value('uint32'), { a: Uint16Array.of(7, 65535) }))).rejects.toThrow(
       'within the 1 elements of storage "a", got one that reaches element 1',
     );

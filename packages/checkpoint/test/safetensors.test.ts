@@ -1,5 +1,6 @@
 import { readFile, readdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
 import { ConfigError, DataError, ShapeError, type HostTensor } from '@vitvq/core';
 import { describe, expect, it } from 'vitest';
 import {
@@ -8,7 +9,9 @@ import {
   openSafetensors,
   readSafetensors,
   writeSafetensors,
+  restoreVariables,
   type SafetensorsDtype,
+  type WritableDtype,
 } from '../src/index.js';
 import { buildFile, temporaryFolder } from './build-file.js';
 
@@ -120,6 +123,82 @@ describe('element types', () => {
     }
   });
 
+  // The numbers of positive codes, in order: of each exponent, so many times a unit.
+  const times = (unit: number, first: number, count: number): number[] =>
+    Array.from({ length: count }, (_, index) => unit * (first + index));
+  const powers = (from: number, to: number): number[] =>
+    Array.from({ length: to - from + 1 }, (_, index) => 2 ** (from + index));
+  const eights = powers(-9, 5).flatMap((unit) => times(unit, 8, 8)); // 1/64 ... 480, which is NaN instead
+  const quarters = powers(-16, 13).flatMap((unit) => times(unit, 4, 4)); // 1/16384 ... 57344
+  const signed = (positive: readonly number[]): number[] => [...positive, ...positive.map((value) => -value)];
+  it.each([
+    ['F8_E4M3', signed([...times(2 ** -9, 0, 8), ...eights.slice(0, -1), NaN])],
+    ['F8_E5M2', signed([...times(2 ** -16, 0, 4), ...quarters, Infinity, NaN, NaN, NaN])],
+    ['F8_E8M0', [...powers(-127, 127), NaN]],
+  ] as const)('%s, all 256 codes', (dtype, expected) => {
+    const values = decode(dtype, Uint8Array.from({ length: 256 }, (_, code) => code).buffer, 256);
+    expect(values).toBeInstanceOf(Float32Array);
+    expect([...values]).toEqual(expected);
+  });
+
+  it.each([
+    [
+      'F8_E4M3',
+      [0x00, 0x01, 0x07, 0x08, 0x38, 0x39, 0x7e, 0x7f, 0x80, 0xc0],
+      [0, 2 ** -9, 7 / 512, 1 / 64, 1, 1.125, 448, NaN, -0, -2],
+    ],
+    [
+      'F8_E5M2',
+      [0x00, 0x01, 0x03, 0x04, 0x3c, 0x3d, 0x7b, 0x7c, 0xfc, 0x7d],
+      [0, 2 ** -16, 3 / 65536, 2 ** -14, 1, 1.25, 57344, Infinity, -Infinity, NaN],
+    ],
+    ['F8_E8M0', [0, 126, 127, 128, 254, 255], [2 ** -127, 0.5, 1, 2, 2 ** 127, NaN]],
+  ] as const)('%s by hand', (dtype, codes, expected) => {
+    expect([...decode(dtype, Uint8Array.from(codes).buffer, codes.length)]).toEqual(expected);
+  });
+
+  it.each([
+    ['C64', 1, 8],
+    ['F4', 6, 3],
+    ['F6_E2M3', 4, 3],
+    ['F6_E3M2', 8, 6],
+    ['F8_E4M3FNUZ', 3, 3],
+    ['F8_E5M2FNUZ', 3, 3],
+  ] as const)('%s has bytes, and no values', async (dtype, count, byteCount) => {
+    const file = join(folder, 'others.safetensors');
+    const data = Uint8Array.from({ length: byteCount + 4 }, (_, index) => (index < byteCount ? index + 1 : 0));
+    const header = {
+      other: { dtype, shape: [count], data_offsets: [0, byteCount] },
+      x: { dtype: 'F32', shape: [1], data_offsets: [byteCount, byteCount + 4] },
+    };
+    await writeFile(file, buildFile(header, data));
+    const opened = await openSafetensors(file);
+    const [other, x] = opened.entries;
+    expect(other).toMatchObject({ name: 'other', dtype, shape: [count] });
+    expect([...(await opened.readBytes(other!))]).toEqual([...data.subarray(0, byteCount)]);
+    expect([...(await opened.read(x!)).data]).toEqual([0]);
+    const message = `expected tensor "other" to have values that are read as float32 or int32, got ${dtype}. Its bytes can be`;
+    await expect(opened.read(other!)).rejects.toThrow(DataError);
+    await expect(opened.read(other!)).rejects.toThrow(`${file}: ${message}`);
+    expect(() => decodeSafetensors(buildFile(header, data))).toThrow(message);
+
+    const variable = tf.variable(tf.tensor1d([5]));
+    await expect(
+      restoreVariables(
+        opened,
+        new Map([
+          ['x', variable],
+          ['other', tf.variable(tf.zeros([count]))],
+        ]),
+      ),
+    ).rejects.toThrow(`${dtype}, which is not read as float32`);
+    expect([...variable.dataSync()]).toEqual([5]);
+    await restoreVariables(opened, new Map([['x', variable]]), { ignoreOthers: true });
+    expect([...variable.dataSync()]).toEqual([0]);
+    await opened.close();
+    tf.disposeVariables();
+  });
+
   it.each([
     ['I64', BigInt64Array.of(1n, 2147483648n).buffer, 2, '2147483648 at index 1'],
     ['I64', BigInt64Array.of(-2147483649n).buffer, 1, '-2147483649 at index 0'],
@@ -134,7 +213,7 @@ describe('element types', () => {
 });
 
 describe('element types that are chosen', () => {
-  const write = (dtype: SafetensorsDtype, data: HostTensor['data']): HostTensor['data'] =>
+  const write = (dtype: WritableDtype, data: HostTensor['data']): HostTensor['data'] =>
     decodeSafetensors(
       encodeSafetensors(new Map([['x', { shape: [data.length], data }]]), {}, { dtypeOf: () => dtype }),
     ).tensors.get('x')!.data;
@@ -196,11 +275,14 @@ describe('element types that are chosen', () => {
     expect(() => write('BF16', Float32Array.of(3.4e38))).toThrow('to fit BF16, got 3.3999999521443642e+38 at index 0');
     expect(() => write('I8', Float32Array.of(1))).toThrow('expected a type of numbers for tensor "x", got "I8".');
     expect(() => write('F16', Int32Array.of(1))).toThrow('expected a type of integers for tensor "x", got "F16".');
+    expect(() => write('F8_E4M3' as WritableDtype, Float32Array.of(1))).toThrow(
+      'expected a type of numbers for tensor "x", got "F8_E4M3".',
+    );
   });
 
   it('are written to a file as in memory', async () => {
     const file = join(folder, 'half.safetensors');
-    const dtypeOf = ({ dtype }: { dtype: string }): SafetensorsDtype => (dtype === 'int32' ? 'I64' : 'F16');
+    const dtypeOf = ({ dtype }: { dtype: string }): WritableDtype => (dtype === 'int32' ? 'I64' : 'F16');
     await writeSafetensors(file, sample, {}, { dtypeOf });
     expect(new Uint8Array(await readFile(file))).toEqual(encodeSafetensors(sample, {}, { dtypeOf }));
     expect((await readSafetensors(file)).tensors.get('a.step')).toEqual(sample.get('a.step'));
@@ -262,7 +344,7 @@ describe('hostile files', () => {
     ['an entry that is null', buildFile({ x: null }), 'tensor "x" to be described by an object, got null'],
     [
       'an unknown dtype',
-      buildFile({ x: { dtype: 'F8_E4M3', shape: [8], data_offsets: [0, 8] } }, eight),
+      buildFile({ x: { dtype: 'F8', shape: [8], data_offsets: [0, 8] } }, eight),
       'dtype of tensor "x" to be one of F64, F32,',
     ],
     ['a dtype of Object', buildFile({ x: { dtype: 'toString', shape: [], data_offsets: [0, 4] } }), 'got "toString"'],
@@ -313,6 +395,11 @@ describe('hostile files', () => {
         ]),
       }),
       'got 0 bytes',
+    ],
+    [
+      'elements that end within a byte',
+      buildFile({ x: { dtype: 'F4', shape: [3], data_offsets: [0, 2] } }, new Uint8Array(2)),
+      'tensor "x" F4 [3] to take 1.5 bytes, got 2 bytes',
     ],
     [
       'one offset',

@@ -1,6 +1,6 @@
 import type { SafetensorsFile } from '../safetensors.js';
 import type { WritableTensors } from '../tensor-source.js';
-import type { SafetensorsEntry } from './header.js';
+import type { WritableEntry } from './header.js';
 
 /** What is to be written, checked and put in order. */
 export interface CheckpointContents {
@@ -8,7 +8,7 @@ export interface CheckpointContents {
   /** JSON */
   readonly state: string;
   readonly tensors: WritableTensors;
-  readonly entries: readonly SafetensorsEntry[];
+  readonly entries: readonly WritableEntry[];
 }
 
 /** A file whose checksums have been found right. */

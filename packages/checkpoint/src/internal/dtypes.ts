@@ -1,41 +1,73 @@
 import { ConfigError, DataError, type HostTensor } from '@vitvq/core';
+import { quote } from './scan-json.js';
 
-/** Bytes an element, by the format's name of the type. */
-export const elementBytes = {
-  F64: 8,
-  F32: 4,
-  F16: 2,
-  BF16: 2,
-  I64: 8,
-  I32: 4,
-  I16: 2,
-  I8: 1,
-  U64: 8,
-  U32: 4,
-  U16: 2,
-  U8: 1,
-  BOOL: 1,
+/** Bits an element of the types that tensors can be written as, by the format's name of the type. */
+const writableBits = {
+  F64: 64,
+  F32: 32,
+  F16: 16,
+  BF16: 16,
+  I64: 64,
+  I32: 32,
+  I16: 16,
+  I8: 8,
+  U64: 64,
+  U32: 32,
+  U16: 16,
+  U8: 8,
+  BOOL: 8,
 } as const;
 
-/** Element types. Values in memory are float32 or int32 (`HostTensor`). */
-export type SafetensorsDtype = keyof typeof elementBytes;
+/** Bits an element of the format's other types that are read as float32. */
+const readableBits = { F8_E4M3: 8, F8_E5M2: 8, F8_E8M0: 8 } as const;
+
+/**
+ * Bits an element of the format's types that are not: C64 is of complex numbers; of those smaller than a byte the format does not
+ * say how they lie in one.
+ */
+const opaqueBits = { C64: 64, F8_E4M3FNUZ: 8, F8_E5M2FNUZ: 8, F6_E2M3: 6, F6_E3M2: 6, F4: 4 } as const;
+
+const elementBits = { ...writableBits, ...readableBits, ...opaqueBits };
+
+/** Element types that tensors can be written as. Values in memory are float32 or int32 (`HostTensor`). */
+export type WritableDtype = keyof typeof writableBits;
+
+/** Element types of the format, all of which a file may have. Values of C64, F4, F6_* and F8_*FNUZ are not read. */
+export type SafetensorsDtype = keyof typeof elementBits;
+
+export const dtypeNames: readonly string[] = Object.keys(elementBits);
 
 export function isDtype(value: unknown): value is SafetensorsDtype {
-  return typeof value === 'string' && Object.hasOwn(elementBytes, value);
+  return typeof value === 'string' && Object.hasOwn(elementBits, value);
+}
+
+export function isWritableDtype(value: unknown): value is WritableDtype {
+  return typeof value === 'string' && Object.hasOwn(writableBits, value);
+}
+
+/** Whether values of this type are read, as float32 or int32. */
+export function isReadableDtype(dtype: SafetensorsDtype): boolean {
+  return !Object.hasOwn(opaqueBits, dtype);
+}
+
+/** Bytes an element; less than 1 for F4 and F6. */
+export function elementBytes(dtype: SafetensorsDtype): number {
+  return elementBits[dtype] / 8;
 }
 
 /** Whether elements are integers or truth values, which are int32 in memory; the others are float32. */
-export function isIntegerDtype(dtype: SafetensorsDtype): boolean {
+export function isIntegerDtype(dtype: WritableDtype): boolean {
   return !dtype.includes('F');
 }
 
 /**
- * The values of one tensor: F64, F16 and BF16 as float32 (F64 is rounded, beyond its range to infinity, as a cast does),
- * integers and BOOL (0 or 1) as int32.
+ * The values of one tensor: F64, F16, BF16, F8_E4M3, F8_E5M2 and F8_E8M0 as float32 (F64 is rounded, beyond its range to infinity, as
+ * a cast does), integers and BOOL (0 or 1) as int32.
  *
  * `bytes` must start an ArrayBuffer of its own: F32 and I32 are returned as a view of it, so that they need no copy. The
  * format is little-endian, like every platform that Node 20 is released for except s390x, which is not supported.
- * @throws {DataError} when an integer does not fit 32 bits, naming the tensor, the index and the value
+ * @throws {DataError} when an integer does not fit 32 bits, naming the tensor, the index and the value; for C64, F4, F6_* and F8_*FNUZ,
+ *   naming the tensor and the type
  */
 export function toHostData(
   bytes: Uint8Array<ArrayBuffer>,
@@ -98,8 +130,33 @@ export function toHostData(
       return Int32Array.from(bytes);
     case 'BOOL':
       return Int32Array.from(bytes, (value) => (value === 0 ? 0 : 1));
+    case 'F8_E4M3':
+      return Float32Array.from(bytes, (code) => valuesOfE4M3[code]!);
+    case 'F8_E5M2':
+      return halfToFloat(Uint16Array.from(bytes, (code) => code << 8)); // the upper byte of a half
+    case 'F8_E8M0':
+      return Float32Array.from(bytes, (code) => (code === 0xff ? NaN : 2 ** (code - 127))); // a power of two, without a sign
+    default:
+      throw new DataError({
+        where,
+        expected: `tensor ${quote(name)} to have values that are read as float32 or int32`,
+        got: dtype,
+        fix: 'Its bytes can be read by readBytes.',
+      });
   }
 }
+
+/**
+ * Values of F8_E4M3 by their code (the E4M3 of arXiv:2209.05433): a sign, 4 bits of exponent with a bias of 7, 3 of fraction; no
+ * infinities, and NaN where all bits but the sign are set.
+ */
+const valuesOfE4M3 = Float32Array.from({ length: 256 }, (_, code) => {
+  const exponent = (code >> 3) & 15;
+  const fraction = code & 7;
+  const magnitude = exponent === 0 ? fraction * 2 ** -9 : (8 + fraction) * 2 ** (exponent - 10);
+  if ((code & 0x7f) === 0x7f) return NaN;
+  return code & 0x80 ? -magnitude : magnitude;
+});
 
 /** IEEE 754 binary16 to binary32, exactly; NaN payloads are kept. */
 function halfToFloat(source: Uint16Array): Float32Array {
@@ -127,7 +184,7 @@ interface IntegerType {
 }
 
 /** Of int32, what each type can hold, and how. */
-const integerTypes: Readonly<Record<Exclude<SafetensorsDtype, 'F64' | 'F32' | 'F16' | 'BF16'>, IntegerType>> = {
+const integerTypes: Readonly<Record<Exclude<WritableDtype, 'F64' | 'F32' | 'F16' | 'BF16'>, IntegerType>> = {
   I64: { smallest: -(2 ** 31), largest: 2 ** 31 - 1, convert: (values) => BigInt64Array.from(values, BigInt) },
   U64: { smallest: 0, largest: 2 ** 31 - 1, convert: (values) => BigInt64Array.from(values, BigInt) },
   I32: { smallest: -(2 ** 31), largest: 2 ** 31 - 1, convert: (values) => values },
@@ -143,7 +200,7 @@ const integerTypes: Readonly<Record<Exclude<SafetensorsDtype, 'F64' | 'F32' | 'F
  * The bytes of a tensor as `dtype`: F32 and I32 without a copy, F16 and BF16 rounded to the nearest (to the even one of two).
  * @throws {ConfigError} for a value that `dtype` cannot hold, naming the tensor, the index and the value
  */
-export function fromHostData({ data }: HostTensor, dtype: SafetensorsDtype, name: string, where: string): Uint8Array {
+export function fromHostData({ data }: HostTensor, dtype: WritableDtype, name: string, where: string): Uint8Array {
   const refuse = (index: number): never => {
     throw new ConfigError({
       where,

@@ -1,5 +1,5 @@
 import { DataError } from '@vitvq/core';
-import { elementBytes, isDtype, type SafetensorsDtype } from './dtypes.js';
+import { dtypeNames, elementBytes, isDtype, type SafetensorsDtype, type WritableDtype } from './dtypes.js';
 import { quote, scanJson } from './scan-json.js';
 
 /** One tensor of a file; offsets are bytes within the data section. */
@@ -9,6 +9,11 @@ export interface SafetensorsEntry {
   readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;
+}
+
+/** One tensor of a file that is to be written. */
+export interface WritableEntry extends SafetensorsEntry {
+  readonly dtype: WritableDtype;
 }
 
 export interface SafetensorsHeader {
@@ -125,7 +130,7 @@ function parseEntry(
 ): SafetensorsEntry {
   const { dtype, shape, data_offsets: offsets } = fields;
   if (!isDtype(dtype)) {
-    return refuse(`dtype of ${label} to be one of ${Object.keys(elementBytes).join(', ')}`, quote(dtype));
+    return refuse(`dtype of ${label} to be one of ${dtypeNames.join(', ')}`, quote(dtype));
   }
   if (!isSizes(shape)) return refuse(`shape of ${label} to be a list of integers of at least 0`, quote(shape));
   if (!isSizes(offsets) || offsets.length !== 2) {
@@ -139,8 +144,8 @@ function parseEntry(
       end > dataBytes ? 'The file was cut off or its header is damaged.' : undefined,
     );
   }
-  const bytes = shape.reduce((product, size) => product * size, elementBytes[dtype]);
-  // Beyond 2^53 a product is no longer exact; it can then be neither trusted nor allocated.
+  const bytes = shape.reduce((product, size) => product * size, elementBytes(dtype));
+  // Beyond 2^53 a product is no longer exact; it can then be neither trusted nor allocated. Elements must end with a byte.
   if (!Number.isSafeInteger(bytes) || bytes !== end - begin) {
     return refuse(`${label} ${dtype} ${quote(shape)} to take ${bytes} bytes`, `${end - begin} bytes`);
   }

@@ -1,7 +1,7 @@
 import { ConfigError, ShapeError, formatShape, type HostTensor } from '@vitvq/core';
 import type { TensorDescription, WritableTensors } from '../tensor-source.js';
-import { elementBytes, fromHostData, isDtype, isIntegerDtype, type SafetensorsDtype } from './dtypes.js';
-import { isSizes, lengthBytes, maximumHeaderBytes, metadataName, type SafetensorsEntry } from './header.js';
+import { elementBytes, fromHostData, isIntegerDtype, isWritableDtype, type WritableDtype } from './dtypes.js';
+import { isSizes, lengthBytes, maximumHeaderBytes, metadataName, type WritableEntry } from './header.js';
 import { quote } from './scan-json.js';
 
 /**
@@ -10,7 +10,7 @@ import { quote } from './scan-json.js';
  * @throws {ConfigError} for metadata that the format cannot hold, and more than it can hold
  */
 export function encodeHeader(
-  entries: readonly SafetensorsEntry[],
+  entries: readonly WritableEntry[],
   metadata: Readonly<Record<string, string>>,
   where: string,
 ): Uint8Array<ArrayBuffer> {
@@ -42,7 +42,7 @@ export function encodeHeader(
  * @throws {ConfigError} for a name that the format cannot hold
  * @throws {ShapeError} when a tensor in memory does not fill its shape
  */
-export function layOut(tensors: WritableTensors, where: string, dtypeOf = ownDtype): SafetensorsEntry[] {
+export function layOut(tensors: WritableTensors, where: string, dtypeOf = ownDtype): WritableEntry[] {
   if ('read' in tensors) return place(tensors.tensors, where, dtypeOf);
   return place(
     [...tensors].map(([name, tensor]) => describe(name, tensor, where)),
@@ -52,7 +52,7 @@ export function layOut(tensors: WritableTensors, where: string, dtypeOf = ownDty
 }
 
 /** How a tensor is stored unless it is said otherwise: as it is in memory. */
-function ownDtype({ dtype }: TensorDescription): SafetensorsDtype {
+function ownDtype({ dtype }: TensorDescription): WritableDtype {
   return dtype === 'int32' ? 'I32' : 'F32';
 }
 
@@ -60,8 +60,8 @@ function ownDtype({ dtype }: TensorDescription): SafetensorsDtype {
 export function place(
   tensors: readonly TensorDescription[],
   where: string,
-  dtypeOf: (tensor: TensorDescription) => SafetensorsDtype = ownDtype,
-): SafetensorsEntry[] {
+  dtypeOf: (tensor: TensorDescription) => WritableDtype = ownDtype,
+): WritableEntry[] {
   const names = new Set<string>();
   let position = 0;
   return tensors.map((tensor) => {
@@ -75,12 +75,12 @@ export function place(
       throw new ShapeError({ where, expected: `tensor ${quote(name)} to have a shape`, got: formatShape(shape) });
     }
     const dtype = dtypeOf(tensor);
-    if (!isDtype(dtype) || isIntegerDtype(dtype) !== (tensor.dtype === 'int32')) {
+    if (!isWritableDtype(dtype) || isIntegerDtype(dtype) !== (tensor.dtype === 'int32')) {
       const expected = `a type of ${tensor.dtype === 'int32' ? 'integers' : 'numbers'} for tensor ${quote(name)}`;
       throw new ConfigError({ where, expected, got: quote(dtype) });
     }
     const begin = position;
-    position += shape.reduce((product, size) => product * size, elementBytes[dtype]);
+    position += shape.reduce((product, size) => product * size, elementBytes(dtype));
     return { name, dtype, shape, begin, end: position };
   });
 }
@@ -103,12 +103,12 @@ function describe(name: string, { shape, data }: HostTensor, where: string): Ten
  */
 export async function forEachTensor(
   tensors: WritableTensors,
-  entries: readonly SafetensorsEntry[],
+  entries: readonly WritableEntry[],
   where: string,
   use: (bytes: Uint8Array) => Promise<void>,
 ): Promise<void> {
   // A function of its own: a variable of the loop would keep the tensor alive while the next one is read.
-  const passOn = async (entry: SafetensorsEntry): Promise<void> =>
+  const passOn = async (entry: WritableEntry): Promise<void> =>
     use(fromHostData(await readDescribed(tensors, entry, where), entry.dtype, entry.name, where));
   for (const entry of entries) {
     await passOn(entry);
@@ -119,7 +119,7 @@ export async function forEachTensor(
 
 async function readDescribed(
   tensors: WritableTensors,
-  { name, dtype, shape }: SafetensorsEntry,
+  { name, dtype, shape }: WritableEntry,
   where: string,
 ): Promise<HostTensor> {
   if (!('read' in tensors)) return tensors.get(name)!;

@@ -34,5 +34,5 @@ export function readPickle(reader: PickleReader, names: AllowedNames, where: str
 
 /** Bytes of an element of a storage; one without a type counts bytes. */
 export function storageElementBytes({ dtype }: PickleStorage): number {
-  return dtype === undefined ? 1 : elementBytes[dtype];
+  return dtype === undefined ? 1 : elementBytes(dtype);
 }

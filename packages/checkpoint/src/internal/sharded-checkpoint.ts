@@ -6,7 +6,7 @@ import { writeAtomically } from './atomic-write.js';
 import type { CheckpointContents, VerifiedFile } from './checkpoint-contents.js';
 import { indexPath, newCheckpointShardNames } from './checkpoint-folder.js';
 import { assertChecksum, checksumPlace } from './checksum.js';
-import { maximumHeaderBytes, type SafetensorsEntry } from './header.js';
+import { maximumHeaderBytes, type WritableEntry } from './header.js';
 import { checksumName, formatName, stateName, stepName } from './metadata-names.js';
 import { openShards } from './open-shards.js';
 import { isObject } from './json-file.js';
@@ -29,7 +29,7 @@ const hexadecimal = /^[0-9a-f]{64}$/;
 export async function writeSharded(
   directory: string,
   contents: CheckpointContents,
-  shards: readonly (readonly SafetensorsEntry[])[],
+  shards: readonly (readonly WritableEntry[])[],
 ): Promise<string> {
   const { step, state, tensors, entries } = contents;
   const names = await newCheckpointShardNames(directory, step, shards.length);

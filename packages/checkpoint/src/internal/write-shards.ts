@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import type { WritableTensors } from '../tensor-source.js';
 import { writeAtomically } from './atomic-write.js';
 import { updateHash } from './checksum.js';
-import type { SafetensorsEntry } from './header.js';
+import type { WritableEntry } from './header.js';
 import { encodeHeader, forEachTensor, place } from './layout.js';
 
 /** Tensors of each shard: in order, as many as fit; one that is larger than a shard may be gets its own. */
-export function splitIntoShards(entries: readonly SafetensorsEntry[], maximumShardBytes: number): SafetensorsEntry[][] {
-  const shards: SafetensorsEntry[][] = [[]];
+export function splitIntoShards(entries: readonly WritableEntry[], maximumShardBytes: number): WritableEntry[][] {
+  const shards: WritableEntry[][] = [[]];
   let bytes = 0;
   for (const entry of entries) {
     const size = entry.end - entry.begin;
@@ -25,7 +25,7 @@ export function splitIntoShards(entries: readonly SafetensorsEntry[], maximumSha
 export async function writeShard(
   file: string,
   tensors: WritableTensors,
-  shard: readonly SafetensorsEntry[],
+  shard: readonly WritableEntry[],
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<string> {
   const described = shard.map(({ name, shape, dtype }) => ({

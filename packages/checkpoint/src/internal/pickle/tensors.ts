@@ -85,7 +85,7 @@ export function buildTensor(
     );
   }
   // Bytes of a storage count as elements of its tensor's type.
-  const length = storage.dtype === undefined ? Math.floor(storage.length / elementBytes[dtype]) : storage.length;
+  const length = storage.dtype === undefined ? Math.floor(storage.length / elementBytes(dtype)) : storage.length;
   const count = sizes.reduce((product, size) => product * size, 1);
   if (!Number.isSafeInteger(count)) {
     return refuse('a shape of a tensor that can be', formatShape(sizes));
