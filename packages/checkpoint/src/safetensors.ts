@@ -74,7 +74,8 @@ export function decodeSafetensors(bytes: Uint8Array, where = 'decodeSafetensors'
 }
 
 /**
- * Opens a file to read it tensor by tensor. Close it.
+ * Opens a file to read it tensor by tensor. Close it. A header may have 100 MB, 1,000,000 names of 4,096 characters (of tensors, their
+ * fields, metadata) and 4,000,000 values.
  * @throws {DataError} naming the file and what is wrong with it
  */
 export async function openSafetensors(file: string): Promise<SafetensorsFile> {

@@ -29,7 +29,10 @@ export interface TensorEntry {
 export interface TensorFile<Entry extends TensorEntry = TensorEntry> {
   readonly file: string;
   readonly entries: readonly Entry[];
-  /** Reads one tensor: F64, F16, BF16, F8_E4M3, F8_E5M2 and F8_E8M0 as float32, integers and BOOL as int32. @throws {DataError} for other types */
+  /**
+   * Reads one tensor: F64, F16, BF16, F8_E4M3, F8_E5M2 and F8_E8M0 as float32, integers and BOOL as int32.
+   * @throws {DataError} for other types, and where the file cannot be read or an integer does not fit int32
+   */
   read(entry: Entry): Promise<HostTensor>;
   close(): Promise<void>;
 }

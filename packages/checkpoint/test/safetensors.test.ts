@@ -339,6 +339,8 @@ describe('hostile files', () => {
       'tensor names other than __proto__',
     ],
     ['a prototype in metadata', buildFile('{"__metadata__":{"__proto__":"x"}}'), 'metadata names other than __proto__'],
+    ['a name without end', buildFile({ ['x'.repeat(4097)]: 1 }), 'names of at most 4096 characters, got one of 4097'],
+    ['values without end', buildFile(`{"x":[${'0,'.repeat(4e6)}0]}`), 'a header of at most 4000000 values, got more'],
     ['metadata that is a number', buildFile({ __metadata__: { step: 3 } }), 'metadata "step" to be a string, got 3'],
     ['metadata that is a list', buildFile({ __metadata__: [] }), '__metadata__ to be described by an object, got []'],
     ['an entry that is null', buildFile({ x: null }), 'tensor "x" to be described by an object, got null'],
@@ -429,7 +431,7 @@ describe('hostile files', () => {
     ],
     ['a gap at the start', buildFile({ x: float(4, 8) }, eight), 'to begin at byte 0'],
     ['bytes of no tensor', buildFile({ x: float(0, 4) }, eight), 'tensors to fill the 8 bytes of data, got 4'],
-    ['a long hostile name', buildFile({ ['x'.repeat(10_000)]: 1 }), `tensor "${'x'.repeat(76)}... to be described`],
+    ['a long hostile name', buildFile({ ['x'.repeat(4096)]: 1 }), `tensor "${'x'.repeat(76)}... to be described`],
   ];
 
   it.each(cases)('refuses %s', (_, bytes, message) => {
@@ -512,6 +514,8 @@ describe('what cannot be written', () => {
       'tensor "x" [2] to have as many values as its shape says, got 1.',
     ],
     [new Map([['x', { ...one, shape: [-1, -1] }]]), {}, ShapeError, 'tensor "x" [-1, -1]'],
+    [new Map([['x'.repeat(4097), one]]), {}, ConfigError, 'names of at most 4096 characters, got one of 4097'],
+    [new Map([['x', one]]), { ['x'.repeat(4097)]: '' }, ConfigError, 'names of at most 4096 characters'],
     [new Map([['x', one]]), { step: 3 }, ConfigError, 'metadata of strings by name, got "step": 3.'],
     [new Map([['x', one]]), JSON.parse('{"__proto__":"x"}'), ConfigError, 'metadata of strings by name'],
   ] as [Map<string, HostTensor>, Record<string, string>, typeof ConfigError, string][])(

@@ -3,22 +3,22 @@ import { DataError } from '@vitvq/core';
 import { quote, scanJson } from './scan-json.js';
 import { systemReason } from './system-reason.js';
 
-export interface JsonLimits {
+export interface JsonFileLimits {
   readonly maximumBytes: number;
   /** Deeper nesting is refused before it is parsed. */
   readonly maximumDepth: number;
 }
 
 /**
- * Reads a file that holds one object in JSON, and that may come from anywhere: its size and depth are bounded, its keys
- * differ, and none is `__proto__`.
+ * Reads a file that holds one object in JSON, and that may come from anywhere: its size, depth, keys and values are
+ * bounded, its keys differ, and none is `__proto__`.
  * @param noun  what the file is, in errors: "an index"
  * @throws {DataError} naming the file and what is wrong with it
  */
 export async function readJsonObject(
   file: string,
   noun: string,
-  { maximumBytes, maximumDepth }: JsonLimits,
+  { maximumBytes, maximumDepth }: JsonFileLimits,
 ): Promise<{ readonly text: string; readonly value: Record<string, unknown> }> {
   const refuse = (expected: string, got: string, fix?: string): never => {
     throw new DataError({ where: file, expected, got, fix });
@@ -40,9 +40,7 @@ export async function readJsonObject(
   let value: unknown;
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    const { repeated, tooDeep } = scanJson(text, maximumDepth);
-    if (tooDeep) return refuse(`${noun} nested ${maximumDepth} deep`, 'a deeper one');
-    if (repeated !== undefined) return refuse('names that differ', `${quote(repeated)} twice`);
+    scanJson(text, { noun, maximumDepth }, refuse);
     value = JSON.parse(text, (key, item: unknown) =>
       key === '__proto__' ? refuse('names other than __proto__', 'that name') : item,
     );

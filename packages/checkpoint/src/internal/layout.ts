@@ -1,8 +1,8 @@
 import { ConfigError, ShapeError, formatShape, type HostTensor } from '@vitvq/core';
 import type { TensorDescription, WritableTensors } from '../tensor-source.js';
 import { elementBytes, fromHostData, isIntegerDtype, isWritableDtype, type WritableDtype } from './dtypes.js';
-import { isSizes, lengthBytes, maximumHeaderBytes, metadataName, type WritableEntry } from './header.js';
-import { quote } from './scan-json.js';
+import { headerLimits, isSizes, lengthBytes, maximumHeaderBytes, metadataName, type WritableEntry } from './header.js';
+import { quote, scanJson } from './scan-json.js';
 
 /**
  * What a file of these tensors starts with: length field and header, padded so that the data section starts at a multiple
@@ -31,6 +31,10 @@ export function encodeHeader(
   if (padded > maximumHeaderBytes) {
     throw new ConfigError({ where, expected: `a header of at most ${maximumHeaderBytes} bytes`, got: `${padded}` });
   }
+  // What is written can be read.
+  scanJson(text, headerLimits, (expected, got) => {
+    throw new ConfigError({ where, expected, got });
+  });
   const bytes = new Uint8Array(lengthBytes + padded).fill(0x20);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
   bytes.set(unpadded, lengthBytes);
