@@ -479,7 +479,7 @@ describe('files', () => {
     await expect(readSafetensors(missing)).rejects.toThrow(
       `${missing}: expected a safetensors file that can be read, got no such file or directory (ENOENT).`,
     );
-    await expect(readSafetensors(folder)).rejects.toThrow('a directory (EISDIR)');
+    await expect(readSafetensors(folder)).rejects.toThrow('a safetensors file that can be read, got a directory.');
   });
 
   it('notices a file that shrinks while it is open', async () => {

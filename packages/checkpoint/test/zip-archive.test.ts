@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { DataError } from '@vitvq/core';
 import { expect, it } from 'vitest';
 import { openPyTorchCheckpoint } from '../src/index.js';
+import { InputFile } from '../src/internal/input-file.js';
+import { inflateEntry } from '../src/internal/zip-archive.js';
 import { temporaryFolder } from './build-file.js';
 import { bytesOf, dictionary, pickle, tensor, zipArchive, zipCheckpoint, type ZipPiece } from './build-pytorch.js';
 
@@ -94,6 +96,11 @@ it.each<[string, readonly ZipPiece[], string]>([
     '"archive/data/0" to inflate to 16 bytes, got more',
   ],
   [
+    'a storage that inflates to a little more',
+    [entries[0]!, { ...entries[1]!, isDeflated: true, content: new Uint8Array(17), size: 16 }],
+    '"archive/data/0" to inflate to 16 bytes, got more. The file is damaged.',
+  ],
+  [
     'a storage that inflates to less',
     [entries[0]!, { ...entries[1]!, isDeflated: true, content: new Uint8Array(8), size: 16 }],
     'to inflate to 16 bytes, got 8. The file is damaged.',
@@ -136,4 +143,16 @@ it('refuses archives that were cut off', async () => {
   for (const length of [4, 40, 200, bytes.length - 30, bytes.length - 1]) {
     await expect(open(bytes.subarray(0, length))).rejects.toThrow(`${file}: expected a zip archive, got `);
   }
+});
+
+it('refuses content that no memory can hold', async () => {
+  await fs.writeFile(file, zipArchive(entries));
+  const input = await InputFile.open(file);
+  const entry = { name: 'archive/data/0', isDeflated: true, begin: 0, end: 1, size: 2 ** 50 };
+  const inflating = inflateEntry(input, entry);
+  await expect(inflating).rejects.toThrow(DataError);
+  await expect(inflating).rejects.toThrow(
+    `${file}: expected "archive/data/0" to fit into memory, got ${2 ** 50} bytes. The file is damaged, or too large.`,
+  );
+  await input.close();
 });

@@ -1,6 +1,7 @@
 import type { Hash } from 'node:crypto';
 import { promises as fs } from 'node:fs';
 import { DataError } from '@vitvq/core';
+import { regularFileSize } from './regular-file.js';
 import { systemReason } from './system-reason.js';
 
 /** Read and hashed at once; small enough to keep the event loop alive between two pieces. */
@@ -22,9 +23,10 @@ export class InputFile {
 
   /**
    * @param noun  what the file is, in errors
-   * @throws {DataError}
+   * @throws {DataError} also for what is no regular file
    */
   static async open(path: string, noun = 'a safetensors file'): Promise<InputFile> {
+    await regularFileSize(path, noun);
     let handle: fs.FileHandle | undefined;
     try {
       handle = await fs.open(path, 'r');

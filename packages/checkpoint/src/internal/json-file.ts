@@ -1,5 +1,6 @@
 import { promises as fs } from 'node:fs';
 import { DataError } from '@vitvq/core';
+import { regularFileSize } from './regular-file.js';
 import { quote, scanJson } from './scan-json.js';
 import { systemReason } from './system-reason.js';
 
@@ -25,9 +26,8 @@ export async function readJsonObject(
   };
   let bytes: Uint8Array;
   try {
-    const found = await fs.stat(file);
-    if (!found.isFile()) return refuse(`${noun} that can be read`, found.isDirectory() ? 'a directory' : 'no file');
-    if (found.size > maximumBytes) return refuse(`${noun} of at most ${maximumBytes} bytes`, `${found.size}`);
+    const size = await regularFileSize(file, noun);
+    if (size > maximumBytes) return refuse(`${noun} of at most ${maximumBytes} bytes`, `${size}`);
     bytes = await fs.readFile(file);
   } catch (error) {
     if (error instanceof DataError) throw error;

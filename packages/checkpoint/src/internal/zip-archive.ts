@@ -93,22 +93,25 @@ export async function readZipDirectory(input: InputFile): Promise<Map<string, Zi
   return entries;
 }
 
-/** The content of a deflated entry. @throws {DataError} unless it has exactly the size that the directory says */
+/**
+ * The content of a deflated entry.
+ * @throws {DataError} unless it has exactly the size that the directory says, and fits into memory
+ */
 export async function inflateEntry(
   input: InputFile,
   { name, begin, end, size }: ZipEntry,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const content = new Uint8Array(size);
-  let done = 0;
-  let isTooLong = false;
-  const refuse = (got: string): never => {
-    throw new DataError({
-      where: input.path,
-      expected: `${quote(name)} to inflate to ${size} bytes`,
-      got,
-      fix: 'The file is damaged.',
-    });
+  const refuse = (expected: string, got: string, fix = 'The file is damaged.'): never => {
+    throw new DataError({ where: input.path, expected: `${quote(name)} to ${expected}`, got, fix });
   };
+  let content: Uint8Array<ArrayBuffer>;
+  try {
+    content = new Uint8Array(size);
+  } catch {
+    return refuse('fit into memory', `${size} bytes`, 'The file is damaged, or too large.');
+  }
+  const expected = `inflate to ${size} bytes`;
+  let done = 0;
   async function* pieces(): AsyncGenerator<Uint8Array> {
     for (let position = begin; position < end; position += pieceBytes) {
       yield await input.read(position, Math.min(end, position + pieceBytes));
@@ -117,19 +120,17 @@ export async function inflateEntry(
   try {
     await pipeline(Readable.from(pieces()), createInflateRaw(), async (inflated: AsyncIterable<Uint8Array>) => {
       for await (const piece of inflated) {
-        if (done + piece.length > size) {
-          isTooLong = true;
-          return;
-        }
-        content.set(piece, done);
         done += piece.length;
+        if (done > size) return;
+        content.set(piece, done - piece.length);
       }
     });
   } catch (error) {
     if (error instanceof DataError) throw error;
-    return refuse(isTooLong ? 'more' : quote((error as Error).message));
+    // A stream that is left before its end may fail of that alone.
+    if (done <= size) return refuse(expected, quote((error as Error).message));
   }
-  return done === size ? content : refuse(`${done}`);
+  return done === size ? content : refuse(expected, done > size ? 'more' : `${done}`);
 }
 
 /** Lets yauzl read a file that is open, and keeps the end of it, where the directory is. */
