@@ -38,9 +38,10 @@ const usualParts = ['state_dict', 'model', 'model_state_dict'];
 const maximumDepth = 16;
 
 /**
- * Of a tensor's name with those of the dictionaries around it, in characters, and of all such names together: a key that is written
- * once becomes part of every name behind it.
+ * Tensors, characters of a tensor's name with those of the dictionaries around it, and characters of all such names: a key or tensor that
+ * is written once can be mentioned anywhere in two bytes.
  */
+const maximumTensors = 500_000;
 const maximumNameLength = 1024;
 const maximumNamesLength = 64 * 2 ** 20;
 
@@ -52,8 +53,9 @@ const maximumNamesLength = 64 * 2 ** 20;
  * Tensors may be contiguous, strided, offset, expanded, share storages, be parameters; of any real or integer type, little- or
  * big-endian; stored or deflated. Each is read from its place when asked for: a file needs little more memory than its largest
  * tensor (deflated: than its largest storage). Limits: 64 MiB of pickle and about 256 MiB of its objects; deflated entries may come to
- * 64 MiB or 100 times the file; expanded tensors to 2^24 values, where that is more than their storage; the name of a tensor to 1,024
- * characters, and all of them to 64 Mi.
+ * 64 MiB or 100 times the file; expanded tensors to 2^24 values, where that is more than their storage; keys to 4,096
+ * characters, the name of a tensor to 1,024, and of all to 64 Mi; 500,000 tensors; 200,000 entries of an
+ * archive.
  * @throws {DataError} naming the file and what is wrong with it, or what its pickle asked for
  */
 export async function openPyTorchCheckpoint(
@@ -144,6 +146,7 @@ function collectTensors(dictionary: PickleDictionary, where: string): Map<string
           const got = `one of ${name.length}, ${quote(name)}`;
           return refuse(`names of tensors of at most ${maximumNameLength} characters`, got);
         }
+        if (tensors.size >= maximumTensors) return refuse(`at most ${maximumTensors} tensors`, 'more');
         if (length > maximumNamesLength) {
           return refuse(`names of tensors of ${maximumNamesLength} characters at most`, 'more');
         }

@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { DataError, type HostTensor } from '@vitvq/core';
 import { describe, expect, it } from 'vitest';
 import { openPyTorchCheckpoint, restoreVariables, type PyTorchCheckpointOptions } from '../src/index.js';
+import { readStrided } from '../src/internal/strided-tensor.js';
 import { temporaryFolder } from './build-file.js';
 import * as build from './build-pytorch.js';
 
@@ -195,6 +196,15 @@ describe('tensors', () => {
     );
     await opened.close();
   });
+
+  it('that no memory can hold are refused', async () => {
+    const layout = { shape: [2 ** 25, 2 ** 25], strides: [1, 2 ** 25], offset: 0, elementBytes: 4 };
+    const reading = readStrided(layout, () => Promise.resolve(new Uint8Array()), 'a.ckpt, tensor w');
+    await expect(reading).rejects.toThrow(DataError);
+    await expect(reading).rejects.toThrow(
+      `a.ckpt, tensor w: expected a tensor that fits into memory, got [33554432, 33554432] of ${2 ** 52} bytes.`,
+    );
+  });
 });
 
 describe('parts', () => {
@@ -246,18 +256,19 @@ describe('parts', () => {
     ).toEqual(['a']);
   });
 
-  it('have names whose sum is bounded', async () => {
-    // Each name is written once, and stands behind each of 200 prefixes.
-    const inner = Array.from({ length: 400 }, (_, index) => index);
-    const place = (index: number): string => `r${build.little(index, 4)}`;
-    const recall = (index: number): string => `j${build.little(index, 4)}`;
-    const keys = inner.map((index) => `${build.text(`${index}`)}${place(index)}0`).join('');
-    const tensors = `${one}${place(400)}0`;
-    const items = inner.map((index) => `${recall(index)}${recall(400)}`).join('');
-    const outer = Array.from({ length: 200 }, (_, index) => `${build.text(`${'p'.repeat(1000)}${index}`)}}(${items}u`);
-    await expect(names(`${keys}${tensors}}(${outer.join('')}u`)).rejects.toThrow(
-      'expected names of tensors of 67108864 characters at most, got more.',
-    );
+  // Each key and the tensor are written once, and stand behind each prefix.
+  it.each([
+    ['names', 200, 400, 'p'.repeat(1000), 'names of tensors of 67108864 characters at most'],
+    ['number', 26, 20_000, 'p', 'at most 500000 tensors'],
+  ])('have a %s that is bounded', async (_, prefixes, inner, prefix, message) => {
+    const indices = Array.from({ length: inner }, (_, index) => index);
+    const remember = (index: number): build.Piece => `r${build.little(index, 4)}0`;
+    const recall = (index: number): build.Piece => `j${build.little(index, 4)}`;
+    const keys = indices.map((index) => `${build.text(`${index}`)}${remember(index)}`).join('');
+    const items = indices.map((index) => `${recall(index)}${recall(inner)}`).join('');
+    const outer = Array.from({ length: prefixes }, (_, index) => `${build.text(`${prefix}${index}`)}}(${items}u`);
+    const value = `${keys}${one}${remember(inner)}}(${outer.join('')}u`;
+    await expect(names(value)).rejects.toThrow(`expected ${message}, got more.`);
   });
 
   it('may contain themselves', async () => {

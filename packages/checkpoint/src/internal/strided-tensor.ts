@@ -21,7 +21,7 @@ const windowBytes = 2 ** 26;
 /**
  * The elements of a strided tensor, row-major. Those that lie close together, in any order of the axes, are read at once. One that is
  * spread over much more than its size (a column of a large matrix) is read in pieces, in the order of the storage.
- * @throws {DataError} naming `where`, for a tensor that is spread like that and overlaps itself
+ * @throws {DataError} naming `where`, for a tensor that is spread like that and overlaps itself, or does not fit into memory
  */
 export async function readStrided(
   layout: StridedLayout,
@@ -52,7 +52,7 @@ export async function readStrided(
       got: `${formatShape(shape)} with strides ${formatShape(layout.strides)}`,
     });
   }
-  const result = elementsOf(new Uint8Array(count * elementBytes), elementBytes);
+  const result = elementsOf(allocate(layout, count * elementBytes, where), elementBytes);
   const position = axes.map(() => 0);
   let source = 0;
   let target = 0;
@@ -78,6 +78,16 @@ export async function readStrided(
     }
   }
   return new Uint8Array(result.buffer);
+}
+
+/** The storage of a sparse file may be larger than any memory. */
+function allocate({ shape }: StridedLayout, bytes: number, where: string): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(bytes);
+  } catch (error) {
+    const got = `${formatShape(shape)} of ${bytes} bytes`;
+    throw new DataError({ where, expected: 'a tensor that fits into memory', got }, { cause: error });
+  }
 }
 
 /** Whether a walk along the axes, the last the fastest, never goes back in the storage. */
