@@ -62,8 +62,8 @@ export function parseHeaderLength(first: Uint8Array, fileBytes: number, where: s
 
 /**
  * Reads and validates a header: every byte of the data section belongs to exactly one tensor. At most 1,000,000 names of tensors, their
- * fields and metadata, of 4,096 characters each, and 4,000,000 values: whatever is in a header, it takes about two seconds and half
- * a gigabyte at most.
+ * fields and metadata, of 4,096 characters each, and 4,000,000 values: whatever is in a header, it takes a few seconds and a gigabyte
+ * at most.
  * @throws {DataError} naming `where` and the entry
  */
 export function parseHeader(bytes: Uint8Array, dataBytes: number, where: string): SafetensorsHeader {
