@@ -4,6 +4,7 @@ export * from './contracts.js';
 export * from './detach.js';
 export * from './errors.js';
 export * from './initializers.js';
+export { assertAffordable, type ModelNeeds, type WeightsFile } from './model-budget.js';
 export * from './module.js';
 export * from './named-shapes.js';
 export * from './random-draws.js';

@@ -1,4 +1,5 @@
 import { ConfigError } from './errors.js';
+import { assertTensorAffordable, withinBudget, type WeightsFile } from './model-budget.js';
 import type { HostTensor } from './module.js';
 import { randomUniform } from './random-draws.js';
 import type { RandomKey } from './random-key.js';
@@ -12,12 +13,15 @@ let draws = true;
 /**
  * What `build` makes has zeros where random numbers would be drawn: for a model whose weights are about to be loaded, most of
  * whose time to build is spent on drawing.
+ * @param weights  the file that they come from; whatever the model's config says, the model cannot be much larger. When building
+ *   fails, the variables made so far are disposed of
+ * @throws {ShapeError} naming the file, as soon as the model needs much more than it holds and before memory is taken for that
  */
-export function withoutDrawing<T>(build: () => T): T {
+export function withoutDrawing<T>(build: () => T, weights?: WeightsFile): T {
   const before = draws;
   draws = false;
   try {
-    return build();
+    return weights ? withinBudget(weights, build) : build();
   } finally {
     draws = before;
   }
@@ -25,7 +29,10 @@ export function withoutDrawing<T>(build: () => T): T {
 
 /** Every element `value`. */
 export function constantInitializer(value: number): Initializer {
-  return (_key, shape) => ({ shape, data: new Float32Array(elements(shape)).fill(value) });
+  return (_key, shape) => {
+    assertTensorAffordable(shape);
+    return { shape, data: new Float32Array(elements(shape)).fill(value) };
+  };
 }
 
 /** U[-bound, bound). */
@@ -58,6 +65,7 @@ export function torchLinearInitializer(fanIn: number): Initializer {
 
 function drawn(draw: (key: RandomKey, size: number) => Float32Array): Initializer {
   return (key, shape) => {
+    assertTensorAffordable(shape);
     const size = elements(shape);
     return { shape, data: draws ? draw(key, size) : new Float32Array(size) };
   };

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { formatShape } from './checks.js';
 import { ConfigError, ShapeError } from './errors.js';
+import { assertTensorAffordable, countVariable } from './model-budget.js';
 import { namedDifferences, shapeDifference } from './named-shapes.js';
 
 /** A tensor's values in host memory, row-major; images are `[.., H, W, C]`, linear weights `[in, out]`. */
@@ -25,11 +26,13 @@ export abstract class Module {
     { trainable = true }: { trainable?: boolean } = {},
   ): tf.Variable<R> {
     this.#claim(name);
+    assertTensorAffordable(shape, 1);
     const dtype = data instanceof Int32Array ? 'int32' : 'float32';
     // A copy: TensorFlow.js would keep the caller's array as the variable's storage.
     const initial = tf.tensor(data.slice(), [...shape], dtype);
     const variable = tf.variable(initial, trainable) as tf.Variable<R>;
     initial.dispose();
+    countVariable(variable);
     this.#variables.set(name, variable);
     return variable;
   }

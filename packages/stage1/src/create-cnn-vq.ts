@@ -1,4 +1,4 @@
-import { randomKey, split, toSize2D, type RandomKey, type Size2D } from '@vitvq/core';
+import { assertAffordable, randomKey, split, toSize2D, type RandomKey, type Size2D } from '@vitvq/core';
 import { CNNDecoder, CNNEncoder, type CNNShape } from '@vitvq/layers';
 import type { VectorQuantizer } from '@vitvq/quantizers';
 import { parseOptions } from '@vitvq/training';
@@ -124,6 +124,9 @@ export function buildCNNVQ(config: unknown, seed: number, where: string): ViTVQ<
     pixelNormalization = { mean: 0.5, deviation: 0.5 },
     ...quantization
   }: CNNVQConfig = parseOptions(cnnVQConfigSchema, { ...(config as CNNVQConfig), seed }, where);
+  for (const { blocksPerLevel } of [encoder, decoder]) {
+    assertAffordable({ variables: blocksPerLevel }, `${blocksPerLevel} blocks a level`);
+  }
   const [encoderKey, quantizerKey, decoderKey, key] = split(randomKey(seed), 4) as [
     RandomKey,
     RandomKey,

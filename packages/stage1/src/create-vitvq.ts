@@ -1,4 +1,4 @@
-import { randomKey, split, toSize2D, type RandomKey, type Size2D } from '@vitvq/core';
+import { assertAffordable, patchGrid, randomKey, split, toSize2D, type RandomKey, type Size2D } from '@vitvq/core';
 import { ViTDecoder, ViTEncoder, type Activation, type ViTOptions } from '@vitvq/layers';
 import type { VectorQuantizer } from '@vitvq/quantizers';
 import { parseOptions } from '@vitvq/training';
@@ -143,6 +143,12 @@ export function buildViTVQ(config: unknown, seed: number, where: string): ViTVQ<
     recompute,
     ...quantization
   }: ViTVQConfig = parseOptions(viTVQConfigSchema, { ...(config as ViTVQConfig), seed }, where);
+  const [rows, columns] = patchGrid(imageSize, patchSize, where);
+  for (const { dim, depth } of [encoder, decoder]) {
+    // Fixed positions are computed first of all.
+    assertAffordable({ elements: rows * columns * dim }, `positions of ${rows}x${columns} tokens of width ${dim}`);
+    assertAffordable({ variables: depth }, `${depth} blocks`);
+  }
   const [encoderKey, quantizerKey, decoderKey, key] = split(randomKey(seed), 4) as [
     RandomKey,
     RandomKey,

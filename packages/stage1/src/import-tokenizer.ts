@@ -52,7 +52,8 @@ export interface ImportedTokenizer {
  * @param opened  as `openPyTorchCheckpoint` or `openSafetensors` of @vitvq/checkpoint open it
  * @throws {DataError} when it is none of these, or cannot be read
  * @throws {ConfigError} naming the hint that is missing, or every problem of the config
- * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together
+ * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together; for a config whose model is much larger than
+ *   what the checkpoint holds, before it is built
  */
 export async function importTokenizer<Entry extends CheckpointEntry>(
   opened: CheckpointTensors<Entry>,
@@ -70,7 +71,7 @@ export async function importTokenizer<Entry extends CheckpointEntry>(
     });
   }
   assertImportable(config, checkpoint.file);
-  const tokenizer = withoutDrawing(() => facts.build(config, checkpoint.file));
+  const tokenizer = withoutDrawing(() => facts.build(config, checkpoint.file), checkpoint);
   try {
     const variables = tokenizer.namedVariables();
     const weights = facts.weights(config);

@@ -11,7 +11,7 @@ export interface VectorQuantizerConfig {
 /** L codes a token, each the nearest to what the ones before left over: `ResidualQuantizer` of `VectorQuantizer`s. */
 export interface ResidualQuantizerConfig {
   readonly type: 'residual';
-  /** L, at least 2. */
+  /** L, 2 to 256. */
   readonly levels: number;
   /** Whether levels share one codebook, as in the reference, or have their own. @default 'shared' */
   readonly codebooks?: 'shared' | 'separate';
@@ -45,12 +45,17 @@ export interface QuantizationConfig {
   readonly trackUsage?: boolean;
 }
 
+/** Far beyond any use: levels that share a codebook take no weights, so that no file bounds their number. */
+const maximumLevels = 256;
+
 const quantizerSchema = z
   .discriminatedUnion('type', [
     z.strictObject({ type: z.literal('vector') }),
     z.strictObject({
       type: z.literal('residual'),
-      levels: integer(2),
+      levels: integer(2).refine((levels) => !(levels > maximumLevels), {
+        error: `expected at most ${maximumLevels} levels`,
+      }),
       codebooks: z.enum(['shared', 'separate']).optional(),
     }),
     z.strictObject({ type: z.literal('gumbel'), temperature: z.number().gt(0).optional() }),

@@ -41,7 +41,8 @@ export async function saveTokenizer(
  * The tokenizer of a model's folder. Whoever loads it disposes of it.
  * @throws {DataError} when the folder holds no tokenizer or is damaged
  * @throws {ConfigError} naming every problem of its config at once
- * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together
+ * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together; for a config whose model is much larger than
+ *   what the folder holds, before it is built
  */
 export async function loadTokenizer(folder: string): Promise<ViTVQ<ConfiguredQuantizer>> {
   const opened = await openModel(folder);
@@ -57,7 +58,7 @@ export async function loadTokenizer(folder: string): Promise<ViTVQ<ConfiguredQua
       });
     }
     // Every weight is about to be replaced.
-    const tokenizer = withoutDrawing(() => builders[type](opened.config, 0, configFile));
+    const tokenizer = withoutDrawing(() => builders[type](opened.config, 0, configFile), opened);
     try {
       await restoreVariables(opened, tokenizer.namedVariables());
     } catch (error) {

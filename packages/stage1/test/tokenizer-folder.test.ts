@@ -114,4 +114,57 @@ describe('a folder of a tokenizer', () => {
       /config\.json: expected a tokenizer, of type vit-vq or cnn-vq, got "gpt"/,
     );
   });
+
+  const wide = (side: 'encoder' | 'decoder', change: Partial<ViTVQConfig['encoder']>): ViTVQConfig => ({
+    ...plain,
+    [side]: { ...plain[side], ...change },
+  });
+  const convolutions = {
+    imageSize: 8,
+    encoder: { baseChannels: 4, channelMultipliers: [1, 2], blocksPerLevel: 1 },
+    decoder: { baseChannels: 4, channelMultipliers: [1, 2], blocksPerLevel: 1 },
+    latentChannels: 6,
+    numGroups: 2,
+    codebookSize: 16,
+    codeDim: 4,
+  };
+  it.each<[string, 'vit-vq' | 'cnn-vq', unknown]>([
+    ['wide encoder', 'vit-vq', wide('encoder', { dim: 20_000, headDim: 8, mlpDim: 20_000 })],
+    ['wide decoder', 'vit-vq', wide('decoder', { dim: 4e12, headDim: 8 })],
+    ['wide decoder, learned positions', 'vit-vq', { ...wide('decoder', { dim: 4e12 }), positions: 'learned' }],
+    ['wide layers', 'vit-vq', wide('encoder', { mlpDim: 1e12 })],
+    ['wide heads', 'vit-vq', wide('encoder', { headDim: 2 ** 50 })],
+    ['many blocks', 'vit-vq', wide('encoder', { depth: 20_000 })],
+    ['very many blocks', 'vit-vq', wide('decoder', { depth: 2 ** 40 })],
+    ['a large grid', 'vit-vq', { ...plain, imageSize: 2 ** 20, patchSize: 1 }],
+    ['a large patch', 'vit-vq', { ...plain, imageSize: 2 ** 20, patchSize: 2 ** 20 }],
+    ['many channels', 'vit-vq', { ...plain, channels: 2 ** 40 }],
+    ['many codes', 'vit-vq', { ...plain, codebookSize: 2 ** 48 }],
+    ['wide codes', 'vit-vq', { ...plain, codeDim: 2 ** 48 }],
+    [
+      'many blocks a level',
+      'cnn-vq',
+      { ...convolutions, encoder: { ...convolutions.encoder, blocksPerLevel: 2 ** 31 } },
+    ],
+    [
+      'wide convolutions',
+      'cnn-vq',
+      { ...convolutions, decoder: { ...convolutions.decoder, channelMultipliers: [1, 2 ** 40] } },
+    ],
+    ['many channels between', 'cnn-vq', { ...convolutions, latentChannels: 2 ** 48 }],
+  ])('is refused before a model is built that it cannot hold: %s', async (_name, type, config) => {
+    await writeModel(folder, { type, config }, new Map([['x', { shape: [1], data: new Float32Array(1) }]]));
+    const before = tf.memory();
+    await expect(loadTokenizer(folder)).rejects.toThrow(ShapeError);
+    await expect(loadTokenizer(folder)).rejects.toThrow(
+      /model\.safetensors: expected the weights of the model that the config describes, got 1 elements in 1 tensors, far too few/,
+    );
+    expect(tf.memory()).toEqual(before);
+  });
+
+  it('is refused where its quantizer has levels without end, which no file bounds', async () => {
+    const quantizer = { type: 'residual', levels: 1e9 } as const;
+    await writeModel(folder, { type: 'vit-vq', config: { ...plain, quantizer } }, new Map());
+    await expect(loadTokenizer(folder)).rejects.toThrow('quantizer.levels is 1000000000: expected at most 256 levels');
+  });
 });

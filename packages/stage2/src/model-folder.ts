@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { openModel, restoreVariables, variableTensors, writeModel } from '@vitvq/checkpoint';
-import { ConfigError, randomKey, withoutDrawing } from '@vitvq/core';
+import { assertAffordable, ConfigError, randomKey, withoutDrawing } from '@vitvq/core';
 import { parseOptions } from '@vitvq/training';
 import { ClassConditioner } from './conditioners/class-conditioner.js';
 import type { AnyConditioner, Conditioner } from './conditioners/conditioner.js';
@@ -72,7 +72,8 @@ export interface LoadedTransformer<C extends AnyConditioner = Conditioner> {
  * A transformer and its conditioner out of a folder of {@link saveTransformer}.
  * @throws {ConfigError} for a folder of another type of model, naming all problems of a configuration, or when the conditioner
  * that is given differs from the one that was saved
- * @throws {ShapeError} naming all tensors that are missing, unexpected or of another shape
+ * @throws {ShapeError} naming all tensors that are missing, unexpected or of another shape; for a configuration whose model is much
+ *   larger than what the folder holds, before it is built
  * @throws {DataError} when the folder is none, or is damaged
  */
 export function loadTransformer(folder: string): Promise<LoadedTransformer>;
@@ -90,7 +91,7 @@ export async function loadTransformer(
     const saved = parseFolder(type, config, folder);
     const conditioner = conditionerOf(saved.conditioner, given, folder);
     // Every weight is about to be replaced.
-    const model = withoutDrawing(() => saved.createModel());
+    const model = withoutDrawing(() => saved.createModel(), opened);
     try {
       assertConditionerFits(conditioner, model, folder);
       await restoreVariables(opened, variablesWithConditioner(model, conditioner));
@@ -117,11 +118,25 @@ function parseFolder(type: string, config: unknown, folder: string): ParsedFolde
   switch (type) {
     case 'gpt': {
       const { model, conditioner } = parseOptions(gptFolderSchema, config, where);
-      return { conditioner, createModel: () => new GPT({ ...model, key }) };
+      return {
+        conditioner,
+        createModel: () => {
+          assertBlocksAffordable(model.depth);
+          return new GPT({ ...model, key });
+        },
+      };
     }
     case 'rq-transformer': {
       const { model, conditioner } = parseOptions(rqTransformerFolderSchema, config, where);
-      return { conditioner, createModel: () => new RQTransformer({ ...model, key }) };
+      return {
+        conditioner,
+        createModel: () => {
+          assertBlocksAffordable(model.spatial.depth);
+          assertBlocksAffordable(model.depth.depth);
+          assertPositionsAffordable(model);
+          return new RQTransformer({ ...model, key });
+        },
+      };
     }
     default:
       throw new ConfigError({
@@ -130,6 +145,19 @@ function parseFolder(type: string, config: unknown, folder: string): ParsedFolde
         got: `"${type}"`,
         fix: 'Tokenizers are loaded by loadTokenizer of @vitvq/stage1.',
       });
+  }
+}
+
+/** @throws {ShapeError} */
+function assertBlocksAffordable(depth: number): void {
+  assertAffordable({ variables: depth }, `${depth} blocks`);
+}
+
+/** An `RQTransformer` draws its tables of positions, also where nothing else is drawn. @throws {ShapeError} */
+function assertPositionsAffordable({ conditionLength, grid, positions, levels, dim }: RQTransformerConfig): void {
+  const tables = positions === 'sequence' ? [grid[0] * grid[1]] : grid;
+  for (const rows of [conditionLength, ...tables, levels - 1]) {
+    assertAffordable({ elements: rows * dim }, `a table of positions [${rows}, ${dim}]`);
   }
 }
 
