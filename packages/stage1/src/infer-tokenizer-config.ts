@@ -80,7 +80,16 @@ class TensorShapes {
   readonly #file: string;
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
 
+  /** @throws {DataError} for a tensor without elements, of which no model is made */
   constructor({ file, entries }: CheckpointTensors) {
+    const empty = entries.filter(({ name, shape }) => shape.includes(0) && !isIgnored(name));
+    if (empty.length > 0) {
+      throw new DataError({
+        where: file,
+        expected: 'tensors with elements',
+        got: empty.map(({ name, shape }) => `${name} ${formatShape(shape)}`).join(', '),
+      });
+    }
     this.#file = file;
     this.#shapes = new Map(entries.map(({ name, shape }) => [name, shape]));
   }
@@ -193,21 +202,26 @@ async function fixedGrid<Entry extends CheckpointEntry>(
     if (entry?.shape.length !== 3) return undefined;
     tables.push(await checkpoint.read(entry));
   }
-  const tokens = tables[0]!.shape[1]!;
-  for (let rows = 1; rows <= tokens; rows++) {
-    if (tokens % rows === 0 && tables.every((table) => isFixedTable(table, [rows, tokens / rows]))) {
-      return [rows, tokens / rows];
-    }
-  }
-  return undefined;
+  const grid = gridOf(tables[0]!);
+  return tables.every((table) => isFixedTable(table, grid)) ? grid : undefined;
+}
+
+/** The only grid whose fixed positions a table `[1, N, D]` can hold: sin(row), in the middle of a token, is 0 in the first row alone. */
+function gridOf({ shape, data }: HostTensor): readonly [number, number] {
+  const [, tokens, dim] = shape as [number, number, number];
+  let columns = 1;
+  while (columns < tokens && Math.abs(data[columns * dim + dim / 2]!) <= positionTolerance) columns++;
+  return [tokens / columns, columns];
 }
 
 /** Whether a table `[1, N, D]` holds the sines and cosines of a grid. */
 export function isFixedTable({ shape, data }: HostTensor, grid: readonly [number, number]): boolean {
   const [, tokens, dim] = shape as [number, number, number];
-  if (dim % 4 !== 0 || tokens !== grid[0] * grid[1]) return false;
-  const fixed = sinCosPositions2D(dim, grid).data;
-  return data.every((value, index) => Math.abs(value - fixed[index]!) <= positionTolerance);
+  if (dim < 4 || dim % 4 !== 0 || !Number.isInteger(grid[0]) || tokens !== grid[0] * grid[1]) return false;
+  const isNear = (fixed: HostTensor): boolean =>
+    fixed.data.every((value, index) => Math.abs(value - data[index]!) <= positionTolerance);
+  // The first token is the same for every grid: a look at it spares most other tables the whole comparison.
+  return isNear(sinCosPositions2D(dim, 1)) && isNear(sinCosPositions2D(dim, grid));
 }
 
 interface CNNNames {

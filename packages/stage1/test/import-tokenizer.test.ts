@@ -136,6 +136,43 @@ describe('importTokenizer', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  it('refuses tensors without elements', async () => {
+    const tensors = await referenceCheckpoint(createViTVQ(config, { seed: 0 }), config);
+    tensors.set('quantizer.embedding.weight', { shape: [2 ** 50, 0], data: new Float32Array(0) });
+    tensors.set('loss.lpips.none', { shape: [0], data: new Float32Array(0) });
+    await expect(inferTokenizerConfig(open(tensors), hints)).rejects.toThrow(DataError);
+    await expect(inferTokenizerConfig(open(tensors), hints)).rejects.toThrow(
+      'model.ckpt: expected tensors with elements, got quantizer.embedding.weight [1125899906842624, 0].',
+    );
+  });
+
+  it('learns that a long table holds other positions without computing those of every grid', async () => {
+    const tensors = await referenceCheckpoint(createViTVQ(config, { seed: 0 }), config);
+    // A number with 360 divisors: to compute the positions of all grids took most of a minute.
+    const tokens = 3_603_600;
+    const zeros = new Float32Array(tokens * 4);
+    for (const name of ['encoder.en_pos_embedding', 'decoder.de_pos_embedding']) {
+      tensors.set(name, { shape: [1, tokens, 4], data: zeros });
+    }
+    await expect(inferTokenizerConfig(open(tensors), hints)).rejects.toThrow('Pass hints: { imageSize }');
+    // As of one row of tokens, but for the last.
+    const { data } = sinCosPositions2D(4, [1, 60]);
+    data[data.length - 1] = 0.5;
+    for (const name of ['encoder.en_pos_embedding', 'decoder.de_pos_embedding']) {
+      tensors.set(name, { shape: [1, 60, 4], data });
+    }
+    await expect(inferTokenizerConfig(open(tensors), hints)).rejects.toThrow('Pass hints: { imageSize }');
+  });
+
+  it('refuses a config before a model is built that the checkpoint cannot hold', async () => {
+    const tensors = await referenceCheckpoint(createViTVQ(config, { seed: 0 }), config);
+    const before = tf.memory();
+    const importing = importTokenizer(open(tensors), { config: { ...config, codebookSize: 2 ** 48 } });
+    await expect(importing).rejects.toThrow(ShapeError);
+    await expect(importing).rejects.toThrow(/model\.ckpt: expected the weights of the model that the config describes/);
+    expect(tf.memory()).toEqual(before);
+  });
+
   it('refuses what it does not know, and a config that is of something else', async () => {
     const tensor = { shape: [1], data: new Float32Array(1) };
     const foreign = open(new Map([['transformer.wte.weight', tensor]]));
