@@ -36,6 +36,7 @@ export interface ExportResult {
 /**
  * Writes `encoder.onnx` (images to tokens) and `decoder.onnx` (tokens to images) with their entry in `vitvq.json`: operators of
  * the ONNX standard alone, for any number of images. What a transformer's export has written to the folder stays.
+ * @throws {ConfigError} when the folder holds a transformer of other tokens
  * @throws {ExportError} when the files do not give what the tokenizer gives; they are not left behind
  */
 export async function exportTokenizer(
@@ -49,8 +50,9 @@ export async function exportTokenizer(
   const variables = tokenizer.namedVariables();
   const tokenShape = levels === 1 ? (['batch', positions] as const) : (['batch', positions, levels] as const);
 
-  const { manifest, checked } = await writeExport(
+  return writeExport(
     folder,
+    { part: 'tokenizer', shape: { grid, vocabSize, levels } },
     async (add) => {
       const about = { grid, vocabSize, levels, weights };
       const decoded = await exportOnnx(({ tokens }) => ({ images: tokenizer.decode(tokens as Tensor2D | Tensor3D) }), {
@@ -71,14 +73,13 @@ export async function exportTokenizer(
         metadata: partMetadata('encoder', { ...about, image }, metadata),
       });
       const encoder = await add('encoder.onnx', encoded, weights);
-      return { tokenizer: { grid, vocabSize, levels, image, encoder, decoder, metadata } };
+      return { tokenizer: { grid, vocabSize, levels, image, encoder, decoder, measured: [], metadata } };
     },
     async (staging) => {
       if (verify === false) return undefined;
       return assertPassed(await verifyExport(staging, { tokenizer }, verify), folder);
     },
   );
-  return { manifest, report: checked };
 }
 
 function imageOf(shape: readonly (number | string)[]): ExportedImage {

@@ -16,7 +16,7 @@ import { verifyExport } from './verify-export.js';
  * and their entry in `vitvq.json`. The cache goes in and out of a step as plain tensors with a slot for every position. What a
  * tokenizer's export has written to the folder stays. Choosing tokens (temperature, top-k, guidance) is up to the program:
  * for guidance, conditions and null conditions are rows of one batch.
- * @throws {ConfigError} when the conditioner is not the model's
+ * @throws {ConfigError} when the conditioner is not the model's, or the folder holds a tokenizer of other tokens
  * @throws {ExportError} when the files do not give what the model gives; they are not left behind
  */
 export async function exportTransformer(
@@ -36,8 +36,9 @@ export async function exportTransformer(
   const { tokenizer: _, ...meaning } = condition.meaning;
   const about = { grid, vocabSize, levels, condition: { ...condition, meaning }, weights };
 
-  const { manifest, checked } = await writeExport(
+  return writeExport(
     folder,
+    { part: 'transformer', shape: { grid, vocabSize, levels } },
     async (add) => {
       const write = async (
         name: string,
@@ -76,7 +77,7 @@ export async function exportTransformer(
               tokens: { shape: ['batch', levels - 1], dtype: 'int32' },
             });
       return {
-        transformer: { grid, vocabSize, levels, condition, start, step, predict, cache, metadata },
+        transformer: { grid, vocabSize, levels, condition, start, step, predict, cache, measured: [], metadata },
       };
     },
     async (staging) => {
@@ -84,7 +85,6 @@ export async function exportTransformer(
       return assertPassed(await verifyExport(staging, { transformer: model, conditioner }, verify), folder);
     },
   );
-  return { manifest, report: checked };
 }
 
 /** What the manifest says of conditions. @throws {ConfigError} when the conditioner is not the model's */

@@ -20,6 +20,9 @@ export {
   type ExportedTokenizer,
   type ExportedTransformer,
   type ExportManifest,
+  type MeasuredTokenizer,
+  type MeasuredTransformer,
+  type OriginalBy,
 } from './manifest.js';
 export { readExport } from './read-export.js';
 export { describeCheck, verifyExport, type ExportReport, type Originals, type VerifyOptions } from './verify-export.js';

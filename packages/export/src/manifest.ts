@@ -33,6 +33,42 @@ export interface ExportedImage {
   readonly range: readonly [0, 1];
 }
 
+/**
+ * By what the original of the first example was computed: operation by operation, or by the engine that was in use, which shares
+ * the translation to ONNX with the files (models that are large).
+ */
+export type OriginalBy = 'tensorflow.js' | 'engine';
+
+/** How near the files of a tokenizer come to it in one runtime. */
+export interface MeasuredTokenizer {
+  /** `node` is onnxruntime-node, `web` the WebAssembly of onnxruntime-web. */
+  readonly runtime: 'node' | 'web';
+  /** How many. */
+  readonly images: number;
+  /** Whose: given ones, or smooth waves that were drawn, whose PSNR says little of photographs. */
+  readonly pictures: 'given' | 'synthetic';
+  readonly firstOriginalBy: OriginalBy;
+  /** Share of the encoder's tokens that are the tokenizer's. */
+  readonly equalTokens: number;
+  /** Largest difference of a pixel that the decoder makes of the same tokens. */
+  readonly pixels: number;
+  /** Mean over images, in decibel: of the tokenizer's reconstructions and of those by both files, against the images. */
+  readonly psnr: { readonly original: number; readonly exported: number };
+}
+
+/** How near sampling with the files of a transformer comes to it in one runtime. */
+export interface MeasuredTransformer {
+  readonly runtime: 'node' | 'web';
+  /** How many, of drawn conditions and tokens. */
+  readonly images: number;
+  readonly firstOriginalBy: OriginalBy;
+  /** Largest difference between logits of the files, token by token, and of the model's full pass over the same tokens. */
+  readonly logits: number;
+  readonly largestLogit: number;
+  /** Share of tokens that have the largest logit in both. */
+  readonly equalTokens: number;
+}
+
 export interface ExportedTokenizer {
   /** Rows and columns of tokens, which are in raster order. */
   readonly grid: readonly [number, number];
@@ -45,6 +81,8 @@ export interface ExportedTokenizer {
   readonly encoder: ExportedGraph;
   /** `tokens` to `images`. */
   readonly decoder: ExportedGraph;
+  /** What the check of the files has found, a runtime each; none where they were not checked. */
+  readonly measured: readonly MeasuredTokenizer[];
   /** Notes of whoever exported it. */
   readonly metadata: Readonly<Record<string, string>>;
 }
@@ -102,6 +140,8 @@ export interface ExportedTransformer {
   readonly predict?: ExportedGraph;
   /** The cache: each `present` output is to come back as the `past` input of the next step. */
   readonly cache: readonly { readonly past: string; readonly present: string }[];
+  /** What the check of the files has found, a runtime each; none where they were not checked. */
+  readonly measured: readonly MeasuredTransformer[];
   readonly metadata: Readonly<Record<string, string>>;
 }
 

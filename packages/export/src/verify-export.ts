@@ -10,7 +10,7 @@ import { readExport } from './read-export.js';
 export interface VerifyOptions {
   /** What runs the files. @default both, where onnxruntime-web is installed */
   readonly runtimes?: readonly RuntimeName[];
-  /** At least two images `[B, H, W, C]` in [0, 1] for the tokenizer; `psnr` means something with real ones. @default noise */
+  /** At least two images `[B, H, W, C]` in [0, 1] for the tokenizer; `psnr` means something with real ones. @default three smooth synthetic pictures */
   readonly images?: Tensor4D;
   /**
    * Largest difference that passes: of pixels, and of logits in proportion to the largest, where that is above 1.
@@ -42,7 +42,9 @@ export interface Originals {
 /**
  * Runs an exported folder against the models that it comes from: the tokenizer on one image and on several at once, tokens and
  * pixels; the transformer token by token with its cache, one row and two, against the model's full forward pass over the same
- * tokens. The originals run on the engine that is in use.
+ * tokens. The originals run on the engine that is in use. One that compiles shares the translation to ONNX with the files, so
+ * plain TensorFlow.js computes the original of the first example, where the model is small enough for that to take seconds; for a larger
+ * one, `useEngine({ name: 'cpu' })` before has all of them computed so, which may take an hour.
  * @throws {DataError} when a file is missing or damaged
  * @throws {ExportError} when a runtime is missing or refuses a file
  */
@@ -93,9 +95,20 @@ export function describeCheck(check: TokenizerCheck | TransformerCheck): string 
   const share = `${(100 * check.equalTokens).toFixed(2)} % of tokens equal`;
   if (check.part === 'tokenizer') {
     const { original, exported } = check.psnr;
-    return `tokenizer in ${runtime}: ${share}, pixels differ by at most ${check.pixels.toExponential(1)}, PSNR ${exported.toFixed(2)} dB instead of ${original.toFixed(2)}`;
+    return `tokenizer in ${runtime}: ${share}, pixels differ by at most ${check.pixels.toExponential(1)}, PSNR ${exported.toFixed(2)} dB instead of ${original.toFixed(2)} (on ${examplesOf(check, check.pictures === 'given' ? 'images' : 'synthetic pictures')})`;
   }
-  return `transformer in ${runtime}: logits differ by at most ${check.logits.toExponential(1)} of ${check.largestLogit.toPrecision(3)}, ${share} when the most likely is chosen`;
+  return `transformer in ${runtime}: logits differ by at most ${check.logits.toExponential(1)} of ${check.largestLogit.toPrecision(3)}, ${share} when the most likely is chosen (on ${examplesOf(check, 'sequences')})`;
+}
+
+function examplesOf(
+  { images, firstOriginalBy }: Pick<TokenizerCheck | TransformerCheck, 'images' | 'firstOriginalBy'>,
+  name: string,
+): string {
+  const note = {
+    'tensorflow.js': 'the first compared with plain TensorFlow.js',
+    engine: 'none compared with plain TensorFlow.js, which would take too long',
+  };
+  return `${images} ${name}, ${note[firstOriginalBy]}`;
 }
 
 function assertImages(images: Tensor4D, image: { height: number; width: number; channels: number }): void {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { randomKey, randomUniform } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { exportTokenizer, ExportError, readExport, verifyExport } from '../src/index.js';
+import { describeCheck, exportTokenizer, ExportError, readExport, verifyExport } from '../src/index.js';
 import { openSession } from '../src/internal/runtimes.js';
 import { temporaryFolder, tinyCNN, tinyTokenizer } from './helpers.js';
 
@@ -98,6 +98,24 @@ describe('exportTokenizer', () => {
       expect(check.psnr.exported).not.toBe(check.psnr.original);
       expect(Math.abs(check.psnr.exported - check.psnr.original)).toBeLessThan(1);
     }
+  });
+
+  it('says in the manifest what was measured, on what, and nothing where nothing was', async () => {
+    const folder = await temporaryFolder();
+    const tokenizer = tinyTokenizer();
+    const first = await exportTokenizer(tokenizer, folder, { verify: { runtimes: ['node'] } });
+    const [check] = first.report!.checks;
+    if (check?.part !== 'tokenizer') throw new Error('a tokenizer was exported');
+    const { part: _part, passed: _passed, ...measured } = check;
+    expect(measured).toMatchObject({ runtime: 'node', images: 3, pictures: 'synthetic', equalTokens: 1 });
+    expect((await readExport(folder)).tokenizer!.measured).toEqual([measured]);
+    expect(describeCheck(check)).toMatch(
+      /PSNR .* dB instead of .* \(on 3 synthetic pictures, the first compared with plain TensorFlow\.js\)$/,
+    );
+    await exportTokenizer(tokenizer, folder, { verify: { runtimes: ['node'], images: imagesOf(2) } });
+    expect((await readExport(folder)).tokenizer!.measured).toMatchObject([{ images: 2, pictures: 'given' }]);
+    await exportTokenizer(tokenizer, folder, { verify: false });
+    expect((await readExport(folder)).tokenizer!.measured).toEqual([]);
   });
 
   it('leaves nothing behind where the files do not give what the model gives', async () => {

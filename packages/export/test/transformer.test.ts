@@ -2,6 +2,7 @@ import '@vitvq/test-utils';
 import * as tf from '@tensorflow/tfjs-core';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ConfigError } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
 import {
   ClassConditioner,
@@ -198,6 +199,22 @@ describe('exportTransformer', () => {
     const other = new ClassConditioner({ classCount: 9 });
     await expect(exportTransformer(tinyGPT(), other, folder)).rejects.toThrow(
       "exportTransformer: expected the model's conditioner, with 1 tokens below 5, got one with 1 tokens below 10.",
+    );
+  });
+
+  it('is refused beside a tokenizer of other tokens, and the other way round', async () => {
+    const folder = await temporaryFolder();
+    await exportTokenizer(tinyTokenizer({ codebookSize: 8 }), folder, { verify: false });
+    const exporting = exportTransformer(tinyGPT(), classes, folder, { verify: false });
+    await expect(exporting).rejects.toThrow(ConfigError);
+    await expect(exporting).rejects.toThrow(
+      /expected what fits the tokenizer that is there, of 2x3 tokens of 8 codes, got 2x3 tokens of 16 codes\. Export to another/,
+    );
+    expect((await readExport(folder)).transformer).toBeUndefined();
+    const other = await temporaryFolder();
+    await exportTransformer(tinyRQ(), classes, other, { verify: false });
+    await expect(exportTokenizer(tinyTokenizer(), other, { verify: false })).rejects.toThrow(
+      'fits the transformer that is there, of 2x3 tokens of 16 codes on 3 levels, got 2x3 tokens of 16 codes.',
     );
   });
 

@@ -1,25 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import { join } from 'node:path';
-import { randomKey, randomUniform } from '@vitvq/core';
-import { compile } from '@vitvq/engine';
 import { reconstructionMetrics } from '@vitvq/metrics';
 import type { ExportableTokenizer } from '../export-tokenizer.js';
-import type { ExportedTokenizer } from '../manifest.js';
+import type { ExportedTokenizer, MeasuredTokenizer, OriginalBy } from '../manifest.js';
 import { equalShare, largestDifference } from './differences.js';
+import { original, originalBy } from './originals.js';
 import { openSession, type HostValue, type RuntimeName } from './runtimes.js';
+import { syntheticImages } from './synthetic-images.js';
 
 /** How near the files of a tokenizer come to it. */
-export interface TokenizerCheck {
+export interface TokenizerCheck extends MeasuredTokenizer {
   readonly part: 'tokenizer';
-  readonly runtime: RuntimeName;
-  readonly images: number;
-  /** Share of the encoder's tokens that are the tokenizer's. */
-  readonly equalTokens: number;
-  /** Largest difference of a pixel that the decoder makes of the same tokens. */
-  readonly pixels: number;
-  /** Mean over images, in decibel: of the tokenizer's reconstructions and of those by both files, against the images. */
-  readonly psnr: { readonly original: number; readonly exported: number };
   readonly passed: boolean;
 }
 
@@ -43,13 +35,14 @@ export async function checkTokenizer(
 ): Promise<TokenizerCheck[]> {
   const { height, width, channels } = exported.image;
   const size = height * width * channels;
-  const pixels = images ? Float32Array.from(await images.data()) : randomUniform(randomKey(seed), 3 * size);
+  const pixels = images ? Float32Array.from(await images.data()) : syntheticImages(3, exported.image, seed);
   const count = pixels.length / size;
   const batches: HostValue[] = [];
   for (let from = 0, to = 1; from < count; from = to, to = Math.min(count, to + largestBatch)) {
     batches.push({ shape: [to - from, height, width, channels], data: pixels.subarray(from * size, to * size) });
   }
-  const expected = await originals(tokenizer, batches);
+  const firstOriginalBy = originalBy(multiplications(tokenizer, exported));
+  const expected = await originals(tokenizer, batches, firstOriginalBy);
   const psnrOf = (values: readonly HostValue[]): number => {
     const all = new Float32Array(pixels.length);
     let at = 0;
@@ -59,7 +52,7 @@ export async function checkTokenizer(
     }
     return reconstructionMetrics(pixels, all, size).psnr;
   };
-  const original = psnrOf(expected.map((each) => each.images));
+  const psnrOfOriginal = psnrOf(expected.map((each) => each.images));
 
   const checks: TokenizerCheck[] = [];
   for (const runtime of runtimes) {
@@ -76,10 +69,11 @@ export async function checkTokenizer(
       const found = {
         equalTokens: equalShare(results.map((result, index) => [result.tokens, expected[index]!.tokens] as const)),
         pixels: largestDifference(results.map((result, index) => [result.decoded, expected[index]!.images] as const)),
-        psnr: { original, exported: psnrOf(results.map(({ reconstructed }) => reconstructed)) },
+        psnr: { original: psnrOfOriginal, exported: psnrOf(results.map(({ reconstructed }) => reconstructed)) },
       };
       const passed = found.pixels <= tolerance && found.equalTokens >= equalTokens;
-      checks.push({ part: 'tokenizer', runtime, images: count, ...found, passed });
+      const pictures = images ? 'given' : 'synthetic';
+      checks.push({ part: 'tokenizer', runtime, images: count, pictures, firstOriginalBy, ...found, passed });
     } finally {
       await encoder.release();
       await decoder.release();
@@ -88,24 +82,34 @@ export async function checkTokenizer(
   return checks;
 }
 
+/** Of one image, about: dense layers see every token; a convolution may see every pixel. */
+function multiplications(tokenizer: ExportableTokenizer, { image }: ExportedTokenizer): number {
+  const tokens = tokenizer.grid[0] * tokenizer.grid[1];
+  let sum = 0;
+  for (const { rank, size } of tokenizer.namedVariables().values()) {
+    sum += size * (rank === 4 ? image.height * image.width : tokens);
+  }
+  return sum;
+}
+
 /** What the tokenizer itself makes of the batches. */
 async function originals(
   tokenizer: ExportableTokenizer,
   batches: readonly HostValue[],
+  firstOriginalBy: OriginalBy,
 ): Promise<{ tokens: HostValue; images: HostValue }[]> {
-  const encode = compile((images: Tensor4D): Tensor2D | Tensor3D => tokenizer.encode(images), { name: 'encode' });
-  const decode = compile((tokens: Tensor2D | Tensor3D) => tokenizer.decode(tokens), { name: 'decode' });
+  const encode = original('encode', (images: Tensor4D) => tokenizer.encode(images));
+  const decode = original('decode', (tokens: Tensor2D | Tensor3D) => tokenizer.decode(tokens));
   const results = [];
   try {
-    for (const { shape, data } of batches) {
+    for (const [index, { shape, data }] of batches.entries()) {
+      const by = index === 0 ? firstOriginalBy : 'engine';
       const input = tf.tensor<tf.Rank.R4>(data, shape as Tensor4D['shape']);
-      const tokens = await encode(input);
-      const images = await decode(tokens);
-      results.push({
-        tokens: { shape: tokens.shape, data: Int32Array.from(await tokens.data()) },
-        images: { shape: images.shape, data: Float32Array.from(await images.data()) },
-      });
-      tf.dispose([input, tokens, images]);
+      const tokens = await encode.run(by, input);
+      input.dispose();
+      const indices = tf.tensor(tokens.data, [...tokens.shape], 'int32');
+      results.push({ tokens, images: await decode.run(by, indices as Tensor2D | Tensor3D) });
+      indices.dispose();
     }
   } finally {
     encode.dispose();

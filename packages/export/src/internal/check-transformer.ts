@@ -1,22 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { join } from 'node:path';
 import { ConfigError, foldIn, randomInts, randomKey, randomNormal, type RandomKey } from '@vitvq/core';
-import { compile } from '@vitvq/engine';
 import type { AnyConditioner, AutoregressiveModel, Conditions, ImageTokens } from '@vitvq/stage2';
-import type { ExportedCondition, ExportedTransformer } from '../manifest.js';
+import type { ExportedCondition, ExportedTransformer, MeasuredTransformer, OriginalBy } from '../manifest.js';
 import { equalShare, largestDifference } from './differences.js';
+import { original, originalBy } from './originals.js';
 import { openSession, type HostValue, type RuntimeName, type Session } from './runtimes.js';
 
 /** How near sampling with the files comes to the model. */
-export interface TransformerCheck {
+export interface TransformerCheck extends MeasuredTransformer {
   readonly part: 'transformer';
-  readonly runtime: RuntimeName;
-  readonly images: number;
-  /** Largest difference between logits of the files, token by token, and of the model's full pass over the same tokens. */
-  readonly logits: number;
-  readonly largestLogit: number;
-  /** Share of tokens that have the largest logit in both. */
-  readonly equalTokens: number;
   readonly passed: boolean;
 }
 
@@ -43,7 +36,8 @@ export async function checkTransformer(
   model: AutoregressiveModel,
   { runtimes, seed, conditioner, tolerance, equalTokens }: CheckOptions,
 ): Promise<TransformerCheck[]> {
-  const examples = await drawExamples(model, exported.condition, conditioner, seed);
+  const firstOriginalBy = originalBy(multiplications(model));
+  const examples = await drawExamples(model, exported.condition, conditioner, { seed, firstOriginalBy });
   const largestLogit = examples
     .flatMap(({ logits }) => [...logits.data])
     .reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
@@ -62,7 +56,8 @@ export async function checkTransformer(
       const logits = largestDifference(pairs);
       const share = equalShare(pairs.map(([found, expected]) => [mostLikely(found), mostLikely(expected)]));
       const passed = logits <= tolerance * Math.max(1, largestLogit) && share >= equalTokens;
-      checks.push({ part: 'transformer', runtime, images: 3, logits, largestLogit, equalTokens: share, passed });
+      const found = { logits, largestLogit, equalTokens: share };
+      checks.push({ part: 'transformer', runtime, images: 3, firstOriginalBy, ...found, passed });
     } finally {
       for (const session of Object.values(sessions)) await session?.release();
     }
@@ -70,11 +65,18 @@ export async function checkTransformer(
   return checks;
 }
 
+/** Of one image, about: all weights see every position. */
+function multiplications(model: AutoregressiveModel): number {
+  const { grid, levels, conditionLength } = model;
+  const weights = [...model.namedVariables().values()].reduce((sum, { size }) => sum + size, 0);
+  return weights * (conditionLength + grid[0] * grid[1] * levels);
+}
+
 async function drawExamples(
   model: AutoregressiveModel,
   condition: ExportedCondition,
   conditioner: AnyConditioner | undefined,
-  seed: number,
+  { seed, firstOriginalBy }: { readonly seed: number; readonly firstOriginalBy: OriginalBy },
 ): Promise<Example[]> {
   const { grid, levels, vocabSize } = model;
   const positions = grid[0] * grid[1];
@@ -86,10 +88,8 @@ async function drawExamples(
       got: 'none',
     });
   }
-  const forward = compile(
-    (conditions: tf.Tensor, tokens: ImageTokens) =>
-      model.logits(embed ? embed.embed(conditions) : (conditions as Conditions), tokens),
-    { name: 'full forward pass' },
+  const forward = original('full forward pass', (conditions: tf.Tensor, tokens: ImageTokens) =>
+    model.logits(embed ? embed.embed(conditions) : (conditions as Conditions), tokens),
   );
   const examples: Example[] = [];
   try {
@@ -101,13 +101,14 @@ async function drawExamples(
         tf.tensor(conditions.data, [...conditions.shape], condition.input === 'tokens' ? 'int32' : 'float32'),
         tf.tensor(tokens, levels === 1 ? [batch, positions] : [batch, positions, levels], 'int32'),
       ] as const;
-      const logits = await forward(inputs[0], inputs[1] as ImageTokens);
+      const by = index === 0 ? firstOriginalBy : 'engine';
+      const { data } = await forward.run(by, inputs[0], inputs[1] as ImageTokens);
       examples.push({
         conditions,
         tokens: { shape: [batch, positions, levels], data: tokens },
-        logits: { shape: [batch, positions, levels, vocabSize], data: Float32Array.from(await logits.data()) },
+        logits: { shape: [batch, positions, levels, vocabSize], data },
       });
-      tf.dispose([...inputs, logits]);
+      tf.dispose([...inputs]);
     }
   } finally {
     forward.dispose();

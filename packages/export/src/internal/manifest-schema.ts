@@ -22,6 +22,18 @@ const graph = z.strictObject({
 const grid = z.tuple([positive, positive]).readonly();
 const metadata = z.record(z.string(), z.string()).readonly();
 const meaning = z.record(z.string(), z.unknown()).readonly();
+const share = z.number().min(0).max(1);
+// JSON has no word for the infinite PSNR of images that are the same.
+const decibel = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? Infinity);
+const measured = {
+  runtime: z.enum(['node', 'web']),
+  images: positive,
+  firstOriginalBy: z.enum(['tensorflow.js', 'engine']),
+  equalTokens: share,
+};
 const tokens = { grid, vocabSize: positive, levels: positive };
 
 /** Anything else in the file is an error: it would be of a version that this program does not know. */
@@ -41,6 +53,16 @@ export const manifestSchema: z.ZodType<ExportManifest> = z.strictObject({
       }),
       encoder: graph,
       decoder: graph,
+      measured: z
+        .array(
+          z.strictObject({
+            ...measured,
+            pictures: z.enum(['given', 'synthetic']),
+            pixels: z.number(),
+            psnr: z.strictObject({ original: decibel, exported: decibel }),
+          }),
+        )
+        .readonly(),
       metadata,
     })
     .optional(),
@@ -66,6 +88,7 @@ export const manifestSchema: z.ZodType<ExportManifest> = z.strictObject({
       step: graph,
       predict: graph.optional(),
       cache: z.array(z.strictObject({ past: z.string(), present: z.string() })).readonly(),
+      measured: z.array(z.strictObject({ ...measured, logits: z.number(), largestLogit: z.number() })).readonly(),
       metadata,
     })
     .optional(),

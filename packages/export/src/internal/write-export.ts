@@ -1,14 +1,22 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DataError } from '@vitvq/core';
+import { ConfigError, DataError } from '@vitvq/core';
 import type { ExportedOnnx } from '@vitvq/engine';
 import type { ExportedGraph, ExportManifest } from '../manifest.js';
 import { graphsOf, readManifest } from '../read-export.js';
+import type { ExportReport } from '../verify-export.js';
 import { manifestName } from './manifest-schema.js';
 
 /** The half of a manifest that one export writes. */
 export type ManifestPart = Pick<ExportManifest, 'tokenizer'> | Pick<ExportManifest, 'transformer'>;
+
+/** What a tokenizer and a transformer must have in common. */
+export interface TokenShape {
+  readonly grid: readonly [number, number];
+  readonly vocabSize: number;
+  readonly levels: number;
+}
 
 /** Writes a file beside those of the same export and describes it. */
 export type AddGraph = (file: string, onnx: ExportedOnnx, weights: 'float32' | 'float16') => Promise<ExportedGraph>;
@@ -16,16 +24,21 @@ export type AddGraph = (file: string, onnx: ExportedOnnx, weights: 'float32' | '
 /**
  * Makes the files of one part in a folder of their own and moves them to their place when `check` has passed them; what another
  * part has in the folder stays. The manifest comes last: files that a crash left behind have other checksums than it says.
+ * What the check has found goes to the manifest.
+ * @throws {ConfigError} when the folder holds a part that does not fit
  * @throws {DataError} naming what cannot be written
  */
-export async function writeExport<T>(
+export async function writeExport(
   folder: string,
+  { part: name, shape }: { readonly part: 'tokenizer' | 'transformer'; readonly shape: TokenShape },
   make: (add: AddGraph) => Promise<ManifestPart>,
-  check: (folder: string) => Promise<T>,
-): Promise<{ manifest: ExportManifest; checked: T }> {
+  check: (folder: string) => Promise<ExportReport | undefined>,
+): Promise<{ manifest: ExportManifest; report: ExportReport | undefined }> {
   await attempt(folder, () => mkdir(folder, { recursive: true }));
   await removeStale(folder);
-  await manifestIn(folder); // One that cannot be read is told before the work, not after it.
+  // What cannot be read or does not fit is told before the work, not after it.
+  const before = await manifestIn(folder);
+  assertFits(folder, shape, name === 'tokenizer' ? 'transformer' : 'tokenizer', before);
   const staging = join(folder, `${stagingPrefix}${randomBytes(4).toString('hex')}`);
   await attempt(staging, () => mkdir(staging));
   try {
@@ -36,9 +49,9 @@ export async function writeExport<T>(
     });
     const added: ExportManifest = { format: 'vitvq-onnx', version: 1, ...part };
     await attempt(staging, () => writeFile(join(staging, manifestName), textOf(added)));
-    const checked = await check(staging);
+    const report = await check(staging);
     const others = await manifestIn(folder);
-    const manifest = { ...others, ...added };
+    const manifest = { ...others, ...withMeasured(added, report) };
     const written = graphsOf(added).map(({ file }) => file);
     for (const file of written) await attempt(folder, () => rename(join(staging, file), join(folder, file)));
     await attempt(folder, async () => {
@@ -50,10 +63,50 @@ export async function writeExport<T>(
     for (const { file } of others ? graphsOf(others) : []) {
       if (!kept.has(file)) await rm(join(folder, file), { force: true });
     }
-    return { manifest, checked };
+    return { manifest, report };
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
+}
+
+/** The manifest with what the check has found. */
+function withMeasured(manifest: ExportManifest, report: ExportReport | undefined): ExportManifest {
+  const { tokenizer, transformer } = manifest;
+  const checks = report?.checks ?? [];
+  const ofTokenizer = checks
+    .filter((check) => check.part === 'tokenizer')
+    .map(({ part: _part, passed: _passed, ...found }) => found);
+  const ofTransformer = checks
+    .filter((check) => check.part === 'transformer')
+    .map(({ part: _part, passed: _passed, ...found }) => found);
+  return {
+    ...manifest,
+    ...(tokenizer && { tokenizer: { ...tokenizer, measured: ofTokenizer } }),
+    ...(transformer && { transformer: { ...transformer, measured: ofTransformer } }),
+  };
+}
+
+/** @throws {ConfigError} when the other part that the folder holds is of other tokens */
+function assertFits(
+  folder: string,
+  shape: TokenShape,
+  otherName: 'tokenizer' | 'transformer',
+  manifest: ExportManifest | undefined,
+): void {
+  const other = manifest?.[otherName];
+  if (!other) return;
+  const [expected, got] = [describeTokens(other), describeTokens(shape)];
+  if (expected === got) return;
+  throw new ConfigError({
+    where: folder,
+    expected: `what fits the ${otherName} that is there, of ${expected}`,
+    got,
+    fix: `Export to another folder, or remove ${manifestName} there first.`,
+  });
+}
+
+function describeTokens({ grid, vocabSize, levels }: TokenShape): string {
+  return `${grid.join('x')} tokens of ${vocabSize} codes${levels === 1 ? '' : ` on ${levels} levels`}`;
 }
 
 const stagingPrefix = '.export-';
