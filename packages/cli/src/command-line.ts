@@ -115,7 +115,7 @@ export function optionName(name: string): string {
 }
 
 /** What commander did not recognise; a value that follows an unknown option belongs to it. */
-function unknownArguments(args: readonly string[]): string[] {
+export function unknownArguments(args: readonly string[]): string[] {
   return args.flatMap((argument, index) => {
     if (argument.startsWith('-')) return [`${argument} is not an option`];
     return args[index - 1]?.startsWith('-') ? [] : [`"${argument}" is not expected`];

@@ -3,9 +3,7 @@ import { doctor, formatDoctorReport } from '@vitvq/engine';
 import { Command } from 'commander';
 import { addExportCommand } from './commands/export-command.js';
 import { addImportCommand } from './commands/import-command.js';
-
-/** Exit code for a command line that cannot be understood, as most Unix tools have it. */
-const USAGE_ERROR = 2;
+import { leftovers, refuseUsage, USAGE_ERROR } from './commands/usage.js';
 
 /**
  * The `vitvq` command as a commander program: parse it, or add commands to it. Results go to standard output, complaints
@@ -26,7 +24,7 @@ export function createProgram(): Command {
     .allowUnknownOption()
     .allowExcessArguments()
     .action(async ({ json }: { json?: boolean }, command: Command) => {
-      refuseLeftovers(command);
+      refuseUsage(command, leftovers(command));
       const report = await doctor();
       process.stdout.write(`${json ? JSON.stringify(report, null, 2) : formatDoctorReport(report)}\n`);
     });
@@ -34,19 +32,6 @@ export function createProgram(): Command {
   addImportCommand(program);
   addExportCommand(program);
   return program;
-}
-
-/** Commander stops at the first unknown option; a user who mistyped two should learn of both. */
-function refuseLeftovers(command: Command): void {
-  if (command.args.length === 0) return;
-  const options = command
-    .createHelp()
-    .visibleOptions(command)
-    .map(({ flags }) => flags);
-  command.error(
-    `error: ${command.name()}: expected only its options, got ${command.args.join(' ')}. Options: ${options.join('; ')}.`,
-    { exitCode: USAGE_ERROR },
-  );
 }
 
 function packageVersion(): string {

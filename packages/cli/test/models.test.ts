@@ -2,7 +2,7 @@ import '@tensorflow/tfjs';
 import { promises as fs } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writeSafetensors } from '@vitvq/checkpoint';
+import { readSafetensors, writeSafetensors } from '@vitvq/checkpoint';
 import { DataError, randomKey, type HostTensor } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
 import {
@@ -81,7 +81,71 @@ it('import makes a model folder of a checkpoint with the names of the reference'
   for (const [name, variable] of original.namedVariables()) {
     expect(await imported.namedVariables().get(name)!.data()).toEqual(await variable.data());
   }
-  await expect(vitvq('import', file, '--out', out, '--levels', '2')).rejects.toThrow(/--quantizer residual/);
+});
+
+it('import speaks of its own options where shapes do not tell', async () => {
+  const file = join(folder, 'reference.safetensors');
+  await writeReferenceFile(file, createViTVQ(config, { seed: 3 }));
+  const importing = vitvq('import', file, '--out', join(folder, 'model'));
+  await expect(importing).rejects.toThrow(
+    /how many heads share .* Add --encoder-heads, or give the whole config with --config\.$/,
+  );
+});
+
+it('import finds a tokenizer among other tensors by a prefix, and in several files by their index', async () => {
+  const original = createViTVQ(config, { seed: 3 });
+  const whole = join(folder, 'reference.safetensors');
+  await writeReferenceFile(whole, original);
+  const { tensors } = await readSafetensors(whole);
+  const within = new Map([...tensors].map(([name, tensor]) => [`stage1_model.${name}`, tensor]));
+  within.set('transformer.weight', { shape: [1], data: new Float32Array(1) });
+  await writeSafetensors(join(folder, 'part-1.safetensors'), within);
+  const names = Object.fromEntries([...within.keys()].map((name) => [name, 'part-1.safetensors']));
+  const index = join(folder, 'weights.safetensors.index.json');
+  await fs.writeFile(index, JSON.stringify({ weight_map: names }));
+  const configFile = join(folder, 'settings.json');
+  await fs.writeFile(configFile, JSON.stringify(config));
+  const out = join(folder, 'model');
+  await vitvq('import', index, '--prefix', 'stage1_model.', '--config', configFile, '--out', out);
+  const imported = await loadTokenizer(out);
+  expect(await imported.namedVariables().get('quantizer.codebook')!.data()).toEqual(
+    await original.quantizer.codebook.data(),
+  );
+  await expect(vitvq('import', out, '--out', join(folder, 'other'))).rejects.toThrow(
+    /got a folder with a config\.json\. A model folder of vitvq needs no import\. To import a file of it, name that: .*model\.safetensors/,
+  );
+});
+
+it('import replaces nothing unless it is told to', async () => {
+  const file = join(folder, 'reference.safetensors');
+  await writeReferenceFile(file, createViTVQ(config, { seed: 3 }));
+  const out = join(folder, 'model');
+  const args = ['import', file, '--out', out, '--image-size', '16', '--encoder-heads', '2', '--decoder-heads', '2'];
+  await fs.mkdir(out);
+  const theirs = ['config.json', 'model-00001-of-00002.safetensors', 'notes.txt'];
+  for (const name of theirs) await fs.writeFile(join(out, name), 'theirs');
+  await expect(vitvq(...args)).rejects.toThrow(DataError);
+  await expect(vitvq(...args)).rejects.toThrow(
+    /got one with config\.json, model-00001-of-00002\.safetensors\. Choose another --out, or add --force/,
+  );
+  for (const name of theirs) expect(await fs.readFile(join(out, name), 'utf8')).toBe('theirs');
+  await vitvq(...args, '--force');
+  expect((await fs.readdir(out)).sort()).toEqual(['config.json', 'model.safetensors', 'notes.txt']);
+
+  await fs.rename(file, join(folder, 'model.safetensors'));
+  args[1] = join(folder, 'model.safetensors');
+  args[3] = folder;
+  await expect(vitvq(...args, '--force')).rejects.toThrow(/another folder than that of the file to import/);
+});
+
+it.each(['5', 'null', '[]', '{'])('import refuses a config that is none: %s', async (text) => {
+  const file = join(folder, 'reference.safetensors');
+  await writeReferenceFile(file, createViTVQ(config, { seed: 3 }));
+  const configFile = join(folder, 'settings.json');
+  await fs.writeFile(configFile, text);
+  await expect(vitvq('import', file, '--out', join(folder, 'model'), '--config', configFile)).rejects.toThrow(
+    /settings\.json: expected a JSON file with the config of a tokenizer, got /,
+  );
 });
 
 it('import reads a PyTorch checkpoint and runs nothing of it', async () => {

@@ -60,8 +60,36 @@ describe('vitvq', () => {
     const { status, stdout, stderr } = vitvq('doctor', '--jsn', 'now', '--loud');
     expect(status).toBe(2);
     expect(stdout).toBe('');
-    expect(stderr).toContain('vitvq: doctor: expected only its options, got --jsn now --loud. Options: --json');
+    expect(stderr).toContain('vitvq: doctor: --jsn is not an option; --loud is not an option. Options: --json');
     expect(stderr).toContain('Run vitvq --help');
+  });
+
+  test.each([
+    [
+      ['import', 'a.ckpt', '--out', 'm', '--colour', 'red', 'b.ckpt', '--loud'],
+      'import: --colour is not an option; "b.ckpt" is not expected; --loud is not an option. Options: --out <folder>',
+    ],
+    [['import', '--colour', 'a.ckpt', '--out', 'm'], 'import: --colour is not an option. Options: --out <folder>'],
+    [['export', 'run', '--to', 'onnx', '--form', '--loud'], 'export: --form is not an option; --loud is not an option.'],
+    [
+      ['import', 'a.ckpt', '--out', 'm', '--quantizer', 'residual'],
+      'import: --quantizer residual needs --levels. Options: ',
+    ],
+    [
+      ['import', 'a.safetensors', '--out', 'm', '--levels', '2', '--config', 'c.json', '--no-normalize', '--part', 'ema'],
+      'import: --levels needs --quantizer residual; --levels, --normalize cannot be given with --config; ' +
+        '--part can be given for files of PyTorch only. Options: ',
+    ],
+  ])('names everything that is wrong with %j', (args, message) => {
+    const { status, stdout, stderr } = vitvq(...args);
+    expect(stderr).toContain(`vitvq: ${message}`);
+    expect([status, stdout]).toEqual([2, '']);
+  });
+
+  test('import takes one class with each --ignore, and has nothing to say besides what it is about', () => {
+    const { status, stderr } = vitvq('import', '--out', 'm', '--ignore', 'a.B', '--ignore', 'c.*', 'nowhere.ckpt');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^vitvq: nowhere\.ckpt: .*\n$/);
   });
 
   test('an unknown command is named, with the nearest one', () => {

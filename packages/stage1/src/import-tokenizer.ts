@@ -51,7 +51,8 @@ export interface ImportedTokenizer {
  * Pixels in [0, 1] go in and come out, also where the original works in [-1, 1].
  * @param opened  as `openPyTorchCheckpoint` or `openSafetensors` of @vitvq/checkpoint open it
  * @throws {DataError} when it is none of these, or cannot be read
- * @throws {ConfigError} naming the hint that is missing, or every problem of the config
+ * @throws {MissingHintError} naming the hint that is missing
+ * @throws {ConfigError} naming every problem of the config
  * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together; for a config whose model is much larger than
  *   what the checkpoint holds, before it is built
  */

@@ -13,6 +13,7 @@ export { Evaluator, type Evaluation, type EvaluatorOptions, type HostImages } fr
 export { importTokenizer, type ImportedTokenizer, type ImportOptions } from './import-tokenizer.js';
 export {
   inferTokenizerConfig,
+  MissingHintError,
   type CheckpointEntry,
   type CheckpointTensors,
   type ImportHints,

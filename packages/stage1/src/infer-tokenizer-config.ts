@@ -1,4 +1,4 @@
-import { ConfigError, DataError, formatShape, toSize2D, type HostTensor, type Size2D } from '@vitvq/core';
+import { ConfigError, DataError, formatShape, toSize2D, type ErrorFacts, type HostTensor, type Size2D } from '@vitvq/core';
 import { sinCosPositions2D, type CNNShape } from '@vitvq/layers';
 import type { CNNVQConfig } from './create-cnn-vq.js';
 import type { TransformerSize, ViTVQConfig } from './create-vitvq.js';
@@ -36,6 +36,16 @@ export interface ImportHints {
   readonly normalize?: boolean;
 }
 
+/** Shapes do not tell something that a hint can: which one. */
+export class MissingHintError extends ConfigError {
+  readonly hint: keyof ImportHints;
+
+  constructor(hint: keyof ImportHints, facts: Omit<ErrorFacts, 'fix'>) {
+    super({ ...facts, fix: `Pass hints: { ${hint} }, or the whole config.` });
+    this.hint = hint;
+  }
+}
+
 export interface InferredTokenizer {
   readonly kind: ReferenceKind;
   readonly config: TokenizerConfig;
@@ -45,7 +55,7 @@ export interface InferredTokenizer {
  * The config of the tokenizer in a checkpoint of thuanz123/enhancing-transformers (ViT-VQGAN), CompVis/taming-transformers
  * (VQGAN) or FoundationVision/LlamaGen, from names and shapes; of the values only fixed positions are read.
  * @throws {DataError} when it is none of these
- * @throws {ConfigError} naming the hint that is missing
+ * @throws {MissingHintError} naming the hint that is missing
  */
 export async function inferTokenizerConfig<Entry extends CheckpointEntry>(
   checkpoint: CheckpointTensors<Entry>,
@@ -180,12 +190,11 @@ function transformerSize(
   };
 }
 
-function unknown(file: string, expected: string, hint: keyof ImportHints): ConfigError {
-  return new ConfigError({
+function unknown(file: string, expected: string, hint: keyof ImportHints): MissingHintError {
+  return new MissingHintError(hint, {
     where: file,
     expected: `to learn ${expected}`,
     got: 'shapes that do not tell',
-    fix: `Pass hints: { ${hint} }, or the whole config.`,
   });
 }
 

@@ -1,20 +1,33 @@
 import { promises as fs } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
-import type { QuantizerConfig, TokenizerConfig } from '@vitvq/stage1';
+import type { ImportedTokenizer, ImportOptions, QuantizerConfig, TokenizerConfig } from '@vitvq/stage1';
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { optionName } from '../command-line.js';
+import { assertNothingReplaced } from './output-folder.js';
+import { leftovers, refuseUsage } from './usage.js';
 
-interface ImportOptions {
-  readonly out: string;
-  readonly part?: string;
-  readonly ignore?: readonly string[];
-  readonly config?: string;
+/** What shapes do not tell, as it is typed. */
+interface HintFlags {
   readonly imageSize?: number | readonly [number, number];
   readonly encoderHeads?: number;
   readonly decoderHeads?: number;
   readonly quantizer?: 'vector' | 'residual' | 'gumbel';
   readonly levels?: number;
   readonly normalize?: boolean;
+}
+
+/** What only files of PyTorch have. */
+interface PyTorchFlags {
+  readonly part?: string;
+  readonly ignore?: readonly string[];
+}
+
+interface ImportFlags extends HintFlags, PyTorchFlags {
+  readonly out: string;
+  readonly force?: boolean;
+  readonly prefix?: string;
+  readonly config?: string;
 }
 
 /** `vitvq import <file>`: the tokenizer of a PyTorch checkpoint as a model folder. */
@@ -24,10 +37,16 @@ export function addImportCommand(program: Command): void {
     .description(
       'the tokenizer of a PyTorch checkpoint (ViT-VQGAN of enhancing-transformers, VQGAN of taming-transformers, LlamaGen) as a model folder',
     )
-    .argument('<file>', 'a .ckpt, .pt or .pth file, or .safetensors; it is read, never run')
+    .argument('<file>', 'a .ckpt, .pt or .pth file, .safetensors or its .index.json; it is read, never run')
     .requiredOption('--out <folder>', 'where the model goes: config.json and model.safetensors')
-    .option('--part <key>', 'key of the dictionary that holds the weights, where the file has several')
-    .option('--ignore <classes...>', 'classes in the file to pass over, such as package.module.Class or package.*')
+    .option('--force', 'replace a model that is there')
+    .option('--prefix <names>', 'what stands before the names of the tokenizer, such as first_stage_model.')
+    .option('--part <key>', 'key of the dictionary that holds the weights, where a PyTorch file has several')
+    .option(
+      '--ignore <class>',
+      'a class in a PyTorch file to pass over, as package.module.Class or package.*; may be given several times',
+      (name: string, before: readonly string[] = []) => [...before, name],
+    )
     .option('--config <json>', 'a file with the config, instead of reading it off the shapes')
     .option('--image-size <pixels>', 'height and width, as 256 or 256x128', size)
     .option('--encoder-heads <n>', 'attention heads of a ViT encoder (default: heads of 64)', positive)
@@ -42,59 +61,124 @@ export function addImportCommand(program: Command): void {
     .option('--levels <n>', 'levels of a residual quantizer', positive)
     .option('--normalize', 'codes are l2-normalised (default: yes, but no for taming-transformers)')
     .option('--no-normalize', 'codes are compared as they are')
+    .allowUnknownOption()
+    .allowExcessArguments()
     .action(importFile);
 }
 
-async function importFile(file: string, options: ImportOptions): Promise<void> {
-  const { out, part, ignore, config: configFile, ...shape } = options;
-  const { imageSize, encoderHeads, decoderHeads, normalize } = shape;
-  const quantizer = quantizerOf(shape);
-  const config = configFile === undefined ? undefined : await readConfig(configFile);
-  const { openPyTorchCheckpoint, openSafetensors } = await import('@vitvq/checkpoint');
+async function importFile(file: string, flags: ImportFlags, command: Command): Promise<void> {
+  const { out, force = false, prefix, part, ignore, config: configFile, ...hintFlags } = flags;
+  refuseUsage(command, [...leftovers(command), ...contradictions(file, flags)]);
+  await assertOut(file, out, force);
+  const options = configFile === undefined ? { hints: hintsOf(hintFlags) } : { config: await readConfig(configFile) };
+  const { useEngine } = await import('@vitvq/engine');
   await import('@tensorflow/tfjs');
-  const { importTokenizer, saveTokenizer } = await import('@vitvq/stage1');
-  const opened = file.endsWith('.safetensors')
-    ? await openSafetensors(file)
-    : await openPyTorchCheckpoint(file, { part, ignore });
+  // Nothing is computed: any engine holds weights, and this one is everywhere.
+  await useEngine({ name: 'cpu' });
+  const { saveTokenizer } = await import('@vitvq/stage1');
+  const { tokenizer, kind, config } = await importOpened(file, { part, ignore }, { prefix, ...options });
+  await saveTokenizer(out, tokenizer, config, { importedFrom: basename(file), layout: kind });
+  const [rows, columns] = tokenizer.grid;
+  process.stdout.write(
+    `${kind}: ${tokenizer.parameterCount().toLocaleString('en')} parameters, ${rows}x${columns} tokens of ${tokenizer.vocabSize} codes\n` +
+      `${JSON.stringify(config, undefined, 2)}\nWrote ${out}\n`,
+  );
+  tokenizer.dispose();
+}
+
+/** Options that make no sense together. */
+function contradictions(file: string, flags: ImportFlags): string[] {
+  const { quantizer, levels, config } = flags;
+  const isPyTorch = !file.endsWith('.safetensors') && !file.endsWith('.index.json');
+  const given = (names: readonly (keyof ImportFlags)[]): string[] =>
+    names.filter((name) => flags[name] !== undefined).map(optionName);
+  const hints = given(['imageSize', 'encoderHeads', 'decoderHeads', 'quantizer', 'levels', 'normalize']);
+  const ofPyTorch = given(['part', 'ignore']);
+  return [
+    ...(quantizer === 'residual' && levels === undefined ? ['--quantizer residual needs --levels'] : []),
+    ...(quantizer !== 'residual' && levels !== undefined ? ['--levels needs --quantizer residual'] : []),
+    ...(config !== undefined && hints.length > 0 ? [`${hints.join(', ')} cannot be given with --config`] : []),
+    ...(!isPyTorch && ofPyTorch.length > 0 ? [`${ofPyTorch.join(', ')} can be given for files of PyTorch only`] : []),
+  ];
+}
+
+/** @throws {DataError} when something would be replaced that is not meant to be */
+async function assertOut(file: string, out: string, force: boolean): Promise<void> {
+  const isModel = (name: string): boolean => name === 'config.json' || /^model.*\.safetensors(\.index\.json)?$/.test(name);
+  if (!force) return assertNothingReplaced(out, isModel);
+  if (resolve(out) === dirname(resolve(file)) && isModel(basename(file))) {
+    throw new DataError({
+      where: out,
+      expected: 'another folder than that of the file to import',
+      got: `that of ${file}, which would be replaced`,
+      fix: 'Choose another --out.',
+    });
+  }
+}
+
+/** @throws {ConfigError} which speaks of options of this command */
+async function importOpened(
+  file: string,
+  pyTorchFlags: PyTorchFlags,
+  options: ImportOptions,
+): Promise<ImportedTokenizer> {
+  const { importTokenizer, MissingHintError } = await import('@vitvq/stage1');
+  const opened = await open(file, pyTorchFlags);
   try {
-    const hints = { imageSize, encoderHeads, decoderHeads, normalize, quantizer };
-    const imported = await importTokenizer(opened, { config, hints });
-    const { tokenizer, kind } = imported;
-    await saveTokenizer(out, tokenizer, imported.config, { importedFrom: basename(file), layout: kind });
-    const [rows, columns] = tokenizer.grid;
-    process.stdout.write(
-      `${kind}: ${tokenizer.parameterCount().toLocaleString('en')} parameters, ${rows}x${columns} tokens of ${tokenizer.vocabSize} codes\n` +
-        `${JSON.stringify(imported.config, undefined, 2)}\nWrote ${out}\n`,
-    );
-    tokenizer.dispose();
+    return await importTokenizer(opened, options);
+  } catch (error) {
+    if (!(error instanceof MissingHintError)) throw error;
+    const { where, expected, got, hint } = error;
+    const fix = `Add ${optionName(hint)}, or give the whole config with --config.`;
+    throw new ConfigError({ where, expected, got, fix }, { cause: error });
   } finally {
     await opened.close();
   }
 }
 
-/** @throws {ConfigError} */
-function quantizerOf({ quantizer, levels }: Pick<ImportOptions, 'quantizer' | 'levels'>): QuantizerConfig | undefined {
-  if ((quantizer === 'residual') !== (levels !== undefined)) {
-    throw new ConfigError({
-      where: 'vitvq import',
-      expected: '--levels with --quantizer residual, and only there',
-      got: quantizer === 'residual' ? 'no --levels' : `--levels ${levels!}`,
-    });
-  }
-  if (quantizer === 'residual') return { type: 'residual', levels: levels! };
-  return quantizer && { type: quantizer };
+/** @throws {DataError} */
+async function open(file: string, pyTorchFlags: PyTorchFlags) {
+  const { openPyTorchCheckpoint, openSafetensors, openShardedSafetensors } = await import('@vitvq/checkpoint');
+  await assertNoFolder(file);
+  if (file.endsWith('.index.json')) return openShardedSafetensors(file);
+  return file.endsWith('.safetensors') ? openSafetensors(file) : openPyTorchCheckpoint(file, pyTorchFlags);
 }
 
-/** `importTokenizer` checks what it says. @throws {DataError} */
+/** @throws {DataError} which says what to do with what the folder holds */
+async function assertNoFolder(path: string): Promise<void> {
+  const names = await fs.readdir(path).catch(() => undefined);
+  if (names === undefined) return;
+  const files = names.filter((name) => /\.(ckpt|pth?|safetensors|index\.json)$/.test(name)).map((name) => join(path, name));
+  throw new DataError({
+    where: path,
+    expected: 'a file with the weights of another library',
+    got: names.includes('config.json') ? 'a folder with a config.json' : 'a folder',
+    fix: `A model folder of vitvq needs no import.${files.length > 0 ? ` To import a file of it, name that: ${files.slice(0, 3).join(', ')}.` : ''}`,
+  });
+}
+
+function hintsOf({ quantizer, levels, ...hints }: HintFlags): ImportOptions['hints'] {
+  return { ...hints, quantizer: quantizerOf(quantizer, levels) };
+}
+
+function quantizerOf(type: HintFlags['quantizer'], levels: number | undefined): QuantizerConfig | undefined {
+  return type === 'residual' ? { type, levels: levels! } : type && { type };
+}
+
+/** `importTokenizer` checks what it says. @throws {DataError} unless it is an object in JSON */
 async function readConfig(file: string): Promise<TokenizerConfig> {
+  const problem = (got: string, cause?: unknown): DataError =>
+    new DataError({ where: file, expected: 'a JSON file with the config of a tokenizer', got }, { cause });
+  let content: unknown;
   try {
-    return JSON.parse(await fs.readFile(file, 'utf8')) as TokenizerConfig;
+    content = JSON.parse(await fs.readFile(file, 'utf8'));
   } catch (error) {
-    throw new DataError(
-      { where: file, expected: 'a JSON file with the config of a tokenizer', got: (error as Error).message },
-      { cause: error },
-    );
+    throw problem((error as Error).message, error);
   }
+  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+    throw problem(JSON.stringify(content).slice(0, 80));
+  }
+  return content as TokenizerConfig;
 }
 
 function positive(text: string): number {
