@@ -21,7 +21,7 @@ export const mayImport = {
   'linear-probe': ['core', 'engine'],
   stage2: ['core', 'engine', 'layers', 'optim', 'checkpoint', 'training'],
   export: ['core', 'engine', 'metrics', 'stage1', 'stage2'],
-  cli: ['core', 'engine', 'checkpoint', 'stage1', 'stage2', 'export'],
+  cli: ['core', 'engine', 'data', 'checkpoint', 'stage1', 'stage2', 'export'],
 };
 
 /** A package is reached by its name, or by a path once the name is resolved; both count. */

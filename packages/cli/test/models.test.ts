@@ -1,4 +1,5 @@
 import '@tensorflow/tfjs';
+import { spawnSync } from 'node:child_process';
 import { promises as fs } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +14,7 @@ import {
   type TransformerSize,
   type ViTVQ,
 } from '@vitvq/stage1';
+import { readExport } from '@vitvq/export';
 import { ClassConditioner, GPT, saveTransformer } from '@vitvq/stage2';
 import { vitDecoderReferenceWeights, vitEncoderReferenceWeights } from '@vitvq/layers';
 import { vectorQuantizerReferenceWeights } from '@vitvq/quantizers';
@@ -29,6 +31,12 @@ const config = {
   codeDim: 4,
   positions: 'learned',
 } as const;
+
+/** A red pixel and a blue one. */
+const pngs = [
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC',
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgYPgPAAEDAQAIicLsAAAAAElFTkSuQmCC',
+];
 
 let folder: string;
 let printed: string;
@@ -81,6 +89,15 @@ it('import makes a model folder of a checkpoint with the names of the reference'
   for (const [name, variable] of original.namedVariables()) {
     expect(await imported.namedVariables().get(name)!.data()).toEqual(await variable.data());
   }
+});
+
+it('import writes to standard output alone', async () => {
+  const file = join(folder, 'reference.safetensors');
+  await writeReferenceFile(file, createViTVQ(config, { seed: 3 }));
+  const bin = join(import.meta.dirname, '../dist/main.js');
+  const args = ['--out', join(folder, 'model'), '--image-size', '16', '--encoder-heads', '2', '--decoder-heads', '2'];
+  const { status, stderr } = spawnSync(process.execPath, [bin, 'import', file, ...args], { encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
 });
 
 it('import speaks of its own options where shapes do not tell', async () => {
@@ -168,6 +185,41 @@ it('export writes the models of a run', async () => {
     ['decoder.onnx', 'encoder.onnx', 'start.onnx', 'step.onnx', 'vitvq.json'].sort(),
   );
   expect(printed).toMatch(/tokenizer in onnxruntime-node: .*\n(.*\n)*transformer in onnxruntime-node: /);
+  expect(printed).toContain('on 3 synthetic pictures');
+
+  const exporting = vitvq('export', folder, '--to', 'onnx');
+  await expect(exporting).rejects.toThrow(
+    /onnx: expected a folder where nothing is overwritten, got one with decoder\.onnx, encoder\.onnx, start\.onnx, step\.onnx\. /,
+  );
+  // Another pair.
+  const larger = { ...config, codebookSize: 64 };
+  await saveTokenizer(join(folder, 'tokenizer/model'), createViTVQ(larger, { seed: 1 }), larger);
+  await saveTransformer(join(folder, 'gpt/model'), new GPT({ ...shape, vocabSize: 64, key: randomKey(2) }), classes);
+  await vitvq('export', folder, '--to', 'onnx', '--force');
+  expect((await readExport(join(folder, 'onnx'))).transformer!.vocabSize).toBe(64);
+});
+
+it('export measures on images of a folder, and keeps the figures', async () => {
+  await saveTokenizer(join(folder, 'model'), createViTVQ(config, { seed: 1 }), config);
+  const pictures = join(folder, 'pictures');
+  await fs.mkdir(pictures);
+  for (const [index, picture] of pngs.entries()) {
+    await fs.writeFile(join(pictures, `${index}.png`), Buffer.from(picture, 'base64'));
+  }
+  await vitvq('export', folder, '--to', 'onnx', '--weights', 'float16', '--images', pictures);
+  expect(printed).toContain('on 2 images');
+  const { measured } = (await readExport(join(folder, 'onnx'))).tokenizer!;
+  expect(measured[0]).toMatchObject({ images: 2, pictures: 'given' });
+  expect(printed).toContain(`PSNR ${measured[0]!.psnr.exported.toFixed(2)} dB`);
+
+  await saveTransformer(
+    join(folder, 'alone'),
+    new GPT({ vocabSize: 4, grid: [1, 1], dim: 4, depth: 1, numHeads: 1, conditionVocabSize: 3, key: randomKey(2) }),
+    new ClassConditioner({ classCount: 2 }),
+  );
+  await expect(vitvq('export', join(folder, 'alone'), '--to', 'onnx', '--images', pictures)).rejects.toThrow(
+    'expected a tokenizer, for which --images are, got a transformer alone.',
+  );
 });
 
 it('export says what it misses', async () => {

@@ -70,13 +70,28 @@ describe('vitvq', () => {
       'import: --colour is not an option; "b.ckpt" is not expected; --loud is not an option. Options: --out <folder>',
     ],
     [['import', '--colour', 'a.ckpt', '--out', 'm'], 'import: --colour is not an option. Options: --out <folder>'],
-    [['export', 'run', '--to', 'onnx', '--form', '--loud'], 'export: --form is not an option; --loud is not an option.'],
+    [
+      ['export', 'run', '--to', 'onnx', '--form', '--loud', '--no-verify', '--images', 'pictures'],
+      'export: --form is not an option; --loud is not an option; --images cannot be given with --no-verify. Options: ',
+    ],
     [
       ['import', 'a.ckpt', '--out', 'm', '--quantizer', 'residual'],
       'import: --quantizer residual needs --levels. Options: ',
     ],
     [
-      ['import', 'a.safetensors', '--out', 'm', '--levels', '2', '--config', 'c.json', '--no-normalize', '--part', 'ema'],
+      [
+        'import',
+        'a.safetensors',
+        '--out',
+        'm',
+        '--levels',
+        '2',
+        '--config',
+        'c.json',
+        '--no-normalize',
+        '--part',
+        'ema',
+      ],
       'import: --levels needs --quantizer residual; --levels, --normalize cannot be given with --config; ' +
         '--part can be given for files of PyTorch only. Options: ',
     ],

@@ -1,4 +1,12 @@
-import { ConfigError, DataError, formatShape, toSize2D, type ErrorFacts, type HostTensor, type Size2D } from '@vitvq/core';
+import {
+  ConfigError,
+  DataError,
+  formatShape,
+  toSize2D,
+  type ErrorFacts,
+  type HostTensor,
+  type Size2D,
+} from '@vitvq/core';
 import { sinCosPositions2D, type CNNShape } from '@vitvq/layers';
 import type { CNNVQConfig } from './create-cnn-vq.js';
 import type { TransformerSize, ViTVQConfig } from './create-vitvq.js';

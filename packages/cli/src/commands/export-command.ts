@@ -1,12 +1,26 @@
+import { promises as fs } from 'node:fs';
+import { join } from 'node:path';
+import { ConfigError } from '@vitvq/core';
+import type { ExportResult, VerifyOptions } from '@vitvq/export';
 import { Option, type Command } from 'commander';
-import { findModels } from './find-models.js';
+import { findModels, type FoundModels } from './find-models.js';
+import { assertNothingReplaced } from './output-folder.js';
+import { leftovers, refuseUsage } from './usage.js';
 
-interface ExportOptions {
+interface ExportFlags {
   readonly to: 'onnx';
   readonly out?: string;
+  readonly force?: boolean;
   readonly weights: 'float32' | 'float16';
+  readonly images?: string;
   readonly verify: boolean;
 }
+
+const tokenizerFiles: readonly string[] = ['encoder.onnx', 'decoder.onnx'];
+const transformerFiles: readonly string[] = ['start.onnx', 'step.onnx', 'predict.onnx'];
+
+/** How many images of a folder are looked at. */
+const largestImageCount = 256;
 
 /** `vitvq export <run> --to onnx`: the models of a run as files for any ONNX runtime. */
 export function addExportCommand(program: Command): void {
@@ -16,38 +30,79 @@ export function addExportCommand(program: Command): void {
     .argument('<run>', 'folder of a run (runs/quickstart, runs/pipeline) or of one model')
     .addOption(new Option('--to <format>', 'file format').choices(['onnx']).makeOptionMandatory())
     .option('--out <folder>', 'where to write (default: <run>/onnx)')
+    .option('--force', 'replace files of an earlier export that are there')
     .addOption(
       new Option('--weights <type>', 'how weights are stored; float16 halves the files')
         .choices(['float32', 'float16'])
         .default('float32'),
     )
+    .option(
+      '--images <folder>',
+      `images that the loss of PSNR is measured on, up to ${largestImageCount}; without, drawn pictures, of which it says little`,
+    )
     .option('--no-verify', 'do not run the files and the originals side by side')
+    .allowUnknownOption()
+    .allowExcessArguments()
     .action(exportRun);
 }
 
-async function exportRun(run: string, { out = `${run}/onnx`, weights, verify }: ExportOptions): Promise<void> {
-  const { tokenizer: tokenizerFolder, transformer: transformerFolder } = await findModels(run);
-  await import('@tensorflow/tfjs');
+async function exportRun(run: string, flags: ExportFlags, command: Command): Promise<void> {
+  const { out = `${run}/onnx`, force = false, weights, images, verify } = flags;
+  const idleImages = images !== undefined && !verify ? ['--images cannot be given with --no-verify'] : [];
+  refuseUsage(command, [...leftovers(command), ...idleImages]);
+  const models = await findModels(run);
+  if (images !== undefined && models.tokenizer === undefined) {
+    throw new ConfigError({ where: run, expected: 'a tokenizer, for which --images are', got: 'a transformer alone' });
+  }
+  await makeRoom(out, models, force);
   const { useEngine } = await import('@vitvq/engine');
+  await import('@tensorflow/tfjs');
   const { describeCheck, exportTokenizer, exportTransformer } = await import('@vitvq/export');
-  type Result = Awaited<ReturnType<typeof exportTokenizer>>;
   await useEngine();
-  const options = { weights, verify: verify ? {} : (false as const) };
-  const report = ({ report: checked }: Result): void => {
+  const report = ({ report: checked }: ExportResult): void => {
     for (const check of checked?.checks ?? []) process.stdout.write(`${describeCheck(check)}\n`);
   };
-  if (tokenizerFolder !== undefined) {
+  if (models.tokenizer !== undefined) {
     const { loadTokenizer } = await import('@vitvq/stage1');
-    const tokenizer = await loadTokenizer(tokenizerFolder);
-    report(await exportTokenizer(tokenizer, out, options));
+    const tokenizer = await loadTokenizer(models.tokenizer);
+    const options: VerifyOptions | false =
+      verify && (images === undefined ? {} : { images: await readSomeImages(images, tokenizer.imageSize!) });
+    report(await exportTokenizer(tokenizer, out, { weights, verify: options }));
+    if (options) options.images?.dispose();
     tokenizer.dispose();
   }
-  if (transformerFolder !== undefined) {
+  if (models.transformer !== undefined) {
     const { loadTransformer } = await import('@vitvq/stage2');
-    const { model, conditioner } = await loadTransformer(transformerFolder);
-    report(await exportTransformer(model, conditioner, out, options));
+    const { model, conditioner } = await loadTransformer(models.transformer);
+    report(await exportTransformer(model, conditioner, out, { weights, verify: verify && {} }));
     model.dispose();
   }
-  const parts = [tokenizerFolder && 'encoder.onnx, decoder.onnx', transformerFolder && 'start.onnx, step.onnx'];
+  const parts = [models.tokenizer && 'encoder.onnx, decoder.onnx', models.transformer && 'start.onnx, step.onnx'];
   process.stdout.write(`Wrote ${parts.filter(Boolean).join(', ')} and vitvq.json to ${out}\n`);
+}
+
+/**
+ * Files of an earlier export stay, unless they are to be replaced; a part that the run has not stays in either case.
+ * @throws {DataError} naming what would be replaced
+ */
+async function makeRoom(out: string, { tokenizer, transformer }: FoundModels, force: boolean): Promise<void> {
+  const replaced = [
+    ...(tokenizer === undefined ? [] : tokenizerFiles),
+    ...(transformer === undefined ? [] : transformerFiles),
+  ];
+  if (!force) return assertNothingReplaced(out, (name) => replaced.includes(name));
+  if (tokenizer === undefined || transformer === undefined) return;
+  // Of an earlier pair, one half would not fit the first half of this one.
+  for (const name of ['vitvq.json', ...replaced]) await fs.rm(join(out, name), { force: true });
+}
+
+/** `[B, H, W, 3]` in [0, 1]: all images of a folder, or as many as are looked at, from all over it. */
+async function readSomeImages(folder: string, imageSize: readonly [number, number]) {
+  const { openImageFolder, readImages, subset } = await import('@vitvq/data');
+  const tf = await import('@tensorflow/tfjs-core');
+  const source = await openImageFolder(folder);
+  const count = Math.min(source.length, largestImageCount);
+  const spread = Array.from({ length: count }, (_, index) => Math.floor((index * source.length) / count));
+  const { data, shape } = await readImages(subset(source, spread), { imageSize });
+  return tf.tensor4d(data, [...shape]);
 }

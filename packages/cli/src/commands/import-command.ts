@@ -104,7 +104,8 @@ function contradictions(file: string, flags: ImportFlags): string[] {
 
 /** @throws {DataError} when something would be replaced that is not meant to be */
 async function assertOut(file: string, out: string, force: boolean): Promise<void> {
-  const isModel = (name: string): boolean => name === 'config.json' || /^model.*\.safetensors(\.index\.json)?$/.test(name);
+  const isModel = (name: string): boolean =>
+    name === 'config.json' || /^model.*\.safetensors(\.index\.json)?$/.test(name);
   if (!force) return assertNothingReplaced(out, isModel);
   if (resolve(out) === dirname(resolve(file)) && isModel(basename(file))) {
     throw new DataError({
@@ -148,7 +149,9 @@ async function open(file: string, pyTorchFlags: PyTorchFlags) {
 async function assertNoFolder(path: string): Promise<void> {
   const names = await fs.readdir(path).catch(() => undefined);
   if (names === undefined) return;
-  const files = names.filter((name) => /\.(ckpt|pth?|safetensors|index\.json)$/.test(name)).map((name) => join(path, name));
+  const files = names
+    .filter((name) => /\.(ckpt|pth?|safetensors|index\.json)$/.test(name))
+    .map((name) => join(path, name));
   throw new DataError({
     where: path,
     expected: 'a file with the weights of another library',
