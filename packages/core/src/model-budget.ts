@@ -9,7 +9,7 @@ export interface WeightsFile {
   readonly entries: readonly { readonly shape: readonly number[] }[];
 }
 
-/** What a model may have beyond twice what its file holds: 16 MiB, and the variables of some dozen blocks. */
+/** What a model may have beyond twice what its file holds: 16 MiB, and the variables of about ninety blocks of a transformer. */
 const spare = { elements: 2 ** 22, variables: 1000 };
 
 /**

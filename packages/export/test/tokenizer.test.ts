@@ -148,13 +148,28 @@ describe('exportTokenizer', () => {
     );
 
     const decoder = join(folder, 'decoder.onnx');
-    const bytes = await readFile(decoder);
+    const sound = await readFile(decoder);
+    const bytes = Buffer.from(sound);
     bytes[bytes.length >> 1]! ^= 1;
     await writeFile(decoder, bytes);
     await expect(readExport(folder)).rejects.toThrow(
       /decoder\.onnx: expected \d+ bytes with SHA-256 .* The file was damaged/,
     );
     await expect(verifyExport(folder, { tokenizer: other })).rejects.toThrow('The file was damaged');
+
+    const perfect = {
+      runtime: 'node',
+      images: 2,
+      pictures: 'given',
+      firstOriginalBy: 'engine',
+      equalTokens: 1,
+      pixels: 0,
+      psnr: { original: Infinity, exported: 30 },
+    } as const;
+    const restored = { ...manifest, tokenizer: { ...manifest.tokenizer!, measured: [perfect] } };
+    await writeFile(join(folder, 'vitvq.json'), JSON.stringify(restored));
+    await writeFile(decoder, sound);
+    expect(await readExport(folder)).toEqual(restored);
 
     const write = (content: unknown): Promise<void> => writeFile(join(folder, 'vitvq.json'), JSON.stringify(content));
     await write({ ...manifest, version: 2 });
