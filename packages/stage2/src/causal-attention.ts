@@ -161,7 +161,11 @@ export class CausalAttention extends Module {
     const sizes = parts.map(({ keys }) => keys.shape[2]);
     const shares = parts.length === 1 ? [probabilities] : tf.split(probabilities, sizes, 3);
     const attended = parts
-      .map(({ values }, index) => tf.matMul(shares[index]!, values))
+      .map(({ values }, index) => {
+        const share = shares[index]!;
+        // One key: its share times its value, which is cheaper as that than as a product of matrices.
+        return values.shape[2] === 1 ? tf.mul<Tensor4D>(share, values) : tf.matMul(share, values);
+      })
       .reduce((sum, part) => tf.add(sum, part)); // [B, M, 1, headDim]
     return this.#output.apply(tf.reshape<tf.Rank.R2>(attended, [batch, dim]));
   }

@@ -29,6 +29,9 @@ const startOurs = async (engine: string, threads: number): Promise<LineProcess> 
   return ours;
 };
 
+/** How long about each number of threads is tried. */
+const trialMilliseconds = 2000;
+
 /** The process with the thread count that is fastest for it; the others are stopped. */
 async function startBest(
   threads: number | undefined,
@@ -40,8 +43,11 @@ async function startBest(
   const tried: { process: LineProcess; fastest: number }[] = [];
   for (const count of counts) {
     const candidate = await start(count);
-    const { ms } = await candidate.ask<Measurement>({ ...request, repeats: 3 });
-    tried.push({ process: candidate, fastest: Math.min(...ms) });
+    // The first run compiles, and those after it warm up.
+    const first = await candidate.ask<Measurement>({ ...request, repeats: 1 });
+    const repeats = Math.min(10, Math.max(1, Math.round(trialMilliseconds / first.ms[0]!)));
+    const { ms } = await candidate.ask<Measurement>({ ...request, repeats });
+    tried.push({ process: candidate, fastest: Math.min(...first.ms, ...ms) });
   }
   tried.sort((a, b) => a.fastest - b.fastest);
   for (const { process: slower } of tried.slice(1)) slower.stop();
