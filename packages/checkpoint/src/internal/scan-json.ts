@@ -1,3 +1,5 @@
+import { boundedName } from './bounded-name.js';
+
 /** Throws the error of a file, or of whoever writes one. */
 type Refuse = (expected: string, got: string) => never;
 
@@ -11,9 +13,6 @@ export interface JsonLimits {
   /** Values of all objects and lists. @default 4,000,000: some 400,000 tensors with four axes */
   readonly maximumValues?: number;
 }
-
-/** JavaScript hashes texts beyond 16,383 characters by their length alone: many such keys would take long to tell apart. */
-const maximumKeyLength = 4096;
 
 /**
  * Looks over a text, JSON or not, for what `JSON.parse` would let pass: two equal keys in an object (it keeps the last), nesting as
@@ -47,10 +46,7 @@ export function scanJson(
       while (/\s/.test(text[next] ?? '')) next++;
       const keys = open.at(-1);
       if (text[next] !== ':' || !keys) continue;
-      const key = JSON.parse(text.slice(start, position + 1)) as string;
-      if (key.length > maximumKeyLength) {
-        return refuse(`names of at most ${maximumKeyLength} characters`, `one of ${key.length}`);
-      }
+      const key = boundedName(JSON.parse(text.slice(start, position + 1)) as string, 'names', refuse);
       if (++keyCount > maximumKeys) return refuse(`${noun} of at most ${maximumKeys} names`, 'more');
       if (keys.has(key)) return refuse('names that differ', `${quote(key)} twice`);
       keys.add(key);

@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { createInflateRaw } from 'node:zlib';
 import { DataError } from '@vitvq/core';
 import yauzl from 'yauzl';
+import { boundedName } from './bounded-name.js';
 import type { InputFile } from './input-file.js';
 import { quote } from './scan-json.js';
 
@@ -18,9 +19,6 @@ export interface ZipEntry {
 }
 
 const maximumEntries = 200_000;
-
-/** Of an entry, in characters. JavaScript hashes texts beyond 16,383 by their length alone: many would take long to tell apart. */
-const maximumNameLength = 4096;
 
 /** What deflated entries may come to, all together: this, or so many times the archive. */
 const maximumInflatedBytes = 64 * 2 ** 20;
@@ -50,11 +48,9 @@ export async function readZipDirectory(input: InputFile): Promise<Map<string, Zi
     const reader = await ArchiveReader.open(input);
     const archive = await yauzl.fromRandomAccessReaderPromise(reader, input.size, { strictFileNames: true });
     for await (const entry of archive.eachEntry()) {
-      const { fileName: name, compressionMethod, compressedSize, uncompressedSize: size } = entry;
+      const { fileName, compressionMethod, compressedSize, uncompressedSize: size } = entry;
       if (entries.size >= maximumEntries) return refuse(`at most ${maximumEntries} entries`, 'more');
-      if (name.length > maximumNameLength) {
-        return refuse(`names of at most ${maximumNameLength} characters`, `one of ${name.length}`);
-      }
+      const name = boundedName(fileName, 'names', refuse);
       if (entries.has(name)) return refuse('names that differ', `${quote(name)} twice`);
       const isDeflated = compressionMethod === 8;
       if (entry.isEncrypted()) return refuse('an archive that is not encrypted', `${quote(name)}, which is`);

@@ -1,4 +1,5 @@
 import { formatShape } from '@vitvq/core';
+import { boundedName } from '../bounded-name.js';
 import { elementBytes, type SafetensorsDtype } from '../dtypes.js';
 import { isSizes } from '../header.js';
 import {
@@ -6,7 +7,6 @@ import {
   PickleStorage,
   PickleTensor,
   PickleTuple,
-  checkedKey,
   describeValue,
   type PickleValue,
   type Refuse,
@@ -52,7 +52,7 @@ export function buildStorage(id: PickleValue, refuse: Refuse): PickleStorage {
     return refuse(`a storage of ${[...storageDtypes.keys()].join(', ')}`, describeValue(type));
   }
   if (typeof writtenKey !== 'string') return refuse('the key of a storage to be a text', describeValue(writtenKey));
-  const key = checkedKey(writtenKey, refuse);
+  const key = boundedName(writtenKey, 'keys', refuse);
   if (!isSize(length)) return refuse(`the length of storage ${describeValue(key)}`, describeValue(length));
   const dtype = storageDtypes.get(name);
   if (view === null) return new PickleStorage(key, dtype, length, 0, length);

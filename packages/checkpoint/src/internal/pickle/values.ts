@@ -1,3 +1,4 @@
+import { boundedName } from '../bounded-name.js';
 import type { SafetensorsDtype } from '../dtypes.js';
 
 /** Throws the error of a file; only its reasons are known where it is called. */
@@ -35,8 +36,7 @@ export class PickleSet {
 
 /**
  * Entries whose keys are texts; others are dropped, since nothing reads them. Numbers as keys would let a pickle choose ones that all
- * hash alike, and each would be compared with all before it. JavaScript hashes texts beyond 16,383 characters by their length
- * alone: hence the limit of `checkedKey`. A Map has no prototype to reach.
+ * hash alike, and each would be compared with all before it. A Map has no prototype to reach.
  */
 export class PickleDictionary {
   readonly #entries = new Map<string, PickleValue>();
@@ -46,17 +46,8 @@ export class PickleDictionary {
   }
 
   set(key: PickleValue, value: PickleValue, refuse: Refuse): void {
-    if (typeof key === 'string') this.#entries.set(checkedKey(key, refuse), value);
+    if (typeof key === 'string') this.#entries.set(boundedName(key, 'keys', refuse), value);
   }
-}
-
-const maximumKeyLength = 4096;
-
-/** The key, of a dictionary or of a storage, unless it is longer than any that means something. */
-export function checkedKey(key: string, refuse: Refuse): string {
-  return key.length <= maximumKeyLength
-    ? key
-    : refuse(`keys of at most ${maximumKeyLength} characters`, `one of ${key.length}`);
 }
 
 /** A class or function that the pickle mentions, known by its name alone. */
