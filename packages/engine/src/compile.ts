@@ -170,19 +170,17 @@ function load(
   report({ name, phase: 'start' });
   const traced = trace(fn, types, template, name);
   const assigned = new Set<tf.Tensor>(traced.assigned);
-  const toFreeze = live
-    ? traced.captures.flatMap(({ tensor }, index) =>
-        live.has(tensor) || assigned.has(tensor) ? [] : [{ index: traced.argumentCount + index, tensor }],
-      )
-    : [];
-  const frozen = new Map(toFreeze.map(({ index, tensor }) => [index, tensor]));
+  const isFrozen = (tensor: tf.Tensor): boolean => live !== undefined && !live.has(tensor) && !assigned.has(tensor);
+  /** By the index of their graph input. */
+  const frozen = new Map(
+    traced.captures.flatMap(({ tensor }, index): [number, tf.Tensor][] =>
+      isFrozen(tensor) ? [[traced.argumentCount + index, tensor]] : [],
+    ),
+  );
   const { model, initializers, ...program } = buildProgram(name, traced, new Set(frozen.keys()));
   // The worker takes their values from its own memory.
-  const slots = [...initializers].map(([index, input]) => ({
-    name: input,
-    slot: engine.device.slotOf(frozen.get(index)!),
-  }));
-  const stamps = toFreeze.map(({ tensor }) => stampOf(engine, tensor));
+  const slots = initializers.map((index) => ({ index, slot: engine.device.slotOf(frozen.get(index)!) }));
+  const stamps = [...frozen.values()].map((tensor) => stampOf(engine, tensor));
   const id = nextProgram++;
   const { definition } = program;
   engine.device.request({ kind: 'load', program: id, definition, model, initializers: slots }).then(

@@ -82,7 +82,7 @@ export interface OperationAttributes {
   slice: { readonly start: readonly number[]; readonly limit: readonly number[]; readonly strides: readonly number[] };
   pad: { readonly low: readonly number[]; readonly high: readonly number[]; readonly value: number };
   concatenate: { readonly axis: number };
-  /** Results: values and int32 indices of the k largest along the last axis, in descending order. */
+  /** Results: values and int32 indices of the k largest along the last axis, in descending order where `isSorted`. */
   top_k: { readonly k: number; readonly isSorted: boolean };
   cumulative_sum: { readonly axis: number; readonly exclusive: boolean; readonly reverse: boolean };
   /** A named operation made of others; a lowering may map it to one kernel or inline `body`. */

@@ -12,8 +12,8 @@ export interface OnnxProgram {
   readonly definition: ProgramDefinition;
   /** Indices of the graph inputs that a run reads; frozen and unused ones are not among them. */
   readonly needed: ReadonlySet<number>;
-  /** Frozen ones that the model has as initializers: by index, under which name. */
-  readonly initializers: ReadonlyMap<number, string>;
+  /** Indices of the frozen graph inputs that the model has as initializers. */
+  readonly initializers: readonly number[];
   readonly model: Uint8Array;
   /** The variables that the model's states are written to, in order. */
   readonly states: readonly tf.Variable[];
@@ -34,7 +34,7 @@ export function buildProgram(
   const inputs = model.inputs.map(({ name: input, shape, dtype }) => ({ index: indexOf(input), shape, dtype }));
   const external = model.initializers.filter(({ data }) => data === 'external');
   return {
-    initializers: new Map(external.map(({ name: input }) => [indexOf(input), input])),
+    initializers: external.map(({ name: input }) => indexOf(input)),
     needed: new Set([
       ...inputs.map(({ index }) => index),
       ...updates.flatMap(inputsOfUpdate),

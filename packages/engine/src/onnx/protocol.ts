@@ -68,8 +68,8 @@ export type Request =
       readonly program: number;
       readonly definition: ProgramDefinition;
       readonly model: Uint8Array;
-      /** Slots of the values that the model has under these names and does not hold. */
-      readonly initializers: readonly { readonly name: string; readonly slot: number }[];
+      /** Slots of the values of graph inputs that the model has as initializers and does not hold. */
+      readonly initializers: readonly { readonly index: number; readonly slot: number }[];
     }
   | { readonly kind: 'unload'; readonly program: number }
   | {

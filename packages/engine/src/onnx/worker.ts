@@ -52,9 +52,9 @@ type LoadRequest = Extract<Request, { kind: 'load' }>;
 
 async function load({ definition, model, initializers }: LoadRequest): Promise<Program> {
   // The memory of the tensors themselves; ONNX Runtime reads it while the session is created.
-  const externalData = initializers.map(({ name, slot }) => {
+  const externalData = initializers.map(({ index, slot }) => {
     const { buffer, byteOffset, byteLength } = valuesOf(slotTensor(slot));
-    return { path: name, data: new Uint8Array(buffer, byteOffset, byteLength) };
+    return { path: `input${index}`, data: new Uint8Array(buffer, byteOffset, byteLength) };
   });
   const session = await InferenceSession.create(model, {
     executionProviders: ['cpu'],
