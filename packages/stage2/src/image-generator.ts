@@ -123,7 +123,7 @@ export class ImageGenerator {
         fix: 'Make the generator with a larger batchSize, or stream the images in parts.',
       });
     }
-    const { request, held } = this.#request(options, this.#rows(0, seeds.length));
+    const { request, held } = this.#requests(options)(this.#rows(0, seeds.length));
     try {
       let isFirst = true;
       for await (const { count, tokens, shape } of this.#sampler.stream(request)) {
@@ -151,8 +151,9 @@ export class ImageGenerator {
   async sample(options: GenerateOptions): Promise<HostTokens> {
     const { seeds, signal } = options;
     assertInteger(seeds.length, 'the number of seeds', where);
+    const requestOf = this.#requests(options);
     const draw = async (rows: readonly number[]): Promise<Tensor> => {
-      const { request, held } = this.#request(options, rows);
+      const { request, held } = requestOf(rows);
       try {
         return await this.#sampler.sample(request);
       } finally {
@@ -213,26 +214,32 @@ export class ImageGenerator {
     for (const compiled of [this.#encode, this.#decode, this.#measure]) compiled.dispose();
   }
 
-  /** What the sampler is asked for some of the images, and the tensors of that, which the caller disposes of. */
-  #request(
-    { conditions, guidanceScale, given, seeds, signal: _signal, ...filters }: GenerateOptions,
-    rows: readonly number[],
-  ): { readonly request: SampleOptions; readonly held: Tensor[] } {
+  /** Checks what is asked for, and says what of it the sampler is asked for some of the images: with tensors to be disposed of. */
+  #requests({
+    conditions,
+    guidanceScale,
+    given,
+    seeds,
+    signal: _signal,
+    ...filters
+  }: GenerateOptions): (rows: readonly number[]) => { readonly request: SampleOptions; readonly held: Tensor[] } {
     const { size, nullValues } = this.#conditions;
     const values = this.#conditionValues(conditions, seeds.length);
     if (given) this.#assertTokens(given, seeds.length);
-    const own = this.#embedded(rowsOf(values, size, rows));
-    const known = given && tokensOf(given, rows);
-    const unconditional = guidanceScale === undefined ? undefined : this.#embedded(repeat(nullValues, rows.length));
-    return {
-      request: {
-        ...filters,
-        seeds: rows.map((row) => seeds[row]!),
-        conditions: own,
-        given: known,
-        guidance: unconditional && { scale: guidanceScale!, unconditional },
-      },
-      held: [own, known, unconditional].filter((tensor) => tensor !== undefined),
+    return (rows) => {
+      const own = this.#embedded(rowsOf(values, size, rows));
+      const known = given && tokensOf(given, rows);
+      const unconditional = guidanceScale === undefined ? undefined : this.#embedded(repeat(nullValues, rows.length));
+      return {
+        request: {
+          ...filters,
+          seeds: rows.map((row) => seeds[row]!),
+          conditions: own,
+          given: known,
+          guidance: unconditional && { scale: guidanceScale!, unconditional },
+        },
+        held: [own, known, unconditional].filter((tensor) => tensor !== undefined),
+      };
     };
   }
 
