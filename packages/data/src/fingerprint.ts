@@ -5,8 +5,8 @@ import type { ImageSource, ImageStorage, Resampling } from './image-source.js';
 const samples = 256;
 
 /**
- * A short text that differs when a source has other images, another order, other labels or another resampling: a resumed training compares it.
- * Files count by their paths below the folder, which may move; that a file has been painted over goes unnoticed. Of images in
+ * A short text that differs when a source has other images, another order, other labels or another resampling: a resumed
+ * training compares it. Files count by their paths below the folder, which may move; that a file has been painted over goes unnoticed. Of images in
  * memory, the bytes of up to 256 count.
  */
 export function sourceFingerprint({ storage, labels, classes, length }: ImageSource): string {

@@ -57,10 +57,10 @@ export interface DecodeCrop {
 }
 
 /**
- * Reads one file, writes its crop, `[height, width, 3]` in [0, 1], at `outputOffset`, and gives the size of the whole. Grey, palette, CMYK, 16-bit and
- * transparent images become 8-bit sRGB, the camera's rotation is applied. libvips resizes (Lanczos; cubic when
- * enlarging) where
- * that is to be smooth; its nearest neighbour lies up to half a step off when it shrinks a lot. The whole image is decoded wherever the crop lies, so that damage anywhere in it is found every time.
+ * Reads one file, writes its crop, `[height, width, 3]` in [0, 1], at `outputOffset`, and gives the size of the whole. Grey,
+ * palette, CMYK, 16-bit and transparent images become 8-bit sRGB, the camera's rotation is applied. libvips resizes (Lanczos;
+ * cubic when enlarging) where that is to be smooth; its nearest neighbour lies up to half a step off when it shrinks a lot. The
+ * whole image is decoded wherever the crop lies, so that damage anywhere in it is found every time.
  * @throws {UnusableImage}
  */
 export async function decodeImage(
