@@ -1,6 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
+/** Packages of ours are run from their sources: nothing has to be built before a test. */
+const conditions = ['@vitvq/source', 'node', 'import', 'default'];
+
 export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     include: ['test/**/*.test.ts'],
     testTimeout: 180_000,

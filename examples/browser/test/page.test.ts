@@ -141,7 +141,7 @@ describe.skipIf(executablePath === undefined)('the page in Chromium', { timeout:
     folder = await mkdtemp(join(tmpdir(), 'vitvq-browser-'));
     out = join(folder, 'page');
     await mkdir(screenshots, { recursive: true });
-    const program = ['--import', 'tsx', here('../src/main.ts'), '--smoke', '--out', out];
+    const program = ['--import', 'tsx', '--conditions=@vitvq/source', here('../src/main.ts'), '--smoke', '--out', out];
     const { stdout } = await promisify(execFile)(process.execPath, program);
     expect(stdout).toContain(`Page:   ${join(out, 'index.html')}`);
     browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });

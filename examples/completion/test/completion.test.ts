@@ -17,8 +17,10 @@ afterEach(async () => {
 
 function completion(...argv: string[]): Promise<{ code: number; output: string }> {
   return new Promise((resolve) => {
-    const program = execFile(process.execPath, ['--import', 'tsx', main, ...argv], (_error, stdout, stderr) =>
-      resolve({ code: program.exitCode ?? 1, output: stdout + stderr }),
+    const program = execFile(
+      process.execPath,
+      ['--import', 'tsx', '--conditions=@vitvq/source', main, ...argv],
+      (_error, stdout, stderr) => resolve({ code: program.exitCode ?? 1, output: stdout + stderr }),
     );
   });
 }

@@ -24,7 +24,16 @@ interface Ending {
 
 /** Runs the program; `end`: sends it a signal once the output holds a text. */
 async function pipeline(argv: string[], end?: { at: string; signal: NodeJS.Signals }): Promise<Ending> {
-  const program = spawn(process.execPath, ['--import', 'tsx', main, '--smoke', '--engine', 'cpu', ...argv]);
+  const program = spawn(process.execPath, [
+    '--import',
+    'tsx',
+    '--conditions=@vitvq/source',
+    main,
+    '--smoke',
+    '--engine',
+    'cpu',
+    ...argv,
+  ]);
   let output = '';
   let isEnded = false;
   for (const stream of [program.stdout, program.stderr]) {

@@ -20,7 +20,15 @@ afterEach(async () => {
 
 /** Runs the program; `interruptAt`: presses Ctrl-C once the output holds it. */
 async function quickstart(argv: string[], interruptAt?: string): Promise<{ code: number; output: string }> {
-  const program = spawn(process.execPath, ['--import', 'tsx', main, '--out', out, ...argv]);
+  const program = spawn(process.execPath, [
+    '--import',
+    'tsx',
+    '--conditions=@vitvq/source',
+    main,
+    '--out',
+    out,
+    ...argv,
+  ]);
   let output = '';
   for (const stream of [program.stdout, program.stderr]) {
     stream.on('data', (chunk: Buffer) => {

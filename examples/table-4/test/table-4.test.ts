@@ -34,7 +34,19 @@ describe('results', () => {
 describe('the command line', () => {
   it('names every problem at once', () => {
     const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-    const argv = ['--import', 'tsx', main, '--out', out, '--steps', '0', '--sed', '1', '--smoke'];
+    const argv = [
+      '--import',
+      'tsx',
+      '--conditions=@vitvq/source',
+      main,
+      '--out',
+      out,
+      '--steps',
+      '0',
+      '--sed',
+      '1',
+      '--smoke',
+    ];
     const { status, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8' });
     expect(status).toBe(2);
     expect(stderr).toContain('--steps must be a whole number of at least 1, not 0');

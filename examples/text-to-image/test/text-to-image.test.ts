@@ -21,6 +21,7 @@ async function textToImage(argv: string[], end?: { at: string; signal: NodeJS.Si
   const program = spawn(process.execPath, [
     '--import',
     'tsx',
+    '--conditions=@vitvq/source',
     main,
     '--smoke',
     '--engine',

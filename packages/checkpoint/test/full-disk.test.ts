@@ -85,15 +85,24 @@ describe('a failure while writing leaves the previous file and nothing else', ()
 
 describe.skipIf(process.platform === 'win32')('in a process that may write 64 KiB', () => {
   const run = (program: string): { status: number | null; stdout: string; stderr: string } => {
-    const built = fileURLToPath(new URL('../dist/index.js', import.meta.url));
+    const built = fileURLToPath(new URL('../src/index.ts', import.meta.url));
     const script = `import { writeCheckpoint, writeSafetensors } from ${JSON.stringify(built)};
       const tensors = (value, length) => new Map([['x', { shape: [length], data: new Float32Array(length).fill(value) }]]);
       const folder = ${JSON.stringify(folder)};
       ${program}`;
     // ulimit -f counts blocks of 512 or 1024 bytes, depending on the shell: 32 or 64 KiB.
-    return spawnSync('sh', ['-c', `ulimit -f 64; exec "$0" --input-type=module -e "$1"`, process.execPath, script], {
-      encoding: 'utf8',
-    });
+    return spawnSync(
+      'sh',
+      [
+        '-c',
+        `ulimit -f 64; exec "$0" --import tsx --conditions=@vitvq/source --input-type=module -e "$1"`,
+        process.execPath,
+        script,
+      ],
+      {
+        encoding: 'utf8',
+      },
+    );
   };
 
   it('a larger file fails and the previous one survives', async () => {

@@ -11,7 +11,7 @@ import { temporaryFolder } from './build-file.js';
 
 const names = ['a', 'b', 'c', 'd'];
 const length = 50_000;
-const built = fileURLToPath(new URL('../dist/index.js', import.meta.url));
+const built = fileURLToPath(new URL('../src/index.ts', import.meta.url));
 
 /** Goes on from the newest checkpoint, writes one after the other and prints each step that is safe, until it is killed. */
 const program = `
@@ -28,9 +28,22 @@ const program = `
 
 /** Lets the program run until some time after its first step; returns the last step that it said is safe. */
 async function runAndKill(folder: string, maximumShardBytes: number, milliseconds: number): Promise<number> {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program, folder, String(maximumShardBytes)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    [
+      '--import',
+      'tsx',
+      '--conditions=@vitvq/source',
+      '--input-type=module',
+      '-e',
+      program,
+      folder,
+      String(maximumShardBytes),
+    ],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   const exited = once(child, 'exit');
   let safe = 0;
   for await (const line of createInterface(child.stdout)) {

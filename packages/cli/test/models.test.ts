@@ -94,9 +94,13 @@ it('import makes a model folder of a checkpoint with the names of the reference'
 it('import writes to standard output alone', async () => {
   const file = join(folder, 'reference.safetensors');
   await writeReferenceFile(file, createViTVQ(config, { seed: 3 }));
-  const bin = join(import.meta.dirname, '../dist/main.js');
+  const bin = join(import.meta.dirname, '../src/main.ts');
   const args = ['--out', join(folder, 'model'), '--image-size', '16', '--encoder-heads', '2', '--decoder-heads', '2'];
-  const { status, stderr } = spawnSync(process.execPath, [bin, 'import', file, ...args], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', '--conditions=@vitvq/source', bin, 'import', file, ...args],
+    { encoding: 'utf8' },
+  );
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
 });
 

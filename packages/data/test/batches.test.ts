@@ -366,7 +366,7 @@ describe('createBatches: threads', () => {
 
   it('lets the process end while threads are idle or busy', async () => {
     const folder = await folderOf(await twoClasses(30));
-    const entry = fileURLToPath(new URL('../dist/index.js', import.meta.url));
+    const entry = fileURLToPath(new URL('../src/index.ts', import.meta.url));
     const program = `
       import { pathToFileURL } from 'node:url';
       const { createBatches, openImageFolder } = await import(pathToFileURL(process.argv[1]));
@@ -374,10 +374,14 @@ describe('createBatches: threads', () => {
       const stream = createBatches(source, { batchSize: 4, imageSize: 32, workers: 2, prefetch: 6 });
       const batch = await stream.next();
       console.log(batch.shape.join());`;
-    const child = spawnSync(process.execPath, ['--input-type=module', '--eval', program, entry, folder], {
-      encoding: 'utf8',
-      timeout: 30_000,
-    });
+    const child = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', '--conditions=@vitvq/source', '--input-type=module', '--eval', program, entry, folder],
+      {
+        encoding: 'utf8',
+        timeout: 30_000,
+      },
+    );
     expect({ stdout: child.stdout, stderr: child.stderr, status: child.status }).toEqual({
       stdout: '4,32,32,3\n',
       stderr: '',

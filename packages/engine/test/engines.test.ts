@@ -15,11 +15,15 @@ afterEach(async () => {
 /** Runs a program of the built package in a process of its own. */
 function run(program: string): { stdout: string; stderr: string; status: number | null } {
   const directory = fileURLToPath(new URL('..', import.meta.url));
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
-    encoding: 'utf8',
-    cwd: directory,
-    timeout: 30_000,
-  });
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', '--conditions=@vitvq/source', '--input-type=module', '-e', program],
+    {
+      encoding: 'utf8',
+      cwd: directory,
+      timeout: 30_000,
+    },
+  );
   return { stdout, stderr, status };
 }
 

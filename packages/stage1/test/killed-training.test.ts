@@ -30,7 +30,7 @@ afterEach(async () => {
  * @returns the signal that ended it, null for none
  */
 async function train(directory: string, kill?: { steps: number; milliseconds: number }): Promise<string | null> {
-  const child = spawn(process.execPath, ['--import', 'tsx', program, directory], {
+  const child = spawn(process.execPath, ['--import', 'tsx', '--conditions=@vitvq/source', program, directory], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const closed = once(child, 'close') as Promise<[number | null, string | null]>;

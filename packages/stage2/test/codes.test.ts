@@ -130,7 +130,13 @@ describe('encodeToShards', () => {
     const straight = await contents(directory);
     const other = join(directory, 'other');
     const program = fileURLToPath(new URL('programs/encode-tiny.ts', import.meta.url));
-    const killed = promisify(execFile)(process.execPath, ['--import', 'tsx', program, other]);
+    const killed = promisify(execFile)(process.execPath, [
+      '--import',
+      'tsx',
+      '--conditions=@vitvq/source',
+      program,
+      other,
+    ]);
     await expect(killed).rejects.toMatchObject({ signal: 'SIGKILL' });
     const left = [...(await contents(other)).keys()];
     expect(left.filter((name) => name.endsWith('.safetensors'))).toHaveLength(1);

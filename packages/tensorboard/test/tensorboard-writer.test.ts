@@ -135,7 +135,7 @@ describe('a run that resumes', () => {
 
 describe('a process that is killed', () => {
   it('loses nothing that was flushed', async () => {
-    const built = fileURLToPath(new URL('../dist/index.js', import.meta.url));
+    const built = fileURLToPath(new URL('../src/index.ts', import.meta.url));
     const script = `import { TensorBoardWriter } from ${JSON.stringify(built)};
       const writer = await TensorBoardWriter.open(${JSON.stringify(folder)});
       for (let step = 0; ; step++) {
@@ -145,9 +145,13 @@ describe('a process that is killed', () => {
       }`;
     for (const target of [4, 19, 54]) {
       await fs.rm(folder, { recursive: true, force: true });
-      const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
+      const child = spawn(
+        process.execPath,
+        ['--import', 'tsx', '--conditions=@vitvq/source', '--input-type=module', '-e', script],
+        {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        },
+      );
       let flushed = -1;
       for await (const line of createInterface(child.stdout)) {
         flushed = Number(line);

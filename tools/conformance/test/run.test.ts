@@ -191,8 +191,10 @@ describe('the program', () => {
   const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
   const start = (...args: string[]): Promise<{ code: number; output: string }> =>
     new Promise((resolve) => {
-      execFile(process.execPath, ['--import', 'tsx', main, ...args], (error, stdout, stderr) =>
-        resolve({ code: error ? Number(error.code) : 0, output: stdout + stderr }),
+      execFile(
+        process.execPath,
+        ['--import', 'tsx', '--conditions=@vitvq/source', main, ...args],
+        (error, stdout, stderr) => resolve({ code: error ? Number(error.code) : 0, output: stdout + stderr }),
       );
     });
 

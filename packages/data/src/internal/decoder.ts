@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { DataError } from '@vitvq/core';
 import sharp from 'sharp';
@@ -76,12 +78,7 @@ class WorkerDecoder implements Decoder {
       previousConcurrency = sharp.concurrency();
       sharp.concurrency(1);
     }
-    // From source (the tests), the thread still runs the built file: Node 20 cannot start a TypeScript one.
-    const file = new URL(
-      import.meta.url.endsWith('.ts') ? '../../dist/decode-worker.js' : './decode-worker.js',
-      import.meta.url,
-    );
-    this.#threads = Array.from({ length: workers }, () => this.#start(file, context));
+    this.#threads = Array.from({ length: workers }, () => this.#start(context));
   }
 
   run(rows: readonly DecodeRow[]): Promise<DecodeResult> {
@@ -108,9 +105,8 @@ class WorkerDecoder implements Decoder {
     return this.#closing;
   }
 
-  #start(file: URL, context: DecodeContext): Thread {
-    // Not with the flags of this process: a loader (tsx, a test runner) would only slow the thread down, others refuse to run.
-    const worker = new Worker(file, { workerData: context, execArgv: [] });
+  #start(context: DecodeContext): Thread {
+    const worker = startWorker({ workerData: context });
     const thread: Thread = { worker, job: undefined };
     worker.on('message', (result: DecodeResult) => {
       const job = thread.job;
@@ -159,4 +155,17 @@ class WorkerDecoder implements Decoder {
 /** What a batch rejects with when its stream is closed first. */
 export function closedError(): DataError {
   return new DataError({ where: 'BatchStream', expected: 'an open stream', got: 'one that was closed' });
+}
+
+/** Starts the built worker, or the source of it when this file runs from source. The worker inherits no flags of the process. */
+function startWorker(options: { readonly workerData: unknown; readonly name?: string }): Worker {
+  if (!import.meta.url.endsWith('.ts')) {
+    return new Worker(new URL('./decode-worker.js', import.meta.url), { ...options, execArgv: [] });
+  }
+  // Node 20 cannot start a worker from a TypeScript file: a line of JavaScript loads tsx first.
+  const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx'));
+  const tsx = JSON.stringify(new URL('./esm/api/index.mjs', loader));
+  const program = JSON.stringify(new URL('../decode-worker.ts', import.meta.url));
+  const code = `import(${tsx}).then(({ register }) => { register(); return import(${program}); })`;
+  return new Worker(code, { ...options, eval: true, execArgv: ['--conditions=@vitvq/source'] });
 }

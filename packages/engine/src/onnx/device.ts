@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs-core';
 import { sizeOf, typedArray, type DType, type TypedArray } from '../ir/graph.js';
@@ -53,8 +55,7 @@ export class OnnxDevice extends tf.KernelBackend {
     super();
     const options: WorkerOptions = { threads, control: this.#control };
     process.once('exit', this.#waitUntilIdle);
-    // Flags of the main program, such as --input-type or a loader, are not the worker's.
-    this.#worker = new Worker(workerFile(), { workerData: options, name: 'vitvq-onnx', execArgv: [] });
+    this.#worker = startWorker({ workerData: options, name: 'vitvq-onnx' });
     this.#worker.on('message', (reply: ReplyMessage) => this.#settle(reply));
     this.#worker.on('error', (error) => this.#fail(error.message));
     this.#worker.on('exit', (code) => this.#fail(`exited with code ${code}`));
@@ -319,8 +320,15 @@ function countReferencesFor(device: OnnxDevice): void {
   devices.add(device);
 }
 
-/** The built worker, also when this file runs from source. */
-function workerFile(): URL {
-  const fromSource = import.meta.url.endsWith('.ts');
-  return new URL(fromSource ? '../../dist/worker.js' : './worker.js', import.meta.url);
+/** Starts the built worker, or the source of it when this file runs from source. The worker inherits no flags of the process. */
+function startWorker(options: { readonly workerData: unknown; readonly name?: string }): Worker {
+  if (!import.meta.url.endsWith('.ts')) {
+    return new Worker(new URL('./worker.js', import.meta.url), { ...options, execArgv: [] });
+  }
+  // Node 20 cannot start a worker from a TypeScript file: a line of JavaScript loads tsx first.
+  const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx'));
+  const tsx = JSON.stringify(new URL('./esm/api/index.mjs', loader));
+  const program = JSON.stringify(new URL('./worker.ts', import.meta.url));
+  const code = `import(${tsx}).then(({ register }) => { register(); return import(${program}); })`;
+  return new Worker(code, { ...options, eval: true, execArgv: ['--conditions=@vitvq/source'] });
 }

@@ -47,5 +47,9 @@ export function run(command: string, args: readonly string[], options: RunOption
 
 /** A TypeScript program through tsx, whatever folder it lies in. */
 export function runTypeScript(file: string, args: readonly string[], options: RunOptions): Promise<Finished> {
-  return run(process.execPath, ['--import', import.meta.resolve('tsx'), file, ...args], options);
+  return run(
+    process.execPath,
+    ['--import', import.meta.resolve('tsx'), '--conditions=@vitvq/source', file, ...args],
+    options,
+  );
 }
