@@ -1,5 +1,5 @@
-import { ConfigError } from './errors.js';
 import type { z } from 'zod';
+import { ConfigError } from './errors.js';
 
 /**
  * The checked value.
