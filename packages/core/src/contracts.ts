@@ -72,7 +72,7 @@ export interface Codebook {
    * @param uniform  uniform noise `[K]` in [0, 1), which picks the rows
    * @returns how many codes were set
    */
-  reset?(z: Tensor, uniform: Tensor1D): Scalar;
+  readonly reset?: (z: Tensor, uniform: Tensor1D) => Scalar;
 }
 
 /** Turns features into codes and back. `decode(q.indices)` equals `q.quantized` up to rounding. */
@@ -95,7 +95,7 @@ export interface Quantizer extends VariableOwner {
    * Returns the shape of the uniform noise that the quantizer takes in training. Present where it
    * draws.
    */
-  noiseShape?(batch: number, tokens: number): readonly number[];
+  readonly noiseShape?: (batch: number, tokens: number) => readonly number[];
   /** Quantizes `z` `[B, N, E]`. The caller disposes of the three results, or works in `tf.tidy`. */
   quantize(z: Tensor3D, context?: QuantizeContext): QuantizeResult;
   /** Returns the codes `[B, N, E]` of int32 indices, `[B, N]` or `[B, N, L]`. */

@@ -7,7 +7,6 @@ export * from './initializers.js';
 export { assertAffordable, type ModelNeeds, type WeightsFile } from './model-budget.js';
 export * from './module.js';
 export * from './named-shapes.js';
-export { parseOptions } from './parse-options.js';
 export * from './random-draws.js';
 export { foldIn, randomKey, split, threefry2x32, type RandomKey } from './random-key.js';
 export { randomNormal } from './random-normal.js';

@@ -1,12 +1,12 @@
 import { testQuantizer } from '@vitvq/test-utils';
 import { randomKey } from '@vitvq/core';
 import { createQuantizer, ResidualQuantizer, VectorQuantizer, type QuantizerConfig } from '../src/index.js';
-import { kindConfigs } from './kind-configs.js';
+import { quantizerCases } from '@vitvq/test-models';
 
 const options = { codebookSize: 7, codeDim: 4, key: randomKey(3) };
 const inputShape = [2, 5, 4] as const;
 
-for (const [type, { config, trainable }] of Object.entries(kindConfigs)) {
+for (const [type, { config, trainable }] of Object.entries(quantizerCases)) {
   testQuantizer({ name: `kind ${type}`, create: () => createQuantizer(config, randomKey(3)), inputShape, trainable });
 }
 
