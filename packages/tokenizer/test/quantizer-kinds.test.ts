@@ -114,7 +114,7 @@ class RoundingQuantizer extends Module implements Quantizer {
       const pass = tf.customGrad<tf.Tensor3D>(() => ({ value: tf.div(whole, this.steps), gradFunc: (dy) => dy }));
       return {
         quantized: pass(z),
-        indices: tf.cast(tf.add(first, tf.mul(second, 2 * this.steps + 1)), 'int32'),
+        indices: tf.cast<tf.Tensor2D>(tf.add(first, tf.mul(second, 2 * this.steps + 1)), 'int32'),
         loss: tf.scalar(0),
       };
     });

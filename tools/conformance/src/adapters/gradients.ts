@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
-import { assignHostValues, DataError, type HostTensor, type ReferenceWeight, type VariableOwner } from '@vitvq/core';
+import { DataError, type HostTensor, type Module, type ReferenceWeight } from '@vitvq/core';
 import { fnv1a, hashSym } from '../checksum.js';
 import type { Execute, TensorRecord } from '../execute.js';
 import { tensorsUnder, type FixtureCase, type LoadedCase } from '../fixture.js';
 
 /** Loads a case's weights into a module. `fixed` names weights of the reference that are computed here, not loaded. */
 export function loadWeights(
-  module: VariableOwner,
+  module: Module,
   table: readonly ReferenceWeight[],
   { name, tensors }: LoadedCase,
   fixed: readonly string[] = [],
@@ -27,23 +27,20 @@ export function loadWeights(
         .join('; '),
     });
   }
-  assignHostValues(
-    module.namedVariables(),
+  module.loadVariables(
     new Map(table.map((weight) => [weight.name, weight.fromReference(weights.get(weight.referenceName)!)])),
-    name,
   );
 }
 
 /** Sets a module's variables by the hash rule of a case that stores none, `value` from the hash number to the weight. */
 export function loadHashedWeights(
-  module: VariableOwner,
+  module: Module,
   table: readonly ReferenceWeight[],
   { hashSeed }: NonNullable<FixtureCase['hashWeights']>,
   value: (hash: number, shape: readonly number[], referenceName: string, index: number) => number,
 ): void {
   const variables = module.namedVariables();
-  assignHostValues(
-    module.namedVariables(),
+  module.loadVariables(
     new Map(
       table.map((weight) => {
         const { shape } = variables.get(weight.name)!;
@@ -56,12 +53,11 @@ export function loadHashedWeights(
         return [weight.name, weight.fromReference({ shape: reference.shape, data })];
       }),
     ),
-    'loadHashedWeights',
   );
 }
 
 export interface ModuleRun {
-  readonly module: VariableOwner;
+  readonly module: Module;
   readonly table: readonly ReferenceWeight[];
   /** Names of the inputs that a case may have; another one may change what it means. */
   readonly inputs: readonly string[];

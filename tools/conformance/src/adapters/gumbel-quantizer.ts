@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { DataError, randomKey, type Quantizer } from '@vitvq/core';
-import { GumbelQuantizer, gumbelQuantizerReferenceWeights } from '@vitvq/quantizers';
+import { GumbelQuantizer, gumbelQuantizerReferenceWeights, type ResidualQuantizer } from '@vitvq/quantizers';
 import { ConfigReader } from '../config.js';
 import type { Config } from '../fixture.js';
 import { tensorAdapter } from './adapter.js';
@@ -8,7 +8,7 @@ import { loadWeights, runModule } from './gradients.js';
 import { readResidual, type BuiltQuantizer } from './vector-quantizer.js';
 
 /** A quantizer from the reference's `qparams`. */
-export function readGumbelQuantizer(config: Config, where: string): BuiltQuantizer<Quantizer> {
+export function readGumbelQuantizer(config: Config, where: string): BuiltQuantizer<GumbelQuantizer | ResidualQuantizer> {
   const reader = new ConfigReader(config, where);
   const quantizer = new GumbelQuantizer({
     codeDim: reader.number('embedDim'),
