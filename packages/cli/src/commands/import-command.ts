@@ -4,7 +4,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { ConfigError, DataError } from '@vitvq/core';
 import type { QuantizerConfig } from '@vitvq/tokenizer';
 import type { ImportedTokenizer, ImportOptions, TokenizerConfig } from '@vitvq/tokenizer/node';
-import { optionName } from '../command-line.js';
+import { optionName } from '../arguments.js';
 import { assertNothingReplaced } from './output-folder.js';
 import { leftovers, refuseUsage } from './usage.js';
 
