@@ -3,7 +3,7 @@ import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
 import { sha256OfFile } from './sha256.js';
-import { writeAtomically, type OutputFile } from './write-atomically.js';
+import { removeTemporaryFiles, writeAtomically, type OutputFile } from './write-atomically.js';
 
 /** A file on the web that is downloaded once. */
 export interface Download {
@@ -38,6 +38,7 @@ export async function downloadOnce({ url, sha256, folder, extension = '' }: Down
   if ((await sha256OfFile(file)) === wanted) return file;
   try {
     await fs.mkdir(folder, { recursive: true });
+    await removeTemporaryFiles(folder);
     const body = await request(url);
     await writeAtomically(file, async (output) => {
       const { sha256: got } = await receive(body, output);
