@@ -2,27 +2,26 @@ import * as tf from '@tensorflow/tfjs-core';
 import {
   assertInteger,
   assertShape,
-  convolutionWeight,
   foldIn,
   formatShape,
   Module,
   normalInitializer,
   prefixReferenceWeights,
-  sameWeight,
   ShapeError,
-  split,
-  torchLinearInitializer,
 } from '@vitvq/core';
 import type { Discriminator, RandomKey, ReferenceWeight } from '@vitvq/core';
-import { leakyRelu } from './activation.js';
 import {
   ActNorm,
   actNormReferenceWeights,
   BatchNorm,
   batchNormReferenceWeights,
+  Convolution,
+  convolutionReferenceWeights,
+  leakyRelu,
   type NormalizeOptions,
-} from './normalization.js';
+} from '@vitvq/layers';
 
+/** Options of {@link PatchDiscriminator}. */
 export interface PatchDiscriminatorOptions {
   /** Channels of the images. @default 3 */
   readonly inChannels?: number;
@@ -35,9 +34,7 @@ export interface PatchDiscriminatorOptions {
   readonly key: RandomKey;
 }
 
-const kernelSize = 4;
-const padding = 1;
-/** Of the weights' first values, as in pix2pix. */
+/** Standard deviation of the weights at the start, as in pix2pix. */
 const weightStddev = 0.02;
 
 interface LayerPlan {
@@ -47,32 +44,10 @@ interface LayerPlan {
   readonly useBias: boolean;
 }
 
-/** 4x4 convolution with one zero on every side. */
-class Convolution extends Module {
-  readonly #stride: number;
-  readonly #weight: tf.Variable<tf.Rank.R4>;
-  readonly #bias: tf.Variable<tf.Rank.R1> | undefined;
-
-  constructor({ inChannels, outChannels, stride, useBias }: LayerPlan, key: RandomKey) {
-    super();
-    const [weightKey, biasKey] = split(key);
-    this.#stride = stride;
-    this.#weight = this.variable(
-      'weight',
-      normalInitializer(weightStddev)(weightKey!, [kernelSize, kernelSize, inChannels, outChannels]),
-    );
-    const biasInitializer = torchLinearInitializer(inChannels * kernelSize ** 2);
-    this.#bias = useBias ? this.variable('bias', biasInitializer(biasKey!, [outChannels])) : undefined;
-  }
-
-  apply(x: tf.Tensor4D): tf.Tensor4D {
-    const y = tf.conv2d(x, this.#weight, this.#stride, padding);
-    return this.#bias ? tf.add(y, this.#bias) : y;
-  }
-}
-
-function convolutionReferenceWeights({ useBias }: LayerPlan): ReferenceWeight[] {
-  return [convolutionWeight('weight', 'weight'), ...(useBias ? [sameWeight('bias', 'bias')] : [])];
+/** 4x4 convolution with one zero on every side, starting as in pix2pix. */
+function convolution(layer: LayerPlan, key: RandomKey): Convolution {
+  const initializer = normalInitializer(weightStddev);
+  return new Convolution({ ...layer, kernelSize: 4, padding: 1, initializer, key });
 }
 
 /** The first convolution, those with a normalisation, and the one that makes logits. */
@@ -119,11 +94,11 @@ export class PatchDiscriminator extends Module implements Discriminator {
     this.inChannels = input.inChannels;
     let parts = 0;
     const nextKey = (): RandomKey => foldIn(key, parts++);
-    this.#input = this.child('input', new Convolution(input, nextKey()));
+    this.#input = this.child('input', convolution(input, nextKey()));
     this.#blocks = blocks.map((block, index) => {
       const normalized = { features: block.outChannels, key: nextKey() };
       return {
-        convolution: this.child(`blocks.${index}.convolution`, new Convolution(block, nextKey())),
+        convolution: this.child(`blocks.${index}.convolution`, convolution(block, nextKey())),
         normalization: this.child(
           `blocks.${index}.normalization`,
           normalization === 'act-norm' ? new ActNorm(normalized) : new BatchNorm(normalized),
@@ -131,7 +106,7 @@ export class PatchDiscriminator extends Module implements Discriminator {
         stride: block.stride,
       };
     });
-    this.#output = this.child('output', new Convolution(output, nextKey()));
+    this.#output = this.child('output', convolution(output, nextKey()));
   }
 
   /**

@@ -11,8 +11,8 @@ import {
   toSize2D,
 } from '@vitvq/core';
 import type { Discriminator, HostTensor, RandomKey, ReferenceWeight, Size2D } from '@vitvq/core';
+import { EqualLinear, equalLinearReferenceWeights, type BlurTaps } from '@vitvq/layers';
 import { ConvLayer, convLayerReferenceWeights } from './conv-layer.js';
-import { EqualLinear, equalLinearReferenceWeights } from './equalized.js';
 import { minibatchStandardDeviation } from './minibatch-standard-deviation.js';
 import { StyleBlock, styleBlockReferenceWeights } from './style-block.js';
 
@@ -52,8 +52,8 @@ export interface StyleDiscriminatorOptions {
   readonly inChannels?: number;
   /** @default styleDiscriminatorChannels() */
   readonly channels?: StyleDiscriminatorChannels;
-  /** Taps of the blur along one axis. @default [1, 3, 3, 1] */
-  readonly blurKernel?: readonly number[];
+  /** Taps of the blur along one axis, or a two-dimensional kernel. @default [1, 3, 3, 1] */
+  readonly blurKernel?: BlurTaps;
   /** Images a group of the minibatch standard deviation, at least. @default 4 */
   readonly stddevGroup?: number;
   readonly key: RandomKey;

@@ -24,6 +24,8 @@ const create: Record<string, () => Both> = {
   StyleDiscriminator: () => new StyleDiscriminator({ size: 16, channels: narrow, key }),
   'StyleDiscriminator, not square': () =>
     new StyleDiscriminator({ size: [8, 14], channels: narrow, inChannels: 3, key }),
+  'StyleDiscriminator with a two-dimensional blur': () =>
+    new StyleDiscriminator({ size: 16, channels: narrow, blurKernel: [[1, 2, 0], [0, 3, 1]], key }), // prettier-ignore
   'PatchDiscriminator with batch norm': () => new PatchDiscriminator({ baseChannels: 3, depth: 2, key }),
   'PatchDiscriminator with ActNorm': () =>
     new PatchDiscriminator({ baseChannels: 3, depth: 2, normalization: 'act-norm', key }),

@@ -4,13 +4,15 @@ import {
   assertShape,
   channelWeight,
   ConfigError,
-  convolutionWeight,
+  constantInitializer,
   formatShape,
   Module,
-  sameWeight,
+  prefixReferenceWeights,
+  randomKey,
   ShapeError,
 } from '@vitvq/core';
 import type { HostTensor, PerceptualLoss, ReferenceWeight } from '@vitvq/core';
+import { Convolution, convolutionReferenceWeights } from '@vitvq/layers';
 import { assertFloats, assertSameFloats } from './internal/checks.js';
 import { maxPool } from './internal/max-pool.js';
 
@@ -44,25 +46,18 @@ const stageLayers = [
 const smallestSide = 16;
 
 const frozen = { trainable: false };
-const zeros = (...shape: number[]): HostTensor => ({
-  shape,
-  data: new Float32Array(shape.reduce((product, side) => product * side, 1)),
-});
 
-/** 3x3 convolution with zeros around, and ReLU. */
-class Convolution extends Module {
-  readonly #weight: tf.Variable<tf.Rank.R4>;
-  readonly #bias: tf.Variable<tf.Rank.R1>;
-
-  constructor(inChannels: number, outChannels: number) {
-    super();
-    this.#weight = this.variable('weight', zeros(3, 3, inChannels, outChannels), frozen);
-    this.#bias = this.variable('bias', zeros(outChannels), frozen);
-  }
-
-  apply(x: tf.Tensor4D): tf.Tensor4D {
-    return tf.relu(tf.add(tf.conv2d(x, this.#weight, 1, 'same'), this.#bias));
-  }
+/** 3x3 convolution with zeros around the image, whose frozen weights wait for values. */
+function emptyConvolution(inChannels: number, outChannels: number): Convolution {
+  const initializer = constantInitializer(0);
+  return new Convolution({
+    inChannels,
+    outChannels,
+    trainable: false,
+    initializer,
+    biasInitializer: initializer,
+    key: randomKey(0),
+  });
 }
 
 /**
@@ -98,10 +93,12 @@ export class LPIPS extends Module implements PerceptualLoss {
     this.#stages = stageLayers.map((layers, stage) =>
       layers.map((_, index) => {
         const inChannels = index > 0 ? channels[stage]! : (channels[stage - 1] ?? 3);
-        return this.child(`stages.${stage}.${index}`, new Convolution(inChannels, channels[stage]!));
+        return this.child(`stages.${stage}.${index}`, emptyConvolution(inChannels, channels[stage]!));
       }),
     );
-    this.#linear = channels.map((count, stage) => this.variable(`linear.${stage}.weight`, zeros(count), frozen));
+    this.#linear = channels.map((count, stage) =>
+      this.variable(`linear.${stage}.weight`, { shape: [count], data: new Float32Array(count) }, frozen),
+    );
   }
 
   /** Whether `loadVariables` has set the weights. */
@@ -151,7 +148,7 @@ export class LPIPS extends Module implements PerceptualLoss {
   #features(images: tf.Tensor4D): tf.Tensor4D[] {
     let x = tf.div<tf.Tensor4D>(tf.sub(tf.sub(tf.mul(images, 2), 1), this.#shift), this.#scale);
     return this.#stages.map((layers, stage) => {
-      x = layers.reduce((y, layer) => layer.apply(y), stage === 0 ? x : maxPool(x));
+      x = layers.reduce((y, layer) => tf.relu(layer.apply(y)), stage === 0 ? x : maxPool(x));
       return x;
     });
   }
@@ -203,10 +200,13 @@ export function lpipsReferenceWeights(): ReferenceWeight[] {
     channelWeight('scaling.shift', 'scaling_layer.shift'),
     channelWeight('scaling.scale', 'scaling_layer.scale'),
     ...stageLayers.flatMap((layers, stage) =>
-      layers.flatMap((layer, index) => [
-        convolutionWeight(`stages.${stage}.${index}.weight`, `net.slice${stage + 1}.${layer}.weight`),
-        sameWeight(`stages.${stage}.${index}.bias`, `net.slice${stage + 1}.${layer}.bias`),
-      ]),
+      layers.flatMap((layer, index) =>
+        prefixReferenceWeights(
+          convolutionReferenceWeights(),
+          `stages.${stage}.${index}`,
+          `net.slice${stage + 1}.${layer}`,
+        ),
+      ),
     ),
     ...stageLayers.map((_, stage) => channelWeight(`linear.${stage}.weight`, `lin${stage}.model.1.weight`)),
   ];
