@@ -1,4 +1,12 @@
 export { ConvLayer, convLayerReferenceWeights, type ConvLayerOptions } from './conv-layer.js';
+export {
+  createDiscriminator,
+  discriminatorKinds,
+  discriminatorReferenceWeights,
+  discriminatorSchema,
+  type ConfiguredDiscriminator,
+  type DiscriminatorConfig,
+} from './kinds.js';
 export { minibatchStandardDeviation } from './minibatch-standard-deviation.js';
 export {
   PatchDiscriminator,

@@ -1,5 +1,11 @@
 export { adaptiveWeight, type AdaptiveWeightOptions } from './adaptive-weight.js';
 export {
+  adversarialLossKinds,
+  adversarialLossSchema,
+  createAdversarialLoss,
+  type AdversarialLossConfig,
+} from './adversarial-loss-kinds.js';
+export {
   hingeAdversarialLoss,
   leastSquaresAdversarialLoss,
   nonSaturatingAdversarialLoss,
@@ -23,6 +29,19 @@ export {
   type LPIPSOptions,
   type VGG16Channels,
 } from './lpips.js';
+export {
+  createPerceptualLoss,
+  perceptualLossKinds,
+  perceptualLossSchema,
+  type PerceptualLossConfig,
+} from './perceptual-loss-kinds.js';
 export { l1Loss, l2Loss } from './pixel.js';
 export { r1Penalty } from './r1-penalty.js';
-export { codebookLoss, commitmentLoss } from './vector-quantization.js';
+export {
+  createReconstructionLoss,
+  reconstructionLossKinds,
+  reconstructionLossSchema,
+  type PredictedImages,
+  type ReconstructionLoss,
+  type ReconstructionLossConfig,
+} from './reconstruction-loss-kinds.js';

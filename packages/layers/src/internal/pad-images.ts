@@ -28,7 +28,7 @@ export function toSides(padding: Padding2D, name: string, where: string, minimum
       got: JSON.stringify(padding),
     });
   }
-  return { left: left!, right: right!, top: top!, bottom: bottom! };
+  return { left: left, right: right, top: top, bottom: bottom };
 }
 
 /** Pads images `[B, H, W, C]` with zeros; negative numbers crop. */
