@@ -9,7 +9,7 @@ import {
   applyGradients,
   decayGroups,
   GradientAccumulator,
-  MovingAverage,
+  EMA,
   type Optimizer,
   type ParameterGroup,
 } from '../src/index.js';
@@ -98,10 +98,10 @@ describe.skipIf(!hasOnnx)('on the compiled engine', () => {
 
   type Named = Record<string, tf.Tensor>;
 
-  it.each(contracts)('%s, applyGradients and MovingAverage do as they do eagerly', async (_, _names, create) => {
+  it.each(contracts)('%s, applyGradients and EMA do as they do eagerly', async (_, _names, create) => {
     const make = () => {
       const made = setup(create);
-      const average = new MovingAverage(made.variables);
+      const average = new EMA(made.variables);
       const step = (named: Named, rate: tf.Scalar, loss: tf.Scalar) => {
         const { optimizer } = made;
         const gradients = new Map(Object.entries(named));
@@ -135,7 +135,7 @@ describe.skipIf(!hasOnnx)('on the compiled engine', () => {
 
   it('compiled functions see what swap has exchanged', async () => {
     const w = tf.variable(tf.tensor1d([1, 2]));
-    const average = new MovingAverage(new Map([['w', w]]), { decay: 0.5, warmUp: false });
+    const average = new EMA(new Map([['w', w]]), { decay: 0.5, warmUp: false });
     const train = compile(() => {
       w.assign(tf.add(w, 1));
       average.update();
