@@ -12,3 +12,17 @@ export { foldIn, randomKey, split, threefry2x32, type RandomKey } from './random
 export { randomNormal } from './random-normal.js';
 export { recompute } from './recompute.js';
 export * from './reference-weights.js';
+export { type BatchSource } from './batch-source.js';
+export {
+  type BatchFacts,
+  type CodeBatch,
+  countOf,
+  type HostImages,
+  type HostTokens,
+  type ImageBatch,
+  type Stage2Batch,
+} from './batches.js';
+export { parseOptions } from './parse-options.js';
+export { disposeOf, tidied } from './tidied.js';
+export { assertTokensInRange } from './token-checks.js';
+export { assertTokenizerFits, assertTokensFit, type TokenShape, tokensShapeOf } from './token-shape.js';

@@ -12,6 +12,7 @@ export {
   vanillaAdversarialLoss,
 } from './adversarial.js';
 export { binaryCrossEntropyLoss } from './binary-cross-entropy.js';
+export { crossEntropy } from './cross-entropy.js';
 export { leCamPenalty, nextLeCamAnchor, type LeCamAnchorOptions, type LeCamAnchors } from './lecam.js';
 export {
   logitLaplaceImage,

@@ -1,8 +1,8 @@
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
+import { Option, type Command } from 'commander';
 import { ConfigError } from '@vitvq/core';
 import type { ExportResult, VerifyOptions } from '@vitvq/export';
-import { Option, type Command } from 'commander';
 import { findModels, type FoundModels } from './find-models.js';
 import { assertNothingReplaced } from './output-folder.js';
 import { leftovers, refuseUsage } from './usage.js';
@@ -63,7 +63,7 @@ async function exportRun(run: string, flags: ExportFlags, command: Command): Pro
     for (const check of checked?.checks ?? []) process.stdout.write(`${describeCheck(check)}\n`);
   };
   if (models.tokenizer !== undefined) {
-    const { loadTokenizer } = await import('@vitvq/stage1');
+    const { loadTokenizer } = await import('@vitvq/tokenizer/node');
     const tokenizer = await loadTokenizer(models.tokenizer);
     const options: VerifyOptions | false =
       verify && (images === undefined ? {} : { images: await readSomeImages(images, tokenizer.imageSize!) });
@@ -72,7 +72,7 @@ async function exportRun(run: string, flags: ExportFlags, command: Command): Pro
     tokenizer.dispose();
   }
   if (models.transformer !== undefined) {
-    const { loadTransformer } = await import('@vitvq/stage2');
+    const { loadTransformer } = await import('@vitvq/transformers/node');
     const { model, conditioner } = await loadTransformer(models.transformer);
     report(await exportTransformer(model, conditioner, out, { weights, verify: verify && {} }));
     model.dispose();

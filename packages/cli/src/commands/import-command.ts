@@ -1,8 +1,9 @@
 import { promises as fs } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { ConfigError, DataError } from '@vitvq/core';
-import type { ImportedTokenizer, ImportOptions, QuantizerConfig, TokenizerConfig } from '@vitvq/stage1';
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { ConfigError, DataError } from '@vitvq/core';
+import type { QuantizerConfig } from '@vitvq/tokenizer';
+import type { ImportedTokenizer, ImportOptions, TokenizerConfig } from '@vitvq/tokenizer/node';
 import { optionName } from '../command-line.js';
 import { assertNothingReplaced } from './output-folder.js';
 import { leftovers, refuseUsage } from './usage.js';
@@ -75,7 +76,7 @@ async function importFile(file: string, flags: ImportFlags, command: Command): P
   await import('@tensorflow/tfjs');
   // Nothing is computed: any engine holds weights, and this one is everywhere.
   await useEngine({ name: 'cpu' });
-  const { saveTokenizer } = await import('@vitvq/stage1');
+  const { saveTokenizer } = await import('@vitvq/tokenizer/node');
   const { tokenizer, kind, config } = await importOpened(file, { part, ignore }, { prefix, ...options });
   await saveTokenizer(out, tokenizer, config, { importedFrom: basename(file), layout: kind });
   const [rows, columns] = tokenizer.grid;
@@ -123,7 +124,8 @@ async function importOpened(
   pyTorchFlags: PyTorchFlags,
   options: ImportOptions,
 ): Promise<ImportedTokenizer> {
-  const { importTokenizer, MissingHintError } = await import('@vitvq/stage1');
+  const { MissingHintError } = await import('@vitvq/tokenizer');
+  const { importTokenizer } = await import('@vitvq/tokenizer/node');
   const opened = await open(file, pyTorchFlags);
   try {
     return await importTokenizer(opened, options);
