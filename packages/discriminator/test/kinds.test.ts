@@ -2,9 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, randomKey } from '@vitvq/core';
 import '@vitvq/test-utils';
 import { describe, expect, it } from 'vitest';
+import type { discriminatorKinds } from '../src/index.js';
 import {
   createDiscriminator,
-  discriminatorKinds,
   discriminatorReferenceWeights,
   discriminatorSchema,
   PatchDiscriminator,

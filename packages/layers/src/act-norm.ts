@@ -13,13 +13,13 @@ import { biasCorrection, channelMoments } from './internal/channel-moments.js';
 import type { NormalizationOptions, NormalizeOptions } from './normalization-options.js';
 
 /**
- * Computes `scale · (x + loc)` for each channel. The first training batch sets both so that it comes
- * out with mean 0 and variance 1 (Glow, Kingma & Dhariwal 2018, arXiv:1807.03039, sec. 3.1); from
- * then on they are ordinary weights. A batch with NaN or infinite values does not set them.
+ * Computes `scale · (x + loc)` for each channel. The first training batch sets both so that it
+ * comes out with mean 0 and variance 1 (Glow, Kingma & Dhariwal 2018, arXiv:1807.03039, sec. 3.1);
+ * from then on they are ordinary weights. A batch with NaN or infinite values does not set them.
  *
  * Variables: `loc` `[C]` and `scale` `[C]`; not trainable `initialized`, an int32 scalar that is 1
- * once the first batch was seen. This variable and not the program decides which batch is the first,
- * so that the code can be compiled.
+ * once the first batch was seen. This variable and not the program decides which batch is the
+ * first, so that the code can be compiled.
  */
 export class ActNorm extends Module {
   readonly features: number;

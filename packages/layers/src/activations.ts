@@ -8,7 +8,10 @@ import { differentiable } from './internal/differentiable.js';
  * (Hendrycks and Gimpel 2016), `squared-relu` is relu(x)^2 (So et al. 2021), and `silu` is
  * x · sigmoid(x).
  */
-export type Activation = 'tanh' | 'gelu' | 'gelu-tanh' | 'relu' | 'squared-relu' | 'silu';
+export type Activation = (typeof activationNames)[number];
+
+/** Every {@link Activation}, for schemas of configs. */
+export const activationNames = ['tanh', 'gelu', 'gelu-tanh', 'relu', 'squared-relu', 'silu'] as const;
 
 const cubic = 0.044715;
 const sqrtTwoOverPi = Math.sqrt(2 / Math.PI);
@@ -63,12 +66,12 @@ const activations: Record<Activation, (x: Tensor) => Tensor> = {
   silu: (x) => tf.mul(x, tf.sigmoid(x)),
 };
 
-/** Throws unless `activation` is one of the names. @throws {ConfigError} */
+/** Checks that `activation` is one of the names. @throws {ConfigError} for another name */
 export function assertActivation(activation: string, where: string): asserts activation is Activation {
   if (!Object.hasOwn(activations, activation)) {
     throw new ConfigError({
       where,
-      expected: `activation to be one of ${Object.keys(activations).join(', ')}`,
+      expected: `activation to be one of ${activationNames.join(', ')}`,
       got: `"${activation}"`,
     });
   }

@@ -39,13 +39,13 @@ function gradients(scale: number, probabilities: Tensor, [dOutput, q, k, v, outp
 }
 
 /**
- * Returns softmax(scale q·kᵀ)·v for `[B, M, N, headDim]` (Vaswani et al. 2017, equation 1), where all
- * tokens see all tokens.
+ * Returns softmax(scale q·kᵀ)·v for `[B, M, N, headDim]` (Vaswani et al. 2017, equation 1), where
+ * all tokens see all tokens.
  *
  * The memory kept for the backward pass grows with N, not with N²: beyond N = 3 headDim, where the
- * probabilities would take more memory than q, k and v together, only q, k, v and the output are kept
- * and the probabilities are computed again (at 1,024 tokens and 8 heads they take 32 MB an image and
- * layer). Below that, they are kept.
+ * probabilities would take more memory than q, k and v together, only q, k, v and the output are
+ * kept and the probabilities are computed again (at 1,024 tokens and 8 heads they take 32 MB an
+ * image and layer). Below that, they are kept.
  *
  * Composites: with `recompute: false` `attention` `[q, k, v]` -> `[output, probabilities]` and
  * `attention_grad` `[dOutput, q, k, v, output, probabilities]` -> `[dq, dk, dv]`; with
@@ -112,8 +112,8 @@ function resolveHeadDim(dim: number, numHeads: number, headDim: number | undefin
 }
 
 /**
- * Multi-head self-attention without a mask. Variables: `qkv.weight` `[D, 3·M·headDim]` without a bias
- * (queries, keys, values; within each, head by head), `output.weight` `[M·headDim, D]` and
+ * Multi-head self-attention without a mask. Variables: `qkv.weight` `[D, 3·M·headDim]` without a
+ * bias (queries, keys, values; within each, head by head), `output.weight` `[M·headDim, D]` and
  * `output.bias`. Scores are scaled by 1/sqrt(headDim).
  */
 export class MultiHeadAttention extends Module {

@@ -8,8 +8,8 @@ import type { HostTensor } from '@vitvq/core';
 export type BlurTaps = readonly number[] | readonly (readonly number[])[];
 
 /**
- * Returns the kernel `[kh, kw]` of a blur, scaled to a sum of 1. Taps along one axis give their outer
- * product with themselves; `[1, 3, 3, 1]` is StyleGAN2's blur (arXiv:1912.04958).
+ * Returns the kernel `[kh, kw]` of a blur, scaled to a sum of 1. Taps along one axis give their
+ * outer product with themselves; `[1, 3, 3, 1]` is StyleGAN2's blur (arXiv:1912.04958).
  * @throws {ConfigError} unless the taps are a row or a matrix of finite numbers with a sum other
  *   than 0
  */

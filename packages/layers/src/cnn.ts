@@ -24,8 +24,8 @@ import { upsampleNearest } from './upsample-nearest.js';
 /** Options of {@link CNNEncoder} and {@link CNNDecoder}. */
 export type CNNOptions = CNNShape & {
   /**
-   * Size in pixels, `[height, width]` or one number for a square; a multiple of 2^(n - 1) with n the
-   * number of resolutions.
+   * Size in pixels, `[height, width]` or one number for a square; a multiple of 2^(n - 1) with n
+   * the number of resolutions.
    */
   readonly imageSize: Size2D;
   /** Channels of the images. @default 3 */
@@ -37,7 +37,10 @@ export type CNNOptions = CNNShape & {
   readonly key: RandomKey;
 };
 
-/** Returns the rows and columns of tokens: every resolution but one halves. @throws {ConfigError} */
+/**
+ * Returns the rows and columns of tokens: every resolution but one halves.
+ * @throws {ConfigError}
+ */
 function tokenGrid(imageSize: Size2D, resolutions: number, where: string): readonly [number, number] {
   const factor = 2 ** (resolutions - 1);
   const [height, width] = toSize2D(imageSize);
@@ -117,8 +120,8 @@ class Middle extends Module {
  * convolution. Variables: `input.…`, `levels.0.blocks.0.…`, `levels.0.attention.0.…`,
  * `levels.0.downsample.…`, `middle.…`, `norm.…` and `output.…`; `levels.0` is the full resolution.
  *
- * Deviations: attention is given by the index of a resolution and not by its size in pixels, so that
- * images need not be square; there is no dropout.
+ * Deviations: attention is given by the index of a resolution and not by its size in pixels, so
+ * that images need not be square; there is no dropout.
  */
 export class CNNEncoder extends Module implements Encoder {
   readonly grid: readonly [number, number];

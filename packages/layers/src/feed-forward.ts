@@ -11,8 +11,8 @@ export interface FeedForwardOptions {
   /** Width of the hidden layer. */
   readonly mlpDim: number;
   /**
-   * Activation between the two layers. @default 'tanh', as in the reference (the paper names tanh in
-   * section 3.1 without saying where it stands in the block)
+   * Activation between the two layers. @default 'tanh', as in the reference (the paper names tanh
+   * in section 3.1 without saying where it stands in the block)
    */
   readonly activation?: Activation;
   readonly key: RandomKey;

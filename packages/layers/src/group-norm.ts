@@ -22,8 +22,8 @@ export interface GroupNormOptions {
 
 /**
  * Group normalisation (Wu and He 2018, arXiv:1803.08494): in every image, neighbouring channels are
- * normalised together, over all pixels. Variables: `scale` and `bias`, `[C]`. Plain tensor code, with
- * gradients of any order.
+ * normalised together, over all pixels. Variables: `scale` and `bias`, `[C]`. Plain tensor code,
+ * with gradients of any order.
  */
 export class GroupNorm extends Module {
   readonly channels: number;
@@ -66,8 +66,8 @@ export class GroupNorm extends Module {
   }
 
   /**
-   * Returns for every channel of `[B, H·W, C]` the mean of its group, `[B, 1, C]`. The mean over the
-   * pixels comes first, which leaves little to regroup.
+   * Returns for every channel of `[B, H·W, C]` the mean of its group, `[B, 1, C]`. The mean over
+   * the pixels comes first, which leaves little to regroup.
    */
   #groupMeans(x: Tensor3D): Tensor3D {
     const groupSize = this.channels / this.numGroups;

@@ -1,5 +1,5 @@
 export { ActNorm, actNormReferenceWeights } from './act-norm.js';
-export { activate, type Activation } from './activations.js';
+export { activate, activationNames, type Activation } from './activations.js';
 export {
   MultiHeadAttention,
   multiHeadAttentionReferenceWeights,
@@ -78,15 +78,14 @@ export {
   type DropoutSite,
   prefixDropoutSites,
 } from './dropout.js';
-export { type FeedForwardActivation } from './feed-forward-activation.js';
 export {
-  addedBy,
+  prefilledSlots,
   type AddedSlots,
   type BlockCache,
   CacheStep,
   emptyCache,
   pick,
-  type SamplingCache,
+  type KVCache,
   withinLast,
   writeSlots,
 } from './kv-cache.js';

@@ -48,8 +48,8 @@ function backward(dy: Tensor, x: Tensor, scale: Tensor, mean: Tensor, rstd: Tens
 
 /**
  * Layer normalisation over the last axis (Ba et al. 2016). Variables: `scale` and `bias`, `[D]`.
- * Forward and backward are the composites `layer_norm` and `layer_norm_grad`, which an engine may run
- * as one kernel each. First-order gradients only.
+ * Forward and backward are the composites `layer_norm` and `layer_norm_grad`, which an engine may
+ * run as one kernel each. First-order gradients only.
  */
 export class LayerNorm extends Module {
   readonly dim: number;

@@ -25,8 +25,8 @@ export interface LinearOptions {
   readonly useBias?: boolean;
   readonly key: RandomKey;
   /**
-   * Initializer of the weight `[in, out]`. @default xavierUniformInitializer, as every dense layer of
-   * the ViT in the reference
+   * Initializer of the weight `[in, out]`. @default xavierUniformInitializer, as every dense layer
+   * of the ViT in the reference
    */
   readonly initializer?: Initializer;
   /** Initializer of the bias `[out]`. @default constantInitializer(0) */
@@ -34,9 +34,9 @@ export interface LinearOptions {
 }
 
 /**
- * Dense layer `x · weight + bias` over the last axis. Variables: `weight` `[in, out]` (PyTorch keeps
- * the transpose) and `bias` `[out]`. Leading axes are folded into one, so that the layer takes one 2-D
- * matrix product forward and two backward.
+ * Dense layer `x · weight + bias` over the last axis. Variables: `weight` `[in, out]` (PyTorch
+ * keeps the transpose) and `bias` `[out]`. Leading axes are folded into one, so that the layer
+ * takes one 2-D matrix product forward and two backward.
  */
 export class Linear extends Module {
   readonly inFeatures: number;
@@ -62,7 +62,10 @@ export class Linear extends Module {
     this.bias = useBias ? this.variable<tf.Rank.R1>('bias', biasInitializer(biasKey!, [outFeatures])) : undefined;
   }
 
-  /** Maps `[..., in]` to `[..., out]`. @throws {ShapeError} when the last axis is not `inFeatures` */
+  /**
+   * Maps `[..., in]` to `[..., out]`.
+   * @throws {ShapeError} when the last axis is not `inFeatures`
+   */
   apply<T extends Tensor>(x: T): T {
     if (x.rank === 0 || x.shape.at(-1) !== this.inFeatures) {
       throw new ShapeError({

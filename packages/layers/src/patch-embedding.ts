@@ -77,9 +77,9 @@ function bounds(dim: number, patchDim: number): { weight: number; bias: number }
 }
 
 /**
- * Cuts images into patches and projects each to a token: ViT's convolution whose stride is its kernel
- * size (Dosovitskiy et al. 2020), written as one 2-D matrix product. Variables: `weight` `[P·P·C, D]`
- * and `bias` `[D]`.
+ * Cuts images into patches and projects each to a token: ViT's convolution whose stride is its
+ * kernel size (Dosovitskiy et al. 2020), written as one 2-D matrix product. Variables: `weight`
+ * `[P·P·C, D]` and `bias` `[D]`.
  */
 export class PatchEmbedding extends Module {
   readonly grid: readonly [number, number];
@@ -117,8 +117,8 @@ export class PatchEmbedding extends Module {
 
 /**
  * Projects tokens to pixels and joins the patches: the transposed convolution at the end of the
- * reference's decoder, as one 2-D matrix product. Variables: `weight` `[D, P·P·C]` and `bias` `[C]`,
- * one number a channel.
+ * reference's decoder, as one 2-D matrix product. Variables: `weight` `[D, P·P·C]` and `bias`
+ * `[C]`, one number a channel.
  */
 export class PixelProjection extends Module {
   readonly grid: readonly [number, number];

@@ -16,7 +16,9 @@ export function pointwiseConvolution(inChannels: number, outChannels: number, ke
   });
 }
 
-/** Returns the weights of an `nn.Conv2d` with a 1x1 kernel, `[out, in, 1, 1]` there, for a `Linear`. */
+/**
+ * Returns the weights of an `nn.Conv2d` with a 1x1 kernel, `[out, in, 1, 1]` there, for a `Linear`.
+ */
 export function pointwiseConvolutionReferenceWeights(): ReferenceWeight[] {
   return [
     {

@@ -21,8 +21,8 @@ export interface ResidualBlockOptions {
 /**
  * Residual block x + convolution(silu(norm(convolution(silu(norm(x)))))) with 3x3 kernels; a 1x1
  * convolution brings x to the channels of the result where these differ (VQGAN, arXiv:2012.09841,
- * appendix). Variables: `firstNorm.…`, `firstConvolution.…`, `secondNorm.…`, `secondConvolution.…` and
- * `shortcut.…`.
+ * appendix). Variables: `firstNorm.…`, `firstConvolution.…`, `secondNorm.…`, `secondConvolution.…`
+ * and `shortcut.…`.
  *
  * Deviation: the dropout of VQGAN, 0 in all published configs, is left out.
  */
@@ -52,7 +52,10 @@ export class ResidualBlock extends Module {
         : this.child('shortcut', pointwiseConvolution(inChannels, outChannels, shortcutKey));
   }
 
-  /** Maps `[B, H, W, in]` to `[B, H, W, out]`. @throws {ShapeError} when the input has other channels */
+  /**
+   * Maps `[B, H, W, in]` to `[B, H, W, out]`.
+   * @throws {ShapeError} when the input has other channels
+   */
   apply(x: Tensor4D): Tensor4D {
     return tf.tidy(() => {
       const first = this.#firstConvolution.apply(activate(this.#firstNorm.apply(x), 'silu'));

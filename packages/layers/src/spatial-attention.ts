@@ -17,8 +17,8 @@ export interface SpatialAttentionOptions {
 
 /**
  * Attention x + output(attention(norm(x))) of every pixel of a feature map to every other, with one
- * head of all channels (VQGAN, arXiv:2012.09841, appendix). Variables: `norm.…`, and `query`, `key`,
- * `value` and `output` with `weight` and `bias` each.
+ * head of all channels (VQGAN, arXiv:2012.09841, appendix). Variables: `norm.…`, and `query`,
+ * `key`, `value` and `output` with `weight` and `bias` each.
  */
 export class SpatialAttention extends Module {
   readonly channels: number;
@@ -41,7 +41,10 @@ export class SpatialAttention extends Module {
     this.#output = projection('output', 3);
   }
 
-  /** Maps `[B, H, W, C]` to the same shape. @throws {ShapeError} when the input has other channels */
+  /**
+   * Maps `[B, H, W, C]` to the same shape.
+   * @throws {ShapeError} when the input has other channels
+   */
   apply(x: Tensor4D): Tensor4D {
     const [batch, height, width] = x.shape;
     return tf.tidy(() => {

@@ -21,9 +21,9 @@ export type TransformerOptions = TransformerBlockOptions & {
   /** Number of blocks. */
   readonly depth: number;
   /**
-   * Whether blocks are computed again for the gradient, so that only the input of each is kept: this
-   * takes memory for the activations of one block instead of all, and about a third more time a
-   * training step. @default false
+   * Whether blocks are computed again for the gradient, so that only the input of each is kept:
+   * this takes memory for the activations of one block instead of all, and about a third more time
+   * a training step. @default false
    */
   readonly recompute?: boolean;
 };
@@ -80,8 +80,8 @@ export class Transformer extends Module {
   }
 
   /**
-   * Returns the output of every block and of the final norm, `[B, N, D]` each, by name; `norm` is what
-   * {@link apply} returns.
+   * Returns the output of every block and of the final norm, `[B, N, D]` each, by name; `norm` is
+   * what {@link apply} returns.
    */
   features(x: Tensor3D): Record<string, Tensor3D> {
     return tf.tidy(() => {

@@ -17,9 +17,9 @@ export interface Upfirdn2dOptions {
 }
 
 /**
- * Upsamples, pads, filters and downsamples each channel by itself: the building block of StyleGAN2's
- * resampling (arXiv:1912.04958, appendix B; `upfirdn2d` of its code). The filter is a true
- * convolution: the kernel is flipped along both axes. The kernel need be neither square nor
+ * Upsamples, pads, filters and downsamples each channel by itself: the building block of
+ * StyleGAN2's resampling (arXiv:1912.04958, appendix B; `upfirdn2d` of its code). The filter is a
+ * true convolution: the kernel is flipped along both axes. The kernel need be neither square nor
  * separable.
  *
  * The channels are folded into the batch of a `conv2d`. A depthwise convolution would compute the

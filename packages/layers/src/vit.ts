@@ -78,9 +78,9 @@ function registerTransformer(
 
 /**
  * Turns images into tokens (ViT-VQGAN, arXiv:2110.04627, section 3.1): patch embedding, positions,
- * pre-norm transformer, final layer norm. The projection to the code width belongs to the tokenizer.
- * Variables: `patchEmbedding.…`, `blocks.0.…`, `norm.…`, and `positions` where these are learned.
- * Images and patches need not be square.
+ * pre-norm transformer, final layer norm. The projection to the code width belongs to the
+ * tokenizer. Variables: `patchEmbedding.…`, `blocks.0.…`, `norm.…`, and `positions` where these are
+ * learned. Images and patches need not be square.
  *
  * Deviation: the reference gives heads 64 channels whatever `dim` is; here `headDim` defaults to
  * dim / numHeads, as in the paper.
@@ -123,8 +123,8 @@ export class ViTEncoder extends Module implements Encoder {
 
   /**
    * Returns the output of every stage for images `[B, H, W, C]`, `[B, N, D]` each, by name:
-   * `embedding` is the patches with their positions, `norm` is what {@link encode} returns. The caller
-   * disposes of all of them.
+   * `embedding` is the patches with their positions, `norm` is what {@link encode} returns. The
+   * caller disposes of all of them.
    * @throws {ShapeError} when the images have another size
    */
   features(images: Tensor4D): Record<string, Tensor3D> {
@@ -140,9 +140,9 @@ export class ViTEncoder extends Module implements Encoder {
 }
 
 /**
- * Turns tokens into images, the mirror of `ViTEncoder`: positions, pre-norm transformer, final layer
- * norm, projection to pixels. The output is linear: it is not clamped and has no sigmoid (in the paper
- * a sigmoid belongs to the logit-Laplace loss alone). Variables: `blocks.0.…`, `norm.…`,
+ * Turns tokens into images, the mirror of `ViTEncoder`: positions, pre-norm transformer, final
+ * layer norm, projection to pixels. The output is linear: it is not clamped and has no sigmoid (in
+ * the paper a sigmoid belongs to the logit-Laplace loss alone). Variables: `blocks.0.…`, `norm.…`,
  * `pixels.weight`, `pixels.bias`, and `positions` where these are learned.
  */
 export class ViTDecoder extends Module implements Decoder {
@@ -183,7 +183,8 @@ type ReferenceOptions = Pick<ViTOptions, 'patchSize' | 'channels' | 'depth' | 'p
 /**
  * Returns the weights of positions and transformer; the reference's names have the prefix
  * `transformer`, ours have not. The reference's table of positions (`en_pos_embedding`,
- * `de_pos_embedding`) is listed for learned positions only: a fixed one is computed here, not loaded.
+ * `de_pos_embedding`) is listed for learned positions only: a fixed one is computed here, not
+ * loaded.
  */
 function transformerAndPositions(options: ReferenceOptions, positionName: string): ReferenceWeight[] {
   const positions: ReferenceWeight = {

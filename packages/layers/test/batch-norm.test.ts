@@ -35,7 +35,8 @@ describe('BatchNorm', () => {
       const y = layer.apply(v as tf.Tensor4D, { training });
       return tf.mul(tf.square(y), y);
     };
-    // The running statistics, which training moves at every evaluation, are no part of what it returns.
+    // The running statistics, which training moves at every evaluation, are no part of what it
+    // returns.
     expectGradientsMatchFiniteDifferences(cubes, [x], { variables: layer.namedTrainableVariables() });
     expectGradientsMatchFiniteDifferences(
       tf.grad((v) => tf.sum(cubes(v))),

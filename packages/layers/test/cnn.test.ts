@@ -74,7 +74,8 @@ describe('CNNEncoder and CNNDecoder', () => {
       ]),
     );
     const difference = tf.abs(tf.sub(encoder.encode(changed), encoder.encode(x)));
-    // Everything changes a little, by the norms and the attention; the token of the corner most: column 5 of row 0.
+    // Everything changes a little, by the norms and the attention; the token of the corner most:
+    // column 5 of row 0.
     expect(tf.argMax(tf.sum(difference, [0, 2])).dataSync()[0]).toBe(5);
   });
 

@@ -34,7 +34,10 @@ export const adversarialLossSchema = z.discriminatedUnion(
   Object.values(adversarialLossKinds).map(({ schema }) => schema) as unknown as readonly [Schema, ...Schema[]],
 );
 
-/** Returns the adversarial loss of a config. @throws {ConfigError} that lists every problem of the config */
+/**
+ * Returns the adversarial loss of a config.
+ * @throws {ConfigError} that lists every problem of the config
+ */
 export function createAdversarialLoss(config: AdversarialLossConfig): AdversarialLoss {
   const { kind } = parseOptions(adversarialLossSchema, config, 'createAdversarialLoss');
   return adversarialLossKinds[kind].create();

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, parseOptions } from '@vitvq/core';
 import { z } from 'zod';
 import { logitLaplaceLoss, type LogitLaplaceParameters } from './logit-laplace.js';
@@ -77,7 +77,10 @@ export const reconstructionLossSchema = z.discriminatedUnion(
   Object.values(reconstructionLossKinds).map(({ schema }) => schema) as unknown as readonly [Schema, ...Schema[]],
 );
 
-/** Returns the reconstruction loss of a config. @throws {ConfigError} that lists every problem of the config */
+/**
+ * Returns the reconstruction loss of a config.
+ * @throws {ConfigError} that lists every problem of the config
+ */
 export function createReconstructionLoss(config: ReconstructionLossConfig): ReconstructionLoss {
   const parsed = parseOptions(reconstructionLossSchema, config, 'createReconstructionLoss');
   // TypeScript does not see that the row of a kind takes the configs of that kind.

@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, type AdversarialLoss } from '@vitvq/core';
 import '@vitvq/test-utils';
 import { describe, expect, it } from 'vitest';
+import type { adversarialLossKinds } from '../src/index.js';
 import {
-  adversarialLossKinds,
   createAdversarialLoss,
   createPerceptualLoss,
   createReconstructionLoss,

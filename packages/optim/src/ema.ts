@@ -7,8 +7,8 @@ export interface EMAOptions {
   /** Factor d of the old average at an update, in [0, 1]. @default 0.999 */
   readonly decay?: number;
   /**
-   * Whether the decay starts small, `min(decay, (1 + t) / (10 + t))` at update t = 0, 1, ..., so that
-   * the first weights are soon forgotten (as `tf.train.ExponentialMovingAverage` with
+   * Whether the decay starts small, `min(decay, (1 + t) / (10 + t))` at update t = 0, 1, ..., so
+   * that the first weights are soon forgotten (as `tf.train.ExponentialMovingAverage` with
    * `num_updates`). @default true
    */
   readonly warmUp?: boolean;
@@ -18,8 +18,8 @@ export interface EMAOptions {
  * Exponential moving average of a model's weights (Polyak & Juditsky 1992), with which the model is
  * evaluated and sampled from: `a <- a + (1 - d) (w - a)`. The averages start as the weights are.
  *
- * State, for checkpoints: `updates` (scalar, number of updates) and `average.<name>`; not trainable.
- * An EMA owns its state and not the variables of the model.
+ * State, for checkpoints: `updates` (scalar, number of updates) and `average.<name>`; not
+ * trainable. An EMA owns its state and not the variables of the model.
  */
 export class EMA extends Module {
   readonly #decay: number;
@@ -57,8 +57,8 @@ export class EMA extends Module {
   /**
    * Moves the averages towards the weights; call it after the optimizer. Plain tensor code, which
    * compiles.
-   * @throws {ConfigError} while weights and averages are exchanged; a compiled update does not notice
-   *   that
+   * @throws {ConfigError} while weights and averages are exchanged; a compiled update does not
+   *   notice that
    */
   update(): void {
     if (this.#swapped) {
@@ -82,9 +82,9 @@ export class EMA extends Module {
   }
 
   /**
-   * Exchanges the weights of the model and the averages, without computing or copying anything. Call
-   * this before and after an evaluation, outside compiled functions. Save checkpoints while the model
-   * holds its own weights.
+   * Exchanges the weights of the model and the averages, without computing or copying anything.
+   * Call this before and after an evaluation, outside compiled functions. Save checkpoints while
+   * the model holds its own weights.
    */
   swap(): void {
     tf.tidy(() => {

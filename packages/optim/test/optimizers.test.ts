@@ -83,7 +83,8 @@ for (const [name, stateNames, create] of contracts) {
 }
 
 describe.skipIf(!hasOnnx)('on the compiled engine', () => {
-  // The last but one update is skipped, because of its gradients; the one before, because of its loss.
+  // The last but one update is skipped, because of its gradients; the one before, because of its
+  // loss.
   const lossOf = (step: number): number => (step === 2 ? Infinity : 1);
   const stepGradients = (step: number): Map<string, tf.Tensor> =>
     step === 3 ? gradientsOf(step).set('kernel', tf.fill([2, 3, 4], NaN)) : gradientsOf(step);

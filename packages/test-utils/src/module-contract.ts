@@ -55,7 +55,9 @@ function nameOf(module: OwnsVariables, variable: tf.Variable): string {
   return [...module.namedVariables()].find(([, candidate]) => candidate === variable)?.[0] ?? variable.name;
 }
 
-/** Fails unless two new modules have the same variables in the same order, by the names expected. */
+/**
+ * Fails unless two new modules have the same variables in the same order, by the names expected.
+ */
 export function expectStableNames(create: () => OwnsVariables, names: readonly string[]): void {
   for (const module of [create(), create()]) {
     expect([...module.namedVariables().keys()]).toEqual(names);

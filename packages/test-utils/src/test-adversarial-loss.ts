@@ -44,7 +44,10 @@ export function testAdversarialLoss({ name, loss }: AdversarialLossContract): vo
           .dataSync()) {
           expect(slope).toBeLessThan(0);
         }
-        const [real, fake] = tf.grads((a: tf.Tensor, b: tf.Tensor) => loss.discriminator(a, b))([undecided, tf.clone(undecided)]);
+        const [real, fake] = tf.grads((a: tf.Tensor, b: tf.Tensor) => loss.discriminator(a, b))([
+          undecided,
+          tf.clone(undecided),
+        ]);
         for (const slope of real!.dataSync()) expect(slope).toBeLessThan(0);
         for (const slope of fake!.dataSync()) expect(slope).toBeGreaterThan(0);
       });

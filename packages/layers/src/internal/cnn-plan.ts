@@ -30,7 +30,8 @@ export interface ResolutionPlan {
 }
 
 /**
- * Returns the resolutions in the order in which they are computed, and the channels at the smallest.
+ * Returns the resolutions in the order in which they are computed, and the channels at the
+ * smallest.
  * @throws {ConfigError}
  */
 export function planResolutions(

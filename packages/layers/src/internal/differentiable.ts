@@ -3,9 +3,9 @@ import type { GradSaveFunc, Tensor } from '@tensorflow/tfjs-core';
 
 /**
  * Applies a function with a hand-written gradient. `forward` gets plain inputs (nothing inside is
- * recorded for differentiation) and returns the tensors that `backward` needs; `backward` returns one
- * gradient for each input. First order only: a saved tensor counts as a constant in a gradient of the
- * gradient.
+ * recorded for differentiation) and returns the tensors that `backward` needs; `backward` returns
+ * one gradient for each input. First order only: a saved tensor counts as a constant in a gradient
+ * of the gradient.
  */
 export function differentiable<T extends Tensor>(
   inputs: readonly Tensor[],
