@@ -39,7 +39,7 @@ describe.each(Object.entries(examples))('the discriminator of kind %s', (_, { co
       createDiscriminator(JSON.parse(JSON.stringify(config)) as DiscriminatorConfig, { key }),
       create(),
     ];
-    const images = tf.linspace(0, 1, 2 * 8 * 14 * 3).reshape([2, 8, 14, 3]) as tf.Tensor4D;
+    const images = tf.reshape<tf.Rank.R4>(tf.linspace(0, 1, 2 * 8 * 14 * 3), [2, 8, 14, 3]);
     expect(made.logits(images)).toBeAllClose(expected.logits(images), { rtol: 0, atol: 0 });
     made.dispose();
     expected.dispose();

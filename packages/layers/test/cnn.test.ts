@@ -149,7 +149,7 @@ describe('CNNEncoder and CNNDecoder', () => {
   it('refuse what does not fit', () => {
     const create = (changes: Partial<CNNOptions>) => () => new CNNEncoder({ ...options, ...changes });
     expect(create({ imageSize: [8, 10] })).toThrow(
-      'CNNEncoder: expected imageSize to be a multiple of 4, which 3 levels make one pixel, got 8x10.',
+      'CNNEncoder: expected imageSize to be a multiple of 4, which 3 resolutions make one pixel, got 8x10.',
     );
     expect(create({ attentionResolutions: [3] })).toThrow(
       'CNNEncoder: expected attentionResolutions within 0 to 2, got 3.',

@@ -150,7 +150,7 @@ export function testOptimizer({ name, create, stateNames }: OptimizerContract): 
       const apply = (): void => optimizer.apply(gradients, tf.scalar(0.1));
       expect(apply).toThrow(ShapeError);
       for (const problem of ['weight', 'bias', 'other']) expect(apply).toThrow(problem);
-      expect(() => optimizer.apply(createGradients(1), tf.ones([1]) as tf.Tensor as tf.Scalar)).toThrow(ShapeError);
+      expect(() => optimizer.apply(createGradients(1), tf.ones<tf.Rank>([1]) as tf.Scalar)).toThrow(ShapeError);
       expect(bitsOf(variables, state)).toEqual(before);
     });
 
