@@ -1,4 +1,4 @@
-import { assertAffordable, randomKey, split, toSize2D, type RandomKey, type Size2D } from '@vitvq/core';
+import { assertFitsBudget, randomKey, split, toSize2D, type RandomKey, type Size2D } from '@vitvq/core';
 import { CNNDecoder, CNNEncoder, type CNNShape } from '@vitvq/layers';
 import type { VectorQuantizer } from '@vitvq/quantizers';
 import { parseOptions } from '@vitvq/training';
@@ -112,8 +112,13 @@ export function createCNNVQ(config: CNNVQConfig, { seed }: { readonly seed: numb
   return buildCNNVQ(config, seed, 'createCNNVQ');
 }
 
-/** As {@link createCNNVQ}, of a config from anywhere; `where` it comes from is what an error says. @throws {ConfigError} */
-export function buildCNNVQ(config: unknown, seed: number, where: string): ViTVQ<ConfiguredQuantizer> {
+/**
+ * Builds the tokenizer of a config from anywhere; errors say `where` the config comes from.
+ * @param random  the seed of the weights, or a key such as the one of `skipInitialization`
+ * @throws {ConfigError}
+ */
+export function buildCNNVQ(config: unknown, random: number | RandomKey, where: string): ViTVQ<ConfiguredQuantizer> {
+  const seed = typeof random === 'number' ? random : 0;
   const {
     imageSize,
     channels,
@@ -124,15 +129,11 @@ export function buildCNNVQ(config: unknown, seed: number, where: string): ViTVQ<
     pixelNormalization = { mean: 0.5, deviation: 0.5 },
     ...quantization
   }: CNNVQConfig = parseOptions(cnnVQConfigSchema, { ...(config as CNNVQConfig), seed }, where);
+  const root = typeof random === 'number' ? randomKey(seed) : random;
   for (const { blocksPerLevel } of [encoder, decoder]) {
-    assertAffordable({ variables: blocksPerLevel }, `${blocksPerLevel} blocks a level`);
+    assertFitsBudget(root, { variables: blocksPerLevel }, `${blocksPerLevel} blocks a level`);
   }
-  const [encoderKey, quantizerKey, decoderKey, key] = split(randomKey(seed), 4) as [
-    RandomKey,
-    RandomKey,
-    RandomKey,
-    RandomKey,
-  ];
+  const [encoderKey, quantizerKey, decoderKey, key] = split(root, 4) as [RandomKey, RandomKey, RandomKey, RandomKey];
   const shared = { imageSize, channels, numGroups, dim: latentChannels };
   return new ViTVQ({
     encoder: new CNNEncoder({ ...shared, ...encoder, key: encoderKey }),

@@ -1,4 +1,4 @@
-import { assertAffordable, patchGrid, randomKey, split, toSize2D, type RandomKey, type Size2D } from '@vitvq/core';
+import { assertFitsBudget, patchGrid, randomKey, split, toSize2D, type RandomKey, type Size2D } from '@vitvq/core';
 import { ViTDecoder, ViTEncoder, type Activation, type ViTOptions } from '@vitvq/layers';
 import type { VectorQuantizer } from '@vitvq/quantizers';
 import { parseOptions } from '@vitvq/training';
@@ -128,8 +128,13 @@ export function createViTVQ(config: ViTVQConfig, { seed }: { readonly seed: numb
   return buildViTVQ(config, seed, 'createViTVQ');
 }
 
-/** As {@link createViTVQ}, of a config from anywhere; `where` it comes from is what an error says. @throws {ConfigError} */
-export function buildViTVQ(config: unknown, seed: number, where: string): ViTVQ<ConfiguredQuantizer> {
+/**
+ * Builds the tokenizer of a config from anywhere; errors say `where` the config comes from.
+ * @param random  the seed of the weights, or a key such as the one of `skipInitialization`
+ * @throws {ConfigError}
+ */
+export function buildViTVQ(config: unknown, random: number | RandomKey, where: string): ViTVQ<ConfiguredQuantizer> {
+  const seed = typeof random === 'number' ? random : 0;
   const {
     imageSize,
     patchSize,
@@ -143,18 +148,18 @@ export function buildViTVQ(config: unknown, seed: number, where: string): ViTVQ<
     recompute,
     ...quantization
   }: ViTVQConfig = parseOptions(viTVQConfigSchema, { ...(config as ViTVQConfig), seed }, where);
+  const root = typeof random === 'number' ? randomKey(seed) : random;
   const [rows, columns] = patchGrid(imageSize, patchSize, where);
   for (const { dim, depth } of [encoder, decoder]) {
     // Fixed positions are computed first of all.
-    assertAffordable({ elements: rows * columns * dim }, `positions of ${rows}x${columns} tokens of width ${dim}`);
-    assertAffordable({ variables: depth }, `${depth} blocks`);
+    assertFitsBudget(
+      root,
+      { elements: rows * columns * dim },
+      `positions of ${rows}x${columns} tokens of width ${dim}`,
+    );
+    assertFitsBudget(root, { variables: depth }, `${depth} blocks`);
   }
-  const [encoderKey, quantizerKey, decoderKey, key] = split(randomKey(seed), 4) as [
-    RandomKey,
-    RandomKey,
-    RandomKey,
-    RandomKey,
-  ];
+  const [encoderKey, quantizerKey, decoderKey, key] = split(root, 4) as [RandomKey, RandomKey, RandomKey, RandomKey];
   const shared = { imageSize, patchSize, activation, positions, recompute };
   return new ViTVQ({
     encoder: new ViTEncoder({ ...shared, ...encoder, channels, key: encoderKey }),

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { openModel, restoreVariables, variableTensors, writeModel } from '@vitvq/checkpoint';
-import { ConfigError, DataError, namedDifferences, withoutDrawing } from '@vitvq/core';
+import { ConfigError, DataError, namedDifferences, skipInitialization } from '@vitvq/core';
 import { buildCNNVQ, type CNNVQConfig } from './create-cnn-vq.js';
 import { buildViTVQ, type ViTVQConfig } from './create-vitvq.js';
 import type { ConfiguredQuantizer } from './quantization-config.js';
@@ -58,7 +58,7 @@ export async function loadTokenizer(folder: string): Promise<ViTVQ<ConfiguredQua
       });
     }
     // Every weight is about to be replaced.
-    const tokenizer = withoutDrawing(() => builders[type](opened.config, 0, configFile), opened);
+    const tokenizer = skipInitialization((key) => builders[type](opened.config, key, configFile), opened);
     try {
       await restoreVariables(opened, tokenizer.namedVariables());
     } catch (error) {
@@ -78,7 +78,7 @@ function isTokenizerType(type: string): type is TokenizerType {
 /** Builds another tokenizer of the config, for a moment: what is written can be loaded. */
 function assertOfConfig(tokenizer: ViTVQ, config: TokenizerConfig, type: TokenizerType): void {
   const where = 'saveTokenizer';
-  const built = withoutDrawing(() => builders[type](config, 0, where));
+  const built = skipInitialization((key) => builders[type](config, key, where));
   try {
     const [expected, got] = [facts(built), facts(tokenizer)];
     const problems = [

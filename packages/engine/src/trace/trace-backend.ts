@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { CompositeAttributes } from '@vitvq/core';
+import type { CompositeAttributes, CompositeBody, RecordingBackend } from '@vitvq/core';
 import { GraphBuilder } from '../ir/builder.js';
 import { sizeOf, typedArray, type DType, type TypedArray, type Value } from '../ir/graph.js';
 import { CompileError } from '../errors.js';
@@ -36,7 +36,7 @@ export class TraceSession {
     name: string,
     attributes: CompositeAttributes,
     operands: readonly tf.Tensor[],
-    body: (...operands: tf.Tensor[]) => tf.Tensor[],
+    body: CompositeBody,
   ): tf.Tensor[] {
     const outer = this.builder;
     const values = operands.map((operand) => this.value(operand));
@@ -135,7 +135,7 @@ function dtypeOf({ dtype, shape }: { dtype: tf.DataType; shape: readonly number[
  * A backend that computes nothing: its kernels append to the graph of the session that is under way. Tensors live as
  * long as the trace, so reference counts do not matter.
  */
-class TraceBackend extends tf.KernelBackend {
+class TraceBackend extends tf.KernelBackend implements RecordingBackend {
   session: TraceSession | undefined;
 
   get active(): TraceSession {
@@ -148,6 +148,19 @@ class TraceBackend extends tf.KernelBackend {
       });
     }
     return this.session;
+  }
+
+  recordComposite(
+    name: string,
+    attributes: CompositeAttributes,
+    operands: readonly tf.Tensor[],
+    body: CompositeBody,
+  ): tf.Tensor[] {
+    return this.active.composite(name, attributes, operands, body);
+  }
+
+  recordDetach(x: tf.Tensor): tf.Tensor {
+    return this.active.detach(x);
   }
 
   override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {

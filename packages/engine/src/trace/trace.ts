@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { setCompositeRecorder, setDetachRecorder } from '@vitvq/core';
 import type { DType, Graph } from '../ir/graph.js';
 import { CompileError } from '../errors.js';
 import { registerGradients } from '../gradients.js';
@@ -99,8 +98,6 @@ function guard(session: TraceSession): () => void {
   const { assign } = tf.Variable.prototype;
   const { random } = Math;
   const variables = new Map(Object.values(engine.registeredVariables).map((variable) => [variable.dataId, variable]));
-  const previousRecorder = setCompositeRecorder((...composite) => session.composite(...composite));
-  const previousDetach = setDetachRecorder((tensor) => session.detach(tensor));
   tf.Variable.prototype.assign = function (this: tf.Variable, next: tf.Tensor): void {
     session.assign(this, next);
   };
@@ -136,8 +133,6 @@ function guard(session: TraceSession): () => void {
   return () => {
     tf.Variable.prototype.assign = assign;
     Math.random = random;
-    setCompositeRecorder(previousRecorder);
-    setDetachRecorder(previousDetach);
     Reflect.deleteProperty(engine, 'readSync');
     Reflect.deleteProperty(engine, 'read');
     Reflect.deleteProperty(engine, 'makeVariable');
