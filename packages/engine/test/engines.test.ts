@@ -5,7 +5,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { compile } from '../src/compile.js';
 import { doctor, formatDoctorReport } from '../src/doctor.js';
-import { currentEngine, engineNames, useEngine, type EngineName } from '../src/engines.js';
+import { currentEngine, useEngine } from '../src/engines.js';
+import { engineNames, type EngineName } from '../src/engines/engine-definition.js';
 import { EngineError } from '../src/errors.js';
 
 afterEach(async () => {

@@ -1,7 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { ConfigError } from '@vitvq/core';
-import { exportOnnx } from '@vitvq/engine';
-import type { OnnxInput } from '@vitvq/engine';
+import { exportOnnx } from '@vitvq/engine/onnx-export';
+import type { OnnxInput } from '@vitvq/engine/onnx-export';
 import type { AnyConditioner, AutoregressiveModel } from '@vitvq/stage2';
 import type { ExportOptions, ExportResult } from './export-tokenizer.js';
 import { assertPassed } from './internal/assert-passed.js';

@@ -1,4 +1,6 @@
-/** Numbers of one AdamW step, all of them already computed. */
+import type { InPlaceKernel } from './kernel.js';
+
+/** Numbers of one AdamW step. */
 export interface AdamWNumbers {
   readonly beta1: number;
   readonly beta2: number;
@@ -12,9 +14,9 @@ export interface AdamWNumbers {
 }
 
 /**
- * Decoupled weight decay Adam (Loshchilov and Hutter 2019, algorithm 2), in place, in one pass over memory. Computed in
- * double precision and rounded when stored. A gradient scale that is not finite leaves everything as it is, as the
- * composite's body does.
+ * Applies Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2) in place, in one
+ * pass over memory. Numbers are computed in double precision and rounded when they are stored. A
+ * gradient scale that is not finite leaves everything unchanged, as the composite's body does.
  */
 export function updateAdamW(
   parameter: Float32Array,
@@ -37,3 +39,22 @@ export function updateAdamW(
     parameter[index] = parameter[index]! * keep - (stepSize * m) / (Math.sqrt(v) * rootCorrection + epsilon);
   }
 }
+
+/**
+ * Runs the composite `adamw`: operands are parameter, gradient, first and second moment, learning
+ * rate, gradient scale, and the corrections 1 - beta1^t and 1 - beta2^t.
+ */
+export const adamW: InPlaceKernel = {
+  replaces: [0, 2, 3],
+  run: (operands, { attributes }) => {
+    const [parameter, gradient, firstMoment, secondMoment, ...scalars] = operands as Float32Array[];
+    const [learningRate, gradientScale, correction1, correction2] = scalars.map((scalar) => scalar[0]!);
+    updateAdamW(parameter!, gradient!, firstMoment!, secondMoment!, {
+      ...(attributes as unknown as Pick<AdamWNumbers, 'beta1' | 'beta2' | 'epsilon' | 'weightDecay'>),
+      learningRate: learningRate!,
+      gradientScale: gradientScale!,
+      correction1: correction1!,
+      correction2: correction2!,
+    });
+  },
+};
