@@ -16,6 +16,15 @@ export default defineConfig([
       browser: 'src/platform/browser.ts',
     },
   },
-  // The thread that runs ONNX Runtime is one file without parts, which can be copied beside a bundle.
-  { ...packageBuild, external, entry: { worker: 'src/onnx/worker.ts' }, splitting: false, clean: false, dts: false },
+  // The thread that runs ONNX Runtime is one file without parts, which can be copied beside a bundle of
+  // any format.
+  {
+    ...packageBuild,
+    external,
+    entry: { worker: 'src/onnx/worker.ts' },
+    splitting: false,
+    clean: false,
+    dts: false,
+    outExtension: () => ({ js: '.mjs' }),
+  },
 ]);
