@@ -3,28 +3,27 @@ import { packageBuild } from '../../tsup.config.base.js';
 
 // The package's own import `#platform` chooses one of two files when a program runs or is bundled.
 // tsup leaves dependencies and peers alone, but would bundle optional ones.
-const external = ['#platform', 'onnxruntime-node'];
+const shared = { ...packageBuild, external: ['#platform', 'onnxruntime-node'] };
 
 export default defineConfig([
   {
-    ...packageBuild,
-    external,
+    ...shared,
     entry: {
       index: 'src/index.ts',
       'onnx-export': 'src/onnx-export.ts',
       node: 'src/platform/node.ts',
       browser: 'src/platform/browser.ts',
     },
+    clean: ['!worker.mjs', '!worker.mjs.map'], // both builds run at the same time
   },
-  // The thread that runs ONNX Runtime is one file without parts, which can be copied beside a bundle of
-  // any format.
   {
-    ...packageBuild,
-    external,
+    ...shared,
+    // The thread that runs ONNX Runtime is one file without parts, which can be copied beside a bundle
+    // of any format.
     entry: { worker: 'src/onnx/worker.ts' },
     splitting: false,
+    outExtension: () => ({ js: '.mjs' }),
     clean: false,
     dts: false,
-    outExtension: () => ({ js: '.mjs' }),
   },
 ]);
