@@ -24,9 +24,9 @@ export interface RecordingBackend extends KernelBackend {
 }
 
 /**
- * Computes `body(...operands)` under a name, such as `layer_norm` or `adamw`. A compiling engine may
- * replace the composite with one fused kernel or inline the body; every other backend runs the body.
- * `body` must use its arguments only (no captured tensors), must be deterministic, and has no
+ * Computes `body(...operands)` under a name, such as `layer_norm` or `adamw`. A compiling engine
+ * may replace the composite with one fused kernel or inline the body; every other backend runs the
+ * body. `body` must use its arguments only (no captured tensors), must be deterministic, and has no
  * gradient of its own: call it inside `tf.customGrad` where one is needed.
  */
 export function composite(

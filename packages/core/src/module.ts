@@ -41,7 +41,9 @@ export abstract class Module {
     return variable;
   }
 
-  /** Registers a part whose variables appear under `name.`. The name may contain dots (`blocks.0`). */
+  /**
+   * Registers a part whose variables appear under `name.`. The name may contain dots (`blocks.0`).
+   */
   protected child<M extends Module>(name: string, module: M): M {
     this.#claim(name);
     this.#children.set(name, module);

@@ -14,9 +14,9 @@ export function randomBits(key: RandomKey, count: number): Uint32Array {
 }
 
 /**
- * Draws `count` numbers in `[minimum, maximum)` from 24 random bits each, so that float32 holds them
- * exactly for [0, 1). Where float32 rounding would give `maximum`, the result is the largest float32
- * number below it.
+ * Draws `count` numbers in `[minimum, maximum)` from 24 random bits each, so that float32 holds
+ * them exactly for [0, 1). Where float32 rounding would give `maximum`, the result is the largest
+ * float32 number below it.
  * @throws {ConfigError} unless both ends are finite float32 numbers and `minimum < maximum`
  */
 export function randomUniform(key: RandomKey, count: number, minimum = 0, maximum = 1): Float32Array {
@@ -39,8 +39,8 @@ export function randomUniform(key: RandomKey, count: number, minimum = 0, maximu
 }
 
 /**
- * Draws `count` integers in `[0, maximum)`, all equally likely (words that would favour small numbers
- * are drawn again). The first ones do not depend on `count`.
+ * Draws `count` integers in `[0, maximum)`, all equally likely (words that would favour small
+ * numbers are drawn again). The first ones do not depend on `count`.
  * @param maximum  an integer in `[1, 2^31]`
  * @throws {ConfigError}
  */

@@ -3,10 +3,10 @@ import { randomBits } from './random-draws.js';
 import type { RandomKey } from './random-key.js';
 
 /**
- * Draws `count` independent numbers from N(mean, stddev^2), one random word each: the inverse normal
- * distribution function at `(word + 1/2) / 2^32`, so |draw - mean| <= 6.4 stddev. Only additions,
- * multiplications, divisions and square roots are used, which IEEE 754 rounds correctly, so that the
- * numbers are the same on every platform (`Math.log` differs between platforms).
+ * Draws `count` independent numbers from N(mean, stddev^2), one random word each: the inverse
+ * normal distribution function at `(word + 1/2) / 2^32`, so |draw - mean| <= 6.4 stddev. Only
+ * additions, multiplications, divisions and square roots are used, which IEEE 754 rounds correctly,
+ * so that the numbers are the same on every platform (`Math.log` differs between platforms).
  * @throws {ConfigError} unless `mean` is finite and `stddev` finite and not negative
  */
 export function randomNormal(key: RandomKey, count: number, mean = 0, stddev = 1): Float32Array {
@@ -22,8 +22,8 @@ export function randomNormal(key: RandomKey, count: number, mean = 0, stddev = 1
 }
 
 /**
- * Returns the quantile of the standard normal distribution at `p` in (0, 1), with a relative error of
- * about 1e-16: algorithm AS 241, PPND16 (Wichura 1988, "The percentage points of the normal
+ * Returns the quantile of the standard normal distribution at `p` in (0, 1), with a relative error
+ * of about 1e-16: algorithm AS 241, PPND16 (Wichura 1988, "The percentage points of the normal
  * distribution").
  * @param scratch  eight bytes to work in
  */
@@ -43,8 +43,8 @@ export function inverseNormal(p: number, scratch = new DataView(new ArrayBuffer(
 
 /**
  * Returns log(x) of a positive normal double from IEEE-exact operations: x = m 2^e with m in
- * [sqrt(1/2), sqrt(2)), log m = 2 artanh(s) with s = (m - 1) / (m + 1), |s| <= 0.172, whose series is
- * below 1e-17 after 11 terms.
+ * [sqrt(1/2), sqrt(2)), log m = 2 artanh(s) with s = (m - 1) / (m + 1), |s| <= 0.172, whose series
+ * is below 1e-17 after 11 terms.
  * @param scratch  eight bytes to work in
  */
 export function naturalLogarithm(x: number, scratch = new DataView(new ArrayBuffer(8))): number {

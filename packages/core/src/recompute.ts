@@ -8,8 +8,8 @@ import { composite } from './composite.js';
  * Memory holds the activations of one `fn` at a time, for about a third more time. Values and
  * gradients are those of `fn` itself.
  *
- * In a compiled function, the second computation depends on the incoming gradient, so that no engine
- * merges it with the first computation or runs it early.
+ * In a compiled function, the second computation depends on the incoming gradient, so that no
+ * engine merges it with the first computation or runs it early.
  * @param fn  a function of its inputs and of variables, without randomness; it runs twice
  * @param inputs  float32 tensors, which receive gradients
  * @param variables  the variables that `fn` reads and that receive gradients; no others do
@@ -49,7 +49,8 @@ function optimizationBarrier(tensors: readonly Tensor[]): Tensor[] {
  */
 function gradientsWithin(fn: () => Tensor, toward: readonly Tensor[], dy: Tensor): Tensor[] {
   const engine = tf.engine();
-  // TensorFlow.js starts a new tape and drops it afterwards, even while an outer tape is being read.
+  // TensorFlow.js starts a new tape and drops it afterwards, even while an outer tape is being
+  // read.
   const outerTape = engine.state.activeTape;
   try {
     const { grads } = engine.gradients(fn, [...toward], dy, true) as { grads: (Tensor | undefined)[] };

@@ -18,9 +18,9 @@ export interface CompileOptions {
   /** Name of the function in messages. @default the function's own name */
   readonly name?: string;
   /**
-   * `frozen` makes the values of variables part of the compiled program, which then runs faster; the
-   * program is compiled again when one of them has changed. Variables that the function assigns stay
-   * live. For inference. @default 'live'
+   * `frozen` makes the values of variables part of the compiled program, which then runs faster;
+   * the program is compiled again when one of them has changed. Variables that the function assigns
+   * stay live. For inference. @default 'live'
    */
   readonly variables?: 'live' | 'frozen';
   /**
@@ -37,9 +37,9 @@ export interface CompiledFunction<F extends AnyFunction> {
   /** Runs the function. Results live on the engine until they are read; dispose of them. */
   (...values: Parameters<F>): Promise<ReturnType<F>>;
   /**
-   * Runs the function several times in a row with the same arguments; each run sees what the earlier
-   * runs have assigned to variables. Where the engine has a thread of its own, this costs one message
-   * instead of one per run.
+   * Runs the function several times in a row with the same arguments; each run sees what the
+   * earlier runs have assigned to variables. Where the engine has a thread of its own, this costs
+   * one message instead of one per run.
    * @returns the results of each run
    * @throws {ConfigError} unless `times` is a positive integer
    */
@@ -67,8 +67,8 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
   const programs = new Programs(fn, name, options);
 
   const call = async (times: number, values: Parameters<F>): Promise<unknown[]> => {
-    // There is no pause where the engine is known, since arguments may be disposed of right after the
-    // call.
+    // There is no pause where the engine is known, since arguments may be disposed of right after
+    // the call.
     const engine = currentEngine() ?? (await startedEngine());
     const { tensors, template } = flatten(values, `${name}, arguments`);
     if (engine.kind === 'eager') return Array.from({ length: times }, () => runEagerly(fn, values));
@@ -126,7 +126,10 @@ class Programs {
     this.#live = variables === 'live' ? undefined : new Set<tf.Tensor>(live);
   }
 
-  /** Returns the program for arguments of these types, which is compiled where it is missing or stale. */
+  /**
+   * Returns the program for arguments of these types, which is compiled where it is missing or
+   * stale.
+   */
   find(engine: CompiledEngine, types: readonly TensorType[], template: StructureTemplate): CompiledProgram {
     if (this.#owner !== engine) {
       // Programs of an engine that has ended are gone with it.

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import { formatShape } from '@vitvq/core';
 import type { DeviceBuffer, Executable, TensorType } from './backend/backend.js';
 import type { CompiledEngine, CompileEvent } from './engines.js';
@@ -129,7 +129,9 @@ function frozenInputs(
   );
 }
 
-/** For each assigned variable, the index of the graph input with its old value, where it is read. */
+/**
+ * For each assigned variable, the index of the graph input with its old value, where it is read.
+ */
 function inputsOfStates({ captures, assigned, argumentCount }: TracedFunction): (number | undefined)[] {
   return assigned.map((variable) => {
     const capture = captures.findIndex(({ tensor }) => tensor === variable);

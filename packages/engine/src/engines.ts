@@ -18,7 +18,10 @@ export interface CompileEvent {
 export interface EngineOptions {
   /** @default 'auto': the first of `engineNames` that works here */
   readonly name?: EngineName | 'auto';
-  /** Threads of a compiling engine; other engines decide by themselves. @default the number of cores */
+  /**
+   * Threads of a compiling engine; other engines decide by themselves.
+   * @default the number of cores
+   */
   readonly threads?: number;
   /**
    * Called before and after each compilation.
@@ -71,9 +74,10 @@ export function startedEngine(): Promise<Engine> {
 }
 
 /**
- * Chooses the engine for every compiled function from now on. Without this call, the first call of a
- * compiled function chooses automatically.
- * @throws {EngineError} when the engine that was asked for by name cannot be used, with how to get it
+ * Chooses the engine for every compiled function from now on. Without this call, the first call of
+ * a compiled function chooses automatically.
+ * @throws {EngineError} when the engine that was asked for by name cannot be used, with how to get
+ *   it
  */
 export async function useEngine(options: EngineOptions = {}): Promise<Engine> {
   const { name = 'auto' } = options;

@@ -53,7 +53,10 @@ const sum = `
   const add = async () => (await (await compile((x) => tf.sum(x))(tf.ones([2, 3]))).data())[0];
 `;
 
-/** Runs a bundled script with the globals of a browser and none of Node; returns what it sets as `result`. */
+/**
+ * Runs a bundled script with the globals of a browser and none of Node; returns what it sets as
+ * `result`.
+ */
 async function runInBrowser(file: string): Promise<unknown> {
   const globals = {
     URL,

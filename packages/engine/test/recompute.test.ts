@@ -71,7 +71,8 @@ describe('recompute', () => {
       ).length;
     };
     expect(tanhs(false)).toBe(6);
-    // The last result of each layer serves as the next one's input: kept, and computed again for its gradient.
+    // The last result of each layer serves as the next one's input: kept, and computed again for
+    // its gradient.
     expect(tanhs(true)).toBe(12);
   });
 

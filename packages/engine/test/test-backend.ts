@@ -13,7 +13,10 @@ import { flatten } from '../src/structure.js';
 const noFrozen = new Map<number, () => DeviceBuffer>();
 const vector = { shape: [3], dtype: 'float32' } as const;
 
-/** Tests that a backend keeps the contract of `Backend`; the active TensorFlow.js backend must be cpu. */
+/**
+ * Tests that a backend keeps the contract of `Backend`; the active TensorFlow.js backend must be
+ * cpu.
+ */
 export function testBackend(name: string, create: () => Promise<Backend>): void {
   describe(`the contract of a backend: ${name}`, () => {
     let backend: Backend;
@@ -185,7 +188,7 @@ function testVariables(backend: () => Backend): void {
       device: new Device(backend()),
       onCompile: () => {},
     } as unknown as CompiledEngine;
-    return new CompiledProgram(engine, { fn: fn as never, name: 'f', types, template, live: undefined }, () => {});
+    return new CompiledProgram(engine, { fn: fn, name: 'f', types, template, live: undefined }, () => {});
   };
 
   it('runs composites that only replace states as their bodies do', async () => {

@@ -19,13 +19,13 @@ export interface Program {
   readonly graph: Graph;
   readonly resultCount: number;
   /**
-   * For each state (a variable that the function assigns), the index of the graph input with the old
-   * value; undefined where the function does not read it.
+   * For each state (a variable that the function assigns), the index of the graph input with the
+   * old value; undefined where the function does not read it.
    */
   readonly stateInputs: readonly (number | undefined)[];
   /**
-   * Graph inputs whose values stay the same as long as the executable lives, by index. A backend may
-   * compile the values in; it asks for the buffers of those that it needs.
+   * Graph inputs whose values stay the same as long as the executable lives, by index. A backend
+   * may compile the values in; it asks for the buffers of those that it needs.
    */
   readonly frozen: ReadonlyMap<number, () => DeviceBuffer>;
 }
@@ -42,7 +42,9 @@ export interface Executable {
 
 /** Runs that a backend has been asked for. */
 export interface Run {
-  /** Buffers of the results, run by run. They can be used at once, as operands of further runs too. */
+  /**
+   * Buffers of the results, run by run. They can be used at once, as operands of further runs too.
+   */
   readonly results: readonly (readonly DeviceBuffer[])[];
   /**
    * Settles when the runs are over, with the values of small results where the backend has them at
@@ -90,5 +92,7 @@ export interface Backend {
   terminate(): Promise<void>;
 }
 
-/** Results up to this size in bytes are kept in host memory too, so that reading them costs nothing. */
+/**
+ * Results up to this size in bytes are kept in host memory too, so that reading them costs nothing.
+ */
 export const smallBytes = 65_536;

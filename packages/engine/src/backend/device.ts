@@ -26,8 +26,8 @@ export class Device extends tf.KernelBackend {
   readonly backend: Backend;
   readonly #data = new Map<object, DeviceData>();
   /**
-   * Number of writes by programs, so that programs with frozen values notice a change. It is kept by
-   * data id, since a tensor may leave the device and come back.
+   * Number of writes by programs, so that programs with frozen values notice a change. It is kept
+   * by data id, since a tensor may leave the device and come back.
    */
   readonly #versions = new WeakMap<object, number>();
 
@@ -100,7 +100,9 @@ export class Device extends tf.KernelBackend {
     return this.#versions.get(dataId) ?? 0;
   }
 
-  /** Forgets copies of a tensor's values; call it when a program has been told to write the tensor. */
+  /**
+   * Forgets copies of a tensor's values; call it when a program has been told to write the tensor.
+   */
   written({ dataId }: tf.TensorInfo): void {
     const data = this.#data.get(dataId)!;
     data.host = undefined;
@@ -195,9 +197,9 @@ export class Device extends tf.KernelBackend {
 const devices = new Set<Device>();
 
 /**
- * Lets a device count references to its data. A clone or a reshape on the eager backend makes another
- * tensor over the same data and counts it there, without checking where the data is. From the first
- * device on, the eager backend passes on the counts of data that a device holds.
+ * Lets a device count references to its data. A clone or a reshape on the eager backend makes
+ * another tensor over the same data and counts it there, without checking where the data is. From
+ * the first device on, the eager backend passes on the counts of data that a device holds.
  */
 function countReferencesFor(device: Device): void {
   if (devices.size === 0) {

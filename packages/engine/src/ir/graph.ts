@@ -62,8 +62,8 @@ export type ReduceKind = 'sum' | 'max' | 'min' | 'product';
 export type ConstantData = { readonly splat: number } | { readonly data: TypedArray };
 
 /**
- * Order of the axes of image, kernel and result. `channels_last`: [B, H, W, C], [KH, KW, C, O], [B, H', W', O];
- * `channels_first`: [B, C, H, W], [O, C, KH, KW], [B, O, H', W'].
+ * Order of the axes of image, kernel and result. `channels_last`: [B, H, W, C], [KH, KW, C, O], [B,
+ * H', W', O]; `channels_first`: [B, C, H, W], [O, C, KH, KW], [B, O, H', W'].
  */
 export type ConvolutionLayout = 'channels_last' | 'channels_first';
 
@@ -78,7 +78,9 @@ export interface ConvolutionAttributes {
   readonly padding: readonly [number, number, number, number];
   /** Distance between the places of the kernel: rows, columns. */
   readonly strides: readonly [number, number];
-  /** Distance between image rows and columns (greater than 1 in a fractionally strided convolution). */
+  /**
+   * Distance between image rows and columns (greater than 1 in a fractionally strided convolution).
+   */
   readonly lhsDilation: readonly [number, number];
   /** Distance between kernel rows and columns. */
   readonly rhsDilation: readonly [number, number];
@@ -109,7 +111,9 @@ export interface OperationAttributes {
   };
   /** Image and kernel; the kernel is not flipped. */
   convolution: ConvolutionAttributes;
-  /** Result: leading axes of the operand, axes of the int32 indices, trailing axes of the operand. */
+  /**
+   * Result: leading axes of the operand, axes of the int32 indices, trailing axes of the operand.
+   */
   gather: { readonly axis: number };
   /** (base, int32 indices, updates): adds each update row to the base row that its index names. */
   scatter_add: object;

@@ -1,7 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { ConvolutionAttributes } from './graph.js';
 
-/** Computes a convolution with a plain one: image and kernel are dilated, padded and cropped by hand. */
+/**
+ * Computes a convolution with a plain one: image and kernel are dilated, padded and cropped by
+ * hand.
+ */
 export function convolution(x: tf.Tensor4D, y: tf.Tensor4D, attributes: ConvolutionAttributes): tf.Tensor {
   if (attributes.layout === 'channels_last') return channelsLast(x, y, attributes);
   const image = tf.transpose(x, [0, 2, 3, 1]);
@@ -40,7 +43,10 @@ function dilated(image: tf.Tensor4D, steps: readonly [number, number]): tf.Tenso
   return tf.reshape(spread, [batch, height * steps[0], width * steps[1], channels]);
 }
 
-/** Adds the padding around a dilated image, whose last row and column have zeros behind them already. */
+/**
+ * Adds the padding around a dilated image, whose last row and column have zeros behind them
+ * already.
+ */
 function padOrCrop(
   image: tf.Tensor4D,
   [top, left, bottom, right]: ConvolutionAttributes['padding'],

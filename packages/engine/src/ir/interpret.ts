@@ -143,7 +143,7 @@ const meanings: { readonly [K in OperationName]: Meaning<K> } = {
   convolution: ([x, y], { attributes }) => convolution(x as tf.Tensor4D, y as tf.Tensor4D, attributes),
   gather: ([x, indices], { attributes }) => tf.gather(x, indices, attributes.axis),
   scatter_add: ([base, indices, updates]) =>
-    tf.add(base, tf.unsortedSegmentSum(updates, indices as tf.Tensor1D, base.shape[0]!)),
+    tf.add(base, tf.unsortedSegmentSum(updates, indices as tf.Tensor1D, base.shape[0])),
   slice: ([x], { attributes: { start, limit, strides } }) => tf.stridedSlice(x, [...start], [...limit], [...strides]),
   pad: ([x], { attributes: { low, high, value } }) =>
     tf.pad(

@@ -3,8 +3,8 @@ import type { ModelWriter } from './model-writer.js';
 import type { OnnxHeader } from './proto.js';
 
 /**
- * Translates an operation of the kind `K`: emits ONNX nodes and returns the names of the results, or
- * undefined where the operation is written by the operations that use it.
+ * Translates an operation of the kind `K`: emits ONNX nodes and returns the names of the results,
+ * or undefined where the operation is written by the operations that use it.
  */
 export type Rule<K extends OperationName> = (
   writer: ModelWriter,

@@ -1,7 +1,7 @@
 /**
- * Converts numbers to the bits of IEEE 754 half precision, rounded to nearest, ties to even. Numbers
- * beyond 65504 become infinite, as the standard demands; callers that store weights check for that
- * first.
+ * Converts numbers to the bits of IEEE 754 half precision, rounded to nearest, ties to even.
+ * Numbers beyond 65504 become infinite, as the standard demands; callers that store weights check
+ * for that first.
  */
 export function toFloat16(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
@@ -15,8 +15,8 @@ function halfOf(bits: number): number {
   if (magnitude > 0x7f800000) return sign | 0x7e00; // not a number
   // 65520 and more round to infinity.
   if (magnitude >= 0x477ff000) return sign | 0x7c00;
-  // Below 2^-14, half-precision numbers are multiples of 2^-24, to which the value is rounded; 2^-25 and
-  // less become 0.
+  // Below 2^-14, half-precision numbers are multiples of 2^-24, to which the value is rounded;
+  // 2^-25 and less become 0.
   if (magnitude < 0x38800000) {
     const exponent = magnitude >>> 23;
     if (exponent < 102) return sign;

@@ -190,7 +190,9 @@ export class ModelWriter {
     return this.emit('Expand', [name, this.emit('Concat', sizes, { axis: 0 })]);
   }
 
-  /** Returns how many times the batch a size is; undefined for a size that is equal for every batch. */
+  /**
+   * Returns how many times the batch a size is; undefined for a size that is equal for every batch.
+   */
   #batches(size: number): number | undefined {
     return this.#batch && size > 0 && size % this.#batch.size === 0 ? size / this.#batch.size : undefined;
   }

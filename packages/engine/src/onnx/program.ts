@@ -19,8 +19,8 @@ export interface OnnxProgram {
 }
 
 /**
- * The passes before ONNX Runtime. Bodies of composites are not merged with what surrounds them, since
- * they compute again on purpose to save memory.
+ * The passes before ONNX Runtime. Bodies of composites are not merged with what surrounds them,
+ * since they compute again on purpose to save memory.
  */
 export const runtimePasses = passesFor(onnxRuntime, { mergesBodies: false });
 

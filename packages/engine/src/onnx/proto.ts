@@ -96,7 +96,10 @@ export interface OnnxTensor {
   readonly data: TypedArray | BigInt64Array | Uint16Array | 'external';
 }
 
-/** An input or output; with `Size` `number | string`, sizes may have names, which stand for any number. */
+/**
+ * An input or output; with `Size` `number | string`, sizes may have names, which stand for any
+ * number.
+ */
 export interface OnnxValue<Size = number> {
   readonly name: string;
   readonly shape: readonly Size[];

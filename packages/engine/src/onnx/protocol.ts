@@ -1,6 +1,6 @@
 /**
- * Messages between the main thread and the worker that owns the ONNX Runtime sessions and all tensors
- * on the engine.
+ * Messages between the main thread and the worker that owns the ONNX Runtime sessions and all
+ * tensors on the engine.
  */
 import type { TensorType } from '../backend/backend.js';
 import type { TypedArray } from '../ir/graph.js';
@@ -59,7 +59,9 @@ export type Request =
       readonly states: readonly number[];
     }
   | { readonly kind: 'read'; readonly slot: number }
-  /** As `read`, for a main thread that waits without its event loop; `control[0]` is the outcome. */
+  /**
+   * As `read`, for a main thread that waits without its event loop; `control[0]` is the outcome.
+   */
   | { readonly kind: 'readInto'; readonly slot: number; readonly control: Int32Array; readonly target: Uint8Array };
 
 /** A request with the number by which its reply is known. */
@@ -79,6 +81,8 @@ export type ReplyMessage =
 /** What the worker is started with. */
 export interface WorkerOptions {
   readonly threads: number;
-  /** [busy, stop]: whether the worker is in ONNX Runtime, and whether the process is about to end. */
+  /**
+   * [busy, stop]: whether the worker is in ONNX Runtime, and whether the process is about to end.
+   */
   readonly control: Int32Array;
 }

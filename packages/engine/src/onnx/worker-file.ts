@@ -7,13 +7,18 @@ import { Worker, type WorkerOptions } from 'node:worker_threads';
 /** Whether this file runs from source and not from the built package or a bundle. */
 const isSource = (): boolean => import.meta.url?.endsWith('.ts') ?? false;
 
-/** Returns where the built worker must lie: beside the file that this module has been built into. */
+/**
+ * Returns where the built worker must lie: beside the file that this module has been built into.
+ */
 function workerFile(): string {
   // A bundler that writes CommonJS leaves `import.meta` empty.
   return join(import.meta.url === undefined ? __dirname : dirname(fileURLToPath(import.meta.url)), 'worker.mjs');
 }
 
-/** Returns why the worker cannot be started and what to do about it; undefined where its file exists. */
+/**
+ * Returns why the worker cannot be started and what to do about it; undefined where its file
+ * exists.
+ */
 export function missingWorkerFile(): { readonly why: string; readonly fix: string } | undefined {
   if (isSource() || existsSync(workerFile())) return undefined;
   return {

@@ -1,7 +1,7 @@
 /**
- * The thread that owns ONNX Runtime. `session.run` blocks its thread, and ONNX Runtime refuses shared
- * memory. The sessions and every tensor on the engine therefore live here, and the main thread stays
- * free for timers, signals and data.
+ * The thread that owns ONNX Runtime. `session.run` blocks its thread, and ONNX Runtime refuses
+ * shared memory. The sessions and every tensor on the engine therefore live here, and the main
+ * thread stays free for timers, signals and data.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
@@ -63,15 +63,15 @@ async function load({ definition, model, initializers }: LoadRequest): Promise<P
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
     externalData,
-    // The memory plan of the second run would be allocated beside the memory of the first run: 1.3 times
-    // the memory, and no faster.
+    // The memory plan of the second run would be allocated beside the memory of the first run: 1.3
+    // times the memory, and no faster.
     enableMemPattern: false,
-    // A pass of ours merges equal operations; the first optimizer would merge what is computed again to
-    // save memory too. The second one computes eight channels where a blur has one.
+    // A pass of ours merges equal operations; the first optimizer would merge what is computed
+    // again to save memory too. The second one computes eight channels where a blur has one.
     extra: {
       optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination;NchwcTransformer' },
-      // Each program has threads of its own. They would spin for some 40 ms after a run, at the expense of
-      // the next program.
+      // Each program has threads of its own. They would spin for some 40 ms after a run, at the
+      // expense of the next program.
       session: { force_spinning_stop: '1' },
     },
   });
@@ -184,7 +184,8 @@ async function handle(request: Request): Promise<{ value?: unknown; transfer?: A
 let queue = Promise.resolve();
 port.on('message', ({ id, request }: RequestMessage) => {
   queue = queue.then(async () => {
-    // `busy` is set before `stop` is read: either the main thread sees `busy` or this thread sees `stop`.
+    // `busy` is set before `stop` is read: either the main thread sees `busy` or this thread sees
+    // `stop`.
     Atomics.store(control, 0, 1);
     try {
       if (Atomics.load(control, 1)) return;

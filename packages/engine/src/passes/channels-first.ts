@@ -2,14 +2,16 @@ import type { GraphBuilder } from '../ir/builder.js';
 import { sizeOf, type Graph, type OperationOf, type Value } from '../ir/graph.js';
 import { mapOperations } from './map-operations.js';
 
-/** Largest number of result places of a convolution that is written as one matrix product per place. */
+/**
+ * Largest number of result places of a convolution that is written as one matrix product per place.
+ */
 const mostPlaces = 25;
 
 /**
  * Writes every convolution in the layout that processors prefer, [B, C, H, W], between transposes.
  * `simplify` then moves the transposes through the operations between convolutions, where most of
- * them cancel. The gradient of a kernel, a convolution whose kernel is as large as an image and whose
- * result is as large as a kernel, becomes one matrix product for each place of its result.
+ * them cancel. The gradient of a kernel, a convolution whose kernel is as large as an image and
+ * whose result is as large as a kernel, becomes one matrix product for each place of its result.
  */
 export function channelsFirst(graph: Graph): Graph {
   return mapOperations(graph, (b, operation, operands) => {
@@ -34,8 +36,8 @@ const isPlain = ({ lhsDilation }: Attributes): boolean => lhsDilation.every((ste
 
 /**
  * Computes y[b, o, i, j] as the product of the kernel and the part of the image under the kernel at
- * (i, j). The sum over channels comes last: for the gradient of a kernel, the channels are the images
- * of a batch, whose planes are contiguous in memory.
+ * (i, j). The sum over channels comes last: for the gradient of a kernel, the channels are the
+ * images of a batch, whose planes are contiguous in memory.
  */
 function productsByPlace(
   b: GraphBuilder,

@@ -27,7 +27,7 @@ export function simpler(
   operands: readonly Value[],
 ): readonly Value[] | undefined {
   const rule = simplifications[operation.kind] as Simplification<OperationName> | undefined;
-  const found = rule?.(b, operation as OperationOf<OperationName>, operands);
+  const found = rule?.(b, operation, operands);
   if (found) return found;
   if (operation.kind === 'dot_general') return undefined;
   const [x, y] = operands as [Value, Value];

@@ -4,9 +4,9 @@ import { simpler } from './simplify-rules.js';
 
 /**
  * Visits every operation once, in program order: folds constants of one value, removes operations
- * that change nothing, moves broadcasts and transposes behind elementwise operations, and gives equal
- * operations one result. Operations that no output needs are dropped. No rewrite changes a finite
- * result by more than rounding, and most change nothing at all.
+ * that change nothing, moves broadcasts and transposes behind elementwise operations, and gives
+ * equal operations one result. Operations that no output needs are dropped. No rewrite changes a
+ * finite result by more than rounding, and most change nothing at all.
  *
  * Each body of a composite is simplified separately: what a composite computes again on purpose, to
  * save memory, is not merged with the first computation.
@@ -51,8 +51,8 @@ function attributeText(attributes: object): string {
 }
 
 /**
- * Returns a text that is equal for operations with equal results, or undefined where comparing would
- * cost more than it saves.
+ * Returns a text that is equal for operations with equal results, or undefined where comparing
+ * would cost more than it saves.
  */
 function keyOf(operation: Operation, operands: readonly Value[]): string | undefined {
   const result = operation.results[0]!;
@@ -71,7 +71,9 @@ function keyOf(operation: Operation, operands: readonly Value[]): string | undef
   return `${operation.kind} ${names.join()} ${attributeText(operation.attributes)} ${type}`;
 }
 
-/** Drops operations that no output needs. Inputs stay, since their order is the calling convention. */
+/**
+ * Drops operations that no output needs. Inputs stay, since their order is the calling convention.
+ */
 function removeDead(graph: Graph): Graph {
   const needed = new Set<Value>(graph.outputs);
   const kept: Operation[] = [];

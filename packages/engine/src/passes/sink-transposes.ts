@@ -4,8 +4,8 @@ import { isBinary, isUnary, splatOf, type Operation, type OperationOf, type Valu
 /**
  * Applies an operation to the operands of transposes and transposes its result instead, where that
  * costs nothing: every operand comes from the same transpose, or is a constant of one value or a
- * broadcast, which can be made in any order of axes. In this way transposes move towards the results
- * until they meet their inverse, or a reduction that removes them.
+ * broadcast, which can be made in any order of axes. In this way transposes move towards the
+ * results until they meet their inverse, or a reduction that removes them.
  */
 export function behindTransposes(
   b: GraphBuilder,
@@ -31,7 +31,10 @@ function before<T>(values: readonly T[], permutation: readonly number[]): T[] {
   return moved;
 }
 
-/** Returns the attributes of an operation before a transpose, or undefined where it cannot move there. */
+/**
+ * Returns the attributes of an operation before a transpose, or undefined where it cannot move
+ * there.
+ */
 function attributesBefore(operation: Operation, permutation: readonly number[]): Operation['attributes'] | undefined {
   if (isUnary(operation) || isBinary(operation)) return operation.attributes;
   switch (operation.kind) {

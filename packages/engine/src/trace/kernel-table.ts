@@ -21,7 +21,9 @@ export function tableOf<T>(entries: Readonly<Record<string, T>>, row: (entry: T)
   return Object.fromEntries(Object.entries(entries).map(([name, entry]) => [name, row(entry)]));
 }
 
-/** Returns the axes that an attribute names, counted from the front; all axes where it names none. */
+/**
+ * Returns the axes that an attribute names, counted from the front; all axes where it names none.
+ */
 export const axesOf = (x: Value, axis: number | number[] | undefined): number[] =>
   tf.util.parseAxisParam(axis ?? x.shape.map((_, index) => index), [...x.shape]);
 

@@ -104,7 +104,8 @@ function floorDivide(b: GraphBuilder, dividend: Value, divisor: Value): Value {
   const quotient = b.binary('divide', dividend, divisor);
   // TensorFlow.js returns integers for floats too.
   if (dividend.dtype === 'float32') return b.convert(b.unary('floor', quotient), 'int32');
-  // Integer division rounds towards zero; the quotient steps down where the remainder has the other sign.
+  // Integer division rounds towards zero; the quotient steps down where the remainder has the other
+  // sign.
   const rest = b.binary('subtract', dividend, b.binary('multiply', quotient, divisor));
   const zero = b.splat(0, [], 'int32');
   const otherSign = b.compare(

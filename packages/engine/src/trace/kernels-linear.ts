@@ -1,4 +1,7 @@
-/** Kernels of matrix products and convolutions; TensorFlow.js's three convolution kernels are one primitive. */
+/**
+ * Kernels of matrix products and convolutions; TensorFlow.js's three convolution kernels are one
+ * primitive.
+ */
 import * as tf from '@tensorflow/tfjs-core';
 import type { GraphBuilder } from '../ir/builder.js';
 import type { Value } from '../ir/graph.js';
@@ -54,7 +57,10 @@ function convolution(b: GraphBuilder, x: Value, filter: Value, attributes: Convo
   });
 }
 
-/** Writes the gradient of the image: a convolution of the dilated output gradient with the flipped kernel. */
+/**
+ * Writes the gradient of the image: a convolution of the dilated output gradient with the flipped
+ * kernel.
+ */
 function convolutionInputGradient(
   b: GraphBuilder,
   dy: Value,

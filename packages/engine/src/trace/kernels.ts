@@ -7,7 +7,10 @@ import { movementKernels } from './kernels-movement.js';
 import { reductionKernels } from './kernels-reduction.js';
 import { traceBackend, traceBackendName } from './trace-backend.js';
 
-/** How each TensorFlow.js kernel is written in primitives. A kernel that is missing here cannot be compiled. */
+/**
+ * How each TensorFlow.js kernel is written in primitives. A kernel that is missing here cannot be
+ * compiled.
+ */
 const kernels: KernelTable = { ...elementwiseKernels, ...reductionKernels, ...movementKernels, ...linearKernels };
 
 let registered = false;

@@ -33,7 +33,8 @@ export function isTracing(): boolean {
 
 /**
  * Runs `fn` once on the recording backend, which computes nothing.
- * @throws {CompileError} for what cannot be recorded: reading values, host randomness, an unknown operation
+ * @throws {CompileError} for what cannot be recorded: reading values, host randomness, an unknown
+ *   operation
  */
 export function trace(
   fn: (...values: never[]) => unknown,
@@ -66,7 +67,9 @@ export function trace(
   }
 }
 
-/** Calls the function with stand-ins of its arguments and collects what the session has recorded. */
+/**
+ * Calls the function with stand-ins of its arguments and collects what the session has recorded.
+ */
 function record(
   session: TraceSession,
   fn: (...values: never[]) => unknown,

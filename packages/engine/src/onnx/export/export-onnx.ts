@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import { CompileError } from '../../errors.js';
 import type { DType, TypedArray } from '../../ir/graph.js';
 import { releaseCaptures, trace, type TracedFunction } from '../../trace/trace.js';
@@ -9,8 +9,8 @@ import { storeWeights } from './store-weights.js';
 import { symbolicModel, type NamedInput, type SymbolicModel } from './symbolic-model.js';
 
 /**
- * Batch sizes with which a function is traced. What comes out must be equal up to multiples of them,
- * so that it is right for every batch. They are primes, far from the sizes of models.
+ * Batch sizes with which a function is traced. What comes out must be equal up to multiples of
+ * them, so that it is right for every batch. They are primes, far from the sizes of models.
  */
 const batchSizes = [7919, 7927] as const;
 
@@ -46,8 +46,8 @@ export interface ExportOnnxOptions<Name extends string = string> {
 }
 
 /**
- * Name and type of an input or output. Sizes that follow the batch are names: `batch`, or a multiple
- * such as `4*batch`.
+ * Name and type of an input or output. Sizes that follow the batch are names: `batch`, or a
+ * multiple such as `4*batch`.
  */
 export interface OnnxPort {
   readonly name: string;
@@ -66,9 +66,9 @@ export interface ExportedOnnx {
 
 /**
  * Writes a function of tensors as a standard ONNX file for any runtime: operators of the default
- * domain alone, weights as named initializers, any batch size. Everything that the function reads is
- * stored with its present values. The rules of `compile` hold; besides, the results may depend on the
- * number of examples in their sizes only.
+ * domain alone, weights as named initializers, any batch size. Everything that the function reads
+ * is stored with its present values. The rules of `compile` hold; besides, the results may depend
+ * on the number of examples in their sizes only.
  * @param fn  inputs by name to outputs by name; called while it is traced, with shapes only
  * @throws {CompileError} for what cannot be written: an operation that cannot be compiled, assigned
  *   variables, a result that depends on the batch in another way, more than 2 GiB, weights that

@@ -51,7 +51,10 @@ function halfPrecision(values: Float32Array, name: string, where: string): Uint1
   });
 }
 
-/** Returns the values as an array of the tensor's type: TensorFlow.js may keep integers in a float tensor. */
+/**
+ * Returns the values as an array of the tensor's type: TensorFlow.js may keep integers in a float
+ * tensor.
+ */
 function typed({ type }: OnnxTensor, data: TypedArray): TypedArray {
   const make = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[type as DType];
   return data instanceof make ? data : make.from(data);

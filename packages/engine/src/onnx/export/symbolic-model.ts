@@ -23,12 +23,15 @@ interface ModelNames {
   readonly where: string;
 }
 
-/** A file holds no memory to save, so that bodies of composites may be merged with what surrounds them. */
+/**
+ * A file holds no memory to save, so that bodies of composites may be merged with what surrounds
+ * them.
+ */
 const exportPasses = passesFor(standardOnnx, { mergesBodies: true });
 
 /**
- * Makes the model of a function that was traced with one batch size, with a name for every size that
- * follows the batch. The weights have no values yet.
+ * Makes the model of a function that was traced with one batch size, with a name for every size
+ * that follows the batch. The weights have no values yet.
  */
 export function symbolicModel(traced: TracedFunction, names: ModelNames): SymbolicModel {
   const { inputs, weightNames, batch, where } = names;
@@ -96,7 +99,10 @@ function outputNames({ resultTemplate, assigned }: TracedFunction, where: string
   return tensors.map(([output]) => output);
 }
 
-/** Drops statistics of layer norm that nothing reads; not every runtime computes these optional outputs. */
+/**
+ * Drops statistics of layer norm that nothing reads; not every runtime computes these optional
+ * outputs.
+ */
 function withoutUnreadOutputs({ nodes, outputs }: OnnxModel): OnnxNode[] {
   const read = new Set([...nodes.flatMap(({ inputs }) => inputs), ...outputs.map(({ name }) => name)]);
   return nodes.map((node) => {

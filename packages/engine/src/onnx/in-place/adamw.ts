@@ -14,9 +14,9 @@ export interface AdamWNumbers {
 }
 
 /**
- * Applies Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2) in place, in one
- * pass over memory. Numbers are computed in double precision and rounded when they are stored. A
- * gradient scale that is not finite leaves everything unchanged, as the composite's body does.
+ * Applies Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2) in place, in
+ * one pass over memory. Numbers are computed in double precision and rounded when they are stored.
+ * A gradient scale that is not finite leaves everything unchanged, as the composite's body does.
  */
 export function updateAdamW(
   parameter: Float32Array,

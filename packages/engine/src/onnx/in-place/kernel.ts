@@ -5,8 +5,8 @@ export type KernelAttributes = Readonly<Record<string, number | string | boolean
 
 /**
  * Runs a composite on arrays in place, after the graph has run. ONNX Runtime promises no in-place
- * update: a state that goes in and comes out of a graph takes two copies. A kernel spares the second
- * copy and passes over memory once.
+ * update: a state that goes in and comes out of a graph takes two copies. A kernel spares the
+ * second copy and passes over memory once.
  */
 export interface InPlaceKernel {
   /** For each result of the composite, the index of the operand whose memory receives it. */

@@ -38,9 +38,9 @@ export function writeRows(
 }
 
 /**
- * Returns a view that moves float32 values in pairs, in two thirds of the time, where their memory is
- * aligned for it. Integers are not moved in pairs: a pair may have the bits of a NaN, which need not
- * be kept.
+ * Returns a view that moves float32 values in pairs, in two thirds of the time, where their memory
+ * is aligned for it. Integers are not moved in pairs: a pair may have the bits of a NaN, which need
+ * not be kept.
  */
 function inPairs(values: TypedArray): Float64Array | undefined {
   const canBe = values instanceof Float32Array && values.byteOffset % 8 === 0 && values.length % 2 === 0;

@@ -21,8 +21,8 @@ const gelu =
 
 /**
  * Copies the operands so that each copy depends on an element of every operand. ONNX Runtime orders
- * nodes by what they read, and nothing else would keep it from running early what follows. The choice
- * is between two equal tensors.
+ * nodes by what they read, and nothing else would keep it from running early what follows. The
+ * choice is between two equal tensors.
  */
 const barrier: CompositeRule = (w, { operands, results }, names) => {
   const choices = names.map((name, index) => {

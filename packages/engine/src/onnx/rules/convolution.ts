@@ -67,8 +67,8 @@ function padImage(w: ModelWriter, name: string, [top, left, bottom, right]: read
 }
 
 /**
- * Returns the kernel as ConvTranspose takes it, flipped and [C, O, KH, KW]. The kernel before a flip
- * is used directly.
+ * Returns the kernel as ConvTranspose takes it, flipped and [C, O, KH, KW]. The kernel before a
+ * flip is used directly.
  */
 function flippedKernel(w: ModelWriter, kernel: Value): string {
   const transpose = kernel.producer?.kind === 'transpose' ? kernel.producer : undefined;

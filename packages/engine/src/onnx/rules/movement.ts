@@ -39,7 +39,9 @@ const pad: Rule<'pad'> = (w, { attributes: { low, high, value }, operands }) => 
   return w.emit('Pad', [w.full(x), w.integers([...low, ...high]), w.scalar(value, x.dtype)]);
 };
 
-/** ScatterElements instead of ScatterND, which with several threads loses updates of the same row. */
+/**
+ * ScatterElements instead of ScatterND, which with several threads loses updates of the same row.
+ */
 const scatterAdd: Rule<'scatter_add'> = (w, { operands }) => {
   const [base, indices, updates] = operands as [Value, Value, Value];
   const rows = w.emit('Cast', [w.full(indices)], { to: castTo.int64 });

@@ -44,13 +44,13 @@ function scaleOf(w: ModelWriter, { results }: OperationOf<'dot_general'>): numbe
   const [product] = results as [Value];
   const users = w.usersOf(product);
   if (users.length !== 1 || users[0]!.kind !== 'multiply' || w.isOutput(product)) return undefined;
-  const [x, y] = users[0]!.operands as [Value, Value];
+  const [x, y] = users[0].operands as [Value, Value];
   return splatOf(x === product ? y : x);
 }
 
 /**
- * Writes a product as ONNX Runtime computes it best: transposes and scale are attributes of Gemm, or
- * of its own FusedMatMul where there are batches.
+ * Writes a product as ONNX Runtime computes it best: transposes and scale are attributes of Gemm,
+ * or of its own FusedMatMul where there are batches.
  */
 export const fusedProduct: WriteProduct = (w, product) => {
   const { left, right, transposeLeft, transposeRight, scale, batchAxes, dtype } = product;
@@ -115,7 +115,10 @@ interface Matrix {
 
 const inOrder = (axes: readonly number[]): boolean => axes.every((axis, index) => axis === index);
 
-/** Returns an operand as [...batch, free, contract] or [...batch, contract, free], moved as little as possible. */
+/**
+ * Returns an operand as [...batch, free, contract] or [...batch, contract, free], moved as little
+ * as possible.
+ */
 function matrix(w: ModelWriter, operand: Value, batch: readonly number[], contract: readonly number[]): Matrix {
   const free = operand.shape.map((_, axis) => axis).filter((axis) => !batch.includes(axis) && !contract.includes(axis));
   const size = (axes: readonly number[]): number => sizeOf(axes.map((axis) => operand.shape[axis]!));
