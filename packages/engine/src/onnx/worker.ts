@@ -23,7 +23,8 @@ const { threads, control } = workerData as WorkerOptions;
 
 interface Program {
   readonly definition: ProgramDefinition;
-  readonly session: InferenceSession;
+  /** Undefined where the graph computes nothing; ONNX Runtime refuses an empty one. */
+  readonly session: InferenceSession | undefined;
   /** Tensors that outputs are written to: the spare tensor of each state, and scratch. */
   readonly buffers: (Tensor | undefined)[];
 }
@@ -55,6 +56,8 @@ async function load({ definition, model, initializers }: LoadRequest): Promise<P
     const { buffer, byteOffset, byteLength } = valuesOf(slotTensor(slot));
     return { path: `input${index}`, data: new Uint8Array(buffer, byteOffset, byteLength) };
   });
+  const { outputs, resultCount } = definition;
+  if (outputs.length === 0) return { definition, session: undefined, buffers: [] };
   const session = await InferenceSession.create(model, {
     executionProviders: ['cpu'],
     intraOpNumThreads: threads,
@@ -75,7 +78,6 @@ async function load({ definition, model, initializers }: LoadRequest): Promise<P
       session: { force_spinning_stop: '1' },
     },
   });
-  const { outputs, resultCount } = definition;
   return {
     definition,
     session,
@@ -115,7 +117,7 @@ async function runOnce(
   }
   const fetches: Record<string, Tensor> = {};
   const written = outputs.map((output, index) => (fetches[`output${index}`] = buffers[index] ?? makeTensor(output)));
-  await session.run(feeds, fetches);
+  await session?.run(feeds, fetches);
 
   const valuesFrom = (source: OperandSource): TypedArray =>
     valuesOf('input' in source ? slotTensor(request.inputs[source.input]!) : written[source.output]!);
@@ -159,7 +161,7 @@ async function handle(request: Request): Promise<{ value?: unknown; transfer?: A
       return {};
     }
     case 'unload':
-      await programs.get(request.program)?.session.release();
+      await programs.get(request.program)?.session?.release();
       programs.delete(request.program);
       return {};
     case 'run': {
