@@ -1,8 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import sharp, { type Sharp } from 'sharp';
 import type { DecodeSettings } from '../image-source.js';
-import { CENTRE, copyCrop, haveSameProportions, planCrop } from './crop.js';
-import type { CropDraws, CropSettings, Pixels2D } from './crop.js';
+import {
+  CENTRE,
+  copyCrop,
+  haveSameProportions,
+  planCrop,
+  type CropDraws,
+  type CropSettings,
+  type Pixels2D,
+} from './crop.js';
 import { nearestCrop } from './resample.js';
 
 /** Channels of every image that comes from a file. */
