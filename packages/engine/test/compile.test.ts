@@ -311,7 +311,8 @@ describe('compile', () => {
 
 it('runs a function that computes nothing', async () => {
   const nothing = compile(() => undefined);
-  expect(await nothing()).toBeUndefined();
+  const result: unknown = await nothing();
+  expect(result).toBeUndefined();
 });
 
 describe('rows that are written to a variable', () => {

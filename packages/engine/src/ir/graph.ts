@@ -11,7 +11,7 @@ export type DType = 'float32' | 'int32' | 'bool';
 export type TypedArray = Float32Array | Int32Array | Uint8Array;
 
 /** Names of the elementwise operations of one operand. */
-export const unaryNames = [
+const unaryNames = [
   'negate',
   'exponential',
   'log',
@@ -36,7 +36,7 @@ export const unaryNames = [
 export type UnaryName = (typeof unaryNames)[number];
 
 /** Names of the elementwise operations of two operands. */
-export const binaryNames = [
+const binaryNames = [
   'add',
   'subtract',
   'multiply',

@@ -18,7 +18,7 @@ export interface AdamWNumbers {
  * one pass over memory. Numbers are computed in double precision and rounded when they are stored.
  * A gradient scale that is not finite leaves everything unchanged, as the composite's body does.
  */
-export function updateAdamW(
+function updateAdamW(
   parameter: Float32Array,
   gradient: Float32Array,
   firstMoment: Float32Array,

@@ -5,7 +5,7 @@ import type { ModelWriter } from '../model-writer.js';
 import { castTo } from './elementwise.js';
 
 /** Emits a Slice along some axes of a value. */
-export function writeSlice(
+function writeSlice(
   w: ModelWriter,
   x: Value,
   range: {
