@@ -4,15 +4,18 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 
-/** Whether this file runs from source and not from the built package or a bundle. */
-const isSource = (): boolean => import.meta.url?.endsWith('.ts') ?? false;
-
 /**
- * Returns where the built worker must lie: beside the file that this module has been built into.
+ * Place of this file, or of the bundle that it is part of; a bundle in CommonJS leaves it
+ * undefined.
  */
+const moduleUrl: string | undefined = import.meta.url;
+
+/** Whether this file runs from source and not from the built package or a bundle. */
+const isSource = moduleUrl?.endsWith('.ts') ?? false;
+
+/** Returns where the built worker must lie: beside the file of which this module is part. */
 function workerFile(): string {
-  // A bundler that writes CommonJS leaves `import.meta` empty.
-  return join(import.meta.url === undefined ? __dirname : dirname(fileURLToPath(import.meta.url)), 'worker.mjs');
+  return join(moduleUrl === undefined ? __dirname : dirname(fileURLToPath(moduleUrl)), 'worker.mjs');
 }
 
 /**
@@ -20,7 +23,7 @@ function workerFile(): string {
  * exists.
  */
 export function missingWorkerFile(): { readonly why: string; readonly fix: string } | undefined {
-  if (isSource() || existsSync(workerFile())) return undefined;
+  if (isSource || existsSync(workerFile())) return undefined;
   return {
     why: `the file of its worker thread, ${workerFile()}, does not exist; a bundler leaves it out`,
     fix: 'Copy node_modules/@vitvq/engine/dist/worker.mjs to that place, or mark @vitvq/engine as external in the bundler (esbuild: --external:@vitvq/engine).',
@@ -32,11 +35,11 @@ export function missingWorkerFile(): { readonly why: string; readonly fix: strin
  * flags of the process.
  */
 export function startWorker(options: Pick<WorkerOptions, 'workerData' | 'name'>): Worker {
-  if (!isSource()) return new Worker(workerFile(), { ...options, execArgv: [] });
+  if (!isSource) return new Worker(workerFile(), { ...options, execArgv: [] });
   // Node 20 cannot start a worker from a TypeScript file, so a line of JavaScript loads tsx first.
-  const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx'));
+  const loader = pathToFileURL(createRequire(moduleUrl!).resolve('tsx'));
   const tsx = JSON.stringify(new URL('./esm/api/index.mjs', loader));
-  const program = JSON.stringify(new URL('./worker.ts', import.meta.url));
+  const program = JSON.stringify(new URL('./worker.ts', moduleUrl));
   const code = `import(${tsx}).then(({ register }) => { register(); return import(${program}); })`;
   return new Worker(code, { ...options, eval: true, execArgv: ['--conditions=@vitvq/source'] });
 }
