@@ -4,7 +4,7 @@ export * from './contracts.js';
 export * from './detach.js';
 export * from './errors.js';
 export * from './initializers.js';
-export { assertAffordable, type ModelNeeds, type WeightsFile } from './model-budget.js';
+export type { ModelNeeds, WeightsFile } from './model-budget.js';
 export * from './module.js';
 export * from './named-shapes.js';
 export * from './random-draws.js';
@@ -12,6 +12,7 @@ export { foldIn, randomKey, split, threefry2x32, type RandomKey } from './random
 export { randomNormal } from './random-normal.js';
 export { recompute } from './recompute.js';
 export * from './reference-weights.js';
+export { assertFitsBudget, skipInitialization } from './skip-initialization.js';
 export { type BatchSource } from './batch-source.js';
 export {
   type BatchFacts,

@@ -1,10 +1,23 @@
-import type { TypedArray } from '../ir/graph.js';
+import type { TypedArray } from '../../ir/graph.js';
+import type { InPlaceKernel } from './kernel.js';
+
+/**
+ * Runs the composite `write_rows`: operands are the state, the rows, and the position of the first
+ * row on the attribute `axis`.
+ */
+export const rowWriter: InPlaceKernel = {
+  replaces: [0],
+  run: ([state, rows, position], { attributes, shapes }) => {
+    const axis = attributes['axis'] as number;
+    const count = shapes[1]![axis]!;
+    writeRows(state!, rows!, { shape: shapes[0]!, axis, count, position: position![0]! });
+  },
+};
 
 /**
  * Writes rows into an array in place.
- * @param shape  of the target
- * @param count  how many rows there are along the axis; the rest of their shape is that of the target
- * @param position  where on the axis the first one goes
+ * @param place  `shape`: shape of the target; `count`: number of rows along `axis` (otherwise the
+ *   rows have the target's shape); `position`: index of the first row on the axis
  */
 export function writeRows(
   target: TypedArray,
@@ -25,15 +38,16 @@ export function writeRows(
 }
 
 /**
- * float32 values two by two, where they lie so that they can be moved like that: in two thirds of the time. Integers are not: a
- * pair may have the bits of a NaN, which need not be kept.
+ * Returns a view that moves float32 values in pairs, in two thirds of the time, where their memory
+ * is aligned for it. Integers are not moved in pairs: a pair may have the bits of a NaN, which need
+ * not be kept.
  */
 function inPairs(values: TypedArray): Float64Array | undefined {
   const canBe = values instanceof Float32Array && values.byteOffset % 8 === 0 && values.length % 2 === 0;
   return canBe ? new Float64Array(values.buffer, values.byteOffset, values.length / 2) : undefined;
 }
 
-/** @param sizes  `inner`: of a row; `length`: of the axis */
+/** Copies blocks of rows; `inner` is the size of a row and `length` the length of the axis. */
 function copyRows(
   target: TypedArray | Float64Array,
   rows: TypedArray | Float64Array,
@@ -43,7 +57,7 @@ function copyRows(
   const outer = rows.length / from;
   for (let block = 0; block < outer; block++) {
     const [start, offset] = [block * from, block * to + position * inner];
-    // Rows are short: a loop is faster than views and their copies.
+    // Rows are short, so a loop is faster than copying views.
     for (let index = 0; index < from; index++) target[offset + index] = rows[start + index]!;
   }
 }
