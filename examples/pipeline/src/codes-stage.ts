@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { ImageSource } from '@vitvq/data';
+import type { ImageDataset } from '@vitvq/data';
 import { encodeToShards, openCodes, type CodeSource } from '@vitvq/stage2';
 import { z } from 'zod';
 import { batchSizesOf, imageSizeOf, VALIDATION_IMAGES, VIEWS, type Amounts } from './config.js';
@@ -20,7 +20,7 @@ export async function encodeImages(context: StageContext, amounts: Amounts): Pro
   const imageSize = imageSizeOf(settings);
   const { evaluation: batchSize } = batchSizesOf(settings);
   const tokenizer = await openTokenizer(context);
-  const encode = async (source: ImageSource, part: Part, views: number): Promise<number> => {
+  const encode = async (source: ImageDataset, part: Part, views: number): Promise<number> => {
     console.log(`  ${part}: ${source.length} images in ${views === 1 ? 'one view' : `${views} views`}`);
     const { images: count } = await encodeToShards({
       tokenizer,

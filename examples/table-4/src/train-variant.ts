@@ -1,5 +1,5 @@
 import { foldIn, randomKey } from '@vitvq/core';
-import { createBatches, type ImageSource } from '@vitvq/data';
+import { createBatches, type ImageDataset } from '@vitvq/data';
 import { PatchDiscriminator, StyleDiscriminator, styleDiscriminatorChannels } from '@vitvq/discriminator';
 import { detailRatio, reconstructionMetrics } from '@vitvq/metrics';
 import { createViTVQ, Stage1Trainer, type HostImages, type Stage1Events } from '@vitvq/stage1';
@@ -32,7 +32,7 @@ export interface Result {
 }
 
 export interface TrainOptions {
-  readonly train: ImageSource;
+  readonly train: ImageDataset;
   readonly test: HostImages;
   readonly settings: Settings;
   readonly signal: AbortSignal;

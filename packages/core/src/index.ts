@@ -3,6 +3,7 @@ export * from './composite.js';
 export * from './contracts.js';
 export * from './detach.js';
 export * from './errors.js';
+export * from './image-source.js';
 export * from './initializers.js';
 export { assertAffordable, type ModelNeeds, type WeightsFile } from './model-budget.js';
 export * from './module.js';
@@ -12,3 +13,4 @@ export { foldIn, randomKey, split, threefry2x32, type RandomKey } from './random
 export { randomNormal } from './random-normal.js';
 export { recompute } from './recompute.js';
 export * from './reference-weights.js';
+export * from './unusable-image-error.js';

@@ -1,6 +1,6 @@
 import { defaultCacheDirectory } from './cache-directory.js';
-import { openImageArray } from './image-array.js';
-import type { ImageSource, PixelStorage } from './image-source.js';
+import { openImageArray, type ImageArray } from './image-array.js';
+
 import { CIFAR10_IMAGE_SIZE, NPM_ARCHIVE, OFFICIAL_ARCHIVE, type Cifar10Split } from './internal/cifar10-archives.js';
 import { loadSplit, type DownloadProgress } from './internal/cifar10-load.js';
 import { fileSource, npmSource, officialSource, type Cifar10Source } from './internal/cifar10-sources.js';
@@ -49,7 +49,7 @@ export async function openCifar10({
   source,
   onProgress,
   signal,
-}: Cifar10Options): Promise<ImageSource & { readonly storage: PixelStorage }> {
+}: Cifar10Options): Promise<ImageArray> {
   const listSources = (): Promise<Cifar10Source[]> => sourcesOf(cacheDirectory, source);
   const stored = await loadSplit({ split, cacheDirectory, listSources, onProgress, signal });
   return openImageArray({
@@ -57,7 +57,7 @@ export async function openCifar10({
     height: CIFAR10_IMAGE_SIZE,
     width: CIFAR10_IMAGE_SIZE,
     labels: stored.labels,
-    classes: CIFAR10_CLASSES,
+    classNames: CIFAR10_CLASSES,
     name: `CIFAR-10 ${split}`,
   });
 }

@@ -12,7 +12,7 @@ import {
   type BatchOptions,
   type BatchStream,
   type ImageBatch,
-  type ImageSource,
+  type ImageDataset,
   type SkippedImage,
 } from '../src/index.js';
 import { createDecoder } from '../src/internal/decoder.js';
@@ -22,7 +22,7 @@ const key = randomKey(7);
 const training = { batchSize: 3, imageSize: 16, crop: 'random', flip: true, shuffle: true, key } as const;
 
 /** `count` images of 8x6 whose first byte is their number. */
-function numbered(count: number, height = 8, width = 6): ImageSource {
+function numbered(count: number, height = 8, width = 6): ImageDataset {
   const images = new Uint8Array(count * height * width * 3);
   for (let index = 0; index < images.length; index++) images[index] = (index * 31) % 251;
   return openImageArray({ images, height, width, labels: Array.from({ length: count }, (_, index) => index) });
@@ -34,7 +34,7 @@ async function take(stream: BatchStream, count: number): Promise<ImageBatch[]> {
   return batches;
 }
 
-async function collect(source: ImageSource, options: BatchOptions, count: number): Promise<ImageBatch[]> {
+async function collect(source: ImageDataset, options: BatchOptions, count: number): Promise<ImageBatch[]> {
   const stream = createBatches(source, options);
   try {
     return await take(stream, count);
@@ -185,13 +185,8 @@ describe('createBatches: crops of arrays', () => {
   });
 
   it('takes the nearest pixel of maps, whether it shrinks or enlarges them, and mirrors it', async () => {
-    const maps = openImageArray({
-      images: Uint8Array.from({ length: 6 * 6 }, (_, index) => 10 * (index % 6) + Math.floor(index / 6)),
-      height: 6,
-      width: 6,
-      channels: 1,
-      resampling: 'nearest',
-    });
+    const images = Uint8Array.from({ length: 6 * 6 }, (_, index) => 10 * (index % 6) + Math.floor(index / 6));
+    const maps = openImageArray({ images, height: 6, width: 6, channels: 1, resampling: 'nearest' });
     const [small] = await collect(maps, { batchSize: 1, imageSize: 2 }, 1);
     expect(bytesOf(small!)).toEqual([11, 41, 14, 44]);
     const [large] = await collect(maps, { batchSize: 1, imageSize: [1, 4], resizeTo: 12 }, 1);
@@ -199,7 +194,7 @@ describe('createBatches: crops of arrays', () => {
     const rows = await collect(maps, { batchSize: 1, imageSize: [1, 4], resizeTo: 9, flip: true, key }, 20);
     expect(new Set(rows.map((batch) => bytesOf(batch).join()))).toEqual(new Set(['13,23,33,33', '33,33,23,13']));
     const [same] = await collect(maps, { batchSize: 1, imageSize: 6 }, 1);
-    expect(bytesOf(same!)).toEqual([...maps.storage.pixels]);
+    expect(bytesOf(same!)).toEqual([...images]);
   });
 
   it('agrees with libvips on a smooth image', async () => {
@@ -245,10 +240,10 @@ describe('createBatches: folders', () => {
     );
     expect(runs[1]).toEqual(runs[0]);
     expect(runs[2]).toEqual(runs[0]);
-    expect(runs[0]!.seen.map(({ file }) => file).sort()).toEqual(['cats/004.png', 'dogs/007.png']);
+    expect(runs[0]!.seen.map(({ name }) => name).sort()).toEqual(['cats/004.png', 'dogs/007.png']);
     for (const { count, indices } of runs[0]!.batches) {
       expect(count).toBe(3);
-      for (const index of indices) expect(['cats/004.png', 'dogs/007.png']).not.toContain(source.storage.files[index]);
+      for (const index of indices) expect(['cats/004.png', 'dogs/007.png']).not.toContain(source.files[index]);
     }
     const resumed = await collect(
       source,
@@ -268,7 +263,7 @@ describe('createBatches: folders', () => {
     expect([...first!.indices]).toEqual([0, 2, -1]);
     expect([...first!.labels]).toEqual([0, 0, -1]);
     expect([...second!.indices]).toEqual([3, 4, -1]);
-    expect(stream.skipped.map(({ file }) => file)).toEqual(['cats/002.png']);
+    expect(stream.skipped.map(({ name }) => name)).toEqual(['cats/002.png']);
     await stream.close();
     const clean = await collect(source, { ...options, batchSize: 1, startAt: 2, lastBatch: 'pad' }, 1);
     expect(first!.images.slice(768, 2 * 768)).toEqual(clean[0]!.images);
@@ -306,9 +301,7 @@ describe('createBatches: folders', () => {
     const source = await openImageFolder(folder);
     await rm(folder, { recursive: true });
     const stream = createBatches(source, { ...training, workers: 1, onSkip: () => undefined });
-    await expect(stream.next()).rejects.toThrow(
-      /expected a folder whose images can mostly be read, got 32 in a row that cannot/,
-    );
+    await expect(stream.next()).rejects.toThrow(/expected images that can mostly be read, got 32 in a row that cannot/);
     await stream.close();
   });
 
@@ -339,6 +332,7 @@ describe('createBatches: threads', () => {
     sharp.concurrency(3);
     const source = await openImageFolder(await folderOf(await twoClasses(3)));
     const [a, b] = [1, 2].map((workers) => createBatches(source, { ...training, workers }));
+    await Promise.all([a!.next(), b!.next()]);
     expect(sharp.concurrency()).toBe(1);
     await a!.close();
     expect(sharp.concurrency()).toBe(1);
@@ -349,13 +343,13 @@ describe('createBatches: threads', () => {
 
   it('reports a thread that dies, with the files it had', async () => {
     // A context that no caller can make: the thread stumbles over it outside the decoding of an image.
-    const broken = { decodings: [{}], crop: {} } as unknown as Parameters<typeof createDecoder>[0];
+    const broken = { sources: [{}], crop: {} } as unknown as Parameters<typeof createDecoder>[0];
     const decoder = createDecoder(broken, 1);
     decoder.hold();
     const draws = { x: undefined, y: undefined, flip: false };
     const run = decoder.run([
-      { files: ['/a/first.png'], draws },
-      { files: ['/a/last.png'], draws },
+      { names: ['/a/first.png'], images: [{ file: '/a/first.png' }], draws },
+      { names: ['/a/last.png'], images: [{ file: '/a/last.png' }], draws },
     ]);
     await expect(run).rejects.toThrow(
       /^decoding \/a\/first\.png to \/a\/last\.png: expected the decoding thread to live, got .+ Try workers: 0/,
