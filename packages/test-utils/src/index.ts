@@ -3,5 +3,6 @@ import '@tensorflow/tfjs';
 
 export { expectGradientsMatchFiniteDifferences, type GradientCheckOptions } from './expect-gradients.js';
 export { expectNoTensorLeak } from './expect-no-tensor-leak.js';
+export { testImageSource, type ImageSourceContract } from './test-image-source.js';
 export { testQuantizer, type QuantizerContract } from './test-quantizer.js';
 export { compareAll, type Comparable, type Comparison, type NestedNumbers, type Tolerance } from './to-be-all-close.js';
