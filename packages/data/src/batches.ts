@@ -14,13 +14,14 @@ import type { SkippedImage } from './skipped-image.js';
 const where = 'createBatches';
 
 /**
- * Reads a source as batches of equal size. Order, crops and flips are functions of `key`, epoch and image alone: neither the
- * number of workers nor an interruption changes them. An unusable image of a source that is not strict is replaced by
- * another one, drawn from the same key (`lastBatch: 'drop'`), or left out, so that no image counts twice (`pad`, `partial`).
- * An image smaller than `resizeTo` is enlarged.
+ * Reads a source as batches of equal size. Order, crops and flips are functions of `key`, epoch and
+ * image alone: neither the number of workers nor an interruption changes them. When an image of a
+ * source that is not strict cannot be used, `lastBatch: 'drop'` replaces it by another one, drawn
+ * from the same key; `pad` and `partial` leave it out, so that no image counts twice. An image
+ * smaller than `resizeTo` is enlarged.
  * @throws {ConfigError} naming the option
- * @throws {DataError} when a source describes itself wrongly, or the images of `conditionSource` are not the partners of
- *   those of `source`
+ * @throws {DataError} when a source describes itself wrongly, or the images of `conditionSource`
+ *   are not the partners of those of `source`
  */
 export function createBatches(source: ImageSource, options: BatchOptions): BatchStream {
   const {

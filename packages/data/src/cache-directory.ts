@@ -2,8 +2,9 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * The folder where downloaded data is kept: `VITVQ_CACHE`; else `vitvq` in `XDG_CACHE_HOME`; else the platform's own
- * (`~/Library/Caches/vitvq`, `%LOCALAPPDATA%\vitvq`, `~/.cache/vitvq`). It need not exist.
+ * Returns the folder where downloaded data is kept: `VITVQ_CACHE`; else `vitvq` in
+ * `XDG_CACHE_HOME`; else the folder of the platform (`~/Library/Caches/vitvq`,
+ * `%LOCALAPPDATA%\vitvq`, `~/.cache/vitvq`). The folder may not exist yet.
  */
 export function defaultCacheDirectory(
   environment: Readonly<Record<string, string | undefined>> = process.env,

@@ -3,10 +3,11 @@ import type { ImageSource } from '@vitvq/core';
 import { completeSource } from './internal/complete-source.js';
 
 /**
- * Returns a short text that differs when a source has other images, another order, other labels or another resampling. A
- * resumed training compares it. Images count by the `identity` of their source: a folder's are the paths of its files below
- * the folder, which may move, so that a file with new content goes unnoticed; of an array, the bytes of up to 256 images
- * count. A source without an identity counts by its name.
+ * Returns a short text that differs when a source has other images, another order, other labels or
+ * another resampling. A resumed training compares it. Images count by the `identity` of their
+ * source: a folder's are the paths of its files below the folder, which may move, so that a file
+ * with new content goes unnoticed; of an array, the bytes of up to 256 images count. A source
+ * without an identity counts by its name.
  * @throws {ConfigError} @throws {DataError} when the source describes itself wrongly
  */
 export function sourceFingerprint(source: ImageSource): string {

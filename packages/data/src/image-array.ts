@@ -3,8 +3,12 @@ import { assertInteger, DataError, type Resampling } from '@vitvq/core';
 import type { ImageDataset } from './image-dataset.js';
 import { completeSource } from './internal/complete-source.js';
 
+/** Options of `openImageArray`. */
 export interface ImageArrayOptions {
-  /** `[length, height, width, channels]` row-major, 0 to 255. The source reads this array and does not copy it. */
+  /**
+   * `[length, height, width, channels]` row-major, 0 to 255. The source reads this array and does
+   * not copy it.
+   */
   images: Uint8Array;
   /** Height of every image in pixels. */
   height: number;
@@ -33,7 +37,8 @@ const IDENTITY_SAMPLES = 256;
 /**
  * Opens images of one size that are in memory.
  * @throws {ConfigError} for a size that is not a positive integer
- * @throws {DataError} when the bytes are not a whole number of images, or the labels do not fit them
+ * @throws {DataError} when the bytes are not a whole number of images, or the labels do not fit
+ *   them
  */
 export function openImageArray({
   images,

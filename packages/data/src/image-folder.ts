@@ -9,18 +9,27 @@ import { byCodeUnits, EXTENSIONS, listImages, type Listing } from './internal/li
 import { countOf, listOf, reportSkipped } from './internal/report-skipped.js';
 import type { SkippedImage } from './skipped-image.js';
 
-/** Options of `openImageFolder`. With `strict`, one unusable image makes the whole folder refused. */
+/**
+ * Options of `openImageFolder`. With `strict`, one unusable image makes the whole folder refused.
+ */
 export interface ImageFolderOptions extends DecodeOptions {
-  /** Height and width that an upright image needs; smaller ones are left out (refused with `strict`). @default 1 */
+  /**
+   * Height and width that an upright image needs; smaller ones are left out (refused with
+   * `strict`).
+   * @default 1
+   */
   readonly minimumSize?: Size2D;
   /**
-   * How closely files are looked at when the folder is opened: their `header` (signature and size, about a millisecond each),
-   * all their `pixels` (a whole decode each), or not at all (`none`, for very large folders). What is not found then is found
-   * when a batch needs the image.
+   * How closely files are looked at when the folder is opened: their `header` (signature and size,
+   * about a millisecond each), all their `pixels` (a whole decode each), or not at all (`none`, for
+   * very large folders). What is not found then is found when a batch needs the image.
    * @default 'header'
    */
   readonly check?: 'header' | 'pixels' | 'none';
-  /** Called for each image that is left out, in the order of the listing. @default one process warning with their number */
+  /**
+   * Called for each image that is left out, in the order of the listing.
+   * @default one process warning with their number
+   */
   readonly onSkip?: (image: SkippedImage) => void;
 }
 
@@ -41,14 +50,16 @@ const TOP_CLASS = '.';
 const CHECKS_AT_ONCE = 4;
 
 /**
- * Opens a folder of PNG, JPEG and WebP images (by the end of the name, in any case). A sub-folder is a class, whatever lies
- * below it; images directly in the folder are the class `.`. The listing is sorted by path, so it is the same on every
- * machine. Names that begin with a dot are passed over. A link to a file inside the folder counts as a file; links out of
- * the folder and links to folders are not followed. Images become 8-bit sRGB `[H, W, 3]` when batches are made: grey,
- * palette, CMYK, 16-bit and transparent images are converted, the camera's rotation is applied, and of an animation the
- * first frame counts.
+ * Opens a folder of PNG, JPEG and WebP images (by the end of the name, in any case). A sub-folder
+ * is a class, whatever lies below it; images directly in the folder are the class `.`. The listing
+ * is sorted by path, so it is the same on every machine. Names that begin with a dot are passed
+ * over. A link to a file inside the folder counts as a file; links out of the folder and links to
+ * folders are not followed. Images become 8-bit sRGB `[H, W, 3]` when batches are made: grey,
+ * palette, CMYK, 16-bit and transparent images are converted, the camera's rotation is applied, and
+ * of an animation the first frame counts.
  * @throws {ConfigError} naming the option
- * @throws {DataError} when there is no such folder, no usable image in it, or, with `strict`, one that is not usable
+ * @throws {DataError} when there is no such folder, no usable image in it, or, with `strict`, one
+ *   that is not usable
  */
 export async function openImageFolder(
   directory: string,

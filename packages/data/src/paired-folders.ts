@@ -8,7 +8,10 @@ import { subset } from './subset.js';
 
 /** Options of `openPairedFolders`. */
 export interface PairedFolderOptions extends ImageFolderOptions {
-  /** Options for condition images alone, such as `resampling: 'nearest'` for maps. @default as for the images */
+  /**
+   * Options for condition images alone, such as `resampling: 'nearest'` for maps.
+   * @default as for the images
+   */
   readonly conditions?: Omit<ImageFolderOptions, 'onSkip'>;
 }
 
@@ -22,11 +25,12 @@ export interface PairedFolders {
 }
 
 /**
- * Opens a folder of images and a folder of their condition images, such as `images/town/1.jpg` and `maps/town/1.png`: the same
- * paths, apart from extensions. `openImageFolder` opens each; where one of a pair is unusable, the pair is left out.
- * `splitSource` and `subset` keep pairs together when both sources get the same key or positions.
- * @throws {DataError} as `openImageFolder`; when an image has no partner, or two of a folder have the same name; when no pair
- *   is usable
+ * Opens a folder of images and a folder of their condition images, such as `images/town/1.jpg` and
+ * `maps/town/1.png`: the same paths, apart from extensions. `openImageFolder` opens each; where one
+ * of a pair is unusable, the pair is left out. `splitSource` and `subset` keep pairs together when
+ * both sources get the same key or positions.
+ * @throws {DataError} as `openImageFolder`; when an image has no partner, or two of a folder have
+ *   the same name; when no pair is usable
  */
 export async function openPairedFolders(
   imageDirectory: string,

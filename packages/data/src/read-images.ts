@@ -18,10 +18,11 @@ export interface LoadedImages {
 const batchSize = 64;
 
 /**
- * Reads all images of a source into memory, in the order of the source, such as a held-out set for evaluations. Unusable
- * images are left out; `onSkip` is called for each.
+ * Reads all images of a source into memory, in the order of the source, such as a held-out set for
+ * evaluations. Unusable images are left out; `onSkip` is called for each.
  * @throws {ConfigError} naming the option
- * @throws {DataError} when a source describes itself wrongly or, in strict mode, an image cannot be used
+ * @throws {DataError} when a source describes itself wrongly or, in strict mode, an image cannot
+ *   be used
  */
 export async function readImages(
   source: ImageSource,

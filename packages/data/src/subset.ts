@@ -4,7 +4,8 @@ import type { ImageDataset } from './image-dataset.js';
 import { completeSource } from './internal/complete-source.js';
 
 /**
- * Returns some images of a source, in the order given; the classes stay. The images stay where they are.
+ * Returns some images of a source, in the order given; the classes stay. The images stay where they
+ * are.
  * @param indices  positions in the source; one may come twice
  * @param name  name for people. Default: the name of the source
  * @throws {ConfigError} when a position is not in the source, or there is none
@@ -39,22 +40,27 @@ export function subset(source: ImageSource, indices: ArrayLike<number>, name?: s
   };
 }
 
+/** Options of `splitSource`. */
 export interface SplitOptions {
-  /** How much to hold out: below 1 a fraction of the images (rounded, at least one image), from 1 on a number of images. */
+  /**
+   * How much to hold out: below 1 a fraction of the images (rounded, at least one image), from 1 on
+   * a number of images.
+   */
   holdOut: number;
   /** Decides which images are held out. */
   key: RandomKey;
 }
 
+/** Two parts of a source. */
 export interface SplitResult {
   readonly train: ImageDataset;
   readonly heldOut: ImageDataset;
 }
 
 /**
- * Splits a source at random into two parts that share no image; both keep the order of the source. The same number of
- * images, `holdOut` and key give the same positions, so that paired sources stay paired; another number of images gives
- * quite different ones.
+ * Splits a source at random into two parts that share no image; both keep the order of the source.
+ * The same number of images, `holdOut` and key give the same positions, so that paired sources stay
+ * paired; another number of images gives quite different ones.
  * @throws {ConfigError} unless both parts get at least one image
  */
 export function splitSource(source: ImageSource, { holdOut, key }: SplitOptions): SplitResult {

@@ -127,7 +127,8 @@ describe('createBatches: threads', () => {
   });
 
   it('reports a thread that dies, with the files it had', async () => {
-    // A context that no caller can make: the thread stumbles over it outside the decoding of an image.
+    // A context that no caller can make: the thread stumbles over it outside the decoding of an
+    // image.
     const broken = { sources: [{}], crop: {} } as unknown as Parameters<typeof createDecoder>[0];
     const decoder = createDecoder(broken, 1);
     decoder.hold();

@@ -7,7 +7,10 @@ import { folderOf, gradient } from './images.js';
 const rounds = 6 * Number(process.env.VITVQ_FUZZ ?? 1);
 const filesARound = 200;
 
-/** One to three changes: a byte, a bit, a piece removed or doubled, a large number in the place of four bytes, the end. */
+/**
+ * One to three changes: a byte, a bit, a piece removed or doubled, a large number in the place of
+ * four bytes, the end.
+ */
 function damaged(original: Uint8Array, random: Uint32Array): Uint8Array {
   let bytes = original;
   let next = 0;

@@ -22,7 +22,10 @@ const random = { batchSize: 3, crop: 'random', flip: true, shuffle: true, key } 
 /** Colour of an image at a position: another for each image, and different everywhere. */
 const colourAt = (image: number, y: number, x: number): [number, number, number] => [x * 9, y * 9, image * 20];
 
-/** What a map has at the place of a colour: a function of it, so that a test needs nothing else to compare them. */
+/**
+ * What a map has at the place of a colour: a function of it, so that a test needs nothing else to
+ * compare them.
+ */
 const classOf = ([red, green, blue]: readonly number[]): [number, number, number] => [
   255 - red!,
   (green! + blue!) % 256,
@@ -88,7 +91,10 @@ async function take(source: ImageDataset, options: BatchOptions, count: number):
   }
 }
 
-/** Every pixel of the condition images is the class of the image's pixel; the last channel of an image tells which it is. */
+/**
+ * Every pixel of the condition images is the class of the image's pixel; the last channel of an
+ * image tells which it is.
+ */
 function expectPaired({ images, conditionImages, shape, count, indices }: ImageBatch): void {
   expect(conditionImages!.shape).toEqual(shape);
   expect(conditionImages!.data).toHaveLength(images.length);

@@ -44,7 +44,10 @@ interface MadeUp<F extends ArchiveFormat> {
   readonly bytes: Buffer;
 }
 
-/** The archive of the npm package in small, with changes to its files after their checksums are taken. */
+/**
+ * The archive of the npm package in small, with changes to its files after their checksums are
+ * taken.
+ */
 export async function npmArchive(
   change: (files: Map<string, Uint8Array>) => void = () => undefined,
 ): Promise<MadeUp<typeof NPM_ARCHIVE>> {

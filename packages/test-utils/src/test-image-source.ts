@@ -31,7 +31,10 @@ export interface ImageSourceContract {
   readonly name: string;
   /** Opens the source; the same images every time. All of them are usable. */
   readonly create: () => ImageSource | Promise<ImageSource>;
-  /** `createBatches` of `@vitvq/data`, which this package cannot import, because the tests of that package import this one. */
+  /**
+   * `createBatches` of `@vitvq/data`, which this package cannot import, because the tests of that
+   * package import this one.
+   */
   readonly createBatches: (source: ImageSource, options: BatchRequest) => Stream;
 }
 

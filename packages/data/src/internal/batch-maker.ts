@@ -14,7 +14,10 @@ export interface MadeBatch {
   readonly skipped: readonly SkippedImage[];
 }
 
-/** One unusable image in every few is a nuisance; this many in a row mean that the source as a whole cannot be read. */
+/**
+ * One unusable image in every few is a nuisance; this many in a row mean that the source as a whole
+ * cannot be read.
+ */
 const MAXIMUM_REPLACEMENTS = 32;
 
 /** Makes planned batches, and does something about images that cannot be used. */
@@ -24,7 +27,10 @@ export class BatchMaker {
   readonly #rows: RowMaker;
   readonly #replace: boolean;
 
-  /** @param replace  whether an unusable image is replaced by another one; otherwise the batch does without it */
+  /**
+   * @param replace  whether an unusable image is replaced by another one; otherwise the batch
+   *   does without it
+   */
   constructor(source: ImageDataset, planner: BatchPlanner, rows: RowMaker, replace: boolean) {
     this.#source = source;
     this.#planner = planner;

@@ -16,6 +16,7 @@ export interface BatchPlan {
   readonly images: readonly PlannedImage[];
 }
 
+/** Options that decide which images a batch holds and how they are cropped. */
 export interface PlannerOptions {
   readonly length: number;
   readonly batchSize: number;
@@ -72,7 +73,8 @@ export class BatchPlanner {
     return this.#image(draws, chosen!);
   }
 
-  // Crop and flip depend on the image and not on its place in the batch, so another batch size changes neither.
+  // Crop and flip depend on the image and not on its place in the batch, so another batch size
+  // changes neither.
   #image({ drawKey }: EpochDraws, index: number): PlannedImage {
     const { randomCrop, flip } = this.#options;
     if (!randomCrop && !flip) return { index, draws: CENTER };

@@ -4,6 +4,7 @@ import type { DecodeSettings } from './complete-source.js';
 import type { Pixels2D } from './crop-region.js';
 import { assertImageSignature, checkPixels, readImageSize } from './decode-image.js';
 
+/** How a file is checked. */
 export interface FileCheck {
   readonly decoding: DecodeSettings;
   /** Height and width that an upright image needs. */

@@ -20,7 +20,9 @@ export const CENTER: CropDraws = { y: undefined, x: undefined, flip: false };
 export interface CropSettings {
   /** Size of the crop. */
   readonly imageSize: Pixels2D;
-  /** Before the crop an image is scaled, keeping its proportions, until it just covers this size. */
+  /**
+   * Before the crop an image is scaled, keeping its proportions, until it just covers this size.
+   */
   readonly resizeTo: Pixels2D;
 }
 
@@ -50,7 +52,8 @@ export interface CropRequest {
 
 /**
  * Computes the region of an image that a batch shows.
- * @throws {UnusableImageError} when the image is too small (`strict`), or its proportions are not those of `original`
+ * @throws {UnusableImageError} when the image is too small (`strict`), or its proportions are not
+ *   those of `original`
  */
 export function cropRegion([height, width]: Pixels2D, { crop, draws, strict, original }: CropRequest): CropRegion {
   const [cropHeight, cropWidth] = crop.imageSize;
@@ -78,7 +81,10 @@ export function cropRegion([height, width]: Pixels2D, { crop, draws, strict, ori
   };
 }
 
-/** Whether two sizes can be those of one image: sides of the smaller one are rounded, by less than a pixel. */
+/**
+ * Whether two sizes can be those of one image: sides of the smaller one are rounded, by less than a
+ * pixel.
+ */
 export function haveSameProportions([height, width]: Pixels2D, [otherHeight, otherWidth]: Pixels2D): boolean {
   const larger = Math.max(height, width, otherHeight, otherWidth);
   return Math.abs(height * otherWidth - width * otherHeight) <= larger;

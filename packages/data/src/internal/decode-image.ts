@@ -8,7 +8,10 @@ import { copyRegion, nearestRegion, type RasterView } from './raster.js';
 /** Channels of every decoded image. */
 export const DECODED_CHANNELS = 3;
 
-/** An image whose scaled size is this many times `resizeTo` is very long and thin: it is cut before it is scaled. */
+/**
+ * An image whose scaled size is this many times `resizeTo` is very long and thin: it is cut before
+ * it is scaled.
+ */
 const LONG_IMAGE = 64;
 
 /**
@@ -26,14 +29,21 @@ export function assertImageSignature(head: Uint8Array): void {
   }
 }
 
-/** Opens an image in libvips; of an animation, the first frame. `sizeOf` checks the number of pixels. */
+/**
+ * Opens an image in libvips; of an animation, the first frame. `sizeOf` checks the number of
+ * pixels.
+ */
 function openPixels(input: Uint8Array | string, { failOn }: DecodeSettings): Sharp {
   return sharp(input, { failOn, limitInputPixels: false });
 }
 
-/** Returns `[height, width]` after the camera's rotation, from the header. @throws {UnusableImageError} */
+/**
+ * Returns `[height, width]` after the camera's rotation, from the header.
+ * @throws {UnusableImageError}
+ */
 async function sizeOf(image: Sharp, { maximumPixels }: DecodeSettings): Promise<Pixels2D> {
-  // libvips keeps its messages in one place for all threads, so they may belong to another file: none is passed on.
+  // libvips keeps its messages in one place for all threads, so they may belong to another file:
+  // none is passed on.
   const { autoOrient } = await image.metadata().catch((cause: unknown) => {
     throw new UnusableImageError('its header is damaged', { cause });
   });
@@ -44,17 +54,21 @@ async function sizeOf(image: Sharp, { maximumPixels }: DecodeSettings): Promise<
   return [height, width];
 }
 
-/** Returns height and width of a file from its first bytes, without decoding it. @throws {UnusableImageError} */
+/**
+ * Returns height and width of a file from its first bytes, without decoding it.
+ * @throws {UnusableImageError}
+ */
 export function readImageSize(file: string, settings: DecodeSettings): Promise<Pixels2D> {
   return sizeOf(openPixels(file, settings), settings);
 }
 
 /**
- * Decodes one image, writes its crop, and returns the size of the whole image. Grey, palette, CMYK, 16-bit and transparent
- * images become 8-bit sRGB, and the camera's rotation is applied. Where `resampling` is `smooth`, libvips resizes (Lanczos;
- * cubic when enlarging). Where it is `nearest`, this package resizes: the nearest neighbor of libvips lies up to half a step
- * off when it shrinks a lot. The whole image is decoded wherever the crop lies, so that damage anywhere in it is found every
- * time.
+ * Decodes one image, writes its crop, and returns the size of the whole image. Grey, palette, CMYK,
+ * 16-bit and transparent images become 8-bit sRGB, and the camera's rotation is applied. Where
+ * `resampling` is `smooth`, libvips resizes (Lanczos; cubic when enlarging). Where it is `nearest`,
+ * this package resizes: the nearest neighbor of libvips lies up to half a step off when it shrinks
+ * a lot. The whole image is decoded wherever the crop lies, so that damage anywhere in it is found
+ * every time.
  * @throws {UnusableImageError}
  */
 export async function decodeImage(
@@ -97,7 +111,10 @@ function readBytes(file: string): Promise<Uint8Array> {
   });
 }
 
-/** Asks libvips to scale, and of a very long image to scale the crop only. Returns the region in what libvips returns. */
+/**
+ * Asks libvips to scale, and of a very long image to scale the crop only. Returns the region in
+ * what libvips returns.
+ */
 function resizeInLibvips(
   image: Sharp,
   [height, width]: Pixels2D,

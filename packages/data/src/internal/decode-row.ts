@@ -23,7 +23,10 @@ export interface DecodeRow {
 
 /** Crops of several rows. */
 export interface DecodedRows {
-  /** `[rows, height, width, channels]` in [0, 1] for each source; the values of a row that failed are undefined. */
+  /**
+   * `[rows, height, width, channels]` in [0, 1] for each source; the values of a row that failed
+   * are undefined.
+   */
   readonly images: readonly Float32Array<ArrayBuffer>[];
   /** In order of rows. */
   readonly failures: readonly { readonly row: number; readonly reason: string }[];
@@ -40,8 +43,9 @@ export function cropSizes({ sources, crop: { imageSize } }: DecodeContext): numb
 }
 
 /**
- * Decodes the images of a row where they are encoded, and writes their crops. Rows of pixels are done when the function
- * returns. Returns the reason when the row cannot be used; its targets are undefined then.
+ * Decodes the images of a row where they are encoded, and writes their crops. Rows of pixels are
+ * done when the function returns. Returns the reason when the row cannot be used; its targets are
+ * undefined then.
  */
 export async function decodeRow(
   { sources, crop }: DecodeContext,

@@ -64,8 +64,8 @@ interface Thread {
   job: Job | undefined;
 }
 
-// In every worker libvips would use one thread a core for each image; one thread is enough. The setting belongs to the
-// process, so the last decoder that closes restores the old value.
+// In every worker libvips would use one thread a core for each image; one thread is enough. The
+// setting belongs to the process, so the last decoder that closes restores the old value.
 let openDecoders = 0;
 let previousConcurrency = 0;
 
@@ -157,8 +157,8 @@ class WorkerDecoder implements Decoder {
 }
 
 /**
- * Copies the bytes of rows, so that they can be given to another thread: sending a view would copy the whole buffer that it
- * looks into.
+ * Copies the bytes of rows, so that they can be given to another thread: sending a view would copy
+ * the whole buffer that it looks into.
  */
 function copyForThread(rows: readonly DecodeRow[]): { rows: DecodeRow[]; buffers: ArrayBuffer[] } {
   const buffers: ArrayBuffer[] = [];
@@ -183,8 +183,8 @@ export function closedError(): DataError {
 }
 
 /**
- * Starts the built worker, or its source when this file runs from source. The worker does not inherit the flags of the
- * process.
+ * Starts the built worker, or its source when this file runs from source. The worker does not
+ * inherit the flags of the process.
  */
 function startWorker(options: { readonly workerData: unknown; readonly name?: string }): Worker {
   if (!import.meta.url.endsWith('.ts')) {

@@ -6,6 +6,7 @@ import { DataError } from '@vitvq/core';
 /** Ends of the names of images, in lower case. */
 export const EXTENSIONS = ['.png', '.jpg', '.jpeg', '.webp'];
 
+/** What a folder holds. */
 export interface Listing {
   /** Relative paths with `/`, sorted. */
   readonly images: readonly string[];
@@ -15,7 +16,10 @@ export interface Listing {
   readonly others: ReadonlyMap<string, number>;
 }
 
-/** Lists the images of a folder and its sub-folders. @throws {DataError} when there is no such folder */
+/**
+ * Lists the images of a folder and its sub-folders.
+ * @throws {DataError} when there is no such folder
+ */
 export async function listImages(root: string): Promise<Listing> {
   const realRoot = await realRootOf(root);
   const images: string[] = [];
@@ -37,13 +41,19 @@ export async function listImages(root: string): Promise<Listing> {
   return { images, refused, others };
 }
 
-/** Compares texts the same way on every machine, whatever its language and however its file system spells accents. */
+/**
+ * Compares texts the same way on every machine, whatever its language and however its file system
+ * spells accents.
+ */
 export function byCodeUnits(a: string, b: string): number {
   const [x, y] = [a.normalize('NFC'), b.normalize('NFC')];
   return x < y ? -1 : x > y ? 1 : a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Everything below a folder that is not a folder, in no particular order; names that begin with a dot are passed over. */
+/**
+ * Everything below a folder that is not a folder, in no particular order; names that begin with a
+ * dot are passed over.
+ */
 async function* walk(root: string): AsyncGenerator<{ readonly path: string; readonly entry: Dirent }> {
   const folders = [''];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {

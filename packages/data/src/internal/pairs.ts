@@ -5,14 +5,19 @@ import { haveSameProportions } from './crop-region.js';
 
 const FIX = 'Open folders with openPairedFolders, and take the same subset of both sources.';
 
-/** Returns what two names must share to belong together: the path below the folder, without the extension. */
+/**
+ * Returns what two names must share to belong together: the path below the folder, without the
+ * extension.
+ */
 export function pairName(name: string): string {
   return name.slice(0, name.length - extname(name).length).normalize('NFC');
 }
 
 /**
- * Checks that image i of one source can belong to image i of the other, as far as the sources say without being read.
- * @throws {DataError} for sources of different lengths, other names of images, images of other proportions
+ * Checks that image i of one source can belong to image i of the other, as far as the sources say
+ * without being read.
+ * @throws {DataError} for sources of different lengths, other names of images, images of other
+ *   proportions
  */
 export function assertPairs(source: ImageDataset, conditions: ImageDataset, where: string): void {
   if (source.length !== conditions.length) {

@@ -11,6 +11,7 @@ import type { BatchPlan, BatchPlanner } from './batch-plan.js';
 import { closedError } from './decoder.js';
 import type { RowMaker } from './row-maker.js';
 
+/** What a stream is made of. */
 export interface StreamParts extends Required<
   Pick<BatchOptions, 'lastBatch' | 'epochs' | 'startAt' | 'prefetch' | 'onSkip'>
 > {
@@ -107,7 +108,8 @@ export class PlannedBatchStream implements BatchStream {
   #start(position: number): PendingBatch {
     const plan = this.#parts.planner.plan(position);
     const made = this.#parts.maker.make(plan);
-    // The caller that asks for this batch gets the error; until then it must not count as unhandled.
+    // The caller that asks for this batch gets the error; until then it must not count as
+    // unhandled.
     made.catch(() => undefined);
     this.#pending.set(position, { plan, made });
     return { plan, made };

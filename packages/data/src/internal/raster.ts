@@ -38,7 +38,9 @@ export function copyRegion(
   }
 }
 
-/** Scales and crops; each pixel of the crop is the pixel of the original in which its center lies. */
+/**
+ * Scales and crops; each pixel of the crop is the pixel of the original in which its center lies.
+ */
 export function nearestRegion(
   { pixels, height, width, channels }: Raster,
   { scaledHeight, scaledWidth, top, left, height: cropHeight, width: cropWidth, flip }: CropRegion,

@@ -1,6 +1,9 @@
 import type { SkippedImage } from '../skipped-image.js';
 
-/** Tells of images that are left out: calls `onSkip` for each, or else emits one process warning with their number. */
+/**
+ * Tells of images that are left out: calls `onSkip` for each, or else emits one process warning
+ * with their number.
+ */
 export function reportSkipped(
   root: string,
   skipped: readonly SkippedImage[],

@@ -1,16 +1,25 @@
 import type { CropRegion } from './crop-region.js';
 import { unitOfByte, type Raster, type RasterView } from './raster.js';
 
-/** For every output position, the first input position and the weights of that one and those that follow. */
+/**
+ * For every output position, the first input position and the weights of that one and those that
+ * follow.
+ */
 interface ResampleWeights {
   readonly first: Int32Array;
   readonly weights: readonly Float32Array[];
 }
 
-/** Pairs of sizes whose weights are kept; a source of images of many sizes would otherwise fill the memory. */
+/**
+ * Pairs of sizes whose weights are kept; a source of images of many sizes would otherwise fill the
+ * memory.
+ */
 const KEPT_WEIGHTS = 64;
 
-/** Scales images with linear interpolation and remembers the weights, which depend on the sizes alone. */
+/**
+ * Scales images with linear interpolation and remembers the weights, which depend on the sizes
+ * alone.
+ */
 export class Resampler {
   readonly #weights = new Map<string, ResampleWeights>();
 
@@ -34,7 +43,10 @@ export class Resampler {
     }
   }
 
-  /** `rows` rows of the original, scaled and cropped horizontally: `[rows, width of the crop, channels]`. */
+  /**
+   * `rows` rows of the original, scaled and cropped horizontally: `[rows, width of the crop,
+   * channels]`.
+   */
   #narrow(
     { pixels, width, channels }: Raster,
     { scaledWidth, left, width: cropWidth, flip }: CropRegion,
@@ -71,7 +83,10 @@ export class Resampler {
   }
 }
 
-/** Linear interpolation; when shrinking, the filter widens with the step, so that every input pixel counts. */
+/**
+ * Linear interpolation; when shrinking, the filter widens with the step, so that every input pixel
+ * counts.
+ */
 function resampleWeights(inputSize: number, outputSize: number): ResampleWeights {
   const step = inputSize / outputSize;
   const reach = Math.max(step, 1);

@@ -14,8 +14,9 @@ export interface RowOrder {
 }
 
 /**
- * Reads, decodes and crops images. Encoded images go to a decoder, whose threads start with the first of them. Pixels are
- * cropped on the calling thread: for small images that is faster than handing them to another one.
+ * Reads, decodes and crops images. Encoded images go to a decoder, whose threads start with the
+ * first of them. Pixels are cropped on the calling thread: for small images that is faster than
+ * handing them to another one.
  */
 export class RowMaker {
   /** Values of a crop, for each source. */
@@ -38,8 +39,10 @@ export class RowMaker {
   }
 
   /**
-   * Writes the images of some rows of a batch to `outputs`, one for each source. Returns why rows could not be filled.
-   * @throws {DataError} in strict mode, when one row cannot be filled; when a source breaks its contract; after `close`
+   * Writes the images of some rows of a batch to `outputs`, one for each source. Returns why rows
+   * could not be filled.
+   * @throws {DataError} in strict mode, when one row cannot be filled; when a source breaks its
+   *   contract; after `close`
    */
   async fill(orders: readonly RowOrder[], outputs: readonly Float32Array[]): Promise<Map<number, string>> {
     const read = await Promise.all(orders.map(({ image }) => readRow(this.#sources, image)));
