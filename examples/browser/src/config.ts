@@ -1,6 +1,6 @@
 /** Every number of this example. */
-import { QUICKSTART, type ViTVQConfig } from '@vitvq/stage1';
-import type { GPTOptions } from '@vitvq/stage2';
+import { QUICKSTART, type ViTVQConfig } from '@vitvq/tokenizer';
+import type { GPTOptions } from '@vitvq/transformers';
 
 export const DEFAULTS = {
   /** The one with the newest tokenizer. */

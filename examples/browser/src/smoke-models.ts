@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { foldIn, randomKey } from '@vitvq/core';
-import { createViTVQ, saveTokenizer, type ViTVQConfig } from '@vitvq/stage1';
-import { ClassConditioner, GPT, RQTransformer, saveTransformer } from '@vitvq/stage2';
+import { createViTVQ, type ViTVQConfig } from '@vitvq/tokenizer';
+import { saveTokenizer } from '@vitvq/tokenizer/node';
+import { ClassConditioner, GPT, RQTransformer } from '@vitvq/transformers';
+import { saveTransformer } from '@vitvq/transformers/node';
 import { MODEL_FOLDERS, SMOKE, SMOKE_TOKENIZER, SMOKE_TRANSFORMER } from './config.js';
 
 export interface SmokeModelsOptions {

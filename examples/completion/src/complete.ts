@@ -1,4 +1,5 @@
-import type { HostImages, HostTokens, ImageGenerator } from '@vitvq/stage2';
+import type { HostImages, HostTokens } from '@vitvq/core';
+import type { ImageGenerator } from '@vitvq/sampling';
 import { SAMPLING } from './config.js';
 import { keepUpper, type Halves } from './halves.js';
 import { conditionsOf, type Models } from './models.js';

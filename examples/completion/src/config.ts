@@ -1,6 +1,8 @@
 /** Every number of this example. */
-import { QUICKSTART, QUICKSTART_TRAINING, type Stage1Plan, type ViTVQConfig } from '@vitvq/stage1';
-import { QUICKSTART_STAGE2_TRAINING, type GPTOptions, type Stage2Plan } from '@vitvq/stage2';
+import { QUICKSTART_TRAINING, type Stage1Plan } from '@vitvq/stage1-trainer';
+import { QUICKSTART_STAGE2_TRAINING, type Stage2Plan } from '@vitvq/stage2-trainer';
+import { QUICKSTART, type ViTVQConfig } from '@vitvq/tokenizer';
+import type { GPTOptions } from '@vitvq/transformers';
 
 export interface Settings {
   readonly seed: number;

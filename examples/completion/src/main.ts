@@ -8,9 +8,9 @@
  */
 import '@tensorflow/tfjs';
 import { join } from 'node:path';
-import { runProgram } from '@vitvq/cli';
+import { runProgram } from '@vitvq/example-shared';
 import { useEngine } from '@vitvq/engine';
-import { ImageGenerator } from '@vitvq/stage2';
+import { ImageGenerator } from '@vitvq/sampling';
 import { complete, type CompletionRequest } from './complete.js';
 import { batchSizeOf, COMPLETIONS } from './config.js';
 import { halvesOf, partnersOf } from './halves.js';

@@ -1,5 +1,6 @@
-import { reconstructionMetrics } from '@vitvq/metrics';
-import type { HostImages, HostTokens, ImageGenerator } from '@vitvq/stage2';
+import type { HostImages, HostTokens } from '@vitvq/core';
+import { reconstructionMetrics } from '@vitvq/evaluation';
+import type { ImageGenerator } from '@vitvq/sampling';
 import { halvesOf, lowerHalves, underPartners, type Halves } from './halves.js';
 import { conditionsOf, type Models } from './models.js';
 

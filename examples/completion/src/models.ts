@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { UsageError } from '@vitvq/cli';
-import { loadTokenizer, type ViTVQ } from '@vitvq/stage1';
-import { loadTransformer, type AutoregressiveModel, type Conditioner, type LoadedTransformer } from '@vitvq/stage2';
+import { UsageError } from '@vitvq/example-shared';
+import type { ViTVQ } from '@vitvq/tokenizer';
+import { loadTokenizer } from '@vitvq/tokenizer/node';
+import type { AutoregressiveModel, Conditioner } from '@vitvq/transformers';
+import { loadTransformer, type LoadedTransformer } from '@vitvq/transformers/node';
 import { MODEL_FOLDERS } from './config.js';
 
 /** What completes images. */

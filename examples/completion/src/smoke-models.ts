@@ -1,8 +1,12 @@
 import { join } from 'node:path';
 import { foldIn, randomKey } from '@vitvq/core';
 import { createBatches, type BatchStream } from '@vitvq/data';
-import { createViTVQ, saveTokenizer, Stage1Trainer } from '@vitvq/stage1';
-import { ClassConditioner, GPT, saveTransformer, Stage2Trainer } from '@vitvq/stage2';
+import { Stage1Trainer } from '@vitvq/stage1-trainer';
+import { Stage2Trainer } from '@vitvq/stage2-trainer';
+import { createViTVQ } from '@vitvq/tokenizer';
+import { saveTokenizer } from '@vitvq/tokenizer/node';
+import { ClassConditioner, GPT } from '@vitvq/transformers';
+import { saveTransformer } from '@vitvq/transformers/node';
 import { MODEL_FOLDERS, SMOKE, SMOKE_PLANS, SMOKE_TOKENIZER, SMOKE_TRANSFORMER } from './config.js';
 import { madeUpImages } from './images.js';
 

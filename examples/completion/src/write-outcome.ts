@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { writeJson } from '@vitvq/cli';
+import { writeJson } from '@vitvq/example-shared';
+import type { HostImages } from '@vitvq/core';
 import type { LoadedImages } from '@vitvq/data';
 import type { Engine } from '@vitvq/engine';
 import {
@@ -10,7 +11,6 @@ import {
   type ReportSection,
   type RgbImage,
 } from '@vitvq/report';
-import type { HostImages } from '@vitvq/stage2';
 import { COMPLETIONS, SAMPLING, type Settings } from './config.js';
 import { halvesOf } from './halves.js';
 import type { Knowledge, Likeness } from './measure.js';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import type { ImageDataset } from '@vitvq/data';
-import { encodeToShards, openCodes, type CodeSource } from '@vitvq/stage2';
 import { z } from 'zod';
+import { encodeToShards, openCodes, type CodeSource } from '@vitvq/codes';
+import type { ImageDataset } from '@vitvq/data';
 import { batchSizesOf, imageSizeOf, VALIDATION_IMAGES, VIEWS, type Amounts } from './config.js';
 import { first, openViews } from './data.js';
 import type { StageContext } from './stage-context.js';

@@ -1,23 +1,16 @@
 /** Every number of the pipeline that is not in a preset of @vitvq/stage1 or @vitvq/stage2. */
 import * as tf from '@tensorflow/tfjs';
 import { foldIn, randomKey } from '@vitvq/core';
-import {
-  QUICKSTART,
-  QUICKSTART_BATCH_SIZE,
-  QUICKSTART_TRAINING,
-  type Stage1Plan,
-  type ViTVQConfig,
-} from '@vitvq/stage1';
+import { QUICKSTART_BATCH_SIZE, QUICKSTART_TRAINING, type Stage1Plan } from '@vitvq/stage1-trainer';
+import { QUICKSTART_STAGE2_BATCH_SIZE, QUICKSTART_STAGE2_TRAINING, type Stage2Plan } from '@vitvq/stage2-trainer';
+import { QUICKSTART, type ViTVQConfig } from '@vitvq/tokenizer';
 import {
   GPT,
-  QUICKSTART_STAGE2_BATCH_SIZE,
-  QUICKSTART_STAGE2_TRAINING,
   RQTransformer,
   type AutoregressiveModel,
   type GPTOptions,
   type RQTransformerOptions,
-  type Stage2Plan,
-} from '@vitvq/stage2';
+} from '@vitvq/transformers';
 
 /** The two recipes: one code a position and a GPT, or residual codes and an RQTransformer. */
 export const MODELS = ['gpt', 'rq'] as const;

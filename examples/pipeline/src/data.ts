@@ -1,7 +1,7 @@
-import { downloadLines } from '@vitvq/cli';
+import { downloadLines } from '@vitvq/example-shared';
+import type { RepeatedImages } from '@vitvq/codes';
 import { foldIn, randomKey, randomUniform } from '@vitvq/core';
 import { createBatches, openCifar10, openImageArray, subset, type ImageDataset } from '@vitvq/data';
-import type { RepeatedImages } from '@vitvq/stage2';
 import { KEPT_FOR_PROBE, SMOKE, type Settings } from './config.js';
 
 /** Three sets without an image in common. */

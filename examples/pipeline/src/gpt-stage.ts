@@ -1,15 +1,10 @@
 import { join } from 'node:path';
-import { trainWithProgress } from '@vitvq/cli';
-import { DataError } from '@vitvq/core';
-import {
-  ClassConditioner,
-  loadTransformer,
-  readTransformerWeights,
-  saveTransformer,
-  Stage2Trainer,
-  type LoadedTransformer,
-} from '@vitvq/stage2';
 import { z } from 'zod';
+import { trainWithProgress } from '@vitvq/example-shared';
+import { DataError } from '@vitvq/core';
+import { readTransformerWeights, Stage2Trainer } from '@vitvq/stage2-trainer';
+import { ClassConditioner } from '@vitvq/transformers';
+import { loadTransformer, saveTransformer, type LoadedTransformer } from '@vitvq/transformers/node';
 import { openCodesOf } from './codes-stage.js';
 import { batchSizesOf, createTransformer, EVERY_SECONDS, keyOf, transformerPlan } from './config.js';
 import type { StageContext } from './stage-context.js';

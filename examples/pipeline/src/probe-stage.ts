@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
+import { z } from 'zod';
 import { createBatches, type ImageDataset } from '@vitvq/data';
 import {
   blockFeatures,
@@ -16,9 +17,8 @@ import {
   type LayerSweep,
   type NamedFeatures,
 } from '@vitvq/linear-probe';
-import type { ViTVQ } from '@vitvq/stage1';
-import { nullConditions, type AutoregressiveModel, type Conditioner, type ImageTokens } from '@vitvq/stage2';
-import { z } from 'zod';
+import type { ViTVQ } from '@vitvq/tokenizer';
+import { nullConditions, type AutoregressiveModel, type Conditioner, type ImageTokens } from '@vitvq/transformers';
 import { batchSizesOf, createTransformer, imageSizeOf, keyOf, PROBE, samplesPerClass, type Amounts } from './config.js';
 import { first } from './data.js';
 import { openTransformer } from './gpt-stage.js';

@@ -1,9 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
-import { randomUniform, type RandomKey } from '@vitvq/core';
+import { randomUniform, type RandomKey, type HostImages } from '@vitvq/core';
 import { compile } from '@vitvq/engine';
-import type { HostImages } from '@vitvq/stage2';
 import { ResidualQuantizer, VectorQuantizer } from '@vitvq/quantizers';
-import type { ViTVQ } from '@vitvq/stage1';
+import type { ViTVQ } from '@vitvq/tokenizer';
 
 const K_MEANS_ITERATIONS = 4;
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { readSafetensors, writeSafetensors } from '@vitvq/checkpoint';
-import { ImageGenerator } from '@vitvq/stage2';
 import { z } from 'zod';
+import { readSafetensors, writeSafetensors } from '@vitvq/checkpoint';
+import { ImageGenerator } from '@vitvq/sampling';
 import { SAMPLING, samplesPerClass } from './config.js';
 import { openTransformer } from './gpt-stage.js';
 import type { StageContext } from './stage-context.js';

@@ -1,16 +1,11 @@
 import { join } from 'node:path';
-import { writeSafetensors } from '@vitvq/checkpoint';
-import { trainWithProgress } from '@vitvq/cli';
-import { createBatches, readImages } from '@vitvq/data';
-import {
-  createViTVQ,
-  loadTokenizer,
-  readTokenizerWeights,
-  saveTokenizer,
-  Stage1Trainer,
-  type ViTVQ,
-} from '@vitvq/stage1';
 import { z } from 'zod';
+import { writeSafetensors } from '@vitvq/checkpoint';
+import { trainWithProgress } from '@vitvq/example-shared';
+import { createBatches, readImages } from '@vitvq/data';
+import { readTokenizerWeights, Stage1Trainer } from '@vitvq/stage1-trainer';
+import { createViTVQ, type ViTVQ } from '@vitvq/tokenizer';
+import { loadTokenizer, saveTokenizer } from '@vitvq/tokenizer/node';
 import {
   batchSizesOf,
   EVERY_SECONDS,

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
-import { randomKey, randomUniform } from '@vitvq/core';
-import { createViTVQ } from '@vitvq/stage1';
-import { ClassConditioner, conditionTensor, nullConditions, type AutoregressiveModel } from '@vitvq/stage2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { randomKey, randomUniform } from '@vitvq/core';
+import { createViTVQ } from '@vitvq/tokenizer';
+import { ClassConditioner, conditionTensor, nullConditions, type AutoregressiveModel } from '@vitvq/transformers';
 import { createTransformer, tokenizerConfig } from '../src/config.js';
 import { probedFeatures } from '../src/probe-stage.js';
 

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomKey, randomUniform } from '@vitvq/core';
 import type { ResidualQuantizer } from '@vitvq/quantizers';
-import { createViTVQ, type ViTVQ } from '@vitvq/stage1';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createViTVQ, type ViTVQ } from '@vitvq/tokenizer';
 import { tokenizerConfig } from '../src/config.js';
 import { startResidualCodebooks } from '../src/residual-codebooks.js';
 

@@ -1,17 +1,11 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readSafetensors, writeSafetensors } from '@vitvq/checkpoint';
-import { UsageError } from '@vitvq/cli';
-import { detailRatio } from '@vitvq/metrics';
-import {
-  createViTVQ,
-  Evaluator,
-  readStage1State,
-  readTokenizerWeights,
-  type Evaluation,
-  type HostImages,
-  type Stage1Trainer,
-} from '@vitvq/stage1';
+import { UsageError } from '@vitvq/example-shared';
+import type { HostImages } from '@vitvq/core';
+import { detailRatio, Evaluator, type Evaluation } from '@vitvq/evaluation';
+import { readStage1State, readTokenizerWeights, type Stage1Trainer } from '@vitvq/stage1-trainer';
+import { createViTVQ } from '@vitvq/tokenizer';
 import { EVALUATION_BATCH, modelConfig } from './config.js';
 import type { Settings } from './options.js';
 

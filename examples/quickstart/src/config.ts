@@ -1,13 +1,8 @@
 /** Every number of the quickstart that is not in a preset of @vitvq/stage1. */
 import { foldIn, randomKey } from '@vitvq/core';
 import { StyleDiscriminator, styleDiscriminatorChannels } from '@vitvq/discriminator';
-import {
-  QUICKSTART,
-  QUICKSTART_BATCH_SIZE,
-  QUICKSTART_TRAINING,
-  type Stage1Plan,
-  type ViTVQConfig,
-} from '@vitvq/stage1';
+import { QUICKSTART_BATCH_SIZE, QUICKSTART_TRAINING, type Stage1Plan } from '@vitvq/stage1-trainer';
+import { QUICKSTART, type ViTVQConfig } from '@vitvq/tokenizer';
 import type { Settings } from './options.js';
 
 /** What the options are when nobody says otherwise. */

@@ -11,20 +11,16 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listCheckpoints } from '@vitvq/checkpoint';
-import { abortOnCtrlC, runProgram, showProgress, UsageError } from '@vitvq/cli';
+import { abortOnCtrlC, runProgram, showProgress, UsageError } from '@vitvq/example-shared';
 import { useEngine } from '@vitvq/engine';
+import { loadLPIPS } from '@vitvq/evaluation';
 import { hingeAdversarialLoss } from '@vitvq/losses';
-import {
-  createViTVQ,
-  loadLPIPS,
-  readStage1State,
-  saveTokenizer,
-  Stage1Trainer,
-  type Stage1Summary,
-} from '@vitvq/stage1';
+import { readStage1State, Stage1Trainer, type Stage1Summary } from '@vitvq/stage1-trainer';
+import { createViTVQ } from '@vitvq/tokenizer';
+import { saveTokenizer } from '@vitvq/tokenizer/node';
+import { L2_ALONE_FILE, L2AlonePictures, otherRun } from './comparison.js';
 import { createDiscriminator, EVALUATION_BATCH, EVERY_SECONDS, modelConfig, SHOWN, trainingPlan } from './config.js';
 import { openData, openTrainingBatches, readHeldOut } from './data.js';
-import { L2_ALONE_FILE, L2AlonePictures, otherRun } from './comparison.js';
 import { parseArguments, type Request, type Settings } from './options.js';
 import { firstImages, writeMetrics, writeOutcomeReport, writeSamples } from './outcome.js';
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { writeJson } from '@vitvq/cli';
-import type { HostTensor } from '@vitvq/core';
+import { writeJson } from '@vitvq/example-shared';
+import type { HostTensor, HostImages } from '@vitvq/core';
 import type { LoadedImages } from '@vitvq/data';
 import type { Engine } from '@vitvq/engine';
-import { detailRatio } from '@vitvq/metrics';
+import { detailRatio, type Evaluation } from '@vitvq/evaluation';
 import { codebookReport } from '@vitvq/quantizers';
 import {
   comparisonGallery,
@@ -15,7 +15,8 @@ import {
   type LineChartOptions,
   type ReportContent,
 } from '@vitvq/report';
-import type { createViTVQ, Evaluation, HostImages, Stage1Summary } from '@vitvq/stage1';
+import type { Stage1Summary } from '@vitvq/stage1-trainer';
+import type { createViTVQ } from '@vitvq/tokenizer';
 import { logCurve, readTrainingLog } from '@vitvq/training';
 import type { Comparison } from './comparison.js';
 import { modelConfig, SHOWN, trainingPlan } from './config.js';

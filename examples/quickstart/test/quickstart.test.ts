@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
-import { loadTokenizer } from '@vitvq/stage1';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadTokenizer } from '@vitvq/tokenizer/node';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 

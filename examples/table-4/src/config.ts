@@ -1,5 +1,6 @@
 /** Every number of the reproduction, and those of the paper that it is compared with. */
-import type { Stage1Plan, ViTVQConfig } from '@vitvq/stage1';
+import type { Stage1Plan } from '@vitvq/stage1-trainer';
+import type { ViTVQConfig } from '@vitvq/tokenizer';
 
 export type DiscriminatorName = 'none' | 'style' | 'patch';
 

@@ -1,9 +1,8 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConfigError, DataError } from '@vitvq/core';
-import { imageGrid, writePng } from '@vitvq/report';
-import type { HostImages } from '@vitvq/stage1';
 import { z } from 'zod';
+import { ConfigError, DataError, type HostImages } from '@vitvq/core';
+import { imageGrid, writePng } from '@vitvq/report';
 import type { Settings, Variant } from './config.js';
 import type { Result } from './train-variant.js';
 

@@ -1,9 +1,10 @@
-import { foldIn, randomKey } from '@vitvq/core';
+import { foldIn, randomKey, type HostImages } from '@vitvq/core';
 import { createBatches, type ImageDataset } from '@vitvq/data';
 import { PatchDiscriminator, StyleDiscriminator, styleDiscriminatorChannels } from '@vitvq/discriminator';
-import { detailRatio, reconstructionMetrics } from '@vitvq/metrics';
-import { createViTVQ, Stage1Trainer, type HostImages, type Stage1Events } from '@vitvq/stage1';
+import { detailRatio, reconstructionMetrics } from '@vitvq/evaluation';
 import { hingeAdversarialLoss } from '@vitvq/losses';
+import { Stage1Trainer, type Stage1Events } from '@vitvq/stage1-trainer';
+import { createViTVQ } from '@vitvq/tokenizer';
 import {
   BATCH_SIZE,
   DISCRIMINATOR_WIDTH,

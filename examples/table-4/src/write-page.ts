@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { HostImages } from '@vitvq/core';
 import { imageGrid, writePng, writeReport, type LineChartOptions, type ReportChart } from '@vitvq/report';
-import type { HostImages } from '@vitvq/stage1';
 import { BATCH_SIZE, CODE_DIMS, PAPER, VARIANTS, type Settings, type Variant } from './config.js';
 import type { Results } from './results.js';
 import type { Result } from './train-variant.js';

@@ -1,5 +1,5 @@
-import type { HostImages } from '@vitvq/stage2';
 import { z } from 'zod';
+import type { HostImages } from '@vitvq/core';
 import { ATTRIBUTES, measureAttributes, type AttributeName, type Attributes } from './attributes.js';
 import { caption, NOUNS, type CaptionParts } from './captions.js';
 import { CHECK, type Settings } from './config.js';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { createBatches } from '@vitvq/data';
-import { encodeToShards, openCodes, type CodeSource } from '@vitvq/stage2';
 import { z } from 'zod';
+import { encodeToShards, openCodes, type CodeSource } from '@vitvq/codes';
+import { createBatches } from '@vitvq/data';
 import { batchSizesOf } from './config.js';
 import type { StageContext } from './stage-context.js';
 import { readTokenizer } from './tokenizer-stage.js';

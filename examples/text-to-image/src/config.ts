@@ -1,20 +1,9 @@
 /** Every number of this example that is not in a preset of @vitvq/stage1 or @vitvq/stage2. */
 import { foldIn, randomKey, type RandomKey, type Tokenizer } from '@vitvq/core';
-import {
-  QUICKSTART,
-  QUICKSTART_BATCH_SIZE,
-  QUICKSTART_TRAINING,
-  type Stage1Plan,
-  type ViTVQConfig,
-} from '@vitvq/stage1';
-import {
-  GPT,
-  QUICKSTART_STAGE2_BATCH_SIZE,
-  QUICKSTART_STAGE2_TRAINING,
-  type Conditioner,
-  type GPTOptions,
-  type Stage2Plan,
-} from '@vitvq/stage2';
+import { QUICKSTART_BATCH_SIZE, QUICKSTART_TRAINING, type Stage1Plan } from '@vitvq/stage1-trainer';
+import { QUICKSTART_STAGE2_BATCH_SIZE, QUICKSTART_STAGE2_TRAINING, type Stage2Plan } from '@vitvq/stage2-trainer';
+import { QUICKSTART, type ViTVQConfig } from '@vitvq/tokenizer';
+import { GPT, type Conditioner, type GPTOptions } from '@vitvq/transformers';
 import type { CaptionParts } from './captions.js';
 
 /** What decides the numbers of a run; results of other settings are not mixed. */

@@ -1,15 +1,9 @@
 import { join } from 'node:path';
-import { trainWithProgress } from '@vitvq/cli';
-import {
-  loadTransformer,
-  readTransformerWeights,
-  saveTransformer,
-  Stage2Evaluator,
-  Stage2Trainer,
-  type CodeBatch,
-  type LoadedTransformer,
-} from '@vitvq/stage2';
 import { z } from 'zod';
+import { trainWithProgress } from '@vitvq/example-shared';
+import type { CodeBatch } from '@vitvq/core';
+import { readTransformerWeights, Stage2Evaluator, Stage2Trainer } from '@vitvq/stage2-trainer';
+import { loadTransformer, saveTransformer, type LoadedTransformer } from '@vitvq/transformers/node';
 import { openCodesOf } from './codes-stage.js';
 import { batchSizesOf, createGPT, EVERY_SECONDS, gptPlan, keyOf } from './config.js';
 import type { StageContext } from './stage-context.js';

@@ -1,6 +1,8 @@
-import { ConfigError } from '@vitvq/core';
-import type { ViTVQ } from '@vitvq/stage1';
-import { ImageGenerator, TextConditioner, type HostImages, type LoadedTransformer } from '@vitvq/stage2';
+import { ConfigError, type HostImages } from '@vitvq/core';
+import { ImageGenerator } from '@vitvq/sampling';
+import type { ViTVQ } from '@vitvq/tokenizer';
+import { TextConditioner } from '@vitvq/transformers';
+import type { LoadedTransformer } from '@vitvq/transformers/node';
 import { batchSizesOf, SAMPLING } from './config.js';
 import { readGPT } from './gpt-stage.js';
 import type { StageContext } from './stage-context.js';

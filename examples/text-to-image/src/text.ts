@@ -1,5 +1,5 @@
 import { ConfigError } from '@vitvq/core';
-import { TextConditioner, textTokenizerFromJson, trainTextTokenizer, type TextTokenizer } from '@vitvq/stage2';
+import { TextConditioner, textTokenizerFromJson, trainTextTokenizer, type TextTokenizer } from '@vitvq/transformers';
 import { TEXT_LENGTH, TEXT_VOCABULARY } from './config.js';
 import type { Captioned, Data } from './data.js';
 

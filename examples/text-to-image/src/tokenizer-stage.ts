@@ -1,17 +1,12 @@
 import { existsSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { trainWithProgress, UsageError } from '@vitvq/cli';
-import { createBatches, readImages } from '@vitvq/data';
-import {
-  createViTVQ,
-  loadTokenizer,
-  readTokenizerWeights,
-  saveTokenizer,
-  Stage1Trainer,
-  type ViTVQ,
-} from '@vitvq/stage1';
 import { z } from 'zod';
+import { trainWithProgress, UsageError } from '@vitvq/example-shared';
+import { createBatches, readImages } from '@vitvq/data';
+import { readTokenizerWeights, Stage1Trainer } from '@vitvq/stage1-trainer';
+import { createViTVQ, type ViTVQ } from '@vitvq/tokenizer';
+import { loadTokenizer, saveTokenizer } from '@vitvq/tokenizer/node';
 import {
   batchSizesOf,
   DEFAULTS,

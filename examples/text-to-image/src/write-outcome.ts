@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { writeJson, type StageResult } from '@vitvq/cli';
+import { writeJson, type StageResult } from '@vitvq/example-shared';
+import type { HostImages } from '@vitvq/core';
 import type { Engine } from '@vitvq/engine';
 import {
   configurationRows,
@@ -9,7 +10,6 @@ import {
   type GalleryBlock,
   type ReportSection,
 } from '@vitvq/report';
-import type { HostImages } from '@vitvq/stage2';
 import { logCurve, readTrainingLog } from '@vitvq/training';
 import { caption } from './captions.js';
 import { summarize, type CheckResult } from './check-stage.js';

@@ -1,7 +1,7 @@
+import { describe, expect, it } from 'vitest';
 import { foldIn, randomKey } from '@vitvq/core';
 import { CIFAR10_CLASSES } from '@vitvq/data';
-import { textTokenizerFromJson, trainTextTokenizer } from '@vitvq/stage2';
-import { describe, expect, it } from 'vitest';
+import { textTokenizerFromJson, trainTextTokenizer } from '@vitvq/transformers';
 import { ATTRIBUTES, type Attributes } from '../src/attributes.js';
 import { asCaption, caption, captionOf, CAPTION_WORDS, NOUNS, promptProblems } from '../src/captions.js';
 import { SHOWN_PROMPTS, TEXT_LENGTH, TEXT_VOCABULARY } from '../src/config.js';

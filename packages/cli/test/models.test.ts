@@ -3,22 +3,17 @@ import { spawnSync } from 'node:child_process';
 import { promises as fs } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { readSafetensors, writeSafetensors } from '@vitvq/checkpoint';
 import { DataError, randomKey, type HostTensor } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
-import {
-  createViTVQ,
-  loadTokenizer,
-  saveTokenizer,
-  viTVQReferenceWeights,
-  type TransformerSize,
-  type ViTVQ,
-} from '@vitvq/stage1';
 import { readExport } from '@vitvq/export';
-import { ClassConditioner, GPT, saveTransformer } from '@vitvq/stage2';
 import { vitDecoderReferenceWeights, vitEncoderReferenceWeights } from '@vitvq/layers';
 import { vectorQuantizerReferenceWeights } from '@vitvq/quantizers';
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { createViTVQ, viTVQReferenceWeights, type TransformerSize, type ViTVQ } from '@vitvq/tokenizer';
+import { loadTokenizer, saveTokenizer } from '@vitvq/tokenizer/node';
+import { ClassConditioner, GPT } from '@vitvq/transformers';
+import { saveTransformer } from '@vitvq/transformers/node';
 import { createProgram } from '../src/index.js';
 
 const size: TransformerSize = { dim: 16, depth: 1, numHeads: 2, mlpDim: 16 };

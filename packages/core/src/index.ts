@@ -14,3 +14,27 @@ export { randomNormal } from './random-normal.js';
 export { recompute } from './recompute.js';
 export * from './reference-weights.js';
 export * from './unusable-image-error.js';
+export { type BatchSource } from './batch-source.js';
+export {
+  type BatchFacts,
+  type CodeBatch,
+  countOf,
+  type HostImages,
+  type HostTokens,
+  type ImageBatch,
+  type ImageOrCodeBatch,
+} from './batches.js';
+export { parseOptions } from './parse-options.js';
+export { disposeOf, tidied } from './tidied.js';
+export { assertTokensInRange } from './token-checks.js';
+export { assertTokenizerFits, assertTokensFit, type TokenShape, tokensShapeOf } from './token-shape.js';
+export { formatPercent } from './format.js';
+export {
+  concatenate,
+  elementCount,
+  mean,
+  paddedBatches,
+  takeRows,
+  type HostArray,
+  type PaddedBatch,
+} from './host-arrays.js';

@@ -1,11 +1,11 @@
-import type { ImageBatch } from './image-batch.js';
+import type { SourceBatch } from './source-batch.js';
 import type { SkippedImage } from './skipped-image.js';
 
 /**
  * Batches in order, without end unless `epochs` is given. Leaving an iteration over the stream
  * closes it.
  */
-export interface BatchStream extends AsyncIterable<ImageBatch> {
+export interface BatchStream extends AsyncIterable<SourceBatch> {
   /**
    * Number of batches handed out since the first one of all; a stream with `startAt: position` goes
    * on exactly here.
@@ -27,7 +27,7 @@ export interface BatchStream extends AsyncIterable<ImageBatch> {
    *   one image cannot; when a source breaks its contract. What `read` of a source throws is passed
    *   on.
    */
-  next(): Promise<ImageBatch>;
+  next(): Promise<SourceBatch>;
   /** Ends the threads; a batch that is awaited rejects. */
   close(): Promise<void>;
 }

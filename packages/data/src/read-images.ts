@@ -1,13 +1,10 @@
-import type { ImageSource } from '@vitvq/core';
+import { concatenate, type HostImages, type ImageSource } from '@vitvq/core';
 import type { BatchOptions } from './batch-options.js';
 import { createBatches } from './batches.js';
 import { completeSource } from './internal/complete-source.js';
 
 /** Images in memory with their labels. */
-export interface LoadedImages {
-  /** `[B, H, W, C]` row-major, in [0, 1]. */
-  readonly data: Float32Array;
-  readonly shape: readonly [number, number, number, number];
+export interface LoadedImages extends HostImages {
   /** Class of each image, a position in the `classNames` of the source. */
   readonly labels: Int32Array;
   /** Name of each image's class; empty strings where there are no classes. */
@@ -37,14 +34,8 @@ export async function readImages(
     labels.push(...batch.labels);
     imageShape = [batch.shape[1], batch.shape[2], batch.shape[3]];
   }
-  const data = new Float32Array(parts.reduce((total, { length }) => total + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    data.set(part, at);
-    at += part.length;
-  }
   return {
-    data,
+    data: concatenate(parts, Float32Array),
     shape: [labels.length, ...imageShape],
     labels: Int32Array.from(labels),
     names: labels.map((label) => classNames[label] ?? ''),

@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { openImageArray, type ImageBatch } from '../src/index.js';
+import { openImageArray, type SourceBatch } from '../src/index.js';
 import { gradient } from './images.js';
 import { collect, key } from './take-batches.js';
 
@@ -11,7 +11,7 @@ describe('createBatches: crops of arrays', () => {
     width: 10,
     channels: 1,
   });
-  const bytesOf = ({ images }: ImageBatch): number[] => [...images].map((value) => Math.round(value * 255));
+  const bytesOf = ({ images }: SourceBatch): number[] => [...images].map((value) => Math.round(value * 255));
 
   it('takes the centre', async () => {
     const [batch] = await collect(ramp, { batchSize: 1, imageSize: [2, 4], resizeTo: 10 }, 1);

@@ -1,6 +1,6 @@
 import { ConfigError, DataError, randomKey } from '@vitvq/core';
 import { describe, expect, it } from 'vitest';
-import { createBatches, type BatchOptions, type ImageBatch } from '../src/index.js';
+import { createBatches, type BatchOptions, type SourceBatch } from '../src/index.js';
 import { collect, numbered, take, training } from './take-batches.js';
 
 describe('createBatches: order', () => {
@@ -32,7 +32,7 @@ describe('createBatches: order', () => {
 
   it('crops an image the same whatever the batch size', async () => {
     const options = { ...training, imageSize: [4, 4] } as const;
-    const pixelsOf = (batches: ImageBatch[]): Map<number, Float32Array> =>
+    const pixelsOf = (batches: SourceBatch[]): Map<number, Float32Array> =>
       new Map(
         batches.flatMap(({ images, indices }) =>
           [...indices].map((image, row) => [image, images.slice(row * 48, row * 48 + 48)] as const),

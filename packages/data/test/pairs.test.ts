@@ -10,7 +10,7 @@ import {
   splitSource,
   subset,
   type BatchOptions,
-  type ImageBatch,
+  type SourceBatch,
   type ImageDataset,
   type SkippedImage,
 } from '../src/index.js';
@@ -80,10 +80,10 @@ async function folders(count: number): Promise<[images: Record<string, Buffer>, 
 
 const nearest = { resampling: 'nearest' } as const;
 
-async function take(source: ImageDataset, options: BatchOptions, count: number): Promise<ImageBatch[]> {
+async function take(source: ImageDataset, options: BatchOptions, count: number): Promise<SourceBatch[]> {
   const stream = createBatches(source, options);
   try {
-    const batches: ImageBatch[] = [];
+    const batches: SourceBatch[] = [];
     for (let index = 0; index < count; index++) batches.push(await stream.next());
     return batches;
   } finally {
@@ -95,7 +95,7 @@ async function take(source: ImageDataset, options: BatchOptions, count: number):
  * Every pixel of the condition images is the class of the image's pixel; the last channel of an
  * image tells which it is.
  */
-function expectPaired({ images, conditionImages, shape, count, indices }: ImageBatch): void {
+function expectPaired({ images, conditionImages, shape, count, indices }: SourceBatch): void {
   expect(conditionImages!.shape).toEqual(shape);
   expect(conditionImages!.data).toHaveLength(images.length);
   const bytes = (data: Float32Array): number[] => [...data].map((value) => Math.round(value * 255));

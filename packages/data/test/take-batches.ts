@@ -4,7 +4,7 @@ import {
   openImageArray,
   type BatchOptions,
   type BatchStream,
-  type ImageBatch,
+  type SourceBatch,
   type ImageDataset,
 } from '../src/index.js';
 
@@ -19,14 +19,14 @@ export function numbered(count: number, height = 8, width = 6): ImageDataset {
 }
 
 /** The next batches of a stream. */
-export async function take(stream: BatchStream, count: number): Promise<ImageBatch[]> {
-  const batches: ImageBatch[] = [];
+export async function take(stream: BatchStream, count: number): Promise<SourceBatch[]> {
+  const batches: SourceBatch[] = [];
   for (let index = 0; index < count; index++) batches.push(await stream.next());
   return batches;
 }
 
 /** The first batches of a source. */
-export async function collect(source: ImageDataset, options: BatchOptions, count: number): Promise<ImageBatch[]> {
+export async function collect(source: ImageDataset, options: BatchOptions, count: number): Promise<SourceBatch[]> {
   const stream = createBatches(source, options);
   try {
     return await take(stream, count);

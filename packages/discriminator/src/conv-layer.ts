@@ -1,6 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { constantInitializer, Module, prefixReferenceWeights, sameWeight, split } from '@vitvq/core';
-import type { RandomKey, ReferenceWeight } from '@vitvq/core';
+import {
+  constantInitializer,
+  Module,
+  prefixReferenceWeights,
+  sameWeight,
+  split,
+  type RandomKey,
+  type ReferenceWeight,
+} from '@vitvq/core';
 import { fusedLeakyRelu } from './activation.js';
 import { EqualConv2d, equalConv2dReferenceWeights } from './equalized.js';
 import { blurKernel as makeBlurKernel, upfirdn2d } from './upfirdn2d.js';

@@ -10,8 +10,9 @@ import {
   Module,
   normalInitializer,
   sameWeight,
+  type RandomKey,
+  type ReferenceWeight,
 } from '@vitvq/core';
-import type { RandomKey, ReferenceWeight } from '@vitvq/core';
 import { fusedLeakyRelu } from './activation.js';
 
 export interface EqualConv2dOptions {

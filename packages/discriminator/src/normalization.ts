@@ -8,8 +8,9 @@ import {
   Module,
   normalInitializer,
   sameWeight,
+  type RandomKey,
+  type ReferenceWeight,
 } from '@vitvq/core';
-import type { RandomKey, ReferenceWeight } from '@vitvq/core';
 
 export interface NormalizationOptions {
   /** Channels of the feature maps. */

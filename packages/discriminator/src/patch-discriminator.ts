@@ -12,8 +12,10 @@ import {
   ShapeError,
   split,
   torchLinearInitializer,
+  type Discriminator,
+  type RandomKey,
+  type ReferenceWeight,
 } from '@vitvq/core';
-import type { Discriminator, RandomKey, ReferenceWeight } from '@vitvq/core';
 import { leakyRelu } from './activation.js';
 import {
   ActNorm,

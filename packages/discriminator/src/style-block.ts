@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { Module, prefixReferenceWeights, split } from '@vitvq/core';
-import type { RandomKey, ReferenceWeight } from '@vitvq/core';
+import { Module, prefixReferenceWeights, split, type RandomKey, type ReferenceWeight } from '@vitvq/core';
 import { ConvLayer, convLayerReferenceWeights } from './conv-layer.js';
 
 export interface StyleBlockOptions {

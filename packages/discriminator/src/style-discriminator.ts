@@ -9,8 +9,12 @@ import {
   prefixReferenceWeights,
   sameWeight,
   toSize2D,
+  type Discriminator,
+  type HostTensor,
+  type RandomKey,
+  type ReferenceWeight,
+  type Size2D,
 } from '@vitvq/core';
-import type { Discriminator, HostTensor, RandomKey, ReferenceWeight, Size2D } from '@vitvq/core';
 import { ConvLayer, convLayerReferenceWeights } from './conv-layer.js';
 import { EqualLinear, equalLinearReferenceWeights } from './equalized.js';
 import { minibatchStandardDeviation } from './minibatch-standard-deviation.js';

@@ -1,9 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
-import { ConfigError, randomKey, ShapeError } from '@vitvq/core';
-import type { Discriminator, Module, ReferenceWeight } from '@vitvq/core';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ConfigError, randomKey, ShapeError, type Discriminator, type Module, type ReferenceWeight } from '@vitvq/core';
 import { compile, doctor, useEngine } from '@vitvq/engine';
 import { expectGradientsMatchFiniteDifferences, expectNoTensorLeak } from '@vitvq/test-utils';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   PatchDiscriminator,
   patchDiscriminatorReferenceWeights,

@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { foldIn, randomKey, randomNormal } from '@vitvq/core';
-import type { Module } from '@vitvq/core';
+import { foldIn, randomKey, randomNormal, type Module } from '@vitvq/core';
 
 /** N(0, 1) values of a seed. */
 export function noise<R extends tf.Rank>(seed: number, shape: tf.ShapeMap[R]): tf.Tensor<R> {

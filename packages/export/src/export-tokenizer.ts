@@ -1,6 +1,6 @@
 import type { Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import { exportOnnx } from '@vitvq/engine';
-import type { ViTVQ } from '@vitvq/stage1';
+import type { ViTVQ } from '@vitvq/tokenizer';
 import { ExportError } from './errors.js';
 import { assertPassed } from './internal/assert-passed.js';
 import { partMetadata } from './internal/part-metadata.js';

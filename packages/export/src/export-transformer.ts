@@ -1,8 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { ConfigError } from '@vitvq/core';
-import { exportOnnx } from '@vitvq/engine';
-import type { OnnxInput } from '@vitvq/engine';
-import type { AnyConditioner, AutoregressiveModel } from '@vitvq/stage2';
+import { exportOnnx, type OnnxInput } from '@vitvq/engine';
+import type { AnyConditioner, AutoregressiveModel } from '@vitvq/transformers';
 import type { ExportOptions, ExportResult } from './export-tokenizer.js';
 import { assertPassed } from './internal/assert-passed.js';
 import { partMetadata } from './internal/part-metadata.js';

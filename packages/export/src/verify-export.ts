@@ -1,6 +1,6 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { ConfigError, formatShape, ShapeError } from '@vitvq/core';
-import type { AnyConditioner, AutoregressiveModel } from '@vitvq/stage2';
+import type { AnyConditioner, AutoregressiveModel } from '@vitvq/transformers';
 import type { ExportableTokenizer } from './export-tokenizer.js';
 import { checkTokenizer, type TokenizerCheck } from './internal/check-tokenizer.js';
 import { checkTransformer, type TransformerCheck } from './internal/check-transformer.js';

@@ -1,11 +1,11 @@
-import * as tf from '@tensorflow/tfjs-core';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { foldIn, Module, randomKey, randomNormal } from '@vitvq/core';
-import { createCNNVQ, createViTVQ, type ViTVQConfig } from '@vitvq/stage1';
-import { ClassConditioner, GPT, RQTransformer, type EmbeddingConditioner, type GPTOptions } from '@vitvq/stage2';
+import * as tf from '@tensorflow/tfjs-core';
 import { onTestFinished } from 'vitest';
+import { foldIn, Module, randomKey, randomNormal } from '@vitvq/core';
+import { createCNNVQ, createViTVQ, type ViTVQConfig } from '@vitvq/tokenizer';
+import { ClassConditioner, GPT, RQTransformer, type EmbeddingConditioner, type GPTOptions } from '@vitvq/transformers';
 
 /** A folder that is gone after the test. */
 export async function temporaryFolder(): Promise<string> {

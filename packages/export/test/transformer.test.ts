@@ -1,18 +1,18 @@
 import '@vitvq/test-utils';
-import * as tf from '@tensorflow/tfjs-core';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
+import { Sampler } from '@vitvq/sampling';
 import {
   ClassConditioner,
   conditionTensor,
-  Sampler,
   TextConditioner,
   textTokenizerFromJson,
   trainTextTokenizer,
-} from '@vitvq/stage2';
-import { beforeAll, describe, expect, it } from 'vitest';
+} from '@vitvq/transformers';
 import {
   exportTokenizer,
   exportTransformer,

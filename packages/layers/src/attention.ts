@@ -1,7 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
-import { assertInteger, assertShape, composite, ConfigError, Module, prefixReferenceWeights, split } from '@vitvq/core';
-import type { RandomKey, ReferenceWeight } from '@vitvq/core';
+import {
+  assertInteger,
+  assertShape,
+  composite,
+  ConfigError,
+  Module,
+  prefixReferenceWeights,
+  split,
+  type RandomKey,
+  type ReferenceWeight,
+} from '@vitvq/core';
 import { differentiable } from './internal/differentiable.js';
 import { Linear, linearReferenceWeights } from './linear.js';
 

@@ -1,7 +1,18 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
-import { assertInteger, assertShape, ConfigError, foldIn, Module, split, toSize2D } from '@vitvq/core';
-import type { Decoder, Encoder, RandomKey, Size2D } from '@vitvq/core';
+import {
+  assertInteger,
+  assertShape,
+  ConfigError,
+  foldIn,
+  Module,
+  split,
+  toSize2D,
+  type Decoder,
+  type Encoder,
+  type RandomKey,
+  type Size2D,
+} from '@vitvq/core';
 import { activate } from './activations.js';
 import { Convolution } from './convolution.js';
 import { GroupNorm } from './group-norm.js';

@@ -8,8 +8,9 @@ import {
   sameWeight,
   split,
   torchLinearInitializer,
+  type RandomKey,
+  type ReferenceWeight,
 } from '@vitvq/core';
-import type { RandomKey, ReferenceWeight } from '@vitvq/core';
 
 export interface ConvolutionOptions {
   readonly inChannels: number;

@@ -1,9 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { Module, prefixReferenceWeights, split } from '@vitvq/core';
-import type { RandomKey, ReferenceWeight } from '@vitvq/core';
-import { activate, assertActivation } from './activations.js';
-import type { Activation } from './activations.js';
+import { Module, prefixReferenceWeights, split, type RandomKey, type ReferenceWeight } from '@vitvq/core';
+import { activate, assertActivation, type Activation } from './activations.js';
 import { Linear, linearReferenceWeights } from './linear.js';
 
 export interface FeedForwardOptions {

@@ -1,7 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
-import { assertInRange, assertInteger, assertShape, ConfigError, Module, sameWeight } from '@vitvq/core';
-import type { ReferenceWeight } from '@vitvq/core';
+import {
+  assertInRange,
+  assertInteger,
+  assertShape,
+  ConfigError,
+  Module,
+  sameWeight,
+  type ReferenceWeight,
+} from '@vitvq/core';
 
 export interface GroupNormOptions {
   /** C, a multiple of `numGroups`. */

@@ -44,3 +44,40 @@ export {
   type Positions,
   type ViTOptions,
 } from './vit.js';
+export { attentionMask } from './attention-mask.js';
+export {
+  type AttentionForward,
+  type AttentionPart,
+  CausalAttention,
+  type CausalAttentionOptions,
+  type Remember,
+  weightStddev,
+} from './causal-attention.js';
+export {
+  type BlockForward,
+  CausalBlock,
+  type CausalBlockOptions,
+  CausalTransformer,
+  type CausalTransformerOptions,
+  type TransformerForward,
+} from './causal-transformer.js';
+export {
+  drawDropoutMasks,
+  type DropoutMasks,
+  dropoutMasksUnder,
+  type DropoutRates,
+  type DropoutSite,
+  prefixDropoutSites,
+} from './dropout.js';
+export { type FeedForwardActivation } from './feed-forward-activation.js';
+export {
+  addedBy,
+  type AddedSlots,
+  type BlockCache,
+  CacheStep,
+  emptyCache,
+  pick,
+  type SamplingCache,
+  withinLast,
+  writeSlots,
+} from './kv-cache.js';

@@ -1,7 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
-import { assertInRange, assertInteger, composite, formatShape, Module, sameWeight, ShapeError } from '@vitvq/core';
-import type { ReferenceWeight } from '@vitvq/core';
+import {
+  assertInRange,
+  assertInteger,
+  composite,
+  formatShape,
+  Module,
+  sameWeight,
+  ShapeError,
+  type ReferenceWeight,
+} from '@vitvq/core';
 import { differentiable } from './internal/differentiable.js';
 
 export interface LayerNormOptions {

@@ -10,8 +10,10 @@ import {
   ShapeError,
   split,
   xavierUniformInitializer,
+  type Initializer,
+  type RandomKey,
+  type ReferenceWeight,
 } from '@vitvq/core';
-import type { Initializer, RandomKey, ReferenceWeight } from '@vitvq/core';
 
 export interface LinearOptions {
   /** Size of the last axis of the input. */

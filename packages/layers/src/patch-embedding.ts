@@ -10,8 +10,11 @@ import {
   split,
   toSize2D,
   uniformInitializer,
+  type HostTensor,
+  type RandomKey,
+  type ReferenceWeight,
+  type Size2D,
 } from '@vitvq/core';
-import type { HostTensor, RandomKey, ReferenceWeight, Size2D } from '@vitvq/core';
 
 export interface PatchOptions {
   /** Pixels, `[height, width]` or one number for a square; a multiple of `patchSize`. */

@@ -1,5 +1,4 @@
-import { permuteHost, sameWeight, torchLinearInitializer } from '@vitvq/core';
-import type { RandomKey, ReferenceWeight } from '@vitvq/core';
+import { permuteHost, sameWeight, torchLinearInitializer, type RandomKey, type ReferenceWeight } from '@vitvq/core';
 import { Linear } from './linear.js';
 
 /**

@@ -1,5 +1,4 @@
-import { assertInteger, ConfigError, toSize2D } from '@vitvq/core';
-import type { HostTensor, Size2D } from '@vitvq/core';
+import { assertInteger, ConfigError, toSize2D, type HostTensor, type Size2D } from '@vitvq/core';
 
 /**
  * Fixed 2-D positions `[N, dim]`, N = rows x columns in raster order (sin-cos of Vaswani et al. 2017 in two dimensions, as

@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
-import { Module, prefixReferenceWeights, split } from '@vitvq/core';
-import type { RandomKey, ReferenceWeight } from '@vitvq/core';
+import { Module, prefixReferenceWeights, split, type RandomKey, type ReferenceWeight } from '@vitvq/core';
 import { scaledDotProductAttention } from './attention.js';
 import { GroupNorm, groupNormReferenceWeights } from './group-norm.js';
 import type { Linear } from './linear.js';

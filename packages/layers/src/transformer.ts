@@ -1,11 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor3D } from '@tensorflow/tfjs-core';
-import { assertInteger, foldIn, Module, prefixReferenceWeights, recompute, split } from '@vitvq/core';
-import type { ReferenceWeight } from '@vitvq/core';
-import { MultiHeadAttention, multiHeadAttentionReferenceWeights } from './attention.js';
-import type { MultiHeadAttentionOptions } from './attention.js';
-import { FeedForward, feedForwardReferenceWeights } from './feed-forward.js';
-import type { FeedForwardOptions } from './feed-forward.js';
+import {
+  assertInteger,
+  foldIn,
+  Module,
+  prefixReferenceWeights,
+  recompute,
+  split,
+  type ReferenceWeight,
+} from '@vitvq/core';
+import { MultiHeadAttention, multiHeadAttentionReferenceWeights, type MultiHeadAttentionOptions } from './attention.js';
+import { FeedForward, feedForwardReferenceWeights, type FeedForwardOptions } from './feed-forward.js';
 import { LayerNorm, layerNormReferenceWeights } from './layer-norm.js';
 
 export type TransformerBlockOptions = MultiHeadAttentionOptions & FeedForwardOptions;

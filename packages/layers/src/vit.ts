@@ -9,18 +9,21 @@ import {
   prefixReferenceWeights,
   split,
   toSize2D,
+  type Decoder,
+  type Encoder,
+  type HostTensor,
+  type RandomKey,
+  type ReferenceWeight,
 } from '@vitvq/core';
-import type { Decoder, Encoder, HostTensor, RandomKey, ReferenceWeight } from '@vitvq/core';
 import {
   PatchEmbedding,
   patchEmbeddingReferenceWeights,
   PixelProjection,
   pixelProjectionReferenceWeights,
+  type PatchOptions,
 } from './patch-embedding.js';
-import type { PatchOptions } from './patch-embedding.js';
 import { sinCosPositions2D } from './positions.js';
-import { Transformer, transformerReferenceWeights } from './transformer.js';
-import type { TransformerOptions } from './transformer.js';
+import { Transformer, transformerReferenceWeights, type TransformerOptions } from './transformer.js';
 
 /** Fixed sines and cosines (the reference) or a trained table (the paper). */
 export type Positions = 'sincos' | 'learned';

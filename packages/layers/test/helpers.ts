@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { foldIn, randomKey, randomNormal } from '@vitvq/core';
-import type { Module } from '@vitvq/core';
+import { foldIn, randomKey, randomNormal, type Module } from '@vitvq/core';
 
 /** N(0, stddev) values of a seed. */
 export function normal<R extends tf.Rank = tf.Rank>(shape: number[], seed: number, stddev = 1): tf.Tensor<R> {

@@ -1,7 +1,7 @@
-import { expectGradientsMatchFiniteDifferences, expectNoTensorLeak } from '@vitvq/test-utils';
 import * as tf from '@tensorflow/tfjs-core';
-import { ConfigError, randomKey, ShapeError } from '@vitvq/core';
-import type { HostTensor, Module, ReferenceWeight } from '@vitvq/core';
+import { describe, expect, it } from 'vitest';
+import { ConfigError, randomKey, ShapeError, type HostTensor, type Module, type ReferenceWeight } from '@vitvq/core';
+import { expectGradientsMatchFiniteDifferences, expectNoTensorLeak } from '@vitvq/test-utils';
 import {
   PatchEmbedding,
   patchEmbeddingReferenceWeights,
@@ -14,7 +14,6 @@ import {
   vitEncoderReferenceWeights,
   type ViTOptions,
 } from '../src/index.js';
-import { describe, expect, it } from 'vitest';
 import { normal, shake } from './helpers.js';
 
 /** Non-square image, patch and grid. */

@@ -26,3 +26,4 @@ export {
 export { l1Loss, l2Loss } from './pixel.js';
 export { r1Penalty } from './r1-penalty.js';
 export { codebookLoss, commitmentLoss } from './vector-quantization.js';
+export { crossEntropy } from './cross-entropy.js';

@@ -9,8 +9,10 @@ import {
   Module,
   sameWeight,
   ShapeError,
+  type HostTensor,
+  type PerceptualLoss,
+  type ReferenceWeight,
 } from '@vitvq/core';
-import type { HostTensor, PerceptualLoss, ReferenceWeight } from '@vitvq/core';
 import { assertFloats, assertSameFloats } from './internal/checks.js';
 import { maxPool } from './internal/max-pool.js';
 

@@ -1,8 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import type { AdversarialLoss } from '@vitvq/core';
-import { randomKey, randomNormal, ShapeError } from '@vitvq/core';
-import { expectGradientsMatchFiniteDifferences, expectNoTensorLeak } from '@vitvq/test-utils';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { randomKey, randomNormal, ShapeError, type AdversarialLoss } from '@vitvq/core';
+import { expectGradientsMatchFiniteDifferences, expectNoTensorLeak } from '@vitvq/test-utils';
 import {
   adaptiveWeight,
   binaryCrossEntropyLoss,

@@ -1,9 +1,17 @@
 import * as tf from '@tensorflow/tfjs';
-import { ConfigError, foldIn, randomKey, randomNormal, randomUniform, ShapeError } from '@vitvq/core';
-import type { HostTensor, PerceptualLoss } from '@vitvq/core';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  ConfigError,
+  foldIn,
+  randomKey,
+  randomNormal,
+  randomUniform,
+  ShapeError,
+  type HostTensor,
+  type PerceptualLoss,
+} from '@vitvq/core';
 import { compile, doctor, useEngine } from '@vitvq/engine';
 import { expectGradientsMatchFiniteDifferences, expectNoTensorLeak } from '@vitvq/test-utils';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LPIPS, LPIPS_SCALING, lpipsReferenceWeights, type VGG16Channels } from '../src/index.js';
 import { maxPool } from '../src/internal/max-pool.js';
 

@@ -1,7 +1,18 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-core';
-import { assertInteger, assertShape, ConfigError, detach, Module, normalInitializer, sameWeight } from '@vitvq/core';
-import type { QuantizeResult, Quantizer, RandomKey, ReferenceWeight } from '@vitvq/core';
+import {
+  assertInteger,
+  assertShape,
+  ConfigError,
+  detach,
+  Module,
+  normalInitializer,
+  sameWeight,
+  type QuantizeResult,
+  type Quantizer,
+  type RandomKey,
+  type ReferenceWeight,
+} from '@vitvq/core';
 import { straightThrough } from './internal/code-gradient.js';
 import { normalizeRows } from './internal/normalize-rows.js';
 

@@ -1,7 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import { assertInRange, assertInteger, assertShape, ConfigError, detach, Module } from '@vitvq/core';
-import type { QuantizeResult, Quantizer } from '@vitvq/core';
+import {
+  assertInRange,
+  assertInteger,
+  assertShape,
+  ConfigError,
+  detach,
+  Module,
+  type QuantizeResult,
+  type Quantizer,
+} from '@vitvq/core';
 import { straightThrough } from './internal/code-gradient.js';
 import { Digits } from './internal/digits.js';
 

@@ -1,7 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-core';
-import { assertInRange, assertInteger, assertShape, detach, Module, normalInitializer } from '@vitvq/core';
-import type { QuantizeResult, Quantizer } from '@vitvq/core';
+import {
+  assertInRange,
+  assertInteger,
+  assertShape,
+  detach,
+  Module,
+  normalInitializer,
+  type QuantizeResult,
+  type Quantizer,
+} from '@vitvq/core';
 import { passGradient, type CodeGradient } from './internal/code-gradient.js';
 import { countCodes, nearestCodes, pickRows, toRows } from './internal/code-rows.js';
 import { normalizeRows } from './internal/normalize-rows.js';

@@ -1,7 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
-import { assertInteger, assertShape, ConfigError, detach, Module } from '@vitvq/core';
-import type { QuantizeResult, Quantizer, ReferenceWeight } from '@vitvq/core';
+import {
+  assertInteger,
+  assertShape,
+  ConfigError,
+  detach,
+  Module,
+  type QuantizeResult,
+  type Quantizer,
+  type ReferenceWeight,
+} from '@vitvq/core';
 import type { GumbelQuantizeOptions } from './gumbel-quantizer.js';
 import { passGradient, type CodeGradient } from './internal/code-gradient.js';
 

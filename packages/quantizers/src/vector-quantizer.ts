@@ -9,8 +9,11 @@ import {
   Module,
   normalInitializer,
   sameWeight,
+  type QuantizeResult,
+  type Quantizer,
+  type RandomKey,
+  type ReferenceWeight,
 } from '@vitvq/core';
-import type { QuantizeResult, Quantizer, RandomKey, ReferenceWeight } from '@vitvq/core';
 import { passGradient, type CodeGradient } from './internal/code-gradient.js';
 import { countCodes, nearestCodes, pickRows, toRows } from './internal/code-rows.js';
 import { normalizeRows } from './internal/normalize-rows.js';

@@ -1,9 +1,8 @@
 import '@vitvq/test-utils';
 import * as tf from '@tensorflow/tfjs-core';
-import { randomKey, randomNormal, randomUniform } from '@vitvq/core';
-import type { Module, QuantizeResult, Quantizer } from '@vitvq/core';
-import { compile, doctor, useEngine } from '@vitvq/engine';
 import { afterAll, describe, expect, it } from 'vitest';
+import { randomKey, randomNormal, randomUniform, type Module, type QuantizeResult, type Quantizer } from '@vitvq/core';
+import { compile, doctor, useEngine } from '@vitvq/engine';
 import {
   FiniteScalarQuantizer,
   gumbelNoise,

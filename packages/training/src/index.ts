@@ -1,9 +1,7 @@
-export { type BatchSource } from './batch-source.js';
 export { keepUnlessFinite } from './keep-unless-finite.js';
 export { type IntervalOptions } from './interval.js';
 export { LazyParts } from './lazy-parts.js';
 export { isLookDue, type LookSchedule } from './look-schedule.js';
-export { parseOptions } from './parse-options.js';
 export {
   createOptimizer,
   decayRules,

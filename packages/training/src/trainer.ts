@@ -10,9 +10,8 @@ import {
   writeCheckpoint,
   type OpenedCheckpoint,
 } from '@vitvq/checkpoint';
-import { assertInRange, assertInteger, ConfigError, DataError, ShapeError } from '@vitvq/core';
+import { assertInRange, assertInteger, ConfigError, DataError, ShapeError, type BatchSource } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
-import type { BatchSource } from './batch-source.js';
 import { assertGradientsRegistered } from './internal/assert-gradients-registered.js';
 import { differences, isAllowed, listDifferences } from './internal/differences.js';
 import { finiteFlags } from './internal/finite.js';

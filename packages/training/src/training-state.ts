@@ -1,6 +1,6 @@
-import type { CheckpointState } from '@vitvq/checkpoint';
 import { z } from 'zod';
-import { parseOptions } from './parse-options.js';
+import type { CheckpointState } from '@vitvq/checkpoint';
+import { parseOptions } from '@vitvq/core';
 
 const stateSchema = z.strictObject({
   kind: z.string(),

@@ -1,17 +1,10 @@
 import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
-import { ConfigError } from '@vitvq/core';
-import { Adam, AdamW } from '@vitvq/optim';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import {
-  createOptimizer,
-  durationSchema,
-  isLookDue,
-  learningRateAt,
-  optimizerSchema,
-  parseOptions,
-} from '../src/index.js';
+import { ConfigError, parseOptions } from '@vitvq/core';
+import { Adam, AdamW } from '@vitvq/optim';
+import { createOptimizer, durationSchema, isLookDue, learningRateAt, optimizerSchema } from '../src/index.js';
 import { differences, isAllowed, listDifferences } from '../src/internal/differences.js';
 
 describe('parseOptions', () => {

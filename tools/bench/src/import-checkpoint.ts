@@ -7,7 +7,8 @@ import '@tensorflow/tfjs';
 import { openPyTorchCheckpoint } from '@vitvq/checkpoint';
 import { vitDecoderReferenceWeights, vitEncoderReferenceWeights } from '@vitvq/layers';
 import { vectorQuantizerReferenceWeights } from '@vitvq/quantizers';
-import { createViTVQ, importTokenizer, VIT_VQGAN_SMALL, viTVQReferenceWeights, type ViTVQConfig } from '@vitvq/stage1';
+import { createViTVQ, VIT_VQGAN_SMALL, viTVQReferenceWeights, type ViTVQConfig } from '@vitvq/tokenizer';
+import { importTokenizer } from '@vitvq/tokenizer/node';
 
 /** One side's import of a checkpoint. */
 export interface ImportSample {

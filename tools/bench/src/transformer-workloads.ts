@@ -3,7 +3,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { randomKey, randomUniform } from '@vitvq/core';
 import { compile } from '@vitvq/engine';
 import { Adam } from '@vitvq/optim';
-import { createStage2Gradients, GPT, Sampler } from '@vitvq/stage2';
+import { Sampler } from '@vitvq/sampling';
+import { createStage2Gradients } from '@vitvq/stage2-trainer';
+import { GPT } from '@vitvq/transformers';
 import type { TransformerPreset, Workload } from './workload.js';
 
 /** The peer's model: no time mixing, squared ReLU, one class token before the image. */

@@ -1,4 +1,4 @@
-import type { ViTVQConfig } from '@vitvq/stage1';
+import type { ViTVQConfig } from '@vitvq/tokenizer';
 
 /** A function that is timed; a repeat is the sum over all of a workload, each times its share. */
 export interface TimedRun {

@@ -7,7 +7,8 @@ import { ViTDecoder, ViTEncoder } from '@vitvq/layers';
 import { vanillaAdversarialLoss } from '@vitvq/losses';
 import { AdamW } from '@vitvq/optim';
 import { VectorQuantizer } from '@vitvq/quantizers';
-import { createDiscriminatorStep, createStage1Step, createViTVQ, ViTVQ } from '@vitvq/stage1';
+import { createDiscriminatorStep, createStage1Step } from '@vitvq/stage1-trainer';
+import { createViTVQ, ViTVQ } from '@vitvq/tokenizer';
 import { gptSample, gptStep } from './transformer-workloads.js';
 import type { Preset, Workload } from './workload.js';
 

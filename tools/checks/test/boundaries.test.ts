@@ -22,7 +22,7 @@ function violations(files: Readonly<Record<string, string>>, { built = true } = 
   };
   write('package.json', '{"private":true,"type":"module","workspaces":["packages/*","examples/*","tools/*"]}');
   mkdirSync(join(root, 'node_modules/@vitvq'), { recursive: true });
-  for (const name of ['core', 'layers', 'quantizers', 'engine', 'stage1', 'test-utils']) {
+  for (const name of ['core', 'layers', 'quantizers', 'engine', 'tokenizer', 'test-utils']) {
     write(`packages/${name}/src/index.ts`, 'export const here = 1;\n');
     write(
       `packages/${name}/package.json`,
@@ -49,9 +49,9 @@ describe('boundaries', () => {
     expect(
       violations({
         'packages/layers/src/x.ts': "import { here } from '@vitvq/core';\nexport const x = here;\n",
-        'packages/stage1/src/x.ts': "import { here } from '@vitvq/layers';\nexport const x = here;\n",
+        'packages/tokenizer/src/x.ts': "import { here } from '@vitvq/layers';\nexport const x = here;\n",
         'packages/layers/test/x.test.ts': "import '@vitvq/test-utils';\nimport '../src/x.js';\n",
-        'examples/a/src/main.ts': "import '@vitvq/stage1';\n",
+        'examples/a/src/main.ts': "import '@vitvq/tokenizer';\n",
         'packages/core/src/a.ts': "import type { b } from './b.js';\nexport const a = 1;\nexport type B = typeof b;\n",
         'packages/core/src/b.ts': "import { a } from './a.js';\nexport const b = a;\n",
       }),
@@ -62,7 +62,7 @@ describe('boundaries', () => {
   const cases = [
     ['layers-imports-point-down', 'packages/layers/src/family.ts', "import '@vitvq/quantizers';"],
     ['layers-imports-point-down', 'packages/layers/src/type.ts', "import type { here } from '@vitvq/engine';"],
-    ['layers-imports-point-down', 'packages/layers/src/dynamic.ts', "export const x = import('@vitvq/stage1');"],
+    ['layers-imports-point-down', 'packages/layers/src/dynamic.ts', "export const x = import('@vitvq/tokenizer');"],
     ['core-imports-point-down', 'packages/core/src/x.ts', "import '@vitvq/layers';"],
     ['nobody-imports-tools', 'packages/layers/src/tool.ts', "import '../../../tools/t/src/main.js';"],
     ['nobody-imports-examples', 'packages/layers/src/example.ts', "import '../../../examples/a/src/main.js';"],

@@ -1,8 +1,6 @@
-import { formatShape } from '@vitvq/core';
-import type { HostTensor } from '@vitvq/core';
+import { formatShape, type HostTensor } from '@vitvq/core';
 import { checksum } from './checksum.js';
-import { expectations } from './fixture.js';
-import type { LoadedCase, TensorEntry } from './fixture.js';
+import { expectations, type LoadedCase, type TensorEntry } from './fixture.js';
 
 /** One comparison. It passes when `ratio` is at most 1. */
 export interface Comparison {

@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { readSafetensors } from '@vitvq/checkpoint';
-import { DataError } from '@vitvq/core';
-import type { HostTensor } from '@vitvq/core';
+import { DataError, type HostTensor } from '@vitvq/core';
 import { fnv1a, hashSym } from './checksum.js';
 
 /** What the manifest says of a tensor in a case's file. */

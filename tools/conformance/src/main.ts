@@ -6,8 +6,7 @@ import { adapters } from './adapters/index.js';
 import { startEngine } from './execute.js';
 import { readManifest } from './fixture.js';
 import { formatResult, formatSummary } from './report.js';
-import { runCase } from './run.js';
-import type { CaseResult } from './run.js';
+import { runCase, type CaseResult } from './run.js';
 
 const usage = `Usage: npm run conformance -- <folder> [--engine NAME] [--only TEXT]
 

@@ -1,8 +1,7 @@
 import type { Adapter } from './adapters/adapter.js';
 import type { Comparison } from './compare.js';
 import type { Execute } from './execute.js';
-import { loadCase } from './fixture.js';
-import type { FixtureCase } from './fixture.js';
+import { loadCase, type FixtureCase } from './fixture.js';
 import { leftOutReason } from './left-out.js';
 
 export interface CaseResult {

@@ -1,8 +1,7 @@
 import { DataError } from '@vitvq/core';
 import { elementBytes } from './dtypes.js';
 import type { AllowedNames } from './pickle/names.js';
-import type { PickleReader } from './pickle/reader.js';
-import { PickleEnd } from './pickle/reader.js';
+import { PickleEnd, type PickleReader } from './pickle/reader.js';
 import { unpickle, type Unpickled } from './pickle/unpickle.js';
 import type { PickleStorage, PickleValue } from './pickle/values.js';
 import type { ReadBytes } from './strided-tensor.js';

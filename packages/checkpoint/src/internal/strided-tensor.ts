@@ -1,5 +1,4 @@
-import { DataError } from '@vitvq/core';
-import { formatShape } from '@vitvq/core';
+import { DataError, formatShape } from '@vitvq/core';
 
 type Elements =
   Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>;

@@ -3,7 +3,7 @@ import { DataError } from '@vitvq/core';
 import type { BatchStream } from '../batch-stream.js';
 import type { BatchOptions } from '../batch-options.js';
 import { sourceFingerprint } from '../fingerprint.js';
-import type { ConditionImages, ImageBatch } from '../image-batch.js';
+import type { SourceBatch } from '../source-batch.js';
 import type { ImageDataset } from '../image-dataset.js';
 import type { SkippedImage } from '../skipped-image.js';
 import type { BatchMaker, MadeBatch } from './batch-maker.js';
@@ -63,7 +63,7 @@ export class PlannedBatchStream implements BatchStream {
     return hash.update(JSON.stringify(decisive)).digest('hex').slice(0, 32);
   }
 
-  next(): Promise<ImageBatch> {
+  next(): Promise<SourceBatch> {
     const batch = this.#last.then(() => this.#take());
     this.#last = batch.catch(() => undefined);
     return batch;
@@ -74,7 +74,7 @@ export class PlannedBatchStream implements BatchStream {
     return this.#closing;
   }
 
-  async *[Symbol.asyncIterator](): AsyncIterator<ImageBatch> {
+  async *[Symbol.asyncIterator](): AsyncIterator<SourceBatch> {
     try {
       while (this.#position < this.end) yield await this.next();
     } finally {
@@ -82,7 +82,7 @@ export class PlannedBatchStream implements BatchStream {
     }
   }
 
-  async #take(): Promise<ImageBatch> {
+  async #take(): Promise<SourceBatch> {
     if (this.#closing) throw closedError();
     if (this.#position >= this.end) {
       throw new DataError({
@@ -132,12 +132,12 @@ export class PlannedBatchStream implements BatchStream {
     }
   }
 
-  #toBatch({ epoch, index }: BatchPlan, { images: made, indices }: MadeBatch): ImageBatch {
+  #toBatch({ epoch, index }: BatchPlan, { images: made, indices }: MadeBatch): SourceBatch {
     const { sources, lastBatch, imageSize, planner } = this.#parts;
     const { labels } = sources[0]!;
     const rows = lastBatch === 'partial' ? indices.length : planner.batchSize;
-    const [images, conditionImages] = made.map((data, source): ConditionImages => {
-      const shape: ConditionImages['shape'] = [rows, imageSize[0], imageSize[1], sources[source]!.channels];
+    const [images, conditionImages] = made.map((data, source) => {
+      const shape: SourceBatch['shape'] = [rows, imageSize[0], imageSize[1], sources[source]!.channels];
       return { data: data.subarray(0, rows * shape[1] * shape[2] * shape[3]), shape };
     });
     return {

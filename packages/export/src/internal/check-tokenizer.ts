@@ -1,7 +1,7 @@
+import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
-import { join } from 'node:path';
-import { reconstructionMetrics } from '@vitvq/metrics';
+import { reconstructionMetrics } from '@vitvq/evaluation';
 import type { ExportableTokenizer } from '../export-tokenizer.js';
 import type { ExportedTokenizer, MeasuredTokenizer, OriginalBy } from '../manifest.js';
 import { equalShare, largestDifference } from './differences.js';

@@ -1,7 +1,7 @@
-import * as tf from '@tensorflow/tfjs-core';
 import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, foldIn, randomInts, randomKey, randomNormal, type RandomKey } from '@vitvq/core';
-import type { AnyConditioner, AutoregressiveModel, Conditions, ImageTokens } from '@vitvq/stage2';
+import type { AnyConditioner, AutoregressiveModel, Conditions, ImageTokens } from '@vitvq/transformers';
 import type { ExportedCondition, ExportedTransformer, MeasuredTransformer, OriginalBy } from '../manifest.js';
 import { equalShare, largestDifference } from './differences.js';
 import { original, originalBy } from './originals.js';

@@ -1,7 +1,8 @@
 /** Sampling as functions of named tensors, which are written as files. The cache is `past.0.keys` and so on, one segment a block. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
-import type { AnyConditioner, AutoregressiveModel, BlockCache, Conditions } from '@vitvq/stage2';
+import type { BlockCache } from '@vitvq/layers';
+import type { AnyConditioner, AutoregressiveModel, Conditions } from '@vitvq/transformers';
 
 type NamedTensors = Record<string, Tensor>;
 

@@ -1,6 +1,5 @@
 import type { HostTensor } from '@vitvq/core';
-import { compareCase } from '../compare.js';
-import type { Comparison } from '../compare.js';
+import { compareCase, type Comparison } from '../compare.js';
 import type { Execute } from '../execute.js';
 import type { LoadedCase } from '../fixture.js';
 

@@ -1,13 +1,10 @@
 import path from 'node:path';
 import { openPyTorchCheckpoint } from '@vitvq/checkpoint';
-import { DataError, formatShape } from '@vitvq/core';
-import type { HostTensor } from '@vitvq/core';
+import { DataError, formatShape, type HostTensor } from '@vitvq/core';
 import { checksum } from '../checksum.js';
-import { compareCase, compareValues, failed } from '../compare.js';
-import type { Comparison } from '../compare.js';
+import { compareCase, compareValues, failed, type Comparison } from '../compare.js';
 import type { Execute } from '../execute.js';
-import { tensorsUnder } from '../fixture.js';
-import type { LoadedCase } from '../fixture.js';
+import { tensorsUnder, type LoadedCase } from '../fixture.js';
 import type { Adapter } from './adapter.js';
 import { loadWeights, runModule, toChannelsFirst, toChannelsLast } from './gradients.js';
 import { readVectorQuantizer } from './vector-quantizer.js';

@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { snapshotVariables } from '@vitvq/checkpoint';
-import { DataError, Module, randomKey } from '@vitvq/core';
-import type { HostTensor, ReferenceWeight } from '@vitvq/core';
+import { DataError, Module, randomKey, type HostTensor, type ReferenceWeight } from '@vitvq/core';
 import {
   ActNorm,
   actNormReferenceWeights,
@@ -23,8 +22,7 @@ import {
 } from '@vitvq/discriminator';
 import { r1Penalty } from '@vitvq/losses';
 import { ConfigReader } from '../config.js';
-import { tensorsUnder } from '../fixture.js';
-import type { Config, LoadedCase } from '../fixture.js';
+import { tensorsUnder, type Config, type LoadedCase } from '../fixture.js';
 import { tensorAdapter } from './adapter.js';
 import { loadHashedWeights, loadWeights, runModule, toChannelsFirst, toChannelsLast } from './gradients.js';
 

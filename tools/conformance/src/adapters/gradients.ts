@@ -1,10 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
-import { DataError } from '@vitvq/core';
-import type { HostTensor, Module, ReferenceWeight } from '@vitvq/core';
+import { DataError, type HostTensor, type Module, type ReferenceWeight } from '@vitvq/core';
 import { fnv1a, hashSym } from '../checksum.js';
 import type { Execute, TensorRecord } from '../execute.js';
-import { tensorsUnder } from '../fixture.js';
-import type { FixtureCase, LoadedCase } from '../fixture.js';
+import { tensorsUnder, type FixtureCase, type LoadedCase } from '../fixture.js';
 
 /** Loads a case's weights into a module. `fixed` names weights of the reference that are computed here, not loaded. */
 export function loadWeights(

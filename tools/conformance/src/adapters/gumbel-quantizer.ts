@@ -1,8 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { DataError, randomKey } from '@vitvq/core';
-import type { Module } from '@vitvq/core';
+import { DataError, randomKey, type Module } from '@vitvq/core';
 import { GumbelQuantizer, gumbelQuantizerReferenceWeights } from '@vitvq/quantizers';
-import type { TrainableQuantizer } from '@vitvq/stage1';
+import type { TrainableQuantizer } from '@vitvq/tokenizer';
 import { ConfigReader } from '../config.js';
 import type { Config } from '../fixture.js';
 import { tensorAdapter } from './adapter.js';

@@ -1,8 +1,6 @@
-import { DataError, randomKey } from '@vitvq/core';
-import type { Module, RandomKey, ReferenceWeight } from '@vitvq/core';
+import { DataError, randomKey, type Module, type RandomKey, type ReferenceWeight } from '@vitvq/core';
 import { ViTDecoder, vitDecoderReferenceWeights, ViTEncoder, vitEncoderReferenceWeights } from '@vitvq/layers';
-import { failed } from '../compare.js';
-import type { Comparison } from '../compare.js';
+import { failed, type Comparison } from '../compare.js';
 import type { Config, LoadedCase } from '../fixture.js';
 import type { Adapter } from './adapter.js';
 import { readViTOptions } from './vit.js';

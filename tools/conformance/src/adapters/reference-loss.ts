@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { DataError, randomKey } from '@vitvq/core';
-import type { AdversarialLoss, Module } from '@vitvq/core';
+import { DataError, randomKey, type AdversarialLoss, type Module } from '@vitvq/core';
 import { StyleDiscriminator, styleDiscriminatorReferenceWeights } from '@vitvq/discriminator';
 import {
   hingeAdversarialLoss,
@@ -10,7 +9,7 @@ import {
   vanillaAdversarialLoss,
   type LPIPS,
 } from '@vitvq/losses';
-import type { Stage1LossOptions, Stage1LossWeights, Stage1Values } from '@vitvq/stage1';
+import type { Stage1LossOptions, Stage1LossWeights, Stage1Values } from '@vitvq/stage1-trainer';
 import { ConfigReader } from '../config.js';
 import type { TensorRecord } from '../execute.js';
 import type { Config, LoadedCase } from '../fixture.js';

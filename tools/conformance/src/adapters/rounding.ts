@@ -1,5 +1,4 @@
-import { foldIn, randomKey, randomUniform } from '@vitvq/core';
-import type { HostTensor } from '@vitvq/core';
+import { foldIn, randomKey, randomUniform, type HostTensor } from '@vitvq/core';
 import { compareCase } from '../compare.js';
 import type { Execute } from '../execute.js';
 import type { LoadedCase } from '../fixture.js';

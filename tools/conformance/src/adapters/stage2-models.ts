@@ -1,12 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
-import { DataError, randomKey } from '@vitvq/core';
-import type { Module, ReferenceWeight } from '@vitvq/core';
-import { crossEntropy, GPT, gptReferenceWeights, RQTransformer, rqTransformerReferenceWeights } from '@vitvq/stage2';
-import type { AutoregressiveModel } from '@vitvq/stage2';
+import { DataError, randomKey, type Module, type ReferenceWeight } from '@vitvq/core';
+import { crossEntropy } from '@vitvq/losses';
+import {
+  GPT,
+  gptReferenceWeights,
+  RQTransformer,
+  rqTransformerReferenceWeights,
+  type AutoregressiveModel,
+} from '@vitvq/transformers';
 import { ConfigReader } from '../config.js';
 import type { Config } from '../fixture.js';
-import { tensorAdapter } from './adapter.js';
-import type { Adapter } from './adapter.js';
+import { tensorAdapter, type Adapter } from './adapter.js';
 import { loadWeights, runModule } from './gradients.js';
 
 /** A model, and the table of its weights. */

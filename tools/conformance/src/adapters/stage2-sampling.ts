@@ -1,16 +1,20 @@
 import * as tf from '@tensorflow/tfjs';
-import { DataError } from '@vitvq/core';
-import type { HostTensor } from '@vitvq/core';
-import { filterLogits, Sampler } from '@vitvq/stage2';
-import type { ImageTokens } from '@vitvq/stage2';
+import { DataError, type HostTensor } from '@vitvq/core';
+import { filterLogits, Sampler } from '@vitvq/sampling';
+import type { ImageTokens } from '@vitvq/transformers';
 import { compareCase } from '../compare.js';
-import type { Config, FixtureCase, LoadedCase, TensorEntry } from '../fixture.js';
 import type { Execute } from '../execute.js';
-import { tensorAdapter } from './adapter.js';
-import type { Adapter } from './adapter.js';
+import type { Config, FixtureCase, LoadedCase, TensorEntry } from '../fixture.js';
+import { tensorAdapter, type Adapter } from './adapter.js';
 import { loadWeights } from './gradients.js';
-import { integers, readGPT, readRQTransformer, toReferenceLogits, withoutKeys } from './stage2-models.js';
-import type { BuiltModel } from './stage2-models.js';
+import {
+  integers,
+  readGPT,
+  readRQTransformer,
+  toReferenceLogits,
+  withoutKeys,
+  type BuiltModel,
+} from './stage2-models.js';
 
 /** What the reference's cached sampling gives differs from its own forward pass: it forgets the previous token. */
 const asIs = ['cached/logits', 'cached/codes'];

@@ -1,17 +1,21 @@
 import * as tf from '@tensorflow/tfjs';
-import { DataError } from '@vitvq/core';
-import type { HostTensor } from '@vitvq/core';
-import { Adam, decayGroups, decayLinearWeights } from '@vitvq/optim';
-import type { AdamOptions, ParameterGroup, Schedule } from '@vitvq/optim';
-import { createStage2Gradients, crossEntropy } from '@vitvq/stage2';
+import { DataError, type HostTensor } from '@vitvq/core';
+import { crossEntropy } from '@vitvq/losses';
+import {
+  Adam,
+  decayGroups,
+  decayLinearWeights,
+  type AdamOptions,
+  type ParameterGroup,
+  type Schedule,
+} from '@vitvq/optim';
+import { createStage2Gradients } from '@vitvq/stage2-trainer';
 import { compareCase } from '../compare.js';
 import { ConfigReader } from '../config.js';
-import { tensorsUnder } from '../fixture.js';
-import type { Config, LoadedCase, TensorEntry } from '../fixture.js';
+import { tensorsUnder, type Config, type LoadedCase, type TensorEntry } from '../fixture.js';
 import type { Adapter } from './adapter.js';
 import { loadWeights, toChannelsLast } from './gradients.js';
-import { readGPT, readRQTransformer } from './stage2-models.js';
-import type { BuiltModel } from './stage2-models.js';
+import { readGPT, readRQTransformer, type BuiltModel } from './stage2-models.js';
 import { readVectorQuantizer } from './vector-quantizer.js';
 import { readSchedule } from './vit-vq-training.js';
 import { readModel } from './vit-vq.js';

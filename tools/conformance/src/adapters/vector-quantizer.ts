@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { randomKey } from '@vitvq/core';
-import type { Module, Quantizer, ReferenceWeight } from '@vitvq/core';
+import { randomKey, type Module, type Quantizer, type ReferenceWeight } from '@vitvq/core';
 import {
   ResidualQuantizer,
   residualQuantizerReferenceWeights,

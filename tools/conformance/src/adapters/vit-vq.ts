@@ -1,8 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { randomKey } from '@vitvq/core';
-import type { Module, QuantizeResult, ReferenceWeight } from '@vitvq/core';
+import { randomKey, type Module, type QuantizeResult, type ReferenceWeight } from '@vitvq/core';
 import { ViTDecoder, vitDecoderReferenceWeights, ViTEncoder, vitEncoderReferenceWeights } from '@vitvq/layers';
-import { ViTVQ, viTVQReferenceWeights, type TrainableQuantizer } from '@vitvq/stage1';
+import { ViTVQ, viTVQReferenceWeights, type TrainableQuantizer } from '@vitvq/tokenizer';
 import { ConfigReader } from '../config.js';
 import type { Config, LoadedCase } from '../fixture.js';
 import { tensorAdapter } from './adapter.js';

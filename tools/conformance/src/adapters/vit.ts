@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { randomKey } from '@vitvq/core';
-import type { HostTensor, RandomKey } from '@vitvq/core';
+import { randomKey, type HostTensor, type RandomKey } from '@vitvq/core';
 import {
   sinCosPositions2D,
   ViTDecoder,

@@ -1,6 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
-import { DataError, Module, permuteHost, randomKey, sameWeight } from '@vitvq/core';
-import type { HostTensor, ReferenceWeight } from '@vitvq/core';
+import {
+  DataError,
+  Module,
+  permuteHost,
+  randomKey,
+  sameWeight,
+  type HostTensor,
+  type ReferenceWeight,
+} from '@vitvq/core';
 import { PixelProjection, pixelProjectionReferenceWeights } from '@vitvq/layers';
 import {
   createDiscriminatorGradients,
@@ -9,12 +16,11 @@ import {
   createStage1Loss,
   type Stage1Controls,
   type Stage1Model,
-  type ViTVQImages,
-} from '@vitvq/stage1';
+} from '@vitvq/stage1-trainer';
+import type { ViTVQImages } from '@vitvq/tokenizer';
 import { ConfigReader } from '../config.js';
 import type { TensorRecord } from '../execute.js';
-import { tensorsUnder } from '../fixture.js';
-import type { LoadedCase } from '../fixture.js';
+import { tensorsUnder, type LoadedCase } from '../fixture.js';
 import { tensorAdapter } from './adapter.js';
 import { inReferenceLayout, toChannelsFirst, toChannelsLast } from './gradients.js';
 import { readLPIPS } from './lpips.js';

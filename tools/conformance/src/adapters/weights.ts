@@ -1,7 +1,5 @@
-import { DataError } from '@vitvq/core';
-import type { HostTensor } from '@vitvq/core';
-import { tensorsUnder } from '../fixture.js';
-import type { LoadedCase } from '../fixture.js';
+import { DataError, type HostTensor } from '@vitvq/core';
+import { tensorsUnder, type LoadedCase } from '../fixture.js';
 
 /**
  * A case whose weights belong to several modules, one after the other: for each prefix of their names the case with the

@@ -1,6 +1,5 @@
 import type { AllowedNames } from './names.js';
-import type { PickleReader } from './reader.js';
-import { plain } from './reader.js';
+import { plain, type PickleReader } from './reader.js';
 import { buildStorage } from './tensors.js';
 import {
   PickleDictionary,

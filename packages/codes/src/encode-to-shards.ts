@@ -1,0 +1,287 @@
+import { promises as fs } from 'node:fs';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import {
+  assertInteger,
+  ConfigError,
+  formatShape,
+  countOf,
+  assertTokensInRange,
+  assertTokensFit,
+  type Tokenizer,
+  type BatchSource,
+  type ImageBatch,
+} from '@vitvq/core';
+import { compile, type CompiledFunction } from '@vitvq/engine';
+import type { Conditioner } from '@vitvq/transformers';
+import {
+  assertSameConfiguration,
+  nameOf,
+  readShard,
+  shardPlaces,
+  writeShard,
+  type LoadedShard,
+  type ShardConfiguration,
+  type ShardPlace,
+  type ShardRows,
+} from './internal/shard.js';
+
+/** Batches of all images again and again; `createBatches` of @vitvq/data makes one. */
+export interface RepeatedImages extends BatchSource<ImageBatch> {
+  /** Batches in which each image comes once. */
+  readonly batchesPerEpoch: number;
+}
+
+export interface EncodeProgress {
+  /** Done, those of an earlier call included. */
+  readonly shards: number;
+  readonly totalShards: number;
+  /** Share of the batches, in [0, 1]. */
+  readonly progress: number;
+}
+
+export interface EncodeToShardsOptions {
+  /** Frozen. */
+  readonly tokenizer: Tokenizer;
+  /**
+   * Opens the images so that the first batch is number `startAt`; the same number must always give the same batch. Take
+   * `lastBatch: 'pad'`, so that no image is left out.
+   */
+  readonly openBatches: (startAt: number) => RepeatedImages | Promise<RepeatedImages>;
+  /** Passes over the images: as many augmented views of each. 1 for images that are not augmented. @default 1 */
+  readonly views?: number;
+  /** Where the shards go; created if need be. One process at a time writes there. */
+  readonly directory: string;
+  /** Conditions that need the images (`CodeConditioner`) are computed as well and kept beside the codes. */
+  readonly conditioner?: Conditioner;
+  /** Batches a file; so much is held in memory. @default 64 */
+  readonly batchesPerShard?: number;
+  /** Called after each batch, and after each shard that was there already. */
+  readonly onProgress?: (progress: EncodeProgress) => void;
+  /** Ends the call before the next batch; shards that are done stay. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Computes the codes of images once, so that stage 2 trains without the tokenizer: safetensors files of tokens, labels and
+ * positions in the source. The paper encodes anew for each step (arXiv:2110.04627, sec. 4.2); several views of each image are
+ * what is left of that.
+ *
+ * Stopped or killed, and called again, it goes on after the shards that are there, which it verifies first, and gives the same
+ * bytes. That tokenizer and images are those of before is checked on a batch.
+ * @returns the number of images a view
+ * @throws {ConfigError} when the folder was begun with something else
+ * @throws {DataError} for a damaged shard, and when one cannot be written
+ */
+export async function encodeToShards(options: EncodeToShardsOptions): Promise<{ readonly images: number }> {
+  const { tokenizer, openBatches, views = 1, directory, conditioner, batchesPerShard = 64 } = options;
+  const where = 'encodeToShards';
+  assertInteger(views, 'views', where);
+  assertInteger(batchesPerShard, 'batchesPerShard', where);
+  await fs.mkdir(directory, { recursive: true });
+  await removeUnfinished(directory);
+  const encoder = new Encoder(tokenizer, conditioner);
+  const batches = new SeekableBatches(openBatches);
+  try {
+    const first = await batches.at(0);
+    const { levels } = await encoder.encode(first, 0);
+    const configuration: ShardConfiguration = {
+      vocabSize: tokenizer.vocabSize,
+      grid: [...tokenizer.grid],
+      levels,
+      views,
+      batchSize: first.shape[0]!,
+      batchesPerView: batches.perEpoch,
+      batchesPerShard,
+      conditioner: conditioner
+        ? { length: conditioner.length, vocabSize: conditioner.vocabSize, description: conditioner.description }
+        : null,
+      source: batches.fingerprint ?? null,
+    };
+    return await encodeAll(configuration, encoder, batches, options);
+  } finally {
+    encoder.dispose();
+    await batches.close();
+  }
+}
+
+async function encodeAll(
+  configuration: ShardConfiguration,
+  encoder: Encoder,
+  batches: SeekableBatches,
+  { directory, onProgress, signal }: EncodeToShardsOptions,
+): Promise<{ images: number }> {
+  const { views, batchesPerView } = configuration;
+  const places = shardPlaces(configuration);
+  const tell = (shards: number, batchesDone: number): void =>
+    onProgress?.({ shards, totalShards: places.length, progress: batchesDone / (views * batchesPerView) });
+  const encode = async (position: number): Promise<ShardRows> =>
+    (await encoder.encode(await batches.at(position), position % batchesPerView)).rows;
+
+  let images = 0;
+  let isChecked = false;
+  for (const [number, place] of places.entries()) {
+    const file = join(directory, nameOf(place));
+    const { begin, end } = positionsOf(place, configuration);
+    let rows: ShardRows;
+    if (await exists(file)) {
+      const shard = await readShard(file);
+      assertSameConfiguration(file, shard.configuration, configuration);
+      if (!isChecked) assertSameCodes(shard, await encode(begin));
+      isChecked = true;
+      rows = shard.rows;
+      tell(number + 1, end);
+    } else {
+      const parts: ShardRows[] = [];
+      for (let position = begin; position < end; position++) {
+        signal?.throwIfAborted();
+        parts.push(await encode(position));
+        if (position + 1 < end) tell(number, position + 1);
+      }
+      rows = joined(parts);
+      await writeShard(file, configuration, rows);
+      tell(number + 1, end);
+    }
+    if (place.view === 0) images += rows.indices.length;
+  }
+  return { images };
+}
+
+/** Batches by number; going on from one to the next does not open them again. */
+class SeekableBatches {
+  readonly #open: EncodeToShardsOptions['openBatches'];
+  #source: RepeatedImages | undefined;
+  #next = 0;
+
+  constructor(open: EncodeToShardsOptions['openBatches']) {
+    this.#open = open;
+  }
+
+  get perEpoch(): number {
+    return this.#source!.batchesPerEpoch;
+  }
+
+  get fingerprint(): string | undefined {
+    return this.#source!.fingerprint;
+  }
+
+  async at(position: number): Promise<ImageBatch> {
+    if (!this.#source || this.#next !== position) {
+      await this.close();
+      this.#source = await this.#open(position);
+    }
+    this.#next = position + 1;
+    return this.#source.next();
+  }
+
+  async close(): Promise<void> {
+    await this.#source?.close();
+    this.#source = undefined;
+  }
+}
+
+/** Batches of images to rows of shards. */
+class Encoder {
+  readonly #tokenizer: Tokenizer;
+  readonly #conditioner: Conditioner | undefined;
+  readonly #encode: CompiledFunction<(images: Tensor4D) => tf.Tensor>;
+
+  constructor(tokenizer: Tokenizer, conditioner: Conditioner | undefined) {
+    this.#tokenizer = tokenizer;
+    this.#conditioner = conditioner;
+    const encode = (images: Tensor4D): tf.Tensor => tokenizer.encode(images);
+    this.#encode = compile(encode, { name: 'encode', variables: 'frozen' });
+  }
+
+  /** Padding is left out. `index` is the batch's within its view. */
+  async encode(batch: ImageBatch, index: number): Promise<{ rows: ShardRows; levels: number }> {
+    const where = 'encodeToShards';
+    const { shape, images, labels, indices } = batch;
+    if (shape.length !== 4) {
+      throw new ConfigError({ where, expected: 'images of shape [B, H, W, C]', got: formatShape(shape) });
+    }
+    const count = countOf(batch);
+    const { values, tokensShape } = await this.#tokens(images, shape as [number, number, number, number]);
+    const levels = tokensShape[2] ?? 1;
+    const { vocabSize, grid } = this.#tokenizer;
+    assertTokensFit(tokensShape, { vocabSize, grid, levels }, where);
+    assertTokensInRange(values, tokensShape, vocabSize, 'tokens', where);
+    const rows = {
+      tokens: values.slice(0, (count * values.length) / shape[0]!),
+      indices: indices?.slice(0, count) ?? Int32Array.from({ length: count }, (_, row) => index * shape[0]! + row),
+      labels: labels?.slice(0, count),
+      conditions: await this.#conditioner?.ofBatch(batch),
+    };
+    return { rows, levels };
+  }
+
+  async #tokens(
+    images: Float32Array,
+    shape: [number, number, number, number],
+  ): Promise<{ values: Int32Array; tokensShape: readonly number[] }> {
+    const input = tf.tensor4d(images, shape);
+    try {
+      const output = await this.#encode(input);
+      const values = Int32Array.from(await output.data());
+      output.dispose();
+      return { values, tokensShape: output.shape };
+    } finally {
+      input.dispose();
+    }
+  }
+
+  dispose(): void {
+    this.#encode.dispose();
+  }
+}
+
+/** First batch of a shard, and the first after it. */
+function positionsOf({ view, index }: ShardPlace, { batchesPerView, batchesPerShard }: ShardConfiguration) {
+  const begin = view * batchesPerView + index * batchesPerShard;
+  return { begin, end: Math.min(begin + batchesPerShard, (view + 1) * batchesPerView) };
+}
+
+/** @throws {ConfigError} unless a shard begins with these rows */
+function assertSameCodes({ file, rows }: LoadedShard, first: ShardRows): void {
+  const names = ['tokens', 'indices', 'labels', 'conditions'] as const;
+  const differing = names.filter((name) => first[name]?.some((value, index) => value !== rows[name]?.[index]));
+  if (differing.length === 0) return;
+  throw new ConfigError({
+    where: file,
+    expected: 'shards of the same tokenizer and the same images',
+    got: `other ${differing.join(', ')}`,
+    fix: 'Go on with the tokenizer, the images and the augmentation that the folder was begun with, or choose another folder.',
+  });
+}
+
+function joined(parts: readonly ShardRows[]): ShardRows {
+  const concatenate = (arrays: readonly Int32Array[]): Int32Array => {
+    const all = new Int32Array(arrays.reduce((size, { length }) => size + length, 0));
+    let at = 0;
+    for (const array of arrays) {
+      all.set(array, at);
+      at += array.length;
+    }
+    return all;
+  };
+  const optional = (name: 'labels' | 'conditions'): Int32Array | undefined =>
+    parts.every((part) => part[name]) ? concatenate(parts.map((part) => part[name]!)) : undefined;
+  return {
+    tokens: concatenate(parts.map(({ tokens }) => tokens)),
+    indices: concatenate(parts.map(({ indices }) => indices)),
+    labels: optional('labels'),
+    conditions: optional('conditions'),
+  };
+}
+
+/** What a killed process left behind. */
+async function removeUnfinished(directory: string): Promise<void> {
+  for (const name of await fs.readdir(directory)) {
+    if (/^\.codes-.+\.tmp$/.test(name)) await fs.rm(join(directory, name), { force: true });
+  }
+}
+
+async function exists(file: string): Promise<boolean> {
+  return (await fs.stat(file).catch(() => undefined)) !== undefined;
+}

@@ -1,0 +1,8 @@
+export { type CodeBatchOptions, type CodeBatchStream, CodeSource } from './code-source.js';
+export {
+  type EncodeProgress,
+  encodeToShards,
+  type EncodeToShardsOptions,
+  type RepeatedImages,
+} from './encode-to-shards.js';
+export { openCodes } from './open-codes.js';

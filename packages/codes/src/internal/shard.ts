@@ -1,0 +1,177 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { openSafetensors, readSafetensors, writeSafetensors } from '@vitvq/checkpoint';
+import { ConfigError, DataError, formatShape, assertTokensInRange, tokensShapeOf, type HostTensor } from '@vitvq/core';
+
+const format = 'vitvq-codes/1';
+
+const configurationSchema = z.strictObject({
+  vocabSize: z.int().min(1),
+  grid: z.tuple([z.int().min(1), z.int().min(1)]),
+  levels: z.int().min(1),
+  views: z.int().min(1),
+  batchSize: z.int().min(1),
+  batchesPerView: z.int().min(1),
+  batchesPerShard: z.int().min(1),
+  /** What the conditioner said of itself; null: no conditions are kept. */
+  conditioner: z
+    .strictObject({ length: z.int().min(1), vocabSize: z.int().min(1), description: z.record(z.string(), z.unknown()) })
+    .nullable(),
+  /** Fingerprint of the images. */
+  source: z.string().nullable(),
+});
+
+/** What all shards of a folder share. */
+export type ShardConfiguration = Readonly<z.output<typeof configurationSchema>>;
+
+/** Which batches a shard holds. */
+export interface ShardPlace {
+  readonly view: number;
+  /** Of the shard, within its view. */
+  readonly index: number;
+}
+
+/** The rows of a shard, an image each. */
+export interface ShardRows {
+  /** `[rows, N]`, `[rows, N, L]`. */
+  readonly tokens: Int32Array;
+  readonly indices: Int32Array;
+  readonly labels?: Int32Array;
+  /** `[rows, C]`. */
+  readonly conditions?: Int32Array;
+}
+
+/** A shard that was found intact. */
+export interface LoadedShard {
+  readonly file: string;
+  readonly configuration: ShardConfiguration;
+  readonly rows: ShardRows;
+  /** SHA-256 of everything in it. */
+  readonly checksum: string;
+}
+
+/** All places, in order. */
+export function shardPlaces({ views, batchesPerView, batchesPerShard }: ShardConfiguration): ShardPlace[] {
+  const shards = Math.ceil(batchesPerView / batchesPerShard);
+  return Array.from({ length: views * shards }, (_, place) => ({
+    view: Math.floor(place / shards),
+    index: place % shards,
+  }));
+}
+
+export const shardName = /^codes-(\d{3,})-(\d{5,})\.safetensors$/;
+
+/** `codes-000-00000.safetensors`: view, shard. */
+export function nameOf({ view, index }: ShardPlace): string {
+  return `codes-${String(view).padStart(3, '0')}-${String(index).padStart(5, '0')}.safetensors`;
+}
+
+export async function writeShard(file: string, configuration: ShardConfiguration, rows: ShardRows): Promise<void> {
+  const text = JSON.stringify(configuration);
+  const tensors = tensorsOf(configuration, rows);
+  await writeSafetensors(file, tensors, { format, configuration: text, sha256: checksumOf(text, tensors) });
+}
+
+/**
+ * Reads a shard and checks all of it.
+ * @throws {DataError} when it is damaged, or holds tokens that are out of range
+ */
+export async function readShard(file: string): Promise<LoadedShard> {
+  const { tensors, metadata } = await readSafetensors(file);
+  const configuration = configurationOf(metadata, file);
+  const { configuration: text = '', sha256: checksum = '' } = metadata;
+  if (checksumOf(text, tensors) !== checksum) {
+    throw new DataError({
+      where: file,
+      expected: `SHA-256 ${checksum.slice(0, 16)}...`,
+      got: 'another',
+      fix: 'The file was changed after it was written. Remove it and call encodeToShards again, which makes it anew.',
+    });
+  }
+  return { file, configuration, rows: rowsOf(tensors, configuration, file), checksum };
+}
+
+/** @throws {DataError} */
+export async function readShardConfiguration(file: string): Promise<ShardConfiguration> {
+  const opened = await openSafetensors(file);
+  await opened.close();
+  return configurationOf(opened.metadata, file);
+}
+
+/** @throws {ConfigError} naming what differs */
+export function assertSameConfiguration(file: string, got: ShardConfiguration, expected: ShardConfiguration): void {
+  const names = Object.keys(expected) as (keyof ShardConfiguration)[];
+  const differing = names.filter((name) => JSON.stringify(got[name]) !== JSON.stringify(expected[name]));
+  if (differing.length === 0) return;
+  throw new ConfigError({
+    where: file,
+    expected: `shards of ${differing.map((name) => `${name} ${JSON.stringify(expected[name])}`).join(', ')}`,
+    got: differing.map((name) => `${name} ${JSON.stringify(got[name])}`).join(', '),
+    fix: 'Go on with what the folder was begun with, or choose another folder.',
+  });
+}
+
+function configurationOf(metadata: Readonly<Record<string, string>>, file: string): ShardConfiguration {
+  let value: unknown;
+  try {
+    value = metadata['format'] === format ? JSON.parse(metadata['configuration'] ?? '') : undefined;
+  } catch {
+    value = undefined;
+  }
+  const parsed = configurationSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new DataError({
+    where: file,
+    expected: `codes in the format ${format}`,
+    got: metadata['format'] ?? 'a safetensors file without a format',
+  });
+}
+
+function tensorsOf(configuration: ShardConfiguration, rows: ShardRows): Map<string, HostTensor> {
+  const { tokens, indices, labels, conditions } = rows;
+  const count = indices.length;
+  return new Map<string, HostTensor>([
+    ['tokens', { shape: tokensShapeOf(configuration, count), data: tokens }],
+    ['indices', { shape: [count], data: indices }],
+    ...(labels ? [['labels', { shape: [count], data: labels }] as const] : []),
+    ...(conditions ? [['conditions', { shape: [count, conditions.length / count], data: conditions }] as const] : []),
+  ]);
+}
+
+function rowsOf(tensors: ReadonlyMap<string, HostTensor>, configuration: ShardConfiguration, file: string): ShardRows {
+  const { conditioner, vocabSize } = configuration;
+  const count = tensors.get('indices')?.shape[0] ?? 0;
+  const read = (name: string, shape: readonly number[]): Int32Array => {
+    const tensor = tensors.get(name);
+    if (tensor && tensor.data instanceof Int32Array && formatShape(tensor.shape) === formatShape(shape)) {
+      return tensor.data;
+    }
+    throw new DataError({
+      where: file,
+      expected: `int32 ${name} ${formatShape(shape)}`,
+      got: tensor ? formatShape(tensor.shape) : 'none',
+    });
+  };
+  const tokensShape = tokensShapeOf(configuration, count);
+  const tokens = read('tokens', tokensShape);
+  assertTokensInRange(tokens, tokensShape, vocabSize, 'tokens', file);
+  const conditions = conditioner ? read('conditions', [count, conditioner.length]) : undefined;
+  if (conditions) {
+    assertTokensInRange(conditions, [count, conditioner!.length], conditioner!.vocabSize, 'conditions', file);
+  }
+  return {
+    tokens,
+    indices: read('indices', [count]),
+    ...(tensors.has('labels') ? { labels: read('labels', [count]) } : {}),
+    ...(conditions ? { conditions } : {}),
+  };
+}
+
+function checksumOf(configuration: string, tensors: ReadonlyMap<string, HostTensor>): string {
+  const hash = createHash('sha256').update(configuration);
+  for (const [name, { shape, data }] of tensors) {
+    hash.update(JSON.stringify([name, shape]));
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest('hex');
+}

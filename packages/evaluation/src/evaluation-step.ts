@@ -1,0 +1,32 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { PerceptualLoss, Tokenizer } from '@vitvq/core';
+
+/** What {@link createEvaluationStep} measures on a batch. A type, because `tf.tidy` refuses interfaces. */
+export type EvaluationStepResult = {
+  /** `[B, H, W, C]`, clamped to [0, 1]. */
+  readonly reconstructions: tf.Tensor4D;
+  /** int32 `[B, N]` (`[B, N, L]` with a code depth of L). */
+  readonly indices: tf.Tensor2D | tf.Tensor3D;
+  /** `[B]`: mean over H·W·C of the squared difference to the clamped reconstruction. */
+  readonly squaredErrors: tf.Tensor1D;
+  /** `[B]`: distance to the clamped reconstruction; present only with a perceptual loss. */
+  readonly perceptualDistances?: tf.Tensor1D;
+};
+
+/**
+ * Creates a function that maps images `[B, H, W, C]` in [0, 1] to reconstructions, tokens and the errors of each image.
+ * The function compiles and changes no variable.
+ */
+export function createEvaluationStep(
+  tokenizer: Pick<Tokenizer, 'encode' | 'decode'>,
+  { perceptual }: { readonly perceptual?: PerceptualLoss } = {},
+): (images: tf.Tensor4D) => EvaluationStepResult {
+  return (images) =>
+    tf.tidy(() => {
+      const indices = tokenizer.encode(images);
+      const reconstructions = tf.clipByValue(tokenizer.decode(indices), 0, 1);
+      const squaredErrors = tf.mean<tf.Tensor1D>(tf.square(tf.sub(reconstructions, images)), [1, 2, 3]);
+      const result = { reconstructions, indices, squaredErrors };
+      return perceptual ? { ...result, perceptualDistances: perceptual.distance(images, reconstructions) } : result;
+    });
+}

@@ -1,0 +1,177 @@
+import * as tf from '@tensorflow/tfjs-core';
+import {
+  assertInteger,
+  concatenate,
+  elementCount,
+  formatShape,
+  mean,
+  paddedBatches,
+  ShapeError,
+  takeRows,
+  type HostImages,
+  type PerceptualLoss,
+  type Tokenizer,
+} from '@vitvq/core';
+import { compile, type CompiledFunction } from '@vitvq/engine';
+import { codebookStatistics, paperCodebookUsage } from '@vitvq/quantizers';
+import { createEvaluationStep, type EvaluationStepResult } from './evaluation-step.js';
+import { cappedPsnr } from './psnr.js';
+
+/** How a set of images uses the codes of a tokenizer. */
+export interface CodebookUse {
+  /**
+   * Fraction of the codes that a batch of 256 images uses, averaged over the full batches of 256 among the images
+   * (arXiv:2110.04627, Table 4). Undefined for fewer than 256 images.
+   */
+  readonly paperUsage: number | undefined;
+  /** Fraction of the codes that all images together use. */
+  readonly usage: number;
+  /** `exp` of the entropy of the codes' frequencies: K for a codebook that is used evenly. */
+  readonly perplexity: number;
+  /** Codes that no image uses. */
+  readonly deadCodes: readonly number[];
+  /** Number of uses of each code, `[K]`. */
+  readonly counts: Float64Array;
+}
+
+/** How well a tokenizer reproduces a set of images. */
+export interface Evaluation {
+  /** Number of images, B. */
+  readonly count: number;
+  /** Mean of the PSNR of each image, in decibels; an image counts as 100 dB at most. */
+  readonly psnr: number;
+  /** Mean squared error over all values of all images. */
+  readonly meanSquaredError: number;
+  /** Mean over the images; undefined without a perceptual loss. */
+  readonly perceptualDistance: number | undefined;
+  /** PSNR of each image in decibels, `[B]`. */
+  readonly psnrOfImages: Float64Array;
+  /** Use of the codes. */
+  readonly codebook: CodebookUse;
+  /** Reconstructions, clamped to [0, 1], in the shape of the images. */
+  readonly reconstructions: HostImages;
+  /** Tokens in raster order, image after image. */
+  readonly indices: Int32Array;
+}
+
+/** Options of an {@link Evaluator}. */
+export interface EvaluatorOptions {
+  /** Number of images that are measured at once; it does not change the results. @default 64 */
+  readonly batchSize?: number;
+  /** Distance to measure as well, for example an `LPIPS` of @vitvq/losses. */
+  readonly perceptual?: PerceptualLoss;
+}
+
+/** Number of images of a batch in Table 4 of arXiv:2110.04627. */
+const paperBatch = 256;
+
+/**
+ * Measures a tokenizer on images that it was not trained on. The evaluator compiles for one batch size and takes any
+ * number of images: it pads the last batch and drops the padding from the results.
+ *
+ * Ownership: call `dispose()`; the tokenizer and the perceptual loss stay the caller's.
+ */
+export class Evaluator {
+  readonly #vocabSize: number;
+  readonly #batchSize: number;
+  readonly #step: CompiledFunction<(images: tf.Tensor4D) => EvaluationStepResult>;
+
+  /** @throws {ConfigError} unless the batch size is a positive integer */
+  constructor(
+    tokenizer: Pick<Tokenizer, 'vocabSize' | 'encode' | 'decode'>,
+    { batchSize = 64, perceptual }: EvaluatorOptions = {},
+  ) {
+    assertInteger(batchSize, 'batchSize', 'Evaluator');
+    this.#vocabSize = tokenizer.vocabSize;
+    this.#batchSize = batchSize;
+    this.#step = compile(createEvaluationStep(tokenizer, { perceptual }), { name: 'evaluate' });
+  }
+
+  /**
+   * Measures the tokenizer on the images.
+   * @param images  values in [0, 1]
+   * @throws {ShapeError} when there are no images, or `data` does not fit `shape`
+   */
+  async evaluate({ data, shape }: HostImages): Promise<Evaluation> {
+    const [count, ...imageShape] = shape;
+    const pixels = elementCount(imageShape);
+    if (count < 1 || data.length !== count * pixels) {
+      throw new ShapeError({
+        where: 'Evaluator.evaluate',
+        expected: `values of images ${formatShape(shape)}`,
+        got: `${data.length} values`,
+      });
+    }
+    const parts: BatchResult[] = [];
+    for (const batch of paddedBatches(count, this.#batchSize)) {
+      const images = tf.tensor4d(takeRows(data, pixels, batch.rows), [this.#batchSize, ...imageShape]);
+      parts.push(await this.#run(images, batch.count));
+    }
+    const squaredErrors = concatenate(
+      parts.map((part) => part.squaredErrors),
+      Float32Array,
+    );
+    const distances = parts.flatMap((part) => part.perceptualDistances ?? []);
+    const indices = concatenate(
+      parts.map((part) => part.indices),
+      Int32Array,
+    );
+    const reconstructions = concatenate(
+      parts.map((part) => part.reconstructions),
+      Float32Array,
+    );
+    const psnrOfImages = Float64Array.from(squaredErrors, cappedPsnr);
+    return {
+      count,
+      psnr: mean(psnrOfImages),
+      meanSquaredError: mean(squaredErrors),
+      perceptualDistance: distances.length > 0 ? mean(concatenate(distances, Float32Array)) : undefined,
+      psnrOfImages,
+      codebook: codebookUse(indices, count, this.#vocabSize),
+      reconstructions: { data: reconstructions, shape },
+      indices,
+    };
+  }
+
+  /** Frees the compiled function. */
+  dispose(): void {
+    this.#step.dispose();
+  }
+
+  /** Runs the step, disposes of the images and returns the results of the first `count` images. */
+  async #run(images: tf.Tensor4D, count: number): Promise<BatchResult> {
+    const result = await this.#step(images);
+    const read = async (tensor: tf.Tensor): Promise<Float32Array | Int32Array> => {
+      const values = (await tensor.data()) as Float32Array | Int32Array;
+      return values.slice(0, (values.length / this.#batchSize) * count);
+    };
+    const { reconstructions, indices, squaredErrors, perceptualDistances } = result;
+    const host = {
+      reconstructions: (await read(reconstructions)) as Float32Array,
+      indices: (await read(indices)) as Int32Array,
+      squaredErrors: (await read(squaredErrors)) as Float32Array,
+      perceptualDistances: perceptualDistances && ((await read(perceptualDistances)) as Float32Array),
+    };
+    tf.dispose([images, result]);
+    return host;
+  }
+}
+
+interface BatchResult {
+  readonly reconstructions: Float32Array;
+  readonly indices: Int32Array;
+  readonly squaredErrors: Float32Array;
+  readonly perceptualDistances: Float32Array | undefined;
+}
+
+function codebookUse(indices: Int32Array, count: number, vocabSize: number): CodebookUse {
+  const counts = new Float64Array(vocabSize);
+  for (const index of indices) counts[index]!++;
+  const { usage, perplexity, deadCodes } = codebookStatistics(counts);
+  const perBatch = (indices.length / count) * paperBatch;
+  const batches = Array.from({ length: Math.floor(count / paperBatch) }, (_, batch) =>
+    indices.subarray(batch * perBatch, (batch + 1) * perBatch),
+  );
+  const paperUsage = batches.length > 0 ? paperCodebookUsage(batches, vocabSize) : undefined;
+  return { paperUsage, usage, perplexity, deadCodes, counts };
+}

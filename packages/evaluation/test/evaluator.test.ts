@@ -1,0 +1,75 @@
+import '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { ShapeError } from '@vitvq/core';
+import { useEngine } from '@vitvq/engine';
+import { tinyImages, tinyModel } from '@vitvq/test-models';
+import { expectNoTensorLeak } from '@vitvq/test-utils';
+import { Evaluator } from '../src/index.js';
+
+beforeAll(async () => {
+  await useEngine({ name: 'cpu' });
+});
+
+describe('Evaluator', () => {
+  it('gives the same results whatever the batch size, the last batch filled up or not', async () => {
+    const model = tinyModel();
+    const images = tinyImages(10);
+    const [a, b] = await Promise.all([1, 4].map((batchSize) => new Evaluator(model, { batchSize }).evaluate(images)));
+    expect(a!.reconstructions.data).toBeAllClose(b!.reconstructions.data);
+    expect(a!.indices).toEqual(b!.indices);
+    expect(a!.indices).toHaveLength(10 * 4);
+    expect(a!.psnr).toBeCloseTo(b!.psnr, 4);
+    expect(a!.count).toBe(10);
+  });
+
+  it("averages each image's PSNR", async () => {
+    const model = tinyModel();
+    const { data, shape } = tinyImages(3);
+    const evaluator = new Evaluator(model, { batchSize: 2 });
+    const { psnr, psnrOfImages, meanSquaredError, reconstructions } = await evaluator.evaluate({ data, shape });
+    const pixels = 8 * 8 * 3;
+    const errors = [0, 1, 2].map((image) => {
+      let sum = 0;
+      for (let at = image * pixels; at < (image + 1) * pixels; at++)
+        sum += (data[at]! - reconstructions.data[at]!) ** 2;
+      return sum / pixels;
+    });
+    expect(psnrOfImages).toBeAllClose(
+      errors.map((error) => -10 * Math.log10(error)),
+      { rtol: 1e-4 },
+    );
+    expect(psnr).toBeCloseTo((psnrOfImages[0]! + psnrOfImages[1]! + psnrOfImages[2]!) / 3, 6);
+    expect(meanSquaredError).toBeCloseTo((errors[0]! + errors[1]! + errors[2]!) / 3, 6);
+  });
+
+  it("knows the codebook's use: by batches of 256 images, as the paper, and altogether", async () => {
+    const model = tinyModel({ codebookSize: 512 });
+    const images = tinyImages(520);
+    const { codebook, indices } = await new Evaluator(model, { batchSize: 130 }).evaluate(images);
+    const used = (from: number, to: number): number => new Set(indices.subarray(from * 4, to * 4)).size / 512;
+    expect(codebook.paperUsage).toBeCloseTo((used(0, 256) + used(256, 512)) / 2, 10);
+    expect(codebook.usage).toBeCloseTo(used(0, 520), 10);
+    expect(codebook.usage).toBeGreaterThan(0);
+    expect(codebook.perplexity).toBeGreaterThan(1);
+    expect(codebook.perplexity).toBeLessThanOrEqual(512 * codebook.usage + 1e-9);
+    expect(codebook.deadCodes).toHaveLength(512 - Math.round(codebook.usage * 512));
+    expect(codebook.counts.reduce((sum, count) => sum + count, 0)).toBe(520 * 4);
+    expect((await new Evaluator(model).evaluate(tinyImages(255))).codebook.paperUsage).toBeUndefined();
+  });
+
+  it('keeps no tensor', async () => {
+    const evaluator = new Evaluator(tinyModel(), { batchSize: 2 });
+    const images = tinyImages(3);
+    await expectNoTensorLeak(async () => void (await evaluator.evaluate(images)));
+    evaluator.dispose();
+  });
+
+  it('refuses values that do not fill the shape, and no images', async () => {
+    const evaluator = new Evaluator(tinyModel());
+    await expect(evaluator.evaluate({ data: new Float32Array(5), shape: [1, 8, 8, 3] })).rejects.toThrow(
+      'Evaluator.evaluate: expected values of images [1, 8, 8, 3], got 5 values.',
+    );
+    await expect(evaluator.evaluate({ data: new Float32Array(0), shape: [0, 8, 8, 3] })).rejects.toThrow(ShapeError);
+    expect(() => new Evaluator(tinyModel(), { batchSize: 0 })).toThrow('Evaluator: expected batchSize');
+  });
+});

@@ -1,0 +1,214 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor2D, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
+import {
+  assertInteger,
+  assertShape,
+  ConfigError,
+  Module,
+  normalInitializer,
+  split,
+  tidied,
+  type RandomKey,
+} from '@vitvq/core';
+import {
+  applyDropout,
+  dropoutSites,
+  resolveDropout,
+  type DropoutMasks,
+  type DropoutRates,
+  type DropoutSite,
+} from './dropout.js';
+import { Linear } from './linear.js';
+
+/** Standard deviation of dense weights and embeddings at the start, as in the reference (and GPT-2). */
+export const weightStddev = 0.02;
+
+export interface CausalAttentionOptions {
+  /** Width of a token, a multiple of `numHeads`. */
+  readonly dim: number;
+  readonly numHeads: number;
+  /** Whether queries, keys, values and the output have biases. @default true, the reference's */
+  readonly useAttentionBias?: boolean;
+  /**
+   * Whether attention sees a channel-wise mix of each token with the one before it (the reference, after RWKV; the paper
+   * has none). @default true
+   */
+  readonly useTimeMixing?: boolean;
+  /** @default none */
+  readonly dropout?: DropoutRates;
+  readonly key: RandomKey;
+}
+
+/** Keys and values `[B, M, n, headDim]` that a query sees, and an additive mask `[1, 1, 1, n]` where it does not see all. */
+export interface AttentionPart {
+  readonly keys: Tensor4D;
+  readonly values: Tensor4D;
+  readonly mask?: Tensor;
+}
+
+/** Takes the key and value `[B, M, 1, headDim]` of a new token and says what its query sees, itself included. */
+export type Remember = (key: Tensor4D, value: Tensor4D) => readonly AttentionPart[];
+
+export interface AttentionForward {
+  /** `[B, T, D]`. */
+  readonly output: Tensor3D;
+  /** `[B, M, T, headDim]`, what a sampler keeps. */
+  readonly keys: Tensor4D;
+  readonly values: Tensor4D;
+}
+
+/**
+ * Multi-head attention under a mask, over whole sequences or token by token. Variables: `query`, `key`, `value`, `output`
+ * (`.weight` `[D, D]`, `.bias` `[D]`) and `timeMix` `[D]`.
+ *
+ * Time mixing: token t enters as mix x_t + (1 - mix) x_(t-1), channel by channel, with x_(-1) = 0; mix starts at i / (D - 1)
+ * for channel i. Token by token, x_(t-1) must be remembered: the reference forgets it, so that its sampling with a cache
+ * differs from its training.
+ */
+export class CausalAttention extends Module {
+  readonly dim: number;
+  readonly numHeads: number;
+  readonly headDim: number;
+  readonly dropout: Required<DropoutRates>;
+  readonly #timeMix: Variable<tf.Rank.R1> | undefined;
+  readonly #projections: readonly [Linear, Linear, Linear];
+  readonly #output: Linear;
+
+  constructor({
+    dim,
+    numHeads,
+    useAttentionBias = true,
+    useTimeMixing = true,
+    dropout = {},
+    key,
+  }: CausalAttentionOptions) {
+    super();
+    assertInteger(dim, 'dim', 'CausalAttention');
+    assertInteger(numHeads, 'numHeads', 'CausalAttention');
+    if (dim % numHeads !== 0) {
+      throw new ConfigError({
+        where: 'CausalAttention',
+        expected: `dim to be a multiple of numHeads ${numHeads}`,
+        got: String(dim),
+      });
+    }
+    this.dim = dim;
+    this.numHeads = numHeads;
+    this.headDim = dim / numHeads;
+    this.dropout = resolveDropout(dropout, 'CausalAttention');
+    const keys = split(key, 4) as [RandomKey, RandomKey, RandomKey, RandomKey];
+    const linear = (name: string, linearKey: RandomKey): Linear => {
+      const initializer = normalInitializer(weightStddev);
+      const options = { inFeatures: dim, outFeatures: dim, useBias: useAttentionBias, key: linearKey, initializer };
+      return this.child(name, new Linear(options));
+    };
+    this.#timeMix = useTimeMixing
+      ? this.variable<tf.Rank.R1>('timeMix', {
+          shape: [dim],
+          data: Float32Array.from({ length: dim }, (_, channel) => channel / Math.max(1, dim - 1)),
+        })
+      : undefined;
+    this.#projections = [linear('query', keys[0]), linear('key', keys[1]), linear('value', keys[2])];
+    this.#output = linear('output', keys[3]);
+  }
+
+  /** Whether a token's predecessor must be remembered when tokens come one by one. */
+  get usesTimeMixing(): boolean {
+    return this.#timeMix !== undefined;
+  }
+
+  /** What is dropped in a sequence of `length` tokens. */
+  dropoutSites(batchSize: number, length: number): Record<string, DropoutSite> {
+    const shape = [batchSize, this.numHeads, length, length];
+    return dropoutSites({ probabilities: { shape, rate: this.dropout.attention } });
+  }
+
+  /**
+   * A whole sequence.
+   * @param x  `[B, T, D]`
+   * @param mask  `[T, T]`, added to the scores
+   * @throws {ShapeError}
+   */
+  apply(x: Tensor3D, mask: Tensor2D, dropoutMasks?: DropoutMasks): AttentionForward {
+    const [batch, length] = x.shape;
+    assertShape(x, ['B', 'T', this.dim], 'CausalAttention.apply');
+    assertShape(mask, [length, length], 'CausalAttention.apply');
+    const { numHeads, headDim, dim } = this;
+    return tidied(() => {
+      const mixed = this.#timeMix ? this.#mix(x, shiftedByOne(x)) : x;
+      const projected = this.#project(tf.reshape(mixed, [batch * length, dim])); // [B T, 3 D]
+      const heads = tf.transpose(tf.reshape(projected, [batch, length, 3 * numHeads, headDim]), [0, 2, 1, 3]);
+      const [queries, keys, values] = tf.split(heads, 3, 1) as [Tensor4D, Tensor4D, Tensor4D]; // [B, M, T, headDim]
+      const scores = tf.add<Tensor4D>(tf.matMul(queries, keys, false, true), mask); // [B, M, T, T]
+      const probabilities = applyDropout(
+        tf.softmax(scores),
+        dropoutMasks,
+        'probabilities',
+        this.dropout.attention,
+        'CausalAttention.apply',
+      );
+      const attended = tf.transpose(tf.matMul(probabilities, values), [0, 2, 1, 3]);
+      const output = this.#output.apply(tf.reshape<tf.Rank.R2>(attended, [batch * length, dim]));
+      return { output: tf.reshape<tf.Rank.R3>(output, [batch, length, dim]), keys, values };
+    });
+  }
+
+  /**
+   * One more token, the same numbers as {@link apply} gives for it.
+   * @param x  `[B, D]`
+   * @param before  the x of the token before it; none for the first
+   * @returns  `[B, D]`
+   */
+  step(x: Tensor2D, before: Tensor2D | undefined, remember: Remember): Tensor2D {
+    const [batch] = x.shape;
+    const { numHeads, headDim, dim } = this;
+    const projected = this.#project(this.#mix(x, before ?? tf.zerosLike(x))); // [B, 3 D]
+    const heads = tf.reshape(projected, [batch, 3 * numHeads, 1, headDim]);
+    const [query, key, value] = tf.split(heads, 3, 1) as [Tensor4D, Tensor4D, Tensor4D];
+    const parts = remember(key, value);
+    const scores = parts.map(({ keys, mask }) => {
+      const part = tf.matMul(query, keys, false, true); // [B, M, 1, n]
+      return mask ? tf.add(part, mask) : part;
+    });
+    const probabilities = tf.softmax(scores.length === 1 ? scores[0]! : tf.concat(scores, 3));
+    const sizes = parts.map(({ keys }) => keys.shape[2]);
+    const shares = parts.length === 1 ? [probabilities] : tf.split(probabilities, sizes, 3);
+    const attended = parts
+      .map(({ values }, index) => {
+        const share = shares[index]!;
+        // One key: its share times its value, which is cheaper as that than as a product of matrices.
+        return values.shape[2] === 1 ? tf.mul<Tensor4D>(share, values) : tf.matMul(share, values);
+      })
+      .reduce((sum, part) => tf.add(sum, part)); // [B, M, 1, headDim]
+    return this.#output.apply(tf.reshape<tf.Rank.R2>(attended, [batch, dim]));
+  }
+
+  #mix<T extends Tensor>(x: T, before: T): T {
+    return this.#timeMix ? tf.add(before, tf.mul(tf.sub(x, before), this.#timeMix)) : x;
+  }
+
+  /**
+   * `[rows, D]` to queries (scaled by 1/sqrt(headDim)), keys and values `[rows, 3 D]`. One product instead of three: in a
+   * compiled sampler the weights are constants, and joining and scaling them costs nothing.
+   */
+  #project(x: Tensor2D): Tensor2D {
+    const scale = this.headDim ** -0.5;
+    const join = (parts: readonly Tensor[], axis: number): Tensor =>
+      tf.concat([tf.mul(parts[0]!, scale), ...parts.slice(1)], axis);
+    const weights = this.#projections.map(({ weight }) => weight);
+    const biases = this.#projections.flatMap(({ bias }) => (bias ? [bias] : []));
+    const product: Tensor2D = tf.matMul(x, join(weights, 1));
+    return biases.length > 0 ? tf.add(product, join(biases, 0)) : product;
+  }
+}
+
+/** Each token's predecessor, zeros for the first: `[B, T, D]` to the same shape. */
+function shiftedByOne(x: Tensor3D): Tensor3D {
+  const [batch, length, dim] = x.shape;
+  if (length === 1) return tf.zerosLike(x);
+  return tf.pad(tf.slice(x, [0, 0, 0], [batch, length - 1, dim]), [
+    [0, 0],
+    [1, 0],
+    [0, 0],
+  ]);
+}

@@ -1,0 +1,93 @@
+import * as tf from '@tensorflow/tfjs';
+import { describe, expect, it } from 'vitest';
+import { ConfigError, randomKey, ShapeError } from '@vitvq/core';
+import { normal, shake } from '@vitvq/test-models';
+import { expectGradientsMatchFiniteDifferences } from '@vitvq/test-utils';
+import { attentionMask, CausalAttention, CausalBlock, type AttentionPart } from '../src/index.js';
+
+const options = { dim: 6, numHeads: 2, key: randomKey(4) } as const;
+
+describe('CausalAttention', () => {
+  it('mixes a token with the one before it, channel by channel', () => {
+    // One head of one channel, nothing projected: attention is a mean, here over the token itself.
+    const attention = new CausalAttention({ dim: 1, numHeads: 1, useAttentionBias: false, key: randomKey(0) });
+    for (const [name, variable] of attention.namedVariables()) {
+      variable.assign(tf.fill(variable.shape, name === 'timeMix' ? 0.25 : name.startsWith('query') ? 0 : 1));
+    }
+    const alone = tf.tensor2d([0, -1e9, -1e9, 0], [2, 2]);
+    const { output } = attention.apply(tf.tensor3d([8, 4], [1, 2, 1]), alone);
+    expect(output).toBeAllClose([[[0.25 * 8], [0.25 * 4 + 0.75 * 8]]]);
+  });
+
+  it('starts the mix at channel / (D - 1)', () => {
+    expect(new CausalAttention(options).namedVariables().get('timeMix')!).toBeAllClose([0, 0.2, 0.4, 0.6, 0.8, 1]);
+  });
+
+  it.each([true, false])('gives the same token by token, time mixing %s', (useTimeMixing) => {
+    const attention = shake(new CausalAttention({ ...options, useTimeMixing }));
+    const x = normal<tf.Rank.R3>([2, 5, 6], 1);
+    const { output } = attention.apply(x, attentionMask(5));
+    const parts: AttentionPart[] = [];
+    let before: tf.Tensor2D | undefined;
+    for (let at = 0; at < 5; at++) {
+      const token = tf.reshape<tf.Rank.R2>(tf.slice(x, [0, at, 0], [2, 1, 6]), [2, 6]);
+      const step = attention.step(token, before, (keys, values) => {
+        parts.push({ keys, values });
+        return parts;
+      });
+      expect(step).toBeAllClose(tf.reshape(tf.slice(output, [0, at, 0], [2, 1, 6]), [2, 6]));
+      before = token;
+    }
+  });
+
+  it('has the right gradients, for input and variables', () => {
+    const attention = shake(new CausalAttention(options));
+    expectGradientsMatchFiniteDifferences(
+      (x) => attention.apply(x as tf.Tensor3D, attentionMask(4, 2)).output,
+      [normal([2, 4, 6], 2)],
+      { variables: attention.namedVariables(), elements: 12 },
+    );
+  });
+
+  it('refuses heads that do not divide the width, and inputs of another width', () => {
+    expect(() => new CausalAttention({ ...options, numHeads: 4 })).toThrow(ConfigError);
+    expect(() => new CausalAttention(options).apply(tf.zeros([1, 2, 5]), attentionMask(2))).toThrow(ShapeError);
+    expect(() => new CausalAttention(options).apply(tf.zeros([1, 2, 6]), attentionMask(3))).toThrow(ShapeError);
+  });
+});
+
+describe('CausalBlock', () => {
+  it.each(['squared-relu', 'gelu'] as const)('has the right gradients with %s', (activation) => {
+    const block = shake(new CausalBlock({ ...options, activation, mlpDim: 10 }));
+    expectGradientsMatchFiniteDifferences(
+      (x) => block.apply(x as tf.Tensor3D, attentionMask(3)).output,
+      [normal([1, 3, 6], 3)],
+      { variables: block.namedVariables(), elements: 6, step: 0.005, atol: 1e-3 },
+    );
+  });
+
+  it('computes exact GELU and squared ReLU', () => {
+    const outputs = (['squared-relu', 'gelu'] as const).map((activation) => {
+      const block = new CausalBlock({ dim: 2, numHeads: 1, mlpDim: 2, activation, key: randomKey(0) });
+      for (const [name, variable] of block.namedVariables()) {
+        if (name.startsWith('attention.')) variable.assign(tf.zerosLike(variable));
+        if (name === 'hidden.weight' || name === 'output.weight') variable.assign(tf.eye(2));
+      }
+      // The norm makes [1, -1] of it, up to epsilon.
+      return block.apply(tf.tensor3d([1, -1], [1, 1, 2]), attentionMask(1)).output;
+    });
+    expect(outputs[0]!).toBeAllClose([[[2, -1]]], { atol: 1e-4 });
+    expect(outputs[1]!).toBeAllClose([[[1 + 0.8413447, -1 - 0.1586553]]], { atol: 1e-4 });
+  });
+
+  it('leaves out biases where told to', () => {
+    const names = [
+      ...new CausalBlock({ ...options, useAttentionBias: false, useMlpBias: false }).namedVariables().keys(),
+    ];
+    expect(names.filter((name) => name.endsWith('.bias'))).toEqual(['attentionNorm.bias', 'feedForwardNorm.bias']);
+  });
+
+  it('refuses an activation that it does not know', () => {
+    expect(() => new CausalBlock({ ...options, activation: 'tanh' as 'gelu' })).toThrow(/squared-relu, gelu/);
+  });
+});

@@ -1,0 +1,23 @@
+import * as tf from '@tensorflow/tfjs';
+import { expect, it } from 'vitest';
+import { ShapeError } from '@vitvq/core';
+import { normal, tokensOf } from '@vitvq/test-models';
+import { expectGradientsMatchFiniteDifferences } from '@vitvq/test-utils';
+import { crossEntropy } from '../src/index.js';
+
+it('is ln V for equal logits, and 0 for a certain token', () => {
+  const tokens = tf.tensor2d([[1, 3]], [1, 2], 'int32');
+  expect(crossEntropy(tf.zeros([1, 2, 4]), tokens)).toBeAllClose(Math.log(4));
+  expect(crossEntropy(tf.mul(tf.oneHot(tokens, 4), 100), tokens)).toBeAllClose(0);
+});
+
+it('has the right gradient, with residual levels too', () => {
+  const tokens = tokensOf([2, 3, 2], 5, 1);
+  expectGradientsMatchFiniteDifferences((logits) => crossEntropy(logits, tokens), [normal([2, 3, 2, 5], 2)], {
+    atol: 1e-5,
+  });
+});
+
+it('refuses tokens of another shape', () => {
+  expect(() => crossEntropy(tf.zeros([2, 3, 4]), tokensOf([2, 4], 4, 1))).toThrow(ShapeError);
+});

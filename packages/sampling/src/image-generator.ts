@@ -1,0 +1,355 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
+import {
+  assertInteger,
+  ConfigError,
+  formatShape,
+  ShapeError,
+  assertTokensInRange,
+  assertTokenizerFits,
+  assertTokensFit,
+  type Tokenizer,
+  type HostImages,
+  type HostTokens,
+} from '@vitvq/core';
+import { compile, type CompiledFunction } from '@vitvq/engine';
+import {
+  repeat,
+  Unconditional,
+  conditionInput,
+  assertConditionerFits,
+  natsOfTokens,
+  type AutoregressiveModel,
+  type ImageTokens,
+  type AnyConditioner,
+  type ConditionInput,
+  type ConditionValues,
+} from '@vitvq/transformers';
+import { completeTokens } from './complete-tokens.js';
+import { Sampler, type SampleOptions, type Schedule } from './sampler.js';
+
+export interface ImageGeneratorOptions {
+  readonly model: AutoregressiveModel;
+  /** @default none: an `Unconditional` */
+  readonly conditioner?: AnyConditioner;
+  readonly tokenizer: Tokenizer;
+  /** Images at once, whatever is done to them, so that everything is compiled once. @default 16 */
+  readonly batchSize?: number;
+}
+
+/** A seed an image; `seeds`, `temperature`, `topK` and `topP` are those of `Sampler.sample`. */
+export type GenerateOptions = Omit<SampleOptions, 'conditions' | 'guidance' | 'given'> & {
+  /**
+   * What the conditioner makes of what images shall be of, image after image: its `encode`, or a row of its `inputShape` each.
+   * @default no condition
+   */
+  readonly conditions?: ConditionValues;
+  /** Classifier-free guidance away from no condition, see `Guidance`; about twice the work. @default none */
+  readonly guidanceScale?: Schedule;
+  /** Tokens that are known, -1 where they are not, see `SampleOptions`. @default none */
+  readonly given?: HostTokens;
+  /** Ends the call before the next batch. */
+  readonly signal?: AbortSignal;
+};
+
+export type StreamOptions = GenerateOptions & {
+  /** Positions from one picture to the next. @default a row of the grid */
+  readonly every?: number;
+};
+
+/** Images in the making. */
+export interface PartialImages extends GeneratedImages {
+  /** Positions that are known. The other tokens are -1, and are shown as {@link completeTokens} has them. */
+  readonly count: number;
+}
+
+export interface GeneratedImages {
+  readonly tokens: HostTokens;
+  readonly images: HostImages;
+}
+
+const where = 'ImageGenerator';
+
+/**
+ * A transformer and its tokenizer put to use on images in host memory, as many as are asked for, in batches of one size: draws
+ * images, completes them, turns images into tokens and back, says how likely tokens are. The last batch is filled up with its
+ * first image again; no result depends on what else is asked for in the same call.
+ *
+ * Weights are constants of the compiled functions from their first call on: make another one after more training. One request at
+ * a time.
+ *
+ * Ownership: `dispose()` it; model, conditioner and tokenizer stay the caller's.
+ */
+export class ImageGenerator {
+  readonly #model: AutoregressiveModel;
+  readonly #batchSize: number;
+  readonly #conditions: ConditionInput;
+  readonly #sampler: Sampler;
+  readonly #encode: CompiledFunction<(images: Tensor4D) => Tensor>;
+  readonly #decode: CompiledFunction<(tokens: ImageTokens) => Tensor>;
+  readonly #measure: CompiledFunction<(conditions: Tensor, tokens: ImageTokens) => Tensor>;
+
+  /** @throws {ConfigError} for a conditioner or a tokenizer that does not fit */
+  constructor({ model, conditioner = new Unconditional(), tokenizer, batchSize = 16 }: ImageGeneratorOptions) {
+    assertInteger(batchSize, 'batchSize', where);
+    assertConditionerFits(conditioner, model, where);
+    assertTokenizerFits(tokenizer, model, where);
+    this.#model = model;
+    this.#batchSize = batchSize;
+    const conditions = conditionInput(conditioner);
+    this.#conditions = conditions;
+    this.#sampler = new Sampler(model);
+    this.#encode = compile((images: Tensor4D): Tensor => tokenizer.encode(images), {
+      name: 'encode',
+      variables: 'frozen',
+    });
+    this.#decode = compile(
+      (tokens: ImageTokens): Tensor => tf.tidy(() => tf.clipByValue(tokenizer.decode(tokens), 0, 1)),
+      { name: 'decode', variables: 'frozen' },
+    );
+    this.#measure = compile(
+      (values: Tensor, tokens: ImageTokens) => tf.tidy(() => natsOfTokens(model, conditions.embed(values), tokens)),
+      { name: 'likelihood', variables: 'frozen' },
+    );
+  }
+
+  /** {@link sample}, and what the tokenizer makes of the tokens. */
+  async generate(options: GenerateOptions): Promise<GeneratedImages> {
+    const tokens = await this.sample(options);
+    return { tokens, images: await this.decode(tokens, options) };
+  }
+
+  /**
+   * {@link generate}, and pictures on the way: after the given prefix, if there is one, then every so many positions, and at the
+   * end. Leaving the loop early frees what it holds.
+   * @throws {ConfigError} also for more seeds than the batch size, which is what is drawn at once
+   */
+  async *stream({ every = this.#model.grid[1], ...options }: StreamOptions): AsyncGenerator<PartialImages, void> {
+    const { seeds, signal } = options;
+    assertInteger(every, 'every', where);
+    assertInteger(seeds.length, 'the number of seeds', where);
+    if (seeds.length > this.#batchSize) {
+      throw new ConfigError({
+        where: `${where}.stream`,
+        expected: `at most batchSize = ${this.#batchSize} images`,
+        got: `${seeds.length} seeds`,
+        fix: 'Make the generator with a larger batchSize, or stream the images in parts.',
+      });
+    }
+    const { request, held } = this.#requests(options)(this.#rows(0, seeds.length));
+    try {
+      let isFirst = true;
+      for await (const { count, tokens, shape } of this.#sampler.stream(request)) {
+        signal?.throwIfAborted();
+        const positions = shape[1]!;
+        if (!isFirst && count % every !== 0 && count !== positions) continue;
+        isFirst = false;
+        const known: HostTokens = {
+          data: tokens.slice(0, (tokens.length / shape[0]!) * seeds.length),
+          shape: [seeds.length, ...shape.slice(1)],
+        };
+        yield { count, tokens: known, images: await this.decode(completeTokens(known, this.#model), { signal }) };
+      }
+    } finally {
+      tf.dispose(held);
+    }
+  }
+
+  /**
+   * Draws tokens.
+   * @throws {ConfigError} for filters, seeds and schedules that cannot work, and given tokens of another grid
+   * @throws {ShapeError} unless there are as many conditions and given tokens as seeds
+   * @throws {DataError} for conditions or given tokens out of range
+   */
+  async sample(options: GenerateOptions): Promise<HostTokens> {
+    const { seeds, signal } = options;
+    assertInteger(seeds.length, 'the number of seeds', where);
+    const requestOf = this.#requests(options);
+    const draw = async (rows: readonly number[]): Promise<Tensor> => {
+      const { request, held } = requestOf(rows);
+      try {
+        return await this.#sampler.sample(request);
+      } finally {
+        tf.dispose(held);
+      }
+    };
+    return this.#inBatches(seeds.length, Int32Array, draw, signal);
+  }
+
+  /** @throws {ConfigError} unless the tokens are those of the model's grid @throws {ShapeError} */
+  async encode({ data, shape }: HostImages, { signal }: Pick<GenerateOptions, 'signal'> = {}): Promise<HostTokens> {
+    const [count, ...size] = shape;
+    const values = size.reduce((product, length) => product * length, 1);
+    if (count < 1 || data.length !== count * values) {
+      throw new ShapeError({
+        where,
+        expected: 'the values of one image or more',
+        got: `${data.length} values for images ${formatShape(shape)}`,
+      });
+    }
+    const encode = (rows: readonly number[]): Promise<Tensor> =>
+      callDisposing(this.#encode, tf.tensor4d(rowsOf(data, values, rows), [rows.length, ...size]));
+    const tokens = await this.#inBatches(count, Int32Array, encode, signal);
+    assertTokensFit(tokens.shape, this.#model, where);
+    return tokens;
+  }
+
+  /**
+   * Images of tokens, with values cut off at 0 and 1.
+   * @throws {ConfigError} for tokens of another grid @throws {ShapeError} @throws {DataError} for tokens out of range
+   */
+  async decode(tokens: HostTokens, { signal }: Pick<GenerateOptions, 'signal'> = {}): Promise<HostImages> {
+    const count = this.#assertKnownTokens(tokens);
+    const decode = (rows: readonly number[]): Promise<Tensor> => callDisposing(this.#decode, tokensOf(tokens, rows));
+    const { data, shape } = await this.#inBatches(count, Float32Array, decode, signal);
+    return { data, shape: shape as [number, number, number, number] };
+  }
+
+  /**
+   * Negative log-likelihood of each token given the conditions and the tokens before it, in nats, in the order of the tokens.
+   * @param options  `conditions` as in {@link GenerateOptions}
+   * @throws {ConfigError} for tokens of another grid @throws {ShapeError} @throws {DataError} for values out of range
+   */
+  async natsOfTokens(
+    tokens: HostTokens,
+    { conditions, signal }: Pick<GenerateOptions, 'conditions' | 'signal'> = {},
+  ): Promise<Float32Array> {
+    const count = this.#assertKnownTokens(tokens);
+    const values = this.#conditionValues(conditions, count);
+    const { size } = this.#conditions;
+    const measure = (rows: readonly number[]): Promise<Tensor> =>
+      callDisposing(this.#measure, this.#conditions.tensor(rowsOf(values, size, rows)), tokensOf(tokens, rows));
+    return (await this.#inBatches(count, Float32Array, measure, signal)).data;
+  }
+
+  dispose(): void {
+    this.#sampler.dispose();
+    for (const compiled of [this.#encode, this.#decode, this.#measure]) compiled.dispose();
+  }
+
+  /** Checks what is asked for, and says what of it the sampler is asked for some of the images: with tensors to be disposed of. */
+  #requests({
+    conditions,
+    guidanceScale,
+    given,
+    seeds,
+    signal: _signal,
+    ...filters
+  }: GenerateOptions): (rows: readonly number[]) => { readonly request: SampleOptions; readonly held: Tensor[] } {
+    const { size, nullValues } = this.#conditions;
+    const values = this.#conditionValues(conditions, seeds.length);
+    if (given) this.#assertTokens(given, seeds.length);
+    return (rows) => {
+      const own = this.#embedded(rowsOf(values, size, rows));
+      const known = given && tokensOf(given, rows);
+      const unconditional = guidanceScale === undefined ? undefined : this.#embedded(repeat(nullValues, rows.length));
+      return {
+        request: {
+          ...filters,
+          seeds: rows.map((row) => seeds[row]!),
+          conditions: own,
+          given: known,
+          guidance: unconditional && { scale: guidanceScale!, unconditional },
+        },
+        held: [own, known, unconditional].filter((tensor) => tensor !== undefined),
+      };
+    };
+  }
+
+  /** A batch from image `from` on; where there are not enough, its first one again. */
+  #rows(from: number, count: number): readonly number[] {
+    return Array.from({ length: this.#batchSize }, (_, row) => (from + row < count ? from + row : from));
+  }
+
+  /** What `run` makes of batches of images, given by their numbers, image after image. */
+  async #inBatches<T extends Int32Array | Float32Array>(
+    count: number,
+    kind: new (length: number) => T,
+    run: (rows: readonly number[]) => Promise<Tensor>,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly data: T; readonly shape: readonly number[] }> {
+    const batchSize = this.#batchSize;
+    let data = new kind(0);
+    let shape: readonly number[] = [];
+    for (let from = 0; from < count; from += batchSize) {
+      signal?.throwIfAborted();
+      const output = await run(this.#rows(from, count));
+      try {
+        const values = output.size / batchSize;
+        if (from === 0) {
+          data = new kind(count * values);
+          shape = [count, ...output.shape.slice(1)];
+        }
+        data.set((await output.data()).subarray(0, Math.min(batchSize, count - from) * values), from * values);
+      } finally {
+        output.dispose();
+      }
+    }
+    return { data, shape };
+  }
+
+  /** One row an image, those of no condition where none are given. */
+  #conditionValues(conditions: ConditionValues | undefined, count: number): ConditionValues {
+    const { size, nullValues } = this.#conditions;
+    if (!conditions) return repeat(nullValues, count);
+    if (!ArrayBuffer.isView(conditions) || conditions.length !== count * size) {
+      throw new ShapeError({
+        where,
+        expected: `conditions of ${count} images, ${size} value(s) each`,
+        got: ArrayBuffer.isView(conditions) ? `${conditions.length} values` : 'no typed array',
+        fix: 'Take what conditioner.encode makes of them.',
+      });
+    }
+    this.#conditions.assertValues(conditions, count, where);
+    return conditions;
+  }
+
+  #embedded(values: ConditionValues): ReturnType<ConditionInput['embed']> {
+    return tf.tidy(() => this.#conditions.embed(this.#conditions.tensor(values)));
+  }
+
+  /** Returns the number of images. */
+  #assertKnownTokens(tokens: HostTokens): number {
+    const count = tokens.shape[0]!;
+    this.#assertTokens(tokens, count);
+    assertTokensInRange(tokens.data, tokens.shape, this.#model.vocabSize, 'tokens', where);
+    return count;
+  }
+
+  #assertTokens({ data, shape }: HostTokens, count: number): void {
+    assertTokensFit(shape, this.#model, where);
+    if (count > 0 && shape[0] === count && data.length === shape.reduce((product, length) => product * length, 1)) {
+      return;
+    }
+    throw new ShapeError({
+      where,
+      expected: `tokens of ${Math.max(1, count)} image(s)`,
+      got: `${data.length} values in ${formatShape(shape)}`,
+    });
+  }
+}
+
+/** Calls a compiled function with arguments that nobody needs after it. */
+async function callDisposing<A extends Tensor[]>(
+  compiled: (...values: A) => Promise<Tensor>,
+  ...values: A
+): Promise<Tensor> {
+  try {
+    return await compiled(...values);
+  } finally {
+    tf.dispose(values);
+  }
+}
+
+/** Some images' values, of `size` each. */
+function rowsOf<T extends Int32Array | Float32Array>(values: T, size: number, rows: readonly number[]): T {
+  const result = new (values.constructor as new (length: number) => T)(rows.length * size);
+  rows.forEach((row, place) => result.set(values.subarray(row * size, (row + 1) * size), place * size));
+  return result;
+}
+
+function tokensOf({ data, shape: [, ...shape] }: HostTokens, rows: readonly number[]): ImageTokens {
+  const size = shape.reduce((product, length) => product * length, 1);
+  const tensor: Tensor = tf.tensor(rowsOf(data, size, rows), [rows.length, ...shape], 'int32');
+  return tensor as ImageTokens;
+}

@@ -1,0 +1,92 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor4D, Variable } from '@tensorflow/tfjs-core';
+import { withinLast, writeSlots, type AddedSlots, type SamplingCache } from '@vitvq/layers';
+import type { AutoregressiveModel } from '@vitvq/transformers';
+
+interface BlockVariables {
+  readonly before: Variable<tf.Rank.R2> | undefined;
+  readonly keys: readonly Variable<tf.Rank.R4>[];
+  readonly values: readonly Variable<tf.Rank.R4>[];
+}
+
+/**
+ * The images in the making, as variables: a compiled step then changes the cache where it is, and steps can be asked for
+ * before the one that they follow has ended.
+ */
+export class SamplingVariables {
+  /** int32 `[B, L]`: the position that was drawn last. */
+  readonly tokens: Variable<tf.Rank.R2>;
+  /** int32 scalar: positions that are known. */
+  readonly count: Variable<tf.Rank.R0>;
+  readonly #blocks: readonly BlockVariables[];
+
+  /** @param segments  slots of each segment of the cache */
+  constructor(model: AutoregressiveModel, batch: number, segments: readonly number[]) {
+    const variable = <R extends tf.Rank>(value: Tensor<R>): Variable<R> => {
+      const made = tf.variable(value, false);
+      value.dispose();
+      return made;
+    };
+    this.tokens = variable(tf.zeros<tf.Rank.R2>([batch, model.levels], 'int32'));
+    this.count = variable(tf.scalar(0, 'int32'));
+    this.#blocks = model.emptyCache(batch, segments).blocks.map(({ before, keys, values }) => ({
+      before: before && variable(before),
+      keys: keys.map(variable),
+      values: values.map(variable),
+    }));
+  }
+
+  /** The first segments. */
+  cache(segments: number): SamplingCache {
+    const first = (all: readonly Tensor4D[]): readonly Tensor4D[] => all.slice(0, segments);
+    return {
+      blocks: this.#blocks.map(({ before, keys, values }) => ({ before, keys: first(keys), values: first(values) })),
+    };
+  }
+
+  /** Writes the slots of the first positions, wherever their segments end. */
+  addFirst(added: readonly AddedSlots[]): void {
+    const start = tf.scalar(0, 'int32');
+    const write = (segments: readonly Variable<tf.Rank.R4>[], slots: Tensor4D): void => {
+      let written = 0;
+      for (const segment of segments) {
+        const count = Math.min(segment.shape[2], slots.shape[2] - written);
+        if (count <= 0) return;
+        segment.assign(writeSlots(segment, tf.slice(slots, [0, 0, written, 0], [-1, -1, count, -1]), start));
+        written += count;
+      }
+    };
+    this.#blocks.forEach(({ before, keys, values }, index) => {
+      const slots = added[index]!;
+      before?.assign(slots.before!);
+      write(keys, slots.keys);
+      write(values, slots.values);
+    });
+  }
+
+  /** Writes the slot of one more position, which is in the last of the first segments. */
+  add(added: readonly AddedSlots[], slot: Scalar, segments: number): void {
+    this.#blocks.forEach(({ before, keys, values }, index) => {
+      const slots = added[index]!;
+      before?.assign(slots.before!);
+      const at = withinLast(keys.slice(0, segments), slot);
+      const [lastKeys, lastValues] = [keys[segments - 1]!, values[segments - 1]!];
+      lastKeys.assign(writeSlots(lastKeys, slots.keys, at));
+      lastValues.assign(writeSlots(lastValues, slots.values, at));
+    });
+  }
+
+  /** All of them. */
+  variables(): Variable[] {
+    const blocks = this.#blocks.flatMap(({ before, keys, values }) => [
+      ...(before ? [before] : []),
+      ...keys,
+      ...values,
+    ]);
+    return [this.tokens, this.count, ...blocks];
+  }
+
+  dispose(): void {
+    tf.dispose(this.variables());
+  }
+}

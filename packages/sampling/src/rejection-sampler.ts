@@ -1,0 +1,274 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import {
+  assertInteger,
+  assertShape,
+  ConfigError,
+  DataError,
+  formatShape,
+  ShapeError,
+  assertTokenizerFits,
+  tokensShapeOf,
+  type Tokenizer,
+} from '@vitvq/core';
+import { compile, type CompiledFunction } from '@vitvq/engine';
+import type { Conditions, ImageTokens } from '@vitvq/transformers';
+import { Shortlist } from './internal/shortlist.js';
+import type { SampleOptions, Sampler } from './sampler.js';
+
+/** Images to be scored. The tensors are the sampler's: it disposes of them. */
+export interface ScoredImages {
+  /** int32 `[B, N]` (`[B, N, L]`). */
+  readonly tokens: ImageTokens;
+  /** `[B, H, W, C]`, what the tokenizer makes of the tokens; undefined without one. */
+  readonly images: Tensor4D | undefined;
+  /** What each image was drawn for, `[B, C]` or `[B, C, D]`. */
+  readonly conditions: Conditions;
+}
+
+/**
+ * How good images are, `[B]`, higher for better: what a classifier gives the class of an image, the similarity of image and
+ * text, a critic's logit. Of each image alone, not of its batch mates. The result is disposed of.
+ */
+export type Scorer = (images: ScoredImages) => Tensor1D | Promise<Tensor1D>;
+
+/**
+ * Which candidates are kept. `rate`, in (0, 1]: the best share of each condition's, the paper's acceptance rate; `threshold`:
+ * those that score at least as much, of at most `maximumCandidates` a condition.
+ */
+export type AcceptanceRule =
+  { readonly rate: number } | { readonly threshold: number; readonly maximumCandidates: number };
+
+/** Conditions, `given` tokens and the guidance's `unconditional` have one row a condition, whatever `count` is. */
+export type RejectionOptions = Omit<SampleOptions, 'seeds'> & {
+  /** Images to keep for each condition. */
+  readonly count: number;
+  readonly accept: AcceptanceRule;
+  /**
+   * Of the first candidate of the first condition; the next candidate has the next one, and the conditions follow each other.
+   * An integer in [0, 2^53). @default 0
+   */
+  readonly seed?: number;
+  /** Called after each batch of candidates. */
+  readonly onProgress?: (progress: RejectionProgress) => void;
+};
+
+export interface RejectionProgress {
+  /** Candidates drawn so far. */
+  readonly candidates: number;
+  /** At the most; with a threshold there may be fewer. */
+  readonly totalCandidates: number;
+}
+
+/** Images that were kept: condition by condition, best first. */
+export interface AcceptedImages {
+  /** int32 `[K, N]` (`[K, N, L]`), of K images; the caller disposes of it. */
+  readonly tokens: ImageTokens;
+  /** `[K]`: the row of the conditions that an image is of. */
+  readonly rows: Int32Array;
+  /** `[K]`. */
+  readonly scores: Float32Array;
+  /** `[K]`: with the same condition and filters, `Sampler.sample` makes the same image of its seed. */
+  readonly seeds: readonly number[];
+  /** Images that were kept, by those that the choice was made from. */
+  readonly acceptanceRate: number;
+  /** The same of each condition; with a threshold, `accepted` may be less than `count`. */
+  readonly perCondition: readonly { readonly accepted: number; readonly candidates: number }[];
+}
+
+export interface RejectionSamplerOptions {
+  /** Not disposed of. */
+  readonly sampler: Sampler;
+  readonly scorer: Scorer;
+  /** Makes the `images` that are scored. @default none: tokens alone are */
+  readonly tokenizer?: Tokenizer;
+  /** Candidates that are drawn at once. @default 16 */
+  readonly batchSize?: number;
+}
+
+const where = 'RejectionSampler';
+
+/**
+ * Samples more images than are wanted and keeps the best (arXiv:2110.04627, sec. 5.2 and table 5, after VQ-VAE-2,
+ * arXiv:1906.00446: candidates are ranked by what a classifier, there a ResNet-101, gives their class, and the best half is
+ * kept, an acceptance rate of 0.5). In memory are one batch and what is kept. What is kept is a function of the options: it does not
+ * depend on the size of the batches, as far as the scores of an image do not.
+ *
+ * Ownership: `dispose()` it; sampler and tokenizer stay the caller's.
+ */
+export class RejectionSampler {
+  readonly #sampler: Sampler;
+  readonly #scorer: Scorer;
+  readonly #decode: CompiledFunction<(tokens: ImageTokens) => Tensor4D> | undefined;
+  readonly #batchSize: number;
+
+  /** @throws {ConfigError} */
+  constructor({ sampler, scorer, tokenizer, batchSize = 16 }: RejectionSamplerOptions) {
+    assertInteger(batchSize, 'batchSize', where);
+    if (tokenizer) assertTokenizerFits(tokenizer, sampler.model, where);
+    this.#sampler = sampler;
+    this.#scorer = scorer;
+    this.#batchSize = batchSize;
+    this.#decode =
+      tokenizer && compile((tokens: ImageTokens) => tokenizer.decode(tokens), { name: 'decode', variables: 'frozen' });
+  }
+
+  /**
+   * @throws {ConfigError} for a rule that cannot work, and for what `Sampler.sample` refuses
+   * @throws {ShapeError} unless there is one score an image, and one row of everything a condition
+   * @throws {DataError} for a score that is not a number
+   */
+  async sample({ count, accept, seed = 0, onProgress, ...options }: RejectionOptions): Promise<AcceptedImages> {
+    assertInteger(count, 'count', where);
+    assertInteger(seed, 'seed', where, 0);
+    assertRows(options);
+    const limit = candidatesPerCondition(accept, count);
+    const threshold = 'threshold' in accept ? accept.threshold : undefined;
+    const shortlists = Array.from(
+      { length: options.conditions.shape[0] },
+      (_, row) => new Shortlist({ count, limit, threshold, seed: seed + row * limit }),
+    );
+    const totalCandidates = shortlists.length * limit;
+    // Always as many, so that one program serves all batches.
+    const size = Math.min(this.#batchSize, totalCandidates);
+    let candidates = 0;
+    for (let draws = nextDraws(shortlists, size); draws.length > 0; draws = nextDraws(shortlists, size)) {
+      const { tokens, scores } = await this.#draw(options, draws, size);
+      const perImage = tokens.length / size;
+      draws.forEach((draw, index) => {
+        const own = tokens.slice(index * perImage, (index + 1) * perImage);
+        shortlists[draw.row]!.judge({ seed: draw.seed, score: scores[index]!, tokens: own });
+      });
+      candidates += draws.length;
+      onProgress?.({ candidates, totalCandidates });
+    }
+    return this.#accepted(shortlists);
+  }
+
+  dispose(): void {
+    this.#decode?.dispose();
+  }
+
+  /** Tokens and scores of a batch; one that is not full ends with its last image again and again. */
+  async #draw(
+    options: Omit<SampleOptions, 'seeds'>,
+    draws: readonly Draw[],
+    size: number,
+  ): Promise<{ readonly tokens: Int32Array; readonly scores: Float32Array }> {
+    const padded = Array.from({ length: size }, (_, index) => draws[Math.min(index, draws.length - 1)]!);
+    const { conditions, given, guidance } = options;
+    const held: Tensor[] = [];
+    const hold = <T extends Tensor>(tensor: T): T => {
+      held.push(tensor);
+      return tensor;
+    };
+    try {
+      const indices = hold(
+        tf.tensor1d(
+          padded.map(({ row }) => row),
+          'int32',
+        ),
+      );
+      const rowsOf = <T extends Tensor>(x: T): T => hold(tf.gather(x, indices));
+      const own = rowsOf(conditions as Tensor) as Conditions;
+      const tokens = hold(
+        (await this.#sampler.sample({
+          ...options,
+          conditions: own,
+          seeds: padded.map((draw) => draw.seed),
+          given: given && (rowsOf(given as Tensor) as ImageTokens),
+          guidance: guidance && {
+            ...guidance,
+            unconditional: rowsOf(guidance.unconditional as Tensor) as Conditions,
+          },
+        })) as Tensor,
+      ) as ImageTokens;
+      const images = this.#decode && hold(await this.#decode(tokens));
+      const scores = hold(await this.#scorer({ tokens, images, conditions: own }));
+      assertShape(scores, [size], `${where} scorer`, 'It gives one score for each image of the batch.');
+      const values = Float32Array.from(await scores.data());
+      draws.forEach(({ row, seed }, index) => {
+        if (!Number.isNaN(values[index])) return;
+        throw new DataError({
+          where: `${where} scorer`,
+          expected: 'a number for every image',
+          got: `NaN for the image of condition ${row}, seed ${seed}`,
+        });
+      });
+      return { tokens: Int32Array.from(await tokens.data()), scores: values };
+    } finally {
+      tf.dispose(held);
+    }
+  }
+
+  #accepted(shortlists: readonly Shortlist[]): AcceptedImages {
+    const kept = shortlists.flatMap((shortlist, row) => shortlist.kept.map((candidate) => ({ ...candidate, row })));
+    const perCondition = shortlists.map(({ kept: own, judged }) => ({ accepted: own.length, candidates: judged }));
+    const shape = tokensShapeOf(this.#sampler.model, kept.length);
+    const tokens = new Int32Array(shape.reduce((product, dimension) => product * dimension, 1));
+    kept.forEach((image, index) => tokens.set(image.tokens, index * image.tokens.length));
+    const tensor: Tensor = tf.tensor(tokens, [...shape], 'int32');
+    return {
+      tokens: tensor as ImageTokens,
+      rows: Int32Array.from(kept, ({ row }) => row),
+      scores: Float32Array.from(kept, ({ score }) => score),
+      seeds: kept.map(({ seed }) => seed),
+      acceptanceRate: kept.length / perCondition.reduce((sum, { candidates }) => sum + candidates, 0),
+      perCondition,
+    };
+  }
+}
+
+/** Throws unless there is a row of everything for each condition. @throws {ShapeError} */
+function assertRows({ conditions, given, guidance }: Omit<SampleOptions, 'seeds'>): void {
+  const [rows] = conditions.shape;
+  if (rows === 0) throw new ShapeError({ where, expected: 'at least one condition', got: 'none' });
+  for (const [name, tensor] of [
+    ['given', given],
+    ['guidance.unconditional', guidance?.unconditional],
+  ] as const) {
+    if (!tensor || tensor.shape[0] === rows) continue;
+    throw new ShapeError({
+      where,
+      expected: `${name} with a row for each of ${rows} conditions`,
+      got: formatShape(tensor.shape),
+    });
+  }
+}
+
+/** A candidate that is to be drawn. */
+interface Draw {
+  readonly row: number;
+  readonly seed: number;
+}
+
+/** Up to so many candidates, in turn of every condition that wants some. */
+function nextDraws(shortlists: readonly Shortlist[], size: number): Draw[] {
+  const draws: Draw[] = [];
+  while (draws.length < size) {
+    const before = draws.length;
+    for (const [row, shortlist] of shortlists.entries()) {
+      if (draws.length < size && shortlist.isOpen) draws.push({ row, seed: shortlist.nextSeed() });
+    }
+    if (draws.length === before) break;
+  }
+  return draws;
+}
+
+/** @throws {ConfigError} */
+function candidatesPerCondition(accept: AcceptanceRule, count: number): number {
+  if ('rate' in accept) {
+    const { rate } = accept;
+    if (!(rate > 0 && rate <= 1)) {
+      throw new ConfigError({ where, expected: 'accept.rate to be in (0, 1]', got: String(rate) });
+    }
+    // 3 / 0.3 is a little above 10.
+    return Math.ceil((count / rate) * (1 - 2 ** -50));
+  }
+  const { threshold, maximumCandidates } = accept;
+  if (!Number.isFinite(threshold)) {
+    throw new ConfigError({ where, expected: 'accept.threshold to be a finite number', got: String(threshold) });
+  }
+  assertInteger(maximumCandidates, 'accept.maximumCandidates', where, count);
+  return maximumCandidates;
+}

@@ -1,0 +1,120 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { assertInRange, detach, type AdversarialLoss, type Discriminator, type Module } from '@vitvq/core';
+import { leCamPenalty, r1Penalty, type LeCamAnchors } from '@vitvq/losses';
+import type { Stage1Gradients } from './gradients.js';
+import { gradientsWithValues } from './internal/gradients-with-values.js';
+import { assertControls, assertDiscriminatorFits, interpretAs, scaled } from './internal/stage1-terms.js';
+import type { Stage1Controls, Stage1Model, Stage1Values } from './loss.js';
+
+export interface DiscriminatorLossOptions {
+  /** Makes the images that are not real; as it is, and it stays so. */
+  readonly tokenizer: Stage1Model;
+  readonly discriminator: Discriminator & Pick<Module, 'namedTrainableVariables'>;
+  readonly loss: AdversarialLoss;
+  /** See {@link Stage1LossOptions}. @default true */
+  readonly quantize?: boolean;
+}
+
+export interface DiscriminatorGradientOptions extends DiscriminatorLossOptions {
+  /**
+   * R1 on real images, in every call: `weight` is gamma / 2, or k gamma / 2 where the caller uses it every
+   * k steps only (StyleGAN2, arXiv:1912.04958, sec. 3.1).
+   */
+  readonly r1?: { readonly weight: number };
+  /**
+   * LeCam regularisation, towards the anchors as they are: after a step the caller moves them to the `nextLeCamAnchor` of
+   * `logitsReal` and `logitsFake`. Variables, so that compiled code sees them move.
+   */
+  readonly leCam?: { readonly weight: number; readonly anchors: LeCamAnchors };
+}
+
+/**
+ * Loss and gradients of the discriminator, on real images and on reconstructions by the autoencoder as it is (in the
+ * reference's order: after its update). No gradient reaches the autoencoder, and none of its variables moves. Its
+ * quantizer works as in evaluation, except that one with noise mixes codes as in training when `controls.noise` is given.
+ *
+ * `values`: `discriminator`, what is minimised; `logitsReal` and `logitsFake`, means; `r1` and `leCam`, not weighted, where
+ * they are in use. `controls.adversarialFactor` multiplies everything that is minimised: with 0 all gradients are 0.
+ *
+ * It compiles, as {@link createStage1Gradients} does.
+ * @throws {ConfigError} for weights that make no sense, and for a discriminator that does not fit the tokenizer's images
+ */
+export function createDiscriminatorGradients(options: DiscriminatorGradientOptions): Stage1Gradients {
+  const where = 'createDiscriminatorGradients';
+  const { tokenizer, discriminator, loss: adversarialLoss, r1, leCam, quantize = true } = options;
+  if (r1) assertInRange(r1.weight, 'r1.weight', where, 0);
+  if (leCam) assertInRange(leCam.weight, 'leCam.weight', where, 0);
+  assertDiscriminatorFits(discriminator, tokenizer, where);
+  return (images, controls = {}) => {
+    assertControls(controls, where);
+    const fakes = reconstructions(tokenizer, images, quantize, controls);
+    try {
+      return gradientsWithValues(() => {
+        const real = discriminator.logits(images);
+        const fake = discriminator.logits(fakes);
+        const values: Stage1Values = { logitsReal: tf.mean(real), logitsFake: tf.mean(fake) };
+        let total = adversarialLoss.discriminator(real, fake);
+        if (r1 && r1.weight > 0) {
+          values['r1'] = r1Penalty((x) => discriminator.logits(x), images);
+          total = tf.add(total, scaled(values['r1'], r1.weight));
+        }
+        if (leCam && leCam.weight > 0) {
+          values['leCam'] = leCamPenalty(real, fake, leCam.anchors);
+          total = tf.add(total, scaled(values['leCam'], leCam.weight));
+        }
+        const minimised = times(total, controls.adversarialFactor);
+        return { minimised, values: { discriminator: minimised, ...values } };
+      }, discriminator.namedTrainableVariables());
+    } finally {
+      fakes.dispose();
+    }
+  };
+}
+
+/**
+ * What the discriminator minimises, in evaluation, without regularisation: `discriminator`, `logitsReal` and `logitsFake`.
+ * Nothing changes. @throws {ConfigError}
+ */
+export function createDiscriminatorLoss({
+  tokenizer,
+  discriminator,
+  loss,
+  quantize = true,
+}: DiscriminatorLossOptions): (images: tf.Tensor4D, controls?: Stage1Controls) => Stage1Values {
+  const where = 'createDiscriminatorLoss';
+  assertDiscriminatorFits(discriminator, tokenizer, where);
+  return (images, controls = {}) => {
+    assertControls(controls, where);
+    return tf.tidy(() => {
+      const real = discriminator.logits(images, { training: false });
+      const fake = discriminator.logits(reconstructions(tokenizer, images, quantize, controls), { training: false });
+      return {
+        discriminator: times(loss.discriminator(real, fake), controls.adversarialFactor),
+        logitsReal: tf.mean<tf.Scalar>(real),
+        logitsFake: tf.mean<tf.Scalar>(fake),
+      };
+    });
+  };
+}
+
+/** Not clamped, without a gradient. */
+function reconstructions(
+  tokenizer: Stage1Model,
+  images: tf.Tensor4D,
+  quantize: boolean,
+  { temperature, noise }: Stage1Controls,
+): tf.Tensor4D {
+  return tf.tidy(() => {
+    const { decoded } = tokenizer.pass(images, {
+      quantize,
+      training: quantize && noise !== undefined,
+      temperature,
+      noise,
+    });
+    return detach(interpretAs(tokenizer, decoded, images).reconstruction);
+  });
+}
+
+function times(total: tf.Scalar, factor: tf.Scalar | undefined): tf.Scalar {
+  return factor ? tf.mul(total, factor) : total;
+}

@@ -1,0 +1,78 @@
+import { foldIn, randomKey, randomUniform, type HostImages } from '@vitvq/core';
+import type { VectorQuantizer } from '@vitvq/quantizers';
+import { QUICKSTART_TRAINING, type ImageBatchSource, type Stage1Plan } from '@vitvq/stage1-trainer';
+import { createViTVQ, type ViTVQ, type ViTVQConfig } from '@vitvq/tokenizer';
+
+const size = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 };
+
+type TinyConfig = Omit<ViTVQConfig, 'quantizer'>;
+
+/** Trains in milliseconds on the slowest engine. */
+export const tinyConfig: TinyConfig = {
+  imageSize: 8,
+  patchSize: 4,
+  encoder: size,
+  decoder: size,
+  codebookSize: 16,
+  codeDim: 4,
+  trackUsage: true,
+};
+
+export function tinyModel(changes: Partial<TinyConfig> = {}, seed = 1): ViTVQ<VectorQuantizer> {
+  return createViTVQ({ ...tinyConfig, ...changes }, { seed });
+}
+
+/** Images of four flat quarters each; a function of the seed. */
+export function tinyImages(count: number, seed = 0, [height, width] = [8, 8]): HostImages {
+  const data = new Float32Array(count * height * width * 3);
+  for (let index = 0; index < count; index++) {
+    const colors = randomUniform(foldIn(randomKey(seed), index), 12);
+    for (let row = 0; row < height; row++) {
+      for (let column = 0; column < width; column++) {
+        const quarter = 2 * Number(row >= height / 2) + Number(column >= width / 2);
+        data.set(colors.subarray(quarter * 3, quarter * 3 + 3), ((index * height + row) * width + column) * 3);
+      }
+    }
+  }
+  return { data, shape: [count, height, width, 3] };
+}
+
+/** Batch number n is a function of n. */
+export function tinyBatches(startAt: number, batchSize = 4): ImageBatchSource & { closed: boolean } {
+  let position = startAt;
+  return {
+    closed: false,
+    async next() {
+      const { data, shape } = tinyImages(batchSize, position++);
+      return { images: data, shape };
+    },
+    close() {
+      this.closed = true;
+    },
+  };
+}
+
+/** Batches of which those with the given numbers hold a NaN; the first is 1. */
+export function brokenBatches(...numbers: number[]): (startAt: number) => ImageBatchSource {
+  return (startAt) => {
+    const source = tinyBatches(startAt);
+    let number = startAt;
+    return {
+      async next() {
+        const batch = await source.next();
+        if (numbers.includes(++number)) batch.images[5] = NaN;
+        return batch;
+      },
+      close: () => source.close(),
+    };
+  };
+}
+
+export function tinyStage1Plan(changes: Partial<Stage1Plan> = {}): Stage1Plan {
+  return {
+    ...QUICKSTART_TRAINING,
+    duration: { steps: 6 },
+    codebook: { autoencoderShare: 0, initializeFromData: true, reviveEvery: 2 },
+    ...changes,
+  };
+}

@@ -1,0 +1,143 @@
+import { z } from 'zod';
+import { assertAffordable, randomKey, split, toSize2D, parseOptions, type RandomKey, type Size2D } from '@vitvq/core';
+import { CNNDecoder, CNNEncoder, type CNNShape } from '@vitvq/layers';
+import type { VectorQuantizer } from '@vitvq/quantizers';
+import { areValid, integer, pixelNormalizationSchema, positive, size2D } from './internal/config-schemas.js';
+import {
+  createQuantizer,
+  quantizationShape,
+  withQuantizationChecks,
+  type ConfiguredQuantizer,
+  type QuantizationConfig,
+  type VectorQuantizerConfig,
+} from './quantization-config.js';
+import { ViTVQ, type PixelNormalization } from './vq-tokenizer.js';
+
+/** A tokenizer with convolutions as data: everything but the seed. JSON holds it. */
+export interface CNNVQConfig extends QuantizationConfig {
+  /** Pixels: one number, or `[height, width]`; a multiple of 2^(levels - 1). The weights do not depend on it. */
+  readonly imageSize: Size2D;
+  /** @default 3 */
+  readonly channels?: number;
+  readonly encoder: CNNShape;
+  /** As many levels as the encoder. taming-transformers and LlamaGen have a block more in each. */
+  readonly decoder: CNNShape;
+  /** Channels between encoder and quantizer, and between quantizer and decoder (`z_channels`). */
+  readonly latentChannels: number;
+  /** Of the group norms. @default 32 */
+  readonly numGroups?: number;
+  /** See {@link ViTVQ}. @default { mean: 0.5, deviation: 0.5 }: encoder and decoder see [-1, 1] */
+  readonly pixelNormalization?: PixelNormalization;
+}
+
+const multipliers = z.array(positive).min(1).readonly();
+const attentionLevels = z.array(integer(0)).readonly().optional();
+
+const cnnShape = z
+  .strictObject({ baseChannels: positive, channelMultipliers: multipliers, blocksPerLevel: positive, attentionLevels })
+  .refine(
+    ({ channelMultipliers, attentionLevels: levels = [] }) => levels.every((at) => at < channelMultipliers.length),
+    {
+      ...areValid({ channelMultipliers: multipliers, attentionLevels }),
+      path: ['attentionLevels'],
+      error: 'expected levels that channelMultipliers has, from 0 on',
+    },
+  );
+
+const widths = z.object({ baseChannels: positive, channelMultipliers: multipliers });
+const defaultGroups = 32;
+
+function fitsGroups(name: 'encoder' | 'decoder'): (config: Pick<CNNVQConfig, 'numGroups' | typeof name>) => boolean {
+  return ({ numGroups = defaultGroups, [name]: { baseChannels, channelMultipliers } }) =>
+    [...(name === 'encoder' ? [1] : []), ...channelMultipliers].every(
+      (multiplier) => (baseChannels * multiplier) % numGroups === 0,
+    );
+}
+
+/** Every level but one halves. */
+function divisor({ encoder: { channelMultipliers } }: Pick<CNNVQConfig, 'encoder'>): number {
+  return 2 ** (channelMultipliers.length - 1);
+}
+
+/** The schema of {@link CNNVQConfig} and a seed; unknown keys are problems too. */
+const cnnVQConfigSchema = withQuantizationChecks(
+  z.strictObject({
+    imageSize: size2D,
+    channels: positive.optional(),
+    encoder: cnnShape,
+    decoder: cnnShape,
+    latentChannels: positive,
+    numGroups: positive.optional(),
+    ...quantizationShape,
+    pixelNormalization: pixelNormalizationSchema,
+    seed: integer(0),
+  }),
+)
+  .refine((config) => toSize2D(config.imageSize).every((side) => side % divisor(config) === 0), {
+    ...areValid({ imageSize: size2D, encoder: widths }),
+    path: ['imageSize'],
+    error: ({ input }) => `expected a multiple of ${divisor(input as CNNVQConfig)}, which the levels make one token`,
+  })
+  .refine(({ encoder, decoder }) => encoder.channelMultipliers.length === decoder.channelMultipliers.length, {
+    ...areValid({ encoder: widths, decoder: widths }),
+    path: ['decoder', 'channelMultipliers'],
+    error: 'expected as many levels as the encoder',
+  })
+  .refine(fitsGroups('encoder'), {
+    ...areValid({ encoder: widths, numGroups: positive.optional() }),
+    path: ['encoder', 'channelMultipliers'],
+    error: 'expected channels in multiples of numGroups',
+  })
+  .refine(fitsGroups('decoder'), {
+    ...areValid({ decoder: widths, numGroups: positive.optional() }),
+    path: ['decoder', 'channelMultipliers'],
+    error: 'expected channels in multiples of numGroups',
+  });
+
+/**
+ * Builds a tokenizer with a convolutional encoder and decoder, as VQGAN (taming-transformers, arXiv:2012.09841) and LlamaGen
+ * (arXiv:2406.06525) have: {@link ViTVQ} with a `CNNEncoder`, the config's quantizer and a `CNNDecoder`. Their
+ * `quant_conv` and `post_quant_conv` are the tokenizer's two projections. It trains like any other.
+ * @param config  a preset ({@link VQGAN_F16}, {@link LLAMA_GEN_VQ_16}, ...) or your own
+ * @param options `seed`: the initial weights are a function of it; an integer in [0, 2^53)
+ * @throws {ConfigError} naming every problem of config and seed at once
+ */
+export function createCNNVQ(
+  config: CNNVQConfig & { readonly quantizer?: VectorQuantizerConfig },
+  options: { readonly seed: number },
+): ViTVQ<VectorQuantizer>;
+export function createCNNVQ(config: CNNVQConfig, options: { readonly seed: number }): ViTVQ<ConfiguredQuantizer>;
+export function createCNNVQ(config: CNNVQConfig, { seed }: { readonly seed: number }): ViTVQ<ConfiguredQuantizer> {
+  return buildCNNVQ(config, seed, 'createCNNVQ');
+}
+
+/** As {@link createCNNVQ}, of a config from anywhere; `where` it comes from is what an error says. @throws {ConfigError} */
+export function buildCNNVQ(config: unknown, seed: number, where: string): ViTVQ<ConfiguredQuantizer> {
+  const {
+    imageSize,
+    channels,
+    encoder,
+    decoder,
+    latentChannels,
+    numGroups = defaultGroups,
+    pixelNormalization = { mean: 0.5, deviation: 0.5 },
+    ...quantization
+  }: CNNVQConfig = parseOptions(cnnVQConfigSchema, { ...(config as CNNVQConfig), seed }, where);
+  for (const { blocksPerLevel } of [encoder, decoder]) {
+    assertAffordable({ variables: blocksPerLevel }, `${blocksPerLevel} blocks a level`);
+  }
+  const [encoderKey, quantizerKey, decoderKey, key] = split(randomKey(seed), 4) as [
+    RandomKey,
+    RandomKey,
+    RandomKey,
+    RandomKey,
+  ];
+  const shared = { imageSize, channels, numGroups, dim: latentChannels };
+  return new ViTVQ({
+    encoder: new CNNEncoder({ ...shared, ...encoder, key: encoderKey }),
+    quantizer: createQuantizer(quantization, quantizerKey),
+    decoder: new CNNDecoder({ ...shared, ...decoder, key: decoderKey }),
+    key,
+    pixelNormalization,
+  });
+}

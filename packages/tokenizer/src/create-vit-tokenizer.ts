@@ -1,0 +1,180 @@
+import { z } from 'zod';
+import {
+  assertAffordable,
+  patchGrid,
+  randomKey,
+  split,
+  toSize2D,
+  parseOptions,
+  type RandomKey,
+  type Size2D,
+} from '@vitvq/core';
+import { ViTDecoder, ViTEncoder, type Activation, type ViTOptions } from '@vitvq/layers';
+import type { VectorQuantizer } from '@vitvq/quantizers';
+import { areValid, integer, pixelNormalizationSchema, positive, size2D } from './internal/config-schemas.js';
+import {
+  createQuantizer,
+  quantizationShape,
+  withQuantizationChecks,
+  type ConfiguredQuantizer,
+  type QuantizationConfig,
+  type VectorQuantizerConfig,
+} from './quantization-config.js';
+import { ViTVQ, type PixelNormalization, type ViTVQOutput } from './vq-tokenizer.js';
+
+/** One transformer of the tokenizer. */
+export interface TransformerSize {
+  /** Width of a token, D. */
+  readonly dim: number;
+  /** Number of blocks. */
+  readonly depth: number;
+  readonly numHeads: number;
+  /** Width of a head. @default dim / numHeads */
+  readonly headDim?: number;
+  /** Hidden width of the feed-forward layers. */
+  readonly mlpDim: number;
+}
+
+/** A ViT-VQ tokenizer as data: everything but the seed. JSON holds it. */
+export interface ViTVQConfig extends QuantizationConfig {
+  /** Pixels: one number, or `[height, width]`. */
+  readonly imageSize: Size2D;
+  /** Pixels of a token: one number, or `[height, width]`. */
+  readonly patchSize: Size2D;
+  /** @default 3 */
+  readonly channels?: number;
+  readonly encoder: TransformerSize;
+  readonly decoder: TransformerSize;
+  /** Of the feed-forward layers. @default 'tanh' */
+  readonly activation?: Activation;
+  /** @default 'sincos' */
+  readonly positions?: ViTOptions['positions'];
+  /** What the decoder predicts; see {@link ViTVQ}. @default 'pixels' */
+  readonly output?: ViTVQOutput;
+  /** See {@link ViTVQ}. @default { mean: 0, deviation: 1 } */
+  readonly pixelNormalization?: PixelNormalization;
+  /** Less memory for about a third more time a training step; see `Transformer` of @vitvq/layers. @default false */
+  readonly recompute?: boolean;
+}
+
+/** An equal share of `dim` goes to each head, unless the config says how much. */
+const transformerSize = z
+  .strictObject({
+    dim: positive,
+    depth: positive,
+    numHeads: positive,
+    headDim: positive.optional(),
+    mlpDim: positive,
+  })
+  .refine(({ dim, numHeads, headDim }) => headDim !== undefined || dim % numHeads === 0, {
+    path: ['dim'],
+    error: ({ input }) => `expected a multiple of numHeads ${(input as TransformerSize).numHeads}, or headDim`,
+  });
+
+const positionsSchema = z.enum(['sincos', 'learned']).optional();
+
+/** Sines and cosines of rows and columns take a quarter each. */
+const sinCosWidth = "expected a multiple of 4, or positions 'learned'";
+function hasSinCosWidth(
+  name: 'encoder' | 'decoder',
+): (config: Pick<ViTVQConfig, typeof name | 'positions'>) => boolean {
+  return ({ positions = 'sincos', [name]: { dim } }) => positions === 'learned' || dim % 4 === 0;
+}
+
+/** The schema of {@link ViTVQConfig} and a seed; unknown keys are problems too. */
+const viTVQConfigSchema = withQuantizationChecks(
+  z.strictObject({
+    imageSize: size2D,
+    patchSize: size2D,
+    channels: positive.optional(),
+    encoder: transformerSize,
+    decoder: transformerSize,
+    ...quantizationShape,
+    activation: z.enum(['tanh', 'gelu', 'gelu-tanh', 'relu', 'squared-relu', 'silu']).optional(),
+    positions: positionsSchema,
+    output: z.enum(['pixels', 'logit-laplace']).optional(),
+    pixelNormalization: pixelNormalizationSchema,
+    recompute: z.boolean().optional(),
+    seed: integer(0),
+  }),
+)
+  .refine(({ imageSize, patchSize }) => isMultiple(imageSize, patchSize), {
+    ...areValid({ imageSize: size2D, patchSize: size2D }),
+    path: ['imageSize'],
+    error: ({ input }) => `expected a multiple of patchSize ${toSize2D((input as ViTVQConfig).patchSize).join('x')}`,
+  })
+  .refine(hasSinCosWidth('encoder'), {
+    ...areValid({ encoder: z.object({ dim: positive }), positions: positionsSchema }),
+    path: ['encoder', 'dim'],
+    error: sinCosWidth,
+  })
+  .refine(hasSinCosWidth('decoder'), {
+    ...areValid({ decoder: z.object({ dim: positive }), positions: positionsSchema }),
+    path: ['decoder', 'dim'],
+    error: sinCosWidth,
+  });
+
+function isMultiple(imageSize: Size2D, patchSize: Size2D): boolean {
+  const [height, width] = toSize2D(imageSize);
+  const [patchHeight, patchWidth] = toSize2D(patchSize);
+  return height % patchHeight === 0 && width % patchWidth === 0;
+}
+
+/**
+ * Builds the paper's tokenizer from its parts: {@link ViTVQ} with a `ViTEncoder`, the config's quantizer (a `VectorQuantizer`
+ * unless it says otherwise) and a `ViTDecoder`. For other parts, call `new ViTVQ({ encoder, quantizer, decoder, key })`.
+ * @param config  a preset ({@link VIT_VQGAN_SMALL}, ...) or your own
+ * @param options `seed`: the initial weights are a function of it; an integer in [0, 2^53)
+ * @throws {ConfigError} naming every problem of config and seed at once
+ */
+export function createViTVQ(
+  config: ViTVQConfig & { readonly quantizer?: VectorQuantizerConfig },
+  options: { readonly seed: number },
+): ViTVQ<VectorQuantizer>;
+export function createViTVQ(config: ViTVQConfig, options: { readonly seed: number }): ViTVQ<ConfiguredQuantizer>;
+export function createViTVQ(config: ViTVQConfig, { seed }: { readonly seed: number }): ViTVQ<ConfiguredQuantizer> {
+  return buildViTVQ(config, seed, 'createViTVQ');
+}
+
+/** As {@link createViTVQ}, of a config from anywhere; `where` it comes from is what an error says. @throws {ConfigError} */
+export function buildViTVQ(config: unknown, seed: number, where: string): ViTVQ<ConfiguredQuantizer> {
+  const {
+    imageSize,
+    patchSize,
+    channels = 3,
+    encoder,
+    decoder,
+    activation,
+    positions,
+    output = 'pixels',
+    pixelNormalization,
+    recompute,
+    ...quantization
+  }: ViTVQConfig = parseOptions(viTVQConfigSchema, { ...(config as ViTVQConfig), seed }, where);
+  const [rows, columns] = patchGrid(imageSize, patchSize, where);
+  for (const { dim, depth } of [encoder, decoder]) {
+    // Fixed positions are computed first of all.
+    assertAffordable({ elements: rows * columns * dim }, `positions of ${rows}x${columns} tokens of width ${dim}`);
+    assertAffordable({ variables: depth }, `${depth} blocks`);
+  }
+  const [encoderKey, quantizerKey, decoderKey, key] = split(randomKey(seed), 4) as [
+    RandomKey,
+    RandomKey,
+    RandomKey,
+    RandomKey,
+  ];
+  const shared = { imageSize, patchSize, activation, positions, recompute };
+  return new ViTVQ({
+    encoder: new ViTEncoder({ ...shared, ...encoder, channels, key: encoderKey }),
+    quantizer: createQuantizer(quantization, quantizerKey),
+    decoder: new ViTDecoder({
+      ...shared,
+      ...decoder,
+      channels: output === 'logit-laplace' ? 2 * channels : channels,
+      key: decoderKey,
+    }),
+    key,
+    output,
+    pixelNormalization,
+  });
+}

@@ -1,0 +1,309 @@
+import {
+  ConfigError,
+  DataError,
+  formatShape,
+  toSize2D,
+  type ErrorFacts,
+  type HostTensor,
+  type Size2D,
+} from '@vitvq/core';
+import { sinCosPositions2D, type CNNShape } from '@vitvq/layers';
+import type { CNNVQConfig } from './create-cnn-tokenizer.js';
+import type { TransformerSize, ViTVQConfig } from './create-vit-tokenizer.js';
+import { isIgnored, referenceKinds, type ReferenceKind } from './internal/reference-kinds.js';
+import type { TokenizerConfig } from './node/tokenizer-folder.js';
+import type { QuantizerConfig } from './quantization-config.js';
+
+/** Named tensors that are read when asked for, as `openPyTorchCheckpoint` and `openSafetensors` of @vitvq/checkpoint open them. */
+export interface CheckpointTensors<Entry extends { name: string; shape: readonly number[] } = CheckpointEntry> {
+  /** For messages. */
+  readonly file: string;
+  readonly entries: readonly Entry[];
+  read(entry: Entry): Promise<HostTensor>;
+}
+
+export interface CheckpointEntry {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** What the shapes of a checkpoint do not tell. */
+export interface ImportHints {
+  /**
+   * Pixels, `[height, width]` or one number. @default what the table of positions stands for; 256 with convolutions, whose
+   * weights fit every size
+   */
+  readonly imageSize?: Size2D;
+  /** Of a ViT encoder. @default heads of 64 dimensions, the reference's default */
+  readonly encoderHeads?: number;
+  /** Of a ViT decoder. @default heads of 64 dimensions */
+  readonly decoderHeads?: number;
+  /** The reference stores all of its quantizers alike. @default { type: 'vector' } */
+  readonly quantizer?: QuantizerConfig;
+  /** Whether codes are l2-normalised. @default true, but false for taming-transformers */
+  readonly normalize?: boolean;
+}
+
+/** Shapes do not tell something that a hint can: which one. */
+export class MissingHintError extends ConfigError {
+  readonly hint: keyof ImportHints;
+
+  constructor(hint: keyof ImportHints, facts: Omit<ErrorFacts, 'fix'>) {
+    super({ ...facts, fix: `Pass hints: { ${hint} }, or the whole config.` });
+    this.hint = hint;
+  }
+}
+
+export interface InferredTokenizer {
+  readonly kind: ReferenceKind;
+  readonly config: TokenizerConfig;
+}
+
+/**
+ * The config of the tokenizer in a checkpoint of thuanz123/enhancing-transformers (ViT-VQGAN), CompVis/taming-transformers
+ * (VQGAN) or FoundationVision/LlamaGen, from names and shapes; of the values only fixed positions are read.
+ * @throws {DataError} when it is none of these
+ * @throws {MissingHintError} naming the hint that is missing
+ */
+export async function inferTokenizerConfig<Entry extends CheckpointEntry>(
+  checkpoint: CheckpointTensors<Entry>,
+  hints: ImportHints = {},
+): Promise<InferredTokenizer> {
+  const kind = referenceKindOf(checkpoint);
+  const shapes = new TensorShapes(checkpoint);
+  return {
+    kind,
+    config:
+      kind === 'enhancing-transformers'
+        ? await viTVQConfig(checkpoint, shapes, hints)
+        : cnnVQConfig(shapes, hints, kind, checkpoint.file),
+  };
+}
+
+/** Whose tokenizer it is. @throws {DataError} */
+export function referenceKindOf({ file, entries }: CheckpointTensors): ReferenceKind {
+  const names = new Set(entries.map(({ name }) => name));
+  for (const [kind, { mark }] of Object.entries(referenceKinds)) if (names.has(mark)) return kind as ReferenceKind;
+  const shown = [...names].filter((name) => !isIgnored(name)).slice(0, 3);
+  throw new DataError({
+    where: file,
+    expected: `a tokenizer of ${Object.keys(referenceKinds).join(', ')}`,
+    got: shown.length > 0 ? `tensors such as ${shown.join(', ')}` : 'no tensors of a model',
+    fix: 'Where a file holds several models, pass the prefix of the names that are the tokenizer, or open that part of it.',
+  });
+}
+
+/** Shapes by name; a name that is not there is an error that says so. */
+class TensorShapes {
+  readonly #file: string;
+  readonly #shapes: ReadonlyMap<string, readonly number[]>;
+
+  /** @throws {DataError} for a tensor without elements, of which no model is made */
+  constructor({ file, entries }: CheckpointTensors) {
+    const empty = entries.filter(({ name, shape }) => shape.includes(0) && !isIgnored(name));
+    if (empty.length > 0) {
+      throw new DataError({
+        where: file,
+        expected: 'tensors with elements',
+        got: empty.map(({ name, shape }) => `${name} ${formatShape(shape)}`).join(', '),
+      });
+    }
+    this.#file = file;
+    this.#shapes = new Map(entries.map(({ name, shape }) => [name, shape]));
+  }
+
+  /** @throws {DataError} when it is missing, or has another number of axes */
+  of(name: string, axes: number): readonly number[] {
+    const shape = this.#shapes.get(name);
+    if (shape?.length === axes) return shape;
+    throw new DataError({
+      where: this.#file,
+      expected: `tensor ${name} of ${axes} axes, from which the config is inferred`,
+      got: shape ? formatShape(shape) : 'none',
+      fix: 'Pass the config to see all that is missing.',
+    });
+  }
+
+  has(name: string): boolean {
+    return this.#shapes.has(name);
+  }
+
+  /** How many of `name(0)`, `name(1)`, ... there are. */
+  count(name: (index: number) => string): number {
+    let count = 0;
+    while (this.has(name(count))) count++;
+    return count;
+  }
+}
+
+const referenceHeadDim = 64;
+
+async function viTVQConfig<Entry extends CheckpointEntry>(
+  checkpoint: CheckpointTensors<Entry>,
+  shapes: TensorShapes,
+  { imageSize, encoderHeads, decoderHeads, quantizer, normalize }: ImportHints,
+): Promise<ViTVQConfig> {
+  const [, channels, ...patch] = shapes.of(referenceKinds['enhancing-transformers'].mark, 4);
+  const patchSize = patch as [number, number];
+  const [codebookSize, codeDim] = shapes.of('quantizer.embedding.weight', 2);
+  const encoder = transformerSize(shapes, 'encoder', encoderHeads, checkpoint.file);
+  const decoder = transformerSize(shapes, 'decoder', decoderHeads, checkpoint.file);
+  const grid = await fixedGrid(checkpoint);
+  const size: Size2D | undefined = imageSize ?? (grid && [grid[0] * patchSize[0], grid[1] * patchSize[1]]);
+  if (size === undefined) {
+    throw unknown(checkpoint.file, 'the image size, from a table of positions that is the fixed one', 'imageSize');
+  }
+  const isFixed = grid !== undefined && toSize2D(size).every((side, axis) => side === grid[axis]! * patchSize[axis]!);
+  return {
+    imageSize: oneNumber(size),
+    patchSize: oneNumber(patchSize),
+    ...(channels === 3 ? {} : { channels }),
+    encoder,
+    decoder,
+    codebookSize: codebookSize!,
+    codeDim: codeDim!,
+    ...(quantizer && { quantizer }),
+    ...(normalize === undefined ? {} : { normalize }),
+    ...(isFixed ? {} : { positions: 'learned' }),
+  };
+}
+
+function oneNumber(size: Size2D): Size2D {
+  const [height, width] = toSize2D(size);
+  return height === width ? height : [height, width];
+}
+
+function transformerSize(
+  shapes: TensorShapes,
+  side: 'encoder' | 'decoder',
+  heads: number | undefined,
+  file: string,
+): TransformerSize {
+  const layer = (index: number): string => `${side}.transformer.layers.${index}`;
+  const [tripleInner, dim] = shapes.of(`${layer(0)}.0.fn.to_qkv.weight`, 2) as [number, number];
+  const [mlpDim] = shapes.of(`${layer(0)}.1.fn.net.0.weight`, 2) as [number, number];
+  const inner = tripleInner / 3;
+  const numHeads = heads ?? inner / referenceHeadDim;
+  if (!Number.isInteger(numHeads) || inner % numHeads !== 0) {
+    const hint = `${side}Heads` as const;
+    const problem = heads === undefined ? '' : `, which ${heads} does not divide`;
+    throw unknown(file, `how many heads share the ${inner} dimensions of the ${side}'s attention${problem}`, hint);
+  }
+  return {
+    dim,
+    depth: shapes.count((index) => `${layer(index)}.0.fn.to_qkv.weight`),
+    numHeads,
+    ...(inner === dim ? {} : { headDim: inner / numHeads }),
+    mlpDim,
+  };
+}
+
+function unknown(file: string, expected: string, hint: keyof ImportHints): MissingHintError {
+  return new MissingHintError(hint, {
+    where: file,
+    expected: `to learn ${expected}`,
+    got: 'shapes that do not tell',
+  });
+}
+
+/** How far a table may be from the fixed positions, which are rounded to float32 on both sides. */
+const positionTolerance = 1e-5;
+
+/** Rows and columns of the tokens, where both tables hold the fixed positions of one grid. */
+async function fixedGrid<Entry extends CheckpointEntry>(
+  checkpoint: CheckpointTensors<Entry>,
+): Promise<readonly [number, number] | undefined> {
+  const tables: HostTensor[] = [];
+  for (const name of referenceKinds['enhancing-transformers'].positions) {
+    const entry = checkpoint.entries.find((candidate) => candidate.name === name);
+    if (entry?.shape.length !== 3) return undefined;
+    tables.push(await checkpoint.read(entry));
+  }
+  const grid = gridOf(tables[0]!);
+  return tables.every((table) => isFixedTable(table, grid)) ? grid : undefined;
+}
+
+/** The only grid whose fixed positions a table `[1, N, D]` can hold: sin(row), in the middle of a token, is 0 in the first row alone. */
+function gridOf({ shape, data }: HostTensor): readonly [number, number] {
+  const [, tokens, dim] = shape as [number, number, number];
+  let columns = 1;
+  while (columns < tokens && Math.abs(data[columns * dim + dim / 2]!) <= positionTolerance) columns++;
+  return [tokens / columns, columns];
+}
+
+/** Whether a table `[1, N, D]` holds the sines and cosines of a grid. */
+export function isFixedTable({ shape, data }: HostTensor, grid: readonly [number, number]): boolean {
+  const [, tokens, dim] = shape as [number, number, number];
+  if (dim < 4 || dim % 4 !== 0 || !Number.isInteger(grid[0]) || tokens !== grid[0] * grid[1]) return false;
+  const isNear = (fixed: HostTensor): boolean =>
+    fixed.data.every((value, index) => Math.abs(value - data[index]!) <= positionTolerance);
+  // The first token is the same for every grid: a look at it spares most other tables the whole comparison.
+  return isNear(sinCosPositions2D(dim, 1)) && isNear(sinCosPositions2D(dim, grid));
+}
+
+interface CNNNames {
+  /** What is before the number of a level. */
+  readonly levels: (side: 'encoder' | 'decoder') => string;
+  /** Whether the numbers follow the order of computation, so that a decoder's begin at the smallest resolution. */
+  readonly inOrder: boolean;
+  readonly block: string;
+}
+
+const cnnNames: Record<Exclude<ReferenceKind, 'enhancing-transformers'>, CNNNames> = {
+  'taming-transformers': {
+    levels: (side) => `${side}.${side === 'encoder' ? 'down' : 'up'}`,
+    inOrder: false,
+    block: 'block',
+  },
+  'llama-gen': { levels: (side) => `${side}.conv_blocks`, inOrder: true, block: 'res' },
+};
+
+function cnnVQConfig(
+  shapes: TensorShapes,
+  { imageSize = 256, quantizer, normalize }: ImportHints,
+  kind: keyof typeof cnnNames,
+  file: string,
+): CNNVQConfig {
+  if (shapes.has('quantize.proj.weight')) {
+    throw new DataError({
+      where: file,
+      expected: 'a quantizer that looks for the nearest code',
+      got: "taming-transformers' GumbelQuantize, which predicts codes with a projection",
+      fix: 'Tokenizers with it are not imported.',
+    });
+  }
+  const [baseChannels, channels] = shapes.of('encoder.conv_in.weight', 4) as [number, number];
+  const [latentChannels] = shapes.of('encoder.conv_out.weight', 4) as [number];
+  const [codebookSize, codeDim] = shapes.of('quantize.embedding.weight', 2) as [number, number];
+  return {
+    imageSize: oneNumber(imageSize),
+    ...(channels === 3 ? {} : { channels }),
+    encoder: cnnShape(shapes, 'encoder', baseChannels, cnnNames[kind]),
+    decoder: cnnShape(shapes, 'decoder', baseChannels, cnnNames[kind]),
+    latentChannels,
+    codebookSize,
+    codeDim,
+    ...(quantizer && { quantizer }),
+    normalize: normalize ?? kind !== 'taming-transformers',
+  };
+}
+
+function cnnShape(
+  shapes: TensorShapes,
+  side: 'encoder' | 'decoder',
+  baseChannels: number,
+  { levels, inOrder, block }: CNNNames,
+): CNNShape {
+  const numbered = (index: number): string => `${levels(side)}.${index}`;
+  const count = shapes.count((index) => `${numbered(index)}.${block}.0.conv1.weight`);
+  const level = (index: number): string => numbered(inOrder && side === 'decoder' ? count - 1 - index : index);
+  const indices = Array.from({ length: count }, (_, index) => index);
+  return {
+    baseChannels,
+    channelMultipliers: indices.map(
+      (index) => shapes.of(`${level(index)}.${block}.0.conv1.weight`, 4)[0]! / baseChannels,
+    ),
+    blocksPerLevel: shapes.count((index) => `${level(0)}.${block}.${index}.conv1.weight`),
+    attentionLevels: indices.filter((index) => shapes.has(`${level(index)}.attn.0.norm.weight`)),
+  };
+}

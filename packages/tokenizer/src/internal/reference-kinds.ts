@@ -1,0 +1,91 @@
+import type { ReferenceWeight } from '@vitvq/core';
+import {
+  cnnDecoderReferenceWeights,
+  cnnEncoderReferenceWeights,
+  vitDecoderReferenceWeights,
+  vitEncoderReferenceWeights,
+  type CNNNaming,
+} from '@vitvq/layers';
+import {
+  gumbelQuantizerReferenceWeights,
+  residualQuantizerReferenceWeights,
+  vectorQuantizerReferenceWeights,
+} from '@vitvq/quantizers';
+import { buildCNNVQ, type CNNVQConfig } from '../create-cnn-tokenizer.js';
+import { buildViTVQ, type ViTVQConfig } from '../create-vit-tokenizer.js';
+import type { TokenizerConfig } from '../node/tokenizer-folder.js';
+import type { ConfiguredQuantizer, QuantizationConfig } from '../quantization-config.js';
+import { cnnVQReferenceWeights, viTVQReferenceWeights } from '../reference-weights.js';
+import type { ViTVQ } from '../vq-tokenizer.js';
+
+/** Whose tokenizer a checkpoint holds: the repositories thuanz123/enhancing-transformers, CompVis/taming-transformers, FoundationVision/LlamaGen. */
+export type ReferenceKind = 'enhancing-transformers' | 'taming-transformers' | 'llama-gen';
+
+interface KindFacts {
+  /** A name that its checkpoints have, and no others. */
+  readonly mark: string;
+  /** The tables of positions, which are computed here where they are fixed. */
+  readonly positions: readonly string[];
+  build(config: TokenizerConfig, where: string): ViTVQ<ConfiguredQuantizer>;
+  weights(config: TokenizerConfig): ReferenceWeight[];
+}
+
+/** The reference has one codebook, also for several levels. */
+function quantizerWeights({ quantizer }: QuantizationConfig): ReferenceWeight[] {
+  if (quantizer?.type === 'gumbel') return gumbelQuantizerReferenceWeights();
+  const vector = vectorQuantizerReferenceWeights();
+  return quantizer?.type === 'residual' ? residualQuantizerReferenceWeights(vector) : vector;
+}
+
+function convolutional(mark: string, naming: CNNNaming): KindFacts {
+  return {
+    mark,
+    positions: [],
+    build: (config, where) => buildCNNVQ(config, 0, where),
+    weights: (config) => {
+      const { encoder, decoder } = config as CNNVQConfig;
+      return cnnVQReferenceWeights({
+        encoder: cnnEncoderReferenceWeights(encoder, naming),
+        decoder: cnnDecoderReferenceWeights(decoder, naming),
+        quantizer: quantizerWeights(config),
+      });
+    },
+  };
+}
+
+export const referenceKinds: Record<ReferenceKind, KindFacts> = {
+  'enhancing-transformers': {
+    mark: 'encoder.to_patch_embedding.0.weight',
+    positions: ['encoder.en_pos_embedding', 'decoder.de_pos_embedding'],
+    build: (config, where) => buildViTVQ(config, 0, where),
+    weights: (config) => {
+      const { encoder, decoder, ...shared } = config as ViTVQConfig;
+      return viTVQReferenceWeights({
+        encoder: vitEncoderReferenceWeights({ ...shared, ...encoder }),
+        decoder: vitDecoderReferenceWeights({ ...shared, ...decoder }),
+        quantizer: quantizerWeights(config),
+      });
+    },
+  },
+  'taming-transformers': convolutional('encoder.down.0.block.0.norm1.weight', 'taming'),
+  'llama-gen': convolutional('encoder.conv_blocks.0.res.0.norm1.weight', 'llama-gen'),
+};
+
+/**
+ * What checkpoints hold besides the tokenizer, by the beginning of the names:
+ * discriminator and perceptual network (`loss.`), averages of weights beside the weights (`model_ema.`), statistics of code
+ * use (LlamaGen's `codebook_used`; cluster sizes and sums of codes that follow averages), a projection for pictures
+ * of segmentation maps (`colorize`).
+ */
+const ignoredNames = [
+  'loss.',
+  'model_ema.',
+  'quantize.codebook_used',
+  'quantize.embedding.cluster_size',
+  'quantize.embedding.embed_avg',
+  'colorize',
+] as const;
+
+export function isIgnored(name: string): boolean {
+  return ignoredNames.some((start) => name.startsWith(start));
+}

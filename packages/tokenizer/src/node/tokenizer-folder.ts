@@ -1,0 +1,112 @@
+import { join } from 'node:path';
+import { openModel, restoreVariables, variableTensors, writeModel } from '@vitvq/checkpoint';
+import { ConfigError, DataError, namedDifferences, withoutDrawing } from '@vitvq/core';
+import { buildCNNVQ, type CNNVQConfig } from '../create-cnn-tokenizer.js';
+import { buildViTVQ, type ViTVQConfig } from '../create-vit-tokenizer.js';
+import type { ConfiguredQuantizer } from '../quantization-config.js';
+import type { ViTVQ } from '../vq-tokenizer.js';
+
+/** By what a tokenizer's folder calls its kind of model. */
+const builders = { 'vit-vq': buildViTVQ, 'cnn-vq': buildCNNVQ } as const;
+type TokenizerType = keyof typeof builders;
+
+/** A tokenizer as data, of either kind. */
+export type TokenizerConfig = ViTVQConfig | CNNVQConfig;
+
+/** Only patches make a transformer. */
+function typeOf(config: TokenizerConfig): TokenizerType {
+  return 'patchSize' in config ? 'vit-vq' : 'cnn-vq';
+}
+
+/**
+ * Writes a tokenizer as a model's folder, `config.json` and `model.safetensors`, which {@link loadTokenizer} and every tool that
+ * takes a model reads. The config says all that is needed to use it: image size, channels, what is done to pixels in [0, 1].
+ * @param tokenizer  as `createViTVQ(config)` or `createCNNVQ(config)` built it; within `trainer.withAverages(...)` it has the averages of its weights
+ * @param metadata  notes for people and programs: what it was trained on, what it reaches
+ * @throws {ConfigError} when the tokenizer is not one of this config, before anything is written
+ * @throws {DataError} naming the file that cannot be written
+ */
+export async function saveTokenizer(
+  folder: string,
+  tokenizer: ViTVQ,
+  config: TokenizerConfig,
+  metadata?: Readonly<Record<string, string>>,
+): Promise<void> {
+  const type = typeOf(config);
+  assertOfConfig(tokenizer, config, type);
+  await writeModel(folder, { type, config, metadata }, variableTensors(tokenizer.namedVariables()));
+}
+
+/**
+ * The tokenizer of a model's folder. Whoever loads it disposes of it.
+ * @throws {DataError} when the folder holds no tokenizer or is damaged
+ * @throws {ConfigError} naming every problem of its config at once
+ * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together; for a config whose model is much larger than
+ *   what the folder holds, before it is built
+ */
+export async function loadTokenizer(folder: string): Promise<ViTVQ<ConfiguredQuantizer>> {
+  const opened = await openModel(folder);
+  try {
+    const configFile = join(folder, 'config.json');
+    const { type } = opened;
+    if (!isTokenizerType(type)) {
+      throw new DataError({
+        where: configFile,
+        expected: `a tokenizer, of type ${Object.keys(builders).join(' or ')}`,
+        got: JSON.stringify(type),
+        fix: 'Transformers are loaded by @vitvq/stage2.',
+      });
+    }
+    // Every weight is about to be replaced.
+    const tokenizer = withoutDrawing(() => builders[type](opened.config, 0, configFile), opened);
+    try {
+      await restoreVariables(opened, tokenizer.namedVariables());
+    } catch (error) {
+      tokenizer.dispose();
+      throw error;
+    }
+    return tokenizer;
+  } finally {
+    await opened.close();
+  }
+}
+
+function isTokenizerType(type: string): type is TokenizerType {
+  return Object.hasOwn(builders, type);
+}
+
+/** Builds another tokenizer of the config, for a moment: what is written can be loaded. */
+function assertOfConfig(tokenizer: ViTVQ, config: TokenizerConfig, type: TokenizerType): void {
+  const where = 'saveTokenizer';
+  const built = withoutDrawing(() => builders[type](config, 0, where));
+  try {
+    const [expected, got] = [facts(built), facts(tokenizer)];
+    const problems = [
+      ...Object.keys(expected)
+        .filter((name) => expected[name] !== got[name])
+        .map((name) => `${name} ${got[name]} instead of ${expected[name]}`),
+      ...namedDifferences(built.namedVariables(), tokenizer.namedVariables()),
+    ];
+    if (problems.length > 0) {
+      throw new ConfigError({
+        where,
+        expected: 'a tokenizer of the config',
+        got: problems.join('; '),
+        fix: 'Pass the config that the tokenizer was created with.',
+      });
+    }
+  } finally {
+    built.dispose();
+  }
+}
+
+/** What the shapes of variables do not tell. */
+function facts({ grid, quantizer, output, pixelNormalization }: ViTVQ): Record<string, string> {
+  const { levels, normalize } = quantizer;
+  return Object.fromEntries(
+    Object.entries({ grid, levels, normalize, output, pixelNormalization }).map(([name, value]) => [
+      name,
+      JSON.stringify(value),
+    ]),
+  );
+}

@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import {
+  assertInteger,
+  ConfigError,
+  DataError,
+  countOf,
+  assertTokensInRange,
+  type ImageOrCodeBatch,
+} from '@vitvq/core';
+import type { TextConditionerConfig } from './conditioner-config.js';
+import type { Conditioner } from './conditioner.js';
+import type { TextTokenizer } from './text-tokenizer.js';
+
+/** What is known of an image whose text is asked for. */
+export interface Described {
+  /** Its class; undefined where the batch says none. */
+  readonly label: number | undefined;
+  /** Its position in the source; undefined where the batch does not say. */
+  readonly index: number | undefined;
+}
+
+export interface TextConditionerOptions {
+  readonly tokenizer: TextTokenizer;
+  /** Tokens a text: longer ones are cut off, shorter ones padded with a token of their own. */
+  readonly length: number;
+  /**
+   * The text of an image: of its class, or a caption. A resumed run must get the same texts.
+   * @default none, which is enough for `encode`; training and evaluating need it
+   */
+  readonly textOf?: (image: Described) => string;
+}
+
+/** A text before the image. Two more tokens than the tokenizer's are padding and null. */
+export class TextConditioner implements Conditioner {
+  readonly length: number;
+  readonly #tokenizer: TextTokenizer;
+  readonly #textOf: ((image: Described) => string) | undefined;
+
+  /** @throws {ConfigError} */
+  constructor({ tokenizer, length, textOf }: TextConditionerOptions) {
+    assertInteger(length, 'length', 'TextConditioner');
+    this.length = length;
+    this.#tokenizer = tokenizer;
+    this.#textOf = textOf;
+  }
+
+  get vocabSize(): number {
+    return this.#tokenizer.vocabSize + 2;
+  }
+
+  get nullTokens(): Int32Array {
+    return new Int32Array(this.length).fill(this.#tokenizer.vocabSize + 1);
+  }
+
+  get description(): Readonly<Record<string, unknown>> {
+    const { vocabSize, json } = this.#tokenizer;
+    return { kind: 'text', length: this.length, vocabSize, tokenizer: json === undefined ? null : digestOf(json) };
+  }
+
+  get config(): TextConditionerConfig | undefined {
+    const { json } = this.#tokenizer;
+    return json === undefined ? undefined : { kind: 'text', length: this.length, tokenizer: json };
+  }
+
+  /** Row-major `[texts, C]`. @throws {DataError} when the tokenizer gives what is not in its vocabulary */
+  encode(texts: readonly string[]): Int32Array {
+    const { length } = this;
+    const tokens = new Int32Array(texts.length * length).fill(this.#tokenizer.vocabSize);
+    texts.forEach((text, row) => {
+      const encoded = this.#tokenizer.encode(text);
+      assertTokensInRange(
+        encoded,
+        [encoded.length],
+        this.#tokenizer.vocabSize,
+        `tokens of "${text}"`,
+        'TextConditioner',
+      );
+      tokens.set(encoded.slice(0, length), row * length);
+    });
+    return tokens;
+  }
+
+  /** @throws {ConfigError} without a `textOf` */
+  ofBatch(batch: ImageOrCodeBatch): Int32Array {
+    const { labels, indices } = batch;
+    const textOf = this.#textOf;
+    if (!textOf) {
+      throw new ConfigError({
+        where: 'TextConditioner',
+        expected: 'textOf, which says the text of an image of a batch',
+        got: 'none',
+        fix: 'Make the conditioner with one; a conditioner out of a model folder has none.',
+      });
+    }
+    const texts = Array.from({ length: countOf(batch) }, (_, row) => {
+      const image = { label: labels?.[row], index: indices?.[row] };
+      const text: unknown = textOf(image);
+      if (typeof text === 'string') return text;
+      throw new DataError({
+        where: 'TextConditioner',
+        expected: `a text for image ${image.index ?? row} of class ${image.label ?? 'unknown'}`,
+        got: String(text),
+      });
+    });
+    return this.encode(texts);
+  }
+}
+
+/** Tells the content of one `tokenizer.json` from another's: its SHA-256, whatever the order of keys. */
+function digestOf(json: unknown): string {
+  const sorted = JSON.stringify(json, (_, value: unknown) =>
+    value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+  return createHash('sha256').update(sorted).digest('hex');
+}

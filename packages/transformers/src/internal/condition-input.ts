@@ -1,0 +1,72 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
+import { DataError, assertTokensInRange, type ImageOrCodeBatch } from '@vitvq/core';
+import type { AutoregressiveModel, Conditions } from '../autoregressive-model.js';
+import type { AnyConditioner } from '../conditioners/conditioner.js';
+
+/** Of some images, row-major: condition tokens, or numbers that are embedded. */
+export type ConditionValues = Int32Array | Float32Array;
+
+/** What a training needs of either kind of conditioner. */
+export interface ConditionInput {
+  /** Values an image. */
+  readonly size: number;
+  /** What stands for no condition. */
+  readonly nullValues: ConditionValues;
+  ofBatch(batch: ImageOrCodeBatch): ConditionValues | Promise<ConditionValues>;
+  /** @throws {DataError} for values that cannot be, of so many images */
+  assertValues(values: ConditionValues, images: number, where: string): void;
+  /** An argument of compiled functions, for {@link embed}. */
+  tensor(values: ConditionValues): Tensor;
+  /** What the model takes. Plain tfjs code, which compiles. */
+  embed(input: Tensor): Conditions;
+  /** The conditioner's own. */
+  namedVariables(): Map<string, Variable>;
+}
+
+export function conditionInput(conditioner: AnyConditioner): ConditionInput {
+  if (!('embed' in conditioner)) {
+    const { length, vocabSize, nullTokens } = conditioner;
+    return {
+      size: length,
+      nullValues: nullTokens,
+      ofBatch: (batch) => conditioner.ofBatch(batch),
+      assertValues: (tokens, images, where) =>
+        assertTokensInRange(tokens, [images, length], vocabSize, 'conditions', where),
+      tensor: (tokens) => tf.tensor2d(tokens, [tokens.length / length, length], 'int32'),
+      embed: (tokens) => tokens as Tensor2D,
+      namedVariables: () => new Map(),
+    };
+  }
+  const { inputShape, nullInput } = conditioner;
+  const size = inputShape.reduce((product, dimension) => product * dimension, 1);
+  return {
+    size,
+    nullValues: nullInput,
+    ofBatch: (batch) => conditioner.ofBatch(batch),
+    assertValues: (values, _images, where) => {
+      const at = values.findIndex((value) => !Number.isFinite(value));
+      if (at === -1) return;
+      throw new DataError({
+        where,
+        expected: 'conditions to be finite numbers',
+        got: `${values[at]} for image ${Math.floor(at / size)} of the batch`,
+      });
+    },
+    tensor: (values) => tf.tensor(values, [values.length / size, ...inputShape], 'float32'),
+    embed: (input) => conditioner.embed(input),
+    namedVariables: () => conditioner.namedVariables(),
+  };
+}
+
+/** The model's variables, and those of a conditioner that embeds, after `conditioner.`. */
+export function variablesWithConditioner(
+  model: Pick<AutoregressiveModel, 'namedVariables'>,
+  conditioner: AnyConditioner,
+): Map<string, Variable> {
+  const own = [...conditionInput(conditioner).namedVariables()];
+  return new Map([
+    ...model.namedVariables(),
+    ...own.map(([name, variable]) => [`conditioner.${name}`, variable] as const),
+  ]);
+}

@@ -1,0 +1,118 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import { ShapeError } from '@vitvq/core';
+import {
+  attentionMask,
+  CausalTransformer,
+  addedBy,
+  CacheStep,
+  pick,
+  type CausalTransformerOptions,
+  type TransformerForward,
+  type DropoutMasks,
+  type DropoutSite,
+  type AddedSlots,
+  type SamplingCache,
+} from '@vitvq/layers';
+import type { Conditions, SamplingStep } from '../autoregressive-model.js';
+import type { SequenceEmbedding } from './sequence-embedding.js';
+
+/**
+ * Conditions and positions through a causal transformer: all of `GPT` but its head, and the spatial half of
+ * `RQTransformer`. Tokens are always `[B, n, L]`; a position's vector is the sum over its levels. It owns nothing: the model
+ * registers embedding and transformer under names of its own.
+ */
+export class SequenceTransformer {
+  readonly transformer: CausalTransformer;
+  readonly #embedding: SequenceEmbedding;
+  readonly #levels: number;
+
+  constructor(options: CausalTransformerOptions, embedding: SequenceEmbedding, levels: number) {
+    this.transformer = new CausalTransformer(options);
+    this.#embedding = embedding;
+    this.#levels = levels;
+  }
+
+  get featureNames(): readonly string[] {
+    return ['embedding', ...this.transformer.blocks.map((_, index) => `blocks.${index}`), 'norm'];
+  }
+
+  /** What each token is predicted from, `[B, N, D]`: the last condition's output, then those of the tokens but the last. */
+  predictors(conditions: Conditions, tokens: Tensor3D, dropoutMasks?: DropoutMasks): Tensor3D {
+    const count = tokens.shape[1];
+    const before = count === 1 ? undefined : tf.slice(tokens, [0, 0, 0], [-1, count - 1, -1]);
+    const { output } = this.#run(this.#embed(conditions, before), dropoutMasks);
+    return this.#from(output, this.#embedding.conditionLength - 1);
+  }
+
+  /** The image's part of every stage, `[B, N, D]` each. */
+  features(conditions: Conditions, tokens: Tensor3D): Record<string, Tensor3D> {
+    const embedded = this.#embed(conditions, tokens);
+    const { output, blocks } = this.#run(embedded);
+    const stages = [embedded, ...blocks.map((block) => block.output), output];
+    return Object.fromEntries(
+      this.featureNames.map((name, index) => [name, this.#from(stages[index]!, this.#embedding.conditionLength)]),
+    );
+  }
+
+  /** Sites in a pass over `tokens` tokens, of which the last is not fed. */
+  dropoutSites(batchSize: number, tokens: number): Record<string, DropoutSite> {
+    const length = this.#embedding.conditionLength + tokens - 1;
+    return this.transformer.dropoutSites(batchSize, length);
+  }
+
+  start(conditions: Conditions, given: Tensor3D | undefined, count: Scalar): SamplingStep {
+    const { conditionLength } = this.#embedding;
+    const { output, blocks } = this.#run(this.#embed(conditions, given));
+    const last = tf.add<Scalar>(count, tf.scalar(conditionLength - 1, 'int32'));
+    return {
+      hidden: pick(output, last, 1) as Tensor2D,
+      added: addedBy(blocks, last, this.transformer.blocks[0]!.attention.usesTimeMixing),
+    };
+  }
+
+  step(tokens: Tensor2D, count: Scalar, cache: SamplingCache): SamplingStep {
+    const index = tf.sub<Scalar>(count, tf.scalar(1, 'int32'));
+    const slot = tf.add<Scalar>(index, tf.scalar(this.#embedding.conditionLength, 'int32'));
+    const view = new CacheStep(cache, slot);
+    let x = this.#embedding.placeAt(this.#sumOverLevels(tokens) as Tensor2D, index);
+    const added: AddedSlots[] = [];
+    for (const [position, block] of this.transformer.blocks.entries()) {
+      const previous = cache.blocks[position]!;
+      const { remember, added: addedTo } = view.of(previous);
+      const { output, normalized } = block.step(x, previous.before, remember);
+      added.push(addedTo(normalized));
+      x = output;
+    }
+    return { hidden: this.transformer.norm.apply(x), added };
+  }
+
+  #embed(conditions: Conditions, tokens: Tensor3D | undefined): Tensor3D {
+    const embedded = this.#embedding.conditions(conditions);
+    if (!tokens) return embedded;
+    if (tokens.shape[0] !== embedded.shape[0]) {
+      throw new ShapeError({
+        where: this.#embedding.where,
+        expected: 'conditions and tokens of as many images',
+        got: `${embedded.shape[0]} and ${tokens.shape[0]}`,
+      });
+    }
+    return tf.concat([embedded, this.#embedding.place(this.#sumOverLevels(tokens) as Tensor3D)], 1);
+  }
+
+  /** int32 `[.., L]` to `[.., D]`. */
+  #sumOverLevels(tokens: tf.Tensor): tf.Tensor {
+    const vectors = this.#embedding.lookUp(tokens);
+    return this.#levels === 1 ? tf.squeeze(vectors, [-2]) : tf.sum(vectors, -2);
+  }
+
+  #run(x: Tensor3D, dropoutMasks?: DropoutMasks): TransformerForward {
+    const mask = attentionMask(x.shape[1], this.#embedding.conditionLength);
+    return this.transformer.apply(x, mask, dropoutMasks);
+  }
+
+  /** Positions from `start` on. */
+  #from(x: Tensor3D, start: number): Tensor3D {
+    return start === 0 ? x : tf.slice(x, [0, start, 0], [-1, -1, -1]);
+  }
+}

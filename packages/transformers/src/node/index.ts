@@ -1,0 +1,7 @@
+export {
+  type LoadedTransformer,
+  loadTransformer,
+  type LoadTransformerOptions,
+  saveTransformer,
+  type SaveTransformerOptions,
+} from './model-folder.js';

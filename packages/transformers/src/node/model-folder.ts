@@ -1,0 +1,191 @@
+import { join } from 'node:path';
+import { openModel, restoreVariables, variableTensors, writeModel } from '@vitvq/checkpoint';
+import { assertAffordable, ConfigError, randomKey, withoutDrawing, parseOptions } from '@vitvq/core';
+import { ClassConditioner } from '../conditioners/class-conditioner.js';
+import type { AnyConditioner, Conditioner } from '../conditioners/conditioner.js';
+import { TextConditioner } from '../conditioners/text-conditioner.js';
+import { textTokenizerFromJson } from '../conditioners/text-tokenizer.js';
+import { Unconditional } from '../conditioners/unconditional.js';
+import { GPT } from '../gpt.js';
+import { variablesWithConditioner } from '../internal/condition-input.js';
+import { assertConditionerFits, assertSameDescription } from '../internal/conditioner-fit.js';
+import {
+  gptFolderSchema,
+  rqTransformerFolderSchema,
+  type FolderConditioner,
+  type FolderConfig,
+} from '../internal/model-folder-schema.js';
+import { RQTransformer } from '../rq-transformer.js';
+import type { GPTConfig, RQTransformerConfig } from '../transformer-config.js';
+
+export interface SaveTransformerOptions {
+  /** Notes for people and programs: where the weights come from, their licence, what they reach. @default none */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Writes a transformer and its conditioner as a model folder, in the layout of model hubs: `config.json`, which builds both
+ * again, and `model.safetensors`. The weights are those that the model holds; of a training with moving averages save within
+ * `trainer.withAverages(...)`, or after `model.loadVariables(await readTransformerWeights(directory))`.
+ *
+ * A text conditioner is kept with its vocabulary. Another tokenizer's codes and conditioners of one's own are kept as what they
+ * say of themselves, with the weights of one that embeds: {@link loadTransformer} must be given them.
+ * @throws {ConfigError} when the conditioner does not fit the model
+ * @throws {DataError} when the folder cannot be written
+ */
+export async function saveTransformer(
+  folder: string,
+  model: GPT | RQTransformer,
+  conditioner: AnyConditioner,
+  { metadata }: SaveTransformerOptions = {},
+): Promise<void> {
+  assertConditionerFits(conditioner, model, 'saveTransformer');
+  const config: FolderConfig<GPTConfig | RQTransformerConfig> = {
+    model: model.config,
+    conditioner: ('config' in conditioner ? conditioner.config : undefined) ?? {
+      kind: 'given',
+      description: conditioner.description,
+    },
+  };
+  const tensors = variableTensors(variablesWithConditioner(model, conditioner));
+  await writeModel(folder, { type: model.type, config, metadata }, tensors);
+}
+
+export interface LoadTransformerOptions<C extends AnyConditioner = Conditioner> {
+  /**
+   * One like that which the model was saved with, where the folder does not hold it (another tokenizer's codes, one's own), or
+   * where one with a `textOf` is wanted. It must say the same of itself; variables of one that embeds are set. @default the folder's
+   */
+  readonly conditioner?: C;
+}
+
+/** The caller disposes of the model. */
+export interface LoadedTransformer<C extends AnyConditioner = Conditioner> {
+  readonly model: GPT | RQTransformer;
+  /** The one that was given, or one like that which was saved: a `ClassConditioner`, a `TextConditioner`, an `Unconditional`. */
+  readonly conditioner: C;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * A transformer and its conditioner out of a folder of {@link saveTransformer}.
+ * @throws {ConfigError} for a folder of another type of model, naming all problems of a configuration, or when the conditioner
+ * that is given differs from the one that was saved
+ * @throws {ShapeError} naming all tensors that are missing, unexpected or of another shape; for a configuration whose model is much
+ *   larger than what the folder holds, before it is built
+ * @throws {DataError} when the folder is none, or is damaged
+ */
+export function loadTransformer(folder: string): Promise<LoadedTransformer>;
+export function loadTransformer<C extends AnyConditioner = Conditioner>(
+  folder: string,
+  options: LoadTransformerOptions<C>,
+): Promise<LoadedTransformer<C>>;
+export async function loadTransformer(
+  folder: string,
+  { conditioner: given }: LoadTransformerOptions<AnyConditioner> = {},
+): Promise<LoadedTransformer<AnyConditioner>> {
+  const opened = await openModel(folder);
+  try {
+    const { type, config, metadata } = opened;
+    const saved = parseFolder(type, config, folder);
+    const conditioner = conditionerOf(saved.conditioner, given, folder);
+    // Every weight is about to be replaced.
+    const model = withoutDrawing(() => saved.createModel(), opened);
+    try {
+      assertConditionerFits(conditioner, model, folder);
+      await restoreVariables(opened, variablesWithConditioner(model, conditioner));
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
+    return { model, conditioner, metadata };
+  } finally {
+    await opened.close();
+  }
+}
+
+interface ParsedFolder {
+  readonly conditioner: FolderConditioner;
+  readonly createModel: () => GPT | RQTransformer;
+}
+
+/** @throws {ConfigError} */
+function parseFolder(type: string, config: unknown, folder: string): ParsedFolder {
+  const where = join(folder, 'config.json');
+  // The weights that it draws are all replaced.
+  const key = randomKey(0);
+  switch (type) {
+    case 'gpt': {
+      const { model, conditioner } = parseOptions(gptFolderSchema, config, where);
+      return {
+        conditioner,
+        createModel: () => {
+          assertBlocksAffordable(model.depth);
+          return new GPT({ ...model, key });
+        },
+      };
+    }
+    case 'rq-transformer': {
+      const { model, conditioner } = parseOptions(rqTransformerFolderSchema, config, where);
+      return {
+        conditioner,
+        createModel: () => {
+          assertBlocksAffordable(model.spatial.depth);
+          assertBlocksAffordable(model.depth.depth);
+          assertPositionsAffordable(model);
+          return new RQTransformer({ ...model, key });
+        },
+      };
+    }
+    default:
+      throw new ConfigError({
+        where,
+        expected: 'a model of type gpt or rq-transformer',
+        got: `"${type}"`,
+        fix: 'Tokenizers are loaded by loadTokenizer of @vitvq/stage1.',
+      });
+  }
+}
+
+/** @throws {ShapeError} */
+function assertBlocksAffordable(depth: number): void {
+  assertAffordable({ variables: depth }, `${depth} blocks`);
+}
+
+/** An `RQTransformer` draws its tables of positions, also where nothing else is drawn. @throws {ShapeError} */
+function assertPositionsAffordable({ conditionLength, grid, positions, levels, dim }: RQTransformerConfig): void {
+  const tables = positions === 'sequence' ? [grid[0] * grid[1]] : grid;
+  for (const rows of [conditionLength, ...tables, levels - 1]) {
+    assertAffordable({ elements: rows * dim }, `a table of positions [${rows}, ${dim}]`);
+  }
+}
+
+/** @throws {ConfigError} when one must be given, or the given one differs */
+function conditionerOf(saved: FolderConditioner, given: AnyConditioner | undefined, where: string): AnyConditioner {
+  if (!given) return conditionerFrom(saved, where);
+  const expected = saved.kind === 'given' ? saved.description : conditionerFrom(saved, where).description;
+  assertSameDescription(given, expected, where, 'the model was saved with');
+  return given;
+}
+
+/** @throws {ConfigError} when the folder does not hold it */
+function conditionerFrom(saved: FolderConditioner, where: string): Conditioner {
+  switch (saved.kind) {
+    case 'unconditional':
+      return new Unconditional();
+    case 'class':
+      return new ClassConditioner(saved);
+    case 'text':
+      return new TextConditioner({
+        length: saved.length,
+        tokenizer: textTokenizerFromJson(saved.tokenizer, `${where} (conditioner.tokenizer)`),
+      });
+    case 'given':
+      throw new ConfigError({
+        where,
+        expected: `to be given the conditioner ${JSON.stringify(saved.description)}, which the folder does not hold`,
+        got: 'none',
+        fix: 'Call loadTransformer(folder, { conditioner }).',
+      });
+  }
+}

@@ -1,0 +1,234 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor2D, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
+import { assertInteger, Module, randomUniform, split, tidied, type Initializer, type RandomKey } from '@vitvq/core';
+import {
+  attentionMask,
+  CausalTransformer,
+  dropoutMasksUnder,
+  prefixDropoutSites,
+  emptyCache,
+  type Linear,
+  type CausalTransformerOptions,
+  type DropoutMasks,
+  type DropoutSite,
+  type SamplingCache,
+} from '@vitvq/layers';
+import type {
+  AutoregressiveModel,
+  ChooseToken,
+  Conditions,
+  LogitsOptions,
+  SamplingStep,
+} from './autoregressive-model.js';
+import { SequenceEmbedding, type SequenceEmbeddingOptions } from './internal/sequence-embedding.js';
+import { SequenceTransformer } from './internal/sequence-transformer.js';
+import { tokenHead } from './internal/token-head.js';
+import { rqTransformerConfig, type RQTransformerConfig } from './transformer-config.js';
+
+/** Blocks and heads of one of the two transformers. */
+type StackSize = Pick<CausalTransformerOptions, 'depth' | 'numHeads'>;
+
+/** Sizes and choices of an {@link RQTransformer}; what is not said twice holds for both transformers. */
+export type RQTransformerOptions = SequenceEmbeddingOptions &
+  Omit<CausalTransformerOptions, keyof StackSize> & {
+    /** Residual levels a position, at least 2. */
+    readonly levels: number;
+    /** Over positions. */
+    readonly spatial: StackSize;
+    /** Over the levels of one position. */
+    readonly depth: StackSize;
+  };
+
+/** Positions start as U[0, 1), as the reference draws them here (its GPT starts from 0). */
+const positionInitializer: Initializer = (key, shape) => ({
+  shape,
+  data: randomUniform(
+    key,
+    shape.reduce((size, dimension) => size * dimension, 1),
+  ),
+});
+
+/**
+ * Transformer over residual codes, L tokens a position (Lee et al. 2022, "Autoregressive image generation using residual
+ * quantization"; the reference's `RQTransformer`). A spatial transformer sees one vector a position, the sum of its code
+ * embeddings; from its output a small depth transformer predicts the position's tokens level by level, seeing the sum of the
+ * embeddings so far. All levels share tables and head.
+ *
+ * Differs from the reference: embeddings are summed over depth, as its sampler and the paper do; its forward pass sums over
+ * channels by mistake.
+ *
+ * Variables: `embedding.…`, `spatial.blocks.0.…`, `spatial.norm.…`, `depthPositions` `[L - 1, D]`, `depth.blocks.0.…`,
+ * `depth.norm.…`, `head.weight` `[D, V]`.
+ */
+export class RQTransformer extends Module implements AutoregressiveModel {
+  /** Names the kind of model in a model folder. */
+  readonly type = 'rq-transformer';
+  readonly levels: number;
+  /** What it is built from, with the defaults of what was not said. */
+  readonly config: RQTransformerConfig;
+  readonly #spatial: SequenceTransformer;
+  readonly #depth: CausalTransformer;
+  readonly #depthPositions: Variable<tf.Rank.R2>;
+  readonly #embedding: SequenceEmbedding;
+  readonly #head: Linear;
+
+  constructor({ key, ...options }: RQTransformerOptions) {
+    super();
+    const config = rqTransformerConfig(options);
+    this.config = config;
+    const { levels, spatial, depth, ...shared } = config;
+    assertInteger(levels, 'levels', 'RQTransformer', 2);
+    const [embeddingKey, spatialKey, depthKey, positionKey, headKey] = split(key, 5) as [
+      RandomKey,
+      RandomKey,
+      RandomKey,
+      RandomKey,
+      RandomKey,
+    ];
+    this.levels = levels;
+    const embedding = new SequenceEmbedding({ ...shared, key: embeddingKey }, positionInitializer, 'RQTransformer');
+    this.#embedding = this.child('embedding', embedding);
+    this.#spatial = new SequenceTransformer({ ...shared, ...spatial, key: spatialKey }, embedding, levels);
+    this.child('spatial', this.#spatial.transformer);
+    this.#depthPositions = this.variable('depthPositions', positionInitializer(positionKey, [levels - 1, shared.dim]));
+    this.#depth = this.child('depth', new CausalTransformer({ ...shared, ...depth, key: depthKey }));
+    this.#head = this.child('head', tokenHead(shared, headKey));
+  }
+
+  get vocabSize(): number {
+    return this.#embedding.vocabSize;
+  }
+  get grid(): readonly [number, number] {
+    return this.#embedding.grid;
+  }
+  get conditionLength(): number {
+    return this.#embedding.conditionLength;
+  }
+  get conditionVocabSize(): number | undefined {
+    return this.#embedding.conditionVocabSize;
+  }
+  get dim(): number {
+    return this.#embedding.dim;
+  }
+
+  /** `spatial.embedding`, `spatial.blocks.0`, ..., `spatial.norm`, `depth.blocks.0`, ..., `depth.norm`. */
+  get featureNames(): readonly string[] {
+    return [
+      ...this.#spatial.featureNames.map((name) => `spatial.${name}`),
+      ...this.#depth.blocks.map((_, index) => `depth.blocks.${index}`),
+      'depth.norm',
+    ];
+  }
+
+  /**
+   * Logits `[B, N, L, V]` of every token given the positions before it and the levels above it.
+   * @param conditions  int32 `[B, C]` or embeddings `[B, C, D]`
+   * @param tokens  int32 `[B, N, L]`
+   * @throws {ShapeError} when there are more tokens than positions, or another number of levels
+   */
+  logits(conditions: Conditions, tokens: Tensor3D, { dropoutMasks }: LogitsOptions = {}): Tensor4D {
+    this.#embedding.assertTokens(tokens, this.levels);
+    const [batch, count, levels] = tokens.shape;
+    return tf.tidy(() => {
+      const predictors = this.#spatial.predictors(conditions, tokens, dropoutMasksUnder(dropoutMasks, 'spatial'));
+      const { output } = this.#overLevels(predictors, tokens, dropoutMasksUnder(dropoutMasks, 'depth'));
+      return tf.reshape(this.#head.apply(output), [batch, count, levels, this.vocabSize]);
+    });
+  }
+
+  /** Features over levels are `[B, N L, D]`: those of a position one after the other. */
+  features(conditions: Conditions, tokens: Tensor3D): Record<string, Tensor3D> {
+    this.#embedding.assertTokens(tokens, this.levels);
+    const [batch, count, levels] = tokens.shape;
+    return tf.tidy(() => {
+      const spatial = Object.values(this.#spatial.features(conditions, tokens));
+      const { output, blocks } = this.#overLevels(this.#spatial.predictors(conditions, tokens), tokens);
+      const depth = [...blocks.map((block) => block.output), output].map((stage) =>
+        tf.reshape<tf.Rank.R3>(stage, [batch, count * levels, this.dim]),
+      );
+      const stages = [...spatial, ...depth];
+      return Object.fromEntries(this.featureNames.map((name, index) => [name, stages[index]!]));
+    });
+  }
+
+  dropoutSites(batchSize: number, tokens = this.grid[0] * this.grid[1]): Record<string, DropoutSite> {
+    assertInteger(batchSize, 'batchSize', 'RQTransformer.dropoutSites');
+    return {
+      ...prefixDropoutSites(this.#spatial.dropoutSites(batchSize, tokens), 'spatial'),
+      ...prefixDropoutSites(this.#depth.dropoutSites(batchSize * tokens, this.levels), 'depth'),
+    };
+  }
+
+  emptyCache(batch: number, segments: readonly number[]): SamplingCache {
+    return emptyCache(this.#spatial.transformer, batch, segments);
+  }
+
+  start(conditions: Conditions, given: Tensor3D | undefined, count: Scalar): SamplingStep {
+    return tidied(() => this.#spatial.start(conditions, given, count));
+  }
+
+  step(tokens: Tensor2D, count: Scalar, cache: SamplingCache): SamplingStep {
+    return tidied(() => this.#spatial.step(tokens, count, cache));
+  }
+
+  predict(hidden: Tensor2D, choose: ChooseToken): Tensor2D {
+    const memories = this.#depth.blocks.map((): LevelMemory => ({ keys: [], values: [], before: undefined }));
+    const tokens: tf.Tensor1D[] = [];
+    let sum: Tensor2D | undefined;
+    let x = hidden;
+    for (let level = 0; level < this.levels; level++) {
+      if (level > 0) {
+        const vector = this.#embedding.lookUp(tokens[level - 1]!) as Tensor2D;
+        sum = sum ? tf.add<Tensor2D>(sum, vector) : vector;
+        x = tf.add(sum, tf.slice(this.#depthPositions, [level - 1, 0], [1, -1]));
+      }
+      tokens.push(choose(this.#head.apply(this.#addLevel(x, memories)), level));
+    }
+    return tf.stack(tokens, 1) as Tensor2D;
+  }
+
+  /** One more level through the depth transformer; the memories grow. */
+  #addLevel(x: Tensor2D, memories: LevelMemory[]): Tensor2D {
+    for (const [index, block] of this.#depth.blocks.entries()) {
+      const memory = memories[index]!;
+      const { output, normalized } = block.step(x, memory.before, (key, value) => {
+        memory.keys.push(key);
+        memory.values.push(value);
+        return [{ keys: joined(memory.keys), values: joined(memory.values) }];
+      });
+      memory.before = normalized;
+      x = output;
+    }
+    return this.#depth.norm.apply(x);
+  }
+
+  /** The depth transformer over all positions `[B, N, D]` at once, `[B N, L, D]`. */
+  #overLevels(predictors: Tensor3D, tokens: Tensor3D, dropoutMasks?: DropoutMasks) {
+    const [batch, count, levels] = tokens.shape;
+    const above = tf.slice(tokens, [0, 0, 0], [batch, count, levels - 1]);
+    const embedded = this.#embedding.lookUp(above); // [B, N, L - 1, D]
+    // Not tf.unstack: its gradient in TensorFlow.js fails for one part.
+    const vectors = Array.from({ length: levels - 1 }, (_, level) =>
+      tf.squeeze(tf.slice(embedded, [0, 0, level, 0], [-1, -1, 1, -1]), [2]),
+    ); // [B, N, D] each
+    // Not tf.cumsum: its gradient in TensorFlow.js is wrong along any axis but the last.
+    const running: tf.Tensor[] = [];
+    for (const vector of vectors) running.push(running.length > 0 ? tf.add(running.at(-1)!, vector) : vector);
+    const sums = tf.stack(running, 2); // [B, N, L - 1, D]
+    const x = tf.concat([tf.expandDims(predictors, 2), tf.add(sums, this.#depthPositions)], 2);
+    const rows = tf.reshape<tf.Rank.R3>(x, [batch * count, levels, this.dim]);
+    return this.#depth.apply(rows, attentionMask(levels), dropoutMasks);
+  }
+}
+
+/** What a depth block has seen at one position. */
+interface LevelMemory {
+  readonly keys: Tensor4D[];
+  readonly values: Tensor4D[];
+  before: Tensor2D | undefined;
+}
+
+/** Levels side by side, `[B, M, levels, headDim]`. */
+function joined(levels: readonly Tensor4D[]): Tensor4D {
+  return levels.length === 1 ? levels[0]! : tf.concat([...levels], 2);
+}
