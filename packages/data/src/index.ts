@@ -1,7 +1,6 @@
 export type { BatchOptions, CropOptions, OrderOptions, ReadOptions } from './batch-options.js';
 export type { BatchStream } from './batch-stream.js';
 export { createBatches } from './batches.js';
-export { defaultCacheDirectory } from './cache-directory.js';
 export { CIFAR10_CLASSES, openCifar10 } from './cifar10.js';
 export type { Cifar10Options } from './cifar10.js';
 export type { DownloadProgress } from './internal/cifar10-load.js';
