@@ -35,7 +35,7 @@ export const tinyTokenizer = (config: Partial<ViTVQConfig> = {}) =>
     ),
   );
 
-const shape = { baseChannels: 4, channelMultipliers: [1, 2, 2], blocksPerLevel: 1 };
+const shape = { baseChannels: 4, channelMultipliers: [1, 2, 2], blocksPerResolution: 1 };
 
 /** The same with convolutions. */
 export const tinyCNN = () =>
@@ -43,7 +43,7 @@ export const tinyCNN = () =>
     createCNNVQ(
       {
         imageSize: [8, 12],
-        encoder: { ...shape, attentionLevels: [2] },
+        encoder: { ...shape, attentionResolutions: [2] },
         decoder: shape,
         latentChannels: 4,
         numGroups: 2,

@@ -31,15 +31,15 @@ export interface CNNVQConfig extends QuantizationConfig {
 }
 
 const multipliers = z.array(positive).min(1).readonly();
-const attentionLevels = z.array(integer(0)).readonly().optional();
+const attentionResolutions = z.array(integer(0)).readonly().optional();
 
 const cnnShape = z
-  .strictObject({ baseChannels: positive, channelMultipliers: multipliers, blocksPerLevel: positive, attentionLevels })
+  .strictObject({ baseChannels: positive, channelMultipliers: multipliers, blocksPerResolution: positive, attentionResolutions })
   .refine(
-    ({ channelMultipliers, attentionLevels: levels = [] }) => levels.every((at) => at < channelMultipliers.length),
+    ({ channelMultipliers, attentionResolutions: levels = [] }) => levels.every((at) => at < channelMultipliers.length),
     {
-      ...areValid({ channelMultipliers: multipliers, attentionLevels }),
-      path: ['attentionLevels'],
+      ...areValid({ channelMultipliers: multipliers, attentionResolutions }),
+      path: ['attentionResolutions'],
       error: 'expected levels that channelMultipliers has, from 0 on',
     },
   );
@@ -123,8 +123,8 @@ export function buildCNNVQ(config: unknown, seed: number, where: string): ViTVQ<
     pixelNormalization = { mean: 0.5, deviation: 0.5 },
     ...quantization
   }: CNNVQConfig = parseOptions(cnnVQConfigSchema, { ...(config as CNNVQConfig), seed }, where);
-  for (const { blocksPerLevel } of [encoder, decoder]) {
-    assertAffordable({ variables: blocksPerLevel }, `${blocksPerLevel} blocks a level`);
+  for (const { blocksPerResolution } of [encoder, decoder]) {
+    assertAffordable({ variables: blocksPerResolution }, `${blocksPerResolution} blocks a level`);
   }
   const [encoderKey, quantizerKey, decoderKey, key] = split(randomKey(seed), 4) as [
     RandomKey,

@@ -303,7 +303,7 @@ function cnnShape(
     channelMultipliers: indices.map(
       (index) => shapes.of(`${level(index)}.${block}.0.conv1.weight`, 4)[0]! / baseChannels,
     ),
-    blocksPerLevel: shapes.count((index) => `${level(0)}.${block}.${index}.conv1.weight`),
-    attentionLevels: indices.filter((index) => shapes.has(`${level(index)}.attn.0.norm.weight`)),
+    blocksPerResolution: shapes.count((index) => `${level(0)}.${block}.${index}.conv1.weight`),
+    attentionResolutions: indices.filter((index) => shapes.has(`${level(index)}.attn.0.norm.weight`)),
   };
 }

@@ -26,8 +26,8 @@ export const VIT_VQGAN_BASE = { ...paper, encoder: VIT_BASE, decoder: VIT_BASE }
 export const VIT_VQGAN_LARGE = { ...paper, encoder: VIT_SMALL, decoder: VIT_LARGE } as const satisfies ViTVQConfig;
 
 /** 16x16 tokens of a 256x256 image: levels, blocks and attention of taming-transformers and LlamaGen for a factor of 16. */
-const factor16 = { baseChannels: 128, channelMultipliers: [1, 1, 2, 2, 4], attentionLevels: [4] } as const;
-const factor8 = { baseChannels: 128, channelMultipliers: [1, 2, 2, 4], attentionLevels: [3] } as const;
+const factor16 = { baseChannels: 128, channelMultipliers: [1, 1, 2, 2, 4], attentionResolutions: [4] } as const;
+const factor8 = { baseChannels: 128, channelMultipliers: [1, 2, 2, 4], attentionResolutions: [3] } as const;
 
 /**
  * VQGAN with a factor of 16 and 16,384 codes (arXiv:2012.09841; taming-transformers, `vqgan_imagenet_f16_16384`), without
@@ -35,8 +35,8 @@ const factor8 = { baseChannels: 128, channelMultipliers: [1, 2, 2, 4], attention
  */
 export const VQGAN_F16 = {
   imageSize: 256,
-  encoder: { ...factor16, blocksPerLevel: 2 },
-  decoder: { ...factor16, blocksPerLevel: 3 },
+  encoder: { ...factor16, blocksPerResolution: 2 },
+  decoder: { ...factor16, blocksPerResolution: 3 },
   latentChannels: 256,
   codebookSize: 16_384,
   codeDim: 256,
@@ -49,8 +49,8 @@ export const LLAMA_GEN_VQ_16 = { ...VQGAN_F16, codeDim: 8, normalize: true } as 
 /** LlamaGen's tokenizer with a factor of 8: 32x32 tokens of a 256x256 image. */
 export const LLAMA_GEN_VQ_8 = {
   ...LLAMA_GEN_VQ_16,
-  encoder: { ...factor8, blocksPerLevel: 2 },
-  decoder: { ...factor8, blocksPerLevel: 3 },
+  encoder: { ...factor8, blocksPerResolution: 2 },
+  decoder: { ...factor8, blocksPerResolution: 3 },
 } as const satisfies CNNVQConfig;
 
 /**

@@ -34,11 +34,11 @@ const engineNames = ['cpu', ...(hasOnnx ? (['onnx'] as const) : [])] as const;
 afterAll(() => useEngine({ name: 'cpu' }));
 
 /** Trains in milliseconds. */
-const side = { baseChannels: 4, channelMultipliers: [1, 2], attentionLevels: [1] };
+const side = { baseChannels: 4, channelMultipliers: [1, 2], attentionResolutions: [1] };
 const tinyCNN = {
   imageSize: 8,
-  encoder: { ...side, blocksPerLevel: 1 },
-  decoder: { ...side, blocksPerLevel: 2 },
+  encoder: { ...side, blocksPerResolution: 1 },
+  decoder: { ...side, blocksPerResolution: 2 },
   latentChannels: 6,
   numGroups: 2,
   codebookSize: 16,
@@ -132,7 +132,7 @@ describe('createCNNVQ', () => {
           imageSize: [8, 9],
           codeDim: 0,
           numGroups: 3,
-          encoder: { ...tinyCNN.encoder, attentionLevels: [2] },
+          encoder: { ...tinyCNN.encoder, attentionResolutions: [2] },
           decoder: { ...tinyCNN.decoder, channelMultipliers: [1, 2, 3] },
         },
         { seed: 0.5 },
@@ -142,7 +142,7 @@ describe('createCNNVQ', () => {
       'got 7 problems',
       'imageSize is [8,9]: expected a multiple of 2, which the levels make one token',
       'codeDim is 0',
-      'encoder.attentionLevels is [2]: expected levels that channelMultipliers has, from 0 on',
+      'encoder.attentionResolutions is [2]: expected levels that channelMultipliers has, from 0 on',
       'decoder.channelMultipliers is [1,2,3]: expected as many levels as the encoder',
       'encoder.channelMultipliers is [1,2]: expected channels in multiples of numGroups',
       'seed is 0.5',
@@ -154,7 +154,7 @@ describe('createCNNVQ', () => {
   it('builds VQGAN and LlamaGen of published sizes, here with fewer channels and codes', () => {
     const built = [VQGAN_F16, LLAMA_GEN_VQ_16, LLAMA_GEN_VQ_8].map((config: CNNVQConfig) => {
       const narrow = ({ encoder }: CNNVQConfig): CNNVQConfig['encoder'] => ({ ...encoder, baseChannels: 32 });
-      const { encoder, decoder } = { encoder: narrow(config), decoder: { ...narrow(config), blocksPerLevel: 1 } };
+      const { encoder, decoder } = { encoder: narrow(config), decoder: { ...narrow(config), blocksPerResolution: 1 } };
       return createCNNVQ({ ...config, encoder, decoder, latentChannels: 8, codebookSize: 16 }, { seed: 0 });
     });
     expect(built.map(({ grid }) => grid)).toEqual([

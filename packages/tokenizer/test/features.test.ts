@@ -63,7 +63,7 @@ describe('features of a ViTVQ', () => {
   });
 
   it('name the levels of a convolutional encoder', () => {
-    const side = { baseChannels: 4, channelMultipliers: [1, 2], blocksPerLevel: 1 };
+    const side = { baseChannels: 4, channelMultipliers: [1, 2], blocksPerResolution: 1 };
     const model = createCNNVQ(
       { imageSize: 8, encoder: side, decoder: side, latentChannels: 6, numGroups: 2, codebookSize: 16, codeDim: 4 },
       { seed: 0 },

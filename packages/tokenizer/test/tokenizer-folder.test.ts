@@ -46,7 +46,7 @@ describe('a folder of a tokenizer', () => {
   });
 
   it('holds a tokenizer with convolutions too', async () => {
-    const shape = { baseChannels: 4, channelMultipliers: [1, 2], attentionLevels: [1], blocksPerLevel: 1 };
+    const shape = { baseChannels: 4, channelMultipliers: [1, 2], attentionResolutions: [1], blocksPerResolution: 1 };
     const config = {
       imageSize: 8,
       encoder: shape,
@@ -122,8 +122,8 @@ describe('a folder of a tokenizer', () => {
   });
   const convolutions = {
     imageSize: 8,
-    encoder: { baseChannels: 4, channelMultipliers: [1, 2], blocksPerLevel: 1 },
-    decoder: { baseChannels: 4, channelMultipliers: [1, 2], blocksPerLevel: 1 },
+    encoder: { baseChannels: 4, channelMultipliers: [1, 2], blocksPerResolution: 1 },
+    decoder: { baseChannels: 4, channelMultipliers: [1, 2], blocksPerResolution: 1 },
     latentChannels: 6,
     numGroups: 2,
     codebookSize: 16,
@@ -145,7 +145,7 @@ describe('a folder of a tokenizer', () => {
     [
       'many blocks a level',
       'cnn-vq',
-      { ...convolutions, encoder: { ...convolutions.encoder, blocksPerLevel: 2 ** 31 } },
+      { ...convolutions, encoder: { ...convolutions.encoder, blocksPerResolution: 2 ** 31 } },
     ],
     [
       'wide convolutions',
