@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
-import { createBatches, type ImageSource } from '@vitvq/data';
+import { createBatches, type ImageDataset } from '@vitvq/data';
 import {
   blockFeatures,
   collectFeatures,
@@ -163,7 +163,7 @@ export async function probeModels(context: StageContext, amounts: Amounts): Prom
 
 /** Images with their classes, in their order. */
 async function* labelled(
-  source: ImageSource,
+  source: ImageDataset,
   { settings, signal }: StageContext,
 ): AsyncGenerator<LabelledBatch, void, undefined> {
   const imageSize = imageSizeOf(settings);

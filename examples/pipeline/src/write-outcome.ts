@@ -185,7 +185,7 @@ async function samplesSection(context: StageContext, outcome: Outcome): Promise<
   const gallery: GalleryBlock = {
     kind: 'gallery',
     labels: Array.from({ length: perClass }, (_, column) => `seed ${firstSeed + column}`),
-    items: context.images.train.classes.map((name, label) => ({
+    items: context.images.train.classNames.map((name, label) => ({
       images: pictures.slice(label * perClass, (label + 1) * perClass),
       caption: name,
     })),
@@ -221,7 +221,7 @@ async function tokenizerSection({ folder, images }: StageContext, { tokenizer }:
           examples: originals.shape[0],
           names: Array.from(
             { length: originals.shape[0] },
-            (_, image) => images.test.classes[images.test.labels[image]!]!,
+            (_, image) => images.test.classNames[images.test.labels[image]!]!,
           ),
           caption: 'Test images, each beside what is left of it in its codes: the best that can be drawn with them.',
           file: 'reconstructions.png',
@@ -365,7 +365,7 @@ function probeSection({ images, settings }: StageContext, { probe }: Outcome): R
           String(l2),
         ]),
       },
-      confusionTable(probe.result, { classes: images.train.classes, name: best }),
+      confusionTable(probe.result, { classes: images.train.classNames, name: best }),
       ...warnings.map((text) => ({ kind: 'text' as const, text })),
     ],
   };

@@ -46,7 +46,7 @@ async function main(): Promise<void> {
   const heldOut = await readHeldOut(data, settings);
   say(`Images: ${data.description}, ${heldOut.shape[0]} held out`);
   if (data.skipped.length > 0) say(`Left out: ${data.skipped.length} unusable images`);
-  for (const { file, reason } of data.skipped.slice(0, 5)) say(`  ${file}: ${reason}`);
+  for (const { name, reason } of data.skipped.slice(0, 5)) say(`  ${name}: ${reason}`);
   if (data.skipped.length > 5) say(`  and ${data.skipped.length - 5} more`);
 
   // Only now that nothing more can be wrong with the command line.

@@ -207,7 +207,7 @@ function captionsSection({ data }: StageContext): ReportSection {
         rows: data.train.captions
           .slice(0, 12)
           .map((text, image) => [
-            data.train.source.classes[data.train.source.labels[image]!]!,
+            data.train.source.classNames[data.train.source.labels[image]!]!,
             Object.values(data.train.attributes[image]!).join(', '),
             text,
           ]),

@@ -3,6 +3,7 @@ export * from './composite.js';
 export * from './contracts.js';
 export * from './detach.js';
 export * from './errors.js';
+export * from './image-source.js';
 export * from './initializers.js';
 export type { ModelNeeds, WeightsFile } from './model-budget.js';
 export * from './module.js';
@@ -13,6 +14,7 @@ export { randomNormal } from './random-normal.js';
 export { recompute } from './recompute.js';
 export * from './reference-weights.js';
 export { assertFitsBudget, skipInitialization } from './skip-initialization.js';
+export * from './unusable-image-error.js';
 export { type BatchSource } from './batch-source.js';
 export {
   type BatchFacts,

@@ -4,6 +4,7 @@ import '@tensorflow/tfjs';
 export { expectGradientsMatchFiniteDifferences, type GradientCheckOptions } from './expect-gradients.js';
 export { expectNoTensorLeak } from './expect-no-tensor-leak.js';
 export { hasEngine } from './require-engine.js';
+export { testImageSource, type ImageSourceContract } from './test-image-source.js';
 export type { OwnsVariables } from './module-contract.js';
 export { testAdversarialLoss, type AdversarialLossContract } from './test-adversarial-loss.js';
 export { testDecoder, type DecoderContract } from './test-decoder.js';
