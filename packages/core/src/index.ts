@@ -36,3 +36,5 @@ export {
   type HostArray,
   type PaddedBatch,
 } from './host-arrays.js';
+export { assertRgbImage, toRgbImages, type RgbImage } from './rgb-image.js';
+export { imageGrid, type GridMargin, type ImageGridOptions } from './image-grid.js';
