@@ -4,7 +4,10 @@ import { assertRgbImage, type RgbImage } from './rgb-image.js';
 
 /** Options of {@link imageGrid}. */
 export interface ImageGridOptions {
-  /** Number of images in a row. @default the smallest number that makes at most as many rows as columns */
+  /**
+   * Number of images in a row.
+   * @default the smallest number that makes at most as many rows as columns
+   */
   readonly columns?: number;
   /** White pixels between two columns. @default 0 */
   readonly columnGap?: number;
@@ -23,8 +26,8 @@ export interface GridMargin {
 }
 
 /**
- * Draws images into one image, row by row. All cells of the grid are as large as the widest and the highest image; a
- * smaller image lies in the upper left corner of its cell, on white.
+ * Draws images into one image, row by row. All cells of the grid are as large as the widest and the
+ * highest image; a smaller image lies in the upper left corner of its cell, on white.
  * @throws {ConfigError} without images, and for a number out of range
  * @throws {ShapeError} when the values of an image do not fill it
  */

@@ -13,8 +13,8 @@ export interface RgbImage {
 }
 
 /**
- * Converts float images to 8 bits a channel. Values are clamped to [0, 1]; NaN becomes 0. Grey images repeat their
- * channel.
+ * Converts float images to 8 bits a channel. Values are clamped to [0, 1]; NaN becomes 0. Grey
+ * images repeat their channel.
  * @param images  `[B, H, W, C]`, with C being 1 (grey) or 3
  * @throws {ShapeError} for another number of channels, and unless the values fill the shape
  */
@@ -39,7 +39,10 @@ export function toRgbImages({ data: values, shape }: HostImages): RgbImage[] {
   });
 }
 
-/** Throws unless the image has at least one pixel and as many values as its size says. @throws {ShapeError} */
+/**
+ * Throws unless the image has at least one pixel and as many values as its size says.
+ * @throws {ShapeError}
+ */
 export function assertRgbImage({ width, height, data }: RgbImage, where: string): void {
   if (width > 0 && height > 0 && Number.isInteger(width) && data.length === width * height * 3) return;
   throw new ShapeError({
