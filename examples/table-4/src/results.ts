@@ -1,8 +1,8 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ConfigError, DataError, type HostImages } from '@vitvq/core';
-import { imageGrid, writePng } from '@vitvq/report';
+import { ConfigError, DataError, firstImages, type HostImages } from '@vitvq/core';
+import { comparisonGrid, writePng } from '@vitvq/report';
 import type { Settings, Variant } from './config.js';
 import type { Result } from './train-variant.js';
 
@@ -38,11 +38,9 @@ export async function openResults(out: string, settings: Settings): Promise<Resu
   const kept = new Map<string, Result>(Object.entries(await readEarlier(file, settings)));
   return {
     of: ({ name }) => kept.get(name),
-    keep: async ({ name }, result, { data, shape: [count, ...imageShape] }) => {
-      const shown = Math.min(SHOWN, count);
-      const pixels = imageShape.reduce((product, length) => product * length, 1);
-      const shape = [shown, ...imageShape] as const;
-      await writePng(join(out, `${name}.png`), await imageGrid(data.subarray(0, shown * pixels), { shape, scale: 2 }));
+    keep: async ({ name }, result, reconstructions) => {
+      const grid = await comparisonGrid([firstImages(reconstructions, SHOWN)], { scale: 2 });
+      await writePng(join(out, `${name}.png`), grid);
       kept.set(name, result);
       const text = JSON.stringify({ settings, results: Object.fromEntries(kept) }, null, 2);
       await writeFile(`${file}.part`, `${text}\n`);

@@ -1,15 +1,8 @@
 import { join } from 'node:path';
 import { writeJson, type StageResult } from '@vitvq/cli';
-import type { HostImages } from '@vitvq/core';
+import { toRgbImages, type HostImages } from '@vitvq/core';
 import type { Engine } from '@vitvq/engine';
-import {
-  configurationRows,
-  lineReportChart,
-  toRgbImages,
-  writeReport,
-  type GalleryBlock,
-  type ReportSection,
-} from '@vitvq/report';
+import { configRows, lineReportChart, writeReport, type GalleryBlock, type ReportSection } from '@vitvq/report';
 import { logCurve, readTrainingLog } from '@vitvq/training';
 import { caption } from './captions.js';
 import { summarize, type CheckResult } from './check-stage.js';
@@ -128,7 +121,7 @@ export async function writeOutcomeReport(context: StageContext, outcome: Outcome
           {
             kind: 'table',
             caption: `${engine.name}, ${engine.threads} threads: ${engine.description}`,
-            rows: configurationRows({ settings, gpt: gptPlan(settings), sampling: SAMPLING }),
+            rows: configRows({ settings, gpt: gptPlan(settings), sampling: SAMPLING }),
           },
         ],
       },
@@ -156,7 +149,7 @@ export async function writeOutcomeReport(context: StageContext, outcome: Outcome
 
 function drawnSection(context: StageContext, title: string, { prompts, pictures }: Drawn, file: string): ReportSection {
   const seeds = seedsOf(context);
-  const images = toRgbImages(pictures.data, pictures.shape);
+  const images = toRgbImages(pictures);
   const gallery: GalleryBlock = {
     kind: 'gallery',
     labels: seeds.map((seed) => `seed ${seed}`),

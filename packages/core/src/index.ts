@@ -38,3 +38,4 @@ export {
 } from './host-arrays.js';
 export { assertRgbImage, toRgbImages, type RgbImage } from './rgb-image.js';
 export { imageGrid, type GridMargin, type ImageGridOptions } from './image-grid.js';
+export { firstImages } from './first-images.js';
