@@ -15,11 +15,12 @@ const small: LabelledFeatures = {
 };
 
 /**
- * scikit-learn 1.9.1, numpy 2.4.6, with the samples above as X and y:
+ * Values of scikit-learn 1.9.1 with numpy 2.4.6, with the samples above as X and y:
  *
- * Z = StandardScaler().fit_transform(X) m = LogisticRegression(C=1 / (l2 * 12), tol=1e-12,
- * max_iter=100000, solver='newton-cg').fit(Z, y) m.coef_.T, m.intercept_ - m.intercept_.mean(),
- * log_loss(y, m.predict_proba(Z))
+ *     Z = StandardScaler().fit_transform(X)
+ *     m = LogisticRegression(C=1 / (l2 * 12), tol=1e-12, max_iter=100000, solver='newton-cg')
+ *     m.fit(Z, y)
+ *     m.coef_.T, m.intercept_ - m.intercept_.mean(), log_loss(y, m.predict_proba(Z))
  */
 const scikitLearn = [
   {

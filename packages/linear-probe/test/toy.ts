@@ -11,7 +11,8 @@ export interface CloudOptions {
 }
 
 /**
- * Normal clouds, one for each class, around centres that depend on the number of classes and `dim` alone.
+ * Normal clouds, one for each class, around centres that depend on the number of classes and `dim`
+ * alone.
  */
 export function clouds({ classes, count, dim, distance, seed }: CloudOptions): LabelledFeatures {
   const centres = randomNormal(randomKey(1_000), classes * dim);
