@@ -1,6 +1,6 @@
-import { downloadLines } from '@vitvq/cli';
 import { foldIn, randomKey, randomUniform, toRgbImages } from '@vitvq/core';
 import { openCifar10, openImageArray, openImageFolder, readImages, subset, type ImageSource } from '@vitvq/data';
+import { downloadLines } from '@vitvq/example-shared';
 import { encodePng } from '@vitvq/report';
 import { PICTURES, SMOKE } from './config.js';
 import type { Request } from './options.js';

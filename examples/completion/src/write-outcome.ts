@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { writeJson } from '@vitvq/cli';
 import { toRgbImages, type HostImages, type RgbImage } from '@vitvq/core';
+import { writeJson } from '@vitvq/files';
 import type { LoadedImages } from '@vitvq/data';
 import type { Engine } from '@vitvq/engine';
 import { lineReportChart, writeReport, type GalleryBlock, type ReportSection } from '@vitvq/report';

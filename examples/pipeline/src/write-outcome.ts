@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { readSafetensors } from '@vitvq/checkpoint';
-import { writeJson, type StageResult } from '@vitvq/cli';
 import { toRgbImages } from '@vitvq/core';
+import type { StageResult } from '@vitvq/example-shared';
+import { writeJson } from '@vitvq/files';
 import type { Engine } from '@vitvq/engine';
 import {
   comparisonGallery,

@@ -1,7 +1,8 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError, DataError, firstImages, type HostImages } from '@vitvq/core';
+import { writeJson } from '@vitvq/files';
 import { comparisonGrid, writePng } from '@vitvq/report';
 import type { Settings, Variant } from './config.js';
 import type { Result } from './train-variant.js';
@@ -42,9 +43,7 @@ export async function openResults(out: string, settings: Settings): Promise<Resu
       const grid = await comparisonGrid([firstImages(reconstructions, SHOWN)], { scale: 2 });
       await writePng(join(out, `${name}.png`), grid);
       kept.set(name, result);
-      const text = JSON.stringify({ settings, results: Object.fromEntries(kept) }, null, 2);
-      await writeFile(`${file}.part`, `${text}\n`);
-      await rename(`${file}.part`, file);
+      await writeJson(file, { settings, results: Object.fromEntries(kept) });
     },
   };
 }

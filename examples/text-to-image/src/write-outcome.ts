@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { writeJson, type StageResult } from '@vitvq/cli';
 import { toRgbImages, type HostImages } from '@vitvq/core';
+import type { StageResult } from '@vitvq/example-shared';
+import { writeJson } from '@vitvq/files';
 import type { Engine } from '@vitvq/engine';
 import { configRows, lineReportChart, writeReport, type GalleryBlock, type ReportSection } from '@vitvq/report';
 import { logCurve, readTrainingLog } from '@vitvq/training';

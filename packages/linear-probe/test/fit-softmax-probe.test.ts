@@ -167,7 +167,9 @@ describe('fitSoftmaxProbe', () => {
 
     it('fewer samples than classes', async () => {
       await expect(fit({}, { classes: 13 })).rejects.toThrow(DataError);
-      await expect(fit({}, { classes: 13 })).rejects.toThrow('at least 13 training samples, one for each class, got 12');
+      await expect(fit({}, { classes: 13 })).rejects.toThrow(
+        'at least 13 training samples, one for each class, got 12',
+      );
     });
 
     it.each([NaN, Infinity])('a feature that is %d, naming block and sample', async (value) => {

@@ -1,6 +1,6 @@
 import type { RgbImage } from '@vitvq/core';
+import { writeWhole } from '@vitvq/files';
 import { encodePng } from './encode-png.js';
-import { writeWhole } from './internal/files.js';
 
 /**
  * Writes an image as a PNG file into an existing folder.

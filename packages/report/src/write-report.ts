@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { ConfigError, type RgbImage } from '@vitvq/core';
+import { createFolder, writeWhole } from '@vitvq/files';
 import { encodePng } from './encode-png.js';
 import { compose } from './internal/compose.js';
 import { visibleHeight } from './internal/enlarge.js';
-import { createFolder, writeWhole } from './internal/files.js';
 import { drawReportChart, renderPage } from './internal/render-page.js';
 import type { GalleryBlock, ReportContent } from './report-content.js';
 import { svgToPng } from './svg-to-png.js';
