@@ -27,7 +27,7 @@ describe('PNG', () => {
     expect(() => encodePng({ ...image, height: 2 })).toThrow('encodePng: expected height x width x 3 values');
     const missing = join(folder, 'missing', 'x.png');
     await expect(writePng(missing, image)).rejects.toThrow(DataError);
-    await expect(writePng(missing, image)).rejects.toThrow(`${missing}: expected to write the file, got ENOENT`);
+    await expect(writePng(missing, image)).rejects.toThrow(`${missing}: expected to write the file, got no such file or directory`);
   });
 });
 
