@@ -1,14 +1,14 @@
-import { downloadLines } from '@vitvq/example-shared';
-import { foldIn, randomKey, randomUniform } from '@vitvq/core';
+import { foldIn, randomKey, randomUniform, toRgbImages } from '@vitvq/core';
 import { openCifar10, openImageArray, openImageFolder, readImages, subset, type ImageDataset } from '@vitvq/data';
-import { encodePng, toRgbImages } from '@vitvq/report';
+import { downloadLines } from '@vitvq/example-shared';
+import { encodePng } from '@vitvq/report';
 import { PICTURES, SMOKE } from './config.js';
 import type { Request } from './options.js';
 
 /** A picture that the models have not seen, as large as they want it. */
 export interface Picture {
   readonly name: string;
-  readonly png: Buffer;
+  readonly png: Uint8Array;
 }
 
 /**
@@ -24,12 +24,10 @@ export async function readPictures(
   if (!source) return [];
   const chosen = subset(source, firstOfEachClass(source));
   const { data, shape, names } = await readImages(chosen, { imageSize });
-  return Promise.all(
-    toRgbImages(data, shape).map(async (image, index) => ({
-      name: names[index] || `picture ${index + 1}`,
-      png: await encodePng(image),
-    })),
-  );
+  return toRgbImages({ data, shape }).map((image, index) => ({
+    name: names[index] || `picture ${index + 1}`,
+    png: encodePng(image),
+  }));
 }
 
 async function openSource(

@@ -119,7 +119,7 @@ export async function probeModels(context: StageContext, amounts: Amounts): Prom
     console.log(`  features of ${amounts.probe} images to learn from and ${amounts.probeTest} to test on`);
     const collected = await collectFeatures(features, labelled(first(images.probe, amounts.probe), context));
     const test = await collectFeatures(features, labelled(first(images.test, amounts.probeTest), context));
-    const split = { share: PROBE.validationShare, key: keyOf(settings, 'holdOut') };
+    const split = { fraction: PROBE.validationShare, key: keyOf(settings, 'holdOut') };
     const { train, heldOut: validation } = holdOut(collected, split);
     const probe = (isProbed: (block: string) => boolean): Promise<LayerSweep> =>
       probeBlocks(

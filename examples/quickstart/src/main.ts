@@ -11,6 +11,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listCheckpoints } from '@vitvq/checkpoint';
+import { firstImages } from '@vitvq/core';
 import { abortOnCtrlC, runProgram, showProgress, UsageError } from '@vitvq/example-shared';
 import { useEngine } from '@vitvq/engine';
 import { loadLPIPS } from '@vitvq/evaluation';
@@ -22,7 +23,7 @@ import { L2_ALONE_FILE, L2AlonePictures, otherRun } from './comparison.js';
 import { createDiscriminator, EVALUATION_BATCH, EVERY_SECONDS, modelConfig, SHOWN, trainingPlan } from './config.js';
 import { openData, openTrainingBatches, readHeldOut } from './data.js';
 import { parseArguments, type Request, type Settings } from './options.js';
-import { firstImages, writeMetrics, writeOutcomeReport, writeSamples } from './outcome.js';
+import { writeMetrics, writeOutcomeReport, writeSamples } from './outcome.js';
 
 /** Prints a line; while the bar is shown, above it. */
 let say = (line: string): void => console.log(line);

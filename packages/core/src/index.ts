@@ -39,3 +39,6 @@ export {
   type HostArray,
   type PaddedBatch,
 } from './host-arrays.js';
+export { assertRgbImage, toRgbImages, type RgbImage } from './rgb-image.js';
+export { imageGrid, type GridMargin, type ImageGridOptions } from './image-grid.js';
+export { firstImages } from './first-images.js';

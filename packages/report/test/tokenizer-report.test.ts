@@ -1,19 +1,19 @@
 import { join } from 'node:path';
 import { readFile, readdir } from 'node:fs/promises';
-import { ConfigError, ShapeError, randomKey, randomUniform } from '@vitvq/core';
+import { ConfigError, ShapeError, randomKey, randomUniform, type HostImages } from '@vitvq/core';
 import { describe, expect, it } from 'vitest';
-import { configurationRows, stage1Report, writeReport, type Stage1ReportFacts } from '../src/index.js';
+import { tokenizerReport, writeReport, type TokenizerReportFacts } from '../src/index.js';
 import { expectBalanced } from './balanced.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const folder = await temporaryFolder();
-const originals = randomUniform(randomKey(1), 30 * 8 * 8 * 3);
-const facts: Stage1ReportFacts = {
+const originals: HostImages = { data: randomUniform(randomKey(1), 30 * 8 * 8 * 3), shape: [30, 8, 8, 3] };
+const reconstructions: HostImages = { data: originals.data.map((value) => value / 2), shape: originals.shape };
+const facts: TokenizerReportFacts = {
   title: 'A tokenizer',
   dataset: 'pictures',
   originals: {
-    data: originals,
-    shape: [30, 8, 8, 3],
+    ...originals,
     names: Array.from({ length: 30 }, (_, index) => `class ${index}`),
   },
   evaluation: {
@@ -21,7 +21,7 @@ const facts: Stage1ReportFacts = {
     psnr: 21.834,
     psnrOfImages: new Float64Array(30).fill(21.8),
     codebook: { usage: 0.75, perplexity: 2.83, counts: [40, 40, 0, 40] },
-    reconstructions: { data: originals.map((value) => value / 2) },
+    reconstructions,
     indices: Int32Array.from({ length: 120 }, (_, index) => [0, 1, 3][index % 3]!),
   },
   grid: [2, 2],
@@ -50,13 +50,13 @@ const facts: Stage1ReportFacts = {
     compileSeconds: 1.4,
   },
   engine: { name: 'onnx', reason: 'it is there', threads: 2, description: 'compiled' },
-  configuration: { seed: 1, model: { dim: 128, patch: [4, 4] }, path: undefined, note: null },
+  config: { seed: 1, model: { dim: 128, patch: [4, 4] }, path: undefined, note: null },
   commands: [{ purpose: 'Go on', command: 'npx vitvq --resume' }],
 };
 
-describe('stage1Report', () => {
+describe('tokenizerReport', () => {
   it('says what a person wants to know', async () => {
-    const content = stage1Report(facts);
+    const content = tokenizerReport(facts);
     expect(content.summary).toEqual([
       { label: 'PSNR', value: '21.83', unit: 'dB', note: 'mean of 30 images' },
       { label: 'Codebook usage', value: '75 %', note: '3 of 4 codes' },
@@ -64,14 +64,13 @@ describe('stage1Report', () => {
       { label: 'Steps', value: '1,204', note: 'in 5 min' },
       { label: 'Speed', value: '128', unit: 'images/s', note: 'onnx, 2 threads' },
     ]);
-    expect(content.lead).toContain('Each 8 × 8 image becomes 2 × 2 codes from a codebook of 4, 1 byte instead of 192');
+    expect(content.lead).toContain('Each 8 × 8 image becomes 2 × 2 tokens from a codebook of 4, 1 byte instead of 192');
     expect(content.sections.map(({ title }) => title)).toEqual([
       'Reconstructions',
       'Token maps',
       'Training',
       'Codebook',
-      'Speed and engine',
-      'Configuration',
+      'Config',
       'How to go on',
     ]);
     const file = await writeReport(join(folder, 'run'), content);
@@ -102,7 +101,7 @@ describe('stage1Report', () => {
   it("shows the similarity of codes when it knows their vectors, and the paper's usage", () => {
     const codebook = { shape: [4, 2], data: Float32Array.of(1, 0, 0, 1, -1, 0, 0, -1) };
     const text = JSON.stringify(
-      stage1Report({
+      tokenizerReport({
         ...facts,
         codebook,
         evaluation: { ...facts.evaluation, codebook: { ...facts.evaluation.codebook, paperUsage: 0.9612 } },
@@ -127,70 +126,64 @@ describe('stage1Report', () => {
       advice: [{ text: 'Lower codeDim.' }, { text: 'Try <more> codes.' }],
     };
     const page = await readFile(
-      await writeReport(join(folder, 'advice'), stage1Report({ ...facts, codebookReport })),
+      await writeReport(join(folder, 'advice'), tokenizerReport({ ...facts, codebookReport })),
       'utf8',
     );
     expectBalanced(page);
     for (const text of [
       '3 and 7 (0.0123), 1 and 2 (0.5)',
-      '2 within 0.05 of another',
+      '2 within 0.05 of another code',
       'Lower codeDim.',
       'Try &lt;more&gt; codes.',
     ]) {
       expect(page).toContain(text);
     }
-    const [, , , codebook] = stage1Report({ ...facts, codebookReport: { advice: [] } }).sections;
+    const [, , , codebook] = tokenizerReport({ ...facts, codebookReport: { advice: [] } }).sections;
     expect(JSON.stringify(codebook)).not.toContain('Closest');
   });
 
   it('leaves out what is not known', async () => {
-    const content = stage1Report({
+    const content = tokenizerReport({
       ...facts,
       charts: facts.charts.map((chart) => ({ ...chart, series: [{ name: 'none', points: [[1, NaN]] }] })),
       commands: [],
       training: { steps: 10, seconds: 7261, imagesPerSecond: 1.25 },
       engine: { name: 'cpu' },
-      originals: { data: originals, shape: [30, 8, 8, 3] },
-      examples: 2,
+      originals,
+      shown: 2,
     });
-    expect(content.sections.map(({ title }) => title)).not.toContain('Training');
+    expect(content.sections[2]!.blocks.map(({ kind }) => kind)).toEqual(['table']);
+    expect(content.sections.map(({ title }) => title)).not.toContain('How to go on');
     expect(content.summary!.slice(3).map(({ value, note }) => `${value} ${note}`)).toEqual([
       '10 in 2 h 1 min',
       '1.3 cpu',
     ]);
     const page = await readFile(await writeReport(join(folder, 'less'), content), 'utf8');
-    expect(page).not.toMatch(/undefined|Compiling|NaN/);
+    expect(page).not.toMatch(/undefined|Compilation|NaN/);
   });
 
   it('refuses facts that do not fit each other', () => {
     const { evaluation } = facts;
-    const cases: [Partial<Stage1ReportFacts>, string][] = [
+    const short: HostImages = { data: originals.data.subarray(0, 192), shape: [1, 8, 8, 3] };
+    const cases: [Partial<TokenizerReportFacts>, string][] = [
       [
-        { originals: { ...facts.originals, shape: [29, 8, 8, 3] } },
-        'expected 5568 original values for 29 images, got 5760.',
+        { evaluation: { ...evaluation, reconstructions: short } },
+        'comparisonGallery: expected images [30, 8, 8, 3] in column "reconstruction", got [1, 8, 8, 3].',
+      ],
+      [{ evaluation: { ...evaluation, indices: [1] } }, 'tokenMapsSection: expected 120 tokens for 30 images, got 1.'],
+      [
+        { evaluation: { ...evaluation, psnrOfImages: [1] } },
+        'reconstructionsSection: expected 30 PSNR values for 30 images, got 1.',
       ],
       [
-        { evaluation: { ...evaluation, reconstructions: { data: new Float32Array(3) } } },
-        'expected 5760 reconstructed values for 30 images, got 3.',
+        { originals: { ...originals, names: ['x'] } },
+        'reconstructionsSection: expected 30 names for 30 images, got 1.',
       ],
-      [{ evaluation: { ...evaluation, indices: [1] } }, 'expected 120 codes for 30 images, got 1.'],
-      [{ evaluation: { ...evaluation, psnrOfImages: [1] } }, 'expected 30 PSNR values for 30 images, got 1.'],
-      [{ originals: { ...facts.originals, names: ['x'] } }, 'expected 30 names for 30 images, got 1.'],
     ];
     for (const [change, message] of cases) {
-      expect(() => stage1Report({ ...facts, ...change })).toThrow(ShapeError);
-      expect(() => stage1Report({ ...facts, ...change })).toThrow(`stage1Report: ${message}`);
+      expect(() => tokenizerReport({ ...facts, ...change })).toThrow(ShapeError);
+      expect(() => tokenizerReport({ ...facts, ...change })).toThrow(message);
     }
-    expect(() => stage1Report({ ...facts, examples: 0 })).toThrow(ConfigError);
+    expect(() => tokenizerReport({ ...facts, shown: 0 })).toThrow(ConfigError);
   });
-});
-
-it('configurationRows flattens what is nested', () => {
-  expect(configurationRows({ a: 1, b: { c: true, d: { e: 'x' } }, f: [1, 'two'], g: null, h: undefined })).toEqual([
-    ['a', '1'],
-    ['b.c', 'true'],
-    ['b.d.e', 'x'],
-    ['f', '1, two'],
-    ['g', 'null'],
-  ]);
 });
