@@ -24,13 +24,16 @@ function shake<M extends Module>(module: M): M {
   return module;
 }
 
+/** Quantizer of {@link tinyTokenizer}. */
+export const tinyQuantizer = { type: 'vector', codebookSize: 16, codeDim: 4 } as const;
+
 const size = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 };
 
 /** 2 x 3 tokens of images of 8 x 12. */
 export const tinyTokenizer = (config: Partial<ViTVQConfig> = {}) =>
   shake(
     createViTVQ(
-      { imageSize: [8, 12], patchSize: 4, encoder: size, decoder: size, codebookSize: 16, codeDim: 4, ...config },
+      { imageSize: [8, 12], patchSize: 4, encoder: size, decoder: size, quantizer: tinyQuantizer, ...config },
       { seed: 1 },
     ),
   );
@@ -47,8 +50,7 @@ export const tinyCNN = () =>
         decoder: shape,
         latentChannels: 4,
         numGroups: 2,
-        codebookSize: 16,
-        codeDim: 4,
+        quantizer: tinyQuantizer,
       },
       { seed: 1 },
     ),

@@ -11,7 +11,11 @@ export const VIT_BASE = { dim: 768, depth: 12, numHeads: 12, mlpDim: 3072 } as c
 export const VIT_LARGE = { dim: 1280, depth: 32, numHeads: 16, mlpDim: 5120 } as const satisfies TransformerSize;
 
 /** What the paper's tokenizers share (sec. 3.2, 4.1 and 5.1): 256x256 images, 8x8 patches, 8,192 codes of 32 dimensions. */
-const paper = { imageSize: 256, patchSize: 8, codebookSize: 8192, codeDim: 32, beta: 0.25 } as const;
+const paper = {
+  imageSize: 256,
+  patchSize: 8,
+  quantizer: { type: 'vector', codebookSize: 8192, codeDim: 32, beta: 0.25 },
+} as const;
 
 /** ViT-VQGAN-SS: small encoder, small decoder; 1,024 tokens an image (arXiv:2110.04627, Tables 1 and 2). */
 export const VIT_VQGAN_SMALL = { ...paper, encoder: VIT_SMALL, decoder: VIT_SMALL } as const satisfies ViTVQConfig;
@@ -38,13 +42,14 @@ export const VQGAN_F16 = {
   encoder: { ...factor16, blocksPerResolution: 2 },
   decoder: { ...factor16, blocksPerResolution: 3 },
   latentChannels: 256,
-  codebookSize: 16_384,
-  codeDim: 256,
-  normalize: false,
+  quantizer: { type: 'vector', codebookSize: 16_384, codeDim: 256, normalize: false },
 } as const satisfies CNNVQConfig;
 
 /** LlamaGen's tokenizer with a factor of 16: 16,384 l2-normalised codes of 8 dimensions (arXiv:2406.06525, sec. 2.1). */
-export const LLAMA_GEN_VQ_16 = { ...VQGAN_F16, codeDim: 8, normalize: true } as const satisfies CNNVQConfig;
+export const LLAMA_GEN_VQ_16 = {
+  ...VQGAN_F16,
+  quantizer: { type: 'vector', codebookSize: 16_384, codeDim: 8 },
+} as const satisfies CNNVQConfig;
 
 /** LlamaGen's tokenizer with a factor of 8: 32x32 tokens of a 256x256 image. */
 export const LLAMA_GEN_VQ_8 = {
@@ -64,8 +69,7 @@ export const SINGLE_MACHINE = {
   imageSize: 128,
   encoder: { dim: 256, depth: 6, numHeads: 4, mlpDim: 1024 },
   decoder: { dim: 256, depth: 6, numHeads: 4, mlpDim: 1024 },
-  codebookSize: 2048,
-  trackUsage: true,
+  quantizer: { ...paper.quantizer, codebookSize: 2048, trackUsage: true },
   output: 'logit-laplace',
 } as const satisfies ViTVQConfig;
 
@@ -80,10 +84,7 @@ export const QUICKSTART = {
   patchSize: 4,
   encoder: { dim: 128, depth: 3, numHeads: 4, mlpDim: 512 },
   decoder: { dim: 128, depth: 3, numHeads: 4, mlpDim: 512 },
-  codebookSize: 512,
-  codeDim: 8,
-  beta: 0.05,
-  trackUsage: true,
+  quantizer: { type: 'vector', codebookSize: 512, codeDim: 8, beta: 0.05, trackUsage: true },
   positions: 'learned',
   pixelNormalization: { mean: 0.47, deviation: 0.25 },
 } as const satisfies ViTVQConfig;
