@@ -5,7 +5,6 @@ export { expectGradientsMatchFiniteDifferences, type GradientCheckOptions } from
 export { expectNoTensorLeak } from './expect-no-tensor-leak.js';
 export { hasEngine } from './require-engine.js';
 export { testImageSource, type ImageSourceContract } from './test-image-source.js';
-export type { OwnsVariables } from './module-contract.js';
 export { testAdversarialLoss, type AdversarialLossContract } from './test-adversarial-loss.js';
 export { testDecoder, type DecoderContract } from './test-decoder.js';
 export { testDiscriminator, type DiscriminatorContract } from './test-discriminator.js';
