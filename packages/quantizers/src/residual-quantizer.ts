@@ -149,7 +149,7 @@ export class ResidualQuantizer extends Module implements Quantizer {
   /** Returns what a step takes away from the residual. */
   #codes(quantizer: Quantizer, { quantized, indices }: QuantizeResult): Tensor3D {
     if (this.gradient === 'own') return quantized;
-    // The reference lets the gradient of later steps into these codes; `quantized` has none towards them.
+    // The reference lets gradients of later steps into these codes; `quantized` has none.
     return this.referenceGradients ? quantizer.decode(indices) : detach(quantized);
   }
 
