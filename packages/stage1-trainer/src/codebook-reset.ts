@@ -36,8 +36,8 @@ export function resettableCodebookOf(tokenizer: ViTVQ, where: string): Resettabl
 
 /**
  * Returns a function that lets codes start as features of the first batch and returns their number.
- * A codebook of noise lies off the features, so that few codes are ever chosen and the others get no
- * gradient. The function compiles.
+ * A codebook of noise lies off the features, so that few codes are ever chosen and the others get
+ * no gradient. The function compiles.
  * @throws {ConfigError} when the tokenizer's quantizer has no codebook
  */
 export function createCodebookInitialization(tokenizer: ViTVQ): CodebookUpdate {
@@ -50,8 +50,8 @@ export function createCodebookInitialization(tokenizer: ViTVQ): CodebookUpdate {
 }
 
 /**
- * Returns a function that replaces dead codes by features of a batch and returns how many there were.
- * The function compiles.
+ * Returns a function that replaces dead codes by features of a batch and returns how many there
+ * were. The function compiles.
  * @throws {ConfigError} when the tokenizer's quantizer does not count the use of its codes
  */
 export function createCodebookReset(tokenizer: ViTVQ): CodebookUpdate {

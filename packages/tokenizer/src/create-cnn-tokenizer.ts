@@ -15,7 +15,10 @@ import { ViTVQ, type PixelNormalization } from './vq-tokenizer.js';
 
 /** A tokenizer with convolutions as data: everything but the seed. JSON holds it. */
 export interface CNNVQConfig<K extends QuantizerKinds = BuiltInQuantizerKinds> {
-  /** Pixels: one number, or `[height, width]`; a multiple of 2^(levels - 1). The weights do not depend on it. */
+  /**
+   * Pixels: one number, or `[height, width]`; a multiple of 2^(levels - 1). The weights do not
+   * depend on it.
+   */
   readonly imageSize: Size2D;
   /** @default 3 */
   readonly channels?: number;
@@ -102,12 +105,14 @@ const cnnVQConfigSchema = (kinds: QuantizerKinds) =>
     });
 
 /**
- * Builds a tokenizer with a convolutional encoder and decoder, as VQGAN (taming-transformers, arXiv:2012.09841) and LlamaGen
- * (arXiv:2406.06525) have: {@link ViTVQ} with a `CNNEncoder`, the config's quantizer and a `CNNDecoder`. Their
- * `quant_conv` and `post_quant_conv` are the tokenizer's two projections. It trains like any other.
+ * Builds a tokenizer with a convolutional encoder and decoder, as VQGAN (taming-transformers,
+ * arXiv:2012.09841) and LlamaGen (arXiv:2406.06525) have: {@link ViTVQ} with a `CNNEncoder`, the
+ * config's quantizer and a `CNNDecoder`. Their `quant_conv` and `post_quant_conv` are the
+ * tokenizer's two projections. It trains like any other.
  * @param config  a preset ({@link VQGAN_F16}, {@link LLAMA_GEN_VQ_16}, ...) or your own
- * @param options `seed`: the initial weights are a function of it; an integer in [0, 2^53). `quantizers`: kinds of quantizers
- *   that the config may ask for, `{ ...quantizerKinds, mine }` for one of your own
+ * @param options  `seed`: the initial weights are a function of it; an integer in [0, 2^53).
+ *   `quantizers`: kinds of quantizers that the config may ask for, `{ ...quantizerKinds, mine }`
+ *   for one of your own
  * @throws {ConfigError} naming every problem of config and seed at once
  */
 export function createCNNVQ<Q extends QuantizerConfig>(

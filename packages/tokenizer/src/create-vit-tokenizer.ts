@@ -55,7 +55,10 @@ export interface ViTVQConfig<K extends QuantizerKinds = BuiltInQuantizerKinds> {
   readonly output?: ViTVQOutput;
   /** See {@link ViTVQ}. @default { mean: 0, deviation: 1 } */
   readonly pixelNormalization?: PixelNormalization;
-  /** Less memory for about a third more time a training step; see `Transformer` of @vitvq/layers. @default false */
+  /**
+   * Less memory for about a third more time a training step; see `Transformer` of @vitvq/layers.
+   * @default false
+   */
   readonly recompute?: boolean;
 }
 
@@ -123,10 +126,13 @@ function isMultiple(imageSize: Size2D, patchSize: Size2D): boolean {
 }
 
 /**
- * Builds the paper's tokenizer from its parts: {@link ViTVQ} with a `ViTEncoder`, the config's quantizer and a `ViTDecoder`. For other parts, call `new ViTVQ({ encoder, quantizer, decoder, key })`.
+ * Builds the paper's tokenizer from its parts: {@link ViTVQ} with a `ViTEncoder`, the config's
+ * quantizer and a `ViTDecoder`. For other parts, call `new ViTVQ({ encoder, quantizer, decoder, key
+ * })`.
  * @param config  a preset ({@link VIT_VQGAN_SMALL}, ...) or your own
- * @param options `seed`: the initial weights are a function of it; an integer in [0, 2^53). `quantizers`: kinds of quantizers
- *   that the config may ask for, `{ ...quantizerKinds, mine }` for one of your own
+ * @param options  `seed`: the initial weights are a function of it; an integer in [0, 2^53).
+ *   `quantizers`: kinds of quantizers that the config may ask for, `{ ...quantizerKinds, mine }`
+ *   for one of your own
  * @throws {ConfigError} naming every problem of config and seed at once
  */
 export function createViTVQ<Q extends QuantizerConfig>(

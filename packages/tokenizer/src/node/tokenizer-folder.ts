@@ -32,9 +32,11 @@ function typeOf(config: object): TokenizerType {
 }
 
 /**
- * Writes a tokenizer as a model's folder, `config.json` and `model.safetensors`, which {@link loadTokenizer} and every tool that
- * takes a model reads. The config says all that is needed to use it: image size, channels, what is done to pixels in [0, 1].
- * @param tokenizer  as `createViTVQ(config)` or `createCNNVQ(config)` built it; within `trainer.withAverages(...)` it has the averages of its weights
+ * Writes a tokenizer as a model's folder, `config.json` and `model.safetensors`, which {@link
+ * loadTokenizer} and every tool that takes a model reads. The config says all that is needed to use
+ * it: image size, channels, what is done to pixels in [0, 1].
+ * @param tokenizer  as `createViTVQ(config)` or `createCNNVQ(config)` built it; within
+ *   `trainer.withAverages(...)` it has the averages of its weights
  * @throws {ConfigError} when the tokenizer is not one of this config, before anything is written
  * @throws {DataError} naming the file that cannot be written
  */
@@ -53,8 +55,8 @@ export async function saveTokenizer<K extends QuantizerKinds = BuiltInQuantizerK
  * The tokenizer of a model's folder. Whoever loads it disposes of it.
  * @throws {DataError} when the folder holds no tokenizer or is damaged
  * @throws {ConfigError} naming every problem of its config at once
- * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together; for a config whose model is much larger than
- *   what the folder holds, before it is built
+ * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together; for a config
+ *   whose model is much larger than what the folder holds, before it is built
  */
 export async function loadTokenizer(
   folder: string,
