@@ -2,13 +2,18 @@ import * as tf from '@tensorflow/tfjs-core';
 import { compile } from '@vitvq/engine';
 import { MovingAverage, type MovingAverageOptions } from '@vitvq/optim';
 
-/** Averages of a model's weights as a task keeps them: moved after a step, lent to the model for an evaluation. */
-export class WeightAverages {
+/**
+ * Exponential moving average of a model's weights during a training: moved after each step, lent to
+ * the model for evaluations, previews and export.
+ *
+ * Ownership: it owns the averages and its compiled function, not the variables of the model.
+ */
+export class ModelEMA {
   readonly #variables: ReadonlyMap<string, tf.Variable>;
-  readonly #average: MovingAverage;
+  readonly #ema: MovingAverage;
   readonly #update = compile(
     () => {
-      this.#average.update();
+      this.#ema.update();
       return tf.scalar(1);
     },
     { name: 'average weights' },
@@ -17,12 +22,12 @@ export class WeightAverages {
   /** @param variables  by dotted name @throws {ConfigError} for a decay outside [0, 1] */
   constructor(variables: ReadonlyMap<string, tf.Variable>, options: MovingAverageOptions) {
     this.#variables = variables;
-    this.#average = new MovingAverage(variables, options);
+    this.#ema = new MovingAverage(variables, options);
   }
 
-  /** For checkpoints. */
+  /** Returns the averages as `average.<name>` and the number of updates, for checkpoints. */
   namedVariables(): Map<string, tf.Variable> {
-    return this.#average.namedVariables();
+    return this.#ema.namedVariables();
   }
 
   /** Moves the averages towards the weights, on the engine. */
@@ -31,25 +36,26 @@ export class WeightAverages {
   }
 
   /** Runs `fn` while the model holds the averages. */
-  async lend<T>(fn: () => Promise<T>): Promise<T> {
-    this.#average.swap();
+  async use<T>(fn: () => Promise<T>): Promise<T> {
+    this.#ema.swap();
     try {
       return await fn();
     } finally {
-      this.#average.swap();
+      this.#ema.swap();
     }
   }
 
-  /** Lets the averages be what the weights are. */
+  /** Sets the averages to the weights. */
   restart(): void {
-    const averages = this.#average.namedVariables();
+    const averages = this.#ema.namedVariables();
     for (const [name, weight] of this.#variables) {
       tf.tidy(() => averages.get(`average.${name}`)!.assign(weight.clone()));
     }
   }
 
+  /** Frees the averages and the compiled function. */
   dispose(): void {
     this.#update.dispose();
-    this.#average.dispose();
+    this.#ema.dispose();
   }
 }
