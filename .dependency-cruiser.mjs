@@ -21,7 +21,7 @@ export const mayImport = {
   'transformers/node': ['core', 'checkpoint'],
   sampling: ['core', 'engine', 'layers', 'transformers'],
   codes: ['core', 'engine', 'checkpoint', 'transformers'],
-  evaluation: ['core', 'engine', 'checkpoint', 'losses', 'quantizers', 'tokenizer'],
+  evaluation: ['core', 'engine', 'checkpoint', 'losses', 'quantizers'],
   training: ['core', 'engine', 'optim', 'checkpoint', 'tensorboard'],
   'stage1-trainer': [
     'core',
