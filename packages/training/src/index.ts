@@ -5,6 +5,7 @@ export {
   type GradientStepResult,
   type LossGradients,
 } from './gradient-step.js';
+export { gradientsWithValues } from './gradients-with-values.js';
 export { type IntervalOptions } from './interval.js';
 export { keepUnlessFinite } from './keep-unless-finite.js';
 export { LazyResources } from './lazy-resources.js';

@@ -12,6 +12,20 @@ export interface LossTerm<Inputs> {
 /** Loss terms by name; the name is that of the value in logs. */
 export type LossTerms<Inputs> = Readonly<Record<string, LossTerm<Inputs>>>;
 
+/** Names that every line of a log has. */
+const logNames: readonly string[] = [
+  'event',
+  'step',
+  'progress',
+  'totalSteps',
+  'skipped',
+  'skippedSteps',
+  'examplesPerSecond',
+  'elapsedSeconds',
+  'remainingSeconds',
+  'count',
+];
+
 /**
  * Checks the terms that a caller brings along.
  * @param reserved  names that the trainer logs itself
@@ -19,15 +33,15 @@ export type LossTerms<Inputs> = Readonly<Record<string, LossTerm<Inputs>>>;
  */
 export function assertOwnTerms(terms: LossTerms<never>, reserved: readonly string[], where: string): void {
   for (const [name, { weight }] of Object.entries(terms)) {
-    if (reserved.includes(name)) {
+    if (reserved.includes(name) || logNames.includes(name)) {
       throw new ConfigError({
-        where: `${where}, losses`,
+        where: `${where} losses`,
         expected: `names apart from those of the trainer's own values (${reserved.join(', ')})`,
         got: `"${name}"`,
         fix: 'Choose another name, or set the weight of the built-in term in the config.',
       });
     }
-    assertInRange(weight, `the weight ${name}`, where, Number.MIN_VALUE);
+    assertInRange(weight, `the weight ${name}`, `${where} losses`, Number.MIN_VALUE);
   }
 }
 

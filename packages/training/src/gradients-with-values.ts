@@ -1,14 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { namedGradients } from '@vitvq/optim';
-
-export interface GradientsWithValues {
-  readonly values: Record<string, tf.Scalar>;
-  /** By the names of the variables. */
-  readonly gradients: Map<string, tf.Tensor>;
-}
+import type { LossGradients } from './gradient-step.js';
 
 /**
- * Gradients of `minimised` towards the variables, and what else was computed on the way.
+ * Returns the gradients of `minimised` towards the variables, and other values of the same computation.
  * @param fn  called once; `values` may be part of `minimised`
  * @throws {ConfigError} naming the variables that `minimised` does not depend on
  * Ownership: the caller disposes of values and gradients.
@@ -16,13 +11,13 @@ export interface GradientsWithValues {
 export function gradientsWithValues(
   fn: () => { readonly minimised: tf.Scalar; readonly values: Record<string, tf.Scalar> },
   variables: ReadonlyMap<string, tf.Variable>,
-): GradientsWithValues {
+): LossGradients {
   let kept: Record<string, tf.Scalar> = {};
   try {
     const { values, gradients } = tf.tidy(() => {
       const { gradients } = namedGradients(() => {
         const { minimised, values } = fn();
-        // The scope of the gradients ends with what the variables need.
+        // The scope of the gradients frees everything that the gradients do not need.
         kept = mapRecord(values, (value) => tf.keep(value));
         return minimised;
       }, variables);
