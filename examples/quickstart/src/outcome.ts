@@ -15,7 +15,7 @@ import {
   type LineChartOptions,
   type ReportContent,
 } from '@vitvq/report';
-import type { Stage1Summary } from '@vitvq/stage1-trainer';
+import type { TokenizerTrainingSummary } from '@vitvq/stage1-trainer';
 import type { createViTVQ } from '@vitvq/tokenizer';
 import { logCurve, readTrainingLog } from '@vitvq/training';
 import type { Comparison } from './comparison.js';
@@ -31,7 +31,7 @@ export interface Outcome {
   readonly engine: Engine;
   readonly tokenizer: ReturnType<typeof createViTVQ>;
   readonly heldOut: LoadedImages;
-  readonly summary: Stage1Summary;
+  readonly summary: TokenizerTrainingSummary;
   readonly evaluation: Evaluation;
   /** What others make of the same images. */
   readonly others: readonly Comparison[];

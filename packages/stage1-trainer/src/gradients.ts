@@ -66,7 +66,7 @@ function atDecoder(
     const { value, grad } = tf.valueAndGrad((x) =>
       tf.tidy(() => compute(lossInputs(tokenizer, x as tf.Tensor4D, images))),
     )(at);
-    return { name, weight, value: value as tf.Scalar, gradient: grad as tf.Tensor4D };
+    return { name, weight, value: value, gradient: grad as tf.Tensor4D };
   });
   const values: LossValues = Object.fromEntries(terms.map(({ name, value }) => [name, value]));
   const loss = weightedSum(terms);

@@ -7,11 +7,11 @@ import { PatchDiscriminator } from '@vitvq/discriminator';
 import { hingeAdversarialLoss, leCamPenalty, r1Penalty, vanillaAdversarialLoss } from '@vitvq/losses';
 import { AdamW } from '@vitvq/optim';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
+import { gradientStep } from '@vitvq/training';
 import { describe, expect, it } from 'vitest';
 import {
   createDiscriminatorGradients,
   createDiscriminatorLoss,
-  createDiscriminatorStep,
   type DiscriminatorGradientOptions,
 } from '../src/index.js';
 import {
@@ -138,24 +138,23 @@ describe('createDiscriminatorGradients', () => {
   });
 });
 
-describe('createDiscriminatorStep', () => {
+describe('a step of the discriminator', () => {
   it('learns to tell images from reconstructions, and moves nothing else', () => {
     const options = setUp();
     const { discriminator } = options;
     const tokenizer = adversaryModel();
     const before = snapshot(tokenizer.namedVariables());
     const optimizer = new AdamW([{ variables: discriminator.namedTrainableVariables(), weightDecay: 0 }]);
-    const step = createDiscriminatorStep({
+    const gradientsOf = createDiscriminatorGradients({
       ...options,
       tokenizer,
       loss: hingeAdversarialLoss,
       r1: undefined,
       leCam: undefined,
-      optimizer,
-      clipNorm: 10,
     });
+    const step = gradientStep((batch: tf.Tensor4D) => gradientsOf(batch), { optimizer, clipNorm: 10 });
     const images = adversaryImages();
-    const run = (): number => tf.tidy(() => scalarOf(step(images, tf.scalar(2e-2)).values['discriminator']!));
+    const run = (): number => tf.tidy(() => scalarOf(step(tf.scalar(2e-2), images).values['discriminator']!));
     const first = run();
     for (let count = 0; count < 15; count++) run();
     expect(run()).toBeLessThan(0.75 * first);

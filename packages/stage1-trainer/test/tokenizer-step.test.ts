@@ -5,38 +5,42 @@ import { createEvaluationStep } from '@vitvq/evaluation';
 import { AdamW, decayGroups } from '@vitvq/optim';
 import { tinyImages, tinyModel } from '@vitvq/test-models';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
-import { createStage1Gradients, createStage1Step, type Stage1StepOptions } from '../src/index.js';
+import { gradientStep, type GradientStepOptions } from '@vitvq/training';
+import { createTokenizerGradients, type TokenizerLossOptions } from '../src/index.js';
 import { snapshot } from './adversary.js';
 
 function setUp({
   tokenizer = tinyModel(),
+  optimizer = new AdamW(decayGroups(tokenizer.namedTrainableVariables(), 1e-4)),
+  clipNorm,
   ...options
-}: Partial<Stage1StepOptions> & { tokenizer?: ReturnType<typeof tinyModel> } = {}) {
-  const optimizer = new AdamW(decayGroups(tokenizer.namedTrainableVariables(), 1e-4));
+}: Partial<TokenizerLossOptions & GradientStepOptions> & { tokenizer?: ReturnType<typeof tinyModel> } = {}) {
   const { data, shape } = tinyImages(4);
   const images = tf.tensor4d(data, [...shape]);
-  return { tokenizer, images, step: createStage1Step({ tokenizer, optimizer, ...options }) };
+  const gradientsOf = createTokenizerGradients({ tokenizer, ...options });
+  const step = gradientStep((batch: tf.Tensor4D) => gradientsOf(batch), { optimizer, clipNorm });
+  return { tokenizer, images, step };
 }
 
 const scalar = (tensor: tf.Tensor): number => tensor.dataSync()[0]!;
 
-describe('createStage1Step', () => {
+describe('a step of the tokenizer', () => {
   it('learns one batch by heart', () => {
     const { tokenizer, images, step } = setUp({ clipNorm: 1 });
     tf.tidy(() => tokenizer.quantizer.initializeFromData(tokenizer.latents(images), tf.fill([16], 0.5)));
-    const first = scalar(step(images, tf.scalar(1e-2)).values['l2']!);
-    for (let count = 0; count < 30; count++) tf.tidy(() => void step(images, tf.scalar(1e-2)));
-    const last = scalar(step(images, tf.scalar(1e-2)).values['l2']!);
+    const first = scalar(step(tf.scalar(1e-2), images).values['l2']!);
+    for (let count = 0; count < 30; count++) tf.tidy(() => void step(tf.scalar(1e-2), images));
+    const last = scalar(step(tf.scalar(1e-2), images).values['l2']!);
     expect(first / last).toBeGreaterThan(8);
   });
 
   it('returns the terms of the loss before the update, and gradient norms by variable', () => {
-    const { tokenizer, images, step } = setUp({ losses: { l1: 0.5, l2: 2, quantizer: 3 } });
-    const { values: before, gradients } = createStage1Gradients({
+    const { tokenizer, images, step } = setUp({ weights: { l1: 0.5, l2: 2, quantizer: 3 } });
+    const { values: before, gradients } = createTokenizerGradients({
       tokenizer,
-      losses: { l1: 0.5, l2: 2, quantizer: 3 },
+      weights: { l1: 0.5, l2: 2, quantizer: 3 },
     })(images);
-    const { values, gradientNorms } = step(images, tf.scalar(0.1));
+    const { values, gradientNorms } = step(tf.scalar(0.1), images);
     expect(Object.keys(values)).toEqual([...Object.keys(before), 'gradientNorm']);
     for (const [name, value] of Object.entries(before)) expect(values[name], name).toBeAllClose(value);
     const norms = [...gradients.values()].map((gradient) => scalar(tf.norm(gradient)));
@@ -52,7 +56,7 @@ describe('createStage1Step', () => {
       const optimizer = new AdamW([{ variables, weightDecay: 0 }], { beta1: 0, beta2: 0, epsilon: 1e3 });
       const before = [...variables.values()].map((variable) => variable.dataSync().slice());
       const { images, step } = setUp({ tokenizer, optimizer, clipNorm });
-      const { values } = step(images, tf.scalar(1e3));
+      const { values } = step(tf.scalar(1e3), images);
       const squares = [...variables.values()].flatMap((variable, index) =>
         [...variable.dataSync()].map((value, element) => (value - before[index]![element]!) ** 2),
       );
@@ -69,43 +73,43 @@ describe('createStage1Step', () => {
   it('changes nothing where a gradient is not finite', () => {
     const { tokenizer, images, step } = setUp();
     const before = snapshot(tokenizer.namedTrainableVariables());
-    const { values } = step(tf.add(images, NaN), tf.scalar(0.1));
+    const { values } = step(tf.scalar(0.1), tf.add(images, NaN));
     expect(scalar(values['gradientNorm']!)).toBeNaN();
     expect(snapshot(tokenizer.namedTrainableVariables())).toEqual(before);
   });
 
   it('counts the use of codes', () => {
     const { tokenizer, images, step } = setUp();
-    step(images, tf.scalar(0));
+    step(tf.scalar(0), images);
     expect(scalar(tf.sum(tokenizer.quantizer.usage!))).toBe(4 * 4);
   });
 
   it('minimises the logit-laplace loss', () => {
     const { images, step } = setUp({
       tokenizer: tinyModel({ output: 'logit-laplace' }),
-      losses: { l2: 0, logitLaplace: 1 },
+      weights: { l2: 0, logitLaplace: 1 },
     });
-    const first = scalar(step(images, tf.scalar(3e-3)).values['logitLaplace']!);
-    for (let count = 0; count < 40; count++) tf.tidy(() => void step(images, tf.scalar(3e-3)));
-    expect(scalar(step(images, tf.scalar(3e-3)).values['logitLaplace']!)).toBeLessThan(first - 0.3);
+    const first = scalar(step(tf.scalar(3e-3), images).values['logitLaplace']!);
+    for (let count = 0; count < 40; count++) tf.tidy(() => void step(tf.scalar(3e-3), images));
+    expect(scalar(step(tf.scalar(3e-3), images).values['logitLaplace']!)).toBeLessThan(first - 0.3);
   });
 
   it('keeps no tensor', () => {
-    const { images, step } = setUp({ clipNorm: 1, losses: { l1: 1 } });
+    const { images, step } = setUp({ clipNorm: 1, weights: { l1: 1 } });
     const rate = tf.scalar(1e-3);
-    expectNoTensorLeak(() => tf.dispose(step(images, rate)));
+    expectNoTensorLeak(() => tf.dispose(step(rate, images)));
   });
 
   it('refuses a limit of gradients that is not positive', () => {
-    expect(() => setUp({ clipNorm: 0 })).toThrow('createStage1Step: expected clipNorm');
+    expect(() => setUp({ clipNorm: 0 })).toThrow('gradientStep: expected clipNorm');
   });
 
   it('trains a plain autoencoder when it is not to quantize: the codebook neither moves nor counts', () => {
     const { tokenizer, images, step } = setUp({ quantize: false });
     const codebook = tokenizer.quantizer.codebook.dataSync().slice();
-    const first = scalar(step(images, tf.scalar(1e-2)).values['l2']!);
-    for (let count = 0; count < 30; count++) tf.tidy(() => void step(images, tf.scalar(1e-2)));
-    const { values } = step(images, tf.scalar(1e-2));
+    const first = scalar(step(tf.scalar(1e-2), images).values['l2']!);
+    for (let count = 0; count < 30; count++) tf.tidy(() => void step(tf.scalar(1e-2), images));
+    const { values } = step(tf.scalar(1e-2), images);
     expect(scalar(values['l2']!)).toBeLessThan(first / 3);
     expect(values['loss']).toBeAllClose(values['l2']!);
     expect(scalar(values['quantizer']!)).toBeGreaterThan(0);
