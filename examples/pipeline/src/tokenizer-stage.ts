@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeSafetensors } from '@vitvq/checkpoint';
-import { trainWithProgress } from '@vitvq/cli';
+import { trainWithProgress } from '@vitvq/example-shared';
 import { createBatches, readImages } from '@vitvq/data';
 import { readTokenizerWeights, createTokenizerTrainer } from '@vitvq/stage1-trainer';
 import { createViTVQ, type ViTVQ } from '@vitvq/tokenizer';
@@ -76,9 +76,7 @@ export async function trainTokenizer({ settings, images, folder, signal }: Stage
     });
     tokenizer.loadVariables(await readTokenizerWeights(directory));
     await saveTokenizer(join(directory, MODEL_FOLDER), tokenizer, config, {
-      trainedOn: images.train.name,
-      steps: String(step),
-      psnr: evaluation.psnr.toFixed(2),
+      metadata: { trainedOn: images.train.name, steps: String(step), psnr: evaluation.psnr.toFixed(2) },
     });
     const { psnr, codebook, reconstructions } = evaluation;
     const [count, ...size] = test.shape;

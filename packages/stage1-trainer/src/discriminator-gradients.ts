@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInRange, detach, type AdversarialLoss, type Discriminator, type Module } from '@vitvq/core';
+import { assertInRange, detach, type AdversarialLoss, type Discriminator } from '@vitvq/core';
 import { leCamPenalty, r1Penalty, type LeCamAnchors } from '@vitvq/losses';
 import { gradientsWithValues } from '@vitvq/training';
 import type { ImageGradients } from './gradients.js';
@@ -10,7 +10,7 @@ import type { LossValues, TokenizerLossControls, TrainedTokenizer } from './loss
 export interface DiscriminatorLossOptions {
   /** Makes the images that are not real; it does not change. */
   readonly tokenizer: TrainedTokenizer;
-  readonly discriminator: Discriminator & Pick<Module, 'namedTrainableVariables'>;
+  readonly discriminator: Discriminator;
   readonly loss: AdversarialLoss;
   /** Whether the decoder gets codes; see `TokenizerLossOptions.quantize`. @default true */
   readonly quantize?: boolean;

@@ -1,5 +1,5 @@
 export { readTokenizerTraining, readTokenizerWeights, type TokenizerTrainingState } from './checkpoint.js';
-export { createCodebookInitialization, createCodebookReset, type SetCodes } from './codebook-reset.js';
+export { createCodebookInitialization, createCodebookReset, type CodebookUpdate } from './codebook-reset.js';
 export {
   tokenizerTrainingSchema,
   type CodebookTrainingConfig,

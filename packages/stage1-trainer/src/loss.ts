@@ -57,7 +57,7 @@ export type TokenizerLossControls = {
   readonly adversarialFactor?: tf.Scalar;
   /** Scalar temperature of a quantizer with noise. @default the quantizer's own */
   readonly temperature?: tf.Scalar;
-  /** Noise of a quantizer that draws: Gumbel noise of the shape `tokenizer.noiseShape(batchSize)`. */
+  /** Uniform noise of a quantizer that draws, of the shape `tokenizer.noiseShape(batchSize)`. */
   readonly noise?: tf.Tensor;
 };
 

@@ -1,4 +1,4 @@
-import { randomKey, type Discriminator, type Module } from '@vitvq/core';
+import { randomKey, type Discriminator } from '@vitvq/core';
 import { PatchDiscriminator, StyleDiscriminator, styleDiscriminatorChannels } from '@vitvq/discriminator';
 import { hingeAdversarialLoss } from '@vitvq/losses';
 import { tinyBatches, tinyImages, tinyModel, tinyTokenizerTraining } from '@vitvq/test-models';
@@ -11,7 +11,7 @@ import {
   type TokenizerTrainerOptions,
 } from '../src/index.js';
 
-export function tinyDiscriminator(seed = 5): Discriminator & Module {
+export function tinyDiscriminator(seed = 5): Discriminator {
   return new StyleDiscriminator({
     size: 8,
     channels: styleDiscriminatorChannels({ width: 4 }),
@@ -21,7 +21,7 @@ export function tinyDiscriminator(seed = 5): Discriminator & Module {
 }
 
 /** Batch norm: running statistics are state that no optimizer moves. */
-export function tinyPatchDiscriminator(seed = 5): Discriminator & Module {
+export function tinyPatchDiscriminator(seed = 5): Discriminator {
   return new PatchDiscriminator({ baseChannels: 2, depth: 1, key: randomKey(seed) });
 }
 

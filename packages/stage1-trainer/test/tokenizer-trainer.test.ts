@@ -69,7 +69,7 @@ function createTrainer(options: Partial<TokenizerTrainerOptions> = {}): {
 class PlainQuantizer extends Module implements Quantizer {
   readonly codebookSize = 16;
   readonly codeDim = 4;
-  readonly levels = 1;
+  readonly codeDepth = 1;
   quantize(): QuantizeResult {
     throw new Error('not reached');
   }
@@ -185,7 +185,7 @@ describe('createTokenizerTrainer', () => {
     expect(state.elapsedSeconds).toBeGreaterThan(0);
     const model = tinyModel({}, 7);
     model.loadVariables(await readTokenizerWeights(directory));
-    expect(model.quantizer.codebook.dataSync()).toEqual(
+    expect(model.quantizer.codebook.weights.dataSync()).toEqual(
       (await readTokenizerWeights(directory)).get('quantizer.codebook')!.data,
     );
   });
@@ -200,7 +200,7 @@ describe('createTokenizerTrainer', () => {
       key: randomKey(0),
     });
     expect(() => createTrainer({ tokenizer: plain })).toThrow(
-      'createCodebookInitialization: expected a quantizer whose codebook can be initialized and reset, got PlainQuantizer. Use VectorQuantizer',
+      'createCodebookInitialization: expected a quantizer with a codebook, which can start from data, got PlainQuantizer.',
     );
   });
 
@@ -215,7 +215,7 @@ describe('createTokenizerTrainer', () => {
     await expect(otherPlan).rejects.toThrow(
       'training.learningRate.peak 0.001 instead of 1; training.clipNorm 1 instead of 2.',
     );
-    const otherModel = createTrainer({ tokenizer: tinyModel({ codebookSize: 32 }) }).trainer.restore(directory);
+    const otherModel = createTrainer({ tokenizer: tinyModel({ quantizer: { codebookSize: 32 } }) }).trainer.restore(directory);
     await expect(otherModel).rejects.toThrow(ShapeError);
     await expect(otherModel).rejects.toThrow('tokenizer.quantizer.codebook [16, 4] instead of [32, 4]');
     await expect(createTrainer().trainer.restore(join(directory, 'nowhere'))).rejects.toThrow(DataError);

@@ -19,3 +19,4 @@ export {
   tinyTokenizerTraining,
 } from './tiny-tokenizer.js';
 export { imageTokens, normal, shake, tinyGPT, tinyRQ, tokensOf } from './tiny-transformers.js';
+export { quantizerCases, type QuantizerCase } from './quantizer-cases.js';

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { compile } from '@vitvq/engine';
-import { MovingAverage, type MovingAverageOptions } from '@vitvq/optim';
+import { EMA, type EMAOptions } from '@vitvq/optim';
 
 /**
  * Exponential moving average of a model's weights during a training: moved after each step, lent to
@@ -10,7 +10,7 @@ import { MovingAverage, type MovingAverageOptions } from '@vitvq/optim';
  */
 export class ModelEMA {
   readonly #variables: ReadonlyMap<string, tf.Variable>;
-  readonly #ema: MovingAverage;
+  readonly #ema: EMA;
   readonly #update = compile(
     () => {
       this.#ema.update();
@@ -20,9 +20,9 @@ export class ModelEMA {
   );
 
   /** @param variables  by dotted name @throws {ConfigError} for a decay outside [0, 1] */
-  constructor(variables: ReadonlyMap<string, tf.Variable>, options: MovingAverageOptions) {
+  constructor(variables: ReadonlyMap<string, tf.Variable>, options: EMAOptions) {
     this.#variables = variables;
-    this.#ema = new MovingAverage(variables, options);
+    this.#ema = new EMA(variables, options);
   }
 
   /** Returns the averages as `average.<name>` and the number of updates, for checkpoints. */

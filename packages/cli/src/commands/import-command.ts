@@ -2,9 +2,9 @@ import { promises as fs } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { ConfigError, DataError } from '@vitvq/core';
-import type { QuantizerConfig } from '@vitvq/tokenizer';
+import type { QuantizerHint } from '@vitvq/tokenizer';
 import type { ImportedTokenizer, ImportOptions, TokenizerConfig } from '@vitvq/tokenizer/node';
-import { optionName } from '../command-line.js';
+import { optionName } from '../arguments.js';
 import { assertNothingReplaced } from './output-folder.js';
 import { leftovers, refuseUsage } from './usage.js';
 
@@ -72,13 +72,14 @@ async function importFile(file: string, flags: ImportFlags, command: Command): P
   refuseUsage(command, [...leftovers(command), ...contradictions(file, flags)]);
   await assertOut(file, out, force);
   const options = configFile === undefined ? { hints: hintsOf(hintFlags) } : { config: await readConfig(configFile) };
-  const { useEngine } = await import('@vitvq/engine');
-  await import('@tensorflow/tfjs');
-  // Nothing is computed: any engine holds weights, and this one is everywhere.
-  await useEngine({ name: 'cpu' });
+  // Weights are held and not computed with, so the backend of plain TensorFlow.js is enough.
+  const tf = await import('@tensorflow/tfjs');
+  // This backend prints an advertisement at its first use, unless it believes that there was one.
+  Object.assign(tf.findBackend('cpu'), { firstUse: false });
+  await tf.setBackend('cpu');
   const { saveTokenizer } = await import('@vitvq/tokenizer/node');
   const { tokenizer, kind, config } = await importOpened(file, { part, ignore }, { prefix, ...options });
-  await saveTokenizer(out, tokenizer, config, { importedFrom: basename(file), layout: kind });
+  await saveTokenizer(out, tokenizer, config, { metadata: { importedFrom: basename(file), layout: kind } });
   const [rows, columns] = tokenizer.grid;
   process.stdout.write(
     `${kind}: ${tokenizer.parameterCount().toLocaleString('en')} parameters, ${rows}x${columns} tokens of ${tokenizer.vocabSize} codes\n` +
@@ -166,8 +167,8 @@ function hintsOf({ quantizer, levels, ...hints }: HintFlags): ImportOptions['hin
   return { ...hints, quantizer: quantizerOf(quantizer, levels) };
 }
 
-function quantizerOf(type: HintFlags['quantizer'], levels: number | undefined): QuantizerConfig | undefined {
-  return type === 'residual' ? { type, levels: levels! } : type && { type };
+function quantizerOf(type: HintFlags['quantizer'], levels: number | undefined): QuantizerHint | undefined {
+  return type === 'residual' ? { type, codeDepth: levels! } : type && { type };
 }
 
 /** `importTokenizer` checks what it says. @throws {DataError} unless it is an object in JSON */

@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import type { AdversarialLoss, Discriminator, Module } from '@vitvq/core';
+import type { AdversarialLoss, Discriminator, VariableOwner } from '@vitvq/core';
 import {
   Learner,
   type GradientFunction,
@@ -18,7 +18,7 @@ import { stateVariables } from './state-variables.js';
 
 /** What the tokenizer is trained against. */
 export interface AdversarialParts {
-  readonly discriminator: Discriminator & Module;
+  readonly discriminator: Discriminator;
   readonly loss: AdversarialLoss;
 }
 
@@ -36,7 +36,7 @@ export class Adversary {
 
   /** @throws {ConfigError} for a discriminator that does not fit the tokenizer */
   constructor(
-    tokenizer: TrainedTokenizer & Pick<Module, 'namedVariables'>,
+    tokenizer: TrainedTokenizer & Pick<VariableOwner, 'namedVariables'>,
     parts: AdversarialParts,
     config: ResolvedTokenizerTrainingConfig,
   ) {

@@ -3,7 +3,7 @@ import { foldIn, randomKey, randomUniform, type ImageBatch } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import type { ViTVQ } from '@vitvq/tokenizer';
 import { keepUnlessFinite } from '@vitvq/training';
-import { createCodebookInitialization, createCodebookReset, type SetCodes } from '../codebook-reset.js';
+import { createCodebookInitialization, createCodebookReset, type CodebookUpdate } from '../codebook-reset.js';
 import type { ResolvedTokenizerTrainingConfig } from '../config.js';
 import { streams } from './streams.js';
 
@@ -55,7 +55,7 @@ export class CodebookUpdates {
     this.#reset?.dispose();
   }
 
-  #compile(name: string, setCodes: SetCodes): Run {
+  #compile(name: string, setCodes: CodebookUpdate): Run {
     const variables = [...this.#tokenizer.quantizer.namedVariables().values()];
     return compile(
       (batch: tf.Tensor4D, uniform: tf.Tensor1D): tf.Tensor1D =>

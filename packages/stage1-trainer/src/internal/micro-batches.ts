@@ -10,15 +10,14 @@ import {
   type RandomKey,
 } from '@vitvq/core';
 import { exponentialDecaySchedule } from '@vitvq/optim';
-import { gumbelNoise } from '@vitvq/quantizers';
 import type { ViTVQ } from '@vitvq/tokenizer';
 import { microBatchSize } from '@vitvq/training';
 import type { ResolvedTokenizerTrainingConfig } from '../config.js';
 import type { TokenizerLossControls } from '../loss.js';
 import { streams } from './streams.js';
 
-/** Images and, where the quantizer draws, temperature `[]` and uniform numbers in the shape of its noise. */
-export type Inputs = readonly [tf.Tensor4D] | readonly [tf.Tensor4D, tf.Scalar, tf.Tensor];
+/** Images; temperature `[]`, where the quantizer has one; uniform noise, where it draws. */
+export type Inputs = readonly [tf.Tensor4D] | readonly [tf.Tensor4D, tf.Scalar] | readonly [tf.Tensor4D, tf.Scalar, tf.Tensor];
 
 /** Makes the tensors of steps: micro-batches of images, with the quantizer's temperature and noise. */
 export class MicroBatches {
@@ -32,7 +31,7 @@ export class MicroBatches {
     this.#temperature = temperatureOf(config, tokenizer);
   }
 
-  /** Returns the quantizer's temperature in a step; undefined where it draws nothing. */
+  /** Returns the quantizer's temperature in a step; undefined where it has none. */
   temperature(index: number): number | undefined {
     return this.#temperature?.(index);
   }
@@ -54,20 +53,23 @@ export class MicroBatches {
     const temperature = this.temperature(index);
     return Array.from({ length: accumulate }, (_, part): Inputs => {
       const tensor = tf.tensor4d(images.subarray(part * pixels, (part + 1) * pixels), [size, height, width, channels]);
-      if (temperature === undefined) return [tensor];
-      return [tensor, tf.scalar(temperature), uniformNoise(foldIn(key, part), this.#tokenizer.noiseShape(size))];
+      const noiseShape = this.#tokenizer.noiseShape(size);
+      if (temperature === undefined && !noiseShape) return [tensor];
+      // A quantizer that draws and has no temperature ignores it.
+      const scalar = tf.scalar(temperature ?? 1);
+      return noiseShape ? [tensor, scalar, uniformNoise(foldIn(key, part), noiseShape)] : [tensor, scalar];
     });
   }
 }
 
 const where = 'createTokenizerTrainer';
 
-/** Returns the controls of the loss. Gumbel noise is made of uniform numbers where it is used, in compiled code. */
-export function controlsOf([, temperature, uniform]: Inputs): TokenizerLossControls {
-  return uniform ? { temperature, noise: gumbelNoise(uniform) } : {};
+/** Returns the controls of the loss. */
+export function controlsOf([, temperature, noise]: Inputs): TokenizerLossControls {
+  return { temperature, noise };
 }
 
-/** Returns the temperature by step; undefined where the quantizer draws nothing. */
+/** Returns the temperature by step; undefined where the quantizer has none. */
 function temperatureOf(
   { temperature }: ResolvedTokenizerTrainingConfig,
   { quantizer }: ViTVQ,
@@ -76,8 +78,8 @@ function temperatureOf(
     const { every: decayEvery, ...rest } = temperature;
     return exponentialDecaySchedule({ ...rest, decayEvery });
   }
-  const own = 'temperature' in quantizer ? quantizer.temperature : undefined;
-  return typeof own === 'number' ? () => own : undefined;
+  const own = quantizer.temperature;
+  return own === undefined ? undefined : () => own;
 }
 
 function uniformNoise(key: RandomKey, shape: readonly number[]): tf.Tensor {

@@ -1,0 +1,98 @@
+import { promises as fs } from 'node:fs';
+import { join } from 'node:path';
+import { DataError } from '@vitvq/core';
+import { systemReason } from '@vitvq/files';
+import { readShardIndex } from './internal/shard-index.js';
+import { shardNames } from './internal/write-shards.js';
+
+/** Names of checkpoints of one file, or of several: their index. */
+const checkpointPattern = /^checkpoint-(\d{1,15})\.safetensors(\.index\.json)?$/;
+const shardPattern = /^checkpoint-(\d{1,15})(?:\.(\d+))?-\d{5,}-of-\d{5,}\.safetensors$/;
+export const filePrefix = 'checkpoint-';
+
+export interface CheckpointFile {
+  /** A safetensors file, or the index of several. */
+  readonly file: string;
+  readonly step: number;
+}
+
+export function singlePath(directory: string, step: number): string {
+  return join(directory, `${filePrefix}${paddedStep(step)}.safetensors`);
+}
+
+export function indexPath(directory: string, step: number): string {
+  return `${singlePath(directory, step)}.index.json`;
+}
+
+export function isIndex(file: string): boolean {
+  return file.endsWith('.json');
+}
+
+/**
+ * Names for the shards of a checkpoint, none of which is there: when a step is written again, the files of the checkpoint
+ * that it replaces must live until the new index does, and the new ones carry a number after the step.
+ */
+export async function newCheckpointShardNames(directory: string, step: number, count: number): Promise<string[]> {
+  const taken = (await namesIn(directory)).flatMap((name) => {
+    const [, of, generation = '0'] = shardPattern.exec(name) ?? [];
+    return of !== undefined && Number(of) === step ? [Number(generation)] : [];
+  });
+  const generation = taken.length === 0 ? '' : `.${Math.max(...taken) + 1}`;
+  return shardNames(`${filePrefix}${paddedStep(step)}${generation}`, count);
+}
+
+/** All checkpoints of a directory, unread, by ascending step; none when there is no such directory. */
+export async function listCheckpoints(directory: string): Promise<CheckpointFile[]> {
+  return (await namesIn(directory))
+    .flatMap((name) => {
+      const step = checkpointPattern.exec(name)?.[1];
+      return step === undefined ? [] : [{ file: join(directory, name), step: Number(step) }];
+    })
+    .sort((a, b) => a.step - b.step || a.file.localeCompare(b.file));
+}
+
+/**
+ * Removes shards that no index names: what a killed process or a removed checkpoint left behind. While an index cannot be
+ * read, the shards of its step stay: somebody may want to rescue them.
+ */
+export async function removeStaleShards(directory: string): Promise<void> {
+  const shards = (await namesIn(directory)).filter((name) => shardPattern.test(name));
+  if (shards.length === 0) return;
+  const named = new Set<string>();
+  const unreadable = new Set<number>();
+  for (const { file, step } of await listCheckpoints(directory)) {
+    if (!isIndex(file)) continue;
+    try {
+      for (const shard of (await readShardIndex(file)).shardOf.values()) named.add(shard);
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      unreadable.add(step);
+    }
+  }
+  for (const shard of shards) {
+    if (named.has(shard) || unreadable.has(Number(shardPattern.exec(shard)![1]))) continue;
+    await removeFile(join(directory, shard), 'to remove a file that belongs to no checkpoint');
+  }
+}
+
+/** @throws {DataError} naming the file and the system's reason */
+export async function removeFile(file: string, purpose: string, fix?: string): Promise<void> {
+  try {
+    await fs.rm(file, { force: true });
+  } catch (error) {
+    throw new DataError({ where: file, expected: purpose, got: systemReason(error), fix }, { cause: error });
+  }
+}
+
+export async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await fs.readdir(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw new DataError({ where: directory, expected: 'a folder', got: systemReason(error) }, { cause: error });
+  }
+}
+
+function paddedStep(step: number): string {
+  return String(step).padStart(8, '0');
+}

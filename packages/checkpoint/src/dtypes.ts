@@ -1,0 +1,265 @@
+import { ConfigError, DataError, type HostTensor } from '@vitvq/core';
+import { quote } from './internal/scan-json.js';
+
+/** Bits an element of the types that tensors can be written as, by the format's name of the type. */
+const writableBits = {
+  F64: 64,
+  F32: 32,
+  F16: 16,
+  BF16: 16,
+  I64: 64,
+  I32: 32,
+  I16: 16,
+  I8: 8,
+  U64: 64,
+  U32: 32,
+  U16: 16,
+  U8: 8,
+  BOOL: 8,
+} as const;
+
+/** Bits an element of the format's other types that are read as float32. */
+const readableBits = { F8_E4M3: 8, F8_E5M2: 8, F8_E8M0: 8 } as const;
+
+/**
+ * Bits an element of the format's types that are not: C64 is of complex numbers; of those smaller than a byte the format does not
+ * say how they lie in one.
+ */
+const opaqueBits = { C64: 64, F8_E4M3FNUZ: 8, F8_E5M2FNUZ: 8, F6_E2M3: 6, F6_E3M2: 6, F4: 4 } as const;
+
+const elementBits = { ...writableBits, ...readableBits, ...opaqueBits };
+
+/** Element types that tensors can be written as. Values in memory are float32 or int32 (`HostTensor`). */
+export type WritableDtype = keyof typeof writableBits;
+
+/** Element types of the format, all of which a file may have. Values of C64, F4, F6_* and F8_*FNUZ are not read. */
+export type SafetensorsDtype = keyof typeof elementBits;
+
+export const dtypeNames: readonly string[] = Object.keys(elementBits);
+
+export function isDtype(value: unknown): value is SafetensorsDtype {
+  return typeof value === 'string' && Object.hasOwn(elementBits, value);
+}
+
+export function isWritableDtype(value: unknown): value is WritableDtype {
+  return typeof value === 'string' && Object.hasOwn(writableBits, value);
+}
+
+/** Whether values of this type are read, as float32 or int32. */
+export function isReadableDtype(dtype: SafetensorsDtype): boolean {
+  return !Object.hasOwn(opaqueBits, dtype);
+}
+
+/** Bytes an element; less than 1 for F4 and F6. */
+export function elementBytes(dtype: SafetensorsDtype): number {
+  return elementBits[dtype] / 8;
+}
+
+/** Whether elements are integers or truth values, which are int32 in memory; the others are float32. */
+export function isIntegerDtype(dtype: WritableDtype): boolean {
+  return !dtype.includes('F');
+}
+
+/**
+ * The values of one tensor: F64, F16, BF16, F8_E4M3, F8_E5M2 and F8_E8M0 as float32 (F64 is rounded, beyond its range to infinity, as
+ * a cast does), integers and BOOL (0 or 1) as int32.
+ *
+ * `bytes` must start an ArrayBuffer of its own: F32 and I32 are returned as a view of it, so that they need no copy. The
+ * format is little-endian, like every platform that Node 20 is released for except s390x, which is not supported.
+ * @throws {DataError} when an integer does not fit 32 bits, naming the tensor, the index and the value; for C64, F4, F6_* and F8_*FNUZ,
+ *   naming the tensor and the type
+ */
+export function toHostData(
+  bytes: Uint8Array<ArrayBuffer>,
+  dtype: SafetensorsDtype,
+  name: string,
+  where: string,
+): HostTensor['data'] {
+  const { buffer } = bytes;
+  const refuse = (index: number, value: string): never => {
+    throw new DataError({
+      where,
+      expected: `the ${dtype} values of tensor ${name} to fit int32`,
+      got: `${value} at index ${index}`,
+      fix: 'Integers of more than 32 bits cannot be used here; store them as several tensors or as metadata.',
+    });
+  };
+  switch (dtype) {
+    case 'F32':
+      return new Float32Array(buffer);
+    case 'I32':
+      return new Int32Array(buffer);
+    case 'F64':
+      return Float32Array.from(new Float64Array(buffer));
+    case 'F16':
+      return halfToFloat(new Uint16Array(buffer));
+    case 'BF16': {
+      const source = new Uint16Array(buffer);
+      const bits = new Uint32Array(source.length);
+      for (let index = 0; index < source.length; index++) bits[index] = source[index]! << 16;
+      return new Float32Array(bits.buffer);
+    }
+    case 'I64':
+    case 'U64': {
+      const words = new Int32Array(buffer);
+      const values = new Int32Array(words.length / 2);
+      for (let index = 0; index < values.length; index++) {
+        const low = words[2 * index]!;
+        const high = words[2 * index + 1]!;
+        // A 64-bit integer fits when its high word is the sign of its low word; an unsigned one must be positive too.
+        if (high !== low >> 31 || (dtype === 'U64' && low < 0)) {
+          const all = dtype === 'I64' ? new BigInt64Array(buffer) : new BigUint64Array(buffer);
+          refuse(index, String(all[index]));
+        }
+        values[index] = low;
+      }
+      return values;
+    }
+    case 'U32': {
+      const values = new Int32Array(buffer);
+      const index = values.findIndex((value) => value < 0);
+      return index < 0 ? values : refuse(index, String(values[index]! >>> 0));
+    }
+    case 'I16':
+      return Int32Array.from(new Int16Array(buffer));
+    case 'U16':
+      return Int32Array.from(new Uint16Array(buffer));
+    case 'I8':
+      return Int32Array.from(new Int8Array(buffer));
+    case 'U8':
+      return Int32Array.from(bytes);
+    case 'BOOL':
+      return Int32Array.from(bytes, (value) => (value === 0 ? 0 : 1));
+    case 'F8_E4M3':
+      return Float32Array.from(bytes, (code) => valuesOfE4M3[code]!);
+    case 'F8_E5M2':
+      return halfToFloat(Uint16Array.from(bytes, (code) => code << 8)); // the upper byte of a half
+    case 'F8_E8M0':
+      return Float32Array.from(bytes, (code) => (code === 0xff ? NaN : 2 ** (code - 127))); // a power of two, without a sign
+    default:
+      throw new DataError({
+        where,
+        expected: `tensor ${quote(name)} to have values that are read as float32 or int32`,
+        got: dtype,
+        fix: 'Its bytes can be read by readBytes.',
+      });
+  }
+}
+
+/**
+ * Values of F8_E4M3 by their code (the E4M3 of arXiv:2209.05433): a sign, 4 bits of exponent with a bias of 7, 3 of fraction; no
+ * infinities, and NaN where all bits but the sign are set.
+ */
+const valuesOfE4M3 = Float32Array.from({ length: 256 }, (_, code) => {
+  const exponent = (code >> 3) & 15;
+  const fraction = code & 7;
+  const magnitude = exponent === 0 ? fraction * 2 ** -9 : (8 + fraction) * 2 ** (exponent - 10);
+  if ((code & 0x7f) === 0x7f) return NaN;
+  return code & 0x80 ? -magnitude : magnitude;
+});
+
+/** IEEE 754 binary16 to binary32, exactly; NaN payloads are kept. */
+function halfToFloat(source: Uint16Array): Float32Array {
+  const values = new Float32Array(source.length);
+  const bits = new Uint32Array(values.buffer);
+  for (let index = 0; index < source.length; index++) {
+    const half = source[index]!;
+    const sign = (half & 0x8000) << 16;
+    const exponent = (half >> 10) & 0x1f;
+    const fraction = half & 0x3ff;
+    if (exponent === 0) {
+      values[index] = fraction * 2 ** -24; // zero and subnormals
+      bits[index]! |= sign;
+    } else {
+      bits[index] = sign | (exponent === 31 ? 0x7f800000 : (exponent + 112) << 23) | (fraction << 13);
+    }
+  }
+  return values;
+}
+
+interface IntegerType {
+  readonly smallest: number;
+  readonly largest: number;
+  readonly convert: (values: HostTensor['data']) => ArrayBufferView;
+}
+
+/** Of int32, what each type can hold, and how. */
+const integerTypes: Readonly<Record<Exclude<WritableDtype, 'F64' | 'F32' | 'F16' | 'BF16'>, IntegerType>> = {
+  I64: { smallest: -(2 ** 31), largest: 2 ** 31 - 1, convert: (values) => BigInt64Array.from(values, BigInt) },
+  U64: { smallest: 0, largest: 2 ** 31 - 1, convert: (values) => BigInt64Array.from(values, BigInt) },
+  I32: { smallest: -(2 ** 31), largest: 2 ** 31 - 1, convert: (values) => values },
+  U32: { smallest: 0, largest: 2 ** 31 - 1, convert: (values) => values },
+  I16: { smallest: -(2 ** 15), largest: 2 ** 15 - 1, convert: (values) => Int16Array.from(values) },
+  U16: { smallest: 0, largest: 2 ** 16 - 1, convert: (values) => Uint16Array.from(values) },
+  I8: { smallest: -128, largest: 127, convert: (values) => Int8Array.from(values) },
+  U8: { smallest: 0, largest: 255, convert: (values) => Uint8Array.from(values) },
+  BOOL: { smallest: 0, largest: 1, convert: (values) => Uint8Array.from(values) },
+};
+
+/**
+ * The bytes of a tensor as `dtype`: F32 and I32 without a copy, F16 and BF16 rounded to the nearest (to the even one of two).
+ * @throws {ConfigError} for a value that `dtype` cannot hold, naming the tensor, the index and the value
+ */
+export function fromHostData({ data }: HostTensor, dtype: WritableDtype, name: string, where: string): Uint8Array {
+  const refuse = (index: number): never => {
+    throw new ConfigError({
+      where,
+      expected: `the values of tensor ${name} to fit ${dtype}`,
+      got: `${data[index]} at index ${index}`,
+    });
+  };
+  const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+    new Uint8Array(buffer, byteOffset, byteLength);
+  switch (dtype) {
+    case 'F32':
+      return bytesOf(data);
+    case 'F64':
+      return bytesOf(Float64Array.from(data));
+    case 'F16':
+    case 'BF16': {
+      const infinity = dtype === 'F16' ? 0x7c00 : 0x7f80;
+      const source = new Uint32Array(data.buffer, data.byteOffset, data.length);
+      const convert = dtype === 'F16' ? floatToHalf : floatToBrain;
+      const values = new Uint16Array(data.length);
+      for (let index = 0; index < values.length; index++) {
+        values[index] = convert(source[index]!);
+        if ((values[index]! & 0x7fff) === infinity && Number.isFinite(data[index])) refuse(index);
+      }
+      return bytesOf(values);
+    }
+    default: {
+      const { smallest, largest, convert } = integerTypes[dtype];
+      const index = data.findIndex((value) => value < smallest || value > largest);
+      return index < 0 ? bytesOf(convert(data)) : refuse(index);
+    }
+  }
+}
+
+/** IEEE 754 binary32 to binary16, to nearest even. */
+function floatToHalf(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const exponent = ((bits >>> 23) & 0xff) - 112;
+  const fraction = bits & 0x7fffff;
+  if (exponent === 143) return sign | 0x7c00 | (fraction === 0 ? 0 : 0x200 | (fraction >> 13));
+  if (exponent >= 31) return sign | 0x7c00;
+  if (exponent < -10) return sign;
+  // Below 1, a subnormal number: the leading one, which a normal number leaves out, moves into the fraction.
+  const shift = exponent > 0 ? 13 : 14 - exponent;
+  const all = exponent > 0 ? (exponent << 23) | fraction : 0x800000 | fraction;
+  return sign | roundedShift(all, shift);
+}
+
+/** binary32 to its upper half, to nearest even. */
+function floatToBrain(bits: number): number {
+  const isNaN = (bits & 0x7fffffff) > 0x7f800000;
+  if (isNaN) return (bits >>> 16) | 0x40;
+  return ((bits >>> 16) & 0x8000) | roundedShift(bits & 0x7fffffff, 16);
+}
+
+/** A carry of rounding moves into the exponent, as it must. */
+function roundedShift(value: number, shift: number): number {
+  const kept = value >>> shift;
+  const rest = value & ((1 << shift) - 1);
+  const half = 1 << (shift - 1);
+  return rest > half || (rest === half && (kept & 1) === 1) ? kept + 1 : kept;
+}
