@@ -35,7 +35,6 @@ function typeOf(config: object): TokenizerType {
  * Writes a tokenizer as a model's folder, `config.json` and `model.safetensors`, which {@link loadTokenizer} and every tool that
  * takes a model reads. The config says all that is needed to use it: image size, channels, what is done to pixels in [0, 1].
  * @param tokenizer  as `createViTVQ(config)` or `createCNNVQ(config)` built it; within `trainer.withEMA(...)` it has the averages of its weights
- * @param metadata  notes for people and programs: what it was trained on, what it reaches
  * @throws {ConfigError} when the tokenizer is not one of this config, before anything is written
  * @throws {DataError} naming the file that cannot be written
  */
