@@ -1,3 +1,5 @@
+import { discriminatorSchema as discriminatorModelSchema, type DiscriminatorConfig } from '@vitvq/discriminator';
+import { adversarialLossSchema, type AdversarialLossConfig } from '@vitvq/losses';
 import { optimizerSchema, trainingFields, type OptimizerConfig, type TrainingConfig } from '@vitvq/training';
 import { z } from 'zod';
 import { tokenizerLossWeightsSchema, type TokenizerLossWeights } from './loss-terms.js';
@@ -7,6 +9,13 @@ export type Start = { readonly step: number } | { readonly fraction: number };
 
 /** Discriminator's side of a training whose weight `losses.adversarial` is above 0. */
 export interface DiscriminatorTrainingConfig {
+  /**
+   * Discriminator by name, drawn from the seed, for a trainer that gets no `adversarial` object.
+   * @default null
+   */
+  readonly model?: DiscriminatorConfig | null;
+  /** Adversarial loss by name, beside `model`. @default { kind: 'hinge' } */
+  readonly loss?: AdversarialLossConfig;
   /**
    * Start of the discriminator's training, and with it of the adversarial loss unless
    * `adversarialStart` is later. Before, neither is computed at all.
@@ -84,6 +93,8 @@ const startSchema = z.union([z.strictObject({ step: z.int().min(0) }), z.strictO
 const optimizer = optimizerSchema('weights');
 
 const discriminatorSchema = z.strictObject({
+  model: discriminatorModelSchema.nullable().default(null),
+  loss: adversarialLossSchema.default({ kind: 'hinge' }),
   start: startSchema.default({ step: 0 }),
   adversarialStart: startSchema.optional(),
   adaptiveWeight: z.boolean().default(false),

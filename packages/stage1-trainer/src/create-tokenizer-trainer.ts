@@ -23,7 +23,7 @@ export interface TokenizerTrainerOptions extends Omit<RunOptions<ImageBatch>, 'e
   readonly losses?: LossTerms<TokenizerLossInputs>;
   /** For a weight `losses.perceptual` above 0, and measured in evaluations; an `LPIPS` of @vitvq/losses is one. */
   readonly perceptual?: PerceptualLoss;
-  /** For a weight `losses.adversarial` above 0. */
+  /** For a weight `losses.adversarial` above 0; without it, `config.discriminator.model` is created by name. */
   readonly adversarial?: AdversarialParts;
   /** Held-out images, and how often to measure on them, besides the end. */
   readonly evaluation?: IntervalOptions & {
@@ -44,8 +44,8 @@ export type TokenizerTrainer = Trainer<ImageBatch, Evaluation, TokenizerPreview>
  * Creates the training of a tokenizer: for each batch the autoencoder's step, then the discriminator's
  * on reconstructions of the updated autoencoder, then the codebook's reset where it is due.
  *
- * Ownership: the trainer disposes of its optimizers, EMA and compiled functions, never of tokenizer,
- * discriminator and perceptual network.
+ * Ownership: the trainer disposes of its optimizers, EMA, compiled functions and of a discriminator that
+ * it created by name, never of networks that it was given.
  * @throws {ConfigError} naming every problem of the config at once, and for parts that are missing or
  *   do not fit
  */

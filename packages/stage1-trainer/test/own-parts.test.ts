@@ -173,6 +173,29 @@ describe('a loss term of the caller', () => {
   });
 });
 
+describe('a discriminator of the config', () => {
+  it('is created by name from the seed, trained and resumed', async () => {
+    const options = (seed = 3): Partial<TokenizerTrainerOptions> => ({
+      config: tinyGanConfig(
+        { seed },
+        {
+          model: { kind: 'patch', baseChannels: 2, depth: 1 },
+          loss: { kind: 'vanilla' },
+        },
+      ),
+    });
+    const straight = await train(options());
+    expect(straight[0]!.values['discriminator']).toBeGreaterThan(0);
+    const first = await train({ ...options(), directory }, { stopAfter: 3 });
+    const second = await train({ ...options(), directory }, { restore: true });
+    expect([...valuesOf(first), ...valuesOf(second)]).toEqual(valuesOf(straight));
+    expect((await readTokenizerTraining(directory)).config.discriminator).toMatchObject({
+      model: { kind: 'patch', normalization: 'batch-norm' },
+      loss: { kind: 'vanilla' },
+    });
+  });
+});
+
 describe('a discriminator, an adversarial loss and a quantizer of the caller', () => {
   const options = (): Partial<TokenizerTrainerOptions> => ({
     tokenizer: ownTokenizer(),

@@ -215,7 +215,9 @@ describe('createTokenizerTrainer', () => {
     await expect(otherPlan).rejects.toThrow(
       'training.learningRate.peak 0.001 instead of 1; training.clipNorm 1 instead of 2.',
     );
-    const otherModel = createTrainer({ tokenizer: tinyModel({ quantizer: { codebookSize: 32 } }) }).trainer.restore(directory);
+    const otherModel = createTrainer({ tokenizer: tinyModel({ quantizer: { codebookSize: 32 } }) }).trainer.restore(
+      directory,
+    );
     await expect(otherModel).rejects.toThrow(ShapeError);
     await expect(otherModel).rejects.toThrow('tokenizer.quantizer.codebook [16, 4] instead of [32, 4]');
     await expect(createTrainer().trainer.restore(join(directory, 'nowhere'))).rejects.toThrow(DataError);
@@ -233,12 +235,12 @@ describe('a change of config', () => {
         modelConfig: { depth: 2, colour: 'red' },
       });
     await expect(changed().restore(directory)).rejects.toThrow(
-      'got training.duration.steps 6 instead of 8; config.clipNorm 1 instead of 2; training.discriminator.learningRateScale 1 instead of 2; adversarialLoss "hingeAdversarialLoss" instead of "vanillaAdversarialLoss"; model.depth 1 instead of 2.',
+      'got training.duration.steps 6 instead of 8; training.clipNorm 1 instead of 2; training.discriminator.learningRateScale 1 instead of 2; adversarialLoss "hingeAdversarialLoss" instead of "vanillaAdversarialLoss"; model.depth 1 instead of 2.',
     );
     await expect(
       changed().restore(directory, { allowChanges: ['training.duration', 'training.clip'] }),
     ).rejects.toThrow(
-      "allowChanges: ['config.clipNorm', 'training.discriminator.learningRateScale', 'adversarialLoss', 'model.depth']",
+      "allowChanges: ['training.clipNorm', 'training.discriminator.learningRateScale', 'adversarialLoss', 'model.depth']",
     );
     const meant = changed();
     await meant.restore(directory, { allowChanges: ['training', 'adversarialLoss', 'model.depth'] });

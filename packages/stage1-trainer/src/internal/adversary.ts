@@ -33,17 +33,23 @@ export class Adversary {
   readonly #config: ResolvedTokenizerTrainingConfig['discriminator'];
   readonly #leCam: LeCamState | undefined;
   readonly #learner: Learner;
+  readonly #owned: boolean;
 
-  /** @throws {ConfigError} for a discriminator that does not fit the tokenizer */
+  /**
+   * @param owned  whether the discriminator is disposed of too
+   * @throws {ConfigError} for a discriminator that does not fit the tokenizer
+   */
   constructor(
     tokenizer: TrainedTokenizer & Pick<VariableOwner, 'namedVariables'>,
     parts: AdversarialParts,
     config: ResolvedTokenizerTrainingConfig,
+    { owned = false }: { readonly owned?: boolean } = {},
   ) {
     const { discriminator } = config;
     this.#tokenizer = tokenizer;
     this.#parts = parts;
     this.#config = discriminator;
+    this.#owned = owned;
     this.term = { ...parts, adaptiveWeight: discriminator.adaptiveWeight };
     this.#leCam = discriminator.leCam ? new LeCamState(discriminator.leCam) : undefined;
     this.state = stateVariables({ tokenizer, discriminator: parts.discriminator, leCam: this.#leCam });
@@ -89,10 +95,11 @@ export class Adversary {
     };
   }
 
-  /** Frees optimizer, averages and compiled functions; the discriminator stays. */
+  /** Frees optimizer, averages and compiled functions. */
   dispose(): void {
     this.#learner.dispose();
     this.#leCam?.dispose();
+    if (this.#owned) this.#parts.discriminator.dispose();
   }
 
   #gradients(quantize: boolean, withR1: boolean): GradientFunction<Inputs> {

@@ -17,7 +17,8 @@ import type { TokenizerLossControls } from '../loss.js';
 import { streams } from './streams.js';
 
 /** Images; temperature `[]`, where the quantizer has one; uniform noise, where it draws. */
-export type Inputs = readonly [tf.Tensor4D] | readonly [tf.Tensor4D, tf.Scalar] | readonly [tf.Tensor4D, tf.Scalar, tf.Tensor];
+export type Inputs =
+  readonly [tf.Tensor4D] | readonly [tf.Tensor4D, tf.Scalar] | readonly [tf.Tensor4D, tf.Scalar, tf.Tensor];
 
 /** Makes the tensors of steps: micro-batches of images, with the quantizer's temperature and noise. */
 export class MicroBatches {

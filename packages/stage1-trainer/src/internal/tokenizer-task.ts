@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { HostImages, ImageBatch, PerceptualLoss } from '@vitvq/core';
+import { foldIn, randomKey, type HostImages, type ImageBatch, type PerceptualLoss } from '@vitvq/core';
+import { createDiscriminator } from '@vitvq/discriminator';
 import type { Evaluation } from '@vitvq/evaluation';
+import { createAdversarialLoss } from '@vitvq/losses';
 import type { ViTVQ } from '@vitvq/tokenizer';
 import {
   Learner,
@@ -26,6 +28,7 @@ import { Measurements } from './measurements.js';
 import { controlsOf, MicroBatches, type Inputs } from './micro-batches.js';
 import { PhasePart, type Phase } from './phase.js';
 import { stateVariables } from './state-variables.js';
+import { streams } from './streams.js';
 
 /** Kind of the checkpoints of a tokenizer's training. */
 export const tokenizerKind = 'tokenizer';
@@ -57,13 +60,13 @@ export class TokenizerTask implements TrainingTask<ImageBatch, Evaluation, Token
 
   /** @throws {ConfigError} for parts that are missing or do not fit */
   constructor(options: TokenizerTaskOptions) {
-    const { tokenizer, config, losses = {}, adversarial, modelConfig = null } = options;
+    const { tokenizer, config, losses = {}, modelConfig = null } = options;
     this.#options = { ...options, losses };
     this.#adversary = createAdversary(options);
     this.config = {
       training: config,
       losses: termWeights(losses),
-      adversarialLoss: this.#adversary ? (adversarial?.loss.name ?? null) : null,
+      adversarialLoss: this.#adversary?.term.loss.name ?? null,
       model: modelConfig,
     };
     this.#learner = new Learner({
@@ -174,6 +177,11 @@ function variantOf({ quantize, adversary }: Phase): string {
 function createAdversary({ tokenizer, config, adversarial }: TokenizerTaskOptions): Adversary | undefined {
   const weight = config.losses.adversarial;
   if (weight === 0) return undefined;
+  const { model, loss } = config.discriminator;
+  if (!adversarial && model) {
+    const discriminator = createDiscriminator(model, { key: foldIn(randomKey(config.seed), streams.discriminator) });
+    return new Adversary(tokenizer, { discriminator, loss: createAdversarialLoss(loss) }, config, { owned: true });
+  }
   assertAdversary(adversarial, weight, 'createTokenizerTrainer config.losses.adversarial');
   return new Adversary(tokenizer, adversarial, config);
 }
