@@ -27,6 +27,7 @@ export const mayImport = {
   'stage1-trainer': [
     'core',
     'engine',
+    'discriminator',
     'losses',
     'quantizers',
     'optim',

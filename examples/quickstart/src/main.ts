@@ -16,7 +16,7 @@ import { abortOnCtrlC, runProgram, showProgress, UsageError } from '@vitvq/examp
 import { useEngine } from '@vitvq/engine';
 import { loadLPIPS } from '@vitvq/evaluation';
 import { hingeAdversarialLoss } from '@vitvq/losses';
-import { readStage1State, Stage1Trainer, type Stage1Summary } from '@vitvq/stage1-trainer';
+import { readTokenizerTraining, createTokenizerTrainer, type TokenizerTrainingSummary } from '@vitvq/stage1-trainer';
 import { createViTVQ } from '@vitvq/tokenizer';
 import { saveTokenizer } from '@vitvq/tokenizer/node';
 import { L2_ALONE_FILE, L2AlonePictures, otherRun } from './comparison.js';
@@ -64,16 +64,16 @@ async function main(): Promise<void> {
       'Perceptual loss: off (weight 0), since its network has no weights here; --lpips <file> adds it, see README.md',
     );
   }
-  const trainer = new Stage1Trainer({
+  const trainer = createTokenizerTrainer({
     tokenizer,
     perceptual,
     adversarial: discriminator && { discriminator, loss: hingeAdversarialLoss },
-    plan: trainingPlan(settings),
+    config: trainingPlan(settings),
     openBatches: (startAt) => openTrainingBatches(data, settings, startAt),
     directory: out,
     checkpoint: { everySeconds: EVERY_SECONDS.checkpoint },
     evaluation: { images: heldOut, batchSize: EVALUATION_BATCH, everySeconds: EVERY_SECONDS.evaluation },
-    look: { images: firstImages(heldOut, SHOWN.samples) },
+    preview: { images: firstImages(heldOut, SHOWN.samples) },
     notes: settings,
   });
   if (request.resume) {
@@ -88,7 +88,11 @@ async function main(): Promise<void> {
     const complain = (error: Error): void => say(`a sample grid could not be written: ${error.message}`);
     writing.push(writeSamples(samples, heldOut, evaluation).catch(complain));
   });
-  const l2Alone = new L2AlonePictures(out, heldOut, request.resume && (await readStage1State(out)).isAdversarial);
+  const l2Alone = new L2AlonePictures(
+    out,
+    heldOut,
+    request.resume && (await readTokenizerTraining(out)).phase.adversary === 'competing',
+  );
   if (discriminator) l2Alone.follow(trainer);
   const view = showProgress(process.stdout, { show: ['loss', 'logitsReal', 'logitsFake'] });
   let measured: string | undefined;
@@ -102,7 +106,7 @@ async function main(): Promise<void> {
   trainer.on('warning', ({ step, message }) => view.say(`step ${step}, warning: ${message}`));
   const plainly = say;
   say = (line) => view.say(line);
-  let summary: Stage1Summary;
+  let summary: TokenizerTrainingSummary;
   try {
     summary = await trainer.run({ signal: abortOnCtrlC() });
   } finally {
@@ -137,7 +141,7 @@ async function main(): Promise<void> {
   };
   const report = await writeOutcomeReport(outcome);
   const model = join(out, 'model');
-  await trainer.withAverages(() =>
+  await trainer.withEMA(() =>
     saveTokenizer(model, tokenizer, modelConfig(settings), {
       metadata: { trainedOn: data.description, steps: String(summary.step), psnr: evaluation.psnr.toFixed(2) },
     }),
@@ -160,7 +164,7 @@ async function main(): Promise<void> {
 /** Settings of the run in `out`, which its checkpoints keep. */
 async function settingsOfEarlierRun(out: string): Promise<Settings> {
   if ((await listCheckpoints(out)).length === 0) throw new UsageError([`--resume found no checkpoint in ${out}`]);
-  return (await readStage1State(out)).notes as Settings;
+  return (await readTokenizerTraining(out)).notes as Settings;
 }
 
 /** A finished run in the folder gives way to the new one; an unfinished one only with `--fresh`. */

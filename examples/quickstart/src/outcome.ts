@@ -14,7 +14,7 @@ import {
   writeReport,
   type ReportContent,
 } from '@vitvq/report';
-import type { Stage1Summary } from '@vitvq/stage1-trainer';
+import type { TokenizerTrainingSummary } from '@vitvq/stage1-trainer';
 import type { ViTVQ } from '@vitvq/tokenizer';
 import { readTrainingLog } from '@vitvq/training';
 import type { Comparison } from './comparison.js';
@@ -30,7 +30,7 @@ export interface Outcome {
   readonly engine: Engine;
   readonly tokenizer: ViTVQ;
   readonly heldOut: LoadedImages;
-  readonly summary: Stage1Summary;
+  readonly summary: TokenizerTrainingSummary;
   readonly evaluation: Evaluation;
   /** What others make of the same images. */
   readonly others: readonly Comparison[];

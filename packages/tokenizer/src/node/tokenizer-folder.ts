@@ -36,7 +36,7 @@ function typeOf(config: object): TokenizerType {
  * loadTokenizer} and every tool that takes a model reads. The config says all that is needed to use
  * it: image size, channels, what is done to pixels in [0, 1].
  * @param tokenizer  as `createViTVQ(config)` or `createCNNVQ(config)` built it; within
- *   `trainer.withAverages(...)` it has the averages of its weights
+ *   `trainer.withEMA(...)` it has the averages of its weights
  * @throws {ConfigError} when the tokenizer is not one of this config, before anything is written
  * @throws {DataError} naming the file that cannot be written
  */

@@ -25,8 +25,8 @@ export interface SaveTransformerOptions {
 
 /**
  * Writes a transformer and its conditioner as a model folder, in the layout of model hubs: `config.json`, which builds both
- * again, and `model.safetensors`. The weights are those that the model holds; of a training with moving averages save within
- * `trainer.withAverages(...)`, or after `model.loadVariables(await readTransformerWeights(directory))`.
+ * again, and `model.safetensors`. The weights are those that the model holds; of a training with an EMA save within
+ * `trainer.withEMA(...)`, or after `model.loadVariables(await readTransformerWeights(directory))`.
  *
  * A text conditioner is kept with its vocabulary. Another tokenizer's codes and conditioners of one's own are kept as what they
  * say of themselves, with the weights of one that embeds: {@link loadTransformer} must be given them.
