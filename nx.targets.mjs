@@ -1,67 +1,62 @@
 /**
  * Tells Nx of the targets that every workspace has by its kind, beside the scripts of its
- * package.json: what they run, what they depend on, and what they read. See nx.json for the rest.
+ * package.json: what they run and what they depend on. What they read stands in nx.json.
  */
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 
-const sourceProgram = 'node --import tsx --conditions=@vitvq/source';
-
-/**
- * Packages of ours that users of a package install. A package's tests may use a package that is
- * built of it, which `^build` takes for a cycle; hence dependencies are named one by one.
- */
-const installedWith = (manifest) =>
-  Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }).filter((name) =>
-    name.startsWith('@vitvq/'),
-  );
-
-const script = (name, rest) => ({ executor: 'nx:run-script', options: { script: name }, ...rest });
-const command = (text, rest) => ({
+const program = (name) => `node --import tsx --conditions=@vitvq/source tools/checks/src/${name}.ts`;
+const command = (text, rest = {}) => ({
   executor: 'nx:run-commands',
   options: { command: text, cwd: '{workspaceRoot}' },
   ...rest,
 });
-const after = (target, projects) => (projects.length ? [{ target, projects }] : []);
 
-const lint = (root) => command(`eslint ${root} --max-warnings 0`, {});
-
-function packageTargets(root, manifest) {
-  const needed = installedWith(manifest);
-  const name = root.split('/')[1];
-  const targets = { build: script('build', { dependsOn: after('build', needed) }), lint: lint(root) };
-  if (manifest.private) return targets;
-  return {
-    ...targets,
-    pack: command(`${sourceProgram} tools/checks/src/pack.ts ${name}`, {
-      dependsOn: ['build', ...after('pack', needed)],
-      outputs: [`{workspaceRoot}/.packed/${name}.tgz`],
-    }),
-    'check-package': command(`${sourceProgram} tools/checks/src/check-package.ts ${name}`, { dependsOn: ['pack'] }),
-  };
+/**
+ * Returns the target of other projects, of those that a package is installed with. A package's
+ * tests may use packages that are built of it, which Nx's `^` would take for a cycle.
+ */
+function ofInstalled(target, manifest) {
+  const names = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies });
+  const projects = names.filter((name) => name.startsWith('@vitvq/'));
+  return projects.length ? [{ target, projects }] : [];
 }
 
-function exampleTargets(root, manifest) {
-  const name = root.split('/')[1];
-  if (!manifest.vitvq?.smoke) return { lint: lint(root) };
-  return { lint: lint(root), smoke: command(`${sourceProgram} tools/checks/src/smoke.ts ${name}`, {}) };
-}
+/** The build runs the script of its name. */
+const build = (manifest) => ({
+  executor: 'nx:run-script',
+  options: { script: 'build' },
+  dependsOn: ofInstalled('build', manifest),
+});
 
-function toolTargets(root, manifest) {
-  const targets = { lint: lint(root) };
-  return manifest.scripts?.build
-    ? { ...targets, build: script('build', { dependsOn: after('build', installedWith(manifest)) }) }
-    : targets;
-}
+const packageTargets = (name, manifest) =>
+  manifest.private
+    ? {}
+    : {
+        build: build(manifest),
+        pack: command(`${program('pack')} ${name}`, {
+          dependsOn: ['build', ...ofInstalled('pack', manifest)],
+          outputs: [`{workspaceRoot}/.packed/${name}.tgz`],
+        }),
+        'check-package': command(`${program('check-package')} ${name}`, { dependsOn: ['pack'] }),
+      };
+
+const exampleTargets = (name, _manifest, root) =>
+  existsSync(join(root, 'src/main.ts')) ? { smoke: command(`${program('smoke')} ${name}`) } : {};
+
+const toolTargets = (_name, manifest) => (manifest.scripts?.build ? { build: build(manifest) } : {});
 
 const targetsOf = { packages: packageTargets, examples: exampleTargets, tools: toolTargets };
 
+/** What Nx calls with the package.json of every workspace. */
 export const createNodesV2 = [
   '{packages,examples,tools}/*/package.json',
   (files, _options, { workspaceRoot }) =>
     files.map((file) => {
       const root = dirname(file);
       const manifest = JSON.parse(readFileSync(join(workspaceRoot, file), 'utf8'));
-      return [file, { projects: { [root]: { targets: targetsOf[root.split('/')[0]](root, manifest) } } }];
+      const own = targetsOf[dirname(root)](basename(root), manifest, join(workspaceRoot, root));
+      const targets = { lint: command(`eslint ${root} --max-warnings 0`), ...own };
+      return [file, { projects: { [root]: { targets } } }];
     }),
 ];

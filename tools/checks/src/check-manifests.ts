@@ -1,6 +1,6 @@
 /**
- * `npm run check-manifests [-- --write]`: every package.json has the same shape and order of fields,
- * and what npm shows of a package is complete. With `--write`, puts in order what can be.
+ * `npm run check-manifests [-- --write]`: every package.json has the same shape and order of
+ * fields, and what npm shows of a package is complete. With `--write`, puts in order what can be.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';

@@ -13,7 +13,13 @@ const complete = { name: '@vitvq/a', description: 'Parts', keywords: ['a', 'b', 
 
 describe('canonicalManifest', () => {
   it('orders fields, sorts dependencies and leaves empty ones out', () => {
-    const given = { dependencies: { b: '1', a: '1' }, peerDependencies: {}, version: '1.0.0', private: true, name: 'x' };
+    const given = {
+      dependencies: { b: '1', a: '1' },
+      peerDependencies: {},
+      version: '1.0.0',
+      private: true,
+      name: 'x',
+    };
     const text = JSON.stringify(canonicalManifest('tools', 'x', given));
     expect(text).toBe(
       '{"name":"x","version":"1.0.0","private":true,"license":"MIT","type":"module","dependencies":{"a":"1","b":"1"}}',

@@ -55,8 +55,8 @@ function fixedFields(kind: WorkspaceKind, folder: string, manifest: ManifestJson
 }
 
 /**
- * Returns the shape that a package.json should have: fields in one order, dependencies sorted, empty
- * ones left out, and what all packages share filled in.
+ * Returns the shape that a package.json should have: fields in one order, dependencies sorted,
+ * empty ones left out, and what all packages share filled in.
  */
 export function canonicalManifest(kind: WorkspaceKind, folder: string, manifest: ManifestJson): ManifestJson {
   const complete: Record<string, unknown> = { ...manifest, ...fixedFields(kind, folder, manifest) };
