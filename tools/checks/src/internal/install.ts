@@ -16,7 +16,7 @@ export async function installTarballs(
   const flags = ['--prefer-offline', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error'];
   const installing = run('npm', ['install', ...flags, ...packages.map(tarballOf), ...extra], {
     cwd: folder,
-    // The install script of onnxruntime-node fetches CUDA files; the package has what the CPU needs.
+    // The install script of onnxruntime-node fetches CUDA files; the package itself runs on CPUs.
     env: { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' },
   });
   must('npm install of the tarballs', await installing);
