@@ -10,7 +10,7 @@
 import '@tensorflow/tfjs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { abortOnCtrlC, runProgram } from '@vitvq/cli';
+import { abortOnCtrlC, runProgram } from '@vitvq/example-shared';
 import { useEngine } from '@vitvq/engine';
 import { hexCodeColors } from './code-colors.js';
 import { loadModels, newestRun } from './models.js';

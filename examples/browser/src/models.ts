@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { openModel } from '@vitvq/checkpoint';
-import { UsageError } from '@vitvq/cli';
+import { UsageError } from '@vitvq/example-shared';
 import { ConfigError } from '@vitvq/core';
 import { loadTokenizer } from '@vitvq/tokenizer/node';
 import { loadTransformer, type LoadedTransformer } from '@vitvq/transformers/node';

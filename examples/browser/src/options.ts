@@ -1,4 +1,4 @@
-import { CommandLine } from '@vitvq/cli';
+import { CommandLine } from '@vitvq/example-shared';
 import { DEFAULTS } from './config.js';
 
 export interface Request {

@@ -1,4 +1,4 @@
-import { downloadLines } from '@vitvq/cli';
+import { downloadLines } from '@vitvq/example-shared';
 import { foldIn, randomKey, randomUniform } from '@vitvq/core';
 import { openCifar10, openImageArray, openImageFolder, readImages, subset, type ImageSource } from '@vitvq/data';
 import { encodePng, toRgbImages } from '@vitvq/report';

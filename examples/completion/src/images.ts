@@ -1,4 +1,4 @@
-import { downloadLines } from '@vitvq/cli';
+import { downloadLines } from '@vitvq/example-shared';
 import { foldIn, randomKey, randomUniform } from '@vitvq/core';
 import { openCifar10, openImageArray, readImages, subset, type ImageSource, type LoadedImages } from '@vitvq/data';
 import { MEASURED_IMAGES, SMOKE, type Settings } from './config.js';

@@ -8,7 +8,7 @@
  */
 import '@tensorflow/tfjs';
 import { join } from 'node:path';
-import { runProgram } from '@vitvq/cli';
+import { runProgram } from '@vitvq/example-shared';
 import { useEngine } from '@vitvq/engine';
 import { ImageGenerator } from '@vitvq/sampling';
 import { complete, type CompletionRequest } from './complete.js';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { UsageError } from '@vitvq/cli';
+import { UsageError } from '@vitvq/example-shared';
 import type { ViTVQ } from '@vitvq/tokenizer';
 import { loadTokenizer } from '@vitvq/tokenizer/node';
 import type { AutoregressiveModel, Conditioner } from '@vitvq/transformers';

@@ -1,4 +1,4 @@
-import { downloadLines } from '@vitvq/cli';
+import { downloadLines } from '@vitvq/example-shared';
 import type { RepeatedImages } from '@vitvq/codes';
 import { foldIn, randomKey, randomUniform } from '@vitvq/core';
 import { createBatches, openCifar10, openImageArray, subset, type ImageSource } from '@vitvq/data';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { trainWithProgress } from '@vitvq/cli';
+import { trainWithProgress } from '@vitvq/example-shared';
 import { DataError } from '@vitvq/core';
 import { readTransformerWeights, Stage2Trainer } from '@vitvq/stage2-trainer';
 import { ClassConditioner } from '@vitvq/transformers';

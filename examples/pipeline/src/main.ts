@@ -9,7 +9,7 @@
  */
 import '@tensorflow/tfjs';
 import { join } from 'node:path';
-import { abortOnCtrlC, RunFolder, runProgram } from '@vitvq/cli';
+import { abortOnCtrlC, RunFolder, runProgram } from '@vitvq/example-shared';
 import { useEngine } from '@vitvq/engine';
 import { codesSchema, encodeImages } from './codes-stage.js';
 import { amountsOf } from './config.js';

@@ -1,4 +1,4 @@
-import { CommandLine } from '@vitvq/cli';
+import { CommandLine } from '@vitvq/example-shared';
 import type { EngineName } from '@vitvq/engine';
 import { DEFAULTS, MODELS, type Settings } from './config.js';
 

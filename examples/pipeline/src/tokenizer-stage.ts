@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeSafetensors } from '@vitvq/checkpoint';
-import { trainWithProgress } from '@vitvq/cli';
+import { trainWithProgress } from '@vitvq/example-shared';
 import { createBatches, readImages } from '@vitvq/data';
 import { readTokenizerWeights, Stage1Trainer } from '@vitvq/stage1-trainer';
 import { createViTVQ, type ViTVQ } from '@vitvq/tokenizer';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { readSafetensors } from '@vitvq/checkpoint';
-import { writeJson, type StageResult } from '@vitvq/cli';
+import { writeJson, type StageResult } from '@vitvq/example-shared';
 import type { Engine } from '@vitvq/engine';
 import {
   comparisonGallery,

@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readSafetensors, writeSafetensors } from '@vitvq/checkpoint';
-import { UsageError } from '@vitvq/cli';
+import { UsageError } from '@vitvq/example-shared';
 import type { HostImages } from '@vitvq/core';
 import { detailRatio, Evaluator, type Evaluation } from '@vitvq/evaluation';
 import { readStage1State, readTokenizerWeights, type Stage1Trainer } from '@vitvq/stage1-trainer';

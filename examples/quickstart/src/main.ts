@@ -11,7 +11,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listCheckpoints } from '@vitvq/checkpoint';
-import { abortOnCtrlC, runProgram, showProgress, UsageError } from '@vitvq/cli';
+import { abortOnCtrlC, runProgram, showProgress, UsageError } from '@vitvq/example-shared';
 import { useEngine } from '@vitvq/engine';
 import { loadLPIPS } from '@vitvq/evaluation';
 import { hingeAdversarialLoss } from '@vitvq/losses';

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
-import { CommandLine, optionName } from '@vitvq/cli';
+import { optionName } from '@vitvq/cli';
+import { CommandLine } from '@vitvq/example-shared';
 import type { EngineName } from '@vitvq/engine';
 import { DEFAULTS, SMOKE } from './config.js';
 

@@ -1,4 +1,4 @@
-import { UsageError } from '@vitvq/cli';
+import { UsageError } from '@vitvq/example-shared';
 import { describe, expect, it } from 'vitest';
 import { DEFAULTS, SMOKE } from '../src/config.js';
 import { parseArguments } from '../src/options.js';

@@ -7,7 +7,7 @@
  *   npm run table-4 -- --help
  */
 import '@tensorflow/tfjs';
-import { abortOnCtrlC, CommandLine, runProgram, showProgress } from '@vitvq/cli';
+import { abortOnCtrlC, CommandLine, runProgram, showProgress } from '@vitvq/example-shared';
 import { foldIn, randomKey, randomUniform } from '@vitvq/core';
 import { openCifar10, openImageArray, readImages, subset, type ImageSource } from '@vitvq/data';
 import { useEngine } from '@vitvq/engine';

@@ -1,4 +1,4 @@
-import { downloadLines } from '@vitvq/cli';
+import { downloadLines } from '@vitvq/example-shared';
 import { foldIn, randomKey, randomUniform } from '@vitvq/core';
 import { createBatches, openCifar10, openImageArray, subset, type ImageSource } from '@vitvq/data';
 import { measureAttributes, type Attributes } from './attributes.js';

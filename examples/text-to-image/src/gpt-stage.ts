@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { trainWithProgress } from '@vitvq/cli';
+import { trainWithProgress } from '@vitvq/example-shared';
 import type { CodeBatch } from '@vitvq/core';
 import { readTransformerWeights, Stage2Evaluator, Stage2Trainer } from '@vitvq/stage2-trainer';
 import { loadTransformer, saveTransformer, type LoadedTransformer } from '@vitvq/transformers/node';

@@ -10,7 +10,7 @@
 import '@tensorflow/tfjs';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { abortOnCtrlC, RunFolder, runProgram } from '@vitvq/cli';
+import { abortOnCtrlC, RunFolder, runProgram } from '@vitvq/example-shared';
 import { useEngine } from '@vitvq/engine';
 import { checkPictures, checkSchema, summarize } from './check-stage.js';
 import { codesSchema, encodeImages } from './codes-stage.js';

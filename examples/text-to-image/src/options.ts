@@ -1,4 +1,4 @@
-import { CommandLine } from '@vitvq/cli';
+import { CommandLine } from '@vitvq/example-shared';
 import type { EngineName } from '@vitvq/engine';
 import { asCaption, promptProblems } from './captions.js';
 import { DEFAULTS, type Settings } from './config.js';

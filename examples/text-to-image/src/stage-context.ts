@@ -1,4 +1,4 @@
-import type { RunFolder } from '@vitvq/cli';
+import type { RunFolder } from '@vitvq/example-shared';
 import type { Settings } from './config.js';
 import type { Data } from './data.js';
 import type { Text } from './text.js';

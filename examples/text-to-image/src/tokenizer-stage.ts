@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { trainWithProgress, UsageError } from '@vitvq/cli';
+import { trainWithProgress, UsageError } from '@vitvq/example-shared';
 import { createBatches, readImages } from '@vitvq/data';
 import { readTokenizerWeights, Stage1Trainer } from '@vitvq/stage1-trainer';
 import { createViTVQ, type ViTVQ } from '@vitvq/tokenizer';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { writeJson, type StageResult } from '@vitvq/cli';
+import { writeJson, type StageResult } from '@vitvq/example-shared';
 import type { HostImages } from '@vitvq/core';
 import type { Engine } from '@vitvq/engine';
 import {

@@ -1,4 +1,4 @@
-import { UsageError } from '@vitvq/cli';
+import { UsageError } from '@vitvq/example-shared';
 import { ConfigError } from '@vitvq/core';
 import { describe, expect, it } from 'vitest';
 import { amountsOf, type Settings } from '../src/config.js';

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { doctor, formatDoctorReport } from '@vitvq/engine';
 import { Command } from 'commander';
 import { addExportCommand } from './commands/export-command.js';
 import { addImportCommand } from './commands/import-command.js';
 import { leftovers, refuseUsage, USAGE_ERROR } from './commands/usage.js';
+import { loadOptional } from './optional-package.js';
 
 /**
- * The `vitvq` command as a commander program: parse it, or add commands to it. Results go to standard output, complaints
- * to standard error; `doctor` ends well even where only the slowest engine runs, since that is an answer.
+ * Creates the `vitvq` command as a commander program, which can be parsed or extended with more commands. Results go to
+ * standard output, problems to standard error. `doctor` exits with 0 even where only the slowest engine runs.
  */
 export function createProgram(): Command {
   const program = new Command('vitvq')
@@ -25,6 +25,11 @@ export function createProgram(): Command {
     .allowExcessArguments()
     .action(async ({ json }: { json?: boolean }, command: Command) => {
       refuseUsage(command, leftovers(command));
+      const { doctor, formatDoctorReport } = await loadOptional(
+        'doctor',
+        '@vitvq/engine',
+        () => import('@vitvq/engine'),
+      );
       const report = await doctor();
       process.stdout.write(`${json ? JSON.stringify(report, null, 2) : formatDoctorReport(report)}\n`);
     });

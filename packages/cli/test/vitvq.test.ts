@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 interface Manifest {
   readonly version: string;
@@ -10,18 +10,18 @@ interface Manifest {
 
 const root = resolve(import.meta.dirname, '..');
 const manifest = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8')) as Manifest;
-const bin = resolve(root, manifest.bin.vitvq);
+const bin = resolve(root, manifest.bin.vitvq.replace('dist', 'src').replace('.js', '.ts'));
+const node = ['--import', 'tsx', '--conditions=@vitvq/source'];
 
 function vitvq(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], { encoding: 'utf8', timeout: 60_000 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...node, bin, ...args], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
   return { status, stdout, stderr };
 }
 
 describe('vitvq', () => {
-  beforeAll(() => {
-    if (!existsSync(bin)) throw new Error(`${bin} is missing. Build the package first: npm run build.`);
-  });
-
   test('starts with a shebang, as a bin must', () => {
     expect(readFileSync(bin, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
   });

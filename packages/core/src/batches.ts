@@ -1,48 +1,51 @@
-/** Images in host memory: `data` holds `[B, H, W, C]` in [0, 1]. */
+/** Images in host memory. */
 export interface HostImages {
+  /** Row-major `[B, H, W, C]`, values in [0, 1]. */
   readonly data: Float32Array;
   readonly shape: readonly [number, number, number, number];
 }
 
-/** Tokens of images in host memory: `data` holds `[B, N]`, `[B, N, L]` with L residual levels, in raster order. */
+/** Tokens of images in host memory. */
 export interface HostTokens {
+  /** Row-major `[B, N]` (`[B, N, L]` with a code depth of L); tokens are in raster order. */
   readonly data: Int32Array;
   readonly shape: readonly number[];
 }
 
-/** What batches of images and of codes have in common. */
+/** The fields that batches of images and batches of codes share. */
 export interface BatchFacts {
   /** Class of each image. */
   readonly labels?: Int32Array;
   /** Position of each image in its source. */
   readonly indices?: Int32Array;
-  /** Images that are not padding; they come first. @default all */
+  /** Number of images that are not padding; padding comes last. @default all of them */
   readonly count?: number;
 }
 
-/** Images that the tokenizer encodes when their turn comes; the batches of @vitvq/data are such. */
+/** A batch of images, such as `createBatches` of @vitvq/data returns. */
 export interface ImageBatch extends BatchFacts {
-  /** Row-major `[B, H, W, C]`, in [0, 1]. */
+  /** Row-major `[B, H, W, C]`, values in [0, 1]. */
   readonly images: Float32Array;
   readonly shape: readonly number[];
-  /** What a `CodeConditioner` encodes instead of the images themselves, B of them: segmentation maps, sketches. */
+  /** B images that a `CodeConditioner` encodes instead of `images`, such as segmentation maps or sketches. */
   readonly conditionImages?: HostImages;
 }
 
-/** Codes that were computed before. */
+/** A batch of tokens that were computed earlier, such as `openCodes` of @vitvq/codes reads. */
 export interface CodeBatch extends BatchFacts {
-  /** Row-major `[B, N]`, `[B, N, L]` with L residual levels. */
+  /** Row-major `[B, N]` (`[B, N, L]` with a code depth of L). */
   readonly tokens: Int32Array;
   readonly shape: readonly number[];
-  /** `[B, C]`, where they were computed before too. */
+  /** Condition tokens `[B, C]`, if these were computed earlier too. */
   readonly conditions?: Int32Array;
-  /** What the conditioner that made them says of itself; undefined: not known, and not compared. */
+  /** Description of the conditioner that computed `conditions`; undefined when unknown, and then not compared. */
   readonly conditionedBy?: Readonly<Record<string, unknown>>;
 }
 
-export type Stage2Batch = ImageBatch | CodeBatch;
+/** A batch from which a transformer can be trained. */
+export type ImageOrCodeBatch = ImageBatch | CodeBatch;
 
-/** Images of a batch that are not padding. */
-export function countOf({ count, shape }: Stage2Batch): number {
+/** Returns the number of images of a batch that are not padding. */
+export function countOf({ count, shape }: ImageOrCodeBatch): number {
   return count ?? shape[0]!;
 }

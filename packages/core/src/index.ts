@@ -20,9 +20,19 @@ export {
   type HostImages,
   type HostTokens,
   type ImageBatch,
-  type Stage2Batch,
+  type ImageOrCodeBatch,
 } from './batches.js';
 export { parseOptions } from './parse-options.js';
 export { disposeOf, tidied } from './tidied.js';
 export { assertTokensInRange } from './token-checks.js';
 export { assertTokenizerFits, assertTokensFit, type TokenShape, tokensShapeOf } from './token-shape.js';
+export { formatPercent } from './format.js';
+export {
+  concatenate,
+  elementCount,
+  mean,
+  paddedBatches,
+  takeRows,
+  type HostArray,
+  type PaddedBatch,
+} from './host-arrays.js';

@@ -2,8 +2,8 @@ import type { z } from 'zod';
 import { ConfigError } from './errors.js';
 
 /**
- * The checked value.
- * @throws {ConfigError} that lists every problem, unknown keys included, with its path
+ * Checks a value against a schema and returns it with the schema's defaults filled in.
+ * @throws {ConfigError} listing every problem with its path, unknown keys included
  */
 export function parseOptions<S extends z.ZodType>(schema: S, value: unknown, where: string): z.output<S> {
   const result = schema.safeParse(value);
@@ -27,7 +27,7 @@ function describeIssue(issue: z.core.$ZodIssue, value: unknown): string {
     value,
   );
   const message = issue.message.replace(/^(Invalid input|Too small|Too big): /, '');
-  // JSON has no word for NaN.
+  // JSON cannot represent NaN and infinities.
   const shown = typeof got === 'number' ? String(got) : (JSON.stringify(got) ?? String(got));
   return `${path || 'options'} is ${shown}: ${message}`;
 }

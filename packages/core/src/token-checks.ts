@@ -1,10 +1,10 @@
 import { DataError } from './errors.js';
 
 /**
- * Throws unless every token is in `[0, size)`. Models cannot check it themselves: compiled code does not look at values, and
- * what it does with such a token differs from engine to engine.
- * @param shape  of the tokens, image first, to say where the bad one is
- * @throws {DataError}
+ * Checks that every token is an integer in `[0, size)`. Models cannot check this themselves: compiled code does not look
+ * at values, and its result for such a token differs between engines.
+ * @param shape  shape of the tokens, batch axis first; the error names the position of the first bad token
+ * @throws {DataError} naming the token and its position
  */
 export function assertTokensInRange(
   tokens: ArrayLike<number>,

@@ -12,7 +12,7 @@ export interface TokenShape {
   readonly levels: number;
 }
 
-/** Throws unless a tokenizer has the vocabulary, the grid and the levels of a model. @throws {ConfigError} */
+/** Checks that a tokenizer has the vocabulary, grid and code depth of a model. @throws {ConfigError} otherwise */
 export function assertTokenizerFits(
   tokenizer: Pick<Tokenizer, 'vocabSize' | 'grid' | 'levels'>,
   model: TokenShape,
@@ -37,13 +37,13 @@ export function assertTokenizerFits(
   });
 }
 
-/** Shape of the tokens of so many images: `[B, N]`, `[B, N, L]`. */
+/** Returns the shape of the tokens of `images` images: `[B, N]`, or `[B, N, L]` with a code depth of L. */
 export function tokensShapeOf({ grid, levels }: TokenShape, images: number): readonly number[] {
   const positions = grid[0] * grid[1];
   return levels === 1 ? [images, positions] : [images, positions, levels];
 }
 
-/** Throws unless tokens have the positions and levels of a model. @throws {ConfigError} */
+/** Checks that tokens have the grid and code depth of a model. @throws {ConfigError} otherwise */
 export function assertTokensFit(shape: readonly number[], model: TokenShape, where: string): void {
   const expected = tokensShapeOf(model, shape[0]!);
   if (formatShape(shape) === formatShape(expected)) return;

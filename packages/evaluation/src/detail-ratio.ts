@@ -1,10 +1,11 @@
 import { DataError, formatShape, ShapeError } from '@vitvq/core';
 
 /**
- * How much fine detail reconstructions have, against their originals: the mean squared difference of neighbouring pixels
- * (across and down), divided by that of the originals. 1: as much; below: blurred, as means of many possible images are;
- * above: noise. It says nothing of where the detail is, so read it beside PSNR. It is ours, not the paper's, which measures
- * realism by FID; that takes a network with pretrained weights.
+ * Returns how much fine detail reconstructions have compared with their originals: the mean squared difference of
+ * neighbouring pixels (across and down), divided by that of the originals. The ratio is 1 for the same amount of
+ * detail, below 1 for blurred images (such as means of many possible images) and above 1 for noise. The ratio does not
+ * tell where the detail is; read it together with PSNR. The metric is ours. The paper measures realism by FID, which
+ * needs a network with pretrained weights.
  * @param originals  `[B, H, W, C]` in [0, 1]
  * @param reconstructions  the same shape; clip them to [0, 1] first, as a viewer would
  * @throws {ShapeError} when the lengths do not fit the shape, or an image has a single pixel
@@ -37,7 +38,7 @@ export function detailRatio(
   return reconstructed / original;
 }
 
-/** Sum of squared differences of neighbours, in float64. */
+/** Returns the sum of squared differences of neighbouring pixels, in float64. */
 function detailOf(
   values: Float32Array,
   [images, height, width, channels]: readonly [number, number, number, number],

@@ -1,76 +1,100 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInteger, formatShape, ShapeError, type HostImages, type PerceptualLoss } from '@vitvq/core';
+import {
+  assertInteger,
+  concatenate,
+  elementCount,
+  formatShape,
+  mean,
+  paddedBatches,
+  ShapeError,
+  takeRows,
+  type HostImages,
+  type PerceptualLoss,
+  type Tokenizer,
+} from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import { codebookStatistics, paperCodebookUsage } from '@vitvq/quantizers';
-import type { ViTVQ } from '@vitvq/tokenizer';
 import { createEvaluationStep, type EvaluationStepResult } from './evaluation-step.js';
-import { psnr } from './psnr.js';
+import { cappedPsnr } from './psnr.js';
 
+/** How a set of images uses the codes of a tokenizer. */
+export interface CodebookUse {
+  /**
+   * Fraction of the codes that a batch of 256 images uses, averaged over the full batches of 256 among the images
+   * (arXiv:2110.04627, Table 4). Undefined for fewer than 256 images.
+   */
+  readonly paperUsage: number | undefined;
+  /** Fraction of the codes that all images together use. */
+  readonly usage: number;
+  /** `exp` of the entropy of the codes' frequencies: K for a codebook that is used evenly. */
+  readonly perplexity: number;
+  /** Codes that no image uses. */
+  readonly deadCodes: readonly number[];
+  /** Number of uses of each code, `[K]`. */
+  readonly counts: Float64Array;
+}
+
+/** How well a tokenizer reproduces a set of images. */
 export interface Evaluation {
   /** Number of images, B. */
   readonly count: number;
-  /** Decibels; mean over the images of each image's PSNR, that of an image counting 100 at most. */
+  /** Mean of the PSNR of each image, in decibels; an image counts as 100 dB at most. */
   readonly psnr: number;
-  /** Mean squared error over all images. */
+  /** Mean squared error over all values of all images. */
   readonly meanSquaredError: number;
   /** Mean over the images; undefined without a perceptual loss. */
   readonly perceptualDistance: number | undefined;
-  /** `[B]` decibels. */
+  /** PSNR of each image in decibels, `[B]`. */
   readonly psnrOfImages: Float64Array;
-  readonly codebook: {
-    /**
-     * Share of codes that a batch of 256 images uses, mean over the full batches of 256 among the images (arXiv:2110.04627,
-     * Table 4). Undefined for fewer than 256 images.
-     */
-    readonly paperUsage: number | undefined;
-    /** Share of codes that the images use, all together. */
-    readonly usage: number;
-    /** 2^entropy of the codes' frequencies: how many codes the images would use if they used them evenly. */
-    readonly perplexity: number;
-    /** Codes that no image uses. */
-    readonly deadCodes: readonly number[];
-    /** How often each code was used, `[K]`. */
-    readonly counts: Float64Array;
-  };
-  /** Clamped to [0, 1], same shape as the images. */
+  /** Use of the codes. */
+  readonly codebook: CodebookUse;
+  /** Reconstructions, clamped to [0, 1], in the shape of the images. */
   readonly reconstructions: HostImages;
   /** Tokens in raster order, image after image. */
   readonly indices: Int32Array;
 }
 
+/** Options of an {@link Evaluator}. */
 export interface EvaluatorOptions {
-  /** Images at once; no effect on the results. @default 64 */
+  /** Number of images that are measured at once; it does not change the results. @default 64 */
   readonly batchSize?: number;
-  /** Measured too; an `LPIPS` of @vitvq/losses is one. */
+  /** Distance to measure as well, for example an `LPIPS` of @vitvq/losses. */
   readonly perceptual?: PerceptualLoss;
 }
 
+/** Number of images of a batch in Table 4 of arXiv:2110.04627. */
 const paperBatch = 256;
 
-/** An image that is reproduced exactly has infinite PSNR; this keeps means finite. */
-const maximumPsnr = 100;
-
 /**
- * Measures a tokenizer on images it has not seen. Compiles once for one batch size and runs any number of images: the last
- * batch is filled up with its first image, which is then left out of all results.
+ * Measures a tokenizer on images that it was not trained on. The evaluator compiles for one batch size and takes any
+ * number of images: it pads the last batch and drops the padding from the results.
+ *
+ * Ownership: call `dispose()`; the tokenizer and the perceptual loss stay the caller's.
  */
 export class Evaluator {
-  readonly #tokenizer: ViTVQ;
+  readonly #vocabSize: number;
   readonly #batchSize: number;
   readonly #step: CompiledFunction<(images: tf.Tensor4D) => EvaluationStepResult>;
 
-  /** @throws {ConfigError} */
-  constructor(tokenizer: ViTVQ, { batchSize = 64, perceptual }: EvaluatorOptions = {}) {
+  /** @throws {ConfigError} unless the batch size is a positive integer */
+  constructor(
+    tokenizer: Pick<Tokenizer, 'vocabSize' | 'encode' | 'decode'>,
+    { batchSize = 64, perceptual }: EvaluatorOptions = {},
+  ) {
     assertInteger(batchSize, 'batchSize', 'Evaluator');
-    this.#tokenizer = tokenizer;
+    this.#vocabSize = tokenizer.vocabSize;
     this.#batchSize = batchSize;
     this.#step = compile(createEvaluationStep(tokenizer, { perceptual }), { name: 'evaluate' });
   }
 
-  /** @throws {ShapeError} when there are no images, or `data` does not fit `shape` */
+  /**
+   * Measures the tokenizer on the images.
+   * @param images  values in [0, 1]
+   * @throws {ShapeError} when there are no images, or `data` does not fit `shape`
+   */
   async evaluate({ data, shape }: HostImages): Promise<Evaluation> {
     const [count, ...imageShape] = shape;
-    const pixels = imageShape.reduce((product, size) => product * size, 1);
+    const pixels = elementCount(imageShape);
     if (count < 1 || data.length !== count * pixels) {
       throw new ShapeError({
         where: 'Evaluator.evaluate',
@@ -78,102 +102,76 @@ export class Evaluator {
         got: `${data.length} values`,
       });
     }
-    const reconstructions = new Float32Array(data.length);
-    const squaredErrors = new Float64Array(count);
-    const distances: Float32Array[] = [];
-    const parts: Int32Array[] = [];
-    for (let start = 0; start < count; start += this.#batchSize) {
-      const size = Math.min(this.#batchSize, count - start);
-      const batch = await this.#run(
-        fillUp(data.subarray(start * pixels, (start + size) * pixels), this.#batchSize, pixels),
-        [this.#batchSize, ...imageShape],
-      );
-      reconstructions.set(batch.reconstructions.subarray(0, size * pixels), start * pixels);
-      squaredErrors.set(batch.squaredErrors.subarray(0, size), start);
-      if (batch.perceptualDistances) distances.push(batch.perceptualDistances.subarray(0, size));
-      parts.push(batch.indices.slice(0, (batch.indices.length / this.#batchSize) * size));
+    const parts: BatchResult[] = [];
+    for (const batch of paddedBatches(count, this.#batchSize)) {
+      const images = tf.tensor4d(takeRows(data, pixels, batch.rows), [this.#batchSize, ...imageShape]);
+      parts.push(await this.#run(images, batch.count));
     }
-    const indices = concatenate(parts);
-    const psnrOfImages = squaredErrors.map((error) => Math.min(maximumPsnr, psnr(error)));
+    const squaredErrors = concatenate(
+      parts.map((part) => part.squaredErrors),
+      Float32Array,
+    );
+    const distances = parts.flatMap((part) => part.perceptualDistances ?? []);
+    const indices = concatenate(
+      parts.map((part) => part.indices),
+      Int32Array,
+    );
+    const reconstructions = concatenate(
+      parts.map((part) => part.reconstructions),
+      Float32Array,
+    );
+    const psnrOfImages = Float64Array.from(squaredErrors, cappedPsnr);
     return {
       count,
       psnr: mean(psnrOfImages),
       meanSquaredError: mean(squaredErrors),
-      perceptualDistance: distances.length > 0 ? mean(distances.flatMap((part) => [...part])) : undefined,
+      perceptualDistance: distances.length > 0 ? mean(concatenate(distances, Float32Array)) : undefined,
       psnrOfImages,
-      codebook: this.#codebook(indices, count),
+      codebook: codebookUse(indices, count, this.#vocabSize),
       reconstructions: { data: reconstructions, shape },
       indices,
     };
   }
 
+  /** Frees the compiled function. */
   dispose(): void {
     this.#step.dispose();
   }
 
-  async #run(data: Float32Array, shape: number[]): Promise<HostResult> {
-    const images = tf.tensor4d(data, shape as [number, number, number, number]);
+  /** Runs the step, disposes of the images and returns the results of the first `count` images. */
+  async #run(images: tf.Tensor4D, count: number): Promise<BatchResult> {
     const result = await this.#step(images);
+    const read = async (tensor: tf.Tensor): Promise<Float32Array | Int32Array> => {
+      const values = (await tensor.data()) as Float32Array | Int32Array;
+      return values.slice(0, (values.length / this.#batchSize) * count);
+    };
     const { reconstructions, indices, squaredErrors, perceptualDistances } = result;
     const host = {
-      reconstructions: (await reconstructions.data()) as Float32Array,
-      indices: (await indices.data()) as Int32Array,
-      squaredErrors: (await squaredErrors.data()) as Float32Array,
-      perceptualDistances: (await perceptualDistances?.data()) as Float32Array | undefined,
+      reconstructions: (await read(reconstructions)) as Float32Array,
+      indices: (await read(indices)) as Int32Array,
+      squaredErrors: (await read(squaredErrors)) as Float32Array,
+      perceptualDistances: perceptualDistances && ((await read(perceptualDistances)) as Float32Array),
     };
     tf.dispose([images, result]);
     return host;
   }
-
-  #codebook(indices: Int32Array, count: number): Evaluation['codebook'] {
-    const { vocabSize } = this.#tokenizer;
-    const counts = new Float64Array(vocabSize);
-    for (const index of indices) counts[index]!++;
-    const { usage, perplexity, deadCodes } = codebookStatistics(counts);
-    const paperBatches = Math.floor(count / paperBatch);
-    const perBatch = (indices.length / count) * paperBatch;
-    const paperUsage = paperBatches
-      ? paperCodebookUsage(
-          Array.from({ length: paperBatches }, (_, batch) =>
-            indices.subarray(batch * perBatch, (batch + 1) * perBatch),
-          ),
-          vocabSize,
-        )
-      : undefined;
-    return { paperUsage, usage, perplexity, deadCodes, counts };
-  }
 }
 
-interface HostResult {
+interface BatchResult {
   readonly reconstructions: Float32Array;
   readonly indices: Int32Array;
   readonly squaredErrors: Float32Array;
   readonly perceptualDistances: Float32Array | undefined;
 }
 
-function fillUp(images: Float32Array, batchSize: number, pixels: number): Float32Array {
-  const filled = new Float32Array(batchSize * pixels);
-  filled.set(images);
-  for (let at = images.length; at < filled.length; at += pixels) filled.set(images.subarray(0, pixels), at);
-  return filled;
-}
-
-function concatenate(parts: readonly Int32Array[]): Int32Array {
-  const all = new Int32Array(parts.reduce((total, part) => total + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
-function mean(values: ArrayLike<number>): number {
-  return (
-    Array.prototype.reduce.call<ArrayLike<number>, [(sum: number, value: number) => number, number], number>(
-      values,
-      (sum, value) => sum + value,
-      0,
-    ) / values.length
+function codebookUse(indices: Int32Array, count: number, vocabSize: number): CodebookUse {
+  const counts = new Float64Array(vocabSize);
+  for (const index of indices) counts[index]!++;
+  const { usage, perplexity, deadCodes } = codebookStatistics(counts);
+  const perBatch = (indices.length / count) * paperBatch;
+  const batches = Array.from({ length: Math.floor(count / paperBatch) }, (_, batch) =>
+    indices.subarray(batch * perBatch, (batch + 1) * perBatch),
   );
+  const paperUsage = batches.length > 0 ? paperCodebookUsage(batches, vocabSize) : undefined;
+  return { paperUsage, usage, perplexity, deadCodes, counts };
 }

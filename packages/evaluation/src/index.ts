@@ -2,5 +2,5 @@ export { detailRatio } from './detail-ratio.js';
 export { psnr } from './psnr.js';
 export { reconstructionMetrics, type ReconstructionMetrics } from './reconstruction-metrics.js';
 export { createEvaluationStep, type EvaluationStepResult } from './evaluation-step.js';
-export { type Evaluation, Evaluator, type EvaluatorOptions } from './evaluator.js';
+export { type CodebookUse, type Evaluation, Evaluator, type EvaluatorOptions } from './evaluator.js';
 export { loadLPIPS, type LPIPSDownload, type LPIPSWeightSource } from './load-lpips.js';

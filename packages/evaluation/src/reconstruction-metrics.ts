@@ -1,10 +1,11 @@
 import { assertInteger, DataError, ShapeError } from '@vitvq/core';
-import { psnr } from './psnr.js';
+import { cappedPsnr } from './psnr.js';
 
+/** Errors of reconstructions. */
 export interface ReconstructionMetrics {
   /** Number of images. */
   readonly images: number;
-  /** Decibel: PSNR of each image, averaged over images; that of an image counts 100 at most. */
+  /** Mean of the PSNR of each image, in decibels; an image counts as 100 dB at most. */
   readonly psnr: number;
   /** Mean squared error over all values. */
   readonly mse: number;
@@ -12,11 +13,8 @@ export interface ReconstructionMetrics {
   readonly mae: number;
 }
 
-/** An image that is reproduced exactly has infinite PSNR; this keeps the mean finite. */
-const maximumPsnr = 100;
-
 /**
- * How near reconstructions come to their originals. Sums are made in float64.
+ * Measures how close reconstructions are to their originals. Sums are computed in float64.
  * @param originals  images in [0, 1], one after the other, in any layout
  * @param reconstructions  in the same layout; clip them to [0, 1] first, as a viewer would
  * @param valuesPerImage  height x width x channels
@@ -57,7 +55,7 @@ export function reconstructionMetrics(
       throw new DataError({ where, expected: 'finite pixel values', got: `NaN or infinity in image ${image}` });
     }
     totalSquared += squared;
-    totalPsnr += Math.min(maximumPsnr, psnr(squared / valuesPerImage));
+    totalPsnr += cappedPsnr(squared / valuesPerImage);
   }
   const values = originals.length;
   return { images, psnr: totalPsnr / images, mse: totalSquared / values, mae: totalAbsolute / values };

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
-import { DataError, countOf, type Tokenizer, type Stage2Batch } from '@vitvq/core';
+import { DataError, countOf, type Tokenizer, type ImageOrCodeBatch } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import {
   Unconditional,
@@ -63,7 +63,7 @@ export class Stage2Evaluator {
    * @param batches  that end; padded ones (`count`) keep the shape the same, which saves compiling
    * @throws {DataError} when there are none
    */
-  async evaluate(batches: AsyncIterable<Stage2Batch> | Iterable<Stage2Batch>): Promise<Stage2Evaluation> {
+  async evaluate(batches: AsyncIterable<ImageOrCodeBatch> | Iterable<ImageOrCodeBatch>): Promise<Stage2Evaluation> {
     const { levels, vocabSize } = this.#model;
     const nats: number[] = [];
     const counts = Array.from({ length: levels }, () => new Float64Array(vocabSize));

@@ -1,4 +1,4 @@
-import type { Tokenizer, BatchSource, Stage2Batch } from '@vitvq/core';
+import type { Tokenizer, BatchSource, ImageOrCodeBatch } from '@vitvq/core';
 import { Trainer, type IntervalOptions, type LookSchedule, type RunOptions } from '@vitvq/training';
 import type { AutoregressiveModel, AnyConditioner } from '@vitvq/transformers';
 import type { Stage2Evaluation, Stage2Look } from './events.js';
@@ -6,9 +6,9 @@ import { Stage2Task, type LookOptions } from './internal/stage2-task.js';
 import type { ResolvedStage2Plan, Stage2Plan } from './plan.js';
 
 /** Training images (`createBatches` of @vitvq/data) or codes (`openCodes`). It must not end before the training does. */
-export type Stage2BatchSource = BatchSource<Stage2Batch>;
+export type Stage2BatchSource = BatchSource<ImageOrCodeBatch>;
 
-export interface Stage2TrainerOptions extends Omit<RunOptions<Stage2Batch>, 'evaluation' | 'look'> {
+export interface Stage2TrainerOptions extends Omit<RunOptions<ImageOrCodeBatch>, 'evaluation' | 'look'> {
   /** A `GPT`, an `RQTransformer`; whatever it drops is dropped. */
   readonly model: AutoregressiveModel;
   readonly plan: Stage2Plan;
@@ -22,7 +22,7 @@ export interface Stage2TrainerOptions extends Omit<RunOptions<Stage2Batch>, 'eva
   /** Images or codes that are held out, and how often to measure on them, besides the end. */
   readonly evaluation?: IntervalOptions & {
     /** Opens them from the first batch on; they must end. */
-    readonly openBatches: () => AsyncIterable<Stage2Batch> | Iterable<Stage2Batch>;
+    readonly openBatches: () => AsyncIterable<ImageOrCodeBatch> | Iterable<ImageOrCodeBatch>;
   };
   /** What to sample, and when: often at first. */
   readonly look?: LookSchedule & LookOptions;
@@ -39,7 +39,7 @@ export interface Stage2TrainerOptions extends Omit<RunOptions<Stage2Batch>, 'eva
  *
  * Ownership: the trainer disposes of its optimizer, averages and compiled functions, never of model, tokenizer and conditioner.
  */
-export class Stage2Trainer extends Trainer<Stage2Batch, Stage2Evaluation, Stage2Look> {
+export class Stage2Trainer extends Trainer<ImageOrCodeBatch, Stage2Evaluation, Stage2Look> {
   /** With its defaults. */
   readonly plan: ResolvedStage2Plan;
   readonly #task: Stage2Task;

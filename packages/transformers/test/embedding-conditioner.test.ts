@@ -13,7 +13,7 @@ import {
   randomKey,
   randomUniform,
   type CodeBatch,
-  type Stage2Batch,
+  type ImageOrCodeBatch,
 } from '@vitvq/core';
 import { doctor, useEngine } from '@vitvq/engine';
 import { Linear } from '@vitvq/layers';
@@ -62,7 +62,7 @@ class SlopeConditioner extends Module implements EmbeddingConditioner {
     this.#linear = this.child('linear', new Linear(options));
   }
 
-  ofBatch({ indices, count, shape }: Stage2Batch): Float32Array {
+  ofBatch({ indices, count, shape }: ImageOrCodeBatch): Float32Array {
     return Float32Array.from(
       Array.from(indices!.subarray(0, count ?? shape[0]!)).flatMap((index) => this.valuesOf(index)),
     );

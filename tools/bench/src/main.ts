@@ -10,7 +10,7 @@
  */
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { runProgram } from '@vitvq/cli';
+import { runProgram } from '@vitvq/example-shared';
 import { measureBandwidth } from './bandwidth.js';
 import { formatBatches, type BatchSample } from './batches.js';
 import { formatImport, loadWithPyTorch, withCheckpoint, type ImportSample } from './import-checkpoint.js';

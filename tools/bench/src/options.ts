@@ -1,4 +1,4 @@
-import { CommandLine } from '@vitvq/cli';
+import { CommandLine } from '@vitvq/example-shared';
 import { engineNames, type EngineName } from '@vitvq/engine';
 import { presets, soloWorkloads, workloads, type PresetName } from './workloads.js';
 

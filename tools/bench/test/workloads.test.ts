@@ -1,5 +1,5 @@
 import '@tensorflow/tfjs';
-import { UsageError } from '@vitvq/cli';
+import { UsageError } from '@vitvq/example-shared';
 import { useEngine } from '@vitvq/engine';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { measureBandwidth } from '../src/bandwidth.js';

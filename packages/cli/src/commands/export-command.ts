@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import { ConfigError } from '@vitvq/core';
 import type { ExportResult, VerifyOptions } from '@vitvq/export';
+import { loadOptional } from '../optional-package.js';
 import { findModels, type FoundModels } from './find-models.js';
 import { assertNothingReplaced } from './output-folder.js';
 import { leftovers, refuseUsage } from './usage.js';
@@ -55,9 +56,13 @@ async function exportRun(run: string, flags: ExportFlags, command: Command): Pro
     throw new ConfigError({ where: run, expected: 'a tokenizer, for which --images are', got: 'a transformer alone' });
   }
   await makeRoom(out, models, force);
-  const { useEngine } = await import('@vitvq/engine');
+  const { useEngine } = await loadOptional('export', '@vitvq/engine', () => import('@vitvq/engine'));
   await import('@tensorflow/tfjs');
-  const { describeCheck, exportTokenizer, exportTransformer } = await import('@vitvq/export');
+  const { describeCheck, exportTokenizer, exportTransformer } = await loadOptional(
+    'export',
+    '@vitvq/export',
+    () => import('@vitvq/export'),
+  );
   await useEngine();
   const report = ({ report: checked }: ExportResult): void => {
     for (const check of checked?.checks ?? []) process.stdout.write(`${describeCheck(check)}\n`);
@@ -98,7 +103,11 @@ async function makeRoom(out: string, { tokenizer, transformer }: FoundModels, fo
 
 /** `[B, H, W, 3]` in [0, 1]: all images of a folder, or as many as are looked at, from all over it. */
 async function readSomeImages(folder: string, imageSize: readonly [number, number]) {
-  const { openImageFolder, readImages, subset } = await import('@vitvq/data');
+  const { openImageFolder, readImages, subset } = await loadOptional(
+    'export --images',
+    '@vitvq/data',
+    () => import('@vitvq/data'),
+  );
   const tf = await import('@tensorflow/tfjs-core');
   const source = await openImageFolder(folder);
   const count = Math.min(source.length, largestImageCount);

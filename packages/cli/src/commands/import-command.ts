@@ -4,7 +4,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { ConfigError, DataError } from '@vitvq/core';
 import type { QuantizerConfig } from '@vitvq/tokenizer';
 import type { ImportedTokenizer, ImportOptions, TokenizerConfig } from '@vitvq/tokenizer/node';
-import { optionName } from '../command-line.js';
+import { optionName } from '../arguments.js';
 import { assertNothingReplaced } from './output-folder.js';
 import { leftovers, refuseUsage } from './usage.js';
 
@@ -72,10 +72,11 @@ async function importFile(file: string, flags: ImportFlags, command: Command): P
   refuseUsage(command, [...leftovers(command), ...contradictions(file, flags)]);
   await assertOut(file, out, force);
   const options = configFile === undefined ? { hints: hintsOf(hintFlags) } : { config: await readConfig(configFile) };
-  const { useEngine } = await import('@vitvq/engine');
-  await import('@tensorflow/tfjs');
-  // Nothing is computed: any engine holds weights, and this one is everywhere.
-  await useEngine({ name: 'cpu' });
+  // Weights are held and not computed with, so the backend of plain TensorFlow.js is enough.
+  const tf = await import('@tensorflow/tfjs');
+  // This backend prints an advertisement at its first use, unless it believes that there was one.
+  Object.assign(tf.findBackend('cpu'), { firstUse: false });
+  await tf.setBackend('cpu');
   const { saveTokenizer } = await import('@vitvq/tokenizer/node');
   const { tokenizer, kind, config } = await importOpened(file, { part, ignore }, { prefix, ...options });
   await saveTokenizer(out, tokenizer, config, { importedFrom: basename(file), layout: kind });

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { unknownArguments } from '../command-line.js';
+import { unknownArguments } from '../arguments.js';
 
 /** Exit code for a command line that cannot be understood, as most Unix tools have it. */
 export const USAGE_ERROR = 2;

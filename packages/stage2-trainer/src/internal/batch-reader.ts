@@ -11,7 +11,7 @@ import {
   type RandomKey,
   type Tokenizer,
   type CodeBatch,
-  type Stage2Batch,
+  type ImageOrCodeBatch,
 } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import {
@@ -68,7 +68,7 @@ export class BatchReader {
    * @throws {DataError} for conditions out of range or missing
    * @throws {ConfigError} for conditions of another conditioner
    */
-  async conditions(batch: Stage2Batch): Promise<ConditionValues> {
+  async conditions(batch: ImageOrCodeBatch): Promise<ConditionValues> {
     const { size, nullValues } = this.#input;
     const count = countOf(batch);
     const known = 'tokens' in batch && !('embed' in this.#options.conditioner) ? batch.conditions : undefined;
@@ -96,7 +96,7 @@ export class BatchReader {
    * @throws {ConfigError} for batches that cannot be divided, for images without a tokenizer, for tokens of another shape
    * @throws {DataError} for tokens out of range
    */
-  async parts(batch: Stage2Batch, conditions: ConditionValues, count = 1): Promise<BatchTensors[]> {
+  async parts(batch: ImageOrCodeBatch, conditions: ConditionValues, count = 1): Promise<BatchTensors[]> {
     const size = this.#partSize(batch, count);
     const parts: BatchTensors[] = [];
     try {
@@ -125,7 +125,7 @@ export class BatchReader {
     this.#checked = conditionedBy;
   }
 
-  async #tokens(batch: Stage2Batch, from: number, size: number): Promise<ImageTokens> {
+  async #tokens(batch: ImageOrCodeBatch, from: number, size: number): Promise<ImageTokens> {
     const { model } = this.#options;
     const [total, ...rest] = batch.shape as [number, ...number[]];
     const shape = [size, ...rest];
@@ -169,7 +169,7 @@ export class BatchReader {
     }
   }
 
-  #partSize({ shape }: Stage2Batch, count: number): number {
+  #partSize({ shape }: ImageOrCodeBatch, count: number): number {
     const [total] = shape as [number];
     if (total % count === 0) return total / count;
     throw new ConfigError({

@@ -7,7 +7,7 @@ import {
   type RandomKey,
   type Tokenizer,
   type HostImages,
-  type Stage2Batch,
+  type ImageOrCodeBatch,
 } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import { drawDropoutMasks, type DropoutMasks } from '@vitvq/layers';
@@ -69,7 +69,7 @@ export interface Stage2TaskOptions {
   readonly plan: Stage2Plan;
   readonly tokenizer?: Tokenizer;
   readonly conditioner?: AnyConditioner;
-  readonly evaluation?: { readonly openBatches: () => AsyncIterable<Stage2Batch> | Iterable<Stage2Batch> };
+  readonly evaluation?: { readonly openBatches: () => AsyncIterable<ImageOrCodeBatch> | Iterable<ImageOrCodeBatch> };
   readonly look?: LookOptions;
   readonly configuration?: unknown;
 }
@@ -91,7 +91,7 @@ const defaultLookCount = 16;
 type Inputs = readonly [tf.Tensor, ImageTokens, ...tf.Tensor[]];
 
 /** A stage-2 training as the loop of @vitvq/training sees it. */
-export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, Stage2Look> {
+export class Stage2Task implements TrainingTask<ImageOrCodeBatch, Stage2Evaluation, Stage2Look> {
   readonly kind = 'stage2';
   readonly plan: ResolvedStage2Plan;
   readonly #options: Stage2TaskOptions & { readonly conditioner: AnyConditioner };
@@ -163,7 +163,7 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
     if (fresh.has(groups.average)) this.#averages?.restart();
   }
 
-  async step(batch: Stage2Batch, { index, progress }: StepContext): Promise<StepResult> {
+  async step(batch: ImageOrCodeBatch, { index, progress }: StepContext): Promise<StepResult> {
     const { accumulate, conditionDropRate } = this.plan;
     const conditions = withDropped(
       await this.#reader.conditions(batch),
@@ -199,7 +199,7 @@ export class Stage2Task implements TrainingTask<Stage2Batch, Stage2Evaluation, S
     }
   }
 
-  isFinite(batch: Stage2Batch): boolean {
+  isFinite(batch: ImageOrCodeBatch): boolean {
     return 'tokens' in batch || batch.images.every(Number.isFinite);
   }
 

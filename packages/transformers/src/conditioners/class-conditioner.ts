@@ -1,4 +1,11 @@
-import { assertInteger, ConfigError, DataError, countOf, assertTokensInRange, type Stage2Batch } from '@vitvq/core';
+import {
+  assertInteger,
+  ConfigError,
+  DataError,
+  countOf,
+  assertTokensInRange,
+  type ImageOrCodeBatch,
+} from '@vitvq/core';
 import type { ClassConditionerConfig } from './conditioner-config.js';
 import type { Conditioner } from './conditioner.js';
 
@@ -51,7 +58,7 @@ export class ClassConditioner implements Conditioner {
     return Int32Array.from(classes);
   }
 
-  ofBatch(batch: Stage2Batch): Int32Array {
+  ofBatch(batch: ImageOrCodeBatch): Int32Array {
     const { labels } = batch;
     if (!labels) {
       throw new DataError({ where: 'ClassConditioner', expected: 'batches with labels', got: 'none' });

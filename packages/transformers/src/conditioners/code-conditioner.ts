@@ -9,7 +9,7 @@ import {
   countOf,
   type Tokenizer,
   type HostImages,
-  type Stage2Batch,
+  type ImageOrCodeBatch,
 } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import type { Conditioner } from './conditioner.js';
@@ -81,7 +81,7 @@ export class CodeConditioner implements Conditioner {
     }
   }
 
-  async ofBatch(batch: Stage2Batch): Promise<Int32Array> {
+  async ofBatch(batch: ImageOrCodeBatch): Promise<Int32Array> {
     if (!('images' in batch)) {
       throw new DataError({
         where: 'CodeConditioner',

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import type { Stage2Batch } from '@vitvq/core';
+import type { ImageOrCodeBatch } from '@vitvq/core';
 import type { Conditions } from '../autoregressive-model.js';
 import { conditionInput, type ConditionValues } from '../internal/condition-input.js';
 import type { ConditionerConfig } from './conditioner-config.js';
@@ -25,7 +25,7 @@ export interface Conditioner {
    * Row-major `[count, C]`, of the images of a batch that are not padding.
    * @throws {DataError} when the batch does not say what it must, or something out of range
    */
-  ofBatch(batch: Stage2Batch): Int32Array | Promise<Int32Array>;
+  ofBatch(batch: ImageOrCodeBatch): Int32Array | Promise<Int32Array>;
 }
 
 /** Either kind. */

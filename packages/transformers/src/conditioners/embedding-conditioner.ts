@@ -1,5 +1,5 @@
 import type { Tensor, Tensor3D, Variable } from '@tensorflow/tfjs-core';
-import type { Stage2Batch } from '@vitvq/core';
+import type { ImageOrCodeBatch } from '@vitvq/core';
 
 /**
  * Says in numbers what images are of (features of another network, positions, attributes) and embeds them itself, with variables
@@ -20,7 +20,7 @@ export interface EmbeddingConditioner {
    * Row-major `[count, ...inputShape]`, of the images of a batch that are not padding.
    * @throws {DataError} when the batch does not say what it must
    */
-  ofBatch(batch: Stage2Batch): Float32Array | Promise<Float32Array>;
+  ofBatch(batch: ImageOrCodeBatch): Float32Array | Promise<Float32Array>;
   /** float32 `[B, ...inputShape]` to `[B, C, D]`. Plain tfjs code, which compiles. */
   embed(input: Tensor): Tensor3D;
   /** By dotted name; `Module` of @vitvq/core has it. */

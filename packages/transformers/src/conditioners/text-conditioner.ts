@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto';
-import { assertInteger, ConfigError, DataError, countOf, assertTokensInRange, type Stage2Batch } from '@vitvq/core';
+import {
+  assertInteger,
+  ConfigError,
+  DataError,
+  countOf,
+  assertTokensInRange,
+  type ImageOrCodeBatch,
+} from '@vitvq/core';
 import type { TextConditionerConfig } from './conditioner-config.js';
 import type { Conditioner } from './conditioner.js';
 import type { TextTokenizer } from './text-tokenizer.js';
@@ -74,7 +81,7 @@ export class TextConditioner implements Conditioner {
   }
 
   /** @throws {ConfigError} without a `textOf` */
-  ofBatch(batch: Stage2Batch): Int32Array {
+  ofBatch(batch: ImageOrCodeBatch): Int32Array {
     const { labels, indices } = batch;
     const textOf = this.#textOf;
     if (!textOf) {

@@ -1,4 +1,4 @@
-import { countOf, type Stage2Batch } from '@vitvq/core';
+import { countOf, type ImageOrCodeBatch } from '@vitvq/core';
 import type { Conditioner } from './conditioner.js';
 
 /** No condition: one token, the same for every image, from which the first token is predicted. */
@@ -9,7 +9,7 @@ export class Unconditional implements Conditioner {
   readonly description = { kind: 'unconditional' };
   readonly config = { kind: 'unconditional' } as const;
 
-  ofBatch(batch: Stage2Batch): Int32Array {
+  ofBatch(batch: ImageOrCodeBatch): Int32Array {
     return new Int32Array(countOf(batch));
   }
 }

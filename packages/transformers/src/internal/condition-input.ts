@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
-import { DataError, assertTokensInRange, type Stage2Batch } from '@vitvq/core';
+import { DataError, assertTokensInRange, type ImageOrCodeBatch } from '@vitvq/core';
 import type { AutoregressiveModel, Conditions } from '../autoregressive-model.js';
 import type { AnyConditioner } from '../conditioners/conditioner.js';
 
@@ -13,7 +13,7 @@ export interface ConditionInput {
   readonly size: number;
   /** What stands for no condition. */
   readonly nullValues: ConditionValues;
-  ofBatch(batch: Stage2Batch): ConditionValues | Promise<ConditionValues>;
+  ofBatch(batch: ImageOrCodeBatch): ConditionValues | Promise<ConditionValues>;
   /** @throws {DataError} for values that cannot be, of so many images */
   assertValues(values: ConditionValues, images: number, where: string): void;
   /** An argument of compiled functions, for {@link embed}. */

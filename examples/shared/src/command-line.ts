@@ -1,3 +1,4 @@
+import { optionName, unknownArguments } from '@vitvq/cli';
 import { VitvqError } from '@vitvq/core';
 import { Command, Help } from 'commander';
 
@@ -107,19 +108,6 @@ export class CommandLine {
     this.#repeated.set(name, [...(this.#repeated.get(name) ?? []), value]);
     return previous === true ? true : value;
   }
-}
-
-/** `imageSize` as it is typed: `--image-size`. */
-export function optionName(name: string): string {
-  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-}
-
-/** What commander did not recognise; a value that follows an unknown option belongs to it. */
-export function unknownArguments(args: readonly string[]): string[] {
-  return args.flatMap((argument, index) => {
-    if (argument.startsWith('-')) return [`${argument} is not an option`];
-    return args[index - 1]?.startsWith('-') ? [] : [`"${argument}" is not expected`];
-  });
 }
 
 /**

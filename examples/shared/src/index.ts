@@ -1,0 +1,12 @@
+export {
+  abortOnCtrlC,
+  CommandLine,
+  runProgram,
+  UsageError,
+  type CommandLineText,
+  type OptionText,
+} from './command-line.js';
+export { downloadLines, type DownloadReport } from './download-lines.js';
+export { showProgress, type Progress, type ProgressOptions, type ProgressReport } from './progress.js';
+export { RunFolder, writeJson, type RunFolderOptions, type StageResult } from './run-folder.js';
+export { trainWithProgress, type ProgressTrainer, type TrainWithProgressOptions } from './train-with-progress.js';
