@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { readSafetensors } from '@vitvq/checkpoint';
-import { writeJson, type StageResult } from '@vitvq/example-shared';
+import type { StageResult } from '@vitvq/example-shared';
+import { writeJson } from '@vitvq/files';
 import type { Engine } from '@vitvq/engine';
 import {
   comparisonGallery,

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { writeJson } from '@vitvq/example-shared';
+import { writeJson } from '@vitvq/files';
 import type { HostTensor, HostImages } from '@vitvq/core';
 import type { LoadedImages } from '@vitvq/data';
 import type { Engine } from '@vitvq/engine';

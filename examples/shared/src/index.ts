@@ -8,5 +8,5 @@ export {
 } from './command-line.js';
 export { downloadLines, type DownloadReport } from './download-lines.js';
 export { showProgress, type Progress, type ProgressOptions, type ProgressReport } from './progress.js';
-export { RunFolder, writeJson, type RunFolderOptions, type StageResult } from './run-folder.js';
+export { RunFolder, type RunFolderOptions, type StageResult } from './run-folder.js';
 export { trainWithProgress, type ProgressTrainer, type TrainWithProgressOptions } from './train-with-progress.js';

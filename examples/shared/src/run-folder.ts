@@ -1,6 +1,7 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
+import { writeJson } from '@vitvq/files';
 import { z } from 'zod';
 
 /** What a stage came to. */
@@ -91,12 +92,6 @@ export class RunFolder<Stage extends string> {
     console.log(`  done in ${kept.seconds.toFixed(1)} s`);
     return kept;
   }
-}
-
-/** The file is there whole or not at all. */
-export async function writeJson(file: string, value: unknown): Promise<void> {
-  await writeFile(`${file}.part`, `${JSON.stringify(value, null, 2)}\n`);
-  await rename(`${file}.part`, file);
 }
 
 /** Undefined where there is no file. @throws {DataError} */

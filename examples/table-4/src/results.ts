@@ -1,7 +1,8 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError, DataError, type HostImages } from '@vitvq/core';
+import { writeJson } from '@vitvq/files';
 import { imageGrid, writePng } from '@vitvq/report';
 import type { Settings, Variant } from './config.js';
 import type { Result } from './train-variant.js';
@@ -44,9 +45,7 @@ export async function openResults(out: string, settings: Settings): Promise<Resu
       const shape = [shown, ...imageShape] as const;
       await writePng(join(out, `${name}.png`), await imageGrid(data.subarray(0, shown * pixels), { shape, scale: 2 }));
       kept.set(name, result);
-      const text = JSON.stringify({ settings, results: Object.fromEntries(kept) }, null, 2);
-      await writeFile(`${file}.part`, `${text}\n`);
-      await rename(`${file}.part`, file);
+      await writeJson(file, { settings, results: Object.fromEntries(kept) });
     },
   };
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { writeJson, type StageResult } from '@vitvq/example-shared';
+import type { StageResult } from '@vitvq/example-shared';
+import { writeJson } from '@vitvq/files';
 import type { HostImages } from '@vitvq/core';
 import type { Engine } from '@vitvq/engine';
 import {

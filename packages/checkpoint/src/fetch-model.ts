@@ -1,9 +1,7 @@
-import { createHash } from 'node:crypto';
 import { promises as fs } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
-import { writeAtomically } from './internal/atomic-write.js';
-import { InputFile } from './internal/input-file.js';
+import { receive, sha256OfFile, writeAtomically, writeWhole } from '@vitvq/files';
 import { quote } from './internal/scan-json.js';
 import { readShardIndex } from './internal/shard-index.js';
 import { configName, indexName, singleName } from './internal/model-names.js';
@@ -11,7 +9,7 @@ import { configName, indexName, singleName } from './internal/model-names.js';
 export interface FetchModelOptions {
   /** Branch, tag or commit. A commit that is in the cache needs no network. @default 'main' */
   readonly revision?: string;
-  /** Keeps what was downloaded; created if need be. `defaultCacheDirectory()` of @vitvq/data is a good one. */
+  /** Keeps what was downloaded; created if need be. `defaultCacheDirectory()` of @vitvq/files is a good one. */
   readonly cacheDirectory: string;
   /** A model hub with the addresses of Hugging Face's. @default 'https://huggingface.co' */
   readonly endpoint?: string;
@@ -185,32 +183,26 @@ async function download(
   await writeText(join(folder, sumsName), [...sums].map(([file, sum]) => `${sum}  ${file}\n`).join(''));
 }
 
-/** Writes what a server sends. @returns its SHA-256 */
+/** Writes what a server sends and returns its SHA-256. */
 async function store(file: string, { url, body, sha256: expected }: Answer, maximumBytes: number): Promise<string> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  await writeAtomically(file, async (output) => {
-    const reader = body.getReader();
-    for (;;) {
-      const { value: piece } = await reader.read().catch((error: unknown) => {
-        throw unreachable(url, error);
-      });
-      if (!piece) break;
-      bytes += piece.length;
-      if (bytes > maximumBytes) {
-        await reader.cancel();
-        throw new DataError({ where: url, expected: `at most ${maximumBytes} bytes`, got: 'more' });
-      }
-      hash.update(piece);
-      await output.append(piece);
+  let got = '';
+  const assertBytes = (bytes: number): void => {
+    if (bytes > maximumBytes) {
+      throw new DataError({ where: url, expected: `at most ${maximumBytes} bytes`, got: 'more' });
     }
-    const got = hash.copy().digest('hex');
+  };
+  await writeAtomically(file, async (output) => {
+    try {
+      got = (await receive(body, output, assertBytes)).sha256;
+    } catch (error) {
+      throw error instanceof DataError ? error : unreachable(url, error);
+    }
     if (expected !== undefined && got !== expected) {
-      const fix = 'It was cut off or changed on its way. Nothing was kept.';
+      const fix = 'The file was cut off or changed on its way. Nothing was kept.';
       throw new DataError({ where: url, expected: `SHA-256 ${expected}`, got, fix });
     }
   });
-  return hash.digest('hex');
+  return got;
 }
 
 /** Whether a folder of the cache is complete, and its files are what they were. */
@@ -219,29 +211,12 @@ async function isIntact(folder: string): Promise<boolean> {
   const lines = sums.split('\n').filter(Boolean);
   for (const line of lines) {
     const [expected = '', file = ''] = line.split('  ');
-    if (!/^[^/\\\0]+$/.test(file) || (await digestOf(join(folder, file))) !== expected) return false;
+    if (!/^[^/\\\0]+$/.test(file) || (await sha256OfFile(join(folder, file))) !== expected) return false;
   }
   return lines.length > 0;
 }
 
-/** SHA-256 of a file, or nothing where there is none that can be read. */
-async function digestOf(file: string): Promise<string | undefined> {
-  const hash = createHash('sha256');
-  try {
-    const input = await InputFile.open(file);
-    try {
-      await input.hash(hash);
-    } finally {
-      await input.close();
-    }
-  } catch (error) {
-    if (error instanceof DataError) return undefined;
-    throw error;
-  }
-  return hash.digest('hex');
-}
-
 async function writeText(file: string, text: string): Promise<void> {
   await fs.mkdir(dirname(file), { recursive: true });
-  await writeAtomically(file, (output) => output.append(new TextEncoder().encode(text)));
+  await writeWhole(file, text);
 }

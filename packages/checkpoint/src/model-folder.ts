@@ -2,14 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, DataError, assertInteger } from '@vitvq/core';
+import { removeTemporaryFiles, systemReason, writeAtomically } from '@vitvq/files';
 import { assertJson } from './internal/assert-json.js';
-import { removeStaleTemporaryFiles, writeAtomically } from './internal/atomic-write.js';
 import { namesIn, removeFile } from './internal/checkpoint-folder.js';
 import { isObject, readJsonObject } from './internal/json-file.js';
 import { layOut } from './internal/layout.js';
 import { configName, indexName, modelStem, singleName } from './internal/model-names.js';
 import { quote } from './internal/scan-json.js';
-import { systemReason } from './internal/system-reason.js';
 import { shardNames, splitIntoShards, writeShard } from './internal/write-shards.js';
 import { openSafetensors, type SafetensorsFile } from './safetensors.js';
 import { openShardedSafetensors } from './sharded-safetensors.js';
@@ -78,7 +77,7 @@ export async function writeModel(
       { cause: error },
     );
   }
-  await removeStaleTemporaryFiles(folder, modelStem);
+  await removeTemporaryFiles(folder, modelStem);
   const before = await namesIn(folder);
   const shards = splitIntoShards(entries, maximumShardBytes);
   // config.json gets its name when the tensors have theirs; until then it is a temporary file.

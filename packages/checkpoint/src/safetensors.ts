@@ -1,5 +1,5 @@
 import type { HostTensor } from '@vitvq/core';
-import { writeAtomically } from './internal/atomic-write.js';
+import { writeAtomically } from '@vitvq/files';
 import { fromHostData, toHostData, type WritableDtype } from './internal/dtypes.js';
 import { parseHeader, parseHeaderLength, lengthBytes, type SafetensorsEntry } from './internal/header.js';
 import { encodeHeader, forEachTensor, layOut } from './internal/layout.js';

@@ -2,8 +2,8 @@ import { promises as fs } from 'node:fs';
 import { basename } from 'node:path';
 import type { Variable } from '@tensorflow/tfjs-core';
 import { DataError, assertInteger, type HostTensor } from '@vitvq/core';
+import { removeTemporaryFiles, systemReason } from '@vitvq/files';
 import { assertJson } from './internal/assert-json.js';
-import { removeStaleTemporaryFiles } from './internal/atomic-write.js';
 import type { Verification, VerifiedFile } from './internal/checkpoint-contents.js';
 import {
   filePrefix,
@@ -17,7 +17,6 @@ import {
 import { layOut } from './internal/layout.js';
 import { openSharded, readShardedState, writeSharded } from './internal/sharded-checkpoint.js';
 import { openSingle, writeSingle } from './internal/single-checkpoint.js';
-import { systemReason } from './internal/system-reason.js';
 import { splitIntoShards } from './internal/write-shards.js';
 import { restoreVariables, type RestoreVariablesOptions } from './restore-variables.js';
 import { readAll, type SafetensorsFile } from './safetensors.js';
@@ -92,7 +91,7 @@ export async function writeCheckpoint(
     );
   }
   // Before writing: what a killed process left may be what fills the disk.
-  await removeStaleTemporaryFiles(directory, filePrefix);
+  await removeTemporaryFiles(directory, filePrefix);
   await removeStaleShards(directory);
   const shards = splitIntoShards(entries, maximumShardBytes);
   let written = file;

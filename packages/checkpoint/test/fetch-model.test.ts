@@ -137,7 +137,7 @@ describe('fetchModel', () => {
   it('keeps nothing that is not what the hub says', async () => {
     damages = true;
     await expect(get()).rejects.toThrow(
-      /model\.safetensors: expected SHA-256 [0-9a-f]{64}, got [0-9a-f]{64}\. It was cut off/,
+      /model\.safetensors: expected SHA-256 [0-9a-f]{64}, got [0-9a-f]{64}\. The file was cut off/,
     );
     const kept = await fs.readdir(join(cacheDirectory, 'models', 'owner--name', commit));
     expect(kept).toEqual(['config.json']);

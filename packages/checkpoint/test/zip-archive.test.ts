@@ -1,9 +1,9 @@
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '@vitvq/core';
+import { InputFile } from '@vitvq/files';
 import { expect, it } from 'vitest';
 import { openPyTorchCheckpoint } from '../src/index.js';
-import { InputFile } from '../src/internal/input-file.js';
 import { inflateEntry } from '../src/internal/zip-archive.js';
 import { temporaryFolder } from './build-file.js';
 import { bytesOf, dictionary, pickle, tensor, zipArchive, zipCheckpoint, type ZipPiece } from './build-pytorch.js';
@@ -147,7 +147,7 @@ it('refuses archives that were cut off', async () => {
 
 it('refuses content that no memory can hold', async () => {
   await fs.writeFile(file, zipArchive(entries));
-  const input = await InputFile.open(file);
+  const input = await InputFile.open(file, 'a PyTorch file');
   const entry = { name: 'archive/data/0', isDeflated: true, begin: 0, end: 1, size: 2 ** 50 };
   const inflating = inflateEntry(input, entry);
   await expect(inflating).rejects.toThrow(DataError);

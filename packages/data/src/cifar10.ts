@@ -1,4 +1,4 @@
-import { defaultCacheDirectory } from './cache-directory.js';
+import { defaultCacheDirectory } from '@vitvq/files';
 import { openImageArray } from './image-array.js';
 import type { ImageSource, PixelStorage } from './image-source.js';
 import { CIFAR10_IMAGE_SIZE, NPM_ARCHIVE, OFFICIAL_ARCHIVE, type Cifar10Split } from './internal/cifar10-archives.js';

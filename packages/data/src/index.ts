@@ -1,6 +1,5 @@
 export { createBatches } from './batches.js';
 export type { BatchOptions, BatchStream, ConditionImages, ImageBatch } from './batches.js';
-export { defaultCacheDirectory } from './cache-directory.js';
 export { CIFAR10_CLASSES, openCifar10 } from './cifar10.js';
 export type { Cifar10Options } from './cifar10.js';
 export type { DownloadProgress } from './internal/cifar10-load.js';

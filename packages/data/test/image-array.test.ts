@@ -1,8 +1,6 @@
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { DataError, randomKey } from '@vitvq/core';
 import { describe, expect, it } from 'vitest';
-import { defaultCacheDirectory, openImageArray, openImageFolder, splitSource, subset } from '../src/index.js';
+import { openImageArray, openImageFolder, splitSource, subset } from '../src/index.js';
 import { folderOf, twoClasses } from './images.js';
 
 const bytes = Uint8Array.from({ length: 4 * 2 * 3 * 3 }, (_, index) => index);
@@ -89,16 +87,5 @@ describe('subset and splitSource', () => {
     expect(() => splitSource(source, { holdOut, key: randomKey(1) })).toThrow(
       `with images left on both sides, got ${holdOut}.`,
     );
-  });
-});
-
-describe('defaultCacheDirectory', () => {
-  it('asks the environment first, then follows the platform', () => {
-    expect(defaultCacheDirectory({ VITVQ_CACHE: '/a', XDG_CACHE_HOME: '/b' }, 'linux')).toBe('/a');
-    expect(defaultCacheDirectory({ XDG_CACHE_HOME: '/b' }, 'darwin')).toBe(join('/b', 'vitvq'));
-    expect(defaultCacheDirectory({}, 'linux')).toBe(join(homedir(), '.cache', 'vitvq'));
-    expect(defaultCacheDirectory({}, 'darwin')).toBe(join(homedir(), 'Library', 'Caches', 'vitvq'));
-    expect(defaultCacheDirectory({ LOCALAPPDATA: '/local' }, 'win32')).toBe(join('/local', 'vitvq'));
-    expect(defaultCacheDirectory({}, 'win32')).toBe(join(homedir(), 'AppData', 'Local', 'vitvq'));
   });
 });

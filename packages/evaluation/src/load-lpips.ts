@@ -1,9 +1,7 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openSafetensors } from '@vitvq/checkpoint';
-import { ConfigError, DataError, formatShape, type HostTensor } from '@vitvq/core';
+import { DataError, formatShape, type HostTensor } from '@vitvq/core';
+import { downloadOnce } from '@vitvq/files';
 import { LPIPS, LPIPS_SCALING, lpipsReferenceWeights, type LPIPSOptions } from '@vitvq/losses';
 
 /** A file on the web, downloaded once. */
@@ -12,7 +10,7 @@ export interface LPIPSDownload {
   readonly url: string;
   /** SHA-256 of the file, 64 hexadecimal digits; anything else is refused. */
   readonly sha256: string;
-  /** Folder that keeps the file; created when it is missing. `defaultCacheDirectory()` of @vitvq/data is a good one. */
+  /** Folder that keeps the file; created when it is missing. `defaultCacheDirectory()` of @vitvq/files is a good one. */
   readonly cacheDirectory: string;
 }
 
@@ -54,7 +52,7 @@ export async function loadLPIPS(
 ): Promise<LPIPS> {
   const list = typeof sources === 'string' || 'url' in sources ? [sources] : sources;
   const files: string[] = [];
-  for (const source of list) files.push(typeof source === 'string' ? source : await cachedFile(source));
+  for (const source of list) files.push(typeof source === 'string' ? source : await fetchWeights(source));
   const lpips = new LPIPS(options);
   try {
     lpips.loadVariables(await readWeights(files, lpips));
@@ -63,6 +61,11 @@ export async function loadLPIPS(
     lpips.dispose();
     throw error;
   }
+}
+
+/** Returns the path of a download in the cache. */
+function fetchWeights({ url, sha256, cacheDirectory }: LPIPSDownload): Promise<string> {
+  return downloadOnce({ url, sha256, folder: join(cacheDirectory, 'lpips'), extension: '.safetensors' }, 'loadLPIPS');
 }
 
 /** The variables of `lpips` by our names, from files with PyTorch's. */
@@ -128,92 +131,4 @@ function lpipsName(name: string): string {
   if (!layer) return name;
   const slice = 1 + [4, 9, 16, 23].filter((pooling) => Number(layer[1]) > pooling).length;
   return `net.slice${slice}.${layer[1]}.${layer[2]}`;
-}
-
-/** The downloaded file; its bytes are checked every time, and fetched again where they are not the right ones. */
-async function cachedFile({ url, sha256, cacheDirectory }: LPIPSDownload): Promise<string> {
-  assertDownload(url, sha256);
-  const folder = join(cacheDirectory, 'lpips');
-  const file = join(folder, `${sha256.toLowerCase()}.safetensors`);
-  if ((await digestOf(file)) === sha256.toLowerCase()) return file;
-  const temporary = join(folder, `${randomUUID()}.partial`);
-  try {
-    await mkdir(folder, { recursive: true });
-    await removeAbandoned(folder);
-    const digest = await download(url, temporary);
-    if (digest !== sha256.toLowerCase()) {
-      throw new DataError({
-        where: url,
-        expected: `a file with SHA-256 ${sha256.toLowerCase()}`,
-        got: digest,
-        fix: 'The file was changed or is another one. Nothing was kept.',
-      });
-    }
-    await rename(temporary, file);
-    return file;
-  } catch (error) {
-    if (error instanceof DataError) throw error;
-    const { message, cause } = error as Error;
-    const reason = cause instanceof Error ? `${message}: ${cause.message}` : message;
-    throw new DataError(
-      { where: url, expected: `to download it to ${folder}`, got: reason, fix: 'Or name a file that you have.' },
-      { cause: error },
-    );
-  } finally {
-    await rm(temporary, { force: true });
-  }
-}
-
-function assertDownload(url: string, sha256: string): void {
-  const where = 'loadLPIPS';
-  if (!/^[0-9a-f]{64}$/i.test(sha256)) {
-    throw new ConfigError({ where, expected: 'sha256 of 64 hexadecimal digits', got: JSON.stringify(sha256) });
-  }
-  if (!URL.canParse(url) || !['https:', 'http:'].includes(new URL(url).protocol)) {
-    throw new ConfigError({ where, expected: 'url to begin with https://', got: JSON.stringify(url) });
-  }
-}
-
-/** SHA-256 of a file, or nothing where there is none that can be read. */
-async function digestOf(file: string): Promise<string | undefined> {
-  const digest = createHash('sha256');
-  try {
-    for await (const chunk of createReadStream(file)) digest.update(chunk as Uint8Array);
-  } catch {
-    return undefined;
-  }
-  return digest.digest('hex');
-}
-
-/** Writes what `url` answers to `file`, synced, and returns its SHA-256; memory holds one piece at a time. */
-async function download(url: string, file: string): Promise<string> {
-  const response = await fetch(url);
-  if (!response.ok || !response.body) {
-    throw new DataError({
-      where: url,
-      expected: 'the server to send the file',
-      got: `status ${response.status} ${response.statusText}`.trim(),
-    });
-  }
-  const digest = createHash('sha256');
-  const handle = await open(file, 'wx');
-  try {
-    for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
-      digest.update(chunk);
-      await handle.writeFile(chunk);
-    }
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  return digest.digest('hex');
-}
-
-/** Downloads that were killed more than a day ago. */
-async function removeAbandoned(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (!name.endsWith('.partial')) continue;
-    const changed = (await stat(join(folder, name)).catch(() => undefined))?.mtimeMs ?? Infinity;
-    if (Date.now() - changed > 24 * 60 * 60 * 1000) await rm(join(folder, name), { force: true });
-  }
 }

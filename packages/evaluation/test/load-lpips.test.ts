@@ -159,12 +159,12 @@ describe('loadLPIPS from a URL', () => {
     (await load()).dispose();
     const folder = join(directory, 'cache', 'lpips');
     await truncate(join(folder, `${sha256}.safetensors`), 100);
-    await writeFile(join(folder, 'old.partial'), '');
-    await utimes(join(folder, 'old.partial'), 0, 0);
-    await writeFile(join(folder, 'recent.partial'), '');
+    const [killed, running] = ['.old.0123456789ab.tmp', '.recent.0123456789ab.tmp'];
+    for (const name of [killed, running]) await writeFile(join(folder, name), '');
+    await utimes(join(folder, killed), 0, 0);
     (await load()).dispose();
     expect(requests).toBe(2);
-    expect(await cached()).toEqual([`${sha256}.safetensors`, 'recent.partial']);
+    expect(await cached()).toEqual([running, `${sha256}.safetensors`]);
     expect(new Uint8Array(await readFile(join(folder, `${sha256}.safetensors`)))).toEqual(bytes);
   });
 

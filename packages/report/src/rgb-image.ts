@@ -1,6 +1,6 @@
 import { ShapeError, formatShape } from '@vitvq/core';
 import sharp, { type Sharp } from 'sharp';
-import { writeWhole } from './internal/files.js';
+import { writeWhole } from '@vitvq/files';
 
 /** A picture of 8-bit red, green, blue values, row by row. */
 export interface RgbImage {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { ConfigError } from '@vitvq/core';
 import { compose } from './internal/compose.js';
-import { createFolder, writeWhole } from './internal/files.js';
+import { createFolder, writeWhole } from '@vitvq/files';
 import { drawReportChart, renderPage } from './internal/render-page.js';
 import type { GalleryBlock, ReportContent } from './report-content.js';
 import { encodePng, svgToPng, type RgbImage } from './rgb-image.js';

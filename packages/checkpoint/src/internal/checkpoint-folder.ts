@@ -1,8 +1,8 @@
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '@vitvq/core';
+import { systemReason } from '@vitvq/files';
 import { readShardIndex } from './shard-index.js';
-import { systemReason } from './system-reason.js';
 import { shardNames } from './write-shards.js';
 
 /** Names of checkpoints of one file, or of several: their index. */

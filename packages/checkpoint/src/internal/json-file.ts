@@ -1,8 +1,7 @@
 import { promises as fs } from 'node:fs';
 import { DataError } from '@vitvq/core';
-import { regularFileSize } from './regular-file.js';
+import { regularFileSize, systemReason } from '@vitvq/files';
 import { quote, scanJson } from './scan-json.js';
-import { systemReason } from './system-reason.js';
 
 export interface JsonFileLimits {
   readonly maximumBytes: number;

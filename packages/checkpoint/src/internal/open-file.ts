@@ -1,7 +1,7 @@
+import { InputFile } from '@vitvq/files';
 import type { SafetensorsFile } from '../safetensors.js';
 import { toHostData } from './dtypes.js';
 import { lengthBytes, parseHeader, parseHeaderLength, type SafetensorsEntry } from './header.js';
-import { InputFile } from './input-file.js';
 
 /** An open file, and where its data section starts. */
 export interface FileWithData {
@@ -12,7 +12,7 @@ export interface FileWithData {
 
 /** Opens a safetensors file and validates its header. @throws {DataError} naming the file and what is wrong with it */
 export async function openWithData(file: string): Promise<FileWithData> {
-  const input = await InputFile.open(file);
+  const input = await InputFile.open(file, 'a safetensors file');
   try {
     const first = await input.read(0, Math.min(input.size, lengthBytes));
     const dataStart = lengthBytes + parseHeaderLength(first, input.size, file);

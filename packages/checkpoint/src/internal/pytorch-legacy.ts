@@ -1,5 +1,5 @@
 import { DataError } from '@vitvq/core';
-import type { InputFile } from './input-file.js';
+import type { InputFile } from '@vitvq/files';
 import type { AllowedNames } from './pickle/names.js';
 import { PickleEnd, PickleReader } from './pickle/reader.js';
 import { PickleDictionary, PickleList, describeValue, type PickleStorage, type PickleValue } from './pickle/values.js';

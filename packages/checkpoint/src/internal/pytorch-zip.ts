@@ -1,5 +1,5 @@
 import { DataError } from '@vitvq/core';
-import type { InputFile } from './input-file.js';
+import type { InputFile } from '@vitvq/files';
 import type { AllowedNames } from './pickle/names.js';
 import { PickleReader } from './pickle/reader.js';
 import { readPickle, storageElementBytes, type PyTorchFile } from './pytorch-file.js';

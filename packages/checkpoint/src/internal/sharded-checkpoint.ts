@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { promises as fs } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
-import { writeAtomically } from './atomic-write.js';
+import { systemReason, writeAtomically } from '@vitvq/files';
 import type { CheckpointContents, VerifiedFile } from './checkpoint-contents.js';
 import { indexPath, newCheckpointShardNames } from './checkpoint-folder.js';
 import { assertChecksum, checksumPlace } from './checksum.js';
@@ -12,7 +12,6 @@ import { openShards } from './open-shards.js';
 import { isObject } from './json-file.js';
 import { quote } from './scan-json.js';
 import { readShardIndex, type ShardIndex } from './shard-index.js';
-import { systemReason } from './system-reason.js';
 import { writeShard } from './write-shards.js';
 
 /** SHA-256 of each shard, as `sha256sum` prints it. */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { DataError } from '@vitvq/core';
-import { writeAtomically } from './atomic-write.js';
+import { updateHash, writeAtomically } from '@vitvq/files';
 import type { CheckpointContents, Verification, VerifiedFile } from './checkpoint-contents.js';
-import { assertChecksum, checksumPlace, updateHash } from './checksum.js';
+import { assertChecksum, checksumPlace } from './checksum.js';
 import type { SafetensorsEntry } from './header.js';
 import { encodeHeader, forEachTensor } from './layout.js';
 import { checksumName, formatName, stateName, stepName } from './metadata-names.js';

@@ -1,7 +1,6 @@
+import { updateHash, writeAtomically } from '@vitvq/files';
 import { createHash } from 'node:crypto';
 import type { WritableTensors } from '../tensor-source.js';
-import { writeAtomically } from './atomic-write.js';
-import { updateHash } from './checksum.js';
 import type { WritableEntry } from './header.js';
 import { encodeHeader, forEachTensor, place } from './layout.js';
 

@@ -2,9 +2,9 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createInflateRaw } from 'node:zlib';
 import { DataError } from '@vitvq/core';
+import type { InputFile } from '@vitvq/files';
 import yauzl from 'yauzl';
 import { boundedName } from './bounded-name.js';
-import type { InputFile } from './input-file.js';
 import { quote } from './scan-json.js';
 
 /** A file within an archive; its bytes are `[begin, end)` of the archive. */

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { open, mkdir, readdir, readFile, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { removeAbandoned } from '@vitvq/files';
 import { CIFAR10_IMAGE_BYTES, type BlockSink, type Cifar10Split } from './cifar10-archives.js';
 
 /** Of a stored file. */
@@ -18,7 +19,6 @@ interface Manifest {
 const STORE = 'cifar10';
 const MANIFEST = 'manifest.json';
 const CHUNK = 4 * 2 ** 20;
-const DAY_MILLISECONDS = 24 * 60 * 60 * 1000;
 
 /** Images and labels of one split as they lie in the cache. */
 export interface StoredSplit {
@@ -80,7 +80,7 @@ export type Filler = (temporary: string, sink: BlockSink) => Promise<void>;
  */
 export async function fillStore(cacheDirectory: string, source: string, fill: Filler): Promise<void> {
   await mkdir(cacheDirectory, { recursive: true });
-  await removeAbandoned(cacheDirectory);
+  await removeAbandoned(cacheDirectory, (name) => name.startsWith(`${STORE}.partial-`), 24);
   const work = join(cacheDirectory, `${STORE}.partial-${randomUUID()}`);
   const [fresh, temporary] = [join(work, 'fresh'), join(work, 'temporary')];
   try {
@@ -143,15 +143,5 @@ async function putInPlace(fresh: string, store: string, aside: string, cacheDire
     if (isWhole) return;
     // Another process may be quicker; then there is nothing to move and the next attempt decides.
     await rename(store, `${aside}-${attempt}`).catch(() => undefined);
-  }
-}
-
-/** Folders of processes that were killed while they filled a store. */
-async function removeAbandoned(cacheDirectory: string): Promise<void> {
-  for (const name of await readdir(cacheDirectory)) {
-    if (!name.startsWith(`${STORE}.partial-`)) continue;
-    const folder = join(cacheDirectory, name);
-    const { mtimeMs } = await stat(folder).catch(() => ({ mtimeMs: Date.now() }));
-    if (Date.now() - mtimeMs > DAY_MILLISECONDS) await rm(folder, { recursive: true, force: true });
   }
 }

@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
 import type { ExportedOnnx } from '@vitvq/engine';
+import { removeAbandoned, systemReason, writeJson } from '@vitvq/files';
 import type { ExportedGraph, ExportManifest } from '../manifest.js';
 import { graphsOf, readManifest } from '../read-export.js';
 import type { ExportReport } from '../verify-export.js';
@@ -35,7 +36,7 @@ export async function writeExport(
   check: (folder: string) => Promise<ExportReport | undefined>,
 ): Promise<{ manifest: ExportManifest; report: ExportReport | undefined }> {
   await attempt(folder, () => mkdir(folder, { recursive: true }));
-  await removeStale(folder);
+  await removeAbandoned(folder, (name) => name.startsWith(stagingPrefix));
   // What cannot be read or does not fit is told before the work, not after it.
   const before = await manifestIn(folder);
   assertFits(folder, shape, name === 'tokenizer' ? 'transformer' : 'tokenizer', before);
@@ -48,16 +49,13 @@ export async function writeExport(
       return { file, bytes: bytes.length, sha256, opset, weights, inputs, outputs };
     });
     const added: ExportManifest = { format: 'vitvq-onnx', version: 1, ...part };
-    await attempt(staging, () => writeFile(join(staging, manifestName), textOf(added)));
+    await writeJson(join(staging, manifestName), added);
     const report = await check(staging);
     const others = await manifestIn(folder);
     const manifest = { ...others, ...withMeasured(added, report) };
     const written = graphsOf(added).map(({ file }) => file);
     for (const file of written) await attempt(folder, () => rename(join(staging, file), join(folder, file)));
-    await attempt(folder, async () => {
-      await writeFile(join(staging, manifestName), textOf(manifest));
-      await rename(join(staging, manifestName), join(folder, manifestName));
-    });
+    await writeJson(join(folder, manifestName), manifest);
     // Of a model with more files that was here before.
     const kept = new Set(graphsOf(manifest).map(({ file }) => file));
     for (const { file } of others ? graphsOf(others) : []) {
@@ -111,26 +109,14 @@ function describeTokens({ grid, vocabSize, levels }: TokenShape): string {
 
 const stagingPrefix = '.export-';
 
-/** Folders of exports that were killed: those that nothing has touched for an hour. */
-async function removeStale(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (!name.startsWith(stagingPrefix)) continue;
-    const path = join(folder, name);
-    const { mtimeMs } = await stat(path);
-    if (Date.now() - mtimeMs > 3_600_000) await rm(path, { recursive: true, force: true });
-  }
-}
-
 async function manifestIn(folder: string): Promise<ExportManifest | undefined> {
   return (await readdir(folder)).includes(manifestName) ? readManifest(folder) : undefined;
 }
-
-const textOf = (manifest: ExportManifest): string => `${JSON.stringify(manifest, undefined, 2)}\n`;
 
 async function attempt(where: string, write: () => Promise<unknown>): Promise<void> {
   try {
     await write();
   } catch (error) {
-    throw new DataError({ where, expected: 'to write the file', got: (error as Error).message }, { cause: error });
+    throw new DataError({ where, expected: 'to write the file', got: systemReason(error) }, { cause: error });
   }
 }

@@ -3,8 +3,9 @@ import { DataError } from '@vitvq/core';
 import { systemReason } from './system-reason.js';
 
 /**
- * Size of a file in bytes, before it is opened: to open a pipe would wait for somebody to write into it, and a device may have no end.
- * @param noun  what the file is, in errors: "an index"
+ * Returns the size of a file in bytes without opening it: opening a pipe would wait for a writer, and a device may have
+ * no end.
+ * @param noun  description of the file for errors, such as "an index"
  * @throws {DataError} unless it is a regular file that is there
  */
 export async function regularFileSize(file: string, noun: string): Promise<number> {

@@ -1,4 +1,4 @@
-/** A system error in words: `no space left on device (ENOSPC)`. */
+/** Describes a system error in words: `no space left on the device (ENOSPC)`. */
 export function systemReason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   const reasons: Record<string, string> = {

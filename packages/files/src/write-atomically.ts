@@ -2,24 +2,27 @@ import { randomBytes } from 'node:crypto';
 import { promises as fs } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DataError } from '@vitvq/core';
+import { removeAbandoned } from './remove-abandoned.js';
 import { systemReason } from './system-reason.js';
 
-/** Written at once; small enough to keep the event loop and Ctrl-C alive between two pieces. */
+/** Bytes that are written at once; a piece is small enough to keep the event loop alive between two pieces. */
 const pieceBytes = 16 * 2 ** 20;
 
 const temporaryName = /^\..+\.[0-9a-f]{12}\.tmp$/;
 
 /** A file that is being written. */
 export interface OutputFile {
+  /** Writes bytes after those that were appended before. */
   append(bytes: Uint8Array): Promise<void>;
-  /** Replaces bytes that were appended before. */
+  /** Overwrites bytes that were appended before. */
   replace(bytes: Uint8Array, position: number): Promise<void>;
 }
 
 /**
- * Writes a file so that readers see the previous one or the whole new one, whatever happens: temporary file beside it,
- * fsync, rename, fsync of the directory. After a failure the temporary file is gone and the previous file is as it was.
- * @param fill  writes the file's bytes; its own errors pass through
+ * Writes a file so that readers see the previous content or the whole new one, whatever happens. The function writes a
+ * temporary file next to it, syncs and renames that file, and syncs the directory. After a failure the temporary file
+ * is removed and the previous file is unchanged.
+ * @param fill  writes the bytes of the file; errors of `fill` itself pass through
  * @throws {DataError} naming the file and the system's reason, which is its `cause`
  */
 export async function writeAtomically(file: string, fill: (output: OutputFile) => Promise<void>): Promise<void> {
@@ -62,7 +65,7 @@ export async function writeAtomically(file: string, fill: (output: OutputFile) =
   await syncDirectory(dirname(file));
 }
 
-/** Makes a rename or removal survive a power cut. Windows has no such call and needs none. */
+/** Makes a rename survive a power cut. Windows has no such call and needs none. */
 async function syncDirectory(directory: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await fs.open(directory, 'r');
@@ -73,12 +76,10 @@ async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Removes what a killed process left behind in `directory`: temporary files that nobody touched for an hour. */
-export async function removeStaleTemporaryFiles(directory: string, prefix: string): Promise<void> {
-  for (const name of await fs.readdir(directory)) {
-    if (!temporaryName.test(name) || !name.startsWith(`.${prefix}`)) continue;
-    const path = join(directory, name);
-    const changed = (await fs.stat(path).catch(() => undefined))?.mtimeMs ?? Infinity;
-    if (Date.now() - changed > 3_600_000) await fs.rm(path, { force: true });
-  }
+/**
+ * Removes temporary files of {@link writeAtomically} that a killed process left in a directory more than an hour ago.
+ * @param prefix  beginning of the names of the files that were being written
+ */
+export function removeTemporaryFiles(directory: string, prefix = ''): Promise<void> {
+  return removeAbandoned(directory, (name) => temporaryName.test(name) && name.startsWith(`.${prefix}`));
 }

@@ -2,8 +2,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * The folder where downloaded data is kept: `VITVQ_CACHE`; else `vitvq` in `XDG_CACHE_HOME`; else the platform's own
- * (`~/Library/Caches/vitvq`, `%LOCALAPPDATA%\vitvq`, `~/.cache/vitvq`). It need not exist.
+ * Returns the folder where downloads are kept: `VITVQ_CACHE`; else `vitvq` in `XDG_CACHE_HOME`; else the folder of the
+ * platform (`~/Library/Caches/vitvq`, `%LOCALAPPDATA%\vitvq`, `~/.cache/vitvq`). The folder need not exist.
  */
 export function defaultCacheDirectory(
   environment: Readonly<Record<string, string | undefined>> = process.env,

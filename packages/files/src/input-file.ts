@@ -4,10 +4,10 @@ import { DataError } from '@vitvq/core';
 import { regularFileSize } from './regular-file.js';
 import { systemReason } from './system-reason.js';
 
-/** Read and hashed at once; small enough to keep the event loop alive between two pieces. */
+/** Bytes that are read and hashed at once. */
 const pieceBytes = 4 * 2 ** 20;
 
-/** A file that is open for reading; errors name it. */
+/** A regular file that is open for reading; every error names the file. */
 export class InputFile {
   readonly path: string;
   readonly size: number;
@@ -22,10 +22,11 @@ export class InputFile {
   }
 
   /**
-   * @param noun  what the file is, in errors
-   * @throws {DataError} also for what is no regular file
+   * Opens a file.
+   * @param noun  description of the file for errors, such as "a safetensors file"
+   * @throws {DataError} for what cannot be read and for pipes, devices and directories
    */
-  static async open(path: string, noun = 'a safetensors file'): Promise<InputFile> {
+  static async open(path: string, noun: string): Promise<InputFile> {
     await regularFileSize(path, noun);
     let handle: fs.FileHandle | undefined;
     try {
@@ -37,7 +38,7 @@ export class InputFile {
     }
   }
 
-  /** Exactly the bytes `[begin, end)`. @throws {DataError} */
+  /** Returns exactly the bytes `[begin, end)`. @throws {DataError} when the file is shorter or cannot be read */
   async read(begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
     let bytes: Uint8Array<ArrayBuffer>;
     try {
@@ -49,7 +50,7 @@ export class InputFile {
     return bytes;
   }
 
-  /** Hashes the bytes `[begin, end)` without keeping them. @throws {DataError} */
+  /** Adds the bytes `[begin, end)` to a hash without keeping them. @throws {DataError} as {@link read} */
   async hash(hash: Hash, begin = 0, end = this.size): Promise<void> {
     const piece = new Uint8Array(Math.min(pieceBytes, end - begin));
     for (let position = begin; position < end; position += piece.length) {
@@ -59,6 +60,7 @@ export class InputFile {
     }
   }
 
+  /** Closes the file. */
   async close(): Promise<void> {
     await this.#handle.close();
   }

@@ -1,0 +1,30 @@
+import { promises as fs } from 'node:fs';
+import { DataError } from '@vitvq/core';
+import { systemReason } from './system-reason.js';
+import { writeAtomically } from './write-atomically.js';
+
+/**
+ * Writes a file so that readers see the previous content or the whole new one.
+ * @throws {DataError} naming the file and the system's reason
+ */
+export async function writeWhole(file: string, content: string | Uint8Array): Promise<void> {
+  const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
+  await writeAtomically(file, (output) => output.append(bytes));
+}
+
+/** Writes a value as indented JSON, whole or not at all. @throws {DataError} naming the file and the reason */
+export async function writeJson(file: string, value: unknown): Promise<void> {
+  await writeWhole(file, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** Creates a folder and the folders above it. @throws {DataError} naming the folder and the system's reason */
+export async function createFolder(directory: string): Promise<void> {
+  try {
+    await fs.mkdir(directory, { recursive: true });
+  } catch (error) {
+    throw new DataError(
+      { where: directory, expected: 'to create the folder', got: systemReason(error) },
+      { cause: error },
+    );
+  }
+}
