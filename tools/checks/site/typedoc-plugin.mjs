@@ -1,6 +1,6 @@
 /**
- * What the documentation site needs beyond TypeDoc: pages are called by their first heading, links to
- * folders lead to the repository, and drawings are drawn without a network.
+ * What the documentation site needs beyond TypeDoc: pages are called by their first heading, links
+ * to folders lead to the repository, and drawings are drawn without a network.
  */
 import { copyFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';

@@ -1,7 +1,7 @@
 /**
- * `npm run check-readmes`: the programs of the root README and of every guide in `docs/guides` run
- * on the sources and print something; every published package has a README with a program, which
- * the target `check-package` runs.
+ * `npm run check-readmes`: the programs of the root README and of every guide in `docs/guides`
+ * run on the sources and print something; every published package has a README with a program,
+ * which the target `check-package` runs.
  */
 import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,7 @@
 /**
- * `node … tools/checks/src/check-site.ts`, the end of `npm run docs`: every link of the documentation
- * site to a page, a picture or a place in a page leads somewhere, and nothing is fetched from elsewhere.
+ * `node … tools/checks/src/check-site.ts`, the end of `npm run docs`: every link of the
+ * documentation site to a page, a picture or a place in a page leads somewhere, and nothing is
+ * fetched from elsewhere.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';

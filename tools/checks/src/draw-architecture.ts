@@ -1,7 +1,7 @@
 /**
  * `npm run architecture [-- --check]`: draws which package may import which, in
- * docs/architecture.md, from the table that `npm run boundaries` enforces. With `--check`, fails if
- * the drawing is stale.
+ * docs/architecture.md, from the table that `npm run boundaries` enforces. With `--check`, fails
+ * if the drawing is stale.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * `node … tools/checks/src/pack.ts NAME`: packs a built package into `.packed/NAME.tgz`. It is the
- * Nx target `pack`, from which the checks of what users get start.
+ * `node … tools/checks/src/pack.ts NAME`: packs a built package into `.packed/NAME.tgz`. It is
+ * the Nx target `pack`, from which the checks of what users get start.
  */
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * `npm run smoke`, or `nx smoke @vitvq/example-NAME`: an example runs with `--smoke` (a step or two
- * on synthetic data, writing to `--out`), in each of its recipes, and ends well.
+ * `npm run smoke`, or `nx smoke @vitvq/example-NAME`: an example runs with `--smoke` (a step or
+ * two on synthetic data, writing to `--out`), in each of its recipes, and ends well.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

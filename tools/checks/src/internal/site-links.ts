@@ -8,8 +8,8 @@ function anchors(html: string): Set<string> {
 }
 
 /**
- * Returns what is wrong with the links of a site: `pages` are its HTML files by their paths, `files`
- * the paths of all of its files. Addresses of other sites may be linked to, not loaded.
+ * Returns what is wrong with the links of a site: `pages` are its HTML files by their paths,
+ * `files` the paths of all of its files. Addresses of other sites may be linked to, not loaded.
  */
 export function brokenLinks(pages: ReadonlyMap<string, string>, files: ReadonlySet<string>): string[] {
   const places = new Map([...pages].map(([name, html]) => [name, anchors(html)]));
