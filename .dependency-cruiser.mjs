@@ -127,7 +127,7 @@ export default {
       comment: 'What `exports` of its package.json names is the package; nothing below it is.',
       severity: 'error',
       from: {},
-      to: { path: '^@vitvq/[^/]+/(?!package[.]json|node$)' },
+      to: { path: '^@vitvq/[^/]+/(?!package[.]json|node$|memory$)' },
     },
     {
       name: 'test-utils-in-tests-only',

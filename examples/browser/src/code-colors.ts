@@ -7,24 +7,15 @@ import type { Models } from './models.js';
  */
 export async function hexCodeColors(tokenizer: Models['tokenizer']): Promise<string[]> {
   const { vocabSize, quantizer } = tokenizer;
-  const codebook = tokenizer.namedVariables().get('quantizer.codebook');
+  const rows = quantizer.codebook?.rows();
   let colors: Uint8Array;
-  if (codebook) {
-    const data = Float32Array.from(await codebook.data());
-    if ('normalize' in quantizer && quantizer.normalize) normalizeRows(data, codebook.shape[1]!);
-    colors = codeColors({ codebook: { shape: codebook.shape, data } });
+  if (rows) {
+    const data = Float32Array.from(await rows.data());
+    rows.dispose();
+    colors = codeColors({ codebook: { shape: rows.shape, data } });
   } else {
     colors = codeColors({ codebookSize: vocabSize });
   }
   const hex = Buffer.from(colors).toString('hex');
   return Array.from({ length: vocabSize }, (_, code) => `#${hex.slice(code * 6, code * 6 + 6)}`);
-}
-
-/** Codes as the quantizer compares them: of length 1. */
-function normalizeRows(data: Float32Array, width: number): void {
-  for (let start = 0; start < data.length; start += width) {
-    const row = data.subarray(start, start + width);
-    const length = Math.hypot(...row);
-    row.forEach((value, index) => (row[index] = value / length));
-  }
 }

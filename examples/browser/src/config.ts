@@ -26,11 +26,11 @@ export const SMOKE = {
 
 const SMOKE_SIZE = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 } as const;
 
-export const SMOKE_TOKENIZER: ViTVQConfig = {
+export const SMOKE_TOKENIZER = {
   ...QUICKSTART,
   imageSize: SMOKE.imageSize,
   encoder: SMOKE_SIZE,
   decoder: SMOKE_SIZE,
-  codebookSize: 32,
-};
+  quantizer: { ...QUICKSTART.quantizer, codebookSize: 32 },
+} as const satisfies ViTVQConfig;
 export const SMOKE_TRANSFORMER = SMOKE_SIZE satisfies Partial<GPTOptions>;

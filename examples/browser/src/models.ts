@@ -85,7 +85,7 @@ function assertFit({ tokenizer, transformer }: Pick<Models, 'tokenizer' | 'trans
   const { vocabSize, grid, levels } = transformer.model;
   const tokens = (codes: number, shape: readonly number[], depth: number): string =>
     `${codes} codes on a grid of ${shape.join('x')}, ${depth} a position`;
-  const expected = tokens(tokenizer.vocabSize, tokenizer.grid, tokenizer.quantizer.levels);
+  const expected = tokens(tokenizer.vocabSize, tokenizer.grid, tokenizer.codeDepth);
   const got = tokens(vocabSize, grid, levels);
   if (expected !== got) {
     throw new ConfigError({ where, expected: `a transformer of ${expected}`, got, fix: 'Both must be of one run.' });

@@ -18,8 +18,9 @@ export async function makeSmokeModels(
   run: string,
   { levels = 1, transformer = true }: SmokeModelsOptions = {},
 ): Promise<void> {
-  const residual: Partial<ViTVQConfig> = { trackUsage: false, quantizer: { type: 'residual', levels } };
-  const config = { ...SMOKE_TOKENIZER, ...(levels > 1 && residual) };
+  const { quantizer } = SMOKE_TOKENIZER;
+  const residual = { type: 'residual', codeDepth: levels, quantizer } as const;
+  const config: ViTVQConfig = { ...SMOKE_TOKENIZER, quantizer: levels > 1 ? residual : quantizer };
   const tokenizer = createViTVQ(config, { seed: 0 });
   const folders = MODEL_FOLDERS[transformer ? 0 : 1];
   try {

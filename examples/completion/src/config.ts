@@ -48,7 +48,7 @@ export const SMOKE_TOKENIZER: ViTVQConfig = {
   imageSize: SMOKE.imageSize,
   encoder: SMOKE_SIZE,
   decoder: SMOKE_SIZE,
-  codebookSize: 32,
+  quantizer: { ...QUICKSTART.quantizer, codebookSize: 32 },
 };
 export const SMOKE_TRANSFORMER = SMOKE_SIZE satisfies Partial<GPTOptions>;
 

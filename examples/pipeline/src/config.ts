@@ -126,20 +126,24 @@ export function keyOf({ seed }: Pick<Settings, 'seed'>, stream: keyof typeof STR
  * Residual codes: every level has a codebook of its own, because what is left over gets smaller from level to level, and codes
  * are not normalised, so that they can be as small as that.
  */
-const RESIDUAL = { levels: 2, codebookSize: 512 } as const;
+const RESIDUAL = { codeDepth: 2, codebookSize: 512 } as const;
 
 export function tokenizerConfig({ model, smoke }: Settings): ViTVQConfig {
-  const { trackUsage, ...shared } = QUICKSTART;
   const { imageSize } = SMOKE;
-  const config: ViTVQConfig = smoke
-    ? { ...shared, imageSize, encoder: SMOKE_TRANSFORMER, decoder: SMOKE_TRANSFORMER, codebookSize: SMOKE_CODES }
-    : shared;
-  if (model === 'gpt') return { ...config, trackUsage };
+  const { quantizer } = QUICKSTART;
+  const sizes = smoke && { imageSize, encoder: SMOKE_TRANSFORMER, decoder: SMOKE_TRANSFORMER };
+  const codebookSize = smoke ? SMOKE_CODES : model === 'gpt' ? quantizer.codebookSize : RESIDUAL.codebookSize;
+  if (model === 'gpt') return { ...QUICKSTART, ...sizes, quantizer: { ...quantizer, codebookSize } };
+  const { type, codeDim, beta } = quantizer;
   return {
-    ...config,
-    quantizer: { type: 'residual', levels: RESIDUAL.levels, codebooks: 'separate' },
-    codebookSize: smoke ? SMOKE_CODES : RESIDUAL.codebookSize,
-    normalize: false,
+    ...QUICKSTART,
+    ...sizes,
+    quantizer: {
+      type: 'residual',
+      codeDepth: RESIDUAL.codeDepth,
+      codebooks: 'separate',
+      quantizer: { type, codeDim, beta, codebookSize, normalize: false },
+    },
   };
 }
 

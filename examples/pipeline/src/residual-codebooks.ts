@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { randomUniform, type RandomKey, type HostImages } from '@vitvq/core';
 import { compile } from '@vitvq/engine';
-import { ResidualQuantizer, VectorQuantizer } from '@vitvq/quantizers';
+import { ResidualQuantizer } from '@vitvq/quantizers';
 import type { ViTVQ } from '@vitvq/tokenizer';
 
 const K_MEANS_ITERATIONS = 4;
@@ -16,15 +16,14 @@ const K_MEANS_ITERATIONS = 4;
 export async function startResidualCodebooks(tokenizer: ViTVQ, images: HostImages, key: RandomKey): Promise<void> {
   const { quantizer } = tokenizer;
   if (!(quantizer instanceof ResidualQuantizer)) return;
-  const { levels, codebookSize } = quantizer;
+  const { codeDepth, codebookSize } = quantizer;
   const start = compile(
     (batch: tf.Tensor4D, uniform: tf.Tensor2D): tf.Tensor =>
       tf.tidy(() => {
         let residual = tokenizer.latents(batch);
         for (const [index, level] of quantizer.quantizers.entries()) {
-          if (!(level instanceof VectorQuantizer)) continue;
           const ofLevel = tf.reshape<tf.Rank.R1>(tf.slice(uniform, [index, 0], [1, -1]), [codebookSize]);
-          level.initializeFromData(residual, ofLevel, { kMeansIterations: K_MEANS_ITERATIONS });
+          level.codebook?.initialize(residual, ofLevel, { kMeansIterations: K_MEANS_ITERATIONS });
           residual = tf.sub(residual, level.quantize(residual).quantized);
         }
         return residual;
@@ -32,7 +31,7 @@ export async function startResidualCodebooks(tokenizer: ViTVQ, images: HostImage
     { name: 'start codebooks' },
   );
   const batch = tf.tensor4d(images.data, [...images.shape]);
-  const uniform = tf.tensor2d(randomUniform(key, levels * codebookSize), [levels, codebookSize]);
+  const uniform = tf.tensor2d(randomUniform(key, codeDepth * codebookSize), [codeDepth, codebookSize]);
   try {
     tf.dispose(await start(batch, uniform));
   } finally {

@@ -76,9 +76,7 @@ export async function trainTokenizer({ settings, images, folder, signal }: Stage
     });
     tokenizer.loadVariables(await readTokenizerWeights(directory));
     await saveTokenizer(join(directory, MODEL_FOLDER), tokenizer, config, {
-      trainedOn: images.train.name,
-      steps: String(step),
-      psnr: evaluation.psnr.toFixed(2),
+      metadata: { trainedOn: images.train.name, steps: String(step), psnr: evaluation.psnr.toFixed(2) },
     });
     const { psnr, codebook, reconstructions } = evaluation;
     const [count, ...size] = test.shape;

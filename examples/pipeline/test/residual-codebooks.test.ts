@@ -24,7 +24,7 @@ describe('startResidualCodebooks', () => {
     const errors = (): number[] => {
       const { quantizer } = tokenizer;
       const { indices } = quantizer.quantize(latents);
-      return Array.from({ length: quantizer.levels }, (_, level) => {
+      return Array.from({ length: quantizer.codeDepth }, (_, level) => {
         const codes = (quantizer as ResidualQuantizer).quantizers
           .slice(0, level + 1)
           .map((each, index) => each.decode(tf.squeeze(tf.slice(indices, [0, 0, index], [-1, -1, 1]), [2])));

@@ -69,7 +69,14 @@ export const SMOKE = {
 
 export function modelConfig({ imageSize, patchSize, smoke }: Settings): ViTVQConfig {
   const model = { ...QUICKSTART, imageSize, patchSize };
-  return smoke ? { ...model, encoder: SMOKE.size, decoder: SMOKE.size, codebookSize: SMOKE.codebookSize } : model;
+  return smoke
+    ? {
+        ...model,
+        encoder: SMOKE.size,
+        decoder: SMOKE.size,
+        quantizer: { ...model.quantizer, codebookSize: SMOKE.codebookSize },
+      }
+    : model;
 }
 
 export function trainingPlan({ duration, learningRate, seed, loss, lpips }: Settings): Stage1Plan {

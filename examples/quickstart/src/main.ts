@@ -138,9 +138,7 @@ async function main(): Promise<void> {
   const model = join(out, 'model');
   await trainer.withAverages(() =>
     saveTokenizer(model, tokenizer, modelConfig(settings), {
-      trainedOn: data.description,
-      steps: String(summary.step),
-      psnr: evaluation.psnr.toFixed(2),
+      metadata: { trainedOn: data.description, steps: String(summary.step), psnr: evaluation.psnr.toFixed(2) },
     }),
   );
   const metrics = await writeMetrics(outcome);

@@ -16,7 +16,7 @@ import {
   type ReportContent,
 } from '@vitvq/report';
 import type { Stage1Summary } from '@vitvq/stage1-trainer';
-import type { createViTVQ } from '@vitvq/tokenizer';
+import type { ViTVQ } from '@vitvq/tokenizer';
 import { logCurve, readTrainingLog } from '@vitvq/training';
 import type { Comparison } from './comparison.js';
 import { modelConfig, SHOWN, trainingPlan } from './config.js';
@@ -29,7 +29,7 @@ export interface Outcome {
   readonly settings: Settings;
   readonly dataset: string;
   readonly engine: Engine;
-  readonly tokenizer: ReturnType<typeof createViTVQ>;
+  readonly tokenizer: ViTVQ;
   readonly heldOut: LoadedImages;
   readonly summary: Stage1Summary;
   readonly evaluation: Evaluation;
@@ -88,7 +88,7 @@ export async function writeOutcomeReport(outcome: Outcome): Promise<string> {
         originals: heldOut.names.some(Boolean) ? heldOut : { data: heldOut.data, shape: heldOut.shape },
         evaluation,
         grid: tokenizer.grid,
-        codebook: normalizedRows(codebook),
+        codebook,
         codebookReport: codebookReport(evaluation.codebook, { codebook }),
         charts,
         training: {
@@ -193,19 +193,11 @@ async function trainingCharts(directory: string): Promise<LineChartOptions[]> {
   ];
 }
 
-async function readCodebook(tokenizer: Outcome['tokenizer']): Promise<HostTensor> {
-  const codebook = tokenizer.namedVariables().get('quantizer.codebook')!;
-  return { shape: codebook.shape, data: Float32Array.from(await codebook.data()) };
-}
-
-/** Codes as the quantizer compares them: of length 1. */
-function normalizedRows({ shape, data: codes }: HostTensor): HostTensor {
-  const data = Float32Array.from(codes);
-  const [size, dim] = shape as [number, number];
-  for (let code = 0; code < size; code++) {
-    const row = data.subarray(code * dim, (code + 1) * dim);
-    const length = Math.hypot(...row);
-    row.forEach((value, index) => (row[index] = value / length));
+async function readCodebook({ quantizer }: Outcome['tokenizer']): Promise<HostTensor> {
+  const rows = quantizer.codebook!.rows();
+  try {
+    return { shape: rows.shape, data: Float32Array.from(await rows.data()) };
+  } finally {
+    rows.dispose();
   }
-  return { shape, data };
 }

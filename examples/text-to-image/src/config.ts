@@ -70,7 +70,13 @@ export function keyOf({ seed }: Settings, stream: keyof typeof STREAMS): RandomK
 export function tokenizerConfig({ smoke }: Settings): ViTVQConfig {
   if (!smoke) return QUICKSTART;
   const { imageSize } = SMOKE;
-  return { ...QUICKSTART, imageSize, encoder: SMOKE_TRANSFORMER, decoder: SMOKE_TRANSFORMER, codebookSize: 32 };
+  return {
+    ...QUICKSTART,
+    imageSize,
+    encoder: SMOKE_TRANSFORMER,
+    decoder: SMOKE_TRANSFORMER,
+    quantizer: { ...QUICKSTART.quantizer, codebookSize: 32 },
+  };
 }
 
 export function tokenizerPlan({ minutes, smoke, seed }: Settings): Stage1Plan {

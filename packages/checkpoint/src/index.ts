@@ -1,18 +1,16 @@
 export {
   decodeSafetensors,
   encodeSafetensors,
-  openSafetensors,
-  readSafetensors,
-  writeSafetensors,
   type SafetensorsContent,
-  type SafetensorsFile,
   type WriteSafetensorsOptions,
-} from './safetensors.js';
-export { type SafetensorsDtype, type WritableDtype } from './internal/dtypes.js';
-export { type SafetensorsEntry } from './internal/header.js';
+} from './safetensors-memory.js';
+export { openSafetensors, readSafetensors, writeSafetensors } from './safetensors.js';
+export type { SafetensorsFile } from './safetensors-file.js';
+export { type SafetensorsDtype, type WritableDtype } from './dtypes.js';
+export { type SafetensorsEntry } from './safetensors-header.js';
 export { fetchModel, type FetchModelOptions } from './fetch-model.js';
 export { openShardedSafetensors } from './sharded-safetensors.js';
-export { listCheckpoints, type CheckpointFile } from './internal/checkpoint-folder.js';
+export { listCheckpoints, type CheckpointFile } from './checkpoint-folder.js';
 export {
   latestCheckpoint,
   openCheckpoint,

@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { ConfigError, DataError, assertInteger } from '@vitvq/core';
 import { removeTemporaryFiles, systemReason, writeAtomically } from '@vitvq/files';
 import { assertJson } from './internal/assert-json.js';
-import { namesIn, removeFile } from './internal/checkpoint-folder.js';
+import { namesIn, removeFile } from './checkpoint-folder.js';
 import { isObject, readJsonObject } from './internal/json-file.js';
 import { layOut } from './internal/layout.js';
 import { configName, indexName, modelStem, singleName } from './internal/model-names.js';
 import { quote } from './internal/scan-json.js';
 import { shardNames, splitIntoShards, writeShard } from './internal/write-shards.js';
-import { openSafetensors, type SafetensorsFile } from './safetensors.js';
+import { openSafetensors } from './safetensors.js';
+import type { SafetensorsFile } from './safetensors-file.js';
 import { openShardedSafetensors } from './sharded-safetensors.js';
 import type { WritableTensors } from './tensor-source.js';
 

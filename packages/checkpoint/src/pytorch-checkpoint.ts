@@ -1,6 +1,6 @@
 import { DataError, type HostTensor } from '@vitvq/core';
 import { InputFile } from '@vitvq/files';
-import { elementBytes, toHostData } from './internal/dtypes.js';
+import { elementBytes, toHostData } from './dtypes.js';
 import { AllowedNames } from './internal/pickle/names.js';
 import { PickleDictionary, PickleTensor, describeValue, type PickleValue } from './internal/pickle/values.js';
 import { openLegacyFile } from './internal/pytorch-legacy.js';

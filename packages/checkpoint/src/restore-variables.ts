@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { namedDifferences, shapeDifference, ShapeError } from '@vitvq/core';
-import { isReadableDtype } from './internal/dtypes.js';
+import { isReadableDtype } from './dtypes.js';
 import type { TensorEntry, TensorFile } from './tensor-source.js';
 
 export interface RestoreVariablesOptions {

@@ -1,6 +1,6 @@
 import { openShards } from './internal/open-shards.js';
 import { readShardIndex } from './internal/shard-index.js';
-import type { SafetensorsFile } from './safetensors.js';
+import type { SafetensorsFile } from './safetensors-file.js';
 
 /**
  * Opens the files that an index (`model.safetensors.index.json`, in Hugging Face's layout) distributes tensors over, to read

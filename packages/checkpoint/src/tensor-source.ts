@@ -1,5 +1,5 @@
 import type { HostTensor } from '@vitvq/core';
-import type { SafetensorsDtype } from './internal/dtypes.js';
+import type { SafetensorsDtype } from './dtypes.js';
 
 /** What is known of a tensor before its values are read. */
 export interface TensorDescription {

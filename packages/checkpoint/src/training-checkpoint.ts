@@ -13,13 +13,14 @@ import {
   removeStaleShards,
   singlePath,
   type CheckpointFile,
-} from './internal/checkpoint-folder.js';
+} from './checkpoint-folder.js';
 import { layOut } from './internal/layout.js';
 import { openSharded, readShardedState, writeSharded } from './internal/sharded-checkpoint.js';
 import { openSingle, writeSingle } from './internal/single-checkpoint.js';
 import { splitIntoShards } from './internal/write-shards.js';
 import { restoreVariables, type RestoreVariablesOptions } from './restore-variables.js';
-import { readAll, type SafetensorsFile } from './safetensors.js';
+import { readAll } from './safetensors.js';
+import type { SafetensorsFile } from './safetensors-file.js';
 import type { WritableTensors } from './tensor-source.js';
 
 /** Everything that a run needs to go on as if it had never stopped. */

@@ -174,7 +174,7 @@ describe('damage', () => {
     await writeSafetensors(file, tensors, { 'vitvq.format': 'training-checkpoint/3' });
     await expect(readCheckpoint(file)).rejects.toThrow('got "training-checkpoint/3"');
     const half = { x: { dtype: 'F16', shape: [1], data_offsets: [0, 2] } };
-    const header = { __metadata__: { 'vitvq.format': 'training-checkpoint/1' }, ...half };
+    const header = { __metadata__: { 'vitvq.format': 'training-checkpoint/2' }, ...half };
     await fs.writeFile(file, buildFile(header, new Uint8Array(2)));
     await expect(readCheckpoint(file)).rejects.toThrow('expected tensors of type F32 or I32, got F16 of x');
     await expect(readCheckpoint(join(folder, 'none'))).rejects.toThrow('no such file or directory (ENOENT)');

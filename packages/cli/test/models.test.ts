@@ -22,8 +22,7 @@ const config = {
   patchSize: 4,
   encoder: size,
   decoder: size,
-  codebookSize: 32,
-  codeDim: 4,
+  quantizer: { type: 'vector', codebookSize: 32, codeDim: 4 },
   positions: 'learned',
 } as const;
 
@@ -125,7 +124,7 @@ it('import finds a tokenizer among other tensors by a prefix, and in several fil
   await vitvq('import', index, '--prefix', 'stage1_model.', '--config', configFile, '--out', out);
   const imported = await loadTokenizer(out);
   expect(await imported.namedVariables().get('quantizer.codebook')!.data()).toEqual(
-    await original.quantizer.codebook.data(),
+    await original.quantizer.codebook.weights.data(),
   );
   await expect(vitvq('import', out, '--out', join(folder, 'other'))).rejects.toThrow(
     /got a folder with a config\.json\. A model folder of vitvq needs no import\. To import a file of it, name that: .*model\.safetensors/,
@@ -191,7 +190,7 @@ it('export writes the models of a run', async () => {
     /onnx: expected a folder where nothing is overwritten, got one with decoder\.onnx, encoder\.onnx, start\.onnx, step\.onnx\. /,
   );
   // Another pair.
-  const larger = { ...config, codebookSize: 64 };
+  const larger = { ...config, quantizer: { ...config.quantizer, codebookSize: 64 } };
   await saveTokenizer(join(folder, 'tokenizer/model'), createViTVQ(larger, { seed: 1 }), larger);
   await saveTransformer(join(folder, 'gpt/model'), new GPT({ ...shape, vocabSize: 64, key: randomKey(2) }), classes);
   await vitvq('export', folder, '--to', 'onnx', '--force');

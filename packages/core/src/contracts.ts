@@ -1,101 +1,184 @@
 /**
- * Contracts between packages. Shape letters, one legend for the whole repository: B batch, H W image, C channels,
- * P patch, N tokens, D model width, E code width, K codebook size, L residual levels, M heads.
+ * Contracts between packages. Shape letters, one legend for the whole repository: B batch,
+ * H W image, C channels, P patch, N tokens, D model width, E code width, K codebook size,
+ * L codes a token (code depth), M attention heads.
  */
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 
-export interface QuantizeResult {
-  /** `[B, N, E]`; straight-through: its gradient reaches `z` unchanged. */
-  readonly quantized: Tensor3D;
-  /** int32 `[B, N]` (`[B, N, L]` with L residual levels), in `[0, K)`. */
-  readonly indices: Tensor2D | Tensor3D;
-  /** Scalar: codebook term + beta x commitment term, mean over B·N·E. */
-  readonly loss: Scalar;
-}
-
-/** Turns features into codes and back. `decode(q.indices)` equals `q.quantized` up to rounding. */
-export interface Quantizer {
-  readonly codebookSize: number;
-  readonly codeDim: number;
-  /** Codes a token: 1, or L of a residual quantizer. */
-  readonly levels: number;
-  /** `z` `[B, N, E]`. Call it inside `tf.tidy`, or dispose of the three results. */
-  quantize(z: Tensor3D): QuantizeResult;
-  /** int32 indices, `[B, N]` or `[B, N, L]`, to `[B, N, E]`. */
-  decode(indices: Tensor2D | Tensor3D): Tensor3D;
+/** Owner of variables under stable dotted names. `Module` implements it. */
+export interface VariableOwner {
+  /** Returns all variables by dotted name, in a stable order. */
   namedVariables(): Map<string, Variable>;
+  /** Returns the variables that an optimizer moves, by dotted name. */
+  namedTrainableVariables(): Map<string, Variable>;
+  /** Returns the variables that an optimizer moves. */
   trainableVariables(): Variable[];
+  /** Frees all variables; a second call does nothing. */
   dispose(): void;
 }
 
-/** Image to codes and back. */
+/** What a quantizer makes of features. */
+export interface QuantizeResult {
+  /** `[B, N, E]`, values of the codes; {@link Quantizer.gradient} says how gradients reach `z`. */
+  readonly quantized: Tensor3D;
+  /** int32 `[B, N]` (`[B, N, L]` with a code depth L above 1), in `[0, K)`. */
+  readonly indices: Tensor2D | Tensor3D;
+  /** Scalar that training adds to its loss, at least 0. */
+  readonly loss: Scalar;
+}
+
+/** What one call brings to a quantizer. A quantizer may ignore all of it. */
+export interface QuantizeContext {
+  /**
+   * Whether the call belongs to a training step, in which a quantizer may count codes, move
+   * averages and mix codes.
+   * @default false
+   */
+  readonly training?: boolean;
+  /**
+   * Temperature of a quantizer that mixes or draws codes, above 0. As a scalar tensor it may change
+   * from step to step in compiled code.
+   * @default the quantizer's own
+   */
+  readonly temperature?: number | Scalar;
+  /** Uniform noise in [0, 1) of the shape that {@link Quantizer.noiseShape} returns. */
+  readonly noise?: Tensor;
+}
+
+/** How codes start when a codebook is set to features. */
+export interface CodebookInitialization {
+  /** Rounds of k-means on the features, starting from those that were picked; at least 0. @default 0 */
+  readonly kMeansIterations?: number;
+}
+
+/** Table of codes of a quantizer that has one, with what can be done to it from outside. */
+export interface Codebook {
+  /** Whether codes have length 1. */
+  readonly normalized: boolean;
+  /** How often each code was chosen in training since the last reset, `[K]`, where it is counted. */
+  readonly usage?: Variable;
+  /** Returns the codes as `decode` gives them, a new tensor `[K, E]`. */
+  rows(): Tensor2D;
+  /**
+   * Sets every code to a row of `z`.
+   * @param z  features of a batch, `[..., E]`; with fewer rows than codes some codes start equal
+   * @param uniform  uniform noise `[K]` in [0, 1), which picks the rows
+   */
+  initialize(z: Tensor, uniform: Tensor1D, options?: CodebookInitialization): void;
+  /**
+   * Sets every code that was not chosen since the last reset to a row of `z`, and counts anew.
+   * Present where `usage` is.
+   * @param z  features of a batch, `[..., E]`
+   * @param uniform  uniform noise `[K]` in [0, 1), which picks the rows
+   * @returns how many codes were set
+   */
+  readonly reset?: (z: Tensor, uniform: Tensor1D) => Scalar;
+}
+
+/** Turns features into codes and back. `decode(q.indices)` equals `q.quantized` up to rounding. */
+export interface Quantizer extends VariableOwner {
+  readonly codebookSize: number;
+  readonly codeDim: number;
+  /** Codes a token: 1, or L of a residual quantizer. */
+  readonly codeDepth: number;
+  /**
+   * How `quantized` passes its gradient to `z`: `straight-through`, unchanged; `rotation`, turned and
+   * scaled as the code is towards the feature; `own`, as a differentiable function of `z`.
+   * @default 'straight-through'
+   */
+  readonly gradient?: 'straight-through' | 'rotation' | 'own';
+  /** Temperature without one in the context. Present where a training may set the temperature. */
+  readonly temperature?: number;
+  /** Present where there is a table of codes. */
+  readonly codebook?: Codebook;
+  /**
+   * Returns the shape of the uniform noise that the quantizer takes in training. Present where it
+   * draws.
+   */
+  readonly noiseShape?: (batch: number, tokens: number) => readonly number[];
+  /** Quantizes `z` `[B, N, E]`. The caller disposes of the three results, or works in `tf.tidy`. */
+  quantize(z: Tensor3D, context?: QuantizeContext): QuantizeResult;
+  /** Returns the codes `[B, N, E]` of int32 indices, `[B, N]` or `[B, N, L]`. */
+  decode(indices: Tensor2D | Tensor3D): Tensor3D;
+}
+
+/** Turns images into codes and back. */
 export interface Tokenizer {
   readonly vocabSize: number;
   /** Rows and columns of tokens. */
   readonly grid: readonly [number, number];
-  /** Codes a position: 1, or L residual levels. One that does not say is believed to have as many as are needed. */
-  readonly levels?: number;
-  /** Images `[B, H, W, C]` in [0, 1] to int32 tokens `[B, N]` in raster order (`[B, N, L]` with L residual levels). */
+  /** Codes a token: 1, or L. Without it the number of codes is taken on trust. */
+  readonly codeDepth?: number;
+  /**
+   * Turns images `[B, H, W, C]` in [0, 1] into int32 tokens `[B, N]` in raster order (`[B, N, L]` with
+   * a code depth L above 1).
+   */
   encode(images: Tensor4D): Tensor2D | Tensor3D;
+  /** Turns tokens into images `[B, H, W, C]`. */
   decode(indices: Tensor2D | Tensor3D): Tensor4D;
 }
 
-/** Pure function of two tensors of the same shape; weights are applied by whoever composes losses. */
+/** Pure function of two tensors of the same shape; whoever composes losses applies the weights. */
 export type Loss = (prediction: Tensor, target: Tensor) => Scalar;
 
-/** Feature maps `[B, H, W, C]` to tokens `[B, N, D]`. */
-export interface Encoder {
+/** Turns images `[B, H, W, C]` into tokens `[B, N, D]`. */
+export interface Encoder extends VariableOwner {
   readonly grid: readonly [number, number];
   readonly dim: number;
-  /** Height and width of the images, where it takes one size only. */
+  /** Height and width of the images, where the encoder takes one size only. */
   readonly imageSize?: readonly [number, number];
   /** Names of what {@link features} returns, in order. */
   readonly featureNames?: readonly string[];
   encode(images: Tensor4D): Tensor3D;
   /**
-   * What each stage makes of the images, by name, where the encoder lets one look inside: `[B, n, c]`, tokens and widths of
-   * the stage's own. The last is what {@link encode} returns, so that whoever wants both runs the encoder once.
+   * Returns the output of each stage by name, `[B, n, c]` with tokens and widths of the stage's own.
+   * The last one is what {@link encode} returns, so that one run of the encoder gives both.
    */
   features?(images: Tensor4D): Record<string, Tensor3D>;
 }
 
-/** Tokens `[B, N, D]` to images `[B, H, W, C]`. */
-export interface Decoder {
+/** Turns tokens `[B, N, D]` into images `[B, H, W, C]`. */
+export interface Decoder extends VariableOwner {
   readonly grid: readonly [number, number];
   readonly dim: number;
-  /** Weight of the layer that makes the pixels: where the adaptive weight of an adversarial loss compares gradients. */
+  /**
+   * Weight of the layer that makes the pixels: the adaptive weight of an adversarial loss compares
+   * gradients there.
+   */
   readonly lastLayer?: Variable;
   decode(tokens: Tensor3D): Tensor4D;
 }
 
 /**
- * Tells real images from others. The shape of the logits is its own affair (`[B]`, or a map `[B, H', W', 1]`); losses take
- * means over all of them.
+ * Tells real images from others. The shape of the logits is its own affair (`[B]`, or a map
+ * `[B, H', W', 1]`); losses take means over all of them.
  */
-export interface Discriminator {
-  /** Height and width of the images, where it takes one size only. */
+export interface Discriminator extends VariableOwner {
+  /** Height and width of the images, where the discriminator takes one size only. */
   readonly imageSize?: readonly [number, number];
   /**
-   * Images `[B, H, W, C]` in [0, 1] to logits, higher for real ones. Differentiable twice, for R1. `training: false` keeps
-   * statistics of batches, where there are any, out of logits and variables; without options it trains.
+   * Turns images `[B, H, W, C]` in [0, 1] into logits, higher for real ones. Differentiable twice, for
+   * R1. `training: false` keeps statistics of batches, where there are any, out of logits and
+   * variables; without options the call counts as training.
    */
   logits(images: Tensor4D, options?: { readonly training: boolean }): Tensor;
-  trainableVariables(): Variable[];
-  dispose(): void;
 }
 
-/** The two sides of an adversarial game, from logits of any shape. */
+/** Both sides of an adversarial game, as functions of logits of any shape. */
 export interface AdversarialLoss {
-  /** Tells it from others: a resumed training compares it. */
+  /** Name that a resumed training compares. */
   readonly name?: string;
-  /** What the generator minimises. */
+  /** Returns what the generator minimises. */
   generator(fake: Tensor): Scalar;
-  /** What the discriminator minimises; `fake` are logits of generated images. */
+  /** Returns what the discriminator minimises; `fake` are logits of generated images. */
   discriminator(real: Tensor, fake: Tensor): Scalar;
 }
 
-/** How different pairs of images look, as features of a network that was trained on other images see them. */
+/** Compares pairs of images by the features of a network that was trained on other images. */
 export interface PerceptualLoss {
-  /** Two batches `[B, H, W, C]` in [0, 1] to one distance a pair, `[B]`; 0 for equal images. Differentiable towards both. */
+  /**
+   * Turns two batches `[B, H, W, C]` in [0, 1] into one distance a pair, `[B]`, 0 for equal images.
+   * Differentiable towards both.
+   */
   distance(images: Tensor4D, reconstructions: Tensor4D): Tensor1D;
 }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { formatShape } from './checks.js';
+import type { VariableOwner } from './contracts.js';
 import { ConfigError, ShapeError } from './errors.js';
 import { assertTensorAffordable, countVariable } from './model-budget.js';
 import { namedDifferences, shapeDifference } from './named-shapes.js';
@@ -15,9 +16,9 @@ export interface HostTensor {
  * Subclasses call `this.variable(...)` and `this.child(...)` in their constructor; the order of the calls is the order of
  * the names. Variables are ordinary `tf.Variable`s: whoever creates a module disposes of it.
  */
-export abstract class Module {
+export abstract class Module implements VariableOwner {
   readonly #variables = new Map<string, tf.Variable>();
-  readonly #children = new Map<string, Module>();
+  readonly #children = new Map<string, VariableOwner>();
 
   /** Creates and registers a variable. `trainable: false` marks state that no optimizer may touch (usage counts, averages). */
   protected variable<R extends tf.Rank = tf.Rank>(
@@ -38,7 +39,7 @@ export abstract class Module {
   }
 
   /** Registers a part whose variables appear under `name.`. A dotted name (`blocks.0`) is fine. */
-  protected child<M extends Module>(name: string, module: M): M {
+  protected child<M extends VariableOwner>(name: string, module: M): M {
     this.#claim(name);
     this.#children.set(name, module);
     return module;

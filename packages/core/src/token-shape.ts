@@ -14,17 +14,17 @@ export interface TokenShape {
 
 /** Checks that a tokenizer has the vocabulary, grid and code depth of a model. @throws {ConfigError} otherwise */
 export function assertTokenizerFits(
-  tokenizer: Pick<Tokenizer, 'vocabSize' | 'grid' | 'levels'>,
+  tokenizer: Pick<Tokenizer, 'vocabSize' | 'grid' | 'codeDepth'>,
   model: TokenShape,
   where: string,
 ): void {
-  const { vocabSize, grid, levels = model.levels } = tokenizer;
+  const { vocabSize, grid, codeDepth = model.levels } = tokenizer;
   const problems = [
     vocabSize === model.vocabSize ? '' : `${vocabSize} codes for a vocabulary of ${model.vocabSize}`,
     formatShape(grid) === formatShape(model.grid)
       ? ''
       : `a grid of ${grid.join('x')} for one of ${model.grid.join('x')}`,
-    levels === model.levels ? '' : `${levels} code(s) a position for ${model.levels}`,
+    codeDepth === model.levels ? '' : `${codeDepth} code(s) a position for ${model.levels}`,
   ].filter(Boolean);
   if (problems.length === 0) return;
   throw new ConfigError({

@@ -1,25 +1,36 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { constantInitializer, Module, prefixReferenceWeights, sameWeight, split } from '@vitvq/core';
+import type { HostTensor, RandomKey, ReferenceWeight } from '@vitvq/core';
 import {
-  constantInitializer,
-  Module,
-  prefixReferenceWeights,
-  sameWeight,
-  split,
-  type RandomKey,
-  type ReferenceWeight,
-} from '@vitvq/core';
-import { fusedLeakyRelu } from './activation.js';
-import { EqualConv2d, equalConv2dReferenceWeights } from './equalized.js';
-import { blurKernel as makeBlurKernel, upfirdn2d } from './upfirdn2d.js';
+  blurKernel as makeBlurKernel,
+  EqualConv2d,
+  equalConv2dReferenceWeights,
+  fusedLeakyRelu,
+  upfirdn2d,
+  type BlurTaps,
+  type Padding2D,
+} from '@vitvq/layers';
 
+/** Options of {@link ConvLayer}. */
 export interface ConvLayerOptions {
+  /** Channels of the input. */
   readonly inChannels: number;
+  /** Channels of the output. */
   readonly outChannels: number;
+  /** Height and width of the filter in pixels. */
   readonly kernelSize: number;
   /** Whether the image is blurred and halved. @default false */
   readonly downsample?: boolean;
-  /** Taps of the blur along one axis; only used with `downsample`. @default [1, 3, 3, 1] */
-  readonly blurKernel?: readonly number[];
+  /**
+   * Taps of the blur along one axis, or a two-dimensional kernel; used with `downsample` only.
+   * @default [1, 3, 3, 1]
+   */
+  readonly blurKernel?: BlurTaps;
+  /**
+   * Zeros around the image before the blur; used with `downsample` only.
+   * @default what halves an image of even size, with the odd pixel on the left and at the top
+   */
+  readonly blurPadding?: Padding2D;
   /** @default true */
   readonly useBias?: boolean;
   /** Whether `leakyRelu(x + bias) · sqrt(2)` follows. @default true */
@@ -28,31 +39,22 @@ export interface ConvLayerOptions {
 }
 
 /**
- * Blur and halving, equalised convolution, activation: `ConvLayer` of StyleGAN2's discriminator (arXiv:1912.04958). Without
- * `downsample` the size stays. The halving of a 1x1 convolution is done while blurring, which gives the same values for a
- * quarter of the work.
+ * Blur and halving, equalised convolution, activation: `ConvLayer` of StyleGAN2's discriminator
+ * (arXiv:1912.04958). Without `downsample` the size stays. A 1x1 convolution needs only the pixels
+ * that are left, so that the blur halves the image then: the same values for a quarter of the work.
  *
  * Variables: `convolution.weight`, and `bias` (`convolution.bias` where nothing is activated).
  */
 export class ConvLayer extends Module {
   readonly convolution: EqualConv2d;
   readonly bias: tf.Variable<tf.Rank.R1> | undefined;
-  readonly #blur: { shape: number[]; data: Float32Array } | undefined;
-  readonly #pad: readonly [number, number];
+  readonly #blur: { readonly kernel: HostTensor; readonly pad: Padding2D } | undefined;
   readonly #activate: boolean;
 
   /** @throws {ConfigError} */
-  constructor({
-    inChannels,
-    outChannels,
-    kernelSize,
-    downsample = false,
-    blurKernel = [1, 3, 3, 1],
-    useBias = true,
-    activate = true,
-    key,
-  }: ConvLayerOptions) {
+  constructor(options: ConvLayerOptions) {
     super();
+    const { inChannels, outChannels, kernelSize, downsample = false, useBias = true, activate = true, key } = options;
     const [weightKey, biasKey] = split(key);
     this.bias =
       activate && useBias ? this.variable('bias', constantInitializer(0)(biasKey!, [outChannels])) : undefined;
@@ -68,28 +70,46 @@ export class ConvLayer extends Module {
         key: weightKey!,
       }),
     );
-    const around = blurKernel.length - 2 + kernelSize - 1;
-    this.#pad = [Math.ceil(around / 2), Math.floor(around / 2)];
-    this.#blur = downsample ? makeBlurKernel(blurKernel, 'ConvLayer') : undefined;
+    if (downsample) {
+      const kernel = makeBlurKernel(options.blurKernel ?? [1, 3, 3, 1], 'ConvLayer');
+      this.#blur = { kernel, pad: options.blurPadding ?? halvingPadding(kernel.shape, kernelSize) };
+    }
     this.#activate = activate;
   }
 
-  /** `[B, H, W, in]` to `[B, H, W, out]`, or `[B, H / 2, W / 2, out]` with `downsample`. @throws {ShapeError} */
+  /**
+   * Maps `[B, H, W, in]` to `[B, H, W, out]`, or to `[B, H / 2, W / 2, out]` with `downsample`.
+   * @throws {ShapeError} when the input has other channels
+   */
   apply(x: tf.Tensor4D): tf.Tensor4D {
     return tf.tidy(() => {
-      const y = this.convolution.apply(this.#blur ? this.#blurred(x, this.#blur) : x);
+      const y = this.convolution.apply(this.#blurred(x));
       return this.#activate ? fusedLeakyRelu(y, this.bias) : y;
     });
   }
 
-  #blurred(x: tf.Tensor4D, { shape, data }: { shape: number[]; data: Float32Array }): tf.Tensor4D {
+  #blurred(x: tf.Tensor4D): tf.Tensor4D {
+    if (!this.#blur) return x;
+    const { kernel, pad } = this.#blur;
     // A copy: TensorFlow.js would keep the array as the tensor's storage.
-    const kernel = tf.tensor2d(data.slice(), shape as [number, number]);
-    return upfirdn2d(x, kernel, { pad: this.#pad, down: this.convolution.stride === 1 ? 2 : 1 });
+    const taps = tf.tensor2d(kernel.data.slice(), kernel.shape as [number, number]);
+    return upfirdn2d(x, taps, { pad, down: this.convolution.stride === 1 ? 2 : 1 });
   }
 }
 
-/** Weights of the reference's `ConvLayer`, an `nn.Sequential`. The blur kernel that it stores is made from the options here. */
+/** Padding with which a blur and a convolution of stride 2 halve an image of even size. */
+function halvingPadding([kernelHeight, kernelWidth]: readonly number[], kernelSize: number): Padding2D {
+  const around = (taps: number): readonly [number, number] => {
+    const total = taps - 2 + kernelSize - 1;
+    return [Math.ceil(total / 2), Math.floor(total / 2)];
+  };
+  return [...around(kernelWidth!), ...around(kernelHeight!)];
+}
+
+/**
+ * Returns the weights of the reference's `ConvLayer`, an `nn.Sequential`. The blur kernel that it
+ * stores is left out: it follows from the options.
+ */
 export function convLayerReferenceWeights({
   downsample = false,
   useBias = true,

@@ -2,13 +2,15 @@ import * as tf from '@tensorflow/tfjs-core';
 import { assertInteger, assertShape } from '@vitvq/core';
 
 /**
- * Appends a channel that says how much the images of a group differ: the standard deviation over the group, averaged over
- * positions and channels (Karras et al. 2018, arXiv:1710.10196, sec. 3; groups: StyleGAN). Images that all look alike are told
- * from real ones by it.
+ * Appends a channel with the difference between the images of a group: the standard deviation over
+ * the group, averaged over positions and channels (Karras et al. 2018, arXiv:1710.10196, sec. 3;
+ * groups: StyleGAN). A discriminator recognises generated images that all look alike by this
+ * channel.
  *
- * Any batch size works: the groups are as small as they can be with at least `group` members (all images where there are
- * fewer) while every group has as many. The reference crashes where that is not `group` or close to it (batches of 9, 11, 13).
- * Group j has the images j, j + m, j + 2m, ... of m groups.
+ * All groups are of one size, the smallest that is at least `group` and divides the batch (the
+ * whole batch where it is smaller). Group j has the images j, j + m, j + 2m, ... of m groups.
+ *
+ * Deviation: any batch size works; the reference crashes for others (batches of 9, 11, 13).
  * @param x  `[B, H, W, C]`
  * @returns  `[B, H, W, C + 1]`
  * @throws {ShapeError} @throws {ConfigError}
@@ -28,7 +30,10 @@ export function minibatchStandardDeviation(x: tf.Tensor4D, group = 4): tf.Tensor
   });
 }
 
-/** The smallest divisor of `batch` that is at least `group`; `batch` where `group` is larger. */
+/**
+ * Returns the smallest divisor of `batch` that is at least `group`; `batch` where `group` is
+ * larger.
+ */
 function groupMembers(batch: number, group: number): number {
   let members = Math.min(batch, group);
   while (batch % members !== 0) members++;

@@ -2,44 +2,42 @@ import * as tf from '@tensorflow/tfjs-core';
 import {
   assertInteger,
   assertShape,
-  convolutionWeight,
   foldIn,
   formatShape,
   Module,
   normalInitializer,
   prefixReferenceWeights,
-  sameWeight,
   ShapeError,
-  split,
-  torchLinearInitializer,
-  type Discriminator,
-  type RandomKey,
-  type ReferenceWeight,
 } from '@vitvq/core';
-import { leakyRelu } from './activation.js';
+import type { Discriminator, RandomKey, ReferenceWeight } from '@vitvq/core';
 import {
   ActNorm,
   actNormReferenceWeights,
   BatchNorm,
   batchNormReferenceWeights,
+  Convolution,
+  convolutionReferenceWeights,
+  leakyRelu,
   type NormalizeOptions,
-} from './normalization.js';
+} from '@vitvq/layers';
 
+/** Options of {@link PatchDiscriminator}. */
 export interface PatchDiscriminatorOptions {
   /** Channels of the images. @default 3 */
   readonly inChannels?: number;
-  /** Channels after the first convolution; doubled by each further layer, up to eightfold. @default 64 */
+  /**
+   * Channels after the first convolution; each further layer doubles them, up to eightfold.
+   * @default 64
+   */
   readonly baseChannels?: number;
-  /** Layers that halve the image. @default 3, for patches of 70 x 70 pixels */
+  /** Number of layers that halve the image. @default 3, for patches of 70 x 70 pixels */
   readonly depth?: number;
-  /** @default 'batch-norm' */
+  /** Normalisation after every convolution but the first and the last. @default 'batch-norm' */
   readonly normalization?: 'batch-norm' | 'act-norm';
   readonly key: RandomKey;
 }
 
-const kernelSize = 4;
-const padding = 1;
-/** Of the weights' first values, as in pix2pix. */
+/** Standard deviation of the weights at the start, as in pix2pix. */
 const weightStddev = 0.02;
 
 interface LayerPlan {
@@ -49,35 +47,13 @@ interface LayerPlan {
   readonly useBias: boolean;
 }
 
-/** 4x4 convolution with one zero on every side. */
-class Convolution extends Module {
-  readonly #stride: number;
-  readonly #weight: tf.Variable<tf.Rank.R4>;
-  readonly #bias: tf.Variable<tf.Rank.R1> | undefined;
-
-  constructor({ inChannels, outChannels, stride, useBias }: LayerPlan, key: RandomKey) {
-    super();
-    const [weightKey, biasKey] = split(key);
-    this.#stride = stride;
-    this.#weight = this.variable(
-      'weight',
-      normalInitializer(weightStddev)(weightKey!, [kernelSize, kernelSize, inChannels, outChannels]),
-    );
-    const biasInitializer = torchLinearInitializer(inChannels * kernelSize ** 2);
-    this.#bias = useBias ? this.variable('bias', biasInitializer(biasKey!, [outChannels])) : undefined;
-  }
-
-  apply(x: tf.Tensor4D): tf.Tensor4D {
-    const y = tf.conv2d(x, this.#weight, this.#stride, padding);
-    return this.#bias ? tf.add(y, this.#bias) : y;
-  }
+/** Creates a 4x4 convolution with one zero on every side, which starts as in pix2pix. */
+function convolution(layer: LayerPlan, key: RandomKey): Convolution {
+  const initializer = normalInitializer(weightStddev);
+  return new Convolution({ ...layer, kernelSize: 4, padding: 1, initializer, key });
 }
 
-function convolutionReferenceWeights({ useBias }: LayerPlan): ReferenceWeight[] {
-  return [convolutionWeight('weight', 'weight'), ...(useBias ? [sameWeight('bias', 'bias')] : [])];
-}
-
-/** The first convolution, those with a normalisation, and the one that makes logits. */
+/** Returns the first convolution, those with a normalisation, and the one that makes logits. */
 function plan({
   inChannels = 3,
   baseChannels = 64,
@@ -94,7 +70,7 @@ function plan({
       inChannels: width(index),
       outChannels: width(index + 1),
       stride: index + 1 < depth ? 2 : 1,
-      // The bias of a batch norm does the same.
+      // A batch norm has a bias of its own.
       useBias: normalization === 'act-norm',
     })),
     output: { inChannels: width(depth), outChannels: 1, stride: 1, useBias: true },
@@ -102,10 +78,14 @@ function plan({
 }
 
 /**
- * Tells patches of an image from real ones: the discriminator of pix2pix (Isola et al. 2017, arXiv:1611.07004, sec. 3.2.2) and of
- * VQGAN, a baseline in ViT-VQGAN's Table 3. 4x4 convolutions, leaky ReLU with slope 0.2, no normalisation after the first.
+ * Tells patches of an image from patches of real images: the discriminator of pix2pix (Isola et al.
+ * 2017, arXiv:1611.07004, sec. 3.2.2) and of VQGAN, a baseline in ViT-VQGAN's Table 3. It has 4x4
+ * convolutions, leaky ReLUs with slope 0.2, and no normalisation after the first convolution.
  *
  * Gradients of second order exist, as R1 needs them, also through batch statistics.
+ *
+ * Variables: `input.…`, `blocks.0.convolution.…`, `blocks.0.normalization.…` and so on, and
+ * `output.…`.
  */
 export class PatchDiscriminator extends Module implements Discriminator {
   readonly inChannels: number;
@@ -121,11 +101,11 @@ export class PatchDiscriminator extends Module implements Discriminator {
     this.inChannels = input.inChannels;
     let parts = 0;
     const nextKey = (): RandomKey => foldIn(key, parts++);
-    this.#input = this.child('input', new Convolution(input, nextKey()));
+    this.#input = this.child('input', convolution(input, nextKey()));
     this.#blocks = blocks.map((block, index) => {
       const normalized = { features: block.outChannels, key: nextKey() };
       return {
-        convolution: this.child(`blocks.${index}.convolution`, new Convolution(block, nextKey())),
+        convolution: this.child(`blocks.${index}.convolution`, convolution(block, nextKey())),
         normalization: this.child(
           `blocks.${index}.normalization`,
           normalization === 'act-norm' ? new ActNorm(normalized) : new BatchNorm(normalized),
@@ -133,13 +113,14 @@ export class PatchDiscriminator extends Module implements Discriminator {
         stride: block.stride,
       };
     });
-    this.#output = this.child('output', new Convolution(output, nextKey()));
+    this.#output = this.child('output', convolution(output, nextKey()));
   }
 
   /**
-   * Images `[B, H, W, C]` to logits `[B, H', W', 1]`, one a patch.
-   * @param options  `training`: batch statistics, which move the running ones, and the start of `ActNorm` at its first batch.
-   *   On by default, because whoever trains a GAN calls this through the `Discriminator` contract
+   * Returns for images `[B, H, W, C]` the logits `[B, H', W', 1]`, one for each patch.
+   * @param options  `training`: whether batch statistics are used, which move the running
+   *   statistics, and whether a first batch sets the scales of `ActNorm`. True by default, because
+   *   whoever trains a GAN calls this method through the `Discriminator` contract
    * @throws {ShapeError} when the images have other channels or are too small for one patch
    */
   logits(images: tf.Tensor4D, { training }: NormalizeOptions = { training: true }): tf.Tensor4D {
@@ -162,13 +143,13 @@ export class PatchDiscriminator extends Module implements Discriminator {
     });
   }
 
-  /** Two stride-1 layers take one row each; the others halve. */
+  /** Returns the smallest side: two layers of stride 1 take one row each, the others halve. */
   #smallestSide(): number {
     return this.#blocks.filter(({ stride }) => stride === 2).reduce((side) => 2 * side, 2 * 3);
   }
 }
 
-/** Weights of the reference's `PatchDiscriminator`, an `nn.Sequential`. */
+/** Returns the weights of the reference's `PatchDiscriminator`, an `nn.Sequential`. */
 export function patchDiscriminatorReferenceWeights(
   options: Omit<PatchDiscriminatorOptions, 'key'> = {},
 ): ReferenceWeight[] {

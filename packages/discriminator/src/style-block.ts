@@ -1,18 +1,25 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { Module, prefixReferenceWeights, split, type RandomKey, type ReferenceWeight } from '@vitvq/core';
+import { Module, prefixReferenceWeights, split } from '@vitvq/core';
+import type { RandomKey, ReferenceWeight } from '@vitvq/core';
+import type { BlurTaps } from '@vitvq/layers';
 import { ConvLayer, convLayerReferenceWeights } from './conv-layer.js';
 
+/** Options of {@link StyleBlock}. */
 export interface StyleBlockOptions {
+  /** Channels of the input. */
   readonly inChannels: number;
+  /** Channels of the output. */
   readonly outChannels: number;
-  /** Taps of the blur along one axis. @default [1, 3, 3, 1] */
-  readonly blurKernel?: readonly number[];
+  /** Taps of the blur along one axis, or a two-dimensional kernel. @default [1, 3, 3, 1] */
+  readonly blurKernel?: BlurTaps;
   readonly key: RandomKey;
 }
 
 /**
- * Residual block that halves the image, `(conv2(conv1(x)) + skip(x)) / sqrt(2)` (StyleGAN2, arXiv:1912.04958, fig. 7). The
- * reference's block ignores its `blur_kernel`; this one uses it.
+ * Residual block that halves the image, `(conv2(conv1(x)) + skip(x)) / sqrt(2)` (StyleGAN2,
+ * arXiv:1912.04958, fig. 7).
+ *
+ * Deviation: the reference's block ignores its `blur_kernel`; this one uses it.
  */
 export class StyleBlock extends Module {
   readonly conv1: ConvLayer;
@@ -32,13 +39,16 @@ export class StyleBlock extends Module {
     );
   }
 
-  /** `[B, H, W, in]` to `[B, H / 2, W / 2, out]`; H and W even. @throws {ShapeError} */
+  /**
+   * Maps `[B, H, W, in]` with even H and W to `[B, H / 2, W / 2, out]`.
+   * @throws {ShapeError} when the input has other channels
+   */
   apply(x: tf.Tensor4D): tf.Tensor4D {
     return tf.tidy(() => tf.mul(tf.add(this.conv2.apply(this.conv1.apply(x)), this.skip.apply(x)), Math.SQRT1_2));
   }
 }
 
-/** Weights of the reference's `StyleBlock`. */
+/** Returns the weights of the reference's `StyleBlock`. */
 export function styleBlockReferenceWeights(): ReferenceWeight[] {
   return [
     ...prefixReferenceWeights(convLayerReferenceWeights(), 'conv1', 'conv1'),

@@ -9,30 +9,27 @@ import {
   prefixReferenceWeights,
   sameWeight,
   toSize2D,
-  type Discriminator,
-  type HostTensor,
-  type RandomKey,
-  type ReferenceWeight,
-  type Size2D,
 } from '@vitvq/core';
+import type { Discriminator, HostTensor, RandomKey, ReferenceWeight, Size2D } from '@vitvq/core';
+import { EqualLinear, equalLinearReferenceWeights, type BlurTaps } from '@vitvq/layers';
 import { ConvLayer, convLayerReferenceWeights } from './conv-layer.js';
-import { EqualLinear, equalLinearReferenceWeights } from './equalized.js';
 import { minibatchStandardDeviation } from './minibatch-standard-deviation.js';
 import { StyleBlock, styleBlockReferenceWeights } from './style-block.js';
 
-/** Channels of the feature maps whose smaller side is 4, 8, ..., 1024. */
+/** Channels of the feature maps by their smaller side: 4, 8, ..., 1024. */
 export type StyleDiscriminatorChannels = Readonly<Record<number, number>>;
 
+/** Options of {@link styleDiscriminatorChannels}. */
 export interface StyleDiscriminatorChannelOptions {
-  /** Of the channels at sides of 64 and more. @default 2 */
+  /** Multiplier of the channels at sides of 64 and more. @default 2 */
   readonly multiplier?: number;
   /** Channels at sides up to 32; the others are in proportion. @default 512 */
   readonly width?: number;
 }
 
 /**
- * StyleGAN2's channel table: `width` up to a side of 32, then `width · multiplier / 2` at 64, and half as many at each doubling
- * (with the default multiplier 512 up to 64, 256 at 128, 32 at 1024).
+ * Returns StyleGAN2's channel table: `width` up to a side of 32, then `width · multiplier / 2` at
+ * 64, and half as many at each doubling (by default 512 up to 64, 256 at 128, 32 at 1024).
  * @throws {ConfigError}
  */
 export function styleDiscriminatorChannels({
@@ -49,25 +46,29 @@ export function styleDiscriminatorChannels({
   );
 }
 
+/** Options of {@link StyleDiscriminator}. */
 export interface StyleDiscriminatorOptions {
-  /** Of the images, `[height, width]` or one number. The smaller side is a power of two from 8 to 1024. */
+  /**
+   * Size of the images, `[height, width]` or one number for a square. The smaller side is a power
+   * of two from 8 to 1024, the larger a multiple of a quarter of the smaller.
+   */
   readonly size: Size2D;
   /** Channels of the images. @default 3 */
   readonly inChannels?: number;
-  /** @default styleDiscriminatorChannels() */
+  /** Channels of the feature maps. @default styleDiscriminatorChannels() */
   readonly channels?: StyleDiscriminatorChannels;
-  /** Taps of the blur along one axis. @default [1, 3, 3, 1] */
-  readonly blurKernel?: readonly number[];
-  /** Images a group of the minibatch standard deviation, at least. @default 4 */
+  /** Taps of the blur along one axis, or a two-dimensional kernel. @default [1, 3, 3, 1] */
+  readonly blurKernel?: BlurTaps;
+  /** Smallest number of images in a group of the minibatch standard deviation. @default 4 */
   readonly stddevGroup?: number;
   readonly key: RandomKey;
 }
 
 interface Plan {
-  /** Sides at which a block starts, from the image's down to 8. */
+  /** Sides at which a block starts, from that of the image down to 8. */
   readonly sides: readonly number[];
   readonly channelsAt: (side: number) => number;
-  /** Rows and columns of the last feature map; the smaller is 4. */
+  /** Rows and columns of the last feature map; the smaller number is 4. */
   readonly grid: readonly [number, number];
 }
 
@@ -103,16 +104,20 @@ function plan({ size, channels = styleDiscriminatorChannels() }: Omit<StyleDiscr
 }
 
 /**
- * The residual discriminator of StyleGAN2 (Karras et al. 2020, arXiv:1912.04958, sec. 4.1, fig. 7), which ViT-VQGAN trains
- * against (arXiv:2110.04627, sec. 3.3; against PatchGAN in Table 3). Equalised learning rates, blur before each halving, minibatch
- * standard deviation before the last convolution.
+ * Residual discriminator of StyleGAN2 (Karras et al. 2020, arXiv:1912.04958, sec. 4.1, fig. 7),
+ * against which ViT-VQGAN is trained (arXiv:2110.04627, sec. 3.3; compared with PatchGAN in Table
+ * 3). It has equalised learning rates, a blur before each halving, and the minibatch standard
+ * deviation before the last convolution.
  *
- * Gradients of second order exist, as R1 needs them, with those that TensorFlow.js registers. Everything is plain tensor code
- * with fixed shapes and can be compiled.
+ * Gradients of second order exist, as R1 needs them, with those that TensorFlow.js registers.
+ * Everything is plain tensor code with fixed shapes and can be compiled.
  *
- * Deviations from the reference: `blurKernel` reaches the blocks, any batch size works in the minibatch standard deviation,
- * images need not be square (the larger side is any multiple of a quarter of the smaller one), and the logits of a batch of
- * one are `[1]`, not a scalar.
+ * Deviations from the reference: `blurKernel` reaches the blocks and may be two-dimensional, any
+ * batch size works in the minibatch standard deviation, images need not be square, and the logits
+ * of a batch of one are `[1]`, not a scalar.
+ *
+ * Variables: `input.…`, `blocks.0.conv1.…`, `blocks.0.conv2.…`, `blocks.0.skip.…` and so on,
+ * `finalConvolution.…`, `finalLinear.0.…` and `finalLinear.1.…`.
  */
 export class StyleDiscriminator extends Module implements Discriminator {
   readonly imageSize: readonly [number, number];
@@ -168,14 +173,17 @@ export class StyleDiscriminator extends Module implements Discriminator {
     ];
   }
 
-  /** Images `[B, H, W, C]` to logits `[B]`. @throws {ShapeError} when the images are not of `imageSize` */
+  /**
+   * Returns for images `[B, H, W, C]` the logits `[B]`.
+   * @throws {ShapeError} when the images are not of `imageSize`
+   */
   logits(images: tf.Tensor4D): tf.Tensor1D {
     const { imageSize, inChannels } = this;
     assertShape(
       images,
       ['B', ...imageSize, inChannels],
       'StyleDiscriminator.logits',
-      `It was made for images of ${imageSize.join('x')} pixels: make it with the size of yours.`,
+      `Create a discriminator for the size of these images; this one is for ${imageSize.join('x')} pixels.`,
     );
     const batch = images.shape[0];
     return tf.tidy(() => {
@@ -187,7 +195,10 @@ export class StyleDiscriminator extends Module implements Discriminator {
   }
 }
 
-/** Weights of the reference's `StyleDiscriminator`. The blur kernels that it stores are made from the options here. */
+/**
+ * Returns the weights of the reference's `StyleDiscriminator`. The blur kernels that it stores are
+ * left out: they follow from the options.
+ */
 export function styleDiscriminatorReferenceWeights(options: Omit<StyleDiscriminatorOptions, 'key'>): ReferenceWeight[] {
   const { sides, channelsAt, grid } = plan(options);
   return [
@@ -202,7 +213,10 @@ export function styleDiscriminatorReferenceWeights(options: Omit<StyleDiscrimina
   ];
 }
 
-/** Dense weight after flattening: ours `[h·w·C, out]` from `[h, w, C]`, PyTorch's `[out, C·h·w]` from `[C, h, w]`. */
+/**
+ * Returns the entry of a dense weight after flattening: ours is `[h·w·C, out]` from `[h, w, C]`,
+ * PyTorch's `[out, C·h·w]` from `[C, h, w]`.
+ */
 function flattenedWeight(
   name: string,
   referenceName: string,

@@ -23,6 +23,8 @@ const create: Record<string, () => Both> = {
   StyleDiscriminator: () => new StyleDiscriminator({ size: 16, channels: narrow, key }),
   'StyleDiscriminator, not square': () =>
     new StyleDiscriminator({ size: [8, 14], channels: narrow, inChannels: 3, key }),
+  'StyleDiscriminator with a two-dimensional blur': () =>
+    new StyleDiscriminator({ size: 16, channels: narrow, blurKernel: [[1, 2, 0], [0, 3, 1]], key }), // prettier-ignore
   'PatchDiscriminator with batch norm': () => new PatchDiscriminator({ baseChannels: 3, depth: 2, key }),
   'PatchDiscriminator with ActNorm': () =>
     new PatchDiscriminator({ baseChannels: 3, depth: 2, normalization: 'act-norm', key }),
@@ -85,7 +87,8 @@ describe.each(Object.entries(create))('%s', (name, make) => {
     shake(discriminator, 0.1);
     const images = imagesFor(name, 2);
     discriminator.logits(images);
-    // A bias moves many values over their kinks at once, where the slopes of R1 jump: differences see that, derivatives do not.
+    // A bias moves many values over their kinks at once, where the slopes of R1 jump: differences
+    // see that, derivatives do not.
     const weights = [...discriminator.namedTrainableVariables()].filter(([variable]) => variable.endsWith('weight'));
     expectGradientsMatchFiniteDifferences(() => steepness(discriminator, images), [], {
       variables: new Map(weights),
@@ -175,7 +178,7 @@ describe('StyleDiscriminator', () => {
     const discriminator = new StyleDiscriminator({ size: 8, channels: narrow, key });
     expect(() => discriminator.logits(tf.zeros([2, 16, 16, 3]))).toThrow(
       'StyleDiscriminator.logits: expected shape [B, 8, 8, 3], got [2, 16, 16, 3]. ' +
-        'It was made for images of 8x8 pixels: make it with the size of yours.',
+        'Create a discriminator for the size of these images; this one is for 8x8 pixels.',
     );
     discriminator.dispose();
   });

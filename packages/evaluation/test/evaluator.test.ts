@@ -43,7 +43,7 @@ describe('Evaluator', () => {
   });
 
   it("knows the codebook's use: by batches of 256 images, as the paper, and altogether", async () => {
-    const model = tinyModel({ codebookSize: 512 });
+    const model = tinyModel({ quantizer: { codebookSize: 512 } });
     const images = tinyImages(520);
     const { codebook, indices } = await new Evaluator(model, { batchSize: 130 }).evaluate(images);
     const used = (from: number, to: number): number => new Set(indices.subarray(from * 4, to * 4)).size / 512;

@@ -10,7 +10,7 @@ import { verifyExport, type ExportReport, type VerifyOptions } from './verify-ex
 
 /** What is needed of a tokenizer: a {@link ViTVQ}, or one of your own. */
 export type ExportableTokenizer = Pick<ViTVQ, 'grid' | 'vocabSize' | 'encode' | 'decode' | 'namedVariables'> & {
-  readonly quantizer: Pick<ViTVQ['quantizer'], 'levels'>;
+  readonly quantizer: Pick<ViTVQ['quantizer'], 'codeDepth'>;
 };
 
 export interface ExportOptions {
@@ -45,7 +45,7 @@ export async function exportTokenizer(
   { weights = 'float32', metadata = {}, verify = {} }: ExportOptions = {},
 ): Promise<ExportResult> {
   const { vocabSize, grid } = tokenizer;
-  const { levels } = tokenizer.quantizer;
+  const { codeDepth: levels } = tokenizer.quantizer;
   const positions = grid[0] * grid[1];
   const variables = tokenizer.namedVariables();
   const tokenShape = levels === 1 ? (['batch', positions] as const) : (['batch', positions, levels] as const);

@@ -24,18 +24,21 @@ function shake<M extends Module>(module: M): M {
   return module;
 }
 
+/** Quantizer of {@link tinyTokenizer}. */
+export const tinyQuantizer = { type: 'vector', codebookSize: 16, codeDim: 4 } as const;
+
 const size = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 };
 
 /** 2 x 3 tokens of images of 8 x 12. */
 export const tinyTokenizer = (config: Partial<ViTVQConfig> = {}) =>
   shake(
     createViTVQ(
-      { imageSize: [8, 12], patchSize: 4, encoder: size, decoder: size, codebookSize: 16, codeDim: 4, ...config },
+      { imageSize: [8, 12], patchSize: 4, encoder: size, decoder: size, quantizer: tinyQuantizer, ...config },
       { seed: 1 },
     ),
   );
 
-const shape = { baseChannels: 4, channelMultipliers: [1, 2, 2], blocksPerLevel: 1 };
+const shape = { baseChannels: 4, channelMultipliers: [1, 2, 2], blocksPerResolution: 1 };
 
 /** The same with convolutions. */
 export const tinyCNN = () =>
@@ -43,12 +46,11 @@ export const tinyCNN = () =>
     createCNNVQ(
       {
         imageSize: [8, 12],
-        encoder: { ...shape, attentionLevels: [2] },
+        encoder: { ...shape, attentionResolutions: [2] },
         decoder: shape,
         latentChannels: 4,
         numGroups: 2,
-        codebookSize: 16,
-        codeDim: 4,
+        quantizer: tinyQuantizer,
       },
       { seed: 1 },
     ),

@@ -7,7 +7,7 @@ import { useEngine } from '@vitvq/engine';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { describeCheck, exportTokenizer, ExportError, readExport, verifyExport } from '../src/index.js';
 import { openSession } from '../src/internal/runtimes.js';
-import { temporaryFolder, tinyCNN, tinyTokenizer } from './helpers.js';
+import { temporaryFolder, tinyCNN, tinyQuantizer, tinyTokenizer } from './helpers.js';
 
 const imagesOf = (count: number, seed = 5): tf.Tensor4D =>
   tf.tensor4d(randomUniform(randomKey(seed), count * 8 * 12 * 3), [count, 8, 12, 3]);
@@ -21,13 +21,17 @@ describe('exportTokenizer', () => {
   it.each([
     ['vector', tinyTokenizer(), [6]],
     ['convolutions', tinyCNN(), [6]],
-    ['residual', tinyTokenizer({ quantizer: { type: 'residual', levels: 3 } }), [6, 3]],
+    ['residual', tinyTokenizer({ quantizer: { type: 'residual', codeDepth: 3, quantizer: tinyQuantizer } }), [6, 3]],
     [
       'logit-laplace, normalised',
       tinyTokenizer({ output: 'logit-laplace', pixelNormalization: { mean: 0.5, deviation: 0.3 } }),
       [6],
     ],
-    ['Gumbel, gelu', tinyTokenizer({ quantizer: { type: 'gumbel' }, activation: 'gelu', positions: 'learned' }), [6]],
+    [
+      'Gumbel, gelu',
+      tinyTokenizer({ quantizer: { ...tinyQuantizer, type: 'gumbel' }, activation: 'gelu', positions: 'learned' }),
+      [6],
+    ],
   ] as const)(
     'gives the same tokens and pixels in both runtimes, for any batch: %s',
     async (_, tokenizer, tokenShape) => {
@@ -84,7 +88,7 @@ describe('exportTokenizer', () => {
 
   it('stores weights in half precision and measures what that costs', async () => {
     const [whole, half] = [await temporaryFolder(), await temporaryFolder()];
-    const tokenizer = tinyTokenizer({ codebookSize: 512 });
+    const tokenizer = tinyTokenizer({ quantizer: { ...tinyQuantizer, codebookSize: 512 } });
     await exportTokenizer(tokenizer, whole, { verify: false });
     const images = tokenizer.reconstruct(imagesOf(16));
     const { report } = await exportTokenizer(tokenizer, half, { weights: 'float16', verify: { images } });

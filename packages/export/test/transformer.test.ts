@@ -22,7 +22,7 @@ import {
   type ExportedTransformer,
 } from '../src/index.js';
 import { openSession, type HostValue, type RuntimeName, type Session } from '../src/internal/runtimes.js';
-import { classes, Directions, temporaryFolder, tinyGPT, tinyRQ, tinyTokenizer } from './helpers.js';
+import { classes, Directions, temporaryFolder, tinyGPT, tinyRQ, tinyQuantizer, tinyTokenizer } from './helpers.js';
 
 beforeAll(async () => {
   await useEngine({ name: 'cpu' });
@@ -204,7 +204,9 @@ describe('exportTransformer', () => {
 
   it('is refused beside a tokenizer of other tokens, and the other way round', async () => {
     const folder = await temporaryFolder();
-    await exportTokenizer(tinyTokenizer({ codebookSize: 8 }), folder, { verify: false });
+    await exportTokenizer(tinyTokenizer({ quantizer: { ...tinyQuantizer, codebookSize: 8 } }), folder, {
+      verify: false,
+    });
     const exporting = exportTransformer(tinyGPT(), classes, folder, { verify: false });
     await expect(exporting).rejects.toThrow(ConfigError);
     await expect(exporting).rejects.toThrow(

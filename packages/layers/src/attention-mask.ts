@@ -2,13 +2,18 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import { assertInteger } from '@vitvq/core';
 
-/** Added to the score of what must not be seen; exp of it is 0, and unlike -Infinity it makes no NaN on the way. */
+/**
+ * Number that is added to the score of a hidden position. Its exponential is 0, and unlike
+ * -Infinity it makes no NaN on the way.
+ */
 export const hidden = -1e9;
 
 /**
- * Which position sees which: every position sees itself and what comes before it, and the first `conditions` positions
- * see each other in both directions (the reference; the paper has one conditioning token, for which both are the same).
- * @returns  `[length, length]`, row sees column: 0 where it may, -1e9 where it may not; to be added to attention scores
+ * Returns the mask of which position sees which: every position sees itself and the positions
+ * before it, and the first `conditions` positions see each other in both directions (the reference;
+ * the paper has one conditioning token, for which both are the same).
+ * @returns  `[length, length]`, to be added to attention scores: 0 where the row may see the
+ *   column, -1e9 where it may not
  * @throws {ConfigError}
  */
 export function attentionMask(length: number, conditions = 0): Tensor2D {

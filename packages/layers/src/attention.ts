@@ -26,8 +26,9 @@ function forward(scale: number) {
 }
 
 /**
- * With P = softmax(S), S = scale q·kᵀ, O = P·v: dS = P (dO·vᵀ - rowsum(dO O)), because rowsum(dP P) = rowsum(dO O); the right
- * side needs no pass over `[N, N]`.
+ * Returns the gradients of q, k and v. With P = softmax(S), S = scale q·kᵀ and O = P·v,
+ * dS = P (dO·vᵀ - rowsum(dO O)), because rowsum(dP P) = rowsum(dO O); the right side needs no sum
+ * over `[N, N]`.
  */
 function gradients(scale: number, probabilities: Tensor, [dOutput, q, k, v, output]: readonly Tensor[]): Tensor[] {
   const dV = tf.matMul(probabilities, dOutput!, true, false);
@@ -38,13 +39,18 @@ function gradients(scale: number, probabilities: Tensor, [dOutput, q, k, v, outp
 }
 
 /**
- * softmax(scale q·kᵀ)·v for `[B, M, N, headDim]` (Vaswani et al. 2017, equation 1), all tokens seeing all tokens.
+ * Returns softmax(scale q·kᵀ)·v for `[B, M, N, headDim]` (Vaswani et al. 2017, equation 1), where
+ * all tokens see all tokens.
  *
- * What waits for the backward pass grows with N, not with N²: beyond N = 3 headDim, where the probabilities would take more
- * memory than q, k and v together, only q, k, v and the output are kept and the probabilities are computed again (at 1,024
- * tokens and 8 heads they are 32 MB an image and layer). Below, they are kept. Composites: `attention` `[q, k, v]` ->
- * `[output, probabilities]` and `attention_grad` `[dOutput, q, k, v, output, probabilities]` -> `[dq, dk, dv]` with
- * `recompute: false`; `[output]` and `[dOutput, q, k, v, output]` with `recompute: true`. First-order gradients only.
+ * The memory kept for the backward pass grows with N, not with N²: beyond N = 3 headDim, where the
+ * probabilities would take more memory than q, k and v together, only q, k, v and the output are
+ * kept and the probabilities are computed again (at 1,024 tokens and 8 heads they take 32 MB an
+ * image and layer). Below that, they are kept.
+ *
+ * Composites: with `recompute: false` `attention` `[q, k, v]` -> `[output, probabilities]` and
+ * `attention_grad` `[dOutput, q, k, v, output, probabilities]` -> `[dq, dk, dv]`; with
+ * `recompute: true` the result of the former is `[output]` and the operands of the latter are
+ * `[dOutput, q, k, v, output]`. First-order gradients only.
  */
 export function scaledDotProductAttention(q: Tensor4D, k: Tensor4D, v: Tensor4D, scale: number): Tensor4D {
   assertShape(k, q.shape, 'scaledDotProductAttention');
@@ -69,18 +75,26 @@ export function scaledDotProductAttention(q: Tensor4D, k: Tensor4D, v: Tensor4D,
   );
 }
 
+/** Options of {@link MultiHeadAttention}. */
 export interface MultiHeadAttentionOptions {
   /** Width of a token. */
   readonly dim: number;
+  /** Number of heads. */
   readonly numHeads: number;
   /** Width of a head. @default dim / numHeads */
   readonly headDim?: number;
-  /** Whether a dense layer mixes the heads; the reference leaves it out for one head of full width. @default true */
+  /**
+   * Whether a dense layer mixes the heads; the reference leaves this layer out for one head of full
+   * width. @default true
+   */
   readonly useOutputProjection?: boolean;
   readonly key: RandomKey;
 }
 
-/** `headDim`, or an equal share of `dim`. @throws {ConfigError} when there is no equal share */
+/**
+ * Returns `headDim`, or an equal part of `dim`.
+ * @throws {ConfigError} when there is no equal part
+ */
 function resolveHeadDim(dim: number, numHeads: number, headDim: number | undefined, where: string): number {
   assertInteger(dim, 'dim', where);
   assertInteger(numHeads, 'numHeads', where);
@@ -98,8 +112,9 @@ function resolveHeadDim(dim: number, numHeads: number, headDim: number | undefin
 }
 
 /**
- * Multi-head self-attention without mask. Variables: `qkv.weight` `[D, 3·M·headDim]` without bias (queries, keys, values;
- * within each, head by head), `output.weight` `[M·headDim, D]`, `output.bias`. Scores are scaled by 1/sqrt(headDim).
+ * Multi-head self-attention without a mask. Variables: `qkv.weight` `[D, 3·M·headDim]` without a
+ * bias (queries, keys, values; within each, head by head), `output.weight` `[M·headDim, D]` and
+ * `output.bias`. Scores are scaled by 1/sqrt(headDim).
  */
 export class MultiHeadAttention extends Module {
   readonly dim: number;
@@ -131,7 +146,7 @@ export class MultiHeadAttention extends Module {
       : undefined;
   }
 
-  /** `[B, N, D]` to `[B, N, D]`. @throws {ShapeError} when the last axis is not `dim` */
+  /** Maps `[B, N, D]` to `[B, N, D]`. @throws {ShapeError} when the last axis is not `dim` */
   apply(x: Tensor3D): Tensor3D {
     assertShape(x, ['B', 'N', this.dim], 'MultiHeadAttention.apply');
     const [batch, tokens] = x.shape;
@@ -148,7 +163,7 @@ export class MultiHeadAttention extends Module {
   }
 }
 
-/** Weights of the reference's `Attention`. */
+/** Returns the weights of the reference's `Attention`. */
 export function multiHeadAttentionReferenceWeights({
   useOutputProjection = true,
 }: Pick<MultiHeadAttentionOptions, 'useOutputProjection'> = {}): ReferenceWeight[] {

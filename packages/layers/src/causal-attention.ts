@@ -20,50 +20,66 @@ import {
 } from './dropout.js';
 import { Linear } from './linear.js';
 
-/** Standard deviation of dense weights and embeddings at the start, as in the reference (and GPT-2). */
+/**
+ * Standard deviation of dense weights and embeddings at the start, as in the reference (and GPT-2).
+ */
 export const weightStddev = 0.02;
 
+/** Options of {@link CausalAttention}. */
 export interface CausalAttentionOptions {
   /** Width of a token, a multiple of `numHeads`. */
   readonly dim: number;
+  /** Number of heads. */
   readonly numHeads: number;
-  /** Whether queries, keys, values and the output have biases. @default true, the reference's */
+  /**
+   * Whether queries, keys, values and the output have biases. @default true, as in the reference
+   */
   readonly useAttentionBias?: boolean;
   /**
-   * Whether attention sees a channel-wise mix of each token with the one before it (the reference, after RWKV; the paper
-   * has none). @default true
+   * Whether attention sees a channel-wise mix of each token with the token before it (the
+   * reference, after RWKV; the paper has none). @default true
    */
   readonly useTimeMixing?: boolean;
-  /** @default none */
+  /** Dropout rates, of which the rate of the attention probabilities counts here. @default none */
   readonly dropout?: DropoutRates;
   readonly key: RandomKey;
 }
 
-/** Keys and values `[B, M, n, headDim]` that a query sees, and an additive mask `[1, 1, 1, n]` where it does not see all. */
+/**
+ * Keys and values `[B, M, n, headDim]` that a query sees, and an additive mask `[1, 1, 1, n]` where
+ * the query does not see all of them.
+ */
 export interface AttentionPart {
   readonly keys: Tensor4D;
   readonly values: Tensor4D;
   readonly mask?: Tensor;
 }
 
-/** Takes the key and value `[B, M, 1, headDim]` of a new token and says what its query sees, itself included. */
+/**
+ * Takes the key and value `[B, M, 1, headDim]` of a new token and returns everything that its query
+ * sees, the token itself included.
+ */
 export type Remember = (key: Tensor4D, value: Tensor4D) => readonly AttentionPart[];
 
+/** Results of {@link CausalAttention} for a whole sequence. */
 export interface AttentionForward {
   /** `[B, T, D]`. */
   readonly output: Tensor3D;
-  /** `[B, M, T, headDim]`, what a sampler keeps. */
+  /** `[B, M, T, headDim]`, for the KV cache of a sampler. */
   readonly keys: Tensor4D;
+  /** `[B, M, T, headDim]`, for the KV cache of a sampler. */
   readonly values: Tensor4D;
 }
 
 /**
- * Multi-head attention under a mask, over whole sequences or token by token. Variables: `query`, `key`, `value`, `output`
- * (`.weight` `[D, D]`, `.bias` `[D]`) and `timeMix` `[D]`.
+ * Multi-head attention under a mask, over whole sequences or token by token. Variables: `query`,
+ * `key`, `value` and `output` (`.weight` `[D, D]`, `.bias` `[D]`), and `timeMix` `[D]`.
  *
- * Time mixing: token t enters as mix x_t + (1 - mix) x_(t-1), channel by channel, with x_(-1) = 0; mix starts at i / (D - 1)
- * for channel i. Token by token, x_(t-1) must be remembered: the reference forgets it, so that its sampling with a cache
- * differs from its training.
+ * Time mixing: token t enters as mix x_t + (1 - mix) x_(t-1), channel by channel, with x_(-1) = 0;
+ * mix starts at i / (D - 1) for channel i. When tokens come one by one, x_(t-1) must be remembered.
+ *
+ * Deviation: the reference forgets x_(t-1), so that its sampling with a cache differs from its
+ * training.
  */
 export class CausalAttention extends Module {
   readonly dim: number;
@@ -117,14 +133,14 @@ export class CausalAttention extends Module {
     return this.#timeMix !== undefined;
   }
 
-  /** What is dropped in a sequence of `length` tokens. */
+  /** Returns the dropout sites of a sequence of `length` tokens, by name. */
   dropoutSites(batchSize: number, length: number): Record<string, DropoutSite> {
     const shape = [batchSize, this.numHeads, length, length];
     return dropoutSites({ probabilities: { shape, rate: this.dropout.attention } });
   }
 
   /**
-   * A whole sequence.
+   * Attends over a whole sequence.
    * @param x  `[B, T, D]`
    * @param mask  `[T, T]`, added to the scores
    * @throws {ShapeError}
@@ -154,9 +170,10 @@ export class CausalAttention extends Module {
   }
 
   /**
-   * One more token, the same numbers as {@link apply} gives for it.
+   * Attends from one more token, with the same result as {@link apply} gives for that token.
    * @param x  `[B, D]`
-   * @param before  the x of the token before it; none for the first
+   * @param before  the x of the token before; none for the first token
+   * @param remember  gets the key and value of the token and returns what its query sees
    * @returns  `[B, D]`
    */
   step(x: Tensor2D, before: Tensor2D | undefined, remember: Remember): Tensor2D {
@@ -172,12 +189,12 @@ export class CausalAttention extends Module {
     });
     const probabilities = tf.softmax(scores.length === 1 ? scores[0]! : tf.concat(scores, 3));
     const sizes = parts.map(({ keys }) => keys.shape[2]);
-    const shares = parts.length === 1 ? [probabilities] : tf.split(probabilities, sizes, 3);
+    const split = parts.length === 1 ? [probabilities] : tf.split(probabilities, sizes, 3);
     const attended = parts
       .map(({ values }, index) => {
-        const share = shares[index]!;
-        // One key: its share times its value, which is cheaper as that than as a product of matrices.
-        return values.shape[2] === 1 ? tf.mul<Tensor4D>(share, values) : tf.matMul(share, values);
+        const weights = split[index]!;
+        // For one key a product of elements is cheaper than a product of matrices.
+        return values.shape[2] === 1 ? tf.mul<Tensor4D>(weights, values) : tf.matMul(weights, values);
       })
       .reduce((sum, part) => tf.add(sum, part)); // [B, M, 1, headDim]
     return this.#output.apply(tf.reshape<tf.Rank.R2>(attended, [batch, dim]));
@@ -188,8 +205,9 @@ export class CausalAttention extends Module {
   }
 
   /**
-   * `[rows, D]` to queries (scaled by 1/sqrt(headDim)), keys and values `[rows, 3 D]`. One product instead of three: in a
-   * compiled sampler the weights are constants, and joining and scaling them costs nothing.
+   * Maps `[rows, D]` to queries (scaled by 1/sqrt(headDim)), keys and values `[rows, 3 D]`, with
+   * one product instead of three: in a compiled sampler the weights are constants, and joining and
+   * scaling them costs nothing.
    */
   #project(x: Tensor2D): Tensor2D {
     const scale = this.headDim ** -0.5;
@@ -202,7 +220,9 @@ export class CausalAttention extends Module {
   }
 }
 
-/** Each token's predecessor, zeros for the first: `[B, T, D]` to the same shape. */
+/**
+ * Returns for each token the token before it, zeros for the first: `[B, T, D]` to the same shape.
+ */
 function shiftedByOne(x: Tensor3D): Tensor3D {
   const [batch, length, dim] = x.shape;
   if (length === 1) return tf.zerosLike(x);

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { assertInteger, foldIn, Module, normalInitializer, split, tidied, type RandomKey } from '@vitvq/core';
+import { activate, assertActivation, type Activation } from './activations.js';
 import {
   CausalAttention,
   weightStddev,
@@ -18,33 +19,37 @@ import {
   type DropoutRates,
   type DropoutSite,
 } from './dropout.js';
-import { activationNamed, type FeedForwardActivation } from './feed-forward-activation.js';
 import { LayerNorm } from './layer-norm.js';
 import { Linear } from './linear.js';
 
+/** Options of {@link CausalBlock}. */
 export interface CausalBlockOptions extends CausalAttentionOptions {
   /** Width of the hidden layer of the feed-forward part. @default 4 dim */
   readonly mlpDim?: number;
   /** Whether the feed-forward part has biases. @default true */
   readonly useMlpBias?: boolean;
-  /** @default 'squared-relu', the reference's; the paper names none */
-  readonly activation?: FeedForwardActivation;
+  /**
+   * Activation of the feed-forward part. @default 'squared-relu', as in the reference; the paper
+   * names none
+   */
+  readonly activation?: Activation;
 }
 
+/** Options of {@link CausalTransformer}. */
 export interface CausalTransformerOptions extends CausalBlockOptions {
   /** Number of blocks. */
   readonly depth: number;
 }
 
-/** What a sampler keeps of a block: keys and values, and the input of the attention. */
+/** Results of {@link CausalBlock} for a whole sequence, of which a sampler keeps a part. */
 export interface BlockForward extends AttentionForward {
-  /** `[B, T, D]`: normalised input, whose last token the time mixing of the next one needs. */
+  /** Normalised input `[B, T, D]`, whose last token the time mixing of the next token needs. */
   readonly normalized: Tensor3D;
 }
 
 /**
- * Pre-norm block: x + attention(norm(x)), then x + feedForward(norm(x)). Variables: `attentionNorm`, `attention`,
- * `feedForwardNorm`, `hidden`, `output`.
+ * Pre-norm block under a mask: x + attention(norm(x)), then x + feedForward(norm(x)). Variables:
+ * `attentionNorm.…`, `attention.…`, `feedForwardNorm.…`, `hidden.…` and `output.…`.
  */
 export class CausalBlock extends Module {
   readonly attention: CausalAttention;
@@ -52,7 +57,7 @@ export class CausalBlock extends Module {
   readonly dropout: Required<DropoutRates>;
   readonly #attentionNorm: LayerNorm;
   readonly #feedForwardNorm: LayerNorm;
-  readonly #activate: (x: tf.Tensor) => tf.Tensor;
+  readonly #activation: Activation;
   readonly #hidden: Linear;
   readonly #output: Linear;
 
@@ -63,7 +68,8 @@ export class CausalBlock extends Module {
     assertInteger(mlpDim, 'mlpDim', 'CausalBlock');
     this.mlpDim = mlpDim;
     this.dropout = resolveDropout(dropout, 'CausalBlock');
-    this.#activate = activationNamed(activation, 'CausalBlock');
+    assertActivation(activation, 'CausalBlock');
+    this.#activation = activation;
     const dense = { useBias: useMlpBias, initializer: normalInitializer(weightStddev) };
     this.#attentionNorm = this.child('attentionNorm', new LayerNorm({ dim }));
     this.attention = this.child('attention', new CausalAttention({ ...options, key: attentionKey }));
@@ -72,7 +78,7 @@ export class CausalBlock extends Module {
     this.#output = this.child('output', new Linear({ ...dense, inFeatures: mlpDim, outFeatures: dim, key: outputKey }));
   }
 
-  /** What is dropped in a sequence of `length` tokens. */
+  /** Returns the dropout sites of a sequence of `length` tokens, by name. */
   dropoutSites(batchSize: number, length: number): Record<string, DropoutSite> {
     const { residual, activation } = this.dropout;
     const shape = [batchSize, length, this.attention.dim];
@@ -86,7 +92,7 @@ export class CausalBlock extends Module {
     };
   }
 
-  /** A whole sequence `[B, T, D]` under a mask `[T, T]`. */
+  /** Runs a whole sequence `[B, T, D]` under a mask `[T, T]`. @throws {ShapeError} */
   apply(x: Tensor3D, mask: Tensor2D, dropoutMasks?: DropoutMasks): BlockForward {
     return tidied(() => {
       const drop = <T extends tf.Tensor>(value: T, name: string, rate: number): T =>
@@ -105,8 +111,8 @@ export class CausalBlock extends Module {
   }
 
   /**
-   * One more token `[B, D]`.
-   * @param before  the `normalized` of the token before it; none for the first
+   * Runs one more token `[B, D]`.
+   * @param before  the `normalized` of the token before; none for the first token
    */
   step(
     x: Tensor2D,
@@ -119,17 +125,19 @@ export class CausalBlock extends Module {
   }
 
   #feedForward<T extends tf.Tensor>(x: T, drop: (hidden: T) => T = (hidden) => hidden): T {
-    return this.#output.apply(drop(this.#activate(this.#hidden.apply(this.#feedForwardNorm.apply(x))) as T));
+    return this.#output.apply(drop(activate(this.#hidden.apply(this.#feedForwardNorm.apply(x)), this.#activation)));
   }
 }
 
+/** Results of {@link CausalTransformer} for a whole sequence. */
 export interface TransformerForward {
   /** `[B, T, D]`, after the final norm. */
   readonly output: Tensor3D;
+  /** Results of every block, in order. */
   readonly blocks: readonly BlockForward[];
 }
 
-/** Blocks and a final layer norm; variables `blocks.0.…` and `norm.…`. */
+/** Blocks under a mask and a final layer norm. Variables: `blocks.0.…` and so on, and `norm.…`. */
 export class CausalTransformer extends Module {
   readonly blocks: readonly CausalBlock[];
   readonly norm: LayerNorm;
@@ -143,7 +151,7 @@ export class CausalTransformer extends Module {
     this.norm = this.child('norm', new LayerNorm({ dim: options.dim }));
   }
 
-  /** What is dropped in a sequence of `length` tokens. */
+  /** Returns the dropout sites of a sequence of `length` tokens, by name. */
   dropoutSites(batchSize: number, length: number): Record<string, DropoutSite> {
     return Object.assign(
       {},
@@ -153,7 +161,7 @@ export class CausalTransformer extends Module {
     ) as Record<string, DropoutSite>;
   }
 
-  /** A whole sequence `[B, T, D]` under a mask `[T, T]`. */
+  /** Runs a whole sequence `[B, T, D]` under a mask `[T, T]`. @throws {ShapeError} */
   apply(x: Tensor3D, mask: Tensor2D, dropoutMasks?: DropoutMasks): TransformerForward {
     return tidied(() => {
       const blocks: BlockForward[] = [];

@@ -16,33 +16,40 @@ import {
 import { activate } from './activations.js';
 import { Convolution } from './convolution.js';
 import { GroupNorm } from './group-norm.js';
-import { planLevels, type CNNShape, type LevelPlan } from './internal/cnn-plan.js';
+import { planResolutions, type CNNShape, type ResolutionPlan } from './internal/cnn-plan.js';
 import { ResidualBlock } from './residual-block.js';
 import { SpatialAttention } from './spatial-attention.js';
 import { upsampleNearest } from './upsample-nearest.js';
 
+/** Options of {@link CNNEncoder} and {@link CNNDecoder}. */
 export type CNNOptions = CNNShape & {
-  /** Pixels, `[height, width]` or one number for a square; a multiple of 2^(levels - 1). */
+  /**
+   * Size in pixels, `[height, width]` or one number for a square; a multiple of 2^(n - 1) with n
+   * the number of resolutions.
+   */
   readonly imageSize: Size2D;
-  /** Of the images. @default 3 */
+  /** Channels of the images. @default 3 */
   readonly channels?: number;
   /** D, width of a token: the channels of the smallest feature map. */
   readonly dim: number;
-  /** Of the norms; every level's channels are a multiple of it. @default 32 */
+  /** Groups of the norms; the channels at every resolution are a multiple of it. @default 32 */
   readonly numGroups?: number;
   readonly key: RandomKey;
 };
 
-/** Rows and columns of tokens: every level but one halves. @throws {ConfigError} */
-function tokenGrid(imageSize: Size2D, levels: number, where: string): readonly [number, number] {
-  const factor = 2 ** (levels - 1);
+/**
+ * Returns the rows and columns of tokens: every resolution but one halves.
+ * @throws {ConfigError}
+ */
+function tokenGrid(imageSize: Size2D, resolutions: number, where: string): readonly [number, number] {
+  const factor = 2 ** (resolutions - 1);
   const [height, width] = toSize2D(imageSize);
   assertInteger(height, 'image height', where);
   assertInteger(width, 'image width', where);
   if (height % factor !== 0 || width % factor !== 0) {
     throw new ConfigError({
       where,
-      expected: `imageSize to be a multiple of ${factor}, which ${levels} levels make one pixel`,
+      expected: `imageSize to be a multiple of ${factor}, which ${resolutions} resolutions make one pixel`,
       got: `${height}x${width}`,
       fix: 'Resize or crop the images.',
     });
@@ -50,15 +57,15 @@ function tokenGrid(imageSize: Size2D, levels: number, where: string): readonly [
   return [height / factor, width / factor];
 }
 
-/** Residual blocks at one resolution, each followed by attention where the level has it. */
-class Level extends Module {
+/** Residual blocks at one resolution, each followed by attention where the plan has it. */
+class Resolution extends Module {
   readonly #blocks: readonly ResidualBlock[];
   readonly #attention: readonly SpatialAttention[];
   /** The convolution that halves the image, or that follows its doubling. */
   readonly resample: Convolution | undefined;
 
   constructor(
-    { blocks, hasAttention, outChannels, resamples }: LevelPlan,
+    { blocks, hasAttention, outChannels, resamples }: ResolutionPlan,
     { numGroups, resample, key }: { numGroups?: number; resample: { name: string; stride: number }; key: RandomKey },
   ) {
     super();
@@ -86,7 +93,7 @@ class Level extends Module {
   }
 }
 
-/** What both have at the smallest resolution: a residual block, attention, a residual block. */
+/** Parts of both at the smallest resolution: a residual block, attention, a residual block. */
 class Middle extends Module {
   readonly #firstBlock: ResidualBlock;
   readonly #attention: SpatialAttention;
@@ -107,12 +114,14 @@ class Middle extends Module {
 }
 
 /**
- * Images to tokens with convolutions: the encoder of VQGAN (Esser et al., arXiv:2012.09841, table 7), which LlamaGen's
- * tokenizers have too. A convolution, levels of residual blocks each half as large as the one before, residual blocks
- * with attention between, norm, silu, convolution. Variables: `input.…`, `levels.0.blocks.0.…`, `levels.0.attention.0.…`,
- * `levels.0.downsample.…`, `middle.…`, `norm.…`, `output.…`; level 0 is the full resolution.
+ * Turns images into tokens with convolutions: the encoder of VQGAN (Esser et al., arXiv:2012.09841,
+ * table 7), which LlamaGen's tokenizers have too. It has a convolution, residual blocks at
+ * resolutions each half the one before, residual blocks with attention between, norm, silu and a
+ * convolution. Variables: `input.…`, `levels.0.blocks.0.…`, `levels.0.attention.0.…`,
+ * `levels.0.downsample.…`, `middle.…`, `norm.…` and `output.…`; `levels.0` is the full resolution.
  *
- * Deviation: attention is given by level, not by resolution, so that images need not be square; no dropout.
+ * Deviations: attention is given by the index of a resolution and not by its size in pixels, so
+ * that images need not be square; there is no dropout.
  */
 export class CNNEncoder extends Module implements Encoder {
   readonly grid: readonly [number, number];
@@ -120,7 +129,7 @@ export class CNNEncoder extends Module implements Encoder {
   readonly dim: number;
   readonly channels: number;
   readonly #input: Convolution;
-  readonly #levels: readonly Level[];
+  readonly #resolutions: readonly Resolution[];
   readonly #middle: Middle;
   readonly #norm: GroupNorm;
   readonly #output: Convolution;
@@ -128,19 +137,27 @@ export class CNNEncoder extends Module implements Encoder {
   /** @throws {ConfigError} */
   constructor({ imageSize, channels = 3, dim, numGroups, key, ...shape }: CNNOptions) {
     super();
-    const { levels, innerChannels } = planLevels(shape, 'encoder', 'CNNEncoder');
-    this.grid = tokenGrid(imageSize, levels.length, 'CNNEncoder');
+    const { resolutions, innerChannels } = planResolutions(shape, 'encoder', 'CNNEncoder');
+    this.grid = tokenGrid(imageSize, resolutions.length, 'CNNEncoder');
     this.imageSize = toSize2D(imageSize);
     this.dim = dim;
     this.channels = channels;
-    const [inputKey, levelKey, middleKey, outputKey] = split(key, 4) as [RandomKey, RandomKey, RandomKey, RandomKey];
+    const [inputKey, resolutionKey, middleKey, outputKey] = split(key, 4) as [
+      RandomKey,
+      RandomKey,
+      RandomKey,
+      RandomKey,
+    ];
     this.#input = this.child(
       'input',
       new Convolution({ inChannels: channels, outChannels: shape.baseChannels, key: inputKey }),
     );
     const resample = { name: 'downsample', stride: 2 };
-    this.#levels = levels.map((plan) =>
-      this.child(`levels.${plan.level}`, new Level(plan, { numGroups, resample, key: foldIn(levelKey, plan.level) })),
+    this.#resolutions = resolutions.map((plan) =>
+      this.child(
+        `levels.${plan.index}`,
+        new Resolution(plan, { numGroups, resample, key: foldIn(resolutionKey, plan.index) }),
+      ),
     );
     this.#middle = this.child('middle', new Middle(innerChannels, numGroups, middleKey));
     this.#norm = this.child('norm', new GroupNorm({ channels: innerChannels, numGroups }));
@@ -150,19 +167,23 @@ export class CNNEncoder extends Module implements Encoder {
     );
   }
 
-  /** `input`, `levels.0` and so on, `middle`, `output`. */
+  /** `input`, `levels.0` and so on from the full resolution down, `middle`, `output`. */
   get featureNames(): readonly string[] {
-    return ['input', ...this.#levels.map((_, index) => `levels.${index}`), 'middle', 'output'];
+    return ['input', ...this.#resolutions.map((_, index) => `levels.${index}`), 'middle', 'output'];
   }
 
-  /** Images `[B, H, W, C]` to `[B, N, D]`; VQGAN's see pixels in [-1, 1]. @throws {ShapeError} when they have another size */
+  /**
+   * Encodes images `[B, H, W, C]` to tokens `[B, N, D]`. VQGAN's weights expect pixels in [-1, 1].
+   * @throws {ShapeError} when the images have another size
+   */
   encode(images: Tensor4D): Tensor3D {
     return tf.tidy(() => tokensOf(this.#maps(images, 'CNNEncoder.encode').at(-1)!));
   }
 
   /**
-   * What every stage makes of images `[B, H, W, C]`, by name: `[B, h·w, c]` with the stage's own size and channels, a level's
-   * before it is halved; `output` is what {@link encode} returns. The caller disposes of all of them.
+   * Returns the output of every stage for images `[B, H, W, C]`, by name: `[B, h·w, c]` with the
+   * stage's own size and channels, that of a resolution before it is halved; `output` is what
+   * {@link encode} returns. The caller disposes of all of them.
    * @throws {ShapeError} when the images have another size
    */
   features(images: Tensor4D): Record<string, Tensor3D> {
@@ -172,56 +193,67 @@ export class CNNEncoder extends Module implements Encoder {
     });
   }
 
-  /** `[B, h, w, c]` each, in the order of the names. */
+  /** Returns a map `[B, h, w, c]` for each name, in the order of the names. */
   #maps(images: Tensor4D, where: string): Tensor4D[] {
     assertShape(images, ['B', ...this.imageSize, this.channels], where, 'Resize or crop the images to imageSize.');
     const maps = [this.#input.apply(images)];
     let x = maps[0]!;
-    for (const level of this.#levels) {
-      const y = level.apply(x);
+    for (const resolution of this.#resolutions) {
+      const y = resolution.apply(x);
       maps.push(y);
-      x = level.resample?.apply(y) ?? y;
+      x = resolution.resample?.apply(y) ?? y;
     }
     const middle = this.#middle.apply(x);
     return [...maps, middle, this.#output.apply(activate(this.#norm.apply(middle), 'silu'))];
   }
 }
 
-/** A map `[B, h, w, c]` in raster order, `[B, h·w, c]`. */
+/** Returns a map `[B, h, w, c]` as tokens in raster order, `[B, h·w, c]`. */
 function tokensOf(map: Tensor4D): Tensor3D {
   const [batch, height, width, channels] = map.shape;
   return tf.reshape(map, [batch, height * width, channels]);
 }
 
 /**
- * Tokens to images, the mirror of `CNNEncoder`: the decoder of VQGAN (arXiv:2012.09841, table 7). Levels double the image, by
- * repeating pixels and a convolution. The output is linear. Variables: `input.…`, `middle.…`, `levels.4.blocks.0.…`,
- * `levels.4.attention.0.…`, `levels.4.upsample.…` down to `levels.0.…`, `norm.…`, `output.…`; level 0 is the full resolution.
+ * Turns tokens into images, the mirror of `CNNEncoder`: the decoder of VQGAN (arXiv:2012.09841,
+ * table 7). The image is doubled by repeating its pixels, and a convolution follows. The output is
+ * linear. Variables: `input.…`, `middle.…`, `levels.4.blocks.0.…`, `levels.4.attention.0.…`,
+ * `levels.4.upsample.…` and so on to `levels.0.…`, `norm.…` and `output.…`; `levels.0` is the full
+ * resolution.
  *
- * `blocksPerLevel` is the number of blocks: taming-transformers and LlamaGen give decoders one more than encoders.
+ * `blocksPerResolution` is the number of blocks of this decoder: taming-transformers and LlamaGen
+ * give decoders one more than encoders.
  */
 export class CNNDecoder extends Module implements Decoder {
   readonly grid: readonly [number, number];
   readonly dim: number;
   readonly #input: Convolution;
   readonly #middle: Middle;
-  readonly #levels: readonly Level[];
+  readonly #resolutions: readonly Resolution[];
   readonly #norm: GroupNorm;
   readonly #output: Convolution;
 
   /** @throws {ConfigError} */
   constructor({ imageSize, channels = 3, dim, numGroups, key, ...shape }: CNNOptions) {
     super();
-    const { levels, innerChannels } = planLevels(shape, 'decoder', 'CNNDecoder');
-    this.grid = tokenGrid(imageSize, levels.length, 'CNNDecoder');
+    const { resolutions, innerChannels } = planResolutions(shape, 'decoder', 'CNNDecoder');
+    this.grid = tokenGrid(imageSize, resolutions.length, 'CNNDecoder');
     this.dim = dim;
-    const outerChannels = levels.at(-1)!.outChannels;
-    const [inputKey, levelKey, middleKey, outputKey] = split(key, 4) as [RandomKey, RandomKey, RandomKey, RandomKey];
+    const outerChannels = resolutions.at(-1)!.outChannels;
+    const [inputKey, resolutionKey, middleKey, outputKey] = split(key, 4) as [
+      RandomKey,
+      RandomKey,
+      RandomKey,
+      RandomKey,
+    ];
     this.#input = this.child('input', new Convolution({ inChannels: dim, outChannels: innerChannels, key: inputKey }));
     this.#middle = this.child('middle', new Middle(innerChannels, numGroups, middleKey));
     const resample = { name: 'upsample', stride: 1 };
-    this.#levels = levels.map((plan) =>
-      this.child(`levels.${plan.level}`, new Level(plan, { numGroups, resample, key: foldIn(levelKey, plan.level) })),
+    this.#resolutions = resolutions.map((plan) =>
+      this.child(
+        `levels.${plan.index}`,
+        new Resolution(plan, { numGroups, resample, key: foldIn(resolutionKey, plan.index) }),
+      ),
     );
     this.#norm = this.child('norm', new GroupNorm({ channels: outerChannels, numGroups }));
     this.#output = this.child(
@@ -230,21 +262,21 @@ export class CNNDecoder extends Module implements Decoder {
     );
   }
 
-  /** Weight of the convolution that makes the pixels. */
+  /** Weight of the convolution that makes the pixels, `[3, 3, in, C]`. */
   get lastLayer(): Variable {
     return this.#output.weight;
   }
 
-  /** `[B, N, D]` to `[B, H, W, C]`. @throws {ShapeError} */
+  /** Decodes tokens `[B, N, D]` to images `[B, H, W, C]`. @throws {ShapeError} */
   decode(tokens: Tensor3D): Tensor4D {
     const [rows, columns] = this.grid;
     assertShape(tokens, ['B', rows * columns, this.dim], 'CNNDecoder.decode');
     return tf.tidy(() => {
       const map = tf.reshape<tf.Rank.R4>(tokens, [tokens.shape[0], rows, columns, this.dim]);
-      const features = this.#levels.reduce(
-        (x, level) => {
-          const y = level.apply(x);
-          return level.resample?.apply(upsampleNearest(y)) ?? y;
+      const features = this.#resolutions.reduce(
+        (x, resolution) => {
+          const y = resolution.apply(x);
+          return resolution.resample?.apply(upsampleNearest(y)) ?? y;
         },
         this.#middle.apply(this.#input.apply(map)),
       );

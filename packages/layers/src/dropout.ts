@@ -2,26 +2,34 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { assertInRange, ConfigError, foldIn, formatShape, randomBits, ShapeError, type RandomKey } from '@vitvq/core';
 
-/** Shares of values that are set to 0 in training; the paper takes 0.1 for all three (sec. 4). Each in [0, 1). */
+/**
+ * Fractions of values that are set to 0 in training, each in [0, 1); the paper takes 0.1 for all
+ * three (arXiv:2110.04627, sec. 4).
+ */
 export interface DropoutRates {
-  /** Of what a block adds to its input, after attention and after the feed-forward part. @default 0 */
+  /**
+   * Fraction of what a block adds to its input, after attention and after feed-forward. @default 0
+   */
   readonly residual?: number;
-  /** Of the hidden layer of the feed-forward part, after the activation. @default 0 */
+  /** Fraction of the hidden layer of the feed-forward part, after the activation. @default 0 */
   readonly activation?: number;
-  /** Of the attention probabilities. @default 0 */
+  /** Fraction of the attention probabilities. @default 0 */
   readonly attention?: number;
 }
 
-/** Where something is dropped: the shape of the values, and the rate. */
+/** Place in a model where values are dropped: their shape and the rate. */
 export interface DropoutSite {
   readonly shape: readonly number[];
   readonly rate: number;
 }
 
-/** bool tensors by the name of their site, true for what stays. Plain data: an argument of a compiled training step. */
+/**
+ * Boolean tensors by the name of their site, true for values that stay: plain data, which can be an
+ * argument of a compiled training step.
+ */
 export type DropoutMasks = Readonly<Record<string, Tensor>>;
 
-/** Rates with their defaults. @throws {ConfigError} */
+/** Returns the rates with their defaults. @throws {ConfigError} for a rate outside [0, 1) */
 export function resolveDropout({ residual = 0, activation = 0, attention = 0 }: DropoutRates, where: string) {
   const rates = { residual, activation, attention };
   for (const [name, rate] of Object.entries(rates)) {
@@ -30,12 +38,14 @@ export function resolveDropout({ residual = 0, activation = 0, attention = 0 }: 
   return rates;
 }
 
-/** The sites of a part with `prefix.` before their names; those with a rate of 0 are none. */
+/** Returns the sites whose rate is above 0. */
 export function dropoutSites(sites: Readonly<Record<string, DropoutSite>>): Record<string, DropoutSite> {
   return Object.fromEntries(Object.entries(sites).filter(([, { rate }]) => rate > 0));
 }
 
-/** Places the sites of a part within a larger module. */
+/**
+ * Returns the sites of a part with `prefix.` before their names, to place them in a larger module.
+ */
 export function prefixDropoutSites(
   sites: Readonly<Record<string, DropoutSite>>,
   prefix: string,
@@ -44,8 +54,8 @@ export function prefixDropoutSites(
 }
 
 /**
- * Draws the masks of one training step, a pure function of its arguments: 16 random bits a value, so that rates are exact to
- * 1/65,536. The caller disposes of them.
+ * Draws the masks of one training step, with 16 random bits a value, so that rates are exact to
+ * 1/65,536. The function is pure; the caller disposes of the masks.
  * @param sites  from `model.dropoutSites(batchSize)`
  */
 export function drawDropoutMasks(key: RandomKey, sites: Readonly<Record<string, DropoutSite>>): DropoutMasks {
@@ -54,7 +64,7 @@ export function drawDropoutMasks(key: RandomKey, sites: Readonly<Record<string, 
       const size = shape.reduce((product, dimension) => product * dimension, 1);
       const bits = new Uint16Array(randomBits(foldIn(key, index), Math.ceil(size / 2)).buffer);
       const threshold = Math.round(rate * 65_536);
-      // A loop: an array of four million values takes it a tenth of the time of Uint8Array.from.
+      // For four million values this loop takes a tenth of the time of Uint8Array.from.
       const kept = new Uint8Array(size);
       for (let at = 0; at < size; at++) kept[at] = bits[at]! >= threshold ? 1 : 0;
       return [name, tf.tensor(kept, [...shape], 'bool')];
@@ -62,7 +72,9 @@ export function drawDropoutMasks(key: RandomKey, sites: Readonly<Record<string, 
   );
 }
 
-/** The masks of a part: those whose name starts with `prefix.`, without it. */
+/**
+ * Returns the masks of a part: those whose name starts with `prefix.`, under the rest of the name.
+ */
 export function dropoutMasksUnder(masks: DropoutMasks | undefined, prefix: string): DropoutMasks | undefined {
   return (
     masks &&
@@ -75,10 +87,11 @@ export function dropoutMasksUnder(masks: DropoutMasks | undefined, prefix: strin
 }
 
 /**
- * Sets what the mask of a site drops to 0 and scales the rest by 1 / (1 - rate), so that the mean stays (inverted dropout).
- * Without masks, and at a rate of 0, x is returned as it is: evaluation.
+ * Sets the values that the mask of a site drops to 0 and scales the rest by 1 / (1 - rate), so that
+ * the mean stays (inverted dropout). Without masks, as in evaluation, and at a rate of 0, returns x
+ * as it is.
  * @throws {ConfigError} when the site's mask is missing
- * @throws {ShapeError} when it has another shape
+ * @throws {ShapeError} when the mask has another shape
  */
 export function applyDropout<T extends Tensor>(
   x: T,

@@ -4,17 +4,24 @@ import { Module, prefixReferenceWeights, split, type RandomKey, type ReferenceWe
 import { activate, assertActivation, type Activation } from './activations.js';
 import { Linear, linearReferenceWeights } from './linear.js';
 
+/** Options of {@link FeedForward}. */
 export interface FeedForwardOptions {
   /** Width of a token. */
   readonly dim: number;
   /** Width of the hidden layer. */
   readonly mlpDim: number;
-  /** @default 'tanh', the reference's (the paper names tanh in section 3.1 without saying where it stands in the block) */
+  /**
+   * Activation between the two layers. @default 'tanh', as in the reference (the paper names tanh
+   * in section 3.1 without saying where it stands in the block)
+   */
   readonly activation?: Activation;
   readonly key: RandomKey;
 }
 
-/** Two dense layers with an activation between; variables `hidden.weight/bias` and `output.weight/bias`. */
+/**
+ * Two dense layers with an activation between them. Variables: `hidden.weight`, `hidden.bias`,
+ * `output.weight` and `output.bias`.
+ */
 export class FeedForward extends Module {
   readonly activation: Activation;
   readonly #hidden: Linear;
@@ -29,13 +36,13 @@ export class FeedForward extends Module {
     this.#output = this.child('output', new Linear({ inFeatures: mlpDim, outFeatures: dim, key: outputKey! }));
   }
 
-  /** `[..., D]` to `[..., D]`. */
+  /** Maps `[..., D]` to `[..., D]`. @throws {ShapeError} when the last axis is not `dim` */
   apply<T extends Tensor>(x: T): T {
     return tf.tidy(() => this.#output.apply(activate(this.#hidden.apply(x), this.activation)));
   }
 }
 
-/** Weights of the reference's `FeedForward`. */
+/** Returns the weights of the reference's `FeedForward`. */
 export function feedForwardReferenceWeights(): ReferenceWeight[] {
   return [
     ...prefixReferenceWeights(linearReferenceWeights(), 'hidden', 'net.0'),

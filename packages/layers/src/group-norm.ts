@@ -10,18 +10,20 @@ import {
   type ReferenceWeight,
 } from '@vitvq/core';
 
+/** Options of {@link GroupNorm}. */
 export interface GroupNormOptions {
   /** C, a multiple of `numGroups`. */
   readonly channels: number;
-  /** @default 32, as Wu and He */
+  /** Number of groups. @default 32, as in the paper */
   readonly numGroups?: number;
   /** Added to the variance. @default 1e-6, VQGAN's (PyTorch's is 1e-5) */
   readonly epsilon?: number;
 }
 
 /**
- * Group normalisation (Wu and He 2018, arXiv:1803.08494): in every image, neighbouring channels are normalised together,
- * over all pixels. Variables `scale` and `bias`, `[C]`. Plain tensor code, with gradients of any order.
+ * Group normalisation (Wu and He 2018, arXiv:1803.08494): in every image, neighbouring channels are
+ * normalised together, over all pixels. Variables: `scale` and `bias`, `[C]`. Plain tensor code,
+ * with gradients of any order.
  */
 export class GroupNorm extends Module {
   readonly channels: number;
@@ -50,7 +52,7 @@ export class GroupNorm extends Module {
     this.bias = this.variable('bias', { shape: [channels], data: new Float32Array(channels) });
   }
 
-  /** `[B, H, W, C]` to the same shape. @throws {ShapeError} */
+  /** Normalises `[B, H, W, C]`. @throws {ShapeError} when the input has other channels */
   apply(x: Tensor4D): Tensor4D {
     assertShape(x, ['B', 'H', 'W', this.channels], 'GroupNorm.apply');
     const [batch, height, width] = x.shape;
@@ -63,16 +65,19 @@ export class GroupNorm extends Module {
     });
   }
 
-  /** Of `[B, H·W, C]`, for every channel that of its group: `[B, 1, C]`. Channels first, which leaves little to regroup. */
+  /**
+   * Returns for every channel of `[B, H·W, C]` the mean of its group, `[B, 1, C]`. The mean over
+   * the pixels comes first, which leaves little to regroup.
+   */
   #groupMeans(x: Tensor3D): Tensor3D {
-    const share = this.channels / this.numGroups;
-    const groups = tf.reshape(tf.mean(x, 1), [-1, this.numGroups, share]);
-    const means = tf.mul(tf.mean(groups, 2, true), tf.ones([1, 1, share])); // [B, groups, share]
+    const groupSize = this.channels / this.numGroups;
+    const groups = tf.reshape(tf.mean(x, 1), [-1, this.numGroups, groupSize]);
+    const means = tf.mul(tf.mean(groups, 2, true), tf.ones([1, 1, groupSize])); // [B, groups, C / groups]
     return tf.reshape<tf.Rank.R3>(means, [-1, 1, this.channels]);
   }
 }
 
-/** Weights of an `nn.GroupNorm`. */
+/** Returns the weights of an `nn.GroupNorm`. */
 export function groupNormReferenceWeights(): ReferenceWeight[] {
   return [sameWeight('scale', 'weight'), sameWeight('bias', 'bias')];
 }

@@ -1,18 +1,26 @@
-export { activate, type Activation } from './activations.js';
+export { ActNorm, actNormReferenceWeights } from './act-norm.js';
+export { activate, activationNames, type Activation } from './activations.js';
 export {
   MultiHeadAttention,
   multiHeadAttentionReferenceWeights,
   scaledDotProductAttention,
   type MultiHeadAttentionOptions,
 } from './attention.js';
+export { BatchNorm, batchNormReferenceWeights } from './batch-norm.js';
+export { blurKernel, type BlurTaps } from './blur-kernel.js';
 export { CNNDecoder, CNNEncoder, type CNNOptions } from './cnn.js';
 export { cnnDecoderReferenceWeights, cnnEncoderReferenceWeights, type CNNNaming } from './cnn-reference-weights.js';
 export { Convolution, convolutionReferenceWeights, type ConvolutionOptions } from './convolution.js';
+export { EqualConv2d, equalConv2dReferenceWeights, type EqualConv2dOptions } from './equal-conv-2d.js';
+export { EqualLinear, equalLinearReferenceWeights, type EqualLinearOptions } from './equal-linear.js';
 export { FeedForward, feedForwardReferenceWeights, type FeedForwardOptions } from './feed-forward.js';
 export { GroupNorm, groupNormReferenceWeights, type GroupNormOptions } from './group-norm.js';
 export { type CNNShape } from './internal/cnn-plan.js';
 export { LayerNorm, layerNormReferenceWeights, type LayerNormOptions } from './layer-norm.js';
+export { fusedLeakyRelu, leakyRelu } from './leaky-relu.js';
 export { Linear, linearReferenceWeights, type LinearOptions } from './linear.js';
+export type { NormalizationOptions, NormalizeOptions } from './normalization-options.js';
+export type { Padding2D } from './padding-2d.js';
 export {
   PatchEmbedding,
   patchEmbeddingReferenceWeights,
@@ -35,6 +43,7 @@ export {
   type TransformerBlockOptions,
   type TransformerOptions,
 } from './transformer.js';
+export { upfirdn2d, type Upfirdn2dOptions } from './upfirdn2d.js';
 export { upsampleNearest } from './upsample-nearest.js';
 export {
   ViTDecoder,
@@ -69,15 +78,14 @@ export {
   type DropoutSite,
   prefixDropoutSites,
 } from './dropout.js';
-export { type FeedForwardActivation } from './feed-forward-activation.js';
 export {
-  addedBy,
+  prefilledSlots,
   type AddedSlots,
   type BlockCache,
   CacheStep,
   emptyCache,
   pick,
-  type SamplingCache,
+  type KVCache,
   withinLast,
   writeSlots,
 } from './kv-cache.js';

@@ -6,36 +6,43 @@ import type { AttentionPart, Remember } from './causal-attention.js';
 import type { BlockForward, CausalBlock } from './causal-transformer.js';
 
 /**
- * What is kept of one block while tokens are sampled. Keys and values stand in slots, one a position (conditions, then
- * tokens). The slots are cut into segments, so that attention runs over the segments that have something in them.
+ * KV cache of one block. Keys and values have a slot for each position (conditions, then tokens).
+ * The slots are cut into segments, so that attention runs over the segments that are in use only.
  */
 export interface BlockCache {
-  /** `[B, D]`: attention's input at the last position, for the time mixing of the next; without time mixing there is none. */
+  /**
+   * `[B, D]`: input of the attention at the last position, for the time mixing of the next
+   * position; absent without time mixing.
+   */
   readonly before?: Tensor2D;
-  /** `[B, M, n, headDim]` a segment of n slots. */
+  /** `[B, M, n, headDim]` for each segment of n slots. */
   readonly keys: readonly Tensor4D[];
+  /** `[B, M, n, headDim]` for each segment of n slots. */
   readonly values: readonly Tensor4D[];
 }
 
-/** Plain data, so that it can go in and out of a compiled function. */
-export interface SamplingCache {
+/** KV cache of a transformer: plain data, which can go in and out of a compiled function. */
+export interface KVCache {
   readonly blocks: readonly BlockCache[];
 }
 
-/** What new positions add to the cache of a block: n slots. */
+/** Slots that n new positions add to the KV cache of a block. */
 export interface AddedSlots {
-  /** Of the last of them. */
+  /** `[B, D]`: input of the attention at the last of the positions; absent without time mixing. */
   readonly before?: Tensor2D;
   /** `[B, M, n, headDim]`. */
   readonly keys: Tensor4D;
+  /** `[B, M, n, headDim]`. */
   readonly values: Tensor4D;
 }
 
 /**
- * What a pass over the first positions adds.
- * @param last  int32 scalar: the last of these positions; what the pass computed after it is never seen
+ * Returns the slots that prefill adds to the KV cache.
+ * @param blocks  results of the blocks for the first positions
+ * @param last  int32 scalar: the last of these positions that counts; positions after it are never
+ *   seen
  */
-export function addedBy(blocks: readonly BlockForward[], last: Scalar, usesTimeMixing: boolean): AddedSlots[] {
+export function prefilledSlots(blocks: readonly BlockForward[], last: Scalar, usesTimeMixing: boolean): AddedSlots[] {
   return blocks.map(({ keys, values, normalized }) => ({
     before: usesTimeMixing ? (pick(normalized, last, 1) as Tensor2D) : undefined,
     keys,
@@ -43,12 +50,15 @@ export function addedBy(blocks: readonly BlockForward[], last: Scalar, usesTimeM
   }));
 }
 
-/** A cache with nothing in it, for `batch` sequences. @param segments  slots of each segment */
+/**
+ * Creates an empty KV cache for `batch` sequences.
+ * @param segments  number of slots of each segment
+ */
 export function emptyCache(
   { blocks }: { readonly blocks: readonly CausalBlock[] },
   batch: number,
   segments: readonly number[],
-): SamplingCache {
+): KVCache {
   return {
     blocks: blocks.map(({ attention: { dim, numHeads, headDim, usesTimeMixing } }) => {
       const slots = (): Tensor4D[] => segments.map((size) => tf.zeros([batch, numHeads, size, headDim]));
@@ -57,21 +67,24 @@ export function emptyCache(
   };
 }
 
-/** A step's view of the cache: which slots the query of the new position sees. */
+/** View of a KV cache at one decoding step: which slots the query of the new position sees. */
 export class CacheStep {
   readonly #lastMask: Tensor;
 
   /**
-   * @param cache  its last segment is the one that the new position's slot is in; those before it are full
-   * @param slot  int32 scalar: the slot of the position that is being added
+   * @param cache  whose last segment has the slot of the new position; the segments before are full
+   * @param slot  int32 scalar: the slot of the new position
    */
-  constructor({ blocks }: SamplingCache, slot: Scalar) {
+  constructor({ blocks }: KVCache, slot: Scalar) {
     const { keys } = blocks[0]!;
     const size = keys.at(-1)!.shape[2];
     this.#lastMask = maskOf(tf.less(tf.range(0, size, 1, 'int32'), withinLast(keys, slot)));
   }
 
-  /** How a block's attention reads its cache, and what is to be added to it (after the attention has run). */
+  /**
+   * Returns for a block how its attention reads the cache, and a function that returns the slots to
+   * be added once the attention has run.
+   */
   of(cache: BlockCache): { readonly remember: Remember; readonly added: (normalized: Tensor2D) => AddedSlots } {
     let slot: Pick<AddedSlots, 'keys' | 'values'> | undefined;
     return {
@@ -88,16 +101,17 @@ export class CacheStep {
   }
 }
 
-/** Where in the last segment a slot lies: int32 scalar. */
+/** Returns where in the last segment a slot lies, an int32 scalar. */
 export function withinLast(segments: readonly Tensor4D[], slot: Scalar): Scalar {
   const before = segments.slice(0, -1).reduce((sum, { shape }) => sum + shape[2], 0);
   return before === 0 ? slot : tf.sub(slot, tf.scalar(before, 'int32'));
 }
 
 /**
- * A segment `[B, M, n, headDim]` with other slots `[B, M, k, headDim]` in it. Where the result is assigned to the variable
- * that the segment is, and a compiled engine runs it, nothing but these slots is written.
- * @param index  int32 scalar: where the first of them goes
+ * Returns a segment `[B, M, n, headDim]` with slots `[B, M, k, headDim]` written into it. Where the
+ * segment is a variable to which the result is assigned, a compiled engine writes nothing but these
+ * slots.
+ * @param index  int32 scalar: the place of the first slot
  */
 export function writeSlots(segment: Tensor4D, slots: Tensor4D, index: Scalar): Tensor4D {
   const [written] = composite('write_rows', { axis: 2 }, [segment, slots, index], (old, rows, at) => {
@@ -110,12 +124,12 @@ export function writeSlots(segment: Tensor4D, slots: Tensor4D, index: Scalar): T
   return written as Tensor4D;
 }
 
-/** `[n]` of what is seen to an additive mask `[1, 1, 1, n]`. */
+/** Turns `[n]`, true for slots that are seen, into an additive mask `[1, 1, 1, n]`. */
 function maskOf(isSeen: Tensor): Tensor {
   return tf.reshape(tf.mul(tf.sub(1, tf.cast(isSeen, 'float32')), hidden), [1, 1, 1, isSeen.size]);
 }
 
-/** The entry of an axis that an int32 scalar names; the axis goes away. */
+/** Returns the entry of an axis at an int32 scalar, without that axis. */
 export function pick(x: Tensor, index: Scalar, axis: number): Tensor {
   return tf.squeeze(tf.gather(x, tf.reshape(index, [1]), axis), [axis]);
 }

@@ -12,6 +12,7 @@ import {
 } from '@vitvq/core';
 import { differentiable } from './internal/differentiable.js';
 
+/** Options of {@link LayerNorm}. */
 export interface LayerNormOptions {
   /** Size of the last axis. */
   readonly dim: number;
@@ -19,7 +20,7 @@ export interface LayerNormOptions {
   readonly epsilon?: number;
 }
 
-/** `[rows, D]` to `[y, mean, rstd]`; the last two are `[rows, 1]`. */
+/** Maps `[rows, D]` to `[y, mean, rstd]`; the last two are `[rows, 1]`. */
 function forward(epsilon: number) {
   return (x: Tensor, scale: Tensor, bias: Tensor): Tensor[] => {
     const mean = tf.mean(x, -1, true);
@@ -30,8 +31,9 @@ function forward(epsilon: number) {
 }
 
 /**
- * With n = (x - mean) rstd and g = dy scale: dx = rstd (g - mean(g) - n mean(g n)). The two means of a row are products with
- * the vector scale / D, which spares passes over `[rows, D]`; `dy n` serves the scale's gradient as well.
+ * Returns the gradients of x, scale and bias. With n = (x - mean) rstd and g = dy scale,
+ * dx = rstd (g - mean(g) - n mean(g n)). The two means of a row are products with the vector
+ * scale / D, which spares sums over `[rows, D]`; `dy n` serves the gradient of the scale as well.
  */
 function backward(dy: Tensor, x: Tensor, scale: Tensor, mean: Tensor, rstd: Tensor): Tensor[] {
   const dim = scale.size;
@@ -45,8 +47,9 @@ function backward(dy: Tensor, x: Tensor, scale: Tensor, mean: Tensor, rstd: Tens
 }
 
 /**
- * Layer normalisation over the last axis (Ba et al. 2016); variables `scale` and `bias`. Forward and backward are the
- * composites `layer_norm` and `layer_norm_grad`, which an engine may run as one kernel each. First-order gradients only.
+ * Layer normalisation over the last axis (Ba et al. 2016). Variables: `scale` and `bias`, `[D]`.
+ * Forward and backward are the composites `layer_norm` and `layer_norm_grad`, which an engine may
+ * run as one kernel each. First-order gradients only.
  */
 export class LayerNorm extends Module {
   readonly dim: number;
@@ -64,7 +67,7 @@ export class LayerNorm extends Module {
     this.bias = this.variable<tf.Rank.R1>('bias', { shape: [dim], data: new Float32Array(dim) });
   }
 
-  /** `[..., D]` to the same shape. @throws {ShapeError} when the last axis is not `dim` */
+  /** Normalises `[..., D]`. @throws {ShapeError} when the last axis is not `dim` */
   apply<T extends Tensor>(x: T): T {
     if (x.rank === 0 || x.shape.at(-1) !== this.dim) {
       throw new ShapeError({
@@ -89,7 +92,7 @@ export class LayerNorm extends Module {
   }
 }
 
-/** Weights of an `nn.LayerNorm`. */
+/** Returns the weights of an `nn.LayerNorm`. */
 export function layerNormReferenceWeights(): ReferenceWeight[] {
   return [sameWeight('scale', 'weight'), sameWeight('bias', 'bias')];
 }

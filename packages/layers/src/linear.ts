@@ -15,6 +15,7 @@ import {
   type ReferenceWeight,
 } from '@vitvq/core';
 
+/** Options of {@link Linear}. */
 export interface LinearOptions {
   /** Size of the last axis of the input. */
   readonly inFeatures: number;
@@ -23,15 +24,19 @@ export interface LinearOptions {
   /** @default true */
   readonly useBias?: boolean;
   readonly key: RandomKey;
-  /** Of the weight `[in, out]`. @default xavierUniformInitializer, as every dense layer within the transformer */
+  /**
+   * Initializer of the weight `[in, out]`. @default xavierUniformInitializer, as every dense layer
+   * of the ViT in the reference
+   */
   readonly initializer?: Initializer;
-  /** Of the bias `[out]`. @default constantInitializer(0) */
+  /** Initializer of the bias `[out]`. @default constantInitializer(0) */
   readonly biasInitializer?: Initializer;
 }
 
 /**
- * `x · weight + bias` over the last axis; variables `weight` `[in, out]` (PyTorch keeps the transpose) and `bias` `[out]`.
- * Leading axes are folded into one, so that it is a single 2-D matrix product forward and two backward.
+ * Dense layer `x · weight + bias` over the last axis. Variables: `weight` `[in, out]` (PyTorch
+ * keeps the transpose) and `bias` `[out]`. Leading axes are folded into one, so that the layer
+ * takes one 2-D matrix product forward and two backward.
  */
 export class Linear extends Module {
   readonly inFeatures: number;
@@ -57,7 +62,10 @@ export class Linear extends Module {
     this.bias = useBias ? this.variable<tf.Rank.R1>('bias', biasInitializer(biasKey!, [outFeatures])) : undefined;
   }
 
-  /** `[..., in]` to `[..., out]`. @throws {ShapeError} when the last axis is not `inFeatures` */
+  /**
+   * Maps `[..., in]` to `[..., out]`.
+   * @throws {ShapeError} when the last axis is not `inFeatures`
+   */
   apply<T extends Tensor>(x: T): T {
     if (x.rank === 0 || x.shape.at(-1) !== this.inFeatures) {
       throw new ShapeError({
@@ -75,7 +83,7 @@ export class Linear extends Module {
   }
 }
 
-/** Weights of an `nn.Linear`. */
+/** Returns the weights of an `nn.Linear`. */
 export function linearReferenceWeights({ useBias = true }: { readonly useBias?: boolean } = {}): ReferenceWeight[] {
   return [linearWeight('weight', 'weight'), ...(useBias ? [sameWeight('bias', 'bias')] : [])];
 }

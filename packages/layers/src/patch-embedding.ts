@@ -16,14 +16,18 @@ import {
   type Size2D,
 } from '@vitvq/core';
 
+/** Options of {@link PatchEmbedding} and {@link PixelProjection}. */
 export interface PatchOptions {
-  /** Pixels, `[height, width]` or one number for a square; a multiple of `patchSize`. */
+  /**
+   * Size of the images in pixels, `[height, width]` or one number for a square; a multiple of
+   * `patchSize`.
+   */
   readonly imageSize: Size2D;
-  /** Pixels, `[height, width]` or one number for a square. */
+  /** Size of a patch in pixels, `[height, width]` or one number for a square. */
   readonly patchSize: Size2D;
   /** Width of a token. */
   readonly dim: number;
-  /** @default 3 */
+  /** Channels of the images. @default 3 */
   readonly channels?: number;
   readonly key: RandomKey;
 }
@@ -47,7 +51,7 @@ class PatchLayout {
     this.patchDim = this.patch[0] * this.patch[1] * channels;
   }
 
-  /** `[B, H, W, C]` to `[B·N, P·P·C]`, patches in raster order, pixels within a patch too. */
+  /** Cuts `[B, H, W, C]` to `[B·N, P·P·C]`, patches in raster order, as pixels within a patch. */
   toPatches(images: Tensor): Tensor {
     const [, columns] = this.grid;
     const [height, width] = this.patch;
@@ -55,7 +59,7 @@ class PatchLayout {
     return tf.reshape(tf.transpose(strips, [0, 2, 1, 3]), [-1, this.patchDim]);
   }
 
-  /** The inverse of `toPatches`. */
+  /** Joins patches to images: the inverse of `toPatches`. */
   toImages(patches: Tensor): Tensor4D {
     const [, columns] = this.grid;
     const [height, width] = this.patch;
@@ -64,14 +68,18 @@ class PatchLayout {
   }
 }
 
-/** Bounds of the reference: xavier on the `[D, P·P·C]` matrix, PyTorch's default of convolutions for the bias. */
+/**
+ * Returns the reference's bounds of the first values: Xavier on the `[D, P·P·C]` matrix for the
+ * weight, PyTorch's default of convolutions for the bias.
+ */
 function bounds(dim: number, patchDim: number): { weight: number; bias: number } {
   return { weight: Math.sqrt(6 / (dim + patchDim)), bias: 1 / Math.sqrt(patchDim) };
 }
 
 /**
- * Cuts images into patches and projects each to a token: the convolution with stride = kernel of ViT (Dosovitskiy et al.
- * 2020), written as one 2-D matrix product. Variables: `weight` `[P·P·C, D]`, `bias` `[D]`.
+ * Cuts images into patches and projects each to a token: ViT's convolution whose stride is its
+ * kernel size (Dosovitskiy et al. 2020), written as one 2-D matrix product. Variables: `weight`
+ * `[P·P·C, D]` and `bias` `[D]`.
  */
 export class PatchEmbedding extends Module {
   readonly grid: readonly [number, number];
@@ -92,7 +100,10 @@ export class PatchEmbedding extends Module {
     this.#bias = this.variable('bias', uniformInitializer(bound.bias)(biasKey!, [this.dim]));
   }
 
-  /** `[B, H, W, C]` to `[B, N, D]`. @throws {ShapeError} when the images have another size */
+  /**
+   * Maps images `[B, H, W, C]` to tokens `[B, N, D]`.
+   * @throws {ShapeError} when the images have another size
+   */
   apply(images: Tensor4D): Tensor3D {
     const { image, channels } = this.#layout;
     assertShape(images, ['B', ...image, channels], 'PatchEmbedding.apply', 'Resize or crop the images to imageSize.');
@@ -105,8 +116,9 @@ export class PatchEmbedding extends Module {
 }
 
 /**
- * Projects tokens to pixels and joins the patches: the transposed convolution at the end of the reference's decoder, as one
- * 2-D matrix product. Variables: `weight` `[D, P·P·C]`, `bias` `[C]`, one number a channel.
+ * Projects tokens to pixels and joins the patches: the transposed convolution at the end of the
+ * reference's decoder, as one 2-D matrix product. Variables: `weight` `[D, P·P·C]` and `bias`
+ * `[C]`, one number a channel.
  */
 export class PixelProjection extends Module {
   readonly grid: readonly [number, number];
@@ -127,7 +139,7 @@ export class PixelProjection extends Module {
     this.#bias = this.variable('bias', uniformInitializer(bound.bias)(biasKey!, [channels]));
   }
 
-  /** `[B, N, D]` to `[B, H, W, C]`. @throws {ShapeError} */
+  /** Maps tokens `[B, N, D]` to images `[B, H, W, C]`. @throws {ShapeError} */
   apply(tokens: Tensor3D): Tensor4D {
     assertShape(tokens, ['B', this.grid[0] * this.grid[1], this.dim], 'PixelProjection.apply');
     return tf.tidy(() => {
@@ -139,7 +151,7 @@ export class PixelProjection extends Module {
 
 type PatchShape = Pick<PatchOptions, 'patchSize' | 'channels'>;
 
-/** Weights of the `nn.Conv2d` with stride = kernel: `[D, C, P, P]` there. */
+/** Returns the weights of the `nn.Conv2d` with stride = kernel: `[D, C, P, P]` there. */
 export function patchEmbeddingReferenceWeights({ patchSize, channels = 3 }: PatchShape): ReferenceWeight[] {
   const [height, width] = toSize2D(patchSize);
   return [
@@ -154,7 +166,7 @@ export function patchEmbeddingReferenceWeights({ patchSize, channels = 3 }: Patc
   ];
 }
 
-/** Weights of the `nn.ConvTranspose2d` with stride = kernel: `[D, C, P, P]` there. */
+/** Returns the weights of the `nn.ConvTranspose2d` with stride = kernel: `[D, C, P, P]` there. */
 export function pixelProjectionReferenceWeights({ patchSize, channels = 3 }: PatchShape): ReferenceWeight[] {
   const [height, width] = toSize2D(patchSize);
   return [
@@ -169,7 +181,7 @@ export function pixelProjectionReferenceWeights({ patchSize, channels = 3 }: Pat
   ];
 }
 
-/** The same values as a matrix; -1 stands for what is left. */
+/** Returns the same values as a matrix; -1 stands for the size that follows from the other. */
 function matrix(
   { shape, data }: HostTensor,
   pick: (shape: readonly number[]) => readonly [number, number],

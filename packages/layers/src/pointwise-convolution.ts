@@ -2,8 +2,8 @@ import { permuteHost, sameWeight, torchLinearInitializer, type RandomKey, type R
 import { Linear } from './linear.js';
 
 /**
- * A 1x1 convolution: a dense layer over the channels, and so one matrix product. Variables `weight` `[in, out]` and `bias`
- * `[out]` start as PyTorch's `nn.Conv2d` does.
+ * Creates a 1x1 convolution as a dense layer over the channels, which is one matrix product. The
+ * variables `weight` `[in, out]` and `bias` `[out]` start as those of PyTorch's `nn.Conv2d`.
  */
 export function pointwiseConvolution(inChannels: number, outChannels: number, key: RandomKey): Linear {
   const initializer = torchLinearInitializer(inChannels);
@@ -16,7 +16,9 @@ export function pointwiseConvolution(inChannels: number, outChannels: number, ke
   });
 }
 
-/** Weights of an `nn.Conv2d` with a 1x1 kernel, `[out, in, 1, 1]` there, for a `Linear`. */
+/**
+ * Returns the weights of an `nn.Conv2d` with a 1x1 kernel, `[out, in, 1, 1]` there, for a `Linear`.
+ */
 export function pointwiseConvolutionReferenceWeights(): ReferenceWeight[] {
   return [
     {

@@ -1,9 +1,10 @@
 import { assertInteger, ConfigError, toSize2D, type HostTensor, type Size2D } from '@vitvq/core';
 
 /**
- * Fixed 2-D positions `[N, dim]`, N = rows x columns in raster order (sin-cos of Vaswani et al. 2017 in two dimensions, as
- * the reference's `get_2d_sincos_pos_embed`). The first half of the channels encodes the column, the second half the row;
- * each half is dim/4 sines and then dim/4 cosines, of frequencies 10000^(-i / (dim/4)). Computed in double precision.
+ * Returns fixed 2-D positions `[N, dim]`, N = rows x columns in raster order (the sines and cosines
+ * of Vaswani et al. 2017 in two dimensions, as the reference's `get_2d_sincos_pos_embed`). The
+ * first half of the channels encodes the column, the second half the row; each half is dim/4 sines
+ * and then dim/4 cosines, of frequencies 10000^(-i / (dim/4)). Computed in double precision.
  * @throws {ConfigError} unless `dim` is a multiple of 4
  */
 export function sinCosPositions2D(dim: number, grid: Size2D): HostTensor {

@@ -7,18 +7,24 @@ import { GroupNorm, groupNormReferenceWeights } from './group-norm.js';
 import type { Linear } from './linear.js';
 import { pointwiseConvolution, pointwiseConvolutionReferenceWeights } from './pointwise-convolution.js';
 
+/** Options of {@link ResidualBlock}. */
 export interface ResidualBlockOptions {
+  /** Channels of the input. */
   readonly inChannels: number;
+  /** Channels of the output. */
   readonly outChannels: number;
-  /** Of the norms. @default 32 */
+  /** Groups of the norms. @default 32 */
   readonly numGroups?: number;
   readonly key: RandomKey;
 }
 
 /**
- * x + convolution(silu(norm(convolution(silu(norm(x)))))), with 3x3 kernels; a 1x1 convolution brings x to the channels of the
- * result where these differ (VQGAN, arXiv:2012.09841, appendix; its dropout, 0 in all published configurations, is left
- * out). Variables: `firstNorm.…`, `firstConvolution.…`, `secondNorm.…`, `secondConvolution.…`, `shortcut.…`.
+ * Residual block x + convolution(silu(norm(convolution(silu(norm(x)))))) with 3x3 kernels; a 1x1
+ * convolution brings x to the channels of the result where these differ (VQGAN, arXiv:2012.09841,
+ * appendix). Variables: `firstNorm.…`, `firstConvolution.…`, `secondNorm.…`, `secondConvolution.…`
+ * and `shortcut.…`.
+ *
+ * Deviation: the dropout of VQGAN, 0 in all published configs, is left out.
  */
 export class ResidualBlock extends Module {
   readonly #firstNorm: GroupNorm;
@@ -46,7 +52,10 @@ export class ResidualBlock extends Module {
         : this.child('shortcut', pointwiseConvolution(inChannels, outChannels, shortcutKey));
   }
 
-  /** `[B, H, W, in]` to `[B, H, W, out]`. @throws {ShapeError} */
+  /**
+   * Maps `[B, H, W, in]` to `[B, H, W, out]`.
+   * @throws {ShapeError} when the input has other channels
+   */
   apply(x: Tensor4D): Tensor4D {
     return tf.tidy(() => {
       const first = this.#firstConvolution.apply(activate(this.#firstNorm.apply(x), 'silu'));
@@ -56,7 +65,7 @@ export class ResidualBlock extends Module {
   }
 }
 
-/** Weights of the `ResnetBlock` of taming-transformers and LlamaGen. */
+/** Returns the weights of the `ResnetBlock` of taming-transformers and LlamaGen. */
 export function residualBlockReferenceWeights({
   inChannels,
   outChannels,

@@ -6,16 +6,19 @@ import { GroupNorm, groupNormReferenceWeights } from './group-norm.js';
 import type { Linear } from './linear.js';
 import { pointwiseConvolution, pointwiseConvolutionReferenceWeights } from './pointwise-convolution.js';
 
+/** Options of {@link SpatialAttention}. */
 export interface SpatialAttentionOptions {
+  /** Channels of the feature maps. */
   readonly channels: number;
-  /** Of the norm. @default 32 */
+  /** Groups of the norm. @default 32 */
   readonly numGroups?: number;
   readonly key: RandomKey;
 }
 
 /**
- * x + output(attention(norm(x))): every pixel of a feature map sees every other, with one head of all channels (VQGAN,
- * arXiv:2012.09841, appendix). Variables: `norm.…`, and `query`, `key`, `value`, `output` with `weight` and `bias` each.
+ * Attention x + output(attention(norm(x))) of every pixel of a feature map to every other, with one
+ * head of all channels (VQGAN, arXiv:2012.09841, appendix). Variables: `norm.…`, and `query`,
+ * `key`, `value` and `output` with `weight` and `bias` each.
  */
 export class SpatialAttention extends Module {
   readonly channels: number;
@@ -38,7 +41,10 @@ export class SpatialAttention extends Module {
     this.#output = projection('output', 3);
   }
 
-  /** `[B, H, W, C]` to the same shape. @throws {ShapeError} */
+  /**
+   * Maps `[B, H, W, C]` to the same shape.
+   * @throws {ShapeError} when the input has other channels
+   */
   apply(x: Tensor4D): Tensor4D {
     const [batch, height, width] = x.shape;
     return tf.tidy(() => {
@@ -52,7 +58,7 @@ export class SpatialAttention extends Module {
   }
 }
 
-/** Weights of the `AttnBlock` of taming-transformers and LlamaGen. */
+/** Returns the weights of the `AttnBlock` of taming-transformers and LlamaGen. */
 export function spatialAttentionReferenceWeights(): ReferenceWeight[] {
   const projection = pointwiseConvolutionReferenceWeights();
   return [

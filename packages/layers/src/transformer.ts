@@ -13,14 +13,17 @@ import { MultiHeadAttention, multiHeadAttentionReferenceWeights, type MultiHeadA
 import { FeedForward, feedForwardReferenceWeights, type FeedForwardOptions } from './feed-forward.js';
 import { LayerNorm, layerNormReferenceWeights } from './layer-norm.js';
 
+/** Options of {@link TransformerBlock}. */
 export type TransformerBlockOptions = MultiHeadAttentionOptions & FeedForwardOptions;
 
+/** Options of {@link Transformer}. */
 export type TransformerOptions = TransformerBlockOptions & {
   /** Number of blocks. */
   readonly depth: number;
   /**
-   * Whether blocks are computed again for the gradient, keeping only what goes into each: memory for the activations of one
-   * block instead of all, for about a third more time a training step. @default false
+   * Whether blocks are computed again for the gradient, so that only the input of each is kept:
+   * this takes memory for the activations of one block instead of all, and about a third more time
+   * a training step. @default false
    */
   readonly recompute?: boolean;
 };
@@ -41,7 +44,7 @@ export class TransformerBlock extends Module {
     this.#feedForward = this.child('feedForward', new FeedForward({ ...options, key: feedForwardKey! }));
   }
 
-  /** `[B, N, D]` to `[B, N, D]`. */
+  /** Maps `[B, N, D]` to `[B, N, D]`. @throws {ShapeError} when the last axis is not `dim` */
   apply(x: Tensor3D): Tensor3D {
     return tf.tidy(() => {
       const attended = tf.add(x, this.#attention.apply(this.#attentionNorm.apply(x)));
@@ -66,17 +69,20 @@ export class Transformer extends Module {
     this.norm = this.child('norm', new LayerNorm(options));
   }
 
-  /** Names of what {@link features} returns, in order: `blocks.0` and so on, `norm`. */
+  /** Names of the results of {@link features}, in order: `blocks.0` and so on, `norm`. */
   get featureNames(): readonly string[] {
     return [...this.blocks.map((_, index) => `blocks.${index}`), 'norm'];
   }
 
-  /** `[B, N, D]` to `[B, N, D]`. */
+  /** Maps `[B, N, D]` to `[B, N, D]`. @throws {ShapeError} when the last axis is not `dim` */
   apply(x: Tensor3D): Tensor3D {
     return tf.tidy(() => this.#stages(x).at(-1)!);
   }
 
-  /** What every block and the final norm make of `x`, `[B, N, D]` each, by name; `norm` is what {@link apply} returns. */
+  /**
+   * Returns the output of every block and of the final norm, `[B, N, D]` each, by name; `norm` is
+   * what {@link apply} returns.
+   */
   features(x: Tensor3D): Record<string, Tensor3D> {
     return tf.tidy(() => {
       const stages = this.#stages(x);
@@ -84,7 +90,7 @@ export class Transformer extends Module {
     });
   }
 
-  /** In the order of the names. */
+  /** Returns the same in the order of the names. */
   #stages(x: Tensor3D): Tensor3D[] {
     const stages: Tensor3D[] = [];
     for (const block of this.blocks) stages.push(this.#applyBlock(block, stages.at(-1) ?? x));
@@ -97,7 +103,7 @@ export class Transformer extends Module {
   }
 }
 
-/** Weights of the reference's `Transformer`. */
+/** Returns the weights of the reference's `Transformer`. */
 export function transformerReferenceWeights({
   depth,
   ...options

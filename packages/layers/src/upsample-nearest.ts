@@ -2,8 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 
 /**
- * `[B, H, W, C]` to `[B, 2H, 2W, C]`, every pixel four times (nearest neighbour). Made of concatenations, whose gradients exist
- * to any order and compile everywhere.
+ * Doubles `[B, H, W, C]` to `[B, 2H, 2W, C]` by repeating every pixel four times (nearest
+ * neighbour). The function is made of concatenations, whose gradients exist to any order and
+ * compile everywhere.
  */
 export function upsampleNearest(x: Tensor4D): Tensor4D {
   const [batch, height, width, channels] = x.shape;

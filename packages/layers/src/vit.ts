@@ -25,19 +25,20 @@ import {
 import { sinCosPositions2D } from './positions.js';
 import { Transformer, transformerReferenceWeights, type TransformerOptions } from './transformer.js';
 
-/** Fixed sines and cosines (the reference) or a trained table (the paper). */
+/** Kind of positions: fixed sines and cosines (the reference) or a trained table (the paper). */
 export type Positions = 'sincos' | 'learned';
 
+/** Options of {@link ViTEncoder} and {@link ViTDecoder}. */
 export type ViTOptions = PatchOptions &
   TransformerOptions & {
     /** @default 'sincos' */
     readonly positions?: Positions;
   };
 
-/** Standard deviation of a learned table at the start, as ViT's. */
+/** Standard deviation of a learned table at the start, as in ViT. */
 const positionStddev = 0.02;
 
-/** The positions that a ViT adds to its tokens: a constant of the module, or a variable of it. */
+/** Positions that a ViT adds to its tokens: a constant of the module, or a variable of it. */
 class PositionTable {
   readonly #fixed: HostTensor | undefined;
   readonly #learned: Variable<tf.Rank.R2> | undefined;
@@ -57,14 +58,14 @@ class PositionTable {
     }
   }
 
-  /** `[B, N, D]` plus the table `[N, D]`. */
+  /** Adds the table `[N, D]` to tokens `[B, N, D]`. */
   addTo(tokens: Tensor3D): Tensor3D {
     const table: Tensor = this.#learned ?? tf.tensor(this.#fixed!.data, [...this.#fixed!.shape]);
     return tf.add(tokens, table);
   }
 }
 
-/** Registers the parts of a transformer without a level of their own in the names. */
+/** Registers the parts of a transformer without a prefix of their own in the names. */
 function registerTransformer(
   { depth, ...options }: TransformerOptions,
   register: (name: string, part: Module) => void,
@@ -76,11 +77,13 @@ function registerTransformer(
 }
 
 /**
- * Images to tokens (ViT-VQGAN, arXiv:2110.04627, section 3.1): patch embedding, positions, pre-norm transformer, final layer
- * norm. The projection to the code width belongs to the tokenizer. Variables: `patchEmbedding.…`, `blocks.0.…`, `norm.…`, and
- * `positions` where these are learned. Images and patches need not be square.
+ * Turns images into tokens (ViT-VQGAN, arXiv:2110.04627, section 3.1): patch embedding, positions,
+ * pre-norm transformer, final layer norm. The projection to the code width belongs to the
+ * tokenizer. Variables: `patchEmbedding.…`, `blocks.0.…`, `norm.…`, and `positions` where these are
+ * learned. Images and patches need not be square.
  *
- * The reference gives heads 64 channels whatever `dim` is; here `headDim` defaults to dim / numHeads, as in the paper.
+ * Deviation: the reference gives heads 64 channels whatever `dim` is; here `headDim` defaults to
+ * dim / numHeads, as in the paper.
  */
 export class ViTEncoder extends Module implements Encoder {
   readonly grid: readonly [number, number];
@@ -110,14 +113,18 @@ export class ViTEncoder extends Module implements Encoder {
     return ['embedding', ...this.#transformer.featureNames];
   }
 
-  /** Images `[B, H, W, C]`, in [0, 1], to `[B, N, D]`. @throws {ShapeError} when the images have another size */
+  /**
+   * Encodes images `[B, H, W, C]` in [0, 1] to tokens `[B, N, D]`.
+   * @throws {ShapeError} when the images have another size
+   */
   encode(images: Tensor4D): Tensor3D {
     return tf.tidy(() => this.#transformer.apply(this.#embed(images)));
   }
 
   /**
-   * What every stage makes of images `[B, H, W, C]`, `[B, N, D]` each, by name: `embedding` is the patches with their
-   * positions, `norm` what {@link encode} returns. The caller disposes of all of them.
+   * Returns the output of every stage for images `[B, H, W, C]`, `[B, N, D]` each, by name:
+   * `embedding` is the patches with their positions, `norm` is what {@link encode} returns. The
+   * caller disposes of all of them.
    * @throws {ShapeError} when the images have another size
    */
   features(images: Tensor4D): Record<string, Tensor3D> {
@@ -133,9 +140,10 @@ export class ViTEncoder extends Module implements Encoder {
 }
 
 /**
- * Tokens to images, the mirror of `ViTEncoder`: positions, pre-norm transformer, final layer norm, projection to pixels. The
- * output is linear: not clamped, no sigmoid (in the paper a sigmoid belongs to the logit-laplace loss alone). Variables:
- * `blocks.0.…`, `norm.…`, `pixels.weight`, `pixels.bias`, and `positions` where these are learned.
+ * Turns tokens into images, the mirror of `ViTEncoder`: positions, pre-norm transformer, final
+ * layer norm, projection to pixels. The output is linear: it is not clamped and has no sigmoid (in
+ * the paper a sigmoid belongs to the logit-Laplace loss alone). Variables: `blocks.0.…`, `norm.…`,
+ * `pixels.weight`, `pixels.bias`, and `positions` where these are learned.
  */
 export class ViTDecoder extends Module implements Decoder {
   readonly grid: readonly [number, number];
@@ -163,7 +171,7 @@ export class ViTDecoder extends Module implements Decoder {
     return this.#pixels.weight;
   }
 
-  /** `[B, N, D]` to `[B, H, W, C]`. @throws {ShapeError} */
+  /** Decodes tokens `[B, N, D]` to images `[B, H, W, C]`. @throws {ShapeError} */
   decode(tokens: Tensor3D): Tensor4D {
     assertShape(tokens, ['B', this.grid[0] * this.grid[1], this.dim], 'ViTDecoder.decode');
     return tf.tidy(() => this.#pixels.apply(this.#transformer.apply(this.#positions.addTo(tokens))));
@@ -173,8 +181,10 @@ export class ViTDecoder extends Module implements Decoder {
 type ReferenceOptions = Pick<ViTOptions, 'patchSize' | 'channels' | 'depth' | 'positions' | 'useOutputProjection'>;
 
 /**
- * The names of a ViT without the level `transformer`, except that the reference keeps it. The reference's fixed table
- * (`en_pos_embedding`, `de_pos_embedding`) is listed only for learned positions: ours is computed, not loaded.
+ * Returns the weights of positions and transformer; the reference's names have the prefix
+ * `transformer`, ours have not. The reference's table of positions (`en_pos_embedding`,
+ * `de_pos_embedding`) is listed for learned positions only: a fixed one is computed here, not
+ * loaded.
  */
 function transformerAndPositions(options: ReferenceOptions, positionName: string): ReferenceWeight[] {
   const positions: ReferenceWeight = {
@@ -192,7 +202,7 @@ function transformerAndPositions(options: ReferenceOptions, positionName: string
   ];
 }
 
-/** Weights of the reference's `ViTEncoder`. */
+/** Returns the weights of the reference's `ViTEncoder`. */
 export function vitEncoderReferenceWeights(options: ReferenceOptions): ReferenceWeight[] {
   return [
     ...prefixReferenceWeights(patchEmbeddingReferenceWeights(options), 'patchEmbedding', 'to_patch_embedding.0'),
@@ -200,7 +210,7 @@ export function vitEncoderReferenceWeights(options: ReferenceOptions): Reference
   ];
 }
 
-/** Weights of the reference's `ViTDecoder`. */
+/** Returns the weights of the reference's `ViTDecoder`. */
 export function vitDecoderReferenceWeights(options: ReferenceOptions): ReferenceWeight[] {
   return [
     ...transformerAndPositions(options, 'de_pos_embedding'),

@@ -17,8 +17,8 @@ const options: CNNOptions = {
   imageSize: [8, 12],
   baseChannels: 4,
   channelMultipliers: [1, 2, 2],
-  blocksPerLevel: 2,
-  attentionLevels: [1],
+  blocksPerResolution: 2,
+  attentionResolutions: [1],
   dim: 3,
   numGroups: 2,
   key: randomKey(0),
@@ -62,7 +62,7 @@ describe('CNNEncoder and CNNDecoder', () => {
   });
 
   it('keeps tokens in raster order', () => {
-    const encoder = new CNNEncoder({ ...options, channelMultipliers: [1, 1], attentionLevels: [] });
+    const encoder = new CNNEncoder({ ...options, channelMultipliers: [1, 1], attentionResolutions: [] });
     const x = normal<tf.Rank.R4>([1, 8, 12, 3], 1);
     const changed = tf.add<tf.Tensor4D>(
       x,
@@ -74,7 +74,8 @@ describe('CNNEncoder and CNNDecoder', () => {
       ]),
     );
     const difference = tf.abs(tf.sub(encoder.encode(changed), encoder.encode(x)));
-    // Everything changes a little, by the norms and the attention; the token of the corner most: column 5 of row 0.
+    // Everything changes a little, by the norms and the attention; the token of the corner most:
+    // column 5 of row 0.
     expect(tf.argMax(tf.sum(difference, [0, 2])).dataSync()[0]).toBe(5);
   });
 
@@ -95,9 +96,9 @@ describe('CNNEncoder and CNNDecoder', () => {
     ],
   ] as const)('has a place for every weight of %s', (naming, shortcut, upsample, middle) => {
     const encoder = new CNNEncoder(options);
-    const decoder = new CNNDecoder({ ...options, blocksPerLevel: 3 });
+    const decoder = new CNNDecoder({ ...options, blocksPerResolution: 3 });
     const encoderWeights = cnnEncoderReferenceWeights(options, naming);
-    const decoderWeights = cnnDecoderReferenceWeights({ ...options, blocksPerLevel: 3 }, naming);
+    const decoderWeights = cnnDecoderReferenceWeights({ ...options, blocksPerResolution: 3 }, naming);
     expect(encoderWeights.map(({ name }) => name).sort()).toEqual([...encoder.namedVariables().keys()].sort());
     expect(decoderWeights.map(({ name }) => name).sort()).toEqual([...decoder.namedVariables().keys()].sort());
     for (const weights of [encoderWeights, decoderWeights]) {
@@ -110,7 +111,13 @@ describe('CNNEncoder and CNNDecoder', () => {
   });
 
   it('have the right gradients, from end to end', () => {
-    const small = { ...options, imageSize: 4, channelMultipliers: [1, 2], blocksPerLevel: 1, attentionLevels: [1] };
+    const small = {
+      ...options,
+      imageSize: 4,
+      channelMultipliers: [1, 2],
+      blocksPerResolution: 1,
+      attentionResolutions: [1],
+    };
     const encoder = new CNNEncoder(small);
     const decoder = new CNNDecoder(small);
     const variablesOf = (module: Module): Map<string, tf.Variable> => {
@@ -142,9 +149,11 @@ describe('CNNEncoder and CNNDecoder', () => {
   it('refuse what does not fit', () => {
     const create = (changes: Partial<CNNOptions>) => () => new CNNEncoder({ ...options, ...changes });
     expect(create({ imageSize: [8, 10] })).toThrow(
-      'CNNEncoder: expected imageSize to be a multiple of 4, which 3 levels make one pixel, got 8x10.',
+      'CNNEncoder: expected imageSize to be a multiple of 4, which 3 resolutions make one pixel, got 8x10.',
     );
-    expect(create({ attentionLevels: [3] })).toThrow('CNNEncoder: expected attentionLevels within 0 to 2, got 3.');
+    expect(create({ attentionResolutions: [3] })).toThrow(
+      'CNNEncoder: expected attentionResolutions within 0 to 2, got 3.',
+    );
     expect(create({ channelMultipliers: [] })).toThrow(ConfigError);
     expect(create({ numGroups: 3 })).toThrow('expected channels to be a multiple of numGroups 3');
     const encode = (): unknown => new CNNEncoder(options).encode(tf.zeros([1, 12, 8, 3]));

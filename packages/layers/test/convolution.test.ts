@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { randomKey } from '@vitvq/core';
+import { constantInitializer, randomKey } from '@vitvq/core';
 import { expectGradientsMatchFiniteDifferences, expectNoTensorLeak } from '@vitvq/test-utils';
 import {
   Convolution,
@@ -17,7 +17,7 @@ describe('Convolution', () => {
   it('sums neighbours, with zeros evenly around the image', () => {
     const convolution = new Convolution({ inChannels: 1, outChannels: 1, key: randomKey(0) });
     convolution.weight.assign(tf.ones([3, 3, 1, 1]));
-    convolution.bias.assign(tf.tensor1d([100]));
+    convolution.bias!.assign(tf.tensor1d([100]));
     // 1 2 3 / 4 5 6
     expect(tf.reshape(convolution.apply(counted([1, 2, 3, 1])), [2, 3])).toBeAllClose([
       [112, 121, 116],
@@ -27,7 +27,7 @@ describe('Convolution', () => {
 
   it('halves images of even size with zeros below and on the right only', () => {
     const convolution = new Convolution({ inChannels: 1, outChannels: 1, stride: 2, key: randomKey(0) });
-    convolution.bias.assign(tf.zeros([1]));
+    convolution.bias!.assign(tf.zeros([1]));
     const tap = (row: number, column: number): tf.Tensor => {
       const places = tf.oneHot(3 * row + column, 9);
       convolution.weight.assign(tf.cast(tf.reshape(places, [3, 3, 1, 1]), 'float32'));
@@ -46,7 +46,7 @@ describe('Convolution', () => {
   it("starts as PyTorch's nn.Conv2d", () => {
     const { weight, bias } = new Convolution({ inChannels: 4, outChannels: 32, key: randomKey(0) });
     for (const variable of [weight, bias]) {
-      const largest = tf.max(tf.abs(variable)).dataSync()[0]!;
+      const largest = tf.max(tf.abs(variable!)).dataSync()[0]!;
       expect(largest).toBeLessThanOrEqual(1 / 6);
       expect(largest).toBeGreaterThan(1 / 7);
     }
@@ -59,12 +59,61 @@ describe('Convolution', () => {
     });
   });
 
+  it.each([
+    { padding: 1, sides: [1, 1, 1, 1] },
+    { padding: [2, 0], sides: [2, 0, 2, 0] },
+    { padding: [0, 3, 2, 1], sides: [0, 3, 2, 1] },
+  ] as const)('puts zeros at each side: $padding', ({ padding, sides: [left, right, top, bottom] }) => {
+    const options = { inChannels: 2, outChannels: 3, kernelSize: 2, stride: 2, padding, useBias: false };
+    const convolution = new Convolution({ ...options, key: randomKey(0) });
+    const x = normal<tf.Rank.R4>([1, 4, 5, 2], 1);
+    const y = convolution.apply(x);
+    const [weight, pixels] = [convolution.weight.arraySync(), x.arraySync()[0]!];
+    const at = (row: number, column: number, channel: number): number => pixels[row]?.[column]?.[channel] ?? 0;
+    const expected = Array.from({ length: Math.floor((4 + top + bottom - 2) / 2) + 1 }, (_, row) =>
+      Array.from({ length: Math.floor((5 + left + right - 2) / 2) + 1 }, (__, column) =>
+        [0, 1, 2].map((out) =>
+          [0, 1, 2, 3].reduce((sum, tap) => {
+            const [i, j] = [tap >> 1, tap & 1];
+            return [0, 1].reduce(
+              (part, c) => part + weight[i]![j]![c]![out]! * at(2 * row + i - top, 2 * column + j - left, c),
+              sum,
+            );
+          }, 0),
+        ),
+      ),
+    );
+    expect(y).toBeAllClose(tf.tensor4d([expected]));
+    expectGradientsMatchFiniteDifferences((images) => convolution.apply(images as tf.Tensor4D), [x], {
+      variables: convolution.namedVariables(),
+    });
+  });
+
+  it('starts with the weights of its initializers, frozen where that is asked for', () => {
+    const zero = constantInitializer(0);
+    const convolution = new Convolution({
+      inChannels: 1,
+      outChannels: 2,
+      initializer: constantInitializer(3),
+      biasInitializer: zero,
+      trainable: false,
+      key: randomKey(0),
+    });
+    expect(convolution.trainableVariables()).toEqual([]);
+    expect([...convolution.namedVariables().keys()]).toEqual(['weight', 'bias']);
+    expect(convolution.apply(tf.ones([1, 1, 1, 1]))).toBeAllClose(tf.fill([1, 1, 1, 2], 3));
+  });
+
   it('refuses other channels, and sizes that are no sizes', () => {
     const convolution = new Convolution({ inChannels: 2, outChannels: 1, key: randomKey(0) });
     expect(() => convolution.apply(tf.ones([1, 2, 2, 3]))).toThrow(
       'Convolution.apply: expected shape [B, H, W, 2], got [1, 2, 2, 3].',
     );
     expect(() => new Convolution({ inChannels: 1, outChannels: 0, key: randomKey(0) })).toThrow('outChannels');
+    expect(() => new Convolution({ inChannels: 1, outChannels: 1, padding: [1, -1], key: randomKey(0) })).toThrow(
+      'Convolution: expected padding to be an integer, [before, after] or [left, right, top, bottom], ' +
+        'of integers of at least 0, got [1,-1].',
+    );
   });
 });
 

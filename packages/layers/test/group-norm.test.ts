@@ -7,7 +7,8 @@ import { normal, shake } from './helpers.js';
 describe('GroupNorm', () => {
   it('normalises neighbouring channels together over all pixels of an image', () => {
     const norm = new GroupNorm({ channels: 4, numGroups: 2, epsilon: 0 });
-    // Two pixels; first group 1, 2 and 3, 4 (mean 2.5, variance 1.25), second group 10, 10 and 14, 14 (mean 12, variance 4).
+    // Two pixels; first group 1, 2 and 3, 4 (mean 2.5, variance 1.25), second group 10, 10 and 14,
+    // 14 (mean 12, variance 4).
     const x = tf.tensor4d([1, 2, 10, 10, 3, 4, 14, 14], [1, 1, 2, 4]);
     const unit = 1 / Math.sqrt(1.25);
     expect(norm.apply(x)).toBeAllClose([

@@ -186,7 +186,8 @@ describe('ViTEncoder and ViTDecoder', () => {
     expect(Object.keys(features)).toEqual(encoder.featureNames);
     for (const [name, feature] of Object.entries(features)) expect(feature.shape, name).toEqual([3, 6, 8]);
     expect(features['norm']).toBeAllClose(encoder.encode(images), { rtol: 0, atol: 0 });
-    // Blocks are drawn from the key and their place: one that ends after the first has the same first.
+    // Blocks are drawn from the key and their place: one that ends after the first has the same
+    // first.
     const shorter = new ViTEncoder({ ...options, depth: 1 });
     const names = [...shorter.namedVariables().keys()];
     shorter.loadVariables(new Map(names.map((name) => [name, host(encoder.namedVariables().get(name)!)])));

@@ -2,23 +2,26 @@ import * as tf from '@tensorflow/tfjs-core';
 import { assertInRange, detach } from '@vitvq/core';
 import { assertSameFloats } from './internal/checks.js';
 
+/** Options of {@link adaptiveWeight}. */
 export interface AdaptiveWeightOptions {
-  /** Added to the norm of the adversarial gradient, so that nothing is divided by 0. @default 1e-4 */
+  /** Number added to the norm of the adversarial gradient, against division by 0. @default 1e-4 */
   readonly epsilon?: number;
   /** Largest weight. @default 1e4 */
   readonly maximum?: number;
 }
 
 /**
- * Weight of an adversarial loss that makes it as strong as the reconstruction loss where both enter the decoder (VQGAN,
- * arXiv:2012.09841, eq. 7; as in its code the result is capped and epsilon is 1e-4, where the paper has 1e-6):
+ * Returns the weight that makes an adversarial loss as strong as the reconstruction loss at the
+ * decoder's last layer (VQGAN, arXiv:2012.09841, eq. 7):
  *
  *     min(|reconstructionGradient| / (|adversarialGradient| + epsilon), maximum)
  *
- * The result carries no gradient. Start step and a constant factor are the caller's.
- * @param reconstructionGradient  gradient of the reconstruction loss, perceptual term included, towards the weight of the
- *   decoder's last layer; float32, any shape
- * @param adversarialGradient  that of the generator's adversarial loss; the same shape
+ * The result carries no gradient. The start step and a constant factor are up to the caller.
+ *
+ * Deviation: as in VQGAN's code the result is capped and epsilon is 1e-4, where the paper has 1e-6.
+ * @param reconstructionGradient  gradient of the reconstruction loss, perceptual term included,
+ *   towards the weight of the decoder's last layer; float32, any shape
+ * @param adversarialGradient  gradient of the generator's adversarial loss towards the same weight
  * @throws {ShapeError} @throws {ConfigError}
  */
 export function adaptiveWeight(

@@ -4,7 +4,7 @@ import { assertFloats } from './internal/checks.js';
 
 const mean = (x: tf.Tensor): tf.Scalar => tf.mean<tf.Scalar>(x);
 
-/** Checks the logits, tidies, and names where it happens; real and fake logits may differ in shape. */
+/** Adds checks of the logits and `tf.tidy`; real and generated logits may differ in shape. */
 function adversarialLoss(
   name: string,
   generator: (fake: tf.Tensor) => tf.Scalar,
@@ -24,8 +24,8 @@ function adversarialLoss(
 }
 
 /**
- * Hinge loss (Lim & Ye 2017, arXiv:1705.02894; Miyato et al. 2018, arXiv:1802.05957, eq. 16 and 17), with the factor 1/2 of
- * VQGAN and of the reference on the discriminator's side:
+ * Hinge loss (Lim & Ye 2017, arXiv:1705.02894; Miyato et al. 2018, arXiv:1802.05957, eq. 16 and
+ * 17), with the factor 1/2 of VQGAN and of the reference on the discriminator's side:
  *
  *     generator      -mean fake
  *     discriminator  1/2 (mean max(0, 1 - real) + mean max(0, 1 + fake))
@@ -37,8 +37,10 @@ export const hingeAdversarialLoss: AdversarialLoss = adversarialLoss(
 );
 
 /**
- * `vanilla` of the reference: the non-saturating loss of Goodfellow et al. (2014, arXiv:1406.2661, sec. 3), half of it on the
- * discriminator's side. VQGAN uses -mean fake for the generator there; the reference, and so this, does not.
+ * Loss `vanilla` of the reference: the non-saturating loss of Goodfellow et al. (2014,
+ * arXiv:1406.2661, sec. 3), with the factor 1/2 on the discriminator's side. VQGAN combines this
+ * discriminator's side with -mean fake for the generator; the reference does not, nor does this
+ * loss.
  *
  *     generator      mean softplus(-fake)
  *     discriminator  1/2 (mean softplus(-real) + mean softplus(fake))
@@ -50,8 +52,8 @@ export const vanillaAdversarialLoss: AdversarialLoss = adversarialLoss(
 );
 
 /**
- * The non-saturating loss as StyleGAN2 uses it (arXiv:1912.04958), that is without the factor 1/2: R1's weight is relative
- * to this one.
+ * Non-saturating loss as StyleGAN2 uses it (arXiv:1912.04958): without the factor 1/2, on which the
+ * usual weights of R1 are based.
  *
  *     generator      mean softplus(-fake)
  *     discriminator  mean softplus(-real) + mean softplus(fake)
@@ -63,8 +65,9 @@ export const nonSaturatingAdversarialLoss: AdversarialLoss = adversarialLoss(
 );
 
 /**
- * Least squares with the targets a = -1, b = 1, c = 0 (Mao et al. 2017, arXiv:1611.04076), for which it minimises the
- * Pearson chi-squared divergence. The generator's term has no factor 1/2, as in the reference.
+ * Least-squares loss with the targets a = -1, b = 1, c = 0 (Mao et al. 2017, arXiv:1611.04076),
+ * with which the generator minimises the Pearson chi-squared divergence. The generator's term has
+ * no factor 1/2, as in the reference.
  *
  *     generator      mean fake^2
  *     discriminator  1/2 (mean (real - 1)^2 + mean (fake + 1)^2)

@@ -3,8 +3,9 @@ import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import { assertShape } from '@vitvq/core';
 
 /**
- * Mean negative log-likelihood in nats per token (equation 2 of arXiv:2110.04627, divided by the number of tokens). Divide by
- * ln 2 for bits; its exponential is the perplexity. Hand-written gradient of first order, softmax - one-hot.
+ * Returns the mean negative log-likelihood in nats per token (equation 2 of arXiv:2110.04627,
+ * divided by the number of tokens). Divide the value by ln 2 for bits; its exponential is the
+ * perplexity. The gradient, softmax - one-hot, is hand-written and of first order only.
  * @param logits  float32 `[.., V]`
  * @param tokens  int32 `[..]`, in `[0, V)`
  * @throws {ShapeError}

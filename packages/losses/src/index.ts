@@ -1,11 +1,18 @@
 export { adaptiveWeight, type AdaptiveWeightOptions } from './adaptive-weight.js';
 export {
+  adversarialLossKinds,
+  adversarialLossSchema,
+  createAdversarialLoss,
+  type AdversarialLossConfig,
+} from './adversarial-loss-kinds.js';
+export {
   hingeAdversarialLoss,
   leastSquaresAdversarialLoss,
   nonSaturatingAdversarialLoss,
   vanillaAdversarialLoss,
 } from './adversarial.js';
 export { binaryCrossEntropyLoss } from './binary-cross-entropy.js';
+export { crossEntropy } from './cross-entropy.js';
 export { leCamPenalty, nextLeCamAnchor, type LeCamAnchorOptions, type LeCamAnchors } from './lecam.js';
 export {
   logitLaplaceImage,
@@ -23,7 +30,19 @@ export {
   type LPIPSOptions,
   type VGG16Channels,
 } from './lpips.js';
+export {
+  createPerceptualLoss,
+  perceptualLossKinds,
+  perceptualLossSchema,
+  type PerceptualLossConfig,
+} from './perceptual-loss-kinds.js';
 export { l1Loss, l2Loss } from './pixel.js';
 export { r1Penalty } from './r1-penalty.js';
-export { codebookLoss, commitmentLoss } from './vector-quantization.js';
-export { crossEntropy } from './cross-entropy.js';
+export {
+  createReconstructionLoss,
+  reconstructionLossKinds,
+  reconstructionLossSchema,
+  type PredictedImages,
+  type ReconstructionLoss,
+  type ReconstructionLossConfig,
+} from './reconstruction-loss-kinds.js';

@@ -2,28 +2,30 @@ import * as tf from '@tensorflow/tfjs-core';
 import { assertInRange, assertShape, detach } from '@vitvq/core';
 import { assertFloats } from './internal/checks.js';
 
-/** Moving averages of a discriminator's mean logits. */
+/** Exponential moving averages of a discriminator's mean logits. */
 export interface LeCamAnchors {
-  /** Of real images, alpha_R. */
+  /** Average for real images, alpha_R. */
   readonly real: tf.Scalar;
-  /** Of generated images, alpha_F. */
+  /** Average for generated images, alpha_F. */
   readonly fake: tf.Scalar;
 }
 
+/** Options of {@link nextLeCamAnchor}. */
 export interface LeCamAnchorOptions {
-  /** Share of the former value, within [0, 1]. @default 0.99, as in the authors' code */
+  /** Factor of the old value, in [0, 1]. @default 0.99, as in the authors' code */
   readonly decay?: number;
 }
 
 /**
- * LeCam regularisation for training with little data (Tseng et al. 2021, arXiv:2104.03310): keeps the logits of real
- * images near the average of generated ones and the reverse,
+ * Returns the LeCam penalty for training with little data (Tseng et al. 2021, arXiv:2104.03310),
+ * which keeps the logits of real images near the average of generated images and the reverse:
  *
  *     mean max(0, real - anchors.fake)^2 + mean max(0, anchors.real - fake)^2
  *
- * The rectification is that of the authors' code; the paper squares the plain differences, which also punishes logits on the
- * far side of the anchor.
- * No gradient reaches the anchors. The weight is the caller's.
+ * No gradient reaches the anchors. The caller multiplies the penalty by its weight.
+ *
+ * Deviation: the differences are rectified as in the authors' code; the paper squares the plain
+ * differences, which also punishes logits on the far side of the anchor.
  * @param real  float32, any shape
  * @param fake  float32, any shape
  * @throws {ShapeError}
@@ -40,7 +42,8 @@ export function leCamPenalty(real: tf.Tensor, fake: tf.Tensor, anchors: LeCamAnc
 }
 
 /**
- * The next value of an anchor, `decay · anchor + (1 - decay) · mean(logits)` without a gradient.
+ * Returns the next value of an anchor, `decay · anchor + (1 - decay) · mean(logits)`, without a
+ * gradient.
  * @throws {ShapeError} @throws {ConfigError}
  */
 export function nextLeCamAnchor(

@@ -2,12 +2,19 @@ import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError } from '@vitvq/core';
 import { assertSameFloats } from './internal/checks.js';
 
+/** Options of the logit-Laplace loss and of its mapping of pixels. */
 export interface LogitLaplaceOptions {
-  /** Distance of the mapped pixels from 0 and 1, in (0, 1/2); keeps their logits finite. @default 0.1 */
+  /**
+   * Distance of the mapped pixels from 0 and 1, in (0, 1/2); keeps their logits finite. @default
+   * 0.1
+   */
   readonly epsilon?: number;
 }
 
-/** What a decoder predicts for each value of a pixel, so twice as many channels as the image has. */
+/**
+ * Parameters that a decoder predicts for each value of a pixel: twice as many channels as the
+ * image.
+ */
 export interface LogitLaplaceParameters {
   /** mu, in logits: its sigmoid is the median of the mapped pixel. */
   readonly mean: tf.Tensor;
@@ -16,16 +23,20 @@ export interface LogitLaplaceParameters {
 }
 
 /**
- * Negative log-likelihood of pixels under the logit-Laplace distribution, the one of x in (0, 1) whose logit is Laplace
- * distributed (Ramesh et al. 2021, arXiv:2102.12092, appendix A.3, eq. 2; ViT-VQGAN, arXiv:2110.04627, sec. 3.3):
+ * Returns the negative log-likelihood of pixels under the logit-Laplace distribution, that of an x
+ * in (0, 1) whose logit is Laplace distributed (Ramesh et al. 2021, arXiv:2102.12092, appendix A.3,
+ * eq. 2; ViT-VQGAN, arXiv:2110.04627, sec. 3.3):
  *
  *     f(x | mu, b) = exp(-|logit(x) - mu| / b) / (2 b x (1 - x))
- *     loss = mean of -ln f = |logit(x) - mu| / b + ln b + ln(2 x (1 - x)),  x = (1 - 2 epsilon) target + epsilon
+ *     loss = mean of -ln f = |logit(x) - mu| / b + ln b + ln(2 x (1 - x))
+ *     where x = (1 - 2 epsilon) target + epsilon
  *
- * A density may exceed 1, so the loss may be negative (the paper reports about -2.5). The reference's `loglaplace_loss`
- * is a plain L1 distance and not this; for that use `l1Loss`.
+ * A density may exceed 1, so that the loss may be negative (the paper reports about -2.5).
+ *
+ * Deviation: the reference's `loglaplace_loss` is a plain L1 distance; use `l1Loss` for that.
  * @param parameters  `mean` and `logScale`, float32, of the shape of `target`
- * @param target  pixels in [0, 1], float32; not checked, a value outside [0, 1] by more than epsilon gives NaN
+ * @param target  pixels in [0, 1], float32; the range is not checked, and a value outside [0, 1] by
+ *   more than epsilon gives NaN
  * @throws {ShapeError} @throws {ConfigError}
  */
 export function logitLaplaceLoss(
@@ -44,8 +55,8 @@ export function logitLaplaceLoss(
 }
 
 /**
- * Pixels in [0, 1] to [epsilon, 1 - epsilon]: `(1 - 2 epsilon) x + epsilon` (Ramesh et al. 2021, eq. 3). DALL-E maps the
- * input of its encoder as well; the loss maps its target by itself.
+ * Maps pixels in [0, 1] to [epsilon, 1 - epsilon]: `(1 - 2 epsilon) x + epsilon` (Ramesh et al.
+ * 2021, eq. 3). DALL-E maps the input of its encoder as well; the loss maps its target by itself.
  * @throws {ConfigError} unless 0 < epsilon < 1/2
  */
 export function logitLaplaceMap<T extends tf.Tensor>(pixels: T, { epsilon = 0.1 }: LogitLaplaceOptions = {}): T {
@@ -53,15 +64,19 @@ export function logitLaplaceMap<T extends tf.Tensor>(pixels: T, { epsilon = 0.1 
   return tf.tidy(() => tf.add<T>(tf.mul(pixels, 1 - 2 * epsilon), epsilon));
 }
 
-/** The inverse of `logitLaplaceMap`, clipped to [0, 1]. @throws {ConfigError} unless 0 < epsilon < 1/2 */
+/**
+ * Inverts `logitLaplaceMap` and clips to [0, 1].
+ * @throws {ConfigError} unless 0 < epsilon < 1/2
+ */
 export function logitLaplaceUnmap<T extends tf.Tensor>(mapped: T, { epsilon = 0.1 }: LogitLaplaceOptions = {}): T {
   assertEpsilon(epsilon, 'logitLaplaceUnmap');
   return tf.tidy(() => tf.clipByValue<T>(tf.div(tf.sub(mapped, epsilon), 1 - 2 * epsilon), 0, 1));
 }
 
 /**
- * The image that a predicted mean stands for: `logitLaplaceUnmap(sigmoid(mean))`; the scale is ignored (Ramesh et al.
- * 2021, appendix A.3). It holds the only sigmoid of ViT-VQGAN (sec. 3.1). No gradient flows where the clipping acts.
+ * Returns the image of a predicted mean, `logitLaplaceUnmap(sigmoid(mean))`; the scale is ignored
+ * (Ramesh et al. 2021, appendix A.3). This sigmoid is the only one of ViT-VQGAN (sec. 3.1). No
+ * gradient flows where the clipping acts.
  * @throws {ConfigError} unless 0 < epsilon < 1/2
  */
 export function logitLaplaceImage<T extends tf.Tensor>(mean: T, options: LogitLaplaceOptions = {}): T {

@@ -3,14 +3,17 @@ import { assertShape } from '@vitvq/core';
 import { assertFloats } from './internal/checks.js';
 
 /**
- * R1: how steep a discriminator is at real images, `mean over B of |d sum(logits) / d image|^2` (Mescheder et al. 2018,
- * arXiv:1801.04406, eq. 9). Its weight, gamma / 2 there, is the caller's; so is a penalty every k steps only, k times as
- * strong (StyleGAN2, arXiv:1912.04958, sec. 3.1).
+ * Returns the R1 penalty, the squared steepness of a discriminator at real images,
+ * `mean over B of |d sum(logits) / d image|^2` (Mescheder et al. 2018, arXiv:1801.04406, eq. 9).
+ * The caller multiplies the penalty by its weight, gamma / 2 in the paper, and may compute it every
+ * k steps only, k times as strong (StyleGAN2, arXiv:1912.04958, sec. 3.1).
  *
- * It is made of gradients and can be differentiated again, towards the discriminator's variables; everything in `logits`
- * needs gradients of second order for that. Those of TensorFlow.js that use their own result (tanh, exp, sigmoid, softmax) have
- * none, and leakyRelu and where need the ones that `@vitvq/engine` registers.
- * @param logits  logits of images, of any shape; those of one image may depend on the others (batch statistics)
+ * The penalty is made of gradients and can be differentiated again, towards the discriminator's
+ * variables; every operation in `logits` needs gradients of second order for that. Operations of
+ * TensorFlow.js whose gradient uses their own result (tanh, exp, sigmoid, softmax) have none, and
+ * leakyRelu and where need those that `@vitvq/engine` registers.
+ * @param logits  returns logits of images, of any shape; the logits of one image may depend on the
+ *   others (batch statistics)
  * @param images  real images, float32 `[B, H, W, C]`
  * @throws {ShapeError}
  */

@@ -10,7 +10,8 @@ afterEach(() => tf.engine().endScope());
 const one = (value: number): tf.Tensor => tf.tensor1d([value]);
 
 describe('logitLaplaceLoss', () => {
-  // target 1/2: x = 1/2, logit 0, |0 - 1| / 2 + ln 2 + ln(2/4) = 1/2. target 1: x = 0.9, ln 9 + ln 0.18.
+  // target 1/2: x = 1/2, logit 0, |0 - 1| / 2 + ln 2 + ln(2/4) = 1/2. target 1: x = 0.9, ln 9 + ln
+  // 0.18.
   it.each([
     [0.5, 1, Math.log(2), 0.5],
     [1, 0, 0, Math.log(9) + Math.log(0.18)],

@@ -20,7 +20,10 @@ const hasOnnx = engines.some(({ name, available }) => name === 'onnx' && availab
 
 const narrow: VGG16Channels = [3, 4, 5, 4, 3];
 
-/** Random weights that keep the scale of the features; linear layers are positive, as the trained ones. */
+/**
+ * Random weights that keep the scale of the features; linear layers are positive, as the trained
+ * ones.
+ */
 function randomWeights(lpips: LPIPS): Map<string, HostTensor> {
   return new Map(
     [...lpips.namedVariables()].map(([name, { shape, size }], index) => {

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { randomKey, randomNormal, ShapeError, type Loss } from '@vitvq/core';
+import type { Loss } from '@vitvq/core';
+import { randomKey, randomNormal, ShapeError } from '@vitvq/core';
 import { expectGradientsMatchFiniteDifferences, expectNoTensorLeak } from '@vitvq/test-utils';
-import { codebookLoss, commitmentLoss, l1Loss, l2Loss } from '../src/index.js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { l1Loss, l2Loss } from '../src/index.js';
 
 beforeEach(() => tf.engine().startScope());
 afterEach(() => tf.engine().endScope());
@@ -16,7 +17,7 @@ const noise = (seed: number, ...shape: number[]): tf.Tensor =>
     shape,
   );
 
-const losses: Record<string, Loss> = { l1Loss, l2Loss, commitmentLoss, codebookLoss };
+const losses: Record<string, Loss> = { l1Loss, l2Loss };
 
 describe.each(Object.entries(losses))('%s', (name, loss) => {
   it('is zero for equal tensors and a scalar', () => {
@@ -56,27 +57,5 @@ describe('gradients', () => {
     const prediction = noise(1, 3, 4);
     const target = tf.add(prediction, tf.mul(tf.sign(noise(2, 3, 4)), 0.5));
     expectGradientsMatchFiniteDifferences((a, b) => loss(a, b), [prediction, target]);
-  });
-
-  it('of the commitment term reach the features only', () => {
-    const [z, codes] = [noise(1, 3, 4), noise(2, 3, 4)];
-    expectGradientsMatchFiniteDifferences((a) => commitmentLoss(a, codes), [z]);
-    const [dz, dcodes] = tf.grads((a: tf.Tensor, b: tf.Tensor) => tf.add(commitmentLoss(a, b), tf.mul(0, tf.sum(b))))([
-      z,
-      codes,
-    ]);
-    expect(dz).toBeAllClose(tf.mul(tf.sub(z, codes), 2 / 12));
-    expect(dcodes).toBeAllClose(tf.zeros([3, 4]), { atol: 0 });
-  });
-
-  it('of the codebook term reach the codes only', () => {
-    const [z, codes] = [noise(1, 3, 4), noise(2, 3, 4)];
-    expectGradientsMatchFiniteDifferences((b) => codebookLoss(z, b), [codes]);
-    const [dz, dcodes] = tf.grads((a: tf.Tensor, b: tf.Tensor) => tf.add(codebookLoss(a, b), tf.mul(0, tf.sum(a))))([
-      z,
-      codes,
-    ]);
-    expect(dz).toBeAllClose(tf.zeros([3, 4]), { atol: 0 });
-    expect(dcodes).toBeAllClose(tf.mul(tf.sub(codes, z), 2 / 12));
   });
 });

@@ -7,50 +7,63 @@ import { groupRates, membersOf, type Member } from './internal/groups.js';
 import type { ApplyOptions, Optimizer } from './optimizer.js';
 import type { ParameterGroup } from './parameter-groups.js';
 
+/** Options of {@link Adafactor}. */
 export interface AdafactorOptions {
-  /** Decay of the average of updates, in [0, 1); without, there is none and no memory for it. @default undefined */
+  /**
+   * Decay of the average of updates, in [0, 1); undefined: no average, and no memory for one.
+   * @default undefined
+   */
   readonly beta1?: number;
   /**
-   * Decay of the second moments, in [0, 1), corrected for its start from zero. Without, it grows with the steps:
-   * `1 - t^-0.8` (paper sec. 7.2). @default undefined
+   * Decay of the second moments, in [0, 1), corrected for their start at zero; undefined: a decay
+   * that grows with the steps, `1 - t^-0.8` (paper sec. 7.2). @default undefined
    */
   readonly beta2?: number;
-  /** Largest root mean square of a variable's update before the learning rate; infinity: no limit. @default 1 */
+  /**
+   * Largest root mean square of a variable's update before the learning rate; infinity: no limit.
+   * @default 1
+   */
   readonly clippingThreshold?: number;
-  /** Multiplies the learning rate by the root mean square of the variable (paper sec. 8). @default false */
+  /**
+   * Whether the learning rate is multiplied by the root mean square of the variable (paper sec. 8).
+   * @default false
+   */
   readonly relativeStep?: boolean;
-  /** Added to squared gradients. @default 1e-30 */
+  /** Number added to squared gradients. @default 1e-30 */
   readonly epsilon1?: number;
-  /** Smallest factor of `relativeStep`, for variables that begin at zero. @default 1e-3 */
+  /** Smallest factor of `relativeStep`, for variables that start at zero. @default 1e-3 */
   readonly epsilon2?: number;
 }
 
 interface Slot {
   readonly member: Member;
-  /** Row and column averages of a matrix, or the average of each element. */
+  /** Averages of the rows and columns of a matrix, or of each element. */
   readonly moments: readonly tf.Variable[];
   readonly firstMoment: tf.Variable | undefined;
 }
 
 /**
- * Adafactor (Shazeer & Stern 2018, arXiv:1804.04235, algorithms 4 and 5): the second moments of a matrix `[R, C]` are kept
- * as averages over its rows and over its columns, R + C numbers instead of R C. For step t, gradient g, learning rate a
- * (of the group), weight decay w:
+ * Adafactor (Shazeer & Stern 2018, arXiv:1804.04235, algorithms 4 and 5): the second moments of a
+ * matrix `[R, C]` are kept as averages over its rows and over its columns, R + C numbers instead of
+ * R C. For step t, gradient g, learning rate a (of the group) and weight decay w:
  *
  *     r <- b r + (1 - b) mean_C(g^2 + epsilon1)      c <- b c + (1 - b) mean_R(g^2 + epsilon1)
  *     u = g / sqrt(r c / mean(r))                    u <- a u / max(1, RMS(u) / clippingThreshold)
- *     p <- p (1 - a w) - u                           with beta1: p <- p (1 - a w) - m,  m <- beta1 m + (1 - beta1) u
+ *     p <- p (1 - a w) - u
+ *     with beta1: m <- beta1 m + (1 - beta1) u       p <- p (1 - a w) - m
  *
- * where `b = 1 - t^-0.8`, or follows from beta2. Of more than two axes the last two are factored, each matrix on its own;
- * vectors and scalars keep a full second moment. The average of updates holds the learning rate, as in the authors'
- * Tensor2Tensor. Stage 2 of ViT-VQGAN (arXiv:2110.04627) has beta1 0.9 and beta2 0.96; it keeps the first moment
- * in 8 bits, ours is float32.
+ * where `b = 1 - t^-0.8`, or follows from beta2. For more than two axes the last two are factored,
+ * each matrix by itself; vectors and scalars keep a full second moment. The average of updates
+ * contains the learning rate, as in the authors' Tensor2Tensor. Stage 2 of ViT-VQGAN
+ * (arXiv:2110.04627) has beta1 0.9 and beta2 0.96.
  *
- * The step size is the schedule's: the relative step of the paper is off unless asked for, and then multiplies it. Weight
- * decay (0 unless a group says otherwise) is decoupled, which the paper does not have.
+ * Deviations: the step size comes from the schedule, which the relative step of the paper
+ * multiplies only on request; weight decay (0 unless a group says otherwise) is decoupled, which
+ * the paper does not have; the first moment is float32, where ViT-VQGAN keeps 8 bits.
  *
- * State, for checkpoints: `step` (scalar, updates done), `rowMoment.<name>` and `columnMoment.<name>` or
- * `secondMoment.<name>`, and with beta1 `firstMoment.<name>`. The optimizer owns its state and not the variables.
+ * State, for checkpoints: `step` (scalar, number of updates), `rowMoment.<name>` and
+ * `columnMoment.<name>` or `secondMoment.<name>`, and with beta1 `firstMoment.<name>`. The
+ * optimizer owns its state and not the variables.
  */
 export class Adafactor extends Module implements Optimizer {
   readonly #options: AdafactorOptions & {
@@ -64,7 +77,7 @@ export class Adafactor extends Module implements Optimizer {
   readonly #variables: ReadonlyMap<string, tf.Variable>;
 
   /**
-   * @param groups  no variable in two of them; all float32 and trainable
+   * @param groups  every variable in one group only, float32 and trainable
    * @throws {ConfigError}
    */
   constructor(
@@ -86,7 +99,7 @@ export class Adafactor extends Module implements Optimizer {
       const got = String(clippingThreshold);
       throw new ConfigError({ where, expected: 'clippingThreshold to be positive', got });
     }
-    // Below, float32 has no such number, and a gradient of zero would be divided by zero.
+    // Below it, float32 would round to 0, and a gradient of zero would be divided by zero.
     assertInRange(epsilon1, 'epsilon1', where, SMALLEST_NORMAL_FLOAT32);
     assertInRange(epsilon2, 'epsilon2', where, 0);
     this.#options = { beta1, beta2, clippingThreshold, relativeStep, epsilon1, epsilon2 };
@@ -111,6 +124,7 @@ export class Adafactor extends Module implements Optimizer {
     });
   }
 
+  /** Updates every variable once; see `Optimizer.apply`. @throws {ShapeError} */
   apply(
     gradients: ReadonlyMap<string, tf.Tensor>,
     learningRate: tf.Scalar,
@@ -122,7 +136,7 @@ export class Adafactor extends Module implements Optimizer {
       const scale = gradientScale ?? tf.scalar(1);
       const finite = isFiniteScalar(scale);
       const rate = groupRates(learningRate);
-      // 1 - b. With beta2 it makes an average of numbers that are all x come out as x from the first step on.
+      // 1 - b. With beta2 an average of numbers that are all x is x from the first step on.
       const { beta1, beta2 } = this.#options;
       const rest = beta2 === undefined ? tf.pow(step, -0.8) : tf.div(1 - beta2, biasCorrection(beta2, step));
       for (const { member, moments, firstMoment } of this.#slots) {
@@ -165,8 +179,8 @@ function rootMeanSquare(x: tf.Tensor): tf.Scalar {
 }
 
 /**
- * `1 / sqrt(v)`, where v is given as it is or factored. The two factors are rooted on their own: the product of two tiny
- * moments is 0 in float32.
+ * Returns `1 / sqrt(v)`, where v is given as it is or factored. The root of each factor is taken by
+ * itself, because the product of two tiny moments is 0 in float32.
  */
 function inverseRoot([moment, columns]: readonly tf.Tensor[]): tf.Tensor {
   if (!columns) return tf.rsqrt(moment!);

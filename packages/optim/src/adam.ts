@@ -5,16 +5,16 @@ import type { Member } from './internal/groups.js';
 import type { ParameterGroup } from './parameter-groups.js';
 
 /**
- * Adam (Kingma & Ba 2015, arXiv:1412.6980, algorithm 1), as `torch.optim.Adam`. Weight decay, 0 unless a group says
- * otherwise, is that of an L2 penalty: `g + w p` takes the place of the gradient g, after clipping, and goes through both
- * moments. `AdamW` keeps it out of them.
+ * Adam (Kingma & Ba 2015, arXiv:1412.6980, algorithm 1), as `torch.optim.Adam`. Weight decay, 0
+ * unless a group says otherwise, is that of an L2 penalty: `g + w p` replaces the gradient g, after
+ * clipping, and enters both moments. `AdamW` keeps the decay out of them.
  *
- * The default betas are those of ViT-VQGAN (arXiv:2110.04627, sec. 5.1); PyTorch's beta2 is 0.999. State and ownership are
- * those of `AdamW`, so a checkpoint of one fits the other.
+ * The default betas are those of ViT-VQGAN (arXiv:2110.04627, sec. 5.1); PyTorch's beta2 is 0.999.
+ * State and ownership are those of `AdamW`, so that a checkpoint of one fits the other.
  */
 export class Adam extends AdamBase {
   /**
-   * @param groups  no variable in two of them; all float32 and trainable
+   * @param groups  every variable in one group only, float32 and trainable
    * @throws {ConfigError}
    */
   constructor(groups: readonly ParameterGroup[], options: AdamOptions = {}) {
@@ -22,7 +22,8 @@ export class Adam extends AdamBase {
   }
 
   protected decay(gradientScale: tf.Scalar): (member: Member, gradient: tf.Tensor) => AdamUpdate {
-    // The gradients are scaled before the penalty is added; what is left of the scale is whether to skip.
+    // The gradients are scaled before the penalty is added; afterwards the scale only says whether
+    // to skip.
     const skipOrOne = choose(isFiniteScalar(gradientScale), tf.scalar(1), gradientScale);
     return ({ variable, weightDecay }, gradient) =>
       weightDecay === 0

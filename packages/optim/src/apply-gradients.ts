@@ -4,20 +4,23 @@ import { clipScale } from './clipping.js';
 import { choose, isFiniteScalar } from './internal/finite.js';
 import type { Optimizer } from './optimizer.js';
 
-// A type, not an interface: only those fit the named tensors of tf.tidy.
+// A type and not an interface: tf.tidy returns types of named tensors only.
+/** Norms of the gradients of one step, before clipping. */
 export type GradientNorms = {
-  /** Norm over all gradients together, before clipping. */
+  /** Norm over all gradients together. */
   readonly gradientNorm: tf.Scalar;
-  /** `[V]`: norm of each gradient, in the order of the map, before clipping. */
+  /** `[V]`: norm of each gradient, in the order of the map. */
   readonly gradientNorms: tf.Tensor1D;
 };
 
 /**
- * The end of a training step: norms, clipping by the norm over all gradients (`torch.nn.utils.clip_grad_norm_`), update. It
- * is plain tfjs code without read-backs or decisions on the host, so it compiles.
+ * Ends a training step: computes the norms, clips by the norm over all gradients
+ * (`torch.nn.utils.clip_grad_norm_`) and updates. Plain tensor code without read-backs or decisions
+ * on the host, which compiles.
  *
- * Where the norm is NaN or infinite, the update is skipped, and variables and state of the optimizer stay as they are: who
- * reads the norm can stop with the last good weights in place, or go on and count.
+ * Where the norm is NaN or infinite, the update is skipped, and variables and state of the
+ * optimizer stay as they are. A caller that reads the norm can stop with the last good weights in
+ * place, or go on and count.
  * @param gradients  one for each variable of the optimizer, by name; not disposed of
  * @param learningRate  scalar tensor, from a schedule
  * @throws {ConfigError} without gradients, or unless `clipNorm` is positive
@@ -30,7 +33,7 @@ export function applyGradients(
     clipNorm = null,
   }: {
     readonly optimizer: Optimizer;
-    /** Longest gradient, by norm over all variables together; null: no limit. @default null */
+    /** Largest norm over all gradients together; null: no limit. @default null */
     readonly clipNorm?: number | null;
   },
   gradients: ReadonlyMap<string, tf.Tensor>,
@@ -38,7 +41,10 @@ export function applyGradients(
   {
     alsoFinite,
   }: {
-    /** The update is also skipped where this scalar is NaN or infinite; a loss, whose gradients may still be finite. */
+    /**
+     * Scalar for which the update is also skipped where it is NaN or infinite: a loss, whose
+     * gradients may still be finite.
+     */
     readonly alsoFinite?: tf.Scalar;
   } = {},
 ): GradientNorms {

@@ -2,7 +2,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import { assertShape, ConfigError } from '@vitvq/core';
 import { choose, isFiniteScalar } from './internal/finite.js';
 
-/** L2 norm of all elements of all tensors together; 0 for no tensors. The caller disposes of the result. */
+/**
+ * Returns the L2 norm of all elements of all tensors together; 0 for no tensors. The caller
+ * disposes of the result.
+ */
 export function globalNorm(tensors: Iterable<tf.Tensor>): tf.Scalar {
   return tf.tidy(() => {
     let total: tf.Tensor = tf.scalar(0);
@@ -12,10 +15,11 @@ export function globalNorm(tensors: Iterable<tf.Tensor>): tf.Scalar {
 }
 
 /**
- * Factor that brings gradients of this norm down to `maximum`, 1 where they are below it already:
- * `min(1, maximum / (norm + 1e-6))`, as `torch.nn.utils.clip_grad_norm_`. NaN for a norm that is NaN or infinite: no factor
- * mends such gradients, and optimizers skip the update. Give it to `Optimizer.apply` as `gradientScale`.
- * @throws {ConfigError} unless `maximum` is positive (infinity is: it never clips)
+ * Returns the factor that brings gradients of this norm down to `maximum`, 1 where they are below it:
+ * `min(1, maximum / (norm + 1e-6))`, as `torch.nn.utils.clip_grad_norm_`. For a norm that is NaN or
+ * infinite the factor is NaN: no factor repairs such gradients, and optimizers skip the update. Give
+ * the factor to `Optimizer.apply` as `gradientScale`.
+ * @throws {ConfigError} unless `maximum` is positive; infinity never clips
  * @throws {ShapeError} unless `norm` is a scalar
  */
 export function clipScale(norm: tf.Scalar, maximum: number): tf.Scalar {

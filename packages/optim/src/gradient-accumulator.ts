@@ -4,14 +4,19 @@ import { assertGradients } from './internal/check-gradients.js';
 import { assertFloatVariables } from './internal/check-variables.js';
 
 /**
- * Sums the gradients of several micro-batches, for batches that do not fit into memory at once. Where the loss is a mean
- * over images and the micro-batches are of one size, `mean` is the gradient of the whole batch.
+ * Sums the gradients of several micro-batches, for batches that do not fit into memory at once.
+ * Where the loss is a mean over images and the micro-batches are of one size, `mean` is the
+ * gradient of the whole batch.
  *
- * The sums are variables by the names of those that the gradients belong to, not trainable. All methods are plain tfjs code
- * that compiles. A gradient that is NaN or infinite stays in its sum until `clear`, so that the whole update is skipped.
+ * The sums are variables, not trainable, by the names of the variables to which the gradients
+ * belong. All methods are plain tensor code, which compiles. A gradient that is NaN or infinite
+ * stays in its sum until `clear`, so that the whole update is skipped.
  */
 export class GradientAccumulator extends Module {
-  /** @param variables  by dotted name, as the gradients will come. @throws {ConfigError} unless all are float32 */
+  /**
+   * @param variables  by dotted name, as the gradients will be given
+   * @throws {ConfigError} unless all are float32
+   */
   constructor(variables: ReadonlyMap<string, tf.Variable>) {
     super();
     assertFloatVariables(variables, 'GradientAccumulator');
@@ -23,7 +28,8 @@ export class GradientAccumulator extends Module {
   /**
    * Adds the gradients of one micro-batch to the sums.
    * @param gradients  one for each variable, by name; not disposed of
-   * @throws {ShapeError} naming all missing, unexpected and mis-shaped gradients together; nothing has changed then
+   * @throws {ShapeError} naming all missing, unexpected and mis-shaped gradients together, before
+   *   anything changes
    */
   add(gradients: ReadonlyMap<string, tf.Tensor>): void {
     const sums = this.namedVariables();
@@ -35,7 +41,7 @@ export class GradientAccumulator extends Module {
   }
 
   /**
-   * The sums divided by the number of micro-batches that are in them, by name.
+   * Returns the sums divided by the number of micro-batches that were added, by name.
    * Ownership: the caller disposes of the gradients.
    * @throws {ConfigError} unless `count` is a positive integer
    */

@@ -5,7 +5,7 @@ export { applyGradients, type GradientNorms } from './apply-gradients.js';
 export { clipScale, globalNorm } from './clipping.js';
 export { GradientAccumulator } from './gradient-accumulator.js';
 export type { AdamOptions } from './internal/adam-base.js';
-export { MovingAverage, type MovingAverageOptions } from './moving-average.js';
+export { EMA, type EMAOptions } from './ema.js';
 export { namedGradients, type NamedGradients } from './named-gradients.js';
 export type { ApplyOptions, Optimizer } from './optimizer.js';
 export {

@@ -1,17 +1,18 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError } from '@vitvq/core';
 
+/** Value of a loss and its gradients. */
 export interface NamedGradients {
   readonly value: tf.Scalar;
-  /** By the names that were given. */
+  /** Gradients by the names that were given. */
   readonly gradients: Map<string, tf.Tensor>;
 }
 
 /**
- * Value of a loss and its gradients by dotted name, as `AdamW.apply` takes them.
+ * Returns the value of a loss and its gradients by dotted name, as `Optimizer.apply` takes them.
  * @param loss  reads the variables; called once
  * @throws {ConfigError} naming the variables that the loss does not depend on
- * Ownership: the caller disposes of value and gradients (or calls this inside `tf.tidy`).
+ * Ownership: the caller disposes of value and gradients, or calls the function inside `tf.tidy`.
  */
 export function namedGradients(loss: () => tf.Scalar, variables: ReadonlyMap<string, tf.Variable>): NamedGradients {
   const { value, grads } = tf.variableGrads(loss, [...variables.values()]);

@@ -1,17 +1,19 @@
 import { assertInRange, ConfigError } from '@vitvq/core';
 
 /**
- * A value (learning rate, loss weight, temperature) as a function of the step, which is 0 for the first update. Pure: a
- * resumed run gets the same values. Clamped: constant beyond both ends.
+ * Value (learning rate, loss weight, temperature) as a function of the step, which is 0 for the
+ * first update. A schedule is pure, so that a resumed run gets the same values, and constant beyond
+ * both ends.
  */
 export type Schedule = (step: number) => number;
 
+/** Options of the schedules with a warm-up. */
 export interface WarmupScheduleOptions {
   /** Value at the end of the warm-up. */
   readonly peak: number;
-  /** Steps of the linear rise from `start` to `peak`; 0 begins at `peak`. */
+  /** Number of steps of the linear rise from `start` to `peak`; 0 starts at `peak`. */
   readonly warmupSteps: number;
-  /** Step at which `end` is reached, counted from 0 and warm-up included. */
+  /** Step at which `end` is reached, counted from 0, warm-up included. */
   readonly totalSteps: number;
   /** Value at step 0 when there is a warm-up. @default 0 */
   readonly start?: number;
@@ -19,17 +21,18 @@ export interface WarmupScheduleOptions {
   readonly end?: number;
 }
 
-/** The same value at every step. @throws {ConfigError} */
+/** Returns a schedule with the same value at every step. @throws {ConfigError} */
 export function constantSchedule(value: number): Schedule {
   assertFinite(value, 'value', 'constantSchedule');
   return () => value;
 }
 
 /**
- * Linear warm-up, then half a cosine period from `peak` to `end`:
- * `end + (peak - end) (1 + cos(pi t)) / 2` with `t = (step - warmupSteps) / (totalSteps - warmupSteps)`.
- * ViT-VQGAN (arXiv:2110.04627, sec. 5.1): peak 1e-4 after 50,000 steps, end 5e-5 at step 500,000. Absolute values; the
- * reference's `LambdaWarmUpCosineScheduler` gives them divided by `start`.
+ * Returns a schedule of a linear warm-up, then half a cosine period from `peak` to `end`:
+ * `end + (peak - end) (1 + cos(pi t)) / 2` with
+ * `t = (step - warmupSteps) / (totalSteps - warmupSteps)`. ViT-VQGAN (arXiv:2110.04627, sec. 5.1)
+ * has the peak 1e-4 after 50,000 steps and the end 5e-5 at step 500,000. The values are absolute;
+ * the reference's `LambdaWarmUpCosineScheduler` divides them by `start`.
  * @throws {ConfigError}
  */
 export function warmupCosineSchedule(options: WarmupScheduleOptions): Schedule {
@@ -38,9 +41,9 @@ export function warmupCosineSchedule(options: WarmupScheduleOptions): Schedule {
 }
 
 /**
- * Linear warm-up, then a linear ramp from `peak` at `warmupSteps` to `end` at `totalSteps`, and `end` from there on.
- * The reference's `LambdaWarmUpLinearScheduler` is broken; for what it gives after the smallest repair see
- * `referenceWarmupLinearSchedule`.
+ * Returns a schedule of a linear warm-up, then a linear ramp from `peak` at `warmupSteps` to `end`
+ * at `totalSteps`, and `end` from there on. The reference's `LambdaWarmUpLinearScheduler` is
+ * broken; its values after the smallest repair are those of `referenceWarmupLinearSchedule`.
  * @throws {ConfigError}
  */
 export function warmupLinearSchedule(options: WarmupScheduleOptions): Schedule {
@@ -49,9 +52,10 @@ export function warmupLinearSchedule(options: WarmupScheduleOptions): Schedule {
 }
 
 /**
- * The formula of the reference's `LambdaWarmUpLinearScheduler` with its undefined name repaired and nothing else: after
- * the warm-up `end + (peak - end) (totalSteps - step) / totalSteps`. It jumps down by `(peak - end) warmupSteps /
- * totalSteps` when the warm-up ends and falls below `end`, later below 0, after `totalSteps`: for comparisons with the
+ * Returns the schedule of the reference's `LambdaWarmUpLinearScheduler` with its undefined name
+ * repaired and nothing else: after the warm-up `end + (peak - end) (totalSteps - step) / totalSteps`.
+ * The value jumps down by `(peak - end) warmupSteps / totalSteps` when the warm-up ends and falls
+ * below `end`, later below 0, after `totalSteps`. Use this schedule for comparisons with the
  * reference, not for training.
  * @throws {ConfigError}
  */
@@ -62,21 +66,25 @@ export function referenceWarmupLinearSchedule(options: WarmupScheduleOptions): S
     step < warmupSteps ? clamped(step) : end + (peak - end) * ((totalSteps - atLeastZero(step)) / totalSteps);
 }
 
+/** Options of {@link exponentialDecaySchedule}. */
 export interface ExponentialDecayOptions {
   /** Value at step 0. */
   readonly start: number;
   /** Lower bound. @default 0 */
   readonly end?: number;
-  /** Decay a step: the value falls by the factor exp(-rate). */
+  /** Decay at each step: the value falls by the factor exp(-rate). */
   readonly rate: number;
-  /** The value changes at multiples of this many steps only. @default 1 */
+  /** Number of steps between two changes of the value. @default 1 */
   readonly decayEvery?: number;
 }
 
 /**
- * `max(end, start exp(-rate n))` with n = `step` rounded down to a multiple of `decayEvery` (temperature of the Gumbel
- * quantizer). The reference's `ExponentialDecayScheduler` is the same with its `scaleFactor` as `rate`, divided by
- * `start`; it keeps the last value in the object and forgets the decay when a run is resumed, this does not.
+ * Returns the schedule `max(end, start exp(-rate n))` with n = `step` rounded down to a multiple of
+ * `decayEvery` (temperature of the Gumbel quantizer). The reference's `ExponentialDecayScheduler` is
+ * the same with its `scaleFactor` as `rate`, divided by `start`.
+ *
+ * Deviation: the reference keeps the last value in the object and forgets the decay when a run is
+ * resumed; this schedule is a pure function.
  * @throws {ConfigError}
  */
 export function exponentialDecaySchedule({ start, end = 0, rate, decayEvery = 1 }: ExponentialDecayOptions): Schedule {

@@ -18,7 +18,9 @@ const group = (
 const rms = (numbers: readonly number[]): number => Math.sqrt(mean(numbers.map((x) => x * x)));
 const mean = (numbers: readonly number[]): number => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
 
-/** Algorithm 4 of the paper for one matrix, with sums as it is written there, in double precision. */
+/**
+ * Algorithm 4 of the paper for one matrix, with sums as it is written there, in double precision.
+ */
 function algorithm4(initial: number[][], gradients: number[][][], rates: number[], d: number): number[][] {
   let x = initial;
   let rows = initial.map(() => 0);
@@ -59,7 +61,8 @@ describe('Adafactor', () => {
     // The first u is the sign: m = 0.5 * 0.1 * [1, -1].
     expect(p).toBeAllClose([0.95, 1.05]);
     optimizer.apply(new Map([['p', tf.tensor1d([0, 0])]]), tf.scalar(7));
-    // No gradient: m halves, whatever the learning rate is now, and v keeps b = 1 - 2^-0.8 of itself.
+    // No gradient: m halves, whatever the learning rate is now, and v keeps b = 1 - 2^-0.8 of
+    // itself.
     expect(p).toBeAllClose([0.925, 1.075]);
     const state = optimizer.namedVariables();
     expect([...state.keys()]).toEqual(['step', 'secondMoment.p', 'firstMoment.p']);
@@ -111,7 +114,8 @@ describe('Adafactor', () => {
     const p = tf.variable(tf.zeros([3, 2]));
     const optimizer = new Adafactor([group({ p })]);
     optimizer.apply(new Map([['p', tf.fill([3, 2], size)]]), tf.scalar(0.1));
-    // Below the root of epsilon1 a gradient is small; the product of both moments would be 0 in float32.
+    // Below the root of epsilon1 a gradient is small; the product of both moments would be 0 in
+    // float32.
     expect(p).toBeAllClose(tf.fill([3, 2], (-0.1 * size) / Math.hypot(size, 1e-15)));
   });
 

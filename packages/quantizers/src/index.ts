@@ -9,32 +9,33 @@ export {
   type CodebookReport,
   type CodebookReportOptions,
 } from './codebook-report.js';
+export { CodeTable, type CodeLookup, type CodeTableOptions } from './code-table.js';
 export { codebookStatistics, paperCodebookUsage, type CodebookStatistics } from './codebook-statistics.js';
+export { EMAQuantizer, type EMAQuantizerOptions } from './ema-quantizer.js';
 export { FiniteScalarQuantizer, type FiniteScalarQuantizerOptions } from './finite-scalar-quantizer.js';
 export {
   gumbelNoise,
   GumbelQuantizer,
   gumbelQuantizerReferenceWeights,
-  type GumbelQuantizeOptions,
   type GumbelQuantizerOptions,
 } from './gumbel-quantizer.js';
 export { type CodeGradient } from './internal/code-gradient.js';
+export {
+  createQuantizer,
+  quantizerKinds,
+  quantizerReferenceWeights,
+  type BuiltInQuantizerKinds,
+  type ConfiguredQuantizer,
+  type QuantizerConfig,
+} from './kinds.js';
 export { kMeans, type KMeansOptions } from './k-means.js';
 export { LookupFreeQuantizer, type LookupFreeQuantizerOptions } from './lookup-free-quantizer.js';
-export { MovingAverageQuantizer, type MovingAverageQuantizerOptions } from './moving-average-quantizer.js';
+export { quantizerSchema, type QuantizerKind, type QuantizerKinds } from './quantizer-kind.js';
 export {
   ResidualQuantizer,
   residualQuantizerReferenceWeights,
-  type LevelQuantizer,
-  type ResidualQuantizeOptions,
   type ResidualQuantizerOptions,
   type SeparateResidualQuantizerOptions,
   type SharedResidualQuantizerOptions,
 } from './residual-quantizer.js';
-export {
-  VectorQuantizer,
-  vectorQuantizerReferenceWeights,
-  type CodebookInitialization,
-  type VectorQuantizeOptions,
-  type VectorQuantizerOptions,
-} from './vector-quantizer.js';
+export { VectorQuantizer, vectorQuantizerReferenceWeights, type VectorQuantizerOptions } from './vector-quantizer.js';

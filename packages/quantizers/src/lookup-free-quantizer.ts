@@ -1,54 +1,57 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import {
-  assertInRange,
-  assertInteger,
-  assertShape,
-  ConfigError,
-  detach,
-  Module,
-  type QuantizeResult,
-  type Quantizer,
-} from '@vitvq/core';
+import { assertInRange, assertInteger, assertShape, detach, Module } from '@vitvq/core';
+import type { QuantizeResult, Quantizer } from '@vitvq/core';
+import { z } from 'zod';
+import { assertPositive } from './internal/assert-positive.js';
 import { straightThrough } from './internal/code-gradient.js';
+import { integer, nonNegative, temperature } from './internal/config-schemas.js';
 import { Digits } from './internal/digits.js';
+import type { QuantizerKind } from './quantizer-kind.js';
 
+/** Options of a {@link LookupFreeQuantizer}. */
 export interface LookupFreeQuantizerOptions {
   /** Number of channels, E, each a bit of the code; at most 24. */
   readonly codeDim: number;
   /** Weight of the entropy term. @default 0.1 */
   readonly entropyWeight?: number;
-  /** How much more the use of all codes counts within the entropy term than the certainty of each choice. @default 1 */
+  /** Weight of the spread over all codes within the entropy term; certainty has weight 1. @default 1 */
   readonly diversityWeight?: number;
   /** Weight of mean((z - sg[quantized])²). @default 0.25 */
   readonly commitmentWeight?: number;
-  /** Of the probabilities in the entropy term; greater than 0. @default 0.01 */
-  readonly temperature?: number;
-  /** Channels whose codes are counted together in the entropy term, 1 to 12; memory grows with 2 to its power. @default 9 */
+  /** Temperature of the probabilities in the entropy term; greater than 0. @default 0.01 */
+  readonly entropyTemperature?: number;
+  /**
+   * Number of channels whose codes are counted together in the entropy term, 1 to 12; memory grows
+   * with 2 to its power.
+   * @default 9
+   */
   readonly entropyGroupSize?: number;
 }
 
 /**
- * Lookup-free quantization (MAGVIT-v2, arXiv:2310.05737, sec. 3.1): each channel is quantized to its sign, so that K = 2^E and
- * bit i of the index (counting 2^i) says whether channel i is above 0. There is no codebook to learn.
+ * Lookup-free quantizer (LFQ; MAGVIT-v2, arXiv:2310.05737, section 3.1): each channel is quantized to
+ * its sign, so that K = 2^E and bit i of the index (counting 2^i) says whether channel i is above 0.
+ * There is no codebook to learn.
  *
- * The loss is `commitmentWeight` times the mean squared distance of `z` from its code, plus `entropyWeight` times
- * mean H[q(z)] + `diversityWeight` (E ln 2 - H[mean q(z)]) over the B·N tokens, in nats. q(z) = softmax(-|z - c|² /
- * temperature) over all codes c, in which the channels are independent. The first entropy makes each choice certain, the
- * second one spreads the choices over all codes.
+ * The loss is `commitmentWeight` times the mean squared distance of `z` from its code, plus
+ * `entropyWeight` times mean H[q(z)] + `diversityWeight` (E ln 2 - H[mean q(z)]) over the B·N tokens, in
+ * nats. q(z) = softmax(-|z - c|² / entropyTemperature) over all codes c, in which the channels are
+ * independent. The first entropy makes each choice certain, the second one spreads the choices over
+ * all codes.
  *
- * Deviations: the constant E ln 2, with which the term is at least 0; the second entropy is exact within groups of
- * `entropyGroupSize` channels and their sum over the groups, an upper bound that makes large codebooks affordable (exact when
- * E is not larger than one group).
+ * Deviations: the constant E ln 2, with which the term is at least 0; the second entropy is exact
+ * within groups of `entropyGroupSize` channels and summed over the groups, an upper bound that makes
+ * large codebooks affordable (exact when E is not larger than one group).
  */
 export class LookupFreeQuantizer extends Module implements Quantizer {
   readonly codebookSize: number;
   readonly codeDim: number;
-  readonly levels = 1;
+  readonly codeDepth = 1;
   readonly entropyWeight: number;
   readonly diversityWeight: number;
   readonly commitmentWeight: number;
-  readonly temperature: number;
+  readonly entropyTemperature: number;
   readonly entropyGroupSize: number;
   readonly gradient = 'straight-through';
   readonly #digits: Digits;
@@ -59,7 +62,7 @@ export class LookupFreeQuantizer extends Module implements Quantizer {
     entropyWeight = 0.1,
     diversityWeight = 1,
     commitmentWeight = 0.25,
-    temperature = 0.01,
+    entropyTemperature = 0.01,
     entropyGroupSize = 9,
   }: LookupFreeQuantizerOptions) {
     super();
@@ -71,20 +74,19 @@ export class LookupFreeQuantizer extends Module implements Quantizer {
     assertInRange(commitmentWeight, 'commitmentWeight', where, 0);
     assertInteger(entropyGroupSize, 'entropyGroupSize', where);
     assertInRange(entropyGroupSize, 'entropyGroupSize', where, 1, 12);
-    if (!Number.isFinite(temperature) || temperature <= 0) {
-      throw new ConfigError({ where, expected: 'temperature to be a finite number above 0', got: String(temperature) });
-    }
+    assertPositive(entropyTemperature, 'entropyTemperature', where);
     this.#digits = binaryDigits(codeDim);
     this.codeDim = codeDim;
     this.codebookSize = this.#digits.size;
     this.entropyWeight = entropyWeight;
     this.diversityWeight = diversityWeight;
     this.commitmentWeight = commitmentWeight;
-    this.temperature = temperature;
+    this.entropyTemperature = entropyTemperature;
     this.entropyGroupSize = entropyGroupSize;
   }
 
   /**
+   * Quantizes each channel to its sign.
    * @param z  encoder output, float32 `[B, N, E]`
    * @returns  `quantized` `[B, N, E]`, -1 or 1, its gradient reaching `z` unchanged; `indices` int32 `[B, N]`; `loss`, scalar
    * @throws {ShapeError}
@@ -103,15 +105,16 @@ export class LookupFreeQuantizer extends Module implements Quantizer {
     });
   }
 
-  /** Codes of int32 indices: `[B, N]` to `[B, N, E]`. @throws {ShapeError} */
+  /** Returns the codes of int32 indices: `[B, N]` to `[B, N, E]`. @throws {ShapeError} */
   decode(indices: Tensor2D): Tensor3D {
     assertShape(indices, ['B', 'N'], 'LookupFreeQuantizer.decode');
     return tf.tidy(() => signs(this.#digits.toDigits(indices) as Tensor3D));
   }
 
+  /** Returns the entropy term without its weight. */
   #entropy(z: Tensor3D): Scalar {
     // Of -|z - c|², what differs between the two values of a channel is 4 z.
-    const logits = tf.mul<Tensor2D>(tf.reshape<tf.Rank.R2>(z, [-1, this.codeDim]), 4 / this.temperature); // [B·N, E]
+    const logits = tf.mul<Tensor2D>(tf.reshape<tf.Rank.R2>(z, [-1, this.codeDim]), 4 / this.entropyTemperature); // [B·N, E]
     // H of a bit is softplus(-|x|) + |x| sigmoid(-|x|), small where the bit is certain.
     const certainty = tf.abs(logits);
     const opposite = tf.neg(certainty);
@@ -121,7 +124,7 @@ export class LookupFreeQuantizer extends Module implements Quantizer {
     return tf.add(choice, tf.mul(unused, this.diversityWeight));
   }
 
-  /** Entropy of the codes' mean probabilities, summed over groups of channels. */
+  /** Returns the entropy of the codes' mean probabilities, summed over groups of channels. */
   #codeEntropy(logits: Tensor2D): Scalar {
     const groups: Scalar[] = [];
     for (let first = 0; first < this.codeDim; first += this.entropyGroupSize) {
@@ -144,7 +147,28 @@ function binaryDigits(count: number): Digits {
   return new Digits(new Array<number>(count).fill(2), 'codeDim', 'LookupFreeQuantizer');
 }
 
-/** 0 and 1 to -1 and 1. */
+/** Maps 0 and 1 to -1 and 1. */
 function signs<T extends tf.Tensor>(bits: T): T {
   return tf.sub(tf.mul(bits, 2), 1);
 }
+
+const schema = z.strictObject({
+  /** Number of channels, E, each a bit of the code; K is 2^E. */
+  codeDim: integer(1, 24),
+  /** Weight of the entropy term. @default 0.1 */
+  entropyWeight: nonNegative.optional(),
+  /** Weight of the spread over all codes within the entropy term. @default 1 */
+  diversityWeight: nonNegative.optional(),
+  /** Weight of the commitment term. @default 0.25 */
+  commitmentWeight: nonNegative.optional(),
+  /** Temperature of the probabilities in the entropy term. @default 0.01 */
+  entropyTemperature: temperature.optional(),
+  /** Number of channels that the entropy term counts together. @default 9 */
+  entropyGroupSize: integer(1, 12).optional(),
+});
+
+/** Kind `lfq`: one code a token, made of the signs of channels. */
+export const lookupFreeKind = {
+  schema,
+  create: (config) => new LookupFreeQuantizer(config),
+} satisfies QuantizerKind<typeof schema>;

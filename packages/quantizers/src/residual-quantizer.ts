@@ -1,166 +1,147 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
-import {
-  assertInteger,
-  assertShape,
-  ConfigError,
-  detach,
-  Module,
-  type QuantizeResult,
-  type Quantizer,
-  type ReferenceWeight,
-} from '@vitvq/core';
-import type { GumbelQuantizeOptions } from './gumbel-quantizer.js';
+import type { Scalar, Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import { assertInteger, assertShape, ConfigError, detach, Module, split } from '@vitvq/core';
+import type { QuantizeContext, QuantizeResult, Quantizer, ReferenceWeight } from '@vitvq/core';
+import { z } from 'zod';
+import { emaKind } from './ema-quantizer.js';
+import { gumbelKind } from './gumbel-quantizer.js';
 import { passGradient, type CodeGradient } from './internal/code-gradient.js';
-
-/** A quantizer that can be a level of a `ResidualQuantizer`: every `Quantizer` with one code a token. */
-export interface LevelQuantizer extends Quantizer {
-  /**
-   * How `quantized` passes its gradient to `z`; `own`: it is a differentiable function of `z`.
-   * @default 'straight-through'
-   */
-  readonly gradient?: CodeGradient | 'own';
-  quantize(z: Tensor3D, options?: GumbelQuantizeOptions): QuantizeResult;
-}
+import { integer } from './internal/config-schemas.js';
+import { buildQuantizer, quantizerSchema, type QuantizerKind, type QuantizerKinds } from './quantizer-kind.js';
+import { vectorKind } from './vector-quantizer.js';
 
 interface ResidualGradientOptions {
   /**
-   * The gradients of the reference instead of the intended ones: nothing of the loss reaches `z` (nor of `quantized`, for
-   * levels with an own gradient), and later levels move the codes of earlier ones. For comparisons, not for training.
+   * Whether gradients are those of the reference instead of the intended ones: nothing of the loss
+   * reaches `z` (nor of `quantized`, for quantizers with an own gradient), and later quantizers move
+   * the codes of earlier ones. For comparisons, not for training.
    * @default false
    */
   readonly referenceGradients?: boolean;
 }
 
-/** One quantizer, and so one codebook, for all levels. */
+/** Options of a {@link ResidualQuantizer} with one quantizer, and so one codebook, for all steps. */
 export interface SharedResidualQuantizerOptions extends ResidualGradientOptions {
-  readonly quantizer: LevelQuantizer & Module;
-  /** Number of levels, L; at least 2. */
-  readonly levels: number;
+  /** Quantizer with one code a token. */
+  readonly quantizer: Quantizer;
+  /** Number of codes a token, L; at least 2. */
+  readonly codeDepth: number;
 }
 
-/** A quantizer of its own for each level, at least 2, of the same `codebookSize` and `codeDim`. */
+/** Options of a {@link ResidualQuantizer} with a quantizer of its own for each step. */
 export interface SeparateResidualQuantizerOptions extends ResidualGradientOptions {
-  readonly quantizers: readonly (LevelQuantizer & Module)[];
+  /** At least two quantizers with one code a token, of the same `codebookSize` and `codeDim`. */
+  readonly quantizers: readonly Quantizer[];
 }
 
+/** Options of a {@link ResidualQuantizer}. */
 export type ResidualQuantizerOptions = SharedResidualQuantizerOptions | SeparateResidualQuantizerOptions;
 
-export interface ResidualQuantizeOptions extends Omit<GumbelQuantizeOptions, 'noise'> {
-  /** `[L, B, N, K]`, for levels that take noise. */
-  readonly noise?: Tensor4D;
-}
-
 /**
- * Quantizes in L steps: each level quantizes what the levels before left over, and the code vector is the sum (residual
- * quantization; RQ-VAE, arXiv:2203.01941, section 3.1; SoundStream, arXiv:2107.03312).
+ * Quantizes in L steps: each step quantizes what the steps before left over, and the code vector is
+ * the sum (residual quantization; RQ-VAE, arXiv:2203.01941, section 3.1; SoundStream,
+ * arXiv:2107.03312).
  *
- * Variables: those of the levels, as `quantizer.*` where they share one, else as `quantizers.0.*`, `quantizers.1.*`, ...
+ * Variables: those of the quantizers, as `quantizer.*` where the steps share one, else as
+ * `quantizers.0.*`, `quantizers.1.*`, ...
  *
- * The loss is the mean of the levels' losses, as in the reference (RQ-VAE adds them up). Codes are constants in what is left
- * over for the next level, so that the commitment term of every level reaches `z` and moves no codes; `quantized` passes
- * its gradient to `z` as the levels do, by the straight-through estimator or a rotation onto the sum. Levels with a gradient
- * of their own (`GumbelQuantizer`) are differentiated through. Deviation: the reference starts from a copy of `z` without
- * gradient, so that no commitment reaches the encoder; `referenceGradients` brings that back.
+ * The loss is the mean of the steps' losses, as in the reference (RQ-VAE adds them up). Codes are
+ * constants in what is left over for the next step, so that the commitment term of every step reaches
+ * `z` and moves no codes; `quantized` passes its gradient to `z` as the quantizers do, by the
+ * straight-through estimator or a rotation onto the sum. Quantizers with a gradient of their own
+ * (`GumbelQuantizer`) are differentiated through. Deviation: the reference starts from a copy of `z`
+ * without gradient, so that no commitment reaches the encoder; `referenceGradients` brings that back.
  *
- * A quantizer that normalises its codes gives every level a code of length 1, also to a residual that is shorter; levels
- * with `normalize: false` can get ever nearer to `z`.
+ * A quantizer that normalises its codes gives every step a code of length 1, also for a residual that
+ * is shorter; quantizers with `normalize: false` can get ever nearer to `z`.
  */
 export class ResidualQuantizer extends Module implements Quantizer {
   readonly codebookSize: number;
   readonly codeDim: number;
-  readonly levels: number;
+  readonly codeDepth: number;
   readonly gradient: CodeGradient | 'own';
+  readonly temperature?: number;
   readonly referenceGradients: boolean;
-  /** One for each level; the same one every time where they share it. */
-  readonly quantizers: readonly (LevelQuantizer & Module)[];
+  /** One for each step; the same one every time where the steps share it. */
+  readonly quantizers: readonly Quantizer[];
+  /** Returns `[L, ...]` with the shape of each step's noise. Undefined where the steps draw nothing. */
+  readonly noiseShape?: (batch: number, tokens: number) => readonly number[];
 
-  /** @throws {ConfigError} for fewer than two levels, and for levels that do not fit together */
+  /** @throws {ConfigError} for fewer than two steps, and for quantizers that do not fit together */
   constructor(options: ResidualQuantizerOptions) {
     super();
-    const where = 'ResidualQuantizer';
     if ('quantizers' in options) {
-      this.quantizers = options.quantizers.map((quantizer, level) => this.child(`quantizers.${level}`, quantizer));
-    } else {
-      assertInteger(options.levels, 'levels', where, 2);
-      const shared = this.child('quantizer', options.quantizer);
-      this.quantizers = Array.from({ length: options.levels }, () => shared);
-    }
-    const [first] = this.quantizers;
-    if (!first || this.quantizers.length < 2) {
-      throw new ConfigError({
-        where,
-        expected: 'at least two levels',
-        got: String(this.quantizers.length),
-        fix: 'Use the quantizer itself for one code a token.',
-      });
-    }
-    if ('quantizers' in options && new Set(this.quantizers).size < this.quantizers.length) {
-      throw new ConfigError({
-        where,
-        expected: 'another quantizer at every level',
-        got: 'the same one at several',
-        fix: 'Pass { quantizer, levels } for one codebook.',
-      });
-    }
-    const facts = ({ codebookSize, codeDim, gradient = 'straight-through' }: LevelQuantizer, levels: number): string =>
-      `codebookSize ${codebookSize}, codeDim ${codeDim}, ${levels} code(s) a token, gradient '${gradient}'`;
-    const expected = facts(first, 1);
-    this.quantizers.forEach((quantizer, level) => {
-      const got = facts(quantizer, quantizer.levels);
-      if (got !== expected) {
-        throw new ConfigError({ where, expected: `every level to have ${expected}`, got: `${got} at level ${level}` });
+      this.quantizers = options.quantizers.map((quantizer, step) => this.child(`quantizers.${step}`, quantizer));
+      if (new Set(this.quantizers).size < this.quantizers.length) {
+        throw new ConfigError({
+          where: 'ResidualQuantizer',
+          expected: 'another quantizer for every step',
+          got: 'the same one for several',
+          fix: 'Pass { quantizer, codeDepth } for one codebook.',
+        });
       }
-    });
+    } else {
+      assertInteger(options.codeDepth, 'codeDepth', 'ResidualQuantizer', 2);
+      const shared = this.child('quantizer', options.quantizer);
+      this.quantizers = Array.from({ length: options.codeDepth }, () => shared);
+    }
+    const first = assertSteps(this.quantizers);
     this.codebookSize = first.codebookSize;
     this.codeDim = first.codeDim;
-    this.levels = this.quantizers.length;
+    this.codeDepth = this.quantizers.length;
     this.gradient = first.gradient ?? 'straight-through';
+    this.temperature = first.temperature;
     this.referenceGradients = options.referenceGradients ?? false;
+    if (first.noiseShape) {
+      this.noiseShape = (batch, tokens) => [this.codeDepth, ...first.noiseShape!(batch, tokens)];
+    }
   }
 
   /**
+   * Quantizes `z`, then what is left over, L times.
    * @param z  encoder output, float32 `[B, N, E]`
-   * @returns  `quantized` `[B, N, E]`, the sum of the levels' codes; `indices` int32 `[B, N, L]`; `loss`, scalar
+   * @returns  `quantized` `[B, N, E]`, the sum of the steps' codes; `indices` int32 `[B, N, L]`; `loss`,
+   *   scalar
    * @throws {ShapeError}
    */
-  quantize(z: Tensor3D, { noise, ...options }: ResidualQuantizeOptions = {}): QuantizeResult & { indices: Tensor3D } {
+  quantize(z: Tensor3D, { noise, ...context }: QuantizeContext = {}): QuantizeResult & { indices: Tensor3D } {
     const where = 'ResidualQuantizer.quantize';
     assertShape(z, ['B', 'N', this.codeDim], where, 'Project z to codeDim first.');
-    if (noise) assertShape(noise, [this.levels, z.shape[0], z.shape[1], this.codebookSize], `${where}, noise`);
+    const noiseShape = this.noiseShape?.(z.shape[0], z.shape[1]);
+    if (noise && noiseShape) assertShape(noise, noiseShape, `${where}, noise`);
     return tf.tidy(() => {
-      const noises = noise ? (tf.unstack(noise) as Tensor3D[]) : [];
+      const noises: readonly Tensor[] = noise && noiseShape ? tf.unstack(noise) : [];
       let residual = this.referenceGradients ? detach(z) : z;
-      const levels = this.quantizers.map((quantizer, level) => {
-        const result = quantizer.quantize(residual, { ...options, noise: noises[level] });
+      const steps = this.quantizers.map((quantizer, step) => {
+        const result = quantizer.quantize(residual, { ...context, noise: noises[step] });
         const codes = this.#codes(quantizer, result);
         residual = tf.sub(residual, codes);
         return { codes, indices: result.indices as Tensor2D, loss: result.loss };
       });
-      const sum = tf.addN(levels.map(({ codes }) => codes));
+      const sum = tf.addN(steps.map(({ codes }) => codes));
       return {
         quantized: this.gradient === 'own' ? sum : this.#passGradient(z, detach(sum), this.gradient),
         indices: tf.stack<Tensor2D>(
-          levels.map(({ indices }) => indices),
+          steps.map(({ indices }) => indices),
           2,
         ) as Tensor3D,
-        loss: tf.div<Scalar>(tf.addN(levels.map(({ loss }) => loss)), this.levels),
+        loss: tf.div<Scalar>(tf.addN(steps.map(({ loss }) => loss)), this.codeDepth),
       };
     });
   }
 
-  /** Sums of the codes of int32 indices: `[B, N, L]` to `[B, N, E]`. @throws {ShapeError} */
+  /** Returns the sums of the codes of int32 indices: `[B, N, L]` to `[B, N, E]`. @throws {ShapeError} */
   decode(indices: Tensor3D): Tensor3D {
-    assertShape(indices, ['B', 'N', this.levels], 'ResidualQuantizer.decode');
+    assertShape(indices, ['B', 'N', this.codeDepth], 'ResidualQuantizer.decode');
     return tf.tidy(() =>
-      tf.addN(tf.unstack(indices, 2).map((chosen, level) => this.quantizers[level]!.decode(chosen as Tensor2D))),
+      tf.addN(tf.unstack(indices, 2).map((chosen, step) => this.quantizers[step]!.decode(chosen as Tensor2D))),
     );
   }
 
-  /** What a level takes away from the residual. */
-  #codes(quantizer: LevelQuantizer, { quantized, indices }: QuantizeResult): Tensor3D {
+  /** Returns what a step takes away from the residual. */
+  #codes(quantizer: Quantizer, { quantized, indices }: QuantizeResult): Tensor3D {
     if (this.gradient === 'own') return quantized;
-    // The reference lets the gradient of later levels into these codes; `quantized` has none towards them.
+    // The reference lets the gradient of later steps into these codes; `quantized` has none towards them.
     return this.referenceGradients ? quantizer.decode(indices) : detach(quantized);
   }
 
@@ -170,7 +151,66 @@ export class ResidualQuantizer extends Module implements Quantizer {
   }
 }
 
-/** Weights of a residual quantizer of the reference, whose levels share one quantizer with the weights `shared`. */
+/** Returns the first of quantizers that fit together. @throws {ConfigError} */
+function assertSteps(quantizers: readonly Quantizer[]): Quantizer {
+  const where = 'ResidualQuantizer';
+  const [first] = quantizers;
+  if (!first || quantizers.length < 2) {
+    throw new ConfigError({
+      where,
+      expected: 'at least two quantizers',
+      got: String(quantizers.length),
+      fix: 'Use the quantizer itself for one code a token.',
+    });
+  }
+  const facts = ({ codebookSize, codeDim, gradient = 'straight-through' }: Quantizer, codeDepth: number): string =>
+    `codebookSize ${codebookSize}, codeDim ${codeDim}, codeDepth ${codeDepth}, gradient '${gradient}'`;
+  const expected = facts(first, 1);
+  quantizers.forEach((quantizer, step) => {
+    const got = facts(quantizer, quantizer.codeDepth);
+    if (got !== expected) {
+      throw new ConfigError({ where, expected: `every step to have ${expected}`, got: `${got} at step ${step}` });
+    }
+  });
+  return first;
+}
+
+/**
+ * Returns where a residual quantizer of the reference, whose steps share one quantizer with the
+ * weights `shared`, keeps the weights.
+ */
 export function residualQuantizerReferenceWeights(shared: readonly ReferenceWeight[]): ReferenceWeight[] {
   return shared.map((weight) => ({ ...weight, name: `quantizer.${weight.name}` }));
 }
+
+/** Kinds of one code a token whose codes add up. */
+const stepKinds = { vector: vectorKind, ema: emaKind, gumbel: gumbelKind } as const satisfies QuantizerKinds;
+
+const schema = z.strictObject({
+  /**
+   * Number of codes a token, L, from 2 to 256. The bound is far beyond any use: steps that share a
+   * codebook take no weights, so that no file bounds their number.
+   */
+  codeDepth: integer(2, 256),
+  /** Quantizer of each step. */
+  quantizer: quantizerSchema(stepKinds),
+  /** Whether the steps share one codebook, as in the reference, or have their own. @default 'shared' */
+  codebooks: z.enum(['shared', 'separate']).optional(),
+});
+
+/** Kind `residual`: L codes a token, each the nearest to what the ones before left over. */
+export const residualKind = {
+  schema,
+  create: ({ codeDepth, quantizer, codebooks = 'shared' }, key) => {
+    if (codebooks === 'shared') {
+      return new ResidualQuantizer({ quantizer: buildQuantizer(quantizer, key, stepKinds), codeDepth });
+    }
+    const keys = split(key, codeDepth);
+    return new ResidualQuantizer({ quantizers: keys.map((own) => buildQuantizer(quantizer, own, stepKinds)) });
+  },
+  referenceWeights: ({ quantizer, codebooks = 'shared' }) => {
+    const kind: QuantizerKind = stepKinds[quantizer.type];
+    const shared = kind.referenceWeights?.(quantizer);
+    return codebooks === 'shared' && shared ? residualQuantizerReferenceWeights(shared) : undefined;
+  },
+} satisfies QuantizerKind<typeof schema>;

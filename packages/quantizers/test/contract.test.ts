@@ -1,106 +1,53 @@
 import { testQuantizer } from '@vitvq/test-utils';
 import { randomKey } from '@vitvq/core';
-import {
-  FiniteScalarQuantizer,
-  GumbelQuantizer,
-  LookupFreeQuantizer,
-  MovingAverageQuantizer,
-  ResidualQuantizer,
-  VectorQuantizer,
-} from '../src/index.js';
+import { createQuantizer, ResidualQuantizer, VectorQuantizer, type QuantizerConfig } from '../src/index.js';
+import { quantizerCases } from '@vitvq/test-models';
 
 const options = { codebookSize: 7, codeDim: 4, key: randomKey(3) };
 const inputShape = [2, 5, 4] as const;
 
-testQuantizer({ name: 'VectorQuantizer', create: () => new VectorQuantizer(options), inputShape });
+for (const [type, { config, trainable }] of Object.entries(quantizerCases)) {
+  testQuantizer({ name: `kind ${type}`, create: () => createQuantizer(config, randomKey(3)), inputShape, trainable });
+}
 
-testQuantizer({
-  name: 'VectorQuantizer without normalisation, counting usage',
-  create: () => new VectorQuantizer({ ...options, normalize: false, trackUsage: true }),
-  inputShape,
-});
-
-testQuantizer({
-  name: 'VectorQuantizer with the rotation trick',
-  create: () => new VectorQuantizer({ ...options, gradient: 'rotation' }),
-  inputShape,
-  straightThrough: false,
-});
-
-testQuantizer({
-  name: 'GumbelQuantizer',
-  create: () => new GumbelQuantizer(options),
-  inputShape,
-  straightThrough: false,
-});
-
-testQuantizer({
-  name: 'GumbelQuantizer without normalisation',
-  create: () => new GumbelQuantizer({ ...options, normalize: false, temperature: 0.5 }),
-  inputShape,
-  straightThrough: false,
-});
-
-testQuantizer({
-  name: 'ResidualQuantizer with one codebook',
-  create: () => new ResidualQuantizer({ quantizer: new VectorQuantizer(options), levels: 3 }),
-  inputShape,
-});
-
-testQuantizer({
-  name: 'ResidualQuantizer with a codebook a level',
-  create: () =>
-    new ResidualQuantizer({
-      quantizers: [1, 2].map((seed) => new VectorQuantizer({ ...options, normalize: false, key: randomKey(seed) })),
-    }),
-  inputShape,
-});
+/** Variants that a config reaches, by name. */
+const variants: Record<string, { readonly config: QuantizerConfig; readonly trainable?: boolean }> = {
+  'vector without normalisation, counting usage': {
+    config: { type: 'vector', codebookSize: 7, codeDim: 4, normalize: false, trackUsage: true },
+  },
+  'vector with the rotation trick': {
+    config: { type: 'vector', codebookSize: 7, codeDim: 4, gradient: 'rotation' },
+  },
+  'gumbel without normalisation': {
+    config: { type: 'gumbel', codebookSize: 7, codeDim: 4, normalize: false, temperature: 0.5 },
+  },
+  'ema without normalisation': {
+    config: { type: 'ema', codebookSize: 7, codeDim: 4, normalize: false },
+    trainable: false,
+  },
+  'residual with separate codebooks': {
+    config: {
+      type: 'residual',
+      codeDepth: 2,
+      codebooks: 'separate',
+      quantizer: { type: 'vector', codebookSize: 7, codeDim: 4, normalize: false },
+    },
+  },
+  'residual of gumbel': {
+    config: { type: 'residual', codeDepth: 2, quantizer: { type: 'gumbel', codebookSize: 7, codeDim: 4 } },
+  },
+  'residual of ema': {
+    config: { type: 'residual', codeDepth: 2, quantizer: { type: 'ema', codebookSize: 7, codeDim: 4 } },
+    trainable: false,
+  },
+};
+for (const [name, { config, trainable }] of Object.entries(variants)) {
+  testQuantizer({ name, create: () => createQuantizer(config, randomKey(3)), inputShape, trainable });
+}
 
 testQuantizer({
   name: 'ResidualQuantizer with the gradients of the reference',
-  create: () => new ResidualQuantizer({ quantizer: new VectorQuantizer(options), levels: 2, referenceGradients: true }),
+  create: () =>
+    new ResidualQuantizer({ quantizer: new VectorQuantizer(options), codeDepth: 2, referenceGradients: true }),
   inputShape,
-});
-
-testQuantizer({
-  name: 'ResidualQuantizer of GumbelQuantizer',
-  create: () => new ResidualQuantizer({ quantizer: new GumbelQuantizer(options), levels: 2 }),
-  inputShape,
-  straightThrough: false,
-});
-
-testQuantizer({
-  name: 'FiniteScalarQuantizer',
-  create: () => new FiniteScalarQuantizer({ channelLevels: [3, 5, 4, 3] }),
-  inputShape,
-  straightThrough: false,
-  trainable: false,
-});
-
-testQuantizer({
-  name: 'LookupFreeQuantizer',
-  create: () => new LookupFreeQuantizer({ codeDim: 4, entropyGroupSize: 3 }),
-  inputShape,
-  trainable: false,
-});
-
-testQuantizer({
-  name: 'MovingAverageQuantizer',
-  create: () => new MovingAverageQuantizer(options),
-  inputShape,
-  trainable: false,
-});
-
-testQuantizer({
-  name: 'MovingAverageQuantizer without normalisation',
-  create: () => new MovingAverageQuantizer({ ...options, normalize: false }),
-  inputShape,
-  trainable: false,
-});
-
-testQuantizer({
-  name: 'ResidualQuantizer of MovingAverageQuantizer',
-  create: () => new ResidualQuantizer({ quantizer: new MovingAverageQuantizer(options), levels: 2 }),
-  inputShape,
-  trainable: false,
 });

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 describe('FiniteScalarQuantizer', () => {
   it('rounds channels to their values and counts them, the first least', () => {
-    const quantizer = new FiniteScalarQuantizer({ channelLevels: [5, 4, 3] });
+    const quantizer = new FiniteScalarQuantizer({ levels: [5, 4, 3] });
     expect([quantizer.codebookSize, quantizer.codeDim]).toEqual([60, 3]);
     const z = tf.tensor3d([0, 0, 0, 9, 9, 9, -9, -9, -9, 0.5, -0.6, 0.4], [1, 4, 3]);
     const { quantized, indices, loss } = quantizer.quantize(z);
@@ -25,18 +25,18 @@ describe('FiniteScalarQuantizer', () => {
   });
 
   it('reaches every code, and no other', () => {
-    const channelLevels = [3, 8, 5, 4];
-    const quantizer = new FiniteScalarQuantizer({ channelLevels });
+    const levels = [3, 8, 5, 4];
+    const quantizer = new FiniteScalarQuantizer({ levels });
     const z = tf.tensor3d(randomNormal(randomKey(1), 4 * 20_000, 0, 1.2), [1, 20_000, 4]);
     expect(new Set(quantizer.quantize(z).indices.dataSync()).size).toBe(480);
-    channelLevels.forEach((values, channel) => {
+    levels.forEach((values, channel) => {
       const reached = tf.slice(quantizer.quantize(z).quantized, [0, 0, channel], [1, -1, 1]).dataSync();
       expect(new Set(reached).size).toBe(values);
     });
   });
 
   it('decodes large indices exactly', () => {
-    const quantizer = new FiniteScalarQuantizer({ channelLevels: [8, 8, 8, 6, 5, 7] });
+    const quantizer = new FiniteScalarQuantizer({ levels: [8, 8, 8, 6, 5, 7] });
     const indices = tf.tensor2d([0, 1, 7, 8, 53_759, 107_519, 100_003], [1, 7], 'int32');
     const codes = quantizer.decode(indices);
     // Features that are mapped to these codes: the inverse of the tanh, rounding done.
@@ -50,8 +50,8 @@ describe('FiniteScalarQuantizer', () => {
   });
 
   it('has the gradient of the bound, without the rounding', () => {
-    const channelLevels = [5, 4, 3];
-    const quantizer = new FiniteScalarQuantizer({ channelLevels });
+    const levels = [5, 4, 3];
+    const quantizer = new FiniteScalarQuantizer({ levels });
     const bound = (z: tf.Tensor): tf.Tensor => {
       const halves = [1.998, 1.4985, 0.999];
       const shifts = [0, Math.atanh(0.5 / 1.4985), 0];
@@ -64,19 +64,19 @@ describe('FiniteScalarQuantizer', () => {
   });
 
   it('refuses levels and shapes that do not fit', () => {
-    const create = (channelLevels: number[]): FiniteScalarQuantizer => new FiniteScalarQuantizer({ channelLevels });
+    const create = (levels: number[]): FiniteScalarQuantizer => new FiniteScalarQuantizer({ levels });
     expect(() => create([5, 2])).toThrow(ConfigError);
     expect(() => create([5, 2])).toThrow(
-      'FiniteScalarQuantizer: expected channelLevels to be an integer of at least 3, got 2.',
+      'FiniteScalarQuantizer: expected levels to be an integer of at least 3, got 2.',
     );
     expect(() => create([])).toThrow('FiniteScalarQuantizer: expected between 2 and 2^24 codes, got 1.');
     expect(() => create([512, 512, 512])).toThrow('between 2 and 2^24 codes, got 134217728.');
     expect(() => create([600])).toThrow(
-      'FiniteScalarQuantizer: expected channelLevels to be a finite number within [3, 512], got 600.',
+      'FiniteScalarQuantizer: expected levels to be a finite number within [3, 512], got 600.',
     );
     expect(() => create([5, 5]).quantize(tf.zeros([1, 2, 3]))).toThrow(
       'FiniteScalarQuantizer.quantize: expected shape [B, N, 2], got [1, 2, 3]. ' +
-        'Project z to a channel for each of channelLevels first.',
+        'Project z to one channel for each of levels first.',
     );
   });
 });

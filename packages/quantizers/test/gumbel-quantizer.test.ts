@@ -10,7 +10,7 @@ import {
 import { describe, expect, it } from 'vitest';
 
 function create(options: Partial<GumbelQuantizerOptions> = {}): GumbelQuantizer {
-  return new GumbelQuantizer({ codebookSize: 4, codeDim: 2, key: randomKey(1), ...options });
+  return new GumbelQuantizer({ codebookSize: 4, codeDim: 2, key: randomKey(1), noise: 'gumbel', ...options });
 }
 
 function normal(shape: [number, number, number], seed: number): tf.Tensor3D {
@@ -24,7 +24,7 @@ function noiseOf(shape: [number, number, number], seed: number): tf.Tensor3D {
 /** Two codes, at 0 and 1 of a line. */
 function withTwoCodes(options: Partial<GumbelQuantizerOptions> = {}): GumbelQuantizer {
   const quantizer = create({ codebookSize: 2, codeDim: 1, normalize: false, ...options });
-  quantizer.codebook.assign(tf.tensor2d([0, 1], [2, 1]));
+  quantizer.codebook.weights.assign(tf.tensor2d([0, 1], [2, 1]));
   return quantizer;
 }
 
@@ -94,7 +94,7 @@ describe('GumbelQuantizer', () => {
         return [quantized, loss];
       },
       [normal([2, 3, 2], 5), tf.scalar(0.8)],
-      { variables: new Map([['codebook', quantizer.codebook]]), rtol: 2e-3 },
+      { variables: new Map([['codebook', quantizer.codebook.weights]]), rtol: 2e-3 },
     );
     quantizer.dispose();
   });
@@ -133,7 +133,7 @@ describe('GumbelQuantizer', () => {
     expect(() => quantizer.quantize(z, { training: true })).toThrow(ConfigError);
     expect(() => quantizer.quantize(z, { training: true })).toThrow(
       'GumbelQuantizer.quantize: expected noise [B, N, K] in training, got none. ' +
-        'Pass noise: gumbelNoise(uniform) with uniform numbers of a random key.',
+        'Pass noise: uniform numbers in [0, 1) of the shape that noiseShape(batch, tokens) returns.',
     );
     expect(() => quantizer.quantize(z, { noise: tf.zeros([1, 4, 4]) })).toThrow(
       'GumbelQuantizer.quantize, noise: expected shape [1, 3, 4], got [1, 4, 4].',

@@ -11,7 +11,7 @@ function create(options: Partial<LookupFreeQuantizerOptions> = {}): LookupFreeQu
 const lossOf = (quantizer: LookupFreeQuantizer, z: tf.Tensor3D): number => quantizer.quantize(z).loss.dataSync()[0]!;
 
 /** The entropy term by its definition: probabilities of all codes, in double precision. */
-function entropyTerm(tokens: number[][], temperature: number, diversityWeight: number): number {
+function entropyTerm(tokens: number[][], entropyTemperature: number, diversityWeight: number): number {
   const bits = tokens[0]!.length;
   const codes = Array.from({ length: 2 ** bits }, (_, code) =>
     tokens[0]!.map((_z, bit) => ((code >> bit) & 1 ? 1 : -1)),
@@ -19,7 +19,7 @@ function entropyTerm(tokens: number[][], temperature: number, diversityWeight: n
   const entropy = (p: number[]): number => p.reduce((sum, x) => (x > 0 ? sum - x * Math.log(x) : sum), 0);
   const distributions = tokens.map((z) => {
     const weights = codes.map((code) =>
-      Math.exp(-code.reduce((sum, c, bit) => sum + (z[bit]! - c) ** 2, 0) / temperature),
+      Math.exp(-code.reduce((sum, c, bit) => sum + (z[bit]! - c) ** 2, 0) / entropyTemperature),
     );
     const total = weights.reduce((a, b) => a + b, 0);
     return weights.map((weight) => weight / total);
@@ -47,7 +47,7 @@ describe('LookupFreeQuantizer', () => {
     const values = randomNormal(randomKey(1), 15, 0, 0.5);
     const z = tf.tensor3d(values, [1, 5, 3]);
     const tokens = Array.from({ length: 5 }, (_, token) => [...values.slice(3 * token, 3 * token + 3)]);
-    const settings = { commitmentWeight: 0, entropyWeight: 2, temperature: 0.7, diversityWeight: 1.5 };
+    const settings = { commitmentWeight: 0, entropyWeight: 2, entropyTemperature: 0.7, diversityWeight: 1.5 };
     expect(lossOf(create(settings), z)).toBeCloseTo(2 * entropyTerm(tokens, 0.7, 1.5), 5);
     // Channels 0 and 1 together, 2 alone.
     const grouped =
@@ -81,7 +81,7 @@ describe('LookupFreeQuantizer', () => {
     // Away from 0, where the code changes.
     const z = tf.tensor3d([0.5, -0.3, 0.2, -0.6, 0.7, 0.4, -0.2, -0.5, 0.3, 0.1, -0.4, 0.6], [2, 2, 3]);
     for (const entropyGroupSize of [2, 9]) {
-      const quantizer = create({ temperature: 0.8, entropyWeight: 1, entropyGroupSize });
+      const quantizer = create({ entropyTemperature: 0.8, entropyWeight: 1, entropyGroupSize });
       expectGradientsMatchFiniteDifferences((x) => quantizer.quantize(x as tf.Tensor3D).loss, [z]);
     }
   });
@@ -103,7 +103,10 @@ describe('LookupFreeQuantizer', () => {
     [{ entropyWeight: -1 }, 'entropyWeight to be a finite number at least 0'],
     [{ diversityWeight: NaN }, 'diversityWeight to be a finite number at least 0'],
     [{ commitmentWeight: -1 }, 'commitmentWeight to be a finite number at least 0'],
-    [{ temperature: 0 }, 'LookupFreeQuantizer: expected temperature to be a finite number above 0, got 0.'],
+    [
+      { entropyTemperature: 0 },
+      'LookupFreeQuantizer: expected entropyTemperature to be a finite number above 0, got 0.',
+    ],
     [{ entropyGroupSize: 13 }, 'entropyGroupSize to be a finite number within [1, 12]'],
   ])('refuses %o', (options, message) => {
     expect(() => create(options)).toThrow(ConfigError);

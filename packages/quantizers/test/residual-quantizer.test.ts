@@ -2,7 +2,6 @@ import { expectGradientsMatchFiniteDifferences } from '@vitvq/test-utils';
 import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, randomKey, randomNormal, randomUniform } from '@vitvq/core';
 import {
-  gumbelNoise,
   GumbelQuantizer,
   ResidualQuantizer,
   residualQuantizerReferenceWeights,
@@ -24,7 +23,7 @@ function normal(shape: [number, number, number], seed: number): tf.Tensor3D {
 function decimal(): ResidualQuantizer {
   const quantizers = [1, 0.1].map((unit) => {
     const quantizer = vectors({ codebookSize: 10, codeDim: 1 });
-    quantizer.codebook.assign(tf.mul(tf.reshape(tf.range(0, 10), [10, 1]), unit));
+    quantizer.codebook.weights.assign(tf.mul(tf.reshape(tf.range(0, 10), [10, 1]), unit));
     return quantizer;
   });
   return new ResidualQuantizer({ quantizers });
@@ -62,7 +61,7 @@ describe('ResidualQuantizer', () => {
   it('moves each level towards what it quantizes, and by its own term only', () => {
     const quantizer = decimal();
     const z = tf.tensor3d([3.24], [1, 1, 1]);
-    const [units, tenths] = quantizer.quantizers.map((level) => (level as VectorQuantizer).codebook);
+    const [units, tenths] = quantizer.quantizers.map((level) => (level as VectorQuantizer).codebook.weights);
     const { grads } = tf.engine().gradients(() => quantizer.quantize(z).loss, [units!, tenths!]);
     expect(grads[0]!.dataSync()[3]).toBeCloseTo((2 * (3 - 3.24)) / 2, 5);
     expect(grads[1]!.dataSync()[2]).toBeCloseTo((2 * (0.2 - 0.24)) / 2, 5);
@@ -73,7 +72,7 @@ describe('ResidualQuantizer', () => {
     const quantizers = decimal().quantizers;
     const quantizer = new ResidualQuantizer({ quantizers, referenceGradients: true });
     const z = tf.tensor3d([3.24], [1, 1, 1]);
-    const units = (quantizers[0] as VectorQuantizer).codebook;
+    const units = (quantizers[0] as VectorQuantizer).codebook.weights;
     const { grads } = tf.engine().gradients(() => quantizer.quantize(z).loss, [z, units], undefined, true);
     expect(grads[0]).toBeUndefined();
     // The commitment of the second level, 0.25 (z - c - 0.2)², pulls the code c of the first as well.
@@ -83,17 +82,17 @@ describe('ResidualQuantizer', () => {
 
   it.each([true, false])('comes nearer with each level, shared codebook: %s', (shared) => {
     const z = normal([4, 16, 2], 9);
-    const error = (levels: number): number => {
+    const error = (codeDepth: number): number => {
       const level = (seed: number): VectorQuantizer => {
         const quantizer = vectors({ codebookSize: 32, key: randomKey(seed) });
         // A zero among the codes, so that no level can make it worse.
         const isCode = tf.cast(tf.greater(tf.range(0, 32), 0), 'float32');
-        quantizer.codebook.assign(tf.mul(quantizer.codebook, tf.reshape(isCode, [32, 1])));
+        quantizer.codebook.weights.assign(tf.mul(quantizer.codebook.weights, tf.reshape(isCode, [32, 1])));
         return quantizer;
       };
       const quantizer = shared
-        ? new ResidualQuantizer({ quantizer: level(1), levels })
-        : new ResidualQuantizer({ quantizers: Array.from({ length: levels }, (_, index) => level(index)) });
+        ? new ResidualQuantizer({ quantizer: level(1), codeDepth })
+        : new ResidualQuantizer({ quantizers: Array.from({ length: codeDepth }, (_, index) => level(index)) });
       const value = tf.mean(tf.squaredDifference(quantizer.quantize(z).quantized, z)).dataSync()[0]!;
       quantizer.dispose();
       return value;
@@ -105,9 +104,10 @@ describe('ResidualQuantizer', () => {
   it('differentiates through levels with a gradient of their own', () => {
     const quantizer = new ResidualQuantizer({
       quantizer: new GumbelQuantizer({ codebookSize: 4, codeDim: 2, key: randomKey(1) }),
-      levels: 2,
+      codeDepth: 2,
     });
-    const noise = gumbelNoise(tf.tensor4d(randomUniform(randomKey(2), 48), [2, 2, 3, 4]));
+    const noise = tf.tensor4d(randomUniform(randomKey(2), 48), [2, 2, 3, 4]);
+    expect(quantizer.noiseShape!(2, 3)).toEqual(noise.shape);
     expectGradientsMatchFiniteDifferences(
       (z) => {
         const { quantized, loss } = quantizer.quantize(z as tf.Tensor3D, { training: true, noise, temperature: 0.9 });
@@ -133,10 +133,10 @@ describe('ResidualQuantizer', () => {
   });
 
   it('names its variables, counts usage of all levels and frees a shared quantizer once', () => {
-    const shared = new ResidualQuantizer({ quantizer: vectors({ trackUsage: true }), levels: 3 });
+    const shared = new ResidualQuantizer({ quantizer: vectors({ trackUsage: true }), codeDepth: 3 });
     expect([...shared.namedVariables().keys()]).toEqual(['quantizer.codebook', 'quantizer.usage']);
     shared.quantize(normal([1, 5, 2], 3), { training: true });
-    expect(tf.sum((shared.quantizers[0] as VectorQuantizer).usage!)).toBeAllClose(15);
+    expect(tf.sum(shared.quantizers[0]!.codebook!.usage!)).toBeAllClose(15);
     const table = residualQuantizerReferenceWeights(vectorQuantizerReferenceWeights());
     expect(table.map(({ name, referenceName }) => [name, referenceName])).toEqual([
       ['quantizer.codebook', 'embedding.weight'],
@@ -147,32 +147,33 @@ describe('ResidualQuantizer', () => {
     separate.dispose();
   });
 
-  it('refuses levels that do not fit together, and wrong noise', () => {
-    expect(() => new ResidualQuantizer({ quantizer: vectors(), levels: 1 })).toThrow(
-      'ResidualQuantizer: expected levels to be an integer of at least 2, got 1.',
+  it('refuses quantizers that do not fit together, and wrong noise', () => {
+    expect(() => new ResidualQuantizer({ quantizer: vectors(), codeDepth: 1 })).toThrow(
+      'ResidualQuantizer: expected codeDepth to be an integer of at least 2, got 1.',
     );
     const one = (): ResidualQuantizer => new ResidualQuantizer({ quantizers: [vectors()] });
     expect(one).toThrow(ConfigError);
     expect(one).toThrow(
-      'ResidualQuantizer: expected at least two levels, got 1. Use the quantizer itself for one code a token.',
+      'ResidualQuantizer: expected at least two quantizers, got 1. Use the quantizer itself for one code a token.',
     );
     const same = vectors();
     expect(() => new ResidualQuantizer({ quantizers: [same, same] })).toThrow(
-      'ResidualQuantizer: expected another quantizer at every level, got the same one at several. ' +
-        'Pass { quantizer, levels } for one codebook.',
+      'ResidualQuantizer: expected another quantizer for every step, got the same one for several. ' +
+        'Pass { quantizer, codeDepth } for one codebook.',
     );
     expect(() => new ResidualQuantizer({ quantizers: [vectors(), vectors({ codebookSize: 5 })] })).toThrow(
-      "ResidualQuantizer: expected every level to have codebookSize 4, codeDim 2, 1 code(s) a token, gradient 'straight-through', " +
-        "got codebookSize 5, codeDim 2, 1 code(s) a token, gradient 'straight-through' at level 1.",
+      "ResidualQuantizer: expected every step to have codebookSize 4, codeDim 2, codeDepth 1, gradient 'straight-through', " +
+        "got codebookSize 5, codeDim 2, codeDepth 1, gradient 'straight-through' at step 1.",
     );
-    const nested = new ResidualQuantizer({ quantizer: vectors(), levels: 2 });
-    expect(() => new ResidualQuantizer({ quantizer: nested as unknown as VectorQuantizer, levels: 2 })).toThrow(
-      '2 code(s) a token',
-    );
-    expect(() => nested.quantize(tf.zeros([1, 3, 2]), { noise: tf.zeros([2, 1, 3, 5]) })).toThrow(
+    const nested = new ResidualQuantizer({ quantizer: vectors(), codeDepth: 2 });
+    expect(() => new ResidualQuantizer({ quantizer: nested, codeDepth: 2 })).toThrow('codeDepth 2');
+    const gumbel = new GumbelQuantizer({ codebookSize: 4, codeDim: 2, key: randomKey(1) });
+    const drawing = new ResidualQuantizer({ quantizer: gumbel, codeDepth: 2 });
+    expect(() => drawing.quantize(tf.zeros([1, 3, 2]), { noise: tf.zeros([2, 1, 3, 5]) })).toThrow(
       'ResidualQuantizer.quantize, noise: expected shape [2, 1, 3, 4], got [2, 1, 3, 5].',
     );
     expect(() => nested.quantize(tf.zeros([1, 3, 5]))).toThrow('ResidualQuantizer.quantize: expected shape [B, N, 2]');
     nested.dispose();
+    drawing.dispose();
   });
 });

@@ -15,7 +15,7 @@ function normal(shape: [number, number, number], seed: number): tf.Tensor3D {
 /** Codes east, north, west and south, of different lengths. */
 function withCompass(options: Partial<VectorQuantizerOptions> = {}): VectorQuantizer {
   const quantizer = create(options);
-  quantizer.codebook.assign(tf.tensor2d([10, 0, 0, 1, -1, 0, 0, -0.1], [4, 2]));
+  quantizer.codebook.weights.assign(tf.tensor2d([10, 0, 0, 1, -1, 0, 0, -0.1], [4, 2]));
   return quantizer;
 }
 
@@ -70,7 +70,7 @@ describe('VectorQuantizer', () => {
       const gradients = (beta: number): [tf.Tensor, tf.Tensor, number] => {
         const quantizer = create({ beta, normalize });
         const loss = (): tf.Scalar => quantizer.quantize(z).loss;
-        const { grads } = tf.engine().gradients(loss, [z, quantizer.codebook]);
+        const { grads } = tf.engine().gradients(loss, [z, quantizer.codebook.weights]);
         const value = loss().dataSync()[0]!;
         quantizer.dispose();
         return [grads[0]!, grads[1]!, value];
@@ -96,13 +96,13 @@ describe('VectorQuantizer', () => {
     const unit = (x: tf.Tensor): tf.Tensor => (normalize ? tf.div(x, tf.norm(x, 2, -1, true)) : x);
     const codesOf = (codebook: tf.Tensor): tf.Tensor =>
       unit(tf.reshape(tf.gather(codebook as tf.Tensor2D, tf.reshape(indices, [-1])), z.shape));
-    const fixedCodes = codesOf(quantizer.codebook).clone();
+    const fixedCodes = codesOf(quantizer.codebook.weights).clone();
     const fixedFeatures = unit(z).clone();
     const commitment = tf.grad((x: tf.Tensor) => tf.mul(0.3, tf.mean(tf.squaredDifference(unit(x), fixedCodes))))(z);
     const codebook = tf.grad((c: tf.Tensor) => tf.mean(tf.squaredDifference(fixedFeatures, codesOf(c))))(
-      tf.clone(quantizer.codebook),
+      tf.clone(quantizer.codebook.weights),
     );
-    const { grads } = tf.engine().gradients(() => quantizer.quantize(z).loss, [z, quantizer.codebook]);
+    const { grads } = tf.engine().gradients(() => quantizer.quantize(z).loss, [z, quantizer.codebook.weights]);
     expect(grads[0]!).toBeAllClose(commitment);
     expect(grads[1]!).toBeAllClose(codebook);
     quantizer.dispose();
@@ -113,7 +113,7 @@ describe('VectorQuantizer', () => {
     const z = normal([2, 3, 2], 5);
     // Steps small enough that no feature changes its code. With beta 0 the loss is the codebook term alone.
     expectGradientsMatchFiniteDifferences(() => quantizer.quantize(z).loss, [], {
-      variables: new Map([['codebook', quantizer.codebook]]),
+      variables: new Map([['codebook', quantizer.codebook.weights]]),
       step: 1e-3,
       atol: 1e-3,
     });
@@ -133,7 +133,7 @@ describe('VectorQuantizer', () => {
   it('draws a normal codebook from its key', () => {
     const codebook = (seed: number): number[] => {
       const quantizer = create({ codebookSize: 500, codeDim: 8, key: randomKey(seed) });
-      const values = [...quantizer.codebook.dataSync()];
+      const values = [...quantizer.codebook.weights.dataSync()];
       quantizer.dispose();
       return values;
     };
@@ -176,15 +176,15 @@ describe('usage', () => {
     const quantizer = withCompass({ trackUsage: true });
     const z = tf.tensor3d([1, 0, 1, 0.1, 0, 1, 1, -0.1], [1, 4, 2]);
     quantizer.quantize(z);
-    expect(quantizer.usage!).toBeAllClose([0, 0, 0, 0]);
+    expect(quantizer.codebook.usage!).toBeAllClose([0, 0, 0, 0]);
     quantizer.quantize(z, { training: true });
     quantizer.quantize(z, { training: true });
-    expect(quantizer.usage!).toBeAllClose([6, 2, 0, 0]);
+    expect(quantizer.codebook.usage!).toBeAllClose([6, 2, 0, 0]);
     expect([...quantizer.namedVariables().keys()]).toEqual(['codebook', 'usage']);
     expect([...quantizer.namedTrainableVariables().keys()]).toEqual(['codebook']);
     const plain = withCompass();
     plain.quantize(z, { training: true });
-    expect(plain.usage).toBeUndefined();
+    expect(plain.codebook.usage).toBeUndefined();
     quantizer.dispose();
     plain.dispose();
   });
@@ -194,21 +194,21 @@ describe('usage', () => {
     const z = tf.tensor3d([1, 0, 0, -1], [1, 2, 2]);
     const { grads } = tf.variableGrads(() => quantizer.quantize(z, { training: true }).loss);
     expect(Object.keys(grads)).toHaveLength(1);
-    expect(quantizer.usage!).toBeAllClose([1, 0, 0, 1]);
+    expect(quantizer.codebook.usage!).toBeAllClose([1, 0, 0, 1]);
     quantizer.dispose();
   });
 });
 
-describe('initializeFromData', () => {
+describe('codebook.initialize', () => {
   it('takes one row from each of K stretches of the batch', () => {
-    const quantizer = create();
+    const quantizer = create({ normalize: false });
     const z = tf.tensor3d(
       Array.from({ length: 16 }, (_, index) => index),
       [2, 4, 2],
     );
-    quantizer.initializeFromData(z, tf.tensor1d([0, 0.49, 0.5, 0.999]));
+    quantizer.codebook.initialize(z, tf.tensor1d([0, 0.49, 0.5, 0.999]));
     // Eight rows, two to a code.
-    expect(quantizer.codebook).toBeAllClose([
+    expect(quantizer.codebook.weights).toBeAllClose([
       [0, 1],
       [4, 5],
       [10, 11],
@@ -218,10 +218,10 @@ describe('initializeFromData', () => {
   });
 
   it('never picks a row beyond the last, and repeats rows when there are fewer than codes', () => {
-    const quantizer = create({ codebookSize: 6 });
+    const quantizer = create({ codebookSize: 6, normalize: false });
     const z = tf.tensor2d([1, 1, 2, 2, 3, 3], [3, 2]);
-    quantizer.initializeFromData(z, tf.fill([6], 1));
-    expect(quantizer.codebook).toBeAllClose([
+    quantizer.codebook.initialize(z, tf.fill([6], 1));
+    expect(quantizer.codebook.weights).toBeAllClose([
       [1, 1],
       [2, 2],
       [2, 2],
@@ -232,12 +232,22 @@ describe('initializeFromData', () => {
     quantizer.dispose();
   });
 
+  it('takes rows at length 1 where the table is normalised', () => {
+    const quantizer = create({ codebookSize: 2 });
+    quantizer.codebook.initialize(tf.tensor2d([3, 4, 0, 5], [2, 2]), tf.zeros([2]));
+    expect(quantizer.codebook.weights).toBeAllClose([
+      [0.6, 0.8],
+      [0, 1],
+    ]);
+    quantizer.dispose();
+  });
+
   it('brings every code into use where a random codebook is hardly used', () => {
     const cluster = tf.add<tf.Tensor3D>(tf.mul(normal([8, 16, 8], 3), 0.05), 1);
     const quantizer = create({ codebookSize: 64, codeDim: 8 });
     const used = (): number => new Set(quantizer.quantize(cluster).indices.dataSync()).size;
     expect(used()).toBeLessThan(10);
-    quantizer.initializeFromData(cluster, tf.tensor1d(randomUniform(randomKey(2), 64)));
+    quantizer.codebook.initialize(cluster, tf.tensor1d(randomUniform(randomKey(2), 64)));
     expect(used()).toBe(64);
     quantizer.dispose();
   });
@@ -245,8 +255,8 @@ describe('initializeFromData', () => {
   it('moves on to the centres of clusters if asked for', () => {
     const quantizer = create({ codebookSize: 2, normalize: false });
     const z = tf.tensor2d([0, 0, 0, 2, 10, 0, 10, 2], [4, 2]);
-    quantizer.initializeFromData(z, tf.tensor1d([0, 0]), { kMeansIterations: 2 });
-    expect(quantizer.codebook).toBeAllClose([
+    quantizer.codebook.initialize(z, tf.tensor1d([0, 0]), { kMeansIterations: 2 });
+    expect(quantizer.codebook.weights).toBeAllClose([
       [0, 1],
       [10, 1],
     ]);
@@ -255,43 +265,39 @@ describe('initializeFromData', () => {
 
   it('refuses noise and features of the wrong shape', () => {
     const quantizer = create();
-    expect(() => quantizer.initializeFromData(tf.zeros([4, 2]), tf.zeros([4]), { kMeansIterations: -1 })).toThrow(
-      'VectorQuantizer.initializeFromData: expected kMeansIterations to be an integer of at least 0, got -1.',
+    expect(() => quantizer.codebook.initialize(tf.zeros([4, 2]), tf.zeros([4]), { kMeansIterations: -1 })).toThrow(
+      'VectorQuantizer.codebook.initialize: expected kMeansIterations to be an integer of at least 0, got -1.',
     );
-    expect(() => quantizer.initializeFromData(tf.zeros([2, 3, 2]), tf.zeros([5]))).toThrow(
-      'VectorQuantizer.initializeFromData: expected shape [4], got [5]. Pass one random number a code.',
+    expect(() => quantizer.codebook.initialize(tf.zeros([2, 3, 2]), tf.zeros([5]))).toThrow(
+      'VectorQuantizer.codebook.initialize: expected shape [4], got [5]. Pass one random number a code.',
     );
-    const wrong = (): void => quantizer.initializeFromData(tf.zeros([2, 3, 5]), tf.zeros([4]));
+    const wrong = (): void => quantizer.codebook.initialize(tf.zeros([2, 3, 5]), tf.zeros([4]));
     expect(wrong).toThrow(ShapeError);
-    expect(wrong).toThrow('VectorQuantizer.initializeFromData: expected z [..., 2] (codeDim), got [2, 3, 5].');
+    expect(wrong).toThrow('VectorQuantizer.codebook.initialize: expected z [..., 2] (codeDim), got [2, 3, 5].');
     quantizer.dispose();
   });
 });
 
-describe('reviveDeadCodes', () => {
+describe('codebook.reset', () => {
   it('replaces the codes that were not chosen, and starts counting again', () => {
-    const quantizer = withCompass({ trackUsage: true });
-    quantizer.usage!.assign(tf.tensor1d([3, 0, 1, 0]));
+    const quantizer = withCompass({ trackUsage: true, normalize: false });
+    quantizer.codebook.usage!.assign(tf.tensor1d([3, 0, 1, 0]));
     const z = tf.tensor3d([5, 6, 7, 8], [1, 2, 2]);
-    expect(quantizer.reviveDeadCodes(z, tf.tensor1d([0.1, 0.2, 0.3, 0.4]))).toBeAllClose(2);
-    expect(quantizer.codebook).toBeAllClose([
+    expect(quantizer.codebook.reset!(z, tf.tensor1d([0.1, 0.2, 0.3, 0.4]))).toBeAllClose(2);
+    expect(quantizer.codebook.weights).toBeAllClose([
       [10, 0],
       [5, 6],
       [-1, 0],
       [7, 8],
     ]);
-    expect(quantizer.usage!).toBeAllClose([0, 0, 0, 0]);
+    expect(quantizer.codebook.usage!).toBeAllClose([0, 0, 0, 0]);
     quantizer.dispose();
   });
 
-  it('needs a quantizer that counts', () => {
+  it('is there only where codes are counted', () => {
     const quantizer = create();
-    const revive = (): tf.Scalar => quantizer.reviveDeadCodes(tf.zeros([1, 2, 2]), tf.zeros([4]));
-    expect(revive).toThrow(ConfigError);
-    expect(revive).toThrow(
-      'VectorQuantizer.reviveDeadCodes: expected a quantizer that counts which codes are chosen, got trackUsage: false. ' +
-        'Create it with trackUsage: true and call quantize(z, { training: true }).',
-    );
+    expect(quantizer.codebook.reset).toBeUndefined();
+    expect(quantizer.codebook.usage).toBeUndefined();
     quantizer.dispose();
   });
 
@@ -300,9 +306,9 @@ describe('reviveDeadCodes', () => {
     const z = normal([1, 6, 2], 4);
     const uniform = tf.fill<tf.Rank.R1>([4], 0.5);
     expectNoTensorLeak(() => {
-      quantizer.initializeFromData(z, uniform);
+      quantizer.codebook.initialize(z, uniform);
       tf.dispose({ ...quantizer.quantize(z, { training: true }) });
-      quantizer.reviveDeadCodes(z, uniform).dispose();
+      quantizer.codebook.reset!(z, uniform).dispose();
     });
     tf.dispose([z, uniform]);
     quantizer.dispose();
@@ -343,7 +349,7 @@ describe('the rotation trick', () => {
 
   it('stays finite for a feature of zero and one opposite to its code', () => {
     const quantizer = create({ codebookSize: 1, gradient: 'rotation' });
-    quantizer.codebook.assign(tf.tensor2d([1, 0], [1, 2]));
+    quantizer.codebook.weights.assign(tf.tensor2d([1, 0], [1, 2]));
     const gradient = tf.grad((x: tf.Tensor) => tf.sum(quantizer.quantize(x as tf.Tensor3D).quantized))(
       tf.tensor3d([0, 0, -2, 0], [1, 2, 2]),
     );

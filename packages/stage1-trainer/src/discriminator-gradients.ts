@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInRange, detach, type AdversarialLoss, type Discriminator, type Module } from '@vitvq/core';
+import { assertInRange, detach, type AdversarialLoss, type Discriminator } from '@vitvq/core';
 import { leCamPenalty, r1Penalty, type LeCamAnchors } from '@vitvq/losses';
 import type { Stage1Gradients } from './gradients.js';
 import { gradientsWithValues } from './internal/gradients-with-values.js';
@@ -9,7 +9,7 @@ import type { Stage1Controls, Stage1Model, Stage1Values } from './loss.js';
 export interface DiscriminatorLossOptions {
   /** Makes the images that are not real; as it is, and it stays so. */
   readonly tokenizer: Stage1Model;
-  readonly discriminator: Discriminator & Pick<Module, 'namedTrainableVariables'>;
+  readonly discriminator: Discriminator;
   readonly loss: AdversarialLoss;
   /** See {@link Stage1LossOptions}. @default true */
   readonly quantize?: boolean;

@@ -1,5 +1,5 @@
 export { readStage1State, readTokenizerWeights, type Stage1State, type TokenizerWeightsOptions } from './checkpoint.js';
-export { type CareableQuantizer, createCodebookInitialization, createCodebookRevival } from './codebook-reset.js';
+export { type CodebookUpdate, createCodebookInitialization, createCodebookReset } from './codebook-reset.js';
 export {
   createDiscriminatorGradients,
   createDiscriminatorLoss,

@@ -60,7 +60,7 @@ export type Stage1Controls = {
   readonly adversarialFactor?: tf.Scalar;
   /** Scalar, of a quantizer with noise. @default the quantizer's own */
   readonly temperature?: tf.Scalar;
-  /** Of a quantizer with noise: Gumbel noise of the shape `tokenizer.noiseShape(batchSize)`. */
+  /** Of a quantizer that draws: uniform noise of the shape `tokenizer.noiseShape(batchSize)`. */
   readonly noise?: tf.Tensor;
 };
 

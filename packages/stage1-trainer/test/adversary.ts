@@ -8,7 +8,7 @@ import type { ViTVQ, ViTVQConfig } from '@vitvq/tokenizer';
 /** The smallest images that LPIPS takes. */
 export const side = 16;
 
-export function adversaryModel(changes: Partial<ViTVQConfig> = {}): ViTVQ {
+export function adversaryModel(changes: Partial<Omit<ViTVQConfig, 'quantizer'>> = {}): ViTVQ {
   return tinyModel({ imageSize: side, patchSize: 8, ...changes });
 }
 

@@ -11,7 +11,7 @@ import {
   logitLaplaceLoss,
   vanillaAdversarialLoss,
 } from '@vitvq/losses';
-import { GumbelQuantizer, gumbelNoise } from '@vitvq/quantizers';
+import { GumbelQuantizer } from '@vitvq/quantizers';
 import { tinyConfig, tinyModel } from '@vitvq/test-models';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
 import { ViTVQ } from '@vitvq/tokenizer';
@@ -153,7 +153,7 @@ describe('createStage1Gradients', () => {
     createStage1Gradients(options)(adversaryImages());
     const after = [options.tokenizer.namedTrainableVariables(), options.discriminator.namedVariables()].map(snapshot);
     expect(after).toEqual(before);
-    expect(scalarOf(tf.sum(tokenizer.quantizer.usage!))).toBe(2 * 4);
+    expect(scalarOf(tf.sum(tokenizer.quantizer.codebook.usage!))).toBe(2 * 4);
   });
 
   it('does not compute what has no weight', () => {
@@ -204,8 +204,8 @@ describe('createStage1Gradients', () => {
     });
     const compute = createStage1Gradients({ tokenizer });
     const images = adversaryImages();
-    const shape = tokenizer.noiseShape(2);
-    const noise = gumbelNoise(tf.tensor(randomUniform(randomKey(5), 2 * 4 * 8), [...shape]));
+    const shape = tokenizer.noiseShape(2)!;
+    const noise = tf.tensor(randomUniform(randomKey(5), 2 * 4 * 8), [...shape]);
     const loss = (temperature: number): number =>
       scalarOf(compute(images, { noise, temperature: tf.scalar(temperature) }).values['loss']!);
     expect(loss(1)).toBe(loss(1));
@@ -274,7 +274,7 @@ describe('createStage1Loss', () => {
     const options = parts(true);
     const images = adversaryImages();
     const evaluation = createStage1Loss(options)(images);
-    expect(scalarOf(tf.sum((options.tokenizer as ReturnType<typeof tinyModel>).quantizer.usage!))).toBe(0);
+    expect(scalarOf(tf.sum((options.tokenizer as ReturnType<typeof tinyModel>).quantizer.codebook.usage!))).toBe(0);
     const { values } = createStage1Gradients(options)(images);
     for (const name of ['l1', 'l2', 'logitLaplace', 'perceptual', 'quantizer', 'adversarial']) {
       expect(evaluation[name], name).toBeAllClose(values[name]!, close);

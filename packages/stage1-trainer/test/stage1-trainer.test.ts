@@ -57,7 +57,7 @@ function createTrainer(options: Partial<Stage1TrainerOptions> = {}): { trainer: 
 class PlainQuantizer extends Module implements Quantizer {
   readonly codebookSize = 16;
   readonly codeDim = 4;
-  readonly levels = 1;
+  readonly codeDepth = 1;
   quantize(): QuantizeResult {
     throw new Error('not reached');
   }
@@ -180,7 +180,7 @@ describe('Stage1Trainer', () => {
     expect(state.elapsedSeconds).toBeGreaterThan(0);
     const model = tinyModel({}, 7);
     model.loadVariables(await readTokenizerWeights(directory));
-    expect(model.quantizer.codebook.dataSync()).toEqual(
+    expect(model.quantizer.codebook.weights.dataSync()).toEqual(
       (await readTokenizerWeights(directory)).get('quantizer.codebook')!.data,
     );
   });
@@ -363,7 +363,7 @@ describe('Stage1Trainer', () => {
       key: randomKey(0),
     });
     expect(() => createTrainer({ tokenizer: plain })).toThrow(
-      'Stage1Trainer plan.codebook: expected a quantizer with initializeFromData and reviveDeadCodes, got PlainQuantizer. Use VectorQuantizer',
+      'Stage1Trainer plan.codebook.initializeFromData: expected a quantizer with a codebook, which can start from data, got PlainQuantizer.',
     );
   });
 
@@ -380,7 +380,9 @@ describe('Stage1Trainer', () => {
     const otherPlan = createTrainer({ plan }).trainer.restore(directory);
     await expect(otherPlan).rejects.toThrow(ConfigError);
     await expect(otherPlan).rejects.toThrow('plan.learningRate.peak 0.001 instead of 1; plan.clipNorm 1 instead of 2.');
-    const otherModel = createTrainer({ tokenizer: tinyModel({ codebookSize: 32 }) }).trainer.restore(directory);
+    const otherModel = createTrainer({ tokenizer: tinyModel({ quantizer: { codebookSize: 32 } }) }).trainer.restore(
+      directory,
+    );
     await expect(otherModel).rejects.toThrow(ShapeError);
     await expect(otherModel).rejects.toThrow('tokenizer.quantizer.codebook [16, 4] instead of [32, 4]');
     await expect(createTrainer().trainer.restore(join(directory, 'nowhere'))).rejects.toThrow(DataError);

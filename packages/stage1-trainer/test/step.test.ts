@@ -23,7 +23,7 @@ const scalar = (tensor: tf.Tensor): number => tensor.dataSync()[0]!;
 describe('createStage1Step', () => {
   it('learns one batch by heart', () => {
     const { tokenizer, images, step } = setUp({ clipNorm: 1 });
-    tf.tidy(() => tokenizer.quantizer.initializeFromData(tokenizer.latents(images), tf.fill([16], 0.5)));
+    tf.tidy(() => tokenizer.quantizer.codebook.initialize(tokenizer.latents(images), tf.fill([16], 0.5)));
     const first = scalar(step(images, tf.scalar(1e-2)).values['l2']!);
     for (let count = 0; count < 30; count++) tf.tidy(() => void step(images, tf.scalar(1e-2)));
     const last = scalar(step(images, tf.scalar(1e-2)).values['l2']!);
@@ -77,7 +77,7 @@ describe('createStage1Step', () => {
   it('counts the use of codes', () => {
     const { tokenizer, images, step } = setUp();
     step(images, tf.scalar(0));
-    expect(scalar(tf.sum(tokenizer.quantizer.usage!))).toBe(4 * 4);
+    expect(scalar(tf.sum(tokenizer.quantizer.codebook.usage!))).toBe(4 * 4);
   });
 
   it('minimises the logit-laplace loss', () => {
@@ -102,15 +102,15 @@ describe('createStage1Step', () => {
 
   it('trains a plain autoencoder when it is not to quantize: the codebook neither moves nor counts', () => {
     const { tokenizer, images, step } = setUp({ quantize: false });
-    const codebook = tokenizer.quantizer.codebook.dataSync().slice();
+    const codebook = tokenizer.quantizer.codebook.weights.dataSync().slice();
     const first = scalar(step(images, tf.scalar(1e-2)).values['l2']!);
     for (let count = 0; count < 30; count++) tf.tidy(() => void step(images, tf.scalar(1e-2)));
     const { values } = step(images, tf.scalar(1e-2));
     expect(scalar(values['l2']!)).toBeLessThan(first / 3);
     expect(values['loss']).toBeAllClose(values['l2']!);
     expect(scalar(values['quantizer']!)).toBeGreaterThan(0);
-    expect(tokenizer.quantizer.codebook.dataSync()).toEqual(codebook);
-    expect(scalar(tf.sum(tokenizer.quantizer.usage!))).toBe(0);
+    expect(tokenizer.quantizer.codebook.weights.dataSync()).toEqual(codebook);
+    expect(scalar(tf.sum(tokenizer.quantizer.codebook.usage!))).toBe(0);
   });
 });
 
@@ -121,6 +121,6 @@ describe('createEvaluationStep', () => {
     expect(reconstructions).toBeAllClose(tokenizer.reconstruct(images), { rtol: 1e-4, atol: 1e-5 });
     expect(indices).toBeAllClose(tokenizer.encode(images));
     expect(squaredErrors).toBeAllClose(tf.mean(tf.square(tf.sub(images, reconstructions)), [1, 2, 3]));
-    expect(scalar(tf.sum(tokenizer.quantizer.usage!))).toBe(0);
+    expect(scalar(tf.sum(tokenizer.quantizer.codebook.usage!))).toBe(0);
   });
 });

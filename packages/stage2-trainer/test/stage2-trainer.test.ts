@@ -336,7 +336,7 @@ describe('bad input', () => {
   it.each([
     [
       'levels',
-      { tokenizer: { ...brightnessTokenizer({ levels: 2 }), levels: undefined }, openBatches: () => repeated() },
+      { tokenizer: { ...brightnessTokenizer({ levels: 2 }), codeDepth: undefined }, openBatches: () => repeated() },
       ConfigError,
       /tokens \[4, 6\].*got \[4, 6, 2\]/,
     ],

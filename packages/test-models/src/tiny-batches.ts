@@ -29,7 +29,7 @@ export function brightnessTokenizer({
   const tokenizer: Tokenizer = {
     vocabSize: codes,
     grid: size,
-    levels,
+    codeDepth: levels,
     encode: (images) =>
       tf.tidy(() => {
         const patches = tf.reshape(images, [images.shape[0] * rows, patch, columns, patch * images.shape[3]]);

@@ -1,11 +1,11 @@
 import { foldIn, randomKey, randomUniform, type HostImages } from '@vitvq/core';
-import type { VectorQuantizer } from '@vitvq/quantizers';
+import type { QuantizerConfig, VectorQuantizer } from '@vitvq/quantizers';
 import { QUICKSTART_TRAINING, type ImageBatchSource, type Stage1Plan } from '@vitvq/stage1-trainer';
 import { createViTVQ, type ViTVQ, type ViTVQConfig } from '@vitvq/tokenizer';
 
 const size = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 };
 
-type TinyConfig = Omit<ViTVQConfig, 'quantizer'>;
+type TinyConfig = ViTVQConfig & { readonly quantizer: Extract<QuantizerConfig, { type: 'vector' }> };
 
 /** Trains in milliseconds on the slowest engine. */
 export const tinyConfig: TinyConfig = {
@@ -13,13 +13,18 @@ export const tinyConfig: TinyConfig = {
   patchSize: 4,
   encoder: size,
   decoder: size,
-  codebookSize: 16,
-  codeDim: 4,
-  trackUsage: true,
+  quantizer: { type: 'vector', codebookSize: 16, codeDim: 4, trackUsage: true },
 };
 
-export function tinyModel(changes: Partial<TinyConfig> = {}, seed = 1): ViTVQ<VectorQuantizer> {
-  return createViTVQ({ ...tinyConfig, ...changes }, { seed });
+/** Returns a tokenizer of {@link tinyConfig} with changes, those of its quantizer one by one. */
+export function tinyModel(
+  {
+    quantizer,
+    ...changes
+  }: Partial<Omit<TinyConfig, 'quantizer'>> & { readonly quantizer?: Partial<TinyConfig['quantizer']> } = {},
+  seed = 1,
+): ViTVQ<VectorQuantizer> {
+  return createViTVQ({ ...tinyConfig, ...changes, quantizer: { ...tinyConfig.quantizer, ...quantizer } }, { seed });
 }
 
 /** Images of four flat quarters each; a function of the seed. */

@@ -5,7 +5,10 @@ import { expect } from 'vitest';
 export interface GradientCheckOptions {
   /** Variables that `fn` reads, to be checked as well; they have their values back afterwards. */
   readonly variables?: ReadonlyMap<string, tf.Variable>;
-  /** Distance of the sample points. Kinks (ReLU, |x|) within two steps of an input spoil the result. @default 0.01 */
+  /**
+   * Distance of the sample points. Kinks (ReLU, |x|) within two steps of an input spoil the result.
+   * @default 0.01
+   */
   readonly step?: number;
   /** Relative to the largest derivative of the same input. @default 1e-3 */
   readonly rtol?: number;
@@ -18,9 +21,9 @@ export interface GradientCheckOptions {
 }
 
 /**
- * Compares the gradients of `fn` with finite differences of fourth order. The outputs are projected onto one number with
- * random weights; for the differences that sum is made in float64, so that the float32 rounding of the outputs is all
- * the noise there is.
+ * Compares the gradients of `fn` with finite differences of fourth order. The outputs are projected
+ * onto one number with random weights; for the differences that sum is made in float64, so that the
+ * float32 rounding of the outputs is all the noise there is.
  * @param fn  deterministic; any number of float tensors to one or several float tensors
  * @param inputs  float32; not disposed of
  */

@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'vitest';
 
 /**
- * Fails when `fn` leaves tensors, buffers or bytes behind. It is called once to fill caches, then counted: `fn` disposes
- * of everything that it makes. With an asynchronous `fn` await the result.
+ * Fails when `fn` leaves tensors, buffers or bytes behind. It is called once to fill caches, then
+ * counted: `fn` disposes of everything that it makes. With an asynchronous `fn` await the result.
  */
 export function expectNoTensorLeak(fn: () => Promise<void>): Promise<void>;
 export function expectNoTensorLeak(fn: () => void): void;

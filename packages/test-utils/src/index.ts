@@ -3,5 +3,11 @@ import '@tensorflow/tfjs';
 
 export { expectGradientsMatchFiniteDifferences, type GradientCheckOptions } from './expect-gradients.js';
 export { expectNoTensorLeak } from './expect-no-tensor-leak.js';
+export type { OwnsVariables } from './module-contract.js';
+export { testAdversarialLoss, type AdversarialLossContract } from './test-adversarial-loss.js';
+export { testDecoder, type DecoderContract } from './test-decoder.js';
+export { testDiscriminator, type DiscriminatorContract } from './test-discriminator.js';
+export { testEncoder, type EncoderContract } from './test-encoder.js';
+export { testOptimizer, type OptimizerContract, type TestedOptimizer } from './test-optimizer.js';
 export { testQuantizer, type QuantizerContract } from './test-quantizer.js';
 export { compareAll, type Comparable, type Comparison, type NestedNumbers, type Tolerance } from './to-be-all-close.js';

@@ -2,7 +2,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { HostTensor } from '@vitvq/core';
 import { expect } from 'vitest';
 
-/** What can be compared: a tensor, host values with a shape, a flat or nested array of numbers, a number. */
+/**
+ * What can be compared: a tensor, host values with a shape, a flat or nested array of numbers, a
+ * number.
+ */
 export type Comparable = tf.Tensor | HostTensor | ArrayLike<number> | NestedNumbers | number;
 export type NestedNumbers = readonly (number | NestedNumbers)[];
 
@@ -18,8 +21,8 @@ declare module 'vitest' {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   interface Matchers<T = any> {
     /**
-     * Every element within `atol + rtol * |expected|`, shapes equal where both sides have one. NaN never passes, infinity
-     * only where the same infinity is expected.
+     * Every element within `atol + rtol * |expected|`, shapes equal where both sides have one. NaN
+     * never passes, infinity only where the same infinity is expected.
      */
     toBeAllClose(expected: Comparable, tolerance?: Tolerance): T;
   }

@@ -1,20 +1,20 @@
 import { z } from 'zod';
 import { assertAffordable, randomKey, split, toSize2D, parseOptions, type RandomKey, type Size2D } from '@vitvq/core';
 import { CNNDecoder, CNNEncoder, type CNNShape } from '@vitvq/layers';
-import type { VectorQuantizer } from '@vitvq/quantizers';
-import { areValid, integer, pixelNormalizationSchema, positive, size2D } from './internal/config-schemas.js';
 import {
   createQuantizer,
-  quantizationShape,
-  withQuantizationChecks,
+  quantizerKinds,
+  quantizerSchema,
+  type BuiltInQuantizerKinds,
   type ConfiguredQuantizer,
-  type QuantizationConfig,
-  type VectorQuantizerConfig,
-} from './quantization-config.js';
+  type QuantizerConfig,
+  type QuantizerKinds,
+} from '@vitvq/quantizers';
+import { areValid, integer, pixelNormalizationSchema, positive, size2D } from './internal/config-schemas.js';
 import { ViTVQ, type PixelNormalization } from './vq-tokenizer.js';
 
 /** A tokenizer with convolutions as data: everything but the seed. JSON holds it. */
-export interface CNNVQConfig extends QuantizationConfig {
+export interface CNNVQConfig<K extends QuantizerKinds = BuiltInQuantizerKinds> {
   /** Pixels: one number, or `[height, width]`; a multiple of 2^(levels - 1). The weights do not depend on it. */
   readonly imageSize: Size2D;
   /** @default 3 */
@@ -24,6 +24,8 @@ export interface CNNVQConfig extends QuantizationConfig {
   readonly decoder: CNNShape;
   /** Channels between encoder and quantizer, and between quantizer and decoder (`z_channels`). */
   readonly latentChannels: number;
+  /** Turns latents into codes. */
+  readonly quantizer: QuantizerConfig<K>;
   /** Of the group norms. @default 32 */
   readonly numGroups?: number;
   /** See {@link ViTVQ}. @default { mean: 0.5, deviation: 0.5 }: encoder and decoder see [-1, 1] */
@@ -31,15 +33,20 @@ export interface CNNVQConfig extends QuantizationConfig {
 }
 
 const multipliers = z.array(positive).min(1).readonly();
-const attentionLevels = z.array(integer(0)).readonly().optional();
+const attentionResolutions = z.array(integer(0)).readonly().optional();
 
 const cnnShape = z
-  .strictObject({ baseChannels: positive, channelMultipliers: multipliers, blocksPerLevel: positive, attentionLevels })
+  .strictObject({
+    baseChannels: positive,
+    channelMultipliers: multipliers,
+    blocksPerResolution: positive,
+    attentionResolutions,
+  })
   .refine(
-    ({ channelMultipliers, attentionLevels: levels = [] }) => levels.every((at) => at < channelMultipliers.length),
+    ({ channelMultipliers, attentionResolutions: levels = [] }) => levels.every((at) => at < channelMultipliers.length),
     {
-      ...areValid({ channelMultipliers: multipliers, attentionLevels }),
-      path: ['attentionLevels'],
+      ...areValid({ channelMultipliers: multipliers, attentionResolutions }),
+      path: ['attentionResolutions'],
       error: 'expected levels that channelMultipliers has, from 0 on',
     },
   );
@@ -59,60 +66,67 @@ function divisor({ encoder: { channelMultipliers } }: Pick<CNNVQConfig, 'encoder
   return 2 ** (channelMultipliers.length - 1);
 }
 
-/** The schema of {@link CNNVQConfig} and a seed; unknown keys are problems too. */
-const cnnVQConfigSchema = withQuantizationChecks(
-  z.strictObject({
-    imageSize: size2D,
-    channels: positive.optional(),
-    encoder: cnnShape,
-    decoder: cnnShape,
-    latentChannels: positive,
-    numGroups: positive.optional(),
-    ...quantizationShape,
-    pixelNormalization: pixelNormalizationSchema,
-    seed: integer(0),
-  }),
-)
-  .refine((config) => toSize2D(config.imageSize).every((side) => side % divisor(config) === 0), {
-    ...areValid({ imageSize: size2D, encoder: widths }),
-    path: ['imageSize'],
-    error: ({ input }) => `expected a multiple of ${divisor(input as CNNVQConfig)}, which the levels make one token`,
-  })
-  .refine(({ encoder, decoder }) => encoder.channelMultipliers.length === decoder.channelMultipliers.length, {
-    ...areValid({ encoder: widths, decoder: widths }),
-    path: ['decoder', 'channelMultipliers'],
-    error: 'expected as many levels as the encoder',
-  })
-  .refine(fitsGroups('encoder'), {
-    ...areValid({ encoder: widths, numGroups: positive.optional() }),
-    path: ['encoder', 'channelMultipliers'],
-    error: 'expected channels in multiples of numGroups',
-  })
-  .refine(fitsGroups('decoder'), {
-    ...areValid({ decoder: widths, numGroups: positive.optional() }),
-    path: ['decoder', 'channelMultipliers'],
-    error: 'expected channels in multiples of numGroups',
-  });
+/** Returns the schema of {@link CNNVQConfig} and a seed; unknown keys are problems too. */
+const cnnVQConfigSchema = (kinds: QuantizerKinds) =>
+  z
+    .strictObject({
+      imageSize: size2D,
+      channels: positive.optional(),
+      encoder: cnnShape,
+      decoder: cnnShape,
+      latentChannels: positive,
+      numGroups: positive.optional(),
+      quantizer: quantizerSchema(kinds),
+      pixelNormalization: pixelNormalizationSchema,
+      seed: integer(0),
+    })
+    .refine((config) => toSize2D(config.imageSize).every((side) => side % divisor(config) === 0), {
+      ...areValid({ imageSize: size2D, encoder: widths }),
+      path: ['imageSize'],
+      error: ({ input }) => `expected a multiple of ${divisor(input as CNNVQConfig)}, which the levels make one token`,
+    })
+    .refine(({ encoder, decoder }) => encoder.channelMultipliers.length === decoder.channelMultipliers.length, {
+      ...areValid({ encoder: widths, decoder: widths }),
+      path: ['decoder', 'channelMultipliers'],
+      error: 'expected as many levels as the encoder',
+    })
+    .refine(fitsGroups('encoder'), {
+      ...areValid({ encoder: widths, numGroups: positive.optional() }),
+      path: ['encoder', 'channelMultipliers'],
+      error: 'expected channels in multiples of numGroups',
+    })
+    .refine(fitsGroups('decoder'), {
+      ...areValid({ decoder: widths, numGroups: positive.optional() }),
+      path: ['decoder', 'channelMultipliers'],
+      error: 'expected channels in multiples of numGroups',
+    });
 
 /**
  * Builds a tokenizer with a convolutional encoder and decoder, as VQGAN (taming-transformers, arXiv:2012.09841) and LlamaGen
  * (arXiv:2406.06525) have: {@link ViTVQ} with a `CNNEncoder`, the config's quantizer and a `CNNDecoder`. Their
  * `quant_conv` and `post_quant_conv` are the tokenizer's two projections. It trains like any other.
  * @param config  a preset ({@link VQGAN_F16}, {@link LLAMA_GEN_VQ_16}, ...) or your own
- * @param options `seed`: the initial weights are a function of it; an integer in [0, 2^53)
+ * @param options `seed`: the initial weights are a function of it; an integer in [0, 2^53). `quantizers`: kinds of quantizers
+ *   that the config may ask for, `{ ...quantizerKinds, mine }` for one of your own
  * @throws {ConfigError} naming every problem of config and seed at once
  */
-export function createCNNVQ(
-  config: CNNVQConfig & { readonly quantizer?: VectorQuantizerConfig },
+export function createCNNVQ<Q extends QuantizerConfig>(
+  config: CNNVQConfig & { readonly quantizer: Q },
   options: { readonly seed: number },
-): ViTVQ<VectorQuantizer>;
-export function createCNNVQ(config: CNNVQConfig, options: { readonly seed: number }): ViTVQ<ConfiguredQuantizer>;
-export function createCNNVQ(config: CNNVQConfig, { seed }: { readonly seed: number }): ViTVQ<ConfiguredQuantizer> {
-  return buildCNNVQ(config, seed, 'createCNNVQ');
+): ViTVQ<ConfiguredQuantizer<Q>>;
+export function createCNNVQ<K extends QuantizerKinds, Q extends QuantizerConfig<K>>(
+  config: CNNVQConfig<K> & { readonly quantizer: Q },
+  options: { readonly seed: number; readonly quantizers: K },
+): ViTVQ<ConfiguredQuantizer<Q, K>>;
+export function createCNNVQ(
+  config: unknown,
+  { seed, quantizers = quantizerKinds }: { readonly seed: number; readonly quantizers?: QuantizerKinds },
+): ViTVQ {
+  return buildCNNVQ(config, seed, 'createCNNVQ', quantizers);
 }
 
 /** As {@link createCNNVQ}, of a config from anywhere; `where` it comes from is what an error says. @throws {ConfigError} */
-export function buildCNNVQ(config: unknown, seed: number, where: string): ViTVQ<ConfiguredQuantizer> {
+export function buildCNNVQ(config: unknown, seed: number, where: string, kinds: QuantizerKinds): ViTVQ {
   const {
     imageSize,
     channels,
@@ -121,10 +135,10 @@ export function buildCNNVQ(config: unknown, seed: number, where: string): ViTVQ<
     latentChannels,
     numGroups = defaultGroups,
     pixelNormalization = { mean: 0.5, deviation: 0.5 },
-    ...quantization
-  }: CNNVQConfig = parseOptions(cnnVQConfigSchema, { ...(config as CNNVQConfig), seed }, where);
-  for (const { blocksPerLevel } of [encoder, decoder]) {
-    assertAffordable({ variables: blocksPerLevel }, `${blocksPerLevel} blocks a level`);
+    quantizer,
+  }: CNNVQConfig<QuantizerKinds> = parseOptions(cnnVQConfigSchema(kinds), { ...(config as CNNVQConfig), seed }, where);
+  for (const { blocksPerResolution } of [encoder, decoder]) {
+    assertAffordable({ variables: blocksPerResolution }, `${blocksPerResolution} blocks a level`);
   }
   const [encoderKey, quantizerKey, decoderKey, key] = split(randomKey(seed), 4) as [
     RandomKey,
@@ -135,7 +149,7 @@ export function buildCNNVQ(config: unknown, seed: number, where: string): ViTVQ<
   const shared = { imageSize, channels, numGroups, dim: latentChannels };
   return new ViTVQ({
     encoder: new CNNEncoder({ ...shared, ...encoder, key: encoderKey }),
-    quantizer: createQuantizer(quantization, quantizerKey),
+    quantizer: createQuantizer(quantizer, quantizerKey, kinds),
     decoder: new CNNDecoder({ ...shared, ...decoder, key: decoderKey }),
     key,
     pixelNormalization,

@@ -10,16 +10,16 @@ import {
   type Size2D,
 } from '@vitvq/core';
 import { ViTDecoder, ViTEncoder, type Activation, type ViTOptions } from '@vitvq/layers';
-import type { VectorQuantizer } from '@vitvq/quantizers';
-import { areValid, integer, pixelNormalizationSchema, positive, size2D } from './internal/config-schemas.js';
 import {
   createQuantizer,
-  quantizationShape,
-  withQuantizationChecks,
+  quantizerKinds,
+  quantizerSchema,
+  type BuiltInQuantizerKinds,
   type ConfiguredQuantizer,
-  type QuantizationConfig,
-  type VectorQuantizerConfig,
-} from './quantization-config.js';
+  type QuantizerConfig,
+  type QuantizerKinds,
+} from '@vitvq/quantizers';
+import { areValid, integer, pixelNormalizationSchema, positive, size2D } from './internal/config-schemas.js';
 import { ViTVQ, type PixelNormalization, type ViTVQOutput } from './vq-tokenizer.js';
 
 /** One transformer of the tokenizer. */
@@ -36,7 +36,7 @@ export interface TransformerSize {
 }
 
 /** A ViT-VQ tokenizer as data: everything but the seed. JSON holds it. */
-export interface ViTVQConfig extends QuantizationConfig {
+export interface ViTVQConfig<K extends QuantizerKinds = BuiltInQuantizerKinds> {
   /** Pixels: one number, or `[height, width]`. */
   readonly imageSize: Size2D;
   /** Pixels of a token: one number, or `[height, width]`. */
@@ -45,6 +45,8 @@ export interface ViTVQConfig extends QuantizationConfig {
   readonly channels?: number;
   readonly encoder: TransformerSize;
   readonly decoder: TransformerSize;
+  /** Turns latents into codes. */
+  readonly quantizer: QuantizerConfig<K>;
   /** Of the feed-forward layers. @default 'tanh' */
   readonly activation?: Activation;
   /** @default 'sincos' */
@@ -81,38 +83,38 @@ function hasSinCosWidth(
   return ({ positions = 'sincos', [name]: { dim } }) => positions === 'learned' || dim % 4 === 0;
 }
 
-/** The schema of {@link ViTVQConfig} and a seed; unknown keys are problems too. */
-const viTVQConfigSchema = withQuantizationChecks(
-  z.strictObject({
-    imageSize: size2D,
-    patchSize: size2D,
-    channels: positive.optional(),
-    encoder: transformerSize,
-    decoder: transformerSize,
-    ...quantizationShape,
-    activation: z.enum(['tanh', 'gelu', 'gelu-tanh', 'relu', 'squared-relu', 'silu']).optional(),
-    positions: positionsSchema,
-    output: z.enum(['pixels', 'logit-laplace']).optional(),
-    pixelNormalization: pixelNormalizationSchema,
-    recompute: z.boolean().optional(),
-    seed: integer(0),
-  }),
-)
-  .refine(({ imageSize, patchSize }) => isMultiple(imageSize, patchSize), {
-    ...areValid({ imageSize: size2D, patchSize: size2D }),
-    path: ['imageSize'],
-    error: ({ input }) => `expected a multiple of patchSize ${toSize2D((input as ViTVQConfig).patchSize).join('x')}`,
-  })
-  .refine(hasSinCosWidth('encoder'), {
-    ...areValid({ encoder: z.object({ dim: positive }), positions: positionsSchema }),
-    path: ['encoder', 'dim'],
-    error: sinCosWidth,
-  })
-  .refine(hasSinCosWidth('decoder'), {
-    ...areValid({ decoder: z.object({ dim: positive }), positions: positionsSchema }),
-    path: ['decoder', 'dim'],
-    error: sinCosWidth,
-  });
+/** Returns the schema of {@link ViTVQConfig} and a seed; unknown keys are problems too. */
+const viTVQConfigSchema = (kinds: QuantizerKinds) =>
+  z
+    .strictObject({
+      imageSize: size2D,
+      patchSize: size2D,
+      channels: positive.optional(),
+      encoder: transformerSize,
+      decoder: transformerSize,
+      quantizer: quantizerSchema(kinds),
+      activation: z.enum(['tanh', 'gelu', 'gelu-tanh', 'relu', 'squared-relu', 'silu']).optional(),
+      positions: positionsSchema,
+      output: z.enum(['pixels', 'logit-laplace']).optional(),
+      pixelNormalization: pixelNormalizationSchema,
+      recompute: z.boolean().optional(),
+      seed: integer(0),
+    })
+    .refine(({ imageSize, patchSize }) => isMultiple(imageSize, patchSize), {
+      ...areValid({ imageSize: size2D, patchSize: size2D }),
+      path: ['imageSize'],
+      error: ({ input }) => `expected a multiple of patchSize ${toSize2D((input as ViTVQConfig).patchSize).join('x')}`,
+    })
+    .refine(hasSinCosWidth('encoder'), {
+      ...areValid({ encoder: z.object({ dim: positive }), positions: positionsSchema }),
+      path: ['encoder', 'dim'],
+      error: sinCosWidth,
+    })
+    .refine(hasSinCosWidth('decoder'), {
+      ...areValid({ decoder: z.object({ dim: positive }), positions: positionsSchema }),
+      path: ['decoder', 'dim'],
+      error: sinCosWidth,
+    });
 
 function isMultiple(imageSize: Size2D, patchSize: Size2D): boolean {
   const [height, width] = toSize2D(imageSize);
@@ -121,23 +123,29 @@ function isMultiple(imageSize: Size2D, patchSize: Size2D): boolean {
 }
 
 /**
- * Builds the paper's tokenizer from its parts: {@link ViTVQ} with a `ViTEncoder`, the config's quantizer (a `VectorQuantizer`
- * unless it says otherwise) and a `ViTDecoder`. For other parts, call `new ViTVQ({ encoder, quantizer, decoder, key })`.
+ * Builds the paper's tokenizer from its parts: {@link ViTVQ} with a `ViTEncoder`, the config's quantizer and a `ViTDecoder`. For other parts, call `new ViTVQ({ encoder, quantizer, decoder, key })`.
  * @param config  a preset ({@link VIT_VQGAN_SMALL}, ...) or your own
- * @param options `seed`: the initial weights are a function of it; an integer in [0, 2^53)
+ * @param options `seed`: the initial weights are a function of it; an integer in [0, 2^53). `quantizers`: kinds of quantizers
+ *   that the config may ask for, `{ ...quantizerKinds, mine }` for one of your own
  * @throws {ConfigError} naming every problem of config and seed at once
  */
-export function createViTVQ(
-  config: ViTVQConfig & { readonly quantizer?: VectorQuantizerConfig },
+export function createViTVQ<Q extends QuantizerConfig>(
+  config: ViTVQConfig & { readonly quantizer: Q },
   options: { readonly seed: number },
-): ViTVQ<VectorQuantizer>;
-export function createViTVQ(config: ViTVQConfig, options: { readonly seed: number }): ViTVQ<ConfiguredQuantizer>;
-export function createViTVQ(config: ViTVQConfig, { seed }: { readonly seed: number }): ViTVQ<ConfiguredQuantizer> {
-  return buildViTVQ(config, seed, 'createViTVQ');
+): ViTVQ<ConfiguredQuantizer<Q>>;
+export function createViTVQ<K extends QuantizerKinds, Q extends QuantizerConfig<K>>(
+  config: ViTVQConfig<K> & { readonly quantizer: Q },
+  options: { readonly seed: number; readonly quantizers: K },
+): ViTVQ<ConfiguredQuantizer<Q, K>>;
+export function createViTVQ(
+  config: unknown,
+  { seed, quantizers = quantizerKinds }: { readonly seed: number; readonly quantizers?: QuantizerKinds },
+): ViTVQ {
+  return buildViTVQ(config, seed, 'createViTVQ', quantizers);
 }
 
 /** As {@link createViTVQ}, of a config from anywhere; `where` it comes from is what an error says. @throws {ConfigError} */
-export function buildViTVQ(config: unknown, seed: number, where: string): ViTVQ<ConfiguredQuantizer> {
+export function buildViTVQ(config: unknown, seed: number, where: string, kinds: QuantizerKinds): ViTVQ {
   const {
     imageSize,
     patchSize,
@@ -149,8 +157,8 @@ export function buildViTVQ(config: unknown, seed: number, where: string): ViTVQ<
     output = 'pixels',
     pixelNormalization,
     recompute,
-    ...quantization
-  }: ViTVQConfig = parseOptions(viTVQConfigSchema, { ...(config as ViTVQConfig), seed }, where);
+    quantizer,
+  }: ViTVQConfig<QuantizerKinds> = parseOptions(viTVQConfigSchema(kinds), { ...(config as ViTVQConfig), seed }, where);
   const [rows, columns] = patchGrid(imageSize, patchSize, where);
   for (const { dim, depth } of [encoder, decoder]) {
     // Fixed positions are computed first of all.
@@ -166,7 +174,7 @@ export function buildViTVQ(config: unknown, seed: number, where: string): ViTVQ<
   const shared = { imageSize, patchSize, activation, positions, recompute };
   return new ViTVQ({
     encoder: new ViTEncoder({ ...shared, ...encoder, channels, key: encoderKey }),
-    quantizer: createQuantizer(quantization, quantizerKey),
+    quantizer: createQuantizer(quantizer, quantizerKey, kinds),
     decoder: new ViTDecoder({
       ...shared,
       ...decoder,

@@ -5,10 +5,10 @@ export {
   type CheckpointTensors,
   type ImportHints,
   type InferredTokenizer,
+  type QuantizerHint,
   inferTokenizerConfig,
   MissingHintError,
 } from './infer-tokenizer-config.js';
-export { likeCodes } from './internal/like-codes.js';
 export { type ReferenceKind } from './internal/reference-kinds.js';
 export {
   LLAMA_GEN_VQ_16,
@@ -23,19 +23,9 @@ export {
   VIT_VQGAN_SMALL,
   VQGAN_F16,
 } from './presets.js';
-export {
-  type ConfiguredQuantizer,
-  type GumbelQuantizerConfig,
-  type QuantizationConfig,
-  type QuantizerConfig,
-  type ResidualQuantizerConfig,
-  type VectorQuantizerConfig,
-} from './quantization-config.js';
 export { cnnVQReferenceWeights, type ViTVQReferenceParts, viTVQReferenceWeights } from './reference-weights.js';
 export {
   type ForwardOptions,
-  type TrainableQuantizeOptions,
-  type TrainableQuantizer,
   ViTVQ,
   type ViTVQForward,
   type ViTVQImages,

@@ -12,7 +12,7 @@ import type { CNNVQConfig } from './create-cnn-tokenizer.js';
 import type { TransformerSize, ViTVQConfig } from './create-vit-tokenizer.js';
 import { isIgnored, referenceKinds, type ReferenceKind } from './internal/reference-kinds.js';
 import type { TokenizerConfig } from './node/tokenizer-folder.js';
-import type { QuantizerConfig } from './quantization-config.js';
+import type { QuantizerConfig } from '@vitvq/quantizers';
 
 /** Named tensors that are read when asked for, as `openPyTorchCheckpoint` and `openSafetensors` of @vitvq/checkpoint open them. */
 export interface CheckpointTensors<Entry extends { name: string; shape: readonly number[] } = CheckpointEntry> {
@@ -27,6 +27,21 @@ export interface CheckpointEntry {
   readonly shape: readonly number[];
 }
 
+/** Which quantizer of the reference a checkpoint holds. */
+export type QuantizerHint =
+  { readonly type: 'vector' } | { readonly type: 'gumbel' } | { readonly type: 'residual'; readonly codeDepth: number };
+
+/** Returns the config of the reference's quantizer. */
+function quantizerConfig(
+  hint: QuantizerHint = { type: 'vector' },
+  codebookSize: number,
+  codeDim: number,
+  normalize: boolean | undefined,
+): QuantizerConfig {
+  const table = { codebookSize, codeDim, ...(normalize === undefined ? {} : { normalize }) };
+  return hint.type === 'residual' ? { ...hint, quantizer: { type: 'vector', ...table } } : { ...hint, ...table };
+}
+
 /** What the shapes of a checkpoint do not tell. */
 export interface ImportHints {
   /**
@@ -39,7 +54,7 @@ export interface ImportHints {
   /** Of a ViT decoder. @default heads of 64 dimensions */
   readonly decoderHeads?: number;
   /** The reference stores all of its quantizers alike. @default { type: 'vector' } */
-  readonly quantizer?: QuantizerConfig;
+  readonly quantizer?: QuantizerHint;
   /** Whether codes are l2-normalised. @default true, but false for taming-transformers */
   readonly normalize?: boolean;
 }
@@ -160,10 +175,7 @@ async function viTVQConfig<Entry extends CheckpointEntry>(
     ...(channels === 3 ? {} : { channels }),
     encoder,
     decoder,
-    codebookSize: codebookSize!,
-    codeDim: codeDim!,
-    ...(quantizer && { quantizer }),
-    ...(normalize === undefined ? {} : { normalize }),
+    quantizer: quantizerConfig(quantizer, codebookSize!, codeDim!, normalize),
     ...(isFixed ? {} : { positions: 'learned' }),
   };
 }
@@ -281,10 +293,7 @@ function cnnVQConfig(
     encoder: cnnShape(shapes, 'encoder', baseChannels, cnnNames[kind]),
     decoder: cnnShape(shapes, 'decoder', baseChannels, cnnNames[kind]),
     latentChannels,
-    codebookSize,
-    codeDim,
-    ...(quantizer && { quantizer }),
-    normalize: normalize ?? kind !== 'taming-transformers',
+    quantizer: quantizerConfig(quantizer, codebookSize, codeDim, normalize ?? kind !== 'taming-transformers'),
   };
 }
 
@@ -303,7 +312,7 @@ function cnnShape(
     channelMultipliers: indices.map(
       (index) => shapes.of(`${level(index)}.${block}.0.conv1.weight`, 4)[0]! / baseChannels,
     ),
-    blocksPerLevel: shapes.count((index) => `${level(0)}.${block}.${index}.conv1.weight`),
-    attentionLevels: indices.filter((index) => shapes.has(`${level(index)}.attn.0.norm.weight`)),
+    blocksPerResolution: shapes.count((index) => `${level(0)}.${block}.${index}.conv1.weight`),
+    attentionResolutions: indices.filter((index) => shapes.has(`${level(index)}.attn.0.norm.weight`)),
   };
 }

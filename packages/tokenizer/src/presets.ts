@@ -11,7 +11,11 @@ export const VIT_BASE = { dim: 768, depth: 12, numHeads: 12, mlpDim: 3072 } as c
 export const VIT_LARGE = { dim: 1280, depth: 32, numHeads: 16, mlpDim: 5120 } as const satisfies TransformerSize;
 
 /** What the paper's tokenizers share (sec. 3.2, 4.1 and 5.1): 256x256 images, 8x8 patches, 8,192 codes of 32 dimensions. */
-const paper = { imageSize: 256, patchSize: 8, codebookSize: 8192, codeDim: 32, beta: 0.25 } as const;
+const paper = {
+  imageSize: 256,
+  patchSize: 8,
+  quantizer: { type: 'vector', codebookSize: 8192, codeDim: 32, beta: 0.25 },
+} as const;
 
 /** ViT-VQGAN-SS: small encoder, small decoder; 1,024 tokens an image (arXiv:2110.04627, Tables 1 and 2). */
 export const VIT_VQGAN_SMALL = { ...paper, encoder: VIT_SMALL, decoder: VIT_SMALL } as const satisfies ViTVQConfig;
@@ -26,8 +30,8 @@ export const VIT_VQGAN_BASE = { ...paper, encoder: VIT_BASE, decoder: VIT_BASE }
 export const VIT_VQGAN_LARGE = { ...paper, encoder: VIT_SMALL, decoder: VIT_LARGE } as const satisfies ViTVQConfig;
 
 /** 16x16 tokens of a 256x256 image: levels, blocks and attention of taming-transformers and LlamaGen for a factor of 16. */
-const factor16 = { baseChannels: 128, channelMultipliers: [1, 1, 2, 2, 4], attentionLevels: [4] } as const;
-const factor8 = { baseChannels: 128, channelMultipliers: [1, 2, 2, 4], attentionLevels: [3] } as const;
+const factor16 = { baseChannels: 128, channelMultipliers: [1, 1, 2, 2, 4], attentionResolutions: [4] } as const;
+const factor8 = { baseChannels: 128, channelMultipliers: [1, 2, 2, 4], attentionResolutions: [3] } as const;
 
 /**
  * VQGAN with a factor of 16 and 16,384 codes (arXiv:2012.09841; taming-transformers, `vqgan_imagenet_f16_16384`), without
@@ -35,22 +39,23 @@ const factor8 = { baseChannels: 128, channelMultipliers: [1, 2, 2, 4], attention
  */
 export const VQGAN_F16 = {
   imageSize: 256,
-  encoder: { ...factor16, blocksPerLevel: 2 },
-  decoder: { ...factor16, blocksPerLevel: 3 },
+  encoder: { ...factor16, blocksPerResolution: 2 },
+  decoder: { ...factor16, blocksPerResolution: 3 },
   latentChannels: 256,
-  codebookSize: 16_384,
-  codeDim: 256,
-  normalize: false,
+  quantizer: { type: 'vector', codebookSize: 16_384, codeDim: 256, normalize: false },
 } as const satisfies CNNVQConfig;
 
 /** LlamaGen's tokenizer with a factor of 16: 16,384 l2-normalised codes of 8 dimensions (arXiv:2406.06525, sec. 2.1). */
-export const LLAMA_GEN_VQ_16 = { ...VQGAN_F16, codeDim: 8, normalize: true } as const satisfies CNNVQConfig;
+export const LLAMA_GEN_VQ_16 = {
+  ...VQGAN_F16,
+  quantizer: { type: 'vector', codebookSize: 16_384, codeDim: 8 },
+} as const satisfies CNNVQConfig;
 
 /** LlamaGen's tokenizer with a factor of 8: 32x32 tokens of a 256x256 image. */
 export const LLAMA_GEN_VQ_8 = {
   ...LLAMA_GEN_VQ_16,
-  encoder: { ...factor8, blocksPerLevel: 2 },
-  decoder: { ...factor8, blocksPerLevel: 3 },
+  encoder: { ...factor8, blocksPerResolution: 2 },
+  decoder: { ...factor8, blocksPerResolution: 3 },
 } as const satisfies CNNVQConfig;
 
 /**
@@ -64,8 +69,7 @@ export const SINGLE_MACHINE = {
   imageSize: 128,
   encoder: { dim: 256, depth: 6, numHeads: 4, mlpDim: 1024 },
   decoder: { dim: 256, depth: 6, numHeads: 4, mlpDim: 1024 },
-  codebookSize: 2048,
-  trackUsage: true,
+  quantizer: { ...paper.quantizer, codebookSize: 2048, trackUsage: true },
   output: 'logit-laplace',
 } as const satisfies ViTVQConfig;
 
@@ -80,10 +84,7 @@ export const QUICKSTART = {
   patchSize: 4,
   encoder: { dim: 128, depth: 3, numHeads: 4, mlpDim: 512 },
   decoder: { dim: 128, depth: 3, numHeads: 4, mlpDim: 512 },
-  codebookSize: 512,
-  codeDim: 8,
-  beta: 0.05,
-  trackUsage: true,
+  quantizer: { type: 'vector', codebookSize: 512, codeDim: 8, beta: 0.05, trackUsage: true },
   positions: 'learned',
   pixelNormalization: { mean: 0.47, deviation: 0.25 },
 } as const satisfies ViTVQConfig;

@@ -8,7 +8,7 @@ import {
   torchLinearInitializer,
   type Decoder,
   type Encoder,
-  type QuantizeResult,
+  type QuantizeContext,
   type Quantizer,
   type RandomKey,
   type Tokenizer,
@@ -16,23 +16,6 @@ import {
 import { Linear } from '@vitvq/layers';
 import { logitLaplaceImage, type LogitLaplaceParameters } from '@vitvq/losses';
 import { likeCodes } from './internal/like-codes.js';
-
-/** What a quantizer may be told; those that do not care ignore it. */
-export interface TrainableQuantizeOptions {
-  /** Lets it count the use of its codes, move averages, mix codes. @default false */
-  readonly training?: boolean;
-  /** Of a `GumbelQuantizer`, greater than 0. @default the quantizer's */
-  readonly temperature?: number | tf.Scalar;
-  /** Of a `GumbelQuantizer`, which needs it in training: {@link ViTVQ.noiseShape}. */
-  readonly noise?: tf.Tensor;
-}
-
-/** A quantizer that may be told how it is used. Every `Quantizer` is one. */
-export interface TrainableQuantizer extends Quantizer {
-  /** Whether codes have length 1. @default false */
-  readonly normalize?: boolean;
-  quantize(z: tf.Tensor3D, options?: TrainableQuantizeOptions): QuantizeResult;
-}
 
 /** What the decoder's channels mean; see {@link ViTVQOptions.output}. */
 export type ViTVQOutput = 'pixels' | 'logit-laplace';
@@ -44,7 +27,7 @@ export interface PixelNormalization {
   readonly deviation: number;
 }
 
-export interface ForwardOptions extends TrainableQuantizeOptions {
+export interface ForwardOptions extends QuantizeContext {
   /**
    * Without, the decoder gets the latents themselves (of length 1, where codes have it): a plain autoencoder. Indices and
    * quantizer loss are still there. @default true
@@ -52,9 +35,9 @@ export interface ForwardOptions extends TrainableQuantizeOptions {
   readonly quantize?: boolean;
 }
 
-export interface ViTVQOptions<Q extends TrainableQuantizer & Module = TrainableQuantizer & Module> {
-  readonly encoder: Encoder & Module;
-  readonly decoder: Decoder & Module;
+export interface ViTVQOptions<Q extends Quantizer = Quantizer> {
+  readonly encoder: Encoder;
+  readonly decoder: Decoder;
   readonly quantizer: Q;
   /** Draws the two projections. */
   readonly key: RandomKey;
@@ -76,7 +59,7 @@ export interface ViTVQOptions<Q extends TrainableQuantizer & Module = TrainableQ
 export type ViTVQPass = {
   /** What the decoder says, `[B, H, W, C]` (`2C` with `output: 'logit-laplace'`); {@link ViTVQ.interpret} makes images of it. */
   readonly decoded: tf.Tensor4D;
-  /** int32 `[B, N]` (`[B, N, L]` with L residual levels). */
+  /** int32 `[B, N]` (`[B, N, L]` with a code depth L). */
   readonly indices: tf.Tensor2D | tf.Tensor3D;
   /** Scalar: the quantizer's own loss, for a `VectorQuantizer` codebook term + beta x commitment term. */
   readonly quantizerLoss: tf.Scalar;
@@ -100,15 +83,12 @@ export type ViTVQForward = ViTVQImages & Omit<ViTVQPass, 'decoded'>;
  *
  * Ownership: the model disposes of its parts; callers dispose of what the methods return.
  */
-export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & Module>
-  extends Module
-  implements Tokenizer
-{
-  readonly encoder: Encoder & Module;
+export class ViTVQ<Q extends Quantizer = Quantizer> extends Module implements Tokenizer {
+  readonly encoder: Encoder;
   readonly preQuantization: Linear;
   readonly quantizer: Q;
   readonly postQuantization: Linear;
-  readonly decoder: Decoder & Module;
+  readonly decoder: Decoder;
   readonly output: ViTVQOutput;
   readonly pixelNormalization: PixelNormalization;
 
@@ -148,9 +128,9 @@ export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & 
     return this.quantizer.codebookSize;
   }
 
-  /** Codes a position: 1, or L of a residual quantizer. */
-  get levels(): number {
-    return this.quantizer.levels;
+  /** Codes a token: 1, or L of a residual quantizer. */
+  get codeDepth(): number {
+    return this.quantizer.codeDepth;
   }
 
   /** Rows and columns of tokens. */
@@ -174,11 +154,9 @@ export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & 
     return [...ofEncoder, 'latents', 'quantized'];
   }
 
-  /** Shape of the noise that a `GumbelQuantizer` takes for so many images: `[B, N, K]`, `[L, B, N, K]` with L residual levels. */
-  noiseShape(batchSize: number): readonly number[] {
-    const { codebookSize, levels } = this.quantizer;
-    const noise = [batchSize, this.grid[0] * this.grid[1], codebookSize];
-    return levels === 1 ? noise : [levels, ...noise];
+  /** Returns the shape of the uniform noise that the quantizer takes for so many images, if it draws. */
+  noiseShape(batchSize: number): readonly number[] | undefined {
+    return this.quantizer.noiseShape?.(batchSize, this.grid[0] * this.grid[1]);
   }
 
   /** What the quantizer sees: images `[B, H, W, C]` in [0, 1] to `[B, N, E]`, not yet normalised. */
@@ -227,7 +205,7 @@ export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & 
     return tf.tidy(() => {
       const latents = this.latents(images);
       const { quantized, indices, loss } = this.quantizer.quantize(latents, options);
-      const decoded = this.decodeLatents(quantize ? quantized : likeCodes(latents, this.quantizer));
+      const decoded = this.decodeLatents(quantize ? quantized : likeCodes(latents, this.quantizer.codebook));
       return { decoded, indices, quantizerLoss: loss };
     });
   }
@@ -250,7 +228,7 @@ export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & 
     });
   }
 
-  /** Images `[B, H, W, C]` in [0, 1] to int32 tokens `[B, N]`, raster order (`[B, N, L]` with L residual levels). */
+  /** Images `[B, H, W, C]` in [0, 1] to int32 tokens `[B, N]`, raster order (`[B, N, L]` with a code depth L). */
   encode(images: tf.Tensor4D): tf.Tensor2D | tf.Tensor3D {
     return tf.tidy(() => this.quantizer.quantize(this.latents(images)).indices);
   }
@@ -263,8 +241,8 @@ export class ViTVQ<Q extends TrainableQuantizer & Module = TrainableQuantizer & 
   /** As {@link decode}, without the clamp: what the reference's `decode_codes` returns. */
   decodeUnclamped(indices: tf.Tensor2D | tf.Tensor3D): tf.Tensor4D {
     const [rows, columns] = this.grid;
-    const { levels } = this.quantizer;
-    const expected = levels === 1 ? ['B', rows * columns] : ['B', rows * columns, levels];
+    const { codeDepth } = this.quantizer;
+    const expected = codeDepth === 1 ? ['B', rows * columns] : ['B', rows * columns, codeDepth];
     assertShape(indices, expected, 'ViTVQ.decode', `This model has ${rows}x${columns} tokens an image.`);
     return tf.tidy(() => this.interpret(this.decodeLatents(this.quantizer.decode(indices))).reconstruction);
   }

@@ -34,16 +34,14 @@ const engineNames = ['cpu', ...(hasOnnx ? (['onnx'] as const) : [])] as const;
 afterAll(() => useEngine({ name: 'cpu' }));
 
 /** Trains in milliseconds. */
-const side = { baseChannels: 4, channelMultipliers: [1, 2], attentionLevels: [1] };
+const side = { baseChannels: 4, channelMultipliers: [1, 2], attentionResolutions: [1] };
 const tinyCNN = {
   imageSize: 8,
-  encoder: { ...side, blocksPerLevel: 1 },
-  decoder: { ...side, blocksPerLevel: 2 },
+  encoder: { ...side, blocksPerResolution: 1 },
+  decoder: { ...side, blocksPerResolution: 2 },
   latentChannels: 6,
   numGroups: 2,
-  codebookSize: 16,
-  codeDim: 4,
-  trackUsage: true,
+  quantizer: { type: 'vector', codebookSize: 16, codeDim: 4, trackUsage: true },
 } as const satisfies CNNVQConfig;
 
 const images = (count = 4): tf.Tensor4D => {
@@ -57,6 +55,13 @@ interface GoldenCase {
   readonly pixels: HostTensor;
   readonly codes: HostTensor;
   readonly reconstruction: HostTensor;
+}
+
+/** Returns the config of a golden file, which names the quantizer's fields beside the others. */
+function configOf(json: string): CNNVQConfig {
+  type Fields = Omit<CNNVQConfig, 'quantizer'> & Omit<Extract<CNNVQConfig['quantizer'], { type: 'vector' }>, 'type'>;
+  const { codebookSize, codeDim, normalize, ...config } = JSON.parse(json) as Fields;
+  return { ...config, quantizer: { type: 'vector', codebookSize, codeDim, normalize } };
 }
 
 async function readGolden(name: string): Promise<GoldenCase> {
@@ -74,7 +79,7 @@ async function readGolden(name: string): Promise<GoldenCase> {
       entries: entries.map((entry) => ({ ...entry, name: entry.name.slice(prefix.length) })),
       read: ({ name: tensor }) => Promise.resolve(values.get(prefix + tensor)!),
     },
-    config: JSON.parse(opened.metadata.config!) as CNNVQConfig,
+    config: configOf(opened.metadata.config!),
     pixels: values.get('pixels')!,
     codes: values.get('codes')!,
     reconstruction: values.get('reconstruction')!,
@@ -119,7 +124,7 @@ describe('createCNNVQ', () => {
     expect(model.pixelNormalization).toEqual({ mean: 0.5, deviation: 0.5 });
     expect(model.lastLayer!.shape).toEqual([3, 3, 4, 3]);
     const codes = (seed: number): Float32Array =>
-      createCNNVQ(tinyCNN, { seed }).quantizer.codebook.dataSync<'float32'>();
+      createCNNVQ(tinyCNN, { seed }).quantizer.codebook.weights.dataSync<'float32'>();
     expect(codes(1)).toEqual(codes(1));
     expect(codes(1)).not.toEqual(codes(2));
   });
@@ -130,9 +135,9 @@ describe('createCNNVQ', () => {
         {
           ...tinyCNN,
           imageSize: [8, 9],
-          codeDim: 0,
+          quantizer: { ...tinyCNN.quantizer, codeDim: 0 },
           numGroups: 3,
-          encoder: { ...tinyCNN.encoder, attentionLevels: [2] },
+          encoder: { ...tinyCNN.encoder, attentionResolutions: [2] },
           decoder: { ...tinyCNN.decoder, channelMultipliers: [1, 2, 3] },
         },
         { seed: 0.5 },
@@ -141,8 +146,8 @@ describe('createCNNVQ', () => {
     for (const problem of [
       'got 7 problems',
       'imageSize is [8,9]: expected a multiple of 2, which the levels make one token',
-      'codeDim is 0',
-      'encoder.attentionLevels is [2]: expected levels that channelMultipliers has, from 0 on',
+      'quantizer.codeDim is 0',
+      'encoder.attentionResolutions is [2]: expected levels that channelMultipliers has, from 0 on',
       'decoder.channelMultipliers is [1,2,3]: expected as many levels as the encoder',
       'encoder.channelMultipliers is [1,2]: expected channels in multiples of numGroups',
       'seed is 0.5',
@@ -154,16 +159,19 @@ describe('createCNNVQ', () => {
   it('builds VQGAN and LlamaGen of published sizes, here with fewer channels and codes', () => {
     const built = [VQGAN_F16, LLAMA_GEN_VQ_16, LLAMA_GEN_VQ_8].map((config: CNNVQConfig) => {
       const narrow = ({ encoder }: CNNVQConfig): CNNVQConfig['encoder'] => ({ ...encoder, baseChannels: 32 });
-      const { encoder, decoder } = { encoder: narrow(config), decoder: { ...narrow(config), blocksPerLevel: 1 } };
-      return createCNNVQ({ ...config, encoder, decoder, latentChannels: 8, codebookSize: 16 }, { seed: 0 });
+      const { encoder, decoder } = { encoder: narrow(config), decoder: { ...narrow(config), blocksPerResolution: 1 } };
+      return createCNNVQ(
+        { ...config, encoder, decoder, latentChannels: 8, quantizer: { ...config.quantizer, codebookSize: 16 } },
+        { seed: 0 },
+      );
     });
     expect(built.map(({ grid }) => grid)).toEqual([
       [16, 16],
       [16, 16],
       [32, 32],
     ]);
-    expect(built[0]!.quantizer).toMatchObject({ normalize: false, codeDim: 256 });
-    expect(built[1]!.quantizer).toMatchObject({ normalize: true, codeDim: 8 });
+    expect(built[0]!.quantizer).toMatchObject({ codebook: { normalized: false }, codeDim: 256 });
+    expect(built[1]!.quantizer).toMatchObject({ codebook: { normalized: true }, codeDim: 8 });
     for (const model of built) model.dispose();
   });
 

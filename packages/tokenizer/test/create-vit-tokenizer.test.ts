@@ -1,7 +1,7 @@
 import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, randomKey, randomUniform } from '@vitvq/core';
-import { gumbelNoise, GumbelQuantizer, ResidualQuantizer, VectorQuantizer } from '@vitvq/quantizers';
+import { GumbelQuantizer, ResidualQuantizer, VectorQuantizer, type QuantizerConfig } from '@vitvq/quantizers';
 import '@vitvq/test-utils';
 import {
   createStage1Gradients,
@@ -17,8 +17,6 @@ import {
   VIT_VQGAN_BASE,
   VIT_VQGAN_LARGE,
   VIT_VQGAN_SMALL,
-  type ConfiguredQuantizer,
-  type QuantizerConfig,
   type ViTVQ,
   type ViTVQConfig,
 } from '../src/index.js';
@@ -42,8 +40,7 @@ describe('createViTVQ', () => {
   it('names every problem at once, unknown options too', () => {
     const config = {
       ...tinyConfig,
-      codeDim: 0,
-      beta: -1,
+      quantizer: { ...tinyConfig.quantizer, codeDim: 0, beta: -1 },
       activation: 'sine',
       colour: 'red',
       encoder: { ...tinyConfig.encoder, heads: 2 },
@@ -52,8 +49,8 @@ describe('createViTVQ', () => {
     expect(create).toThrow(ConfigError);
     expect(create).toThrow(/createViTVQ: expected options that fit together, got 5 problems/);
     for (const problem of [
-      'codeDim is 0',
-      'beta is -1',
+      'quantizer.codeDim is 0',
+      'quantizer.beta is -1',
       'activation is "sine"',
       'unknown option "colour"',
       'unknown option "encoder.heads"',
@@ -67,7 +64,7 @@ describe('createViTVQ', () => {
     const config = {
       ...tinyConfig,
       imageSize: [8, 9] as const,
-      codeDim: 0,
+      quantizer: { ...tinyConfig.quantizer, codeDim: 0 },
       encoder: { ...encoder, numHeads: 3 },
       decoder: { ...decoder, dim: 6 },
     };
@@ -75,7 +72,7 @@ describe('createViTVQ', () => {
     expect(create).toThrow(/got 5 problems/);
     for (const problem of [
       'imageSize is [8,9]: expected a multiple of patchSize 4x4',
-      'codeDim is 0: expected an integer of at least 1',
+      'quantizer.codeDim is 0: expected an integer of at least 1',
       'encoder.dim is 16: expected a multiple of numHeads 3',
       "decoder.dim is 6: expected a multiple of 4, or positions 'learned'",
       'seed is 0.5: expected an integer of at least 0',
@@ -85,54 +82,54 @@ describe('createViTVQ', () => {
     expect(() => tinyModel({ positions: 'learned', decoder: { ...decoder, dim: 6 } })).not.toThrow();
   });
 
+  const table = { codebookSize: 16, codeDim: 4 };
+  const create = (quantizer: QuantizerConfig): ViTVQ => {
+    const config = { ...tinyConfig, quantizer };
+    return createViTVQ(JSON.parse(JSON.stringify(config)) as ViTVQConfig, { seed: 0 });
+  };
+
   it('builds the quantizer that the config names, which JSON holds', () => {
-    const create = (quantizer: QuantizerConfig, changes: Partial<ViTVQConfig> = {}): ViTVQ<ConfiguredQuantizer> => {
-      const config = { ...tinyConfig, trackUsage: false, ...changes, quantizer };
-      return createViTVQ(JSON.parse(JSON.stringify(config)) as ViTVQConfig, { seed: 0 });
-    };
     const { data, shape } = tinyImages(2);
     const images = tf.tensor4d(data, [...shape]);
 
-    const vector = create({ type: 'vector' }, { trackUsage: true, beta: 0.5 });
+    const vector = create({ type: 'vector', ...table, beta: 0.5 });
     expect(vector.quantizer).toBeInstanceOf(VectorQuantizer);
-    expect(vector.quantizer).toMatchObject({ beta: 0.5, normalize: true, codebookSize: 16, codeDim: 4 });
-    expect(vector.namedVariables().get('quantizer.codebook')!).toBeAllClose(tinyModel({}, 0).quantizer.codebook, {
-      rtol: 0,
-      atol: 0,
-    });
+    expect(vector.quantizer).toMatchObject({ beta: 0.5, codebookSize: 16, codeDim: 4 });
+    expect(vector.namedVariables().get('quantizer.codebook')!).toBeAllClose(
+      tinyModel({}, 0).quantizer.codebook.weights,
+      { rtol: 0, atol: 0 },
+    );
 
-    const shared = create({ type: 'residual', levels: 3 }, { normalize: false });
+    const steps = { type: 'vector', ...table, normalize: false } as const;
+    const shared = create({ type: 'residual', codeDepth: 3, quantizer: steps });
     expect(shared.quantizer).toBeInstanceOf(ResidualQuantizer);
     expect(shared.encode(images).shape).toEqual([2, 4, 3]);
     expect([...shared.namedVariables().keys()].filter((name) => name.startsWith('quantizer'))).toEqual([
       'quantizer.quantizer.codebook',
     ]);
-    const separate = create({ type: 'residual', levels: 3, codebooks: 'separate' }).namedVariables();
-    const codebooks = [0, 1, 2].map((level) => separate.get(`quantizer.quantizers.${level}.codebook`)!.dataSync());
+    const separate = create({ type: 'residual', codeDepth: 3, codebooks: 'separate', quantizer: steps });
+    const codebooks = [0, 1, 2].map((step) =>
+      separate.namedVariables().get(`quantizer.quantizers.${step}.codebook`)!.dataSync(),
+    );
     expect(codebooks[0]).not.toEqual(codebooks[1]);
     expect(codebooks[1]).not.toEqual(codebooks[2]);
 
-    const gumbel = create({ type: 'gumbel', temperature: 0.5 });
+    const gumbel = create({ type: 'gumbel', ...table, temperature: 0.5 });
     expect(gumbel.quantizer).toBeInstanceOf(GumbelQuantizer);
     expect(gumbel.quantizer).toMatchObject({ temperature: 0.5 });
-    const noise = gumbelNoise(tf.tensor(randomUniform(randomKey(0), 2 * 4 * 16), [...gumbel.noiseShape(2)]));
+    const noise = tf.tensor(randomUniform(randomKey(0), 2 * 4 * 16), [...gumbel.noiseShape(2)!]);
     expect(gumbel.forward(images, { training: true, noise }).reconstruction.shape).toEqual([2, 8, 8, 3]);
   });
 
   it('names what is wrong with a quantizer beside the rest', () => {
-    const create = (quantizer: unknown, changes: object = {}): unknown =>
-      createViTVQ({ ...tinyConfig, trackUsage: false, ...changes, quantizer } as ViTVQConfig, { seed: 0 });
-    expect(() => create({ type: 'residual', levels: 1, colour: 'red' }, { codebookSize: 1 })).toThrow(
-      /3 problems: codebookSize is 1.*quantizer\.levels is 1: expected an integer of at least 2; unknown option "quantizer\.colour"/,
+    const creating = (quantizer: unknown) => (): unknown => create(quantizer as QuantizerConfig);
+    const steps = { type: 'vector', codebookSize: 1, codeDim: 4 };
+    expect(creating({ type: 'residual', codeDepth: 1, colour: 'red', quantizer: steps })).toThrow(
+      /3 problems: quantizer\.codeDepth is 1: expected an integer from 2 to 256; quantizer\.quantizer\.codebookSize is 1.*unknown option "quantizer\.colour"/,
     );
-    expect(() => create({ type: 'gumbel', temperature: 0 })).toThrow('quantizer.temperature is 0');
-    expect(() => create({ type: 'product' })).toThrow(
-      /quantizer\.type is "product".*'vector' \| 'residual' \| 'gumbel'/,
-    );
-    expect(() => create({ type: 'gumbel' }, { beta: 0.25, trackUsage: true })).toThrow(
-      /beta is 0\.25: a Gumbel quantizer has no commitment term; trackUsage is true: only a quantizer of type 'vector'/,
-    );
-    expect(() => create({ type: 'residual', levels: 2 }, { trackUsage: true })).toThrow('trackUsage is true');
+    expect(creating({ type: 'gumbel', ...table, temperature: 0 })).toThrow('quantizer.temperature is 0');
+    expect(creating({ type: 'product' })).toThrow(/quantizer\.type is "product".*'vector' \| 'ema' \| 'gumbel'/);
+    expect(creating({ type: 'gumbel', ...table, beta: 0.25 })).toThrow('unknown option "quantizer.beta"');
   });
 
   it('recomputes activations where it is told to, with the same gradients', () => {

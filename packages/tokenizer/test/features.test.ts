@@ -54,7 +54,7 @@ describe('features of a ViTVQ', () => {
   });
 
   it('quantize with all residual levels', () => {
-    const quantizer = new ResidualQuantizer({ quantizer: vectorQuantizer(), levels: 2 });
+    const quantizer = new ResidualQuantizer({ quantizer: vectorQuantizer(), codeDepth: 2 });
     const parts = { encoder: new ViTEncoder(shared), decoder: new ViTDecoder(shared) };
     const model = new ViTVQ({ ...parts, quantizer, key: randomKey(0) });
     const x = images();
@@ -63,9 +63,16 @@ describe('features of a ViTVQ', () => {
   });
 
   it('name the levels of a convolutional encoder', () => {
-    const side = { baseChannels: 4, channelMultipliers: [1, 2], blocksPerLevel: 1 };
+    const side = { baseChannels: 4, channelMultipliers: [1, 2], blocksPerResolution: 1 };
     const model = createCNNVQ(
-      { imageSize: 8, encoder: side, decoder: side, latentChannels: 6, numGroups: 2, codebookSize: 16, codeDim: 4 },
+      {
+        imageSize: 8,
+        encoder: side,
+        decoder: side,
+        latentChannels: 6,
+        numGroups: 2,
+        quantizer: { type: 'vector', codebookSize: 16, codeDim: 4 },
+      },
       { seed: 0 },
     );
     const x = images();

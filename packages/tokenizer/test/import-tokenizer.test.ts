@@ -22,8 +22,7 @@ const config = {
   patchSize: 4,
   encoder: size,
   decoder: { ...size, dim: 12, depth: 1, headDim: 64, numHeads: 3 },
-  codebookSize: 16,
-  codeDim: 4,
+  quantizer: { type: 'vector', codebookSize: 16, codeDim: 4 },
 } as const satisfies ViTVQConfig;
 
 /** A checkpoint as the PyTorch reference writes it: its names and layouts, positions and a discriminator beside. */
@@ -67,14 +66,16 @@ describe('importTokenizer', () => {
   it.each([['vector'], ['gumbel'], ['residual']] as const)(
     'gives back what the reference has stored, its images not square: %s',
     async (type) => {
-      const quantizer = type === 'residual' ? { type, levels: 2 } : { type };
+      const hint = type === 'residual' ? { type, codeDepth: 2 } : { type };
+      const table = config.quantizer;
+      const quantizer = hint.type === 'residual' ? { ...hint, quantizer: table } : { ...table, ...hint };
       const model = createViTVQ({ ...config, quantizer }, { seed: 3 });
       // The reference names the codebook alike for every quantizer.
       const stored = createViTVQ(config, { seed: 3 });
       const codebook = model.namedVariables().get(`quantizer.${type === 'residual' ? 'quantizer.' : ''}codebook`)!;
-      stored.quantizer.codebook.assign(codebook as tf.Variable<tf.Rank.R2>);
+      stored.quantizer.codebook.weights.assign(codebook as tf.Variable<tf.Rank.R2>);
       const tensors = await referenceCheckpoint(stored, config);
-      const imported = await importTokenizer(open(tensors), { hints: { ...hints, quantizer } });
+      const imported = await importTokenizer(open(tensors), { hints: { ...hints, quantizer: hint } });
       expect(imported.kind).toBe('enhancing-transformers');
       expect(imported.config).toEqual({ ...config, quantizer });
       expect(imported.tokenizer.encode(images)).toBeAllClose(model.encode(images), { rtol: 0, atol: 0 });
@@ -167,7 +168,9 @@ describe('importTokenizer', () => {
   it('refuses a config before a model is built that the checkpoint cannot hold', async () => {
     const tensors = await referenceCheckpoint(createViTVQ(config, { seed: 0 }), config);
     const before = tf.memory();
-    const importing = importTokenizer(open(tensors), { config: { ...config, codebookSize: 2 ** 48 } });
+    const importing = importTokenizer(open(tensors), {
+      config: { ...config, quantizer: { ...config.quantizer, codebookSize: 2 ** 48 } },
+    });
     await expect(importing).rejects.toThrow(ShapeError);
     await expect(importing).rejects.toThrow(/model\.ckpt: expected the weights of the model that the config describes/);
     expect(tf.memory()).toEqual(before);
@@ -190,7 +193,12 @@ describe('importTokenizer', () => {
     await expect(importTokenizer(open(tensors), { config: rest as unknown as ViTVQConfig })).rejects.toThrow(
       'of a CNN-VQ',
     );
-    const separate = { ...config, quantizer: { type: 'residual', levels: 2, codebooks: 'separate' } } as const;
-    await expect(importTokenizer(open(tensors), { config: separate })).rejects.toThrow('levels that share a codebook');
+    const separate = {
+      ...config,
+      quantizer: { type: 'residual', codeDepth: 2, codebooks: 'separate', quantizer: config.quantizer },
+    } as const;
+    await expect(importTokenizer(open(tensors), { config: separate })).rejects.toThrow(
+      'expected a quantizer that the reference has, got {"type":"residual"',
+    );
   });
 });

@@ -25,15 +25,25 @@ const images = (): tf.Tensor4D => {
 };
 
 describe('a folder of a tokenizer', () => {
-  const { trackUsage: _, ...plain } = tinyConfig;
+  const { trackUsage: _, ...table } = tinyConfig.quantizer;
+  const plain = { ...tinyConfig, quantizer: table };
   it.each<[string, ViTVQConfig]>([
-    ['a vector quantizer', { ...tinyConfig, normalize: false, pixelNormalization: { mean: 0.5, deviation: 0.25 } }],
-    ['a residual quantizer', { ...plain, quantizer: { type: 'residual', levels: 3, codebooks: 'separate' } }],
-    ['a Gumbel quantizer, learned positions', { ...plain, positions: 'learned', quantizer: { type: 'gumbel' } }],
+    [
+      'a vector quantizer',
+      { ...tinyConfig, quantizer: { ...table, normalize: false }, pixelNormalization: { mean: 0.5, deviation: 0.25 } },
+    ],
+    [
+      'a residual quantizer',
+      { ...plain, quantizer: { type: 'residual', codeDepth: 3, codebooks: 'separate', quantizer: table } },
+    ],
+    [
+      'a Gumbel quantizer, learned positions',
+      { ...plain, positions: 'learned', quantizer: { ...table, type: 'gumbel' } },
+    ],
     ['logits and images that are not square', { ...plain, imageSize: [8, 8], output: 'logit-laplace' }],
   ])('gives back the tokenizer that was saved: %s', async (_name, config) => {
     const saved = createViTVQ(config, { seed: 5 });
-    await saveTokenizer(folder, saved, config, { 'trained-on': 'nothing' });
+    await saveTokenizer(folder, saved, config, { metadata: { 'trained-on': 'nothing' } });
     const loaded = await loadTokenizer(folder);
     expect([...loaded.namedVariables().keys()]).toEqual([...saved.namedVariables().keys()]);
     const tokens = saved.encode(images());
@@ -46,15 +56,14 @@ describe('a folder of a tokenizer', () => {
   });
 
   it('holds a tokenizer with convolutions too', async () => {
-    const shape = { baseChannels: 4, channelMultipliers: [1, 2], attentionLevels: [1], blocksPerLevel: 1 };
+    const shape = { baseChannels: 4, channelMultipliers: [1, 2], attentionResolutions: [1], blocksPerResolution: 1 };
     const config = {
       imageSize: 8,
       encoder: shape,
       decoder: shape,
       latentChannels: 6,
       numGroups: 2,
-      codebookSize: 16,
-      codeDim: 4,
+      quantizer: table,
     };
     const saved = createCNNVQ(config, { seed: 5 });
     await saveTokenizer(folder, saved, config);
@@ -70,15 +79,14 @@ describe('a folder of a tokenizer', () => {
     const other = {
       ...tinyConfig,
       imageSize: 16,
-      codeDim: 5,
-      trackUsage: false,
+      quantizer: { ...table, codeDim: 5 },
       output: 'logit-laplace',
       decoder: { ...tinyConfig.decoder, depth: 2 },
     } as const;
     const writing = saveTokenizer(folder, tokenizer, other);
     await expect(writing).rejects.toThrow(ConfigError);
     for (const problem of [
-      'saveTokenizer: expected a tokenizer of the config, got grid [2,2] instead of [4,4]; output "pixels" instead of',
+      'saveTokenizer: expected a tokenizer of the config, got grid [2,2] instead of [4,4]; codeDim 4 instead of 5; output "pixels" instead of',
       'missing: decoder.blocks.1.',
       'unexpected: quantizer.usage',
       'quantizer.codebook [16, 4] instead of [16, 5]',
@@ -106,9 +114,15 @@ describe('a folder of a tokenizer', () => {
 
   it('is refused where its config is wrong, or it holds another kind of model', async () => {
     const tensors = new Map([['x', { shape: [1], data: new Float32Array(1) }]]);
-    await writeModel(folder, { type: 'vit-vq', config: { ...tinyConfig, codeDim: 0, colour: 'red' } }, tensors);
+    await writeModel(
+      folder,
+      { type: 'vit-vq', config: { ...tinyConfig, quantizer: { ...table, codeDim: 0 }, colour: 'red' } },
+      tensors,
+    );
     await expect(loadTokenizer(folder)).rejects.toThrow(ConfigError);
-    await expect(loadTokenizer(folder)).rejects.toThrow(/config\.json: .*2 problems: codeDim is 0.*"colour"/);
+    await expect(loadTokenizer(folder)).rejects.toThrow(
+      /config\.json: .*2 problems: quantizer\.codeDim is 0.*"colour"/,
+    );
     await writeModel(folder, { type: 'gpt', config: {} }, tensors);
     await expect(loadTokenizer(folder)).rejects.toThrow(DataError);
     await expect(loadTokenizer(folder)).rejects.toThrow(
@@ -122,12 +136,11 @@ describe('a folder of a tokenizer', () => {
   });
   const convolutions = {
     imageSize: 8,
-    encoder: { baseChannels: 4, channelMultipliers: [1, 2], blocksPerLevel: 1 },
-    decoder: { baseChannels: 4, channelMultipliers: [1, 2], blocksPerLevel: 1 },
+    encoder: { baseChannels: 4, channelMultipliers: [1, 2], blocksPerResolution: 1 },
+    decoder: { baseChannels: 4, channelMultipliers: [1, 2], blocksPerResolution: 1 },
     latentChannels: 6,
     numGroups: 2,
-    codebookSize: 16,
-    codeDim: 4,
+    quantizer: table,
   };
   it.each<[string, 'vit-vq' | 'cnn-vq', unknown]>([
     ['wide encoder', 'vit-vq', wide('encoder', { dim: 20_000, headDim: 8, mlpDim: 20_000 })],
@@ -140,12 +153,12 @@ describe('a folder of a tokenizer', () => {
     ['a large grid', 'vit-vq', { ...plain, imageSize: 2 ** 20, patchSize: 1 }],
     ['a large patch', 'vit-vq', { ...plain, imageSize: 2 ** 20, patchSize: 2 ** 20 }],
     ['many channels', 'vit-vq', { ...plain, channels: 2 ** 40 }],
-    ['many codes', 'vit-vq', { ...plain, codebookSize: 2 ** 48 }],
-    ['wide codes', 'vit-vq', { ...plain, codeDim: 2 ** 48 }],
+    ['many codes', 'vit-vq', { ...plain, quantizer: { ...table, codebookSize: 2 ** 48 } }],
+    ['wide codes', 'vit-vq', { ...plain, quantizer: { ...table, codeDim: 2 ** 48 } }],
     [
       'many blocks a level',
       'cnn-vq',
-      { ...convolutions, encoder: { ...convolutions.encoder, blocksPerLevel: 2 ** 31 } },
+      { ...convolutions, encoder: { ...convolutions.encoder, blocksPerResolution: 2 ** 31 } },
     ],
     [
       'wide convolutions',
@@ -164,8 +177,10 @@ describe('a folder of a tokenizer', () => {
   });
 
   it('is refused where its quantizer has levels without end, which no file bounds', async () => {
-    const quantizer = { type: 'residual', levels: 1e9 } as const;
+    const quantizer = { type: 'residual', codeDepth: 1e9, quantizer: table } as const;
     await writeModel(folder, { type: 'vit-vq', config: { ...plain, quantizer } }, new Map());
-    await expect(loadTokenizer(folder)).rejects.toThrow('quantizer.levels is 1000000000: expected at most 256 levels');
+    await expect(loadTokenizer(folder)).rejects.toThrow(
+      'quantizer.codeDepth is 1000000000: expected an integer from 2 to 256',
+    );
   });
 });

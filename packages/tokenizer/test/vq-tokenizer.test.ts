@@ -4,7 +4,6 @@ import { describe, expect, it } from 'vitest';
 import { ConfigError, randomKey, randomUniform, ShapeError } from '@vitvq/core';
 import { vitDecoderReferenceWeights, vitEncoderReferenceWeights, ViTDecoder, ViTEncoder } from '@vitvq/layers';
 import {
-  gumbelNoise,
   GumbelQuantizer,
   ResidualQuantizer,
   VectorQuantizer,
@@ -80,7 +79,7 @@ describe('ViTVQ', () => {
   });
 
   it("starts the projections as PyTorch's nn.Linear", () => {
-    const { preQuantization, postQuantization } = tinyModel({ codeDim: 9 });
+    const { preQuantization, postQuantization } = tinyModel({ quantizer: { codeDim: 9 } });
     for (const [layer, fanIn] of [
       [preQuantization, 16],
       [postQuantization, 9],
@@ -140,7 +139,7 @@ describe('ViTVQ', () => {
     const direction = tf.div<tf.Tensor3D>(z, tf.norm(z, 2, -1, true));
     expect(reconstruction).toBeAllClose(model.decodeLatents(direction), { atol: 1e-5 });
     expect(indices).toBeAllClose(model.encode(x));
-    const free = tinyModel({ normalize: false });
+    const free = tinyModel({ quantizer: { normalize: false } });
     expect(free.forward(x, { quantize: false }).reconstruction).toBeAllClose(free.decodeLatents(free.latents(x)), {
       atol: 1e-5,
     });
@@ -152,12 +151,12 @@ describe('ViTVQ', () => {
     const model = new ViTVQ({
       encoder: new ViTEncoder(shared),
       decoder: new ViTDecoder(shared),
-      quantizer: new ResidualQuantizer({ quantizer: gumbel, levels: 2 }),
+      quantizer: new ResidualQuantizer({ quantizer: gumbel, codeDepth: 2 }),
       key: randomKey(0),
     });
     const x = images();
     expect(model.noiseShape(2)).toEqual([2, 2, 4, 8]);
-    const noise = gumbelNoise(tf.tensor(randomUniform(randomKey(2), 2 * 2 * 4 * 8), [2, 2, 4, 8]));
+    const noise = tf.tensor(randomUniform(randomKey(2), 2 * 2 * 4 * 8), [2, 2, 4, 8]);
     const evaluated = model.forward(x);
     expect(evaluated.reconstruction).toBeAllClose(model.forward(x).reconstruction, { rtol: 0, atol: 0 });
     expect(evaluated.indices).toBeAllClose(model.encode(x));

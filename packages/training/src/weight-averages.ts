@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { compile } from '@vitvq/engine';
-import { MovingAverage, type MovingAverageOptions } from '@vitvq/optim';
+import { EMA, type EMAOptions } from '@vitvq/optim';
 
 /** Averages of a model's weights as a task keeps them: moved after a step, lent to the model for an evaluation. */
 export class WeightAverages {
   readonly #variables: ReadonlyMap<string, tf.Variable>;
-  readonly #average: MovingAverage;
+  readonly #average: EMA;
   readonly #update = compile(
     () => {
       this.#average.update();
@@ -15,9 +15,9 @@ export class WeightAverages {
   );
 
   /** @param variables  by dotted name @throws {ConfigError} for a decay outside [0, 1] */
-  constructor(variables: ReadonlyMap<string, tf.Variable>, options: MovingAverageOptions) {
+  constructor(variables: ReadonlyMap<string, tf.Variable>, options: EMAOptions) {
     this.#variables = variables;
-    this.#average = new MovingAverage(variables, options);
+    this.#average = new EMA(variables, options);
   }
 
   /** For checkpoints. */

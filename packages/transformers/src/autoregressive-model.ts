@@ -1,5 +1,5 @@
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-core';
-import type { DropoutMasks, DropoutSite, AddedSlots, SamplingCache } from '@vitvq/layers';
+import type { DropoutMasks, DropoutSite, AddedSlots, KVCache } from '@vitvq/layers';
 
 /** int32 tokens `[B, C]` of the conditions' vocabulary, or embeddings `[B, C, D]` from a conditioner of one's own. */
 export type Conditions = Tensor2D | Tensor3D;
@@ -55,7 +55,7 @@ export interface AutoregressiveModel {
   dropoutSites(batchSize: number, tokens?: number): Record<string, DropoutSite>;
 
   /** A cache with nothing in it, for `batch` sequences. @param segments  slots of each of its segments */
-  emptyCache(batch: number, segments: readonly number[]): SamplingCache;
+  emptyCache(batch: number, segments: readonly number[]): KVCache;
   /**
    * Starts sampling: what it adds goes to the first slots.
    * @param given  int32 `[B, n, L]`: tokens that are there already, padded to a length of its own
@@ -68,7 +68,7 @@ export interface AutoregressiveModel {
    * @param count  int32 scalar: number of positions that are known, these tokens included
    * @param cache  its last segment is the one that the position's slot (that of the conditions come first) is in
    */
-  step(tokens: Tensor2D, count: Scalar, cache: SamplingCache): SamplingStep;
+  step(tokens: Tensor2D, count: Scalar, cache: KVCache): SamplingStep;
   /**
    * The tokens `[B, L]` of the next position, level by level; each level sees the ones chosen before it. To be called inside
    * `tf.tidy`: it leaves its own tensors alive, so that `choose` may keep what it is given.

@@ -8,7 +8,7 @@ import {
   type Linear,
   type CausalTransformerOptions,
   type DropoutSite,
-  type SamplingCache,
+  type KVCache,
 } from '@vitvq/layers';
 import type {
   AutoregressiveModel,
@@ -100,7 +100,7 @@ export class GPT extends Module implements AutoregressiveModel {
     return prefixDropoutSites(this.#sequence.dropoutSites(batchSize, tokens), 'transformer');
   }
 
-  emptyCache(batch: number, segments: readonly number[]): SamplingCache {
+  emptyCache(batch: number, segments: readonly number[]): KVCache {
     return emptyCache(this.#sequence.transformer, batch, segments);
   }
 
@@ -108,7 +108,7 @@ export class GPT extends Module implements AutoregressiveModel {
     return tidied(() => this.#sequence.start(conditions, given, count));
   }
 
-  step(tokens: Tensor2D, count: Scalar, cache: SamplingCache): SamplingStep {
+  step(tokens: Tensor2D, count: Scalar, cache: KVCache): SamplingStep {
     return tidied(() => this.#sequence.step(tokens, count, cache));
   }
 

@@ -11,7 +11,7 @@ import {
   type CausalTransformerOptions,
   type DropoutMasks,
   type DropoutSite,
-  type SamplingCache,
+  type KVCache,
 } from '@vitvq/layers';
 import type {
   AutoregressiveModel,
@@ -159,7 +159,7 @@ export class RQTransformer extends Module implements AutoregressiveModel {
     };
   }
 
-  emptyCache(batch: number, segments: readonly number[]): SamplingCache {
+  emptyCache(batch: number, segments: readonly number[]): KVCache {
     return emptyCache(this.#spatial.transformer, batch, segments);
   }
 
@@ -167,7 +167,7 @@ export class RQTransformer extends Module implements AutoregressiveModel {
     return tidied(() => this.#spatial.start(conditions, given, count));
   }
 
-  step(tokens: Tensor2D, count: Scalar, cache: SamplingCache): SamplingStep {
+  step(tokens: Tensor2D, count: Scalar, cache: KVCache): SamplingStep {
     return tidied(() => this.#spatial.step(tokens, count, cache));
   }
 

@@ -1,5 +1,5 @@
 import { parseOptions } from '@vitvq/core';
-import type { CausalBlockOptions, DropoutRates, FeedForwardActivation } from '@vitvq/layers';
+import type { CausalBlockOptions, DropoutRates, Activation } from '@vitvq/layers';
 import type { GPTOptions } from './gpt.js';
 import type { SequenceEmbeddingOptions, TokenPositions } from './internal/sequence-embedding.js';
 import { gptSchema, rqTransformerSchema } from './internal/transformer-schema.js';
@@ -18,7 +18,7 @@ interface SharedConfig {
   readonly useMlpBias: boolean;
   readonly useAttentionBias: boolean;
   readonly useTimeMixing: boolean;
-  readonly activation: FeedForwardActivation;
+  readonly activation: Activation;
   readonly dropout: Required<DropoutRates>;
 }
 

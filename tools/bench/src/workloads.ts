@@ -6,7 +6,7 @@ import { compile } from '@vitvq/engine';
 import { ViTDecoder, ViTEncoder } from '@vitvq/layers';
 import { vanillaAdversarialLoss } from '@vitvq/losses';
 import { AdamW } from '@vitvq/optim';
-import { VectorQuantizer } from '@vitvq/quantizers';
+import { createQuantizer } from '@vitvq/quantizers';
 import { createDiscriminatorStep, createStage1Step } from '@vitvq/stage1-trainer';
 import { createViTVQ, ViTVQ } from '@vitvq/tokenizer';
 import { gptSample, gptStep } from './transformer-workloads.js';
@@ -22,8 +22,7 @@ export const presets = {
       patchSize: 4,
       encoder: transformer(32, 1, 2),
       decoder: transformer(32, 1, 2),
-      codebookSize: 64,
-      codeDim: 8,
+      quantizer: { type: 'vector', codebookSize: 64, codeDim: 8 },
     },
     batch: 4,
     discriminatorWidth: 8,
@@ -35,8 +34,7 @@ export const presets = {
       patchSize: 8,
       encoder: transformer(256, 4, 4),
       decoder: transformer(256, 4, 4),
-      codebookSize: 1024,
-      codeDim: 32,
+      quantizer: { type: 'vector', codebookSize: 1024, codeDim: 32 },
     },
     batch: 16,
     discriminatorWidth: 64,
@@ -48,8 +46,7 @@ export const presets = {
       patchSize: 8,
       encoder: transformer(512, 8, 8),
       decoder: transformer(512, 8, 8),
-      codebookSize: 8192,
-      codeDim: 32,
+      quantizer: { type: 'vector', codebookSize: 8192, codeDim: 32 },
     },
     batch: 2,
     discriminatorWidth: 64,
@@ -80,14 +77,11 @@ function roundtrip({ model, batch }: Preset): Workload {
 }
 
 /** The tokenizer of a preset, whose blocks may be computed again for the gradient. */
-function tokenizerOf(
-  { imageSize, patchSize, encoder, decoder, codebookSize, codeDim }: Preset['model'],
-  recompute: boolean,
-) {
+function tokenizerOf({ imageSize, patchSize, encoder, decoder, quantizer }: Preset['model'], recompute: boolean) {
   const shared = { imageSize, patchSize, recompute };
   return new ViTVQ({
     encoder: new ViTEncoder({ ...shared, ...encoder, key: randomKey(1) }),
-    quantizer: new VectorQuantizer({ codebookSize, codeDim, key: randomKey(2) }),
+    quantizer: createQuantizer(quantizer, randomKey(2)),
     decoder: new ViTDecoder({ ...shared, ...decoder, key: randomKey(3) }),
     key: randomKey(4),
   });

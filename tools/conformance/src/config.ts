@@ -1,4 +1,5 @@
 import { ConfigError, toSize2D } from '@vitvq/core';
+import type { BlurTaps, Padding2D } from '@vitvq/layers';
 import type { Config } from './fixture.js';
 
 /**
@@ -52,6 +53,28 @@ export class ConfigReader {
       return [value[0] as number, value[1] as number];
     }
     return this.#refuse(name, 'a number or two', value);
+  }
+
+  /** A number, `[before, after]` or `[left, right, top, bottom]`. */
+  padding(name: string, fallback: Padding2D): Padding2D {
+    const value = this.#read(name) ?? fallback;
+    if (typeof value === 'number') return value;
+    const isList = Array.isArray(value) && value.every((side) => typeof side === 'number');
+    if (isList && (value.length === 2 || value.length === 4)) return value as unknown as Padding2D;
+    return this.#refuse(name, 'one, two or four numbers', value);
+  }
+
+  /** A list of numbers, or rows of numbers. */
+  taps(name: string, fallback: BlurTaps): BlurTaps {
+    const value = this.#read(name) ?? fallback;
+    const isNumber = (item: unknown): boolean => typeof item === 'number';
+    if (
+      Array.isArray(value) &&
+      (value.every(isNumber) || value.every((row) => Array.isArray(row) && row.every(isNumber)))
+    ) {
+      return value as BlurTaps;
+    }
+    return this.#refuse(name, 'a list of numbers, or of such lists', value);
   }
 
   /** A configuration within this one. */

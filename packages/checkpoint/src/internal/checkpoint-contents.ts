@@ -1,6 +1,6 @@
-import type { SafetensorsFile } from '../safetensors.js';
+import type { SafetensorsFile } from '../safetensors-file.js';
 import type { WritableTensors } from '../tensor-source.js';
-import type { WritableEntry } from './header.js';
+import type { WritableEntry } from '../safetensors-header.js';
 
 /** What is to be written, checked and put in order. */
 export interface CheckpointContents {

@@ -1,7 +1,14 @@
 import { ConfigError, ShapeError, formatShape, type HostTensor } from '@vitvq/core';
 import type { TensorDescription, WritableTensors } from '../tensor-source.js';
-import { elementBytes, fromHostData, isIntegerDtype, isWritableDtype, type WritableDtype } from './dtypes.js';
-import { headerLimits, isSizes, lengthBytes, maximumHeaderBytes, metadataName, type WritableEntry } from './header.js';
+import { elementBytes, fromHostData, isIntegerDtype, isWritableDtype, type WritableDtype } from '../dtypes.js';
+import {
+  headerLimits,
+  isSizes,
+  lengthBytes,
+  maximumHeaderBytes,
+  metadataName,
+  type WritableEntry,
+} from '../safetensors-header.js';
 import { quote, scanJson } from './scan-json.js';
 
 /**

@@ -1,7 +1,7 @@
 import { InputFile } from '@vitvq/files';
-import type { SafetensorsFile } from '../safetensors.js';
-import { toHostData } from './dtypes.js';
-import { lengthBytes, parseHeader, parseHeaderLength, type SafetensorsEntry } from './header.js';
+import type { SafetensorsFile } from '../safetensors-file.js';
+import { toHostData } from '../dtypes.js';
+import { lengthBytes, parseHeader, parseHeaderLength, type SafetensorsEntry } from '../safetensors-header.js';
 
 /** An open file, and where its data section starts. */
 export interface FileWithData {

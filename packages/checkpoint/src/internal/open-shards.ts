@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { DataError } from '@vitvq/core';
-import type { SafetensorsFile } from '../safetensors.js';
-import type { SafetensorsEntry } from './header.js';
+import type { SafetensorsFile } from '../safetensors-file.js';
+import type { SafetensorsEntry } from '../safetensors-header.js';
 import { openWithData, type FileWithData } from './open-file.js';
 import { quote } from './scan-json.js';
 import type { ShardIndex } from './shard-index.js';

@@ -1,5 +1,5 @@
 import { DataError } from '@vitvq/core';
-import { elementBytes } from './dtypes.js';
+import { elementBytes } from '../dtypes.js';
 import type { AllowedNames } from './pickle/names.js';
 import { PickleEnd, type PickleReader } from './pickle/reader.js';
 import { unpickle, type Unpickled } from './pickle/unpickle.js';

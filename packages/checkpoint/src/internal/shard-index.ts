@@ -1,5 +1,5 @@
 import { DataError } from '@vitvq/core';
-import { maximumHeaderBytes } from './header.js';
+import { maximumHeaderBytes } from '../safetensors-header.js';
 import { isObject, readJsonObject } from './json-file.js';
 import { quote } from './scan-json.js';
 

@@ -3,32 +3,27 @@ import { DataError } from '@vitvq/core';
 import { updateHash, writeAtomically } from '@vitvq/files';
 import type { CheckpointContents, Verification, VerifiedFile } from './checkpoint-contents.js';
 import { assertChecksum, checksumPlace } from './checksum.js';
-import type { SafetensorsEntry } from './header.js';
+import type { SafetensorsEntry } from '../safetensors-header.js';
 import { encodeHeader, forEachTensor } from './layout.js';
 import { checksumName, formatName, stateName, stepName } from './metadata-names.js';
 import { openWithData } from './open-file.js';
 import { quote } from './scan-json.js';
 
 /**
- * Of format, step, state and the tensors' names, types and shapes, so that the state can be trusted without reading the tensors;
- * the other checksum is of these and then of the tensors' bytes.
+ * Checksum of the format, the step, the state and the names, types and shapes of the tensors, so that the state can be
+ * trusted without reading the tensors. The other checksum covers the same text and then the bytes of the tensors.
  */
 const headChecksumName = 'vitvq.head-sha256';
 
 const format = 'training-checkpoint/2';
-/** Files of the first format have no checksum of the head. */
-const firstFormat = 'training-checkpoint/1';
-const metadataOf: Readonly<Record<string, readonly string[]>> = {
-  [format]: [checksumName, formatName, stepName, stateName, headChecksumName],
-  [firstFormat]: [checksumName, formatName, stepName, stateName],
-};
+const metadataNames: readonly string[] = [checksumName, formatName, stepName, stateName, headChecksumName];
 
 /**
- * Writes a checkpoint as one file, holding one tensor at a time. The checksum belongs to the header, before the tensors: its
- * place is kept free and filled before the file gets its name.
+ * Writes a checkpoint as one file while holding one tensor at a time in memory. The checksum is part of the header,
+ * which comes before the tensors: a placeholder is written first and replaced before the file gets its name.
  */
 export async function writeSingle(file: string, { step, state, tensors, entries }: CheckpointContents): Promise<void> {
-  const head = headText(format, step, state, entries);
+  const head = headText(step, state, entries);
   const header = encodeHeader(
     entries,
     {
@@ -52,17 +47,16 @@ export async function writeSingle(file: string, { step, state, tensors, entries 
   });
 }
 
-/** Opens a checkpoint of one file. @throws {DataError} naming it and what is wrong with it */
+/** Opens a checkpoint of one file. @throws {DataError} naming the file and what is wrong with it */
 export async function openSingle(file: string, verification: Verification): Promise<VerifiedFile> {
   const { opened, input, dataStart } = await openWithData(file);
   try {
     const { entries, metadata } = opened;
     const { [formatName]: written, [stepName]: step = '', [stateName]: state = '' } = metadata;
-    const expected = written === undefined ? undefined : metadataOf[written];
-    if (!expected) throw otherFile(file, written);
-    const unknown = Object.keys(metadata).find((name) => !expected.includes(name));
+    if (written !== format) throw otherFile(file, written);
+    const unknown = Object.keys(metadata).find((name) => !metadataNames.includes(name));
     if (unknown !== undefined) {
-      throw new DataError({ where: file, expected: `metadata ${expected.join(', ')}`, got: quote(unknown) });
+      throw new DataError({ where: file, expected: `metadata ${metadataNames.join(', ')}`, got: quote(unknown) });
     }
     const other = entries.find(({ dtype }) => dtype !== 'F32' && dtype !== 'I32');
     if (other) {
@@ -72,9 +66,9 @@ export async function openSingle(file: string, verification: Verification): Prom
         got: `${other.dtype} of ${other.name}`,
       });
     }
-    const hash = createHash('sha256').update(headText(written!, Number(step), state, entries));
-    if (written === format) assertChecksum(hash.copy().digest('hex'), metadata[headChecksumName] ?? '', file);
-    if (verification === 'all' || written === firstFormat) {
+    const hash = createHash('sha256').update(headText(Number(step), state, entries));
+    assertChecksum(hash.copy().digest('hex'), metadata[headChecksumName] ?? '', file);
+    if (verification === 'all') {
       await input.hash(hash, dataStart);
       assertChecksum(hash.digest('hex'), metadata[checksumName] ?? '', file);
     }
@@ -85,7 +79,7 @@ export async function openSingle(file: string, verification: Verification): Prom
   }
 }
 
-function headText(format: string, step: number, state: string, entries: readonly SafetensorsEntry[]): string {
+function headText(step: number, state: string, entries: readonly SafetensorsEntry[]): string {
   const described = entries.map(({ name, dtype, shape }) => [name, dtype, shape]);
   return `${JSON.stringify([format, step, state, described])}\n`;
 }

@@ -1,7 +1,7 @@
 import { updateHash, writeAtomically } from '@vitvq/files';
 import { createHash } from 'node:crypto';
 import type { WritableTensors } from '../tensor-source.js';
-import type { WritableEntry } from './header.js';
+import type { WritableEntry } from '../safetensors-header.js';
 import { encodeHeader, forEachTensor, place } from './layout.js';
 
 /** Tensors of each shard: in order, as many as fit; one that is larger than a shard may be gets its own. */

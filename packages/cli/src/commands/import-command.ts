@@ -2,7 +2,7 @@ import { promises as fs } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { ConfigError, DataError } from '@vitvq/core';
-import type { QuantizerConfig } from '@vitvq/tokenizer';
+import type { QuantizerHint } from '@vitvq/tokenizer';
 import type { ImportedTokenizer, ImportOptions, TokenizerConfig } from '@vitvq/tokenizer/node';
 import { optionName } from '../arguments.js';
 import { assertNothingReplaced } from './output-folder.js';
@@ -79,7 +79,7 @@ async function importFile(file: string, flags: ImportFlags, command: Command): P
   await tf.setBackend('cpu');
   const { saveTokenizer } = await import('@vitvq/tokenizer/node');
   const { tokenizer, kind, config } = await importOpened(file, { part, ignore }, { prefix, ...options });
-  await saveTokenizer(out, tokenizer, config, { importedFrom: basename(file), layout: kind });
+  await saveTokenizer(out, tokenizer, config, { metadata: { importedFrom: basename(file), layout: kind } });
   const [rows, columns] = tokenizer.grid;
   process.stdout.write(
     `${kind}: ${tokenizer.parameterCount().toLocaleString('en')} parameters, ${rows}x${columns} tokens of ${tokenizer.vocabSize} codes\n` +
@@ -167,8 +167,8 @@ function hintsOf({ quantizer, levels, ...hints }: HintFlags): ImportOptions['hin
   return { ...hints, quantizer: quantizerOf(quantizer, levels) };
 }
 
-function quantizerOf(type: HintFlags['quantizer'], levels: number | undefined): QuantizerConfig | undefined {
-  return type === 'residual' ? { type, levels: levels! } : type && { type };
+function quantizerOf(type: HintFlags['quantizer'], levels: number | undefined): QuantizerHint | undefined {
+  return type === 'residual' ? { type, codeDepth: levels! } : type && { type };
 }
 
 /** `importTokenizer` checks what it says. @throws {DataError} unless it is an object in JSON */

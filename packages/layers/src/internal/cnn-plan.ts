@@ -1,59 +1,67 @@
 import { assertInteger, ConfigError } from '@vitvq/core';
 
-/** How deep and how wide a convolutional encoder or decoder is. */
+/** Depth and width of a convolutional encoder or decoder. */
 export interface CNNShape {
   /** Channels at the full resolution, before any multiplier. */
   readonly baseChannels: number;
-  /** Channels of each level in units of `baseChannels`, from the full resolution on; each level has half the size of the last. */
+  /**
+   * Channels at each resolution in units of `baseChannels`, from the full resolution down; each
+   * resolution is half the one before.
+   */
   readonly channelMultipliers: readonly number[];
-  /** Residual blocks of a level. */
-  readonly blocksPerLevel: number;
-  /** Levels with attention after each of their blocks, 0 being the full resolution. @default none */
-  readonly attentionLevels?: readonly number[];
+  /** Number of residual blocks at each resolution. */
+  readonly blocksPerResolution: number;
+  /**
+   * Indices into `channelMultipliers` of the resolutions with attention after each block; 0 is the
+   * full resolution. @default none
+   */
+  readonly attentionResolutions?: readonly number[];
 }
 
-export interface LevelPlan {
-  /** 0 is the full resolution. */
-  readonly level: number;
+/** Parts of an encoder or decoder at one resolution. */
+export interface ResolutionPlan {
+  /** Index into `channelMultipliers`; 0 is the full resolution. */
+  readonly index: number;
   readonly blocks: readonly { readonly inChannels: number; readonly outChannels: number }[];
   readonly outChannels: number;
   readonly hasAttention: boolean;
-  /** Whether its result is halved (encoder) or doubled (decoder). */
+  /** Whether the result is halved (encoder) or doubled (decoder). */
   readonly resamples: boolean;
 }
 
 /**
- * The levels in the order in which they are computed, and the channels at the smallest resolution.
+ * Returns the resolutions in the order in which they are computed, and the channels at the
+ * smallest.
  * @throws {ConfigError}
  */
-export function planLevels(
-  { baseChannels, channelMultipliers, blocksPerLevel, attentionLevels = [] }: CNNShape,
+export function planResolutions(
+  { baseChannels, channelMultipliers, blocksPerResolution, attentionResolutions = [] }: CNNShape,
   side: 'encoder' | 'decoder',
   where: string,
-): { readonly levels: readonly LevelPlan[]; readonly innerChannels: number } {
+): { readonly resolutions: readonly ResolutionPlan[]; readonly innerChannels: number } {
   assertInteger(baseChannels, 'baseChannels', where);
   assertInteger(channelMultipliers.length, 'the number of channelMultipliers', where);
   channelMultipliers.forEach((multiplier) => assertInteger(multiplier, 'channelMultipliers', where));
-  assertInteger(blocksPerLevel, 'blocksPerLevel', where);
+  assertInteger(blocksPerResolution, 'blocksPerResolution', where);
   const last = channelMultipliers.length - 1;
-  for (const level of attentionLevels) {
-    if (!Number.isInteger(level) || level < 0 || level > last) {
-      throw new ConfigError({ where, expected: `attentionLevels within 0 to ${last}`, got: String(level) });
+  for (const index of attentionResolutions) {
+    if (!Number.isInteger(index) || index < 0 || index > last) {
+      throw new ConfigError({ where, expected: `attentionResolutions within 0 to ${last}`, got: String(index) });
     }
   }
   const widths = channelMultipliers.map((multiplier) => baseChannels * multiplier);
   const innerChannels = widths[last]!;
-  const order = widths.map((_, level) => (side === 'encoder' ? level : last - level));
+  const order = widths.map((_, index) => (side === 'encoder' ? index : last - index));
   let channels = side === 'encoder' ? baseChannels : innerChannels;
-  const levels = order.map((level): LevelPlan => {
-    const outChannels = widths[level]!;
-    const blocks = Array.from({ length: blocksPerLevel }, (_, index) => ({
-      inChannels: index === 0 ? channels : outChannels,
+  const resolutions = order.map((index): ResolutionPlan => {
+    const outChannels = widths[index]!;
+    const blocks = Array.from({ length: blocksPerResolution }, (_, block) => ({
+      inChannels: block === 0 ? channels : outChannels,
       outChannels,
     }));
     channels = outChannels;
-    const resamples = level !== (side === 'encoder' ? last : 0);
-    return { level, blocks, outChannels, hasAttention: attentionLevels.includes(level), resamples };
+    const resamples = index !== (side === 'encoder' ? last : 0);
+    return { index, blocks, outChannels, hasAttention: attentionResolutions.includes(index), resamples };
   });
-  return { levels, innerChannels };
+  return { resolutions, innerChannels };
 }

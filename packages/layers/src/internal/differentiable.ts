@@ -2,9 +2,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { GradSaveFunc, Tensor } from '@tensorflow/tfjs-core';
 
 /**
- * A function with a hand-written gradient. `forward` sees plain inputs (nothing inside is recorded for differentiation) and
- * names what `backward` needs; `backward` returns one gradient for each input. First order only: what is saved counts as a
- * constant in a gradient of the gradient.
+ * Applies a function with a hand-written gradient. `forward` gets plain inputs (nothing inside is
+ * recorded for differentiation) and returns the tensors that `backward` needs; `backward` returns
+ * one gradient for each input. First order only: a saved tensor counts as a constant in a gradient
+ * of the gradient.
  */
 export function differentiable<T extends Tensor>(
   inputs: readonly Tensor[],

@@ -1,7 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { assertShape, formatShape, ShapeError } from '@vitvq/core';
 
-/** All float32 and of the shape of the first one. @throws {ShapeError} */
+/** Checks that all tensors are float32 and of the shape of the first. @throws {ShapeError} */
 export function assertSameFloats(tensors: Readonly<Record<string, Tensor>>, where: string): void {
   const [first, ...rest] = Object.entries(tensors);
   const [reference, { shape }] = first!;
@@ -9,7 +9,7 @@ export function assertSameFloats(tensors: Readonly<Record<string, Tensor>>, wher
   assertFloats(tensors, where, 'Cast it; images are float32 in [0, 1].');
 }
 
-/** All float32, of any shapes. @throws {ShapeError} */
+/** Checks that all tensors are float32, of any shapes. @throws {ShapeError} */
 export function assertFloats(tensors: Readonly<Record<string, Tensor>>, where: string, fix?: string): void {
   for (const [name, { dtype, shape }] of Object.entries(tensors)) {
     if (dtype !== 'float32') {

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
- * The largest of each 2x2 pixels, `[B, H, W, C]` to `[B, H/2, W/2, C]`; an odd last row or column is left out. Of equal
- * pixels the first in raster order gets the gradient, as in PyTorch. Made of slices and maxima, which every engine has.
+ * Returns the largest of each 2x2 pixels, `[B, H, W, C]` to `[B, H/2, W/2, C]`; an odd last row or
+ * column is left out. Of equal pixels the first in raster order gets the gradient, as in PyTorch.
+ * The function is made of slices and maxima, which every engine has.
  */
 export function maxPool(x: tf.Tensor4D): tf.Tensor4D {
   const [batch, height, width, channels] = x.shape;

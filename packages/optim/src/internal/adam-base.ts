@@ -7,20 +7,21 @@ import { assertBeta, biasCorrection } from './decay-rates.js';
 import { choose, isFiniteScalar } from './finite.js';
 import { groupRates, membersOf, type Member } from './groups.js';
 
+/** Options of `Adam`, and of `AdamW`. */
 export interface AdamOptions {
   /** Decay of the average of gradients, in [0, 1). @default 0.9 */
   readonly beta1?: number;
   /** Decay of the average of squared gradients, in [0, 1). @default 0.99 */
   readonly beta2?: number;
-  /** Added to the root of the second moment. @default 1e-8 */
+  /** Number added to the root of the second moment. @default 1e-8 */
   readonly epsilon?: number;
 }
 
-/** What the update of one variable gets. */
+/** Operands of the update of one variable. */
 export interface AdamUpdate {
   readonly gradient: tf.Tensor;
   readonly gradientScale: tf.Scalar;
-  /** Decoupled. */
+  /** Decoupled weight decay. */
   readonly weightDecay: number;
 }
 
@@ -30,7 +31,7 @@ interface Slot {
   readonly secondMoment: tf.Variable;
 }
 
-/** Adam and AdamW, which differ in where the weight decay goes. */
+/** Base of Adam and AdamW, which differ in where the weight decay enters. */
 export abstract class AdamBase extends Module implements Optimizer {
   readonly #where: string;
   readonly #beta1: number;
@@ -65,15 +66,13 @@ export abstract class AdamBase extends Module implements Optimizer {
     }));
   }
 
-  /** Where the weight decay goes. Called once a step; what it returns, for every variable. */
+  /**
+   * Returns the function that gives the operands of each variable's update, weight decay included.
+   * Called once a step.
+   */
   protected abstract decay(gradientScale: tf.Scalar): (member: Member, gradient: tf.Tensor) => AdamUpdate;
 
-  /**
-   * One update of every variable. Pure tensor code followed by `assign`, so that it can be compiled.
-   * @param gradients  one for each variable of the groups, by the same name; not disposed of
-   * @param learningRate  scalar tensor, from a schedule
-   * @throws {ShapeError} naming all missing, unexpected and mis-shaped gradients together; nothing has changed then
-   */
+  /** Updates every variable once; see `Optimizer.apply`. @throws {ShapeError} */
   apply(
     gradients: ReadonlyMap<string, tf.Tensor>,
     learningRate: tf.Scalar,

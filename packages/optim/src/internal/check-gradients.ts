@@ -3,7 +3,7 @@ import { assertShape, namedDifferences, ShapeError } from '@vitvq/core';
 import type { ApplyOptions } from '../optimizer.js';
 
 /**
- * Throws unless there is a gradient of the right shape for each variable and none besides.
+ * Checks that there is a gradient of the right shape for each variable, and no other gradient.
  * @throws {ShapeError} naming all missing, unexpected and mis-shaped gradients together
  */
 export function assertGradients(
@@ -23,7 +23,7 @@ export function assertGradients(
   }
 }
 
-/** What `apply` of every optimizer asks of its arguments. @throws {ShapeError} */
+/** Checks the arguments of an optimizer's `apply`. @throws {ShapeError} */
 export function assertApplicable(
   variables: ReadonlyMap<string, Variable>,
   gradients: ReadonlyMap<string, Tensor>,

@@ -1,7 +1,7 @@
 import type { Variable } from '@tensorflow/tfjs-core';
 import { ConfigError } from '@vitvq/core';
 
-/** Throws for no variables at all, and for those that cannot be averaged. @throws {ConfigError} */
+/** Checks that there are variables, all float32. @throws {ConfigError} */
 export function assertFloatVariables(variables: ReadonlyMap<string, Variable>, where: string): void {
   const others = [...variables].filter(([, variable]) => variable.dtype !== 'float32');
   if (variables.size === 0 || others.length) {

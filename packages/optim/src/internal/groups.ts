@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { assertInRange, ConfigError } from '@vitvq/core';
 import type { ParameterGroup } from '../parameter-groups.js';
 
-/** A variable with the numbers of its group. */
+/** Variable with the numbers of its group. */
 export interface Member {
   readonly name: string;
   readonly variable: tf.Variable;
@@ -10,7 +10,10 @@ export interface Member {
   readonly learningRateScale: number;
 }
 
-/** All variables of all groups. @throws {ConfigError} for groups that cannot be optimized */
+/**
+ * Returns all variables of all groups.
+ * @throws {ConfigError} for groups that cannot be optimized
+ */
 export function membersOf(groups: readonly ParameterGroup[], defaultWeightDecay: number, where: string): Member[] {
   const members = groups.flatMap(({ variables, weightDecay = defaultWeightDecay, learningRateScale = 1 }) => {
     assertInRange(weightDecay, 'weightDecay', where, 0);
@@ -40,7 +43,10 @@ export function membersOf(groups: readonly ParameterGroup[], defaultWeightDecay:
   return members;
 }
 
-/** The learning rate of a group, by its scale; groups of one scale share a tensor. */
+/**
+ * Returns a function from the scale of a group to its learning rate; groups of one scale share a
+ * tensor.
+ */
 export function groupRates(learningRate: tf.Scalar): (scale: number) => tf.Scalar {
   const rates = new Map([[1, learningRate]]);
   return (scale) => {

@@ -2,16 +2,16 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import { assertInteger, ConfigError } from '@vitvq/core';
 
-/** Float32 counts exactly up to here. */
-const maximumSize = 2 ** 24;
+/** Most codes that digits can count: float32 is exact up to here. */
+export const maximumCodes = 2 ** 24;
 
 /**
- * Numbers with a radix for each digit, the first digit counting least: an index `[...]` and its E digits `[..., E]`, whole
- * numbers from 0 in float32.
+ * Numbers with a radix for each digit, the first digit counting least: an index `[...]` and its E
+ * digits `[..., E]`, whole numbers from 0 in float32.
  */
 export class Digits {
   readonly radices: readonly number[];
-  /** How many numbers there are. */
+  /** Number of numbers. */
   readonly size: number;
   readonly #places: readonly number[];
 
@@ -21,23 +21,24 @@ export class Digits {
     this.radices = [...radices];
     this.#places = radices.map((_, digit) => radices.slice(0, digit).reduce((product, radix) => product * radix, 1));
     this.size = radices.reduce((product, radix) => product * radix, 1);
-    if (radices.length === 0 || this.size > maximumSize) {
+    if (radices.length === 0 || this.size > maximumCodes) {
       throw new ConfigError({ where, expected: `between 2 and 2^24 codes`, got: String(this.size) });
     }
   }
 
-  /** int32. */
+  /** Returns the int32 numbers `[...]` of digits `[..., E]`. */
   toIndices(digits: Tensor): Tensor {
     return tf.cast(tf.sum(tf.mul(digits, tf.tensor1d([...this.#places])), -1), 'int32');
   }
 
+  /** Returns the digits `[..., E]` of numbers `[...]`. */
   toDigits(indices: Tensor): Tensor {
     const numbers = tf.expandDims(tf.cast(indices, 'float32'), -1);
     const shifted = tf.floor(tf.div(numbers, tf.tensor1d([...this.#places])));
     return tf.mod(shifted, tf.tensor1d([...this.radices]));
   }
 
-  /** Digits of all numbers, `[size, E]`. */
+  /** Returns the digits of all numbers, `[size, E]`. */
   all(): Tensor2D {
     return this.toDigits(tf.range(0, this.size, 1, 'int32')) as Tensor2D;
   }

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor4D, Variable } from '@tensorflow/tfjs-core';
-import { withinLast, writeSlots, type AddedSlots, type SamplingCache } from '@vitvq/layers';
+import { withinLast, writeSlots, type AddedSlots, type KVCache } from '@vitvq/layers';
 import type { AutoregressiveModel } from '@vitvq/transformers';
 
 interface BlockVariables {
@@ -37,7 +37,7 @@ export class SamplingVariables {
   }
 
   /** The first segments. */
-  cache(segments: number): SamplingCache {
+  cache(segments: number): KVCache {
     const first = (all: readonly Tensor4D[]): readonly Tensor4D[] => all.slice(0, segments);
     return {
       blocks: this.#blocks.map(({ before, keys, values }) => ({ before, keys: first(keys), values: first(values) })),

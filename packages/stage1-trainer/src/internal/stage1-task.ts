@@ -7,7 +7,7 @@ import {
   randomKey,
   randomUniform,
   parseOptions,
-  type Module,
+  type VariableOwner,
   type RandomKey,
   type AdversarialLoss,
   type Discriminator,
@@ -18,7 +18,6 @@ import {
 import { compile } from '@vitvq/engine';
 import { Evaluator, type Evaluation } from '@vitvq/evaluation';
 import { exponentialDecaySchedule, type Optimizer } from '@vitvq/optim';
-import { gumbelNoise } from '@vitvq/quantizers';
 import type { ViTVQ } from '@vitvq/tokenizer';
 import {
   createOptimizer,
@@ -34,7 +33,13 @@ import {
   type TaskLook,
   type TrainingTask,
 } from '@vitvq/training';
-import { careableQuantizer, createCodebookInitialization, createCodebookRevival } from '../codebook-reset.js';
+import {
+  codebookOf,
+  createCodebookInitialization,
+  createCodebookReset,
+  resettableCodebookOf,
+  type CodebookUpdate,
+} from '../codebook-reset.js';
 import { createDiscriminatorGradients } from '../discriminator-gradients.js';
 import type { Stage1Look } from '../events.js';
 import { createStage1Gradients } from '../gradients.js';
@@ -45,7 +50,7 @@ import { lookPicture } from './preview-picture.js';
 
 /** What the tokenizer is trained against. */
 export interface AdversarialParts {
-  readonly discriminator: Discriminator & Module;
+  readonly discriminator: Discriminator;
   readonly loss: AdversarialLoss;
 }
 
@@ -81,8 +86,8 @@ const streams = { care: 100, noise: 103 } as const;
 const lowUsage = 0.1;
 const defaultBatchSize = 64;
 
-/** Images and, where the quantizer draws, temperature `[]` and uniform numbers in its noise's shape. */
-type Inputs = readonly [tf.Tensor4D] | readonly [tf.Tensor4D, tf.Scalar, tf.Tensor];
+/** Images; temperature `[]`, where the quantizer has one; uniform noise, where it draws. */
+type Inputs = readonly [tf.Tensor4D] | readonly [tf.Tensor4D, tf.Scalar] | readonly [tf.Tensor4D, tf.Scalar, tf.Tensor];
 
 /** The discriminator's side. */
 interface Adversary extends AdversarialParts {
@@ -160,7 +165,7 @@ export class Stage1Task implements TrainingTask<ImageBatch, Evaluation, Stage1Lo
 
   namedVariables(): Map<string, tf.Variable> {
     const { tokenizer } = this.#options;
-    const modules: [string, Pick<Module, 'namedVariables'> | undefined][] = [
+    const modules: [string, Pick<VariableOwner, 'namedVariables'> | undefined][] = [
       [groups.tokenizer, tokenizer],
       [groups.optimizer, this.#optimizer],
       [groups.average, this.#averages],
@@ -377,12 +382,11 @@ export class Stage1Task implements TrainingTask<ImageBatch, Evaluation, Stage1Lo
     const temperature = this.#temperature?.(index);
     return Array.from({ length: accumulate }, (_, part): Inputs => {
       const tensor = tf.tensor4d(images.subarray(part * pixels, (part + 1) * pixels), [size, height, width, channels]);
-      if (temperature === undefined) return [tensor];
-      return [
-        tensor,
-        tf.scalar(temperature),
-        uniformNoise(foldIn(key, part), this.#options.tokenizer.noiseShape(size)),
-      ];
+      const noiseShape = this.#options.tokenizer.noiseShape(size);
+      if (temperature === undefined && !noiseShape) return [tensor];
+      // A quantizer that draws and has no temperature ignores it.
+      const scalar = tf.scalar(temperature ?? 1);
+      return noiseShape ? [tensor, scalar, uniformNoise(foldIn(key, part), noiseShape)] : [tensor, scalar];
     });
   }
 
@@ -399,13 +403,13 @@ export class Stage1Task implements TrainingTask<ImageBatch, Evaluation, Stage1Lo
   async #reviveCodes(batch: ImageBatch, index: number): Promise<number | undefined> {
     const { reviveEvery } = this.plan.codebook;
     if (!this.#quantizes || reviveEvery === 0 || (index + 1) % reviveEvery !== 0) return undefined;
-    return this.#careForCodebook('revive codes', createCodebookRevival, batch, index + 1);
+    return this.#careForCodebook('reset codes', createCodebookReset, batch, index + 1);
   }
 
   /** Draws depend on the plan's seed and the step alone. Undefined: codes would not have been finite, and are as they were. */
   async #careForCodebook(
     name: string,
-    create: typeof createCodebookRevival,
+    create: (tokenizer: ViTVQ) => CodebookUpdate,
     { images, shape }: ImageBatch,
     index: number,
   ): Promise<number | undefined> {
@@ -448,9 +452,8 @@ export class Stage1Task implements TrainingTask<ImageBatch, Evaluation, Stage1Lo
 /** @throws {ConfigError} for what the plan asks of parts that are not there */
 function assertParts(plan: ResolvedStage1Plan, { tokenizer, perceptual, adversarial }: Stage1TaskOptions): void {
   const { losses, codebook } = plan;
-  if (codebook.initializeFromData || codebook.reviveEvery > 0) {
-    careableQuantizer(tokenizer, 'Stage1Trainer plan.codebook');
-  }
+  if (codebook.initializeFromData) codebookOf(tokenizer, 'Stage1Trainer plan.codebook.initializeFromData');
+  if (codebook.reviveEvery > 0) resettableCodebookOf(tokenizer, 'Stage1Trainer plan.codebook.reviveEvery');
   if (losses.perceptual > 0 && !perceptual) {
     throw new ConfigError({
       where: 'Stage1Trainer plan.losses.perceptual',
@@ -486,10 +489,10 @@ function createAdversary(
 /** What a pass of training assigns besides the optimizer: usage counts, running statistics, averages of codes and logits. */
 function stateVariables(
   tokenizer: ViTVQ,
-  discriminator: Module | undefined,
+  discriminator: VariableOwner | undefined,
   leCam: LeCamState | undefined,
 ): ReadonlyMap<string, tf.Variable> {
-  const modules: [string, Module | undefined][] = [
+  const modules: [string, VariableOwner | undefined][] = [
     [groups.tokenizer, tokenizer],
     [groups.discriminator, discriminator],
     [groups.leCam, leCam],
@@ -512,8 +515,8 @@ function temperatureOf(
     const { every: decayEvery, ...rest } = temperature;
     return exponentialDecaySchedule({ ...rest, decayEvery });
   }
-  const own = 'temperature' in quantizer ? quantizer.temperature : undefined;
-  return typeof own === 'number' ? () => own : undefined;
+  const own = quantizer.temperature;
+  return own === undefined ? undefined : () => own;
 }
 
 function isReached(start: ResolvedStage1Plan['discriminator']['start'], index: number, progress: number): boolean {
@@ -546,7 +549,6 @@ function uniformNoise(key: RandomKey, shape: readonly number[]): tf.Tensor {
   return tf.tensor(randomUniform(key, size), [...shape]);
 }
 
-/** Standard Gumbel noise is made of uniform numbers where it is used, in compiled code. */
-function controlsOf([, temperature, uniform]: Inputs): Stage1Controls {
-  return uniform ? { temperature, noise: gumbelNoise(uniform) } : {};
+function controlsOf([, temperature, noise]: Inputs): Stage1Controls {
+  return { temperature, noise };
 }

@@ -6,15 +6,10 @@ import {
   vitEncoderReferenceWeights,
   type CNNNaming,
 } from '@vitvq/layers';
-import {
-  gumbelQuantizerReferenceWeights,
-  residualQuantizerReferenceWeights,
-  vectorQuantizerReferenceWeights,
-} from '@vitvq/quantizers';
+import { quantizerKinds, quantizerReferenceWeights } from '@vitvq/quantizers';
 import { buildCNNVQ, type CNNVQConfig } from '../create-cnn-tokenizer.js';
 import { buildViTVQ, type ViTVQConfig } from '../create-vit-tokenizer.js';
 import type { TokenizerConfig } from '../node/tokenizer-folder.js';
-import type { ConfiguredQuantizer, QuantizationConfig } from '../quantization-config.js';
 import { cnnVQReferenceWeights, viTVQReferenceWeights } from '../reference-weights.js';
 import type { ViTVQ } from '../vq-tokenizer.js';
 
@@ -26,28 +21,21 @@ interface KindFacts {
   readonly mark: string;
   /** The tables of positions, which are computed here where they are fixed. */
   readonly positions: readonly string[];
-  build(config: TokenizerConfig, where: string): ViTVQ<ConfiguredQuantizer>;
-  weights(config: TokenizerConfig): ReferenceWeight[];
-}
-
-/** The reference has one codebook, also for several levels. */
-function quantizerWeights({ quantizer }: QuantizationConfig): ReferenceWeight[] {
-  if (quantizer?.type === 'gumbel') return gumbelQuantizerReferenceWeights();
-  const vector = vectorQuantizerReferenceWeights();
-  return quantizer?.type === 'residual' ? residualQuantizerReferenceWeights(vector) : vector;
+  build(config: TokenizerConfig, where: string): ViTVQ;
+  weights(config: TokenizerConfig, where: string): ReferenceWeight[];
 }
 
 function convolutional(mark: string, naming: CNNNaming): KindFacts {
   return {
     mark,
     positions: [],
-    build: (config, where) => buildCNNVQ(config, 0, where),
-    weights: (config) => {
+    build: (config, where) => buildCNNVQ(config, 0, where, quantizerKinds),
+    weights: (config, where) => {
       const { encoder, decoder } = config as CNNVQConfig;
       return cnnVQReferenceWeights({
         encoder: cnnEncoderReferenceWeights(encoder, naming),
         decoder: cnnDecoderReferenceWeights(decoder, naming),
-        quantizer: quantizerWeights(config),
+        quantizer: quantizerReferenceWeights(config.quantizer, where),
       });
     },
   };
@@ -57,13 +45,13 @@ export const referenceKinds: Record<ReferenceKind, KindFacts> = {
   'enhancing-transformers': {
     mark: 'encoder.to_patch_embedding.0.weight',
     positions: ['encoder.en_pos_embedding', 'decoder.de_pos_embedding'],
-    build: (config, where) => buildViTVQ(config, 0, where),
-    weights: (config) => {
+    build: (config, where) => buildViTVQ(config, 0, where, quantizerKinds),
+    weights: (config, where) => {
       const { encoder, decoder, ...shared } = config as ViTVQConfig;
       return viTVQReferenceWeights({
         encoder: vitEncoderReferenceWeights({ ...shared, ...encoder }),
         decoder: vitDecoderReferenceWeights({ ...shared, ...decoder }),
-        quantizer: quantizerWeights(config),
+        quantizer: quantizerReferenceWeights(config.quantizer, where),
       });
     },
   },

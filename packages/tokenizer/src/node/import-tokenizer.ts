@@ -16,7 +16,6 @@ import {
   type ImportHints,
 } from '../infer-tokenizer-config.js';
 import { isIgnored, referenceKinds, type ReferenceKind } from '../internal/reference-kinds.js';
-import type { ConfiguredQuantizer } from '../quantization-config.js';
 import type { ViTVQ } from '../vq-tokenizer.js';
 import type { TokenizerConfig } from './tokenizer-folder.js';
 
@@ -34,7 +33,7 @@ export interface ImportOptions {
 
 export interface ImportedTokenizer {
   /** Whoever imports it disposes of it. */
-  readonly tokenizer: ViTVQ<ConfiguredQuantizer>;
+  readonly tokenizer: ViTVQ;
   /** For `saveTokenizer`. */
   readonly config: TokenizerConfig;
   /** Whose checkpoint it is. */
@@ -71,11 +70,10 @@ export async function importTokenizer<Entry extends CheckpointEntry>(
       got: 'patchSize' in config ? 'one with patchSize, of a ViT-VQ' : 'one without patchSize, of a CNN-VQ',
     });
   }
-  assertImportable(config, checkpoint.file);
   const tokenizer = withoutDrawing(() => facts.build(config, checkpoint.file), checkpoint);
   try {
     const variables = tokenizer.namedVariables();
-    const weights = facts.weights(config);
+    const weights = facts.weights(config, checkpoint.file);
     const computed = 'patchSize' in config && config.positions !== 'learned' ? facts.positions : [];
     assertShapes(checkpoint, weights, variables, computed);
     await assertFixedPositions(checkpoint, computed, tokenizer.grid);
@@ -107,17 +105,6 @@ function withoutPrefix<Entry extends CheckpointEntry>(
     entries: [...originals].map(([name, { shape }]) => ({ name, shape })),
     read: ({ name }) => opened.read(originals.get(name)!),
   };
-}
-
-/** Levels with codebooks of their own have nowhere to come from. @throws {ConfigError} */
-function assertImportable({ quantizer }: TokenizerConfig, file: string): void {
-  if (quantizer?.type === 'residual' && quantizer.codebooks === 'separate') {
-    throw new ConfigError({
-      where: file,
-      expected: 'levels that share a codebook, as those of the reference',
-      got: "codebooks: 'separate'",
-    });
-  }
 }
 
 /** @throws {ShapeError} */

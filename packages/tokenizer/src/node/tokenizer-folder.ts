@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { openModel, restoreVariables, variableTensors, writeModel } from '@vitvq/checkpoint';
-import { ConfigError, DataError, namedDifferences, withoutDrawing } from '@vitvq/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { ConfigError, DataError, namedDifferences, withoutDrawing, type Quantizer } from '@vitvq/core';
+import { quantizerKinds, type BuiltInQuantizerKinds, type QuantizerKinds } from '@vitvq/quantizers';
 import { buildCNNVQ, type CNNVQConfig } from '../create-cnn-tokenizer.js';
 import { buildViTVQ, type ViTVQConfig } from '../create-vit-tokenizer.js';
-import type { ConfiguredQuantizer } from '../quantization-config.js';
 import type { ViTVQ } from '../vq-tokenizer.js';
 
 /** By what a tokenizer's folder calls its kind of model. */
@@ -11,10 +12,22 @@ const builders = { 'vit-vq': buildViTVQ, 'cnn-vq': buildCNNVQ } as const;
 type TokenizerType = keyof typeof builders;
 
 /** A tokenizer as data, of either kind. */
-export type TokenizerConfig = ViTVQConfig | CNNVQConfig;
+export type TokenizerConfig<K extends QuantizerKinds = BuiltInQuantizerKinds> = ViTVQConfig<K> | CNNVQConfig<K>;
+
+/** Kinds of quantizers that a config may ask for. */
+export interface TokenizerKinds<K extends QuantizerKinds = BuiltInQuantizerKinds> {
+  /** `{ ...quantizerKinds, mine }` for one of your own. @default quantizerKinds */
+  readonly quantizers?: K;
+}
+
+/** What is written beside the weights, and how the config is read. */
+export interface SaveTokenizerOptions<K extends QuantizerKinds = BuiltInQuantizerKinds> extends TokenizerKinds<K> {
+  /** Notes for people and programs: what the tokenizer was trained on, what it reaches. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
 
 /** Only patches make a transformer. */
-function typeOf(config: TokenizerConfig): TokenizerType {
+function typeOf(config: object): TokenizerType {
   return 'patchSize' in config ? 'vit-vq' : 'cnn-vq';
 }
 
@@ -22,18 +35,17 @@ function typeOf(config: TokenizerConfig): TokenizerType {
  * Writes a tokenizer as a model's folder, `config.json` and `model.safetensors`, which {@link loadTokenizer} and every tool that
  * takes a model reads. The config says all that is needed to use it: image size, channels, what is done to pixels in [0, 1].
  * @param tokenizer  as `createViTVQ(config)` or `createCNNVQ(config)` built it; within `trainer.withAverages(...)` it has the averages of its weights
- * @param metadata  notes for people and programs: what it was trained on, what it reaches
  * @throws {ConfigError} when the tokenizer is not one of this config, before anything is written
  * @throws {DataError} naming the file that cannot be written
  */
-export async function saveTokenizer(
+export async function saveTokenizer<K extends QuantizerKinds = BuiltInQuantizerKinds>(
   folder: string,
   tokenizer: ViTVQ,
-  config: TokenizerConfig,
-  metadata?: Readonly<Record<string, string>>,
+  config: TokenizerConfig<K>,
+  { metadata, quantizers }: SaveTokenizerOptions<K> = {},
 ): Promise<void> {
   const type = typeOf(config);
-  assertOfConfig(tokenizer, config, type);
+  assertOfConfig(tokenizer, config, type, quantizers ?? quantizerKinds);
   await writeModel(folder, { type, config, metadata }, variableTensors(tokenizer.namedVariables()));
 }
 
@@ -44,7 +56,10 @@ export async function saveTokenizer(
  * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together; for a config whose model is much larger than
  *   what the folder holds, before it is built
  */
-export async function loadTokenizer(folder: string): Promise<ViTVQ<ConfiguredQuantizer>> {
+export async function loadTokenizer(
+  folder: string,
+  { quantizers = quantizerKinds }: TokenizerKinds<QuantizerKinds> = {},
+): Promise<ViTVQ> {
   const opened = await openModel(folder);
   try {
     const configFile = join(folder, 'config.json');
@@ -58,7 +73,7 @@ export async function loadTokenizer(folder: string): Promise<ViTVQ<ConfiguredQua
       });
     }
     // Every weight is about to be replaced.
-    const tokenizer = withoutDrawing(() => builders[type](opened.config, 0, configFile), opened);
+    const tokenizer = withoutDrawing(() => builders[type](opened.config, 0, configFile, quantizers), opened);
     try {
       await restoreVariables(opened, tokenizer.namedVariables());
     } catch (error) {
@@ -76,9 +91,9 @@ function isTokenizerType(type: string): type is TokenizerType {
 }
 
 /** Builds another tokenizer of the config, for a moment: what is written can be loaded. */
-function assertOfConfig(tokenizer: ViTVQ, config: TokenizerConfig, type: TokenizerType): void {
+function assertOfConfig(tokenizer: ViTVQ, config: object, type: TokenizerType, kinds: QuantizerKinds): void {
   const where = 'saveTokenizer';
-  const built = withoutDrawing(() => builders[type](config, 0, where));
+  const built = withoutDrawing(() => builders[type](config, 0, where, kinds));
   try {
     const [expected, got] = [facts(built), facts(tokenizer)];
     const problems = [
@@ -100,13 +115,27 @@ function assertOfConfig(tokenizer: ViTVQ, config: TokenizerConfig, type: Tokeniz
   }
 }
 
-/** What the shapes of variables do not tell. */
+/** Returns what the shapes of variables do not tell. */
 function facts({ grid, quantizer, output, pixelNormalization }: ViTVQ): Record<string, string> {
-  const { levels, normalize } = quantizer;
+  const { codebookSize, codeDim, codeDepth, codebook } = quantizer;
+  const normalized = codebook?.normalized;
+  const shape = { grid, codebookSize, codeDim, codeDepth, normalized, codes: fixedCodes(quantizer) };
   return Object.fromEntries(
-    Object.entries({ grid, levels, normalize, output, pixelNormalization }).map(([name, value]) => [
-      name,
-      JSON.stringify(value),
-    ]),
+    Object.entries({ ...shape, output, pixelNormalization }).map(([name, value]) => [name, JSON.stringify(value)]),
   );
+}
+
+/** Number of codes that tell apart two quantizers without variables. */
+const comparedCodes = 16;
+
+/** Returns some codes of a quantizer without variables, whose config alone says what codes are. */
+function fixedCodes(quantizer: Quantizer): number[] | undefined {
+  if (quantizer.namedVariables().size > 0) return undefined;
+  const { codebookSize, codeDepth } = quantizer;
+  return tf.tidy(() => {
+    const spread = (at: number): number => Math.round((at * (codebookSize - 1)) / (comparedCodes - 1));
+    const indices = Array.from({ length: comparedCodes * codeDepth }, (_, at) => spread(Math.floor(at / codeDepth)));
+    const shape = codeDepth === 1 ? [1, comparedCodes] : [1, comparedCodes, codeDepth];
+    return [...quantizer.decode(tf.tensor<tf.Rank>(indices, shape, 'int32') as tf.Tensor2D).dataSync()];
+  });
 }

@@ -39,7 +39,7 @@ export class CodeConditioner implements Conditioner {
   readonly #encode: CompiledFunction<(images: Tensor4D) => tf.Tensor>;
 
   /** @throws {ConfigError} */
-  constructor({ tokenizer, levels = tokenizer.levels ?? 1, reduceBy = 1 }: CodeConditionerOptions) {
+  constructor({ tokenizer, levels = tokenizer.codeDepth ?? 1, reduceBy = 1 }: CodeConditionerOptions) {
     assertInteger(levels, 'levels', 'CodeConditioner');
     assertInteger(reduceBy, 'reduceBy', 'CodeConditioner');
     this.#options = { tokenizer, levels, reduceBy };

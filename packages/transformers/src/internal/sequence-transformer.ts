@@ -4,7 +4,7 @@ import { ShapeError } from '@vitvq/core';
 import {
   attentionMask,
   CausalTransformer,
-  addedBy,
+  prefilledSlots,
   CacheStep,
   pick,
   type CausalTransformerOptions,
@@ -12,7 +12,7 @@ import {
   type DropoutMasks,
   type DropoutSite,
   type AddedSlots,
-  type SamplingCache,
+  type KVCache,
 } from '@vitvq/layers';
 import type { Conditions, SamplingStep } from '../autoregressive-model.js';
 import type { SequenceEmbedding } from './sequence-embedding.js';
@@ -67,11 +67,11 @@ export class SequenceTransformer {
     const last = tf.add<Scalar>(count, tf.scalar(conditionLength - 1, 'int32'));
     return {
       hidden: pick(output, last, 1) as Tensor2D,
-      added: addedBy(blocks, last, this.transformer.blocks[0]!.attention.usesTimeMixing),
+      added: prefilledSlots(blocks, last, this.transformer.blocks[0]!.attention.usesTimeMixing),
     };
   }
 
-  step(tokens: Tensor2D, count: Scalar, cache: SamplingCache): SamplingStep {
+  step(tokens: Tensor2D, count: Scalar, cache: KVCache): SamplingStep {
     const index = tf.sub<Scalar>(count, tf.scalar(1, 'int32'));
     const slot = tf.add<Scalar>(index, tf.scalar(this.#embedding.conditionLength, 'int32'));
     const view = new CacheStep(cache, slot);

@@ -1,3 +1,4 @@
+import { activationNames } from '@vitvq/layers';
 import { z } from 'zod';
 
 /** Not `z.int()`, at whose problems zod stops: here all have to be told. */
@@ -19,7 +20,7 @@ const shared = {
   useMlpBias: z.boolean(),
   useAttentionBias: z.boolean(),
   useTimeMixing: z.boolean(),
-  activation: z.enum(['squared-relu', 'gelu']),
+  activation: z.enum(activationNames),
   dropout: z.strictObject({ residual: rate, activation: rate, attention: rate }),
 };
 

@@ -2,24 +2,27 @@ import * as tf from '@tensorflow/tfjs';
 import { snapshotVariables } from '@vitvq/checkpoint';
 import { DataError, Module, randomKey, type HostTensor, type ReferenceWeight } from '@vitvq/core';
 import {
-  ActNorm,
-  actNormReferenceWeights,
-  blurKernel as makeBlurKernel,
   ConvLayer,
   convLayerReferenceWeights,
-  EqualConv2d,
-  equalConv2dReferenceWeights,
-  EqualLinear,
-  equalLinearReferenceWeights,
   PatchDiscriminator,
   patchDiscriminatorReferenceWeights,
   StyleBlock,
   styleBlockReferenceWeights,
   StyleDiscriminator,
   styleDiscriminatorReferenceWeights,
-  upfirdn2d,
   type StyleDiscriminatorOptions,
 } from '@vitvq/discriminator';
+import {
+  ActNorm,
+  actNormReferenceWeights,
+  blurKernel as makeBlurKernel,
+  EqualConv2d,
+  equalConv2dReferenceWeights,
+  EqualLinear,
+  equalLinearReferenceWeights,
+  upfirdn2d,
+  type BlurTaps,
+} from '@vitvq/layers';
 import { r1Penalty } from '@vitvq/losses';
 import { ConfigReader } from '../config.js';
 import { tensorsUnder, type Config, type LoadedCase } from '../fixture.js';
@@ -37,12 +40,16 @@ function imageGradient(scalar: (images: tf.Tensor4D) => tf.Tensor, x: tf.Tensor)
 }
 
 /** Names of the blur kernels that the reference stores. Ours are made from the options: they must be the same. */
-export function storedKernels({ name, tensors }: LoadedCase, taps: readonly number[]): string[] {
+export function storedKernels({ name, tensors }: LoadedCase, taps: BlurTaps): string[] {
   const { data: ours } = makeBlurKernel(taps);
   return [...tensorsUnder(tensors, 'w')].flatMap(([weight, { data }]) => {
     if (!/(^|\.)kernel$/.test(weight)) return [];
     if (data.length !== ours.length || data.some((value, index) => Math.abs(value - ours[index]!) > 1e-6)) {
-      throw new DataError({ where: name, expected: `${weight} to be the blur ${taps.join(', ')}`, got: 'another' });
+      throw new DataError({
+        where: name,
+        expected: `${weight} to be the blur ${JSON.stringify(taps)}`,
+        got: 'another',
+      });
     }
     return [weight];
   });
@@ -51,7 +58,7 @@ export function storedKernels({ name, tensors }: LoadedCase, taps: readonly numb
 /** `upfirdn2d`: loss = sum(y · cotangent). */
 export const upfirdn = tensorAdapter(async (fixture, execute) => {
   const reader = new ConfigReader(fixture.config, fixture.name);
-  const options = { up: reader.number('up', 1), down: reader.number('down', 1), pad: reader.size('pad') };
+  const options = { up: reader.number('up', 1), down: reader.number('down', 1), pad: reader.padding('pad', 0) };
   reader.finish();
   return runModule(
     {
@@ -73,17 +80,17 @@ interface Layer {
   readonly table: readonly ReferenceWeight[];
   readonly apply: (x: tf.Tensor) => tf.Tensor;
   /** Taps of the blur kernels that the reference stores, if any. */
-  readonly blurKernel?: readonly number[];
+  readonly blurKernel?: BlurTaps;
 }
 
 /** A layer from x to y: loss = sum(y · cotangent). */
 function layerAdapter(create: (reader: ConfigReader) => Layer): ReturnType<typeof tensorAdapter> {
   return tensorAdapter(async (fixture, execute) => {
     const reader = new ConfigReader(fixture.config, fixture.name);
-    const { module, table, apply, blurKernel = [] } = create(reader);
+    const { module, table, apply, blurKernel } = create(reader);
     try {
       reader.finish();
-      loadWeights(module, table, fixture, blurKernel.length > 0 ? storedKernels(fixture, blurKernel) : []);
+      loadWeights(module, table, fixture, blurKernel ? storedKernels(fixture, blurKernel) : []);
       return await runModule(
         {
           module,
@@ -112,7 +119,7 @@ export const equalConv2d = layerAdapter((reader) => {
     outChannels: reader.number('outChannel'),
     kernelSize: reader.number('kernelSize'),
     stride: reader.number('stride', 1),
-    padding: reader.number('padding', 0),
+    padding: reader.padding('padding', 0),
     useBias: reader.boolean('bias', true),
     key,
   };
@@ -141,7 +148,7 @@ export const convLayer = layerAdapter((reader) => {
     outChannels: reader.number('outChannel'),
     kernelSize: reader.number('kernelSize'),
     downsample: reader.boolean('downsample', false),
-    blurKernel: reader.numbers('blurKernel', [1, 3, 3, 1]),
+    blurKernel: reader.taps('blurKernel', [1, 3, 3, 1]),
     useBias: reader.boolean('bias', true),
     activate: reader.boolean('activate', true),
     key,
@@ -152,7 +159,7 @@ export const convLayer = layerAdapter((reader) => {
 });
 
 export const styleBlock = layerAdapter((reader) => {
-  const blurKernel = reader.numbers('blurKernel', [1, 3, 3, 1]);
+  const blurKernel = reader.taps('blurKernel', [1, 3, 3, 1]);
   const module = new StyleBlock({
     inChannels: reader.number('inChannel'),
     outChannels: reader.number('outChannel'),
@@ -166,12 +173,12 @@ export const styleBlock = layerAdapter((reader) => {
 export function readStyleDiscriminatorOptions(
   config: Config,
   where: string,
-): Omit<StyleDiscriminatorOptions, 'key'> & { readonly blurKernel: readonly number[] } {
+): Omit<StyleDiscriminatorOptions, 'key'> & { readonly blurKernel: BlurTaps } {
   const reader = new ConfigReader(config, where);
   const channels = Object.fromEntries(
     Object.entries(reader.section('channels')).map(([side, count]) => [Number(side), Number(count)]),
   );
-  const options = { size: reader.size('size'), channels, blurKernel: reader.numbers('blurKernel', [1, 3, 3, 1]) };
+  const options = { size: reader.size('size'), channels, blurKernel: reader.taps('blurKernel', [1, 3, 3, 1]) };
   // The table has the multiplier in it; the group of a batch is what comes of groups of 4.
   reader.ignore('channelMultiplier', 'batch', 'stddevGroup');
   reader.finish();

@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { DataError, randomKey, type Module } from '@vitvq/core';
-import { GumbelQuantizer, gumbelQuantizerReferenceWeights } from '@vitvq/quantizers';
-import type { TrainableQuantizer } from '@vitvq/tokenizer';
+import { DataError, randomKey, type Quantizer } from '@vitvq/core';
+import { GumbelQuantizer, gumbelQuantizerReferenceWeights, type ResidualQuantizer } from '@vitvq/quantizers';
 import { ConfigReader } from '../config.js';
 import type { Config } from '../fixture.js';
 import { tensorAdapter } from './adapter.js';
@@ -9,7 +8,7 @@ import { loadWeights, runModule } from './gradients.js';
 import { readResidual, type BuiltQuantizer } from './vector-quantizer.js';
 
 /** A quantizer from the reference's `qparams`. */
-export function readGumbelQuantizer(config: Config, where: string): BuiltQuantizer<TrainableQuantizer & Module> {
+export function readGumbelQuantizer(config: Config, where: string): BuiltQuantizer<GumbelQuantizer | ResidualQuantizer> {
   const reader = new ConfigReader(config, where);
   const quantizer = new GumbelQuantizer({
     codeDim: reader.number('embedDim'),
@@ -17,6 +16,7 @@ export function readGumbelQuantizer(config: Config, where: string): BuiltQuantiz
     temperature: reader.number('tempInit', 1),
     normalize: reader.boolean('useNorm', true),
     key: randomKey(0),
+    noise: 'gumbel',
   });
   const built = readResidual(reader, { quantizer, table: gumbelQuantizerReferenceWeights() });
   reader.finish();
@@ -25,11 +25,11 @@ export function readGumbelQuantizer(config: Config, where: string): BuiltQuantiz
 
 /** Options of a pass with a case's noise `[L, B, N, K]`; a quantizer with one level takes it without the first axis. */
 export function withNoise(
-  { levels }: TrainableQuantizer,
+  { codeDepth }: Quantizer,
   noise: tf.Tensor,
   training: boolean,
 ): { training: boolean; noise: tf.Tensor } {
-  return { training, noise: levels === 1 ? tf.squeeze(noise, [0]) : noise };
+  return { training, noise: codeDepth === 1 ? tf.squeeze(noise, [0]) : noise };
 }
 
 /** `GumbelQuantizer`: features `[B, N, E]`, noise `[L, B, N, K]`; zq = sum(zq · cotangent). */

@@ -1,31 +1,30 @@
 import * as tf from '@tensorflow/tfjs';
-import { randomKey, type Module, type Quantizer, type ReferenceWeight } from '@vitvq/core';
+import { randomKey, type Quantizer, type ReferenceWeight } from '@vitvq/core';
 import {
   ResidualQuantizer,
   residualQuantizerReferenceWeights,
   VectorQuantizer,
   vectorQuantizerReferenceWeights,
-  type LevelQuantizer,
 } from '@vitvq/quantizers';
 import { ConfigReader } from '../config.js';
 import type { Config } from '../fixture.js';
 import { tensorAdapter } from './adapter.js';
 import { loadWeights, runModule } from './gradients.js';
 
-export interface BuiltQuantizer<Q extends Quantizer & Module = Quantizer & Module> {
+export interface BuiltQuantizer<Q extends Quantizer = Quantizer> {
   readonly quantizer: Q;
   readonly table: readonly ReferenceWeight[];
 }
 
 /** Wraps `built` as the reference's `useResidual` and `numQuantizers` say. */
-export function readResidual<Q extends LevelQuantizer & Module>(
+export function readResidual<Q extends Quantizer>(
   reader: ConfigReader,
   { quantizer, table }: BuiltQuantizer<Q>,
 ): BuiltQuantizer<Q | ResidualQuantizer> {
-  const levels = reader.number('numQuantizers', 1);
+  const codeDepth = reader.number('numQuantizers', 1);
   if (!reader.boolean('useResidual', false)) return { quantizer, table };
   return {
-    quantizer: new ResidualQuantizer({ quantizer, levels, referenceGradients: true }),
+    quantizer: new ResidualQuantizer({ quantizer, codeDepth, referenceGradients: true }),
     table: residualQuantizerReferenceWeights(table),
   };
 }
@@ -61,10 +60,10 @@ export const vectorQuantizer = tensorAdapter(async (fixture, execute) => {
         outputs: ({ z }) => {
           const features = tf.reshape<tf.Rank.R3>(z!, [z!.shape[0], -1, quantizer.codeDim]);
           const { quantized, indices, loss } = quantizer.quantize(features);
-          const levels = quantizer.levels === 1 ? [] : [quantizer.levels];
+          const depth = quantizer.codeDepth === 1 ? [] : [quantizer.codeDepth];
           return {
             zq: tf.reshape(quantized, z!.shape),
-            indices: tf.reshape(indices, [...z!.shape.slice(0, -1), ...levels]),
+            indices: tf.reshape(indices, [...z!.shape.slice(0, -1), ...depth]),
             loss,
           };
         },

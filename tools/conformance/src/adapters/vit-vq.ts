@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { randomKey, type Module, type QuantizeResult, type ReferenceWeight } from '@vitvq/core';
+import { randomKey, type QuantizeResult, type Quantizer, type ReferenceWeight } from '@vitvq/core';
 import { ViTDecoder, vitDecoderReferenceWeights, ViTEncoder, vitEncoderReferenceWeights } from '@vitvq/layers';
-import { ViTVQ, viTVQReferenceWeights, type TrainableQuantizer } from '@vitvq/tokenizer';
+import { ViTVQ, viTVQReferenceWeights } from '@vitvq/tokenizer';
 import { ConfigReader } from '../config.js';
 import type { Config, LoadedCase } from '../fixture.js';
 import { tensorAdapter } from './adapter.js';
@@ -10,7 +10,7 @@ import { readGumbelQuantizer, withNoise } from './gumbel-quantizer.js';
 import { readVectorQuantizer, type BuiltQuantizer } from './vector-quantizer.js';
 import { fixedPositions, readViTOptions } from './vit.js';
 
-export interface BuiltModel<Q extends TrainableQuantizer & Module> {
+export interface BuiltModel<Q extends Quantizer> {
   readonly model: ViTVQ<Q>;
   readonly table: readonly ReferenceWeight[];
   /** Weights of the reference that are computed here. */
@@ -18,7 +18,7 @@ export interface BuiltModel<Q extends TrainableQuantizer & Module> {
 }
 
 /** The model of a case, its weights not loaded yet. */
-export function readModel<Q extends TrainableQuantizer & Module>(
+export function readModel<Q extends Quantizer>(
   { name, config, tensors }: LoadedCase,
   readQuantizer: (config: Config, where: string) => BuiltQuantizer<Q>,
 ): BuiltModel<Q> {

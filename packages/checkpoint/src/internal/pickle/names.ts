@@ -1,4 +1,4 @@
-import type { SafetensorsDtype } from '../dtypes.js';
+import type { SafetensorsDtype } from '../../dtypes.js';
 import { buildTensor, storageDtypes } from './tensors.js';
 import {
   PickleDictionary,

@@ -1,7 +1,7 @@
 import { formatShape } from '@vitvq/core';
 import { boundedName } from '../bounded-name.js';
-import { elementBytes, type SafetensorsDtype } from '../dtypes.js';
-import { isSizes } from '../header.js';
+import { elementBytes, type SafetensorsDtype } from '../../dtypes.js';
+import { isSizes } from '../../safetensors-header.js';
 import {
   PickleName,
   PickleStorage,

@@ -1,5 +1,5 @@
 import { boundedName } from '../bounded-name.js';
-import type { SafetensorsDtype } from '../dtypes.js';
+import type { SafetensorsDtype } from '../../dtypes.js';
 
 /** Throws the error of a file; only its reasons are known where it is called. */
 export type Refuse = (expected: string, got: string, fix?: string) => never;

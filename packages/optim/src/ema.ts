@@ -2,24 +2,26 @@ import * as tf from '@tensorflow/tfjs-core';
 import { assertInRange, ConfigError, detach, Module } from '@vitvq/core';
 import { assertFloatVariables } from './internal/check-variables.js';
 
-export interface MovingAverageOptions {
-  /** d, what stays of the average at an update, in [0, 1]. @default 0.999 */
+/** Options of {@link EMA}. */
+export interface EMAOptions {
+  /** Factor d of the old average at an update, in [0, 1]. @default 0.999 */
   readonly decay?: number;
   /**
-   * Begins with a shorter memory, `min(decay, (1 + t) / (10 + t))` at update t = 0, 1, ..., so that the first weights are
-   * soon forgotten (as `tf.train.ExponentialMovingAverage` with `num_updates`). @default true
+   * Whether the decay starts small, `min(decay, (1 + t) / (10 + t))` at update t = 0, 1, ..., so
+   * that the first weights are soon forgotten (as `tf.train.ExponentialMovingAverage` with
+   * `num_updates`). @default true
    */
   readonly warmUp?: boolean;
 }
 
 /**
- * Exponential moving average of a model's weights (Polyak & Juditsky 1992), which is what to evaluate and sample with:
- * `a <- a + (1 - d) (w - a)`. The averages begin as the weights are.
+ * Exponential moving average of a model's weights (Polyak & Juditsky 1992), with which the model is
+ * evaluated and sampled from: `a <- a + (1 - d) (w - a)`. The averages start as the weights are.
  *
- * State, for checkpoints: `updates` (scalar, updates done), `average.<name>`; not trainable. It owns its state and not the
- * variables of the model.
+ * State, for checkpoints: `updates` (scalar, number of updates) and `average.<name>`; not
+ * trainable. An EMA owns its state and not the variables of the model.
  */
-export class MovingAverage extends Module {
+export class EMA extends Module {
   readonly #decay: number;
   readonly #warmUp: boolean;
   readonly #updates: tf.Variable<tf.Rank.R0>;
@@ -30,13 +32,10 @@ export class MovingAverage extends Module {
    * @param variables  by dotted name; statistics that are not trainable may be among them
    * @throws {ConfigError} unless all are float32, and for a decay outside [0, 1]
    */
-  constructor(
-    variables: ReadonlyMap<string, tf.Variable>,
-    { decay = 0.999, warmUp = true }: MovingAverageOptions = {},
-  ) {
+  constructor(variables: ReadonlyMap<string, tf.Variable>, { decay = 0.999, warmUp = true }: EMAOptions = {}) {
     super();
-    assertFloatVariables(variables, 'MovingAverage');
-    assertInRange(decay, 'decay', 'MovingAverage', 0, 1);
+    assertFloatVariables(variables, 'EMA');
+    assertInRange(decay, 'decay', 'EMA', 0, 1);
     this.#decay = decay;
     this.#warmUp = warmUp;
     this.#updates = this.variable<tf.Rank.R0>(
@@ -56,20 +55,22 @@ export class MovingAverage extends Module {
   }
 
   /**
-   * Moves the averages towards the weights; call it after the optimizer. Plain tfjs code that compiles.
-   * @throws {ConfigError} while weights and averages are exchanged; a compiled update does not notice that
+   * Moves the averages towards the weights; call it after the optimizer. Plain tensor code, which
+   * compiles.
+   * @throws {ConfigError} while weights and averages are exchanged; a compiled update does not
+   *   notice that
    */
   update(): void {
     if (this.#swapped) {
       throw new ConfigError({
-        where: 'MovingAverage.update',
+        where: 'EMA.update',
         expected: 'the model to hold its own weights',
         got: 'the averages',
         fix: 'Call swap() again after an evaluation.',
       });
     }
     tf.tidy(() => {
-      // 1 - d, which is 9 / (10 + t) or more while the memory is short.
+      // 1 - d, which is 9 / (10 + t) or more while the decay is still small.
       const rest = this.#warmUp
         ? tf.maximum<tf.Scalar>(1 - this.#decay, tf.div(9, tf.add(this.#updates, 10)))
         : tf.scalar(1 - this.#decay);
@@ -81,8 +82,9 @@ export class MovingAverage extends Module {
   }
 
   /**
-   * Exchanges the weights of the model and the averages; nothing is computed or copied. Call it before and after an
-   * evaluation, outside compiled functions. Checkpoints are for the time when the model holds its own weights.
+   * Exchanges the weights of the model and the averages, without computing or copying anything.
+   * Call this before and after an evaluation, outside compiled functions. Save checkpoints while
+   * the model holds its own weights.
    */
   swap(): void {
     tf.tidy(() => {

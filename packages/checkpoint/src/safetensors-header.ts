@@ -1,6 +1,6 @@
 import { DataError } from '@vitvq/core';
 import { dtypeNames, elementBytes, isDtype, type SafetensorsDtype, type WritableDtype } from './dtypes.js';
-import { quote, scanJson, type JsonLimits } from './scan-json.js';
+import { quote, scanJson, type JsonLimits } from './internal/scan-json.js';
 
 /** One tensor of a file; offsets are bytes within the data section. */
 export interface SafetensorsEntry {

@@ -1,32 +1,32 @@
 import { expectGradientsMatchFiniteDifferences } from '@vitvq/test-utils';
 import * as tf from '@tensorflow/tfjs-core';
 import { randomKey, randomNormal, randomUniform, ShapeError } from '@vitvq/core';
-import { MovingAverageQuantizer, type MovingAverageQuantizerOptions } from '../src/index.js';
+import { EMAQuantizer, type EMAQuantizerOptions } from '../src/index.js';
 import { describe, expect, it } from 'vitest';
 
-function create(options: Partial<MovingAverageQuantizerOptions> = {}): MovingAverageQuantizer {
-  return new MovingAverageQuantizer({ codebookSize: 3, codeDim: 1, normalize: false, key: randomKey(1), ...options });
+function create(options: Partial<EMAQuantizerOptions> = {}): EMAQuantizer {
+  return new EMAQuantizer({ codebookSize: 3, codeDim: 1, normalize: false, key: randomKey(1), ...options });
 }
 
 /** Codes at 0, 10 and 100 of a line, each an average over one feature. */
-function onLine(options: Partial<MovingAverageQuantizerOptions> = {}): MovingAverageQuantizer {
+function onLine(options: Partial<EMAQuantizerOptions> = {}): EMAQuantizer {
   const quantizer = create(options);
-  quantizer.initializeFromData(tf.tensor2d([0, 10, 100], [3, 1]), tf.zeros([3]));
+  quantizer.codebook.initialize(tf.tensor2d([0, 10, 100], [3, 1]), tf.zeros([3]));
   return quantizer;
 }
 
-describe('MovingAverageQuantizer', () => {
+describe('EMAQuantizer', () => {
   it('moves codes to the averages of what chose them, in training only', () => {
     const quantizer = onLine({ decay: 0.9 });
     const z = tf.tensor3d([1, 3, 12], [1, 3, 1]);
     quantizer.quantize(z);
-    expect(quantizer.codebook).toBeAllClose([[0], [10], [100]]);
+    expect(quantizer.codebook.weights).toBeAllClose([[0], [10], [100]]);
     const { quantized } = quantizer.quantize(z, { training: true });
     expect(quantized).toBeAllClose([[[0], [0], [10]]]);
     // Sums 0.9 x 0 + 0.1 x 4 and 0.9 x 10 + 0.1 x 12; counts 0.9 + 0.1 x 2 and 0.9 + 0.1.
     expect(quantizer.clusterSize).toBeAllClose([1.1, 1, 0.9]);
     expect(quantizer.codeSums).toBeAllClose([[0.4], [10.2], [90]]);
-    expect(quantizer.codebook).toBeAllClose([[0.4 / 1.1], [10.2], [100]]);
+    expect(quantizer.codebook.weights).toBeAllClose([[0.4 / 1.1], [10.2], [100]]);
     quantizer.dispose();
   });
 
@@ -34,10 +34,10 @@ describe('MovingAverageQuantizer', () => {
     const quantizer = onLine({ decay: 0.01 });
     const z = tf.tensor3d([1], [1, 1, 1]);
     for (let step = 0; step < 60; step++) tf.tidy(() => void quantizer.quantize(z, { training: true }));
-    expect(quantizer.codebook).toBeAllClose([[1], [10], [100]]);
+    expect(quantizer.codebook.weights).toBeAllClose([[1], [10], [100]]);
     // And lets them move at once when they are chosen again, all that they knew being forgotten.
     quantizer.quantize(tf.tensor3d([12], [1, 1, 1]), { training: true });
-    expect(quantizer.codebook).toBeAllClose([[1], [12], [100]]);
+    expect(quantizer.codebook.weights).toBeAllClose([[1], [12], [100]]);
     quantizer.dispose();
   });
 
@@ -45,21 +45,21 @@ describe('MovingAverageQuantizer', () => {
     const quantizer = create({ codebookSize: 1, codeDim: 2, normalize: true, decay: 0 });
     const { quantized } = quantizer.quantize(tf.tensor3d([5, 0, 0, 0.1], [1, 2, 2]), { training: true });
     expect(tf.norm(quantized, 2, -1)).toBeAllClose([[1, 1]]);
-    expect(quantizer.codebook).toBeAllClose([[0.5, 0.5]]);
+    expect(quantizer.codebook.weights).toBeAllClose([[0.5, 0.5]]);
     expect(quantizer.decode(tf.tensor2d([0], [1, 1], 'int32'))).toBeAllClose([[[Math.SQRT1_2, Math.SQRT1_2]]]);
     quantizer.dispose();
   });
 
   it('finds the centres of clusters', () => {
     const quantizer = create({ codebookSize: 2, decay: 0.5 });
-    quantizer.codebook.assign(tf.tensor2d([0.5, 0.6], [2, 1]));
+    quantizer.codebook.weights.assign(tf.tensor2d([0.5, 0.6], [2, 1]));
     const noise = randomNormal(randomKey(4), 200, 0, 0.05);
     const z = tf.tensor3d(
       noise.map((value, index) => value + (index % 2 === 0 ? -1 : 2)),
       [1, 200, 1],
     );
     for (let step = 0; step < 30; step++) tf.tidy(() => void quantizer.quantize(z, { training: true }));
-    expect(quantizer.codebook).toBeAllClose([[-1], [2]], { rtol: 0, atol: 0.02 });
+    expect(quantizer.codebook.weights).toBeAllClose([[-1], [2]], { rtol: 0, atol: 0.02 });
     quantizer.dispose();
   });
 
@@ -78,7 +78,7 @@ describe('MovingAverageQuantizer', () => {
     const quantizer = onLine({ decay: 0.5 });
     const z = tf.tensor3d([2], [1, 1, 1]);
     tf.grad((x: tf.Tensor) => quantizer.quantize(x as tf.Tensor3D, { training: true }).loss)(z);
-    expect(quantizer.codebook).toBeAllClose([[1], [10], [100]]);
+    expect(quantizer.codebook.weights).toBeAllClose([[1], [10], [100]]);
     expect([...quantizer.namedVariables().keys()]).toEqual(['codebook', 'clusterSize', 'codeSums']);
     expect(quantizer.trainableVariables()).toEqual([]);
     quantizer.dispose();
@@ -87,31 +87,29 @@ describe('MovingAverageQuantizer', () => {
   it('starts from clusters of the data', () => {
     const quantizer = create({ codebookSize: 2, codeDim: 2 });
     const z = tf.tensor2d([0, 0, 0, 2, 10, 0, 10, 2], [4, 2]);
-    quantizer.initializeFromData(z, tf.zeros([2]), { kMeansIterations: 2 });
+    quantizer.codebook.initialize(z, tf.zeros([2]), { kMeansIterations: 2 });
     const centres = [
       [0, 1],
       [10, 1],
     ];
-    expect(quantizer.codebook).toBeAllClose(centres);
+    expect(quantizer.codebook.weights).toBeAllClose(centres);
     expect(quantizer.codeSums).toBeAllClose(centres);
     expect(quantizer.clusterSize).toBeAllClose([1, 1]);
     quantizer.dispose();
   });
 
   it('refuses options and shapes that do not fit', () => {
-    expect(() => create({ decay: 1 })).toThrow(
-      'MovingAverageQuantizer: expected decay to be a finite number within [0, ',
-    );
+    expect(() => create({ decay: 1 })).toThrow('EMAQuantizer: expected decay to be a finite number within [0, ');
     expect(() => create({ beta: -1 })).toThrow('beta to be a finite number at least 0');
     expect(() => create({ codebookSize: 0 })).toThrow('codebookSize to be an integer of at least 1');
     expect(() => create({ codeDim: 0 })).toThrow('codeDim to be an integer of at least 1');
     const quantizer = create();
     const uniform = tf.tensor1d(randomUniform(randomKey(1), 3));
-    expect(() => quantizer.initializeFromData(tf.zeros([4, 2]), uniform)).toThrow(ShapeError);
-    expect(() => quantizer.initializeFromData(tf.zeros([4, 1]), tf.zeros([2]))).toThrow(
-      'MovingAverageQuantizer.initializeFromData: expected shape [3], got [2]. Pass one random number a code.',
+    expect(() => quantizer.codebook.initialize(tf.zeros([4, 2]), uniform)).toThrow(ShapeError);
+    expect(() => quantizer.codebook.initialize(tf.zeros([4, 1]), tf.zeros([2]))).toThrow(
+      'EMAQuantizer.codebook.initialize: expected shape [3], got [2]. Pass one random number a code.',
     );
-    expect(() => quantizer.initializeFromData(tf.zeros([4, 1]), uniform, { kMeansIterations: 0.5 })).toThrow(
+    expect(() => quantizer.codebook.initialize(tf.zeros([4, 1]), uniform, { kMeansIterations: 0.5 })).toThrow(
       'kMeansIterations to be an integer of at least 0, got 0.5.',
     );
     quantizer.dispose();

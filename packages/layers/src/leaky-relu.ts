@@ -2,8 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { detach } from '@vitvq/core';
 
 /**
- * `max(x, slope · x)`, times `scale`. Unlike `tf.leakyRelu` it can be differentiated any number of times with the gradients of
- * TensorFlow.js alone: the slope at each value is a constant to the gradient.
+ * Returns `max(x, slope · x)`, times `scale`. Unlike `tf.leakyRelu` the function can be
+ * differentiated any number of times with the gradients of TensorFlow.js alone: to the gradient the
+ * slope at each value is a constant.
  */
 export function leakyRelu<T extends tf.Tensor>(x: T, slope = 0.2, scale = 1): T {
   return tf.tidy(() => {
@@ -13,8 +14,9 @@ export function leakyRelu<T extends tf.Tensor>(x: T, slope = 0.2, scale = 1): T 
 }
 
 /**
- * `leakyRelu(x + bias) · sqrt(2)` over the last axis: what StyleGAN2's fused kernel computes (arXiv:1912.04958). The factor
- * keeps the variance of normally distributed values about where it was.
+ * Returns `leakyRelu(x + bias) · sqrt(2)` over the last axis, which StyleGAN2's fused kernel
+ * computes (arXiv:1912.04958). The factor roughly keeps the variance of normally distributed
+ * values.
  * @param x  `[..., C]`
  * @param bias  `[C]`, or none
  */

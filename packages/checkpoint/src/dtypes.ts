@@ -1,5 +1,5 @@
 import { ConfigError, DataError, type HostTensor } from '@vitvq/core';
-import { quote } from './scan-json.js';
+import { quote } from './internal/scan-json.js';
 
 /** Bits an element of the types that tensors can be written as, by the format's name of the type. */
 const writableBits = {

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { ConfigError } from '@vitvq/core';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MovingAverage } from '../src/index.js';
+import { EMA } from '../src/index.js';
 
 beforeEach(() => tf.engine().startScope());
 afterEach(() => {
@@ -10,10 +10,10 @@ afterEach(() => {
   tf.disposeVariables();
 });
 
-describe('MovingAverage', () => {
+describe('EMA', () => {
   it('begins as the weights are and follows them', () => {
     const w = tf.variable(tf.tensor1d([1, 2]));
-    const moving = new MovingAverage(new Map([['x.w', w]]), { decay: 0.75, warmUp: false });
+    const moving = new EMA(new Map([['x.w', w]]), { decay: 0.75, warmUp: false });
     const average = moving.namedVariables().get('average.x.w')!;
     expect(average).toBeAllClose([1, 2], { atol: 0 });
     w.assign(tf.tensor1d([5, -2]));
@@ -30,7 +30,7 @@ describe('MovingAverage', () => {
 
   it('begins with a short memory unless told otherwise', () => {
     const w = tf.variable(tf.scalar(0));
-    const moving = new MovingAverage(new Map([['w', w]]), { decay: 0.2 });
+    const moving = new EMA(new Map([['w', w]]), { decay: 0.2 });
     w.assign(tf.scalar(1));
     let expected = 0;
     for (const decay of [1 / 10, 2 / 11, 0.2, 0.2]) {
@@ -42,7 +42,7 @@ describe('MovingAverage', () => {
 
   it('exchanges weights and averages; twice is as before, to the last bit', () => {
     const [a, b] = [tf.variable(tf.tensor1d([0.1, 0.2])), tf.variable(tf.scalar(0.3))];
-    const moving = new MovingAverage(new Map<string, tf.Variable>([['a', a], ['b', b]])); // prettier-ignore
+    const moving = new EMA(new Map<string, tf.Variable>([['a', a], ['b', b]])); // prettier-ignore
     a.assign(tf.tensor1d([0.7, -0]));
     b.assign(tf.scalar(1 / 3));
     moving.update();
@@ -55,7 +55,7 @@ describe('MovingAverage', () => {
     expect(values().slice(0, 2)).toEqual(averages);
     expect(values().slice(3)).toEqual(weights);
     expect(() => moving.update()).toThrow(ConfigError);
-    expect(() => moving.update()).toThrow('MovingAverage.update: expected the model to hold its own weights');
+    expect(() => moving.update()).toThrow('EMA.update: expected the model to hold its own weights');
     moving.swap();
     expect(moving.swapped).toBe(false);
     expect(values()).toEqual(before);
@@ -65,10 +65,10 @@ describe('MovingAverage', () => {
   it('leaves no tensors behind, and disposes of the averages but not of the weights', () => {
     const w = tf.variable(tf.ones([3]));
     const named = new Map([['w', w]]);
-    const moving = new MovingAverage(named);
+    const moving = new EMA(named);
     expectNoTensorLeak(() => moving.update());
     expectNoTensorLeak(() => moving.swap());
-    expectNoTensorLeak(() => new MovingAverage(named).dispose());
+    expectNoTensorLeak(() => new EMA(named).dispose());
     moving.swap();
     moving.swap();
     moving.dispose();
@@ -78,14 +78,14 @@ describe('MovingAverage', () => {
   it('refuses what cannot be averaged', () => {
     const named = new Map([['w', tf.variable(tf.ones([3]))]]);
     for (const decay of [-0.1, 1.1, NaN]) {
-      expect(() => new MovingAverage(named, { decay })).toThrow(
-        `MovingAverage: expected decay to be a finite number within [0, 1], got ${decay}.`,
+      expect(() => new EMA(named, { decay })).toThrow(
+        `EMA: expected decay to be a finite number within [0, 1], got ${decay}.`,
       );
     }
-    expect(() => new MovingAverage(new Map())).toThrow('MovingAverage: expected float32 variables, got none.');
+    expect(() => new EMA(new Map())).toThrow('EMA: expected float32 variables, got none.');
     const counts = new Map([['n', tf.variable(tf.scalar(0, 'int32'))]]);
-    expect(() => new MovingAverage(counts)).toThrow(
-      'MovingAverage: expected float32 variables, got n, int32. Take them from namedTrainableVariables().',
+    expect(() => new EMA(counts)).toThrow(
+      'EMA: expected float32 variables, got n, int32. Take them from namedTrainableVariables().',
     );
   });
 });

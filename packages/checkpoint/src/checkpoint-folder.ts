@@ -2,8 +2,8 @@ import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '@vitvq/core';
 import { systemReason } from '@vitvq/files';
-import { readShardIndex } from './shard-index.js';
-import { shardNames } from './write-shards.js';
+import { readShardIndex } from './internal/shard-index.js';
+import { shardNames } from './internal/write-shards.js';
 
 /** Names of checkpoints of one file, or of several: their index. */
 const checkpointPattern = /^checkpoint-(\d{1,15})\.safetensors(\.index\.json)?$/;

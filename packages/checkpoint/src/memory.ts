@@ -1,0 +1,6 @@
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  type SafetensorsContent,
+  type WriteSafetensorsOptions,
+} from './safetensors-memory.js';

@@ -1,0 +1,22 @@
+import '@vitvq/test-utils';
+import { useEngine } from '@vitvq/engine';
+import { quantizerCases } from '@vitvq/test-models';
+import { beforeAll, expect, it } from 'vitest';
+import { exportTokenizer } from '../src/index.js';
+import { temporaryFolder, tinyTokenizer } from './helpers.js';
+
+beforeAll(async () => {
+  await useEngine({ name: 'cpu' });
+});
+
+it.each(Object.entries(quantizerCases))(
+  'a tokenizer with a quantizer of kind %s gives the same tokens and pixels once exported',
+  async (_type, { config }) => {
+    const tokenizer = tinyTokenizer({ quantizer: config });
+    const { manifest, report } = await exportTokenizer(tokenizer, await temporaryFolder(), {
+      verify: { runtimes: ['node'] },
+    });
+    expect(report!.checks).toMatchObject([{ equalTokens: 1, passed: true }]);
+    expect(manifest.tokenizer).toMatchObject({ vocabSize: tokenizer.vocabSize, levels: tokenizer.codeDepth });
+  },
+);

@@ -1,0 +1,27 @@
+import '@vitvq/test-utils';
+import { describe, expect, it } from 'vitest';
+import { blurKernel } from '../src/index.js';
+
+describe('blurKernel', () => {
+  it('is the outer product of taps along one axis, scaled to a sum of 1', () => {
+    const kernel = blurKernel([1, 3, 3, 1]);
+    expect(kernel.shape).toEqual([4, 4]);
+    expect(kernel.data[0]).toBeCloseTo(1 / 64);
+    expect(kernel.data[5]).toBeCloseTo(9 / 64);
+    expect([...kernel.data].reduce((sum, value) => sum + value, 0)).toBeCloseTo(1);
+  });
+
+  it('scales a two-dimensional kernel, which need not be square or separable', () => {
+    const rows = [
+      [1, 0, 2],
+      [0, 4, 1],
+    ];
+    expect(blurKernel(rows)).toBeAllClose({ shape: [2, 3], data: Float32Array.from([1, 0, 2, 0, 4, 1], (v) => v / 8) });
+  });
+
+  it.each([[[]], [[1, -1]], [[NaN]], [[[]]], [[[1, 2], [3]]], [[[1], [-1]]]])('refuses %j', (taps) => {
+    expect(() => blurKernel(taps)).toThrow(
+      'blurKernel to be one or more finite numbers, or rows of equal length, whose sum is not 0',
+    );
+  });
+});

@@ -1,0 +1,167 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-core';
+import { assertInteger, assertShape, detach } from '@vitvq/core';
+import type { Codebook, CodebookInitialization } from '@vitvq/core';
+import { passGradient, type CodeGradient } from './internal/code-gradient.js';
+import { countCodes, nearestCodes, pickRows, toRows } from './internal/code-rows.js';
+import { normalizeRows } from './internal/normalize-rows.js';
+import { kMeans } from './k-means.js';
+
+/** Options of a {@link CodeTable}. */
+export interface CodeTableOptions {
+  /** Name of the quantizer, for messages. */
+  readonly name: string;
+  /** Codes `[K, E]` as they are stored, of any length. A variable that is not trainable gets no gradient. */
+  readonly weights: Variable<tf.Rank.R2>;
+  /** Whether features and codes are l2-normalised before they are compared and returned. */
+  readonly normalize: boolean;
+  /** Where chosen codes are counted, `[K]`; without it there is no `reset`. @default not counted */
+  readonly usage?: Variable<tf.Rank.R1>;
+  /**
+   * Called after codes were set from outside.
+   * @param codes  the new codes, `[K, E]`
+   * @param replaced  which codes are new, bool `[K, 1]`; undefined: all
+   */
+  readonly onSet?: (codes: Tensor2D, replaced?: Tensor2D) => void;
+}
+
+/** Nearest codes of features and what follows from them. */
+export interface CodeLookup {
+  /** Features as they are compared, `[B·N, E]`; gradients reach `z`. */
+  readonly features: Tensor2D;
+  /** Index of the nearest code of each feature, int32 `[B·N]`. */
+  readonly chosen: Tensor1D;
+  /** Codes as they are compared, `[B·N, E]`; gradients reach the weights. */
+  readonly codes: Tensor2D;
+  /** `codes` as `[B, N, E]`, passing their gradient to `z`. */
+  readonly quantized: Tensor3D;
+  /** `chosen` as `[B, N]`. */
+  readonly indices: Tensor2D;
+}
+
+/**
+ * Table of codes with nearest-neighbour lookup, shared by the quantizers that have one. With
+ * `normalize` the nearest code is the one with the largest cosine, and codes have length 1;
+ * without, it is the one at the smallest Euclidean distance.
+ *
+ * The variables belong to the quantizer, under whose names checkpoints keep them.
+ */
+export class CodeTable implements Codebook {
+  readonly weights: Variable<tf.Rank.R2>;
+  readonly usage?: Variable<tf.Rank.R1>;
+  readonly normalized: boolean;
+  /**
+   * Sets every code that was not chosen since the last reset to a row of `z`, and counts anew. A code
+   * that is never chosen has no gradient and would never move again. Undefined without `usage`.
+   * @throws {ShapeError}
+   */
+  readonly reset?: (z: Tensor, uniform: Tensor1D) => Scalar;
+  readonly #name: string;
+  readonly #onSet: CodeTableOptions['onSet'];
+
+  constructor({ name, weights, normalize, usage, onSet }: CodeTableOptions) {
+    this.#name = name;
+    this.weights = weights;
+    this.normalized = normalize;
+    this.#onSet = onSet;
+    if (usage) {
+      this.usage = usage;
+      this.reset = (z, uniform) => this.#reset(usage, z, uniform);
+    }
+  }
+
+  /** Returns the codes as `decode` gives them, `[K, E]`. */
+  rows(): Tensor2D {
+    return tf.tidy(() => this.normalize(tf.clone(this.#source())));
+  }
+
+  /** Returns `x` `[rows, E]`, with rows of length 1 where the table is normalised. */
+  normalize(x: Tensor2D): Tensor2D {
+    return this.normalized ? normalizeRows(x) : x;
+  }
+
+  /**
+   * Finds the nearest code of each feature.
+   * @param z  features `[B, N, E]`
+   */
+  lookUp(z: Tensor3D, gradient: CodeGradient): CodeLookup {
+    const [batch, tokens, codeDim] = z.shape;
+    const rows = tf.reshape<tf.Rank.R2>(z, [batch * tokens, codeDim]);
+    const features = this.normalize(rows);
+    const chosen = nearestCodes(detach(features), this.normalize(detach(this.weights)), this.normalized);
+    const codes = this.normalize(tf.gather<Tensor2D>(this.#source(), chosen));
+    return {
+      features,
+      chosen,
+      codes,
+      quantized: tf.reshape<tf.Rank.R3>(passGradient(rows, codes, gradient), z.shape),
+      indices: tf.reshape<tf.Rank.R2>(chosen, [batch, tokens]),
+    };
+  }
+
+  /** Returns the codes of int32 indices: `[B, N]` to `[B, N, E]`. @throws {ShapeError} */
+  decode(indices: Tensor2D): Tensor3D {
+    assertShape(indices, ['B', 'N'], `${this.#name}.decode`);
+    return tf.tidy(() => {
+      const codes = this.normalize(tf.gather<Tensor2D>(this.#source(), tf.reshape(indices, [-1])));
+      return tf.reshape<tf.Rank.R3>(codes, [...indices.shape, this.#codeDim]);
+    });
+  }
+
+  /** Adds the chosen codes, int32 `[rows]`, to `usage`, where it is counted. */
+  count(chosen: Tensor1D): void {
+    this.usage?.assign(tf.add(this.usage, countCodes(chosen, this.#codebookSize)));
+  }
+
+  /**
+   * Sets every code to a row of `z`, of length 1 where the table is normalised: an optimizer moves
+   * every code by about the learning rate, and a long one would hardly turn. A codebook drawn at
+   * random keeps only the few codes that happen to lie next to the features of an untrained encoder.
+   * @param z  features of a batch, `[..., E]`; with fewer rows than codes some codes start equal
+   * @param uniform  noise `[K]` in [0, 1): code k takes a row from the k-th of K equal stretches
+   * @throws {ShapeError}
+   * @throws {ConfigError}
+   */
+  initialize(z: Tensor, uniform: Tensor1D, { kMeansIterations = 0 }: CodebookInitialization = {}): void {
+    const where = `${this.#name}.codebook.initialize`;
+    assertInteger(kMeansIterations, 'kMeansIterations', where, 0);
+    tf.tidy(() => {
+      const rows = this.#rowsOf(z, where);
+      const picked = pickRows(rows, uniform, this.#codebookSize, where);
+      const options = { iterations: kMeansIterations, normalize: this.normalized };
+      const codes = kMeansIterations > 0 ? kMeans(rows, picked, options) : picked;
+      this.weights.assign(codes);
+      this.#onSet?.(codes);
+    });
+  }
+
+  get #codebookSize(): number {
+    return this.weights.shape[0];
+  }
+
+  get #codeDim(): number {
+    return this.weights.shape[1];
+  }
+
+  /** Weights for use in a forward pass. */
+  #source(): Tensor2D {
+    return this.weights.trainable ? this.weights : detach(this.weights);
+  }
+
+  #rowsOf(z: Tensor, where: string): Tensor2D {
+    return this.normalize(toRows(z, this.#codeDim, where));
+  }
+
+  #reset(usage: Variable<tf.Rank.R1>, z: Tensor, uniform: Tensor1D): Scalar {
+    const where = `${this.#name}.codebook.reset`;
+    return tf.tidy(() => {
+      const rows = pickRows(this.#rowsOf(z, where), uniform, this.#codebookSize, where);
+      const dead = tf.expandDims<Tensor2D>(tf.equal(usage, 0), 1); // [K, 1]
+      this.weights.assign(tf.where(tf.tile(dead, [1, this.#codeDim]), rows, this.weights));
+      this.#onSet?.(rows, dead);
+      const count = tf.sum<Scalar>(tf.cast(dead, 'float32'));
+      usage.assign(tf.zerosLike(usage));
+      return count;
+    });
+  }
+}

@@ -1,0 +1,156 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-core';
+import { assertInRange, assertInteger, assertShape, detach, Module, normalInitializer } from '@vitvq/core';
+import type { QuantizeContext, QuantizeResult, Quantizer } from '@vitvq/core';
+import { z } from 'zod';
+import { CodeTable } from './code-table.js';
+import { type CodeGradient } from './internal/code-gradient.js';
+import { countCodes } from './internal/code-rows.js';
+import { codeGradient, nonNegative, tableSize } from './internal/config-schemas.js';
+import type { QuantizerKind } from './quantizer-kind.js';
+import type { VectorQuantizerOptions } from './vector-quantizer.js';
+
+/** Options of an {@link EMAQuantizer}. */
+export interface EMAQuantizerOptions extends VectorQuantizerOptions {
+  /** Factor of the old averages at each update, in [0, 1). @default 0.99 */
+  readonly decay?: number;
+}
+
+/**
+ * Nearest-neighbour quantizer whose codes are exponential moving averages of the features that chose
+ * them, instead of being moved by an optimizer (VQ-VAE, arXiv:1711.00937, appendix A.1).
+ * `quantize(z, { training: true })` updates them, after it has chosen, so that `quantized` holds the
+ * codes from before.
+ *
+ * Variables, none of them trainable: `codebook` `[K, E]`, `clusterSize` `[K]` and `codeSums` `[K, E]`,
+ * the averages of how many features chose a code and of their sum; with `trackUsage` also `usage`
+ * `[K]`. With `normalize` features count with length 1.
+ *
+ * The loss is the commitment term alone, `beta` mean((z - sg[codes])²). Deviation: a code moves only in
+ * a step in which it is chosen, when its average count cannot be 0; so the Laplace smoothing of the
+ * counts, which other implementations need and which draws rare codes towards 0, is left out.
+ */
+export class EMAQuantizer extends Module implements Quantizer {
+  readonly codebookSize: number;
+  readonly codeDim: number;
+  readonly codeDepth = 1;
+  readonly beta: number;
+  readonly gradient: CodeGradient;
+  readonly decay: number;
+  readonly codebook: CodeTable;
+  readonly clusterSize: Variable<tf.Rank.R1>;
+  readonly codeSums: Variable<tf.Rank.R2>;
+
+  /** @throws {ConfigError} */
+  constructor({
+    codebookSize,
+    codeDim,
+    beta = 0.25,
+    normalize = true,
+    key,
+    trackUsage = false,
+    gradient = 'straight-through',
+    decay = 0.99,
+  }: EMAQuantizerOptions) {
+    super();
+    const name = 'EMAQuantizer';
+    assertInteger(codebookSize, 'codebookSize', name);
+    assertInteger(codeDim, 'codeDim', name);
+    assertInRange(beta, 'beta', name, 0);
+    assertInRange(decay, 'decay', name, 0, 1 - 2 ** -20);
+    this.codebookSize = codebookSize;
+    this.codeDim = codeDim;
+    this.beta = beta;
+    this.gradient = gradient;
+    this.decay = decay;
+    const codes = normalInitializer()(key, [codebookSize, codeDim]);
+    const state = { trainable: false };
+    const perCode = (value: number) => ({ shape: [codebookSize], data: new Float32Array(codebookSize).fill(value) });
+    const weights = this.variable<tf.Rank.R2>('codebook', codes, state);
+    this.clusterSize = this.variable('clusterSize', perCode(1), state);
+    this.codeSums = this.variable('codeSums', codes, state);
+    const usage = trackUsage ? this.variable<tf.Rank.R1>('usage', perCode(0), state) : undefined;
+    const onSet = this.#restartAverages.bind(this);
+    this.codebook = new CodeTable({ name, weights, normalize, usage, onSet });
+  }
+
+  /**
+   * Quantizes each vector to its nearest code; in training the averages move afterwards.
+   * @param z  encoder output, float32 `[B, N, E]`, of any scale
+   * @returns  `quantized` `[B, N, E]`, its gradient reaching `z` as `gradient` says; `indices` int32
+   *   `[B, N]` in `[0, K)`; `loss`, scalar
+   * @throws {ShapeError}
+   */
+  quantize(z: Tensor3D, { training = false }: QuantizeContext = {}): QuantizeResult & { indices: Tensor2D } {
+    assertShape(z, ['B', 'N', this.codeDim], 'EMAQuantizer.quantize', 'Project z to codeDim first.');
+    return tf.tidy(() => {
+      const { features, chosen, codes, quantized, indices } = this.codebook.lookUp(z, this.gradient);
+      if (training) {
+        this.codebook.count(chosen);
+        this.#update(detach(features), chosen);
+      }
+      return {
+        quantized,
+        indices,
+        loss: tf.mul<Scalar>(tf.mean(tf.squaredDifference(features, codes)), this.beta),
+      };
+    });
+  }
+
+  /** Returns the codes of int32 indices: `[B, N]` to `[B, N, E]`. @throws {ShapeError} */
+  decode(indices: Tensor2D): Tensor3D {
+    return this.codebook.decode(indices);
+  }
+
+  #update(features: Tensor2D, chosen: Tensor1D): void {
+    const average = <T extends Tensor>(previous: Tensor, value: Tensor): T =>
+      tf.add<T>(tf.mul(previous, this.decay), tf.mul(value, 1 - this.decay));
+    const counts = countCodes(chosen, this.codebookSize); // [K]
+    const sums = tf.unsortedSegmentSum(features, chosen, this.codebookSize); // [K, E]
+    const clusterSize = average<Tensor1D>(detach(this.clusterSize), counts);
+    const codeSums = average<Tensor2D>(detach(this.codeSums), sums);
+    const isChosen = tf.tile(tf.expandDims(tf.greater(counts, 0), 1), [1, this.codeDim]);
+    // Where a code is not chosen the quotient would stay the same, until both underflow.
+    const means = tf.div<Tensor2D>(codeSums, tf.maximum(tf.expandDims(clusterSize, 1), 1e-30));
+    const { weights } = this.codebook;
+    weights.assign(tf.where(isChosen, means, detach(weights)));
+    this.clusterSize.assign(clusterSize);
+    this.codeSums.assign(codeSums);
+  }
+
+  /** Makes each new code the average over one feature. */
+  #restartAverages(codes: Tensor2D, replaced?: Tensor2D): void {
+    const ones = tf.onesLike(this.clusterSize);
+    if (!replaced) {
+      this.codeSums.assign(codes);
+      this.clusterSize.assign(ones);
+      return;
+    }
+    this.codeSums.assign(tf.where(tf.tile(replaced, [1, this.codeDim]), codes, this.codeSums));
+    this.clusterSize.assign(tf.where(tf.reshape(replaced, [this.codebookSize]), ones, this.clusterSize));
+  }
+}
+
+const schema = z.strictObject({
+  ...tableSize,
+  /** Weight of the commitment term. @default 0.25 */
+  beta: nonNegative.optional(),
+  /** Whether features and codes are l2-normalised. @default true */
+  normalize: z.boolean().optional(),
+  /** Whether training counts the use of codes, which `codebook.reset` needs. @default false */
+  trackUsage: z.boolean().optional(),
+  /** How `quantized` passes its gradient to `z`. @default 'straight-through' */
+  gradient: codeGradient.optional(),
+  /** Factor of the old averages at each update, in [0, 1). @default 0.99 */
+  decay: z
+    .number()
+    .min(0)
+    .max(1 - 2 ** -20)
+    .optional(),
+});
+
+/** Kind `ema`: one code a token, the nearest; codes are moving averages of what chose them. */
+export const emaKind = {
+  schema,
+  create: (config, key) => new EMAQuantizer({ ...config, key }),
+} satisfies QuantizerKind<typeof schema>;

@@ -1,0 +1,19 @@
+import type { QuantizerConfig, quantizerKinds } from '@vitvq/quantizers';
+
+/** What tests need of a kind: a config of 4 channels, and whether an optimizer moves its variables. */
+export interface QuantizerCase {
+  readonly config: QuantizerConfig;
+  readonly trainable: boolean;
+}
+
+const table = { codebookSize: 7, codeDim: 4 };
+
+/** One line for each kind of quantizer; the type asks for the line of a new one. */
+export const quantizerCases: Readonly<Record<keyof typeof quantizerKinds, QuantizerCase>> = {
+  vector: { config: { type: 'vector', ...table }, trainable: true },
+  ema: { config: { type: 'ema', ...table, trackUsage: true }, trainable: false },
+  gumbel: { config: { type: 'gumbel', ...table }, trainable: true },
+  residual: { config: { type: 'residual', codeDepth: 3, quantizer: { type: 'vector', ...table } }, trainable: true },
+  fsq: { config: { type: 'fsq', levels: [3, 5, 4, 3] }, trainable: false },
+  lfq: { config: { type: 'lfq', codeDim: 4, entropyGroupSize: 3 }, trainable: false },
+};

@@ -1,0 +1,160 @@
+import '@tensorflow/tfjs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { assertTokenizerFits, Module, type QuantizeResult, type Quantizer } from '@vitvq/core';
+import { useEngine } from '@vitvq/engine';
+import { quantizerKinds, type QuantizerKind } from '@vitvq/quantizers';
+import { createStage1Gradients, Stage1Trainer } from '@vitvq/stage1-trainer';
+import { quantizerCases, tinyBatches, tinyConfig, tinyImages, tinyStage1Plan } from '@vitvq/test-models';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import '@vitvq/test-utils';
+import { createViTVQ, type ViTVQ } from '../src/index.js';
+import { loadTokenizer, saveTokenizer } from '../src/node/index.js';
+
+let folder: string;
+beforeAll(async () => {
+  await useEngine({ name: 'cpu' });
+});
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'vitvq-kinds-'));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+const images = (): tf.Tensor4D => {
+  const { data, shape } = tinyImages(3);
+  return tf.tensor4d(data, [...shape]);
+};
+
+/** Trains for two steps in the ordinary trainer, with a codebook from data where there is one. */
+async function train(tokenizer: ViTVQ): Promise<void> {
+  const { codebook } = tokenizer.quantizer;
+  const plan = tinyStage1Plan({
+    duration: { steps: 2 },
+    codebook: {
+      autoencoderShare: 0,
+      initializeFromData: codebook !== undefined,
+      reviveEvery: codebook?.reset === undefined ? 0 : 1,
+    },
+  });
+  const trainer = new Stage1Trainer({ tokenizer, plan, openBatches: tinyBatches });
+  expect(await trainer.run()).toMatchObject({ reason: 'finished', step: 2 });
+  trainer.dispose();
+}
+
+function expectSameTokenizer(loaded: ViTVQ, saved: ViTVQ): void {
+  expect([...loaded.namedVariables().keys()]).toEqual([...saved.namedVariables().keys()]);
+  const tokens = saved.encode(images());
+  expect(loaded.encode(images())).toBeAllClose(tokens, { rtol: 0, atol: 0 });
+  expect(loaded.decode(tokens)).toBeAllClose(saved.decode(tokens), { rtol: 0, atol: 0 });
+}
+
+describe.each(Object.entries(quantizerCases))(
+  'a tokenizer with a quantizer of kind %s',
+  (_type, { config: quantizer }) => {
+    const config = { ...tinyConfig, quantizer };
+
+    it('has a gradient for every variable that is trained', () => {
+      const tokenizer = createViTVQ(config, { seed: 1 });
+      const shape = tokenizer.noiseShape(3);
+      const noise = shape && tf.fill([...shape], 0.5);
+      const { gradients } = createStage1Gradients({ tokenizer })(images(), { noise });
+      expect([...gradients.keys()]).toEqual([...tokenizer.namedTrainableVariables().keys()]);
+      for (const [name, gradient] of gradients) {
+        const largest = tf.max(tf.abs(gradient)).dataSync()[0]!;
+        expect(Number.isFinite(largest) && largest > 0, name).toBe(true);
+      }
+      tokenizer.dispose();
+    });
+
+    it('trains, is saved and loaded, and fits a model of its tokens', async () => {
+      const tokenizer = createViTVQ(config, { seed: 1 });
+      await train(tokenizer);
+      await saveTokenizer(folder, tokenizer, config);
+      const loaded = await loadTokenizer(folder);
+      expectSameTokenizer(loaded, tokenizer);
+      const { vocabSize, grid, codeDepth } = loaded;
+      const tokens = loaded.encode(images());
+      expect(tokens.shape).toEqual(codeDepth === 1 ? [3, 4] : [3, 4, codeDepth]);
+      expect(Math.max(...tokens.dataSync())).toBeLessThan(vocabSize);
+      expect(() => assertTokenizerFits(loaded, { vocabSize, grid, levels: codeDepth }, 'test')).not.toThrow();
+      tokenizer.dispose();
+      loaded.dispose();
+    });
+  },
+);
+
+it('a tokenizer whose quantizer has no variables is not saved with the config of another one', async () => {
+  const tokenizer = createViTVQ({ ...tinyConfig, quantizer: { type: 'fsq', levels: [3, 5] } }, { seed: 1 });
+  const other = { ...tinyConfig, quantizer: { type: 'fsq', levels: [5, 3] } } as const;
+  await expect(saveTokenizer(folder, tokenizer, other)).rejects.toThrow('a tokenizer of the config, got codes [');
+  await expect(readFile(join(folder, 'config.json'))).rejects.toThrow('ENOENT');
+  tokenizer.dispose();
+});
+
+/** Rounds every channel to the nearest multiple of 1 / `steps` within [-1, 1]. */
+class RoundingQuantizer extends Module implements Quantizer {
+  readonly codeDim = 2;
+  readonly codeDepth = 1;
+  readonly codebookSize: number;
+
+  constructor(readonly steps: number) {
+    super();
+    this.codebookSize = (2 * steps + 1) ** 2;
+  }
+
+  quantize(z: tf.Tensor3D): QuantizeResult {
+    return tf.tidy(() => {
+      const whole = tf.round(tf.mul(tf.clipByValue(z, -1, 1), this.steps));
+      const [first, second] = tf.unstack(tf.add(whole, this.steps), 2) as [tf.Tensor2D, tf.Tensor2D];
+      const pass = tf.customGrad<tf.Tensor3D>(() => ({ value: tf.div(whole, this.steps), gradFunc: (dy) => dy }));
+      return {
+        quantized: pass(z),
+        indices: tf.cast<tf.Tensor2D>(tf.add(first, tf.mul(second, 2 * this.steps + 1)), 'int32'),
+        loss: tf.scalar(0),
+      };
+    });
+  }
+
+  decode(indices: tf.Tensor2D): tf.Tensor3D {
+    return tf.tidy(() => {
+      const numbers = tf.cast(indices, 'float32');
+      const second = tf.floor(tf.div(numbers, 2 * this.steps + 1));
+      const first = tf.sub(numbers, tf.mul(second, 2 * this.steps + 1));
+      return tf.div(tf.sub(tf.stack([first, second], 2), this.steps), this.steps) as tf.Tensor3D;
+    });
+  }
+}
+
+const schema = z.strictObject({ steps: z.number().min(1) });
+const rounding = {
+  schema,
+  create: ({ steps }) => new RoundingQuantizer(steps),
+} satisfies QuantizerKind<typeof schema>;
+
+describe('a quantizer of one’s own', () => {
+  const quantizers = { ...quantizerKinds, rounding };
+  const config = { ...tinyConfig, quantizer: { type: 'rounding', steps: 2 } } as const;
+
+  it('is reached from a config, trains in the ordinary trainer, is saved and loaded', async () => {
+    const tokenizer = createViTVQ(config, { seed: 1, quantizers });
+    expect(tokenizer.quantizer.steps).toBe(2);
+    expect(tokenizer.vocabSize).toBe(25);
+    await train(tokenizer);
+    await saveTokenizer(folder, tokenizer, config, { quantizers });
+    const loaded = await loadTokenizer(folder, { quantizers });
+    expectSameTokenizer(loaded, tokenizer);
+    await expect(loadTokenizer(folder)).rejects.toThrow(/quantizer\.type is "rounding".*'vector' \| 'ema'/);
+    tokenizer.dispose();
+    loaded.dispose();
+  });
+
+  it('has its config checked with the rest', () => {
+    const wrong = { ...config, imageSize: 9, quantizer: { type: 'rounding', steps: 0 } } as const;
+    expect(() => createViTVQ(wrong, { seed: 1, quantizers })).toThrow(/2 problems: .*quantizer\.steps is 0/);
+  });
+});
