@@ -32,7 +32,13 @@ function stripes(): tf.Tensor4D {
 async function train(backend: string, steps: number): Promise<TrainingOutcome> {
   if (!(await tf.setBackend(backend))) throw new Error(`${backend} does not start here`);
   const tokenizer = createViTVQ(
-    { imageSize: IMAGE, patchSize: 4, encoder: SIZE, decoder: SIZE, codebookSize: 32, codeDim: 8 },
+    {
+      imageSize: IMAGE,
+      patchSize: 4,
+      encoder: SIZE,
+      decoder: SIZE,
+      quantizer: { type: 'vector', codebookSize: 32, codeDim: 8 },
+    },
     { seed: 0 },
   );
   const images = stripes();
