@@ -1,5 +1,5 @@
 /** Every number of this example. */
-import { QUICKSTART, type ViTVQConfig } from '@vitvq/tokenizer';
+import { QUICKSTART, type ViTTokenizerConfig } from '@vitvq/tokenizer';
 import type { GPTOptions } from '@vitvq/transformers';
 
 export const DEFAULTS = {
@@ -32,5 +32,5 @@ export const SMOKE_TOKENIZER = {
   encoder: SMOKE_SIZE,
   decoder: SMOKE_SIZE,
   quantizer: { ...QUICKSTART.quantizer, codebookSize: 32 },
-} as const satisfies ViTVQConfig;
+} as const satisfies ViTTokenizerConfig;
 export const SMOKE_TRANSFORMER = SMOKE_SIZE satisfies Partial<GPTOptions>;

@@ -1,7 +1,7 @@
 /** Every number of this example. */
 import { QUICKSTART_TRAINING, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
 import { QUICKSTART_TRANSFORMER_TRAINING, type TransformerTrainingConfig } from '@vitvq/stage2-trainer';
-import { QUICKSTART, type ViTVQConfig } from '@vitvq/tokenizer';
+import { QUICKSTART, type ViTTokenizerConfig } from '@vitvq/tokenizer';
 import type { GPTOptions } from '@vitvq/transformers';
 
 export interface Settings {
@@ -43,7 +43,7 @@ export const SMOKE = {
 
 const SMOKE_SIZE = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 } as const;
 
-export const SMOKE_TOKENIZER: ViTVQConfig = {
+export const SMOKE_TOKENIZER: ViTTokenizerConfig = {
   ...QUICKSTART,
   imageSize: SMOKE.imageSize,
   encoder: SMOKE_SIZE,

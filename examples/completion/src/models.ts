@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '@vitvq/example-shared';
-import type { ViTVQ } from '@vitvq/tokenizer';
+import type { VQTokenizer } from '@vitvq/tokenizer';
 import { loadTokenizer } from '@vitvq/tokenizer/node';
 import type { AutoregressiveModel, Conditioner } from '@vitvq/transformers';
 import { loadTransformer, type LoadedTransformer } from '@vitvq/transformers/node';
@@ -9,7 +9,7 @@ import { MODEL_FOLDERS } from './config.js';
 
 /** What completes images. */
 export interface Models {
-  readonly tokenizer: ViTVQ;
+  readonly tokenizer: VQTokenizer;
   readonly transformer: AutoregressiveModel;
   readonly conditioner: Conditioner;
   dispose(): void;

@@ -3,7 +3,7 @@ import { foldIn, randomKey } from '@vitvq/core';
 import { createBatches, type BatchStream } from '@vitvq/data';
 import { createTokenizerTrainer } from '@vitvq/stage1-trainer';
 import { createTransformerTrainer } from '@vitvq/stage2-trainer';
-import { createViTVQ } from '@vitvq/tokenizer';
+import { createTokenizer } from '@vitvq/tokenizer';
 import { saveTokenizer } from '@vitvq/tokenizer/node';
 import { ClassConditioner, GPT } from '@vitvq/transformers';
 import { saveTransformer } from '@vitvq/transformers/node';
@@ -15,7 +15,7 @@ export async function makeSmokeModels(run: string, seed: number): Promise<void> 
   const source = madeUpImages(SMOKE.trainImages);
   const { batchSize, imageSize, classes } = SMOKE;
   const openBatches = (startAt: number): BatchStream => createBatches(source, { batchSize, imageSize, startAt });
-  const tokenizer = createViTVQ(SMOKE_TOKENIZER, { seed });
+  const tokenizer = createTokenizer(SMOKE_TOKENIZER, { seed });
   const conditioner = new ClassConditioner({ classCount: classes.length, classNames: classes });
   const { vocabSize, grid } = tokenizer;
   const sizes = { ...SMOKE_TRANSFORMER, vocabSize, grid, conditionVocabSize: conditioner.vocabSize };

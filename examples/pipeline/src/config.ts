@@ -7,7 +7,7 @@ import {
   QUICKSTART_TRANSFORMER_TRAINING,
   type TransformerTrainingConfig,
 } from '@vitvq/stage2-trainer';
-import { QUICKSTART, type ViTVQConfig } from '@vitvq/tokenizer';
+import { QUICKSTART, type ViTTokenizerConfig } from '@vitvq/tokenizer';
 import {
   GPT,
   RQTransformer,
@@ -132,7 +132,7 @@ export function keyOf({ seed }: Pick<Settings, 'seed'>, stream: keyof typeof STR
  */
 const RESIDUAL = { codeDepth: 2, codebookSize: 512 } as const;
 
-export function tokenizerConfig({ model, smoke }: Settings): ViTVQConfig {
+export function tokenizerConfig({ model, smoke }: Settings): ViTTokenizerConfig {
   const { imageSize } = SMOKE;
   const { quantizer } = QUICKSTART;
   const sizes = smoke && { imageSize, encoder: SMOKE_TRANSFORMER, decoder: SMOKE_TRANSFORMER };

@@ -17,7 +17,7 @@ import {
   type LayerSweep,
   type NamedFeatures,
 } from '@vitvq/linear-probe';
-import type { ViTVQ } from '@vitvq/tokenizer';
+import type { VQTokenizer } from '@vitvq/tokenizer';
 import { nullConditions, type AutoregressiveModel, type Conditioner, type ImageTokens } from '@vitvq/transformers';
 import { batchSizesOf, createTransformer, imageSizeOf, keyOf, PROBE, samplesPerClass, type Amounts } from './config.js';
 import { first } from './data.js';
@@ -58,7 +58,7 @@ export const probeSchema = z.strictObject({
 export type ProbeResult = z.output<typeof probeSchema>;
 
 export interface ProbedModels {
-  readonly tokenizer: ViTVQ;
+  readonly tokenizer: VQTokenizer;
   readonly model: AutoregressiveModel;
   /** The same network as it was before its training. */
   readonly untrained: AutoregressiveModel;
@@ -69,7 +69,7 @@ export interface ProbedModels {
  * Of the tokenizer: every block of the encoder, the latents and their codes. The embedding is linear in the pixels, so that its
  * average knows no more than theirs, and the final norm is the last block over again.
  */
-function probedStages({ featureNames }: Pick<ViTVQ, 'featureNames'>): string[] {
+function probedStages({ featureNames }: Pick<VQTokenizer, 'featureNames'>): string[] {
   return featureNames.filter((name) => /^(encoder\.blocks\.\d+|latents|quantized)$/.test(name));
 }
 

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { randomUniform, type RandomKey, type HostImages } from '@vitvq/core';
 import { compile } from '@vitvq/engine';
 import { ResidualQuantizer } from '@vitvq/quantizers';
-import type { ViTVQ } from '@vitvq/tokenizer';
+import type { VQTokenizer } from '@vitvq/tokenizer';
 
 const K_MEANS_ITERATIONS = 4;
 
@@ -13,7 +13,11 @@ const K_MEANS_ITERATIONS = 4;
  * quantizers stay as they are.
  * @param images  `[B, H, W, C]` in [0, 1], enough for many more tokens than there are codes
  */
-export async function startResidualCodebooks(tokenizer: ViTVQ, images: HostImages, key: RandomKey): Promise<void> {
+export async function startResidualCodebooks(
+  tokenizer: VQTokenizer,
+  images: HostImages,
+  key: RandomKey,
+): Promise<void> {
   const { quantizer } = tokenizer;
   if (!(quantizer instanceof ResidualQuantizer)) return;
   const { codeDepth, codebookSize } = quantizer;

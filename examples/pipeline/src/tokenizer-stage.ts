@@ -4,7 +4,7 @@ import { writeSafetensors } from '@vitvq/checkpoint';
 import { trainWithProgress } from '@vitvq/example-shared';
 import { createBatches, readImages } from '@vitvq/data';
 import { readTokenizerWeights, createTokenizerTrainer } from '@vitvq/stage1-trainer';
-import { createViTVQ, type ViTVQ } from '@vitvq/tokenizer';
+import { createTokenizer, type VQTokenizer } from '@vitvq/tokenizer';
 import { loadTokenizer, saveTokenizer } from '@vitvq/tokenizer/node';
 import {
   batchSizesOf,
@@ -48,7 +48,7 @@ export async function trainTokenizer({ settings, images, folder, signal }: Stage
   const imageSize = imageSizeOf(settings);
   const test = await readImages(first(images.test, VALIDATION_IMAGES), { imageSize });
   const config = tokenizerConfig(settings);
-  const tokenizer: ViTVQ = createViTVQ(config, { seed: settings.seed });
+  const tokenizer: VQTokenizer = createTokenizer(config, { seed: settings.seed });
   // Where a training goes on, its checkpoint replaces this start.
   const begin = await readImages(first(images.train, IMAGES_TO_START_CODEBOOKS), { imageSize });
   await startResidualCodebooks(tokenizer, begin, keyOf(settings, 'codebooks'));
@@ -103,6 +103,6 @@ export async function trainTokenizer({ settings, images, folder, signal }: Stage
 }
 
 /** The tokenizer that the stage left; the caller disposes of it. */
-export function openTokenizer({ folder }: StageContext): Promise<ViTVQ> {
+export function openTokenizer({ folder }: StageContext): Promise<VQTokenizer> {
   return loadTokenizer(join(folder.of('tokenizer'), MODEL_FOLDER));
 }

@@ -126,7 +126,7 @@ describe('pipeline --smoke', { timeout: 180_000 }, () => {
       const config = await readFile(join(folder, stage, 'model', 'config.json'), 'utf8');
       return (JSON.parse(config) as { type: string }).type;
     });
-    expect(await Promise.all(types)).toEqual(['vit-vq', 'rq-transformer']);
+    expect(await Promise.all(types)).toEqual(['vq-tokenizer', 'rq-transformer']);
     expect(await readFile(join(folder, 'report.html'), 'utf8')).toContain('the unigram entropies add up to');
   });
 

@@ -5,7 +5,7 @@ import { UsageError } from '@vitvq/example-shared';
 import type { HostImages } from '@vitvq/core';
 import { detailRatio, Evaluator, type Evaluation } from '@vitvq/evaluation';
 import { readTokenizerTraining, readTokenizerWeights, type TokenizerTrainer } from '@vitvq/stage1-trainer';
-import { createViTVQ } from '@vitvq/tokenizer';
+import { createTokenizer } from '@vitvq/tokenizer';
 import { EVALUATION_BATCH, modelConfig } from './config.js';
 import type { Settings } from './options.js';
 
@@ -90,7 +90,7 @@ export async function otherRun(directory: string, originals: HostImages): Promis
       `--compare ${directory} has images of ${settings.imageSize} pixels, and this run of ${originals.shape[1]}`,
     ]);
   }
-  const tokenizer = createViTVQ(modelConfig(settings), { seed: settings.seed });
+  const tokenizer = createTokenizer(modelConfig(settings), { seed: settings.seed });
   tokenizer.loadVariables(await readTokenizerWeights(directory));
   const evaluator = new Evaluator(tokenizer, { batchSize: EVALUATION_BATCH });
   const { psnr, reconstructions } = await evaluator.evaluate(originals);

@@ -2,7 +2,7 @@
 import { foldIn, randomKey } from '@vitvq/core';
 import { StyleDiscriminator, styleDiscriminatorChannels } from '@vitvq/discriminator';
 import { QUICKSTART_BATCH_SIZE, QUICKSTART_TRAINING, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
-import { QUICKSTART, type ViTVQConfig } from '@vitvq/tokenizer';
+import { QUICKSTART, type ViTTokenizerConfig } from '@vitvq/tokenizer';
 import type { Settings } from './options.js';
 
 /** What the options are when nobody says otherwise. */
@@ -67,7 +67,7 @@ export const SMOKE = {
   discriminatorWidth: 4,
 } as const;
 
-export function modelConfig({ imageSize, patchSize, smoke }: Settings): ViTVQConfig {
+export function modelConfig({ imageSize, patchSize, smoke }: Settings): ViTTokenizerConfig {
   const model = { ...QUICKSTART, imageSize, patchSize };
   return smoke
     ? {

@@ -17,7 +17,7 @@ import { useEngine } from '@vitvq/engine';
 import { loadLPIPS } from '@vitvq/evaluation';
 import { hingeAdversarialLoss } from '@vitvq/losses';
 import { readTokenizerTraining, createTokenizerTrainer, type TokenizerTrainingSummary } from '@vitvq/stage1-trainer';
-import { createViTVQ } from '@vitvq/tokenizer';
+import { createTokenizer } from '@vitvq/tokenizer';
 import { saveTokenizer } from '@vitvq/tokenizer/node';
 import { L2_ALONE_FILE, L2AlonePictures, otherRun } from './comparison.js';
 import { createDiscriminator, EVALUATION_BATCH, EVERY_SECONDS, modelConfig, SHOWN, trainingPlan } from './config.js';
@@ -53,7 +53,7 @@ async function main(): Promise<void> {
   // Only now that nothing more can be wrong with the command line.
   if (!request.resume) await makeRoom(request);
 
-  const tokenizer = createViTVQ(modelConfig(settings), { seed: settings.seed });
+  const tokenizer = createTokenizer(modelConfig(settings), { seed: settings.seed });
   say(
     `Model: ${(tokenizer.parameterCount() / 1e6).toFixed(2)} million weights, ${tokenizer.grid.join('x')} tokens an image, ${tokenizer.vocabSize} codes`,
   );

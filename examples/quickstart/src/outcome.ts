@@ -15,7 +15,7 @@ import {
   type ReportContent,
 } from '@vitvq/report';
 import type { TokenizerTrainingSummary } from '@vitvq/stage1-trainer';
-import type { ViTVQ } from '@vitvq/tokenizer';
+import type { VQTokenizer } from '@vitvq/tokenizer';
 import { readTrainingLog } from '@vitvq/training';
 import type { Comparison } from './comparison.js';
 import { modelConfig, SHOWN, trainingPlan } from './config.js';
@@ -28,7 +28,7 @@ export interface Outcome {
   readonly settings: Settings;
   readonly dataset: string;
   readonly engine: Engine;
-  readonly tokenizer: ViTVQ;
+  readonly tokenizer: VQTokenizer;
   readonly heldOut: LoadedImages;
   readonly summary: TokenizerTrainingSummary;
   readonly evaluation: Evaluation;

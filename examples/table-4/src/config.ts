@@ -1,6 +1,6 @@
 /** Every number of the reproduction, and those of the paper that it is compared with. */
 import type { TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
-import type { ViTVQConfig } from '@vitvq/tokenizer';
+import type { ViTTokenizerConfig } from '@vitvq/tokenizer';
 
 export type DiscriminatorName = 'none' | 'style' | 'patch';
 
@@ -59,9 +59,10 @@ const size = { dim: 96, depth: 2, numHeads: 4, mlpDim: 384 } as const;
  * codebook starts as noise and is not cared for: that is what the table is about. Learned positions and centred pixels are for
  * short runs, as in the quickstart.
  */
-export function modelConfig({ codeDim, normalize }: Variant, smoke: boolean): ViTVQConfig {
+export function modelConfig({ codeDim, normalize }: Variant, smoke: boolean): ViTTokenizerConfig {
   const transformer = smoke ? { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 } : size;
   return {
+    architecture: 'vit',
     imageSize: IMAGE_SIZE,
     patchSize: 4,
     encoder: transformer,

@@ -4,7 +4,7 @@ import { PatchDiscriminator, StyleDiscriminator, styleDiscriminatorChannels } fr
 import { detailRatio, reconstructionMetrics } from '@vitvq/evaluation';
 import { hingeAdversarialLoss } from '@vitvq/losses';
 import { createTokenizerTrainer, type TokenizerTrainingEvents } from '@vitvq/stage1-trainer';
-import { createViTVQ } from '@vitvq/tokenizer';
+import { createTokenizer } from '@vitvq/tokenizer';
 import {
   BATCH_SIZE,
   DISCRIMINATOR_WIDTH,
@@ -46,7 +46,7 @@ export async function trainVariant(
   { train, test, settings, signal, onStep }: TrainOptions,
 ): Promise<{ result: Result; reconstructions: HostImages } | undefined> {
   const key = randomKey(settings.seed);
-  const tokenizer = createViTVQ(modelConfig(variant, settings.smoke), { seed: settings.seed });
+  const tokenizer = createTokenizer(modelConfig(variant, settings.smoke), { seed: settings.seed });
   const discriminator = createDiscriminator(variant, settings.seed);
   const trainer = createTokenizerTrainer({
     tokenizer,

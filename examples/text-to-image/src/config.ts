@@ -6,7 +6,7 @@ import {
   QUICKSTART_TRANSFORMER_TRAINING,
   type TransformerTrainingConfig,
 } from '@vitvq/stage2-trainer';
-import { QUICKSTART, type ViTVQConfig } from '@vitvq/tokenizer';
+import { QUICKSTART, type ViTTokenizerConfig } from '@vitvq/tokenizer';
 import { GPT, type Conditioner, type GPTOptions } from '@vitvq/transformers';
 import type { CaptionParts } from './captions.js';
 
@@ -71,7 +71,7 @@ export function keyOf({ seed }: Settings, stream: keyof typeof STREAMS): RandomK
   return foldIn(randomKey(seed), STREAMS[stream]);
 }
 
-export function tokenizerConfig({ smoke }: Settings): ViTVQConfig {
+export function tokenizerConfig({ smoke }: Settings): ViTTokenizerConfig {
   if (!smoke) return QUICKSTART;
   const { imageSize } = SMOKE;
   return {

@@ -22,7 +22,7 @@ const limits = { maximumBytes: 32 * 2 ** 20, maximumDepth: 64 };
 
 /** What a model is, apart from its weights: the content of config.json. */
 export interface ModelDescription {
-  /** Which kind of model: `vit-vq`, `gpt`, ... Whoever loads it knows the kinds that it can build. */
+  /** Which kind of model: `vq-tokenizer`, `gpt`, ... Whoever loads it knows the kinds that it can build. */
   readonly type: string;
   /** Whatever builds the model again; anything that JSON can hold. */
   readonly config: unknown;

@@ -1,6 +1,6 @@
 import type { Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import { exportOnnx } from '@vitvq/engine/onnx-export';
-import type { ViTVQ } from '@vitvq/tokenizer';
+import type { VQTokenizer } from '@vitvq/tokenizer';
 import { ExportError } from './errors.js';
 import { assertPassed } from './internal/assert-passed.js';
 import { partMetadata } from './internal/part-metadata.js';
@@ -8,9 +8,9 @@ import { writeExport } from './internal/write-export.js';
 import type { ExportedImage, ExportManifest } from './manifest.js';
 import { verifyExport, type ExportReport, type VerifyOptions } from './verify-export.js';
 
-/** What is needed of a tokenizer: a {@link ViTVQ}, or one of your own. */
-export type ExportableTokenizer = Pick<ViTVQ, 'grid' | 'vocabSize' | 'encode' | 'decode' | 'namedVariables'> & {
-  readonly quantizer: Pick<ViTVQ['quantizer'], 'codeDepth'>;
+/** What is needed of a tokenizer: a {@link VQTokenizer}, or one of your own. */
+export type ExportableTokenizer = Pick<VQTokenizer, 'grid' | 'vocabSize' | 'encode' | 'decode' | 'namedVariables'> & {
+  readonly quantizer: Pick<VQTokenizer['quantizer'], 'codeDepth'>;
 };
 
 export interface ExportOptions {

@@ -8,10 +8,11 @@ import {
   type Size2D,
 } from '@vitvq/core';
 import { sinCosPositions2D, type CNNShape } from '@vitvq/layers';
-import type { CNNVQConfig } from './create-cnn-tokenizer.js';
-import type { TransformerSize, ViTVQConfig } from './create-vit-tokenizer.js';
-import { isIgnored, referenceKinds, type ReferenceKind } from './internal/reference-kinds.js';
-import type { TokenizerConfig } from './node/tokenizer-folder.js';
+import type { CNNTokenizerConfig } from './cnn-tokenizer-config.js';
+import { isIgnored, referenceKinds } from './internal/reference-kinds.js';
+import type { ReferenceKind } from './reference-kind.js';
+import type { TokenizerConfig } from './tokenizer-config.js';
+import type { TransformerSize, ViTTokenizerConfig } from './vit-tokenizer-config.js';
 import type { QuantizerConfig } from '@vitvq/quantizers';
 
 /** Named tensors that are read when asked for, as `openPyTorchCheckpoint` and `openSafetensors` of @vitvq/checkpoint open them. */
@@ -157,7 +158,7 @@ async function viTVQConfig<Entry extends CheckpointEntry>(
   checkpoint: CheckpointTensors<Entry>,
   shapes: TensorShapes,
   { imageSize, encoderHeads, decoderHeads, quantizer, normalize }: ImportHints,
-): Promise<ViTVQConfig> {
+): Promise<ViTTokenizerConfig> {
   const [, channels, ...patch] = shapes.of(referenceKinds['enhancing-transformers'].mark, 4);
   const patchSize = patch as [number, number];
   const [codebookSize, codeDim] = shapes.of('quantizer.embedding.weight', 2);
@@ -170,6 +171,7 @@ async function viTVQConfig<Entry extends CheckpointEntry>(
   }
   const isFixed = grid !== undefined && toSize2D(size).every((side, axis) => side === grid[axis]! * patchSize[axis]!);
   return {
+    architecture: 'vit',
     imageSize: oneNumber(size),
     patchSize: oneNumber(patchSize),
     ...(channels === 3 ? {} : { channels }),
@@ -275,7 +277,7 @@ function cnnVQConfig(
   { imageSize = 256, quantizer, normalize }: ImportHints,
   kind: keyof typeof cnnNames,
   file: string,
-): CNNVQConfig {
+): CNNTokenizerConfig {
   if (shapes.has('quantize.proj.weight')) {
     throw new DataError({
       where: file,
@@ -288,6 +290,7 @@ function cnnVQConfig(
   const [latentChannels] = shapes.of('encoder.conv_out.weight', 4) as [number];
   const [codebookSize, codeDim] = shapes.of('quantize.embedding.weight', 2) as [number, number];
   return {
+    architecture: 'cnn',
     imageSize: oneNumber(imageSize),
     ...(channels === 3 ? {} : { channels }),
     encoder: cnnShape(shapes, 'encoder', baseChannels, cnnNames[kind]),

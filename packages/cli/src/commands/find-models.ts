@@ -2,7 +2,7 @@ import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '@vitvq/core';
 
-const tokenizerTypes: readonly string[] = ['vit-vq', 'cnn-vq'];
+const tokenizerTypes: readonly string[] = ['vq-tokenizer'];
 const transformerTypes: readonly string[] = ['gpt', 'rq-transformer'];
 
 /** Where the models of a run are. */

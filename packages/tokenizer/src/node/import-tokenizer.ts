@@ -15,9 +15,13 @@ import {
   type CheckpointTensors,
   type ImportHints,
 } from '../infer-tokenizer-config.js';
-import { isIgnored, referenceKinds, type ReferenceKind } from '../internal/reference-kinds.js';
-import type { ViTVQ } from '../vq-tokenizer.js';
-import type { TokenizerConfig } from './tokenizer-folder.js';
+import { architectures } from '../internal/architectures.js';
+import { buildTokenizer } from '../internal/build-tokenizer.js';
+import { isIgnored, referenceKinds } from '../internal/reference-kinds.js';
+import type { ReferenceKind } from '../reference-kind.js';
+import type { TokenizerConfig } from '../tokenizer-config.js';
+import type { VQTokenizer } from '../vq-tokenizer.js';
+import { quantizerKinds } from '@vitvq/quantizers';
 
 export interface ImportOptions {
   /** What the checkpoint holds, instead of inferring it. */
@@ -33,7 +37,7 @@ export interface ImportOptions {
 
 export interface ImportedTokenizer {
   /** Whoever imports it disposes of it. */
-  readonly tokenizer: ViTVQ;
+  readonly tokenizer: VQTokenizer;
   /** For `saveTokenizer`. */
   readonly config: TokenizerConfig;
   /** Whose checkpoint it is. */
@@ -62,19 +66,22 @@ export async function importTokenizer<Entry extends CheckpointEntry>(
   const checkpoint = withoutPrefix(opened, prefix);
   const kind = referenceKindOf(checkpoint);
   const config = given ?? (await inferTokenizerConfig(checkpoint, hints)).config;
-  const facts = referenceKinds[kind];
-  if ('patchSize' in config !== (kind === 'enhancing-transformers')) {
+  const { architecture, positions } = referenceKinds[kind];
+  if (config.architecture !== architecture) {
     throw new ConfigError({
       where: checkpoint.file,
-      expected: `a config of ${kind}`,
-      got: 'patchSize' in config ? 'one with patchSize, of a ViT-VQ' : 'one without patchSize, of a CNN-VQ',
+      expected: `a config of ${kind}, with architecture '${architecture}'`,
+      got: JSON.stringify(config.architecture) ?? 'none',
     });
   }
-  const tokenizer = skipInitialization((key) => facts.build(config, key, checkpoint.file), checkpoint);
+  const tokenizer = skipInitialization(
+    (key) => buildTokenizer(config, key, checkpoint.file, quantizerKinds),
+    checkpoint,
+  );
   try {
     const variables = tokenizer.namedVariables();
-    const weights = facts.weights(config, checkpoint.file);
-    const computed = 'patchSize' in config && config.positions !== 'learned' ? facts.positions : [];
+    const weights = architectures[architecture].referenceWeights(config, kind, checkpoint.file);
+    const computed = config.architecture === 'vit' && config.positions !== 'learned' ? positions : [];
     assertShapes(checkpoint, weights, variables, computed);
     await assertFixedPositions(checkpoint, computed, tokenizer.grid);
     const entries = new Map(checkpoint.entries.map((entry) => [entry.name, entry]));

@@ -85,7 +85,7 @@ async function compareOutputs(
             reconstruction: toChannelsFirst(reconstruction),
             quantLoss: quantizerLoss,
             codes: indices,
-            decodeCodes: toChannelsFirst(model.decodeUnclamped(indices)),
+            decodeCodes: toChannelsFirst(model.decode(indices, { clamp: false })),
           };
         },
         scalars: () => ({}),
