@@ -48,7 +48,9 @@ export interface MeasuredTokenizer {
   readonly runtime: 'node' | 'web';
   /** Number of images. */
   readonly images: number;
-  /** Source of the images: the caller, or drawn smooth waves, whose PSNR says little of photographs. */
+  /**
+   * Source of the images: the caller, or drawn smooth waves, whose PSNR says little of photographs.
+   */
   readonly pictures: 'given' | 'synthetic';
   readonly firstOriginalBy: OriginalBy;
   /** Fraction of the encoder's tokens that equal the tokenizer's. */
@@ -66,8 +68,8 @@ export interface MeasuredTransformer {
   readonly images: number;
   readonly firstOriginalBy: OriginalBy;
   /**
-   * Largest difference between the logits of the files, token by token, and those of the model's full
-   * forward pass over the same tokens.
+   * Largest difference between the logits of the files, token by token, and those of the model's
+   * full forward pass over the same tokens.
    */
   readonly logits: number;
   readonly largestLogit: number;
@@ -139,20 +141,20 @@ export interface ExportedTransformer {
   readonly levels: number;
   readonly condition: ExportedCondition;
   /**
-   * File that maps `conditions` to `logits` of the first position (to `hidden`, which `predict` takes,
-   * where `levels` is above 1) and the KV cache.
+   * File that maps `conditions` to `logits` of the first position (to `hidden`, which `predict`
+   * takes, where `levels` is above 1) and the KV cache.
    */
   readonly start: ExportedGraph;
   /**
-   * File that maps `tokens` `[B, L]` of the last known position, `count` (scalar: the number of known
-   * positions, this one included) and the KV cache to `logits` `[B, V]` (`hidden`) of position `count`
-   * and the KV cache after it.
+   * File that maps `tokens` `[B, L]` of the last known position, `count` (scalar: the number of
+   * known positions, this one included) and the KV cache to `logits` `[B, V]` (`hidden`) of
+   * position `count` and the KV cache after it.
    */
   readonly step: ExportedGraph;
   /**
-   * File that maps `hidden` and the first codes `tokens` `[B, L - 1]` to `logits` `[B, L, V]`; present
-   * where `levels` is above 1. The logits of code l depend on the codes before it only: run the file
-   * once for each code, with any numbers in place of the codes that are not chosen yet.
+   * File that maps `hidden` and the first codes `tokens` `[B, L - 1]` to `logits` `[B, L, V]`;
+   * present where `levels` is above 1. The logits of code l depend on the codes before it only: run
+   * the file once for each code, with any numbers in place of the codes that are not chosen yet.
    */
   readonly predict?: ExportedGraph;
   /** Names of the KV cache: each `present` output is the `past` input of the next step. */

@@ -19,8 +19,8 @@ export interface VerifyOptions {
    */
   readonly images?: Tensor4D;
   /**
-   * Largest difference that passes: of pixels, and of logits relative to the largest logit where that
-   * is above 1.
+   * Largest difference that passes: of pixels, and of logits relative to the largest logit where
+   * that is above 1.
    * @default 1e-4; with weights in float16, 0.02
    */
   readonly tolerance?: number;
@@ -48,8 +48,8 @@ export interface Originals {
  * and on two, against the model's full forward pass over the same tokens. The originals run on the
  * engine in use. An engine that compiles shares the translation to ONNX with the files; therefore
  * plain TensorFlow.js computes the original of the first example, where the model is small enough
- * for that to take seconds. For a larger model, `useEngine({ name: 'cpu' })` before the call has all
- * originals computed that way, which may take an hour.
+ * for that to take seconds. For a larger model, `useEngine({ name: 'cpu' })` before the call has
+ * all originals computed that way, which may take an hour.
  * @throws {DataError} when a file is missing or damaged
  * @throws {ConfigError} when the folder lacks a part whose original is given
  * @throws {ShapeError} when the images are not at least two of the tokenizer's

@@ -11,8 +11,8 @@ import type { VQTokenizer } from './vq-tokenizer.js';
  * decoders, call `new VQTokenizer({ encoder, quantizer, decoder, key })`.
  * @param config  a preset (`VIT_VQGAN_SMALL`, `VQGAN_F16`, ...) or one of the caller
  * @param options  `seed`: an integer in [0, 2^53), of which the initial weights are a function.
- *   `quantizers`: the kinds of quantizers that the config may ask for, `{ ...quantizerKinds, mine }`
- *   to add one
+ *   `quantizers`: the kinds of quantizers that the config may ask for, `{ ...quantizerKinds, mine
+ *   }` to add one
  * @throws {ConfigError} naming every problem of config and seed at once
  */
 export function createTokenizer<Q extends QuantizerConfig>(

@@ -85,9 +85,9 @@ export interface InferredTokenizer {
 }
 
 /**
- * Infers the config of the tokenizer in a checkpoint of thuanz123/enhancing-transformers (ViT-VQGAN),
- * CompVis/taming-transformers (VQGAN) or FoundationVision/LlamaGen from names and shapes. The only
- * values that it reads are those of fixed positions.
+ * Infers the config of the tokenizer in a checkpoint of thuanz123/enhancing-transformers
+ * (ViT-VQGAN), CompVis/taming-transformers (VQGAN) or FoundationVision/LlamaGen from names and
+ * shapes. The only values that it reads are those of fixed positions.
  * @throws {DataError} when it is none of these
  * @throws {MissingHintError} naming the hint that is missing
  */
@@ -240,8 +240,8 @@ function unknown(file: string, expected: string, hint: keyof ImportHints): Missi
 const positionTolerance = 1e-5;
 
 /**
- * Returns rows and columns of the tokens where both tables hold the fixed positions of one grid, and
- * undefined elsewhere.
+ * Returns rows and columns of the tokens where both tables hold the fixed positions of one grid,
+ * and undefined elsewhere.
  */
 async function fixedGrid<Entry extends CheckpointEntry>(
   checkpoint: CheckpointTensors<Entry>,

@@ -35,8 +35,9 @@ export const VIT_VQGAN_SMALL = {
 export const VIT_VQGAN_BASE = { ...paper, encoder: VIT_BASE, decoder: VIT_BASE } as const satisfies ViTTokenizerConfig;
 
 /**
- * ViT-VQGAN-SL: small encoder and large decoder, the largest tokenizer of arXiv:2110.04627 (Table 1).
- * The paper trains no model with a large encoder, because stage 2 runs the encoder only (sec. 5.1).
+ * ViT-VQGAN-SL: small encoder and large decoder, the largest tokenizer of arXiv:2110.04627 (Table
+ * 1). The paper trains no model with a large encoder, because stage 2 runs the encoder only (sec.
+ * 5.1).
  */
 export const VIT_VQGAN_LARGE = {
   ...paper,
@@ -45,8 +46,8 @@ export const VIT_VQGAN_LARGE = {
 } as const satisfies ViTTokenizerConfig;
 
 /**
- * Resolutions and attention of taming-transformers and LlamaGen for a factor of 16: 16x16 tokens of a
- * 256x256 image.
+ * Resolutions and attention of taming-transformers and LlamaGen for a factor of 16: 16x16 tokens of
+ * a 256x256 image.
  */
 const factor16 = { baseChannels: 128, channelMultipliers: [1, 1, 2, 2, 4], attentionResolutions: [4] } as const;
 const factor8 = { baseChannels: 128, channelMultipliers: [1, 2, 2, 4], attentionResolutions: [3] } as const;
@@ -84,9 +85,9 @@ export const LLAMA_GEN_VQ_8 = {
 /**
  * Tokenizer of the paper for one machine, where 128 million images at 256x256 are out of reach. It
  * keeps 8x8 patches, l2-normalised codes of 32 dimensions, beta, heads of 64 dimensions and
- * logit-laplace. It has smaller images of 128x128, so that an image has 256 tokens; a transformer of
- * half the width of Small with 6 blocks; and 2,048 codes, because a quarter of the tokens and far
- * fewer images would hardly ever choose rare codes.
+ * logit-laplace. It has smaller images of 128x128, so that an image has 256 tokens; a transformer
+ * of half the width of Small with 6 blocks; and 2,048 codes, because a quarter of the tokens and
+ * far fewer images would hardly ever choose rare codes.
  */
 export const SINGLE_MACHINE = {
   ...paper,
@@ -98,11 +99,11 @@ export const SINGLE_MACHINE = {
 } as const satisfies ViTTokenizerConfig;
 
 /**
- * Tokenizer that trains in minutes on two cores: 32x32 images, 64 tokens, 512 codes of 8 dimensions.
- * Two differences from the paper help short runs: positions are learned, since fixed sines and
- * cosines are several times larger than the outputs of an untrained patch embedding, and pixels are
- * centred and scaled for the same reason. beta is 0.05; in trials of 600 steps, the paper's 0.25 made
- * a difference of at most 0.1 dB.
+ * Tokenizer that trains in minutes on two cores: 32x32 images, 64 tokens, 512 codes of 8
+ * dimensions. Two differences from the paper help short runs: positions are learned, since fixed
+ * sines and cosines are several times larger than the outputs of an untrained patch embedding, and
+ * pixels are centred and scaled for the same reason. beta is 0.05; in trials of 600 steps, the
+ * paper's 0.25 made a difference of at most 0.1 dB.
  */
 export const QUICKSTART = {
   architecture: 'vit',

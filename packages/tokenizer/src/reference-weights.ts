@@ -6,7 +6,9 @@ export interface TokenizerReferenceParts {
   /** Weights of the encoder, as `vitEncoderReferenceWeights(...)` of @vitvq/layers lists them. */
   readonly encoder: readonly ReferenceWeight[];
   readonly decoder: readonly ReferenceWeight[];
-  /** Weights of the quantizer, as `quantizerReferenceWeights(...)` of @vitvq/quantizers lists them. */
+  /**
+   * Weights of the quantizer, as `quantizerReferenceWeights(...)` of @vitvq/quantizers lists them.
+   */
   readonly quantizer: readonly ReferenceWeight[];
 }
 
@@ -33,8 +35,8 @@ export function vitTokenizerReferenceWeights({
 
 /**
  * Returns where taming-transformers and LlamaGen (their classes `VQModel`) keep the weights of a
- * `VQTokenizer` of convolutional networks: the parts as `cnnEncoderReferenceWeights(...)` and others
- * list them, `quantize.` before the quantizer, and the projections as the 1x1 convolutions
+ * `VQTokenizer` of convolutional networks: the parts as `cnnEncoderReferenceWeights(...)` and
+ * others list them, `quantize.` before the quantizer, and the projections as the 1x1 convolutions
  * `quant_conv` and `post_quant_conv`.
  */
 export function cnnTokenizerReferenceWeights({

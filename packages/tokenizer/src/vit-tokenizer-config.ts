@@ -17,7 +17,9 @@ export interface TransformerSize {
   readonly mlpDim: number;
 }
 
-/** Tokenizer of vision transformers (ViT-VQGAN, arXiv:2110.04627, sec. 3) as data that JSON holds. */
+/**
+ * Tokenizer of vision transformers (ViT-VQGAN, arXiv:2110.04627, sec. 3) as data that JSON holds.
+ */
 export interface ViTTokenizerConfig<K extends QuantizerKinds = BuiltInQuantizerKinds> {
   readonly architecture: 'vit';
   /** Pixels: one number, or `[height, width]`. */

@@ -46,9 +46,9 @@ export interface VQTokenizerOptions<Q extends Quantizer = Quantizer> {
   readonly key: RandomKey;
   /**
    * Meaning of the decoder's channels. `pixels`: the channels are the image, without a sigmoid (the
-   * reference). `logit-laplace`: the decoder has twice the image's channels, first the mean in logit
-   * space, then the logarithm of the scale, as the logit-laplace loss needs them; the image is the
-   * sigmoid of the mean (paper, sec. 3.3; DALL-E, appendix A.3).
+   * reference). `logit-laplace`: the decoder has twice the image's channels, first the mean in
+   * logit space, then the logarithm of the scale, as the logit-laplace loss needs them; the image
+   * is the sigmoid of the mean (paper, sec. 3.3; DALL-E, appendix A.3).
    * @default 'pixels'
    */
   readonly output?: VQTokenizerOutput;
@@ -64,7 +64,9 @@ export interface VQTokenizerOptions<Q extends Quantizer = Quantizer> {
 // Types, because only types fit the named tensors of tf.tidy; interfaces do not.
 /** Images that a decoder's output stands for. */
 export type VQTokenizerImages = {
-  /** Images `[B, H, W, C]`, not clamped: values outside [0, 1] are possible, and losses need them. */
+  /**
+   * Images `[B, H, W, C]`, not clamped: values outside [0, 1] are possible, and losses need them.
+   */
   readonly reconstruction: tf.Tensor4D;
   /** Parameters of each value, `[B, H, W, C]`; only with `output: 'logit-laplace'`. */
   readonly logitLaplace?: { readonly [Name in keyof LogitLaplaceParameters]: tf.Tensor4D };
@@ -88,8 +90,8 @@ export type VQTokenizerForward = VQTokenizerImages & {
 
 /**
  * Image tokenizer of any encoder, quantizer and decoder (ViT-VQGAN, arXiv:2110.04627, sec. 3): the
- * encoder, a projection to the low-dimensional space where codes are looked up ("factorized codes"),
- * the quantizer, a projection back, and the decoder.
+ * encoder, a projection to the low-dimensional space where codes are looked up ("factorized
+ * codes"), the quantizer, a projection back, and the decoder.
  *
  * Variables: `encoder.*`, `preQuantization.*`, `quantizer.*`, `postQuantization.*`, `decoder.*`.
  * The two projections start as PyTorch's `nn.Linear` does, U(-1/sqrt(in), 1/sqrt(in)) for weight
@@ -107,8 +109,8 @@ export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module impleme
   readonly pixelNormalization: PixelNormalization;
 
   /**
-   * @throws {ConfigError} when encoder and decoder have different grids, or the normalization is out
-   *   of range
+   * @throws {ConfigError} when encoder and decoder have different grids, or the normalization is
+   *   out of range
    */
   constructor({
     encoder,

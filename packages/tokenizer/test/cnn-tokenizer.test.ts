@@ -1,9 +1,11 @@
 /**
- * `golden/taming.safetensors` and `golden/llama-gen.safetensors` hold weights, images, codes and reconstructions of PyTorch
- * models made of the classes of CompVis/taming-transformers (commit 3ba01b2: `Encoder`, `Decoder`, `VectorQuantizer2`) and
- * FoundationVision/LlamaGen (commit ce98ec4: `VQModel`), with PyTorch 1.13.0a0 on a CPU, seeds 11 and 12. Widths and group
- * counts are tiny: `Normalize` was given 2 groups instead of 32. Every weight has noise added, norms and biases too; codes are
- * features with noise, so that most are in use; the nearest two are never nearer than 3e-4 in squared distance.
+ * `golden/taming.safetensors` and `golden/llama-gen.safetensors` hold weights, images, codes and
+ * reconstructions of PyTorch models made of the classes of CompVis/taming-transformers (commit
+ * 3ba01b2: `Encoder`, `Decoder`, `VectorQuantizer2`) and FoundationVision/LlamaGen (commit ce98ec4:
+ * `VQModel`), with PyTorch 1.13.0a0 on a CPU, seeds 11 and 12. Widths and group counts are tiny:
+ * `Normalize` was given 2 groups instead of 32. Every weight has noise added, norms and biases too;
+ * codes are features with noise, so that most are in use; the nearest two are never nearer than
+ * 3e-4 in squared distance.
  */
 import '@tensorflow/tfjs';
 import { fileURLToPath } from 'node:url';

@@ -126,7 +126,10 @@ describe('features of a VQTokenizer', () => {
   });
 });
 
-/** Stripes that run down (class 0) or across (class 1), shifted at random: no single pixel tells the class. */
+/**
+ * Returns stripes that run down (class 0) or across (class 1), shifted at random, so that no single
+ * pixel tells the class.
+ */
 function stripes(count: number, seed: number): ReturnType<typeof hostBatches> {
   const shifts = randomInts(randomKey(seed), count, 4);
   const labels = Int32Array.from(shifts, (_, sample) => sample % 2);
@@ -151,7 +154,8 @@ it('a linear probe sweeps the blocks of a frozen encoder, before and after quant
   );
   expect(sweep.blocks.map(({ block }) => block)).toEqual([...tokenizer.featureNames, 'pixels']);
   const top1 = (name: string): number => sweep.blocks.find(({ block }) => block === name)!.test.top1;
-  // Averages over tokens of what is linear in the pixels do not tell the direction; what a block makes of them does.
+  // Means over tokens of linear functions of the pixels do not tell the direction; the output of a
+  // block does.
   for (const block of ['pixels', 'encoder.embedding']) expect(top1(block), block).toBeLessThan(0.65);
   for (const block of ['encoder.blocks.0', 'encoder.blocks.1', 'encoder.norm']) {
     expect(top1(block), block).toBeGreaterThan(0.95);

@@ -26,7 +26,10 @@ const config = {
   quantizer: { type: 'vector', codebookSize: 16, codeDim: 4 },
 } as const satisfies ViTTokenizerConfig;
 
-/** A checkpoint as the PyTorch reference writes it: its names and layouts, positions and a discriminator beside. */
+/**
+ * Returns a checkpoint with the names and layouts of the PyTorch reference, with positions and a
+ * discriminator.
+ */
 async function referenceCheckpoint(
   model: VQTokenizer,
   { positions = 'sincos' }: ViTTokenizerConfig,

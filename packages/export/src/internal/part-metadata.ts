@@ -1,6 +1,6 @@
 /**
- * Returns the metadata of an ONNX file: what the manifest says of the file, as JSON under names that
- * begin with `vitvq.`, and the caller's notes.
+ * Returns the metadata of an ONNX file: what the manifest says of the file, as JSON under names
+ * that begin with `vitvq.`, and the caller's notes.
  */
 export function partMetadata(
   part: string,

@@ -1,6 +1,6 @@
 /**
- * Sampling as functions of named tensors, which are written as files. The KV cache has names such as
- * `past.0.keys`, with one segment for each block.
+ * Sampling as functions of named tensors, which are written as files. The KV cache has names such
+ * as `past.0.keys`, with one segment for each block.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
@@ -29,8 +29,8 @@ export function startSampling(
 }
 
 /**
- * Returns the function of `step.onnx`: `tokens` of the last position, `count` and the KV cache to the
- * `logits` (`hidden`) of the next position and the KV cache after it.
+ * Returns the function of `step.onnx`: `tokens` of the last position, `count` and the KV cache to
+ * the `logits` (`hidden`) of the next position and the KV cache after it.
  */
 export function stepSampling(model: AutoregressiveModel): (inputs: NamedTensors) => NamedTensors {
   const length = cacheLength(model);

@@ -1,11 +1,14 @@
 import { foldIn, randomKey, randomUniform } from '@vitvq/core';
 
-/** Number of waves of each channel: enough for gradients in every direction, none as fine as a pixel. */
+/**
+ * Number of waves of each channel: enough for gradients in every direction, none as fine as a
+ * pixel.
+ */
 const waves = 6;
 
 /**
- * Returns smooth pictures, row-major `[count, height, width, channels]` in [0, 1]: each channel is a
- * mean of waves of up to four periods a side. Such pictures are closer to photographs than noise,
+ * Returns smooth pictures, row-major `[count, height, width, channels]` in [0, 1]: each channel is
+ * a mean of waves of up to four periods a side. Such pictures are closer to photographs than noise,
  * which no tokenizer reconstructs.
  */
 export function syntheticImages(

@@ -19,8 +19,8 @@ export const size2D = z.union([positive, z.tuple([positive, positive]).readonly(
 export const pixelNormalizationSchema = z.strictObject({ mean: z.number(), deviation: z.number().gt(0) }).optional();
 
 /**
- * Returns the condition of a refinement: that these options are right on their own, so that it makes
- * sense to ask whether they fit together.
+ * Returns the condition of a refinement: that these options are right on their own, so that it
+ * makes sense to ask whether they fit together.
  */
 export function areValid(shape: z.core.$ZodShape): { when: (payload: z.core.ParsePayload) => boolean } {
   const schema = z.object(shape);

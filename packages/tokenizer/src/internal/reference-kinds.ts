@@ -23,9 +23,9 @@ export const referenceKinds: Readonly<Record<ReferenceKind, ReferenceFacts>> = {
 
 /**
  * Beginnings of the names of what checkpoints hold besides the tokenizer: discriminator and
- * perceptual network (`loss.`), EMA of weights beside the weights (`model_ema.`), statistics of code
- * use (LlamaGen's `codebook_used`; cluster sizes and sums of an EMA codebook), and a projection for
- * pictures of segmentation maps (`colorize`).
+ * perceptual network (`loss.`), EMA of weights beside the weights (`model_ema.`), statistics of
+ * code use (LlamaGen's `codebook_used`; cluster sizes and sums of an EMA codebook), and a
+ * projection for pictures of segmentation maps (`colorize`).
  */
 const ignoredNames = [
   'loss.',

@@ -31,8 +31,8 @@ export interface ImportOptions {
   readonly hints?: ImportHints;
   /**
    * Beginning of the tokenizer's names where a checkpoint holds several models, whose tensors are
-   * ignored: `first_stage_model.` in transformers of taming-transformers, `stage1_model.` in those of
-   * enhancing-transformers. @default none
+   * ignored: `first_stage_model.` in transformers of taming-transformers, `stage1_model.` in those
+   * of enhancing-transformers. @default none
    */
   readonly prefix?: string;
 }
@@ -48,9 +48,9 @@ export interface ImportedTokenizer {
 }
 
 /**
- * Builds the tokenizer of a PyTorch checkpoint: ViT-VQGAN of thuanz123/enhancing-transformers, VQGAN
- * of CompVis/taming-transformers, or VQ-8 and VQ-16 of FoundationVision/LlamaGen. Tensors are read
- * one at a time. Other parts of such files are ignored: discriminator and perceptual network
+ * Builds the tokenizer of a PyTorch checkpoint: ViT-VQGAN of thuanz123/enhancing-transformers,
+ * VQGAN of CompVis/taming-transformers, or VQ-8 and VQ-16 of FoundationVision/LlamaGen. Tensors are
+ * read one at a time. Other parts of such files are ignored: discriminator and perceptual network
  * (`loss.`), EMA of weights beside the weights (`model_ema.`), statistics of code use
  * (`quantize.codebook_used`, `quantize.embedding.cluster_size`, `quantize.embedding.embed_avg`) and
  * `colorize`. Any other name that the tokenizer does not have is an error.

@@ -24,10 +24,10 @@ export interface SaveTokenizerOptions<K extends QuantizerKinds = BuiltInQuantize
 
 /**
  * Writes a tokenizer as a model folder, `config.json` and `model.safetensors`, which {@link
- * loadTokenizer} and every tool that takes a model reads. The config holds all that is needed to use
- * the tokenizer: image size, channels, and the normalization of pixels in [0, 1].
- * @param tokenizer  as `createTokenizer(config, ...)` built it; within `trainer.withEMA(...)` it has
- *   the EMA of its weights
+ * loadTokenizer} and every tool that takes a model reads. The config holds all that is needed to
+ * use the tokenizer: image size, channels, and the normalization of pixels in [0, 1].
+ * @param tokenizer  as `createTokenizer(config, ...)` built it; within `trainer.withEMA(...)` it
+ *   has the EMA of its weights
  * @throws {ConfigError} when the tokenizer is not one of this config, before anything is written
  * @throws {DataError} naming the file that cannot be written
  */
