@@ -24,9 +24,7 @@ const NOT_YET = [
   'packages/engine',
   'packages/evaluation',
   'packages/export',
-  'packages/layers',
   'packages/linear-probe',
-  'packages/losses',
   'packages/optim',
   'packages/quantizers',
   'packages/report',
@@ -39,8 +37,6 @@ const NOT_YET = [
   'packages/tokenizer',
   'packages/training',
   'packages/transformers',
-  'tools/bench',
-  'tools/conformance',
 ];
 const notYet = NOT_YET.map((folder) => `${folder}/**`);
 
