@@ -28,6 +28,7 @@ export const mayImport = {
   'stage1-trainer': [
     'core',
     'engine',
+    'discriminator',
     'losses',
     'quantizers',
     'optim',
@@ -127,7 +128,7 @@ export default {
       comment: 'What `exports` of its package.json names is the package; nothing below it is.',
       severity: 'error',
       from: {},
-      to: { path: '^@vitvq/[^/]+/(?!package[.]json|node$|memory$)' },
+      to: { path: '^@vitvq/[^/]+/(?!package[.]json|node$|memory$|onnx-export$)' },
     },
     {
       name: 'test-utils-in-tests-only',
