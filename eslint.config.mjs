@@ -100,7 +100,6 @@ export default defineConfig(
     rules: {
       'vitest/expect-expect': ['error', { assertFunctionNames: ['expect*', '**.expect*'] }],
       'vitest/no-commented-out-tests': 'error',
-      'vitest/no-conditional-expect': 'error',
       'vitest/no-conditional-tests': 'error',
       'vitest/no-focused-tests': 'error',
       'vitest/no-identical-title': 'error',
