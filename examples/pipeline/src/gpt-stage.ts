@@ -37,8 +37,8 @@ export async function trainTransformer(context: StageContext): Promise<Transform
   const { settings, images, folder, signal } = context;
   const directory = folder.of('gpt');
   const { gpt: batchSize, evaluation: evaluationBatch } = batchSizesOf(settings);
-  const { classes } = images.train;
-  const conditioner = new ClassConditioner({ classCount: classes.length, classNames: classes });
+  const { classNames } = images.train;
+  const conditioner = new ClassConditioner({ classCount: classNames.length, classNames });
   const codes = await openCodesOf(context, 'train');
   const validation = await openCodesOf(context, 'validation');
   const openValidation = () => validation.batches({ batchSize: evaluationBatch, lastBatch: 'pad', epochs: 1 });

@@ -11,6 +11,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listCheckpoints } from '@vitvq/checkpoint';
+import { firstImages } from '@vitvq/core';
 import { abortOnCtrlC, runProgram, showProgress, UsageError } from '@vitvq/example-shared';
 import { useEngine } from '@vitvq/engine';
 import { loadLPIPS } from '@vitvq/evaluation';
@@ -22,7 +23,7 @@ import { L2_ALONE_FILE, L2AlonePictures, otherRun } from './comparison.js';
 import { createDiscriminator, EVALUATION_BATCH, EVERY_SECONDS, modelConfig, SHOWN, trainingPlan } from './config.js';
 import { openData, openTrainingBatches, readHeldOut } from './data.js';
 import { parseArguments, type Request, type Settings } from './options.js';
-import { firstImages, writeMetrics, writeOutcomeReport, writeSamples } from './outcome.js';
+import { writeMetrics, writeOutcomeReport, writeSamples } from './outcome.js';
 
 /** Prints a line; while the bar is shown, above it. */
 let say = (line: string): void => console.log(line);
@@ -46,7 +47,7 @@ async function main(): Promise<void> {
   const heldOut = await readHeldOut(data, settings);
   say(`Images: ${data.description}, ${heldOut.shape[0]} held out`);
   if (data.skipped.length > 0) say(`Left out: ${data.skipped.length} unusable images`);
-  for (const { file, reason } of data.skipped.slice(0, 5)) say(`  ${file}: ${reason}`);
+  for (const { name, reason } of data.skipped.slice(0, 5)) say(`  ${name}: ${reason}`);
   if (data.skipped.length > 5) say(`  and ${data.skipped.length - 5} more`);
 
   // Only now that nothing more can be wrong with the command line.

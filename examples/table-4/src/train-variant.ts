@@ -1,5 +1,5 @@
 import { foldIn, randomKey, type HostImages } from '@vitvq/core';
-import { createBatches, type ImageSource } from '@vitvq/data';
+import { createBatches, type ImageDataset } from '@vitvq/data';
 import { PatchDiscriminator, StyleDiscriminator, styleDiscriminatorChannels } from '@vitvq/discriminator';
 import { detailRatio, reconstructionMetrics } from '@vitvq/evaluation';
 import { hingeAdversarialLoss } from '@vitvq/losses';
@@ -33,7 +33,7 @@ export interface Result {
 }
 
 export interface TrainOptions {
-  readonly train: ImageSource;
+  readonly train: ImageDataset;
   readonly test: HostImages;
   readonly settings: Settings;
   readonly signal: AbortSignal;

@@ -58,13 +58,6 @@ interface GoldenCase {
   readonly reconstruction: HostTensor;
 }
 
-/** Returns the config of a golden file, which names the quantizer's fields beside the others. */
-function configOf(json: string): CNNVQConfig {
-  type Fields = Omit<CNNVQConfig, 'quantizer'> & Omit<Extract<CNNVQConfig['quantizer'], { type: 'vector' }>, 'type'>;
-  const { codebookSize, codeDim, normalize, ...config } = JSON.parse(json) as Fields;
-  return { ...config, quantizer: { type: 'vector', codebookSize, codeDim, normalize } };
-}
-
 async function readGolden(name: string): Promise<GoldenCase> {
   const opened = await openSafetensors(fileURLToPath(new URL(`golden/${name}.safetensors`, import.meta.url)));
   const read = (tensor: string): Promise<HostTensor> =>
@@ -80,7 +73,7 @@ async function readGolden(name: string): Promise<GoldenCase> {
       entries: entries.map((entry) => ({ ...entry, name: entry.name.slice(prefix.length) })),
       read: ({ name: tensor }) => Promise.resolve(values.get(prefix + tensor)!),
     },
-    config: configOf(opened.metadata.config!),
+    config: JSON.parse(opened.metadata.config!) as CNNVQConfig,
     pixels: values.get('pixels')!,
     codes: values.get('codes')!,
     reconstruction: values.get('reconstruction')!,

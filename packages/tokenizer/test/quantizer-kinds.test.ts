@@ -125,7 +125,7 @@ class RoundingQuantizer extends Module implements Quantizer {
       const numbers = tf.cast(indices, 'float32');
       const second = tf.floor(tf.div(numbers, 2 * this.steps + 1));
       const first = tf.sub(numbers, tf.mul(second, 2 * this.steps + 1));
-      return tf.div(tf.sub(tf.stack([first, second], 2), this.steps), this.steps) as tf.Tensor3D;
+      return tf.div<tf.Tensor3D>(tf.sub(tf.stack([first, second], 2), this.steps), this.steps);
     });
   }
 }
