@@ -15,18 +15,12 @@ const NOT_YET = [
   'examples/quickstart',
   'examples/table-4',
   'examples/text-to-image',
-  'packages/checkpoint',
-  'packages/cli',
   'packages/codes',
   'packages/evaluation',
   'packages/export',
   'packages/sampling',
-  'packages/test-models',
-  'packages/test-utils',
   'packages/tokenizer',
   'packages/transformers',
-  'tools/bench',
-  'tools/conformance',
 ];
 const notYet = NOT_YET.map((folder) => `${folder}/**`);
 

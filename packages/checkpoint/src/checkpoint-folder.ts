@@ -29,8 +29,9 @@ export function isIndex(file: string): boolean {
 }
 
 /**
- * Names for the shards of a checkpoint, none of which is there: when a step is written again, the files of the checkpoint
- * that it replaces must live until the new index does, and the new ones carry a number after the step.
+ * Names for the shards of a checkpoint, none of which is there: when a step is written again, the
+ * files of the checkpoint that it replaces must live until the new index does, and the new ones
+ * carry a number after the step.
  */
 export async function newCheckpointShardNames(directory: string, step: number, count: number): Promise<string[]> {
   const taken = (await namesIn(directory)).flatMap((name) => {
@@ -41,7 +42,9 @@ export async function newCheckpointShardNames(directory: string, step: number, c
   return shardNames(`${filePrefix}${paddedStep(step)}${generation}`, count);
 }
 
-/** All checkpoints of a directory, unread, by ascending step; none when there is no such directory. */
+/**
+ * All checkpoints of a directory, unread, by ascending step; none when there is no such directory.
+ */
 export async function listCheckpoints(directory: string): Promise<CheckpointFile[]> {
   return (await namesIn(directory))
     .flatMap((name) => {
@@ -52,8 +55,8 @@ export async function listCheckpoints(directory: string): Promise<CheckpointFile
 }
 
 /**
- * Removes shards that no index names: what a killed process or a removed checkpoint left behind. While an index cannot be
- * read, the shards of its step stay: somebody may want to rescue them.
+ * Removes shards that no index names: what a killed process or a removed checkpoint left behind.
+ * While an index cannot be read, the shards of its step stay: somebody may want to rescue them.
  */
 export async function removeStaleShards(directory: string): Promise<void> {
   const shards = (await namesIn(directory)).filter((name) => shardPattern.test(name));

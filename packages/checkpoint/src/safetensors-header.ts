@@ -61,9 +61,9 @@ export function parseHeaderLength(first: Uint8Array, fileBytes: number, where: s
 }
 
 /**
- * Reads and validates a header: every byte of the data section belongs to exactly one tensor. At most 1,000,000 names of tensors, their
- * fields and metadata, of 4,096 characters each, and 4,000,000 values: whatever is in a header, it takes a few seconds and a gigabyte
- * at most.
+ * Reads and validates a header: every byte of the data section belongs to exactly one tensor. At
+ * most 1,000,000 names of tensors, their fields and metadata, of 4,096 characters each, and
+ * 4,000,000 values: whatever is in a header, it takes a few seconds and a gigabyte at most.
  * @throws {DataError} naming `where` and the entry
  */
 export function parseHeader(bytes: Uint8Array, dataBytes: number, where: string): SafetensorsHeader {
@@ -149,7 +149,8 @@ function parseEntry(
     );
   }
   const bytes = shape.reduce((product, size) => product * size, elementBytes(dtype));
-  // Beyond 2^53 a product is no longer exact; it can then be neither trusted nor allocated. Elements must end with a byte.
+  // Beyond 2^53 a product is no longer exact; it can then be neither trusted nor allocated.
+  // Elements must end with a byte.
   if (!Number.isSafeInteger(bytes) || bytes !== end - begin) {
     return refuse(`${label} ${dtype} ${quote(shape)} to take ${bytes} bytes`, `${end - begin} bytes`);
   }

@@ -10,8 +10,8 @@ export interface JsonFileLimits {
 }
 
 /**
- * Reads a file that holds one object in JSON, and that may come from anywhere: its size, depth, keys and values are
- * bounded, its keys differ, and none is `__proto__`.
+ * Reads a file that holds one object in JSON, and that may come from anywhere: its size, depth,
+ * keys and values are bounded, its keys differ, and none is `__proto__`.
  * @param noun  what the file is, in errors: "an index"
  * @throws {DataError} naming the file and what is wrong with it
  */
