@@ -8,22 +8,27 @@ import { shardNames } from './internal/write-shards.js';
 /** Names of checkpoints of one file, or of several: their index. */
 const checkpointPattern = /^checkpoint-(\d{1,15})\.safetensors(\.index\.json)?$/;
 const shardPattern = /^checkpoint-(\d{1,15})(?:\.(\d+))?-\d{5,}-of-\d{5,}\.safetensors$/;
+/** Beginning of the names of all files of checkpoints. */
 export const filePrefix = 'checkpoint-';
 
+/** A checkpoint in a folder. */
 export interface CheckpointFile {
   /** A safetensors file, or the index of several. */
   readonly file: string;
   readonly step: number;
 }
 
+/** Returns the path of a checkpoint of one file. */
 export function singlePath(directory: string, step: number): string {
   return join(directory, `${filePrefix}${paddedStep(step)}.safetensors`);
 }
 
+/** Returns the path of the index of a checkpoint of several files. */
 export function indexPath(directory: string, step: number): string {
   return `${singlePath(directory, step)}.index.json`;
 }
 
+/** Returns whether a file is the index of a checkpoint of several files. */
 export function isIndex(file: string): boolean {
   return file.endsWith('.json');
 }
@@ -87,6 +92,7 @@ export async function removeFile(file: string, purpose: string, fix?: string): P
   }
 }
 
+/** Returns the names in a directory; none where there is no directory. */
 export async function namesIn(directory: string): Promise<string[]> {
   try {
     return await fs.readdir(directory);

@@ -43,12 +43,15 @@ export type WritableDtype = keyof typeof writableBits;
  */
 export type SafetensorsDtype = keyof typeof elementBits;
 
+/** Names of all types of the format. */
 export const dtypeNames: readonly string[] = Object.keys(elementBits);
 
+/** Returns whether a value names a type of the format. */
 export function isDtype(value: unknown): value is SafetensorsDtype {
   return typeof value === 'string' && Object.hasOwn(elementBits, value);
 }
 
+/** Returns whether a value names a type in which tensors can be written. */
 export function isWritableDtype(value: unknown): value is WritableDtype {
   return typeof value === 'string' && Object.hasOwn(writableBits, value);
 }

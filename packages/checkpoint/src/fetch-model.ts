@@ -6,6 +6,7 @@ import { quote } from './internal/scan-json.js';
 import { readShardIndex } from './internal/shard-index.js';
 import { configName, indexName, singleName } from './internal/model-names.js';
 
+/** Options of {@link fetchModel}. */
 export interface FetchModelOptions {
   /** Branch, tag or commit. A commit that is in the cache needs no network. @default 'main' */
   readonly revision?: string;

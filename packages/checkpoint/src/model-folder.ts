@@ -32,6 +32,7 @@ export interface ModelDescription {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
+/** Options of {@link writeModel}. */
 export interface WriteModelOptions {
   /**
    * Bytes of tensors beyond which they are written as several files and an index. A tensor is never

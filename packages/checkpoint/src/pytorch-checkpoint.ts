@@ -9,6 +9,7 @@ import { quote } from './internal/scan-json.js';
 import { readStrided, swapBytes, type ReadBytes } from './internal/strided-tensor.js';
 import type { TensorEntry, TensorFile } from './tensor-source.js';
 
+/** Options of {@link openPyTorchCheckpoint}. */
 export interface PyTorchCheckpointOptions {
   /**
    * Key of the dictionary whose tensors are wanted, where a file holds several; the tensors of

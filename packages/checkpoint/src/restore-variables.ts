@@ -3,6 +3,7 @@ import { namedDifferences, shapeDifference, ShapeError } from '@vitvq/core';
 import { isReadableDtype } from './dtypes.js';
 import type { TensorEntry, TensorFile } from './tensor-source.js';
 
+/** Options of {@link restoreVariables}. */
 export interface RestoreVariablesOptions {
   /**
    * Pass over tensors of the file that have no variable, instead of refusing them.

@@ -16,6 +16,7 @@ export interface WritableEntry extends SafetensorsEntry {
   readonly dtype: WritableDtype;
 }
 
+/** The validated header of a safetensors file. */
 export interface SafetensorsHeader {
   /** In order of their bytes. */
   readonly entries: readonly SafetensorsEntry[];
@@ -31,6 +32,7 @@ export const maximumHeaderBytes = 100_000_000;
 /** Header, entry, list: what a header is made of. */
 export const headerLimits: JsonLimits = { noun: 'a header', maximumDepth: 3 };
 
+/** Name under which the header keeps the metadata. */
 export const metadataName = '__metadata__';
 
 /**

@@ -10,6 +10,7 @@ export interface SafetensorsContent {
   readonly metadata: Record<string, string>;
 }
 
+/** Options for writing tensors. */
 export interface WriteSafetensorsOptions {
   /**
    * How the elements of each tensor are stored: F16 and BF16 halve a file of weights, and round its

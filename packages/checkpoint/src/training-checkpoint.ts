@@ -47,6 +47,7 @@ export interface CheckpointState {
   readonly state: unknown;
 }
 
+/** A checkpoint with its tensors in memory. */
 export interface LoadedCheckpoint extends CheckpointState {
   readonly tensors: Map<string, HostTensor>;
 }
@@ -54,6 +55,7 @@ export interface LoadedCheckpoint extends CheckpointState {
 /** A checkpoint that was found intact; its tensors are read when asked for. Close it. */
 export interface OpenedCheckpoint extends SafetensorsFile, CheckpointState {}
 
+/** Options of {@link writeCheckpoint}. */
 export interface WriteCheckpointOptions {
   /**
    * Checkpoints to keep, the newest by step; the one just written and the last intact one always

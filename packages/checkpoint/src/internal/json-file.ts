@@ -3,6 +3,7 @@ import { DataError } from '@vitvq/core';
 import { regularFileSize, systemReason } from '@vitvq/files';
 import { quote, scanJson } from './scan-json.js';
 
+/** Bounds on a JSON file. */
 export interface JsonFileLimits {
   readonly maximumBytes: number;
   /** Deeper nesting is refused before it is parsed. */
@@ -51,6 +52,7 @@ export async function readJsonObject(
   return { text, value };
 }
 
+/** Returns whether a value is an object and no array. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -3,6 +3,7 @@ import { boundedName } from './bounded-name.js';
 /** Throws the error of a file, or of whoever writes one. */
 type Refuse = (expected: string, got: string) => never;
 
+/** Bounds on a JSON text. */
 export interface JsonLimits {
   /** What the text is, in errors: "a header". */
   readonly noun: string;

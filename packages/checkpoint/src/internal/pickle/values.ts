@@ -29,10 +29,12 @@ export class PickleTuple {
   constructor(readonly items: readonly PickleValue[]) {}
 }
 
+/** A list, a deque or a similar sequence. */
 export class PickleList {
   readonly items: PickleValue[] = [];
 }
 
+/** A set or a frozen set. */
 export class PickleSet {
   readonly items: PickleValue[] = [];
 }
