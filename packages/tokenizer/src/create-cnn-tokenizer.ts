@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { assertAffordable, randomKey, split, toSize2D, parseOptions, type RandomKey, type Size2D } from '@vitvq/core';
+import { assertFitsBudget, randomKey, split, toSize2D, parseOptions, type RandomKey, type Size2D } from '@vitvq/core';
 import { CNNDecoder, CNNEncoder, type CNNShape } from '@vitvq/layers';
 import {
   createQuantizer,
@@ -131,10 +131,17 @@ export function createCNNVQ(
 }
 
 /**
- * As {@link createCNNVQ}, of a config from anywhere; `where` it comes from is what an error says.
+ * Builds the tokenizer of a config from anywhere; errors say `where` the config comes from.
+ * @param random  the seed of the weights, or a key such as the one of `skipInitialization`
  * @throws {ConfigError}
  */
-export function buildCNNVQ(config: unknown, seed: number, where: string, kinds: QuantizerKinds): ViTVQ {
+export function buildCNNVQ(
+  config: unknown,
+  random: number | RandomKey,
+  where: string,
+  kinds: QuantizerKinds,
+): ViTVQ {
+  const seed = typeof random === 'number' ? random : 0;
   const {
     imageSize,
     channels,
@@ -145,15 +152,11 @@ export function buildCNNVQ(config: unknown, seed: number, where: string, kinds: 
     pixelNormalization = { mean: 0.5, deviation: 0.5 },
     quantizer,
   }: CNNVQConfig<QuantizerKinds> = parseOptions(cnnVQConfigSchema(kinds), { ...(config as CNNVQConfig), seed }, where);
+  const root = typeof random === 'number' ? randomKey(seed) : random;
   for (const { blocksPerResolution } of [encoder, decoder]) {
-    assertAffordable({ variables: blocksPerResolution }, `${blocksPerResolution} blocks a level`);
+    assertFitsBudget(root, { variables: blocksPerResolution }, `${blocksPerResolution} blocks a level`);
   }
-  const [encoderKey, quantizerKey, decoderKey, key] = split(randomKey(seed), 4) as [
-    RandomKey,
-    RandomKey,
-    RandomKey,
-    RandomKey,
-  ];
+  const [encoderKey, quantizerKey, decoderKey, key] = split(root, 4) as [RandomKey, RandomKey, RandomKey, RandomKey];
   const shared = { imageSize, channels, numGroups, dim: latentChannels };
   return new ViTVQ({
     encoder: new CNNEncoder({ ...shared, ...encoder, key: encoderKey }),

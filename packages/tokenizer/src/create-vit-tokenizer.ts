@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import {
-  assertAffordable,
+  assertFitsBudget,
   patchGrid,
   randomKey,
   split,
@@ -151,10 +151,17 @@ export function createViTVQ(
 }
 
 /**
- * As {@link createViTVQ}, of a config from anywhere; `where` it comes from is what an error says.
+ * Builds the tokenizer of a config from anywhere; errors say `where` the config comes from.
+ * @param random  the seed of the weights, or a key such as the one of `skipInitialization`
  * @throws {ConfigError}
  */
-export function buildViTVQ(config: unknown, seed: number, where: string, kinds: QuantizerKinds): ViTVQ {
+export function buildViTVQ(
+  config: unknown,
+  random: number | RandomKey,
+  where: string,
+  kinds: QuantizerKinds,
+): ViTVQ {
+  const seed = typeof random === 'number' ? random : 0;
   const {
     imageSize,
     patchSize,
@@ -168,18 +175,18 @@ export function buildViTVQ(config: unknown, seed: number, where: string, kinds: 
     recompute,
     quantizer,
   }: ViTVQConfig<QuantizerKinds> = parseOptions(viTVQConfigSchema(kinds), { ...(config as ViTVQConfig), seed }, where);
+  const root = typeof random === 'number' ? randomKey(seed) : random;
   const [rows, columns] = patchGrid(imageSize, patchSize, where);
   for (const { dim, depth } of [encoder, decoder]) {
     // Fixed positions are computed first of all.
-    assertAffordable({ elements: rows * columns * dim }, `positions of ${rows}x${columns} tokens of width ${dim}`);
-    assertAffordable({ variables: depth }, `${depth} blocks`);
+    assertFitsBudget(
+      root,
+      { elements: rows * columns * dim },
+      `positions of ${rows}x${columns} tokens of width ${dim}`,
+    );
+    assertFitsBudget(root, { variables: depth }, `${depth} blocks`);
   }
-  const [encoderKey, quantizerKey, decoderKey, key] = split(randomKey(seed), 4) as [
-    RandomKey,
-    RandomKey,
-    RandomKey,
-    RandomKey,
-  ];
+  const [encoderKey, quantizerKey, decoderKey, key] = split(root, 4) as [RandomKey, RandomKey, RandomKey, RandomKey];
   const shared = { imageSize, patchSize, activation, positions, recompute };
   return new ViTVQ({
     encoder: new ViTEncoder({ ...shared, ...encoder, channels, key: encoderKey }),

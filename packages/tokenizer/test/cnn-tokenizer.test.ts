@@ -21,7 +21,8 @@ import {
   type CheckpointTensors,
   type CNNVQConfig,
 } from '../src/index.js';
-import { createCodebookInitialization, createStage1Step } from '@vitvq/stage1-trainer';
+import { createCodebookInitialization, createTokenizerGradients } from '@vitvq/stage1-trainer';
+import { gradientStep } from '@vitvq/training';
 import { importTokenizer } from '../src/node/import-tokenizer.js';
 import { AdamW } from '@vitvq/optim';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -184,10 +185,10 @@ async function train(steps: number): Promise<number[]> {
   const [batch, rate] = [images(), tf.scalar(1e-2)];
   const initialize = compile(createCodebookInitialization(tokenizer));
   (await initialize(batch, tf.fill([16], 0.5))).dispose();
-  const step = compile(createStage1Step({ tokenizer, optimizer, clipNorm: 1 }));
+  const step = compile(gradientStep(createTokenizerGradients({ tokenizer }), { optimizer, clipNorm: 1 }));
   const losses: number[] = [];
   for (let count = 0; count < steps; count++) {
-    const { values, gradientNorms } = await step(batch, rate);
+    const { values, gradientNorms } = await step(rate, batch);
     losses.push((await values.l2!.data())[0]!);
     tf.dispose([values, gradientNorms]);
   }
