@@ -159,8 +159,7 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
       state: this.#state,
       guard: this.#guard,
       log,
-      // None of its events depends on what the task evaluates or previews.
-      events: this.#events as Emitter<unknown, unknown>,
+      events: this.#events,
     });
   }
 

@@ -46,7 +46,7 @@ export interface ReferenceLoss {
 /**
  * Reads the loss that `config` says, with the reference's defaults.
  * @param discriminatorWeights  the case with the weights of the discriminator alone; without, the
- * loss has none
+ *   loss has none
  */
 export function readReferenceLoss(
   config: Config,
