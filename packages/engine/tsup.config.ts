@@ -24,6 +24,5 @@ export default defineConfig([
     splitting: false,
     outExtension: () => ({ js: '.mjs' }),
     clean: false,
-    dts: false,
   },
 ]);
