@@ -108,7 +108,7 @@ describe('importTokenizer', () => {
     const tensors = await referenceCheckpoint(model, config);
     const whole = new Map([...tensors].map(([name, tensor]) => [`stage1_model.${name}`, tensor]));
     whole.set('transformer.wte.weight', { shape: [1], data: new Float32Array(1) });
-    await expect(importTokenizer(open(whole), { hints })).rejects.toThrow('pass the prefix of the names');
+    await expect(importTokenizer(open(whole), { hints })).rejects.toThrow('pass the prefix of the tokenizer');
     const { tokenizer } = await importTokenizer(open(whole), { hints, prefix: 'stage1_model.' });
     expect(tokenizer.encode(images)).toBeAllClose(model.encode(images), { rtol: 0, atol: 0 });
   });
