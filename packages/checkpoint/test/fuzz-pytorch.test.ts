@@ -2,12 +2,12 @@ import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DataError, foldIn, randomBits, randomKey } from '@vitvq/core';
-import { expect, it } from 'vitest';
+import { it } from '@vitvq/test-utils/node';
+import { expect } from 'vitest';
 import { openPyTorchCheckpoint } from '../src/index.js';
 import { AllowedNames } from '../src/internal/pickle/names.js';
 import { PickleEnd, PickleReader } from '../src/internal/pickle/reader.js';
 import { unpickle } from '../src/internal/pickle/unpickle.js';
-import { temporaryFolder } from './build-file.js';
 import {
   bytesOf,
   call,
@@ -28,7 +28,8 @@ import {
 } from './build-pytorch.js';
 import { fuzzCount, mutate } from './mutate.js';
 
-const folder = await temporaryFolder();
+let folder: string;
+it.beforeEach(({ temporaryFolder }) => void (folder = temporaryFolder));
 const fixture = (name: string): Promise<Uint8Array> =>
   fs.readFile(fileURLToPath(new URL(`fixtures/${name}`, import.meta.url)));
 const random = (index: number): Uint32Array => randomBits(foldIn(randomKey(2022), index), 64);

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { foldIn, randomBits, randomKey } from '@vitvq/core';
-import { describe, expect, it } from 'vitest';
+import { it } from '@vitvq/test-utils/node';
+import { describe, expect } from 'vitest';
 import { listCheckpoints, readCheckpoint, writeCheckpoint } from '../src/index.js';
-import { temporaryFolder } from './build-file.js';
 
 const names = ['a', 'b', 'c', 'd'];
 const length = 50_000;
@@ -58,8 +58,7 @@ describe.skipIf(process.platform === 'win32').each([
   ['one file', 2 ** 30],
   ['several files', 4 * length],
 ])('a process that is killed while it writes checkpoints of %s', (_, maximumShardBytes) => {
-  it('leaves an intact one, at least as new as the last that it finished', async () => {
-    const folder = await temporaryFolder();
+  it('leaves an intact one, at least as new as the last that it finished', async ({ temporaryFolder: folder }) => {
     const milliseconds = randomBits(foldIn(randomKey(11), maximumShardBytes), 4);
     for (const time of milliseconds) {
       const safe = await runAndKill(folder, maximumShardBytes, time % 60);

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs';
-import { expect, it } from 'vitest';
+import { it } from '@vitvq/test-utils/node';
+import { expect } from 'vitest';
 import {
   openCheckpoint,
   openPyTorchCheckpoint,
@@ -13,7 +14,6 @@ import {
   writeCheckpoint,
   type TensorSource,
 } from '../src/index.js';
-import { temporaryFolder } from './build-file.js';
 import { dictionary, legacyCheckpoint, tensor, zipCheckpoint, type Piece } from './build-pytorch.js';
 
 setFlagsFromString('--expose-gc');
@@ -50,7 +50,8 @@ const MiB = 2 ** 20;
 const sizes = [2, 2, 4, 2, 2, 2, 2];
 const largest = 4 * MiB;
 const names = sizes.map((_, index) => `tensor.${index}`);
-const folder = await temporaryFolder();
+let folder: string;
+it.beforeEach(({ temporaryFolder }) => void (folder = temporaryFolder));
 
 it.each([
   ['one file', 2 ** 31],

@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { DataError, type HostTensor } from '@vitvq/core';
-import { describe, expect, it } from 'vitest';
+import { it } from '@vitvq/test-utils/node';
+import { describe, expect } from 'vitest';
 import { openPyTorchCheckpoint, restoreVariables, type PyTorchCheckpointOptions } from '../src/index.js';
 import { readStrided } from '../src/internal/strided-tensor.js';
-import { temporaryFolder } from './build-file.js';
 import * as build from './build-pytorch.js';
 
-const folder = await temporaryFolder();
+let folder: string;
+it.beforeEach(({ temporaryFolder }) => void (folder = temporaryFolder));
 const fixtures = fileURLToPath(new URL('fixtures', import.meta.url));
 let count = 0;
 
