@@ -110,29 +110,11 @@ export function toHostData(
       return Float32Array.from(new Float64Array(buffer));
     case 'F16':
       return halfToFloat(new Uint16Array(buffer));
-    case 'BF16': {
-      const source = new Uint16Array(buffer);
-      const bits = new Uint32Array(source.length);
-      for (let index = 0; index < source.length; index++) bits[index] = source[index]! << 16;
-      return new Float32Array(bits.buffer);
-    }
+    case 'BF16':
+      return brainToFloat(new Uint16Array(buffer));
     case 'I64':
-    case 'U64': {
-      const words = new Int32Array(buffer);
-      const values = new Int32Array(words.length / 2);
-      for (let index = 0; index < values.length; index++) {
-        const low = words[2 * index]!;
-        const high = words[2 * index + 1]!;
-        // A 64-bit integer fits when its high word is the sign of its low word. An unsigned integer
-        // must be positive as well.
-        if (high !== low >> 31 || (dtype === 'U64' && low < 0)) {
-          const all = dtype === 'I64' ? new BigInt64Array(buffer) : new BigUint64Array(buffer);
-          refuse(index, String(all[index]));
-        }
-        values[index] = low;
-      }
-      return values;
-    }
+    case 'U64':
+      return longToInt(buffer, dtype, refuse);
     case 'U32': {
       const values = new Int32Array(buffer);
       const index = values.findIndex((value) => value < 0);
@@ -177,6 +159,38 @@ const valuesOfE4M3 = Float32Array.from({ length: 256 }, (_, code) => {
   if ((code & 0x7f) === 0x7f) return NaN;
   return code & 0x80 ? -magnitude : magnitude;
 });
+
+/** Converts the upper halves of binary32 to binary32. */
+function brainToFloat(source: Uint16Array): Float32Array {
+  const bits = new Uint32Array(source.length);
+  for (let index = 0; index < source.length; index++) bits[index] = source[index]! << 16;
+  return new Float32Array(bits.buffer);
+}
+
+/**
+ * Converts 64-bit integers to int32.
+ * @throws what `refuse` throws, for an integer that does not fit
+ */
+function longToInt(
+  buffer: ArrayBuffer,
+  dtype: 'I64' | 'U64',
+  refuse: (index: number, value: string) => never,
+): Int32Array {
+  const words = new Int32Array(buffer);
+  const values = new Int32Array(words.length / 2);
+  for (let index = 0; index < values.length; index++) {
+    const low = words[2 * index]!;
+    const high = words[2 * index + 1]!;
+    // A 64-bit integer fits when its high word is the sign of its low word. An unsigned integer
+    // must be positive as well.
+    if (high !== low >> 31 || (dtype === 'U64' && low < 0)) {
+      const all = dtype === 'I64' ? new BigInt64Array(buffer) : new BigUint64Array(buffer);
+      refuse(index, String(all[index]));
+    }
+    values[index] = low;
+  }
+  return values;
+}
 
 /** Converts IEEE 754 binary16 to binary32 exactly. Payloads of NaN are kept. */
 function halfToFloat(source: Uint16Array): Float32Array {

@@ -14,7 +14,10 @@ const state = { config: { seed: 3, name: 'größe' }, metrics: [21.8, null] };
 let folder: string;
 it.beforeEach(({ temporaryFolder }) => void (folder = temporaryFolder));
 
-/** Spaces between header and data carry no meaning; a damaged one that is still a space of JSON is no damage. */
+/**
+ * Returns whether a byte is a space between header and data. A changed one may still be a space of
+ * JSON.
+ */
 const isPadding = (bytes: Uint8Array, position: number): boolean => {
   const dataStart = 8 + Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   return position < dataStart && bytes.subarray(position, dataStart).every((byte) => byte === 0x20);

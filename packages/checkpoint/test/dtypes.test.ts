@@ -70,7 +70,7 @@ describe('element types', () => {
     }
   });
 
-  // The numbers of positive codes, in order: of each exponent, so many times a unit.
+  // Values of the positive codes, in order: for each exponent, several multiples of a unit.
   const times = (unit: number, first: number, count: number): number[] =>
     Array.from({ length: count }, (_, index) => unit * (first + index));
   const powers = (from: number, to: number): number[] =>
@@ -199,7 +199,8 @@ describe('element types that are chosen', () => {
     const header = { x: { dtype: 'F16', shape: [65536], data_offsets: [0, 131072] } };
     const all = decodeSafetensors(buildFile(header, bytes)).tensors.get('x')!.data as Float32Array;
     expect(write('F16', all)).toEqual(all);
-    // Between each two neighbours: a little nearer to the one, a little nearer to the other, and half-way, where the even one is taken.
+    // Values between two neighbours: a little nearer to the lower one, a little nearer to the
+    // higher one, and halfway, where the even one is taken.
     const positive = all.subarray(0, 0x7c00);
     const [low, high, middle] = [0.499, 0.501, 0.5].map((part) =>
       write(

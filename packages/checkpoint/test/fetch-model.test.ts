@@ -86,7 +86,7 @@ describe('fetchModel', () => {
     requests.length = 0;
     expect(await get()).toBe(path);
     expect(requests).toEqual(['/owner/name/resolve/main/config.json']);
-    // A commit does not change: nobody is asked.
+    // A commit does not change, so the hub is not asked.
     expect(await get(`owner/name@${commit}`)).toBe(path);
     expect(await get('owner/name', { revision: commit })).toBe(path);
     expect(requests).toHaveLength(1);

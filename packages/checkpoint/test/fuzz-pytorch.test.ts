@@ -98,7 +98,7 @@ const fragments = [
   '\n',
 ].map(bytesOf);
 
-/** What a refusal is about, without what differs from file to file. */
+/** Returns the kind of a refusal, without the parts that differ from file to file. */
 const reasonOf = ({ expected }: DataError): string => expected.replace(/"(?:[^"\\]|\\.)*"|\d+/g, '#').slice(0, 40);
 
 it('answers 5,000 damaged pickles with an error or a value', () => {
@@ -126,12 +126,14 @@ it('answers 5,000 damaged pickles with an error or a value', () => {
       else throw new Error(`input ${index}: ${String(error)}`, { cause: error });
     }
   }
-  // The inputs are worth something only if they reach many of the checks and leave some pickles whole.
+  // The inputs are useful only if they reach many of the checks and leave some pickles whole.
   expect(valid).toBeGreaterThan(count / 100);
   expect(reasons.size).toBeGreaterThan(20);
 });
 
-/** An archive around a pickle that was changed, so that changes reach what it says of tensors. */
+/**
+ * Returns an archive around a changed pickle, so that changes reach its descriptions of tensors.
+ */
 function zipOf(pickled: Uint8Array): Uint8Array {
   return zipArchive([
     { name: 'archive/data.pkl', content: pickled },

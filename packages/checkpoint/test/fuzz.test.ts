@@ -55,7 +55,7 @@ const fragments = [
   '\u00ff',
 ].map((fragment) => new TextEncoder().encode(fragment));
 
-/** The length field, for the header that is there now. */
+/** Returns a function that sets the length field to the length of a changed header. */
 function repairLength(original: Uint8Array): (bytes: Uint8Array) => void {
   const data = original.length - 8 - Number(new DataView(original.buffer).getBigUint64(0, true));
   return (bytes) => {
@@ -78,7 +78,7 @@ it('answers 20,000 damaged files with a DataError or with tensors that fill thei
         expect(shape.reduce((product, size) => product * size, 1)).toBe(data.length);
       }
       for (const value of Object.values(metadata)) expect(typeof value).toBe('string');
-      // What was accepted can be written and read back.
+      // A file that was accepted can be written and read back.
       if (!tensors.has('__metadata__')) {
         expect([...decodeSafetensors(encodeSafetensors(tensors, metadata)).tensors.keys()]).toEqual([
           ...tensors.keys(),
@@ -90,7 +90,7 @@ it('answers 20,000 damaged files with a DataError or with tensors that fill thei
       reasons.add(error.expected.replace(/"(?:[^"\\]|\\.)*"|\d+/g, '#').slice(0, 30));
     }
   }
-  // The inputs are worth something only if they reach many of the checks and leave some files whole.
+  // The inputs are useful only if they reach many of the checks and leave some files whole.
   expect(valid).toBeGreaterThan(500);
   expect(reasons.size).toBeGreaterThan(15);
 });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
-/** Returns the packages that a file imports, by itself and by files that it imports. Types do not count. */
+/** Returns the packages that a file and the files that it imports need. Types do not count. */
 function packagesOf(entry: URL): Set<string> {
   const packages = new Set<string>();
   const seen = new Set<string>();
@@ -15,7 +15,7 @@ function packagesOf(entry: URL): Set<string> {
       if (from.startsWith('.')) visit(new URL(from.replace(/[.]js$/, '.ts'), file));
       else packages.add(from);
     }
-    // A dynamic import or a require would be missed.
+    // The pattern above would miss a dynamic import or a require.
     expect(source, file.pathname).not.toMatch(/\b(?:import|require)\(/);
   };
   visit(entry);

@@ -25,10 +25,9 @@ let root: string;
 it.beforeEach(({ temporaryFolder }) => void (root = temporaryFolder));
 
 async function filesOf(folder: string): Promise<ModelFiles> {
-  const names = await fs.readdir(folder);
-  return Object.fromEntries(
-    await Promise.all(names.map(async (name) => [name, await fs.readFile(join(folder, name))])),
-  );
+  const files: Record<string, Uint8Array> = {};
+  for (const name of await fs.readdir(folder)) files[name] = await fs.readFile(join(folder, name));
+  return files;
 }
 
 async function valuesOf(files: ModelFiles): Promise<Map<string, HostTensor>> {

@@ -28,7 +28,7 @@ describe('bounds memory', () => {
   });
 
   it('of lists of lists of lists, which share what is in them', async () => {
-    // A billion laughs: 2^64 paths through 64 lists.
+    // A "billion laughs" attack: 2^64 paths through 64 lists.
     let laughs: Piece = '](Ne';
     for (let depth = 0; depth < 64; depth++)
       laughs += `q${String.fromCharCode(depth)}0](h${String.fromCharCode(depth)}h${String.fromCharCode(depth)}e`;

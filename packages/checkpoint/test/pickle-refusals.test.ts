@@ -23,7 +23,7 @@ import {
 } from './build-pytorch.js';
 import { load } from './load-pickle.js';
 
-/** Attacks, and what the error must say. Each would run a command where Python reads it. */
+/** Attacks, with parts of their errors. Python would run a command when it reads such a pickle. */
 const attacks: [string, Piece, string][] = [
   ['os.system by REDUCE', call(global('os', 'system'), text('true')), 'got os.system'],
   ['posix.system, as Python names it', call(global('posix', 'system'), text('id')), 'got posix.system'],
@@ -134,7 +134,7 @@ const attacks: [string, Piece, string][] = [
   ['buffers elsewhere', '\x97', 'got a buffer outside of it'],
 ];
 
-/** Damage and excess. */
+/** Damaged and excessive pickles, with parts of their errors. */
 const malformed: [string, Piece, string][] = [
   ['an unknown operation', '\xff', 'expected an operation of a pickle, got byte 0xff, before byte 3'],
   ['a protocol of the future', '\x80\x06', 'a pickle of protocol 5 at most, got 6'],
@@ -187,7 +187,7 @@ describe('refuses, and runs nothing', () => {
 
   it.each([...attacks, ...malformed])('%s', async (_, piece, message) => {
     expect(() => load(`\x80\x02${piece}.`)).toThrow(message);
-    // Wherever it stands, and in either format.
+    // The position in the file and its format make no difference.
     const value = dictionary({ state_dict: dictionary({ w: tensor({ length: 1, shape: [1] }) }), extra: list(piece) });
     const one = Float32Array.of(1);
     for (const bytes of [zipCheckpoint(value, { 0: one }), legacyCheckpoint(value, { 0: [1, one] })]) {

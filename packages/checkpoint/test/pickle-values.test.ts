@@ -59,7 +59,7 @@ const plainValues: [Piece, unknown][] = [
   [`]${int(1)}a`, [1]],
   [dictionary({ a: int(1) }), new Map([['a', 1]])],
   [`(${text('a')}${int(1)}d`, new Map([['a', 1]])],
-  // Keys that are no texts are dropped, with their values.
+  // Keys that are not strings are dropped, with their values.
   [`}${int(1)}${text('a')}s${text('b')}${int(2)}s`, new Map([['b', 2]])],
   [`}(${float(0.5)}NNN\x88N)N]Nu`, new Map()],
   [`}(${[1, 2, 3].map((high) => `\x8a\x09${uint64(5)}${String.fromCharCode(high)}N`).join('')}u`, new Map()],
@@ -90,7 +90,7 @@ const plainValues: [Piece, unknown][] = [
   [call(global('_codecs', 'encode'), text('é'), text('latin1')), Uint8Array.of(0xe9)],
   [call(global('builtins', 'bytearray'), 'C\x01a'), Uint8Array.of(97)],
   [call(global('torch', 'Size'), tuple(int(1), int(2))), { tuple: [1, 2] }],
-  // What a call copied stays as it was when the list grows.
+  // A copy that a call made is unchanged when the list grows.
   [`]q\x00${int(1)}a0${call(global('torch', 'Size'), 'h\x00')}h\x00${int(2)}a0`, { tuple: [1] }],
   [`]q\x00${int(1)}a0${call(global('builtins', 'tuple'), 'h\x00')}h\x00${int(2)}a0`, { tuple: [1] }],
   [`]q\x00${int(1)}a0${call(global('builtins', 'list'), 'h\x00')}h\x00${int(2)}a0`, [1]],

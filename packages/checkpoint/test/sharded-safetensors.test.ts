@@ -26,7 +26,7 @@ it.beforeEach(async ({ temporaryFolder }) => {
 });
 
 it('reads tensors of several files as of one', async () => {
-  // The layout of huggingface_hub: a number among the metadata.
+  // In the layout of huggingface_hub, a number is among the metadata.
   await fs.writeFile(file, JSON.stringify({ metadata: { total_size: 12, by: 'us' }, weight_map: weightMap }));
   const opened = await openShardedSafetensors(file);
   expect(opened).toMatchObject({ file, metadata: { by: 'us' } });

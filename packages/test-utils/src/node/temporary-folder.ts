@@ -7,7 +7,6 @@ import { test } from 'vitest';
  * Vitest's `it` with the fixture `temporaryFolder`: the path of an empty folder for one test, removed
  * after the test. Hooks get the same folder from `it.beforeEach(({ temporaryFolder }) => ...)`.
  */
-// eslint-disable-next-line no-empty-pattern -- Vitest reads the names of other fixtures from the pattern.
 export const it = test.extend('temporaryFolder', async ({}, { onCleanup }) => {
   const folder = await mkdtemp(join(tmpdir(), 'vitvq-test-'));
   onCleanup(() => rm(folder, { recursive: true, force: true }));
