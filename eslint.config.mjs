@@ -1,5 +1,47 @@
+import stylistic from '@stylistic/eslint-plugin';
+import vitest from '@vitest/eslint-plugin';
 import { defineConfig } from 'eslint/config';
+import jsdoc from 'eslint-plugin-jsdoc';
 import tseslint from 'typescript-eslint';
+
+/**
+ * Folders whose comments or tests break the newer rules (length of comments, required docstrings,
+ * tests that cannot fail). A folder that keeps the rules is taken off: the list only shrinks.
+ */
+const NOT_YET = [
+  'examples/browser',
+  'examples/completion',
+  'examples/pipeline',
+  'examples/quickstart',
+  'examples/table-4',
+  'examples/text-to-image',
+  'packages/cli',
+  'packages/codes',
+  'packages/core',
+  'packages/data',
+  'packages/discriminator',
+  'packages/engine',
+  'packages/evaluation',
+  'packages/export',
+  'packages/layers',
+  'packages/linear-probe',
+  'packages/losses',
+  'packages/optim',
+  'packages/quantizers',
+  'packages/report',
+  'packages/sampling',
+  'packages/stage1-trainer',
+  'packages/stage2-trainer',
+  'packages/tensorboard',
+  'packages/test-models',
+  'packages/test-utils',
+  'packages/tokenizer',
+  'packages/training',
+  'packages/transformers',
+  'tools/bench',
+  'tools/conformance',
+];
+const notYet = NOT_YET.map((folder) => `${folder}/**`);
 
 export default defineConfig(
   { ignores: ['**/dist/', '**/coverage/', '.nx/', 'runs/'] },
@@ -16,7 +58,7 @@ export default defineConfig(
     rules: {
       eqeqeq: 'error',
       'no-console': 'error',
-      // A run is a function of its configuration and seed: randomness comes from keys (`@vitvq/core`).
+      // A run is a function of its config and seed: randomness comes from keys of `@vitvq/core`.
       'no-restricted-properties': [
         'error',
         { object: 'Math', property: 'random', message: 'Draw from a random key of @vitvq/core.' },
@@ -26,7 +68,8 @@ export default defineConfig(
       ],
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
-      '@typescript-eslint/no-non-null-assertion': 'off', // noUncheckedIndexedAccess makes `!` the way to index in a loop.
+      // noUncheckedIndexedAccess makes `!` the way to index in a loop.
+      '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/no-unnecessary-condition': 'off', // Wrong for values that await or a callback changes.
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       '@typescript-eslint/prefer-readonly': 'error',
@@ -37,6 +80,46 @@ export default defineConfig(
       ],
       '@typescript-eslint/return-await': ['error', 'error-handling-correctness-only'],
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+    },
+  },
+  {
+    // Prettier keeps code within its width; comments are prose, which narrower lines suit.
+    files: ['**/*.ts', '**/*.mjs'],
+    ignores: notYet,
+    plugins: { '@stylistic': stylistic },
+    rules: { '@stylistic/max-len': ['error', { code: 1000, comments: 100, ignoreUrls: true }] },
+  },
+  {
+    files: ['packages/*/src/**/*.ts'],
+    ignores: notYet,
+    plugins: { jsdoc },
+    rules: {
+      'jsdoc/require-jsdoc': [
+        'error',
+        {
+          publicOnly: true,
+          require: { ClassDeclaration: true, FunctionDeclaration: true },
+          contexts: ['TSInterfaceDeclaration', 'ExportNamedDeclaration > VariableDeclaration'],
+          enableFixer: false,
+        },
+      ],
+    },
+  },
+  {
+    // A test that asserts nothing, or only now and then, passes whatever the code does.
+    files: ['**/test/**/*.test.ts'],
+    ignores: notYet,
+    plugins: { vitest },
+    rules: {
+      'vitest/expect-expect': ['error', { assertFunctionNames: ['expect*', '**.expect*'] }],
+      'vitest/no-commented-out-tests': 'error',
+      'vitest/no-conditional-expect': 'error',
+      'vitest/no-conditional-tests': 'error',
+      'vitest/no-focused-tests': 'error',
+      'vitest/no-identical-title': 'error',
+      'vitest/valid-describe-callback': 'error',
+      'vitest/valid-expect': ['error', { maxArgs: 2 }],
+      'vitest/valid-expect-in-promise': 'error',
     },
   },
   {

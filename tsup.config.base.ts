@@ -1,15 +1,19 @@
-import { defineConfig } from 'tsup';
+import { defineConfig, type Options } from 'tsup';
 
-/** The one build shape of every package: ESM and types. A package with more entry points spreads it and replaces `entry`. */
+/**
+ * The build of a package: one ES module. `tsc -p tsconfig.build.json` adds the declarations. A
+ * package with more entry points spreads this and replaces `entry`.
+ */
 export const packageBuild = {
   entry: ['src/index.ts'],
-  format: ['esm' as const],
-  target: 'node20',
-  platform: 'node' as const,
+  format: 'esm',
+  target: 'es2022',
+  platform: 'node',
   clean: true,
   sourcemap: true,
-  // TypeScript 6 warns about the baseUrl that tsup sets for its own declaration build.
-  dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
-};
+} satisfies Options;
+
+/** The build of a package that runs in browsers too: modules of Node are refused. */
+export const neutralBuild = { ...packageBuild, platform: 'neutral' } satisfies Options;
 
 export default defineConfig(packageBuild);

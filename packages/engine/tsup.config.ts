@@ -1,10 +1,29 @@
 import { defineConfig } from 'tsup';
 import { packageBuild } from '../../tsup.config.base.js';
 
-export default defineConfig({
-  ...packageBuild,
-  // The thread that runs ONNX Runtime is a file of its own.
-  // tsup leaves dependencies and peers alone, but would bundle optional ones.
-  external: ['onnxruntime-node'],
-  entry: { index: 'src/index.ts', worker: 'src/onnx/worker.ts' },
-});
+// The package's own import `#platform` chooses one of two files when a program runs or is bundled.
+// tsup leaves dependencies and peers alone, but would bundle optional ones.
+const shared = { ...packageBuild, external: ['#platform', 'onnxruntime-node'] };
+
+export default defineConfig([
+  {
+    ...shared,
+    entry: {
+      index: 'src/index.ts',
+      'onnx-export': 'src/onnx-export.ts',
+      node: 'src/platform/node.ts',
+      browser: 'src/platform/browser.ts',
+    },
+    clean: ['!worker.mjs', '!worker.mjs.map'], // both builds run at the same time
+  },
+  {
+    ...shared,
+    // The thread that runs ONNX Runtime is one file without parts, which can be copied beside a bundle
+    // of any format.
+    entry: { worker: 'src/onnx/worker.ts' },
+    splitting: false,
+    outExtension: () => ({ js: '.mjs' }),
+    clean: false,
+    dts: false,
+  },
+]);

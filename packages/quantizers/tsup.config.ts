@@ -1,1 +1,1 @@
-export { default } from '../../tsup.config.base.js';
+export { neutralBuild as default } from '../../tsup.config.base.js';

@@ -1,14 +1,14 @@
+import { foldIn, randomKey, randomUniform, toRgbImages } from '@vitvq/core';
+import { openCifar10, openImageArray, openImageFolder, readImages, subset, type ImageDataset } from '@vitvq/data';
 import { downloadLines } from '@vitvq/example-shared';
-import { foldIn, randomKey, randomUniform } from '@vitvq/core';
-import { openCifar10, openImageArray, openImageFolder, readImages, subset, type ImageSource } from '@vitvq/data';
-import { encodePng, toRgbImages } from '@vitvq/report';
+import { encodePng } from '@vitvq/report';
 import { PICTURES, SMOKE } from './config.js';
 import type { Request } from './options.js';
 
 /** A picture that the models have not seen, as large as they want it. */
 export interface Picture {
   readonly name: string;
-  readonly png: Buffer;
+  readonly png: Uint8Array;
 }
 
 /**
@@ -24,29 +24,30 @@ export async function readPictures(
   if (!source) return [];
   const chosen = subset(source, firstOfEachClass(source));
   const { data, shape, names } = await readImages(chosen, { imageSize });
-  return Promise.all(
-    toRgbImages(data, shape).map(async (image, index) => ({
-      name: names[index] || `picture ${index + 1}`,
-      png: await encodePng(image),
-    })),
-  );
+  return toRgbImages({ data, shape }).map((image, index) => ({
+    name: names[index] || `picture ${index + 1}`,
+    png: encodePng(image),
+  }));
 }
 
-async function openSource(images: string | undefined, trainedOn: string | undefined): Promise<ImageSource | undefined> {
+async function openSource(
+  images: string | undefined,
+  trainedOn: string | undefined,
+): Promise<ImageDataset | undefined> {
   if (images !== undefined) return openImageFolder(images);
   // Folders of earlier versions do not say it; their examples had CIFAR-10.
   if (trainedOn !== undefined && !trainedOn.startsWith('CIFAR-10')) return undefined;
   return openCifar10({ split: 'test', onProgress: downloadLines('CIFAR-10', console.log) });
 }
 
-function firstOfEachClass({ labels, classes, length }: ImageSource): number[] {
-  if (classes.length < 2) return Array.from({ length: Math.min(PICTURES, length) }, (_, index) => index);
-  const first = classes.map((_, label) => labels.indexOf(label)).filter((index) => index >= 0);
+function firstOfEachClass({ labels, classNames, length }: ImageDataset): number[] {
+  if (classNames.length < 2) return Array.from({ length: Math.min(PICTURES, length) }, (_, index) => index);
+  const first = classNames.map((_, label) => labels.indexOf(label)).filter((index) => index >= 0);
   return first.slice(0, PICTURES);
 }
 
 /** Two colours each, in which one channel leads. */
-function madeUpPictures(): ImageSource {
+function madeUpPictures(): ImageDataset {
   const { imageSize, classes } = SMOKE;
   const values = imageSize ** 2 * 3;
   const images = new Uint8Array(classes.length * values);
@@ -59,5 +60,12 @@ function madeUpPictures(): ImageSource {
     }
   }
   const labels = Int32Array.from(classes.keys());
-  return openImageArray({ images, height: imageSize, width: imageSize, labels, classes, name: 'made-up pictures' });
+  return openImageArray({
+    images,
+    height: imageSize,
+    width: imageSize,
+    labels,
+    classNames: classes,
+    name: 'made-up pictures',
+  });
 }

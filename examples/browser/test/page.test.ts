@@ -172,7 +172,7 @@ describe.skipIf(executablePath === undefined)('the page in Chromium', { timeout:
         return x >= 0 && x < 16 ? middle(x, y) : [255, 0, 0];
       }).flat(),
     );
-    const bytes = [...(await encodePng({ width: 32, height: 16, data }))];
+    const bytes = [...encodePng({ width: 32, height: 16, data })];
     const transfer = await page.evaluateHandle((values) => {
       const files = new DataTransfer();
       files.items.add(new File([Uint8Array.from(values)], 'dropped.png', { type: 'image/png' }));

@@ -1,6 +1,6 @@
 /** Every number of this example. */
-import { QUICKSTART_TRAINING, type Stage1Plan } from '@vitvq/stage1-trainer';
-import { QUICKSTART_STAGE2_TRAINING, type Stage2Plan } from '@vitvq/stage2-trainer';
+import { QUICKSTART_TRAINING, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
+import { QUICKSTART_TRANSFORMER_TRAINING, type TransformerTrainingConfig } from '@vitvq/stage2-trainer';
 import { QUICKSTART, type ViTVQConfig } from '@vitvq/tokenizer';
 import type { GPTOptions } from '@vitvq/transformers';
 
@@ -53,7 +53,10 @@ export const SMOKE_TOKENIZER: ViTVQConfig = {
 export const SMOKE_TRANSFORMER = SMOKE_SIZE satisfies Partial<GPTOptions>;
 
 const duration = { steps: SMOKE.steps };
-export const SMOKE_PLANS: { readonly tokenizer: Stage1Plan; readonly transformer: Stage2Plan } = {
+export const SMOKE_PLANS: {
+  readonly tokenizer: TokenizerTrainingConfig;
+  readonly transformer: TransformerTrainingConfig;
+} = {
   tokenizer: { ...QUICKSTART_TRAINING, duration },
-  transformer: { ...QUICKSTART_STAGE2_TRAINING, duration },
+  transformer: { ...QUICKSTART_TRANSFORMER_TRAINING, duration },
 };

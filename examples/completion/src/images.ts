@@ -1,6 +1,6 @@
 import { downloadLines } from '@vitvq/example-shared';
 import { foldIn, randomKey, randomUniform } from '@vitvq/core';
-import { openCifar10, openImageArray, readImages, subset, type ImageSource, type LoadedImages } from '@vitvq/data';
+import { openCifar10, openImageArray, readImages, subset, type ImageArray, type LoadedImages } from '@vitvq/data';
 import { MEASURED_IMAGES, SMOKE, type Settings } from './config.js';
 
 /** Images that the models have not seen, with the names of their classes. */
@@ -16,15 +16,14 @@ export async function readTestImages(
     source,
     Array.from({ length: count }, (_, index) => index),
   );
-  const { height, width } = source.storage as Extract<ImageSource['storage'], { readonly kind: 'pixels' }>;
-  return { ...(await readImages(measured, { imageSize: imageSize ?? [height, width] })), source: source.name };
+  return { ...(await readImages(measured, { imageSize: imageSize ?? source.imageSize })), source: source.name };
 }
 
 /**
  * A colour above and another below, in which the same channel leads: what there is to be known of the lower half, the upper
  * half tells, and the class tells some of it.
  */
-export function madeUpImages(count: number, from = 0): ImageSource {
+export function madeUpImages(count: number, from = 0): ImageArray {
   const { imageSize, classes } = SMOKE;
   const values = imageSize ** 2 * 3;
   const images = new Uint8Array(count * values);
@@ -38,5 +37,12 @@ export function madeUpImages(count: number, from = 0): ImageSource {
       images[index * values + value] = 255 * (leads + 0.6 * (isLower ? draws[channel]! * draws[3]! : draws[channel]!));
     }
   }
-  return openImageArray({ images, height: imageSize, width: imageSize, labels, classes, name: 'made-up images' });
+  return openImageArray({
+    images,
+    height: imageSize,
+    width: imageSize,
+    labels,
+    classNames: classes,
+    name: 'made-up images',
+  });
 }

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { foldIn, randomKey } from '@vitvq/core';
 import { createBatches, type BatchStream } from '@vitvq/data';
-import { Stage1Trainer } from '@vitvq/stage1-trainer';
-import { Stage2Trainer } from '@vitvq/stage2-trainer';
+import { createTokenizerTrainer } from '@vitvq/stage1-trainer';
+import { createTransformerTrainer } from '@vitvq/stage2-trainer';
 import { createViTVQ } from '@vitvq/tokenizer';
 import { saveTokenizer } from '@vitvq/tokenizer/node';
 import { ClassConditioner, GPT } from '@vitvq/transformers';
@@ -21,11 +21,11 @@ export async function makeSmokeModels(run: string, seed: number): Promise<void> 
   const sizes = { ...SMOKE_TRANSFORMER, vocabSize, grid, conditionVocabSize: conditioner.vocabSize };
   const model = new GPT({ ...sizes, key: foldIn(randomKey(seed), 1) });
   try {
-    const first = new Stage1Trainer({ tokenizer, plan: SMOKE_PLANS.tokenizer, openBatches });
+    const first = createTokenizerTrainer({ tokenizer, config: SMOKE_PLANS.tokenizer, openBatches });
     await first.run().finally(() => first.dispose());
     await saveTokenizer(join(run, MODEL_FOLDERS.tokenizer), tokenizer, SMOKE_TOKENIZER);
-    const plan = SMOKE_PLANS.transformer;
-    const second = new Stage2Trainer({ model, conditioner, tokenizer, plan, openBatches });
+    const config = SMOKE_PLANS.transformer;
+    const second = createTransformerTrainer({ model, conditioner, tokenizer, config, openBatches });
     await second.run().finally(() => second.dispose());
     await saveTransformer(join(run, MODEL_FOLDERS.transformer), model, conditioner);
   } finally {

@@ -1,16 +1,9 @@
 import { join } from 'node:path';
+import { toRgbImages, type HostImages, type RgbImage } from '@vitvq/core';
 import { writeJson } from '@vitvq/files';
-import type { HostImages } from '@vitvq/core';
 import type { LoadedImages } from '@vitvq/data';
 import type { Engine } from '@vitvq/engine';
-import {
-  lineReportChart,
-  toRgbImages,
-  writeReport,
-  type GalleryBlock,
-  type ReportSection,
-  type RgbImage,
-} from '@vitvq/report';
+import { lineReportChart, writeReport, type GalleryBlock, type ReportSection } from '@vitvq/report';
 import { COMPLETIONS, SAMPLING, type Settings } from './config.js';
 import { halvesOf } from './halves.js';
 import type { Knowledge, Likeness } from './measure.js';
@@ -204,7 +197,7 @@ function likenessSection({ likeness }: Outcome): ReportSection {
 
 function pictureOf({ data, shape: [, ...size] }: HostImages, image: number): RgbImage {
   const values = size.reduce((product, length) => product * length, 1);
-  return toRgbImages(data.subarray(image * values, (image + 1) * values), [1, ...size])[0]!;
+  return toRgbImages({ data: data.subarray(image * values, (image + 1) * values), shape: [1, ...size] })[0]!;
 }
 
 /** The lower half in grey. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { encodeToShards, openCodes, type CodeSource } from '@vitvq/codes';
-import type { ImageSource } from '@vitvq/data';
+import type { ImageDataset } from '@vitvq/data';
 import { batchSizesOf, imageSizeOf, VALIDATION_IMAGES, VIEWS, type Amounts } from './config.js';
 import { first, openViews } from './data.js';
 import type { StageContext } from './stage-context.js';
@@ -20,7 +20,7 @@ export async function encodeImages(context: StageContext, amounts: Amounts): Pro
   const imageSize = imageSizeOf(settings);
   const { evaluation: batchSize } = batchSizesOf(settings);
   const tokenizer = await openTokenizer(context);
-  const encode = async (source: ImageSource, part: Part, views: number): Promise<number> => {
+  const encode = async (source: ImageDataset, part: Part, views: number): Promise<number> => {
     console.log(`  ${part}: ${source.length} images in ${views === 1 ? 'one view' : `${views} views`}`);
     const { images: count } = await encodeToShards({
       tokenizer,

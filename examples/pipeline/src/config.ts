@@ -1,8 +1,12 @@
 /** Every number of the pipeline that is not in a preset of @vitvq/stage1 or @vitvq/stage2. */
 import * as tf from '@tensorflow/tfjs';
 import { foldIn, randomKey } from '@vitvq/core';
-import { QUICKSTART_BATCH_SIZE, QUICKSTART_TRAINING, type Stage1Plan } from '@vitvq/stage1-trainer';
-import { QUICKSTART_STAGE2_BATCH_SIZE, QUICKSTART_STAGE2_TRAINING, type Stage2Plan } from '@vitvq/stage2-trainer';
+import { QUICKSTART_BATCH_SIZE, QUICKSTART_TRAINING, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
+import {
+  QUICKSTART_TRANSFORMER_BATCH_SIZE,
+  QUICKSTART_TRANSFORMER_TRAINING,
+  type TransformerTrainingConfig,
+} from '@vitvq/stage2-trainer';
 import { QUICKSTART, type ViTVQConfig } from '@vitvq/tokenizer';
 import {
   GPT,
@@ -109,7 +113,7 @@ export function batchSizesOf({ smoke }: Settings): { tokenizer: number; gpt: num
   const { batchSize } = SMOKE;
   return smoke
     ? { tokenizer: batchSize, gpt: batchSize, evaluation: batchSize }
-    : { tokenizer: QUICKSTART_BATCH_SIZE, gpt: QUICKSTART_STAGE2_BATCH_SIZE, evaluation: 50 };
+    : { tokenizer: QUICKSTART_BATCH_SIZE, gpt: QUICKSTART_TRANSFORMER_BATCH_SIZE, evaluation: 50 };
 }
 
 /** Seconds between two measurements on held-out images, and between two checkpoints. */
@@ -151,11 +155,11 @@ export function tokenizerConfig({ model, smoke }: Settings): ViTVQConfig {
  * Squared error alone: what the transformer learns is the codes, and a discriminator would take half of the time. Residual
  * codebooks start from data as well, but before the training (see residual-codebooks.ts), and need no care afterwards.
  */
-export function tokenizerPlan({ model, minutes, smoke, seed }: Settings): Stage1Plan {
+export function tokenizerPlan({ model, minutes, smoke, seed }: Settings): TokenizerTrainingConfig {
   const duration = smoke ? { steps: SMOKE.steps.tokenizer } : { minutes: SHARES.tokenizer * minutes };
   const plan = { ...QUICKSTART_TRAINING, duration, seed };
   if (model === 'gpt') return plan;
-  return { ...plan, codebook: { autoencoderShare: 0, initializeFromData: false, reviveEvery: 0 } };
+  return { ...plan, codebook: { autoencoderFraction: 0, initializeFromData: false, resetEvery: 0 } };
 }
 
 /** What the report calls the transformer. */
@@ -206,9 +210,9 @@ export function createTransformer(
 /** Twice the usual share of examples without their class: it is how the probe, and half of guidance, sees every image. */
 const CONDITION_DROP_RATE = 0.2;
 
-export function transformerPlan({ minutes, smoke, seed }: Settings): Stage2Plan {
+export function transformerPlan({ minutes, smoke, seed }: Settings): TransformerTrainingConfig {
   const duration = smoke ? { steps: SMOKE.steps.gpt } : { minutes: SHARES.gpt * minutes };
-  return { ...QUICKSTART_STAGE2_TRAINING, duration, conditionDropRate: CONDITION_DROP_RATE, seed };
+  return { ...QUICKSTART_TRANSFORMER_TRAINING, duration, conditionDropRate: CONDITION_DROP_RATE, seed };
 }
 
 /** How images are generated. */

@@ -1,17 +1,17 @@
 import { downloadLines } from '@vitvq/example-shared';
 import type { RepeatedImages } from '@vitvq/codes';
 import { foldIn, randomKey, randomUniform } from '@vitvq/core';
-import { createBatches, openCifar10, openImageArray, subset, type ImageSource } from '@vitvq/data';
+import { createBatches, openCifar10, openImageArray, subset, type ImageDataset } from '@vitvq/data';
 import { KEPT_FOR_PROBE, SMOKE, type Settings } from './config.js';
 
 /** Three sets without an image in common. */
 export interface Images {
   /** For tokenizer and transformer. */
-  readonly train: ImageSource;
+  readonly train: ImageDataset;
   /** For the probe: the models that it looks into have not seen them. */
-  readonly probe: ImageSource;
+  readonly probe: ImageDataset;
   /** Everything is measured on them, and nothing learns from them. */
-  readonly test: ImageSource;
+  readonly test: ImageDataset;
 }
 
 export async function openImages({ smoke }: Settings): Promise<Images> {
@@ -32,7 +32,7 @@ export async function openImages({ smoke }: Settings): Promise<Images> {
 }
 
 /** The first `count` images, or all where there are fewer. */
-export function first(source: ImageSource, count: number): ImageSource {
+export function first(source: ImageDataset, count: number): ImageDataset {
   return range(source, 0, Math.min(count, source.length));
 }
 
@@ -41,7 +41,7 @@ export function first(source: ImageSource, count: number): ImageSource {
  * every image once in two views; drawn at random, half of the pairs would be twice the same.
  */
 export function openViews(
-  source: ImageSource,
+  source: ImageDataset,
   options: { readonly imageSize: number; readonly batchSize: number; readonly startAt: number },
 ): RepeatedImages {
   const stream = createBatches(source, { ...options, lastBatch: 'pad' });
@@ -70,7 +70,7 @@ function mirrored(
   return result;
 }
 
-function range(source: ImageSource, begin: number, end: number): ImageSource {
+function range(source: ImageDataset, begin: number, end: number): ImageDataset {
   return subset(
     source,
     Array.from({ length: end - begin }, (_, index) => begin + index),
@@ -78,7 +78,7 @@ function range(source: ImageSource, begin: number, end: number): ImageSource {
 }
 
 /** One colour each, with noise; more of a class's own colour on average. */
-function madeUpImages(count: number): ImageSource {
+function madeUpImages(count: number): ImageDataset {
   const { imageSize, classes } = SMOKE;
   const values = imageSize ** 2 * 3;
   const images = new Uint8Array(count * values);
@@ -93,6 +93,6 @@ function madeUpImages(count: number): ImageSource {
       images[index * values + value] = 255 * (color[value % 3]! + 0.2 * draws[3 + value]!);
     }
   }
-  const array = { images, height: imageSize, width: imageSize, labels, classes };
+  const array = { images, height: imageSize, width: imageSize, labels, classNames: classes };
   return openImageArray({ ...array, name: 'made-up images' });
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { trainWithProgress } from '@vitvq/example-shared';
 import { DataError } from '@vitvq/core';
-import { readTransformerWeights, Stage2Trainer } from '@vitvq/stage2-trainer';
+import { readTransformerWeights, createTransformerTrainer } from '@vitvq/stage2-trainer';
 import { ClassConditioner } from '@vitvq/transformers';
 import { loadTransformer, saveTransformer, type LoadedTransformer } from '@vitvq/transformers/node';
 import { openCodesOf } from './codes-stage.js';
@@ -37,16 +37,16 @@ export async function trainTransformer(context: StageContext): Promise<Transform
   const { settings, images, folder, signal } = context;
   const directory = folder.of('gpt');
   const { gpt: batchSize, evaluation: evaluationBatch } = batchSizesOf(settings);
-  const { classes } = images.train;
-  const conditioner = new ClassConditioner({ classCount: classes.length, classNames: classes });
+  const { classNames } = images.train;
+  const conditioner = new ClassConditioner({ classCount: classNames.length, classNames });
   const codes = await openCodesOf(context, 'train');
   const validation = await openCodesOf(context, 'validation');
   const openValidation = () => validation.batches({ batchSize: evaluationBatch, lastBatch: 'pad', epochs: 1 });
   const model = createTransformer(codes, conditioner.vocabSize, settings);
-  const trainer = new Stage2Trainer({
+  const trainer = createTransformerTrainer({
     model,
     conditioner,
-    plan: transformerPlan(settings),
+    config: transformerPlan(settings),
     openBatches: (startAt) => codes.batches({ batchSize, shuffle: true, key: keyOf(settings, 'gptBatches'), startAt }),
     directory,
     checkpoint: { everySeconds: EVERY_SECONDS.checkpoint },

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
-import { createBatches, type ImageSource } from '@vitvq/data';
+import { createBatches, type ImageDataset } from '@vitvq/data';
 import {
   blockFeatures,
   collectFeatures,
@@ -119,7 +119,7 @@ export async function probeModels(context: StageContext, amounts: Amounts): Prom
     console.log(`  features of ${amounts.probe} images to learn from and ${amounts.probeTest} to test on`);
     const collected = await collectFeatures(features, labelled(first(images.probe, amounts.probe), context));
     const test = await collectFeatures(features, labelled(first(images.test, amounts.probeTest), context));
-    const split = { share: PROBE.validationShare, key: keyOf(settings, 'holdOut') };
+    const split = { fraction: PROBE.validationShare, key: keyOf(settings, 'holdOut') };
     const { train, heldOut: validation } = holdOut(collected, split);
     const probe = (isProbed: (block: string) => boolean): Promise<LayerSweep> =>
       probeBlocks(
@@ -163,7 +163,7 @@ export async function probeModels(context: StageContext, amounts: Amounts): Prom
 
 /** Images with their classes, in their order. */
 async function* labelled(
-  source: ImageSource,
+  source: ImageDataset,
   { settings, signal }: StageContext,
 ): AsyncGenerator<LabelledBatch, void, undefined> {
   const imageSize = imageSizeOf(settings);

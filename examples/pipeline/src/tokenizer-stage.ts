@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { writeSafetensors } from '@vitvq/checkpoint';
 import { trainWithProgress } from '@vitvq/example-shared';
 import { createBatches, readImages } from '@vitvq/data';
-import { readTokenizerWeights, Stage1Trainer } from '@vitvq/stage1-trainer';
+import { readTokenizerWeights, createTokenizerTrainer } from '@vitvq/stage1-trainer';
 import { createViTVQ, type ViTVQ } from '@vitvq/tokenizer';
 import { loadTokenizer, saveTokenizer } from '@vitvq/tokenizer/node';
 import {
@@ -52,9 +52,9 @@ export async function trainTokenizer({ settings, images, folder, signal }: Stage
   // Where a training goes on, its checkpoint replaces this start.
   const begin = await readImages(first(images.train, IMAGES_TO_START_CODEBOOKS), { imageSize });
   await startResidualCodebooks(tokenizer, begin, keyOf(settings, 'codebooks'));
-  const trainer = new Stage1Trainer({
+  const trainer = createTokenizerTrainer({
     tokenizer,
-    plan: tokenizerPlan(settings),
+    config: tokenizerPlan(settings),
     openBatches: (startAt) =>
       createBatches(images.train, {
         batchSize: batchSizes.tokenizer,

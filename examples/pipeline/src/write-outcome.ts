@@ -1,15 +1,15 @@
 import { join } from 'node:path';
 import { readSafetensors } from '@vitvq/checkpoint';
+import { toRgbImages } from '@vitvq/core';
 import type { StageResult } from '@vitvq/example-shared';
 import { writeJson } from '@vitvq/files';
 import type { Engine } from '@vitvq/engine';
 import {
   comparisonGallery,
-  configurationRows,
+  configRows,
   confusionTable,
   layerSweepChart,
   lineReportChart,
-  toRgbImages,
   writeReport,
   type GalleryBlock,
   type ReportSection,
@@ -149,7 +149,7 @@ export async function writeOutcomeReport(context: StageContext, outcome: Outcome
         blocks: [
           {
             kind: 'table',
-            rows: configurationRows({
+            rows: configRows({
               settings,
               tokenizer: { model: tokenizerConfig(settings), training: tokenizerPlan(settings) },
               transformer: { training: transformerPlan(settings) },
@@ -181,11 +181,11 @@ async function samplesSection(context: StageContext, outcome: Outcome): Promise<
   const { perClass, firstSeed } = outcome.samples.result;
   const { generatedTop1 } = outcome.probe.result;
   const { data, shape } = await readSamples(context);
-  const pictures = toRgbImages(data, shape);
+  const pictures = toRgbImages({ data, shape });
   const gallery: GalleryBlock = {
     kind: 'gallery',
     labels: Array.from({ length: perClass }, (_, column) => `seed ${firstSeed + column}`),
-    items: context.images.train.classes.map((name, label) => ({
+    items: context.images.train.classNames.map((name, label) => ({
       images: pictures.slice(label * perClass, (label + 1) * perClass),
       caption: name,
     })),
@@ -213,15 +213,14 @@ async function tokenizerSection({ folder, images }: StageContext, { tokenizer }:
     blocks: [
       comparisonGallery(
         [
-          { label: 'original', images: originals.data },
-          { label: 'reconstruction', images: reconstructions.data },
+          { label: 'original', images: originals },
+          { label: 'reconstruction', images: reconstructions },
         ],
         {
-          shape: originals.shape,
-          examples: originals.shape[0],
+          shown: originals.shape[0],
           names: Array.from(
             { length: originals.shape[0] },
-            (_, image) => images.test.classes[images.test.labels[image]!]!,
+            (_, image) => images.test.classNames[images.test.labels[image]!]!,
           ),
           caption: 'Test images, each beside what is left of it in its codes: the best that can be drawn with them.',
           file: 'reconstructions.png',
@@ -365,7 +364,7 @@ function probeSection({ images, settings }: StageContext, { probe }: Outcome): R
           String(l2),
         ]),
       },
-      confusionTable(probe.result, { classes: images.train.classes, name: best }),
+      confusionTable(probe.result, { classes: images.train.classNames, name: best }),
       ...warnings.map((text) => ({ kind: 'text' as const, text })),
     ],
   };

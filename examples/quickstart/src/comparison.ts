@@ -4,7 +4,7 @@ import { readSafetensors, writeSafetensors } from '@vitvq/checkpoint';
 import { UsageError } from '@vitvq/example-shared';
 import type { HostImages } from '@vitvq/core';
 import { detailRatio, Evaluator, type Evaluation } from '@vitvq/evaluation';
-import { readStage1State, readTokenizerWeights, type Stage1Trainer } from '@vitvq/stage1-trainer';
+import { readTokenizerTraining, readTokenizerWeights, type TokenizerTrainer } from '@vitvq/stage1-trainer';
 import { createViTVQ } from '@vitvq/tokenizer';
 import { EVALUATION_BATCH, modelConfig } from './config.js';
 import type { Settings } from './options.js';
@@ -38,7 +38,7 @@ export class L2AlonePictures {
   }
 
   /** The trainer evaluates right before that. */
-  follow(trainer: Stage1Trainer): void {
+  follow(trainer: TokenizerTrainer): void {
     trainer.on('step', ({ values }) => {
       this.#hasBegun ||= values.adversarial !== undefined;
     });
@@ -83,7 +83,7 @@ export class L2AlonePictures {
 
 /** What the tokenizer of a run of this program in `directory` makes of the images. @throws {UsageError} */
 export async function otherRun(directory: string, originals: HostImages): Promise<Comparison> {
-  const { notes, step } = await readStage1State(directory);
+  const { notes, step } = await readTokenizerTraining(directory);
   const settings = notes as Settings;
   if (settings.imageSize !== originals.shape[1]) {
     throw new UsageError([

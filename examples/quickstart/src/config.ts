@@ -1,7 +1,7 @@
 /** Every number of the quickstart that is not in a preset of @vitvq/stage1. */
 import { foldIn, randomKey } from '@vitvq/core';
 import { StyleDiscriminator, styleDiscriminatorChannels } from '@vitvq/discriminator';
-import { QUICKSTART_BATCH_SIZE, QUICKSTART_TRAINING, type Stage1Plan } from '@vitvq/stage1-trainer';
+import { QUICKSTART_BATCH_SIZE, QUICKSTART_TRAINING, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
 import { QUICKSTART, type ViTVQConfig } from '@vitvq/tokenizer';
 import type { Settings } from './options.js';
 
@@ -45,8 +45,8 @@ const FULL_LOSS = { l2: 1, quantizer: 1, adversarial: 0.6, perceptual: 0.1 } as 
  * higher; R1 is weak, as StyleGAN2's rule for so small images has it (0.0001 x pixels / batch).
  */
 const DISCRIMINATOR = {
-  start: { share: 0.25 },
-  adversarialStart: { share: 0.5 },
+  start: { fraction: 0.25 },
+  adversarialStart: { fraction: 0.5 },
   adaptiveWeight: true,
   r1: { weight: 0.01, every: 16 },
   learningRateScale: 6,
@@ -79,7 +79,7 @@ export function modelConfig({ imageSize, patchSize, smoke }: Settings): ViTVQCon
     : model;
 }
 
-export function trainingPlan({ duration, learningRate, seed, loss, lpips }: Settings): Stage1Plan {
+export function trainingPlan({ duration, learningRate, seed, loss, lpips }: Settings): TokenizerTrainingConfig {
   const plan = {
     ...QUICKSTART_TRAINING,
     duration,

@@ -9,7 +9,7 @@ import {
   splitSource,
   subset,
   type BatchStream,
-  type ImageSource,
+  type ImageDataset,
   type LoadedImages,
   type SkippedImage,
 } from '@vitvq/data';
@@ -19,8 +19,8 @@ import type { Settings } from './options.js';
 export interface Data {
   /** For people. */
   readonly description: string;
-  readonly train: ImageSource;
-  readonly heldOut: ImageSource;
+  readonly train: ImageDataset;
+  readonly heldOut: ImageDataset;
   /** Unusable images so far: those that the listing found, and those that turn out damaged when they are read. */
   readonly skipped: SkippedImage[];
   /** Prints a line; also for what is found during the training. */
@@ -61,7 +61,7 @@ export function openTrainingBatches(
   startAt: number,
 ): BatchStream {
   const { train } = source;
-  const isFolder = train.storage.kind === 'files';
+  const isFolder = train.imageSize === undefined;
   return createBatches(train, {
     batchSize: Math.min(batchSize, train.length),
     imageSize,
@@ -77,7 +77,7 @@ export function openTrainingBatches(
 
 function note({ skipped, say }: Data, image: SkippedImage): void {
   skipped.push(image);
-  say(`left out ${image.file}: ${image.reason} (${skipped.length} so far)`);
+  say(`left out ${image.name}: ${image.reason} (${skipped.length} so far)`);
 }
 
 /** All held-out images in memory. */
@@ -86,7 +86,7 @@ export function readHeldOut(source: Data, { imageSize }: Settings): Promise<Load
 }
 
 /** A disc before a colour gradient, all drawn from a key. */
-function syntheticImages(count: number, size: number): ImageSource {
+function syntheticImages(count: number, size: number): ImageDataset {
   const images = new Uint8Array(count * size * size * 3);
   for (let index = 0; index < count; index++) {
     const draws = randomUniform(foldIn(randomKey(0), index), 12);

@@ -11,18 +11,19 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listCheckpoints } from '@vitvq/checkpoint';
+import { firstImages } from '@vitvq/core';
 import { abortOnCtrlC, runProgram, showProgress, UsageError } from '@vitvq/example-shared';
 import { useEngine } from '@vitvq/engine';
 import { loadLPIPS } from '@vitvq/evaluation';
 import { hingeAdversarialLoss } from '@vitvq/losses';
-import { readStage1State, Stage1Trainer, type Stage1Summary } from '@vitvq/stage1-trainer';
+import { readTokenizerTraining, createTokenizerTrainer, type TokenizerTrainingSummary } from '@vitvq/stage1-trainer';
 import { createViTVQ } from '@vitvq/tokenizer';
 import { saveTokenizer } from '@vitvq/tokenizer/node';
 import { L2_ALONE_FILE, L2AlonePictures, otherRun } from './comparison.js';
 import { createDiscriminator, EVALUATION_BATCH, EVERY_SECONDS, modelConfig, SHOWN, trainingPlan } from './config.js';
 import { openData, openTrainingBatches, readHeldOut } from './data.js';
 import { parseArguments, type Request, type Settings } from './options.js';
-import { firstImages, writeMetrics, writeOutcomeReport, writeSamples } from './outcome.js';
+import { writeMetrics, writeOutcomeReport, writeSamples } from './outcome.js';
 
 /** Prints a line; while the bar is shown, above it. */
 let say = (line: string): void => console.log(line);
@@ -46,7 +47,7 @@ async function main(): Promise<void> {
   const heldOut = await readHeldOut(data, settings);
   say(`Images: ${data.description}, ${heldOut.shape[0]} held out`);
   if (data.skipped.length > 0) say(`Left out: ${data.skipped.length} unusable images`);
-  for (const { file, reason } of data.skipped.slice(0, 5)) say(`  ${file}: ${reason}`);
+  for (const { name, reason } of data.skipped.slice(0, 5)) say(`  ${name}: ${reason}`);
   if (data.skipped.length > 5) say(`  and ${data.skipped.length - 5} more`);
 
   // Only now that nothing more can be wrong with the command line.
@@ -63,16 +64,16 @@ async function main(): Promise<void> {
       'Perceptual loss: off (weight 0), since its network has no weights here; --lpips <file> adds it, see README.md',
     );
   }
-  const trainer = new Stage1Trainer({
+  const trainer = createTokenizerTrainer({
     tokenizer,
     perceptual,
     adversarial: discriminator && { discriminator, loss: hingeAdversarialLoss },
-    plan: trainingPlan(settings),
+    config: trainingPlan(settings),
     openBatches: (startAt) => openTrainingBatches(data, settings, startAt),
     directory: out,
     checkpoint: { everySeconds: EVERY_SECONDS.checkpoint },
     evaluation: { images: heldOut, batchSize: EVALUATION_BATCH, everySeconds: EVERY_SECONDS.evaluation },
-    look: { images: firstImages(heldOut, SHOWN.samples) },
+    preview: { images: firstImages(heldOut, SHOWN.samples) },
     notes: settings,
   });
   if (request.resume) {
@@ -87,7 +88,11 @@ async function main(): Promise<void> {
     const complain = (error: Error): void => say(`a sample grid could not be written: ${error.message}`);
     writing.push(writeSamples(samples, heldOut, evaluation).catch(complain));
   });
-  const l2Alone = new L2AlonePictures(out, heldOut, request.resume && (await readStage1State(out)).isAdversarial);
+  const l2Alone = new L2AlonePictures(
+    out,
+    heldOut,
+    request.resume && (await readTokenizerTraining(out)).phase.adversary === 'competing',
+  );
   if (discriminator) l2Alone.follow(trainer);
   const view = showProgress(process.stdout, { show: ['loss', 'logitsReal', 'logitsFake'] });
   let measured: string | undefined;
@@ -101,7 +106,7 @@ async function main(): Promise<void> {
   trainer.on('warning', ({ step, message }) => view.say(`step ${step}, warning: ${message}`));
   const plainly = say;
   say = (line) => view.say(line);
-  let summary: Stage1Summary;
+  let summary: TokenizerTrainingSummary;
   try {
     summary = await trainer.run({ signal: abortOnCtrlC() });
   } finally {
@@ -136,7 +141,7 @@ async function main(): Promise<void> {
   };
   const report = await writeOutcomeReport(outcome);
   const model = join(out, 'model');
-  await trainer.withAverages(() =>
+  await trainer.withEMA(() =>
     saveTokenizer(model, tokenizer, modelConfig(settings), {
       metadata: { trainedOn: data.description, steps: String(summary.step), psnr: evaluation.psnr.toFixed(2) },
     }),
@@ -159,7 +164,7 @@ async function main(): Promise<void> {
 /** Settings of the run in `out`, which its checkpoints keep. */
 async function settingsOfEarlierRun(out: string): Promise<Settings> {
   if ((await listCheckpoints(out)).length === 0) throw new UsageError([`--resume found no checkpoint in ${out}`]);
-  return (await readStage1State(out)).notes as Settings;
+  return (await readTokenizerTraining(out)).notes as Settings;
 }
 
 /** A finished run in the folder gives way to the new one; an unfinished one only with `--fresh`. */

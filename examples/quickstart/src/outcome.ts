@@ -1,23 +1,22 @@
 import { join } from 'node:path';
+import { firstImages, type HostTensor, type HostImages } from '@vitvq/core';
 import { writeJson } from '@vitvq/files';
-import type { HostTensor, HostImages } from '@vitvq/core';
 import type { LoadedImages } from '@vitvq/data';
 import type { Engine } from '@vitvq/engine';
 import { detailRatio, type Evaluation } from '@vitvq/evaluation';
 import { codebookReport } from '@vitvq/quantizers';
 import {
   comparisonGallery,
-  imageGrid,
-  stage1Charts,
-  stage1Report,
+  comparisonGrid,
+  tokenizerCharts,
+  tokenizerReport,
   writePng,
   writeReport,
-  type LineChartOptions,
   type ReportContent,
 } from '@vitvq/report';
-import type { Stage1Summary } from '@vitvq/stage1-trainer';
+import type { TokenizerTrainingSummary } from '@vitvq/stage1-trainer';
 import type { ViTVQ } from '@vitvq/tokenizer';
-import { logCurve, readTrainingLog } from '@vitvq/training';
+import { readTrainingLog } from '@vitvq/training';
 import type { Comparison } from './comparison.js';
 import { modelConfig, SHOWN, trainingPlan } from './config.js';
 import type { Request, Settings } from './options.js';
@@ -31,7 +30,7 @@ export interface Outcome {
   readonly engine: Engine;
   readonly tokenizer: ViTVQ;
   readonly heldOut: LoadedImages;
-  readonly summary: Stage1Summary;
+  readonly summary: TokenizerTrainingSummary;
   readonly evaluation: Evaluation;
   /** What others make of the same images. */
   readonly others: readonly Comparison[];
@@ -76,13 +75,13 @@ export async function writeMetrics({
 /** `report.html` and the PNG files beside it. */
 export async function writeOutcomeReport(outcome: Outcome): Promise<string> {
   const { request, settings, dataset, engine, tokenizer, heldOut, summary, evaluation } = outcome;
-  const charts = await trainingCharts(request.out);
+  const charts = tokenizerCharts(await readTrainingLog(request.out));
   const codebook = await readCodebook(tokenizer);
   return writeReport(
     request.out,
     withComparison(
       outcome,
-      stage1Report({
+      tokenizerReport({
         title: 'ViT-VQ tokenizer: quickstart',
         dataset,
         originals: heldOut.names.some(Boolean) ? heldOut : { data: heldOut.data, shape: heldOut.shape },
@@ -99,7 +98,7 @@ export async function writeOutcomeReport(outcome: Outcome): Promise<string> {
           images: summary.step * settings.batchSize,
         },
         engine,
-        configuration: {
+        config: {
           data: settings.data,
           batchSize: settings.batchSize,
           model: modelConfig(settings),
@@ -112,7 +111,7 @@ export async function writeOutcomeReport(outcome: Outcome): Promise<string> {
             command: 'npm run quickstart -- --data path/to/pictures --out runs/pictures',
           },
         ],
-        examples: SHOWN.report,
+        shown: SHOWN.report,
       }),
     ),
   );
@@ -124,20 +123,17 @@ function withComparison(
   report: ReportContent,
 ): ReportContent {
   if (others.length === 0) return report;
-  const { shape } = firstImages(heldOut, SHOWN.comparison);
-  const first = (data: Float32Array): Float32Array =>
-    firstImages({ data, shape: heldOut.shape }, SHOWN.comparison).data;
   const detail = detailRatio(heldOut.data, evaluation.reconstructions.data, heldOut.shape);
   const facts = (label: string, step: number, psnr: number, ratio: number): string =>
     `${label} (${step} steps): ${psnr.toFixed(2)} dB, detail ${ratio.toFixed(2)}`;
   const label = settings.loss === 'full' ? 'full loss' : 'L2 alone';
   const gallery = comparisonGallery(
     [
-      { label: 'original', images: first(heldOut.data) },
-      ...others.map((other) => ({ label: other.label, images: first(other.reconstructions) })),
-      { label, images: first(evaluation.reconstructions.data) },
+      { label: 'original', images: heldOut },
+      ...others.map((other) => ({ label: other.label, images: { data: other.reconstructions, shape: heldOut.shape } })),
+      { label, images: evaluation.reconstructions },
     ],
-    { shape, examples: shape[0], file: 'comparison.png' },
+    { shown: SHOWN.comparison, file: 'comparison.png' },
   );
   const text =
     [
@@ -152,12 +148,6 @@ function withComparison(
   };
 }
 
-/** The first images, or as many as there are. */
-export function firstImages({ data, shape: [count, height, width, channels] }: HostImages, wanted: number): HostImages {
-  const shown = Math.min(wanted, count);
-  return { data: data.subarray(0, shown * height * width * channels), shape: [shown, height, width, channels] };
-}
-
 /** Originals beside reconstructions, as a PNG named after the step. */
 export async function writeSamples(
   directory: string,
@@ -165,32 +155,7 @@ export async function writeSamples(
   { step, reconstructions }: Evaluation & { readonly step: number },
 ): Promise<void> {
   const shown = [originals, reconstructions].map((images) => firstImages(images, SHOWN.samples));
-  const grid = await imageGrid(
-    shown.map(({ data }) => data),
-    { shape: shown[0]!.shape },
-  );
-  await writePng(join(directory, `step-${String(step).padStart(6, '0')}.png`), grid);
-}
-
-async function trainingCharts(directory: string): Promise<LineChartOptions[]> {
-  const log = await readTrainingLog(directory);
-  const steps = log.filter(({ event }) => event === 'step');
-  return [
-    // Whatever else a step's entry has is a number.
-    ...stage1Charts(steps.map(({ step, event: _, ...values }) => ({ step, values: values as Record<string, number> }))),
-    {
-      title: 'PSNR on held-out images',
-      xLabel: 'step',
-      yLabel: 'decibels',
-      series: [{ name: 'PSNR', points: logCurve(log, 'evaluate', 'psnr') }],
-    },
-    {
-      title: 'Learning rate',
-      xLabel: 'step',
-      yLabel: 'learning rate',
-      series: [{ name: 'learning rate', points: logCurve(log, 'step', 'learningRate') }],
-    },
-  ];
+  await writePng(join(directory, `step-${String(step).padStart(6, '0')}.png`), await comparisonGrid(shown));
 }
 
 async function readCodebook({ quantizer }: Outcome['tokenizer']): Promise<HostTensor> {

@@ -1,5 +1,5 @@
 /** Every number of the reproduction, and those of the paper that it is compared with. */
-import type { Stage1Plan } from '@vitvq/stage1-trainer';
+import type { TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
 import type { ViTVQConfig } from '@vitvq/tokenizer';
 
 export type DiscriminatorName = 'none' | 'style' | 'patch';
@@ -92,7 +92,7 @@ export const EVALUATION_BATCH = 64;
 /** Widths of the discriminators: about as many multiplications as one transformer of the tokenizer each. */
 export const DISCRIMINATOR_WIDTH = { style: 32, patch: 32 } as const;
 
-export function trainingPlan({ discriminator }: Variant, { steps, seed }: Settings): Stage1Plan {
+export function trainingPlan({ discriminator }: Variant, { steps, seed }: Settings): TokenizerTrainingConfig {
   return {
     duration: { steps },
     learningRate: { peak: 1e-3, end: 0, warmup: 0.05 },
@@ -101,14 +101,14 @@ export function trainingPlan({ discriminator }: Variant, { steps, seed }: Settin
     losses: { l2: 1, quantizer: 1, adversarial: discriminator === 'none' ? 0 : 0.6 },
     discriminator: {
       // It learns for a while before the autoencoder hears it: before that it has only noise to say.
-      start: { share: 0.1 },
-      adversarialStart: { share: 0.4 },
+      start: { fraction: 0.1 },
+      adversarialStart: { fraction: 0.4 },
       adaptiveWeight: true,
       // StyleGAN2's rule for so small images, 0.0001 x pixels / batch; equalised learning rates need a higher rate.
       r1: discriminator === 'style' ? { weight: 0.01, every: 16 } : null,
       learningRateScale: discriminator === 'style' ? 6 : 1,
     },
-    codebook: { autoencoderShare: 0, initializeFromData: false, reviveEvery: 0 },
+    codebook: { autoencoderFraction: 0, initializeFromData: false, resetEvery: 0 },
     seed,
   };
 }

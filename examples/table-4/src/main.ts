@@ -9,7 +9,7 @@
 import '@tensorflow/tfjs';
 import { abortOnCtrlC, CommandLine, runProgram, showProgress } from '@vitvq/example-shared';
 import { foldIn, randomKey, randomUniform } from '@vitvq/core';
-import { openCifar10, openImageArray, readImages, subset, type ImageSource } from '@vitvq/data';
+import { openCifar10, openImageArray, readImages, subset, type ImageDataset } from '@vitvq/data';
 import { useEngine } from '@vitvq/engine';
 import { DEFAULTS, IMAGE_SIZE, SMOKE, TEST_IMAGES, VARIANTS, type Settings } from './config.js';
 import { openResults } from './results.js';
@@ -85,7 +85,7 @@ await runProgram('table-4', async () => {
 /** Training images, and those that every tokenizer is measured on. */
 async function openImages({
   smoke,
-}: Settings): Promise<{ train: ImageSource; test: Awaited<ReturnType<typeof readImages>> }> {
+}: Settings): Promise<{ train: ImageDataset; test: Awaited<ReturnType<typeof readImages>> }> {
   if (smoke) {
     const pixels = randomUniform(foldIn(randomKey(0), 1), SMOKE.images * IMAGE_SIZE ** 2 * 3);
     const images = Uint8Array.from(pixels, (value) => 255 * value);

@@ -1,9 +1,9 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ConfigError, DataError, type HostImages } from '@vitvq/core';
+import { ConfigError, DataError, firstImages, type HostImages } from '@vitvq/core';
 import { writeJson } from '@vitvq/files';
-import { imageGrid, writePng } from '@vitvq/report';
+import { comparisonGrid, writePng } from '@vitvq/report';
 import type { Settings, Variant } from './config.js';
 import type { Result } from './train-variant.js';
 
@@ -39,11 +39,9 @@ export async function openResults(out: string, settings: Settings): Promise<Resu
   const kept = new Map<string, Result>(Object.entries(await readEarlier(file, settings)));
   return {
     of: ({ name }) => kept.get(name),
-    keep: async ({ name }, result, { data, shape: [count, ...imageShape] }) => {
-      const shown = Math.min(SHOWN, count);
-      const pixels = imageShape.reduce((product, length) => product * length, 1);
-      const shape = [shown, ...imageShape] as const;
-      await writePng(join(out, `${name}.png`), await imageGrid(data.subarray(0, shown * pixels), { shape, scale: 2 }));
+    keep: async ({ name }, result, reconstructions) => {
+      const grid = await comparisonGrid([firstImages(reconstructions, SHOWN)], { scale: 2 });
+      await writePng(join(out, `${name}.png`), grid);
       kept.set(name, result);
       await writeJson(file, { settings, results: Object.fromEntries(kept) });
     },

@@ -1,9 +1,9 @@
 import { foldIn, randomKey, type HostImages } from '@vitvq/core';
-import { createBatches, type ImageSource } from '@vitvq/data';
+import { createBatches, type ImageDataset } from '@vitvq/data';
 import { PatchDiscriminator, StyleDiscriminator, styleDiscriminatorChannels } from '@vitvq/discriminator';
 import { detailRatio, reconstructionMetrics } from '@vitvq/evaluation';
 import { hingeAdversarialLoss } from '@vitvq/losses';
-import { Stage1Trainer, type Stage1Events } from '@vitvq/stage1-trainer';
+import { createTokenizerTrainer, type TokenizerTrainingEvents } from '@vitvq/stage1-trainer';
 import { createViTVQ } from '@vitvq/tokenizer';
 import {
   BATCH_SIZE,
@@ -33,11 +33,11 @@ export interface Result {
 }
 
 export interface TrainOptions {
-  readonly train: ImageSource;
+  readonly train: ImageDataset;
   readonly test: HostImages;
   readonly settings: Settings;
   readonly signal: AbortSignal;
-  readonly onStep: (report: Stage1Events['step'][0]) => void;
+  readonly onStep: (report: TokenizerTrainingEvents['step'][0]) => void;
 }
 
 /** Trains one tokenizer and measures it; undefined when it was interrupted. */
@@ -48,10 +48,10 @@ export async function trainVariant(
   const key = randomKey(settings.seed);
   const tokenizer = createViTVQ(modelConfig(variant, settings.smoke), { seed: settings.seed });
   const discriminator = createDiscriminator(variant, settings.seed);
-  const trainer = new Stage1Trainer({
+  const trainer = createTokenizerTrainer({
     tokenizer,
     adversarial: discriminator && { discriminator, loss: hingeAdversarialLoss },
-    plan: trainingPlan(variant, settings),
+    config: trainingPlan(variant, settings),
     openBatches: (startAt) =>
       createBatches(train, {
         batchSize: BATCH_SIZE,

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { HostImages } from '@vitvq/core';
-import { imageGrid, writePng, writeReport, type LineChartOptions, type ReportChart } from '@vitvq/report';
+import { firstImages, type HostImages } from '@vitvq/core';
+import { comparisonGrid, writePng, writeReport, type LineChartOptions, type ReportChart } from '@vitvq/report';
 import { BATCH_SIZE, CODE_DIMS, PAPER, VARIANTS, type Settings, type Variant } from './config.js';
 import type { Results } from './results.js';
 import type { Result } from './train-variant.js';
@@ -21,7 +21,7 @@ export async function writePage(out: string, results: Results, test: HostImages,
   const discriminatorTable = { columns: discriminatorColumns, rows: discriminators.map(discriminatorRow) };
   const comparisons = compare(codes, discriminators);
 
-  await writePng(join(out, 'originals.png'), await firstImages(test));
+  await writePng(join(out, 'originals.png'), await comparisonGrid([firstImages(test, 16)], { scale: 2 }));
   await writeReport(out, {
     title: 'Table 4 of the ViT-VQGAN paper at small scale',
     lead,
@@ -175,14 +175,6 @@ function chart(codes: readonly Row[], file: string, { title, yLabel, ours, paper
     alt: `${title} for codes of 4 to 256 dimensions; the table below has the numbers.`,
     file,
   };
-}
-
-function firstImages({ data, shape: [count, height, width, channels] }: HostImages): ReturnType<typeof imageGrid> {
-  const shown = Math.min(16, count);
-  return imageGrid(data.subarray(0, shown * height * width * channels), {
-    shape: [shown, height, width, channels],
-    scale: 2,
-  });
 }
 
 function markdownTable({

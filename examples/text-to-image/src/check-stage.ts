@@ -31,7 +31,7 @@ export async function checkPictures(context: StageContext): Promise<CheckResult>
   const wishes = wishesOf(data.train.attributes);
   const seeds = settings.smoke ? CHECK.smokeSeeds : CHECK.seeds;
   const orders = (parts: CaptionParts) =>
-    nounsOf(data.train.source.classes).flatMap((noun) =>
+    nounsOf(data.train.source.classNames).flatMap((noun) =>
       Array.from({ length: seeds }, (_, number) => ({
         text: caption({ ...parts, noun }),
         seed: firstSeedOf(settings) + number,

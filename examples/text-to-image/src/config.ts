@@ -1,7 +1,11 @@
 /** Every number of this example that is not in a preset of @vitvq/stage1 or @vitvq/stage2. */
 import { foldIn, randomKey, type RandomKey, type Tokenizer } from '@vitvq/core';
-import { QUICKSTART_BATCH_SIZE, QUICKSTART_TRAINING, type Stage1Plan } from '@vitvq/stage1-trainer';
-import { QUICKSTART_STAGE2_BATCH_SIZE, QUICKSTART_STAGE2_TRAINING, type Stage2Plan } from '@vitvq/stage2-trainer';
+import { QUICKSTART_BATCH_SIZE, QUICKSTART_TRAINING, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
+import {
+  QUICKSTART_TRANSFORMER_BATCH_SIZE,
+  QUICKSTART_TRANSFORMER_TRAINING,
+  type TransformerTrainingConfig,
+} from '@vitvq/stage2-trainer';
 import { QUICKSTART, type ViTVQConfig } from '@vitvq/tokenizer';
 import { GPT, type Conditioner, type GPTOptions } from '@vitvq/transformers';
 import type { CaptionParts } from './captions.js';
@@ -54,7 +58,7 @@ export function batchSizesOf({ smoke }: Settings): { tokenizer: number; gpt: num
   const { batchSize } = SMOKE;
   return smoke
     ? { tokenizer: batchSize, gpt: batchSize, evaluation: batchSize }
-    : { tokenizer: QUICKSTART_BATCH_SIZE, gpt: QUICKSTART_STAGE2_BATCH_SIZE, evaluation: 50 };
+    : { tokenizer: QUICKSTART_BATCH_SIZE, gpt: QUICKSTART_TRANSFORMER_BATCH_SIZE, evaluation: 50 };
 }
 
 /** Seconds between two measurements on held-out images, and between two checkpoints. */
@@ -79,7 +83,7 @@ export function tokenizerConfig({ smoke }: Settings): ViTVQConfig {
   };
 }
 
-export function tokenizerPlan({ minutes, smoke, seed }: Settings): Stage1Plan {
+export function tokenizerPlan({ minutes, smoke, seed }: Settings): TokenizerTrainingConfig {
   const duration = smoke ? { steps: SMOKE.steps.tokenizer } : { minutes: SHARES.tokenizer * minutes };
   return { ...QUICKSTART_TRAINING, duration, seed };
 }
@@ -108,9 +112,9 @@ export function createGPT(
   });
 }
 
-export function gptPlan({ minutes, smoke, seed }: Settings): Stage2Plan {
+export function gptPlan({ minutes, smoke, seed }: Settings): TransformerTrainingConfig {
   const duration = smoke ? { steps: SMOKE.steps.gpt } : { minutes: SHARES.gpt * minutes };
-  return { ...QUICKSTART_STAGE2_TRAINING, duration, seed };
+  return { ...QUICKSTART_TRANSFORMER_TRAINING, duration, seed };
 }
 
 /** How images are generated. */

@@ -1,13 +1,13 @@
 import { downloadLines } from '@vitvq/example-shared';
 import { foldIn, randomKey, randomUniform } from '@vitvq/core';
-import { createBatches, openCifar10, openImageArray, subset, type ImageSource } from '@vitvq/data';
+import { createBatches, openCifar10, openImageArray, subset, type ImageDataset } from '@vitvq/data';
 import { measureAttributes, type Attributes } from './attributes.js';
 import { captionOf } from './captions.js';
 import { amountsOf, keyOf, SMOKE, type Settings } from './config.js';
 
 /** Images with what is true of each and a caption that says some of it. */
 export interface Captioned {
-  readonly source: ImageSource;
+  readonly source: ImageDataset;
   readonly attributes: readonly Attributes[];
   readonly captions: readonly string[];
 }
@@ -39,8 +39,8 @@ export async function openData(settings: Settings): Promise<Data> {
 }
 
 /** Measures every image; its caption is a function of class, pixels, seed and position. */
-async function captioned(source: ImageSource, settings: Settings): Promise<Captioned> {
-  const { height, width } = source.storage as Extract<ImageSource['storage'], { readonly kind: 'pixels' }>;
+async function captioned(source: ImageDataset, settings: Settings): Promise<Captioned> {
+  const [height, width] = source.imageSize!;
   const values = height * width * 3;
   const attributes: Attributes[] = [];
   const batches = createBatches(source, {
@@ -56,12 +56,12 @@ async function captioned(source: ImageSource, settings: Settings): Promise<Capti
   }
   const key = keyOf(settings, 'captions');
   const captions = attributes.map((found, image) =>
-    captionOf(source.classes[source.labels[image]!]!, found, foldIn(key, image)),
+    captionOf(source.classNames[source.labels[image]!]!, found, foldIn(key, image)),
   );
   return { source, attributes, captions };
 }
 
-function range(source: ImageSource, begin: number, end: number): ImageSource {
+function range(source: ImageDataset, begin: number, end: number): ImageDataset {
   return subset(
     source,
     Array.from({ length: end - begin }, (_, index) => begin + index),
@@ -69,7 +69,7 @@ function range(source: ImageSource, begin: number, end: number): ImageSource {
 }
 
 /** Two colours, one above the other: images that captions can say something of. */
-function madeUpImages(count: number): ImageSource {
+function madeUpImages(count: number): ImageDataset {
   const { imageSize, classes } = SMOKE;
   const values = imageSize ** 2 * 3;
   const images = new Uint8Array(count * values);
@@ -80,5 +80,12 @@ function madeUpImages(count: number): ImageSource {
     }
   }
   const labels = Int32Array.from({ length: count }, (_, index) => index % classes.length);
-  return openImageArray({ images, height: imageSize, width: imageSize, labels, classes, name: 'made-up images' });
+  return openImageArray({
+    images,
+    height: imageSize,
+    width: imageSize,
+    labels,
+    classNames: classes,
+    name: 'made-up images',
+  });
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { trainWithProgress } from '@vitvq/example-shared';
 import type { CodeBatch } from '@vitvq/core';
-import { readTransformerWeights, Stage2Evaluator, Stage2Trainer } from '@vitvq/stage2-trainer';
+import { readTransformerWeights, TransformerEvaluator, createTransformerTrainer } from '@vitvq/stage2-trainer';
 import { loadTransformer, saveTransformer, type LoadedTransformer } from '@vitvq/transformers/node';
 import { openCodesOf } from './codes-stage.js';
 import { batchSizesOf, createGPT, EVERY_SECONDS, gptPlan, keyOf } from './config.js';
@@ -34,16 +34,16 @@ export async function trainGPT(context: StageContext): Promise<GPTResult> {
   const openTest = (): AsyncIterable<CodeBatch> =>
     test.batches({ batchSize: evaluationBatch, lastBatch: 'pad', epochs: 1 });
   const model = createGPT(codes, conditioner, settings);
-  const trainer = new Stage2Trainer({
+  const trainer = createTransformerTrainer({
     model,
     conditioner,
-    plan: gptPlan(settings),
+    config: gptPlan(settings),
     openBatches: (startAt) => codes.batches({ batchSize, shuffle: true, key: keyOf(settings, 'gptBatches'), startAt }),
     directory,
     checkpoint: { everySeconds: EVERY_SECONDS.checkpoint },
     evaluation: { openBatches: openTest, everySeconds: EVERY_SECONDS.evaluation },
   });
-  const evaluator = new Stage2Evaluator({ model, conditioner });
+  const evaluator = new TransformerEvaluator({ model, conditioner });
   try {
     const { step, elapsedSeconds, evaluation } = await trainWithProgress(trainer, {
       directory,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { trainWithProgress, UsageError } from '@vitvq/example-shared';
 import { createBatches, readImages } from '@vitvq/data';
-import { readTokenizerWeights, Stage1Trainer } from '@vitvq/stage1-trainer';
+import { readTokenizerWeights, createTokenizerTrainer } from '@vitvq/stage1-trainer';
 import { createViTVQ, type ViTVQ } from '@vitvq/tokenizer';
 import { loadTokenizer, saveTokenizer } from '@vitvq/tokenizer/node';
 import {
@@ -59,9 +59,9 @@ async function trainTokenizer(context: StageContext): Promise<TokenizerResult> {
   const tokenizer = createViTVQ(config, { seed: settings.seed });
   const imageSize = tokenizer.imageSize!;
   const images = await readImages(data.test.source, { imageSize });
-  const trainer = new Stage1Trainer({
+  const trainer = createTokenizerTrainer({
     tokenizer,
-    plan: tokenizerPlan(settings),
+    config: tokenizerPlan(settings),
     openBatches: (startAt) =>
       createBatches(data.train.source, {
         batchSize: batchSizes.tokenizer,

@@ -1,16 +1,9 @@
 import { join } from 'node:path';
+import { toRgbImages, type HostImages } from '@vitvq/core';
 import type { StageResult } from '@vitvq/example-shared';
 import { writeJson } from '@vitvq/files';
-import type { HostImages } from '@vitvq/core';
 import type { Engine } from '@vitvq/engine';
-import {
-  configurationRows,
-  lineReportChart,
-  toRgbImages,
-  writeReport,
-  type GalleryBlock,
-  type ReportSection,
-} from '@vitvq/report';
+import { configRows, lineReportChart, writeReport, type GalleryBlock, type ReportSection } from '@vitvq/report';
 import { logCurve, readTrainingLog } from '@vitvq/training';
 import { caption } from './captions.js';
 import { summarize, type CheckResult } from './check-stage.js';
@@ -129,7 +122,7 @@ export async function writeOutcomeReport(context: StageContext, outcome: Outcome
           {
             kind: 'table',
             caption: `${engine.name}, ${engine.threads} threads: ${engine.description}`,
-            rows: configurationRows({ settings, gpt: gptPlan(settings), sampling: SAMPLING }),
+            rows: configRows({ settings, gpt: gptPlan(settings), sampling: SAMPLING }),
           },
         ],
       },
@@ -157,7 +150,7 @@ export async function writeOutcomeReport(context: StageContext, outcome: Outcome
 
 function drawnSection(context: StageContext, title: string, { prompts, pictures }: Drawn, file: string): ReportSection {
   const seeds = seedsOf(context);
-  const images = toRgbImages(pictures.data, pictures.shape);
+  const images = toRgbImages(pictures);
   const gallery: GalleryBlock = {
     kind: 'gallery',
     labels: seeds.map((seed) => `seed ${seed}`),
@@ -207,7 +200,7 @@ function captionsSection({ data }: StageContext): ReportSection {
         rows: data.train.captions
           .slice(0, 12)
           .map((text, image) => [
-            data.train.source.classes[data.train.source.labels[image]!]!,
+            data.train.source.classNames[data.train.source.labels[image]!]!,
             Object.values(data.train.attributes[image]!).join(', '),
             text,
           ]),

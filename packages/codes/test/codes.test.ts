@@ -9,13 +9,13 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readSafetensors, writeSafetensors } from '@vitvq/checkpoint';
 import { ConfigError, DataError, randomKey, type CodeBatch } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
-import { Stage2Trainer } from '@vitvq/stage2-trainer';
+import { createTransformerTrainer } from '@vitvq/stage2-trainer';
 import {
   brightnessTokenizer,
   classGPT,
   imageCount,
   tinyImageBatches,
-  tinyStage2Plan,
+  tinyTransformerTraining,
   vocabSize,
 } from '@vitvq/test-models';
 import {
@@ -176,10 +176,10 @@ describe('encodeToShards', () => {
     const train = async (conditioner: TextConditioner): Promise<unknown> => {
       const model = classGPT({ conditionVocabSize: own.vocabSize, conditionLength: 2 });
       const openBatches = (startAt: number) => codes.batches({ batchSize: 4, startAt });
-      const trainer = new Stage2Trainer({
+      const trainer = createTransformerTrainer({
         model,
         conditioner,
-        plan: tinyStage2Plan({ duration: { steps: 1 } }),
+        config: tinyTransformerTraining({ duration: { steps: 1 } }),
         openBatches,
       });
       return trainer.run().finally(() => {
@@ -295,10 +295,10 @@ describe('CodeSource', () => {
     const run = join(directory, 'run');
     const train = async (folder: string, restore: boolean): Promise<void> => {
       const codes = await openCodes(folder);
-      const trainer = new Stage2Trainer({
+      const trainer = createTransformerTrainer({
         model: classGPT(),
         conditioner: new ClassConditioner({ classCount: 3 }),
-        plan: tinyStage2Plan({ duration: { steps: 2 } }),
+        config: tinyTransformerTraining({ duration: { steps: 2 } }),
         directory: run,
         openBatches: (startAt) => codes.batches({ batchSize: 4, key: randomKey(1), shuffle: true, startAt }),
         tensorBoard: false,

@@ -1,16 +1,17 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { ConfigError, ShapeError } from './errors.js';
 
-/** A dimension that must match, or a letter (see the shape legend) for one that may be anything. */
+/** A size that must match, or a letter of the shape legend, which stands for any size. */
 export type ExpectedDimension = number | string;
 
-/** `[2, 3]`, as shapes are written in messages. */
+/** Formats a shape for messages: `[2, 3]`. */
 export function formatShape(shape: readonly ExpectedDimension[]): string {
   return `[${shape.join(', ')}]`;
 }
 
 /**
- * Throws unless `tensor` has the expected shape; letters match any size, the same letter the same size.
+ * Throws unless `tensor` has the expected shape. A letter matches any size, and the same letter
+ * matches the same size everywhere.
  * @throws {ShapeError}
  */
 export function assertShape(
@@ -48,16 +49,16 @@ export function assertInRange(value: number, name: string, where: string, minimu
   }
 }
 
-/** Height and width; a single number means a square. */
+/** Height and width; a single number stands for a square. */
 export type Size2D = number | readonly [height: number, width: number];
 
-/** `[height, width]` of a size that may be given as one number. */
+/** Returns `[height, width]` of a size that may be a single number. */
 export function toSize2D(size: Size2D): readonly [number, number] {
   return typeof size === 'number' ? [size, size] : size;
 }
 
 /**
- * Rows and columns of patches in an image.
+ * Returns the number of rows and columns of patches in an image.
  * @throws {ConfigError} when the image is not a whole number of patches
  */
 export function patchGrid(imageSize: Size2D, patchSize: Size2D, where: string): readonly [number, number] {

@@ -1,36 +1,40 @@
-import type { Tensor } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { KernelBackend, Tensor } from '@tensorflow/tfjs-core';
 
-/** Numbers, strings and flags that a composite's meaning depends on. */
+/** Numbers, strings and flags on which the meaning of a composite depends. */
 export type CompositeAttributes = Readonly<Record<string, number | string | boolean>>;
 
-/** Records a composite while a function is traced; runs `body` to learn what it is made of. */
-export type CompositeRecorder = (
-  name: string,
-  attributes: CompositeAttributes,
-  operands: readonly Tensor[],
-  body: (...operands: Tensor[]) => Tensor[],
-) => Tensor[];
-
-let recorder: CompositeRecorder | undefined;
+/** Computation of a composite, made of plain TensorFlow.js operations. */
+export type CompositeBody = (...operands: Tensor[]) => Tensor[];
 
 /**
- * A named piece of computation with a body of plain TensorFlow.js operations: `layer_norm`, `adamw`, ... An engine that
- * compiles may map it to one fused kernel or inline the body; everywhere else the body simply runs. `body` must use its
- * arguments only (no captured tensors), must be deterministic, and has no gradient of its own: call it inside
- * `tf.customGrad` where one is needed.
+ * Capabilities of a TensorFlow.js backend that records operations instead of running them. A
+ * tracing engine implements both; ordinary backends have neither.
+ */
+export interface RecordingBackend extends KernelBackend {
+  /** Records a composite and calls `body` with stand-ins to record what it is made of. */
+  recordComposite(
+    name: string,
+    attributes: CompositeAttributes,
+    operands: readonly Tensor[],
+    body: CompositeBody,
+  ): Tensor[];
+  /** Returns a tensor with the values of `x` that the gradient tape does not know. */
+  recordDetach(x: Tensor): Tensor;
+}
+
+/**
+ * Computes `body(...operands)` under a name, such as `layer_norm` or `adamw`. A compiling engine
+ * may replace the composite with one fused kernel or inline the body; every other backend runs the
+ * body. `body` must use its arguments only (no captured tensors), must be deterministic, and has no
+ * gradient of its own: call it inside `tf.customGrad` where one is needed.
  */
 export function composite(
   name: string,
   attributes: CompositeAttributes,
   operands: readonly Tensor[],
-  body: (...operands: Tensor[]) => Tensor[],
+  body: CompositeBody,
 ): Tensor[] {
-  return recorder ? recorder(name, attributes, operands, body) : body(...operands);
-}
-
-/** For engines: installs the recorder of the trace that is under way and returns the previous one. */
-export function setCompositeRecorder(next: CompositeRecorder | undefined): CompositeRecorder | undefined {
-  const previous = recorder;
-  recorder = next;
-  return previous;
+  const backend = tf.backend() as Partial<RecordingBackend>;
+  return backend.recordComposite?.(name, attributes, operands, body) ?? body(...operands);
 }

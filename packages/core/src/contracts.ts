@@ -47,7 +47,10 @@ export interface QuantizeContext {
 
 /** How codes start when a codebook is set to features. */
 export interface CodebookInitialization {
-  /** Rounds of k-means on the features, starting from those that were picked; at least 0. @default 0 */
+  /**
+   * Rounds of k-means on the features, starting from those that were picked; at least 0.
+   * @default 0
+   */
   readonly kMeansIterations?: number;
 }
 
@@ -55,7 +58,9 @@ export interface CodebookInitialization {
 export interface Codebook {
   /** Whether codes have length 1. */
   readonly normalized: boolean;
-  /** How often each code was chosen in training since the last reset, `[K]`, where it is counted. */
+  /**
+   * How often each code was chosen in training since the last reset, `[K]`, where it is counted.
+   */
   readonly usage?: Variable;
   /** Returns the codes as `decode` gives them, a new tensor `[K, E]`. */
   rows(): Tensor2D;
@@ -82,8 +87,8 @@ export interface Quantizer extends VariableOwner {
   /** Codes a token: 1, or L of a residual quantizer. */
   readonly codeDepth: number;
   /**
-   * How `quantized` passes its gradient to `z`: `straight-through`, unchanged; `rotation`, turned and
-   * scaled as the code is towards the feature; `own`, as a differentiable function of `z`.
+   * How `quantized` passes its gradient to `z`: `straight-through`, unchanged; `rotation`, turned
+   * and scaled as the code is towards the feature; `own`, as a differentiable function of `z`.
    * @default 'straight-through'
    */
   readonly gradient?: 'straight-through' | 'rotation' | 'own';
@@ -110,8 +115,8 @@ export interface Tokenizer {
   /** Codes a token: 1, or L. Without it the number of codes is taken on trust. */
   readonly codeDepth?: number;
   /**
-   * Turns images `[B, H, W, C]` in [0, 1] into int32 tokens `[B, N]` in raster order (`[B, N, L]` with
-   * a code depth L above 1).
+   * Turns images `[B, H, W, C]` in [0, 1] into int32 tokens `[B, N]` in raster order (`[B, N, L]`
+   * with a code depth L above 1).
    */
   encode(images: Tensor4D): Tensor2D | Tensor3D;
   /** Turns tokens into images `[B, H, W, C]`. */
@@ -131,8 +136,8 @@ export interface Encoder extends VariableOwner {
   readonly featureNames?: readonly string[];
   encode(images: Tensor4D): Tensor3D;
   /**
-   * Returns the output of each stage by name, `[B, n, c]` with tokens and widths of the stage's own.
-   * The last one is what {@link encode} returns, so that one run of the encoder gives both.
+   * Returns the output of each stage by name, `[B, n, c]` with tokens and widths of the stage's
+   * own. The last one is what {@link encode} returns, so that one run of the encoder gives both.
    */
   features?(images: Tensor4D): Record<string, Tensor3D>;
 }
@@ -157,8 +162,8 @@ export interface Discriminator extends VariableOwner {
   /** Height and width of the images, where the discriminator takes one size only. */
   readonly imageSize?: readonly [number, number];
   /**
-   * Turns images `[B, H, W, C]` in [0, 1] into logits, higher for real ones. Differentiable twice, for
-   * R1. `training: false` keeps statistics of batches, where there are any, out of logits and
+   * Turns images `[B, H, W, C]` in [0, 1] into logits, higher for real ones. Differentiable twice,
+   * for R1. `training: false` keeps statistics of batches, where there are any, out of logits and
    * variables; without options the call counts as training.
    */
   logits(images: Tensor4D, options?: { readonly training: boolean }): Tensor;

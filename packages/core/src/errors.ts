@@ -1,19 +1,21 @@
-/** Facts of a problem, for programs; the message is for people. */
+/** Parts of an error message, as data for programs. */
 export interface ErrorFacts {
-  /** Class and method, or file, where the value was refused. */
+  /** Class and method, or file, that refused the value. */
   readonly where: string;
+  /** Description of what would have been accepted. */
   readonly expected: string;
+  /** Description of what was found instead. */
   readonly got: string;
-  /** What the caller can do about it. */
+  /** Sentence that says what the caller can do. */
   readonly fix?: string;
 }
 
-/** `where: expected …, got …. Fix hint.` */
+/** Formats the message: `where: expected …, got …. Fix hint.` */
 function describe({ where, expected, got, fix }: ErrorFacts): string {
   return `${where}: expected ${expected}, got ${got}.${fix ? ` ${fix}` : ''}`;
 }
 
-/** Base of every error that vitvq raises on purpose. */
+/** Base class of every error that vitvq throws deliberately. */
 export class VitvqError extends Error {
   readonly where: string;
   readonly expected: string;
@@ -30,11 +32,11 @@ export class VitvqError extends Error {
   }
 }
 
-/** An option or a combination of options that cannot work. */
+/** Error of an option or a combination of options that cannot work. */
 export class ConfigError extends VitvqError {}
 
-/** A tensor whose shape or dtype does not fit. */
+/** Error of a tensor whose shape or dtype does not fit. */
 export class ShapeError extends VitvqError {}
 
-/** Data from outside (a file, an image, a checkpoint) that cannot be used. */
+/** Error of external data (a file, an image, a checkpoint) that cannot be used. */
 export class DataError extends VitvqError {}

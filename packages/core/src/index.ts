@@ -3,8 +3,9 @@ export * from './composite.js';
 export * from './contracts.js';
 export * from './detach.js';
 export * from './errors.js';
+export * from './image-source.js';
 export * from './initializers.js';
-export { assertAffordable, type ModelNeeds, type WeightsFile } from './model-budget.js';
+export type { ModelNeeds, WeightsFile } from './model-budget.js';
 export * from './module.js';
 export * from './named-shapes.js';
 export * from './random-draws.js';
@@ -12,6 +13,8 @@ export { foldIn, randomKey, split, threefry2x32, type RandomKey } from './random
 export { randomNormal } from './random-normal.js';
 export { recompute } from './recompute.js';
 export * from './reference-weights.js';
+export { assertFitsBudget, skipInitialization } from './skip-initialization.js';
+export * from './unusable-image-error.js';
 export { type BatchSource } from './batch-source.js';
 export {
   type BatchFacts,
@@ -36,3 +39,6 @@ export {
   type HostArray,
   type PaddedBatch,
 } from './host-arrays.js';
+export { assertRgbImage, toRgbImages, type RgbImage } from './rgb-image.js';
+export { imageGrid, type GridMargin, type ImageGridOptions } from './image-grid.js';
+export { firstImages } from './first-images.js';

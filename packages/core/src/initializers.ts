@@ -1,53 +1,36 @@
 import { ConfigError } from './errors.js';
-import { assertTensorAffordable, withinBudget, type WeightsFile } from './model-budget.js';
 import type { HostTensor } from './module.js';
 import { randomUniform } from './random-draws.js';
 import type { RandomKey } from './random-key.js';
 import { randomNormal } from './random-normal.js';
 
-/** Makes the first values of a variable; a pure function of its arguments. */
+/**
+ * Computes the initial values of a variable; a pure function of its arguments. Return zeros for a
+ * key of `skipInitialization` where drawing would take time; the initializers of this package do.
+ */
 export type Initializer = (key: RandomKey, shape: readonly number[]) => HostTensor;
 
-let draws = true;
-
-/**
- * What `build` makes has zeros where random numbers would be drawn: for a model whose weights are about to be loaded, most of
- * whose time to build is spent on drawing.
- * @param weights  the file that they come from; whatever the model's config says, the model cannot be much larger. When building
- *   fails, the variables made so far are disposed of
- * @throws {ShapeError} naming the file, as soon as the model needs much more than it holds and before memory is taken for that
- */
-export function withoutDrawing<T>(build: () => T, weights?: WeightsFile): T {
-  const before = draws;
-  draws = false;
-  try {
-    return weights ? withinBudget(weights, build) : build();
-  } finally {
-    draws = before;
-  }
-}
-
-/** Every element `value`. */
+/** Sets every element to `value`. */
 export function constantInitializer(value: number): Initializer {
-  return (_key, shape) => {
-    assertTensorAffordable(shape);
+  return (key, shape) => {
+    key[2]?.takeVariable(shape);
     return { shape, data: new Float32Array(elements(shape)).fill(value) };
   };
 }
 
-/** U[-bound, bound). */
+/** Draws from U[-bound, bound). */
 export function uniformInitializer(bound: number): Initializer {
   return drawn((key, size) => randomUniform(key, size, -bound, bound));
 }
 
-/** N(mean, stddev^2). */
+/** Draws from N(mean, stddev^2). */
 export function normalInitializer(stddev = 1, mean = 0): Initializer {
   return drawn((key, size) => randomNormal(key, size, mean, stddev));
 }
 
 /**
- * Xavier (Glorot & Bengio 2010): U[-b, b) with b = sqrt(6 / (fanIn + fanOut)) for a weight `[..., out]`, whose other
- * axes make up fanIn.
+ * Draws from U[-b, b) with b = sqrt(6 / (fanIn + fanOut)) (Xavier; Glorot & Bengio 2010) for a
+ * weight `[..., out]`, whose other axes make up fanIn.
  * @throws {ConfigError} for a shape with fewer than two axes
  */
 export const xavierUniformInitializer: Initializer = (key, shape) => {
@@ -55,7 +38,11 @@ export const xavierUniformInitializer: Initializer = (key, shape) => {
   return uniformInitializer(Math.sqrt(6 / (fanIn + fanOut)))(key, shape);
 };
 
-/** PyTorch's default of `nn.Linear` for weight and bias: U[-b, b) with b = 1 / sqrt(fanIn). @throws {ConfigError} */
+/**
+ * Draws from U[-b, b) with b = 1 / sqrt(fanIn), PyTorch's default for the weight and bias of
+ * `nn.Linear`.
+ * @throws {ConfigError} unless fanIn is positive
+ */
 export function torchLinearInitializer(fanIn: number): Initializer {
   if (!(fanIn > 0)) {
     throw new ConfigError({ where: 'torchLinearInitializer', expected: 'fanIn to be positive', got: String(fanIn) });
@@ -65,9 +52,9 @@ export function torchLinearInitializer(fanIn: number): Initializer {
 
 function drawn(draw: (key: RandomKey, size: number) => Float32Array): Initializer {
   return (key, shape) => {
-    assertTensorAffordable(shape);
+    key[2]?.takeVariable(shape);
     const size = elements(shape);
-    return { shape, data: draws ? draw(key, size) : new Float32Array(size) };
+    return { shape, data: key[2] ? new Float32Array(size) : draw(key, size) };
   };
 }
 

@@ -2,50 +2,56 @@ import * as tf from '@tensorflow/tfjs-core';
 import { formatShape } from './checks.js';
 import type { VariableOwner } from './contracts.js';
 import { ConfigError, ShapeError } from './errors.js';
-import { assertTensorAffordable, countVariable } from './model-budget.js';
 import { namedDifferences, shapeDifference } from './named-shapes.js';
 
-/** A tensor's values in host memory, row-major; images are `[.., H, W, C]`, linear weights `[in, out]`. */
+/**
+ * Values of a tensor in host memory, in row-major order; images are `[.., H, W, C]`, linear weights
+ * `[in, out]`.
+ */
 export interface HostTensor {
   readonly shape: readonly number[];
   readonly data: Float32Array | Int32Array;
 }
 
 /**
- * Owns variables and other modules under stable dotted names (`blocks.0.attention.qkv.weight`), which a checkpoint uses.
- * Subclasses call `this.variable(...)` and `this.child(...)` in their constructor; the order of the calls is the order of
- * the names. Variables are ordinary `tf.Variable`s: whoever creates a module disposes of it.
+ * Owns variables and other modules under stable dotted names (`blocks.0.attention.qkv.weight`),
+ * which checkpoints use. Subclasses call `this.variable(...)` and `this.child(...)` in their
+ * constructor; the order of the calls is the order of the names. Variables are ordinary
+ * `tf.Variable`s: whoever creates a module disposes of it.
  */
 export abstract class Module implements VariableOwner {
   readonly #variables = new Map<string, tf.Variable>();
   readonly #children = new Map<string, VariableOwner>();
 
-  /** Creates and registers a variable. `trainable: false` marks state that no optimizer may touch (usage counts, averages). */
+  /**
+   * Creates and registers a variable. `trainable: false` marks state that no optimizer may change
+   * (usage counts, averages).
+   */
   protected variable<R extends tf.Rank = tf.Rank>(
     name: string,
     { shape, data }: HostTensor,
     { trainable = true }: { trainable?: boolean } = {},
   ): tf.Variable<R> {
     this.#claim(name);
-    assertTensorAffordable(shape, 1);
     const dtype = data instanceof Int32Array ? 'int32' : 'float32';
-    // A copy: TensorFlow.js would keep the caller's array as the variable's storage.
+    // TensorFlow.js would keep the caller's array as the variable's storage, so it gets a copy.
     const initial = tf.tensor(data.slice(), [...shape], dtype);
     const variable = tf.variable(initial, trainable) as tf.Variable<R>;
     initial.dispose();
-    countVariable(variable);
     this.#variables.set(name, variable);
     return variable;
   }
 
-  /** Registers a part whose variables appear under `name.`. A dotted name (`blocks.0`) is fine. */
+  /**
+   * Registers a part whose variables appear under `name.`. The name may contain dots (`blocks.0`).
+   */
   protected child<M extends VariableOwner>(name: string, module: M): M {
     this.#claim(name);
     this.#children.set(name, module);
     return module;
   }
 
-  /** All variables by dotted name, in order of registration, own ones first. */
+  /** Returns all variables by dotted name in order of registration, those of this module first. */
   namedVariables(): Map<string, tf.Variable> {
     const named = new Map(this.#variables);
     for (const [prefix, child] of this.#children) {
@@ -54,22 +60,23 @@ export abstract class Module implements VariableOwner {
     return named;
   }
 
-  /** The variables that an optimizer moves, by dotted name. */
+  /** Returns the variables that an optimizer changes, by dotted name. */
   namedTrainableVariables(): Map<string, tf.Variable> {
     return new Map([...this.namedVariables()].filter(([, variable]) => variable.trainable));
   }
 
+  /** Returns the variables that an optimizer changes. */
   trainableVariables(): tf.Variable[] {
     return [...this.namedTrainableVariables().values()];
   }
 
-  /** Number of trainable scalars. */
+  /** Returns the number of trainable scalars. */
   parameterCount(): number {
     return this.trainableVariables().reduce((total, variable) => total + variable.size, 0);
   }
 
   /**
-   * Sets every variable from `values`; nothing is changed unless all names and shapes fit.
+   * Sets every variable from `values`; nothing changes unless all names and shapes fit.
    * @throws {ShapeError} naming all missing, unexpected and mis-shaped entries together
    */
   loadVariables(values: ReadonlyMap<string, HostTensor>): void {
@@ -90,7 +97,8 @@ export abstract class Module implements VariableOwner {
 }
 
 /**
- * Assigns host values to variables of the same names; all names and shapes are checked before anything changes.
+ * Assigns host values to the variables of the same names. All names and shapes are checked before
+ * anything changes.
  * @throws {ShapeError} naming all missing, unexpected and mis-shaped entries together
  */
 export function assignHostValues(

@@ -4,17 +4,17 @@ interface Shaped {
   readonly shape: readonly number[];
 }
 
-/** `[3] instead of [2]`; undefined where both have the same shape. */
+/** Returns `[3] instead of [2]`, or undefined when both shapes are equal. */
 export function shapeDifference(got: Shaped, expected: Shaped): string | undefined {
   const [found, wanted] = [formatShape(got.shape), formatShape(expected.shape)];
   return found === wanted ? undefined : `${found} instead of ${wanted}`;
 }
 
 /**
- * All that keeps named things from being the expected ones: names that only one side has, and pairs of a name that differ.
- * Empty when they fit.
- * @param difference  what of a pair differs, by default its shape
- * @param label  what pairs that differ are called
+ * Lists how named items differ from the expected ones: names that only one side has, and items of
+ * the same name that differ. The list is empty when they match.
+ * @param difference  describes how two items of a name differ, by default in shape
+ * @param label  heading of the items that differ
  */
 export function namedDifferences<Expected extends Shaped, Got extends Shaped>(
   expected: ReadonlyMap<string, Expected>,

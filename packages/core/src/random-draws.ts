@@ -2,7 +2,10 @@ import { assertInteger } from './checks.js';
 import { ConfigError } from './errors.js';
 import { encryptBlock, type RandomKey } from './random-key.js';
 
-/** `count` unsigned 32-bit words; the first ones do not depend on `count`. @throws {ConfigError} */
+/**
+ * Draws `count` unsigned 32-bit words; the first ones do not depend on `count`.
+ * @throws {ConfigError}
+ */
 export function randomBits(key: RandomKey, count: number): Uint32Array {
   assertInteger(count, 'count', 'randomBits', 0);
   const bits = new Uint32Array(count);
@@ -11,8 +14,9 @@ export function randomBits(key: RandomKey, count: number): Uint32Array {
 }
 
 /**
- * `count` numbers in `[minimum, maximum)`, from 24 random bits each, so that float32 holds them exactly for [0, 1).
- * Where float32 rounding would give `maximum`, the largest float32 number below it is given instead.
+ * Draws `count` numbers in `[minimum, maximum)` from 24 random bits each, so that float32 holds
+ * them exactly for [0, 1). Where float32 rounding would give `maximum`, the result is the largest
+ * float32 number below it.
  * @throws {ConfigError} unless both ends are finite float32 numbers and `minimum < maximum`
  */
 export function randomUniform(key: RandomKey, count: number, minimum = 0, maximum = 1): Float32Array {
@@ -35,8 +39,8 @@ export function randomUniform(key: RandomKey, count: number, minimum = 0, maximu
 }
 
 /**
- * `count` integers in `[0, maximum)`, each equally likely (words that would favour small numbers are drawn again). The
- * first ones do not depend on `count`.
+ * Draws `count` integers in `[0, maximum)`, all equally likely (words that would favour small
+ * numbers are drawn again). The first ones do not depend on `count`.
  * @param maximum  an integer in `[1, 2^31]`
  * @throws {ConfigError}
  */
@@ -51,7 +55,7 @@ export function randomInts(key: RandomKey, count: number, maximum: number): Int3
 }
 
 /**
- * The numbers `0 .. length - 1` in random order, every order equally likely (Fisher-Yates).
+ * Draws a permutation of `0 .. length - 1`, all equally likely (Fisher-Yates).
  * @param length  an integer in `[0, 2^32)`
  * @throws {ConfigError}
  */
@@ -68,7 +72,7 @@ export function permutation(key: RandomKey, length: number): Uint32Array {
   return order;
 }
 
-/** Draws integers in `[0, bound)` from the words of `randomBits`, one after the other. */
+/** Returns a function that draws integers in `[0, bound)` from successive words of `randomBits`. */
 function boundedStream(key: RandomKey): (bound: number) => number {
   const block = new Uint32Array(2);
   let position = 0;
@@ -84,7 +88,7 @@ function boundedStream(key: RandomKey): (bound: number) => number {
   };
 }
 
-/** The largest float32 number below `value`, which is one itself. */
+/** Returns the largest float32 number below `value`, which is a float32 number itself. */
 function previousFloat32(value: number): number {
   const view = new DataView(new ArrayBuffer(4));
   view.setFloat32(0, value);

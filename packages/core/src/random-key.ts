@@ -1,28 +1,41 @@
 import { ConfigError } from './errors.js';
+import type { ModelBudget } from './model-budget.js';
 
 /**
- * A counter-based random key: two unsigned 32-bit words. A key is used for one draw or for `split`/`foldIn`, never both.
- * Every draw is a pure function of key and arguments, the same on every platform.
+ * A counter-based random key: two unsigned 32-bit words. A key is used for one draw or for
+ * `split`/`foldIn`, never for both. Every draw is a pure function of key and arguments, the same on
+ * every platform.
+ *
+ * A key from `skipInitialization`, and every key derived from it, also carries the budget of the
+ * model that is being built: initializers count against the budget and return zeros instead of
+ * drawing.
  */
-export type RandomKey = readonly [number, number];
+export type RandomKey = readonly [number, number, ModelBudget?];
 
-/** Key of an integer seed in `[0, 2^53)`. @throws {ConfigError} */
+/** Returns the key of an integer seed in `[0, 2^53)`. @throws {ConfigError} */
 export function randomKey(seed: number): RandomKey {
   return seedWords(seed, 'randomKey', 'seed');
 }
 
-/** A key for item `data` (a step, a worker, an image), an integer in `[0, 2^53)`. @throws {ConfigError} */
+/**
+ * Derives the key for item `data` (a step, a worker, an image), an integer in `[0, 2^53)`.
+ * @throws {ConfigError}
+ */
 export function foldIn(key: RandomKey, data: number): RandomKey {
   const [high, low] = seedWords(data, 'foldIn', 'data');
-  return threefry2x32(key, high, low);
+  const words = threefry2x32(key, high, low);
+  return key[2] ? [...words, key[2]] : words;
 }
 
-/** `count` independent keys; the first ones do not depend on `count`. */
+/** Derives `count` independent keys; the first ones do not depend on `count`. */
 export function split(key: RandomKey, count = 2): RandomKey[] {
   return Array.from({ length: count }, (_, index) => foldIn(key, index));
 }
 
-/** Threefry-2x32 with 20 rounds (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): one block. */
+/**
+ * Computes one block of Threefry-2x32 with 20 rounds (Salmon et al. 2011, "Parallel random numbers:
+ * as easy as 1, 2, 3").
+ */
 export function threefry2x32(key: RandomKey, counter0: number, counter1: number): [number, number] {
   const block = new Uint32Array(2);
   encryptBlock(key[0], key[1], counter0, counter1, block, 0);
@@ -30,8 +43,8 @@ export function threefry2x32(key: RandomKey, counter0: number, counter1: number)
 }
 
 /**
- * Writes one block of two words to `out[at]` and `out[at + 1]`; a word beyond the end of `out` is dropped. The rounds are
- * written out because a model of 100 million weights needs 50 million blocks.
+ * Writes one block of two words to `out[at]` and `out[at + 1]`; a word beyond the end of `out` is
+ * dropped. The rounds are unrolled because a model of 100 million weights needs 50 million blocks.
  */
 export function encryptBlock(
   key0: number,
@@ -104,7 +117,8 @@ export function encryptBlock(
   out[at + 1] = y;
 }
 
-function seedWords(value: number, where: string, name: string): RandomKey {
+/** Splits an integer into its high and low 32 bits. */
+function seedWords(value: number, where: string, name: string): [number, number] {
   if (!Number.isSafeInteger(value) || value < 0) {
     throw new ConfigError({ where, expected: `${name} to be an integer in [0, 2^53)`, got: String(value) });
   }

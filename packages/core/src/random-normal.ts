@@ -3,9 +3,10 @@ import { randomBits } from './random-draws.js';
 import type { RandomKey } from './random-key.js';
 
 /**
- * `count` independent draws from N(mean, stddev^2), one random word each: the inverse normal distribution function at
- * `(word + 1/2) / 2^32`, so |draw - mean| <= 6.4 stddev. Only additions, multiplications, divisions and square roots are
- * used, which IEEE 754 rounds correctly: the same numbers on every platform (`Math.log` differs between them).
+ * Draws `count` independent numbers from N(mean, stddev^2), one random word each: the inverse
+ * normal distribution function at `(word + 1/2) / 2^32`, so |draw - mean| <= 6.4 stddev. Only
+ * additions, multiplications, divisions and square roots are used, which IEEE 754 rounds correctly,
+ * so that the numbers are the same on every platform (`Math.log` differs between platforms).
  * @throws {ConfigError} unless `mean` is finite and `stddev` finite and not negative
  */
 export function randomNormal(key: RandomKey, count: number, mean = 0, stddev = 1): Float32Array {
@@ -13,23 +14,26 @@ export function randomNormal(key: RandomKey, count: number, mean = 0, stddev = 1
   assertInRange(stddev, 'stddev', 'randomNormal', 0);
   const bits = randomBits(key, count);
   const values = new Float32Array(count);
+  const scratch = new DataView(new ArrayBuffer(8));
   for (let index = 0; index < count; index++) {
-    values[index] = mean + stddev * inverseNormal((bits[index]! + 0.5) / 2 ** 32);
+    values[index] = mean + stddev * inverseNormal((bits[index]! + 0.5) / 2 ** 32, scratch);
   }
   return values;
 }
 
 /**
- * Quantile of the standard normal distribution at `p` in (0, 1), relative error about 1e-16: algorithm AS 241, PPND16
- * (Wichura 1988, "The percentage points of the normal distribution").
+ * Returns the quantile of the standard normal distribution at `p` in (0, 1), with a relative error
+ * of about 1e-16: algorithm AS 241, PPND16 (Wichura 1988, "The percentage points of the normal
+ * distribution").
+ * @param scratch  eight bytes to work in
  */
-export function inverseNormal(p: number): number {
+export function inverseNormal(p: number, scratch = new DataView(new ArrayBuffer(8))): number {
   const q = p - 0.5;
   if (Math.abs(q) <= 0.425) {
     const r = 0.180625 - q * q;
     return (q * polynomial(centralNumerator, r)) / polynomial(centralDenominator, r);
   }
-  const r = Math.sqrt(-naturalLogarithm(q < 0 ? p : 1 - p));
+  const r = Math.sqrt(-naturalLogarithm(q < 0 ? p : 1 - p, scratch));
   const size =
     r <= 5
       ? polynomial(middleNumerator, r - 1.6) / polynomial(middleDenominator, r - 1.6)
@@ -37,18 +41,18 @@ export function inverseNormal(p: number): number {
   return q < 0 ? -size : size;
 }
 
-const logarithmBits = new DataView(new ArrayBuffer(8));
-
 /**
- * log(x) of a positive normal double from IEEE-exact operations: x = m 2^e with m in [sqrt(1/2), sqrt(2)),
- * log m = 2 artanh(s) with s = (m - 1) / (m + 1), |s| <= 0.172, whose series is below 1e-17 after 11 terms.
+ * Returns log(x) of a positive normal double from IEEE-exact operations: x = m 2^e with m in
+ * [sqrt(1/2), sqrt(2)), log m = 2 artanh(s) with s = (m - 1) / (m + 1), |s| <= 0.172, whose series
+ * is below 1e-17 after 11 terms.
+ * @param scratch  eight bytes to work in
  */
-export function naturalLogarithm(x: number): number {
-  logarithmBits.setFloat64(0, x);
-  const high = logarithmBits.getUint32(0);
+export function naturalLogarithm(x: number, scratch = new DataView(new ArrayBuffer(8))): number {
+  scratch.setFloat64(0, x);
+  const high = scratch.getUint32(0);
   let exponent = (high >>> 20) - 1023;
-  logarithmBits.setUint32(0, (high & 0xfffff) | 0x3ff00000);
-  let mantissa = logarithmBits.getFloat64(0);
+  scratch.setUint32(0, (high & 0xfffff) | 0x3ff00000);
+  let mantissa = scratch.getFloat64(0);
   if (mantissa > Math.SQRT2) {
     mantissa /= 2;
     exponent += 1;
@@ -61,7 +65,7 @@ export function naturalLogarithm(x: number): number {
   return exponent * 0.6931471803691238 + (2 * s + (2 * s * series + exponent * 1.9082149292705877e-10));
 }
 
-/** Horner's rule; coefficients from the constant term upwards. */
+/** Evaluates a polynomial by Horner's rule; coefficients start with the constant term. */
 function polynomial(coefficients: readonly number[], x: number): number {
   let value = 0;
   for (let index = coefficients.length - 1; index >= 0; index--) value = value * x + coefficients[index]!;

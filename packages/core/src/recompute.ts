@@ -3,15 +3,16 @@ import type { GradSaveFunc, Tensor, Variable } from '@tensorflow/tfjs-core';
 import { composite } from './composite.js';
 
 /**
- * `fn(...inputs)`, keeping the inputs only: what lies between is computed again when the gradient is taken (gradient checkpointing,
- * Chen et al. 2016, arXiv:1604.06174, sec. 3). Memory for activations of one `fn` at a time, for about a third more time. The
- * values and gradients are those of `fn` itself.
+ * Computes `fn(...inputs)` and keeps only the inputs: the activations in between are computed again
+ * when the gradient is taken (gradient checkpointing, Chen et al. 2016, arXiv:1604.06174, sec. 3).
+ * Memory holds the activations of one `fn` at a time, for about a third more time. Values and
+ * gradients are those of `fn` itself.
  *
- * Where a function is compiled, the second computation is tied to the gradient that arrives, so that no engine merges it with
- * the first or does it early.
+ * In a compiled function, the second computation depends on the incoming gradient, so that no
+ * engine merges it with the first computation or runs it early.
  * @param fn  a function of its inputs and of variables, without randomness; it runs twice
- * @param inputs  float32; gradients flow to them
- * @param variables  the variables that `fn` reads and that gradients flow to; no others get one
+ * @param inputs  float32 tensors, which receive gradients
+ * @param variables  the variables that `fn` reads and that receive gradients; no others do
  */
 export function recompute<T extends Tensor>(
   fn: (...inputs: Tensor[]) => T,
@@ -34,15 +35,22 @@ export function recompute<T extends Tensor>(
   return wrapped(...inputs, ...variables);
 }
 
-/** The same tensors, none of which a compiled program has before it has them all, and which it takes for new ones. */
+/**
+ * Returns the same tensors as new values, none of which a compiled program has before it has all of
+ * them.
+ */
 function optimizationBarrier(tensors: readonly Tensor[]): Tensor[] {
   return composite('optimization_barrier', {}, tensors, (...operands) => operands.map((operand) => tf.clone(operand)));
 }
 
-/** Gradients while other gradients are being computed; a tensor that `fn` does not depend on gets zeros. */
+/**
+ * Computes gradients while other gradients are being computed. A tensor on which `fn` does not
+ * depend gets zeros.
+ */
 function gradientsWithin(fn: () => Tensor, toward: readonly Tensor[], dy: Tensor): Tensor[] {
   const engine = tf.engine();
-  // TensorFlow.js begins a tape, and drops it afterwards, as if no outer one were being read.
+  // TensorFlow.js starts a new tape and drops it afterwards, even while an outer tape is being
+  // read.
   const outerTape = engine.state.activeTape;
   try {
     const { grads } = engine.gradients(fn, [...toward], dy, true) as { grads: (Tensor | undefined)[] };

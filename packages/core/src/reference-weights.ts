@@ -1,19 +1,22 @@
 import type { HostTensor } from './module.js';
 
 /**
- * One weight of ours and where the PyTorch reference keeps it. A module family exports a function that lists these; the
- * checkpoint importer and the conformance runner read the same list. Both directions are linear, so they carry gradients too.
+ * Maps one weight of a module to its place in the PyTorch reference. A module family exports a
+ * function that lists these; the checkpoint importer and the conformance runner read the same list.
+ * Both directions are linear, so that they convert gradients too.
  */
 export interface ReferenceWeight {
-  /** Dotted name within our module. */
+  /** Dotted name within the module. */
   readonly name: string;
   /** Name in the reference's `state_dict`. */
   readonly referenceName: string;
+  /** Converts the reference's layout to the module's. */
   readonly fromReference: (tensor: HostTensor) => HostTensor;
+  /** Converts the module's layout to the reference's. */
   readonly toReference: (tensor: HostTensor) => HostTensor;
 }
 
-/** Prefixes both names of every entry, to place a part inside a larger module. */
+/** Prefixes both names of every entry, which places a part inside a larger module. */
 export function prefixReferenceWeights(
   weights: readonly ReferenceWeight[],
   prefix: string,
@@ -26,18 +29,18 @@ export function prefixReferenceWeights(
   }));
 }
 
-/** Same layout on both sides. */
+/** Maps a weight that has the same layout on both sides. */
 export function sameWeight(name: string, referenceName: string): ReferenceWeight {
   return { name, referenceName, fromReference: (tensor) => tensor, toReference: (tensor) => tensor };
 }
 
-/** Linear weight: ours `[in, out]`, PyTorch's `[out, in]`. */
+/** Maps a linear weight: `[in, out]` here, `[out, in]` in PyTorch. */
 export function linearWeight(name: string, referenceName: string): ReferenceWeight {
   const transpose = (tensor: HostTensor): HostTensor => permuteHost(tensor, [1, 0]);
   return { name, referenceName, fromReference: transpose, toReference: transpose };
 }
 
-/** Convolution filter: ours `[kh, kw, in, out]`, PyTorch's `[out, in, kh, kw]`. */
+/** Maps a convolution kernel: `[kh, kw, in, out]` here, `[out, in, kh, kw]` in PyTorch. */
 export function convolutionWeight(name: string, referenceName: string): ReferenceWeight {
   return {
     name,
@@ -47,7 +50,7 @@ export function convolutionWeight(name: string, referenceName: string): Referenc
   };
 }
 
-/** A value a channel: ours `[C]`, PyTorch's `[1, C, 1, 1]`. */
+/** Maps one value per channel: `[C]` here, `[1, C, 1, 1]` in PyTorch. */
 export function channelWeight(name: string, referenceName: string): ReferenceWeight {
   return {
     name,
@@ -57,7 +60,7 @@ export function channelWeight(name: string, referenceName: string): ReferenceWei
   };
 }
 
-/** The tensor with its axes in the order `permutation`, copied. */
+/** Returns a copy of the tensor with its axes in the order `permutation`. */
 export function permuteHost({ shape, data }: HostTensor, permutation: readonly number[]): HostTensor {
   const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
   const outShape = permutation.map((axis) => shape[axis]!);

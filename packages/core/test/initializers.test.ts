@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import {
   constantInitializer,
+  foldIn,
   normalInitializer,
   randomKey,
   torchLinearInitializer,
   uniformInitializer,
-  withoutDrawing,
+  skipInitialization,
+  split,
   xavierUniformInitializer,
   type HostTensor,
+  type RandomKey,
 } from '../src/index.js';
 
 const key = randomKey(1);
@@ -15,18 +18,21 @@ const largest = ({ data }: HostTensor): number => Math.max(...data.map(Math.abs)
 
 describe('initializers', () => {
   it('draw nothing for a model whose weights are about to be loaded', () => {
-    const build = (): HostTensor[] => [normalInitializer()(key, [2]), xavierUniformInitializer(key, [1, 2])];
+    const build = (from: RandomKey): HostTensor[] => [
+      normalInitializer()(split(from)[1]!, [2]),
+      xavierUniformInitializer(foldIn(from, 3), [1, 2]),
+    ];
     const failing = (): void =>
-      withoutDrawing(() => {
+      skipInitialization(() => {
         throw new Error('no model');
       });
     expect(failing).toThrow('no model');
-    for (const { data } of build()) expect(data.every((value) => value !== 0)).toBe(true);
-    for (const { shape, data } of withoutDrawing(build)) {
+    for (const { data } of build(key)) expect(data.every((value) => value !== 0)).toBe(true);
+    for (const { shape, data } of skipInitialization(build)) {
       expect(data).toEqual(new Float32Array(2));
       expect(shape.at(-1)).toBe(2);
     }
-    expect(withoutDrawing(() => constantInitializer(3)(key, [1]).data[0])).toBe(3);
+    expect(skipInitialization((from) => constantInitializer(3)(from, [1]).data[0])).toBe(3);
   });
 
   it('keep the shape and are functions of the key', () => {

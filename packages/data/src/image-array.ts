@@ -1,28 +1,44 @@
-import { assertInteger, DataError } from '@vitvq/core';
-import type { ImageSource, PixelStorage, Resampling } from './image-source.js';
+import { createHash } from 'node:crypto';
+import { assertInteger, DataError, type Resampling } from '@vitvq/core';
+import type { ImageDataset } from './image-dataset.js';
+import { completeSource } from './internal/complete-source.js';
 
+/** Options of `openImageArray`. */
 export interface ImageArrayOptions {
-  /** `[length, height, width, channels]` row-major, 0 to 255. Used as it is, not copied. */
+  /**
+   * `[length, height, width, channels]` row-major, 0 to 255. The source reads this array and does
+   * not copy it.
+   */
   images: Uint8Array;
-  /** Pixels. */
+  /** Height of every image in pixels. */
   height: number;
-  /** Pixels. */
+  /** Width of every image in pixels. */
   width: number;
-  /** @default 3 */
+  /** Channels of every image. @default 3 */
   channels?: number;
-  /** Class of each image, in `[0, classes.length)`. @default all 0 */
+  /** Class of each image, in `[0, classNames.length)`. @default all 0 */
   labels?: ArrayLike<number>;
-  /** @default as many numbers as the labels need, or none without labels */
-  classes?: readonly string[];
-  /** How batches scale them: `nearest` for segmentation maps. @default 'smooth' */
+  /** Names of the classes. @default as many numbers as the labels need, or none without labels */
+  classNames?: readonly string[];
+  /** How batches scale the images: `nearest` for segmentation maps. @default 'smooth' */
   resampling?: Resampling;
-  /** @default 'image array' */
+  /** Name for people. @default 'image array' */
   name?: string;
 }
 
+/** An image source whose images all have one size. */
+export interface ImageArray extends ImageDataset {
+  readonly imageSize: readonly [height: number, width: number];
+}
+
+/** Images whose bytes count for the identity, spread evenly over the array. */
+const IDENTITY_SAMPLES = 256;
+
 /**
- * Images of one size that are in memory already.
- * @throws {DataError} when the bytes are not a whole number of images, or the labels do not fit them
+ * Opens images of one size that are in memory.
+ * @throws {ConfigError} for a size that is not a positive integer
+ * @throws {DataError} when the bytes are not a whole number of images, or the labels do not fit
+ *   them
  */
 export function openImageArray({
   images,
@@ -30,10 +46,10 @@ export function openImageArray({
   width,
   channels = 3,
   labels,
-  classes,
-  resampling = 'smooth',
+  classNames,
+  resampling,
   name = 'image array',
-}: ImageArrayOptions): ImageSource & { readonly storage: PixelStorage } {
+}: ImageArrayOptions): ImageArray {
   const where = 'openImageArray';
   assertInteger(height, 'height', where);
   assertInteger(width, 'width', where);
@@ -47,23 +63,27 @@ export function openImageArray({
       got: `${images.length} bytes`,
     });
   }
-  if (labels && labels.length !== length) {
-    throw new DataError({ where, expected: `${length} labels, one an image`, got: `${labels.length}` });
-  }
-  const classIndices = Int32Array.from({ length }, (_, index) => labels?.[index] ?? 0);
-  const needed = labels ? classIndices.reduce((most, label) => Math.max(most, label + 1), 0) : 0;
-  const names = classes ?? Array.from({ length: needed }, (_, index) => String(index));
-  const wrong = classIndices.findIndex(
-    (label, index) => label < 0 || label >= Math.max(names.length, 1) || label !== (labels?.[index] ?? 0),
+  const pixelsOf = (index: number): Uint8Array => images.subarray(index * size, (index + 1) * size);
+  const dataset = completeSource(
+    {
+      length,
+      name,
+      labels,
+      classNames,
+      channels,
+      decoding: { resampling },
+      read: (index) => ({ pixels: pixelsOf(index), height, width }),
+    },
+    where,
   );
-  if (wrong >= 0) {
-    throw new DataError({
-      where,
-      expected: `labels to be integers in [0, ${Math.max(names.length, 1)})`,
-      got: `${labels?.[wrong]} for image ${wrong}`,
-    });
-  }
-  const rows = Uint32Array.from({ length }, (_, index) => index);
-  const storage: PixelStorage = { kind: 'pixels', pixels: images, height, width, channels, rows, resampling };
-  return { name, length, classes: names, labels: classIndices, storage };
+  return {
+    ...dataset,
+    imageSize: [height, width],
+    get identity(): string {
+      const hash = createHash('sha256');
+      const stride = Math.ceil(length / IDENTITY_SAMPLES);
+      for (let index = 0; index < length; index += stride) hash.update(pixelsOf(index));
+      return hash.digest('hex');
+    },
+  };
 }

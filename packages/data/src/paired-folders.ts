@@ -1,28 +1,36 @@
 import { DataError } from '@vitvq/core';
-import { openImageFolder, reportSkipped, type ImageFolder, type ImageFolderOptions } from './image-folder.js';
-import type { ImageSource, SkippedImage } from './image-source.js';
+import type { ImageDataset } from './image-dataset.js';
+import { openImageFolder, type ImageFolder, type ImageFolderOptions } from './image-folder.js';
 import { pairName } from './internal/pairs.js';
+import { reportSkipped } from './internal/report-skipped.js';
+import type { SkippedImage } from './skipped-image.js';
 import { subset } from './subset.js';
 
+/** Options of `openPairedFolders`. */
 export interface PairedFolderOptions extends ImageFolderOptions {
-  /** What holds for condition images alone, such as `resampling: 'nearest'` for maps. @default as for the images */
-  conditions?: Omit<ImageFolderOptions, 'onSkip'>;
+  /**
+   * Options for condition images alone, such as `resampling: 'nearest'` for maps.
+   * @default as for the images
+   */
+  readonly conditions?: Omit<ImageFolderOptions, 'onSkip'>;
 }
 
+/** Images and their condition images. */
 export interface PairedFolders {
-  readonly images: ImageSource;
-  /** Image i belongs to image i of `images`: the `conditionSource` of `createBatches`. */
-  readonly conditions: ImageSource;
+  readonly images: ImageDataset;
+  /** The `conditionSource` of `createBatches`: image i belongs to image i of `images`. */
+  readonly conditions: ImageDataset;
   /** Images that were found and left out, for their own sake or for their condition image's. */
   readonly skipped: readonly SkippedImage[];
 }
 
 /**
- * Opens a folder of images and a folder of their condition images, such as `images/town/1.jpg` and `maps/town/1.png`: the same
- * paths, apart from extensions. Each as `openImageFolder`; where one of a pair is unusable, the pair is left out. `splitSource` and
- * `subset` keep pairs together when both sources get the same key or positions.
- * @throws {DataError} as `openImageFolder`; when an image has no partner, or two of a folder have the same name; when no pair
- *   is usable
+ * Opens a folder of images and a folder of their condition images, such as `images/town/1.jpg` and
+ * `maps/town/1.png`: the same paths, apart from extensions. `openImageFolder` opens each; where one
+ * of a pair is unusable, the pair is left out. `splitSource` and `subset` keep pairs together when
+ * both sources get the same key or positions.
+ * @throws {DataError} as `openImageFolder`; when an image has no partner, or two of a folder have
+ *   the same name; when no pair is usable
  */
 export async function openPairedFolders(
   imageDirectory: string,
@@ -39,22 +47,22 @@ export async function openPairedFolders(
 
   const [kept, keptPartners]: [number[], number[]] = [[], []];
   const skipped = [...images.skipped];
-  for (const [index, file] of images.storage.files.entries()) {
+  for (const [index, file] of images.files.entries()) {
     const partner = partners.get(pairName(file))!;
     if (partner.index === undefined) {
-      skipped.push({ file, reason: `its condition image ${partner.file} cannot be used: ${partner.reason}` });
+      skipped.push({ name: file, reason: `its condition image ${partner.file} cannot be used: ${partner.reason}` });
     } else {
       kept.push(index);
       keptPartners.push(partner.index);
     }
   }
-  const root = images.storage.directory;
+  const { directory } = images;
   if (kept.length === 0) {
-    const { file, reason } = skipped[0]!;
-    const got = `none, the first is ${file} (${reason})`;
-    throw new DataError({ where: root, expected: 'at least one usable pair', got });
+    const { name, reason } = skipped[0]!;
+    const got = `none, the first is ${name} (${reason})`;
+    throw new DataError({ where: directory, expected: 'at least one usable pair', got });
   }
-  reportSkipped(root, skipped, onSkip);
+  reportSkipped(directory, skipped, onSkip);
   return { images: subset(images, kept), conditions: subset(conditions, keptPartners), skipped };
 }
 
@@ -65,9 +73,12 @@ interface FoundFile {
   readonly reason?: string;
 }
 
-function byPairName({ storage: { directory, files }, skipped }: ImageFolder): Map<string, FoundFile> {
+/** The files of a folder, usable or not, by what their names share with their partners'. */
+function byPairName({ directory, files, skipped }: ImageFolder): Map<string, FoundFile> {
   const found = new Map<string, FoundFile>();
-  for (const entry of [...files.map((file, index): FoundFile => ({ file, index })), ...skipped]) {
+  const usable = files.map((file, index): FoundFile => ({ file, index }));
+  const unusable = skipped.map(({ name, reason }): FoundFile => ({ file: name, reason }));
+  for (const entry of [...usable, ...unusable]) {
     const name = pairName(entry.file);
     const other = found.get(name);
     if (other) {
@@ -82,10 +93,10 @@ function byPairName({ storage: { directory, files }, skipped }: ImageFolder): Ma
   return found;
 }
 
-/** Throws unless each file of one folder has its partner in the other. */
+/** Checks that each file of one folder has its partner in the other. @throws {DataError} */
 function assertPartners(
   found: ReadonlyMap<string, FoundFile>,
-  { storage: { directory } }: ImageFolder,
+  { directory }: ImageFolder,
   partners: ReadonlyMap<string, FoundFile>,
   other: ImageFolder,
 ): void {
@@ -94,7 +105,7 @@ function assertPartners(
   const shown = alone.slice(0, 5).join(', ') + (alone.length > 5 ? ` and ${alone.length - 5} more` : '');
   throw new DataError({
     where: directory,
-    expected: `each image to have one of the same name, apart from the extension, in ${other.storage.directory}`,
+    expected: `each image to have one of the same name, apart from the extension, in ${other.directory}`,
     got: `${alone.length} without: ${shown}`,
     fix: 'Remove or rename them.',
   });

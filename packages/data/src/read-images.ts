@@ -1,11 +1,11 @@
-import { createBatches, type BatchOptions } from './batches.js';
-import type { ImageSource } from './image-source.js';
+import { concatenate, type HostImages, type ImageSource } from '@vitvq/core';
+import type { BatchOptions } from './batch-options.js';
+import { createBatches } from './batches.js';
+import { completeSource } from './internal/complete-source.js';
 
-export interface LoadedImages {
-  /** `[B, H, W, C]` row-major, in [0, 1]. */
-  readonly data: Float32Array;
-  readonly shape: readonly [number, number, number, number];
-  /** Class of each image, a position in the source's `classes`. */
+/** Images in memory with their labels. */
+export interface LoadedImages extends HostImages {
+  /** Class of each image, a position in the `classNames` of the source. */
   readonly labels: Int32Array;
   /** Name of each image's class; empty strings where there are no classes. */
   readonly names: readonly string[];
@@ -15,14 +15,17 @@ export interface LoadedImages {
 const batchSize = 64;
 
 /**
- * All images of a source in memory, in its order: a held-out set, which evaluations go through again and again. An unusable
- * image is left out, and `onSkip` told.
- * @throws {ConfigError} naming the option @throws {DataError} when no image can be used
+ * Reads all images of a source into memory, in the order of the source, such as a held-out set for
+ * evaluations. Unusable images are left out; `onSkip` is called for each.
+ * @throws {ConfigError} naming the option
+ * @throws {DataError} when a source describes itself wrongly or, in strict mode, an image cannot
+ *   be used
  */
 export async function readImages(
   source: ImageSource,
   options: Pick<BatchOptions, 'imageSize' | 'resizeTo' | 'workers' | 'onSkip'>,
 ): Promise<LoadedImages> {
+  const { classNames } = completeSource(source, 'readImages');
   const parts: Float32Array[] = [];
   const labels: number[] = [];
   let imageShape: [number, number, number] = [0, 0, 0];
@@ -31,16 +34,10 @@ export async function readImages(
     labels.push(...batch.labels);
     imageShape = [batch.shape[1], batch.shape[2], batch.shape[3]];
   }
-  const data = new Float32Array(parts.reduce((total, { length }) => total + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    data.set(part, at);
-    at += part.length;
-  }
   return {
-    data,
+    data: concatenate(parts, Float32Array),
     shape: [labels.length, ...imageShape],
     labels: Int32Array.from(labels),
-    names: labels.map((label) => source.classes[label] ?? ''),
+    names: labels.map((label) => classNames[label] ?? ''),
   };
 }

@@ -1,66 +1,81 @@
-import { ConfigError, permutation, type RandomKey } from '@vitvq/core';
-import type { ImageSource, ImageStorage } from './image-source.js';
+import { createHash } from 'node:crypto';
+import { ConfigError, permutation, type ImageSource, type RandomKey } from '@vitvq/core';
+import type { ImageDataset } from './image-dataset.js';
+import { completeSource } from './internal/complete-source.js';
 
 /**
- * Some images of a source, in the order given; the classes stay. Shares memory with the source.
+ * Returns some images of a source, in the order given; the classes stay. The images stay where they
+ * are.
  * @param indices  positions in the source; one may come twice
+ * @param name  name for people. Default: the name of the source
  * @throws {ConfigError} when a position is not in the source, or there is none
  */
-export function subset(source: ImageSource, indices: ArrayLike<number>, name = source.name): ImageSource {
+export function subset(source: ImageSource, indices: ArrayLike<number>, name?: string): ImageDataset {
+  const whole = completeSource(source, 'subset');
   const chosen = Array.from(indices);
-  const wrong = chosen.find((index) => !Number.isInteger(index) || index < 0 || index >= source.length);
+  const wrong = chosen.find((index) => !Number.isInteger(index) || index < 0 || index >= whole.length);
   if (wrong !== undefined || chosen.length === 0) {
     throw new ConfigError({
       where: 'subset',
-      expected: `positions in [0, ${source.length})`,
+      expected: `positions in [0, ${whole.length})`,
       got: wrong === undefined ? 'none' : String(wrong),
     });
   }
+  const positions = Uint32Array.from(chosen);
+  const { classNames, channels, imageSize, decoding } = whole;
   return {
-    name,
-    length: chosen.length,
-    classes: source.classes,
-    labels: Int32Array.from(chosen, (index) => source.labels[index]!),
-    storage: pick(source.storage, chosen),
+    name: name ?? whole.name,
+    length: positions.length,
+    labels: Int32Array.from(positions, (index) => whole.labels[index]!),
+    classNames,
+    channels,
+    imageSize,
+    decoding,
+    read: (index) => whole.read(positions[index]!),
+    nameOf: whole.nameOf && ((index) => whole.nameOf!(positions[index]!)),
+    get identity(): string {
+      const bytes = new Uint8Array(positions.buffer);
+      return createHash('sha256').update(whole.identity).update('\0').update(bytes).digest('hex');
+    },
   };
 }
 
-function pick(storage: ImageStorage, indices: readonly number[]): ImageStorage {
-  return storage.kind === 'files'
-    ? { ...storage, files: indices.map((index) => storage.files[index]!) }
-    : { ...storage, rows: Uint32Array.from(indices, (index) => storage.rows[index]!) };
-}
-
+/** Options of `splitSource`. */
 export interface SplitOptions {
-  /** How much to hold out: below 1 a share of the images (rounded, at least one), from 1 on a number of images. */
+  /**
+   * How much to hold out: below 1 a fraction of the images (rounded, at least one image), from 1 on
+   * a number of images.
+   */
   holdOut: number;
-  /** Decides which images. */
+  /** Decides which images are held out. */
   key: RandomKey;
 }
 
+/** Two parts of a source. */
 export interface SplitResult {
-  readonly train: ImageSource;
-  readonly heldOut: ImageSource;
+  readonly train: ImageDataset;
+  readonly heldOut: ImageDataset;
 }
 
 /**
- * Two parts that share no image, drawn at random; both keep the order of the source.
- * The same number of images, `holdOut` and key give the same positions, so that pairs of sources stay pairs; another number of
- * images gives quite different ones.
+ * Splits a source at random into two parts that share no image; both keep the order of the source.
+ * The same number of images, `holdOut` and key give the same positions, so that paired sources stay
+ * paired; another number of images gives quite different ones.
  * @throws {ConfigError} unless both parts get at least one image
  */
 export function splitSource(source: ImageSource, { holdOut, key }: SplitOptions): SplitResult {
-  const count = holdOut < 1 ? Math.max(1, Math.round(holdOut * source.length)) : holdOut;
-  if (!(holdOut > 0) || !Number.isInteger(count) || count >= source.length) {
+  const { length, name = 'images' } = source;
+  const count = holdOut < 1 ? Math.max(1, Math.round(holdOut * length)) : holdOut;
+  if (!(holdOut > 0) || !Number.isInteger(count) || count >= length) {
     throw new ConfigError({
       where: 'splitSource',
-      expected: `holdOut to be a share in (0, 1), or a whole number of images below ${source.length}, with images left on both sides`,
+      expected: `holdOut to be a fraction in (0, 1), or a whole number of images below ${length}, with images left on both sides`,
       got: String(holdOut),
     });
   }
-  const order = permutation(key, source.length);
+  const order = permutation(key, length);
   return {
-    train: subset(source, order.subarray(count).sort(), `${source.name} (training part)`),
-    heldOut: subset(source, order.subarray(0, count).sort(), `${source.name} (held-out part)`),
+    train: subset(source, order.subarray(count).sort(), `${name} (training part)`),
+    heldOut: subset(source, order.subarray(0, count).sort(), `${name} (held-out part)`),
   };
 }

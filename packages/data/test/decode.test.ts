@@ -1,6 +1,6 @@
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { createBatches, openImageFolder, type ImageBatch, type ImageFolderOptions } from '../src/index.js';
+import { createBatches, openImageFolder, type SourceBatch, type ImageFolderOptions } from '../src/index.js';
 import { folderOf, gradient, plain } from './images.js';
 
 /** The only image of a folder, cropped to `imageSize`. */
@@ -9,13 +9,13 @@ async function decoded(
   content: Uint8Array,
   imageSize: number | readonly [number, number],
   options: ImageFolderOptions = {},
-): Promise<ImageBatch> {
+): Promise<SourceBatch> {
   const source = await openImageFolder(await folderOf({ [name]: content }), options);
   return createBatches(source, { batchSize: 1, imageSize, workers: 0 }).next();
 }
 
 /** Red, green and blue, 0 to 255, at a position. */
-function pixel({ images, shape }: ImageBatch, y: number, x: number): number[] {
+function pixel({ images, shape }: SourceBatch, y: number, x: number): number[] {
   const offset = (y * shape[2] + x) * shape[3];
   return [...images.subarray(offset, offset + 3)].map((value) => Math.round(value * 255));
 }

@@ -1,6 +1,6 @@
-import { DataError, randomKey } from '@vitvq/core';
+import { DataError, randomKey, type PixelImage } from '@vitvq/core';
 import { describe, expect, it } from 'vitest';
-import { openImageArray, openImageFolder, splitSource, subset } from '../src/index.js';
+import { openImageArray, openImageFolder, splitSource, subset, type ImageDataset } from '../src/index.js';
 import { folderOf, twoClasses } from './images.js';
 
 const bytes = Uint8Array.from({ length: 4 * 2 * 3 * 3 }, (_, index) => index);
@@ -12,22 +12,25 @@ describe('openImageArray', () => {
       height: 2,
       width: 3,
       labels: [0, 1, 1, 0],
-      classes: ['a', 'b'],
+      classNames: ['a', 'b'],
       name: 'mine',
     });
-    expect(source).toMatchObject({ name: 'mine', length: 4, classes: ['a', 'b'] });
+    expect(source).toMatchObject({ name: 'mine', length: 4, classNames: ['a', 'b'] });
     expect([...source.labels]).toEqual([0, 1, 1, 0]);
-    expect(source.storage.pixels).toBe(bytes);
+    const image = source.read(2);
+    expect(image).toEqual({ pixels: bytes.subarray(36, 54), height: 2, width: 3 });
+    expect((image as PixelImage).pixels.buffer).toBe(bytes.buffer);
+    expect(source.imageSize).toEqual([2, 3]);
   });
 
   it('makes up class names, or has none', () => {
-    expect(openImageArray({ images: bytes, height: 2, width: 3, labels: [0, 2, 1, 0] }).classes).toEqual([
+    expect(openImageArray({ images: bytes, height: 2, width: 3, labels: [0, 2, 1, 0] }).classNames).toEqual([
       '0',
       '1',
       '2',
     ]);
     const plain = openImageArray({ images: bytes, height: 2, width: 3 });
-    expect(plain.classes).toEqual([]);
+    expect(plain.classNames).toEqual([]);
     expect([...plain.labels]).toEqual([0, 0, 0, 0]);
   });
 
@@ -42,9 +45,9 @@ describe('openImageArray', () => {
     );
     expect(() => openImageArray({ images: new Uint8Array(0), ...size })).toThrow(DataError);
     expect(() => openImageArray({ images: bytes, ...size, labels: [1] })).toThrow(
-      'expected 4 labels, one an image, got 1.',
+      'expected 4 labels, one for each image, got 1.',
     );
-    expect(() => openImageArray({ images: bytes, ...size, labels: [0, 1, 2, 0], classes: ['a', 'b'] })).toThrow(
+    expect(() => openImageArray({ images: bytes, ...size, labels: [0, 1, 2, 0], classNames: ['a', 'b'] })).toThrow(
       'expected labels to be integers in [0, 2), got 2 for image 2.',
     );
     expect(() => openImageArray({ images: bytes, ...size, labels: [0, 0.5, 0, 0] })).toThrow('got 0.5 for image 1.');
@@ -61,8 +64,9 @@ describe('subset and splitSource', () => {
   it('picks images in the order given', () => {
     const picked = subset(subset(source, [3, 1, 2]), [1, 1, 0]);
     expect([...picked.labels]).toEqual([1, 1, 3]);
-    expect(picked.storage).toMatchObject({ rows: Uint32Array.of(1, 1, 3) });
-    expect(picked.classes).toEqual(source.classes);
+    const reads = [0, 1, 2].map((index) => (picked.read(index) as PixelImage).pixels[0]);
+    expect(reads).toEqual([18, 18, 54]);
+    expect(picked.classNames).toEqual(source.classNames);
   });
 
   it('refuses positions outside the source, and none', () => {
@@ -72,11 +76,10 @@ describe('subset and splitSource', () => {
 
   it('splits a folder into parts that share nothing, the same each time', async () => {
     const folder = await openImageFolder(await folderOf(await twoClasses(10)));
-    const files = ({ storage }: typeof folder | ReturnType<typeof subset>): readonly string[] =>
-      storage.kind === 'files' ? storage.files : [];
+    const files = (part: ImageDataset): string[] => Array.from(part.labels, (_, index) => part.nameOf!(index));
     const { train, heldOut } = splitSource(folder, { holdOut: 0.3, key: randomKey(1) });
     expect([train.length, heldOut.length]).toEqual([7, 3]);
-    expect([...files(train), ...files(heldOut)].sort()).toEqual(folder.storage.files);
+    expect([...files(train), ...files(heldOut)].sort()).toEqual(folder.files);
     expect([...files(heldOut)].sort()).toEqual(files(heldOut));
     expect(files(splitSource(folder, { holdOut: 3, key: randomKey(1) }).heldOut)).toEqual(files(heldOut));
     expect(files(splitSource(folder, { holdOut: 3, key: randomKey(2) }).heldOut)).not.toEqual(files(heldOut));

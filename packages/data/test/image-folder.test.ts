@@ -22,8 +22,8 @@ describe('openImageFolder: listing', () => {
       'empty/readme.md': '',
     });
     const source = await openImageFolder(folder);
-    expect(source.storage.files).toEqual(['ant/10.JPEG', 'ant/2.jpg', 'zebra/b.png', 'zebra/deep/er/a.PNG']);
-    expect(source.classes).toEqual(['ant', 'zebra']);
+    expect(source.files).toEqual(['ant/10.JPEG', 'ant/2.jpg', 'zebra/b.png', 'zebra/deep/er/a.PNG']);
+    expect(source.classNames).toEqual(['ant', 'zebra']);
     expect([...source.labels]).toEqual([0, 0, 1, 1]);
     expect(source.length).toBe(4);
     expect(source.skipped).toEqual([]);
@@ -33,10 +33,10 @@ describe('openImageFolder: listing', () => {
     const flat = await openImageFolder(
       await folderOf({ 'b.png': png, 'a.webp': await plain(8, 8, '#00f').webp().toBuffer() }),
     );
-    expect(flat.classes).toEqual(['.']);
-    expect(flat.storage.files).toEqual(['a.webp', 'b.png']);
+    expect(flat.classNames).toEqual(['.']);
+    expect(flat.files).toEqual(['a.webp', 'b.png']);
     const mixed = await openImageFolder(await folderOf({ 'b.png': png, 'more/a.png': png }));
-    expect(mixed.classes).toEqual(['.', 'more']);
+    expect(mixed.classNames).toEqual(['.', 'more']);
     expect([...mixed.labels]).toEqual([0, 1]);
   });
 
@@ -57,11 +57,11 @@ describe('openImageFolder: listing', () => {
     await symlink(folder, join(folder, 'a/loop'));
     await link(join(folder, 'a/real.png'), join(folder, 'a/hard.png'));
     const source = await openImageFolder(folder, ignoreSkips);
-    expect(source.storage.files).toEqual(['a/hard.png', 'a/real.png', 'b/inside.png', 'b/other.png']);
+    expect(source.files).toEqual(['a/hard.png', 'a/real.png', 'b/inside.png', 'b/other.png']);
     expect(source.skipped).toEqual([
-      { file: 'b/broken.png', reason: 'it is a link to nothing' },
-      { file: 'b/outside.png', reason: 'it is a link that leads out of the folder' },
-      { file: 'd.png', reason: 'it is a link that leads out of the folder' },
+      { name: 'b/broken.png', reason: 'it is a link to nothing' },
+      { name: 'b/outside.png', reason: 'it is a link that leads out of the folder' },
+      { name: 'd.png', reason: 'it is a link that leads out of the folder' },
     ]);
   });
 
@@ -120,19 +120,19 @@ describe('openImageFolder: unusable files', () => {
   it('names and leaves out what their headers show', async () => {
     const seen: SkippedImage[] = [];
     const source = await openImageFolder(await folderOf(damaged), { onSkip: (image) => seen.push(image) });
-    expect(source.skipped.map(({ file }) => file)).toEqual(fromHeaders);
-    expect(source.skipped[0]).toEqual({ file: 'a/empty.png', reason: 'the file is empty' });
+    expect(source.skipped.map(({ name }) => name)).toEqual(fromHeaders);
+    expect(source.skipped[0]).toEqual({ name: 'a/empty.png', reason: 'it is empty' });
     expect(source.skipped[2]!.reason).toBe('it is not a PNG, JPEG or WebP image, whatever its name says');
     expect(seen).toEqual(source.skipped);
-    expect(source.storage.files).toEqual(['a/good.png', 'b/good.jpg', 'b/truncated.jpg']);
+    expect(source.files).toEqual(['a/good.png', 'b/good.jpg', 'b/truncated.jpg']);
   });
 
   it('finds truncated pixels too when asked to', async () => {
     const source = await openImageFolder(await folderOf(damaged), { check: 'pixels', ...ignoreSkips });
-    expect(source.skipped.map(({ file }) => file)).toEqual([...fromHeaders, 'b/truncated.jpg']);
+    expect(source.skipped.map(({ name }) => name)).toEqual([...fromHeaders, 'b/truncated.jpg']);
     expect(source.skipped.at(-1)!.reason).toBe('it is damaged or cut short');
     expect(source.skipped.at(-2)!.reason).toBe('its header is damaged');
-    expect(source.classes).toEqual(['a', 'b']);
+    expect(source.classNames).toEqual(['a', 'b']);
   });
 
   it('looks at nothing when asked to', async () => {
@@ -142,7 +142,7 @@ describe('openImageFolder: unusable files', () => {
   it('refuses the folder in strict mode, naming the files', async () => {
     const folder = await folderOf(damaged);
     await expect(openImageFolder(folder, { strict: true })).rejects.toThrow(
-      /expected usable images only \(strict\), got 4 images that cannot be used: a\/empty\.png \(the file is empty\), a\/svg\.png/,
+      /expected usable images only \(strict\), got 4 images that cannot be used: a\/empty\.png \(it is empty\), a\/svg\.png/,
     );
   });
 
@@ -162,9 +162,9 @@ describe('openImageFolder: unusable files', () => {
   it('leaves out images that are too small or too large', async () => {
     const folder = await folderOf({ 'small.png': png, 'large.jpg': jpeg });
     const small = await openImageFolder(folder, { minimumSize: [8, 9], ...ignoreSkips });
-    expect(small.skipped).toEqual([{ file: 'small.png', reason: 'it is 8x8, smaller than 8x9 (height x width)' }]);
+    expect(small.skipped).toEqual([{ name: 'small.png', reason: 'it is 8x8, smaller than 8x9 (height x width)' }]);
     const large = await openImageFolder(folder, { maximumPixels: 10_000, ...ignoreSkips });
-    expect(large.skipped).toEqual([{ file: 'large.jpg', reason: 'it has 60000 pixels, more than 10000' }]);
+    expect(large.skipped).toEqual([{ name: 'large.jpg', reason: 'it has 60000 pixels, more than 10000' }]);
   });
 
   it.skipIf(process.getuid?.() === 0)('leaves out a file that may not be read', async () => {

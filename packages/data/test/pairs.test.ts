@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { ConfigError, DataError, randomKey } from '@vitvq/core';
+import { DataError, randomKey } from '@vitvq/core';
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
 import {
@@ -10,8 +10,8 @@ import {
   splitSource,
   subset,
   type BatchOptions,
-  type ImageBatch,
-  type ImageSource,
+  type SourceBatch,
+  type ImageDataset,
   type SkippedImage,
 } from '../src/index.js';
 import { folderOf, plain } from './images.js';
@@ -22,7 +22,10 @@ const random = { batchSize: 3, crop: 'random', flip: true, shuffle: true, key } 
 /** Colour of an image at a position: another for each image, and different everywhere. */
 const colourAt = (image: number, y: number, x: number): [number, number, number] => [x * 9, y * 9, image * 20];
 
-/** What a map has at the place of a colour: a function of it, so that a test needs nothing else to compare them. */
+/**
+ * What a map has at the place of a colour: a function of it, so that a test needs nothing else to
+ * compare them.
+ */
 const classOf = ([red, green, blue]: readonly number[]): [number, number, number] => [
   255 - red!,
   (green! + blue!) % 256,
@@ -55,8 +58,8 @@ function pngOf(image: number, of: 'image' | 'map', enlarged = 1): Promise<Buffer
 }
 
 /** Images and their maps in memory, the maps as large as the images or `enlarged`. */
-function arrays(count: number, enlarged = 1): [ImageSource, ImageSource] {
-  const open = (of: 'image' | 'map', factor: number): ImageSource => {
+function arrays(count: number, enlarged = 1): [ImageDataset, ImageDataset] {
+  const open = (of: 'image' | 'map', factor: number): ImageDataset => {
     const all = Array.from({ length: count }, (_, image) => [...bytesOf(image, size, of, factor)]);
     const images = Uint8Array.from(all.flat());
     return openImageArray({ images, height: size[0] * factor, width: size[1] * factor, resampling: 'nearest' });
@@ -77,10 +80,10 @@ async function folders(count: number): Promise<[images: Record<string, Buffer>, 
 
 const nearest = { resampling: 'nearest' } as const;
 
-async function take(source: ImageSource, options: BatchOptions, count: number): Promise<ImageBatch[]> {
+async function take(source: ImageDataset, options: BatchOptions, count: number): Promise<SourceBatch[]> {
   const stream = createBatches(source, options);
   try {
-    const batches: ImageBatch[] = [];
+    const batches: SourceBatch[] = [];
     for (let index = 0; index < count; index++) batches.push(await stream.next());
     return batches;
   } finally {
@@ -88,8 +91,11 @@ async function take(source: ImageSource, options: BatchOptions, count: number): 
   }
 }
 
-/** Every pixel of the condition images is the class of the image's pixel; the last channel of an image tells which it is. */
-function expectPaired({ images, conditionImages, shape, count, indices }: ImageBatch): void {
+/**
+ * Every pixel of the condition images is the class of the image's pixel; the last channel of an
+ * image tells which it is.
+ */
+function expectPaired({ images, conditionImages, shape, count, indices }: SourceBatch): void {
   expect(conditionImages!.shape).toEqual(shape);
   expect(conditionImages!.data).toHaveLength(images.length);
   const bytes = (data: Float32Array): number[] => [...data].map((value) => Math.round(value * 255));
@@ -152,7 +158,7 @@ describe('createBatches: pairs in memory', () => {
 
   it('count in the fingerprint', async () => {
     const [source, conditionSource] = arrays(4);
-    const fingerprintOf = (other?: ImageSource): string =>
+    const fingerprintOf = (other?: ImageDataset): string =>
       createBatches(source, { batchSize: 2, imageSize: 8, ...(other && { conditionSource: other }) }).fingerprint;
     const others = [undefined, conditionSource, subset(conditionSource, [0, 1, 3, 2])].map(fingerprintOf);
     expect(new Set(others).size).toBe(3);
@@ -179,7 +185,7 @@ describe('createBatches: pairs of files', () => {
     const imageFolder = await folderOf(images);
     maps['town/002.png'] = maps['town/002.png']!.subarray(0, 200);
     const damaged = await folderOf(maps);
-    const open = async (strict: boolean): Promise<BatchOptions & { source: ImageSource }> => {
+    const open = async (strict: boolean): Promise<BatchOptions & { source: ImageDataset }> => {
       const pair = await openPairedFolders(imageFolder, damaged, { ...nearest, conditions: { ...nearest, strict } });
       const { images: source, conditions: conditionSource } = pair;
       return { source, conditionSource, batchSize: 3, imageSize: [...size], workers, onSkip: () => undefined };
@@ -194,7 +200,7 @@ describe('createBatches: pairs of files', () => {
       expect([...indices]).not.toContain(2);
     }
     const reason = `its condition image ${join(damaged, 'town/002.png')} cannot be used: it is damaged or cut short`;
-    expect(seen).toEqual([{ file: 'town/002.png', reason }]);
+    expect(seen).toEqual([{ name: 'town/002.png', reason }]);
 
     const [padded] = await take(source, { ...options, lastBatch: 'pad' }, 1);
     expect([...padded!.indices]).toEqual([0, 1, -1]);
@@ -217,7 +223,7 @@ describe('createBatches: pairs of files', () => {
     const options = { batchSize: 2, imageSize: 8, lastBatch: 'partial', conditionSource, workers: 0, onSkip } as const;
     const [batch] = await take(source, options, 1);
     expect([...batch!.indices]).toEqual([1]);
-    expect(skipped[0]!.file).toBe('a.png');
+    expect(skipped[0]!.name).toBe('a.png');
     expect(skipped[0]!.reason).toMatch(/cannot be used: it is 20x40, of other proportions than 30x40$/);
   });
 });
@@ -239,21 +245,17 @@ describe('createBatches: sources that are no pairs', () => {
     expect(attempt).toThrow(message);
   });
 
-  it('are refused when files have other names, or lie beside an array', async () => {
+  it('are refused when images have other names', async () => {
     const picture = await plain(8, 8, '#abc').png().toBuffer();
-    const open = async (...names: string[]): Promise<ImageSource> =>
+    const open = async (...names: string[]): Promise<ImageDataset> =>
       openImageFolder(await folderOf(Object.fromEntries(names.map((name) => [name, picture]))));
     const images = await open('a.png', 'b.png', 'c.png', 'd.png');
-    const attempt = (wrong: ImageSource) => (): unknown =>
+    const attempt = (wrong: ImageDataset) => (): unknown =>
       createBatches(images, { ...options, conditionSource: wrong });
     const names = await open('a.png', 'b.png', 'd.png', 'e.png');
     expect(attempt(names)).toThrow(DataError);
     expect(attempt(names)).toThrow(
       'createBatches: expected a condition image named like c.png, apart from the extension, got d.png.',
-    );
-    expect(attempt(source)).toThrow(ConfigError);
-    expect(attempt(source)).toThrow(
-      'createBatches: expected images and condition images both from folders, or both in memory, got files with pixels.',
     );
   });
 });
@@ -270,15 +272,13 @@ describe('openPairedFolders', () => {
       conditions: { resampling: 'nearest' },
       onSkip: (image) => told.push(image),
     });
-    expect(pair.images.storage).toMatchObject({ files: ['x/a.jpg', 'y/d.jpeg'], decoding: { resampling: 'smooth' } });
-    expect(pair.conditions.storage).toMatchObject({
-      files: ['x/a.png', 'y/d.png'],
-      decoding: { resampling: 'nearest' },
-    });
-    expect(pair.images.classes).toEqual(['x', 'y']);
+    const names = (source: ImageDataset): string[] => [0, 1].map((index) => source.nameOf!(index));
+    expect([names(pair.images), pair.images.decoding.resampling]).toEqual([['x/a.jpg', 'y/d.jpeg'], 'smooth']);
+    expect([names(pair.conditions), pair.conditions.decoding.resampling]).toEqual([['x/a.png', 'y/d.png'], 'nearest']);
+    expect(pair.images.classNames).toEqual(['x', 'y']);
     expect(pair.skipped).toEqual([
-      { file: 'x/b.jpg', reason: 'it is not a PNG, JPEG or WebP image, whatever its name says' },
-      { file: 'y/c.jpg', reason: 'its condition image y/c.png cannot be used: the file is empty' },
+      { name: 'x/b.jpg', reason: 'it is not a PNG, JPEG or WebP image, whatever its name says' },
+      { name: 'y/c.jpg', reason: 'its condition image y/c.png cannot be used: it is empty' },
     ]);
     expect(told).toEqual(pair.skipped);
   });
@@ -305,7 +305,7 @@ describe('openPairedFolders', () => {
     await expectRefused(
       left,
       right,
-      `${left}: expected at least one usable pair, got none, the first is b.png (the file is empty).`,
+      `${left}: expected at least one usable pair, got none, the first is b.png (it is empty).`,
     );
   });
 });

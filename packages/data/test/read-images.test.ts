@@ -8,13 +8,13 @@ import {
   sourceFingerprint,
   subset,
   type BatchOptions,
-  type ImageSource,
+  type ImageDataset,
 } from '../src/index.js';
 import { folderOf, gradient, plain } from './images.js';
 
 const images = Uint8Array.from({ length: 70 * 4 * 4 * 3 }, (_, index) => (index * 7) % 256);
 const labels = Array.from({ length: 70 }, (_, index) => index % 2);
-const source = openImageArray({ images, height: 4, width: 4, labels, classes: ['even', 'odd'] });
+const source = openImageArray({ images, height: 4, width: 4, labels, classNames: ['even', 'odd'] });
 
 describe('readImages', () => {
   it('reads a source of more than one batch, in its order', async () => {
@@ -35,7 +35,7 @@ describe('readImages', () => {
     const loaded = await readImages(await openImageFolder(folder, { check: 'none' }), {
       imageSize: 8,
       workers: 0,
-      onSkip: ({ file }) => skipped.push(file),
+      onSkip: ({ name }) => skipped.push(name),
     });
     expect(loaded.shape).toEqual([2, 8, 8, 3]);
     expect(loaded.names).toEqual(['.', '.']);
@@ -47,14 +47,14 @@ describe('sourceFingerprint', () => {
   const fingerprint = sourceFingerprint(source);
 
   it('is the same for the same images', () => {
-    expect(sourceFingerprint(openImageArray({ images, height: 4, width: 4, labels, classes: ['even', 'odd'] }))).toBe(
-      fingerprint,
-    );
+    expect(
+      sourceFingerprint(openImageArray({ images, height: 4, width: 4, labels, classNames: ['even', 'odd'] })),
+    ).toBe(fingerprint);
   });
 
   it('of a stream is that of its batches: their images, size, order, crops and flips', async () => {
     const options = { batchSize: 2, imageSize: 4, shuffle: true, key: randomKey(0) };
-    const of = async (changes: Partial<BatchOptions>, from: ImageSource = source): Promise<string> => {
+    const of = async (changes: Partial<BatchOptions>, from: ImageDataset = source): Promise<string> => {
       const stream = createBatches(from, { ...options, ...changes });
       await stream.close();
       return stream.fingerprint;
@@ -79,12 +79,12 @@ describe('sourceFingerprint', () => {
     const other = images.slice();
     other[5] = 200;
     const variants = [
-      openImageArray({ images: other, height: 4, width: 4, labels, classes: ['even', 'odd'] }),
-      openImageArray({ images, height: 4, width: 4, classes: ['even', 'odd'] }),
-      openImageArray({ images, height: 2, width: 8, labels, classes: ['even', 'odd'] }),
+      openImageArray({ images: other, height: 4, width: 4, labels, classNames: ['even', 'odd'] }),
+      openImageArray({ images, height: 4, width: 4, classNames: ['even', 'odd'] }),
+      openImageArray({ images, height: 2, width: 8, labels, classNames: ['even', 'odd'] }),
       subset(source, [1, 0, ...Array.from({ length: 68 }, (_, index) => index + 2)]),
       subset(source, [0, 1, 2]),
-      openImageArray({ images, height: 4, width: 4, labels, classes: ['even', 'odd'], resampling: 'nearest' }),
+      openImageArray({ images, height: 4, width: 4, labels, classNames: ['even', 'odd'], resampling: 'nearest' }),
     ].map(sourceFingerprint);
     expect(new Set([fingerprint, ...variants]).size).toBe(variants.length + 1);
   });

@@ -1,31 +1,27 @@
-import { engineNames, probeEngine, currentEngine, useEngine, type EngineName } from './engines.js';
+import { platform } from '#platform';
+import { currentEngine, probeEngine, useEngine } from './engines.js';
+import { engineNames, type EngineName, type SystemFacts } from './engines/engine-definition.js';
 
-/** What runs here, and what the other engines lack. */
+/** Which engine runs here, and what the other engines lack. */
 export interface DoctorReport {
   readonly chosen: EngineName;
+  /** Reason of the choice. */
   readonly reason: string;
   readonly threads: number;
   readonly engines: readonly {
     readonly name: EngineName;
     readonly available: boolean;
-    /** What it is, or why it does not work here. */
+    /** Runtime with versions, or why the engine does not work here. */
     readonly detail: string;
-    /** How to get it, where it does not work. */
+    /** How to get the engine, where it does not work. */
     readonly fix?: string;
   }[];
-  readonly system: {
-    readonly node: string;
-    readonly platform: string;
-    readonly processor: string;
-    readonly cores: number;
-    readonly memoryGigabytes: number;
-  };
+  readonly system: SystemFacts;
 }
 
-/** Examines every engine; starts the automatic choice if none is running. */
+/** Examines every engine; starts the automatic choice where none is running. */
 export async function doctor(): Promise<DoctorReport> {
   const { name: chosen, reason, threads } = currentEngine() ?? (await useEngine());
-  const os = await import('node:os');
   const engines: DoctorReport['engines'][number][] = [];
   for (const name of engineNames) {
     const probe = await probeEngine(name);
@@ -35,26 +31,16 @@ export async function doctor(): Promise<DoctorReport> {
         : { name, available: false, detail: probe.why, fix: probe.fix },
     );
   }
-  return {
-    chosen,
-    reason,
-    threads,
-    engines,
-    system: {
-      node: process.version,
-      platform: `${process.platform} ${process.arch}`,
-      processor: os.cpus()[0]?.model.trim() ?? 'unknown',
-      cores: os.availableParallelism(),
-      memoryGigabytes: Math.round(os.totalmem() / 2 ** 30),
-    },
-  };
+  return { chosen, reason, threads, engines, system: await platform.describeSystem() };
 }
 
-/** The report as text for a terminal. */
+/** Formats the report for a terminal. */
 export function formatDoctorReport({ chosen, reason, threads, engines, system }: DoctorReport): string {
+  const memory = system.memoryGigabytes === undefined ? [] : [`${system.memoryGigabytes} GB`];
+  const facts = [system.runtime, system.platform, system.processor, `${system.cores} cores`, ...memory];
   const lines = [
     `engine   ${chosen}, ${threads} thread${threads === 1 ? '' : 's'}: ${reason}`,
-    `system   Node ${system.node}, ${system.platform}, ${system.processor}, ${system.cores} cores, ${system.memoryGigabytes} GB`,
+    `system   ${facts.join(', ')}`,
     '',
   ];
   for (const { name, available, detail, fix } of engines) {

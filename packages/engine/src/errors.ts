@@ -1,7 +1,9 @@
 import { VitvqError } from '@vitvq/core';
 
-/** A function that cannot be compiled, with what in it stands in the way and where. */
+/**
+ * Error of a function that cannot be compiled; says what in the function is the cause, and where.
+ */
 export class CompileError extends VitvqError {}
 
-/** An engine that is missing or failed while it ran. */
+/** Error of an engine that is missing or has failed. */
 export class EngineError extends VitvqError {}

@@ -4,7 +4,7 @@ import { CompileError } from './errors.js';
 /** Tensors in arrays and plain objects, nested at will. */
 export type TensorStructure = tf.Tensor | readonly TensorStructure[] | { readonly [name: string]: TensorStructure };
 
-/** The shape of a structure, with the position of each tensor in the flat list. */
+/** A structure with the position of each tensor in the flat list in its place. */
 export type StructureTemplate =
   | { readonly tensor: number }
   | { readonly list: readonly StructureTemplate[] }
@@ -12,7 +12,7 @@ export type StructureTemplate =
   | { readonly nothing: true };
 
 /**
- * The tensors of a structure in a fixed order, and how to put others in their place.
+ * Returns the tensors of a structure in a fixed order, and a template to put others in their place.
  * @throws {CompileError} for a number, a string, a typed array or anything else that is no tensor
  */
 export function flatten(structure: unknown, where: string): { tensors: tf.Tensor[]; template: StructureTemplate } {
@@ -42,7 +42,7 @@ function describe(node: unknown): string {
   return `the ${typeof node} ${typeof node === 'function' ? node.name : JSON.stringify(node)}`;
 }
 
-/** The structure of `template` with `tensors` in place. */
+/** Returns the structure of `template` with `tensors` in place. */
 export function unflatten(template: StructureTemplate, tensors: readonly tf.Tensor[]): unknown {
   if ('tensor' in template) return tensors[template.tensor];
   if ('list' in template) return template.list.map((item) => unflatten(item, tensors));

@@ -309,6 +309,11 @@ describe('compile', () => {
   });
 });
 
+it('runs a function that computes nothing', async () => {
+  const nothing = compile((): tf.Tensor[] => []);
+  expect(await nothing()).toEqual([]);
+});
+
 describe('rows that are written to a variable', () => {
   const write = (state: tf.Tensor, rows: tf.Tensor, position: tf.Tensor): tf.Tensor =>
     composite('write_rows', { axis: 1 }, [state, rows, position], (...tensors) => {

@@ -5,14 +5,15 @@ import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { compile } from '../src/compile.js';
 import { doctor, formatDoctorReport } from '../src/doctor.js';
-import { currentEngine, engineNames, useEngine, type EngineName } from '../src/engines.js';
+import { currentEngine, useEngine } from '../src/engines.js';
+import { engineNames, type EngineName } from '../src/engines/engine-definition.js';
 import { EngineError } from '../src/errors.js';
 
 afterEach(async () => {
   await useEngine({ name: 'cpu' });
 });
 
-/** Runs a program of the built package in a process of its own. */
+/** Runs a program in a process of its own. */
 function run(program: string): { stdout: string; stderr: string; status: number | null } {
   const directory = fileURLToPath(new URL('..', import.meta.url));
   const { stdout, stderr, status } = spawnSync(
@@ -87,7 +88,7 @@ describe('the compiled engine in a process', () => {
   const program = `
     import * as tf from '@tensorflow/tfjs-core';
     import { compile, useEngine } from '@vitvq/engine';
-    await useEngine({ name: 'onnx' });
+    await useEngine({ name: 'onnx', onCompile: () => {} }); // prints nothing on a slow machine
     const y = await compile((x) => tf.sum(x))(tf.ones([2, 3]));
   `;
 

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@vitvq/test-utils';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { exportOnnx, type ExportedOnnx } from '../src/export-onnx.js';
+import { exportOnnx, type ExportedOnnx } from '../src/onnx-export.js';
 import { useEngine } from '../src/engines.js';
 import { toFloat16 } from '../src/onnx/float16.js';
 import { operationCases, uniform } from './operations.js';

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compile } from '../src/compile.js';
 import { useEngine } from '../src/engines.js';
 import { interpret } from '../src/ir/interpret.js';
-import { inlineComposites } from '../src/passes/inline-composites.js';
-import { simplify } from '../src/passes/simplify.js';
+import { runtimePasses } from '../src/onnx/program.js';
+import { runPasses } from '../src/passes/pipeline.js';
 import { flatten } from '../src/structure.js';
 import { trace } from '../src/trace/trace.js';
 import type { DType } from '../src/ir/graph.js';
@@ -31,7 +31,7 @@ function gradients(operation: OperationCase): Run {
     })(inputs);
 }
 
-/** What `run` gives eagerly, interpreted, interpreted after all passes, and compiled must be the same. */
+/** Expects the same of `run` eagerly, interpreted, interpreted after all passes, and compiled. */
 async function expectSameEverywhere(run: Run, inputs: tf.Tensor[], tolerance: number): Promise<void> {
   const eager = tf.tidy(() => run(...inputs));
   const { tensors, template } = flatten(inputs, 'test');
@@ -42,7 +42,7 @@ async function expectSameEverywhere(run: Run, inputs: tf.Tensor[], tolerance: nu
   const results = await compiled(...inputs);
   const versions = {
     interpreted: interpret(graph, operands),
-    simplified: interpret(inlineComposites(simplify(graph)), operands),
+    'after all passes': interpret(runPasses(graph, runtimePasses), operands),
     compiled: results,
   };
   for (const [name, values] of Object.entries(versions)) {
@@ -54,7 +54,7 @@ async function expectSameEverywhere(run: Run, inputs: tf.Tensor[], tolerance: nu
   compiled.dispose();
 }
 
-describe('every operation gives the same eagerly, interpreted, simplified and compiled', () => {
+describe('every operation gives the same eagerly, interpreted, after all passes and compiled', () => {
   beforeAll(async () => {
     await useEngine({ name: 'onnx', threads: 1 });
   });

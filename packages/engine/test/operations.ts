@@ -1,4 +1,7 @@
-/** Every operation that the packages use, and the common ones around them: what it is called with and how. */
+/**
+ * Every operation that the packages use, and the common ones around them: what it is called with
+ * and how.
+ */
 import * as tf from '@tensorflow/tfjs-core';
 import { composite, randomKey, randomUniform } from '@vitvq/core';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { writeRows } from '../src/onnx/write-rows.js';
+import { writeRows } from '../src/onnx/in-place/write-rows.js';
 
 /** Row-major `[2, 3, inner]`; the rows at `position` of the middle axis are the new ones. */
 const written = (inner: number, position: number, count: number): number[] =>

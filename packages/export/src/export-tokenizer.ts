@@ -1,5 +1,5 @@
 import type { Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
-import { exportOnnx } from '@vitvq/engine';
+import { exportOnnx } from '@vitvq/engine/onnx-export';
 import type { ViTVQ } from '@vitvq/tokenizer';
 import { ExportError } from './errors.js';
 import { assertPassed } from './internal/assert-passed.js';

@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { ConfigError } from '@vitvq/core';
-import { exportOnnx, type OnnxInput } from '@vitvq/engine';
+import { exportOnnx, type OnnxInput } from '@vitvq/engine/onnx-export';
 import type { AnyConditioner, AutoregressiveModel } from '@vitvq/transformers';
 import type { ExportOptions, ExportResult } from './export-tokenizer.js';
 import { assertPassed } from './internal/assert-passed.js';

@@ -1,6 +1,6 @@
 import { expectGradientsMatchFiniteDifferences, expectNoTensorLeak } from '@vitvq/test-utils';
 import * as tf from '@tensorflow/tfjs-core';
-import { randomKey, setCompositeRecorder } from '@vitvq/core';
+import { randomKey, type RecordingBackend } from '@vitvq/core';
 import { MultiHeadAttention, scaledDotProductAttention } from '../src/index.js';
 import { describe, expect, it } from 'vitest';
 import { normal, shake } from './helpers.js';
@@ -45,16 +45,18 @@ describe('scaledDotProductAttention', () => {
 
   it.each(variants)('is one composite forward and one backward, %s', (_name, shape, recompute) => {
     const seen: string[] = [];
-    const previous = setCompositeRecorder((name, attributes, operands, body) => {
-      const results = body(...operands);
-      seen.push(`${name} ${JSON.stringify(attributes)} ${operands.length} -> ${results.length}`);
-      return results;
-    });
+    Object.assign(tf.backend(), {
+      recordComposite: (name, attributes, operands, body) => {
+        const results = body(...operands);
+        seen.push(`${name} ${JSON.stringify(attributes)} ${operands.length} -> ${results.length}`);
+        return results;
+      },
+    } satisfies Partial<RecordingBackend>);
     try {
       const [q, k, v] = [1, 2, 3].map((seed) => normal<tf.Rank.R4>(shape, seed));
       tf.grad((x: tf.Tensor) => scaledDotProductAttention(x as tf.Tensor4D, k!, v!, 0.5))(q!);
     } finally {
-      setCompositeRecorder(previous);
+      Reflect.deleteProperty(tf.backend(), 'recordComposite');
     }
     const attributes = JSON.stringify({ scale: 0.5, recompute });
     expect(seen).toEqual(

@@ -2,19 +2,21 @@ import * as tf from '@tensorflow/tfjs-core';
 import { assertInteger, assertShape, ConfigError } from '@vitvq/core';
 import type { NamedFeatures } from './feature-function.js';
 
-/** Whose features a block's are: the model's, or a baseline's. */
+/** Origin of the features of a block: the model, or a baseline. */
 export type BlockKind = 'model' | 'pixels' | 'untrained';
 
 const pixelBlock = 'pixels';
 const untrainedPrefix = 'untrained ';
 
 /**
- * The baseline without any network: the raw pixels, as block `pixels`. Spread it into the result of a feature function.
+ * Returns the raw pixels as block `pixels`: the baseline without a network. Spread the result into
+ * that of a feature function.
  * @param images  `[B, H, W, C]`
- * @param options  `pool`: side of the squares that are averaged, a divisor of H and W, where the pixels are too many. 1 by default
+ * @param options  `pool`: side of the squares that are averaged, a divisor of H and W, to have
+ * fewer features. 1 by default
  * @returns  `{ pixels: [B, H / pool · W / pool · C] }`
- * @throws {ShapeError}
- * @throws {ConfigError}
+ * @throws {ShapeError} unless the images have four axes
+ * @throws {ConfigError} unless `pool` divides H and W
  */
 export function pixelFeatures(images: tf.Tensor4D, { pool = 1 }: { readonly pool?: number } = {}): NamedFeatures {
   const where = 'pixelFeatures';
@@ -33,14 +35,17 @@ export function pixelFeatures(images: tf.Tensor4D, { pool = 1 }: { readonly pool
 }
 
 /**
- * The baseline of a random network: the same blocks of a twin of the model that was never trained, renamed to `untrained …`.
- * Spread it into the result of a feature function. What a probe reaches on them, the architecture gives for nothing.
+ * Renames the blocks of an untrained twin of the model to `untrained …`: the baseline of a random
+ * network. Spread the result into that of a feature function. The accuracy of a probe on these
+ * blocks is what the architecture gives without training.
  */
 export function untrainedFeatures(features: NamedFeatures): NamedFeatures {
   return Object.fromEntries(Object.entries(features).map(([block, tensor]) => [`${untrainedPrefix}${block}`, tensor]));
 }
 
-/** By the names that `pixelFeatures` and `untrainedFeatures` give. */
+/**
+ * Returns the kind of a block from its name, as `pixelFeatures` and `untrainedFeatures` give it.
+ */
 export function kindOfBlock(block: string): BlockKind {
   if (block === pixelBlock) return 'pixels';
   return block.startsWith(untrainedPrefix) ? 'untrained' : 'model';

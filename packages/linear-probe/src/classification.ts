@@ -1,36 +1,37 @@
-import { assertInteger, DataError } from '@vitvq/core';
 import type { LabelledFeatures } from './feature-set.js';
 import { assertFeatures } from './internal/assert-features.js';
 import type { SoftmaxProbe } from './softmax-probe.js';
+import { wilsonInterval, type Interval } from './wilson-interval.js';
 
-export interface Interval {
-  readonly low: number;
-  readonly high: number;
-}
-
-/** How well a classifier does on some samples. Plain data. */
+/** Measurements of a classifier on a set of samples, as plain data. */
 export interface Classification {
   /** Number of samples. */
   readonly count: number;
-  /** Share of samples whose class has the highest logit. */
+  /** Fraction of samples whose class has the highest logit. */
   readonly top1: number;
-  /** Share of samples whose class is among the five with the highest logits; 1 where there are no more than five classes. */
+  /**
+   * Fraction of samples whose class is among the five with the highest logits; 1 for at most five
+   * classes.
+   */
   readonly top5: number;
-  /** 95 % confidence interval of `top1`: what other samples of the same kind would give. */
+  /** 95 % confidence interval of `top1` over samples of the same kind. */
   readonly interval: Interval;
-  /** Mean over samples, nats. */
+  /** Mean cross-entropy of the samples in nats. */
   readonly crossEntropy: number;
-  /** `[K][K]`: samples of class row that were taken for class column. */
+  /** `[K][K]`: number of samples of the row's class that were classified as the column's. */
   readonly confusion: readonly (readonly number[])[];
 }
 
-/** Rows whose logits are in memory at once. */
+/** Number of rows whose logits are in memory at once. */
 const chunk = 512;
 
 /**
- * Measures a probe. Of equal logits the one of the lower class counts as higher, so that nothing is won by ties.
- * @throws {ShapeError}
- * @throws {DataError} naming the block
+ * Measures a probe. Of equal logits, that of the lower class counts as the higher one, so that ties
+ * gain nothing.
+ * @throws {ShapeError} unless the features have one row for each label, of the width that the probe
+ * takes
+ * @throws {DataError} naming the block for features that are not finite, labels out of range, and
+ * no samples
  */
 export function evaluateProbe(probe: SoftmaxProbe, features: LabelledFeatures): Classification {
   const { classes } = probe;
@@ -62,7 +63,10 @@ export function evaluateProbe(probe: SoftmaxProbe, features: LabelledFeatures): 
   };
 }
 
-/** How many classes come before `label`, which comes first, and the logarithm of the softmax's denominator. */
+/**
+ * Returns the number of classes ahead of `label`, the class with the highest logit, and the
+ * logarithm of the softmax's denominator.
+ */
 function rank(logits: Float64Array, label: number): { ahead: number; best: number; logSum: number } {
   const own = logits[label]!;
   let [ahead, best] = [0, 0];
@@ -72,23 +76,4 @@ function rank(logits: Float64Array, label: number): { ahead: number; best: numbe
   }
   const most = logits[best]!;
   return { ahead, best, logSum: most + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0)) };
-}
-
-/**
- * Confidence interval of a share (Wilson 1927), which holds for few samples and near 0 and 1 as well.
- * @param z  quantile of the normal distribution. 95 % by default
- * @throws {ConfigError} for counts that are no whole numbers
- * @throws {DataError} for more successes than samples
- */
-export function wilsonInterval(successes: number, count: number, z = 1.959963984540054): Interval {
-  const where = 'wilsonInterval';
-  assertInteger(count, 'count', where);
-  assertInteger(successes, 'successes', where, 0);
-  if (successes > count) {
-    throw new DataError({ where, expected: `at most ${count} successes`, got: String(successes) });
-  }
-  const share = successes / count;
-  const centre = (share + z ** 2 / (2 * count)) / (1 + z ** 2 / count);
-  const half = (z / (1 + z ** 2 / count)) * Math.sqrt((share * (1 - share)) / count + z ** 2 / (4 * count ** 2));
-  return { low: Math.max(0, centre - half), high: Math.min(1, centre + half) };
 }

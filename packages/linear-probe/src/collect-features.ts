@@ -1,23 +1,32 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInteger, DataError, formatShape, ShapeError, type HostTensor } from '@vitvq/core';
+import {
+  assertInteger,
+  concatenate,
+  DataError,
+  elementCount,
+  formatShape,
+  ShapeError,
+  takeRows,
+  type HostTensor,
+} from '@vitvq/core';
 import { averageTokens, type FeatureFunction, type NamedFeatures } from './feature-function.js';
 import type { FeatureMatrix, FeatureSet } from './feature-set.js';
 
 /** Inputs of a feature function with their classes. */
 export interface LabelledBatch {
-  /** `[B, ...]`: images, tokens. */
+  /** `[B, ...]`, such as images or tokens. */
   readonly inputs: HostTensor;
-  /** Class of each sample, an integer from 0; what comes after `count` is not looked at. */
+  /** Class of each sample, an integer from 0; labels after `count` are ignored. */
   readonly labels: ArrayLike<number>;
-  /** Samples that are not padding; they come first. @default all */
+  /** Number of samples that are not padding; they come first. @default all */
   readonly count?: number;
 }
 
 /**
- * Cuts inputs that are in memory into batches.
+ * Divides inputs in memory into batches, which share their memory.
  * @param inputs  `[count, ...]`
  * @throws {ShapeError} when labels, values and shape do not fit each other
- * @throws {ConfigError}
+ * @throws {ConfigError} unless the batch size is a positive integer
  */
 export function* hostBatches(
   inputs: HostTensor,
@@ -29,9 +38,9 @@ export function* hostBatches(
   assertFits(inputs, where);
   const [count, ...sampleShape] = inputs.shape;
   if (labels.length !== count) {
-    throw new ShapeError({ where, expected: `${count} labels, one a sample`, got: String(labels.length) });
+    throw new ShapeError({ where, expected: `${count} labels, one for each sample`, got: String(labels.length) });
   }
-  const size = sizeOf(sampleShape);
+  const size = elementCount(sampleShape);
   for (let start = 0; start < count; start += batchSize) {
     const end = Math.min(start + batchSize, count);
     yield {
@@ -42,14 +51,16 @@ export function* hostBatches(
 }
 
 /**
- * Runs a feature function over a data set and keeps the average over tokens of every block in host memory: one batch is on the
- * device at a time. A batch that is smaller than the first is filled up with its first sample, so that a compiled function keeps
- * its shape; what is filled up is left out of the result.
- * @param features  from `compileFeatures`, or any function that returns tensors or a promise of them; it disposes of
- * intermediate tensors itself, its results are disposed of here
- * @param batches  in an order of their own; shuffling changes nothing but the order of rows
- * @throws {DataError} naming the block for a feature that is not finite; for labels that are no classes; without samples
- * @throws {ShapeError} for batches whose counts do not fit, and blocks that change from batch to batch
+ * Runs a feature function over a data set and keeps the average over tokens of every block in host
+ * memory; one batch at a time is on the device. A batch that is smaller than the first one is
+ * padded with its own first sample, so that a compiled function sees one shape; the padding is left
+ * out of the result.
+ * @param features  from `compileFeatures`, or any function that returns tensors or a promise of
+ * them. It disposes of its intermediate tensors; its results are disposed of here
+ * @param batches  in any order, which is the order of the rows of the result
+ * @throws {DataError} naming the block for a feature that is not finite; for labels that are not
+ * classes; without samples
+ * @throws {ShapeError} when counts do not fit, and when the blocks change from batch to batch
  */
 export async function collectFeatures<I extends tf.Tensor>(
   features: FeatureFunction<I>,
@@ -62,7 +73,7 @@ export async function collectFeatures<I extends tf.Tensor>(
     const count = assertBatch(batch, labels.length);
     if (count === 0) continue;
     batchSize ||= batch.inputs.shape[0]!;
-    const pooled = await featuresOfBatch(features, fillUp(batch.inputs, batchSize));
+    const pooled = await featuresOfBatch(features, padded(batch.inputs, batchSize));
     if (collected.size === 0) for (const [block, { dim }] of pooled) collected.set(block, { dim, parts: [] });
     assertSameBlocks(collected, pooled);
     for (const [block, { dim, data: values }] of pooled) {
@@ -73,10 +84,10 @@ export async function collectFeatures<I extends tf.Tensor>(
     for (let index = 0; index < count; index++) labels.push(batch.labels[index]!);
   }
   if (labels.length === 0) {
-    throw new DataError({ where: 'collectFeatures', expected: 'one or more samples', got: 'none' });
+    throw new DataError({ where: 'collectFeatures', expected: 'at least one sample', got: 'none' });
   }
   const blocks = new Map<string, FeatureMatrix>();
-  for (const [block, { dim, parts }] of collected) blocks.set(block, { dim, data: concatenate(parts) });
+  for (const [block, { dim, parts }] of collected) blocks.set(block, { dim, data: concatenate(parts, Float32Array) });
   return { count: labels.length, labels: Int32Array.from(labels), blocks };
 }
 
@@ -113,7 +124,7 @@ async function readAndDispose(named: NamedFeatures, batchSize: number): Promise<
     tf.dispose(Object.values(named));
   }
   if (matrices.size === 0) {
-    throw new DataError({ where: 'collectFeatures', expected: 'features of one or more blocks', got: 'none' });
+    throw new DataError({ where: 'collectFeatures', expected: 'features of at least one block', got: 'none' });
   }
   return matrices;
 }
@@ -164,39 +175,27 @@ function assertFinite(part: Float32Array, dim: number, block: string, before: nu
     where: `collectFeatures, block "${block}"`,
     expected: 'finite features',
     got: `${part[wrong]} in sample ${before + Math.floor(wrong / dim)}, component ${wrong % dim}`,
-    fix: 'Look for a broken input, or weights that diverged.',
+    fix: 'Look for a damaged input, or weights that diverged.',
   });
 }
 
 function assertFits({ shape, data }: HostTensor, where: string): void {
-  if (shape.length < 2 || data.length !== sizeOf(shape)) {
+  if (shape.length < 2 || data.length !== elementCount(shape)) {
     throw new ShapeError({
       where,
-      expected: `inputs [B, ...] with their values`,
+      expected: 'inputs [B, ...] with as many values as their shape says',
       got: `${data.length} values for ${formatShape(shape)}`,
     });
   }
 }
 
-function fillUp(inputs: HostTensor, batchSize: number): HostTensor {
+/**
+ * Repeats the first sample of a batch until the batch has the given size; a full batch stays as it
+ * is.
+ */
+function padded(inputs: HostTensor, batchSize: number): HostTensor {
   const [count, ...sampleShape] = inputs.shape;
   if (count! >= batchSize) return inputs;
-  const size = sizeOf(sampleShape);
-  const data =
-    inputs.data instanceof Int32Array ? new Int32Array(batchSize * size) : new Float32Array(batchSize * size);
-  data.set(inputs.data);
-  for (let row = count!; row < batchSize; row++) data.set(inputs.data.subarray(0, size), row * size);
-  return { shape: [batchSize, ...sampleShape], data };
+  const rows = Array.from({ length: batchSize }, (_, row) => (row < count! ? row : 0));
+  return { shape: [batchSize, ...sampleShape], data: takeRows(inputs.data, elementCount(sampleShape), rows) };
 }
-
-function concatenate(parts: Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((total, part) => total + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
-const sizeOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);

@@ -2,19 +2,25 @@ import * as tf from '@tensorflow/tfjs-core';
 import { formatShape, ShapeError } from '@vitvq/core';
 import { compile, type CompiledFunction, type CompileOptions } from '@vitvq/engine';
 
-/** Features by name of the block: tokens `[B, N, D]`, or one vector a sample, `[B, D]`. */
+/**
+ * Features by name of the block: one vector for each token, `[B, N, D]`, or for each sample, `[B,
+ * D]`.
+ */
 export type NamedFeatures = Readonly<Record<string, tf.Tensor>>;
 
 /**
- * Images `[B, H, W, C]`, tokens `[B, N]`, or whatever a model takes, to features of any of its blocks. One call gives all
- * blocks that are probed, so that the model runs once. Results are disposed of by whoever calls it.
+ * Maps the inputs of a model, such as images `[B, H, W, C]` or tokens `[B, N]`, to the features of
+ * its blocks. One call returns all blocks that are probed, so that the model runs once. The caller
+ * disposes of the results.
  */
 export type FeatureFunction<I extends tf.Tensor = tf.Tensor> = (inputs: I) => NamedFeatures | Promise<NamedFeatures>;
 
 /**
- * A feature function that runs on the chosen engine and gives averages over tokens. Where the engine does not compile, it runs
- * eagerly, and intermediate tensors are disposed of.
- * @param features  plain TensorFlow.js code that can be compiled; a model that cannot be goes to `collectFeatures` as it is
+ * Compiles a feature function for the chosen engine; the compiled function averages features over
+ * the tokens. Where the engine does not compile, the function runs eagerly and its intermediate
+ * tensors are disposed of.
+ * @param features  plain TensorFlow.js code that can be compiled; pass a model that cannot to
+ * `collectFeatures` as it is
  * @param options  `variables: 'frozen'` makes a model of moderate size faster
  */
 export function compileFeatures<I extends tf.Tensor>(
@@ -31,8 +37,9 @@ export function compileFeatures<I extends tf.Tensor>(
 }
 
 /**
- * The average over tokens (arXiv:2110.04627, section 4.2), `[B, N, D]` to `[B, D]`; a vector a sample stays as it is. float32.
- * @throws {ShapeError} naming the block
+ * Averages features over the tokens (arXiv:2110.04627, section 4.2), `[B, N, D]` to float32 `[B,
+ * D]`; features `[B, D]` stay as they are.
+ * @throws {ShapeError} naming the block for features of another rank
  */
 export function averageTokens(features: tf.Tensor, block: string): tf.Tensor2D {
   if (features.rank === 3) return tf.mean<tf.Tensor2D>(tf.cast(features, 'float32'), 1);

@@ -1,14 +1,14 @@
 import { ConfigError, DataError, ShapeError } from '@vitvq/core';
 
-/** Features in host memory, one row a sample. */
+/** Features in host memory, with a row for each sample. */
 export interface FeatureMatrix {
-  /** D. */
+  /** Width of the features, D. */
   readonly dim: number;
   /** `[count, D]` row-major. */
   readonly data: Float32Array;
 }
 
-/** Features of named blocks for the same samples. */
+/** Features of several blocks for the same samples. */
 export interface FeatureSet {
   /** Number of samples. */
   readonly count: number;
@@ -17,14 +17,17 @@ export interface FeatureSet {
   readonly blocks: ReadonlyMap<string, FeatureMatrix>;
 }
 
-/** Features of one block with the classes of its rows: what a probe learns from. */
+/** Features of one block with the class of each row, from which a probe learns. */
 export interface LabelledFeatures extends FeatureMatrix {
-  /** What messages call these features. */
+  /** Name of the block in messages. */
   readonly block: string;
   readonly labels: Int32Array;
 }
 
-/** One block of a set; shares its memory. @throws {ConfigError} when there is no such block, listing those that are there */
+/**
+ * Returns one block of a set; shares its memory.
+ * @throws {ConfigError} listing the blocks when there is no such block
+ */
 export function blockFeatures({ labels, blocks }: FeatureSet, block: string): LabelledFeatures {
   const matrix = blocks.get(block);
   if (!matrix) {
@@ -34,16 +37,16 @@ export function blockFeatures({ labels, blocks }: FeatureSet, block: string): La
 }
 
 /**
- * Joins the blocks of sets that were collected from the same samples in the same order, as where a baseline takes images and the
- * model takes tokens. Shares their memory.
- * @throws {ConfigError} when there is no set, or two sets have a block of the same name
+ * Joins the blocks of sets that were collected from the same samples in the same order, for example
+ * when a baseline takes images and the model takes tokens. Shares their memory.
+ * @throws {ConfigError} without sets, and when two sets have a block of the same name
  * @throws {ShapeError} when the sets have different numbers of samples
  * @throws {DataError} naming the first sample whose labels differ
  */
 export function mergeFeatures(...sets: readonly FeatureSet[]): FeatureSet {
   const where = 'mergeFeatures';
   const [first] = sets;
-  if (!first) throw new ConfigError({ where, expected: 'one or more sets', got: 'none' });
+  if (!first) throw new ConfigError({ where, expected: 'at least one set', got: 'none' });
   const blocks = new Map<string, FeatureMatrix>();
   for (const set of sets) {
     if (set.count !== first.count) {
@@ -59,7 +62,8 @@ export function mergeFeatures(...sets: readonly FeatureSet[]): FeatureSet {
       });
     }
     for (const [name, matrix] of set.blocks) {
-      if (blocks.has(name)) throw new ConfigError({ where, expected: 'names that differ', got: `"${name}" twice` });
+      if (blocks.has(name))
+        throw new ConfigError({ where, expected: 'blocks of different names', got: `"${name}" twice` });
       blocks.set(name, matrix);
     }
   }

@@ -5,47 +5,52 @@ import { compileCrossEntropy } from './internal/cross-entropy.js';
 import { fitPath, type PathPoint } from './internal/fit-path.js';
 import type { SoftmaxProbe } from './softmax-probe.js';
 
+/** Options of a fit. */
 export interface FitOptions {
-  /** Number of classes, K; labels are in [0, K). */
+  /** Number of classes, K; labels are in `[0, K)`. */
   readonly classes: number;
   /**
-   * Trained until no component of the gradient (mean over samples, standardised features) is larger. float32 features can reach
-   * about 1e-6. @default 1e-5
+   * Largest component of the gradient (mean over samples, standardised features) at which a search
+   * ends. float32 features allow about 1e-6.
+   * @default 1e-5
    */
   readonly gradientTolerance?: number;
-  /** Of the search for one minimum. @default 1000 */
+  /** Largest number of iterations of the search for one minimum. @default 1000 */
   readonly maximumIterations?: number;
 }
 
-/** How a search for one minimum went. Plain data. */
+/** The course of a search for one minimum, as plain data. */
 export interface FitFacts {
-  /** Strength of the penalty `l2 / 2 |W|^2` beside the mean cross-entropy. */
+  /** Strength of the penalty `l2 / 2 |W|^2` that is added to the mean cross-entropy. */
   readonly l2: number;
-  /** Mean cross-entropy of the training samples, nats, without the penalty. */
+  /** Mean cross-entropy of the training samples in nats, without the penalty. */
   readonly trainingLoss: number;
-  /** Largest component of the gradient at the end. */
+  /** Largest absolute component of the gradient at the end. */
   readonly gradientNorm: number;
   readonly iterations: number;
-  /** How often loss and gradient were computed. */
+  /** Number of times that loss and gradient were computed. */
   readonly evaluations: number;
-  /** Whether the gradient came down to the tolerance. */
+  /** Whether the gradient fell to the tolerance. */
   readonly converged: boolean;
 }
 
+/** A trained probe. */
 export interface ProbeFit {
   readonly probe: SoftmaxProbe;
   readonly facts: FitFacts;
 }
 
 /**
- * Trains a softmax layer on frozen features to convergence: multinomial logistic regression on standardised features with an l2
- * penalty on the weights, not on the bias. Full-batch L-BFGS from zero; loss and gradient run compiled where the engine compiles.
- * In terms of scikit-learn, C is `1 / (l2 n)` for n samples.
- * @param options  `l2` is positive: then there is one minimum, also where the classes can be separated
- * @throws {ConfigError} for options out of range, `classes` below 2 among them
- * @throws {DataError} for features that are not finite, labels that are not in [0, K), samples of a single class, and fewer
- * samples than classes; names the block
- * @throws {ShapeError} when there is not one row for each label
+ * Trains a softmax layer on frozen features to convergence: multinomial logistic regression on
+ * standardised features with an l2 penalty on the weights, but not on the bias. The search is
+ * full-batch L-BFGS from zero; loss and gradient run compiled where the engine compiles.
+ * scikit-learn's C is `1 / (l2 n)` for n samples.
+ * @param options  `l2` is positive, so that there is one minimum even where the classes can be
+ * separated
+ * @throws {ConfigError} for options out of range, such as `classes` below 2
+ * @throws {DataError} naming the block for features that are not finite, labels that are not in
+ * `[0, K)`, samples of a single class, and fewer samples than classes
+ * @throws {ShapeError} unless there is one row for each label
  */
 export async function fitSoftmaxProbe(
   train: LabelledFeatures,
@@ -67,7 +72,7 @@ export async function fitSoftmaxProbe(
   }
 }
 
-/** The limits with their defaults. @throws {ConfigError} */
+/** Returns the limits of a search, with defaults. @throws {ConfigError} for a limit out of range */
 export function searchLimits(
   { gradientTolerance = 1e-5, maximumIterations = 1000 }: Omit<FitOptions, 'classes'>,
   where: string,
@@ -77,6 +82,7 @@ export function searchLimits(
   return { gradientTolerance, maximumIterations };
 }
 
+/** Returns the facts of a fit. */
 export function factsOf({ l2, trainingLoss, result }: PathPoint): FitFacts {
   const { gradientNorm, iterations, evaluations, converged } = result;
   return { l2, trainingLoss, gradientNorm, iterations, evaluations, converged };

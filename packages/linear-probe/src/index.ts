@@ -1,5 +1,5 @@
 export { kindOfBlock, pixelFeatures, untrainedFeatures, type BlockKind } from './baselines.js';
-export { evaluateProbe, wilsonInterval, type Classification, type Interval } from './classification.js';
+export { evaluateProbe, type Classification } from './classification.js';
 export { collectFeatures, hostBatches, type LabelledBatch } from './collect-features.js';
 export { compileFeatures, type FeatureFunction, type NamedFeatures } from './feature-function.js';
 export {
@@ -18,11 +18,11 @@ export {
   type ProbeBlocksOptions,
   type ProbeSets,
 } from './probe-blocks.js';
-export { type Standardization } from './internal/standardization.js';
-export { SoftmaxProbe } from './softmax-probe.js';
+export { SoftmaxProbe, type Standardization } from './softmax-probe.js';
 export {
   sweepRegularization,
   type RegularizationSweep,
   type SweepEntry,
   type SweepOptions,
 } from './sweep-regularization.js';
+export { wilsonInterval, type Interval } from './wilson-interval.js';

@@ -1,4 +1,4 @@
-import { ConfigError, formatShape, ShapeError } from '@vitvq/core';
+import { ConfigError, formatPercent, formatShape, ShapeError } from '@vitvq/core';
 import { kindOfBlock, type BlockKind } from './baselines.js';
 import { evaluateProbe, type Classification } from './classification.js';
 import { blockFeatures, type FeatureSet } from './feature-set.js';
@@ -7,97 +7,103 @@ import { compileCrossEntropy } from './internal/cross-entropy.js';
 import type { SoftmaxProbe } from './softmax-probe.js';
 import { runSweep, sweepPlan, type SweepEntry, type SweepOptions } from './sweep-regularization.js';
 
+const where = 'probeBlocks';
+
+const labelsWarning =
+  'The tokenizer was trained with a perceptual loss whose network learned from labels: the features may owe part of their ' +
+  'accuracy to those labels, and the numbers are not comparable with unsupervised ones (arXiv:2110.04627, section 3.3).';
+
+/** Features of three parts of a data set. */
 export interface ProbeSets {
-  /** Trains the probes. */
+  /** Samples that train the probes. */
   readonly train: FeatureSet;
-  /** Chooses the penalty of each block, and the best block; see `holdOut` where the data has none. */
+  /**
+   * Samples that choose the penalty of each block, and the best block; see `holdOut` where the data
+   * has none.
+   */
   readonly validation: FeatureSet;
-  /** Looked at once a block, after every choice. */
+  /** Samples that measure the chosen probe of each block, and choose nothing. */
   readonly test: FeatureSet;
 }
 
+/** Options of {@link probeBlocks}. */
 export interface ProbeBlocksOptions extends SweepOptions {
   /**
-   * Whether the model's tokenizer was trained with a perceptual loss whose network learned from labels, as LPIPS on VGG16 did:
-   * labels may then have reached the features (arXiv:2110.04627, section 3.3). Puts a warning into the result.
+   * Whether the model's tokenizer was trained with a perceptual loss whose network learned from
+   * labels, such as LPIPS on VGG16. Labels may then have reached the features (arXiv:2110.04627,
+   * section 3.3), and the result carries a warning.
    */
   readonly tokenizerSawLabels: boolean;
   /** Called after each block, in order. */
   readonly onBlock?: (block: BlockProbe) => void;
 }
 
-/** What a probe makes of one block. Plain data. */
+/** The result of the probe on one block, as plain data. */
 export interface BlockProbe {
+  /** Name of the block. */
   readonly block: string;
   readonly kind: BlockKind;
-  /** D. */
+  /** Width of the features, D. */
   readonly dim: number;
-  /** The penalty that validation chose. */
+  /** Penalty that validation chose. */
   readonly chosen: SweepEntry;
-  /** From the strongest penalty to the weakest that was tried. */
+  /** All penalties from the strongest to the weakest that was tried. */
   readonly sweep: readonly SweepEntry[];
   readonly test: Classification;
 }
 
+/** The results of the probes on all blocks. */
 export interface LayerSweep {
+  /** Number of classes, K. */
   readonly classes: number;
+  /** Number of samples of each part. */
   readonly samples: { readonly train: number; readonly validation: number; readonly test: number };
-  /** In the order of the feature function: names, top-1 and intervals for a plot, baselines among them. */
+  /** Blocks in the order of the feature function, baselines among them. */
   readonly blocks: readonly BlockProbe[];
-  /** The model's block that validation puts first; undefined where only baselines were probed. */
+  /** Block of the model that validation puts first; undefined where only baselines were probed. */
   readonly best: BlockProbe | undefined;
-  /** The baseline on raw pixels, where `pixelFeatures` was collected. */
+  /** Baseline on raw pixels, where `pixelFeatures` was collected. */
   readonly pixels: BlockProbe | undefined;
-  /** The block of the untrained twin that validation puts first, where `untrainedFeatures` was collected. */
+  /**
+   * Block of the untrained twin that validation puts first, where `untrainedFeatures` was
+   * collected.
+   */
   readonly untrained: BlockProbe | undefined;
-  /** What a reader of the numbers must know. */
+  /** Warnings that a reader of the numbers must know. */
   readonly warnings: readonly string[];
-  /** By block. Left out by `JSON.stringify`, which writes the rest. */
+  /** Probes by block. `JSON.stringify` leaves them out and writes the rest. */
   readonly probes: ReadonlyMap<string, SoftmaxProbe>;
 }
 
 /**
- * Probes every block of the sets (arXiv:2110.04627, section 4.2 and the study of blocks in its appendix): a sweep of penalties on
- * the validation samples, then one look at the test samples. The paper does not say how its probe was trained; here it is full-batch
- * to convergence, so that the numbers depend on no learning rate.
- * @throws {ConfigError}
+ * Probes every block of the sets (arXiv:2110.04627, section 4.2 and the study of blocks in its
+ * appendix): sweeps the penalties on the validation samples, then measures the chosen probe on the
+ * test samples. The paper does not say how its probe was trained; this one is trained full-batch to
+ * convergence, so that the numbers depend on no learning rate.
+ * @throws {ConfigError} without blocks, and for options out of range
  * @throws {ShapeError} when the sets have different blocks
  * @throws {DataError} as `fitSoftmaxProbe`, for all sets
  */
 export async function probeBlocks(
-  { train, validation, test }: ProbeSets,
+  sets: ProbeSets,
   { tokenizerSawLabels, onBlock, ...options }: ProbeBlocksOptions,
 ): Promise<LayerSweep> {
-  const where = 'probeBlocks';
-  const names = [...train.blocks.keys()];
-  if (names.length === 0) throw new ConfigError({ where, expected: 'sets with one or more blocks', got: 'none' });
-  assertSameBlocks(train, validation, 'validation');
-  assertSameBlocks(train, test, 'test');
   const plan = sweepPlan(options, where);
-  // All of them before the first is trained: a sweep can take minutes.
-  for (const name of names) {
-    assertTrainable(blockFeatures(train, name), plan.classes, `${where}, train`);
-    assertFeatures(blockFeatures(validation, name), plan.classes, `${where}, validation`);
-    assertFeatures(blockFeatures(test, name), plan.classes, `${where}, test`);
-  }
-
-  const program = compileCrossEntropy(names.length);
+  // All sets are checked before the first probe is trained: a sweep can take minutes.
+  assertSets(sets, plan.classes);
+  const { train, validation, test } = sets;
+  const program = compileCrossEntropy(train.blocks.size);
   const blocks: BlockProbe[] = [];
   const probes = new Map<string, SoftmaxProbe>();
   const warnings = missingClasses(train, validation, test);
-  if (tokenizerSawLabels) {
-    warnings.push(
-      'The tokenizer was trained with a perceptual loss whose network learned from labels: the features may owe part of their ' +
-        'accuracy to those labels, and the numbers are not comparable with unsupervised ones (arXiv:2110.04627, section 3.3).',
-    );
-  }
+  if (tokenizerSawLabels) warnings.push(labelsWarning);
   try {
-    for (const name of names) {
+    for (const [name, { dim }] of train.blocks) {
       const sweep = await runSweep(program, blockFeatures(train, name), blockFeatures(validation, name), plan);
       const block: BlockProbe = {
         block: name,
         kind: kindOfBlock(name),
-        dim: train.blocks.get(name)!.dim,
+        dim,
         chosen: sweep.best,
         sweep: sweep.entries,
         test: evaluateProbe(sweep.probe, blockFeatures(test, name)),
@@ -110,9 +116,7 @@ export async function probeBlocks(
   } finally {
     program.dispose();
   }
-  const best = bestOf(blocks, 'model');
-  const pixels = bestOf(blocks, 'pixels');
-  const untrained = bestOf(blocks, 'untrained');
+  const [best, pixels, untrained] = [bestOf(blocks, 'model'), bestOf(blocks, 'pixels'), bestOf(blocks, 'untrained')];
   for (const baseline of [pixels, untrained]) {
     if (best && baseline && best.test.interval.low <= baseline.test.top1) warnings.push(notAbove(best, baseline));
   }
@@ -120,6 +124,21 @@ export async function probeBlocks(
   return { classes: plan.classes, samples, blocks, best, pixels, untrained, warnings, probes };
 }
 
+/** Throws unless the sets have the same blocks and a probe can learn from each. */
+function assertSets({ train, validation, test }: ProbeSets, classes: number): void {
+  if (train.blocks.size === 0) {
+    throw new ConfigError({ where, expected: 'sets with at least one block', got: 'none' });
+  }
+  assertSameBlocks(train, validation, 'validation');
+  assertSameBlocks(train, test, 'test');
+  for (const name of train.blocks.keys()) {
+    assertTrainable(blockFeatures(train, name), classes, `${where}, train`);
+    assertFeatures(blockFeatures(validation, name), classes, `${where}, validation`);
+    assertFeatures(blockFeatures(test, name), classes, `${where}, test`);
+  }
+}
+
+/** Returns the block of a kind that validation puts first. */
 function bestOf(blocks: readonly BlockProbe[], kind: BlockKind): BlockProbe | undefined {
   return blocks
     .filter((block) => block.kind === kind)
@@ -130,19 +149,19 @@ function bestOf(blocks: readonly BlockProbe[], kind: BlockKind): BlockProbe | un
 }
 
 function notAbove(best: BlockProbe, baseline: BlockProbe): string {
-  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   const { low, high } = best.test.interval;
   return (
-    `The best block, ${best.block}, is not clearly above the baseline ${baseline.block}: ${percent(best.test.top1)} ` +
-    `(${percent(low)} to ${percent(high)}) against ${percent(baseline.test.top1)}.`
+    `The best block, ${best.block}, is not clearly above the baseline ${baseline.block}: ${formatPercent(best.test.top1)} ` +
+    `(${formatPercent(low)} to ${formatPercent(high)}) against ${formatPercent(baseline.test.top1)}.`
   );
 }
 
+/** Warns of classes that have samples in other parts only. */
 function missingClasses(train: FeatureSet, ...others: readonly FeatureSet[]): string[] {
   const known = new Set(train.labels);
   const missing = new Set(others.flatMap(({ labels }) => [...labels].filter((label) => !known.has(label))));
   return missing.size
-    ? [`No training sample is of class ${[...missing].sort((a, b) => a - b).join(', ')}: no probe can find it.`]
+    ? [`No training sample is of class ${[...missing].sort((a, b) => a - b).join(', ')}: no probe can recognise it.`]
     : [];
 }
 

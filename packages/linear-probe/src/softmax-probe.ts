@@ -1,25 +1,37 @@
 import { ShapeError } from '@vitvq/core';
 import type { FeatureMatrix } from './feature-set.js';
-import type { Standardization } from './internal/standardization.js';
+
+/** Mean and standard deviation of each component of the features. */
+export interface Standardization {
+  /** `[D]`. */
+  readonly mean: Float64Array;
+  /** `[D]`; infinite for a constant component. */
+  readonly deviation: Float64Array;
+}
 
 /**
- * A trained softmax layer on standardised features, in host memory: `logits = ((x - mean) / deviation) W + b`. It computes in
- * float64 without any engine, so its answers are the same everywhere.
+ * A trained softmax layer on standardised features, in host memory: `logits = ((x - mean) /
+ * deviation) W + b`. It computes in float64 without an engine, so that its results are the same
+ * everywhere.
  */
 export class SoftmaxProbe {
-  /** K. */
+  /** Number of classes, K. */
   readonly classes: number;
-  /** D. */
+  /** Width of the features, D. */
   readonly dim: number;
-  /** Of the training features, `[D]`. */
+  /** Mean of the training features, `[D]`. */
   readonly mean: Float64Array;
-  /** Of the training features, `[D]`; infinite for a component that was constant, which thereby counts for nothing. */
+  /**
+   * Standard deviation of the training features, `[D]`; infinite for a constant component, which is
+   * thereby ignored.
+   */
   readonly deviation: Float64Array;
-  /** W, `[D, K]` row-major. */
+  /** Weights W, `[D, K]` row-major. */
   readonly weights: Float32Array;
-  /** b, `[K]`. */
+  /** Bias b, `[K]`. */
   readonly bias: Float32Array;
 
+  /** Takes ownership of the arrays. */
   constructor({ mean, deviation }: Standardization, weights: Float32Array, bias: Float32Array) {
     this.classes = bias.length;
     this.dim = mean.length;
@@ -29,7 +41,10 @@ export class SoftmaxProbe {
     this.bias = bias;
   }
 
-  /** Features `[count, D]` to logits `[count, K]` row-major. @throws {ShapeError} for features of another width */
+  /**
+   * Maps features `[count, D]` to logits `[count, K]`, row-major.
+   * @throws {ShapeError} for features of another width
+   */
   logits({ dim, data }: FeatureMatrix): Float64Array {
     const count = data.length / this.dim;
     if (dim !== this.dim || !Number.isInteger(count)) {

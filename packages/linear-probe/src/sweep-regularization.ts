@@ -7,41 +7,51 @@ import { compileCrossEntropy, type CrossEntropyProgram } from './internal/cross-
 import { fitPath } from './internal/fit-path.js';
 import type { SoftmaxProbe } from './softmax-probe.js';
 
+/** Options of a sweep over penalties. */
 export interface SweepOptions extends FitOptions {
-  /** Penalties to try, positive, in any order. @default 10, 1, ... 1e-4 */
+  /** Penalties to try, positive and in any order. @default 10, 1, ... 1e-4 */
   readonly l2?: readonly number[];
 }
 
-/** One penalty of a sweep. Plain data. */
+/** One penalty of a sweep, as plain data. */
 export interface SweepEntry extends FitFacts {
+  /** Fraction of validation samples whose class has the highest logit. */
   readonly validationTop1: number;
-  /** Nats. */
+  /** Mean cross-entropy of the validation samples in nats. */
   readonly validationCrossEntropy: number;
 }
 
+/** The result of a sweep over penalties. */
 export interface RegularizationSweep {
   /** From the strongest penalty to the weakest that was tried. */
   readonly entries: readonly SweepEntry[];
-  /** The one that was chosen. */
+  /** The chosen penalty. */
   readonly best: SweepEntry;
-  /** Trained with the penalty that was chosen. */
+  /** The probe that was trained with the chosen penalty. */
   readonly probe: SoftmaxProbe;
-  /** What keeps the result from being taken as it is: a search that did not converge, a best penalty at the end of the range. */
+  /**
+   * Reasons to distrust the result: a search that did not converge, a best penalty at the end of
+   * the range.
+   */
   readonly warnings: readonly string[];
 }
 
 const defaultPenalties: readonly number[] = [10, 1, 1e-1, 1e-2, 1e-3, 1e-4];
 
-/** Penalties in a row that are worse than the best, after which weaker ones are left out: they take longest to train. */
+/**
+ * Number of penalties in a row worse than the best, after which weaker ones are skipped: those take
+ * longest to train.
+ */
 const patience = 2;
 
 /**
- * Trains a probe for each penalty and chooses on validation samples: the highest top-1, among equals the lowest cross-entropy,
- * among equals the strongest penalty. It begins with the strongest and ends after two in a row that are worse than the best, in
- * top-1 and in cross-entropy.
- * @throws {ConfigError}
+ * Trains a probe for each penalty and chooses on validation samples: the highest top-1, among
+ * equals the lowest cross-entropy, among equals the strongest penalty. The sweep goes from strong
+ * to weak penalties and ends after two in a row that are worse than the best, in top-1 and in
+ * cross-entropy.
+ * @throws {ConfigError} for options out of range
  * @throws {DataError} as `fitSoftmaxProbe`, for both sets
- * @throws {ShapeError}
+ * @throws {ShapeError} unless both sets have one row for each label
  */
 export async function sweepRegularization(
   train: LabelledFeatures,
@@ -60,20 +70,20 @@ export async function sweepRegularization(
   }
 }
 
-/** Options of a sweep, checked. */
+/** Checked options of a sweep. */
 export interface SweepPlan extends Required<FitOptions> {
-  /** Strongest first, each once. */
+  /** Penalties from the strongest to the weakest, each once. */
   readonly penalties: readonly number[];
 }
 
-/** @throws {ConfigError} */
+/** Checks the options of a sweep. @throws {ConfigError} for options out of range */
 export function sweepPlan({ classes, l2 = defaultPenalties, ...options }: SweepOptions, where: string): SweepPlan {
-  if (l2.length === 0) throw new ConfigError({ where, expected: 'one or more penalties l2', got: 'none' });
+  if (l2.length === 0) throw new ConfigError({ where, expected: 'at least one penalty l2', got: 'none' });
   for (const penalty of l2) assertInRange(penalty, 'l2', where, Number.MIN_VALUE);
   return { classes, penalties: [...new Set(l2)].sort((a, b) => b - a), ...searchLimits(options, where) };
 }
 
-/** The sweep itself, on sets that were checked and with a program that outlives it. */
+/** Runs a sweep on checked sets. The program stays the caller's. */
 export async function runSweep(
   program: CrossEntropyProgram,
   train: LabelledFeatures,
@@ -95,11 +105,12 @@ export async function runSweep(
   return { entries, best, probe, warnings: warningsOf(train.block, entries, best) };
 }
 
-/** In both measures. */
+/** Tells whether an entry is worse in both measures. */
 function isWorse(a: SweepEntry, b: SweepEntry): boolean {
   return a.validationTop1 < b.validationTop1 && a.validationCrossEntropy > b.validationCrossEntropy;
 }
 
+/** Tells whether an entry is chosen before another one. */
 function isBetter(a: SweepEntry, b: SweepEntry): boolean {
   return a.validationTop1 === b.validationTop1
     ? a.validationCrossEntropy < b.validationCrossEntropy
@@ -111,11 +122,11 @@ function warningsOf(block: string, entries: readonly SweepEntry[], best: SweepEn
   if (!best.converged) {
     warnings.push(
       `${block}: the search with l2 ${best.l2} ended after ${best.iterations} iterations with a gradient of ` +
-        `${best.gradientNorm.toExponential(1)}. Allow more iterations, or a larger gradientTolerance.`,
+        `${best.gradientNorm.toExponential(1)}. Raise maximumIterations or gradientTolerance.`,
     );
   }
   const place = entries.indexOf(best);
-  // Where every penalty classifies all samples alike, a wider range could change nothing.
+  // Where every penalty gives the same top-1, a wider range would change nothing.
   const isFlat = entries.every(({ validationTop1 }) => validationTop1 === best.validationTop1);
   if (entries.length > 1 && !isFlat && (place === 0 || place === entries.length - 1)) {
     const direction = place === 0 ? 'stronger' : 'weaker';

@@ -85,7 +85,8 @@ describe('SoftmaxProbe', () => {
 });
 
 describe('wilsonInterval', () => {
-  // Brown, Cai & DasGupta 2001 and any table: 8 of 10 is 49.0 % to 94.3 %, none of 10 is 0 to 27.8 %.
+  // Brown, Cai & DasGupta 2001 and any table: 8 of 10 is 49.0 % to 94.3 %, none of 10 is 0 to 27.8
+  // %.
   it.each([
     [8, 10, 0.490162, 0.943318],
     [0, 10, 0, 0.277533],

@@ -101,7 +101,7 @@ describe('collectFeatures', () => {
     });
 
     it('no samples', async () => {
-      await expect(collectFeatures(sameTokens, [])).rejects.toThrow('expected one or more samples, got none');
+      await expect(collectFeatures(sameTokens, [])).rejects.toThrow('expected at least one sample, got none');
     });
 
     it('a function without features', async () => {
@@ -150,7 +150,7 @@ describe('hostBatches', () => {
   });
 
   it('refuses what does not fit', () => {
-    expect(() => [...hostBatches(inputs, [0, 1])]).toThrow('expected 5 labels, one a sample, got 2');
+    expect(() => [...hostBatches(inputs, [0, 1])]).toThrow('expected 5 labels, one for each sample, got 2');
     expect(() => [...hostBatches({ ...inputs, shape: [5, 3] }, labels)]).toThrow(ShapeError);
     expect(() => [...hostBatches(inputs, labels, { batchSize: 0 })]).toThrow(ConfigError);
   });

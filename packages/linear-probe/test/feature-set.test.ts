@@ -44,8 +44,8 @@ describe('holdOut', () => {
   const set = positions(labels, 'place');
   const placesOf = (part: FeatureSet): number[] => [...part.blocks.get('place')!.data];
 
-  it('takes the same share of every class, and each sample once', () => {
-    const { train, heldOut } = holdOut(set, { share: 0.25, key: randomKey(1) });
+  it('takes the same fraction of every class, and each sample once', () => {
+    const { train, heldOut } = holdOut(set, { fraction: 0.25, key: randomKey(1) });
     const countOf = (part: FeatureSet, label: number): number => part.labels.filter((other) => other === label).length;
     expect([0, 1, 2].map((label) => countOf(heldOut, label))).toEqual([20, 5, 0]);
     expect([train.count, heldOut.count]).toEqual([75, 25]);
@@ -57,16 +57,16 @@ describe('holdOut', () => {
   });
 
   it('draws by the key', () => {
-    const places = (seed: number): number[] => placesOf(holdOut(set, { share: 0.25, key: randomKey(seed) }).heldOut);
+    const places = (seed: number): number[] => placesOf(holdOut(set, { fraction: 0.25, key: randomKey(seed) }).heldOut);
     expect(places(1)).toEqual(places(1));
     expect(places(2)).not.toEqual(places(1));
   });
 
-  it.each([0, 1, -0.5, NaN])('refuses a share of %d', (share) => {
-    expect(() => holdOut(set, { share, key: randomKey(0) })).toThrow(ConfigError);
+  it.each([0, 1, -0.5, NaN])('refuses a fraction of %d', (fraction) => {
+    expect(() => holdOut(set, { fraction, key: randomKey(0) })).toThrow(ConfigError);
   });
 
-  it('refuses a share that takes nothing', () => {
-    expect(() => holdOut(set, { share: 0.001, key: randomKey(0) })).toThrow('Hold out a larger share');
+  it('refuses a fraction that takes nothing', () => {
+    expect(() => holdOut(set, { fraction: 0.001, key: randomKey(0) })).toThrow('Hold out a larger fraction');
   });
 });

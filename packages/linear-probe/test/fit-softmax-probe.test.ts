@@ -15,10 +15,11 @@ const small: LabelledFeatures = {
 };
 
 /**
- * scikit-learn 1.9.1, numpy 2.4.6, with the samples above as X and y:
+ * Values of scikit-learn 1.9.1 with numpy 2.4.6, with the samples above as X and y:
  *
  *     Z = StandardScaler().fit_transform(X)
- *     m = LogisticRegression(C=1 / (l2 * 12), tol=1e-12, max_iter=100000, solver='newton-cg').fit(Z, y)
+ *     m = LogisticRegression(C=1 / (l2 * 12), tol=1e-12, max_iter=100000, solver='newton-cg')
+ *     m.fit(Z, y)
  *     m.coef_.T, m.intercept_ - m.intercept_.mean(), log_loss(y, m.predict_proba(Z))
  */
 const scikitLearn = [
@@ -36,7 +37,9 @@ const scikitLearn = [
   },
 ];
 
-/** The largest component of the objective's gradient, computed here from the definition in float64. */
+/**
+ * The largest component of the objective's gradient, computed here from the definition in float64.
+ */
 function gradientNorm(probe: SoftmaxProbe, { dim, data, labels }: LabelledFeatures, l2: number): number {
   const { classes, mean, deviation, weights } = probe;
   const count = labels.length;
@@ -159,12 +162,14 @@ describe('fitSoftmaxProbe', () => {
 
     it('no samples', async () => {
       const none = { data: new Float32Array(0), labels: new Int32Array(0) };
-      await expect(fit(none)).rejects.toThrow('block "small": expected one or more samples, got none');
+      await expect(fit(none)).rejects.toThrow('block "small": expected at least one sample, got none');
     });
 
     it('fewer samples than classes', async () => {
       await expect(fit({}, { classes: 13 })).rejects.toThrow(DataError);
-      await expect(fit({}, { classes: 13 })).rejects.toThrow('at least 13 training samples, one a class, got 12');
+      await expect(fit({}, { classes: 13 })).rejects.toThrow(
+        'at least 13 training samples, one for each class, got 12',
+      );
     });
 
     it.each([NaN, Infinity])('a feature that is %d, naming block and sample', async (value) => {

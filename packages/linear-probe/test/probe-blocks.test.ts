@@ -18,7 +18,7 @@ function blocks(distances: Record<string, number>, count: number, seed: number):
 }
 
 function sets(distances: Record<string, number>): Parameters<typeof probeBlocks>[0] {
-  const { train, heldOut } = holdOut(blocks(distances, 160, 1), { share: 0.25, key: randomKey(3) });
+  const { train, heldOut } = holdOut(blocks(distances, 160, 1), { fraction: 0.25, key: randomKey(3) });
   return { train, validation: heldOut, test: blocks(distances, 200, 2) };
 }
 
@@ -83,7 +83,7 @@ describe('probeBlocks', () => {
       { ...data, test: { ...data.test, labels: data.test.labels.map((label) => label + 1) } },
       { ...penalties, classes: 5 },
     );
-    expect(warnings[0]).toBe('No training sample is of class 3: no probe can find it.');
+    expect(warnings[0]).toBe('No training sample is of class 3: no probe can recognise it.');
   });
 
   it('takes baselines alone', async () => {

@@ -7,9 +7,9 @@ import { evaluateProbe, fitSoftmaxProbe, sweepRegularization, type LabelledFeatu
 import { clouds } from './toy.js';
 
 /**
- * Every fourth sample is of class 1. One component tells the classes apart, the others are noise, and every `wrongEvery`-th label is
- * wrong: with a strong penalty the bias wins and all samples are taken for class 0; with a weak one the probe learns the wrong
- * labels by their noise.
+ * Every fourth sample is of class 1. One component tells the classes apart, the others are noise,
+ * and every `wrongEvery`-th label is wrong: with a strong penalty the bias wins and all samples are
+ * taken for class 0; with a weak one the probe learns the wrong labels by their noise.
  */
 function rareClassInNoise(count: number, seed: number, wrongEvery = Infinity): LabelledFeatures {
   const dim = 40;
@@ -90,7 +90,7 @@ describe('sweepRegularization', () => {
   it('refuses penalties that cannot be, and validation samples that cannot be used', async () => {
     const train = rareClassInNoise(50, 1);
     const sweep = (l2: number[]) => sweepRegularization(train, train, { classes: 2, l2 });
-    await expect(sweep([])).rejects.toThrow('one or more penalties l2, got none');
+    await expect(sweep([])).rejects.toThrow('at least one penalty l2, got none');
     await expect(sweep([1, 0])).rejects.toThrow(ConfigError);
     const validation = { ...train, labels: train.labels.map((label) => label + 1) };
     await expect(sweepRegularization(train, validation, { classes: 2 })).rejects.toThrow(DataError);

@@ -10,7 +10,10 @@ export interface CloudOptions {
   readonly seed: number;
 }
 
-/** Normal clouds, one a class, around centres that depend on the number of classes and `dim` alone. */
+/**
+ * Normal clouds, one for each class, around centres that depend on the number of classes and `dim`
+ * alone.
+ */
 export function clouds({ classes, count, dim, distance, seed }: CloudOptions): LabelledFeatures {
   const centres = randomNormal(randomKey(1_000), classes * dim);
   const data = randomNormal(foldIn(randomKey(seed), 0), count * dim);

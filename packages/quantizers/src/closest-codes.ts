@@ -1,26 +1,34 @@
 import { assertInRange, assertInteger, formatShape, ShapeError, type HostTensor } from '@vitvq/core';
 
+/** Options of {@link closestCodes}. */
 export interface ClosestCodesOptions {
-  /** Whether the quantizer l2-normalises codes before it compares them; then their directions are compared. @default true */
+  /**
+   * Whether the quantizer l2-normalises codes before it compares them; then their directions are
+   * compared.
+   * @default true
+   */
   readonly normalize?: boolean;
-  /** How many pairs are returned. @default 5 */
+  /** Number of pairs that are returned. @default 5 */
   readonly pairs?: number;
   /**
-   * Codes this close stand for the same features, in units of the spread of the codebook: the root of the mean squared
-   * distance of its codes from their mean. @default 0.05
+   * Distance up to which two codes stand for the same features, in units of the spread of the
+   * codebook: the root of the mean squared distance of its codes from their mean.
+   * @default 0.05
    */
   readonly duplicateDistance?: number;
 }
 
+/** Two codes and how far apart they are. */
 export interface CodePair {
-  /** Ascending. */
+  /** Indices, ascending. */
   readonly codes: readonly [number, number];
-  /** Euclidean, between l2-normalised codes where the quantizer normalises. */
+  /** Euclidean distance, between l2-normalised codes where the quantizer normalises. */
   readonly distance: number;
 }
 
+/** Result of {@link closestCodes}. */
 export interface ClosestCodes {
-  /** Nearest first. */
+  /** Pairs of codes, nearest first. */
   readonly pairs: readonly CodePair[];
   /** Codes with another one within `duplicateDistance`, ascending. */
   readonly duplicates: readonly number[];
@@ -29,9 +37,10 @@ export interface ClosestCodes {
 }
 
 /**
- * The codes of a codebook that are nearest to each other, under the metric of its quantizer. Exact; sorts along the axis of the
- * largest variance and compares only what is near along it. Takes seconds for 8,192 codes of 32 channels.
- * @param codebook  `[K, E]` as it is stored, K at least 2
+ * Returns the codes of a codebook that are nearest to each other, under the metric of its
+ * quantizer. The result is exact: codes are sorted along the axis of the largest variance, and only
+ * codes that are near along it are compared. It takes seconds for 8,192 codes of 32 channels.
+ * @param codebook  `[K, E]`, K at least 2
  * @throws {ShapeError} for another shape, or values that are not finite
  * @throws {ConfigError}
  */
@@ -110,7 +119,7 @@ function axisVariances(codes: Float64Array, size: number, dim: number): number[]
   });
 }
 
-/** The distance of two rows, or nothing when it is larger than `limit`. */
+/** Returns the distance of two rows, or undefined when it is larger than `limit`. */
 function distanceWithin(
   codes: Float64Array,
   first: number,

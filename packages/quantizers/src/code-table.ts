@@ -11,7 +11,10 @@ import { kMeans } from './k-means.js';
 export interface CodeTableOptions {
   /** Name of the quantizer, for messages. */
   readonly name: string;
-  /** Codes `[K, E]` as they are stored, of any length. A variable that is not trainable gets no gradient. */
+  /**
+   * Codes `[K, E]` as they are stored, of any length. A variable that is not trainable gets no
+   * gradient.
+   */
   readonly weights: Variable<tf.Rank.R2>;
   /** Whether features and codes are l2-normalised before they are compared and returned. */
   readonly normalize: boolean;
@@ -51,8 +54,9 @@ export class CodeTable implements Codebook {
   readonly usage?: Variable<tf.Rank.R1>;
   readonly normalized: boolean;
   /**
-   * Sets every code that was not chosen since the last reset to a row of `z`, and counts anew. A code
-   * that is never chosen has no gradient and would never move again. Undefined without `usage`.
+   * Sets every code that was not chosen since the last reset to a row of `z`, and counts anew. A
+   * code that is never chosen has no gradient and would never move again. Undefined without
+   * `usage`.
    * @throws {ShapeError}
    */
   readonly reset?: (z: Tensor, uniform: Tensor1D) => Scalar;
@@ -116,7 +120,8 @@ export class CodeTable implements Codebook {
   /**
    * Sets every code to a row of `z`, of length 1 where the table is normalised: an optimizer moves
    * every code by about the learning rate, and a long one would hardly turn. A codebook drawn at
-   * random keeps only the few codes that happen to lie next to the features of an untrained encoder.
+   * random keeps only the few codes that happen to lie next to the features of an untrained
+   * encoder.
    * @param z  features of a batch, `[..., E]`; with fewer rows than codes some codes start equal
    * @param uniform  noise `[K]` in [0, 1): code k takes a row from the k-th of K equal stretches
    * @throws {ShapeError}

@@ -1,11 +1,11 @@
 import { assertInteger, ConfigError } from '@vitvq/core';
 
-/** Images of a batch in the paper's definition of usage. */
+/** Number of images of a batch in the paper's definition of usage. */
 const paperBatch = 256;
 
 /**
- * Counts which codes a stream of images uses, batch after batch of any size: an epoch never has to be in memory. Host arithmetic
- * on plain arrays.
+ * Counts which codes a stream of images uses, batch after batch of any size, so that an epoch never
+ * has to be in memory. It is host arithmetic on plain arrays.
  */
 export class CodebookCounter {
   /** How often each code was chosen, `[K]`. */
@@ -24,19 +24,20 @@ export class CodebookCounter {
     this.#seenIn = new Int32Array(codebookSize);
   }
 
-  /** Images counted so far. */
+  /** Number of images counted so far. */
   get images(): number {
     return this.#images;
   }
 
-  /** Tokens counted so far. */
+  /** Number of tokens counted so far. */
   get tokens(): number {
     return this.#tokens;
   }
 
   /**
-   * Codebook usage by the paper's definition (arXiv:2110.04627, Table 4): the share of codes that 256 images use, a mean over the
-   * full groups of 256 in the order in which they came. Undefined before there are 256.
+   * Codebook usage by the paper's definition (arXiv:2110.04627, Table 4): the fraction of codes
+   * that 256 images use, a mean over the full groups of 256 in the order in which they came.
+   * Undefined before there are 256.
    */
   get paperUsage(): number | undefined {
     const batches = Math.floor(this.#images / paperBatch);
@@ -45,9 +46,11 @@ export class CodebookCounter {
 
   /**
    * Counts the codes of whole images.
-   * @param indices  `[B, N]`, or `[B, N, L]` of a residual quantizer whose levels share a codebook; image after image
-   * @param images  B
-   * @throws {ConfigError} when the indices are not as many for each image, or one is not in `[0, K)`; nothing is counted then
+   * @param indices  `[B, N]`, or `[B, N, L]` of a residual quantizer whose steps share a codebook;
+   *   image after image
+   * @param images  number of images, B
+   * @throws {ConfigError} when images have different numbers of indices, or an index is not in `[0,
+   *   K)`; nothing is counted then
    */
   add(indices: ArrayLike<number>, images: number): void {
     const where = 'CodebookCounter.add';

@@ -2,57 +2,64 @@ import { assertShape, type HostTensor } from '@vitvq/core';
 import { closestCodes, type ClosestCodes, type ClosestCodesOptions } from './closest-codes.js';
 import { codebookStatistics, type CodebookStatistics } from './codebook-statistics.js';
 
-/** A `CodebookCounter` has all of the first two. */
+/** What was counted of a codebook; a `CodebookCounter` has both fields. */
 export interface CodebookFacts {
   /** How often each of the K codes was chosen over an epoch, or whatever was counted. */
   readonly counts: ArrayLike<number>;
-  /** Mean share of codes that 256 images use. */
+  /** Mean fraction of codes that 256 images use. */
   readonly paperUsage?: number | undefined;
 }
 
+/** Options of {@link codebookReport}. */
 export interface CodebookReportOptions extends ClosestCodesOptions {
-  /** `[K, E]` as the quantizer stores it; without it nothing is said of codes that are alike. */
+  /** Codes `[K, E]`; without them nothing is said of codes that are alike. */
   readonly codebook?: HostTensor;
 }
 
+/** Name of what stands out in a codebook. */
 export type CodebookFinding =
   'too-few-tokens' | 'collapsed' | 'dead-codes' | 'uneven' | 'duplicates' | 'full' | 'healthy';
 
-/** What stands out, and what to do about it. */
+/** One finding and what to do about it. */
 export interface CodebookAdvice {
   readonly finding: CodebookFinding;
   /** Plain sentences with the numbers that led to it. */
   readonly text: string;
 }
 
+/** Result of {@link codebookReport}. */
 export interface CodebookReport extends CodebookStatistics {
-  /** K. */
+  /** Number of codes, K. */
   readonly codebookSize: number;
-  /** Tokens counted. */
+  /** Number of tokens counted. */
   readonly tokens: number;
   readonly paperUsage: number | undefined;
   /** Codes that are alike; undefined without a codebook. */
   readonly closest: ClosestCodes | undefined;
-  /** At least one. */
+  /** Findings, at least one. */
   readonly advice: readonly CodebookAdvice[];
 }
 
-/** Evenly drawn, this many tokens a code leave e^-4 = 2 % of the codes out by chance. */
+/** With this many tokens a code, drawn evenly, e^-4 = 2 % of the codes are left out by chance. */
 const tokensPerCode = 4;
-/** ViT-VQGAN's Table 4: its codebooks that work are used by 256 images to 89 % and more, those that failed to 37 % and less. */
+/**
+ * In ViT-VQGAN's Table 4, 256 images use 89 % and more of the codebooks that work, and 37 % and
+ * less of those that failed.
+ */
 const collapsedUsage = 0.5;
-const deadShare = 0.05;
-const unevenShare = 0.25;
-const duplicateShare = 0.05;
+const deadFraction = 0.05;
+const unevenFraction = 0.25;
+const duplicateFraction = 0.05;
 const fullUsage = 0.99;
 const fullEvenness = 0.9;
-/** Widest codes that were well used in Table 4. */
+/** Width of the widest codes that were well used in Table 4. */
 const wellUsedDim = 32;
 
 /**
- * What is known of a codebook, and advice: usage over 256 images and over all that was counted, perplexity, dead codes, codes
- * that are alike. The thresholds of the advice are rules of thumb around ViT-VQGAN's Table 4 (arXiv:2110.04627).
- * @throws {ConfigError} for counts that cannot be
+ * Returns what is known of a codebook, and advice: usage over 256 images and over all that was
+ * counted, perplexity, dead codes, codes that are alike. The thresholds of the advice are rules of
+ * thumb around ViT-VQGAN's Table 4 (arXiv:2110.04627).
+ * @throws {ConfigError} for counts that are negative or not finite
  * @throws {ShapeError} for a codebook that does not have K codes, or has values that are not finite
  */
 export function codebookReport(
@@ -95,20 +102,20 @@ function advise(
     say(
       'collapsed',
       `The codebook collapsed: ${used} are used.`,
-      'Start the codes from features (initializeFromData) and replace those that are not chosen (reviveDeadCodes).',
+      'Start the codes as features (codebook.initialize) and reset those that are not chosen (codebook.reset).',
       normalize === false && 'Normalise codes (normalize: true): without that the paper used 2 % instead of 96 %.',
       (codeDim ?? 0) > wellUsedDim &&
         `Lower codeDim from ${codeDim} to between 8 and ${wellUsedDim}: in the paper ${wellUsedDim} used 96 % and 256 used 4 %.`,
     );
-  } else if (deadCodes.length > deadShare * codebookSize) {
+  } else if (deadCodes.length > deadFraction * codebookSize) {
     say(
       'dead-codes',
       `${integer(deadCodes.length)} codes were never chosen; ${used} are used.`,
-      'Replace them while training (reviveDeadCodes).',
+      'Reset them while training (codebook.reset).',
     );
   }
   if (tokens >= tokensPerCode * codebookSize && usage >= collapsedUsage) {
-    if (perplexity < unevenShare * codebookSize) {
+    if (perplexity < unevenFraction * codebookSize) {
       say(
         'uneven',
         `A few codes stand for most tokens: all together are as varied as ${integer(perplexity)} equally frequent ones of ${integer(codebookSize)}.`,
@@ -119,11 +126,11 @@ function advise(
       say(
         'full',
         `${used} are used, nearly evenly (perplexity ${integer(perplexity)}): the size of the codebook is what limits it.`,
-        'A larger K, or levels of a ResidualQuantizer, would show more detail.',
+        'A larger K, or a ResidualQuantizer with several codes a token, would show more detail.',
       );
     }
   }
-  if (closest && closest.duplicates.length > duplicateShare * codebookSize) {
+  if (closest && closest.duplicates.length > duplicateFraction * codebookSize) {
     say(
       'duplicates',
       `${integer(closest.duplicates.length)} of ${integer(codebookSize)} codes have another one within ${significant(closest.threshold)}.`,
@@ -136,7 +143,7 @@ function advise(
   return advice;
 }
 
-/** The report as lines of text. */
+/** Returns the report as lines of text. */
 export function formatCodebookReport(report: CodebookReport): string {
   const { codebookSize, tokens, usage, paperUsage, perplexity, entropyBits, deadCodes, closest, advice } = report;
   const rows: [string, string][] = [
@@ -170,5 +177,5 @@ function someOf(codes: readonly number[]): string {
 }
 
 const integer = (value: number): string => Math.round(value).toLocaleString('en-US');
-const percent = (share: number): string => `${Number((share * 100).toFixed(1))} %`;
+const percent = (fraction: number): string => `${Number((fraction * 100).toFixed(1))} %`;
 const significant = (value: number): string => String(Number(value.toPrecision(3)));

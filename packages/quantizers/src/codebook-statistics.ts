@@ -1,9 +1,13 @@
 import { assertInteger, ConfigError } from '@vitvq/core';
 
+/** What counts of codes say about a codebook. */
 export interface CodebookStatistics {
-  /** Share of the codes that were chosen at least once, in [0, 1]. */
+  /** Fraction of the codes that were chosen at least once, in [0, 1]. */
   readonly usage: number;
-  /** 2 to the power of the entropy: the number of equally frequent codes that would be as varied. 0 when nothing was counted. */
+  /**
+   * 2 to the power of the entropy: the number of equally frequent codes that would be as varied; 0
+   * when nothing was counted.
+   */
   readonly perplexity: number;
   /** Codes that were never chosen, ascending. */
   readonly deadCodes: readonly number[];
@@ -12,10 +16,10 @@ export interface CodebookStatistics {
 }
 
 /**
- * What the counts of a codebook say about it. Perplexity and usage grow with the number of tokens that were counted: compare
- * only what was counted over equally many.
+ * Returns usage, perplexity, entropy and dead codes of counts. Perplexity and usage grow with the
+ * number of tokens that were counted: compare only what was counted over equally many.
  * @param counts  how often each of the K codes was chosen
- * @throws {ConfigError} when it is empty, or a count is negative or not finite
+ * @throws {ConfigError} without counts, and for a count that is negative or not finite
  */
 export function codebookStatistics(counts: ArrayLike<number>): CodebookStatistics {
   const where = 'codebookStatistics';
@@ -40,15 +44,17 @@ export function codebookStatistics(counts: ArrayLike<number>): CodebookStatistic
 }
 
 /**
- * Codebook usage by the paper's definition (arXiv:2110.04627, Table 4): the share of codes that are chosen for a batch of 256
- * test images, averaged over batches. Not the same as the share that a whole data set uses, which is larger.
- * @param batchesOf256Indices  the token indices of each batch of 256 images; leave out a last, smaller batch
+ * Returns codebook usage by the paper's definition (arXiv:2110.04627, Table 4): the fraction of
+ * codes that are chosen for a batch of 256 test images, averaged over batches. The fraction that a
+ * whole data set uses is larger.
+ * @param batchesOf256Indices  token indices of each batch of 256 images, without a last, smaller
+ *   batch
  * @throws {ConfigError} without a batch, or when an index is not in [0, codebookSize)
  */
 export function paperCodebookUsage(batchesOf256Indices: Iterable<ArrayLike<number>>, codebookSize: number): number {
   const where = 'paperCodebookUsage';
   assertInteger(codebookSize, 'codebookSize', where);
-  const shares: number[] = [];
+  const fractions: number[] = [];
   for (const indices of batchesOf256Indices) {
     const used = new Set(Array.from(indices));
     for (const index of used) {
@@ -56,8 +62,8 @@ export function paperCodebookUsage(batchesOf256Indices: Iterable<ArrayLike<numbe
         throw new ConfigError({ where, expected: `indices in [0, ${codebookSize})`, got: String(index) });
       }
     }
-    shares.push(used.size / codebookSize);
+    fractions.push(used.size / codebookSize);
   }
-  if (shares.length === 0) throw new ConfigError({ where, expected: 'at least one batch', got: 'none' });
-  return shares.reduce((sum, share) => sum + share, 0) / shares.length;
+  if (fractions.length === 0) throw new ConfigError({ where, expected: 'at least one batch', got: 'none' });
+  return fractions.reduce((sum, fraction) => sum + fraction, 0) / fractions.length;
 }

@@ -17,18 +17,19 @@ export interface EMAQuantizerOptions extends VectorQuantizerOptions {
 }
 
 /**
- * Nearest-neighbour quantizer whose codes are exponential moving averages of the features that chose
- * them, instead of being moved by an optimizer (VQ-VAE, arXiv:1711.00937, appendix A.1).
- * `quantize(z, { training: true })` updates them, after it has chosen, so that `quantized` holds the
- * codes from before.
+ * Nearest-neighbour quantizer whose codes are exponential moving averages of the features that
+ * chose them, instead of being moved by an optimizer (VQ-VAE, arXiv:1711.00937, appendix A.1).
+ * `quantize(z, { training: true })` updates them, after it has chosen, so that `quantized` holds
+ * the codes from before.
  *
- * Variables, none of them trainable: `codebook` `[K, E]`, `clusterSize` `[K]` and `codeSums` `[K, E]`,
- * the averages of how many features chose a code and of their sum; with `trackUsage` also `usage`
- * `[K]`. With `normalize` features count with length 1.
+ * Variables, none of them trainable: `codebook` `[K, E]`, `clusterSize` `[K]` and `codeSums` `[K,
+ * E]`, the averages of how many features chose a code and of their sum; with `trackUsage` also
+ * `usage` `[K]`. With `normalize` features count with length 1.
  *
- * The loss is the commitment term alone, `beta` mean((z - sg[codes])²). Deviation: a code moves only in
- * a step in which it is chosen, when its average count cannot be 0; so the Laplace smoothing of the
- * counts, which other implementations need and which draws rare codes towards 0, is left out.
+ * The loss is the commitment term alone, `beta` mean((z - sg[codes])²). Deviation: a code moves
+ * only in a step in which it is chosen, when its average count cannot be 0; so the Laplace
+ * smoothing of the counts, which other implementations need and which draws rare codes towards 0,
+ * is left out.
  */
 export class EMAQuantizer extends Module implements Quantizer {
   readonly codebookSize: number;
@@ -77,8 +78,8 @@ export class EMAQuantizer extends Module implements Quantizer {
   /**
    * Quantizes each vector to its nearest code; in training the averages move afterwards.
    * @param z  encoder output, float32 `[B, N, E]`, of any scale
-   * @returns  `quantized` `[B, N, E]`, its gradient reaching `z` as `gradient` says; `indices` int32
-   *   `[B, N]` in `[0, K)`; `loss`, scalar
+   * @returns  `quantized` `[B, N, E]`, its gradient reaching `z` as `gradient` says; `indices`
+   *   int32 `[B, N]` in `[0, K)`; `loss`, scalar
    * @throws {ShapeError}
    */
   quantize(z: Tensor3D, { training = false }: QuantizeContext = {}): QuantizeResult & { indices: Tensor2D } {

@@ -11,8 +11,8 @@ import type { QuantizerKind } from './quantizer-kind.js';
 /** Options of a {@link FiniteScalarQuantizer}. */
 export interface FiniteScalarQuantizerOptions {
   /**
-   * Number of values of each of the E channels, 3 to 512 each; the paper recommends at least 5, such
-   * as [8, 5, 5, 5] for 1000 codes or [8, 8, 8, 6, 5] for 15,360 (Table 1).
+   * Number of values of each of the E channels, 3 to 512 each; the paper recommends at least 5,
+   * such as [8, 5, 5, 5] for 1000 codes or [8, 8, 8, 6, 5] for 15,360 (Table 1).
    */
   readonly levels: readonly number[];
 }
@@ -21,13 +21,13 @@ export interface FiniteScalarQuantizerOptions {
 const margin = 1e-3;
 
 /**
- * Finite scalar quantizer (FSQ, arXiv:2309.15505): each channel is bounded by a tanh and rounded to one
- * of a few values, and the combinations of these values are the codes. There is no codebook to learn
- * or to collapse, so that the loss is always 0.
+ * Finite scalar quantizer (FSQ, arXiv:2309.15505): each channel is bounded by a tanh and rounded to
+ * one of a few values, and the combinations of these values are the codes. There is no codebook to
+ * learn or to collapse, so that the loss is always 0.
  *
- * `quantized` is in [-1, 1], with 0 among the values of each channel. Its gradient passes the rounding
- * unchanged and the tanh as it is. The index counts the channels' values, the first channel counting
- * least.
+ * `quantized` is in [-1, 1], with 0 among the values of each channel. Its gradient passes the
+ * rounding unchanged and the tanh as it is. The index counts the channels' values, the first
+ * channel counting least.
  *
  * Deviation from the code in the paper's appendix A.1: the shift of channels with an even number of
  * values is an inverse tanh, not a tangent, so that 0 is mapped to 0 exactly.
@@ -58,7 +58,8 @@ export class FiniteScalarQuantizer extends Module implements Quantizer {
   /**
    * Rounds each channel to one of its values.
    * @param z  encoder output, float32 `[B, N, E]`
-   * @returns  `quantized` `[B, N, E]` in [-1, 1]; `indices` int32 `[B, N]` in `[0, K)`; `loss`, the scalar 0
+   * @returns  `quantized` `[B, N, E]` in [-1, 1]; `indices` int32 `[B, N]` in `[0, K)`; `loss`, the
+   *   scalar 0
    * @throws {ShapeError}
    */
   quantize(z: Tensor3D): QuantizeResult & { indices: Tensor2D } {
@@ -84,7 +85,9 @@ export class FiniteScalarQuantizer extends Module implements Quantizer {
     });
   }
 
-  /** Maps each channel into a range with as many whole numbers as it has values: -2 to 2, -2 to 1. */
+  /**
+   * Maps each channel into a range with as many whole numbers as it has values: -2 to 2, -2 to 1.
+   */
   #bound(z: Tensor3D): Tensor3D {
     const halves = this.levels.map((values) => ((values - 1) * (1 - margin)) / 2);
     const offsets = this.levels.map((values) => (values % 2 === 0 ? 0.5 : 0));

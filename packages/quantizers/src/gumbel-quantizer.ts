@@ -17,7 +17,10 @@ export interface GumbelQuantizerOptions {
   readonly codeDim: number;
   /** Temperature where `quantize` is given none; greater than 0. @default 1 */
   readonly temperature?: number;
-  /** Whether features and codes are l2-normalised before they are compared and returned. @default true */
+  /**
+   * Whether features and codes are l2-normalised before they are compared and returned.
+   * @default true
+   */
   readonly normalize?: boolean;
   /** Draws the first codebook, N(0, 1). */
   readonly key: RandomKey;
@@ -30,8 +33,8 @@ export interface GumbelQuantizerOptions {
 }
 
 /**
- * Returns standard Gumbel noise, -log(-log(u)), of numbers that are uniform in [0, 1). Numbers within
- * 2^-25 of 0 and 2^-24 of 1 count as that far off, so that the noise is finite.
+ * Returns standard Gumbel noise, -log(-log(u)), of numbers that are uniform in [0, 1). Numbers
+ * within 2^-25 of 0 and 2^-24 of 1 count as that far off, so that the noise is finite.
  */
 export function gumbelNoise<T extends Tensor>(uniform: T): T {
   return tf.tidy(() => tf.neg(tf.log(tf.neg(tf.log(tf.clipByValue(uniform, 2 ** -25, 1 - 2 ** -24))))));
@@ -39,20 +42,20 @@ export function gumbelNoise<T extends Tensor>(uniform: T): T {
 
 /**
  * Quantizer that draws codes in proportion to softmax(-distance²), relaxed so that gradients exist
- * (Gumbel-softmax, arXiv:1611.01144; as in DALL-E, arXiv:2102.12092). In training `quantized` is the
- * mixture of codes with the weights softmax((logits + noise) / temperature), otherwise the most
- * probable code. The smaller the temperature, the nearer the mixture is to one code; lower it over the
- * training, for example with `exponentialDecaySchedule` of @vitvq/optim.
+ * (Gumbel-softmax, arXiv:1611.01144; as in DALL-E, arXiv:2102.12092). In training `quantized` is
+ * the mixture of codes with the weights softmax((logits + noise) / temperature), otherwise the most
+ * probable code. The smaller the temperature, the nearer the mixture is to one code; lower it over
+ * the training, for example with `exponentialDecaySchedule` of @vitvq/optim.
  *
  * Variables: `codebook` `[K, E]`, as it is learned (not normalised).
  *
- * The loss is the divergence of softmax(logits), without noise and temperature, from equally probable
- * codes, a mean over B·N, as in the reference; nothing else keeps codes in use. Deviation: the
- * reference draws noise in evaluation too, so that its codes are random there; here they are the same
- * every time unless the caller passes noise.
+ * The loss is the divergence of softmax(logits), without noise and temperature, from equally
+ * probable codes, a mean over B·N, as in the reference; nothing else keeps codes in use. Deviation:
+ * the reference draws noise in evaluation too, so that its codes are random there; here they are
+ * the same every time unless the caller passes noise.
  *
- * The tensor code has fixed shapes and can be compiled. Gradients are of first order where codes are
- * hard, of any order otherwise.
+ * The tensor code has fixed shapes and can be compiled. Gradients are of first order where codes
+ * are hard, of any order otherwise.
  */
 export class GumbelQuantizer extends Module implements Quantizer {
   readonly codebookSize: number;
@@ -95,9 +98,9 @@ export class GumbelQuantizer extends Module implements Quantizer {
    * Mixes codes in training, chooses the most probable code otherwise.
    * @param z  encoder output, float32 `[B, N, E]`, of any scale
    * @param context  in training it needs noise; noise in evaluation makes the choice random
-   * @returns  `quantized` `[B, N, E]`: mixtures of codes in training, codes otherwise, with the gradient
-   *   of the mixture in both cases; `indices` int32 `[B, N]`, the code of the greatest weight; `loss`,
-   *   scalar, at least 0
+   * @returns  `quantized` `[B, N, E]`: mixtures of codes in training, codes otherwise, with the
+   *   gradient of the mixture in both cases; `indices` int32 `[B, N]`, the code of the greatest
+   *   weight; `loss`, scalar, at least 0
    * @throws {ShapeError}
    * @throws {ConfigError} for training without noise, and for a temperature that is not positive
    */
@@ -138,7 +141,9 @@ export class GumbelQuantizer extends Module implements Quantizer {
     return this.#noise === 'gumbel' ? noise : gumbelNoise(noise);
   }
 
-  /** Returns -distance², without what is the same for all codes of a row and cancels in the softmax. */
+  /**
+   * Returns -distance², without what is the same for all codes of a row and cancels in the softmax.
+   */
   #logits(rows: Tensor2D, codes: Tensor2D): Tensor2D {
     const products = tf.mul<Tensor2D>(tf.matMul(rows, codes, false, true), 2);
     return this.codebook.normalized ? products : tf.sub(products, tf.sum(tf.square(codes), 1));
@@ -151,7 +156,10 @@ export class GumbelQuantizer extends Module implements Quantizer {
     return tf.relu(tf.mean<Scalar>(tf.sum(surprise, 1)));
   }
 
-  /** @throws {ShapeError} for noise of another shape @throws {ConfigError} for training without it */
+  /**
+   * @throws {ShapeError} for noise of another shape
+   * @throws {ConfigError} for training without it
+   */
   #assertDraws(noise: Tensor | undefined, training: boolean, shape: readonly number[], where: string): void {
     if (noise) assertShape(noise, shape, `${where}, noise`);
     else if (training) {

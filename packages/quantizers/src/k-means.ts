@@ -4,16 +4,22 @@ import { assertInteger, assertShape } from '@vitvq/core';
 import { countCodes, nearestCodes, toRows } from './internal/code-rows.js';
 import { normalizeRows } from './internal/normalize-rows.js';
 
+/** Options of {@link kMeans}. */
 export interface KMeansOptions {
   /** Rounds of choosing and averaging; at least 1. @default 10 */
   readonly iterations?: number;
-  /** Compares by cosine and keeps centres at length 1 (spherical k-means), as for a quantizer with `normalize`. @default false */
+  /**
+   * Whether rows are compared by cosine and centres kept at length 1 (spherical k-means), as for a
+   * quantizer with `normalize`.
+   * @default false
+   */
   readonly normalize?: boolean;
 }
 
 /**
- * Lloyd's algorithm for a fixed number of rounds, so that it can be compiled: every row chooses its nearest centre, every centre
- * moves to the mean of its rows. A centre that no row chooses stays where it is.
+ * Moves centres to the middle of clusters by Lloyd's algorithm: every row chooses its nearest
+ * centre, every centre moves to the mean of its rows. The number of rounds is fixed, so that it can
+ * be compiled. A centre that no row chooses stays where it is.
  * @param z  features, `[..., E]`; not differentiated
  * @param initial  first centres, `[K, E]`, best some of the features
  * @returns  centres `[K, E]`

@@ -15,7 +15,10 @@ export interface LookupFreeQuantizerOptions {
   readonly codeDim: number;
   /** Weight of the entropy term. @default 0.1 */
   readonly entropyWeight?: number;
-  /** Weight of the spread over all codes within the entropy term; certainty has weight 1. @default 1 */
+  /**
+   * Weight of the spread over all codes within the entropy term; certainty has weight 1.
+   * @default 1
+   */
   readonly diversityWeight?: number;
   /** Weight of mean((z - sg[quantized])²). @default 0.25 */
   readonly commitmentWeight?: number;
@@ -30,19 +33,19 @@ export interface LookupFreeQuantizerOptions {
 }
 
 /**
- * Lookup-free quantizer (LFQ; MAGVIT-v2, arXiv:2310.05737, section 3.1): each channel is quantized to
- * its sign, so that K = 2^E and bit i of the index (counting 2^i) says whether channel i is above 0.
- * There is no codebook to learn.
+ * Lookup-free quantizer (LFQ; MAGVIT-v2, arXiv:2310.05737, section 3.1): each channel is quantized
+ * to its sign, so that K = 2^E and bit i of the index (counting 2^i) says whether channel i is
+ * above 0. There is no codebook to learn.
  *
  * The loss is `commitmentWeight` times the mean squared distance of `z` from its code, plus
- * `entropyWeight` times mean H[q(z)] + `diversityWeight` (E ln 2 - H[mean q(z)]) over the B·N tokens, in
- * nats. q(z) = softmax(-|z - c|² / entropyTemperature) over all codes c, in which the channels are
- * independent. The first entropy makes each choice certain, the second one spreads the choices over
- * all codes.
+ * `entropyWeight` times mean H[q(z)] + `diversityWeight` (E ln 2 - H[mean q(z)]) over the B·N
+ * tokens, in nats. q(z) = softmax(-|z - c|² / entropyTemperature) over all codes c, in which the
+ * channels are independent. The first entropy makes each choice certain, the second one spreads the
+ * choices over all codes.
  *
  * Deviations: the constant E ln 2, with which the term is at least 0; the second entropy is exact
- * within groups of `entropyGroupSize` channels and summed over the groups, an upper bound that makes
- * large codebooks affordable (exact when E is not larger than one group).
+ * within groups of `entropyGroupSize` channels and summed over the groups, an upper bound that
+ * makes large codebooks affordable (exact when E is not larger than one group).
  */
 export class LookupFreeQuantizer extends Module implements Quantizer {
   readonly codebookSize: number;
@@ -88,7 +91,8 @@ export class LookupFreeQuantizer extends Module implements Quantizer {
   /**
    * Quantizes each channel to its sign.
    * @param z  encoder output, float32 `[B, N, E]`
-   * @returns  `quantized` `[B, N, E]`, -1 or 1, its gradient reaching `z` unchanged; `indices` int32 `[B, N]`; `loss`, scalar
+   * @returns  `quantized` `[B, N, E]`, -1 or 1, its gradient reaching `z` unchanged; `indices`
+   *   int32 `[B, N]`; `loss`, scalar
    * @throws {ShapeError}
    */
   quantize(z: Tensor3D): QuantizeResult & { indices: Tensor2D } {

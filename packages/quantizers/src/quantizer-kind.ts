@@ -8,8 +8,8 @@ export interface QuantizerKind<S extends z.ZodObject = z.ZodObject, Q extends Qu
   /** Builds the quantizer of a config that was checked; `key` draws its first codes. */
   create(config: z.output<S>, key: RandomKey): Q;
   /**
-   * Returns where the PyTorch reference keeps the weights; undefined for a config that the reference
-   * does not have.
+   * Returns where the PyTorch reference keeps the weights; undefined for a config that the
+   * reference does not have.
    */
   referenceWeights?(config: z.output<S>): ReferenceWeight[] | undefined;
 }

@@ -13,14 +13,16 @@ import { vectorKind } from './vector-quantizer.js';
 interface ResidualGradientOptions {
   /**
    * Whether gradients are those of the reference instead of the intended ones: nothing of the loss
-   * reaches `z` (nor of `quantized`, for quantizers with an own gradient), and later quantizers move
-   * the codes of earlier ones. For comparisons, not for training.
+   * reaches `z` (nor of `quantized`, for quantizers with an own gradient), and later quantizers
+   * move the codes of earlier ones. For comparisons, not for training.
    * @default false
    */
   readonly referenceGradients?: boolean;
 }
 
-/** Options of a {@link ResidualQuantizer} with one quantizer, and so one codebook, for all steps. */
+/**
+ * Options of a {@link ResidualQuantizer} with one quantizer, and so one codebook, for all steps.
+ */
 export interface SharedResidualQuantizerOptions extends ResidualGradientOptions {
   /** Quantizer with one code a token. */
   readonly quantizer: Quantizer;
@@ -46,14 +48,15 @@ export type ResidualQuantizerOptions = SharedResidualQuantizerOptions | Separate
  * `quantizers.0.*`, `quantizers.1.*`, ...
  *
  * The loss is the mean of the steps' losses, as in the reference (RQ-VAE adds them up). Codes are
- * constants in what is left over for the next step, so that the commitment term of every step reaches
- * `z` and moves no codes; `quantized` passes its gradient to `z` as the quantizers do, by the
- * straight-through estimator or a rotation onto the sum. Quantizers with a gradient of their own
- * (`GumbelQuantizer`) are differentiated through. Deviation: the reference starts from a copy of `z`
- * without gradient, so that no commitment reaches the encoder; `referenceGradients` brings that back.
+ * constants in what is left over for the next step, so that the commitment term of every step
+ * reaches `z` and moves no codes; `quantized` passes its gradient to `z` as the quantizers do, by
+ * the straight-through estimator or a rotation onto the sum. Quantizers with a gradient of their
+ * own (`GumbelQuantizer`) are differentiated through. Deviation: the reference starts from a copy
+ * of `z` without gradient, so that no commitment reaches the encoder; `referenceGradients` brings
+ * that back.
  *
- * A quantizer that normalises its codes gives every step a code of length 1, also for a residual that
- * is shorter; quantizers with `normalize: false` can get ever nearer to `z`.
+ * A quantizer that normalises its codes gives every step a code of length 1, also for a residual
+ * that is shorter; quantizers with `normalize: false` can get ever nearer to `z`.
  */
 export class ResidualQuantizer extends Module implements Quantizer {
   readonly codebookSize: number;
@@ -64,7 +67,9 @@ export class ResidualQuantizer extends Module implements Quantizer {
   readonly referenceGradients: boolean;
   /** One for each step; the same one every time where the steps share it. */
   readonly quantizers: readonly Quantizer[];
-  /** Returns `[L, ...]` with the shape of each step's noise. Undefined where the steps draw nothing. */
+  /**
+   * Returns `[L, ...]` with the shape of each step's noise. Undefined where the steps draw nothing.
+   */
   readonly noiseShape?: (batch: number, tokens: number) => readonly number[];
 
   /** @throws {ConfigError} for fewer than two steps, and for quantizers that do not fit together */
@@ -100,8 +105,8 @@ export class ResidualQuantizer extends Module implements Quantizer {
   /**
    * Quantizes `z`, then what is left over, L times.
    * @param z  encoder output, float32 `[B, N, E]`
-   * @returns  `quantized` `[B, N, E]`, the sum of the steps' codes; `indices` int32 `[B, N, L]`; `loss`,
-   *   scalar
+   * @returns  `quantized` `[B, N, E]`, the sum of the steps' codes; `indices` int32 `[B, N, L]`;
+   *   `loss`, scalar
    * @throws {ShapeError}
    */
   quantize(z: Tensor3D, { noise, ...context }: QuantizeContext = {}): QuantizeResult & { indices: Tensor3D } {
@@ -130,7 +135,10 @@ export class ResidualQuantizer extends Module implements Quantizer {
     });
   }
 
-  /** Returns the sums of the codes of int32 indices: `[B, N, L]` to `[B, N, E]`. @throws {ShapeError} */
+  /**
+   * Returns the sums of the codes of int32 indices: `[B, N, L]` to `[B, N, E]`.
+   * @throws {ShapeError}
+   */
   decode(indices: Tensor3D): Tensor3D {
     assertShape(indices, ['B', 'N', this.codeDepth], 'ResidualQuantizer.decode');
     return tf.tidy(() =>
@@ -141,7 +149,7 @@ export class ResidualQuantizer extends Module implements Quantizer {
   /** Returns what a step takes away from the residual. */
   #codes(quantizer: Quantizer, { quantized, indices }: QuantizeResult): Tensor3D {
     if (this.gradient === 'own') return quantized;
-    // The reference lets the gradient of later steps into these codes; `quantized` has none towards them.
+    // The reference lets gradients of later steps into these codes; `quantized` has none.
     return this.referenceGradients ? quantizer.decode(indices) : detach(quantized);
   }
 
@@ -194,7 +202,10 @@ const schema = z.strictObject({
   codeDepth: integer(2, 256),
   /** Quantizer of each step. */
   quantizer: quantizerSchema(stepKinds),
-  /** Whether the steps share one codebook, as in the reference, or have their own. @default 'shared' */
+  /**
+   * Whether the steps share one codebook, as in the reference, or have their own.
+   * @default 'shared'
+   */
   codebooks: z.enum(['shared', 'separate']).optional(),
 });
 

@@ -16,24 +16,30 @@ export interface VectorQuantizerOptions {
   readonly codeDim: number;
   /** Weight of the commitment term. @default 0.25 */
   readonly beta?: number;
-  /** Whether features and codes are l2-normalised before they are compared and returned. @default true */
+  /**
+   * Whether features and codes are l2-normalised before they are compared and returned.
+   * @default true
+   */
   readonly normalize?: boolean;
   /** Draws the first codebook, N(0, 1). */
   readonly key: RandomKey;
-  /** Whether training counts how often each code is chosen, which `codebook.reset` needs. @default false */
+  /**
+   * Whether training counts how often each code is chosen, which `codebook.reset` needs.
+   * @default false
+   */
   readonly trackUsage?: boolean;
   /**
-   * How `quantized` passes its gradient to `z`: `straight-through`, unchanged; `rotation`, turned and
-   * scaled as the vector itself was when it became its code (rotation trick, arXiv:2410.06424), which
-   * keeps the angle between gradient and code.
+   * How `quantized` passes its gradient to `z`: `straight-through`, unchanged; `rotation`, turned
+   * and scaled as the vector itself was when it became its code (rotation trick, arXiv:2410.06424),
+   * which keeps the angle between gradient and code.
    * @default 'straight-through'
    */
   readonly gradient?: CodeGradient;
 }
 
 /**
- * Returns mean((sg[features] - codes)^2) + beta mean((features - sg[codes])^2). The two terms have the
- * same value and differ in where their gradients go: the first moves the codes, the second, the
+ * Returns mean((sg[features] - codes)^2) + beta mean((features - sg[codes])^2). The two terms have
+ * the same value and differ in where their gradients go: the first moves the codes, the second, the
  * commitment term, moves the features.
  */
 function quantizationLoss(features: Tensor2D, codes: Tensor2D, beta: number): Scalar {
@@ -60,9 +66,9 @@ function quantizationLoss(features: Tensor2D, codes: Tensor2D, beta: number): Sc
  *
  * The loss is the paper's equation 1 with means over B·N·E instead of squared lengths, as in the
  * reference. `beta` weighs the commitment term, which moves the encoder, and the codebook term has
- * weight 1; some public implementations, older versions of the reference among them, weigh the wrong
- * one. `codebook.initialize` and `codebook.reset` work against a codebook that collapses (Table 4);
- * paper and reference do without them.
+ * weight 1; some public implementations, older versions of the reference among them, weigh the
+ * wrong one. `codebook.initialize` and `codebook.reset` work against a codebook that collapses
+ * (Table 4); paper and reference do without them.
  *
  * The tensor code has fixed shapes and can be compiled. Gradients are of first order only.
  */
@@ -102,8 +108,8 @@ export class VectorQuantizer extends Module implements Quantizer {
   /**
    * Quantizes each vector to its nearest code; in training the choices are counted.
    * @param z  encoder output, float32 `[B, N, E]`, of any scale
-   * @returns  `quantized` `[B, N, E]`, its gradient reaching `z` as `gradient` says; `indices` int32
-   *   `[B, N]` in `[0, K)`; `loss`, scalar, a mean over B·N·E of normalised differences
+   * @returns  `quantized` `[B, N, E]`, its gradient reaching `z` as `gradient` says; `indices`
+   *   int32 `[B, N]` in `[0, K)`; `loss`, scalar, a mean over B·N·E of normalised differences
    * @throws {ShapeError} when the last axis is not `codeDim`
    */
   quantize(z: Tensor3D, { training = false }: QuantizeContext = {}): QuantizeResult & { indices: Tensor2D } {

@@ -1,19 +1,25 @@
 import { ConfigError, ShapeError, assertInteger, formatShape, type HostTensor } from '@vitvq/core';
 import { principalComponents } from './internal/principal-components.js';
 
-/** Give the code vectors to see which codes are alike, or only their number. */
+/**
+ * Options of {@link codeColors}: the codes themselves, which shows similar ones, or only their
+ * number.
+ */
 export interface CodeColorsOptions {
-  /** K. */
+  /** Number of codes, K. */
   readonly codebookSize?: number;
-  /** `[K, E]`, as the quantizer compares them (l2-normalised, if it normalises). */
+  /** Codes `[K, E]` as the quantizer compares them: l2-normalised, if the quantizer normalises. */
   readonly codebook?: HostTensor;
 }
 
 /**
- * One colour a code, `[K * 3]` red, green, blue. With `codebook`, the first three principal components of the code vectors
- * become lightness and the two colour axes of OKLab (Ottosson 2020), so that similar codes look similar. Without, colours come
- * from a hash of the index: the same in every report, and neighbours in the codebook differ.
- * @throws {ConfigError} when neither is given
+ * Returns one colour for each code: red, green and blue, `[K * 3]`.
+ *
+ * With `codebook`, the first three principal components of the codes become lightness and the two
+ * colour axes of OKLab (Ottosson 2020), so that similar codes get similar colours. Without it,
+ * colours come from a hash of the index: they are the same in every report, and neighbours in the
+ * codebook differ.
+ * @throws {ConfigError} when neither option is given
  * @throws {ShapeError} when the codebook is not `[K, E]`
  */
 export function codeColors({ codebookSize, codebook }: CodeColorsOptions): Uint8Array {
@@ -33,12 +39,18 @@ export function codeColors({ codebookSize, codebook }: CodeColorsOptions): Uint8
       got: `${formatShape(codebook.shape)} with ${codebook.data.length} values`,
     });
   }
-  const components = principalComponents(codebook.data, size, dim, 3);
+  return similarityColors(codebook.data, size, dim);
+}
+
+/** Returns colours that are similar where codes are. */
+function similarityColors(codes: ArrayLike<number>, size: number, dim: number): Uint8Array {
+  const components = principalComponents(codes, size, dim, 3);
   const colors = new Uint8Array(size * 3);
   for (let code = 0; code < size; code++) {
     const [lightness, greenRed, blueYellow] = [0, 1, 2].map((axis) => {
       const { scores, deviation } = components[axis] ?? { scores: [], deviation: 0 };
-      // Two standard deviations of the first component span the range; weak ones are raised, but not to the same strength.
+      // Two standard deviations of the first component fill the range. The root strengthens weaker
+      // components, but keeps their order.
       const strength = deviation === 0 ? 0 : Math.sqrt(deviation / components[0]!.deviation) / 2;
       return Math.max(-1, Math.min(1, (scores[code] ?? 0) * strength));
     }) as [number, number, number];
@@ -47,6 +59,7 @@ export function codeColors({ codebookSize, codebook }: CodeColorsOptions): Uint8
   return colors;
 }
 
+/** Returns colours whose hue, lightness and chroma come from a hash of the index. */
 function hashColors(size: number): Uint8Array {
   const colors = new Uint8Array(size * 3);
   for (let code = 0; code < size; code++) {
@@ -59,7 +72,7 @@ function hashColors(size: number): Uint8Array {
   return colors;
 }
 
-/** The finalizer of MurmurHash3: every input bit moves every output bit. */
+/** Mixes bits with the finalizer of MurmurHash3: every input bit affects every output bit. */
 function mix(value: number): number {
   let bits = (value + 0x9e3779b9) | 0;
   bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
@@ -67,7 +80,7 @@ function mix(value: number): number {
   return (bits ^ (bits >>> 16)) >>> 0;
 }
 
-/** OKLab to 8-bit sRGB; colours outside sRGB are clipped a channel at a time. */
+/** Converts OKLab to 8-bit sRGB; each channel outside sRGB is clipped. */
 function oklabToRgb(lightness: number, a: number, b: number): [number, number, number] {
   const l = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3;
   const m = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3;

@@ -1,21 +1,27 @@
-import { ConfigError, ShapeError, assertInteger } from '@vitvq/core';
+import {
+  assertInteger,
+  ConfigError,
+  firstImages,
+  formatShape,
+  ShapeError,
+  toRgbImages,
+  type HostImages,
+} from '@vitvq/core';
 import type { GalleryBlock } from './report-content.js';
-import { toRgbImages } from './rgb-image.js';
 
 /** The same images from one source: the data set, or the reconstructions of one model. */
 export interface ComparisonColumn {
-  /** Such as `original`, `L2 alone` and `full loss`. */
+  /** Name of the source, such as `original`, `L2 alone` or `full loss`. */
   readonly label: string;
-  /** `[B, H, W, C]` in [0, 1]. */
-  readonly images: Float32Array;
+  /** `[B, H, W, C]` in [0, 1], of the same shape in every column. */
+  readonly images: HostImages;
 }
 
+/** Options of {@link comparisonGallery}. */
 export interface ComparisonGalleryOptions {
-  /** Of every column, `[B, H, W, C]`. */
-  readonly shape: readonly [number, number, number, number];
-  /** Images that are shown, from the first. @default 12 */
-  readonly examples?: number;
-  /** One text an image, B in all. */
+  /** Number of images that are shown, from the first. @default 12 */
+  readonly shown?: number;
+  /** One text for each image, B texts. */
   readonly names?: readonly string[];
   /** What the reader should look at. */
   readonly caption?: string;
@@ -24,39 +30,39 @@ export interface ComparisonGalleryOptions {
 }
 
 /**
- * Each image beside what several models make of it: a block of a report, with the same images in every column.
- * @throws {ShapeError} when a column does not fill the shape, or names are not as many as images
+ * Shows each image beside the reconstructions of several models, with the same images in every
+ * column.
+ * @throws {ShapeError} when columns differ in shape, or the number of names is not the number of
+ * images
  * @throws {ConfigError} for fewer than two columns
  */
 export function comparisonGallery(
   columns: readonly ComparisonColumn[],
-  { shape, examples = 12, names, caption, file }: ComparisonGalleryOptions,
+  { shown = 12, names, caption, file }: ComparisonGalleryOptions = {},
 ): GalleryBlock {
   const where = 'comparisonGallery';
-  const [count, ...imageShape] = shape;
-  assertInteger(examples, 'examples', where);
-  assertInteger(count, 'the number of images', where);
-  if (columns.length < 2) {
+  assertInteger(shown, 'shown', where);
+  const [first, second] = columns;
+  if (!first || !second) {
     throw new ConfigError({ where, expected: 'two columns or more', got: String(columns.length) });
   }
-  const pixels = imageShape.reduce((product, size) => product * size, 1);
+  const { shape } = first.images;
   for (const { label, images } of columns) {
-    if (images.length !== count * pixels) {
-      const got = `${images.length} values`;
-      throw new ShapeError({ where, expected: `${count * pixels} values of "${label}"`, got });
-    }
+    if (formatShape(images.shape) === formatShape(shape)) continue;
+    throw new ShapeError({
+      where,
+      expected: `images ${formatShape(shape)} in column "${label}"`,
+      got: formatShape(images.shape),
+    });
   }
-  if (names && names.length !== count) {
-    throw new ShapeError({ where, expected: `${count} names`, got: String(names.length) });
+  if (names && names.length !== shape[0]) {
+    throw new ShapeError({ where, expected: `${shape[0]} names`, got: String(names.length) });
   }
-  const shown = Math.min(examples, count);
-  const pictures = columns.map(({ images }) =>
-    toRgbImages(images.subarray(0, shown * pixels), [shown, ...imageShape] as [number, number, number, number]),
-  );
+  const pictures = columns.map(({ images }) => toRgbImages(firstImages(images, shown)));
   return {
     kind: 'gallery',
     labels: columns.map(({ label }) => label),
-    items: Array.from({ length: shown }, (_, index) => ({
+    items: pictures[0]!.map((_, index) => ({
       images: pictures.map((column) => column[index]!),
       ...(names && { caption: names[index]! }),
     })),

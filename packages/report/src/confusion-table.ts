@@ -1,18 +1,20 @@
 import { formatShape, ShapeError } from '@vitvq/core';
 import type { TableBlock } from './report-content.js';
 
+/** Options of {@link confusionTable}. */
 export interface ConfusionTableOptions {
   /** Names of the classes, K of them. */
   readonly classes: readonly string[];
-  /** What classified, for the caption, such as the name of a block. */
+  /** Name of the classifier for the caption, such as the block whose features it takes. */
   readonly name: string;
 }
 
 /**
- * Which classes are taken for which, as a table of a report: of the samples of a row's class, the per cent that were taken for
- * a column's. The row of a class without samples is empty.
- * @param classification  `confusion` is `[K][K]`: samples of class row that were taken for class column. A `Classification` of
- *   `@vitvq/linear-probe` is such
+ * Shows which classes are confused: for each row, the percentage of the samples of its class that
+ * were classified as the column's. The row of a class without samples is empty.
+ * @param classification  a `Classification` of `@vitvq/linear-probe`, or any object with
+ * `confusion` `[K][K]`: the number of samples of the row's class that were classified as the
+ * column's
  * @throws {ShapeError} when classes and confusion do not fit
  */
 export function confusionTable(
@@ -30,7 +32,7 @@ export function confusionTable(
   }
   return {
     kind: 'table',
-    caption: `Confusion of ${name}, per cent: test samples of a row's class that are taken for a column's.`,
+    caption: `Confusion of ${name}, in per cent of the test samples of the row's class: classified as the column's.`,
     columns: ['', ...classes],
     rows: confusion.map((row, label) => {
       const total = row.reduce((sum, count) => sum + count, 0);

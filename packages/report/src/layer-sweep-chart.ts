@@ -1,32 +1,41 @@
-import { ConfigError } from '@vitvq/core';
+import { ConfigError, formatPercent } from '@vitvq/core';
 import type { Series } from './line-chart.js';
 import { lineReportChart } from './line-report-chart.js';
 import type { ReportChart } from './report-content.js';
 
-/** What a probe makes of one block, as far as it is drawn; a `BlockProbe` of `@vitvq/linear-probe` is such. */
+/** The result of a probe on one block; a `BlockProbe` of `@vitvq/linear-probe` is one. */
 export interface ProbedBlock {
   readonly block: string;
-  /** Whose features they are: the model's, its untrained twin's, raw pixels, or those of the tokenizer that is before the model. */
+  /**
+   * Origin of the features: the model, its untrained twin, raw pixels, or the tokenizer in front of
+   * the model.
+   */
   readonly kind: 'model' | 'untrained' | 'pixels' | 'tokenizer';
   readonly test: {
-    /** Share of samples, in [0, 1]. */
+    /** Fraction of samples whose class has the highest logit. */
     readonly top1: number;
     /** 95 % confidence interval of `top1`. */
     readonly interval: { readonly low: number; readonly high: number };
   };
 }
 
+/** Options of {@link layerSweepChart}. */
 export interface LayerSweepChartOptions {
-  /** What the first and the last block are, for instance. @default 'block' */
+  /**
+   * Name of the horizontal axis, which may say what the first and the last block are.
+   * @default 'block'
+   */
   readonly xLabel?: string;
 }
 
 /**
- * Top-1 block by block as a part of a report (arXiv:2110.04627, the study of blocks in its appendix): the model, and where they
- * were probed the tokenizer to its left, as an image goes through both, its untrained twin, and the raw pixels, which are a level
- * line. Bands are the 95 % intervals.
+ * Draws top-1 accuracy block by block as a part of a report (arXiv:2110.04627, the study of blocks
+ * in its appendix). It has a line for the model, and lines for what else was probed: the tokenizer
+ * to the left of the model, as an image passes through both; the untrained twin; the raw pixels, a
+ * level line. Bands are 95 % intervals.
  * @param file  see `ImageBlock.file`
- * @param blocks  in the order of the model, the twin's in the same one; baselines may stand anywhere
+ * @param blocks  in the order of the model, and those of the twin in the same order; baselines may
+ * stand anywhere
  * @throws {ConfigError} with fewer than two blocks of the model, which make no line
  */
 export function layerSweepChart(
@@ -63,13 +72,11 @@ export function layerSweepChart(
     ].filter(({ points }) => points.length > 0),
   });
   const highest = model.reduce((best, block) => (block.test.top1 > best.test.top1 ? block : best));
-  return { ...chart, alt: `${chart.alt} The highest is ${highest.block}, ${perCent(highest.test.top1).toFixed(1)} %.` };
+  return { ...chart, alt: `${chart.alt} The highest is ${highest.block}, ${formatPercent(highest.test.top1)}.` };
 }
 
 function pointAt({ test: { top1, interval } }: ProbedBlock, place: number): Series['points'][number] {
   return [place, perCent(top1), perCent(interval.low), perCent(interval.high)];
 }
 
-function perCent(share: number): number {
-  return 100 * share;
-}
+const perCent = (fraction: number): number => 100 * fraction;

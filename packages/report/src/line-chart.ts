@@ -1,29 +1,43 @@
-import { ConfigError } from '@vitvq/core';
-import type { Spec } from 'vega';
-import { drawChart, type ChartColors, type ChartFrame } from './internal/chart.js';
+import { ConfigError, mean } from '@vitvq/core';
+import type { Mark, Spec } from 'vega';
+import type { ChartFrame } from './chart-frame.js';
+import { horizontalAxis, verticalAxis } from './internal/axes.js';
+import { drawChart, type ChartColors } from './internal/chart.js';
 
-/** One line; points that are not finite leave a gap. */
+/** One line of a chart. A point that is not finite leaves a gap. */
 export interface Series {
   readonly name: string;
-  /** By ascending x; a point with its range, such as a confidence interval, has it drawn as a band around the line. */
+  /**
+   * Points by ascending x. A point with a range, such as a confidence interval, has the range drawn
+   * as a band around the line.
+   */
   readonly points: readonly (
     readonly [x: number, y: number] | readonly [x: number, y: number, low: number, high: number]
   )[];
 }
 
+/** Options of {@link lineChart}. */
 export interface LineChartOptions extends ChartFrame {
+  /** Name of the horizontal axis. */
   readonly xLabel: string;
   readonly series: readonly Series[];
-  /** Of the vertical axis; on a logarithmic one, values that are not positive leave a gap. @default 'linear' */
+  /**
+   * Scale of the vertical axis. On a logarithmic one, values that are not positive leave a gap.
+   * @default 'linear'
+   */
   readonly scale?: 'linear' | 'log';
 }
 
-/** More points than this in a line of a few hundred pixels are a smear; they are drawn as their mean within their range. */
+/**
+ * Largest number of points of a drawn line. More of them in a few hundred pixels cannot be told
+ * apart; they are drawn as means with the range of their values.
+ */
 const maximumPoints = 240;
 
 /**
- * SVG of lines over a common horizontal axis. A long series is shown as the mean of equally many points each, with a band from
- * the smallest to the largest of them and their ranges. For a PNG, see `svgToPng`.
+ * Draws lines over a common horizontal axis as SVG. A long series is divided into parts of equally
+ * many points; each part is drawn as its mean, with a band from its smallest to its largest value
+ * or range. For a PNG file, see `svgToPng`.
  * @throws {ConfigError} without a point that can be drawn
  */
 export async function lineChart(options: LineChartOptions): Promise<string> {
@@ -39,7 +53,7 @@ export async function lineChart(options: LineChartOptions): Promise<string> {
   return drawChart(options, 'lineChart', (colors) => lineSpec(rows, series, xLabel, scale, colors));
 }
 
-/** Whether there is a point that `lineChart` can draw. */
+/** Tells whether there is a point that `lineChart` can draw. */
 export function canDraw({ series, scale = 'linear' }: Pick<LineChartOptions, 'series' | 'scale'>): boolean {
   return series.some(({ points }) => points.some(([x, y]) => Number.isFinite(x) && isDrawable(y, scale)));
 }
@@ -48,6 +62,7 @@ function isDrawable(y: number, scale: 'linear' | 'log'): boolean {
   return Number.isFinite(y) && (scale === 'linear' || y > 0);
 }
 
+/** A point of a drawn line, with its range; null leaves a gap. */
 interface Row {
   readonly name: string;
   readonly x: number;
@@ -63,12 +78,11 @@ function condense(name: string, points: Series['points'], scale: 'linear' | 'log
   for (let start = 0; start < usable.length; start += bucketSize) {
     const bucket = usable.slice(start, start + bucketSize);
     const values = bucket.map(([, y]) => y).filter((y) => isDrawable(y, scale));
-    const x = bucket.reduce((sum, [value]) => sum + value, 0) / bucket.length;
+    const x = mean(bucket.map(([position]) => position));
     if (values.length === 0) rows.push({ name, x, y: null, low: null, high: null });
     else {
-      const y = values.reduce((sum, value) => sum + value, 0) / values.length;
       const drawn = bucket.flatMap(([, ...heights]) => heights).filter((height) => isDrawable(height, scale));
-      rows.push({ name, x, y, low: Math.min(...drawn), high: Math.max(...drawn) });
+      rows.push({ name, x, y: mean(values), low: Math.min(...drawn), high: Math.max(...drawn) });
     }
   }
   return rows;
@@ -81,7 +95,6 @@ function lineSpec(
   scale: 'linear' | 'log',
   colors: ChartColors,
 ): Spec {
-  const drawable = 'isValid(datum.y)';
   const names = series.map(({ name }) => name);
   return {
     data: [{ name: 'rows', values: [...rows] }],
@@ -99,63 +112,62 @@ function lineSpec(
       { name: 'color', type: 'ordinal', domain: names, range: [...colors.series] },
     ],
     axes: [
-      { orient: 'bottom', scale: 'x', title: xLabel, tickCount: 6, format: ',~r', domain: false, labelOverlap: true },
-      {
-        orient: 'left',
-        scale: 'y',
-        grid: true,
-        domain: false,
-        ticks: false,
-        ...(scale === 'log' ? { values: logTicks(rows) } : { tickCount: 5 }),
-        format: scale === 'log' ? '~g' : ',~r',
-        labelOverlap: true,
-      },
+      horizontalAxis(xLabel),
+      verticalAxis(scale === 'log' ? { values: logTicks(rows), tickCount: undefined, format: '~g' } : {}),
     ],
     legends:
       names.length > 1
         ? [{ stroke: 'color', orient: 'top', direction: 'horizontal', symbolType: 'stroke', padding: 0, offset: 8 }]
         : [],
+    marks: [lineMarks()],
+  };
+}
+
+/** A line with its band for each series. */
+function lineMarks(): Mark {
+  const defined = { signal: 'isValid(datum.y)' };
+  const x = { scale: 'x', field: 'x' };
+  return {
+    type: 'group',
+    from: { facet: { name: 'line', data: 'rows', groupby: 'name' } },
     marks: [
       {
-        type: 'group',
-        from: { facet: { name: 'line', data: 'rows', groupby: 'name' } },
-        marks: [
-          {
-            type: 'area',
-            from: { data: 'line' },
-            encode: {
-              enter: {
-                x: { scale: 'x', field: 'x' },
-                y: { scale: 'y', field: 'high' },
-                y2: { scale: 'y', field: 'low' },
-                fill: { scale: 'color', field: 'name' },
-                fillOpacity: { value: 0.16 },
-                defined: { signal: drawable },
-              },
-            },
+        type: 'area',
+        from: { data: 'line' },
+        encode: {
+          enter: {
+            x,
+            y: { scale: 'y', field: 'high' },
+            y2: { scale: 'y', field: 'low' },
+            fill: { scale: 'color', field: 'name' },
+            fillOpacity: { value: 0.16 },
+            defined,
           },
-          {
-            type: 'line',
-            from: { data: 'line' },
-            encode: {
-              enter: {
-                x: { scale: 'x', field: 'x' },
-                y: { scale: 'y', field: 'y' },
-                stroke: { scale: 'color', field: 'name' },
-                strokeWidth: { value: 2 },
-                strokeJoin: { value: 'round' },
-                strokeCap: { value: 'round' },
-                defined: { signal: drawable },
-              },
-            },
+        },
+      },
+      {
+        type: 'line',
+        from: { data: 'line' },
+        encode: {
+          enter: {
+            x,
+            y: { scale: 'y', field: 'y' },
+            stroke: { scale: 'color', field: 'name' },
+            strokeWidth: { value: 2 },
+            strokeJoin: { value: 'round' },
+            strokeCap: { value: 'round' },
+            defined,
           },
-        ],
+        },
       },
     ],
   };
 }
 
-/** Powers of ten, with 2 and 5 between them where there are few, so that each grid line can have its number. */
+/**
+ * Returns the numbers of a logarithmic axis: powers of ten, with numbers between them where there
+ * are few, so that each grid line can have its number.
+ */
 function logTicks(rows: readonly Row[]): number[] {
   const lowest = Math.log10(Math.min(...rows.flatMap(({ low }) => low ?? [])));
   const highest = Math.log10(Math.max(...rows.flatMap(({ high }) => high ?? [])));

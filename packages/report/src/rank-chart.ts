@@ -1,21 +1,29 @@
-import { ConfigError } from '@vitvq/core';
-import { chartFont, drawChart, type ChartFrame } from './internal/chart.js';
+import { ConfigError, mean } from '@vitvq/core';
+import type { Mark, Spec } from 'vega';
+import type { ChartFrame } from './chart-frame.js';
+import { horizontalAxis, verticalAxis } from './internal/axes.js';
+import { chartFont, drawChart, type ChartColors } from './internal/chart.js';
 
+/** Options of {@link rankChart}. */
 export interface RankChartOptions extends ChartFrame {
-  /** One count an item (a code), in any order. */
+  /** One count for each item, such as a code, in any order. */
   readonly counts: ArrayLike<number>;
+  /** Name of the horizontal axis. */
   readonly xLabel: string;
-  /** Draws what every item would have if all had the same. @default true */
+  /** Draws the count that every item would have if all had the same. @default true */
   readonly even?: boolean;
 }
 
-/** More steps than this are narrower than a pixel; neighbours in rank are then drawn as their mean. */
+/**
+ * Largest number of steps. More are narrower than a pixel; neighbours in rank are then drawn as
+ * their mean.
+ */
 const maximumSteps = 480;
 
 /**
- * SVG of counts from the most to the least frequent: a full codebook is a long plateau, a collapsed one a cliff. For a PNG, see
- * `svgToPng`.
- * @throws {ConfigError} when there are no counts, or one is negative or not a number
+ * Draws counts from the most to the least frequent as SVG: a codebook in full use is a long
+ * plateau, a collapsed one a cliff. For a PNG file, see `svgToPng`.
+ * @throws {ConfigError} without counts, and when one is negative or not finite
  */
 export async function rankChart(options: RankChartOptions): Promise<string> {
   const { counts, xLabel, even = true } = options;
@@ -27,79 +35,87 @@ export async function rankChart(options: RankChartOptions): Promise<string> {
       got: `${sorted.length} counts`,
     });
   }
+  return drawChart(options, 'rankChart', (colors) => rankSpec(sorted, xLabel, even, colors));
+}
+
+interface Step {
+  readonly rank: number;
+  readonly count: number;
+}
+
+/** Returns the corners of the steps, from the highest; the last one ends the last step. */
+function stepsOf(sorted: Float64Array): Step[] {
   const size = Math.ceil(sorted.length / maximumSteps);
-  const steps = Array.from({ length: Math.ceil(sorted.length / size) }, (_, index) => {
-    const part = sorted.subarray(index * size, (index + 1) * size);
-    return { rank: index * size, count: part.reduce((sum, value) => sum + value, 0) / part.length };
-  });
-  steps.push({ rank: sorted.length, count: steps.at(-1)!.count });
-  const mean = sorted.reduce((sum, value) => sum + value, 0) / sorted.length;
-  return drawChart(options, 'rankChart', (colors) => ({
+  const steps = Array.from({ length: Math.ceil(sorted.length / size) }, (_, index): Step => ({
+    rank: index * size,
+    count: mean(sorted.subarray(index * size, (index + 1) * size)),
+  }));
+  return [...steps, { rank: sorted.length, count: steps.at(-1)!.count }];
+}
+
+function rankSpec(sorted: Float64Array, xLabel: string, even: boolean, colors: ChartColors): Spec {
+  return {
     data: [
-      { name: 'steps', values: steps },
-      { name: 'mean', values: even ? [{ mean }] : [] },
+      { name: 'steps', values: stepsOf(sorted) },
+      { name: 'mean', values: even ? [{ mean: mean(sorted) }] : [] },
     ],
     scales: [
       { name: 'x', type: 'linear', range: 'width', domain: [0, sorted.length], nice: false, zero: true },
       { name: 'y', type: 'linear', range: 'height', domain: { data: 'steps', field: 'count' }, nice: true, zero: true },
     ],
-    axes: [
-      { orient: 'bottom', scale: 'x', title: xLabel, tickCount: 6, format: ',~r', domain: false, labelOverlap: true },
-      {
-        orient: 'left',
-        scale: 'y',
-        grid: true,
-        domain: false,
-        ticks: false,
-        tickCount: 5,
-        format: ',~r',
-        labelOverlap: true,
+    axes: [horizontalAxis(xLabel), verticalAxis()],
+    marks: [stepMark(colors.series[0]!), ...meanMarks(colors.series[1]!)],
+  };
+}
+
+function stepMark(color: string): Mark {
+  return {
+    type: 'area',
+    from: { data: 'steps' },
+    encode: {
+      enter: {
+        interpolate: { value: 'step-after' },
+        x: { scale: 'x', field: 'rank' },
+        y: { scale: 'y', field: 'count' },
+        y2: { scale: 'y', value: 0 },
+        fill: { value: color },
+        fillOpacity: { value: 0.85 },
       },
-    ],
-    marks: [
-      {
-        type: 'area',
-        from: { data: 'steps' },
-        encode: {
-          enter: {
-            interpolate: { value: 'step-after' },
-            x: { scale: 'x', field: 'rank' },
-            y: { scale: 'y', field: 'count' },
-            y2: { scale: 'y', value: 0 },
-            fill: { value: colors.series[0]! },
-            fillOpacity: { value: 0.85 },
-          },
+    },
+  };
+}
+
+/** A dashed line with its name. */
+function meanMarks(color: string): Mark[] {
+  return [
+    {
+      type: 'rule',
+      from: { data: 'mean' },
+      encode: {
+        enter: {
+          x: { value: 0 },
+          x2: { signal: 'width' },
+          y: { scale: 'y', field: 'mean' },
+          stroke: { value: color },
+          strokeWidth: { value: 1.5 },
+          strokeDash: { value: [5, 4] },
         },
       },
-      {
-        type: 'rule',
-        from: { data: 'mean' },
-        encode: {
-          enter: {
-            x: { value: 0 },
-            x2: { signal: 'width' },
-            y: { scale: 'y', field: 'mean' },
-            stroke: { value: colors.series[1]! },
-            strokeWidth: { value: 1.5 },
-            strokeDash: { value: [5, 4] },
-          },
+    },
+    {
+      type: 'text',
+      from: { data: 'mean' },
+      encode: {
+        enter: {
+          x: { signal: 'width' },
+          y: { scale: 'y', field: 'mean', offset: -6 },
+          align: { value: 'right' },
+          fill: { value: color },
+          font: { value: chartFont },
+          fontSize: { value: 12 },
+          text: { value: 'even use' },
         },
       },
-      {
-        type: 'text',
-        from: { data: 'mean' },
-        encode: {
-          enter: {
-            x: { signal: 'width' },
-            y: { scale: 'y', field: 'mean', offset: -6 },
-            align: { value: 'right' },
-            fill: { value: colors.series[1]! },
-            font: { value: chartFont },
-            fontSize: { value: 12 },
-            text: { value: 'even use' },
-          },
-        },
-      },
-    ],
-  }));
+    },
+  ];
 }

@@ -1,92 +1,109 @@
+import type { RgbImage } from '@vitvq/core';
 import type { LineChartOptions } from './line-chart.js';
 import type { RankChartOptions } from './rank-chart.js';
-import type { RgbImage } from './rgb-image.js';
 
-/** What a report says; all text is plain text. */
+/** The content of a report. All text is plain text. */
 export interface ReportContent {
   readonly title: string;
   /** One or two sentences below the title. */
   readonly lead?: string;
-  /** The few numbers that matter most. */
+  /** The few most important numbers. */
   readonly summary?: readonly SummaryCard[];
   readonly sections: readonly ReportSection[];
   /** Small print at the end. */
   readonly footer?: string;
 }
 
+/** A number at the top of a report. */
 export interface SummaryCard {
   readonly label: string;
   readonly value: string;
   readonly unit?: string;
-  /** What the number refers to. */
+  /** What the number refers to or is compared with. */
   readonly note?: string;
 }
 
+/** A part of a report with a heading. */
 export interface ReportSection {
   readonly title: string;
   readonly blocks: readonly ReportBlock[];
 }
 
+/** A part of a section. */
 export type ReportBlock = TextBlock | ImageBlock | GalleryBlock | ChartsBlock | TableBlock | CommandsBlock;
 
+/** A paragraph. */
 export interface TextBlock {
   readonly kind: 'text';
   readonly text: string;
 }
 
+/** One image. */
 export interface ImageBlock {
   readonly kind: 'image';
   readonly image: RgbImage;
-  /** What is to be seen, for those who cannot see it. */
+  /** Alternative text for readers who cannot see the image. */
   readonly alt: string;
   readonly caption?: string;
-  /** Also written beside the report: lower-case letters, digits and hyphens, ending in `.png`. */
+  /**
+   * Name of a PNG file that is also written beside the report: lower-case letters, digits and
+   * hyphens, ending in `.png`.
+   */
   readonly file?: string;
 }
 
-/** Small pictures in groups that belong together, such as an original and its reconstruction; flows with the page's width. */
+/**
+ * Small images in groups, such as an original beside its reconstruction. The groups flow with the
+ * width of the page.
+ */
 export interface GalleryBlock {
   readonly kind: 'gallery';
-  /** What the pictures of each group are, in their order. */
+  /** What the images of each group are, in their order. */
   readonly labels: readonly string[];
   readonly items: readonly GalleryItem[];
   readonly caption?: string;
-  /** See `ImageBlock.file`; all groups in one picture. */
+  /** See `ImageBlock.file`; the file shows all groups. */
   readonly file?: string;
-  /** Groups in a row of that picture. @default 4, or 3 with more than two labels */
+  /** Number of groups in a row of that file. @default 4, or 3 with more than two labels */
   readonly columns?: number;
 }
 
+/** A group of a gallery. */
 export interface GalleryItem {
-  /** As many as there are labels. */
+  /** One image for each label. */
   readonly images: readonly RgbImage[];
   readonly caption?: string;
 }
 
-/** Charts beside each other where there is room. */
+/** Charts, side by side where there is room. */
 export interface ChartsBlock {
   readonly kind: 'charts';
   readonly charts: readonly ReportChart[];
 }
 
+/** A chart with its texts. */
 export interface ReportChart {
   readonly chart: ({ readonly type: 'line' } & LineChartOptions) | ({ readonly type: 'rank' } & RankChartOptions);
-  /** What the chart shows, for those who cannot see it. */
+  /** Alternative text for readers who cannot see the chart. */
   readonly alt: string;
   readonly caption?: string;
   /** See `ImageBlock.file`. */
   readonly file?: string;
 }
 
+/** A table. */
 export interface TableBlock {
   readonly kind: 'table';
   readonly caption?: string;
-  /** Names of the columns; without them the first cell of each row is its heading. */
+  /**
+   * Names of the columns. Without them, the table lists facts: the first cell of a row names the
+   * second.
+   */
   readonly columns?: readonly string[];
   readonly rows: readonly (readonly string[])[];
 }
 
-/** Commands to copy. */
+/** Commands that the reader can copy. */
 export interface CommandsBlock {
   readonly kind: 'commands';
   readonly commands: readonly { readonly purpose: string; readonly command: string }[];

@@ -1,19 +1,22 @@
-import { DataError, ShapeError, assertInteger } from '@vitvq/core';
+import { DataError, ShapeError, assertInteger, type RgbImage } from '@vitvq/core';
 import { codeColors, type CodeColorsOptions } from './code-colors.js';
-import type { RgbImage } from './rgb-image.js';
 
+/** Options of {@link tokenMap}. */
 export interface TokenMapOptions extends CodeColorsOptions {
   /** Rows and columns of tokens. */
   readonly grid: readonly [number, number];
-  /** Colours by `codeColors`, to compute them once for many maps; then `codebook` and `codebookSize` are not needed. */
+  /**
+   * Colours of `codeColors`, computed once for many maps; `codebook` and `codebookSize` are then
+   * not needed.
+   */
   readonly colors?: Uint8Array;
-  /** Pixels of the result for one token. @default 16 */
+  /** Pixels of the result for one token, along each side. @default 16 */
   readonly scale?: number;
 }
 
 /**
- * A picture of an image's codes: one square a token, one colour a code.
- * @param indices  codes in raster order, `grid[0] * grid[1]` of them, in [0, K)
+ * Draws the tokens of an image: a square for each token, in the colour of its code.
+ * @param indices  tokens in raster order, `grid[0] * grid[1]` of them, each in `[0, K)`
  * @throws {ShapeError} when their number does not fit the grid
  * @throws {DataError} for an index outside the codebook
  */

@@ -1,20 +1,25 @@
 import { join } from 'node:path';
-import { ConfigError } from '@vitvq/core';
-import { compose } from './internal/compose.js';
+import { ConfigError, type RgbImage } from '@vitvq/core';
 import { createFolder, writeWhole } from '@vitvq/files';
+import { encodePng } from './encode-png.js';
+import { compose } from './internal/compose.js';
+import { visibleHeight } from './internal/enlarge.js';
 import { drawReportChart, renderPage } from './internal/render-page.js';
 import type { GalleryBlock, ReportContent } from './report-content.js';
-import { encodePng, svgToPng, type RgbImage } from './rgb-image.js';
+import { svgToPng } from './svg-to-png.js';
 
+/** Names of files beside a report. */
 const fileName = /^[a-z0-9][a-z0-9-]*\.png$/;
 
 /**
- * Writes `report.html`, one file that needs nothing else: no scripts, no requests, pictures inside; readable in light and
- * dark, on a phone and on paper. Pictures and charts that have a `file` are written beside it as PNG.
+ * Writes `report.html`, one file that contains its pictures, runs no script and requests nothing.
+ * It is readable in light and dark mode, on a phone and on paper. Images and charts with a `file`
+ * are also written beside it as PNG files.
+ * @param directory  created if it does not exist
  * @returns the path of `report.html`
- * @throws {ConfigError} when a `file` is not a plain name or is there twice
- * @throws {ShapeError} when a picture, a gallery or a table does not fit together
- * @throws {DataError} when something cannot be written
+ * @throws {ConfigError} when a `file` is not a plain name or occurs twice
+ * @throws {ShapeError} when an image, a gallery or a table does not fit together
+ * @throws {DataError} when a file cannot be written
  */
 export async function writeReport(directory: string, content: ReportContent): Promise<string> {
   const pictures = collectPictures(content);
@@ -26,10 +31,13 @@ export async function writeReport(directory: string, content: ReportContent): Pr
   return file;
 }
 
-/** What is written beside the report, by file name. */
-function collectPictures(content: ReportContent): Map<string, () => Promise<Uint8Array>> {
-  const pictures = new Map<string, () => Promise<Uint8Array>>();
-  const add = (name: string | undefined, encode: () => Promise<Uint8Array>): void => {
+/** Encodes a picture when it is written. */
+type Encode = () => Uint8Array | Promise<Uint8Array>;
+
+/** Returns the pictures beside a report by file name. */
+function collectPictures(content: ReportContent): Map<string, Encode> {
+  const pictures = new Map<string, Encode>();
+  const add = (name: string | undefined, encode: Encode): void => {
     if (name === undefined) return;
     if (!fileName.test(name) || pictures.has(name)) {
       throw new ConfigError({
@@ -50,6 +58,7 @@ function collectPictures(content: ReportContent): Map<string, () => Promise<Uint
   return pictures;
 }
 
+/** Draws all groups of a gallery into one image. */
 async function composeGallery({ items, labels, columns = labels.length > 2 ? 3 : 4 }: GalleryBlock): Promise<RgbImage> {
   const tallest = Math.max(...items.flatMap(({ images }) => images.map(({ height }) => height)));
   return compose({
@@ -57,6 +66,6 @@ async function composeGallery({ items, labels, columns = labels.length > 2 ? 3 :
     labels,
     captions: items.some(({ caption }) => caption) ? items.map(({ caption = '' }) => caption) : undefined,
     columns,
-    cellHeight: tallest * Math.max(1, Math.ceil(96 / tallest)),
+    cellHeight: visibleHeight(tallest),
   });
 }

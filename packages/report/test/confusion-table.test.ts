@@ -11,7 +11,7 @@ describe('confusionTable', () => {
     ];
     expect(confusionTable({ confusion }, { classes: ['cat', 'dog', 'ship'], name: 'blocks.3' })).toEqual({
       kind: 'table',
-      caption: "Confusion of blocks.3, per cent: test samples of a row's class that are taken for a column's.",
+      caption: "Confusion of blocks.3, in per cent of the test samples of the row's class: classified as the column's.",
       columns: ['', 'cat', 'dog', 'ship'],
       rows: [
         ['cat', '75', '25', '0'],

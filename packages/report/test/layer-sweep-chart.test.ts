@@ -45,7 +45,7 @@ describe('layerSweepChart', () => {
     ]);
     expect(alt).toBe(
       'Layer sweep: trained goes from 25 to 50; untrained goes from 25 to 12.5; raw pixels goes from 50 to 50. ' +
-        'The highest is blocks.0, 75.0 %.',
+        'The highest is blocks.0, 75 %.',
     );
     expect(await lineChart(chart as LineChartOptions)).toContain('>raw pixels</text>');
   });

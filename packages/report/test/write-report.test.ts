@@ -1,8 +1,8 @@
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConfigError, DataError, ShapeError } from '@vitvq/core';
+import { ConfigError, DataError, ShapeError, type RgbImage } from '@vitvq/core';
 import { describe, expect, it } from 'vitest';
-import { writeReport, type ReportBlock, type ReportContent, type RgbImage } from '../src/index.js';
+import { writeReport, type ReportBlock, type ReportContent } from '../src/index.js';
 import { expectBalanced } from './balanced.js';
 import { temporaryFolder } from './temporary-folder.js';
 

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError, DataError, ShapeError, type Tokenizer, type HostTokens } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
-import { natsPerTokenOfImages } from '@vitvq/stage2-trainer';
+import { negativeLogLikelihoodOfImages } from '@vitvq/stage2-trainer';
 import { shake, tinyRQ, tokensOf, brightnessTokenizer, classGPT, grid, vocabSize } from '@vitvq/test-models';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
 import { ClassConditioner, natsOfTokens, type ImageTokens } from '@vitvq/transformers';
@@ -56,7 +56,7 @@ describe('natsOfTokens', () => {
     expect(nats.shape).toEqual([count, positions]);
     expect([...nats.dataSync()]).toBeAllClose(expected, { atol: 1e-5 });
     expect([...tf.mean(nats, 1).dataSync()]).toBeAllClose([
-      ...natsPerTokenOfImages(model, classTensor(), tokensTensor()).dataSync(),
+      ...negativeLogLikelihoodOfImages(model, classTensor(), tokensTensor()).dataSync(),
     ]);
   });
 });

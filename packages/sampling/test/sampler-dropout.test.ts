@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomKey } from '@vitvq/core';
 import { doctor, useEngine } from '@vitvq/engine';
-import { Stage2Trainer } from '@vitvq/stage2-trainer';
-import { classGPT, everywhere, grid, tinyCodeBatches, tinyStage2Plan, vocabSize } from '@vitvq/test-models';
+import { createTransformerTrainer } from '@vitvq/stage2-trainer';
+import { classGPT, everywhere, grid, tinyCodeBatches, tinyTransformerTraining, vocabSize } from '@vitvq/test-models';
 import { ClassConditioner, GPT, RQTransformer, type AutoregressiveModel } from '@vitvq/transformers';
 import { Sampler, verifySampler } from '../src/index.js';
 
@@ -65,16 +65,16 @@ describe.each(['cpu', ...(hasOnnx ? (['onnx'] as const) : [])] as const)('on the
       other.dispose();
     };
     await expectSampled();
-    const trainer = new Stage2Trainer({
+    const trainer = createTransformerTrainer({
       model,
       conditioner,
-      plan: tinyStage2Plan({ duration: { steps: 4 }, learningRate: { peak: 0.05, end: 0.05, warmup: 0 } }),
+      config: tinyTransformerTraining({ duration: { steps: 4 }, learningRate: { peak: 0.05, end: 0.05, warmup: 0 } }),
       openBatches: (startAt) => tinyCodeBatches(startAt, 8, levels),
-      look: { steps: [2, 4], count: 2, conditions: conditioner.encode([0, 2]), seed: 5 },
+      preview: { steps: [2, 4], count: 2, conditions: conditioner.encode([0, 2]), seed: 5 },
       tensorBoard: false,
     });
     const looks: number[][] = [];
-    trainer.on('look', ({ tokens }) => looks.push([...tokens]));
+    trainer.on('preview', ({ tokens }) => looks.push([...tokens]));
     await trainer.run();
     trainer.dispose();
     await expectSampled();

@@ -2,7 +2,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, type Codebook } from '@vitvq/core';
 import type { ViTVQ } from '@vitvq/tokenizer';
 
-/** Changes codes with features of a batch; `uniform` `[K]` in [0, 1) picks the features. */
+/**
+ * Sets codes to features of a batch and returns how many; `uniform` `[K]` in [0, 1) picks the features.
+ * Plain tensor code, which compiles.
+ */
 export type CodebookUpdate = (images: tf.Tensor4D, uniform: tf.Tensor1D) => tf.Scalar;
 
 type ResettableCodebook = Codebook & Required<Pick<Codebook, 'reset'>>;
@@ -12,30 +15,30 @@ function canReset(codebook: Codebook): codebook is ResettableCodebook {
 }
 
 /** @throws {ConfigError} when the tokenizer's quantizer has no codebook */
-export function codebookOf({ quantizer }: ViTVQ, where: string): Codebook {
+function codebookOf({ quantizer }: ViTVQ, where: string): Codebook {
   if (quantizer.codebook) return quantizer.codebook;
   throw new ConfigError({
     where,
     expected: 'a quantizer with a codebook, which can start from data',
     got: quantizer.constructor.name,
-    fix: 'Set codebook to { initializeFromData: false, reviveEvery: 0 }, or use a quantizer of kind vector.',
+    fix: 'Set codebook to { initializeFromData: false, resetEvery: 0 }, or use a quantizer of kind vector.',
   });
 }
 
 /** @throws {ConfigError} when the tokenizer's quantizer does not count the use of its codes */
-export function resettableCodebookOf(tokenizer: ViTVQ, where: string): ResettableCodebook {
+function resettableCodebookOf(tokenizer: ViTVQ, where: string): ResettableCodebook {
   const codebook = codebookOf(tokenizer, where);
   if (canReset(codebook)) return codebook;
   throw new ConfigError({
     where,
     expected: 'a quantizer that counts the use of its codes',
     got: `${tokenizer.quantizer.constructor.name} without codebook.reset`,
-    fix: 'Create it with trackUsage: true, or set codebook.reviveEvery to 0.',
+    fix: 'Create it with trackUsage: true, or set codebook.resetEvery to 0.',
   });
 }
 
 /**
- * Returns a function that lets codes start as features of the first batch and returns their number.
+ * Creates a function that sets all codes to features of a batch.
  * A codebook of noise lies off the features, so that few codes are ever chosen and the others get no
  * gradient. The function compiles.
  * @throws {ConfigError} when the tokenizer's quantizer has no codebook
@@ -50,8 +53,8 @@ export function createCodebookInitialization(tokenizer: ViTVQ): CodebookUpdate {
 }
 
 /**
- * Returns a function that replaces dead codes by features of a batch and returns how many there were.
- * The function compiles.
+ * Creates a function that sets codes which nothing chose since the last reset to features of a batch,
+ * and counts anew. The function compiles.
  * @throws {ConfigError} when the tokenizer's quantizer does not count the use of its codes
  */
 export function createCodebookReset(tokenizer: ViTVQ): CodebookUpdate {

@@ -1,45 +1,51 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { assertInRange, detach, type AdversarialLoss, type Discriminator } from '@vitvq/core';
 import { leCamPenalty, r1Penalty, type LeCamAnchors } from '@vitvq/losses';
-import type { Stage1Gradients } from './gradients.js';
-import { gradientsWithValues } from './internal/gradients-with-values.js';
-import { assertControls, assertDiscriminatorFits, interpretAs, scaled } from './internal/stage1-terms.js';
-import type { Stage1Controls, Stage1Model, Stage1Values } from './loss.js';
+import { gradientsWithValues } from '@vitvq/training';
+import type { ImageGradients } from './gradients.js';
+import { assertControls, assertDiscriminatorFits, lossInputs, scaled } from './internal/active-terms.js';
+import type { LossValues, TokenizerLossControls, TrainedTokenizer } from './loss.js';
 
+/** Options of the discriminator's loss. */
 export interface DiscriminatorLossOptions {
-  /** Makes the images that are not real; as it is, and it stays so. */
-  readonly tokenizer: Stage1Model;
+  /** Makes the images that are not real; it does not change. */
+  readonly tokenizer: TrainedTokenizer;
   readonly discriminator: Discriminator;
   readonly loss: AdversarialLoss;
-  /** See {@link Stage1LossOptions}. @default true */
+  /** Whether the decoder gets codes; see `TokenizerLossOptions.quantize`. @default true */
   readonly quantize?: boolean;
 }
 
+/** Options of the discriminator's gradients. */
 export interface DiscriminatorGradientOptions extends DiscriminatorLossOptions {
   /**
-   * R1 on real images, in every call: `weight` is gamma / 2, or k gamma / 2 where the caller uses it every
-   * k steps only (StyleGAN2, arXiv:1912.04958, sec. 3.1).
+   * R1 on real images, in every call: `weight` is gamma / 2, or k gamma / 2 where the caller uses the
+   * penalty every k steps only (StyleGAN2, arXiv:1912.04958, sec. 3.1).
    */
   readonly r1?: { readonly weight: number };
   /**
-   * LeCam regularisation, towards the anchors as they are: after a step the caller moves them to the `nextLeCamAnchor` of
-   * `logitsReal` and `logitsFake`. Variables, so that compiled code sees them move.
+   * LeCam regularisation, towards the anchors as they are: after a step the caller moves the anchors to
+   * the `nextLeCamAnchor` of `logitsReal` and `logitsFake`. They are variables, so that compiled code
+   * sees them move.
    */
   readonly leCam?: { readonly weight: number; readonly anchors: LeCamAnchors };
 }
 
 /**
- * Loss and gradients of the discriminator, on real images and on reconstructions by the autoencoder as it is (in the
- * reference's order: after its update). No gradient reaches the autoencoder, and none of its variables moves. Its
- * quantizer works as in evaluation, except that one with noise mixes codes as in training when `controls.noise` is given.
+ * Creates loss and gradients of the discriminator, on real images and on reconstructions by the
+ * tokenizer as it is (in the reference's order: after its update). No gradient reaches the tokenizer,
+ * and none of its variables moves. Its quantizer works as in evaluation, except that one with noise
+ * mixes codes as in training when `controls.noise` is given.
  *
- * `values`: `discriminator`, what is minimised; `logitsReal` and `logitsFake`, means; `r1` and `leCam`, not weighted, where
- * they are in use. `controls.adversarialFactor` multiplies everything that is minimised: with 0 all gradients are 0.
+ * Values: `discriminator`, which is minimised; `logitsReal` and `logitsFake`, means; `r1` and `leCam`,
+ * not weighted, where they are in use. `controls.adversarialFactor` multiplies everything that is
+ * minimised: with 0 all gradients are 0.
  *
- * It compiles, as {@link createStage1Gradients} does.
- * @throws {ConfigError} for weights that make no sense, and for a discriminator that does not fit the tokenizer's images
+ * The result compiles, as that of `createTokenizerGradients` does.
+ * @throws {ConfigError} for weights that make no sense, and for a discriminator that does not fit the
+ *   tokenizer's images
  */
-export function createDiscriminatorGradients(options: DiscriminatorGradientOptions): Stage1Gradients {
+export function createDiscriminatorGradients(options: DiscriminatorGradientOptions): ImageGradients {
   const where = 'createDiscriminatorGradients';
   const { tokenizer, discriminator, loss: adversarialLoss, r1, leCam, quantize = true } = options;
   if (r1) assertInRange(r1.weight, 'r1.weight', where, 0);
@@ -52,7 +58,7 @@ export function createDiscriminatorGradients(options: DiscriminatorGradientOptio
       return gradientsWithValues(() => {
         const real = discriminator.logits(images);
         const fake = discriminator.logits(fakes);
-        const values: Stage1Values = { logitsReal: tf.mean(real), logitsFake: tf.mean(fake) };
+        const values: LossValues = { logitsReal: tf.mean(real), logitsFake: tf.mean(fake) };
         let total = adversarialLoss.discriminator(real, fake);
         if (r1 && r1.weight > 0) {
           values['r1'] = r1Penalty((x) => discriminator.logits(x), images);
@@ -72,15 +78,16 @@ export function createDiscriminatorGradients(options: DiscriminatorGradientOptio
 }
 
 /**
- * What the discriminator minimises, in evaluation, without regularisation: `discriminator`, `logitsReal` and `logitsFake`.
- * Nothing changes. @throws {ConfigError}
+ * Creates the discriminator's loss in evaluation, without regularisation: `discriminator`,
+ * `logitsReal` and `logitsFake`. Nothing changes.
+ * @throws {ConfigError} for a discriminator that does not fit the tokenizer's images
  */
 export function createDiscriminatorLoss({
   tokenizer,
   discriminator,
   loss,
   quantize = true,
-}: DiscriminatorLossOptions): (images: tf.Tensor4D, controls?: Stage1Controls) => Stage1Values {
+}: DiscriminatorLossOptions): (images: tf.Tensor4D, controls?: TokenizerLossControls) => LossValues {
   const where = 'createDiscriminatorLoss';
   assertDiscriminatorFits(discriminator, tokenizer, where);
   return (images, controls = {}) => {
@@ -97,12 +104,12 @@ export function createDiscriminatorLoss({
   };
 }
 
-/** Not clamped, without a gradient. */
+/** Returns reconstructions, not clipped, without a gradient. */
 function reconstructions(
-  tokenizer: Stage1Model,
+  tokenizer: TrainedTokenizer,
   images: tf.Tensor4D,
   quantize: boolean,
-  { temperature, noise }: Stage1Controls,
+  { temperature, noise }: TokenizerLossControls,
 ): tf.Tensor4D {
   return tf.tidy(() => {
     const { decoded } = tokenizer.pass(images, {
@@ -111,7 +118,7 @@ function reconstructions(
       temperature,
       noise,
     });
-    return detach(interpretAs(tokenizer, decoded, images).reconstruction);
+    return detach(lossInputs(tokenizer, decoded, images).reconstruction);
   });
 }
 

@@ -2,21 +2,23 @@ import type { HostImages } from '@vitvq/core';
 import type { Evaluation } from '@vitvq/evaluation';
 import type { TrainingEvents, TrainingSummary } from '@vitvq/training';
 
-/** Some fixed images and what the tokenizer makes of them. */
-export interface Stage1Look {
+/** A few fixed images and their reconstructions. */
+export interface TokenizerPreview {
   readonly originals: HostImages;
-  /** Clamped to [0, 1]. */
+  /** Clipped to [0, 1]. */
   readonly reconstructions: HostImages;
-  /** Decibels, mean over the images. */
+  /** Mean over the images, in decibels. */
   readonly psnr: number;
 }
 
-export type Stage1Summary = TrainingSummary<Evaluation>;
+/** Summary of a tokenizer's training. */
+export type TokenizerTrainingSummary = TrainingSummary<Evaluation>;
 
 /**
- * Events and what their listeners get. The `values` of a step: `loss` and its unweighted terms (`l1`, `l2`, `logitLaplace`,
- * `perceptual`, `quantizer`, `adversarial`, `adaptiveWeight`), `gradientNorm`, `learningRate`; with a quantizer that draws,
- * `temperature`; once the discriminator has started, its loss `discriminator`, `logitsReal`, `logitsFake`, `r1`, `leCam`,
- * `discriminatorGradientNorm`; where codes were looked for, `revivedCodes`.
+ * Events and the arguments of their listeners. Values of a step: `loss` and its unweighted terms (the
+ * names of `tokenizerLossTerms` and of the caller's own terms, `adaptiveWeight`), `gradientNorm`,
+ * `learningRate`; with a quantizer that draws, `temperature`; once the discriminator has started, its
+ * loss `discriminator`, `logitsReal`, `logitsFake`, `r1`, `leCam`, `discriminatorGradientNorm`; where
+ * a codebook reset was due, `resetCodes`.
  */
-export type Stage1Events = TrainingEvents<Evaluation, Stage1Look>;
+export type TokenizerTrainingEvents = TrainingEvents<Evaluation, TokenizerPreview>;

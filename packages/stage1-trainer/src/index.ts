@@ -1,37 +1,53 @@
-export { readStage1State, readTokenizerWeights, type Stage1State, type TokenizerWeightsOptions } from './checkpoint.js';
-export { type CodebookUpdate, createCodebookInitialization, createCodebookReset } from './codebook-reset.js';
+export { readTokenizerTraining, readTokenizerWeights, type TokenizerTrainingState } from './checkpoint.js';
+export { createCodebookInitialization, createCodebookReset, type CodebookUpdate } from './codebook-reset.js';
+export {
+  tokenizerTrainingSchema,
+  type CodebookTrainingConfig,
+  type DiscriminatorTrainingConfig,
+  type ResolvedTokenizerTrainingConfig,
+  type Start,
+  type TemperatureConfig,
+  type TokenizerTrainingConfig,
+} from './config.js';
+export {
+  createTokenizerTrainer,
+  type ImageBatchSource,
+  type TokenizerTrainer,
+  type TokenizerTrainerOptions,
+} from './create-tokenizer-trainer.js';
 export {
   createDiscriminatorGradients,
   createDiscriminatorLoss,
   type DiscriminatorGradientOptions,
   type DiscriminatorLossOptions,
 } from './discriminator-gradients.js';
-export { createDiscriminatorStep, type DiscriminatorStepOptions } from './discriminator-step.js';
-export { type Stage1Events, type Stage1Look, type Stage1Summary } from './events.js';
-export { createStage1Gradients, type Stage1Gradients } from './gradients.js';
-export { type Step, type StepResult, type StepUpdate } from './internal/create-step.js';
-export { type GradientsWithValues } from './internal/gradients-with-values.js';
-export { type AdversarialParts } from './internal/stage1-task.js';
+export { type TokenizerPreview, type TokenizerTrainingEvents, type TokenizerTrainingSummary } from './events.js';
+export { createTokenizerGradients, type ImageGradients } from './gradients.js';
+export { type AdversarialParts } from './internal/adversary.js';
+export { type Phase } from './internal/phase.js';
 export {
+  tokenizerLossTerms,
+  tokenizerLossWeightsSchema,
+  type TokenizerLossInputs,
+  type TokenizerLossTerm,
+  type TokenizerLossWeights,
+} from './loss-terms.js';
+export {
+  createTokenizerLoss,
   type AdversarialTerm,
-  createStage1Loss,
-  type Stage1Controls,
-  type Stage1LossOptions,
-  type Stage1LossWeights,
-  type Stage1Model,
-  type Stage1Values,
+  type LossValues,
+  type TokenizerLossControls,
+  type TokenizerLossOptions,
+  type TrainedTokenizer,
 } from './loss.js';
-export { type DiscriminatorPlan, type ResolvedStage1Plan, type Stage1Plan, stage1PlanSchema } from './plan.js';
-export { type ImageBatchSource, Stage1Trainer, type Stage1TrainerOptions } from './stage1-trainer.js';
-export { createStage1Step, type Stage1StepOptions } from './step.js';
 export {
-  VIT_VQGAN_LOSSES,
-  REFERENCE_LOSSES,
-  REFERENCE_DISCRIMINATOR,
-  VIT_VQGAN_TRAINING,
-  VIT_VQGAN_BATCH_SIZE,
-  SINGLE_MACHINE_TRAINING,
-  SINGLE_MACHINE_BATCH_SIZE,
-  QUICKSTART_TRAINING,
   QUICKSTART_BATCH_SIZE,
+  QUICKSTART_TRAINING,
+  REFERENCE_DISCRIMINATOR,
+  REFERENCE_LOSSES,
+  SINGLE_MACHINE_BATCH_SIZE,
+  SINGLE_MACHINE_TRAINING,
+  VIT_VQGAN_BATCH_SIZE,
+  VIT_VQGAN_LOSSES,
+  VIT_VQGAN_TRAINING,
 } from './presets.js';

@@ -1,95 +1,96 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { AdversarialLoss, Discriminator, PerceptualLoss } from '@vitvq/core';
 import type { ForwardOptions, ViTVQImages, ViTVQOutput, ViTVQPass } from '@vitvq/tokenizer';
-import { assertControls, generatorScale, stage1Terms, weightedSum } from './internal/stage1-terms.js';
-
-/** Weights of the terms of the loss; a term of weight 0 is not computed. */
-export interface Stage1LossWeights {
-  /** Mean absolute difference. @default 0 */
-  readonly l1?: number;
-  /** Mean squared difference. @default 1 */
-  readonly l2?: number;
-  /** Needs a model with `output: 'logit-laplace'`. @default 0 */
-  readonly logitLaplace?: number;
-  /** Codebook term + beta x commitment term. @default 1 */
-  readonly quantizer?: number;
-  /** Needs `perceptual`. @default 0 */
-  readonly perceptual?: number;
-  /** Of the generator's loss; needs `adversarial`. @default 0 */
-  readonly adversarial?: number;
-}
+import type { LossTerms } from '@vitvq/training';
+import { activeTerms, assertControls, generatorScale, lossInputs, weightedSum } from './internal/active-terms.js';
+import type { TokenizerLossInputs, TokenizerLossWeights } from './loss-terms.js';
 
 /** What losses and gradients need of a model; `ViTVQ` is one. */
-export interface Stage1Model {
+export interface TrainedTokenizer {
   readonly output: ViTVQOutput;
   /** Height and width of the images, where there is one size only. */
   readonly imageSize?: readonly [number, number];
-  /** Weight of the layer that makes the pixels: where an adaptive weight is measured. */
+  /** Weight of the layer that makes the pixels, where an adaptive weight is measured. */
   readonly lastLayer?: tf.Variable;
+  /** Runs encoder, quantizer and decoder. */
   pass(images: tf.Tensor4D, options?: ForwardOptions): Omit<ViTVQPass, 'indices'>;
+  /** Turns raw decoder output into images. */
   interpret(decoded: tf.Tensor4D): ViTVQImages;
+  /** Returns the trained variables by dotted name. */
   namedTrainableVariables(): Map<string, tf.Variable>;
 }
 
+/** Generator's side of the adversarial loss. */
 export interface AdversarialTerm {
   readonly discriminator: Discriminator;
   readonly loss: AdversarialLoss;
   /**
-   * Multiplies the weight by how much stronger the other terms' gradient is than the adversarial one's, at the model's last
-   * layer (VQGAN, arXiv:2012.09841, eq. 7; `adaptiveWeight` of @vitvq/losses). The quantizer's loss does not count.
+   * Whether the weight is multiplied by how much stronger the gradient of the other terms is than the
+   * adversarial one, at the model's last layer (VQGAN, arXiv:2012.09841, eq. 7; `adaptiveWeight` of
+   * @vitvq/losses). The quantizer's loss does not count.
    * @default false
    */
   readonly adaptiveWeight?: boolean;
 }
 
-export interface Stage1LossOptions {
-  readonly tokenizer: Stage1Model;
-  readonly losses?: Stage1LossWeights;
+/** Options of the tokenizer's loss and gradients. */
+export interface TokenizerLossOptions {
+  readonly tokenizer: TrainedTokenizer;
+  /** Weights of the built-in terms. @default those of `tokenizerLossTerms` */
+  readonly weights?: TokenizerLossWeights;
+  /** Terms of the caller, by the names of their values. @default {} */
+  readonly losses?: LossTerms<TokenizerLossInputs>;
   readonly perceptual?: PerceptualLoss;
   readonly adversarial?: AdversarialTerm;
   /**
-   * Without, it is about a plain autoencoder: the decoder gets latents instead of codes, and the quantizer, whose loss is
-   * still returned, moves nothing and is not moved. @default true
+   * Whether the decoder gets codes. False trains a plain autoencoder: the decoder gets the latents, and
+   * the quantizer, whose loss is still returned, neither moves anything nor is moved.
+   * @default true
    */
   readonly quantize?: boolean;
 }
 
-/** What changes from step to step, as tensors, so that one compiled function serves all steps. */
-export type Stage1Controls = {
+// A type, not an interface: only types fit the named tensors of compiled functions.
+/** Tensors that change from step to step, so that one compiled function serves all steps. */
+export type TokenizerLossControls = {
   /** Scalar that multiplies the weight of the adversarial loss: 0 before the discriminator starts. @default 1 */
   readonly adversarialFactor?: tf.Scalar;
-  /** Scalar, of a quantizer with noise. @default the quantizer's own */
+  /** Scalar temperature of a quantizer with noise. @default the quantizer's own */
   readonly temperature?: tf.Scalar;
-  /** Of a quantizer that draws: uniform noise of the shape `tokenizer.noiseShape(batchSize)`. */
+  /** Uniform noise of a quantizer that draws, of the shape `tokenizer.noiseShape(batchSize)`. */
   readonly noise?: tf.Tensor;
 };
 
 /**
- * Scalars by name. Of the autoencoder: `loss`, what is minimised, and the terms that are in use, not weighted: `l1`, `l2`,
- * `logitLaplace`, `perceptual`, `quantizer`, `adversarial` (the generator's loss), `adaptiveWeight`.
+ * Scalars by name. For the tokenizer: `loss`, which is minimised, and the unweighted terms in use, by
+ * the names of `tokenizerLossTerms` and of the caller's terms; `adaptiveWeight` where there is one.
  */
-export type Stage1Values = Record<string, tf.Scalar>;
+export type LossValues = Record<string, tf.Scalar>;
 
 /**
- * The loss of stage 1 in evaluation, for images that the model does not learn from: nothing is counted, nothing changes. An
- * adaptive weight needs gradients and counts as 0 here, as in the reference.
- * @returns a function of images `[B, H, W, C]` in [0, 1] that compiles; its caller disposes of the values
+ * Creates the tokenizer's loss in evaluation, for images that the model does not learn from: nothing
+ * is counted, nothing changes. An adaptive weight needs gradients and counts as 0 here, as in the
+ * reference.
+ * @returns a function of images `[B, H, W, C]` in [0, 1] that compiles; its caller disposes of the
+ *   values
  * @throws {ConfigError} for weights that make no sense, and for parts that are missing or do not fit
  */
-export function createStage1Loss(
-  options: Stage1LossOptions,
-): (images: tf.Tensor4D, controls?: Stage1Controls) => Stage1Values {
+export function createTokenizerLoss(
+  options: TokenizerLossOptions,
+): (images: tf.Tensor4D, controls?: TokenizerLossControls) => LossValues {
   const { tokenizer, quantize = true } = options;
-  const { reconstruction, adversarial, quantizer } = stage1Terms(options, 'createStage1Loss');
+  const { decoder, adversarial, quantizer } = activeTerms(options, 'createTokenizerLoss');
   return (images, controls = {}) => {
-    assertControls(controls, 'createStage1Loss');
+    assertControls(controls, 'createTokenizerLoss');
     const { adversarialFactor, temperature, noise } = controls;
     return tf.tidy(() => {
       const { decoded, quantizerLoss } = tokenizer.pass(images, { quantize, temperature, noise });
-      const values: Stage1Values = {};
-      for (const { name, loss } of reconstruction) values[name] = loss(decoded, images);
+      const values: LossValues = {};
+      for (const { name, compute } of decoder) {
+        values[name] = tf.tidy(() => compute(lossInputs(tokenizer, decoded, images)));
+      }
       values['quantizer'] = quantizerLoss;
-      const terms = reconstruction.map(({ name, weight }) => ({ value: values[name]!, weight }));
+      const terms = decoder.map(({ name, weight }) => ({ value: values[name]!, weight }));
       terms.push({ value: quantizerLoss, weight: quantizer });
       let loss = weightedSum(terms);
       if (adversarial) {

@@ -4,8 +4,9 @@ import { compile, doctor, useEngine } from '@vitvq/engine';
 import { vanillaAdversarialLoss } from '@vitvq/losses';
 import { AdamW } from '@vitvq/optim';
 import '@vitvq/test-utils';
+import { gradientStep } from '@vitvq/training';
 import { afterAll, describe, expect, it } from 'vitest';
-import { createDiscriminatorStep, createStage1Step } from '../src/index.js';
+import { createDiscriminatorGradients, createTokenizerGradients } from '../src/index.js';
 import { adversaryImages, adversaryModel, tinyDiscriminator, tinyPerceptual } from './adversary.js';
 
 const { engines } = await doctor();
@@ -18,25 +19,28 @@ async function train(): Promise<Record<string, number>[]> {
   const optimizerOf = (module: typeof tokenizer | typeof discriminator): AdamW =>
     new AdamW([{ variables: module.namedTrainableVariables() }]);
   const autoencoder = compile(
-    createStage1Step({
-      tokenizer,
-      losses: { l1: 0.1, l2: 1, logitLaplace: 0.1, perceptual: 0.1, adversarial: 0.5 },
-      perceptual: tinyPerceptual(),
-      adversarial: { discriminator, loss: vanillaAdversarialLoss, adaptiveWeight: true },
-      optimizer: optimizerOf(tokenizer),
-      clipNorm: 1,
-    }),
+    gradientStep(
+      createTokenizerGradients({
+        tokenizer,
+        weights: { l1: 0.1, l2: 1, logitLaplace: 0.1, perceptual: 0.1, adversarial: 0.5 },
+        perceptual: tinyPerceptual(),
+        adversarial: { discriminator, loss: vanillaAdversarialLoss, adaptiveWeight: true },
+      }),
+      { optimizer: optimizerOf(tokenizer), clipNorm: 1 },
+    ),
     { name: 'autoencoder' },
   );
   const adversary = compile(
-    createDiscriminatorStep({
-      tokenizer,
-      discriminator,
-      loss: vanillaAdversarialLoss,
-      r1: { weight: 1 },
-      leCam: { weight: 0.1, anchors: { real: tf.scalar(0.1), fake: tf.scalar(-0.1) } },
-      optimizer: optimizerOf(discriminator),
-    }),
+    gradientStep(
+      createDiscriminatorGradients({
+        tokenizer,
+        discriminator,
+        loss: vanillaAdversarialLoss,
+        r1: { weight: 1 },
+        leCam: { weight: 0.1, anchors: { real: tf.scalar(0.1), fake: tf.scalar(-0.1) } },
+      }),
+      { optimizer: optimizerOf(discriminator) },
+    ),
     { name: 'discriminator' },
   );
   const images = adversaryImages();
@@ -44,8 +48,8 @@ async function train(): Promise<Record<string, number>[]> {
   const rows: Record<string, number>[] = [];
   for (const factor of [0, 1, 1]) {
     const controls = { adversarialFactor: tf.scalar(factor) };
-    const first = await autoencoder(images, rate, controls);
-    const second = await adversary(images, rate, controls);
+    const first = await autoencoder(rate, images, controls);
+    const second = await adversary(rate, images, controls);
     const row: Record<string, number> = {};
     for (const [name, value] of [...Object.entries(first.values), ...Object.entries(second.values)]) {
       row[name in row ? `second ${name}` : name] = (await value.data())[0]!;

@@ -7,17 +7,17 @@ import { doctor, useEngine } from '@vitvq/engine';
 import '@vitvq/test-utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Evaluator } from '@vitvq/evaluation';
-import { Stage1Trainer } from '../src/index.js';
-import { brokenBatches, tinyBatches, tinyImages, tinyModel, tinyStage1Plan } from '@vitvq/test-models';
-import { tinyGanPlan, tinyGanTrainer } from './tiny-gan.js';
+import { createTokenizerTrainer } from '../src/index.js';
+import { brokenBatches, tinyBatches, tinyImages, tinyModel, tinyTokenizerTraining } from '@vitvq/test-models';
+import { tinyGanConfig, tinyGanTrainer } from './tiny-gan.js';
 
 const { engines } = await doctor();
 const hasOnnx = engines.some(({ name, available }) => name === 'onnx' && available);
 
 async function train(directory?: string, stopAfter = Infinity): Promise<StepReport[]> {
-  const trainer = new Stage1Trainer({
+  const trainer = createTokenizerTrainer({
     tokenizer: tinyModel(),
-    plan: tinyStage1Plan(),
+    config: tinyTokenizerTraining(),
     openBatches: tinyBatches,
     directory,
   });
@@ -52,7 +52,7 @@ describe.skipIf(!hasOnnx)('training on the compiled engine', () => {
     const eager = await train();
     await useEngine({ name: 'onnx', threads: 2 });
     expect(losses(compiled)).toBeAllClose(losses(eager), { rtol: 1e-3 });
-    expect(compiled.map(({ values }) => values.revivedCodes)).toEqual(eager.map(({ values }) => values.revivedCodes));
+    expect(compiled.map(({ values }) => values.resetCodes)).toEqual(eager.map(({ values }) => values.resetCodes));
   });
 
   it('stopped and resumed, goes on with the same numbers bit for bit', async () => {
@@ -65,7 +65,7 @@ describe.skipIf(!hasOnnx)('training on the compiled engine', () => {
   it('trains against a discriminator with the numbers of the plain engine, and skips what fails', async () => {
     const run = async (): Promise<StepReport[]> => {
       const trainer = tinyGanTrainer({
-        plan: tinyGanPlan({ nonFinite: { action: 'skip', maximumInRow: 1 } }),
+        config: tinyGanConfig({ nonFinite: { action: 'skip', maximumInRow: 1 } }),
         openBatches: brokenBatches(4),
       });
       const reports: StepReport[] = [];

@@ -15,7 +15,7 @@ import { GumbelQuantizer } from '@vitvq/quantizers';
 import { tinyConfig, tinyModel } from '@vitvq/test-models';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
 import { ViTVQ } from '@vitvq/tokenizer';
-import { createStage1Gradients, createStage1Loss, type Stage1LossOptions } from '../src/index.js';
+import { createTokenizerGradients, createTokenizerLoss, type TokenizerLossOptions } from '../src/index.js';
 import {
   adversaryImages,
   adversaryModel,
@@ -27,13 +27,13 @@ import {
   tinyPerceptual,
 } from './adversary.js';
 
-const losses = { l1: 0.3, l2: 2, logitLaplace: 0.1, quantizer: 0.7, perceptual: 0.5, adversarial: 0.4 };
+const weights = { l1: 0.3, l2: 2, logitLaplace: 0.1, quantizer: 0.7, perceptual: 0.5, adversarial: 0.4 };
 
-function parts(adaptive = false): Stage1LossOptions & { discriminator: ReturnType<typeof tinyDiscriminator> } {
+function parts(adaptive = false): TokenizerLossOptions & { discriminator: ReturnType<typeof tinyDiscriminator> } {
   const discriminator = tinyDiscriminator();
   return {
     tokenizer: adversaryModel({ output: 'logit-laplace' }),
-    losses,
+    weights,
     perceptual: tinyPerceptual(),
     discriminator,
     adversarial: { discriminator, loss: vanillaAdversarialLoss, adaptiveWeight: adaptive },
@@ -42,7 +42,7 @@ function parts(adaptive = false): Stage1LossOptions & { discriminator: ReturnTyp
 
 /** The definition: every term from the images on, all in one expression, differentiated by TensorFlow.js. */
 function byDefinition(
-  { tokenizer, perceptual, adversarial }: Stage1LossOptions,
+  { tokenizer, perceptual, adversarial }: TokenizerLossOptions,
   images: tf.Tensor4D,
 ): { reconstruction: () => tf.Scalar; generator: () => tf.Scalar; quantizer: () => tf.Scalar } {
   const model = tokenizer as ViTVQ;
@@ -51,20 +51,20 @@ function byDefinition(
     reconstruction: () => {
       const { reconstruction, logitLaplace } = forward();
       return tf.addN<tf.Scalar>([
-        tf.mul(l1Loss(reconstruction, images), losses.l1),
-        tf.mul(l2Loss(reconstruction, images), losses.l2),
-        tf.mul(logitLaplaceLoss(logitLaplace!, images), losses.logitLaplace),
-        tf.mul(tf.mean(perceptual!.distance(images, reconstruction)), losses.perceptual),
+        tf.mul(l1Loss(reconstruction, images), weights.l1),
+        tf.mul(l2Loss(reconstruction, images), weights.l2),
+        tf.mul(logitLaplaceLoss(logitLaplace!, images), weights.logitLaplace),
+        tf.mul(tf.mean(perceptual!.distance(images, reconstruction)), weights.perceptual),
       ]);
     },
     generator: () => adversarial!.loss.generator(adversarial!.discriminator.logits(forward().reconstruction)),
-    quantizer: () => tf.mul(forward().quantizerLoss, losses.quantizer),
+    quantizer: () => tf.mul(forward().quantizerLoss, weights.quantizer),
   };
 }
 
 const close = { rtol: 1e-4, atol: 1e-6 };
 
-describe('createStage1Gradients', () => {
+describe('createTokenizerGradients', () => {
   it.each([false, true])('agrees with the definition in several passes, adaptive weight: %s', (adaptive) => {
     const options = parts(adaptive);
     const images = adversaryImages();
@@ -76,10 +76,10 @@ describe('createStage1Gradients', () => {
     const weight = adaptive ? scalarOf(adaptiveWeight(atLastLayer(reconstruction), atLastLayer(generator))) : 1;
     const factor = 0.6;
     const whole = (): tf.Scalar =>
-      tf.addN<tf.Scalar>([reconstruction(), tf.mul(generator(), factor * weight * losses.adversarial), quantizer()]);
+      tf.addN<tf.Scalar>([reconstruction(), tf.mul(generator(), factor * weight * weights.adversarial), quantizer()]);
     const expected = tf.variableGrads(whole, [...variables.values()]);
 
-    const { values, gradients } = createStage1Gradients(options)(images, { adversarialFactor: tf.scalar(factor) });
+    const { values, gradients } = createTokenizerGradients(options)(images, { adversarialFactor: tf.scalar(factor) });
     expect(values['loss']).toBeAllClose(expected.value, close);
     expect([...gradients.keys()]).toEqual([...variables.keys()]);
     for (const [name, variable] of variables) {
@@ -95,9 +95,9 @@ describe('createStage1Gradients', () => {
     // Latents instead of codes: the straight-through estimator is no derivative.
     const options = { ...parts(), quantize: false };
     const images = adversaryImages();
-    const evaluate = createStage1Loss(options);
+    const evaluate = createTokenizerLoss(options);
     const loss = (): number => tf.tidy(() => scalarOf(evaluate(images)['loss']!));
-    const { gradients } = createStage1Gradients(options)(images);
+    const { gradients } = createTokenizerGradients(options)(images);
     const variables = [...options.tokenizer.namedTrainableVariables()].filter((_, index) => index % 3 === 0);
     for (const [name, variable] of variables) {
       const gradient = [...gradients.get(name)!.dataSync()];
@@ -114,7 +114,7 @@ describe('createStage1Gradients', () => {
   it('names the terms in use, not weighted, and what is minimised', () => {
     const options = parts(true);
     const images = adversaryImages();
-    const { values } = createStage1Gradients(options)(images);
+    const { values } = createTokenizerGradients(options)(images);
     expect(Object.keys(values).sort()).toEqual(
       ['adaptiveWeight', 'adversarial', 'l1', 'l2', 'logitLaplace', 'loss', 'perceptual', 'quantizer'].sort(),
     );
@@ -123,7 +123,7 @@ describe('createStage1Gradients', () => {
     expect(values['l1']).toBeAllClose(l1Loss(reconstruction, images), close);
     expect(values['l2']).toBeAllClose(l2Loss(reconstruction, images), close);
     expect(values['quantizer']).toBeAllClose(quantizerLoss, close);
-    const { l1, l2, logitLaplace, quantizer, perceptual, adversarial } = losses;
+    const { l1, l2, logitLaplace, quantizer, perceptual, adversarial } = weights;
     const expected =
       l1 * number('l1') +
       l2 * number('l2') +
@@ -137,8 +137,8 @@ describe('createStage1Gradients', () => {
   it('has no adversarial gradient where the factor is 0', () => {
     const options = parts(true);
     const images = adversaryImages();
-    const without = createStage1Gradients({ ...options, losses: { ...losses, adversarial: 0 } })(images);
-    const before = createStage1Gradients(options)(images, { adversarialFactor: tf.scalar(0) });
+    const without = createTokenizerGradients({ ...options, weights: { ...weights, adversarial: 0 } })(images);
+    const before = createTokenizerGradients(options)(images, { adversarialFactor: tf.scalar(0) });
     expect(before.values['loss']).toBeAllClose(without.values['loss']!);
     for (const [name, gradient] of without.gradients) {
       expect(before.gradients.get(name)!, name).toBeAllClose(gradient, { rtol: 1e-5, atol: 1e-9 });
@@ -150,7 +150,7 @@ describe('createStage1Gradients', () => {
     const options = parts(true);
     const tokenizer = options.tokenizer as ReturnType<typeof tinyModel>;
     const before = [options.tokenizer.namedTrainableVariables(), options.discriminator.namedVariables()].map(snapshot);
-    createStage1Gradients(options)(adversaryImages());
+    createTokenizerGradients(options)(adversaryImages());
     const after = [options.tokenizer.namedTrainableVariables(), options.discriminator.namedVariables()].map(snapshot);
     expect(after).toEqual(before);
     expect(scalarOf(tf.sum(tokenizer.quantizer.codebook.usage!))).toBe(2 * 4);
@@ -162,7 +162,7 @@ describe('createStage1Gradients', () => {
     };
     const discriminator = tinyDiscriminator();
     discriminator.logits = never;
-    const compute = createStage1Gradients({
+    const compute = createTokenizerGradients({
       tokenizer: adversaryModel(),
       perceptual: { distance: never },
       adversarial: { discriminator, loss: hingeAdversarialLoss, adaptiveWeight: true },
@@ -172,9 +172,9 @@ describe('createStage1Gradients', () => {
   });
 
   it('can do with a perceptual loss alone', () => {
-    const compute = createStage1Gradients({
+    const compute = createTokenizerGradients({
       tokenizer: adversaryModel(),
-      losses: { l2: 0, perceptual: 2, quantizer: 0 },
+      weights: { l2: 0, perceptual: 2, quantizer: 0 },
       perceptual: tinyPerceptual(),
     });
     const { values } = compute(adversaryImages());
@@ -182,14 +182,14 @@ describe('createStage1Gradients', () => {
   });
 
   it('keeps no tensor, also when it refuses a control', () => {
-    const compute = createStage1Gradients(parts(true));
+    const compute = createTokenizerGradients(parts(true));
     const images = adversaryImages();
     const factor = tf.tensor1d([1]) as unknown as tf.Scalar;
     expectNoTensorLeak(() => {
       const { values, gradients } = compute(images);
       tf.dispose([values, [...gradients.values()]]);
       expect(() => compute(images, { adversarialFactor: factor })).toThrow(
-        'createStage1Gradients, adversarialFactor: expected shape []',
+        'createTokenizerGradients, adversarialFactor: expected shape []',
       );
     });
   });
@@ -202,7 +202,7 @@ describe('createStage1Gradients', () => {
       quantizer: new GumbelQuantizer({ codebookSize: 8, codeDim: 4, key: randomKey(1) }),
       key: randomKey(0),
     });
-    const compute = createStage1Gradients({ tokenizer });
+    const compute = createTokenizerGradients({ tokenizer });
     const images = adversaryImages();
     const shape = tokenizer.noiseShape(2)!;
     const noise = tf.tensor(randomUniform(randomKey(5), 2 * 4 * 8), [...shape]);
@@ -215,32 +215,32 @@ describe('createStage1Gradients', () => {
 
   it('refuses weights and parts that make no sense', () => {
     const tokenizer = adversaryModel();
-    const create = (options: Partial<Stage1LossOptions>): (() => unknown) => {
-      return () => createStage1Gradients({ tokenizer, ...options });
+    const create = (options: Partial<TokenizerLossOptions>): (() => unknown) => {
+      return () => createTokenizerGradients({ tokenizer, ...options });
     };
-    const where = 'createStage1Gradients: expected';
-    for (const name of Object.keys(losses)) {
+    const where = 'createTokenizerGradients: expected';
+    for (const name of Object.keys(weights)) {
       for (const weight of [-1, NaN, Infinity]) {
-        expect(create({ losses: { [name]: weight } })).toThrow(
-          `${where} the weight ${name} to be a finite number at least 0, got ${weight}`,
+        expect(create({ weights: { [name]: weight } })).toThrow(
+          `createTokenizerGradients weights: expected options that fit together, got ${name} is ${weight}: `,
         );
       }
     }
-    expect(create({ losses: { l2: 0 } })).toThrow(
-      `${where} a reconstruction loss with a weight above 0, got none. Set l1, l2, logitLaplace or perceptual.`,
+    expect(create({ weights: { l2: 0 } })).toThrow(
+      `${where} a reconstruction loss with a weight above 0, got none. Set l1, l2, logitLaplace or perceptual`,
     );
-    expect(create({ losses: { logitLaplace: 0.1 } })).toThrow(
+    expect(create({ weights: { logitLaplace: 0.1 } })).toThrow(
       `${where} a tokenizer with output 'logit-laplace' for the logit-laplace loss, got output 'pixels'`,
     );
-    expect(create({ losses: { perceptual: 0.1 } })).toThrow(
+    expect(create({ weights: { perceptual: 0.1 } })).toThrow(
       `${where} a perceptual loss for the weight 0.1, got none. Pass perceptual`,
     );
-    expect(create({ losses: { adversarial: 0.1 } })).toThrow(
+    expect(create({ weights: { adversarial: 0.1 } })).toThrow(
       `${where} a discriminator for the adversarial weight 0.1, got none. Pass adversarial: { discriminator, loss }`,
     );
     const discriminator = tinyDiscriminator(32);
     expect(
-      create({ losses: { adversarial: 0.1 }, adversarial: { discriminator, loss: hingeAdversarialLoss } }),
+      create({ weights: { adversarial: 0.1 }, adversarial: { discriminator, loss: hingeAdversarialLoss } }),
     ).toThrow(`${where} a discriminator for the tokenizer's images of 16x16 pixels, got one for 32x32. Create both`);
     const nameless = {
       output: tokenizer.output,
@@ -249,7 +249,7 @@ describe('createStage1Gradients', () => {
       namedTrainableVariables: () => tokenizer.namedTrainableVariables(),
     };
     const adversarial = { discriminator: tinyDiscriminator(), loss: hingeAdversarialLoss, adaptiveWeight: true };
-    expect(create({ tokenizer: nameless, losses: { adversarial: 0.1 }, adversarial })).toThrow(
+    expect(create({ tokenizer: nameless, weights: { adversarial: 0.1 }, adversarial })).toThrow(
       `${where} a decoder that names its lastLayer`,
     );
   });
@@ -263,24 +263,24 @@ describe('createStage1Gradients', () => {
       quantizer,
       key: randomKey(0),
     });
-    expect(() => createStage1Gradients({ tokenizer })(adversaryImages())).toThrow(
-      "stage-1 loss: expected reconstructions of the images' shape [2, 16, 16, 3], got [2, 16, 16, 1]",
+    expect(() => createTokenizerGradients({ tokenizer })(adversaryImages())).toThrow(
+      "tokenizer's loss: expected reconstructions of the images' shape [2, 16, 16, 3], got [2, 16, 16, 1]",
     );
   });
 });
 
-describe('createStage1Loss', () => {
+describe('createTokenizerLoss', () => {
   it('has the values of the gradients, counts nothing, and leaves out what needs gradients', () => {
     const options = parts(true);
     const images = adversaryImages();
-    const evaluation = createStage1Loss(options)(images);
+    const evaluation = createTokenizerLoss(options)(images);
     expect(scalarOf(tf.sum((options.tokenizer as ReturnType<typeof tinyModel>).quantizer.codebook.usage!))).toBe(0);
-    const { values } = createStage1Gradients(options)(images);
+    const { values } = createTokenizerGradients(options)(images);
     for (const name of ['l1', 'l2', 'logitLaplace', 'perceptual', 'quantizer', 'adversarial']) {
       expect(evaluation[name], name).toBeAllClose(values[name]!, close);
     }
     expect(scalarOf(evaluation['adaptiveWeight']!)).toBe(0);
-    const adversarial = losses.adversarial * scalarOf(values['adaptiveWeight']!) * scalarOf(values['adversarial']!);
+    const adversarial = weights.adversarial * scalarOf(values['adaptiveWeight']!) * scalarOf(values['adversarial']!);
     expect(scalarOf(evaluation['loss']!)).toBeCloseTo(scalarOf(values['loss']!) - adversarial, 4);
   });
 
@@ -288,7 +288,7 @@ describe('createStage1Loss', () => {
     const options = parts();
     const images = adversaryImages();
     const controls = { adversarialFactor: tf.scalar(0.5) };
-    const { values } = createStage1Gradients(options)(images, controls);
-    expect(createStage1Loss(options)(images, controls)['loss']).toBeAllClose(values['loss']!, close);
+    const { values } = createTokenizerGradients(options)(images, controls);
+    expect(createTokenizerLoss(options)(images, controls)['loss']).toBeAllClose(values['loss']!, close);
   });
 });

@@ -1,10 +1,17 @@
-import { randomKey, type Discriminator, type Module } from '@vitvq/core';
+import { randomKey, type Discriminator } from '@vitvq/core';
 import { PatchDiscriminator, StyleDiscriminator, styleDiscriminatorChannels } from '@vitvq/discriminator';
 import { hingeAdversarialLoss } from '@vitvq/losses';
-import { tinyBatches, tinyImages, tinyModel, tinyStage1Plan } from '@vitvq/test-models';
-import { Stage1Trainer, type DiscriminatorPlan, type Stage1Plan, type Stage1TrainerOptions } from '../src/index.js';
+import { tinyBatches, tinyImages, tinyModel, tinyTokenizerTraining } from '@vitvq/test-models';
+import type { AdamConfig } from '@vitvq/training';
+import {
+  createTokenizerTrainer,
+  type DiscriminatorTrainingConfig,
+  type TokenizerTrainer,
+  type TokenizerTrainingConfig,
+  type TokenizerTrainerOptions,
+} from '../src/index.js';
 
-export function tinyDiscriminator(seed = 5): Discriminator & Module {
+export function tinyDiscriminator(seed = 5): Discriminator {
   return new StyleDiscriminator({
     size: 8,
     channels: styleDiscriminatorChannels({ width: 4 }),
@@ -14,23 +21,26 @@ export function tinyDiscriminator(seed = 5): Discriminator & Module {
 }
 
 /** Batch norm: running statistics are state that no optimizer moves. */
-export function tinyPatchDiscriminator(seed = 5): Discriminator & Module {
+export function tinyPatchDiscriminator(seed = 5): Discriminator {
   return new PatchDiscriminator({ baseChannels: 2, depth: 1, key: randomKey(seed) });
 }
 
-export function tinyGanPlan(changes: Partial<Stage1Plan> = {}, discriminator: DiscriminatorPlan = {}): Stage1Plan {
-  return tinyStage1Plan({
+export function tinyGanConfig(
+  changes: Partial<TokenizerTrainingConfig> = {},
+  discriminator: DiscriminatorTrainingConfig = {},
+): TokenizerTrainingConfig {
+  return tinyTokenizerTraining({
     losses: { l2: 1, adversarial: 0.1 },
     discriminator: { r1: { weight: 1, every: 2 }, leCam: { weight: 0.1, decay: 0.9 }, ...discriminator },
-    movingAverage: { decay: 0.9 },
+    ema: { decay: 0.9 },
     ...changes,
   });
 }
 
-export function tinyGanTrainer(options: Partial<Stage1TrainerOptions> = {}): Stage1Trainer {
-  return new Stage1Trainer({
+export function tinyGanTrainer(options: Partial<TokenizerTrainerOptions> = {}): TokenizerTrainer {
+  return createTokenizerTrainer({
     tokenizer: tinyModel(),
-    plan: tinyGanPlan(),
+    config: tinyGanConfig(),
     adversarial: { discriminator: tinyPatchDiscriminator(), loss: hingeAdversarialLoss },
     openBatches: tinyBatches,
     ...options,
@@ -41,12 +51,18 @@ export function tinyGanTrainer(options: Partial<Stage1TrainerOptions> = {}): Sta
 const killedSteps = 40;
 
 /** A run that uses everything that a resumed one has to find again. */
-export function killedTrainer(directory: string): Stage1Trainer {
+export function killedTrainer(directory: string): TokenizerTrainer {
   return tinyGanTrainer({
-    plan: tinyGanPlan({ duration: { steps: killedSteps } }),
+    config: tinyGanConfig({ duration: { steps: killedSteps } }),
     directory,
     checkpoint: { everySteps: 4 },
     evaluation: { images: tinyImages(4, 77), batchSize: 4, everySteps: 8 },
     best: { metric: 'psnr', mode: 'highest' },
   });
+}
+
+/** The config's optimizer, which is Adam in all tests. */
+export function adamOf({ optimizer }: TokenizerTrainingConfig): AdamConfig {
+  if (optimizer.kind === 'adafactor') throw new Error('not Adam');
+  return optimizer;
 }

@@ -1,84 +1,68 @@
-import { readCheckpoint, type LoadedCheckpoint } from '@vitvq/checkpoint';
-import { ConfigError, type HostTensor } from '@vitvq/core';
-import { trainingStateOf, type TrainingState } from '@vitvq/training';
-import { groups } from './internal/stage2-task.js';
-import { resolveStage2Plan, type ResolvedStage2Plan } from './plan.js';
+import type { HostTensor } from '@vitvq/core';
+import { readTrainedWeights, readTrainingState, type TrainedWeightsOptions, type TrainingState } from '@vitvq/training';
+import { z } from 'zod';
+import { transformerTrainingSchema, type ResolvedTransformerTrainingConfig } from './config.js';
+import { transformerKind } from './internal/transformer-task.js';
 
-/** What a checkpoint of a stage-2 training says besides its weights. */
-export interface Stage2State extends Omit<TrainingState, 'configuration' | 'task' | 'kind'> {
-  /** With its defaults. */
-  readonly plan: ResolvedStage2Plan;
-  /** What the conditioner said of itself. */
+const configSchema = z.strictObject({
+  training: transformerTrainingSchema,
+  losses: z.record(z.string(), z.number()),
+  conditioner: z.unknown(),
+  model: z.unknown(),
+});
+
+/** Content of a checkpoint of a transformer's training besides its weights. */
+export interface TransformerTrainingState extends Omit<TrainingState, 'config' | 'parts' | 'kind'> {
+  /** Config of the training with its defaults. */
+  readonly config: ResolvedTransformerTrainingConfig;
+  /** Weights of the caller's own loss terms, by name. */
+  readonly losses: Readonly<Record<string, number>>;
+  /** Description of the conditioner. */
   readonly conditioner: unknown;
-  /** See {@link Stage2TrainerOptions.configuration}. */
-  readonly configuration: unknown;
+  /** Config of the model; see `TransformerTrainerOptions.modelConfig`. */
+  readonly modelConfig: unknown;
 }
 
 /**
- * What a checkpoint of {@link Stage2Trainer} says besides its weights: of a file, or of the newest one of a folder.
+ * Reads the state of a transformer's training from a checkpoint, and none of its weights.
+ * @param directoryOrFile  a file, or a folder whose newest checkpoint is read
  * @throws {DataError} when there is none, or it is damaged
  * @throws {ConfigError} when it is of another kind of training
  */
-export async function readStage2State(directoryOrFile: string): Promise<Stage2State> {
-  return stateOf(await readCheckpoint(directoryOrFile));
-}
-
-export interface TransformerWeightsOptions {
-  /** `average`: the moving average of the weights, where the training kept one. `last`: those of the last step. @default 'average' */
-  readonly which?: 'average' | 'last';
-}
-
-/**
- * The model's weights in a checkpoint of {@link Stage2Trainer}, for `model.loadVariables(...)`.
- * @throws {DataError} @throws {ConfigError}
- */
-export async function readTransformerWeights(
-  directoryOrFile: string,
-  { which = 'average' }: TransformerWeightsOptions = {},
-): Promise<Map<string, HostTensor>> {
-  return weightsOf(await readCheckpoint(directoryOrFile), 'model', which);
+export async function readTransformerTraining(directoryOrFile: string): Promise<TransformerTrainingState> {
+  const {
+    config,
+    parts: _parts,
+    kind: _kind,
+    ...state
+  } = await readTrainingState(directoryOrFile, transformerKind, configSchema);
+  const { training, losses, conditioner, model } = config;
+  return { ...state, config: training, losses, conditioner, modelConfig: model };
 }
 
 /**
- * The same of a conditioner that embeds, for its variables; of other conditioners there are none.
- * @throws {DataError} @throws {ConfigError}
+ * Reads a model's weights from a checkpoint of its training, for `model.loadVariables(...)`.
+ * @param directoryOrFile  a file, or a folder whose newest checkpoint is read
+ * @throws {DataError} when there is none, or it is damaged
+ * @throws {ConfigError} when it is of another kind of training
  */
-export async function readConditionerWeights(
+export function readTransformerWeights(
   directoryOrFile: string,
-  { which = 'average' }: TransformerWeightsOptions = {},
+  options?: TrainedWeightsOptions,
 ): Promise<Map<string, HostTensor>> {
-  return weightsOf(await readCheckpoint(directoryOrFile), 'conditioner', which);
+  return readTrainedWeights(directoryOrFile, { kind: transformerKind, part: 'model' }, options);
 }
 
-function weightsOf(
-  checkpoint: LoadedCheckpoint,
-  group: 'model' | 'conditioner',
-  which: 'average' | 'last',
-): Map<string, HostTensor> {
-  stateOf(checkpoint);
-  const { tensors } = checkpoint;
-  const prefix = `${groups[group]}.`;
-  // Averages have the names of what is trained: the model's own, and others with their group.
-  const averages = `${groups.average}.average.${group === 'model' ? '' : prefix}`;
-  return new Map(
-    [...tensors]
-      .filter(([name]) => name.startsWith(prefix))
-      .map(([name, last]) => {
-        const own = name.slice(prefix.length);
-        const average = tensors.get(`${averages}${own}`);
-        return [own, (which === 'average' ? average : undefined) ?? last];
-      }),
-  );
-}
-
-function stateOf(checkpoint: LoadedCheckpoint): Stage2State {
-  const { configuration, task: _task, kind: _kind, ...state } = trainingStateOf(checkpoint, 'stage2');
-  const where = `${checkpoint.file} (training state)`;
-  const names = ['plan', 'conditioner', 'configuration'];
-  const missing = names.filter((name) => !(name in configuration));
-  if (missing.length > 0) {
-    throw new ConfigError({ where, expected: names.join(', '), got: `none of ${missing.join(', ')}` });
-  }
-  const { plan, conditioner, configuration: own } = configuration;
-  return { ...state, plan: resolveStage2Plan(plan, where), conditioner, configuration: own };
+/**
+ * Reads the weights of a conditioner that embeds, for its variables; other conditioners have none.
+ * @param directoryOrFile  a file, or a folder whose newest checkpoint is read
+ * @throws {DataError} when there is none, or it is damaged
+ * @throws {ConfigError} when it is of another kind of training
+ */
+export function readConditionerWeights(
+  directoryOrFile: string,
+  options?: TrainedWeightsOptions,
+): Promise<Map<string, HostTensor>> {
+  const place = { kind: transformerKind, part: 'conditioner', emaPrefix: 'conditioner.' };
+  return readTrainedWeights(directoryOrFile, place, options);
 }

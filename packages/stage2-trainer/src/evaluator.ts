@@ -1,112 +1,148 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
-import { DataError, countOf, type Tokenizer, type ImageOrCodeBatch } from '@vitvq/core';
+import { concatenate, countOf, DataError, mean, type ImageOrCodeBatch, type Tokenizer } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
+import type { LossTerms } from '@vitvq/training';
 import {
-  Unconditional,
-  conditionInput,
   assertConditionerFits,
+  conditionInput,
   natsOfTokens,
+  Unconditional,
+  type AnyConditioner,
   type AutoregressiveModel,
   type Conditions,
   type ImageTokens,
-  type AnyConditioner,
 } from '@vitvq/transformers';
-import type { Stage2Evaluation } from './events.js';
+import type { TransformerEvaluation } from './events.js';
 import { BatchReader, disposeParts } from './internal/batch-reader.js';
+import { transformerLossTerms, type TransformerLossInputs } from './loss-terms.js';
 
-export interface Stage2EvaluatorOptions {
+/** Options of {@link TransformerEvaluator}. */
+export interface TransformerEvaluatorOptions {
   readonly model: AutoregressiveModel;
   /** @default none: an `Unconditional` */
   readonly conditioner?: AnyConditioner;
   /** For batches of images. */
   readonly tokenizer?: Tokenizer;
+  /** Terms of the caller that are measured too, means over the batches; padding of a batch counts. @default {} */
+  readonly losses?: LossTerms<TransformerLossInputs>;
 }
 
-/** Mean negative log-likelihood of each image's tokens, `[B]` nats per token. Compiles. */
-export function natsPerTokenOfImages(
+/** Returns the mean negative log-likelihood of each image's tokens, `[B]` nats per token. It compiles. */
+export function negativeLogLikelihoodOfImages(
   model: AutoregressiveModel,
   conditions: Conditions,
   tokens: ImageTokens,
-): Tensor1D {
+): tf.Tensor1D {
   return tf.tidy(() => {
     const [images] = tokens.shape;
     const nats = natsOfTokens(model, conditions, tokens);
-    return tf.mean<Tensor1D>(tf.reshape(nats, [images, tokens.size / images]), 1);
+    return tf.mean<tf.Tensor1D>(tf.reshape(nats, [images, tokens.size / images]), 1);
   });
 }
 
+// A type, not an interface: only types fit the results of compiled functions.
+type Measured = { readonly nats: tf.Tensor1D; readonly terms: Record<string, tf.Scalar> };
+
 /**
- * Measures a model on held-out images or codes. Compiles once for one batch size. Conditions are those of the batches, none
- * dropped.
+ * Measures a model on held-out images or codes. It compiles for one batch size. Conditions are those of
+ * the batches; none is dropped.
  *
  * Ownership: `dispose()` it; model and tokenizer stay the caller's.
  */
-export class Stage2Evaluator {
+export class TransformerEvaluator {
   readonly #model: AutoregressiveModel;
   readonly #reader: BatchReader;
-  readonly #measure: CompiledFunction<(conditions: Tensor, tokens: ImageTokens) => Tensor1D>;
+  readonly #measure: CompiledFunction<(conditions: tf.Tensor, tokens: ImageTokens) => Measured>;
 
-  /** @throws {ConfigError} for a conditioner or a tokenizer that does not fit */
-  constructor({ model, conditioner = new Unconditional(), tokenizer }: Stage2EvaluatorOptions) {
-    assertConditionerFits(conditioner, model, 'Stage2Evaluator');
+  /** @throws {ConfigError} for a conditioner, a tokenizer or a term that does not fit */
+  constructor({ model, conditioner = new Unconditional(), tokenizer, losses = {} }: TransformerEvaluatorOptions) {
+    const where = 'TransformerEvaluator';
+    assertConditionerFits(conditioner, model, where);
     this.#model = model;
-    this.#reader = new BatchReader({ model, conditioner, tokenizer }, 'Stage2Evaluator');
+    this.#reader = new BatchReader({ model, conditioner, tokenizer }, where);
     const input = conditionInput(conditioner);
+    const hasTerms = Object.keys(losses).length > 0;
+    const own = hasTerms ? transformerLossTerms(model.levels, { crossEntropy: 0 }, losses, where) : [];
     this.#measure = compile(
-      (conditions: Tensor, tokens: ImageTokens) => natsPerTokenOfImages(model, input.embed(conditions), tokens),
+      (given: tf.Tensor, tokens: ImageTokens): Measured =>
+        tf.tidy(() => {
+          const conditions = input.embed(given);
+          const nats = negativeLogLikelihoodOfImages(model, conditions, tokens);
+          if (!hasTerms) return { nats, terms: {} };
+          const logits = model.logits(conditions, tokens);
+          return {
+            nats,
+            terms: Object.fromEntries(own.map(({ name, compute }) => [name, compute({ logits, tokens, conditions })])),
+          };
+        }),
       { name: 'evaluate' },
     );
   }
 
   /**
-   * @param batches  that end; padded ones (`count`) keep the shape the same, which saves compiling
+   * Measures the model.
+   * @param batches  finitely many; padded ones (`count`) keep the shape the same, which saves compiling
    * @throws {DataError} when there are none
    */
-  async evaluate(batches: AsyncIterable<ImageOrCodeBatch> | Iterable<ImageOrCodeBatch>): Promise<Stage2Evaluation> {
+  async evaluate(
+    batches: AsyncIterable<ImageOrCodeBatch> | Iterable<ImageOrCodeBatch>,
+  ): Promise<TransformerEvaluation> {
     const { levels, vocabSize } = this.#model;
-    const nats: number[] = [];
+    const nats: Float32Array[] = [];
+    const sums: Record<string, number> = {};
     const counts = Array.from({ length: levels }, () => new Float64Array(vocabSize));
     for await (const batch of batches) {
       const count = countOf(batch);
       const parts = await this.#reader.parts(batch, await this.#reader.conditions(batch));
       const { conditions, tokens } = parts[0]!;
       const measured = await this.#measure(conditions, tokens);
-      nats.push(...(await measured.data()).subarray(0, count));
+      nats.push((await measured.nats.data<'float32'>()).slice(0, count));
+      for (const [name, value] of Object.entries(measured.terms)) {
+        sums[name] = (sums[name] ?? 0) + (await value.data())[0]! * count;
+      }
       const values = (await tokens.data()).subarray(0, (count * tokens.size) / batch.shape[0]!);
       values.forEach((token, index) => counts[index % levels]![token]!++);
-      measured.dispose();
+      tf.dispose(measured);
       disposeParts(parts);
     }
-    if (nats.length === 0) {
-      throw new DataError({ where: 'Stage2Evaluator', expected: 'at least one image to evaluate', got: 'none' });
-    }
-    const natsPerToken = mean(nats);
-    const unigramNatsOfLevels = counts.map(entropy);
-    return {
-      count: nats.length,
-      natsPerToken,
-      bitsPerToken: natsPerToken / Math.LN2,
-      perplexity: Math.exp(natsPerToken),
-      unigramNatsPerToken: mean(unigramNatsOfLevels),
-      unigramNatsOfLevels,
-      usageOfLevels: counts.map((ofCodes) => ofCodes.filter((count) => count > 0).length / vocabSize),
-      natsPerTokenOfImages: Float64Array.from(nats),
-    };
+    const natsOfImages = Float64Array.from(concatenate(nats, Float32Array));
+    return summarize(natsOfImages, counts, sums);
   }
 
+  /** Frees the compiled functions. */
   dispose(): void {
     this.#reader.dispose();
     this.#measure.dispose();
   }
 }
 
-/** In nats, of frequencies. */
+/** @throws {DataError} without images */
+function summarize(
+  natsOfImages: Float64Array,
+  counts: readonly Float64Array[],
+  sums: Readonly<Record<string, number>>,
+): TransformerEvaluation {
+  const { length: count } = natsOfImages;
+  if (count === 0) {
+    throw new DataError({ where: 'TransformerEvaluator', expected: 'at least one image to evaluate', got: 'none' });
+  }
+  const natsPerToken = mean(natsOfImages);
+  const unigramNatsOfLevels = counts.map(entropy);
+  return {
+    count,
+    natsPerToken,
+    bitsPerToken: natsPerToken / Math.LN2,
+    perplexity: Math.exp(natsPerToken),
+    unigramNatsPerToken: mean(unigramNatsOfLevels),
+    unigramNatsOfLevels,
+    usageOfLevels: counts.map((ofCodes) => ofCodes.filter((times) => times > 0).length / ofCodes.length),
+    natsPerTokenOfImages: natsOfImages,
+    terms: Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / count])),
+  };
+}
+
+/** Returns the entropy of frequencies in nats. */
 function entropy(counts: Float64Array): number {
   const total = counts.reduce((sum, count) => sum + count, 0);
   return counts.reduce((sum, count) => (count === 0 ? sum : sum - (count / total) * Math.log(count / total)), 0);
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -1,43 +1,48 @@
 import type { HostImages } from '@vitvq/core';
 import type { TrainingEvents, TrainingSummary } from '@vitvq/training';
 
-/** A model measured on tokens that it is not trained on, teacher-forced, without dropout. */
-export interface Stage2Evaluation {
+/** Measurement of a model on tokens that it is not trained on, teacher-forced, without dropout. */
+export interface TransformerEvaluation {
   /** Number of images. */
   readonly count: number;
-  /** Mean negative log-likelihood; of all levels, where there are several. */
+  /** Mean negative log-likelihood of a code in nats, over all codes of all tokens. */
   readonly natsPerToken: number;
   /** `natsPerToken / ln 2`. */
   readonly bitsPerToken: number;
-  /** `exp(natsPerToken)`: among how many equally likely tokens the model hesitates. */
+  /** `exp(natsPerToken)`. */
   readonly perplexity: number;
   /**
-   * Entropy of the frequencies of the same tokens, what a model would reach that knows how often each occurs and nothing else;
-   * with several levels, the mean of each level's. The model has learned something once it is below.
+   * Entropy in nats of the frequencies of the same codes, which a model reaches that knows how often
+   * each code occurs and nothing else; with a code depth above 1, the mean over the levels. A model has
+   * learned something once its `natsPerToken` is below.
    */
   readonly unigramNatsPerToken: number;
-  /** The same, level by level: one entry, or L of residual codes. */
+  /** The same for each of the L codes of a token: one entry, or L of residual codes. */
   readonly unigramNatsOfLevels: readonly number[];
-  /** Share of the vocabulary that occurs, level by level. */
+  /** Fraction of the vocabulary that occurs, for each of the L codes of a token. */
   readonly usageOfLevels: readonly number[];
-  /** `[B]`. */
+  /** Mean negative log-likelihood of each image, `[B]` nats per token. */
   readonly natsPerTokenOfImages: Float64Array;
+  /** Terms of the caller, by name. */
+  readonly terms: Readonly<Record<string, number>>;
 }
 
-/** Images that the model has sampled, always of the same seeds and conditions. */
-export interface Stage2Look {
+/** Images that the model has sampled, always from the same seeds and conditions. */
+export interface TransformerPreview {
   /** Row-major, of `tokensShape`. */
   readonly tokens: Int32Array;
   /** `[B, N]` or `[B, N, L]`. */
   readonly tokensShape: readonly number[];
-  /** What the tokenizer makes of them; undefined without one. */
+  /** The tokens, decoded by the tokenizer; undefined without one. */
   readonly images: HostImages | undefined;
 }
 
-export type Stage2Summary = TrainingSummary<Stage2Evaluation>;
+/** Summary of a transformer's training. */
+export type TransformerTrainingSummary = TrainingSummary<TransformerEvaluation>;
 
 /**
- * Events and what their listeners get. The `values` of a step: `loss` (nats per token), `bitsPerToken`, `perplexity`,
- * `gradientNorm`, `learningRate`.
+ * Events and the arguments of their listeners. Values of a step: `loss` and its unweighted terms
+ * (`crossEntropy` in nats per token, and the caller's own), `bitsPerToken` and `perplexity` of the
+ * cross-entropy, `gradientNorm`, `learningRate`.
  */
-export type Stage2Events = TrainingEvents<Stage2Evaluation, Stage2Look>;
+export type TransformerTrainingEvents = TrainingEvents<TransformerEvaluation, TransformerPreview>;

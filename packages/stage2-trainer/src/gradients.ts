@@ -1,8 +1,7 @@
 import type { Tensor, Variable } from '@tensorflow/tfjs-core';
+import { parseOptions } from '@vitvq/core';
 import type { DropoutMasks } from '@vitvq/layers';
-import { crossEntropy } from '@vitvq/losses';
-import { namedGradients } from '@vitvq/optim';
-import type { LossGradients } from '@vitvq/training';
+import { gradientsWithValues, type LossGradients, type LossTerms } from '@vitvq/training';
 import {
   conditionInput,
   variablesWithConditioner,
@@ -11,14 +10,36 @@ import {
   type ImageTokens,
   type AnyConditioner,
 } from '@vitvq/transformers';
+import {
+  computeTerms,
+  transformerLossTerms,
+  transformerLossWeightsSchema,
+  type TransformerLossInputs,
+  type TransformerLossWeights,
+} from './loss-terms.js';
+
+/** Options of {@link createTransformerGradients}. */
+export interface TransformerGradientOptions {
+  readonly model: AutoregressiveModel;
+  /** Matters where it embeds: its variables have gradients too, after `conditioner.`. @default none: an `Unconditional` */
+  readonly conditioner?: AnyConditioner;
+  /** Weights of the built-in terms. @default { crossEntropy: 1 } */
+  readonly weights?: TransformerLossWeights;
+  /** Terms of the caller, by the names of their values. @default {} */
+  readonly losses?: LossTerms<TransformerLossInputs>;
+}
 
 /**
- * The value is `loss`, nats per token. Its caller disposes of value and gradients.
+ * Function to the values `loss` and each unweighted term, and to gradients; its caller disposes of them.
  * @param conditions  tokens `[B, C]`, or the numbers `[B, ...inputShape]` that a conditioner embeds
  */
-export type Stage2Gradients = (conditions: Tensor, tokens: ImageTokens, dropoutMasks?: DropoutMasks) => LossGradients;
+export type TransformerGradients = (
+  conditions: Tensor,
+  tokens: ImageTokens,
+  dropoutMasks?: DropoutMasks,
+) => LossGradients;
 
-/** The variables that a training moves: the model's, and those of a conditioner that embeds, after `conditioner.`. */
+/** Returns the variables that a training moves: the model's, and those of a conditioner that embeds, after `conditioner.`. */
 export function trainedVariables(
   model: Pick<AutoregressiveModel, 'namedVariables'>,
   conditioner: AnyConditioner,
@@ -27,20 +48,27 @@ export function trainedVariables(
 }
 
 /**
- * Next-token cross-entropy (arXiv:2110.04627, equation 2, a mean over tokens and levels instead of a sum) and its gradients.
- * Plain tfjs code, which compiles.
- * @param conditioner  matters where it embeds: its variables have gradients too, after `conditioner.`
+ * Creates loss and gradients of a transformer: next-token cross-entropy (arXiv:2110.04627, equation 2,
+ * a mean over tokens and codes instead of a sum) and the caller's terms. Plain tensor code, which
+ * compiles.
+ * @throws {ConfigError} for weights and terms that do not fit the model
  */
-export function createStage2Gradients(
-  model: AutoregressiveModel,
-  conditioner: AnyConditioner = new Unconditional(),
-): Stage2Gradients {
+export function createTransformerGradients({
+  model,
+  conditioner = new Unconditional(),
+  weights = {},
+  losses = {},
+}: TransformerGradientOptions): TransformerGradients {
+  const where = 'createTransformerGradients';
   const input = conditionInput(conditioner);
-  return (conditions, tokens, dropoutMasks) => {
-    const { value, gradients } = namedGradients(
-      () => crossEntropy(model.logits(input.embed(conditions), tokens, { dropoutMasks }), tokens),
-      trainedVariables(model, conditioner),
-    );
-    return { values: { loss: value }, gradients };
-  };
+  const resolved = parseOptions(transformerLossWeightsSchema, weights, `${where} weights`);
+  const terms = transformerLossTerms(model.levels, resolved, losses, where);
+  const variables = trainedVariables(model, conditioner);
+  return (given, tokens, dropoutMasks) =>
+    gradientsWithValues(() => {
+      const conditions = input.embed(given);
+      const logits = model.logits(conditions, tokens, { dropoutMasks });
+      const values = computeTerms(terms, { logits, tokens, conditions });
+      return { minimised: values['loss']!, values };
+    }, variables);
 }

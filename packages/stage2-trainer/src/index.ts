@@ -1,21 +1,33 @@
 export {
   readConditionerWeights,
-  readStage2State,
+  readTransformerTraining,
   readTransformerWeights,
-  type Stage2State,
-  type TransformerWeightsOptions,
+  type TransformerTrainingState,
 } from './checkpoint.js';
-export { natsPerTokenOfImages, Stage2Evaluator, type Stage2EvaluatorOptions } from './evaluator.js';
-export { type Stage2Evaluation, type Stage2Events, type Stage2Look, type Stage2Summary } from './events.js';
-export { createStage2Gradients, type Stage2Gradients } from './gradients.js';
-export { type LookOptions } from './internal/stage2-task.js';
 export {
-  type AdafactorPlan,
-  type ResolvedStage2Plan,
-  stage2LearningRateAt,
-  type Stage2LearningRatePlan,
-  type Stage2OptimizerPlan,
-  type Stage2Plan,
-} from './plan.js';
-export { QUICKSTART_STAGE2_BATCH_SIZE, QUICKSTART_STAGE2_TRAINING, VIM_BATCH_SIZE, VIM_TRAINING } from './presets.js';
-export { type Stage2BatchSource, Stage2Trainer, type Stage2TrainerOptions } from './stage2-trainer.js';
+  transformerTrainingSchema,
+  type ResolvedTransformerTrainingConfig,
+  type TransformerTrainingConfig,
+} from './config.js';
+export {
+  createTransformerTrainer,
+  type TransformerBatchSource,
+  type TransformerTrainer,
+  type TransformerTrainerOptions,
+} from './create-transformer-trainer.js';
+export { negativeLogLikelihoodOfImages, TransformerEvaluator, type TransformerEvaluatorOptions } from './evaluator.js';
+export {
+  type TransformerEvaluation,
+  type TransformerPreview,
+  type TransformerTrainingEvents,
+  type TransformerTrainingSummary,
+} from './events.js';
+export { createTransformerGradients, type TransformerGradientOptions, type TransformerGradients } from './gradients.js';
+export { type SamplePreviewOptions } from './internal/sample-previews.js';
+export { type TransformerLossInputs, type TransformerLossWeights } from './loss-terms.js';
+export {
+  QUICKSTART_TRANSFORMER_BATCH_SIZE,
+  QUICKSTART_TRANSFORMER_TRAINING,
+  VIM_BATCH_SIZE,
+  VIM_TRAINING,
+} from './presets.js';

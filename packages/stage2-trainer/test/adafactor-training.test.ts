@@ -6,8 +6,9 @@ import { doctor, useEngine } from '@vitvq/engine';
 import '@vitvq/test-utils';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ClassConditioner } from '@vitvq/transformers';
-import { Stage2Trainer, type AdafactorPlan } from '../src/index.js';
-import { classGPT, everywhere, tinyCodeBatches, tinyStage2Plan } from '@vitvq/test-models';
+import { createTransformerTrainer } from '../src/index.js';
+import type { AdafactorConfig } from '@vitvq/training';
+import { classGPT, everywhere, tinyCodeBatches, tinyTransformerTraining } from '@vitvq/test-models';
 
 const { engines } = await doctor();
 const hasOnnx = engines.some(({ name, available }) => name === 'onnx' && available);
@@ -27,14 +28,14 @@ interface Run {
 }
 
 async function train(
-  optimizer: AdafactorPlan,
+  optimizer: AdafactorConfig,
   options: { directory?: string; restore?: boolean; stopAfter?: number } = {},
 ): Promise<Run> {
   const model = classGPT({ dropout: everywhere });
-  const trainer = new Stage2Trainer({
+  const trainer = createTransformerTrainer({
     model,
     conditioner: new ClassConditioner({ classCount: 3 }),
-    plan: tinyStage2Plan({ duration: { steps: 8 }, optimizer }),
+    config: tinyTransformerTraining({ duration: { steps: 8 }, optimizer }),
     openBatches: (startAt) => tinyCodeBatches(startAt),
     directory: options.directory,
     tensorBoard: false,
@@ -54,7 +55,7 @@ async function train(
   return { losses, weights };
 }
 
-const plans: [string, AdafactorPlan][] = [
+const plans: [string, AdafactorConfig][] = [
   ['as the paper has it', { kind: 'adafactor', beta1: 0.9, beta2: 0.96, weightDecay: 0 }],
   [
     'without an average of updates, beta2 by the step',

@@ -1,38 +1,43 @@
-import { ConfigError, DataError, assertInRange, assertInteger } from '@vitvq/core';
+import { ConfigError, DataError, assertInRange, assertInteger, type RgbImage } from '@vitvq/core';
 import { EventFile } from './internal/event-file.js';
 import { encodeEvent, type EventContent } from './internal/event.js';
 import { countHistogram } from './internal/histogram.js';
-import { channelsOf, describePng, encodePicture, type RgbImage } from './internal/picture.js';
+import { copyImage, describePng, encodePicture } from './internal/picture.js';
 import { RecordFramer } from './internal/record.js';
 
+/** Options of `TensorBoardWriter.open`. */
 export interface TensorBoardWriterOptions {
   /**
-   * The first step that will be written, for a run that resumes: readers forget what earlier files of the folder say of it
-   * and of later steps. A run that goes on after 500 steps gives 501.
+   * The first step that a resumed run writes. Readers drop what earlier files of the folder say
+   * about this step and later ones. A run that resumes after 500 steps passes 501.
    */
   readonly startStep?: number;
-  /** Seconds until what was added is in the file. @default 10 */
+  /** Longest time in seconds between adding an event and writing it. @default 10 */
   readonly flushSeconds?: number;
-  /** Bytes that may wait for a full or slow disk. @default 64 MiB */
+  /** Number of bytes that may wait for a full or slow disk. @default 64 MiB */
   readonly maximumPendingBytes?: number;
 }
 
-/** An event that is not in the file yet. Pictures are compressed when their turn comes. */
+/** An event that is not in the file yet. Its picture is compressed when the event is written. */
 interface PendingEvent {
   readonly bytes: number;
-  readonly encode: () => Uint8Array | Promise<Uint8Array>;
+  readonly encode: () => Uint8Array;
 }
 
-/** Written at once, and what need not wait for its time. */
+/**
+ * Number of bytes of one write. A queue of this size is written without waiting for `flushSeconds`.
+ */
 const pieceBytes = 2 ** 20;
 
 /**
- * Writes an event file that TensorBoard shows as it grows. Adding an event only puts it into a queue, in the order of the
- * calls; the file is written beside the event loop every `flushSeconds`, by `flush` and by `close`. A process that is killed
- * loses what came after the last of these; should the last record of the file be cut short, readers stop before it.
+ * Writes an event file that TensorBoard shows while it grows. Adding an event puts it into a queue,
+ * in the order of the calls. The queue is written every `flushSeconds`, by `flush` and by `close`;
+ * writing does not block the event loop. A process that is killed loses the events of the queue;
+ * readers stop before a last record that was cut short.
  *
- * When the disk is full, events wait and are tried again; `flush` and `close` say what is wrong, and so does adding an event
- * once `maximumPendingBytes` wait. One process at a time writes to a folder.
+ * When the disk is full, the events wait and the next write tries again. `flush` and `close` then
+ * reject with the reason, and adding an event throws once `maximumPendingBytes` wait. Only one
+ * process at a time may write to a folder.
  */
 export class TensorBoardWriter {
   readonly #file: EventFile;
@@ -42,9 +47,9 @@ export class TensorBoardWriter {
   readonly #pending: PendingEvent[] = [];
   #pendingBytes = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** Ends when all writes that were begun have ended, well or not. */
+  /** Resolves when every write that was started has ended, with or without an error. */
   #writing: Promise<unknown> = Promise.resolve();
-  /** Why the last write failed. */
+  /** The error of the last write, if it failed. */
   #failure: unknown;
   #closing: Promise<void> | undefined;
 
@@ -56,8 +61,9 @@ export class TensorBoardWriter {
   }
 
   /**
-   * Creates an event file in a folder, which is created if need be; files that are there stay as they are.
-   * @throws {DataError} when it cannot be written
+   * Creates an event file in a folder. Creates the folder if it does not exist; existing files stay
+   * as they are.
+   * @throws {DataError} when the file cannot be written
    * @throws {ConfigError} for options out of range
    */
   static async open(
@@ -79,64 +85,66 @@ export class TensorBoardWriter {
     try {
       await writer.flush();
     } catch (error) {
-      await writer.close().catch(() => undefined); // fails as `flush` did
+      await writer.close().catch(() => undefined); // fails for the same reason as `flush`
       throw error;
     }
     return writer;
   }
 
-  /** The event file. */
+  /** Path of the event file. */
   get file(): string {
     return this.#file.path;
   }
 
   /**
-   * @param tag  name of the curve; those that share what stands before a `/` are shown together
-   * @param value  kept as a float32; NaN and infinities are shown as such
-   * @throws {ConfigError} when the writer is closed, or for an empty tag or a step that is no integer of at least 0
+   * Adds a point of a curve.
+   * @param tag  name of the curve; TensorBoard groups tags by the text before the first `/`
+   * @param value  stored as float32; NaN and infinities are stored as such
+   * @throws {ConfigError} when the writer is closed, for an empty tag, and unless the step is an
+   * integer of at least 0
    */
   scalar(tag: string, value: number, step: number): void {
     this.#add('scalar', step, { kind: 'scalar', tag, value });
   }
 
   /**
+   * Adds a picture.
    * @param image  pixels, which are copied, or the bytes of a PNG file
-   * @throws {ShapeError} when the values do not fill the picture
-   * @throws {DataError} for bytes that are no PNG file
+   * @throws {ShapeError} when the values do not fill the image
+   * @throws {DataError} for bytes that are not a PNG file
    */
   image(tag: string, image: RgbImage | Uint8Array, step: number): void {
+    const where = 'TensorBoardWriter.image';
     if (image instanceof Uint8Array) {
-      this.#add('image', step, { kind: 'image', tag, picture: describePng(image, 'TensorBoardWriter.image') });
+      this.#add('image', step, { kind: 'image', tag, picture: describePng(image, where) });
       return;
     }
-    const channels = channelsOf(image, 'TensorBoardWriter.image');
-    const { width, height } = image;
-    const own = { width, height, data: image.data.slice() };
+    const copy = copyImage(image, where);
     this.#assertWritable('image', step, tag);
     const wallTime = Date.now() / 1000;
-    this.#enqueue('image', own.data.length, async () => {
-      const picture = await encodePicture(own, channels);
-      return this.#framer.frame(encodeEvent(wallTime, step, { kind: 'image', tag, picture }));
-    });
+    this.#enqueue('image', copy.data.length, () =>
+      this.#framer.frame(encodeEvent(wallTime, step, { kind: 'image', tag, picture: encodePicture(copy) })),
+    );
   }
 
   /**
-   * How values are distributed. They are counted within the call, so that no copy is kept.
-   * @throws {DataError} for a value that is not finite, or none at all
+   * Adds the distribution of values. The values are counted during the call; no copy is kept.
+   * @throws {DataError} for a value that is not finite, and without values
    */
   histogram(tag: string, values: ArrayLike<number>, step: number): void {
     const histogram = countHistogram(values, `TensorBoardWriter.histogram("${tag}")`);
     this.#add('histogram', step, { kind: 'histogram', tag, histogram });
   }
 
-  /** @param text  Markdown */
+  /** Adds a text. @param text  Markdown */
   text(tag: string, text: string, step: number): void {
     this.#add('text', step, { kind: 'text', tag, text });
   }
 
   /**
-   * Writes what was added and waits until it would survive a power cut.
-   * @throws {DataError} naming the file and the system's reason; nothing is lost, and a later attempt goes on
+   * Writes the queue and waits until the disk has stored it.
+   * @throws {DataError} naming the file and the system's reason; the events stay in the queue for
+   * the next attempt
    */
   async flush(): Promise<void> {
     this.#assertOpen('flush');
@@ -144,8 +152,8 @@ export class TensorBoardWriter {
   }
 
   /**
-   * Writes what was added and closes the file; a second call does nothing more.
-   * @throws {DataError} naming the file, the system's reason and how many events are lost
+   * Writes the queue and closes the file; a second call does nothing more.
+   * @throws {DataError} naming the file, the system's reason and the number of events that are lost
    */
   close(): Promise<void> {
     return (this.#closing ??= this.#finish());
@@ -182,8 +190,8 @@ export class TensorBoardWriter {
     throw new ConfigError({
       where: `TensorBoardWriter.${method}`,
       expected: 'an open writer',
-      got: `one that was closed (${this.#file.path})`,
-      fix: 'Open another one; it writes a file of its own into the same folder.',
+      got: `a closed one (${this.#file.path})`,
+      fix: 'Open another writer; it writes its own file into the same folder.',
     });
   }
 
@@ -193,7 +201,7 @@ export class TensorBoardWriter {
       throw new DataError(
         {
           where: `TensorBoardWriter.${method}`,
-          expected: `at most ${this.#maximumPendingBytes} bytes to wait to be written`,
+          expected: `at most ${this.#maximumPendingBytes} bytes that wait to be written`,
           got: `${this.#pendingBytes + bytes}`,
           fix: failure ? `The last attempt failed: ${failure.message}` : 'Await flush() now and then.',
         },
@@ -202,25 +210,29 @@ export class TensorBoardWriter {
     }
     this.#pending.push({ bytes, encode });
     this.#pendingBytes += bytes;
-    this.#writeLater();
+    this.#scheduleWrite();
   }
 
-  /** In time, or at the next chance when much waits; after a failure only in time. */
-  #writeLater(): void {
+  /**
+   * Schedules the next write: at once when much waits, else in `flushSeconds`, and so after a
+   * failure as well.
+   */
+  #scheduleWrite(): void {
     if (this.#closing) return;
     const soon = this.#pendingBytes >= pieceBytes && this.#failure === undefined;
     if (this.#timer && !soon) return;
     clearTimeout(this.#timer);
     const attempt = (): void => {
       this.#timer = undefined;
-      // Not swallowed: the events wait for the next attempt, and flush, close or a full queue tell.
+      // Not swallowed: the events wait for the next attempt, and flush, close or a full queue
+      // report the reason.
       this.#write(false).catch(() => undefined);
     };
-    // A log alone keeps no process alive.
+    // A log alone does not keep a process alive.
     this.#timer = setTimeout(attempt, soon ? 0 : this.#flushMilliseconds).unref();
   }
 
-  /** Writes what waits, after the writes that are under way. */
+  /** Writes the queue after all writes that were started before. */
   #write(sync: boolean): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -234,7 +246,7 @@ export class TensorBoardWriter {
         throw error;
       }
     });
-    this.#writing = attempt.catch(() => this.#writeLater());
+    this.#writing = attempt.catch(() => this.#scheduleWrite());
     return attempt;
   }
 
@@ -243,7 +255,7 @@ export class TensorBoardWriter {
       const records: Uint8Array[] = [];
       let bytes = 0;
       for (const { encode } of this.#pending) {
-        const record = await encode();
+        const record = encode();
         records.push(record);
         bytes += record.length;
         if (bytes >= pieceBytes) break;

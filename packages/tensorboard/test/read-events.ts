@@ -1,6 +1,6 @@
 /**
- * A reader of event files, written from the definition of the formats alone (TFRecord, protocol buffers' wire format,
- * event.proto) and sharing nothing with the writer, its libraries included.
+ * A reader of event files, written from the definition of the formats alone (TFRecord, protocol
+ * buffers' wire format, event.proto) and sharing nothing with the writer, its libraries included.
  */
 
 /** Fields of a message: number to values; nested messages stay bytes. */

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { ConfigError, DataError, ShapeError } from '@vitvq/core';
+import { ConfigError, DataError, ShapeError, type RgbImage } from '@vitvq/core';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { TensorBoardWriter, type RgbImage } from '../src/index.js';
+import { TensorBoardWriter } from '../src/index.js';
 import { readEvents, readRecords, type ReadEvent } from './read-events.js';
 
 const parent = await fs.mkdtemp(join(tmpdir(), 'vitvq-tensorboard-'));
@@ -52,25 +52,14 @@ describe('a file', () => {
     }
   });
 
-  it('takes pictures of 1, 3 and 4 channels, and PNG files as they are', async () => {
+  it('takes PNG files as they are', async () => {
     const writer = await TensorBoardWriter.open(folder);
-    for (const channels of [1, 3, 4]) {
-      writer.image(String(channels), { width: 5, height: 3, data: new Uint8Array(15 * channels).fill(90) }, 0);
-    }
     const png = await sharp({ create: { width: 7, height: 6, channels: 3, background: '#123456' } })
       .png()
       .toBuffer();
     writer.image('png', png, 0);
     await writer.close();
-    const [, grey, rgb, rgba, same] = (await read(writer.file)).map(({ image }) => image);
-    for (const [image, channels] of [
-      [grey, 1],
-      [rgb, 3],
-      [rgba, 4],
-    ] as const) {
-      expect(image).toMatchObject({ width: 5, height: 3, channels });
-      expect(await sharp(image!.png).metadata()).toMatchObject({ format: 'png', channels });
-    }
+    const [, same] = (await read(writer.file)).map(({ image }) => image);
     expect(same).toMatchObject({ width: 7, height: 6, channels: 3 });
     expect(Buffer.from(same!.png)).toEqual(png);
   });
@@ -181,7 +170,10 @@ describe('a process that is killed', () => {
 });
 
 describe('a full disk', () => {
-  /** Lets writes through until `failing.now` is set; then half of the bytes are written before each fails. */
+  /**
+   * Lets writes through until `failing.now` is set; then half of the bytes are written before each
+   * fails.
+   */
   const failing = { now: false };
   beforeEach(() => {
     failing.now = false;
@@ -235,7 +227,7 @@ describe('a full disk', () => {
     writer.scalar('x', 2, 2);
     await expect(writer.close()).rejects.toThrow('no space left on device, write. 2 events are lost.');
     expect(await scalars(writer.file)).toEqual([]);
-    expect(() => writer.scalar('x', 1, 1)).toThrow('one that was closed');
+    expect(() => writer.scalar('x', 1, 1)).toThrow('a closed one');
   });
 
   it('does not fill the memory: adding says so once much waits', async () => {
@@ -245,7 +237,7 @@ describe('a full disk', () => {
     await expect(writer.flush()).rejects.toThrow('ENOSPC');
     writer.text('x', 'x'.repeat(400), 2);
     expect(() => writer.text('x', 'x'.repeat(400), 3)).toThrow(
-      /^TensorBoardWriter\.text: expected at most 1000 bytes to wait to be written, got 1\d\d\d\. The last attempt failed: .*ENOSPC/,
+      /^TensorBoardWriter\.text: expected at most 1000 bytes that wait to be written, got 1\d\d\d\. The last attempt failed: .*ENOSPC/,
     );
     failing.now = false;
     await writer.close();
@@ -271,7 +263,7 @@ describe('what cannot be written', () => {
   it('is an event of a writer that is closed', async () => {
     const writer = await TensorBoardWriter.open(folder);
     await writer.close();
-    const message = `expected an open writer, got one that was closed (${writer.file}). Open another one`;
+    const message = `expected an open writer, got a closed one (${writer.file}). Open another writer`;
     expect(() => writer.scalar('x', 1, 1)).toThrow(ConfigError);
     expect(() => writer.scalar('x', 1, 1)).toThrow(`TensorBoardWriter.scalar: ${message}`);
     expect(() => writer.histogram('x', [1], 1)).toThrow(message);
@@ -283,7 +275,7 @@ describe('what cannot be written', () => {
   it('is more at once than may wait', async () => {
     const writer = await TensorBoardWriter.open(folder, { maximumPendingBytes: 1000 });
     expect(() => writer.image('x', { width: 20, height: 20, data: new Uint8Array(1200) }, 1)).toThrow(
-      'TensorBoardWriter.image: expected at most 1000 bytes to wait to be written, got 1200. Await flush() now and then.',
+      'TensorBoardWriter.image: expected at most 1000 bytes that wait to be written, got 1200. Await flush() now and then.',
     );
     await writer.close();
   });
@@ -293,7 +285,7 @@ describe('what cannot be written', () => {
     [{ width: 2, height: 2, data: new Uint8Array(8) }, ShapeError, 'got 8 values for 2 x 2'],
     [{ width: 0, height: 2, data: new Uint8Array(0) }, ShapeError, 'got 0 values for 2 x 0'],
     [{ width: 1.5, height: 2, data: new Uint8Array(3) }, ShapeError, 'got 3 values for 2 x 1.5'],
-    [new Uint8Array(40), DataError, 'expected the bytes of a PNG file, got 40 other bytes. Pixels go in as'],
+    [new Uint8Array(40), DataError, 'expected the bytes of a PNG file, got 40 other bytes. Pass pixels as'],
     [new Uint8Array(), DataError, 'got 0 other bytes'],
   ] as [RgbImage | Uint8Array, typeof DataError, string][])('is no picture %#', async (image, type, message) => {
     const writer = await TensorBoardWriter.open(folder);

@@ -7,9 +7,16 @@ export {
   tinyCodeBatches,
   tinyCodes,
   tinyImageBatches,
-  tinyStage2Plan,
+  tinyTransformerTraining,
   vocabSize,
 } from './tiny-batches.js';
-export { brokenBatches, tinyBatches, tinyConfig, tinyImages, tinyModel, tinyStage1Plan } from './tiny-tokenizer.js';
+export {
+  brokenBatches,
+  tinyBatches,
+  tinyConfig,
+  tinyImages,
+  tinyModel,
+  tinyTokenizerTraining,
+} from './tiny-tokenizer.js';
 export { imageTokens, normal, shake, tinyGPT, tinyRQ, tokensOf } from './tiny-transformers.js';
 export { quantizerCases, type QuantizerCase } from './quantizer-cases.js';

@@ -9,16 +9,18 @@ import {
   type CodeBatch,
   type ImageBatch,
 } from '@vitvq/core';
-import type { Stage2BatchSource, Stage2Plan } from '@vitvq/stage2-trainer';
+import type { TransformerBatchSource, TransformerTrainingConfig } from '@vitvq/stage2-trainer';
 import { GPT, type GPTOptions } from '@vitvq/transformers';
 
+/** Number of codes of the tiny tokenizer and models. */
 export const vocabSize = 6;
+/** Rows and columns of tokens of the tiny tokenizer and models. */
 export const grid = [2, 3] as const;
 const patch = 2;
 
 /**
- * A tokenizer without training: the brightness of a patch in equal steps, `levels` digits of it, coarse to fine. It is
- * a real one: what it decodes encodes to the same tokens.
+ * Returns a tokenizer that needs no training: the brightness of a patch in equal steps, `levels` digits
+ * of it, coarse to fine. Images that it decodes encode to the same tokens.
  */
 export function brightnessTokenizer({
   codes = vocabSize,
@@ -57,10 +59,10 @@ export function brightnessTokenizer({
   return tokenizer;
 }
 
-/** Number of images that `tinyImageBatches` knows, each of the class `index % 3`. */
+/** Number of images of `tinyImageBatches`, each of the class `index % 3`. */
 export const imageCount = 10;
 
-/** Batch number n of images again and again, in views that differ in brightness; the last batch of a view is padded. */
+/** Returns batches of images again and again, in views that differ in brightness; the last batch of a view is padded. */
 export function tinyImageBatches(startAt: number, batchSize = 4): RepeatedImages & { closed: boolean } {
   const batchesPerEpoch = Math.ceil(imageCount / batchSize);
   const [height, width] = [grid[0] * patch, grid[1] * patch];
@@ -96,7 +98,7 @@ export function tinyImageBatches(startAt: number, batchSize = 4): RepeatedImages
   };
 }
 
-/** Codes that follow a rule: each is the one before it plus the class plus 1; the first is drawn. */
+/** Returns codes that follow a rule: each is the one before it plus the class plus 1; the first is drawn. */
 export function tinyCodes(position: number, batchSize = 8, levels = 1): CodeBatch {
   const positions = grid[0] * grid[1];
   const first = randomInts(foldIn(randomKey(8), position), batchSize, vocabSize);
@@ -111,21 +113,23 @@ export function tinyCodes(position: number, batchSize = 8, levels = 1): CodeBatc
   return { tokens, shape, labels };
 }
 
-/** Batch number n is a function of n. */
-export function tinyCodeBatches(startAt: number, batchSize = 8, levels = 1): Stage2BatchSource {
+/** Returns batches of `tinyCodes`; batch number n is a function of n. */
+export function tinyCodeBatches(startAt: number, batchSize = 8, levels = 1): TransformerBatchSource {
   let position = startAt;
   return { next: () => Promise.resolve(tinyCodes(position++, batchSize, levels)), close: () => undefined };
 }
 
-/** Three classes and none of them. */
+/** Returns a small GPT of three classes and a fourth that stands for no class. */
 export function classGPT(options: Partial<GPTOptions> = {}): GPT {
   const size = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 };
   return new GPT({ vocabSize, grid, conditionVocabSize: 4, ...size, key: randomKey(3), ...options });
 }
 
+/** Dropout at every site of a model. */
 export const everywhere = { residual: 0.2, activation: 0.2, attention: 0.2 };
 
-export function tinyStage2Plan(changes: Partial<Stage2Plan> = {}): Stage2Plan {
+/** Returns the config of a training of six steps. */
+export function tinyTransformerTraining(changes: Partial<TransformerTrainingConfig> = {}): TransformerTrainingConfig {
   return {
     duration: { steps: 6 },
     learningRate: { peak: 1e-2, end: 1e-3, warmup: 0 },

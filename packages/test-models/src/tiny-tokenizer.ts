@@ -1,13 +1,13 @@
 import { foldIn, randomKey, randomUniform, type HostImages } from '@vitvq/core';
 import type { QuantizerConfig, VectorQuantizer } from '@vitvq/quantizers';
-import { QUICKSTART_TRAINING, type ImageBatchSource, type Stage1Plan } from '@vitvq/stage1-trainer';
+import { QUICKSTART_TRAINING, type ImageBatchSource, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
 import { createViTVQ, type ViTVQ, type ViTVQConfig } from '@vitvq/tokenizer';
 
 const size = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 };
 
 type TinyConfig = ViTVQConfig & { readonly quantizer: Extract<QuantizerConfig, { type: 'vector' }> };
 
-/** Trains in milliseconds on the slowest engine. */
+/** Config of a tokenizer that trains in milliseconds on the slowest engine. */
 export const tinyConfig: TinyConfig = {
   imageSize: 8,
   patchSize: 4,
@@ -27,7 +27,7 @@ export function tinyModel(
   return createViTVQ({ ...tinyConfig, ...changes, quantizer: { ...tinyConfig.quantizer, ...quantizer } }, { seed });
 }
 
-/** Images of four flat quarters each; a function of the seed. */
+/** Returns images of four flat quarters each; a function of the seed. */
 export function tinyImages(count: number, seed = 0, [height, width] = [8, 8]): HostImages {
   const data = new Float32Array(count * height * width * 3);
   for (let index = 0; index < count; index++) {
@@ -42,7 +42,7 @@ export function tinyImages(count: number, seed = 0, [height, width] = [8, 8]): H
   return { data, shape: [count, height, width, 3] };
 }
 
-/** Batch number n is a function of n. */
+/** Returns batches of `tinyImages`; batch number n is a function of n. */
 export function tinyBatches(startAt: number, batchSize = 4): ImageBatchSource & { closed: boolean } {
   let position = startAt;
   return {
@@ -57,7 +57,7 @@ export function tinyBatches(startAt: number, batchSize = 4): ImageBatchSource & 
   };
 }
 
-/** Batches of which those with the given numbers hold a NaN; the first is 1. */
+/** Returns batches of which those with the given numbers hold a NaN; the first is 1. */
 export function brokenBatches(...numbers: number[]): (startAt: number) => ImageBatchSource {
   return (startAt) => {
     const source = tinyBatches(startAt);
@@ -73,11 +73,12 @@ export function brokenBatches(...numbers: number[]): (startAt: number) => ImageB
   };
 }
 
-export function tinyStage1Plan(changes: Partial<Stage1Plan> = {}): Stage1Plan {
+/** Returns the config of a training of six steps. */
+export function tinyTokenizerTraining(changes: Partial<TokenizerTrainingConfig> = {}): TokenizerTrainingConfig {
   return {
     ...QUICKSTART_TRAINING,
     duration: { steps: 6 },
-    codebook: { autoencoderShare: 0, initializeFromData: true, reviveEvery: 2 },
+    codebook: { autoencoderFraction: 0, initializeFromData: true, resetEvery: 2 },
     ...changes,
   };
 }

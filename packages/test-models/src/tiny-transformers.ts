@@ -2,19 +2,19 @@ import * as tf from '@tensorflow/tfjs-core';
 import { foldIn, randomInts, randomKey, randomNormal, type Module } from '@vitvq/core';
 import { GPT, RQTransformer, type GPTOptions, type ImageTokens, type RQTransformerOptions } from '@vitvq/transformers';
 
-/** N(0, stddev²) values of a seed. */
+/** Returns N(0, stddev²) values of a seed. */
 export function normal<R extends tf.Rank = tf.Rank>(shape: number[], seed: number, stddev = 1): tf.Tensor<R> {
   const size = shape.reduce((a, b) => a * b, 1);
   return tf.tensor<R>(randomNormal(randomKey(seed), size, 0, stddev), shape as tf.ShapeMap[R]);
 }
 
-/** int32 values in [0, size) of a seed. */
+/** Returns int32 values in [0, size) of a seed. */
 export function tokensOf<R extends tf.Rank = tf.Rank>(shape: number[], size: number, seed: number): tf.Tensor<R> {
   const count = shape.reduce((a, b) => a * b, 1);
   return tf.tensor<R>(randomInts(randomKey(seed), count, size), shape as tf.ShapeMap[R], 'int32');
 }
 
-/** A tensor of tokens as models take it; what its rank is, the test knows. */
+/** Returns a tensor with the type that models take; the test knows its rank. */
 export function imageTokens(tensor: tf.Tensor): ImageTokens {
   return tensor as ImageTokens;
 }
@@ -37,12 +37,12 @@ const tiny = {
   key: randomKey(1),
 } as const;
 
-/** 12 positions, 2 conditions; 13 slots. */
+/** Returns a GPT of 12 tokens after 2 condition tokens. */
 export function tinyGPT(options: Partial<GPTOptions> = {}): GPT {
   return shake(new GPT({ ...tiny, numHeads: 2, depth: 2, ...options }));
 }
 
-/** 12 positions of 3 levels. */
+/** Returns an RQTransformer of 12 tokens with a code depth of 3. */
 export function tinyRQ(options: Partial<RQTransformerOptions> = {}): RQTransformer {
   const stacks = { levels: 3, spatial: { depth: 2, numHeads: 2 }, depth: { depth: 2, numHeads: 4 } };
   return shake(new RQTransformer({ ...tiny, ...stacks, ...options }));

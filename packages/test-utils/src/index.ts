@@ -3,7 +3,8 @@ import '@tensorflow/tfjs';
 
 export { expectGradientsMatchFiniteDifferences, type GradientCheckOptions } from './expect-gradients.js';
 export { expectNoTensorLeak } from './expect-no-tensor-leak.js';
-export type { OwnsVariables } from './module-contract.js';
+export { hasEngine } from './require-engine.js';
+export { testImageSource, type ImageSourceContract } from './test-image-source.js';
 export { testAdversarialLoss, type AdversarialLossContract } from './test-adversarial-loss.js';
 export { testDecoder, type DecoderContract } from './test-decoder.js';
 export { testDiscriminator, type DiscriminatorContract } from './test-discriminator.js';

@@ -1,14 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { randomKey, randomNormal } from '@vitvq/core';
+import { randomKey, randomNormal, type VariableOwner } from '@vitvq/core';
 import { expect } from 'vitest';
 import { expectNoTensorLeak } from './expect-no-tensor-leak.js';
-
-/** What the contract tests need of anything that owns variables. */
-export interface OwnsVariables {
-  namedVariables(): Map<string, tf.Variable>;
-  trainableVariables(): tf.Variable[];
-  dispose(): void;
-}
 
 /** Returns N(0, 1) values of a seed. */
 export function normalTensor<T extends tf.Tensor>(shape: readonly number[], seed: number): T {
@@ -17,7 +10,7 @@ export function normalTensor<T extends tf.Tensor>(shape: readonly number[], seed
 }
 
 /** Runs `body` on a new module inside `tf.tidy`, and disposes of the module. */
-export function withModule<M extends OwnsVariables>(create: () => M, body: (module: M) => void): void {
+export function withModule<M extends VariableOwner>(create: () => M, body: (module: M) => void): void {
   const module = create();
   try {
     tf.tidy(() => body(module));
@@ -27,7 +20,7 @@ export function withModule<M extends OwnsVariables>(create: () => M, body: (modu
 }
 
 /** Moves every trainable variable a little, so that scales of 1 and biases of 0 hide nothing. */
-export function moveVariables(module: OwnsVariables): void {
+export function moveVariables(module: VariableOwner): void {
   module.trainableVariables().forEach((variable, index) => {
     tf.tidy(() => variable.assign(tf.add(variable, tf.mul(normalTensor(variable.shape, 1_000 + index), 0.1))));
   });
@@ -37,7 +30,7 @@ export function moveVariables(module: OwnsVariables): void {
  * Fails unless `loss` has a finite gradient for each trainable variable, other than 0 in at least
  * one element.
  */
-export function expectGradientOfEachVariable(module: OwnsVariables, loss: () => tf.Scalar): void {
+export function expectGradientOfEachVariable(module: VariableOwner, loss: () => tf.Scalar): void {
   const trainable = new Set(module.trainableVariables());
   expect(trainable.size, 'number of trainable variables').toBeGreaterThan(0);
   const { grads } = tf.engine().gradients(loss, [...trainable], undefined, true);
@@ -51,14 +44,14 @@ export function expectGradientOfEachVariable(module: OwnsVariables, loss: () => 
   expect(without, 'variables without a finite gradient other than 0').toEqual([]);
 }
 
-function nameOf(module: OwnsVariables, variable: tf.Variable): string {
+function nameOf(module: VariableOwner, variable: tf.Variable): string {
   return [...module.namedVariables()].find(([, candidate]) => candidate === variable)?.[0] ?? variable.name;
 }
 
 /**
  * Fails unless two new modules have the same variables in the same order, by the names expected.
  */
-export function expectStableNames(create: () => OwnsVariables, names: readonly string[]): void {
+export function expectStableNames(create: () => VariableOwner, names: readonly string[]): void {
   for (const module of [create(), create()]) {
     expect([...module.namedVariables().keys()]).toEqual(names);
     module.dispose();
@@ -66,7 +59,7 @@ export function expectStableNames(create: () => OwnsVariables, names: readonly s
 }
 
 /** Fails unless a module frees its variables, once, however often it is disposed of. */
-export function expectDisposal(create: () => OwnsVariables): void {
+export function expectDisposal(create: () => VariableOwner): void {
   expectNoTensorLeak(() => {
     const module = create();
     module.dispose();

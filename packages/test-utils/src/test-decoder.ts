@@ -9,7 +9,6 @@ import {
   moveVariables,
   normalTensor,
   withModule,
-  type OwnsVariables,
 } from './module-contract.js';
 import './to-be-all-close.js';
 
@@ -17,7 +16,7 @@ import './to-be-all-close.js';
 export interface DecoderContract {
   readonly name: string;
   /** Creates a new decoder; the same one every time. */
-  readonly create: () => Decoder & OwnsVariables;
+  readonly create: () => Decoder;
   /** `[H, W, C]` of the images that the decoder makes. */
   readonly imageShape: readonly [number, number, number];
   /** Names of the variables, in order: checkpoints depend on them. */

@@ -9,7 +9,6 @@ import {
   moveVariables,
   normalTensor,
   withModule,
-  type OwnsVariables,
 } from './module-contract.js';
 import './to-be-all-close.js';
 
@@ -17,7 +16,7 @@ import './to-be-all-close.js';
 export interface DiscriminatorContract {
   readonly name: string;
   /** Creates a new discriminator; the same one every time. */
-  readonly create: () => Discriminator & OwnsVariables;
+  readonly create: () => Discriminator;
   /** `[B, H, W, C]` of images that the discriminator takes. */
   readonly imageShape: readonly [number, number, number, number];
   /** Names of the variables, in order: checkpoints depend on them. */

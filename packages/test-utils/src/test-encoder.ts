@@ -9,7 +9,6 @@ import {
   moveVariables,
   normalTensor,
   withModule,
-  type OwnsVariables,
 } from './module-contract.js';
 import './to-be-all-close.js';
 
@@ -17,7 +16,7 @@ import './to-be-all-close.js';
 export interface EncoderContract {
   readonly name: string;
   /** Creates a new encoder; the same one every time. */
-  readonly create: () => Encoder & OwnsVariables;
+  readonly create: () => Encoder;
   /** `[B, H, W, C]` of images that the encoder takes; B is at least 2. */
   readonly imageShape: readonly [number, number, number, number];
   /** Names of the variables, in order: checkpoints depend on them. */

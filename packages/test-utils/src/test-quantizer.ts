@@ -20,18 +20,18 @@ export interface QuantizerContract {
 
 type Shape = QuantizerContract['inputShape'];
 
-/** Runs tests of one quantizer, with features for it. */
+/** What the tests of one quantizer share. */
 interface Bench {
   readonly shape: Shape;
   readonly trainable: boolean;
   readonly tolerance: number;
   readonly create: () => Quantizer;
   /** Returns features `[B, N, E]`, a function of the seed. */
-  features(seed?: number): tf.Tensor3D;
+  readonly features: (seed?: number) => tf.Tensor3D;
   /** Returns the context of a training step. */
-  training(quantizer: Quantizer): QuantizeContext;
+  readonly training: (quantizer: Quantizer) => QuantizeContext;
   /** Runs `body` with a new quantizer inside `tf.tidy`. */
-  use(body: (quantizer: Quantizer) => void): void;
+  readonly use: (body: (quantizer: Quantizer) => void) => void;
 }
 
 /** Registers the tests that every `Quantizer` must pass. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { assertAffordable, randomKey, split, toSize2D, parseOptions, type RandomKey, type Size2D } from '@vitvq/core';
+import { assertFitsBudget, randomKey, split, toSize2D, parseOptions, type RandomKey, type Size2D } from '@vitvq/core';
 import { CNNDecoder, CNNEncoder, type CNNShape } from '@vitvq/layers';
 import {
   createQuantizer,
@@ -15,7 +15,10 @@ import { ViTVQ, type PixelNormalization } from './vq-tokenizer.js';
 
 /** A tokenizer with convolutions as data: everything but the seed. JSON holds it. */
 export interface CNNVQConfig<K extends QuantizerKinds = BuiltInQuantizerKinds> {
-  /** Pixels: one number, or `[height, width]`; a multiple of 2^(levels - 1). The weights do not depend on it. */
+  /**
+   * Pixels: one number, or `[height, width]`; a multiple of 2^(levels - 1). The weights do not
+   * depend on it.
+   */
   readonly imageSize: Size2D;
   /** @default 3 */
   readonly channels?: number;
@@ -102,12 +105,14 @@ const cnnVQConfigSchema = (kinds: QuantizerKinds) =>
     });
 
 /**
- * Builds a tokenizer with a convolutional encoder and decoder, as VQGAN (taming-transformers, arXiv:2012.09841) and LlamaGen
- * (arXiv:2406.06525) have: {@link ViTVQ} with a `CNNEncoder`, the config's quantizer and a `CNNDecoder`. Their
- * `quant_conv` and `post_quant_conv` are the tokenizer's two projections. It trains like any other.
+ * Builds a tokenizer with a convolutional encoder and decoder, as VQGAN (taming-transformers,
+ * arXiv:2012.09841) and LlamaGen (arXiv:2406.06525) have: {@link ViTVQ} with a `CNNEncoder`, the
+ * config's quantizer and a `CNNDecoder`. Their `quant_conv` and `post_quant_conv` are the
+ * tokenizer's two projections. It trains like any other.
  * @param config  a preset ({@link VQGAN_F16}, {@link LLAMA_GEN_VQ_16}, ...) or your own
- * @param options `seed`: the initial weights are a function of it; an integer in [0, 2^53). `quantizers`: kinds of quantizers
- *   that the config may ask for, `{ ...quantizerKinds, mine }` for one of your own
+ * @param options  `seed`: the initial weights are a function of it; an integer in [0, 2^53).
+ *   `quantizers`: kinds of quantizers that the config may ask for, `{ ...quantizerKinds, mine }`
+ *   for one of your own
  * @throws {ConfigError} naming every problem of config and seed at once
  */
 export function createCNNVQ<Q extends QuantizerConfig>(
@@ -125,8 +130,18 @@ export function createCNNVQ(
   return buildCNNVQ(config, seed, 'createCNNVQ', quantizers);
 }
 
-/** As {@link createCNNVQ}, of a config from anywhere; `where` it comes from is what an error says. @throws {ConfigError} */
-export function buildCNNVQ(config: unknown, seed: number, where: string, kinds: QuantizerKinds): ViTVQ {
+/**
+ * Builds the tokenizer of a config from anywhere; errors say `where` the config comes from.
+ * @param random  the seed of the weights, or a key such as the one of `skipInitialization`
+ * @throws {ConfigError}
+ */
+export function buildCNNVQ(
+  config: unknown,
+  random: number | RandomKey,
+  where: string,
+  kinds: QuantizerKinds,
+): ViTVQ {
+  const seed = typeof random === 'number' ? random : 0;
   const {
     imageSize,
     channels,
@@ -137,15 +152,11 @@ export function buildCNNVQ(config: unknown, seed: number, where: string, kinds: 
     pixelNormalization = { mean: 0.5, deviation: 0.5 },
     quantizer,
   }: CNNVQConfig<QuantizerKinds> = parseOptions(cnnVQConfigSchema(kinds), { ...(config as CNNVQConfig), seed }, where);
+  const root = typeof random === 'number' ? randomKey(seed) : random;
   for (const { blocksPerResolution } of [encoder, decoder]) {
-    assertAffordable({ variables: blocksPerResolution }, `${blocksPerResolution} blocks a level`);
+    assertFitsBudget(root, { variables: blocksPerResolution }, `${blocksPerResolution} blocks a level`);
   }
-  const [encoderKey, quantizerKey, decoderKey, key] = split(randomKey(seed), 4) as [
-    RandomKey,
-    RandomKey,
-    RandomKey,
-    RandomKey,
-  ];
+  const [encoderKey, quantizerKey, decoderKey, key] = split(root, 4) as [RandomKey, RandomKey, RandomKey, RandomKey];
   const shared = { imageSize, channels, numGroups, dim: latentChannels };
   return new ViTVQ({
     encoder: new CNNEncoder({ ...shared, ...encoder, key: encoderKey }),

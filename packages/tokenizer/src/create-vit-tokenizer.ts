@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import {
-  assertAffordable,
+  assertFitsBudget,
   patchGrid,
   randomKey,
   split,
@@ -55,7 +55,10 @@ export interface ViTVQConfig<K extends QuantizerKinds = BuiltInQuantizerKinds> {
   readonly output?: ViTVQOutput;
   /** See {@link ViTVQ}. @default { mean: 0, deviation: 1 } */
   readonly pixelNormalization?: PixelNormalization;
-  /** Less memory for about a third more time a training step; see `Transformer` of @vitvq/layers. @default false */
+  /**
+   * Less memory for about a third more time a training step; see `Transformer` of @vitvq/layers.
+   * @default false
+   */
   readonly recompute?: boolean;
 }
 
@@ -123,10 +126,13 @@ function isMultiple(imageSize: Size2D, patchSize: Size2D): boolean {
 }
 
 /**
- * Builds the paper's tokenizer from its parts: {@link ViTVQ} with a `ViTEncoder`, the config's quantizer and a `ViTDecoder`. For other parts, call `new ViTVQ({ encoder, quantizer, decoder, key })`.
+ * Builds the paper's tokenizer from its parts: {@link ViTVQ} with a `ViTEncoder`, the config's
+ * quantizer and a `ViTDecoder`. For other parts, call `new ViTVQ({ encoder, quantizer, decoder, key
+ * })`.
  * @param config  a preset ({@link VIT_VQGAN_SMALL}, ...) or your own
- * @param options `seed`: the initial weights are a function of it; an integer in [0, 2^53). `quantizers`: kinds of quantizers
- *   that the config may ask for, `{ ...quantizerKinds, mine }` for one of your own
+ * @param options  `seed`: the initial weights are a function of it; an integer in [0, 2^53).
+ *   `quantizers`: kinds of quantizers that the config may ask for, `{ ...quantizerKinds, mine }`
+ *   for one of your own
  * @throws {ConfigError} naming every problem of config and seed at once
  */
 export function createViTVQ<Q extends QuantizerConfig>(
@@ -144,8 +150,18 @@ export function createViTVQ(
   return buildViTVQ(config, seed, 'createViTVQ', quantizers);
 }
 
-/** As {@link createViTVQ}, of a config from anywhere; `where` it comes from is what an error says. @throws {ConfigError} */
-export function buildViTVQ(config: unknown, seed: number, where: string, kinds: QuantizerKinds): ViTVQ {
+/**
+ * Builds the tokenizer of a config from anywhere; errors say `where` the config comes from.
+ * @param random  the seed of the weights, or a key such as the one of `skipInitialization`
+ * @throws {ConfigError}
+ */
+export function buildViTVQ(
+  config: unknown,
+  random: number | RandomKey,
+  where: string,
+  kinds: QuantizerKinds,
+): ViTVQ {
+  const seed = typeof random === 'number' ? random : 0;
   const {
     imageSize,
     patchSize,
@@ -159,18 +175,18 @@ export function buildViTVQ(config: unknown, seed: number, where: string, kinds: 
     recompute,
     quantizer,
   }: ViTVQConfig<QuantizerKinds> = parseOptions(viTVQConfigSchema(kinds), { ...(config as ViTVQConfig), seed }, where);
+  const root = typeof random === 'number' ? randomKey(seed) : random;
   const [rows, columns] = patchGrid(imageSize, patchSize, where);
   for (const { dim, depth } of [encoder, decoder]) {
     // Fixed positions are computed first of all.
-    assertAffordable({ elements: rows * columns * dim }, `positions of ${rows}x${columns} tokens of width ${dim}`);
-    assertAffordable({ variables: depth }, `${depth} blocks`);
+    assertFitsBudget(
+      root,
+      { elements: rows * columns * dim },
+      `positions of ${rows}x${columns} tokens of width ${dim}`,
+    );
+    assertFitsBudget(root, { variables: depth }, `${depth} blocks`);
   }
-  const [encoderKey, quantizerKey, decoderKey, key] = split(randomKey(seed), 4) as [
-    RandomKey,
-    RandomKey,
-    RandomKey,
-    RandomKey,
-  ];
+  const [encoderKey, quantizerKey, decoderKey, key] = split(root, 4) as [RandomKey, RandomKey, RandomKey, RandomKey];
   const shared = { imageSize, patchSize, activation, positions, recompute };
   return new ViTVQ({
     encoder: new ViTEncoder({ ...shared, ...encoder, channels, key: encoderKey }),

@@ -29,8 +29,8 @@ export interface PixelNormalization {
 
 export interface ForwardOptions extends QuantizeContext {
   /**
-   * Without, the decoder gets the latents themselves (of length 1, where codes have it): a plain autoencoder. Indices and
-   * quantizer loss are still there. @default true
+   * Without, the decoder gets the latents themselves (of length 1, where codes have it): a plain
+   * autoencoder. Indices and quantizer loss are still there. @default true
    */
   readonly quantize?: boolean;
 }
@@ -42,31 +42,42 @@ export interface ViTVQOptions<Q extends Quantizer = Quantizer> {
   /** Draws the two projections. */
   readonly key: RandomKey;
   /**
-   * `pixels`: the decoder's channels are the image, without a sigmoid (the reference). `logit-laplace`: the decoder has
-   * twice the image's channels, first the mean in logit space, then the logarithm of the scale, as the logit-laplace loss
-   * needs them; the image is the sigmoid of the mean (paper, sec. 3.3; DALL-E, appendix A.3).
+   * `pixels`: the decoder's channels are the image, without a sigmoid (the reference).
+   * `logit-laplace`: the decoder has twice the image's channels, first the mean in logit space,
+   * then the logarithm of the scale, as the logit-laplace loss needs them; the image is the sigmoid
+   * of the mean (paper, sec. 3.3; DALL-E, appendix A.3).
    * @default 'pixels'
    */
   readonly output?: ViTVQOutput;
   /**
-   * Pixels of mean 0 and deviation 1 let the model begin with what is in an image instead of with how bright images are; it
-   * changes the encoder's input and the output `pixels`, never what callers see. @default { mean: 0, deviation: 1 }, as the reference
+   * Pixels of mean 0 and deviation 1 let the model begin with what is in an image instead of with
+   * how bright images are; it changes the encoder's input and the output `pixels`, never what
+   * callers see. @default { mean: 0, deviation: 1 }, as the reference
    */
   readonly pixelNormalization?: PixelNormalization;
 }
 
 // Types, not interfaces: only those fit the named tensors of tf.tidy.
 export type ViTVQPass = {
-  /** What the decoder says, `[B, H, W, C]` (`2C` with `output: 'logit-laplace'`); {@link ViTVQ.interpret} makes images of it. */
+  /**
+   * What the decoder says, `[B, H, W, C]` (`2C` with `output: 'logit-laplace'`); {@link
+   * ViTVQ.interpret} makes images of it.
+   */
   readonly decoded: tf.Tensor4D;
   /** int32 `[B, N]` (`[B, N, L]` with a code depth L). */
   readonly indices: tf.Tensor2D | tf.Tensor3D;
-  /** Scalar: the quantizer's own loss, for a `VectorQuantizer` codebook term + beta x commitment term. */
+  /**
+   * Scalar: the quantizer's own loss, for a `VectorQuantizer` codebook term + beta x commitment
+   * term.
+   */
   readonly quantizerLoss: tf.Scalar;
 };
 
 export type ViTVQImages = {
-  /** `[B, H, W, C]`, straight from the decoder: values outside [0, 1] are possible, losses need them. */
+  /**
+   * `[B, H, W, C]`, straight from the decoder: values outside [0, 1] are possible, losses need
+   * them.
+   */
   readonly reconstruction: tf.Tensor4D;
   /** Of each value, `[B, H, W, C]`; only with `output: 'logit-laplace'`. */
   readonly logitLaplace?: { readonly [Name in keyof LogitLaplaceParameters]: tf.Tensor4D };
@@ -75,11 +86,13 @@ export type ViTVQImages = {
 export type ViTVQForward = ViTVQImages & Omit<ViTVQPass, 'decoded'>;
 
 /**
- * The ViT-VQGAN image tokenizer (arXiv:2110.04627, sec. 3): ViT encoder, projection to the low-dimensional space where
- * codes are looked up ("factorized codes"), quantizer, projection back, ViT decoder.
+ * The ViT-VQGAN image tokenizer (arXiv:2110.04627, sec. 3): ViT encoder, projection to the
+ * low-dimensional space where codes are looked up ("factorized codes"), quantizer, projection back,
+ * ViT decoder.
  *
- * Variables: `encoder.*`, `preQuantization.*`, `quantizer.*`, `postQuantization.*`, `decoder.*`. The two projections start
- * as PyTorch's `nn.Linear` does, U(-1/sqrt(in), 1/sqrt(in)) for weight and bias, as in the reference.
+ * Variables: `encoder.*`, `preQuantization.*`, `quantizer.*`, `postQuantization.*`, `decoder.*`.
+ * The two projections start as PyTorch's `nn.Linear` does, U(-1/sqrt(in), 1/sqrt(in)) for weight
+ * and bias, as in the reference.
  *
  * Ownership: the model disposes of its parts; callers dispose of what the methods return.
  */
@@ -92,7 +105,10 @@ export class ViTVQ<Q extends Quantizer = Quantizer> extends Module implements To
   readonly output: ViTVQOutput;
   readonly pixelNormalization: PixelNormalization;
 
-  /** @throws {ConfigError} when encoder and decoder have different grids, or the normalization makes no sense */
+  /**
+   * @throws {ConfigError} when encoder and decoder have different grids, or the normalization makes
+   *   no sense
+   */
   constructor({
     encoder,
     decoder,
@@ -154,20 +170,26 @@ export class ViTVQ<Q extends Quantizer = Quantizer> extends Module implements To
     return [...ofEncoder, 'latents', 'quantized'];
   }
 
-  /** Returns the shape of the uniform noise that the quantizer takes for so many images, if it draws. */
+  /**
+   * Returns the shape of the uniform noise that the quantizer takes for so many images, if it
+   * draws.
+   */
   noiseShape(batchSize: number): readonly number[] | undefined {
     return this.quantizer.noiseShape?.(batchSize, this.grid[0] * this.grid[1]);
   }
 
-  /** What the quantizer sees: images `[B, H, W, C]` in [0, 1] to `[B, N, E]`, not yet normalised. */
+  /**
+   * What the quantizer sees: images `[B, H, W, C]` in [0, 1] to `[B, N, E]`, not yet normalised.
+   */
   latents(images: tf.Tensor4D): tf.Tensor3D {
     return tf.tidy(() => this.preQuantization.apply(this.encoder.encode(this.#normalize(images))));
   }
 
   /**
-   * What every stage before the decoder makes of images `[B, H, W, C]` in [0, 1], by name, in one pass: the encoder's stages,
-   * then `latents` `[B, N, E]` as {@link latents} gives them, then `quantized` `[B, N, E]`, the codes that the decoder gets
-   * for them. A linear probe looks at these (sec. 4.2). Without noise: the same every time.
+   * What every stage before the decoder makes of images `[B, H, W, C]` in [0, 1], by name, in one
+   * pass: the encoder's stages, then `latents` `[B, N, E]` as {@link latents} gives them, then
+   * `quantized` `[B, N, E]`, the codes that the decoder gets for them. A linear probe looks at
+   * these (sec. 4.2). Without noise: the same every time.
    * @throws {ShapeError} when the images have another size than the encoder takes
    */
   features(images: tf.Tensor4D): Record<string, tf.Tensor3D> {
@@ -184,14 +206,18 @@ export class ViTVQ<Q extends Quantizer = Quantizer> extends Module implements To
     });
   }
 
-  /** Quantized latents `[B, N, E]` to the decoder's output, `[B, H, W, C]` (`2C` with `output: 'logit-laplace'`). */
+  /**
+   * Quantized latents `[B, N, E]` to the decoder's output, `[B, H, W, C]` (`2C` with `output:
+   * 'logit-laplace'`).
+   */
   decodeLatents(quantized: tf.Tensor3D): tf.Tensor4D {
     return tf.tidy(() => this.decoder.decode(this.postQuantization.apply(quantized)));
   }
 
   /**
-   * Everything that a loss needs, in one pass. Without `training` and noise it is the same every time.
-   * @param images `[B, H, W, C]` in [0, 1]
+   * Everything that a loss needs, in one pass. Without `training` and noise it is the same every
+   * time.
+   * @param images  `[B, H, W, C]` in [0, 1]
    */
   forward(images: tf.Tensor4D, options?: ForwardOptions): ViTVQForward {
     return tf.tidy(() => {
@@ -210,7 +236,10 @@ export class ViTVQ<Q extends Quantizer = Quantizer> extends Module implements To
     });
   }
 
-  /** What the decoder says to images, not clamped. @throws {ConfigError} for an odd number of channels with logit-laplace */
+  /**
+   * What the decoder says to images, not clamped.
+   * @throws {ConfigError} for an odd number of channels with logit-laplace
+   */
   interpret(decoded: tf.Tensor4D): ViTVQImages {
     return tf.tidy(() => {
       if (this.output === 'pixels') return { reconstruction: this.#denormalize(decoded) };
@@ -228,7 +257,10 @@ export class ViTVQ<Q extends Quantizer = Quantizer> extends Module implements To
     });
   }
 
-  /** Images `[B, H, W, C]` in [0, 1] to int32 tokens `[B, N]`, raster order (`[B, N, L]` with a code depth L). */
+  /**
+   * Images `[B, H, W, C]` in [0, 1] to int32 tokens `[B, N]`, raster order (`[B, N, L]` with a code
+   * depth L).
+   */
   encode(images: tf.Tensor4D): tf.Tensor2D | tf.Tensor3D {
     return tf.tidy(() => this.quantizer.quantize(this.latents(images)).indices);
   }

@@ -21,7 +21,8 @@ import {
   type CheckpointTensors,
   type CNNVQConfig,
 } from '../src/index.js';
-import { createCodebookInitialization, createStage1Step } from '@vitvq/stage1-trainer';
+import { createCodebookInitialization, createTokenizerGradients } from '@vitvq/stage1-trainer';
+import { gradientStep } from '@vitvq/training';
 import { importTokenizer } from '../src/node/import-tokenizer.js';
 import { AdamW } from '@vitvq/optim';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -57,13 +58,6 @@ interface GoldenCase {
   readonly reconstruction: HostTensor;
 }
 
-/** Returns the config of a golden file, which names the quantizer's fields beside the others. */
-function configOf(json: string): CNNVQConfig {
-  type Fields = Omit<CNNVQConfig, 'quantizer'> & Omit<Extract<CNNVQConfig['quantizer'], { type: 'vector' }>, 'type'>;
-  const { codebookSize, codeDim, normalize, ...config } = JSON.parse(json) as Fields;
-  return { ...config, quantizer: { type: 'vector', codebookSize, codeDim, normalize } };
-}
-
 async function readGolden(name: string): Promise<GoldenCase> {
   const opened = await openSafetensors(fileURLToPath(new URL(`golden/${name}.safetensors`, import.meta.url)));
   const read = (tensor: string): Promise<HostTensor> =>
@@ -79,7 +73,7 @@ async function readGolden(name: string): Promise<GoldenCase> {
       entries: entries.map((entry) => ({ ...entry, name: entry.name.slice(prefix.length) })),
       read: ({ name: tensor }) => Promise.resolve(values.get(prefix + tensor)!),
     },
-    config: configOf(opened.metadata.config!),
+    config: JSON.parse(opened.metadata.config!) as CNNVQConfig,
     pixels: values.get('pixels')!,
     codes: values.get('codes')!,
     reconstruction: values.get('reconstruction')!,
@@ -191,10 +185,10 @@ async function train(steps: number): Promise<number[]> {
   const [batch, rate] = [images(), tf.scalar(1e-2)];
   const initialize = compile(createCodebookInitialization(tokenizer));
   (await initialize(batch, tf.fill([16], 0.5))).dispose();
-  const step = compile(createStage1Step({ tokenizer, optimizer, clipNorm: 1 }));
+  const step = compile(gradientStep(createTokenizerGradients({ tokenizer }), { optimizer, clipNorm: 1 }));
   const losses: number[] = [];
   for (let count = 0; count < steps; count++) {
-    const { values, gradientNorms } = await step(batch, rate);
+    const { values, gradientNorms } = await step(rate, batch);
     losses.push((await values.l2!.data())[0]!);
     tf.dispose([values, gradientNorms]);
   }

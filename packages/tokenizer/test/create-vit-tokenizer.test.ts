@@ -4,11 +4,11 @@ import { ConfigError, randomKey, randomUniform } from '@vitvq/core';
 import { GumbelQuantizer, ResidualQuantizer, VectorQuantizer, type QuantizerConfig } from '@vitvq/quantizers';
 import '@vitvq/test-utils';
 import {
-  createStage1Gradients,
+  createTokenizerGradients,
   QUICKSTART_TRAINING,
   SINGLE_MACHINE_TRAINING,
   VIT_VQGAN_TRAINING,
-  stage1PlanSchema,
+  tokenizerTrainingSchema,
 } from '@vitvq/stage1-trainer';
 import {
   createViTVQ,
@@ -136,7 +136,7 @@ describe('createViTVQ', () => {
     const { data, shape } = tinyImages(2);
     const images = tf.tensor4d(data, [...shape]);
     const [plain, recomputed] = [false, true].map((recompute) =>
-      createStage1Gradients({ tokenizer: tinyModel({ recompute }) })(images),
+      createTokenizerGradients({ tokenizer: tinyModel({ recompute }) })(images),
     );
     for (const [name, gradient] of plain!.gradients) {
       expect(recomputed!.gradients.get(name)!, name).toBeAllClose(gradient, { rtol: 1e-4, atol: 1e-7 });
@@ -178,9 +178,9 @@ describe('presets', () => {
     model.dispose();
   });
 
-  it('are plans that a trainer takes', () => {
-    for (const plan of [VIT_VQGAN_TRAINING, SINGLE_MACHINE_TRAINING, QUICKSTART_TRAINING]) {
-      expect(stage1PlanSchema.parse(plan)).toMatchObject(plan);
+  it('are configs that a trainer takes', () => {
+    for (const config of [VIT_VQGAN_TRAINING, SINGLE_MACHINE_TRAINING, QUICKSTART_TRAINING]) {
+      expect(tokenizerTrainingSchema.parse(config)).toMatchObject(config);
     }
     expect(VIT_VQGAN_TRAINING.losses).toEqual({
       l1: 0,

@@ -6,8 +6,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { assertTokenizerFits, Module, type QuantizeResult, type Quantizer } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
 import { quantizerKinds, type QuantizerKind } from '@vitvq/quantizers';
-import { createStage1Gradients, Stage1Trainer } from '@vitvq/stage1-trainer';
-import { quantizerCases, tinyBatches, tinyConfig, tinyImages, tinyStage1Plan } from '@vitvq/test-models';
+import { createTokenizerGradients, createTokenizerTrainer } from '@vitvq/stage1-trainer';
+import { quantizerCases, tinyBatches, tinyConfig, tinyImages, tinyTokenizerTraining } from '@vitvq/test-models';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import '@vitvq/test-utils';
@@ -33,15 +33,15 @@ const images = (): tf.Tensor4D => {
 /** Trains for two steps in the ordinary trainer, with a codebook from data where there is one. */
 async function train(tokenizer: ViTVQ): Promise<void> {
   const { codebook } = tokenizer.quantizer;
-  const plan = tinyStage1Plan({
+  const config = tinyTokenizerTraining({
     duration: { steps: 2 },
     codebook: {
-      autoencoderShare: 0,
+      autoencoderFraction: 0,
       initializeFromData: codebook !== undefined,
-      reviveEvery: codebook?.reset === undefined ? 0 : 1,
+      resetEvery: codebook?.reset === undefined ? 0 : 1,
     },
   });
-  const trainer = new Stage1Trainer({ tokenizer, plan, openBatches: tinyBatches });
+  const trainer = createTokenizerTrainer({ tokenizer, config, openBatches: tinyBatches });
   expect(await trainer.run()).toMatchObject({ reason: 'finished', step: 2 });
   trainer.dispose();
 }
@@ -62,7 +62,7 @@ describe.each(Object.entries(quantizerCases))(
       const tokenizer = createViTVQ(config, { seed: 1 });
       const shape = tokenizer.noiseShape(3);
       const noise = shape && tf.fill([...shape], 0.5);
-      const { gradients } = createStage1Gradients({ tokenizer })(images(), { noise });
+      const { gradients } = createTokenizerGradients({ tokenizer })(images(), { noise });
       expect([...gradients.keys()]).toEqual([...tokenizer.namedTrainableVariables().keys()]);
       for (const [name, gradient] of gradients) {
         const largest = tf.max(tf.abs(gradient)).dataSync()[0]!;
@@ -125,7 +125,7 @@ class RoundingQuantizer extends Module implements Quantizer {
       const numbers = tf.cast(indices, 'float32');
       const second = tf.floor(tf.div(numbers, 2 * this.steps + 1));
       const first = tf.sub(numbers, tf.mul(second, 2 * this.steps + 1));
-      return tf.div(tf.sub(tf.stack([first, second], 2), this.steps), this.steps) as tf.Tensor3D;
+      return tf.div<tf.Tensor3D>(tf.sub(tf.stack([first, second], 2), this.steps), this.steps);
     });
   }
 }

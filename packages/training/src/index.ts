@@ -1,27 +1,41 @@
-export { keepUnlessFinite } from './keep-unless-finite.js';
+export { durationSchema, type Duration } from './duration.js';
+export {
+  gradientStep,
+  type GradientStepOptions,
+  type GradientStepResult,
+  type LossGradients,
+} from './gradient-step.js';
+export { gradientsWithValues } from './gradients-with-values.js';
 export { type IntervalOptions } from './interval.js';
-export { LazyParts } from './lazy-parts.js';
-export { isLookDue, type LookSchedule } from './look-schedule.js';
+export { keepUnlessFinite } from './keep-unless-finite.js';
+export { LazyResources } from './lazy-resources.js';
+export { Learner, type LearnerOptions } from './learner.js';
+export { learningRateAt, learningRateSchema, type LearningRateConfig } from './learning-rate.js';
+export { assertOwnTerms, termWeights, type LossTerm, type LossTerms } from './loss-terms.js';
+export { microBatchSize } from './micro-batches.js';
+export { ModelEMA } from './model-ema.js';
 export {
   createOptimizer,
-  decayRules,
-  durationSchema,
-  learningRateAt,
-  learningRateSchema,
   optimizerSchema,
-  type Duration,
-  type LearningRatePlan,
-  type OptimizerPlan,
-} from './plan.js';
+  type AdafactorConfig,
+  type AdamConfig,
+  type OptimizerConfig,
+  type ResolvedOptimizerConfig,
+} from './optimizer-config.js';
+export { drawGrid, type Picture } from './picture.js';
+export { isPreviewDue, type PreviewSchedule } from './preview-schedule.js';
+export { readTrainedWeights, type TrainedWeightsOptions, type TrainedWeightsPlace } from './read-trained-weights.js';
 export { logCurve, readTrainingLog, type TrainingLogEntry } from './read-training-log.js';
+export { Trainer } from './trainer.js';
 export {
-  Trainer,
   type BestMetric,
   type RestoreOptions,
   type RunOptions,
   type TensorBoardOptions,
   type TrainerOptions,
-} from './trainer.js';
+} from './trainer-options.js';
+export { TrainStep, type GradientFunction, type TrainStepOptions, type UpdateResult } from './train-step.js';
+export { trainingFields, type NonFinitePolicy, type TrainingConfig } from './training-config.js';
 export { TrainingDivergedError, type TrainingDivergedFacts } from './training-diverged-error.js';
 export {
   type BestCheckpoint,
@@ -30,21 +44,12 @@ export {
   type TrainingSummary,
   type WarningReport,
 } from './training-events.js';
-export { trainingStateOf, type TrainingState } from './training-state.js';
+export { readTrainingState, trainingStateOf, type TrainingState } from './training-state.js';
 export {
-  type NonFinitePolicy,
-  type Picture,
   type StepContext,
   type StepResult,
   type TaskEvaluation,
-  type TaskLook,
+  type TaskPreview,
+  type TrainingPart,
   type TrainingTask,
 } from './training-task.js';
-export {
-  Updater,
-  type GradientFunction,
-  type LossGradients,
-  type UpdateResult,
-  type UpdaterOptions,
-} from './updater.js';
-export { WeightAverages } from './weight-averages.js';

@@ -1,10 +1,10 @@
-/** Every so many steps, every so many seconds, or both; neither: never. */
+/** Distance between two occurrences: by steps, by seconds, or both, whichever comes first; without either, never. */
 export interface IntervalOptions {
   readonly everySteps?: number;
   readonly everySeconds?: number;
 }
 
-/** Tells when something that is done now and then is due. */
+/** Tells when something that recurs is due. */
 export class Interval {
   readonly #everySteps: number;
   readonly #everySeconds: number;
@@ -16,6 +16,7 @@ export class Interval {
     this.#lastSeconds = nowSeconds;
   }
 
+  /** Returns whether the occurrence is due after a step; a true answer restarts the seconds. */
   isDue(step: number, nowSeconds: number): boolean {
     const due = step % this.#everySteps === 0 || nowSeconds - this.#lastSeconds >= this.#everySeconds;
     if (due) this.#lastSeconds = nowSeconds;

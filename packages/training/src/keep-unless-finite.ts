@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
- * Runs `body`, which may assign `variables`, and gives them their former values back where the scalar that it returns beside
- * its result is not finite: a select, since NaN times 0 is NaN. Compiles.
+ * Runs `body`, which may assign `variables`, and restores their former values where the scalar that
+ * `body` returns beside its result is not finite. The choice is a select, since NaN times 0 is NaN.
+ * Plain tensor code, which compiles.
  */
 export function keepUnlessFinite<R>(
   variables: Iterable<tf.Variable>,

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { DataError } from '@vitvq/core';
 import { METRICS_LOG_FILE } from './internal/metrics-log.js';
 
-/** A line of `metrics.jsonl`: what a step or an evaluation came to, by name. */
+/** Line of `metrics.jsonl`: the numbers of a step or an evaluation, by name. */
 export type TrainingLogEntry = { readonly event: string; readonly step: number } & Readonly<Record<string, unknown>>;
 
 /**
- * What a training with a directory wrote of its steps, and evaluations, in order.
+ * Reads what a training with a directory logged of its steps and evaluations, in order.
  * @throws {DataError} when there is no log, or a line is damaged
  */
 export async function readTrainingLog(directory: string): Promise<TrainingLogEntry[]> {
@@ -23,7 +23,7 @@ export async function readTrainingLog(directory: string): Promise<TrainingLogEnt
   }
 }
 
-/** Points `[step, value]` of one number in the log; entries without it are left out. */
+/** Returns the points `[step, value]` of one number in the log; entries without it are left out. */
 export function logCurve(log: readonly TrainingLogEntry[], event: string, name: string): [number, number][] {
   return log.flatMap((entry): [number, number][] => {
     const value = entry.event === event ? entry[name] : undefined;

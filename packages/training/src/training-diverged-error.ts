@@ -1,30 +1,35 @@
 import { VitvqError } from '@vitvq/core';
 
+/** Facts of a step that failed. */
 export interface TrainingDivergedFacts {
   /** Number of the step that failed; the first is 1. */
   readonly step: number;
-  /** What was not finite first: a term of the loss, a gradient norm, `weights`. */
+  /** Name of the first value that is not finite: a term of the loss, a gradient norm, `weights`. */
   readonly term: string;
   readonly value: number;
-  /** The first variable whose weight, or else whose gradient, is not finite; undefined when all gradients or none are. */
+  /**
+   * First variable whose weight, or else whose gradient, is not finite; undefined when all gradients
+   * or none are.
+   */
   readonly layer: string | undefined;
-  /** Variables with the largest gradients, largest first, of the last step where some were finite. */
+  /** Variables with the largest gradients, largest first, in the last step where some were finite. */
   readonly largestGradients: readonly { readonly name: string; readonly norm: number }[];
-  /** The step that `largestGradients` belongs to. */
+  /** Number of the step that `largestGradients` belongs to. */
   readonly gradientStep: number;
-  /** The newest checkpoint, written before the failure. */
+  /** Newest checkpoint from before the failure. */
   readonly checkpoint: string | undefined;
-  /** Whether the batch itself held no NaN and no infinite value. */
+  /** Whether the batch held neither NaN nor infinite values. */
   readonly batchIsFinite: boolean;
-  /** Whether the weights in memory are still those of before the step. */
+  /** Whether the weights in memory are still those from before the step. */
   readonly weightsAreFinite: boolean;
-  /** Failures before this one, without a good step between them, that were skipped. */
+  /** Number of skipped failures right before this one. */
   readonly skippedInRow: number;
 }
 
 /**
- * The loss, its gradient or a weight is NaN or infinite. Loss and gradient are found before the update, which is then left
- * out, so that the weights in memory are still good; a weight is found when the next step fails, or before a checkpoint.
+ * Error of a training whose loss, gradient or weight is NaN or infinite. Loss and gradient are checked
+ * before the update, which is then left out, so that the weights in memory are still good; weights
+ * are checked when a step fails and before each checkpoint.
  */
 export class TrainingDivergedError extends VitvqError implements TrainingDivergedFacts {
   readonly step: number;
@@ -38,6 +43,7 @@ export class TrainingDivergedError extends VitvqError implements TrainingDiverge
   readonly weightsAreFinite: boolean;
   readonly skippedInRow: number;
 
+  /** @param facts  they become properties of the error, and its message */
   constructor(facts: TrainingDivergedFacts) {
     const { step, term, value, layer, largestGradients, gradientStep, checkpoint, batchIsFinite } = facts;
     const listed = largestGradients.map(({ name, norm }) => `${name} ${norm.toPrecision(3)}`).join(', ');

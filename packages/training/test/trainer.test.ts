@@ -7,15 +7,8 @@ import { listCheckpoints, readCheckpoint } from '@vitvq/checkpoint';
 import { ConfigError, DataError } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  logCurve,
-  readTrainingLog,
-  Trainer,
-  TrainingDivergedError,
-  type StepContext,
-  type StepResult,
-  type TrainingTask,
-} from '../src/index.js';
+import { logCurve, readTrainingLog, Trainer, TrainingDivergedError, type StepContext } from '../src/index.js';
+import { numbers, Sum } from './sum-task.js';
 
 let directory: string;
 
@@ -29,82 +22,28 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Adds up the numbers that it is given. */
-class Sum implements TrainingTask<number, { sum: number }, { sum: number }> {
-  readonly kind: string = 'sum';
-  readonly nonFinite = { action: 'stop', maximumInRow: 0 } as const;
-  readonly configuration = { colour: 'red' };
-  readonly total = tf.variable(tf.scalar(0));
-  readonly contexts: StepContext[] = [];
-  readonly duration;
-  #count = 0;
-
-  constructor(steps: number) {
-    this.duration = { steps };
-  }
-  namedVariables(): Map<string, tf.Variable> {
-    return new Map([['sum.total', this.total]]);
-  }
-  state(): unknown {
-    return { count: this.#count };
-  }
-  restore(state: unknown): void {
-    this.#count = (state as { count: number }).count;
-  }
-  async step(batch: number, context: StepContext): Promise<StepResult> {
-    this.contexts.push(context);
-    this.#count++;
-    tf.tidy(() => this.total.assign(tf.add(this.total, batch)));
-    return { examples: 1, values: { loss: batch, count: this.#count }, gradientNorms: new Map([['total', batch]]) };
-  }
-  isFinite(batch: number): boolean {
-    return Number.isFinite(batch);
-  }
-  async evaluate() {
-    const [sum] = await this.total.data();
-    return {
-      metrics: { sum: sum! },
-      evaluation: { sum: sum! },
-      warnings: [{ code: 'sum', message: `The sum is ${sum}.` }],
-    };
-  }
-  async look() {
-    const [sum] = await this.total.data();
-    return { look: { sum: sum! }, pictures: [{ name: 'dot', width: 1, height: 1, data: new Uint8Array([1, 2, 3]) }] };
-  }
-  dispose(): void {
-    this.total.dispose();
-  }
-}
-
-const numbers =
-  (...values: number[]) =>
-  (startAt: number) => {
-    let at = startAt;
-    return { next: async () => values[at++]!, close: () => undefined };
-  };
-
 describe('Trainer', () => {
   it('tells the task where it stands, and listeners what happens, in order', async () => {
-    const task = new Sum(4);
+    const task = new Sum();
     const trainer = new Trainer({
       task,
+      duration: { steps: 4 },
       openBatches: numbers(1, 2, 3, 4, 5),
       directory,
       evaluation: { everySteps: 2 },
       checkpoint: { everySteps: 2 },
-      look: { steps: [0, 2], everySteps: 0 },
+      preview: { steps: [0, 2], everySteps: 0 },
       best: { metric: 'sum', mode: 'highest' },
     });
     const events: string[] = [];
-    for (const name of ['step', 'look', 'evaluate', 'checkpoint', 'best', 'warning'] as const) {
+    for (const name of ['step', 'preview', 'evaluate', 'checkpoint', 'best', 'warning'] as const) {
       trainer.on(name, ({ step }: { step: number }) => void events.push(`${name} ${step}`));
     }
     const { best, evaluation, checkpoint } = await trainer.run();
     expect(task.contexts.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
     expect(task.contexts.map(({ progress }) => progress)).toEqual([0.125, 0.375, 0.625, 0.875]);
     expect(events.join(', ')).toBe(
-      'look 0, step 1, step 2, look 2, best 2, evaluate 2, warning 2, checkpoint 2, step 3, step 4, checkpoint 4, best 4, evaluate 4, warning 4',
+      'preview 0, step 1, step 2, preview 2, best 2, evaluate 2, warning 2, checkpoint 2, step 3, step 4, checkpoint 4, best 4, evaluate 4, warning 4',
     );
     expect(evaluation).toEqual({ sum: 10 });
     expect(best).toMatchObject({ metric: 'sum', value: 10, step: 4 });
@@ -128,11 +67,11 @@ describe('Trainer', () => {
   it('goes on from a checkpoint with variables, state and data', async () => {
     const openBatches = numbers(1, 2, 3, 4, 5);
     const stop = new AbortController();
-    const first = new Trainer({ task: new Sum(4), openBatches, directory });
+    const first = new Trainer({ task: new Sum(), duration: { steps: 4 }, openBatches, directory });
     first.on('step', ({ step }) => step === 3 && stop.abort());
     expect(await first.run({ signal: stop.signal })).toMatchObject({ reason: 'aborted', step: 3 });
-    const task = new Sum(4);
-    const second = new Trainer({ task, openBatches, directory });
+    const task = new Sum();
+    const second = new Trainer({ task, duration: { steps: 4 }, openBatches, directory });
     expect(await second.resume(join(directory, 'another'))).toBe(false);
     expect(await second.resume(directory)).toBe(true);
     const counts: unknown[] = [];
@@ -150,7 +89,7 @@ describe('Trainer', () => {
     }
     const options = { openBatches: numbers(1, 2, 3, 4, 5), directory, evaluation: {}, checkpoint: { everySteps: 1 } };
     const stop = new AbortController();
-    const first = new Trainer({ task: new Milestone(4), ...options });
+    const first = new Trainer({ task: new Milestone(), duration: { steps: 4 }, ...options });
     first.on('step', ({ step }) => step === 3 && stop.abort());
     await first.run({ signal: stop.signal });
     const logged = async (): Promise<string> =>
@@ -162,7 +101,7 @@ describe('Trainer', () => {
         .join(', ');
     // From the step of the milestone, then from the end.
     for (const step of [2, 4]) {
-      const again = new Trainer({ task: new Milestone(4), ...options });
+      const again = new Trainer({ task: new Milestone(), duration: { steps: 4 }, ...options });
       await again.restore((await listCheckpoints(directory)).find((file) => file.step === step)!.file);
       await again.run();
       expect(await logged()).toBe('step 1, step 2, evaluate 2, step 3, step 4, evaluate 4');
@@ -171,10 +110,10 @@ describe('Trainer', () => {
 
   it('says where it goes back behind a checkpoint that its folder still holds', async () => {
     const options = { openBatches: numbers(1, 2, 3, 4), directory, checkpoint: { everySteps: 1, keep: 9 } };
-    await new Trainer({ task: new Sum(3), ...options }).run();
+    await new Trainer({ task: new Sum(), duration: { steps: 3 }, ...options }).run();
     const warnings: string[] = [];
     const goOn = async (step: number): Promise<void> => {
-      const trainer = new Trainer({ task: new Sum(3), ...options });
+      const trainer = new Trainer({ task: new Sum(), duration: { steps: 3 }, ...options });
       trainer.on('warning', ({ code, message }) => void warnings.push(`${code}: ${message}`));
       await trainer.restore((await listCheckpoints(directory)).find((file) => file.step === step)!.file);
       await trainer.run();
@@ -191,8 +130,10 @@ describe('Trainer', () => {
 
   it('may have been stopped before its first step', async () => {
     const openBatches = numbers(1, 2, 3);
-    await new Trainer({ task: new Sum(2), openBatches, directory }).run({ signal: AbortSignal.abort() });
-    const trainer = new Trainer({ task: new Sum(2), openBatches, directory });
+    await new Trainer({ task: new Sum(), duration: { steps: 2 }, openBatches, directory }).run({
+      signal: AbortSignal.abort(),
+    });
+    const trainer = new Trainer({ task: new Sum(), duration: { steps: 2 }, openBatches, directory });
     await trainer.restore(directory);
     expect(await trainer.run()).toMatchObject({ step: 2 });
   });
@@ -208,7 +149,8 @@ describe('Trainer', () => {
     }
     const openBatches = numbers(1, 2, 3, 4);
     const trainer = new Trainer({
-      task: new Damaged(4),
+      task: new Damaged(),
+      duration: { steps: 4 },
       openBatches,
       directory,
       checkpoint: { everySteps: 1, keep: 9 },
@@ -233,7 +175,7 @@ describe('Trainer', () => {
         return { ...(await super.step(batch, context)), values: { loss: 1, gradientNorm: NaN }, gradientNorms };
       }
     }
-    const error: unknown = await new Trainer({ task: new Broken(1), openBatches: numbers(1, 2) })
+    const error: unknown = await new Trainer({ task: new Broken(), duration: { steps: 1 }, openBatches: numbers(1, 2) })
       .run()
       .catch((reason: unknown) => reason);
     expect(error).toMatchObject({ term: 'gradientNorm', layer: 'second', weightsAreFinite: true, batchIsFinite: true });
@@ -241,7 +183,7 @@ describe('Trainer', () => {
 
   it('refuses intervals and counts that make no sense before it begins', () => {
     const create = (options: object) => (): unknown =>
-      new Trainer({ task: new Sum(1), openBatches: numbers(1), directory, ...options });
+      new Trainer({ task: new Sum(), duration: { steps: 1 }, openBatches: numbers(1), directory, ...options });
     expect(create({ checkpoint: { keep: 0 } })).toThrow(
       'Trainer: expected checkpoint.keep to be an integer of at least 1, got 0.',
     );
@@ -252,11 +194,11 @@ describe('Trainer', () => {
   });
 
   it('refuses a checkpoint of another kind of training', async () => {
-    await new Trainer({ task: new Sum(1), openBatches: numbers(1, 2), directory }).run();
+    await new Trainer({ task: new Sum(), duration: { steps: 1 }, openBatches: numbers(1, 2), directory }).run();
     class Product extends Sum {
       override readonly kind = 'product';
     }
-    const other = new Trainer({ task: new Product(1), openBatches: numbers(1, 2) });
+    const other = new Trainer({ task: new Product(), duration: { steps: 1 }, openBatches: numbers(1, 2) });
     await expect(other.restore(directory)).rejects.toThrow(ConfigError);
     await expect(other.restore(directory)).rejects.toThrow('kind is "sum"');
   });

@@ -21,10 +21,10 @@ import { Sampler } from '@vitvq/sampling';
 import {
   readConditionerWeights,
   readTransformerWeights,
-  Stage2Trainer,
-  type Stage2TrainerOptions,
+  createTransformerTrainer,
+  type TransformerTrainerOptions,
 } from '@vitvq/stage2-trainer';
-import { brightnessTokenizer, classGPT, grid, tinyStage2Plan, vocabSize } from '@vitvq/test-models';
+import { brightnessTokenizer, classGPT, grid, tinyTransformerTraining, vocabSize } from '@vitvq/test-models';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
 import type { StepReport } from '@vitvq/training';
 import { conditionTensor, nullConditions, type EmbeddingConditioner, type GPT } from '../src/index.js';
@@ -99,12 +99,12 @@ function model(): GPT {
   return classGPT({ conditionVocabSize: undefined, conditionLength: 2, dim: width });
 }
 
-type Options = Partial<Stage2TrainerOptions>;
+type Options = Partial<TransformerTrainerOptions>;
 
 async function train(options: Options, { restore = false, stopAfter = Infinity } = {}) {
   const parts = { model: model(), conditioner: new SlopeConditioner() };
-  const plan = tinyStage2Plan({ conditionDropRate: 0.2, movingAverage: { decay: 0.9 } });
-  const trainer = new Stage2Trainer({ ...parts, plan, openBatches, tensorBoard: false, ...options });
+  const config = tinyTransformerTraining({ conditionDropRate: 0.2, ema: { decay: 0.9 } });
+  const trainer = createTransformerTrainer({ ...parts, config, openBatches, tensorBoard: false, ...options });
   if (restore) await trainer.restore(directory);
   const stop = new AbortController();
   const losses: number[] = [];
@@ -131,7 +131,7 @@ describe('a conditioner that embeds', () => {
       conditioner,
       evaluation,
     } = await train({
-      plan: tinyStage2Plan({ duration: { steps: 250 }, conditionDropRate: 0.1 }),
+      config: tinyTransformerTraining({ duration: { steps: 250 }, conditionDropRate: 0.1 }),
       evaluation: { openBatches: () => [batchOf(1000), batchOf(1001)] },
     });
     // Nothing is left to chance; without the condition the first code would cost ln(6) / 6 = 0.3 at the least.
@@ -183,9 +183,9 @@ describe('a conditioner that embeds', () => {
     const options: Options = {
       ...parts,
       tokenizer: brightnessTokenizer(),
-      plan: tinyStage2Plan({ duration: { steps: 2 }, conditionDropRate: 0.5, accumulate: 2 }),
+      config: tinyTransformerTraining({ duration: { steps: 2 }, conditionDropRate: 0.5, accumulate: 2 }),
       evaluation: { openBatches: () => [batchOf(0)] },
-      look: { steps: [1], conditions: Float32Array.of(0.2, 1, 0.9, 0), guidanceScale: 2 },
+      preview: { steps: [1], conditions: Float32Array.of(0.2, 1, 0.9, 0), guidanceScale: 2 },
     };
     await expectNoTensorLeak(async () => {
       const extra = await train(options);
@@ -207,9 +207,9 @@ describe('a conditioner that embeds', () => {
     ],
     ['a table', { model: classGPT({ conditionLength: 2 }) }, /embeddings for a model with a conditionVocabSize/],
     [
-      'a look',
-      { look: { count: 2, conditions: new Float32Array(3) } },
-      /look\.conditions: expected tokens \[2, 2\], got 3/,
+      'a preview',
+      { preview: { count: 2, conditions: new Float32Array(3) } },
+      /preview\.conditions: expected tokens \[2, 2\], got 3/,
     ],
   ] as [string, Options, RegExp][])('refuses %s that does not fit', async (_, options, message) => {
     await expect(train(options)).rejects.toThrow(ConfigError);

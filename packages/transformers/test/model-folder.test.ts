@@ -114,14 +114,14 @@ describe('loadTransformer', () => {
   it('says all that is wrong with a configuration', async () => {
     const model = classGPT();
     const config = {
-      model: { ...model.config, vocabSize: 0, activation: 'tanh', surprise: 1 },
+      model: { ...model.config, vocabSize: 0, activation: 'swish', surprise: 1 },
       conditioner: { kind: 'class', classCount: 3, classNames: ['one'] },
     };
     await writeModel(folder, { type: 'gpt', config }, variableTensors(model.namedVariables()));
     const failure = loadTransformer(folder);
     await expect(failure).rejects.toThrow(ConfigError);
     await expect(failure).rejects.toThrow(
-      /config\.json.*4 problems: .*model\.vocabSize is 0.*model\.activation is "tanh".*model\.surprise.*classNames/,
+      /config\.json.*4 problems: .*model\.vocabSize is 0.*model\.activation is "swish".*model\.surprise.*classNames/,
     );
   });
 

@@ -251,9 +251,9 @@ describe('variables', () => {
     expect(() => tinyGPT({ grid: [3, 0] })).toThrow(ConfigError);
     expect(() => tinyGPT({ depth: 0 })).toThrow(ConfigError);
     expect(() => tinyGPT({ positions: 'sincos' as 'grid' })).toThrow(/positions is "sincos".*"sequence"\|"grid"/);
-    const several = { dim: 18, numHeads: 4, activation: 'tanh' as 'gelu', dropout: { residuals: 0.1 } as object };
+    const several = { dim: 18, numHeads: 4, activation: 'swish' as 'gelu', dropout: { residuals: 0.1 } as object };
     expect(() => tinyGPT(several)).toThrow(
-      /GPT: .*2 problems: activation is "tanh".*unknown option "dropout.residuals"/,
+      /GPT: .*2 problems: activation is "swish".*unknown option "dropout.residuals"/,
     );
     expect(() => tinyRQ({ depth: { depth: 1, numHeads: 3 } })).toThrow(
       /dim is 8: expected a multiple of depth.numHeads/,

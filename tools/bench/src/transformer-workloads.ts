@@ -4,7 +4,7 @@ import { randomKey, randomUniform } from '@vitvq/core';
 import { compile } from '@vitvq/engine';
 import { Adam } from '@vitvq/optim';
 import { Sampler } from '@vitvq/sampling';
-import { createStage2Gradients } from '@vitvq/stage2-trainer';
+import { createTransformerGradients } from '@vitvq/stage2-trainer';
 import { GPT } from '@vitvq/transformers';
 import type { TransformerPreset, Workload } from './workload.js';
 
@@ -35,7 +35,7 @@ export function gptStep(preset: TransformerPreset): Workload {
   const model = createGPT(preset);
   const positions = preset.grid[0] * preset.grid[1];
   const optimizer = new Adam([{ variables: model.namedTrainableVariables(), weightDecay: 0 }], { beta2: 0.96 });
-  const gradientsOf = createStage2Gradients(model);
+  const gradientsOf = createTransformerGradients({ model });
   const step = compile(
     (conditions: tf.Tensor2D, tokens: tf.Tensor2D, learningRate: tf.Scalar) => {
       const { values, gradients } = gradientsOf(conditions, tokens);

@@ -5,10 +5,11 @@ import { StyleDiscriminator, styleDiscriminatorChannels } from '@vitvq/discrimin
 import { compile } from '@vitvq/engine';
 import { ViTDecoder, ViTEncoder } from '@vitvq/layers';
 import { vanillaAdversarialLoss } from '@vitvq/losses';
-import { AdamW } from '@vitvq/optim';
+import { AdamW, type Optimizer } from '@vitvq/optim';
 import { createQuantizer } from '@vitvq/quantizers';
-import { createDiscriminatorStep, createStage1Step } from '@vitvq/stage1-trainer';
+import { createDiscriminatorGradients, createTokenizerGradients, type ImageGradients } from '@vitvq/stage1-trainer';
 import { createViTVQ, ViTVQ } from '@vitvq/tokenizer';
+import { gradientStep, type GradientStepResult } from '@vitvq/training';
 import { gptSample, gptStep } from './transformer-workloads.js';
 import type { Preset, Workload } from './workload.js';
 
@@ -87,11 +88,16 @@ function tokenizerOf({ imageSize, patchSize, encoder, decoder, quantizer }: Pres
   });
 }
 
-type StepFunction = ReturnType<typeof createStage1Step>;
+type StepFunction = (learningRate: tf.Scalar, images: tf.Tensor4D) => GradientStepResult;
+
+/** A training step on images alone. */
+function stepOf(gradientsOf: ImageGradients, optimizer: Optimizer): StepFunction {
+  return gradientStep((images: tf.Tensor4D) => gradientsOf(images), { optimizer });
+}
 
 /** Compiles a step; running it checks the loss. */
 function timedStep(name: string, step: StepFunction, lossName: string, images: tf.Tensor4D): () => Promise<void> {
-  const compiled = compile((batch: tf.Tensor4D, learningRate: tf.Scalar) => step(batch, learningRate), { name });
+  const compiled = compile((batch: tf.Tensor4D, learningRate: tf.Scalar) => step(learningRate, batch), { name });
   const learningRate = tf.scalar(1e-4);
   return async () => {
     const results = await compiled(images, learningRate);
@@ -106,7 +112,7 @@ const stage1Step =
   ({ model, batch }: Preset): Workload => {
     const tokenizer = tokenizerOf(model, recompute);
     const optimizer = new AdamW([{ variables: tokenizer.namedTrainableVariables(), weightDecay: 1e-4 }]);
-    const step = createStage1Step({ tokenizer, optimizer });
+    const step = stepOf(createTokenizerGradients({ tokenizer }), optimizer);
     const run = timedStep('stage1_step', step, 'loss', randomImages(model.imageSize, batch));
     return { runs: [{ share: 1, run }], amount: batch, unit: 'images', parameters: tokenizer.parameterCount() };
   };
@@ -125,16 +131,15 @@ function ganStep({ model, batch, discriminatorWidth }: Preset): Workload {
   });
   const loss = vanillaAdversarialLoss;
   const images = randomImages(model.imageSize, batch);
-  const trainTokenizer = createStage1Step({
-    tokenizer,
-    losses: { adversarial: 0.1 },
-    adversarial: { discriminator, loss },
-    optimizer: new AdamW([{ variables: tokenizer.namedTrainableVariables(), weightDecay: 1e-4 }]),
-  });
+  const trainTokenizer = stepOf(
+    createTokenizerGradients({ tokenizer, weights: { adversarial: 0.1 }, adversarial: { discriminator, loss } }),
+    new AdamW([{ variables: tokenizer.namedTrainableVariables(), weightDecay: 1e-4 }]),
+  );
   const optimizer = new AdamW([{ variables: discriminator.namedTrainableVariables(), weightDecay: 0 }], { beta1: 0 });
-  const shared = { tokenizer, discriminator, loss, optimizer };
-  const trainDiscriminator = createDiscriminatorStep(shared);
-  const regularize = createDiscriminatorStep({ ...shared, r1: { weight: (r1Gamma / 2) * r1Every } });
+  const shared = { tokenizer, discriminator, loss };
+  const trainDiscriminator = stepOf(createDiscriminatorGradients(shared), optimizer);
+  const r1 = { weight: (r1Gamma / 2) * r1Every };
+  const regularize = stepOf(createDiscriminatorGradients({ ...shared, r1 }), optimizer);
   const autoencoder = timedStep('gan_step: autoencoder', trainTokenizer, 'loss', images);
   const plain = timedStep('gan_step: discriminator', trainDiscriminator, 'discriminator', images);
   const regularized = timedStep('gan_step: discriminator with R1', regularize, 'discriminator', images);

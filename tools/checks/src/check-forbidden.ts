@@ -1,4 +1,7 @@
-/** `npm run check-forbidden`: no machine paths, registry addresses or credentials in any file that git tracks or would. */
+/**
+ * `npm run check-forbidden`: no machine paths, registry addresses or credentials in any file that
+ * git tracks or would.
+ */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findForbidden } from './internal/forbidden.js';

@@ -1,21 +1,23 @@
 /**
- * `npm run check-readmes`: the program of the root README runs on the packages as built here and prints something; every
- * published package has a README with a program (`npm run check-packages` runs those); no Markdown link leads nowhere.
+ * `npm run check-readmes`: the programs of the root README and of every guide in `docs/guides`
+ * run on the sources and print something; every published package has a README with a program,
+ * which the target `check-package` runs.
  */
-import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
-import { firstProgram, localLinks } from './internal/readme.js';
-import { run, runTypeScript } from './internal/run.js';
-import { repositoryRoot, workspaces } from './internal/workspace.js';
+import { join } from 'node:path';
+import { firstProgram } from './internal/readme.js';
+import { runTypeScript } from './internal/run.js';
+import { publishedPackages, repositoryRoot } from './internal/workspace.js';
 
+const guides = await readdir(join(repositoryRoot, 'docs/guides')).catch(() => []);
+const pages = ['README.md', ...guides.filter((name) => name.endsWith('.md')).map((name) => `docs/guides/${name}`)];
 const problems: string[] = [];
 
-async function checkRootProgram(): Promise<void> {
-  const program = firstProgram(await readFile(join(repositoryRoot, 'README.md'), 'utf8'));
+async function checkProgram(page: string): Promise<void> {
+  const program = firstProgram(await readFile(join(repositoryRoot, page), 'utf8'));
   if (!program) {
-    problems.push('README.md: no program (a block that starts with ```ts)');
+    problems.push(`${page}: no program (a block that starts with \`\`\`ts)`);
     return;
   }
   const folder = await mkdtemp(join(tmpdir(), 'vitvq-readme-'));
@@ -23,42 +25,25 @@ async function checkRootProgram(): Promise<void> {
     await symlink(join(repositoryRoot, 'node_modules'), join(folder, 'node_modules'), 'junction');
     await writeFile(join(folder, 'package.json'), '{"private":true,"type":"module"}');
     await writeFile(join(folder, 'program.ts'), program);
-    const { code, stdout, stderr } = await runTypeScript('program.ts', [], { cwd: folder, timeoutSeconds: 120 });
-    if (code !== 0) problems.push(`README.md: its program failed:\n${stdout}${stderr}`);
-    else if (!stdout.trim()) problems.push('README.md: its program prints nothing');
-    else console.log(`The program of README.md printed:\n${stdout.trimEnd()}`);
+    const { code, stdout, stderr } = await runTypeScript('program.ts', [], { cwd: folder, timeoutSeconds: 240 });
+    if (code !== 0) problems.push(`${page}: its program failed:\n${stdout}${stderr}`);
+    else if (!stdout.trim()) problems.push(`${page}: its program prints nothing`);
+    else console.log(`The program of ${page} printed:\n${stdout.trimEnd()}\n`);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
 async function checkPackageReadmes(): Promise<void> {
-  for (const { folder, manifest } of workspaces('packages')) {
-    if (manifest.private) continue;
-    const file = join(folder, 'README.md');
-    const text = await readFile(file, 'utf8').catch(() => undefined);
+  for (const { folder, manifest } of publishedPackages()) {
+    const text = await readFile(join(folder, 'README.md'), 'utf8').catch(() => undefined);
     if (text === undefined) problems.push(`${manifest.name}: no README.md`);
     else if (!firstProgram(text)) problems.push(`${manifest.name}: README.md has no program (a block of \`\`\`ts)`);
   }
 }
 
-async function checkLinks(): Promise<void> {
-  const listed = await run('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '*.md'], {
-    cwd: repositoryRoot,
-  });
-  for (const name of listed.stdout.split('\0').filter(Boolean)) {
-    const file = join(repositoryRoot, name);
-    if (!existsSync(file)) continue;
-    for (const link of localLinks(await readFile(file, 'utf8'))) {
-      const target = link.startsWith('/') ? join(repositoryRoot, link) : join(dirname(file), decodeURI(link));
-      if (!existsSync(target)) problems.push(`${name}: ${relative(repositoryRoot, target)} does not exist`);
-    }
-  }
-}
-
-await checkRootProgram();
+for (const page of pages) await checkProgram(page);
 await checkPackageReadmes();
-await checkLinks();
 for (const problem of problems) console.error(problem);
-console.log(problems.length ? `${problems.length} problems in READMEs` : 'The READMEs are fine');
+console.log(problems.length ? `${problems.length} problems in READMEs and guides` : 'READMEs and guides are fine');
 process.exitCode = problems.length ? 1 : 0;

@@ -1,6 +1,6 @@
 /**
- * `npm run smoke [-- name ...]`: every example runs with `--smoke` (a step or two on synthetic data, writing to `--out`),
- * in each of its recipes, and ends well.
+ * `npm run smoke`, or `nx smoke @vitvq/example-NAME`: an example runs with `--smoke` (a step or
+ * two on synthetic data, writing to `--out`), in each of its recipes, and ends well.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,18 +8,14 @@ import { basename, join } from 'node:path';
 import { runTypeScript } from './internal/run.js';
 import { repositoryRoot, workspaces } from './internal/workspace.js';
 
-/** Of examples with several recipes, the options of each. */
+/** The options of each recipe, of examples with several. */
 const recipes: Readonly<Record<string, readonly (readonly string[])[]>> = { pipeline: [[], ['--model', 'rq']] };
 
-const wanted = process.argv.slice(2);
-const examples = workspaces('examples').filter(({ folder }) => !wanted.length || wanted.includes(basename(folder)));
-if (!examples.length) throw new Error(`smoke: expected the name of an example, got ${wanted.join(' ') || 'none'}.`);
+const name = process.argv[2];
+const example = workspaces('examples').find(({ folder }) => basename(folder) === name);
+if (!example) throw new Error(`smoke: expected the name of an example, got ${name ?? 'none'}.`);
 
-let failed = 0;
-for (const { folder } of examples) {
-  for (const recipe of recipes[basename(folder)] ?? [[]]) await runSmoke(folder, recipe);
-}
-process.exitCode = failed ? 1 : 0;
+for (const recipe of recipes[basename(example.folder)] ?? [[]]) await runSmoke(example.folder, recipe);
 
 async function runSmoke(folder: string, recipe: readonly string[]): Promise<void> {
   const started = performance.now();
@@ -27,10 +23,9 @@ async function runSmoke(folder: string, recipe: readonly string[]): Promise<void
   const argv = ['--smoke', ...recipe, '--out', out];
   const { code, stdout, stderr } = await runTypeScript(join(folder, 'src/main.ts'), argv, { cwd: repositoryRoot });
   await rm(out, { recursive: true, force: true });
-  const name = [basename(folder), ...recipe].join(' ');
-  console.log(`${code === 0 ? '✓' : '✗'} ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
-  if (code !== 0) {
-    failed++;
-    console.error(stdout + stderr);
-  }
+  const title = [basename(folder), ...recipe].join(' ');
+  console.log(`${code === 0 ? '✓' : '✗'} ${title} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
+  if (code === 0) return;
+  process.exitCode = 1;
+  console.error(stdout + stderr);
 }

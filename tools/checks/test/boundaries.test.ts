@@ -12,7 +12,10 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
-/** Runs the repository's rules on a small repository made of `files`; `built` has packages resolve to their output. */
+/**
+ * Runs the repository's rules on a small repository made of `files`; `built` has packages resolve
+ * to their output.
+ */
 function violations(files: Readonly<Record<string, string>>, { built = true } = {}): string[] {
   const root = mkdtempSync(join(tmpdir(), 'vitvq-boundaries-'));
   folders.push(root);

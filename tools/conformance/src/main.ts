@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { VitvqError } from '@vitvq/core';
@@ -8,9 +9,13 @@ import { readManifest } from './fixture.js';
 import { formatResult, formatSummary } from './report.js';
 import { runCase, type CaseResult } from './run.js';
 
-const usage = `Usage: npm run conformance -- <folder> [--engine NAME] [--only TEXT]
+/** The golden cases of the repository. */
+const ownCases = fileURLToPath(new URL('../fixtures/reference', import.meta.url));
 
-Compares the library with the golden cases of a folder (manifest.json and safetensors files).
+const usage = `Usage: npm run conformance -- [folder] [--engine NAME] [--only TEXT]
+
+Compares the library with the golden cases of a folder (manifest.json and safetensors files), by
+default with those of the repository.
   --engine NAME  ${engineNames.join(', ')} (default: the one that users get here; cpu is the oracle)
   --only TEXT    cases whose name or module contains TEXT
 Exits with 1 when a case misses, with 2 when the arguments or the folder cannot be used.`;
@@ -28,8 +33,8 @@ async function main(): Promise<number> {
     console.log(usage);
     return 0;
   }
-  const [folder] = positionals;
-  if (folder === undefined || positionals.length > 1) {
+  const [folder = ownCases] = positionals;
+  if (positionals.length > 1) {
     console.error(usage);
     return 2;
   }

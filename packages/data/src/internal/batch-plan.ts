@@ -1,20 +1,22 @@
 import { foldIn, permutation, randomInts, randomUniform, split, type RandomKey } from '@vitvq/core';
-import { CENTRE, type CropDraws } from './crop.js';
+import { CENTER, type CropDraws } from './crop-region.js';
 
-/** One image of a batch. */
+/** One image of a batch before it is read. */
 export interface PlannedImage {
   /** Position in the source. */
   readonly index: number;
   readonly draws: CropDraws;
 }
 
+/** A batch before it is read: which images it holds and how they are cropped. */
 export interface BatchPlan {
   readonly epoch: number;
-  /** Of the batch, within the epoch. */
+  /** Position of the batch in the epoch. */
   readonly index: number;
   readonly images: readonly PlannedImage[];
 }
 
+/** Options that decide which images a batch holds and how they are cropped. */
 export interface PlannerOptions {
   readonly length: number;
   readonly batchSize: number;
@@ -25,21 +27,23 @@ export interface PlannerOptions {
   readonly key: RandomKey;
 }
 
-interface EpochPlan {
+/** What is drawn once for each epoch. */
+interface EpochDraws {
   readonly epoch: number;
+  /** Positions in the source; undefined: the order of the source. */
   readonly order: Uint32Array | undefined;
-  /** Mother of the keys of the images' crops and flips. */
+  /** Root key of the images' crops and flips. */
   readonly drawKey: RandomKey;
-  /** Mother of the keys that choose stand-ins for unusable images. */
-  readonly standInKey: RandomKey;
+  /** Root key of the choice of replacements for unusable images. */
+  readonly replacementKey: RandomKey;
 }
 
-/** Which images a batch holds and how they are cropped: a function of key, epoch and position, with nothing to remember. */
+/** Plans batches as a function of key, epoch and position, so that a stream can start anywhere. */
 export class BatchPlanner {
   readonly batchSize: number;
   readonly batchesPerEpoch: number;
   readonly #options: PlannerOptions;
-  readonly #epochs: EpochPlan[] = [];
+  readonly #epochs: EpochDraws[] = [];
 
   constructor(options: PlannerOptions) {
     this.#options = options;
@@ -48,45 +52,46 @@ export class BatchPlanner {
     this.batchesPerEpoch = options.dropLast ? Math.floor(batches) : Math.ceil(batches);
   }
 
-  /** @param position  number of the batch, counted over all epochs */
+  /** Returns a batch. @param position  number of the batch, counted over all epochs */
   plan(position: number): BatchPlan {
     const { batchSize } = this;
     const { length } = this.#options;
-    const plan = this.#epoch(Math.floor(position / this.batchesPerEpoch));
+    const draws = this.#epoch(Math.floor(position / this.batchesPerEpoch));
     const index = position % this.batchesPerEpoch;
     const begin = index * batchSize;
     const count = Math.min(batchSize, length - begin);
     const images = Array.from({ length: count }, (_, row) =>
-      this.#image(plan, plan.order ? plan.order[begin + row]! : begin + row),
+      this.#image(draws, draws.order ? draws.order[begin + row]! : begin + row),
     );
-    return { epoch: plan.epoch, index, images };
+    return { epoch: draws.epoch, index, images };
   }
 
-  /** The image that stands in when `index` and `attempt` other stand-ins for it cannot be used. */
-  standIn(epoch: number, index: number, attempt: number): PlannedImage {
-    const plan = this.#epoch(epoch);
-    const [chosen] = randomInts(foldIn(foldIn(plan.standInKey, index), attempt), 1, this.#options.length);
-    return this.#image(plan, chosen!);
+  /** Returns the image to use when `index` and its first `attempt` replacements cannot be used. */
+  replacement(epoch: number, index: number, attempt: number): PlannedImage {
+    const draws = this.#epoch(epoch);
+    const [chosen] = randomInts(foldIn(foldIn(draws.replacementKey, index), attempt), 1, this.#options.length);
+    return this.#image(draws, chosen!);
   }
 
-  /** Crop and flip depend on the image, not on its place in the batch, so another batch size changes neither. */
-  #image({ drawKey }: EpochPlan, index: number): PlannedImage {
+  // Crop and flip depend on the image and not on its place in the batch, so another batch size
+  // changes neither.
+  #image({ drawKey }: EpochDraws, index: number): PlannedImage {
     const { randomCrop, flip } = this.#options;
-    if (!randomCrop && !flip) return { index, draws: CENTRE };
+    if (!randomCrop && !flip) return { index, draws: CENTER };
     const [y, x, mirror] = randomUniform(foldIn(drawKey, index), 3);
     const draws = { y: randomCrop ? y! : undefined, x: randomCrop ? x! : undefined, flip: flip && mirror! < 0.5 };
     return { index, draws };
   }
 
-  #epoch(epoch: number): EpochPlan {
-    const known = this.#epochs.find((plan) => plan.epoch === epoch);
+  #epoch(epoch: number): EpochDraws {
+    const known = this.#epochs.find((draws) => draws.epoch === epoch);
     if (known) return known;
-    const [orderKey, drawKey, standInKey] = split(foldIn(this.#options.key, epoch), 3);
+    const [orderKey, drawKey, replacementKey] = split(foldIn(this.#options.key, epoch), 3);
     const order = this.#options.shuffle ? permutation(orderKey!, this.#options.length) : undefined;
-    const plan = { epoch, order, drawKey: drawKey!, standInKey: standInKey! };
-    // Batches made ahead cross into the next epoch while stand-ins are drawn for this one.
-    this.#epochs.push(plan);
+    const draws = { epoch, order, drawKey: drawKey!, replacementKey: replacementKey! };
+    // Batches made ahead cross into the next epoch while replacements are drawn for this one.
+    this.#epochs.push(draws);
     if (this.#epochs.length > 2) this.#epochs.shift();
-    return plan;
+    return draws;
   }
 }

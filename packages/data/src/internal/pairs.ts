@@ -1,51 +1,51 @@
 import { extname } from 'node:path';
-import { ConfigError, DataError, formatShape } from '@vitvq/core';
-import type { ImageSource } from '../image-source.js';
-import { haveSameProportions } from './crop.js';
+import { DataError, formatShape } from '@vitvq/core';
+import type { ImageDataset } from '../image-dataset.js';
+import { haveSameProportions } from './crop-region.js';
 
-/** What two files must share to belong together: the path below the folder, without the extension. */
-export function pairName(file: string): string {
-  return file.slice(0, file.length - extname(file).length).normalize('NFC');
+const FIX = 'Open folders with openPairedFolders, and take the same subset of both sources.';
+
+/**
+ * Returns what two names must share to belong together: the path below the folder, without the
+ * extension.
+ */
+export function pairName(name: string): string {
+  return name.slice(0, name.length - extname(name).length).normalize('NFC');
 }
 
 /**
- * Throws unless image i of one source can belong to image i of the other.
- * @throws {ConfigError} for a folder with an array
- * @throws {DataError} for sources of different lengths, other names of files, arrays of other proportions
+ * Checks that image i of one source can belong to image i of the other, as far as the sources say
+ * without being read.
+ * @throws {DataError} for sources of different lengths, other names of images, images of other
+ *   proportions
  */
-export function assertPairs(source: ImageSource, conditionSource: ImageSource, where: string): void {
-  const [storage, other] = [source.storage, conditionSource.storage];
-  if (source.length !== conditionSource.length) {
+export function assertPairs(source: ImageDataset, conditions: ImageDataset, where: string): void {
+  if (source.length !== conditions.length) {
     throw new DataError({
       where,
       expected: `a condition image for each of ${source.length} images in ${source.name}`,
-      got: `${conditionSource.length} in ${conditionSource.name}`,
-      fix: 'Open folders with openPairedFolders, and take the same subset of both sources.',
+      got: `${conditions.length} in ${conditions.name}`,
+      fix: FIX,
     });
   }
-  if (storage.kind === 'files' && other.kind === 'files') {
-    const wrong = storage.files.findIndex((file, index) => pairName(file) !== pairName(other.files[index]!));
-    if (wrong >= 0) {
+  if (source.nameOf && conditions.nameOf) {
+    for (let index = 0; index < source.length; index++) {
+      const [name, other] = [source.nameOf(index), conditions.nameOf(index)];
+      if (pairName(name) === pairName(other)) continue;
       throw new DataError({
         where,
-        expected: `a condition image named like ${storage.files[wrong]}, apart from the extension`,
-        got: other.files[wrong]!,
-        fix: 'Open folders with openPairedFolders, and take the same subset of both sources.',
+        expected: `a condition image named like ${name}, apart from the extension`,
+        got: other,
+        fix: FIX,
       });
     }
-  } else if (storage.kind === 'pixels' && other.kind === 'pixels') {
-    if (!haveSameProportions([storage.height, storage.width], [other.height, other.width])) {
-      throw new DataError({
-        where,
-        expected: `condition images of the proportions of ${formatShape([storage.height, storage.width])}`,
-        got: formatShape([other.height, other.width]),
-      });
-    }
-  } else {
-    throw new ConfigError({
+  }
+  const [size, otherSize] = [source.imageSize, conditions.imageSize];
+  if (size && otherSize && !haveSameProportions(size, otherSize)) {
+    throw new DataError({
       where,
-      expected: 'images and condition images both from folders, or both in memory',
-      got: `${storage.kind} with ${other.kind}`,
+      expected: `condition images of the proportions of ${formatShape(size)}`,
+      got: formatShape(otherSize),
     });
   }
 }

@@ -17,32 +17,36 @@ import {
   type Value,
 } from './graph.js';
 
-/** Appends operations to a graph and infers the shape of each result. Shapes that do not fit are a bug of the caller. */
+/**
+ * Appends operations to a graph and infers the shape of each result. Shapes that do not fit are a
+ * bug of the caller.
+ */
 export class GraphBuilder {
   readonly inputs: Value[] = [];
   readonly operations: Operation[] = [];
   #nextId: number;
 
-  /** `firstId`: a body of a composite numbers its values apart from the graph around it. */
+  /** @param firstId  number of the first value; the body of a composite has a range of its own */
   constructor(firstId = 0) {
     this.#nextId = firstId;
   }
 
-  get nextId(): number {
-    return this.#nextId;
-  }
-
+  /** Returns the graph with these outputs. */
   finish(outputs: readonly Value[]): Graph {
     return { inputs: this.inputs, operations: this.operations, outputs };
   }
 
+  /** Adds an input. */
   input(shape: readonly number[], dtype: DType): Value {
     const value: Value = { id: this.#nextId++, shape, dtype };
     this.inputs.push(value);
     return value;
   }
 
-  /** Appends an operation whose result types are known; the typed methods below are the usual way. */
+  /**
+   * Appends an operation whose result types are known. The methods below infer them and are the
+   * usual way.
+   */
   append<K extends OperationName>(
     kind: K,
     operands: readonly Value[],
@@ -56,27 +60,32 @@ export class GraphBuilder {
     return values;
   }
 
+  /** Appends a constant. */
   constant(value: ConstantData, shape: readonly number[], dtype: DType): Value {
     return this.append('constant', [], { value }, [{ shape, dtype }])[0]!;
   }
 
+  /** Appends a constant of one value. */
   splat(value: number, shape: readonly number[] = [], dtype: DType = 'float32'): Value {
     return this.constant({ splat: value }, shape, dtype);
   }
 
-  /** A constant from values, recognised as a splat when all are equal. */
+  /** Appends a constant; one of equal values is stored as one number. */
   values(data: TypedArray, shape: readonly number[], dtype: DType): Value {
     const first = data[0];
     if (first !== undefined && data.every((value) => value === first)) return this.splat(first, shape, dtype);
     return this.constant({ data: typedArray(dtype, data) }, shape, dtype);
   }
 
+  /** Appends an elementwise operation of one operand. */
   unary(kind: UnaryName, x: Value): Value {
     const dtype = kind === 'is_nan' || kind === 'not' ? 'bool' : x.dtype;
     return this.append(kind, [x], {}, [{ shape: x.shape, dtype }])[0]!;
   }
 
-  /** Operands are broadcast to their common shape. */
+  /**
+   * Appends an elementwise operation of two operands, which are broadcast to their common shape.
+   */
   binary(kind: BinaryName, a: Value, b: Value): Value {
     const shape = broadcastShape(a.shape, b.shape);
     return this.append(kind, [this.broadcastTo(a, shape), this.broadcastTo(b, shape)], {}, [
@@ -84,6 +93,7 @@ export class GraphBuilder {
     ])[0]!;
   }
 
+  /** Appends a comparison, whose operands are broadcast to their common shape. */
   compare(direction: CompareDirection, a: Value, b: Value): Value {
     const shape = broadcastShape(a.shape, b.shape);
     return this.append('compare', [this.broadcastTo(a, shape), this.broadcastTo(b, shape)], { direction }, [
@@ -91,21 +101,24 @@ export class GraphBuilder {
     ])[0]!;
   }
 
+  /** Appends a choice by element, whose operands are broadcast to their common shape. */
   select(condition: Value, onTrue: Value, onFalse: Value): Value {
     const shape = broadcastShape(condition.shape, broadcastShape(onTrue.shape, onFalse.shape));
     const operands = [condition, onTrue, onFalse].map((value) => this.broadcastTo(value, shape));
     return this.append('select', operands, {}, [{ shape, dtype: onTrue.dtype }])[0]!;
   }
 
+  /** Converts a value to a dtype, if it has another. */
   convert(x: Value, dtype: DType): Value {
     return x.dtype === dtype ? x : this.append('convert', [x], { dtype }, [{ shape: x.shape, dtype }])[0]!;
   }
 
+  /** Repeats a value: its axis i becomes axis `dimensions[i]` of the result. */
   broadcastInDim(x: Value, shape: readonly number[], dimensions: readonly number[]): Value {
     return this.append('broadcast_in_dim', [x], { dimensions }, [{ shape, dtype: x.dtype }])[0]!;
   }
 
-  /** As NumPy broadcasts: axes are matched from the last. */
+  /** Broadcasts a value as NumPy does: axes are matched from the last. */
   broadcastTo(x: Value, shape: readonly number[]): Value {
     if (sameShape(x.shape, shape)) return x;
     return this.broadcastInDim(
@@ -115,20 +128,24 @@ export class GraphBuilder {
     );
   }
 
+  /** Reshapes a value, if it has another shape. */
   reshape(x: Value, shape: readonly number[]): Value {
     if (sizeOf(shape) !== sizeOf(x.shape)) throw new Error(`reshape of [${x.shape}] to [${shape}]`);
     return sameShape(x.shape, shape) ? x : this.append('reshape', [x], {}, [{ shape, dtype: x.dtype }])[0]!;
   }
 
+  /** Appends a transpose: axis i of the result is axis `permutation[i]` of the value. */
   transpose(x: Value, permutation: readonly number[]): Value {
     const shape = permutation.map((axis) => x.shape[axis]!);
     return this.append('transpose', [x], { permutation }, [{ shape, dtype: x.dtype }])[0]!;
   }
 
+  /** Reverses the order of the elements along some axes. */
   reverse(x: Value, axes: readonly number[]): Value {
     return this.append('reverse', [x], { axes }, [{ shape: x.shape, dtype: x.dtype }])[0]!;
   }
 
+  /** Combines the elements along some axes, which are removed, or kept with size 1. */
   reduce(kind: ReduceKind, x: Value, axes: readonly number[], keepDimensions = false): Value {
     const shape = x.shape.filter((_, axis) => !axes.includes(axis));
     const reduced = axes.length ? this.append('reduce', [x], { kind, axes }, [{ shape, dtype: x.dtype }])[0]! : x;
@@ -140,11 +157,15 @@ export class GraphBuilder {
       : reduced;
   }
 
+  /** Appends the index of the first extreme value along an axis, int32. */
   argReduce(kind: 'max' | 'min', x: Value, axis: number): Value {
     const shape = x.shape.filter((_, other) => other !== axis);
     return this.append('arg_reduce', [x], { kind, axis }, [{ shape, dtype: 'int32' }])[0]!;
   }
 
+  /**
+   * Appends a product; axes of the result: batch, free axes of the left, free axes of the right.
+   */
   dotGeneral(a: Value, b: Value, attributes: OperationAttributes['dot_general']): Value {
     const { lhsBatch, rhsBatch, lhsContract, rhsContract } = attributes;
     const free = (value: Value, ...used: (readonly number[])[]): number[] =>
@@ -157,6 +178,7 @@ export class GraphBuilder {
     return this.append('dot_general', [a, b], attributes, [{ shape, dtype: a.dtype }])[0]!;
   }
 
+  /** Appends a convolution; the kernel is not flipped. */
   convolution(image: Value, kernel: Value, attributes: ConvolutionAttributes): Value {
     const { layout, padding, strides, lhsDilation, rhsDilation } = attributes;
     const first = layout === 'channels_first';
@@ -177,27 +199,31 @@ export class GraphBuilder {
     return this.append('convolution', [image, kernel], attributes, [{ shape, dtype: 'float32' }])[0]!;
   }
 
+  /** Appends a gather: the axis becomes the axes of the indices. */
   gather(x: Value, indices: Value, axis: number): Value {
     const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
     return this.append('gather', [x, indices], { axis }, [{ shape, dtype: x.dtype }])[0]!;
   }
 
-  /** `indices` [M], `updates` [M, ...] into `base` [K, ...]. */
+  /** Adds `updates` [M, ...] to the rows of `base` [K, ...] that `indices` [M] name. */
   scatterAdd(base: Value, indices: Value, updates: Value): Value {
     return this.append('scatter_add', [base, indices, updates], {}, [{ shape: base.shape, dtype: base.dtype }])[0]!;
   }
 
+  /** Appends a slice from `start` to `limit`, exclusive, of each axis. */
   slice(x: Value, start: readonly number[], limit: readonly number[], strides?: readonly number[]): Value {
     const steps = strides ?? start.map(() => 1);
     const shape = start.map((from, axis) => Math.max(0, Math.ceil((limit[axis]! - from) / steps[axis]!)));
     return this.append('slice', [x], { start, limit, strides: steps }, [{ shape, dtype: x.dtype }])[0]!;
   }
 
+  /** Adds elements of one value before and after each axis. */
   pad(x: Value, low: readonly number[], high: readonly number[], value: number): Value {
     const shape = x.shape.map((size, axis) => size + low[axis]! + high[axis]!);
     return this.append('pad', [x], { low, high, value }, [{ shape, dtype: x.dtype }])[0]!;
   }
 
+  /** Joins values along an axis. */
   concatenate(xs: readonly Value[], axis: number): Value {
     if (xs.length === 1) return xs[0]!;
     const shape = [...xs[0]!.shape];
@@ -205,7 +231,10 @@ export class GraphBuilder {
     return this.append('concatenate', xs, { axis }, [{ shape, dtype: xs[0]!.dtype }])[0]!;
   }
 
-  /** @param isSorted  whether the largest comes first; otherwise their order is the engine's */
+  /**
+   * Appends the k largest elements of the last axis and their indices.
+   * @param isSorted  whether the largest comes first; otherwise the order depends on the engine
+   */
   topK(x: Value, k: number, isSorted: boolean): [values: Value, indices: Value] {
     const shape = [...x.shape.slice(0, -1), k];
     const [values, indices] = this.append('top_k', [x], { k, isSorted }, [
@@ -215,10 +244,12 @@ export class GraphBuilder {
     return [values!, indices!];
   }
 
+  /** Appends sums of the elements up to each place of an axis. */
   cumulativeSum(x: Value, axis: number, exclusive: boolean, reverse: boolean): Value {
     return this.append('cumulative_sum', [x], { axis, exclusive, reverse }, [{ shape: x.shape, dtype: x.dtype }])[0]!;
   }
 
+  /** Appends a named group of operations. */
   composite(attributes: OperationAttributes['composite'], operands: readonly Value[]): Value[] {
     return this.append(
       'composite',
@@ -229,7 +260,7 @@ export class GraphBuilder {
   }
 }
 
-/** The common shape of two, as NumPy broadcasts. */
+/** Returns the shape to which NumPy broadcasts two shapes. */
 function broadcastShape(a: readonly number[], b: readonly number[]): number[] {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, axis) => {

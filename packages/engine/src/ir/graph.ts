@@ -1,56 +1,92 @@
 /**
- * The intermediate representation: single assignment, static shapes, explicit broadcasts, about 45 primitives close to
- * StableHLO, and composites with a body. Nothing here knows TensorFlow.js or ONNX; lowerings read it.
+ * Intermediate representation of traced functions: single assignment, static shapes, explicit
+ * broadcasts, some fifty primitives close to StableHLO, and composites with a body. Nothing here
+ * knows TensorFlow.js or a runtime; lowerings read the graph.
  */
 
+/** Element types of a tensor. */
 export type DType = 'float32' | 'int32' | 'bool';
+
+/** Values of a tensor in host memory; booleans are bytes. */
 export type TypedArray = Float32Array | Int32Array | Uint8Array;
 
-export type UnaryName =
-  | 'negate'
-  | 'exponential'
-  | 'log'
-  | 'log_plus_one'
-  | 'sqrt'
-  | 'rsqrt'
-  | 'abs'
-  | 'sign'
-  | 'floor'
-  | 'ceil'
-  | 'round_nearest_even'
-  | 'tanh'
-  | 'logistic'
-  | 'erf'
-  | 'sine'
-  | 'cosine'
-  | 'not'
-  | 'is_nan';
-export type BinaryName =
-  'add' | 'subtract' | 'multiply' | 'divide' | 'maximum' | 'minimum' | 'power' | 'remainder' | 'and' | 'or';
+/** Names of the elementwise operations of one operand. */
+const unaryNames = [
+  'negate',
+  'exponential',
+  'log',
+  'log_plus_one',
+  'sqrt',
+  'rsqrt',
+  'abs',
+  'sign',
+  'floor',
+  'ceil',
+  'round_nearest_even',
+  'tanh',
+  'logistic',
+  'erf',
+  'sine',
+  'cosine',
+  'not',
+  'is_nan',
+] as const;
+
+/** Name of an elementwise operation of one operand. */
+export type UnaryName = (typeof unaryNames)[number];
+
+/** Names of the elementwise operations of two operands. */
+const binaryNames = [
+  'add',
+  'subtract',
+  'multiply',
+  'divide',
+  'maximum',
+  'minimum',
+  'power',
+  'remainder',
+  'and',
+  'or',
+] as const;
+
+/** Name of an elementwise operation of two operands. */
+export type BinaryName = (typeof binaryNames)[number];
+
+/** Comparison of two numbers, named as in StableHLO. */
 export type CompareDirection = 'EQ' | 'NE' | 'LT' | 'LE' | 'GT' | 'GE';
+
+/** Ways to combine the elements of an axis. */
 export type ReduceKind = 'sum' | 'max' | 'min' | 'product';
 
-/** Values of a constant: one number repeated, or all of them in row-major order. */
+/** Values of a constant: one repeated number, or all values in row-major order. */
 export type ConstantData = { readonly splat: number } | { readonly data: TypedArray };
 
 /**
- * Order of axes of image, kernel and result. `channels_last`: [B, H, W, C], [KH, KW, C, O], [B, H', W', O];
- * `channels_first`: [B, C, H, W], [O, C, KH, KW], [B, O, H', W'].
+ * Order of the axes of image, kernel and result. `channels_last`: [B, H, W, C], [KH, KW, C, O], [B,
+ * H', W', O]; `channels_first`: [B, C, H, W], [O, C, KH, KW], [B, O, H', W'].
  */
 export type ConvolutionLayout = 'channels_last' | 'channels_first';
 
+/** Attributes of a convolution with two spatial axes. */
 export interface ConvolutionAttributes {
+  /** Order of the axes. */
   readonly layout: ConvolutionLayout;
-  /** Zero rows and columns added around the (dilated) image: top, left, bottom, right; negative crops. */
+  /**
+   * Zero rows and columns added around the (dilated) image: top, left, bottom, right. Negative
+   * numbers crop.
+   */
   readonly padding: readonly [number, number, number, number];
+  /** Distance between the places of the kernel: rows, columns. */
   readonly strides: readonly [number, number];
-  /** Distance between image rows and columns (a fractionally strided convolution). */
+  /**
+   * Distance between image rows and columns (greater than 1 in a fractionally strided convolution).
+   */
   readonly lhsDilation: readonly [number, number];
   /** Distance between kernel rows and columns. */
   readonly rhsDilation: readonly [number, number];
 }
 
-/** Attributes of each operation; operands are positional. */
+/** Attributes of each operation that is not elementwise; operands are positional. */
 export interface OperationAttributes {
   constant: { readonly value: ConstantData };
   convert: { readonly dtype: DType };
@@ -75,96 +111,81 @@ export interface OperationAttributes {
   };
   /** Image and kernel; the kernel is not flipped. */
   convolution: ConvolutionAttributes;
-  /** Result: leading axes of the operand, axes of the int32 indices, trailing axes of the operand. */
+  /**
+   * Result: leading axes of the operand, axes of the int32 indices, trailing axes of the operand.
+   */
   gather: { readonly axis: number };
   /** (base, int32 indices, updates): adds each update row to the base row that its index names. */
   scatter_add: object;
   slice: { readonly start: readonly number[]; readonly limit: readonly number[]; readonly strides: readonly number[] };
   pad: { readonly low: readonly number[]; readonly high: readonly number[]; readonly value: number };
   concatenate: { readonly axis: number };
-  /** Results: values and int32 indices of the k largest along the last axis, in descending order where `isSorted`. */
+  /**
+   * Results: values and int32 indices of the k largest elements of the last axis, in descending
+   * order where `isSorted`.
+   */
   top_k: { readonly k: number; readonly isSorted: boolean };
   cumulative_sum: { readonly axis: number; readonly exclusive: boolean; readonly reverse: boolean };
-  /** A named operation made of others; a lowering may map it to one kernel or inline `body`. */
+  /** A named group of operations; a lowering may map it to one kernel or inline `body`. */
   composite: {
     readonly name: string;
     readonly attributes: Readonly<Record<string, number | string | boolean>>;
     readonly body: Graph;
   };
 }
+/** Attributes of every operation. */
 type Attributes = OperationAttributes & { readonly [K in UnaryName | BinaryName]: object };
+
+/** Name of an operation. */
 export type OperationName = keyof Attributes;
 
-/** The only definition of a name. */
+/** Tensor of a graph, defined once. */
 export interface Value {
+  /** Number of the value within its graph, for printing and comparing. */
   readonly id: number;
   readonly shape: readonly number[];
   readonly dtype: DType;
-  /** The operation that computes it; none for an input. */
+  /** Operation that computes the value; undefined for an input. */
   readonly producer?: Operation;
 }
 
-/** One operation of a kind `K`. */
+/** Operation of the kind `K`. */
 export interface OperationOf<K extends OperationName> {
   readonly kind: K;
   readonly operands: readonly Value[];
   readonly attributes: Attributes[K];
   readonly results: readonly Value[];
 }
-/** Discriminated by `kind`. */
+/** Any operation, discriminated by `kind`. */
 export type Operation = { [K in OperationName]: OperationOf<K> }[OperationName];
 
+/** Operations in program order: every operand is an input or a result of an earlier operation. */
 export interface Graph {
   readonly inputs: readonly Value[];
   readonly operations: readonly Operation[];
   readonly outputs: readonly Value[];
 }
 
-const unaryNames: ReadonlySet<string> = new Set<UnaryName>([
-  'negate',
-  'exponential',
-  'log',
-  'log_plus_one',
-  'sqrt',
-  'rsqrt',
-  'abs',
-  'sign',
-  'floor',
-  'ceil',
-  'round_nearest_even',
-  'tanh',
-  'logistic',
-  'erf',
-  'sine',
-  'cosine',
-  'not',
-  'is_nan',
-]);
-const binaryNames: ReadonlySet<string> = new Set<BinaryName>([
-  'add',
-  'subtract',
-  'multiply',
-  'divide',
-  'maximum',
-  'minimum',
-  'power',
-  'remainder',
-  'and',
-  'or',
-]);
+const unarySet: ReadonlySet<string> = new Set(unaryNames);
+const binarySet: ReadonlySet<string> = new Set(binaryNames);
 
-export const isUnary = (operation: Operation): operation is OperationOf<UnaryName> => unaryNames.has(operation.kind);
-export const isBinary = (operation: Operation): operation is OperationOf<BinaryName> => binaryNames.has(operation.kind);
+/** Whether an operation is elementwise with one operand. */
+export const isUnary = (operation: Operation): operation is OperationOf<UnaryName> => unarySet.has(operation.kind);
 
+/** Whether an operation is elementwise with two operands. */
+export const isBinary = (operation: Operation): operation is OperationOf<BinaryName> => binarySet.has(operation.kind);
+
+/** Returns the number of elements of a shape. */
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((size, dimension) => size * dimension, 1);
 }
 
+/** Whether two shapes are equal. */
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((dimension, axis) => dimension === b[axis]);
 }
 
-/** The repeated number of a constant of one value, or undefined. */
+/** Returns the number that a constant repeats, or undefined for any other value. */
 export function splatOf(value: Value): number | undefined {
   const { producer } = value;
   if (producer?.kind !== 'constant') return undefined;
@@ -172,7 +193,7 @@ export function splatOf(value: Value): number | undefined {
   return 'splat' in constant ? constant.splat : undefined;
 }
 
-/** A typed array of a dtype: its values, or `length` zeros. */
+/** Returns a typed array of the dtype: a copy of `values`, or that many zeros for a number. */
 export function typedArray(dtype: DType, values: ArrayLike<number> | number): TypedArray {
   const make = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[dtype];
   return typeof values === 'number' ? new make(values) : make.from(values);

@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { convolution } from './interpret-convolution.js';
 import {
-  isBinary,
-  isUnary,
   sizeOf,
   typedArray,
   type BinaryName,
@@ -9,14 +8,16 @@ import {
   type Graph,
   type Operation,
   type OperationAttributes,
+  type OperationName,
   type OperationOf,
   type UnaryName,
-  type Value,
 } from './graph.js';
+import type { Value } from './graph.js';
 
 /**
- * Runs a graph operation by operation with TensorFlow.js on its active backend: the meaning of every primitive, against
- * which lowerings are tested. Slow on purpose; use the cpu backend.
+ * Runs a graph operation by operation with TensorFlow.js on its active backend. The interpreter
+ * defines the meaning of every primitive; lowerings are tested against it. It is slow on purpose;
+ * use the cpu backend.
  * @returns the outputs; the caller disposes of them
  */
 export function interpret(graph: Graph, inputs: readonly tf.Tensor[]): tf.Tensor[] {
@@ -30,6 +31,16 @@ export function interpret(graph: Graph, inputs: readonly tf.Tensor[]): tf.Tensor
     }
     return graph.outputs.map((output) => tf.clone(tensors.get(output)!));
   });
+}
+
+/** Computes an operation of the kind `K`: one result, or all of them. */
+type Meaning<K extends OperationName> = (operands: Operands, operation: OperationOf<K>) => tf.Tensor | tf.Tensor[];
+/** Most operations have at most three operands. */
+type Operands = readonly [tf.Tensor, tf.Tensor, tf.Tensor, ...tf.Tensor[]];
+
+function evaluate(operation: Operation, operands: readonly tf.Tensor[]): tf.Tensor[] {
+  const meaning = meanings[operation.kind] as (operands: readonly tf.Tensor[], operation: Operation) => tf.Tensor;
+  return [meaning(operands, operation)].flat();
 }
 
 const unary: Record<UnaryName, (x: tf.Tensor) => tf.Tensor> = {
@@ -52,18 +63,20 @@ const unary: Record<UnaryName, (x: tf.Tensor) => tf.Tensor> = {
   not: tf.logicalNot,
   is_nan: tf.isNaN,
 };
+
 const binary: Record<BinaryName, (a: tf.Tensor, b: tf.Tensor) => tf.Tensor> = {
   add: tf.add,
   subtract: tf.sub,
   multiply: tf.mul,
-  divide: divide,
+  divide,
   maximum: tf.maximum,
   minimum: tf.minimum,
   power: tf.pow,
-  remainder: remainder,
+  remainder,
   and: tf.logicalAnd,
   or: tf.logicalOr,
 };
+
 const comparisons: Record<CompareDirection, (a: tf.Tensor, b: tf.Tensor) => tf.Tensor> = {
   EQ: tf.equal,
   NE: tf.notEqual,
@@ -73,102 +86,81 @@ const comparisons: Record<CompareDirection, (a: tf.Tensor, b: tf.Tensor) => tf.T
   GE: tf.greaterEqual,
 };
 
-/** Integer division rounds towards zero. */
+/** Divides; integers are rounded towards zero. */
 function divide(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
   if (a.dtype !== 'int32') return tf.div(a, b);
   const magnitude = tf.floorDiv(tf.abs(a), tf.abs(b));
   return tf.mul(magnitude, tf.mul(tf.sign(a), tf.sign(b)));
 }
 
-/** The sign of the dividend, as C's fmod. */
+/** Returns the remainder with the sign of the dividend, as C's fmod. */
 function remainder(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
   return tf.mul(tf.mod(tf.abs(a), tf.abs(b)), tf.sign(a));
 }
 
-function evaluate(operation: Operation, operands: readonly tf.Tensor[]): tf.Tensor[] {
-  if (isUnary(operation)) return [unary[operation.kind](operands[0]!)];
-  if (isBinary(operation)) return [binary[operation.kind](operands[0]!, operands[1]!)];
-  if (operation.kind === 'top_k') {
-    const { k, isSorted } = operation.attributes;
-    const { values, indices } = tf.topk(operands[0]!, k, isSorted);
+/** Turns a table of functions of tensors into rows of {@link meanings}. */
+function elementwise<K extends UnaryName | BinaryName>(
+  table: Record<K, (a: tf.Tensor, b: tf.Tensor) => tf.Tensor>,
+): Record<K, (operands: Operands) => tf.Tensor> {
+  const rows = Object.entries<(a: tf.Tensor, b: tf.Tensor) => tf.Tensor>(table);
+  return Object.fromEntries(
+    rows.map(([name, compute]) => [name, ([a, b]: Operands) => compute(a, b)] as const),
+  ) as Record<K, (operands: Operands) => tf.Tensor>;
+}
+
+/** The shape of the only result, as TensorFlow.js takes it. */
+const shapeOf = ({ results }: Operation): number[] => [...results[0]!.shape];
+
+const meanings: { readonly [K in OperationName]: Meaning<K> } = {
+  ...elementwise(unary),
+  ...elementwise(binary),
+  constant: (_, operation) => {
+    const { value } = operation.attributes;
+    const [shape, { dtype }] = [shapeOf(operation), operation.results[0]!];
+    const data = 'splat' in value ? typedArray(dtype, sizeOf(shape)).fill(value.splat) : value.data;
+    return tf.tensor(data, shape, dtype);
+  },
+  convert: ([x], { attributes }) => tf.cast(x, attributes.dtype),
+  compare: ([x, y], { attributes }) => comparisons[attributes.direction](x, y),
+  select: ([condition, onTrue, onFalse]) => tf.where(condition, onTrue, onFalse),
+  broadcast_in_dim: ([x], operation) => {
+    const shape = shapeOf(operation);
+    const aligned = shape.map((_, axis) => {
+      const source = operation.attributes.dimensions.indexOf(axis);
+      return source < 0 ? 1 : x.shape[source]!;
+    });
+    return tf.broadcastTo(tf.reshape(x, aligned), shape);
+  },
+  reshape: ([x], operation) => tf.reshape(x, shapeOf(operation)),
+  transpose: ([x], { attributes }) => tf.transpose(x, [...attributes.permutation]),
+  reverse: ([x], { attributes }) => tf.reverse(x, [...attributes.axes]),
+  reduce: ([x], { attributes: { kind, axes } }) => {
+    const reduce = { sum: tf.sum, max: tf.max, min: tf.min, product: tf.prod }[kind];
+    return reduce(x, [...axes]);
+  },
+  arg_reduce: ([x], { attributes: { kind, axis } }) => (kind === 'max' ? tf.argMax : tf.argMin)(x, axis),
+  dot_general: ([x, y], operation) => dotGeneral(x, y, operation.attributes, shapeOf(operation)),
+  convolution: ([x, y], { attributes }) => convolution(x as tf.Tensor4D, y as tf.Tensor4D, attributes),
+  gather: ([x, indices], { attributes }) => tf.gather(x, indices, attributes.axis),
+  scatter_add: ([base, indices, updates]) =>
+    tf.add(base, tf.unsortedSegmentSum(updates, indices as tf.Tensor1D, base.shape[0])),
+  slice: ([x], { attributes: { start, limit, strides } }) => tf.stridedSlice(x, [...start], [...limit], [...strides]),
+  pad: ([x], { attributes: { low, high, value } }) =>
+    tf.pad(
+      x,
+      low.map((before, axis) => [before, high[axis]!]),
+      value,
+    ),
+  concatenate: (operands, { attributes }) => tf.concat([...operands], attributes.axis),
+  top_k: ([x], { attributes: { k, isSorted } }) => {
+    const { values, indices } = tf.topk(x, k, isSorted);
     return [values, indices];
-  }
-  if (operation.kind === 'composite') return interpret(operation.attributes.body, operands);
-  return [evaluateOne(operation, operands)];
-}
+  },
+  cumulative_sum: ([x], { attributes: { axis, exclusive, reverse } }) => tf.cumsum(x, axis, exclusive, reverse),
+  composite: (operands, { attributes }) => interpret(attributes.body, operands),
+};
 
-type OneResult = Exclude<Operation, OperationOf<UnaryName | BinaryName | 'top_k' | 'composite'>>;
-
-function evaluateOne(operation: OneResult, operands: readonly tf.Tensor[]): tf.Tensor {
-  const [x, y, z] = operands as [tf.Tensor, tf.Tensor, tf.Tensor];
-  const result = operation.results[0]!;
-  const shape = [...result.shape];
-  switch (operation.kind) {
-    case 'constant': {
-      const { value } = operation.attributes;
-      const data = 'splat' in value ? typedArray(result.dtype, sizeOf(shape)).fill(value.splat) : value.data;
-      return tf.tensor(data, shape, result.dtype);
-    }
-    case 'convert':
-      return tf.cast(x, operation.attributes.dtype);
-    case 'compare':
-      return comparisons[operation.attributes.direction](x, y);
-    case 'select':
-      return tf.where(x, y, z);
-    case 'broadcast_in_dim': {
-      const aligned = shape.map((_, axis) => {
-        const source = operation.attributes.dimensions.indexOf(axis);
-        return source < 0 ? 1 : x.shape[source]!;
-      });
-      return tf.broadcastTo(tf.reshape(x, aligned), shape);
-    }
-    case 'reshape':
-      return tf.reshape(x, shape);
-    case 'transpose':
-      return tf.transpose(x, [...operation.attributes.permutation]);
-    case 'reverse':
-      return tf.reverse(x, [...operation.attributes.axes]);
-    case 'reduce': {
-      const reduce = { sum: tf.sum, max: tf.max, min: tf.min, product: tf.prod }[operation.attributes.kind];
-      return reduce(x, [...operation.attributes.axes]);
-    }
-    case 'arg_reduce':
-      return (operation.attributes.kind === 'max' ? tf.argMax : tf.argMin)(x, operation.attributes.axis);
-    case 'dot_general':
-      return dotGeneral(x, y, operation.attributes, shape);
-    case 'convolution': {
-      const { layout } = operation.attributes;
-      if (layout === 'channels_last') return convolution(x as tf.Tensor4D, y as tf.Tensor4D, operation.attributes);
-      const image = tf.transpose(x as tf.Tensor4D, [0, 2, 3, 1]);
-      const kernel = tf.transpose(y as tf.Tensor4D, [2, 3, 1, 0]);
-      return tf.transpose(convolution(image, kernel, operation.attributes), [0, 3, 1, 2]);
-    }
-    case 'gather':
-      return tf.gather(x, y, operation.attributes.axis);
-    case 'scatter_add':
-      return tf.add(x, tf.unsortedSegmentSum(z, y as tf.Tensor1D, x.shape[0]));
-    case 'slice': {
-      const { start, limit, strides } = operation.attributes;
-      return tf.stridedSlice(x, [...start], [...limit], [...strides]);
-    }
-    case 'pad': {
-      const { low, high, value } = operation.attributes;
-      return tf.pad(
-        x,
-        low.map((before, axis) => [before, high[axis]!]),
-        value,
-      );
-    }
-    case 'concatenate':
-      return tf.concat([...operands], operation.attributes.axis);
-    case 'cumulative_sum': {
-      const { axis, exclusive, reverse } = operation.attributes;
-      return tf.cumsum(x, axis, exclusive, reverse);
-    }
-  }
-}
-
-/** Axes are brought into the order batch, free, contracted; then it is one batched matrix product. */
+/** Brings axes into the order batch, free, contracted, and computes one batched matrix product. */
 function dotGeneral(
   x: tf.Tensor,
   y: tf.Tensor,
@@ -190,56 +182,4 @@ function dotGeneral(
     tf.matMul(arrange(x, lhsBatch, lhsContract), arrange(y, rhsBatch, rhsContract), false, true),
     shape,
   );
-}
-
-/** Spreads and pads the image by hand; what remains is a plain convolution. */
-function convolution(
-  image: tf.Tensor4D,
-  kernel: tf.Tensor4D,
-  { padding, strides, lhsDilation, rhsDilation }: OperationAttributes['convolution'],
-): tf.Tensor {
-  const [batch, height, width, channels] = image.shape;
-  const spread = tf.reshape<tf.Rank.R4>(
-    tf.pad(tf.reshape(image, [batch, height, 1, width, 1, channels]), [
-      [0, 0],
-      [0, 0],
-      [0, lhsDilation[0] - 1],
-      [0, 0],
-      [0, lhsDilation[1] - 1],
-      [0, 0],
-    ]),
-    [batch, height * lhsDilation[0], width * lhsDilation[1], channels],
-  );
-  // The last row and column need no zeros behind them; negative padding crops.
-  const [top, left, bottom, right] = padding;
-  const [low, high] = [
-    [top, left],
-    [bottom - (lhsDilation[0] - 1), right - (lhsDilation[1] - 1)],
-  ] as const;
-  const padded = tf.pad(spread, [
-    [0, 0],
-    [Math.max(0, low[0]), Math.max(0, high[0])],
-    [Math.max(0, low[1]), Math.max(0, high[1])],
-    [0, 0],
-  ]);
-  const from = [Math.max(0, -low[0]), Math.max(0, -low[1])] as const;
-  const size = [height * lhsDilation[0] + low[0] + high[0], width * lhsDilation[1] + low[1] + high[1]] as const;
-  const cropped = tf.slice(padded, [0, from[0], from[1], 0], [batch, size[0], size[1], channels]);
-  // TensorFlow.js refuses strides and dilations together: spread the kernel instead.
-  const [kernelHeight, kernelWidth, , features] = kernel.shape;
-  const spreadKernel = tf.slice(
-    tf.reshape(
-      tf.pad(tf.reshape(kernel, [kernelHeight, 1, kernelWidth, 1, channels * features]), [
-        [0, 0],
-        [0, rhsDilation[0] - 1],
-        [0, 0],
-        [0, rhsDilation[1] - 1],
-        [0, 0],
-      ]),
-      [kernelHeight * rhsDilation[0], kernelWidth * rhsDilation[1], channels, features],
-    ),
-    [0, 0, 0, 0],
-    [(kernelHeight - 1) * rhsDilation[0] + 1, (kernelWidth - 1) * rhsDilation[1] + 1, channels, features],
-  ) as tf.Tensor4D;
-  return tf.conv2d(cropped, spreadKernel, [strides[0], strides[1]], 'valid');
 }

@@ -17,7 +17,9 @@ function attributeText(operation: Operation): string {
   return entries.length ? ` {${entries.map(([key, value]) => `${key}: ${JSON.stringify(value)}`).join(', ')}}` : '';
 }
 
-/** The graph as text, one operation a line, bodies of composites indented under them. */
+/**
+ * Formats a graph as text: one operation per line, the bodies of composites indented below them.
+ */
 export function printGraph(graph: Graph, indent = ''): string {
   const lines = [`${indent}(${graph.inputs.map((input) => `%${input.id}: ${typeOf(input)}`).join(', ')}) {`];
   for (const operation of graph.operations) {

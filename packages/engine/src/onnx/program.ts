@@ -1,73 +1,47 @@
-import type * as tf from '@tensorflow/tfjs-core';
-import { channelsFirst } from '../passes/channels-first.js';
-import { inlineComposites } from '../passes/inline-composites.js';
-import { simplify } from '../passes/simplify.js';
-import type { TracedFunction } from '../trace/trace.js';
-import { extractInPlace } from './in-place.js';
-import { fusedComposites, lowerToOnnx } from './lower.js';
+import type { Program } from '../backend/backend.js';
+import { runPasses } from '../passes/pipeline.js';
+import { onnxRuntime } from './dialects/onnx-runtime.js';
+import { extractInPlace } from './in-place/extract.js';
+import { lowerToOnnx, passesFor } from './lower.js';
 import { encodeModel } from './proto.js';
-import type { AdamWUpdate, ProgramDefinition, RowWrite } from './protocol.js';
+import type { ProgramDefinition } from './protocol.js';
 
+/** A program as the worker loads it. */
 export interface OnnxProgram {
   readonly definition: ProgramDefinition;
-  /** Indices of the graph inputs that a run reads; frozen and unused ones are not among them. */
-  readonly needed: ReadonlySet<number>;
-  /** Indices of the frozen graph inputs that the model has as initializers. */
-  readonly initializers: readonly number[];
   readonly model: Uint8Array;
-  /** The variables that the model's states are written to, in order. */
-  readonly states: readonly tf.Variable[];
-  /** All variables that a run changes. */
-  readonly written: readonly tf.Variable[];
+  /** Indices of the graph inputs that a run reads; frozen and unused ones are not among them. */
+  readonly inputs: ReadonlySet<number>;
+  /** Indices of the frozen graph inputs that are initializers of the model. */
+  readonly external: readonly number[];
+  /** Indices of the program's states that the model assigns, in order. */
+  readonly states: readonly number[];
 }
 
-/** Makes an ONNX model of a traced function, and takes out the updates that the worker does by itself. */
-export function buildProgram(
-  name: string,
-  traced: TracedFunction,
-  frozen: ReadonlySet<number> = new Set(),
-): OnnxProgram {
-  const { graph, updates, writes, states } = extractInPlace(traced);
-  const simple = inlineComposites(simplify(channelsFirst(graph)), (composite) => fusedComposites.has(composite));
-  const model = lowerToOnnx(simple, frozen);
-  const indexOf = (input: string): number => Number(input.slice('input'.length));
-  const inputs = model.inputs.map(({ name: input, shape, dtype }) => ({ index: indexOf(input), shape, dtype }));
-  const external = model.initializers.filter(({ data }) => data === 'external');
+/**
+ * The passes before ONNX Runtime. Bodies of composites are not merged with what surrounds them,
+ * since they compute again on purpose to save memory.
+ */
+export const runtimePasses = passesFor(onnxRuntime, { mergesBodies: false });
+
+/** Makes an ONNX model of a program, and takes out the updates that the worker does in place. */
+export function buildProgram(program: Program): OnnxProgram {
+  const { graph, updates, states } = extractInPlace(program);
+  const frozen = new Set(program.frozen.keys());
+  const model = lowerToOnnx(runPasses(graph, runtimePasses), onnxRuntime, { frozen });
+  const read = updates.flatMap(({ sources }) => sources.flatMap((source) => ('input' in source ? [source.input] : [])));
   return {
-    initializers: external.map(({ name: input }) => indexOf(input)),
-    needed: new Set([
-      ...inputs.map(({ index }) => index),
-      ...updates.flatMap(inputsOfUpdate),
-      ...writes.flatMap(inputsOfWrite),
-    ]),
     definition: {
-      name,
-      inputs,
+      name: program.name,
+      inputs: model.inputs.map(({ shape, dtype }, at) => ({ index: model.inputIndices[at]!, shape, dtype })),
       outputs: model.outputs.map(({ shape, dtype }) => ({ shape, dtype })),
-      resultCount: traced.resultCount,
+      resultCount: program.resultCount,
       stateCount: states.length,
       updates,
-      writes,
     },
-    model: encodeModel(model),
+    model: encodeModel(model, onnxRuntime.header),
+    inputs: new Set([...model.inputIndices, ...read]),
+    external: model.external,
     states,
-    written: traced.assigned,
   };
-}
-
-/** The graph inputs that an update reads. */
-function inputsOfUpdate(update: AdamWUpdate): number[] {
-  const { parameter, firstMoment, secondMoment, learningRate, gradientScale, correction1, correction2 } = update;
-  const scalars = [learningRate, gradientScale, correction1, correction2];
-  return [
-    parameter,
-    firstMoment,
-    secondMoment,
-    ...scalars.flatMap((scalar) => ('input' in scalar ? [scalar.input] : [])),
-  ];
-}
-
-/** The graph inputs that a write of rows reads. */
-function inputsOfWrite({ state, position }: RowWrite): number[] {
-  return 'input' in position ? [state, position.input] : [state];
 }

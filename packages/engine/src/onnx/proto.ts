@@ -2,7 +2,8 @@ import protobuf from 'protobufjs';
 import type { DType, TypedArray } from '../ir/graph.js';
 
 /**
- * The part of ONNX's published onnx.proto3 schema that we write (field numbers are the wire format and never change).
+ * The part of ONNX's published onnx.proto3 schema that is written here. Field numbers are the wire
+ * format and never change.
  */
 const schema = protobuf.Root.fromJSON({
   nested: {
@@ -68,11 +69,13 @@ const modelType = schema.lookupType('Model');
 /** ONNX's numbers for element types. */
 const elementType = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10 } as const;
 
-/** ONNX's word for values that are not in the model. */
+/** ONNX's data location of values that are not in the model. */
 const externalLocation = 1;
 
+/** Value of an attribute: integers, `{ float }` for a float, strings. */
 export type OnnxAttribute = number | string | readonly number[] | { readonly float: number };
 
+/** An operator with the names of its operands and results. */
 export interface OnnxNode {
   readonly opType: string;
   readonly domain: string;
@@ -81,21 +84,29 @@ export interface OnnxNode {
   readonly attributes: Readonly<Record<string, OnnxAttribute>>;
 }
 
+/** A constant of a model. */
 export interface OnnxTensor {
   readonly name: string;
   readonly shape: readonly number[];
   readonly type: keyof typeof elementType;
-  /** Bits of float16 are in a Uint16Array. `external`: the values are given beside the model, under the tensor's name. */
+  /**
+   * Values; the bits of float16 are in a Uint16Array. `external` values are given beside the model,
+   * under the tensor's name.
+   */
   readonly data: TypedArray | BigInt64Array | Uint16Array | 'external';
 }
 
-/** `Size` is `number | string` where sizes may have names, which stand for any number. */
+/**
+ * An input or output; with `Size` `number | string`, sizes may have names, which stand for any
+ * number.
+ */
 export interface OnnxValue<Size = number> {
   readonly name: string;
   readonly shape: readonly Size[];
   readonly dtype: DType;
 }
 
+/** A model without its header. */
 export interface OnnxModel<Size = number> {
   readonly nodes: readonly OnnxNode[];
   readonly initializers: readonly OnnxTensor[];
@@ -103,23 +114,16 @@ export interface OnnxModel<Size = number> {
   readonly outputs: readonly OnnxValue<Size>[];
 }
 
+/** Domain of the operators of ONNX Runtime itself. */
 export const microsoft = 'com.microsoft';
-/** What a file declares: versions of the format and of the operators, and notes. */
+
+/** Versions of the file format and of the operators that a model declares. */
 export interface OnnxHeader {
   readonly irVersion: number;
   readonly operators: readonly { readonly domain: string; readonly version: number }[];
-  readonly metadata?: Readonly<Record<string, string>>;
 }
-/** For the engine's own ONNX Runtime. */
-const runtimeHeader: OnnxHeader = {
-  irVersion: 9,
-  operators: [
-    { domain: '', version: 20 },
-    { domain: microsoft, version: 1 },
-  ],
-};
 
-/** Integers are ints, `{ float }` is a float, strings bytes. */
+/** Converts an attribute: numbers are integers, `{ float }` is a float, strings are bytes. */
 function attribute(name: string, value: OnnxAttribute): Record<string, unknown> {
   if (typeof value === 'number') return { name, type: 2, i: value };
   if (typeof value === 'string') return { name, type: 3, s: new TextEncoder().encode(value) };
@@ -127,17 +131,21 @@ function attribute(name: string, value: OnnxAttribute): Record<string, unknown> 
   return { name, type: 7, ints: value };
 }
 
-/** The model as an ONNX file. */
+/** Converts the description of an input or output. */
+function valueInfo({ name, shape, dtype }: OnnxValue<number | string>): Record<string, unknown> {
+  const dim = shape.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
+  return { name, type: { tensorType: { elemType: elementType[dtype], shape: { dim } } } };
+}
+
+/**
+ * Writes a model as an ONNX file.
+ * @param metadata  notes in the file, for people and programs
+ */
 export function encodeModel(
   model: OnnxModel<number | string>,
-  { irVersion, operators, metadata = {} }: OnnxHeader = runtimeHeader,
+  { irVersion, operators }: OnnxHeader,
+  metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  const dimension = (size: number | string): object =>
-    typeof size === 'number' ? { dimValue: size } : { dimParam: size };
-  const valueInfo = ({ name, shape, dtype }: OnnxValue<number | string>): Record<string, unknown> => ({
-    name,
-    type: { tensorType: { elemType: elementType[dtype], shape: { dim: shape.map(dimension) } } },
-  });
   return modelType
     .encode({
       irVersion,

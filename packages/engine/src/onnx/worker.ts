@@ -1,40 +1,40 @@
 /**
- * The thread that owns ONNX Runtime. `session.run` blocks its thread, and ONNX Runtime refuses shared memory; so the
- * sessions and every tensor on the engine live here, and the main thread stays free for timers, signals and data.
+ * The thread that owns ONNX Runtime. `session.run` blocks its thread, and ONNX Runtime refuses
+ * shared memory. The sessions and every tensor on the engine therefore live here, and the main
+ * thread stays free for timers, signals and data.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { sizeOf, typedArray, type TypedArray } from '../ir/graph.js';
-import { updateAdamW } from './adamw.js';
+import { smallBytes, type TensorType } from '../backend/backend.js';
+import { inPlaceKernels } from './in-place/kernels.js';
 import {
-  inlineBytes,
+  type OperandSource,
   type ProgramDefinition,
   type ReplyMessage,
   type Request,
   type RequestMessage,
   type RunReply,
-  type ScalarSource,
-  type TensorDescription,
   type WorkerOptions,
 } from './protocol.js';
-import { writeRows } from './write-rows.js';
 
 const port = parentPort!;
 const { threads, control } = workerData as WorkerOptions;
 
 interface Program {
   readonly definition: ProgramDefinition;
-  readonly session: InferenceSession;
-  /** Tensors that outputs are written to: the spare one of each state, and scratch. */
+  /** Undefined where the graph computes nothing; ONNX Runtime refuses an empty one. */
+  readonly session: InferenceSession | undefined;
+  /** Tensors that outputs are written to: the spare tensor of each state, and scratch. */
   readonly buffers: (Tensor | undefined)[];
 }
 
 const slots = new Map<number, Tensor>();
 const programs = new Map<number, Program>();
-/** Why a program could not be loaded, for the runs that were asked for before that was known. */
+/** Reasons why programs could not be loaded, for runs that were requested before that was known. */
 const failures = new Map<number, string>();
 
-function makeTensor({ shape, dtype }: TensorDescription, data: TypedArray = typedArray(dtype, sizeOf(shape))): Tensor {
+function makeTensor({ shape, dtype }: TensorType, data: TypedArray = typedArray(dtype, sizeOf(shape))): Tensor {
   return new Tensor(dtype, data, [...shape]);
 }
 
@@ -51,11 +51,13 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 type LoadRequest = Extract<Request, { kind: 'load' }>;
 
 async function load({ definition, model, initializers }: LoadRequest): Promise<Program> {
-  // The memory of the tensors themselves; ONNX Runtime reads it while the session is created.
+  // ONNX Runtime reads the memory of the tensors themselves while the session is created.
   const externalData = initializers.map(({ index, slot }) => {
     const { buffer, byteOffset, byteLength } = valuesOf(slotTensor(slot));
     return { path: `input${index}`, data: new Uint8Array(buffer, byteOffset, byteLength) };
   });
+  const { outputs, resultCount } = definition;
+  if (outputs.length === 0) return { definition, session: undefined, buffers: [] };
   const session = await InferenceSession.create(model, {
     executionProviders: ['cpu'],
     intraOpNumThreads: threads,
@@ -64,17 +66,18 @@ async function load({ definition, model, initializers }: LoadRequest): Promise<P
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
     externalData,
-    // The memory plan of the second run is allocated beside what the first run used: 1.3 times the memory, and no faster.
+    // The memory plan of the second run would be allocated beside the memory of the first run: 1.3
+    // times the memory, and no faster.
     enableMemPattern: false,
-    // Our own pass merges equal operations; the first one would undo what is computed again to save memory. The second one
-    // computes eight channels where a blur has one.
+    // A pass of ours merges equal operations; the first optimizer would merge what is computed
+    // again to save memory too. The second one computes eight channels where a blur has one.
     extra: {
       optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination;NchwcTransformer' },
-      // Each program has threads of its own, which would spin for some 40 ms after a run, at the expense of the next program.
+      // Each program has threads of its own. They would spin for some 40 ms after a run, at the
+      // expense of the next program.
       session: { force_spinning_stop: '1' },
     },
   });
-  const { outputs, resultCount } = definition;
   return {
     definition,
     session,
@@ -87,59 +90,41 @@ type RunRequest = Extract<Request, { kind: 'run' }>;
 async function run(request: RunRequest): Promise<RunReply> {
   const program = programs.get(request.program);
   if (!program) throw new Error(failures.get(request.program) ?? 'the program was disposed of');
-  const start = performance.now();
-  const values: RunReply['values'][number][] = [];
+  const values: RunReply[number][] = [];
   try {
     for (const results of request.results) {
       if (Atomics.load(control, 1)) throw new Error('the process is about to end');
       values.push(await runOnce(program, request, results));
     }
   } catch (error) {
-    for (const slot of request.results.flat()) slots.delete(slot); // nobody will ask for them
+    for (const slot of request.results.flat()) slots.delete(slot); // no request will read them
     throw error;
   }
-  return { values, milliseconds: performance.now() - start };
+  return values;
 }
 
-/** @returns the values of small results */
+/** Runs a program once and returns the values of small results. */
 async function runOnce(
   { definition, session, buffers }: Program,
   request: RunRequest,
   results: readonly number[],
-): Promise<RunReply['values'][number]> {
+): Promise<RunReply[number]> {
   const { outputs, resultCount, stateCount } = definition;
   const feeds: Record<string, Tensor> = {};
   for (const { index, shape, dtype } of definition.inputs) {
-    // Tensors that share data may differ in shape (a reshape copies nothing).
+    // Tensors that share data may differ in shape, since a reshape copies nothing.
     feeds[`input${index}`] = makeTensor({ shape, dtype }, valuesOf(slotTensor(request.inputs[index]!)));
   }
   const fetches: Record<string, Tensor> = {};
   const written = outputs.map((output, index) => (fetches[`output${index}`] = buffers[index] ?? makeTensor(output)));
-  await session.run(feeds, fetches);
+  await session?.run(feeds, fetches);
 
-  const scalar = (source: ScalarSource): number =>
-    Number(valuesOf('input' in source ? slotTensor(request.inputs[source.input]!) : written[source.output]!)[0]);
-  for (const update of definition.updates) {
-    const floats = (input: number): Float32Array => valuesOf(slotTensor(request.inputs[input]!)) as Float32Array;
-    updateAdamW(
-      floats(update.parameter),
-      valuesOf(written[update.gradient]!) as Float32Array,
-      floats(update.firstMoment),
-      floats(update.secondMoment),
-      {
-        ...update.attributes,
-        learningRate: scalar(update.learningRate),
-        gradientScale: scalar(update.gradientScale),
-        correction1: scalar(update.correction1),
-        correction2: scalar(update.correction2),
-      },
-    );
+  const valuesFrom = (source: OperandSource): TypedArray =>
+    valuesOf('input' in source ? slotTensor(request.inputs[source.input]!) : written[source.output]!);
+  for (const { kernel, sources, attributes, shapes } of definition.updates) {
+    inPlaceKernels[kernel]!.run(sources.map(valuesFrom), { attributes, shapes });
   }
-  for (const { state, rows, position, ...place } of definition.writes) {
-    const target = valuesOf(slotTensor(request.inputs[state]!));
-    writeRows(target, valuesOf(written[rows]!), { ...place, position: scalar(position) });
-  }
-  // A state and its spare change places: the storage of every step is the same.
+  // A state and its spare tensor change places, so that every step uses the same storage.
   for (let index = 0; index < stateCount; index++) {
     const slot = request.states[index]!;
     const output = resultCount + index;
@@ -149,7 +134,7 @@ async function runOnce(
   return results.map((slot, index) => {
     const tensor = written[index]!;
     slots.set(slot, tensor);
-    return valuesOf(tensor).byteLength <= inlineBytes ? valuesOf(tensor).slice() : undefined;
+    return valuesOf(tensor).byteLength <= smallBytes ? valuesOf(tensor).slice() : undefined;
   });
 }
 
@@ -167,22 +152,21 @@ async function handle(request: Request): Promise<{ value?: unknown; transfer?: A
       return {};
     }
     case 'load': {
-      const start = performance.now();
       try {
         programs.set(request.program, await load(request));
       } catch (error) {
         failures.set(request.program, `${request.definition.name} could not be loaded: ${messageOf(error)}`);
         throw error;
       }
-      return { value: { milliseconds: performance.now() - start } };
+      return {};
     }
     case 'unload':
-      await programs.get(request.program)?.session.release();
+      await programs.get(request.program)?.session?.release();
       programs.delete(request.program);
       return {};
     case 'run': {
       const value = await run(request);
-      return { value, transfer: value.values.flat().flatMap((data) => (data ? [data.buffer as ArrayBuffer] : [])) };
+      return { value, transfer: value.flat().flatMap((data) => (data ? [data.buffer as ArrayBuffer] : [])) };
     }
     case 'read': {
       const value = valuesOf(slotTensor(request.slot)).slice();
@@ -198,11 +182,12 @@ async function handle(request: Request): Promise<{ value?: unknown; transfer?: A
   }
 }
 
-// One request after the other, in the order of arrival: a read sees the runs before it.
+// Requests are served one after the other, in the order of arrival: a read sees the runs before it.
 let queue = Promise.resolve();
 port.on('message', ({ id, request }: RequestMessage) => {
   queue = queue.then(async () => {
-    // Busy first, then the look at `stop`: either the main thread sees one or we see the other.
+    // `busy` is set before `stop` is read: either the main thread sees `busy` or this thread sees
+    // `stop`.
     Atomics.store(control, 0, 1);
     try {
       if (Atomics.load(control, 1)) return;

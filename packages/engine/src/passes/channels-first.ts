@@ -2,13 +2,16 @@ import type { GraphBuilder } from '../ir/builder.js';
 import { sizeOf, type Graph, type OperationOf, type Value } from '../ir/graph.js';
 import { mapOperations } from './map-operations.js';
 
-/** The most result places of a convolution that is written as matrix products, one a place. */
+/**
+ * Largest number of result places of a convolution that is written as one matrix product per place.
+ */
 const mostPlaces = 25;
 
 /**
- * Writes every convolution in the layout that processors prefer, [B, C, H, W], between transposes; `simplify` then moves these
- * through what lies between convolutions, where most of them meet their opposite. The gradient of a kernel, a convolution with
- * a kernel as large as an image and a result as large as a kernel, becomes one matrix product for each place of its result.
+ * Writes every convolution in the layout that processors prefer, [B, C, H, W], between transposes.
+ * `simplify` then moves the transposes through the operations between convolutions, where most of
+ * them cancel. The gradient of a kernel, a convolution whose kernel is as large as an image and
+ * whose result is as large as a kernel, becomes one matrix product for each place of its result.
  */
 export function channelsFirst(graph: Graph): Graph {
   return mapOperations(graph, (b, operation, operands) => {
@@ -32,8 +35,9 @@ type Attributes = OperationOf<'convolution'>['attributes'];
 const isPlain = ({ lhsDilation }: Attributes): boolean => lhsDilation.every((step) => step === 1);
 
 /**
- * y[b, o, i, j] is the product of the part of the image under the kernel at (i, j) with the kernel. The sum over channels is
- * done last: for the gradient of a kernel these are the images of a batch, whose planes lie side by side in memory.
+ * Computes y[b, o, i, j] as the product of the kernel and the part of the image under the kernel at
+ * (i, j). The sum over channels comes last: for the gradient of a kernel, the channels are the
+ * images of a batch, whose planes are contiguous in memory.
  */
 function productsByPlace(
   b: GraphBuilder,
@@ -50,7 +54,7 @@ function productsByPlace(
   const places: Value[] = [];
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
-      // A negative padding crops: the first place is further in.
+      // A negative padding crops, so that the first place lies further inside.
       const at = [row, column].map((place, axis) => place * strides[axis]! + Math.max(0, -padding[axis]!));
       const window = b.slice(
         padded,

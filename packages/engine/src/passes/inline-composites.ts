@@ -1,7 +1,10 @@
 import { GraphBuilder } from '../ir/builder.js';
 import type { Graph, Value } from '../ir/graph.js';
 
-/** The graph with every composite replaced by its body, for lowerings that know none of them. */
+/**
+ * Returns the graph with composites replaced by their bodies, except those whose name `keep`
+ * accepts.
+ */
 export function inlineComposites(graph: Graph, keep: (name: string) => boolean = () => false): Graph {
   const builder = new GraphBuilder();
   const place = (source: Graph, inputs: readonly Value[]): Value[] => {

@@ -1,16 +1,14 @@
 import { GraphBuilder } from '../ir/builder.js';
 import type { Graph, Operation, Value } from '../ir/graph.js';
 
+/** Returns the results of a replacement, or undefined to keep the operation. */
 type Rewrite = (
   builder: GraphBuilder,
   operation: Operation,
   operands: readonly Value[],
 ) => readonly Value[] | undefined;
 
-/**
- * The graph with some operations replaced, in bodies of composites too: `rewrite` returns the results of the replacement, or
- * undefined to keep an operation.
- */
+/** Returns the graph with operations replaced by `rewrite`, in the bodies of composites too. */
 export function mapOperations(graph: Graph, rewrite: Rewrite, firstId = 0): Graph {
   const builder = new GraphBuilder(firstId);
   const values = new Map<Value, Value>();

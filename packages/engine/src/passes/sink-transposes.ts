@@ -2,9 +2,10 @@ import type { GraphBuilder } from '../ir/builder.js';
 import { isBinary, isUnary, splatOf, type Operation, type OperationOf, type Value } from '../ir/graph.js';
 
 /**
- * Does an operation on the operands of transposes and transposes its result instead, where that costs nothing: every operand
- * is moved by the same transpose, or is a constant of one value or a broadcast, which can be made in any order of axes.
- * Transposes travel towards the results in this way until they meet their opposite, or a reduction that ends them.
+ * Applies an operation to the operands of transposes and transposes its result instead, where that
+ * costs nothing: every operand comes from the same transpose, or is a constant of one value or a
+ * broadcast, which can be made in any order of axes. In this way transposes move towards the
+ * results until they meet their inverse, or a reduction that removes them.
  */
 export function behindTransposes(
   b: GraphBuilder,
@@ -13,63 +14,73 @@ export function behindTransposes(
 ): readonly Value[] | undefined {
   const permutation = commonPermutation(operands);
   if (!permutation) return undefined;
-  const [result] = operation.results as [Value];
-  /** Axis a of the result is axis `permutation[a]` of the operation on the operands as they were. */
-  const inner = <T>(values: readonly T[]): T[] => {
-    const moved: T[] = [];
-    permutation.forEach((axis, index) => (moved[axis] = values[index]!));
-    return moved;
-  };
   const source = (operand: Value): Value => untransposed(b, operand, permutation);
-  const append = (attributes: Operation['attributes'], shape: readonly number[]): Value[] => {
-    const sources = operands.map(source);
-    const done = b.append(operation.kind, sources, attributes, [{ shape: inner(shape), dtype: result.dtype }]);
-    return [b.transpose(done[0]!, permutation)];
-  };
-  if (
-    isUnary(operation) ||
-    isBinary(operation) ||
-    operation.kind === 'compare' ||
-    operation.kind === 'select' ||
-    operation.kind === 'convert'
-  ) {
-    return append(operation.attributes, result.shape);
-  }
+  if (operation.kind === 'reduce') return [behindReduction(b, operation, source(operands[0]!), permutation)];
+  const attributes = attributesBefore(operation, permutation);
+  if (!attributes) return undefined;
+  const sources = operands.map(source);
+  const { shape, dtype } = operation.results[0]!;
+  const done = b.append(operation.kind, sources, attributes, [{ shape: before(shape, permutation), dtype }]);
+  return [b.transpose(done[0]!, permutation)];
+}
+
+/** Reorders one value per axis of a transpose's result into the order of its operand's axes. */
+function before<T>(values: readonly T[], permutation: readonly number[]): T[] {
+  const moved: T[] = [];
+  permutation.forEach((axis, index) => (moved[axis] = values[index]!));
+  return moved;
+}
+
+/**
+ * Returns the attributes of an operation before a transpose, or undefined where it cannot move
+ * there.
+ */
+function attributesBefore(operation: Operation, permutation: readonly number[]): Operation['attributes'] | undefined {
+  if (isUnary(operation) || isBinary(operation)) return operation.attributes;
   switch (operation.kind) {
+    case 'compare':
+    case 'select':
+    case 'convert':
+      return operation.attributes;
     case 'pad': {
       const { low, high, value } = operation.attributes;
-      return append({ low: inner(low), high: inner(high), value }, result.shape);
+      return { low: before(low, permutation), high: before(high, permutation), value };
     }
     case 'slice': {
       const { start, limit, strides } = operation.attributes;
-      return append({ start: inner(start), limit: inner(limit), strides: inner(strides) }, result.shape);
+      const [from, to] = [before(start, permutation), before(limit, permutation)];
+      return { start: from, limit: to, strides: before(strides, permutation) };
     }
     case 'reverse':
-      return append({ axes: operation.attributes.axes.map((axis) => permutation[axis]!) }, result.shape);
+      return { axes: operation.attributes.axes.map((axis) => permutation[axis]!) };
     case 'concatenate':
-      return append({ axis: permutation[operation.attributes.axis]! }, result.shape);
-    case 'reduce': {
-      const { kind, axes } = operation.attributes;
-      const reduced = b.reduce(
-        kind,
-        source(operands[0]!),
-        axes.map((axis) => permutation[axis]!),
-      );
-      const kept = permutation.filter((_, axis) => !axes.includes(axis));
-      const order = [...kept].sort((a, c) => a - c);
-      return [
-        b.transpose(
-          reduced,
-          kept.map((axis) => order.indexOf(axis)),
-        ),
-      ];
-    }
+      return { axis: permutation[operation.attributes.axis]! };
     default:
       return undefined;
   }
 }
 
-/** The permutation of the transposes among the operands, if they agree and everything else can follow. */
+/** Reduces the tensor before a transpose, and transposes the axes that are left. */
+function behindReduction(
+  b: GraphBuilder,
+  { attributes: { kind, axes } }: OperationOf<'reduce'>,
+  source: Value,
+  permutation: readonly number[],
+): Value {
+  const inner = axes.map((axis) => permutation[axis]!);
+  const reduced = b.reduce(kind, source, inner);
+  const kept = permutation.filter((_, axis) => !axes.includes(axis));
+  const order = [...kept].sort((a, c) => a - c);
+  return b.transpose(
+    reduced,
+    kept.map((axis) => order.indexOf(axis)),
+  );
+}
+
+/**
+ * Returns the permutation of the transposes among the operands, if they agree and every other
+ * operand can be made in that order.
+ */
 function commonPermutation(operands: readonly Value[]): readonly number[] | undefined {
   let permutation: readonly number[] | undefined;
   for (const operand of operands) {
@@ -84,7 +95,7 @@ function commonPermutation(operands: readonly Value[]): readonly number[] | unde
   return permutation;
 }
 
-/** What `transpose(·, permutation)` makes this operand of. */
+/** Returns the tensor whose `transpose(·, permutation)` is the operand. */
 function untransposed(b: GraphBuilder, operand: Value, permutation: readonly number[]): Value {
   const { producer } = operand;
   if (producer?.kind === 'transpose') return producer.operands[0]!;
@@ -104,8 +115,9 @@ function untransposed(b: GraphBuilder, operand: Value, permutation: readonly num
 }
 
 /**
- * A matrix product reads a transposed operand in place where the contracted axes lie last (or first) in it. Transposes that only
- * swap rows and columns stay: lowerings fold them.
+ * Lets a matrix product read the operand of a transpose in place, where batch, free and contracted
+ * axes of that operand are in this order. Transposes that only swap rows and columns stay, because
+ * lowerings fold them.
  */
 export function productOfTransposes(
   b: GraphBuilder,
@@ -128,6 +140,7 @@ export function productOfTransposes(
   ];
 }
 
+/** Returns one side of a product without its transpose, where the axes allow that. */
 function absorbed(
   operand: Value,
   batch: readonly number[],

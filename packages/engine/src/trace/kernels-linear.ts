@@ -1,10 +1,14 @@
-/** Contractions and convolutions, and how TensorFlow.js's three convolution kernels become one primitive. */
+/**
+ * Kernels of matrix products and convolutions; TensorFlow.js's three convolution kernels are one
+ * primitive.
+ */
 import * as tf from '@tensorflow/tfjs-core';
 import type { GraphBuilder } from '../ir/builder.js';
 import type { Value } from '../ir/graph.js';
 import { CompileError } from '../errors.js';
+import type { KernelTable, TracedKernel } from './kernel-table.js';
 
-/** The attributes that the kernels Conv2D, Conv2DBackpropInput and Conv2DBackpropFilter share. */
+/** Attributes that the kernels Conv2D, Conv2DBackpropInput and Conv2DBackpropFilter share. */
 interface ConvolutionKernelAttributes {
   strides?: number | [number, number];
   pad?: 'valid' | 'same' | number | tf.backend_util.ExplicitPadding;
@@ -16,6 +20,7 @@ interface ConvolutionKernelAttributes {
 }
 type Shape4D = [number, number, number, number];
 
+/** Computes padding, strides and dilations as TensorFlow.js does. */
 function info(
   imageShape: readonly number[],
   filterShape: readonly number[],
@@ -40,7 +45,8 @@ function info(
   );
 }
 
-export function convolution(b: GraphBuilder, x: Value, filter: Value, attributes: ConvolutionKernelAttributes): Value {
+/** Writes a convolution. */
+function convolution(b: GraphBuilder, x: Value, filter: Value, attributes: ConvolutionKernelAttributes): Value {
   const { padInfo, strideHeight, strideWidth, dilationHeight, dilationWidth } = info(x.shape, filter.shape, attributes);
   return b.convolution(x, filter, {
     layout: 'channels_last',
@@ -51,8 +57,11 @@ export function convolution(b: GraphBuilder, x: Value, filter: Value, attributes
   });
 }
 
-/** The image gradient: a convolution of the spread-out output gradient with the flipped kernel. */
-export function convolutionInputGradient(
+/**
+ * Writes the gradient of the image: a convolution of the dilated output gradient with the flipped
+ * kernel.
+ */
+function convolutionInputGradient(
   b: GraphBuilder,
   dy: Value,
   filter: Value,
@@ -77,8 +86,11 @@ export function convolutionInputGradient(
   });
 }
 
-/** The kernel gradient: a convolution of the image with the output gradient as kernel, channels as batch. */
-export function convolutionFilterGradient(
+/**
+ * Writes the gradient of the kernel: a convolution of the image with the output gradient as kernel
+ * and the channels as batch.
+ */
+function convolutionFilterGradient(
   b: GraphBuilder,
   x: Value,
   dy: Value,
@@ -109,8 +121,8 @@ export function convolutionFilterGradient(
   return b.transpose(gradient, [1, 2, 0, 3]);
 }
 
-/** One or two operands, each label at most once an operand. */
-export function einsum(b: GraphBuilder, equation: string, operands: readonly Value[]): Value {
+/** Writes an einsum of one or two operands, in each of which a label occurs at most once. */
+function einsum(b: GraphBuilder, equation: string, operands: readonly Value[]): Value {
   const [left, output] = equation.replace(/\s/g, '').split('->') as [string, string | undefined];
   const labels = left.split(',').map((part) => [...part]);
   const refuse = (expected: string): never => {
@@ -121,8 +133,8 @@ export function einsum(b: GraphBuilder, equation: string, operands: readonly Val
   if (operands.length > 2) return refuse('one or two operands');
   const wanted = [...output];
 
-  // Labels that only one operand has and the output has not are summed away first.
-  const parts = operands.map((operand, index) => {
+  // Labels that only one operand has, and not the output, are summed first.
+  const parts = operands.map((operand, index): Labelled => {
     const others = new Set([...wanted, ...labels.filter((_, other) => other !== index).flat()]);
     const axes = labels[index]!.flatMap((label, axis) => (others.has(label) ? [] : [axis]));
     return {
@@ -130,24 +142,59 @@ export function einsum(b: GraphBuilder, equation: string, operands: readonly Val
       labels: labels[index]!.filter((label) => others.has(label)),
     };
   });
-  let [result] = parts as [{ value: Value; labels: string[] }];
-  if (parts.length === 2) {
-    const [x, y] = parts as [typeof result, typeof result];
-    const shared = x.labels.filter((label) => y.labels.includes(label));
-    const batch = shared.filter((label) => wanted.includes(label));
-    const contract = shared.filter((label) => !wanted.includes(label));
-    const axes = (part: typeof result, chosen: string[]): number[] => chosen.map((label) => part.labels.indexOf(label));
-    const value = b.dotGeneral(x.value, y.value, {
-      lhsBatch: axes(x, batch),
-      rhsBatch: axes(y, batch),
-      lhsContract: axes(x, contract),
-      rhsContract: axes(y, contract),
-    });
-    const free = (part: typeof result): string[] => part.labels.filter((label) => !shared.includes(label));
-    result = { value, labels: [...batch, ...free(x), ...free(y)] };
-  }
+  const result = parts.length === 2 ? product(b, parts as [Labelled, Labelled], wanted) : parts[0]!;
   return b.transpose(
     result.value,
     wanted.map((label) => result.labels.indexOf(label)),
   );
 }
+
+/** A tensor with a label for each axis. */
+interface Labelled {
+  readonly value: Value;
+  readonly labels: readonly string[];
+}
+
+/** Multiplies two tensors and sums over the shared labels that are not wanted. */
+function product(b: GraphBuilder, [x, y]: readonly [Labelled, Labelled], wanted: readonly string[]): Labelled {
+  const shared = x.labels.filter((label) => y.labels.includes(label));
+  const batch = shared.filter((label) => wanted.includes(label));
+  const contract = shared.filter((label) => !wanted.includes(label));
+  const axes = ({ labels }: Labelled, chosen: readonly string[]): number[] =>
+    chosen.map((label) => labels.indexOf(label));
+  const value = b.dotGeneral(x.value, y.value, {
+    lhsBatch: axes(x, batch),
+    rhsBatch: axes(y, batch),
+    lhsContract: axes(x, contract),
+    rhsContract: axes(y, contract),
+  });
+  const free = ({ labels }: Labelled): string[] => labels.filter((label) => !shared.includes(label));
+  return { value, labels: [...batch, ...free(x), ...free(y)] };
+}
+
+const matMul: TracedKernel = (
+  b,
+  inputs,
+  { transposeA, transposeB }: { transposeA?: boolean; transposeB?: boolean },
+) => {
+  const [x, y] = [inputs['a']!, inputs['b']!];
+  const batch = tf.broadcast_util.assertAndGetBroadcastShape([...x.shape.slice(0, -2)], [...y.shape.slice(0, -2)]);
+  const spread = (value: Value): Value => b.broadcastTo(value, [...batch, ...value.shape.slice(-2)]);
+  const axes = batch.map((_, axis) => axis);
+  const rank = batch.length;
+  return b.dotGeneral(spread(x), spread(y), {
+    lhsBatch: axes,
+    rhsBatch: axes,
+    lhsContract: [transposeA ? rank : rank + 1],
+    rhsContract: [transposeB ? rank + 1 : rank],
+  });
+};
+
+/** Kernels of matrix products and convolutions. */
+export const linearKernels: KernelTable = {
+  BatchMatMul: matMul,
+  Einsum: (b, inputs, { equation }: { equation?: string }) => einsum(b, equation!, Object.values(inputs)),
+  Conv2D: (b, { x, filter }, attributes) => convolution(b, x!, filter!, attributes),
+  Conv2DBackpropInput: (b, { dy, filter }, attributes) => convolutionInputGradient(b, dy!, filter!, attributes),
+  Conv2DBackpropFilter: (b, { x, dy }, attributes) => convolutionFilterGradient(b, x!, dy!, attributes),
+};

@@ -1,32 +1,38 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { CompositeAttributes } from '@vitvq/core';
+import type { CompositeAttributes, CompositeBody, RecordingBackend } from '@vitvq/core';
 import { GraphBuilder } from '../ir/builder.js';
 import { sizeOf, typedArray, type DType, type TypedArray, type Value } from '../ir/graph.js';
 import { CompileError } from '../errors.js';
 
+/** Name under which TensorFlow.js knows the trace backend. */
 export const traceBackendName = 'vitvq-trace';
 
-/** A tensor of another backend that the traced function read: a variable, or a tensor made outside. */
+/**
+ * A tensor of another backend that the traced function reads: a variable, or a tensor made outside.
+ */
 export interface Capture {
   readonly value: Value;
   readonly tensor: tf.Tensor;
 }
 
-/** What one trace collects. */
+/** Everything that one trace records. */
 export class TraceSession {
   readonly captures: Capture[] = [];
-  /** The last value that the function assigned to each variable. */
+  /** The last value that the function has assigned to each variable. */
   readonly assignments = new Map<tf.Variable, Value>();
   readonly main = new GraphBuilder();
-  /** The graph that operations go to: the main one, or the body of a composite. */
+  /** The graph that receives operations: the main one, or the body of a composite. */
   builder = this.main;
   #bodies = 0;
-  /** By data id; variables by themselves, since several may share one data id and have fates of their own. */
+  /**
+   * Values by data id. Variables are keys themselves, since several may share one data id and be
+   * assigned separately.
+   */
   readonly #entries = new WeakMap<object, { value: Value; builder: GraphBuilder }>();
 
   constructor(readonly name: string) {}
 
-  /** A builder for the body of a composite, with value numbers of its own. */
+  /** Returns a builder for the body of a composite, with value numbers of its own. */
   nestedBuilder(): GraphBuilder {
     return new GraphBuilder(++this.#bodies * 1_000_000);
   }
@@ -36,7 +42,7 @@ export class TraceSession {
     name: string,
     attributes: CompositeAttributes,
     operands: readonly tf.Tensor[],
-    body: (...operands: tf.Tensor[]) => tf.Tensor[],
+    body: CompositeBody,
   ): tf.Tensor[] {
     const outer = this.builder;
     const values = operands.map((operand) => this.value(operand));
@@ -52,23 +58,25 @@ export class TraceSession {
     }
   }
 
-  /** Binds a fresh data id to a value. */
+  /** Binds a data id, by default a new one, to a value. */
   bind(value: Value, dataId: object = {}): tf.TensorInfo {
     this.#entries.set(dataId, { value, builder: this.builder });
     return { dataId, shape: [...value.shape], dtype: value.dtype };
   }
 
-  /** A tensor handle of a value. */
+  /** Returns a tensor that stands for a value. */
   tensor(value: Value): tf.Tensor {
     return tf.engine().makeTensorFromTensorInfo(this.bind(value), traceBackend());
   }
 
-  /** The value of a tensor that was made in this trace. */
+  /** Returns the value of a tensor that was made in this trace. */
   valueOfData(dataId: object): Value {
     return this.#entries.get(dataId)!.value;
   }
 
-  /** The value behind a tensor; a tensor or variable from outside is captured on first use. */
+  /**
+   * Returns the value of a tensor; a tensor or variable from outside is captured at its first use.
+   */
   value(tensor: tf.TensorInfo): Value {
     const key = tensor instanceof tf.Variable ? tensor : tensor.dataId;
     const entry = this.#entries.get(key);
@@ -87,17 +95,18 @@ export class TraceSession {
     return value;
   }
 
-  /** A tensor with the same value, unknown to the gradient tape. */
+  /** Returns a tensor with the same value that the gradient tape does not know. */
   detach(tensor: tf.Tensor): tf.Tensor {
     return this.tensor(this.value(tensor));
   }
 
-  /** Tensors from outside may share data and differ in shape and dtype. */
+  /** Converts a value for a tensor that shares its data and differs in shape or dtype. */
   #as(value: Value, { shape, dtype }: tf.TensorInfo): Value {
     const converted = this.builder.convert(value, dtypeOf({ dtype, shape }, this.name));
     return this.builder.reshape(converted, shape);
   }
 
+  /** Records an assignment. */
   assign(variable: tf.Variable, next: tf.Tensor): void {
     if (next.dtype !== variable.dtype || next.shape.join() !== variable.shape.join()) {
       throw new CompileError({
@@ -113,10 +122,10 @@ export class TraceSession {
   }
 }
 
-/** A handle on a tensor of another backend that outlives the trace's own handles. */
+/** Returns a handle on a tensor of another backend that outlives the handles of the trace. */
 function outsideTensor({ dataId, shape, dtype }: tf.TensorInfo): tf.Tensor {
   const engine = tf.engine();
-  // A second handle on the same data; TensorFlow.js leaves counting it to the maker.
+  // TensorFlow.js leaves counting a second handle on the same data to its maker.
   engine.state.tensorInfo.get(dataId)!.backend.incRef(dataId);
   return tf.keep(engine.makeTensorFromTensorInfo({ dataId, shape, dtype }));
 }
@@ -132,12 +141,13 @@ function dtypeOf({ dtype, shape }: { dtype: tf.DataType; shape: readonly number[
 }
 
 /**
- * A backend that computes nothing: its kernels append to the graph of the session that is under way. Tensors live as
- * long as the trace, so reference counts do not matter.
+ * A backend that computes nothing: its kernels append operations to the graph of the current
+ * session. Tensors live as long as the trace, so that reference counts do not matter.
  */
-class TraceBackend extends tf.KernelBackend {
+class TraceBackend extends tf.KernelBackend implements RecordingBackend {
   session: TraceSession | undefined;
 
+  /** The session of the trace that is under way. */
   get active(): TraceSession {
     if (!this.session) {
       throw new CompileError({
@@ -148,6 +158,19 @@ class TraceBackend extends tf.KernelBackend {
       });
     }
     return this.session;
+  }
+
+  recordComposite(
+    name: string,
+    attributes: CompositeAttributes,
+    operands: readonly tf.Tensor[],
+    body: CompositeBody,
+  ): tf.Tensor[] {
+    return this.active.composite(name, attributes, operands, body);
+  }
+
+  recordDetach(x: tf.Tensor): tf.Tensor {
+    return this.active.detach(x);
   }
 
   override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {
@@ -164,7 +187,7 @@ class TraceBackend extends tf.KernelBackend {
   override readSync(dataId: object): tf.BackendValues {
     const session = this.active;
     const value = session.valueOfData(dataId);
-    // A constant is the same in every run, so its values may be looked at.
+    // A constant is the same in every run, so its values may be read.
     if (value.producer?.kind === 'constant') {
       const { value: constant } = value.producer.attributes;
       return 'data' in constant ? constant.data : typedArray(value.dtype, sizeOf(value.shape)).fill(constant.splat);
@@ -199,6 +222,7 @@ class TraceBackend extends tf.KernelBackend {
   override dispose(): void {}
 }
 
+/** Returns the error for reading values of a tensor while a function is traced. */
 export function readError(where: string, shape: readonly number[]): CompileError {
   return new CompileError({
     where,
@@ -210,7 +234,7 @@ export function readError(where: string, shape: readonly number[]): CompileError
 
 let instance: TraceBackend | undefined;
 
-/** The one trace backend, registered with TensorFlow.js at first use. */
+/** Returns the trace backend, which is registered with TensorFlow.js at its first use. */
 export function traceBackend(): TraceBackend {
   if (!instance) {
     const backend = new TraceBackend();

@@ -1,37 +1,40 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { setCompositeRecorder, setDetachRecorder } from '@vitvq/core';
-import type { DType, Graph } from '../ir/graph.js';
+import type { TensorType } from '../backend/backend.js';
+import type { Graph } from '../ir/graph.js';
 import { CompileError } from '../errors.js';
 import { registerGradients } from '../gradients.js';
 import { flatten, unflatten, type StructureTemplate } from '../structure.js';
 import { registerTraceKernels } from './kernels.js';
 import { readError, traceBackend, traceBackendName, TraceSession, type Capture } from './trace-backend.js';
 
-/** Shape and dtype of one argument tensor. */
-export interface TensorType {
-  readonly shape: readonly number[];
-  readonly dtype: DType;
-}
-
-/** What a function does, as a graph. */
+/** A function as a graph. */
 export interface TracedFunction {
   /** Inputs: arguments, then `captures`. Outputs: results, then the new values of `assigned`. */
   readonly graph: Graph;
   readonly argumentCount: number;
+  /** Tensors from outside that the function reads. */
   readonly captures: readonly Capture[];
+  /** Variables that the function assigns. */
   readonly assigned: readonly tf.Variable[];
   readonly resultCount: number;
+  /** Structure that the function returns. */
   readonly resultTemplate: StructureTemplate;
 }
 
-/** Whether a function is being traced now. */
+/** Disposes of the handles on captured tensors; variables stay. */
+export function releaseCaptures({ captures }: Pick<TracedFunction, 'captures'>): void {
+  for (const { tensor } of captures) if (!(tensor instanceof tf.Variable)) tensor.dispose();
+}
+
+/** Whether a function is being traced. */
 export function isTracing(): boolean {
   return traceBackend().session !== undefined;
 }
 
 /**
- * Runs `fn` once under the recording backend; nothing is computed.
- * @throws {CompileError} for what cannot be recorded: reading values, host randomness, an unknown operation
+ * Runs `fn` once on the recording backend, which computes nothing.
+ * @throws {CompileError} for what cannot be recorded: reading values, host randomness, an unknown
+ *   operation
  */
 export function trace(
   fn: (...values: never[]) => unknown,
@@ -42,46 +45,20 @@ export function trace(
   registerTraceKernels();
   registerGradients();
   const backend = traceBackend();
-  const engine = tf.engine();
   const session = new TraceSession(name);
   tf.backend(); // starts one, where none was used yet
-  const previousBackend = engine.backendName;
+  const previousBackend = tf.engine().backendName;
   const restore = guard(session);
   backend.session = session;
   void tf.setBackend(traceBackendName); // synchronous: the backend exists
   try {
     let traced: TracedFunction;
     tf.tidy(() => {
-      const values = argumentTypes.map(({ shape, dtype }) => session.main.input(shape, dtype));
-      const tensors = values.map((value) => session.tensor(value));
-      const structure = unflatten(argumentTemplate, tensors) as never[];
-      const returned = fn(...structure);
-      if (returned instanceof Promise) {
-        throw new CompileError({
-          where: name,
-          expected: 'a synchronous function',
-          got: 'a promise',
-          fix: 'Await outside the compiled function.',
-        });
-      }
-      const { tensors: results, template } = flatten(returned, `${name}, result`);
-      const outputs = results.map((result) => session.value(result));
-      const assigned = [...session.assignments];
-      const graph = session.main.finish([...outputs, ...assigned.map(([, value]) => value)]);
-      // Arguments come first however late a captured tensor was met.
-      const captured = session.captures.map(({ value }) => value);
-      traced = {
-        graph: { ...graph, inputs: [...values, ...captured] },
-        argumentCount: values.length,
-        captures: session.captures,
-        assigned: assigned.map(([variable]) => variable),
-        resultCount: outputs.length,
-        resultTemplate: template,
-      };
+      traced = record(session, fn, argumentTypes, argumentTemplate);
     });
     return traced!;
   } catch (error) {
-    for (const { tensor } of session.captures) if (!(tensor instanceof tf.Variable)) tensor.dispose();
+    releaseCaptures(session);
     throw explain(error, name);
   } finally {
     backend.session = undefined;
@@ -91,16 +68,51 @@ export function trace(
 }
 
 /**
- * Puts watchers where a trace would silently go wrong, and returns how to take them away: assignments are recorded,
- * host randomness and reads of variables are refused.
+ * Calls the function with stand-ins of its arguments and collects what the session has recorded.
+ */
+function record(
+  session: TraceSession,
+  fn: (...values: never[]) => unknown,
+  argumentTypes: readonly TensorType[],
+  argumentTemplate: StructureTemplate,
+): TracedFunction {
+  const { name, main } = session;
+  const values = argumentTypes.map(({ shape, dtype }) => main.input(shape, dtype));
+  const tensors = values.map((value) => session.tensor(value));
+  const returned = fn(...(unflatten(argumentTemplate, tensors) as never[]));
+  if (returned instanceof Promise) {
+    throw new CompileError({
+      where: name,
+      expected: 'a synchronous function',
+      got: 'a promise',
+      fix: 'Await outside the compiled function.',
+    });
+  }
+  const { tensors: results, template } = flatten(returned, `${name}, result`);
+  const outputs = results.map((result) => session.value(result));
+  const assigned = [...session.assignments];
+  const graph = main.finish([...outputs, ...assigned.map(([, value]) => value)]);
+  // Arguments come first, however late a captured tensor was met.
+  const captured = session.captures.map(({ value }) => value);
+  return {
+    graph: { ...graph, inputs: [...values, ...captured] },
+    argumentCount: values.length,
+    captures: session.captures,
+    assigned: assigned.map(([variable]) => variable),
+    resultCount: outputs.length,
+    resultTemplate: template,
+  };
+}
+
+/**
+ * Installs guards where a trace would silently go wrong, and returns a function that removes them:
+ * assignments are recorded; host randomness, reads of variables and new variables are refused.
  */
 function guard(session: TraceSession): () => void {
   const engine = tf.engine();
   const { assign } = tf.Variable.prototype;
   const { random } = Math;
   const variables = new Map(Object.values(engine.registeredVariables).map((variable) => [variable.dataId, variable]));
-  const previousRecorder = setCompositeRecorder((...composite) => session.composite(...composite));
-  const previousDetach = setDetachRecorder((tensor) => session.detach(tensor));
   tf.Variable.prototype.assign = function (this: tf.Variable, next: tf.Tensor): void {
     session.assign(this, next);
   };
@@ -120,7 +132,7 @@ function guard(session: TraceSession): () => void {
       return read(dataId);
     };
   const methods = Object.getPrototypeOf(engine) as typeof engine;
-  // Own properties that shadow the methods, removed again below.
+  // These properties shadow the methods and are removed again below.
   Object.assign(engine, {
     readSync: refuseRead((dataId) => methods.readSync.call(engine, dataId)),
     read: refuseRead((dataId) => methods.read.call(engine, dataId)),
@@ -136,15 +148,13 @@ function guard(session: TraceSession): () => void {
   return () => {
     tf.Variable.prototype.assign = assign;
     Math.random = random;
-    setCompositeRecorder(previousRecorder);
-    setDetachRecorder(previousDetach);
     Reflect.deleteProperty(engine, 'readSync');
     Reflect.deleteProperty(engine, 'read');
     Reflect.deleteProperty(engine, 'makeVariable');
   };
 }
 
-/** The first line of a stack that is the user's, as ` at file:line:column`. */
+/** Returns the first line of a stack that belongs to the caller, as `, at file:line:column`. */
 function callSite(stack: string | undefined): string {
   const frame = stack
     ?.split('\n')
@@ -157,6 +167,7 @@ function callSite(stack: string | undefined): string {
   return frame ? `, ${frame.trim()}` : '';
 }
 
+/** Turns the error of a missing kernel into one that names the operation and its place. */
 function explain(error: unknown, name: string): unknown {
   if (!(error instanceof Error) || error instanceof CompileError) return error;
   const kernel = /[Kk]ernel '(\w+)' (?:not registered )?for backend/.exec(error.message)?.[1];

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
-import type { ExportedOnnx } from '@vitvq/engine';
+import type { ExportedOnnx } from '@vitvq/engine/onnx-export';
 import { createFolder, removeAbandoned, systemReason, writeJson } from '@vitvq/files';
 import type { ExportedGraph, ExportManifest } from '../manifest.js';
 import { graphsOf, readManifest } from '../read-export.js';

@@ -2,9 +2,10 @@ import { assertInteger, DataError, ShapeError } from '@vitvq/core';
 import type { LabelledFeatures } from '../feature-set.js';
 
 /**
- * Throws unless the features are finite, a row for each label, and the labels are classes.
+ * Throws unless the features are finite, have a row for each label, and the labels are classes.
  * @throws {ShapeError} when counts do not fit
- * @throws {DataError} naming the block for a feature that is not finite, and the sample for a label out of range
+ * @throws {DataError} naming the block for a feature that is not finite, and the sample for a label
+ * out of range
  */
 export function assertFeatures({ block, dim, data, labels }: LabelledFeatures, classes: number, where: string): void {
   const at = `${where}, block "${block}"`;
@@ -16,7 +17,7 @@ export function assertFeatures({ block, dim, data, labels }: LabelledFeatures, c
       got: `${data.length} values`,
     });
   }
-  if (labels.length === 0) throw new DataError({ where: at, expected: 'one or more samples', got: 'none' });
+  if (labels.length === 0) throw new DataError({ where: at, expected: 'at least one sample', got: 'none' });
   const wrong = data.findIndex((value) => !Number.isFinite(value));
   if (wrong >= 0) {
     throw new DataError({
@@ -25,17 +26,23 @@ export function assertFeatures({ block, dim, data, labels }: LabelledFeatures, c
       got: `${data[wrong]} in sample ${Math.floor(wrong / dim)}, component ${wrong % dim}`,
     });
   }
-  const stranger = labels.findIndex((label) => label < 0 || label >= classes);
-  if (stranger >= 0) {
+  const unknown = labels.findIndex((label) => label < 0 || label >= classes);
+  if (unknown >= 0) {
     throw new DataError({
       where: at,
       expected: `labels to be integers in [0, ${classes})`,
-      got: `${labels[stranger]} for sample ${stranger}`,
+      got: `${labels[unknown]} for sample ${unknown}`,
     });
   }
 }
 
-/** Throws unless a probe can learn from the features. @throws {ConfigError} @throws {DataError} @throws {ShapeError} */
+/**
+ * Throws unless a probe can learn from the features.
+ * @throws {ConfigError} for fewer than two classes
+ * @throws {DataError} naming the block, as `assertFeatures` and for samples of one class or fewer
+ * samples than classes
+ * @throws {ShapeError} when counts do not fit
+ */
 export function assertTrainable(train: LabelledFeatures, classes: number, where: string): void {
   assertInteger(classes, 'classes', where, 2);
   assertFeatures(train, classes, where);
@@ -46,13 +53,13 @@ export function assertTrainable(train: LabelledFeatures, classes: number, where:
       where: at,
       expected: 'training samples of two or more classes',
       got: `class ${first} alone`,
-      fix: 'Data that is sorted by class must be shuffled before it is cut.',
+      fix: 'Shuffle data that is sorted by class before you split it.',
     });
   }
   if (train.labels.length < classes) {
     throw new DataError({
       where: at,
-      expected: `at least ${classes} training samples, one a class`,
+      expected: `at least ${classes} training samples, one for each class`,
       got: String(train.labels.length),
     });
   }

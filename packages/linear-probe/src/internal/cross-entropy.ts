@@ -2,10 +2,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import type { LabelledFeatures } from '../feature-set.js';
 import type { Evaluation } from './lbfgs.js';
-import { standardizedWithOnes, type Standardization } from './standardization.js';
+import type { Standardization } from '../softmax-probe.js';
+import { standardizedWithOnes } from './standardization.js';
 
 /**
- * Mean cross-entropy of a softmax classifier and its gradient.
+ * Computes the mean cross-entropy of a softmax classifier and its gradient.
  * @param features  `[n, D + 1]`, the last component 1
  * @param labels  int32 `[n]`, in `[0, K)`
  * @param parameters  `[D + 1, K]`, the last row the bias
@@ -28,20 +29,25 @@ export function crossEntropy(
   });
 }
 
+/** The compiled `crossEntropy`. */
 export type CrossEntropyProgram = CompiledFunction<typeof crossEntropy>;
 
-/** @param maximumShapes  how many data sets of different shapes it will see */
+/**
+ * Compiles `crossEntropy`.
+ * @param maximumShapes  number of data sets of different shapes that it will see
+ */
 export function compileCrossEntropy(maximumShapes: number): CrossEntropyProgram {
   return compile(crossEntropy, { name: 'linear probe', maximumShapes });
 }
 
-/** The cross-entropy of one training set, which stays on the engine from one evaluation to the next. */
+/** The cross-entropy of one training set, which stays on the engine between evaluations. */
 export class TrainingSet {
   readonly #program: CrossEntropyProgram;
   readonly #features: tf.Tensor2D;
   readonly #labels: tf.Tensor1D;
   readonly #parameterShape: [number, number];
 
+  /** Uploads the training set. Ownership: call `dispose()`; the program stays the caller's. */
   constructor(
     program: CrossEntropyProgram,
     train: LabelledFeatures,
@@ -54,7 +60,7 @@ export class TrainingSet {
     this.#parameterShape = [train.dim + 1, classes];
   }
 
-  /** @param parameters  `[D + 1, K]` row-major; rounded to float32 */
+  /** Computes loss and gradient. @param parameters  `[D + 1, K]` row-major; rounded to float32 */
   async evaluate(parameters: Float64Array): Promise<Evaluation> {
     const rounded = tf.tensor2d(Float32Array.from(parameters), this.#parameterShape);
     const { loss, gradient } = await this.#program(this.#features, this.#labels, rounded);
@@ -63,6 +69,7 @@ export class TrainingSet {
     return { value: value!, gradient: Float64Array.from(slopes) };
   }
 
+  /** Frees the training set. */
   dispose(): void {
     tf.dispose([this.#features, this.#labels]);
   }

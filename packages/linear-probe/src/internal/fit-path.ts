@@ -4,19 +4,21 @@ import { TrainingSet, type CrossEntropyProgram } from './cross-entropy.js';
 import { minimize, type Evaluation, type LbfgsOptions, type LbfgsResult } from './lbfgs.js';
 import { standardizationOf } from './standardization.js';
 
-/** A minimum with the classifier that it stands for. */
+/** A minimum and its classifier. */
 export interface PathPoint {
+  /** Strength of the penalty. */
   readonly l2: number;
   readonly probe: SoftmaxProbe;
-  /** Mean cross-entropy of the training samples, without the penalty. */
+  /** Mean cross-entropy of the training samples in nats, without the penalty. */
   readonly trainingLoss: number;
   readonly result: LbfgsResult;
 }
 
 /**
- * Minimises `cross-entropy + l2 / 2 |W|^2` for each l2 in the order given, each from where the one before ended: the minimum is
- * unique, so where a search begins decides only how long it takes. The bias is not penalised. Whoever leaves the loop early leaves out
- * the rest.
+ * Minimises `cross-entropy + l2 / 2 |W|^2` for each l2 in the given order. The bias is not
+ * penalised. Each search starts where the one before ended: the minimum is unique, so the start
+ * decides only how long the search takes. A caller who leaves the loop early skips the remaining
+ * penalties.
  */
 export async function* fitPath(
   program: CrossEntropyProgram,
@@ -44,6 +46,7 @@ export async function* fitPath(
   }
 }
 
+/** Adds the penalty to a value and its gradient. */
 function penalized(
   { value, gradient }: Evaluation,
   parameters: Float64Array,

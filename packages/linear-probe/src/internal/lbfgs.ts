@@ -1,34 +1,42 @@
-/** A function's value and gradient at one position. */
+/** The value and the gradient of a function at one position. */
 export interface Evaluation {
   readonly value: number;
   readonly gradient: Float64Array;
 }
 
+/** A function to minimise. */
 export type Objective = (position: Float64Array) => Promise<Evaluation>;
 
+/** Limits of a search. */
 export interface LbfgsOptions {
-  /** The search ends where no component of the gradient is larger. */
+  /** Largest absolute component of the gradient at which the search ends. */
   readonly gradientTolerance: number;
   readonly maximumIterations: number;
 }
 
+/** The end of a search. */
 export interface LbfgsResult extends Evaluation {
   readonly position: Float64Array;
-  /** Largest component of the gradient, without sign. */
+  /** Largest absolute component of the gradient. */
   readonly gradientNorm: number;
   readonly iterations: number;
-  /** How often the objective was evaluated. */
+  /** Number of evaluations of the objective. */
   readonly evaluations: number;
+  /** Whether the gradient fell to the tolerance. */
   readonly converged: boolean;
 }
 
-/** Pairs of a step and the change of the gradient along it that are remembered. */
+/** Number of remembered pairs of a step and the change of the gradient along it. */
 const history = 20;
-/** Sufficient decrease and curvature (Wolfe), the usual values for quasi-Newton directions. */
+/**
+ * Constants of the Wolfe conditions, sufficient decrease and curvature: the usual values for
+ * quasi-Newton directions.
+ */
 const decrease = 0.1;
 const curvature = 0.9;
-/** Values that differ by less are taken as equal: float32 holds them no better. */
+/** Relative difference below which values count as equal: float32 is no more precise. */
 const valueNoise = 1e-6;
+/** Largest number of points of one line search. */
 const maximumTrials = 30;
 
 interface Point extends Evaluation {
@@ -42,9 +50,11 @@ interface Pair {
 }
 
 /**
- * Limited-memory BFGS (Nocedal & Wright 2006, algorithms 7.4 and 7.5) for a smooth convex function whose values and gradients are
- * float32 numbers. Near the minimum such values no longer tell which of two points is lower, while gradients still do; so the line
- * search takes the approximate Wolfe conditions of Hager & Zhang (2005, equation 4.1) besides the plain ones. Deterministic.
+ * Minimises a smooth convex function whose values and gradients are float32 numbers, by
+ * limited-memory BFGS (Nocedal & Wright 2006, algorithms 7.4 and 7.5). Near the minimum such values
+ * no longer tell which of two points is lower, but gradients still do. The line search therefore
+ * accepts the approximate Wolfe conditions of Hager & Zhang (2005, equation 4.1) as well as the
+ * plain ones. The search is deterministic.
  */
 export async function minimize(
   objective: Objective,
@@ -61,7 +71,7 @@ export async function minimize(
   let iterations = 0;
   while (maximum(point.gradient) > gradientTolerance && iterations < maximumIterations) {
     const direction = quasiNewtonDirection(point.gradient, pairs);
-    // Without a pair nothing is known of the scale: begin with a step of length 1.
+    // Without a pair the scale is unknown: start with a step of length 1.
     const firstStep = pairs.length ? 1 : 1 / Math.sqrt(dot(direction, direction));
     const next = await searchLine(evaluate, point, direction, firstStep);
     if (next) {
@@ -71,14 +81,14 @@ export async function minimize(
     } else if (pairs.length) {
       pairs.length = 0;
     } else {
-      break; // Even steepest descent finds nothing lower: rounding is all that is left.
+      break; // Even steepest descent finds no lower point: only rounding is left.
     }
   }
   const gradientNorm = maximum(point.gradient);
   return { ...point, gradientNorm, iterations, evaluations, converged: gradientNorm <= gradientTolerance };
 }
 
-/** Minus the gradient times the approximate inverse Hessian, by the two-loop recursion. */
+/** Returns minus the gradient times the approximate inverse Hessian, by the two-loop recursion. */
 function quasiNewtonDirection(gradient: Float64Array, pairs: readonly Pair[]): Float64Array {
   const direction = gradient.map((value) => -value);
   const weights = pairs.map(() => 0);
@@ -98,17 +108,21 @@ function quasiNewtonDirection(gradient: Float64Array, pairs: readonly Pair[]): F
   return direction;
 }
 
+/** Adds the pair of a step, and drops the oldest one beyond the limit. */
 function remember(pairs: Pair[], from: Point, to: Point): void {
   const step = difference(to.position, from.position);
   const change = difference(to.gradient, from.gradient);
   const product = dot(step, change);
-  // Rounding can make it zero or negative, which would spoil the approximation.
+  // Rounding can make the product zero or negative, which would spoil the approximation.
   if (!(product > Number.EPSILON * dot(change, change))) return;
   pairs.push({ step, change, inverseCurvature: 1 / product });
   if (pairs.length > history) pairs.shift();
 }
 
-/** A point on the line that satisfies the Wolfe or the approximate Wolfe conditions; undefined where none is found. */
+/**
+ * Finds a point on a line that satisfies the plain or the approximate Wolfe conditions; undefined
+ * where it finds none.
+ */
 async function searchLine(
   evaluate: (position: Float64Array) => Promise<Point>,
   from: Point,
@@ -136,11 +150,14 @@ async function searchLine(
   return undefined;
 }
 
-/** Where the slope would vanish if it were linear, kept off the ends; beyond `low` where the minimum is not bracketed yet. */
+/**
+ * Returns the length at which the slope would vanish if it were linear, kept away from the ends of
+ * the bracket. While the minimum is not bracketed, the length grows.
+ */
 function nextLength(low: number, lowSlope: number, high: number, highSlope: number): number {
   if (high === Infinity) return 4 * low;
-  const share = lowSlope / (lowSlope - highSlope);
-  return low + (high - low) * (Number.isFinite(share) ? Math.min(Math.max(share, 0.1), 0.9) : 0.5);
+  const fraction = lowSlope / (lowSlope - highSlope);
+  return low + (high - low) * (Number.isFinite(fraction) ? Math.min(Math.max(fraction, 0.1), 0.9) : 0.5);
 }
 
 function dot(a: Float64Array, b: Float64Array): number {
@@ -149,6 +166,7 @@ function dot(a: Float64Array, b: Float64Array): number {
   return sum;
 }
 
+/** Adds `scale * values` to `target`. */
 function addScaled(target: Float64Array, values: Float64Array, scale: number): void {
   for (let index = 0; index < target.length; index++) target[index]! += scale * values[index]!;
 }
@@ -157,11 +175,12 @@ function difference(a: Float64Array, b: Float64Array): Float64Array {
   return a.map((value, index) => value - b[index]!);
 }
 
+/** Returns the largest absolute component. */
 function maximum(values: Float64Array): number {
   let most = 0;
   for (let index = 0; index < values.length; index++) {
     const size = Math.abs(values[index]!);
-    if (!(size <= most)) most = size; // NaN counts as larger than anything.
+    if (!(size <= most)) most = size; // NaN counts as the largest.
   }
   return most;
 }

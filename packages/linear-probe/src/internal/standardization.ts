@@ -1,15 +1,16 @@
 import type { FeatureMatrix } from '../feature-set.js';
+import type { Standardization } from '../softmax-probe.js';
 
-/** Mean and standard deviation of each component, `[D]`; the deviation of a constant component counts as infinite. */
-export interface Standardization {
-  readonly mean: Float64Array;
-  readonly deviation: Float64Array;
-}
+/**
+ * A component whose deviation is a smaller fraction of its mean is constant up to the rounding of
+ * float32.
+ */
+const constantFraction = 2 ** -22;
 
-/** A component that varies less, against its mean, is constant up to the rounding of float32. */
-const constantShare = 2 ** -22;
-
-/** Statistics of the rows, in float64 and two passes, so that a mean far from zero costs no digits. */
+/**
+ * Computes mean and deviation of the rows in float64 and in two passes, so that a mean far from
+ * zero loses no digits.
+ */
 export function standardizationOf({ dim, data }: FeatureMatrix): Standardization {
   const count = data.length / dim;
   const mean = new Float64Array(dim);
@@ -24,12 +25,12 @@ export function standardizationOf({ dim, data }: FeatureMatrix): Standardization
   }
   for (let component = 0; component < dim; component++) {
     const root = Math.sqrt(deviation[component]!);
-    deviation[component] = root > constantShare * Math.abs(mean[component]!) ? root : Infinity;
+    deviation[component] = root > constantFraction * Math.abs(mean[component]!) ? root : Infinity;
   }
   return { mean, deviation };
 }
 
-/** Standardised rows with a last component of 1, which takes the bias: `[count, D + 1]`. */
+/** Returns standardised rows with a last component of 1 for the bias, `[count, D + 1]`. */
 export function standardizedWithOnes({ dim, data }: FeatureMatrix, { mean, deviation }: Standardization): Float32Array {
   const count = data.length / dim;
   const standardized = new Float32Array(count * (dim + 1));

@@ -2,21 +2,27 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import { normalizeRows } from './normalize-rows.js';
 
-/** How codes pass their gradient to the features that chose them; see `VectorQuantizerOptions.gradient`. */
+/**
+ * Way in which codes pass their gradient to the features; see `VectorQuantizerOptions.gradient`.
+ */
 export type CodeGradient = 'straight-through' | 'rotation';
 
-/** Features shorter than this count as this long where gradients are divided by the length. */
+/** Length below which features count as this long where gradients are divided by the length. */
 const minimumLength = 1e-6;
 
-/** `value` with the gradient going to `x` unchanged (the straight-through estimator of VQ-VAE, arXiv:1711.00937). */
+/**
+ * Returns `value`, passing its gradient to `x` unchanged (straight-through estimator; VQ-VAE,
+ * arXiv:1711.00937).
+ */
 export function straightThrough<T extends Tensor>(x: T, value: T): T {
   return tf.customGrad<T>(() => ({ value: tf.clone(value), gradFunc: (dy) => dy }))(x);
 }
 
 /**
- * The values of `codes`, with a gradient as if they had been `scale · R · features`: R the rotation of a feature e onto its
- * code q and `scale` the ratio of their lengths, both constants (rotation trick, arXiv:2410.06424, sec. 4). With unit
- * vectors ê, q̂ and r = (ê + q̂) / |ê + q̂| it is R = I - 2 r rᵀ + 2 q̂ êᵀ, so that no matrix is needed.
+ * Returns the values of `codes`, with a gradient as if they had been `scale · R · features`: R is
+ * the rotation of a feature e onto its code q and `scale` the ratio of their lengths, both
+ * constants (rotation trick, arXiv:2410.06424, section 4). With unit vectors ê, q̂ and r = (ê + q̂)
+ * / |ê + q̂| it is R = I - 2 r rᵀ + 2 q̂ êᵀ, so that no matrix is needed.
  */
 function rotate(features: Tensor2D, codes: Tensor2D): Tensor2D {
   return tf.customGrad<Tensor2D>((...inputsAndSave) => {
@@ -37,7 +43,7 @@ function rotate(features: Tensor2D, codes: Tensor2D): Tensor2D {
   })(features);
 }
 
-/** The values of `codes` `[rows, E]`, passing their gradient to `features` `[rows, E]`. */
+/** Returns the values of `codes` `[rows, E]`, passing their gradient to `features` `[rows, E]`. */
 export function passGradient(features: Tensor2D, codes: Tensor2D, gradient: CodeGradient): Tensor2D {
   return gradient === 'rotation' ? rotate(features, codes) : straightThrough(features, codes);
 }

@@ -3,9 +3,10 @@ import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import { assertShape, formatShape, ShapeError } from '@vitvq/core';
 
 /**
- * Index of the nearest code of each row, int32 `[rows]`. `codes` `[K, E]` of length 1 (`unitCodes`) are compared by their
- * product with the rows, which need not be normalised then; others by Euclidean distance, without the squared length of
- * the rows, which is the same for all codes.
+ * Returns the index of the nearest code of each row, int32 `[rows]`. `codes` `[K, E]` of length 1
+ * (`unitCodes`) are compared by their product with the rows, which need not be normalised then;
+ * others by Euclidean distance, without the squared length of the rows, which is the same for all
+ * codes.
  */
 export function nearestCodes(rows: Tensor2D, codes: Tensor2D, unitCodes: boolean): Tensor1D {
   const products = tf.matMul(rows, codes, false, true); // [rows, K]
@@ -13,7 +14,7 @@ export function nearestCodes(rows: Tensor2D, codes: Tensor2D, unitCodes: boolean
   return tf.argMax<Tensor1D>(closeness, 1);
 }
 
-/** `[..., E]` as rows. @throws {ShapeError} */
+/** Returns `z` `[..., E]` as rows `[rows, E]`. @throws {ShapeError} */
 export function toRows(z: Tensor, codeDim: number, where: string): Tensor2D {
   if (z.rank < 2 || z.shape.at(-1) !== codeDim) {
     throw new ShapeError({ where, expected: `z [..., ${codeDim}] (codeDim)`, got: formatShape(z.shape) });
@@ -21,7 +22,10 @@ export function toRows(z: Tensor, codeDim: number, where: string): Tensor2D {
   return tf.reshape<tf.Rank.R2>(z, [-1, codeDim]);
 }
 
-/** One row for each of K codes, code k from the k-th of K equal stretches; `uniform` `[K]` in [0, 1) says where in it. */
+/**
+ * Returns one row for each of K codes, `[K, E]`: code k takes one from the k-th of K equal
+ * stretches, and `uniform` `[K]` in [0, 1) says where in the stretch.
+ */
 export function pickRows(rows: Tensor2D, uniform: Tensor1D, codebookSize: number, where: string): Tensor2D {
   assertShape(uniform, [codebookSize], where, 'Pass one random number a code.');
   const count = rows.shape[0];
@@ -30,7 +34,7 @@ export function pickRows(rows: Tensor2D, uniform: Tensor1D, codebookSize: number
   return tf.gather(rows, tf.cast(tf.minimum(tf.floor(places), count - 1), 'int32'));
 }
 
-/** How many of `chosen` (int32 `[rows]`) is each of the K codes: `[K]`. */
+/** Returns how often each of the K codes is in `chosen` (int32 `[rows]`), `[K]`. */
 export function countCodes(chosen: Tensor1D, codebookSize: number): Tensor1D {
   return tf.unsortedSegmentSum(tf.ones<tf.Rank.R1>([chosen.size]), chosen, codebookSize);
 }

@@ -15,7 +15,10 @@ export class Digits {
   readonly size: number;
   readonly #places: readonly number[];
 
-  /** @throws {ConfigError} unless there are digits, of at least two values each, and at most 2^24 numbers */
+  /**
+   * @throws {ConfigError} unless there are digits, of at least two values each, and at most 2^24
+   *   numbers
+   */
   constructor(radices: readonly number[], name: string, where: string) {
     for (const radix of radices) assertInteger(radix, name, where, 2);
     this.radices = [...radices];

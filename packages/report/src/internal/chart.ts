@@ -1,10 +1,9 @@
 import { ConfigError } from '@vitvq/core';
-import { replaceForbidden } from './markup.js';
 import { View, parse, type Config, type Spec } from 'vega';
+import type { ChartFrame, ChartPalette } from '../chart-frame.js';
+import { replaceForbidden } from './markup.js';
 
-/** `light` and `dark` for pictures of their own; `page` takes the colours of the report around it, light or dark. */
-export type ChartPalette = 'light' | 'dark' | 'page';
-
+/** Colours of a chart, as SVG writes them. */
 export interface ChartColors {
   readonly text: string;
   readonly faintText: string;
@@ -13,7 +12,10 @@ export interface ChartColors {
   readonly series: readonly string[];
 }
 
-/** Six colours that people with the common colour-vision deficiencies tell apart (after Okabe and Ito, 2008). */
+/**
+ * Six colours that people with the common colour-vision deficiencies can tell apart (after Okabe
+ * and Ito, 2008).
+ */
 const light: ChartColors = {
   text: '#1c1d1f',
   faintText: '#5d6066',
@@ -29,6 +31,7 @@ const dark: ChartColors = {
   series: ['#8fb1ff', '#ff9d66', '#5fd3ac', '#f08cc8', '#e6c35c', '#b5bcc7'],
 };
 
+/** Colours by palette. */
 export const palettes: Readonly<Record<ChartPalette, ChartColors>> = {
   light,
   dark,
@@ -41,6 +44,7 @@ export const palettes: Readonly<Record<ChartPalette, ChartColors>> = {
   },
 };
 
+/** Fonts of all texts in a chart. */
 export const chartFont = 'system-ui, -apple-system, "Segoe UI", "Liberation Sans", "DejaVu Sans", sans-serif';
 
 function chartConfig({ text, faintText, line }: ChartColors): Config {
@@ -65,19 +69,10 @@ function chartConfig({ text, faintText, line }: ChartColors): Config {
   };
 }
 
-/** Title and size of a chart. */
-export interface ChartFrame {
-  readonly title: string;
-  readonly yLabel: string;
-  readonly width?: number | undefined;
-  readonly height?: number | undefined;
-  readonly palette?: ChartPalette | undefined;
-  /** Leave the title to the page around it. @default false */
-  readonly hideTitle?: boolean | undefined;
-}
-
 /**
- * Draws a Vega specification as SVG, without a browser. The vertical axis is named above the chart, where it is read upright.
+ * Draws a Vega specification as SVG, without a browser. The vertical axis is named above the chart,
+ * where its name is read upright.
+ * @throws {ConfigError} for a size out of range
  */
 export async function drawChart(
   { title, yLabel, width = 480, height = 280, palette = 'light', hideTitle = false }: ChartFrame,
@@ -90,16 +85,6 @@ export async function drawChart(
     }
   }
   const colors = palettes[palette];
-  const heading = hideTitle
-    ? {
-        text: yLabel,
-        fontSize: 12,
-        fontWeight: 400 as const,
-        color: colors.faintText,
-        offset: 8,
-        frame: 'bounds' as const,
-      }
-    : { text: title, subtitle: yLabel };
   const spec: Spec = {
     $schema: 'https://vega.github.io/schema/vega/v6.json',
     width,
@@ -107,7 +92,7 @@ export async function drawChart(
     padding: palette === 'page' ? 0 : 16,
     autosize: { type: 'fit', contains: 'padding' },
     background: colors.background ?? 'transparent',
-    title: heading,
+    title: hideTitle ? axisName(yLabel, colors) : { text: title, subtitle: yLabel },
     ...specify(colors),
   };
   const view = new View(parse(spec, chartConfig(colors)), { renderer: 'none' });
@@ -116,4 +101,9 @@ export async function drawChart(
   } finally {
     view.finalize();
   }
+}
+
+/** Returns the name of the vertical axis, in place of a title. */
+function axisName(text: string, { faintText }: ChartColors): Spec['title'] {
+  return { text, fontSize: 12, fontWeight: 400, color: faintText, offset: 8, frame: 'bounds' };
 }

@@ -1,16 +1,19 @@
 const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
-/** What neither HTML nor XML can hold (control characters, halves of surrogate pairs) becomes U+FFFD. */
+/**
+ * Replaces what neither HTML nor XML can hold (control characters, halves of surrogate pairs) by
+ * U+FFFD.
+ */
 export function replaceForbidden(text: string): string {
   return text.replace(/[\p{Surrogate}\p{Noncharacter_Code_Point}]|(?![\t\n\r])\p{Control}/gu, '\ufffd');
 }
 
-/** Text for an element or a quoted attribute of HTML or XML. */
+/** Escapes text for an element or a quoted attribute of HTML or XML. */
 export function escapeXml(text: string): string {
   return replaceForbidden(text).replace(/[&<>"']/g, (character) => entities[character]!);
 }
 
-/** Markup that has been escaped where it needs to be. */
+/** Markup whose texts are escaped. */
 export class Markup {
   readonly text: string;
   constructor(text: string) {
@@ -18,9 +21,10 @@ export class Markup {
   }
 }
 
+/** A value that `html` interpolates. */
 export type MarkupValue = string | number | Markup | readonly Markup[] | undefined | false;
 
-/** Template tag: interpolated text is escaped, interpolated `Markup` is not. */
+/** Makes markup of a template: interpolated text is escaped, interpolated `Markup` is not. */
 export function html(strings: TemplateStringsArray, ...values: readonly MarkupValue[]): Markup {
   let text = strings[0]!;
   for (const [index, value] of values.entries()) text += toText(value) + strings[index + 1]!;

@@ -1,13 +1,16 @@
+/** A direction of data with the position of each row along it. */
 export interface PrincipalComponent {
-  /** One a row, with mean 0 and variance 1; all zero where the data has no variance left. */
+  /**
+   * Position of each row, with mean 0 and variance 1; all zero where the data has no variance left.
+   */
   readonly scores: Float64Array;
   /** Standard deviation of the data along this component. */
   readonly deviation: number;
 }
 
 /**
- * First principal components of `rows` vectors. The sign makes the largest coefficient of each direction positive, so that
- * equal data gives equal scores.
+ * Computes the first principal components of `rows` vectors. The largest coefficient of each
+ * direction is made positive, so that equal data gives equal scores.
  */
 export function principalComponents(
   data: ArrayLike<number>,
@@ -49,7 +52,10 @@ export function principalComponents(
   });
 }
 
-/** Eigenvalues and -vectors (in columns) of a symmetric matrix, which is overwritten: cyclic Jacobi rotations. */
+/**
+ * Computes eigenvalues and eigenvectors (in columns) of a symmetric matrix by cyclic Jacobi
+ * rotations. Overwrites the matrix.
+ */
 function symmetricEigen(matrix: Float64Array[]): { values: number[]; vectors: Float64Array[] } {
   const size = matrix.length;
   const vectors = matrix.map((_, index) =>

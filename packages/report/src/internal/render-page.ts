@@ -1,4 +1,6 @@
-import { ShapeError } from '@vitvq/core';
+import { ShapeError, type RgbImage } from '@vitvq/core';
+import type { ChartPalette } from '../chart-frame.js';
+import { encodePng } from '../encode-png.js';
 import { lineChart } from '../line-chart.js';
 import { rankChart } from '../rank-chart.js';
 import type {
@@ -11,12 +13,12 @@ import type {
   ReportContent,
   TableBlock,
 } from '../report-content.js';
-import { encodePng, type RgbImage } from '../rgb-image.js';
-import type { ChartPalette } from './chart.js';
 import { html, Markup } from './markup.js';
 import { style } from './style.js';
 
-/** The whole page. Nothing in it is fetched or run: its own policy forbids both. */
+/**
+ * Returns the whole page. It fetches and runs nothing: its content security policy forbids both.
+ */
 export async function renderPage({ title, lead, summary = [], sections, footer }: ReportContent): Promise<string> {
   const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
   const bodies: Markup[] = [];
@@ -90,13 +92,13 @@ async function renderBlock(block: ReportBlock): Promise<Markup> {
   }
 }
 
-async function renderImage({ image, alt, caption }: ImageBlock): Promise<Markup> {
+function renderImage({ image, alt, caption }: ImageBlock): Markup {
   return html`<figure class="block picture">
-    ${await picture(image, alt)}${caption && html`<figcaption>${caption}</figcaption>`}
+    ${picture(image, alt)}${caption && html`<figcaption>${caption}</figcaption>`}
   </figure>`;
 }
 
-async function renderGallery({ labels, items, caption }: GalleryBlock): Promise<Markup> {
+function renderGallery({ labels, items, caption }: GalleryBlock): Markup {
   const tiles: Markup[] = [];
   for (const item of items) {
     if (item.images.length !== labels.length) {
@@ -108,7 +110,7 @@ async function renderGallery({ labels, items, caption }: GalleryBlock): Promise<
     }
     const images: Markup[] = [];
     for (const [index, image] of item.images.entries()) {
-      images.push(await picture(image, [labels[index]!, item.caption].filter(Boolean).join(': ')));
+      images.push(picture(image, [labels[index]!, item.caption].filter(Boolean).join(': ')));
     }
     tiles.push(
       html`<li>
@@ -130,8 +132,8 @@ async function renderGallery({ labels, items, caption }: GalleryBlock): Promise<
   </figure>`;
 }
 
-async function picture(image: RgbImage, alt: string): Promise<Markup> {
-  const data = (await encodePng(image)).toString('base64');
+function picture(image: RgbImage, alt: string): Markup {
+  const data = Buffer.from(encodePng(image)).toString('base64');
   return html`<img src="data:image/png;base64,${data}" width="${image.width}" height="${image.height}" alt="${alt}" />`;
 }
 
@@ -150,7 +152,7 @@ async function renderCharts({ charts }: ChartsBlock): Promise<Markup> {
   return html`<div class="block charts${figures.length === 1 && ' one'}">${figures}</div>`;
 }
 
-/** SVG of a chart; in the page its title is a heading of the page. */
+/** Draws a chart as SVG. In the page, the page shows the title of the chart as a heading. */
 export async function drawReportChart({ chart }: ReportChart, palette: ChartPalette): Promise<string> {
   const frame = { palette, hideTitle: palette === 'page' };
   return chart.type === 'line' ? lineChart({ ...chart, ...frame }) : rankChart({ ...chart, ...frame });

@@ -6,7 +6,7 @@ const seriesVariables = (palette: 'light' | 'dark'): string =>
 const lightColors = `--page:#fbfbfa;--surface:#fff;--text:#1c1d1f;--faint:#5d6066;--line:#e2e3e6;--accent:#2f5fd0;--code:#f3f3f1;${seriesVariables('light')}`;
 const darkColors = `--page:#121315;--surface:#1a1b1f;--text:#eceef1;--faint:#a3a7ae;--line:#2f3238;--accent:#8fb1ff;--code:#202227;${seriesVariables('dark')}`;
 
-/** The report's style sheet: system fonts, light and dark, narrow and wide, screen and paper. */
+/** Style sheet of a report: system fonts, light and dark, narrow and wide, screen and paper. */
 export const style = `
 :root{color-scheme:light dark;${lightColors}}
 @media (prefers-color-scheme:dark){:root{${darkColors}}}

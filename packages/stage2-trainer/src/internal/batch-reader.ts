@@ -14,6 +14,7 @@ import {
   type ImageOrCodeBatch,
 } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
+import { microBatchSize } from '@vitvq/training';
 import {
   repeat,
   conditionInput,
@@ -25,13 +26,14 @@ import {
   type ConditionValues,
 } from '@vitvq/transformers';
 
-/** A (micro-)batch; whoever asked for it disposes of both. */
+/** Tensors of a (micro-)batch; whoever asked for them disposes of both. */
 export interface BatchTensors {
   /** For `ConditionInput.embed`. */
   readonly conditions: Tensor;
   readonly tokens: ImageTokens;
 }
 
+/** Options of {@link BatchReader}. */
 export interface BatchReaderOptions {
   readonly model: AutoregressiveModel;
   readonly conditioner: AnyConditioner;
@@ -44,7 +46,7 @@ export class BatchReader {
   readonly #input: ConditionInput;
   readonly #where: string;
   readonly #encode: CompiledFunction<(images: Tensor4D) => tf.Tensor> | undefined;
-  /** What was found to be the conditioner's. */
+  /** Description that was found to be the conditioner's. */
   #checked: CodeBatch['conditionedBy'];
 
   /** @throws {ConfigError} for a tokenizer that does not fit the model */
@@ -64,7 +66,8 @@ export class BatchReader {
   }
 
   /**
-   * Row-major conditions of a batch, null for padding: tokens `[B, C]`, or what the conditioner embeds.
+   * Returns the row-major conditions of a batch, null for padding: tokens `[B, C]`, or the numbers that
+   * the conditioner embeds.
    * @throws {DataError} for conditions out of range or missing
    * @throws {ConfigError} for conditions of another conditioner
    */
@@ -91,13 +94,14 @@ export class BatchReader {
   }
 
   /**
-   * Equal parts of a batch.
+   * Returns equal parts of a batch.
    * @param conditions  of the whole batch
-   * @throws {ConfigError} for batches that cannot be divided, for images without a tokenizer, for tokens of another shape
+   * @throws {ConfigError} for batches that cannot be divided, for images without a tokenizer, for tokens
+   *   of another shape
    * @throws {DataError} for tokens out of range
    */
   async parts(batch: ImageOrCodeBatch, conditions: ConditionValues, count = 1): Promise<BatchTensors[]> {
-    const size = this.#partSize(batch, count);
+    const size = microBatchSize(batch.shape[0]!, count, this.#where);
     const parts: BatchTensors[] = [];
     try {
       for (let part = 0; part < count; part++) {
@@ -117,7 +121,7 @@ export class BatchReader {
     this.#encode?.dispose();
   }
 
-  /** @throws {ConfigError} when the conditions of a batch of codes are in the words of another conditioner */
+  /** @throws {ConfigError} when the conditions of a batch of codes are those of another conditioner */
   #assertSameConditioner({ conditionedBy }: CodeBatch): void {
     // All batches of a source have the same object.
     if (conditionedBy === undefined || conditionedBy === this.#checked) return;
@@ -168,24 +172,14 @@ export class BatchReader {
       images.dispose();
     }
   }
-
-  #partSize({ shape }: ImageOrCodeBatch, count: number): number {
-    const [total] = shape as [number];
-    if (total % count === 0) return total / count;
-    throw new ConfigError({
-      where: `${this.#where} plan.accumulate`,
-      expected: `batches that can be divided into ${count} equal parts`,
-      got: `${total} examples`,
-      fix: `Take a batch size of ${count * Math.max(1, Math.round(total / count))}, or another number of parts.`,
-    });
-  }
 }
 
+/** Disposes of the tensors of parts. */
 export function disposeParts(parts: readonly BatchTensors[]): void {
   for (const { conditions, tokens } of parts) tf.dispose([conditions, tokens]);
 }
 
-/** Conditions with those of some examples, drawn by the key, replaced by null. */
+/** Returns conditions where those of some examples, drawn by the key, are replaced by null. */
 export function withDropped(
   conditions: ConditionValues,
   { size, nullValues }: Pick<ConditionInput, 'size' | 'nullValues'>,

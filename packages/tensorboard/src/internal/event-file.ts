@@ -4,8 +4,9 @@ import { DataError } from '@vitvq/core';
 
 const namePattern = /^events\.out\.tfevents\.(\d{10,})\./;
 
-/** An event file that only grows, by whole pieces. */
+/** An event file that grows by whole pieces of bytes and never shrinks. */
 export class EventFile {
+  /** Path of the file. */
   readonly path: string;
   readonly #handle: fs.FileHandle;
   #size = 0;
@@ -16,8 +17,9 @@ export class EventFile {
   }
 
   /**
-   * Creates `events.out.tfevents.<seconds>.<...>` in a folder, which is created if need be. Readers take the files of a
-   * folder in the order of their names, so the seconds are later than those of every file that is there.
+   * Creates `events.out.tfevents.<seconds>.<...>` in a folder, and the folder if it does not exist.
+   * Readers take the files of a folder in the order of their names, so the seconds are later than
+   * those of every existing file.
    * @throws {DataError} naming the folder and the system's reason
    */
   static async create(directory: string): Promise<EventFile> {
@@ -36,7 +38,8 @@ export class EventFile {
   }
 
   /**
-   * Appends all of the bytes or none: what a failed attempt wrote is taken back or overwritten by the next one.
+   * Appends all of the bytes or none: a failed attempt truncates what it wrote, or the next one
+   * overwrites it.
    * @throws {DataError} naming the file and the system's reason
    */
   async append(bytes: Uint8Array): Promise<void> {
@@ -46,13 +49,14 @@ export class EventFile {
       }
       this.#size += bytes.length;
     } catch (error) {
-      // Should this fail too, the file ends in a record cut short, which readers pass over until it is overwritten.
+      // If this fails too, the file ends in a record cut short. Readers skip it until the next
+      // attempt overwrites it.
       await this.#handle.truncate(this.#size).catch(() => undefined);
       throw this.#unwritable(error);
     }
   }
 
-  /** Makes what was appended survive a power cut. @throws {DataError} */
+  /** Waits until the disk has stored everything that was appended. @throws {DataError} */
   async sync(): Promise<void> {
     try {
       await this.#handle.datasync();
@@ -61,7 +65,7 @@ export class EventFile {
     }
   }
 
-  /** @throws {DataError} */
+  /** Closes the file. @throws {DataError} */
   async close(): Promise<void> {
     try {
       await this.#handle.close();

@@ -2,8 +2,9 @@ import protobuf from 'protobufjs';
 import type { Histogram } from './histogram.js';
 
 /**
- * The part of TensorFlow's event.proto, summary.proto and tensor.proto that we write (field numbers are the wire format and
- * never change). Scalars, images and histograms have the form of TensorFlow 1, which every version of TensorBoard reads.
+ * The fields of TensorFlow's event.proto, summary.proto and tensor.proto that this package writes.
+ * Field numbers are the wire format and never change. Scalars, images and histograms have the form
+ * of TensorFlow 1, which every version of TensorBoard reads.
  */
 const schema = protobuf.Root.fromJSON({
   nested: {
@@ -28,7 +29,7 @@ const schema = protobuf.Root.fromJSON({
         tensor: { type: 'Tensor', id: 8 },
         metadata: { type: 'Metadata', id: 9 },
       },
-      // More than a formality: a value of a oneof is written even if it is zero.
+      // The oneof is needed: protobufjs writes a zero only as a member of a oneof.
       oneofs: { value: { oneof: ['simpleValue', 'image', 'histo', 'tensor'] } },
     },
     Image: {
@@ -65,20 +66,21 @@ const schema = protobuf.Root.fromJSON({
 });
 const eventType = schema.lookupType('Event');
 
-/** `SessionLog.START`: a writer starts (again) at the event's step. */
+/** `SessionLog.START`: a writer starts or resumes at the event's step. */
 const sessionStart = 1;
-/** `DT_STRING` */
+/** `DT_STRING`, the dtype of a text. */
 const stringDtype = 7;
 
+/** A PNG file with the size that TensorBoard wants beside it. */
 export interface EncodedPicture {
   readonly width: number;
   readonly height: number;
-  /** Values a pixel: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. */
+  /** Values of a pixel: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. */
   readonly channels: number;
   readonly png: Uint8Array;
 }
 
-/** What an event says. */
+/** The content of an event. */
 export type EventContent =
   | { readonly kind: 'version' }
   | { readonly kind: 'start' }
@@ -87,7 +89,7 @@ export type EventContent =
   | { readonly kind: 'histogram'; readonly tag: string; readonly histogram: Histogram }
   | { readonly kind: 'text'; readonly tag: string; readonly text: string };
 
-/** The bytes of an `Event` message. @param wallTime  seconds since 1970 */
+/** Returns the bytes of an `Event` message. @param wallTime  seconds since 1970 */
 export function encodeEvent(wallTime: number, step: number, content: EventContent): Uint8Array {
   return eventType.encode({ wallTime, step, ...fields(content) }).finish();
 }

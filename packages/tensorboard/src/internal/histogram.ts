@@ -1,6 +1,9 @@
 import { DataError } from '@vitvq/core';
 
-/** TensorFlow's `HistogramProto`: `bucket[i]` values lie in `[bucketLimit[i - 1], bucketLimit[i])`. */
+/**
+ * TensorFlow's `HistogramProto`: `bucket[i]` counts the values in `[bucketLimit[i - 1],
+ * bucketLimit[i])`.
+ */
 export interface Histogram {
   readonly min: number;
   readonly max: number;
@@ -11,13 +14,15 @@ export interface Histogram {
   readonly bucket: readonly number[];
 }
 
-/** Limits that grow by a tenth from 1e-12 to 1e20, their negatives, zero, and the ends of the number range. */
+/**
+ * Limits that grow by a tenth from 1e-12 to 1e20, their negatives, zero, and the largest doubles.
+ */
 const limits = bucketLimits();
 
 /**
- * Counts values by the rule of TensorFlow's `tensorflow/core/lib/histogram/histogram.cc`; neighbouring empty buckets are
- * joined into one.
- * @throws {DataError} for a value that is not finite, which has no bucket, and when there is no value
+ * Counts values as TensorFlow's `tensorflow/core/lib/histogram/histogram.cc` does. Neighbouring
+ * empty buckets become one.
+ * @throws {DataError} for a value that is not finite, which has no bucket, and without values
  */
 export function countHistogram(values: ArrayLike<number>, where: string): Histogram {
   if (values.length === 0) throw new DataError({ where, expected: 'at least one value', got: 'none' });
@@ -37,19 +42,27 @@ export function countHistogram(values: ArrayLike<number>, where: string): Histog
     sum += value;
     sumSquares += value * value;
   }
-  const bucketLimit: number[] = [];
-  const bucket: number[] = [];
-  for (let index = 0; index < counts.length; index++) {
-    if (counts[index] === 0 && bucket.at(-1) === 0) bucketLimit[bucketLimit.length - 1] = limits[index]!;
-    else {
-      bucketLimit.push(limits[index]!);
-      bucket.push(counts[index]!);
-    }
-  }
-  return { min, max, num: values.length, sum, sumSquares, bucketLimit, bucket };
+  return { min, max, num: values.length, sum, sumSquares, ...joinEmptyBuckets(counts) };
 }
 
-/** The first bucket whose limit lies above the value; the largest double itself goes into the last. */
+/** Joins neighbouring empty buckets into one, which ends at the limit of the last of them. */
+function joinEmptyBuckets(counts: Float64Array): Pick<Histogram, 'bucketLimit' | 'bucket'> {
+  const bucketLimit: number[] = [];
+  const bucket: number[] = [];
+  for (const [index, count] of counts.entries()) {
+    if (count === 0 && bucket.at(-1) === 0) bucketLimit[bucketLimit.length - 1] = limits[index]!;
+    else {
+      bucketLimit.push(limits[index]!);
+      bucket.push(count);
+    }
+  }
+  return { bucketLimit, bucket };
+}
+
+/**
+ * Returns the first bucket whose limit lies above the value; the last bucket takes the largest
+ * double.
+ */
 function bucketOf(value: number): number {
   let low = 0;
   let high = limits.length - 1;

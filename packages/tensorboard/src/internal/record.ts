@@ -6,8 +6,9 @@ const lengthBytes = 8;
 const checksumBytes = 4;
 
 /**
- * Frames records as TFRecord does (tensorflow/core/lib/io/record_writer.h): length as a little-endian 64-bit integer, its
- * checksum, the bytes, their checksum. A reader that comes to a record cut short stops before it.
+ * Frames records as TFRecord does (tensorflow/core/lib/io/record_writer.h): the length as a
+ * little-endian 64-bit integer, its checksum, the bytes, their checksum. A reader stops before a
+ * record that was cut short.
  */
 export class RecordFramer {
   readonly #crc: IHasher;
@@ -16,10 +17,12 @@ export class RecordFramer {
     this.#crc = crc;
   }
 
+  /** Prepares the checksum, which is a WebAssembly module. */
   static async create(): Promise<RecordFramer> {
     return new RecordFramer(await createCRC32(castagnoli));
   }
 
+  /** Returns the record of some bytes. */
   frame(data: Uint8Array): Uint8Array {
     const start = lengthBytes + checksumBytes;
     const record = new Uint8Array(start + data.length + checksumBytes);
@@ -31,7 +34,10 @@ export class RecordFramer {
     return record;
   }
 
-  /** CRC-32C, rotated and shifted as TensorFlow does, so that the checksum of bytes that hold checksums means something. */
+  /**
+   * Returns the CRC-32C of bytes, rotated and shifted as TensorFlow does. A plain CRC of bytes that
+   * contain their own CRC is weak.
+   */
   #maskedChecksum(bytes: Uint8Array): number {
     const crc = Number.parseInt(this.#crc.init().update(bytes).digest('hex'), 16);
     return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;

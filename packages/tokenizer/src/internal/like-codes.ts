@@ -4,7 +4,10 @@ import type { Codebook } from '@vitvq/core';
 /** Squared length below which a latent counts as this long, as for the quantizer: 1e-12 squared. */
 const minimumSquaredLength = 1e-24;
 
-/** Returns latents `[B, N, E]` at the length of codes: 1 where the codebook is normalised, else their own. */
+/**
+ * Returns latents `[B, N, E]` at the length of codes: 1 where the codebook is normalised, else
+ * their own.
+ */
 export function likeCodes(latents: tf.Tensor3D, codebook: Codebook | undefined): tf.Tensor3D {
   if (!codebook?.normalized) return latents;
   return tf.mul(latents, tf.rsqrt(tf.maximum(tf.sum(tf.square(latents), -1, true), minimumSquaredLength)));

@@ -1,4 +1,4 @@
-import type { ReferenceWeight } from '@vitvq/core';
+import type { RandomKey, ReferenceWeight } from '@vitvq/core';
 import {
   cnnDecoderReferenceWeights,
   cnnEncoderReferenceWeights,
@@ -21,7 +21,7 @@ interface KindFacts {
   readonly mark: string;
   /** The tables of positions, which are computed here where they are fixed. */
   readonly positions: readonly string[];
-  build(config: TokenizerConfig, where: string): ViTVQ;
+  build(config: TokenizerConfig, key: RandomKey, where: string): ViTVQ;
   weights(config: TokenizerConfig, where: string): ReferenceWeight[];
 }
 
@@ -29,7 +29,7 @@ function convolutional(mark: string, naming: CNNNaming): KindFacts {
   return {
     mark,
     positions: [],
-    build: (config, where) => buildCNNVQ(config, 0, where, quantizerKinds),
+    build: (config, key, where) => buildCNNVQ(config, key, where, quantizerKinds),
     weights: (config, where) => {
       const { encoder, decoder } = config as CNNVQConfig;
       return cnnVQReferenceWeights({
@@ -45,7 +45,7 @@ export const referenceKinds: Record<ReferenceKind, KindFacts> = {
   'enhancing-transformers': {
     mark: 'encoder.to_patch_embedding.0.weight',
     positions: ['encoder.en_pos_embedding', 'decoder.de_pos_embedding'],
-    build: (config, where) => buildViTVQ(config, 0, where, quantizerKinds),
+    build: (config, key, where) => buildViTVQ(config, key, where, quantizerKinds),
     weights: (config, where) => {
       const { encoder, decoder, ...shared } = config as ViTVQConfig;
       return viTVQReferenceWeights({

@@ -4,7 +4,7 @@ import {
   DataError,
   namedDifferences,
   ShapeError,
-  withoutDrawing,
+  skipInitialization,
   type ReferenceWeight,
 } from '@vitvq/core';
 import {
@@ -70,7 +70,7 @@ export async function importTokenizer<Entry extends CheckpointEntry>(
       got: 'patchSize' in config ? 'one with patchSize, of a ViT-VQ' : 'one without patchSize, of a CNN-VQ',
     });
   }
-  const tokenizer = withoutDrawing(() => facts.build(config, checkpoint.file), checkpoint);
+  const tokenizer = skipInitialization((key) => facts.build(config, key, checkpoint.file), checkpoint);
   try {
     const variables = tokenizer.namedVariables();
     const weights = facts.weights(config, checkpoint.file);

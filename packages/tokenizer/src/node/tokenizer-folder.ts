@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { openModel, restoreVariables, variableTensors, writeModel } from '@vitvq/checkpoint';
 import * as tf from '@tensorflow/tfjs-core';
-import { ConfigError, DataError, namedDifferences, withoutDrawing, type Quantizer } from '@vitvq/core';
+import { ConfigError, DataError, namedDifferences, skipInitialization, type Quantizer } from '@vitvq/core';
 import { quantizerKinds, type BuiltInQuantizerKinds, type QuantizerKinds } from '@vitvq/quantizers';
 import { buildCNNVQ, type CNNVQConfig } from '../create-cnn-tokenizer.js';
 import { buildViTVQ, type ViTVQConfig } from '../create-vit-tokenizer.js';
@@ -32,9 +32,11 @@ function typeOf(config: object): TokenizerType {
 }
 
 /**
- * Writes a tokenizer as a model's folder, `config.json` and `model.safetensors`, which {@link loadTokenizer} and every tool that
- * takes a model reads. The config says all that is needed to use it: image size, channels, what is done to pixels in [0, 1].
- * @param tokenizer  as `createViTVQ(config)` or `createCNNVQ(config)` built it; within `trainer.withAverages(...)` it has the averages of its weights
+ * Writes a tokenizer as a model's folder, `config.json` and `model.safetensors`, which {@link
+ * loadTokenizer} and every tool that takes a model reads. The config says all that is needed to use
+ * it: image size, channels, what is done to pixels in [0, 1].
+ * @param tokenizer  as `createViTVQ(config)` or `createCNNVQ(config)` built it; within
+ *   `trainer.withEMA(...)` it has the averages of its weights
  * @throws {ConfigError} when the tokenizer is not one of this config, before anything is written
  * @throws {DataError} naming the file that cannot be written
  */
@@ -53,8 +55,8 @@ export async function saveTokenizer<K extends QuantizerKinds = BuiltInQuantizerK
  * The tokenizer of a model's folder. Whoever loads it disposes of it.
  * @throws {DataError} when the folder holds no tokenizer or is damaged
  * @throws {ConfigError} naming every problem of its config at once
- * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together; for a config whose model is much larger than
- *   what the folder holds, before it is built
+ * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together; for a config
+ *   whose model is much larger than what the folder holds, before it is built
  */
 export async function loadTokenizer(
   folder: string,
@@ -73,7 +75,7 @@ export async function loadTokenizer(
       });
     }
     // Every weight is about to be replaced.
-    const tokenizer = withoutDrawing(() => builders[type](opened.config, 0, configFile, quantizers), opened);
+    const tokenizer = skipInitialization((key) => builders[type](opened.config, key, configFile, quantizers), opened);
     try {
       await restoreVariables(opened, tokenizer.namedVariables());
     } catch (error) {
@@ -93,7 +95,7 @@ function isTokenizerType(type: string): type is TokenizerType {
 /** Builds another tokenizer of the config, for a moment: what is written can be loaded. */
 function assertOfConfig(tokenizer: ViTVQ, config: object, type: TokenizerType, kinds: QuantizerKinds): void {
   const where = 'saveTokenizer';
-  const built = withoutDrawing(() => builders[type](config, 0, where, kinds));
+  const built = skipInitialization((key) => builders[type](config, key, where, kinds));
   try {
     const [expected, got] = [facts(built), facts(tokenizer)];
     const problems = [

@@ -1,4 +1,4 @@
-import type { Duration } from '../plan.js';
+import type { Duration } from '../duration.js';
 
 /** Weight of the newest step in the running means. */
 const newest = 0.1;
@@ -42,14 +42,14 @@ export class Pace {
   }
 
   /** Share of the run that is over, in [0, 1]. */
-  share(step: number, elapsedSeconds: number): number {
+  fraction(step: number, elapsedSeconds: number): number {
     const { steps, seconds } = this.#limits();
     return Math.min(1, steps === undefined ? elapsedSeconds / seconds : step / steps);
   }
 
   /** Progress in the middle of the step after `step`: what its learning rate goes by. */
   progress(step: number, elapsedSeconds: number): number {
-    return this.share(step + 0.5, elapsedSeconds + this.#stepSeconds / 2);
+    return this.fraction(step + 0.5, elapsedSeconds + this.#stepSeconds / 2);
   }
 
   totalSteps(step: number, elapsedSeconds: number): number {
@@ -72,7 +72,7 @@ export class Pace {
   }
 
   /** Share of the time that steps waited for data. */
-  get waitShare(): number {
+  get waitFraction(): number {
     return this.#seconds > 0 ? this.#waitSeconds / this.#seconds : 0;
   }
 

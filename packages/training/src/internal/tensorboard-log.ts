@@ -1,5 +1,5 @@
 import { TensorBoardWriter } from '@vitvq/tensorboard';
-import type { Picture } from '../training-task.js';
+import type { Picture } from '../picture.js';
 
 /** Event files of a run: what fails is told and costs the run nothing else. */
 export class TensorBoardLog {

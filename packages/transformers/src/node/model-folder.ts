@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { openModel, restoreVariables, variableTensors, writeModel } from '@vitvq/checkpoint';
-import { assertAffordable, ConfigError, randomKey, withoutDrawing, parseOptions } from '@vitvq/core';
+import { assertFitsBudget, ConfigError, parseOptions, skipInitialization, type RandomKey } from '@vitvq/core';
 import { ClassConditioner } from '../conditioners/class-conditioner.js';
 import type { AnyConditioner, Conditioner } from '../conditioners/conditioner.js';
 import { TextConditioner } from '../conditioners/text-conditioner.js';
@@ -25,8 +25,8 @@ export interface SaveTransformerOptions {
 
 /**
  * Writes a transformer and its conditioner as a model folder, in the layout of model hubs: `config.json`, which builds both
- * again, and `model.safetensors`. The weights are those that the model holds; of a training with moving averages save within
- * `trainer.withAverages(...)`, or after `model.loadVariables(await readTransformerWeights(directory))`.
+ * again, and `model.safetensors`. The weights are those that the model holds; of a training with an EMA save within
+ * `trainer.withEMA(...)`, or after `model.loadVariables(await readTransformerWeights(directory))`.
  *
  * A text conditioner is kept with its vocabulary. Another tokenizer's codes and conditioners of one's own are kept as what they
  * say of themselves, with the weights of one that embeds: {@link loadTransformer} must be given them.
@@ -90,7 +90,7 @@ export async function loadTransformer(
     const saved = parseFolder(type, config, folder);
     const conditioner = conditionerOf(saved.conditioner, given, folder);
     // Every weight is about to be replaced.
-    const model = withoutDrawing(() => saved.createModel(), opened);
+    const model = skipInitialization((key) => saved.createModel(key), opened);
     try {
       assertConditionerFits(conditioner, model, folder);
       await restoreVariables(opened, variablesWithConditioner(model, conditioner));
@@ -106,21 +106,19 @@ export async function loadTransformer(
 
 interface ParsedFolder {
   readonly conditioner: FolderConditioner;
-  readonly createModel: () => GPT | RQTransformer;
+  readonly createModel: (key: RandomKey) => GPT | RQTransformer;
 }
 
 /** @throws {ConfigError} */
 function parseFolder(type: string, config: unknown, folder: string): ParsedFolder {
   const where = join(folder, 'config.json');
-  // The weights that it draws are all replaced.
-  const key = randomKey(0);
   switch (type) {
     case 'gpt': {
       const { model, conditioner } = parseOptions(gptFolderSchema, config, where);
       return {
         conditioner,
-        createModel: () => {
-          assertBlocksAffordable(model.depth);
+        createModel: (key) => {
+          assertBlocksFit(key, model.depth);
           return new GPT({ ...model, key });
         },
       };
@@ -129,10 +127,10 @@ function parseFolder(type: string, config: unknown, folder: string): ParsedFolde
       const { model, conditioner } = parseOptions(rqTransformerFolderSchema, config, where);
       return {
         conditioner,
-        createModel: () => {
-          assertBlocksAffordable(model.spatial.depth);
-          assertBlocksAffordable(model.depth.depth);
-          assertPositionsAffordable(model);
+        createModel: (key) => {
+          assertBlocksFit(key, model.spatial.depth);
+          assertBlocksFit(key, model.depth.depth);
+          assertPositionsFit(key, model);
           return new RQTransformer({ ...model, key });
         },
       };
@@ -148,15 +146,18 @@ function parseFolder(type: string, config: unknown, folder: string): ParsedFolde
 }
 
 /** @throws {ShapeError} */
-function assertBlocksAffordable(depth: number): void {
-  assertAffordable({ variables: depth }, `${depth} blocks`);
+function assertBlocksFit(key: RandomKey, depth: number): void {
+  assertFitsBudget(key, { variables: depth }, `${depth} blocks`);
 }
 
 /** An `RQTransformer` draws its tables of positions, also where nothing else is drawn. @throws {ShapeError} */
-function assertPositionsAffordable({ conditionLength, grid, positions, levels, dim }: RQTransformerConfig): void {
+function assertPositionsFit(
+  key: RandomKey,
+  { conditionLength, grid, positions, levels, dim }: RQTransformerConfig,
+): void {
   const tables = positions === 'sequence' ? [grid[0] * grid[1]] : grid;
   for (const rows of [conditionLength, ...tables, levels - 1]) {
-    assertAffordable({ elements: rows * dim }, `a table of positions [${rows}, ${dim}]`);
+    assertFitsBudget(key, { elements: rows * dim }, `a table of positions [${rows}, ${dim}]`);
   }
 }
 

@@ -1,4 +1,7 @@
-/** What no tracked file may contain, and why. The patterns are written so that they do not match themselves. */
+/**
+ * What no tracked file may contain, and why. The patterns are written so that they do not match
+ * themselves.
+ */
 const FORBIDDEN: readonly { readonly pattern: RegExp; readonly reason: string }[] = [
   {
     pattern: /(?<![\w.$}\])-])\/(?:home|root|work|tmp|mnt|Users)\/[\w.@-]+/,
@@ -11,6 +14,7 @@ const FORBIDDEN: readonly { readonly pattern: RegExp; readonly reason: string }[
   { pattern: /-----BEGIN [A-Z ]*PRIVATE KEY-----/, reason: 'a credential' },
 ];
 
+/** A place where a file contains what it may not. */
 export interface Finding {
   /** From 1. */
   readonly line: number;
@@ -18,6 +22,7 @@ export interface Finding {
   readonly reason: string;
 }
 
+/** Returns the forbidden places of a text, line by line. */
 export function findForbidden(text: string): Finding[] {
   return text.split('\n').flatMap((line, index) =>
     FORBIDDEN.flatMap(({ pattern, reason }) => {

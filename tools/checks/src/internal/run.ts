@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 
+/** What is known of a program that has ended. */
 export interface Finished {
   /** Exit code; 1 where a signal or the time limit ended it. */
   readonly code: number;
@@ -7,6 +8,7 @@ export interface Finished {
   readonly stderr: string;
 }
 
+/** Options of {@link run}. */
 export interface RunOptions {
   readonly cwd: string;
   readonly env?: NodeJS.ProcessEnv;
@@ -14,7 +16,10 @@ export interface RunOptions {
   readonly timeoutSeconds?: number;
 }
 
-/** Runs a program to its end without standard input; a non-zero exit is a result, not an exception. */
+/**
+ * Runs a program to its end without standard input. An exit code other than 0 is a result, not an
+ * exception.
+ */
 export function run(command: string, args: readonly string[], options: RunOptions): Promise<Finished> {
   const { cwd, env = process.env, timeoutSeconds = 300 } = options;
   return new Promise((resolve) => {
@@ -45,11 +50,20 @@ export function run(command: string, args: readonly string[], options: RunOption
   });
 }
 
-/** A TypeScript program through tsx, whatever folder it lies in. */
+/** Runs a TypeScript program through tsx, whatever folder it lies in. */
 export function runTypeScript(file: string, args: readonly string[], options: RunOptions): Promise<Finished> {
   return run(
     process.execPath,
     ['--import', import.meta.resolve('tsx'), '--conditions=@vitvq/source', file, ...args],
     options,
   );
+}
+
+/** A check that has failed; the message is all that there is to say. */
+export class CheckError extends Error {}
+
+/** Returns what a program printed, and throws if it did not end well. */
+export function must(what: string, { code, stdout, stderr }: Finished): string {
+  if (code !== 0) throw new CheckError(`${what}:\n${stdout}${stderr}`);
+  return stdout;
 }

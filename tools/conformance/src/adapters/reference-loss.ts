@@ -9,7 +9,7 @@ import {
   vanillaAdversarialLoss,
   type LPIPS,
 } from '@vitvq/losses';
-import type { Stage1LossOptions, Stage1LossWeights, Stage1Values } from '@vitvq/stage1-trainer';
+import type { TokenizerLossOptions, TokenizerLossWeights, LossValues } from '@vitvq/stage1-trainer';
 import { ConfigReader } from '../config.js';
 import type { TensorRecord } from '../execute.js';
 import type { Config, LoadedCase } from '../fixture.js';
@@ -38,7 +38,7 @@ export interface ReferenceAdversary {
 
 /** A loss of the reference, its networks with their weights. */
 export interface ReferenceLoss {
-  readonly weights: Required<Stage1LossWeights>;
+  readonly weights: Required<TokenizerLossWeights>;
   readonly perceptual: LPIPS;
   readonly adversary: ReferenceAdversary | undefined;
 }
@@ -96,9 +96,9 @@ function readAdversary(reader: ConfigReader, where: string, fixture: LoadedCase)
 /** The options of the library's loss for it. */
 export function lossOptions(
   { weights, perceptual, adversary }: ReferenceLoss,
-  tokenizer: Stage1LossOptions['tokenizer'],
-): Stage1LossOptions {
-  return { tokenizer, losses: weights, perceptual, adversarial: adversary };
+  tokenizer: TokenizerLossOptions['tokenizer'],
+): TokenizerLossOptions {
+  return { tokenizer, weights, perceptual, adversarial: adversary };
 }
 
 /**
@@ -107,7 +107,7 @@ export function lossOptions(
  */
 export function autoencoderLog(
   { weights, perceptual, adversary }: ReferenceLoss,
-  values: Stage1Values,
+  values: LossValues,
   reconstruction: tf.Tensor4D,
   images: tf.Tensor4D,
 ): TensorRecord {
@@ -131,7 +131,7 @@ export function autoencoderLog(
 }
 
 /** The discriminator's log of the reference, without the split in front of the names. */
-export function discriminatorLog({ discriminator, logitsReal, logitsFake, r1 }: Stage1Values): TensorRecord {
+export function discriminatorLog({ discriminator, logitsReal, logitsFake, r1 }: LossValues): TensorRecord {
   const log = { disc_loss: discriminator!, logits_real: logitsReal!, logits_fake: logitsFake! };
   return r1 ? { ...log, r1_reg: r1 } : log;
 }

@@ -9,7 +9,7 @@ import {
   type ParameterGroup,
   type Schedule,
 } from '@vitvq/optim';
-import { createStage2Gradients } from '@vitvq/stage2-trainer';
+import { createTransformerGradients } from '@vitvq/stage2-trainer';
 import { compareCase } from '../compare.js';
 import { ConfigReader } from '../config.js';
 import { tensorsUnder, type Config, type LoadedCase, type TensorEntry } from '../fixture.js';
@@ -102,7 +102,7 @@ export const condTransformerTraining: Adapter = async (fixture, execute) => {
   const { model, table } = built;
   loadWeights(model, table, ofTransformer);
   const optimizer = new Adam(parameterGroups(built, weightDecay, fixture), adam);
-  const gradientsOf = createStage2Gradients(model);
+  const gradientsOf = createTransformerGradients({ model });
   const conditionsOf = (classes: tf.Tensor): tf.Tensor2D => tf.expandDims(classes, 1);
 
   const encoder = execute.prepare(({ image }) => ({ codes: tokenizer.model.encode(toChannelsLast(image!)) }));

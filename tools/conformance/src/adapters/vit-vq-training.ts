@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { DataError, type HostTensor, type Module, type ReferenceWeight } from '@vitvq/core';
 import { AdamW, warmupCosineSchedule, type AdamWOptions, type ParameterGroup, type Schedule } from '@vitvq/optim';
-import { createDiscriminatorStep, createStage1Step, type Stage1StepOptions } from '@vitvq/stage1-trainer';
+import { createDiscriminatorGradients, createTokenizerGradients } from '@vitvq/stage1-trainer';
+import { gradientStep } from '@vitvq/training';
 import { ConfigReader } from '../config.js';
 import type { TensorRecord } from '../execute.js';
 import { tensorsUnder, type Config, type LoadedCase } from '../fixture.js';
@@ -126,14 +127,13 @@ export const vitVQTraining = exceptWhatRoundingDecides(async (fixture, execute) 
   loadWeights(model, table, ofModel, fixed);
 
   const adam = (module: Module): AdamW => new AdamW(parameterGroups(module, training.weightDecay), training.adam);
-  const autoencoderOptions: Stage1StepOptions = { ...lossOptions(loss, model), optimizer: adam(model) };
-  const autoencoderStep = createStage1Step(autoencoderOptions);
+  const autoencoderStep = gradientStep(createTokenizerGradients(lossOptions(loss, model)), { optimizer: adam(model) });
   const discriminatorOptimizer = adversary && adam(adversary.discriminator);
 
   const autoencoder = execute.prepare(({ image, learningRate, adversarialFactor }) => {
     const images = toChannelsLast(image!);
     const { reconstruction, indices } = model.forward(images);
-    const { values } = autoencoderStep(images, learningRate as tf.Scalar, {
+    const { values } = autoencoderStep(learningRate as tf.Scalar, images, {
       adversarialFactor: adversarialFactor as tf.Scalar,
     });
     const log = autoencoderLog(loss, values, reconstruction, images);
@@ -142,15 +142,11 @@ export const vitVQTraining = exceptWhatRoundingDecides(async (fixture, execute) 
   const discriminators = [false, true].map((hasR1) => {
     if (!adversary) return undefined;
     const { discriminator, r1Weight } = adversary;
-    const step = createDiscriminatorStep({
-      tokenizer: model,
-      discriminator,
-      loss: adversary.loss,
-      r1: hasR1 ? { weight: r1Weight } : undefined,
-      optimizer: discriminatorOptimizer!,
-    });
+    const r1 = hasR1 ? { weight: r1Weight } : undefined;
+    const gradientsOf = createDiscriminatorGradients({ tokenizer: model, discriminator, loss: adversary.loss, r1 });
+    const step = gradientStep(gradientsOf, { optimizer: discriminatorOptimizer! });
     return execute.prepare(({ image, learningRate, adversarialFactor }) => {
-      const { values } = step(toChannelsLast(image!), learningRate as tf.Scalar, {
+      const { values } = step(learningRate as tf.Scalar, toChannelsLast(image!), {
         adversarialFactor: adversarialFactor as tf.Scalar,
       });
       return withPrefix('opt1/train/', discriminatorLog(values));

@@ -12,10 +12,10 @@ import { PixelProjection, pixelProjectionReferenceWeights } from '@vitvq/layers'
 import {
   createDiscriminatorGradients,
   createDiscriminatorLoss,
-  createStage1Gradients,
-  createStage1Loss,
-  type Stage1Controls,
-  type Stage1Model,
+  createTokenizerGradients,
+  createTokenizerLoss,
+  type TokenizerLossControls,
+  type TrainedTokenizer,
 } from '@vitvq/stage1-trainer';
 import type { ViTVQImages } from '@vitvq/tokenizer';
 import { ConfigReader } from '../config.js';
@@ -39,7 +39,7 @@ import { splitWeights } from './weights.js';
  * the quantizer's loss. Variables: `reconstructions` (the base, whose gradient is that of the reconstructions),
  * `codebookLoss`, `projection.weight` (`lastLayer`).
  */
-class GivenReconstructions extends Module implements Stage1Model {
+class GivenReconstructions extends Module implements TrainedTokenizer {
   readonly output = 'pixels';
   readonly imageSize: readonly [number, number];
   readonly table: readonly ReferenceWeight[];
@@ -144,12 +144,12 @@ function runCall(call: Call, loss: ReferenceLoss, model: GivenReconstructions, i
     for (const [name, gradient] of gradients) results[`grad/${call.name}/w/${prefix}${name}`] = gradient;
   };
   const started = adversary !== undefined && call.globalStep >= adversary.start;
-  const controls: Stage1Controls = { adversarialFactor: tf.scalar(started ? 1 : 0) };
+  const controls: TokenizerLossControls = { adversarialFactor: tf.scalar(started ? 1 : 0) };
   if (call.optimizerIdx === 0) {
     const options = lossOptions(loss, model);
     const { values, gradients } = call.noGrad
-      ? { values: createStage1Loss(options)(images, controls), gradients: new Map<string, tf.Tensor>() }
-      : createStage1Gradients(options)(images, controls);
+      ? { values: createTokenizerLoss(options)(images, controls), gradients: new Map<string, tf.Tensor>() }
+      : createTokenizerGradients(options)(images, controls);
     report(values['loss']!, autoencoderLog(loss, values, model.pass().decoded, images));
     reportGradients(gradients, '');
     return results;

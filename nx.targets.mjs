@@ -1,0 +1,62 @@
+/**
+ * Tells Nx of the targets that every workspace has by its kind, beside the scripts of its
+ * package.json: what they run and what they depend on. What they read stands in nx.json.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+
+const program = (name) => `node --import tsx --conditions=@vitvq/source tools/checks/src/${name}.ts`;
+const command = (text, rest = {}) => ({
+  executor: 'nx:run-commands',
+  options: { command: text, cwd: '{workspaceRoot}' },
+  ...rest,
+});
+
+/**
+ * Returns the target of other projects, of those that a package is installed with. A package's
+ * tests may use packages that are built of it, which Nx's `^` would take for a cycle.
+ */
+function ofInstalled(target, manifest) {
+  const names = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies });
+  const projects = names.filter((name) => name.startsWith('@vitvq/'));
+  return projects.length ? [{ target, projects }] : [];
+}
+
+/** The build runs the script of its name. */
+const build = (manifest) => ({
+  executor: 'nx:run-script',
+  options: { script: 'build' },
+  dependsOn: ofInstalled('build', manifest),
+});
+
+const packageTargets = (name, manifest) =>
+  manifest.private
+    ? {}
+    : {
+        build: build(manifest),
+        pack: command(`${program('pack')} ${name}`, {
+          dependsOn: ['build', ...ofInstalled('pack', manifest)],
+          outputs: [`{workspaceRoot}/.packed/${name}.tgz`],
+        }),
+        'check-package': command(`${program('check-package')} ${name}`, { dependsOn: ['pack'] }),
+      };
+
+const exampleTargets = (name, _manifest, root) =>
+  existsSync(join(root, 'src/main.ts')) ? { smoke: command(`${program('smoke')} ${name}`) } : {};
+
+const toolTargets = (_name, manifest) => (manifest.scripts?.build ? { build: build(manifest) } : {});
+
+const targetsOf = { packages: packageTargets, examples: exampleTargets, tools: toolTargets };
+
+/** What Nx calls with the package.json of every workspace. */
+export const createNodesV2 = [
+  '{packages,examples,tools}/*/package.json',
+  (files, _options, { workspaceRoot }) =>
+    files.map((file) => {
+      const root = dirname(file);
+      const manifest = JSON.parse(readFileSync(join(workspaceRoot, file), 'utf8'));
+      const own = targetsOf[dirname(root)](basename(root), manifest, join(workspaceRoot, root));
+      const targets = { lint: command(`eslint ${root} --max-warnings 0`), ...own };
+      return [file, { projects: { [root]: { targets } } }];
+    }),
+];

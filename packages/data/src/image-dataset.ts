@@ -1,0 +1,14 @@
+import type { DecodeOptions, ImageSource } from '@vitvq/core';
+
+/** An image source with its defaults filled in: what the functions of this package open. */
+export interface ImageDataset extends ImageSource {
+  readonly name: string;
+  /** Class of each image, a position in `classNames`; all 0 without classes. */
+  readonly labels: Int32Array;
+  /** Names of the classes; empty when the images have no classes. */
+  readonly classNames: readonly string[];
+  readonly identity: string;
+  readonly channels: number;
+  readonly imageSize?: readonly [height: number, width: number];
+  readonly decoding: Required<DecodeOptions>;
+}

@@ -1,0 +1,70 @@
+import { assertInteger, ConfigError, DataError, toSize2D, type DecodeOptions, type ImageSource } from '@vitvq/core';
+import type { ImageDataset } from '../image-dataset.js';
+
+/** Decode options with their defaults. */
+export type DecodeSettings = Required<DecodeOptions>;
+
+/** Fills in the defaults of decode options. @throws {ConfigError} naming the option */
+export function completeDecoding(
+  {
+    strict = false,
+    failOn = 'warning',
+    maximumPixels = 100_000_000,
+    background = '#ffffff',
+    resampling = 'smooth',
+  }: DecodeOptions = {},
+  where: string,
+): DecodeSettings {
+  assertInteger(maximumPixels, 'maximumPixels', where);
+  if (!/^#[0-9a-f]{6}$/i.test(background)) {
+    throw new ConfigError({ where, expected: 'background as #rrggbb', got: background });
+  }
+  return { strict, failOn, maximumPixels, background, resampling };
+}
+
+/**
+ * Fills in the defaults of a source and checks what it says of itself. Reads no image.
+ * @throws {ConfigError} for a number or an option that cannot be
+ * @throws {DataError} when the labels do not fit the images or the classes
+ */
+export function completeSource(source: ImageSource, where: string): ImageDataset {
+  const { length, name = 'images', channels = 3, imageSize } = source;
+  assertInteger(length, `length of ${name}`, where);
+  assertInteger(channels, `channels of ${name}`, where);
+  return {
+    length,
+    name,
+    channels,
+    ...completeLabels(source, where),
+    imageSize: imageSize === undefined ? undefined : toSize2D(imageSize),
+    nameOf: source.nameOf && ((index): string => source.nameOf!(index)),
+    decoding: completeDecoding(source.decoding, where),
+    // A getter, because some sources compute it from their images.
+    get identity(): string {
+      return source.identity ?? name;
+    },
+    read: (index) => source.read(index),
+  };
+}
+
+function completeLabels(
+  { length, labels, classNames }: ImageSource,
+  where: string,
+): Pick<ImageDataset, 'labels' | 'classNames'> {
+  if (labels && labels.length !== length) {
+    throw new DataError({ where, expected: `${length} labels, one for each image`, got: `${labels.length}` });
+  }
+  const whole = Int32Array.from({ length }, (_, index) => labels?.[index] ?? 0);
+  const needed = labels ? whole.reduce((most, label) => Math.max(most, label + 1), 0) : 0;
+  const names = classNames ?? Array.from({ length: needed }, (_, index) => String(index));
+  const limit = Math.max(names.length, 1);
+  const wrong = whole.findIndex((label, index) => label < 0 || label >= limit || label !== (labels?.[index] ?? 0));
+  if (wrong >= 0) {
+    throw new DataError({
+      where,
+      expected: `labels to be integers in [0, ${limit})`,
+      got: `${labels?.[wrong]} for image ${wrong}`,
+    });
+  }
+  return { labels: whole, classNames: names };
+}

@@ -1,0 +1,28 @@
+import type { SkippedImage } from '../skipped-image.js';
+
+/**
+ * Tells of images that are left out: calls `onSkip` for each, or else emits one process warning
+ * with their number.
+ */
+export function reportSkipped(
+  root: string,
+  skipped: readonly SkippedImage[],
+  onSkip: ((image: SkippedImage) => void) | undefined,
+): void {
+  if (onSkip) {
+    skipped.forEach((image) => onSkip(image));
+  } else if (skipped.length) {
+    process.emitWarning(`${root}: ${countOf(skipped)} left out: ${listOf(skipped)}`, 'VitvqDataWarning');
+  }
+}
+
+/** Returns `1 image` or `7 images`. */
+export function countOf({ length }: readonly unknown[]): string {
+  return length === 1 ? '1 image' : `${length} images`;
+}
+
+/** Returns the first few images with their reasons. */
+export function listOf(skipped: readonly SkippedImage[]): string {
+  const shown = skipped.slice(0, 5).map(({ name, reason }) => `${name} (${reason})`);
+  return shown.join(', ') + (skipped.length > shown.length ? ` and ${skipped.length - shown.length} more` : '');
+}

@@ -1,0 +1,31 @@
+import type { Dialect } from '../dialect.js';
+import { microsoft } from '../proto.js';
+import { compositeRule, runtimeComposites, standardComposites } from '../rules/composite.js';
+import { convolutionRules } from '../rules/convolution.js';
+import { elementwiseRules } from '../rules/elementwise.js';
+import { movementRules } from '../rules/movement.js';
+import { fusedProduct, productRules } from '../rules/product.js';
+import { reductionRules } from '../rules/reduction.js';
+
+const composites: Dialect['composites'] = { ...standardComposites, ...runtimeComposites };
+
+/** ONNX as the engine's own ONNX Runtime takes it: opset 20 and the runtime's FusedMatMul. */
+export const onnxRuntime: Dialect = {
+  name: 'ONNX Runtime',
+  header: {
+    irVersion: 9,
+    operators: [
+      { domain: '', version: 20 },
+      { domain: microsoft, version: 1 },
+    ],
+  },
+  operations: {
+    ...elementwiseRules,
+    ...movementRules,
+    ...reductionRules,
+    ...productRules(fusedProduct),
+    ...convolutionRules,
+    composite: compositeRule(composites),
+  },
+  composites,
+};

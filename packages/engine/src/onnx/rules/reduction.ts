@@ -1,0 +1,44 @@
+/** Rules of operations that combine or rank the elements of an axis. */
+import type { ReduceKind } from '../../ir/graph.js';
+import type { OperationRules, Rule } from '../dialect.js';
+import { castTo } from './elementwise.js';
+
+/** ONNX's operators of the reductions. */
+export const reduceOperators: Record<ReduceKind, string> = {
+  sum: 'ReduceSum',
+  max: 'ReduceMax',
+  min: 'ReduceMin',
+  product: 'ReduceProd',
+};
+
+const reduce: Rule<'reduce'> = (w, { attributes: { kind, axes }, operands }) =>
+  w.emit(reduceOperators[kind], [w.full(operands[0]!), w.integers(axes)], { keepdims: 0 });
+
+const argReduce: Rule<'arg_reduce'> = (w, { attributes: { kind, axis }, operands }) => {
+  const opType = kind === 'max' ? 'ArgMax' : 'ArgMin';
+  return w.emit('Cast', [w.emit(opType, [w.full(operands[0]!)], { axis, keepdims: 0 })], { to: castTo.int32 });
+};
+
+const topK: Rule<'top_k'> = (w, { attributes: { k, isSorted }, operands }) => {
+  const [values, indices] = [w.freshName(), w.freshName()];
+  const inputs = [w.full(operands[0]!), w.integers([k])];
+  w.emitNode({ opType: 'TopK', inputs, outputs: [values, indices], attributes: { sorted: isSorted ? 1 : 0 } });
+  return [values, w.emit('Cast', [indices], { to: castTo.int32 })];
+};
+
+const cumulativeSum: Rule<'cumulative_sum'> = (w, { attributes: { axis, exclusive, reverse }, operands }) => {
+  const at = w.initializer(`axis_${axis}`, () => ({
+    shape: [],
+    type: 'int64',
+    data: BigInt64Array.of(BigInt(axis)),
+  }));
+  return w.emit('CumSum', [w.full(operands[0]!), at], { exclusive: Number(exclusive), reverse: Number(reverse) });
+};
+
+/** Rules of the reductions, of ranking and of cumulative sums. */
+export const reductionRules = {
+  reduce,
+  arg_reduce: argReduce,
+  top_k: topK,
+  cumulative_sum: cumulativeSum,
+} satisfies Partial<OperationRules>;

@@ -1,0 +1,156 @@
+/** Kernels that work element by element, and kernels that make constants. */
+import type { GraphBuilder } from '../ir/builder.js';
+import {
+  typedArray,
+  type BinaryName,
+  type CompareDirection,
+  type DType,
+  type UnaryName,
+  type Value,
+} from '../ir/graph.js';
+import { like, tableOf, type KernelTable } from './kernel-table.js';
+
+const unary: Record<string, UnaryName> = {
+  Neg: 'negate',
+  Exp: 'exponential',
+  Log: 'log',
+  Log1p: 'log_plus_one',
+  Sqrt: 'sqrt',
+  Rsqrt: 'rsqrt',
+  Abs: 'abs',
+  Sign: 'sign',
+  Floor: 'floor',
+  Ceil: 'ceil',
+  Round: 'round_nearest_even',
+  Tanh: 'tanh',
+  Sigmoid: 'logistic',
+  Erf: 'erf',
+  Sin: 'sine',
+  Cos: 'cosine',
+  LogicalNot: 'not',
+  IsNan: 'is_nan',
+};
+
+const binary: Record<string, BinaryName> = {
+  Add: 'add',
+  Sub: 'subtract',
+  Multiply: 'multiply',
+  RealDiv: 'divide',
+  Maximum: 'maximum',
+  Minimum: 'minimum',
+  Pow: 'power',
+  LogicalAnd: 'and',
+  LogicalOr: 'or',
+};
+
+const comparisons: Record<string, CompareDirection> = {
+  Equal: 'EQ',
+  NotEqual: 'NE',
+  Less: 'LT',
+  LessEqual: 'LE',
+  Greater: 'GT',
+  GreaterEqual: 'GE',
+};
+
+/** Returns an operand of a comparison; only numbers have an order. */
+const comparable = (b: GraphBuilder, x: Value): Value => (x.dtype === 'bool' ? b.convert(x, 'int32') : x);
+
+const activations: KernelTable = {
+  Relu: (b, { x }) => b.binary('maximum', x!, like(b, x!, 0)),
+  Relu6: (b, { x }) => b.binary('minimum', b.binary('maximum', x!, like(b, x!, 0)), like(b, x!, 6)),
+  LeakyRelu: (b, { x }, { alpha }: { alpha?: number }) =>
+    b.select(b.compare('GE', x!, like(b, x!, 0)), x!, b.binary('multiply', x!, like(b, x!, alpha ?? 0))),
+  Elu: (b, { x }) =>
+    b.select(b.compare('GE', x!, like(b, x!, 0)), x!, b.binary('subtract', b.unary('exponential', x!), like(b, x!, 1))),
+  EluGrad: (b, { dy, y }) =>
+    b.select(b.compare('GE', y!, like(b, y!, 0)), dy!, b.binary('multiply', dy!, b.binary('add', y!, like(b, y!, 1)))),
+  Step: (b, { x }, { alpha }: { alpha?: number }) =>
+    b.select(b.compare('GT', x!, like(b, x!, 0)), like(b, x!, 1), like(b, x!, alpha ?? 0)),
+  // max(x, 0) + log1p(exp(-|x|)) is the same value without overflow.
+  Softplus: (b, { x }) =>
+    b.binary(
+      'add',
+      b.binary('maximum', x!, like(b, x!, 0)),
+      b.unary('log_plus_one', b.unary('exponential', b.unary('negate', b.unary('abs', x!)))),
+    ),
+  ClipByValue: (b, { x }, { clipValueMin, clipValueMax }: { clipValueMin?: number; clipValueMax?: number }) =>
+    b.binary('minimum', b.binary('maximum', x!, like(b, x!, clipValueMin!)), like(b, x!, clipValueMax!)),
+};
+
+const arithmetic: KernelTable = {
+  Cast: (b, { x }, { dtype }: { dtype?: DType }) =>
+    dtype === 'bool' ? b.compare('NE', x!, like(b, x!, 0)) : b.convert(x!, dtype ?? 'float32'),
+  Square: (b, { x }) => b.binary('multiply', x!, x!),
+  Reciprocal: (b, { x }) => b.binary('divide', like(b, x!, 1), x!),
+  SquaredDifference: (b, inputs) => {
+    const difference = b.binary('subtract', inputs['a']!, inputs['b']!);
+    return b.binary('multiply', difference, difference);
+  },
+  Expm1: (b, { x }) => b.binary('subtract', b.unary('exponential', x!), like(b, x!, 1)),
+  FloorDiv: (b, inputs) => floorDivide(b, inputs['a']!, inputs['b']!),
+  // TensorFlow.js gives the result the sign of the divisor, the primitive that of the dividend.
+  Mod: (b, inputs) => {
+    const [x, y] = [inputs['a']!, inputs['b']!];
+    return b.binary('remainder', b.binary('add', b.binary('remainder', x, y), y), y);
+  },
+  Select: (b, { condition, t, e }) => b.select(condition!, t!, e!),
+  AddN: (b, inputs) => Object.values(inputs).reduce((sum, x) => b.binary('add', sum, x)),
+  ZerosLike: (b, { x }) => like(b, x!, 0),
+  OnesLike: (b, { x }) => like(b, x!, 1),
+  Identity: (_, { x }) => x!,
+};
+
+function floorDivide(b: GraphBuilder, dividend: Value, divisor: Value): Value {
+  const quotient = b.binary('divide', dividend, divisor);
+  // TensorFlow.js returns integers for floats too.
+  if (dividend.dtype === 'float32') return b.convert(b.unary('floor', quotient), 'int32');
+  // Integer division rounds towards zero; the quotient steps down where the remainder has the other
+  // sign.
+  const rest = b.binary('subtract', dividend, b.binary('multiply', quotient, divisor));
+  const zero = b.splat(0, [], 'int32');
+  const otherSign = b.compare(
+    'NE',
+    b.convert(b.compare('LT', rest, zero), 'int32'),
+    b.convert(b.compare('LT', divisor, zero), 'int32'),
+  );
+  const stepDown = b.binary('and', b.compare('NE', rest, zero), otherSign);
+  return b.binary('subtract', quotient, b.convert(stepDown, 'int32'));
+}
+
+type RangeAttributes = { start?: number; stop?: number; step?: number; dtype?: DType };
+type OneHotAttributes = { depth?: number; onValue?: number; offValue?: number; dtype?: DType };
+
+const constants: KernelTable = {
+  Fill: (b, _, { shape, value, dtype }: { shape?: number[]; value?: number; dtype?: DType }) =>
+    b.splat(value!, shape, dtype ?? 'float32'),
+  Range: (b, _, { start, stop, step, dtype }: RangeAttributes) => {
+    const values: number[] = [];
+    for (let value = start!; step! > 0 ? value < stop! : value > stop!; value += step!) values.push(value);
+    return b.values(typedArray(dtype ?? 'float32', values), [values.length], dtype ?? 'float32');
+  },
+  OneHot: (b, { indices }, { depth, onValue, offValue, dtype }: OneHotAttributes) => {
+    const type = dtype ?? 'int32';
+    const shape = [...indices!.shape, depth!];
+    const classes = b.values(typedArray('int32', [...Array(depth).keys()]), [depth!], 'int32');
+    const hit = b.compare('EQ', b.reshape(indices!, [...indices!.shape, 1]), classes);
+    return b.select(hit, b.splat(onValue ?? 1, shape, type), b.splat(offValue ?? 0, shape, type));
+  },
+};
+
+/** Kernels that work element by element, and kernels that make constants. */
+export const elementwiseKernels: KernelTable = {
+  ...tableOf(
+    unary,
+    (kind) =>
+      (b, { x }) =>
+        b.unary(kind, x!),
+  ),
+  ...tableOf(binary, (kind) => (b, inputs) => b.binary(kind, inputs['a']!, inputs['b']!)),
+  ...tableOf(
+    comparisons,
+    (direction) => (b, inputs) => b.compare(direction, comparable(b, inputs['a']!), comparable(b, inputs['b']!)),
+  ),
+  ...arithmetic,
+  ...activations,
+  ...constants,
+};

@@ -1,0 +1,117 @@
+import { formatPercent, type HostImages, type HostTensor } from '@vitvq/core';
+import { formatDecimal, formatDuration, formatInteger } from './internal/format.js';
+import { usedCodes } from './internal/codebook-rows.js';
+import type { CommandsBlock, ReportContent, ReportSection, SummaryCard } from './report-content.js';
+import type { CodebookUsageFacts, EngineFacts, EvaluationFacts } from './report-facts.js';
+import { codebookSection, type CodebookReportFacts } from './sections/codebook-section.js';
+import { commandsSection } from './sections/commands-section.js';
+import { configSection } from './sections/config-section.js';
+import { reconstructionsSection } from './sections/reconstructions-section.js';
+import { tokenMapsSection } from './sections/token-maps-section.js';
+import { trainingSection, type TrainingSectionOptions } from './sections/training-section.js';
+
+/**
+ * An evaluation with everything that a report shows of it; an `Evaluation` of
+ * @vitvq/evaluation is one.
+ */
+export interface TokenizerEvaluation extends EvaluationFacts {
+  readonly codebook: CodebookUsageFacts & { readonly counts: ArrayLike<number> };
+  /** PSNR of each image in decibels, `[B]`. */
+  readonly psnrOfImages: ArrayLike<number>;
+  readonly reconstructions: HostImages;
+  /** Tokens in raster order, image after image. */
+  readonly indices: ArrayLike<number>;
+}
+
+/** The facts that `tokenizerReport` shows, besides those of the training. */
+export interface TokenizerReportFacts extends Required<Pick<TrainingSectionOptions, 'charts' | 'training'>> {
+  readonly title: string;
+  /** What the images of the evaluation are, such as `CIFAR-10, test split`. */
+  readonly dataset: string;
+  /**
+   * Images of the evaluation, `[B, H, W, C]` in [0, 1], with one text for each, such as its class.
+   */
+  readonly originals: HostImages & { readonly names?: readonly string[] };
+  readonly evaluation: TokenizerEvaluation;
+  /** Rows and columns of tokens. */
+  readonly grid: readonly [number, number];
+  /** Codes `[K, E]` as the quantizer compares them; similar codes then get similar colours. */
+  readonly codebook?: HostTensor;
+  /** Adds pairs of codes that are alike, and advice. */
+  readonly codebookReport?: CodebookReportFacts;
+  readonly engine: EngineFacts;
+  /** Config of the run; nested objects are shown with dotted names. */
+  readonly config: object;
+  /** Commands with which a reader can go on. */
+  readonly commands: CommandsBlock['commands'];
+  /** Number of pairs of original and reconstruction that are shown. @default 24 */
+  readonly shown?: number;
+  readonly footer?: string;
+}
+
+/** Largest number of images whose tokens are shown as a map. */
+const maximumMaps = 9;
+
+/**
+ * Returns the report of a tokenizer's training for `writeReport`: reconstructions, token maps,
+ * curves and speed, codebook, config, and how to go on. Its sections can also be composed one by
+ * one.
+ * @throws {ShapeError} when images, reconstructions, tokens and names do not fit each other
+ * @throws {ConfigError} unless `shown` is a positive integer
+ */
+export function tokenizerReport(facts: TokenizerReportFacts): ReportContent {
+  const { title, originals, evaluation, grid, codebook, codebookReport, charts, training, engine } = facts;
+  const { reconstructions, psnrOfImages, indices, count } = evaluation;
+  const { config, commands, shown = 24, footer } = facts;
+  const images = { originals, reconstructions, names: originals.names, psnrOfImages };
+  const codebookSize = evaluation.codebook.counts.length;
+  const mapped = Math.min(maximumMaps, shown);
+  const sections: ReportSection[] = [
+    reconstructionsSection({ ...images, shown }),
+    tokenMapsSection({ ...images, indices, grid, codebookSize, codebook, shown: mapped }),
+    trainingSection({ charts, training, engine }),
+    codebookSection({ codebook: evaluation.codebook, images: count, report: codebookReport }),
+    configSection(config),
+    ...(commands.length > 0 ? [commandsSection(commands)] : []),
+  ];
+  return { title, lead: leadOf(facts), summary: summaryOf(facts), sections, footer };
+}
+
+function leadOf({ originals, evaluation, grid, dataset }: TokenizerReportFacts): string {
+  const [count, height, width, channels] = originals.shape;
+  const codebookSize = evaluation.codebook.counts.length;
+  const codeBits = Math.ceil(Math.log2(codebookSize));
+  const bytes = Math.ceil((grid[0] * grid[1] * codeBits) / 8);
+  return (
+    `Each ${width} × ${height} image becomes ${grid[0]} × ${grid[1]} tokens from a codebook of ${formatInteger(codebookSize)}, ` +
+    `${formatInteger(bytes)} ${bytes === 1 ? 'byte' : 'bytes'} instead of ${formatInteger(height * width * channels)}, and is ` +
+    `reconstructed from them. Measured on ${formatInteger(count)} images of ${dataset} that were kept out of the training.`
+  );
+}
+
+function summaryOf({ evaluation, training, engine }: TokenizerReportFacts): SummaryCard[] {
+  const { psnr, count, codebook } = evaluation;
+  const size = formatInteger(codebook.counts.length);
+  const { steps, seconds, imagesPerSecond } = training;
+  const threads = engine.threads && `${engine.threads} ${engine.threads === 1 ? 'thread' : 'threads'}`;
+  return [
+    { label: 'PSNR', value: psnr.toFixed(2), unit: 'dB', note: `mean of ${formatInteger(count)} images` },
+    {
+      label: 'Codebook usage',
+      value: formatPercent(codebook.usage),
+      note: `${formatInteger(usedCodes(codebook.counts))} of ${size} codes`,
+    },
+    { label: 'Perplexity', value: codebook.perplexity.toFixed(0), note: `at most ${size}` },
+    { label: 'Steps', value: formatInteger(steps), note: `in ${formatDuration(seconds)}` },
+    ...(imagesPerSecond === undefined
+      ? []
+      : [
+          {
+            label: 'Speed',
+            value: formatDecimal(imagesPerSecond),
+            unit: 'images/s',
+            note: [engine.name, threads].filter(Boolean).join(', '),
+          },
+        ]),
+  ];
+}

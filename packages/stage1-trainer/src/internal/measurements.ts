@@ -1,0 +1,124 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { concatenate, ConfigError, formatPercent, type HostImages, type PerceptualLoss } from '@vitvq/core';
+import { compile } from '@vitvq/engine';
+import { Evaluator, type Evaluation } from '@vitvq/evaluation';
+import type { ViTVQ } from '@vitvq/tokenizer';
+import { drawGrid, LazyResources, type LossTerms, type TaskEvaluation, type TaskPreview } from '@vitvq/training';
+import type { TokenizerPreview } from '../events.js';
+import type { TokenizerLossInputs } from '../loss-terms.js';
+import { createTokenizerLoss, type LossValues } from '../loss.js';
+
+/** Options of {@link Measurements}. */
+export interface MeasurementOptions {
+  readonly tokenizer: ViTVQ;
+  readonly perceptual?: PerceptualLoss;
+  /** Terms of the caller, which evaluations measure too. */
+  readonly losses: LossTerms<TokenizerLossInputs>;
+  readonly evaluation?: { readonly images: HostImages; readonly batchSize?: number };
+  readonly preview?: { readonly images: HostImages };
+}
+
+const lowUsage = 0.1;
+const defaultBatchSize = 64;
+
+/** Evaluations and previews of a tokenizer in training. */
+export class Measurements {
+  readonly #options: MeasurementOptions;
+  readonly #batchSize: number;
+  readonly #resources = new LazyResources();
+
+  constructor(options: MeasurementOptions) {
+    const { evaluation, preview } = options;
+    this.#options = options;
+    this.#batchSize =
+      evaluation?.batchSize ?? Math.min(defaultBatchSize, (evaluation ?? preview)?.images.shape[0] ?? defaultBatchSize);
+  }
+
+  /** Measures the tokenizer on held-out images. @throws {ConfigError} when there are none */
+  async evaluate(): Promise<TaskEvaluation<Evaluation>> {
+    const { images } = present(this.#options.evaluation, 'images to evaluate');
+    const evaluation = await this.#evaluator().evaluate(images);
+    const { psnr, meanSquaredError, perceptualDistance, count, codebook, indices } = evaluation;
+    const { usage, paperUsage, perplexity, counts } = codebook;
+    const metrics = {
+      psnr,
+      meanSquaredError,
+      ...(perceptualDistance === undefined ? {} : { perceptualDistance }),
+      usage,
+      ...(paperUsage === undefined ? {} : { paperUsage }),
+      perplexity,
+      count,
+      ...(await this.#ownTerms(images)),
+    };
+    const reachable = Math.min(1, indices.length / this.#options.tokenizer.vocabSize);
+    const warnings = usage < lowUsage * reachable ? [lowUsageWarning(usage)] : [];
+    return { metrics, evaluation, warnings, histograms: { 'codebook/uses of a code': counts } };
+  }
+
+  /** Reconstructs a few fixed images. @throws {ConfigError} when there are none */
+  async preview(): Promise<TaskPreview<TokenizerPreview>> {
+    const { images: originals } = present(this.#options.preview, 'images to preview');
+    const { reconstructions, psnr } = await this.#evaluator().evaluate(originals);
+    const [count, ...size] = originals.shape;
+    const both = {
+      data: concatenate([originals.data, reconstructions.data], Float32Array),
+      shape: [2 * count, ...size] as const,
+    };
+    return {
+      preview: { originals, reconstructions, psnr },
+      pictures: [drawGrid('reconstructions', both, count)],
+    };
+  }
+
+  /** Frees compiled functions. */
+  dispose(): void {
+    this.#resources.dispose();
+  }
+
+  #evaluator(): Evaluator {
+    const { tokenizer, perceptual } = this.#options;
+    return this.#resources.once('evaluate', () => new Evaluator(tokenizer, { batchSize: this.#batchSize, perceptual }));
+  }
+
+  /** Returns the caller's terms on images, means over batches in proportion to their size. */
+  async #ownTerms({ data, shape }: HostImages): Promise<Record<string, number>> {
+    const { tokenizer, losses } = this.#options;
+    const names = Object.keys(losses);
+    if (names.length === 0) return {};
+    const run = this.#resources.once('evaluate losses', () => {
+      const loss = createTokenizerLoss({ tokenizer, weights: { l2: 0, quantizer: 0 }, losses });
+      return compile(
+        (images: tf.Tensor4D): LossValues =>
+          tf.tidy(() => {
+            const values = loss(images);
+            return Object.fromEntries(names.map((name) => [name, values[name]!]));
+          }),
+        { name: 'evaluate losses' },
+      );
+    });
+    const [count, height, width, channels] = shape;
+    const pixels = height * width * channels;
+    const means = Object.fromEntries(names.map((name) => [name, 0]));
+    for (let start = 0; start < count; start += this.#batchSize) {
+      const size = Math.min(this.#batchSize, count - start);
+      const rows = data.subarray(start * pixels, (start + size) * pixels);
+      const images = tf.tensor4d(rows, [size, height, width, channels]);
+      const values = await run(images);
+      for (const name of names) means[name]! += ((await values[name]!.data())[0]! * size) / count;
+      tf.dispose([images, values]);
+    }
+    return means;
+  }
+}
+
+function present<T>(given: T | undefined, what: string): T {
+  if (given) return given;
+  throw new ConfigError({ where: 'createTokenizerTrainer', expected: what, got: 'none' });
+}
+
+function lowUsageWarning(usage: number): { readonly code: string; readonly message: string } {
+  return {
+    code: 'low-codebook-usage',
+    message: `Only ${formatPercent(usage)} of the codes are in use. Initialize the codebook from data, reset dead codes, or lower codeDim.`,
+  };
+}

@@ -1,0 +1,84 @@
+import '@tensorflow/tfjs';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type StepReport } from '@vitvq/training';
+import { useEngine } from '@vitvq/engine';
+import { tinyImages, tinyTokenizerTraining } from '@vitvq/test-models';
+import '@vitvq/test-utils';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type TokenizerTrainerOptions } from '../src/index.js';
+import { tinyGanConfig, tinyGanTrainer } from './tiny-gan.js';
+
+let directory: string;
+
+beforeAll(async () => {
+  await useEngine({ name: 'cpu' });
+});
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'vitvq-evaluation-'));
+});
+afterEach(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function train(options: Partial<TokenizerTrainerOptions> = {}): Promise<StepReport[]> {
+  const trainer = tinyGanTrainer(options);
+  const reports: StepReport[] = [];
+  trainer.on('step', (report) => void reports.push(report));
+  await trainer.run();
+  return reports;
+}
+
+describe('evaluations and previews', () => {
+  const images = tinyImages(4, 77);
+
+  it('previews at fixed images, often at first, and shows them in TensorBoard', async () => {
+    const trainer = tinyGanTrainer({
+      config: tinyGanConfig({ duration: { steps: 9 } }),
+      directory,
+      preview: { images, steps: [0, 1, 2, 5], everySteps: 4 },
+      evaluation: { images },
+    });
+    const previews: number[] = [];
+    trainer.on('preview', ({ step, originals, reconstructions }) => {
+      previews.push(step);
+      expect(originals).toBe(images);
+      expect(reconstructions.shape).toEqual(images.shape);
+    });
+    await trainer.run();
+    expect(previews).toEqual([0, 1, 2, 5, 8]);
+    const events = (await readdir(directory)).filter((name) => name.startsWith('events.out.tfevents.'));
+    expect(events).toHaveLength(1);
+    const content = await readFile(join(directory, events[0]!), 'latin1');
+    for (const tag of [
+      'train/loss',
+      'train/discriminator',
+      'evaluate/psnr',
+      'preview/reconstructions',
+      'weights/tokenizer.quantizer.codebook',
+      'weights/discriminator.',
+      'codebook/uses of a code',
+    ]) {
+      expect(content).toContain(tag);
+    }
+    await train({ config: tinyTokenizerTraining(), directory: join(directory, 'other'), tensorBoard: false });
+    expect((await readdir(join(directory, 'other'))).sort()).toEqual([
+      'checkpoint-00000006.safetensors',
+      'metrics.jsonl',
+    ]);
+  });
+
+  it('measures on held-out images now and then and at the end', async () => {
+    const evaluation = { images: tinyImages(6, 77), everySteps: 4, batchSize: 4 };
+    const trainer = tinyGanTrainer({ directory, evaluation });
+    const seen: number[] = [];
+    trainer.on('evaluate', ({ step, count, psnr }) => void seen.push(step, count, psnr));
+    const summary = await trainer.run();
+    expect(seen.filter((_, index) => index % 3 === 0)).toEqual([4, 6]);
+    expect(seen[1]).toBe(6);
+    expect(summary.evaluation!.psnr).toBe(seen[5]);
+    const log = await readFile(join(directory, 'metrics.jsonl'), 'utf8');
+    expect(log).toContain('"event":"evaluate","step":4');
+  });
+});

@@ -1,0 +1,99 @@
+import { join } from 'node:path';
+import type { Picture } from '../picture.js';
+import type { TensorBoardOptions } from '../trainer-options.js';
+import type { StepReport } from '../training-events.js';
+import type { TaskEvaluation } from '../training-task.js';
+import { METRICS_LOG_FILE, MetricsLog } from './metrics-log.js';
+import type { RunState } from './run-state.js';
+import { TensorBoardLog } from './tensorboard-log.js';
+
+/** Options of {@link RunLog}. */
+export interface RunLogOptions {
+  /** False: no event files. */
+  readonly tensorBoard: TensorBoardOptions | false;
+  /** Called when a log cannot be written; the run goes on. */
+  readonly onError: (error: Error) => void;
+}
+
+/** Logs of a run with a directory, `metrics.jsonl` and TensorBoard's event files; without one it writes nothing. */
+export class RunLog {
+  readonly #metrics: MetricsLog | undefined;
+  readonly #tensorBoard: TensorBoardLog | undefined;
+  readonly #options: TensorBoardOptions;
+
+  private constructor(
+    metrics: MetricsLog | undefined,
+    tensorBoard: TensorBoardLog | undefined,
+    options: TensorBoardOptions,
+  ) {
+    this.#metrics = metrics;
+    this.#tensorBoard = tensorBoard;
+    this.#options = options;
+  }
+
+  /** Opens the logs of a run where the state says that the run is. */
+  static async open(
+    directory: string | undefined,
+    { step, evaluatedStep }: Pick<RunState, 'step' | 'evaluatedStep'>,
+    { tensorBoard, onError }: RunLogOptions,
+  ): Promise<RunLog> {
+    if (directory === undefined) return new RunLog(undefined, undefined, {});
+    const file = join(directory, METRICS_LOG_FILE);
+    const metrics = await MetricsLog.open(file, { step, isEvaluated: evaluatedStep === step }, onError);
+    const events = tensorBoard === false ? undefined : await TensorBoardLog.open(directory, step, onError);
+    return new RunLog(metrics, events, tensorBoard || {});
+  }
+
+  /** Writes the numbers of a step. */
+  step(report: StepReport): void {
+    const { values, ...rest } = report;
+    this.#metrics?.write({ event: 'step', ...rest, ...values });
+    const { everySteps = 1 } = this.#options;
+    if (report.step % everySteps !== 0) return;
+    const { examplesPerSecond, skippedSteps } = report;
+    this.#tensorBoard?.scalars('train', values, report.step);
+    this.#tensorBoard?.scalars('run', { examplesPerSecond, skippedSteps }, report.step);
+  }
+
+  /** Writes the numbers of an evaluation. */
+  evaluation(metrics: Readonly<Record<string, number>>, step: number): void {
+    this.#metrics?.write({ event: 'evaluate', step, ...metrics });
+    this.#tensorBoard?.scalars('evaluate', metrics, step);
+    void this.#metrics?.flush();
+  }
+
+  /**
+   * Writes histograms of an evaluation.
+   * @param weights  one variable after the other, by tag
+   */
+  async histograms(
+    step: number,
+    gradientNorms: ReadonlyMap<string, number> | undefined,
+    measured: TaskEvaluation<unknown>['histograms'],
+    weights: AsyncIterable<readonly [tag: string, values: ArrayLike<number>]>,
+  ): Promise<void> {
+    const { histograms: wanted = true } = this.#options;
+    if (!this.#tensorBoard) return;
+    if (gradientNorms) this.#tensorBoard.histogram('gradients/norms', [...gradientNorms.values()], step);
+    if (!wanted) return;
+    for (const [tag, values] of Object.entries(measured ?? {})) this.#tensorBoard.histogram(tag, values, step);
+    for await (const [tag, values] of weights) this.#tensorBoard.histogram(tag, values, step);
+  }
+
+  /** Writes the pictures of a preview. */
+  preview(pictures: readonly Picture[], step: number): void {
+    this.#tensorBoard?.pictures('preview', pictures, step);
+  }
+
+  /** Puts on disk what was written so far. */
+  async flush(): Promise<void> {
+    await this.#metrics?.flush();
+    await this.#tensorBoard?.flush();
+  }
+
+  /** Puts everything on disk and closes the files. */
+  async close(): Promise<void> {
+    await this.#metrics?.flush();
+    await this.#tensorBoard?.close();
+  }
+}

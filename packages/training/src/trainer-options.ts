@@ -1,0 +1,59 @@
+import type { BatchSource } from '@vitvq/core';
+import type { Duration } from './duration.js';
+import type { IntervalOptions } from './interval.js';
+import type { PreviewSchedule } from './preview-schedule.js';
+import type { NonFinitePolicy } from './training-config.js';
+import type { TrainingTask } from './training-task.js';
+
+/** Choice of the best evaluation. */
+export interface BestMetric {
+  /** One of the task's metrics, such as `psnr`. */
+  readonly metric: string;
+  readonly mode: 'highest' | 'lowest';
+}
+
+/** Content of TensorBoard's event files. */
+export interface TensorBoardOptions {
+  /** Steps between two points of the training's curves. @default 1 */
+  readonly everySteps?: number;
+  /** Whether evaluations write histograms of weights and of what the task measures. @default true */
+  readonly histograms?: boolean;
+}
+
+/** How a run is watched and saved. None of it changes what is learned, and a resumed run may change it. */
+export interface RunOptions<Batch> {
+  /** Opens the data so that its first batch is number `startAt`; the same number must always give the same batch. */
+  readonly openBatches: (startAt: number) => BatchSource<Batch> | Promise<BatchSource<Batch>>;
+  /** Folder of checkpoints, `metrics.jsonl` and TensorBoard's event files; without one, nothing is written. */
+  readonly directory?: string;
+  /** How often to save, besides the end; `keep` checkpoints stay. @default { everySeconds: 60, keep: 2 } */
+  readonly checkpoint?: IntervalOptions & { readonly keep?: number };
+  /** How often to evaluate, besides the end; without it, never. */
+  readonly evaluation?: IntervalOptions;
+  /** Keeps the checkpoint of the best evaluation in the folder `best`, whatever `checkpoint.keep` is. */
+  readonly best?: BestMetric;
+  /** When to draw previews; without it, never. */
+  readonly preview?: PreviewSchedule;
+  /** Event files; false: none. @default {} */
+  readonly tensorBoard?: TensorBoardOptions | false;
+  /** JSON that checkpoints keep for whoever resumes. */
+  readonly notes?: unknown;
+}
+
+/** Options of `Trainer`. */
+export interface TrainerOptions<Batch, Evaluation, Preview> extends RunOptions<Batch> {
+  readonly task: TrainingTask<Batch, Evaluation, Preview>;
+  readonly duration: Duration;
+  /** Reaction to a step that fails. @default { action: 'stop', maximumInRow: 0 } */
+  readonly nonFinite?: NonFinitePolicy;
+}
+
+/** Options of `Trainer.restore`. */
+export interface RestoreOptions {
+  /**
+   * Differences between the config of the checkpoint and this one that are meant: true for all, or
+   * paths (`training.learningRate`, which covers what lies below it; `data` for another data set).
+   * @default false
+   */
+  readonly allowChanges?: boolean | readonly string[];
+}

@@ -1,0 +1,3 @@
+/** Loads an ES module by `require`. */
+const { createViTVQ } = require('@vitvq/tokenizer');
+if (typeof createViTVQ !== 'function') throw new Error('createViTVQ is missing');

@@ -1,0 +1,13 @@
+import { createViTVQ } from '@vitvq/tokenizer';
+
+const size = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 };
+/** A config of a tokenizer that takes no time. */
+export const config = {
+  imageSize: 8,
+  patchSize: 4,
+  encoder: size,
+  decoder: size,
+  quantizer: { type: 'vector', codebookSize: 16, codeDim: 4 },
+};
+/** The tokenizer of the other programs here. */
+export const tokenizer = createViTVQ(config, { seed: 0 });

@@ -1,0 +1,68 @@
+/**
+ * `nx check-package @vitvq/NAME`: what users of a package get. Looks at its tarball (contents,
+ * publint, attw), installs it in an empty folder with the tarballs of the packages of ours that
+ * it needs and @tensorflow/tfjs, imports it, which must print nothing, and runs the first program
+ * of its README, which must have the right types and print something.
+ */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { installTarballs } from './internal/install.js';
+import { firstProgram } from './internal/readme.js';
+import { CheckError, must, run, runTypeScript } from './internal/run.js';
+import { installedWith, packageNamed, repositoryRoot, tarballOf, type Workspace } from './internal/workspace.js';
+
+const tools = join(repositoryRoot, 'node_modules');
+const REQUIRED_FILES = ['LICENSE', 'README.md', 'dist/index.js', 'dist/index.d.ts', 'package.json'];
+const SHIPPED = /^(dist|src)\/|^(LICENSE|README\.md|CHANGELOG\.md|package\.json)$/;
+
+async function checkTarball(tarball: string): Promise<void> {
+  const cwd = repositoryRoot;
+  // A colon in a path means a machine to tar.
+  const listed = must('tar', await run('tar', ['-tzf', relative(cwd, tarball)], { cwd }));
+  const paths = listed
+    .trim()
+    .split(/\r?\n/)
+    .map((path) => path.replace(/^package\//, ''));
+  const missing = REQUIRED_FILES.filter((path) => !paths.includes(path));
+  if (missing.length) throw new CheckError(`the tarball lacks ${missing.join(', ')}`);
+  const extra = paths.filter((path) => !SHIPPED.test(path));
+  if (extra.length) throw new CheckError(`the tarball holds ${extra.join(', ')}`);
+  must('publint', await run(process.execPath, [join(tools, 'publint/src/cli.js'), tarball, '--strict'], { cwd }));
+  must('attw', await run(join(tools, '.bin/attw'), [tarball, '--profile', 'esm-only', '--no-color'], { cwd }));
+}
+
+async function checkInstalled(folder: string, { folder: source, manifest }: Workspace): Promise<void> {
+  const entries = Object.keys(manifest.exports ?? {}).filter((entry) => entry !== './package.json');
+  for (const entry of entries) {
+    const name = join(manifest.name, entry);
+    const program = `if (!Object.keys(await import('${name}')).length) throw new Error('no exports');`;
+    const imported = await run(process.execPath, ['--input-type=module', '-e', program], { cwd: folder });
+    const printed = must(`import of ${name}`, imported) + imported.stderr;
+    if (printed) throw new CheckError(`importing ${name} prints:\n${printed}`);
+  }
+
+  const readme = firstProgram(await readFile(join(source, 'README.md'), 'utf8'));
+  if (!readme) throw new CheckError('README.md has no program (a block that starts with ```ts)');
+  await writeFile(join(folder, 'program.ts'), readme);
+  const strict = ['--noEmit', '--strict', '--skipLibCheck', '--target', 'es2023', '--module', 'nodenext'];
+  const nodeTypes = ['--typeRoots', join(tools, '@types'), '--types', 'node'];
+  const compiler = [join(tools, 'typescript/bin/tsc'), ...strict, ...nodeTypes, 'program.ts'];
+  must("the README's program has type errors", await run(process.execPath, compiler, { cwd: folder }));
+  const running = await runTypeScript('program.ts', [], { cwd: folder, timeoutSeconds: 120 });
+  if (!must("the README's program failed", running).trim()) throw new CheckError("the README's program prints nothing");
+}
+
+const workspace = packageNamed(process.argv[2]);
+const folder = await mkdtemp(join(tmpdir(), 'vitvq-package-'));
+try {
+  await checkTarball(tarballOf(workspace));
+  await installTarballs(folder, installedWith(workspace));
+  await checkInstalled(folder, workspace);
+} catch (error) {
+  if (!(error instanceof CheckError)) throw error;
+  console.error(`${workspace.manifest.name}: ${error.message.trimEnd()}`);
+  process.exitCode = 1;
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
