@@ -33,7 +33,6 @@ export function batchSizeOf({ smoke }: Settings): number {
 /** `--smoke`: everything once, on made-up images and models that even the slowest engine trains in seconds. */
 export const SMOKE = {
   imageSize: 16,
-  classes: ['reddish', 'greenish', 'bluish'],
   trainImages: 48,
   testImages: 24,
   images: 3,

@@ -8,8 +8,7 @@
  */
 import '@tensorflow/tfjs';
 import { join } from 'node:path';
-import { runProgram } from '@vitvq/example-shared';
-import { useEngine } from '@vitvq/engine';
+import { runProgram, startEngine } from '@vitvq/example-shared';
 import { ImageGenerator } from '@vitvq/sampling';
 import { complete, type CompletionRequest } from './complete.js';
 import { batchSizeOf, COMPLETIONS } from './config.js';
@@ -23,8 +22,7 @@ import { writeMetrics, writeOutcomeReport } from './write-outcome.js';
 
 await runProgram('completion', async () => {
   const { out, settings, ...request } = parseArguments(process.argv.slice(2));
-  const engine = await useEngine({ name: request.engine, threads: request.threads });
-  console.log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);
+  const engine = await startEngine(request);
   const run = request.run ?? join(out, 'models');
   if (request.run === undefined) await makeSmokeModels(run, settings.seed);
   const models = await loadModels(run);

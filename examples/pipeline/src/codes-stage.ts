@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { encodeToShards, openCodes, type CodeSource } from '@vitvq/codes';
 import type { ImageDataset } from '@vitvq/data';
+import { imageRange } from '@vitvq/example-shared';
 import { batchSizesOf, imageSizeOf, VALIDATION_IMAGES, VIEWS, type Amounts } from './config.js';
-import { first, openViews } from './data.js';
+import { openViews } from './data.js';
 import type { StageContext } from './stage-context.js';
 import { openTokenizer } from './tokenizer-stage.js';
 
@@ -33,9 +34,9 @@ export async function encodeImages(context: StageContext, amounts: Amounts): Pro
   };
   try {
     return {
-      images: await encode(first(images.train, amounts.codes), 'train', VIEWS),
+      images: await encode(imageRange(images.train, 0, amounts.codes), 'train', VIEWS),
       views: VIEWS,
-      validationImages: await encode(first(images.test, VALIDATION_IMAGES), 'validation', 1),
+      validationImages: await encode(imageRange(images.test, 0, VALIDATION_IMAGES), 'validation', 1),
     };
   } finally {
     tokenizer.dispose();

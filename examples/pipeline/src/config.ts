@@ -67,7 +67,6 @@ export const VIEWS = 2;
 /** `--smoke`: everything once, on models that even the slowest engine trains in seconds. */
 export const SMOKE = {
   imageSize: 16,
-  classes: ['reddish', 'greenish', 'bluish'],
   trainImages: 48,
   probeImages: 60,
   testImages: 30,

@@ -9,8 +9,7 @@
  */
 import '@tensorflow/tfjs';
 import { join } from 'node:path';
-import { abortOnCtrlC, RunFolder, runProgram } from '@vitvq/example-shared';
-import { useEngine } from '@vitvq/engine';
+import { abortOnCtrlC, RunFolder, runProgram, startEngine } from '@vitvq/example-shared';
 import { codesSchema, encodeImages } from './codes-stage.js';
 import { amountsOf } from './config.js';
 import { openImages } from './data.js';
@@ -30,20 +29,9 @@ await runProgram('pipeline', async () => {
     fresh,
     outcome: OUTCOME_FILES,
   });
-  const engine = await useEngine({ name: request.engine, threads: request.threads });
-  console.log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);
-  const context: StageContext = { settings, folder, images: await openImages(settings), signal: abortOnCtrlC() };
-
-  let outcome: Outcome;
-  try {
-    outcome = await runStages(context);
-  } catch (error) {
-    if (!context.signal.aborted || error !== context.signal.reason) throw error;
-    console.log(`Stopped; everything is saved in ${out}. Start it again with the same options to go on.`);
-    process.exitCode = 130;
-    return;
-  }
-
+  const engine = await startEngine(request);
+  const context: StageContext = { settings, folder, images: await openImages(settings), signal: abortOnCtrlC(out) };
+  const outcome = await runStages(context);
   const report = await writeOutcomeReport(context, outcome, engine);
   const metrics = await writeMetrics(context, outcome, engine);
   const { tokenizer, gpt, probe } = outcome;

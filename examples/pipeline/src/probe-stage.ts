@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { createBatches, type ImageDataset } from '@vitvq/data';
+import { imageRange } from '@vitvq/example-shared';
 import {
   blockFeatures,
   collectFeatures,
@@ -20,7 +21,6 @@ import {
 import type { ViTVQ } from '@vitvq/tokenizer';
 import { nullConditions, type AutoregressiveModel, type Conditioner, type ImageTokens } from '@vitvq/transformers';
 import { batchSizesOf, createTransformer, imageSizeOf, keyOf, PROBE, samplesPerClass, type Amounts } from './config.js';
-import { first } from './data.js';
 import { openTransformer } from './gpt-stage.js';
 import { readSamples } from './samples-stage.js';
 import type { StageContext } from './stage-context.js';
@@ -117,8 +117,8 @@ export async function probeModels(context: StageContext, amounts: Amounts): Prom
   });
   try {
     console.log(`  features of ${amounts.probe} images to learn from and ${amounts.probeTest} to test on`);
-    const collected = await collectFeatures(features, labelled(first(images.probe, amounts.probe), context));
-    const test = await collectFeatures(features, labelled(first(images.test, amounts.probeTest), context));
+    const collected = await collectFeatures(features, labelled(imageRange(images.probe, 0, amounts.probe), context));
+    const test = await collectFeatures(features, labelled(imageRange(images.test, 0, amounts.probeTest), context));
     const split = { fraction: PROBE.validationShare, key: keyOf(settings, 'holdOut') };
     const { train, heldOut: validation } = holdOut(collected, split);
     const probe = (isProbed: (block: string) => boolean): Promise<LayerSweep> =>

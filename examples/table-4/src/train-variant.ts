@@ -40,11 +40,11 @@ export interface TrainOptions {
   readonly onStep: (report: TokenizerTrainingEvents['step'][0]) => void;
 }
 
-/** Trains one tokenizer and measures it; undefined when it was interrupted. */
+/** Trains one tokenizer and measures it. @throws the signal's reason when it was aborted */
 export async function trainVariant(
   variant: Variant,
   { train, test, settings, signal, onStep }: TrainOptions,
-): Promise<{ result: Result; reconstructions: HostImages } | undefined> {
+): Promise<{ result: Result; reconstructions: HostImages }> {
   const key = randomKey(settings.seed);
   const tokenizer = createViTVQ(modelConfig(variant, settings.smoke), { seed: settings.seed });
   const discriminator = createDiscriminator(variant, settings.seed);
@@ -66,8 +66,9 @@ export async function trainVariant(
   trainer.on('step', onStep);
   try {
     const { evaluation, step, elapsedSeconds } = await trainer.run({ signal });
-    if (!evaluation) return undefined;
-    const { codebook, psnr, reconstructions } = evaluation;
+    signal.throwIfAborted();
+    // A training that was not aborted ends with an evaluation.
+    const { codebook, psnr, reconstructions } = evaluation!;
     const [, height, width, channels] = test.shape;
     const { mse, mae } = reconstructionMetrics(test.data, reconstructions.data, height * width * channels);
     const result: Result = {

@@ -10,8 +10,7 @@
 import '@tensorflow/tfjs';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { abortOnCtrlC, RunFolder, runProgram } from '@vitvq/example-shared';
-import { useEngine } from '@vitvq/engine';
+import { abortOnCtrlC, RunFolder, runProgram, startEngine } from '@vitvq/example-shared';
 import { checkPictures, checkSchema, summarize } from './check-stage.js';
 import { codesSchema, encodeImages } from './codes-stage.js';
 import { TOKENIZER_FOLDER } from './config.js';
@@ -33,8 +32,7 @@ await runProgram('text-to-image', async () => {
     fresh,
     outcome: OUTCOME_FILES,
   });
-  const engine = await useEngine({ name: request.engine, threads: request.threads });
-  console.log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);
+  const engine = await startEngine(request);
 
   const data = await openData(settings);
   const text = trainText(data);
@@ -42,23 +40,13 @@ await runProgram('text-to-image', async () => {
   console.log(
     `Captions: ${data.train.captions.length} of ${data.train.source.name}, such as "${data.train.captions[0]}"`,
   );
-  const context: StageContext = { settings, folder, data, text, signal: abortOnCtrlC() };
-
-  let outcome: Outcome;
-  try {
-    outcome = await runStages(context, prompts);
-  } catch (error) {
-    if (!context.signal.aborted || error !== context.signal.reason) throw error;
-    console.log(`Stopped; everything is saved in ${out}. Start it again with the same options to go on.`);
-    process.exitCode = 130;
-    return;
-  }
-
+  const context: StageContext = { settings, folder, data, text, signal: abortOnCtrlC(out) };
+  const outcome = await runStages(context, prompts);
   const report = await writeOutcomeReport(context, outcome, engine);
   const metrics = await writeMetrics(context, outcome, engine);
   const { natsPerToken, otherCaptionNatsPerToken, unigramNatsPerToken } = outcome.gpt.result;
   const { asked, notAsked } = summarize(outcome.check.result);
-  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  const percent = (fraction: number): string => `${(100 * fraction).toFixed(1)} %`;
   console.log(`
 GPT:       ${natsPerToken.toFixed(3)} nats per token, ${otherCaptionNatsPerToken.toFixed(3)} given another image's caption, unigram entropy ${unigramNatsPerToken.toFixed(3)}
 Pictures:  ${percent(asked)} carry what they were asked for, ${percent(notAsked)} without being asked
