@@ -8,7 +8,7 @@
  */
 import '@tensorflow/tfjs';
 import { join } from 'node:path';
-import { runProgram, startEngine } from '@vitvq/example-shared';
+import { runProgram, startEngine, writeOutcome } from '@vitvq/example-shared';
 import { ImageGenerator } from '@vitvq/sampling';
 import { complete, type CompletionRequest } from './complete.js';
 import { batchSizeOf, COMPLETIONS } from './config.js';
@@ -18,7 +18,7 @@ import { measureKnowledge, measureLikeness, ofPartners } from './measure.js';
 import { loadModels } from './models.js';
 import { parseArguments } from './options.js';
 import { makeSmokeModels } from './smoke-models.js';
-import { writeMetrics, writeOutcomeReport } from './write-outcome.js';
+import { metricsOf, reportOf } from './outcome.js';
 
 await runProgram('completion', async () => {
   const { out, settings, ...request } = parseArguments(process.argv.slice(2));
@@ -80,14 +80,13 @@ await runProgram('completion', async () => {
   };
 
   const outcome = { run, shown, originals, reconstructions, withClass, withoutClass, knowledge, likeness };
-  const report = await writeOutcomeReport(out, outcome, settings);
-  const metrics = await writeMetrics(out, outcome, settings, engine);
+  const files = await writeOutcome(out, reportOf(outcome, settings), metricsOf(outcome, settings, engine));
   const { own, other, preferred } = knowledge.withClass;
   console.log(`
 Lower halves: ${own.toFixed(3)} nats per token under their own upper half, ${other.toFixed(3)} under another of the class
               (the own one is better for ${(100 * preferred).toFixed(1)} % of the images)
 Completions:  ${likeness.withClass.psnr.toFixed(2)} dB from the true lower halves, those of other images ${likeness.otherImage.psnr.toFixed(2)} dB
 Pictures:     ${join(out, 'completions.png')}
-Report:       ${report}
-Numbers:      ${metrics}`);
+Report:       ${files.report}
+Numbers:      ${files.metrics}`);
 });

@@ -9,7 +9,7 @@
  */
 import '@tensorflow/tfjs';
 import { join } from 'node:path';
-import { abortOnCtrlC, RunFolder, runProgram, startEngine } from '@vitvq/example-shared';
+import { abortOnCtrlC, RunFolder, runProgram, startEngine, writeOutcome } from '@vitvq/example-shared';
 import { codesSchema, encodeImages } from './codes-stage.js';
 import { amountsOf } from './config.js';
 import { openImages } from './data.js';
@@ -19,7 +19,7 @@ import { probeModels, probeSchema } from './probe-stage.js';
 import { generateImages, samplesSchema } from './samples-stage.js';
 import { STAGES, type StageContext } from './stage-context.js';
 import { tokenizerSchema, trainTokenizer } from './tokenizer-stage.js';
-import { OUTCOME_FILES, writeMetrics, writeOutcomeReport, type Outcome } from './write-outcome.js';
+import { metricsOf, OUTCOME_FILES, reportOf, type Outcome } from './outcome.js';
 
 await runProgram('pipeline', async () => {
   const { out, settings, fresh, ...request } = parseArguments(process.argv.slice(2));
@@ -32,8 +32,8 @@ await runProgram('pipeline', async () => {
   const engine = await startEngine(request);
   const context: StageContext = { settings, folder, images: await openImages(settings), signal: abortOnCtrlC(out) };
   const outcome = await runStages(context);
-  const report = await writeOutcomeReport(context, outcome, engine);
-  const metrics = await writeMetrics(context, outcome, engine);
+  const report = await reportOf(context, outcome, engine);
+  const files = await writeOutcome(out, report, metricsOf(context, outcome, engine));
   const { tokenizer, gpt, probe } = outcome;
   const top1 = (name: string): string =>
     `${(100 * probe.result.blocks.find(({ block }) => block === name)!.top1).toFixed(1)} %`;
@@ -44,8 +44,8 @@ Tokenizer:   ${tokenizer.result.psnr.toFixed(2)} dB, ${(100 * tokenizer.result.c
 Transformer: ${gpt.result.validationNatsPerToken.toFixed(3)} nats per token, unigram entropy ${gpt.result.unigramNatsPerToken.toFixed(3)}
 Probe:       ${top1(best)} (${best}), raw pixels ${top1(pixels)}, random network ${top1(untrained)}${ofEncoder}
 Samples:     ${join(out, 'samples.png')}
-Report:      ${report}
-Numbers:     ${metrics}`);
+Report:      ${files.report}
+Numbers:     ${files.metrics}`);
 });
 
 async function runStages(context: StageContext): Promise<Outcome> {

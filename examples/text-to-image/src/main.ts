@@ -10,7 +10,7 @@
 import '@tensorflow/tfjs';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { abortOnCtrlC, RunFolder, runProgram, startEngine } from '@vitvq/example-shared';
+import { abortOnCtrlC, RunFolder, runProgram, startEngine, writeOutcome } from '@vitvq/example-shared';
 import { checkPictures, checkSchema, summarize } from './check-stage.js';
 import { codesSchema, encodeImages } from './codes-stage.js';
 import { TOKENIZER_FOLDER } from './config.js';
@@ -20,7 +20,7 @@ import { parseArguments } from './options.js';
 import { STAGES, type StageContext } from './stage-context.js';
 import { assertFits, trainText } from './text.js';
 import { findRun, provideTokenizer, tokenizerSchema } from './tokenizer-stage.js';
-import { drawShown, OUTCOME_FILES, writeMetrics, writeOutcomeReport, type Outcome } from './write-outcome.js';
+import { drawShown, metricsOf, OUTCOME_FILES, reportOf, type Outcome } from './outcome.js';
 
 await runProgram('text-to-image', async () => {
   const { out, settings, fresh, prompts, ...request } = parseArguments(process.argv.slice(2));
@@ -42,8 +42,8 @@ await runProgram('text-to-image', async () => {
   );
   const context: StageContext = { settings, folder, data, text, signal: abortOnCtrlC(out) };
   const outcome = await runStages(context, prompts);
-  const report = await writeOutcomeReport(context, outcome, engine);
-  const metrics = await writeMetrics(context, outcome, engine);
+  const report = await reportOf(context, outcome, engine);
+  const files = await writeOutcome(out, report, metricsOf(context, outcome, engine));
   const { natsPerToken, otherCaptionNatsPerToken, unigramNatsPerToken } = outcome.gpt.result;
   const { asked, notAsked } = summarize(outcome.check.result);
   const percent = (fraction: number): string => `${(100 * fraction).toFixed(1)} %`;
@@ -51,8 +51,8 @@ await runProgram('text-to-image', async () => {
 GPT:       ${natsPerToken.toFixed(3)} nats per token, ${otherCaptionNatsPerToken.toFixed(3)} given another image's caption, unigram entropy ${unigramNatsPerToken.toFixed(3)}
 Pictures:  ${percent(asked)} carry what they were asked for, ${percent(notAsked)} without being asked
 Shown:     ${join(out, prompts.length > 0 ? 'prompts.png' : 'pictures.png')}
-Report:    ${report}
-Numbers:   ${metrics}`);
+Report:    ${files.report}
+Numbers:   ${files.metrics}`);
 });
 
 async function runStages(context: StageContext, prompts: readonly string[]): Promise<Outcome> {
