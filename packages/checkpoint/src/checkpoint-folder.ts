@@ -8,29 +8,35 @@ import { shardNames } from './internal/write-shards.js';
 /** Names of checkpoints of one file, or of several: their index. */
 const checkpointPattern = /^checkpoint-(\d{1,15})\.safetensors(\.index\.json)?$/;
 const shardPattern = /^checkpoint-(\d{1,15})(?:\.(\d+))?-\d{5,}-of-\d{5,}\.safetensors$/;
+/** Beginning of the names of all files of checkpoints. */
 export const filePrefix = 'checkpoint-';
 
+/** A checkpoint in a folder. */
 export interface CheckpointFile {
   /** A safetensors file, or the index of several. */
   readonly file: string;
   readonly step: number;
 }
 
+/** Returns the path of a checkpoint of one file. */
 export function singlePath(directory: string, step: number): string {
   return join(directory, `${filePrefix}${paddedStep(step)}.safetensors`);
 }
 
+/** Returns the path of the index of a checkpoint of several files. */
 export function indexPath(directory: string, step: number): string {
   return `${singlePath(directory, step)}.index.json`;
 }
 
+/** Returns whether a file is the index of a checkpoint of several files. */
 export function isIndex(file: string): boolean {
   return file.endsWith('.json');
 }
 
 /**
- * Names for the shards of a checkpoint, none of which is there: when a step is written again, the files of the checkpoint
- * that it replaces must live until the new index does, and the new ones carry a number after the step.
+ * Names for the shards of a checkpoint, none of which is there: when a step is written again, the
+ * files of the checkpoint that it replaces must live until the new index does, and the new ones
+ * carry a number after the step.
  */
 export async function newCheckpointShardNames(directory: string, step: number, count: number): Promise<string[]> {
   const taken = (await namesIn(directory)).flatMap((name) => {
@@ -41,7 +47,9 @@ export async function newCheckpointShardNames(directory: string, step: number, c
   return shardNames(`${filePrefix}${paddedStep(step)}${generation}`, count);
 }
 
-/** All checkpoints of a directory, unread, by ascending step; none when there is no such directory. */
+/**
+ * All checkpoints of a directory, unread, by ascending step; none when there is no such directory.
+ */
 export async function listCheckpoints(directory: string): Promise<CheckpointFile[]> {
   return (await namesIn(directory))
     .flatMap((name) => {
@@ -52,8 +60,8 @@ export async function listCheckpoints(directory: string): Promise<CheckpointFile
 }
 
 /**
- * Removes shards that no index names: what a killed process or a removed checkpoint left behind. While an index cannot be
- * read, the shards of its step stay: somebody may want to rescue them.
+ * Removes shards that no index names: what a killed process or a removed checkpoint left behind.
+ * While an index cannot be read, the shards of its step stay: somebody may want to rescue them.
  */
 export async function removeStaleShards(directory: string): Promise<void> {
   const shards = (await namesIn(directory)).filter((name) => shardPattern.test(name));
@@ -84,6 +92,7 @@ export async function removeFile(file: string, purpose: string, fix?: string): P
   }
 }
 
+/** Returns the names in a directory; none where there is no directory. */
 export async function namesIn(directory: string): Promise<string[]> {
   try {
     return await fs.readdir(directory);

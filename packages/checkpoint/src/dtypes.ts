@@ -1,7 +1,9 @@
 import { ConfigError, DataError, type HostTensor } from '@vitvq/core';
 import { quote } from './internal/scan-json.js';
 
-/** Bits an element of the types that tensors can be written as, by the format's name of the type. */
+/**
+ * Bits an element of the types that tensors can be written as, by the format's name of the type.
+ */
 const writableBits = {
   F64: 64,
   F32: 32,
@@ -22,25 +24,34 @@ const writableBits = {
 const readableBits = { F8_E4M3: 8, F8_E5M2: 8, F8_E8M0: 8 } as const;
 
 /**
- * Bits an element of the format's types that are not: C64 is of complex numbers; of those smaller than a byte the format does not
- * say how they lie in one.
+ * Bits an element of the format's types that are not: C64 is of complex numbers; of those smaller
+ * than a byte the format does not say how they lie in one.
  */
 const opaqueBits = { C64: 64, F8_E4M3FNUZ: 8, F8_E5M2FNUZ: 8, F6_E2M3: 6, F6_E3M2: 6, F4: 4 } as const;
 
 const elementBits = { ...writableBits, ...readableBits, ...opaqueBits };
 
-/** Element types that tensors can be written as. Values in memory are float32 or int32 (`HostTensor`). */
+/**
+ * Element types that tensors can be written as. Values in memory are float32 or int32
+ * (`HostTensor`).
+ */
 export type WritableDtype = keyof typeof writableBits;
 
-/** Element types of the format, all of which a file may have. Values of C64, F4, F6_* and F8_*FNUZ are not read. */
+/**
+ * Element types of the format, all of which a file may have. Values of C64, F4, F6_* and F8_*FNUZ
+ * are not read.
+ */
 export type SafetensorsDtype = keyof typeof elementBits;
 
+/** Names of all types of the format. */
 export const dtypeNames: readonly string[] = Object.keys(elementBits);
 
+/** Returns whether a value names a type of the format. */
 export function isDtype(value: unknown): value is SafetensorsDtype {
   return typeof value === 'string' && Object.hasOwn(elementBits, value);
 }
 
+/** Returns whether a value names a type in which tensors can be written. */
 export function isWritableDtype(value: unknown): value is WritableDtype {
   return typeof value === 'string' && Object.hasOwn(writableBits, value);
 }
@@ -55,19 +66,22 @@ export function elementBytes(dtype: SafetensorsDtype): number {
   return elementBits[dtype] / 8;
 }
 
-/** Whether elements are integers or truth values, which are int32 in memory; the others are float32. */
+/**
+ * Whether elements are integers or truth values, which are int32 in memory; the others are float32.
+ */
 export function isIntegerDtype(dtype: WritableDtype): boolean {
   return !dtype.includes('F');
 }
 
 /**
- * The values of one tensor: F64, F16, BF16, F8_E4M3, F8_E5M2 and F8_E8M0 as float32 (F64 is rounded, beyond its range to infinity, as
- * a cast does), integers and BOOL (0 or 1) as int32.
+ * The values of one tensor: F64, F16, BF16, F8_E4M3, F8_E5M2 and F8_E8M0 as float32 (F64 is
+ * rounded, beyond its range to infinity, as a cast does), integers and BOOL (0 or 1) as int32.
  *
- * `bytes` must start an ArrayBuffer of its own: F32 and I32 are returned as a view of it, so that they need no copy. The
- * format is little-endian, like every platform that Node 20 is released for except s390x, which is not supported.
- * @throws {DataError} when an integer does not fit 32 bits, naming the tensor, the index and the value; for C64, F4, F6_* and F8_*FNUZ,
- *   naming the tensor and the type
+ * `bytes` must start an ArrayBuffer of its own: F32 and I32 are returned as a view of it, so that
+ * they need no copy. The format is little-endian, like every platform that Node 20 is released for
+ * except s390x, which is not supported.
+ * @throws {DataError} when an integer does not fit 32 bits, naming the tensor, the index and the
+ *   value; for C64, F4, F6_* and F8_*FNUZ, naming the tensor and the type
  */
 export function toHostData(
   bytes: Uint8Array<ArrayBuffer>,
@@ -106,7 +120,8 @@ export function toHostData(
       for (let index = 0; index < values.length; index++) {
         const low = words[2 * index]!;
         const high = words[2 * index + 1]!;
-        // A 64-bit integer fits when its high word is the sign of its low word; an unsigned one must be positive too.
+        // A 64-bit integer fits when its high word is the sign of its low word; an unsigned one
+        // must be positive too.
         if (high !== low >> 31 || (dtype === 'U64' && low < 0)) {
           const all = dtype === 'I64' ? new BigInt64Array(buffer) : new BigUint64Array(buffer);
           refuse(index, String(all[index]));
@@ -135,7 +150,8 @@ export function toHostData(
     case 'F8_E5M2':
       return halfToFloat(Uint16Array.from(bytes, (code) => code << 8)); // the upper byte of a half
     case 'F8_E8M0':
-      return Float32Array.from(bytes, (code) => (code === 0xff ? NaN : 2 ** (code - 127))); // a power of two, without a sign
+      // a power of two, without a sign
+      return Float32Array.from(bytes, (code) => (code === 0xff ? NaN : 2 ** (code - 127)));
     default:
       throw new DataError({
         where,
@@ -147,8 +163,8 @@ export function toHostData(
 }
 
 /**
- * Values of F8_E4M3 by their code (the E4M3 of arXiv:2209.05433): a sign, 4 bits of exponent with a bias of 7, 3 of fraction; no
- * infinities, and NaN where all bits but the sign are set.
+ * Values of F8_E4M3 by their code (the E4M3 of arXiv:2209.05433): a sign, 4 bits of exponent with a
+ * bias of 7, 3 of fraction; no infinities, and NaN where all bits but the sign are set.
  */
 const valuesOfE4M3 = Float32Array.from({ length: 256 }, (_, code) => {
   const exponent = (code >> 3) & 15;
@@ -197,8 +213,10 @@ const integerTypes: Readonly<Record<Exclude<WritableDtype, 'F64' | 'F32' | 'F16'
 };
 
 /**
- * The bytes of a tensor as `dtype`: F32 and I32 without a copy, F16 and BF16 rounded to the nearest (to the even one of two).
- * @throws {ConfigError} for a value that `dtype` cannot hold, naming the tensor, the index and the value
+ * The bytes of a tensor as `dtype`: F32 and I32 without a copy, F16 and BF16 rounded to the nearest
+ * (to the even one of two).
+ * @throws {ConfigError} for a value that `dtype` cannot hold, naming the tensor, the index and the
+ *   value
  */
 export function fromHostData({ data }: HostTensor, dtype: WritableDtype, name: string, where: string): Uint8Array {
   const refuse = (index: number): never => {
@@ -243,7 +261,8 @@ function floatToHalf(bits: number): number {
   if (exponent === 143) return sign | 0x7c00 | (fraction === 0 ? 0 : 0x200 | (fraction >> 13));
   if (exponent >= 31) return sign | 0x7c00;
   if (exponent < -10) return sign;
-  // Below 1, a subnormal number: the leading one, which a normal number leaves out, moves into the fraction.
+  // Below 1, a subnormal number: the leading one, which a normal number leaves out, moves into the
+  // fraction.
   const shift = exponent > 0 ? 13 : 14 - exponent;
   const all = exponent > 0 ? (exponent << 23) | fraction : 0x800000 | fraction;
   return sign | roundedShift(all, shift);

@@ -6,10 +6,14 @@ import { quote } from './internal/scan-json.js';
 import { readShardIndex } from './internal/shard-index.js';
 import { configName, indexName, singleName } from './internal/model-names.js';
 
+/** Options of {@link fetchModel}. */
 export interface FetchModelOptions {
   /** Branch, tag or commit. A commit that is in the cache needs no network. @default 'main' */
   readonly revision?: string;
-  /** Keeps what was downloaded; created if need be. `defaultCacheDirectory()` of @vitvq/files is a good one. */
+  /**
+   * Keeps what was downloaded; created if need be. `defaultCacheDirectory()` of @vitvq/files is a
+   * good one.
+   */
   readonly cacheDirectory: string;
   /** A model hub with the addresses of Hugging Face's. @default 'https://huggingface.co' */
   readonly endpoint?: string;
@@ -17,7 +21,10 @@ export interface FetchModelOptions {
   readonly fetch?: typeof globalThis.fetch;
 }
 
-/** Lists what a folder of the cache holds, as `sha256sum` does; written last, so that a folder without it is not complete. */
+/**
+ * Lists what a folder of the cache holds, as `sha256sum` does; written last, so that a folder
+ * without it is not complete.
+ */
 const sumsName = 'SHA256SUMS';
 
 const maximumRedirects = 5;
@@ -30,13 +37,15 @@ const commitName = /^[0-9a-f]{40}$/;
 const sha256 = /^[0-9a-f]{64}$/;
 
 /**
- * Downloads a model of a hub (config.json and its safetensors files) into the cache, and returns its folder for `openModel`. Files
- * whose SHA-256 the hub tells (all that it stores as large files) are compared with it; those in the cache are compared with what
- * they were, every time, and fetched again where they differ. Without network, a revision that was fetched before is taken as it was
- * then. Memory holds one piece of a file at a time.
+ * Downloads a model of a hub (config.json and its safetensors files) into the cache, and returns
+ * its folder for `openModel`. Files whose SHA-256 the hub tells (all that it stores as large files)
+ * are compared with it; those in the cache are compared with what they were, every time, and
+ * fetched again where they differ. Without network, a revision that was fetched before is taken as
+ * it was then. Memory holds one piece of a file at a time.
  * @param repository  `owner/name`, or `owner/name@revision`
  * @throws {ConfigError} for a name or an option that cannot be one
- * @throws {DataError} naming the address and what is wrong: no network, no such model, another checksum
+ * @throws {DataError} naming the address and what is wrong: no network, no such model, another
+ *   checksum
  */
 export async function fetchModel(
   repository: string,
@@ -93,7 +102,9 @@ interface Answer {
   readonly commit: string | undefined;
 }
 
-/** Follows redirections by hand: the hub tells checksum and commit before it sends one elsewhere. */
+/**
+ * Follows redirections by hand: the hub tells checksum and commit before it sends one elsewhere.
+ */
 async function request(fetch: typeof globalThis.fetch, url: string): Promise<Answer> {
   let checksum: string | undefined;
   let commit: string | undefined;

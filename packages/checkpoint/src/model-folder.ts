@@ -22,7 +22,9 @@ const limits = { maximumBytes: 32 * 2 ** 20, maximumDepth: 64 };
 
 /** What a model is, apart from its weights: the content of config.json. */
 export interface ModelDescription {
-  /** Which kind of model: `vit-vq`, `gpt`, ... Whoever loads it knows the kinds that it can build. */
+  /**
+   * Which kind of model: `vit-vq`, `gpt`, ... Whoever loads it knows the kinds that it can build.
+   */
   readonly type: string;
   /** Whatever builds the model again; anything that JSON can hold. */
   readonly config: unknown;
@@ -30,15 +32,19 @@ export interface ModelDescription {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
+/** Options of {@link writeModel}. */
 export interface WriteModelOptions {
   /**
-   * Bytes of tensors beyond which they are written as several files and an index. A tensor is never split, so one that is
-   * larger makes a larger file. @default 2 GiB
+   * Bytes of tensors beyond which they are written as several files and an index. A tensor is never
+   * split, so one that is larger makes a larger file. @default 2 GiB
    */
   readonly maximumShardBytes?: number;
 }
 
-/** A model's folder, open: its tensors are read when asked for. `restoreVariables` takes it. Close it. */
+/**
+ * A model's folder, open: its tensors are read when asked for. `restoreVariables` takes it. Close
+ * it.
+ */
 export interface OpenedModel extends SafetensorsFile {
   readonly folder: string;
   readonly type: string;
@@ -49,11 +55,13 @@ export interface OpenedModel extends SafetensorsFile {
 }
 
 /**
- * Writes a model as a folder in the layout of model hubs: `model.safetensors`, or several files under
- * `model.safetensors.index.json`, and `config.json`. The folder is created if need be. Tensors of a source
- * (`variableTensors`) are held one at a time. config.json comes last: a folder without it is not a model yet, and when writing fails
- * (a full disk), a model that was there before is as it was.
- * @throws {ConfigError} when `config` holds what JSON cannot (named by its path), or for names that the format cannot hold
+ * Writes a model as a folder in the layout of model hubs: `model.safetensors`, or several files
+ * under `model.safetensors.index.json`, and `config.json`. The folder is created if need be.
+ * Tensors of a source (`variableTensors`) are held one at a time. config.json comes last: a folder
+ * without it is not a model yet, and when writing fails (a full disk), a model that was there
+ * before is as it was.
+ * @throws {ConfigError} when `config` holds what JSON cannot (named by its path), or for names that
+ *   the format cannot hold
  * @throws {ShapeError} when a tensor's values do not fill its shape
  * @throws {DataError} naming the file that cannot be written and the system's reason
  */
@@ -90,7 +98,8 @@ export async function writeModel(
       written.push(singleName);
       return;
     }
-    // Names of their own: while the shards are written, those of a model that was there before stay as they are.
+    // Names of their own: while the shards are written, those of a model that was there before stay
+    // as they are.
     const taken = before.some((name) => shardPattern.test(name));
     const names = shardNames(taken ? `${modelStem}.${randomBytes(4).toString('hex')}` : modelStem, shards.length);
     try {
@@ -119,9 +128,9 @@ export async function writeModel(
 }
 
 /**
- * Opens a model's folder. The tensors are `model.safetensors` or, where that is missing, the files that
- * `model.safetensors.index.json` names. The folder may come from anywhere: what is returned has been validated, except
- * `config`.
+ * Opens a model's folder. The tensors are `model.safetensors` or, where that is missing, the files
+ * that `model.safetensors.index.json` names. The folder may come from anywhere: what is returned
+ * has been validated, except `config`.
  * @throws {DataError} naming the file and what is wrong with it
  */
 export async function openModel(folder: string): Promise<OpenedModel> {

@@ -9,15 +9,18 @@ import { quote } from './internal/scan-json.js';
 import { readStrided, swapBytes, type ReadBytes } from './internal/strided-tensor.js';
 import type { TensorEntry, TensorFile } from './tensor-source.js';
 
+/** Options of {@link openPyTorchCheckpoint}. */
 export interface PyTorchCheckpointOptions {
   /**
-   * Key of the dictionary whose tensors are wanted, where a file holds several; the tensors of dictionaries within it have names
-   * with dots. @default the first of `state_dict`, `model`, `model_state_dict` that holds tensors, or else all of the file
+   * Key of the dictionary whose tensors are wanted, where a file holds several; the tensors of
+   * dictionaries within it have names with dots. @default the first of `state_dict`, `model`,
+   * `model_state_dict` that holds tensors, or else all of the file
    */
   readonly part?: string;
   /**
-   * Classes to pass over, besides those of settings that Lightning and OmegaConf leave in checkpoints: `package.module.Class`, or
-   * all of a package as `package.*`. Their objects become placeholders that hold nothing; nothing of them is looked up or run.
+   * Classes to pass over, besides those of settings that Lightning and OmegaConf leave in
+   * checkpoints: `package.module.Class`, or all of a package as `package.*`. Their objects become
+   * placeholders that hold nothing; nothing of them is looked up or run.
    */
   readonly ignore?: readonly string[];
 }
@@ -38,24 +41,26 @@ const usualParts = ['state_dict', 'model', 'model_state_dict'];
 const maximumDepth = 16;
 
 /**
- * Tensors, characters of a tensor's name with those of the dictionaries around it, and characters of all such names: a key or tensor that
- * is written once can be mentioned anywhere in two bytes.
+ * Tensors, characters of a tensor's name with those of the dictionaries around it, and characters
+ * of all such names: a key or tensor that is written once can be mentioned anywhere in two bytes.
  */
 const maximumTensors = 500_000;
 const maximumNameLength = 1024;
 const maximumNamesLength = 64 * 2 ** 20;
 
 /**
- * Opens what `torch.save` has written (the zip format of PyTorch 1.6 and later, or the one before), without Python and safely: a
- * pickle is a program, and this one runs nothing. Tensors, plain containers and plain values are built; a class or function of any
- * other name is refused by that name, wherever in the file it stands. Of classes that hold settings (`ignore`) nothing is built.
+ * Opens what `torch.save` has written (the zip format of PyTorch 1.6 and later, or the one before),
+ * without Python and safely: a pickle is a program, and this one runs nothing. Tensors, plain
+ * containers and plain values are built; a class or function of any other name is refused by that
+ * name, wherever in the file it stands. Of classes that hold settings (`ignore`) nothing is built.
  *
- * Tensors may be contiguous, strided, offset, expanded, share storages, be parameters; of any real or integer type, little- or
- * big-endian; stored or deflated. Each is read from its place when asked for: a file needs little more memory than its largest
- * tensor (deflated: than its largest storage). Limits: 64 MiB of pickle and about 256 MiB of its objects; deflated entries may come to
- * 64 MiB or 100 times the file; expanded tensors to 2^24 values, where that is more than their storage; keys to 4,096
- * characters, the name of a tensor to 1,024, and of all to 64 Mi; 500,000 tensors; 200,000 entries of an
- * archive.
+ * Tensors may be contiguous, strided, offset, expanded, share storages, be parameters; of any real
+ * or integer type, little- or big-endian; stored or deflated. Each is read from its place when
+ * asked for: a file needs little more memory than its largest tensor (deflated: than its largest
+ * storage). Limits: 64 MiB of pickle and about 256 MiB of its objects; deflated entries may come to
+ * 64 MiB or 100 times the file; expanded tensors to 2^24 values, where that is more than their
+ * storage; keys to 4,096 characters, the name of a tensor to 1,024, and of all to 64 Mi; 500,000
+ * tensors; 200,000 entries of an archive.
  * @throws {DataError} naming the file and what is wrong with it, or what its pickle asked for
  */
 export async function openPyTorchCheckpoint(

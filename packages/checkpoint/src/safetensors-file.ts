@@ -9,7 +9,8 @@ export interface SafetensorsFile extends TensorFile<SafetensorsEntry> {
   readonly metadata: Readonly<Record<string, string>>;
   /**
    * Reads one tensor; needs no more memory than its bytes in the file and its values.
-   * @throws {DataError} for integers that do not fit int32, and for C64, F4, F6_* and F8_*FNUZ, which are neither float32 nor int32
+   * @throws {DataError} for integers that do not fit int32, and for C64, F4, F6_* and F8_*FNUZ,
+   *   which are neither float32 nor int32
    */
   read(entry: SafetensorsEntry): Promise<HostTensor>;
   /** Reads a tensor's bytes as they are in the file, of whatever type. @throws {DataError} */

@@ -16,6 +16,7 @@ export interface WritableEntry extends SafetensorsEntry {
   readonly dtype: WritableDtype;
 }
 
+/** The validated header of a safetensors file. */
 export interface SafetensorsHeader {
   /** In order of their bytes. */
   readonly entries: readonly SafetensorsEntry[];
@@ -31,6 +32,7 @@ export const maximumHeaderBytes = 100_000_000;
 /** Header, entry, list: what a header is made of. */
 export const headerLimits: JsonLimits = { noun: 'a header', maximumDepth: 3 };
 
+/** Name under which the header keeps the metadata. */
 export const metadataName = '__metadata__';
 
 /**
@@ -61,9 +63,9 @@ export function parseHeaderLength(first: Uint8Array, fileBytes: number, where: s
 }
 
 /**
- * Reads and validates a header: every byte of the data section belongs to exactly one tensor. At most 1,000,000 names of tensors, their
- * fields and metadata, of 4,096 characters each, and 4,000,000 values: whatever is in a header, it takes a few seconds and a gigabyte
- * at most.
+ * Reads and validates a header: every byte of the data section belongs to exactly one tensor. At
+ * most 1,000,000 names of tensors, their fields and metadata, of 4,096 characters each, and
+ * 4,000,000 values: whatever is in a header, it takes a few seconds and a gigabyte at most.
  * @throws {DataError} naming `where` and the entry
  */
 export function parseHeader(bytes: Uint8Array, dataBytes: number, where: string): SafetensorsHeader {
@@ -149,7 +151,8 @@ function parseEntry(
     );
   }
   const bytes = shape.reduce((product, size) => product * size, elementBytes(dtype));
-  // Beyond 2^53 a product is no longer exact; it can then be neither trusted nor allocated. Elements must end with a byte.
+  // Beyond 2^53 a product is no longer exact; it can then be neither trusted nor allocated.
+  // Elements must end with a byte.
   if (!Number.isSafeInteger(bytes) || bytes !== end - begin) {
     return refuse(`${label} ${dtype} ${quote(shape)} to take ${bytes} bytes`, `${end - begin} bytes`);
   }

@@ -7,8 +7,8 @@ import type { SafetensorsContent, WriteSafetensorsOptions } from './safetensors-
 import type { WritableTensors } from './tensor-source.js';
 
 /**
- * Opens a file to read it tensor by tensor. Close it. A header may have 100 MB, 1,000,000 names of 4,096 characters (of tensors, their
- * fields, metadata) and 4,000,000 values.
+ * Opens a file to read it tensor by tensor. Close it. A header may have 100 MB, 1,000,000 names of
+ * 4,096 characters (of tensors, their fields, metadata) and 4,000,000 values.
  * @throws {DataError} naming the file and what is wrong with it
  */
 export async function openSafetensors(file: string): Promise<SafetensorsFile> {
@@ -16,7 +16,8 @@ export async function openSafetensors(file: string): Promise<SafetensorsFile> {
 }
 
 /**
- * Reads a whole file, one tensor after the other: no more memory than its values and the bytes of its largest tensor.
+ * Reads a whole file, one tensor after the other: no more memory than its values and the bytes of
+ * its largest tensor.
  * @throws {DataError} naming the file and what is wrong with it; the file may come from anywhere
  */
 export async function readSafetensors(file: string): Promise<SafetensorsContent> {
@@ -36,10 +37,11 @@ export async function readAll(opened: SafetensorsFile): Promise<Map<string, Host
 }
 
 /**
- * Writes a file, one tensor after the other, without a copy of the values. Atomic: after a failure (a full disk, a kill)
- * the previous file of that name is as it was.
+ * Writes a file, one tensor after the other, without a copy of the values. Atomic: after a failure
+ * (a full disk, a kill) the previous file of that name is as it was.
  * @throws {DataError} naming the file and the system's reason
- * @throws {ConfigError} for names or metadata that the format cannot hold, and values that a chosen type cannot
+ * @throws {ConfigError} for names or metadata that the format cannot hold, and values that a chosen
+ *   type cannot
  * @throws {ShapeError} when a tensor's values do not fill its shape
  */
 export async function writeSafetensors(

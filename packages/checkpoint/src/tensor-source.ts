@@ -8,7 +8,10 @@ export interface TensorDescription {
   readonly dtype: 'float32' | 'int32';
 }
 
-/** Tensors whose values are read one at a time, in order, and dropped before the next: see `variableTensors`. */
+/**
+ * Tensors whose values are read one at a time, in order, and dropped before the next: see
+ * `variableTensors`.
+ */
 export interface TensorSource {
   readonly tensors: readonly TensorDescription[];
   read(name: string): Promise<HostTensor>;
@@ -30,8 +33,10 @@ export interface TensorFile<Entry extends TensorEntry = TensorEntry> {
   readonly file: string;
   readonly entries: readonly Entry[];
   /**
-   * Reads one tensor: F64, F16, BF16, F8_E4M3, F8_E5M2 and F8_E8M0 as float32, integers and BOOL as int32.
-   * @throws {DataError} for other types, and where the file cannot be read or an integer does not fit int32
+   * Reads one tensor: F64, F16, BF16, F8_E4M3, F8_E5M2 and F8_E8M0 as float32, integers and BOOL as
+   * int32.
+   * @throws {DataError} for other types, and where the file cannot be read or an integer does not
+   *   fit int32
    */
   read(entry: Entry): Promise<HostTensor>;
   close(): Promise<void>;

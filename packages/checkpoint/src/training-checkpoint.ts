@@ -27,9 +27,15 @@ import type { WritableTensors } from './tensor-source.js';
 export interface Checkpoint {
   /** Optimizer steps done. */
   readonly step: number;
-  /** Variables of the model and of the optimizer, by name: in memory, or read one at a time (`variableTensors`). */
+  /**
+   * Variables of the model and of the optimizer, by name: in memory, or read one at a time
+   * (`variableTensors`).
+   */
   readonly tensors: WritableTensors;
-  /** Config, random key, data position, metrics: anything that JSON can hold. Properties that are undefined are left out. */
+  /**
+   * Config, random key, data position, metrics: anything that JSON can hold. Properties that are
+   * undefined are left out.
+   */
   readonly state: unknown;
 }
 
@@ -41,6 +47,7 @@ export interface CheckpointState {
   readonly state: unknown;
 }
 
+/** A checkpoint with its tensors in memory. */
 export interface LoadedCheckpoint extends CheckpointState {
   readonly tensors: Map<string, HostTensor>;
 }
@@ -48,28 +55,37 @@ export interface LoadedCheckpoint extends CheckpointState {
 /** A checkpoint that was found intact; its tensors are read when asked for. Close it. */
 export interface OpenedCheckpoint extends SafetensorsFile, CheckpointState {}
 
+/** Options of {@link writeCheckpoint}. */
 export interface WriteCheckpointOptions {
-  /** Checkpoints to keep, the newest by step; the one just written and the last intact one always stay. @default 3 */
+  /**
+   * Checkpoints to keep, the newest by step; the one just written and the last intact one always
+   * stay.
+   * @default 3
+   */
   readonly keep?: number;
   /**
-   * Bytes of tensors beyond which a checkpoint is written as several files and an index. A tensor is never split, so one that
-   * is larger makes a larger file. @default 2 GiB
+   * Bytes of tensors beyond which a checkpoint is written as several files and an index. A tensor
+   * is never split, so one that is larger makes a larger file. @default 2 GiB
    */
   readonly maximumShardBytes?: number;
 }
 
 /**
- * Writes `checkpoint-<step>.safetensors` into `directory`, which is created if need be, and removes older checkpoints. Beyond
- * `maximumShardBytes` it is `checkpoint-<step>-00001-of-0000N.safetensors` and so on, and last of all the index
- * `checkpoint-<step>.safetensors.index.json`, which makes them a checkpoint. Either form is atomic and carries SHA-256 sums
- * of all that it holds. Tensors of a source are held one at a time.
+ * Writes `checkpoint-<step>.safetensors` into `directory`, which is created if need be, and removes
+ * older checkpoints. Beyond `maximumShardBytes` it is
+ * `checkpoint-<step>-00001-of-0000N.safetensors` and so on, and last of all the index
+ * `checkpoint-<step>.safetensors.index.json`, which makes them a checkpoint. Either form is atomic
+ * and carries SHA-256 sums of all that it holds. Tensors of a source are held one at a time.
  *
- * Before anything is removed, a kept checkpoint has been synced, read back and found intact; if none is, the newest intact
- * one of the others stays too. One process at a time writes to a directory.
+ * Before anything is removed, a kept checkpoint has been synced, read back and found intact; if
+ * none is, the newest intact one of the others stays too. One process at a time writes to a
+ * directory.
  * @returns the path of the file, or of the index
- * @throws {ConfigError} when `state` holds what JSON cannot (named by its path), or an option or `step` is out of range
+ * @throws {ConfigError} when `state` holds what JSON cannot (named by its path), or an option or
+ *   `step` is out of range
  * @throws {ShapeError} when a tensor's values do not fill its shape
- * @throws {DataError} when a file cannot be written or an old one not be removed; older checkpoints survive
+ * @throws {DataError} when a file cannot be written or an old one not be removed; older checkpoints
+ *   survive
  */
 export async function writeCheckpoint(
   directory: string,
@@ -103,9 +119,11 @@ export async function writeCheckpoint(
 }
 
 /**
- * Reads a checkpoint into memory: of a file (an index, if there are several), or the newest one of a directory. Everything
- * is checked before anything is returned. `restoreCheckpoint` needs less memory.
- * @throws {DataError} naming the damaged file; of a directory, it also says which earlier checkpoint is intact
+ * Reads a checkpoint into memory: of a file (an index, if there are several), or the newest one of
+ * a directory. Everything is checked before anything is returned. `restoreCheckpoint` needs less
+ * memory.
+ * @throws {DataError} naming the damaged file; of a directory, it also says which earlier
+ *   checkpoint is intact
  */
 export async function readCheckpoint(directoryOrFile: string): Promise<LoadedCheckpoint> {
   const opened = await openCheckpoint(directoryOrFile);
@@ -118,8 +136,8 @@ export async function readCheckpoint(directoryOrFile: string): Promise<LoadedChe
 }
 
 /**
- * Opens a checkpoint, of a file or the newest one of a directory, to read its tensors one at a time; all of it has been read
- * and found intact by then. Close it.
+ * Opens a checkpoint, of a file or the newest one of a directory, to read its tensors one at a
+ * time; all of it has been read and found intact by then. Close it.
  * @throws {DataError} as `readCheckpoint`
  */
 export async function openCheckpoint(directoryOrFile: string): Promise<OpenedCheckpoint> {
@@ -130,8 +148,9 @@ export async function openCheckpoint(directoryOrFile: string): Promise<OpenedChe
 }
 
 /**
- * Sets variables from a checkpoint, of a file or the newest one of a directory: `openCheckpoint` and `restoreVariables`. It
- * takes no more memory than the largest tensor, and nothing changes unless the whole checkpoint is intact and fits.
+ * Sets variables from a checkpoint, of a file or the newest one of a directory: `openCheckpoint`
+ * and `restoreVariables`. It takes no more memory than the largest tensor, and nothing changes
+ * unless the whole checkpoint is intact and fits.
  * @throws {DataError} as `readCheckpoint`
  * @throws {ShapeError} as `restoreVariables`
  */
@@ -151,8 +170,9 @@ export async function restoreCheckpoint(
 }
 
 /**
- * Step and state of a checkpoint, of a file or the newest one of a directory, without its tensors. Both are checked, the
- * tensors are not, except in a file of the first format, where they share a checksum.
+ * Step and state of a checkpoint, of a file or the newest one of a directory, without its tensors.
+ * Both are checked, the tensors are not, except in a file of the first format, where they share a
+ * checksum.
  * @throws {DataError} as `readCheckpoint`
  */
 export async function readCheckpointState(directoryOrFile: string): Promise<CheckpointState> {
@@ -167,12 +187,18 @@ export async function readCheckpointState(directoryOrFile: string): Promise<Chec
   });
 }
 
-/** Path of the checkpoint with the highest step, unread; undefined when there is none or no such directory. */
+/**
+ * Path of the checkpoint with the highest step, unread; undefined when there is none or no such
+ * directory.
+ */
 export async function latestCheckpoint(directory: string): Promise<string | undefined> {
   return (await listCheckpoints(directory)).at(-1)?.file;
 }
 
-/** Reads a file, or the newest checkpoint of a directory; when that one is damaged, the error offers an earlier one. */
+/**
+ * Reads a file, or the newest checkpoint of a directory; when that one is damaged, the error offers
+ * an earlier one.
+ */
 async function newestOf<T>(directoryOrFile: string, read: (file: string) => Promise<T>): Promise<T> {
   const isDirectory = (await fs.stat(directoryOrFile).catch(() => undefined))?.isDirectory() ?? false;
   if (!isDirectory) return read(directoryOrFile);
@@ -221,7 +247,10 @@ async function firstIntact(checkpoints: readonly CheckpointFile[]): Promise<Chec
   return undefined;
 }
 
-/** Removes checkpoints beyond those to keep, and the one of the same step that the new one replaces in another form. */
+/**
+ * Removes checkpoints beyond those to keep, and the one of the same step that the new one replaces
+ * in another form.
+ */
 async function prune(directory: string, written: string, step: number, keep: number): Promise<void> {
   const newestFirst = (await listCheckpoints(directory)).reverse();
   const isReplaced = (checkpoint: CheckpointFile): boolean => checkpoint.step === step && checkpoint.file !== written;

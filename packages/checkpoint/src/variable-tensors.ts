@@ -3,8 +3,9 @@ import { ConfigError, type HostTensor } from '@vitvq/core';
 import type { TensorSource } from './tensor-source.js';
 
 /**
- * Variables as a source of tensors: each is read from the engine when its turn comes, so that no second copy of a model
- * is ever in host memory. Variables of dtype bool become int32. They must not change until the file is written.
+ * Variables as a source of tensors: each is read from the engine when its turn comes, so that no
+ * second copy of a model is ever in host memory. Variables of dtype bool become int32. They must
+ * not change until the file is written.
  * @throws {ConfigError} for a variable of another dtype
  */
 export function variableTensors(variables: ReadonlyMap<string, Variable>): TensorSource {

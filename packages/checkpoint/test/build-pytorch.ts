@@ -1,8 +1,8 @@
 import { deflateRawSync } from 'node:zlib';
 
 /**
- * Pickles and checkpoints of PyTorch, right or wrong, byte by byte. A piece of a pickle is a text whose characters are bytes, so that
- * pieces are put together by adding them.
+ * Pickles and checkpoints of PyTorch, right or wrong, byte by byte. A piece of a pickle is a text
+ * whose characters are bytes, so that pieces are put together by adding them.
  */
 export type Piece = string;
 

@@ -13,7 +13,10 @@ const tensors = new Map<string, HostTensor>([
 const state = { config: { seed: 3, name: 'größe' }, metrics: [21.8, null] };
 const parent = await temporaryFolder();
 
-/** Spaces between header and data carry no meaning; a damaged one that is still a space of JSON is no damage. */
+/**
+ * Spaces between header and data carry no meaning; a damaged one that is still a space of JSON is
+ * no damage.
+ */
 const isPadding = (bytes: Uint8Array, position: number): boolean => {
   const dataStart = 8 + Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   return position < dataStart && bytes.subarray(position, dataStart).every((byte) => byte === 0x20);

@@ -125,7 +125,8 @@ it('answers 5,000 damaged pickles with an error or a value', () => {
       else throw new Error(`input ${index}: ${String(error)}`, { cause: error });
     }
   }
-  // The inputs are worth something only if they reach many of the checks and leave some pickles whole.
+  // The inputs are worth something only if they reach many of the checks and leave some pickles
+  // whole.
   expect(valid).toBeGreaterThan(count / 100);
   expect(reasons.size).toBeGreaterThan(20);
 });

@@ -90,7 +90,8 @@ it('answers 20,000 damaged files with a DataError or with tensors that fill thei
       reasons.add(error.expected.replace(/"(?:[^"\\]|\\.)*"|\d+/g, '#').slice(0, 30));
     }
   }
-  // The inputs are worth something only if they reach many of the checks and leave some files whole.
+  // The inputs are worth something only if they reach many of the checks and leave some files
+  // whole.
   expect(valid).toBeGreaterThan(500);
   expect(reasons.size).toBeGreaterThan(15);
 });

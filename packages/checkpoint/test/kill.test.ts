@@ -13,7 +13,10 @@ const names = ['a', 'b', 'c', 'd'];
 const length = 50_000;
 const built = fileURLToPath(new URL('../src/index.ts', import.meta.url));
 
-/** Goes on from the newest checkpoint, writes one after the other and prints each step that is safe, until it is killed. */
+/**
+ * Goes on from the newest checkpoint, writes one after the other and prints each step that is safe,
+ * until it is killed.
+ */
 const program = `
   import { latestCheckpoint, readCheckpointState, writeCheckpoint } from ${JSON.stringify(built)};
   const [folder, maximumShardBytes] = process.argv.slice(1);
@@ -26,7 +29,10 @@ const program = `
     console.log(step);
   }`;
 
-/** Lets the program run until some time after its first step; returns the last step that it said is safe. */
+/**
+ * Lets the program run until some time after its first step; returns the last step that it said is
+ * safe.
+ */
 async function runAndKill(folder: string, maximumShardBytes: number, milliseconds: number): Promise<number> {
   const child = spawn(
     process.execPath,

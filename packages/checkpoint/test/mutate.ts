@@ -1,6 +1,6 @@
 /**
- * How many inputs a fuzz test takes: `count`, or as many times that as VITVQ_FUZZ says, for a longer run by hand
- * (`VITVQ_FUZZ=100 npx vitest run test/fuzz`).
+ * How many inputs a fuzz test takes: `count`, or as many times that as VITVQ_FUZZ says, for a
+ * longer run by hand (`VITVQ_FUZZ=100 npx vitest run test/fuzz`).
  */
 export function fuzzCount(count: number): number {
   return count * Number(process.env.VITVQ_FUZZ ?? 1);
@@ -9,7 +9,10 @@ export function fuzzCount(count: number): number {
 export interface MutateOptions {
   /** Bytes at the beginning that are changed more often: a length. */
   readonly head?: number;
-  /** Puts a length right after a change, half of the time, so that changes reach what lies behind it. */
+  /**
+   * Puts a length right after a change, half of the time, so that changes reach what lies behind
+   * it.
+   */
   readonly repair?: (bytes: Uint8Array) => void;
 }
 

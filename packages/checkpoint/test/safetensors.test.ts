@@ -128,7 +128,8 @@ describe('element types', () => {
     Array.from({ length: count }, (_, index) => unit * (first + index));
   const powers = (from: number, to: number): number[] =>
     Array.from({ length: to - from + 1 }, (_, index) => 2 ** (from + index));
-  const eights = powers(-9, 5).flatMap((unit) => times(unit, 8, 8)); // 1/64 ... 480, which is NaN instead
+  // 1/64 ... 480, which is NaN instead
+  const eights = powers(-9, 5).flatMap((unit) => times(unit, 8, 8));
   const quarters = powers(-16, 13).flatMap((unit) => times(unit, 4, 4)); // 1/16384 ... 57344
   const signed = (positive: readonly number[]): number[] => [...positive, ...positive.map((value) => -value)];
   it.each([
@@ -252,7 +253,8 @@ describe('element types that are chosen', () => {
     const header = { x: { dtype: 'F16', shape: [65536], data_offsets: [0, 131072] } };
     const all = decodeSafetensors(buildFile(header, bytes)).tensors.get('x')!.data as Float32Array;
     expect(write('F16', all)).toEqual(all);
-    // Between each two neighbours: a little nearer to the one, a little nearer to the other, and half-way, where the even one is taken.
+    // Between each two neighbours: a little nearer to the one, a little nearer to the other, and
+    // half-way, where the even one is taken.
     const positive = all.subarray(0, 0x7c00);
     const [low, high, middle] = [0.499, 0.501, 0.5].map((part) =>
       write(

@@ -14,7 +14,10 @@ import {
 } from '../src/index.js';
 import { temporaryFolder } from './build-file.js';
 
-/** Four tensors of 400 bytes; names that look like numbers are the ones that objects put in another order. */
+/**
+ * Four tensors of 400 bytes; names that look like numbers are the ones that objects put in another
+ * order.
+ */
 const names = ['model.b', '7', 'model.a', '3'];
 const tensorsOf = (fill: number): Map<string, HostTensor> =>
   new Map(names.map((name, index) => [name, { shape: [10, 10], data: new Float32Array(100).fill(fill + index) }]));

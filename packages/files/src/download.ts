@@ -7,7 +7,9 @@ import { removeTemporaryFiles, writeAtomically, type OutputFile } from './write-
 
 /** A file on the web that is downloaded once. */
 export interface Download {
-  /** Address that begins with `https:` or `http:`; the checksum guards the content in both cases. */
+  /**
+   * Address that begins with `https:` or `http:`; the checksum guards the content in both cases.
+   */
   readonly url: string;
   /** SHA-256 of the file, 64 hexadecimal digits. Any other content is refused. */
   readonly sha256: string;
@@ -25,11 +27,13 @@ export interface Received {
 }
 
 /**
- * Returns the path of a downloaded file, which is fetched unless the folder holds it already. The content of a file
- * that is there is checked every time and fetched again when it differs. Memory holds one piece of the file at a time.
+ * Returns the path of a downloaded file, which is fetched unless the folder holds it already. The
+ * content of a file that is there is checked every time and fetched again when it differs. Memory
+ * holds one piece of the file at a time.
  * @param where  caller's name, for errors
  * @throws {ConfigError} for a URL or a checksum that cannot be one
- * @throws {DataError} naming the address: no answer, another checksum, or a folder that cannot be written to
+ * @throws {DataError} naming the address: no answer, another checksum, or a folder that cannot be
+ *   written to
  */
 export async function downloadOnce({ url, sha256, folder, extension = '' }: Download, where: string): Promise<string> {
   assertDownload(url, sha256, where);
@@ -64,7 +68,8 @@ export async function downloadOnce({ url, sha256, folder, extension = '' }: Down
 
 /**
  * Appends what a server sends to a file that is being written, one piece at a time.
- * @param assertBytes  called with the number of bytes after each piece; what it throws ends the transfer
+ * @param assertBytes  called with the number of bytes after each piece; what it throws ends the
+ *   transfer
  */
 export async function receive(
   body: ReadableStream<Uint8Array>,

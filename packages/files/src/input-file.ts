@@ -38,7 +38,10 @@ export class InputFile {
     }
   }
 
-  /** Returns exactly the bytes `[begin, end)`. @throws {DataError} when the file is shorter or cannot be read */
+  /**
+   * Returns exactly the bytes `[begin, end)`.
+   * @throws {DataError} when the file is shorter or cannot be read
+   */
   async read(begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
     let bytes: Uint8Array<ArrayBuffer>;
     try {
@@ -50,7 +53,10 @@ export class InputFile {
     return bytes;
   }
 
-  /** Adds the bytes `[begin, end)` to a hash without keeping them. @throws {DataError} as {@link read} */
+  /**
+   * Adds the bytes `[begin, end)` to a hash without keeping them.
+   * @throws {DataError} as {@link read}
+   */
   async hash(hash: Hash, begin = 0, end = this.size): Promise<void> {
     const piece = new Uint8Array(Math.min(pieceBytes, end - begin));
     for (let position = begin; position < end; position += piece.length) {

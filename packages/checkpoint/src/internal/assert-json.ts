@@ -1,7 +1,8 @@
 import { ConfigError } from '@vitvq/core';
 
 /**
- * Refuses a value that would come back from JSON as something else. Properties that are undefined are left out there.
+ * Refuses a value that would come back from JSON as something else. Properties that are undefined
+ * are left out there.
  * @param name  what to call the value in errors
  * @throws {ConfigError} naming the path of what JSON cannot hold
  */

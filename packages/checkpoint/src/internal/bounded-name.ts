@@ -1,8 +1,12 @@
-/** JavaScript hashes texts beyond 16,383 characters by their length alone: many such names would take long to tell apart. */
+/**
+ * JavaScript hashes texts beyond 16,383 characters by their length alone: many such names would
+ * take long to tell apart.
+ */
 const maximumLength = 4096;
 
 /**
- * A name that comes from a file and is to be looked up by, unless it is longer than any that means something.
+ * A name that comes from a file and is to be looked up by, unless it is longer than any that means
+ * something.
  * @param noun  what such names are called: `keys`
  * @throws what `refuse` throws
  */

@@ -19,5 +19,7 @@ export interface VerifiedFile {
   readonly opened: SafetensorsFile;
 }
 
-/** `all`: every byte. `state`: step and state only, which takes no time with any number of tensors. */
+/**
+ * `all`: every byte. `state`: step and state only, which takes no time with any number of tensors.
+ */
 export type Verification = 'all' | 'state';

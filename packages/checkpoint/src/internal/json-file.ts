@@ -3,6 +3,7 @@ import { DataError } from '@vitvq/core';
 import { regularFileSize, systemReason } from '@vitvq/files';
 import { quote, scanJson } from './scan-json.js';
 
+/** Bounds on a JSON file. */
 export interface JsonFileLimits {
   readonly maximumBytes: number;
   /** Deeper nesting is refused before it is parsed. */
@@ -10,8 +11,8 @@ export interface JsonFileLimits {
 }
 
 /**
- * Reads a file that holds one object in JSON, and that may come from anywhere: its size, depth, keys and values are
- * bounded, its keys differ, and none is `__proto__`.
+ * Reads a file that holds one object in JSON, and that may come from anywhere: its size, depth,
+ * keys and values are bounded, its keys differ, and none is `__proto__`.
  * @param noun  what the file is, in errors: "an index"
  * @throws {DataError} naming the file and what is wrong with it
  */
@@ -51,6 +52,7 @@ export async function readJsonObject(
   return { text, value };
 }
 
+/** Returns whether a value is an object and no array. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -12,8 +12,8 @@ import {
 import { quote, scanJson } from './scan-json.js';
 
 /**
- * What a file of these tensors starts with: length field and header, padded so that the data section starts at a multiple
- * of 8 bytes.
+ * What a file of these tensors starts with: length field and header, padded so that the data
+ * section starts at a multiple of 8 bytes.
  * @throws {ConfigError} for metadata that the format cannot hold, and more than it can hold
  */
 export function encodeHeader(
@@ -67,7 +67,10 @@ function ownDtype({ dtype }: TensorDescription): WritableDtype {
   return dtype === 'int32' ? 'I32' : 'F32';
 }
 
-/** Places described tensors from byte 0 on. @throws {ConfigError} for a type that cannot hold a tensor's values */
+/**
+ * Places described tensors from byte 0 on.
+ * @throws {ConfigError} for a type that cannot hold a tensor's values
+ */
 export function place(
   tensors: readonly TensorDescription[],
   where: string,
@@ -118,7 +121,8 @@ export async function forEachTensor(
   where: string,
   use: (bytes: Uint8Array) => Promise<void>,
 ): Promise<void> {
-  // A function of its own: a variable of the loop would keep the tensor alive while the next one is read.
+  // A function of its own: a variable of the loop would keep the tensor alive while the next one is
+  // read.
   const passOn = async (entry: WritableEntry): Promise<void> =>
     use(fromHostData(await readDescribed(tensors, entry, where), entry.dtype, entry.name, where));
   for (const entry of entries) {

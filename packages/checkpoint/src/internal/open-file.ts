@@ -10,7 +10,10 @@ export interface FileWithData {
   readonly opened: SafetensorsFile;
 }
 
-/** Opens a safetensors file and validates its header. @throws {DataError} naming the file and what is wrong with it */
+/**
+ * Opens a safetensors file and validates its header.
+ * @throws {DataError} naming the file and what is wrong with it
+ */
 export async function openWithData(file: string): Promise<FileWithData> {
   const input = await InputFile.open(file, 'a safetensors file');
   try {

@@ -9,7 +9,9 @@ import { quote } from './scan-json.js';
 const magic = 0x1950a86a20f9469cfc6cn;
 const protocol = 1001;
 
-/** The pickles stand at the beginning: most fit into the first, none may be longer than the second. */
+/**
+ * The pickles stand at the beginning: most fit into the first, none may be longer than the second.
+ */
 const headBytes = [2 ** 20, 64 * 2 ** 20];
 
 interface Head {
@@ -21,7 +23,10 @@ interface Head {
   readonly end: number;
 }
 
-/** The format before PyTorch 1.6: five pickles, and the storages one after the other. @throws {DataError} */
+/**
+ * The format before PyTorch 1.6: five pickles, and the storages one after the other.
+ * @throws {DataError}
+ */
 export async function openLegacyFile(input: InputFile, names: AllowedNames): Promise<PyTorchFile> {
   const where = input.path;
   const refuse = (expected: string, got: string, fix?: string): never => {

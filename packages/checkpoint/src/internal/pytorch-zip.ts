@@ -9,7 +9,10 @@ import { inflateEntry, readZipDirectory, type ZipEntry } from './zip-archive.js'
 /** A pickle of a checkpoint holds names and shapes, a few hundred bytes a tensor. */
 const maximumPickleBytes = 64 * 2 ** 20;
 
-/** The format of PyTorch 1.6 and later: an archive of `data.pkl` and a file for each storage. @throws {DataError} */
+/**
+ * The format of PyTorch 1.6 and later: an archive of `data.pkl` and a file for each storage.
+ * @throws {DataError}
+ */
 export async function openZipFile(input: InputFile, names: AllowedNames): Promise<PyTorchFile> {
   const where = input.path;
   const refuse = (expected: string, got: string, fix?: string): never => {

@@ -3,6 +3,7 @@ import { boundedName } from './bounded-name.js';
 /** Throws the error of a file, or of whoever writes one. */
 type Refuse = (expected: string, got: string) => never;
 
+/** Bounds on a JSON text. */
 export interface JsonLimits {
   /** What the text is, in errors: "a header". */
   readonly noun: string;
@@ -15,9 +16,9 @@ export interface JsonLimits {
 }
 
 /**
- * Looks over a text, JSON or not, for what `JSON.parse` would let pass: two equal keys in an object (it keeps the last), nesting as
- * deep as memory allows, and so many keys or values that a file of 75 MB takes gigabytes and a minute. What passes takes a few seconds
- * and a gigabyte at most.
+ * Looks over a text, JSON or not, for what `JSON.parse` would let pass: two equal keys in an object
+ * (it keeps the last), nesting as deep as memory allows, and so many keys or values that a file of
+ * 75 MB takes gigabytes and a minute. What passes takes a few seconds and a gigabyte at most.
  * @throws what `refuse` throws
  */
 export function scanJson(

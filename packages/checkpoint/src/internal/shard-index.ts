@@ -16,7 +16,8 @@ const maximumDepth = 8;
 const shardName = /^[^/\\\0]+\.safetensors$/;
 
 /**
- * Reads and validates an index of shards. A shard must be a file of the same folder: an index may come from anywhere.
+ * Reads and validates an index of shards. A shard must be a file of the same folder: an index may
+ * come from anywhere.
  * @throws {DataError} naming the index and what is wrong with it
  */
 export async function readShardIndex(file: string): Promise<ShardIndex> {

@@ -21,8 +21,9 @@ const shardFormat = 'training-checkpoint-shard/1';
 const hexadecimal = /^[0-9a-f]{64}$/;
 
 /**
- * Writes a checkpoint as several files and, when all of them are safe on the disk, the index that makes them one: without it
- * they are nothing, so that a kill at any moment leaves earlier checkpoints as they were.
+ * Writes a checkpoint as several files and, when all of them are safe on the disk, the index that
+ * makes them one: without it they are nothing, so that a kill at any moment leaves earlier
+ * checkpoints as they were.
  * @returns the index's path
  */
 export async function writeSharded(
@@ -68,7 +69,10 @@ export async function writeSharded(
   }
 }
 
-/** Opens a checkpoint of several files. @throws {DataError} naming the index or the shard, and what is wrong with it */
+/**
+ * Opens a checkpoint of several files.
+ * @throws {DataError} naming the index or the shard, and what is wrong with it
+ */
 export async function openSharded(file: string): Promise<VerifiedFile> {
   const { index, step, state, checksums } = await readVerifiedIndex(file);
   const opened = await openShards(file, index, async (shard, { input }) => {
@@ -79,7 +83,10 @@ export async function openSharded(file: string): Promise<VerifiedFile> {
   return { step, state, opened };
 }
 
-/** Step and state of a checkpoint of several files, which must be there; what is in them is not looked at. */
+/**
+ * Step and state of a checkpoint of several files, which must be there; what is in them is not
+ * looked at.
+ */
 export async function readShardedState(file: string): Promise<{ readonly step: number; readonly state: string }> {
   const { step, state, checksums } = await readVerifiedIndex(file);
   for (const shard of checksums.keys()) {

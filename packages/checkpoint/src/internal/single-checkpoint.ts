@@ -10,8 +10,9 @@ import { openWithData } from './open-file.js';
 import { quote } from './scan-json.js';
 
 /**
- * Checksum of the format, the step, the state and the names, types and shapes of the tensors, so that the state can be
- * trusted without reading the tensors. The other checksum covers the same text and then the bytes of the tensors.
+ * Checksum of the format, the step, the state and the names, types and shapes of the tensors, so
+ * that the state can be trusted without reading the tensors. The other checksum covers the same
+ * text and then the bytes of the tensors.
  */
 const headChecksumName = 'vitvq.head-sha256';
 
@@ -19,8 +20,9 @@ const format = 'training-checkpoint/2';
 const metadataNames: readonly string[] = [checksumName, formatName, stepName, stateName, headChecksumName];
 
 /**
- * Writes a checkpoint as one file while holding one tensor at a time in memory. The checksum is part of the header,
- * which comes before the tensors: a placeholder is written first and replaced before the file gets its name.
+ * Writes a checkpoint as one file while holding one tensor at a time in memory. The checksum is
+ * part of the header, which comes before the tensors: a placeholder is written first and replaced
+ * before the file gets its name.
  */
 export async function writeSingle(file: string, { step, state, tensors, entries }: CheckpointContents): Promise<void> {
   const head = headText(step, state, entries);

@@ -14,13 +14,18 @@ export interface StridedLayout {
 /** Bytes `[begin, end)` of a storage. */
 export type ReadBytes = (begin: number, end: number) => Promise<Uint8Array<ArrayBuffer>>;
 
-/** Of a tensor that is spread over a storage, so much is held at once at least; at most four times its own size. */
+/**
+ * Of a tensor that is spread over a storage, so much is held at once at least; at most four times
+ * its own size.
+ */
 const windowBytes = 2 ** 26;
 
 /**
- * The elements of a strided tensor, row-major. Those that lie close together, in any order of the axes, are read at once. One that is
- * spread over much more than its size (a column of a large matrix) is read in pieces, in the order of the storage.
- * @throws {DataError} naming `where`, for a tensor that is spread like that and overlaps itself, or does not fit into memory
+ * The elements of a strided tensor, row-major. Those that lie close together, in any order of the
+ * axes, are read at once. One that is spread over much more than its size (a column of a large
+ * matrix) is read in pieces, in the order of the storage.
+ * @throws {DataError} naming `where`, for a tensor that is spread like that and overlaps itself, or
+ *   does not fit into memory
  */
 export async function readStrided(
   layout: StridedLayout,

@@ -4,7 +4,10 @@ import type { WritableTensors } from '../tensor-source.js';
 import type { WritableEntry } from '../safetensors-header.js';
 import { encodeHeader, forEachTensor, place } from './layout.js';
 
-/** Tensors of each shard: in order, as many as fit; one that is larger than a shard may be gets its own. */
+/**
+ * Tensors of each shard: in order, as many as fit; one that is larger than a shard may be gets its
+ * own.
+ */
 export function splitIntoShards(entries: readonly WritableEntry[], maximumShardBytes: number): WritableEntry[][] {
   const shards: WritableEntry[][] = [[]];
   let bytes = 0;

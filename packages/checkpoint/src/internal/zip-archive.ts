@@ -31,9 +31,10 @@ const tailBytes = 2 ** 20;
 const pieceBytes = 2 ** 20;
 
 /**
- * The files of a zip archive, which may come from anywhere: names differ and stay within the archive, entries lie within the file and
- * do not overlap, and what is deflated does not come to more than a bound. Checksums are not compared: PyTorch does not always write
- * them, and never reads them.
+ * The files of a zip archive, which may come from anywhere: names differ and stay within the
+ * archive, entries lie within the file and do not overlap, and what is deflated does not come to
+ * more than a bound. Checksums are not compared: PyTorch does not always write them, and never
+ * reads them.
  * @throws {DataError} naming the archive and what is wrong with it
  */
 export async function readZipDirectory(input: InputFile): Promise<Map<string, ZipEntry>> {

@@ -19,8 +19,8 @@ export class MetricsLog {
   }
 
   /**
-   * Goes on with a log after `step`: later lines, of a run that went further than its checkpoint, are dropped. So is an
-   * evaluation after that step, unless the checkpoint knows of it.
+   * Goes on with a log after `step`: later lines, of a run that went further than its checkpoint,
+   * are dropped. So is an evaluation after that step, unless the checkpoint knows of it.
    */
   static async open(
     file: string,

@@ -17,8 +17,8 @@ import {
 } from './values.js';
 
 /**
- * Largest total size of the objects of a pickle, in bytes and roughly. Checkpoints with thousands of tensors need a few
- * million; a small pickle that builds objects without end is stopped here.
+ * Largest total size of the objects of a pickle, in bytes and roughly. Checkpoints with thousands
+ * of tensors need a few million; a small pickle that builds objects without end is stopped here.
  */
 const maximumBytes = 256 * 2 ** 20;
 const containerBytes = 200;
@@ -27,11 +27,15 @@ const operandBytes = 32;
 const slotBytes = 40;
 
 /**
- * Number of indices that the memo may be ahead of those in use. Writers count from 0 or 1, and a sparse memo is slow.
+ * Number of indices that the memo may be ahead of those in use. Writers count from 0 or 1, and a
+ * sparse memo is slow.
  */
 const placesAhead = 1000;
 
-/** The stack, the marks and the memo on which the operations of a pickle work. Every limit on a pickle is here. */
+/**
+ * The stack, the marks and the memo on which the operations of a pickle work. Every limit on a
+ * pickle is here.
+ */
 export class PickleMachine {
   /** Throws the error of the file, with the position in the pickle. */
   readonly refuse: Refuse;
@@ -256,7 +260,9 @@ export class PickleMachine {
     this.pushNew(this.#names.call(called, parameters, this.refuse));
   }
 
-  /** Drops attributes of a container (`_metadata` of a state dict) and the content of a placeholder. */
+  /**
+   * Drops attributes of a container (`_metadata` of a state dict) and the content of a placeholder.
+   */
   build(): void {
     this.pop();
     const target = this.top();
@@ -266,7 +272,10 @@ export class PickleMachine {
   }
 }
 
-/** Returns the number of items that a call may copy: those of its parameters and of the containers among them. */
+/**
+ * Returns the number of items that a call may copy: those of its parameters and of the containers
+ * among them.
+ */
 function sizeOf(parameters: PickleValue): number {
   if (!(parameters instanceof PickleTuple)) return 0;
   return parameters.items.reduce<number>((sum, item) => {

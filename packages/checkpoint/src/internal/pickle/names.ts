@@ -44,8 +44,9 @@ const otherNames: ReadonlyMap<string, string> = new Map(
 );
 
 /**
- * Classes that training programs leave in checkpoints beside the weights: settings, paths, numbers of numpy. They hold data
- * alone, and are not looked at: an object of theirs becomes a placeholder that holds nothing.
+ * Classes that training programs leave in checkpoints beside the weights: settings, paths, numbers
+ * of numpy. They hold data alone, and are not looked at: an object of theirs becomes a placeholder
+ * that holds nothing.
  */
 const passedOver: ReadonlySet<string> = new Set([
   'argparse.Namespace',
@@ -91,7 +92,10 @@ function list(values: readonly PickleValue[]): PickleList {
   return result;
 }
 
-/** Items of a list, tuple or set: those of a list or set may become more later, so whoever keeps them copies them. */
+/**
+ * Items of a list, tuple or set: those of a list or set may become more later, so whoever keeps
+ * them copies them.
+ */
 function itemsOf(value: PickleValue | undefined, refuse: Refuse): readonly PickleValue[] {
   if (value === undefined) return [];
   if (value instanceof PickleList || value instanceof PickleTuple || value instanceof PickleSet) return value.items;
@@ -136,13 +140,16 @@ function tensorOf(value: PickleValue | undefined, refuse: Refuse): PickleTensor 
   return value instanceof PickleTensor ? value : refuse('a tensor', describeValue(value));
 }
 
-/** Of `_rebuild_tensor`, `_rebuild_tensor_v2` and `_v3`, whose further parameters are of training and of no value. */
+/**
+ * Of `_rebuild_tensor`, `_rebuild_tensor_v2` and `_v3`, whose further parameters are of training
+ * and of no value.
+ */
 const tensor: Build = ([storage, offset, shape, strides], refuse) =>
   buildTensor(storage, offset, shape, strides, undefined, refuse);
 
 /**
- * What may be called, and what comes of it. Every one of these is code of ours: nothing that a pickle names is ever imported,
- * looked up or run.
+ * What may be called, and what comes of it. Every one of these is code of ours: nothing that a
+ * pickle names is ever imported, looked up or run.
  */
 const known: ReadonlyMap<string, Build> = new Map<string, Build>([
   ['collections.OrderedDict', ([pairs], refuse) => dictionary(pairs, refuse)],
@@ -181,7 +188,10 @@ const known: ReadonlyMap<string, Build> = new Map<string, Build>([
   ],
 ]);
 
-/** Names by which a caller passes over more: `package.module.Class`, or all of a package as `package.*`. */
+/**
+ * Names by which a caller passes over more: `package.module.Class`, or all of a package as
+ * `package.*`.
+ */
 export class AllowedNames {
   readonly #exact: ReadonlySet<string>;
   readonly #prefixes: readonly string[];

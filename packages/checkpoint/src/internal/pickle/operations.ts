@@ -11,7 +11,10 @@ export interface PickleOperation {
   readonly run: (machine: PickleMachine, reader: PickleReader) => void;
 }
 
-/** Largest number of bytes of a binary integer; longer ones take long to convert and mean nothing here. */
+/**
+ * Largest number of bytes of a binary integer; longer ones take long to convert and mean nothing
+ * here.
+ */
 const maximumLongBytes = 255;
 
 /**

@@ -1,7 +1,10 @@
 /** Thrown where a pickle goes on beyond its bytes; whoever reads the file says which file it is. */
 export class PickleEnd extends Error {}
 
-/** Reads the pieces of a pickle; nothing is allocated for a length before that many bytes are known to be there. */
+/**
+ * Reads the pieces of a pickle; nothing is allocated for a length before that many bytes are known
+ * to be there.
+ */
 export class PickleReader {
   position: number;
   readonly #bytes: Uint8Array;

@@ -35,12 +35,15 @@ export const storageDtypes: ReadonlyMap<string, SafetensorsDtype | undefined> = 
 const maximumRank = 64;
 
 /**
- * Values of an expanded tensor, which repeats those of its storage, may not exceed this (or the size of its storage): a few
- * bytes could otherwise ask for any amount of memory.
+ * Values of an expanded tensor, which repeats those of its storage, may not exceed this (or the
+ * size of its storage): a few bytes could otherwise ask for any amount of memory.
  */
 const maximumExpanded = 2 ** 24;
 
-/** A persistent id: `('storage', class, key, location, elements)`, before PyTorch 0.4 and in legacy files with a view. */
+/**
+ * A persistent id: `('storage', class, key, location, elements)`, before PyTorch 0.4 and in legacy
+ * files with a view.
+ */
 export function buildStorage(id: PickleValue, refuse: Refuse): PickleStorage {
   if (!(id instanceof PickleTuple) || id.items[0] !== 'storage') {
     const kind = id instanceof PickleTuple ? id.items[0] : id;

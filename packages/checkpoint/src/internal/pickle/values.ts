@@ -4,7 +4,10 @@ import type { SafetensorsDtype } from '../../dtypes.js';
 /** Throws the error of a file; only its reasons are known where it is called. */
 export type Refuse = (expected: string, got: string, fix?: string) => never;
 
-/** What unpickling may build: plain values, plain containers, descriptions of tensors, and placeholders that hold nothing. */
+/**
+ * What unpickling may build: plain values, plain containers, descriptions of tensors, and
+ * placeholders that hold nothing.
+ */
 export type PickleValue =
   | null
   | boolean
@@ -26,17 +29,20 @@ export class PickleTuple {
   constructor(readonly items: readonly PickleValue[]) {}
 }
 
+/** A list, a deque or a similar sequence. */
 export class PickleList {
   readonly items: PickleValue[] = [];
 }
 
+/** A set or a frozen set. */
 export class PickleSet {
   readonly items: PickleValue[] = [];
 }
 
 /**
- * Entries whose keys are texts; others are dropped, since nothing reads them. Numbers as keys would let a pickle choose ones that all
- * hash alike, and each would be compared with all before it. A Map has no prototype to reach.
+ * Entries whose keys are texts; others are dropped, since nothing reads them. Numbers as keys would
+ * let a pickle choose ones that all hash alike, and each would be compared with all before it. A
+ * Map has no prototype to reach.
  */
 export class PickleDictionary {
   readonly #entries = new Map<string, PickleValue>();
@@ -68,7 +74,9 @@ export class PickleStorage {
     readonly dtype: SafetensorsDtype | undefined,
     /** Elements, or bytes. */
     readonly length: number,
-    /** Where it starts within the storage of that key, in elements: storages can be views of others. */
+    /**
+     * Where it starts within the storage of that key, in elements: storages can be views of others.
+     */
     readonly offset: number,
     /** Elements that the storage of that key must have. */
     readonly wholeLength: number,
