@@ -33,7 +33,8 @@ async function main(): Promise<void> {
   loading.hidden = true;
   document.querySelector('main')!.hidden = false;
   if (pictures.length > 0) await source.openBundled(0);
-  // Not everywhere: pages that do not come from this machine or over https have none, and then need their server.
+  // Not everywhere: pages that do not come from this machine or over https have none, and then need
+  // their server.
   if ('serviceWorker' in navigator) await navigator.serviceWorker.register('service-worker.js');
 }
 

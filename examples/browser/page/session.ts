@@ -10,7 +10,8 @@ import type {
 } from '@vitvq/export';
 
 ort.env.wasm.wasmPaths = { wasm: wasmFile };
-// More threads need a page that is isolated from other origins, which not every server of static files can say.
+// More threads need a page that is isolated from other origins, which not every server of static
+// files can say.
 ort.env.wasm.numThreads = 1;
 
 /** Encoder and decoder, for one image at a time. */
@@ -26,7 +27,10 @@ export interface TokenizerSession {
 export interface SequenceState {
   /** Positions that it has seen. */
   readonly count: number;
-  /** Logits `[B, V]` of the next position; with levels the hidden features `[B, D]` that `predict` makes logits of. */
+  /**
+   * Logits `[B, V]` of the next position; with levels the hidden features `[B, D]` that `predict`
+   * makes logits of.
+   */
   readonly output: ort.Tensor;
   /** The inputs `past` of the next step. */
   readonly cache: Readonly<Record<string, ort.Tensor>>;
@@ -39,7 +43,10 @@ export interface TransformerSession {
   start(conditions: readonly (readonly number[])[]): Promise<SequenceState>;
   /** Reads one more position, the same tokens `[L]` in every sequence. */
   step(state: SequenceState, tokens: readonly number[]): Promise<SequenceState>;
-  /** Logits `[V]` of each sequence for a level of the next position, of which the levels above are known. */
+  /**
+   * Logits `[V]` of each sequence for a level of the next position, of which the levels above are
+   * known.
+   */
   logits(state: SequenceState, known: readonly number[]): Promise<Float32Array[]>;
 }
 

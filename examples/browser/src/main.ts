@@ -1,6 +1,7 @@
 /**
- * Writes a web page that runs a trained tokenizer and generator with onnxruntime-web, and serves it: see the tokens of an image,
- * change them and see what becomes of it, watch a new image appear token by token (arXiv:2110.04627, sec. 3 and 4).
+ * Writes a web page that runs a trained tokenizer and generator with onnxruntime-web, and serves
+ * it: see the tokens of an image, change them and see what becomes of it, watch a new image appear
+ * token by token (arXiv:2110.04627, sec. 3 and 4).
  *
  *   npm run quickstart            makes a tokenizer, about 5 minutes; or
  *   npm run pipeline              a tokenizer and a generator, about 15 minutes

@@ -12,8 +12,8 @@ export interface Picture {
 }
 
 /**
- * Pictures to begin with. A run says what it was trained on; of CIFAR-10, its test images serve. Of pictures of one's own
- * nothing here knows which were held out, so that they are to be given.
+ * Pictures to begin with. A run says what it was trained on; of CIFAR-10, its test images serve. Of
+ * pictures of one's own nothing here knows which were held out, so that they are to be given.
  */
 export async function readPictures(
   { smoke, images }: Pick<Request, 'smoke' | 'images'>,

@@ -32,10 +32,16 @@ if (executablePath === undefined) {
 let folder: string;
 let browser: Browser;
 const positions = 16;
-/** Everything takes seconds; a machine that is busy with other things may take long, and that is no failure. */
+/**
+ * Everything takes seconds; a machine that is busy with other things may take long, and that is no
+ * failure.
+ */
 const SLOWEST = 480_000;
 
-/** A page in a context of its own; what goes wrong in it, and what it asks other machines for, is told. */
+/**
+ * A page in a context of its own; what goes wrong in it, and what it asks other machines for, is
+ * told.
+ */
 class OpenPage {
   readonly problems: string[] = [];
 

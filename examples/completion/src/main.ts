@@ -1,6 +1,7 @@
 /**
- * Completes the lower half of images that its models have never seen: the upper half's codes are given, the class too, and the
- * GPT of a pipeline run (arXiv:2110.04627, stage 2) draws the rest, several times. Measures what the upper half tells it.
+ * Completes the lower half of images that its models have never seen: the upper half's codes are
+ * given, the class too, and the GPT of a pipeline run (arXiv:2110.04627, stage 2) draws the rest,
+ * several times. Measures what the upper half tells it.
  *
  *   npm run pipeline              makes the models, about 15 minutes
  *   npm run completion            about a minute; see README.md for what to expect

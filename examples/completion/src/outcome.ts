@@ -13,7 +13,9 @@ export interface Outcome {
   readonly shown: number;
   readonly originals: LoadedImages & { readonly source: string };
   readonly reconstructions: HostImages;
-  /** The first completion of every image, then the second one of those that are shown, and so on. */
+  /**
+   * The first completion of every image, then the second one of those that are shown, and so on.
+   */
   readonly withClass: HostImages;
   readonly withoutClass: HostImages;
   readonly knowledge: { readonly withClass: Knowledge; readonly withoutClass: Knowledge };

@@ -10,7 +10,9 @@ import { ClassConditioner, GPT } from '@vitvq/transformers';
 import { saveTransformer } from '@vitvq/transformers/node';
 import { MODEL_FOLDERS, SMOKE, SMOKE_PLANS, SMOKE_TOKENIZER, SMOKE_TRANSFORMER } from './config.js';
 
-/** Trains tiny models for a few steps and leaves them where a run of the pipeline leaves its own. */
+/**
+ * Trains tiny models for a few steps and leaves them where a run of the pipeline leaves its own.
+ */
 export async function makeSmokeModels(run: string, seed: number): Promise<void> {
   const { batchSize, imageSize, trainImages } = SMOKE;
   const source = madeUpImages({ count: trainImages, imageSize });

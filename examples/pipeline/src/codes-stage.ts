@@ -15,7 +15,10 @@ export const codesSchema = z.strictObject({
 });
 export type CodesResult = z.output<typeof codesSchema>;
 
-/** Codes of training images, as they are and mirrored, and of the images to validate on. Goes on after shards that are there. */
+/**
+ * Codes of training images, as they are and mirrored, and of the images to validate on. Goes on
+ * after shards that are there.
+ */
 export async function encodeImages(context: StageContext, amounts: Amounts): Promise<CodesResult> {
   const { settings, images, folder, signal } = context;
   const imageSize = imageSizeOf(settings);

@@ -1,7 +1,8 @@
 /**
- * The whole of ViT-VQGAN (arXiv:2110.04627) at small scale, from CIFAR-10 to generated images and a linear probe: tokenizer,
- * codes, class-conditional transformer, a grid of images of every class, what each block of the models knows of classes, and a report.
- * Each stage leaves its result, and the trainings checkpoints: a run that was stopped or killed goes on where it was.
+ * The whole of ViT-VQGAN (arXiv:2110.04627) at small scale, from CIFAR-10 to generated images and a
+ * linear probe: tokenizer, codes, class-conditional transformer, a grid of images of every class,
+ * what each block of the models knows of classes, and a report. Each stage leaves its result, and
+ * the trainings checkpoints: a run that was stopped or killed goes on where it was.
  *
  *   npm run pipeline            about 15 minutes on two cores; see README.md for what to expect
  *   npm run rq-pipeline         the same with an RQTransformer on residual codes (arXiv:2203.01941)

@@ -227,7 +227,9 @@ async function transformerSection({ folder, settings }: StageContext, { gpt, cod
   return levels.length > 1 ? { ...section, blocks: [...section.blocks, levelsTable(gpt.result)] } : section;
 }
 
-/** Residual codes: the first says most of a token, the last next to nothing that the others did not. */
+/**
+ * Residual codes: the first says most of a token, the last next to nothing that the others did not.
+ */
 function levelsTable({ levels, validationNatsPerToken, unigramNatsPerToken }: TransformerResult): TableBlock {
   const ofPosition = (perToken: number): string => (perToken * levels.length).toFixed(3);
   return {

@@ -25,7 +25,10 @@ export const tokenizerSchema = z.strictObject({
   parameterCount: z.int(),
   /** Decibels, on test images. */
   psnr: z.number(),
-  /** Share of codes in a batch of 256 test images, mean over the batches; over all images where there are fewer. */
+  /**
+   * Share of codes in a batch of 256 test images, mean over the batches; over all images where
+   * there are fewer.
+   */
   codebookUsage: z.number(),
   codebookPerplexity: z.number(),
 });

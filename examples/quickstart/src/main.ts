@@ -45,7 +45,8 @@ await shared.runProgram('quickstart', async () => {
   });
   const engine = await shared.startEngine(options);
 
-  // The model: 3 + 3 transformer blocks, and 8 x 8 tokens of 512 codes, whatever the size of the images.
+  // The model: 3 + 3 transformer blocks, and 8 x 8 tokens of 512 codes, whatever the size of the
+  // images.
   const size = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 };
   const quantizer = { ...QUICKSTART.quantizer, codebookSize: 32 };
   const [imageSize, patchSize] = smoke ? [16, 4] : data === undefined ? [32, 4] : [64, 8];
@@ -65,9 +66,9 @@ await shared.runProgram('quickstart', async () => {
   const resizeTo = data === undefined ? imageSize : Math.round(1.125 * imageSize);
   const batches = { batchSize, imageSize, resizeTo, crop, flip: true, shuffle: true, onSkip: images.onSkip } as const;
 
-  // The loss: the discriminator learns for a while before the autoencoder hears it. Its learning rate
-  // is raised because equalized learning rates make it slow; R1 is weak, as StyleGAN2's rule for so
-  // small images has it (0.0001 x pixels / batch).
+  // The loss: the discriminator learns for a while before the autoencoder hears it. Its learning
+  // rate is raised because equalized learning rates make it slow; R1 is weak, as StyleGAN2's rule
+  // for so small images has it (0.0001 x pixels / batch).
   const adversary = {
     losses: { l2: 1, quantizer: 1, adversarial: 0.6 },
     discriminator: {

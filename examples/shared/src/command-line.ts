@@ -52,7 +52,8 @@ export class CommandLine {
       if (repeatable) option.argParser((value, previous) => this.#repeat(option.attributeName(), value, previous));
       command.addOption(option);
     }
-    // Values are optional for commander, so that a forgotten one is reported with all the other problems.
+    // Values are optional for commander, so that a forgotten one is reported with all the other
+    // problems.
     command
       .configureHelp({ optionTerm: (option) => help.optionTerm(option).replace('[', '<').replace(']', '>') })
       .allowUnknownOption()
@@ -149,10 +150,10 @@ export async function runProgram(name: string, main: () => Promise<void>): Promi
 }
 
 /**
- * Returns a signal that aborts at the first Ctrl-C (or SIGTERM), so that a training saves and stops;
- * another one ends the program at once. Within a second it counts as the same one: the terminal and
- * npm may both pass it on.
- * @param folder  where the run is saved; `runProgram` says so when the signal's reason reaches it
+ * Returns a signal that aborts at the first Ctrl-C (or SIGTERM), so that a training saves and
+ * stops; another one ends the program at once. Within a second it counts as the same one: the
+ * terminal and npm may both pass it on.
+ * @param folder where the run is saved; `runProgram` says so when the signal's reason reaches it
  */
 export function abortOnCtrlC(folder: string): AbortSignal {
   const controller = new AbortController();

@@ -39,7 +39,9 @@ export interface TokenizerOutcome {
   readonly skippedImages: number;
 }
 
-/** Writes the report and the numbers of a tokenizer's training, and says the most important ones. */
+/**
+ * Writes the report and the numbers of a tokenizer's training, and says the most important ones.
+ */
 export async function writeTokenizerOutcome(outcome: TokenizerOutcome): Promise<void> {
   const { out, directory, title, engine, tokenizer, heldOut, summary, batchSize, settings, config, commands } = outcome;
   const { evaluation, step: steps, elapsedSeconds: seconds, examplesPerSecond: imagesPerSecond } = summary;
@@ -78,7 +80,8 @@ function metricsOf({ engine, heldOut, summary, settings, skippedImages }: Tokeni
   const { psnr, codebook, meanSquaredError, count, reconstructions } = summary.evaluation;
   return {
     psnr,
-    // The paper's definition takes batches of 256 images (Table 4); fewer images are taken together.
+    // The paper's definition takes batches of 256 images (Table 4); fewer images are taken
+    // together.
     codebookUsage: codebook.paperUsage ?? codebook.usage,
     codebookUsageOverall: codebook.usage,
     codebookPerplexity: codebook.perplexity,

@@ -1,7 +1,8 @@
 /**
- * Table 4 of the ViT-VQGAN paper (arXiv:2110.04627) at small scale, on CIFAR-10: codebook usage and reconstruction error
- * against the dimension of the codes, with and without l2-normalisation, and StyleGAN's discriminator against a patch
- * discriminator against none. Each of the 17 trainings is kept as it ends, so an interrupted run goes on where it stopped.
+ * Table 4 of the ViT-VQGAN paper (arXiv:2110.04627) at small scale, on CIFAR-10: codebook usage and
+ * reconstruction error against the dimension of the codes, with and without l2-normalisation, and
+ * StyleGAN's discriminator against a patch discriminator against none. Each of the 17 trainings is
+ * kept as it ends, so an interrupted run goes on where it stopped.
  *
  *   npm run table-4            about half an hour on two cores; results/results.md shows what came out
  *   npm run table-4 -- --help

@@ -21,7 +21,10 @@ export interface Result {
   readonly name: string;
   readonly steps: number;
   readonly seconds: number;
-  /** Share of codes in a batch of 256 images, mean over the batches; over all images where there are fewer. */
+  /**
+   * Share of codes in a batch of 256 images, mean over the batches; over all images where there are
+   * fewer.
+   */
   readonly usage: number;
   readonly perplexity: number;
   /** Mean squared error. */

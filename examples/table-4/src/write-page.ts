@@ -9,7 +9,10 @@ import type { Result } from './train-variant.js';
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const thousandths = (error: number): string => (1000 * error).toFixed(2);
 
-/** `results.md` with its pictures, and `report.html` with the same; returns the path of `results.md`. */
+/**
+ * `results.md` with its pictures, and `report.html` with the same; returns the path of
+ * `results.md`.
+ */
 export async function writePage(out: string, results: Results, test: HostImages, settings: Settings): Promise<string> {
   const rows = VARIANTS.map((variant) => ({ variant, result: results.of(variant)! }));
   const codes = rows.filter(({ variant }) => variant.table === 'codes');

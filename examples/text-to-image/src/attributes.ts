@@ -25,9 +25,9 @@ const THRESHOLDS = {
 } as const;
 
 /**
- * What is true of an image: measured in the same way on photographs, for their captions, and on generated images, to see whether
- * they carry what they were asked for.
- * @param pixels  `[H, W, 3]` in [0, 1], row by row
+ * What is true of an image: measured in the same way on photographs, for their captions, and on
+ * generated images, to see whether they carry what they were asked for.
+ * @param pixels `[H, W, 3]` in [0, 1], row by row
  */
 export function measureAttributes(pixels: Float32Array, [height, width]: readonly [number, number]): Attributes {
   const count = height * width;

@@ -35,7 +35,10 @@ export function caption({ noun, picture = 'photo', brightness, color, side }: Ca
     .join(' ');
 }
 
-/** A caption that is true of an image: which of its attributes are mentioned, and in which words, the key decides. */
+/**
+ * A caption that is true of an image: which of its attributes are mentioned, and in which words,
+ * the key decides.
+ */
 export function captionOf(className: string, attributes: Attributes, key: RandomKey): string {
   const [noun, word, picture, ...mentioned] = randomUniform(foldIn(key, 1), 6) as unknown as [
     number,

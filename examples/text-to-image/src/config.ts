@@ -28,7 +28,10 @@ export const TOKENIZER_FOLDER = 'tokenizer/model';
 /** What each training gets of the minutes. */
 const SHARES = { tokenizer: 2.75 / 11, gpt: 7 / 11 } as const;
 
-/** Images with a caption each that the GPT learns from: at the default minutes, and the least and most of them. */
+/**
+ * Images with a caption each that the GPT learns from: at the default minutes, and the least and
+ * most of them.
+ */
 const CAPTIONED = { usual: 30_000, least: 1_000, most: 50_000 } as const;
 
 /** Test images to measure on. */
@@ -88,7 +91,9 @@ export function tokenizerPlan({ minutes, smoke, seed }: Settings): TokenizerTrai
   return { ...QUICKSTART_TRAINING, duration, seed };
 }
 
-/** Tokens of text: enough for the bytes, every word of the captions and what they are merged from. */
+/**
+ * Tokens of text: enough for the bytes, every word of the captions and what they are merged from.
+ */
 export const TEXT_VOCABULARY = 512;
 
 /** Text tokens before an image; the longest caption has 14 words, a token each. */
@@ -145,5 +150,8 @@ export const SHOWN_PROMPTS: readonly CaptionParts[] = [
   { noun: 'dog', side: 'right side' },
 ];
 
-/** The check asks for each value of each attribute that so large a share of the photographs has, of every class, so often. */
+/**
+ * The check asks for each value of each attribute that so large a share of the photographs has, of
+ * every class, so often.
+ */
 export const CHECK = { leastShare: 0.01, seeds: 5, smokeSeeds: 1 } as const;

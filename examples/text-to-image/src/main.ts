@@ -1,7 +1,8 @@
 /**
- * Images from text: captions that are true of CIFAR-10's images (class, brightness, colour, the side that is brighter), a BPE
- * tokenizer of them, and a GPT that draws image codes (arXiv:2110.04627, stage 2) given a caption, with classifier-free guidance.
- * Draws prompts, and measures whether pictures carry what they were asked for.
+ * Images from text: captions that are true of CIFAR-10's images (class, brightness, colour, the
+ * side that is brighter), a BPE tokenizer of them, and a GPT that draws image codes
+ * (arXiv:2110.04627, stage 2) given a caption, with classifier-free guidance. Draws prompts, and
+ * measures whether pictures carry what they were asked for.
  *
  *   npm run text-to-image                                        about 11 minutes on two cores; see README.md
  *   npm run text-to-image -- --prompt "a dark photo of a ship"   a finished run only draws
@@ -24,7 +25,8 @@ import { drawShown, metricsOf, OUTCOME_FILES, reportOf, type Outcome } from './o
 
 await runProgram('text-to-image', async () => {
   const { out, settings, fresh, prompts, ...request } = parseArguments(process.argv.slice(2));
-  // A run without a tokenizer should be told of before anything is written; once it is copied, nobody needs the run.
+  // A run without a tokenizer should be told of before anything is written; once it is copied,
+  // nobody needs the run.
   if (fresh || !existsSync(join(out, TOKENIZER_FOLDER))) findRun(settings);
   const folder = await RunFolder.open(out, {
     settings: { ...settings },

@@ -7,8 +7,8 @@ export interface Request extends EngineChoice {
   readonly out: string;
   readonly fresh: boolean;
   /**
-   * Prompts, as captions are written. They do not belong to the settings, so that a finished run can
-   * draw others.
+   * Prompts, as captions are written. They do not belong to the settings, so that a finished run
+   * can draw others.
    */
   readonly prompts: readonly string[];
   readonly settings: Settings;
