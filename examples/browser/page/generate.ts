@@ -8,7 +8,7 @@ export interface GenerationOptions extends Filter {
   /** 1 is none; above 1, images follow their condition more closely. Takes twice the work. */
   readonly guidance: number;
   /**
-   * An integer in [0, 2^53): the same image again, here and from the `Sampler` of @vitvq/stage2.
+   * An integer in [0, 2^53): the same image again, here and from the `Sampler` of @vitvq/sampling.
    */
   readonly seed: number;
 }

@@ -11,8 +11,8 @@ const loading = byId('loading', HTMLElement);
 async function main(): Promise<void> {
   const response = await fetch('page.json');
   const { about, codeColors, pictures } = (await response.json()) as PageContent;
-  const { tokenizer, transformer } = await openModels('models', (share) => {
-    loading.textContent = `Loading the models … ${Math.round(100 * share)} %`;
+  const { tokenizer, transformer } = await openModels('models', (fraction) => {
+    loading.textContent = `Loading the models … ${Math.round(100 * fraction)} %`;
   });
   const { grid, image, vocabSize, levels } = tokenizer.about;
   const codes = levels === 1 ? `one of ${vocabSize} codes` : `${levels} of ${vocabSize} codes`;

@@ -62,7 +62,7 @@ export class PictureView {
     element.hidden = !place;
     if (!place) return;
     const [rows, columns] = this.#about.grid;
-    const percent = (share: number): string => `${100 * share}%`;
+    const percent = (fraction: number): string => `${100 * fraction}%`;
     element.style.top = percent(place.row / rows);
     element.style.left = percent(place.column / columns);
     element.style.height = percent(place.height / rows);

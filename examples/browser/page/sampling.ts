@@ -1,5 +1,5 @@
 /**
- * How a token is drawn of logits: the arithmetic of the `Sampler` of @vitvq/stage2, in the same
+ * How a token is drawn of logits: the arithmetic of the `Sampler` of @vitvq/sampling, in the same
  * order.
  */
 

@@ -58,10 +58,10 @@ export interface Models {
 
 /**
  * Loads everything that a folder of `@vitvq/export` holds.
- * @param onProgress  told the share that is loaded, in [0, 1]
+ * @param onProgress  told the fraction that is loaded, in [0, 1]
  * @throws when a file is missing, there is no tokenizer, or the transformer is not told tokens
  */
-export async function openModels(folder: string, onProgress: (share: number) => void): Promise<Models> {
+export async function openModels(folder: string, onProgress: (fraction: number) => void): Promise<Models> {
   const manifest = JSON.parse(new TextDecoder().decode(await download(`${folder}/vitvq.json`))) as ExportManifest;
   const { tokenizer, transformer } = manifest;
   if (!tokenizer) throw new Error(`${folder}/vitvq.json names no tokenizer.`);

@@ -257,7 +257,7 @@ describe.skipIf(executablePath === undefined)('the page in Chromium', { timeout:
     expect(await field.inputValue()).toBe(String(codes[7]));
   });
 
-  it('draws the image of a class token by token, the one that the Sampler of @vitvq/stage2 draws', async () => {
+  it('draws the image of a class token by token, the one that the Sampler of @vitvq/sampling draws', async () => {
     await page.getByLabel('Class').selectOption('greenish');
     await page.getByLabel('Seed', { exact: true }).fill('7');
     await page.getByLabel('Temperature').fill('0.8');

@@ -13,7 +13,7 @@ export interface Knowledge {
   /** Of the mean over images of `other` - `own`. */
   readonly standardError: number;
   /**
-   * Share of the images whose own upper half makes the lower one likelier: one half, if it told
+   * Fraction of the images whose own upper half makes the lower one likelier: one half, if it told
    * nothing.
    */
   readonly preferred: number;

@@ -1,4 +1,4 @@
-/** Every number of the pipeline that is not in a preset of @vitvq/stage1 or @vitvq/stage2. */
+/** Every number of the pipeline that is not in a preset of the packages. */
 import * as tf from '@tensorflow/tfjs';
 import { foldIn, randomKey } from '@vitvq/core';
 import { QUICKSTART_BATCH_SIZE, QUICKSTART_TRAINING, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
@@ -37,7 +37,7 @@ export const DEFAULTS = {
 } as const satisfies Record<string, unknown> & { out: Record<ModelName, string>; model: ModelName };
 
 /** What each training gets of the minutes; codes, samples and probe take the rest. */
-const SHARES = { tokenizer: 4.5 / 15, gpt: 7 / 15 } as const;
+const FRACTIONS = { tokenizer: 4.5 / 15, gpt: 7 / 15 } as const;
 
 /**
  * How many images the stages without a clock take at the default minutes, and the least and most of
@@ -160,10 +160,10 @@ export function tokenizerConfig({ model, smoke }: Settings): ViTVQConfig {
 /**
  * Squared error alone: what the transformer learns is the codes, and a discriminator would take
  * half of the time. Residual codebooks start from data as well, but before the training (see
- * residual-codebooks.ts), and need no care afterwards.
+ * residual-codebooks.ts), and need no reset afterwards.
  */
 export function tokenizerPlan({ model, minutes, smoke, seed }: Settings): TokenizerTrainingConfig {
-  const duration = smoke ? { steps: SMOKE.steps.tokenizer } : { minutes: SHARES.tokenizer * minutes };
+  const duration = smoke ? { steps: SMOKE.steps.tokenizer } : { minutes: FRACTIONS.tokenizer * minutes };
   const plan = { ...QUICKSTART_TRAINING, duration, seed };
   if (model === 'gpt') return plan;
   return { ...plan, codebook: { autoencoderFraction: 0, initializeFromData: false, resetEvery: 0 } };
@@ -221,13 +221,13 @@ export function createTransformer(
 }
 
 /**
- * Twice the usual share of examples without their class: it is how the probe, and half of guidance,
+ * Twice the usual fraction of examples without their class: it is how the probe, and half of guidance,
  * sees every image.
  */
 const CONDITION_DROP_RATE = 0.2;
 
 export function transformerPlan({ minutes, smoke, seed }: Settings): TransformerTrainingConfig {
-  const duration = smoke ? { steps: SMOKE.steps.gpt } : { minutes: SHARES.gpt * minutes };
+  const duration = smoke ? { steps: SMOKE.steps.gpt } : { minutes: FRACTIONS.gpt * minutes };
   return { ...QUICKSTART_TRANSFORMER_TRAINING, duration, conditionDropRate: CONDITION_DROP_RATE, seed };
 }
 
@@ -242,7 +242,7 @@ export function samplesPerClass({ smoke }: Settings): number {
 /** How the probe is trained: see @vitvq/linear-probe. */
 export const PROBE = {
   /** Of its images, to choose penalties and the best block on. */
-  validationShare: 0.2,
+  validationFraction: 0.2,
   /** Penalties that are tried, until two in a row were worse. */
   l2: [1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5],
   /**

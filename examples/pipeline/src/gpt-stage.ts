@@ -22,7 +22,7 @@ export const transformerSchema = z.strictObject({
   levels: z.array(
     z.strictObject({
       unigramNats: z.number(),
-      /** Share of the codebook that occurs. */
+      /** Fraction of the codebook that occurs. */
       usage: z.number(),
     }),
   ),

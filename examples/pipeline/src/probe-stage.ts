@@ -26,17 +26,17 @@ import { readSamples } from './samples-stage.js';
 import type { StageContext } from './stage-context.js';
 import { openTokenizer } from './tokenizer-stage.js';
 
-const share = z.number().min(0).max(1);
+const fraction = z.number().min(0).max(1);
 
 const blockSchema = z.strictObject({
   block: z.string(),
   kind: z.enum(['tokenizer', 'model', 'pixels', 'untrained']),
   dim: z.int(),
   l2: z.number(),
-  validationTop1: share,
-  top1: share,
-  interval: z.strictObject({ low: share, high: share }),
-  top5: share,
+  validationTop1: fraction,
+  top1: fraction,
+  interval: z.strictObject({ low: fraction, high: fraction }),
+  top5: fraction,
 });
 
 export const probeSchema = z.strictObject({
@@ -58,10 +58,10 @@ export const probeSchema = z.strictObject({
   confusion: z.array(z.array(z.int())),
   samples: z.strictObject({ train: z.int(), validation: z.int(), test: z.int() }),
   /**
-   * Share of the generated images that the best block's probe takes for the class that they were
+   * Fraction of the generated images that the best block's probe takes for the class that they were
    * asked for.
    */
-  generatedTop1: share,
+  generatedTop1: fraction,
   warnings: z.array(z.string()),
 });
 export type ProbeResult = z.output<typeof probeSchema>;
@@ -134,7 +134,7 @@ export async function probeModels(context: StageContext, amounts: Amounts): Prom
     console.log(`  features of ${amounts.probe} images to learn from and ${amounts.probeTest} to test on`);
     const collected = await collectFeatures(features, labelled(imageRange(images.probe, 0, amounts.probe), context));
     const test = await collectFeatures(features, labelled(imageRange(images.test, 0, amounts.probeTest), context));
-    const split = { fraction: PROBE.validationShare, key: keyOf(settings, 'holdOut') };
+    const split = { fraction: PROBE.validationFraction, key: keyOf(settings, 'holdOut') };
     const { train, heldOut: validation } = holdOut(collected, split);
     const probe = (isProbed: (block: string) => boolean): Promise<LayerSweep> =>
       probeBlocks(

@@ -26,7 +26,7 @@ export const tokenizerSchema = z.strictObject({
   /** Decibels, on test images. */
   psnr: z.number(),
   /**
-   * Share of codes in a batch of 256 test images, mean over the batches; over all images where
+   * Fraction of codes in a batch of 256 test images, mean over the batches; over all images where
    * there are fewer.
    */
   codebookUsage: z.number(),

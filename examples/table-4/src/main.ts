@@ -4,7 +4,7 @@
  * StyleGAN's discriminator against a patch discriminator against none. Each of the 17 trainings is
  * kept as it ends, so an interrupted run goes on where it stopped.
  *
- *   npm run table-4            about half an hour on two cores; results/results.md shows what came out
+ *   npm run table-4            about half an hour on two cores; results: results/results.md
  *   npm run table-4 -- --help
  */
 import '@tensorflow/tfjs';

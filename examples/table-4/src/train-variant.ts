@@ -22,7 +22,7 @@ export interface Result {
   readonly steps: number;
   readonly seconds: number;
   /**
-   * Share of codes in a batch of 256 images, mean over the batches; over all images where there are
+   * Fraction of codes in a batch of 256 images, mean over the batches; over all images where there are
    * fewer.
    */
   readonly usage: number;

@@ -18,7 +18,7 @@ const THRESHOLDS = {
   /** Mean luminance; about a quarter of CIFAR-10's images lie below, and a quarter above. */
   dark: 0.38,
   bright: 0.57,
-  /** Share of the pixels that have the colour, the one that most have. */
+  /** Fraction of the pixels that have the colour, the one that most have. */
   color: 0.4,
   /** Difference of luminance between two halves. */
   side: 0.15,

@@ -17,7 +17,7 @@ export const NOUNS: Readonly<Record<string, readonly string[]>> = {
 
 const PICTURES = ['photo', 'picture', 'image'] as const;
 
-/** Share of captions that name the class, or an attribute that the image has. */
+/** Fraction of captions that name the class, or an attribute that the image has. */
 const MENTIONED = { noun: 0.9, attribute: 0.75 } as const;
 
 /** The parts of a caption; what is missing is not mentioned. */

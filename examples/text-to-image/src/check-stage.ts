@@ -9,7 +9,7 @@ import type { StageContext } from './stage-context.js';
 const rowSchema = z.strictObject({
   attribute: z.enum(['brightness', 'color', 'side']),
   value: z.string(),
-  /** Share of the pictures that have it, of those that were asked for it. */
+  /** Fraction of the pictures that have it, of those that were asked for it. */
   asked: z.number(),
   /**
    * Of pictures of the same classes from the same seeds, of which nothing but the class was asked:

@@ -1,4 +1,4 @@
-/** Every number of this example that is not in a preset of @vitvq/stage1 or @vitvq/stage2. */
+/** Every number of this example that is not in a preset of the packages. */
 import { foldIn, randomKey, type RandomKey, type Tokenizer } from '@vitvq/core';
 import { QUICKSTART_BATCH_SIZE, QUICKSTART_TRAINING, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
 import {
@@ -26,7 +26,7 @@ export const DEFAULTS = { run: 'runs/pipeline', out: 'runs/text-to-image', seed:
 export const TOKENIZER_FOLDER = 'tokenizer/model';
 
 /** What each training gets of the minutes. */
-const SHARES = { tokenizer: 2.75 / 11, gpt: 7 / 11 } as const;
+const FRACTIONS = { tokenizer: 2.75 / 11, gpt: 7 / 11 } as const;
 
 /**
  * Images with a caption each that the GPT learns from: at the default minutes, and the least and
@@ -87,7 +87,7 @@ export function tokenizerConfig({ smoke }: Settings): ViTVQConfig {
 }
 
 export function tokenizerPlan({ minutes, smoke, seed }: Settings): TokenizerTrainingConfig {
-  const duration = smoke ? { steps: SMOKE.steps.tokenizer } : { minutes: SHARES.tokenizer * minutes };
+  const duration = smoke ? { steps: SMOKE.steps.tokenizer } : { minutes: FRACTIONS.tokenizer * minutes };
   return { ...QUICKSTART_TRAINING, duration, seed };
 }
 
@@ -118,7 +118,7 @@ export function createGPT(
 }
 
 export function gptPlan({ minutes, smoke, seed }: Settings): TransformerTrainingConfig {
-  const duration = smoke ? { steps: SMOKE.steps.gpt } : { minutes: SHARES.gpt * minutes };
+  const duration = smoke ? { steps: SMOKE.steps.gpt } : { minutes: FRACTIONS.gpt * minutes };
   return { ...QUICKSTART_TRANSFORMER_TRAINING, duration, seed };
 }
 
@@ -151,7 +151,7 @@ export const SHOWN_PROMPTS: readonly CaptionParts[] = [
 ];
 
 /**
- * The check asks for each value of each attribute that so large a share of the photographs has, of
+ * The check asks for each value of each attribute that so large a fraction of the photographs has, of
  * every class, so often.
  */
 export const CHECK = { leastShare: 0.01, seeds: 5, smokeSeeds: 1 } as const;

@@ -4,8 +4,8 @@
  * (arXiv:2110.04627, stage 2) given a caption, with classifier-free guidance. Draws prompts, and
  * measures whether pictures carry what they were asked for.
  *
- *   npm run text-to-image                                        about 11 minutes on two cores; see README.md
- *   npm run text-to-image -- --prompt "a dark photo of a ship"   a finished run only draws
+ *   npm run text-to-image            about 11 minutes on two cores; see README.md
+ *   npm run text-to-image -- --prompt "a dark photo of a ship"            a finished run only draws
  *   npm run text-to-image -- --help
  */
 import '@tensorflow/tfjs';

@@ -80,8 +80,8 @@ export function metricsOf(
   return {
     validationNatsPerToken: natsPerToken,
     ...others,
-    askedShare: asked,
-    notAskedShare: notAsked,
+    askedFraction: asked,
+    notAskedFraction: notAsked,
     check: check.result,
     tokenizer: tokenizer.result,
     images: codes.result,
