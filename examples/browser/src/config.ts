@@ -1,4 +1,5 @@
 /** Every number of this example. */
+import { MADE_UP_CLASSES } from '@vitvq/example-shared';
 import { QUICKSTART, type ViTTokenizerConfig } from '@vitvq/tokenizer';
 import type { GPTOptions } from '@vitvq/transformers';
 
@@ -21,7 +22,7 @@ export const PICTURES = 10;
 /** `--smoke`: models that know nothing, in a moment. */
 export const SMOKE = {
   imageSize: 16,
-  classes: ['reddish', 'greenish', 'bluish'],
+  classes: MADE_UP_CLASSES,
 } as const;
 
 const SMOKE_SIZE = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 } as const;

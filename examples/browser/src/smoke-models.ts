@@ -13,7 +13,9 @@ export interface SmokeModelsOptions {
   readonly transformer?: boolean;
 }
 
-/** Leaves models with random weights where a run of the pipeline (or the quickstart) leaves its own. */
+/**
+ * Leaves models with random weights where a run of the pipeline (or the quickstart) leaves its own.
+ */
 export async function makeSmokeModels(
   run: string,
   { levels = 1, transformer = true }: SmokeModelsOptions = {},

@@ -19,7 +19,10 @@ export const MODEL_FOLDERS = { tokenizer: 'tokenizer/model', transformer: 'gpt/m
 /** Test images that are measured, from the first on. */
 export const MEASURED_IMAGES = 1000;
 
-/** Completions of each image in the report, from as many seeds. The first of either kind is measured, on every image. */
+/**
+ * Completions of each image in the report, from as many seeds. The first of either kind is
+ * measured, on every image.
+ */
 export const COMPLETIONS = { withClass: 4, withoutClass: 2 } as const;
 
 /** How completions are drawn; guidance is towards the class, so those without a class have none. */
@@ -30,10 +33,12 @@ export function batchSizeOf({ smoke }: Settings): number {
   return smoke ? SMOKE.batchSize : 50;
 }
 
-/** `--smoke`: everything once, on made-up images and models that even the slowest engine trains in seconds. */
+/**
+ * `--smoke`: everything once, on made-up images and models that even the slowest engine trains in
+ * seconds.
+ */
 export const SMOKE = {
   imageSize: 16,
-  classes: ['reddish', 'greenish', 'bluish'],
   trainImages: 48,
   testImages: 24,
   images: 3,

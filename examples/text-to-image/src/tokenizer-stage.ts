@@ -27,7 +27,10 @@ export const tokenizerSchema = z.strictObject({
 });
 export type TokenizerResult = z.output<typeof tokenizerSchema>;
 
-/** A tokenizer of a run of the pipeline, copied so that nothing happens to it, or one that is trained on squared error alone. */
+/**
+ * A tokenizer of a run of the pipeline, copied so that nothing happens to it, or one that is
+ * trained on squared error alone.
+ */
 export async function provideTokenizer(context: StageContext): Promise<TokenizerResult> {
   const run = findRun(context.settings);
   if (run === undefined) return trainTokenizer(context);
