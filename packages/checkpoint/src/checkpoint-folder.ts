@@ -5,13 +5,13 @@ import { systemReason } from '@vitvq/files';
 import { readShardIndex } from './internal/shard-index.js';
 import { shardNames } from './internal/write-shards.js';
 
-/** Names of checkpoints of one file, or of several: their index. */
+/** Matches the name of a checkpoint of one file, and of the index of several files. */
 const checkpointPattern = /^checkpoint-(\d{1,15})\.safetensors(\.index\.json)?$/;
 const shardPattern = /^checkpoint-(\d{1,15})(?:\.(\d+))?-\d{5,}-of-\d{5,}\.safetensors$/;
-/** Beginning of the names of all files of checkpoints. */
+/** Prefix of the names of all checkpoint files. */
 export const filePrefix = 'checkpoint-';
 
-/** A checkpoint in a folder. */
+/** Describes a checkpoint in a folder. */
 export interface CheckpointFile {
   /** A safetensors file, or the index of several. */
   readonly file: string;
@@ -34,9 +34,9 @@ export function isIndex(file: string): boolean {
 }
 
 /**
- * Names for the shards of a checkpoint, none of which is there: when a step is written again, the
- * files of the checkpoint that it replaces must live until the new index does, and the new ones
- * carry a number after the step.
+ * Returns names for the shards of a checkpoint, none of which exists in the folder. When a step is
+ * written again, the files of the replaced checkpoint must stay until the new index is written, so
+ * the new names carry a number after the step.
  */
 export async function newCheckpointShardNames(directory: string, step: number, count: number): Promise<string[]> {
   const taken = (await namesIn(directory)).flatMap((name) => {
@@ -48,7 +48,8 @@ export async function newCheckpointShardNames(directory: string, step: number, c
 }
 
 /**
- * All checkpoints of a directory, unread, by ascending step; none when there is no such directory.
+ * Lists the checkpoints of a directory by ascending step, without reading them. Returns an empty
+ * list when the directory does not exist.
  */
 export async function listCheckpoints(directory: string): Promise<CheckpointFile[]> {
   return (await namesIn(directory))
@@ -60,8 +61,8 @@ export async function listCheckpoints(directory: string): Promise<CheckpointFile
 }
 
 /**
- * Removes shards that no index names: what a killed process or a removed checkpoint left behind.
- * While an index cannot be read, the shards of its step stay: somebody may want to rescue them.
+ * Removes shards that no index names, which a killed process or a removed checkpoint left behind.
+ * The shards of a step whose index cannot be read stay, because a user may want to rescue them.
  */
 export async function removeStaleShards(directory: string): Promise<void> {
   const shards = (await namesIn(directory)).filter((name) => shardPattern.test(name));
@@ -83,7 +84,10 @@ export async function removeStaleShards(directory: string): Promise<void> {
   }
 }
 
-/** @throws {DataError} naming the file and the system's reason */
+/**
+ * Removes a file, if it exists.
+ * @throws {DataError} naming the file and the system's reason
+ */
 export async function removeFile(file: string, purpose: string, fix?: string): Promise<void> {
   try {
     await fs.rm(file, { force: true });
@@ -92,7 +96,7 @@ export async function removeFile(file: string, purpose: string, fix?: string): P
   }
 }
 
-/** Returns the names in a directory; none where there is no directory. */
+/** Returns the names in a directory, or an empty list when the directory does not exist. */
 export async function namesIn(directory: string): Promise<string[]> {
   try {
     return await fs.readdir(directory);

@@ -8,27 +8,27 @@ import { configName, indexName, singleName } from './internal/model-names.js';
 
 /** Options of {@link fetchModel}. */
 export interface FetchModelOptions {
-  /** Branch, tag or commit. A commit that is in the cache needs no network. @default 'main' */
+  /** Branch, tag or commit. A commit in the cache needs no network. @default 'main' */
   readonly revision?: string;
   /**
-   * Keeps what was downloaded; created if need be. `defaultCacheDirectory()` of @vitvq/files is a
-   * good one.
+   * Directory for downloaded files, which is created when it does not exist.
+   * `defaultCacheDirectory()` of @vitvq/files returns a suitable one.
    */
   readonly cacheDirectory: string;
-  /** A model hub with the addresses of Hugging Face's. @default 'https://huggingface.co' */
+  /** A model hub with the URL layout of Hugging Face. @default 'https://huggingface.co' */
   readonly endpoint?: string;
-  /** Makes the requests: through a proxy, with a token. @default the platform's */
+  /** Makes the requests, for example through a proxy or with a token. @default the platform's */
   readonly fetch?: typeof globalThis.fetch;
 }
 
 /**
- * Lists what a folder of the cache holds, as `sha256sum` does; written last, so that a folder
- * without it is not complete.
+ * Name of the file that lists the files of a cache folder with their sums, as `sha256sum` prints
+ * them. It is written last, so a folder without it is not complete.
  */
 const sumsName = 'SHA256SUMS';
 
 const maximumRedirects = 5;
-/** Of config.json and of an index. */
+/** Largest size of config.json and of an index. */
 const maximumTextBytes = 100_000_000;
 
 const repositoryName = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
@@ -38,13 +38,13 @@ const sha256 = /^[0-9a-f]{64}$/;
 
 /**
  * Downloads a model of a hub (config.json and its safetensors files) into the cache, and returns
- * its folder for `openModel`. Files whose SHA-256 the hub tells (all that it stores as large files)
- * are compared with it; those in the cache are compared with what they were, every time, and
- * fetched again where they differ. Without network, a revision that was fetched before is taken as
- * it was then. Memory holds one piece of a file at a time.
+ * the model's folder for `openModel`. A file whose SHA-256 the hub publishes (every file that the
+ * hub stores as a large file) is compared with that sum. Cached files are compared with their
+ * recorded sums at every call, and are fetched again when they differ. Without network, the cached
+ * copy of a revision is used. Memory holds one piece of a file at a time.
  * @param repository  `owner/name`, or `owner/name@revision`
- * @throws {ConfigError} for a name or an option that cannot be one
- * @throws {DataError} naming the address and what is wrong: no network, no such model, another
+ * @throws {ConfigError} for an invalid name or option
+ * @throws {DataError} naming the address and the problem: no network, no such model, or a different
  *   checksum
  */
 export async function fetchModel(
@@ -68,7 +68,7 @@ export async function fetchModel(
 
   const address = (version: string, file: string): string =>
     `${endpoint.replace(/\/$/, '')}/${name}/resolve/${encodeURIComponent(version)}/${file}`;
-  // Which commit a branch stood for, for the day without network.
+  // Records the commit that a branch stood for, for later calls without network.
   const reference = join(models, 'refs', `${revision.replaceAll('/', '--')}`);
   let first: Answer;
   try {
@@ -81,7 +81,7 @@ export async function fetchModel(
   }
   const version = first.commit ?? revision;
   const folder = join(models, version.replaceAll('/', '--'));
-  // Without a commit nobody knows whether what is in the cache is still what the hub has.
+  // Without a commit, it is unknown whether the cached files are still those of the hub.
   if (first.commit !== undefined && (await isIntact(folder))) await first.body.cancel();
   else await download(fetch, folder, first, (file) => address(version, file));
   if (first.commit !== undefined) await writeText(reference, first.commit);
@@ -97,13 +97,14 @@ function assertName(expected: string, got: string, isRight: boolean): void {
 interface Answer {
   readonly url: string;
   readonly body: ReadableStream<Uint8Array>;
-  /** SHA-256 of the content, where the hub tells it. */
+  /** SHA-256 of the content, if the hub publishes it. */
   readonly sha256: string | undefined;
   readonly commit: string | undefined;
 }
 
 /**
- * Follows redirections by hand: the hub tells checksum and commit before it sends one elsewhere.
+ * Requests a file and follows redirections itself, because the hub sends the checksum and the
+ * commit in the headers of the redirecting answer.
  */
 async function request(fetch: typeof globalThis.fetch, url: string): Promise<Answer> {
   let checksum: string | undefined;
@@ -138,7 +139,7 @@ async function request(fetch: typeof globalThis.fetch, url: string): Promise<Ans
   throw new DataError({ where: url, expected: `at most ${maximumRedirects} redirections`, got: 'more' });
 }
 
-/** A server that answers, but not with the file. */
+/** Reports a server that answers without the file. */
 class NotSent extends DataError {
   constructor(
     url: string,
@@ -194,7 +195,7 @@ async function download(
   await writeText(join(folder, sumsName), [...sums].map(([file, sum]) => `${sum}  ${file}\n`).join(''));
 }
 
-/** Writes what a server sends and returns its SHA-256. */
+/** Writes the body of an answer to a file and returns its SHA-256. */
 async function store(file: string, { url, body, sha256: expected }: Answer, maximumBytes: number): Promise<string> {
   let got = '';
   const assertBytes = (bytes: number): void => {
@@ -216,7 +217,7 @@ async function store(file: string, { url, body, sha256: expected }: Answer, maxi
   return got;
 }
 
-/** Whether a folder of the cache is complete, and its files are what they were. */
+/** Returns whether a cache folder is complete and its files match their recorded sums. */
 async function isIntact(folder: string): Promise<boolean> {
   const sums = await fs.readFile(join(folder, sumsName), 'utf8').catch(() => '');
   const lines = sums.split('\n').filter(Boolean);

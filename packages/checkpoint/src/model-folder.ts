@@ -17,51 +17,51 @@ import type { WritableTensors } from './tensor-source.js';
 
 const shardPattern = /^model(?:\.[0-9a-f]{8})?-\d{5,}-of-\d{5,}\.safetensors$/;
 
-/** What config.json may be at most. A vocabulary of text fits; weights do not. */
+/** Limits of config.json. The vocabulary of a text tokenizer fits; weights do not. */
 const limits = { maximumBytes: 32 * 2 ** 20, maximumDepth: 64 };
 
-/** What a model is, apart from its weights: the content of config.json. */
+/** Describes a model apart from its weights: the content of config.json. */
 export interface ModelDescription {
   /**
-   * Which kind of model: `vit-vq`, `gpt`, ... Whoever loads it knows the kinds that it can build.
+   * Kind of the model: `vit-vq`, `gpt`, ... A loader knows the kinds that it can build.
    */
   readonly type: string;
-  /** Whatever builds the model again; anything that JSON can hold. */
+  /** Config from which the model is rebuilt: any value that JSON can hold. */
   readonly config: unknown;
-  /** Notes for people and programs: where the weights come from, their licence, what they reach. */
+  /** Notes for people and programs: origin, licence and results of the weights. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** Options of {@link writeModel}. */
 export interface WriteModelOptions {
   /**
-   * Bytes of tensors beyond which they are written as several files and an index. A tensor is never
-   * split, so one that is larger makes a larger file. @default 2 GiB
+   * Largest number of bytes of tensors in one file; more are written as several files and an index.
+   * A tensor is never split, so a larger tensor makes a larger file. @default 2 GiB
    */
   readonly maximumShardBytes?: number;
 }
 
 /**
- * A model's folder, open: its tensors are read when asked for. `restoreVariables` takes it. Close
- * it.
+ * An open model folder, whose tensors are read on demand. `restoreVariables` accepts it. The caller
+ * closes it.
  */
 export interface OpenedModel extends SafetensorsFile {
   readonly folder: string;
   readonly type: string;
-  /** As written, unchecked: whoever builds the model validates it. */
+  /** The config as written, not validated: the code that builds the model validates it. */
   readonly config: unknown;
-  /** Of config.json, or of the safetensors file where config.json has none. */
+  /** Metadata of config.json, or of the safetensors file when config.json has none. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 /**
  * Writes a model as a folder in the layout of model hubs: `model.safetensors`, or several files
- * under `model.safetensors.index.json`, and `config.json`. The folder is created if need be.
- * Tensors of a source (`variableTensors`) are held one at a time. config.json comes last: a folder
- * without it is not a model yet, and when writing fails (a full disk), a model that was there
- * before is as it was.
- * @throws {ConfigError} when `config` holds what JSON cannot (named by its path), or for names that
- *   the format cannot hold
+ * under `model.safetensors.index.json`, and `config.json`. The folder is created when it does not
+ * exist. Tensors of a source (`variableTensors`) are held in memory one at a time. config.json is
+ * written last: a folder without it is not a model. When writing fails (on a full disk, for
+ * example), an earlier model in the folder is unchanged.
+ * @throws {ConfigError} when `config` holds a value that JSON cannot hold, naming its path, or for
+ *   names that the format cannot hold
  * @throws {ShapeError} when a tensor's values do not fill its shape
  * @throws {DataError} naming the file that cannot be written and the system's reason
  */
@@ -89,7 +89,7 @@ export async function writeModel(
   await removeTemporaryFiles(folder, modelStem);
   const before = await namesIn(folder);
   const shards = splitIntoShards(entries, maximumShardBytes);
-  // config.json gets its name when the tensors have theirs; until then it is a temporary file.
+  // config.json is a temporary file until the files of the tensors have their final names.
   const written: string[] = [];
   await writeAtomically(join(folder, configName), async (output) => {
     await output.append(new TextEncoder().encode(text));
@@ -98,8 +98,8 @@ export async function writeModel(
       written.push(singleName);
       return;
     }
-    // Names of their own: while the shards are written, those of a model that was there before stay
-    // as they are.
+    // The shards get new names, so that the shards of an earlier model stay unchanged while these
+    // are written.
     const taken = before.some((name) => shardPattern.test(name));
     const names = shardNames(taken ? `${modelStem}.${randomBytes(4).toString('hex')}` : modelStem, shards.length);
     try {
@@ -116,7 +116,7 @@ export async function writeModel(
       throw error;
     }
     written.push(indexName, ...names);
-    // With both there, the single file would be the model.
+    // If both existed, openModel would take the single file.
     await fs.rm(join(folder, singleName), { force: true });
   });
   for (const name of before) {
@@ -128,9 +128,9 @@ export async function writeModel(
 }
 
 /**
- * Opens a model's folder. The tensors are `model.safetensors` or, where that is missing, the files
- * that `model.safetensors.index.json` names. The folder may come from anywhere: what is returned
- * has been validated, except `config`.
+ * Opens a model folder. The tensors are those of `model.safetensors` or, when that is missing, of
+ * the files that `model.safetensors.index.json` names. The folder may come from an untrusted
+ * source: everything in the result has been validated, except `config`.
  * @throws {DataError} naming the file and what is wrong with it
  */
 export async function openModel(folder: string): Promise<OpenedModel> {

@@ -12,56 +12,59 @@ import type { TensorEntry, TensorFile } from './tensor-source.js';
 /** Options of {@link openPyTorchCheckpoint}. */
 export interface PyTorchCheckpointOptions {
   /**
-   * Key of the dictionary whose tensors are wanted, where a file holds several; the tensors of
-   * dictionaries within it have names with dots. @default the first of `state_dict`, `model`,
-   * `model_state_dict` that holds tensors, or else all of the file
+   * Key of the dictionary whose tensors are read, for a file with several. Tensors of nested
+   * dictionaries have names with dots. @default the first of `state_dict`, `model` and
+   * `model_state_dict` that holds tensors, or the whole file if none does
    */
   readonly part?: string;
   /**
-   * Classes to pass over, besides those of settings that Lightning and OmegaConf leave in
-   * checkpoints: `package.module.Class`, or all of a package as `package.*`. Their objects become
-   * placeholders that hold nothing; nothing of them is looked up or run.
+   * Classes to skip, in addition to the classes of settings that Lightning and OmegaConf leave in
+   * checkpoints: `package.module.Class`, or `package.*` for a whole package. Their objects become
+   * empty placeholders; nothing of those classes is looked up or run.
    */
   readonly ignore?: readonly string[];
 }
 
-/** A checkpoint of PyTorch, open; `restoreVariables` takes it. Close it. */
+/** An open PyTorch checkpoint, which `restoreVariables` accepts. The caller closes it. */
 export interface PyTorchCheckpoint extends TensorFile {
-  /** `zip` since PyTorch 1.6, `legacy` before. */
+  /** File format: `zip` since PyTorch 1.6, `legacy` before. */
   readonly format: 'zip' | 'legacy';
-  /** In the order of the state dict. */
+  /** Tensors in the order of the state dict. */
   readonly entries: readonly TensorEntry[];
-  /** Numbers, texts and truth values beside the state dict: `epoch`, `global_step`, ... */
+  /** Numbers, strings and booleans beside the state dict: `epoch`, `global_step`, ... */
   readonly values: ReadonlyMap<string, string | number | boolean>;
 }
 
 const usualParts = ['state_dict', 'model', 'model_state_dict'];
 
-/** Dictionaries within dictionaries of tensors. */
+/** Largest depth of nested dictionaries of tensors. */
 const maximumDepth = 16;
 
 /**
- * Tensors, characters of a tensor's name with those of the dictionaries around it, and characters
- * of all such names: a key or tensor that is written once can be mentioned anywhere in two bytes.
+ * Limits on the number of tensors, on the length of a tensor's name with its parent dictionaries,
+ * and on the total length of those names. A pickle can repeat a key or tensor with two bytes, so
+ * the size of the file does not bound them.
  */
 const maximumTensors = 500_000;
 const maximumNameLength = 1024;
 const maximumNamesLength = 64 * 2 ** 20;
 
 /**
- * Opens what `torch.save` has written (the zip format of PyTorch 1.6 and later, or the one before),
- * without Python and safely: a pickle is a program, and this one runs nothing. Tensors, plain
- * containers and plain values are built; a class or function of any other name is refused by that
- * name, wherever in the file it stands. Of classes that hold settings (`ignore`) nothing is built.
+ * Opens a file that `torch.save` wrote (the zip format of PyTorch 1.6 and later, or the legacy
+ * format before it) without Python. A pickle is a program, and this function runs none of it. It
+ * builds tensors, plain containers and plain values, and refuses a class or function of any other
+ * name, wherever it occurs in the file. Objects of skipped classes (`ignore`) are not built.
  *
- * Tensors may be contiguous, strided, offset, expanded, share storages, be parameters; of any real
- * or integer type, little- or big-endian; stored or deflated. Each is read from its place when
- * asked for: a file needs little more memory than its largest tensor (deflated: than its largest
- * storage). Limits: 64 MiB of pickle and about 256 MiB of its objects; deflated entries may come to
- * 64 MiB or 100 times the file; expanded tensors to 2^24 values, where that is more than their
- * storage; keys to 4,096 characters, the name of a tensor to 1,024, and of all to 64 Mi; 500,000
+ * Tensors may be contiguous, strided, offset, expanded or parameters, and may share storages. They
+ * may have any real or integer type, in either byte order, stored or deflated. Each tensor is read
+ * on demand, so a file needs little more memory than its largest tensor (if deflated, than its
+ * largest storage).
+ *
+ * Limits: 64 MiB of pickle and about 256 MiB of its objects; 64 MiB or 100 times the file for
+ * deflated entries; 2^24 values for an expanded tensor, or those of its storage if that is more;
+ * 4,096 characters for a key, 1,024 for the name of a tensor, and 64 Mi for all names; 500,000
  * tensors; 200,000 entries of an archive.
- * @throws {DataError} naming the file and what is wrong with it, or what its pickle asked for
+ * @throws {DataError} naming the file and what is wrong with it, or the name that its pickle used
  */
 export async function openPyTorchCheckpoint(
   file: string,
@@ -134,7 +137,7 @@ function holdsTensors({ entries }: PickleDictionary): boolean {
   return false;
 }
 
-/** All tensors of a dictionary and of those within it, by their path with dots. */
+/** Returns all tensors of a dictionary and of nested dictionaries, by their path with dots. */
 function collectTensors(dictionary: PickleDictionary, where: string): Map<string, PickleTensor> {
   const tensors = new Map<string, PickleTensor>();
   const visited = new Set<PickleDictionary>();

@@ -4,7 +4,7 @@ import { encodeHeader, layOut } from './internal/layout.js';
 import { lengthBytes, parseHeader, parseHeaderLength } from './safetensors-header.js';
 import type { TensorDescription } from './tensor-source.js';
 
-/** Tensors by name, in the order of their bytes, and the strings stored with them. */
+/** Holds tensors by name, in the order of their bytes, and the metadata stored with them. */
 export interface SafetensorsContent {
   readonly tensors: Map<string, HostTensor>;
   readonly metadata: Record<string, string>;
@@ -13,16 +13,17 @@ export interface SafetensorsContent {
 /** Options for writing tensors. */
 export interface WriteSafetensorsOptions {
   /**
-   * How the elements of each tensor are stored: F16 and BF16 halve a file of weights, and round its
-   * values; a value that does not fit its type is an error. @default F32 for float32, I32 for int32
+   * Chooses the type in which the elements of a tensor are stored. F16 and BF16 halve a file of
+   * weights and round its values. A value that does not fit the type is an error.
+   * @default F32 for float32, I32 for int32
    */
   readonly dtypeOf?: (tensor: TensorDescription) => WritableDtype;
 }
 
 /**
- * A safetensors file (https://github.com/huggingface/safetensors) in memory.
- * @throws {ConfigError} for names or metadata that the format cannot hold, and values that a chosen
- *   type cannot
+ * Encodes tensors as a safetensors file (https://github.com/huggingface/safetensors) in memory.
+ * @throws {ConfigError} for names or metadata that the format cannot hold, and for values that the
+ *   chosen type cannot hold
  * @throws {ShapeError} when a tensor's values do not fill its shape
  */
 export function encodeSafetensors(
@@ -41,11 +42,11 @@ export function encodeSafetensors(
 }
 
 /**
- * Reads a safetensors file from memory; the result shares nothing with `bytes`. F64, F16, BF16,
- * F8_E4M3, F8_E5M2 and F8_E8M0 become float32, integers and BOOL int32.
- * @param where  what to call the bytes in errors
- * @throws {DataError} for anything but a well-formed file, for integers that do not fit int32, and
- *   for tensors of other types
+ * Decodes a safetensors file in memory. The result shares no memory with `bytes`. F64, F16, BF16,
+ * F8_E4M3, F8_E5M2 and F8_E8M0 become float32; integers and BOOL become int32.
+ * @param where  name of the bytes in errors
+ * @throws {DataError} for a malformed file, for integers that do not fit int32, and for tensors of
+ *   other types
  */
 export function decodeSafetensors(bytes: Uint8Array, where = 'decodeSafetensors'): SafetensorsContent {
   const headerBytes = parseHeaderLength(bytes.subarray(0, lengthBytes), bytes.length, where);

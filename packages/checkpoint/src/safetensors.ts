@@ -7,8 +7,8 @@ import type { SafetensorsContent, WriteSafetensorsOptions } from './safetensors-
 import type { WritableTensors } from './tensor-source.js';
 
 /**
- * Opens a file to read it tensor by tensor. Close it. A header may have 100 MB, 1,000,000 names of
- * 4,096 characters (of tensors, their fields, metadata) and 4,000,000 values.
+ * Opens a file to read it tensor by tensor. The caller closes it. A header may have 100 MB,
+ * 1,000,000 names of 4,096 characters (of tensors, their fields and metadata) and 4,000,000 values.
  * @throws {DataError} naming the file and what is wrong with it
  */
 export async function openSafetensors(file: string): Promise<SafetensorsFile> {
@@ -16,9 +16,9 @@ export async function openSafetensors(file: string): Promise<SafetensorsFile> {
 }
 
 /**
- * Reads a whole file, one tensor after the other: no more memory than its values and the bytes of
- * its largest tensor.
- * @throws {DataError} naming the file and what is wrong with it; the file may come from anywhere
+ * Reads a whole file, one tensor at a time. It needs memory for the values and for the bytes of the
+ * largest tensor. The file may come from an untrusted source.
+ * @throws {DataError} naming the file and what is wrong with it
  */
 export async function readSafetensors(file: string): Promise<SafetensorsContent> {
   const opened = await openSafetensors(file);
@@ -29,7 +29,7 @@ export async function readSafetensors(file: string): Promise<SafetensorsContent>
   }
 }
 
-/** All tensors of an open file, in memory. */
+/** Reads all tensors of an open file into memory. */
 export async function readAll(opened: SafetensorsFile): Promise<Map<string, HostTensor>> {
   const tensors = new Map<string, HostTensor>();
   for (const entry of opened.entries) tensors.set(entry.name, await opened.read(entry));
@@ -37,11 +37,11 @@ export async function readAll(opened: SafetensorsFile): Promise<Map<string, Host
 }
 
 /**
- * Writes a file, one tensor after the other, without a copy of the values. Atomic: after a failure
- * (a full disk, a kill) the previous file of that name is as it was.
+ * Writes a file, one tensor at a time, without copying the values. The write is atomic: after a
+ * failure (a full disk or a killed process), the previous file of that name is unchanged.
  * @throws {DataError} naming the file and the system's reason
- * @throws {ConfigError} for names or metadata that the format cannot hold, and values that a chosen
- *   type cannot
+ * @throws {ConfigError} for names or metadata that the format cannot hold, and for values that the
+ *   chosen type cannot hold
  * @throws {ShapeError} when a tensor's values do not fill its shape
  */
 export async function writeSafetensors(

@@ -23,25 +23,25 @@ import { readAll } from './safetensors.js';
 import type { SafetensorsFile } from './safetensors-file.js';
 import type { WritableTensors } from './tensor-source.js';
 
-/** Everything that a run needs to go on as if it had never stopped. */
+/** Everything that a training run needs to continue exactly where it stopped. */
 export interface Checkpoint {
-  /** Optimizer steps done. */
+  /** Number of completed optimizer steps. */
   readonly step: number;
   /**
-   * Variables of the model and of the optimizer, by name: in memory, or read one at a time
+   * Variables of the model and of the optimizer by name, either in memory or read one at a time
    * (`variableTensors`).
    */
   readonly tensors: WritableTensors;
   /**
-   * Config, random key, data position, metrics: anything that JSON can hold. Properties that are
-   * undefined are left out.
+   * Config, random key, data position and metrics: any value that JSON can hold. Undefined
+   * properties are omitted.
    */
   readonly state: unknown;
 }
 
-/** What a checkpoint holds besides its tensors. */
+/** Content of a checkpoint besides its tensors. */
 export interface CheckpointState {
-  /** The safetensors file, or the index of several. */
+  /** Path of the safetensors file, or of the index of several. */
   readonly file: string;
   readonly step: number;
   readonly state: unknown;
@@ -52,40 +52,43 @@ export interface LoadedCheckpoint extends CheckpointState {
   readonly tensors: Map<string, HostTensor>;
 }
 
-/** A checkpoint that was found intact; its tensors are read when asked for. Close it. */
+/**
+ * An open checkpoint that was found intact, whose tensors are read on demand. The caller closes it.
+ */
 export interface OpenedCheckpoint extends SafetensorsFile, CheckpointState {}
 
 /** Options of {@link writeCheckpoint}. */
 export interface WriteCheckpointOptions {
   /**
-   * Checkpoints to keep, the newest by step; the one just written and the last intact one always
-   * stay.
+   * Number of checkpoints to keep, the newest by step. The checkpoint just written and the newest
+   * intact one always stay.
    * @default 3
    */
   readonly keep?: number;
   /**
-   * Bytes of tensors beyond which a checkpoint is written as several files and an index. A tensor
-   * is never split, so one that is larger makes a larger file. @default 2 GiB
+   * Largest number of bytes of tensors in one file; more are written as several files and an index.
+   * A tensor is never split, so a larger tensor makes a larger file. @default 2 GiB
    */
   readonly maximumShardBytes?: number;
 }
 
 /**
- * Writes `checkpoint-<step>.safetensors` into `directory`, which is created if need be, and removes
- * older checkpoints. Beyond `maximumShardBytes` it is
- * `checkpoint-<step>-00001-of-0000N.safetensors` and so on, and last of all the index
- * `checkpoint-<step>.safetensors.index.json`, which makes them a checkpoint. Either form is atomic
- * and carries SHA-256 sums of all that it holds. Tensors of a source are held one at a time.
+ * Writes `checkpoint-<step>.safetensors` into `directory`, which is created when it does not exist,
+ * and removes older checkpoints. A checkpoint of more than `maximumShardBytes` is written as
+ * `checkpoint-<step>-00001-of-0000N.safetensors` and so on, and then the index
+ * `checkpoint-<step>.safetensors.index.json`; files without the index do not count as a checkpoint.
+ * Both forms are atomic and hold SHA-256 sums of their whole content. Tensors of a source are held
+ * in memory one at a time.
  *
- * Before anything is removed, a kept checkpoint has been synced, read back and found intact; if
- * none is, the newest intact one of the others stays too. One process at a time writes to a
- * directory.
+ * Before a checkpoint is removed, one of those that stay has been synced, read back and found
+ * intact. If none of them is intact, the newest intact one of the others stays too. Only one
+ * process at a time may write to a directory.
  * @returns the path of the file, or of the index
- * @throws {ConfigError} when `state` holds what JSON cannot (named by its path), or an option or
- *   `step` is out of range
+ * @throws {ConfigError} when `state` holds a value that JSON cannot hold, naming its path, or when
+ *   an option or `step` is out of range
  * @throws {ShapeError} when a tensor's values do not fill its shape
- * @throws {DataError} when a file cannot be written or an old one not be removed; older checkpoints
- *   survive
+ * @throws {DataError} when a file cannot be written, or an old one cannot be removed; older
+ *   checkpoints stay
  */
 export async function writeCheckpoint(
   directory: string,
@@ -107,7 +110,7 @@ export async function writeCheckpoint(
       { cause: error },
     );
   }
-  // Before writing: what a killed process left may be what fills the disk.
+  // This happens before writing, because files that a killed process left may fill the disk.
   await removeTemporaryFiles(directory, filePrefix);
   await removeStaleShards(directory);
   const shards = splitIntoShards(entries, maximumShardBytes);
@@ -119,11 +122,10 @@ export async function writeCheckpoint(
 }
 
 /**
- * Reads a checkpoint into memory: of a file (an index, if there are several), or the newest one of
- * a directory. Everything is checked before anything is returned. `restoreCheckpoint` needs less
- * memory.
- * @throws {DataError} naming the damaged file; of a directory, it also says which earlier
- *   checkpoint is intact
+ * Reads a checkpoint into memory: that of a file (or of an index of several files), or the newest
+ * one of a directory. All checksums are compared first. `restoreCheckpoint` needs less memory.
+ * @throws {DataError} naming the damaged file and, for a directory, the newest intact checkpoint
+ *   before it
  */
 export async function readCheckpoint(directoryOrFile: string): Promise<LoadedCheckpoint> {
   const opened = await openCheckpoint(directoryOrFile);
@@ -136,8 +138,9 @@ export async function readCheckpoint(directoryOrFile: string): Promise<LoadedChe
 }
 
 /**
- * Opens a checkpoint, of a file or the newest one of a directory, to read its tensors one at a
- * time; all of it has been read and found intact by then. Close it.
+ * Opens a checkpoint, that of a file or the newest one of a directory, to read its tensors one at a
+ * time. The whole checkpoint has been read and found intact before it is returned. The caller closes
+ * it.
  * @throws {DataError} as `readCheckpoint`
  */
 export async function openCheckpoint(directoryOrFile: string): Promise<OpenedCheckpoint> {
@@ -148,9 +151,9 @@ export async function openCheckpoint(directoryOrFile: string): Promise<OpenedChe
 }
 
 /**
- * Sets variables from a checkpoint, of a file or the newest one of a directory: `openCheckpoint`
- * and `restoreVariables`. It takes no more memory than the largest tensor, and nothing changes
- * unless the whole checkpoint is intact and fits.
+ * Sets variables from a checkpoint, that of a file or the newest one of a directory, as
+ * `openCheckpoint` and `restoreVariables` do. The largest tensor bounds the memory. No variable
+ * changes unless the whole checkpoint is intact and fits the variables.
  * @throws {DataError} as `readCheckpoint`
  * @throws {ShapeError} as `restoreVariables`
  */
@@ -170,9 +173,9 @@ export async function restoreCheckpoint(
 }
 
 /**
- * Step and state of a checkpoint, of a file or the newest one of a directory, without its tensors.
- * Both are checked, the tensors are not, except in a file of the first format, where they share a
- * checksum.
+ * Reads the step and the state of a checkpoint, that of a file or the newest one of a directory,
+ * without its tensors. Step and state are verified and the tensors are not, except in a file of
+ * format 1, where one checksum covers all of them.
  * @throws {DataError} as `readCheckpoint`
  */
 export async function readCheckpointState(directoryOrFile: string): Promise<CheckpointState> {
@@ -188,16 +191,16 @@ export async function readCheckpointState(directoryOrFile: string): Promise<Chec
 }
 
 /**
- * Path of the checkpoint with the highest step, unread; undefined when there is none or no such
- * directory.
+ * Returns the path of the checkpoint with the highest step without reading it, or undefined when
+ * there is none or the directory does not exist.
  */
 export async function latestCheckpoint(directory: string): Promise<string | undefined> {
   return (await listCheckpoints(directory)).at(-1)?.file;
 }
 
 /**
- * Reads a file, or the newest checkpoint of a directory; when that one is damaged, the error offers
- * an earlier one.
+ * Reads a file, or the newest checkpoint of a directory. When that checkpoint is damaged, the error
+ * names an earlier intact one.
  */
 async function newestOf<T>(directoryOrFile: string, read: (file: string) => Promise<T>): Promise<T> {
   const isDirectory = (await fs.stat(directoryOrFile).catch(() => undefined))?.isDirectory() ?? false;
@@ -248,8 +251,8 @@ async function firstIntact(checkpoints: readonly CheckpointFile[]): Promise<Chec
 }
 
 /**
- * Removes checkpoints beyond those to keep, and the one of the same step that the new one replaces
- * in another form.
+ * Removes checkpoints beyond the number to keep, and a checkpoint of the same step in the other
+ * form, which the new one replaces.
  */
 async function prune(directory: string, written: string, step: number, keep: number): Promise<void> {
   const newestFirst = (await listCheckpoints(directory)).reverse();
@@ -265,6 +268,6 @@ async function prune(directory: string, written: string, step: number, keep: num
       await removeFile(checkpoint.file, purpose, `${basename(written)} has been written.`);
     }
   }
-  // Shards go after their index: a kill in between leaves no index without its shards.
+  // Shards are removed after their index, so a kill in between leaves no index without its shards.
   await removeStaleShards(directory);
 }
