@@ -139,8 +139,8 @@ export async function readCheckpoint(directoryOrFile: string): Promise<LoadedChe
 
 /**
  * Opens a checkpoint, that of a file or the newest one of a directory, to read its tensors one at a
- * time. The whole checkpoint has been read and found intact before it is returned. The caller closes
- * it.
+ * time. The whole checkpoint has been read and found intact before it is returned. The caller
+ * closes it.
  * @throws {DataError} as `readCheckpoint`
  */
 export async function openCheckpoint(directoryOrFile: string): Promise<OpenedCheckpoint> {

@@ -4,8 +4,8 @@ import type { TensorSource } from './tensor-source.js';
 
 /**
  * Returns variables as a source of tensors. Each variable is read from the engine when it is
- * written, so there is never a second copy of a model in host memory. Variables of dtype bool become
- * int32. The variables must not change until the file is written.
+ * written, so there is never a second copy of a model in host memory. Variables of dtype bool
+ * become int32. The variables must not change until the file is written.
  * @throws {ConfigError} for a variable of another dtype
  */
 export function variableTensors(variables: ReadonlyMap<string, Variable>): TensorSource {

@@ -1,13 +1,12 @@
 /**
- * JavaScript hashes texts beyond 16,383 characters by their length alone: many such names would
- * take long to tell apart.
+ * Largest length of a name. V8 hashes strings beyond 16,383 characters by their length alone, so
+ * lookups among many such names would be slow.
  */
 const maximumLength = 4096;
 
 /**
- * A name that comes from a file and is to be looked up by, unless it is longer than any that means
- * something.
- * @param noun  what such names are called: `keys`
+ * Returns a name of a file that will be a lookup key, or refuses it when it is too long.
+ * @param noun  noun for such names in errors: `keys`
  * @throws what `refuse` throws
  */
 export function boundedName(name: string, noun: string, refuse: (expected: string, got: string) => never): string {

@@ -2,7 +2,7 @@ import type { SafetensorsFile } from '../safetensors-file.js';
 import type { WritableTensors } from '../tensor-source.js';
 import type { WritableEntry } from '../safetensors-header.js';
 
-/** What is to be written, checked and put in order. */
+/** Content of a checkpoint to be written, validated and in order. */
 export interface CheckpointContents {
   readonly step: number;
   /** JSON */
@@ -11,7 +11,7 @@ export interface CheckpointContents {
   readonly entries: readonly WritableEntry[];
 }
 
-/** A file whose checksums have been found right. */
+/** An open file whose checksums match. */
 export interface VerifiedFile {
   readonly step: number;
   /** JSON */
@@ -20,6 +20,7 @@ export interface VerifiedFile {
 }
 
 /**
- * `all`: every byte. `state`: step and state only, which takes no time with any number of tensors.
+ * Extent of a verification: `all` covers every byte; `state` covers the step and the state only,
+ * without reading the tensors.
  */
 export type Verification = 'all' | 'state';

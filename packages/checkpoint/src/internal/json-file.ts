@@ -3,17 +3,17 @@ import { DataError } from '@vitvq/core';
 import { regularFileSize, systemReason } from '@vitvq/files';
 import { quote, scanJson } from './scan-json.js';
 
-/** Bounds on a JSON file. */
+/** Limits of a JSON file. */
 export interface JsonFileLimits {
   readonly maximumBytes: number;
-  /** Deeper nesting is refused before it is parsed. */
+  /** Largest depth of nesting. Deeper nesting is refused before parsing. */
   readonly maximumDepth: number;
 }
 
 /**
- * Reads a file that holds one object in JSON, and that may come from anywhere: its size, depth,
- * keys and values are bounded, its keys differ, and none is `__proto__`.
- * @param noun  what the file is, in errors: "an index"
+ * Reads a file that holds one JSON object and may come from an untrusted source. Its size, depth,
+ * keys and values are bounded, its keys must differ, and none may be `__proto__`.
+ * @param noun  noun for the file in errors: "an index"
  * @throws {DataError} naming the file and what is wrong with it
  */
 export async function readJsonObject(
@@ -52,7 +52,7 @@ export async function readJsonObject(
   return { text, value };
 }
 
-/** Returns whether a value is an object and no array. */
+/** Returns whether a value is an object and not an array. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

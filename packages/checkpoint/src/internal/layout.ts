@@ -12,9 +12,10 @@ import {
 import { quote, scanJson } from './scan-json.js';
 
 /**
- * What a file of these tensors starts with: length field and header, padded so that the data
- * section starts at a multiple of 8 bytes.
- * @throws {ConfigError} for metadata that the format cannot hold, and more than it can hold
+ * Encodes the beginning of a file of these tensors: the length field and the header, padded so that
+ * the data section starts at a multiple of 8 bytes.
+ * @throws {ConfigError} for metadata that the format cannot hold, and for a header that is too
+ *   large
  */
 export function encodeHeader(
   entries: readonly WritableEntry[],
@@ -31,14 +32,14 @@ export function encodeHeader(
     { dtype, shape, data_offsets: [begin, end] },
   ]);
   if (Object.keys(metadata).length > 0) fields.unshift([metadataName, metadata]);
-  // Joined by hand: an object would move names that look like integers to the front.
+  // The text is joined here because an object would move integer-like names to the front.
   const text = `{${fields.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`;
   const unpadded = new TextEncoder().encode(text);
   const padded = Math.ceil(unpadded.length / 8) * 8;
   if (padded > maximumHeaderBytes) {
     throw new ConfigError({ where, expected: `a header of at most ${maximumHeaderBytes} bytes`, got: `${padded}` });
   }
-  // What is written can be read.
+  // This makes sure that the reader accepts every header that is written.
   scanJson(text, headerLimits, (expected, got) => {
     throw new ConfigError({ where, expected, got });
   });
@@ -49,7 +50,7 @@ export function encodeHeader(
 }
 
 /**
- * Types and places of tensors, one after the other.
+ * Returns the types and byte ranges of tensors that are stored one after the other.
  * @throws {ConfigError} for a name that the format cannot hold
  * @throws {ShapeError} when a tensor in memory does not fill its shape
  */
@@ -62,13 +63,13 @@ export function layOut(tensors: WritableTensors, where: string, dtypeOf = ownDty
   );
 }
 
-/** How a tensor is stored unless it is said otherwise: as it is in memory. */
+/** Returns the default type in which a tensor is stored: its type in memory. */
 function ownDtype({ dtype }: TensorDescription): WritableDtype {
   return dtype === 'int32' ? 'I32' : 'F32';
 }
 
 /**
- * Places described tensors from byte 0 on.
+ * Assigns consecutive byte ranges to the described tensors, starting at byte 0.
  * @throws {ConfigError} for a type that cannot hold a tensor's values
  */
 export function place(
@@ -99,7 +100,7 @@ export function place(
   });
 }
 
-/** A tensor in memory, described. @throws {ShapeError} when its values do not fill its shape */
+/** Describes a tensor in memory. @throws {ShapeError} when its values do not fill its shape */
 function describe(name: string, { shape, data }: HostTensor, where: string): TensorDescription {
   if (!isSizes(shape) || shape.reduce((product, size) => product * size, 1) !== data.length) {
     throw new ShapeError({
@@ -112,8 +113,9 @@ function describe(name: string, { shape, data }: HostTensor, where: string): Ten
 }
 
 /**
- * Passes the bytes of tensors on, in order, holding one tensor of a source at a time.
- * @throws {ShapeError} when a tensor is not what was said of it when the header was written
+ * Passes the bytes of each tensor to a function, in order, and holds one tensor of a source at a
+ * time.
+ * @throws {ShapeError} when a tensor differs from its description in the header
  */
 export async function forEachTensor(
   tensors: WritableTensors,
@@ -121,13 +123,13 @@ export async function forEachTensor(
   where: string,
   use: (bytes: Uint8Array) => Promise<void>,
 ): Promise<void> {
-  // A function of its own: a variable of the loop would keep the tensor alive while the next one is
-  // read.
+  // This is a separate function because a variable of the loop would keep the tensor alive while
+  // the next one is read.
   const passOn = async (entry: WritableEntry): Promise<void> =>
     use(fromHostData(await readDescribed(tensors, entry, where), entry.dtype, entry.name, where));
   for (const entry of entries) {
     await passOn(entry);
-    // Until the callback of the write has returned, Node.js holds on to the bytes.
+    // Node.js keeps the bytes alive until the callback of the write has returned.
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
 }

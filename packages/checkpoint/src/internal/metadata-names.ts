@@ -1,4 +1,4 @@
-/** What a checkpoint's metadata calls its parts, in one file and in the index of several. */
+/** Metadata name of the checksum, in a single file and in the index of several. */
 export const checksumName = 'vitvq.sha256';
 /** Metadata name of the format. */
 export const formatName = 'vitvq.format';

@@ -1,8 +1,8 @@
-/** Files of a model's folder, as hubs name them. */
+/** Name of the config file of a model folder, as on model hubs. */
 export const configName = 'config.json';
-/** Beginning of the names of all files with weights. */
+/** Prefix of the names of all files with weights. */
 export const modelStem = 'model';
-/** Name of the file with all weights. */
+/** Name of the single file with all weights. */
 export const singleName = `${modelStem}.safetensors`;
-/** Name of the index of several files. */
+/** Name of the index when weights are in several files. */
 export const indexName = `${singleName}.index.json`;

@@ -3,7 +3,7 @@ import type { SafetensorsFile } from '../safetensors-file.js';
 import { toHostData } from '../dtypes.js';
 import { lengthBytes, parseHeader, parseHeaderLength, type SafetensorsEntry } from '../safetensors-header.js';
 
-/** An open file, and where its data section starts. */
+/** An open file and the position of its data section. */
 export interface FileWithData {
   readonly input: InputFile;
   readonly dataStart: number;

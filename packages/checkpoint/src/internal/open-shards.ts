@@ -7,9 +7,9 @@ import { quote } from './scan-json.js';
 import type { ShardIndex } from './shard-index.js';
 
 /**
- * Opens all shards of an index as if they were one file.
- * @param verify  looks at each shard before it counts as open
- * @throws {DataError} naming the shard that is missing or wrong
+ * Opens all shards of an index as one file.
+ * @param verify  checks each shard after it is opened
+ * @throws {DataError} naming the shard that is missing or invalid
  */
 export async function openShards(
   indexFile: string,

@@ -6,16 +6,16 @@ import { unpickle, type Unpickled } from './pickle/unpickle.js';
 import type { PickleStorage, PickleValue } from './pickle/values.js';
 import type { ReadBytes } from './strided-tensor.js';
 
-/** A checkpoint of PyTorch, in whichever format. */
+/** An open PyTorch checkpoint of either format. */
 export interface PyTorchFile {
-  /** What was saved; tensors are descriptions. */
+  /** The saved value, in which tensors are descriptions. */
   readonly root: PickleValue;
   readonly isBigEndian: boolean;
-  /** How to read a storage. @throws {DataError} unless the file has all of it */
+  /** Returns a function that reads a storage. @throws {DataError} when the file lacks part of it */
   locate(storage: PickleStorage): ReadBytes;
 }
 
-/** One pickle. @throws {DataError} naming the file and what the pickle asks for */
+/** Reads one pickle. @throws {DataError} naming the file and the name that the pickle used */
 export function readPickle(reader: PickleReader, names: AllowedNames, where: string): Unpickled {
   const refuse = (expected: string, got: string, fix?: string): never => {
     throw new DataError({ where, expected, got, fix });
@@ -31,7 +31,7 @@ export function readPickle(reader: PickleReader, names: AllowedNames, where: str
   }
 }
 
-/** Bytes of an element of a storage; one without a type counts bytes. */
+/** Returns the bytes per element of a storage, which is 1 for a storage without a type. */
 export function storageElementBytes({ dtype }: PickleStorage): number {
   return dtype === undefined ? 1 : elementBytes(dtype);
 }

@@ -10,7 +10,8 @@ const magic = 0x1950a86a20f9469cfc6cn;
 const protocol = 1001;
 
 /**
- * The pickles stand at the beginning: most fit into the first, none may be longer than the second.
+ * Sizes of the two attempts to read the pickles, which are at the beginning of the file. Most fit
+ * into the first size, and none may exceed the second.
  */
 const headBytes = [2 ** 20, 64 * 2 ** 20];
 
@@ -19,12 +20,12 @@ interface Head {
   readonly storages: readonly PickleStorage[];
   readonly isBigEndian: boolean;
   readonly keys: readonly string[];
-  /** Where the storages begin. */
+  /** Position of the first storage. */
   readonly end: number;
 }
 
 /**
- * The format before PyTorch 1.6: five pickles, and the storages one after the other.
+ * Opens a file of the format before PyTorch 1.6: five pickles, and then the storages.
  * @throws {DataError}
  */
 export async function openLegacyFile(input: InputFile, names: AllowedNames): Promise<PyTorchFile> {
@@ -34,7 +35,7 @@ export async function openLegacyFile(input: InputFile, names: AllowedNames): Pro
   };
   const { root, storages: mentioned, isBigEndian, keys, end } = await readHead(input, names);
 
-  // A storage does not say what its elements are; whoever mentions it does.
+  // A storage does not state its element type; the pickle that refers to it does.
   const storages = new Map<string, PickleStorage>();
   for (const storage of mentioned) {
     const { key, wholeLength } = storage;

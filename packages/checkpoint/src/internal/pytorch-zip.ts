@@ -6,11 +6,11 @@ import { readPickle, storageElementBytes, type PyTorchFile } from './pytorch-fil
 import { quote } from './scan-json.js';
 import { inflateEntry, readZipDirectory, type ZipEntry } from './zip-archive.js';
 
-/** A pickle of a checkpoint holds names and shapes, a few hundred bytes a tensor. */
+/** Largest size of the pickle, which holds names and shapes, a few hundred bytes per tensor. */
 const maximumPickleBytes = 64 * 2 ** 20;
 
 /**
- * The format of PyTorch 1.6 and later: an archive of `data.pkl` and a file for each storage.
+ * Opens a file of PyTorch 1.6 or later: an archive of `data.pkl` and one file for each storage.
  * @throws {DataError}
  */
 export async function openZipFile(input: InputFile, names: AllowedNames): Promise<PyTorchFile> {
@@ -42,7 +42,7 @@ export async function openZipFile(input: InputFile, names: AllowedNames): Promis
   if (byteOrder !== 'little' && byteOrder !== 'big') return refuse('byteorder little or big', quote(byteOrder));
   const { value: root } = readPickle(new PickleReader(await content(pickle)), names, where);
 
-  /** The last deflated storage: tensors that share one lie behind each other. */
+  /** Cache of the last deflated storage, because tensors that share a storage are consecutive. */
   let inflated: { readonly entry: ZipEntry; readonly bytes: Promise<Uint8Array<ArrayBuffer>> } | undefined;
   return {
     root,

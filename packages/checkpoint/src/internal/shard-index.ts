@@ -3,21 +3,21 @@ import { maximumHeaderBytes } from '../safetensors-header.js';
 import { isObject, readJsonObject } from './json-file.js';
 import { quote } from './scan-json.js';
 
-/** What a `*.safetensors.index.json` says. */
+/** Content of a `*.safetensors.index.json`. */
 export interface ShardIndex {
   readonly text: string;
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** File of each tensor, by the tensor's name. */
+  /** File name of each tensor, by the tensor's name. */
   readonly shardOf: ReadonlyMap<string, string>;
 }
 
-/** More than any index needs; deeper nesting is refused before it is parsed. */
+/** Limits of an index, more than any index needs. Deeper nesting is refused before parsing. */
 const maximumDepth = 8;
 const shardName = /^[^/\\\0]+\.safetensors$/;
 
 /**
- * Reads and validates an index of shards. A shard must be a file of the same folder: an index may
- * come from anywhere.
+ * Reads and validates an index of shards. A shard must be a file of the same folder, because an
+ * index may come from an untrusted source.
  * @throws {DataError} naming the index and what is wrong with it
  */
 export async function readShardIndex(file: string): Promise<ShardIndex> {

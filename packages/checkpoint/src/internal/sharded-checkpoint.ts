@@ -14,17 +14,17 @@ import { quote } from './scan-json.js';
 import { readShardIndex, type ShardIndex } from './shard-index.js';
 import { writeShard } from './write-shards.js';
 
-/** SHA-256 of each shard, as `sha256sum` prints it. */
+/** Metadata name of the SHA-256 sums of the shards, as `sha256sum` prints them. */
 const shardsName = 'vitvq.shards';
 const format = 'training-checkpoint-index/1';
 const shardFormat = 'training-checkpoint-shard/1';
 const hexadecimal = /^[0-9a-f]{64}$/;
 
 /**
- * Writes a checkpoint as several files and, when all of them are safe on the disk, the index that
- * makes them one: without it they are nothing, so that a kill at any moment leaves earlier
- * checkpoints as they were.
- * @returns the index's path
+ * Writes a checkpoint as several files and, when all of them are synced, their index. Files without
+ * an index do not count as a checkpoint, so a kill at any moment leaves earlier checkpoints
+ * unchanged.
+ * @returns the path of the index
  */
 export async function writeSharded(
   directory: string,
@@ -42,7 +42,7 @@ export async function writeSharded(
       for (const entry of shards[index]!) weightMap[entry.name] = name;
     }
     const metadata = {
-      [checksumName]: checksumPlace, // the first, so that no state can hold its place before it
+      [checksumName]: checksumPlace, // first, so that no state precedes it
       [formatName]: format,
       [stepName]: String(step),
       [stateName]: state,
@@ -84,8 +84,8 @@ export async function openSharded(file: string): Promise<VerifiedFile> {
 }
 
 /**
- * Step and state of a checkpoint of several files, which must be there; what is in them is not
- * looked at.
+ * Reads the step and the state of a checkpoint of several files. The files must exist; their
+ * content is not read.
  */
 export async function readShardedState(file: string): Promise<{ readonly step: number; readonly state: string }> {
   const { step, state, checksums } = await readVerifiedIndex(file);
@@ -128,7 +128,7 @@ async function readVerifiedIndex(file: string): Promise<VerifiedIndex> {
   const actual = createHash('sha256').update(text.replace(checksum, checksumPlace)).digest('hex');
   assertChecksum(actual, checksum, file);
   const step = Number(metadata[stepName]);
-  // The checksum says that nothing changed; these, that it was written as we write it.
+  // The checksum shows that nothing changed. These checks show that this package wrote the index.
   const complete = isObject(shards) && [...shardOf.values()].every((shard) => typeof shards[shard] === 'string');
   if (typeof state !== 'string' || !Number.isSafeInteger(step) || !complete) {
     throw new DataError({ where: file, expected: `${stepName}, ${stateName} and ${shardsName}`, got: 'others' });

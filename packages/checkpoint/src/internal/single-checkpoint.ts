@@ -10,9 +10,9 @@ import { openWithData } from './open-file.js';
 import { quote } from './scan-json.js';
 
 /**
- * Checksum of the format, the step, the state and the names, types and shapes of the tensors, so
- * that the state can be trusted without reading the tensors. The other checksum covers the same
- * text and then the bytes of the tensors.
+ * Metadata name of the checksum of the format, the step, the state and the names, types and shapes
+ * of the tensors. It verifies the state without reading the tensors. The other checksum covers the
+ * same text and then the bytes of the tensors.
  */
 const headChecksumName = 'vitvq.head-sha256';
 
@@ -20,16 +20,16 @@ const format = 'training-checkpoint/2';
 const metadataNames: readonly string[] = [checksumName, formatName, stepName, stateName, headChecksumName];
 
 /**
- * Writes a checkpoint as one file while holding one tensor at a time in memory. The checksum is
- * part of the header, which comes before the tensors: a placeholder is written first and replaced
- * before the file gets its name.
+ * Writes a checkpoint as one file and holds one tensor at a time in memory. The checksum is part of
+ * the header, which precedes the tensors, so a placeholder is written first and replaced before the
+ * file gets its final name.
  */
 export async function writeSingle(file: string, { step, state, tensors, entries }: CheckpointContents): Promise<void> {
   const head = headText(step, state, entries);
   const header = encodeHeader(
     entries,
     {
-      [checksumName]: checksumPlace, // the first, so that no state can hold its place before it
+      [checksumName]: checksumPlace, // first, so that no state precedes it
       [formatName]: format,
       [stepName]: String(step),
       [stateName]: state,

@@ -5,8 +5,8 @@ import type { WritableEntry } from '../safetensors-header.js';
 import { encodeHeader, forEachTensor, place } from './layout.js';
 
 /**
- * Tensors of each shard: in order, as many as fit; one that is larger than a shard may be gets its
- * own.
+ * Distributes tensors over shards, in order and as many as fit. A tensor that exceeds the size of a
+ * shard gets its own.
  */
 export function splitIntoShards(entries: readonly WritableEntry[], maximumShardBytes: number): WritableEntry[][] {
   const shards: WritableEntry[][] = [[]];
@@ -23,7 +23,7 @@ export function splitIntoShards(entries: readonly WritableEntry[], maximumShardB
   return shards;
 }
 
-/** Writes one shard, holding one tensor at a time. @returns its SHA-256 */
+/** Writes one shard and holds one tensor at a time in memory. @returns the shard's SHA-256 */
 export async function writeShard(
   file: string,
   tensors: WritableTensors,
@@ -48,7 +48,7 @@ export async function writeShard(
   return hash.digest('hex');
 }
 
-/** `<stem>-00001-of-0000N.safetensors` and so on. */
+/** Returns the names `<stem>-00001-of-0000N.safetensors` and so on. */
 export function shardNames(stem: string, count: number): string[] {
   const padded = (value: number): string => String(value).padStart(5, '0');
   return Array.from({ length: count }, (_, index) => `${stem}-${padded(index + 1)}-of-${padded(count)}.safetensors`);

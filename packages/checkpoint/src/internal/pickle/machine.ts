@@ -17,24 +17,24 @@ import {
 } from './values.js';
 
 /**
- * Largest total size of the objects of a pickle, in bytes and roughly. Checkpoints with thousands
- * of tensors need a few million; a small pickle that builds objects without end is stopped here.
+ * Largest approximate total size of the objects of a pickle, in bytes. Checkpoints with thousands
+ * of tensors need a few million. The limit stops a small pickle that builds objects without end.
  */
 const maximumBytes = 256 * 2 ** 20;
 const containerBytes = 200;
-/** Bytes of an operand on the stack. A growing array is there twice for a moment. */
+/** Bytes of an operand on the stack. A growing array exists twice for a moment. */
 const operandBytes = 32;
 const slotBytes = 40;
 
 /**
- * Number of indices that the memo may be ahead of those in use. Writers count from 0 or 1, and a
+ * Largest number of unused indices below an index of the memo. Writers count from 0 or 1, and a
  * sparse memo is slow.
  */
 const placesAhead = 1000;
 
 /**
- * The stack, the marks and the memo on which the operations of a pickle work. Every limit on a
- * pickle is here.
+ * Holds the stack, the marks and the memo on which the operations of a pickle work, and enforces
+ * the limits of a pickle.
  */
 export class PickleMachine {
   /** Throws the error of the file, with the position in the pickle. */
@@ -43,7 +43,7 @@ export class PickleMachine {
   readonly #stack: PickleValue[] = [];
   /** Heights of the stack at the marks. */
   readonly #marks: number[] = [];
-  /** An array and not a `Map`, because a pickle could choose keys that all have the same hash. */
+  /** The memo is an array because a pickle could choose keys of a `Map` with equal hashes. */
   readonly #memo: PickleValue[] = [];
   readonly #storages: PickleStorage[] = [];
   #remembered = 0;
@@ -81,7 +81,7 @@ export class PickleMachine {
     this.#marks.push(this.#stack.length);
   }
 
-  /** Drops the operand on top of the stack, or the newest mark where there is none above it. */
+  /** Drops the operand on top of the stack, or the newest mark if no operand is above it. */
   drop(): void {
     if (this.#marks.at(-1) === this.#stack.length) this.#marks.pop();
     else this.pop();
@@ -123,7 +123,7 @@ export class PickleMachine {
     this.pushNew(storage);
   }
 
-  /** Pushes what a name of a module stands for. Unknown names are refused. */
+  /** Pushes the value for a name of a module. Unknown names are refused. */
   pushName(module: string, name: string): void {
     this.spend(2 * (module.length + name.length));
     const found = this.#names.resolve(module, name);
@@ -179,7 +179,7 @@ export class PickleMachine {
     this.#memo[index] = this.top();
   }
 
-  /** Pushes what the memo keeps at an index. */
+  /** Pushes the value at an index of the memo. */
   recall(index: number): void {
     const value = this.#memo[index];
     this.push(
@@ -249,13 +249,13 @@ export class PickleMachine {
     }
   }
 
-  /** Pushes what calling a known name returns. */
+  /** Pushes the result of calling a known name. */
   call(called: PickleValue | undefined, parameters: PickleValue): void {
     if (!(called instanceof PickleName)) {
       this.refuse('a class or function to call', describeValue(called));
       return;
     }
-    // What a call builds is as large as what it is given.
+    // The result of a call is as large as its arguments.
     this.spend(slotBytes * sizeOf(parameters));
     this.pushNew(this.#names.call(called, parameters, this.refuse));
   }

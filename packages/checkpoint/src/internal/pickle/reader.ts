@@ -1,9 +1,9 @@
-/** Thrown where a pickle goes on beyond its bytes; whoever reads the file says which file it is. */
+/** Reports that a pickle continues beyond its bytes. The caller adds the name of the file. */
 export class PickleEnd extends Error {}
 
 /**
- * Reads the pieces of a pickle; nothing is allocated for a length before that many bytes are known
- * to be there.
+ * Reads the parts of a pickle. Memory for a length is allocated only after that many bytes are
+ * known to exist.
  */
 export class PickleReader {
   position: number;
@@ -46,7 +46,7 @@ export class PickleReader {
     return this.#view.getFloat64(this.#skip(8), false);
   }
 
-  /** A view of `length` bytes. */
+  /** Reads `length` bytes and returns a view of them. */
   bytes(length: number | bigint): Uint8Array {
     if (length > this.remaining) throw new PickleEnd();
     const start = this.#skip(Number(length));
@@ -57,7 +57,7 @@ export class PickleReader {
     return this.#utf8.decode(this.bytes(length));
   }
 
-  /** Up to the next line feed, which is passed over. */
+  /** Reads a line, and skips the line feed that ends it. */
   line(): string {
     const end = this.#bytes.indexOf(0x0a, this.position);
     if (end < 0) throw new PickleEnd();
@@ -66,7 +66,7 @@ export class PickleReader {
     return text;
   }
 
-  /** A signed integer of any size, little-endian. */
+  /** Reads a signed little-endian integer of `length` bytes. */
   long(length: number): number | bigint {
     const bytes = this.bytes(length);
     let value = 0n;
@@ -82,7 +82,7 @@ export class PickleReader {
   }
 }
 
-/** A number, where a number can hold it. */
+/** Returns an integer as a number if it is a safe integer, or else unchanged. */
 export function plain(value: bigint): number | bigint {
   return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
 }

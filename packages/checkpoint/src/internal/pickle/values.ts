@@ -1,12 +1,12 @@
 import { boundedName } from '../bounded-name.js';
 import type { SafetensorsDtype } from '../../dtypes.js';
 
-/** Throws the error of a file; only its reasons are known where it is called. */
+/** Throws the error of a file, given the expectation and the finding. The caller knows the file. */
 export type Refuse = (expected: string, got: string, fix?: string) => never;
 
 /**
- * What unpickling may build: plain values, plain containers, descriptions of tensors, and
- * placeholders that hold nothing.
+ * Values that unpickling may build: plain values, plain containers, descriptions of tensors, and
+ * empty placeholders.
  */
 export type PickleValue =
   | null
@@ -24,7 +24,7 @@ export type PickleValue =
   | PickleTensor
   | PicklePlaceholder;
 
-/** Unlike a list, it never changes: nothing else may hold its items. */
+/** A tuple. It never changes, so no other object may hold its array of items. */
 export class PickleTuple {
   constructor(readonly items: readonly PickleValue[]) {}
 }
@@ -40,9 +40,9 @@ export class PickleSet {
 }
 
 /**
- * Entries whose keys are texts; others are dropped, since nothing reads them. Numbers as keys would
- * let a pickle choose ones that all hash alike, and each would be compared with all before it. A
- * Map has no prototype to reach.
+ * A dictionary. It keeps entries whose keys are strings, and drops all others because nothing reads
+ * them. With numbers as keys, a pickle could choose keys with equal hashes, and each lookup would
+ * compare all of them. The entries are a `Map`, which has no prototype that a key could reach.
  */
 export class PickleDictionary {
   readonly #entries = new Map<string, PickleValue>();
@@ -56,46 +56,46 @@ export class PickleDictionary {
   }
 }
 
-/** A class or function that the pickle mentions, known by its name alone. */
+/** The name of a class or function that the pickle mentions. */
 export class PickleName {
   constructor(readonly name: string) {}
 }
 
-/** Stands for an object of a class that is passed over, whatever the pickle says of its content. */
+/** An empty placeholder for an object of a skipped class. */
 export class PicklePlaceholder {
   constructor(readonly name: string) {}
 }
 
-/** A run of numbers outside of the pickle. */
+/** Describes a storage: a sequence of numbers outside the pickle. */
 export class PickleStorage {
   constructor(
     readonly key: string,
-    /** Of its elements; undefined for a storage of bytes, whose tensors say what they are. */
+    /** Type of the elements; undefined for a storage of bytes, whose tensors have the type. */
     readonly dtype: SafetensorsDtype | undefined,
-    /** Elements, or bytes. */
+    /** Number of elements, or of bytes for a storage of bytes. */
     readonly length: number,
     /**
-     * Where it starts within the storage of that key, in elements: storages can be views of others.
+     * Start within the storage of that key, in elements: a storage can be a view of another one.
      */
     readonly offset: number,
-    /** Elements that the storage of that key must have. */
+    /** Number of elements that the storage of that key must have. */
     readonly wholeLength: number,
   ) {}
 }
 
-/** How a tensor lies in a storage; strides and offset count elements. */
+/** Describes the layout of a tensor in a storage. Strides and offset count elements. */
 export class PickleTensor {
   constructor(
     readonly storage: PickleStorage,
     readonly dtype: SafetensorsDtype,
-    /** From the start of the storage of that key. */
+    /** Offset from the start of the storage of that key. */
     readonly offset: number,
     readonly shape: readonly number[],
     readonly strides: readonly number[],
   ) {}
 }
 
-/** A value as it may appear in a message. */
+/** Formats a value for a message. */
 export function describeValue(value: PickleValue | undefined): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'None';
