@@ -21,8 +21,8 @@ export interface JsonLimits {
 /**
  * Refuses texts that `JSON.parse` would accept: an object with two equal keys (`JSON.parse` keeps
  * the last), unlimited nesting, and so many keys or values that a file of 75 MB takes gigabytes and
- * a minute. Parsing an accepted text takes a few seconds and one gigabyte at most. The text need not
- * be valid JSON.
+ * a minute. Parsing an accepted text takes a few seconds and one gigabyte at most. The text need
+ * not be valid JSON.
  * @throws what `refuse` throws
  */
 export function scanJson(
