@@ -12,59 +12,62 @@ import type { TensorEntry, TensorFile } from './tensor-source.js';
 /** Options of {@link openPyTorchCheckpoint}. */
 export interface PyTorchCheckpointOptions {
   /**
-   * Key of the dictionary whose tensors are read, for a file with several. Tensors of nested
-   * dictionaries have names with dots. @default the first of `state_dict`, `model` and
-   * `model_state_dict` that holds tensors, or the whole file if none does
+   * Key of the dictionary whose tensors are wanted, where a file holds several. Tensors of
+   * dictionaries within it get names with dots.
+   * @default the first of `state_dict`, `model`, `model_state_dict` that holds tensors, or else all
+   *   of the file
    */
   readonly part?: string;
   /**
-   * Classes to skip, in addition to the classes of settings that Lightning and OmegaConf leave in
-   * checkpoints: `package.module.Class`, or `package.*` for a whole package. Their objects become
-   * empty placeholders; nothing of those classes is looked up or run.
+   * Classes to pass over, as `package.module.Class` or all of a package as `package.*`, besides the
+   * classes of settings that Lightning and OmegaConf leave in checkpoints. Their objects become
+   * placeholders that hold nothing; nothing of them is looked up or run.
    */
   readonly ignore?: readonly string[];
 }
 
-/** An open PyTorch checkpoint, which `restoreVariables` accepts. The caller closes it. */
+/** An open checkpoint of PyTorch. `restoreVariables` takes it. The caller closes it. */
 export interface PyTorchCheckpoint extends TensorFile {
-  /** File format: `zip` since PyTorch 1.6, `legacy` before. */
+  /** Format of the file: `zip` since PyTorch 1.6, `legacy` before. */
   readonly format: 'zip' | 'legacy';
   /** Tensors in the order of the state dict. */
   readonly entries: readonly TensorEntry[];
-  /** Numbers, strings and booleans beside the state dict: `epoch`, `global_step`, ... */
+  /** Numbers, strings and truth values beside the state dict, such as `epoch` and `global_step`. */
   readonly values: ReadonlyMap<string, string | number | boolean>;
 }
 
 const usualParts = ['state_dict', 'model', 'model_state_dict'];
 
-/** Largest depth of nested dictionaries of tensors. */
+/** Deepest nesting of dictionaries of tensors. */
 const maximumDepth = 16;
 
 /**
- * Limits on the number of tensors, on the length of a tensor's name with its parent dictionaries,
- * and on the total length of those names. A pickle can repeat a key or tensor with two bytes, so
- * the size of the file does not bound them.
+ * Largest number of tensors. There are limits on names too, because a pickle writes a key or a
+ * tensor once and can mention it again anywhere in two bytes.
  */
 const maximumTensors = 500_000;
+/** Largest length of the name of a tensor, with the names of the dictionaries around it. */
 const maximumNameLength = 1024;
+/** Largest length of all names of tensors together. */
 const maximumNamesLength = 64 * 2 ** 20;
 
 /**
- * Opens a file that `torch.save` wrote (the zip format of PyTorch 1.6 and later, or the legacy
- * format before it) without Python. A pickle is a program, and this function runs none of it. It
- * builds tensors, plain containers and plain values, and refuses a class or function of any other
- * name, wherever it occurs in the file. Objects of skipped classes (`ignore`) are not built.
+ * Opens a file that `torch.save` wrote, in the zip format of PyTorch 1.6 and later or in the format
+ * before, without Python. A pickle is a program, and this function runs none: it builds tensors,
+ * plain containers and plain values. A class or function of any other name is refused by that name,
+ * wherever in the file it is. Objects of classes that hold settings (and of those in `ignore`) are
+ * not built.
  *
- * Tensors may be contiguous, strided, offset, expanded or parameters, and may share storages. They
- * may have any real or integer type, in either byte order, stored or deflated. Each tensor is read
- * on demand, so a file needs little more memory than its largest tensor (if deflated, than its
- * largest storage).
+ * Tensors may be contiguous, strided, offset, expanded, parameters, and share storages. They may be
+ * of any real or integer type, little- or big-endian, stored or deflated. Each is read from its
+ * place when it is asked for, so that a file takes little more memory than its largest tensor (or
+ * its largest storage, where that is deflated).
  *
- * Limits: 64 MiB of pickle and about 256 MiB of its objects; 64 MiB or 100 times the file for
- * deflated entries; 2^24 values for an expanded tensor, or those of its storage if that is more;
- * 4,096 characters for a key, 1,024 for the name of a tensor, and 64 Mi for all names; 500,000
+ * Limits: 64 MiB of pickle and about 256 MiB of its objects; 64 MiB or 100 times the file of
+ * deflated content; 2^24 values of an expanded tensor, or those of its storage where they are more;
+ * 4,096 characters of a key, 1,024 of the name of a tensor, and 64 Mi of all names; 500,000
  * tensors; 200,000 entries of an archive.
- * @throws {DataError} naming the file and what is wrong with it, or the name that its pickle used
+ * @throws {DataError} naming the file and the problem, or the name that its pickle mentions
  */
 export async function openPyTorchCheckpoint(
   file: string,
@@ -137,7 +140,7 @@ function holdsTensors({ entries }: PickleDictionary): boolean {
   return false;
 }
 
-/** Returns all tensors of a dictionary and of nested dictionaries, by their path with dots. */
+/** Returns all tensors of a dictionary and of those within it, by their paths with dots. */
 function collectTensors(dictionary: PickleDictionary, where: string): Map<string, PickleTensor> {
   const tensors = new Map<string, PickleTensor>();
   const visited = new Set<PickleDictionary>();

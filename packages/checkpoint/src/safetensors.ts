@@ -1,24 +1,26 @@
 import type { HostTensor } from '@vitvq/core';
 import { writeAtomically } from '@vitvq/files';
-import { encodeHeader, forEachTensor, layOut } from './internal/layout.js';
+import { encodeHeader, layOut } from './internal/layout.js';
 import { openWithData } from './internal/open-file.js';
+import { forEachTensor } from './internal/write-tensors.js';
 import type { SafetensorsFile } from './safetensors-file.js';
 import type { SafetensorsContent, WriteSafetensorsOptions } from './safetensors-memory.js';
 import type { WritableTensors } from './tensor-source.js';
 
 /**
- * Opens a file to read it tensor by tensor. The caller closes it. A header may have 100 MB,
- * 1,000,000 names of 4,096 characters (of tensors, their fields and metadata) and 4,000,000 values.
- * @throws {DataError} naming the file and what is wrong with it
+ * Opens a file to read it tensor by tensor. The caller closes it. A header has at most 100 MB,
+ * 1,000,000 names (of tensors, their fields and metadata) of 4,096 characters, and 4,000,000
+ * values.
+ * @throws {DataError} naming the file and the problem
  */
 export async function openSafetensors(file: string): Promise<SafetensorsFile> {
   return (await openWithData(file)).opened;
 }
 
 /**
- * Reads a whole file, one tensor at a time. It needs memory for the values and for the bytes of the
- * largest tensor. The file may come from an untrusted source.
- * @throws {DataError} naming the file and what is wrong with it
+ * Reads a whole file, one tensor after the other. Reading takes no more memory than the values and
+ * the bytes of the largest tensor. The file may come from anywhere.
+ * @throws {DataError} naming the file and the problem
  */
 export async function readSafetensors(file: string): Promise<SafetensorsContent> {
   const opened = await openSafetensors(file);
@@ -37,12 +39,12 @@ export async function readAll(opened: SafetensorsFile): Promise<Map<string, Host
 }
 
 /**
- * Writes a file, one tensor at a time, without copying the values. The write is atomic: after a
- * failure (a full disk or a killed process), the previous file of that name is unchanged.
+ * Writes a file, one tensor after the other, without a copy of the values. Writing is atomic: after
+ * a failure (a full disk, a kill) the previous file of that name is unchanged.
  * @throws {DataError} naming the file and the system's reason
- * @throws {ConfigError} for names or metadata that the format cannot hold, and for values that the
+ * @throws {ConfigError} for names or metadata that the format cannot hold, and for values that a
  *   chosen type cannot hold
- * @throws {ShapeError} when a tensor's values do not fill its shape
+ * @throws {ShapeError} when the values of a tensor do not fill its shape
  */
 export async function writeSafetensors(
   file: string,

@@ -2,18 +2,17 @@ import { promises as fs } from 'node:fs';
 import { basename } from 'node:path';
 import type { Variable } from '@tensorflow/tfjs-core';
 import { DataError, assertInteger, type HostTensor } from '@vitvq/core';
-import { removeTemporaryFiles, systemReason } from '@vitvq/files';
-import { assertJson } from './internal/assert-json.js';
-import type { Verification, VerifiedFile } from './internal/checkpoint-contents.js';
+import { createFolder, removeFile, removeTemporaryFiles } from '@vitvq/files';
 import {
   filePrefix,
   isIndex,
   listCheckpoints,
-  removeFile,
   removeStaleShards,
   singlePath,
   type CheckpointFile,
 } from './checkpoint-folder.js';
+import { assertJson } from './internal/assert-json.js';
+import type { Verification, VerifiedFile } from './internal/checkpoint-contents.js';
 import { layOut } from './internal/layout.js';
 import { openSharded, readShardedState, writeSharded } from './internal/sharded-checkpoint.js';
 import { openSingle, writeSingle } from './internal/single-checkpoint.js';
@@ -23,18 +22,18 @@ import { readAll } from './safetensors.js';
 import type { SafetensorsFile } from './safetensors-file.js';
 import type { WritableTensors } from './tensor-source.js';
 
-/** Everything that a training run needs to continue exactly where it stopped. */
+/** Everything that a run needs to resume as if it had never stopped. */
 export interface Checkpoint {
-  /** Number of completed optimizer steps. */
+  /** Number of optimizer steps that are done. */
   readonly step: number;
   /**
-   * Variables of the model and of the optimizer by name, either in memory or read one at a time
+   * Variables of the model and of the optimizer, by name, in memory or read one at a time
    * (`variableTensors`).
    */
   readonly tensors: WritableTensors;
   /**
-   * Config, random key, data position and metrics: any value that JSON can hold. Undefined
-   * properties are omitted.
+   * Config, random key, position in the data, metrics: anything that JSON can hold. Properties that
+   * are undefined are left out.
    */
   readonly state: unknown;
 }
@@ -47,48 +46,46 @@ export interface CheckpointState {
   readonly state: unknown;
 }
 
-/** A checkpoint with its tensors in memory. */
+/** A checkpoint in memory. */
 export interface LoadedCheckpoint extends CheckpointState {
   readonly tensors: Map<string, HostTensor>;
 }
 
-/**
- * An open checkpoint that was found intact, whose tensors are read on demand. The caller closes it.
- */
+/** An intact checkpoint. Each tensor is read when it is asked for. The caller closes it. */
 export interface OpenedCheckpoint extends SafetensorsFile, CheckpointState {}
 
 /** Options of {@link writeCheckpoint}. */
 export interface WriteCheckpointOptions {
   /**
-   * Number of checkpoints to keep, the newest by step. The checkpoint just written and the newest
-   * intact one always stay.
+   * Number of checkpoints to keep, the newest by step. The one just written and the last intact one
+   * always stay.
    * @default 3
    */
   readonly keep?: number;
   /**
-   * Largest number of bytes of tensors in one file; more are written as several files and an index.
-   * A tensor is never split, so a larger tensor makes a larger file. @default 2 GiB
+   * Bytes of tensors beyond which a checkpoint is written as several files and an index. A tensor
+   * is never split, so a tensor that is larger makes a larger file. @default 2 GiB
    */
   readonly maximumShardBytes?: number;
 }
 
 /**
- * Writes `checkpoint-<step>.safetensors` into `directory`, which is created when it does not exist,
- * and removes older checkpoints. A checkpoint of more than `maximumShardBytes` is written as
- * `checkpoint-<step>-00001-of-0000N.safetensors` and so on, and then the index
- * `checkpoint-<step>.safetensors.index.json`; files without the index do not count as a checkpoint.
- * Both forms are atomic and hold SHA-256 sums of their whole content. Tensors of a source are held
- * in memory one at a time.
+ * Writes `checkpoint-<step>.safetensors` into `directory`, which is created when it is missing, and
+ * removes older checkpoints. Beyond `maximumShardBytes`, a checkpoint is
+ * `checkpoint-<step>-00001-of-0000N.safetensors` and so on, and last of all the index
+ * `checkpoint-<step>.safetensors.index.json`, which makes the files a checkpoint. Either form is
+ * atomic and carries SHA-256 sums of everything that it holds. Tensors of a source are held one at
+ * a time.
  *
- * Before a checkpoint is removed, one of those that stay has been synced, read back and found
- * intact. If none of them is intact, the newest intact one of the others stays too. Only one
- * process at a time may write to a directory.
+ * Before anything is removed, a kept checkpoint has been synced, read back and found intact; if
+ * none is intact, the newest intact one of the others stays too. One process at a time writes to a
+ * directory.
  * @returns the path of the file, or of the index
- * @throws {ConfigError} when `state` holds a value that JSON cannot hold, naming its path, or when
- *   an option or `step` is out of range
- * @throws {ShapeError} when a tensor's values do not fill its shape
- * @throws {DataError} when a file cannot be written, or an old one cannot be removed; older
- *   checkpoints stay
+ * @throws {ConfigError} when `state` holds what JSON cannot (naming its path), or an option or
+ *   `step` is out of range
+ * @throws {ShapeError} when the values of a tensor do not fill its shape
+ * @throws {DataError} when a file cannot be written or an old one cannot be removed; older
+ *   checkpoints survive
  */
 export async function writeCheckpoint(
   directory: string,
@@ -102,15 +99,8 @@ export async function writeCheckpoint(
   const entries = layOut(tensors, file);
   assertJson(value, 'state', 'writeCheckpoint');
   const contents = { step, state: JSON.stringify(value), tensors, entries };
-  try {
-    await fs.mkdir(directory, { recursive: true });
-  } catch (error) {
-    throw new DataError(
-      { where: directory, expected: 'to create the folder', got: systemReason(error) },
-      { cause: error },
-    );
-  }
-  // This happens before writing, because files that a killed process left may fill the disk.
+  await createFolder(directory);
+  // This comes before writing, because the files of a killed process may be what fills the disk.
   await removeTemporaryFiles(directory, filePrefix);
   await removeStaleShards(directory);
   const shards = splitIntoShards(entries, maximumShardBytes);
@@ -122,10 +112,12 @@ export async function writeCheckpoint(
 }
 
 /**
- * Reads a checkpoint into memory: that of a file (or of an index of several files), or the newest
- * one of a directory. All checksums are compared first. `restoreCheckpoint` needs less memory.
- * @throws {DataError} naming the damaged file and, for a directory, the newest intact checkpoint
- *   before it
+ * Reads a checkpoint into memory. Everything is checked before anything is returned.
+ * `restoreCheckpoint` takes less memory.
+ * @param directoryOrFile  the safetensors file, or the index of several, or a directory whose
+ *   newest checkpoint is read
+ * @throws {DataError} naming the damaged file; for a directory, the error also states which earlier
+ *   checkpoint is intact
  */
 export async function readCheckpoint(directoryOrFile: string): Promise<LoadedCheckpoint> {
   const opened = await openCheckpoint(directoryOrFile);
@@ -138,9 +130,8 @@ export async function readCheckpoint(directoryOrFile: string): Promise<LoadedChe
 }
 
 /**
- * Opens a checkpoint, that of a file or the newest one of a directory, to read its tensors one at a
- * time. The whole checkpoint has been read and found intact before it is returned. The caller
- * closes it.
+ * Opens a checkpoint of a file, or the newest one of a directory, to read its tensors one at a
+ * time. All of it is read and found intact first. The caller closes it.
  * @throws {DataError} as `readCheckpoint`
  */
 export async function openCheckpoint(directoryOrFile: string): Promise<OpenedCheckpoint> {
@@ -151,9 +142,9 @@ export async function openCheckpoint(directoryOrFile: string): Promise<OpenedChe
 }
 
 /**
- * Sets variables from a checkpoint, that of a file or the newest one of a directory, as
- * `openCheckpoint` and `restoreVariables` do. The largest tensor bounds the memory. No variable
- * changes unless the whole checkpoint is intact and fits the variables.
+ * Sets variables from a checkpoint of a file, or from the newest one of a directory, with
+ * `openCheckpoint` and `restoreVariables`. No more memory is taken than the largest tensor needs,
+ * and no variable changes unless the whole checkpoint is intact and fits.
  * @throws {DataError} as `readCheckpoint`
  * @throws {ShapeError} as `restoreVariables`
  */
@@ -173,9 +164,8 @@ export async function restoreCheckpoint(
 }
 
 /**
- * Reads the step and the state of a checkpoint, that of a file or the newest one of a directory,
- * without its tensors. Step and state are verified and the tensors are not, except in a file of
- * format 1, where one checksum covers all of them.
+ * Reads the step and the state of a checkpoint of a file, or of the newest one of a directory,
+ * without its tensors. Step and state are checked, the tensors are not.
  * @throws {DataError} as `readCheckpoint`
  */
 export async function readCheckpointState(directoryOrFile: string): Promise<CheckpointState> {
@@ -191,8 +181,8 @@ export async function readCheckpointState(directoryOrFile: string): Promise<Chec
 }
 
 /**
- * Returns the path of the checkpoint with the highest step without reading it, or undefined when
- * there is none or the directory does not exist.
+ * Returns the path of the checkpoint with the highest step without reading it; undefined when there
+ * is no checkpoint or no such directory.
  */
 export async function latestCheckpoint(directory: string): Promise<string | undefined> {
   return (await listCheckpoints(directory)).at(-1)?.file;
@@ -200,7 +190,7 @@ export async function latestCheckpoint(directory: string): Promise<string | unde
 
 /**
  * Reads a file, or the newest checkpoint of a directory. When that checkpoint is damaged, the error
- * names an earlier intact one.
+ * names an earlier one.
  */
 async function newestOf<T>(directoryOrFile: string, read: (file: string) => Promise<T>): Promise<T> {
   const isDirectory = (await fs.stat(directoryOrFile).catch(() => undefined))?.isDirectory() ?? false;
@@ -251,8 +241,8 @@ async function firstIntact(checkpoints: readonly CheckpointFile[]): Promise<Chec
 }
 
 /**
- * Removes checkpoints beyond the number to keep, and a checkpoint of the same step in the other
- * form, which the new one replaces.
+ * Removes checkpoints beyond those to keep, and a checkpoint of the same step in the other form,
+ * which the new one replaces.
  */
 async function prune(directory: string, written: string, step: number, keep: number): Promise<void> {
   const newestFirst = (await listCheckpoints(directory)).reverse();
@@ -268,6 +258,6 @@ async function prune(directory: string, written: string, step: number, keep: num
       await removeFile(checkpoint.file, purpose, `${basename(written)} has been written.`);
     }
   }
-  // Shards are removed after their index, so a kill in between leaves no index without its shards.
+  // Shards are removed after their index, so that a kill in between leaves no index without shards.
   await removeStaleShards(directory);
 }

@@ -3,9 +3,9 @@ import { ConfigError, type HostTensor } from '@vitvq/core';
 import type { TensorSource } from './tensor-source.js';
 
 /**
- * Returns variables as a source of tensors. Each variable is read from the engine when it is
- * written, so there is never a second copy of a model in host memory. Variables of dtype bool
- * become int32. The variables must not change until the file is written.
+ * Returns variables as a source of tensors. Each variable is read from the engine when its turn
+ * comes, so that host memory never holds a second copy of a model. Variables of dtype bool become
+ * int32. The variables must not change until the file is written.
  * @throws {ConfigError} for a variable of another dtype
  */
 export function variableTensors(variables: ReadonlyMap<string, Variable>): TensorSource {
@@ -22,7 +22,7 @@ export function variableTensors(variables: ReadonlyMap<string, Variable>): Tenso
   return { tensors, read: (name) => readVariable(variables.get(name)!) };
 }
 
-/** Reads a variable into host memory, and waits for the engine without blocking. */
+/** Returns the values of a variable in host memory and waits for the engine without blocking. */
 export async function readVariable(variable: Variable): Promise<HostTensor> {
   const values = await variable.data();
   return { shape: [...variable.shape], data: values instanceof Uint8Array ? Int32Array.from(values) : values };

@@ -1,9 +1,10 @@
 import { ConfigError } from '@vitvq/core';
 
 /**
- * Refuses a value that JSON would change. Undefined properties are allowed; JSON omits them.
+ * Refuses a value that would come back from JSON as another value. JSON leaves out properties that
+ * are undefined, so they are allowed.
  * @param name  name of the value in errors
- * @throws {ConfigError} naming the path of the value that JSON cannot hold
+ * @throws {ConfigError} naming the path to the value that JSON cannot hold
  */
 export function assertJson(json: unknown, name: string, where: string): void {
   const check = (value: unknown, path: string): void => {

@@ -1,12 +1,12 @@
 /**
- * Largest length of a name. V8 hashes strings beyond 16,383 characters by their length alone, so
- * lookups among many such names would be slow.
+ * Largest length of a name. JavaScript hashes strings beyond 16,383 characters by their length
+ * alone, so that many such names would take long to tell apart.
  */
 const maximumLength = 4096;
 
 /**
- * Returns a name of a file that will be a lookup key, or refuses it when it is too long.
- * @param noun  noun for such names in errors: `keys`
+ * Returns a name from a file that is used as a key, unless it is longer than any meaningful one.
+ * @param noun  plural of what the names are, such as `keys`
  * @throws what `refuse` throws
  */
 export function boundedName(name: string, noun: string, refuse: (expected: string, got: string) => never): string {

@@ -1,26 +1,26 @@
 import type { SafetensorsFile } from '../safetensors-file.js';
-import type { WritableTensors } from '../tensor-source.js';
 import type { WritableEntry } from '../safetensors-header.js';
+import type { WritableTensors } from '../tensor-source.js';
 
-/** Content of a checkpoint to be written, validated and in order. */
+/** A checkpoint that is to be written, checked and laid out. */
 export interface CheckpointContents {
   readonly step: number;
-  /** JSON */
+  /** State as JSON. */
   readonly state: string;
   readonly tensors: WritableTensors;
   readonly entries: readonly WritableEntry[];
 }
 
-/** An open file whose checksums match. */
+/** A checkpoint whose checksums are right. */
 export interface VerifiedFile {
   readonly step: number;
-  /** JSON */
+  /** State as JSON. */
   readonly state: string;
   readonly opened: SafetensorsFile;
 }
 
 /**
- * Extent of a verification: `all` covers every byte; `state` covers the step and the state only,
- * without reading the tensors.
+ * Part of a checkpoint that is verified: `all` bytes, or only step and `state`, which takes no time
+ * with any number of tensors.
  */
 export type Verification = 'all' | 'state';

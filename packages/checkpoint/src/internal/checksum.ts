@@ -1,9 +1,9 @@
 import { DataError } from '@vitvq/core';
 
-/** Placeholder for a checksum, which is replaced after the bytes that it covers are written. */
+/** Placeholder for a checksum, so that the bytes that it covers can be written first. */
 export const checksumPlace = '0'.repeat(64);
 
-/** Compares two SHA-256 sums in hexadecimal digits. @throws {DataError} when they differ */
+/** Compares SHA-256 sums in hexadecimal digits. @throws {DataError} */
 export function assertChecksum(actual: string, expected: string, where: string): void {
   if (actual === expected) return;
   throw new DataError({

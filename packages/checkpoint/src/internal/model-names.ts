@@ -1,8 +1,11 @@
-/** Name of the config file of a model folder, as on model hubs. */
+/** File of a model folder that says what the model is. */
 export const configName = 'config.json';
-/** Prefix of the names of all files with weights. */
+
+/** Beginning of the names of the files that hold the tensors, as model hubs name them. */
 export const modelStem = 'model';
-/** Name of the single file with all weights. */
+
+/** File of a model folder that holds all tensors. */
 export const singleName = `${modelStem}.safetensors`;
-/** Name of the index when weights are in several files. */
+
+/** File of a model folder that lists which of several files holds a tensor. */
 export const indexName = `${singleName}.index.json`;

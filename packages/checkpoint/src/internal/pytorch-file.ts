@@ -6,16 +6,19 @@ import { unpickle, type Unpickled } from './pickle/unpickle.js';
 import type { PickleStorage, PickleValue } from './pickle/values.js';
 import type { ReadBytes } from './strided-tensor.js';
 
-/** An open PyTorch checkpoint of either format. */
+/** Content of a PyTorch checkpoint of either format. */
 export interface PyTorchFile {
-  /** The saved value, in which tensors are descriptions. */
+  /** Value that was saved; its tensors are descriptions. */
   readonly root: PickleValue;
   readonly isBigEndian: boolean;
-  /** Returns a function that reads a storage. @throws {DataError} when the file lacks part of it */
+  /**
+   * Returns the function that reads a storage.
+   * @throws {DataError} unless the file holds all of the storage
+   */
   locate(storage: PickleStorage): ReadBytes;
 }
 
-/** Reads one pickle. @throws {DataError} naming the file and the name that the pickle used */
+/** Reads one pickle. @throws {DataError} naming the file and what the pickle asks for */
 export function readPickle(reader: PickleReader, names: AllowedNames, where: string): Unpickled {
   const refuse = (expected: string, got: string, fix?: string): never => {
     throw new DataError({ where, expected, got, fix });
@@ -31,7 +34,7 @@ export function readPickle(reader: PickleReader, names: AllowedNames, where: str
   }
 }
 
-/** Returns the bytes per element of a storage, which is 1 for a storage without a type. */
+/** Returns the bytes of an element of a storage; a storage without a type counts bytes. */
 export function storageElementBytes({ dtype }: PickleStorage): number {
   return dtype === undefined ? 1 : elementBytes(dtype);
 }

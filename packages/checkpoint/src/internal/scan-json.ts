@@ -1,28 +1,28 @@
 import { boundedName } from './bounded-name.js';
 
-/** Throws the error of the reader or writer of a file. */
+/** Throws the error of a file that is read, or of a call that writes one. */
 type Refuse = (expected: string, got: string) => never;
 
-/** Limits of a JSON text. */
+/** Bounds of a text in JSON. */
 export interface JsonLimits {
-  /** Noun for the text in errors: "a header". */
+  /** Description of the text for errors, such as "a header". */
   readonly noun: string;
-  /** Largest depth of nested objects and lists. */
+  /** Deepest nesting of objects and lists. */
   readonly maximumDepth: number;
   /** Largest number of keys of all objects. @default 1,000,000, enough for 250,000 tensors */
   readonly maximumKeys?: number;
   /**
    * Largest number of values of all objects and lists.
-   * @default 4,000,000, enough for about 400,000 tensors with four axes
+   * @default 4,000,000, enough for some 400,000 tensors with four axes
    */
   readonly maximumValues?: number;
 }
 
 /**
- * Refuses texts that `JSON.parse` would accept: an object with two equal keys (`JSON.parse` keeps
- * the last), unlimited nesting, and so many keys or values that a file of 75 MB takes gigabytes and
- * a minute. Parsing an accepted text takes a few seconds and one gigabyte at most. The text need
- * not be valid JSON.
+ * Scans a text, JSON or not, and refuses what `JSON.parse` would accept: two equal keys in an
+ * object (it keeps the last), nesting as deep as memory allows, and so many keys or values that a
+ * file of 75 MB takes gigabytes and a minute. Parsing a text that passes takes a few seconds and a
+ * gigabyte at most.
  * @throws what `refuse` throws
  */
 export function scanJson(
@@ -35,7 +35,7 @@ export function scanJson(
   let valueCount = 0;
   for (let position = 0; position < text.length; position++) {
     const character = text[position]!;
-    // A value of an object or list follows its opening bracket or a comma.
+    // A value of an object or list follows its beginning or a comma.
     if (character === '{' || character === '[' || character === ',') {
       if (++valueCount > maximumValues) return refuse(`${noun} of at most ${maximumValues} values`, 'more');
     }
@@ -59,7 +59,7 @@ export function scanJson(
   }
 }
 
-/** Formats a value for a message and shortens it, because files may hold arbitrary values. */
+/** Returns a value for an error message, shortened, because files come from anywhere. */
 export function quote(value: unknown): string {
   const text = JSON.stringify(value) ?? 'nothing';
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;

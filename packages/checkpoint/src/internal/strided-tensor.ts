@@ -3,7 +3,7 @@ import { DataError, formatShape } from '@vitvq/core';
 type Elements =
   Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>;
 
-/** Position of the elements of a tensor in its storage. Strides and offset count elements. */
+/** Places of the elements of a tensor in its storage. Strides and offset count elements. */
 export interface StridedLayout {
   readonly shape: readonly number[];
   readonly strides: readonly number[];
@@ -15,17 +15,17 @@ export interface StridedLayout {
 export type ReadBytes = (begin: number, end: number) => Promise<Uint8Array<ArrayBuffer>>;
 
 /**
- * Bytes of storage that are held at once for a tensor that is spread over its storage, or four
- * times the size of the tensor if that is more.
+ * Bytes of a storage that are held at once for a tensor that is spread over it, or four times the
+ * size of the tensor where that is more.
  */
 const windowBytes = 2 ** 26;
 
 /**
- * Reads the elements of a strided tensor in row-major order. A tensor whose elements are close
- * together, in any order of the axes, is read at once. A tensor that is spread over much more than
- * its size (a column of a large matrix) is read in pieces, in the order of the storage.
- * @throws {DataError} naming `where`, for a spread tensor that overlaps itself, and for a tensor
- *   that does not fit into memory
+ * Returns the bytes of a strided tensor in row-major order. Elements that lie close together, in
+ * any order of the axes, are read at once. A tensor that is spread over much more than its size (a
+ * column of a large matrix) is read in pieces, in the order of the storage.
+ * @throws {DataError} naming `where`, for a tensor that is spread like that and overlaps itself,
+ *   and for a tensor that does not fit into memory
  */
 export async function readStrided(
   layout: StridedLayout,
@@ -84,7 +84,7 @@ export async function readStrided(
   return new Uint8Array(result.buffer);
 }
 
-/** Allocates memory, or refuses: the storage in a sparse file may be larger than any memory. */
+/** Allocates the bytes of a tensor. The storage of a sparse file may be larger than any memory. */
 function allocate({ shape }: StridedLayout, bytes: number, where: string): Uint8Array<ArrayBuffer> {
   try {
     return new Uint8Array(bytes);
@@ -94,7 +94,9 @@ function allocate({ shape }: StridedLayout, bytes: number, where: string): Uint8
   }
 }
 
-/** Returns whether positions in the storage never decrease in row-major order. */
+/**
+ * Returns whether a walk along the axes, the last one the fastest, never goes back in the storage.
+ */
 function ascends(axes: readonly { readonly size: number; readonly stride: number }[]): boolean {
   let reach = 0;
   for (const { size, stride } of [...axes].reverse()) {
@@ -111,7 +113,7 @@ function elementsOf(bytes: Uint8Array<ArrayBuffer>, elementBytes: number): Eleme
   return new BigUint64Array(bytes.buffer);
 }
 
-/** Reverses the bytes of each element, from big-endian to little-endian. */
+/** Reverses the bytes of each element in place: big-endian becomes little-endian. */
 export function swapBytes(bytes: Uint8Array, elementBytes: number): void {
   for (let start = 0; start < bytes.length; start += elementBytes)
     bytes.subarray(start, start + elementBytes).reverse();

@@ -17,24 +17,23 @@ import {
 } from './values.js';
 
 /**
- * Largest approximate total size of the objects of a pickle, in bytes. Checkpoints with thousands
- * of tensors need a few million. The limit stops a small pickle that builds objects without end.
+ * Largest total size of the objects of a pickle, in bytes and roughly. Checkpoints with thousands
+ * of tensors need a few million; a small pickle that builds objects without end is stopped here.
  */
 const maximumBytes = 256 * 2 ** 20;
 const containerBytes = 200;
-/** Bytes of an operand on the stack. A growing array exists twice for a moment. */
+/** Bytes of an operand on the stack. A growing array is there twice for a moment. */
 const operandBytes = 32;
 const slotBytes = 40;
 
 /**
- * Largest number of unused indices below an index of the memo. Writers count from 0 or 1, and a
+ * Number of indices that the memo may be ahead of those in use. Writers count from 0 or 1, and a
  * sparse memo is slow.
  */
 const placesAhead = 1000;
 
 /**
- * Holds the stack, the marks and the memo on which the operations of a pickle work, and enforces
- * the limits of a pickle.
+ * Holds the stack, the marks and the memo on which the operations of a pickle work, and its limits.
  */
 export class PickleMachine {
   /** Throws the error of the file, with the position in the pickle. */
@@ -43,7 +42,7 @@ export class PickleMachine {
   readonly #stack: PickleValue[] = [];
   /** Heights of the stack at the marks. */
   readonly #marks: number[] = [];
-  /** The memo is an array because a pickle could choose keys of a `Map` with equal hashes. */
+  /** An array and not a `Map`, because a pickle could choose keys that all have the same hash. */
   readonly #memo: PickleValue[] = [];
   readonly #storages: PickleStorage[] = [];
   #remembered = 0;
@@ -81,7 +80,7 @@ export class PickleMachine {
     this.#marks.push(this.#stack.length);
   }
 
-  /** Drops the operand on top of the stack, or the newest mark if no operand is above it. */
+  /** Drops the operand on top of the stack, or the newest mark where there is none above it. */
   drop(): void {
     if (this.#marks.at(-1) === this.#stack.length) this.#marks.pop();
     else this.pop();
@@ -123,7 +122,7 @@ export class PickleMachine {
     this.pushNew(storage);
   }
 
-  /** Pushes the value for a name of a module. Unknown names are refused. */
+  /** Pushes the name of a class or function in a module. Unknown names are refused. */
   pushName(module: string, name: string): void {
     this.spend(2 * (module.length + name.length));
     const found = this.#names.resolve(module, name);
@@ -179,7 +178,7 @@ export class PickleMachine {
     this.#memo[index] = this.top();
   }
 
-  /** Pushes the value at an index of the memo. */
+  /** Pushes the value that the memo keeps at an index. */
   recall(index: number): void {
     const value = this.#memo[index];
     this.push(
@@ -255,7 +254,7 @@ export class PickleMachine {
       this.refuse('a class or function to call', describeValue(called));
       return;
     }
-    // The result of a call is as large as its arguments.
+    // The result of a call is as large as its parameters.
     this.spend(slotBytes * sizeOf(parameters));
     this.pushNew(this.#names.call(called, parameters, this.refuse));
   }

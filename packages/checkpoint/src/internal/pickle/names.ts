@@ -13,7 +13,7 @@ import {
   type Refuse,
 } from './values.js';
 
-/** Builds the result of calling a known name. */
+/** Builds the value that a call of a known name returns. */
 type Build = (parameters: readonly PickleValue[], refuse: Refuse) => PickleValue;
 
 const dtypes: ReadonlyMap<string, SafetensorsDtype> = new Map<string, SafetensorsDtype>([
@@ -35,7 +35,7 @@ const dtypes: ReadonlyMap<string, SafetensorsDtype> = new Map<string, Safetensor
   ['torch.bool', 'BOOL'],
 ]);
 
-/** Python 2 names that protocols 0 to 2 use for some names of Python 3. */
+/** Names of Python 2 under which protocols 0 to 2 write some names of Python 3. */
 const otherNames: ReadonlyMap<string, string> = new Map(
   ['set', 'frozenset', 'list', 'dict', 'tuple', 'bytearray', 'int', 'float', 'str', 'object', 'complex'].map((name) => [
     `__builtin__.${name}`,
@@ -44,8 +44,9 @@ const otherNames: ReadonlyMap<string, string> = new Map(
 );
 
 /**
- * Classes that training programs leave in checkpoints beside the weights: settings, paths and numpy
- * numbers. They hold only data and are skipped: each of their objects becomes an empty placeholder.
+ * Classes that training programs leave in checkpoints beside the weights: settings, paths, numbers
+ * of numpy. Their objects hold only data and are not read: each becomes a placeholder that holds
+ * nothing.
  */
 const passedOver: ReadonlySet<string> = new Set([
   'argparse.Namespace',
@@ -92,7 +93,7 @@ function list(values: readonly PickleValue[]): PickleList {
 }
 
 /**
- * Returns the items of a list, tuple or set. A list or set may grow later, so a caller that keeps
+ * Returns the items of a list, tuple or set. A list or a set may grow later, so a caller that keeps
  * the items copies them.
  */
 function itemsOf(value: PickleValue | undefined, refuse: Refuse): readonly PickleValue[] {
@@ -125,7 +126,7 @@ const set: Build = ([items], refuse) => {
   return result;
 };
 
-/** Decodes bytes of protocols 0 to 2: a latin1 text with one character per byte. */
+/** Builds bytes, which protocols 0 to 2 write as a text in latin1 with one character a byte. */
 const bytes: Build = ([content, encoding], refuse) => {
   if (content === undefined) return new Uint8Array();
   if (content instanceof Uint8Array) return content;
@@ -140,15 +141,15 @@ function tensorOf(value: PickleValue | undefined, refuse: Refuse): PickleTensor 
 }
 
 /**
- * Builds the tensor of `_rebuild_tensor`, `_rebuild_tensor_v2` and `_v3`. Their further parameters
- * concern training and are ignored.
+ * Builds a tensor from the parameters of `_rebuild_tensor` and `_rebuild_tensor_v2`. Their further
+ * parameters concern training and are ignored.
  */
 const tensor: Build = ([storage, offset, shape, strides], refuse) =>
   buildTensor(storage, offset, shape, strides, undefined, refuse);
 
 /**
- * Functions for the names that may be called. All of them are code of this package: nothing that a
- * pickle names is imported, looked up or run.
+ * Names that may be called, with the functions that build the results. All of these are functions
+ * of this file: nothing that a pickle names is ever imported, looked up or run.
  */
 const known: ReadonlyMap<string, Build> = new Map<string, Build>([
   ['collections.OrderedDict', ([pairs], refuse) => dictionary(pairs, refuse)],
@@ -188,8 +189,8 @@ const known: ReadonlyMap<string, Build> = new Map<string, Build>([
 ]);
 
 /**
- * Knows the names that a pickle may mention: those above, and further classes to skip, given as
- * `package.module.Class` or as `package.*` for a whole package.
+ * Names that a pickle may mention: the known ones, those that are passed over, and those that the
+ * caller ignores, as `package.module.Class` or all of a package as `package.*`.
  */
 export class AllowedNames {
   readonly #exact: ReadonlySet<string>;
@@ -200,7 +201,7 @@ export class AllowedNames {
     this.#prefixes = ignore.filter((name) => name.endsWith('.*')).map((name) => name.slice(0, -1));
   }
 
-  /** Returns the name that a pickle mentions, or undefined when it must be refused. */
+  /** Returns the name that a pickle mentions; undefined where the name must be refused. */
   resolve(module: string, name: string): PickleName | undefined {
     const written = `${module}.${name}`;
     const full = otherNames.get(written) ?? written;
@@ -208,7 +209,7 @@ export class AllowedNames {
     return allowed ? new PickleName(full) : undefined;
   }
 
-  /** Returns the result of calling a name, or of creating an object of a class. */
+  /** Returns the result of calling a name or of making an object of a class. */
   call({ name }: PickleName, parameters: PickleValue, refuse: Refuse): PickleValue {
     if (this.#isPassedOver(name)) return new PicklePlaceholder(name);
     return call(name, parameters, refuse);

@@ -12,13 +12,13 @@ export interface PickleOperation {
 }
 
 /**
- * Largest number of bytes of a binary integer. Longer integers take long to convert, and no
- * checkpoint needs them.
+ * Largest number of bytes of a binary integer; longer ones take long to convert and mean nothing
+ * here.
  */
 const maximumLongBytes = 255;
 
 /**
- * The operations of protocols 0 to 5 by their byte. Source: `pickletools.opcodes` of Python
+ * Operations of the protocols 0 to 5 by their byte. Source: `pickletools.opcodes` of Python
  * (https://docs.python.org/3/library/pickletools.html).
  */
 export const pickleOperations: Readonly<Record<number, PickleOperation>> = {

@@ -1,6 +1,6 @@
 /**
- * Largest number of digits of an integer in text. Longer integers take long to convert, and no
- * checkpoint needs them.
+ * Largest number of digits of an integer in text; longer ones take long to convert and mean nothing
+ * here.
  */
 const maximumDigits = 600;
 const decimal = /^\s*[+-]?\d+\s*$/;
@@ -19,7 +19,8 @@ export function floatLiteral(line: string): number | undefined {
 }
 
 /**
- * Parses a Python string literal without its prefix. Returns undefined when the quotes are missing.
+ * Parses a string literal of Python without its prefix; returns undefined where there are no
+ * quotes.
  */
 export function quotedText(line: string): string | undefined {
   const literal = /^\s*(["'])(.*)\1\s*$/.exec(line);

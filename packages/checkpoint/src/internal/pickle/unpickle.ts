@@ -12,7 +12,7 @@ export interface UnpickleOptions {
   readonly refuse: Refuse;
 }
 
-/** The content of a pickle. */
+/** Content of a pickle. */
 export interface Unpickled {
   readonly value: PickleValue;
   /** Every storage that the pickle mentions. */
@@ -28,7 +28,7 @@ export interface Unpickled {
  * set prototypes (`__proto__` as a key of DICT and of the state of BUILD), calls any property
  * called `__setstate__` that is a function, spreads lists of any length onto the stack of
  * JavaScript, reads LONG1 without its sign, gives tuples and lists one type, and has no limits.
- * @throws what `refuse` throws, and `PickleEnd` when the bytes end before the pickle does
+ * @throws what `refuse` throws; `PickleEnd` where the bytes end before the pickle
  */
 export function unpickle(reader: PickleReader, { names, refuse }: UnpickleOptions): Unpickled {
   const machine = new PickleMachine(reader, names, refuse);

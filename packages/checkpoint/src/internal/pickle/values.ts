@@ -1,12 +1,12 @@
 import { boundedName } from '../bounded-name.js';
 import type { SafetensorsDtype } from '../../dtypes.js';
 
-/** Throws the error of a file, given the expectation and the finding. The caller knows the file. */
+/** Throws the error of a file. The caller knows only the reasons, and not the file. */
 export type Refuse = (expected: string, got: string, fix?: string) => never;
 
 /**
  * Values that unpickling may build: plain values, plain containers, descriptions of tensors, and
- * empty placeholders.
+ * placeholders that hold nothing.
  */
 export type PickleValue =
   | null
@@ -24,25 +24,25 @@ export type PickleValue =
   | PickleTensor
   | PicklePlaceholder;
 
-/** A tuple. It never changes, so no other object may hold its array of items. */
+/** A tuple. Unlike a list, it never changes: nothing else may hold its items. */
 export class PickleTuple {
   constructor(readonly items: readonly PickleValue[]) {}
 }
 
-/** A list, a deque or a similar sequence. */
+/** A list. */
 export class PickleList {
   readonly items: PickleValue[] = [];
 }
 
-/** A set or a frozen set. */
+/** A set. */
 export class PickleSet {
   readonly items: PickleValue[] = [];
 }
 
 /**
- * A dictionary. It keeps entries whose keys are strings, and drops all others because nothing reads
- * them. With numbers as keys, a pickle could choose keys with equal hashes, and each lookup would
- * compare all of them. The entries are a `Map`, which has no prototype that a key could reach.
+ * A dictionary of the entries whose keys are strings. Other entries are dropped, because nothing
+ * reads them, and because a pickle could choose numbers that all have the same hash, so that each
+ * would be compared with all before it. A `Map` has no prototype that a key could reach.
  */
 export class PickleDictionary {
   readonly #entries = new Map<string, PickleValue>();
@@ -56,26 +56,29 @@ export class PickleDictionary {
   }
 }
 
-/** The name of a class or function that the pickle mentions. */
+/** A class or function that a pickle mentions, known by its name alone. */
 export class PickleName {
   constructor(readonly name: string) {}
 }
 
-/** An empty placeholder for an object of a skipped class. */
+/**
+ * Placeholder for an object of a class that is passed over. It holds nothing, whatever the pickle
+ * states of its content.
+ */
 export class PicklePlaceholder {
   constructor(readonly name: string) {}
 }
 
-/** Describes a storage: a sequence of numbers outside the pickle. */
+/** A storage: an array of numbers outside of the pickle. */
 export class PickleStorage {
   constructor(
     readonly key: string,
-    /** Type of the elements; undefined for a storage of bytes, whose tensors have the type. */
+    /** Type of the elements; undefined for a storage of bytes, whose tensors state their types. */
     readonly dtype: SafetensorsDtype | undefined,
-    /** Number of elements, or of bytes for a storage of bytes. */
+    /** Number of elements, or of bytes. */
     readonly length: number,
     /**
-     * Start within the storage of that key, in elements: a storage can be a view of another one.
+     * Element of the storage of that key at which it starts: a storage can be a view of another.
      */
     readonly offset: number,
     /** Number of elements that the storage of that key must have. */
@@ -83,19 +86,19 @@ export class PickleStorage {
   ) {}
 }
 
-/** Describes the layout of a tensor in a storage. Strides and offset count elements. */
+/** Place of a tensor in a storage. Strides and offset count elements. */
 export class PickleTensor {
   constructor(
     readonly storage: PickleStorage,
     readonly dtype: SafetensorsDtype,
-    /** Offset from the start of the storage of that key. */
+    /** Element of the storage of that key at which it starts. */
     readonly offset: number,
     readonly shape: readonly number[],
     readonly strides: readonly number[],
   ) {}
 }
 
-/** Formats a value for a message. */
+/** Returns a description of a value for an error message. */
 export function describeValue(value: PickleValue | undefined): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'None';
