@@ -7,7 +7,6 @@ export {
   type SamplingStep,
 } from './autoregressive-model.js';
 export { ClassConditioner, type ClassConditionerOptions } from './conditioners/class-conditioner.js';
-export { CodeConditioner, type CodeConditionerOptions } from './conditioners/code-conditioner.js';
 export {
   type ClassConditionerConfig,
   type ConditionerConfig,
@@ -23,7 +22,7 @@ export {
 } from './conditioners/conditioner.js';
 export { type EmbeddingConditioner } from './conditioners/embedding-conditioner.js';
 export { type Described, TextConditioner, type TextConditionerOptions } from './conditioners/text-conditioner.js';
-export { readTextTokenizer, type TextTokenizer, textTokenizerFromJson } from './conditioners/text-tokenizer.js';
+export { type TextTokenizer, textTokenizerFromJson } from './conditioners/text-tokenizer.js';
 export {
   type TextTokenizerJson,
   trainTextTokenizer,
@@ -39,7 +38,7 @@ export {
 } from './internal/condition-input.js';
 export { assertConditionerFits, assertSameDescription } from './internal/conditioner-fit.js';
 export { type SequenceEmbeddingOptions, type TokenPositions } from './internal/sequence-embedding.js';
-export { natsOfTokens } from './negative-log-likelihood.js';
+export { negativeLogLikelihood } from './negative-log-likelihood.js';
 export { type TransformerPreset, VIM_BASE, VIM_LARGE } from './presets.js';
 export { gptReferenceWeights, rqTransformerReferenceWeights } from './reference-weights.js';
 export { RQTransformer, type RQTransformerOptions } from './rq-transformer.js';

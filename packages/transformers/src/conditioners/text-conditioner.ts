@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   assertInteger,
   ConfigError,
@@ -7,6 +6,7 @@ import {
   assertTokensInRange,
   type ImageOrCodeBatch,
 } from '@vitvq/core';
+import { sha256 } from '../internal/sha256.js';
 import type { TextConditionerConfig } from './conditioner-config.js';
 import type { Conditioner } from './conditioner.js';
 import type { TextTokenizer } from './text-tokenizer.js';
@@ -113,5 +113,5 @@ function digestOf(json: unknown): string {
       ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
       : value,
   );
-  return createHash('sha256').update(sorted).digest('hex');
+  return sha256(sorted);
 }

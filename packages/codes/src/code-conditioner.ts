@@ -12,7 +12,7 @@ import {
   type ImageOrCodeBatch,
 } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
-import type { Conditioner } from './conditioner.js';
+import type { Conditioner } from '@vitvq/transformers';
 
 export interface CodeConditionerOptions {
   /** Not disposed of. */
