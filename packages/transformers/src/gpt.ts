@@ -6,7 +6,6 @@ import {
   prefixDropoutSites,
   emptyCache,
   type Linear,
-  type CausalTransformerOptions,
   type DropoutSite,
   type KVCache,
 } from '@vitvq/layers';
@@ -17,13 +16,11 @@ import type {
   LogitsOptions,
   SamplingStep,
 } from './autoregressive-model.js';
-import { SequenceEmbedding, type SequenceEmbeddingOptions } from './internal/sequence-embedding.js';
+import type { GPTOptions } from './gpt-options.js';
+import { SequenceEmbedding } from './internal/sequence-embedding.js';
 import { SequenceTransformer } from './internal/sequence-transformer.js';
 import { tokenHead } from './internal/token-head.js';
 import { gptConfig, type GPTConfig } from './transformer-config.js';
-
-/** Sizes and choices of a {@link GPT}. */
-export type GPTOptions = SequenceEmbeddingOptions & CausalTransformerOptions;
 
 /**
  * Decoder-only transformer over one token a position (arXiv:2110.04627, sec. 4: VIM; the reference's `GPT`). Condition

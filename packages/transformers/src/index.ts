@@ -13,13 +13,8 @@ export {
   type TextConditionerConfig,
   type UnconditionalConfig,
 } from './conditioners/conditioner-config.js';
-export {
-  type AnyConditioner,
-  type Conditioner,
-  conditionTensor,
-  nullConditions,
-  repeat,
-} from './conditioners/conditioner.js';
+export { conditionTensor, nullConditions, repeat } from './conditioners/condition-tensor.js';
+export { type AnyConditioner, type Conditioner } from './conditioners/conditioner.js';
 export { type EmbeddingConditioner } from './conditioners/embedding-conditioner.js';
 export { type Described, TextConditioner, type TextConditionerOptions } from './conditioners/text-conditioner.js';
 export { type TextTokenizer, textTokenizerFromJson } from './conditioners/text-tokenizer.js';
@@ -29,7 +24,8 @@ export {
   type TrainTextTokenizerOptions,
 } from './conditioners/train-text-tokenizer.js';
 export { Unconditional } from './conditioners/unconditional.js';
-export { GPT, type GPTOptions } from './gpt.js';
+export { GPT } from './gpt.js';
+export { type GPTOptions } from './gpt-options.js';
 export {
   conditionInput,
   type ConditionInput,
@@ -41,5 +37,6 @@ export { type SequenceEmbeddingOptions, type TokenPositions } from './internal/s
 export { negativeLogLikelihood } from './negative-log-likelihood.js';
 export { type TransformerPreset, VIM_BASE, VIM_LARGE } from './presets.js';
 export { gptReferenceWeights, rqTransformerReferenceWeights } from './reference-weights.js';
-export { RQTransformer, type RQTransformerOptions } from './rq-transformer.js';
+export { RQTransformer } from './rq-transformer.js';
+export { type RQTransformerOptions } from './rq-transformer-options.js';
 export { type GPTConfig, type RQTransformerConfig, type StackConfig } from './transformer-config.js';

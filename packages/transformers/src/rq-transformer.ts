@@ -8,7 +8,6 @@ import {
   prefixDropoutSites,
   emptyCache,
   type Linear,
-  type CausalTransformerOptions,
   type DropoutMasks,
   type DropoutSite,
   type KVCache,
@@ -20,24 +19,11 @@ import type {
   LogitsOptions,
   SamplingStep,
 } from './autoregressive-model.js';
-import { SequenceEmbedding, type SequenceEmbeddingOptions } from './internal/sequence-embedding.js';
+import { SequenceEmbedding } from './internal/sequence-embedding.js';
 import { SequenceTransformer } from './internal/sequence-transformer.js';
 import { tokenHead } from './internal/token-head.js';
+import type { RQTransformerOptions } from './rq-transformer-options.js';
 import { rqTransformerConfig, type RQTransformerConfig } from './transformer-config.js';
-
-/** Blocks and heads of one of the two transformers. */
-type StackSize = Pick<CausalTransformerOptions, 'depth' | 'numHeads'>;
-
-/** Sizes and choices of an {@link RQTransformer}; what is not said twice holds for both transformers. */
-export type RQTransformerOptions = SequenceEmbeddingOptions &
-  Omit<CausalTransformerOptions, keyof StackSize> & {
-    /** Residual levels a position, at least 2. */
-    readonly levels: number;
-    /** Over positions. */
-    readonly spatial: StackSize;
-    /** Over the levels of one position. */
-    readonly depth: StackSize;
-  };
 
 /** Positions start as U[0, 1), as the reference draws them here (its GPT starts from 0). */
 const positionInitializer: Initializer = (key, shape) => ({

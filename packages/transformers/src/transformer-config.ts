@@ -1,9 +1,9 @@
 import { parseOptions } from '@vitvq/core';
 import type { CausalBlockOptions, DropoutRates, Activation } from '@vitvq/layers';
-import type { GPTOptions } from './gpt.js';
+import type { GPTOptions } from './gpt-options.js';
 import type { SequenceEmbeddingOptions, TokenPositions } from './internal/sequence-embedding.js';
 import { gptSchema, rqTransformerSchema } from './internal/transformer-schema.js';
-import type { RQTransformerOptions } from './rq-transformer.js';
+import type { RQTransformerOptions } from './rq-transformer-options.js';
 
 /** What both transformers have, with its defaults; see their options for what each means. JSON holds it. */
 interface SharedConfig {

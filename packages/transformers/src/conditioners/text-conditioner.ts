@@ -6,6 +6,7 @@ import {
   assertTokensInRange,
   type ImageOrCodeBatch,
 } from '@vitvq/core';
+import { canonicalJson } from '../internal/canonical-json.js';
 import { sha256 } from '../internal/sha256.js';
 import type { TextConditionerConfig } from './conditioner-config.js';
 import type { Conditioner } from './conditioner.js';
@@ -108,10 +109,5 @@ export class TextConditioner implements Conditioner {
 
 /** Tells the content of one `tokenizer.json` from another's: its SHA-256, whatever the order of keys. */
 function digestOf(json: unknown): string {
-  const sorted = JSON.stringify(json, (_, value: unknown) =>
-    value !== null && typeof value === 'object' && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
-  );
-  return sha256(sorted);
+  return sha256(canonicalJson(json));
 }
