@@ -15,12 +15,9 @@ const NOT_YET = [
   'examples/quickstart',
   'examples/table-4',
   'examples/text-to-image',
-  'packages/codes',
   'packages/evaluation',
   'packages/export',
-  'packages/sampling',
   'packages/tokenizer',
-  'packages/transformers',
 ];
 const notYet = NOT_YET.map((folder) => `${folder}/**`);
 

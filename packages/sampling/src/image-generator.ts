@@ -28,6 +28,7 @@ import {
 import { completeTokens } from './complete-tokens.js';
 import { Sampler, type SampleOptions, type Schedule } from './sampler.js';
 
+/** Options of an {@link ImageGenerator}. */
 export interface ImageGeneratorOptions {
   readonly model: AutoregressiveModel;
   /** @default none: an `Unconditional` */
@@ -40,11 +41,15 @@ export interface ImageGeneratorOptions {
 /** A seed an image; `seeds`, `temperature`, `topK` and `topP` are those of `Sampler.sample`. */
 export type GenerateOptions = Omit<SampleOptions, 'conditions' | 'guidance' | 'given'> & {
   /**
-   * What the conditioner makes of what images shall be of, image after image: its `encode`, or a row of its `inputShape` each.
+   * Conditions of the images, one after the other: what the conditioner's `encode` returns, or one
+   * row of its `inputShape` for each image.
    * @default no condition
    */
   readonly conditions?: ConditionValues;
-  /** Classifier-free guidance away from no condition, see `Guidance`; about twice the work. @default none */
+  /**
+   * Classifier-free guidance away from no condition, see `Guidance`; about twice the work.
+   * @default none
+   */
   readonly guidanceScale?: Schedule;
   /** Tokens that are known, -1 where they are not, see `SampleOptions`. @default none */
   readonly given?: HostTokens;
@@ -59,10 +64,14 @@ export type StreamOptions = GenerateOptions & {
 
 /** Images in the making. */
 export interface PartialImages extends GeneratedImages {
-  /** Positions that are known. The other tokens are -1, and are shown as {@link completeTokens} has them. */
+  /**
+   * Positions that are known. The other tokens are -1, and are shown as {@link completeTokens} has
+   * them.
+   */
   readonly count: number;
 }
 
+/** Images with the tokens that they are decoded from. */
 export interface GeneratedImages {
   readonly tokens: HostTokens;
   readonly images: HostImages;
@@ -71,14 +80,15 @@ export interface GeneratedImages {
 const where = 'ImageGenerator';
 
 /**
- * A transformer and its tokenizer put to use on images in host memory, as many as are asked for, in batches of one size: draws
- * images, completes them, turns images into tokens and back, says how likely tokens are. The last batch is filled up with its
- * first image again; no result depends on what else is asked for in the same call.
+ * Draws, completes, encodes and decodes images in host memory with a transformer and its tokenizer,
+ * and measures the likelihood of tokens. Works in batches of one size on any number of images. The
+ * last batch is filled up with copies of its first image; no result depends on the other images of
+ * the same call.
  *
- * Weights are constants of the compiled functions from their first call on: make another one after more training. One request at
- * a time.
+ * Weights become constants of the compiled functions at their first call: create a new generator
+ * after further training. Handles one request at a time.
  *
- * Ownership: `dispose()` it; model, conditioner and tokenizer stay the caller's.
+ * Ownership: `dispose()` the generator; model, conditioner and tokenizer stay the caller's.
  */
 export class ImageGenerator {
   readonly #model: AutoregressiveModel;
@@ -121,8 +131,8 @@ export class ImageGenerator {
   }
 
   /**
-   * {@link generate}, and pictures on the way: after the given prefix, if there is one, then every so many positions, and at the
-   * end. Leaving the loop early frees what it holds.
+   * {@link generate}, and pictures on the way: after the given prefix, if there is one, then every
+   * so many positions, and at the end. Leaving the loop early frees what it holds.
    * @throws {ConfigError} also for more seeds than the batch size, which is what is drawn at once
    */
   async *stream({ every = this.#model.grid[1], ...options }: StreamOptions): AsyncGenerator<PartialImages, void> {
@@ -158,7 +168,8 @@ export class ImageGenerator {
 
   /**
    * Draws tokens.
-   * @throws {ConfigError} for filters, seeds and schedules that cannot work, and given tokens of another grid
+   * @throws {ConfigError} for filters, seeds and schedules that cannot work, and given tokens of
+   *   another grid
    * @throws {ShapeError} unless there are as many conditions and given tokens as seeds
    * @throws {DataError} for conditions or given tokens out of range
    */
@@ -197,7 +208,8 @@ export class ImageGenerator {
 
   /**
    * Images of tokens, with values cut off at 0 and 1.
-   * @throws {ConfigError} for tokens of another grid @throws {ShapeError} @throws {DataError} for tokens out of range
+   * @throws {ConfigError} for tokens of another grid @throws {ShapeError} @throws {DataError} for
+   *   tokens out of range
    */
   async decode(tokens: HostTokens, { signal }: Pick<GenerateOptions, 'signal'> = {}): Promise<HostImages> {
     const count = this.#assertKnownTokens(tokens);
@@ -207,9 +219,11 @@ export class ImageGenerator {
   }
 
   /**
-   * Negative log-likelihood of each token given the conditions and the tokens before it, in nats, in the order of the tokens.
+   * Negative log-likelihood of each token given the conditions and the tokens before it, in nats,
+   * in the order of the tokens.
    * @param options  `conditions` as in {@link GenerateOptions}
-   * @throws {ConfigError} for tokens of another grid @throws {ShapeError} @throws {DataError} for values out of range
+   * @throws {ConfigError} for tokens of another grid @throws {ShapeError} @throws {DataError} for
+   *   values out of range
    */
   async negativeLogLikelihood(
     tokens: HostTokens,
@@ -228,7 +242,10 @@ export class ImageGenerator {
     for (const compiled of [this.#encode, this.#decode, this.#measure]) compiled.dispose();
   }
 
-  /** Checks what is asked for, and says what of it the sampler is asked for some of the images: with tensors to be disposed of. */
+  /**
+   * Checks what is asked for, and says what of it the sampler is asked for some of the images: with
+   * tensors to be disposed of.
+   */
   #requests({
     conditions,
     guidanceScale,

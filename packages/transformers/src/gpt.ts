@@ -23,12 +23,13 @@ import { tokenHead } from './internal/token-head.js';
 import { gptConfig, type GPTConfig } from './transformer-config.js';
 
 /**
- * Decoder-only transformer over one token a position (arXiv:2110.04627, sec. 4: VIM; the reference's `GPT`). Condition
- * tokens come first and see each other; image tokens follow in raster order, each predicted from what is before it. The
- * defaults are the reference's; `VIM_BASE` and `VIM_LARGE` have the paper's.
+ * Decoder-only transformer over one token a position (arXiv:2110.04627, sec. 4: VIM; the
+ * reference's `GPT`). Condition tokens come first and see each other; image tokens follow in raster
+ * order, each predicted from what is before it. The defaults are the reference's; `VIM_BASE` and
+ * `VIM_LARGE` have the paper's.
  *
- * Variables: `embedding.…`, `transformer.blocks.0.…`, `transformer.norm.…`, `head.weight` `[D, V]`. Weights start as
- * N(0, 0.02²), biases and positions as 0, as in the reference.
+ * Variables: `embedding.…`, `transformer.blocks.0.…`, `transformer.norm.…`, `head.weight` `[D, V]`.
+ * Weights start as N(0, 0.02²), biases and positions as 0, as in the reference.
  */
 export class GPT extends Module implements AutoregressiveModel {
   /** Names the kind of model in a model folder. */

@@ -20,6 +20,7 @@ export interface Described {
   readonly index: number | undefined;
 }
 
+/** Options of a {@link TextConditioner}. */
 export interface TextConditionerOptions {
   readonly tokenizer: TextTokenizer;
   /** Tokens a text: longer ones are cut off, shorter ones padded with a token of their own. */
@@ -31,7 +32,10 @@ export interface TextConditionerOptions {
   readonly textOf?: (image: Described) => string;
 }
 
-/** A text before the image. Two more tokens than the tokenizer's are padding and null. */
+/**
+ * Gives the tokens of a text before the image. Two more tokens than the vocabulary of the tokenizer
+ * stand for padding and for no condition.
+ */
 export class TextConditioner implements Conditioner {
   readonly length: number;
   readonly #tokenizer: TextTokenizer;
@@ -63,7 +67,10 @@ export class TextConditioner implements Conditioner {
     return json === undefined ? undefined : { kind: 'text', length: this.length, tokenizer: json };
   }
 
-  /** Row-major `[texts, C]`. @throws {DataError} when the tokenizer gives what is not in its vocabulary */
+  /**
+   * Row-major `[texts, C]`.
+   * @throws {DataError} when the tokenizer gives what is not in its vocabulary
+   */
   encode(texts: readonly string[]): Int32Array {
     const { length } = this;
     const tokens = new Int32Array(texts.length * length).fill(this.#tokenizer.vocabSize);
@@ -107,7 +114,10 @@ export class TextConditioner implements Conditioner {
   }
 }
 
-/** Tells the content of one `tokenizer.json` from another's: its SHA-256, whatever the order of keys. */
+/**
+ * Tells the content of one `tokenizer.json` from another's: its SHA-256, whatever the order of
+ * keys.
+ */
 function digestOf(json: unknown): string {
   return sha256(canonicalJson(json));
 }

@@ -1,4 +1,6 @@
-/** Returns the JSON of a value with the keys of its objects sorted; equal values give equal texts. */
+/**
+ * Returns the JSON of a value with the keys of its objects sorted; equal values give equal texts.
+ */
 export function canonicalJson(content: unknown): string {
   return JSON.stringify(content, (_, value: unknown) =>
     value !== null && typeof value === 'object' && !Array.isArray(value)

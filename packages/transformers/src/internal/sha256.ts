@@ -13,8 +13,8 @@ const initialState = primeRoots(8, 1 / 2);
 const rotate = (word: number, by: number): number => (word >>> by) | (word << (32 - by));
 
 /**
- * Returns the SHA-256 of a text in UTF-8 as hexadecimal digits (FIPS 180-4). Browsers compute it only
- * asynchronously, and a description is needed at once.
+ * Returns the SHA-256 of a text in UTF-8 as hexadecimal digits (FIPS 180-4). Browsers compute it
+ * only asynchronously, and a description is needed at once.
  */
 export function sha256(text: string): string {
   const bytes = new TextEncoder().encode(text);
