@@ -22,7 +22,7 @@ const NOT_YET = [
 const notYet = NOT_YET.map((folder) => `${folder}/**`);
 
 export default defineConfig(
-  { ignores: ['**/dist/', '**/coverage/', '.nx/', 'runs/'] },
+  { ignores: ['**/dist/', '**/coverage/', '.nx/', '.packed/', 'runs/', 'site/'] },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],

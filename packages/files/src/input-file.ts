@@ -9,7 +9,9 @@ const pieceBytes = 4 * 2 ** 20;
 
 /** A regular file that is open for reading; every error names the file. */
 export class InputFile {
+  /** Path of the file. */
   readonly path: string;
+  /** Number of bytes when the file was opened. */
   readonly size: number;
   readonly #noun: string;
   readonly #handle: fs.FileHandle;

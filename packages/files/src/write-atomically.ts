@@ -5,10 +5,7 @@ import { DataError } from '@vitvq/core';
 import { removeAbandoned } from './remove-abandoned.js';
 import { systemReason } from './system-reason.js';
 
-/**
- * Bytes that are written at once; a piece is small enough to keep the event loop alive between two
- * pieces.
- */
+/** Bytes that are written at once. The event loop runs between two pieces. */
 const pieceBytes = 16 * 2 ** 20;
 
 const temporaryName = /^\..+\.[0-9a-f]{12}\.tmp$/;

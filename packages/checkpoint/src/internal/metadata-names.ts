@@ -1,8 +1,13 @@
-/** What a checkpoint's metadata calls its parts, in one file and in the index of several. */
+// Names of the parts of a checkpoint in the metadata of its single file or of its index.
+
+/** SHA-256 of the contents. */
 export const checksumName = 'vitvq.sha256';
-/** Metadata name of the format. */
+
+/** Name and version of the format. */
 export const formatName = 'vitvq.format';
-/** Metadata name of the step. */
+
+/** Number of optimizer steps. */
 export const stepName = 'vitvq.step';
-/** Metadata name of the state in JSON. */
+
+/** State as JSON. */
 export const stateName = 'vitvq.state';

@@ -4,10 +4,11 @@ import { updateHash, writeAtomically } from '@vitvq/files';
 import type { CheckpointContents, Verification, VerifiedFile } from './checkpoint-contents.js';
 import { assertChecksum, checksumPlace } from './checksum.js';
 import type { SafetensorsEntry } from '../safetensors-header.js';
-import { encodeHeader, forEachTensor } from './layout.js';
+import { encodeHeader } from './layout.js';
 import { checksumName, formatName, stateName, stepName } from './metadata-names.js';
 import { openWithData } from './open-file.js';
 import { quote } from './scan-json.js';
+import { forEachTensor } from './write-tensors.js';
 
 /**
  * Checksum of the format, the step, the state and the names, types and shapes of the tensors, so
@@ -29,7 +30,8 @@ export async function writeSingle(file: string, { step, state, tensors, entries 
   const header = encodeHeader(
     entries,
     {
-      [checksumName]: checksumPlace, // the first, so that no state can hold its place before it
+      // The first entry, so that no state before it can hold a copy of the placeholder.
+      [checksumName]: checksumPlace,
       [formatName]: format,
       [stepName]: String(step),
       [stateName]: state,

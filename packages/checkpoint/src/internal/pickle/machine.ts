@@ -33,8 +33,7 @@ const slotBytes = 40;
 const placesAhead = 1000;
 
 /**
- * The stack, the marks and the memo on which the operations of a pickle work. Every limit on a
- * pickle is here.
+ * Holds the stack, the marks and the memo on which the operations of a pickle work, and its limits.
  */
 export class PickleMachine {
   /** Throws the error of the file, with the position in the pickle. */
@@ -123,7 +122,7 @@ export class PickleMachine {
     this.pushNew(storage);
   }
 
-  /** Pushes what a name of a module stands for. Unknown names are refused. */
+  /** Pushes the name of a class or function in a module. Unknown names are refused. */
   pushName(module: string, name: string): void {
     this.spend(2 * (module.length + name.length));
     const found = this.#names.resolve(module, name);
@@ -179,7 +178,7 @@ export class PickleMachine {
     this.#memo[index] = this.top();
   }
 
-  /** Pushes what the memo keeps at an index. */
+  /** Pushes the value that the memo keeps at an index. */
   recall(index: number): void {
     const value = this.#memo[index];
     this.push(
@@ -249,13 +248,13 @@ export class PickleMachine {
     }
   }
 
-  /** Pushes what calling a known name returns. */
+  /** Pushes the result of calling a known name. */
   call(called: PickleValue | undefined, parameters: PickleValue): void {
     if (!(called instanceof PickleName)) {
       this.refuse('a class or function to call', describeValue(called));
       return;
     }
-    // What a call builds is as large as what it is given.
+    // The result of a call is as large as its parameters.
     this.spend(slotBytes * sizeOf(parameters));
     this.pushNew(this.#names.call(called, parameters, this.refuse));
   }

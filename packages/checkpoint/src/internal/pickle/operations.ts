@@ -18,7 +18,7 @@ export interface PickleOperation {
 const maximumLongBytes = 255;
 
 /**
- * The operations of protocols 0 to 5 by their byte. Sources: `pickletools.opcodes` of Python
+ * Operations of the protocols 0 to 5 by their byte. Source: `pickletools.opcodes` of Python
  * (https://docs.python.org/3/library/pickletools.html).
  */
 export const pickleOperations: Readonly<Record<number, PickleOperation>> = {
