@@ -6,6 +6,7 @@ import {
   assertInteger,
   ConfigError,
   formatShape,
+  concatenate,
   countOf,
   assertTokensInRange,
   assertTokensFit,
@@ -265,20 +266,22 @@ function assertSameCodes({ file, rows }: LoadedShard, first: ShardRows): void {
 }
 
 function joined(parts: readonly ShardRows[]): ShardRows {
-  const concatenate = (arrays: readonly Int32Array[]): Int32Array => {
-    const all = new Int32Array(arrays.reduce((size, { length }) => size + length, 0));
-    let at = 0;
-    for (const array of arrays) {
-      all.set(array, at);
-      at += array.length;
-    }
-    return all;
-  };
   const optional = (name: 'labels' | 'conditions'): Int32Array | undefined =>
-    parts.every((part) => part[name]) ? concatenate(parts.map((part) => part[name]!)) : undefined;
+    parts.every((part) => part[name])
+      ? concatenate(
+          parts.map((part) => part[name]!),
+          Int32Array,
+        )
+      : undefined;
   return {
-    tokens: concatenate(parts.map(({ tokens }) => tokens)),
-    indices: concatenate(parts.map(({ indices }) => indices)),
+    tokens: concatenate(
+      parts.map(({ tokens }) => tokens),
+      Int32Array,
+    ),
+    indices: concatenate(
+      parts.map(({ indices }) => indices),
+      Int32Array,
+    ),
     labels: optional('labels'),
     conditions: optional('conditions'),
   };

@@ -5,6 +5,7 @@ import {
   ConfigError,
   formatShape,
   ShapeError,
+  takeRows,
   assertTokensInRange,
   assertTokenizerFits,
   assertTokensFit,
@@ -200,7 +201,7 @@ export class ImageGenerator {
       });
     }
     const encode = (rows: readonly number[]): Promise<Tensor> =>
-      callDisposing(this.#encode, tf.tensor4d(rowsOf(data, values, rows), [rows.length, ...size]));
+      callDisposing(this.#encode, tf.tensor4d(takeRows(data, values, rows), [rows.length, ...size]));
     const tokens = await this.#inBatches(count, Int32Array, encode, signal);
     assertTokensFit(tokens.shape, this.#model, where);
     return tokens;
@@ -233,7 +234,7 @@ export class ImageGenerator {
     const values = this.#conditionValues(conditions, count);
     const { size } = this.#conditions;
     const measure = (rows: readonly number[]): Promise<Tensor> =>
-      callDisposing(this.#measure, this.#conditions.tensor(rowsOf(values, size, rows)), tokensOf(tokens, rows));
+      callDisposing(this.#measure, this.#conditions.tensor(takeRows(values, size, rows)), tokensOf(tokens, rows));
     return (await this.#inBatches(count, Float32Array, measure, signal)).data;
   }
 
@@ -258,7 +259,7 @@ export class ImageGenerator {
     const values = this.#conditionValues(conditions, seeds.length);
     if (given) this.#assertTokens(given, seeds.length);
     return (rows) => {
-      const own = this.#embedded(rowsOf(values, size, rows));
+      const own = this.#embedded(takeRows(values, size, rows));
       const known = given && tokensOf(given, rows);
       const unconditional = guidanceScale === undefined ? undefined : this.#embedded(repeat(nullValues, rows.length));
       return {
@@ -359,15 +360,8 @@ async function callDisposing<A extends Tensor[]>(
   }
 }
 
-/** Some images' values, of `size` each. */
-function rowsOf<T extends Int32Array | Float32Array>(values: T, size: number, rows: readonly number[]): T {
-  const result = new (values.constructor as new (length: number) => T)(rows.length * size);
-  rows.forEach((row, place) => result.set(values.subarray(row * size, (row + 1) * size), place * size));
-  return result;
-}
-
 function tokensOf({ data, shape: [, ...shape] }: HostTokens, rows: readonly number[]): ImageTokens {
   const size = shape.reduce((product, length) => product * length, 1);
-  const tensor: Tensor = tf.tensor(rowsOf(data, size, rows), [rows.length, ...shape], 'int32');
+  const tensor: Tensor = tf.tensor(takeRows(data, size, rows), [rows.length, ...shape], 'int32');
   return tensor as ImageTokens;
 }
