@@ -22,6 +22,7 @@ export interface CodeView {
   readonly rowOf: Uint32Array;
 }
 
+/** What a {@link CodeSource} is built from; `openCodes` collects it. */
 export interface CodeSourceParts {
   readonly configuration: ShardConfiguration;
   readonly files: ShardFiles;
@@ -32,6 +33,7 @@ export interface CodeSourceParts {
   readonly fingerprint: string;
 }
 
+/** Which batches {@link CodeSource.batches} gives, and in which order. */
 export interface CodeBatchOptions {
   /** Images a batch. */
   readonly batchSize: number;
@@ -40,8 +42,8 @@ export interface CodeBatchOptions {
   /** Decides the order, and with which view an image begins; needed to shuffle. */
   readonly key?: RandomKey;
   /**
-   * What an epoch does with images that do not fill a batch: `drop` them (training), or `pad` the batch with zeros
-   * (evaluation). @default 'drop'
+   * What an epoch does with images that do not fill a batch: `drop` them (training), or `pad` the
+   * batch with zeros (evaluation). @default 'drop'
    */
   readonly lastBatch?: 'drop' | 'pad';
   /** Passes over the images; after the last batch the stream ends. @default Infinity */
@@ -92,8 +94,9 @@ export class CodeSource {
   }
 
   /**
-   * A batch is a function of key, epoch and index alone. In epoch e an image shows view (v + e) mod views, where v is drawn by
-   * the key (0 without one): each of its views comes once in so many epochs.
+   * A batch is a function of key, epoch and index alone. In epoch e an image shows view (v + e) mod
+   * views, where v is drawn by the key (0 without one): each of its views comes once in so many
+   * epochs.
    * @throws {ConfigError}
    */
   batches(options: CodeBatchOptions): CodeBatchStream {

@@ -6,6 +6,7 @@ import {
   assertInteger,
   ConfigError,
   formatShape,
+  concatenate,
   countOf,
   assertTokensInRange,
   assertTokensFit,
@@ -33,6 +34,7 @@ export interface RepeatedImages extends BatchSource<ImageBatch> {
   readonly batchesPerEpoch: number;
 }
 
+/** How far {@link encodeToShards} is. */
 export interface EncodeProgress {
   /** Done, those of an earlier call included. */
   readonly shards: number;
@@ -41,19 +43,26 @@ export interface EncodeProgress {
   readonly progress: number;
 }
 
+/** What {@link encodeToShards} encodes, and where it writes. */
 export interface EncodeToShardsOptions {
   /** Frozen. */
   readonly tokenizer: Tokenizer;
   /**
-   * Opens the images so that the first batch is number `startAt`; the same number must always give the same batch. Take
-   * `lastBatch: 'pad'`, so that no image is left out.
+   * Opens the images so that the first batch is number `startAt`; the same number must always give
+   * the same batch. Take `lastBatch: 'pad'`, so that no image is left out.
    */
   readonly openBatches: (startAt: number) => RepeatedImages | Promise<RepeatedImages>;
-  /** Passes over the images: as many augmented views of each. 1 for images that are not augmented. @default 1 */
+  /**
+   * Passes over the images: as many augmented views of each. 1 for images that are not augmented.
+   * @default 1
+   */
   readonly views?: number;
   /** Where the shards go; created if need be. One process at a time writes there. */
   readonly directory: string;
-  /** Conditions that need the images (`CodeConditioner`) are computed as well and kept beside the codes. */
+  /**
+   * Conditions that need the images (`CodeConditioner`) are computed as well and kept beside the
+   * codes.
+   */
   readonly conditioner?: Conditioner;
   /** Batches a file; so much is held in memory. @default 64 */
   readonly batchesPerShard?: number;
@@ -64,15 +73,16 @@ export interface EncodeToShardsOptions {
 }
 
 /**
- * Computes the codes of images once, so that stage 2 trains without the tokenizer: safetensors files of tokens, labels and
- * positions in the source. The paper encodes anew for each step (arXiv:2110.04627, sec. 4.2); several views of each image are
- * what is left of that.
+ * Encodes images once and writes their tokens, labels and positions in the source as safetensors
+ * files, so that stage 2 trains without the tokenizer. The paper encodes anew for each step
+ * (arXiv:2110.04627, sec. 4.2); several augmented views of each image approximate that.
  *
- * Stopped or killed, and called again, it goes on after the shards that are there, which it verifies first, and gives the same
- * bytes. That tokenizer and images are those of before is checked on a batch.
- * @returns the number of images a view
- * @throws {ConfigError} when the folder was begun with something else
- * @throws {DataError} for a damaged shard, and when one cannot be written
+ * A call that was stopped or killed can be repeated. It verifies the shards that exist, encodes the
+ * others, and writes the same bytes as an uninterrupted call. It encodes one batch of an existing
+ * shard again to check that tokenizer and images are the same.
+ * @returns the number of images in each view
+ * @throws {ConfigError} when the folder was begun with another tokenizer, other images or options
+ * @throws {DataError} for a damaged shard, and when a shard cannot be written
  */
 export async function encodeToShards(options: EncodeToShardsOptions): Promise<{ readonly images: number }> {
   const { tokenizer, openBatches, views = 1, directory, conditioner, batchesPerShard = 64 } = options;
@@ -256,20 +266,22 @@ function assertSameCodes({ file, rows }: LoadedShard, first: ShardRows): void {
 }
 
 function joined(parts: readonly ShardRows[]): ShardRows {
-  const concatenate = (arrays: readonly Int32Array[]): Int32Array => {
-    const all = new Int32Array(arrays.reduce((size, { length }) => size + length, 0));
-    let at = 0;
-    for (const array of arrays) {
-      all.set(array, at);
-      at += array.length;
-    }
-    return all;
-  };
   const optional = (name: 'labels' | 'conditions'): Int32Array | undefined =>
-    parts.every((part) => part[name]) ? concatenate(parts.map((part) => part[name]!)) : undefined;
+    parts.every((part) => part[name])
+      ? concatenate(
+          parts.map((part) => part[name]!),
+          Int32Array,
+        )
+      : undefined;
   return {
-    tokens: concatenate(parts.map(({ tokens }) => tokens)),
-    indices: concatenate(parts.map(({ indices }) => indices)),
+    tokens: concatenate(
+      parts.map(({ tokens }) => tokens),
+      Int32Array,
+    ),
+    indices: concatenate(
+      parts.map(({ indices }) => indices),
+      Int32Array,
+    ),
     labels: optional('labels'),
     conditions: optional('conditions'),
   };

@@ -15,10 +15,12 @@ import {
 } from './internal/shard.js';
 
 /**
- * Opens the shards that `encodeToShards` made of images. All of them are read once and verified; afterwards single rows are read
- * when they are needed, so that memory holds positions and labels alone. Close it.
- * @throws {DataError} when shards are missing, damaged, or hold other images in one view than in another
- * @throws {ConfigError} when they are not of one making
+ * Opens the shards that `encodeToShards` wrote. Reads and verifies all of them once; afterwards
+ * rows are read when a batch needs them, so that memory holds only labels and the places of images.
+ * The caller closes the source.
+ * @throws {DataError} when shards are missing, damaged, or hold other images in one view than in
+ *   another
+ * @throws {ConfigError} when the shards do not come from one call with the same options
  */
 export async function openCodes(directory: string): Promise<CodeSource> {
   const names = await fs.readdir(directory).catch((): string[] => []);

@@ -18,14 +18,14 @@ import {
   tinyTransformerTraining,
   vocabSize,
 } from '@vitvq/test-models';
+import { ClassConditioner, TextConditioner, textTokenizerFromJson, trainTextTokenizer } from '@vitvq/transformers';
 import {
-  ClassConditioner,
   CodeConditioner,
-  TextConditioner,
-  textTokenizerFromJson,
-  trainTextTokenizer,
-} from '@vitvq/transformers';
-import { encodeToShards, openCodes, type EncodeProgress, type EncodeToShardsOptions } from '../src/index.js';
+  encodeToShards,
+  openCodes,
+  type EncodeProgress,
+  type EncodeToShardsOptions,
+} from '../src/index.js';
 import { readShard, writeShard } from '../src/internal/shard.js';
 
 let directory: string;

@@ -1,9 +1,11 @@
 import type { HostTokens, TokenShape } from '@vitvq/core';
 
 /**
- * Tokens of images in the making as a decoder needs them, all there: one that is not known yet (-1) repeats the position above
- * it, in the first row the one before it. A decoder's attention sees it everywhere, so it should look like a likely neighbour.
- * @param tokens  `[B, N]`, `[B, N, L]`, such as `Sampler.stream` yields; not changed
+ * Fills in the tokens that are not drawn yet (-1), so that a tokenizer can decode images in the
+ * making. Such a token repeats the token of the position above it, or in the first row that of the
+ * position before it, because the decoder's attention sees it from everywhere and it should
+ * resemble a likely neighbor.
+ * @param tokens  `[B, N]` or `[B, N, L]`, such as `Sampler.stream` yields; not changed
  */
 export function completeTokens(
   { data, shape }: HostTokens,

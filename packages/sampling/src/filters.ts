@@ -9,13 +9,16 @@ export interface FilterOptions {
   /** Keeps the k most likely tokens, and those as likely as the k-th. In `[1, V]`. @default all */
   readonly topK?: number;
   /**
-   * Keeps the fewest most likely tokens whose probabilities sum to at least this ("nucleus", Holtzman et al. 2020), and those
-   * as likely as the least of them. In (0, 1]. @default 1, all
+   * Keeps the fewest most likely tokens whose probabilities sum to at least this ("nucleus",
+   * Holtzman et al. 2020), and those as likely as the least of them. In (0, 1]. @default 1, all
    */
   readonly topP?: number;
 }
 
-/** The same, as a compiled function needs it: `topK` is part of the program, the others are data. */
+/**
+ * Filter options as a compiled function takes them: `topK` is part of the program, the others are
+ * tensors.
+ */
 export interface FilterTensors {
   readonly temperature: Scalar;
   readonly topK?: number;
@@ -53,22 +56,25 @@ export function assertFilters({ temperature = 1, topK, topP }: FilterOptions, vo
 /** Float32 has smaller numbers, but engines may take those for 0. */
 const smallest = 1e-30;
 
-/** Temperatures as float32 tensors hold them; ever smaller ones soon mean the same, the most likely token. */
+/**
+ * Returns a temperature that float32 tensors can hold. Near 0 only the most likely token is drawn.
+ */
 export function clampTemperature(temperature: number): number {
   return Math.min(Math.max(temperature, smallest), 3e38);
 }
 
-/** A p as float32 tensors hold it; so small a one keeps the most likely token. */
+/** Returns a `topP` that float32 tensors can hold. The smallest one keeps the most likely token. */
 export function clampTopP(topP: number): number {
   return Math.max(topP, smallest);
 }
 
 /**
- * Probabilities that a token is drawn from, in the order of the reference: temperature, top-k, softmax, top-p, and the rest
- * scaled to a sum of 1. Tokens of equal probability are kept or dropped together, so that the result does not depend on
- * their order (the reference cuts through ties of top-p in the order that its sort happens to give).
+ * Returns the probabilities that a token is drawn from. Applies, in the order of the reference,
+ * temperature, top-k, softmax and top-p, and scales the rest to a sum of 1. Tokens of equal
+ * probability are kept or dropped together, so that the result does not depend on their order; the
+ * reference cuts through ties of top-p in the order that its sort gives.
  * @param logits  `[B, V]`
- * @throws {ConfigError}
+ * @throws {ConfigError} for a filter that cannot work
  */
 export function filterLogits(logits: Tensor2D, { temperature = 1, topK, topP }: FilterOptions = {}): Tensor2D {
   assertFilters({ temperature, topK, topP }, logits.shape[1], 'filterLogits');
@@ -104,8 +110,8 @@ export function filteredProbabilities(logits: Tensor2D, { temperature, topK, top
 const belowOne = 1 - 2 ** -23;
 
 /**
- * Draws a token a row: the first whose cumulative probability is above `uniform` (inversion). A token of probability 0 is
- * never drawn.
+ * Draws a token a row: the first whose cumulative probability is above `uniform` (inversion). A
+ * token of probability 0 is never drawn.
  * @param probabilities  `[B, V]`; their sum need not be 1
  * @param uniform  `[B]` in [0, 1)
  * @returns int32 `[B]`; V, which is no token, where there are no probabilities but NaN

@@ -5,6 +5,7 @@ import {
   ConfigError,
   formatShape,
   ShapeError,
+  takeRows,
   assertTokensInRange,
   assertTokenizerFits,
   assertTokensFit,
@@ -18,7 +19,7 @@ import {
   Unconditional,
   conditionInput,
   assertConditionerFits,
-  natsOfTokens,
+  negativeLogLikelihood,
   type AutoregressiveModel,
   type ImageTokens,
   type AnyConditioner,
@@ -28,6 +29,7 @@ import {
 import { completeTokens } from './complete-tokens.js';
 import { Sampler, type SampleOptions, type Schedule } from './sampler.js';
 
+/** Options of an {@link ImageGenerator}. */
 export interface ImageGeneratorOptions {
   readonly model: AutoregressiveModel;
   /** @default none: an `Unconditional` */
@@ -40,11 +42,15 @@ export interface ImageGeneratorOptions {
 /** A seed an image; `seeds`, `temperature`, `topK` and `topP` are those of `Sampler.sample`. */
 export type GenerateOptions = Omit<SampleOptions, 'conditions' | 'guidance' | 'given'> & {
   /**
-   * What the conditioner makes of what images shall be of, image after image: its `encode`, or a row of its `inputShape` each.
+   * Conditions of the images, one after the other: what the conditioner's `encode` returns, or one
+   * row of its `inputShape` for each image.
    * @default no condition
    */
   readonly conditions?: ConditionValues;
-  /** Classifier-free guidance away from no condition, see `Guidance`; about twice the work. @default none */
+  /**
+   * Classifier-free guidance away from no condition, see `Guidance`; about twice the work.
+   * @default none
+   */
   readonly guidanceScale?: Schedule;
   /** Tokens that are known, -1 where they are not, see `SampleOptions`. @default none */
   readonly given?: HostTokens;
@@ -59,10 +65,14 @@ export type StreamOptions = GenerateOptions & {
 
 /** Images in the making. */
 export interface PartialImages extends GeneratedImages {
-  /** Positions that are known. The other tokens are -1, and are shown as {@link completeTokens} has them. */
+  /**
+   * Positions that are known. The other tokens are -1, and are shown as {@link completeTokens} has
+   * them.
+   */
   readonly count: number;
 }
 
+/** Images with the tokens that they are decoded from. */
 export interface GeneratedImages {
   readonly tokens: HostTokens;
   readonly images: HostImages;
@@ -71,14 +81,15 @@ export interface GeneratedImages {
 const where = 'ImageGenerator';
 
 /**
- * A transformer and its tokenizer put to use on images in host memory, as many as are asked for, in batches of one size: draws
- * images, completes them, turns images into tokens and back, says how likely tokens are. The last batch is filled up with its
- * first image again; no result depends on what else is asked for in the same call.
+ * Draws, completes, encodes and decodes images in host memory with a transformer and its tokenizer,
+ * and measures the likelihood of tokens. Works in batches of one size on any number of images. The
+ * last batch is filled up with copies of its first image; no result depends on the other images of
+ * the same call.
  *
- * Weights are constants of the compiled functions from their first call on: make another one after more training. One request at
- * a time.
+ * Weights become constants of the compiled functions at their first call: create a new generator
+ * after further training. Handles one request at a time.
  *
- * Ownership: `dispose()` it; model, conditioner and tokenizer stay the caller's.
+ * Ownership: `dispose()` the generator; model, conditioner and tokenizer stay the caller's.
  */
 export class ImageGenerator {
   readonly #model: AutoregressiveModel;
@@ -108,7 +119,8 @@ export class ImageGenerator {
       { name: 'decode', variables: 'frozen' },
     );
     this.#measure = compile(
-      (values: Tensor, tokens: ImageTokens) => tf.tidy(() => natsOfTokens(model, conditions.embed(values), tokens)),
+      (values: Tensor, tokens: ImageTokens) =>
+        tf.tidy(() => negativeLogLikelihood(model, conditions.embed(values), tokens)),
       { name: 'likelihood', variables: 'frozen' },
     );
   }
@@ -120,8 +132,8 @@ export class ImageGenerator {
   }
 
   /**
-   * {@link generate}, and pictures on the way: after the given prefix, if there is one, then every so many positions, and at the
-   * end. Leaving the loop early frees what it holds.
+   * {@link generate}, and pictures on the way: after the given prefix, if there is one, then every
+   * so many positions, and at the end. Leaving the loop early frees what it holds.
    * @throws {ConfigError} also for more seeds than the batch size, which is what is drawn at once
    */
   async *stream({ every = this.#model.grid[1], ...options }: StreamOptions): AsyncGenerator<PartialImages, void> {
@@ -157,7 +169,8 @@ export class ImageGenerator {
 
   /**
    * Draws tokens.
-   * @throws {ConfigError} for filters, seeds and schedules that cannot work, and given tokens of another grid
+   * @throws {ConfigError} for filters, seeds and schedules that cannot work, and given tokens of
+   *   another grid
    * @throws {ShapeError} unless there are as many conditions and given tokens as seeds
    * @throws {DataError} for conditions or given tokens out of range
    */
@@ -188,7 +201,7 @@ export class ImageGenerator {
       });
     }
     const encode = (rows: readonly number[]): Promise<Tensor> =>
-      callDisposing(this.#encode, tf.tensor4d(rowsOf(data, values, rows), [rows.length, ...size]));
+      callDisposing(this.#encode, tf.tensor4d(takeRows(data, values, rows), [rows.length, ...size]));
     const tokens = await this.#inBatches(count, Int32Array, encode, signal);
     assertTokensFit(tokens.shape, this.#model, where);
     return tokens;
@@ -196,7 +209,8 @@ export class ImageGenerator {
 
   /**
    * Images of tokens, with values cut off at 0 and 1.
-   * @throws {ConfigError} for tokens of another grid @throws {ShapeError} @throws {DataError} for tokens out of range
+   * @throws {ConfigError} for tokens of another grid @throws {ShapeError} @throws {DataError} for
+   *   tokens out of range
    */
   async decode(tokens: HostTokens, { signal }: Pick<GenerateOptions, 'signal'> = {}): Promise<HostImages> {
     const count = this.#assertKnownTokens(tokens);
@@ -206,11 +220,13 @@ export class ImageGenerator {
   }
 
   /**
-   * Negative log-likelihood of each token given the conditions and the tokens before it, in nats, in the order of the tokens.
+   * Negative log-likelihood of each token given the conditions and the tokens before it, in nats,
+   * in the order of the tokens.
    * @param options  `conditions` as in {@link GenerateOptions}
-   * @throws {ConfigError} for tokens of another grid @throws {ShapeError} @throws {DataError} for values out of range
+   * @throws {ConfigError} for tokens of another grid @throws {ShapeError} @throws {DataError} for
+   *   values out of range
    */
-  async natsOfTokens(
+  async negativeLogLikelihood(
     tokens: HostTokens,
     { conditions, signal }: Pick<GenerateOptions, 'conditions' | 'signal'> = {},
   ): Promise<Float32Array> {
@@ -218,7 +234,7 @@ export class ImageGenerator {
     const values = this.#conditionValues(conditions, count);
     const { size } = this.#conditions;
     const measure = (rows: readonly number[]): Promise<Tensor> =>
-      callDisposing(this.#measure, this.#conditions.tensor(rowsOf(values, size, rows)), tokensOf(tokens, rows));
+      callDisposing(this.#measure, this.#conditions.tensor(takeRows(values, size, rows)), tokensOf(tokens, rows));
     return (await this.#inBatches(count, Float32Array, measure, signal)).data;
   }
 
@@ -227,7 +243,10 @@ export class ImageGenerator {
     for (const compiled of [this.#encode, this.#decode, this.#measure]) compiled.dispose();
   }
 
-  /** Checks what is asked for, and says what of it the sampler is asked for some of the images: with tensors to be disposed of. */
+  /**
+   * Checks what is asked for, and says what of it the sampler is asked for some of the images: with
+   * tensors to be disposed of.
+   */
   #requests({
     conditions,
     guidanceScale,
@@ -240,7 +259,7 @@ export class ImageGenerator {
     const values = this.#conditionValues(conditions, seeds.length);
     if (given) this.#assertTokens(given, seeds.length);
     return (rows) => {
-      const own = this.#embedded(rowsOf(values, size, rows));
+      const own = this.#embedded(takeRows(values, size, rows));
       const known = given && tokensOf(given, rows);
       const unconditional = guidanceScale === undefined ? undefined : this.#embedded(repeat(nullValues, rows.length));
       return {
@@ -341,15 +360,8 @@ async function callDisposing<A extends Tensor[]>(
   }
 }
 
-/** Some images' values, of `size` each. */
-function rowsOf<T extends Int32Array | Float32Array>(values: T, size: number, rows: readonly number[]): T {
-  const result = new (values.constructor as new (length: number) => T)(rows.length * size);
-  rows.forEach((row, place) => result.set(values.subarray(row * size, (row + 1) * size), place * size));
-  return result;
-}
-
 function tokensOf({ data, shape: [, ...shape] }: HostTokens, rows: readonly number[]): ImageTokens {
   const size = shape.reduce((product, length) => product * length, 1);
-  const tensor: Tensor = tf.tensor(rowsOf(data, size, rows), [rows.length, ...shape], 'int32');
+  const tensor: Tensor = tf.tensor(takeRows(data, size, rows), [rows.length, ...shape], 'int32');
   return tensor as ImageTokens;
 }

@@ -27,32 +27,39 @@ export interface ScoredImages {
 }
 
 /**
- * How good images are, `[B]`, higher for better: what a classifier gives the class of an image, the similarity of image and
- * text, a critic's logit. Of each image alone, not of its batch mates. The result is disposed of.
+ * Scores images, `[B]`, higher is better: the probability that a classifier gives the class, the
+ * similarity of image and text, the logit of a discriminator. The score of an image must not depend
+ * on the rest of its batch. The sampler disposes of the result.
  */
 export type Scorer = (images: ScoredImages) => Tensor1D | Promise<Tensor1D>;
 
 /**
- * Which candidates are kept. `rate`, in (0, 1]: the best share of each condition's, the paper's acceptance rate; `threshold`:
- * those that score at least as much, of at most `maximumCandidates` a condition.
+ * Says which candidates are kept. `rate`, in (0, 1], keeps the best fraction of the candidates of
+ * each condition (the acceptance rate of the paper). `threshold` keeps candidates that score at
+ * least that much, out of at most `maximumCandidates` for each condition.
  */
 export type AcceptanceRule =
   { readonly rate: number } | { readonly threshold: number; readonly maximumCandidates: number };
 
-/** Conditions, `given` tokens and the guidance's `unconditional` have one row a condition, whatever `count` is. */
+/**
+ * Conditions, `given` tokens and the guidance's `unconditional` have one row a condition, whatever
+ * `count` is.
+ */
 export type RejectionOptions = Omit<SampleOptions, 'seeds'> & {
   /** Images to keep for each condition. */
   readonly count: number;
   readonly accept: AcceptanceRule;
   /**
-   * Of the first candidate of the first condition; the next candidate has the next one, and the conditions follow each other.
-   * An integer in [0, 2^53). @default 0
+   * Seed of the first candidate of the first condition, an integer in [0, 2^53). Each further
+   * candidate takes the next seed, condition after condition.
+   * @default 0
    */
   readonly seed?: number;
   /** Called after each batch of candidates. */
   readonly onProgress?: (progress: RejectionProgress) => void;
 };
 
+/** How far a call of {@link RejectionSampler.sample} is. */
 export interface RejectionProgress {
   /** Candidates drawn so far. */
   readonly candidates: number;
@@ -68,7 +75,9 @@ export interface AcceptedImages {
   readonly rows: Int32Array;
   /** `[K]`. */
   readonly scores: Float32Array;
-  /** `[K]`: with the same condition and filters, `Sampler.sample` makes the same image of its seed. */
+  /**
+   * `[K]`: with the same condition and filters, `Sampler.sample` makes the same image of its seed.
+   */
   readonly seeds: readonly number[];
   /** Images that were kept, by those that the choice was made from. */
   readonly acceptanceRate: number;
@@ -76,6 +85,7 @@ export interface AcceptedImages {
   readonly perCondition: readonly { readonly accepted: number; readonly candidates: number }[];
 }
 
+/** Options of a {@link RejectionSampler}. */
 export interface RejectionSamplerOptions {
   /** Not disposed of. */
   readonly sampler: Sampler;
@@ -89,10 +99,11 @@ export interface RejectionSamplerOptions {
 const where = 'RejectionSampler';
 
 /**
- * Samples more images than are wanted and keeps the best (arXiv:2110.04627, sec. 5.2 and table 5, after VQ-VAE-2,
- * arXiv:1906.00446: candidates are ranked by what a classifier, there a ResNet-101, gives their class, and the best half is
- * kept, an acceptance rate of 0.5). In memory are one batch and what is kept. What is kept is a function of the options: it does not
- * depend on the size of the batches, as far as the scores of an image do not.
+ * Samples more images than are wanted and keeps the best (arXiv:2110.04627, sec. 5.2 and table 5,
+ * after VQ-VAE-2, arXiv:1906.00446: candidates are ranked by what a classifier, there a ResNet-101,
+ * gives their class, and the best half is kept, an acceptance rate of 0.5). In memory are one batch
+ * and what is kept. What is kept is a function of the options: it does not depend on the size of
+ * the batches, as far as the scores of an image do not.
  *
  * Ownership: `dispose()` it; sampler and tokenizer stay the caller's.
  */
@@ -149,7 +160,9 @@ export class RejectionSampler {
     this.#decode?.dispose();
   }
 
-  /** Tokens and scores of a batch; one that is not full ends with its last image again and again. */
+  /**
+   * Tokens and scores of a batch; one that is not full ends with its last image again and again.
+   */
   async #draw(
     options: Omit<SampleOptions, 'seeds'>,
     draws: readonly Draw[],

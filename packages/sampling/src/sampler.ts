@@ -21,29 +21,37 @@ import { SamplingVariables } from './internal/sampling-variables.js';
 export type Schedule = number | ((progress: number) => number);
 
 /**
- * Classifier-free guidance (Ho and Salimans 2022): logits become u + scale (c - u), with c given the image's condition and u
- * given the one that stands for no condition. Costs as much as twice the batch.
+ * Classifier-free guidance (Ho and Salimans 2022): logits become u + scale (c - u), with c given
+ * the image's condition and u given the one that stands for no condition. Costs as much as twice
+ * the batch.
  */
 export interface Guidance {
   /** 1 is no guidance; above 1, images follow their condition more closely. */
   readonly scale: Schedule;
-  /** What stands for no condition, in the shape of the conditions: the token that conditions were dropped for in training. */
+  /**
+   * What stands for no condition, in the shape of the conditions: the token that conditions were
+   * dropped for in training.
+   */
   readonly unconditional: Conditions;
 }
 
 export type SampleOptions = Omit<FilterOptions, 'temperature'> & {
   /** int32 `[B, C]` or embeddings `[B, C, D]`: one row an image. Not consumed. */
   readonly conditions: Conditions;
-  /** One an image, integers in [0, 2^53). An image depends on its own seed and condition, not on its batch mates. */
+  /**
+   * One an image, integers in [0, 2^53). An image depends on its own seed and condition, not on its
+   * batch mates.
+   */
   readonly seeds: readonly number[];
   /** Above 0. @default 1 */
   readonly temperature?: Schedule;
   /** @default none */
   readonly guidance?: Guidance;
   /**
-   * Tokens that are known: int32 `[B, N]` (`[B, N, L]`), -1 where they are not. Those at the start of all images are read in
-   * one pass (completion); others are forced when their turn comes, so that what is drawn before them does not know of them
-   * (in-painting, as far as raster order allows).
+   * Known tokens, int32 `[B, N]` (`[B, N, L]`), with -1 where a token is to be drawn. Those at the
+   * start of all images are read in one forward pass (completion). Others are set when their turn
+   * comes, so that tokens drawn before them do not depend on them (in-painting, as far as raster
+   * order allows).
    */
   readonly given?: ImageTokens;
 };
@@ -58,16 +66,18 @@ export interface PartialTokens {
   readonly tokens: Int32Array;
 }
 
+/** Options of a {@link Sampler}. */
 export interface SamplerOptions {
   /**
-   * Attention runs over the smallest of these numbers of slots (conditions and tokens) that holds what is there. Each is a
-   * compiled program with a copy of the weights; the whole sequence is always among them.
+   * Attention runs over the smallest of these numbers of slots (conditions and tokens) that holds
+   * what is there. Each is a compiled program with a copy of the weights; the whole sequence is
+   * always among them.
    * @default a half and all of the slots, from 128 slots on; else all of them
    */
   readonly lengths?: readonly number[];
   /**
-   * `frozen`: weights are constants of the programs, which is faster; `live`: they are shared, which for large models saves
-   * much memory. @default 'frozen'
+   * `frozen`: weights are constants of the programs, which is faster; `live`: they are shared,
+   * which for large models saves much memory. @default 'frozen'
    */
   readonly weights?: 'frozen' | 'live';
 }
@@ -109,11 +119,12 @@ interface Programs {
 const stepsAtOnce = 8;
 
 /**
- * Samples images token by token with a cache of keys and values: the same distribution as the full forward pass, each step
- * a compiled function of fixed shapes that filters and draws as well. Compiles at the first request and whenever batch size,
- * `topK`, guidance or the use of `topP` change; keeps the programs of the last kind of request. One request at a time.
+ * Samples images token by token with a KV cache. The distribution is that of the full forward pass.
+ * Each step is one compiled function of fixed shapes that also filters and draws. Compiles at the
+ * first request, and again when the batch size, `topK`, guidance or the use of `topP` changes;
+ * keeps only the programs of the last kind of request. Handles one request at a time.
  *
- * Ownership: `dispose()` it; the model stays the caller's.
+ * Ownership: `dispose()` the sampler; the model stays the caller's.
  */
 export class Sampler {
   readonly model: AutoregressiveModel;
@@ -151,8 +162,8 @@ export class Sampler {
   }
 
   /**
-   * The same, position by position: yields what is known after the given prefix, if there is one, and after every position.
-   * Leaving the loop early frees what it holds.
+   * The same, position by position: yields what is known after the given prefix, if there is one,
+   * and after every position. Leaving the loop early frees what it holds.
    */
   async *stream(options: SampleOptions): AsyncGenerator<PartialTokens, void, undefined> {
     for await (const { partial } of this.#run(options, { stepsAtOnce: 1 })) yield partial;
@@ -160,8 +171,8 @@ export class Sampler {
 
   /**
    * As {@link sample}, with the logits that tokens were drawn from; for checks and analyses.
-   * @returns  besides the tokens, `start`: how many positions at the beginning were given in all images, and `logits`
-   * `[B, N - start, V]` (`[B, N - start, L, V]`) of those after them
+   * @returns  besides the tokens, `start`: how many positions at the beginning were given in all
+   *   images, and `logits` `[B, N - start, V]` (`[B, N - start, L, V]`) of those after them
    * @throws {ConfigError} also when all tokens are given
    */
   async sampleWithLogits(options: SampleOptions): Promise<{ tokens: ImageTokens; start: number; logits: tf.Tensor }> {
@@ -214,7 +225,8 @@ export class Sampler {
     }
     this.#isBusy = true;
     let run: Run | undefined;
-    // What the engine was asked for: once more than what is waited for, so that it never waits for this thread.
+    // What the engine was asked for: once more than what is waited for, so that it never waits for
+    // this thread.
     const coming: Promise<Drawn[]>[] = [];
     let ready: Drawn[] = [];
     let drawn: Drawn | undefined;
@@ -266,7 +278,8 @@ export class Sampler {
     const { conditions, known, shape, prefix, settings, tensors } = run;
     const { conditionLength, levels } = this.model;
     const positions = shape[1]!;
-    // Padded with tokens that nothing sees, so that one program serves all prefixes of about this length.
+    // Padded with tokens that nothing sees, so that one program serves all prefixes of about this
+    // length.
     const padded =
       prefix === 0 ? 0 : Math.min(this.#lengthAt(conditionLength + prefix - 1) - conditionLength, positions - 1);
     let compiled = starts.get(padded);
@@ -291,7 +304,9 @@ export class Sampler {
     }
   }
 
-  /** Adds position `last`, which was drawn before, and draws the next one; and so on, `count` times. */
+  /**
+   * Adds position `last`, which was drawn before, and draws the next one; and so on, `count` times.
+   */
   #step({ steps, program, state }: Programs, last: number, count: number, tensors: RunTensors): Promise<Drawn[]> {
     const segments = this.#segmentsFor(last);
     let compiled = steps.get(segments);

@@ -4,6 +4,7 @@ import { compile } from '@vitvq/engine';
 import type { AutoregressiveModel, Conditions, ImageTokens } from '@vitvq/transformers';
 import { Sampler, type SamplerOptions } from './sampler.js';
 
+/** Options of {@link verifySampler}. */
 export interface VerifyOptions {
   /** @default as many as conditions, or 2 */
   readonly images?: number;
@@ -13,17 +14,27 @@ export interface VerifyOptions {
   readonly conditions?: Conditions;
   /** Of the sampler that is verified. */
   readonly sampler?: SamplerOptions;
-  /** Positions that are computed again by a full pass that does not know what follows. @default 16, evenly spread */
+  /**
+   * Positions that are computed again by a full pass that does not know what follows.
+   * @default 16, evenly spread
+   */
   readonly positions?: number;
   /** Largest difference that passes, relative to the largest logit. @default 1e-4 */
   readonly tolerance?: number;
 }
 
+/** Differences that {@link verifySampler} found. */
 export interface SamplerReport {
   readonly passed: boolean;
-  /** Largest difference between the logits of cached sampling and those of one pass over the sampled tokens. */
+  /**
+   * Largest difference between the logits of cached sampling and those of one pass over the sampled
+   * tokens.
+   */
   readonly cached: number;
-  /** Largest difference between full passes over the tokens so far, with others in the place of what follows, and that pass. */
+  /**
+   * Largest difference between full passes over the tokens so far, with others in the place of what
+   * follows, and that pass.
+   */
   readonly full: number;
   readonly largestLogit: number;
   /** Largest difference that passes. */
@@ -33,9 +44,10 @@ export interface SamplerReport {
 }
 
 /**
- * Samples with the cache and compares the logits that tokens were drawn from with those of the full forward pass: once over
- * the sampled tokens (teacher-forced), and once at several positions with everything that follows replaced by other tokens,
- * which proves that no position sees ahead. All three must agree up to rounding, for any weights, trained or not.
+ * Samples with the cache and compares the logits that tokens were drawn from with those of the full
+ * forward pass: once over the sampled tokens (teacher-forced), and once at several positions with
+ * everything that follows replaced by other tokens, which proves that no position sees ahead. All
+ * three must agree up to rounding, for any weights, trained or not.
  */
 export async function verifySampler(model: AutoregressiveModel, options: VerifyOptions = {}): Promise<SamplerReport> {
   const { images = options.conditions?.shape[0] ?? 2, seed = 0, positions = 16, tolerance = 1e-4 } = options;

@@ -33,8 +33,8 @@ const tokenizer = brightnessTokenizer({ codes: 11, size: [3, 4] });
 const brightness: Scorer = ({ images }) => tf.mean(images!, [1, 2, 3]);
 
 /**
- * A softmax classifier of five classes, brighter by a step each: the probability of the class that an image was drawn for (the
- * first condition token).
+ * A softmax classifier of five classes, brighter by a step each: the probability of the class that
+ * an image was drawn for (the first condition token).
  */
 const classProbability: Scorer = ({ images, conditions: given }) =>
   tf.tidy(() => {
@@ -65,7 +65,9 @@ async function accepted(
   return { ...rest, tokens: values };
 }
 
-/** All candidates of a condition with their scores, in one batch, without anything that is tested. */
+/**
+ * All candidates of a condition with their scores, in one batch, without anything that is tested.
+ */
 async function candidatesOf(row: number, seeds: readonly number[]) {
   const sampler = new Sampler(tinyGPT());
   const own = tf.tile(tf.slice(conditions, [row, 0], [1, 2]), [seeds.length, 1]);

@@ -23,7 +23,8 @@ async function tokensFrom(model: AutoregressiveModel, options: Partial<SampleOpt
 }
 
 describe('verifySampler', () => {
-  // 2 conditions and 12 tokens make 13 slots. Segments that end with the conditions, that do not, and one for all.
+  // 2 conditions and 12 tokens make 13 slots. Segments that end with the conditions, that do not,
+  // and one for all.
   it.each<SamplerOptions>([
     {},
     { lengths: [5] },

@@ -5,7 +5,7 @@ import type { LossTerms } from '@vitvq/training';
 import {
   assertConditionerFits,
   conditionInput,
-  natsOfTokens,
+  negativeLogLikelihood,
   Unconditional,
   type AnyConditioner,
   type AutoregressiveModel,
@@ -41,7 +41,7 @@ export function negativeLogLikelihoodOfImages(
 ): tf.Tensor1D {
   return tf.tidy(() => {
     const [images] = tokens.shape;
-    const nats = natsOfTokens(model, conditions, tokens);
+    const nats = negativeLogLikelihood(model, conditions, tokens);
     return tf.mean<tf.Tensor1D>(tf.reshape(nats, [images, tokens.size / images]), 1);
   });
 }

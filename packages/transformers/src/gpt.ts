@@ -6,7 +6,6 @@ import {
   prefixDropoutSites,
   emptyCache,
   type Linear,
-  type CausalTransformerOptions,
   type DropoutSite,
   type KVCache,
 } from '@vitvq/layers';
@@ -17,21 +16,20 @@ import type {
   LogitsOptions,
   SamplingStep,
 } from './autoregressive-model.js';
-import { SequenceEmbedding, type SequenceEmbeddingOptions } from './internal/sequence-embedding.js';
+import type { GPTOptions } from './gpt-options.js';
+import { SequenceEmbedding } from './internal/sequence-embedding.js';
 import { SequenceTransformer } from './internal/sequence-transformer.js';
 import { tokenHead } from './internal/token-head.js';
 import { gptConfig, type GPTConfig } from './transformer-config.js';
 
-/** Sizes and choices of a {@link GPT}. */
-export type GPTOptions = SequenceEmbeddingOptions & CausalTransformerOptions;
-
 /**
- * Decoder-only transformer over one token a position (arXiv:2110.04627, sec. 4: VIM; the reference's `GPT`). Condition
- * tokens come first and see each other; image tokens follow in raster order, each predicted from what is before it. The
- * defaults are the reference's; `VIM_BASE` and `VIM_LARGE` have the paper's.
+ * Decoder-only transformer over one token a position (arXiv:2110.04627, sec. 4: VIM; the
+ * reference's `GPT`). Condition tokens come first and see each other; image tokens follow in raster
+ * order, each predicted from what is before it. The defaults are the reference's; `VIM_BASE` and
+ * `VIM_LARGE` have the paper's.
  *
- * Variables: `embedding.…`, `transformer.blocks.0.…`, `transformer.norm.…`, `head.weight` `[D, V]`. Weights start as
- * N(0, 0.02²), biases and positions as 0, as in the reference.
+ * Variables: `embedding.…`, `transformer.blocks.0.…`, `transformer.norm.…`, `head.weight` `[D, V]`.
+ * Weights start as N(0, 0.02²), biases and positions as 0, as in the reference.
  */
 export class GPT extends Module implements AutoregressiveModel {
   /** Names the kind of model in a model folder. */

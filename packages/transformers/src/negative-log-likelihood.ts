@@ -3,10 +3,11 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { AutoregressiveModel, Conditions, ImageTokens } from './autoregressive-model.js';
 
 /**
- * Negative log-likelihood of each token given the conditions and the tokens before it, in nats: float32 in the shape of the
- * tokens, `[B, N]` or `[B, N, L]`. Compiles.
+ * Returns the negative log-likelihood of each token given the conditions and the tokens before it
+ * (arXiv:2110.04627, equation 2), in nats: float32 in the shape of the tokens, `[B, N]` or `[B, N,
+ * L]`. Can be compiled.
  */
-export function natsOfTokens(model: AutoregressiveModel, conditions: Conditions, tokens: ImageTokens): Tensor {
+export function negativeLogLikelihood(model: AutoregressiveModel, conditions: Conditions, tokens: ImageTokens): Tensor {
   return tf.tidy(() => {
     const { size, shape } = tokens;
     const logits = tf.reshape(model.logits(conditions, tokens), [size, model.vocabSize]);

@@ -5,8 +5,9 @@ import type { SequenceEmbeddingOptions } from './internal/sequence-embedding.js'
 export type TransformerPreset = Omit<CausalTransformerOptions, 'key'> & Pick<SequenceEmbeddingOptions, 'positions'>;
 
 /**
- * What the paper says of both (arXiv:2110.04627, sec. 4): causal attention without time mixing, 2-D positions, dropout 0.1
- * of residuals, activations and attention. It does not name the activation of the feed-forward part; exact GELU stands here.
+ * What the paper says of both (arXiv:2110.04627, sec. 4): causal attention without time mixing, 2-D
+ * positions, dropout 0.1 of residuals, activations and attention. It does not name the activation
+ * of the feed-forward part; exact GELU stands here.
  */
 const paper = {
   positions: 'grid',
@@ -15,7 +16,10 @@ const paper = {
   dropout: { residual: 0.1, activation: 0.1, attention: 0.1 },
 } as const;
 
-/** VIM-Base (Table 2): width 1536. The reference's configuration takes the hidden width 6144 for the width by mistake. */
+/**
+ * VIM-Base (Table 2): width 1536. The reference's configuration takes the hidden width 6144 for the
+ * width by mistake.
+ */
 export const VIM_BASE = {
   ...paper,
   dim: 1536,

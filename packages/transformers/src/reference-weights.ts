@@ -1,7 +1,7 @@
 import { linearWeight, prefixReferenceWeights, sameWeight, type HostTensor, type ReferenceWeight } from '@vitvq/core';
 import { layerNormReferenceWeights, linearReferenceWeights } from '@vitvq/layers';
-import type { GPTOptions } from './gpt.js';
-import type { RQTransformerOptions } from './rq-transformer.js';
+import type { GPTOptions } from './gpt-options.js';
+import type { RQTransformerOptions } from './rq-transformer-options.js';
 
 type BiasOptions = Pick<GPTOptions, 'useAttentionBias' | 'useMlpBias'>;
 

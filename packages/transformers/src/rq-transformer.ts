@@ -8,7 +8,6 @@ import {
   prefixDropoutSites,
   emptyCache,
   type Linear,
-  type CausalTransformerOptions,
   type DropoutMasks,
   type DropoutSite,
   type KVCache,
@@ -20,24 +19,11 @@ import type {
   LogitsOptions,
   SamplingStep,
 } from './autoregressive-model.js';
-import { SequenceEmbedding, type SequenceEmbeddingOptions } from './internal/sequence-embedding.js';
+import { SequenceEmbedding } from './internal/sequence-embedding.js';
 import { SequenceTransformer } from './internal/sequence-transformer.js';
 import { tokenHead } from './internal/token-head.js';
+import type { RQTransformerOptions } from './rq-transformer-options.js';
 import { rqTransformerConfig, type RQTransformerConfig } from './transformer-config.js';
-
-/** Blocks and heads of one of the two transformers. */
-type StackSize = Pick<CausalTransformerOptions, 'depth' | 'numHeads'>;
-
-/** Sizes and choices of an {@link RQTransformer}; what is not said twice holds for both transformers. */
-export type RQTransformerOptions = SequenceEmbeddingOptions &
-  Omit<CausalTransformerOptions, keyof StackSize> & {
-    /** Residual levels a position, at least 2. */
-    readonly levels: number;
-    /** Over positions. */
-    readonly spatial: StackSize;
-    /** Over the levels of one position. */
-    readonly depth: StackSize;
-  };
 
 /** Positions start as U[0, 1), as the reference draws them here (its GPT starts from 0). */
 const positionInitializer: Initializer = (key, shape) => ({
@@ -49,16 +35,17 @@ const positionInitializer: Initializer = (key, shape) => ({
 });
 
 /**
- * Transformer over residual codes, L tokens a position (Lee et al. 2022, "Autoregressive image generation using residual
- * quantization"; the reference's `RQTransformer`). A spatial transformer sees one vector a position, the sum of its code
- * embeddings; from its output a small depth transformer predicts the position's tokens level by level, seeing the sum of the
- * embeddings so far. All levels share tables and head.
+ * Transformer over residual codes, L tokens a position (Lee et al. 2022, "Autoregressive image
+ * generation using residual quantization"; the reference's `RQTransformer`). A spatial transformer
+ * sees one vector a position, the sum of its code embeddings; from its output a small depth
+ * transformer predicts the position's tokens level by level, seeing the sum of the embeddings so
+ * far. All levels share tables and head.
  *
- * Differs from the reference: embeddings are summed over depth, as its sampler and the paper do; its forward pass sums over
- * channels by mistake.
+ * Differs from the reference: embeddings are summed over depth, as its sampler and the paper do;
+ * its forward pass sums over channels by mistake.
  *
- * Variables: `embedding.…`, `spatial.blocks.0.…`, `spatial.norm.…`, `depthPositions` `[L - 1, D]`, `depth.blocks.0.…`,
- * `depth.norm.…`, `head.weight` `[D, V]`.
+ * Variables: `embedding.…`, `spatial.blocks.0.…`, `spatial.norm.…`, `depthPositions` `[L - 1, D]`,
+ * `depth.blocks.0.…`, `depth.norm.…`, `head.weight` `[D, V]`.
  */
 export class RQTransformer extends Module implements AutoregressiveModel {
   /** Names the kind of model in a model folder. */
@@ -111,7 +98,10 @@ export class RQTransformer extends Module implements AutoregressiveModel {
     return this.#embedding.dim;
   }
 
-  /** `spatial.embedding`, `spatial.blocks.0`, ..., `spatial.norm`, `depth.blocks.0`, ..., `depth.norm`. */
+  /**
+   * `spatial.embedding`, `spatial.blocks.0`, ..., `spatial.norm`, `depth.blocks.0`, ...,
+   * `depth.norm`.
+   */
   get featureNames(): readonly string[] {
     return [
       ...this.#spatial.featureNames.map((name) => `spatial.${name}`),

@@ -1,11 +1,14 @@
 import { parseOptions } from '@vitvq/core';
 import type { CausalBlockOptions, DropoutRates, Activation } from '@vitvq/layers';
-import type { GPTOptions } from './gpt.js';
+import type { GPTOptions } from './gpt-options.js';
 import type { SequenceEmbeddingOptions, TokenPositions } from './internal/sequence-embedding.js';
 import { gptSchema, rqTransformerSchema } from './internal/transformer-schema.js';
-import type { RQTransformerOptions } from './rq-transformer.js';
+import type { RQTransformerOptions } from './rq-transformer-options.js';
 
-/** What both transformers have, with its defaults; see their options for what each means. JSON holds it. */
+/**
+ * What both transformers have, with its defaults; see their options for what each means. JSON holds
+ * it.
+ */
 interface SharedConfig {
   readonly vocabSize: number;
   readonly grid: readonly [number, number];
@@ -22,7 +25,10 @@ interface SharedConfig {
   readonly dropout: Required<DropoutRates>;
 }
 
-/** Everything of a `GPT` but its weights: `new GPT({ ...model.config, key })` is one of the same kind. */
+/**
+ * Everything of a `GPT` but its weights: `new GPT({ ...model.config, key })` is one of the same
+ * kind.
+ */
 export interface GPTConfig extends SharedConfig {
   readonly depth: number;
   readonly numHeads: number;
@@ -41,7 +47,10 @@ export interface StackConfig {
   readonly numHeads: number;
 }
 
-/** Options with their defaults; what else may stand in them is left out. @throws {ConfigError} naming every problem at once */
+/**
+ * Options with their defaults; what else may stand in them is left out.
+ * @throws {ConfigError} naming every problem at once
+ */
 export function gptConfig({ depth, numHeads, ...options }: Omit<GPTOptions, 'key'>): GPTConfig {
   return parseOptions(gptSchema, { ...sharedConfig(options), depth, numHeads }, 'GPT');
 }

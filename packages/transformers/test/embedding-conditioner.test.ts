@@ -45,7 +45,10 @@ afterEach(async () => {
 
 const width = 16;
 
-/** How bright and how steep an image is, of its place in the source; a linear layer makes two vectors of it. */
+/**
+ * How bright and how steep an image is, of its place in the source; a linear layer makes two
+ * vectors of it.
+ */
 class SlopeConditioner extends Module implements EmbeddingConditioner {
   readonly length = 2;
   readonly dim = width;
@@ -78,7 +81,9 @@ class SlopeConditioner extends Module implements EmbeddingConditioner {
   }
 }
 
-/** Codes that their condition tells: the first is the brightness, each next one is the slope more. */
+/**
+ * Codes that their condition tells: the first is the brightness, each next one is the slope more.
+ */
 function codesOf([first, slope]: readonly [number, number]): number[] {
   return Array.from({ length: grid[0] * grid[1] }, (_, at) => (Math.floor(first * vocabSize) + at * slope) % vocabSize);
 }
@@ -134,7 +139,8 @@ describe('a conditioner that embeds', () => {
       config: tinyTransformerTraining({ duration: { steps: 250 }, conditionDropRate: 0.1 }),
       evaluation: { openBatches: () => [batchOf(1000), batchOf(1001)] },
     });
-    // Nothing is left to chance; without the condition the first code would cost ln(6) / 6 = 0.3 at the least.
+    // Nothing is left to chance; without the condition the first code would cost ln(6) / 6 = 0.3 at
+    // the least.
     expect(evaluation!.natsPerToken).toBeLessThan(0.15);
     expect(valuesOf(conditioner)).not.toEqual(valuesOf(new SlopeConditioner()));
     const wanted = [

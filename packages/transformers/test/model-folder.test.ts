@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readSafetensors, variableTensors, writeModel, writeSafetensors } from '@vitvq/checkpoint';
+import { CodeConditioner } from '@vitvq/codes';
 import { ConfigError, DataError, randomKey, ShapeError } from '@vitvq/core';
 import { imageTokens, shake, tinyRQ, tokensOf, brightnessTokenizer, classGPT } from '@vitvq/test-models';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
 import {
   ClassConditioner,
-  CodeConditioner,
   GPT,
   TextConditioner,
   textTokenizerFromJson,

@@ -17,7 +17,8 @@ describe.each<[string, TransformerPreset, [number, number, number, number, numbe
   it('has the sizes of the paper, and about its number of parameters', () => {
     const dropout = { residual: rate, activation: rate, attention: rate };
     expect(preset).toMatchObject({ depth, numHeads, dim, mlpDim, dropout });
-    // Four square matrices of attention, two of the feed-forward part; 8,192 codes on the way in and out.
+    // Four square matrices of attention, two of the feed-forward part; 8,192 codes on the way in
+    // and out.
     const counted = depth * (4 * dim ** 2 + 2 * dim * mlpDim) + 2 * 8192 * dim;
     expect(counted / parameters).toBeGreaterThan(0.9);
     expect(counted / parameters).toBeLessThan(1.1);

@@ -25,6 +25,7 @@ const configurationSchema = z.strictObject({
 export type ShardConfiguration = Readonly<z.output<typeof configurationSchema>>;
 
 /** Which batches a shard holds. */
+/** Place of a shard among all shards. */
 export interface ShardPlace {
   readonly view: number;
   /** Of the shard, within its view. */
@@ -32,6 +33,7 @@ export interface ShardPlace {
 }
 
 /** The rows of a shard, an image each. */
+/** Contents of a shard, or of a part of one. */
 export interface ShardRows {
   /** `[rows, N]`, `[rows, N, L]`. */
   readonly tokens: Int32Array;
@@ -59,6 +61,7 @@ export function shardPlaces({ views, batchesPerView, batchesPerShard }: ShardCon
   }));
 }
 
+/** Matches the names of shards: `codes-000-00000.safetensors` has the view, then the shard. */
 export const shardName = /^codes-(\d{3,})-(\d{5,})\.safetensors$/;
 
 /** `codes-000-00000.safetensors`: view, shard. */
@@ -66,6 +69,7 @@ export function nameOf({ view, index }: ShardPlace): string {
   return `codes-${String(view).padStart(3, '0')}-${String(index).padStart(5, '0')}.safetensors`;
 }
 
+/** Writes one shard with its config and a checksum of everything in it. */
 export async function writeShard(file: string, configuration: ShardConfiguration, rows: ShardRows): Promise<void> {
   const text = JSON.stringify(configuration);
   const tensors = tensorsOf(configuration, rows);

@@ -10,8 +10,8 @@ interface BlockVariables {
 }
 
 /**
- * The images in the making, as variables: a compiled step then changes the cache where it is, and steps can be asked for
- * before the one that they follow has ended.
+ * The images in the making, as variables: a compiled step then changes the cache where it is, and
+ * steps can be asked for before the one that they follow has ended.
  */
 export class SamplingVariables {
   /** int32 `[B, L]`: the position that was drawn last. */

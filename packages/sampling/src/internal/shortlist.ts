@@ -6,6 +6,7 @@ export interface Candidate {
   readonly tokens: Int32Array;
 }
 
+/** Options of a {@link Shortlist}. */
 export interface ShortlistOptions {
   /** Images to keep. */
   readonly count: number;
@@ -18,8 +19,8 @@ export interface ShortlistOptions {
 }
 
 /**
- * The candidates of one condition: hands out their seeds and keeps the best of those that it gets back, in the same order. What
- * it keeps does not depend on how many are under way at once.
+ * The candidates of one condition: hands out their seeds and keeps the best of those that it gets
+ * back, in the same order. What it keeps does not depend on how many are under way at once.
  */
 export class Shortlist {
   readonly #options: ShortlistOptions;
@@ -51,7 +52,8 @@ export class Shortlist {
   }
 
   judge(candidate: Candidate): void {
-    // With a threshold, those that were under way when the last one was found are as if they had never been drawn.
+    // With a threshold, those that were under way when the last one was found are as if they had
+    // never been drawn.
     if (this.#isFull) return;
     this.#judged++;
     const { threshold = -Infinity, count } = this.#options;

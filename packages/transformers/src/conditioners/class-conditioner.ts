@@ -9,13 +9,17 @@ import {
 import type { ClassConditionerConfig } from './conditioner-config.js';
 import type { Conditioner } from './conditioner.js';
 
+/** Options of a {@link ClassConditioner}. */
 export interface ClassConditionerOptions {
   readonly classCount: number;
   /** What people call them, one a class; kept in a model folder. @default none */
   readonly classNames?: readonly string[];
 }
 
-/** The class of an image as one token before it (arXiv:2110.04627, sec. 4.2); one more token than classes is no class. */
+/**
+ * Gives the class of an image as one token before it (arXiv:2110.04627, sec. 4.2). One more token
+ * than there are classes stands for no class.
+ */
 export class ClassConditioner implements Conditioner {
   readonly length = 1;
   readonly classCount: number;

@@ -1,10 +1,12 @@
 /** What makes a conditioner again, as JSON; see `Conditioner.config`. */
 export type ConditionerConfig = UnconditionalConfig | ClassConditionerConfig | TextConditionerConfig;
 
+/** Config of an `Unconditional`. */
 export interface UnconditionalConfig {
   readonly kind: 'unconditional';
 }
 
+/** Config of a `ClassConditioner`. */
 export interface ClassConditionerConfig {
   readonly kind: 'class';
   readonly classCount: number;
@@ -12,6 +14,7 @@ export interface ClassConditionerConfig {
   readonly classNames?: readonly string[];
 }
 
+/** Config of a `TextConditioner`. */
 export interface TextConditionerConfig {
   readonly kind: 'text';
   /** Tokens a text. */

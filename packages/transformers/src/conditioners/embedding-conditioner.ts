@@ -2,8 +2,9 @@ import type { Tensor, Tensor3D, Variable } from '@tensorflow/tfjs-core';
 import type { ImageOrCodeBatch } from '@vitvq/core';
 
 /**
- * Says in numbers what images are of (features of another network, positions, attributes) and embeds them itself, with variables
- * of its own that are trained with the model and kept in its checkpoints and folders. For a model without `conditionVocabSize`.
+ * Describes images by numbers (features of another network, positions, attributes) and embeds them
+ * with variables of its own. These are trained with the model and kept in its checkpoints and model
+ * folders. The model must have no `conditionVocabSize`.
  */
 export interface EmbeddingConditioner {
   /** Embedded vectors an image: the model's `conditionLength`. */

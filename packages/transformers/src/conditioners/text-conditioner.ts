@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   assertInteger,
   ConfigError,
@@ -7,6 +6,8 @@ import {
   assertTokensInRange,
   type ImageOrCodeBatch,
 } from '@vitvq/core';
+import { canonicalJson } from '../internal/canonical-json.js';
+import { sha256 } from '../internal/sha256.js';
 import type { TextConditionerConfig } from './conditioner-config.js';
 import type { Conditioner } from './conditioner.js';
 import type { TextTokenizer } from './text-tokenizer.js';
@@ -19,6 +20,7 @@ export interface Described {
   readonly index: number | undefined;
 }
 
+/** Options of a {@link TextConditioner}. */
 export interface TextConditionerOptions {
   readonly tokenizer: TextTokenizer;
   /** Tokens a text: longer ones are cut off, shorter ones padded with a token of their own. */
@@ -30,7 +32,10 @@ export interface TextConditionerOptions {
   readonly textOf?: (image: Described) => string;
 }
 
-/** A text before the image. Two more tokens than the tokenizer's are padding and null. */
+/**
+ * Gives the tokens of a text before the image. Two more tokens than the vocabulary of the tokenizer
+ * stand for padding and for no condition.
+ */
 export class TextConditioner implements Conditioner {
   readonly length: number;
   readonly #tokenizer: TextTokenizer;
@@ -62,7 +67,10 @@ export class TextConditioner implements Conditioner {
     return json === undefined ? undefined : { kind: 'text', length: this.length, tokenizer: json };
   }
 
-  /** Row-major `[texts, C]`. @throws {DataError} when the tokenizer gives what is not in its vocabulary */
+  /**
+   * Row-major `[texts, C]`.
+   * @throws {DataError} when the tokenizer gives what is not in its vocabulary
+   */
   encode(texts: readonly string[]): Int32Array {
     const { length } = this;
     const tokens = new Int32Array(texts.length * length).fill(this.#tokenizer.vocabSize);
@@ -106,12 +114,10 @@ export class TextConditioner implements Conditioner {
   }
 }
 
-/** Tells the content of one `tokenizer.json` from another's: its SHA-256, whatever the order of keys. */
+/**
+ * Tells the content of one `tokenizer.json` from another's: its SHA-256, whatever the order of
+ * keys.
+ */
 function digestOf(json: unknown): string {
-  const sorted = JSON.stringify(json, (_, value: unknown) =>
-    value !== null && typeof value === 'object' && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
-  );
-  return createHash('sha256').update(sorted).digest('hex');
+  return sha256(canonicalJson(json));
 }

@@ -1,8 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import * as huggingFace from '@huggingface/tokenizers';
 import { DataError } from '@vitvq/core';
 
-/** What we use of the package, whose own types name files without extensions and cannot be resolved by Node's rules. */
+/**
+ * What we use of the package, whose own types name files without extensions and cannot be resolved
+ * by Node's rules.
+ */
 interface PublishedTokenizer {
   get_vocab(withAddedTokens: boolean): Map<string, number>;
   encode(text: string, options: { add_special_tokens: boolean }): { readonly ids: readonly number[] };
@@ -17,14 +19,17 @@ export interface TextTokenizer {
   /** Tokens are in `[0, vocabSize)`. */
   readonly vocabSize: number;
   encode(text: string): readonly number[];
-  /** The content of its `tokenizer.json`, which a model folder keeps; without, the folder is not complete on its own. */
+  /**
+   * The content of its `tokenizer.json`, which a model folder keeps; without, the folder is not
+   * complete on its own.
+   */
   readonly json?: unknown;
 }
 
 /**
- * A tokenizer from the content of a `tokenizer.json`, the format that most published text models come with (CLIP, GPT-2, T5) and
- * that `trainTextTokenizer` makes. Runs in this process; nothing is downloaded. Tokens that mark begin and end of a text are
- * left out.
+ * A tokenizer from the content of a `tokenizer.json`, the format that most published text models
+ * come with (CLIP, GPT-2, T5) and that `trainTextTokenizer` makes. Runs in this process; nothing is
+ * downloaded. Tokens that mark begin and end of a text are left out.
  * @param where  what to call the content in errors
  * @throws {DataError}
  */
@@ -40,15 +45,4 @@ export function textTokenizerFromJson(content: unknown, where = 'textTokenizerFr
       { cause: error },
     );
   }
-}
-
-/** As {@link textTokenizerFromJson}, from a file. @throws {DataError} */
-export async function readTextTokenizer(file: string): Promise<TextTokenizer> {
-  let content: unknown;
-  try {
-    content = JSON.parse(await readFile(file, 'utf8'));
-  } catch (error) {
-    throw new DataError({ where: file, expected: 'a tokenizer.json', got: (error as Error).message }, { cause: error });
-  }
-  return textTokenizerFromJson(content, file);
 }

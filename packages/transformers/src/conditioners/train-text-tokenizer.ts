@@ -1,7 +1,11 @@
 import { assertInteger, ConfigError } from '@vitvq/core';
 
+/** Options of {@link trainTextTokenizer}. */
 export interface TrainTextTokenizerOptions {
-  /** Largest number of tokens, at least 256 for the bytes; fewer come of texts with little in common. */
+  /**
+   * Largest number of tokens, at least 256 for the bytes; fewer come of texts with little in
+   * common.
+   */
   readonly vocabSize: number;
 }
 
@@ -27,11 +31,12 @@ interface Word {
 }
 
 /**
- * A small vocabulary for the texts at hand: byte-level byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909), the pair
- * that occurs most often merged first, the first in code-unit order among equals. Case does not count. It begins with the
- * 256 bytes, so that every text has tokens. A vocabulary of 50,000 would be most of a small model.
- * @returns what `textTokenizerFromJson` takes; keep it beside the model
- * @throws {ConfigError}
+ * Trains a small vocabulary on texts with byte-level byte-pair encoding (Sennrich et al. 2016,
+ * arXiv:1508.07909). Merges the most frequent pair first; among equals, the first in code-unit
+ * order. Lower and upper case are the same. The vocabulary starts with the 256 bytes, so that every
+ * text has tokens. A published vocabulary of 50,000 tokens would be most of a small model.
+ * @returns the content of a `tokenizer.json` for `textTokenizerFromJson`
+ * @throws {ConfigError} without texts, or for a vocabulary of less than 256 tokens
  */
 export function trainTextTokenizer(
   texts: readonly string[],
@@ -64,7 +69,10 @@ export function trainTextTokenizer(
   };
 }
 
-/** Printable characters that stand for the 256 bytes (GPT-2's table): a byte that is printable stands for itself. */
+/**
+ * Printable characters that stand for the 256 bytes (GPT-2's table): a byte that is printable
+ * stands for itself.
+ */
 const byteSymbols: readonly string[] = (() => {
   const isPrintable = (byte: number): boolean =>
     (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;

@@ -24,6 +24,7 @@ export interface ConditionInput {
   namedVariables(): Map<string, Variable>;
 }
 
+/** Returns a uniform view of a conditioner of either kind. */
 export function conditionInput(conditioner: AnyConditioner): ConditionInput {
   if (!('embed' in conditioner)) {
     const { length, vocabSize, nullTokens } = conditioner;

@@ -3,7 +3,10 @@ import type { ConditionerConfig } from '../conditioners/conditioner-config.js';
 import type { GPTConfig, RQTransformerConfig } from '../transformer-config.js';
 import { gptSchema, positiveInteger, rqTransformerSchema } from './transformer-schema.js';
 
-/** What builds the conditioner; `given`: it must be given and say the same of itself, for the folder does not hold it. */
+/**
+ * What builds the conditioner; `given`: it must be given and say the same of itself, for the folder
+ * does not hold it.
+ */
 export type FolderConditioner =
   ConditionerConfig | { readonly kind: 'given'; readonly description: Readonly<Record<string, unknown>> };
 

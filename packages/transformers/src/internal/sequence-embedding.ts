@@ -13,15 +13,22 @@ import {
 import { weightStddev, pick } from '@vitvq/layers';
 import type { Conditions } from '../autoregressive-model.js';
 
-/** One vector a position (the reference), or a vector of its row plus one of its column (the paper's 2-D positions). */
+/**
+ * One vector a position (the reference), or a vector of its row plus one of its column (the paper's
+ * 2-D positions).
+ */
 export type TokenPositions = 'sequence' | 'grid';
 
+/** Vocabularies, grid and width of a {@link SequenceEmbedding}. */
 export interface SequenceEmbeddingOptions {
   /** Number of image tokens to choose from: the tokenizer's codebook size. */
   readonly vocabSize: number;
   /** Rows and columns of image tokens. */
   readonly grid: readonly [number, number];
-  /** Number of condition tokens to choose from: classes, text tokens, another codebook. Without, conditions come as embeddings. */
+  /**
+   * Number of condition tokens to choose from: classes, text tokens, another codebook. Without,
+   * conditions come as embeddings.
+   */
   readonly conditionVocabSize?: number;
   /** Number of condition tokens before the image. @default 1 */
   readonly conditionLength?: number;
@@ -33,8 +40,9 @@ export interface SequenceEmbeddingOptions {
 }
 
 /**
- * Conditions and image tokens as vectors, each with tables of its own. Variables: `conditions` `[Vc, D]`,
- * `conditionPositions` `[C, D]`, `tokens` `[V, D]`, and `positions` `[N, D]`, or `rowPositions` and `columnPositions`.
+ * Conditions and image tokens as vectors, each with tables of its own. Variables: `conditions`
+ * `[Vc, D]`, `conditionPositions` `[C, D]`, `tokens` `[V, D]`, and `positions` `[N, D]`, or
+ * `rowPositions` and `columnPositions`.
  */
 export class SequenceEmbedding extends Module {
   readonly vocabSize: number;
@@ -111,7 +119,10 @@ export class SequenceEmbedding extends Module {
     return lookUp(this.#tokens, tokens);
   }
 
-  /** Token vectors `[B, n, D]` with the first n positions added. @throws {ShapeError} when there are more than positions */
+  /**
+   * Token vectors `[B, n, D]` with the first n positions added.
+   * @throws {ShapeError} when there are more than positions
+   */
   place(vectors: Tensor3D): Tensor3D {
     const [, count, dim] = vectors.shape;
     const table = this.#table();

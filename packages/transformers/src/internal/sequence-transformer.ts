@@ -18,9 +18,9 @@ import type { Conditions, SamplingStep } from '../autoregressive-model.js';
 import type { SequenceEmbedding } from './sequence-embedding.js';
 
 /**
- * Conditions and positions through a causal transformer: all of `GPT` but its head, and the spatial half of
- * `RQTransformer`. Tokens are always `[B, n, L]`; a position's vector is the sum over its levels. It owns nothing: the model
- * registers embedding and transformer under names of its own.
+ * Conditions and positions through a causal transformer: all of `GPT` but its head, and the spatial
+ * half of `RQTransformer`. Tokens are always `[B, n, L]`; a position's vector is the sum over its
+ * levels. It owns nothing: the model registers embedding and transformer under names of its own.
  */
 export class SequenceTransformer {
   readonly transformer: CausalTransformer;
@@ -37,7 +37,10 @@ export class SequenceTransformer {
     return ['embedding', ...this.transformer.blocks.map((_, index) => `blocks.${index}`), 'norm'];
   }
 
-  /** What each token is predicted from, `[B, N, D]`: the last condition's output, then those of the tokens but the last. */
+  /**
+   * What each token is predicted from, `[B, N, D]`: the last condition's output, then those of the
+   * tokens but the last.
+   */
   predictors(conditions: Conditions, tokens: Tensor3D, dropoutMasks?: DropoutMasks): Tensor3D {
     const count = tokens.shape[1];
     const before = count === 1 ? undefined : tf.slice(tokens, [0, 0, 0], [-1, count - 1, -1]);

@@ -6,6 +6,7 @@ const integer = (minimum: number): z.ZodNumber =>
   z.number().refine((value) => Number.isSafeInteger(value) && value >= minimum, {
     error: `expected an integer of at least ${minimum}`,
   });
+/** Accepts safe integers of at least 1. */
 export const positiveInteger = integer(1);
 const rate = z.number().min(0).lt(1);
 

@@ -18,18 +18,24 @@ import {
 import { RQTransformer } from '../rq-transformer.js';
 import type { GPTConfig, RQTransformerConfig } from '../transformer-config.js';
 
+/** Options of {@link saveTransformer}. */
 export interface SaveTransformerOptions {
-  /** Notes for people and programs: where the weights come from, their licence, what they reach. @default none */
+  /**
+   * Notes for people and programs: where the weights come from, their licence, what they reach.
+   * @default none
+   */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /**
- * Writes a transformer and its conditioner as a model folder, in the layout of model hubs: `config.json`, which builds both
- * again, and `model.safetensors`. The weights are those that the model holds; of a training with an EMA save within
- * `trainer.withEMA(...)`, or after `model.loadVariables(await readTransformerWeights(directory))`.
+ * Writes a transformer and its conditioner as a model folder, in the layout of model hubs:
+ * `config.json`, which builds both again, and `model.safetensors`. The weights are those that the
+ * model holds; of a training with an EMA save within `trainer.withEMA(...)`, or after
+ * `model.loadVariables(await readTransformerWeights(directory))`.
  *
- * A text conditioner is kept with its vocabulary. Another tokenizer's codes and conditioners of one's own are kept as what they
- * say of themselves, with the weights of one that embeds: {@link loadTransformer} must be given them.
+ * A text conditioner is kept with its vocabulary. Another tokenizer's codes and conditioners of
+ * one's own are kept as what they say of themselves, with the weights of one that embeds: {@link
+ * loadTransformer} must be given them.
  * @throws {ConfigError} when the conditioner does not fit the model
  * @throws {DataError} when the folder cannot be written
  */
@@ -51,10 +57,12 @@ export async function saveTransformer(
   await writeModel(folder, { type: model.type, config, metadata }, tensors);
 }
 
+/** Options of {@link loadTransformer}. */
 export interface LoadTransformerOptions<C extends AnyConditioner = Conditioner> {
   /**
-   * One like that which the model was saved with, where the folder does not hold it (another tokenizer's codes, one's own), or
-   * where one with a `textOf` is wanted. It must say the same of itself; variables of one that embeds are set. @default the folder's
+   * One like that which the model was saved with, where the folder does not hold it (another
+   * tokenizer's codes, one's own), or where one with a `textOf` is wanted. It must say the same of
+   * itself; variables of one that embeds are set. @default the folder's
    */
   readonly conditioner?: C;
 }
@@ -62,17 +70,20 @@ export interface LoadTransformerOptions<C extends AnyConditioner = Conditioner> 
 /** The caller disposes of the model. */
 export interface LoadedTransformer<C extends AnyConditioner = Conditioner> {
   readonly model: GPT | RQTransformer;
-  /** The one that was given, or one like that which was saved: a `ClassConditioner`, a `TextConditioner`, an `Unconditional`. */
+  /**
+   * The one that was given, or one like that which was saved: a `ClassConditioner`, a
+   * `TextConditioner`, an `Unconditional`.
+   */
   readonly conditioner: C;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 /**
  * A transformer and its conditioner out of a folder of {@link saveTransformer}.
- * @throws {ConfigError} for a folder of another type of model, naming all problems of a configuration, or when the conditioner
- * that is given differs from the one that was saved
- * @throws {ShapeError} naming all tensors that are missing, unexpected or of another shape; for a configuration whose model is much
- *   larger than what the folder holds, before it is built
+ * @throws {ConfigError} for a folder of another type of model, naming all problems of a
+ *   configuration, or when the conditioner that is given differs from the one that was saved
+ * @throws {ShapeError} naming all tensors that are missing, unexpected or of another shape; for a
+ *   configuration whose model is much larger than what the folder holds, before it is built
  * @throws {DataError} when the folder is none, or is damaged
  */
 export function loadTransformer(folder: string): Promise<LoadedTransformer>;
@@ -140,7 +151,7 @@ function parseFolder(type: string, config: unknown, folder: string): ParsedFolde
         where,
         expected: 'a model of type gpt or rq-transformer',
         got: `"${type}"`,
-        fix: 'Tokenizers are loaded by loadTokenizer of @vitvq/stage1.',
+        fix: 'Tokenizers are loaded by loadTokenizer of @vitvq/tokenizer/node.',
       });
   }
 }
@@ -150,7 +161,10 @@ function assertBlocksFit(key: RandomKey, depth: number): void {
   assertFitsBudget(key, { variables: depth }, `${depth} blocks`);
 }
 
-/** An `RQTransformer` draws its tables of positions, also where nothing else is drawn. @throws {ShapeError} */
+/**
+ * An `RQTransformer` draws its tables of positions, also where nothing else is drawn.
+ * @throws {ShapeError}
+ */
 function assertPositionsFit(
   key: RandomKey,
   { conditionLength, grid, positions, levels, dim }: RQTransformerConfig,

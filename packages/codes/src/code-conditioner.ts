@@ -12,25 +12,29 @@ import {
   type ImageOrCodeBatch,
 } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
-import type { Conditioner } from './conditioner.js';
+import type { Conditioner } from '@vitvq/transformers';
 
+/** Options of a {@link CodeConditioner}. */
 export interface CodeConditionerOptions {
   /** Not disposed of. */
   readonly tokenizer: Tokenizer;
   /** Residual levels of the tokenizer. @default what the tokenizer says, or 1 */
   readonly levels?: number;
   /**
-   * Factor by which images are reduced before they are encoded, to the mean of so many pixels by as many: low resolution as
-   * the condition. @default 1
+   * Factor by which images are reduced before they are encoded: each pixel becomes the mean of
+   * `reduceBy` x `reduceBy` pixels.
+   * @default 1
    */
   readonly reduceBy?: number;
 }
 
 /**
- * Another tokenizer's codes of another picture of the same: its segmentation map, its sketch (`conditionImages` of a batch), or
- * itself at low resolution. Tokens in raster order, levels of a position one after the other; one more than the codes is null.
+ * Encodes another picture of the same scene with a tokenizer and gives its codes as condition
+ * tokens: a segmentation map or a sketch (`conditionImages` of a batch), or the image itself at low
+ * resolution. Tokens are in raster order, and the codes of one position follow each other. One more
+ * token than the tokenizer has codes stands for no condition.
  *
- * Ownership: `dispose()` it; the tokenizer stays the caller's.
+ * Ownership: `dispose()` the conditioner; the tokenizer stays the caller's.
  */
 export class CodeConditioner implements Conditioner {
   readonly length: number;
@@ -60,7 +64,9 @@ export class CodeConditioner implements Conditioner {
     return { kind: 'codes', vocabSize: tokenizer.vocabSize, grid: tokenizer.grid, levels, reduceBy };
   }
 
-  /** @throws {ShapeError} for images that cannot be reduced, or that give another number of codes */
+  /**
+   * @throws {ShapeError} for images that cannot be reduced, or that give another number of codes
+   */
   async encode({ data, shape }: HostImages): Promise<Int32Array> {
     const reduced = reduce({ data, shape }, this.#options.reduceBy);
     const images = tf.tensor4d(reduced.data, [...reduced.shape]);
