@@ -17,7 +17,7 @@ const lossPrefix = 'loss.';
 const checksumTolerance = 1e-6;
 
 /**
- * `Lightning checkpoint of VQTokenizer`: each file has the weights that the case lists, and the model
+ * `Lightning checkpoint of ViTVQ`: each file has the weights that the case lists, and the model
  * made of them its outputs.
  */
 export const lightningCheckpoint: Adapter = async (fixture, execute) => {

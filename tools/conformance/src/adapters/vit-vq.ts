@@ -65,7 +65,7 @@ function squaredError(reconstruction: tf.Tensor, image: tf.Tensor, quantizerLoss
   return tf.add(tf.mean(tf.squaredDifference(reconstruction, image)), quantizerLoss);
 }
 
-/** `VQTokenizer`: l2 = mean((reconstruction - image)^2) + quantLoss. */
+/** `ViTVQ`: l2 = mean((reconstruction - image)^2) + quantLoss. */
 export const vitVQ = tensorAdapter(async (fixture, execute) => {
   const { model, table, fixed } = readModel(fixture, readVectorQuantizer);
   try {
