@@ -19,7 +19,7 @@ export const mayImport = {
   'test-utils': ['core'],
   tokenizer: ['core', 'layers', 'losses', 'quantizers'],
   'tokenizer/node': ['core', 'checkpoint'],
-  transformers: ['core', 'engine', 'layers'],
+  transformers: ['core', 'layers'],
   'transformers/node': ['core', 'checkpoint'],
   sampling: ['core', 'engine', 'layers', 'transformers'],
   codes: ['core', 'files', 'engine', 'checkpoint', 'transformers'],

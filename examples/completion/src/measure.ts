@@ -39,10 +39,10 @@ export async function measureKnowledge(
 ): Promise<Knowledge> {
   const conditions = await conditionsOf(conditioner, labels);
   const natsOf = async (data: Int32Array): Promise<Float32Array> =>
-    lowerHalves(await generator.natsOfTokens({ ...tokens, data }, { conditions }), halves);
+    lowerHalves(await generator.negativeLogLikelihood({ ...tokens, data }, { conditions }), halves);
   const own = await natsOf(tokens.data);
   const other = await natsOf(underPartners(tokens.data, halves, partners));
-  return compareNats(own, other, labels.length, transformer.grid[1] * transformer.levels);
+  return compareNats(own, other, labels.length, transformer.grid[1] * transformer.codeDepth);
 }
 
 /**

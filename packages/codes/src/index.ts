@@ -1,3 +1,4 @@
+export { CodeConditioner, type CodeConditionerOptions } from './code-conditioner.js';
 export { type CodeBatchOptions, type CodeBatchStream, CodeSource } from './code-source.js';
 export {
   type EncodeProgress,

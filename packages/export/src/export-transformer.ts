@@ -24,7 +24,7 @@ export async function exportTransformer(
   folder: string,
   { weights = 'float32', metadata = {}, verify = {} }: ExportOptions = {},
 ): Promise<ExportResult> {
-  const { grid, vocabSize, levels, dim } = model;
+  const { grid, vocabSize, codeDepth: levels, dim } = model;
   const condition = conditionOf(model, conditioner);
   const own = 'embed' in conditioner ? [...conditioner.namedVariables()] : [];
   const variables = new Map([

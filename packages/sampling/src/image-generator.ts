@@ -18,7 +18,7 @@ import {
   Unconditional,
   conditionInput,
   assertConditionerFits,
-  natsOfTokens,
+  negativeLogLikelihood,
   type AutoregressiveModel,
   type ImageTokens,
   type AnyConditioner,
@@ -108,7 +108,8 @@ export class ImageGenerator {
       { name: 'decode', variables: 'frozen' },
     );
     this.#measure = compile(
-      (values: Tensor, tokens: ImageTokens) => tf.tidy(() => natsOfTokens(model, conditions.embed(values), tokens)),
+      (values: Tensor, tokens: ImageTokens) =>
+        tf.tidy(() => negativeLogLikelihood(model, conditions.embed(values), tokens)),
       { name: 'likelihood', variables: 'frozen' },
     );
   }
@@ -210,7 +211,7 @@ export class ImageGenerator {
    * @param options  `conditions` as in {@link GenerateOptions}
    * @throws {ConfigError} for tokens of another grid @throws {ShapeError} @throws {DataError} for values out of range
    */
-  async natsOfTokens(
+  async negativeLogLikelihood(
     tokens: HostTokens,
     { conditions, signal }: Pick<GenerateOptions, 'conditions' | 'signal'> = {},
   ): Promise<Float32Array> {

@@ -5,7 +5,7 @@ import { useEngine } from '@vitvq/engine';
 import { negativeLogLikelihoodOfImages } from '@vitvq/stage2-trainer';
 import { shake, tinyRQ, tokensOf, brightnessTokenizer, classGPT, grid, vocabSize } from '@vitvq/test-models';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
-import { ClassConditioner, natsOfTokens, type ImageTokens } from '@vitvq/transformers';
+import { ClassConditioner, negativeLogLikelihood, type ImageTokens } from '@vitvq/transformers';
 import {
   completeTokens,
   ImageGenerator,
@@ -42,7 +42,7 @@ async function using<T>(
   return use(generator).finally(() => generator.dispose());
 }
 
-describe('natsOfTokens', () => {
+describe('negativeLogLikelihood', () => {
   it('is minus the logarithm of what a softmax gives each token', () => {
     const all = model.logits(classTensor(), tokensTensor());
     const logits = tf.reshape<tf.Rank.R3>(all, [count, positions, vocabSize]).arraySync();
@@ -52,7 +52,7 @@ describe('natsOfTokens', () => {
         return Math.log(total) - values[tokens.data[row * positions + position]!]!;
       }),
     );
-    const nats = natsOfTokens(model, classTensor(), tokensTensor());
+    const nats = negativeLogLikelihood(model, classTensor(), tokensTensor());
     expect(nats.shape).toEqual([count, positions]);
     expect([...nats.dataSync()]).toBeAllClose(expected, { atol: 1e-5 });
     expect([...tf.mean(nats, 1).dataSync()]).toBeAllClose([
@@ -63,11 +63,11 @@ describe('natsOfTokens', () => {
 
 describe('completeTokens', () => {
   it('repeats the position above, in the first row the one before', () => {
-    const grid3 = { grid: [2, 3], levels: 1 } as const;
+    const grid3 = { grid: [2, 3], codeDepth: 1 } as const;
     const tokensOfTwo = { data: Int32Array.of(5, -1, -1, -1, -1, -1, 1, 2, 3, 4, -1, -1), shape: [2, 6] };
     expect([...completeTokens(tokensOfTwo, grid3).data]).toEqual([5, 5, 5, 5, 5, 5, 1, 2, 3, 4, 2, 3]);
-    const levels = { data: Int32Array.of(1, 2, -1, -1, -1, -1, 3, 4), shape: [1, 4, 2] };
-    expect([...completeTokens(levels, { grid: [2, 2], levels: 2 }).data]).toEqual([1, 2, 1, 2, 1, 2, 3, 4]);
+    const codeDepth = { data: Int32Array.of(1, 2, -1, -1, -1, -1, 3, 4), shape: [1, 4, 2] };
+    expect([...completeTokens(codeDepth, { grid: [2, 2], codeDepth: 2 }).data]).toEqual([1, 2, 1, 2, 1, 2, 3, 4]);
     const nothing = { data: new Int32Array(6).fill(-1), shape: [1, 6] };
     expect([...completeTokens(nothing, grid3).data]).toEqual([0, 0, 0, 0, 0, 0]);
   });
@@ -101,8 +101,8 @@ describe('ImageGenerator', () => {
     const withoutClass = new Int32Array(count).fill(3);
     await using(async (generator) => {
       expect(await generator.sample({ seeds })).toEqual(await generator.sample({ seeds, conditions: withoutClass }));
-      expect(await generator.natsOfTokens(tokens)).toEqual(
-        await generator.natsOfTokens(tokens, { conditions: withoutClass }),
+      expect(await generator.negativeLogLikelihood(tokens)).toEqual(
+        await generator.negativeLogLikelihood(tokens, { conditions: withoutClass }),
       );
     });
   });
@@ -141,8 +141,8 @@ describe('ImageGenerator', () => {
   });
 
   it('measures each image under its own condition', async () => {
-    const nats = await using((generator) => generator.natsOfTokens(tokens, { conditions: classes }));
-    expect([...nats]).toBeAllClose([...natsOfTokens(model, classTensor(), tokensTensor()).dataSync()]);
+    const nats = await using((generator) => generator.negativeLogLikelihood(tokens, { conditions: classes }));
+    expect([...nats]).toBeAllClose([...negativeLogLikelihood(model, classTensor(), tokensTensor()).dataSync()]);
   });
 
   it('cuts off values that no picture has', async () => {
@@ -157,7 +157,7 @@ describe('ImageGenerator', () => {
   it('has several levels where the model has', async () => {
     const parts = {
       model: tinyRQ({ conditionVocabSize: 4, conditionLength: 1 }),
-      tokenizer: brightnessTokenizer({ codes: 11, levels: 3, size: [3, 4] }),
+      tokenizer: brightnessTokenizer({ codes: 11, codeDepth: 3, size: [3, 4] }),
       batchSize: 2,
     };
     await using(async (generator) => {
@@ -165,10 +165,10 @@ describe('ImageGenerator', () => {
       expect(drawn.shape).toEqual([3, 12, 3]);
       expect(images.shape).toEqual([3, 6, 8, 3]);
       expect((await generator.encode(images)).shape).toEqual([3, 12, 3]);
-      const nats = await generator.natsOfTokens(drawn);
+      const nats = await generator.negativeLogLikelihood(drawn);
       const tensor = tf.tensor3d(drawn.data, [3, 12, 3], 'int32') as ImageTokens;
       const nullClass = tf.fill<tf.Rank.R2>([3, 1], 3, 'int32');
-      expect([...nats]).toBeAllClose([...natsOfTokens(parts.model, nullClass, tensor).dataSync()]);
+      expect([...nats]).toBeAllClose([...negativeLogLikelihood(parts.model, nullClass, tensor).dataSync()]);
     }, parts);
   });
 
@@ -177,7 +177,7 @@ describe('ImageGenerator', () => {
     await expectNoTensorLeak(() =>
       using(async (generator) => {
         await generator.generate({ seeds, conditions: classes, guidanceScale: 2, given: tokens });
-        await generator.natsOfTokens(tokens);
+        await generator.negativeLogLikelihood(tokens);
         for await (const { count: known } of generator.stream({ seeds: [1] })) if (known === 3) break;
         await expect(generator.generate({ seeds, signal: stopped })).rejects.toThrow('stopped');
         await expect(generator.decode(tokens, { signal: stopped })).rejects.toThrow('stopped');
@@ -211,7 +211,7 @@ describe('ImageGenerator', () => {
     [
       'tokens that are not there',
       ShapeError,
-      (generator) => generator.natsOfTokens({ ...tokens, shape: [8, positions] }),
+      (generator) => generator.negativeLogLikelihood({ ...tokens, shape: [8, positions] }),
     ],
     ['no image', ShapeError, (generator) => generator.encode({ data: new Float32Array(), shape: [0, 4, 6, 3] })],
   ] as [string, new (...facts: never[]) => Error, (generator: ImageGenerator) => Promise<unknown>][])(
@@ -228,6 +228,6 @@ describe('ImageGenerator', () => {
     expect(make({ conditioner: new ClassConditioner({ classCount: 9 }) })).toThrow(ConfigError);
     expect(make({ batchSize: 0 })).toThrow(ConfigError);
     expect(make({ conditioner: undefined })).toThrow(/1 condition tokens for conditionVocabSize 4/);
-    expect(make({ tokenizer: brightnessTokenizer({ levels: 2 }) })).toThrow(/2 code\(s\) a position for 1/);
+    expect(make({ tokenizer: brightnessTokenizer({ codeDepth: 2 }) })).toThrow(/2 code\(s\) a position for 1/);
   });
 });

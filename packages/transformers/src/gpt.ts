@@ -6,7 +6,6 @@ import {
   prefixDropoutSites,
   emptyCache,
   type Linear,
-  type CausalTransformerOptions,
   type DropoutSite,
   type KVCache,
 } from '@vitvq/layers';
@@ -17,13 +16,11 @@ import type {
   LogitsOptions,
   SamplingStep,
 } from './autoregressive-model.js';
-import { SequenceEmbedding, type SequenceEmbeddingOptions } from './internal/sequence-embedding.js';
+import { SequenceEmbedding } from './internal/sequence-embedding.js';
 import { SequenceTransformer } from './internal/sequence-transformer.js';
 import { tokenHead } from './internal/token-head.js';
 import { gptConfig, type GPTConfig } from './transformer-config.js';
-
-/** Sizes and choices of a {@link GPT}. */
-export type GPTOptions = SequenceEmbeddingOptions & CausalTransformerOptions;
+import type { GPTOptions } from './transformer-options.js';
 
 /**
  * Decoder-only transformer over one token a position (arXiv:2110.04627, sec. 4: VIM; the reference's `GPT`). Condition
@@ -36,7 +33,7 @@ export type GPTOptions = SequenceEmbeddingOptions & CausalTransformerOptions;
 export class GPT extends Module implements AutoregressiveModel {
   /** Names the kind of model in a model folder. */
   readonly type = 'gpt';
-  readonly levels = 1;
+  readonly codeDepth = 1;
   /** What it is built from, with the defaults of what was not said. */
   readonly config: GPTConfig;
   readonly #sequence: SequenceTransformer;
@@ -50,7 +47,7 @@ export class GPT extends Module implements AutoregressiveModel {
     const [embeddingKey, transformerKey, headKey] = split(key, 3) as [RandomKey, RandomKey, RandomKey];
     const embedding = new SequenceEmbedding({ ...config, key: embeddingKey }, constantInitializer(0), 'GPT');
     this.#embedding = this.child('embedding', embedding);
-    this.#sequence = new SequenceTransformer({ ...config, key: transformerKey }, embedding, this.levels);
+    this.#sequence = new SequenceTransformer({ ...config, key: transformerKey }, embedding, this.codeDepth);
     this.child('transformer', this.#sequence.transformer);
     this.#head = this.child('head', tokenHead(config, headKey));
   }

@@ -7,40 +7,40 @@ export {
   type SamplingStep,
 } from './autoregressive-model.js';
 export { ClassConditioner, type ClassConditionerOptions } from './conditioners/class-conditioner.js';
-export { CodeConditioner, type CodeConditionerOptions } from './conditioners/code-conditioner.js';
 export {
   type ClassConditionerConfig,
   type ConditionerConfig,
   type TextConditionerConfig,
   type UnconditionalConfig,
 } from './conditioners/conditioner-config.js';
-export {
-  type AnyConditioner,
-  type Conditioner,
-  conditionTensor,
-  nullConditions,
-  repeat,
-} from './conditioners/conditioner.js';
+export { type AnyConditioner, type Conditioner } from './conditioners/conditioner.js';
+export { conditionTensor, nullConditions } from './conditioners/condition-tensor.js';
+export { repeat } from './conditioners/repeat.js';
 export { type EmbeddingConditioner } from './conditioners/embedding-conditioner.js';
 export { type Described, TextConditioner, type TextConditionerOptions } from './conditioners/text-conditioner.js';
-export { readTextTokenizer, type TextTokenizer, textTokenizerFromJson } from './conditioners/text-tokenizer.js';
+export { type TextTokenizer, textTokenizerFromJson } from './conditioners/text-tokenizer.js';
 export {
   type TextTokenizerJson,
   trainTextTokenizer,
   type TrainTextTokenizerOptions,
 } from './conditioners/train-text-tokenizer.js';
 export { Unconditional } from './conditioners/unconditional.js';
-export { GPT, type GPTOptions } from './gpt.js';
+export { GPT } from './gpt.js';
 export {
   conditionInput,
   type ConditionInput,
   type ConditionValues,
   variablesWithConditioner,
-} from './internal/condition-input.js';
-export { assertConditionerFits, assertSameDescription } from './internal/conditioner-fit.js';
-export { type SequenceEmbeddingOptions, type TokenPositions } from './internal/sequence-embedding.js';
-export { natsOfTokens } from './negative-log-likelihood.js';
+} from './conditioners/condition-input.js';
+export { assertConditionerFits, assertSameDescription } from './conditioners/conditioner-fit.js';
+export { negativeLogLikelihood } from './negative-log-likelihood.js';
 export { type TransformerPreset, VIM_BASE, VIM_LARGE } from './presets.js';
 export { gptReferenceWeights, rqTransformerReferenceWeights } from './reference-weights.js';
-export { RQTransformer, type RQTransformerOptions } from './rq-transformer.js';
+export { RQTransformer } from './rq-transformer.js';
 export { type GPTConfig, type RQTransformerConfig, type StackConfig } from './transformer-config.js';
+export {
+  type GPTOptions,
+  type RQTransformerOptions,
+  type SequenceEmbeddingOptions,
+  type TokenPositions,
+} from './transformer-options.js';

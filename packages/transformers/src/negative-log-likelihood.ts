@@ -6,7 +6,7 @@ import type { AutoregressiveModel, Conditions, ImageTokens } from './autoregress
  * Negative log-likelihood of each token given the conditions and the tokens before it, in nats: float32 in the shape of the
  * tokens, `[B, N]` or `[B, N, L]`. Compiles.
  */
-export function natsOfTokens(model: AutoregressiveModel, conditions: Conditions, tokens: ImageTokens): Tensor {
+export function negativeLogLikelihood(model: AutoregressiveModel, conditions: Conditions, tokens: ImageTokens): Tensor {
   return tf.tidy(() => {
     const { size, shape } = tokens;
     const logits = tf.reshape(model.logits(conditions, tokens), [size, model.vocabSize]);

@@ -1,7 +1,6 @@
 import { linearWeight, prefixReferenceWeights, sameWeight, type HostTensor, type ReferenceWeight } from '@vitvq/core';
 import { layerNormReferenceWeights, linearReferenceWeights } from '@vitvq/layers';
-import type { GPTOptions } from './gpt.js';
-import type { RQTransformerOptions } from './rq-transformer.js';
+import type { GPTOptions, RQTransformerOptions } from './transformer-options.js';
 
 type BiasOptions = Pick<GPTOptions, 'useAttentionBias' | 'useMlpBias'>;
 

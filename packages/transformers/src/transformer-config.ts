@@ -1,9 +1,12 @@
 import { parseOptions } from '@vitvq/core';
 import type { CausalBlockOptions, DropoutRates, Activation } from '@vitvq/layers';
-import type { GPTOptions } from './gpt.js';
-import type { SequenceEmbeddingOptions, TokenPositions } from './internal/sequence-embedding.js';
 import { gptSchema, rqTransformerSchema } from './internal/transformer-schema.js';
-import type { RQTransformerOptions } from './rq-transformer.js';
+import type {
+  GPTOptions,
+  RQTransformerOptions,
+  SequenceEmbeddingOptions,
+  TokenPositions,
+} from './transformer-options.js';
 
 /** What both transformers have, with its defaults; see their options for what each means. JSON holds it. */
 interface SharedConfig {
@@ -30,7 +33,7 @@ export interface GPTConfig extends SharedConfig {
 
 /** Everything of an `RQTransformer` but its weights. */
 export interface RQTransformerConfig extends SharedConfig {
-  readonly levels: number;
+  readonly codeDepth: number;
   readonly spatial: StackConfig;
   readonly depth: StackConfig;
 }
@@ -48,7 +51,7 @@ export function gptConfig({ depth, numHeads, ...options }: Omit<GPTOptions, 'key
 
 /** The same for an `RQTransformer`. @throws {ConfigError} naming every problem at once */
 export function rqTransformerConfig({
-  levels,
+  codeDepth,
   spatial,
   depth,
   ...options
@@ -56,7 +59,7 @@ export function rqTransformerConfig({
   const stack = ({ depth: blocks, numHeads }: StackConfig): StackConfig => ({ depth: blocks, numHeads });
   return parseOptions(
     rqTransformerSchema,
-    { ...sharedConfig(options), levels, spatial: stack(spatial), depth: stack(depth) },
+    { ...sharedConfig(options), codeDepth, spatial: stack(spatial), depth: stack(depth) },
     'RQTransformer',
   );
 }

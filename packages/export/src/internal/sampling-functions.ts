@@ -54,7 +54,7 @@ function slotsOf({ conditionLength, grid }: AutoregressiveModel): number {
 }
 
 function predicted(model: AutoregressiveModel, hidden: Tensor2D): NamedTensors {
-  return model.levels === 1 ? { logits: logitsOf(model, hidden)[0]! } : { hidden };
+  return model.codeDepth === 1 ? { logits: logitsOf(model, hidden)[0]! } : { hidden };
 }
 
 /** Logits `[B, V]` of each level, given the tokens of the levels above, `[B, L - 1]`. */

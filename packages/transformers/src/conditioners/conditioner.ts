@@ -1,8 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import type { ImageOrCodeBatch } from '@vitvq/core';
-import type { Conditions } from '../autoregressive-model.js';
-import { conditionInput, type ConditionValues } from '../internal/condition-input.js';
 import type { ConditionerConfig } from './conditioner-config.js';
 import type { EmbeddingConditioner } from './embedding-conditioner.js';
 
@@ -30,27 +26,3 @@ export interface Conditioner {
 
 /** Either kind. */
 export type AnyConditioner = Conditioner | EmbeddingConditioner;
-
-/** Conditions as a model and a `Sampler` take them; the caller disposes of the tensor. @param tokens  row-major `[B, C]` */
-export function conditionTensor(conditioner: Conditioner, tokens: Int32Array): Tensor2D;
-/** @param input  row-major `[B, ...inputShape]`, which is embedded here */
-export function conditionTensor(conditioner: EmbeddingConditioner, input: Float32Array): Tensor3D;
-export function conditionTensor(conditioner: AnyConditioner, values: ConditionValues): Conditions {
-  const input = conditionInput(conditioner);
-  return tf.tidy(() => input.embed(input.tensor(values)));
-}
-
-/** No condition, `count` times: `guidance.unconditional` of a `Sampler`; the caller disposes of the tensor. */
-export function nullConditions(conditioner: Conditioner, count: number): Tensor2D;
-export function nullConditions(conditioner: EmbeddingConditioner, count: number): Tensor3D;
-export function nullConditions(conditioner: AnyConditioner, count: number): Conditions {
-  const input = conditionInput(conditioner);
-  return tf.tidy(() => input.embed(input.tensor(repeat(input.nullValues, count))));
-}
-
-/** The same values again and again. */
-export function repeat<T extends Int32Array | Float32Array>(values: T, count: number): T {
-  const repeated = new (values.constructor as new (length: number) => T)(count * values.length);
-  for (let index = 0; index < count; index++) repeated.set(values, index * values.length);
-  return repeated;
-}

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   assertInteger,
   ConfigError,
@@ -7,6 +6,8 @@ import {
   assertTokensInRange,
   type ImageOrCodeBatch,
 } from '@vitvq/core';
+import { canonicalJson } from '../internal/canonical-json.js';
+import { sha256 } from '../internal/sha256.js';
 import type { TextConditionerConfig } from './conditioner-config.js';
 import type { Conditioner } from './conditioner.js';
 import type { TextTokenizer } from './text-tokenizer.js';
@@ -54,7 +55,12 @@ export class TextConditioner implements Conditioner {
 
   get description(): Readonly<Record<string, unknown>> {
     const { vocabSize, json } = this.#tokenizer;
-    return { kind: 'text', length: this.length, vocabSize, tokenizer: json === undefined ? null : digestOf(json) };
+    return {
+      kind: 'text',
+      length: this.length,
+      vocabSize,
+      tokenizer: json === undefined ? null : sha256(canonicalJson(json)),
+    };
   }
 
   get config(): TextConditionerConfig | undefined {
@@ -104,14 +110,4 @@ export class TextConditioner implements Conditioner {
     });
     return this.encode(texts);
   }
-}
-
-/** Tells the content of one `tokenizer.json` from another's: its SHA-256, whatever the order of keys. */
-function digestOf(json: unknown): string {
-  const sorted = JSON.stringify(json, (_, value: unknown) =>
-    value !== null && typeof value === 'object' && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
-  );
-  return createHash('sha256').update(sorted).digest('hex');
 }

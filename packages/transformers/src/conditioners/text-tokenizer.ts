@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import * as huggingFace from '@huggingface/tokenizers';
 import { DataError } from '@vitvq/core';
 
@@ -40,15 +39,4 @@ export function textTokenizerFromJson(content: unknown, where = 'textTokenizerFr
       { cause: error },
     );
   }
-}
-
-/** As {@link textTokenizerFromJson}, from a file. @throws {DataError} */
-export async function readTextTokenizer(file: string): Promise<TextTokenizer> {
-  let content: unknown;
-  try {
-    content = JSON.parse(await readFile(file, 'utf8'));
-  } catch (error) {
-    throw new DataError({ where: file, expected: 'a tokenizer.json', got: (error as Error).message }, { cause: error });
-  }
-  return textTokenizerFromJson(content, file);
 }

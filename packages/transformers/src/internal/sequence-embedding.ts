@@ -12,25 +12,7 @@ import {
 } from '@vitvq/core';
 import { weightStddev, pick } from '@vitvq/layers';
 import type { Conditions } from '../autoregressive-model.js';
-
-/** One vector a position (the reference), or a vector of its row plus one of its column (the paper's 2-D positions). */
-export type TokenPositions = 'sequence' | 'grid';
-
-export interface SequenceEmbeddingOptions {
-  /** Number of image tokens to choose from: the tokenizer's codebook size. */
-  readonly vocabSize: number;
-  /** Rows and columns of image tokens. */
-  readonly grid: readonly [number, number];
-  /** Number of condition tokens to choose from: classes, text tokens, another codebook. Without, conditions come as embeddings. */
-  readonly conditionVocabSize?: number;
-  /** Number of condition tokens before the image. @default 1 */
-  readonly conditionLength?: number;
-  /** Width of a token. */
-  readonly dim: number;
-  /** @default 'sequence', the reference's */
-  readonly positions?: TokenPositions;
-  readonly key: RandomKey;
-}
+import type { SequenceEmbeddingOptions, TokenPositions } from '../transformer-options.js';
 
 /**
  * Conditions and image tokens as vectors, each with tables of its own. Variables: `conditions` `[Vc, D]`,
@@ -124,9 +106,9 @@ export class SequenceEmbedding extends Module {
   }
 
   /** Throws unless tokens are `[B, n]` or `[B, n, L]` with 1 <= n <= N. @throws {ShapeError} */
-  assertTokens(tokens: Tensor, levels: number): void {
+  assertTokens(tokens: Tensor, codeDepth: number): void {
     const [rows, columns] = this.grid;
-    assertShape(tokens, levels === 1 ? ['B', 'N'] : ['B', 'N', levels], this.where);
+    assertShape(tokens, codeDepth === 1 ? ['B', 'N'] : ['B', 'N', codeDepth], this.where);
     const count = tokens.shape[1]!;
     if (count < 1 || count > rows * columns) {
       throw new ShapeError({

@@ -5,3 +5,4 @@ export {
   saveTransformer,
   type SaveTransformerOptions,
 } from './model-folder.js';
+export { readTextTokenizer } from './read-text-tokenizer.js';

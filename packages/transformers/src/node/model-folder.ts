@@ -7,8 +7,8 @@ import { TextConditioner } from '../conditioners/text-conditioner.js';
 import { textTokenizerFromJson } from '../conditioners/text-tokenizer.js';
 import { Unconditional } from '../conditioners/unconditional.js';
 import { GPT } from '../gpt.js';
-import { variablesWithConditioner } from '../internal/condition-input.js';
-import { assertConditionerFits, assertSameDescription } from '../internal/conditioner-fit.js';
+import { variablesWithConditioner } from '../conditioners/condition-input.js';
+import { assertConditionerFits, assertSameDescription } from '../conditioners/conditioner-fit.js';
 import {
   gptFolderSchema,
   rqTransformerFolderSchema,
@@ -140,7 +140,7 @@ function parseFolder(type: string, config: unknown, folder: string): ParsedFolde
         where,
         expected: 'a model of type gpt or rq-transformer',
         got: `"${type}"`,
-        fix: 'Tokenizers are loaded by loadTokenizer of @vitvq/stage1.',
+        fix: 'Tokenizers are loaded by loadTokenizer of @vitvq/tokenizer/node.',
       });
   }
 }
@@ -153,10 +153,10 @@ function assertBlocksFit(key: RandomKey, depth: number): void {
 /** An `RQTransformer` draws its tables of positions, also where nothing else is drawn. @throws {ShapeError} */
 function assertPositionsFit(
   key: RandomKey,
-  { conditionLength, grid, positions, levels, dim }: RQTransformerConfig,
+  { conditionLength, grid, positions, codeDepth, dim }: RQTransformerConfig,
 ): void {
   const tables = positions === 'sequence' ? [grid[0] * grid[1]] : grid;
-  for (const rows of [conditionLength, ...tables, levels - 1]) {
+  for (const rows of [conditionLength, ...tables, codeDepth - 1]) {
     assertFitsBudget(key, { elements: rows * dim }, `a table of positions [${rows}, ${dim}]`);
   }
 }

@@ -1,7 +1,7 @@
-import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from '@vitvq/core';
 import type { AutoregressiveModel } from '../autoregressive-model.js';
-import type { AnyConditioner } from '../conditioners/conditioner.js';
+import { canonicalJson } from '../internal/canonical-json.js';
+import type { AnyConditioner } from './conditioner.js';
 
 /** Throws unless a model takes the conditions of a conditioner. @throws {ConfigError} */
 export function assertConditionerFits(
@@ -43,12 +43,10 @@ export function assertSameDescription(
   where: string,
   what: string,
 ): void {
-  // As JSON gives it back: -0, undefined and such are none of its values.
-  const own: unknown = JSON.parse(JSON.stringify(description));
-  if (isDeepStrictEqual(own, expected)) return;
+  if (canonicalJson(description) === canonicalJson(expected)) return;
   throw new ConfigError({
     where,
     expected: `the conditioner that ${what}, ${JSON.stringify(expected)}`,
-    got: JSON.stringify(own),
+    got: JSON.stringify(description),
   });
 }

@@ -12,13 +12,13 @@ import {
   type ImageOrCodeBatch,
 } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
-import type { Conditioner } from './conditioner.js';
+import type { Conditioner } from '@vitvq/transformers';
 
 export interface CodeConditionerOptions {
   /** Not disposed of. */
   readonly tokenizer: Tokenizer;
-  /** Residual levels of the tokenizer. @default what the tokenizer says, or 1 */
-  readonly levels?: number;
+  /** Codes a token of the tokenizer. @default what the tokenizer says, or 1 */
+  readonly codeDepth?: number;
   /**
    * Factor by which images are reduced before they are encoded, to the mean of so many pixels by as many: low resolution as
    * the condition. @default 1
@@ -39,11 +39,11 @@ export class CodeConditioner implements Conditioner {
   readonly #encode: CompiledFunction<(images: Tensor4D) => tf.Tensor>;
 
   /** @throws {ConfigError} */
-  constructor({ tokenizer, levels = tokenizer.codeDepth ?? 1, reduceBy = 1 }: CodeConditionerOptions) {
-    assertInteger(levels, 'levels', 'CodeConditioner');
+  constructor({ tokenizer, codeDepth = tokenizer.codeDepth ?? 1, reduceBy = 1 }: CodeConditionerOptions) {
+    assertInteger(codeDepth, 'codeDepth', 'CodeConditioner');
     assertInteger(reduceBy, 'reduceBy', 'CodeConditioner');
-    this.#options = { tokenizer, levels, reduceBy };
-    this.length = tokenizer.grid[0] * tokenizer.grid[1] * levels;
+    this.#options = { tokenizer, codeDepth, reduceBy };
+    this.length = tokenizer.grid[0] * tokenizer.grid[1] * codeDepth;
     this.vocabSize = tokenizer.vocabSize + 1;
     this.#encode = compile((images: Tensor4D): tf.Tensor => tokenizer.encode(images), {
       name: 'encode conditions',
@@ -56,8 +56,8 @@ export class CodeConditioner implements Conditioner {
   }
 
   get description(): Readonly<Record<string, unknown>> {
-    const { tokenizer, levels, reduceBy } = this.#options;
-    return { kind: 'codes', vocabSize: tokenizer.vocabSize, grid: tokenizer.grid, levels, reduceBy };
+    const { tokenizer, codeDepth, reduceBy } = this.#options;
+    return { kind: 'codes', vocabSize: tokenizer.vocabSize, grid: tokenizer.grid, codeDepth, reduceBy };
   }
 
   /** @throws {ShapeError} for images that cannot be reduced, or that give another number of codes */
@@ -72,7 +72,7 @@ export class CodeConditioner implements Conditioner {
           where: 'CodeConditioner',
           expected: `${this.length} condition tokens an image`,
           got: `codes ${formatShape(tokens.shape)}`,
-          fix: 'Say how many residual levels the tokenizer has.',
+          fix: 'Pass the codeDepth of the tokenizer.',
         });
       }
       return Int32Array.from(await tokens.data());
