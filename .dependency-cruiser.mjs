@@ -18,7 +18,7 @@ export const mayImport = {
   tensorboard: ['core'],
   'test-utils': ['core'],
   tokenizer: ['core', 'layers', 'losses', 'quantizers'],
-  'tokenizer/node': ['core', 'checkpoint'],
+  'tokenizer/node': ['core', 'checkpoint', 'quantizers'],
   transformers: ['core', 'layers'],
   'transformers/node': ['core', 'checkpoint'],
   sampling: ['core', 'engine', 'layers', 'transformers'],

@@ -17,7 +17,11 @@ const command = (text, rest = {}) => ({
  * tests may use packages that are built of it, which Nx's `^` would take for a cycle.
  */
 function ofInstalled(target, manifest) {
-  const names = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies });
+  const names = Object.keys({
+    ...manifest.dependencies,
+    ...manifest.optionalDependencies,
+    ...manifest.peerDependencies,
+  });
   const projects = names.filter((name) => name.startsWith('@vitvq/'));
   return projects.length ? [{ target, projects }] : [];
 }

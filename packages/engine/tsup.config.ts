@@ -18,12 +18,11 @@ export default defineConfig([
   },
   {
     ...shared,
-    // The thread that runs ONNX Runtime is one file without parts, which can be copied beside a bundle
-    // of any format.
+    // The thread that runs ONNX Runtime is one file without parts, which can be copied beside a
+    // bundle of any format.
     entry: { worker: 'src/onnx/worker.ts' },
     splitting: false,
     outExtension: () => ({ js: '.mjs' }),
     clean: false,
-    dts: false,
   },
 ]);

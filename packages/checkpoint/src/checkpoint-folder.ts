@@ -1,36 +1,43 @@
-import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '@vitvq/core';
-import { systemReason } from '@vitvq/files';
-import { readShardIndex } from './internal/shard-index.js';
+import { namesIn, removeFile } from '@vitvq/files';
+import { readShardIndex } from './internal/read-shard-index.js';
 import { shardNames } from './internal/write-shards.js';
 
-/** Names of checkpoints of one file, or of several: their index. */
+/** Name of a checkpoint: a single file, or the index of several. */
 const checkpointPattern = /^checkpoint-(\d{1,15})\.safetensors(\.index\.json)?$/;
 const shardPattern = /^checkpoint-(\d{1,15})(?:\.(\d+))?-\d{5,}-of-\d{5,}\.safetensors$/;
+
+/** Beginning of the names of all files of checkpoints. */
 export const filePrefix = 'checkpoint-';
 
+/** A checkpoint of a folder. */
 export interface CheckpointFile {
-  /** A safetensors file, or the index of several. */
+  /** Path of the safetensors file, or of the index of several. */
   readonly file: string;
+  /** Number of optimizer steps that its name states. */
   readonly step: number;
 }
 
+/** Returns the path of a checkpoint that is a single file. */
 export function singlePath(directory: string, step: number): string {
   return join(directory, `${filePrefix}${paddedStep(step)}.safetensors`);
 }
 
+/** Returns the path of the index of a checkpoint of several files. */
 export function indexPath(directory: string, step: number): string {
   return `${singlePath(directory, step)}.index.json`;
 }
 
+/** Returns whether the path of a checkpoint is that of an index. */
 export function isIndex(file: string): boolean {
   return file.endsWith('.json');
 }
 
 /**
- * Names for the shards of a checkpoint, none of which is there: when a step is written again, the files of the checkpoint
- * that it replaces must live until the new index does, and the new ones carry a number after the step.
+ * Returns names for the shards of a checkpoint that no file has. When a step is written again, the
+ * files of the checkpoint that it replaces must live until the new index does, so the new names
+ * carry a number after the step.
  */
 export async function newCheckpointShardNames(directory: string, step: number, count: number): Promise<string[]> {
   const taken = (await namesIn(directory)).flatMap((name) => {
@@ -41,7 +48,10 @@ export async function newCheckpointShardNames(directory: string, step: number, c
   return shardNames(`${filePrefix}${paddedStep(step)}${generation}`, count);
 }
 
-/** All checkpoints of a directory, unread, by ascending step; none when there is no such directory. */
+/**
+ * Returns all checkpoints of a folder by ascending step, without reading them; none where there is
+ * no such folder.
+ */
 export async function listCheckpoints(directory: string): Promise<CheckpointFile[]> {
   return (await namesIn(directory))
     .flatMap((name) => {
@@ -52,8 +62,9 @@ export async function listCheckpoints(directory: string): Promise<CheckpointFile
 }
 
 /**
- * Removes shards that no index names: what a killed process or a removed checkpoint left behind. While an index cannot be
- * read, the shards of its step stay: somebody may want to rescue them.
+ * Removes shards that no index names: those that a killed process or a removed checkpoint left
+ * behind. While an index cannot be read, the shards of its step stay, because somebody may want to
+ * rescue them.
  */
 export async function removeStaleShards(directory: string): Promise<void> {
   const shards = (await namesIn(directory)).filter((name) => shardPattern.test(name));
@@ -72,24 +83,6 @@ export async function removeStaleShards(directory: string): Promise<void> {
   for (const shard of shards) {
     if (named.has(shard) || unreadable.has(Number(shardPattern.exec(shard)![1]))) continue;
     await removeFile(join(directory, shard), 'to remove a file that belongs to no checkpoint');
-  }
-}
-
-/** @throws {DataError} naming the file and the system's reason */
-export async function removeFile(file: string, purpose: string, fix?: string): Promise<void> {
-  try {
-    await fs.rm(file, { force: true });
-  } catch (error) {
-    throw new DataError({ where: file, expected: purpose, got: systemReason(error), fix }, { cause: error });
-  }
-}
-
-export async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await fs.readdir(directory);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw new DataError({ where: directory, expected: 'a folder', got: systemReason(error) }, { cause: error });
   }
 }
 

@@ -1,7 +1,9 @@
 import { ConfigError, DataError, type HostTensor } from '@vitvq/core';
 import { quote } from './internal/scan-json.js';
 
-/** Bits an element of the types that tensors can be written as, by the format's name of the type. */
+/**
+ * Bits of an element, for the types in which tensors can be written, by their names in the format.
+ */
 const writableBits = {
   F64: 64,
   F32: 32,
@@ -18,56 +20,71 @@ const writableBits = {
   BOOL: 8,
 } as const;
 
-/** Bits an element of the format's other types that are read as float32. */
+/** Bits of an element, for the other types of the format that are read as float32. */
 const readableBits = { F8_E4M3: 8, F8_E5M2: 8, F8_E8M0: 8 } as const;
 
 /**
- * Bits an element of the format's types that are not: C64 is of complex numbers; of those smaller than a byte the format does not
- * say how they lie in one.
+ * Bits of an element, for the types of the format whose values are not read. C64 holds complex
+ * numbers; for types smaller than a byte, the format does not specify their order within a byte.
  */
 const opaqueBits = { C64: 64, F8_E4M3FNUZ: 8, F8_E5M2FNUZ: 8, F6_E2M3: 6, F6_E3M2: 6, F4: 4 } as const;
 
 const elementBits = { ...writableBits, ...readableBits, ...opaqueBits };
 
-/** Element types that tensors can be written as. Values in memory are float32 or int32 (`HostTensor`). */
+/**
+ * Element types in which tensors can be written. Values in memory are float32 or int32
+ * (`HostTensor`).
+ */
 export type WritableDtype = keyof typeof writableBits;
 
-/** Element types of the format, all of which a file may have. Values of C64, F4, F6_* and F8_*FNUZ are not read. */
+/**
+ * Element types of the format. A file may hold tensors of all of them; the values of C64, F4, F6_*
+ * and F8_*FNUZ are not read.
+ */
 export type SafetensorsDtype = keyof typeof elementBits;
 
+/** Names of all element types of the format. */
 export const dtypeNames: readonly string[] = Object.keys(elementBits);
 
+/** Returns whether a value is the name of an element type of the format. */
 export function isDtype(value: unknown): value is SafetensorsDtype {
   return typeof value === 'string' && Object.hasOwn(elementBits, value);
 }
 
+/** Returns whether a value is the name of an element type in which tensors can be written. */
 export function isWritableDtype(value: unknown): value is WritableDtype {
   return typeof value === 'string' && Object.hasOwn(writableBits, value);
 }
 
-/** Whether values of this type are read, as float32 or int32. */
+/** Returns whether values of a type are read, as float32 or int32. */
 export function isReadableDtype(dtype: SafetensorsDtype): boolean {
   return !Object.hasOwn(opaqueBits, dtype);
 }
 
-/** Bytes an element; less than 1 for F4 and F6. */
+/** Returns the bytes of an element; less than 1 for F4 and F6. */
 export function elementBytes(dtype: SafetensorsDtype): number {
   return elementBits[dtype] / 8;
 }
 
-/** Whether elements are integers or truth values, which are int32 in memory; the others are float32. */
+/**
+ * Returns whether elements are integers or truth values, which are int32 in memory; others are
+ * float32.
+ */
 export function isIntegerDtype(dtype: WritableDtype): boolean {
   return !dtype.includes('F');
 }
 
 /**
- * The values of one tensor: F64, F16, BF16, F8_E4M3, F8_E5M2 and F8_E8M0 as float32 (F64 is rounded, beyond its range to infinity, as
- * a cast does), integers and BOOL (0 or 1) as int32.
+ * Returns the values of one tensor. F64, F16, BF16, F8_E4M3, F8_E5M2 and F8_E8M0 become float32;
+ * F64 is rounded, and becomes infinite beyond the range of float32, as a cast does. Integers and
+ * BOOL (0 or 1) become int32.
  *
- * `bytes` must start an ArrayBuffer of its own: F32 and I32 are returned as a view of it, so that they need no copy. The
- * format is little-endian, like every platform that Node 20 is released for except s390x, which is not supported.
- * @throws {DataError} when an integer does not fit 32 bits, naming the tensor, the index and the value; for C64, F4, F6_* and F8_*FNUZ,
- *   naming the tensor and the type
+ * The format is little-endian, like every platform for which Node 20 is released except s390x,
+ * which is not supported.
+ * @param bytes  an array that fills its ArrayBuffer: F32 and I32 are returned as a view of the
+ *   buffer, and not copied
+ * @throws {DataError} when an integer does not fit 32 bits, naming the tensor, the index and the
+ *   value; for C64, F4, F6_* and F8_*FNUZ, naming the tensor and the type
  */
 export function toHostData(
   bytes: Uint8Array<ArrayBuffer>,
@@ -93,28 +110,11 @@ export function toHostData(
       return Float32Array.from(new Float64Array(buffer));
     case 'F16':
       return halfToFloat(new Uint16Array(buffer));
-    case 'BF16': {
-      const source = new Uint16Array(buffer);
-      const bits = new Uint32Array(source.length);
-      for (let index = 0; index < source.length; index++) bits[index] = source[index]! << 16;
-      return new Float32Array(bits.buffer);
-    }
+    case 'BF16':
+      return brainToFloat(new Uint16Array(buffer));
     case 'I64':
-    case 'U64': {
-      const words = new Int32Array(buffer);
-      const values = new Int32Array(words.length / 2);
-      for (let index = 0; index < values.length; index++) {
-        const low = words[2 * index]!;
-        const high = words[2 * index + 1]!;
-        // A 64-bit integer fits when its high word is the sign of its low word; an unsigned one must be positive too.
-        if (high !== low >> 31 || (dtype === 'U64' && low < 0)) {
-          const all = dtype === 'I64' ? new BigInt64Array(buffer) : new BigUint64Array(buffer);
-          refuse(index, String(all[index]));
-        }
-        values[index] = low;
-      }
-      return values;
-    }
+    case 'U64':
+      return longToInt(buffer, dtype, refuse);
     case 'U32': {
       const values = new Int32Array(buffer);
       const index = values.findIndex((value) => value < 0);
@@ -133,9 +133,10 @@ export function toHostData(
     case 'F8_E4M3':
       return Float32Array.from(bytes, (code) => valuesOfE4M3[code]!);
     case 'F8_E5M2':
-      return halfToFloat(Uint16Array.from(bytes, (code) => code << 8)); // the upper byte of a half
+      return halfToFloat(Uint16Array.from(bytes, (code) => code << 8)); // The upper byte of a half.
     case 'F8_E8M0':
-      return Float32Array.from(bytes, (code) => (code === 0xff ? NaN : 2 ** (code - 127))); // a power of two, without a sign
+      // A code is a power of two without a sign.
+      return Float32Array.from(bytes, (code) => (code === 0xff ? NaN : 2 ** (code - 127)));
     default:
       throw new DataError({
         where,
@@ -147,8 +148,9 @@ export function toHostData(
 }
 
 /**
- * Values of F8_E4M3 by their code (the E4M3 of arXiv:2209.05433): a sign, 4 bits of exponent with a bias of 7, 3 of fraction; no
- * infinities, and NaN where all bits but the sign are set.
+ * Values of F8_E4M3 by their code (the E4M3 of arXiv:2209.05433): a sign, 4 bits of exponent with a
+ * bias of 7, and 3 bits of fraction. There are no infinities, and a code is NaN where all bits but
+ * the sign are set.
  */
 const valuesOfE4M3 = Float32Array.from({ length: 256 }, (_, code) => {
   const exponent = (code >> 3) & 15;
@@ -158,7 +160,39 @@ const valuesOfE4M3 = Float32Array.from({ length: 256 }, (_, code) => {
   return code & 0x80 ? -magnitude : magnitude;
 });
 
-/** IEEE 754 binary16 to binary32, exactly; NaN payloads are kept. */
+/** Converts the upper halves of binary32 to binary32. */
+function brainToFloat(source: Uint16Array): Float32Array {
+  const bits = new Uint32Array(source.length);
+  for (let index = 0; index < source.length; index++) bits[index] = source[index]! << 16;
+  return new Float32Array(bits.buffer);
+}
+
+/**
+ * Converts 64-bit integers to int32.
+ * @throws what `refuse` throws, for an integer that does not fit
+ */
+function longToInt(
+  buffer: ArrayBuffer,
+  dtype: 'I64' | 'U64',
+  refuse: (index: number, value: string) => never,
+): Int32Array {
+  const words = new Int32Array(buffer);
+  const values = new Int32Array(words.length / 2);
+  for (let index = 0; index < values.length; index++) {
+    const low = words[2 * index]!;
+    const high = words[2 * index + 1]!;
+    // A 64-bit integer fits when its high word is the sign of its low word. An unsigned integer
+    // must be positive as well.
+    if (high !== low >> 31 || (dtype === 'U64' && low < 0)) {
+      const all = dtype === 'I64' ? new BigInt64Array(buffer) : new BigUint64Array(buffer);
+      refuse(index, String(all[index]));
+    }
+    values[index] = low;
+  }
+  return values;
+}
+
+/** Converts IEEE 754 binary16 to binary32 exactly. Payloads of NaN are kept. */
 function halfToFloat(source: Uint16Array): Float32Array {
   const values = new Float32Array(source.length);
   const bits = new Uint32Array(values.buffer);
@@ -177,13 +211,14 @@ function halfToFloat(source: Uint16Array): Float32Array {
   return values;
 }
 
+/** Range of an integer type within int32, and the conversion to it. */
 interface IntegerType {
   readonly smallest: number;
   readonly largest: number;
   readonly convert: (values: HostTensor['data']) => ArrayBufferView;
 }
 
-/** Of int32, what each type can hold, and how. */
+/** Integer types in which int32 can be written. */
 const integerTypes: Readonly<Record<Exclude<WritableDtype, 'F64' | 'F32' | 'F16' | 'BF16'>, IntegerType>> = {
   I64: { smallest: -(2 ** 31), largest: 2 ** 31 - 1, convert: (values) => BigInt64Array.from(values, BigInt) },
   U64: { smallest: 0, largest: 2 ** 31 - 1, convert: (values) => BigInt64Array.from(values, BigInt) },
@@ -197,8 +232,10 @@ const integerTypes: Readonly<Record<Exclude<WritableDtype, 'F64' | 'F32' | 'F16'
 };
 
 /**
- * The bytes of a tensor as `dtype`: F32 and I32 without a copy, F16 and BF16 rounded to the nearest (to the even one of two).
- * @throws {ConfigError} for a value that `dtype` cannot hold, naming the tensor, the index and the value
+ * Returns the bytes of a tensor as `dtype`. F32 and I32 are not copied; F16 and BF16 are rounded to
+ * the nearest number, and to the even one of two.
+ * @throws {ConfigError} for a value that `dtype` cannot hold, naming the tensor, the index and the
+ *   value
  */
 export function fromHostData({ data }: HostTensor, dtype: WritableDtype, name: string, where: string): Uint8Array {
   const refuse = (index: number): never => {
@@ -235,7 +272,7 @@ export function fromHostData({ data }: HostTensor, dtype: WritableDtype, name: s
   }
 }
 
-/** IEEE 754 binary32 to binary16, to nearest even. */
+/** Converts IEEE 754 binary32 to binary16, rounding to the nearest and to the even one of two. */
 function floatToHalf(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const exponent = ((bits >>> 23) & 0xff) - 112;
@@ -243,20 +280,21 @@ function floatToHalf(bits: number): number {
   if (exponent === 143) return sign | 0x7c00 | (fraction === 0 ? 0 : 0x200 | (fraction >> 13));
   if (exponent >= 31) return sign | 0x7c00;
   if (exponent < -10) return sign;
-  // Below 1, a subnormal number: the leading one, which a normal number leaves out, moves into the fraction.
+  // An exponent below 1 makes a subnormal number: the leading one, which a normal number leaves
+  // out, moves into the fraction.
   const shift = exponent > 0 ? 13 : 14 - exponent;
   const all = exponent > 0 ? (exponent << 23) | fraction : 0x800000 | fraction;
   return sign | roundedShift(all, shift);
 }
 
-/** binary32 to its upper half, to nearest even. */
+/** Converts binary32 to its upper half, rounding to the nearest and to the even one of two. */
 function floatToBrain(bits: number): number {
   const isNaN = (bits & 0x7fffffff) > 0x7f800000;
   if (isNaN) return (bits >>> 16) | 0x40;
   return ((bits >>> 16) & 0x8000) | roundedShift(bits & 0x7fffffff, 16);
 }
 
-/** A carry of rounding moves into the exponent, as it must. */
+/** Shifts and rounds to the nearest even number. A carry moves into the exponent, as it must. */
 function roundedShift(value: number, shift: number): number {
   const kept = value >>> shift;
   const rest = value & ((1 << shift) - 1);

@@ -1,42 +1,52 @@
 import { promises as fs } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
-import { receive, sha256OfFile, writeAtomically, writeWhole } from '@vitvq/files';
-import { quote } from './internal/scan-json.js';
-import { readShardIndex } from './internal/shard-index.js';
+import { createFolder, receive, sha256OfFile, writeAtomically, writeWhole, type DownloadProgress } from '@vitvq/files';
+import { commitName, NotSentError, requestFromHub, unreachable, type HubAnswer } from './internal/hub-request.js';
 import { configName, indexName, singleName } from './internal/model-names.js';
+import { readShardIndex } from './internal/read-shard-index.js';
+import { quote } from './internal/scan-json.js';
 
+/** Options of {@link fetchModel}. */
 export interface FetchModelOptions {
   /** Branch, tag or commit. A commit that is in the cache needs no network. @default 'main' */
   readonly revision?: string;
-  /** Keeps what was downloaded; created if need be. `defaultCacheDirectory()` of @vitvq/files is a good one. */
+  /**
+   * Folder that keeps downloads, such as `defaultCacheDirectory()` of @vitvq/files. It is created
+   * when it is missing.
+   */
   readonly cacheDirectory: string;
-  /** A model hub with the addresses of Hugging Face's. @default 'https://huggingface.co' */
+  /** Address of a model hub with the paths of Hugging Face. @default 'https://huggingface.co' */
   readonly endpoint?: string;
-  /** Makes the requests: through a proxy, with a token. @default the platform's */
+  /** Makes the requests, for example through a proxy or with a token. @default globalThis.fetch */
   readonly fetch?: typeof globalThis.fetch;
+  /** Called after each piece of a file. @default does nothing */
+  readonly onProgress?: (progress: DownloadProgress) => void;
 }
 
-/** Lists what a folder of the cache holds, as `sha256sum` does; written last, so that a folder without it is not complete. */
+/**
+ * File that lists the files of a cached folder as `sha256sum` does. It is written last, so that a
+ * folder without it is not complete.
+ */
 const sumsName = 'SHA256SUMS';
 
-const maximumRedirects = 5;
-/** Of config.json and of an index. */
+/** Largest number of bytes of config.json and of an index. */
 const maximumTextBytes = 100_000_000;
 
 const repositoryName = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
 const revisionName = /^[A-Za-z0-9][\w.-]*(?:\/[A-Za-z0-9][\w.-]*)*$/;
-const commitName = /^[0-9a-f]{40}$/;
-const sha256 = /^[0-9a-f]{64}$/;
 
 /**
- * Downloads a model of a hub (config.json and its safetensors files) into the cache, and returns its folder for `openModel`. Files
- * whose SHA-256 the hub tells (all that it stores as large files) are compared with it; those in the cache are compared with what
- * they were, every time, and fetched again where they differ. Without network, a revision that was fetched before is taken as it was
- * then. Memory holds one piece of a file at a time.
+ * Downloads a model of a hub (config.json and its safetensors files) into the cache and returns its
+ * folder, which `openModel` takes. A file whose SHA-256 the hub tells (every file that it stores as
+ * a large one) is compared with it. Files in the cache are compared with their SHA-256 at the time
+ * of the download, on every call, and downloaded again where they differ. Without network, a
+ * revision that was downloaded before is used as it was then. Memory holds one piece of a file at a
+ * time.
  * @param repository  `owner/name`, or `owner/name@revision`
  * @throws {ConfigError} for a name or an option that cannot be one
- * @throws {DataError} naming the address and what is wrong: no network, no such model, another checksum
+ * @throws {DataError} naming the address and the problem: no network, no such model, another
+ *   checksum
  */
 export async function fetchModel(
   repository: string,
@@ -45,6 +55,7 @@ export async function fetchModel(
     cacheDirectory,
     endpoint = 'https://huggingface.co',
     fetch = globalThis.fetch,
+    onProgress = () => undefined,
   }: FetchModelOptions,
 ): Promise<string> {
   const [name = '', inName, ...rest] = repository.split('@');
@@ -59,11 +70,11 @@ export async function fetchModel(
 
   const address = (version: string, file: string): string =>
     `${endpoint.replace(/\/$/, '')}/${name}/resolve/${encodeURIComponent(version)}/${file}`;
-  // Which commit a branch stood for, for the day without network.
+  // Keeps the commit that a branch stood for, which is used when there is no network.
   const reference = join(models, 'refs', `${revision.replaceAll('/', '--')}`);
-  let first: Answer;
+  let first: HubAnswer;
   try {
-    first = await request(fetch, address(revision, configName));
+    first = await requestFromHub(fetch, address(revision, configName));
   } catch (error) {
     const known = await fs.readFile(reference, 'utf8').catch(() => undefined);
     if (known !== undefined && commitName.test(known) && (await isIntact(join(models, known))))
@@ -72,128 +83,62 @@ export async function fetchModel(
   }
   const version = first.commit ?? revision;
   const folder = join(models, version.replaceAll('/', '--'));
-  // Without a commit nobody knows whether what is in the cache is still what the hub has.
+  // Without a commit nobody knows whether the cache still holds what the hub has.
   if (first.commit !== undefined && (await isIntact(folder))) await first.body.cancel();
-  else await download(fetch, folder, first, (file) => address(version, file));
+  else await download(folder, first, (file) => requestFromHub(fetch, address(version, file)), onProgress);
   if (first.commit !== undefined) await writeText(reference, first.commit);
   return folder;
 }
 
+/** Refuses names that are not safe as parts of paths. @throws {ConfigError} */
 function assertName(expected: string, got: string, isRight: boolean): void {
-  // Names become parts of paths.
   if (isRight && !got.includes('..')) return;
   throw new ConfigError({ where: 'fetchModel', expected, got: quote(got) });
 }
 
-interface Answer {
-  readonly url: string;
-  readonly body: ReadableStream<Uint8Array>;
-  /** SHA-256 of the content, where the hub tells it. */
-  readonly sha256: string | undefined;
-  readonly commit: string | undefined;
-}
-
-/** Follows redirections by hand: the hub tells checksum and commit before it sends one elsewhere. */
-async function request(fetch: typeof globalThis.fetch, url: string): Promise<Answer> {
-  let checksum: string | undefined;
-  let commit: string | undefined;
-  let at = url;
-  for (let redirects = 0; redirects <= maximumRedirects; redirects++) {
-    let response: Response;
-    try {
-      response = await fetch(at, { redirect: 'manual' });
-    } catch (error) {
-      throw unreachable(url, error);
-    }
-    const { headers, status, body } = response;
-    const etag = headers.get('x-linked-etag')?.replace(/^W\//, '').replaceAll('"', '');
-    if (etag !== undefined && sha256.test(etag)) checksum ??= etag;
-    const told = headers.get('x-repo-commit') ?? '';
-    if (commitName.test(told)) commit ??= told;
-    const location = headers.get('location');
-    if (status >= 300 && status < 400 && location !== null && URL.canParse(location, at)) {
-      await body?.cancel();
-      const next = new URL(location, at);
-      if (next.protocol !== 'https:' && next.protocol !== new URL(at).protocol) {
-        throw new DataError({ where: url, expected: 'redirections that stay with https', got: quote(next.href) });
-      }
-      at = next.href;
-      continue;
-    }
-    if (response.ok && body) return { url, body, sha256: checksum, commit };
-    await body?.cancel();
-    throw new NotSent(url, status);
-  }
-  throw new DataError({ where: url, expected: `at most ${maximumRedirects} redirections`, got: 'more' });
-}
-
-/** A server that answers, but not with the file. */
-class NotSent extends DataError {
-  constructor(
-    url: string,
-    readonly status: number,
-  ) {
-    super({
-      where: url,
-      expected: 'the server to send the file',
-      got: `status ${status}`,
-      fix:
-        status === 401 || status === 403
-          ? 'It is private, asks for a licence to be accepted, or is not there.'
-          : undefined,
-    });
-  }
-}
-
-function unreachable(url: string, error: unknown): DataError {
-  const { message, cause } = error as Error;
-  return new DataError(
-    {
-      where: url,
-      expected: 'the server to answer',
-      got: cause instanceof Error ? `${message}: ${cause.message}` : message,
-      fix: 'Without network, openModel takes a folder that you have.',
-    },
-    { cause: error },
-  );
-}
-
+/** Downloads all files of a model into a folder. The answer for config.json is there already. */
 async function download(
-  fetch: typeof globalThis.fetch,
   folder: string,
-  config: Answer,
-  address: (file: string) => string,
+  config: HubAnswer,
+  request: (file: string) => Promise<HubAnswer>,
+  onProgress: (progress: DownloadProgress) => void,
 ): Promise<void> {
-  await fs.mkdir(folder, { recursive: true });
+  await createFolder(folder);
   // An earlier download into this folder may have had other files.
   for (const old of [sumsName, singleName, indexName]) await fs.rm(join(folder, old), { force: true });
   const sums = new Map<string, string>();
-  const keep = async (file: string, answer: Answer, maximumBytes = Infinity): Promise<void> => {
-    sums.set(file, await store(join(folder, file), answer, maximumBytes));
+  const keep = async (file: string, answer: HubAnswer, maximumBytes = Infinity): Promise<void> => {
+    sums.set(file, await store(join(folder, file), answer, maximumBytes, onProgress));
   };
   await keep(configName, config, maximumTextBytes);
   try {
-    await keep(singleName, await request(fetch, address(singleName)));
+    await keep(singleName, await request(singleName));
   } catch (error) {
-    if (!(error instanceof NotSent) || error.status !== 404) throw error;
-    await keep(indexName, await request(fetch, address(indexName)), maximumTextBytes);
+    if (!(error instanceof NotSentError) || error.status !== 404) throw error;
+    await keep(indexName, await request(indexName), maximumTextBytes);
     const { shardOf } = await readShardIndex(join(folder, indexName));
-    for (const shard of new Set(shardOf.values())) await keep(shard, await request(fetch, address(shard)));
+    for (const shard of new Set(shardOf.values())) await keep(shard, await request(shard));
   }
   await writeText(join(folder, sumsName), [...sums].map(([file, sum]) => `${sum}  ${file}\n`).join(''));
 }
 
 /** Writes what a server sends and returns its SHA-256. */
-async function store(file: string, { url, body, sha256: expected }: Answer, maximumBytes: number): Promise<string> {
+async function store(
+  file: string,
+  { url, body, bytes, sha256: expected }: HubAnswer,
+  maximumBytes: number,
+  onProgress: (progress: DownloadProgress) => void,
+): Promise<string> {
   let got = '';
-  const assertBytes = (bytes: number): void => {
-    if (bytes > maximumBytes) {
+  const onBytes = (received: number): void => {
+    if (received > maximumBytes) {
       throw new DataError({ where: url, expected: `at most ${maximumBytes} bytes`, got: 'more' });
     }
+    onProgress({ url, bytes: received, totalBytes: bytes });
   };
   await writeAtomically(file, async (output) => {
     try {
-      got = (await receive(body, output, assertBytes)).sha256;
+      got = (await receive(body, output, onBytes)).sha256;
     } catch (error) {
       throw error instanceof DataError ? error : unreachable(url, error);
     }
@@ -205,7 +150,7 @@ async function store(file: string, { url, body, sha256: expected }: Answer, maxi
   return got;
 }
 
-/** Whether a folder of the cache is complete, and its files are what they were. */
+/** Returns whether a folder of the cache is complete and its files are unchanged. */
 async function isIntact(folder: string): Promise<boolean> {
   const sums = await fs.readFile(join(folder, sumsName), 'utf8').catch(() => '');
   const lines = sums.split('\n').filter(Boolean);
@@ -217,6 +162,6 @@ async function isIntact(folder: string): Promise<boolean> {
 }
 
 async function writeText(file: string, text: string): Promise<void> {
-  await fs.mkdir(dirname(file), { recursive: true });
+  await createFolder(dirname(file));
   await writeWhole(file, text);
 }

@@ -1,16 +1,30 @@
+export { listCheckpoints, type CheckpointFile } from './checkpoint-folder.js';
+export { type SafetensorsDtype, type WritableDtype } from './dtypes.js';
+export { fetchModel, type FetchModelOptions } from './fetch-model.js';
+export { type ModelDescription, type OpenedModel } from './model-description.js';
+export { encodeModelFiles, openModelFiles, type ModelFiles } from './model-files.js';
+export { openModel, writeModel, type WriteModelOptions } from './model-folder.js';
+export { openPyTorchCheckpoint, type PyTorchCheckpoint, type PyTorchCheckpointOptions } from './pytorch-checkpoint.js';
+export { restoreVariables, type RestoreVariablesOptions } from './restore-variables.js';
+export { type SafetensorsFile } from './safetensors-file.js';
+export { type SafetensorsEntry } from './safetensors-header.js';
 export {
   decodeSafetensors,
   encodeSafetensors,
+  openSafetensorsBytes,
   type SafetensorsContent,
   type WriteSafetensorsOptions,
 } from './safetensors-memory.js';
 export { openSafetensors, readSafetensors, writeSafetensors } from './safetensors.js';
-export type { SafetensorsFile } from './safetensors-file.js';
-export { type SafetensorsDtype, type WritableDtype } from './dtypes.js';
-export { type SafetensorsEntry } from './safetensors-header.js';
-export { fetchModel, type FetchModelOptions } from './fetch-model.js';
 export { openShardedSafetensors } from './sharded-safetensors.js';
-export { listCheckpoints, type CheckpointFile } from './checkpoint-folder.js';
+export { snapshotVariables } from './snapshot-variables.js';
+export {
+  type TensorDescription,
+  type TensorEntry,
+  type TensorFile,
+  type TensorSource,
+  type WritableTensors,
+} from './tensor-source.js';
 export {
   latestCheckpoint,
   openCheckpoint,
@@ -24,21 +38,4 @@ export {
   type OpenedCheckpoint,
   type WriteCheckpointOptions,
 } from './training-checkpoint.js';
-export { openPyTorchCheckpoint, type PyTorchCheckpoint, type PyTorchCheckpointOptions } from './pytorch-checkpoint.js';
-export { restoreVariables, type RestoreVariablesOptions } from './restore-variables.js';
-export { snapshotVariables } from './snapshot-variables.js';
-export {
-  type TensorDescription,
-  type TensorEntry,
-  type TensorFile,
-  type TensorSource,
-  type WritableTensors,
-} from './tensor-source.js';
 export { variableTensors } from './variable-tensors.js';
-export {
-  openModel,
-  writeModel,
-  type ModelDescription,
-  type OpenedModel,
-  type WriteModelOptions,
-} from './model-folder.js';

@@ -1,112 +1,74 @@
 import { randomBytes } from 'node:crypto';
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError, DataError, assertInteger } from '@vitvq/core';
-import { removeTemporaryFiles, systemReason, writeAtomically } from '@vitvq/files';
-import { assertJson } from './internal/assert-json.js';
-import { namesIn, removeFile } from './checkpoint-folder.js';
-import { isObject, readJsonObject } from './internal/json-file.js';
+import { assertInteger } from '@vitvq/core';
+import { createFolder, namesIn, removeFile, removeTemporaryFiles, writeAtomically, writeJson } from '@vitvq/files';
+import { readJsonObject } from './internal/json-file.js';
 import { layOut } from './internal/layout.js';
+import {
+  configLimits,
+  configNoun,
+  encodeModelConfig,
+  parseModelConfig,
+  tensorFileOf,
+} from './internal/model-config.js';
 import { configName, indexName, modelStem, singleName } from './internal/model-names.js';
-import { quote } from './internal/scan-json.js';
 import { shardNames, splitIntoShards, writeShard } from './internal/write-shards.js';
+import type { ModelDescription, OpenedModel } from './model-description.js';
+import type { WritableEntry } from './safetensors-header.js';
 import { openSafetensors } from './safetensors.js';
-import type { SafetensorsFile } from './safetensors-file.js';
 import { openShardedSafetensors } from './sharded-safetensors.js';
 import type { WritableTensors } from './tensor-source.js';
 
 const shardPattern = /^model(?:\.[0-9a-f]{8})?-\d{5,}-of-\d{5,}\.safetensors$/;
 
-/** What config.json may be at most. A vocabulary of text fits; weights do not. */
-const limits = { maximumBytes: 32 * 2 ** 20, maximumDepth: 64 };
-
-/** What a model is, apart from its weights: the content of config.json. */
-export interface ModelDescription {
-  /** Which kind of model: `vit-vq`, `gpt`, ... Whoever loads it knows the kinds that it can build. */
-  readonly type: string;
-  /** Whatever builds the model again; anything that JSON can hold. */
-  readonly config: unknown;
-  /** Notes for people and programs: where the weights come from, their licence, what they reach. */
-  readonly metadata?: Readonly<Record<string, string>>;
-}
-
+/** Options of {@link writeModel}. */
 export interface WriteModelOptions {
   /**
-   * Bytes of tensors beyond which they are written as several files and an index. A tensor is never split, so one that is
-   * larger makes a larger file. @default 2 GiB
+   * Bytes of tensors beyond which they are written as several files and an index. A tensor is never
+   * split, so a tensor that is larger makes a larger file. @default 2 GiB
    */
   readonly maximumShardBytes?: number;
 }
 
-/** A model's folder, open: its tensors are read when asked for. `restoreVariables` takes it. Close it. */
-export interface OpenedModel extends SafetensorsFile {
-  readonly folder: string;
-  readonly type: string;
-  /** As written, unchecked: whoever builds the model validates it. */
-  readonly config: unknown;
-  /** Of config.json, or of the safetensors file where config.json has none. */
-  readonly metadata: Readonly<Record<string, string>>;
-}
-
 /**
- * Writes a model as a folder in the layout of model hubs: `model.safetensors`, or several files under
- * `model.safetensors.index.json`, and `config.json`. The folder is created if need be. Tensors of a source
- * (`variableTensors`) are held one at a time. config.json comes last: a folder without it is not a model yet, and when writing fails
- * (a full disk), a model that was there before is as it was.
- * @throws {ConfigError} when `config` holds what JSON cannot (named by its path), or for names that the format cannot hold
- * @throws {ShapeError} when a tensor's values do not fill its shape
+ * Writes a model as a folder in the layout of model hubs: `config.json`, and `model.safetensors` or
+ * several files under `model.safetensors.index.json`. The folder is created when it is missing.
+ * Tensors of a source (`variableTensors`) are held one at a time. config.json is written last: a
+ * folder without it is not a model yet, and when writing fails (a full disk), a model that was
+ * there before is unchanged.
+ * @throws {ConfigError} when `config` holds what JSON cannot (naming its path), or for names that
+ *   the format cannot hold
+ * @throws {ShapeError} when the values of a tensor do not fill its shape
  * @throws {DataError} naming the file that cannot be written and the system's reason
  */
 export async function writeModel(
   folder: string,
-  { type, config, metadata }: ModelDescription,
+  description: ModelDescription,
   tensors: WritableTensors,
   { maximumShardBytes = 2 * 2 ** 30 }: WriteModelOptions = {},
 ): Promise<void> {
   assertInteger(maximumShardBytes, 'maximumShardBytes', 'writeModel');
-  if (typeof type !== 'string' || type === '') {
-    throw new ConfigError({ where: 'writeModel', expected: 'type to be a word', got: quote(type) });
-  }
-  assertJson(config, 'config', 'writeModel');
-  const text = `${JSON.stringify({ type, config, metadata }, undefined, 2)}\n`;
+  const config = encodeModelConfig(description, 'writeModel');
   const entries = layOut(tensors, join(folder, singleName));
-  try {
-    await fs.mkdir(folder, { recursive: true });
-  } catch (error) {
-    throw new DataError(
-      { where: folder, expected: 'to create the folder', got: systemReason(error) },
-      { cause: error },
-    );
-  }
+  await createFolder(folder);
   await removeTemporaryFiles(folder, modelStem);
   const before = await namesIn(folder);
   const shards = splitIntoShards(entries, maximumShardBytes);
+  let written: readonly string[] = [];
   // config.json gets its name when the tensors have theirs; until then it is a temporary file.
-  const written: string[] = [];
   await writeAtomically(join(folder, configName), async (output) => {
-    await output.append(new TextEncoder().encode(text));
+    await output.append(config);
     if (shards.length === 1) {
       await writeShard(join(folder, singleName), tensors, entries);
-      written.push(singleName);
+      written = [singleName];
       return;
     }
-    // Names of their own: while the shards are written, those of a model that was there before stay as they are.
+    // New names keep the files of a model that was there before while the new ones are written.
     const taken = before.some((name) => shardPattern.test(name));
     const names = shardNames(taken ? `${modelStem}.${randomBytes(4).toString('hex')}` : modelStem, shards.length);
-    try {
-      const weightMap: [string, string][] = [];
-      for (const [index, name] of names.entries()) {
-        await writeShard(join(folder, name), tensors, shards[index]!);
-        for (const entry of shards[index]!) weightMap.push([entry.name, name]);
-      }
-      const index = { metadata: { total_size: entries.at(-1)!.end }, weight_map: Object.fromEntries(weightMap) };
-      const bytes = new TextEncoder().encode(`${JSON.stringify(index, undefined, 2)}\n`);
-      await writeAtomically(join(folder, indexName), (file) => file.append(bytes));
-    } catch (error) {
-      for (const name of names) await fs.rm(join(folder, name), { force: true });
-      throw error;
-    }
-    written.push(indexName, ...names);
+    await writeShardsAndIndex(folder, names, shards, tensors);
+    written = [indexName, ...names];
     // With both there, the single file would be the model.
     await fs.rm(join(folder, singleName), { force: true });
   });
@@ -118,46 +80,42 @@ export async function writeModel(
   }
 }
 
-/**
- * Opens a model's folder. The tensors are `model.safetensors` or, where that is missing, the files that
- * `model.safetensors.index.json` names. The folder may come from anywhere: what is returned has been validated, except
- * `config`.
- * @throws {DataError} naming the file and what is wrong with it
- */
-export async function openModel(folder: string): Promise<OpenedModel> {
-  const configFile = join(folder, configName);
-  const names = await namesIn(folder);
-  if (!names.includes(configName)) {
-    throw new DataError({
-      where: folder,
-      expected: `a model's folder, with ${configName} and ${singleName}`,
-      got: names.length === 0 ? 'an empty folder or none' : `one without ${configName}`,
-      fix: 'config.json is written last: a model whose writing was interrupted has none.',
+/** Writes tensors as several files and then their index. A failure leaves none of the files. */
+async function writeShardsAndIndex(
+  folder: string,
+  names: readonly string[],
+  shards: readonly (readonly WritableEntry[])[],
+  tensors: WritableTensors,
+): Promise<void> {
+  try {
+    const weightMap: [string, string][] = [];
+    for (const [index, name] of names.entries()) {
+      await writeShard(join(folder, name), tensors, shards[index]!);
+      for (const entry of shards[index]!) weightMap.push([entry.name, name]);
+    }
+    const totalSize = shards.at(-1)!.at(-1)!.end;
+    await writeJson(join(folder, indexName), {
+      metadata: { total_size: totalSize },
+      weight_map: Object.fromEntries(weightMap),
     });
+  } catch (error) {
+    for (const name of names) await fs.rm(join(folder, name), { force: true });
+    throw error;
   }
-  const { value } = await readJsonObject(configFile, 'a config', limits);
-  const { type, config, metadata } = value;
-  if (typeof type !== 'string' || type === '') {
-    throw new DataError({
-      where: configFile,
-      expected: 'type to be a word that names the kind of model',
-      got: quote(type),
-      fix: 'It was not written by writeModel. Checkpoints of others are imported.',
-    });
-  }
-  if (config === undefined) throw new DataError({ where: configFile, expected: 'config', got: 'none' });
-  if (metadata !== undefined && !isStrings(metadata)) {
-    throw new DataError({ where: configFile, expected: 'metadata of strings by name', got: quote(metadata) });
-  }
-  if (!names.includes(singleName) && !names.includes(indexName)) {
-    throw new DataError({ where: folder, expected: `${singleName} or ${indexName}`, got: 'neither' });
-  }
-  const opened = names.includes(singleName)
-    ? await openSafetensors(join(folder, singleName))
-    : await openShardedSafetensors(join(folder, indexName));
-  return { ...opened, folder, type, config, metadata: metadata ?? opened.metadata };
 }
 
-function isStrings(value: unknown): value is Record<string, string> {
-  return isObject(value) && Object.values(value).every((item) => typeof item === 'string');
+/**
+ * Opens a model folder. The tensors are those of `model.safetensors` or, where that is missing, of
+ * the files that `model.safetensors.index.json` names. The folder may come from anywhere:
+ * everything is validated, except `config`. The caller closes the model.
+ * @throws {DataError} naming the file and the problem
+ */
+export async function openModel(folder: string): Promise<OpenedModel> {
+  const tensorFile = tensorFileOf(await namesIn(folder), folder);
+  const configFile = join(folder, configName);
+  const json = await readJsonObject(configFile, configNoun, configLimits);
+  const { type, config, metadata } = parseModelConfig(json, configFile);
+  const open = tensorFile === singleName ? openSafetensors : openShardedSafetensors;
+  const opened = await open(join(folder, tensorFile));
+  return { ...opened, folder, type, config, metadata: metadata ?? opened.metadata };
 }

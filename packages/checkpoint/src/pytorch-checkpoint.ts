@@ -9,54 +9,65 @@ import { quote } from './internal/scan-json.js';
 import { readStrided, swapBytes, type ReadBytes } from './internal/strided-tensor.js';
 import type { TensorEntry, TensorFile } from './tensor-source.js';
 
+/** Options of {@link openPyTorchCheckpoint}. */
 export interface PyTorchCheckpointOptions {
   /**
-   * Key of the dictionary whose tensors are wanted, where a file holds several; the tensors of dictionaries within it have names
-   * with dots. @default the first of `state_dict`, `model`, `model_state_dict` that holds tensors, or else all of the file
+   * Key of the dictionary whose tensors are wanted, where a file holds several. Tensors of
+   * dictionaries within it get names with dots.
+   * @default the first of `state_dict`, `model`, `model_state_dict` that holds tensors, or else all
+   *   of the file
    */
   readonly part?: string;
   /**
-   * Classes to pass over, besides those of settings that Lightning and OmegaConf leave in checkpoints: `package.module.Class`, or
-   * all of a package as `package.*`. Their objects become placeholders that hold nothing; nothing of them is looked up or run.
+   * Classes to pass over, as `package.module.Class` or all of a package as `package.*`, besides the
+   * classes of settings that Lightning and OmegaConf leave in checkpoints. Their objects become
+   * placeholders that hold nothing; nothing of them is looked up or run.
    */
   readonly ignore?: readonly string[];
 }
 
-/** A checkpoint of PyTorch, open; `restoreVariables` takes it. Close it. */
+/** An open checkpoint of PyTorch. `restoreVariables` takes it. The caller closes it. */
 export interface PyTorchCheckpoint extends TensorFile {
-  /** `zip` since PyTorch 1.6, `legacy` before. */
+  /** Format of the file: `zip` since PyTorch 1.6, `legacy` before. */
   readonly format: 'zip' | 'legacy';
-  /** In the order of the state dict. */
+  /** Tensors in the order of the state dict. */
   readonly entries: readonly TensorEntry[];
-  /** Numbers, texts and truth values beside the state dict: `epoch`, `global_step`, ... */
+  /** Numbers, strings and truth values beside the state dict, such as `epoch` and `global_step`. */
   readonly values: ReadonlyMap<string, string | number | boolean>;
 }
 
 const usualParts = ['state_dict', 'model', 'model_state_dict'];
 
-/** Dictionaries within dictionaries of tensors. */
+/** Deepest nesting of dictionaries of tensors. */
 const maximumDepth = 16;
 
 /**
- * Tensors, characters of a tensor's name with those of the dictionaries around it, and characters of all such names: a key or tensor that
- * is written once can be mentioned anywhere in two bytes.
+ * Largest number of tensors. There are limits on names too, because a pickle writes a key or a
+ * tensor once and can mention it again anywhere in two bytes.
  */
 const maximumTensors = 500_000;
+/** Largest length of the name of a tensor, with the names of the dictionaries around it. */
 const maximumNameLength = 1024;
+/** Largest length of all names of tensors together. */
 const maximumNamesLength = 64 * 2 ** 20;
 
 /**
- * Opens what `torch.save` has written (the zip format of PyTorch 1.6 and later, or the one before), without Python and safely: a
- * pickle is a program, and this one runs nothing. Tensors, plain containers and plain values are built; a class or function of any
- * other name is refused by that name, wherever in the file it stands. Of classes that hold settings (`ignore`) nothing is built.
+ * Opens a file that `torch.save` wrote, in the zip format of PyTorch 1.6 and later or in the format
+ * before, without Python. A pickle is a program, and this function runs none: it builds tensors,
+ * plain containers and plain values. A class or function of any other name is refused by that name,
+ * wherever in the file it is. Objects of classes that hold settings (and of those in `ignore`) are
+ * not built.
  *
- * Tensors may be contiguous, strided, offset, expanded, share storages, be parameters; of any real or integer type, little- or
- * big-endian; stored or deflated. Each is read from its place when asked for: a file needs little more memory than its largest
- * tensor (deflated: than its largest storage). Limits: 64 MiB of pickle and about 256 MiB of its objects; deflated entries may come to
- * 64 MiB or 100 times the file; expanded tensors to 2^24 values, where that is more than their storage; keys to 4,096
- * characters, the name of a tensor to 1,024, and of all to 64 Mi; 500,000 tensors; 200,000 entries of an
- * archive.
- * @throws {DataError} naming the file and what is wrong with it, or what its pickle asked for
+ * Tensors may be contiguous, strided, offset, expanded, parameters, and share storages. They may be
+ * of any real or integer type, little- or big-endian, stored or deflated. Each is read from its
+ * place when it is asked for, so that a file takes little more memory than its largest tensor (or
+ * its largest storage, where that is deflated).
+ *
+ * Limits: 64 MiB of pickle and about 256 MiB of its objects; 64 MiB or 100 times the file of
+ * deflated content; 2^24 values of an expanded tensor, or those of its storage where they are more;
+ * 4,096 characters of a key, 1,024 of the name of a tensor, and 64 Mi of all names; 500,000
+ * tensors; 200,000 entries of an archive.
+ * @throws {DataError} naming the file and the problem, or the name that its pickle mentions
  */
 export async function openPyTorchCheckpoint(
   file: string,
@@ -129,7 +140,7 @@ function holdsTensors({ entries }: PickleDictionary): boolean {
   return false;
 }
 
-/** All tensors of a dictionary and of those within it, by their path with dots. */
+/** Returns all tensors of a dictionary and of those within it, by their paths with dots. */
 function collectTensors(dictionary: PickleDictionary, where: string): Map<string, PickleTensor> {
   const tensors = new Map<string, PickleTensor>();
   const visited = new Set<PickleDictionary>();

@@ -3,19 +3,25 @@ import { namedDifferences, shapeDifference, ShapeError } from '@vitvq/core';
 import { isReadableDtype } from './dtypes.js';
 import type { TensorEntry, TensorFile } from './tensor-source.js';
 
+/** Options of {@link restoreVariables}. */
 export interface RestoreVariablesOptions {
-  /** Pass over tensors of the file that have no variable, instead of refusing them. @default false */
+  /**
+   * Whether to pass over tensors that have no variable, instead of refusing them.
+   * @default false
+   */
   readonly ignoreOthers?: boolean;
 }
 
 const integers = new Set(['int32', 'bool']);
 
 /**
- * Sets variables from the tensors of the same names in a file (`openCheckpoint`, `openSafetensors`,
- * `openShardedSafetensors`, `openModel`, `openPyTorchCheckpoint`), read one at a time: it takes no more memory than the largest
- * of them. All names, shapes and types are checked before anything changes.
+ * Sets variables from the tensors of the same names in an open file (`openCheckpoint`,
+ * `openSafetensors`, `openShardedSafetensors`, `openModel`, `openModelFiles`,
+ * `openPyTorchCheckpoint`). Tensors are read one at a time, so that no more memory is taken than
+ * the largest of them needs. All names, shapes and types are checked before anything changes.
  * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together
- * @throws {DataError} when the file can no longer be read; variables before that place have their new values
+ * @throws {DataError} when the file can no longer be read; variables before that tensor have their
+ *   new values
  */
 export async function restoreVariables<Entry extends TensorEntry>(
   opened: TensorFile<Entry>,
@@ -42,9 +48,10 @@ export async function restoreVariables<Entry extends TensorEntry>(
       got: problems.join('; '),
     });
   }
-  // A function of its own: a variable of the loop would keep the tensor alive while the next one is read.
+  // A separate function, because a variable of the loop would keep the tensor alive while the next
+  // one is read.
   const restore = async (entry: Entry, variable: tf.Variable): Promise<void> => {
-    // The array is ours alone: TensorFlow.js may keep it as the variable's storage.
+    // Nobody else holds the array, so TensorFlow.js may keep it as the storage of the variable.
     const { data } = await opened.read(entry);
     const value = tf.tensor(data, [...entry.shape], variable.dtype);
     variable.assign(value);

@@ -2,7 +2,7 @@ import { DataError } from '@vitvq/core';
 import { dtypeNames, elementBytes, isDtype, type SafetensorsDtype, type WritableDtype } from './dtypes.js';
 import { quote, scanJson, type JsonLimits } from './internal/scan-json.js';
 
-/** One tensor of a file; offsets are bytes within the data section. */
+/** A tensor of a safetensors file. Offsets are bytes within the data section. */
 export interface SafetensorsEntry {
   readonly name: string;
   readonly dtype: SafetensorsDtype;
@@ -11,31 +11,33 @@ export interface SafetensorsEntry {
   readonly end: number;
 }
 
-/** One tensor of a file that is to be written. */
+/** A tensor of a file that is to be written. */
 export interface WritableEntry extends SafetensorsEntry {
   readonly dtype: WritableDtype;
 }
 
+/** Content of a header. */
 export interface SafetensorsHeader {
-  /** In order of their bytes. */
+  /** Tensors in the order of their bytes. */
   readonly entries: readonly SafetensorsEntry[];
   readonly metadata: Record<string, string>;
 }
 
-/** Bytes before the header: its length, as a little-endian unsigned 64-bit integer. */
+/** Bytes before the header, which hold its length as a little-endian unsigned 64-bit integer. */
 export const lengthBytes = 8;
 
-/** The reference implementation's own limit. */
+/** Largest header, which is the limit of the reference implementation too. */
 export const maximumHeaderBytes = 100_000_000;
 
-/** Header, entry, list: what a header is made of. */
+/** Bounds of a header. It nests three deep: header, entry, list. */
 export const headerLimits: JsonLimits = { noun: 'a header', maximumDepth: 3 };
 
+/** Key of a header that holds the metadata. */
 export const metadataName = '__metadata__';
 
 /**
- * Length of the header of a file of `fileBytes` bytes, from its first 8.
- * @throws {DataError}
+ * Returns the length of the header of a file of `fileBytes` bytes, from its first 8 bytes.
+ * @throws {DataError} naming `where`
  */
 export function parseHeaderLength(first: Uint8Array, fileBytes: number, where: string): number {
   if (first.length < lengthBytes) {
@@ -61,9 +63,10 @@ export function parseHeaderLength(first: Uint8Array, fileBytes: number, where: s
 }
 
 /**
- * Reads and validates a header: every byte of the data section belongs to exactly one tensor. At most 1,000,000 names of tensors, their
- * fields and metadata, of 4,096 characters each, and 4,000,000 values: whatever is in a header, it takes a few seconds and a gigabyte
- * at most.
+ * Parses and validates a header: every byte of the data section belongs to exactly one tensor. A
+ * header has at most 1,000,000 names (of tensors, their fields and metadata) of 4,096 characters,
+ * and 4,000,000 values. Parsing takes a few seconds and a gigabyte at most, whatever a header
+ * holds.
  * @throws {DataError} naming `where` and the entry
  */
 export function parseHeader(bytes: Uint8Array, dataBytes: number, where: string): SafetensorsHeader {
@@ -149,14 +152,15 @@ function parseEntry(
     );
   }
   const bytes = shape.reduce((product, size) => product * size, elementBytes(dtype));
-  // Beyond 2^53 a product is no longer exact; it can then be neither trusted nor allocated. Elements must end with a byte.
+  // Beyond 2^53 a product is not exact, and can be neither trusted nor allocated. The elements of a
+  // tensor must end at the end of a byte.
   if (!Number.isSafeInteger(bytes) || bytes !== end - begin) {
     return refuse(`${label} ${dtype} ${quote(shape)} to take ${bytes} bytes`, `${end - begin} bytes`);
   }
   return { name, dtype, shape, begin, end };
 }
 
-/** A list of integers of at least 0. */
+/** Returns whether a value is a list of integers of at least 0. */
 export function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0 && !Object.is(item, -0));
 }

@@ -1,23 +1,26 @@
 import type { HostTensor } from '@vitvq/core';
 import { writeAtomically } from '@vitvq/files';
-import { encodeHeader, forEachTensor, layOut } from './internal/layout.js';
+import { encodeHeader, layOut } from './internal/layout.js';
 import { openWithData } from './internal/open-file.js';
+import { forEachTensor } from './internal/write-tensors.js';
 import type { SafetensorsFile } from './safetensors-file.js';
 import type { SafetensorsContent, WriteSafetensorsOptions } from './safetensors-memory.js';
 import type { WritableTensors } from './tensor-source.js';
 
 /**
- * Opens a file to read it tensor by tensor. Close it. A header may have 100 MB, 1,000,000 names of 4,096 characters (of tensors, their
- * fields, metadata) and 4,000,000 values.
- * @throws {DataError} naming the file and what is wrong with it
+ * Opens a file to read it tensor by tensor. The caller closes it. A header has at most 100 MB,
+ * 1,000,000 names (of tensors, their fields and metadata) of 4,096 characters, and 4,000,000
+ * values.
+ * @throws {DataError} naming the file and the problem
  */
 export async function openSafetensors(file: string): Promise<SafetensorsFile> {
   return (await openWithData(file)).opened;
 }
 
 /**
- * Reads a whole file, one tensor after the other: no more memory than its values and the bytes of its largest tensor.
- * @throws {DataError} naming the file and what is wrong with it; the file may come from anywhere
+ * Reads a whole file, one tensor after the other. Reading takes no more memory than the values and
+ * the bytes of the largest tensor. The file may come from anywhere.
+ * @throws {DataError} naming the file and the problem
  */
 export async function readSafetensors(file: string): Promise<SafetensorsContent> {
   const opened = await openSafetensors(file);
@@ -28,7 +31,7 @@ export async function readSafetensors(file: string): Promise<SafetensorsContent>
   }
 }
 
-/** All tensors of an open file, in memory. */
+/** Reads all tensors of an open file into memory. */
 export async function readAll(opened: SafetensorsFile): Promise<Map<string, HostTensor>> {
   const tensors = new Map<string, HostTensor>();
   for (const entry of opened.entries) tensors.set(entry.name, await opened.read(entry));
@@ -36,11 +39,12 @@ export async function readAll(opened: SafetensorsFile): Promise<Map<string, Host
 }
 
 /**
- * Writes a file, one tensor after the other, without a copy of the values. Atomic: after a failure (a full disk, a kill)
- * the previous file of that name is as it was.
+ * Writes a file, one tensor after the other, without a copy of the values. Writing is atomic: after
+ * a failure (a full disk, a kill) the previous file of that name is unchanged.
  * @throws {DataError} naming the file and the system's reason
- * @throws {ConfigError} for names or metadata that the format cannot hold, and values that a chosen type cannot
- * @throws {ShapeError} when a tensor's values do not fill its shape
+ * @throws {ConfigError} for names or metadata that the format cannot hold, and for values that a
+ *   chosen type cannot hold
+ * @throws {ShapeError} when the values of a tensor do not fill its shape
  */
 export async function writeSafetensors(
   file: string,

@@ -1,14 +1,18 @@
+import { dirname, join } from 'node:path';
+import { openWithData } from './internal/open-file.js';
 import { openShards } from './internal/open-shards.js';
-import { readShardIndex } from './internal/shard-index.js';
+import { readShardIndex } from './internal/read-shard-index.js';
 import type { SafetensorsFile } from './safetensors-file.js';
 
 /**
- * Opens the files that an index (`model.safetensors.index.json`, in Hugging Face's layout) distributes tensors over, to read
- * them tensor by tensor. `entries` are in the order of the files' names, and of their bytes; `metadata` holds what is a
- * string in the index's. Close it.
- * @throws {DataError} naming the index or the file, and what is wrong with it: a file that is missing, lacks a tensor, or
- *   lies outside the folder of the index
+ * Opens the files over which an index (`model.safetensors.index.json`, in the layout of Hugging
+ * Face) distributes tensors, to read them tensor by tensor. `entries` are in the order of the names
+ * of the files and of their bytes; `metadata` holds the strings among the metadata of the index.
+ * The caller closes it.
+ * @throws {DataError} naming the index or the file, and the problem: a file that is missing, that
+ *   lacks a tensor, or that lies outside the folder of the index
  */
 export async function openShardedSafetensors(indexFile: string): Promise<SafetensorsFile> {
-  return openShards(indexFile, await readShardIndex(indexFile));
+  const index = await readShardIndex(indexFile);
+  return openShards(indexFile, index, async (shard) => (await openWithData(join(dirname(indexFile), shard))).opened);
 }

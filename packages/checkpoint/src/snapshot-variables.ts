@@ -3,9 +3,9 @@ import type { HostTensor } from '@vitvq/core';
 import { readVariable } from './variable-tensors.js';
 
 /**
- * Values of all variables in host memory; `Module.loadVariables` and `assignHostValues` of `@vitvq/core` go the other way.
- * Variables of dtype bool become int32. Waits for the engine without blocking. To write a file, `variableTensors` needs less
- * memory.
+ * Returns the values of all variables in host memory. `Module.loadVariables` and `assignHostValues`
+ * of `@vitvq/core` go the other way. Variables of dtype bool become int32. The function waits for
+ * the engine without blocking. Writing a file with `variableTensors` takes less memory.
  */
 export async function snapshotVariables(variables: ReadonlyMap<string, Variable>): Promise<Map<string, HostTensor>> {
   const tensors = new Map<string, HostTensor>();

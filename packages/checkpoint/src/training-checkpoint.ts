@@ -2,18 +2,17 @@ import { promises as fs } from 'node:fs';
 import { basename } from 'node:path';
 import type { Variable } from '@tensorflow/tfjs-core';
 import { DataError, assertInteger, type HostTensor } from '@vitvq/core';
-import { removeTemporaryFiles, systemReason } from '@vitvq/files';
-import { assertJson } from './internal/assert-json.js';
-import type { Verification, VerifiedFile } from './internal/checkpoint-contents.js';
+import { createFolder, removeFile, removeTemporaryFiles } from '@vitvq/files';
 import {
   filePrefix,
   isIndex,
   listCheckpoints,
-  removeFile,
   removeStaleShards,
   singlePath,
   type CheckpointFile,
 } from './checkpoint-folder.js';
+import { assertJson } from './internal/assert-json.js';
+import type { Verification, VerifiedFile } from './internal/checkpoint-contents.js';
 import { layOut } from './internal/layout.js';
 import { openSharded, readShardedState, writeSharded } from './internal/sharded-checkpoint.js';
 import { openSingle, writeSingle } from './internal/single-checkpoint.js';
@@ -23,53 +22,70 @@ import { readAll } from './safetensors.js';
 import type { SafetensorsFile } from './safetensors-file.js';
 import type { WritableTensors } from './tensor-source.js';
 
-/** Everything that a run needs to go on as if it had never stopped. */
+/** Everything that a run needs to resume as if it had never stopped. */
 export interface Checkpoint {
-  /** Optimizer steps done. */
+  /** Number of optimizer steps that are done. */
   readonly step: number;
-  /** Variables of the model and of the optimizer, by name: in memory, or read one at a time (`variableTensors`). */
+  /**
+   * Variables of the model and of the optimizer, by name, in memory or read one at a time
+   * (`variableTensors`).
+   */
   readonly tensors: WritableTensors;
-  /** Config, random key, data position, metrics: anything that JSON can hold. Properties that are undefined are left out. */
+  /**
+   * Config, random key, position in the data, metrics: anything that JSON can hold. Properties that
+   * are undefined are left out.
+   */
   readonly state: unknown;
 }
 
-/** What a checkpoint holds besides its tensors. */
+/** Content of a checkpoint besides its tensors. */
 export interface CheckpointState {
-  /** The safetensors file, or the index of several. */
+  /** Path of the safetensors file, or of the index of several. */
   readonly file: string;
   readonly step: number;
   readonly state: unknown;
 }
 
+/** A checkpoint in memory. */
 export interface LoadedCheckpoint extends CheckpointState {
   readonly tensors: Map<string, HostTensor>;
 }
 
-/** A checkpoint that was found intact; its tensors are read when asked for. Close it. */
+/** An intact checkpoint. Each tensor is read when it is asked for. The caller closes it. */
 export interface OpenedCheckpoint extends SafetensorsFile, CheckpointState {}
 
+/** Options of {@link writeCheckpoint}. */
 export interface WriteCheckpointOptions {
-  /** Checkpoints to keep, the newest by step; the one just written and the last intact one always stay. @default 3 */
+  /**
+   * Number of checkpoints to keep, the newest by step. The one just written and the last intact one
+   * always stay.
+   * @default 3
+   */
   readonly keep?: number;
   /**
-   * Bytes of tensors beyond which a checkpoint is written as several files and an index. A tensor is never split, so one that
-   * is larger makes a larger file. @default 2 GiB
+   * Bytes of tensors beyond which a checkpoint is written as several files and an index. A tensor
+   * is never split, so a tensor that is larger makes a larger file. @default 2 GiB
    */
   readonly maximumShardBytes?: number;
 }
 
 /**
- * Writes `checkpoint-<step>.safetensors` into `directory`, which is created if need be, and removes older checkpoints. Beyond
- * `maximumShardBytes` it is `checkpoint-<step>-00001-of-0000N.safetensors` and so on, and last of all the index
- * `checkpoint-<step>.safetensors.index.json`, which makes them a checkpoint. Either form is atomic and carries SHA-256 sums
- * of all that it holds. Tensors of a source are held one at a time.
+ * Writes `checkpoint-<step>.safetensors` into `directory`, which is created when it is missing, and
+ * removes older checkpoints. Beyond `maximumShardBytes`, a checkpoint is
+ * `checkpoint-<step>-00001-of-0000N.safetensors` and so on, and last of all the index
+ * `checkpoint-<step>.safetensors.index.json`, which makes the files a checkpoint. Either form is
+ * atomic and carries SHA-256 sums of everything that it holds. Tensors of a source are held one at
+ * a time.
  *
- * Before anything is removed, a kept checkpoint has been synced, read back and found intact; if none is, the newest intact
- * one of the others stays too. One process at a time writes to a directory.
+ * Before anything is removed, a kept checkpoint has been synced, read back and found intact; if
+ * none is intact, the newest intact one of the others stays too. One process at a time writes to a
+ * directory.
  * @returns the path of the file, or of the index
- * @throws {ConfigError} when `state` holds what JSON cannot (named by its path), or an option or `step` is out of range
- * @throws {ShapeError} when a tensor's values do not fill its shape
- * @throws {DataError} when a file cannot be written or an old one not be removed; older checkpoints survive
+ * @throws {ConfigError} when `state` holds what JSON cannot (naming its path), or an option or
+ *   `step` is out of range
+ * @throws {ShapeError} when the values of a tensor do not fill its shape
+ * @throws {DataError} when a file cannot be written or an old one cannot be removed; older
+ *   checkpoints survive
  */
 export async function writeCheckpoint(
   directory: string,
@@ -83,15 +99,8 @@ export async function writeCheckpoint(
   const entries = layOut(tensors, file);
   assertJson(value, 'state', 'writeCheckpoint');
   const contents = { step, state: JSON.stringify(value), tensors, entries };
-  try {
-    await fs.mkdir(directory, { recursive: true });
-  } catch (error) {
-    throw new DataError(
-      { where: directory, expected: 'to create the folder', got: systemReason(error) },
-      { cause: error },
-    );
-  }
-  // Before writing: what a killed process left may be what fills the disk.
+  await createFolder(directory);
+  // This comes before writing, because the files of a killed process may be what fills the disk.
   await removeTemporaryFiles(directory, filePrefix);
   await removeStaleShards(directory);
   const shards = splitIntoShards(entries, maximumShardBytes);
@@ -103,9 +112,12 @@ export async function writeCheckpoint(
 }
 
 /**
- * Reads a checkpoint into memory: of a file (an index, if there are several), or the newest one of a directory. Everything
- * is checked before anything is returned. `restoreCheckpoint` needs less memory.
- * @throws {DataError} naming the damaged file; of a directory, it also says which earlier checkpoint is intact
+ * Reads a checkpoint into memory. Everything is checked before anything is returned.
+ * `restoreCheckpoint` takes less memory.
+ * @param directoryOrFile  the safetensors file, or the index of several, or a directory whose
+ *   newest checkpoint is read
+ * @throws {DataError} naming the damaged file; for a directory, the error also states which earlier
+ *   checkpoint is intact
  */
 export async function readCheckpoint(directoryOrFile: string): Promise<LoadedCheckpoint> {
   const opened = await openCheckpoint(directoryOrFile);
@@ -118,8 +130,8 @@ export async function readCheckpoint(directoryOrFile: string): Promise<LoadedChe
 }
 
 /**
- * Opens a checkpoint, of a file or the newest one of a directory, to read its tensors one at a time; all of it has been read
- * and found intact by then. Close it.
+ * Opens a checkpoint of a file, or the newest one of a directory, to read its tensors one at a
+ * time. All of it is read and found intact first. The caller closes it.
  * @throws {DataError} as `readCheckpoint`
  */
 export async function openCheckpoint(directoryOrFile: string): Promise<OpenedCheckpoint> {
@@ -130,8 +142,9 @@ export async function openCheckpoint(directoryOrFile: string): Promise<OpenedChe
 }
 
 /**
- * Sets variables from a checkpoint, of a file or the newest one of a directory: `openCheckpoint` and `restoreVariables`. It
- * takes no more memory than the largest tensor, and nothing changes unless the whole checkpoint is intact and fits.
+ * Sets variables from a checkpoint of a file, or from the newest one of a directory, with
+ * `openCheckpoint` and `restoreVariables`. No more memory is taken than the largest tensor needs,
+ * and no variable changes unless the whole checkpoint is intact and fits.
  * @throws {DataError} as `readCheckpoint`
  * @throws {ShapeError} as `restoreVariables`
  */
@@ -151,8 +164,8 @@ export async function restoreCheckpoint(
 }
 
 /**
- * Step and state of a checkpoint, of a file or the newest one of a directory, without its tensors. Both are checked, the
- * tensors are not, except in a file of the first format, where they share a checksum.
+ * Reads the step and the state of a checkpoint of a file, or of the newest one of a directory,
+ * without its tensors. Step and state are checked, the tensors are not.
  * @throws {DataError} as `readCheckpoint`
  */
 export async function readCheckpointState(directoryOrFile: string): Promise<CheckpointState> {
@@ -167,12 +180,18 @@ export async function readCheckpointState(directoryOrFile: string): Promise<Chec
   });
 }
 
-/** Path of the checkpoint with the highest step, unread; undefined when there is none or no such directory. */
+/**
+ * Returns the path of the checkpoint with the highest step without reading it; undefined when there
+ * is no checkpoint or no such directory.
+ */
 export async function latestCheckpoint(directory: string): Promise<string | undefined> {
   return (await listCheckpoints(directory)).at(-1)?.file;
 }
 
-/** Reads a file, or the newest checkpoint of a directory; when that one is damaged, the error offers an earlier one. */
+/**
+ * Reads a file, or the newest checkpoint of a directory. When that checkpoint is damaged, the error
+ * names an earlier one.
+ */
 async function newestOf<T>(directoryOrFile: string, read: (file: string) => Promise<T>): Promise<T> {
   const isDirectory = (await fs.stat(directoryOrFile).catch(() => undefined))?.isDirectory() ?? false;
   if (!isDirectory) return read(directoryOrFile);
@@ -221,7 +240,10 @@ async function firstIntact(checkpoints: readonly CheckpointFile[]): Promise<Chec
   return undefined;
 }
 
-/** Removes checkpoints beyond those to keep, and the one of the same step that the new one replaces in another form. */
+/**
+ * Removes checkpoints beyond those to keep, and a checkpoint of the same step in the other form,
+ * which the new one replaces.
+ */
 async function prune(directory: string, written: string, step: number, keep: number): Promise<void> {
   const newestFirst = (await listCheckpoints(directory)).reverse();
   const isReplaced = (checkpoint: CheckpointFile): boolean => checkpoint.step === step && checkpoint.file !== written;
@@ -236,6 +258,6 @@ async function prune(directory: string, written: string, step: number, keep: num
       await removeFile(checkpoint.file, purpose, `${basename(written)} has been written.`);
     }
   }
-  // Shards go after their index: a kill in between leaves no index without its shards.
+  // Shards are removed after their index, so that a kill in between leaves no index without shards.
   await removeStaleShards(directory);
 }

@@ -3,8 +3,9 @@ import { ConfigError, type HostTensor } from '@vitvq/core';
 import type { TensorSource } from './tensor-source.js';
 
 /**
- * Variables as a source of tensors: each is read from the engine when its turn comes, so that no second copy of a model
- * is ever in host memory. Variables of dtype bool become int32. They must not change until the file is written.
+ * Returns variables as a source of tensors. Each variable is read from the engine when its turn
+ * comes, so that host memory never holds a second copy of a model. Variables of dtype bool become
+ * int32. The variables must not change until the file is written.
  * @throws {ConfigError} for a variable of another dtype
  */
 export function variableTensors(variables: ReadonlyMap<string, Variable>): TensorSource {
@@ -21,7 +22,7 @@ export function variableTensors(variables: ReadonlyMap<string, Variable>): Tenso
   return { tensors, read: (name) => readVariable(variables.get(name)!) };
 }
 
-/** The values of a variable in host memory; waits for the engine without blocking. */
+/** Returns the values of a variable in host memory and waits for the engine without blocking. */
 export async function readVariable(variable: Variable): Promise<HostTensor> {
   const values = await variable.data();
   return { shape: [...variable.shape], data: values instanceof Uint8Array ? Int32Array.from(values) : values };

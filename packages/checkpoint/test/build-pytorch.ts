@@ -1,8 +1,9 @@
 import { deflateRawSync } from 'node:zlib';
 
 /**
- * Pickles and checkpoints of PyTorch, right or wrong, byte by byte. A piece of a pickle is a text whose characters are bytes, so that
- * pieces are put together by adding them.
+ * A piece of a pickle: a string whose characters are bytes, so that pieces are joined by adding
+ * them. The functions of this file build pickles and checkpoints of PyTorch, right or wrong, byte
+ * by byte.
  */
 export type Piece = string;
 
@@ -15,7 +16,7 @@ export function little(value: number | bigint, bytes: number): Piece {
 export const none = 'N';
 export const uint64 = (value: number | bigint): Piece => little(value, 8);
 export const int = (value: number): Piece => `J${little(value, 4)}`;
-/** A signed integer of any size up to 8 bytes. */
+/** Writes a signed integer of any size up to 8 bytes. */
 export const long = (value: number | bigint): Piece => `\x8a\x08${little(value, 8)}`;
 export const text = (value: string): Piece => {
   const utf8 = Buffer.from(value);
@@ -41,12 +42,12 @@ export interface TensorPiece {
   readonly key?: string;
   /** Class of the storage, in `torch`. */
   readonly type?: string;
-  /** Elements of the storage. */
+  /** Number of elements of the storage. */
   readonly length: number;
   readonly offset?: number;
   readonly shape: readonly number[];
   readonly strides?: readonly number[];
-  /** The last part of a persistent id: a view, of legacy files. */
+  /** Last part of a persistent id: the view of a legacy file. */
   readonly view?: Piece;
 }
 
@@ -56,7 +57,7 @@ export function storage({ key = '0', type = 'FloatStorage', length, view = '' }:
   return `${tuple(text('storage'), global('torch', type), text(key), text('cpu'), long(length), view)}Q`;
 }
 
-/** As `torch.save` writes a tensor. */
+/** Writes a tensor as `torch.save` does. */
 export function tensor(piece: TensorPiece): Piece {
   const { offset = 0, shape } = piece;
   const strides = piece.strides ?? shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
@@ -69,15 +70,15 @@ export interface ZipPiece {
   readonly name: string;
   readonly content: Uint8Array;
   readonly isDeflated?: boolean;
-  /** Size that the directory declares, if not the right one. */
+  /** Size that the directory states, unless it is the right one. */
   readonly size?: number;
   readonly method?: number;
   readonly flags?: number;
-  /** Puts no content, and points to the entry of this index instead. */
+  /** Index of an entry to whose content this entry points, instead of having its own. */
   readonly sameAs?: number;
 }
 
-/** A zip archive; checksums are 0, which nobody compares. */
+/** Returns a zip archive. Its checksums are 0, because nobody compares them. */
 export function zipArchive(entries: readonly ZipPiece[]): Uint8Array<ArrayBuffer> {
   const parts: Buffer[] = [];
   const directory: Buffer[] = [];
@@ -126,7 +127,7 @@ function bytesIn({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Arra
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
-/** A checkpoint in the zip format. */
+/** Returns a checkpoint in the zip format. */
 export function zipCheckpoint(
   value: Piece,
   storages: Storages = {},
@@ -144,7 +145,7 @@ export function zipCheckpoint(
   ]);
 }
 
-/** A checkpoint in the format before; storages of `[elements, values]`. */
+/** Returns a checkpoint in the format before zip. Storages are `[elements, values]`. */
 export function legacyCheckpoint(
   value: Piece,
   storages: Readonly<Record<string, readonly [number, ArrayBufferView]>> = {},

@@ -1,9 +1,9 @@
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { DataError, foldIn, randomBits, randomKey, type HostTensor } from '@vitvq/core';
-import { describe, expect, it } from 'vitest';
+import { it } from '@vitvq/test-utils/node';
+import { describe, expect } from 'vitest';
 import { readCheckpoint, readCheckpointState, writeCheckpoint } from '../src/index.js';
-import { temporaryFolder } from './build-file.js';
 
 const tensors = new Map<string, HostTensor>([
   ['model.weight', { shape: [6, 5], data: Float32Array.from({ length: 30 }, (_, index) => index / 7) }],
@@ -11,9 +11,13 @@ const tensors = new Map<string, HostTensor>([
   ['optimizer.step', { shape: [], data: Int32Array.of(500) }],
 ]);
 const state = { config: { seed: 3, name: 'größe' }, metrics: [21.8, null] };
-const parent = await temporaryFolder();
+let folder: string;
+it.beforeEach(({ temporaryFolder }) => void (folder = temporaryFolder));
 
-/** Spaces between header and data carry no meaning; a damaged one that is still a space of JSON is no damage. */
+/**
+ * Returns whether a byte is a space between header and data. A changed one may still be a space of
+ * JSON.
+ */
 const isPadding = (bytes: Uint8Array, position: number): boolean => {
   const dataStart = 8 + Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   return position < dataStart && bytes.subarray(position, dataStart).every((byte) => byte === 0x20);
@@ -24,7 +28,6 @@ describe.each([
   ['several files', 100],
 ])('a checkpoint of %s', (_, maximumShardBytes) => {
   it('is refused by the name of the file, whatever bit of it changes and wherever it ends', async () => {
-    const folder = await fs.mkdtemp(join(parent, 'run-'));
     const older = await writeCheckpoint(folder, { step: 1, tensors, state }, { maximumShardBytes });
     const newest = await writeCheckpoint(folder, { step: 2, tensors, state }, { maximumShardBytes });
     const files = (await fs.readdir(folder)).filter((name) => name.startsWith('checkpoint-00000002'));
@@ -57,7 +60,6 @@ describe.each([
   });
 
   it('gives its state without its tensors, unless the state is damaged', async () => {
-    const folder = await fs.mkdtemp(join(parent, 'state-'));
     const file = await writeCheckpoint(folder, { step: 3, tensors, state }, { maximumShardBytes });
     expect(await readCheckpointState(folder)).toEqual({ file, step: 3, state });
     const bytes = await fs.readFile(file);
@@ -71,7 +73,6 @@ describe.each([
 });
 
 it('the state of one file is found without a look at its tensors', async () => {
-  const folder = await fs.mkdtemp(join(parent, 'state-'));
   const file = await writeCheckpoint(folder, { step: 3, tensors, state });
   const bytes = await fs.readFile(file);
   bytes[bytes.length - 1]! ^= 1;

@@ -4,12 +4,11 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { it } from '@vitvq/test-utils/node';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { fetchModel, openModel, writeModel, type FetchModelOptions } from '../src/index.js';
-import { temporaryFolder } from './build-file.js';
 
-/** A hub: tells commit and checksum of large files, and sends them from an address elsewhere. */
-const root = await temporaryFolder();
+/** A hub that tells the commit and the checksums of large files, and redirects to send them. */
 const commit = 'a'.repeat(40);
 const requests: string[] = [];
 let server: Server;
@@ -18,7 +17,6 @@ let folder: string;
 let cacheDirectory: string;
 let tellsCommit = true;
 let damages = false;
-let count = 0;
 
 beforeAll(async () => {
   server = createServer((request, response) => {
@@ -55,9 +53,9 @@ const tensors = new Map([
   ['b', { shape: [3], data: Float32Array.of(3, 4, 5) }],
 ]);
 
-beforeEach(async () => {
-  folder = join(root, `hub-${count}`);
-  cacheDirectory = join(root, `cache-${count++}`);
+it.beforeEach(async ({ temporaryFolder }) => {
+  folder = join(temporaryFolder, 'hub');
+  cacheDirectory = join(temporaryFolder, 'cache');
   tellsCommit = true;
   damages = false;
   await writeModel(folder, { type: 'vit-vq', config: { size: 1 } }, tensors);
@@ -88,10 +86,20 @@ describe('fetchModel', () => {
     requests.length = 0;
     expect(await get()).toBe(path);
     expect(requests).toEqual(['/owner/name/resolve/main/config.json']);
-    // A commit does not change: nobody is asked.
+    // A commit does not change, so the hub is not asked.
     expect(await get(`owner/name@${commit}`)).toBe(path);
     expect(await get('owner/name', { revision: commit })).toBe(path);
     expect(requests).toHaveLength(1);
+  });
+
+  it('tells how far it is', async () => {
+    const last = new Map<string, number[]>();
+    await get('owner/name', {
+      onProgress: ({ url, bytes, totalBytes }) => void last.set(url.split('/').at(-1)!, [bytes, totalBytes ?? -1]),
+    });
+    const { size } = await fs.stat(join(folder, 'model.safetensors'));
+    expect(last.get('model.safetensors')![0]).toBe(size);
+    expect([...last.keys()]).toEqual(['config.json', 'model.safetensors']);
   });
 
   it('downloads several files', async () => {

@@ -3,19 +3,18 @@ import { existsSync, promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DataError, type HostTensor } from '@vitvq/core';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { it } from '@vitvq/test-utils/node';
+import { afterEach, describe, expect, vi } from 'vitest';
 import { latestCheckpoint, readCheckpoint, readSafetensors, writeCheckpoint, writeSafetensors } from '../src/index.js';
-import { temporaryFolder } from './build-file.js';
 
 const tensors = (value: number, length = 1000): Map<string, HostTensor> =>
   new Map([['x', { shape: [length], data: new Float32Array(length).fill(value) }]]);
 
-const parent = await temporaryFolder();
 let folder: string;
 let file: string;
 
-beforeEach(async () => {
-  folder = await fs.mkdtemp(join(parent, 'disk-'));
+it.beforeEach(async ({ temporaryFolder }) => {
+  folder = temporaryFolder;
   file = join(folder, 'model.safetensors');
   await writeSafetensors(file, tensors(1));
 });

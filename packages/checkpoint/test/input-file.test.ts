@@ -2,11 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '@vitvq/core';
-import { expect, it } from 'vitest';
+import { it } from '@vitvq/test-utils/node';
+import { expect } from 'vitest';
 import { openModel, openPyTorchCheckpoint, openSafetensors, openShardedSafetensors } from '../src/index.js';
-import { temporaryFolder } from './build-file.js';
 
-const folder = await temporaryFolder();
+let folder: string;
+it.beforeEach(({ temporaryFolder }) => void (folder = temporaryFolder));
 const readers = [openSafetensors, openPyTorchCheckpoint, openShardedSafetensors] as const;
 
 it('refuses a directory', async () => {

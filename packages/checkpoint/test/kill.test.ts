@@ -5,15 +5,18 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { foldIn, randomBits, randomKey } from '@vitvq/core';
-import { describe, expect, it } from 'vitest';
+import { it } from '@vitvq/test-utils/node';
+import { describe, expect } from 'vitest';
 import { listCheckpoints, readCheckpoint, writeCheckpoint } from '../src/index.js';
-import { temporaryFolder } from './build-file.js';
 
 const names = ['a', 'b', 'c', 'd'];
 const length = 50_000;
 const built = fileURLToPath(new URL('../src/index.ts', import.meta.url));
 
-/** Goes on from the newest checkpoint, writes one after the other and prints each step that is safe, until it is killed. */
+/**
+ * Resumes from the newest checkpoint, writes one after the other, and prints each step that is
+ * safe.
+ */
 const program = `
   import { latestCheckpoint, readCheckpointState, writeCheckpoint } from ${JSON.stringify(built)};
   const [folder, maximumShardBytes] = process.argv.slice(1);
@@ -26,7 +29,7 @@ const program = `
     console.log(step);
   }`;
 
-/** Lets the program run until some time after its first step; returns the last step that it said is safe. */
+/** Kills the program some time after its first step, and returns the last step that it printed. */
 async function runAndKill(folder: string, maximumShardBytes: number, milliseconds: number): Promise<number> {
   const child = spawn(
     process.execPath,
@@ -58,8 +61,7 @@ describe.skipIf(process.platform === 'win32').each([
   ['one file', 2 ** 30],
   ['several files', 4 * length],
 ])('a process that is killed while it writes checkpoints of %s', (_, maximumShardBytes) => {
-  it('leaves an intact one, at least as new as the last that it finished', async () => {
-    const folder = await temporaryFolder();
+  it('leaves an intact one, at least as new as the last that it finished', async ({ temporaryFolder: folder }) => {
     const milliseconds = randomBits(foldIn(randomKey(11), maximumShardBytes), 4);
     for (const time of milliseconds) {
       const safe = await runAndKill(folder, maximumShardBytes, time % 60);
@@ -70,7 +72,7 @@ describe.skipIf(process.platform === 'win32').each([
       for (const { data } of tensors.values()) expect(data).toEqual(new Float32Array(length).fill(step));
       for (const { file } of await listCheckpoints(folder)) await readCheckpoint(file);
     }
-    // What the killed ones left is gone after the next write.
+    // The next write removes the files that killed processes left.
     const old = new Date(0);
     for (const name of await fs.readdir(folder)) {
       if (name.endsWith('.tmp')) await fs.utimes(join(folder, name), old, old);

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs';
-import { expect, it } from 'vitest';
+import { it } from '@vitvq/test-utils/node';
+import { expect } from 'vitest';
 import {
   openCheckpoint,
   openPyTorchCheckpoint,
@@ -13,13 +14,12 @@ import {
   writeCheckpoint,
   type TensorSource,
 } from '../src/index.js';
-import { temporaryFolder } from './build-file.js';
 import { dictionary, legacyCheckpoint, tensor, zipCheckpoint, type Piece } from './build-pytorch.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** Bytes of arrays that are in use, beyond those that were when it was created. */
+/** Measures the bytes of arrays in use, beyond those in use when it was created. */
 class Memory {
   readonly #before: number;
   peak = 0;
@@ -38,7 +38,7 @@ class Memory {
   }
 
   static #inUse(): number {
-    // The first collection frees arrays beside the program; the second waits for it.
+    // The first collection frees arrays in the background; the second waits for it.
     collectGarbage();
     collectGarbage();
     return process.memoryUsage().arrayBuffers;
@@ -46,18 +46,19 @@ class Memory {
 }
 
 const MiB = 2 ** 20;
-/** 16 MiB: one tensor of 4 MiB, the rest of 2 MiB. */
+/** Sizes of tensors in MiB, 16 MiB together. */
 const sizes = [2, 2, 4, 2, 2, 2, 2];
 const largest = 4 * MiB;
 const names = sizes.map((_, index) => `tensor.${index}`);
-const folder = await temporaryFolder();
+let folder: string;
+it.beforeEach(({ temporaryFolder }) => void (folder = temporaryFolder));
 
 it.each([
   ['one file', 2 ** 31],
   ['several files', 5 * MiB],
 ])('a checkpoint of 16 MiB in %s is written and read with one tensor in memory', async (_, maximumShardBytes) => {
   const directory = join(folder, String(maximumShardBytes));
-  // Every value comes into being when it is asked for, as that of a variable on an engine does.
+  // Every value is made when it is asked for, as the value of a variable on an engine is.
   const reading = await Memory.start();
   const source: TensorSource = {
     tensors: names.map((name, index) => ({ name, shape: [(sizes[index]! * MiB) / 4], dtype: 'float32' })),
@@ -93,7 +94,7 @@ it.each([
     expect(values.every((value) => value === index)).toBe(true);
   }
 
-  // The cpu backend hands out its own arrays: writing them takes nothing at all.
+  // The cpu backend returns its own arrays, so that writing them takes no memory.
   const writing = await Memory.start();
   const own = variableTensors(variables);
   const counted: TensorSource = {

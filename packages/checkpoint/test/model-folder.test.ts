@@ -1,11 +1,12 @@
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { DataError, type HostTensor } from '@vitvq/core';
-import { describe, expect, it } from 'vitest';
+import { it } from '@vitvq/test-utils/node';
+import { describe, expect } from 'vitest';
 import { openModel, readSafetensors, writeModel } from '../src/index.js';
-import { temporaryFolder } from './build-file.js';
 
-const root = await temporaryFolder();
+let root: string;
+it.beforeEach(({ temporaryFolder }) => void (root = temporaryFolder));
 const description = { type: 'vit-vq', config: { imageSize: 32, sizes: [1, 2] }, metadata: { licence: 'MIT' } };
 const tensors = new Map<string, HostTensor>([
   ['encoder.weight', { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) }],

@@ -1,21 +1,22 @@
 /**
- * How many inputs a fuzz test takes: `count`, or as many times that as VITVQ_FUZZ says, for a longer run by hand
- * (`VITVQ_FUZZ=100 npx vitest run test/fuzz`).
+ * Returns the number of inputs of a fuzz test: `count` times the environment variable VITVQ_FUZZ,
+ * for a longer run by hand (`VITVQ_FUZZ=100 npx vitest run test/fuzz`).
  */
 export function fuzzCount(count: number): number {
   return count * Number(process.env.VITVQ_FUZZ ?? 1);
 }
 
 export interface MutateOptions {
-  /** Bytes at the beginning that are changed more often: a length. */
+  /** Number of bytes at the beginning, such as a length, that are changed more often. */
   readonly head?: number;
-  /** Puts a length right after a change, half of the time, so that changes reach what lies behind it. */
+  /** Corrects a length after half of the changes, so that changes reach the bytes after it. */
   readonly repair?: (bytes: Uint8Array) => void;
 }
 
 /**
- * One to four changes: bits, bytes, pieces removed, doubled, replaced by fragments, the end.
- * @param random  draws; 64 are enough
+ * Makes one to four changes: to bits and bytes, by pieces removed, doubled or replaced by
+ * fragments, and by a cut.
+ * @param random  random numbers; 64 are enough
  * @param fragments  pieces that mean something to the format
  */
 export function mutate(

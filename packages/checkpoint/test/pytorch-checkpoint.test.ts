@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { DataError, type HostTensor } from '@vitvq/core';
-import { describe, expect, it } from 'vitest';
+import { it } from '@vitvq/test-utils/node';
+import { describe, expect } from 'vitest';
 import { openPyTorchCheckpoint, restoreVariables, type PyTorchCheckpointOptions } from '../src/index.js';
 import { readStrided } from '../src/internal/strided-tensor.js';
-import { temporaryFolder } from './build-file.js';
 import * as build from './build-pytorch.js';
 
-const folder = await temporaryFolder();
+let folder: string;
+it.beforeEach(({ temporaryFolder }) => void (folder = temporaryFolder));
 const fixtures = fileURLToPath(new URL('fixtures', import.meta.url));
 let count = 0;
 
@@ -43,7 +44,7 @@ async function readAll(file: string, options?: PyTorchCheckpointOptions): Promis
 const readBytes = async (bytes: Uint8Array, options?: PyTorchCheckpointOptions): Promise<Content> =>
   readAll(await fileOf(bytes), options);
 
-/** One tensor `w`, in either format. */
+/** Reads one tensor `w` in either format. */
 async function readOne(piece: build.TensorPiece, data: ArrayBufferView, options = {}): Promise<HostTensor> {
   const value = build.dictionary({ w: build.tensor(piece) });
   const legacy = build.legacyCheckpoint(value, { [piece.key ?? '0']: [piece.length, data] });
@@ -172,7 +173,7 @@ describe('tensors', () => {
   });
 
   it('that are spread over more than they take are read in pieces', async () => {
-    // 96 MiB, of which one row of 24 is wanted, in an order that is not the storage's.
+    // A storage of 96 MiB, of which one row of 24 is read, in an order other than the storage's.
     const rows = 2 ** 20;
     const data = Float32Array.from({ length: 24 * rows }, (_, index) => index % 2 ** 23);
     const value = build.dictionary({
@@ -250,13 +251,13 @@ describe('parts', () => {
     await expect(names(nested(1022, ['a', 'bc']))).rejects.toThrow(
       /expected names of tensors of at most 1024 characters, got one of 1025, "p{76}\.\.\.\.$/,
     );
-    // Dictionaries without tensors may have any: what they name is not looked at.
+    // Dictionaries without tensors may have any keys, because their keys name nothing that is read.
     expect(
       await names(build.dictionary({ ['p'.repeat(4000)]: build.dictionary({ b: build.int(1) }), a: one })),
     ).toEqual(['a']);
   });
 
-  // Each key and the tensor are written once, and stand behind each prefix.
+  // Each key and the tensor are written once, and mentioned after each prefix.
   it.each([
     ['names', 200, 400, 'p'.repeat(1000), 'names of tensors of 67108864 characters at most'],
     ['number', 26, 20_000, 'p', 'at most 500000 tensors'],

@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { ConfigError, DataError, ShapeError, type HostTensor } from '@vitvq/core';
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { it } from '@vitvq/test-utils/node';
+import { describe, expect, vi } from 'vitest';
 import {
   latestCheckpoint,
   openCheckpoint,
@@ -15,9 +16,10 @@ import {
   writeSafetensors,
   type TensorSource,
 } from '../src/index.js';
-import { flipBit, temporaryFolder } from './build-file.js';
+import { flipBit } from './build-file.js';
 
-const folder = await temporaryFolder();
+let folder: string;
+it.beforeEach(({ temporaryFolder }) => void (folder = temporaryFolder));
 const create = (fill: number): Map<string, tf.Variable> =>
   new Map<string, tf.Variable>([
     ['model.weight', tf.variable(tf.fill([2, 3], fill))],

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { promises as fs } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { ConfigError, type HostTensor } from '@vitvq/core';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { it } from '@vitvq/test-utils/node';
+import { afterEach, describe, expect, vi } from 'vitest';
 import {
   latestCheckpoint,
   listCheckpoints,
@@ -12,17 +13,18 @@ import {
   readSafetensors,
   writeCheckpoint,
 } from '../src/index.js';
-import { temporaryFolder } from './build-file.js';
 
-/** Four tensors of 400 bytes; names that look like numbers are the ones that objects put in another order. */
+/** Names of four tensors of 400 bytes. Objects would reorder the names that look like numbers. */
 const names = ['model.b', '7', 'model.a', '3'];
 const tensorsOf = (fill: number): Map<string, HostTensor> =>
   new Map(names.map((name, index) => [name, { shape: [10, 10], data: new Float32Array(100).fill(fill + index) }]));
 const state = { config: { seed: 3 }, note: `größe ${'0'.repeat(64)}` };
 
-const parent = await temporaryFolder();
 let folder: string;
-beforeEach(async () => void (folder = await fs.mkdtemp(join(parent, 'run-'))));
+it.beforeEach(async ({ temporaryFolder }) => {
+  folder = join(temporaryFolder, 'run');
+  await fs.mkdir(folder);
+});
 afterEach(() => vi.restoreAllMocks());
 
 const write = (step: number, { keep = 3, maximumShardBytes = 800, fill = step } = {}): Promise<string> =>
@@ -229,7 +231,8 @@ describe('damage', () => {
 
   it('an index that names files elsewhere is refused, even with a checksum that is right', async () => {
     const file = await write(1);
-    const other = await fs.mkdtemp(join(parent, 'other-'));
+    const other = join(dirname(folder), 'other');
+    await fs.mkdir(other);
     await fs.rename(join(folder, shard(1, 1)), join(other, shard(1, 1)));
     const moved = `../${basename(other)}/${shard(1, 1)}`;
     const blank = (await fs.readFile(file, 'utf8'))

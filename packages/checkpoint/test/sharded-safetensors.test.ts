@@ -1,17 +1,20 @@
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '@vitvq/core';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { it } from '@vitvq/test-utils/node';
+import { describe, expect } from 'vitest';
 import { openShardedSafetensors, writeSafetensors } from '../src/index.js';
-import { buildFile, temporaryFolder } from './build-file.js';
+import { buildFile } from './build-file.js';
 
-const folder = await temporaryFolder();
-const file = join(folder, 'model.safetensors.index.json');
+let folder: string;
+let file: string;
 const one = { shape: [1], data: Float32Array.of(1) };
 const two = { shape: [2], data: Int32Array.of(2, 3) };
 const weightMap = { 'a.weight': 'model-00001-of-00002.safetensors', 'b.steps': 'model-00002-of-00002.safetensors' };
 
-beforeAll(async () => {
+it.beforeEach(async ({ temporaryFolder }) => {
+  folder = temporaryFolder;
+  file = join(folder, 'model.safetensors.index.json');
   await writeSafetensors(join(folder, weightMap['a.weight']), new Map([['a.weight', one]]), { format: 'pt' });
   await writeSafetensors(
     join(folder, weightMap['b.steps']),
@@ -23,7 +26,7 @@ beforeAll(async () => {
 });
 
 it('reads tensors of several files as of one', async () => {
-  // The layout of huggingface_hub: a number among the metadata.
+  // In the layout of huggingface_hub, a number is among the metadata.
   await fs.writeFile(file, JSON.stringify({ metadata: { total_size: 12, by: 'us' }, weight_map: weightMap }));
   const opened = await openShardedSafetensors(file);
   expect(opened).toMatchObject({ file, metadata: { by: 'us' } });
@@ -74,7 +77,7 @@ describe('refuses', () => {
     for (const [shard, message] of [
       ['missing.safetensors', 'no such file or directory (ENOENT)'],
       ['cut.safetensors', 'The file has bytes of no tensor.'],
-      [weightMap['b.steps'], 'expected tensor "a.weight", which the index says is there, got none of that name.'],
+      [weightMap['b.steps'], 'expected tensor "a.weight", which the index lists, got none of that name.'],
     ] as const) {
       await fs.writeFile(file, JSON.stringify({ weight_map: { ...weightMap, 'a.weight': shard } }));
       await expect(openShardedSafetensors(file)).rejects.toMatchObject({ where: join(folder, shard) });

@@ -1,7 +1,8 @@
 import { promises as fs } from 'node:fs';
 import { basename, join } from 'node:path';
 import { ConfigError, type HostTensor } from '@vitvq/core';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { it } from '@vitvq/test-utils/node';
+import { afterEach, describe, expect, vi } from 'vitest';
 import {
   decodeSafetensors,
   latestCheckpoint,
@@ -11,7 +12,7 @@ import {
   writeCheckpoint,
   writeSafetensors,
 } from '../src/index.js';
-import { buildFile, flipBit, temporaryFolder } from './build-file.js';
+import { buildFile, flipBit } from './build-file.js';
 
 const tensors = new Map<string, HostTensor>([
   ['model.weight', { shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) }],
@@ -25,9 +26,8 @@ const state = {
   on: true,
 };
 
-const parent = await temporaryFolder();
 let folder: string;
-beforeEach(async () => void (folder = await fs.mkdtemp(join(parent, 'run-'))));
+it.beforeEach(({ temporaryFolder }) => void (folder = temporaryFolder));
 afterEach(() => vi.restoreAllMocks());
 
 const write = (step: number, keep?: number): Promise<string> =>

@@ -2,14 +2,14 @@ import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '@vitvq/core';
 import { InputFile } from '@vitvq/files';
-import { expect, it } from 'vitest';
+import { it } from '@vitvq/test-utils/node';
+import { expect } from 'vitest';
 import { openPyTorchCheckpoint } from '../src/index.js';
 import { inflateEntry } from '../src/internal/zip-archive.js';
-import { temporaryFolder } from './build-file.js';
 import { bytesOf, dictionary, pickle, tensor, zipArchive, zipCheckpoint, type ZipPiece } from './build-pytorch.js';
 
-const folder = await temporaryFolder();
-const file = join(folder, 'archive.ckpt');
+let file: string;
+it.beforeEach(({ temporaryFolder }) => void (file = join(temporaryFolder, 'archive.ckpt')));
 const value = dictionary({ w: tensor({ length: 4, shape: [4] }) });
 const content = bytesOf(pickle(value));
 const numbers = new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer);

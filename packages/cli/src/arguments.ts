@@ -4,8 +4,8 @@ export function optionName(name: string): string {
 }
 
 /**
- * Describes the arguments that commander did not recognise, one message for each. A value that follows an unknown
- * option counts as that option's.
+ * Describes the arguments that commander did not recognise, one message for each. A value that
+ * follows an unknown option counts as that option's.
  */
 export function unknownArguments(args: readonly string[]): string[] {
   return args.flatMap((argument, index) => {

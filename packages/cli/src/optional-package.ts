@@ -1,7 +1,8 @@
 import { ConfigError } from '@vitvq/core';
 
 /**
- * Imports a package that only one command needs and that the command line therefore does not depend on.
+ * Imports a package that only one command needs and that the command line therefore does not depend
+ * on.
  * @param command  name of the command, for the message
  * @param name  name of the package
  * @param load  imports the package: `() => import('@vitvq/export')`

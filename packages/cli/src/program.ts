@@ -6,8 +6,9 @@ import { leftovers, refuseUsage, USAGE_ERROR } from './commands/usage.js';
 import { loadOptional } from './optional-package.js';
 
 /**
- * Creates the `vitvq` command as a commander program, which can be parsed or extended with more commands. Results go to
- * standard output, problems to standard error. `doctor` exits with 0 even where only the slowest engine runs.
+ * Creates the `vitvq` command as a commander program, which can be parsed or extended with more
+ * commands. Results go to standard output, problems to standard error. `doctor` exits with 0 even
+ * where only the slowest engine runs.
  */
 export function createProgram(): Command {
   const program = new Command('vitvq')

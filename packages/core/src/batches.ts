@@ -27,7 +27,10 @@ export interface ImageBatch extends BatchFacts {
   /** Row-major `[B, H, W, C]`, values in [0, 1]. */
   readonly images: Float32Array;
   readonly shape: readonly number[];
-  /** B images that a `CodeConditioner` encodes instead of `images`, such as segmentation maps or sketches. */
+  /**
+   * B images that a `CodeConditioner` encodes instead of `images`, such as segmentation maps or
+   * sketches.
+   */
   readonly conditionImages?: HostImages;
 }
 
@@ -38,7 +41,10 @@ export interface CodeBatch extends BatchFacts {
   readonly shape: readonly number[];
   /** Condition tokens `[B, C]`, if these were computed earlier too. */
   readonly conditions?: Int32Array;
-  /** Description of the conditioner that computed `conditions`; undefined when unknown, and then not compared. */
+  /**
+   * Description of the conditioner that computed `conditions`; undefined when unknown, and then not
+   * compared.
+   */
   readonly conditionedBy?: Readonly<Record<string, unknown>>;
 }
 

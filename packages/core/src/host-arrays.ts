@@ -41,8 +41,9 @@ export function takeRows<T extends HostArray>(values: T, rowSize: number, rows: 
 }
 
 /**
- * Divides `count` rows into batches of one size, so that a compiled function sees one shape only. The last batch is
- * padded with its own first row; callers drop the results of rows from `count` of the batch on.
+ * Divides `count` rows into batches of one size, so that a compiled function sees one shape only.
+ * The last batch is padded with its own first row; callers drop the results of rows from `count` of
+ * the batch on.
  * @throws {ConfigError} unless the batch size is a positive integer
  */
 export function* paddedBatches(count: number, batchSize: number): Generator<PaddedBatch, void> {

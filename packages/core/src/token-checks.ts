@@ -1,9 +1,10 @@
 import { DataError } from './errors.js';
 
 /**
- * Checks that every token is an integer in `[0, size)`. Models cannot check this themselves: compiled code does not look
- * at values, and its result for such a token differs between engines.
- * @param shape  shape of the tokens, batch axis first; the error names the position of the first bad token
+ * Checks that every token is an integer in `[0, size)`. Models cannot check this themselves:
+ * compiled code does not look at values, and its result for such a token differs between engines.
+ * @param shape  shape of the tokens, batch axis first; the error names the position of the first
+ *   bad token
  * @throws {DataError} naming the token and its position
  */
 export function assertTokensInRange(

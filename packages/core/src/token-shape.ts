@@ -2,7 +2,10 @@ import { formatShape } from './checks.js';
 import type { Tokenizer } from './contracts.js';
 import { ConfigError } from './errors.js';
 
-/** The vocabulary and the shape of the tokens of one image, as tokenizers and transformers declare them. */
+/**
+ * The vocabulary and the shape of the tokens of one image, as tokenizers and transformers declare
+ * them.
+ */
 export interface TokenShape {
   /** Number of codes, K. */
   readonly vocabSize: number;
@@ -12,7 +15,10 @@ export interface TokenShape {
   readonly codeDepth: number;
 }
 
-/** Checks that a tokenizer has the vocabulary, grid and code depth of a model. @throws {ConfigError} otherwise */
+/**
+ * Checks that a tokenizer has the vocabulary, grid and code depth of a model.
+ * @throws {ConfigError} otherwise
+ */
 export function assertTokenizerFits(
   tokenizer: Pick<Tokenizer, 'vocabSize' | 'grid' | 'codeDepth'>,
   model: TokenShape,
@@ -37,7 +43,10 @@ export function assertTokenizerFits(
   });
 }
 
-/** Returns the shape of the tokens of `images` images: `[B, N]`, or `[B, N, L]` with a code depth of L. */
+/**
+ * Returns the shape of the tokens of `images` images: `[B, N]`, or `[B, N, L]` with a code depth of
+ * L.
+ */
 export function tokensShapeOf({ grid, codeDepth }: TokenShape, images: number): readonly number[] {
   const positions = grid[0] * grid[1];
   return codeDepth === 1 ? [images, positions] : [images, positions, codeDepth];

@@ -23,7 +23,8 @@ export function minibatchStandardDeviation(x: tf.Tensor4D, group = 4): tf.Tensor
   const groups = batch / members;
   return tf.tidy(() => {
     const grouped = tf.reshape<tf.Rank.R3>(x, [members, groups, height * width * channels]);
-    const variance = tf.mean(tf.square(tf.sub(grouped, tf.mean(grouped, 0, true))), 0); // [groups, H·W·C]
+    // [groups, H·W·C]
+    const variance = tf.mean(tf.square(tf.sub(grouped, tf.mean(grouped, 0, true))), 0);
     const deviation = tf.mean(tf.sqrt(tf.add(variance, 1e-8)), 1, true); // [groups, 1]
     const repeated = tf.mul(tf.expandDims(deviation, 0), tf.ones([members, groups, height * width]));
     return tf.concat([x, tf.reshape<tf.Rank.R4>(repeated, [batch, height, width, 1])], 3);

@@ -187,7 +187,8 @@ export class StyleDiscriminator extends Module implements Discriminator {
     );
     const batch = images.shape[0];
     return tf.tidy(() => {
-      const features = this.#blocks.reduce((x, block) => block.apply(x), this.#input.apply(images)); // [B, 4, 4, D]
+      // [B, 4, 4, D]
+      const features = this.#blocks.reduce((x, block) => block.apply(x), this.#input.apply(images));
       const mixed = this.#finalConvolution.apply(minibatchStandardDeviation(features, this.#stddevGroup));
       const hidden = this.#finalLinear[0].apply(tf.reshape<tf.Rank.R2>(mixed, [batch, -1]));
       return tf.reshape<tf.Rank.R1>(this.#finalLinear[1].apply(hidden), [batch]);

@@ -24,7 +24,8 @@ const create: Record<string, () => Both> = {
   'StyleDiscriminator, not square': () =>
     new StyleDiscriminator({ size: [8, 14], channels: narrow, inChannels: 3, key }),
   'StyleDiscriminator with a two-dimensional blur': () =>
-    new StyleDiscriminator({ size: 16, channels: narrow, blurKernel: [[1, 2, 0], [0, 3, 1]], key }), // prettier-ignore
+    // prettier-ignore
+    new StyleDiscriminator({ size: 16, channels: narrow, blurKernel: [[1, 2, 0], [0, 3, 1]], key }),
   'PatchDiscriminator with batch norm': () => new PatchDiscriminator({ baseChannels: 3, depth: 2, key }),
   'PatchDiscriminator with ActNorm': () =>
     new PatchDiscriminator({ baseChannels: 3, depth: 2, normalization: 'act-norm', key }),

@@ -18,7 +18,8 @@ const key = randomKey(7);
 /** A config of each kind, and the discriminator that it asks for. */
 const examples = {
   style: {
-    config: { kind: 'style', size: [8, 14], channels: { width: 4 }, blurKernel: [[1, 2], [0, 1]] }, // prettier-ignore
+    // prettier-ignore
+    config: { kind: 'style', size: [8, 14], channels: { width: 4 }, blurKernel: [[1, 2], [0, 1]] },
     create: () =>
       new StyleDiscriminator({
         size: [8, 14],

@@ -127,7 +127,8 @@ async function startFirst(options: EngineOptions): Promise<Engine> {
       missing.push(`${name}: ${firstLine(error)}`);
     }
   }
-  throw new EngineError({ where: 'useEngine', expected: 'an engine', got: 'none' }); // cpu always works
+  // cpu always works
+  throw new EngineError({ where: 'useEngine', expected: 'an engine', got: 'none' });
 }
 
 async function start(name: EngineName, description: string, reason: string, options: EngineOptions): Promise<Engine> {

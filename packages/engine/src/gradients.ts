@@ -95,7 +95,8 @@ const topK: GradientRow = {
   outputsToSave: [false, true],
   gradFunc: ([dy], [x, indices]) => ({
     x: () => {
-      const places = tf.oneHot(tf.cast(indices!, 'int32'), x!.shape.at(-1)!, 1, 0, 'float32'); // [..., k, n]
+      // [..., k, n]
+      const places = tf.oneHot(tf.cast(indices!, 'int32'), x!.shape.at(-1)!, 1, 0, 'float32');
       return tf.sum(tf.mul(places, tf.expandDims(dy!, -1)), -2);
     },
   }),

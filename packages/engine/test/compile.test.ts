@@ -89,7 +89,8 @@ describe('compile', () => {
       weight.assign(tf.add(weight, x));
     });
     await f(tf.scalar(1));
-    expect(tf.mul(weight, 3).dataSync()).toEqual(Float32Array.of(6)); // moves the variable to the cpu
+    // moves the variable to the cpu
+    expect(tf.mul(weight, 3).dataSync()).toEqual(Float32Array.of(6));
     weight.assign(tf.scalar(100));
     await f(tf.scalar(1));
     expect(await weight.data()).toEqual(Float32Array.of(101));

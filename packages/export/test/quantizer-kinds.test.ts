@@ -1,6 +1,6 @@
 import '@vitvq/test-utils';
 import { useEngine } from '@vitvq/engine';
-import { quantizerCases } from '@vitvq/test-models';
+import { quantizerCases } from '@vitvq/test-models/quantizer-cases';
 import { beforeAll, expect, it } from 'vitest';
 import { exportTokenizer } from '../src/index.js';
 import { temporaryFolder, tinyTokenizer } from './helpers.js';

@@ -2,8 +2,9 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * Returns the folder where downloads are kept: `VITVQ_CACHE`; else `vitvq` in `XDG_CACHE_HOME`; else the folder of the
- * platform (`~/Library/Caches/vitvq`, `%LOCALAPPDATA%\vitvq`, `~/.cache/vitvq`). The folder need not exist.
+ * Returns the folder where downloads are kept: `VITVQ_CACHE`; else `vitvq` in `XDG_CACHE_HOME`;
+ * else the folder of the platform (`~/Library/Caches/vitvq`, `%LOCALAPPDATA%\vitvq`,
+ * `~/.cache/vitvq`). The folder need not exist.
  */
 export function defaultCacheDirectory(
   environment: Readonly<Record<string, string | undefined>> = process.env,

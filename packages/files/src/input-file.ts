@@ -9,7 +9,9 @@ const pieceBytes = 4 * 2 ** 20;
 
 /** A regular file that is open for reading; every error names the file. */
 export class InputFile {
+  /** Path of the file. */
   readonly path: string;
+  /** Number of bytes when the file was opened. */
   readonly size: number;
   readonly #noun: string;
   readonly #handle: fs.FileHandle;
@@ -38,7 +40,10 @@ export class InputFile {
     }
   }
 
-  /** Returns exactly the bytes `[begin, end)`. @throws {DataError} when the file is shorter or cannot be read */
+  /**
+   * Returns exactly the bytes `[begin, end)`.
+   * @throws {DataError} when the file is shorter or cannot be read
+   */
   async read(begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
     let bytes: Uint8Array<ArrayBuffer>;
     try {
@@ -50,7 +55,10 @@ export class InputFile {
     return bytes;
   }
 
-  /** Adds the bytes `[begin, end)` to a hash without keeping them. @throws {DataError} as {@link read} */
+  /**
+   * Adds the bytes `[begin, end)` to a hash without keeping them.
+   * @throws {DataError} as {@link read}
+   */
   async hash(hash: Hash, begin = 0, end = this.size): Promise<void> {
     const piece = new Uint8Array(Math.min(pieceBytes, end - begin));
     for (let position = begin; position < end; position += piece.length) {

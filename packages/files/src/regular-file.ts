@@ -3,8 +3,8 @@ import { DataError } from '@vitvq/core';
 import { systemReason } from './system-reason.js';
 
 /**
- * Returns the size of a file in bytes without opening it: opening a pipe would wait for a writer, and a device may have
- * no end.
+ * Returns the size of a file in bytes without opening it: opening a pipe would wait for a writer,
+ * and a device may have no end.
  * @param noun  description of the file for errors, such as "an index"
  * @throws {DataError} unless it is a regular file that is there
  */

@@ -2,9 +2,9 @@ import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Removes files and folders that a killed process left behind: those in `directory` whose name matches and which
- * nobody has changed for some hours, so that the work of a running process stays.
- * @param matches  returns whether a name is that of a temporary file or folder of the caller's
+ * Removes files and folders that a killed process left behind: those in `directory` whose name
+ * matches and which nobody has changed for some hours, so that the work of a running process stays.
+ * @param matches  returns whether a name is that of a temporary file or folder of the caller
  * @param hours  age from which on an entry counts as abandoned
  */
 export async function removeAbandoned(directory: string, matches: (name: string) => boolean, hours = 1): Promise<void> {

@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { DataError } from '@vitvq/core';
 import { InputFile } from './input-file.js';
 
-/** Bytes that are hashed at once; a piece is small enough to keep the event loop alive between two pieces. */
+/** Bytes that are hashed at once. The event loop runs between two pieces. */
 const pieceBytes = 4 * 2 ** 20;
 
 /** Adds bytes to a hash without blocking the event loop. */

@@ -5,7 +5,7 @@ import { DataError } from '@vitvq/core';
 import { removeAbandoned } from './remove-abandoned.js';
 import { systemReason } from './system-reason.js';
 
-/** Bytes that are written at once; a piece is small enough to keep the event loop alive between two pieces. */
+/** Bytes that are written at once. The event loop runs between two pieces. */
 const pieceBytes = 16 * 2 ** 20;
 
 const temporaryName = /^\..+\.[0-9a-f]{12}\.tmp$/;
@@ -19,9 +19,9 @@ export interface OutputFile {
 }
 
 /**
- * Writes a file so that readers see the previous content or the whole new one, whatever happens. The function writes a
- * temporary file next to it, syncs and renames that file, and syncs the directory. After a failure the temporary file
- * is removed and the previous file is unchanged.
+ * Writes a file so that readers see the previous content or the whole new one, whatever happens.
+ * The function writes a temporary file next to it, syncs and renames that file, and syncs the
+ * directory. After a failure the temporary file is removed and the previous file is unchanged.
  * @param fill  writes the bytes of the file; errors of `fill` itself pass through
  * @throws {DataError} naming the file and the system's reason, which is its `cause`
  */
@@ -77,7 +77,8 @@ async function syncDirectory(directory: string): Promise<void> {
 }
 
 /**
- * Removes temporary files of {@link writeAtomically} that a killed process left in a directory more than an hour ago.
+ * Removes temporary files of {@link writeAtomically} that a killed process left in a directory more
+ * than an hour ago.
  * @param prefix  beginning of the names of the files that were being written
  */
 export function removeTemporaryFiles(directory: string, prefix = ''): Promise<void> {

@@ -1,6 +1,3 @@
-import { promises as fs } from 'node:fs';
-import { DataError } from '@vitvq/core';
-import { systemReason } from './system-reason.js';
 import { writeAtomically } from './write-atomically.js';
 
 /**
@@ -12,19 +9,10 @@ export async function writeWhole(file: string, content: string | Uint8Array): Pr
   await writeAtomically(file, (output) => output.append(bytes));
 }
 
-/** Writes a value as indented JSON, whole or not at all. @throws {DataError} naming the file and the reason */
+/**
+ * Writes a value as indented JSON that ends with a line break, whole or not at all.
+ * @throws {DataError} naming the file and the system's reason
+ */
 export async function writeJson(file: string, value: unknown): Promise<void> {
   await writeWhole(file, `${JSON.stringify(value, null, 2)}\n`);
-}
-
-/** Creates a folder and the folders above it. @throws {DataError} naming the folder and the system's reason */
-export async function createFolder(directory: string): Promise<void> {
-  try {
-    await fs.mkdir(directory, { recursive: true });
-  } catch (error) {
-    throw new DataError(
-      { where: directory, expected: 'to create the folder', got: systemReason(error) },
-      { cause: error },
-    );
-  }
 }

@@ -2,16 +2,19 @@ import { createHash } from 'node:crypto';
 import { promises as fs } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { it } from '@vitvq/test-utils/node';
+import { afterEach, beforeEach, describe, expect } from 'vitest';
 import {
+  contentBytes,
   createFolder,
   downloadOnce,
   InputFile,
+  namesIn,
   regularFileSize,
   removeAbandoned,
+  removeFile,
   removeTemporaryFiles,
   sha256OfFile,
   systemReason,
@@ -19,15 +22,11 @@ import {
   writeAtomically,
   writeJson,
   writeWhole,
+  type DownloadProgress,
 } from '../src/index.js';
 
 let folder: string;
-beforeEach(async () => {
-  folder = await fs.mkdtemp(join(tmpdir(), 'vitvq-files-'));
-});
-afterEach(async () => {
-  await fs.rm(folder, { recursive: true, force: true });
-});
+it.beforeEach(({ temporaryFolder }) => void (folder = temporaryFolder));
 
 const sha256 = (content: string): string => createHash('sha256').update(content).digest('hex');
 
@@ -66,6 +65,26 @@ it('writeJson ends with a line break, createFolder makes the folders above', asy
   expect(await fs.readFile(join(folder, 'a', 'b', 'c.json'), 'utf8')).toBe('{\n  "d": [\n    1\n  ]\n}\n');
   await fs.writeFile(join(folder, 'file'), '');
   await expect(createFolder(join(folder, 'file', 'x'))).rejects.toThrow('(ENOTDIR)');
+});
+
+describe('folders', () => {
+  it('namesIn lists names, none where there is no folder, and refuses a file', async () => {
+    await writeWhole(join(folder, 'a'), '');
+    expect(await namesIn(folder)).toEqual(['a']);
+    expect(await namesIn(join(folder, 'none'))).toEqual([]);
+    await expect(namesIn(join(folder, 'a'))).rejects.toThrow('expected a folder, got a file where a directory should');
+  });
+
+  it('removeFile removes a file, if there is one, and says what it was for', async () => {
+    await writeWhole(join(folder, 'a'), '');
+    await removeFile(join(folder, 'a'), 'to remove a test');
+    await removeFile(join(folder, 'a'), 'to remove a test');
+    expect(await namesIn(folder)).toEqual([]);
+    await fs.mkdir(join(folder, 'b'));
+    const removing = removeFile(join(folder, 'b'), 'to remove a test', 'Do it by hand.');
+    await expect(removing).rejects.toThrow(DataError);
+    await expect(removing).rejects.toThrow(/b: expected to remove a test, got .* Do it by hand\.$/);
+  });
 });
 
 describe('what killed processes left', () => {
@@ -154,6 +173,15 @@ describe('downloadOnce', () => {
     await fs.writeFile(file, 'damaged');
     await downloadOnce(request, 'test');
     expect([requests, await fs.readFile(file, 'utf8')]).toEqual([2, 'weights']);
+  });
+
+  it('tells how far it is', async () => {
+    const progress: DownloadProgress[] = [];
+    const onProgress = (state: DownloadProgress): void => void progress.push(state);
+    await downloadOnce({ url: `${url}/a`, sha256: sha256('weights'), folder, onProgress }, 'test');
+    expect(progress.at(-1)).toEqual({ url: `${url}/a`, bytes: 7, totalBytes: 7 });
+    expect(contentBytes(new Headers())).toBeUndefined();
+    expect(contentBytes(new Headers({ 'content-length': '9', 'content-encoding': 'gzip' }))).toBeUndefined();
   });
 
   it('keeps nothing of another content, and names the address', async () => {

@@ -15,10 +15,10 @@ export function globalNorm(tensors: Iterable<tf.Tensor>): tf.Scalar {
 }
 
 /**
- * Returns the factor that brings gradients of this norm down to `maximum`, 1 where they are below it:
- * `min(1, maximum / (norm + 1e-6))`, as `torch.nn.utils.clip_grad_norm_`. For a norm that is NaN or
- * infinite the factor is NaN: no factor repairs such gradients, and optimizers skip the update. Give
- * the factor to `Optimizer.apply` as `gradientScale`.
+ * Returns the factor that brings gradients of this norm down to `maximum`, 1 where they are below
+ * it: `min(1, maximum / (norm + 1e-6))`, as `torch.nn.utils.clip_grad_norm_`. For a norm that is
+ * NaN or infinite the factor is NaN: no factor repairs such gradients, and optimizers skip the
+ * update. Give the factor to `Optimizer.apply` as `gradientScale`.
  * @throws {ConfigError} unless `maximum` is positive; infinity never clips
  * @throws {ShapeError} unless `norm` is a scalar
  */

@@ -53,10 +53,10 @@ export function warmupLinearSchedule(options: WarmupScheduleOptions): Schedule {
 
 /**
  * Returns the schedule of the reference's `LambdaWarmUpLinearScheduler` with its undefined name
- * repaired and nothing else: after the warm-up `end + (peak - end) (totalSteps - step) / totalSteps`.
- * The value jumps down by `(peak - end) warmupSteps / totalSteps` when the warm-up ends and falls
- * below `end`, later below 0, after `totalSteps`. Use this schedule for comparisons with the
- * reference, not for training.
+ * repaired and nothing else: after the warm-up `end + (peak - end) (totalSteps - step) /
+ * totalSteps`. The value jumps down by `(peak - end) warmupSteps / totalSteps` when the warm-up
+ * ends and falls below `end`, later below 0, after `totalSteps`. Use this schedule for comparisons
+ * with the reference, not for training.
  * @throws {ConfigError}
  */
 export function referenceWarmupLinearSchedule(options: WarmupScheduleOptions): Schedule {
@@ -80,8 +80,8 @@ export interface ExponentialDecayOptions {
 
 /**
  * Returns the schedule `max(end, start exp(-rate n))` with n = `step` rounded down to a multiple of
- * `decayEvery` (temperature of the Gumbel quantizer). The reference's `ExponentialDecayScheduler` is
- * the same with its `scaleFactor` as `rate`, divided by `start`.
+ * `decayEvery` (temperature of the Gumbel quantizer). The reference's `ExponentialDecayScheduler`
+ * is the same with its `scaleFactor` as `rate`, divided by `start`.
  *
  * Deviation: the reference keeps the last value in the object and forgets the decay when a run is
  * resumed; this schedule is a pure function.

@@ -44,7 +44,8 @@ describe('Adafactor', () => {
   it('does the first step of a matrix computed by hand', () => {
     const p = tf.variable(tf.tensor2d([[1, 1], [1, 1]])); // prettier-ignore
     const optimizer = new Adafactor([group({ p }, { weightDecay: 0.5 })], { clippingThreshold: Infinity });
-    optimizer.apply(new Map([['p', tf.tensor2d([[1, 1], [1, 3]])]]), tf.scalar(0.1)); // prettier-ignore
+    // prettier-ignore
+    optimizer.apply(new Map([['p', tf.tensor2d([[1, 1], [1, 3]])]]), tf.scalar(0.1));
     // Squares 1, 1; 1, 9: means of rows and columns [1, 5], of all 3, so v = [1/3, 5/3; 5/3, 25/3].
     const [a, b, c] = [Math.sqrt(3), Math.sqrt(3 / 5), 3 * Math.sqrt(3 / 25)];
     expect(p).toBeAllClose([0.95 - 0.1 * a, 0.95 - 0.1 * b, 0.95 - 0.1 * b, 0.95 - 0.1 * c]);
@@ -94,7 +95,8 @@ describe('Adafactor', () => {
   });
 
   it('factors the last two axes, each matrix on its own', () => {
-    const kernels = [tf.tensor2d([[1, 2, 3], [4, 5, 6]]), tf.tensor2d([[-3, 1, 2], [0.5, 8, -1]])]; // prettier-ignore
+    // prettier-ignore
+    const kernels = [tf.tensor2d([[1, 2, 3], [4, 5, 6]]), tf.tensor2d([[-3, 1, 2], [0.5, 8, -1]])];
     const options = { clippingThreshold: Infinity };
     const parts = kernels.map((gradient) => {
       const p = tf.variable(tf.zeros([2, 3]));

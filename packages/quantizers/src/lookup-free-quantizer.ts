@@ -118,7 +118,8 @@ export class LookupFreeQuantizer extends Module implements Quantizer {
   /** Returns the entropy term without its weight. */
   #entropy(z: Tensor3D): Scalar {
     // Of -|z - c|², what differs between the two values of a channel is 4 z.
-    const logits = tf.mul<Tensor2D>(tf.reshape<tf.Rank.R2>(z, [-1, this.codeDim]), 4 / this.entropyTemperature); // [B·N, E]
+    // [B·N, E]
+    const logits = tf.mul<Tensor2D>(tf.reshape<tf.Rank.R2>(z, [-1, this.codeDim]), 4 / this.entropyTemperature);
     // H of a bit is softplus(-|x|) + |x| sigmoid(-|x|), small where the bit is certain.
     const certainty = tf.abs(logits);
     const opposite = tf.neg(certainty);

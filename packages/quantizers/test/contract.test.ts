@@ -1,7 +1,7 @@
 import { testQuantizer } from '@vitvq/test-utils';
 import { randomKey } from '@vitvq/core';
 import { createQuantizer, ResidualQuantizer, VectorQuantizer, type QuantizerConfig } from '../src/index.js';
-import { quantizerCases } from '@vitvq/test-models';
+import { quantizerCases } from '@vitvq/test-models/quantizer-cases';
 
 const options = { codebookSize: 7, codeDim: 4, key: randomKey(3) };
 const inputShape = [2, 5, 4] as const;

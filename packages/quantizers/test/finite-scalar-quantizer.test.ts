@@ -10,8 +10,8 @@ describe('FiniteScalarQuantizer', () => {
     expect([quantizer.codebookSize, quantizer.codeDim]).toEqual([60, 3]);
     const z = tf.tensor3d([0, 0, 0, 9, 9, 9, -9, -9, -9, 0.5, -0.6, 0.4], [1, 4, 3]);
     const { quantized, indices, loss } = quantizer.quantize(z);
-    // Values -2..2, -2..1 and -1..1, divided by 2, 2 and 1.
-    // tanh(0.5) x 1.998 = 0.92; tanh(-0.6 + atanh(0.5 / 1.4985)) x 1.4985 - 0.5 = -0.87; tanh(0.4) x 0.999 = 0.38.
+    // Values -2..2, -2..1 and -1..1, divided by 2, 2 and 1. tanh(0.5) x 1.998 = 0.92; tanh(-0.6 +
+    // atanh(0.5 / 1.4985)) x 1.4985 - 0.5 = -0.87; tanh(0.4) x 0.999 = 0.38.
     expect(quantized).toBeAllClose([
       [
         [0, 0, 0],

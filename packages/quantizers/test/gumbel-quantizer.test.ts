@@ -118,7 +118,8 @@ describe('GumbelQuantizer', () => {
     const draws = 4000;
     const { indices } = quantizer.quantize(tf.fill([1, draws, 1], 0.9), { noise: noiseOf([1, draws, 2], 4) });
     const share = tf.mean(tf.cast(indices, 'float32')).dataSync()[0]!;
-    expect(Math.abs(share - sigmoid(0.81 - 0.01))).toBeLessThan(0.03); // 4 standard errors of 0.0073.
+    // 4 standard errors of 0.0073.
+    expect(Math.abs(share - sigmoid(0.81 - 0.01))).toBeLessThan(0.03);
     quantizer.dispose();
   });
 

@@ -75,7 +75,8 @@ describe('ResidualQuantizer', () => {
     const units = (quantizers[0] as VectorQuantizer).codebook.weights;
     const { grads } = tf.engine().gradients(() => quantizer.quantize(z).loss, [z, units], undefined, true);
     expect(grads[0]).toBeUndefined();
-    // The commitment of the second level, 0.25 (z - c - 0.2)², pulls the code c of the first as well.
+    // The commitment of the second level, 0.25 (z - c - 0.2)², pulls the code c of the first as
+    // well.
     expect(grads[1]!.dataSync()[3]).toBeCloseTo((2 * (3 - 3.24) - 0.25 * 2 * 0.04) / 2, 5);
     quantizer.dispose();
   });
@@ -124,7 +125,8 @@ describe('ResidualQuantizer', () => {
     const quantizer = new ResidualQuantizer({ quantizers });
     const z = tf.tensor3d([1, 0], [1, 1, 2]);
     const code = [...quantizer.quantize(z).quantized.dataSync()] as [number, number];
-    // In the plane the rotation that takes (1, 0) onto the code, scaled, is the complex product with the code.
+    // In the plane the rotation that takes (1, 0) onto the code, scaled, is the complex product
+    // with the code.
     const gradient = tf.grad((x: tf.Tensor) => tf.sum(tf.mul(quantizer.quantize(x as tf.Tensor3D).quantized, [2, 3])))(
       z,
     );

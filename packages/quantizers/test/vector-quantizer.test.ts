@@ -89,7 +89,8 @@ describe('VectorQuantizer', () => {
   );
 
   it.each([true, false])('has the gradients of the two terms (normalize: %s)', (normalize) => {
-    // Each term alone, with the other side held at its values, against differences of the composed formula.
+    // Each term alone, with the other side held at its values, against differences of the composed
+    // formula.
     const quantizer = create({ beta: 0.3, normalize });
     const z = normal([2, 3, 2], 5);
     const { indices } = quantizer.quantize(z);
@@ -111,7 +112,8 @@ describe('VectorQuantizer', () => {
   it.each([true, false])('moves the codebook as finite differences say (beta 0, normalize: %s)', (normalize) => {
     const quantizer = create({ beta: 0, normalize });
     const z = normal([2, 3, 2], 5);
-    // Steps small enough that no feature changes its code. With beta 0 the loss is the codebook term alone.
+    // Steps small enough that no feature changes its code. With beta 0 the loss is the codebook
+    // term alone.
     expectGradientsMatchFiniteDifferences(() => quantizer.quantize(z).loss, [], {
       variables: new Map([['codebook', quantizer.codebook.weights]]),
       step: 1e-3,

@@ -9,7 +9,7 @@ export interface TrainingRecord {
    * Measurements by the names of @vitvq/stage1-trainer. Of a step: `l1`, `l2`, `logitLaplace`,
    * `perceptual`, `quantizer`, `adversarial`, `adaptiveWeight`, `learningRate`; of the
    * discriminator `discriminator`, `logitsReal`, `logitsFake`, `r1`, `leCam`. Of an evaluation:
-   * `psnr`. Other names are ignored, and each may be missing.
+   * `psnr`. Other numbers of a step are taken for loss terms of the caller; each may be missing.
    */
   readonly [name: string]: unknown;
 }
@@ -56,6 +56,36 @@ const plans: readonly ChartPlan[] = [
   { title: 'Learning rate', yLabel: 'learning rate', lines: { learningRate: 'learning rate' } },
 ];
 
+/** Numbers of a step that are no loss terms and have no chart of their own. */
+const notDrawn: readonly string[] = [
+  'step',
+  'progress',
+  'totalSteps',
+  'skippedSteps',
+  'examplesPerSecond',
+  'elapsedSeconds',
+  'remainingSeconds',
+  'loss',
+  'gradientNorm',
+  'discriminatorGradientNorm',
+  'temperature',
+  'codebook',
+  'resetCodes',
+];
+
+/** Returns the chart of loss terms that a caller of the trainer brought along, one line a term. */
+function ownTerms(log: readonly TrainingRecord[]): ChartPlan {
+  const known = new Set([...notDrawn, ...plans.flatMap(({ lines }) => Object.keys(lines))]);
+  const steps = log.filter(({ event }) => event === 'step');
+  const names = new Set(
+    steps.flatMap((record) =>
+      Object.keys(record).filter((name) => typeof record[name] === 'number' && !known.has(name)),
+    ),
+  );
+  const lines = Object.fromEntries([...names].map((name) => [name, name]));
+  return { title: 'Further loss terms', yLabel: 'without their weights', lines };
+}
+
 /**
  * Returns the curves of a tokenizer's training for `trainingSection`; charts of which nothing was
  * recorded are left out.
@@ -66,7 +96,7 @@ const plans: readonly ChartPlan[] = [
  * @param log  by ascending step
  */
 export function tokenizerCharts(log: readonly TrainingRecord[]): LineChartOptions[] {
-  return plans
+  return [...plans, ownTerms(log)]
     .map(({ lines, event = 'step', ...plan }) => ({
       ...plan,
       xLabel: 'step',

@@ -76,7 +76,8 @@ describe('principalComponents', () => {
       data[2 * row + 1] = 0.6 * along + 0.8 * across - 2;
     }
     const components = principalComponents(data, 1000, 2, 3);
-    expect(components.map(({ deviation }) => deviation.toFixed(1))).toEqual(['2.3', '0.6']); // 4 and 1, over sqrt(3)
+    // 4 and 1, over sqrt(3)
+    expect(components.map(({ deviation }) => deviation.toFixed(1))).toEqual(['2.3', '0.6']);
     const [first, second] = components.map(({ scores }) => scores);
     const correlation = (scores: Float64Array, offset: number): number => {
       const values = scores.map((_, row) => uniform[2 * row + offset]!);

@@ -27,7 +27,9 @@ describe('PNG', () => {
     expect(() => encodePng({ ...image, height: 2 })).toThrow('encodePng: expected height x width x 3 values');
     const missing = join(folder, 'missing', 'x.png');
     await expect(writePng(missing, image)).rejects.toThrow(DataError);
-    await expect(writePng(missing, image)).rejects.toThrow(`${missing}: expected to write the file, got no such file or directory`);
+    await expect(writePng(missing, image)).rejects.toThrow(
+      `${missing}: expected to write the file, got no such file or directory`,
+    );
   });
 });
 
@@ -63,7 +65,8 @@ describe('comparisonGrid', () => {
     expect(pixel(grid, 36, 16)).toEqual(white);
     expect(pixel(grid, 39, 16)).toEqual([100, 100, 100]);
     expect(pixel(grid, 16 + pairWidth + 16, 16)).toEqual([4, 4, 4]);
-    expect(pixel(grid, 39, 16 + 36)).toEqual([108, 108, 108]); // the third pair starts the second row
+    // the third pair starts the second row
+    expect(pixel(grid, 39, 16 + 36)).toEqual([108, 108, 108]);
   });
 
   it('makes small images visible by default and leaves room for captions', async () => {
@@ -79,7 +82,8 @@ describe('comparisonGrid', () => {
     const labelled = await comparisonGrid([dark, bright], { columns: 2, labels: ['before', '<after>'] });
     expect([labelled.width, labelled.height]).toEqual([plain.width, plain.height + 20]);
     expect(pixel(labelled, 16, 36)).toEqual(pixel(plain, 16, 16));
-    expect(pixel(labelled, 16 + 99, 36 + 112)).toEqual(pixel(plain, 16 + 99, 16 + 112)); // the second row moves as much
+    // the second row moves as much
+    expect(pixel(labelled, 16 + 99, 36 + 112)).toEqual(pixel(plain, 16 + 99, 16 + 112));
     await expect(comparisonGrid([dark, bright], { labels: ['one'] })).rejects.toThrow(
       'comparisonGrid: expected 2 labels, got 1.',
     );

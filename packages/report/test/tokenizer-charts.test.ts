@@ -30,9 +30,21 @@ describe('tokenizerCharts', () => {
     for (const chart of charts) expect(await lineChart(chart)).toContain(chart.title);
   });
 
+  it("draws the caller's own loss terms, and nothing that is no term", () => {
+    const facts = { progress: 0.5, examplesPerSecond: 3, gradientNorm: 1, loss: 2, skipped: false };
+    const charts = tokenizerCharts([
+      { event: 'step', step: 1, edges: -1, ...facts },
+      { event: 'step', step: 2, edges: 2, contrast: 1, ...facts },
+      { event: 'evaluate', step: 2, usage: 0.5 },
+    ]);
+    expect(charts.map(({ title, series }) => [title, ...series.map(({ name }) => name)])).toEqual([
+      ['Further loss terms', 'edges', 'contrast'],
+    ]);
+  });
+
   it('leaves out what cannot be drawn', () => {
     expect(tokenizerCharts([])).toEqual([]);
-    expect(tokenizerCharts([{ event: 'step', step: 1, l2: NaN, r1: 0, other: 3, learningRate: 'high' }])).toEqual([]);
+    expect(tokenizerCharts([{ event: 'step', step: 1, l2: NaN, r1: 0, learningRate: 'high' }])).toEqual([]);
     const [chart] = tokenizerCharts([{ event: 'step', step: 1, adversarial: -0.5, adaptiveWeight: NaN }]);
     expect(chart).toMatchObject({
       title: 'Adversarial losses',

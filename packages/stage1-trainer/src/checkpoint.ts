@@ -45,7 +45,8 @@ export async function readTokenizerTraining(directoryOrFile: string): Promise<To
 }
 
 /**
- * Reads a tokenizer's weights from a checkpoint of its training, for `tokenizer.loadVariables(...)`.
+ * Reads a tokenizer's weights from a checkpoint of its training, for
+ * `tokenizer.loadVariables(...)`.
  * @param directoryOrFile  a file, or a folder whose newest checkpoint is read
  * @throws {DataError} when there is none, or it is damaged
  * @throws {ConfigError} when it is of another kind of training

@@ -3,8 +3,8 @@ import { ConfigError, type Codebook } from '@vitvq/core';
 import type { ViTVQ } from '@vitvq/tokenizer';
 
 /**
- * Sets codes to features of a batch and returns how many; `uniform` `[K]` in [0, 1) picks the features.
- * Plain tensor code, which compiles.
+ * Sets codes to features of a batch and returns how many; `uniform` `[K]` in [0, 1) picks the
+ * features. Plain tensor code, which compiles.
  */
 export type CodebookUpdate = (images: tf.Tensor4D, uniform: tf.Tensor1D) => tf.Scalar;
 
@@ -39,8 +39,8 @@ function resettableCodebookOf(tokenizer: ViTVQ, where: string): ResettableCodebo
 
 /**
  * Creates a function that sets all codes to features of a batch.
- * A codebook of noise lies off the features, so that few codes are ever chosen and the others get no
- * gradient. The function compiles.
+ * A codebook of noise lies off the features, so that few codes are ever chosen and the others get
+ * no gradient. The function compiles.
  * @throws {ConfigError} when the tokenizer's quantizer has no codebook
  */
 export function createCodebookInitialization(tokenizer: ViTVQ): CodebookUpdate {
@@ -53,8 +53,8 @@ export function createCodebookInitialization(tokenizer: ViTVQ): CodebookUpdate {
 }
 
 /**
- * Creates a function that sets codes which nothing chose since the last reset to features of a batch,
- * and counts anew. The function compiles.
+ * Creates a function that sets codes which nothing chose since the last reset to features of a
+ * batch, and counts anew. The function compiles.
  * @throws {ConfigError} when the tokenizer's quantizer does not count the use of its codes
  */
 export function createCodebookReset(tokenizer: ViTVQ): CodebookUpdate {

@@ -29,7 +29,11 @@ export interface DiscriminatorTrainingConfig {
    * @default start
    */
   readonly adversarialStart?: Start;
-  /** Whether the adversarial loss is made as strong as the others at the decoder's last layer (VQGAN). @default false */
+  /**
+   * Whether the adversarial loss is made as strong as the others at the decoder's last layer
+   * (VQGAN).
+   * @default false
+   */
   readonly adaptiveWeight?: boolean;
   /**
    * R1: `weight` (gamma / 2) times the squared gradient at real images, computed at step 0 and then
@@ -37,7 +41,10 @@ export interface DiscriminatorTrainingConfig {
    * @default null
    */
   readonly r1?: { readonly weight: number; readonly every: number } | null;
-  /** LeCam (arXiv:2104.03310): `weight`, and `decay` of the averages of logits, in [0, 1). @default null */
+  /**
+   * LeCam (arXiv:2104.03310): `weight`, and `decay` of the averages of logits, in [0, 1).
+   * @default null
+   */
   readonly leCam?: { readonly weight: number; readonly decay: number } | null;
   /** @default that of the tokenizer */
   readonly optimizer?: OptimizerConfig;
@@ -51,10 +58,10 @@ export interface DiscriminatorTrainingConfig {
 export interface CodebookTrainingConfig {
   /**
    * Fraction of the run, in [0, 1), that trains a plain autoencoder, without quantizing; then the
-   * codebook starts. The features of a young encoder change so fast that they leave most codes behind.
-   * 0: codes from the beginning. In trials on CIFAR-10 an autoencoder at first helped runs of a few
-   * hundred steps (20.0 instead of 19.3 dB after 250) and not longer ones (22.3 instead of 22.5 dB
-   * after 1,500).
+   * codebook starts. The features of a young encoder change so fast that they leave most codes
+   * behind. 0: codes from the beginning. In trials on CIFAR-10 an autoencoder at first helped runs
+   * of a few hundred steps (20.0 instead of 19.3 dB after 250) and not longer ones (22.3 instead of
+   * 22.5 dB after 1,500).
    */
   readonly autoencoderFraction: number;
   /** Whether codes start as features of a batch instead of noise. */
@@ -71,15 +78,18 @@ export interface TemperatureConfig {
   readonly every: number;
 }
 
-/** How a tokenizer is trained, as data that JSON holds. A checkpoint keeps it, and resuming compares it. */
+/**
+ * How a tokenizer is trained, as data that JSON holds. A checkpoint keeps it, and resuming compares
+ * it.
+ */
 export interface TokenizerTrainingConfig extends TrainingConfig {
   /** Weights of the built-in terms of the loss. */
   readonly losses: TokenizerLossWeights;
   /** Only with a weight `losses.adversarial` above 0. @default {} */
   readonly discriminator?: DiscriminatorTrainingConfig;
   /**
-   * Temperature of a quantizer with noise (`GumbelQuantizer`): `max(end, start exp(-rate n))` with n
-   * the step, rounded down to a multiple of `every`. Null: the quantizer's own.
+   * Temperature of a quantizer with noise (`GumbelQuantizer`): `max(end, start exp(-rate n))` with
+   * n the step, rounded down to a multiple of `every`. Null: the quantizer's own.
    * @default null
    */
   readonly temperature?: TemperatureConfig | null;
@@ -120,7 +130,10 @@ const temperatureSchema = z
   })
   .refine(({ start, end }) => end <= start, { error: 'expected an end that is not above the start' });
 
-/** Schema of {@link TokenizerTrainingConfig}; it fills in the defaults. Unknown keys are problems too. */
+/**
+ * Schema of {@link TokenizerTrainingConfig}; it fills in the defaults. Unknown keys are problems
+ * too.
+ */
 export const tokenizerTrainingSchema = z.strictObject({
   ...trainingFields,
   optimizer,

@@ -8,7 +8,10 @@ import type { AdversarialParts } from './internal/adversary.js';
 import { TokenizerTask } from './internal/tokenizer-task.js';
 import type { TokenizerLossInputs } from './loss-terms.js';
 
-/** Training images; `createBatches` of @vitvq/data makes one. It must not end before the training does. */
+/**
+ * Training images; `createBatches` of @vitvq/data makes one. It must not end before the training
+ * does.
+ */
 export type ImageBatchSource = BatchSource<ImageBatch>;
 
 /** Options of {@link createTokenizerTrainer}. */
@@ -16,14 +19,20 @@ export interface TokenizerTrainerOptions extends Omit<RunOptions<ImageBatch>, 'e
   readonly tokenizer: ViTVQ;
   readonly config: TokenizerTrainingConfig;
   /**
-   * Terms of the caller beside the built-in ones, by name. A term is logged, charted and evaluated like
-   * the others; resuming compares names and weights.
+   * Terms of the caller beside the built-in ones, by name. A term is logged, charted and evaluated
+   * like the others; resuming compares names and weights.
    * @default {}
    */
   readonly losses?: LossTerms<TokenizerLossInputs>;
-  /** For a weight `losses.perceptual` above 0, and measured in evaluations; an `LPIPS` of @vitvq/losses is one. */
+  /**
+   * For a weight `losses.perceptual` above 0, and measured in evaluations; an `LPIPS` of
+   * @vitvq/losses is one.
+   */
   readonly perceptual?: PerceptualLoss;
-  /** For a weight `losses.adversarial` above 0; without it, `config.discriminator.model` is created by name. */
+  /**
+   * For a weight `losses.adversarial` above 0; without it, `config.discriminator.model` is created
+   * by name.
+   */
   readonly adversarial?: AdversarialParts;
   /** Held-out images, and how often to measure on them, besides the end. */
   readonly evaluation?: IntervalOptions & {
@@ -41,13 +50,14 @@ export interface TokenizerTrainerOptions extends Omit<RunOptions<ImageBatch>, 'e
 export type TokenizerTrainer = Trainer<ImageBatch, Evaluation, TokenizerPreview>;
 
 /**
- * Creates the training of a tokenizer: for each batch the autoencoder's step, then the discriminator's
- * on reconstructions of the updated autoencoder, then the codebook's reset where it is due.
+ * Creates the training of a tokenizer: for each batch the autoencoder's step, then the
+ * discriminator's on reconstructions of the updated autoencoder, then the codebook's reset where it
+ * is due.
  *
- * Ownership: the trainer disposes of its optimizers, EMA, compiled functions and of a discriminator that
- * it created by name, never of networks that it was given.
- * @throws {ConfigError} naming every problem of the config at once, and for parts that are missing or
- *   do not fit
+ * Ownership: the trainer disposes of its optimizers, EMA, compiled functions and of a discriminator
+ * that it created by name, never of networks that it was given.
+ * @throws {ConfigError} naming every problem of the config at once, and for parts that are missing
+ *   or do not fit
  */
 export function createTokenizerTrainer({ evaluation, preview, ...options }: TokenizerTrainerOptions): TokenizerTrainer {
   const config = parseOptions(tokenizerTrainingSchema, options.config, 'createTokenizerTrainer config');

@@ -19,31 +19,31 @@ export interface DiscriminatorLossOptions {
 /** Options of the discriminator's gradients. */
 export interface DiscriminatorGradientOptions extends DiscriminatorLossOptions {
   /**
-   * R1 on real images, in every call: `weight` is gamma / 2, or k gamma / 2 where the caller uses the
-   * penalty every k steps only (StyleGAN2, arXiv:1912.04958, sec. 3.1).
+   * R1 on real images, in every call: `weight` is gamma / 2, or k gamma / 2 where the caller uses
+   * the penalty every k steps only (StyleGAN2, arXiv:1912.04958, sec. 3.1).
    */
   readonly r1?: { readonly weight: number };
   /**
-   * LeCam regularisation, towards the anchors as they are: after a step the caller moves the anchors to
-   * the `nextLeCamAnchor` of `logitsReal` and `logitsFake`. They are variables, so that compiled code
-   * sees them move.
+   * LeCam regularisation, towards the anchors as they are: after a step the caller moves the
+   * anchors to the `nextLeCamAnchor` of `logitsReal` and `logitsFake`. They are variables, so that
+   * compiled code sees them move.
    */
   readonly leCam?: { readonly weight: number; readonly anchors: LeCamAnchors };
 }
 
 /**
  * Creates loss and gradients of the discriminator, on real images and on reconstructions by the
- * tokenizer as it is (in the reference's order: after its update). No gradient reaches the tokenizer,
- * and none of its variables moves. Its quantizer works as in evaluation, except that one with noise
- * mixes codes as in training when `controls.noise` is given.
+ * tokenizer as it is (in the reference's order: after its update). No gradient reaches the
+ * tokenizer, and none of its variables moves. Its quantizer works as in evaluation, except that one
+ * with noise mixes codes as in training when `controls.noise` is given.
  *
- * Values: `discriminator`, which is minimised; `logitsReal` and `logitsFake`, means; `r1` and `leCam`,
- * not weighted, where they are in use. `controls.adversarialFactor` multiplies everything that is
- * minimised: with 0 all gradients are 0.
+ * Values: `discriminator`, which is minimised; `logitsReal` and `logitsFake`, means; `r1` and
+ * `leCam`, not weighted, where they are in use. `controls.adversarialFactor` multiplies everything
+ * that is minimised: with 0 all gradients are 0.
  *
  * The result compiles, as that of `createTokenizerGradients` does.
- * @throws {ConfigError} for weights that make no sense, and for a discriminator that does not fit the
- *   tokenizer's images
+ * @throws {ConfigError} for weights that make no sense, and for a discriminator that does not fit
+ *   the tokenizer's images
  */
 export function createDiscriminatorGradients(options: DiscriminatorGradientOptions): ImageGradients {
   const where = 'createDiscriminatorGradients';

@@ -15,10 +15,10 @@ export interface TokenizerPreview {
 export type TokenizerTrainingSummary = TrainingSummary<Evaluation>;
 
 /**
- * Events and the arguments of their listeners. Values of a step: `loss` and its unweighted terms (the
- * names of `tokenizerLossTerms` and of the caller's own terms, `adaptiveWeight`), `gradientNorm`,
- * `learningRate`; with a quantizer that draws, `temperature`; once the discriminator has started, its
- * loss `discriminator`, `logitsReal`, `logitsFake`, `r1`, `leCam`, `discriminatorGradientNorm`; where
- * a codebook reset was due, `resetCodes`.
+ * Events and the arguments of their listeners. Values of a step: `loss` and its unweighted terms
+ * (the names of `tokenizerLossTerms` and of the caller's own terms, `adaptiveWeight`),
+ * `gradientNorm`, `learningRate`; with a quantizer that draws, `temperature`; once the
+ * discriminator has started, its loss `discriminator`, `logitsReal`, `logitsFake`, `r1`, `leCam`,
+ * `discriminatorGradientNorm`; where a codebook reset was due, `resetCodes`.
  */
 export type TokenizerTrainingEvents = TrainingEvents<Evaluation, TokenizerPreview>;

@@ -13,25 +13,31 @@ import {
 } from './internal/active-terms.js';
 import type { LossValues, TokenizerLossControls, TokenizerLossOptions, TrainedTokenizer } from './loss.js';
 
-/** Function from images `[B, H, W, C]` in [0, 1] to values and gradients, which its caller disposes of. */
+/**
+ * Function from images `[B, H, W, C]` in [0, 1] to values and gradients, which its caller disposes
+ * of.
+ */
 export type ImageGradients = (images: tf.Tensor4D, controls?: TokenizerLossControls) => LossGradients;
 
 /**
  * Creates loss and gradients of the tokenizer:
  *
- *     l1 + l2 + logit-laplace + perceptual + own terms + quantizer + factor · adaptive weight · adversarial
+ *     l1 + l2 + logit-laplace + perceptual + own terms + quantizer
+ *       + factor · adaptive weight · adversarial
  *
- * each times its weight, with the terms of ViT-VQGAN (arXiv:2110.04627, sec. 3.3) and of the reference.
- * There is one backward pass through the model: all terms but the quantizer's are functions of the
- * decoder's output, are differentiated there, and the sum of these gradients goes on to the model.
- * The adaptive weight compares two such gradients at the last layer. No gradient reaches the
- * discriminator.
+ * each times its weight, with the terms of ViT-VQGAN (arXiv:2110.04627, sec. 3.3) and of the
+ * reference. There is one backward pass through the model: all terms but the quantizer's are
+ * functions of the decoder's output, are differentiated there, and the sum of these gradients goes
+ * on to the model. The adaptive weight compares two such gradients at the last layer. No gradient
+ * reaches the discriminator.
  *
  * The result is plain tensor code without read-backs or decisions on values, so it compiles. It
  * changes what training changes in quantizer (counted codes) and discriminator (statistics of batch
  * norms).
- * @returns a function to {@link LossValues} and the gradients of `tokenizer.namedTrainableVariables()`
- * @throws {ConfigError} for weights that make no sense, and for parts that are missing or do not fit
+ * @returns a function to {@link LossValues} and the gradients of
+ *   `tokenizer.namedTrainableVariables()`
+ * @throws {ConfigError} for weights that make no sense, and for parts that are missing or do not
+ *   fit
  */
 export function createTokenizerGradients(options: TokenizerLossOptions): ImageGradients {
   const { tokenizer, quantize = true } = options;
@@ -53,7 +59,9 @@ export function createTokenizerGradients(options: TokenizerLossOptions): ImageGr
   };
 }
 
-/** Returns all terms but the quantizer's, weighted, and their gradient towards the decoder's output. */
+/**
+ * Returns all terms but the quantizer's, weighted, and their gradient towards the decoder's output.
+ */
 function atDecoder(
   tokenizer: TrainedTokenizer,
   decoded: tf.Tensor4D,

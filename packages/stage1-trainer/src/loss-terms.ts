@@ -26,8 +26,8 @@ interface TermRow {
   /** Default weight. */
   readonly weight: number;
   /**
-   * Returns the term from what the decoder made, as plain tensor code. Without it, the value is not a
-   * function of the decoder's output alone, and the loss computes it itself.
+   * Returns the term from what the decoder made, as plain tensor code. Without it, the value is not
+   * a function of the decoder's output alone, and the loss computes it itself.
    */
   readonly compute?: (inputs: TokenizerLossInputs, parts: TermParts) => tf.Scalar;
   /** Checks that the term's parts are there. @throws {ConfigError} */
@@ -37,15 +37,17 @@ interface TermRow {
 const row = (term: TermRow): TermRow => term;
 
 /**
- * Terms of the tokenizer's loss that a config weights by name: one row a term. Values in logs have the
- * names of the rows and come without their weights. A term of weight 0 is not computed.
+ * Terms of the tokenizer's loss that a config weights by name: one row a term. Values in logs have
+ * the names of the rows and come without their weights. A term of weight 0 is not computed.
  */
 export const tokenizerLossTerms = {
   /** Mean absolute difference. */
   l1: row({ weight: 0, compute: ({ reconstruction, images }) => l1Loss(reconstruction, images) }),
   /** Mean squared difference. */
   l2: row({ weight: 1, compute: ({ reconstruction, images }) => l2Loss(reconstruction, images) }),
-  /** Negative log-likelihood of a logit-Laplace distribution; needs a tokenizer with that output. */
+  /**
+   * Negative log-likelihood of a logit-Laplace distribution; needs a tokenizer with that output.
+   */
   logitLaplace: row({
     weight: 0,
     compute: ({ logitLaplace, images }) => logitLaplaceLoss(logitLaplace!, images),
@@ -83,7 +85,10 @@ export const tokenizerLossTerms = {
 /** Name of a term that a config weights. */
 export type TokenizerLossTerm = keyof typeof tokenizerLossTerms;
 
-/** Weights of the terms of {@link tokenizerLossTerms}, each at least 0, with the defaults of its row. */
+/**
+ * Weights of the terms of {@link tokenizerLossTerms}, each at least 0, with the defaults of its
+ * row.
+ */
 export type TokenizerLossWeights = { readonly [Name in TokenizerLossTerm]?: number };
 
 type WeightSchemas = { [Name in TokenizerLossTerm]: z.ZodDefault<z.ZodNumber> };

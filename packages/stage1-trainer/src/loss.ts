@@ -25,8 +25,9 @@ export interface AdversarialTerm {
   readonly discriminator: Discriminator;
   readonly loss: AdversarialLoss;
   /**
-   * Whether the weight is multiplied by how much stronger the gradient of the other terms is than the
-   * adversarial one, at the model's last layer (VQGAN, arXiv:2012.09841, eq. 7; `adaptiveWeight` of
+   * Whether the weight is multiplied by how much stronger the gradient of the other terms is than
+   * the adversarial one, at the model's last layer (VQGAN, arXiv:2012.09841, eq. 7;
+   * `adaptiveWeight` of
    * @vitvq/losses). The quantizer's loss does not count.
    * @default false
    */
@@ -43,8 +44,8 @@ export interface TokenizerLossOptions {
   readonly perceptual?: PerceptualLoss;
   readonly adversarial?: AdversarialTerm;
   /**
-   * Whether the decoder gets codes. False trains a plain autoencoder: the decoder gets the latents, and
-   * the quantizer, whose loss is still returned, neither moves anything nor is moved.
+   * Whether the decoder gets codes. False trains a plain autoencoder: the decoder gets the latents,
+   * and the quantizer, whose loss is still returned, neither moves anything nor is moved.
    * @default true
    */
   readonly quantize?: boolean;
@@ -53,7 +54,10 @@ export interface TokenizerLossOptions {
 // A type, not an interface: only types fit the named tensors of compiled functions.
 /** Tensors that change from step to step, so that one compiled function serves all steps. */
 export type TokenizerLossControls = {
-  /** Scalar that multiplies the weight of the adversarial loss: 0 before the discriminator starts. @default 1 */
+  /**
+   * Scalar that multiplies the weight of the adversarial loss: 0 before the discriminator starts.
+   * @default 1
+   */
   readonly adversarialFactor?: tf.Scalar;
   /** Scalar temperature of a quantizer with noise. @default the quantizer's own */
   readonly temperature?: tf.Scalar;
@@ -62,18 +66,20 @@ export type TokenizerLossControls = {
 };
 
 /**
- * Scalars by name. For the tokenizer: `loss`, which is minimised, and the unweighted terms in use, by
- * the names of `tokenizerLossTerms` and of the caller's terms; `adaptiveWeight` where there is one.
+ * Scalars by name. For the tokenizer: `loss`, which is minimised, and the unweighted terms in use,
+ * by the names of `tokenizerLossTerms` and of the caller's terms; `adaptiveWeight` where there is
+ * one.
  */
 export type LossValues = Record<string, tf.Scalar>;
 
 /**
- * Creates the tokenizer's loss in evaluation, for images that the model does not learn from: nothing
- * is counted, nothing changes. An adaptive weight needs gradients and counts as 0 here, as in the
- * reference.
+ * Creates the tokenizer's loss in evaluation, for images that the model does not learn from:
+ * nothing is counted, nothing changes. An adaptive weight needs gradients and counts as 0 here, as
+ * in the reference.
  * @returns a function of images `[B, H, W, C]` in [0, 1] that compiles; its caller disposes of the
  *   values
- * @throws {ConfigError} for weights that make no sense, and for parts that are missing or do not fit
+ * @throws {ConfigError} for weights that make no sense, and for parts that are missing or do not
+ *   fit
  */
 export function createTokenizerLoss(
   options: TokenizerLossOptions,

@@ -241,7 +241,7 @@ describe('a discriminator that is missing or does not fit', () => {
 
   it('an adversarial weight without a discriminator, or with one of another size', () => {
     expect(create({ adversarial: undefined })).toThrow(
-      'createTokenizerTrainer config.losses.adversarial: expected a discriminator for the weight 0.1, got none. Pass adversarial',
+      'createTokenizerTrainer config.losses.adversarial: expected a discriminator for the adversarial weight 0.1, got none. Pass adversarial',
     );
     const discriminator = new StyleDiscriminator({
       size: 16,

@@ -22,7 +22,10 @@ export function tinyDiscriminator(size: number | [number, number] = side, seed =
   return new StyleDiscriminator({ size, channels, key: randomKey(seed) });
 }
 
-/** LPIPS with few channels and random weights; those of the linear layers are positive, as trained ones are. */
+/**
+ * LPIPS with few channels and random weights; those of the linear layers are positive, as trained
+ * ones are.
+ */
 export function tinyPerceptual(): LPIPS {
   const lpips = new LPIPS({ channels: [3, 3, 3, 3, 3] });
   const weights = [...lpips.namedVariables()].map(([name, { shape, size }], index) => {
@@ -45,7 +48,10 @@ export function snapshot(variables: ReadonlyMap<string, tf.Variable>): Map<strin
   return new Map([...variables].map(([name, variable]) => [name, [...variable.dataSync()]]));
 }
 
-/** Central difference of `value` towards one element of a variable, whose value it has again afterwards. */
+/**
+ * Central difference of `value` towards one element of a variable, whose value it has again
+ * afterwards.
+ */
 export function centralDifference(variable: tf.Variable, element: number, step: number, value: () => number): number {
   const original = variable.dataSync().slice();
   const at = (distance: number): number => {

@@ -40,7 +40,10 @@ function parts(adaptive = false): TokenizerLossOptions & { discriminator: Return
   };
 }
 
-/** The definition: every term from the images on, all in one expression, differentiated by TensorFlow.js. */
+/**
+ * The definition: every term from the images on, all in one expression, differentiated by
+ * TensorFlow.js.
+ */
 function byDefinition(
   { tokenizer, perceptual, adversarial }: TokenizerLossOptions,
   images: tf.Tensor4D,

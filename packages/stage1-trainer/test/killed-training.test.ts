@@ -26,7 +26,8 @@ afterEach(async () => {
 });
 
 /**
- * Runs the program and kills it some milliseconds after the given number of its steps; without, lets it end.
+ * Runs the program and kills it some milliseconds after the given number of its steps; without,
+ * lets it end.
  * @returns the signal that ended it, null for none
  */
 async function train(directory: string, kill?: { steps: number; milliseconds: number }): Promise<string | null> {

@@ -67,7 +67,9 @@ const squaredLoss = {
     tf.add<tf.Scalar>(tf.mean(tf.squaredDifference(real, 1)), tf.mean(tf.square(fake))),
 };
 
-/** A quantizer that a config does not know, beside an encoder and a decoder that a config does know. */
+/**
+ * A quantizer that a config does not know, beside an encoder and a decoder that a config does know.
+ */
 function ownTokenizer(): ViTVQ {
   const [encoderKey, decoderKey, key] = split(randomKey(6), 3);
   const { encoder, decoder, imageSize, patchSize } = tinyConfig;

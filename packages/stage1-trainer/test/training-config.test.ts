@@ -161,7 +161,7 @@ describe('what a config may not ask for', () => {
     const losses = { l2: -1, quantizer: NaN, perceptual: Infinity };
     const bad = create({ config: tinyTokenizerTraining({ losses }) });
     expect(bad).toThrow(ConfigError);
-    expect(bad).toThrow(/losses\.l2 is -1: .*losses\.quantizer is NaN: .*losses\.perceptual is Infinity: /);
+    expect(bad).toThrow(/losses\.l2 is -1: .*losses\.perceptual is Infinity: .*losses\.quantizer is NaN: /);
     expect(create({ config: tinyGanConfig({}, { r1: { weight: -1, every: 0 } }) })).toThrow(
       /discriminator\.r1\.weight is -1: .*discriminator\.r1\.every is 0: /,
     );

@@ -2,19 +2,26 @@ import { optimizerSchema, trainingFields, type TrainingConfig } from '@vitvq/tra
 import { z } from 'zod';
 import { transformerLossWeightsSchema, type TransformerLossWeights } from './loss-terms.js';
 
-/** How a transformer is trained, as data that JSON holds. A checkpoint keeps it, and resuming compares it. */
+/**
+ * How a transformer is trained, as data that JSON holds. A checkpoint keeps it, and resuming
+ * compares it.
+ */
 export interface TransformerTrainingConfig extends TrainingConfig {
   /** Weights of the built-in terms of the loss. @default { crossEntropy: 1 } */
   readonly losses?: TransformerLossWeights;
   /**
-   * Fraction of the examples, in [0, 1), whose condition is replaced by the conditioner's null tokens,
-   * so that the model can be sampled with classifier-free guidance (Ho & Salimans 2022; 0.1 is common).
+   * Fraction of the examples, in [0, 1), whose condition is replaced by the conditioner's null
+   * tokens, so that the model can be sampled with classifier-free guidance (Ho & Salimans 2022; 0.1
+   * is common).
    * @default 0
    */
   readonly conditionDropRate?: number;
 }
 
-/** Schema of {@link TransformerTrainingConfig}; it fills in the defaults. Unknown keys are problems too. */
+/**
+ * Schema of {@link TransformerTrainingConfig}; it fills in the defaults. Unknown keys are problems
+ * too.
+ */
 export const transformerTrainingSchema = z.strictObject({
   ...trainingFields,
   // The reference's parameter groups.

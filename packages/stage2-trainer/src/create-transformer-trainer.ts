@@ -7,7 +7,10 @@ import type { SamplePreviewOptions } from './internal/sample-previews.js';
 import { TransformerTask } from './internal/transformer-task.js';
 import type { TransformerLossInputs } from './loss-terms.js';
 
-/** Training images (`createBatches` of @vitvq/data) or codes (`openCodes`). It must not end before the training does. */
+/**
+ * Training images (`createBatches` of @vitvq/data) or codes (`openCodes`). It must not end before
+ * the training does.
+ */
 export type TransformerBatchSource = BatchSource<ImageOrCodeBatch>;
 
 /** Options of {@link createTransformerTrainer}. */
@@ -16,8 +19,8 @@ export interface TransformerTrainerOptions extends Omit<RunOptions<ImageOrCodeBa
   readonly model: AutoregressiveModel;
   readonly config: TransformerTrainingConfig;
   /**
-   * Terms of the caller beside the built-in ones, by name. A term is logged, charted and evaluated like
-   * the others; resuming compares names and weights.
+   * Terms of the caller beside the built-in ones, by name. A term is logged, charted and evaluated
+   * like the others; resuming compares names and weights.
    * @default {}
    */
   readonly losses?: LossTerms<TransformerLossInputs>;
@@ -43,17 +46,17 @@ export interface TransformerTrainerOptions extends Omit<RunOptions<ImageOrCodeBa
 export type TransformerTrainer = Trainer<ImageOrCodeBatch, TransformerEvaluation, TransformerPreview>;
 
 /**
- * Creates the training of a transformer over image tokens: conditions and tokens of a batch, next-token
- * cross-entropy with dropout, update. Dropout and dropped conditions are drawn from the config's seed
- * and the number of the step, so that a resumed run goes on bit for bit.
+ * Creates the training of a transformer over image tokens: conditions and tokens of a batch,
+ * next-token cross-entropy with dropout, update. Dropout and dropped conditions are drawn from the
+ * config's seed and the number of the step, so that a resumed run goes on bit for bit.
  *
- * With `accumulate` the conditions that are dropped are those of the whole batch; dropout is drawn for
- * each part.
+ * With `accumulate` the conditions that are dropped are those of the whole batch; dropout is drawn
+ * for each part.
  *
  * Ownership: the trainer disposes of its optimizer, EMA and compiled functions, never of model,
  * tokenizer and conditioner.
- * @throws {ConfigError} naming every problem of the config at once, and for tokenizers and conditioners
- *   that do not fit
+ * @throws {ConfigError} naming every problem of the config at once, and for tokenizers and
+ *   conditioners that do not fit
  */
 export function createTransformerTrainer({
   evaluation,

@@ -23,11 +23,17 @@ export interface TransformerEvaluatorOptions {
   readonly conditioner?: AnyConditioner;
   /** For batches of images. */
   readonly tokenizer?: Tokenizer;
-  /** Terms of the caller that are measured too, means over the batches; padding of a batch counts. @default {} */
+  /**
+   * Terms of the caller that are measured too, means over the batches; padding of a batch counts.
+   * @default {}
+   */
   readonly losses?: LossTerms<TransformerLossInputs>;
 }
 
-/** Returns the mean negative log-likelihood of each image's tokens, `[B]` nats per token. It compiles. */
+/**
+ * Returns the mean negative log-likelihood of each image's tokens, `[B]` nats per token. It
+ * compiles.
+ */
 export function negativeLogLikelihoodOfImages(
   model: AutoregressiveModel,
   conditions: Conditions,
@@ -44,8 +50,8 @@ export function negativeLogLikelihoodOfImages(
 type Measured = { readonly nats: tf.Tensor1D; readonly terms: Record<string, tf.Scalar> };
 
 /**
- * Measures a model on held-out images or codes. It compiles for one batch size. Conditions are those of
- * the batches; none is dropped.
+ * Measures a model on held-out images or codes. It compiles for one batch size. Conditions are
+ * those of the batches; none is dropped.
  *
  * Ownership: `dispose()` it; model and tokenizer stay the caller's.
  */
@@ -81,7 +87,8 @@ export class TransformerEvaluator {
 
   /**
    * Measures the model.
-   * @param batches  finitely many; padded ones (`count`) keep the shape the same, which saves compiling
+   * @param batches  finitely many; padded ones (`count`) keep the shape the same, which saves
+   *   compiling
    * @throws {DataError} when there are none
    */
   async evaluate(

@@ -12,9 +12,9 @@ export interface TransformerEvaluation {
   /** `exp(natsPerToken)`. */
   readonly perplexity: number;
   /**
-   * Entropy in nats of the frequencies of the same codes, which a model reaches that knows how often
-   * each code occurs and nothing else; with a code depth above 1, the mean over the levels. A model has
-   * learned something once its `natsPerToken` is below.
+   * Entropy in nats of the frequencies of the same codes, which a model reaches that knows how
+   * often each code occurs and nothing else; with a code depth above 1, the mean over the levels. A
+   * model has learned something once its `natsPerToken` is below.
    */
   readonly unigramNatsPerToken: number;
   /** The same for each of the L codes of a token: one entry, or L of residual codes. */

@@ -21,7 +21,10 @@ import {
 /** Options of {@link createTransformerGradients}. */
 export interface TransformerGradientOptions {
   readonly model: AutoregressiveModel;
-  /** Matters where it embeds: its variables have gradients too, after `conditioner.`. @default none: an `Unconditional` */
+  /**
+   * Matters where it embeds: its variables have gradients too, after `conditioner.`.
+   * @default none: an `Unconditional`
+   */
   readonly conditioner?: AnyConditioner;
   /** Weights of the built-in terms. @default { crossEntropy: 1 } */
   readonly weights?: TransformerLossWeights;
@@ -30,7 +33,8 @@ export interface TransformerGradientOptions {
 }
 
 /**
- * Function to the values `loss` and each unweighted term, and to gradients; its caller disposes of them.
+ * Function to the values `loss` and each unweighted term, and to gradients; its caller disposes of
+ * them.
  * @param conditions  tokens `[B, C]`, or the numbers `[B, ...inputShape]` that a conditioner embeds
  */
 export type TransformerGradients = (
@@ -39,7 +43,10 @@ export type TransformerGradients = (
   dropoutMasks?: DropoutMasks,
 ) => LossGradients;
 
-/** Returns the variables that a training moves: the model's, and those of a conditioner that embeds, after `conditioner.`. */
+/**
+ * Returns the variables that a training moves: the model's, and those of a conditioner that embeds,
+ * after `conditioner.`.
+ */
 export function trainedVariables(
   model: Pick<AutoregressiveModel, 'namedVariables'>,
   conditioner: AnyConditioner,
@@ -48,9 +55,9 @@ export function trainedVariables(
 }
 
 /**
- * Creates loss and gradients of a transformer: next-token cross-entropy (arXiv:2110.04627, equation 2,
- * a mean over tokens and codes instead of a sum) and the caller's terms. Plain tensor code, which
- * compiles.
+ * Creates loss and gradients of a transformer: next-token cross-entropy (arXiv:2110.04627, equation
+ * 2, a mean over tokens and codes instead of a sum) and the caller's terms. Plain tensor code,
+ * which compiles.
  * @throws {ConfigError} for weights and terms that do not fit the model
  */
 export function createTransformerGradients({

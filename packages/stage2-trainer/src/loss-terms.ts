@@ -103,7 +103,10 @@ function codeOf(values: tf.Tensor, level: number): tf.Tensor {
   return tf.slice(values, begin, size);
 }
 
-/** Returns each term's value and their weighted sum as `loss`. @throws {ShapeError} for a term that is no scalar */
+/**
+ * Returns each term's value and their weighted sum as `loss`.
+ * @throws {ShapeError} for a term that is no scalar
+ */
 export function computeTerms(terms: readonly ActiveTerm[], inputs: TransformerLossInputs): Record<string, tf.Scalar> {
   const values = Object.fromEntries(terms.map(({ name, compute }) => [name, compute(inputs)]));
   for (const [name, value] of Object.entries(values)) assertShape(value, [], `the term ${name}`, 'Return a scalar.');

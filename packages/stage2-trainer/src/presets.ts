@@ -1,10 +1,10 @@
 import type { TransformerTrainingConfig } from './config.js';
 
 /**
- * Training of VIM in the paper (arXiv:2110.04627, sec. 4 and 5.2): 450,000 steps with batches of 1,024,
- * Adafactor with beta1 0.9 and beta2 0.96, warm-up to 4.5e-4 in 5,000 steps, constant until step
- * 80,000, then exponentially down to 1e-5. The paper names neither weight decay nor clipping. The first
- * moment is float32 here and 8 bits in the paper.
+ * Training of VIM in the paper (arXiv:2110.04627, sec. 4 and 5.2): 450,000 steps with batches of
+ * 1,024, Adafactor with beta1 0.9 and beta2 0.96, warm-up to 4.5e-4 in 5,000 steps, constant until
+ * step 80,000, then exponentially down to 1e-5. The paper names neither weight decay nor clipping.
+ * The first moment is float32 here and 8 bits in the paper.
  */
 export const VIM_TRAINING = {
   duration: { steps: 450_000 },
@@ -18,7 +18,10 @@ export const VIM_TRAINING = {
 /** Batch size of {@link VIM_TRAINING} (arXiv:2110.04627, sec. 5.2). */
 export const VIM_BATCH_SIZE = 1024;
 
-/** Training of small models in minutes on two cores; the result can be sampled with classifier-free guidance. */
+/**
+ * Training of small models in minutes on two cores; the result can be sampled with classifier-free
+ * guidance.
+ */
 export const QUICKSTART_TRANSFORMER_TRAINING = {
   duration: { minutes: 5 },
   learningRate: { peak: 1e-3, end: 0, warmup: 0.05 },

@@ -1,6 +1,8 @@
 import type { QuantizerConfig, quantizerKinds } from '@vitvq/quantizers';
 
-/** What tests need of a kind: a config of 4 channels, and whether an optimizer moves its variables. */
+/**
+ * What tests need of a kind: a config of 4 channels, and whether an optimizer moves its variables.
+ */
 export interface QuantizerCase {
   readonly config: QuantizerConfig;
   readonly trainable: boolean;

@@ -19,8 +19,8 @@ export const grid = [2, 3] as const;
 const patch = 2;
 
 /**
- * Returns a tokenizer that needs no training: the brightness of a patch in equal steps, `codeDepth` digits
- * of it, coarse to fine. Images that it decodes encode to the same tokens.
+ * Returns a tokenizer that needs no training: the brightness of a patch in equal steps, `codeDepth`
+ * digits of it, coarse to fine. Images that it decodes encode to the same tokens.
  */
 export function brightnessTokenizer({
   codes = vocabSize,
@@ -66,7 +66,10 @@ export function brightnessTokenizer({
 /** Number of images of `tinyImageBatches`, each of the class `index % 3`. */
 export const imageCount = 10;
 
-/** Returns batches of images again and again, in views that differ in brightness; the last batch of a view is padded. */
+/**
+ * Returns batches of images again and again, in views that differ in brightness; the last batch of
+ * a view is padded.
+ */
 export function tinyImageBatches(startAt: number, batchSize = 4): RepeatedImages & { closed: boolean } {
   const batchesPerEpoch = Math.ceil(imageCount / batchSize);
   const [height, width] = [grid[0] * patch, grid[1] * patch];
@@ -102,7 +105,10 @@ export function tinyImageBatches(startAt: number, batchSize = 4): RepeatedImages
   };
 }
 
-/** Returns codes that follow a rule: each is the one before it plus the class plus 1; the first is drawn. */
+/**
+ * Returns codes that follow a rule: each is the one before it plus the class plus 1; the first is
+ * drawn.
+ */
 export function tinyCodes(position: number, batchSize = 8, levels = 1): CodeBatch {
   const positions = grid[0] * grid[1];
   const first = randomInts(foldIn(randomKey(8), position), batchSize, vocabSize);

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { foldIn, permutation, randomKey, randomUniform } from '@vitvq/core';
 import { expect } from 'vitest';
 
+/** Options of the comparison with finite differences. */
 export interface GradientCheckOptions {
   /** Variables that `fn` reads, to be checked as well; they have their values back afterwards. */
   readonly variables?: ReadonlyMap<string, tf.Variable>;

@@ -27,6 +27,7 @@ interface BatchRequest {
   readonly workers: number;
 }
 
+/** The source that the contract test runs on. */
 export interface ImageSourceContract {
   readonly name: string;
   /** Opens the source; the same images every time. All of them are usable. */

@@ -9,6 +9,7 @@ import { expect } from 'vitest';
 export type Comparable = tf.Tensor | HostTensor | ArrayLike<number> | NestedNumbers | number;
 export type NestedNumbers = readonly (number | NestedNumbers)[];
 
+/** Allowed difference: `atol + rtol * |expected|`. */
 export interface Tolerance {
   /** Relative to the expected element. @default 1e-5 */
   readonly rtol?: number;
@@ -34,6 +35,7 @@ interface Values {
   readonly data: ArrayLike<number>;
 }
 
+/** Result of a comparison. */
 export interface Comparison {
   readonly pass: boolean;
   readonly message: string;

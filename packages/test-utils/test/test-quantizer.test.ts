@@ -11,7 +11,10 @@ import {
 } from '@vitvq/core';
 import { testQuantizer } from '../src/index.js';
 
-/** The smallest quantizer that keeps the contract; with `codeDepth` 2 it quantizes the rest once more. */
+/**
+ * The smallest quantizer that keeps the contract; with `codeDepth` 2 it quantizes the rest once
+ * more.
+ */
 class NearestNeighbours extends Module implements Quantizer {
   readonly codebookSize = 5;
   readonly codeDim = 3;

@@ -135,12 +135,7 @@ export function createCNNVQ(
  * @param random  the seed of the weights, or a key such as the one of `skipInitialization`
  * @throws {ConfigError}
  */
-export function buildCNNVQ(
-  config: unknown,
-  random: number | RandomKey,
-  where: string,
-  kinds: QuantizerKinds,
-): ViTVQ {
+export function buildCNNVQ(config: unknown, random: number | RandomKey, where: string, kinds: QuantizerKinds): ViTVQ {
   const seed = typeof random === 'number' ? random : 0;
   const {
     imageSize,

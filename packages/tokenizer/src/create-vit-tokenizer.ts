@@ -155,12 +155,7 @@ export function createViTVQ(
  * @param random  the seed of the weights, or a key such as the one of `skipInitialization`
  * @throws {ConfigError}
  */
-export function buildViTVQ(
-  config: unknown,
-  random: number | RandomKey,
-  where: string,
-  kinds: QuantizerKinds,
-): ViTVQ {
+export function buildViTVQ(config: unknown, random: number | RandomKey, where: string, kinds: QuantizerKinds): ViTVQ {
   const seed = typeof random === 'number' ? random : 0;
   const {
     imageSize,

@@ -140,7 +140,7 @@ it('a linear probe sweeps the blocks of a frozen encoder, before and after quant
   const tokenizer = tinyModel({ encoder: { ...tinyConfig.encoder, depth: 2 } });
   const features = compileFeatures((batch: tf.Tensor4D) => ({ ...tokenizer.features(batch), ...pixelFeatures(batch) }));
   const { train, heldOut } = holdOut(await collectFeatures(features, stripes(160, 1)), {
-    share: 0.25,
+    fraction: 0.25,
     key: randomKey(2),
   });
   const test = await collectFeatures(features, stripes(200, 3));

@@ -26,15 +26,18 @@ export interface GradientStepOptions {
 // A type, not an interface: only types fit the named tensors of tf.tidy.
 /** Tensors of one step, which the caller disposes of. */
 export type GradientStepResult = {
-  /** Values of the gradient function, and `gradientNorm` over all variables together, before clipping. */
+  /**
+   * Values of the gradient function, and `gradientNorm` over all variables together, before
+   * clipping.
+   */
   readonly values: Record<string, tf.Scalar>;
   /** `[V]`: norm of each gradient before clipping, in the order of the gradients. */
   readonly gradientNorms: tf.Tensor1D;
 };
 
 /**
- * Returns one training step as plain tensor code, which compiles: gradients, clipping, update. Where
- * a value or a gradient is NaN or infinite, variables, optimizer and state stay as they are.
+ * Returns one training step as plain tensor code, which compiles: gradients, clipping, update.
+ * Where a value or a gradient is NaN or infinite, variables, optimizer and state stay as they are.
  * @param gradientsOf  plain tensor code
  * @throws {ConfigError} unless `clipNorm` is positive or null
  */

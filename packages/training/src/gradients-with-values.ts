@@ -3,7 +3,8 @@ import { namedGradients } from '@vitvq/optim';
 import type { LossGradients } from './gradient-step.js';
 
 /**
- * Returns the gradients of `minimised` towards the variables, and other values of the same computation.
+ * Returns the gradients of `minimised` towards the variables, and other values of the same
+ * computation.
  * @param fn  called once; `values` may be part of `minimised`
  * @throws {ConfigError} naming the variables that `minimised` does not depend on
  * Ownership: the caller disposes of values and gradients.

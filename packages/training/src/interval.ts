@@ -1,4 +1,7 @@
-/** Distance between two occurrences: by steps, by seconds, or both, whichever comes first; without either, never. */
+/**
+ * Distance between two occurrences: by steps, by seconds, or both, whichever comes first; without
+ * either, never.
+ */
 export interface IntervalOptions {
   readonly everySteps?: number;
   readonly everySeconds?: number;

@@ -1,8 +1,14 @@
-/** Resources that are made when they are first needed, compiled functions above all, and disposed of together. */
+/**
+ * Resources that are made when they are first needed, compiled functions above all, and disposed of
+ * together.
+ */
 export class LazyResources {
   readonly #resources = new Map<string, { dispose(): void }>();
 
-  /** Returns the resource of that name, made by `create` at the first call; a name stands for one type. */
+  /**
+   * Returns the resource of that name, made by `create` at the first call; a name stands for one
+   * type.
+   */
   once<T extends { dispose(): void }>(name: string, create: () => T): T {
     const existing = this.#resources.get(name) as T | undefined;
     if (existing) return existing;

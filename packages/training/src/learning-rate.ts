@@ -1,7 +1,9 @@
 import { warmupCosineSchedule } from '@vitvq/optim';
 import { z } from 'zod';
 
-/** Linear warm-up from 0 to `peak` over the fraction `warmup` of the run, then a descent to `end`. */
+/**
+ * Linear warm-up from 0 to `peak` over the fraction `warmup` of the run, then a descent to `end`.
+ */
 export interface LearningRateConfig {
   readonly peak: number;
   readonly end: number;

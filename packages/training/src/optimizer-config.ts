@@ -24,7 +24,10 @@ interface DecayConfig {
   readonly decay?: 'weights' | 'linear-weights' | 'all';
 }
 
-/** Adam. `adamw` decays weights apart from the gradient; `adam` adds the decay to the gradient (`torch.optim.Adam`). */
+/**
+ * Adam. `adamw` decays weights apart from the gradient; `adam` adds the decay to the gradient
+ * (`torch.optim.Adam`).
+ */
 export interface AdamConfig extends DecayConfig {
   /** @default 'adamw' */
   readonly kind?: 'adamw' | 'adam';

@@ -9,8 +9,8 @@ export interface Picture {
 }
 
 /**
- * Draws images side by side, row after row. Values outside [0, 1] are clipped; images with one channel
- * become grey.
+ * Draws images side by side, row after row. Values outside [0, 1] are clipped; images with one
+ * channel become grey.
  * @param columns  number of images in a row; as wide as high by default
  */
 export function drawGrid(

@@ -1,6 +1,9 @@
 /** Steps after which a preview is drawn. */
 export interface PreviewSchedule {
-  /** Early steps; 0 is before the first one. @default [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] */
+  /**
+   * Early steps; 0 is before the first one.
+   * @default [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]
+   */
   readonly steps?: readonly number[];
   /** Distance between previews after the last of `steps`; 0: none. @default the last of `steps` */
   readonly everySteps?: number;
@@ -8,7 +11,10 @@ export interface PreviewSchedule {
 
 const early = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 
-/** Returns whether a preview is due after a step: often at first, when most changes, then at regular distances. */
+/**
+ * Returns whether a preview is due after a step: often at first, when most changes, then at regular
+ * distances.
+ */
 export function isPreviewDue(step: number, { steps = early, everySteps }: PreviewSchedule = {}): boolean {
   const last = Math.max(0, ...steps);
   const every = everySteps ?? last;

@@ -4,7 +4,10 @@ import { trainingStateOf } from './training-state.js';
 
 /** Choice between the weights of a checkpoint. */
 export interface TrainedWeightsOptions {
-  /** `ema`: the moving average, where the training kept one. `last`: the weights of the last step. @default 'ema' */
+  /**
+   * `ema`: the moving average, where the training kept one. `last`: the weights of the last step.
+   * @default 'ema'
+   */
   readonly which?: 'ema' | 'last';
 }
 

@@ -4,7 +4,10 @@ import { applyGradients, GradientAccumulator, type Optimizer } from '@vitvq/opti
 import { gradientStep, type LossGradients } from './gradient-step.js';
 import { PackedFunction, type PackedResult, type Pack } from './internal/packed-function.js';
 
-/** Function from the tensors of a (micro-)batch to values and gradients; plain tensor code, which compiles. */
+/**
+ * Function from the tensors of a (micro-)batch to values and gradients; plain tensor code, which
+ * compiles.
+ */
 export type GradientFunction<Inputs extends readonly tf.Tensor[]> = (...inputs: Inputs) => LossGradients;
 
 /** Options of {@link TrainStep}. */
@@ -43,9 +46,9 @@ export interface UpdateResult {
  * with a NaN or infinite value or gradient leaves variables, optimizer and state as they were, bit
  * for bit.
  *
- * With `accumulate` the gradient is the mean over micro-batches, which equals that of the whole batch
- * where the loss is a mean over examples that do not see each other. Each call reads one small tensor
- * back (one a micro-batch).
+ * With `accumulate` the gradient is the mean over micro-batches, which equals that of the whole
+ * batch where the loss is a mean over examples that do not see each other. Each call reads one
+ * small tensor back (one a micro-batch).
  */
 export class TrainStep {
   readonly #options: TrainStepOptions;
@@ -152,7 +155,10 @@ export class TrainStep {
     return result;
   }
 
-  /** Returns the update by the accumulated gradients, from the learning rate and the sum of the values. */
+  /**
+   * Returns the update by the accumulated gradients, from the learning rate and the sum of the
+   * values.
+   */
   #applyMean(accumulator: GradientAccumulator): PackedFunction {
     return this.#once('apply', (pack) => {
       const { optimizer, clipNorm = null } = this.#options;

@@ -16,21 +16,39 @@ export interface BestMetric {
 export interface TensorBoardOptions {
   /** Steps between two points of the training's curves. @default 1 */
   readonly everySteps?: number;
-  /** Whether evaluations write histograms of weights and of what the task measures. @default true */
+  /**
+   * Whether evaluations write histograms of weights and of what the task measures.
+   * @default true
+   */
   readonly histograms?: boolean;
 }
 
-/** How a run is watched and saved. None of it changes what is learned, and a resumed run may change it. */
+/**
+ * How a run is watched and saved. None of it changes what is learned, and a resumed run may change
+ * it.
+ */
 export interface RunOptions<Batch> {
-  /** Opens the data so that its first batch is number `startAt`; the same number must always give the same batch. */
+  /**
+   * Opens the data so that its first batch is number `startAt`; the same number must always give
+   * the same batch.
+   */
   readonly openBatches: (startAt: number) => BatchSource<Batch> | Promise<BatchSource<Batch>>;
-  /** Folder of checkpoints, `metrics.jsonl` and TensorBoard's event files; without one, nothing is written. */
+  /**
+   * Folder of checkpoints, `metrics.jsonl` and TensorBoard's event files; without one, nothing is
+   * written.
+   */
   readonly directory?: string;
-  /** How often to save, besides the end; `keep` checkpoints stay. @default { everySeconds: 60, keep: 2 } */
+  /**
+   * How often to save, besides the end; `keep` checkpoints stay.
+   * @default { everySeconds: 60, keep: 2 }
+   */
   readonly checkpoint?: IntervalOptions & { readonly keep?: number };
   /** How often to evaluate, besides the end; without it, never. */
   readonly evaluation?: IntervalOptions;
-  /** Keeps the checkpoint of the best evaluation in the folder `best`, whatever `checkpoint.keep` is. */
+  /**
+   * Keeps the checkpoint of the best evaluation in the folder `best`, whatever `checkpoint.keep`
+   * is.
+   */
   readonly best?: BestMetric;
   /** When to draw previews; without it, never. */
   readonly preview?: PreviewSchedule;

@@ -28,7 +28,10 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
   readonly #state = initialState();
   readonly #guard: DivergenceGuard;
 
-  /** @throws {ConfigError} when no gradients are registered, and for intervals and counts that make no sense */
+  /**
+   * @throws {ConfigError} when no gradients are registered, and for intervals and counts that make
+   *   no sense
+   */
   constructor(options: TrainerOptions<Batch, Evaluation, Preview>) {
     assertGradientsRegistered('Trainer');
     const { checkpoint = {}, evaluation = {}, nonFinite = { action: 'stop', maximumInRow: 0 }, task } = options;
@@ -74,10 +77,11 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
   /**
    * Goes on from a checkpoint: a file, or the newest one of a folder. Call it before `run`.
    *
-   * With `allowChanges`, a part that only one side has (an EMA, a discriminator) starts afresh or is
-   * left out; within a part, names and shapes must fit.
+   * With `allowChanges`, a part that only one side has (an EMA, a discriminator) starts afresh or
+   * is left out; within a part, names and shapes must fit.
    * @throws {DataError} when it cannot be read
-   * @throws {ConfigError} when it belongs to another config, naming each difference that is not allowed
+   * @throws {ConfigError} when it belongs to another config, naming each difference that is not
+   *   allowed
    * @throws {ShapeError} when it belongs to another model, naming what differs
    */
   async restore(directoryOrFile: string, { allowChanges = false }: RestoreOptions = {}): Promise<void> {
@@ -100,12 +104,12 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
   }
 
   /**
-   * Trains until the duration is over or `signal` aborts; then it saves and evaluates (an abort only
-   * saves).
-   * @throws {TrainingDivergedError} when loss, gradient or a weight are not finite; checkpoints stay as
-   *   they are
-   * @throws {ConfigError} when the directory holds checkpoints of a run that was not restored, when the
-   *   data is not that of the restored run, or when `best` names no metric of the task
+   * Trains until the duration is over or `signal` aborts; then it saves and evaluates (an abort
+   * only saves).
+   * @throws {TrainingDivergedError} when loss, gradient or a weight are not finite; checkpoints
+   *   stay as they are
+   * @throws {ConfigError} when the directory holds checkpoints of a run that was not restored, when
+   *   the data is not that of the restored run, or when `best` names no metric of the task
    * @throws {DataError} when an abort cannot write its checkpoint (elsewhere that is a warning)
    */
   async run({ signal }: { readonly signal?: AbortSignal } = {}): Promise<TrainingSummary<Evaluation>> {
@@ -136,7 +140,10 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
     }
   }
 
-  /** Runs `fn` while the model holds its EMA, where there is one: the weights that evaluations measure. Not during `run`. */
+  /**
+   * Runs `fn` while the model holds its EMA, where there is one: the weights that evaluations
+   * measure. Not during `run`.
+   */
   withEMA<T>(fn: () => Promise<T>): Promise<T> {
     const { ema } = this.#options.task;
     return ema ? ema.use(fn) : fn();
@@ -159,8 +166,7 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
       state: this.#state,
       guard: this.#guard,
       log,
-      // None of its events depends on what the task evaluates or previews.
-      events: this.#events as Emitter<unknown, unknown>,
+      events: this.#events,
     });
   }
 
@@ -177,7 +183,10 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
     this.#state.fingerprint = fingerprint ?? expected;
   }
 
-  /** Warns of a checkpoint from a run that went further before it was taken back, or from one that is damaged. */
+  /**
+   * Warns of a checkpoint from a run that went further before it was taken back, or from one that
+   * is damaged.
+   */
   async #warnOfLaterCheckpoints(directory: string): Promise<void> {
     const newest = (await listCheckpoints(directory)).at(-1);
     const { step } = this.#state;
@@ -193,7 +202,10 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
   }
 }
 
-/** Checks an interval when the trainer is made, and not hours later when it is first due. @throws {ConfigError} */
+/**
+ * Checks an interval when the trainer is made, and not hours later when it is first due.
+ * @throws {ConfigError}
+ */
 function assertInterval({ everySteps, everySeconds }: IntervalOptions, name: string): void {
   if (everySteps !== undefined) assertInteger(everySteps, `${name}.everySteps`, 'Trainer');
   if (everySeconds !== undefined) assertInRange(everySeconds, `${name}.everySeconds`, 'Trainer', 0);

@@ -3,7 +3,10 @@ import { durationSchema, type Duration } from './duration.js';
 import { learningRateSchema, type LearningRateConfig } from './learning-rate.js';
 import type { OptimizerConfig } from './optimizer-config.js';
 
-/** Reaction of a run to a step whose loss or gradient is NaN or infinite. The update of such a step is always left out. */
+/**
+ * Reaction of a run to a step whose loss or gradient is NaN or infinite. The update of such a step
+ * is always left out.
+ */
 export interface NonFinitePolicy {
   /** `stop`: the run ends with `TrainingDivergedError`. `skip`: the step is counted as skipped. */
   readonly action: 'stop' | 'skip';
@@ -18,7 +21,10 @@ export interface TrainingConfig {
   readonly optimizer: OptimizerConfig;
   /** Longest gradient, by norm over all variables together; null: no limit. */
   readonly clipNorm: number | null;
-  /** Parts that a batch is divided into, for batches that do not fit into memory at once. @default 1 */
+  /**
+   * Parts that a batch is divided into, for batches that do not fit into memory at once.
+   * @default 1
+   */
   readonly accumulate?: number;
   /**
    * Exponential moving average of the weights, with which the model is evaluated, previewed and
@@ -32,7 +38,10 @@ export interface TrainingConfig {
   readonly seed: number;
 }
 
-/** Schemas of the fields of {@link TrainingConfig} that are the same in every training; they fill in the defaults. */
+/**
+ * Schemas of the fields of {@link TrainingConfig} that are the same in every training; they fill in
+ * the defaults.
+ */
 export const trainingFields = {
   duration: durationSchema,
   learningRate: learningRateSchema,

@@ -8,11 +8,13 @@ export interface TrainingDivergedFacts {
   readonly term: string;
   readonly value: number;
   /**
-   * First variable whose weight, or else whose gradient, is not finite; undefined when all gradients
-   * or none are.
+   * First variable whose weight, or else whose gradient, is not finite; undefined when all
+   * gradients or none are.
    */
   readonly layer: string | undefined;
-  /** Variables with the largest gradients, largest first, in the last step where some were finite. */
+  /**
+   * Variables with the largest gradients, largest first, in the last step where some were finite.
+   */
   readonly largestGradients: readonly { readonly name: string; readonly norm: number }[];
   /** Number of the step that `largestGradients` belongs to. */
   readonly gradientStep: number;
@@ -27,9 +29,9 @@ export interface TrainingDivergedFacts {
 }
 
 /**
- * Error of a training whose loss, gradient or weight is NaN or infinite. Loss and gradient are checked
- * before the update, which is then left out, so that the weights in memory are still good; weights
- * are checked when a step fails and before each checkpoint.
+ * Error of a training whose loss, gradient or weight is NaN or infinite. Loss and gradient are
+ * checked before the update, which is then left out, so that the weights in memory are still good;
+ * weights are checked when a step fails and before each checkpoint.
  */
 export class TrainingDivergedError extends VitvqError implements TrainingDivergedFacts {
   readonly step: number;

@@ -22,7 +22,10 @@ export interface StepReport {
 /** Warning of a training that goes on. */
 export interface WarningReport {
   readonly step: number;
-  /** `checkpoint-failed`, `later-checkpoints`, `log-failed`, `slow-data`, `step-skipped`, or one of the task's. */
+  /**
+   * `checkpoint-failed`, `later-checkpoints`, `log-failed`, `slow-data`, `step-skipped`, or one of
+   * the task's.
+   */
   readonly code: string;
   readonly message: string;
 }

@@ -41,15 +41,24 @@ export interface TaskPreview<Preview> {
   readonly pictures: readonly Picture[];
 }
 
-/** Part of a training whose variables and state a checkpoint holds: a model, an optimizer, an EMA, a phase. */
+/**
+ * Part of a training whose variables and state a checkpoint holds: a model, an optimizer, an EMA, a
+ * phase.
+ */
 export interface TrainingPart {
   /** Returns the part's variables by dotted name. */
   namedVariables?(): Map<string, Variable>;
   /** Returns what the part remembers besides variables, as JSON. */
   state?(): unknown;
-  /** Takes the result of `state()` back, after the variables. @throws {ConfigError} for another state */
+  /**
+   * Takes the result of `state()` back, after the variables.
+   * @throws {ConfigError} for another state
+   */
   restoreState?(state: unknown): void;
-  /** Starts afresh where a checkpoint has no variables of the part, which only a change that is meant allows. */
+  /**
+   * Starts afresh where a checkpoint has no variables of the part, which only a change that is
+   * meant allows.
+   */
   restart?(): void;
 }
 
@@ -63,13 +72,18 @@ export interface TrainingTask<Batch, Evaluation = unknown, Preview = unknown> {
   readonly kind: string;
   /** JSON that must be the same when a run is resumed; differences are listed by dotted path. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Parts by the name that stands before the first dot of their variables' names in a checkpoint. */
+  /**
+   * Parts by the name that stands before the first dot of their variables' names in a checkpoint.
+   */
   readonly parts: Readonly<Record<string, TrainingPart>>;
   /** EMA that evaluations and previews use; it is one of the parts. */
   readonly ema?: ModelEMA;
   /** Trains on one batch. */
   step(batch: Batch, context: StepContext): Promise<StepResult>;
-  /** Returns whether something new begins with this step, such as a discriminator; the loop evaluates before it. */
+  /**
+   * Returns whether something new begins with this step, such as a discriminator; the loop
+   * evaluates before it.
+   */
   isMilestone?(context: StepContext): boolean;
   /** Returns whether a batch holds neither NaN nor infinite values; asked after a failure. */
   isFinite(batch: Batch): boolean;

@@ -14,7 +14,10 @@ const available = (['cpu', 'onnx'] as const).filter((name) =>
 
 type Batch = readonly [tf.Tensor2D, tf.Tensor1D];
 
-/** Least squares, with a count of examples that the loss function keeps beside what the optimizer moves. */
+/**
+ * Least squares, with a count of examples that the loss function keeps beside what the optimizer
+ * moves.
+ */
 function setUp({ accumulate = 1, clipNorm }: { accumulate?: number; clipNorm?: number } = {}) {
   const weight = tf.variable(tf.tensor2d([[0.5], [-1]]));
   const bias = tf.variable(tf.scalar(0.1));

@@ -3,8 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 /**
- * Bytes a second that so many threads together move between caches and memory, reading and writing counted: a limit of what
- * any computation on them can read. Measured by processes of its own, whose arrays are not in the memory of those that are compared.
+ * Bytes a second that so many threads together move between caches and memory, reading and writing
+ * counted: a limit of what any computation on them can read. Measured by processes of its own,
+ * whose arrays are not in the memory of those that are compared.
  */
 export async function measureBandwidth(threads: number): Promise<number> {
   const script = fileURLToPath(new URL('../dist/copy-memory.js', import.meta.url));

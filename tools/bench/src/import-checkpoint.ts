@@ -40,7 +40,10 @@ export function referenceShapes(config: ViTVQConfig): Record<string, number[]> {
 /** A ViT-VQGAN-Small whose positions are any table: random numbers stand for weights. */
 const config: ViTVQConfig = { ...VIT_VQGAN_SMALL, positions: 'learned' };
 
-/** Calls `use` with a checkpoint of about so many megabytes that PyTorch has written, and removes it. */
+/**
+ * Calls `use` with a checkpoint of about so many megabytes that PyTorch has written, and removes
+ * it.
+ */
 export async function withCheckpoint<T>(
   python: string,
   megabytes: number,

@@ -1,12 +1,18 @@
 /**
- * Alternates our packages, through their public API, with plain PyTorch in one run, and prints ratios of medians.
+ * Alternates our packages, through their public API, with plain PyTorch in one run, and prints
+ * ratios of medians.
  *
- *   npm run bench                                          all workloads and presets, a table
+ *   npm run bench
+ *       all workloads and presets, a table
  *   npm run bench -- --workload stage1_step --preset quick --json
- *   npm run bench -- --workload memory_2000                resident memory over 2,000 training steps
- *   npm run bench -- --workload memory_sampling            the same over 8,000 sampled batches
- *   npm run bench -- --workload gpt_sample_batches         tokens per second by batch size
- *   npm run bench -- --workload import_350mb               time and memory of importing a PyTorch checkpoint
+ *   npm run bench -- --workload memory_2000
+ *       resident memory over 2,000 training steps
+ *   npm run bench -- --workload memory_sampling
+ *       the same over 8,000 sampled batches
+ *   npm run bench -- --workload gpt_sample_batches
+ *       tokens per second by batch size
+ *   npm run bench -- --workload import_350mb
+ *       time and memory of importing a PyTorch checkpoint
  */
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';

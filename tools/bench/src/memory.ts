@@ -7,7 +7,10 @@ export interface MemorySample {
   readonly rssMb: number;
 }
 
-/** Trains the `tiny` model against its discriminator and looks at the memory on the way. @param at  steps, ascending */
+/**
+ * Trains the `tiny` model against its discriminator and looks at the memory on the way.
+ * @param at  steps, ascending
+ */
 export async function measureMemory(at: readonly number[]): Promise<MemorySample[]> {
   const [autoencoder, plain, regularized] = workloads['gan_step']!.build(presets.tiny).runs;
   return sampleMemory(at, async (step) => {

@@ -1,4 +1,7 @@
-/** Our side of the benchmark, in a process of its own: one JSON request a line on stdin, one answer a line on stdout. */
+/**
+ * Our side of the benchmark, in a process of its own: one JSON request a line on stdin, one answer
+ * a line on stdout.
+ */
 import { createInterface } from 'node:readline';
 import { useEngine } from '@vitvq/engine';
 import { measureBatches } from './batches.js';

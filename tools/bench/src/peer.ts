@@ -18,8 +18,9 @@ export function findPython(): string {
 }
 
 /**
- * The BLAS that PyTorch would use, or undefined where it cannot be told. Debian's PyTorch takes the system's: the slow
- * reference BLAS, unless OpenBLAS is installed; only the fast one is a fair peer.
+ * The BLAS that PyTorch would use, or undefined where it cannot be told. Debian's PyTorch takes the
+ * system's: the slow reference BLAS, unless OpenBLAS is installed; only the fast one is a fair
+ * peer.
  */
 export function isReferenceBlas(python: string): boolean {
   const code =

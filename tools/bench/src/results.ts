@@ -24,7 +24,9 @@ export interface Result {
   readonly ours: Side & {
     readonly engine: string;
     readonly compileMs: number;
-    /** What it reads from memory a second over what its threads can move, where that is the limit. */
+    /**
+     * What it reads from memory a second over what its threads can move, where that is the limit.
+     */
     readonly bandwidthShare?: number;
   };
   readonly peer: Side;

@@ -77,7 +77,10 @@ export function gptSample(preset: TransformerPreset): Workload {
   return { ...workloadOf(run, model, preset), bytes: bytesRead(model, preset), dispose };
 }
 
-/** Every step reads all weights but the tables that it looks a row up in, and the part of the cache that is filled. */
+/**
+ * Every step reads all weights but the tables that it looks a row up in, and the part of the cache
+ * that is filled.
+ */
 function bytesRead(model: GPT, { vocabSize, classes, grid, dim, depth, batch }: TransformerPreset): number {
   const steps = grid[0] * grid[1];
   const weights = model.parameterCount() - (vocabSize + classes) * dim;

@@ -1,4 +1,7 @@
-/** What is measured, through our public API: the same models, batches, losses and optimizers as the PyTorch peers have. */
+/**
+ * What is measured, through our public API: the same models, batches, losses and optimizers as the
+ * PyTorch peers have.
+ */
 import * as tf from '@tensorflow/tfjs-core';
 import { randomKey, randomUniform } from '@vitvq/core';
 import { StyleDiscriminator, styleDiscriminatorChannels } from '@vitvq/discriminator';
@@ -15,7 +18,9 @@ import type { Preset, Workload } from './workload.js';
 
 const transformer = (dim: number, depth: number, numHeads: number) => ({ dim, depth, numHeads, mlpDim: 4 * dim });
 
-/** `TOKENIZER` and `GPT` of peer_pytorch.py and `PRESETS` of peer/gan_step.py. `tiny` is for tests. */
+/**
+ * `TOKENIZER` and `GPT` of peer_pytorch.py and `PRESETS` of peer/gan_step.py. `tiny` is for tests.
+ */
 export const presets = {
   tiny: {
     model: {
@@ -67,7 +72,8 @@ export interface WorkloadDefinition {
 function roundtrip({ model, batch }: Preset): Workload {
   const tokenizer = createViTVQ(model, { seed: 0 });
   const images = randomImages(model.imageSize, batch);
-  // Frozen variables would be 10 % faster on `quick` and no faster on `small`, for a third more memory.
+  // Frozen variables would be 10 % faster on `quick` and no faster on `small`, for a third more
+  // memory.
   const reconstruct = compile((input: tf.Tensor4D) => tokenizer.reconstruct(input), { name: 'tokenizer_roundtrip' });
   const run = async (): Promise<void> => {
     const reconstruction = await reconstruct(images);
@@ -117,7 +123,10 @@ const stage1Step =
     return { runs: [{ share: 1, run }], amount: batch, unit: 'images', parameters: tokenizer.parameterCount() };
   };
 
-/** R1 is part of every 16th step of the discriminator, 16 times as strong (StyleGAN2, arXiv:1912.04958, sec. 3.1). */
+/**
+ * R1 is part of every 16th step of the discriminator, 16 times as strong (StyleGAN2,
+ * arXiv:1912.04958, sec. 3.1).
+ */
 export const r1Every = 16;
 const r1Gamma = 10;
 
@@ -168,6 +177,9 @@ export const workloads: Readonly<Record<string, WorkloadDefinition>> = {
   gan_step: { build: ganStep, peerWorkload: 'gan_step', peerScript: 'gan_step.py' },
 };
 
-/** What does not alternate with a peer: memory over steps of the `tiny` models, sampling by batch size, import of a checkpoint. */
+/**
+ * What does not alternate with a peer: memory over steps of the `tiny` models, sampling by batch
+ * size, import of a checkpoint.
+ */
 export const soloWorkloads = ['memory_2000', 'memory_sampling', 'gpt_sample_batches', 'import_350mb'] as const;
 export type SoloWorkload = (typeof soloWorkloads)[number];

@@ -16,7 +16,10 @@ export function fnv1a(name: string): number {
   return new TextEncoder().encode(name).reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193) >>> 0, 0x811c9dc5);
 }
 
-/** `[sum, l2 norm, sum_i t_i hashSym(i, fnv1a(name))]` of a tensor in PyTorch's layout, in double precision. */
+/**
+ * `[sum, l2 norm, sum_i t_i hashSym(i, fnv1a(name))]` of a tensor in PyTorch's layout, in double
+ * precision.
+ */
 export function checksum(name: string, { data }: HostTensor): HostTensor {
   const seed = fnv1a(name);
   let sum = 0;

@@ -16,7 +16,10 @@ export function failed(name: string, problem: string): Comparison {
   return { name, ratio: Infinity, problem };
 }
 
-/** The allowed difference: the manifest's `atol`, or its rule where that is not given. 0 for integers. */
+/**
+ * The allowed difference: the manifest's `atol`, or its rule where that is not given. 0 for
+ * integers.
+ */
 export function toleranceOf(entry: TensorEntry, expected: HostTensor, groupAbsMax: number): number {
   if (expected.data instanceof Int32Array) return 0;
   if (entry.atol !== undefined) return entry.atol;
@@ -30,7 +33,10 @@ function absMaxOf(entry: TensorEntry, expected: HostTensor): number {
   return largest;
 }
 
-/** Compares values elementwise; NaN differs from everything, and so does an infinity that is not expected. */
+/**
+ * Compares values elementwise; NaN differs from everything, and so does an infinity that is not
+ * expected.
+ */
 export function compareValues(
   name: string,
   got: ArrayLike<number>,
@@ -74,8 +80,8 @@ function groupOf(name: string): string {
 }
 
 /**
- * The produced tensor of an expectation. A checksum (`out/checksum/<name>`) is made of the tensor it stands for: an output, or
- * a gradient, which the manifest hashes by the name of its weight.
+ * The produced tensor of an expectation. A checksum (`out/checksum/<name>`) is made of the tensor
+ * it stands for: an output, or a gradient, which the manifest hashes by the name of its weight.
  */
 function find(name: string, produced: ReadonlyMap<string, HostTensor>): HostTensor | undefined {
   const direct = produced.get(name);

@@ -3,8 +3,8 @@ import type { BlurTaps, Padding2D } from '@vitvq/layers';
 import type { Config } from './fixture.js';
 
 /**
- * Reads the configuration of a case and notes which keys were asked for: one that nobody knows may change what the case
- * means, so that it must not pass unnoticed.
+ * Reads the configuration of a case and notes which keys were asked for: one that nobody knows may
+ * change what the case means, so that it must not pass unnoticed.
  */
 export class ConfigReader {
   readonly #where: string;

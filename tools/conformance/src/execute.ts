@@ -13,7 +13,10 @@ export interface Prepared {
   dispose(): void;
 }
 
-/** Runs `compute` on an engine, values in host memory on both sides. Variables that it assigns keep their new values. */
+/**
+ * Runs `compute` on an engine, values in host memory on both sides. Variables that it assigns keep
+ * their new values.
+ */
 export interface Execute {
   (compute: Compute, inputs: ReadonlyMap<string, HostTensor>): Promise<Map<string, HostTensor>>;
   prepare(compute: Compute): Prepared;
@@ -38,7 +41,8 @@ async function toHost(tensors: TensorRecord): Promise<Map<string, HostTensor>> {
 }
 
 /**
- * Starts an engine. `cpu` is slow and exact in its order of operations, the oracle of every other engine; `onnx` compiles.
+ * Starts an engine. `cpu` is slow and exact in its order of operations, the oracle of every other
+ * engine; `onnx` compiles.
  * @throws {EngineError} when it does not run here
  */
 export async function startEngine(name: EngineName | 'auto'): Promise<Execute> {

@@ -38,7 +38,10 @@ export interface FixtureCase {
   readonly stateDict?: Readonly<Record<string, readonly number[]>>;
   /** Of the same tensors: sum, l2 norm and hashed sum. */
   readonly checksums?: Readonly<Record<string, readonly number[]>>;
-  /** For cases that store no weights: seed of the rule that makes them, which each module has its own scales for. */
+  /**
+   * For cases that store no weights: seed of the rule that makes them, which each module has its
+   * own scales for.
+   */
   readonly hashWeights?: { readonly hashSeed: number };
   /** Of losses: the arguments of each call that was made, in order. */
   readonly calls?: readonly Readonly<Record<string, unknown>>[];
@@ -46,7 +49,10 @@ export interface FixtureCase {
   readonly values?: Readonly<Record<string, unknown>>;
 }
 
-/** A case with the tensors of its file: `in/…`, `w/…`, `out/…`, `grad/<scalar>/…`, in PyTorch's layouts. */
+/**
+ * A case with the tensors of its file: `in/…`, `w/…`, `out/…`, `grad/<scalar>/…`, in PyTorch's
+ * layouts.
+ */
 export interface LoadedCase extends FixtureCase {
   /** Where its files are. */
   readonly folder: string;
@@ -115,7 +121,10 @@ export async function readManifest(folder: string): Promise<Manifest> {
   return { folder, set: String(manifest.set), cases };
 }
 
-/** Reads the tensors of a case. @throws {DataError} when the file lacks tensors that the manifest lists */
+/**
+ * Reads the tensors of a case.
+ * @throws {DataError} when the file lacks tensors that the manifest lists
+ */
 export async function loadCase(folder: string, fixture: FixtureCase): Promise<LoadedCase> {
   if (fixture.file === undefined) return { ...fixture, folder, tensors: new Map() };
   const file = path.join(folder, fixture.file);

@@ -14,8 +14,9 @@ interface CaseOfReference extends FixtureCase {
 }
 
 /**
- * What is left out on purpose: by module and by what was run, never by the name of a case, because other folders
- * of cases have other names and sizes. Whoever adds a part to the library takes its line out.
+ * What is left out on purpose: by module and by what was run, never by the name of a case, because
+ * other folders of cases have other names and sizes. Whoever adds a part to the library takes its
+ * line out.
  */
 const leftOut: readonly LeftOut[] = [
   {

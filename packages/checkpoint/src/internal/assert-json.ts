@@ -1,9 +1,10 @@
 import { ConfigError } from '@vitvq/core';
 
 /**
- * Refuses a value that would come back from JSON as something else. Properties that are undefined are left out there.
- * @param name  what to call the value in errors
- * @throws {ConfigError} naming the path of what JSON cannot hold
+ * Refuses a value that would come back from JSON as another value. JSON leaves out properties that
+ * are undefined, so they are allowed.
+ * @param name  name of the value in errors
+ * @throws {ConfigError} naming the path to the value that JSON cannot hold
  */
 export function assertJson(json: unknown, name: string, where: string): void {
   const check = (value: unknown, path: string): void => {

@@ -1,9 +1,12 @@
-/** JavaScript hashes texts beyond 16,383 characters by their length alone: many such names would take long to tell apart. */
+/**
+ * Largest length of a name. JavaScript hashes strings beyond 16,383 characters by their length
+ * alone, so that many such names would take long to tell apart.
+ */
 const maximumLength = 4096;
 
 /**
- * A name that comes from a file and is to be looked up by, unless it is longer than any that means something.
- * @param noun  what such names are called: `keys`
+ * Returns a name from a file that is used as a key, unless it is longer than any meaningful one.
+ * @param noun  plural of what the names are, such as `keys`
  * @throws what `refuse` throws
  */
 export function boundedName(name: string, noun: string, refuse: (expected: string, got: string) => never): string {

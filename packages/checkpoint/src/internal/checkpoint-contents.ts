@@ -1,23 +1,26 @@
 import type { SafetensorsFile } from '../safetensors-file.js';
-import type { WritableTensors } from '../tensor-source.js';
 import type { WritableEntry } from '../safetensors-header.js';
+import type { WritableTensors } from '../tensor-source.js';
 
-/** What is to be written, checked and put in order. */
+/** A checkpoint that is to be written, checked and laid out. */
 export interface CheckpointContents {
   readonly step: number;
-  /** JSON */
+  /** State as JSON. */
   readonly state: string;
   readonly tensors: WritableTensors;
   readonly entries: readonly WritableEntry[];
 }
 
-/** A file whose checksums have been found right. */
+/** A checkpoint whose checksums are right. */
 export interface VerifiedFile {
   readonly step: number;
-  /** JSON */
+  /** State as JSON. */
   readonly state: string;
   readonly opened: SafetensorsFile;
 }
 
-/** `all`: every byte. `state`: step and state only, which takes no time with any number of tensors. */
+/**
+ * Part of a checkpoint that is verified: `all` bytes, or only step and `state`, which takes no time
+ * with any number of tensors.
+ */
 export type Verification = 'all' | 'state';

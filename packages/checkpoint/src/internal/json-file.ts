@@ -1,56 +1,16 @@
 import { promises as fs } from 'node:fs';
 import { DataError } from '@vitvq/core';
 import { regularFileSize, systemReason } from '@vitvq/files';
-import { quote, scanJson } from './scan-json.js';
+import { assertJsonSize, parseJsonObject, type JsonObject, type JsonObjectLimits } from './json-object.js';
 
-export interface JsonFileLimits {
-  readonly maximumBytes: number;
-  /** Deeper nesting is refused before it is parsed. */
-  readonly maximumDepth: number;
-}
-
-/**
- * Reads a file that holds one object in JSON, and that may come from anywhere: its size, depth, keys and values are
- * bounded, its keys differ, and none is `__proto__`.
- * @param noun  what the file is, in errors: "an index"
- * @throws {DataError} naming the file and what is wrong with it
- */
-export async function readJsonObject(
-  file: string,
-  noun: string,
-  { maximumBytes, maximumDepth }: JsonFileLimits,
-): Promise<{ readonly text: string; readonly value: Record<string, unknown> }> {
-  const refuse = (expected: string, got: string, fix?: string): never => {
-    throw new DataError({ where: file, expected, got, fix });
-  };
-  let bytes: Uint8Array;
-  try {
-    const size = await regularFileSize(file, noun);
-    if (size > maximumBytes) return refuse(`${noun} of at most ${maximumBytes} bytes`, `${size}`);
-    bytes = await fs.readFile(file);
-  } catch (error) {
-    if (error instanceof DataError) throw error;
+/** Reads a file as {@link parseJsonObject} parses it. @throws {DataError} naming the file */
+export async function readJsonObject(file: string, noun: string, limits: JsonObjectLimits): Promise<JsonObject> {
+  assertJsonSize(await regularFileSize(file, noun), noun, limits, file);
+  const bytes = await fs.readFile(file).catch((error: unknown) => {
     throw new DataError(
       { where: file, expected: `${noun} that can be read`, got: systemReason(error) },
       { cause: error },
     );
-  }
-  let text: string;
-  let value: unknown;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    scanJson(text, { noun, maximumDepth }, refuse);
-    value = JSON.parse(text, (key, item: unknown) =>
-      key === '__proto__' ? refuse('names other than __proto__', 'that name') : item,
-    );
-  } catch (error) {
-    if (error instanceof DataError) throw error;
-    return refuse(`${noun} in JSON`, quote((error as Error).message), 'The file is damaged or was cut off.');
-  }
-  if (!isObject(value)) return refuse(`${noun} that is an object`, quote(value));
-  return { text, value };
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  });
+  return parseJsonObject(bytes, noun, limits, file);
 }

@@ -1,6 +1,6 @@
 import { ConfigError, ShapeError, formatShape, type HostTensor } from '@vitvq/core';
 import type { TensorDescription, WritableTensors } from '../tensor-source.js';
-import { elementBytes, fromHostData, isIntegerDtype, isWritableDtype, type WritableDtype } from '../dtypes.js';
+import { elementBytes, isIntegerDtype, isWritableDtype, type WritableDtype } from '../dtypes.js';
 import {
   headerLimits,
   isSizes,
@@ -12,9 +12,10 @@ import {
 import { quote, scanJson } from './scan-json.js';
 
 /**
- * What a file of these tensors starts with: length field and header, padded so that the data section starts at a multiple
- * of 8 bytes.
- * @throws {ConfigError} for metadata that the format cannot hold, and more than it can hold
+ * Returns the beginning of a file of tensors: the length field and the header, padded so that the
+ * data section begins at a multiple of 8 bytes.
+ * @throws {ConfigError} for metadata that the format cannot hold, and for a header beyond its
+ *   limits
  */
 export function encodeHeader(
   entries: readonly WritableEntry[],
@@ -38,7 +39,7 @@ export function encodeHeader(
   if (padded > maximumHeaderBytes) {
     throw new ConfigError({ where, expected: `a header of at most ${maximumHeaderBytes} bytes`, got: `${padded}` });
   }
-  // What is written can be read.
+  // A file that is written here can be read here.
   scanJson(text, headerLimits, (expected, got) => {
     throw new ConfigError({ where, expected, got });
   });
@@ -49,25 +50,29 @@ export function encodeHeader(
 }
 
 /**
- * Types and places of tensors, one after the other.
+ * Returns the types and the byte ranges of tensors, which follow each other in a file.
  * @throws {ConfigError} for a name that the format cannot hold
- * @throws {ShapeError} when a tensor in memory does not fill its shape
+ * @throws {ShapeError} when the values of a tensor in memory do not fill its shape
  */
 export function layOut(tensors: WritableTensors, where: string, dtypeOf = ownDtype): WritableEntry[] {
   if ('read' in tensors) return place(tensors.tensors, where, dtypeOf);
   return place(
-    [...tensors].map(([name, tensor]) => describe(name, tensor, where)),
+    [...tensors].map(([name, tensor]) => describeTensor(name, tensor, where)),
     where,
     dtypeOf,
   );
 }
 
-/** How a tensor is stored unless it is said otherwise: as it is in memory. */
+/** Returns the type of a tensor in memory, in which it is stored by default. */
 function ownDtype({ dtype }: TensorDescription): WritableDtype {
   return dtype === 'int32' ? 'I32' : 'F32';
 }
 
-/** Places described tensors from byte 0 on. @throws {ConfigError} for a type that cannot hold a tensor's values */
+/**
+ * Returns the types and the byte ranges of described tensors, from byte 0 on.
+ * @throws {ConfigError} for a name that the format cannot hold, and for a type that cannot hold the
+ *   values of a tensor
+ */
 export function place(
   tensors: readonly TensorDescription[],
   where: string,
@@ -96,8 +101,8 @@ export function place(
   });
 }
 
-/** A tensor in memory, described. @throws {ShapeError} when its values do not fill its shape */
-function describe(name: string, { shape, data }: HostTensor, where: string): TensorDescription {
+/** Describes a tensor in memory. @throws {ShapeError} when its values do not fill its shape */
+export function describeTensor(name: string, { shape, data }: HostTensor, where: string): TensorDescription {
   if (!isSizes(shape) || shape.reduce((product, size) => product * size, 1) !== data.length) {
     throw new ShapeError({
       where,
@@ -106,42 +111,4 @@ function describe(name: string, { shape, data }: HostTensor, where: string): Ten
     });
   }
   return { name, shape, dtype: data instanceof Int32Array ? 'int32' : 'float32' };
-}
-
-/**
- * Passes the bytes of tensors on, in order, holding one tensor of a source at a time.
- * @throws {ShapeError} when a tensor is not what was said of it when the header was written
- */
-export async function forEachTensor(
-  tensors: WritableTensors,
-  entries: readonly WritableEntry[],
-  where: string,
-  use: (bytes: Uint8Array) => Promise<void>,
-): Promise<void> {
-  // A function of its own: a variable of the loop would keep the tensor alive while the next one is read.
-  const passOn = async (entry: WritableEntry): Promise<void> =>
-    use(fromHostData(await readDescribed(tensors, entry, where), entry.dtype, entry.name, where));
-  for (const entry of entries) {
-    await passOn(entry);
-    // Until the callback of the write has returned, Node.js holds on to the bytes.
-    await new Promise<void>((resolve) => setImmediate(resolve));
-  }
-}
-
-async function readDescribed(
-  tensors: WritableTensors,
-  { name, dtype, shape }: WritableEntry,
-  where: string,
-): Promise<HostTensor> {
-  if (!('read' in tensors)) return tensors.get(name)!;
-  const tensor = await tensors.read(name);
-  const got = describe(name, tensor, where);
-  if (formatShape(got.shape) !== formatShape(shape) || (got.dtype === 'int32') !== isIntegerDtype(dtype)) {
-    throw new ShapeError({
-      where,
-      expected: `tensor ${quote(name)} to be ${dtype} ${formatShape(shape)}, as described before`,
-      got: `${got.dtype} ${formatShape(got.shape)}`,
-    });
-  }
-  return tensor;
 }

@@ -1,37 +1,13 @@
 import { InputFile } from '@vitvq/files';
-import type { SafetensorsFile } from '../safetensors-file.js';
-import { toHostData } from '../dtypes.js';
-import { lengthBytes, parseHeader, parseHeaderLength, type SafetensorsEntry } from '../safetensors-header.js';
+import { openSource, type OpenedSource } from './open-source.js';
 
-/** An open file, and where its data section starts. */
-export interface FileWithData {
+/** An open safetensors file with its bytes. */
+export interface FileWithData extends OpenedSource {
   readonly input: InputFile;
-  readonly dataStart: number;
-  readonly opened: SafetensorsFile;
 }
 
-/** Opens a safetensors file and validates its header. @throws {DataError} naming the file and what is wrong with it */
+/** Opens a safetensors file and validates its header. @throws {DataError} naming the file */
 export async function openWithData(file: string): Promise<FileWithData> {
   const input = await InputFile.open(file, 'a safetensors file');
-  try {
-    const first = await input.read(0, Math.min(input.size, lengthBytes));
-    const dataStart = lengthBytes + parseHeaderLength(first, input.size, file);
-    const header = parseHeader(await input.read(lengthBytes, dataStart), input.size - dataStart, file);
-    const readBytes = ({ begin, end }: SafetensorsEntry): Promise<Uint8Array<ArrayBuffer>> =>
-      input.read(dataStart + begin, dataStart + end);
-    const opened: SafetensorsFile = {
-      file,
-      ...header,
-      readBytes,
-      read: async (entry) => ({
-        shape: entry.shape,
-        data: toHostData(await readBytes(entry), entry.dtype, entry.name, file),
-      }),
-      close: () => input.close(),
-    };
-    return { input, dataStart, opened };
-  } catch (error) {
-    await input.close();
-    throw error;
-  }
+  return { input, ...(await openSource(input)) };
 }

@@ -1,43 +1,41 @@
-import { dirname, join } from 'node:path';
 import { DataError } from '@vitvq/core';
 import type { SafetensorsFile } from '../safetensors-file.js';
 import type { SafetensorsEntry } from '../safetensors-header.js';
-import { openWithData, type FileWithData } from './open-file.js';
 import { quote } from './scan-json.js';
 import type { ShardIndex } from './shard-index.js';
 
 /**
  * Opens all shards of an index as if they were one file.
- * @param verify  looks at each shard before it counts as open
+ * @param indexFile  path of the index, or its name in errors
+ * @param open  opens the shard of a name
  * @throws {DataError} naming the shard that is missing or wrong
  */
 export async function openShards(
   indexFile: string,
   { metadata, shardOf }: ShardIndex,
-  verify: (shard: string, opened: FileWithData) => Promise<void> = () => Promise.resolve(),
+  open: (shard: string) => Promise<SafetensorsFile>,
 ): Promise<SafetensorsFile> {
-  const files: SafetensorsFile[] = [];
+  const files = new Map<string, SafetensorsFile>();
   const close = async (): Promise<void> => {
-    for (const each of files) await each.close();
+    for (const each of files.values()) await each.close();
   };
   try {
     const entries: SafetensorsEntry[] = [];
     const fileOf = new Map<string, SafetensorsFile>();
     for (const shard of [...new Set(shardOf.values())].sort()) {
-      const withData = await openWithData(join(dirname(indexFile), shard));
-      files.push(withData.opened);
-      await verify(shard, withData);
-      for (const entry of withData.opened.entries) {
+      const opened = await open(shard);
+      files.set(shard, opened);
+      for (const entry of opened.entries) {
         if (shardOf.get(entry.name) !== shard) continue;
         entries.push(entry);
-        fileOf.set(entry.name, withData.opened);
+        fileOf.set(entry.name, opened);
       }
     }
     for (const [name, shard] of shardOf) {
       if (fileOf.has(name)) continue;
       throw new DataError({
-        where: join(dirname(indexFile), shard),
-        expected: `tensor ${quote(name)}, which the index says is there`,
+        where: files.get(shard)!.file,
+        expected: `tensor ${quote(name)}, which the index lists`,
         got: 'none of that name',
       });
     }

@@ -6,16 +6,19 @@ import { unpickle, type Unpickled } from './pickle/unpickle.js';
 import type { PickleStorage, PickleValue } from './pickle/values.js';
 import type { ReadBytes } from './strided-tensor.js';
 
-/** A checkpoint of PyTorch, in whichever format. */
+/** Content of a PyTorch checkpoint of either format. */
 export interface PyTorchFile {
-  /** What was saved; tensors are descriptions. */
+  /** Value that was saved; its tensors are descriptions. */
   readonly root: PickleValue;
   readonly isBigEndian: boolean;
-  /** How to read a storage. @throws {DataError} unless the file has all of it */
+  /**
+   * Returns the function that reads a storage.
+   * @throws {DataError} unless the file holds all of the storage
+   */
   locate(storage: PickleStorage): ReadBytes;
 }
 
-/** One pickle. @throws {DataError} naming the file and what the pickle asks for */
+/** Reads one pickle. @throws {DataError} naming the file and what the pickle asks for */
 export function readPickle(reader: PickleReader, names: AllowedNames, where: string): Unpickled {
   const refuse = (expected: string, got: string, fix?: string): never => {
     throw new DataError({ where, expected, got, fix });
@@ -31,7 +34,7 @@ export function readPickle(reader: PickleReader, names: AllowedNames, where: str
   }
 }
 
-/** Bytes of an element of a storage; one without a type counts bytes. */
+/** Returns the bytes of an element of a storage; a storage without a type counts bytes. */
 export function storageElementBytes({ dtype }: PickleStorage): number {
   return dtype === undefined ? 1 : elementBytes(dtype);
 }

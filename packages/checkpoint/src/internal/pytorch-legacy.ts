@@ -9,19 +9,27 @@ import { quote } from './scan-json.js';
 const magic = 0x1950a86a20f9469cfc6cn;
 const protocol = 1001;
 
-/** The pickles stand at the beginning: most fit into the first, none may be longer than the second. */
+/**
+ * Bytes at the beginning of a file that are read for its pickles. Most pickles fit into the first
+ * number; none may be longer than the second.
+ */
 const headBytes = [2 ** 20, 64 * 2 ** 20];
 
+/** Content of the pickles at the beginning of a file. */
 interface Head {
   readonly root: PickleValue;
   readonly storages: readonly PickleStorage[];
   readonly isBigEndian: boolean;
   readonly keys: readonly string[];
-  /** Where the storages begin. */
+  /** Position at which the storages begin. */
   readonly end: number;
 }
 
-/** The format before PyTorch 1.6: five pickles, and the storages one after the other. @throws {DataError} */
+/**
+ * Opens a file of the format before PyTorch 1.6: five pickles, and then the storages one after the
+ * other.
+ * @throws {DataError} naming the file and the problem
+ */
 export async function openLegacyFile(input: InputFile, names: AllowedNames): Promise<PyTorchFile> {
   const where = input.path;
   const refuse = (expected: string, got: string, fix?: string): never => {
@@ -29,7 +37,7 @@ export async function openLegacyFile(input: InputFile, names: AllowedNames): Pro
   };
   const { root, storages: mentioned, isBigEndian, keys, end } = await readHead(input, names);
 
-  // A storage does not say what its elements are; whoever mentions it does.
+  // A storage does not say the type of its elements; the tensors that mention it do.
   const storages = new Map<string, PickleStorage>();
   for (const storage of mentioned) {
     const { key, wholeLength } = storage;

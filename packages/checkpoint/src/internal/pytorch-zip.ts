@@ -6,10 +6,16 @@ import { readPickle, storageElementBytes, type PyTorchFile } from './pytorch-fil
 import { quote } from './scan-json.js';
 import { inflateEntry, readZipDirectory, type ZipEntry } from './zip-archive.js';
 
-/** A pickle of a checkpoint holds names and shapes, a few hundred bytes a tensor. */
+/**
+ * Largest pickle. The pickle of a checkpoint holds names and shapes, a few hundred bytes a tensor.
+ */
 const maximumPickleBytes = 64 * 2 ** 20;
 
-/** The format of PyTorch 1.6 and later: an archive of `data.pkl` and a file for each storage. @throws {DataError} */
+/**
+ * Opens a file of the format of PyTorch 1.6 and later: an archive of `data.pkl` and one file for
+ * each storage.
+ * @throws {DataError} naming the file and the problem
+ */
 export async function openZipFile(input: InputFile, names: AllowedNames): Promise<PyTorchFile> {
   const where = input.path;
   const refuse = (expected: string, got: string, fix?: string): never => {
@@ -39,7 +45,7 @@ export async function openZipFile(input: InputFile, names: AllowedNames): Promis
   if (byteOrder !== 'little' && byteOrder !== 'big') return refuse('byteorder little or big', quote(byteOrder));
   const { value: root } = readPickle(new PickleReader(await content(pickle)), names, where);
 
-  /** The last deflated storage: tensors that share one lie behind each other. */
+  /** Deflated storage that was read last. Tensors that share a storage follow each other. */
   let inflated: { readonly entry: ZipEntry; readonly bytes: Promise<Uint8Array<ArrayBuffer>> } | undefined;
   return {
     root,

@@ -1,23 +1,28 @@
 import { boundedName } from './bounded-name.js';
 
-/** Throws the error of a file, or of whoever writes one. */
+/** Throws the error of a file that is read, or of a call that writes one. */
 type Refuse = (expected: string, got: string) => never;
 
+/** Bounds of a text in JSON. */
 export interface JsonLimits {
-  /** What the text is, in errors: "a header". */
+  /** Description of the text for errors, such as "a header". */
   readonly noun: string;
-  /** Objects and lists within each other. */
+  /** Deepest nesting of objects and lists. */
   readonly maximumDepth: number;
-  /** Keys of all objects. @default 1,000,000: of 250,000 tensors */
+  /** Largest number of keys of all objects. @default 1,000,000, enough for 250,000 tensors */
   readonly maximumKeys?: number;
-  /** Values of all objects and lists. @default 4,000,000: some 400,000 tensors with four axes */
+  /**
+   * Largest number of values of all objects and lists.
+   * @default 4,000,000, enough for some 400,000 tensors with four axes
+   */
   readonly maximumValues?: number;
 }
 
 /**
- * Looks over a text, JSON or not, for what `JSON.parse` would let pass: two equal keys in an object (it keeps the last), nesting as
- * deep as memory allows, and so many keys or values that a file of 75 MB takes gigabytes and a minute. What passes takes a few seconds
- * and a gigabyte at most.
+ * Scans a text, JSON or not, and refuses what `JSON.parse` would accept: two equal keys in an
+ * object (it keeps the last), nesting as deep as memory allows, and so many keys or values that a
+ * file of 75 MB takes gigabytes and a minute. Parsing a text that passes takes a few seconds and a
+ * gigabyte at most.
  * @throws what `refuse` throws
  */
 export function scanJson(
@@ -30,7 +35,7 @@ export function scanJson(
   let valueCount = 0;
   for (let position = 0; position < text.length; position++) {
     const character = text[position]!;
-    // A value of an object or list stands behind its beginning or a comma.
+    // A value of an object or list follows its beginning or a comma.
     if (character === '{' || character === '[' || character === ',') {
       if (++valueCount > maximumValues) return refuse(`${noun} of at most ${maximumValues} values`, 'more');
     }
@@ -54,7 +59,7 @@ export function scanJson(
   }
 }
 
-/** A value as it may appear in a message, shortened: files come from anywhere. */
+/** Returns a value for an error message, shortened, because files come from anywhere. */
 export function quote(value: unknown): string {
   const text = JSON.stringify(value) ?? 'nothing';
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;

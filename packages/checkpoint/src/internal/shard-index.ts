@@ -1,30 +1,34 @@
 import { DataError } from '@vitvq/core';
 import { maximumHeaderBytes } from '../safetensors-header.js';
-import { isObject, readJsonObject } from './json-file.js';
+import { isObject, type JsonObject, type JsonObjectLimits } from './json-object.js';
 import { quote } from './scan-json.js';
 
-/** What a `*.safetensors.index.json` says. */
+/** Content of a `*.safetensors.index.json`. */
 export interface ShardIndex {
   readonly text: string;
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** File of each tensor, by the tensor's name. */
+  /** File name of each tensor's shard, by the name of the tensor. */
   readonly shardOf: ReadonlyMap<string, string>;
 }
 
-/** More than any index needs; deeper nesting is refused before it is parsed. */
-const maximumDepth = 8;
+/** Description of an index in errors. */
+export const indexNoun = 'an index';
+
+/** Bounds of an index. No index needs the depth. */
+export const indexLimits: JsonObjectLimits = { maximumBytes: maximumHeaderBytes, maximumDepth: 8 };
+
 const shardName = /^[^/\\\0]+\.safetensors$/;
 
 /**
- * Reads and validates an index of shards. A shard must be a file of the same folder: an index may come from anywhere.
- * @throws {DataError} naming the index and what is wrong with it
+ * Validates an index of shards. A shard must be a file of the folder of the index, because an index
+ * may come from anywhere.
+ * @param where  path of the index, or its name in errors
+ * @throws {DataError} naming the index and the problem
  */
-export async function readShardIndex(file: string): Promise<ShardIndex> {
+export function parseShardIndex({ text, value }: JsonObject, where: string): ShardIndex {
   const refuse = (expected: string, got: string, fix?: string): never => {
-    throw new DataError({ where: file, expected, got, fix });
+    throw new DataError({ where, expected, got, fix });
   };
-  const limits = { maximumBytes: maximumHeaderBytes, maximumDepth };
-  const { text, value } = await readJsonObject(file, 'an index', limits);
   const { metadata = {}, weight_map: weightMap } = value;
   if (!isObject(metadata)) return refuse('metadata to be an object', quote(metadata));
   if (!isObject(weightMap)) return refuse('weight_map to be an object', quote(weightMap));

@@ -3,27 +3,31 @@ import { promises as fs } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
 import { systemReason, writeAtomically } from '@vitvq/files';
-import type { CheckpointContents, VerifiedFile } from './checkpoint-contents.js';
 import { indexPath, newCheckpointShardNames } from '../checkpoint-folder.js';
-import { assertChecksum, checksumPlace } from './checksum.js';
 import { maximumHeaderBytes, type WritableEntry } from '../safetensors-header.js';
+import type { SafetensorsFile } from '../safetensors-file.js';
+import type { CheckpointContents, VerifiedFile } from './checkpoint-contents.js';
+import { assertChecksum, checksumPlace } from './checksum.js';
+import { isObject } from './json-object.js';
 import { checksumName, formatName, stateName, stepName } from './metadata-names.js';
+import { openWithData } from './open-file.js';
 import { openShards } from './open-shards.js';
-import { isObject } from './json-file.js';
+import { readShardIndex } from './read-shard-index.js';
 import { quote } from './scan-json.js';
-import { readShardIndex, type ShardIndex } from './shard-index.js';
+import type { ShardIndex } from './shard-index.js';
 import { writeShard } from './write-shards.js';
 
-/** SHA-256 of each shard, as `sha256sum` prints it. */
+/** Key of the SHA-256 of each shard, in the digits that `sha256sum` prints. */
 const shardsName = 'vitvq.shards';
 const format = 'training-checkpoint-index/1';
 const shardFormat = 'training-checkpoint-shard/1';
 const hexadecimal = /^[0-9a-f]{64}$/;
 
 /**
- * Writes a checkpoint as several files and, when all of them are safe on the disk, the index that makes them one: without it
- * they are nothing, so that a kill at any moment leaves earlier checkpoints as they were.
- * @returns the index's path
+ * Writes a checkpoint as several files and, when all of them are safe on the disk, the index that
+ * makes them a checkpoint. Without the index the files are no checkpoint, so that a kill at any
+ * moment leaves earlier checkpoints unchanged.
+ * @returns the path of the index
  */
 export async function writeSharded(
   directory: string,
@@ -41,7 +45,8 @@ export async function writeSharded(
       for (const entry of shards[index]!) weightMap[entry.name] = name;
     }
     const metadata = {
-      [checksumName]: checksumPlace, // the first, so that no state can hold its place before it
+      // The first entry, so that no state before it can hold a copy of the placeholder.
+      [checksumName]: checksumPlace,
       [formatName]: format,
       [stepName]: String(step),
       [stateName]: state,
@@ -68,18 +73,36 @@ export async function writeSharded(
   }
 }
 
-/** Opens a checkpoint of several files. @throws {DataError} naming the index or the shard, and what is wrong with it */
+/**
+ * Opens a checkpoint of several files.
+ * @throws {DataError} naming the index or the shard, and the problem
+ */
 export async function openSharded(file: string): Promise<VerifiedFile> {
   const { index, step, state, checksums } = await readVerifiedIndex(file);
-  const opened = await openShards(file, index, async (shard, { input }) => {
-    const hash = createHash('sha256');
-    await input.hash(hash);
-    assertChecksum(hash.digest('hex'), checksums.get(shard)!, input.path);
-  });
+  const opened = await openShards(file, index, (shard) =>
+    openVerifiedShard(join(dirname(file), shard), checksums.get(shard)!),
+  );
   return { step, state, opened };
 }
 
-/** Step and state of a checkpoint of several files, which must be there; what is in them is not looked at. */
+/** Opens a shard whose SHA-256 is the expected one. @throws {DataError} naming the shard */
+async function openVerifiedShard(file: string, checksum: string): Promise<SafetensorsFile> {
+  const { opened, input } = await openWithData(file);
+  try {
+    const hash = createHash('sha256');
+    await input.hash(hash);
+    assertChecksum(hash.digest('hex'), checksum, file);
+    return opened;
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+/**
+ * Reads the step and the state of a checkpoint of several files. The files must be there; their
+ * contents are not read.
+ */
 export async function readShardedState(file: string): Promise<{ readonly step: number; readonly state: string }> {
   const { step, state, checksums } = await readVerifiedIndex(file);
   for (const shard of checksums.keys()) {
@@ -96,6 +119,7 @@ export async function readShardedState(file: string): Promise<{ readonly step: n
   return { step, state };
 }
 
+/** Content of an index whose checksum is right. */
 interface VerifiedIndex {
   readonly index: ShardIndex;
   readonly step: number;
@@ -121,7 +145,7 @@ async function readVerifiedIndex(file: string): Promise<VerifiedIndex> {
   const actual = createHash('sha256').update(text.replace(checksum, checksumPlace)).digest('hex');
   assertChecksum(actual, checksum, file);
   const step = Number(metadata[stepName]);
-  // The checksum says that nothing changed; these, that it was written as we write it.
+  // The checksum shows that nothing changed; these checks, that the index is complete.
   const complete = isObject(shards) && [...shardOf.values()].every((shard) => typeof shards[shard] === 'string');
   if (typeof state !== 'string' || !Number.isSafeInteger(step) || !complete) {
     throw new DataError({ where: file, expected: `${stepName}, ${stateName} and ${shardsName}`, got: 'others' });

@@ -4,14 +4,16 @@ import { updateHash, writeAtomically } from '@vitvq/files';
 import type { CheckpointContents, Verification, VerifiedFile } from './checkpoint-contents.js';
 import { assertChecksum, checksumPlace } from './checksum.js';
 import type { SafetensorsEntry } from '../safetensors-header.js';
-import { encodeHeader, forEachTensor } from './layout.js';
+import { encodeHeader } from './layout.js';
 import { checksumName, formatName, stateName, stepName } from './metadata-names.js';
 import { openWithData } from './open-file.js';
 import { quote } from './scan-json.js';
+import { forEachTensor } from './write-tensors.js';
 
 /**
- * Checksum of the format, the step, the state and the names, types and shapes of the tensors, so that the state can be
- * trusted without reading the tensors. The other checksum covers the same text and then the bytes of the tensors.
+ * Checksum of the format, the step, the state and the names, types and shapes of the tensors, so
+ * that the state can be trusted without reading the tensors. The other checksum covers the same
+ * text and then the bytes of the tensors.
  */
 const headChecksumName = 'vitvq.head-sha256';
 
@@ -19,15 +21,17 @@ const format = 'training-checkpoint/2';
 const metadataNames: readonly string[] = [checksumName, formatName, stepName, stateName, headChecksumName];
 
 /**
- * Writes a checkpoint as one file while holding one tensor at a time in memory. The checksum is part of the header,
- * which comes before the tensors: a placeholder is written first and replaced before the file gets its name.
+ * Writes a checkpoint as one file while holding one tensor at a time in memory. The checksum is
+ * part of the header, which comes before the tensors: a placeholder is written first and replaced
+ * before the file gets its name.
  */
 export async function writeSingle(file: string, { step, state, tensors, entries }: CheckpointContents): Promise<void> {
   const head = headText(step, state, entries);
   const header = encodeHeader(
     entries,
     {
-      [checksumName]: checksumPlace, // the first, so that no state can hold its place before it
+      // The first entry, so that no state before it can hold a copy of the placeholder.
+      [checksumName]: checksumPlace,
       [formatName]: format,
       [stepName]: String(step),
       [stateName]: state,

@@ -3,7 +3,7 @@ import { DataError, formatShape } from '@vitvq/core';
 type Elements =
   Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>;
 
-/** Where the elements of a tensor lie; strides and offset count elements. */
+/** Places of the elements of a tensor in its storage. Strides and offset count elements. */
 export interface StridedLayout {
   readonly shape: readonly number[];
   readonly strides: readonly number[];
@@ -11,16 +11,21 @@ export interface StridedLayout {
   readonly elementBytes: number;
 }
 
-/** Bytes `[begin, end)` of a storage. */
+/** Reads the bytes `[begin, end)` of a storage. */
 export type ReadBytes = (begin: number, end: number) => Promise<Uint8Array<ArrayBuffer>>;
 
-/** Of a tensor that is spread over a storage, so much is held at once at least; at most four times its own size. */
+/**
+ * Bytes of a storage that are held at once for a tensor that is spread over it, or four times the
+ * size of the tensor where that is more.
+ */
 const windowBytes = 2 ** 26;
 
 /**
- * The elements of a strided tensor, row-major. Those that lie close together, in any order of the axes, are read at once. One that is
- * spread over much more than its size (a column of a large matrix) is read in pieces, in the order of the storage.
- * @throws {DataError} naming `where`, for a tensor that is spread like that and overlaps itself, or does not fit into memory
+ * Returns the bytes of a strided tensor in row-major order. Elements that lie close together, in
+ * any order of the axes, are read at once. A tensor that is spread over much more than its size (a
+ * column of a large matrix) is read in pieces, in the order of the storage.
+ * @throws {DataError} naming `where`, for a tensor that is spread like that and overlaps itself,
+ *   and for a tensor that does not fit into memory
  */
 export async function readStrided(
   layout: StridedLayout,
@@ -79,7 +84,7 @@ export async function readStrided(
   return new Uint8Array(result.buffer);
 }
 
-/** The storage of a sparse file may be larger than any memory. */
+/** Allocates the bytes of a tensor. The storage of a sparse file may be larger than any memory. */
 function allocate({ shape }: StridedLayout, bytes: number, where: string): Uint8Array<ArrayBuffer> {
   try {
     return new Uint8Array(bytes);
@@ -89,7 +94,9 @@ function allocate({ shape }: StridedLayout, bytes: number, where: string): Uint8
   }
 }
 
-/** Whether a walk along the axes, the last the fastest, never goes back in the storage. */
+/**
+ * Returns whether a walk along the axes, the last one the fastest, never goes back in the storage.
+ */
 function ascends(axes: readonly { readonly size: number; readonly stride: number }[]): boolean {
   let reach = 0;
   for (const { size, stride } of [...axes].reverse()) {
@@ -106,7 +113,7 @@ function elementsOf(bytes: Uint8Array<ArrayBuffer>, elementBytes: number): Eleme
   return new BigUint64Array(bytes.buffer);
 }
 
-/** Turns the bytes of each element around: big-endian to little-endian. */
+/** Reverses the bytes of each element in place: big-endian becomes little-endian. */
 export function swapBytes(bytes: Uint8Array, elementBytes: number): void {
   for (let start = 0; start < bytes.length; start += elementBytes)
     bytes.subarray(start, start + elementBytes).reverse();

@@ -1,10 +1,14 @@
-import { updateHash, writeAtomically } from '@vitvq/files';
 import { createHash } from 'node:crypto';
-import type { WritableTensors } from '../tensor-source.js';
+import { updateHash, writeAtomically } from '@vitvq/files';
 import type { WritableEntry } from '../safetensors-header.js';
-import { encodeHeader, forEachTensor, place } from './layout.js';
+import type { WritableTensors } from '../tensor-source.js';
+import { encodeHeader, place } from './layout.js';
+import { forEachTensor } from './write-tensors.js';
 
-/** Tensors of each shard: in order, as many as fit; one that is larger than a shard may be gets its own. */
+/**
+ * Divides tensors into shards, in order: each shard gets as many as fit. A tensor that is larger
+ * than a shard may be gets a shard of its own.
+ */
 export function splitIntoShards(entries: readonly WritableEntry[], maximumShardBytes: number): WritableEntry[][] {
   const shards: WritableEntry[][] = [[]];
   let bytes = 0;
@@ -20,7 +24,7 @@ export function splitIntoShards(entries: readonly WritableEntry[], maximumShardB
   return shards;
 }
 
-/** Writes one shard, holding one tensor at a time. @returns its SHA-256 */
+/** Writes one shard, holding one tensor at a time, and returns its SHA-256. */
 export async function writeShard(
   file: string,
   tensors: WritableTensors,
@@ -45,7 +49,7 @@ export async function writeShard(
   return hash.digest('hex');
 }
 
-/** `<stem>-00001-of-0000N.safetensors` and so on. */
+/** Returns the names of shards: `<stem>-00001-of-0000N.safetensors` and so on. */
 export function shardNames(stem: string, count: number): string[] {
   const padded = (value: number): string => String(value).padStart(5, '0');
   return Array.from({ length: count }, (_, index) => `${stem}-${padded(index + 1)}-of-${padded(count)}.safetensors`);

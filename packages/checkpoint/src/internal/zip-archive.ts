@@ -7,41 +7,44 @@ import yauzl from 'yauzl';
 import { boundedName } from './bounded-name.js';
 import { quote } from './scan-json.js';
 
-/** A file within an archive; its bytes are `[begin, end)` of the archive. */
+/** A file of an archive. Its bytes are `[begin, end)` of the archive. */
 export interface ZipEntry {
   readonly name: string;
-  /** Deflated, rather than stored as it is. */
+  /** Whether the content is deflated; otherwise it is stored as it is. */
   readonly isDeflated: boolean;
   readonly begin: number;
   readonly end: number;
-  /** Of its content. */
+  /** Bytes of the content. */
   readonly size: number;
 }
 
 const maximumEntries = 200_000;
 
-/** What deflated entries may come to, all together: this, or so many times the archive. */
+/**
+ * Largest size of all deflated contents together: this number of bytes, or this multiple of the
+ * size of the archive where that is more.
+ */
 const maximumInflatedBytes = 64 * 2 ** 20;
 const maximumInflatedRatio = 100;
 
-/** Bytes at the end of an archive that are read at once: most directories fit. */
+/** Bytes at the end of an archive that are read at once. Most directories fit. */
 const tailBytes = 2 ** 20;
 
-/** Read and inflated at once. */
+/** Bytes that are read and inflated at once. */
 const pieceBytes = 2 ** 20;
 
 /**
- * The files of a zip archive, which may come from anywhere: names differ and stay within the archive, entries lie within the file and
- * do not overlap, and what is deflated does not come to more than a bound. Checksums are not compared: PyTorch does not always write
- * them, and never reads them.
- * @throws {DataError} naming the archive and what is wrong with it
+ * Returns the files of a zip archive, which may come from anywhere. Names differ and stay within
+ * the archive, entries lie within the file and do not overlap, and deflated contents stay within a
+ * bound. Checksums are not compared: PyTorch does not always write them, and never reads them.
+ * @throws {DataError} naming the archive and the problem
  */
 export async function readZipDirectory(input: InputFile): Promise<Map<string, ZipEntry>> {
   const refuse = (expected: string, got: string, fix?: string): never => {
     throw new DataError({ where: input.path, expected, got, fix });
   };
   const entries = new Map<string, ZipEntry>();
-  /** From the local header to the end of the content. */
+  /** Ranges from the local header of an entry to the end of its content. */
   const extents: { readonly name: string; readonly begin: number; readonly end: number }[] = [];
   let inflated = 0;
   try {
@@ -90,8 +93,9 @@ export async function readZipDirectory(input: InputFile): Promise<Map<string, Zi
 }
 
 /**
- * The content of a deflated entry.
- * @throws {DataError} unless it has exactly the size that the directory says, and fits into memory
+ * Returns the content of a deflated entry.
+ * @throws {DataError} unless the content has exactly the size that the directory states, and fits
+ *   into memory
  */
 export async function inflateEntry(
   input: InputFile,
@@ -123,13 +127,13 @@ export async function inflateEntry(
     });
   } catch (error) {
     if (error instanceof DataError) throw error;
-    // A stream that is left before its end may fail of that alone.
+    // Leaving a stream before its end may already make it fail.
     if (done <= size) return refuse(expected, quote((error as Error).message));
   }
   return done === size ? content : refuse(expected, done > size ? 'more' : `${done}`);
 }
 
-/** Lets yauzl read a file that is open, and keeps the end of it, where the directory is. */
+/** Lets yauzl read an open file, and keeps the end of the file, where the directory is. */
 class ArchiveReader extends yauzl.RandomAccessReader {
   readonly #input: InputFile;
   readonly #tail: Uint8Array;

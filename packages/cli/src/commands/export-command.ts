@@ -87,7 +87,8 @@ async function exportRun(run: string, flags: ExportFlags, command: Command): Pro
 }
 
 /**
- * Files of an earlier export stay, unless they are to be replaced; a part that the run has not stays in either case.
+ * Files of an earlier export stay, unless they are to be replaced; a part that the run has not
+ * stays in either case.
  * @throws {DataError} naming what would be replaced
  */
 async function makeRoom(out: string, { tokenizer, transformer }: FoundModels, force: boolean): Promise<void> {
@@ -101,7 +102,9 @@ async function makeRoom(out: string, { tokenizer, transformer }: FoundModels, fo
   for (const name of ['vitvq.json', ...replaced]) await fs.rm(join(out, name), { force: true });
 }
 
-/** `[B, H, W, 3]` in [0, 1]: all images of a folder, or as many as are looked at, from all over it. */
+/**
+ * `[B, H, W, 3]` in [0, 1]: all images of a folder, or as many as are looked at, from all over it.
+ */
 async function readSomeImages(folder: string, imageSize: readonly [number, number]) {
   const { openImageFolder, readImages, subset } = await loadOptional(
     'export --images',

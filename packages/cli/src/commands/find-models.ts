@@ -12,7 +12,8 @@ export interface FoundModels {
 }
 
 /**
- * The model folders of a run: the folder itself, its `model`, or the `model` of a stage (`tokenizer/model`, `gpt/model`).
+ * The model folders of a run: the folder itself, its `model`, or the `model` of a stage
+ * (`tokenizer/model`, `gpt/model`).
  * @throws {DataError} when there is none, or two of a kind
  */
 export async function findModels(folder: string): Promise<FoundModels> {

@@ -5,8 +5,9 @@ import { unknownArguments } from '../arguments.js';
 export const USAGE_ERROR = 2;
 
 /**
- * What a command was given besides its arguments and options. Commander stops at the first unknown option, and a user who
- * mistyped two should learn of both: the command allows them, and refuses them here.
+ * What a command was given besides its arguments and options. Commander stops at the first unknown
+ * option, and a user who mistyped two should learn of both: the command allows them, and refuses
+ * them here.
  */
 export function leftovers({ args, registeredArguments }: Command): string[] {
   const firstOption = args.findIndex((argument) => argument.startsWith('-'));

@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
 import type { ExportedOnnx } from '@vitvq/engine/onnx-export';
-import { removeAbandoned, systemReason, writeJson } from '@vitvq/files';
+import { createFolder, removeAbandoned, systemReason, writeJson } from '@vitvq/files';
 import type { ExportedGraph, ExportManifest } from '../manifest.js';
 import { graphsOf, readManifest } from '../read-export.js';
 import type { ExportReport } from '../verify-export.js';
@@ -35,7 +35,7 @@ export async function writeExport(
   make: (add: AddGraph) => Promise<ManifestPart>,
   check: (folder: string) => Promise<ExportReport | undefined>,
 ): Promise<{ manifest: ExportManifest; report: ExportReport | undefined }> {
-  await attempt(folder, () => mkdir(folder, { recursive: true }));
+  await createFolder(folder);
   await removeAbandoned(folder, (name) => name.startsWith(stagingPrefix));
   // What cannot be read or does not fit is told before the work, not after it.
   const before = await manifestIn(folder);

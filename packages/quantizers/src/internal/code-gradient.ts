@@ -29,7 +29,8 @@ function rotate(features: Tensor2D, codes: Tensor2D): Tensor2D {
     const [from, save] = inputsAndSave as [Tensor2D, tf.GradSaveFunc];
     const [fromUnit, toUnit] = [normalizeRows(from), normalizeRows(codes)];
     const middle = normalizeRows(tf.add(fromUnit, toUnit)); // [rows, E]
-    const scale = tf.div(tf.norm(codes, 2, -1, true), tf.maximum(tf.norm(from, 2, -1, true), minimumLength)); // [rows, 1]
+    // [rows, 1]
+    const scale = tf.div(tf.norm(codes, 2, -1, true), tf.maximum(tf.norm(from, 2, -1, true), minimumLength));
     save([fromUnit, toUnit, middle, scale]);
     return {
       value: tf.clone(codes),

@@ -44,7 +44,10 @@ export interface ActiveTerms {
   readonly quantizer: number;
 }
 
-/** Returns the terms in use, built-in ones and the caller's. @throws {ConfigError} for weights and parts that do not fit */
+/**
+ * Returns the terms in use, built-in ones and the caller's.
+ * @throws {ConfigError} for weights and parts that do not fit
+ */
 export function activeTerms(options: TokenizerLossOptions, where: string): ActiveTerms {
   const { tokenizer, losses = {}, perceptual, quantize = true } = options;
   const weights = parseOptions(tokenizerLossWeightsSchema, options.weights ?? {}, `${where} weights`);
@@ -126,7 +129,10 @@ export function assertDiscriminatorFits(
   });
 }
 
-/** Returns what the terms see of raw decoder output. @throws {ShapeError} when the images are not of the originals' shape */
+/**
+ * Returns what the terms see of raw decoder output.
+ * @throws {ShapeError} when the images are not of the originals' shape
+ */
 export function lossInputs(
   tokenizer: TrainedTokenizer,
   decoded: tf.Tensor4D,

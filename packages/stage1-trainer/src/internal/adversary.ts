@@ -22,11 +22,17 @@ export interface AdversarialParts {
   readonly loss: AdversarialLoss;
 }
 
-/** The discriminator during a training: its optimizer, R1 every few steps, LeCam, and its side of the tokenizer's loss. */
+/**
+ * The discriminator during a training: its optimizer, R1 every few steps, LeCam, and its side of
+ * the tokenizer's loss.
+ */
 export class Adversary {
   /** Discriminator's term of the tokenizer's loss. */
   readonly term: AdversarialTerm;
-  /** Variables besides trained ones that both sides assign: usage counts, running statistics, averages of logits. */
+  /**
+   * Variables besides trained ones that both sides assign: usage counts, running statistics,
+   * averages of logits.
+   */
   readonly state: ReadonlyMap<string, tf.Variable>;
   readonly #tokenizer: TrainedTokenizer;
   readonly #parts: AdversarialParts;

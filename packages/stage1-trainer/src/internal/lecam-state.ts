@@ -2,7 +2,10 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { Module } from '@vitvq/core';
 import { nextLeCamAnchor, type LeCamAnchors } from '@vitvq/losses';
 
-/** Moving averages of a discriminator's logits as variables, which a checkpoint holds. They begin at 0. */
+/**
+ * Moving averages of a discriminator's logits as variables, which a checkpoint holds. They begin at
+ * 0.
+ */
 export class LeCamState extends Module implements LeCamAnchors {
   readonly real: tf.Variable<tf.Rank.R0>;
   readonly fake: tf.Variable<tf.Rank.R0>;
@@ -16,7 +19,9 @@ export class LeCamState extends Module implements LeCamAnchors {
     this.#decay = decay;
   }
 
-  /** Moves the averages towards the mean logits of a batch. It compiles; call it in a tidy scope. */
+  /**
+   * Moves the averages towards the mean logits of a batch. It compiles; call it in a tidy scope.
+   */
   update(logitsReal: tf.Scalar, logitsFake: tf.Scalar): void {
     const decay = this.#decay;
     this.real.assign(nextLeCamAnchor(this.real, logitsReal, { decay }));

@@ -20,7 +20,9 @@ import { streams } from './streams.js';
 export type Inputs =
   readonly [tf.Tensor4D] | readonly [tf.Tensor4D, tf.Scalar] | readonly [tf.Tensor4D, tf.Scalar, tf.Tensor];
 
-/** Makes the tensors of steps: micro-batches of images, with the quantizer's temperature and noise. */
+/**
+ * Makes the tensors of steps: micro-batches of images, with the quantizer's temperature and noise.
+ */
 export class MicroBatches {
   readonly #tokenizer: ViTVQ;
   readonly #config: Pick<ResolvedTokenizerTrainingConfig, 'accumulate' | 'seed'>;

@@ -7,14 +7,20 @@ import type { ResolvedTokenizerTrainingConfig, Start } from '../config.js';
 export const phaseSchema = z.strictObject({
   /** Whether the decoder gets codes; latents before. */
   quantize: z.boolean(),
-  /** `waiting`: no discriminator yet. `learning`: only the discriminator learns. `competing`: the tokenizer has the adversarial loss too. */
+  /**
+   * `waiting`: no discriminator yet. `learning`: only the discriminator learns. `competing`: the
+   * tokenizer has the adversarial loss too.
+   */
   adversary: z.enum(['waiting', 'learning', 'competing']),
 });
 
 /** What of a training has started. */
 export type Phase = Readonly<z.output<typeof phaseSchema>>;
 
-/** Phase of a run, as a part of its checkpoints: what has started stays so, whatever a changed config or clock says. */
+/**
+ * Phase of a run, as a part of its checkpoints: what has started stays so, whatever a changed
+ * config or clock says.
+ */
 export class PhasePart implements TrainingPart {
   readonly #config: ResolvedTokenizerTrainingConfig;
   #current: Phase = { quantize: false, adversary: 'waiting' };

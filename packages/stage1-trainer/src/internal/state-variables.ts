@@ -6,8 +6,8 @@ interface Owner {
 }
 
 /**
- * Returns what a training step assigns besides what optimizers move: usage counts, running statistics,
- * averages of codes and logits.
+ * Returns what a training step assigns besides what optimizers move: usage counts, running
+ * statistics, averages of codes and logits.
  */
 export function stateVariables(owners: Readonly<Record<string, Owner | undefined>>): Map<string, tf.Variable> {
   return new Map(

@@ -1,2 +1,5 @@
-/** Numbers folded into the seed of a training, one for each purpose, apart from those that others fold from the seed. */
+/**
+ * Numbers folded into the seed of a training, one for each purpose, apart from those that others
+ * fold from the seed.
+ */
 export const streams = { codebook: 100, noise: 103, discriminator: 105 } as const;

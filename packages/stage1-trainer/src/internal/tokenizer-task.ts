@@ -45,7 +45,10 @@ export interface TokenizerTaskOptions {
   readonly modelConfig?: unknown;
 }
 
-/** Training of a tokenizer as the loop of @vitvq/training sees it: autoencoder, discriminator and codebook, one after the other. */
+/**
+ * Training of a tokenizer as the loop of @vitvq/training sees it: autoencoder, discriminator and
+ * codebook, one after the other.
+ */
 export class TokenizerTask implements TrainingTask<ImageBatch, Evaluation, TokenizerPreview> {
   readonly kind = tokenizerKind;
   readonly config: Readonly<Record<string, unknown>>;
@@ -94,7 +97,9 @@ export class TokenizerTask implements TrainingTask<ImageBatch, Evaluation, Token
     return this.#learner.ema;
   }
 
-  /** Returns whether the adversarial loss begins with this step: what came before is measured first. */
+  /**
+   * Returns whether the adversarial loss begins with this step: what came before is measured first.
+   */
   isMilestone(context: StepContext): boolean {
     const begins = this.#phase.current.adversary !== 'competing' && this.#phase.at(context).adversary === 'competing';
     return begins && context.index > 0;

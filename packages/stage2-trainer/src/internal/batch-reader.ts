@@ -66,8 +66,8 @@ export class BatchReader {
   }
 
   /**
-   * Returns the row-major conditions of a batch, null for padding: tokens `[B, C]`, or the numbers that
-   * the conditioner embeds.
+   * Returns the row-major conditions of a batch, null for padding: tokens `[B, C]`, or the numbers
+   * that the conditioner embeds.
    * @throws {DataError} for conditions out of range or missing
    * @throws {ConfigError} for conditions of another conditioner
    */
@@ -96,8 +96,8 @@ export class BatchReader {
   /**
    * Returns equal parts of a batch.
    * @param conditions  of the whole batch
-   * @throws {ConfigError} for batches that cannot be divided, for images without a tokenizer, for tokens
-   *   of another shape
+   * @throws {ConfigError} for batches that cannot be divided, for images without a tokenizer, for
+   *   tokens of another shape
    * @throws {DataError} for tokens out of range
    */
   async parts(batch: ImageOrCodeBatch, conditions: ConditionValues, count = 1): Promise<BatchTensors[]> {
@@ -121,7 +121,9 @@ export class BatchReader {
     this.#encode?.dispose();
   }
 
-  /** @throws {ConfigError} when the conditions of a batch of codes are those of another conditioner */
+  /**
+   * @throws {ConfigError} when the conditions of a batch of codes are those of another conditioner
+   */
   #assertSameConditioner({ conditionedBy }: CodeBatch): void {
     // All batches of a source have the same object.
     if (conditionedBy === undefined || conditionedBy === this.#checked) return;

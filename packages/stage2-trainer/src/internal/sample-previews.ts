@@ -25,7 +25,10 @@ export interface SamplePreviewOptions extends Pick<SampleOptions, 'temperature' 
    * @default none for all of them
    */
   readonly conditions?: ConditionValues;
-  /** Strength of classifier-free guidance, for a config with a `conditionDropRate`. @default no guidance */
+  /**
+   * Strength of classifier-free guidance, for a config with a `conditionDropRate`.
+   * @default no guidance
+   */
   readonly guidanceScale?: Schedule;
   /** Seed of the first image; each further image has the next one. @default 0 */
   readonly seed?: number;

@@ -46,7 +46,9 @@ export interface TransformerTaskOptions {
   readonly modelConfig?: unknown;
 }
 
-/** Numbers folded into the seed, one for each purpose, apart from those that others fold from it. */
+/**
+ * Numbers folded into the seed, one for each purpose, apart from those that others fold from it.
+ */
 const streams = { dropout: 201, conditions: 202 } as const;
 const where = 'createTransformerTrainer';
 

@@ -24,7 +24,10 @@ export interface CheckpointPolicyOptions {
   readonly events: Pick<Emitter<unknown, unknown>, 'emit'>;
 }
 
-/** Writes checkpoints: now and then, at the end, and of the best evaluation. Without a directory it writes none. */
+/**
+ * Writes checkpoints: now and then, at the end, and of the best evaluation. Without a directory it
+ * writes none.
+ */
 export class CheckpointPolicy {
   readonly #options: CheckpointPolicyOptions;
 
@@ -39,8 +42,8 @@ export class CheckpointPolicy {
   }
 
   /**
-   * Saves at the end of a run. A full disk does not cost a finished run its evaluation; an aborted run
-   * has nothing but its checkpoint.
+   * Saves at the end of a run. A full disk does not cost a finished run its evaluation; an aborted
+   * run has nothing but its checkpoint.
    * @returns the newest checkpoint
    * @throws {DataError} when the checkpoint of an aborted run cannot be written
    */
@@ -52,7 +55,10 @@ export class CheckpointPolicy {
     return state.newestCheckpoint;
   }
 
-  /** Keeps the checkpoint of an evaluation that is better than all before. @throws {ConfigError} for an unknown metric */
+  /**
+   * Keeps the checkpoint of an evaluation that is better than all before.
+   * @throws {ConfigError} for an unknown metric
+   */
   async rememberBest(metrics: Readonly<Record<string, number>>): Promise<void> {
     const { best, directory, state, events } = this.#options;
     if (!best) return;

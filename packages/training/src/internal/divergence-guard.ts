@@ -35,7 +35,8 @@ export class DivergenceGuard {
 
   /**
    * Judges a step and counts it.
-   * @param batchIsFinite  whether the batch holds neither NaN nor infinite values; asked after a failure
+   * @param batchIsFinite  whether the batch holds neither NaN nor infinite values; asked after a
+   *   failure
    * @returns whether the step failed and is skipped
    * @throws {TrainingDivergedError} when it failed and is not skipped
    */

@@ -3,7 +3,9 @@ import type { TrainingDivergedFacts } from '../training-diverged-error.js';
 /** Norms of gradients by variable. */
 type Norms = ReadonlyMap<string, number>;
 
-/** Remembers the gradients of the last good step, to say which ones grew when a later step fails. */
+/**
+ * Remembers the gradients of the last good step, to say which ones grew when a later step fails.
+ */
 export class GradientDiagnosis {
   #last: { readonly step: number; readonly norms: Norms } | undefined;
 
@@ -12,8 +14,8 @@ export class GradientDiagnosis {
   }
 
   /**
-   * The first gradient that is not finite, if it says where a failure began: when all are NaN, as after a loss that is NaN,
-   * none does.
+   * The first gradient that is not finite, if it says where a failure began: when all are NaN, as
+   * after a loss that is NaN, none does.
    */
   layer(norms: Norms): string | undefined {
     const bad = [...norms].filter(([, norm]) => !Number.isFinite(norm));

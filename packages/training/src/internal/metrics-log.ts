@@ -1,5 +1,6 @@
-import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { createFolder, writeWhole } from '@vitvq/files';
 
 /** In the folder of a run. */
 export const METRICS_LOG_FILE = 'metrics.jsonl';
@@ -19,23 +20,22 @@ export class MetricsLog {
   }
 
   /**
-   * Goes on with a log after `step`: later lines, of a run that went further than its checkpoint, are dropped. So is an
-   * evaluation after that step, unless the checkpoint knows of it.
+   * Goes on with a log after `step`: later lines, of a run that went further than its checkpoint,
+   * are dropped. So is an evaluation after that step, unless the checkpoint knows of it.
    */
   static async open(
     file: string,
     { step, isEvaluated }: { readonly step: number; readonly isEvaluated: boolean },
     onError: (error: Error) => void,
   ): Promise<MetricsLog> {
-    await mkdir(dirname(file), { recursive: true });
+    await createFolder(dirname(file));
     const text = step === 0 ? '' : await readLog(file);
     const kept = text.split('\n').filter((line) => {
       const entry = parse(line);
       return entry.step < step || (entry.step === step && (entry.event !== 'evaluate' || isEvaluated));
     });
     // A run that is killed in here still has its log.
-    await writeFile(`${file}.part`, kept.map((line) => `${line}\n`).join(''));
-    await rename(`${file}.part`, file);
+    await writeWhole(file, kept.map((line) => `${line}\n`).join(''));
     return new MetricsLog(file, onError);
   }
 

@@ -7,7 +7,10 @@ export interface PackedResult {
   readonly norms: ReadonlyMap<string, number>;
 }
 
-/** Puts scalars, and a vector with a name for each element, into one tensor, so that one read-back gets them all. */
+/**
+ * Puts scalars, and a vector with a name for each element, into one tensor, so that one read-back
+ * gets them all.
+ */
 export type Pack = (
   values: Readonly<Record<string, tf.Scalar>>,
   norms?: tf.Tensor1D,

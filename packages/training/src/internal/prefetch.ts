@@ -1,6 +1,9 @@
 import type { BatchSource } from '@vitvq/core';
 
-/** Batches of a source, each of which is asked for before it is taken, so that it is prepared while a step runs. */
+/**
+ * Batches of a source, each of which is asked for before it is taken, so that it is prepared while
+ * a step runs.
+ */
 export class Prefetch<Batch> {
   readonly #source: BatchSource<Batch>;
   #pending: Promise<Batch>;
@@ -22,7 +25,8 @@ export class Prefetch<Batch> {
 
   #ask(): Promise<Batch> {
     const batch = this.#source.next();
-    // Whoever takes the batch gets the error; nobody does after an abort, and then it is not unhandled.
+    // Whoever takes the batch gets the error; nobody does after an abort, and then it is not
+    // unhandled.
     batch.catch(() => undefined);
     return batch;
   }

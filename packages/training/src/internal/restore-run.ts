@@ -57,7 +57,10 @@ function assertSameConfig(
   });
 }
 
-/** Sets variables from a checkpoint; returns the names of the parts that it lacks, where it may lack some. */
+/**
+ * Sets variables from a checkpoint; returns the names of the parts that it lacks, where it may lack
+ * some.
+ */
 async function restoreParts(
   checkpoint: OpenedCheckpoint,
   variables: ReadonlyMap<string, Variable>,

@@ -15,7 +15,10 @@ export interface RunLogOptions {
   readonly onError: (error: Error) => void;
 }
 
-/** Logs of a run with a directory, `metrics.jsonl` and TensorBoard's event files; without one it writes nothing. */
+/**
+ * Logs of a run with a directory, `metrics.jsonl` and TensorBoard's event files; without one it
+ * writes nothing.
+ */
 export class RunLog {
   readonly #metrics: MetricsLog | undefined;
   readonly #tensorBoard: TensorBoardLog | undefined;

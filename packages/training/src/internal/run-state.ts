@@ -1,6 +1,9 @@
 import type { BestCheckpoint } from '../training-events.js';
 
-/** Position of a run, which its checkpoints hold; the collaborators of a trainer share one and move it. */
+/**
+ * Position of a run, which its checkpoints hold; the collaborators of a trainer share one and move
+ * it.
+ */
 export interface RunState {
   /** Number of steps so far, skipped ones included. */
   step: number;

@@ -19,7 +19,10 @@ export function partStates(parts: Parts): Record<string, unknown> {
   );
 }
 
-/** Yields the values of trainable variables as `weights/<part>.<name>`, one variable after the other. */
+/**
+ * Yields the values of trainable variables as `weights/<part>.<name>`, one variable after the
+ * other.
+ */
 export async function* trainableValues(parts: Parts): AsyncGenerator<readonly [string, ArrayLike<number>]> {
   for (const [name, variable] of partVariables(parts)) {
     if (variable.trainable) yield [`weights/${name}`, await variable.data()];

@@ -12,7 +12,9 @@ export class TensorBoardLog {
     this.#onError = onError;
   }
 
-  /** Opens a new file; what earlier files of the folder say of steps after `step` no longer counts. */
+  /**
+   * Opens a new file; what earlier files of the folder say of steps after `step` no longer counts.
+   */
   static async open(directory: string, step: number, onError: (error: Error) => void): Promise<TensorBoardLog> {
     return new TensorBoardLog(await TensorBoardWriter.open(directory, { startStep: step + 1 }), onError);
   }

@@ -59,13 +59,15 @@ export class TrainingRun<Batch, Evaluation extends object, Preview extends objec
     const { state, signal, checkpoints } = this.#with;
     if (state.step === 0 && !signal?.aborted) await this.#previewIfDue();
     while (!this.#isDone()) {
-      // An engine that runs on this thread never pauses by itself: signals, timers and terminals get their turn here.
+      // An engine that runs on this thread never pauses by itself: signals, timers and terminals
+      // get their turn here.
       await setImmediate();
       if (signal?.aborted) break;
       const result = await this.#step();
       await this.#previewIfDue();
       if (this.#isDone()) break;
-      // Before the checkpoint, which then knows of it: a run that is killed in between does neither or both again.
+      // Before the checkpoint, which then knows of it: a run that is killed in between does neither
+      // or both again.
       if (this.#isEvaluationDue()) await this.#evaluate(result);
       if (this.#checkpointDue.isDue(state.step, this.#clock.now())) await checkpoints.trySave();
     }

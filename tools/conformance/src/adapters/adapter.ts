@@ -9,10 +9,15 @@ interface Outcome {
   readonly notCompared?: string;
 }
 
-/** Runs a case of one module of the reference with what the library has for it. Throws for what it cannot run. */
+/**
+ * Runs a case of one module of the reference with what the library has for it. Throws for what it
+ * cannot run.
+ */
 export type Adapter = (fixture: LoadedCase, execute: Execute) => Promise<Outcome>;
 
-/** An adapter that produces the tensors of the case, by the names and in the layouts of its file. */
+/**
+ * An adapter that produces the tensors of the case, by the names and in the layouts of its file.
+ */
 export function tensorAdapter(
   produce: (fixture: LoadedCase, execute: Execute) => Promise<ReadonlyMap<string, HostTensor>>,
 ): Adapter {

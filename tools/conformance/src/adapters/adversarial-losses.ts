@@ -7,7 +7,10 @@ import { NoModule } from './discriminators.js';
 import { runModule } from './gradients.js';
 import { adversarialLossesByName } from './reference-loss.js';
 
-/** `hinge_d_loss`, `vanilla_d_loss`, `least_square_d_loss`: with fake logits alone the generator's loss. */
+/**
+ * `hinge_d_loss`, `vanilla_d_loss`, `least_square_d_loss`: with fake logits alone the generator's
+ * loss.
+ */
 export const adversarialLosses = tensorAdapter(async (fixture, execute) => {
   new ConfigReader(fixture.config, fixture.name).finish();
   const losses = ({ logitsFake, logitsReal }: TensorRecord): TensorRecord =>

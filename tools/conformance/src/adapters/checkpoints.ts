@@ -16,7 +16,10 @@ const lossPrefix = 'loss.';
 /** The manifest prints checksums with nine digits, and sums in another order. */
 const checksumTolerance = 1e-6;
 
-/** `Lightning checkpoint of ViTVQ`: each file has the weights that the case lists, and the model made of them its outputs. */
+/**
+ * `Lightning checkpoint of ViTVQ`: each file has the weights that the case lists, and the model
+ * made of them its outputs.
+ */
 export const lightningCheckpoint: Adapter = async (fixture, execute) => {
   const comparisons: Comparison[] = [];
   for (const [format, { file }] of Object.entries(fixture.checkpoints ?? {})) {
@@ -35,7 +38,10 @@ export const lightningCheckpoint: Adapter = async (fixture, execute) => {
   return { comparisons };
 };
 
-/** Names and shapes of all weights, checksums where the case has them (of shared ones once), and the values of those that the case stores. */
+/**
+ * Names and shapes of all weights, checksums where the case has them (of shared ones once), and the
+ * values of those that the case stores.
+ */
 function compareWeights(fixture: LoadedCase, weights: ReadonlyMap<string, HostTensor>): Comparison[] {
   const { stateDict = {}, checksums = {} } = fixture;
   const unexpected = [...weights.keys()].filter((name) => !(name in stateDict));

@@ -39,7 +39,10 @@ function imageGradient(scalar: (images: tf.Tensor4D) => tf.Tensor, x: tf.Tensor)
   return tf.grad((images) => tf.sum(scalar(images as tf.Tensor4D)))(x);
 }
 
-/** Names of the blur kernels that the reference stores. Ours are made from the options: they must be the same. */
+/**
+ * Names of the blur kernels that the reference stores. Ours are made from the options: they must be
+ * the same.
+ */
 export function storedKernels({ name, tensors }: LoadedCase, taps: BlurTaps): string[] {
   const { data: ours } = makeBlurKernel(taps);
   return [...tensorsUnder(tensors, 'w')].flatMap(([weight, { data }]) => {
@@ -185,7 +188,9 @@ export function readStyleDiscriminatorOptions(
   return options;
 }
 
-/** `StyleDiscriminator`: loss = sum(logits · cotangent), and R1 with its gradients of second order. */
+/**
+ * `StyleDiscriminator`: loss = sum(logits · cotangent), and R1 with its gradients of second order.
+ */
 export const styleDiscriminator = tensorAdapter(async (fixture, execute) => {
   const options = readStyleDiscriminatorOptions(fixture.config, fixture.name);
   const module = new StyleDiscriminator({ ...options, key });
@@ -223,7 +228,10 @@ export const styleDiscriminator = tensorAdapter(async (fixture, execute) => {
   }
 });
 
-/** `PatchDiscriminator`: everything in eval mode, then in train mode, and the state after one pass of that. */
+/**
+ * `PatchDiscriminator`: everything in eval mode, then in train mode, and the state after one pass
+ * of that.
+ */
 export const patchDiscriminator = tensorAdapter(async (fixture, execute) => {
   const reader = new ConfigReader(fixture.config, fixture.name);
   const options = {

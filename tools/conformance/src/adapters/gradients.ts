@@ -4,7 +4,10 @@ import { fnv1a, hashSym } from '../checksum.js';
 import type { Execute, TensorRecord } from '../execute.js';
 import { tensorsUnder, type FixtureCase, type LoadedCase } from '../fixture.js';
 
-/** Loads a case's weights into a module. `fixed` names weights of the reference that are computed here, not loaded. */
+/**
+ * Loads a case's weights into a module. `fixed` names weights of the reference that are computed
+ * here, not loaded.
+ */
 export function loadWeights(
   module: Module,
   table: readonly ReferenceWeight[],
@@ -32,7 +35,10 @@ export function loadWeights(
   );
 }
 
-/** Sets a module's variables by the hash rule of a case that stores none, `value` from the hash number to the weight. */
+/**
+ * Sets a module's variables by the hash rule of a case that stores none, `value` from the hash
+ * number to the weight.
+ */
 export function loadHashedWeights(
   module: Module,
   table: readonly ReferenceWeight[],
@@ -103,7 +109,8 @@ export async function runModule(
         true,
       );
       sources.forEach(([name, tensor], index) => {
-        // Where a scalar does not depend on a tensor there is no gradient, which PyTorch's cases store as zeros.
+        // Where a scalar does not depend on a tensor there is no gradient, which PyTorch's cases
+        // store as zeros.
         results[`grad/${scalar}/${name}`] = gradients[index] ?? tf.zerosLike(tensor);
       });
     }

@@ -8,7 +8,10 @@ import { loadWeights, runModule } from './gradients.js';
 import { readResidual, type BuiltQuantizer } from './vector-quantizer.js';
 
 /** A quantizer from the reference's `qparams`. */
-export function readGumbelQuantizer(config: Config, where: string): BuiltQuantizer<GumbelQuantizer | ResidualQuantizer> {
+export function readGumbelQuantizer(
+  config: Config,
+  where: string,
+): BuiltQuantizer<GumbelQuantizer | ResidualQuantizer> {
   const reader = new ConfigReader(config, where);
   const quantizer = new GumbelQuantizer({
     codeDim: reader.number('embedDim'),
@@ -23,7 +26,10 @@ export function readGumbelQuantizer(config: Config, where: string): BuiltQuantiz
   return built;
 }
 
-/** Options of a pass with a case's noise `[L, B, N, K]`; a quantizer with one level takes it without the first axis. */
+/**
+ * Options of a pass with a case's noise `[L, B, N, K]`; a quantizer with one level takes it without
+ * the first axis.
+ */
 export function withNoise(
   { codeDepth }: Quantizer,
   noise: tf.Tensor,

@@ -5,7 +5,10 @@ import type { Config, LoadedCase } from '../fixture.js';
 import type { Adapter } from './adapter.js';
 import { readViTOptions } from './vit.js';
 
-/** Models of different seeds whose weights are judged together, so that small tensors give enough numbers. */
+/**
+ * Models of different seeds whose weights are judged together, so that small tensors give enough
+ * numbers.
+ */
 const seeds = 32;
 
 /** How many standard errors mean and variance may be off. */

@@ -45,7 +45,8 @@ export interface ReferenceLoss {
 
 /**
  * Reads the loss that `config` says, with the reference's defaults.
- * @param discriminatorWeights  the case with the weights of the discriminator alone; without, the loss has none
+ * @param discriminatorWeights  the case with the weights of the discriminator alone; without, the
+ *   loss has none
  */
 export function readReferenceLoss(
   config: Config,
@@ -102,8 +103,8 @@ export function lossOptions(
 }
 
 /**
- * The autoencoder's log of the reference, without the split in front of the names. It has terms of weight 0 too, which the
- * library does not compute.
+ * The autoencoder's log of the reference, without the split in front of the names. It has terms of
+ * weight 0 too, which the library does not compute.
  */
 export function autoencoderLog(
   { weights, perceptual, adversary }: ReferenceLoss,

@@ -11,9 +11,10 @@ const spacing = 2 ** -23;
 const maximumRuns = 8;
 
 /**
- * As `tensorAdapter`, for computations that may hang on a rounding. What misses is computed again with inputs and weights moved by
- * up to one unit in their last place. A tensor that then keeps its tolerance is one that float32 does not determine: it is
- * named as not compared. All others have to pass in the first run.
+ * As `tensorAdapter`, for computations that may hang on a rounding. What misses is computed again
+ * with inputs and weights moved by up to one unit in their last place. A tensor that then keeps its
+ * tolerance is one that float32 does not determine: it is named as not compared. All others have to
+ * pass in the first run.
  */
 export function exceptWhatRoundingDecides(
   produce: (fixture: LoadedCase, execute: Execute) => Promise<ReadonlyMap<string, HostTensor>>,
@@ -35,7 +36,10 @@ export function exceptWhatRoundingDecides(
   };
 }
 
-/** The case with every float of its inputs and weights moved by up to one unit in the last place; a function of `seed`. */
+/**
+ * The case with every float of its inputs and weights moved by up to one unit in the last place; a
+ * function of `seed`.
+ */
 function moved(fixture: LoadedCase, seed: number): LoadedCase {
   const tensors = [...fixture.tensors].map(([name, tensor], index): [string, HostTensor] => {
     const { shape, data } = tensor;

@@ -22,7 +22,10 @@ function numbers({ name, values = {} }: LoadedCase, key: string): number[] {
   return list;
 }
 
-/** What the reference's schedule objects return: `schedule` relative to `start`, `call` the value itself. */
+/**
+ * What the reference's schedule objects return: `schedule` relative to `start`, `call` the value
+ * itself.
+ */
 function scheduleAdapter(create: (reader: ConfigReader) => { schedule: Schedule; start: number }): Adapter {
   return async (fixture) => {
     const reader = new ConfigReader(fixture.config, fixture.name);

@@ -59,7 +59,10 @@ export function withoutKeys({ ...config }: Config, ...names: string[]): Config {
   return Object.fromEntries(Object.entries(config).filter(([name]) => !names.includes(name)));
 }
 
-/** Residual tokens `[B, N, L]` and what belongs to them have positions and images in one axis in the reference. */
+/**
+ * Residual tokens `[B, N, L]` and what belongs to them have positions and images in one axis in the
+ * reference.
+ */
 export function toReferenceLogits(logits: tf.Tensor): tf.Tensor {
   if (logits.rank !== 4) return logits;
   const [batch, positions, levels, vocabSize] = logits.shape as [number, number, number, number];

@@ -16,14 +16,20 @@ import {
   type BuiltModel,
 } from './stage2-models.js';
 
-/** What the reference's cached sampling gives differs from its own forward pass: it forgets the previous token. */
+/**
+ * What the reference's cached sampling gives differs from its own forward pass: it forgets the
+ * previous token.
+ */
 const asIs = ['cached/logits', 'cached/codes'];
 
 async function toHost(tensor: tf.Tensor): Promise<HostTensor> {
   return { shape: tensor.shape, data: ((await tensor.data()) as Float32Array | Int32Array).slice() };
 }
 
-/** Tokens by greedy cached sampling and the logits they came from, and full-forward logits of the case's other tokens. */
+/**
+ * Tokens by greedy cached sampling and the logits they came from, and full-forward logits of the
+ * case's other tokens.
+ */
 async function sampleCase({ model }: BuiltModel, fixture: LoadedCase, execute: Execute) {
   const { name, tensors } = fixture;
   const conditions = tensors.get('in/conds')!;

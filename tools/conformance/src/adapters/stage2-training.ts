@@ -51,7 +51,10 @@ function readTraining({ config, name }: LoadedCase): Training {
   return training;
 }
 
-/** From a text: `Adam(betas=(0.9,0.96), eps=1e-8); weightDecay 0.01 on group `decay`, 0 on `noDecay`; …`. */
+/**
+ * From a text: `Adam(betas=(0.9,0.96), eps=1e-8); weightDecay 0.01 on group `decay`, 0 on
+ * `noDecay`; …`.
+ */
 function readAdam(text: string, where: string): { adam: Required<AdamOptions>; weightDecay: number } {
   const number = '([0-9.e+-]+)';
   const pattern = new RegExp(
@@ -88,7 +91,10 @@ function parameterGroups(
 /** What the reference samples after its training, with its cache that loses the previous token. */
 const isAsIs = (name: string): boolean => name.startsWith('after/cachedSample');
 
-/** `CondTransformer training`: images through the frozen tokenizer, cross-entropy given the class, Adam. */
+/**
+ * `CondTransformer training`: images through the frozen tokenizer, cross-entropy given the class,
+ * Adam.
+ */
 export const condTransformerTraining: Adapter = async (fixture, execute) => {
   const { stage1, transformer, steps, learningRate, adam, weightDecay } = readTraining(fixture);
   const [ofTokenizer, ofTransformer] = splitWeights(fixture, ['stage1_model.', 'transformer.']) as [

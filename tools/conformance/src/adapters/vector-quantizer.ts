@@ -47,7 +47,9 @@ export function readVectorQuantizer(
   return built;
 }
 
-/** `VectorQuantizer`: maps of any number of axes, codes along the last; zq = sum(zq · cotangent). */
+/**
+ * `VectorQuantizer`: maps of any number of axes, codes along the last; zq = sum(zq · cotangent).
+ */
 export const vectorQuantizer = tensorAdapter(async (fixture, execute) => {
   const { quantizer, table } = readVectorQuantizer(fixture.config, fixture.name);
   try {

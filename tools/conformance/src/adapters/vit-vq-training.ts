@@ -77,7 +77,10 @@ function readAdamW(text: string, where: string): { adam: Required<AdamWOptions>;
   return { adam: { beta1, beta2, epsilon }, weightDecay };
 }
 
-/** Position tables have no gradient in the reference and stay as they are; everything else decays, biases and norms too. */
+/**
+ * Position tables have no gradient in the reference and stay as they are; everything else decays,
+ * biases and norms too.
+ */
 function parameterGroups(module: Module, weightDecay: number): ParameterGroup[] {
   const variables = [...module.namedTrainableVariables()];
   const isTable = ([name]: [string, tf.Variable]): boolean => name.endsWith('.positions');
@@ -103,12 +106,13 @@ function exported(
 const scalarInput = (value: number): HostTensor => ({ shape: [], data: Float32Array.of(value) });
 
 /**
- * `ViTVQ training`: for every batch a step of the autoencoder, then one of the discriminator on reconstructions by the updated
- * autoencoder. Before its start the discriminator's loss is 0 and its weights only decay.
+ * `ViTVQ training`: for every batch a step of the autoencoder, then one of the discriminator on
+ * reconstructions by the updated autoencoder. Before its start the discriminator's loss is 0 and
+ * its weights only decay.
  *
- * Adam divides a gradient by its own size: one that float32 cannot tell from 0 moves its weight by a whole learning rate, in
- * the direction that rounding gives it. R1 on two images has such gradients, where the minibatch standard deviation of a
- * feature is near 0.
+ * Adam divides a gradient by its own size: one that float32 cannot tell from 0 moves its weight by
+ * a whole learning rate, in the direction that rounding gives it. R1 on two images has such
+ * gradients, where the minibatch standard deviation of a feature is near 0.
  */
 export const vitVQTraining = exceptWhatRoundingDecides(async (fixture, execute) => {
   const training = readTraining(fixture);
@@ -182,7 +186,8 @@ export const vitVQTraining = exceptWhatRoundingDecides(async (fixture, execute) 
     const weights = [
       ...exported(after, table, ''),
       ...exported(after, adversary?.table ?? [], 'loss.discriminator.'),
-      // Computed, not learned: what the case gave is what we have, or its weights would not have been taken.
+      // Computed, not learned: what the case gave is what we have, or its weights would not have
+      // been taken.
       ...fixed.map((name): [string, HostTensor] => [name, fixture.tensors.get(`w/${name}`)!]),
     ];
     for (const [name, weight] of weights) {

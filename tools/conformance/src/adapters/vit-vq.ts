@@ -101,7 +101,10 @@ export const vitVQ = tensorAdapter(async (fixture, execute) => {
   }
 });
 
-/** `ViTVQGumbel`: a pass of training, one of evaluation and one for codes, each with its own noise `[L, B, N, K]`. */
+/**
+ * `ViTVQGumbel`: a pass of training, one of evaluation and one for codes, each with its own noise
+ * `[L, B, N, K]`.
+ */
 export const vitVQGumbel = tensorAdapter(async (fixture, execute) => {
   const { model, table, fixed } = readModel(fixture, readGumbelQuantizer);
   try {

@@ -16,7 +16,10 @@ import { loadWeights, runModule, toChannelsFirst, toChannelsLast } from './gradi
 /** Head width of the reference, whatever the model width is. */
 const referenceHeadDim = 64;
 
-/** Options of a ViT from the reference's `hparams`; image and patch size may stand in a configuration around it. */
+/**
+ * Options of a ViT from the reference's `hparams`; image and patch size may stand in a
+ * configuration around it.
+ */
 export function readViTOptions(
   config: Config,
   where: string,

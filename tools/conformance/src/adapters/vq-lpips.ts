@@ -35,9 +35,9 @@ import {
 import { splitWeights } from './weights.js';
 
 /**
- * What the cases of losses have instead of a model: reconstructions = base + transposed convolution of `h` by `lastLayer`, and
- * the quantizer's loss. Variables: `reconstructions` (the base, whose gradient is that of the reconstructions),
- * `codebookLoss`, `projection.weight` (`lastLayer`).
+ * What the cases of losses have instead of a model: reconstructions = base + transposed convolution
+ * of `h` by `lastLayer`, and the quantizer's loss. Variables: `reconstructions` (the base, whose
+ * gradient is that of the reconstructions), `codebookLoss`, `projection.weight` (`lastLayer`).
  */
 class GivenReconstructions extends Module implements TrainedTokenizer {
   readonly output = 'pixels';
@@ -121,7 +121,9 @@ interface Call {
   readonly noGrad: boolean;
 }
 
-/** Without a list of calls there is one for training and one for validation, both with gradients. */
+/**
+ * Without a list of calls there is one for training and one for validation, both with gradients.
+ */
 const usualCalls: readonly Call[] = ['train', 'val'].map((split) => ({
   name: split,
   optimizerIdx: 0,
@@ -132,7 +134,9 @@ const usualCalls: readonly Call[] = ['train', 'val'].map((split) => ({
   noGrad: false,
 }));
 
-/** Results of a call: its loss and log as `out/...`, its gradients as `grad/<call>/w/<our name>`. */
+/**
+ * Results of a call: its loss and log as `out/...`, its gradients as `grad/<call>/w/<our name>`.
+ */
 function runCall(call: Call, loss: ReferenceLoss, model: GivenReconstructions, images: tf.Tensor4D): TensorRecord {
   const { adversary } = loss;
   const results: TensorRecord = {};
@@ -166,7 +170,9 @@ function runCall(call: Call, loss: ReferenceLoss, model: GivenReconstructions, i
   return results;
 }
 
-/** `VQLPIPS` and `VQLPIPSWithDiscriminator`: every call with its log and the gradients of its loss. */
+/**
+ * `VQLPIPS` and `VQLPIPSWithDiscriminator`: every call with its log and the gradients of its loss.
+ */
 function lossAdapter(hasDiscriminator: boolean): ReturnType<typeof tensorAdapter> {
   return tensorAdapter(async (fixture, execute) => {
     const { vggChannels, ...config } = fixture.config;

@@ -2,8 +2,9 @@ import { DataError, type HostTensor } from '@vitvq/core';
 import { tensorsUnder, type LoadedCase } from '../fixture.js';
 
 /**
- * A case whose weights belong to several modules, one after the other: for each prefix of their names the case with the
- * weights of that part, under their names without it. Each goes to the first prefix that fits; '' takes what is left.
+ * A case whose weights belong to several modules, one after the other: for each prefix of their
+ * names the case with the weights of that part, under their names without it. Each goes to the
+ * first prefix that fits; '' takes what is left.
  * @throws {DataError} for weights that no prefix fits
  */
 export function splitWeights(fixture: LoadedCase, prefixes: readonly string[]): LoadedCase[] {

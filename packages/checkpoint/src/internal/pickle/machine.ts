@@ -17,8 +17,8 @@ import {
 } from './values.js';
 
 /**
- * Largest total size of the objects of a pickle, in bytes and roughly. Checkpoints with thousands of tensors need a few
- * million; a small pickle that builds objects without end is stopped here.
+ * Largest total size of the objects of a pickle, in bytes and roughly. Checkpoints with thousands
+ * of tensors need a few million; a small pickle that builds objects without end is stopped here.
  */
 const maximumBytes = 256 * 2 ** 20;
 const containerBytes = 200;
@@ -27,11 +27,14 @@ const operandBytes = 32;
 const slotBytes = 40;
 
 /**
- * Number of indices that the memo may be ahead of those in use. Writers count from 0 or 1, and a sparse memo is slow.
+ * Number of indices that the memo may be ahead of those in use. Writers count from 0 or 1, and a
+ * sparse memo is slow.
  */
 const placesAhead = 1000;
 
-/** The stack, the marks and the memo on which the operations of a pickle work. Every limit on a pickle is here. */
+/**
+ * Holds the stack, the marks and the memo on which the operations of a pickle work, and its limits.
+ */
 export class PickleMachine {
   /** Throws the error of the file, with the position in the pickle. */
   readonly refuse: Refuse;
@@ -119,7 +122,7 @@ export class PickleMachine {
     this.pushNew(storage);
   }
 
-  /** Pushes what a name of a module stands for. Unknown names are refused. */
+  /** Pushes the name of a class or function in a module. Unknown names are refused. */
   pushName(module: string, name: string): void {
     this.spend(2 * (module.length + name.length));
     const found = this.#names.resolve(module, name);
@@ -175,7 +178,7 @@ export class PickleMachine {
     this.#memo[index] = this.top();
   }
 
-  /** Pushes what the memo keeps at an index. */
+  /** Pushes the value that the memo keeps at an index. */
   recall(index: number): void {
     const value = this.#memo[index];
     this.push(
@@ -245,18 +248,20 @@ export class PickleMachine {
     }
   }
 
-  /** Pushes what calling a known name returns. */
+  /** Pushes the result of calling a known name. */
   call(called: PickleValue | undefined, parameters: PickleValue): void {
     if (!(called instanceof PickleName)) {
       this.refuse('a class or function to call', describeValue(called));
       return;
     }
-    // What a call builds is as large as what it is given.
+    // The result of a call is as large as its parameters.
     this.spend(slotBytes * sizeOf(parameters));
     this.pushNew(this.#names.call(called, parameters, this.refuse));
   }
 
-  /** Drops attributes of a container (`_metadata` of a state dict) and the content of a placeholder. */
+  /**
+   * Drops attributes of a container (`_metadata` of a state dict) and the content of a placeholder.
+   */
   build(): void {
     this.pop();
     const target = this.top();
@@ -266,7 +271,10 @@ export class PickleMachine {
   }
 }
 
-/** Returns the number of items that a call may copy: those of its parameters and of the containers among them. */
+/**
+ * Returns the number of items that a call may copy: those of its parameters and of the containers
+ * among them.
+ */
 function sizeOf(parameters: PickleValue): number {
   if (!(parameters instanceof PickleTuple)) return 0;
   return parameters.items.reduce<number>((sum, item) => {

@@ -13,7 +13,7 @@ import {
   type Refuse,
 } from './values.js';
 
-/** Builds what a call of a known name gives. */
+/** Builds the value that a call of a known name returns. */
 type Build = (parameters: readonly PickleValue[], refuse: Refuse) => PickleValue;
 
 const dtypes: ReadonlyMap<string, SafetensorsDtype> = new Map<string, SafetensorsDtype>([
@@ -35,7 +35,7 @@ const dtypes: ReadonlyMap<string, SafetensorsDtype> = new Map<string, Safetensor
   ['torch.bool', 'BOOL'],
 ]);
 
-/** Names of Python 2, under which protocols 0 to 2 write some of Python 3. */
+/** Names of Python 2 under which protocols 0 to 2 write some names of Python 3. */
 const otherNames: ReadonlyMap<string, string> = new Map(
   ['set', 'frozenset', 'list', 'dict', 'tuple', 'bytearray', 'int', 'float', 'str', 'object', 'complex'].map((name) => [
     `__builtin__.${name}`,
@@ -44,8 +44,9 @@ const otherNames: ReadonlyMap<string, string> = new Map(
 );
 
 /**
- * Classes that training programs leave in checkpoints beside the weights: settings, paths, numbers of numpy. They hold data
- * alone, and are not looked at: an object of theirs becomes a placeholder that holds nothing.
+ * Classes that training programs leave in checkpoints beside the weights: settings, paths, numbers
+ * of numpy. Their objects hold only data and are not read: each becomes a placeholder that holds
+ * nothing.
  */
 const passedOver: ReadonlySet<string> = new Set([
   'argparse.Namespace',
@@ -91,7 +92,10 @@ function list(values: readonly PickleValue[]): PickleList {
   return result;
 }
 
-/** Items of a list, tuple or set: those of a list or set may become more later, so whoever keeps them copies them. */
+/**
+ * Returns the items of a list, tuple or set. A list or a set may grow later, so a caller that keeps
+ * the items copies them.
+ */
 function itemsOf(value: PickleValue | undefined, refuse: Refuse): readonly PickleValue[] {
   if (value === undefined) return [];
   if (value instanceof PickleList || value instanceof PickleTuple || value instanceof PickleSet) return value.items;
@@ -122,7 +126,7 @@ const set: Build = ([items], refuse) => {
   return result;
 };
 
-/** Bytes in protocols 0 to 2: a text in latin1, one character a byte. */
+/** Builds bytes, which protocols 0 to 2 write as a text in latin1 with one character a byte. */
 const bytes: Build = ([content, encoding], refuse) => {
   if (content === undefined) return new Uint8Array();
   if (content instanceof Uint8Array) return content;
@@ -136,13 +140,16 @@ function tensorOf(value: PickleValue | undefined, refuse: Refuse): PickleTensor 
   return value instanceof PickleTensor ? value : refuse('a tensor', describeValue(value));
 }
 
-/** Of `_rebuild_tensor`, `_rebuild_tensor_v2` and `_v3`, whose further parameters are of training and of no value. */
+/**
+ * Builds a tensor from the parameters of `_rebuild_tensor` and `_rebuild_tensor_v2`. Their further
+ * parameters concern training and are ignored.
+ */
 const tensor: Build = ([storage, offset, shape, strides], refuse) =>
   buildTensor(storage, offset, shape, strides, undefined, refuse);
 
 /**
- * What may be called, and what comes of it. Every one of these is code of ours: nothing that a pickle names is ever imported,
- * looked up or run.
+ * Names that may be called, with the functions that build the results. All of these are functions
+ * of this file: nothing that a pickle names is ever imported, looked up or run.
  */
 const known: ReadonlyMap<string, Build> = new Map<string, Build>([
   ['collections.OrderedDict', ([pairs], refuse) => dictionary(pairs, refuse)],
@@ -181,7 +188,10 @@ const known: ReadonlyMap<string, Build> = new Map<string, Build>([
   ],
 ]);
 
-/** Names by which a caller passes over more: `package.module.Class`, or all of a package as `package.*`. */
+/**
+ * Names that a pickle may mention: the known ones, those that are passed over, and those that the
+ * caller ignores, as `package.module.Class` or all of a package as `package.*`.
+ */
 export class AllowedNames {
   readonly #exact: ReadonlySet<string>;
   readonly #prefixes: readonly string[];
@@ -191,7 +201,7 @@ export class AllowedNames {
     this.#prefixes = ignore.filter((name) => name.endsWith('.*')).map((name) => name.slice(0, -1));
   }
 
-  /** The name that a pickle mentions, or nothing where it must be refused. */
+  /** Returns the name that a pickle mentions; undefined where the name must be refused. */
   resolve(module: string, name: string): PickleName | undefined {
     const written = `${module}.${name}`;
     const full = otherNames.get(written) ?? written;
@@ -199,7 +209,7 @@ export class AllowedNames {
     return allowed ? new PickleName(full) : undefined;
   }
 
-  /** What comes of calling a name, or of making an object of a class. */
+  /** Returns the result of calling a name or of making an object of a class. */
   call({ name }: PickleName, parameters: PickleValue, refuse: Refuse): PickleValue {
     if (this.#isPassedOver(name)) return new PicklePlaceholder(name);
     return call(name, parameters, refuse);

@@ -11,11 +11,14 @@ export interface PickleOperation {
   readonly run: (machine: PickleMachine, reader: PickleReader) => void;
 }
 
-/** Largest number of bytes of a binary integer; longer ones take long to convert and mean nothing here. */
+/**
+ * Largest number of bytes of a binary integer; longer ones take long to convert and mean nothing
+ * here.
+ */
 const maximumLongBytes = 255;
 
 /**
- * The operations of protocols 0 to 5 by their byte. Sources: `pickletools.opcodes` of Python
+ * Operations of the protocols 0 to 5 by their byte. Source: `pickletools.opcodes` of Python
  * (https://docs.python.org/3/library/pickletools.html).
  */
 export const pickleOperations: Readonly<Record<number, PickleOperation>> = {

@@ -12,7 +12,7 @@ import {
   type Refuse,
 } from './values.js';
 
-/** Storages by the names of their classes in `torch`. */
+/** Types of the elements of storages, by the names of the storages' classes in `torch`. */
 export const storageDtypes: ReadonlyMap<string, SafetensorsDtype | undefined> = new Map<
   string,
   SafetensorsDtype | undefined
@@ -31,16 +31,20 @@ export const storageDtypes: ReadonlyMap<string, SafetensorsDtype | undefined> = 
   ['torch.storage._UntypedStorage', undefined],
 ]);
 
-/** PyTorch's own limit is 64. */
+/** Largest number of axes, which is the limit of PyTorch. */
 const maximumRank = 64;
 
 /**
- * Values of an expanded tensor, which repeats those of its storage, may not exceed this (or the size of its storage): a few
- * bytes could otherwise ask for any amount of memory.
+ * Largest number of values of an expanded tensor, which repeats those of its storage, or the size
+ * of its storage where that is more. Otherwise a few bytes could ask for any amount of memory.
  */
 const maximumExpanded = 2 ** 24;
 
-/** A persistent id: `('storage', class, key, location, elements)`, before PyTorch 0.4 and in legacy files with a view. */
+/**
+ * Builds the storage that a persistent id describes: `('storage', class, key, location, elements)`,
+ * with a view as a sixth item before PyTorch 0.4 and in legacy files.
+ * @throws what `refuse` throws
+ */
 export function buildStorage(id: PickleValue, refuse: Refuse): PickleStorage {
   if (!(id instanceof PickleTuple) || id.items[0] !== 'storage') {
     const kind = id instanceof PickleTuple ? id.items[0] : id;
@@ -64,7 +68,7 @@ export function buildStorage(id: PickleValue, refuse: Refuse): PickleStorage {
   return new PickleStorage(key, dtype, viewLength, offset, length);
 }
 
-/** A tensor, all of whose elements lie in its storage. */
+/** Builds a tensor whose elements all lie in its storage. @throws what `refuse` throws */
 export function buildTensor(
   storage: PickleValue | undefined,
   offset: PickleValue | undefined,
@@ -84,7 +88,7 @@ export function buildTensor(
       `${describeSizes(shape)}, ${describeSizes(strides)}, ${describeValue(offset)}`,
     );
   }
-  // Bytes of a storage count as elements of its tensor's type.
+  // The bytes of a storage without a type count as elements of the type of its tensor.
   const length = storage.dtype === undefined ? Math.floor(storage.length / elementBytes(dtype)) : storage.length;
   const count = sizes.reduce((product, size) => product * size, 1);
   if (!Number.isSafeInteger(count)) {
@@ -108,7 +112,7 @@ function isSize(value: PickleValue | undefined): value is number {
   return typeof value === 'number' && isSizes([value]);
 }
 
-/** Sizes of a tensor's axes, in an array of their own: what was checked must not change. */
+/** Returns the sizes of axes in an array of their own, because checked sizes must not change. */
 function sizesOf(value: PickleValue | undefined): number[] | undefined {
   if (!(value instanceof PickleTuple) || value.items.length > maximumRank) return undefined;
   const items = [...value.items];

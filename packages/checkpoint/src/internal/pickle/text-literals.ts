@@ -1,4 +1,7 @@
-/** Largest number of digits of an integer in text; longer ones take long to convert and mean nothing here. */
+/**
+ * Largest number of digits of an integer in text; longer ones take long to convert and mean nothing
+ * here.
+ */
 const maximumDigits = 600;
 const decimal = /^\s*[+-]?\d+\s*$/;
 const float = /^\s*[+-]?(?:inf|nan|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*$/i;
@@ -15,7 +18,10 @@ export function floatLiteral(line: string): number | undefined {
   return Number(line.trim().toLowerCase().replace('inf', 'Infinity').replace('nan', 'NaN'));
 }
 
-/** Parses a string literal of Python without its prefix; returns undefined where there are no quotes. */
+/**
+ * Parses a string literal of Python without its prefix; returns undefined where there are no
+ * quotes.
+ */
 export function quotedText(line: string): string | undefined {
   const literal = /^\s*(["'])(.*)\1\s*$/.exec(line);
   return literal ? unescaped(literal[2]!, /\\(?:x([0-9a-fA-F]{2})|([\\'"nrt]))/g) : undefined;

@@ -20,14 +20,14 @@ export interface Unpickled {
 }
 
 /**
- * Reads one pickle of the protocols 0 to 5. A pickle is a program for a small machine with a stack and a memo, and
- * Python's own reader runs whatever the program names. This reader knows a few dozen names, refuses all others, and
- * builds what the known ones stand for with code of its own.
+ * Reads one pickle of the protocols 0 to 5. A pickle is a program for a small machine with a stack
+ * and a memo, and Python's own reader runs whatever the program names. This reader knows a few
+ * dozen names, refuses all others, and builds what the known ones stand for with code of its own.
  *
- * The npm package `pickleparser` was considered as a base. As of version 0.2.1, it lets a pickle set prototypes
- * (`__proto__` as a key of DICT and of the state of BUILD), calls any property called `__setstate__` that is a function,
- * spreads lists of any length onto the stack of JavaScript, reads LONG1 without its sign, gives tuples and lists one
- * type, and has no limits.
+ * The npm package `pickleparser` was considered as a base. As of version 0.2.1, it lets a pickle
+ * set prototypes (`__proto__` as a key of DICT and of the state of BUILD), calls any property
+ * called `__setstate__` that is a function, spreads lists of any length onto the stack of
+ * JavaScript, reads LONG1 without its sign, gives tuples and lists one type, and has no limits.
  * @throws what `refuse` throws; `PickleEnd` where the bytes end before the pickle
  */
 export function unpickle(reader: PickleReader, { names, refuse }: UnpickleOptions): Unpickled {

@@ -1,10 +1,13 @@
 import { boundedName } from '../bounded-name.js';
 import type { SafetensorsDtype } from '../../dtypes.js';
 
-/** Throws the error of a file; only its reasons are known where it is called. */
+/** Throws the error of a file. The caller knows only the reasons, and not the file. */
 export type Refuse = (expected: string, got: string, fix?: string) => never;
 
-/** What unpickling may build: plain values, plain containers, descriptions of tensors, and placeholders that hold nothing. */
+/**
+ * Values that unpickling may build: plain values, plain containers, descriptions of tensors, and
+ * placeholders that hold nothing.
+ */
 export type PickleValue =
   | null
   | boolean
@@ -21,22 +24,25 @@ export type PickleValue =
   | PickleTensor
   | PicklePlaceholder;
 
-/** Unlike a list, it never changes: nothing else may hold its items. */
+/** A tuple. Unlike a list, it never changes: nothing else may hold its items. */
 export class PickleTuple {
   constructor(readonly items: readonly PickleValue[]) {}
 }
 
+/** A list. */
 export class PickleList {
   readonly items: PickleValue[] = [];
 }
 
+/** A set. */
 export class PickleSet {
   readonly items: PickleValue[] = [];
 }
 
 /**
- * Entries whose keys are texts; others are dropped, since nothing reads them. Numbers as keys would let a pickle choose ones that all
- * hash alike, and each would be compared with all before it. A Map has no prototype to reach.
+ * A dictionary of the entries whose keys are strings. Other entries are dropped, because nothing
+ * reads them, and because a pickle could choose numbers that all have the same hash, so that each
+ * would be compared with all before it. A `Map` has no prototype that a key could reach.
  */
 export class PickleDictionary {
   readonly #entries = new Map<string, PickleValue>();
@@ -50,44 +56,49 @@ export class PickleDictionary {
   }
 }
 
-/** A class or function that the pickle mentions, known by its name alone. */
+/** A class or function that a pickle mentions, known by its name alone. */
 export class PickleName {
   constructor(readonly name: string) {}
 }
 
-/** Stands for an object of a class that is passed over, whatever the pickle says of its content. */
+/**
+ * Placeholder for an object of a class that is passed over. It holds nothing, whatever the pickle
+ * states of its content.
+ */
 export class PicklePlaceholder {
   constructor(readonly name: string) {}
 }
 
-/** A run of numbers outside of the pickle. */
+/** A storage: an array of numbers outside of the pickle. */
 export class PickleStorage {
   constructor(
     readonly key: string,
-    /** Of its elements; undefined for a storage of bytes, whose tensors say what they are. */
+    /** Type of the elements; undefined for a storage of bytes, whose tensors state their types. */
     readonly dtype: SafetensorsDtype | undefined,
-    /** Elements, or bytes. */
+    /** Number of elements, or of bytes. */
     readonly length: number,
-    /** Where it starts within the storage of that key, in elements: storages can be views of others. */
+    /**
+     * Element of the storage of that key at which it starts: a storage can be a view of another.
+     */
     readonly offset: number,
-    /** Elements that the storage of that key must have. */
+    /** Number of elements that the storage of that key must have. */
     readonly wholeLength: number,
   ) {}
 }
 
-/** How a tensor lies in a storage; strides and offset count elements. */
+/** Place of a tensor in a storage. Strides and offset count elements. */
 export class PickleTensor {
   constructor(
     readonly storage: PickleStorage,
     readonly dtype: SafetensorsDtype,
-    /** From the start of the storage of that key. */
+    /** Element of the storage of that key at which it starts. */
     readonly offset: number,
     readonly shape: readonly number[],
     readonly strides: readonly number[],
   ) {}
 }
 
-/** A value as it may appear in a message. */
+/** Returns a description of a value for an error message. */
 export function describeValue(value: PickleValue | undefined): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'None';

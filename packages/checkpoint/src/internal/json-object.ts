@@ -1,0 +1,53 @@
+import { DataError } from '@vitvq/core';
+import { quote, scanJson } from './scan-json.js';
+
+/** Bounds of a file in JSON. */
+export interface JsonObjectLimits {
+  readonly maximumBytes: number;
+  /** Deepest nesting. The text is refused before it is parsed when it nests deeper. */
+  readonly maximumDepth: number;
+}
+
+/** Text and value of a file that holds one object in JSON. */
+export interface JsonObject {
+  readonly text: string;
+  readonly value: Record<string, unknown>;
+}
+
+/** Refuses a file in JSON that is too large to be read. @throws {DataError} naming `where` */
+export function assertJsonSize(size: number, noun: string, { maximumBytes }: JsonObjectLimits, where: string): void {
+  if (size <= maximumBytes) return;
+  throw new DataError({ where, expected: `${noun} of at most ${maximumBytes} bytes`, got: `${size}` });
+}
+
+/**
+ * Parses bytes that hold one object in JSON and that may come from anywhere: their size, depth,
+ * keys and values are bounded, keys of an object differ, and none is `__proto__`.
+ * @param noun  description of the file for errors, such as "an index"
+ * @throws {DataError} naming `where` and the problem
+ */
+export function parseJsonObject(bytes: Uint8Array, noun: string, limits: JsonObjectLimits, where: string): JsonObject {
+  const refuse = (expected: string, got: string, fix?: string): never => {
+    throw new DataError({ where, expected, got, fix });
+  };
+  assertJsonSize(bytes.length, noun, limits, where);
+  let text: string;
+  let value: unknown;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    scanJson(text, { noun, maximumDepth: limits.maximumDepth }, refuse);
+    value = JSON.parse(text, (key, item: unknown) =>
+      key === '__proto__' ? refuse('names other than __proto__', 'that name') : item,
+    );
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    return refuse(`${noun} in JSON`, quote((error as Error).message), 'The file is damaged or was cut off.');
+  }
+  if (!isObject(value)) return refuse(`${noun} that is an object`, quote(value));
+  return { text, value };
+}
+
+/** Returns whether a value of JSON is an object, and not a list or null. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
