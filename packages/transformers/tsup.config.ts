@@ -1,4 +1,5 @@
 import { defineConfig } from 'tsup';
-import { packageBuild } from '../../tsup.config.base.js';
+import { neutralBuild } from '../../tsup.config.base.js';
 
-export default defineConfig({ ...packageBuild, entry: ['src/index.ts', 'src/node/index.ts'] });
+// The folder `node` is what reads and writes files; `npm run boundaries` keeps the rest apart from it.
+export default defineConfig({ ...neutralBuild, external: [/^node:/], entry: ['src/index.ts', 'src/node/index.ts'] });

@@ -37,7 +37,7 @@ export async function makeSmokeModels(
     const model =
       levels === 1
         ? new GPT({ ...shared, ...stack, key })
-        : new RQTransformer({ ...shared, levels, spatial: stack, depth: stack, key });
+        : new RQTransformer({ ...shared, codeDepth: levels, spatial: stack, depth: stack, key });
     await saveTransformer(join(run, folders.transformer), model, conditioner).finally(() => model.dispose());
   } finally {
     tokenizer.dispose();

@@ -19,7 +19,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 describe('models of a run', () => {
   it('are a tokenizer and a transformer after a pipeline, a tokenizer alone after the quickstart', async () => {
     const pipeline = await loadModels(run('pipeline'));
-    expect(pipeline.transformer?.model.levels).toBe(1);
+    expect(pipeline.transformer?.model.codeDepth).toBe(1);
     pipeline.dispose();
     const quickstart = await loadModels(run('quickstart'));
     expect(quickstart.transformer).toBeUndefined();

@@ -30,7 +30,7 @@ await runProgram('completion', async () => {
   const { tokenizer, transformer, conditioner } = models;
   const batchSize = batchSizeOf(settings);
   const generator = new ImageGenerator({ model: transformer, conditioner, tokenizer, batchSize });
-  const halves = halvesOf(transformer.grid[0], transformer.grid[1] * transformer.levels);
+  const halves = halvesOf(transformer.grid[0], transformer.grid[1] * transformer.codeDepth);
 
   const originals = await readTestImages(settings, tokenizer.imageSize);
   const labels = [...originals.labels];

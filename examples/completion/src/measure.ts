@@ -46,7 +46,7 @@ export async function measureKnowledge(
     lowerHalves(await generator.negativeLogLikelihood({ ...tokens, data }, { conditions }), halves);
   const own = await natsOf(tokens.data);
   const other = await natsOf(underPartners(tokens.data, halves, partners));
-  return compareNats(own, other, labels.length, transformer.grid[1] * transformer.levels);
+  return compareNats(own, other, labels.length, transformer.grid[1] * transformer.codeDepth);
 }
 
 /**

@@ -205,13 +205,13 @@ const POSITION_SCALE = 0.02;
 
 /** As its training begins: the same settings give the same weights. */
 export function createTransformer(
-  { vocabSize, grid, levels }: Pick<AutoregressiveModel, 'vocabSize' | 'grid' | 'levels'>,
+  { vocabSize, grid, codeDepth }: Pick<AutoregressiveModel, 'vocabSize' | 'grid' | 'codeDepth'>,
   conditionVocabSize: number,
   settings: Settings,
 ): GPT | RQTransformer {
   const shared = { vocabSize, grid, conditionVocabSize, key: keyOf(settings, 'gpt') };
   if (settings.model === 'gpt') return new GPT({ ...(settings.smoke ? SMOKE_GPT_SIZE : GPT_SIZE), ...shared });
-  const model = new RQTransformer({ ...(settings.smoke ? SMOKE_RQ_SIZE : RQ_SIZE), ...shared, levels });
+  const model = new RQTransformer({ ...(settings.smoke ? SMOKE_RQ_SIZE : RQ_SIZE), ...shared, codeDepth });
   tf.tidy(() => {
     for (const [name, variable] of model.namedVariables()) {
       if (/positions$/i.test(name)) variable.assign(tf.mul(variable, POSITION_SCALE));

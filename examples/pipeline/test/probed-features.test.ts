@@ -19,7 +19,7 @@ describe('probedFeatures', () => {
   it('are what the tokenizer makes of images, and the GPT of their codes without a class', async () => {
     const tokenizer = createTokenizer(tokenizerConfig(settings), { seed: 0 });
     const [model, untrained] = [0, 1].map((seed): AutoregressiveModel => {
-      const shape = { vocabSize: tokenizer.vocabSize, grid: tokenizer.grid, levels: 1 };
+      const shape = { vocabSize: tokenizer.vocabSize, grid: tokenizer.grid, codeDepth: 1 };
       return createTransformer(shape, conditioner.vocabSize, { ...settings, seed });
     });
     const images = tf.tensor4d(randomUniform(randomKey(0), 3 * 16 * 16 * 3), [3, 16, 16, 3]);
@@ -58,7 +58,11 @@ describe('probedFeatures', () => {
     const residual = { ...settings, model: 'rq' } as const;
     const tokenizer = createTokenizer(tokenizerConfig(residual), { seed: 0 });
     const { vocabSize, grid, quantizer } = tokenizer;
-    const model = createTransformer({ vocabSize, grid, levels: quantizer.codeDepth }, conditioner.vocabSize, residual);
+    const model = createTransformer(
+      { vocabSize, grid, codeDepth: quantizer.codeDepth },
+      conditioner.vocabSize,
+      residual,
+    );
     const images = tf.tensor4d(randomUniform(randomKey(0), 2 * 16 * 16 * 3), [2, 16, 16, 3]);
     const probed = probedFeatures({ tokenizer, model, untrained: model, conditioner })(images);
     const blocks = ['spatial.embedding', 'spatial.blocks.0', 'spatial.blocks.1', 'spatial.norm'];

@@ -18,8 +18,8 @@ import type { Conditioner } from '@vitvq/transformers';
 export interface CodeConditionerOptions {
   /** Not disposed of. */
   readonly tokenizer: Tokenizer;
-  /** Residual levels of the tokenizer. @default what the tokenizer says, or 1 */
-  readonly levels?: number;
+  /** Codes a token of the tokenizer. @default what the tokenizer says, or 1 */
+  readonly codeDepth?: number;
   /**
    * Factor by which images are reduced before they are encoded: each pixel becomes the mean of
    * `reduceBy` x `reduceBy` pixels.
@@ -43,11 +43,11 @@ export class CodeConditioner implements Conditioner {
   readonly #encode: CompiledFunction<(images: Tensor4D) => tf.Tensor>;
 
   /** @throws {ConfigError} */
-  constructor({ tokenizer, levels = tokenizer.codeDepth ?? 1, reduceBy = 1 }: CodeConditionerOptions) {
-    assertInteger(levels, 'levels', 'CodeConditioner');
+  constructor({ tokenizer, codeDepth = tokenizer.codeDepth ?? 1, reduceBy = 1 }: CodeConditionerOptions) {
+    assertInteger(codeDepth, 'codeDepth', 'CodeConditioner');
     assertInteger(reduceBy, 'reduceBy', 'CodeConditioner');
-    this.#options = { tokenizer, levels, reduceBy };
-    this.length = tokenizer.grid[0] * tokenizer.grid[1] * levels;
+    this.#options = { tokenizer, codeDepth, reduceBy };
+    this.length = tokenizer.grid[0] * tokenizer.grid[1] * codeDepth;
     this.vocabSize = tokenizer.vocabSize + 1;
     this.#encode = compile((images: Tensor4D): tf.Tensor => tokenizer.encode(images), {
       name: 'encode conditions',
@@ -60,8 +60,8 @@ export class CodeConditioner implements Conditioner {
   }
 
   get description(): Readonly<Record<string, unknown>> {
-    const { tokenizer, levels, reduceBy } = this.#options;
-    return { kind: 'codes', vocabSize: tokenizer.vocabSize, grid: tokenizer.grid, levels, reduceBy };
+    const { tokenizer, codeDepth, reduceBy } = this.#options;
+    return { kind: 'codes', vocabSize: tokenizer.vocabSize, grid: tokenizer.grid, codeDepth, reduceBy };
   }
 
   /**
@@ -78,7 +78,7 @@ export class CodeConditioner implements Conditioner {
           where: 'CodeConditioner',
           expected: `${this.length} condition tokens an image`,
           got: `codes ${formatShape(tokens.shape)}`,
-          fix: 'Say how many residual levels the tokenizer has.',
+          fix: 'Pass the codeDepth of the tokenizer.',
         });
       }
       return Int32Array.from(await tokens.data());

@@ -74,8 +74,8 @@ export class CodeSource {
   get grid(): readonly [number, number] {
     return this.#parts.configuration.grid;
   }
-  get levels(): number {
-    return this.#parts.configuration.levels;
+  get codeDepth(): number {
+    return this.#parts.configuration.codeDepth;
   }
   get views(): number {
     return this.#parts.configuration.views;

@@ -95,11 +95,11 @@ export async function encodeToShards(options: EncodeToShardsOptions): Promise<{ 
   const batches = new SeekableBatches(openBatches);
   try {
     const first = await batches.at(0);
-    const { levels } = await encoder.encode(first, 0);
+    const { codeDepth } = await encoder.encode(first, 0);
     const configuration: ShardConfiguration = {
       vocabSize: tokenizer.vocabSize,
       grid: [...tokenizer.grid],
-      levels,
+      codeDepth,
       views,
       batchSize: first.shape[0]!,
       batchesPerView: batches.perEpoch,
@@ -205,7 +205,7 @@ class Encoder {
   }
 
   /** Padding is left out. `index` is the batch's within its view. */
-  async encode(batch: ImageBatch, index: number): Promise<{ rows: ShardRows; levels: number }> {
+  async encode(batch: ImageBatch, index: number): Promise<{ rows: ShardRows; codeDepth: number }> {
     const where = 'encodeToShards';
     const { shape, images, labels, indices } = batch;
     if (shape.length !== 4) {
@@ -213,9 +213,9 @@ class Encoder {
     }
     const count = countOf(batch);
     const { values, tokensShape } = await this.#tokens(images, shape as [number, number, number, number]);
-    const levels = tokensShape[2] ?? 1;
+    const codeDepth = tokensShape[2] ?? 1;
     const { vocabSize, grid } = this.#tokenizer;
-    assertTokensFit(tokensShape, { vocabSize, grid, levels }, where);
+    assertTokensFit(tokensShape, { vocabSize, grid, codeDepth }, where);
     assertTokensInRange(values, tokensShape, vocabSize, 'tokens', where);
     const rows = {
       tokens: values.slice(0, (count * values.length) / shape[0]!),
@@ -223,7 +223,7 @@ class Encoder {
       labels: labels?.slice(0, count),
       conditions: await this.#conditioner?.ofBatch(batch),
     };
-    return { rows, levels };
+    return { rows, codeDepth };
   }
 
   async #tokens(

@@ -38,9 +38,9 @@ describe('CodeConditioner', () => {
     const batch = await tinyImageBatches(0).next();
     const conditioner = new CodeConditioner({ tokenizer: brightnessTokenizer(), reduceBy: 5 });
     await expect(conditioner.ofBatch(batch)).rejects.toThrow(/height and width that 5 divides, got \[4, 4, 6, 3\]/);
-    const silent = { ...brightnessTokenizer({ levels: 2 }), codeDepth: undefined };
+    const silent = { ...brightnessTokenizer({ codeDepth: 2 }), codeDepth: undefined };
     const levels = new CodeConditioner({ tokenizer: silent });
-    expect(new CodeConditioner({ tokenizer: brightnessTokenizer({ levels: 2 }) }).length).toBe(12);
+    expect(new CodeConditioner({ tokenizer: brightnessTokenizer({ codeDepth: 2 }) }).length).toBe(12);
     await expect(levels.ofBatch(batch)).rejects.toThrow(/6 condition tokens an image, got codes \[4, 6, 2\]/);
     await expect(levels.ofBatch({ tokens: new Int32Array(6), shape: [1, 6] })).rejects.toThrow(/encodeToShards/);
     const two = { data: new Float32Array(2 * 4 * 6 * 3), shape: [2, 4, 6, 3] as const };

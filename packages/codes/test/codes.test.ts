@@ -97,7 +97,7 @@ describe('encodeToShards', () => {
     expect(told.at(-1)).toEqual({ shards: 4, totalShards: 4, progress: 1 });
 
     const codes = await openCodes(directory);
-    expect([codes.length, codes.views, codes.vocabSize, codes.levels, codes.grid]).toEqual([10, 2, 6, 1, [2, 3]]);
+    expect([codes.length, codes.views, codes.vocabSize, codes.codeDepth, codes.grid]).toEqual([10, 2, 6, 1, [2, 3]]);
     expect([...codes.labels!]).toEqual(Array.from({ length: imageCount }, (_, image) => image % 3));
     const epochs = await all(codes.batches({ batchSize: 4, lastBatch: 'pad', epochs: 2 }));
     expect(epochs.map(({ count }) => count)).toEqual([4, 4, 2, 4, 4, 2]);

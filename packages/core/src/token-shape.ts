@@ -12,7 +12,7 @@ export interface TokenShape {
   /** Rows and columns of tokens. */
   readonly grid: readonly [number, number];
   /** Codes a token: 1, or L of a residual quantizer. */
-  readonly levels: number;
+  readonly codeDepth: number;
 }
 
 /**
@@ -24,13 +24,13 @@ export function assertTokenizerFits(
   model: TokenShape,
   where: string,
 ): void {
-  const { vocabSize, grid, codeDepth = model.levels } = tokenizer;
+  const { vocabSize, grid, codeDepth = model.codeDepth } = tokenizer;
   const problems = [
     vocabSize === model.vocabSize ? '' : `${vocabSize} codes for a vocabulary of ${model.vocabSize}`,
     formatShape(grid) === formatShape(model.grid)
       ? ''
       : `a grid of ${grid.join('x')} for one of ${model.grid.join('x')}`,
-    codeDepth === model.levels ? '' : `${codeDepth} code(s) a position for ${model.levels}`,
+    codeDepth === model.codeDepth ? '' : `${codeDepth} code(s) a position for ${model.codeDepth}`,
   ].filter(Boolean);
   if (problems.length === 0) return;
   throw new ConfigError({
@@ -39,7 +39,7 @@ export function assertTokenizerFits(
     got: problems.join('; '),
     fix:
       'Make the transformer with { vocabSize: tokenizer.vocabSize, grid: tokenizer.grid }: ' +
-      'a GPT for one code a position, an RQTransformer with as many levels for residual codes.',
+      'a GPT for one code a position, an RQTransformer of the same code depth for residual codes.',
   });
 }
 
@@ -47,9 +47,9 @@ export function assertTokenizerFits(
  * Returns the shape of the tokens of `images` images: `[B, N]`, or `[B, N, L]` with a code depth of
  * L.
  */
-export function tokensShapeOf({ grid, levels }: TokenShape, images: number): readonly number[] {
+export function tokensShapeOf({ grid, codeDepth }: TokenShape, images: number): readonly number[] {
   const positions = grid[0] * grid[1];
-  return levels === 1 ? [images, positions] : [images, positions, levels];
+  return codeDepth === 1 ? [images, positions] : [images, positions, codeDepth];
 }
 
 /** Checks that tokens have the grid and code depth of a model. @throws {ConfigError} otherwise */
@@ -58,8 +58,8 @@ export function assertTokensFit(shape: readonly number[], model: TokenShape, whe
   if (formatShape(shape) === formatShape(expected)) return;
   throw new ConfigError({
     where,
-    expected: `tokens ${formatShape(expected)} of a grid of ${model.grid.join('x')} with ${model.levels} level(s)`,
+    expected: `tokens ${formatShape(expected)} of a grid of ${model.grid.join('x')} with ${model.codeDepth} code(s) a token`,
     got: formatShape(shape),
-    fix: 'GPT takes one level, RQTransformer the levels of a residual tokenizer; the grid is the tokenizer’s.',
+    fix: 'GPT takes one code a token, RQTransformer the code depth of a residual tokenizer; the grid is the tokenizer’s.',
   });
 }

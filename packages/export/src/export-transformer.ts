@@ -27,7 +27,7 @@ export async function exportTransformer(
   folder: string,
   { weights = 'float32', metadata = {}, verify = {} }: ExportOptions = {},
 ): Promise<ExportResult> {
-  const { grid, vocabSize, levels } = model;
+  const { grid, vocabSize, codeDepth: levels } = model;
   const condition = conditionOf(model, conditioner);
   const own = 'embed' in conditioner ? [...conditioner.namedVariables()] : [];
   const variables = new Map([
@@ -70,7 +70,7 @@ async function writeGraphs(
   condition: ExportedCondition,
   write: WriteGraph,
 ): Promise<Pick<ExportedTransformer, 'start' | 'step' | 'predict' | 'cache'>> {
-  const { levels, dim } = model;
+  const { codeDepth: levels, dim } = model;
   const start = await write('start', startSampling(model, conditioner), {
     conditions:
       condition.input === 'tokens'

@@ -81,7 +81,12 @@ export const tinyGPT = (options: Partial<GPTOptions> = {}): GPT =>
 
 export const tinyRQ = (): RQTransformer =>
   shake(
-    new RQTransformer({ ...sequence, levels: 3, spatial: { depth: 2, numHeads: 2 }, depth: { depth: 1, numHeads: 2 } }),
+    new RQTransformer({
+      ...sequence,
+      codeDepth: 3,
+      spatial: { depth: 2, numHeads: 2 },
+      depth: { depth: 1, numHeads: 2 },
+    }),
   );
 
 /** Three numbers an image, as two vectors of width 16. */

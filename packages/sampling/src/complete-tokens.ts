@@ -9,14 +9,14 @@ import type { HostTokens, TokenShape } from '@vitvq/core';
  */
 export function completeTokens(
   { data, shape }: HostTokens,
-  { grid: [rows, columns], levels }: Pick<TokenShape, 'grid' | 'levels'>,
+  { grid: [rows, columns], codeDepth }: Pick<TokenShape, 'grid' | 'codeDepth'>,
 ): HostTokens {
   const complete = data.slice();
-  const [row, image] = [columns * levels, rows * columns * levels];
+  const [row, image] = [columns * codeDepth, rows * columns * codeDepth];
   complete.forEach((token, index) => {
     if (token !== -1) return;
     const within = index % image;
-    complete[index] = (within >= row ? complete[index - row] : within >= levels ? complete[index - levels] : 0)!;
+    complete[index] = (within >= row ? complete[index - row] : within >= codeDepth ? complete[index - codeDepth] : 0)!;
   });
   return { data: complete, shape };
 }

@@ -194,7 +194,7 @@ export class Sampler {
       }
       const stacked = tf.tidy(() => {
         const all = tf.stack(rows, 1); // [B, N, L, V]
-        return this.model.levels === 1 ? tf.squeeze(all, [2]) : all;
+        return this.model.codeDepth === 1 ? tf.squeeze(all, [2]) : all;
       });
       return { tokens: toTensor(tokens, shape), start: shape[1]! - rows.length, logits: stacked };
     } finally {
@@ -233,10 +233,10 @@ export class Sampler {
     try {
       run = await this.#prepare(options, returnsLogits);
       const { known, shape, prefix, tensors, settings } = run;
-      const { levels } = this.model;
+      const { codeDepth } = this.model;
       const positions = shape[1]!;
       const partial = (count: number): PartialTokens => {
-        const tokens = known.map((token, index) => (Math.floor(index / levels) % positions < count ? token : -1));
+        const tokens = known.map((token, index) => (Math.floor(index / codeDepth) % positions < count ? token : -1));
         return { count, shape, tokens };
       };
       if (prefix > 0) yield { partial: partial(prefix) };
@@ -257,9 +257,9 @@ export class Sampler {
         drawn = ready.shift()!;
         const tokens = await drawn.tokens.data();
         for (let image = 0; image < settings.images; image++) {
-          const from = tokens.subarray(image * levels, (image + 1) * levels);
+          const from = tokens.subarray(image * codeDepth, (image + 1) * codeDepth);
           if (from.includes(this.model.vocabSize)) throw notFinite(image, count);
-          known.set(from, (image * positions + count) * levels);
+          known.set(from, (image * positions + count) * codeDepth);
         }
         yield { partial: partial(count + 1), logits: drawn.logits };
         disposeOf(drawn);
@@ -276,7 +276,7 @@ export class Sampler {
   /** Reads conditions and known tokens, draws the first position that is not known. */
   async #start({ starts, program, state }: Programs, run: Run): Promise<Drawn> {
     const { conditions, known, shape, prefix, settings, tensors } = run;
-    const { conditionLength, levels } = this.model;
+    const { conditionLength, codeDepth } = this.model;
     const positions = shape[1]!;
     // Padded with tokens that nothing sees, so that one program serves all prefixes of about this
     // length.
@@ -293,7 +293,7 @@ export class Sampler {
     }
     const given = tf.tidy(() => {
       if (prefix === 0) return undefined;
-      const tokens = tf.tensor3d(known, [settings.images, positions, levels], 'int32');
+      const tokens = tf.tensor3d(known, [settings.images, positions, codeDepth], 'int32');
       return tf.maximum<Tensor3D>(tf.slice(tokens, [0, 0, 0], [-1, padded, -1]), tf.scalar(0, 'int32'));
     });
     const count = tf.scalar(prefix, 'int32');
@@ -375,17 +375,17 @@ export class Sampler {
         });
       }
     }
-    const shape = model.levels === 1 ? [images, positions] : [images, positions, model.levels];
+    const shape = model.codeDepth === 1 ? [images, positions] : [images, positions, model.codeDepth];
     const known = await givenTokens(options.given, shape, model.vocabSize, where);
     const temperatures = overPositions(temperature, positions, (value) => {
       assertFilters({ temperature: value }, model.vocabSize, where);
       return clampTemperature(value);
     });
     const scales = guidance && overPositions(guidance.scale, positions, (value) => assertScale(value, where));
-    const perImage = seeds.map((seed) => randomUniform(randomKey(seed), positions * model.levels));
+    const perImage = seeds.map((seed) => randomUniform(randomKey(seed), positions * model.codeDepth));
     const tensors = tf.tidy(() => {
-      const noise = tf.tensor3d(joinArrays(perImage), [images, positions, model.levels]);
-      const given = tf.tensor3d(known, [images, positions, model.levels], 'int32');
+      const noise = tf.tensor3d(joinArrays(perImage), [images, positions, model.codeDepth]);
+      const given = tf.tensor3d(known, [images, positions, model.codeDepth], 'int32');
       return {
         // Positions first: a step picks its own.
         noise: tf.transpose(noise, [1, 0, 2]),
@@ -402,7 +402,7 @@ export class Sampler {
       tensors: guidance ? { ...tensors, unconditional: tf.clone(guidance.unconditional) } : tensors,
       conditions,
       known,
-      prefix: knownPrefix(known, images, positions, model.levels),
+      prefix: knownPrefix(known, images, positions, model.codeDepth),
     };
   }
 }
@@ -472,11 +472,11 @@ async function givenTokens(
 }
 
 /** How many positions at the start are known in all images, on all levels. */
-function knownPrefix(known: Int32Array, images: number, positions: number, levels: number): number {
+function knownPrefix(known: Int32Array, images: number, positions: number, codeDepth: number): number {
   for (let position = 0; position < positions; position++) {
     for (let image = 0; image < images; image++) {
-      const start = (image * positions + position) * levels;
-      if (known.subarray(start, start + levels).includes(-1)) return position;
+      const start = (image * positions + position) * codeDepth;
+      if (known.subarray(start, start + codeDepth).includes(-1)) return position;
     }
   }
   return positions;

@@ -75,7 +75,7 @@ export async function verifySampler(model: AutoregressiveModel, options: VerifyO
     const largestLogit = teacherForced.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
 
     const total = model.grid[0] * model.grid[1];
-    const row = model.levels * model.vocabSize;
+    const row = model.codeDepth * model.vocabSize;
     const checked = Math.min(positions, total);
     const original = await tokens.data();
     let full = 0;
@@ -84,7 +84,7 @@ export async function verifySampler(model: AutoregressiveModel, options: VerifyO
       // The position's own levels see each other: what comes after it is replaced.
       const others = randomInts(foldIn(key, position), original.length, model.vocabSize);
       const changed = original.map((token, at) =>
-        Math.floor(at / model.levels) % total > position ? others[at]! : token,
+        Math.floor(at / model.codeDepth) % total > position ? others[at]! : token,
       );
       const tensor: tf.Tensor = tf.tensor(changed, tokens.shape, 'int32');
       const values = await read(tensor as ImageTokens);

@@ -63,11 +63,11 @@ describe('negativeLogLikelihood', () => {
 
 describe('completeTokens', () => {
   it('repeats the position above, in the first row the one before', () => {
-    const grid3 = { grid: [2, 3], levels: 1 } as const;
+    const grid3 = { grid: [2, 3], codeDepth: 1 } as const;
     const tokensOfTwo = { data: Int32Array.of(5, -1, -1, -1, -1, -1, 1, 2, 3, 4, -1, -1), shape: [2, 6] };
     expect([...completeTokens(tokensOfTwo, grid3).data]).toEqual([5, 5, 5, 5, 5, 5, 1, 2, 3, 4, 2, 3]);
-    const levels = { data: Int32Array.of(1, 2, -1, -1, -1, -1, 3, 4), shape: [1, 4, 2] };
-    expect([...completeTokens(levels, { grid: [2, 2], levels: 2 }).data]).toEqual([1, 2, 1, 2, 1, 2, 3, 4]);
+    const codeDepth = { data: Int32Array.of(1, 2, -1, -1, -1, -1, 3, 4), shape: [1, 4, 2] };
+    expect([...completeTokens(codeDepth, { grid: [2, 2], codeDepth: 2 }).data]).toEqual([1, 2, 1, 2, 1, 2, 3, 4]);
     const nothing = { data: new Int32Array(6).fill(-1), shape: [1, 6] };
     expect([...completeTokens(nothing, grid3).data]).toEqual([0, 0, 0, 0, 0, 0]);
   });
@@ -157,7 +157,7 @@ describe('ImageGenerator', () => {
   it('has several levels where the model has', async () => {
     const parts = {
       model: tinyRQ({ conditionVocabSize: 4, conditionLength: 1 }),
-      tokenizer: brightnessTokenizer({ codes: 11, levels: 3, size: [3, 4] }),
+      tokenizer: brightnessTokenizer({ codes: 11, codeDepth: 3, size: [3, 4] }),
       batchSize: 2,
     };
     await using(async (generator) => {
@@ -228,6 +228,6 @@ describe('ImageGenerator', () => {
     expect(make({ conditioner: new ClassConditioner({ classCount: 9 }) })).toThrow(ConfigError);
     expect(make({ batchSize: 0 })).toThrow(ConfigError);
     expect(make({ conditioner: undefined })).toThrow(/1 condition tokens for conditionVocabSize 4/);
-    expect(make({ tokenizer: brightnessTokenizer({ levels: 2 }) })).toThrow(/2 code\(s\) a position for 1/);
+    expect(make({ tokenizer: brightnessTokenizer({ codeDepth: 2 }) })).toThrow(/2 code\(s\) a position for 1/);
   });
 });

@@ -13,7 +13,7 @@ const conditioner = new ClassConditioner({ classCount: 3 });
 
 function rq(dropout: typeof everywhere): RQTransformer {
   const stack = { depth: 1, numHeads: 2 };
-  const size = { dim: 16, mlpDim: 32, levels: 2, spatial: stack, depth: stack };
+  const size = { dim: 16, mlpDim: 32, codeDepth: 2, spatial: stack, depth: stack };
   return new RQTransformer({ vocabSize, grid, conditionVocabSize: 4, ...size, dropout, key: randomKey(3) });
 }
 
@@ -45,7 +45,7 @@ describe.each(['cpu', ...(hasOnnx ? (['onnx'] as const) : [])] as const)('on the
     await useEngine({ name: 'cpu' });
   });
 
-  it.each(models)('a %s that is being trained with dropout is sampled without', async (_, create, levels) => {
+  it.each(models)('a %s that is being trained with dropout is sampled without', async (_, create, codeDepth) => {
     const model = create();
     // What was compiled before a training step must not be what it was compiled with then.
     const sampler = new Sampler(model);
@@ -69,7 +69,7 @@ describe.each(['cpu', ...(hasOnnx ? (['onnx'] as const) : [])] as const)('on the
       model,
       conditioner,
       config: tinyTransformerTraining({ duration: { steps: 4 }, learningRate: { peak: 0.05, end: 0.05, warmup: 0 } }),
-      openBatches: (startAt) => tinyCodeBatches(startAt, 8, levels),
+      openBatches: (startAt) => tinyCodeBatches(startAt, 8, codeDepth),
       preview: { steps: [2, 4], count: 2, conditions: conditioner.encode([0, 2]), seed: 5 },
       tensorBoard: false,
     });

@@ -68,7 +68,7 @@ export class TransformerEvaluator {
     this.#reader = new BatchReader({ model, conditioner, tokenizer }, where);
     const input = conditionInput(conditioner);
     const hasTerms = Object.keys(losses).length > 0;
-    const own = hasTerms ? transformerLossTerms(model.levels, { crossEntropy: 0 }, losses, where) : [];
+    const own = hasTerms ? transformerLossTerms(model.codeDepth, { crossEntropy: 0 }, losses, where) : [];
     this.#measure = compile(
       (given: tf.Tensor, tokens: ImageTokens): Measured =>
         tf.tidy(() => {
@@ -94,10 +94,10 @@ export class TransformerEvaluator {
   async evaluate(
     batches: AsyncIterable<ImageOrCodeBatch> | Iterable<ImageOrCodeBatch>,
   ): Promise<TransformerEvaluation> {
-    const { levels, vocabSize } = this.#model;
+    const { codeDepth, vocabSize } = this.#model;
     const nats: Float32Array[] = [];
     const sums: Record<string, number> = {};
-    const counts = Array.from({ length: levels }, () => new Float64Array(vocabSize));
+    const counts = Array.from({ length: codeDepth }, () => new Float64Array(vocabSize));
     for await (const batch of batches) {
       const count = countOf(batch);
       const parts = await this.#reader.parts(batch, await this.#reader.conditions(batch));
@@ -108,7 +108,7 @@ export class TransformerEvaluator {
         sums[name] = (sums[name] ?? 0) + (await value.data())[0]! * count;
       }
       const values = (await tokens.data()).subarray(0, (count * tokens.size) / batch.shape[0]!);
-      values.forEach((token, index) => counts[index % levels]![token]!++);
+      values.forEach((token, index) => counts[index % codeDepth]![token]!++);
       tf.dispose(measured);
       disposeParts(parts);
     }

@@ -69,7 +69,7 @@ export function createTransformerGradients({
   const where = 'createTransformerGradients';
   const input = conditionInput(conditioner);
   const resolved = parseOptions(transformerLossWeightsSchema, weights, `${where} weights`);
-  const terms = transformerLossTerms(model.levels, resolved, losses, where);
+  const terms = transformerLossTerms(model.codeDepth, resolved, losses, where);
   const variables = trainedVariables(model, conditioner);
   return (given, tokens, dropoutMasks) =>
     gradientsWithValues(() => {

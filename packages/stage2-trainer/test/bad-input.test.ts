@@ -84,7 +84,7 @@ describe('bad input', () => {
     ['grid', { tokenizer: brightnessTokenizer({ size: [3, 2] }) }, /a grid of 3x2 for one of 2x3/],
     [
       'number of levels',
-      { tokenizer: brightnessTokenizer({ levels: 2 }) },
+      { tokenizer: brightnessTokenizer({ codeDepth: 2 }) },
       /2 code\(s\) a position for 1.*RQTransformer/,
     ],
     ['lack of a conditioner', { conditioner: undefined }, /1 condition tokens for conditionVocabSize 4/],
@@ -139,7 +139,7 @@ describe('bad input', () => {
   it.each([
     [
       'levels',
-      { tokenizer: { ...brightnessTokenizer({ levels: 2 }), codeDepth: undefined }, openBatches: () => repeated() },
+      { tokenizer: { ...brightnessTokenizer({ codeDepth: 2 }), codeDepth: undefined }, openBatches: () => repeated() },
       ConfigError,
       /tokens \[4, 6\].*got \[4, 6, 2\]/,
     ],

@@ -17,7 +17,7 @@ function tokensOf(levels = 1): ImageTokens {
 
 function rq(): RQTransformer {
   const stack = { depth: 1, numHeads: 2 };
-  const size = { dim: 16, mlpDim: 32, levels: 2, spatial: stack, depth: stack };
+  const size = { dim: 16, mlpDim: 32, codeDepth: 2, spatial: stack, depth: stack };
   return new RQTransformer({ vocabSize, grid, conditionVocabSize: 4, ...size, key: randomKey(3) });
 }
 

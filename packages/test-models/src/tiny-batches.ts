@@ -19,37 +19,41 @@ export const grid = [2, 3] as const;
 const patch = 2;
 
 /**
- * Returns a tokenizer that needs no training: the brightness of a patch in equal steps, `levels`
+ * Returns a tokenizer that needs no training: the brightness of a patch in equal steps, `codeDepth`
  * digits of it, coarse to fine. Images that it decodes encode to the same tokens.
  */
 export function brightnessTokenizer({
   codes = vocabSize,
-  levels = 1,
+  codeDepth = 1,
   size = grid,
-}: { readonly codes?: number; readonly levels?: number; readonly size?: readonly [number, number] } = {}): Tokenizer {
+}: {
+  readonly codes?: number;
+  readonly codeDepth?: number;
+  readonly size?: readonly [number, number];
+} = {}): Tokenizer {
   const [rows, columns] = size;
   const tokenizer: Tokenizer = {
     vocabSize: codes,
     grid: size,
-    codeDepth: levels,
+    codeDepth,
     encode: (images) =>
       tf.tidy(() => {
         const patches = tf.reshape(images, [images.shape[0] * rows, patch, columns, patch * images.shape[3]]);
         const flat = tf.reshape(tf.mean(tf.mean(patches, 3), 1), [images.shape[0], rows * columns]);
         const digits: tf.Tensor[] = [];
         let rest: tf.Tensor = flat;
-        for (let level = 0; level < levels; level++) {
+        for (let level = 0; level < codeDepth; level++) {
           const scaled = tf.mul(rest, codes);
           const digit = tf.clipByValue(tf.floor(scaled), 0, codes - 1);
           digits.push(digit);
           rest = tf.sub(scaled, digit);
         }
-        const tokens = levels === 1 ? digits[0]! : tf.stack(digits, 2);
+        const tokens = codeDepth === 1 ? digits[0]! : tf.stack(digits, 2);
         return tf.cast(tokens, 'int32') as tf.Tensor2D;
       }),
     decode: (tokens) =>
       tf.tidy(() => {
-        const last = levels === 1 ? tokens : tf.slice(tokens, [0, 0, 0], [-1, -1, 1]);
+        const last = codeDepth === 1 ? tokens : tf.slice(tokens, [0, 0, 0], [-1, -1, 1]);
         const values = tf.div(tf.add(tf.cast(last, 'float32'), 0.5), codes);
         const map = tf.reshape(values, [tokens.shape[0], rows, 1, columns, 1, 1]);
         const large = tf.tile(map, [1, 1, patch, 1, patch, 3]);

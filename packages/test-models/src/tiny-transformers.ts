@@ -44,6 +44,6 @@ export function tinyGPT(options: Partial<GPTOptions> = {}): GPT {
 
 /** Returns an RQTransformer of 12 tokens with a code depth of 3. */
 export function tinyRQ(options: Partial<RQTransformerOptions> = {}): RQTransformer {
-  const stacks = { levels: 3, spatial: { depth: 2, numHeads: 2 }, depth: { depth: 2, numHeads: 4 } };
+  const stacks = { codeDepth: 3, spatial: { depth: 2, numHeads: 2 }, depth: { depth: 2, numHeads: 4 } };
   return shake(new RQTransformer({ ...tiny, ...stacks, ...options }));
 }

@@ -81,7 +81,7 @@ describe.each(Object.entries(quantizerCases))(
       const tokens = loaded.encode(images());
       expect(tokens.shape).toEqual(codeDepth === 1 ? [3, 4] : [3, 4, codeDepth]);
       expect(Math.max(...tokens.dataSync())).toBeLessThan(vocabSize);
-      expect(() => assertTokenizerFits(loaded, { vocabSize, grid, levels: codeDepth }, 'test')).not.toThrow();
+      expect(() => assertTokenizerFits(loaded, { vocabSize, grid, codeDepth }, 'test')).not.toThrow();
       tokenizer.dispose();
       loaded.dispose();
     });

@@ -46,7 +46,7 @@ export interface AutoregressiveModel {
   /** Rows and columns of tokens; there are rows x columns positions. */
   readonly grid: readonly [number, number];
   /** Tokens a position: 1, or L residual levels. */
-  readonly levels: number;
+  readonly codeDepth: number;
   /** Number of condition tokens before the image. */
   readonly conditionLength: number;
   /**

@@ -34,7 +34,7 @@ import { gptConfig, type GPTConfig } from './transformer-config.js';
 export class GPT extends Module implements AutoregressiveModel {
   /** Names the kind of model in a model folder. */
   readonly type = 'gpt';
-  readonly levels = 1;
+  readonly codeDepth = 1;
   /** What it is built from, with the defaults of what was not said. */
   readonly config: GPTConfig;
   readonly #sequence: SequenceTransformer;
@@ -48,7 +48,7 @@ export class GPT extends Module implements AutoregressiveModel {
     const [embeddingKey, transformerKey, headKey] = split(key, 3) as [RandomKey, RandomKey, RandomKey];
     const embedding = new SequenceEmbedding({ ...config, key: embeddingKey }, constantInitializer(0), 'GPT');
     this.#embedding = this.child('embedding', embedding);
-    this.#sequence = new SequenceTransformer({ ...config, key: transformerKey }, embedding, this.levels);
+    this.#sequence = new SequenceTransformer({ ...config, key: transformerKey }, embedding, this.codeDepth);
     this.child('transformer', this.#sequence.transformer);
     this.#head = this.child('head', tokenHead(config, headKey));
   }

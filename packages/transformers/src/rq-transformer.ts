@@ -50,7 +50,7 @@ const positionInitializer: Initializer = (key, shape) => ({
 export class RQTransformer extends Module implements AutoregressiveModel {
   /** Names the kind of model in a model folder. */
   readonly type = 'rq-transformer';
-  readonly levels: number;
+  readonly codeDepth: number;
   /** What it is built from, with the defaults of what was not said. */
   readonly config: RQTransformerConfig;
   readonly #spatial: SequenceTransformer;
@@ -63,8 +63,8 @@ export class RQTransformer extends Module implements AutoregressiveModel {
     super();
     const config = rqTransformerConfig(options);
     this.config = config;
-    const { levels, spatial, depth, ...shared } = config;
-    assertInteger(levels, 'levels', 'RQTransformer', 2);
+    const { codeDepth, spatial, depth, ...shared } = config;
+    assertInteger(codeDepth, 'codeDepth', 'RQTransformer', 2);
     const [embeddingKey, spatialKey, depthKey, positionKey, headKey] = split(key, 5) as [
       RandomKey,
       RandomKey,
@@ -72,12 +72,12 @@ export class RQTransformer extends Module implements AutoregressiveModel {
       RandomKey,
       RandomKey,
     ];
-    this.levels = levels;
+    this.codeDepth = codeDepth;
     const embedding = new SequenceEmbedding({ ...shared, key: embeddingKey }, positionInitializer, 'RQTransformer');
     this.#embedding = this.child('embedding', embedding);
-    this.#spatial = new SequenceTransformer({ ...shared, ...spatial, key: spatialKey }, embedding, levels);
+    this.#spatial = new SequenceTransformer({ ...shared, ...spatial, key: spatialKey }, embedding, codeDepth);
     this.child('spatial', this.#spatial.transformer);
-    this.#depthPositions = this.variable('depthPositions', positionInitializer(positionKey, [levels - 1, shared.dim]));
+    this.#depthPositions = this.variable('depthPositions', positionInitializer(positionKey, [codeDepth - 1, shared.dim]));
     this.#depth = this.child('depth', new CausalTransformer({ ...shared, ...depth, key: depthKey }));
     this.#head = this.child('head', tokenHead(shared, headKey));
   }
@@ -117,24 +117,24 @@ export class RQTransformer extends Module implements AutoregressiveModel {
    * @throws {ShapeError} when there are more tokens than positions, or another number of levels
    */
   logits(conditions: Conditions, tokens: Tensor3D, { dropoutMasks }: LogitsOptions = {}): Tensor4D {
-    this.#embedding.assertTokens(tokens, this.levels);
-    const [batch, count, levels] = tokens.shape;
+    this.#embedding.assertTokens(tokens, this.codeDepth);
+    const [batch, count, codeDepth] = tokens.shape;
     return tf.tidy(() => {
       const predictors = this.#spatial.predictors(conditions, tokens, dropoutMasksUnder(dropoutMasks, 'spatial'));
       const { output } = this.#overLevels(predictors, tokens, dropoutMasksUnder(dropoutMasks, 'depth'));
-      return tf.reshape(this.#head.apply(output), [batch, count, levels, this.vocabSize]);
+      return tf.reshape(this.#head.apply(output), [batch, count, codeDepth, this.vocabSize]);
     });
   }
 
   /** Features over levels are `[B, N L, D]`: those of a position one after the other. */
   features(conditions: Conditions, tokens: Tensor3D): Record<string, Tensor3D> {
-    this.#embedding.assertTokens(tokens, this.levels);
-    const [batch, count, levels] = tokens.shape;
+    this.#embedding.assertTokens(tokens, this.codeDepth);
+    const [batch, count, codeDepth] = tokens.shape;
     return tf.tidy(() => {
       const spatial = Object.values(this.#spatial.features(conditions, tokens));
       const { output, blocks } = this.#overLevels(this.#spatial.predictors(conditions, tokens), tokens);
       const depth = [...blocks.map((block) => block.output), output].map((stage) =>
-        tf.reshape<tf.Rank.R3>(stage, [batch, count * levels, this.dim]),
+        tf.reshape<tf.Rank.R3>(stage, [batch, count * codeDepth, this.dim]),
       );
       const stages = [...spatial, ...depth];
       return Object.fromEntries(this.featureNames.map((name, index) => [name, stages[index]!]));
@@ -145,7 +145,7 @@ export class RQTransformer extends Module implements AutoregressiveModel {
     assertInteger(batchSize, 'batchSize', 'RQTransformer.dropoutSites');
     return {
       ...prefixDropoutSites(this.#spatial.dropoutSites(batchSize, tokens), 'spatial'),
-      ...prefixDropoutSites(this.#depth.dropoutSites(batchSize * tokens, this.levels), 'depth'),
+      ...prefixDropoutSites(this.#depth.dropoutSites(batchSize * tokens, this.codeDepth), 'depth'),
     };
   }
 
@@ -166,7 +166,7 @@ export class RQTransformer extends Module implements AutoregressiveModel {
     const tokens: tf.Tensor1D[] = [];
     let sum: Tensor2D | undefined;
     let x = hidden;
-    for (let level = 0; level < this.levels; level++) {
+    for (let level = 0; level < this.codeDepth; level++) {
       if (level > 0) {
         const vector = this.#embedding.lookUp(tokens[level - 1]!) as Tensor2D;
         sum = sum ? tf.add<Tensor2D>(sum, vector) : vector;
@@ -194,11 +194,11 @@ export class RQTransformer extends Module implements AutoregressiveModel {
 
   /** The depth transformer over all positions `[B, N, D]` at once, `[B N, L, D]`. */
   #overLevels(predictors: Tensor3D, tokens: Tensor3D, dropoutMasks?: DropoutMasks) {
-    const [batch, count, levels] = tokens.shape;
-    const above = tf.slice(tokens, [0, 0, 0], [batch, count, levels - 1]);
+    const [batch, count, codeDepth] = tokens.shape;
+    const above = tf.slice(tokens, [0, 0, 0], [batch, count, codeDepth - 1]);
     const embedded = this.#embedding.lookUp(above); // [B, N, L - 1, D]
     // Not tf.unstack: its gradient in TensorFlow.js fails for one part.
-    const vectors = Array.from({ length: levels - 1 }, (_, level) =>
+    const vectors = Array.from({ length: codeDepth - 1 }, (_, level) =>
       tf.squeeze(tf.slice(embedded, [0, 0, level, 0], [-1, -1, 1, -1]), [2]),
     ); // [B, N, D] each
     // Not tf.cumsum: its gradient in TensorFlow.js is wrong along any axis but the last.
@@ -206,8 +206,8 @@ export class RQTransformer extends Module implements AutoregressiveModel {
     for (const vector of vectors) running.push(running.length > 0 ? tf.add(running.at(-1)!, vector) : vector);
     const sums = tf.stack(running, 2); // [B, N, L - 1, D]
     const x = tf.concat([tf.expandDims(predictors, 2), tf.add(sums, this.#depthPositions)], 2);
-    const rows = tf.reshape<tf.Rank.R3>(x, [batch * count, levels, this.dim]);
-    return this.#depth.apply(rows, attentionMask(levels), dropoutMasks);
+    const rows = tf.reshape<tf.Rank.R3>(x, [batch * count, codeDepth, this.dim]);
+    return this.#depth.apply(rows, attentionMask(codeDepth), dropoutMasks);
   }
 }
 

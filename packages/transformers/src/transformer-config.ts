@@ -36,7 +36,7 @@ export interface GPTConfig extends SharedConfig {
 
 /** Everything of an `RQTransformer` but its weights. */
 export interface RQTransformerConfig extends SharedConfig {
-  readonly levels: number;
+  readonly codeDepth: number;
   readonly spatial: StackConfig;
   readonly depth: StackConfig;
 }
@@ -57,7 +57,7 @@ export function gptConfig({ depth, numHeads, ...options }: Omit<GPTOptions, 'key
 
 /** The same for an `RQTransformer`. @throws {ConfigError} naming every problem at once */
 export function rqTransformerConfig({
-  levels,
+  codeDepth,
   spatial,
   depth,
   ...options
@@ -65,7 +65,7 @@ export function rqTransformerConfig({
   const stack = ({ depth: blocks, numHeads }: StackConfig): StackConfig => ({ depth: blocks, numHeads });
   return parseOptions(
     rqTransformerSchema,
-    { ...sharedConfig(options), levels, spatial: stack(spatial), depth: stack(depth) },
+    { ...sharedConfig(options), codeDepth, spatial: stack(spatial), depth: stack(depth) },
     'RQTransformer',
   );
 }

@@ -61,7 +61,7 @@ const cases: [string, () => GPT | RQTransformer, Conditioner][] = [
 describe.each(cases)('the folder of %s', (_, create, conditioner) => {
   it('gives model and conditioner again, bit for bit', async () => {
     const model = create();
-    const { vocabSize, grid, levels, conditionLength, conditionVocabSize } = model;
+    const { vocabSize, grid, codeDepth, conditionLength, conditionVocabSize } = model;
     await saveTransformer(folder, model, conditioner, { metadata: { licence: 'MIT' } });
     const loaded = await loadTransformer(folder);
     expect(loaded.model.constructor).toBe(model.constructor);
@@ -71,7 +71,7 @@ describe.each(cases)('the folder of %s', (_, create, conditioner) => {
     expect(loaded.conditioner.description).toEqual(conditioner.description);
     expect(loaded.conditioner.config).toEqual(conditioner.config);
     const positions = grid[0] * grid[1];
-    const shape = levels === 1 ? [2, positions] : [2, positions, levels];
+    const shape = codeDepth === 1 ? [2, positions] : [2, positions, codeDepth];
     const conditions = tokensOf<tf.Rank.R2>([2, conditionLength], conditionVocabSize!, 1);
     const logits = (of: GPT | RQTransformer): tf.Tensor =>
       (of as GPT).logits(conditions, imageTokens(tokensOf(shape, vocabSize, 2)) as tf.Tensor2D);
@@ -174,7 +174,7 @@ describe('loadTransformer', () => {
     ['long conditions', 'rq-transformer', { ...rq, conditionLength: 2 ** 40 }],
     ['a large grid', 'rq-transformer', { ...rq, grid: [2 ** 20, 2 ** 20] }],
     ['a long grid', 'rq-transformer', { ...rq, positions: 'grid', grid: [1, 2 ** 40] }],
-    ['many levels', 'rq-transformer', { ...rq, levels: 2 ** 40 }],
+    ['many levels', 'rq-transformer', { ...rq, codeDepth: 2 ** 40 }],
     ['wide', 'rq-transformer', { ...rq, dim: 2 ** 40 }],
     ['many blocks', 'rq-transformer', { ...rq, spatial: { ...rq.spatial, depth: 2 ** 40 } }],
     ['many blocks over levels', 'rq-transformer', { ...rq, depth: { ...rq.depth, depth: 1e9 } }],

@@ -169,7 +169,7 @@ describe('RQTransformer', () => {
   });
 
   it('needs two levels or more', () => {
-    expect(() => tinyRQ({ levels: 1 })).toThrow(/levels/);
+    expect(() => tinyRQ({ codeDepth: 1 })).toThrow(/codeDepth/);
   });
 });
 
@@ -179,7 +179,7 @@ describe('variables', () => {
     const gpt = new GPT({ ...size, depth: 1, numHeads: 2 }).namedVariables();
     const rq = new RQTransformer({
       ...size,
-      levels: 2,
+      codeDepth: 2,
       spatial: { depth: 1, numHeads: 2 },
       depth: { depth: 1, numHeads: 2 },
     }).namedVariables();

@@ -8,7 +8,7 @@ const format = 'vitvq-codes/1';
 const configurationSchema = z.strictObject({
   vocabSize: z.int().min(1),
   grid: z.tuple([z.int().min(1), z.int().min(1)]),
-  levels: z.int().min(1),
+  codeDepth: z.int().min(1),
   views: z.int().min(1),
   batchSize: z.int().min(1),
   batchesPerView: z.int().min(1),

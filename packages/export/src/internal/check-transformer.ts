@@ -63,7 +63,7 @@ export async function checkTransformer(
 
 /** Returns about how many multiplications one image takes: all weights see every position. */
 function multiplications(model: AutoregressiveModel): number {
-  const { grid, levels, conditionLength } = model;
+  const { grid, codeDepth: levels, conditionLength } = model;
   const weights = [...model.namedVariables().values()].reduce((sum, { size }) => sum + size, 0);
   return weights * (conditionLength + grid[0] * grid[1] * levels);
 }
@@ -74,7 +74,7 @@ async function drawExamples(
   conditioner: AnyConditioner | undefined,
   { seed, firstOriginalBy }: { readonly seed: number; readonly firstOriginalBy: OriginalBy },
 ): Promise<Example[]> {
-  const { grid, levels, vocabSize } = model;
+  const { grid, codeDepth: levels, vocabSize } = model;
   const positions = grid[0] * grid[1];
   const embed = conditioner && 'embed' in conditioner ? conditioner : undefined;
   if (condition.input === 'numbers' && !embed) {

@@ -66,7 +66,7 @@ function cacheLength({ conditionLength, grid }: AutoregressiveModel): number {
 }
 
 function predicted(model: AutoregressiveModel, hidden: Tensor2D): NamedTensors {
-  return model.levels === 1 ? { logits: logitsOf(model, hidden)[0]! } : { hidden };
+  return model.codeDepth === 1 ? { logits: logitsOf(model, hidden)[0]! } : { hidden };
 }
 
 /** Returns the logits `[B, V]` of each code of a token, given the codes before it, `[B, L - 1]`. */

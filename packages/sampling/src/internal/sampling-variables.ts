@@ -27,7 +27,7 @@ export class SamplingVariables {
       value.dispose();
       return made;
     };
-    this.tokens = variable(tf.zeros<tf.Rank.R2>([batch, model.levels], 'int32'));
+    this.tokens = variable(tf.zeros<tf.Rank.R2>([batch, model.codeDepth], 'int32'));
     this.count = variable(tf.scalar(0, 'int32'));
     this.#blocks = model.emptyCache(batch, segments).blocks.map(({ before, keys, values }) => ({
       before: before && variable(before),

@@ -135,9 +135,9 @@ export class SequenceEmbedding extends Module {
   }
 
   /** Throws unless tokens are `[B, n]` or `[B, n, L]` with 1 <= n <= N. @throws {ShapeError} */
-  assertTokens(tokens: Tensor, levels: number): void {
+  assertTokens(tokens: Tensor, codeDepth: number): void {
     const [rows, columns] = this.grid;
-    assertShape(tokens, levels === 1 ? ['B', 'N'] : ['B', 'N', levels], this.where);
+    assertShape(tokens, codeDepth === 1 ? ['B', 'N'] : ['B', 'N', codeDepth], this.where);
     const count = tokens.shape[1]!;
     if (count < 1 || count > rows * columns) {
       throw new ShapeError({

@@ -25,12 +25,12 @@ import type { SequenceEmbedding } from './sequence-embedding.js';
 export class SequenceTransformer {
   readonly transformer: CausalTransformer;
   readonly #embedding: SequenceEmbedding;
-  readonly #levels: number;
+  readonly #codeDepth: number;
 
-  constructor(options: CausalTransformerOptions, embedding: SequenceEmbedding, levels: number) {
+  constructor(options: CausalTransformerOptions, embedding: SequenceEmbedding, codeDepth: number) {
     this.transformer = new CausalTransformer(options);
     this.#embedding = embedding;
-    this.#levels = levels;
+    this.#codeDepth = codeDepth;
   }
 
   get featureNames(): readonly string[] {
@@ -106,7 +106,7 @@ export class SequenceTransformer {
   /** int32 `[.., L]` to `[.., D]`. */
   #sumOverLevels(tokens: tf.Tensor): tf.Tensor {
     const vectors = this.#embedding.lookUp(tokens);
-    return this.#levels === 1 ? tf.squeeze(vectors, [-2]) : tf.sum(vectors, -2);
+    return this.#codeDepth === 1 ? tf.squeeze(vectors, [-2]) : tf.sum(vectors, -2);
   }
 
   #run(x: Tensor3D, dropoutMasks?: DropoutMasks): TransformerForward {

@@ -40,6 +40,6 @@ export const gptSchema = z
 
 /** Of an `RQTransformerConfig`. */
 export const rqTransformerSchema = z
-  .strictObject({ ...shared, levels: integer(2), spatial: stack, depth: stack })
+  .strictObject({ ...shared, codeDepth: integer(2), spatial: stack, depth: stack })
   .refine(({ dim, spatial }) => dim % spatial.numHeads === 0, multipleOf('spatial.numHeads'))
   .refine(({ dim, depth }) => dim % depth.numHeads === 0, multipleOf('depth.numHeads'));

@@ -7,8 +7,8 @@ import { TextConditioner } from '../conditioners/text-conditioner.js';
 import { textTokenizerFromJson } from '../conditioners/text-tokenizer.js';
 import { Unconditional } from '../conditioners/unconditional.js';
 import { GPT } from '../gpt.js';
-import { variablesWithConditioner } from '../internal/condition-input.js';
-import { assertConditionerFits, assertSameDescription } from '../internal/conditioner-fit.js';
+import { variablesWithConditioner } from '../conditioners/condition-input.js';
+import { assertConditionerFits, assertSameDescription } from '../conditioners/conditioner-fit.js';
 import {
   gptFolderSchema,
   rqTransformerFolderSchema,
@@ -167,10 +167,10 @@ function assertBlocksFit(key: RandomKey, depth: number): void {
  */
 function assertPositionsFit(
   key: RandomKey,
-  { conditionLength, grid, positions, levels, dim }: RQTransformerConfig,
+  { conditionLength, grid, positions, codeDepth, dim }: RQTransformerConfig,
 ): void {
   const tables = positions === 'sequence' ? [grid[0] * grid[1]] : grid;
-  for (const rows of [conditionLength, ...tables, levels - 1]) {
+  for (const rows of [conditionLength, ...tables, codeDepth - 1]) {
     assertFitsBudget(key, { elements: rows * dim }, `a table of positions [${rows}, ${dim}]`);
   }
 }

@@ -46,7 +46,7 @@ export function readRQTransformer(config: Config, where: string): BuiltModel {
   const reader = new ConfigReader(config, where);
   const options = {
     ...readCommon(reader),
-    levels: reader.number('depthNumTokens'),
+    codeDepth: reader.number('depthNumTokens'),
     spatial: { numHeads: reader.number('spatialNHeads'), depth: reader.number('spatialNLayers') },
     depth: { numHeads: reader.number('depthNHeads'), depth: reader.number('depthNLayers') },
   };

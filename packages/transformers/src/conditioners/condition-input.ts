@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
 import { DataError, assertTokensInRange, type ImageOrCodeBatch } from '@vitvq/core';
 import type { AutoregressiveModel, Conditions } from '../autoregressive-model.js';
-import type { AnyConditioner } from '../conditioners/conditioner.js';
+import type { AnyConditioner } from './conditioner.js';
 
 /** Of some images, row-major: condition tokens, or numbers that are embedded. */
 export type ConditionValues = Int32Array | Float32Array;
