@@ -1,4 +1,7 @@
-/** Tokens of an image that a person changes, and what they were before. `L` of them a position, one after the other. */
+/**
+ * Tokens of an image that a person changes, and what they were before. `L` of them a position, one
+ * after the other.
+ */
 export class EditedTokens {
   readonly levels: number;
   #original: Int32Array = new Int32Array(0);

@@ -7,11 +7,16 @@ export interface GenerationOptions extends Filter {
   readonly condition: readonly number[] | undefined;
   /** 1 is none; above 1, images follow their condition more closely. Takes twice the work. */
   readonly guidance: number;
-  /** An integer in [0, 2^53): the same image again, here and from the `Sampler` of @vitvq/stage2. */
+  /**
+   * An integer in [0, 2^53): the same image again, here and from the `Sampler` of @vitvq/sampling.
+   */
   readonly seed: number;
 }
 
-/** Draws an image position by position; yields all tokens so far, `[count * L]`. Leaving the loop stops it. */
+/**
+ * Draws an image position by position; yields all tokens so far, `[count * L]`. Leaving the loop
+ * stops it.
+ */
 export async function* generate(
   transformer: TransformerSession,
   { condition, guidance, seed, ...filter }: GenerationOptions,

@@ -1,7 +1,8 @@
 import type { ExportedImage } from '@vitvq/export';
 
 /**
- * The middle of an image, scaled to the model's size, upright and on white, as a browser decodes it.
+ * The middle of an image, scaled to the model's size, upright and on white, as a browser decodes
+ * it.
  * @returns `[H, W, 3]` in [0, 1]
  * @throws when the browser cannot read it
  */
@@ -31,7 +32,9 @@ export function toImageData(pixels: Float32Array, { height, width }: ExportedIma
   return new ImageData(data, width, height);
 }
 
-/** Peak signal-to-noise ratio in decibels, of values in [0, 1]; infinite where both are the same. */
+/**
+ * Peak signal-to-noise ratio in decibels, of values in [0, 1]; infinite where both are the same.
+ */
 export function psnr(a: Float32Array, b: Float32Array): number {
   const squares = a.reduce((sum, value, index) => sum + (value - b[index]!) ** 2, 0);
   return -10 * Math.log10(squares / a.length);

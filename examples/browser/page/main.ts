@@ -11,8 +11,8 @@ const loading = byId('loading', HTMLElement);
 async function main(): Promise<void> {
   const response = await fetch('page.json');
   const { about, codeColors, pictures } = (await response.json()) as PageContent;
-  const { tokenizer, transformer } = await openModels('models', (share) => {
-    loading.textContent = `Loading the models … ${Math.round(100 * share)} %`;
+  const { tokenizer, transformer } = await openModels('models', (fraction) => {
+    loading.textContent = `Loading the models … ${Math.round(100 * fraction)} %`;
   });
   const { grid, image, vocabSize, levels } = tokenizer.about;
   const codes = levels === 1 ? `one of ${vocabSize} codes` : `${levels} of ${vocabSize} codes`;
@@ -33,7 +33,8 @@ async function main(): Promise<void> {
   loading.hidden = true;
   document.querySelector('main')!.hidden = false;
   if (pictures.length > 0) await source.openBundled(0);
-  // Not everywhere: pages that do not come from this machine or over https have none, and then need their server.
+  // Not everywhere: pages that do not come from this machine or over https have none, and then need
+  // their server.
   if ('serviceWorker' in navigator) await navigator.serviceWorker.register('service-worker.js');
 }
 

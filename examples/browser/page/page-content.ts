@@ -1,4 +1,7 @@
-/** What `page.json` says beside the manifest of the models. Types alone: the page and the program that writes it share them. */
+/**
+ * What `page.json` says beside the manifest of the models. Types alone: the page and the program
+ * that writes it share them.
+ */
 
 /** A picture to begin with. */
 export interface PagePicture {

@@ -1,7 +1,8 @@
 /**
- * Tokens of an image in the making as a decoder needs them, all there: what is not drawn yet repeats the position above it, and
- * in the first row the one before it. A decoder's attention sees it everywhere, so that it should look like a likely neighbour.
- * @param known  of the first positions, at least one; `levels` each
+ * Tokens of an image in the making as a decoder needs them, all there: what is not drawn yet
+ * repeats the position above it, and in the first row the one before it. A decoder's attention sees
+ * it everywhere, so that it should look like a likely neighbour.
+ * @param known of the first positions, at least one; `levels` each
  */
 export function completeTokens(
   known: readonly number[],

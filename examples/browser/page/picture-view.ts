@@ -2,7 +2,9 @@ import type { ExportedTokenizer } from '@vitvq/export';
 import { create } from './dom.js';
 import { toImageData } from './image.js';
 
-/** A picture, an outline around what one token stands for, and a veil over what is not drawn yet. */
+/**
+ * A picture, an outline around what one token stands for, and a veil over what is not drawn yet.
+ */
 export class PictureView {
   readonly canvas: HTMLCanvasElement;
   readonly #about: ExportedTokenizer;
@@ -10,7 +12,10 @@ export class PictureView {
   /** The rest of a row, and all rows below. */
   readonly #veils = [create('div', { class: 'veil' }), create('div', { class: 'veil' })] as const;
 
-  /** @param frame  an empty element, which gets the shape of the picture @param name  for those who do not see it */
+  /**
+   * @param frame an empty element, which gets the shape of the picture
+   * @param name for those who do not see it
+   */
   constructor(frame: HTMLElement, about: ExportedTokenizer, name: string) {
     const { width, height } = about.image;
     this.#about = about;
@@ -57,7 +62,7 @@ export class PictureView {
     element.hidden = !place;
     if (!place) return;
     const [rows, columns] = this.#about.grid;
-    const percent = (share: number): string => `${100 * share}%`;
+    const percent = (fraction: number): string => `${100 * fraction}%`;
     element.style.top = percent(place.row / rows);
     element.style.left = percent(place.column / columns);
     element.style.height = percent(place.height / rows);

@@ -1,4 +1,7 @@
-/** How a token is drawn of logits: the arithmetic of the `Sampler` of @vitvq/stage2, in the same order. */
+/**
+ * How a token is drawn of logits: the arithmetic of the `Sampler` of @vitvq/sampling, in the same
+ * order.
+ */
 
 export interface Filter {
   /** Above 0; logits are divided by it. Below 1 the likely becomes likelier. */
@@ -7,7 +10,10 @@ export interface Filter {
   readonly topK: number;
 }
 
-/** Classifier-free guidance (Ho and Salimans 2022): u + scale (c - u), of logits with and without the condition. */
+/**
+ * Classifier-free guidance (Ho and Salimans 2022): u + scale (c - u), of logits with and without
+ * the condition.
+ */
 export function guide(conditional: Float32Array, unconditional: Float32Array, scale: number): Float32Array {
   return conditional.map((value, token) => unconditional[token]! + scale * (value - unconditional[token]!));
 }
@@ -22,8 +28,9 @@ export function filterLogits(logits: Float32Array, { temperature, topK }: Filter
 }
 
 /**
- * The first token whose cumulative probability is above `uniform` (inversion); one of probability 0 is never drawn.
- * @param uniform  in [0, 1)
+ * The first token whose cumulative probability is above `uniform` (inversion); one of probability 0
+ * is never drawn.
+ * @param uniform in [0, 1)
  */
 export function drawToken(probabilities: Float32Array, uniform: number): number {
   let left = uniform * probabilities.reduce((sum, probability) => sum + probability, 0);

@@ -10,7 +10,8 @@ import type {
 } from '@vitvq/export';
 
 ort.env.wasm.wasmPaths = { wasm: wasmFile };
-// More threads need a page that is isolated from other origins, which not every server of static files can say.
+// More threads need a page that is isolated from other origins, which not every server of static
+// files can say.
 ort.env.wasm.numThreads = 1;
 
 /** Encoder and decoder, for one image at a time. */
@@ -26,7 +27,10 @@ export interface TokenizerSession {
 export interface SequenceState {
   /** Positions that it has seen. */
   readonly count: number;
-  /** Logits `[B, V]` of the next position; with levels the hidden features `[B, D]` that `predict` makes logits of. */
+  /**
+   * Logits `[B, V]` of the next position; with levels the hidden features `[B, D]` that `predict`
+   * makes logits of.
+   */
   readonly output: ort.Tensor;
   /** The inputs `past` of the next step. */
   readonly cache: Readonly<Record<string, ort.Tensor>>;
@@ -39,7 +43,10 @@ export interface TransformerSession {
   start(conditions: readonly (readonly number[])[]): Promise<SequenceState>;
   /** Reads one more position, the same tokens `[L]` in every sequence. */
   step(state: SequenceState, tokens: readonly number[]): Promise<SequenceState>;
-  /** Logits `[V]` of each sequence for a level of the next position, of which the levels above are known. */
+  /**
+   * Logits `[V]` of each sequence for a level of the next position, of which the levels above are
+   * known.
+   */
   logits(state: SequenceState, known: readonly number[]): Promise<Float32Array[]>;
 }
 
@@ -51,10 +58,10 @@ export interface Models {
 
 /**
  * Loads everything that a folder of `@vitvq/export` holds.
- * @param onProgress  told the share that is loaded, in [0, 1]
+ * @param onProgress  told the fraction that is loaded, in [0, 1]
  * @throws when a file is missing, there is no tokenizer, or the transformer is not told tokens
  */
-export async function openModels(folder: string, onProgress: (share: number) => void): Promise<Models> {
+export async function openModels(folder: string, onProgress: (fraction: number) => void): Promise<Models> {
   const manifest = JSON.parse(new TextDecoder().decode(await download(`${folder}/vitvq.json`))) as ExportManifest;
   const { tokenizer, transformer } = manifest;
   if (!tokenizer) throw new Error(`${folder}/vitvq.json names no tokenizer.`);

@@ -23,8 +23,9 @@ export interface ShownTokens {
 }
 
 /**
- * Tokens as a grid of numbers on their codes' colours. One of them is current and can be reached by Tab; arrows, Home and End
- * (with Ctrl: of the whole grid) go to the others, as the ARIA Authoring Practices have it.
+ * Tokens as a grid of numbers on their codes' colours. One of them is current and can be reached by
+ * Tab; arrows, Home and End (with Ctrl: of the whole grid) go to the others, as the ARIA Authoring
+ * Practices have it.
  */
 export class TokenGrid {
   #selected = 0;
@@ -131,7 +132,10 @@ export class TokenGrid {
   }
 }
 
-/** Black or white, whichever is easier to read: at this luminance both have a contrast of 4.58 (WCAG 2.2). */
+/**
+ * Black or white, whichever is easier to read: at this luminance both have a contrast of 4.58 (WCAG
+ * 2.2).
+ */
 function inkOn(color: string): string {
   const [red, green, blue] = [1, 3, 5].map((start) => {
     const value = parseInt(color.slice(start, start + 2), 16) / 255;

@@ -58,7 +58,10 @@ export class Workbench {
     if (!signal.aborted) await this.#openTokens(tokens, name);
   }
 
-  /** An image that is about to be drawn token by token; whatever was under way ends. Aborted when something else begins. */
+  /**
+   * An image that is about to be drawn token by token; whatever was under way ends. Aborted when
+   * something else begins.
+   */
   begin(): AbortSignal {
     this.#work.abort();
     this.#work = new AbortController();
@@ -153,7 +156,9 @@ export class Workbench {
     return true;
   }
 
-  /** Takes the code that was typed; false, with the browser's message, where there is no such code. */
+  /**
+   * Takes the code that was typed; false, with the browser's message, where there is no such code.
+   */
   #enter(): boolean {
     if (!this.#code.reportValidity()) return false;
     this.#setCode(this.#code.valueAsNumber);

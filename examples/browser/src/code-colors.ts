@@ -2,8 +2,8 @@ import { codeColors } from '@vitvq/report';
 import type { Models } from './models.js';
 
 /**
- * A colour a code, `#rrggbb`, as the reports have them: similar ones of codes that are alike. Residual codes mean something else
- * on each level, so that theirs only tell them apart.
+ * A colour a code, `#rrggbb`, as the reports have them: similar ones of codes that are alike.
+ * Residual codes mean something else on each level, so that theirs only tell them apart.
  */
 export async function hexCodeColors(tokenizer: Models['tokenizer']): Promise<string[]> {
   const { vocabSize, quantizer } = tokenizer;

@@ -1,5 +1,6 @@
 /** Every number of this example. */
-import { QUICKSTART, type ViTVQConfig } from '@vitvq/tokenizer';
+import { MADE_UP_CLASSES } from '@vitvq/example-shared';
+import { QUICKSTART, type ViTTokenizerConfig } from '@vitvq/tokenizer';
 import type { GPTOptions } from '@vitvq/transformers';
 
 export const DEFAULTS = {
@@ -21,7 +22,7 @@ export const PICTURES = 10;
 /** `--smoke`: models that know nothing, in a moment. */
 export const SMOKE = {
   imageSize: 16,
-  classes: ['reddish', 'greenish', 'bluish'],
+  classes: MADE_UP_CLASSES,
 } as const;
 
 const SMOKE_SIZE = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 } as const;
@@ -32,5 +33,5 @@ export const SMOKE_TOKENIZER = {
   encoder: SMOKE_SIZE,
   decoder: SMOKE_SIZE,
   quantizer: { ...QUICKSTART.quantizer, codebookSize: 32 },
-} as const satisfies ViTVQConfig;
+} as const satisfies ViTTokenizerConfig;
 export const SMOKE_TRANSFORMER = SMOKE_SIZE satisfies Partial<GPTOptions>;

@@ -1,6 +1,7 @@
 /**
- * Writes a web page that runs a trained tokenizer and generator with onnxruntime-web, and serves it: see the tokens of an image,
- * change them and see what becomes of it, watch a new image appear token by token (arXiv:2110.04627, sec. 3 and 4).
+ * Writes a web page that runs a trained tokenizer and generator with onnxruntime-web, and serves
+ * it: see the tokens of an image, change them and see what becomes of it, watch a new image appear
+ * token by token (arXiv:2110.04627, sec. 3 and 4).
  *
  *   npm run quickstart            makes a tokenizer, about 5 minutes; or
  *   npm run pipeline              a tokenizer and a generator, about 15 minutes
@@ -10,8 +11,7 @@
 import '@tensorflow/tfjs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { abortOnCtrlC, runProgram } from '@vitvq/example-shared';
-import { useEngine } from '@vitvq/engine';
+import { abortOnCtrlC, runProgram, startEngine } from '@vitvq/example-shared';
 import { hexCodeColors } from './code-colors.js';
 import { loadModels, newestRun } from './models.js';
 import { parseArguments } from './options.js';
@@ -22,7 +22,7 @@ import { buildPage, exportModels, writeContent } from './write-page.js';
 
 await runProgram('browser', async () => {
   const { out, weights, port, smoke, ...request } = parseArguments(process.argv.slice(2));
-  await useEngine();
+  await startEngine();
   const run = smoke ? join(out, 'run') : (request.run ?? newestRun());
   if (smoke) await makeSmokeModels(run);
   const models = await loadModels(run);
@@ -41,7 +41,7 @@ await runProgram('browser', async () => {
   console.log(`Page:   ${join(out, 'index.html')}, which any server of static files can give`);
   if (port === undefined) return;
 
-  const stopped = abortOnCtrlC();
+  const stopped = abortOnCtrlC(out);
   const served = await servePage(out, port);
   console.log(`\nOpen    ${served.url}\nCtrl-C ends it; a page that was open once opens without it, too.`);
   await new Promise((resolve) => stopped.addEventListener('abort', resolve, { once: true }));

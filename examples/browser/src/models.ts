@@ -24,7 +24,8 @@ interface ModelFolders {
 
 /**
  * The models of a run; the caller disposes of them.
- * @throws {UsageError} when there are none @throws {ConfigError} when they do not fit each other, or the page
+ * @throws {UsageError} when there are none @throws {ConfigError} when they do not fit each other,
+ * or the page
  */
 export async function loadModels(run: string): Promise<Models> {
   const folders = modelFoldersOf(run);

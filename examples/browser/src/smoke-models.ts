@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { foldIn, randomKey } from '@vitvq/core';
-import { createViTVQ, type ViTVQConfig } from '@vitvq/tokenizer';
+import { createTokenizer, type ViTTokenizerConfig } from '@vitvq/tokenizer';
 import { saveTokenizer } from '@vitvq/tokenizer/node';
 import { ClassConditioner, GPT, RQTransformer } from '@vitvq/transformers';
 import { saveTransformer } from '@vitvq/transformers/node';
@@ -13,15 +13,17 @@ export interface SmokeModelsOptions {
   readonly transformer?: boolean;
 }
 
-/** Leaves models with random weights where a run of the pipeline (or the quickstart) leaves its own. */
+/**
+ * Leaves models with random weights where a run of the pipeline (or the quickstart) leaves its own.
+ */
 export async function makeSmokeModels(
   run: string,
   { levels = 1, transformer = true }: SmokeModelsOptions = {},
 ): Promise<void> {
   const { quantizer } = SMOKE_TOKENIZER;
   const residual = { type: 'residual', codeDepth: levels, quantizer } as const;
-  const config: ViTVQConfig = { ...SMOKE_TOKENIZER, quantizer: levels > 1 ? residual : quantizer };
-  const tokenizer = createViTVQ(config, { seed: 0 });
+  const config: ViTTokenizerConfig = { ...SMOKE_TOKENIZER, quantizer: levels > 1 ? residual : quantizer };
+  const tokenizer = createTokenizer(config, { seed: 0 });
   const folders = MODEL_FOLDERS[transformer ? 0 : 1];
   try {
     await saveTokenizer(join(run, folders.tokenizer), tokenizer, config);

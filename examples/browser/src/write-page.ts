@@ -10,7 +10,7 @@ import {
   type ExportedTokenizer,
   type ExportOptions,
 } from '@vitvq/export';
-import { build } from 'vite';
+import { build, defaultClientConditions } from 'vite';
 import type { PageContent } from '../page/page-content.js';
 import type { Models } from './models.js';
 import type { Picture } from './pictures.js';
@@ -28,6 +28,8 @@ export async function buildPage(out: string): Promise<void> {
     // Paths are relative: the page may lie in any folder of a server.
     base: './',
     logLevel: 'warn',
+    // The page is bundled from sources, so that no package has to be built before.
+    resolve: { conditions: ['@vitvq/source', ...defaultClientConditions] },
     build: {
       outDir: resolve(out),
       emptyOutDir: false,

@@ -40,9 +40,9 @@ describe('parseArguments', () => {
     expect(problems('--weights', 'int8', '--smoke', '--run', 'r', '--images', 'i', '--prot', '1')).toBe(
       [
         '  --prot is not an option',
+        '  --weights must be one of float32, float16, not int8',
         '  --smoke makes its own models: leave out --run',
         '  --smoke makes its own pictures: leave out --images',
-        '  --weights must be one of float32, float16, not int8',
         'Run with --help for the options.',
       ].join('\n'),
     );

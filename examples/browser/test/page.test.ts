@@ -32,10 +32,16 @@ if (executablePath === undefined) {
 let folder: string;
 let browser: Browser;
 const positions = 16;
-/** Everything takes seconds; a machine that is busy with other things may take long, and that is no failure. */
+/**
+ * Everything takes seconds; a machine that is busy with other things may take long, and that is no
+ * failure.
+ */
 const SLOWEST = 480_000;
 
-/** A page in a context of its own; what goes wrong in it, and what it asks other machines for, is told. */
+/**
+ * A page in a context of its own; what goes wrong in it, and what it asks other machines for, is
+ * told.
+ */
 class OpenPage {
   readonly problems: string[] = [];
 
@@ -251,7 +257,7 @@ describe.skipIf(executablePath === undefined)('the page in Chromium', { timeout:
     expect(await field.inputValue()).toBe(String(codes[7]));
   });
 
-  it('draws the image of a class token by token, the one that the Sampler of @vitvq/stage2 draws', async () => {
+  it('draws the image of a class token by token, the one that the Sampler of @vitvq/sampling draws', async () => {
     await page.getByLabel('Class').selectOption('greenish');
     await page.getByLabel('Seed', { exact: true }).fill('7');
     await page.getByLabel('Temperature').fill('0.8');

@@ -14,8 +14,8 @@ export interface CompletionRequest {
 }
 
 /**
- * The upper half of the tokens of each request's image, and below what the transformer draws. All requests with a class, or
- * all without.
+ * The upper half of the tokens of each request's image, and below what the transformer draws. All
+ * requests with a class, or all without.
  */
 export async function complete(
   generator: ImageGenerator,

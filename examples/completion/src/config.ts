@@ -1,7 +1,7 @@
 /** Every number of this example. */
 import { QUICKSTART_TRAINING, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
 import { QUICKSTART_TRANSFORMER_TRAINING, type TransformerTrainingConfig } from '@vitvq/stage2-trainer';
-import { QUICKSTART, type ViTVQConfig } from '@vitvq/tokenizer';
+import { QUICKSTART, type ViTTokenizerConfig } from '@vitvq/tokenizer';
 import type { GPTOptions } from '@vitvq/transformers';
 
 export interface Settings {
@@ -19,7 +19,10 @@ export const MODEL_FOLDERS = { tokenizer: 'tokenizer/model', transformer: 'gpt/m
 /** Test images that are measured, from the first on. */
 export const MEASURED_IMAGES = 1000;
 
-/** Completions of each image in the report, from as many seeds. The first of either kind is measured, on every image. */
+/**
+ * Completions of each image in the report, from as many seeds. The first of either kind is
+ * measured, on every image.
+ */
 export const COMPLETIONS = { withClass: 4, withoutClass: 2 } as const;
 
 /** How completions are drawn; guidance is towards the class, so those without a class have none. */
@@ -30,10 +33,12 @@ export function batchSizeOf({ smoke }: Settings): number {
   return smoke ? SMOKE.batchSize : 50;
 }
 
-/** `--smoke`: everything once, on made-up images and models that even the slowest engine trains in seconds. */
+/**
+ * `--smoke`: everything once, on made-up images and models that even the slowest engine trains in
+ * seconds.
+ */
 export const SMOKE = {
   imageSize: 16,
-  classes: ['reddish', 'greenish', 'bluish'],
   trainImages: 48,
   testImages: 24,
   images: 3,
@@ -43,7 +48,7 @@ export const SMOKE = {
 
 const SMOKE_SIZE = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 } as const;
 
-export const SMOKE_TOKENIZER: ViTVQConfig = {
+export const SMOKE_TOKENIZER: ViTTokenizerConfig = {
   ...QUICKSTART,
   imageSize: SMOKE.imageSize,
   encoder: SMOKE_SIZE,

@@ -44,8 +44,8 @@ export function lowerHalves(images: Float32Array, { values, upper }: Halves): Fl
 }
 
 /**
- * For each image another one of its class: the next, the first after the last. Of the same class, so that what an upper half is
- * worth is not what it tells of the class.
+ * For each image another one of its class: the next, the first after the last. Of the same class,
+ * so that what an upper half is worth is not what it tells of the class.
  * @throws {DataError} when an image is the only one of its class
  */
 export function partnersOf(labels: ArrayLike<number>): Int32Array {

@@ -1,6 +1,7 @@
 /**
- * Completes the lower half of images that its models have never seen: the upper half's codes are given, the class too, and the
- * GPT of a pipeline run (arXiv:2110.04627, stage 2) draws the rest, several times. Measures what the upper half tells it.
+ * Completes the lower half of images that its models have never seen: the upper half's codes are
+ * given, the class too, and the GPT of a pipeline run (arXiv:2110.04627, stage 2) draws the rest,
+ * several times. Measures what the upper half tells it.
  *
  *   npm run pipeline              makes the models, about 15 minutes
  *   npm run completion            about a minute; see README.md for what to expect
@@ -8,8 +9,7 @@
  */
 import '@tensorflow/tfjs';
 import { join } from 'node:path';
-import { runProgram } from '@vitvq/example-shared';
-import { useEngine } from '@vitvq/engine';
+import { runProgram, startEngine, writeOutcome } from '@vitvq/example-shared';
 import { ImageGenerator } from '@vitvq/sampling';
 import { complete, type CompletionRequest } from './complete.js';
 import { batchSizeOf, COMPLETIONS } from './config.js';
@@ -19,12 +19,11 @@ import { measureKnowledge, measureLikeness, ofPartners } from './measure.js';
 import { loadModels } from './models.js';
 import { parseArguments } from './options.js';
 import { makeSmokeModels } from './smoke-models.js';
-import { writeMetrics, writeOutcomeReport } from './write-outcome.js';
+import { metricsOf, reportOf } from './outcome.js';
 
 await runProgram('completion', async () => {
   const { out, settings, ...request } = parseArguments(process.argv.slice(2));
-  const engine = await useEngine({ name: request.engine, threads: request.threads });
-  console.log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);
+  const engine = await startEngine(request);
   const run = request.run ?? join(out, 'models');
   if (request.run === undefined) await makeSmokeModels(run, settings.seed);
   const models = await loadModels(run);
@@ -82,14 +81,13 @@ await runProgram('completion', async () => {
   };
 
   const outcome = { run, shown, originals, reconstructions, withClass, withoutClass, knowledge, likeness };
-  const report = await writeOutcomeReport(out, outcome, settings);
-  const metrics = await writeMetrics(out, outcome, settings, engine);
+  const files = await writeOutcome(out, reportOf(outcome, settings), metricsOf(outcome, settings, engine));
   const { own, other, preferred } = knowledge.withClass;
   console.log(`
 Lower halves: ${own.toFixed(3)} nats per token under their own upper half, ${other.toFixed(3)} under another of the class
               (the own one is better for ${(100 * preferred).toFixed(1)} % of the images)
 Completions:  ${likeness.withClass.psnr.toFixed(2)} dB from the true lower halves, those of other images ${likeness.otherImage.psnr.toFixed(2)} dB
 Pictures:     ${join(out, 'completions.png')}
-Report:       ${report}
-Numbers:      ${metrics}`);
+Report:       ${files.report}
+Numbers:      ${files.metrics}`);
 });

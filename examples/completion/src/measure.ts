@@ -12,16 +12,20 @@ export interface Knowledge {
   readonly other: number;
   /** Of the mean over images of `other` - `own`. */
   readonly standardError: number;
-  /** Share of the images whose own upper half makes the lower one likelier: one half, if it told nothing. */
+  /**
+   * Fraction of the images whose own upper half makes the lower one likelier: one half, if it told
+   * nothing.
+   */
   readonly preferred: number;
   /** `own` and `other` for each row of the lower half. */
   readonly rows: readonly { readonly own: number; readonly other: number }[];
 }
 
 /**
- * How likely the transformer finds the true lower half of each image, under its own upper half and under another's. Row by row
- * it matters less, since a token also knows the true ones before it in the lower half.
- * @param labels  undefined where the class is not told
+ * How likely the transformer finds the true lower half of each image, under its own upper half and
+ * under another's. Row by row it matters less, since a token also knows the true ones before it in
+ * the lower half.
+ * @param labels undefined where the class is not told
  */
 export async function measureKnowledge(
   generator: ImageGenerator,
@@ -72,9 +76,15 @@ export function compareNats(own: Float32Array, other: Float32Array, images: numb
 export interface Likeness {
   /** Decibels, mean over the images. */
   readonly psnr: number;
-  /** Distance between the mean colours of the two lower halves, in [0, 1] for each channel, mean over the images. */
+  /**
+   * Distance between the mean colours of the two lower halves, in [0, 1] for each channel, mean
+   * over the images.
+   */
   readonly colorDistance: number;
-  /** How much the first row of the lower half differs from the row above it, in [0, 1], mean over the values. */
+  /**
+   * How much the first row of the lower half differs from the row above it, in [0, 1], mean over
+   * the values.
+   */
   readonly seam: number;
 }
 

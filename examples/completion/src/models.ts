@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '@vitvq/example-shared';
-import type { ViTVQ } from '@vitvq/tokenizer';
+import type { VQTokenizer } from '@vitvq/tokenizer';
 import { loadTokenizer } from '@vitvq/tokenizer/node';
 import type { AutoregressiveModel, Conditioner } from '@vitvq/transformers';
 import { loadTransformer, type LoadedTransformer } from '@vitvq/transformers/node';
@@ -9,7 +9,7 @@ import { MODEL_FOLDERS } from './config.js';
 
 /** What completes images. */
 export interface Models {
-  readonly tokenizer: ViTVQ;
+  readonly tokenizer: VQTokenizer;
   readonly transformer: AutoregressiveModel;
   readonly conditioner: Conditioner;
   dispose(): void;
@@ -45,7 +45,9 @@ export async function loadModels(run: string): Promise<Models> {
   }
 }
 
-/** Condition tokens of classes, none where it is undefined; undefined where all are, as @vitvq/stage2 has it. */
+/**
+ * Condition tokens of classes, none where it is undefined; undefined where all are, as @vitvq/transformers has it.
+ */
 export async function conditionsOf(
   conditioner: Conditioner,
   labels: readonly (number | undefined)[],

@@ -1,61 +1,47 @@
-import { CommandLine } from '@vitvq/example-shared';
-import type { EngineName } from '@vitvq/engine';
+import { commonOptions, outOption, readOptions, type EngineChoice } from '@vitvq/example-shared';
 import { COMPLETIONS, DEFAULTS, SMOKE, type Settings } from './config.js';
 
-export interface Request {
-  /** Undefined: models are made in `out`. */
+/** What the command line asks for. */
+export interface Request extends EngineChoice {
+  /** Folder of a pipeline run; undefined: models are made in `out`. */
   readonly run: string | undefined;
   readonly out: string;
-  readonly engine: EngineName | 'auto';
-  readonly threads: number | undefined;
   readonly settings: Settings;
 }
 
-const engines = ['auto', 'onnx', 'tensorflow-gpu', 'tensorflow', 'cpu'] as const satisfies readonly (
-  EngineName | 'auto'
-)[];
-
-const options = [
-  { flags: '--run [folder]', description: `of npm run pipeline, whose models complete (default: ${DEFAULTS.run})` },
-  { flags: '--out [folder]', description: `where everything is written (default: ${DEFAULTS.out})` },
-  {
-    flags: '--images [number]',
-    description: `in the report, each with ${COMPLETIONS.withClass + COMPLETIONS.withoutClass} completions (default: ${DEFAULTS.images})`,
-  },
-  { flags: '--seed [integer]', description: `other completions (default: ${DEFAULTS.seed})` },
-  { flags: '--engine [name]', description: `${engines.join(', ')} (default: auto)` },
-  { flags: '--threads [number]', description: 'threads of the engine (default: its own choice)' },
-  { flags: '--smoke', description: 'tiny models, made in seconds, on made-up images: a check that everything works' },
-];
+const { engine: engineOption, threads: threadsOption, seed: seedOption, smoke: smokeOption } = commonOptions;
 
 /**
- * The command line as a request; prints the help and ends the program for `--help`.
+ * Reads the command line; prints the help and ends the program for `--help`.
  * @throws {UsageError} naming every problem at once
  */
 export function parseArguments(argv: readonly string[]): Request {
-  const line = new CommandLine(
+  const { run, out, images, seed, engine, threads, smoke } = readOptions(
     {
       name: 'completion',
-      usage: '[options]            (npm run completion -- [options])',
       description: 'Completes the lower half of held-out images with the models of a run of npm run pipeline.',
-      options,
+      options: {
+        run: {
+          kind: 'text',
+          value: 'folder',
+          help: `of npm run pipeline, whose models complete (default: ${DEFAULTS.run})`,
+        },
+        out: outOption(DEFAULTS.out),
+        images: {
+          kind: 'integer',
+          minimum: 1,
+          help: `in the report, each with ${COMPLETIONS.withClass + COMPLETIONS.withoutClass} completions (default: ${DEFAULTS.images})`,
+        },
+        seed: seedOption,
+        engine: engineOption,
+        threads: threadsOption,
+        smoke: smokeOption,
+      },
+      check: (values, isGiven) =>
+        values.smoke && isGiven('run') ? ['--smoke makes its own models: leave out --run'] : [],
     },
     argv,
   );
-  const smoke = line.flag('smoke');
-  if (smoke && line.has('run')) line.problems.push('--smoke makes its own models: leave out --run');
-  const run = line.text('run') ?? DEFAULTS.run;
-  const request: Request = {
-    run: smoke ? undefined : run,
-    out: line.text('out') ?? DEFAULTS.out,
-    engine: line.oneOf('engine', engines) ?? 'auto',
-    threads: line.number('threads', { minimum: 1 }),
-    settings: {
-      seed: line.number('seed', { minimum: 0 }) ?? DEFAULTS.seed,
-      images: line.number('images', { minimum: 1 }) ?? (smoke ? SMOKE.images : DEFAULTS.images),
-      smoke,
-    },
-  };
-  line.finish();
-  return request;
+  const settings = { seed, images: images ?? (smoke ? SMOKE.images : DEFAULTS.images), smoke };
+  return { run: smoke ? undefined : (run ?? DEFAULTS.run), out, engine, threads, settings };
 }

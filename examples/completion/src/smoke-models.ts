@@ -1,22 +1,24 @@
 import { join } from 'node:path';
 import { foldIn, randomKey } from '@vitvq/core';
 import { createBatches, type BatchStream } from '@vitvq/data';
+import { MADE_UP_CLASSES, madeUpImages } from '@vitvq/example-shared';
 import { createTokenizerTrainer } from '@vitvq/stage1-trainer';
 import { createTransformerTrainer } from '@vitvq/stage2-trainer';
-import { createViTVQ } from '@vitvq/tokenizer';
+import { createTokenizer } from '@vitvq/tokenizer';
 import { saveTokenizer } from '@vitvq/tokenizer/node';
 import { ClassConditioner, GPT } from '@vitvq/transformers';
 import { saveTransformer } from '@vitvq/transformers/node';
 import { MODEL_FOLDERS, SMOKE, SMOKE_PLANS, SMOKE_TOKENIZER, SMOKE_TRANSFORMER } from './config.js';
-import { madeUpImages } from './images.js';
 
-/** Trains tiny models for a few steps and leaves them where a run of the pipeline leaves its own. */
+/**
+ * Trains tiny models for a few steps and leaves them where a run of the pipeline leaves its own.
+ */
 export async function makeSmokeModels(run: string, seed: number): Promise<void> {
-  const source = madeUpImages(SMOKE.trainImages);
-  const { batchSize, imageSize, classes } = SMOKE;
+  const { batchSize, imageSize, trainImages } = SMOKE;
+  const source = madeUpImages({ count: trainImages, imageSize });
   const openBatches = (startAt: number): BatchStream => createBatches(source, { batchSize, imageSize, startAt });
-  const tokenizer = createViTVQ(SMOKE_TOKENIZER, { seed });
-  const conditioner = new ClassConditioner({ classCount: classes.length, classNames: classes });
+  const tokenizer = createTokenizer(SMOKE_TOKENIZER, { seed });
+  const conditioner = new ClassConditioner({ classCount: MADE_UP_CLASSES.length, classNames: MADE_UP_CLASSES });
   const { vocabSize, grid } = tokenizer;
   const sizes = { ...SMOKE_TRANSFORMER, vocabSize, grid, conditionVocabSize: conditioner.vocabSize };
   const model = new GPT({ ...sizes, key: foldIn(randomKey(seed), 1) });

@@ -38,8 +38,8 @@ describe('parseArguments', () => {
     expect(problems('--images', '0', '--smoke', '--run', 'r', '--sed', '1')).toBe(
       [
         '  --sed is not an option',
-        '  --smoke makes its own models: leave out --run',
         '  --images must be a whole number of at least 1, not 0',
+        '  --smoke makes its own models: leave out --run',
         'Run with --help for the options.',
       ].join('\n'),
     );

@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { encodeToShards, openCodes, type CodeSource } from '@vitvq/codes';
 import type { ImageDataset } from '@vitvq/data';
+import { imageRange } from '@vitvq/example-shared';
 import { batchSizesOf, imageSizeOf, VALIDATION_IMAGES, VIEWS, type Amounts } from './config.js';
-import { first, openViews } from './data.js';
+import { openViews } from './data.js';
 import type { StageContext } from './stage-context.js';
 import { openTokenizer } from './tokenizer-stage.js';
 
@@ -14,7 +15,10 @@ export const codesSchema = z.strictObject({
 });
 export type CodesResult = z.output<typeof codesSchema>;
 
-/** Codes of training images, as they are and mirrored, and of the images to validate on. Goes on after shards that are there. */
+/**
+ * Codes of training images, as they are and mirrored, and of the images to validate on. Goes on
+ * after shards that are there.
+ */
 export async function encodeImages(context: StageContext, amounts: Amounts): Promise<CodesResult> {
   const { settings, images, folder, signal } = context;
   const imageSize = imageSizeOf(settings);
@@ -33,9 +37,9 @@ export async function encodeImages(context: StageContext, amounts: Amounts): Pro
   };
   try {
     return {
-      images: await encode(first(images.train, amounts.codes), 'train', VIEWS),
+      images: await encode(imageRange(images.train, 0, amounts.codes), 'train', VIEWS),
       views: VIEWS,
-      validationImages: await encode(first(images.test, VALIDATION_IMAGES), 'validation', 1),
+      validationImages: await encode(imageRange(images.test, 0, VALIDATION_IMAGES), 'validation', 1),
     };
   } finally {
     tokenizer.dispose();

@@ -1,4 +1,4 @@
-/** Every number of the pipeline that is not in a preset of @vitvq/stage1 or @vitvq/stage2. */
+/** Every number of the pipeline that is not in a preset of the packages. */
 import * as tf from '@tensorflow/tfjs';
 import { foldIn, randomKey } from '@vitvq/core';
 import { QUICKSTART_BATCH_SIZE, QUICKSTART_TRAINING, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
@@ -7,7 +7,7 @@ import {
   QUICKSTART_TRANSFORMER_TRAINING,
   type TransformerTrainingConfig,
 } from '@vitvq/stage2-trainer';
-import { QUICKSTART, type ViTVQConfig } from '@vitvq/tokenizer';
+import { QUICKSTART, type ViTTokenizerConfig } from '@vitvq/tokenizer';
 import {
   GPT,
   RQTransformer,
@@ -37,9 +37,12 @@ export const DEFAULTS = {
 } as const satisfies Record<string, unknown> & { out: Record<ModelName, string>; model: ModelName };
 
 /** What each training gets of the minutes; codes, samples and probe take the rest. */
-const SHARES = { tokenizer: 4.5 / 15, gpt: 7 / 15 } as const;
+const FRACTIONS = { tokenizer: 4.5 / 15, gpt: 7 / 15 } as const;
 
-/** How many images the stages without a clock take at the default minutes, and the least and most of each. */
+/**
+ * How many images the stages without a clock take at the default minutes, and the least and most of
+ * each.
+ */
 const IMAGES = {
   /** Encoded into shards, `VIEWS` times each. */
   codes: { usual: 20_000, least: 1_000, most: 40_000 },
@@ -50,12 +53,16 @@ const IMAGES = {
 } as const;
 
 /**
- * Steps a second that the tokenizer's training must reach for the stages without a clock to take all of their images. Two quiet
- * cores make ten; a machine that is slower gets fewer images, so that the whole takes the time that it was given.
+ * Steps a second that the tokenizer's training must reach for the stages without a clock to take
+ * all of their images. Two quiet cores make ten; a machine that is slower gets fewer images, so
+ * that the whole takes the time that it was given.
  */
 const FULL_PACE = 8;
 
-/** Images of CIFAR-10's training split, from its end, that neither tokenizer nor transformer learns from: the probe's. */
+/**
+ * Images of CIFAR-10's training split, from its end, that neither tokenizer nor transformer learns
+ * from: the probe's.
+ */
 export const KEPT_FOR_PROBE = 10_000;
 
 /** Test images that tokenizer and transformer are measured on, or all where there are fewer. */
@@ -67,7 +74,6 @@ export const VIEWS = 2;
 /** `--smoke`: everything once, on models that even the slowest engine trains in seconds. */
 export const SMOKE = {
   imageSize: 16,
-  classes: ['reddish', 'greenish', 'bluish'],
   trainImages: 48,
   probeImages: 60,
   testImages: 30,
@@ -127,12 +133,12 @@ export function keyOf({ seed }: Pick<Settings, 'seed'>, stream: keyof typeof STR
 }
 
 /**
- * Residual codes: every level has a codebook of its own, because what is left over gets smaller from level to level, and codes
- * are not normalised, so that they can be as small as that.
+ * Residual codes: every level has a codebook of its own, because what is left over gets smaller
+ * from level to level, and codes are not normalised, so that they can be as small as that.
  */
 const RESIDUAL = { codeDepth: 2, codebookSize: 512 } as const;
 
-export function tokenizerConfig({ model, smoke }: Settings): ViTVQConfig {
+export function tokenizerConfig({ model, smoke }: Settings): ViTTokenizerConfig {
   const { imageSize } = SMOKE;
   const { quantizer } = QUICKSTART;
   const sizes = smoke && { imageSize, encoder: SMOKE_TRANSFORMER, decoder: SMOKE_TRANSFORMER };
@@ -152,11 +158,12 @@ export function tokenizerConfig({ model, smoke }: Settings): ViTVQConfig {
 }
 
 /**
- * Squared error alone: what the transformer learns is the codes, and a discriminator would take half of the time. Residual
- * codebooks start from data as well, but before the training (see residual-codebooks.ts), and need no care afterwards.
+ * Squared error alone: what the transformer learns is the codes, and a discriminator would take
+ * half of the time. Residual codebooks start from data as well, but before the training (see
+ * residual-codebooks.ts), and need no reset afterwards.
  */
 export function tokenizerPlan({ model, minutes, smoke, seed }: Settings): TokenizerTrainingConfig {
-  const duration = smoke ? { steps: SMOKE.steps.tokenizer } : { minutes: SHARES.tokenizer * minutes };
+  const duration = smoke ? { steps: SMOKE.steps.tokenizer } : { minutes: FRACTIONS.tokenizer * minutes };
   const plan = { ...QUICKSTART_TRAINING, duration, seed };
   if (model === 'gpt') return plan;
   return { ...plan, codebook: { autoencoderFraction: 0, initializeFromData: false, resetEvery: 0 } };
@@ -167,11 +174,17 @@ export function modelTitle({ model }: Settings): string {
   return model === 'gpt' ? 'GPT' : 'RQTransformer';
 }
 
-/** Narrow, for as many images in its minutes as it can get; six blocks are enough to compare in the layer sweep. */
+/**
+ * Narrow, for as many images in its minutes as it can get; six blocks are enough to compare in the
+ * layer sweep.
+ */
 const GPT_SIZE = { dim: 128, depth: 6, numHeads: 4 } as const satisfies Partial<GPTOptions>;
 const SMOKE_GPT_SIZE = { dim: 16, depth: 2, numHeads: 2 } as const satisfies Partial<GPTOptions>;
 
-/** The second transformer sees the two codes of a position, for every position: a block of it costs as much as two of the first. */
+/**
+ * The second transformer sees the two codes of a position, for every position: a block of it costs
+ * as much as two of the first.
+ */
 const RQ_SIZE = {
   dim: 128,
   spatial: { depth: 6, numHeads: 4 },
@@ -184,9 +197,9 @@ const SMOKE_RQ_SIZE = {
 } as const satisfies Partial<RQTransformerOptions>;
 
 /**
- * Positions of an RQTransformer start as U[0, 1), as in the reference: far larger than its token vectors, N(0, 0.02²), which it
- * takes long to hear. With four levels of 256 codes it had 5.11 nats per token after 80 steps, the unigram entropy, and with
- * positions as small as these 4.76.
+ * Positions of an RQTransformer start as U[0, 1), as in the reference: far larger than its token
+ * vectors, N(0, 0.02²), which it takes long to hear. With four levels of 256 codes it had 5.11 nats
+ * per token after 80 steps, the unigram entropy, and with positions as small as these 4.76.
  */
 const POSITION_SCALE = 0.02;
 
@@ -207,11 +220,14 @@ export function createTransformer(
   return model;
 }
 
-/** Twice the usual share of examples without their class: it is how the probe, and half of guidance, sees every image. */
+/**
+ * Twice the usual fraction of examples without their class: it is how the probe, and half of guidance,
+ * sees every image.
+ */
 const CONDITION_DROP_RATE = 0.2;
 
 export function transformerPlan({ minutes, smoke, seed }: Settings): TransformerTrainingConfig {
-  const duration = smoke ? { steps: SMOKE.steps.gpt } : { minutes: SHARES.gpt * minutes };
+  const duration = smoke ? { steps: SMOKE.steps.gpt } : { minutes: FRACTIONS.gpt * minutes };
   return { ...QUICKSTART_TRANSFORMER_TRAINING, duration, conditionDropRate: CONDITION_DROP_RATE, seed };
 }
 
@@ -226,10 +242,13 @@ export function samplesPerClass({ smoke }: Settings): number {
 /** How the probe is trained: see @vitvq/linear-probe. */
 export const PROBE = {
   /** Of its images, to choose penalties and the best block on. */
-  validationShare: 0.2,
+  validationFraction: 0.2,
   /** Penalties that are tried, until two in a row were worse. */
   l2: [1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5],
-  /** Raw pixels are averaged over squares of this side: a quarter of them, which fits a quarter of the time. */
+  /**
+   * Raw pixels are averaged over squares of this side: a quarter of them, which fits a quarter of
+   * the time.
+   */
   pixelPool: 2,
 } as const;
 

@@ -1,7 +1,6 @@
-import { downloadLines } from '@vitvq/example-shared';
 import type { RepeatedImages } from '@vitvq/codes';
-import { foldIn, randomKey, randomUniform } from '@vitvq/core';
-import { createBatches, openCifar10, openImageArray, subset, type ImageDataset } from '@vitvq/data';
+import { createBatches, type ImageDataset } from '@vitvq/data';
+import { imageRange, madeUpImages, openCifar10Split } from '@vitvq/example-shared';
 import { KEPT_FOR_PROBE, SMOKE, type Settings } from './config.js';
 
 /** Three sets without an image in common. */
@@ -14,31 +13,27 @@ export interface Images {
   readonly test: ImageDataset;
 }
 
+/** Opens CIFAR-10, or made-up images, in three parts. */
 export async function openImages({ smoke }: Settings): Promise<Images> {
   if (smoke) {
-    const { trainImages, probeImages, testImages } = SMOKE;
-    const source = madeUpImages(trainImages + probeImages + testImages);
+    const { trainImages, probeImages, testImages, imageSize } = SMOKE;
+    const source = madeUpImages({ count: trainImages + probeImages + testImages, imageSize });
     return {
-      train: range(source, 0, trainImages),
-      probe: range(source, trainImages, trainImages + probeImages),
-      test: range(source, trainImages + probeImages, source.length),
+      train: imageRange(source, 0, trainImages),
+      probe: imageRange(source, trainImages, trainImages + probeImages),
+      test: imageRange(source, trainImages + probeImages, source.length),
     };
   }
-  const onProgress = downloadLines('CIFAR-10', (line) => console.log(line));
-  const source = await openCifar10({ split: 'train', onProgress });
-  const test = await openCifar10({ split: 'test', onProgress });
+  const source = await openCifar10Split('train');
+  const test = await openCifar10Split('test');
   const trained = source.length - KEPT_FOR_PROBE;
-  return { train: range(source, 0, trained), probe: range(source, trained, source.length), test };
-}
-
-/** The first `count` images, or all where there are fewer. */
-export function first(source: ImageDataset, count: number): ImageDataset {
-  return range(source, 0, Math.min(count, source.length));
+  return { train: imageRange(source, 0, trained), probe: imageRange(source, trained, source.length), test };
 }
 
 /**
- * All images again and again, in their order: as they are in the first pass, mirrored in the second, and so on. That mirrors
- * every image once in two views; drawn at random, half of the pairs would be twice the same.
+ * Returns all images again and again, in their order: as they are in the first epoch, mirrored in
+ * the second, and so on. That mirrors every image once in two views; drawn at random, half of the
+ * pairs would be twice the same.
  */
 export function openViews(
   source: ImageDataset,
@@ -68,31 +63,4 @@ function mirrored(
     }
   }
   return result;
-}
-
-function range(source: ImageDataset, begin: number, end: number): ImageDataset {
-  return subset(
-    source,
-    Array.from({ length: end - begin }, (_, index) => begin + index),
-  );
-}
-
-/** One colour each, with noise; more of a class's own colour on average. */
-function madeUpImages(count: number): ImageDataset {
-  const { imageSize, classes } = SMOKE;
-  const values = imageSize ** 2 * 3;
-  const images = new Uint8Array(count * values);
-  const labels = Int32Array.from({ length: count }, (_, index) => index % classes.length);
-  for (let index = 0; index < count; index++) {
-    const draws = randomUniform(foldIn(randomKey(0), index), 3 + values);
-    const color = Array.from(
-      { length: 3 },
-      (_, channel) => 0.5 * draws[channel]! + (channel === labels[index] ? 0.3 : 0),
-    );
-    for (let value = 0; value < values; value++) {
-      images[index * values + value] = 255 * (color[value % 3]! + 0.2 * draws[3 + value]!);
-    }
-  }
-  const array = { images, height: imageSize, width: imageSize, labels, classNames: classes };
-  return openImageArray({ ...array, name: 'made-up images' });
 }

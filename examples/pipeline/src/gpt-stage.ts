@@ -22,7 +22,7 @@ export const transformerSchema = z.strictObject({
   levels: z.array(
     z.strictObject({
       unigramNats: z.number(),
-      /** Share of the codebook that occurs. */
+      /** Fraction of the codebook that occurs. */
       usage: z.number(),
     }),
   ),
@@ -30,8 +30,9 @@ export const transformerSchema = z.strictObject({
 export type TransformerResult = z.output<typeof transformerSchema>;
 
 /**
- * Codes one after the other, given the class (arXiv:2110.04627, stage 2); now and then without it, for guidance. Residual codes
- * position after position, and level after level in each (Lee et al. 2022).
+ * Codes one after the other, given the class (arXiv:2110.04627, stage 2); now and then without it,
+ * for guidance. Residual codes position after position, and level after level in each (Lee et al.
+ * 2022).
  */
 export async function trainTransformer(context: StageContext): Promise<TransformerResult> {
   const { settings, images, folder, signal } = context;

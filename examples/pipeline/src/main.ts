@@ -1,7 +1,8 @@
 /**
- * The whole of ViT-VQGAN (arXiv:2110.04627) at small scale, from CIFAR-10 to generated images and a linear probe: tokenizer,
- * codes, class-conditional transformer, a grid of images of every class, what each block of the models knows of classes, and a report.
- * Each stage leaves its result, and the trainings checkpoints: a run that was stopped or killed goes on where it was.
+ * The whole of ViT-VQGAN (arXiv:2110.04627) at small scale, from CIFAR-10 to generated images and a
+ * linear probe: tokenizer, codes, class-conditional transformer, a grid of images of every class,
+ * what each block of the models knows of classes, and a report. Each stage leaves its result, and
+ * the trainings checkpoints: a run that was stopped or killed goes on where it was.
  *
  *   npm run pipeline            about 15 minutes on two cores; see README.md for what to expect
  *   npm run rq-pipeline         the same with an RQTransformer on residual codes (arXiv:2203.01941)
@@ -9,8 +10,7 @@
  */
 import '@tensorflow/tfjs';
 import { join } from 'node:path';
-import { abortOnCtrlC, RunFolder, runProgram } from '@vitvq/example-shared';
-import { useEngine } from '@vitvq/engine';
+import { abortOnCtrlC, RunFolder, runProgram, startEngine, writeOutcome } from '@vitvq/example-shared';
 import { codesSchema, encodeImages } from './codes-stage.js';
 import { amountsOf } from './config.js';
 import { openImages } from './data.js';
@@ -20,7 +20,7 @@ import { probeModels, probeSchema } from './probe-stage.js';
 import { generateImages, samplesSchema } from './samples-stage.js';
 import { STAGES, type StageContext } from './stage-context.js';
 import { tokenizerSchema, trainTokenizer } from './tokenizer-stage.js';
-import { OUTCOME_FILES, writeMetrics, writeOutcomeReport, type Outcome } from './write-outcome.js';
+import { metricsOf, OUTCOME_FILES, reportOf, type Outcome } from './outcome.js';
 
 await runProgram('pipeline', async () => {
   const { out, settings, fresh, ...request } = parseArguments(process.argv.slice(2));
@@ -30,22 +30,11 @@ await runProgram('pipeline', async () => {
     fresh,
     outcome: OUTCOME_FILES,
   });
-  const engine = await useEngine({ name: request.engine, threads: request.threads });
-  console.log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);
-  const context: StageContext = { settings, folder, images: await openImages(settings), signal: abortOnCtrlC() };
-
-  let outcome: Outcome;
-  try {
-    outcome = await runStages(context);
-  } catch (error) {
-    if (!context.signal.aborted || error !== context.signal.reason) throw error;
-    console.log(`Stopped; everything is saved in ${out}. Start it again with the same options to go on.`);
-    process.exitCode = 130;
-    return;
-  }
-
-  const report = await writeOutcomeReport(context, outcome, engine);
-  const metrics = await writeMetrics(context, outcome, engine);
+  const engine = await startEngine(request);
+  const context: StageContext = { settings, folder, images: await openImages(settings), signal: abortOnCtrlC(out) };
+  const outcome = await runStages(context);
+  const report = await reportOf(context, outcome, engine);
+  const files = await writeOutcome(out, report, metricsOf(context, outcome, engine));
   const { tokenizer, gpt, probe } = outcome;
   const top1 = (name: string): string =>
     `${(100 * probe.result.blocks.find(({ block }) => block === name)!.top1).toFixed(1)} %`;
@@ -56,8 +45,8 @@ Tokenizer:   ${tokenizer.result.psnr.toFixed(2)} dB, ${(100 * tokenizer.result.c
 Transformer: ${gpt.result.validationNatsPerToken.toFixed(3)} nats per token, unigram entropy ${gpt.result.unigramNatsPerToken.toFixed(3)}
 Probe:       ${top1(best)} (${best}), raw pixels ${top1(pixels)}, random network ${top1(untrained)}${ofEncoder}
 Samples:     ${join(out, 'samples.png')}
-Report:      ${report}
-Numbers:     ${metrics}`);
+Report:      ${files.report}
+Numbers:     ${files.metrics}`);
 });
 
 async function runStages(context: StageContext): Promise<Outcome> {

@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { createBatches, type ImageDataset } from '@vitvq/data';
+import { imageRange } from '@vitvq/example-shared';
 import {
   blockFeatures,
   collectFeatures,
@@ -17,48 +18,56 @@ import {
   type LayerSweep,
   type NamedFeatures,
 } from '@vitvq/linear-probe';
-import type { ViTVQ } from '@vitvq/tokenizer';
+import type { VQTokenizer } from '@vitvq/tokenizer';
 import { nullConditions, type AutoregressiveModel, type Conditioner, type ImageTokens } from '@vitvq/transformers';
 import { batchSizesOf, createTransformer, imageSizeOf, keyOf, PROBE, samplesPerClass, type Amounts } from './config.js';
-import { first } from './data.js';
 import { openTransformer } from './gpt-stage.js';
 import { readSamples } from './samples-stage.js';
 import type { StageContext } from './stage-context.js';
 import { openTokenizer } from './tokenizer-stage.js';
 
-const share = z.number().min(0).max(1);
+const fraction = z.number().min(0).max(1);
 
 const blockSchema = z.strictObject({
   block: z.string(),
   kind: z.enum(['tokenizer', 'model', 'pixels', 'untrained']),
   dim: z.int(),
   l2: z.number(),
-  validationTop1: share,
-  top1: share,
-  interval: z.strictObject({ low: share, high: share }),
-  top5: share,
+  validationTop1: fraction,
+  top1: fraction,
+  interval: z.strictObject({ low: fraction, high: fraction }),
+  top5: fraction,
 });
 
 export const probeSchema = z.strictObject({
   /** In the order in which an image goes through the models, baselines after them. */
   blocks: z.array(blockSchema),
-  /** Names of blocks: the best by validation of the transformer and of its untrained twin, and the raw pixels. */
+  /**
+   * Names of blocks: the best by validation of the transformer and of its untrained twin, and the
+   * raw pixels.
+   */
   best: z.string(),
   untrained: z.string(),
   pixels: z.string(),
-  /** The best by validation of the tokenizer's encoder. A run whose probe did not look at the tokenizer yet has none. */
+  /**
+   * The best by validation of the tokenizer's encoder. A run whose probe did not look at the
+   * tokenizer yet has none.
+   */
   encoder: z.string().optional(),
   /** Of the best block: test images of class row that were taken for class column. */
   confusion: z.array(z.array(z.int())),
   samples: z.strictObject({ train: z.int(), validation: z.int(), test: z.int() }),
-  /** Share of the generated images that the best block's probe takes for the class that they were asked for. */
-  generatedTop1: share,
+  /**
+   * Fraction of the generated images that the best block's probe takes for the class that they were
+   * asked for.
+   */
+  generatedTop1: fraction,
   warnings: z.array(z.string()),
 });
 export type ProbeResult = z.output<typeof probeSchema>;
 
 export interface ProbedModels {
-  readonly tokenizer: ViTVQ;
+  readonly tokenizer: VQTokenizer;
   readonly model: AutoregressiveModel;
   /** The same network as it was before its training. */
   readonly untrained: AutoregressiveModel;
@@ -66,21 +75,24 @@ export interface ProbedModels {
 }
 
 /**
- * Of the tokenizer: every block of the encoder, the latents and their codes. The embedding is linear in the pixels, so that its
- * average knows no more than theirs, and the final norm is the last block over again.
+ * Of the tokenizer: every block of the encoder, the latents and their codes. The embedding is
+ * linear in the pixels, so that its average knows no more than theirs, and the final norm is the
+ * last block over again.
  */
-function probedStages({ featureNames }: Pick<ViTVQ, 'featureNames'>): string[] {
+function probedStages({ featureNames }: Pick<VQTokenizer, 'featureNames'>): string[] {
   return featureNames.filter((name) => /^(encoder\.blocks\.\d+|latents|quantized)$/.test(name));
 }
 
 /**
- * Features of images `[B, H, W, C]`: stages of the tokenizer, every block of the transformer on the image's codes, of its untrained
- * twin, and raw pixels. Of an RQTransformer, the blocks over positions: those over levels see one position at a time.
+ * Features of images `[B, H, W, C]`: stages of the tokenizer, every block of the transformer on the
+ * image's codes, of its untrained twin, and raw pixels. Of an RQTransformer, the blocks over
+ * positions: those over levels see one position at a time.
  *
- * The transformer is class-conditional: with the class of the image before its codes, every feature would hold the label, and the
- * probe would read it off and be right for all images. So the null token stands where the class would, for every image, the
- * input that training shows the model whenever it drops a class. This function gets images and nothing else: there is no
- * label that could leak.
+ * The transformer is class-conditional: with the class of the image before its codes, every feature
+ * would hold the label, and the probe would read it off and be right for all images. So the null
+ * token stands where the class would, for every image, the input that training shows the model
+ * whenever it drops a class. This function gets images and nothing else: there is no label that
+ * could leak.
  */
 export function probedFeatures({
   tokenizer,
@@ -106,7 +118,10 @@ function overPositions(features: NamedFeatures): NamedFeatures {
   return Object.fromEntries(Object.entries(features).filter(([name]) => !name.startsWith('depth.')));
 }
 
-/** What the frozen blocks know of classes (arXiv:2110.04627, sec. 4.2), on images that neither tokenizer nor GPT has seen. */
+/**
+ * What the frozen blocks know of classes (arXiv:2110.04627, sec. 4.2), on images that neither
+ * tokenizer nor GPT has seen.
+ */
 export async function probeModels(context: StageContext, amounts: Amounts): Promise<ProbeResult> {
   const { settings, images, signal } = context;
   const tokenizer = await openTokenizer(context);
@@ -117,9 +132,9 @@ export async function probeModels(context: StageContext, amounts: Amounts): Prom
   });
   try {
     console.log(`  features of ${amounts.probe} images to learn from and ${amounts.probeTest} to test on`);
-    const collected = await collectFeatures(features, labelled(first(images.probe, amounts.probe), context));
-    const test = await collectFeatures(features, labelled(first(images.test, amounts.probeTest), context));
-    const split = { fraction: PROBE.validationShare, key: keyOf(settings, 'holdOut') };
+    const collected = await collectFeatures(features, labelled(imageRange(images.probe, 0, amounts.probe), context));
+    const test = await collectFeatures(features, labelled(imageRange(images.test, 0, amounts.probeTest), context));
+    const split = { fraction: PROBE.validationFraction, key: keyOf(settings, 'holdOut') };
     const { train, heldOut: validation } = holdOut(collected, split);
     const probe = (isProbed: (block: string) => boolean): Promise<LayerSweep> =>
       probeBlocks(
@@ -139,7 +154,8 @@ export async function probeModels(context: StageContext, amounts: Amounts): Prom
           },
         },
       );
-    // Apart from the transformer's, so that the best block is the transformer's and the warnings compare it with its baselines.
+    // Apart from the transformer's, so that the best block is the transformer's and the warnings
+    // compare it with its baselines.
     const stages = probedStages(tokenizer);
     const ofTokenizer = await probe((block) => stages.includes(block));
     const sweep = await probe((block) => !stages.includes(block));

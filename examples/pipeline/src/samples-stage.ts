@@ -14,7 +14,10 @@ export const samplesSchema = z.strictObject({
 });
 export type SamplesResult = z.output<typeof samplesSchema>;
 
-/** Images `[classes x perClass, H, W, C]`, class after class, and their codes, in the stage's folder. */
+/**
+ * Images `[classes x perClass, H, W, C]`, class after class, and their codes, in the stage's
+ * folder.
+ */
 const SAMPLES_FILE = 'samples.safetensors';
 
 /** Images of every class from the same seeds, with classifier-free guidance. */

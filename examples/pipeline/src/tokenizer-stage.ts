@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeSafetensors } from '@vitvq/checkpoint';
-import { trainWithProgress } from '@vitvq/example-shared';
+import { imageRange, trainWithProgress } from '@vitvq/example-shared';
 import { createBatches, readImages } from '@vitvq/data';
 import { readTokenizerWeights, createTokenizerTrainer } from '@vitvq/stage1-trainer';
-import { createViTVQ, type ViTVQ } from '@vitvq/tokenizer';
+import { createTokenizer, type VQTokenizer } from '@vitvq/tokenizer';
 import { loadTokenizer, saveTokenizer } from '@vitvq/tokenizer/node';
 import {
   batchSizesOf,
@@ -16,7 +16,6 @@ import {
   tokenizerPlan,
   VALIDATION_IMAGES,
 } from './config.js';
-import { first } from './data.js';
 import { startResidualCodebooks } from './residual-codebooks.js';
 import type { StageContext } from './stage-context.js';
 
@@ -26,7 +25,10 @@ export const tokenizerSchema = z.strictObject({
   parameterCount: z.int(),
   /** Decibels, on test images. */
   psnr: z.number(),
-  /** Share of codes in a batch of 256 test images, mean over the batches; over all images where there are fewer. */
+  /**
+   * Fraction of codes in a batch of 256 test images, mean over the batches; over all images where
+   * there are fewer.
+   */
   codebookUsage: z.number(),
   codebookPerplexity: z.number(),
 });
@@ -46,11 +48,11 @@ export async function trainTokenizer({ settings, images, folder, signal }: Stage
   const directory = folder.of('tokenizer');
   const batchSizes = batchSizesOf(settings);
   const imageSize = imageSizeOf(settings);
-  const test = await readImages(first(images.test, VALIDATION_IMAGES), { imageSize });
+  const test = await readImages(imageRange(images.test, 0, VALIDATION_IMAGES), { imageSize });
   const config = tokenizerConfig(settings);
-  const tokenizer: ViTVQ = createViTVQ(config, { seed: settings.seed });
+  const tokenizer: VQTokenizer = createTokenizer(config, { seed: settings.seed });
   // Where a training goes on, its checkpoint replaces this start.
-  const begin = await readImages(first(images.train, IMAGES_TO_START_CODEBOOKS), { imageSize });
+  const begin = await readImages(imageRange(images.train, 0, IMAGES_TO_START_CODEBOOKS), { imageSize });
   await startResidualCodebooks(tokenizer, begin, keyOf(settings, 'codebooks'));
   const trainer = createTokenizerTrainer({
     tokenizer,
@@ -103,6 +105,6 @@ export async function trainTokenizer({ settings, images, folder, signal }: Stage
 }
 
 /** The tokenizer that the stage left; the caller disposes of it. */
-export function openTokenizer({ folder }: StageContext): Promise<ViTVQ> {
+export function openTokenizer({ folder }: StageContext): Promise<VQTokenizer> {
   return loadTokenizer(join(folder.of('tokenizer'), MODEL_FOLDER));
 }

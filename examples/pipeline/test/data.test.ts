@@ -1,7 +1,8 @@
 import { readImages } from '@vitvq/data';
 import { describe, expect, it } from 'vitest';
+import { imageRange } from '@vitvq/example-shared';
 import { SMOKE } from '../src/config.js';
-import { first, openImages, openViews } from '../src/data.js';
+import { openImages, openViews } from '../src/data.js';
 
 const settings = { model: 'gpt', seed: 0, minutes: 15, smoke: true } as const;
 const { imageSize } = SMOKE;
@@ -24,7 +25,7 @@ describe('openImages', () => {
 
 describe('openViews', () => {
   it('mirrors every image in the second pass, wherever it begins', async () => {
-    const source = first((await openImages(settings)).train, 5);
+    const source = imageRange((await openImages(settings)).train, 0, 5);
     const stream = openViews(source, { imageSize, batchSize: 3, startAt: 0 });
     expect(stream.batchesPerEpoch).toBe(2);
     const batches = [await stream.next(), await stream.next(), await stream.next(), await stream.next()];

@@ -42,10 +42,10 @@ describe('parseArguments', () => {
     expect(problems('--minutes', '0', '--sed', '1', '--engine', 'tpu', '--seed', '0.5', '--smoke')).toBe(
       [
         '  --sed is not an option',
-        '  --smoke has its own length: leave out --minutes',
-        '  --engine must be one of auto, onnx, tensorflow-gpu, tensorflow, cpu, not tpu',
-        '  --seed must be a whole number of at least 0, not 0.5',
         '  --minutes must be a number above 0, not 0',
+        '  --seed must be a whole number of at least 0, not 0.5',
+        '  --engine must be one of auto, onnx, tensorflow-gpu, tensorflow, cpu, not tpu',
+        '  --smoke has its own length: leave out --minutes',
         'Run with --help for the options.',
       ].join('\n'),
     );

@@ -95,7 +95,8 @@ describe('pipeline --smoke', { timeout: 180_000 }, () => {
     expect((await pipeline(['--out', alone])).code).toBe(0);
     expect(withoutTime(await readMetrics(alone))).toEqual(withoutTime(metrics));
 
-    // A run whose probe is from before it looked at the tokenizer: its report and numbers are the ones without.
+    // A run whose probe is from before it looked at the tokenizer: its report and numbers are the
+    // ones without.
     const file = join(alone, 'probe.json');
     const probe = JSON.parse(await readFile(file, 'utf8')) as { result: ProbeResult };
     const { encoder: _encoder, blocks, ...rest } = probe.result;
@@ -126,7 +127,7 @@ describe('pipeline --smoke', { timeout: 180_000 }, () => {
       const config = await readFile(join(folder, stage, 'model', 'config.json'), 'utf8');
       return (JSON.parse(config) as { type: string }).type;
     });
-    expect(await Promise.all(types)).toEqual(['vit-vq', 'rq-transformer']);
+    expect(await Promise.all(types)).toEqual(['vq-tokenizer', 'rq-transformer']);
     expect(await readFile(join(folder, 'report.html'), 'utf8')).toContain('the unigram entropies add up to');
   });
 

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomKey, randomUniform } from '@vitvq/core';
-import { createViTVQ } from '@vitvq/tokenizer';
+import { createTokenizer } from '@vitvq/tokenizer';
 import { ClassConditioner, conditionTensor, nullConditions, type AutoregressiveModel } from '@vitvq/transformers';
 import { createTransformer, tokenizerConfig } from '../src/config.js';
 import { probedFeatures } from '../src/probe-stage.js';
@@ -17,7 +17,7 @@ afterAll(() => tf.engine().endScope());
 
 describe('probedFeatures', () => {
   it('are what the tokenizer makes of images, and the GPT of their codes without a class', async () => {
-    const tokenizer = createViTVQ(tokenizerConfig(settings), { seed: 0 });
+    const tokenizer = createTokenizer(tokenizerConfig(settings), { seed: 0 });
     const [model, untrained] = [0, 1].map((seed): AutoregressiveModel => {
       const shape = { vocabSize: tokenizer.vocabSize, grid: tokenizer.grid, levels: 1 };
       return createTransformer(shape, conditioner.vocabSize, { ...settings, seed });
@@ -56,7 +56,7 @@ describe('probedFeatures', () => {
   });
   it('of an RQTransformer are those of its blocks over positions', () => {
     const residual = { ...settings, model: 'rq' } as const;
-    const tokenizer = createViTVQ(tokenizerConfig(residual), { seed: 0 });
+    const tokenizer = createTokenizer(tokenizerConfig(residual), { seed: 0 });
     const { vocabSize, grid, quantizer } = tokenizer;
     const model = createTransformer({ vocabSize, grid, levels: quantizer.codeDepth }, conditioner.vocabSize, residual);
     const images = tf.tensor4d(randomUniform(randomKey(0), 2 * 16 * 16 * 3), [2, 16, 16, 3]);

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomKey, randomUniform } from '@vitvq/core';
 import type { ResidualQuantizer } from '@vitvq/quantizers';
-import { createViTVQ, type ViTVQ } from '@vitvq/tokenizer';
+import { createTokenizer, type VQTokenizer } from '@vitvq/tokenizer';
 import { tokenizerConfig } from '../src/config.js';
 import { startResidualCodebooks } from '../src/residual-codebooks.js';
 
@@ -12,12 +12,12 @@ beforeAll(async () => {
 });
 afterAll(() => tf.engine().endScope());
 
-const createTokenizer = (model: 'gpt' | 'rq'): ViTVQ =>
-  createViTVQ(tokenizerConfig({ model, seed: 0, minutes: 15, smoke: true }), { seed: 0 });
+const tokenizerFor = (model: 'gpt' | 'rq'): VQTokenizer =>
+  createTokenizer(tokenizerConfig({ model, seed: 0, minutes: 15, smoke: true }), { seed: 0 });
 
 describe('startResidualCodebooks', () => {
   it('puts codes where features are, so that every level comes nearer to them', async () => {
-    const tokenizer = createTokenizer('rq');
+    const tokenizer = tokenizerFor('rq');
     const images = { shape: [16, 16, 16, 3], data: randomUniform(randomKey(1), 16 * 16 * 16 * 3) } as const;
     const latents = tokenizer.latents(tf.tensor4d(images.data, [...images.shape]));
     /** Mean squared distance of the latents from the sums of the first codes of each. */
@@ -39,7 +39,7 @@ describe('startResidualCodebooks', () => {
   });
 
   it('leaves other quantizers alone', async () => {
-    const tokenizer = createTokenizer('gpt');
+    const tokenizer = tokenizerFor('gpt');
     const codebook = tokenizer.namedVariables().get('quantizer.codebook')!;
     const before = await codebook.data();
     const images = { shape: [4, 16, 16, 3], data: new Float32Array(4 * 16 * 16 * 3) } as const;

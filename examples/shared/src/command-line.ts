@@ -2,21 +2,30 @@ import { optionName, unknownArguments } from '@vitvq/cli';
 import { VitvqError } from '@vitvq/core';
 import { Command, Help } from 'commander';
 
-/** The command line cannot be understood; the message lists everything that is wrong with it, a line each. */
+/** A command line that cannot be understood; the message lists everything that is wrong with it. */
 export class UsageError extends Error {
   constructor(problems: readonly string[]) {
     super(`${problems.map((problem) => `  ${problem}`).join('\n')}\nRun with --help for the options.`);
   }
 }
 
+/** The stop of a run by Ctrl-C; the message says where the run is saved. */
+class StoppedError extends Error {
+  constructor(folder: string) {
+    super(`Stopped; everything is saved in ${folder}. Start it again with the same options to go on.`);
+  }
+}
+
+/** What `--help` says of an option. */
 export interface OptionText {
-  /** `--out [folder]`, or `--smoke` for one without a value. */
+  /** `--out [folder]`, or `--smoke` for an option without a value. */
   readonly flags: string;
   readonly description: string;
-  /** May be given several times, for {@link CommandLine.texts}. @default false */
+  /** Whether it may be given several times, for {@link CommandLine.texts}. @default false */
   readonly repeatable?: boolean;
 }
 
+/** What `--help` says of a program. */
 export interface CommandLineText {
   readonly name: string;
   /** How the program is started, for `--help`. */
@@ -26,13 +35,13 @@ export interface CommandLineText {
 }
 
 /**
- * Options of a program, read so that one run tells of everything that is wrong: values are checked as they are asked for,
- * problems are collected, and `finish` throws them together. `--help` prints the help and ends the program.
+ * The command line of a program. Values are checked when they are asked for, problems are
+ * collected, and `finish` throws them together. `--help` prints the help and ends the program.
  */
 export class CommandLine {
   readonly problems: string[];
-  readonly #given: Readonly<Record<string, string | boolean | undefined>>;
-  /** Of repeatable options, by the name in camel case. */
+  readonly #given: Record<string, string | boolean | undefined>;
+  /** Values of repeatable options, by name in camel case. */
   readonly #repeated = new Map<string, string[]>();
 
   constructor({ name, usage, description, options }: CommandLineText, argv: readonly string[]) {
@@ -43,25 +52,34 @@ export class CommandLine {
       if (repeatable) option.argParser((value, previous) => this.#repeat(option.attributeName(), value, previous));
       command.addOption(option);
     }
-    // Values are optional for commander, so that a forgotten one is reported with all the other problems.
+    // Values are optional for commander, so that a forgotten one is reported with all the other
+    // problems.
     command
       .configureHelp({ optionTerm: (option) => help.optionTerm(option).replace('[', '<').replace(']', '>') })
       .allowUnknownOption()
       .allowExcessArguments()
       .parse([...argv], { from: 'user' });
-    this.#given = command.opts();
+    this.#given = { ...command.opts() };
+    // Commander stores `--no-serve` as `serve: false`.
+    for (const option of command.options.filter(({ negate }) => negate)) {
+      const attribute = option.attributeName();
+      this.#given[`no${attribute[0]!.toUpperCase()}${attribute.slice(1)}`] =
+        this.#given[attribute] === false || undefined;
+    }
     this.problems = unknownArguments(command.args);
   }
 
-  /** Whether an option is there, by its name in camel case. */
+  /** Returns whether an option is given, by its name in camel case. */
   has(name: string): boolean {
     return this.#given[name] !== undefined;
   }
 
+  /** Returns whether a flag is given. */
   flag(name: string): boolean {
     return this.#given[name] === true;
   }
 
+  /** Returns the value of an option, or undefined if it is not given. */
   text(name: string): string | undefined {
     const value = this.#given[name];
     if (typeof value !== 'boolean') return value;
@@ -69,13 +87,13 @@ export class CommandLine {
     return undefined;
   }
 
-  /** Every value of a repeatable option, in order. */
+  /** Returns every value of a repeatable option, in order. */
   texts(name: string): string[] {
     this.text(name);
     return this.#repeated.get(name) ?? [];
   }
 
-  /** A whole number of at least `minimum`, or with `whole: false` any above it. */
+  /** Returns a whole number of at least `minimum`, or with `whole: false` any number above it. */
   number(name: string, { minimum, whole = true }: { minimum: number; whole?: boolean }): number | undefined {
     const raw = this.text(name);
     if (raw === undefined) return undefined;
@@ -90,6 +108,7 @@ export class CommandLine {
     return undefined;
   }
 
+  /** Returns the choice that is given. */
   oneOf<T extends string>(name: string, choices: readonly T[]): T | undefined {
     const raw = this.text(name);
     if (raw === undefined) return undefined;
@@ -103,7 +122,7 @@ export class CommandLine {
     if (this.problems.length) throw new UsageError(this.problems);
   }
 
-  /** Commander has `true` where a value was forgotten; that stays, so that `text` tells of it. */
+  /** Keeps the `true` of commander for a forgotten value, so that `text` reports it. */
   #repeat(name: string, value: string, previous: unknown): string | true {
     this.#repeated.set(name, [...(this.#repeated.get(name) ?? []), value]);
     return previous === true ? true : value;
@@ -111,13 +130,18 @@ export class CommandLine {
 }
 
 /**
- * Runs a program's main function: errors that are meant for people are printed without a stack. Exit codes: 1 failed, 2 the
- * command line was not understood.
+ * Runs a program's main function. Errors that are meant for people are printed without a stack.
+ * Exit codes: 1 failed, 2 the command line was not understood, 130 stopped by Ctrl-C.
  */
 export async function runProgram(name: string, main: () => Promise<void>): Promise<void> {
   try {
     await main();
   } catch (error) {
+    if (error instanceof StoppedError) {
+      console.log(error.message);
+      process.exitCode = 130;
+      return;
+    }
     if (error instanceof UsageError) console.error(`${name}: the command line has problems\n${error.message}`);
     else if (error instanceof VitvqError) console.error(`${name}: ${error.message}`);
     else console.error(error);
@@ -126,16 +150,18 @@ export async function runProgram(name: string, main: () => Promise<void>): Promi
 }
 
 /**
- * Aborts at the first Ctrl-C (or SIGTERM), so that a training saves and stops; another one ends the program at once. Within a
- * second it counts as the same one: terminal and npm may both pass it on.
+ * Returns a signal that aborts at the first Ctrl-C (or SIGTERM), so that a training saves and
+ * stops; another one ends the program at once. Within a second it counts as the same one: the
+ * terminal and npm may both pass it on.
+ * @param folder where the run is saved; `runProgram` says so when the signal's reason reaches it
  */
-export function abortOnCtrlC(): AbortSignal {
+export function abortOnCtrlC(folder: string): AbortSignal {
   const controller = new AbortController();
   let first: number | undefined;
   const stop = (): void => {
     first ??= performance.now();
     if (performance.now() - first > 1000) process.exit(130);
-    controller.abort();
+    controller.abort(new StoppedError(folder));
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);

@@ -6,7 +6,7 @@ export interface ProgressReport {
   readonly step: number;
   /** Steps of the whole run, an estimate where it is limited by time. */
   readonly totalSteps: number;
-  /** Share of the run, in [0, 1]. */
+  /** Fraction of the run, in [0, 1]. */
   readonly progress: number;
   readonly values: Readonly<Record<string, number>>;
   readonly examplesPerSecond: number;

@@ -12,7 +12,9 @@ export interface StageResult<T> {
 }
 
 export interface RunFolderOptions<Stage extends string> {
-  /** What decides the numbers of the run, as JSON holds it: results of other settings are not mixed. */
+  /**
+   * What decides the numbers of the run, as JSON holds it: results of other settings are not mixed.
+   */
   readonly settings: Readonly<Record<string, unknown>>;
   /** In their order. */
   readonly stages: readonly Stage[];
@@ -26,8 +28,9 @@ const SETTINGS_FILE = 'settings.json';
 const stageSchema = z.strictObject({ result: z.unknown(), seconds: z.number() });
 
 /**
- * A folder that a run in several stages can be picked up from: `settings.json`, and for each stage that is done its result in
- * `<stage>.json`, written last. What a stage leaves on the way (checkpoints, shards) lies in `<stage>/`.
+ * A folder that a run in several stages can be picked up from: `settings.json`, and for each stage
+ * that is done its result in `<stage>.json`, written last. What a stage leaves on the way
+ * (checkpoints, shards) lies in `<stage>/`.
  */
 export class RunFolder<Stage extends string> {
   readonly path: string;

@@ -21,8 +21,8 @@ export interface TrainWithProgressOptions<Evaluation> extends ProgressOptions {
 }
 
 /**
- * Trains to the end, from the newest checkpoint of the folder on if there is one, and shows on the terminal how it goes.
- * Disposes of the trainer.
+ * Trains to the end, from the newest checkpoint of the folder on if there is one, and shows on the
+ * terminal how it goes. Disposes of the trainer.
  * @throws the signal's reason when it was aborted; everything is saved then
  */
 export async function trainWithProgress<Evaluation, Summary>(

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { downloadLines } from '../src/index.js';
+import { downloadLines } from '../src/download-lines.js';
 
 it('downloadLines tells now and then', () => {
   const lines: string[] = [];

@@ -1,6 +1,6 @@
 /** Every number of the reproduction, and those of the paper that it is compared with. */
 import type { TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
-import type { ViTVQConfig } from '@vitvq/tokenizer';
+import type { ViTTokenizerConfig } from '@vitvq/tokenizer';
 
 export type DiscriminatorName = 'none' | 'style' | 'patch';
 
@@ -39,8 +39,8 @@ export const VARIANTS: readonly Variant[] = [
 ];
 
 /**
- * Table 4 of arXiv:2110.04627 (ImageNet 256x256, 8,192 codes, ViT-Base, 500,000 steps): share of codes in a batch of 256 test
- * images, and squared error in thousandths.
+ * Table 4 of arXiv:2110.04627 (ImageNet 256x256, 8,192 codes, ViT-Base, 500,000 steps): share of
+ * codes in a batch of 256 test images, and squared error in thousandths.
  */
 export const PAPER = {
   usage: { 4: 0.96, 8: 0.96, 16: 0.95, 32: 0.96, 64: 0.37, 128: 0.14, 256: 0.04 },
@@ -55,13 +55,14 @@ export const IMAGE_SIZE = 32;
 const size = { dim: 96, depth: 2, numHeads: 4, mlpDim: 384 } as const;
 
 /**
- * As the paper, but small: 32x32 images, 64 tokens, 512 codes, so that 256 images have 32 tokens a code, as in the paper. The
- * codebook starts as noise and is not cared for: that is what the table is about. Learned positions and centred pixels are for
- * short runs, as in the quickstart.
+ * As the paper, but small: 32x32 images, 64 tokens, 512 codes, so that 256 images have 32 tokens a
+ * code, as in the paper. The codebook starts as noise and is not reset: that is what the table
+ * is about. Learned positions and centred pixels are for short runs, as in the quickstart.
  */
-export function modelConfig({ codeDim, normalize }: Variant, smoke: boolean): ViTVQConfig {
+export function modelConfig({ codeDim, normalize }: Variant, smoke: boolean): ViTTokenizerConfig {
   const transformer = smoke ? { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 } : size;
   return {
+    architecture: 'vit',
     imageSize: IMAGE_SIZE,
     patchSize: 4,
     encoder: transformer,
@@ -89,7 +90,10 @@ export const TEST_IMAGES = 1024;
 
 export const EVALUATION_BATCH = 64;
 
-/** Widths of the discriminators: about as many multiplications as one transformer of the tokenizer each. */
+/**
+ * Widths of the discriminators: about as many multiplications as one transformer of the tokenizer
+ * each.
+ */
 export const DISCRIMINATOR_WIDTH = { style: 32, patch: 32 } as const;
 
 export function trainingPlan({ discriminator }: Variant, { steps, seed }: Settings): TokenizerTrainingConfig {
@@ -100,11 +104,13 @@ export function trainingPlan({ discriminator }: Variant, { steps, seed }: Settin
     clipNorm: 1,
     losses: { l2: 1, quantizer: 1, adversarial: discriminator === 'none' ? 0 : 0.6 },
     discriminator: {
-      // It learns for a while before the autoencoder hears it: before that it has only noise to say.
+      // It learns for a while before the autoencoder hears it: before that it has only noise to
+      // say.
       start: { fraction: 0.1 },
       adversarialStart: { fraction: 0.4 },
       adaptiveWeight: true,
-      // StyleGAN2's rule for so small images, 0.0001 x pixels / batch; equalised learning rates need a higher rate.
+      // StyleGAN2's rule for so small images, 0.0001 x pixels / batch; equalised learning rates
+      // need a higher rate.
       r1: discriminator === 'style' ? { weight: 0.01, every: 16 } : null,
       learningRateScale: discriminator === 'style' ? 6 : 1,
     },

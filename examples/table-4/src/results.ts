@@ -32,7 +32,10 @@ export interface Results {
   keep(variant: Variant, result: Result, reconstructions: HostImages): Promise<void>;
 }
 
-/** @throws {ConfigError} when the folder holds results of other settings @throws {DataError} when they cannot be read */
+/**
+ * @throws {ConfigError} when the folder holds results of other settings
+ * @throws {DataError} when they cannot be read
+ */
 export async function openResults(out: string, settings: Settings): Promise<Results> {
   const file = join(out, 'results.json');
   await mkdir(out, { recursive: true });

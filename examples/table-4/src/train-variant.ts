@@ -4,7 +4,7 @@ import { PatchDiscriminator, StyleDiscriminator, styleDiscriminatorChannels } fr
 import { detailRatio, reconstructionMetrics } from '@vitvq/evaluation';
 import { hingeAdversarialLoss } from '@vitvq/losses';
 import { createTokenizerTrainer, type TokenizerTrainingEvents } from '@vitvq/stage1-trainer';
-import { createViTVQ } from '@vitvq/tokenizer';
+import { createTokenizer } from '@vitvq/tokenizer';
 import {
   BATCH_SIZE,
   DISCRIMINATOR_WIDTH,
@@ -21,7 +21,10 @@ export interface Result {
   readonly name: string;
   readonly steps: number;
   readonly seconds: number;
-  /** Share of codes in a batch of 256 images, mean over the batches; over all images where there are fewer. */
+  /**
+   * Fraction of codes in a batch of 256 images, mean over the batches; over all images where there are
+   * fewer.
+   */
   readonly usage: number;
   readonly perplexity: number;
   /** Mean squared error. */
@@ -40,13 +43,13 @@ export interface TrainOptions {
   readonly onStep: (report: TokenizerTrainingEvents['step'][0]) => void;
 }
 
-/** Trains one tokenizer and measures it; undefined when it was interrupted. */
+/** Trains one tokenizer and measures it. @throws the signal's reason when it was aborted */
 export async function trainVariant(
   variant: Variant,
   { train, test, settings, signal, onStep }: TrainOptions,
-): Promise<{ result: Result; reconstructions: HostImages } | undefined> {
+): Promise<{ result: Result; reconstructions: HostImages }> {
   const key = randomKey(settings.seed);
-  const tokenizer = createViTVQ(modelConfig(variant, settings.smoke), { seed: settings.seed });
+  const tokenizer = createTokenizer(modelConfig(variant, settings.smoke), { seed: settings.seed });
   const discriminator = createDiscriminator(variant, settings.seed);
   const trainer = createTokenizerTrainer({
     tokenizer,
@@ -66,8 +69,9 @@ export async function trainVariant(
   trainer.on('step', onStep);
   try {
     const { evaluation, step, elapsedSeconds } = await trainer.run({ signal });
-    if (!evaluation) return undefined;
-    const { codebook, psnr, reconstructions } = evaluation;
+    signal.throwIfAborted();
+    // A training that was not aborted ends with an evaluation.
+    const { codebook, psnr, reconstructions } = evaluation!;
     const [, height, width, channels] = test.shape;
     const { mse, mae } = reconstructionMetrics(test.data, reconstructions.data, height * width * channels);
     const result: Result = {

@@ -6,10 +6,13 @@ import { BATCH_SIZE, CODE_DIMS, PAPER, VARIANTS, type Settings, type Variant } f
 import type { Results } from './results.js';
 import type { Result } from './train-variant.js';
 
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+const percent = (fraction: number): string => `${(100 * fraction).toFixed(1)} %`;
 const thousandths = (error: number): string => (1000 * error).toFixed(2);
 
-/** `results.md` with its pictures, and `report.html` with the same; returns the path of `results.md`. */
+/**
+ * `results.md` with its pictures, and `report.html` with the same; returns the path of
+ * `results.md`.
+ */
 export async function writePage(out: string, results: Results, test: HostImages, settings: Settings): Promise<string> {
   const rows = VARIANTS.map((variant) => ({ variant, result: results.of(variant)! }));
   const codes = rows.filter(({ variant }) => variant.table === 'codes');
@@ -42,7 +45,7 @@ export async function writePage(out: string, results: Results, test: HostImages,
 
 ${lead} Written by \`npm run table-4 -- --steps ${settings.steps} --seed ${settings.seed}\`.
 
-Usage is the share of codes in a batch of 256 test images, mean over four batches, as the paper defines it. Errors are on 1,024
+Usage is the fraction of codes in a batch of 256 test images, mean over four batches, as the paper defines it. Errors are on 1,024
 test images. Detail is how much neighbouring pixels differ, against the originals: below 1 is blurred. FID, which the paper
 compares, needs a network with pretrained weights and is not measured here.
 
@@ -138,7 +141,7 @@ function compare(codes: readonly Row[], discriminators: readonly Row[]): string[
 function usageChart(codes: readonly Row[]): ReportChart {
   return chart(codes, 'codebook-usage.png', {
     title: 'Codebook usage',
-    yLabel: 'share of codes in 256 images',
+    yLabel: 'fraction of codes in 256 images',
     ours: ({ usage }) => usage,
     paper: PAPER.usage,
   });

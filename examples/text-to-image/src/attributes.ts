@@ -18,16 +18,16 @@ const THRESHOLDS = {
   /** Mean luminance; about a quarter of CIFAR-10's images lie below, and a quarter above. */
   dark: 0.38,
   bright: 0.57,
-  /** Share of the pixels that have the colour, the one that most have. */
+  /** Fraction of the pixels that have the colour, the one that most have. */
   color: 0.4,
   /** Difference of luminance between two halves. */
   side: 0.15,
 } as const;
 
 /**
- * What is true of an image: measured in the same way on photographs, for their captions, and on generated images, to see whether
- * they carry what they were asked for.
- * @param pixels  `[H, W, 3]` in [0, 1], row by row
+ * What is true of an image: measured in the same way on photographs, for their captions, and on
+ * generated images, to see whether they carry what they were asked for.
+ * @param pixels `[H, W, 3]` in [0, 1], row by row
  */
 export function measureAttributes(pixels: Float32Array, [height, width]: readonly [number, number]): Attributes {
   const count = height * width;

@@ -17,7 +17,7 @@ export const NOUNS: Readonly<Record<string, readonly string[]>> = {
 
 const PICTURES = ['photo', 'picture', 'image'] as const;
 
-/** Share of captions that name the class, or an attribute that the image has. */
+/** Fraction of captions that name the class, or an attribute that the image has. */
 const MENTIONED = { noun: 0.9, attribute: 0.75 } as const;
 
 /** The parts of a caption; what is missing is not mentioned. */
@@ -35,7 +35,10 @@ export function caption({ noun, picture = 'photo', brightness, color, side }: Ca
     .join(' ');
 }
 
-/** A caption that is true of an image: which of its attributes are mentioned, and in which words, the key decides. */
+/**
+ * A caption that is true of an image: which of its attributes are mentioned, and in which words,
+ * the key decides.
+ */
 export function captionOf(className: string, attributes: Attributes, key: RandomKey): string {
   const [noun, word, picture, ...mentioned] = randomUniform(foldIn(key, 1), 6) as unknown as [
     number,

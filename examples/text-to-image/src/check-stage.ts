@@ -9,9 +9,12 @@ import type { StageContext } from './stage-context.js';
 const rowSchema = z.strictObject({
   attribute: z.enum(['brightness', 'color', 'side']),
   value: z.string(),
-  /** Share of the pictures that have it, of those that were asked for it. */
+  /** Fraction of the pictures that have it, of those that were asked for it. */
   asked: z.number(),
-  /** Of pictures of the same classes from the same seeds, of which nothing but the class was asked: chance. */
+  /**
+   * Of pictures of the same classes from the same seeds, of which nothing but the class was asked:
+   * chance.
+   */
   notAsked: z.number(),
   /** Of the training images. */
   photos: z.number(),
@@ -25,7 +28,10 @@ interface Wish {
   readonly value: string;
 }
 
-/** Whether pictures carry what they were asked for, by the function that the captions were made with. */
+/**
+ * Whether pictures carry what they were asked for, by the function that the captions were made
+ * with.
+ */
 export async function checkPictures(context: StageContext): Promise<CheckResult> {
   const { data, settings, signal } = context;
   const wishes = wishesOf(data.train.attributes);

@@ -10,8 +10,8 @@ export const codesSchema = z.strictObject({ train: z.int(), test: z.int() });
 export type CodesResult = z.output<typeof codesSchema>;
 
 /**
- * Codes of all images, as they are: mirrored, a caption that says left or right would be wrong. Goes on after shards that are
- * there.
+ * Codes of all images, as they are: mirrored, a caption that says left or right would be wrong.
+ * Goes on after shards that are there.
  */
 export async function encodeImages(context: StageContext): Promise<CodesResult> {
   const { settings, data, text, folder, signal } = context;

@@ -1,4 +1,4 @@
-/** Every number of this example that is not in a preset of @vitvq/stage1 or @vitvq/stage2. */
+/** Every number of this example that is not in a preset of the packages. */
 import { foldIn, randomKey, type RandomKey, type Tokenizer } from '@vitvq/core';
 import { QUICKSTART_BATCH_SIZE, QUICKSTART_TRAINING, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
 import {
@@ -6,7 +6,7 @@ import {
   QUICKSTART_TRANSFORMER_TRAINING,
   type TransformerTrainingConfig,
 } from '@vitvq/stage2-trainer';
-import { QUICKSTART, type ViTVQConfig } from '@vitvq/tokenizer';
+import { QUICKSTART, type ViTTokenizerConfig } from '@vitvq/tokenizer';
 import { GPT, type Conditioner, type GPTOptions } from '@vitvq/transformers';
 import type { CaptionParts } from './captions.js';
 
@@ -26,9 +26,12 @@ export const DEFAULTS = { run: 'runs/pipeline', out: 'runs/text-to-image', seed:
 export const TOKENIZER_FOLDER = 'tokenizer/model';
 
 /** What each training gets of the minutes. */
-const SHARES = { tokenizer: 2.75 / 11, gpt: 7 / 11 } as const;
+const FRACTIONS = { tokenizer: 2.75 / 11, gpt: 7 / 11 } as const;
 
-/** Images with a caption each that the GPT learns from: at the default minutes, and the least and most of them. */
+/**
+ * Images with a caption each that the GPT learns from: at the default minutes, and the least and
+ * most of them.
+ */
 const CAPTIONED = { usual: 30_000, least: 1_000, most: 50_000 } as const;
 
 /** Test images to measure on. */
@@ -71,7 +74,7 @@ export function keyOf({ seed }: Settings, stream: keyof typeof STREAMS): RandomK
   return foldIn(randomKey(seed), STREAMS[stream]);
 }
 
-export function tokenizerConfig({ smoke }: Settings): ViTVQConfig {
+export function tokenizerConfig({ smoke }: Settings): ViTTokenizerConfig {
   if (!smoke) return QUICKSTART;
   const { imageSize } = SMOKE;
   return {
@@ -84,11 +87,13 @@ export function tokenizerConfig({ smoke }: Settings): ViTVQConfig {
 }
 
 export function tokenizerPlan({ minutes, smoke, seed }: Settings): TokenizerTrainingConfig {
-  const duration = smoke ? { steps: SMOKE.steps.tokenizer } : { minutes: SHARES.tokenizer * minutes };
+  const duration = smoke ? { steps: SMOKE.steps.tokenizer } : { minutes: FRACTIONS.tokenizer * minutes };
   return { ...QUICKSTART_TRAINING, duration, seed };
 }
 
-/** Tokens of text: enough for the bytes, every word of the captions and what they are merged from. */
+/**
+ * Tokens of text: enough for the bytes, every word of the captions and what they are merged from.
+ */
 export const TEXT_VOCABULARY = 512;
 
 /** Text tokens before an image; the longest caption has 14 words, a token each. */
@@ -113,7 +118,7 @@ export function createGPT(
 }
 
 export function gptPlan({ minutes, smoke, seed }: Settings): TransformerTrainingConfig {
-  const duration = smoke ? { steps: SMOKE.steps.gpt } : { minutes: SHARES.gpt * minutes };
+  const duration = smoke ? { steps: SMOKE.steps.gpt } : { minutes: FRACTIONS.gpt * minutes };
   return { ...QUICKSTART_TRANSFORMER_TRAINING, duration, seed };
 }
 
@@ -145,5 +150,8 @@ export const SHOWN_PROMPTS: readonly CaptionParts[] = [
   { noun: 'dog', side: 'right side' },
 ];
 
-/** The check asks for each value of each attribute that so large a share of the photographs has, of every class, so often. */
+/**
+ * The check asks for each value of each attribute that so large a fraction of the photographs has, of
+ * every class, so often.
+ */
 export const CHECK = { leastShare: 0.01, seeds: 5, smokeSeeds: 1 } as const;

@@ -1,6 +1,6 @@
-import { downloadLines } from '@vitvq/example-shared';
-import { foldIn, randomKey, randomUniform } from '@vitvq/core';
-import { createBatches, openCifar10, openImageArray, subset, type ImageDataset } from '@vitvq/data';
+import { foldIn } from '@vitvq/core';
+import { createBatches, type ImageDataset } from '@vitvq/data';
+import { imageRange, madeUpImages, openCifar10Split } from '@vitvq/example-shared';
 import { measureAttributes, type Attributes } from './attributes.js';
 import { captionOf } from './captions.js';
 import { amountsOf, keyOf, SMOKE, type Settings } from './config.js';
@@ -21,20 +21,17 @@ export interface Data {
 export async function openData(settings: Settings): Promise<Data> {
   const { train, validation } = amountsOf(settings);
   if (settings.smoke) {
-    const source = madeUpImages(train + validation);
+    const source = madeUpImages({ count: train + validation, imageSize: SMOKE.imageSize, classNames: SMOKE.classes });
     return {
-      train: await captioned(range(source, 0, train), settings),
-      test: await captioned(range(source, train, train + validation), settings),
+      train: await captioned(imageRange(source, 0, train), settings),
+      test: await captioned(imageRange(source, train, train + validation), settings),
     };
   }
-  const onProgress = downloadLines('CIFAR-10', console.log);
-  const [all, test] = [
-    await openCifar10({ split: 'train', onProgress }),
-    await openCifar10({ split: 'test', onProgress }),
-  ];
+  const all = await openCifar10Split('train');
+  const test = await openCifar10Split('test');
   return {
-    train: await captioned(range(all, 0, train), settings),
-    test: await captioned(range(test, 0, validation), settings),
+    train: await captioned(imageRange(all, 0, train), settings),
+    test: await captioned(imageRange(test, 0, validation), settings),
   };
 }
 
@@ -59,33 +56,4 @@ async function captioned(source: ImageDataset, settings: Settings): Promise<Capt
     captionOf(source.classNames[source.labels[image]!]!, found, foldIn(key, image)),
   );
   return { source, attributes, captions };
-}
-
-function range(source: ImageDataset, begin: number, end: number): ImageDataset {
-  return subset(
-    source,
-    Array.from({ length: end - begin }, (_, index) => begin + index),
-  );
-}
-
-/** Two colours, one above the other: images that captions can say something of. */
-function madeUpImages(count: number): ImageDataset {
-  const { imageSize, classes } = SMOKE;
-  const values = imageSize ** 2 * 3;
-  const images = new Uint8Array(count * values);
-  for (let index = 0; index < count; index++) {
-    const draws = randomUniform(foldIn(randomKey(0), index), 6);
-    for (let value = 0; value < values; value++) {
-      images[index * values + value] = 255 * draws[(value % 3) + (value < values / 2 ? 0 : 3)]!;
-    }
-  }
-  const labels = Int32Array.from({ length: count }, (_, index) => index % classes.length);
-  return openImageArray({
-    images,
-    height: imageSize,
-    width: imageSize,
-    labels,
-    classNames: classes,
-    name: 'made-up images',
-  });
 }

@@ -78,7 +78,9 @@ export function readGPT(context: StageContext): Promise<LoadedTransformer> {
   return loadTransformer(modelFolder(context));
 }
 
-/** Each of the first `count` rows in the place of the one before it, the first in that of the last. */
+/**
+ * Each of the first `count` rows in the place of the one before it, the first in that of the last.
+ */
 export function rotateRows(values: Int32Array, count: number, size: number): Int32Array {
   const rotated = values.slice();
   for (let row = 0; row < count; row++) {

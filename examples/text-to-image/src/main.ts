@@ -1,17 +1,17 @@
 /**
- * Images from text: captions that are true of CIFAR-10's images (class, brightness, colour, the side that is brighter), a BPE
- * tokenizer of them, and a GPT that draws image codes (arXiv:2110.04627, stage 2) given a caption, with classifier-free guidance.
- * Draws prompts, and measures whether pictures carry what they were asked for.
+ * Images from text: captions that are true of CIFAR-10's images (class, brightness, colour, the
+ * side that is brighter), a BPE tokenizer of them, and a GPT that draws image codes
+ * (arXiv:2110.04627, stage 2) given a caption, with classifier-free guidance. Draws prompts, and
+ * measures whether pictures carry what they were asked for.
  *
- *   npm run text-to-image                                        about 11 minutes on two cores; see README.md
- *   npm run text-to-image -- --prompt "a dark photo of a ship"   a finished run only draws
+ *   npm run text-to-image            about 11 minutes on two cores; see README.md
+ *   npm run text-to-image -- --prompt "a dark photo of a ship"            a finished run only draws
  *   npm run text-to-image -- --help
  */
 import '@tensorflow/tfjs';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { abortOnCtrlC, RunFolder, runProgram } from '@vitvq/example-shared';
-import { useEngine } from '@vitvq/engine';
+import { abortOnCtrlC, RunFolder, runProgram, startEngine, writeOutcome } from '@vitvq/example-shared';
 import { checkPictures, checkSchema, summarize } from './check-stage.js';
 import { codesSchema, encodeImages } from './codes-stage.js';
 import { TOKENIZER_FOLDER } from './config.js';
@@ -21,11 +21,12 @@ import { parseArguments } from './options.js';
 import { STAGES, type StageContext } from './stage-context.js';
 import { assertFits, trainText } from './text.js';
 import { findRun, provideTokenizer, tokenizerSchema } from './tokenizer-stage.js';
-import { drawShown, OUTCOME_FILES, writeMetrics, writeOutcomeReport, type Outcome } from './write-outcome.js';
+import { drawShown, metricsOf, OUTCOME_FILES, reportOf, type Outcome } from './outcome.js';
 
 await runProgram('text-to-image', async () => {
   const { out, settings, fresh, prompts, ...request } = parseArguments(process.argv.slice(2));
-  // A run without a tokenizer should be told of before anything is written; once it is copied, nobody needs the run.
+  // A run without a tokenizer should be told of before anything is written; once it is copied,
+  // nobody needs the run.
   if (fresh || !existsSync(join(out, TOKENIZER_FOLDER))) findRun(settings);
   const folder = await RunFolder.open(out, {
     settings: { ...settings },
@@ -33,8 +34,7 @@ await runProgram('text-to-image', async () => {
     fresh,
     outcome: OUTCOME_FILES,
   });
-  const engine = await useEngine({ name: request.engine, threads: request.threads });
-  console.log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);
+  const engine = await startEngine(request);
 
   const data = await openData(settings);
   const text = trainText(data);
@@ -42,29 +42,19 @@ await runProgram('text-to-image', async () => {
   console.log(
     `Captions: ${data.train.captions.length} of ${data.train.source.name}, such as "${data.train.captions[0]}"`,
   );
-  const context: StageContext = { settings, folder, data, text, signal: abortOnCtrlC() };
-
-  let outcome: Outcome;
-  try {
-    outcome = await runStages(context, prompts);
-  } catch (error) {
-    if (!context.signal.aborted || error !== context.signal.reason) throw error;
-    console.log(`Stopped; everything is saved in ${out}. Start it again with the same options to go on.`);
-    process.exitCode = 130;
-    return;
-  }
-
-  const report = await writeOutcomeReport(context, outcome, engine);
-  const metrics = await writeMetrics(context, outcome, engine);
+  const context: StageContext = { settings, folder, data, text, signal: abortOnCtrlC(out) };
+  const outcome = await runStages(context, prompts);
+  const report = await reportOf(context, outcome, engine);
+  const files = await writeOutcome(out, report, metricsOf(context, outcome, engine));
   const { natsPerToken, otherCaptionNatsPerToken, unigramNatsPerToken } = outcome.gpt.result;
   const { asked, notAsked } = summarize(outcome.check.result);
-  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  const percent = (fraction: number): string => `${(100 * fraction).toFixed(1)} %`;
   console.log(`
 GPT:       ${natsPerToken.toFixed(3)} nats per token, ${otherCaptionNatsPerToken.toFixed(3)} given another image's caption, unigram entropy ${unigramNatsPerToken.toFixed(3)}
 Pictures:  ${percent(asked)} carry what they were asked for, ${percent(notAsked)} without being asked
 Shown:     ${join(out, prompts.length > 0 ? 'prompts.png' : 'pictures.png')}
-Report:    ${report}
-Numbers:   ${metrics}`);
+Report:    ${files.report}
+Numbers:   ${files.metrics}`);
 });
 
 async function runStages(context: StageContext, prompts: readonly string[]): Promise<Outcome> {

@@ -1,6 +1,6 @@
 import { ConfigError, type HostImages } from '@vitvq/core';
 import { ImageGenerator } from '@vitvq/sampling';
-import type { ViTVQ } from '@vitvq/tokenizer';
+import type { VQTokenizer } from '@vitvq/tokenizer';
 import { TextConditioner } from '@vitvq/transformers';
 import type { LoadedTransformer } from '@vitvq/transformers/node';
 import { batchSizesOf, SAMPLING } from './config.js';
@@ -16,13 +16,13 @@ export interface Order {
 
 /** Draws pictures of texts with the models that the stages left. */
 export class Painter {
-  readonly #tokenizer: ViTVQ;
+  readonly #tokenizer: VQTokenizer;
   readonly #model: LoadedTransformer['model'];
   readonly #conditioner: TextConditioner;
   readonly #generator: ImageGenerator;
 
   private constructor(
-    tokenizer: ViTVQ,
+    tokenizer: VQTokenizer,
     model: LoadedTransformer['model'],
     conditioner: TextConditioner,
     batchSize: number,

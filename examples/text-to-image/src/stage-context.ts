@@ -7,7 +7,10 @@ import type { Text } from './text.js';
 export const STAGES = ['tokenizer', 'codes', 'gpt', 'check'] as const;
 export type StageName = (typeof STAGES)[number];
 
-/** What every stage gets. It reads the rest from the folder, so that a run that is picked up takes the same way. */
+/**
+ * What every stage gets. It reads the rest from the folder, so that a run that is picked up takes
+ * the same way.
+ */
 export interface StageContext {
   readonly settings: Settings;
   readonly data: Data;

@@ -12,7 +12,9 @@ export interface Text {
   conditionerOf(captioned: Captioned): TextConditioner;
 }
 
-/** A tokenizer of the training captions: every word of theirs becomes a token (byte-pair encoding). */
+/**
+ * A tokenizer of the training captions: every word of theirs becomes a token (byte-pair encoding).
+ */
 export function trainText({ train }: Data): Text {
   const tokenizer = textTokenizerFromJson(trainTextTokenizer(train.captions, { vocabSize: TEXT_VOCABULARY }));
   const options = { tokenizer, length: TEXT_LENGTH };

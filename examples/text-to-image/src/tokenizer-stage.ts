@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { trainWithProgress, UsageError } from '@vitvq/example-shared';
 import { createBatches, readImages } from '@vitvq/data';
 import { readTokenizerWeights, createTokenizerTrainer } from '@vitvq/stage1-trainer';
-import { createViTVQ, type ViTVQ } from '@vitvq/tokenizer';
+import { createTokenizer, type VQTokenizer } from '@vitvq/tokenizer';
 import { loadTokenizer, saveTokenizer } from '@vitvq/tokenizer/node';
 import {
   batchSizesOf,
@@ -27,7 +27,10 @@ export const tokenizerSchema = z.strictObject({
 });
 export type TokenizerResult = z.output<typeof tokenizerSchema>;
 
-/** A tokenizer of a run of the pipeline, copied so that nothing happens to it, or one that is trained on squared error alone. */
+/**
+ * A tokenizer of a run of the pipeline, copied so that nothing happens to it, or one that is
+ * trained on squared error alone.
+ */
 export async function provideTokenizer(context: StageContext): Promise<TokenizerResult> {
   const run = findRun(context.settings);
   if (run === undefined) return trainTokenizer(context);
@@ -56,7 +59,7 @@ async function trainTokenizer(context: StageContext): Promise<TokenizerResult> {
   const directory = folder.of('tokenizer');
   const config = tokenizerConfig(settings);
   const batchSizes = batchSizesOf(settings);
-  const tokenizer = createViTVQ(config, { seed: settings.seed });
+  const tokenizer = createTokenizer(config, { seed: settings.seed });
   const imageSize = tokenizer.imageSize!;
   const images = await readImages(data.test.source, { imageSize });
   const trainer = createTokenizerTrainer({
@@ -87,7 +90,7 @@ async function trainTokenizer(context: StageContext): Promise<TokenizerResult> {
 }
 
 /** The tokenizer that the stage left; the caller disposes of it. */
-export function readTokenizer(context: StageContext): Promise<ViTVQ> {
+export function readTokenizer(context: StageContext): Promise<VQTokenizer> {
   return loadTokenizer(modelFolder(context));
 }
 

@@ -59,7 +59,7 @@ describe('text-to-image --smoke', { timeout: 180_000 }, () => {
     for (const name of ['validationNatsPerToken', 'otherCaptionNatsPerToken', 'noCaptionNatsPerToken']) {
       expect(metrics[name], name).toBeGreaterThan(0);
     }
-    for (const name of ['askedShare', 'notAskedShare']) {
+    for (const name of ['askedFraction', 'notAskedFraction']) {
       expect(metrics[name], name).toBeGreaterThanOrEqual(0);
       expect(metrics[name], name).toBeLessThanOrEqual(1);
     }

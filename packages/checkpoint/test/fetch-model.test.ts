@@ -58,7 +58,7 @@ it.beforeEach(async ({ temporaryFolder }) => {
   cacheDirectory = join(temporaryFolder, 'cache');
   tellsCommit = true;
   damages = false;
-  await writeModel(folder, { type: 'vit-vq', config: { size: 1 } }, tensors);
+  await writeModel(folder, { type: 'vq-tokenizer', config: { size: 1 } }, tensors);
   requests.length = 0;
 });
 
@@ -136,7 +136,7 @@ describe('fetchModel', () => {
     expect(path).toBe(join(cacheDirectory, 'models', 'owner--name', 'main'));
     await writeModel(
       folder,
-      { type: 'vit-vq', config: {} },
+      { type: 'vq-tokenizer', config: {} },
       new Map([['a', { shape: [1], data: Float32Array.of(7) }]]),
     );
     expect(await valuesOf(await get())).toEqual([7]);

@@ -7,7 +7,7 @@ import { openModel, readSafetensors, writeModel } from '../src/index.js';
 
 let root: string;
 it.beforeEach(({ temporaryFolder }) => void (root = temporaryFolder));
-const description = { type: 'vit-vq', config: { imageSize: 32, sizes: [1, 2] }, metadata: { licence: 'MIT' } };
+const description = { type: 'vq-tokenizer', config: { imageSize: 32, sizes: [1, 2] }, metadata: { licence: 'MIT' } };
 const tensors = new Map<string, HostTensor>([
   ['encoder.weight', { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) }],
   ['codes', { shape: [2], data: Int32Array.of(7, -8) }],

@@ -1,12 +1,11 @@
 import { ConfigError } from '@vitvq/core';
 
 /**
- * Imports a package that only one command needs and that the command line therefore does not depend
- * on.
+ * Imports a package that only one command needs, and on which @vitvq/cli therefore does not depend.
  * @param command  name of the command, for the message
  * @param name  name of the package
  * @param load  imports the package: `() => import('@vitvq/export')`
- * @throws {ConfigError} saying how to install the package where it is missing
+ * @throws {ConfigError} saying how to install the package when it is missing
  */
 export async function loadOptional<T>(command: string, name: string, load: () => Promise<T>): Promise<T> {
   try {

@@ -7,8 +7,8 @@ import { loadOptional } from './optional-package.js';
 
 /**
  * Creates the `vitvq` command as a commander program, which can be parsed or extended with more
- * commands. Results go to standard output, problems to standard error. `doctor` exits with 0 even
- * where only the slowest engine runs.
+ * commands. Results go to standard output and errors to standard error. `doctor` exits with 0 even
+ * when only the slowest engine runs.
  */
 export function createProgram(): Command {
   const program = new Command('vitvq')

@@ -10,7 +10,12 @@ import { useEngine } from '@vitvq/engine';
 import { readExport } from '@vitvq/export';
 import { vitDecoderReferenceWeights, vitEncoderReferenceWeights } from '@vitvq/layers';
 import { vectorQuantizerReferenceWeights } from '@vitvq/quantizers';
-import { createViTVQ, viTVQReferenceWeights, type TransformerSize, type ViTVQ } from '@vitvq/tokenizer';
+import {
+  createTokenizer,
+  vitTokenizerReferenceWeights,
+  type TransformerSize,
+  type VQTokenizer,
+} from '@vitvq/tokenizer';
 import { loadTokenizer, saveTokenizer } from '@vitvq/tokenizer/node';
 import { ClassConditioner, GPT } from '@vitvq/transformers';
 import { saveTransformer } from '@vitvq/transformers/node';
@@ -18,6 +23,7 @@ import { createProgram } from '../src/index.js';
 
 const size: TransformerSize = { dim: 16, depth: 1, numHeads: 2, mlpDim: 16 };
 const config = {
+  architecture: 'vit',
   imageSize: 16,
   patchSize: 4,
   encoder: size,
@@ -57,10 +63,10 @@ afterAll(async () => {
 const vitvq = (...args: string[]): Promise<unknown> => createProgram().parseAsync(args, { from: 'user' });
 
 /** The names and layouts that the PyTorch reference gives its weights. */
-async function writeReferenceFile(file: string, tokenizer: ViTVQ): Promise<void> {
+async function writeReferenceFile(file: string, tokenizer: VQTokenizer): Promise<void> {
   const variables = tokenizer.namedVariables();
   const tensors = new Map<string, HostTensor>();
-  const weights = viTVQReferenceWeights({
+  const weights = vitTokenizerReferenceWeights({
     encoder: vitEncoderReferenceWeights({ ...config, ...config.encoder }),
     decoder: vitDecoderReferenceWeights({ ...config, ...config.decoder }),
     quantizer: vectorQuantizerReferenceWeights(),
@@ -73,7 +79,7 @@ async function writeReferenceFile(file: string, tokenizer: ViTVQ): Promise<void>
 }
 
 it('import makes a model folder of a checkpoint with the names of the reference', async () => {
-  const original = createViTVQ(config, { seed: 3 });
+  const original = createTokenizer(config, { seed: 3 });
   const file = join(folder, 'reference.safetensors');
   await writeReferenceFile(file, original);
   const out = join(folder, 'model');
@@ -87,7 +93,7 @@ it('import makes a model folder of a checkpoint with the names of the reference'
 
 it('import writes to standard output alone', async () => {
   const file = join(folder, 'reference.safetensors');
-  await writeReferenceFile(file, createViTVQ(config, { seed: 3 }));
+  await writeReferenceFile(file, createTokenizer(config, { seed: 3 }));
   const bin = join(import.meta.dirname, '../src/main.ts');
   const args = ['--out', join(folder, 'model'), '--image-size', '16', '--encoder-heads', '2', '--decoder-heads', '2'];
   const { status, stderr } = spawnSync(
@@ -100,7 +106,7 @@ it('import writes to standard output alone', async () => {
 
 it('import speaks of its own options where shapes do not tell', async () => {
   const file = join(folder, 'reference.safetensors');
-  await writeReferenceFile(file, createViTVQ(config, { seed: 3 }));
+  await writeReferenceFile(file, createTokenizer(config, { seed: 3 }));
   const importing = vitvq('import', file, '--out', join(folder, 'model'));
   await expect(importing).rejects.toThrow(
     /how many heads share .* Add --encoder-heads, or give the whole config with --config\.$/,
@@ -108,7 +114,7 @@ it('import speaks of its own options where shapes do not tell', async () => {
 });
 
 it('import finds a tokenizer among other tensors by a prefix, and in several files by their index', async () => {
-  const original = createViTVQ(config, { seed: 3 });
+  const original = createTokenizer(config, { seed: 3 });
   const whole = join(folder, 'reference.safetensors');
   await writeReferenceFile(whole, original);
   const { tensors } = await readSafetensors(whole);
@@ -133,7 +139,7 @@ it('import finds a tokenizer among other tensors by a prefix, and in several fil
 
 it('import replaces nothing unless it is told to', async () => {
   const file = join(folder, 'reference.safetensors');
-  await writeReferenceFile(file, createViTVQ(config, { seed: 3 }));
+  await writeReferenceFile(file, createTokenizer(config, { seed: 3 }));
   const out = join(folder, 'model');
   const args = ['import', file, '--out', out, '--image-size', '16', '--encoder-heads', '2', '--decoder-heads', '2'];
   await fs.mkdir(out);
@@ -155,7 +161,7 @@ it('import replaces nothing unless it is told to', async () => {
 
 it.each(['5', 'null', '[]', '{'])('import refuses a config that is none: %s', async (text) => {
   const file = join(folder, 'reference.safetensors');
-  await writeReferenceFile(file, createViTVQ(config, { seed: 3 }));
+  await writeReferenceFile(file, createTokenizer(config, { seed: 3 }));
   const configFile = join(folder, 'settings.json');
   await fs.writeFile(configFile, text);
   await expect(vitvq('import', file, '--out', join(folder, 'model'), '--config', configFile)).rejects.toThrow(
@@ -172,7 +178,7 @@ it('import reads a PyTorch checkpoint and runs nothing of it', async () => {
 });
 
 it('export writes the models of a run', async () => {
-  const tokenizer = createViTVQ(config, { seed: 1 });
+  const tokenizer = createTokenizer(config, { seed: 1 });
   await saveTokenizer(join(folder, 'tokenizer/model'), tokenizer, config);
   const classes = new ClassConditioner({ classCount: 2 });
   const { vocabSize, grid } = tokenizer;
@@ -191,14 +197,14 @@ it('export writes the models of a run', async () => {
   );
   // Another pair.
   const larger = { ...config, quantizer: { ...config.quantizer, codebookSize: 64 } };
-  await saveTokenizer(join(folder, 'tokenizer/model'), createViTVQ(larger, { seed: 1 }), larger);
+  await saveTokenizer(join(folder, 'tokenizer/model'), createTokenizer(larger, { seed: 1 }), larger);
   await saveTransformer(join(folder, 'gpt/model'), new GPT({ ...shape, vocabSize: 64, key: randomKey(2) }), classes);
   await vitvq('export', folder, '--to', 'onnx', '--force');
   expect((await readExport(join(folder, 'onnx'))).transformer!.vocabSize).toBe(64);
 });
 
 it('export measures on images of a folder, and keeps the figures', async () => {
-  await saveTokenizer(join(folder, 'model'), createViTVQ(config, { seed: 1 }), config);
+  await saveTokenizer(join(folder, 'model'), createTokenizer(config, { seed: 1 }), config);
   const pictures = join(folder, 'pictures');
   await fs.mkdir(pictures);
   for (const [index, picture] of pngs.entries()) {
@@ -222,7 +228,7 @@ it('export measures on images of a folder, and keeps the figures', async () => {
 
 it('export says what it misses', async () => {
   await expect(vitvq('export', folder, '--to', 'onnx')).rejects.toThrow(/expected a model folder .* got none/);
-  const tokenizer = createViTVQ(config, { seed: 1 });
+  const tokenizer = createTokenizer(config, { seed: 1 });
   for (const name of ['model', 'old/model']) await saveTokenizer(join(folder, name), tokenizer, config);
   await expect(vitvq('export', folder, '--to', 'onnx')).rejects.toThrow(
     /expected one tokenizer, got .*model and .*model/,

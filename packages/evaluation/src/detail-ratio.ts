@@ -1,11 +1,12 @@
 import { DataError, formatShape, ShapeError } from '@vitvq/core';
 
 /**
- * Returns how much fine detail reconstructions have compared with their originals: the mean squared difference of
- * neighbouring pixels (across and down), divided by that of the originals. The ratio is 1 for the same amount of
- * detail, below 1 for blurred images (such as means of many possible images) and above 1 for noise. The ratio does not
- * tell where the detail is; read it together with PSNR. The metric is ours. The paper measures realism by FID, which
- * needs a network with pretrained weights.
+ * Returns how much fine detail reconstructions have compared with their originals: the mean squared
+ * difference of neighbouring pixels (across and down), divided by that of the originals. The ratio
+ * is 1 for the same amount of detail, below 1 for blurred images (such as means of many possible
+ * images) and above 1 for noise. The ratio does not tell where the detail is; read it together with
+ * PSNR. The paper does not have this metric; it measures realism by FID, which needs a network with
+ * pretrained weights.
  * @param originals  `[B, H, W, C]` in [0, 1]
  * @param reconstructions  the same shape; clip them to [0, 1] first, as a viewer would
  * @throws {ShapeError} when the lengths do not fit the shape, or an image has a single pixel

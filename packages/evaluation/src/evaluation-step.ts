@@ -1,21 +1,22 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { PerceptualLoss, Tokenizer } from '@vitvq/core';
 
-/** What {@link createEvaluationStep} measures on a batch. A type, because `tf.tidy` refuses interfaces. */
+// A type, because `tf.tidy` refuses interfaces.
+/** Measurements of a batch by {@link createEvaluationStep}. */
 export type EvaluationStepResult = {
-  /** `[B, H, W, C]`, clamped to [0, 1]. */
+  /** Reconstructions `[B, H, W, C]`, clamped to [0, 1]. */
   readonly reconstructions: tf.Tensor4D;
-  /** int32 `[B, N]` (`[B, N, L]` with a code depth of L). */
+  /** Tokens, int32 `[B, N]` (`[B, N, L]` with a code depth of L). */
   readonly indices: tf.Tensor2D | tf.Tensor3D;
-  /** `[B]`: mean over H·W·C of the squared difference to the clamped reconstruction. */
+  /** Errors `[B]`: mean over H·W·C of the squared difference to the clamped reconstruction. */
   readonly squaredErrors: tf.Tensor1D;
-  /** `[B]`: distance to the clamped reconstruction; present only with a perceptual loss. */
+  /** Distances `[B]` to the clamped reconstruction; present only with a perceptual loss. */
   readonly perceptualDistances?: tf.Tensor1D;
 };
 
 /**
- * Creates a function that maps images `[B, H, W, C]` in [0, 1] to reconstructions, tokens and the errors of each image.
- * The function compiles and changes no variable.
+ * Creates a function that maps images `[B, H, W, C]` in [0, 1] to reconstructions, tokens and the
+ * errors of each image. The function compiles and changes no variable.
  */
 export function createEvaluationStep(
   tokenizer: Pick<Tokenizer, 'encode' | 'decode'>,

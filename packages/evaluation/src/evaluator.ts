@@ -20,8 +20,8 @@ import { cappedPsnr } from './psnr.js';
 /** How a set of images uses the codes of a tokenizer. */
 export interface CodebookUse {
   /**
-   * Fraction of the codes that a batch of 256 images uses, averaged over the full batches of 256 among the images
-   * (arXiv:2110.04627, Table 4). Undefined for fewer than 256 images.
+   * Fraction of the codes that a batch of 256 images uses, averaged over the full batches of 256
+   * among the images (arXiv:2110.04627, Table 4). Undefined for fewer than 256 images.
    */
   readonly paperUsage: number | undefined;
   /** Fraction of the codes that all images together use. */
@@ -66,8 +66,9 @@ export interface EvaluatorOptions {
 const paperBatch = 256;
 
 /**
- * Measures a tokenizer on images that it was not trained on. The evaluator compiles for one batch size and takes any
- * number of images: it pads the last batch and drops the padding from the results.
+ * Measures a tokenizer on images that it was not trained on. The evaluator compiles for one batch
+ * size and takes any number of images: it pads the last batch and drops the padding from the
+ * results.
  *
  * Ownership: call `dispose()`; the tokenizer and the perceptual loss stay the caller's.
  */

@@ -1,26 +1,30 @@
 import { join } from 'node:path';
 import { openSafetensors } from '@vitvq/checkpoint';
-import { DataError, formatShape, type HostTensor } from '@vitvq/core';
+import { DataError, elementCount, formatShape, type HostTensor, type ReferenceWeight } from '@vitvq/core';
 import { downloadOnce } from '@vitvq/files';
 import { LPIPS, LPIPS_SCALING, lpipsReferenceWeights, type LPIPSOptions } from '@vitvq/losses';
 
-/** A file on the web, downloaded once. */
+/** File on the web, which is downloaded once. */
 export interface LPIPSDownload {
-  /** `https:` (or `http:`, as the checksum guards the content) of a safetensors file. */
+  /** `https:` (or `http:`, as the checksum guards the content) URL of a safetensors file. */
   readonly url: string;
-  /** SHA-256 of the file, 64 hexadecimal digits; anything else is refused. */
+  /** SHA-256 of the file, 64 hexadecimal digits; a file with another checksum is refused. */
   readonly sha256: string;
-  /** Folder that keeps the file; created when it is missing. `defaultCacheDirectory()` of @vitvq/files is a good one. */
+  /**
+   * Folder that keeps the file, created when it is missing; for example `defaultCacheDirectory()`
+   * of
+   * @vitvq/files.
+   */
   readonly cacheDirectory: string;
 }
 
 /** Path of a safetensors file, or where to download one. */
 export type LPIPSWeightSource = string | LPIPSDownload;
 
-/** Of VGG16, not needed here: names that torchvision and timm give its classifier. */
+/** Names that torchvision and timm give the classifier of VGG16, which LPIPS does not have. */
 const classifier = /^(classifier|pre_logits|head)\./;
 
-/** Later versions of the lpips package list their linear layers a second time. */
+/** Names of a second listing of the linear layers, which later versions of lpips have. */
 const secondListing = /^lins\.(\d)\.(.+)$/;
 
 const wanted =
@@ -28,22 +32,27 @@ const wanted =
   "of torchvision's vgg16 (features.0.weight, ...) and the linear layers of lpips (lin0.model.1.weight, ...).";
 
 /**
- * LPIPS with weights from one or more safetensors files, which together hold every weight once. Accepted are the names of the
- * Python package lpips, `LPIPS(net='vgg')` (`net.slice1.0.weight`, `lin0.model.1.weight`, `scaling_layer.shift`), and torchvision's
- * for VGG16 (`features.0.weight`; its classifier is passed over). The scaling is a constant where no file has it.
+ * Loads LPIPS with weights from one or more safetensors files, which together hold every weight
+ * once. Accepted are the names of the Python package lpips, `LPIPS(net='vgg')`
+ * (`net.slice1.0.weight`, `lin0.model.1.weight`, `scaling_layer.shift`), and those of torchvision
+ * for VGG16 (`features.0.weight`; its classifier is ignored). The scaling is a constant where no
+ * file has it.
  *
- * vitvq ships no weights. Made once with `pip install lpips==0.1.4 safetensors`:
+ * vitvq ships no weights. They are made once with `pip install lpips==0.1.4 safetensors`:
  *
  *     import lpips
  *     from safetensors.torch import save_file
  *     state = lpips.LPIPS(net='vgg').state_dict()
- *     save_file({name: value.contiguous() for name, value in state.items() if not name.startswith('lins.')},
- *               'lpips-vgg.safetensors')
+ *     weights = {name: value.contiguous() for name, value in state.items()
+ *                if not name.startswith('lins.')}
+ *     save_file(weights, 'lpips-vgg.safetensors')
  *
- * Licences: the linear layers are part of lpips, BSD-2-Clause; the package takes VGG16 from torchvision (`IMAGENET1K_V1`, trained
- * by its authors on ImageNet; BSD-3-Clause). They are not the weights of the paper's authors, which are CC BY 4.0.
- * @throws {DataError} naming the file and what is wrong: not readable, cut off, another checksum, or other weights than these,
- *   with all that are missing, unexpected and of another shape
+ * Licences: the linear layers are part of lpips, BSD-2-Clause; the package takes VGG16 from
+ * torchvision (`IMAGENET1K_V1`, trained by its authors on ImageNet; BSD-3-Clause). They are not the
+ * weights of the paper's authors, which are CC BY 4.0.
+ * @throws {DataError} naming the file and the problem: a file that cannot be read, is cut off or
+ *   has another checksum, or other weights than these, with all that are missing, unexpected,
+ *   repeated and of another shape
  * @throws {ConfigError} for a URL or checksum that cannot be one
  */
 export async function loadLPIPS(
@@ -68,64 +77,97 @@ function fetchWeights({ url, sha256, cacheDirectory }: LPIPSDownload): Promise<s
   return downloadOnce({ url, sha256, folder: join(cacheDirectory, 'lpips'), extension: '.safetensors' }, 'loadLPIPS');
 }
 
-/** The variables of `lpips` by our names, from files with PyTorch's. */
-async function readWeights(files: readonly string[], lpips: LPIPS): Promise<Map<string, HostTensor>> {
-  const table = new Map(lpipsReferenceWeights().map((weight) => [weight.referenceName, weight]));
-  const variables = lpips.namedVariables();
-  const values = new Map<string, HostTensor>();
-  const seen = new Set<string>();
-  const unexpected: string[] = [];
-  const misshaped: string[] = [];
-  const repeated: string[] = [];
-  for (const path of files) {
+/** Weights that were read from files, and the names of tensors that are none. */
+class WeightReader {
+  readonly values = new Map<string, HostTensor>();
+  readonly table = new Map(lpipsReferenceWeights().map((weight) => [weight.referenceName, weight]));
+  readonly #shapes: ReadonlyMap<string, { readonly shape: readonly number[] }>;
+  readonly #seen = new Set<string>();
+  readonly #unexpected: string[] = [];
+  readonly #misshaped: string[] = [];
+  readonly #repeated: string[] = [];
+
+  constructor(lpips: LPIPS) {
+    this.#shapes = lpips.namedVariables();
+  }
+
+  /** Reads the weights of one file. */
+  async read(path: string): Promise<void> {
     const file = await openSafetensors(path);
     try {
       const inFile = new Set(file.entries.map(({ name }) => name));
       for (const entry of file.entries) {
         const name = entry.name.replace(secondListing, 'lin$1.$2');
         if (classifier.test(name) || (name !== entry.name && inFile.has(name))) continue;
-        const weight = table.get(lpipsName(name));
-        if (!weight) {
-          unexpected.push(entry.name);
-        } else if (seen.has(weight.name)) {
-          repeated.push(entry.name);
-        } else {
-          seen.add(weight.name);
-          const { shape } = variables.get(weight.name)!;
-          const size = shape.reduce((product, side) => product * side, 1);
-          const expected = weight.toReference({ shape, data: new Float32Array(size) }).shape;
-          if (formatShape(entry.shape) === formatShape(expected)) {
-            values.set(weight.name, weight.fromReference(await file.read(entry)));
-          } else {
-            misshaped.push(`${entry.name} ${formatShape(entry.shape)} instead of ${formatShape(expected)}`);
-          }
+        const weight = this.table.get(lpipsName(name));
+        if (!weight) this.#unexpected.push(entry.name);
+        else if (this.#seen.has(weight.name)) this.#repeated.push(entry.name);
+        else if (this.#accepts(weight, entry)) {
+          this.values.set(weight.name, weight.fromReference(await file.read(entry)));
         }
       }
     } finally {
       await file.close();
     }
   }
-  for (const part of ['shift', 'scale'] as const) {
-    const name = `scaling.${part}`;
-    if (!seen.has(name)) values.set(name, { shape: [3], data: Float32Array.from(LPIPS_SCALING[part]) });
+
+  /** Fills in the constants of the scaling where no file has them. */
+  addScaling(): void {
+    for (const part of ['shift', 'scale'] as const) {
+      const name = `scaling.${part}`;
+      if (this.#seen.has(name)) continue;
+      this.#seen.add(name);
+      this.values.set(name, { shape: [3], data: Float32Array.from(LPIPS_SCALING[part]) });
+    }
   }
-  const missing = [...table.values()]
-    .filter(({ name }) => !seen.has(name) && !values.has(name))
-    .map(({ referenceName }) => referenceName);
-  const problems = Object.entries({ missing, unexpected, 'wrong shape': misshaped, 'more than once': repeated });
-  const got = problems.flatMap(([problem, names]) => (names.length > 0 ? [`${problem}: ${names.join(', ')}`] : []));
-  if (got.length > 0) {
+
+  /** Returns all problems of the files together. */
+  problems(): string[] {
+    const missing = [...this.table.values()]
+      .filter(({ name }) => !this.#seen.has(name))
+      .map(({ referenceName }) => referenceName);
+    const lists = {
+      missing,
+      unexpected: this.#unexpected,
+      'wrong shape': this.#misshaped,
+      'more than once': this.#repeated,
+    };
+    return Object.entries(lists).flatMap(([problem, names]) =>
+      names.length > 0 ? [`${problem}: ${names.join(', ')}`] : [],
+    );
+  }
+
+  #accepts(weight: ReferenceWeight, entry: { readonly name: string; readonly shape: readonly number[] }): boolean {
+    this.#seen.add(weight.name);
+    const { shape } = this.#shapes.get(weight.name)!;
+    const expected = weight.toReference({ shape, data: new Float32Array(elementCount(shape)) }).shape;
+    if (formatShape(entry.shape) === formatShape(expected)) return true;
+    this.#misshaped.push(`${entry.name} ${formatShape(entry.shape)} instead of ${formatShape(expected)}`);
+    return false;
+  }
+}
+
+/** Returns the variables of `lpips` by their names here, from files with PyTorch's names. */
+async function readWeights(files: readonly string[], lpips: LPIPS): Promise<Map<string, HostTensor>> {
+  const reader = new WeightReader(lpips);
+  for (const path of files) await reader.read(path);
+  reader.addScaling();
+  const problems = reader.problems();
+  if (problems.length > 0) {
     throw new DataError({
       where: files.join(' and '),
-      expected: `the ${table.size} weights of LPIPS on VGG16`,
-      got: got.join('; '),
+      expected: `the ${reader.table.size} weights of LPIPS on VGG16`,
+      got: problems.join('; '),
       fix: wanted,
     });
   }
-  return values;
+  return reader.values;
 }
 
-/** torchvision's `features.5.weight` is lpips's `net.slice2.5.weight`; other names stay. */
+/**
+ * Returns the name that lpips gives a weight of torchvision: `net.slice2.5.weight` for
+ * `features.5.weight`. Other names stay.
+ */
 function lpipsName(name: string): string {
   const layer = /^features\.(\d+)\.(.+)$/.exec(name);
   if (!layer) return name;

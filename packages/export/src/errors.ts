@@ -1,4 +1,6 @@
 import { VitvqError } from '@vitvq/core';
 
-/** What was exported does not do what the original does, or cannot be checked. */
+/**
+ * Error of an exported file that does not compute what the original computes, or cannot be checked.
+ */
 export class ExportError extends VitvqError {}

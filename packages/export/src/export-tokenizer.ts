@@ -1,43 +1,21 @@
 import type { Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import { exportOnnx } from '@vitvq/engine/onnx-export';
-import type { ViTVQ } from '@vitvq/tokenizer';
 import { ExportError } from './errors.js';
+import type { ExportOptions, ExportResult } from './export-options.js';
+import type { ExportableTokenizer } from './exportable-tokenizer.js';
 import { assertPassed } from './internal/assert-passed.js';
 import { partMetadata } from './internal/part-metadata.js';
 import { writeExport } from './internal/write-export.js';
-import type { ExportedImage, ExportManifest } from './manifest.js';
-import { verifyExport, type ExportReport, type VerifyOptions } from './verify-export.js';
-
-/** What is needed of a tokenizer: a {@link ViTVQ}, or one of your own. */
-export type ExportableTokenizer = Pick<ViTVQ, 'grid' | 'vocabSize' | 'encode' | 'decode' | 'namedVariables'> & {
-  readonly quantizer: Pick<ViTVQ['quantizer'], 'codeDepth'>;
-};
-
-export interface ExportOptions {
-  /**
-   * How weights are stored. `float16` halves the files; weights become float32 again when a file is loaded. `psnr` of the
-   * report says what it costs: give it images (`verify.images`).
-   * @default 'float32'
-   */
-  readonly weights?: 'float32' | 'float16';
-  /** Notes for the manifest and the files: where the weights come from, their licence. */
-  readonly metadata?: Readonly<Record<string, string>>;
-  /** How the files are checked before they get their names; `false`: not at all. @default as verifyExport does */
-  readonly verify?: VerifyOptions | false;
-}
-
-/** What was written. */
-export interface ExportResult {
-  readonly manifest: ExportManifest;
-  /** What the check found; undefined where there was none. */
-  readonly report: ExportReport | undefined;
-}
+import type { ExportedImage } from './manifest.js';
+import { verifyExport } from './verify-export.js';
 
 /**
- * Writes `encoder.onnx` (images to tokens) and `decoder.onnx` (tokens to images) with their entry in `vitvq.json`: operators of
- * the ONNX standard alone, for any number of images. What a transformer's export has written to the folder stays.
+ * Writes `encoder.onnx` (images to tokens) and `decoder.onnx` (tokens to images), which use
+ * operators of the ONNX standard alone and take any number of images, and their entry in
+ * `vitvq.json`. The files of a transformer in the same folder stay.
  * @throws {ConfigError} when the folder holds a transformer of other tokens
- * @throws {ExportError} when the files do not give what the tokenizer gives; they are not left behind
+ * @throws {ExportError} when the files do not compute what the tokenizer computes; such files are
+ *   removed
  */
 export async function exportTokenizer(
   tokenizer: ExportableTokenizer,
@@ -62,7 +40,7 @@ export async function exportTokenizer(
         weights,
         metadata: partMetadata('decoder', about, metadata),
       });
-      // The decoder knows how large images are and what they consist of.
+      // The decoder's output has the size and the channels of images.
       const image = imageOf(decoded.outputs[0]!.shape);
       const decoder = await add('decoder.onnx', decoded, weights);
       const encoded = await exportOnnx(({ images }) => ({ tokens: tokenizer.encode(images as Tensor4D) }), {

@@ -2,21 +2,24 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { ConfigError } from '@vitvq/core';
 import { exportOnnx, type OnnxInput } from '@vitvq/engine/onnx-export';
 import type { AnyConditioner, AutoregressiveModel } from '@vitvq/transformers';
-import type { ExportOptions, ExportResult } from './export-tokenizer.js';
+import type { ExportOptions, ExportResult } from './export-options.js';
 import { assertPassed } from './internal/assert-passed.js';
 import { partMetadata } from './internal/part-metadata.js';
 import { predictLevels, startSampling, stepSampling } from './internal/sampling-functions.js';
 import { writeExport } from './internal/write-export.js';
-import type { ExportedCondition, ExportedGraph } from './manifest.js';
+import type { ExportedCondition, ExportedGraph, ExportedTransformer } from './manifest.js';
 import { verifyExport } from './verify-export.js';
 
 /**
- * Writes `start.onnx` and `step.onnx` (with residual levels `predict.onnx` too), with which any program samples token by token,
- * and their entry in `vitvq.json`. The cache goes in and out of a step as plain tensors with a slot for every position. What a
- * tokenizer's export has written to the folder stays. Choosing tokens (temperature, top-k, guidance) is up to the program:
- * for guidance, conditions and null conditions are rows of one batch.
- * @throws {ConfigError} when the conditioner is not the model's, or the folder holds a tokenizer of other tokens
- * @throws {ExportError} when the files do not give what the model gives; they are not left behind
+ * Writes `start.onnx` and `step.onnx`, with which any program samples token by token (and
+ * `predict.onnx` for a model with a code depth above 1), and their entry in `vitvq.json`. The KV
+ * cache goes in and out of a step as plain tensors with room for every position. The files of a
+ * tokenizer in the same folder stay. Choosing tokens (temperature, top-k, guidance) is up to the
+ * program; for guidance, conditions and null conditions are rows of one batch.
+ * @throws {ConfigError} when the conditioner is not the model's, or the folder holds a tokenizer of
+ *   other tokens
+ * @throws {ExportError} when the files do not compute what the model computes; such files are
+ *   removed
  */
 export async function exportTransformer(
   model: AutoregressiveModel,
@@ -24,7 +27,7 @@ export async function exportTransformer(
   folder: string,
   { weights = 'float32', metadata = {}, verify = {} }: ExportOptions = {},
 ): Promise<ExportResult> {
-  const { grid, vocabSize, levels, dim } = model;
+  const { grid, vocabSize, levels } = model;
   const condition = conditionOf(model, conditioner);
   const own = 'embed' in conditioner ? [...conditioner.namedVariables()] : [];
   const variables = new Map([
@@ -34,50 +37,17 @@ export async function exportTransformer(
   // A text tokenizer may be large: it is in the manifest alone.
   const { tokenizer: _, ...meaning } = condition.meaning;
   const about = { grid, vocabSize, levels, condition: { ...condition, meaning }, weights };
-
   return writeExport(
     folder,
     { part: 'transformer', shape: { grid, vocabSize, levels } },
     async (add) => {
-      const write = async (
-        name: string,
-        fn: (inputs: Record<string, Tensor>) => Record<string, Tensor>,
-        inputs: Record<string, OnnxInput>,
-      ): Promise<ExportedGraph> => {
+      const write: WriteGraph = async (name, fn, inputs) => {
         const notes = partMetadata(name, about, metadata);
-        return add(
-          `${name}.onnx`,
-          await exportOnnx(fn, { name, inputs, variables, weights, metadata: notes }),
-          weights,
-        );
+        const onnx = await exportOnnx(fn, { name, inputs, variables, weights, metadata: notes });
+        return add(`${name}.onnx`, onnx, weights);
       };
-      const start = await write('start', startSampling(model, conditioner), {
-        conditions:
-          condition.input === 'tokens'
-            ? { shape: ['batch', condition.length], dtype: 'int32' }
-            : { shape: ['batch', ...condition.shape], dtype: 'float32' },
-      });
-      const present = start.outputs.filter(({ name }) => name.startsWith('present.'));
-      const cache = present.map(({ name }) => ({ past: name.replace('present', 'past'), present: name }));
-      const past = present.map(({ shape, dtype }, index): [string, OnnxInput] => [
-        cache[index]!.past,
-        { shape: shape as OnnxInput['shape'], dtype },
-      ]);
-      const step = await write('step', stepSampling(model), {
-        tokens: { shape: ['batch', levels], dtype: 'int32' },
-        count: { shape: [], dtype: 'int32' },
-        ...Object.fromEntries(past),
-      });
-      const predict =
-        levels === 1
-          ? undefined
-          : await write('predict', predictLevels(model), {
-              hidden: { shape: ['batch', dim], dtype: 'float32' },
-              tokens: { shape: ['batch', levels - 1], dtype: 'int32' },
-            });
-      return {
-        transformer: { grid, vocabSize, levels, condition, start, step, predict, cache, measured: [], metadata },
-      };
+      const graphs = await writeGraphs(model, conditioner, condition, write);
+      return { transformer: { grid, vocabSize, levels, condition, ...graphs, measured: [], metadata } };
     },
     async (staging) => {
       if (verify === false) return undefined;
@@ -86,7 +56,50 @@ export async function exportTransformer(
   );
 }
 
-/** What the manifest says of conditions. @throws {ConfigError} when the conditioner is not the model's */
+/** Translates a function of named tensors to ONNX and writes it as a file of that name. */
+type WriteGraph = (
+  name: string,
+  fn: (inputs: Record<string, Tensor>) => Record<string, Tensor>,
+  inputs: Record<string, OnnxInput>,
+) => Promise<ExportedGraph>;
+
+/** Writes the files of a transformer and returns their entries in the manifest. */
+async function writeGraphs(
+  model: AutoregressiveModel,
+  conditioner: AnyConditioner,
+  condition: ExportedCondition,
+  write: WriteGraph,
+): Promise<Pick<ExportedTransformer, 'start' | 'step' | 'predict' | 'cache'>> {
+  const { levels, dim } = model;
+  const start = await write('start', startSampling(model, conditioner), {
+    conditions:
+      condition.input === 'tokens'
+        ? { shape: ['batch', condition.length], dtype: 'int32' }
+        : { shape: ['batch', ...condition.shape], dtype: 'float32' },
+  });
+  const present = start.outputs.filter(({ name }) => name.startsWith('present.'));
+  const cache = present.map(({ name }) => ({ past: name.replace('present', 'past'), present: name }));
+  const past = present.map(({ shape, dtype }, index): [string, OnnxInput] => [
+    cache[index]!.past,
+    { shape: shape as OnnxInput['shape'], dtype },
+  ]);
+  const step = await write('step', stepSampling(model), {
+    tokens: { shape: ['batch', levels], dtype: 'int32' },
+    count: { shape: [], dtype: 'int32' },
+    ...Object.fromEntries(past),
+  });
+  if (levels === 1) return { start, step, cache };
+  const predict = await write('predict', predictLevels(model), {
+    hidden: { shape: ['batch', dim], dtype: 'float32' },
+    tokens: { shape: ['batch', levels - 1], dtype: 'int32' },
+  });
+  return { start, step, predict, cache };
+}
+
+/**
+ * Returns the manifest's entry of the conditions.
+ * @throws {ConfigError} when the conditioner is not the model's
+ */
 function conditionOf(
   { conditionLength, conditionVocabSize, dim }: AutoregressiveModel,
   conditioner: AnyConditioner,

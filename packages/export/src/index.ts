@@ -1,14 +1,10 @@
+export { describeCheck } from './describe-check.js';
 export { ExportError } from './errors.js';
-export {
-  exportTokenizer,
-  type ExportableTokenizer,
-  type ExportOptions,
-  type ExportResult,
-} from './export-tokenizer.js';
+export { type ExportOptions, type ExportResult } from './export-options.js';
+export { type ExportReport, type TokenizerCheck, type TransformerCheck } from './export-report.js';
+export { exportTokenizer } from './export-tokenizer.js';
 export { exportTransformer } from './export-transformer.js';
-export { type TokenizerCheck } from './internal/check-tokenizer.js';
-export { type TransformerCheck } from './internal/check-transformer.js';
-export { type RuntimeName } from './internal/runtimes.js';
+export { type ExportableTokenizer } from './exportable-tokenizer.js';
 export {
   type ConditionMeaning,
   type ExportedCondition,
@@ -25,4 +21,5 @@ export {
   type OriginalBy,
 } from './manifest.js';
 export { readExport } from './read-export.js';
-export { describeCheck, verifyExport, type ExportReport, type Originals, type VerifyOptions } from './verify-export.js';
+export { type RuntimeName } from './runtime-name.js';
+export { verifyExport, type Originals, type VerifyOptions } from './verify-export.js';

@@ -8,7 +8,7 @@ import { manifestName, manifestSchema } from './internal/manifest-schema.js';
 import type { ExportedGraph, ExportManifest } from './manifest.js';
 
 /**
- * What an exported folder holds, after every file that it names was compared with its checksum.
+ * Reads the manifest of an exported folder and compares every file that it names with its checksum.
  * @throws {DataError} naming the file that is missing, damaged or of another version
  */
 export async function readExport(folder: string): Promise<ExportManifest> {
@@ -17,7 +17,10 @@ export async function readExport(folder: string): Promise<ExportManifest> {
   return manifest;
 }
 
-/** The manifest alone, validated. */
+/**
+ * Reads and validates the manifest alone.
+ * @throws {DataError} naming the file that is missing, damaged or of another version
+ */
 export async function readManifest(folder: string): Promise<ExportManifest> {
   const file = join(folder, manifestName);
   let content: unknown;
@@ -41,7 +44,7 @@ export async function readManifest(folder: string): Promise<ExportManifest> {
   return parsed.data;
 }
 
-/** All files of a manifest. */
+/** Returns all files of a manifest. */
 export function graphsOf({ tokenizer, transformer }: ExportManifest): ExportedGraph[] {
   const graphs = [tokenizer?.encoder, tokenizer?.decoder, transformer?.start, transformer?.step, transformer?.predict];
   return graphs.filter((graph) => graph !== undefined);

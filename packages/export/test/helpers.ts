@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { onTestFinished } from 'vitest';
 import { foldIn, Module, randomKey, randomNormal } from '@vitvq/core';
-import { createCNNVQ, createViTVQ, type ViTVQConfig } from '@vitvq/tokenizer';
+import { createTokenizer, type ViTTokenizerConfig } from '@vitvq/tokenizer';
 import { ClassConditioner, GPT, RQTransformer, type EmbeddingConditioner, type GPTOptions } from '@vitvq/transformers';
 
 /** A folder that is gone after the test. */
@@ -30,10 +30,18 @@ export const tinyQuantizer = { type: 'vector', codebookSize: 16, codeDim: 4 } as
 const size = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 };
 
 /** 2 x 3 tokens of images of 8 x 12. */
-export const tinyTokenizer = (config: Partial<ViTVQConfig> = {}) =>
+export const tinyTokenizer = (config: Partial<ViTTokenizerConfig> = {}) =>
   shake(
-    createViTVQ(
-      { imageSize: [8, 12], patchSize: 4, encoder: size, decoder: size, quantizer: tinyQuantizer, ...config },
+    createTokenizer(
+      {
+        architecture: 'vit',
+        imageSize: [8, 12],
+        patchSize: 4,
+        encoder: size,
+        decoder: size,
+        quantizer: tinyQuantizer,
+        ...config,
+      },
       { seed: 1 },
     ),
   );
@@ -43,8 +51,9 @@ const shape = { baseChannels: 4, channelMultipliers: [1, 2, 2], blocksPerResolut
 /** The same with convolutions. */
 export const tinyCNN = () =>
   shake(
-    createCNNVQ(
+    createTokenizer(
       {
+        architecture: 'cnn',
         imageSize: [8, 12],
         encoder: { ...shape, attentionResolutions: [2] },
         decoder: shape,

@@ -122,7 +122,7 @@ describe('exportTokenizer', () => {
     expect((await readExport(folder)).tokenizer!.measured).toEqual([]);
   });
 
-  it('leaves nothing behind where the files do not give what the model gives', async () => {
+  it('leaves nothing behind where the files compute something else', async () => {
     const folder = await temporaryFolder();
     const tokenizer = tinyTokenizer();
     await mkdir(join(folder, '.export-killed'));
@@ -132,7 +132,7 @@ describe('exportTokenizer', () => {
     const failing = exportTokenizer(tokenizer, folder, { weights: 'float16', verify: { tolerance: 1e-7 } });
     await expect(failing).rejects.toThrow(ExportError);
     await expect(failing).rejects.toThrow(
-      /expected files that give what the model gives, got tokenizer in onnxruntime-node: .* pixels differ by at most/,
+      /expected files that compute what the model computes, got tokenizer in onnxruntime-node: .* pixels differ by at most/,
     );
     expect(await readFile(join(folder, 'vitvq.json'), 'utf8')).toBe(before);
     expect((await readdir(folder)).sort()).toEqual(['decoder.onnx', 'encoder.onnx', 'vitvq.json']);

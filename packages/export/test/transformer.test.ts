@@ -20,8 +20,9 @@ import {
   verifyExport,
   type ExportedGraph,
   type ExportedTransformer,
+  type RuntimeName,
 } from '../src/index.js';
-import { openSession, type HostValue, type RuntimeName, type Session } from '../src/internal/runtimes.js';
+import { openSession, type HostValue, type Session } from '../src/internal/runtimes.js';
 import { classes, Directions, temporaryFolder, tinyGPT, tinyRQ, tinyQuantizer, tinyTokenizer } from './helpers.js';
 
 beforeAll(async () => {
@@ -210,7 +211,7 @@ describe('exportTransformer', () => {
     const exporting = exportTransformer(tinyGPT(), classes, folder, { verify: false });
     await expect(exporting).rejects.toThrow(ConfigError);
     await expect(exporting).rejects.toThrow(
-      /expected what fits the tokenizer that is there, of 2x3 tokens of 8 codes, got 2x3 tokens of 16 codes\. Export to another/,
+      /expected tokens of the tokenizer in the folder, 2x3 tokens of 8 codes, got 2x3 tokens of 16 codes\. Export to another/,
     );
     expect((await readExport(folder)).transformer).toBeUndefined();
     const other = await temporaryFolder();

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, type Codebook } from '@vitvq/core';
-import type { ViTVQ } from '@vitvq/tokenizer';
+import type { VQTokenizer } from '@vitvq/tokenizer';
 
 /**
  * Sets codes to features of a batch and returns how many; `uniform` `[K]` in [0, 1) picks the
@@ -15,7 +15,7 @@ function canReset(codebook: Codebook): codebook is ResettableCodebook {
 }
 
 /** @throws {ConfigError} when the tokenizer's quantizer has no codebook */
-function codebookOf({ quantizer }: ViTVQ, where: string): Codebook {
+function codebookOf({ quantizer }: VQTokenizer, where: string): Codebook {
   if (quantizer.codebook) return quantizer.codebook;
   throw new ConfigError({
     where,
@@ -26,7 +26,7 @@ function codebookOf({ quantizer }: ViTVQ, where: string): Codebook {
 }
 
 /** @throws {ConfigError} when the tokenizer's quantizer does not count the use of its codes */
-function resettableCodebookOf(tokenizer: ViTVQ, where: string): ResettableCodebook {
+function resettableCodebookOf(tokenizer: VQTokenizer, where: string): ResettableCodebook {
   const codebook = codebookOf(tokenizer, where);
   if (canReset(codebook)) return codebook;
   throw new ConfigError({
@@ -43,7 +43,7 @@ function resettableCodebookOf(tokenizer: ViTVQ, where: string): ResettableCodebo
  * no gradient. The function compiles.
  * @throws {ConfigError} when the tokenizer's quantizer has no codebook
  */
-export function createCodebookInitialization(tokenizer: ViTVQ): CodebookUpdate {
+export function createCodebookInitialization(tokenizer: VQTokenizer): CodebookUpdate {
   const codebook = codebookOf(tokenizer, 'createCodebookInitialization');
   return (images, uniform) =>
     tf.tidy(() => {
@@ -57,7 +57,7 @@ export function createCodebookInitialization(tokenizer: ViTVQ): CodebookUpdate {
  * batch, and counts anew. The function compiles.
  * @throws {ConfigError} when the tokenizer's quantizer does not count the use of its codes
  */
-export function createCodebookReset(tokenizer: ViTVQ): CodebookUpdate {
+export function createCodebookReset(tokenizer: VQTokenizer): CodebookUpdate {
   const codebook = resettableCodebookOf(tokenizer, 'createCodebookReset');
   return (images, uniform) => tf.tidy(() => codebook.reset(tokenizer.latents(images), uniform));
 }

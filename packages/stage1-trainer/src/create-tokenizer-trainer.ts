@@ -1,6 +1,6 @@
 import { parseOptions, type BatchSource, type HostImages, type ImageBatch, type PerceptualLoss } from '@vitvq/core';
 import type { Evaluation } from '@vitvq/evaluation';
-import type { ViTVQ } from '@vitvq/tokenizer';
+import type { VQTokenizer } from '@vitvq/tokenizer';
 import { Trainer, type IntervalOptions, type LossTerms, type PreviewSchedule, type RunOptions } from '@vitvq/training';
 import { tokenizerTrainingSchema, type TokenizerTrainingConfig } from './config.js';
 import type { TokenizerPreview } from './events.js';
@@ -16,7 +16,7 @@ export type ImageBatchSource = BatchSource<ImageBatch>;
 
 /** Options of {@link createTokenizerTrainer}. */
 export interface TokenizerTrainerOptions extends Omit<RunOptions<ImageBatch>, 'evaluation' | 'preview'> {
-  readonly tokenizer: ViTVQ;
+  readonly tokenizer: VQTokenizer;
   readonly config: TokenizerTrainingConfig;
   /**
    * Terms of the caller beside the built-in ones, by name. A term is logged, charted and evaluated

@@ -112,7 +112,7 @@ function reconstructions(
   { temperature, noise }: TokenizerLossControls,
 ): tf.Tensor4D {
   return tf.tidy(() => {
-    const { decoded } = tokenizer.pass(images, {
+    const { decoded } = tokenizer.forward(images, {
       quantize,
       training: quantize && noise !== undefined,
       temperature,

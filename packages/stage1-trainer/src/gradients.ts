@@ -47,7 +47,7 @@ export function createTokenizerGradients(options: TokenizerLossOptions): ImageGr
     const { adversarialFactor, temperature, noise } = controls;
     return gradientsWithValues(() => {
       const forward = quantize ? { training: true, temperature, noise } : { quantize };
-      const { decoded, quantizerLoss } = tokenizer.pass(images, forward);
+      const { decoded, quantizerLoss } = tokenizer.forward(images, forward);
       const { loss, values, gradient } = atDecoder(tokenizer, decoded, images, terms, adversarialFactor);
       const quantizer = scaled(quantizerLoss, terms.quantizer);
       return {

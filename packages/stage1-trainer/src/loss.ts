@@ -1,21 +1,21 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { AdversarialLoss, Discriminator, PerceptualLoss } from '@vitvq/core';
-import type { ForwardOptions, ViTVQImages, ViTVQOutput, ViTVQPass } from '@vitvq/tokenizer';
+import type { ForwardOptions, VQTokenizerForward, VQTokenizerImages, VQTokenizerOutput } from '@vitvq/tokenizer';
 import type { LossTerms } from '@vitvq/training';
 import { activeTerms, assertControls, generatorScale, lossInputs, weightedSum } from './internal/active-terms.js';
 import type { TokenizerLossInputs, TokenizerLossWeights } from './loss-terms.js';
 
-/** What losses and gradients need of a model; `ViTVQ` is one. */
+/** What losses and gradients need of a model; `VQTokenizer` is one. */
 export interface TrainedTokenizer {
-  readonly output: ViTVQOutput;
+  readonly output: VQTokenizerOutput;
   /** Height and width of the images, where there is one size only. */
   readonly imageSize?: readonly [number, number];
   /** Weight of the layer that makes the pixels, where an adaptive weight is measured. */
   readonly lastLayer?: tf.Variable;
   /** Runs encoder, quantizer and decoder. */
-  pass(images: tf.Tensor4D, options?: ForwardOptions): Omit<ViTVQPass, 'indices'>;
+  forward(images: tf.Tensor4D, options?: ForwardOptions): Pick<VQTokenizerForward, 'decoded' | 'quantizerLoss'>;
   /** Turns raw decoder output into images. */
-  interpret(decoded: tf.Tensor4D): ViTVQImages;
+  toImages(decoded: tf.Tensor4D): VQTokenizerImages;
   /** Returns the trained variables by dotted name. */
   namedTrainableVariables(): Map<string, tf.Variable>;
 }
@@ -90,7 +90,7 @@ export function createTokenizerLoss(
     assertControls(controls, 'createTokenizerLoss');
     const { adversarialFactor, temperature, noise } = controls;
     return tf.tidy(() => {
-      const { decoded, quantizerLoss } = tokenizer.pass(images, { quantize, temperature, noise });
+      const { decoded, quantizerLoss } = tokenizer.forward(images, { quantize, temperature, noise });
       const values: LossValues = {};
       for (const { name, compute } of decoder) {
         values[name] = tf.tidy(() => compute(lossInputs(tokenizer, decoded, images)));

@@ -3,12 +3,12 @@ import { foldIn, randomKey, randomNormal } from '@vitvq/core';
 import { StyleDiscriminator } from '@vitvq/discriminator';
 import { LPIPS } from '@vitvq/losses';
 import { tinyImages, tinyModel } from '@vitvq/test-models';
-import type { ViTVQ, ViTVQConfig } from '@vitvq/tokenizer';
+import type { VQTokenizer, ViTTokenizerConfig } from '@vitvq/tokenizer';
 
 /** The smallest images that LPIPS takes. */
 export const side = 16;
 
-export function adversaryModel(changes: Partial<Omit<ViTVQConfig, 'quantizer'>> = {}): ViTVQ {
+export function adversaryModel(changes: Partial<Omit<ViTTokenizerConfig, 'quantizer'>> = {}): VQTokenizer {
   return tinyModel({ imageSize: side, patchSize: 8, ...changes });
 }
 

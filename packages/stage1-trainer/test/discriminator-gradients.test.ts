@@ -40,7 +40,7 @@ describe('createDiscriminatorGradients', () => {
     const options = setUp();
     const { tokenizer, discriminator } = options;
     const images = adversaryImages();
-    const fakes = tokenizer.interpret(tokenizer.pass(images).decoded).reconstruction;
+    const fakes = tokenizer.toImages(tokenizer.forward(images).decoded).reconstruction;
     const variables = discriminator.namedTrainableVariables();
     const { value, grads } = tf.variableGrads(() => {
       const [real, fake] = [discriminator.logits(images), discriminator.logits(fakes)];

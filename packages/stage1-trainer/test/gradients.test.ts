@@ -14,7 +14,7 @@ import {
 import { GumbelQuantizer } from '@vitvq/quantizers';
 import { tinyConfig, tinyModel } from '@vitvq/test-models';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
-import { ViTVQ } from '@vitvq/tokenizer';
+import { VQTokenizer } from '@vitvq/tokenizer';
 import { createTokenizerGradients, createTokenizerLoss, type TokenizerLossOptions } from '../src/index.js';
 import {
   adversaryImages,
@@ -48,8 +48,8 @@ function byDefinition(
   { tokenizer, perceptual, adversarial }: TokenizerLossOptions,
   images: tf.Tensor4D,
 ): { reconstruction: () => tf.Scalar; generator: () => tf.Scalar; quantizer: () => tf.Scalar } {
-  const model = tokenizer as ViTVQ;
-  const forward = (): ReturnType<ViTVQ['forward']> => model.forward(images);
+  const model = tokenizer as VQTokenizer;
+  const forward = (): ReturnType<VQTokenizer['forward']> => model.forward(images);
   return {
     reconstruction: () => {
       const { reconstruction, logitLaplace } = forward();
@@ -122,7 +122,7 @@ describe('createTokenizerGradients', () => {
       ['adaptiveWeight', 'adversarial', 'l1', 'l2', 'logitLaplace', 'loss', 'perceptual', 'quantizer'].sort(),
     );
     const number = (name: string): number => scalarOf(values[name]!);
-    const { reconstruction, quantizerLoss } = (options.tokenizer as ViTVQ).forward(images);
+    const { reconstruction, quantizerLoss } = (options.tokenizer as VQTokenizer).forward(images);
     expect(values['l1']).toBeAllClose(l1Loss(reconstruction, images), close);
     expect(values['l2']).toBeAllClose(l2Loss(reconstruction, images), close);
     expect(values['quantizer']).toBeAllClose(quantizerLoss, close);
@@ -199,7 +199,7 @@ describe('createTokenizerGradients', () => {
 
   it('gives noise and temperature to a quantizer that takes them', () => {
     const shared = { ...tinyConfig.encoder, key: randomKey(0), imageSize: side, patchSize: 8 };
-    const tokenizer = new ViTVQ({
+    const tokenizer = new VQTokenizer({
       encoder: new ViTEncoder(shared),
       decoder: new ViTDecoder(shared),
       quantizer: new GumbelQuantizer({ codebookSize: 8, codeDim: 4, key: randomKey(1) }),
@@ -247,8 +247,8 @@ describe('createTokenizerGradients', () => {
     ).toThrow(`${where} a discriminator for the tokenizer's images of 16x16 pixels, got one for 32x32. Create both`);
     const nameless = {
       output: tokenizer.output,
-      pass: tokenizer.pass.bind(tokenizer),
-      interpret: tokenizer.interpret.bind(tokenizer),
+      forward: tokenizer.forward.bind(tokenizer),
+      toImages: tokenizer.toImages.bind(tokenizer),
       namedTrainableVariables: () => tokenizer.namedTrainableVariables(),
     };
     const adversarial = { discriminator: tinyDiscriminator(), loss: hingeAdversarialLoss, adaptiveWeight: true };
@@ -260,7 +260,7 @@ describe('createTokenizerGradients', () => {
   it('refuses images of another number of channels than it makes', () => {
     const shared = { ...tinyConfig.encoder, key: randomKey(0), imageSize: side, patchSize: 8 };
     const { quantizer } = tinyModel();
-    const tokenizer = new ViTVQ({
+    const tokenizer = new VQTokenizer({
       encoder: new ViTEncoder(shared),
       decoder: new ViTDecoder({ ...shared, channels: 1 }),
       quantizer,

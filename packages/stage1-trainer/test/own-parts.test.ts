@@ -9,7 +9,7 @@ import { ViTDecoder, ViTEncoder } from '@vitvq/layers';
 import { VectorQuantizer } from '@vitvq/quantizers';
 import { tinyBatches, tinyConfig, tinyImages, tinyModel, tinyTokenizerTraining } from '@vitvq/test-models';
 import '@vitvq/test-utils';
-import { ViTVQ } from '@vitvq/tokenizer';
+import { VQTokenizer } from '@vitvq/tokenizer';
 import { readTrainingLog, type StepReport } from '@vitvq/training';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -70,10 +70,10 @@ const squaredLoss = {
 /**
  * A quantizer that a config does not know, beside an encoder and a decoder that a config does know.
  */
-function ownTokenizer(): ViTVQ {
+function ownTokenizer(): VQTokenizer {
   const [encoderKey, decoderKey, key] = split(randomKey(6), 3);
   const { encoder, decoder, imageSize, patchSize } = tinyConfig;
-  return new ViTVQ({
+  return new VQTokenizer({
     encoder: new ViTEncoder({ ...encoder, imageSize, patchSize, key: encoderKey! }),
     decoder: new ViTDecoder({ ...decoder, imageSize, patchSize, key: decoderKey! }),
     quantizer: new VectorQuantizer({ codebookSize: 8, codeDim: 3, normalize: false, trackUsage: true, key: key! }),

@@ -18,7 +18,7 @@ import { ViTDecoder, ViTEncoder } from '@vitvq/layers';
 import { vanillaAdversarialLoss } from '@vitvq/losses';
 import { tinyBatches, tinyConfig, tinyModel, tinyTokenizerTraining } from '@vitvq/test-models';
 import '@vitvq/test-utils';
-import { ViTVQ } from '@vitvq/tokenizer';
+import { VQTokenizer } from '@vitvq/tokenizer';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   createTokenizerTrainer,
@@ -193,7 +193,7 @@ describe('createTokenizerTrainer', () => {
   it('refuses to care for a codebook that offers no way', () => {
     const quantizer = new PlainQuantizer();
     const shared = { ...tinyConfig.encoder, key: randomKey(0), imageSize: 8, patchSize: 4 };
-    const plain = new ViTVQ({
+    const plain = new VQTokenizer({
       encoder: new ViTEncoder(shared),
       decoder: new ViTDecoder(shared),
       quantizer,

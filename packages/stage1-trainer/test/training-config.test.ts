@@ -11,7 +11,7 @@ import { ViTDecoder, ViTEncoder } from '@vitvq/layers';
 import { GumbelQuantizer } from '@vitvq/quantizers';
 import { tinyBatches, tinyConfig, tinyImages, tinyModel, tinyTokenizerTraining } from '@vitvq/test-models';
 import '@vitvq/test-utils';
-import { ViTVQ } from '@vitvq/tokenizer';
+import { VQTokenizer } from '@vitvq/tokenizer';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   readTokenizerWeights,
@@ -130,8 +130,8 @@ describe('what a config can ask for', () => {
 
   it('draws the noise of a Gumbel quantizer from the seed, and lowers its temperature', async () => {
     const size = { ...tinyConfig.encoder, imageSize: 8, patchSize: 4, key: randomKey(1) };
-    const model = (): ViTVQ =>
-      new ViTVQ({
+    const model = (): VQTokenizer =>
+      new VQTokenizer({
         encoder: new ViTEncoder(size),
         decoder: new ViTDecoder(size),
         quantizer: new GumbelQuantizer({ codebookSize: 16, codeDim: 4, key: randomKey(2) }),

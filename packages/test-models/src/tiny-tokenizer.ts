@@ -1,14 +1,15 @@
 import { foldIn, randomKey, randomUniform, type HostImages } from '@vitvq/core';
 import type { QuantizerConfig, VectorQuantizer } from '@vitvq/quantizers';
 import { QUICKSTART_TRAINING, type ImageBatchSource, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
-import { createViTVQ, type ViTVQ, type ViTVQConfig } from '@vitvq/tokenizer';
+import { createTokenizer, type VQTokenizer, type ViTTokenizerConfig } from '@vitvq/tokenizer';
 
 const size = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 };
 
-type TinyConfig = ViTVQConfig & { readonly quantizer: Extract<QuantizerConfig, { type: 'vector' }> };
+type TinyConfig = ViTTokenizerConfig & { readonly quantizer: Extract<QuantizerConfig, { type: 'vector' }> };
 
 /** Config of a tokenizer that trains in milliseconds on the slowest engine. */
 export const tinyConfig: TinyConfig = {
+  architecture: 'vit',
   imageSize: 8,
   patchSize: 4,
   encoder: size,
@@ -23,8 +24,8 @@ export function tinyModel(
     ...changes
   }: Partial<Omit<TinyConfig, 'quantizer'>> & { readonly quantizer?: Partial<TinyConfig['quantizer']> } = {},
   seed = 1,
-): ViTVQ<VectorQuantizer> {
-  return createViTVQ({ ...tinyConfig, ...changes, quantizer: { ...tinyConfig.quantizer, ...quantizer } }, { seed });
+): VQTokenizer<VectorQuantizer> {
+  return createTokenizer({ ...tinyConfig, ...changes, quantizer: { ...tinyConfig.quantizer, ...quantizer } }, { seed });
 }
 
 /** Returns images of four flat quarters each; a function of the seed. */

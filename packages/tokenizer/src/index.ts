@@ -1,5 +1,5 @@
-export { type CNNVQConfig, createCNNVQ } from './create-cnn-tokenizer.js';
-export { createViTVQ, type TransformerSize, type ViTVQConfig } from './create-vit-tokenizer.js';
+export { type CNNTokenizerConfig } from './cnn-tokenizer-config.js';
+export { createTokenizer } from './create-tokenizer.js';
 export {
   type CheckpointEntry,
   type CheckpointTensors,
@@ -9,7 +9,6 @@ export {
   inferTokenizerConfig,
   MissingHintError,
 } from './infer-tokenizer-config.js';
-export { type ReferenceKind } from './internal/reference-kinds.js';
 export {
   LLAMA_GEN_VQ_16,
   LLAMA_GEN_VQ_8,
@@ -23,13 +22,20 @@ export {
   VIT_VQGAN_SMALL,
   VQGAN_F16,
 } from './presets.js';
-export { cnnVQReferenceWeights, type ViTVQReferenceParts, viTVQReferenceWeights } from './reference-weights.js';
+export { type ReferenceKind } from './reference-kind.js';
+export {
+  cnnTokenizerReferenceWeights,
+  type TokenizerReferenceParts,
+  vitTokenizerReferenceWeights,
+} from './reference-weights.js';
+export { type TokenizerConfig } from './tokenizer-config.js';
+export { type TransformerSize, type ViTTokenizerConfig } from './vit-tokenizer-config.js';
 export {
   type ForwardOptions,
-  ViTVQ,
-  type ViTVQForward,
-  type ViTVQImages,
-  type ViTVQOptions,
-  type ViTVQOutput,
-  type ViTVQPass,
+  type PixelNormalization,
+  VQTokenizer,
+  type VQTokenizerForward,
+  type VQTokenizerImages,
+  type VQTokenizerOptions,
+  type VQTokenizerOutput,
 } from './vq-tokenizer.js';

@@ -8,26 +8,31 @@ import {
   type Size2D,
 } from '@vitvq/core';
 import { sinCosPositions2D, type CNNShape } from '@vitvq/layers';
-import type { CNNVQConfig } from './create-cnn-tokenizer.js';
-import type { TransformerSize, ViTVQConfig } from './create-vit-tokenizer.js';
-import { isIgnored, referenceKinds, type ReferenceKind } from './internal/reference-kinds.js';
-import type { TokenizerConfig } from './node/tokenizer-folder.js';
+import type { CNNTokenizerConfig } from './cnn-tokenizer-config.js';
+import { isIgnored, referenceKinds } from './internal/reference-kinds.js';
+import type { ReferenceKind } from './reference-kind.js';
+import type { TokenizerConfig } from './tokenizer-config.js';
+import type { TransformerSize, ViTTokenizerConfig } from './vit-tokenizer-config.js';
 import type { QuantizerConfig } from '@vitvq/quantizers';
 
-/** Named tensors that are read when asked for, as `openPyTorchCheckpoint` and `openSafetensors` of @vitvq/checkpoint open them. */
+/**
+ * Named tensors that are read one by one, as `openPyTorchCheckpoint` and `openSafetensors` of
+ * @vitvq/checkpoint open them.
+ */
 export interface CheckpointTensors<Entry extends { name: string; shape: readonly number[] } = CheckpointEntry> {
-  /** For messages. */
+  /** Path of the file, for messages. */
   readonly file: string;
   readonly entries: readonly Entry[];
   read(entry: Entry): Promise<HostTensor>;
 }
 
+/** Name and shape of a tensor in a checkpoint. */
 export interface CheckpointEntry {
   readonly name: string;
   readonly shape: readonly number[];
 }
 
-/** Which quantizer of the reference a checkpoint holds. */
+/** Quantizer of the reference that a checkpoint holds. */
 export type QuantizerHint =
   { readonly type: 'vector' } | { readonly type: 'gumbel' } | { readonly type: 'residual'; readonly codeDepth: number };
 
@@ -42,25 +47,29 @@ function quantizerConfig(
   return hint.type === 'residual' ? { ...hint, quantizer: { type: 'vector', ...table } } : { ...hint, ...table };
 }
 
-/** What the shapes of a checkpoint do not tell. */
+/** Facts of a tokenizer that the shapes of a checkpoint do not tell. */
 export interface ImportHints {
   /**
-   * Pixels, `[height, width]` or one number. @default what the table of positions stands for; 256 with convolutions, whose
-   * weights fit every size
+   * Pixels, `[height, width]` or one number. @default the size that the table of positions belongs
+   * to; 256 for convolutional networks, whose weights fit every size
    */
   readonly imageSize?: Size2D;
-  /** Of a ViT encoder. @default heads of 64 dimensions, the reference's default */
+  /** Attention heads of a ViT encoder. @default heads of 64 dimensions, as in the reference */
   readonly encoderHeads?: number;
-  /** Of a ViT decoder. @default heads of 64 dimensions */
+  /** Attention heads of a ViT decoder. @default heads of 64 dimensions */
   readonly decoderHeads?: number;
-  /** The reference stores all of its quantizers alike. @default { type: 'vector' } */
+  /**
+   * Kind of quantizer; the reference stores all of its quantizers alike.
+   * @default { type: 'vector' }
+   */
   readonly quantizer?: QuantizerHint;
   /** Whether codes are l2-normalised. @default true, but false for taming-transformers */
   readonly normalize?: boolean;
 }
 
-/** Shapes do not tell something that a hint can: which one. */
+/** Error of shapes that do not tell a fact which a hint can tell. */
 export class MissingHintError extends ConfigError {
+  /** Name of the missing hint. */
   readonly hint: keyof ImportHints;
 
   constructor(hint: keyof ImportHints, facts: Omit<ErrorFacts, 'fix'>) {
@@ -69,14 +78,16 @@ export class MissingHintError extends ConfigError {
   }
 }
 
+/** Config that was inferred from a checkpoint. */
 export interface InferredTokenizer {
   readonly kind: ReferenceKind;
   readonly config: TokenizerConfig;
 }
 
 /**
- * The config of the tokenizer in a checkpoint of thuanz123/enhancing-transformers (ViT-VQGAN), CompVis/taming-transformers
- * (VQGAN) or FoundationVision/LlamaGen, from names and shapes; of the values only fixed positions are read.
+ * Infers the config of the tokenizer in a checkpoint of thuanz123/enhancing-transformers
+ * (ViT-VQGAN), CompVis/taming-transformers (VQGAN) or FoundationVision/LlamaGen from names and
+ * shapes. The only values that it reads are those of fixed positions.
  * @throws {DataError} when it is none of these
  * @throws {MissingHintError} naming the hint that is missing
  */
@@ -95,7 +106,10 @@ export async function inferTokenizerConfig<Entry extends CheckpointEntry>(
   };
 }
 
-/** Whose tokenizer it is. @throws {DataError} */
+/**
+ * Returns the repository that a checkpoint comes from.
+ * @throws {DataError} when it is none that is known
+ */
 export function referenceKindOf({ file, entries }: CheckpointTensors): ReferenceKind {
   const names = new Set(entries.map(({ name }) => name));
   for (const [kind, { mark }] of Object.entries(referenceKinds)) if (names.has(mark)) return kind as ReferenceKind;
@@ -104,16 +118,16 @@ export function referenceKindOf({ file, entries }: CheckpointTensors): Reference
     where: file,
     expected: `a tokenizer of ${Object.keys(referenceKinds).join(', ')}`,
     got: shown.length > 0 ? `tensors such as ${shown.join(', ')}` : 'no tensors of a model',
-    fix: 'Where a file holds several models, pass the prefix of the names that are the tokenizer, or open that part of it.',
+    fix: "Where a file holds several models, pass the prefix of the tokenizer's names, or open that part of the file.",
   });
 }
 
-/** Shapes by name; a name that is not there is an error that says so. */
+/** Shapes of a checkpoint by name, with errors that name what is missing. */
 class TensorShapes {
   readonly #file: string;
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
 
-  /** @throws {DataError} for a tensor without elements, of which no model is made */
+  /** @throws {DataError} for a tensor without elements, which no model has */
   constructor({ file, entries }: CheckpointTensors) {
     const empty = entries.filter(({ name, shape }) => shape.includes(0) && !isIgnored(name));
     if (empty.length > 0) {
@@ -127,7 +141,10 @@ class TensorShapes {
     this.#shapes = new Map(entries.map(({ name, shape }) => [name, shape]));
   }
 
-  /** @throws {DataError} when it is missing, or has another number of axes */
+  /**
+   * Returns the shape of a tensor.
+   * @throws {DataError} when the tensor is missing, or has another number of axes
+   */
   of(name: string, axes: number): readonly number[] {
     const shape = this.#shapes.get(name);
     if (shape?.length === axes) return shape;
@@ -143,7 +160,7 @@ class TensorShapes {
     return this.#shapes.has(name);
   }
 
-  /** How many of `name(0)`, `name(1)`, ... there are. */
+  /** Returns the number of tensors `name(0)`, `name(1)`, ... that exist. */
   count(name: (index: number) => string): number {
     let count = 0;
     while (this.has(name(count))) count++;
@@ -157,7 +174,7 @@ async function viTVQConfig<Entry extends CheckpointEntry>(
   checkpoint: CheckpointTensors<Entry>,
   shapes: TensorShapes,
   { imageSize, encoderHeads, decoderHeads, quantizer, normalize }: ImportHints,
-): Promise<ViTVQConfig> {
+): Promise<ViTTokenizerConfig> {
   const [, channels, ...patch] = shapes.of(referenceKinds['enhancing-transformers'].mark, 4);
   const patchSize = patch as [number, number];
   const [codebookSize, codeDim] = shapes.of('quantizer.embedding.weight', 2);
@@ -170,6 +187,7 @@ async function viTVQConfig<Entry extends CheckpointEntry>(
   }
   const isFixed = grid !== undefined && toSize2D(size).every((side, axis) => side === grid[axis]! * patchSize[axis]!);
   return {
+    architecture: 'vit',
     imageSize: oneNumber(size),
     patchSize: oneNumber(patchSize),
     ...(channels === 3 ? {} : { channels }),
@@ -218,10 +236,13 @@ function unknown(file: string, expected: string, hint: keyof ImportHints): Missi
   });
 }
 
-/** How far a table may be from the fixed positions, which are rounded to float32 on both sides. */
+/** Largest difference of a table from the fixed positions, which both sides round to float32. */
 const positionTolerance = 1e-5;
 
-/** Rows and columns of the tokens, where both tables hold the fixed positions of one grid. */
+/**
+ * Returns rows and columns of the tokens where both tables hold the fixed positions of one grid,
+ * and undefined elsewhere.
+ */
 async function fixedGrid<Entry extends CheckpointEntry>(
   checkpoint: CheckpointTensors<Entry>,
 ): Promise<readonly [number, number] | undefined> {
@@ -235,7 +256,10 @@ async function fixedGrid<Entry extends CheckpointEntry>(
   return tables.every((table) => isFixedTable(table, grid)) ? grid : undefined;
 }
 
-/** The only grid whose fixed positions a table `[1, N, D]` can hold: sin(row), in the middle of a token, is 0 in the first row alone. */
+/**
+ * Returns the only grid whose fixed positions a table `[1, N, D]` can hold: sin(row), in the middle
+ * of the width, is 0 in the first row alone.
+ */
 function gridOf({ shape, data }: HostTensor): readonly [number, number] {
   const [, tokens, dim] = shape as [number, number, number];
   let columns = 1;
@@ -243,31 +267,34 @@ function gridOf({ shape, data }: HostTensor): readonly [number, number] {
   return [tokens / columns, columns];
 }
 
-/** Whether a table `[1, N, D]` holds the sines and cosines of a grid. */
+/** Returns whether a table `[1, N, D]` holds the fixed positions of a grid. */
 export function isFixedTable({ shape, data }: HostTensor, grid: readonly [number, number]): boolean {
   const [, tokens, dim] = shape as [number, number, number];
   if (dim < 4 || dim % 4 !== 0 || !Number.isInteger(grid[0]) || tokens !== grid[0] * grid[1]) return false;
   const isNear = (fixed: HostTensor): boolean =>
     fixed.data.every((value, index) => Math.abs(value - data[index]!) <= positionTolerance);
-  // The first token is the same for every grid: a look at it spares most other tables the whole comparison.
+  // The first token is the same for every grid; it tells most other tables apart at once.
   return isNear(sinCosPositions2D(dim, 1)) && isNear(sinCosPositions2D(dim, grid));
 }
 
 interface CNNNames {
-  /** What is before the number of a level. */
-  readonly levels: (side: 'encoder' | 'decoder') => string;
-  /** Whether the numbers follow the order of computation, so that a decoder's begin at the smallest resolution. */
+  /** Returns the part of a name before the number of a resolution. */
+  readonly resolutions: (side: 'encoder' | 'decoder') => string;
+  /**
+   * Whether the numbers follow the order of computation, so that those of a decoder begin at the
+   * smallest resolution.
+   */
   readonly inOrder: boolean;
   readonly block: string;
 }
 
 const cnnNames: Record<Exclude<ReferenceKind, 'enhancing-transformers'>, CNNNames> = {
   'taming-transformers': {
-    levels: (side) => `${side}.${side === 'encoder' ? 'down' : 'up'}`,
+    resolutions: (side) => `${side}.${side === 'encoder' ? 'down' : 'up'}`,
     inOrder: false,
     block: 'block',
   },
-  'llama-gen': { levels: (side) => `${side}.conv_blocks`, inOrder: true, block: 'res' },
+  'llama-gen': { resolutions: (side) => `${side}.conv_blocks`, inOrder: true, block: 'res' },
 };
 
 function cnnVQConfig(
@@ -275,19 +302,20 @@ function cnnVQConfig(
   { imageSize = 256, quantizer, normalize }: ImportHints,
   kind: keyof typeof cnnNames,
   file: string,
-): CNNVQConfig {
+): CNNTokenizerConfig {
   if (shapes.has('quantize.proj.weight')) {
     throw new DataError({
       where: file,
-      expected: 'a quantizer that looks for the nearest code',
+      expected: 'a quantizer that chooses the nearest code',
       got: "taming-transformers' GumbelQuantize, which predicts codes with a projection",
-      fix: 'Tokenizers with it are not imported.',
+      fix: 'Tokenizers with GumbelQuantize cannot be imported.',
     });
   }
   const [baseChannels, channels] = shapes.of('encoder.conv_in.weight', 4) as [number, number];
   const [latentChannels] = shapes.of('encoder.conv_out.weight', 4) as [number];
   const [codebookSize, codeDim] = shapes.of('quantize.embedding.weight', 2) as [number, number];
   return {
+    architecture: 'cnn',
     imageSize: oneNumber(imageSize),
     ...(channels === 3 ? {} : { channels }),
     encoder: cnnShape(shapes, 'encoder', baseChannels, cnnNames[kind]),
@@ -301,18 +329,18 @@ function cnnShape(
   shapes: TensorShapes,
   side: 'encoder' | 'decoder',
   baseChannels: number,
-  { levels, inOrder, block }: CNNNames,
+  { resolutions, inOrder, block }: CNNNames,
 ): CNNShape {
-  const numbered = (index: number): string => `${levels(side)}.${index}`;
+  const numbered = (index: number): string => `${resolutions(side)}.${index}`;
   const count = shapes.count((index) => `${numbered(index)}.${block}.0.conv1.weight`);
-  const level = (index: number): string => numbered(inOrder && side === 'decoder' ? count - 1 - index : index);
+  const resolution = (index: number): string => numbered(inOrder && side === 'decoder' ? count - 1 - index : index);
   const indices = Array.from({ length: count }, (_, index) => index);
   return {
     baseChannels,
     channelMultipliers: indices.map(
-      (index) => shapes.of(`${level(index)}.${block}.0.conv1.weight`, 4)[0]! / baseChannels,
+      (index) => shapes.of(`${resolution(index)}.${block}.0.conv1.weight`, 4)[0]! / baseChannels,
     ),
-    blocksPerResolution: shapes.count((index) => `${level(0)}.${block}.${index}.conv1.weight`),
-    attentionResolutions: indices.filter((index) => shapes.has(`${level(index)}.attn.0.norm.weight`)),
+    blocksPerResolution: shapes.count((index) => `${resolution(0)}.${block}.${index}.conv1.weight`),
+    attentionResolutions: indices.filter((index) => shapes.has(`${resolution(index)}.attn.0.norm.weight`)),
   };
 }

@@ -1,19 +1,27 @@
 import { linearWeight, prefixReferenceWeights, sameWeight, type ReferenceWeight } from '@vitvq/core';
 import { pointwiseConvolutionReferenceWeights } from '@vitvq/layers';
 
-export interface ViTVQReferenceParts {
-  /** Of the encoder, as `vitEncoderReferenceWeights(...)` of @vitvq/layers lists them. */
+/** Where a PyTorch reference keeps the weights of the parts of a tokenizer. */
+export interface TokenizerReferenceParts {
+  /** Weights of the encoder, as `vitEncoderReferenceWeights(...)` of @vitvq/layers lists them. */
   readonly encoder: readonly ReferenceWeight[];
   readonly decoder: readonly ReferenceWeight[];
-  /** Of the quantizer, as `vectorQuantizerReferenceWeights()` of @vitvq/quantizers lists them. */
+  /**
+   * Weights of the quantizer, as `quantizerReferenceWeights(...)` of @vitvq/quantizers lists them.
+   */
   readonly quantizer: readonly ReferenceWeight[];
 }
 
 /**
- * Where the PyTorch reference (enhancing-transformers, `ViTVQ`) keeps the weights of a {@link ViTVQ}: `encoder.`,
- * `decoder.` and `quantizer.` before the names of the parts, and the projections as `pre_quant` and `post_quant`.
+ * Returns where enhancing-transformers (its class `VQTokenizer`) keeps the weights of a `VQTokenizer`:
+ * `encoder.`, `decoder.` and `quantizer.` before the names of the parts, and the projections as
+ * `pre_quant` and `post_quant`.
  */
-export function viTVQReferenceWeights({ encoder, decoder, quantizer }: ViTVQReferenceParts): ReferenceWeight[] {
+export function vitTokenizerReferenceWeights({
+  encoder,
+  decoder,
+  quantizer,
+}: TokenizerReferenceParts): ReferenceWeight[] {
   return [
     ...prefixReferenceWeights(encoder, 'encoder', 'encoder'),
     linearWeight('preQuantization.weight', 'pre_quant.weight'),
@@ -26,11 +34,16 @@ export function viTVQReferenceWeights({ encoder, decoder, quantizer }: ViTVQRefe
 }
 
 /**
- * Where taming-transformers (`VQModel`) and LlamaGen (`VQModel`) keep the weights of a tokenizer with convolutions: the parts
- * as `cnnEncoderReferenceWeights(...)` and others list them, `quantize.` before the quantizer, the projections as the 1x1
- * convolutions `quant_conv` and `post_quant_conv`.
+ * Returns where taming-transformers and LlamaGen (their classes `VQModel`) keep the weights of a
+ * `VQTokenizer` of convolutional networks: the parts as `cnnEncoderReferenceWeights(...)` and
+ * others list them, `quantize.` before the quantizer, and the projections as the 1x1 convolutions
+ * `quant_conv` and `post_quant_conv`.
  */
-export function cnnVQReferenceWeights({ encoder, decoder, quantizer }: ViTVQReferenceParts): ReferenceWeight[] {
+export function cnnTokenizerReferenceWeights({
+  encoder,
+  decoder,
+  quantizer,
+}: TokenizerReferenceParts): ReferenceWeight[] {
   return [
     ...prefixReferenceWeights(encoder, 'encoder', 'encoder'),
     ...prefixReferenceWeights(pointwiseConvolutionReferenceWeights(), 'preQuantization', 'quant_conv'),

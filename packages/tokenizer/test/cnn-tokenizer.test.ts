@@ -1,9 +1,11 @@
 /**
- * `golden/taming.safetensors` and `golden/llama-gen.safetensors` hold weights, images, codes and reconstructions of PyTorch
- * models made of the classes of CompVis/taming-transformers (commit 3ba01b2: `Encoder`, `Decoder`, `VectorQuantizer2`) and
- * FoundationVision/LlamaGen (commit ce98ec4: `VQModel`), with PyTorch 1.13.0a0 on a CPU, seeds 11 and 12. Widths and group
- * counts are tiny: `Normalize` was given 2 groups instead of 32. Every weight has noise added, norms and biases too; codes are
- * features with noise, so that most are in use; the nearest two are never nearer than 3e-4 in squared distance.
+ * `golden/taming.safetensors` and `golden/llama-gen.safetensors` hold weights, images, codes and
+ * reconstructions of PyTorch models made of the classes of CompVis/taming-transformers (commit
+ * 3ba01b2: `Encoder`, `Decoder`, `VectorQuantizer2`) and FoundationVision/LlamaGen (commit ce98ec4:
+ * `VQModel`), with PyTorch 1.13.0a0 on a CPU, seeds 11 and 12. Widths and group counts are tiny:
+ * `Normalize` was given 2 groups instead of 32. Every weight has noise added, norms and biases too;
+ * codes are features with noise, so that most are in use; the nearest two are never nearer than
+ * 3e-4 in squared distance.
  */
 import '@tensorflow/tfjs';
 import { fileURLToPath } from 'node:url';
@@ -13,13 +15,13 @@ import { ConfigError, type HostTensor } from '@vitvq/core';
 import { compile, doctor, useEngine } from '@vitvq/engine';
 import '@vitvq/test-utils';
 import {
-  createCNNVQ,
+  createTokenizer,
   inferTokenizerConfig,
   LLAMA_GEN_VQ_16,
   LLAMA_GEN_VQ_8,
   VQGAN_F16,
   type CheckpointTensors,
-  type CNNVQConfig,
+  type CNNTokenizerConfig,
 } from '../src/index.js';
 import { createCodebookInitialization, createTokenizerGradients } from '@vitvq/stage1-trainer';
 import { gradientStep } from '@vitvq/training';
@@ -37,13 +39,14 @@ afterAll(() => useEngine({ name: 'cpu' }));
 /** Trains in milliseconds. */
 const side = { baseChannels: 4, channelMultipliers: [1, 2], attentionResolutions: [1] };
 const tinyCNN = {
+  architecture: 'cnn',
   imageSize: 8,
   encoder: { ...side, blocksPerResolution: 1 },
   decoder: { ...side, blocksPerResolution: 2 },
   latentChannels: 6,
   numGroups: 2,
   quantizer: { type: 'vector', codebookSize: 16, codeDim: 4, trackUsage: true },
-} as const satisfies CNNVQConfig;
+} as const satisfies CNNTokenizerConfig;
 
 const images = (count = 4): tf.Tensor4D => {
   const { data, shape } = tinyImages(count);
@@ -52,7 +55,7 @@ const images = (count = 4): tf.Tensor4D => {
 
 interface GoldenCase {
   readonly checkpoint: CheckpointTensors<SafetensorsEntry>;
-  readonly config: CNNVQConfig;
+  readonly config: CNNTokenizerConfig;
   readonly pixels: HostTensor;
   readonly codes: HostTensor;
   readonly reconstruction: HostTensor;
@@ -73,7 +76,10 @@ async function readGolden(name: string): Promise<GoldenCase> {
       entries: entries.map((entry) => ({ ...entry, name: entry.name.slice(prefix.length) })),
       read: ({ name: tensor }) => Promise.resolve(values.get(prefix + tensor)!),
     },
-    config: JSON.parse(opened.metadata.config!) as CNNVQConfig,
+    config: {
+      architecture: 'cnn',
+      ...(JSON.parse(opened.metadata.config!) as Omit<CNNTokenizerConfig, 'architecture'>),
+    },
     pixels: values.get('pixels')!,
     codes: values.get('codes')!,
     reconstruction: values.get('reconstruction')!,
@@ -96,7 +102,7 @@ describe.each(['taming', 'llama-gen'])('a checkpoint of %s', (name) => {
     const input = tf.div<tf.Tensor4D>(tf.tensor(Float32Array.from(pixels.data), [...pixels.shape]), 255);
     const run = compile((x: tf.Tensor4D) => {
       const tokens = tokenizer.encode(x);
-      return { tokens, decoded: tokenizer.decodeUnclamped(tokens) };
+      return { tokens, decoded: tokenizer.decode(tokens, { clamp: false }) };
     });
     const { tokens, decoded } = await run(input);
     expect([...(await tokens.data())]).toEqual([...codes.data]);
@@ -108,9 +114,9 @@ describe.each(['taming', 'llama-gen'])('a checkpoint of %s', (name) => {
   });
 });
 
-describe('createCNNVQ', () => {
+describe('createTokenizer', () => {
   it('is a tokenizer like any other', () => {
-    const model = createCNNVQ(tinyCNN, { seed: 0 });
+    const model = createTokenizer(tinyCNN, { seed: 0 });
     const tokens = model.encode(images());
     expect(tokens.shape).toEqual([4, 16]);
     expect(model.decode(tokens).shape).toEqual([4, 8, 8, 3]);
@@ -118,14 +124,14 @@ describe('createCNNVQ', () => {
     expect(model.pixelNormalization).toEqual({ mean: 0.5, deviation: 0.5 });
     expect(model.lastLayer!.shape).toEqual([3, 3, 4, 3]);
     const codes = (seed: number): Float32Array =>
-      createCNNVQ(tinyCNN, { seed }).quantizer.codebook.weights.dataSync<'float32'>();
+      createTokenizer(tinyCNN, { seed }).quantizer.codebook.weights.dataSync<'float32'>();
     expect(codes(1)).toEqual(codes(1));
     expect(codes(1)).not.toEqual(codes(2));
   });
 
   it('names every problem at once', () => {
     const create = (): unknown =>
-      createCNNVQ(
+      createTokenizer(
         {
           ...tinyCNN,
           imageSize: [8, 9],
@@ -139,10 +145,10 @@ describe('createCNNVQ', () => {
     expect(create).toThrow(ConfigError);
     for (const problem of [
       'got 7 problems',
-      'imageSize is [8,9]: expected a multiple of 2, which the levels make one token',
+      "imageSize is [8,9]: expected a multiple of 2, the pixels of a token's side",
       'quantizer.codeDim is 0',
-      'encoder.attentionResolutions is [2]: expected levels that channelMultipliers has, from 0 on',
-      'decoder.channelMultipliers is [1,2,3]: expected as many levels as the encoder',
+      'encoder.attentionResolutions is [2]: expected resolutions that channelMultipliers has, from 0 on',
+      'decoder.channelMultipliers is [1,2,3]: expected as many resolutions as the encoder',
       'encoder.channelMultipliers is [1,2]: expected channels in multiples of numGroups',
       'seed is 0.5',
     ]) {
@@ -151,10 +157,13 @@ describe('createCNNVQ', () => {
   });
 
   it('builds VQGAN and LlamaGen of published sizes, here with fewer channels and codes', () => {
-    const built = [VQGAN_F16, LLAMA_GEN_VQ_16, LLAMA_GEN_VQ_8].map((config: CNNVQConfig) => {
-      const narrow = ({ encoder }: CNNVQConfig): CNNVQConfig['encoder'] => ({ ...encoder, baseChannels: 32 });
+    const built = [VQGAN_F16, LLAMA_GEN_VQ_16, LLAMA_GEN_VQ_8].map((config: CNNTokenizerConfig) => {
+      const narrow = ({ encoder }: CNNTokenizerConfig): CNNTokenizerConfig['encoder'] => ({
+        ...encoder,
+        baseChannels: 32,
+      });
       const { encoder, decoder } = { encoder: narrow(config), decoder: { ...narrow(config), blocksPerResolution: 1 } };
-      return createCNNVQ(
+      return createTokenizer(
         { ...config, encoder, decoder, latentChannels: 8, quantizer: { ...config.quantizer, codebookSize: 16 } },
         { seed: 0 },
       );
@@ -180,7 +189,7 @@ describe('createCNNVQ', () => {
 
 /** Squared errors of some steps on one batch, the codes beginning as features of it. */
 async function train(steps: number): Promise<number[]> {
-  const tokenizer = createCNNVQ(tinyCNN, { seed: 0 });
+  const tokenizer = createTokenizer(tinyCNN, { seed: 0 });
   const optimizer = new AdamW([{ variables: tokenizer.namedTrainableVariables() }]);
   const [batch, rate] = [images(), tf.scalar(1e-2)];
   const initialize = compile(createCodebookInitialization(tokenizer));

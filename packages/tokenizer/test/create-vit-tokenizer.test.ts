@@ -11,19 +11,19 @@ import {
   tokenizerTrainingSchema,
 } from '@vitvq/stage1-trainer';
 import {
-  createViTVQ,
+  createTokenizer,
   QUICKSTART,
   SINGLE_MACHINE,
   VIT_VQGAN_BASE,
   VIT_VQGAN_LARGE,
   VIT_VQGAN_SMALL,
-  type ViTVQ,
-  type ViTVQConfig,
+  type VQTokenizer,
+  type ViTTokenizerConfig,
 } from '../src/index.js';
 import { describe, expect, it } from 'vitest';
 import { tinyConfig, tinyImages, tinyModel } from '@vitvq/test-models';
 
-describe('createViTVQ', () => {
+describe('createTokenizer', () => {
   it('is a function of config and seed', () => {
     const weights = (seed: number): Float32Array =>
       tinyModel({}, seed).encoder.trainableVariables()[0]!.dataSync<'float32'>();
@@ -45,9 +45,9 @@ describe('createViTVQ', () => {
       colour: 'red',
       encoder: { ...tinyConfig.encoder, heads: 2 },
     };
-    const create = (): unknown => createViTVQ(config as unknown as ViTVQConfig, { seed: 0 });
+    const create = (): unknown => createTokenizer(config as unknown as ViTTokenizerConfig, { seed: 0 });
     expect(create).toThrow(ConfigError);
-    expect(create).toThrow(/createViTVQ: expected options that fit together, got 5 problems/);
+    expect(create).toThrow(/createTokenizer: expected options that fit together, got 5 problems/);
     for (const problem of [
       'quantizer.codeDim is 0',
       'quantizer.beta is -1',
@@ -68,7 +68,7 @@ describe('createViTVQ', () => {
       encoder: { ...encoder, numHeads: 3 },
       decoder: { ...decoder, dim: 6 },
     };
-    const create = (): unknown => createViTVQ(config, { seed: 0.5 });
+    const create = (): unknown => createTokenizer(config, { seed: 0.5 });
     expect(create).toThrow(/got 5 problems/);
     for (const problem of [
       'imageSize is [8,9]: expected a multiple of patchSize 4x4',
@@ -83,9 +83,9 @@ describe('createViTVQ', () => {
   });
 
   const table = { codebookSize: 16, codeDim: 4 };
-  const create = (quantizer: QuantizerConfig): ViTVQ => {
+  const create = (quantizer: QuantizerConfig): VQTokenizer => {
     const config = { ...tinyConfig, quantizer };
-    return createViTVQ(JSON.parse(JSON.stringify(config)) as ViTVQConfig, { seed: 0 });
+    return createTokenizer(JSON.parse(JSON.stringify(config)) as ViTTokenizerConfig, { seed: 0 });
   };
 
   it('builds the quantizer that the config names, which JSON holds', () => {
@@ -146,7 +146,7 @@ describe('createViTVQ', () => {
 
 describe('presets', () => {
   it("are the rows of the paper's Table 2", () => {
-    const row = ({ encoder, decoder }: ViTVQConfig): unknown =>
+    const row = ({ encoder, decoder }: ViTTokenizerConfig): unknown =>
       [encoder, decoder].map(({ depth, numHeads, dim, mlpDim }) => [depth, numHeads, dim, mlpDim]);
     expect(row(VIT_VQGAN_SMALL)).toEqual([
       [8, 8, 512, 2048],
@@ -163,7 +163,7 @@ describe('presets', () => {
   });
 
   it('build: 1,024 tokens of 8,192 codes, 50.9 million weights for Small', () => {
-    const model = createViTVQ(VIT_VQGAN_SMALL, { seed: 0 });
+    const model = createTokenizer(VIT_VQGAN_SMALL, { seed: 0 });
     expect(model.grid).toEqual([32, 32]);
     expect(model.vocabSize).toBe(8192);
     expect(model.parameterCount() / 1e6).toBeCloseTo(50.9, 1);
@@ -171,7 +171,7 @@ describe('presets', () => {
   });
 
   it('build: 256 tokens of 2,048 codes for one machine', () => {
-    const model = createViTVQ(SINGLE_MACHINE, { seed: 0 });
+    const model = createTokenizer(SINGLE_MACHINE, { seed: 0 });
     expect(model.grid).toEqual([16, 16]);
     expect(model.vocabSize).toBe(2048);
     expect(model.parameterCount() / 1e6).toBeCloseTo(9.7, 0);
@@ -193,7 +193,7 @@ describe('presets', () => {
   });
 
   it('build: 64 tokens of 512 codes for the quickstart', () => {
-    const model = createViTVQ(QUICKSTART, { seed: 0 });
+    const model = createTokenizer(QUICKSTART, { seed: 0 });
     expect(model.grid).toEqual([8, 8]);
     expect(model.vocabSize).toBe(512);
     model.dispose();

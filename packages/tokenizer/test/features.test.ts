@@ -13,7 +13,7 @@ import {
 import { ResidualQuantizer, VectorQuantizer } from '@vitvq/quantizers';
 import '@vitvq/test-utils';
 import { afterAll, describe, expect, it } from 'vitest';
-import { createCNNVQ, ViTVQ } from '../src/index.js';
+import { createTokenizer, VQTokenizer } from '../src/index.js';
 import { tinyConfig, tinyImages, tinyModel } from '@vitvq/test-models';
 
 const { engines } = await doctor();
@@ -29,7 +29,7 @@ const images = (count = 2): tf.Tensor4D => {
 const shared = { ...tinyConfig.encoder, key: randomKey(0), imageSize: 8, patchSize: 4 };
 const vectorQuantizer = (): VectorQuantizer => new VectorQuantizer({ codebookSize: 8, codeDim: 4, key: randomKey(1) });
 
-describe('features of a ViTVQ', () => {
+describe('features of a VQTokenizer', () => {
   it("are the encoder's, then what the quantizer sees and what the decoder gets", () => {
     const model = tinyModel({ pixelNormalization: { mean: 0.5, deviation: 0.25 } });
     const x = images();
@@ -49,14 +49,14 @@ describe('features of a ViTVQ', () => {
     const normalised = tf.div<tf.Tensor4D>(tf.sub(x, 0.5), 0.25);
     expect(features['encoder.norm']).toBeAllClose(model.encoder.encode(normalised), exactly);
     expect(features['latents']).toBeAllClose(model.latents(x), exactly);
-    expect(model.decodeLatents(features['quantized']!)).toBeAllClose(model.pass(x).decoded, exactly);
+    expect(model.decodeLatents(features['quantized']!)).toBeAllClose(model.forward(x).decoded, exactly);
     expect(features['quantized']).toBeAllClose(model.quantizer.decode(model.encode(x) as tf.Tensor2D), { atol: 1e-6 });
   });
 
   it('quantize with all residual levels', () => {
     const quantizer = new ResidualQuantizer({ quantizer: vectorQuantizer(), codeDepth: 2 });
     const parts = { encoder: new ViTEncoder(shared), decoder: new ViTDecoder(shared) };
-    const model = new ViTVQ({ ...parts, quantizer, key: randomKey(0) });
+    const model = new VQTokenizer({ ...parts, quantizer, key: randomKey(0) });
     const x = images();
     const { quantized } = model.features(x);
     expect(quantized).toBeAllClose(quantizer.decode(model.encode(x) as tf.Tensor3D), { atol: 1e-6 });
@@ -64,8 +64,9 @@ describe('features of a ViTVQ', () => {
 
   it('name the levels of a convolutional encoder', () => {
     const side = { baseChannels: 4, channelMultipliers: [1, 2], blocksPerResolution: 1 };
-    const model = createCNNVQ(
+    const model = createTokenizer(
       {
+        architecture: 'cnn',
         imageSize: 8,
         encoder: side,
         decoder: side,
@@ -98,7 +99,7 @@ describe('features of a ViTVQ', () => {
       }
     }
     const parts = { encoder: new Closed(), decoder: new ViTDecoder(shared) };
-    const model = new ViTVQ({ ...parts, quantizer: vectorQuantizer(), key: randomKey(0) });
+    const model = new VQTokenizer({ ...parts, quantizer: vectorQuantizer(), key: randomKey(0) });
     const features = model.features(images());
     expect(model.featureNames).toEqual(['latents', 'quantized']);
     expect(Object.keys(features)).toEqual(model.featureNames);
@@ -125,7 +126,10 @@ describe('features of a ViTVQ', () => {
   });
 });
 
-/** Stripes that run down (class 0) or across (class 1), shifted at random: no single pixel tells the class. */
+/**
+ * Returns stripes that run down (class 0) or across (class 1), shifted at random, so that no single
+ * pixel tells the class.
+ */
 function stripes(count: number, seed: number): ReturnType<typeof hostBatches> {
   const shifts = randomInts(randomKey(seed), count, 4);
   const labels = Int32Array.from(shifts, (_, sample) => sample % 2);
@@ -150,7 +154,8 @@ it('a linear probe sweeps the blocks of a frozen encoder, before and after quant
   );
   expect(sweep.blocks.map(({ block }) => block)).toEqual([...tokenizer.featureNames, 'pixels']);
   const top1 = (name: string): number => sweep.blocks.find(({ block }) => block === name)!.test.top1;
-  // Averages over tokens of what is linear in the pixels do not tell the direction; what a block makes of them does.
+  // Means over tokens of linear functions of the pixels do not tell the direction; the output of a
+  // block does.
   for (const block of ['pixels', 'encoder.embedding']) expect(top1(block), block).toBeLessThan(0.65);
   for (const block of ['encoder.blocks.0', 'encoder.blocks.1', 'encoder.norm']) {
     expect(top1(block), block).toBeGreaterThan(0.95);

@@ -6,33 +6,37 @@ import { sinCosPositions2D, vitDecoderReferenceWeights, vitEncoderReferenceWeigh
 import { vectorQuantizerReferenceWeights } from '@vitvq/quantizers';
 import '@vitvq/test-utils';
 import {
-  createViTVQ,
+  createTokenizer,
   inferTokenizerConfig,
-  viTVQReferenceWeights,
+  vitTokenizerReferenceWeights,
   type CheckpointTensors,
-  type ViTVQ,
-  type ViTVQConfig,
+  type VQTokenizer,
+  type ViTTokenizerConfig,
 } from '../src/index.js';
 import { importTokenizer } from '../src/node/import-tokenizer.js';
 import { describe, expect, it } from 'vitest';
 
 const size = { dim: 16, depth: 2, numHeads: 2, mlpDim: 24 };
 const config = {
+  architecture: 'vit',
   imageSize: [8, 16],
   patchSize: 4,
   encoder: size,
   decoder: { ...size, dim: 12, depth: 1, headDim: 64, numHeads: 3 },
   quantizer: { type: 'vector', codebookSize: 16, codeDim: 4 },
-} as const satisfies ViTVQConfig;
+} as const satisfies ViTTokenizerConfig;
 
-/** A checkpoint as the PyTorch reference writes it: its names and layouts, positions and a discriminator beside. */
+/**
+ * Returns a checkpoint with the names and layouts of the PyTorch reference, with positions and a
+ * discriminator.
+ */
 async function referenceCheckpoint(
-  model: ViTVQ,
-  { positions = 'sincos' }: ViTVQConfig,
+  model: VQTokenizer,
+  { positions = 'sincos' }: ViTTokenizerConfig,
 ): Promise<Map<string, HostTensor>> {
   const values = await snapshotVariables(model.namedVariables());
   const shared = { patchSize: 4, positions };
-  const table = viTVQReferenceWeights({
+  const table = vitTokenizerReferenceWeights({
     encoder: vitEncoderReferenceWeights({ ...shared, depth: 2 }),
     decoder: vitDecoderReferenceWeights({ ...shared, depth: 1 }),
     quantizer: vectorQuantizerReferenceWeights(),
@@ -69,9 +73,9 @@ describe('importTokenizer', () => {
       const hint = type === 'residual' ? { type, codeDepth: 2 } : { type };
       const table = config.quantizer;
       const quantizer = hint.type === 'residual' ? { ...hint, quantizer: table } : { ...table, ...hint };
-      const model = createViTVQ({ ...config, quantizer }, { seed: 3 });
+      const model = createTokenizer({ ...config, quantizer }, { seed: 3 });
       // The reference names the codebook alike for every quantizer.
-      const stored = createViTVQ(config, { seed: 3 });
+      const stored = createTokenizer(config, { seed: 3 });
       const codebook = model.namedVariables().get(`quantizer.${type === 'residual' ? 'quantizer.' : ''}codebook`)!;
       stored.quantizer.codebook.weights.assign(codebook as tf.Variable<tf.Rank.R2>);
       const tensors = await referenceCheckpoint(stored, config);
@@ -85,7 +89,7 @@ describe('importTokenizer', () => {
 
   it('takes positions for learned where they are not the fixed ones and the image size is told', async () => {
     const learned = { ...config, positions: 'learned' } as const;
-    const model = createViTVQ(learned, { seed: 3 });
+    const model = createTokenizer(learned, { seed: 3 });
     const tensors = await referenceCheckpoint(model, learned);
     await expect(importTokenizer(open(tensors), { hints })).rejects.toThrow(
       'model.ckpt: expected to learn the image size, from a table of positions that is the fixed one, got shapes that do ' +
@@ -100,17 +104,17 @@ describe('importTokenizer', () => {
   });
 
   it('finds the tokenizer within another model, by the prefix of its names', async () => {
-    const model = createViTVQ(config, { seed: 3 });
+    const model = createTokenizer(config, { seed: 3 });
     const tensors = await referenceCheckpoint(model, config);
     const whole = new Map([...tensors].map(([name, tensor]) => [`stage1_model.${name}`, tensor]));
     whole.set('transformer.wte.weight', { shape: [1], data: new Float32Array(1) });
-    await expect(importTokenizer(open(whole), { hints })).rejects.toThrow('pass the prefix of the names');
+    await expect(importTokenizer(open(whole), { hints })).rejects.toThrow('pass the prefix of the tokenizer');
     const { tokenizer } = await importTokenizer(open(whole), { hints, prefix: 'stage1_model.' });
     expect(tokenizer.encode(images)).toBeAllClose(model.encode(images), { rtol: 0, atol: 0 });
   });
 
   it('asks for what shapes do not tell: how many heads there are, unless they have 64 dimensions', async () => {
-    const tensors = await referenceCheckpoint(createViTVQ(config, { seed: 0 }), config);
+    const tensors = await referenceCheckpoint(createTokenizer(config, { seed: 0 }), config);
     const importing = importTokenizer(open(tensors));
     await expect(importing).rejects.toThrow(ConfigError);
     await expect(importing).rejects.toThrow(
@@ -124,7 +128,7 @@ describe('importTokenizer', () => {
   });
 
   it('names all missing, unexpected and mis-shaped tensors together, leaving no tensor', async () => {
-    const tensors = await referenceCheckpoint(createViTVQ(config, { seed: 0 }), config);
+    const tensors = await referenceCheckpoint(createTokenizer(config, { seed: 0 }), config);
     tensors.delete('pre_quant.bias');
     tensors.set('colour', { shape: [1], data: new Float32Array(1) });
     tensors.set('post_quant.weight', { shape: [12, 5], data: new Float32Array(60) });
@@ -138,7 +142,7 @@ describe('importTokenizer', () => {
   });
 
   it('refuses tensors without elements', async () => {
-    const tensors = await referenceCheckpoint(createViTVQ(config, { seed: 0 }), config);
+    const tensors = await referenceCheckpoint(createTokenizer(config, { seed: 0 }), config);
     tensors.set('quantizer.embedding.weight', { shape: [2 ** 50, 0], data: new Float32Array(0) });
     tensors.set('loss.lpips.none', { shape: [0], data: new Float32Array(0) });
     await expect(inferTokenizerConfig(open(tensors), hints)).rejects.toThrow(DataError);
@@ -148,7 +152,7 @@ describe('importTokenizer', () => {
   });
 
   it('learns that a long table holds other positions without computing those of every grid', async () => {
-    const tensors = await referenceCheckpoint(createViTVQ(config, { seed: 0 }), config);
+    const tensors = await referenceCheckpoint(createTokenizer(config, { seed: 0 }), config);
     // A number with 360 divisors: to compute the positions of all grids took most of a minute.
     const tokens = 3_603_600;
     const zeros = new Float32Array(tokens * 4);
@@ -166,7 +170,7 @@ describe('importTokenizer', () => {
   });
 
   it('refuses a config before a model is built that the checkpoint cannot hold', async () => {
-    const tensors = await referenceCheckpoint(createViTVQ(config, { seed: 0 }), config);
+    const tensors = await referenceCheckpoint(createTokenizer(config, { seed: 0 }), config);
     const before = tf.memory();
     const importing = importTokenizer(open(tensors), {
       config: { ...config, quantizer: { ...config.quantizer, codebookSize: 2 ** 48 } },
@@ -188,11 +192,10 @@ describe('importTokenizer', () => {
       (name) => [name, tensor] as const,
     );
     await expect(importTokenizer(open(new Map(gumbel)))).rejects.toThrow('GumbelQuantize');
-    const tensors = await referenceCheckpoint(createViTVQ(config, { seed: 0 }), config);
-    const { patchSize: _, ...rest } = config;
-    await expect(importTokenizer(open(tensors), { config: rest as unknown as ViTVQConfig })).rejects.toThrow(
-      'of a CNN-VQ',
-    );
+    const tensors = await referenceCheckpoint(createTokenizer(config, { seed: 0 }), config);
+    await expect(
+      importTokenizer(open(tensors), { config: { ...config, architecture: 'cnn' } as never }),
+    ).rejects.toThrow('expected a config of enhancing-transformers, with architecture \'vit\', got "cnn"');
     const separate = {
       ...config,
       quantizer: { type: 'residual', codeDepth: 2, codebooks: 'separate', quantizer: config.quantizer },

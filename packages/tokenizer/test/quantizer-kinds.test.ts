@@ -11,7 +11,7 @@ import { quantizerCases, tinyBatches, tinyConfig, tinyImages, tinyTokenizerTrain
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import '@vitvq/test-utils';
-import { createViTVQ, type ViTVQ } from '../src/index.js';
+import { createTokenizer, type VQTokenizer } from '../src/index.js';
 import { loadTokenizer, saveTokenizer } from '../src/node/index.js';
 
 let folder: string;
@@ -31,7 +31,7 @@ const images = (): tf.Tensor4D => {
 };
 
 /** Trains for two steps in the ordinary trainer, with a codebook from data where there is one. */
-async function train(tokenizer: ViTVQ): Promise<void> {
+async function train(tokenizer: VQTokenizer): Promise<void> {
   const { codebook } = tokenizer.quantizer;
   const config = tinyTokenizerTraining({
     duration: { steps: 2 },
@@ -46,7 +46,7 @@ async function train(tokenizer: ViTVQ): Promise<void> {
   trainer.dispose();
 }
 
-function expectSameTokenizer(loaded: ViTVQ, saved: ViTVQ): void {
+function expectSameTokenizer(loaded: VQTokenizer, saved: VQTokenizer): void {
   expect([...loaded.namedVariables().keys()]).toEqual([...saved.namedVariables().keys()]);
   const tokens = saved.encode(images());
   expect(loaded.encode(images())).toBeAllClose(tokens, { rtol: 0, atol: 0 });
@@ -59,7 +59,7 @@ describe.each(Object.entries(quantizerCases))(
     const config = { ...tinyConfig, quantizer };
 
     it('has a gradient for every variable that is trained', () => {
-      const tokenizer = createViTVQ(config, { seed: 1 });
+      const tokenizer = createTokenizer(config, { seed: 1 });
       const shape = tokenizer.noiseShape(3);
       const noise = shape && tf.fill([...shape], 0.5);
       const { gradients } = createTokenizerGradients({ tokenizer })(images(), { noise });
@@ -72,7 +72,7 @@ describe.each(Object.entries(quantizerCases))(
     });
 
     it('trains, is saved and loaded, and fits a model of its tokens', async () => {
-      const tokenizer = createViTVQ(config, { seed: 1 });
+      const tokenizer = createTokenizer(config, { seed: 1 });
       await train(tokenizer);
       await saveTokenizer(folder, tokenizer, config);
       const loaded = await loadTokenizer(folder);
@@ -89,7 +89,7 @@ describe.each(Object.entries(quantizerCases))(
 );
 
 it('a tokenizer whose quantizer has no variables is not saved with the config of another one', async () => {
-  const tokenizer = createViTVQ({ ...tinyConfig, quantizer: { type: 'fsq', levels: [3, 5] } }, { seed: 1 });
+  const tokenizer = createTokenizer({ ...tinyConfig, quantizer: { type: 'fsq', levels: [3, 5] } }, { seed: 1 });
   const other = { ...tinyConfig, quantizer: { type: 'fsq', levels: [5, 3] } } as const;
   await expect(saveTokenizer(folder, tokenizer, other)).rejects.toThrow('a tokenizer of the config, got codes [');
   await expect(readFile(join(folder, 'config.json'))).rejects.toThrow('ENOENT');
@@ -141,7 +141,7 @@ describe('a quantizer of one’s own', () => {
   const config = { ...tinyConfig, quantizer: { type: 'rounding', steps: 2 } } as const;
 
   it('is reached from a config, trains in the ordinary trainer, is saved and loaded', async () => {
-    const tokenizer = createViTVQ(config, { seed: 1, quantizers });
+    const tokenizer = createTokenizer(config, { seed: 1, quantizers });
     expect(tokenizer.quantizer.steps).toBe(2);
     expect(tokenizer.vocabSize).toBe(25);
     await train(tokenizer);
@@ -155,6 +155,6 @@ describe('a quantizer of one’s own', () => {
 
   it('has its config checked with the rest', () => {
     const wrong = { ...config, imageSize: 9, quantizer: { type: 'rounding', steps: 0 } } as const;
-    expect(() => createViTVQ(wrong, { seed: 1, quantizers })).toThrow(/2 problems: .*quantizer\.steps is 0/);
+    expect(() => createTokenizer(wrong, { seed: 1, quantizers })).toThrow(/2 problems: .*quantizer\.steps is 0/);
   });
 });

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { openModel, snapshotVariables, writeModel } from '@vitvq/checkpoint';
 import { ConfigError, DataError, ShapeError } from '@vitvq/core';
 import '@vitvq/test-utils';
-import { createCNNVQ, createViTVQ, type ViTVQConfig } from '../src/index.js';
+import { createTokenizer, type ViTTokenizerConfig } from '../src/index.js';
 import { loadTokenizer, saveTokenizer } from '../src/node/tokenizer-folder.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tinyConfig, tinyImages } from '@vitvq/test-models';
@@ -27,7 +27,7 @@ const images = (): tf.Tensor4D => {
 describe('a folder of a tokenizer', () => {
   const { trackUsage: _, ...table } = tinyConfig.quantizer;
   const plain = { ...tinyConfig, quantizer: table };
-  it.each<[string, ViTVQConfig]>([
+  it.each<[string, ViTTokenizerConfig]>([
     [
       'a vector quantizer',
       { ...tinyConfig, quantizer: { ...table, normalize: false }, pixelNormalization: { mean: 0.5, deviation: 0.25 } },
@@ -42,7 +42,7 @@ describe('a folder of a tokenizer', () => {
     ],
     ['logits and images that are not square', { ...plain, imageSize: [8, 8], output: 'logit-laplace' }],
   ])('gives back the tokenizer that was saved: %s', async (_name, config) => {
-    const saved = createViTVQ(config, { seed: 5 });
+    const saved = createTokenizer(config, { seed: 5 });
     await saveTokenizer(folder, saved, config, { metadata: { 'trained-on': 'nothing' } });
     const loaded = await loadTokenizer(folder);
     expect([...loaded.namedVariables().keys()]).toEqual([...saved.namedVariables().keys()]);
@@ -51,31 +51,32 @@ describe('a folder of a tokenizer', () => {
     expect(loaded.decode(tokens)).toBeAllClose(saved.decode(tokens), { rtol: 0, atol: 0 });
 
     const model = await openModel(folder);
-    expect(model).toMatchObject({ type: 'vit-vq', config, metadata: { 'trained-on': 'nothing' } });
+    expect(model).toMatchObject({ type: 'vq-tokenizer', config, metadata: { 'trained-on': 'nothing' } });
     await model.close();
   });
 
   it('holds a tokenizer with convolutions too', async () => {
     const shape = { baseChannels: 4, channelMultipliers: [1, 2], attentionResolutions: [1], blocksPerResolution: 1 };
     const config = {
+      architecture: 'cnn',
       imageSize: 8,
       encoder: shape,
       decoder: shape,
       latentChannels: 6,
       numGroups: 2,
       quantizer: table,
-    };
-    const saved = createCNNVQ(config, { seed: 5 });
+    } as const;
+    const saved = createTokenizer(config, { seed: 5 });
     await saveTokenizer(folder, saved, config);
     const model = await openModel(folder);
-    expect(model).toMatchObject({ type: 'cnn-vq', config });
+    expect(model).toMatchObject({ type: 'vq-tokenizer', config });
     await model.close();
     const loaded = await loadTokenizer(folder);
     expect(loaded.reconstruct(images())).toBeAllClose(saved.reconstruct(images()), { rtol: 0, atol: 0 });
   });
 
   it('is not written with a config that is not the tokenizer’s, and everything that differs is named', async () => {
-    const tokenizer = createViTVQ(tinyConfig, { seed: 0 });
+    const tokenizer = createTokenizer(tinyConfig, { seed: 0 });
     const other = {
       ...tinyConfig,
       imageSize: 16,
@@ -98,11 +99,11 @@ describe('a folder of a tokenizer', () => {
   });
 
   it('is refused with all missing, unexpected and mis-shaped tensors named together, leaving no tensor', async () => {
-    const tensors = new Map(await snapshotVariables(createViTVQ(tinyConfig, { seed: 0 }).namedVariables()));
+    const tensors = new Map(await snapshotVariables(createTokenizer(tinyConfig, { seed: 0 }).namedVariables()));
     tensors.delete('preQuantization.bias');
     tensors.set('colour', { shape: [1], data: new Float32Array(1) });
     tensors.set('quantizer.codebook', { shape: [16, 5], data: new Float32Array(80) });
-    await writeModel(folder, { type: 'vit-vq', config: tinyConfig }, tensors);
+    await writeModel(folder, { type: 'vq-tokenizer', config: tinyConfig }, tensors);
     const before = tf.memory().numTensors;
     const loading = loadTokenizer(folder);
     await expect(loading).rejects.toThrow(ShapeError);
@@ -116,7 +117,7 @@ describe('a folder of a tokenizer', () => {
     const tensors = new Map([['x', { shape: [1], data: new Float32Array(1) }]]);
     await writeModel(
       folder,
-      { type: 'vit-vq', config: { ...tinyConfig, quantizer: { ...table, codeDim: 0 }, colour: 'red' } },
+      { type: 'vq-tokenizer', config: { ...tinyConfig, quantizer: { ...table, codeDim: 0 }, colour: 'red' } },
       tensors,
     );
     await expect(loadTokenizer(folder)).rejects.toThrow(ConfigError);
@@ -126,15 +127,16 @@ describe('a folder of a tokenizer', () => {
     await writeModel(folder, { type: 'gpt', config: {} }, tensors);
     await expect(loadTokenizer(folder)).rejects.toThrow(DataError);
     await expect(loadTokenizer(folder)).rejects.toThrow(
-      /config\.json: expected a tokenizer, of type vit-vq or cnn-vq, got "gpt"/,
+      /config\.json: expected a tokenizer, of type vq-tokenizer, got "gpt"/,
     );
   });
 
-  const wide = (side: 'encoder' | 'decoder', change: Partial<ViTVQConfig['encoder']>): ViTVQConfig => ({
+  const wide = (side: 'encoder' | 'decoder', change: Partial<ViTTokenizerConfig['encoder']>): ViTTokenizerConfig => ({
     ...plain,
     [side]: { ...plain[side], ...change },
   });
   const convolutions = {
+    architecture: 'cnn',
     imageSize: 8,
     encoder: { baseChannels: 4, channelMultipliers: [1, 2], blocksPerResolution: 1 },
     decoder: { baseChannels: 4, channelMultipliers: [1, 2], blocksPerResolution: 1 },
@@ -142,32 +144,31 @@ describe('a folder of a tokenizer', () => {
     numGroups: 2,
     quantizer: table,
   };
-  it.each<[string, 'vit-vq' | 'cnn-vq', unknown]>([
-    ['wide encoder', 'vit-vq', wide('encoder', { dim: 20_000, headDim: 8, mlpDim: 20_000 })],
-    ['wide decoder', 'vit-vq', wide('decoder', { dim: 4e12, headDim: 8 })],
-    ['wide decoder, learned positions', 'vit-vq', { ...wide('decoder', { dim: 4e12 }), positions: 'learned' }],
-    ['wide layers', 'vit-vq', wide('encoder', { mlpDim: 1e12 })],
-    ['wide heads', 'vit-vq', wide('encoder', { headDim: 2 ** 50 })],
-    ['many blocks', 'vit-vq', wide('encoder', { depth: 20_000 })],
-    ['very many blocks', 'vit-vq', wide('decoder', { depth: 2 ** 40 })],
-    ['a large grid', 'vit-vq', { ...plain, imageSize: 2 ** 20, patchSize: 1 }],
-    ['a large patch', 'vit-vq', { ...plain, imageSize: 2 ** 20, patchSize: 2 ** 20 }],
-    ['many channels', 'vit-vq', { ...plain, channels: 2 ** 40 }],
-    ['many codes', 'vit-vq', { ...plain, quantizer: { ...table, codebookSize: 2 ** 48 } }],
-    ['wide codes', 'vit-vq', { ...plain, quantizer: { ...table, codeDim: 2 ** 48 } }],
+  it.each<[string, unknown]>([
+    ['wide encoder', wide('encoder', { dim: 20_000, headDim: 8, mlpDim: 20_000 })],
+    ['wide decoder', wide('decoder', { dim: 4e12, headDim: 8 })],
+    ['wide decoder, learned positions', { ...wide('decoder', { dim: 4e12 }), positions: 'learned' }],
+    ['wide layers', wide('encoder', { mlpDim: 1e12 })],
+    ['wide heads', wide('encoder', { headDim: 2 ** 50 })],
+    ['many blocks', wide('encoder', { depth: 20_000 })],
+    ['very many blocks', wide('decoder', { depth: 2 ** 40 })],
+    ['a large grid', { ...plain, imageSize: 2 ** 20, patchSize: 1 }],
+    ['a large patch', { ...plain, imageSize: 2 ** 20, patchSize: 2 ** 20 }],
+    ['many channels', { ...plain, channels: 2 ** 40 }],
+    ['many codes', { ...plain, quantizer: { ...table, codebookSize: 2 ** 48 } }],
+    ['wide codes', { ...plain, quantizer: { ...table, codeDim: 2 ** 48 } }],
     [
-      'many blocks a level',
-      'cnn-vq',
+      'many blocks of a resolution',
       { ...convolutions, encoder: { ...convolutions.encoder, blocksPerResolution: 2 ** 31 } },
     ],
-    [
-      'wide convolutions',
-      'cnn-vq',
-      { ...convolutions, decoder: { ...convolutions.decoder, channelMultipliers: [1, 2 ** 40] } },
-    ],
-    ['many channels between', 'cnn-vq', { ...convolutions, latentChannels: 2 ** 48 }],
-  ])('is refused before a model is built that it cannot hold: %s', async (_name, type, config) => {
-    await writeModel(folder, { type, config }, new Map([['x', { shape: [1], data: new Float32Array(1) }]]));
+    ['wide convolutions', { ...convolutions, decoder: { ...convolutions.decoder, channelMultipliers: [1, 2 ** 40] } }],
+    ['many channels between', { ...convolutions, latentChannels: 2 ** 48 }],
+  ])('is refused before a model is built that it cannot hold: %s', async (_name, config) => {
+    await writeModel(
+      folder,
+      { type: 'vq-tokenizer', config },
+      new Map([['x', { shape: [1], data: new Float32Array(1) }]]),
+    );
     const before = tf.memory();
     await expect(loadTokenizer(folder)).rejects.toThrow(ShapeError);
     await expect(loadTokenizer(folder)).rejects.toThrow(
@@ -178,7 +179,7 @@ describe('a folder of a tokenizer', () => {
 
   it('is refused where its quantizer has levels without end, which no file bounds', async () => {
     const quantizer = { type: 'residual', codeDepth: 1e9, quantizer: table } as const;
-    await writeModel(folder, { type: 'vit-vq', config: { ...plain, quantizer } }, new Map());
+    await writeModel(folder, { type: 'vq-tokenizer', config: { ...plain, quantizer } }, new Map());
     await expect(loadTokenizer(folder)).rejects.toThrow(
       'quantizer.codeDepth is 1000000000: expected an integer from 2 to 256',
     );

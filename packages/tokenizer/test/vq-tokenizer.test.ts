@@ -11,14 +11,14 @@ import {
 } from '@vitvq/quantizers';
 import { tinyConfig, tinyImages, tinyModel } from '@vitvq/test-models';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
-import { ViTVQ, viTVQReferenceWeights } from '../src/index.js';
+import { VQTokenizer, vitTokenizerReferenceWeights } from '../src/index.js';
 
 const images = (count = 2, size?: [number, number]): tf.Tensor4D => {
   const { data, shape } = tinyImages(count, 0, size);
   return tf.tensor4d(data, [...shape]);
 };
 
-describe('ViTVQ', () => {
+describe('VQTokenizer', () => {
   it('turns images into tokens and back', () => {
     const model = tinyModel();
     const x = images();
@@ -35,7 +35,7 @@ describe('ViTVQ', () => {
     const x = images();
     const { reconstruction, indices } = model.forward(x);
     expect(model.encode(x)).toBeAllClose(indices);
-    expect(model.decodeUnclamped(indices)).toBeAllClose(reconstruction, { rtol: 1e-4, atol: 1e-5 });
+    expect(model.decode(indices, { clamp: false })).toBeAllClose(reconstruction, { rtol: 1e-4, atol: 1e-5 });
     expect(model.reconstruct(x)).toBeAllClose(tf.clipByValue(reconstruction, 0, 1), { rtol: 1e-4, atol: 1e-5 });
   });
 
@@ -62,7 +62,7 @@ describe('ViTVQ', () => {
     expect(names).toContain('postQuantization.bias');
     expect(names).toContain('decoder.pixels.weight');
     const options = { patchSize: 4, channels: 3, depth: 1 };
-    const reference = viTVQReferenceWeights({
+    const reference = vitTokenizerReferenceWeights({
       encoder: vitEncoderReferenceWeights(options),
       decoder: vitDecoderReferenceWeights(options),
       quantizer: vectorQuantizerReferenceWeights(),
@@ -125,7 +125,7 @@ describe('ViTVQ', () => {
     expect(reconstruction).toBeAllClose(tf.add(tf.mul(plain.forward(normalised).reconstruction, 0.25), 0.5), {
       atol: 1e-5,
     });
-    expect(model.decodeUnclamped(indices)).toBeAllClose(reconstruction, { atol: 1e-5 });
+    expect(model.decode(indices, { clamp: false })).toBeAllClose(reconstruction, { atol: 1e-5 });
     expect(() => tinyModel({ pixelNormalization: { mean: 0, deviation: 0 } })).toThrow(
       'pixelNormalization.deviation is 0',
     );
@@ -148,7 +148,7 @@ describe('ViTVQ', () => {
   it('mixes codes with noise and temperature in training, at every level, and is the same every time in evaluation', () => {
     const shared = { ...tinyConfig.encoder, key: randomKey(0), imageSize: 8, patchSize: 4 };
     const gumbel = new GumbelQuantizer({ codebookSize: 8, codeDim: 4, key: randomKey(1) });
-    const model = new ViTVQ({
+    const model = new VQTokenizer({
       encoder: new ViTEncoder(shared),
       decoder: new ViTDecoder(shared),
       quantizer: new ResidualQuantizer({ quantizer: gumbel, codeDepth: 2 }),
@@ -196,21 +196,23 @@ describe('ViTVQ', () => {
       quantizer: new VectorQuantizer({ codebookSize: 8, codeDim: 4, key: randomKey(0) }),
       key: randomKey(0),
     };
-    expect(() => new ViTVQ(parts)).toThrow(ConfigError);
-    expect(() => new ViTVQ(parts)).toThrow(
-      "ViTVQ: expected a decoder with the encoder's grid of 2x2 tokens, got 3x3. Give both the same image and patch size.",
+    expect(() => new VQTokenizer(parts)).toThrow(ConfigError);
+    expect(() => new VQTokenizer(parts)).toThrow(
+      "VQTokenizer: expected a decoder with the encoder's grid of 2x2 tokens, got 3x3. Give both the same image and patch size.",
     );
   });
 
   it('refuses tokens of another grid', () => {
     const decode = (): unknown => tinyModel().decode(tf.zeros<tf.Rank.R2>([2, 5], 'int32'));
     expect(decode).toThrow(ShapeError);
-    expect(decode).toThrow('ViTVQ.decode: expected shape [B, 4], got [2, 5]. This model has 2x2 tokens an image.');
+    expect(decode).toThrow(
+      'VQTokenizer.decode: expected shape [B, 4], got [2, 5]. This model has 2x2 tokens an image.',
+    );
   });
 
   it('refuses a decoder with an odd number of channels for logit-laplace', () => {
     const shared = { ...tinyConfig.encoder, key: randomKey(0), imageSize: 8, patchSize: 4 };
-    const model = new ViTVQ({
+    const model = new VQTokenizer({
       encoder: new ViTEncoder(shared),
       decoder: new ViTDecoder(shared),
       quantizer: new VectorQuantizer({ codebookSize: 8, codeDim: 4, key: randomKey(0) }),

@@ -139,9 +139,9 @@ describe('loadTransformer', () => {
   });
 
   it('refuses a folder of another type of model, and one that is no model', async () => {
-    await writeModel(folder, { type: 'vit-vq', config: {} }, new Map());
+    await writeModel(folder, { type: 'vq-tokenizer', config: {} }, new Map());
     await expect(loadTransformer(folder)).rejects.toThrow(ConfigError);
-    await expect(loadTransformer(folder)).rejects.toThrow(/gpt or rq-transformer, got "vit-vq".*loadTokenizer/);
+    await expect(loadTransformer(folder)).rejects.toThrow(/gpt or rq-transformer, got "vq-tokenizer".*loadTokenizer/);
     await expect(loadTransformer(join(folder, 'nowhere'))).rejects.toThrow(DataError);
   });
 

@@ -7,7 +7,12 @@ import '@tensorflow/tfjs';
 import { openPyTorchCheckpoint } from '@vitvq/checkpoint';
 import { vitDecoderReferenceWeights, vitEncoderReferenceWeights } from '@vitvq/layers';
 import { vectorQuantizerReferenceWeights } from '@vitvq/quantizers';
-import { createViTVQ, VIT_VQGAN_SMALL, viTVQReferenceWeights, type ViTVQConfig } from '@vitvq/tokenizer';
+import {
+  createTokenizer,
+  VIT_VQGAN_SMALL,
+  vitTokenizerReferenceWeights,
+  type ViTTokenizerConfig,
+} from '@vitvq/tokenizer';
 import { importTokenizer } from '@vitvq/tokenizer/node';
 
 /** One side's import of a checkpoint. */
@@ -21,10 +26,10 @@ export interface ImportSample {
 const script = fileURLToPath(new URL('../peer/checkpoint.py', import.meta.url));
 
 /** Names and shapes as the reference has them. */
-export function referenceShapes(config: ViTVQConfig): Record<string, number[]> {
-  const tokenizer = createViTVQ(config, { seed: 0 });
+export function referenceShapes(config: ViTTokenizerConfig): Record<string, number[]> {
+  const tokenizer = createTokenizer(config, { seed: 0 });
   const variables = tokenizer.namedVariables();
-  const weights = viTVQReferenceWeights({
+  const weights = vitTokenizerReferenceWeights({
     encoder: vitEncoderReferenceWeights({ ...config, ...config.encoder }),
     decoder: vitDecoderReferenceWeights({ ...config, ...config.decoder }),
     quantizer: vectorQuantizerReferenceWeights(),
@@ -38,7 +43,7 @@ export function referenceShapes(config: ViTVQConfig): Record<string, number[]> {
 }
 
 /** A ViT-VQGAN-Small whose positions are any table: random numbers stand for weights. */
-const config: ViTVQConfig = { ...VIT_VQGAN_SMALL, positions: 'learned' };
+const config: ViTTokenizerConfig = { ...VIT_VQGAN_SMALL, positions: 'learned' };
 
 /**
  * Calls `use` with a checkpoint of about so many megabytes that PyTorch has written, and removes

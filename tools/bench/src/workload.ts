@@ -1,4 +1,4 @@
-import type { ViTVQConfig } from '@vitvq/tokenizer';
+import type { ViTTokenizerConfig } from '@vitvq/tokenizer';
 
 /** A function that is timed; a repeat is the sum over all of a workload, each times its share. */
 export interface TimedRun {
@@ -30,7 +30,7 @@ export interface TransformerPreset {
 }
 
 export interface Preset {
-  readonly model: ViTVQConfig & { readonly imageSize: number };
+  readonly model: ViTTokenizerConfig & { readonly imageSize: number };
   readonly batch: number;
   /** Channels of the discriminator at sides up to 32. */
   readonly discriminatorWidth: number;

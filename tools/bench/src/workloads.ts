@@ -11,7 +11,7 @@ import { vanillaAdversarialLoss } from '@vitvq/losses';
 import { AdamW, type Optimizer } from '@vitvq/optim';
 import { createQuantizer } from '@vitvq/quantizers';
 import { createDiscriminatorGradients, createTokenizerGradients, type ImageGradients } from '@vitvq/stage1-trainer';
-import { createViTVQ, ViTVQ } from '@vitvq/tokenizer';
+import { createTokenizer, VQTokenizer } from '@vitvq/tokenizer';
 import { gradientStep, type GradientStepResult } from '@vitvq/training';
 import { gptSample, gptStep } from './transformer-workloads.js';
 import type { Preset, Workload } from './workload.js';
@@ -24,6 +24,7 @@ const transformer = (dim: number, depth: number, numHeads: number) => ({ dim, de
 export const presets = {
   tiny: {
     model: {
+      architecture: 'vit',
       imageSize: 16,
       patchSize: 4,
       encoder: transformer(32, 1, 2),
@@ -36,6 +37,7 @@ export const presets = {
   },
   quick: {
     model: {
+      architecture: 'vit',
       imageSize: 64,
       patchSize: 8,
       encoder: transformer(256, 4, 4),
@@ -48,6 +50,7 @@ export const presets = {
   },
   small: {
     model: {
+      architecture: 'vit',
       imageSize: 256,
       patchSize: 8,
       encoder: transformer(512, 8, 8),
@@ -70,7 +73,7 @@ export interface WorkloadDefinition {
 }
 
 function roundtrip({ model, batch }: Preset): Workload {
-  const tokenizer = createViTVQ(model, { seed: 0 });
+  const tokenizer = createTokenizer(model, { seed: 0 });
   const images = randomImages(model.imageSize, batch);
   // Frozen variables would be 10 % faster on `quick` and no faster on `small`, for a third more
   // memory.
@@ -86,7 +89,7 @@ function roundtrip({ model, batch }: Preset): Workload {
 /** The tokenizer of a preset, whose blocks may be computed again for the gradient. */
 function tokenizerOf({ imageSize, patchSize, encoder, decoder, quantizer }: Preset['model'], recompute: boolean) {
   const shared = { imageSize, patchSize, recompute };
-  return new ViTVQ({
+  return new VQTokenizer({
     encoder: new ViTEncoder({ ...shared, ...encoder, key: randomKey(1) }),
     quantizer: createQuantizer(quantizer, randomKey(2)),
     decoder: new ViTDecoder({ ...shared, ...decoder, key: randomKey(3) }),

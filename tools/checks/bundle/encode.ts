@@ -2,6 +2,6 @@
  * What it takes to load a tokenizer in a page; the check of bundles measures it without
  * TensorFlow.js.
  */
-import { createViTVQ, VIT_VQGAN_SMALL } from '@vitvq/tokenizer';
+import { createTokenizer, VIT_VQGAN_SMALL } from '@vitvq/tokenizer';
 
-Object.assign(globalThis, { load: (seed: number) => createViTVQ(VIT_VQGAN_SMALL, { seed }) });
+Object.assign(globalThis, { load: (seed: number) => createTokenizer(VIT_VQGAN_SMALL, { seed }) });

@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { l2Loss } from '@vitvq/losses';
 import { AdamW, applyGradients, decayGroups, namedGradients } from '@vitvq/optim';
-import { createViTVQ } from '@vitvq/tokenizer';
+import { createTokenizer } from '@vitvq/tokenizer';
 
 const SIZE = { dim: 32, depth: 1, numHeads: 2, mlpDim: 64 };
 const [BATCH, IMAGE] = [8, 16];
@@ -31,8 +31,9 @@ function stripes(): tf.Tensor4D {
 
 async function train(backend: string, steps: number): Promise<TrainingOutcome> {
   if (!(await tf.setBackend(backend))) throw new Error(`${backend} does not start here`);
-  const tokenizer = createViTVQ(
+  const tokenizer = createTokenizer(
     {
+      architecture: 'vit',
       imageSize: IMAGE,
       patchSize: 4,
       encoder: SIZE,

@@ -1,8 +1,9 @@
-import { createViTVQ } from '@vitvq/tokenizer';
+import { createTokenizer } from '@vitvq/tokenizer';
 
 const size = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 };
 /** A config of a tokenizer that takes no time. */
 export const config = {
+  architecture: 'vit',
   imageSize: 8,
   patchSize: 4,
   encoder: size,
@@ -10,4 +11,4 @@ export const config = {
   quantizer: { type: 'vector', codebookSize: 16, codeDim: 4 },
 };
 /** The tokenizer of the other programs here. */
-export const tokenizer = createViTVQ(config, { seed: 0 });
+export const tokenizer = createTokenizer(config, { seed: 0 });

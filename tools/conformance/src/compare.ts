@@ -2,23 +2,23 @@ import { formatShape, type HostTensor } from '@vitvq/core';
 import { checksum } from './checksum.js';
 import { expectations, type LoadedCase, type TensorEntry } from './fixture.js';
 
-/** One comparison. It passes when `ratio` is at most 1. */
+/** Result of one comparison, which passes when `ratio` is at most 1. */
 export interface Comparison {
   readonly name: string;
-  /** Largest difference over what is allowed; Infinity for anything that cannot be compared. */
+  /** Largest difference divided by its tolerance; Infinity for values that cannot be compared. */
   readonly ratio: number;
-  /** Why it does not pass. */
+  /** Reason why the comparison fails. */
   readonly problem?: string;
 }
 
-/** A comparison that fails whatever the numbers are. */
+/** Returns a failed comparison, independent of any numbers. */
 export function failed(name: string, problem: string): Comparison {
   return { name, ratio: Infinity, problem };
 }
 
 /**
- * The allowed difference: the manifest's `atol`, or its rule where that is not given. 0 for
- * integers.
+ * Returns the tolerance of a tensor: `atol` of the manifest, or the manifest's rule if `atol` is
+ * missing. The tolerance of integers is 0.
  */
 export function toleranceOf(entry: TensorEntry, expected: HostTensor, groupAbsMax: number): number {
   if (expected.data instanceof Int32Array) return 0;
@@ -34,7 +34,7 @@ function absMaxOf(entry: TensorEntry, expected: HostTensor): number {
 }
 
 /**
- * Compares values elementwise; NaN differs from everything, and so does an infinity that is not
+ * Compares values elementwise. NaN differs from every value, and so does an infinity that is not
  * expected.
  */
 export function compareValues(
@@ -74,14 +74,14 @@ function compareTensor(name: string, got: HostTensor, expected: HostTensor, tole
   return compareValues(name, got.data, expected.data, tolerance);
 }
 
-/** Gradients of one scalar share a group, and so do all outputs. */
+/** Returns the group of a name. Gradients of one scalar share a group, and so do all outputs. */
 function groupOf(name: string): string {
   return name.startsWith('grad/') ? name.split('/').slice(0, 2).join('/') : 'out';
 }
 
 /**
- * The produced tensor of an expectation. A checksum (`out/checksum/<name>`) is made of the tensor
- * it stands for: an output, or a gradient, which the manifest hashes by the name of its weight.
+ * Returns the produced tensor of an expectation. A checksum (`out/checksum/<name>`) is computed
+ * from an output or a gradient. The manifest hashes a gradient by the name of its weight.
  */
 function find(name: string, produced: ReadonlyMap<string, HostTensor>): HostTensor | undefined {
   const direct = produced.get(name);
@@ -92,7 +92,7 @@ function find(name: string, produced: ReadonlyMap<string, HostTensor>): HostTens
   return source && checksum(rest.replace(/^.*\/(?:w|in)\//, ''), source);
 }
 
-/** Compares everything that a case expects with what was produced, by the names of the file. */
+/** Compares all expected tensors of a case with the produced ones, by the names of the file. */
 export function compareCase(fixture: LoadedCase, produced: ReadonlyMap<string, HostTensor>): Comparison[] {
   const entries = Object.entries(expectations(fixture));
   const groups = new Map<string, number>();

@@ -3,8 +3,8 @@ import type { BlurTaps, Padding2D } from '@vitvq/layers';
 import type { Config } from './fixture.js';
 
 /**
- * Reads the configuration of a case and notes which keys were asked for: one that nobody knows may
- * change what the case means, so that it must not pass unnoticed.
+ * Reads the config of a case and records which keys were read. A key that is never read may change
+ * the meaning of the case, so the case must not pass unnoticed.
  */
 export class ConfigReader {
   readonly #where: string;
@@ -31,7 +31,7 @@ export class ConfigReader {
     return typeof value === 'boolean' ? value : this.#refuse(name, 'true or false', value);
   }
 
-  /** Whether the key has `value`; where it has not, it must be null or missing. */
+  /** Returns whether the key has `value`; otherwise the key must be null or missing. */
   optional(name: string, value: string): boolean {
     const given = this.#read(name) ?? undefined;
     return given === undefined || given === value
@@ -45,7 +45,7 @@ export class ConfigReader {
     return this.#refuse(name, 'a list of numbers', value);
   }
 
-  /** A number or `[height, width]`. */
+  /** Reads a number or `[height, width]`. */
   size(name: string): readonly [number, number] {
     const value = this.#read(name);
     if (typeof value === 'number') return toSize2D(value);
@@ -55,7 +55,7 @@ export class ConfigReader {
     return this.#refuse(name, 'a number or two', value);
   }
 
-  /** A number, `[before, after]` or `[left, right, top, bottom]`. */
+  /** Reads a number, `[before, after]` or `[left, right, top, bottom]`. */
   padding(name: string, fallback: Padding2D): Padding2D {
     const value = this.#read(name) ?? fallback;
     if (typeof value === 'number') return value;
@@ -64,7 +64,7 @@ export class ConfigReader {
     return this.#refuse(name, 'one, two or four numbers', value);
   }
 
-  /** A list of numbers, or rows of numbers. */
+  /** Reads a list of numbers, or rows of numbers. */
   taps(name: string, fallback: BlurTaps): BlurTaps {
     const value = this.#read(name) ?? fallback;
     const isNumber = (item: unknown): boolean => typeof item === 'number';
@@ -77,19 +77,19 @@ export class ConfigReader {
     return this.#refuse(name, 'a list of numbers, or of such lists', value);
   }
 
-  /** A configuration within this one. */
+  /** Reads a nested config. */
   section(name: string): Config {
     const value = this.#read(name);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Config;
     return this.#refuse(name, 'an object', value);
   }
 
-  /** Marks keys that change nothing here. */
+  /** Marks keys as read that have no effect on the library. */
   ignore(...names: string[]): void {
     for (const name of names) this.#read(name);
   }
 
-  /** @throws {ConfigError} when there are keys that were not asked for */
+  /** Checks that all keys were read. @throws {ConfigError} naming those that were not */
   finish(): void {
     const unknown = Object.keys(this.#config).filter((name) => !this.#asked.has(name));
     if (unknown.length > 0) {

@@ -4,18 +4,18 @@ import { compile, useEngine, type EngineName } from '@vitvq/engine';
 
 export type TensorRecord = Record<string, tf.Tensor>;
 
-/** Plain tensor code: named tensors in, named tensors out. Reads variables, keeps nothing. */
+/** Tensor code with named inputs and outputs. It reads variables and keeps no tensors. */
 type Compute = (inputs: TensorRecord) => TensorRecord;
 
-/** A computation that is compiled once and runs as often as needed. */
+/** A computation that is compiled once and can run many times. */
 export interface Prepared {
   run(inputs: ReadonlyMap<string, HostTensor>): Promise<Map<string, HostTensor>>;
   dispose(): void;
 }
 
 /**
- * Runs `compute` on an engine, values in host memory on both sides. Variables that it assigns keep
- * their new values.
+ * Runs `compute` on an engine. Inputs and outputs are in host memory. Variables that `compute`
+ * assigns keep their new values.
  */
 export interface Execute {
   (compute: Compute, inputs: ReadonlyMap<string, HostTensor>): Promise<Map<string, HostTensor>>;
@@ -41,12 +41,12 @@ async function toHost(tensors: TensorRecord): Promise<Map<string, HostTensor>> {
 }
 
 /**
- * Starts an engine. `cpu` is slow and exact in its order of operations, the oracle of every other
- * engine; `onnx` compiles.
- * @throws {EngineError} when it does not run here
+ * Starts an engine. `cpu` is slow and runs operations in their exact order; it is the reference for
+ * every other engine. `onnx` compiles.
+ * @throws {EngineError} when the engine does not run on this machine
  */
 export async function startEngine(name: EngineName | 'auto'): Promise<Execute> {
-  // Cases are small and many: no lines about compiling.
+  // Messages about compiling are off, because there are many small cases.
   await useEngine({ name, onCompile: () => undefined });
   const prepare = (compute: Compute): Prepared => {
     const compiled = compile(compute, { name: 'case' });

@@ -4,13 +4,13 @@ import { readSafetensors } from '@vitvq/checkpoint';
 import { DataError, type HostTensor } from '@vitvq/core';
 import { fnv1a, hashSym } from './checksum.js';
 
-/** What the manifest says of a tensor in a case's file. */
+/** Describes a tensor in a case's file, as in the manifest. */
 export interface TensorEntry {
   readonly shape: readonly number[];
   readonly dtype?: string;
   /** Largest absolute value. */
   readonly absMax?: number;
-  /** The reference's own difference between float32 and float64. */
+  /** Difference between the float32 and float64 results of the reference. */
   readonly f64Diff?: number;
   /** Largest difference that passes. */
   readonly atol?: number;
@@ -20,7 +20,7 @@ type TensorEntries = Readonly<Record<string, TensorEntry>>;
 
 export type Config = Readonly<Record<string, unknown>>;
 
-/** One case of a manifest. */
+/** Describes one case of a manifest. */
 export interface FixtureCase {
   readonly name: string;
   /** Class or function of the reference. */
@@ -32,29 +32,29 @@ export interface FixtureCase {
   readonly weights?: TensorEntries;
   readonly outputs?: TensorEntries;
   readonly grads?: TensorEntries;
-  /** Files that `torch.save` has written, with the weights of the case, by format. */
+  /** Files of `torch.save` with the weights of the case, by format. */
   readonly checkpoints?: Readonly<Record<string, { readonly file: string }>>;
-  /** Shapes of all that those files have under `state_dict`. */
+  /** Shapes of all tensors under `state_dict` in those files. */
   readonly stateDict?: Readonly<Record<string, readonly number[]>>;
-  /** Of the same tensors: sum, l2 norm and hashed sum. */
+  /** Sum, l2 norm and hashed sum of the same tensors. */
   readonly checksums?: Readonly<Record<string, readonly number[]>>;
   /**
-   * For cases that store no weights: seed of the rule that makes them, which each module has its
-   * own scales for.
+   * Seed of the rule that generates the weights, for cases that store none. Each module has its own
+   * scales for the rule.
    */
   readonly hashWeights?: { readonly hashSeed: number };
-  /** Of losses: the arguments of each call that was made, in order. */
+  /** Arguments of each call of a loss, in order. */
   readonly calls?: readonly Readonly<Record<string, unknown>>[];
-  /** Expectations that are no tensors: schedules, initial distributions. */
+  /** Expectations other than tensors: schedules and initial distributions. */
   readonly values?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * A case with the tensors of its file: `in/…`, `w/…`, `out/…`, `grad/<scalar>/…`, in PyTorch's
- * layouts.
+ * Holds a case with the tensors of its file: `in/…`, `w/…`, `out/…` and `grad/<scalar>/…`, in
+ * the layouts of PyTorch.
  */
 export interface LoadedCase extends FixtureCase {
-  /** Where its files are. */
+  /** Folder of the case's files. */
   readonly folder: string;
   readonly tensors: ReadonlyMap<string, HostTensor>;
 }
@@ -77,7 +77,7 @@ function isCase(value: unknown): value is FixtureCase {
   );
 }
 
-/** The manifest's own examples of the hash rule must come out. */
+/** Checks that the hash rule reproduces the examples in the manifest. */
 function checkHash(hash: unknown, file: string): void {
   if (!isRecord(hash) || !isRecord(hash.check)) return;
   const { seed, hashSym: expected, fnv1a_abc: abc } = hash.check;
@@ -145,7 +145,7 @@ export async function loadCase(folder: string, fixture: FixtureCase): Promise<Lo
   return { ...fixture, folder, tensors };
 }
 
-/** What must come out, by the names of the file: `out/<name>` and `grad/<name>`. */
+/** Returns the expected tensors by the names of the file: `out/<name>` and `grad/<name>`. */
 export function expectations({ outputs = {}, grads = {} }: FixtureCase): Record<string, TensorEntry> {
   return Object.fromEntries([
     ...Object.entries(outputs).map(([name, entry]) => [`out/${name}`, entry] as const),
@@ -153,7 +153,7 @@ export function expectations({ outputs = {}, grads = {} }: FixtureCase): Record<
   ]);
 }
 
-/** Tensors whose name starts with `prefix/`, without it. */
+/** Returns the tensors whose names start with `prefix/`, by their names without it. */
 export function tensorsUnder(tensors: ReadonlyMap<string, HostTensor>, prefix: string): Map<string, HostTensor> {
   return new Map(
     [...tensors].flatMap(([name, tensor]) =>

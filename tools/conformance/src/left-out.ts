@@ -1,22 +1,22 @@
 import type { FixtureCase } from './fixture.js';
 
 interface LeftOut {
-  /** Exact name of the module, or its beginning. */
+  /** Exact name of the module, or a prefix. */
   readonly module: string | RegExp;
-  /** Of what the manifest says of the reference's code; without, whatever it says. */
+  /** Matches the manifest's description of the reference's code; if missing, any fits. */
   readonly reference?: RegExp;
   readonly reason: string;
 }
 
-/** The manifest says which code made a case: the reference's own, or a corrected one. */
+/** The manifest states which code computed a case: the reference's own, or a corrected version. */
 interface CaseOfReference extends FixtureCase {
   readonly reference?: unknown;
 }
 
 /**
- * What is left out on purpose: by module and by what was run, never by the name of a case, because
- * other folders of cases have other names and sizes. Whoever adds a part to the library takes its
- * line out.
+ * Cases that are left out on purpose, by module and by the code that was run. Names of cases are
+ * not used, because other folders of cases have other names and sizes. Remove the line of a part
+ * when the library has it.
  */
 const leftOut: readonly LeftOut[] = [
   {
@@ -27,7 +27,7 @@ const leftOut: readonly LeftOut[] = [
   },
 ];
 
-/** Why a case is left out on purpose; undefined for one that must pass. */
+/** Returns why a case is left out, or undefined for a case that must pass. */
 export function leftOutReason({ module, reference }: CaseOfReference): string | undefined {
   return leftOut.find(
     (entry) =>

@@ -2,10 +2,10 @@ import type { CaseResult } from './run.js';
 
 const labels = { pass: 'PASS    ', miss: 'MISS    ', 'left out': 'LEFT OUT' } as const;
 
-/** How many problems of a case are printed. */
+/** Largest number of problems that are printed for a case. */
 const shownProblems = 3;
 
-/** One line a case; a miss has its first problems in lines below. */
+/** Formats one line for a case. The first problems of a miss follow on further lines. */
 export function formatResult({ name, module, status, comparisons, reason }: CaseResult): string {
   const head = `${labels[status]} ${name} (${module})`;
   if (status === 'left out') return `${head}: ${reason}`;
@@ -23,7 +23,7 @@ export function formatResult({ name, module, status, comparisons, reason }: Case
   ].join('\n');
 }
 
-/** Closing line. */
+/** Formats the summary line. */
 export function formatSummary(results: readonly CaseResult[], seconds: number): string {
   const count = (status: CaseResult['status']): number => results.filter((result) => result.status === status).length;
   return (

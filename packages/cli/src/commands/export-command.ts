@@ -20,10 +20,10 @@ interface ExportFlags {
 const tokenizerFiles: readonly string[] = ['encoder.onnx', 'decoder.onnx'];
 const transformerFiles: readonly string[] = ['start.onnx', 'step.onnx', 'predict.onnx'];
 
-/** How many images of a folder are looked at. */
+/** Largest number of images of a folder that are used. */
 const largestImageCount = 256;
 
-/** `vitvq export <run> --to onnx`: the models of a run as files for any ONNX runtime. */
+/** Adds `vitvq export <run> --to onnx`, which writes the models of a run as ONNX files. */
 export function addExportCommand(program: Command): void {
   program
     .command('export')
@@ -87,8 +87,8 @@ async function exportRun(run: string, flags: ExportFlags, command: Command): Pro
 }
 
 /**
- * Files of an earlier export stay, unless they are to be replaced; a part that the run has not
- * stays in either case.
+ * Refuses a folder with files of an earlier export, or removes those files if `force` is set and
+ * the run has both models. Files of a model that the run does not have stay in either case.
  * @throws {DataError} naming what would be replaced
  */
 async function makeRoom(out: string, { tokenizer, transformer }: FoundModels, force: boolean): Promise<void> {
@@ -98,12 +98,13 @@ async function makeRoom(out: string, { tokenizer, transformer }: FoundModels, fo
   ];
   if (!force) return assertNothingReplaced(out, (name) => replaced.includes(name));
   if (tokenizer === undefined || transformer === undefined) return;
-  // Of an earlier pair, one half would not fit the first half of this one.
+  // If writing stops halfway, files of the earlier pair of models must not stay beside new ones.
   for (const name of ['vitvq.json', ...replaced]) await fs.rm(join(out, name), { force: true });
 }
 
 /**
- * `[B, H, W, 3]` in [0, 1]: all images of a folder, or as many as are looked at, from all over it.
+ * Reads the images of a folder, or `largestImageCount` of them at equal distances, as
+ * `[B, H, W, 3]` in [0, 1].
  */
 async function readSomeImages(folder: string, imageSize: readonly [number, number]) {
   const { openImageFolder, readImages, subset } = await loadOptional(

@@ -2,19 +2,19 @@ import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '@vitvq/core';
 
-const tokenizerTypes: readonly string[] = ['vit-vq', 'cnn-vq'];
+const tokenizerTypes: readonly string[] = ['vq-tokenizer'];
 const transformerTypes: readonly string[] = ['gpt', 'rq-transformer'];
 
-/** Where the models of a run are. */
+/** Folders of the models of a run. */
 export interface FoundModels {
   readonly tokenizer?: string;
   readonly transformer?: string;
 }
 
 /**
- * The model folders of a run: the folder itself, its `model`, or the `model` of a stage
+ * Finds the model folders of a run: the folder itself, its `model`, or the `model` of a stage
  * (`tokenizer/model`, `gpt/model`).
- * @throws {DataError} when there is none, or two of a kind
+ * @throws {DataError} when there is no model, or two of one kind
  */
 export async function findModels(folder: string): Promise<FoundModels> {
   const { openModel } = await import('@vitvq/checkpoint');
@@ -49,7 +49,7 @@ export async function findModels(folder: string): Promise<FoundModels> {
   return found;
 }
 
-/** Folders with a config.json that can be a model's. */
+/** Returns the folders that may be model folders and have a config.json. */
 async function candidates(folder: string): Promise<string[]> {
   const below = await fs.readdir(folder, { withFileTypes: true }).catch(() => []);
   const stages = below.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name, 'model'));

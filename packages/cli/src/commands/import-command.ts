@@ -2,13 +2,13 @@ import { promises as fs } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { ConfigError, DataError } from '@vitvq/core';
-import type { QuantizerHint } from '@vitvq/tokenizer';
-import type { ImportedTokenizer, ImportOptions, TokenizerConfig } from '@vitvq/tokenizer/node';
+import type { QuantizerHint, TokenizerConfig } from '@vitvq/tokenizer';
+import type { ImportedTokenizer, ImportOptions } from '@vitvq/tokenizer/node';
 import { optionName } from '../arguments.js';
 import { assertNothingReplaced } from './output-folder.js';
 import { leftovers, refuseUsage } from './usage.js';
 
-/** What shapes do not tell, as it is typed. */
+/** Options for values that the shapes of the weights do not determine. */
 interface HintFlags {
   readonly imageSize?: number | readonly [number, number];
   readonly encoderHeads?: number;
@@ -18,7 +18,7 @@ interface HintFlags {
   readonly normalize?: boolean;
 }
 
-/** What only files of PyTorch have. */
+/** Options for PyTorch files only. */
 interface PyTorchFlags {
   readonly part?: string;
   readonly ignore?: readonly string[];
@@ -31,7 +31,7 @@ interface ImportFlags extends HintFlags, PyTorchFlags {
   readonly config?: string;
 }
 
-/** `vitvq import <file>`: the tokenizer of a PyTorch checkpoint as a model folder. */
+/** Adds `vitvq import <file>`, which writes a PyTorch checkpoint's tokenizer as a model folder. */
 export function addImportCommand(program: Command): void {
   program
     .command('import')
@@ -72,9 +72,9 @@ async function importFile(file: string, flags: ImportFlags, command: Command): P
   refuseUsage(command, [...leftovers(command), ...contradictions(file, flags)]);
   await assertOut(file, out, force);
   const options = configFile === undefined ? { hints: hintsOf(hintFlags) } : { config: await readConfig(configFile) };
-  // Weights are held and not computed with, so the backend of plain TensorFlow.js is enough.
+  // Nothing is computed with the weights, so the cpu backend of TensorFlow.js is enough.
   const tf = await import('@tensorflow/tfjs');
-  // This backend prints an advertisement at its first use, unless it believes that there was one.
+  // The backend prints an advertisement at its first use; this flag prevents it.
   Object.assign(tf.findBackend('cpu'), { firstUse: false });
   await tf.setBackend('cpu');
   const { saveTokenizer } = await import('@vitvq/tokenizer/node');
@@ -88,7 +88,7 @@ async function importFile(file: string, flags: ImportFlags, command: Command): P
   tokenizer.dispose();
 }
 
-/** Options that make no sense together. */
+/** Describes options that cannot be combined, one message for each problem. */
 function contradictions(file: string, flags: ImportFlags): string[] {
   const { quantizer, levels, config } = flags;
   const isPyTorch = !file.endsWith('.safetensors') && !file.endsWith('.index.json');
@@ -104,7 +104,10 @@ function contradictions(file: string, flags: ImportFlags): string[] {
   ];
 }
 
-/** @throws {DataError} when something would be replaced that is not meant to be */
+/**
+ * Refuses an output folder in which a model, or the imported file itself, would be replaced.
+ * @throws {DataError} naming the folder
+ */
 async function assertOut(file: string, out: string, force: boolean): Promise<void> {
   const isModel = (name: string): boolean =>
     name === 'config.json' || /^model.*\.safetensors(\.index\.json)?$/.test(name);
@@ -119,7 +122,10 @@ async function assertOut(file: string, out: string, force: boolean): Promise<voi
   }
 }
 
-/** @throws {ConfigError} which speaks of options of this command */
+/**
+ * Opens and imports a file.
+ * @throws {ConfigError} naming the option of this command that gives a missing value
+ */
 async function importOpened(
   file: string,
   pyTorchFlags: PyTorchFlags,
@@ -140,7 +146,7 @@ async function importOpened(
   }
 }
 
-/** @throws {DataError} */
+/** Opens a file by the ending of its name. @throws {DataError} when it cannot be read */
 async function open(file: string, pyTorchFlags: PyTorchFlags) {
   const { openPyTorchCheckpoint, openSafetensors, openShardedSafetensors } = await import('@vitvq/checkpoint');
   await assertNoFolder(file);
@@ -148,7 +154,10 @@ async function open(file: string, pyTorchFlags: PyTorchFlags) {
   return file.endsWith('.safetensors') ? openSafetensors(file) : openPyTorchCheckpoint(file, pyTorchFlags);
 }
 
-/** @throws {DataError} which says what to do with what the folder holds */
+/**
+ * Refuses a folder.
+ * @throws {DataError} naming the files in the folder that can be imported
+ */
 async function assertNoFolder(path: string): Promise<void> {
   const names = await fs.readdir(path).catch(() => undefined);
   if (names === undefined) return;
@@ -171,7 +180,10 @@ function quantizerOf(type: HintFlags['quantizer'], levels: number | undefined): 
   return type === 'residual' ? { type, codeDepth: levels! } : type && { type };
 }
 
-/** `importTokenizer` checks what it says. @throws {DataError} unless it is an object in JSON */
+/**
+ * Reads a config, which `importTokenizer` validates.
+ * @throws {DataError} unless the file holds a JSON object
+ */
 async function readConfig(file: string): Promise<TokenizerConfig> {
   const problem = (got: string, cause?: unknown): DataError =>
     new DataError({ where: file, expected: 'a JSON file with the config of a tokenizer', got }, { cause });

@@ -2,9 +2,9 @@ import { promises as fs } from 'node:fs';
 import { DataError } from '@vitvq/core';
 
 /**
- * Refuses a folder that holds what would be replaced.
- * @param isReplaced  whether a file of that name would be overwritten or removed
- * @throws {DataError} naming those files; when the folder cannot be read
+ * Refuses a folder with files that would be replaced.
+ * @param isReplaced  returns whether a file of that name would be overwritten or removed
+ * @throws {DataError} naming those files, or when the folder cannot be read
  */
 export async function assertNothingReplaced(folder: string, isReplaced: (name: string) => boolean): Promise<void> {
   const found = (await namesIn(folder)).filter(isReplaced).sort();
@@ -17,7 +17,7 @@ export async function assertNothingReplaced(folder: string, isReplaced: (name: s
   });
 }
 
-/** None where there is no folder yet. */
+/** Returns the names in a folder, or an empty list when the folder does not exist. */
 async function namesIn(folder: string): Promise<string[]> {
   try {
     return await fs.readdir(folder);

@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 import { unknownArguments } from '../arguments.js';
 
-/** Exit code for a command line that cannot be understood, as most Unix tools have it. */
+/** Exit code for an invalid command line, as in most Unix tools. */
 export const USAGE_ERROR = 2;
 
 /**
- * What a command was given besides its arguments and options. Commander stops at the first unknown
- * option, and a user who mistyped two should learn of both: the command allows them, and refuses
- * them here.
+ * Describes the unknown options and excess arguments of a command, one message for each. Commander
+ * stops at the first unknown option. To report all of them, commands allow unknown options and
+ * refuse them here.
  */
 export function leftovers({ args, registeredArguments }: Command): string[] {
   const firstOption = args.findIndex((argument) => argument.startsWith('-'));
@@ -15,7 +15,7 @@ export function leftovers({ args, registeredArguments }: Command): string[] {
   return unknownArguments(args.slice(Math.min(operands, registeredArguments.length)));
 }
 
-/** Ends the program where there are problems, after naming all of them. */
+/** Ends the program with an error that names all problems, if there are any. */
 export function refuseUsage(command: Command, problems: readonly string[]): void {
   if (problems.length === 0) return;
   const options = command

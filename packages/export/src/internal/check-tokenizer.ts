@@ -2,18 +2,14 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import { reconstructionMetrics } from '@vitvq/evaluation';
-import type { ExportableTokenizer } from '../export-tokenizer.js';
-import type { ExportedTokenizer, MeasuredTokenizer, OriginalBy } from '../manifest.js';
-import { equalShare, largestDifference } from './differences.js';
+import type { TokenizerCheck } from '../export-report.js';
+import type { ExportableTokenizer } from '../exportable-tokenizer.js';
+import type { ExportedTokenizer, OriginalBy } from '../manifest.js';
+import type { RuntimeName } from '../runtime-name.js';
+import { equalFraction, largestDifference } from './differences.js';
 import { original, originalBy } from './originals.js';
-import { openSession, type HostValue, type RuntimeName } from './runtimes.js';
+import { openSession, type HostValue } from './runtimes.js';
 import { syntheticImages } from './synthetic-images.js';
-
-/** How near the files of a tokenizer come to it. */
-export interface TokenizerCheck extends MeasuredTokenizer {
-  readonly part: 'tokenizer';
-  readonly passed: boolean;
-}
 
 interface CheckOptions {
   readonly runtimes: readonly RuntimeName[];
@@ -26,7 +22,7 @@ interface CheckOptions {
 /** Large images in large batches would not fit into the memory that WebAssembly has. */
 const largestBatch = 8;
 
-/** One image alone, then the others in batches. */
+/** Checks the files of a tokenizer on one image alone, then on the others in batches. */
 export async function checkTokenizer(
   folder: string,
   exported: ExportedTokenizer,
@@ -67,7 +63,7 @@ export async function checkTokenizer(
         results.push({ tokens: tokens!, decoded: decoded.images!, reconstructed: reconstructed.images! });
       }
       const found = {
-        equalTokens: equalShare(results.map((result, index) => [result.tokens, expected[index]!.tokens] as const)),
+        equalTokens: equalFraction(results.map((result, index) => [result.tokens, expected[index]!.tokens] as const)),
         pixels: largestDifference(results.map((result, index) => [result.decoded, expected[index]!.images] as const)),
         psnr: { original: psnrOfOriginal, exported: psnrOf(results.map(({ reconstructed }) => reconstructed)) },
       };
@@ -82,7 +78,10 @@ export async function checkTokenizer(
   return checks;
 }
 
-/** Of one image, about: dense layers see every token; a convolution may see every pixel. */
+/**
+ * Returns about how many multiplications one image takes: dense layers see every token, and a
+ * convolution may see every pixel.
+ */
 function multiplications(tokenizer: ExportableTokenizer, { image }: ExportedTokenizer): number {
   const tokens = tokenizer.grid[0] * tokenizer.grid[1];
   let sum = 0;
@@ -92,7 +91,7 @@ function multiplications(tokenizer: ExportableTokenizer, { image }: ExportedToke
   return sum;
 }
 
-/** What the tokenizer itself makes of the batches. */
+/** Returns the tokens and reconstructions that the tokenizer itself computes for the batches. */
 async function originals(
   tokenizer: ExportableTokenizer,
   batches: readonly HostValue[],

@@ -2,16 +2,12 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, foldIn, randomInts, randomKey, randomNormal, type RandomKey } from '@vitvq/core';
 import type { AnyConditioner, AutoregressiveModel, Conditions, ImageTokens } from '@vitvq/transformers';
-import type { ExportedCondition, ExportedTransformer, MeasuredTransformer, OriginalBy } from '../manifest.js';
-import { equalShare, largestDifference } from './differences.js';
+import type { TransformerCheck } from '../export-report.js';
+import type { ExportedCondition, ExportedTransformer, OriginalBy } from '../manifest.js';
+import type { RuntimeName } from '../runtime-name.js';
+import { equalFraction, largestDifference } from './differences.js';
 import { original, originalBy } from './originals.js';
-import { openSession, type HostValue, type RuntimeName, type Session } from './runtimes.js';
-
-/** How near sampling with the files comes to the model. */
-export interface TransformerCheck extends MeasuredTransformer {
-  readonly part: 'transformer';
-  readonly passed: boolean;
-}
+import { openSession, type HostValue, type Session } from './runtimes.js';
 
 interface CheckOptions {
   readonly runtimes: readonly RuntimeName[];
@@ -29,7 +25,7 @@ interface Example {
   readonly logits: HostValue;
 }
 
-/** Two batches, of one row and of two. */
+/** Checks the files of a transformer on two batches, of one row and of two. */
 export async function checkTransformer(
   folder: string,
   exported: ExportedTransformer,
@@ -54,9 +50,9 @@ export async function checkTransformer(
       const pairs: (readonly [HostValue, HostValue])[] = [];
       for (const example of examples) pairs.push([await teacherForced(sessions, exported, example), example.logits]);
       const logits = largestDifference(pairs);
-      const share = equalShare(pairs.map(([found, expected]) => [mostLikely(found), mostLikely(expected)]));
-      const passed = logits <= tolerance * Math.max(1, largestLogit) && share >= equalTokens;
-      const found = { logits, largestLogit, equalTokens: share };
+      const equal = equalFraction(pairs.map(([found, expected]) => [mostLikely(found), mostLikely(expected)]));
+      const passed = logits <= tolerance * Math.max(1, largestLogit) && equal >= equalTokens;
+      const found = { logits, largestLogit, equalTokens: equal };
       checks.push({ part: 'transformer', runtime, images: 3, firstOriginalBy, ...found, passed });
     } finally {
       for (const session of Object.values(sessions)) await session?.release();
@@ -65,7 +61,7 @@ export async function checkTransformer(
   return checks;
 }
 
-/** Of one image, about: all weights see every position. */
+/** Returns about how many multiplications one image takes: all weights see every position. */
 function multiplications(model: AutoregressiveModel): number {
   const { grid, levels, conditionLength } = model;
   const weights = [...model.namedVariables().values()].reduce((sum, { size }) => sum + size, 0);
@@ -126,7 +122,10 @@ function drawConditions(key: RandomKey, condition: ExportedCondition, batch: num
   return { shape, data: randomNormal(key, size) };
 }
 
-/** Logits `[B, N, L, V]` of the files, which are told the tokens one position after the other. */
+/**
+ * Returns the logits `[B, N, L, V]` of the files, which get the given tokens one position after the
+ * other.
+ */
 async function teacherForced(
   sessions: { readonly start: Session; readonly step: Session; readonly predict: Session | undefined },
   { cache, vocabSize }: ExportedTransformer,
@@ -134,7 +133,7 @@ async function teacherForced(
 ): Promise<HostValue> {
   const [batch, positions, levels] = tokens.shape as [number, number, number];
   const logits = new Float32Array(batch * positions * levels * vocabSize);
-  /** The tokens of one position, of the first `count` levels. */
+  /** Returns the first `count` codes of the tokens of one position. */
   const at = (position: number, count: number): HostValue => ({
     shape: [batch, count],
     data: Int32Array.from({ length: batch * count }, (_, index) => {
@@ -160,7 +159,7 @@ async function teacherForced(
   return { shape: [batch, positions, levels, vocabSize], data: logits };
 }
 
-/** Which logit is the largest, along the last axis. */
+/** Returns the index of the largest logit along the last axis. */
 function mostLikely({ shape, data }: HostValue): HostValue {
   const width = shape.at(-1)!;
   const rows = data.length / width;

@@ -2,7 +2,10 @@ import type { HostValue } from './runtimes.js';
 
 type Pairs = readonly (readonly [found: HostValue, expected: HostValue])[];
 
-/** Over all values; infinite where shapes differ or a value is not a number, so that it never passes. */
+/**
+ * Returns the largest difference over all values; infinity where shapes differ or a value is not a
+ * number, so that the difference never passes.
+ */
 export function largestDifference(pairs: Pairs): number {
   let largest = 0;
   for (const [found, expected] of pairs) {
@@ -16,8 +19,8 @@ export function largestDifference(pairs: Pairs): number {
   return largest;
 }
 
-/** Share of equal values; 0 where shapes differ. */
-export function equalShare(pairs: Pairs): number {
+/** Returns the fraction of equal values; values of different shapes count as unequal. */
+export function equalFraction(pairs: Pairs): number {
   let [equal, total] = [0, 0];
   for (const [found, expected] of pairs) {
     total += expected.data.length;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ExportManifest } from '../manifest.js';
 
+/** Name of the manifest in an exported folder. */
 export const manifestName = 'vitvq.json';
 
 const positive = z.int().min(1);
@@ -10,7 +11,7 @@ const port = z.strictObject({
   shape: z.array(z.union([z.int().min(0), z.string().min(1)])).readonly(),
 });
 const graph = z.strictObject({
-  // A plain name: a manifest from elsewhere must not lead out of its folder.
+  // The file has a plain name, so that no manifest leads out of its folder.
   file: z.string().regex(/^[a-z][a-z0-9-]*\.onnx$/),
   bytes: positive,
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
@@ -22,8 +23,8 @@ const graph = z.strictObject({
 const grid = z.tuple([positive, positive]).readonly();
 const metadata = z.record(z.string(), z.string()).readonly();
 const meaning = z.record(z.string(), z.unknown()).readonly();
-const share = z.number().min(0).max(1);
-// JSON has no word for the infinite PSNR of images that are the same.
+const fraction = z.number().min(0).max(1);
+// JSON cannot represent the infinite PSNR of equal images.
 const decibel = z
   .number()
   .nullable()
@@ -32,11 +33,14 @@ const measured = {
   runtime: z.enum(['node', 'web']),
   images: positive,
   firstOriginalBy: z.enum(['tensorflow.js', 'engine']),
-  equalTokens: share,
+  equalTokens: fraction,
 };
 const tokens = { grid, vocabSize: positive, levels: positive };
 
-/** Anything else in the file is an error: it would be of a version that this program does not know. */
+/**
+ * Schema of a manifest. Any other content is an error: it would be of a version that this program
+ * does not know.
+ */
 export const manifestSchema: z.ZodType<ExportManifest> = z.strictObject({
   format: z.literal('vitvq-onnx'),
   version: z.literal(1),

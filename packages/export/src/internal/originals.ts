@@ -3,25 +3,27 @@ import { compile, currentEngine } from '@vitvq/engine';
 import type { OriginalBy } from '../manifest.js';
 import type { HostValue } from './runtimes.js';
 
-/** Multiplications that plain TensorFlow.js does in some seconds. */
+/** Number of multiplications that plain TensorFlow.js does in some seconds. */
 const affordableMultiplications = 2 ** 30;
 
 /**
- * Who computes the first example of a check: plain TensorFlow.js, operation by operation, unless the model is too large for that.
- * A compiled function is lowered by the code that has written the files, so that both may have the same mistake.
- * @param multiplications  about how many the example takes
+ * Returns what computes the first example of a check: plain TensorFlow.js, operation by operation,
+ * unless the model is too large for that. A compiled function is lowered by the same code as the
+ * files, so that both may have the same mistake.
+ * @param multiplications  about how many multiplications the example takes
  */
 export function originalBy(multiplications: number): OriginalBy {
   const isCompiled = currentEngine()?.kind === 'compiled';
   return !isCompiled || multiplications <= affordableMultiplications ? 'tensorflow.js' : 'engine';
 }
 
-/** A function of a model that is not exported, for host values. */
+/** Function of an original model whose results are host values. */
 export interface Original<Inputs extends tf.Tensor[]> {
   run(by: OriginalBy, ...inputs: Inputs): Promise<HostValue>;
   dispose(): void;
 }
 
+/** Returns a function of an original model that runs compiled or operation by operation. */
 export function original<Inputs extends tf.Tensor[]>(
   name: string,
   fn: (...inputs: Inputs) => tf.Tensor,
@@ -29,7 +31,7 @@ export function original<Inputs extends tf.Tensor[]>(
   const compiled = compile((...inputs: tf.Tensor[]) => fn(...(inputs as Inputs)), { name });
   return {
     async run(by, ...inputs) {
-      // Within the engine that compiles, what is not compiled runs on TensorFlow.js' cpu backend.
+      // With an engine that compiles, everything else runs on the cpu backend of TensorFlow.js.
       const result = by === 'engine' ? await compiled(...inputs) : tf.tidy(() => fn(...inputs));
       const { shape, dtype } = result;
       const values = await result.data();

@@ -1,4 +1,7 @@
-/** Notes in an ONNX file: what the manifest says of it, as JSON under names of ours, and those of whoever exports. */
+/**
+ * Returns the metadata of an ONNX file: what the manifest says of the file, as JSON under names
+ * that begin with `vitvq.`, and the caller's notes.
+ */
 export function partMetadata(
   part: string,
   facts: Readonly<Record<string, unknown>>,

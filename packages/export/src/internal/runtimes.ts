@@ -2,17 +2,15 @@ import { readFile } from 'node:fs/promises';
 import type * as OnnxRuntimeNode from 'onnxruntime-node';
 import { ExportError } from '../errors.js';
 import type { ExportedGraph } from '../manifest.js';
+import type { RuntimeName } from '../runtime-name.js';
 
-/** A runtime that files are checked with: `node` is onnxruntime-node, `web` the WebAssembly of onnxruntime-web, here in Node. */
-export type RuntimeName = 'node' | 'web';
-
-/** A tensor's values in host memory. */
+/** Values of a tensor in host memory. */
 export interface HostValue {
   readonly shape: readonly number[];
   readonly data: Float32Array | Int32Array;
 }
 
-/** One file, loaded. */
+/** Runtime with one file loaded. */
 export interface Session {
   run(inputs: Readonly<Record<string, HostValue>>): Promise<Record<string, HostValue>>;
   release(): Promise<void>;
@@ -27,12 +25,12 @@ const providers = { node: 'cpu', web: 'wasm' } as const;
 async function load(name: RuntimeName): Promise<OnnxRuntime> {
   if (name === 'node') return import('onnxruntime-node');
   const runtime = await import('onnxruntime-web');
-  // Its threads would keep a process of Node alive.
+  // Threads of onnxruntime-web would keep a process of Node alive.
   runtime.env.wasm.numThreads = 1;
   return runtime;
 }
 
-/** Whether a runtime is installed. */
+/** Returns whether a runtime is installed. */
 export async function isInstalled(name: RuntimeName): Promise<boolean> {
   return load(name).then(
     () => true,
@@ -40,7 +38,10 @@ export async function isInstalled(name: RuntimeName): Promise<boolean> {
   );
 }
 
-/** @throws {ExportError} where the runtime is missing, or refuses the file */
+/**
+ * Loads a file into a runtime.
+ * @throws {ExportError} where the runtime is missing, or refuses the file
+ */
 export async function openSession(name: RuntimeName, path: string, { inputs }: ExportedGraph): Promise<Session> {
   let runtime: OnnxRuntime;
   try {
@@ -61,7 +62,7 @@ export async function openSession(name: RuntimeName, path: string, { inputs }: E
   try {
     session = await InferenceSession.create(new Uint8Array(await readFile(path)), {
       executionProviders: [providers[name]],
-      // Errors, not warnings: they would go to standard error.
+      // Only errors: warnings would go to standard error.
       logSeverityLevel: 3,
     });
   } catch (error) {

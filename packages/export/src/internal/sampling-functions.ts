@@ -1,4 +1,7 @@
-/** Sampling as functions of named tensors, which are written as files. The cache is `past.0.keys` and so on, one segment a block. */
+/**
+ * Sampling as functions of named tensors, which are written as files. The KV cache has names such
+ * as `past.0.keys`, with one segment for each block.
+ */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { BlockCache } from '@vitvq/layers';
@@ -6,32 +9,38 @@ import type { AnyConditioner, AutoregressiveModel, Conditions } from '@vitvq/tra
 
 type NamedTensors = Record<string, Tensor>;
 
-/** `conditions` to `logits` (`hidden`, with levels) of the first position, and the cache. */
+/**
+ * Returns the function of `start.onnx`: `conditions` to the `logits` (`hidden` with a code depth
+ * above 1) of the first position and the KV cache.
+ */
 export function startSampling(
   model: AutoregressiveModel,
   conditioner: AnyConditioner,
 ): (inputs: NamedTensors) => NamedTensors {
-  const slots = slotsOf(model);
+  const length = cacheLength(model);
   return ({ conditions }) => {
     const given = 'embed' in conditioner ? conditioner.embed(conditions!) : (conditions as Conditions);
     const { hidden, added } = model.start(given, undefined, tf.scalar(0, 'int32'));
     const blocks = added.map(({ before, keys, values }): BlockCache => {
-      return { before, keys: [padSlots(keys, slots)], values: [padSlots(values, slots)] };
+      return { before, keys: [padPositions(keys, length)], values: [padPositions(values, length)] };
     });
     return { ...predicted(model, hidden), ...namedCache(blocks) };
   };
 }
 
-/** `tokens` of the last position, `count` and the cache to `logits` (`hidden`) of the next, and the cache after it. */
+/**
+ * Returns the function of `step.onnx`: `tokens` of the last position, `count` and the KV cache to
+ * the `logits` (`hidden`) of the next position and the KV cache after it.
+ */
 export function stepSampling(model: AutoregressiveModel): (inputs: NamedTensors) => NamedTensors {
-  const slots = slotsOf(model);
+  const length = cacheLength(model);
   return (inputs) => {
     const count = inputs.count as Scalar;
     const blocks = blocksOf(inputs);
     const { hidden, added } = model.step(inputs.tokens as Tensor2D, count, { blocks });
-    // Conditions stand in the first slots, then tokens.
-    const slot = tf.add<Scalar>(count, tf.scalar(model.conditionLength - 1, 'int32'));
-    const isNew = tf.reshape(tf.equal(tf.range(0, slots, 1, 'int32'), slot), [1, 1, slots, 1]);
+    // Conditions have the first positions, then tokens.
+    const position = tf.add<Scalar>(count, tf.scalar(model.conditionLength - 1, 'int32'));
+    const isNew = tf.reshape(tf.equal(tf.range(0, length, 1, 'int32'), position), [1, 1, length, 1]);
     const withNew = ([all]: readonly Tensor4D[], one: Tensor4D): Tensor4D[] => [tf.where(isNew, one, all!)];
     const next = added.map(({ before, keys, values }, index): BlockCache => {
       const block = blocks[index]!;
@@ -41,15 +50,18 @@ export function stepSampling(model: AutoregressiveModel): (inputs: NamedTensors)
   };
 }
 
-/** `hidden` and `tokens` `[B, L - 1]` of the levels above to `logits` `[B, L, V]`. */
+/**
+ * Returns the function of `predict.onnx`: `hidden` and the first codes `tokens` `[B, L - 1]` of a
+ * position to `logits` `[B, L, V]`.
+ */
 export function predictLevels(model: AutoregressiveModel): (inputs: NamedTensors) => NamedTensors {
   return ({ hidden, tokens }) => ({
     logits: tf.stack(logitsOf(model, hidden as Tensor2D, tokens as Tensor2D), 1),
   });
 }
 
-/** All conditions and tokens but the last, which is never fed. */
-function slotsOf({ conditionLength, grid }: AutoregressiveModel): number {
+/** Returns the number of positions of the KV cache: all but the last token, which is never fed. */
+function cacheLength({ conditionLength, grid }: AutoregressiveModel): number {
   return conditionLength + grid[0] * grid[1] - 1;
 }
 
@@ -57,20 +69,20 @@ function predicted(model: AutoregressiveModel, hidden: Tensor2D): NamedTensors {
   return model.levels === 1 ? { logits: logitsOf(model, hidden)[0]! } : { hidden };
 }
 
-/** Logits `[B, V]` of each level, given the tokens of the levels above, `[B, L - 1]`. */
+/** Returns the logits `[B, V]` of each code of a token, given the codes before it, `[B, L - 1]`. */
 function logitsOf(model: AutoregressiveModel, hidden: Tensor2D, above?: Tensor2D): Tensor2D[] {
   const logits: Tensor2D[] = [];
   model.predict(hidden, (rows, level) => {
     logits.push(rows);
     const isKnown = above && level < above.shape[1];
-    // The last level's choice is seen by nothing.
+    // Nothing sees the choice of the last code.
     return isKnown ? tf.squeeze<Tensor1D>(tf.slice(above, [0, level], [-1, 1]), [1]) : tf.argMax(rows, 1);
   });
   return logits;
 }
 
-/** `[B, M, n, headDim]` with zeros up to `length` slots. */
-function padSlots(x: Tensor4D, length: number): Tensor4D {
+/** Returns `[B, M, n, headDim]` with zeros up to `length` positions. */
+function padPositions(x: Tensor4D, length: number): Tensor4D {
   return tf.pad(x, [
     [0, 0],
     [0, 0],
@@ -79,7 +91,7 @@ function padSlots(x: Tensor4D, length: number): Tensor4D {
   ]);
 }
 
-/** A cache of one segment a block by names such as `present.0.keys`. */
+/** Returns a KV cache of one segment for each block by names such as `present.0.keys`. */
 function namedCache(blocks: readonly BlockCache[]): NamedTensors {
   const tensors: NamedTensors = {};
   for (const [index, { before, keys, values }] of blocks.entries()) {
@@ -91,7 +103,7 @@ function namedCache(blocks: readonly BlockCache[]): NamedTensors {
   return tensors;
 }
 
-/** The cache among a step's inputs. */
+/** Returns the KV cache among the inputs of a step. */
 function blocksOf(inputs: Readonly<NamedTensors>): BlockCache[] {
   const blocks: BlockCache[] = [];
   for (let index = 0; inputs[`past.${index}.keys`]; index++) {

@@ -1,11 +1,15 @@
 import { foldIn, randomKey, randomUniform } from '@vitvq/core';
 
-/** Waves of each channel: enough for edges and gradients in every direction, none as fine as a pixel. */
+/**
+ * Number of waves of each channel: enough for gradients in every direction, none as fine as a
+ * pixel.
+ */
 const waves = 6;
 
 /**
- * Smooth pictures, row-major `[count, height, width, channels]` in [0, 1]: in each channel a mean of waves of up to four periods a
- * side. More like photographs than noise is, which no tokenizer reconstructs.
+ * Returns smooth pictures, row-major `[count, height, width, channels]` in [0, 1]: each channel is
+ * a mean of waves of up to four periods a side. Such pictures are closer to photographs than noise,
+ * which no tokenizer reconstructs.
  */
 export function syntheticImages(
   count: number,

@@ -4,28 +4,28 @@ import { join } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
 import type { ExportedOnnx } from '@vitvq/engine/onnx-export';
 import { createFolder, removeAbandoned, systemReason, writeJson } from '@vitvq/files';
+import type { ExportReport } from '../export-report.js';
 import type { ExportedGraph, ExportManifest } from '../manifest.js';
 import { graphsOf, readManifest } from '../read-export.js';
-import type { ExportReport } from '../verify-export.js';
 import { manifestName } from './manifest-schema.js';
 
-/** The half of a manifest that one export writes. */
+/** Part of a manifest that one export writes. */
 export type ManifestPart = Pick<ExportManifest, 'tokenizer'> | Pick<ExportManifest, 'transformer'>;
 
-/** What a tokenizer and a transformer must have in common. */
+/** Shape of tokens, which a tokenizer and a transformer in one folder must share. */
 export interface TokenShape {
   readonly grid: readonly [number, number];
   readonly vocabSize: number;
   readonly levels: number;
 }
 
-/** Writes a file beside those of the same export and describes it. */
+/** Writes a file beside those of the same export and returns its entry in the manifest. */
 export type AddGraph = (file: string, onnx: ExportedOnnx, weights: 'float32' | 'float16') => Promise<ExportedGraph>;
 
 /**
- * Makes the files of one part in a folder of their own and moves them to their place when `check` has passed them; what another
- * part has in the folder stays. The manifest comes last: files that a crash left behind have other checksums than it says.
- * What the check has found goes to the manifest.
+ * Writes the files of one part to a folder of their own and moves them to their place when `check`
+ * has passed; the files of another part in the folder stay. The manifest is written last, with the
+ * results of the check: files that a crash left behind have other checksums than the manifest says.
  * @throws {ConfigError} when the folder holds a part that does not fit
  * @throws {DataError} naming what cannot be written
  */
@@ -37,7 +37,7 @@ export async function writeExport(
 ): Promise<{ manifest: ExportManifest; report: ExportReport | undefined }> {
   await createFolder(folder);
   await removeAbandoned(folder, (name) => name.startsWith(stagingPrefix));
-  // What cannot be read or does not fit is told before the work, not after it.
+  // A folder that cannot be read or does not fit is an error before the work, not after it.
   const before = await manifestIn(folder);
   assertFits(folder, shape, name === 'tokenizer' ? 'transformer' : 'tokenizer', before);
   const staging = join(folder, `${stagingPrefix}${randomBytes(4).toString('hex')}`);
@@ -56,7 +56,7 @@ export async function writeExport(
     const written = graphsOf(added).map(({ file }) => file);
     for (const file of written) await attempt(folder, () => rename(join(staging, file), join(folder, file)));
     await writeJson(join(folder, manifestName), manifest);
-    // Of a model with more files that was here before.
+    // An earlier model in this folder may have had more files.
     const kept = new Set(graphsOf(manifest).map(({ file }) => file));
     for (const { file } of others ? graphsOf(others) : []) {
       if (!kept.has(file)) await rm(join(folder, file), { force: true });
@@ -67,7 +67,7 @@ export async function writeExport(
   }
 }
 
-/** The manifest with what the check has found. */
+/** Returns the manifest with the results of the check. */
 function withMeasured(manifest: ExportManifest, report: ExportReport | undefined): ExportManifest {
   const { tokenizer, transformer } = manifest;
   const checks = report?.checks ?? [];
@@ -84,7 +84,10 @@ function withMeasured(manifest: ExportManifest, report: ExportReport | undefined
   };
 }
 
-/** @throws {ConfigError} when the other part that the folder holds is of other tokens */
+/**
+ * Compares the tokens of a part with those of the other part in the folder.
+ * @throws {ConfigError} when they differ
+ */
 function assertFits(
   folder: string,
   shape: TokenShape,
@@ -97,7 +100,7 @@ function assertFits(
   if (expected === got) return;
   throw new ConfigError({
     where: folder,
-    expected: `what fits the ${otherName} that is there, of ${expected}`,
+    expected: `tokens of the ${otherName} in the folder, ${expected}`,
     got,
     fix: `Export to another folder, or remove ${manifestName} there first.`,
   });

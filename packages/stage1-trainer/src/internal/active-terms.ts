@@ -89,7 +89,7 @@ function generatorTerm({ tokenizer, adversarial }: TokenizerLossOptions, weight:
     });
   }
   const logits = (decoded: tf.Tensor4D, options?: { readonly training: boolean }): tf.Tensor =>
-    discriminator.logits(tokenizer.interpret(decoded).reconstruction, options);
+    discriminator.logits(tokenizer.toImages(decoded).reconstruction, options);
   return {
     weight,
     lastLayer: adaptiveWeight ? tokenizer.lastLayer : undefined,
@@ -138,7 +138,7 @@ export function lossInputs(
   decoded: tf.Tensor4D,
   images: tf.Tensor4D,
 ): TokenizerLossInputs {
-  const predicted = tokenizer.interpret(decoded);
+  const predicted = tokenizer.toImages(decoded);
   const [expected, got] = [formatShape(images.shape), formatShape(predicted.reconstruction.shape)];
   if (got !== expected) {
     throw new ShapeError({

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { foldIn, randomKey, randomUniform, type ImageBatch } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
-import type { ViTVQ } from '@vitvq/tokenizer';
+import type { VQTokenizer } from '@vitvq/tokenizer';
 import { keepUnlessFinite } from '@vitvq/training';
 import { createCodebookInitialization, createCodebookReset, type CodebookUpdate } from '../codebook-reset.js';
 import type { ResolvedTokenizerTrainingConfig } from '../config.js';
@@ -14,14 +14,14 @@ type Run = CompiledFunction<(images: tf.Tensor4D, uniform: tf.Tensor1D) => tf.Te
  * alone. Codes that would not be finite stay as they are.
  */
 export class CodebookUpdates {
-  readonly #tokenizer: ViTVQ;
+  readonly #tokenizer: VQTokenizer;
   readonly #seed: number;
   readonly #resetEvery: number;
   readonly #initialize: Run | undefined;
   readonly #reset: Run | undefined;
 
   /** @throws {ConfigError} when the quantizer's codes cannot be set as the config asks */
-  constructor(tokenizer: ViTVQ, { codebook, seed }: Pick<ResolvedTokenizerTrainingConfig, 'codebook' | 'seed'>) {
+  constructor(tokenizer: VQTokenizer, { codebook, seed }: Pick<ResolvedTokenizerTrainingConfig, 'codebook' | 'seed'>) {
     const { initializeFromData, resetEvery } = codebook;
     this.#tokenizer = tokenizer;
     this.#seed = seed;

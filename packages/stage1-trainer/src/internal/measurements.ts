@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { concatenate, ConfigError, formatPercent, type HostImages, type PerceptualLoss } from '@vitvq/core';
 import { compile } from '@vitvq/engine';
 import { Evaluator, type Evaluation } from '@vitvq/evaluation';
-import type { ViTVQ } from '@vitvq/tokenizer';
+import type { VQTokenizer } from '@vitvq/tokenizer';
 import { drawGrid, LazyResources, type LossTerms, type TaskEvaluation, type TaskPreview } from '@vitvq/training';
 import type { TokenizerPreview } from '../events.js';
 import type { TokenizerLossInputs } from '../loss-terms.js';
@@ -10,7 +10,7 @@ import { createTokenizerLoss, type LossValues } from '../loss.js';
 
 /** Options of {@link Measurements}. */
 export interface MeasurementOptions {
-  readonly tokenizer: ViTVQ;
+  readonly tokenizer: VQTokenizer;
   readonly perceptual?: PerceptualLoss;
   /** Terms of the caller, which evaluations measure too. */
   readonly losses: LossTerms<TokenizerLossInputs>;

@@ -10,7 +10,7 @@ import {
   type RandomKey,
 } from '@vitvq/core';
 import { exponentialDecaySchedule } from '@vitvq/optim';
-import type { ViTVQ } from '@vitvq/tokenizer';
+import type { VQTokenizer } from '@vitvq/tokenizer';
 import { microBatchSize } from '@vitvq/training';
 import type { ResolvedTokenizerTrainingConfig } from '../config.js';
 import type { TokenizerLossControls } from '../loss.js';
@@ -24,11 +24,11 @@ export type Inputs =
  * Makes the tensors of steps: micro-batches of images, with the quantizer's temperature and noise.
  */
 export class MicroBatches {
-  readonly #tokenizer: ViTVQ;
+  readonly #tokenizer: VQTokenizer;
   readonly #config: Pick<ResolvedTokenizerTrainingConfig, 'accumulate' | 'seed'>;
   readonly #temperature: ((step: number) => number) | undefined;
 
-  constructor(tokenizer: ViTVQ, config: ResolvedTokenizerTrainingConfig) {
+  constructor(tokenizer: VQTokenizer, config: ResolvedTokenizerTrainingConfig) {
     this.#tokenizer = tokenizer;
     this.#config = config;
     this.#temperature = temperatureOf(config, tokenizer);
@@ -75,7 +75,7 @@ export function controlsOf([, temperature, noise]: Inputs): TokenizerLossControl
 /** Returns the temperature by step; undefined where the quantizer has none. */
 function temperatureOf(
   { temperature }: ResolvedTokenizerTrainingConfig,
-  { quantizer }: ViTVQ,
+  { quantizer }: VQTokenizer,
 ): ((step: number) => number) | undefined {
   if (temperature) {
     const { every: decayEvery, ...rest } = temperature;

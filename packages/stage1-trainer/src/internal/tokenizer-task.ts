@@ -3,7 +3,7 @@ import { foldIn, randomKey, type HostImages, type ImageBatch, type PerceptualLos
 import { createDiscriminator } from '@vitvq/discriminator';
 import type { Evaluation } from '@vitvq/evaluation';
 import { createAdversarialLoss } from '@vitvq/losses';
-import type { ViTVQ } from '@vitvq/tokenizer';
+import type { VQTokenizer } from '@vitvq/tokenizer';
 import {
   Learner,
   termWeights,
@@ -35,7 +35,7 @@ export const tokenizerKind = 'tokenizer';
 
 /** Options of {@link TokenizerTask}. */
 export interface TokenizerTaskOptions {
-  readonly tokenizer: ViTVQ;
+  readonly tokenizer: VQTokenizer;
   readonly config: ResolvedTokenizerTrainingConfig;
   readonly losses?: LossTerms<TokenizerLossInputs>;
   readonly perceptual?: PerceptualLoss;

@@ -1,18 +1,27 @@
 import { z } from 'zod';
 
-/** Not `z.int()`, at whose problems zod stops: here all have to be told. */
+/**
+ * Returns the schema of an integer of at least `minimum`. zod stops at the problems of its own
+ * `z.int()`; with this schema all problems of a config are reported.
+ */
 export const integer = (minimum: number): z.ZodNumber =>
   z.number().refine((value) => Number.isSafeInteger(value) && value >= minimum, {
     error: `expected an integer of at least ${minimum}`,
   });
 
+/** Schema of an integer above 0. */
 export const positive = integer(1);
 
+/** Schema of a size in pixels: one number, or `[height, width]`. */
 export const size2D = z.union([positive, z.tuple([positive, positive]).readonly()]);
 
+/** Schema of the normalization of pixels. */
 export const pixelNormalizationSchema = z.strictObject({ mean: z.number(), deviation: z.number().gt(0) }).optional();
 
-/** Whether these options are right on their own, so that it makes sense to ask if they fit together. */
+/**
+ * Returns the condition of a refinement: that these options are right on their own, so that it
+ * makes sense to ask whether they fit together.
+ */
 export function areValid(shape: z.core.$ZodShape): { when: (payload: z.core.ParsePayload) => boolean } {
   const schema = z.object(shape);
   return { when: ({ value }) => z.safeParse(schema, value).success };

@@ -1,69 +1,31 @@
-import type { RandomKey, ReferenceWeight } from '@vitvq/core';
-import {
-  cnnDecoderReferenceWeights,
-  cnnEncoderReferenceWeights,
-  vitDecoderReferenceWeights,
-  vitEncoderReferenceWeights,
-  type CNNNaming,
-} from '@vitvq/layers';
-import { quantizerKinds, quantizerReferenceWeights } from '@vitvq/quantizers';
-import { buildCNNVQ, type CNNVQConfig } from '../create-cnn-tokenizer.js';
-import { buildViTVQ, type ViTVQConfig } from '../create-vit-tokenizer.js';
-import type { TokenizerConfig } from '../node/tokenizer-folder.js';
-import { cnnVQReferenceWeights, viTVQReferenceWeights } from '../reference-weights.js';
-import type { ViTVQ } from '../vq-tokenizer.js';
+import type { ReferenceKind } from '../reference-kind.js';
+import type { TokenizerConfig } from '../tokenizer-config.js';
 
-/** Whose tokenizer a checkpoint holds: the repositories thuanz123/enhancing-transformers, CompVis/taming-transformers, FoundationVision/LlamaGen. */
-export type ReferenceKind = 'enhancing-transformers' | 'taming-transformers' | 'llama-gen';
-
-interface KindFacts {
-  /** A name that its checkpoints have, and no others. */
+interface ReferenceFacts {
+  /** A name that checkpoints of this repository have, and no others. */
   readonly mark: string;
-  /** The tables of positions, which are computed here where they are fixed. */
+  /** Architecture of its tokenizers. */
+  readonly architecture: TokenizerConfig['architecture'];
+  /** Names of the tables of positions, which are computed here where they are fixed. */
   readonly positions: readonly string[];
-  build(config: TokenizerConfig, key: RandomKey, where: string): ViTVQ;
-  weights(config: TokenizerConfig, where: string): ReferenceWeight[];
 }
 
-function convolutional(mark: string, naming: CNNNaming): KindFacts {
-  return {
-    mark,
-    positions: [],
-    build: (config, key, where) => buildCNNVQ(config, key, where, quantizerKinds),
-    weights: (config, where) => {
-      const { encoder, decoder } = config as CNNVQConfig;
-      return cnnVQReferenceWeights({
-        encoder: cnnEncoderReferenceWeights(encoder, naming),
-        decoder: cnnDecoderReferenceWeights(decoder, naming),
-        quantizer: quantizerReferenceWeights(config.quantizer, where),
-      });
-    },
-  };
-}
-
-export const referenceKinds: Record<ReferenceKind, KindFacts> = {
+/** How checkpoints of each repository are recognized. */
+export const referenceKinds: Readonly<Record<ReferenceKind, ReferenceFacts>> = {
   'enhancing-transformers': {
     mark: 'encoder.to_patch_embedding.0.weight',
+    architecture: 'vit',
     positions: ['encoder.en_pos_embedding', 'decoder.de_pos_embedding'],
-    build: (config, key, where) => buildViTVQ(config, key, where, quantizerKinds),
-    weights: (config, where) => {
-      const { encoder, decoder, ...shared } = config as ViTVQConfig;
-      return viTVQReferenceWeights({
-        encoder: vitEncoderReferenceWeights({ ...shared, ...encoder }),
-        decoder: vitDecoderReferenceWeights({ ...shared, ...decoder }),
-        quantizer: quantizerReferenceWeights(config.quantizer, where),
-      });
-    },
   },
-  'taming-transformers': convolutional('encoder.down.0.block.0.norm1.weight', 'taming'),
-  'llama-gen': convolutional('encoder.conv_blocks.0.res.0.norm1.weight', 'llama-gen'),
+  'taming-transformers': { mark: 'encoder.down.0.block.0.norm1.weight', architecture: 'cnn', positions: [] },
+  'llama-gen': { mark: 'encoder.conv_blocks.0.res.0.norm1.weight', architecture: 'cnn', positions: [] },
 };
 
 /**
- * What checkpoints hold besides the tokenizer, by the beginning of the names:
- * discriminator and perceptual network (`loss.`), averages of weights beside the weights (`model_ema.`), statistics of code
- * use (LlamaGen's `codebook_used`; cluster sizes and sums of codes that follow averages), a projection for pictures
- * of segmentation maps (`colorize`).
+ * Beginnings of the names of what checkpoints hold besides the tokenizer: discriminator and
+ * perceptual network (`loss.`), EMA of weights beside the weights (`model_ema.`), statistics of
+ * code use (LlamaGen's `codebook_used`; cluster sizes and sums of an EMA codebook), and a
+ * projection for pictures of segmentation maps (`colorize`).
  */
 const ignoredNames = [
   'loss.',
@@ -74,6 +36,7 @@ const ignoredNames = [
   'colorize',
 ] as const;
 
+/** Returns whether a tensor of a checkpoint is no part of the tokenizer. */
 export function isIgnored(name: string): boolean {
   return ignoredNames.some((start) => name.startsWith(start));
 }

@@ -15,45 +15,54 @@ import {
   type CheckpointTensors,
   type ImportHints,
 } from '../infer-tokenizer-config.js';
-import { isIgnored, referenceKinds, type ReferenceKind } from '../internal/reference-kinds.js';
-import type { ViTVQ } from '../vq-tokenizer.js';
-import type { TokenizerConfig } from './tokenizer-folder.js';
+import { architectures } from '../internal/architectures.js';
+import { buildTokenizer } from '../internal/build-tokenizer.js';
+import { isIgnored, referenceKinds } from '../internal/reference-kinds.js';
+import type { ReferenceKind } from '../reference-kind.js';
+import type { TokenizerConfig } from '../tokenizer-config.js';
+import type { VQTokenizer } from '../vq-tokenizer.js';
+import { quantizerKinds } from '@vitvq/quantizers';
 
+/** Options of {@link importTokenizer}. */
 export interface ImportOptions {
-  /** What the checkpoint holds, instead of inferring it. */
+  /** Config of the tokenizer. @default inferred from the checkpoint */
   readonly config?: TokenizerConfig;
-  /** What shapes do not tell; not used with `config`. */
+  /** Facts that shapes do not tell; not used with `config`. */
   readonly hints?: ImportHints;
   /**
-   * What stands before the tokenizer's names where a checkpoint holds more than one model, whose other tensors are passed over:
-   * `first_stage_model.` in transformers of taming-transformers, `stage1_model.` in those of enhancing-transformers. @default none
+   * Beginning of the tokenizer's names where a checkpoint holds several models, whose tensors are
+   * ignored: `first_stage_model.` in transformers of taming-transformers, `stage1_model.` in those
+   * of enhancing-transformers. @default none
    */
   readonly prefix?: string;
 }
 
+/** Tokenizer of a checkpoint. */
 export interface ImportedTokenizer {
-  /** Whoever imports it disposes of it. */
-  readonly tokenizer: ViTVQ;
-  /** For `saveTokenizer`. */
+  /** Tokenizer, of which the caller disposes. */
+  readonly tokenizer: VQTokenizer;
+  /** Config of the tokenizer, as `saveTokenizer` takes it. */
   readonly config: TokenizerConfig;
-  /** Whose checkpoint it is. */
+  /** Repository that the checkpoint comes from. */
   readonly kind: ReferenceKind;
 }
 
 /**
- * The tokenizer of a PyTorch checkpoint: ViT-VQGAN of thuanz123/enhancing-transformers, VQGAN of CompVis/taming-transformers, or
- * VQ-8 and VQ-16 of FoundationVision/LlamaGen. Tensors are read one at a time. What such files hold besides is passed over:
- * discriminator and perceptual network (`loss.`), averages of weights beside the weights (`model_ema.`), statistics of
- * code use (`quantize.codebook_used`, `quantize.embedding.cluster_size`, `quantize.embedding.embed_avg`), `colorize`. Any
- * other name that the tokenizer does not have is an error.
+ * Builds the tokenizer of a PyTorch checkpoint: ViT-VQGAN of thuanz123/enhancing-transformers,
+ * VQGAN of CompVis/taming-transformers, or VQ-8 and VQ-16 of FoundationVision/LlamaGen. Tensors are
+ * read one at a time. Other parts of such files are ignored: discriminator and perceptual network
+ * (`loss.`), EMA of weights beside the weights (`model_ema.`), statistics of code use
+ * (`quantize.codebook_used`, `quantize.embedding.cluster_size`, `quantize.embedding.embed_avg`) and
+ * `colorize`. Any other name that the tokenizer does not have is an error.
  *
- * Pixels in [0, 1] go in and come out, also where the original works in [-1, 1].
- * @param opened  as `openPyTorchCheckpoint` or `openSafetensors` of @vitvq/checkpoint open it
- * @throws {DataError} when it is none of these, or cannot be read
+ * Images are in [0, 1], also where the original works in [-1, 1].
+ * @param opened  a checkpoint as `openPyTorchCheckpoint` or `openSafetensors` of @vitvq/checkpoint
+ *   opens it
+ * @throws {DataError} when the checkpoint is none of these, or cannot be read
  * @throws {MissingHintError} naming the hint that is missing
  * @throws {ConfigError} naming every problem of the config
- * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together; for a config whose model is much larger than
- *   what the checkpoint holds, before it is built
+ * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together; for a config
+ *   whose model is much larger than what the checkpoint holds, before the model is built
  */
 export async function importTokenizer<Entry extends CheckpointEntry>(
   opened: CheckpointTensors<Entry>,
@@ -62,23 +71,26 @@ export async function importTokenizer<Entry extends CheckpointEntry>(
   const checkpoint = withoutPrefix(opened, prefix);
   const kind = referenceKindOf(checkpoint);
   const config = given ?? (await inferTokenizerConfig(checkpoint, hints)).config;
-  const facts = referenceKinds[kind];
-  if ('patchSize' in config !== (kind === 'enhancing-transformers')) {
+  const { architecture, positions } = referenceKinds[kind];
+  if (config.architecture !== architecture) {
     throw new ConfigError({
       where: checkpoint.file,
-      expected: `a config of ${kind}`,
-      got: 'patchSize' in config ? 'one with patchSize, of a ViT-VQ' : 'one without patchSize, of a CNN-VQ',
+      expected: `a config of ${kind}, with architecture '${architecture}'`,
+      got: JSON.stringify(config.architecture) ?? 'none',
     });
   }
-  const tokenizer = skipInitialization((key) => facts.build(config, key, checkpoint.file), checkpoint);
+  const tokenizer = skipInitialization(
+    (key) => buildTokenizer(config, key, checkpoint.file, quantizerKinds),
+    checkpoint,
+  );
   try {
     const variables = tokenizer.namedVariables();
-    const weights = facts.weights(config, checkpoint.file);
-    const computed = 'patchSize' in config && config.positions !== 'learned' ? facts.positions : [];
+    const weights = architectures[architecture].referenceWeights(config, kind, checkpoint.file);
+    const computed = config.architecture === 'vit' && config.positions !== 'learned' ? positions : [];
     assertShapes(checkpoint, weights, variables, computed);
     await assertFixedPositions(checkpoint, computed, tokenizer.grid);
     const entries = new Map(checkpoint.entries.map((entry) => [entry.name, entry]));
-    // A function of its own: a variable of the loop would keep the tensor alive while the next one is read.
+    // A variable of the loop would keep a tensor in memory while the next one is read.
     const load = async (weight: ReferenceWeight): Promise<void> => {
       const { shape, data } = weight.fromReference(await checkpoint.read(entries.get(weight.referenceName)!));
       const value = tf.tensor(data, [...shape], 'float32');
@@ -93,7 +105,7 @@ export async function importTokenizer<Entry extends CheckpointEntry>(
   return { tokenizer, config, kind };
 }
 
-/** The tensors whose names begin with the prefix, by the rest of their names. */
+/** Returns the tensors whose names begin with the prefix, by the rest of their names. */
 function withoutPrefix<Entry extends CheckpointEntry>(
   opened: CheckpointTensors<Entry>,
   prefix: string,
@@ -107,7 +119,10 @@ function withoutPrefix<Entry extends CheckpointEntry>(
   };
 }
 
-/** @throws {ShapeError} */
+/**
+ * Compares names and shapes of a checkpoint with those of the tokenizer.
+ * @throws {ShapeError} naming all that differ
+ */
 function assertShapes(
   { file, entries }: CheckpointTensors,
   weights: readonly ReferenceWeight[],
@@ -116,7 +131,7 @@ function assertShapes(
 ): void {
   const expected = new Map(
     weights.map(({ name, referenceName, toReference }) => {
-      // Without values: only the shape is asked for.
+      // Only the shape is asked for, so that values are left out.
       const { shape } = toReference({ shape: variables.get(name)!.shape, data: new Float32Array(0) });
       return [referenceName, { shape }];
     }),
@@ -132,7 +147,10 @@ function assertShapes(
   }
 }
 
-/** Positions that are computed here are the ones that the checkpoint was trained with. @throws {DataError} */
+/**
+ * Checks that the computed positions are those that the checkpoint was trained with.
+ * @throws {DataError} when they differ
+ */
 async function assertFixedPositions<Entry extends CheckpointEntry>(
   checkpoint: CheckpointTensors<Entry>,
   computed: readonly string[],
@@ -144,7 +162,7 @@ async function assertFixedPositions<Entry extends CheckpointEntry>(
     throw new DataError({
       where: checkpoint.file,
       expected: `${entry.name} to hold the fixed positions of ${grid.join('x')} tokens`,
-      got: 'others',
+      got: 'other values',
       fix: "Pass positions: 'learned' in the config, or another imageSize.",
     });
   }

@@ -3,79 +3,68 @@ import { openModel, restoreVariables, variableTensors, writeModel } from '@vitvq
 import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, DataError, namedDifferences, skipInitialization, type Quantizer } from '@vitvq/core';
 import { quantizerKinds, type BuiltInQuantizerKinds, type QuantizerKinds } from '@vitvq/quantizers';
-import { buildCNNVQ, type CNNVQConfig } from '../create-cnn-tokenizer.js';
-import { buildViTVQ, type ViTVQConfig } from '../create-vit-tokenizer.js';
-import type { ViTVQ } from '../vq-tokenizer.js';
+import { buildTokenizer } from '../internal/build-tokenizer.js';
+import type { TokenizerConfig } from '../tokenizer-config.js';
+import type { VQTokenizer } from '../vq-tokenizer.js';
 
-/** By what a tokenizer's folder calls its kind of model. */
-const builders = { 'vit-vq': buildViTVQ, 'cnn-vq': buildCNNVQ } as const;
-type TokenizerType = keyof typeof builders;
-
-/** A tokenizer as data, of either kind. */
-export type TokenizerConfig<K extends QuantizerKinds = BuiltInQuantizerKinds> = ViTVQConfig<K> | CNNVQConfig<K>;
+/** Type of model that the folder of a tokenizer names. */
+const modelType = 'vq-tokenizer';
 
 /** Kinds of quantizers that a config may ask for. */
 export interface TokenizerKinds<K extends QuantizerKinds = BuiltInQuantizerKinds> {
-  /** `{ ...quantizerKinds, mine }` for one of your own. @default quantizerKinds */
+  /** Table of kinds; `{ ...quantizerKinds, mine }` adds one. @default quantizerKinds */
   readonly quantizers?: K;
 }
 
-/** What is written beside the weights, and how the config is read. */
+/** Notes that are written beside the weights, and the kinds that the config may ask for. */
 export interface SaveTokenizerOptions<K extends QuantizerKinds = BuiltInQuantizerKinds> extends TokenizerKinds<K> {
-  /** Notes for people and programs: what the tokenizer was trained on, what it reaches. */
+  /** Notes for people and programs, such as what the tokenizer was trained on and its metrics. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** Only patches make a transformer. */
-function typeOf(config: object): TokenizerType {
-  return 'patchSize' in config ? 'vit-vq' : 'cnn-vq';
-}
-
 /**
- * Writes a tokenizer as a model's folder, `config.json` and `model.safetensors`, which {@link
- * loadTokenizer} and every tool that takes a model reads. The config says all that is needed to use
- * it: image size, channels, what is done to pixels in [0, 1].
- * @param tokenizer  as `createViTVQ(config)` or `createCNNVQ(config)` built it; within
- *   `trainer.withEMA(...)` it has the averages of its weights
+ * Writes a tokenizer as a model folder, `config.json` and `model.safetensors`, which {@link
+ * loadTokenizer} and every tool that takes a model reads. The config holds all that is needed to
+ * use the tokenizer: image size, channels, and the normalization of pixels in [0, 1].
+ * @param tokenizer  as `createTokenizer(config, ...)` built it; within `trainer.withEMA(...)` it
+ *   has the EMA of its weights
  * @throws {ConfigError} when the tokenizer is not one of this config, before anything is written
  * @throws {DataError} naming the file that cannot be written
  */
 export async function saveTokenizer<K extends QuantizerKinds = BuiltInQuantizerKinds>(
   folder: string,
-  tokenizer: ViTVQ,
+  tokenizer: VQTokenizer,
   config: TokenizerConfig<K>,
   { metadata, quantizers }: SaveTokenizerOptions<K> = {},
 ): Promise<void> {
-  const type = typeOf(config);
-  assertOfConfig(tokenizer, config, type, quantizers ?? quantizerKinds);
-  await writeModel(folder, { type, config, metadata }, variableTensors(tokenizer.namedVariables()));
+  assertOfConfig(tokenizer, config, quantizers ?? quantizerKinds);
+  await writeModel(folder, { type: modelType, config, metadata }, variableTensors(tokenizer.namedVariables()));
 }
 
 /**
- * The tokenizer of a model's folder. Whoever loads it disposes of it.
+ * Loads the tokenizer of a model folder. The caller disposes of it.
  * @throws {DataError} when the folder holds no tokenizer or is damaged
  * @throws {ConfigError} naming every problem of its config at once
  * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together; for a config
- *   whose model is much larger than what the folder holds, before it is built
+ *   whose model is much larger than what the folder holds, before the model is built
  */
 export async function loadTokenizer(
   folder: string,
   { quantizers = quantizerKinds }: TokenizerKinds<QuantizerKinds> = {},
-): Promise<ViTVQ> {
+): Promise<VQTokenizer> {
   const opened = await openModel(folder);
   try {
     const configFile = join(folder, 'config.json');
-    const { type } = opened;
-    if (!isTokenizerType(type)) {
+    if (opened.type !== modelType) {
       throw new DataError({
         where: configFile,
-        expected: `a tokenizer, of type ${Object.keys(builders).join(' or ')}`,
-        got: JSON.stringify(type),
-        fix: 'Transformers are loaded by @vitvq/stage2.',
+        expected: `a tokenizer, of type ${modelType}`,
+        got: JSON.stringify(opened.type),
+        fix: 'Transformers are loaded by loadTransformer of @vitvq/transformers/node.',
       });
     }
     // Every weight is about to be replaced.
-    const tokenizer = skipInitialization((key) => builders[type](opened.config, key, configFile, quantizers), opened);
+    const tokenizer = skipInitialization((key) => buildTokenizer(opened.config, key, configFile, quantizers), opened);
     try {
       await restoreVariables(opened, tokenizer.namedVariables());
     } catch (error) {
@@ -88,14 +77,14 @@ export async function loadTokenizer(
   }
 }
 
-function isTokenizerType(type: string): type is TokenizerType {
-  return Object.hasOwn(builders, type);
-}
-
-/** Builds another tokenizer of the config, for a moment: what is written can be loaded. */
-function assertOfConfig(tokenizer: ViTVQ, config: object, type: TokenizerType, kinds: QuantizerKinds): void {
+/**
+ * Builds another tokenizer of the config for a moment and compares, so that what is written can be
+ * loaded.
+ * @throws {ConfigError} naming everything that differs
+ */
+function assertOfConfig(tokenizer: VQTokenizer, config: object, quantizers: QuantizerKinds): void {
   const where = 'saveTokenizer';
-  const built = skipInitialization((key) => builders[type](config, key, where, kinds));
+  const built = skipInitialization((key) => buildTokenizer(config, key, where, quantizers));
   try {
     const [expected, got] = [facts(built), facts(tokenizer)];
     const problems = [
@@ -118,7 +107,7 @@ function assertOfConfig(tokenizer: ViTVQ, config: object, type: TokenizerType, k
 }
 
 /** Returns what the shapes of variables do not tell. */
-function facts({ grid, quantizer, output, pixelNormalization }: ViTVQ): Record<string, string> {
+function facts({ grid, quantizer, output, pixelNormalization }: VQTokenizer): Record<string, string> {
   const { codebookSize, codeDim, codeDepth, codebook } = quantizer;
   const normalized = codebook?.normalized;
   const shape = { grid, codebookSize, codeDim, codeDepth, normalized, codes: fixedCodes(quantizer) };

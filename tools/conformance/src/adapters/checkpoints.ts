@@ -17,7 +17,7 @@ const lossPrefix = 'loss.';
 const checksumTolerance = 1e-6;
 
 /**
- * `Lightning checkpoint of ViTVQ`: each file has the weights that the case lists, and the model
+ * `Lightning checkpoint of VQTokenizer`: each file has the weights that the case lists, and the model
  * made of them its outputs.
  */
 export const lightningCheckpoint: Adapter = async (fixture, execute) => {
@@ -91,7 +91,7 @@ async function compareOutputs(
             reconstruction: toChannelsFirst(reconstruction),
             quantLoss: quantizerLoss,
             codes: indices,
-            decodeCodes: toChannelsFirst(model.decodeUnclamped(indices)),
+            decodeCodes: toChannelsFirst(model.decode(indices, { clamp: false })),
           };
         },
         scalars: () => ({}),

@@ -106,7 +106,7 @@ function exported(
 const scalarInput = (value: number): HostTensor => ({ shape: [], data: Float32Array.of(value) });
 
 /**
- * `ViTVQ training`: for every batch a step of the autoencoder, then one of the discriminator on
+ * `VQTokenizer training`: for every batch a step of the autoencoder, then one of the discriminator on
  * reconstructions by the updated autoencoder. Before its start the discriminator's loss is 0 and
  * its weights only decay.
  *

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { randomKey, type QuantizeResult, type Quantizer, type ReferenceWeight } from '@vitvq/core';
 import { ViTDecoder, vitDecoderReferenceWeights, ViTEncoder, vitEncoderReferenceWeights } from '@vitvq/layers';
-import { ViTVQ, viTVQReferenceWeights } from '@vitvq/tokenizer';
+import { VQTokenizer, vitTokenizerReferenceWeights } from '@vitvq/tokenizer';
 import { ConfigReader } from '../config.js';
 import type { Config, LoadedCase } from '../fixture.js';
 import { tensorAdapter } from './adapter.js';
@@ -11,7 +11,7 @@ import { readVectorQuantizer, type BuiltQuantizer } from './vector-quantizer.js'
 import { fixedPositions, readViTOptions } from './vit.js';
 
 export interface BuiltModel<Q extends Quantizer> {
-  readonly model: ViTVQ<Q>;
+  readonly model: VQTokenizer<Q>;
   readonly table: readonly ReferenceWeight[];
   /** Weights of the reference that are computed here. */
   readonly fixed: readonly string[];
@@ -46,13 +46,13 @@ export function readModel<Q extends Quantizer>(
   reader.ignore('batch');
   reader.finish();
   return {
-    model: new ViTVQ({
+    model: new VQTokenizer({
       encoder: new ViTEncoder(encoderOptions),
       decoder: new ViTDecoder(decoderOptions),
       quantizer,
       key: randomKey(0),
     }),
-    table: viTVQReferenceWeights({
+    table: vitTokenizerReferenceWeights({
       encoder: vitEncoderReferenceWeights(encoderOptions),
       decoder: vitDecoderReferenceWeights(decoderOptions),
       quantizer: table,
@@ -65,7 +65,7 @@ function squaredError(reconstruction: tf.Tensor, image: tf.Tensor, quantizerLoss
   return tf.add(tf.mean(tf.squaredDifference(reconstruction, image)), quantizerLoss);
 }
 
-/** `ViTVQ`: l2 = mean((reconstruction - image)^2) + quantLoss. */
+/** `VQTokenizer`: l2 = mean((reconstruction - image)^2) + quantLoss. */
 export const vitVQ = tensorAdapter(async (fixture, execute) => {
   const { model, table, fixed } = readModel(fixture, readVectorQuantizer);
   try {
@@ -86,7 +86,7 @@ export const vitVQ = tensorAdapter(async (fixture, execute) => {
             preQuant: latents,
             quant: model.quantizer.quantize(latents).quantized,
             codes: indices,
-            decodeCodes: toChannelsFirst(model.decodeUnclamped(indices)),
+            decodeCodes: toChannelsFirst(model.decode(indices, { clamp: false })),
           };
         },
         scalars: ({ image }, { reconstruction, quantLoss }) => ({
@@ -130,7 +130,7 @@ export const vitVQGumbel = tensorAdapter(async (fixture, execute) => {
             'eval/reconstruction': evaluation.reconstruction,
             'eval/quantLoss': evaluation.loss,
             'eval/codes': indices,
-            'eval/decodeCodes': toChannelsFirst(model.decodeUnclamped(indices)),
+            'eval/decodeCodes': toChannelsFirst(model.decode(indices, { clamp: false })),
           };
         },
         scalars: ({ image }, outputs) =>

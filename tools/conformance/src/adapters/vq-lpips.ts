@@ -17,7 +17,7 @@ import {
   type TokenizerLossControls,
   type TrainedTokenizer,
 } from '@vitvq/stage1-trainer';
-import type { ViTVQImages } from '@vitvq/tokenizer';
+import type { VQTokenizerImages } from '@vitvq/tokenizer';
 import { ConfigReader } from '../config.js';
 import type { TensorRecord } from '../execute.js';
 import { tensorsUnder, type LoadedCase } from '../fixture.js';
@@ -99,13 +99,13 @@ class GivenReconstructions extends Module implements TrainedTokenizer {
     return this.#projection.weight;
   }
 
-  pass(): { decoded: tf.Tensor4D; quantizerLoss: tf.Scalar } {
+  forward(): { decoded: tf.Tensor4D; quantizerLoss: tf.Scalar } {
     const { data, shape } = this.#tokens;
     const made = this.#projection.apply(tf.tensor3d(data, shape as [number, number, number]));
     return { decoded: tf.add(this.#base, made), quantizerLoss: tf.clone(this.#quantizerLoss) };
   }
 
-  interpret(decoded: tf.Tensor4D): ViTVQImages {
+  toImages(decoded: tf.Tensor4D): VQTokenizerImages {
     return { reconstruction: decoded };
   }
 }
@@ -154,7 +154,7 @@ function runCall(call: Call, loss: ReferenceLoss, model: GivenReconstructions, i
     const { values, gradients } = call.noGrad
       ? { values: createTokenizerLoss(options)(images, controls), gradients: new Map<string, tf.Tensor>() }
       : createTokenizerGradients(options)(images, controls);
-    report(values['loss']!, autoencoderLog(loss, values, model.pass().decoded, images));
+    report(values['loss']!, autoencoderLog(loss, values, model.forward().decoded, images));
     reportGradients(gradients, '');
     return results;
   }
@@ -188,7 +188,7 @@ function lossAdapter(hasDiscriminator: boolean): ReturnType<typeof tensorAdapter
         ({ inputs }) => {
           const images = toChannelsLast(inputs!);
           return Object.assign(
-            { 'out/reconstructions': toChannelsFirst(model.pass().decoded) },
+            { 'out/reconstructions': toChannelsFirst(model.forward().decoded) },
             ...calls.map((call) => runCall(call, loss, model, images)),
           ) as TensorRecord;
         },

@@ -1,9 +1,14 @@
-import { join } from 'node:path';
-import { toRgbImages, type HostImages } from '@vitvq/core';
-import type { StageResult } from '@vitvq/example-shared';
-import { writeJson } from '@vitvq/files';
+import { formatPercent, type HostImages } from '@vitvq/core';
+import { METRICS_FILE, type StageResult } from '@vitvq/example-shared';
 import type { Engine } from '@vitvq/engine';
-import { configRows, lineReportChart, writeReport, type GalleryBlock, type ReportSection } from '@vitvq/report';
+import {
+  commandsSection,
+  configSection,
+  likelihoodSection,
+  samplesSection,
+  type ReportContent,
+  type ReportSection,
+} from '@vitvq/report';
 import { logCurve, readTrainingLog } from '@vitvq/training';
 import { caption } from './captions.js';
 import { summarize, type CheckResult } from './check-stage.js';
@@ -36,9 +41,8 @@ interface Drawn {
 }
 
 /** What is written beside the stages. */
-export const OUTCOME_FILES = ['report.html', 'metrics.json', 'pictures.png', 'prompts.png', 'gpt-loss.png'];
+export const OUTCOME_FILES = ['report.html', METRICS_FILE, 'pictures.png', 'prompts.png', 'gpt-loss.png'];
 
-const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
 const nats = (value: number): string => value.toFixed(3);
 
 /** Draws the usual prompts, and those of the command line. */
@@ -65,20 +69,19 @@ function seedsOf({ settings }: StageContext): number[] {
   return Array.from({ length: count }, (_, number) => settings.seed * count + number);
 }
 
-/** `metrics.json`: what a program wants to know of the run. Written last, so that its presence means that the run is done. */
-export async function writeMetrics(
-  { folder, settings }: StageContext,
+/** Returns the numbers of `metrics.json`. */
+export function metricsOf(
+  { settings }: StageContext,
   { tokenizer, codes, gpt, check }: Outcome,
   { name, threads }: Engine,
-): Promise<string> {
-  const file = join(folder.path, 'metrics.json');
+): object {
   const { asked, notAsked } = summarize(check.result);
   const { natsPerToken, ...others } = gpt.result;
-  await writeJson(file, {
+  return {
     validationNatsPerToken: natsPerToken,
     ...others,
-    askedShare: asked,
-    notAskedShare: notAsked,
+    askedFraction: asked,
+    notAskedFraction: notAsked,
     check: check.result,
     tokenizer: tokenizer.result,
     images: codes.result,
@@ -86,17 +89,16 @@ export async function writeMetrics(
     engine: name,
     threads,
     settings,
-  });
-  return file;
+  };
 }
 
-/** `report.html` and the PNG files beside it. */
-export async function writeOutcomeReport(context: StageContext, outcome: Outcome, engine: Engine): Promise<string> {
+/** Returns the report of the run. */
+export async function reportOf(context: StageContext, outcome: Outcome, engine: Engine): Promise<ReportContent> {
   const { folder, settings, data } = context;
   const { gpt, check, usual, wanted } = outcome;
   const { asked, notAsked } = summarize(check.result);
   const seconds = [outcome.tokenizer, outcome.codes, gpt, check].reduce((sum, stage) => sum + stage.seconds, 0);
-  return writeReport(folder.path, {
+  return {
     title: 'Images from text',
     lead:
       `A GPT has learned codes of ${data.train.captions.length} images of ${data.train.source.name}, each given a caption that ` +
@@ -108,7 +110,11 @@ export async function writeOutcomeReport(context: StageContext, outcome: Outcome
         unit: 'nats/token',
         note: `${nats(gpt.result.otherCaptionNatsPerToken)} given another image's caption`,
       },
-      { label: 'Carry what was asked for', value: percent(asked), note: `${percent(notAsked)} without being asked` },
+      {
+        label: 'Carry what was asked for',
+        value: formatPercent(asked),
+        note: `${formatPercent(notAsked)} without being asked`,
+      },
     ],
     sections: [
       ...(wanted ? [drawnSection(context, 'Your prompts', wanted, 'prompts.png')] : []),
@@ -116,53 +122,31 @@ export async function writeOutcomeReport(context: StageContext, outcome: Outcome
       checkSection(check.result),
       captionsSection(context),
       await gptSection(context, gpt.result),
-      {
-        title: 'Configuration',
-        blocks: [
-          {
-            kind: 'table',
-            caption: `${engine.name}, ${engine.threads} threads: ${engine.description}`,
-            rows: configRows({ settings, gpt: gptPlan(settings), sampling: SAMPLING }),
-          },
-        ],
-      },
-      {
-        title: 'How to go on',
-        blocks: [
-          {
-            kind: 'commands',
-            commands: [
-              {
-                purpose: 'Draw something else with this run',
-                command: `npm run text-to-image -- --out ${folder.path} --prompt "a bright mostly green photo of a horse"`,
-              },
-              {
-                purpose: 'Train longer, on more images',
-                command: 'npm run text-to-image -- --minutes 60 --out runs/text-to-image-60',
-              },
-            ],
-          },
-        ],
-      },
+      configSection({ settings, gpt: gptPlan(settings), sampling: SAMPLING }, { engine }),
+      commandsSection([
+        {
+          purpose: 'Draw something else with this run',
+          command: `npm run text-to-image -- --out ${folder.path} --prompt "a bright mostly green photo of a horse"`,
+        },
+        {
+          purpose: 'Train longer, on more images',
+          command: 'npm run text-to-image -- --minutes 60 --out runs/text-to-image-60',
+        },
+      ]),
     ],
-  });
+  };
 }
 
 function drawnSection(context: StageContext, title: string, { prompts, pictures }: Drawn, file: string): ReportSection {
-  const seeds = seedsOf(context);
-  const images = toRgbImages(pictures);
-  const gallery: GalleryBlock = {
-    kind: 'gallery',
-    labels: seeds.map((seed) => `seed ${seed}`),
-    items: prompts.map((text, row) => ({
-      images: images.slice(row * seeds.length, (row + 1) * seeds.length),
-      caption: text,
-    })),
+  return samplesSection({
+    title,
+    samples: pictures,
+    labels: seedsOf(context).map((seed) => `seed ${seed}`),
+    rows: prompts,
     caption: `None is chosen. Guidance ${SAMPLING.guidanceScale}, the ${SAMPLING.topK} most likely codes.`,
     file,
     columns: 2,
-  };
-  return { title, blocks: [gallery] };
+  });
 }
 
 function checkSection({ picturesPerValue, rows }: CheckResult): ReportSection {
@@ -180,9 +164,9 @@ function checkSection({ picturesPerValue, rows }: CheckResult): ReportSection {
         columns: ['', 'asked for', 'not asked for', 'photographs'],
         rows: rows.map(({ attribute, value, asked, notAsked, photos }) => [
           attribute === 'side' ? `brighter ${value}` : value,
-          percent(asked),
-          percent(notAsked),
-          percent(photos),
+          formatPercent(asked),
+          formatPercent(notAsked),
+          formatPercent(photos),
         ]),
       },
     ],
@@ -209,47 +193,21 @@ function captionsSection({ data }: StageContext): ReportSection {
   };
 }
 
-async function gptSection(
-  { folder }: StageContext,
-  {
-    natsPerToken,
-    otherCaptionNatsPerToken,
-    noCaptionNatsPerToken,
-    unigramNatsPerToken,
-    steps,
-    trainingSeconds,
-    parameterCount,
-  }: GPTResult,
-): Promise<ReportSection> {
+async function gptSection({ folder }: StageContext, gpt: GPTResult): Promise<ReportSection> {
   const log = await readTrainingLog(folder.of('gpt'));
-  return {
+  return likelihoodSection({
     title: 'GPT',
-    blocks: [
-      {
-        kind: 'charts',
-        charts: [
-          lineReportChart('gpt-loss.png', {
-            title: 'Loss',
-            xLabel: 'step',
-            yLabel: 'nats per token',
-            series: [
-              { name: 'training', points: logCurve(log, 'step', 'loss') },
-              { name: 'test images', points: logCurve(log, 'evaluate', 'natsPerToken') },
-            ],
-          }),
-        ],
-      },
-      {
-        kind: 'table',
-        rows: [
-          ['Test images, given their captions', `${nats(natsPerToken)} nats per token`],
-          ['Given the caption of another image', `${nats(otherCaptionNatsPerToken)} nats per token`],
-          ['Given no caption', `${nats(noCaptionNatsPerToken)} nats per token`],
-          ['Unigram entropy', `${nats(unigramNatsPerToken)} nats per token`],
-          ['Training', `${steps} steps in ${trainingSeconds.toFixed(0)} s`],
-          ['Weights', parameterCount.toLocaleString('en-US')],
-        ],
-      },
+    curves: [
+      { name: 'training', points: logCurve(log, 'step', 'loss') },
+      { name: 'test images', points: logCurve(log, 'evaluate', 'natsPerToken') },
     ],
-  };
+    measurements: [
+      { name: 'Test images, given their captions', nats: gpt.natsPerToken },
+      { name: 'Given the caption of another image', nats: gpt.otherCaptionNatsPerToken },
+      { name: 'Given no caption', nats: gpt.noCaptionNatsPerToken },
+    ],
+    unigramNats: gpt.unigramNatsPerToken,
+    training: { steps: gpt.steps, seconds: gpt.trainingSeconds, parameterCount: gpt.parameterCount },
+    file: 'gpt-loss.png',
+  });
 }

@@ -1,9 +1,7 @@
-import { join } from 'node:path';
-import { toRgbImages, type HostImages, type RgbImage } from '@vitvq/core';
-import { writeJson } from '@vitvq/files';
+import { formatPercent, toRgbImages, type HostImages, type RgbImage } from '@vitvq/core';
 import type { LoadedImages } from '@vitvq/data';
 import type { Engine } from '@vitvq/engine';
-import { lineReportChart, writeReport, type GalleryBlock, type ReportSection } from '@vitvq/report';
+import { lineReportChart, type GalleryBlock, type ReportContent, type ReportSection } from '@vitvq/report';
 import { COMPLETIONS, SAMPLING, type Settings } from './config.js';
 import { halvesOf } from './halves.js';
 import type { Knowledge, Likeness } from './measure.js';
@@ -15,7 +13,9 @@ export interface Outcome {
   readonly shown: number;
   readonly originals: LoadedImages & { readonly source: string };
   readonly reconstructions: HostImages;
-  /** The first completion of every image, then the second one of those that are shown, and so on. */
+  /**
+   * The first completion of every image, then the second one of those that are shown, and so on.
+   */
   readonly withClass: HostImages;
   readonly withoutClass: HostImages;
   readonly knowledge: { readonly withClass: Knowledge; readonly withoutClass: Knowledge };
@@ -28,16 +28,14 @@ export interface Outcome {
   };
 }
 
-/** `metrics.json`: what a program wants to know of the run. */
-export async function writeMetrics(
-  out: string,
+/** Returns the numbers of `metrics.json`. */
+export function metricsOf(
   { run, originals, knowledge, likeness }: Outcome,
   settings: Settings,
   { name, threads }: Engine,
-): Promise<string> {
-  const file = join(out, 'metrics.json');
+): object {
   const { withClass, withoutClass } = knowledge;
-  await writeJson(file, {
+  return {
     lowerNatsPerToken: withClass.own,
     lowerNatsPerTokenUnderAnother: withClass.other,
     gainStandardError: withClass.standardError,
@@ -55,18 +53,16 @@ export async function writeMetrics(
     engine: name,
     threads,
     settings,
-  });
-  return file;
+  };
 }
 
-const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
 const nats = (value: number): string => value.toFixed(3);
 
-/** `report.html` and the PNG files beside it. */
-export function writeOutcomeReport(out: string, outcome: Outcome, settings: Settings): Promise<string> {
+/** Returns the report. */
+export function reportOf(outcome: Outcome, settings: Settings): ReportContent {
   const { run, originals, knowledge, likeness } = outcome;
   const { withClass } = knowledge;
-  return writeReport(out, {
+  return {
     title: 'Completing the lower half',
     lead:
       `The models of ${run} have never seen these images of ${originals.source}. They are given the codes of the upper half ` +
@@ -78,7 +74,7 @@ export function writeOutcomeReport(out: string, outcome: Outcome, settings: Sett
         unit: 'nats/token',
         note: `${nats(withClass.other)} under another upper half of the class`,
       },
-      { label: 'Own upper half preferred', value: percent(withClass.preferred), note: 'one half by chance' },
+      { label: 'Own upper half preferred', value: formatPercent(withClass.preferred), note: 'one half by chance' },
       {
         label: 'Completions',
         value: likeness.withClass.psnr.toFixed(2),
@@ -88,7 +84,7 @@ export function writeOutcomeReport(out: string, outcome: Outcome, settings: Sett
     ],
     sections: [completionsSection(outcome), knowledgeSection(outcome), likenessSection(outcome)],
     footer: `Seed ${settings.seed}; guidance ${SAMPLING.guidanceScale} towards the class; the ${SAMPLING.topK} most likely codes.`,
-  });
+  };
 }
 
 function completionsSection({ shown, originals, reconstructions, withClass, withoutClass }: Outcome): ReportSection {
@@ -131,7 +127,7 @@ function knowledgeSection({ knowledge, originals }: Outcome): ReportSection {
     nats(own),
     nats(other),
     `${nats(other - own)} ± ${nats(1.96 * standardError)}`,
-    percent(preferred),
+    formatPercent(preferred),
   ];
   const rowsOf = (name: string, which: 'own' | 'other') => ({
     name,

@@ -1,0 +1,29 @@
+import type { ExportReport } from './export-report.js';
+import type { ExportManifest } from './manifest.js';
+import type { VerifyOptions } from './verify-export.js';
+
+/** Options of an export. */
+export interface ExportOptions {
+  /**
+   * Type in which weights are stored. `float16` halves the files; weights become float32 again when
+   * a file is loaded. `psnr` of the report tells what `float16` costs; pass images
+   * (`verify.images`) for a PSNR of real images.
+   * @default 'float32'
+   */
+  readonly weights?: 'float32' | 'float16';
+  /** Notes for the manifest and the files, such as the source of the weights and their licence. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /**
+   * Options of the check that files pass before they get their names; `false` for no check.
+   * @default those of verifyExport
+   */
+  readonly verify?: VerifyOptions | false;
+}
+
+/** Manifest and report of an export. */
+export interface ExportResult {
+  /** Content of `vitvq.json`. */
+  readonly manifest: ExportManifest;
+  /** Result of the check; undefined where there was none. */
+  readonly report: ExportReport | undefined;
+}

@@ -1,0 +1,16 @@
+import type { RandomKey, ReferenceWeight } from '@vitvq/core';
+import type { QuantizerKinds } from '@vitvq/quantizers';
+import type { z } from 'zod';
+import type { ReferenceKind } from '../reference-kind.js';
+import type { TokenizerConfig } from '../tokenizer-config.js';
+import type { VQTokenizer } from '../vq-tokenizer.js';
+
+/** Row of the table of architectures: what its configs look like, and what they build. */
+export interface Architecture<C = TokenizerConfig<QuantizerKinds>> {
+  /** Returns the schema of a config and `seed`; unknown keys are problems. */
+  schema(quantizers: QuantizerKinds): z.ZodType<C & { readonly seed: number }>;
+  /** Builds the tokenizer of a config that was checked; errors name `where`. */
+  create(config: C, key: RandomKey, quantizers: QuantizerKinds, where: string): VQTokenizer;
+  /** Returns where a PyTorch reference of this architecture keeps the weights. */
+  referenceWeights(config: C & TokenizerConfig, reference: ReferenceKind, where: string): ReferenceWeight[];
+}

@@ -1,0 +1,121 @@
+import { assertFitsBudget, patchGrid, split, toSize2D, type RandomKey, type Size2D } from '@vitvq/core';
+import { ViTDecoder, vitDecoderReferenceWeights, ViTEncoder, vitEncoderReferenceWeights } from '@vitvq/layers';
+import { createQuantizer, quantizerReferenceWeights, quantizerSchema, type QuantizerKinds } from '@vitvq/quantizers';
+import { z } from 'zod';
+import { vitTokenizerReferenceWeights } from '../reference-weights.js';
+import type { TransformerSize, ViTTokenizerConfig } from '../vit-tokenizer-config.js';
+import { VQTokenizer } from '../vq-tokenizer.js';
+import type { Architecture } from './architecture.js';
+import { areValid, integer, pixelNormalizationSchema, positive, size2D } from './config-schemas.js';
+
+/** Each head gets an equal part of `dim`, unless the config has `headDim`. */
+const transformerSize = z
+  .strictObject({
+    dim: positive,
+    depth: positive,
+    numHeads: positive,
+    headDim: positive.optional(),
+    mlpDim: positive,
+  })
+  .refine(({ dim, numHeads, headDim }) => headDim !== undefined || dim % numHeads === 0, {
+    path: ['dim'],
+    error: ({ input }) => `expected a multiple of numHeads ${(input as TransformerSize).numHeads}, or headDim`,
+  });
+
+const positionsSchema = z.enum(['sincos', 'learned']).optional();
+
+/** Sines and cosines of rows and of columns take a quarter of the width each. */
+const sinCosWidth = "expected a multiple of 4, or positions 'learned'";
+
+function hasSinCosWidth(
+  name: 'encoder' | 'decoder',
+): (config: Pick<ViTTokenizerConfig, typeof name | 'positions'>) => boolean {
+  return ({ positions = 'sincos', [name]: { dim } }) => positions === 'learned' || dim % 4 === 0;
+}
+
+function isMultiple(imageSize: Size2D, patchSize: Size2D): boolean {
+  const [height, width] = toSize2D(imageSize);
+  const [patchHeight, patchWidth] = toSize2D(patchSize);
+  return height % patchHeight === 0 && width % patchWidth === 0;
+}
+
+const schema = (kinds: QuantizerKinds) =>
+  z
+    .strictObject({
+      architecture: z.literal('vit'),
+      imageSize: size2D,
+      patchSize: size2D,
+      channels: positive.optional(),
+      encoder: transformerSize,
+      decoder: transformerSize,
+      quantizer: quantizerSchema(kinds),
+      activation: z.enum(['tanh', 'gelu', 'gelu-tanh', 'relu', 'squared-relu', 'silu']).optional(),
+      positions: positionsSchema,
+      output: z.enum(['pixels', 'logit-laplace']).optional(),
+      pixelNormalization: pixelNormalizationSchema,
+      recompute: z.boolean().optional(),
+      seed: integer(0),
+    })
+    .refine(({ imageSize, patchSize }) => isMultiple(imageSize, patchSize), {
+      ...areValid({ imageSize: size2D, patchSize: size2D }),
+      path: ['imageSize'],
+      error: ({ input }) =>
+        `expected a multiple of patchSize ${toSize2D((input as ViTTokenizerConfig).patchSize).join('x')}`,
+    })
+    .refine(hasSinCosWidth('encoder'), {
+      ...areValid({ encoder: z.object({ dim: positive }), positions: positionsSchema }),
+      path: ['encoder', 'dim'],
+      error: sinCosWidth,
+    })
+    .refine(hasSinCosWidth('decoder'), {
+      ...areValid({ decoder: z.object({ dim: positive }), positions: positionsSchema }),
+      path: ['decoder', 'dim'],
+      error: sinCosWidth,
+    });
+
+function create(
+  config: ViTTokenizerConfig<QuantizerKinds>,
+  root: RandomKey,
+  quantizers: QuantizerKinds,
+  where: string,
+): VQTokenizer {
+  const { imageSize, patchSize, channels = 3, encoder, decoder, output = 'pixels', pixelNormalization } = config;
+  const [rows, columns] = patchGrid(imageSize, patchSize, where);
+  for (const { dim, depth } of [encoder, decoder]) {
+    // Fixed positions are computed first of all.
+    assertFitsBudget(
+      root,
+      { elements: rows * columns * dim },
+      `positions of ${rows}x${columns} tokens of width ${dim}`,
+    );
+    assertFitsBudget(root, { variables: depth }, `${depth} blocks`);
+  }
+  const [encoderKey, quantizerKey, decoderKey, key] = split(root, 4) as [RandomKey, RandomKey, RandomKey, RandomKey];
+  const { activation, positions, recompute } = config;
+  const shared = { imageSize, patchSize, activation, positions, recompute };
+  return new VQTokenizer({
+    encoder: new ViTEncoder({ ...shared, ...encoder, channels, key: encoderKey }),
+    quantizer: createQuantizer(config.quantizer, quantizerKey, quantizers),
+    decoder: new ViTDecoder({
+      ...shared,
+      ...decoder,
+      channels: output === 'logit-laplace' ? 2 * channels : channels,
+      key: decoderKey,
+    }),
+    key,
+    output,
+    pixelNormalization,
+  });
+}
+
+/** Vision transformers on both sides (ViT-VQGAN, arXiv:2110.04627, sec. 3). */
+export const vitArchitecture: Architecture<ViTTokenizerConfig<QuantizerKinds>> = {
+  schema,
+  create,
+  referenceWeights: ({ encoder, decoder, quantizer, ...shared }, _reference, where) =>
+    vitTokenizerReferenceWeights({
+      encoder: vitEncoderReferenceWeights({ ...shared, ...encoder }),
+      decoder: vitDecoderReferenceWeights({ ...shared, ...decoder }),
+      quantizer: quantizerReferenceWeights(quantizer, where),
+    }),
+};

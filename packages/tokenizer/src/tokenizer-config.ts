@@ -1,0 +1,7 @@
+import type { BuiltInQuantizerKinds, QuantizerKinds } from '@vitvq/quantizers';
+import type { CNNTokenizerConfig } from './cnn-tokenizer-config.js';
+import type { ViTTokenizerConfig } from './vit-tokenizer-config.js';
+
+/** Tokenizer of any architecture as data that JSON holds: everything but the seed. */
+export type TokenizerConfig<K extends QuantizerKinds = BuiltInQuantizerKinds> =
+  ViTTokenizerConfig<K> | CNNTokenizerConfig<K>;
