@@ -39,11 +39,11 @@ describe('CodeConditioner', () => {
     const conditioner = new CodeConditioner({ tokenizer: brightnessTokenizer(), reduceBy: 5 });
     await expect(conditioner.ofBatch(batch)).rejects.toThrow(/height and width that 5 divides, got \[4, 4, 6, 3\]/);
     const silent = { ...brightnessTokenizer({ codeDepth: 2 }), codeDepth: undefined };
-    const levels = new CodeConditioner({ tokenizer: silent });
+    const unsaid = new CodeConditioner({ tokenizer: silent });
     expect(new CodeConditioner({ tokenizer: brightnessTokenizer({ codeDepth: 2 }) }).length).toBe(12);
-    await expect(levels.ofBatch(batch)).rejects.toThrow(/6 condition tokens an image, got codes \[4, 6, 2\]/);
-    await expect(levels.ofBatch({ tokens: new Int32Array(6), shape: [1, 6] })).rejects.toThrow(/encodeToShards/);
+    await expect(unsaid.ofBatch(batch)).rejects.toThrow(/6 condition tokens an image, got codes \[4, 6, 2\]/);
+    await expect(unsaid.ofBatch({ tokens: new Int32Array(6), shape: [1, 6] })).rejects.toThrow(/encodeToShards/);
     const two = { data: new Float32Array(2 * 4 * 6 * 3), shape: [2, 4, 6, 3] as const };
-    await expect(levels.ofBatch({ ...batch, conditionImages: two })).rejects.toThrow(/conditionImages for 4 images/);
+    await expect(unsaid.ofBatch({ ...batch, conditionImages: two })).rejects.toThrow(/conditionImages for 4 images/);
   });
 });

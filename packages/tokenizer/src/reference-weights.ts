@@ -13,9 +13,9 @@ export interface TokenizerReferenceParts {
 }
 
 /**
- * Returns where enhancing-transformers (its class `VQTokenizer`) keeps the weights of a `VQTokenizer`:
- * `encoder.`, `decoder.` and `quantizer.` before the names of the parts, and the projections as
- * `pre_quant` and `post_quant`.
+ * Returns where enhancing-transformers (its class `VQTokenizer`) keeps the weights of a
+ * `VQTokenizer`: `encoder.`, `decoder.` and `quantizer.` before the names of the parts, and the
+ * projections as `pre_quant` and `post_quant`.
  */
 export function vitTokenizerReferenceWeights({
   encoder,

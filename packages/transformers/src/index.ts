@@ -31,8 +31,8 @@ export {
   type ConditionInput,
   type ConditionValues,
   variablesWithConditioner,
-} from './internal/condition-input.js';
-export { assertConditionerFits, assertSameDescription } from './internal/conditioner-fit.js';
+} from './conditioners/condition-input.js';
+export { assertConditionerFits, assertSameDescription } from './conditioners/conditioner-fit.js';
 export { type SequenceEmbeddingOptions, type TokenPositions } from './internal/sequence-embedding.js';
 export { negativeLogLikelihood } from './negative-log-likelihood.js';
 export { type TransformerPreset, VIM_BASE, VIM_LARGE } from './presets.js';

@@ -1,5 +1,5 @@
 import type { CausalTransformerOptions } from '@vitvq/layers';
-import type { SequenceEmbeddingOptions } from './transformer-options.js';
+import type { SequenceEmbeddingOptions } from './internal/sequence-embedding.js';
 
 /** A named size: everything of a `GPT` but its vocabularies, grid and random key. */
 export type TransformerPreset = Omit<CausalTransformerOptions, 'key'> & Pick<SequenceEmbeddingOptions, 'positions'>;

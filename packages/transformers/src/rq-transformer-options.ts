@@ -12,7 +12,7 @@ type StackSize = Pick<CausalTransformerOptions, 'depth' | 'numHeads'>;
 export type RQTransformerOptions = SequenceEmbeddingOptions &
   Omit<CausalTransformerOptions, keyof StackSize> & {
     /** Codes a token; at least 2. */
-    readonly levels: number;
+    readonly codeDepth: number;
     /** The transformer over positions. */
     readonly spatial: StackSize;
     /** The transformer over the codes of one position. */

@@ -77,7 +77,10 @@ export class RQTransformer extends Module implements AutoregressiveModel {
     this.#embedding = this.child('embedding', embedding);
     this.#spatial = new SequenceTransformer({ ...shared, ...spatial, key: spatialKey }, embedding, codeDepth);
     this.child('spatial', this.#spatial.transformer);
-    this.#depthPositions = this.variable('depthPositions', positionInitializer(positionKey, [codeDepth - 1, shared.dim]));
+    this.#depthPositions = this.variable(
+      'depthPositions',
+      positionInitializer(positionKey, [codeDepth - 1, shared.dim]),
+    );
     this.#depth = this.child('depth', new CausalTransformer({ ...shared, ...depth, key: depthKey }));
     this.#head = this.child('head', tokenHead(shared, headKey));
   }

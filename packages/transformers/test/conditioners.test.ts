@@ -3,7 +3,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { CodeConditioner } from '@vitvq/codes';
 import { ConfigError, DataError } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
 import { tinyImageBatches } from '@vitvq/test-models';

@@ -1,7 +1,7 @@
 import { ConfigError } from '@vitvq/core';
 import type { AutoregressiveModel } from '../autoregressive-model.js';
 import type { AnyConditioner } from '../conditioners/conditioner.js';
-import { canonicalJson } from './canonical-json.js';
+import { canonicalJson } from '../internal/canonical-json.js';
 
 /** Throws unless a model takes the conditions of a conditioner. @throws {ConfigError} */
 export function assertConditionerFits(
