@@ -46,7 +46,8 @@ export async function loadModels(run: string): Promise<Models> {
 }
 
 /**
- * Condition tokens of classes, none where it is undefined; undefined where all are, as @vitvq/transformers has it.
+ * Condition tokens of classes, none where it is undefined; undefined where all are, as
+ * @vitvq/transformers has it.
  */
 export async function conditionsOf(
   conditioner: Conditioner,

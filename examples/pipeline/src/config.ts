@@ -221,8 +221,8 @@ export function createTransformer(
 }
 
 /**
- * Twice the usual fraction of examples without their class: it is how the probe, and half of guidance,
- * sees every image.
+ * Twice the usual fraction of examples without their class: it is how the probe, and half of
+ * guidance, sees every image.
  */
 const CONDITION_DROP_RATE = 0.2;
 

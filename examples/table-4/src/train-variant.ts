@@ -22,8 +22,8 @@ export interface Result {
   readonly steps: number;
   readonly seconds: number;
   /**
-   * Fraction of codes in a batch of 256 images, mean over the batches; over all images where there are
-   * fewer.
+   * Fraction of codes in a batch of 256 images, mean over the batches; over all images where there
+   * are fewer.
    */
   readonly usage: number;
   readonly perplexity: number;

@@ -151,7 +151,7 @@ export const SHOWN_PROMPTS: readonly CaptionParts[] = [
 ];
 
 /**
- * The check asks for each value of each attribute that so large a fraction of the photographs has, of
- * every class, so often.
+ * The check asks for each value of each attribute that so large a fraction of the photographs has,
+ * of every class, so often.
  */
 export const CHECK = { leastShare: 0.01, seeds: 5, smokeSeeds: 1 } as const;

@@ -2,7 +2,9 @@ import type { SafetensorsFile } from './safetensors-file.js';
 
 /** A model apart from its weights: the content of config.json. */
 export interface ModelDescription {
-  /** Kind of model, such as `vq-tokenizer` or `gpt`. The code that loads a model knows the kinds. */
+  /**
+   * Kind of model, such as `vq-tokenizer` or `gpt`. The code that loads a model knows the kinds.
+   */
   readonly type: string;
   /** Data from which the model is built again; anything that JSON can hold. */
   readonly config: unknown;

@@ -75,7 +75,8 @@ describe('element types', () => {
     Array.from({ length: count }, (_, index) => unit * (first + index));
   const powers = (from: number, to: number): number[] =>
     Array.from({ length: to - from + 1 }, (_, index) => 2 ** (from + index));
-  const eights = powers(-9, 5).flatMap((unit) => times(unit, 8, 8)); // 1/64 ... 480, which is NaN instead
+  // 1/64 ... 480, which is NaN instead
+  const eights = powers(-9, 5).flatMap((unit) => times(unit, 8, 8));
   const quarters = powers(-16, 13).flatMap((unit) => times(unit, 4, 4)); // 1/16384 ... 57344
   const signed = (positive: readonly number[]): number[] => [...positive, ...positive.map((value) => -value)];
   it.each([

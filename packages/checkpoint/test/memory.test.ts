@@ -29,7 +29,8 @@ class Memory {
   }
 
   static async start(): Promise<Memory> {
-    await new Promise((resolve) => setTimeout(resolve, 50)); // callbacks under way let go of what they hold
+    // callbacks under way let go of what they hold
+    await new Promise((resolve) => setTimeout(resolve, 50));
     return new Memory(Memory.#inUse());
   }
 
@@ -74,7 +75,8 @@ it.each([
 
   const variables = new Map(names.map((name, index) => [name, tf.variable(tf.fill([(sizes[index]! * MiB) / 4], -1))]));
   const opened = await openCheckpoint(directory);
-  const restoring = await Memory.start(); // the variables, with their values, are there before and after
+  // the variables, with their values, are there before and after
+  const restoring = await Memory.start();
   await restoreVariables(
     {
       ...opened,

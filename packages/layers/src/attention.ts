@@ -155,7 +155,8 @@ export class MultiHeadAttention extends Module {
       const projected = this.#qkv.apply(tf.reshape<tf.Rank.R2>(x, [batch * tokens, this.dim]));
       // One transpose for all three, heads of q, k and v side by side.
       const heads = tf.transpose(tf.reshape(projected, [batch, tokens, 3 * numHeads, headDim]), [0, 2, 1, 3]);
-      const [q, k, v] = tf.split(heads, 3, 1) as [Tensor4D, Tensor4D, Tensor4D]; // [B, M, N, headDim] each
+      // [B, M, N, headDim] each
+      const [q, k, v] = tf.split(heads, 3, 1) as [Tensor4D, Tensor4D, Tensor4D];
       const attended = scaledDotProductAttention(q, k, v, headDim ** -0.5);
       const merged = tf.reshape<tf.Rank.R2>(tf.transpose(attended, [0, 2, 1, 3]), [batch * tokens, numHeads * headDim]);
       return tf.reshape(this.#output?.apply(merged) ?? merged, x.shape);

@@ -154,7 +154,8 @@ export class CausalAttention extends Module {
       const mixed = this.#timeMix ? this.#mix(x, shiftedByOne(x)) : x;
       const projected = this.#project(tf.reshape(mixed, [batch * length, dim])); // [B T, 3 D]
       const heads = tf.transpose(tf.reshape(projected, [batch, length, 3 * numHeads, headDim]), [0, 2, 1, 3]);
-      const [queries, keys, values] = tf.split(heads, 3, 1) as [Tensor4D, Tensor4D, Tensor4D]; // [B, M, T, headDim]
+      // [B, M, T, headDim]
+      const [queries, keys, values] = tf.split(heads, 3, 1) as [Tensor4D, Tensor4D, Tensor4D];
       const scores = tf.add<Tensor4D>(tf.matMul(queries, keys, false, true), mask); // [B, M, T, T]
       const probabilities = applyDropout(
         tf.softmax(scores),

@@ -72,7 +72,8 @@ export class GroupNorm extends Module {
   #groupMeans(x: Tensor3D): Tensor3D {
     const groupSize = this.channels / this.numGroups;
     const groups = tf.reshape(tf.mean(x, 1), [-1, this.numGroups, groupSize]);
-    const means = tf.mul(tf.mean(groups, 2, true), tf.ones([1, 1, groupSize])); // [B, groups, C / groups]
+    // [B, groups, C / groups]
+    const means = tf.mul(tf.mean(groups, 2, true), tf.ones([1, 1, groupSize]));
     return tf.reshape<tf.Rank.R3>(means, [-1, 1, this.channels]);
   }
 }

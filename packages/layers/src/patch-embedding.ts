@@ -55,7 +55,8 @@ class PatchLayout {
   toPatches(images: Tensor): Tensor {
     const [, columns] = this.grid;
     const [height, width] = this.patch;
-    const strips = tf.reshape(images, [-1, height, columns, width * this.channels]); // [B·rows, P, columns, P·C]
+    // [B·rows, P, columns, P·C]
+    const strips = tf.reshape(images, [-1, height, columns, width * this.channels]);
     return tf.reshape(tf.transpose(strips, [0, 2, 1, 3]), [-1, this.patchDim]);
   }
 

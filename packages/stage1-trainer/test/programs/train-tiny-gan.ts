@@ -1,4 +1,7 @@
-/** Trains in the folder that it is given, from its newest checkpoint if there is one, and prints each step. */
+/**
+ * Trains in the folder that it is given, from its newest checkpoint if there is one, and prints
+ * each step.
+ */
 import '@tensorflow/tfjs';
 import { latestCheckpoint } from '@vitvq/checkpoint';
 import { useEngine } from '@vitvq/engine';
