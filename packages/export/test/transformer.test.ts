@@ -217,7 +217,7 @@ describe('exportTransformer', () => {
     const other = await temporaryFolder();
     await exportTransformer(tinyRQ(), classes, other, { verify: false });
     await expect(exportTokenizer(tinyTokenizer(), other, { verify: false })).rejects.toThrow(
-      'fits the transformer that is there, of 2x3 tokens of 16 codes on 3 levels, got 2x3 tokens of 16 codes.',
+      'expected tokens of the transformer in the folder, 2x3 tokens of 16 codes on 3 levels, got 2x3 tokens of 16 codes.',
     );
   });
 
