@@ -8,8 +8,10 @@ import { promisify } from 'node:util';
  * whose arrays are not in the memory of those that are compared.
  */
 export async function measureBandwidth(threads: number): Promise<number> {
-  const script = fileURLToPath(new URL('../dist/copy-memory.js', import.meta.url));
-  const copies = Array.from({ length: threads }, () => promisify(execFile)(process.execPath, [script]));
+  const script = fileURLToPath(new URL('./copy-memory.ts', import.meta.url));
+  const copies = Array.from({ length: threads }, () =>
+    promisify(execFile)(process.execPath, ['--import', 'tsx', script]),
+  );
   const rates = (await Promise.all(copies)).map(({ stdout }) => Number(stdout));
   return rates.reduce((sum, rate) => sum + rate, 0);
 }
