@@ -19,7 +19,7 @@ import type { Conditions } from '../autoregressive-model.js';
  */
 export type TokenPositions = 'sequence' | 'grid';
 
-/** Vocabularies, grid and width of a {@link SequenceEmbedding}. */
+/** Vocabularies, grid and width of a sequence embedding. */
 export interface SequenceEmbeddingOptions {
   /** Number of image tokens to choose from: the tokenizer's codebook size. */
   readonly vocabSize: number;
