@@ -21,7 +21,7 @@ export async function makeSmokeModels(
   { levels = 1, transformer = true }: SmokeModelsOptions = {},
 ): Promise<void> {
   const { quantizer } = SMOKE_TOKENIZER;
-  const residual = { type: 'residual', codeDepth: levels, quantizer } as const;
+  const residual = { kind: 'residual', codeDepth: levels, quantizer } as const;
   const config: ViTTokenizerConfig = { ...SMOKE_TOKENIZER, quantizer: levels > 1 ? residual : quantizer };
   const tokenizer = createTokenizer(config, { seed: 0 });
   const folders = MODEL_FOLDERS[transformer ? 0 : 1];

@@ -149,7 +149,7 @@ export function tokenizerConfig({ model, smoke }: Settings): ViTTokenizerConfig 
     ...QUICKSTART,
     ...sizes,
     quantizer: {
-      type: 'residual',
+      kind: 'residual',
       codeDepth: RESIDUAL.codeDepth,
       codebooks: 'separate',
       quantizer: { type, codeDim, beta, codebookSize, normalize: false },

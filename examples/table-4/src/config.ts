@@ -67,7 +67,7 @@ export function modelConfig({ codeDim, normalize }: Variant, smoke: boolean): Vi
     patchSize: 4,
     encoder: transformer,
     decoder: transformer,
-    quantizer: { type: 'vector', codebookSize: smoke ? 32 : 512, codeDim, normalize },
+    quantizer: { kind: 'vector', codebookSize: smoke ? 32 : 512, codeDim, normalize },
     positions: 'learned',
     pixelNormalization: { mean: 0.47, deviation: 0.25 },
   };

@@ -28,7 +28,7 @@ const config = {
   patchSize: 4,
   encoder: size,
   decoder: size,
-  quantizer: { type: 'vector', codebookSize: 32, codeDim: 4 },
+  quantizer: { kind: 'vector', codebookSize: 32, codeDim: 4 },
   positions: 'learned',
 } as const;
 

@@ -25,7 +25,7 @@ function shake<M extends Module>(module: M): M {
 }
 
 /** Quantizer of {@link tinyTokenizer}. */
-export const tinyQuantizer = { type: 'vector', codebookSize: 16, codeDim: 4 } as const;
+export const tinyQuantizer = { kind: 'vector', codebookSize: 16, codeDim: 4 } as const;
 
 const size = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 };
 

@@ -21,7 +21,7 @@ describe('exportTokenizer', () => {
   it.each([
     ['vector', tinyTokenizer(), [6]],
     ['convolutions', tinyCNN(), [6]],
-    ['residual', tinyTokenizer({ quantizer: { type: 'residual', codeDepth: 3, quantizer: tinyQuantizer } }), [6, 3]],
+    ['residual', tinyTokenizer({ quantizer: { kind: 'residual', codeDepth: 3, quantizer: tinyQuantizer } }), [6, 3]],
     [
       'logit-laplace, normalised',
       tinyTokenizer({ output: 'logit-laplace', pixelNormalization: { mean: 0.5, deviation: 0.3 } }),
@@ -29,7 +29,7 @@ describe('exportTokenizer', () => {
     ],
     [
       'Gumbel, gelu',
-      tinyTokenizer({ quantizer: { ...tinyQuantizer, type: 'gumbel' }, activation: 'gelu', positions: 'learned' }),
+      tinyTokenizer({ quantizer: { ...tinyQuantizer, kind: 'gumbel' }, activation: 'gelu', positions: 'learned' }),
       [6],
     ],
   ] as const)(

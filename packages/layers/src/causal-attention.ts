@@ -177,7 +177,7 @@ export class CausalAttention extends Module {
    * @param remember  gets the key and value of the token and returns what its query sees
    * @returns  `[B, D]`
    */
-  step(x: Tensor2D, before: Tensor2D | undefined, remember: Remember): Tensor2D {
+  decodeStep(x: Tensor2D, before: Tensor2D | undefined, remember: Remember): Tensor2D {
     const [batch] = x.shape;
     const { numHeads, headDim, dim } = this;
     const projected = this.#project(this.#mix(x, before ?? tf.zerosLike(x))); // [B, 3 D]

@@ -114,13 +114,13 @@ export class CausalBlock extends Module {
    * Runs one more token `[B, D]`.
    * @param before  the `normalized` of the token before; none for the first token
    */
-  step(
+  decodeStep(
     x: Tensor2D,
     before: Tensor2D | undefined,
     remember: Remember,
   ): { readonly output: Tensor2D; readonly normalized: Tensor2D } {
     const normalized = this.#attentionNorm.apply(x);
-    const attended = tf.add<Tensor2D>(x, this.attention.step(normalized, before, remember));
+    const attended = tf.add<Tensor2D>(x, this.attention.decodeStep(normalized, before, remember));
     return { output: tf.add(attended, this.#feedForward(attended)), normalized };
   }
 

@@ -31,7 +31,7 @@ describe('CausalAttention', () => {
     let before: tf.Tensor2D | undefined;
     for (let at = 0; at < 5; at++) {
       const token = tf.reshape<tf.Rank.R2>(tf.slice(x, [0, at, 0], [2, 1, 6]), [2, 6]);
-      const step = attention.step(token, before, (keys, values) => {
+      const step = attention.decodeStep(token, before, (keys, values) => {
         parts.push({ keys, values });
         return parts;
       });

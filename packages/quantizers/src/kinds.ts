@@ -14,7 +14,7 @@ import {
 import { residualKind } from './residual-quantizer.js';
 import { vectorKind } from './vector-quantizer.js';
 
-/** Kinds of this package, by the `type` of their configs. */
+/** Kinds of this package, by the `kind` of their configs. */
 export const quantizerKinds = {
   vector: vectorKind,
   ema: emaKind,
@@ -32,7 +32,7 @@ export type QuantizerConfig<K extends QuantizerKinds = BuiltInQuantizerKinds> = 
 
 /** Class of the quantizer that a config builds. */
 export type ConfiguredQuantizer<
-  C extends { readonly type: string } = QuantizerConfig,
+  C extends { readonly kind: string } = QuantizerConfig,
   K extends QuantizerKinds = BuiltInQuantizerKinds,
 > = QuantizerOf<K, C>;
 
@@ -52,7 +52,7 @@ export function createQuantizer<K extends QuantizerKinds, C extends QuantizerCon
   kinds: K,
 ): ConfiguredQuantizer<C, K>;
 export function createQuantizer(
-  config: { readonly type: string },
+  config: { readonly kind: string },
   key: RandomKey,
   kinds: QuantizerKinds = quantizerKinds,
 ): unknown {
@@ -65,7 +65,7 @@ export function createQuantizer(
  * @throws {ConfigError} where the reference has no such quantizer
  */
 export function quantizerReferenceWeights(config: QuantizerConfig, where: string): ReferenceWeight[] {
-  const kind: QuantizerKinds[string] = quantizerKinds[config.type];
+  const kind: QuantizerKinds[string] = quantizerKinds[config.kind];
   const weights = kind.referenceWeights?.(config);
   if (weights) return weights;
   throw new ConfigError({ where, expected: 'a quantizer that the reference has', got: JSON.stringify(config) });

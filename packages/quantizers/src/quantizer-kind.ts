@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 /** Row of a table of kinds: what a config of this kind looks like, and what it builds. */
 export interface QuantizerKind<S extends z.ZodObject = z.ZodObject, Q extends Quantizer = Quantizer> {
-  /** Schema of a config without its `type`. Unknown keys are problems where it is strict. */
+  /** Schema of a config without its `kind`. Unknown keys are problems where it is strict. */
   readonly schema: S;
   /** Builds the quantizer of a config that was checked; `key` draws its first codes. */
   create(config: z.output<S>, key: RandomKey): Q;
@@ -14,23 +14,23 @@ export interface QuantizerKind<S extends z.ZodObject = z.ZodObject, Q extends Qu
   referenceWeights?(config: z.output<S>): ReferenceWeight[] | undefined;
 }
 
-/** Kinds by the `type` of their configs. */
+/** Kinds by the `kind` of their configs. */
 export type QuantizerKinds = Readonly<Record<string, QuantizerKind>>;
 
-/** Quantizer as data that JSON holds: `type`, and what the kind's schema asks for. */
+/** Quantizer as data that JSON holds: `kind`, and what the kind's schema asks for. */
 export type ConfigOf<K extends QuantizerKinds> = {
-  [T in keyof K & string]: { readonly type: T } & Readonly<z.input<K[T]['schema']>>;
+  [T in keyof K & string]: { readonly kind: T } & Readonly<z.input<K[T]['schema']>>;
 }[keyof K & string];
 
 /** Class of the quantizer that a config of the kinds `K` builds. */
-export type QuantizerOf<K extends QuantizerKinds, Config extends { readonly type: string }> = ReturnType<
-  K[Config['type'] & keyof K]['create']
+export type QuantizerOf<K extends QuantizerKinds, Config extends { readonly kind: string }> = ReturnType<
+  K[Config['kind'] & keyof K]['create']
 >;
 
 /** Returns the schema of the configs of all kinds. */
 export function quantizerSchema<K extends QuantizerKinds>(kinds: K): z.ZodType<ConfigOf<K>, ConfigOf<K>> {
-  const schemas = Object.entries(kinds).map(([type, { schema }]) => schema.safeExtend({ type: z.literal(type) }));
-  const union = z.discriminatedUnion('type', schemas as [z.ZodObject<{ type: z.ZodLiteral<string> }>]);
+  const schemas = Object.entries(kinds).map(([kind, { schema }]) => schema.safeExtend({ kind: z.literal(kind) }));
+  const union = z.discriminatedUnion('kind', schemas as [z.ZodObject<{ kind: z.ZodLiteral<string> }>]);
   return union as unknown as z.ZodType<ConfigOf<K>, ConfigOf<K>>;
 }
 
@@ -40,6 +40,6 @@ export function buildQuantizer<K extends QuantizerKinds, C extends ConfigOf<K>>(
   key: RandomKey,
   kinds: K,
 ): QuantizerOf<K, C> {
-  const { type, ...rest } = config as { readonly type: string };
-  return kinds[type]!.create(rest, key) as QuantizerOf<K, C>;
+  const { kind, ...rest } = config as { readonly kind: string };
+  return kinds[kind]!.create(rest, key) as QuantizerOf<K, C>;
 }

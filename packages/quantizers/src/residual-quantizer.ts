@@ -220,7 +220,7 @@ export const residualKind = {
     return new ResidualQuantizer({ quantizers: keys.map((own) => buildQuantizer(quantizer, own, stepKinds)) });
   },
   referenceWeights: ({ quantizer, codebooks = 'shared' }) => {
-    const kind: QuantizerKind = stepKinds[quantizer.type];
+    const kind: QuantizerKind = stepKinds[quantizer.kind];
     const shared = kind.referenceWeights?.(quantizer);
     return codebooks === 'shared' && shared ? residualQuantizerReferenceWeights(shared) : undefined;
   },

@@ -13,31 +13,31 @@ for (const [type, { config, trainable }] of Object.entries(quantizerCases)) {
 /** Variants that a config reaches, by name. */
 const variants: Record<string, { readonly config: QuantizerConfig; readonly trainable?: boolean }> = {
   'vector without normalisation, counting usage': {
-    config: { type: 'vector', codebookSize: 7, codeDim: 4, normalize: false, trackUsage: true },
+    config: { kind: 'vector', codebookSize: 7, codeDim: 4, normalize: false, trackUsage: true },
   },
   'vector with the rotation trick': {
-    config: { type: 'vector', codebookSize: 7, codeDim: 4, gradient: 'rotation' },
+    config: { kind: 'vector', codebookSize: 7, codeDim: 4, gradient: 'rotation' },
   },
   'gumbel without normalisation': {
-    config: { type: 'gumbel', codebookSize: 7, codeDim: 4, normalize: false, temperature: 0.5 },
+    config: { kind: 'gumbel', codebookSize: 7, codeDim: 4, normalize: false, temperature: 0.5 },
   },
   'ema without normalisation': {
-    config: { type: 'ema', codebookSize: 7, codeDim: 4, normalize: false },
+    config: { kind: 'ema', codebookSize: 7, codeDim: 4, normalize: false },
     trainable: false,
   },
   'residual with separate codebooks': {
     config: {
-      type: 'residual',
+      kind: 'residual',
       codeDepth: 2,
       codebooks: 'separate',
-      quantizer: { type: 'vector', codebookSize: 7, codeDim: 4, normalize: false },
+      quantizer: { kind: 'vector', codebookSize: 7, codeDim: 4, normalize: false },
     },
   },
   'residual of gumbel': {
-    config: { type: 'residual', codeDepth: 2, quantizer: { type: 'gumbel', codebookSize: 7, codeDim: 4 } },
+    config: { kind: 'residual', codeDepth: 2, quantizer: { kind: 'gumbel', codebookSize: 7, codeDim: 4 } },
   },
   'residual of ema': {
-    config: { type: 'residual', codeDepth: 2, quantizer: { type: 'ema', codebookSize: 7, codeDim: 4 } },
+    config: { kind: 'residual', codeDepth: 2, quantizer: { kind: 'ema', codebookSize: 7, codeDim: 4 } },
     trainable: false,
   },
 };

@@ -27,7 +27,8 @@ import {
   type ConditionValues,
 } from '@vitvq/transformers';
 import { completeTokens } from './complete-tokens.js';
-import { Sampler, type SampleOptions, type Schedule } from './sampler.js';
+import type { SampleOptions, SamplingSchedule } from './sample-options.js';
+import { Sampler } from './sampler.js';
 
 /** Options of an {@link ImageGenerator}. */
 export interface ImageGeneratorOptions {
@@ -51,7 +52,7 @@ export type GenerateOptions = Omit<SampleOptions, 'conditions' | 'guidance' | 'g
    * Classifier-free guidance away from no condition, see `Guidance`; about twice the work.
    * @default none
    */
-  readonly guidanceScale?: Schedule;
+  readonly guidanceScale?: SamplingSchedule;
   /** Tokens that are known, -1 where they are not, see `SampleOptions`. @default none */
   readonly given?: HostTokens;
   /** Ends the call before the next batch. */

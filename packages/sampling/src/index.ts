@@ -18,12 +18,6 @@ export {
   type ScoredImages,
   type Scorer,
 } from './rejection-sampler.js';
-export {
-  type Guidance,
-  type PartialTokens,
-  type SampleOptions,
-  Sampler,
-  type SamplerOptions,
-  type Schedule,
-} from './sampler.js';
+export type { Guidance, PartialTokens, SampleOptions, SamplerOptions, SamplingSchedule } from './sample-options.js';
+export { Sampler } from './sampler.js';
 export { type SamplerReport, type VerifyOptions, verifySampler } from './verify-sampler.js';

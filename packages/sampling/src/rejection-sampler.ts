@@ -14,7 +14,8 @@ import {
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import type { Conditions, ImageTokens } from '@vitvq/transformers';
 import { Shortlist } from './internal/shortlist.js';
-import type { SampleOptions, Sampler } from './sampler.js';
+import type { SampleOptions } from './sample-options.js';
+import type { Sampler } from './sampler.js';
 
 /** Images to be scored. The tensors are the sampler's: it disposes of them. */
 export interface ScoredImages {

@@ -49,9 +49,9 @@ describe('verifySampler', () => {
 
   it('notices a cache that loses the previous token, and a model that sees ahead', async () => {
     const forgetful = tinyGPT();
-    const step = forgetful.step.bind(forgetful);
-    forgetful.step = (tokens, count, { blocks }) =>
-      step(tokens, count, {
+    const decodeStep = forgetful.decodeStep.bind(forgetful);
+    forgetful.decodeStep = (tokens, count, { blocks }) =>
+      decodeStep(tokens, count, {
         blocks: blocks.map((block) => ({ ...block, before: block.before && tf.zerosLike(block.before) })),
       });
     const lost = await verifySampler(forgetful);

@@ -12,10 +12,10 @@ const table = { codebookSize: 7, codeDim: 4 };
 
 /** One line for each kind of quantizer; the type asks for the line of a new one. */
 export const quantizerCases: Readonly<Record<keyof typeof quantizerKinds, QuantizerCase>> = {
-  vector: { config: { type: 'vector', ...table }, trainable: true },
-  ema: { config: { type: 'ema', ...table, trackUsage: true }, trainable: false },
-  gumbel: { config: { type: 'gumbel', ...table }, trainable: true },
-  residual: { config: { type: 'residual', codeDepth: 3, quantizer: { type: 'vector', ...table } }, trainable: true },
-  fsq: { config: { type: 'fsq', levels: [3, 5, 4, 3] }, trainable: false },
-  lfq: { config: { type: 'lfq', codeDim: 4, entropyGroupSize: 3 }, trainable: false },
+  vector: { config: { kind: 'vector', ...table }, trainable: true },
+  ema: { config: { kind: 'ema', ...table, trackUsage: true }, trainable: false },
+  gumbel: { config: { kind: 'gumbel', ...table }, trainable: true },
+  residual: { config: { kind: 'residual', codeDepth: 3, quantizer: { kind: 'vector', ...table } }, trainable: true },
+  fsq: { config: { kind: 'fsq', levels: [3, 5, 4, 3] }, trainable: false },
+  lfq: { config: { kind: 'lfq', codeDim: 4, entropyGroupSize: 3 }, trainable: false },
 };

@@ -5,7 +5,7 @@ import { createTokenizer, type VQTokenizer, type ViTTokenizerConfig } from '@vit
 
 const size = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 };
 
-type TinyConfig = ViTTokenizerConfig & { readonly quantizer: Extract<QuantizerConfig, { type: 'vector' }> };
+type TinyConfig = ViTTokenizerConfig & { readonly quantizer: Extract<QuantizerConfig, { kind: 'vector' }> };
 
 /** Config of a tokenizer that trains in milliseconds on the slowest engine. */
 export const tinyConfig: TinyConfig = {
@@ -14,7 +14,7 @@ export const tinyConfig: TinyConfig = {
   patchSize: 4,
   encoder: size,
   decoder: size,
-  quantizer: { type: 'vector', codebookSize: 16, codeDim: 4, trackUsage: true },
+  quantizer: { kind: 'vector', codebookSize: 16, codeDim: 4, trackUsage: true },
 };
 
 /** Returns a tokenizer of {@link tinyConfig} with changes, those of its quantizer one by one. */

@@ -34,17 +34,17 @@ export interface CheckpointEntry {
 
 /** Quantizer of the reference that a checkpoint holds. */
 export type QuantizerHint =
-  { readonly type: 'vector' } | { readonly type: 'gumbel' } | { readonly type: 'residual'; readonly codeDepth: number };
+  { readonly kind: 'vector' } | { readonly kind: 'gumbel' } | { readonly kind: 'residual'; readonly codeDepth: number };
 
 /** Returns the config of the reference's quantizer. */
 function quantizerConfig(
-  hint: QuantizerHint = { type: 'vector' },
+  hint: QuantizerHint = { kind: 'vector' },
   codebookSize: number,
   codeDim: number,
   normalize: boolean | undefined,
 ): QuantizerConfig {
   const table = { codebookSize, codeDim, ...(normalize === undefined ? {} : { normalize }) };
-  return hint.type === 'residual' ? { ...hint, quantizer: { type: 'vector', ...table } } : { ...hint, ...table };
+  return hint.type === 'residual' ? { ...hint, quantizer: { kind: 'vector', ...table } } : { ...hint, ...table };
 }
 
 /** Facts of a tokenizer that the shapes of a checkpoint do not tell. */
@@ -60,7 +60,7 @@ export interface ImportHints {
   readonly decoderHeads?: number;
   /**
    * Kind of quantizer; the reference stores all of its quantizers alike.
-   * @default { type: 'vector' }
+   * @default { kind: 'vector' }
    */
   readonly quantizer?: QuantizerHint;
   /** Whether codes are l2-normalised. @default true, but false for taming-transformers */

@@ -18,7 +18,7 @@ const paper = {
   architecture: 'vit',
   imageSize: 256,
   patchSize: 8,
-  quantizer: { type: 'vector', codebookSize: 8192, codeDim: 32, beta: 0.25 },
+  quantizer: { kind: 'vector', codebookSize: 8192, codeDim: 32, beta: 0.25 },
 } as const;
 
 /**
@@ -63,7 +63,7 @@ export const VQGAN_F16 = {
   encoder: { ...factor16, blocksPerResolution: 2 },
   decoder: { ...factor16, blocksPerResolution: 3 },
   latentChannels: 256,
-  quantizer: { type: 'vector', codebookSize: 16_384, codeDim: 256, normalize: false },
+  quantizer: { kind: 'vector', codebookSize: 16_384, codeDim: 256, normalize: false },
 } as const satisfies CNNTokenizerConfig;
 
 /**
@@ -72,7 +72,7 @@ export const VQGAN_F16 = {
  */
 export const LLAMA_GEN_VQ_16 = {
   ...VQGAN_F16,
-  quantizer: { type: 'vector', codebookSize: 16_384, codeDim: 8 },
+  quantizer: { kind: 'vector', codebookSize: 16_384, codeDim: 8 },
 } as const satisfies CNNTokenizerConfig;
 
 /** Tokenizer of LlamaGen with a factor of 8: 32x32 tokens of a 256x256 image. */
@@ -111,7 +111,7 @@ export const QUICKSTART = {
   patchSize: 4,
   encoder: { dim: 128, depth: 3, numHeads: 4, mlpDim: 512 },
   decoder: { dim: 128, depth: 3, numHeads: 4, mlpDim: 512 },
-  quantizer: { type: 'vector', codebookSize: 512, codeDim: 8, beta: 0.05, trackUsage: true },
+  quantizer: { kind: 'vector', codebookSize: 512, codeDim: 8, beta: 0.05, trackUsage: true },
   positions: 'learned',
   pixelNormalization: { mean: 0.47, deviation: 0.25 },
 } as const satisfies ViTTokenizerConfig;

@@ -45,7 +45,7 @@ const tinyCNN = {
   decoder: { ...side, blocksPerResolution: 2 },
   latentChannels: 6,
   numGroups: 2,
-  quantizer: { type: 'vector', codebookSize: 16, codeDim: 4, trackUsage: true },
+  quantizer: { kind: 'vector', codebookSize: 16, codeDim: 4, trackUsage: true },
 } as const satisfies CNNTokenizerConfig;
 
 const images = (count = 4): tf.Tensor4D => {

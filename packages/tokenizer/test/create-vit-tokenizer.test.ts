@@ -92,7 +92,7 @@ describe('createTokenizer', () => {
     const { data, shape } = tinyImages(2);
     const images = tf.tensor4d(data, [...shape]);
 
-    const vector = create({ type: 'vector', ...table, beta: 0.5 });
+    const vector = create({ kind: 'vector', ...table, beta: 0.5 });
     expect(vector.quantizer).toBeInstanceOf(VectorQuantizer);
     expect(vector.quantizer).toMatchObject({ beta: 0.5, codebookSize: 16, codeDim: 4 });
     expect(vector.namedVariables().get('quantizer.codebook')!).toBeAllClose(
@@ -100,21 +100,21 @@ describe('createTokenizer', () => {
       { rtol: 0, atol: 0 },
     );
 
-    const steps = { type: 'vector', ...table, normalize: false } as const;
-    const shared = create({ type: 'residual', codeDepth: 3, quantizer: steps });
+    const steps = { kind: 'vector', ...table, normalize: false } as const;
+    const shared = create({ kind: 'residual', codeDepth: 3, quantizer: steps });
     expect(shared.quantizer).toBeInstanceOf(ResidualQuantizer);
     expect(shared.encode(images).shape).toEqual([2, 4, 3]);
     expect([...shared.namedVariables().keys()].filter((name) => name.startsWith('quantizer'))).toEqual([
       'quantizer.quantizer.codebook',
     ]);
-    const separate = create({ type: 'residual', codeDepth: 3, codebooks: 'separate', quantizer: steps });
+    const separate = create({ kind: 'residual', codeDepth: 3, codebooks: 'separate', quantizer: steps });
     const codebooks = [0, 1, 2].map((step) =>
       separate.namedVariables().get(`quantizer.quantizers.${step}.codebook`)!.dataSync(),
     );
     expect(codebooks[0]).not.toEqual(codebooks[1]);
     expect(codebooks[1]).not.toEqual(codebooks[2]);
 
-    const gumbel = create({ type: 'gumbel', ...table, temperature: 0.5 });
+    const gumbel = create({ kind: 'gumbel', ...table, temperature: 0.5 });
     expect(gumbel.quantizer).toBeInstanceOf(GumbelQuantizer);
     expect(gumbel.quantizer).toMatchObject({ temperature: 0.5 });
     const noise = tf.tensor(randomUniform(randomKey(0), 2 * 4 * 16), [...gumbel.noiseShape(2)!]);
@@ -123,13 +123,13 @@ describe('createTokenizer', () => {
 
   it('names what is wrong with a quantizer beside the rest', () => {
     const creating = (quantizer: unknown) => (): unknown => create(quantizer as QuantizerConfig);
-    const steps = { type: 'vector', codebookSize: 1, codeDim: 4 };
-    expect(creating({ type: 'residual', codeDepth: 1, colour: 'red', quantizer: steps })).toThrow(
+    const steps = { kind: 'vector', codebookSize: 1, codeDim: 4 };
+    expect(creating({ kind: 'residual', codeDepth: 1, colour: 'red', quantizer: steps })).toThrow(
       /3 problems: quantizer\.codeDepth is 1: expected an integer from 2 to 256; quantizer\.quantizer\.codebookSize is 1.*unknown option "quantizer\.colour"/,
     );
-    expect(creating({ type: 'gumbel', ...table, temperature: 0 })).toThrow('quantizer.temperature is 0');
+    expect(creating({ kind: 'gumbel', ...table, temperature: 0 })).toThrow('quantizer.temperature is 0');
     expect(creating({ type: 'product' })).toThrow(/quantizer\.type is "product".*'vector' \| 'ema' \| 'gumbel'/);
-    expect(creating({ type: 'gumbel', ...table, beta: 0.25 })).toThrow('unknown option "quantizer.beta"');
+    expect(creating({ kind: 'gumbel', ...table, beta: 0.25 })).toThrow('unknown option "quantizer.beta"');
   });
 
   it('recomputes activations where it is told to, with the same gradients', () => {

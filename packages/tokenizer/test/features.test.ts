@@ -72,7 +72,7 @@ describe('features of a VQTokenizer', () => {
         decoder: side,
         latentChannels: 6,
         numGroups: 2,
-        quantizer: { type: 'vector', codebookSize: 16, codeDim: 4 },
+        quantizer: { kind: 'vector', codebookSize: 16, codeDim: 4 },
       },
       { seed: 0 },
     );

@@ -23,7 +23,7 @@ const config = {
   patchSize: 4,
   encoder: size,
   decoder: { ...size, dim: 12, depth: 1, headDim: 64, numHeads: 3 },
-  quantizer: { type: 'vector', codebookSize: 16, codeDim: 4 },
+  quantizer: { kind: 'vector', codebookSize: 16, codeDim: 4 },
 } as const satisfies ViTTokenizerConfig;
 
 /**
@@ -198,10 +198,10 @@ describe('importTokenizer', () => {
     ).rejects.toThrow('expected a config of enhancing-transformers, with architecture \'vit\', got "cnn"');
     const separate = {
       ...config,
-      quantizer: { type: 'residual', codeDepth: 2, codebooks: 'separate', quantizer: config.quantizer },
+      quantizer: { kind: 'residual', codeDepth: 2, codebooks: 'separate', quantizer: config.quantizer },
     } as const;
     await expect(importTokenizer(open(tensors), { config: separate })).rejects.toThrow(
-      'expected a quantizer that the reference has, got {"type":"residual"',
+      'expected a quantizer that the reference has, got {"kind": "residual"',
     );
   });
 });

@@ -89,8 +89,8 @@ describe.each(Object.entries(quantizerCases))(
 );
 
 it('a tokenizer whose quantizer has no variables is not saved with the config of another one', async () => {
-  const tokenizer = createTokenizer({ ...tinyConfig, quantizer: { type: 'fsq', levels: [3, 5] } }, { seed: 1 });
-  const other = { ...tinyConfig, quantizer: { type: 'fsq', levels: [5, 3] } } as const;
+  const tokenizer = createTokenizer({ ...tinyConfig, quantizer: { kind: 'fsq', levels: [3, 5] } }, { seed: 1 });
+  const other = { ...tinyConfig, quantizer: { kind: 'fsq', levels: [5, 3] } } as const;
   await expect(saveTokenizer(folder, tokenizer, other)).rejects.toThrow('a tokenizer of the config, got codes [');
   await expect(readFile(join(folder, 'config.json'))).rejects.toThrow('ENOENT');
   tokenizer.dispose();
@@ -138,7 +138,7 @@ const rounding = {
 
 describe('a quantizer of one’s own', () => {
   const quantizers = { ...quantizerKinds, rounding };
-  const config = { ...tinyConfig, quantizer: { type: 'rounding', steps: 2 } } as const;
+  const config = { ...tinyConfig, quantizer: { kind: 'rounding', steps: 2 } } as const;
 
   it('is reached from a config, trains in the ordinary trainer, is saved and loaded', async () => {
     const tokenizer = createTokenizer(config, { seed: 1, quantizers });
@@ -148,13 +148,13 @@ describe('a quantizer of one’s own', () => {
     await saveTokenizer(folder, tokenizer, config, { quantizers });
     const loaded = await loadTokenizer(folder, { quantizers });
     expectSameTokenizer(loaded, tokenizer);
-    await expect(loadTokenizer(folder)).rejects.toThrow(/quantizer\.type is "rounding".*'vector' \| 'ema'/);
+    await expect(loadTokenizer(folder)).rejects.toThrow(/quantizer\.kind is "rounding".*'vector' \| 'ema'/);
     tokenizer.dispose();
     loaded.dispose();
   });
 
   it('has its config checked with the rest', () => {
-    const wrong = { ...config, imageSize: 9, quantizer: { type: 'rounding', steps: 0 } } as const;
+    const wrong = { ...config, imageSize: 9, quantizer: { kind: 'rounding', steps: 0 } } as const;
     expect(() => createTokenizer(wrong, { seed: 1, quantizers })).toThrow(/2 problems: .*quantizer\.steps is 0/);
   });
 });

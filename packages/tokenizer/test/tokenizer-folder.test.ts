@@ -34,11 +34,11 @@ describe('a folder of a tokenizer', () => {
     ],
     [
       'a residual quantizer',
-      { ...plain, quantizer: { type: 'residual', codeDepth: 3, codebooks: 'separate', quantizer: table } },
+      { ...plain, quantizer: { kind: 'residual', codeDepth: 3, codebooks: 'separate', quantizer: table } },
     ],
     [
       'a Gumbel quantizer, learned positions',
-      { ...plain, positions: 'learned', quantizer: { ...table, type: 'gumbel' } },
+      { ...plain, positions: 'learned', quantizer: { ...table, kind: 'gumbel' } },
     ],
     ['logits and images that are not square', { ...plain, imageSize: [8, 8], output: 'logit-laplace' }],
   ])('gives back the tokenizer that was saved: %s', async (_name, config) => {
@@ -178,7 +178,7 @@ describe('a folder of a tokenizer', () => {
   });
 
   it('is refused where its quantizer has levels without end, which no file bounds', async () => {
-    const quantizer = { type: 'residual', codeDepth: 1e9, quantizer: table } as const;
+    const quantizer = { kind: 'residual', codeDepth: 1e9, quantizer: table } as const;
     await writeModel(folder, { type: 'vq-tokenizer', config: { ...plain, quantizer } }, new Map());
     await expect(loadTokenizer(folder)).rejects.toThrow(
       'quantizer.codeDepth is 1000000000: expected an integer from 2 to 256',

@@ -81,7 +81,7 @@ export interface AutoregressiveModel {
    * @param given  int32 `[B, n, L]`: tokens that are there already, padded to a length of its own
    * @param count  int32 scalar, at most n: how many of them count; 0 where none are given
    */
-  start(conditions: Conditions, given: Tensor3D | undefined, count: Scalar): SamplingStep;
+  prefill(conditions: Conditions, given: Tensor3D | undefined, count: Scalar): SamplingStep;
   /**
    * Adds one position.
    * @param tokens  int32 `[B, L]`, of position `count - 1`
@@ -89,7 +89,7 @@ export interface AutoregressiveModel {
    * @param cache  its last segment is the one that the position's slot (that of the conditions come
    *   first) is in
    */
-  step(tokens: Tensor2D, count: Scalar, cache: KVCache): SamplingStep;
+  decodeStep(tokens: Tensor2D, count: Scalar, cache: KVCache): SamplingStep;
   /**
    * The tokens `[B, L]` of the next position, level by level; each level sees the ones chosen
    * before it. To be called inside `tf.tidy`: it leaves its own tensors alive, so that `choose` may

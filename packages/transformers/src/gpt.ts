@@ -102,12 +102,12 @@ export class GPT extends Module implements AutoregressiveModel {
     return emptyCache(this.#sequence.transformer, batch, segments);
   }
 
-  start(conditions: Conditions, given: Tensor3D | undefined, count: Scalar): SamplingStep {
-    return tidied(() => this.#sequence.start(conditions, given, count));
+  prefill(conditions: Conditions, given: Tensor3D | undefined, count: Scalar): SamplingStep {
+    return tidied(() => this.#sequence.prefill(conditions, given, count));
   }
 
-  step(tokens: Tensor2D, count: Scalar, cache: KVCache): SamplingStep {
-    return tidied(() => this.#sequence.step(tokens, count, cache));
+  decodeStep(tokens: Tensor2D, count: Scalar, cache: KVCache): SamplingStep {
+    return tidied(() => this.#sequence.decodeStep(tokens, count, cache));
   }
 
   predict(hidden: Tensor2D, choose: ChooseToken): Tensor2D {

@@ -156,12 +156,12 @@ export class RQTransformer extends Module implements AutoregressiveModel {
     return emptyCache(this.#spatial.transformer, batch, segments);
   }
 
-  start(conditions: Conditions, given: Tensor3D | undefined, count: Scalar): SamplingStep {
-    return tidied(() => this.#spatial.start(conditions, given, count));
+  prefill(conditions: Conditions, given: Tensor3D | undefined, count: Scalar): SamplingStep {
+    return tidied(() => this.#spatial.prefill(conditions, given, count));
   }
 
-  step(tokens: Tensor2D, count: Scalar, cache: KVCache): SamplingStep {
-    return tidied(() => this.#spatial.step(tokens, count, cache));
+  decodeStep(tokens: Tensor2D, count: Scalar, cache: KVCache): SamplingStep {
+    return tidied(() => this.#spatial.decodeStep(tokens, count, cache));
   }
 
   predict(hidden: Tensor2D, choose: ChooseToken): Tensor2D {
@@ -184,7 +184,7 @@ export class RQTransformer extends Module implements AutoregressiveModel {
   #addLevel(x: Tensor2D, memories: LevelMemory[]): Tensor2D {
     for (const [index, block] of this.#depth.blocks.entries()) {
       const memory = memories[index]!;
-      const { output, normalized } = block.step(x, memory.before, (key, value) => {
+      const { output, normalized } = block.decodeStep(x, memory.before, (key, value) => {
         memory.keys.push(key);
         memory.values.push(value);
         return [{ keys: joined(memory.keys), values: joined(memory.values) }];

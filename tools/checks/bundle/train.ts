@@ -38,7 +38,7 @@ async function train(backend: string, steps: number): Promise<TrainingOutcome> {
       patchSize: 4,
       encoder: SIZE,
       decoder: SIZE,
-      quantizer: { type: 'vector', codebookSize: 32, codeDim: 8 },
+      quantizer: { kind: 'vector', codebookSize: 32, codeDim: 8 },
     },
     { seed: 0 },
   );

@@ -8,7 +8,7 @@ export const config = {
   patchSize: 4,
   encoder: size,
   decoder: size,
-  quantizer: { type: 'vector', codebookSize: 16, codeDim: 4 },
+  quantizer: { kind: 'vector', codebookSize: 16, codeDim: 4 },
 };
 /** The tokenizer of the other programs here. */
 export const tokenizer = createTokenizer(config, { seed: 0 });

@@ -20,7 +20,7 @@ export function startSampling(
   const length = cacheLength(model);
   return ({ conditions }) => {
     const given = 'embed' in conditioner ? conditioner.embed(conditions!) : (conditions as Conditions);
-    const { hidden, added } = model.start(given, undefined, tf.scalar(0, 'int32'));
+    const { hidden, added } = model.prefill(given, undefined, tf.scalar(0, 'int32'));
     const blocks = added.map(({ before, keys, values }): BlockCache => {
       return { before, keys: [padPositions(keys, length)], values: [padPositions(values, length)] };
     });
@@ -37,7 +37,7 @@ export function stepSampling(model: AutoregressiveModel): (inputs: NamedTensors)
   return (inputs) => {
     const count = inputs.count as Scalar;
     const blocks = blocksOf(inputs);
-    const { hidden, added } = model.step(inputs.tokens as Tensor2D, count, { blocks });
+    const { hidden, added } = model.decodeStep(inputs.tokens as Tensor2D, count, { blocks });
     // Conditions have the first positions, then tokens.
     const position = tf.add<Scalar>(count, tf.scalar(model.conditionLength - 1, 'int32'));
     const isNew = tf.reshape(tf.equal(tf.range(0, length, 1, 'int32'), position), [1, 1, length, 1]);

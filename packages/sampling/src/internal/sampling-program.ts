@@ -44,7 +44,7 @@ export class SamplingProgram {
   }
 
   /** Reads conditions and known tokens, draws the next position. */
-  start(
+  prefill(
     state: SamplingVariables,
     conditions: Conditions,
     given: Tensor3D | undefined,
@@ -54,15 +54,15 @@ export class SamplingProgram {
     const { unconditional } = run;
     const both = unconditional ? (tf.concat<Tensor>([conditions, unconditional], 0) as Conditions) : conditions;
     const givenTwice = given && unconditional ? tf.concat([given, given], 0) : given;
-    const { hidden, added } = this.#model.start(both, givenTwice, count);
+    const { hidden, added } = this.#model.prefill(both, givenTwice, count);
     state.addFirst(added);
     return this.#draw(hidden, count, run, state);
   }
 
   /** Adds the position that was drawn last, draws the next one. */
-  step(state: SamplingVariables, segments: number, run: RunTensors): Drawn {
+  decodeStep(state: SamplingVariables, segments: number, run: RunTensors): Drawn {
     const count = tf.clone(state.count);
-    const { hidden, added } = this.#model.step(state.tokens, count, state.cache(segments));
+    const { hidden, added } = this.#model.decodeStep(state.tokens, count, state.cache(segments));
     state.add(added, tf.add<Scalar>(count, tf.scalar(this.#model.conditionLength - 1, 'int32')), segments);
     return this.#draw(hidden, count, run, state);
   }

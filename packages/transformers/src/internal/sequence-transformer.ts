@@ -64,7 +64,7 @@ export class SequenceTransformer {
     return this.transformer.dropoutSites(batchSize, length);
   }
 
-  start(conditions: Conditions, given: Tensor3D | undefined, count: Scalar): SamplingStep {
+  prefill(conditions: Conditions, given: Tensor3D | undefined, count: Scalar): SamplingStep {
     const { conditionLength } = this.#embedding;
     const { output, blocks } = this.#run(this.#embed(conditions, given));
     const last = tf.add<Scalar>(count, tf.scalar(conditionLength - 1, 'int32'));
@@ -74,7 +74,7 @@ export class SequenceTransformer {
     };
   }
 
-  step(tokens: Tensor2D, count: Scalar, cache: KVCache): SamplingStep {
+  decodeStep(tokens: Tensor2D, count: Scalar, cache: KVCache): SamplingStep {
     const index = tf.sub<Scalar>(count, tf.scalar(1, 'int32'));
     const slot = tf.add<Scalar>(index, tf.scalar(this.#embedding.conditionLength, 'int32'));
     const view = new CacheStep(cache, slot);
@@ -83,7 +83,7 @@ export class SequenceTransformer {
     for (const [position, block] of this.transformer.blocks.entries()) {
       const previous = cache.blocks[position]!;
       const { remember, added: addedTo } = view.of(previous);
-      const { output, normalized } = block.step(x, previous.before, remember);
+      const { output, normalized } = block.decodeStep(x, previous.before, remember);
       added.push(addedTo(normalized));
       x = output;
     }
