@@ -144,7 +144,7 @@ export function tokenizerConfig({ model, smoke }: Settings): ViTTokenizerConfig 
   const sizes = smoke && { imageSize, encoder: SMOKE_TRANSFORMER, decoder: SMOKE_TRANSFORMER };
   const codebookSize = smoke ? SMOKE_CODES : model === 'gpt' ? quantizer.codebookSize : RESIDUAL.codebookSize;
   if (model === 'gpt') return { ...QUICKSTART, ...sizes, quantizer: { ...quantizer, codebookSize } };
-  const { type, codeDim, beta } = quantizer;
+  const { kind, codeDim, beta } = quantizer;
   return {
     ...QUICKSTART,
     ...sizes,
@@ -152,7 +152,7 @@ export function tokenizerConfig({ model, smoke }: Settings): ViTTokenizerConfig 
       kind: 'residual',
       codeDepth: RESIDUAL.codeDepth,
       codebooks: 'separate',
-      quantizer: { type, codeDim, beta, codebookSize, normalize: false },
+      quantizer: { kind, codeDim, beta, codebookSize, normalize: false },
     },
   };
 }

@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { assertInteger, foldIn, randomInts, randomKey, randomNormal } from '@vitvq/core';
 import { compile } from '@vitvq/engine';
 import type { AutoregressiveModel, Conditions, ImageTokens } from '@vitvq/transformers';
-import { Sampler, type SamplerOptions } from './sampler.js';
+import type { SamplerOptions } from './sample-options.js';
+import { Sampler } from './sampler.js';
 
 /** Options of {@link verifySampler}. */
 export interface VerifyOptions {

@@ -44,7 +44,7 @@ function quantizerConfig(
   normalize: boolean | undefined,
 ): QuantizerConfig {
   const table = { codebookSize, codeDim, ...(normalize === undefined ? {} : { normalize }) };
-  return hint.type === 'residual' ? { ...hint, quantizer: { kind: 'vector', ...table } } : { ...hint, ...table };
+  return hint.kind === 'residual' ? { ...hint, quantizer: { kind: 'vector', ...table } } : { ...hint, ...table };
 }
 
 /** Facts of a tokenizer that the shapes of a checkpoint do not tell. */

@@ -176,8 +176,8 @@ function hintsOf({ quantizer, levels, ...hints }: HintFlags): ImportOptions['hin
   return { ...hints, quantizer: quantizerOf(quantizer, levels) };
 }
 
-function quantizerOf(type: HintFlags['quantizer'], levels: number | undefined): QuantizerHint | undefined {
-  return type === 'residual' ? { type, codeDepth: levels! } : type && { type };
+function quantizerOf(kind: HintFlags['quantizer'], levels: number | undefined): QuantizerHint | undefined {
+  return kind === 'residual' ? { kind, codeDepth: levels! } : kind && { kind };
 }
 
 /**

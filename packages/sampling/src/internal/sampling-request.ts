@@ -75,7 +75,7 @@ export async function samplingRequest(
   const scales = guidance && overPositions(guidance.scale, positions, (value) => assertScale(value, where));
   const perImage = seeds.map((seed) => randomUniform(randomKey(seed), positions * model.codeDepth));
   const tensors = tf.tidy(() => {
-    const noise = tf.tensor3d(concatenate(perImage), [images, positions, model.codeDepth]);
+    const noise = tf.tensor3d(concatenate(perImage, Float32Array), [images, positions, model.codeDepth]);
     const given = tf.tensor3d(known, [images, positions, model.codeDepth], 'int32');
     return {
       // Positions first: a step picks its own.

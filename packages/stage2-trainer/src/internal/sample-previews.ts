@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, formatShape, type HostImages, type Tokenizer } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
-import { Sampler, type SampleOptions, type Schedule } from '@vitvq/sampling';
+import { Sampler, type SampleOptions, type SamplingSchedule } from '@vitvq/sampling';
 import { drawGrid, LazyResources, type TaskPreview } from '@vitvq/training';
 import {
   conditionInput,
@@ -29,7 +29,7 @@ export interface SamplePreviewOptions extends Pick<SampleOptions, 'temperature' 
    * Strength of classifier-free guidance, for a config with a `conditionDropRate`.
    * @default no guidance
    */
-  readonly guidanceScale?: Schedule;
+  readonly guidanceScale?: SamplingSchedule;
   /** Seed of the first image; each further image has the next one. @default 0 */
   readonly seed?: number;
 }
