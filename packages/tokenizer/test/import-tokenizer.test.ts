@@ -69,14 +69,14 @@ const hints = { encoderHeads: 2 };
 describe('importTokenizer', () => {
   it.each([['vector'], ['gumbel'], ['residual']] as const)(
     'gives back what the reference has stored, its images not square: %s',
-    async (type) => {
-      const hint = type === 'residual' ? { type, codeDepth: 2 } : { type };
+    async (kind) => {
+      const hint = kind === 'residual' ? { kind, codeDepth: 2 } : { kind };
       const table = config.quantizer;
-      const quantizer = hint.type === 'residual' ? { ...hint, quantizer: table } : { ...table, ...hint };
+      const quantizer = hint.kind === 'residual' ? { ...hint, quantizer: table } : { ...table, ...hint };
       const model = createTokenizer({ ...config, quantizer }, { seed: 3 });
       // The reference names the codebook alike for every quantizer.
       const stored = createTokenizer(config, { seed: 3 });
-      const codebook = model.namedVariables().get(`quantizer.${type === 'residual' ? 'quantizer.' : ''}codebook`)!;
+      const codebook = model.namedVariables().get(`quantizer.${kind === 'residual' ? 'quantizer.' : ''}codebook`)!;
       stored.quantizer.codebook.weights.assign(codebook as tf.Variable<tf.Rank.R2>);
       const tensors = await referenceCheckpoint(stored, config);
       const imported = await importTokenizer(open(tensors), { hints: { ...hints, quantizer: hint } });
