@@ -128,7 +128,7 @@ describe('createTokenizer', () => {
       /3 problems: quantizer\.codeDepth is 1: expected an integer from 2 to 256; quantizer\.quantizer\.codebookSize is 1.*unknown option "quantizer\.colour"/,
     );
     expect(creating({ kind: 'gumbel', ...table, temperature: 0 })).toThrow('quantizer.temperature is 0');
-    expect(creating({ type: 'product' })).toThrow(/quantizer\.type is "product".*'vector' \| 'ema' \| 'gumbel'/);
+    expect(creating({ kind: 'product' })).toThrow(/quantizer\.kind is "product".*'vector' \| 'ema' \| 'gumbel'/);
     expect(creating({ kind: 'gumbel', ...table, beta: 0.25 })).toThrow('unknown option "quantizer.beta"');
   });
 
