@@ -3,13 +3,13 @@
  * after the other.
  */
 export class EditedTokens {
-  readonly levels: number;
+  readonly codeDepth: number;
   #original: Int32Array = new Int32Array(0);
   #current: Int32Array = new Int32Array(0);
   readonly #earlier: Int32Array[] = [];
 
-  constructor(levels: number) {
-    this.levels = levels;
+  constructor(codeDepth: number) {
+    this.codeDepth = codeDepth;
   }
 
   /** As they are now. Do not change. */
@@ -40,7 +40,7 @@ export class EditedTokens {
 
   /** One code. Setting what is there already is no change. */
   set(position: number, level: number, code: number): void {
-    const index = position * this.levels + level;
+    const index = position * this.codeDepth + level;
     if (this.#current[index] !== code) this.#change((tokens) => (tokens[index] = code));
   }
 
@@ -48,11 +48,11 @@ export class EditedTokens {
   swap(a: number, b: number): void {
     if (a === b) return;
     const at = (tokens: Int32Array, position: number): Int32Array =>
-      tokens.slice(position * this.levels, (position + 1) * this.levels);
+      tokens.slice(position * this.codeDepth, (position + 1) * this.codeDepth);
     const [ofA, ofB] = [at(this.#current, a), at(this.#current, b)];
     this.#change((tokens) => {
-      tokens.set(ofB, a * this.levels);
-      tokens.set(ofA, b * this.levels);
+      tokens.set(ofB, a * this.codeDepth);
+      tokens.set(ofA, b * this.codeDepth);
     });
   }
 

@@ -21,20 +21,20 @@ export async function* generate(
   transformer: TransformerSession,
   { condition, guidance, seed, ...filter }: GenerationOptions,
 ): AsyncGenerator<readonly number[], void, undefined> {
-  const { grid, levels } = transformer.about;
+  const { grid, codeDepth } = transformer.about;
   const { nullTokens } = transformer.condition;
   const positions = grid[0] * grid[1];
   const isGuided = condition !== undefined && guidance !== 1;
-  const uniform = randomUniform(randomKey(seed), positions * levels);
+  const uniform = randomUniform(randomKey(seed), positions * codeDepth);
   const tokens: number[] = [];
-  let state = await transformer.start(isGuided ? [condition, nullTokens] : [condition ?? nullTokens]);
+  let state = await transformer.prefill(isGuided ? [condition, nullTokens] : [condition ?? nullTokens]);
   for (let position = 0; position < positions; position++) {
-    if (position > 0) state = await transformer.step(state, tokens.slice(-levels));
+    if (position > 0) state = await transformer.decodeStep(state, tokens.slice(-codeDepth));
     const drawn: number[] = [];
-    for (let level = 0; level < levels; level++) {
+    for (let level = 0; level < codeDepth; level++) {
       const [conditional, unconditional] = await transformer.logits(state, drawn);
       const guided = isGuided ? guide(conditional!, unconditional!, guidance) : conditional!;
-      drawn.push(drawToken(filterLogits(guided, filter), uniform[position * levels + level]!));
+      drawn.push(drawToken(filterLogits(guided, filter), uniform[position * codeDepth + level]!));
     }
     tokens.push(...drawn);
     yield tokens;

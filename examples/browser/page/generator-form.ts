@@ -50,7 +50,7 @@ export class GeneratorForm {
 
   async #run(): Promise<void> {
     const workbench = this.#workbench;
-    const { grid, levels } = this.#transformer.about;
+    const { grid, codeDepth } = this.#transformer.about;
     const positions = grid[0] * grid[1];
     const label = this.#class.value;
     const name = label === '' ? 'any image' : this.#class.selectedOptions[0]!.text;
@@ -73,7 +73,7 @@ export class GeneratorForm {
     let tokens: readonly number[] = [];
     for await (tokens of generate(this.#transformer, options)) {
       if (signal.aborted) break;
-      const count = tokens.length / levels;
+      const count = tokens.length / codeDepth;
       this.#progress.value = count;
       await workbench.showPartial(tokens);
       await nextFrame();

@@ -14,8 +14,8 @@ async function main(): Promise<void> {
   const { tokenizer, transformer } = await openModels('models', (fraction) => {
     loading.textContent = `Loading the models … ${Math.round(100 * fraction)} %`;
   });
-  const { grid, image, vocabSize, levels } = tokenizer.about;
-  const codes = levels === 1 ? `one of ${vocabSize} codes` : `${levels} of ${vocabSize} codes`;
+  const { grid, image, vocabSize, codeDepth } = tokenizer.about;
+  const codes = codeDepth === 1 ? `one of ${vocabSize} codes` : `${codeDepth} of ${vocabSize} codes`;
   byId('about', HTMLElement).textContent =
     `${image.width} × ${image.height} pixels are ${grid[1]} × ${grid[0]} tokens, each ${codes}. Models: ${about}.`;
 

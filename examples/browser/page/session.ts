@@ -40,9 +40,9 @@ export interface TransformerSession {
   readonly about: ExportedTransformer;
   readonly condition: ExportedConditionTokens;
   /** Reads condition tokens, one row a sequence. */
-  start(conditions: readonly (readonly number[])[]): Promise<SequenceState>;
+  prefill(conditions: readonly (readonly number[])[]): Promise<SequenceState>;
   /** Reads one more position, the same tokens `[L]` in every sequence. */
-  step(state: SequenceState, tokens: readonly number[]): Promise<SequenceState>;
+  decodeStep(state: SequenceState, tokens: readonly number[]): Promise<SequenceState>;
   /**
    * Logits `[V]` of each sequence for a level of the next position, of which the levels above are
    * known.
@@ -65,7 +65,7 @@ export async function openModels(folder: string, onProgress: (fraction: number) 
   const manifest = JSON.parse(new TextDecoder().decode(await download(`${folder}/vitvq.json`))) as ExportManifest;
   const { tokenizer, transformer } = manifest;
   if (!tokenizer) throw new Error(`${folder}/vitvq.json names no tokenizer.`);
-  const ofTransformer = transformer && [transformer.start, transformer.step, transformer.predict];
+  const ofTransformer = transformer && [transformer.prefill, transformer.decodeStep, transformer.predict];
   const graphs = [tokenizer.encoder, tokenizer.decoder, ...(ofTransformer ?? [])].filter(
     (graph) => graph !== undefined,
   );
@@ -97,7 +97,7 @@ function int32(values: Iterable<number>, shape: readonly number[]): ort.Tensor {
 }
 
 function tokenizerSession(about: ExportedTokenizer, run: Run): TokenizerSession {
-  const { encoder, decoder, image, grid, levels } = about;
+  const { encoder, decoder, image, grid, codeDepth } = about;
   const positions = grid[0] * grid[1];
   return {
     about,
@@ -106,14 +106,14 @@ function tokenizerSession(about: ExportedTokenizer, run: Run): TokenizerSession 
       return (await run(encoder, { images })).tokens!.data as Int32Array;
     },
     decode: async (tokens) => {
-      const shape = levels === 1 ? [1, positions] : [1, positions, levels];
+      const shape = codeDepth === 1 ? [1, positions] : [1, positions, codeDepth];
       return (await run(decoder, { tokens: int32(tokens, shape) })).images!.data as Float32Array;
     },
   };
 }
 
 function transformerSession(about: ExportedTransformer, run: Run): TransformerSession {
-  const { condition, start, step, predict, cache, levels, vocabSize } = about;
+  const { condition, prefill, decodeStep, predict, cache, codeDepth, vocabSize } = about;
   if (condition.input !== 'tokens')
     throw new Error('The transformer wants to be told numbers, which nobody enters here.');
   const stateOf = (outputs: Tensors, count: number): SequenceState => ({
@@ -124,19 +124,19 @@ function transformerSession(about: ExportedTransformer, run: Run): TransformerSe
   return {
     about,
     condition,
-    start: async (conditions) => {
+    prefill: async (conditions) => {
       const shape = [conditions.length, condition.length];
-      return stateOf(await run(start, { conditions: int32(conditions.flat(), shape) }), 0);
+      return stateOf(await run(prefill, { conditions: int32(conditions.flat(), shape) }), 0);
     },
-    step: async (state, tokens) => {
+    decodeStep: async (state, tokens) => {
       const count = state.count + 1;
       const rows = state.output.dims[0]!;
       const inputs = {
         ...state.cache,
-        tokens: int32(repeated(tokens, rows), [rows, levels]),
+        tokens: int32(repeated(tokens, rows), [rows, codeDepth]),
         count: int32([count], []),
       };
-      return stateOf(await run(step, inputs), count);
+      return stateOf(await run(decodeStep, inputs), count);
     },
     logits: async ({ output }, known) => {
       const rows = output.dims[0]!;
@@ -144,11 +144,11 @@ function transformerSession(about: ExportedTransformer, run: Run): TransformerSe
         values.slice(index * vocabSize, (index + 1) * vocabSize);
       if (!predict) return Array.from({ length: rows }, (_, index) => row(output.data as Float32Array, index));
       // Levels below do not count: any token stands for them.
-      const above = Array.from({ length: levels - 1 }, (_, level) => known[level] ?? 0);
-      const tokens = int32(repeated(above, rows), [rows, levels - 1]);
+      const above = Array.from({ length: codeDepth - 1 }, (_, level) => known[level] ?? 0);
+      const tokens = int32(repeated(above, rows), [rows, codeDepth - 1]);
       const { logits } = await run(predict, { hidden: output, tokens });
       const values = logits!.data as Float32Array; // [B, L, V]
-      return Array.from({ length: rows }, (_, index) => row(values, index * levels + known.length));
+      return Array.from({ length: rows }, (_, index) => row(values, index * codeDepth + known.length));
     },
   };
 }

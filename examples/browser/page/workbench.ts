@@ -28,9 +28,9 @@ export class Workbench {
 
   constructor(tokenizer: TokenizerSession, codeColors: readonly string[]) {
     const { about } = tokenizer;
-    const { levels, vocabSize, grid } = about;
+    const { codeDepth, vocabSize, grid } = about;
     this.#tokenizer = tokenizer;
-    this.#tokens = new EditedTokens(levels);
+    this.#tokens = new EditedTokens(codeDepth);
     this.#original = new PictureView(byId('original', HTMLElement), about, 'Original picture');
     this.#decoded = new PictureView(byId('decoded', HTMLElement), about, 'Picture decoded from the tokens');
     this.#grid = new TokenGrid(byId('grid', HTMLElement), {
@@ -41,9 +41,9 @@ export class Workbench {
       onKey: (event) => this.#handleKey(event),
     });
     this.#code.max = String(vocabSize - 1);
-    byId('level-field', HTMLElement).hidden = levels === 1;
-    for (let level = 1; level <= levels; level++)
-      this.#level.append(new Option(`${level} of ${levels}`, String(level - 1)));
+    byId('level-field', HTMLElement).hidden = codeDepth === 1;
+    for (let level = 1; level <= codeDepth; level++)
+      this.#level.append(new Option(`${level} of ${codeDepth}`, String(level - 1)));
     this.#listen();
     this.#showToken();
   }
@@ -86,7 +86,7 @@ export class Workbench {
     byId('decoded-caption', HTMLElement).textContent = 'Decoded so far';
     this.#showTokens();
     this.#showToken();
-    const positions = known.length / about.levels;
+    const positions = known.length / about.codeDepth;
     const pixels = await this.#tokenizer.decode(completeTokens(known, about));
     if (!signal.aborted) this.#decoded.draw(pixels, positions);
   }
@@ -221,9 +221,9 @@ export class Workbench {
   }
 
   #showTokens(): void {
-    const { levels } = this.#tokens;
+    const { codeDepth } = this.#tokens;
     const ofLevel = (tokens: Int32Array): number[] =>
-      [...tokens].filter((_, index) => index % levels === this.#level.selectedIndex);
+      [...tokens].filter((_, index) => index % codeDepth === this.#level.selectedIndex);
     this.#grid.render({
       codes: ofLevel(this.#tokens.current),
       original: ofLevel(this.#tokens.original),
@@ -244,7 +244,7 @@ export class Workbench {
   }
 
   #currentCode(): number | undefined {
-    return this.#tokens.current[this.#grid.selected * this.#tokens.levels + this.#level.selectedIndex];
+    return this.#tokens.current[this.#grid.selected * this.#tokens.codeDepth + this.#level.selectedIndex];
   }
 
   #placeName(): string {

@@ -83,11 +83,11 @@ function modelFoldersOf(run: string): ModelFolders | undefined {
 /** A folder may hold anything: what the page cannot show is told here, not there. */
 function assertFit({ tokenizer, transformer }: Pick<Models, 'tokenizer' | 'transformer'>, where: string): void {
   if (!transformer) return;
-  const { vocabSize, grid, codeDepth: levels } = transformer.model;
+  const { vocabSize, grid, codeDepth } = transformer.model;
   const tokens = (codes: number, shape: readonly number[], depth: number): string =>
     `${codes} codes on a grid of ${shape.join('x')}, ${depth} a position`;
   const expected = tokens(tokenizer.vocabSize, tokenizer.grid, tokenizer.codeDepth);
-  const got = tokens(vocabSize, grid, levels);
+  const got = tokens(vocabSize, grid, codeDepth);
   if (expected !== got) {
     throw new ConfigError({ where, expected: `a transformer of ${expected}`, got, fix: 'Both must be of one run.' });
   }

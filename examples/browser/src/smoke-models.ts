@@ -8,7 +8,7 @@ import { MODEL_FOLDERS, SMOKE, SMOKE_TOKENIZER, SMOKE_TRANSFORMER } from './conf
 
 export interface SmokeModelsOptions {
   /** Tokens a position. @default 1 */
-  readonly levels?: number;
+  readonly codeDepth?: number;
   /** Whether there is a transformer, as after the pipeline. @default true */
   readonly transformer?: boolean;
 }
@@ -18,11 +18,11 @@ export interface SmokeModelsOptions {
  */
 export async function makeSmokeModels(
   run: string,
-  { levels = 1, transformer = true }: SmokeModelsOptions = {},
+  { codeDepth = 1, transformer = true }: SmokeModelsOptions = {},
 ): Promise<void> {
   const { quantizer } = SMOKE_TOKENIZER;
-  const residual = { kind: 'residual', codeDepth: levels, quantizer } as const;
-  const config: ViTTokenizerConfig = { ...SMOKE_TOKENIZER, quantizer: levels > 1 ? residual : quantizer };
+  const residual = { kind: 'residual', codeDepth, quantizer } as const;
+  const config: ViTTokenizerConfig = { ...SMOKE_TOKENIZER, quantizer: codeDepth > 1 ? residual : quantizer };
   const tokenizer = createTokenizer(config, { seed: 0 });
   const folders = MODEL_FOLDERS[transformer ? 0 : 1];
   try {
@@ -37,7 +37,7 @@ export async function makeSmokeModels(
     const model =
       levels === 1
         ? new GPT({ ...shared, ...stack, key })
-        : new RQTransformer({ ...shared, codeDepth: levels, spatial: stack, depth: stack, key });
+        : new RQTransformer({ ...shared, codeDepth, spatial: stack, depth: stack, key });
     await saveTransformer(join(run, folders.transformer), model, conditioner).finally(() => model.dispose());
   } finally {
     tokenizer.dispose();

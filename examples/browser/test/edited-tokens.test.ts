@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { EditedTokens } from '../page/edited-tokens.js';
 import { completeTokens } from '../page/partial-tokens.js';
 
-function edited(levels: number, ...tokens: number[]): EditedTokens {
-  const result = new EditedTokens(levels);
+function edited(codeDepth: number, ...tokens: number[]): EditedTokens {
+  const result = new EditedTokens(codeDepth);
   result.load(tokens);
   return result;
 }
@@ -58,8 +58,8 @@ describe('EditedTokens', () => {
 
 describe('completeTokens', () => {
   it('repeats what is above, and in the first row what is before', () => {
-    expect([...completeTokens([1], { grid: [2, 3], levels: 1 })]).toEqual([1, 1, 1, 1, 1, 1]);
-    expect([...completeTokens([1, 2, 3, 4], { grid: [2, 3], levels: 1 })]).toEqual([1, 2, 3, 4, 2, 3]);
-    expect([...completeTokens([1, 2, 3, 4], { grid: [2, 2], levels: 2 })]).toEqual([1, 2, 3, 4, 1, 2, 3, 4]);
+    expect([...completeTokens([1], { grid: [2, 3], codeDepth: 1 })]).toEqual([1, 1, 1, 1, 1, 1]);
+    expect([...completeTokens([1, 2, 3, 4], { grid: [2, 3], codeDepth: 1 })]).toEqual([1, 2, 3, 4, 2, 3]);
+    expect([...completeTokens([1, 2, 3, 4], { grid: [2, 2], codeDepth: 2 })]).toEqual([1, 2, 3, 4, 1, 2, 3, 4]);
   });
 });

@@ -12,7 +12,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'vitvq-browser-models-'));
   await makeSmokeModels(run('pipeline'));
   await makeSmokeModels(run('quickstart'), { transformer: false });
-  await makeSmokeModels(run('rq-pipeline'), { levels: 2 });
+  await makeSmokeModels(run('rq-pipeline'), { codeDepth: 2 });
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

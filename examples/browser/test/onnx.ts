@@ -10,7 +10,7 @@ export async function openTokenizer(out: string): Promise<{
 }> {
   const models = join(out, 'models');
   const { tokenizer } = JSON.parse(await readFile(join(models, 'vitvq.json'), 'utf8')) as ExportManifest;
-  const { image, levels, encoder, decoder } = tokenizer!;
+  const { image, codeDepth, encoder, decoder } = tokenizer!;
   const [encoding, decoding] = await Promise.all(
     [encoder, decoder].map(({ file }) => InferenceSession.create(join(models, file))),
   );
@@ -21,7 +21,7 @@ export async function openTokenizer(out: string): Promise<{
       return [...(tokens!.data as Int32Array)];
     },
     decode: async (codes) => {
-      const shape = levels === 1 ? [1, codes.length] : [1, codes.length / levels, levels];
+      const shape = codeDepth === 1 ? [1, codes.length] : [1, codes.length / codeDepth, codeDepth];
       const { images } = await decoding!.run({ tokens: new Tensor('int32', Int32Array.from(codes), shape) });
       return images!.data as Float32Array;
     },

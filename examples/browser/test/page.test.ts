@@ -382,7 +382,7 @@ describe.skipIf(executablePath === undefined)('the page in Chromium', { timeout:
   });
 
   it('shows, edits and draws residual codes level by level', async () => {
-    const residual = await writeVariant('residual', { levels: 2 });
+    const residual = await writeVariant('residual', { codeDepth: 2 });
     const levels = await OpenPage.open(residual);
     try {
       const codesOf = async (level: string): Promise<number[]> => {

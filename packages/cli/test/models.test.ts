@@ -186,7 +186,7 @@ it('export writes the models of a run', async () => {
   await saveTransformer(join(folder, 'gpt/model'), new GPT({ ...shape, key: randomKey(2) }), classes);
   await vitvq('export', folder, '--to', 'onnx');
   expect((await fs.readdir(join(folder, 'onnx'))).sort()).toEqual(
-    ['decoder.onnx', 'encoder.onnx', 'start.onnx', 'step.onnx', 'vitvq.json'].sort(),
+    ['decoder.onnx', 'encoder.onnx', 'prefill.onnx', 'decode-step.onnx', 'vitvq.json'].sort(),
   );
   expect(printed).toMatch(/tokenizer in onnxruntime-node: .*\n(.*\n)*transformer in onnxruntime-node: /);
   expect(printed).toContain('on 3 synthetic pictures');

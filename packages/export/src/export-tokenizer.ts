@@ -23,16 +23,16 @@ export async function exportTokenizer(
   { weights = 'float32', metadata = {}, verify = {} }: ExportOptions = {},
 ): Promise<ExportResult> {
   const { vocabSize, grid } = tokenizer;
-  const { codeDepth: levels } = tokenizer.quantizer;
+  const { codeDepth } = tokenizer.quantizer;
   const positions = grid[0] * grid[1];
   const variables = tokenizer.namedVariables();
-  const tokenShape = levels === 1 ? (['batch', positions] as const) : (['batch', positions, levels] as const);
+  const tokenShape = codeDepth === 1 ? (['batch', positions] as const) : (['batch', positions, codeDepth] as const);
 
   return writeExport(
     folder,
-    { part: 'tokenizer', shape: { grid, vocabSize, levels } },
+    { part: 'tokenizer', shape: { grid, vocabSize, codeDepth } },
     async (add) => {
-      const about = { grid, vocabSize, levels, weights };
+      const about = { grid, vocabSize, codeDepth, weights };
       const decoded = await exportOnnx(({ tokens }) => ({ images: tokenizer.decode(tokens as Tensor2D | Tensor3D) }), {
         name: 'decoder',
         inputs: { tokens: { shape: tokenShape, dtype: 'int32' } },
@@ -51,7 +51,7 @@ export async function exportTokenizer(
         metadata: partMetadata('encoder', { ...about, image }, metadata),
       });
       const encoder = await add('encoder.onnx', encoded, weights);
-      return { tokenizer: { grid, vocabSize, levels, image, encoder, decoder, measured: [], metadata } };
+      return { tokenizer: { grid, vocabSize, codeDepth, image, encoder, decoder, measured: [], metadata } };
     },
     async (staging) => {
       if (verify === false) return undefined;

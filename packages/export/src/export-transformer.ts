@@ -5,13 +5,13 @@ import type { AnyConditioner, AutoregressiveModel } from '@vitvq/transformers';
 import type { ExportOptions, ExportResult } from './export-options.js';
 import { assertPassed } from './internal/assert-passed.js';
 import { partMetadata } from './internal/part-metadata.js';
-import { predictLevels, startSampling, stepSampling } from './internal/sampling-functions.js';
+import { decodeStepFunction, predictFunction, prefillFunction } from './internal/sampling-functions.js';
 import { writeExport } from './internal/write-export.js';
 import type { ExportedCondition, ExportedGraph, ExportedTransformer } from './manifest.js';
 import { verifyExport } from './verify-export.js';
 
 /**
- * Writes `start.onnx` and `step.onnx`, with which any program samples token by token (and
+ * Writes `prefill.onnx` and `decode-step.onnx`, with which any program samples token by token (and
  * `predict.onnx` for a model with a code depth above 1), and their entry in `vitvq.json`. The KV
  * cache goes in and out of a step as plain tensors with room for every position. The files of a
  * tokenizer in the same folder stay. Choosing tokens (temperature, top-k, guidance) is up to the
@@ -27,7 +27,7 @@ export async function exportTransformer(
   folder: string,
   { weights = 'float32', metadata = {}, verify = {} }: ExportOptions = {},
 ): Promise<ExportResult> {
-  const { grid, vocabSize, codeDepth: levels } = model;
+  const { grid, vocabSize, codeDepth } = model;
   const condition = conditionOf(model, conditioner);
   const own = 'embed' in conditioner ? [...conditioner.namedVariables()] : [];
   const variables = new Map([
@@ -36,10 +36,10 @@ export async function exportTransformer(
   ]);
   // A text tokenizer may be large: it is in the manifest alone.
   const { tokenizer: _, ...meaning } = condition.meaning;
-  const about = { grid, vocabSize, levels, condition: { ...condition, meaning }, weights };
+  const about = { grid, vocabSize, codeDepth, condition: { ...condition, meaning }, weights };
   return writeExport(
     folder,
-    { part: 'transformer', shape: { grid, vocabSize, levels } },
+    { part: 'transformer', shape: { grid, vocabSize, codeDepth } },
     async (add) => {
       const write: WriteGraph = async (name, fn, inputs) => {
         const notes = partMetadata(name, about, metadata);
@@ -47,7 +47,7 @@ export async function exportTransformer(
         return add(`${name}.onnx`, onnx, weights);
       };
       const graphs = await writeGraphs(model, conditioner, condition, write);
-      return { transformer: { grid, vocabSize, levels, condition, ...graphs, measured: [], metadata } };
+      return { transformer: { grid, vocabSize, codeDepth, condition, ...graphs, measured: [], metadata } };
     },
     async (staging) => {
       if (verify === false) return undefined;
@@ -69,31 +69,31 @@ async function writeGraphs(
   conditioner: AnyConditioner,
   condition: ExportedCondition,
   write: WriteGraph,
-): Promise<Pick<ExportedTransformer, 'start' | 'step' | 'predict' | 'cache'>> {
-  const { codeDepth: levels, dim } = model;
-  const start = await write('start', startSampling(model, conditioner), {
+): Promise<Pick<ExportedTransformer, 'prefill' | 'decodeStep' | 'predict' | 'cache'>> {
+  const { codeDepth, dim } = model;
+  const prefill = await write('prefill', prefillFunction(model, conditioner), {
     conditions:
       condition.input === 'tokens'
         ? { shape: ['batch', condition.length], dtype: 'int32' }
         : { shape: ['batch', ...condition.shape], dtype: 'float32' },
   });
-  const present = start.outputs.filter(({ name }) => name.startsWith('present.'));
+  const present = prefill.outputs.filter(({ name }) => name.startsWith('present.'));
   const cache = present.map(({ name }) => ({ past: name.replace('present', 'past'), present: name }));
   const past = present.map(({ shape, dtype }, index): [string, OnnxInput] => [
     cache[index]!.past,
     { shape: shape as OnnxInput['shape'], dtype },
   ]);
-  const step = await write('step', stepSampling(model), {
-    tokens: { shape: ['batch', levels], dtype: 'int32' },
+  const decodeStep = await write('decode-step', decodeStepFunction(model), {
+    tokens: { shape: ['batch', codeDepth], dtype: 'int32' },
     count: { shape: [], dtype: 'int32' },
     ...Object.fromEntries(past),
   });
-  if (levels === 1) return { start, step, cache };
-  const predict = await write('predict', predictLevels(model), {
+  if (codeDepth === 1) return { prefill, decodeStep, cache };
+  const predict = await write('predict', predictFunction(model), {
     hidden: { shape: ['batch', dim], dtype: 'float32' },
-    tokens: { shape: ['batch', levels - 1], dtype: 'int32' },
+    tokens: { shape: ['batch', codeDepth - 1], dtype: 'int32' },
   });
-  return { start, step, predict, cache };
+  return { prefill, decodeStep, predict, cache };
 }
 
 /**

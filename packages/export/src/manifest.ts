@@ -84,7 +84,7 @@ export interface ExportedTokenizer {
   /** Number of codes: tokens are in `[0, vocabSize)`. */
   readonly vocabSize: number;
   /** Codes of one token: with 1, tokens are `[B, N]`; with more, `[B, N, L]`. */
-  readonly levels: number;
+  readonly codeDepth: number;
   readonly image: ExportedImage;
   /** File that maps `images` to `tokens`. */
   readonly encoder: ExportedGraph;
@@ -138,22 +138,22 @@ export interface ConditionMeaning {
 export interface ExportedTransformer {
   readonly grid: readonly [number, number];
   readonly vocabSize: number;
-  readonly levels: number;
+  readonly codeDepth: number;
   readonly condition: ExportedCondition;
   /**
    * File that maps `conditions` to `logits` of the first position (to `hidden`, which `predict`
-   * takes, where `levels` is above 1) and the KV cache.
+   * takes, where `codeDepth` is above 1) and the KV cache.
    */
-  readonly start: ExportedGraph;
+  readonly prefill: ExportedGraph;
   /**
    * File that maps `tokens` `[B, L]` of the last known position, `count` (scalar: the number of
    * known positions, this one included) and the KV cache to `logits` `[B, V]` (`hidden`) of
    * position `count` and the KV cache after it.
    */
-  readonly step: ExportedGraph;
+  readonly decodeStep: ExportedGraph;
   /**
    * File that maps `hidden` and the first codes `tokens` `[B, L - 1]` to `logits` `[B, L, V]`;
-   * present where `levels` is above 1. The logits of code l depend on the codes before it only: run
+   * present where `codeDepth` is above 1. The logits of code l depend on the codes before it only: run
    * the file once for each code, with any numbers in place of the codes that are not chosen yet.
    */
   readonly predict?: ExportedGraph;

@@ -83,7 +83,7 @@ export async function verifyExport(
   }
   if (originals.transformer && manifest.transformer) {
     const exported = manifest.transformer;
-    const limits = limitsFor(exported.step.weights);
+    const limits = limitsFor(exported.decodeStep.weights);
     checks.push(
       ...(await checkTransformer(folder, exported, originals.transformer, {
         runtimes,

@@ -17,6 +17,6 @@ it.each(Object.entries(quantizerCases))(
       verify: { runtimes: ['node'] },
     });
     expect(report!.checks).toMatchObject([{ equalTokens: 1, passed: true }]);
-    expect(manifest.tokenizer).toMatchObject({ vocabSize: tokenizer.vocabSize, levels: tokenizer.codeDepth });
+    expect(manifest.tokenizer).toMatchObject({ vocabSize: tokenizer.vocabSize, codeDepth: tokenizer.codeDepth });
   },
 );

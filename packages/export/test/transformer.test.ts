@@ -33,50 +33,50 @@ const argMax = ({ shape, data }: HostValue, level = 0): number[] => {
   const width = shape.at(-1)!;
   const levels = shape.length === 3 ? shape[1]! : 1;
   return Array.from({ length: shape[0]! }, (_, row) => {
-    const logits = data.subarray((row * levels + level) * width, (row * levels + level + 1) * width);
+    const logits = data.subarray((row * codeDepth + level) * width, (row * codeDepth + level + 1) * width);
     return logits.indexOf(Math.max(...logits));
   });
 };
 
 interface Sessions {
-  readonly start: Session;
-  readonly step: Session;
+  readonly prefill: Session;
+  readonly decodeStep: Session;
   readonly predict: Session | undefined;
 }
 
 async function openAll(folder: string, runtime: RuntimeName, exported: ExportedTransformer): Promise<Sessions> {
-  const { start, step, predict } = exported;
+  const { prefill, decodeStep, predict } = exported;
   const open = (graph: ExportedGraph): Promise<Session> => openSession(runtime, join(folder, graph.file), graph);
-  return { start: await open(start), step: await open(step), predict: predict && (await open(predict)) };
+  return { prefill: await open(prefill), decodeStep: await open(decodeStep), predict: predict && (await open(predict)) };
 }
 
 /** What a page does: the most likely token again and again. Row-major `[B, N, L]`. */
 async function sampleGreedily(
-  { start, step, predict }: Sessions,
-  { cache, grid, levels }: ExportedTransformer,
+  { prefill, decodeStep, predict }: Sessions,
+  { cache, grid, codeDepth }: ExportedTransformer,
   labels: number[],
 ): Promise<number[]> {
   const batch = labels.length;
   const chosen: number[][] = labels.map(() => []);
-  let state = await start.run({ conditions: { shape: [batch, 1], data: Int32Array.from(labels) } });
+  let state = await prefill.run({ conditions: { shape: [batch, 1], data: Int32Array.from(labels) } });
   const positions = grid[0] * grid[1];
   for (let count = 1; count <= positions; count++) {
-    const tokens = new Int32Array(batch * levels);
-    for (let level = 0; level < levels; level++) {
+    const tokens = new Int32Array(batch * codeDepth);
+    for (let level = 0; level < codeDepth; level++) {
       const above = Int32Array.from(
-        Array.from({ length: batch }, (_, row) => [...tokens.slice(row * levels, (row + 1) * levels - 1)]).flat(),
+        Array.from({ length: batch }, (_, row) => [...tokens.slice(row * codeDepth, (row + 1) * codeDepth - 1)]).flat(),
       );
       const { logits } = predict
-        ? await predict.run({ hidden: state.hidden!, tokens: { shape: [batch, levels - 1], data: above } })
+        ? await predict.run({ hidden: state.hidden!, tokens: { shape: [batch, codeDepth - 1], data: above } })
         : state;
-      argMax(logits!, level).forEach((token, row) => (tokens[row * levels + level] = token));
+      argMax(logits!, level).forEach((token, row) => (tokens[row * codeDepth + level] = token));
     }
-    for (let row = 0; row < batch; row++) chosen[row]!.push(...tokens.slice(row * levels, (row + 1) * levels));
+    for (let row = 0; row < batch; row++) chosen[row]!.push(...tokens.slice(row * codeDepth, (row + 1) * codeDepth));
     if (count === positions) break;
     const past = Object.fromEntries(cache.map((pair) => [pair.past, state[pair.present]!]));
-    state = await step.run({
+    state = await decodeStep.run({
       ...past,
-      tokens: { shape: [batch, levels], data: tokens },
+      tokens: { shape: [batch, codeDepth], data: tokens },
       count: { shape: [], data: Int32Array.of(count) },
     });
   }
@@ -109,8 +109,8 @@ describe('exportTransformer', () => {
         expect(tokens).toEqual([...(await expected.data())]);
       }
     }
-    for (const { start, step, predict } of runtimes) {
-      for (const session of [start, step, predict]) await session?.release();
+    for (const { prefill, decodeStep, predict } of runtimes) {
+      for (const session of [prefill, decodeStep, predict]) await session?.release();
     }
     sampler.dispose();
   });
@@ -123,8 +123,8 @@ describe('exportTransformer', () => {
     expect((await readdir(folder)).sort()).toEqual([
       'decoder.onnx',
       'encoder.onnx',
-      'start.onnx',
-      'step.onnx',
+      'prefill.onnx',
+      'decode-step.onnx',
       'vitvq.json',
     ]);
     const { tokenizer, transformer } = manifest;
@@ -137,7 +137,7 @@ describe('exportTransformer', () => {
       meaning: { kind: 'class', classCount: 4, classNames: ['cat', 'dog', 'eel', 'fox'] },
     });
     expect(transformer!.cache).toContainEqual({ past: 'past.1.keys', present: 'present.1.keys' });
-    expect(transformer!.step.inputs).toEqual([
+    expect(transformer!.decodeStep.inputs).toEqual([
       { name: 'tokens', dtype: 'int32', shape: ['batch', 1] },
       { name: 'count', dtype: 'int32', shape: [] },
       ...[0, 1].flatMap((block) => [
@@ -146,8 +146,8 @@ describe('exportTransformer', () => {
         { name: `past.${block}.before`, dtype: 'float32', shape: ['batch', 16] },
       ]),
     ]);
-    expect(transformer!.step.outputs[0]).toEqual({ name: 'logits', dtype: 'float32', shape: ['batch', 16] });
-    const step = await readFile(join(folder, 'step.onnx'));
+    expect(transformer!.decodeStep.outputs[0]).toEqual({ name: 'logits', dtype: 'float32', shape: ['batch', 16] });
+    const step = await readFile(join(folder, 'decode-step.onnx'));
     expect(step.includes('com.microsoft')).toBe(false);
     expect(step.includes(JSON.stringify(transformer!.condition))).toBe(true);
   });
@@ -165,10 +165,10 @@ describe('exportTransformer', () => {
     const model = tinyGPT({ conditionVocabSize: undefined, conditionLength: 2 });
     const { manifest, report } = await exportTransformer(model, new Directions(), folder);
     expect(report!.passed).toBe(true);
-    const { condition, start } = manifest.transformer!;
+    const { condition, prefill } = manifest.transformer!;
     expect(condition).toEqual({ input: 'numbers', shape: [3], nullInput: [0, 0, 0], meaning: { kind: 'directions' } });
-    expect(start.inputs).toEqual([{ name: 'conditions', dtype: 'float32', shape: ['batch', 3] }]);
-    expect((await readFile(join(folder, 'start.onnx'))).includes('conditioner.weight')).toBe(true);
+    expect(prefill.inputs).toEqual([{ name: 'conditions', dtype: 'float32', shape: ['batch', 3] }]);
+    expect((await readFile(join(folder, 'prefill.onnx'))).includes('conditioner.weight')).toBe(true);
     await expect(verifyExport(folder, { transformer: model })).rejects.toThrow('conditioner, which embeds conditions');
     await expect(exportTransformer(tinyGPT(), new Directions(), folder)).rejects.toThrow(
       'with 1 tokens below 5, got one with 2 embeddings of width 16',
@@ -182,7 +182,7 @@ describe('exportTransformer', () => {
     const model = tinyGPT({ conditionVocabSize: texts.vocabSize, conditionLength: 3 });
     const { manifest } = await exportTransformer(model, texts, folder, { verify: { runtimes: ['node'] } });
     expect(manifest.transformer!.condition.meaning).toEqual({ kind: 'text', length: 3, tokenizer: json });
-    expect((await readFile(join(folder, 'step.onnx'))).includes('tokenizer')).toBe(false);
+    expect((await readFile(join(folder, 'decode-step.onnx'))).includes('tokenizer')).toBe(false);
   });
 
   it('stores weights in half precision', async () => {

@@ -47,7 +47,8 @@ async function checkInstalled(folder: string, { folder: source, manifest }: Work
   await writeFile(join(folder, 'program.ts'), readme);
   const strict = ['--noEmit', '--strict', '--skipLibCheck', '--target', 'es2023', '--module', 'nodenext'];
   const nodeTypes = ['--typeRoots', join(tools, '@types'), '--types', 'node'];
-  const compiler = [join(tools, 'typescript/bin/tsc'), ...strict, ...nodeTypes, 'program.ts'];
+  const tsc = join(repositoryRoot, 'tools/types/node_modules/typescript/bin/tsc');
+  const compiler = [tsc, ...strict, ...nodeTypes, 'program.ts'];
   must("the README's program has type errors", await run(process.execPath, compiler, { cwd: folder }));
   const running = await runTypeScript('program.ts', [], { cwd: folder, timeoutSeconds: 120 });
   if (!must("the README's program failed", running).trim()) throw new CheckError("the README's program prints nothing");

@@ -18,7 +18,7 @@ interface ExportFlags {
 }
 
 const tokenizerFiles: readonly string[] = ['encoder.onnx', 'decoder.onnx'];
-const transformerFiles: readonly string[] = ['start.onnx', 'step.onnx', 'predict.onnx'];
+const transformerFiles: readonly string[] = ['prefill.onnx', 'decode-step.onnx', 'predict.onnx'];
 
 /** Largest number of images of a folder that are used. */
 const largestImageCount = 256;
@@ -82,7 +82,7 @@ async function exportRun(run: string, flags: ExportFlags, command: Command): Pro
     report(await exportTransformer(model, conditioner, out, { weights, verify: verify && {} }));
     model.dispose();
   }
-  const parts = [models.tokenizer && 'encoder.onnx, decoder.onnx', models.transformer && 'start.onnx, step.onnx'];
+  const parts = [models.tokenizer && 'encoder.onnx, decoder.onnx', models.transformer && 'prefill.onnx, decode-step.onnx'];
   process.stdout.write(`Wrote ${parts.filter(Boolean).join(', ')} and vitvq.json to ${out}\n`);
 }
 

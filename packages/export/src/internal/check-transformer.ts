@@ -39,11 +39,11 @@ export async function checkTransformer(
     .reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
   const checks: TransformerCheck[] = [];
   for (const runtime of runtimes) {
-    const open = (graph: ExportedTransformer['start']): Promise<Session> =>
+    const open = (graph: ExportedTransformer['prefill']): Promise<Session> =>
       openSession(runtime, join(folder, graph.file), graph);
     const sessions = {
-      start: await open(exported.start),
-      step: await open(exported.step),
+      prefill: await open(exported.prefill),
+      decodeStep: await open(exported.decodeStep),
       predict: exported.predict && (await open(exported.predict)),
     };
     try {
@@ -63,9 +63,9 @@ export async function checkTransformer(
 
 /** Returns about how many multiplications one image takes: all weights see every position. */
 function multiplications(model: AutoregressiveModel): number {
-  const { grid, codeDepth: levels, conditionLength } = model;
+  const { grid, codeDepth, conditionLength } = model;
   const weights = [...model.namedVariables().values()].reduce((sum, { size }) => sum + size, 0);
-  return weights * (conditionLength + grid[0] * grid[1] * levels);
+  return weights * (conditionLength + grid[0] * grid[1] * codeDepth);
 }
 
 async function drawExamples(
@@ -74,7 +74,7 @@ async function drawExamples(
   conditioner: AnyConditioner | undefined,
   { seed, firstOriginalBy }: { readonly seed: number; readonly firstOriginalBy: OriginalBy },
 ): Promise<Example[]> {
-  const { grid, codeDepth: levels, vocabSize } = model;
+  const { grid, codeDepth, vocabSize } = model;
   const positions = grid[0] * grid[1];
   const embed = conditioner && 'embed' in conditioner ? conditioner : undefined;
   if (condition.input === 'numbers' && !embed) {
@@ -92,17 +92,17 @@ async function drawExamples(
     for (const [index, batch] of [1, 2].entries()) {
       const key = foldIn(randomKey(seed), index);
       const conditions = drawConditions(foldIn(key, 0), condition, batch);
-      const tokens = randomInts(foldIn(key, 1), batch * positions * levels, vocabSize);
+      const tokens = randomInts(foldIn(key, 1), batch * positions * codeDepth, vocabSize);
       const inputs = [
         tf.tensor(conditions.data, [...conditions.shape], condition.input === 'tokens' ? 'int32' : 'float32'),
-        tf.tensor(tokens, levels === 1 ? [batch, positions] : [batch, positions, levels], 'int32'),
+        tf.tensor(tokens, codeDepth === 1 ? [batch, positions] : [batch, positions, codeDepth], 'int32'),
       ] as const;
       const by = index === 0 ? firstOriginalBy : 'engine';
       const { data } = await forward.run(by, inputs[0], inputs[1] as ImageTokens);
       examples.push({
         conditions,
-        tokens: { shape: [batch, positions, levels], data: tokens },
-        logits: { shape: [batch, positions, levels, vocabSize], data },
+        tokens: { shape: [batch, positions, codeDepth], data: tokens },
+        logits: { shape: [batch, positions, codeDepth, vocabSize], data },
       });
       tf.dispose([...inputs]);
     }
@@ -127,36 +127,36 @@ function drawConditions(key: RandomKey, condition: ExportedCondition, batch: num
  * other.
  */
 async function teacherForced(
-  sessions: { readonly start: Session; readonly step: Session; readonly predict: Session | undefined },
+  sessions: { readonly prefill: Session; readonly decodeStep: Session; readonly predict: Session | undefined },
   { cache, vocabSize }: ExportedTransformer,
   { conditions, tokens }: Example,
 ): Promise<HostValue> {
-  const [batch, positions, levels] = tokens.shape as [number, number, number];
-  const logits = new Float32Array(batch * positions * levels * vocabSize);
+  const [batch, positions, codeDepth] = tokens.shape as [number, number, number];
+  const logits = new Float32Array(batch * positions * codeDepth * vocabSize);
   /** Returns the first `count` codes of the tokens of one position. */
   const at = (position: number, count: number): HostValue => ({
     shape: [batch, count],
     data: Int32Array.from({ length: batch * count }, (_, index) => {
       const row = Math.floor(index / count);
-      return tokens.data[(row * positions + position) * levels + (index % count)]!;
+      return tokens.data[(row * positions + position) * codeDepth + (index % count)]!;
     }),
   });
-  let state = await sessions.start.run({ conditions });
+  let state = await sessions.prefill.run({ conditions });
   for (let position = 0; position < positions; position++) {
     if (position > 0) {
       const past = Object.fromEntries(cache.map((pair) => [pair.past, state[pair.present]!]));
       const count: HostValue = { shape: [], data: Int32Array.of(position) };
-      state = await sessions.step.run({ ...past, tokens: at(position - 1, levels), count });
+      state = await sessions.decodeStep.run({ ...past, tokens: at(position - 1, codeDepth), count });
     }
     const predicted = sessions.predict
-      ? await sessions.predict.run({ hidden: state.hidden!, tokens: at(position, levels - 1) })
+      ? await sessions.predict.run({ hidden: state.hidden!, tokens: at(position, codeDepth - 1) })
       : state;
-    const row = levels * vocabSize;
+    const row = codeDepth * vocabSize;
     for (let image = 0; image < batch; image++) {
       logits.set(predicted.logits!.data.subarray(image * row, (image + 1) * row), (image * positions + position) * row);
     }
   }
-  return { shape: [batch, positions, levels, vocabSize], data: logits };
+  return { shape: [batch, positions, codeDepth, vocabSize], data: logits };
 }
 
 /** Returns the index of the largest logit along the last axis. */

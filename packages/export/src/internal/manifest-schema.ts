@@ -35,7 +35,7 @@ const measured = {
   firstOriginalBy: z.enum(['tensorflow.js', 'engine']),
   equalTokens: fraction,
 };
-const tokens = { grid, vocabSize: positive, levels: positive };
+const tokens = { grid, vocabSize: positive, codeDepth: positive };
 
 /**
  * Schema of a manifest. Any other content is an error: it would be of a version that this program
@@ -88,8 +88,8 @@ export const manifestSchema: z.ZodType<ExportManifest> = z.strictObject({
           meaning,
         }),
       ]),
-      start: graph,
-      step: graph,
+      prefill: graph,
+      decodeStep: graph,
       predict: graph.optional(),
       cache: z.array(z.strictObject({ past: z.string(), present: z.string() })).readonly(),
       measured: z.array(z.strictObject({ ...measured, logits: z.number(), largestLogit: z.number() })).readonly(),

@@ -10,10 +10,10 @@ import type { AnyConditioner, AutoregressiveModel, Conditions } from '@vitvq/tra
 type NamedTensors = Record<string, Tensor>;
 
 /**
- * Returns the function of `start.onnx`: `conditions` to the `logits` (`hidden` with a code depth
+ * Returns the function of `prefill.onnx`: `conditions` to the `logits` (`hidden` with a code depth
  * above 1) of the first position and the KV cache.
  */
-export function startSampling(
+export function prefillFunction(
   model: AutoregressiveModel,
   conditioner: AnyConditioner,
 ): (inputs: NamedTensors) => NamedTensors {
@@ -29,10 +29,10 @@ export function startSampling(
 }
 
 /**
- * Returns the function of `step.onnx`: `tokens` of the last position, `count` and the KV cache to
- * the `logits` (`hidden`) of the next position and the KV cache after it.
+ * Returns the function of `decode-step.onnx`: `tokens` of the last position, `count` and the KV
+ * cache to the `logits` (`hidden`) of the next position and the KV cache after it.
  */
-export function stepSampling(model: AutoregressiveModel): (inputs: NamedTensors) => NamedTensors {
+export function decodeStepFunction(model: AutoregressiveModel): (inputs: NamedTensors) => NamedTensors {
   const length = cacheLength(model);
   return (inputs) => {
     const count = inputs.count as Scalar;
@@ -54,7 +54,7 @@ export function stepSampling(model: AutoregressiveModel): (inputs: NamedTensors)
  * Returns the function of `predict.onnx`: `hidden` and the first codes `tokens` `[B, L - 1]` of a
  * position to `logits` `[B, L, V]`.
  */
-export function predictLevels(model: AutoregressiveModel): (inputs: NamedTensors) => NamedTensors {
+export function predictFunction(model: AutoregressiveModel): (inputs: NamedTensors) => NamedTensors {
   return ({ hidden, tokens }) => ({
     logits: tf.stack(logitsOf(model, hidden as Tensor2D, tokens as Tensor2D), 1),
   });
@@ -103,7 +103,7 @@ function namedCache(blocks: readonly BlockCache[]): NamedTensors {
   return tensors;
 }
 
-/** Returns the KV cache among the inputs of a step. */
+/** Returns the KV cache among the inputs of a decode step. */
 function blocksOf(inputs: Readonly<NamedTensors>): BlockCache[] {
   const blocks: BlockCache[] = [];
   for (let index = 0; inputs[`past.${index}.keys`]; index++) {

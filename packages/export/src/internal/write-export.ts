@@ -16,7 +16,7 @@ export type ManifestPart = Pick<ExportManifest, 'tokenizer'> | Pick<ExportManife
 export interface TokenShape {
   readonly grid: readonly [number, number];
   readonly vocabSize: number;
-  readonly levels: number;
+  readonly codeDepth: number;
 }
 
 /** Writes a file beside those of the same export and returns its entry in the manifest. */
@@ -106,8 +106,8 @@ function assertFits(
   });
 }
 
-function describeTokens({ grid, vocabSize, levels }: TokenShape): string {
-  return `${grid.join('x')} tokens of ${vocabSize} codes${levels === 1 ? '' : ` on ${levels} levels`}`;
+function describeTokens({ grid, vocabSize, codeDepth }: TokenShape): string {
+  return `${grid.join('x')} tokens of ${vocabSize} codes${codeDepth === 1 ? '' : ` on ${codeDepth} levels`}`;
 }
 
 const stagingPrefix = '.export-';
