@@ -5,8 +5,8 @@
  *   npm run bench
  *       all workloads and presets, a table
  *   npm run bench -- --workload stage1_step --preset quick --json
- *   npm run bench -- --workload memory_2000
- *       resident memory over 2,000 training steps
+ *   npm run bench -- --workload memory_training
+ *       resident memory over 20,000 training steps with a discriminator
  *   npm run bench -- --workload memory_sampling
  *       the same over 8,000 sampled batches
  *   npm run bench -- --workload gpt_sample_batches
@@ -92,8 +92,8 @@ async function measure(
   }
 }
 
-/** The start, a quarter of the way, the end. */
-const memoryAt = { training: [2, 500, 2000], sampling: [2, 1000, 4000, 8000] } as const;
+/** Steps or batches after which memory is looked at; the first follows the compilation. */
+const memoryAt = { training: [16, 1000, 2500, 5000, 10_000, 20_000], sampling: [2, 1000, 4000, 8000] } as const;
 const batches = [1, 2, 4, 8, 16, 32, 64];
 const importedMegabytes = 350;
 
@@ -117,7 +117,7 @@ async function measureAlone(workload: SoloWorkload, { engine, threads, json, pre
       });
       return;
     }
-    const of = workload === 'memory_2000' ? 'training' : 'sampling';
+    const of = workload === 'memory_training' ? 'training' : 'sampling';
     const samples = await ours.ask<MemorySample[]>({ memoryAt: memoryAt[of], of });
     show({ samples }, formatMemory(samples));
   } finally {

@@ -5,6 +5,9 @@ export interface MemorySample {
   /** Training steps, or sampled batches. */
   readonly steps: number;
   readonly rssMb: number;
+  /** Of JavaScript: used heap, and what lies outside of it. */
+  readonly heapMb: number;
+  readonly externalMb: number;
 }
 
 /**
@@ -30,7 +33,8 @@ async function sampleMemory(at: readonly number[], step: (index: number) => Prom
   let done = 0;
   for (const steps of at) {
     for (; done < steps; done++) await step(done);
-    samples.push({ steps, rssMb: process.memoryUsage().rss / 2 ** 20 });
+    const { rss, heapUsed, external } = process.memoryUsage();
+    samples.push({ steps, rssMb: rss / 2 ** 20, heapMb: heapUsed / 2 ** 20, externalMb: external / 2 ** 20 });
   }
   return samples;
 }
@@ -39,7 +43,8 @@ async function sampleMemory(at: readonly number[], step: (index: number) => Prom
 export function formatMemory(samples: readonly MemorySample[]): string {
   const [first, ...rest] = samples.map(({ rssMb }) => rssMb);
   const figures = samples.map(
-    ({ steps, rssMb }, index) => `${index ? `step ${steps}` : 'start'} ${rssMb.toFixed(1)} MB`,
+    ({ steps, rssMb, heapMb, externalMb }, index) =>
+      `${index ? `step ${steps}` : 'start'} ${rssMb.toFixed(1)} MB (heap ${heapMb.toFixed(0)}, external ${externalMb.toFixed(0)})`,
   );
   return `memory: ${figures.join(', ')}; growth ${(Math.max(...rest) - first!).toFixed(1)} MB`;
 }

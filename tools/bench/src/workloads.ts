@@ -184,5 +184,5 @@ export const workloads: Readonly<Record<string, WorkloadDefinition>> = {
  * What does not alternate with a peer: memory over steps of the `tiny` models, sampling by batch
  * size, import of a checkpoint.
  */
-export const soloWorkloads = ['memory_2000', 'memory_sampling', 'gpt_sample_batches', 'import_350mb'] as const;
+export const soloWorkloads = ['memory_training', 'memory_sampling', 'gpt_sample_batches', 'import_350mb'] as const;
 export type SoloWorkload = (typeof soloWorkloads)[number];

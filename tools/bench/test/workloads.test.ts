@@ -67,11 +67,12 @@ describe('workloads', () => {
     expect(samples.map(({ steps }) => steps)).toEqual([1, 3]);
     for (const { rssMb } of samples) expect(rssMb).toBeGreaterThan(10);
     const text = formatMemory([
-      { steps: 1, rssMb: 100 },
-      { steps: 500, rssMb: 103 },
-      { steps: 2000, rssMb: 102.5 },
+      { steps: 1, rssMb: 100, heapMb: 40, externalMb: 5 },
+      { steps: 500, rssMb: 103, heapMb: 41, externalMb: 5 },
     ]);
-    expect(text).toBe('memory: start 100.0 MB, step 500 103.0 MB, step 2000 102.5 MB; growth 3.0 MB');
+    expect(text).toBe(
+      'memory: start 100.0 MB (heap 40, external 5), step 500 103.0 MB (heap 41, external 5); growth 3.0 MB',
+    );
   });
 });
 
@@ -85,8 +86,8 @@ describe('options', () => {
       engine: 'onnx',
       json: false,
     });
-    expect(parseBenchOptions(['--workload', 'memory_2000', '--json'])).toMatchObject({
-      workloads: ['memory_2000'],
+    expect(parseBenchOptions(['--workload', 'memory_training', '--json'])).toMatchObject({
+      workloads: ['memory_training'],
       json: true,
     });
   });
