@@ -2,12 +2,12 @@ import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@te
 import type { DropoutMasks, DropoutSite, AddedSlots, KVCache } from '@vitvq/layers';
 
 /**
- * int32 tokens `[B, C]` of the conditions' vocabulary, or embeddings `[B, C, D]` from a conditioner
- * of one's own.
+ * What images are conditioned on: int32 tokens `[B, C]` of the conditions' vocabulary, or
+ * embeddings `[B, C, D]` that a conditioner with weights makes.
  */
 export type Conditions = Tensor2D | Tensor3D;
 
-/** int32 image tokens in raster order: `[B, N]`, `[B, N, L]` with L residual levels. */
+/** Image tokens in raster order: int32 `[B, N]`, or `[B, N, L]` where the code depth L exceeds 1. */
 export type ImageTokens = Tensor2D | Tensor3D;
 
 /** Options of {@link AutoregressiveModel.logits}. */
@@ -19,81 +19,81 @@ export interface LogitsOptions {
   readonly dropoutMasks?: DropoutMasks;
 }
 
-/**
- * After new positions: what the next one is predicted from, and what must be added to the cache
- * before the next step.
- */
+/** Result of a prefill or a decode step. */
 export interface SamplingStep {
-  /** `[B, D]`. */
+  /** Features `[B, D]` that {@link AutoregressiveModel.predict} predicts the next position from. */
   readonly hidden: Tensor2D;
-  /** Of every block: the slots of the conditions and given tokens, or that of the new position. */
+  /**
+   * Keys and values of each block that the caller writes into the KV cache: those of the conditions
+   * and given tokens after a prefill, those of the new position after a decode step.
+   */
   readonly added: readonly AddedSlots[];
 }
 
 /**
- * Chooses one token a row from logits `[B, V]`; `level` counts residual levels from 0. int32 `[B]`.
+ * Chooses one token for each row of logits `[B, V]`. Levels of residual codes count from 0.
+ * @returns int32 `[B]`
  */
 export type ChooseToken = (logits: Tensor2D, level: number) => Tensor1D;
 
 /**
- * A model of image tokens, one after the other, given conditions: what sampler, trainer and probe
- * need. Everything that takes tensors is plain TensorFlow.js code that can be compiled; none of it
- * looks at values, so tokens that are out of range must be found before (`assertTokensInRange`).
+ * Predicts image tokens one after the other, given conditions. Samplers, trainers and probes take
+ * any implementation. Methods with tensors are plain TensorFlow.js code that compiles. They do not
+ * read values, so callers check the range of tokens first, with `assertTokensInRange`.
  */
 export interface AutoregressiveModel {
-  /** Number of image tokens to choose from. */
+  /** Size of the vocabulary of image tokens. */
   readonly vocabSize: number;
-  /** Rows and columns of tokens; there are rows x columns positions. */
+  /** Rows and columns of the token grid; an image has rows x columns positions. */
   readonly grid: readonly [number, number];
-  /** Tokens a position: 1, or L residual levels. */
+  /** Number of tokens at each position: 1, or the number of residual levels L. */
   readonly codeDepth: number;
-  /** Number of condition tokens before the image. */
+  /** Number of condition tokens that precede the image. */
   readonly conditionLength: number;
-  /**
-   * Number of condition tokens to choose from; undefined where conditions must come as embeddings.
-   */
+  /** Size of the conditions' vocabulary; undefined where conditions must be embeddings. */
   readonly conditionVocabSize: number | undefined;
-  /** Width of embeddings. */
+  /** Width D of the embeddings. */
   readonly dim: number;
-  /** Names of what {@link features} returns, in order. */
+  /** Names of the {@link features}, in their order. */
   readonly featureNames: readonly string[];
 
   /**
-   * Logits of every token given the ones before it, all at once (teacher forcing): float32 `[B, N,
-   * V]`, `[B, N, L, V]` with L levels. Fewer tokens than positions are fine.
+   * Returns the logits of every token given the tokens before it, in one forward pass (teacher
+   * forcing): float32 `[B, N, V]`, or `[B, N, L, V]` where the code depth exceeds 1. There may be
+   * fewer tokens than positions.
    */
   logits(conditions: Conditions, tokens: ImageTokens, options?: LogitsOptions): Tensor;
   /**
-   * What every block makes of the tokens, `[B, N, D]` each (`[B, N L, D]` for blocks over levels),
-   * by name.
+   * Returns the outputs of every block by name, `[B, N, D]` each, or `[B, N L, D]` for blocks over
+   * residual levels.
    */
   features(conditions: Conditions, tokens: ImageTokens): Record<string, Tensor3D>;
-  /** Where dropout strikes in {@link logits} of as many tokens, by the names of the masks. */
+  /** Returns what {@link logits} of so many tokens applies dropout to, by the names of the masks. */
   dropoutSites(batchSize: number, tokens?: number): Record<string, DropoutSite>;
 
   /**
-   * A cache with nothing in it, for `batch` sequences.
-   * @param segments  slots of each of its segments
+   * Creates an empty KV cache for `batch` sequences.
+   * @param segments  number of slots of each segment
    */
   emptyCache(batch: number, segments: readonly number[]): KVCache;
   /**
-   * Starts sampling: what it adds goes to the first slots.
-   * @param given  int32 `[B, n, L]`: tokens that are there already, padded to a length of its own
-   * @param count  int32 scalar, at most n: how many of them count; 0 where none are given
+   * Reads the conditions and the known tokens. What it adds belongs into the first slots.
+   * @param given  known tokens, int32 `[B, n, L]`; they may be padded at the end
+   * @param count  int32 scalar: how many of the n are known, 0 where none are given
    */
   prefill(conditions: Conditions, given: Tensor3D | undefined, count: Scalar): SamplingStep;
   /**
-   * Adds one position.
+   * Reads the tokens of one more position.
    * @param tokens  int32 `[B, L]`, of position `count - 1`
-   * @param count  int32 scalar: number of positions that are known, these tokens included
-   * @param cache  its last segment is the one that the position's slot (that of the conditions come
-   *   first) is in
+   * @param count  int32 scalar: number of known positions, this one included
+   * @param cache  segments up to the one that holds the position's slot; the slots of the
+   *   conditions come first
    */
   decodeStep(tokens: Tensor2D, count: Scalar, cache: KVCache): SamplingStep;
   /**
-   * The tokens `[B, L]` of the next position, level by level; each level sees the ones chosen
-   * before it. To be called inside `tf.tidy`: it leaves its own tensors alive, so that `choose` may
-   * keep what it is given.
+   * Predicts the tokens `[B, L]` of the next position, level by level: each level is given the
+   * tokens chosen above it. Call it inside `tf.tidy`: it disposes of nothing, so that `choose` may
+   * keep the logits that it is given.
    */
   predict(hidden: Tensor2D, choose: ChooseToken): Tensor2D;
 

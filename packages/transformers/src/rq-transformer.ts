@@ -25,7 +25,7 @@ import { tokenHead } from './internal/token-head.js';
 import type { RQTransformerOptions } from './rq-transformer-options.js';
 import { rqTransformerConfig, type RQTransformerConfig } from './transformer-config.js';
 
-/** Positions start as U[0, 1), as the reference draws them here (its GPT starts from 0). */
+/** Draws positions from U[0, 1), as the reference does here; its GPT starts them at 0. */
 const positionInitializer: Initializer = (key, shape) => ({
   shape,
   data: randomUniform(
@@ -35,14 +35,14 @@ const positionInitializer: Initializer = (key, shape) => ({
 });
 
 /**
- * Transformer over residual codes, L tokens a position (Lee et al. 2022, "Autoregressive image
+ * Predicts residual codes, L tokens at each position (Lee et al. 2022, "Autoregressive image
  * generation using residual quantization"; the reference's `RQTransformer`). A spatial transformer
- * sees one vector a position, the sum of its code embeddings; from its output a small depth
- * transformer predicts the position's tokens level by level, seeing the sum of the embeddings so
- * far. All levels share tables and head.
+ * reads one vector for each position, the sum of its code embeddings. From its output a small depth
+ * transformer predicts the tokens of the position level by level, given the sum of the embeddings
+ * above. All levels share the embedding table and the head.
  *
- * Differs from the reference: embeddings are summed over depth, as its sampler and the paper do;
- * its forward pass sums over channels by mistake.
+ * Differs from the reference: embeddings are summed over depth, as the paper and the reference's
+ * sampler do; the reference's forward pass sums over channels by mistake.
  *
  * Variables: `embedding.…`, `spatial.blocks.0.…`, `spatial.norm.…`, `depthPositions` `[L - 1, D]`,
  * `depth.blocks.0.…`, `depth.norm.…`, `head.weight` `[D, V]`.
@@ -51,7 +51,7 @@ export class RQTransformer extends Module implements AutoregressiveModel {
   /** Names the kind of model in a model folder. */
   readonly type = 'rq-transformer';
   readonly codeDepth: number;
-  /** What it is built from, with the defaults of what was not said. */
+  /** Config that builds the model again, with defaults filled in. */
   readonly config: RQTransformerConfig;
   readonly #spatial: SequenceTransformer;
   readonly #depth: CausalTransformer;
@@ -114,7 +114,8 @@ export class RQTransformer extends Module implements AutoregressiveModel {
   }
 
   /**
-   * Logits `[B, N, L, V]` of every token given the positions before it and the levels above it.
+   * Returns the logits `[B, N, L, V]` of every token given the positions before it and the levels
+   * above it.
    * @param conditions  int32 `[B, C]` or embeddings `[B, C, D]`
    * @param tokens  int32 `[B, N, L]`
    * @throws {ShapeError} when there are more tokens than positions, or another number of levels
@@ -129,7 +130,7 @@ export class RQTransformer extends Module implements AutoregressiveModel {
     });
   }
 
-  /** Features over levels are `[B, N L, D]`: those of a position one after the other. */
+  /** Returns features; those of the depth transformer are `[B, N L, D]`, position by position. */
   features(conditions: Conditions, tokens: Tensor3D): Record<string, Tensor3D> {
     this.#embedding.assertTokens(tokens, this.codeDepth);
     const [batch, count, codeDepth] = tokens.shape;
@@ -180,7 +181,7 @@ export class RQTransformer extends Module implements AutoregressiveModel {
     return tf.stack(tokens, 1) as Tensor2D;
   }
 
-  /** One more level through the depth transformer; the memories grow. */
+  /** Passes one more level through the depth transformer and adds it to the memories. */
   #addLevel(x: Tensor2D, memories: LevelMemory[]): Tensor2D {
     for (const [index, block] of this.#depth.blocks.entries()) {
       const memory = memories[index]!;
@@ -195,7 +196,7 @@ export class RQTransformer extends Module implements AutoregressiveModel {
     return this.#depth.norm.apply(x);
   }
 
-  /** The depth transformer over all positions `[B, N, D]` at once, `[B N, L, D]`. */
+  /** Applies the depth transformer to all positions `[B, N, D]` at once, as `[B N, L, D]`. */
   #overLevels(predictors: Tensor3D, tokens: Tensor3D, dropoutMasks?: DropoutMasks) {
     const [batch, count, codeDepth] = tokens.shape;
     const above = tf.slice(tokens, [0, 0, 0], [batch, count, codeDepth - 1]);
@@ -214,14 +215,14 @@ export class RQTransformer extends Module implements AutoregressiveModel {
   }
 }
 
-/** What a depth block has seen at one position. */
+/** Keys and values of the levels that a depth block has read at one position. */
 interface LevelMemory {
   readonly keys: Tensor4D[];
   readonly values: Tensor4D[];
   before: Tensor2D | undefined;
 }
 
-/** Levels side by side, `[B, M, levels, headDim]`. */
+/** Concatenates levels to `[B, M, levels, headDim]`. */
 function joined(levels: readonly Tensor4D[]): Tensor4D {
   return levels.length === 1 ? levels[0]! : tf.concat([...levels], 2);
 }

@@ -29,13 +29,13 @@ export interface SaveTransformerOptions {
 
 /**
  * Writes a transformer and its conditioner as a model folder, in the layout of model hubs:
- * `config.json`, which builds both again, and `model.safetensors`. The weights are those that the
- * model holds; of a training with an EMA save within `trainer.withEMA(...)`, or after
+ * `config.json`, which builds both again, and `model.safetensors` with the model's present weights.
+ * To save the EMA weights of a training, call it within `trainer.withEMA(...)`, or after
  * `model.loadVariables(await readTransformerWeights(directory))`.
  *
- * A text conditioner is kept with its vocabulary. Another tokenizer's codes and conditioners of
- * one's own are kept as what they say of themselves, with the weights of one that embeds: {@link
- * loadTransformer} must be given them.
+ * A text conditioner is saved with its vocabulary. Of a `CodeConditioner` or a conditioner of one's
+ * own, the description and the weights are saved; pass such a conditioner to {@link
+ * loadTransformer}.
  * @throws {ConfigError} when the conditioner does not fit the model
  * @throws {DataError} when the folder cannot be written
  */
@@ -60,26 +60,26 @@ export async function saveTransformer(
 /** Options of {@link loadTransformer}. */
 export interface LoadTransformerOptions<C extends AnyConditioner = Conditioner> {
   /**
-   * One like that which the model was saved with, where the folder does not hold it (another
-   * tokenizer's codes, one's own), or where one with a `textOf` is wanted. It must say the same of
-   * itself; variables of one that embeds are set. @default the folder's
+   * Conditioner to use instead of the folder's, needed where the folder does not hold it (a
+   * `CodeConditioner`, one's own). Its description must equal the saved one; its weights are
+   * restored. @default the folder's
    */
   readonly conditioner?: C;
 }
 
-/** The caller disposes of the model. */
+/** Transformer out of a folder; the caller disposes of the model. */
 export interface LoadedTransformer<C extends AnyConditioner = Conditioner> {
   readonly model: GPT | RQTransformer;
   /**
-   * The one that was given, or one like that which was saved: a `ClassConditioner`, a
-   * `TextConditioner`, an `Unconditional`.
+   * The conditioner that was passed, or a `ClassConditioner`, `TextConditioner` or `Unconditional`
+   * as it was saved.
    */
   readonly conditioner: C;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 /**
- * A transformer and its conditioner out of a folder of {@link saveTransformer}.
+ * Loads a transformer and its conditioner from a folder that {@link saveTransformer} wrote.
  * @throws {ConfigError} for a folder of another type of model, naming all problems of a
  *   configuration, or when the conditioner that is given differs from the one that was saved
  * @throws {ShapeError} naming all tensors that are missing, unexpected or of another shape; for a
