@@ -36,11 +36,11 @@ export interface ImageGeneratorOptions {
   /** @default none: an `Unconditional` */
   readonly conditioner?: AnyConditioner;
   readonly tokenizer: Tokenizer;
-  /** Images at once, whatever is done to them, so that everything is compiled once. @default 16 */
+  /** Number of images in every batch, so that each function is compiled once. @default 16 */
   readonly batchSize?: number;
 }
 
-/** A seed an image; `seeds`, `temperature`, `topK` and `topP` are those of `Sampler.sample`. */
+/** Options of a generation; `seeds`, `temperature`, `topK` and `topP` are those of `Sampler.sample`. */
 export type GenerateOptions = Omit<SampleOptions, 'conditions' | 'guidance' | 'given'> & {
   /**
    * Conditions of the images, one after the other: what the conditioner's `encode` returns, or one
@@ -64,11 +64,11 @@ export type StreamOptions = GenerateOptions & {
   readonly every?: number;
 };
 
-/** Images in the making. */
+/** Images that are partly drawn. */
 export interface PartialImages extends GeneratedImages {
   /**
-   * Positions that are known. The other tokens are -1, and are shown as {@link completeTokens} has
-   * them.
+   * Number of known positions. The other tokens are -1; the images show them as
+   * {@link completeTokens} fills them in.
    */
   readonly count: number;
 }
@@ -126,15 +126,15 @@ export class ImageGenerator {
     );
   }
 
-  /** {@link sample}, and what the tokenizer makes of the tokens. */
+  /** Draws tokens as {@link sample} does, and decodes them. */
   async generate(options: GenerateOptions): Promise<GeneratedImages> {
     const tokens = await this.sample(options);
     return { tokens, images: await this.decode(tokens, options) };
   }
 
   /**
-   * {@link generate}, and pictures on the way: after the given prefix, if there is one, then every
-   * so many positions, and at the end. Leaving the loop early frees what it holds.
+   * Generates, and yields pictures on the way: after the given prefix, if there is one, then every
+   * so many positions, and at the end. Leaving the loop early frees the tensors.
    * @throws {ConfigError} also for more seeds than the batch size, which is what is drawn at once
    */
   async *stream({ every = this.#model.grid[1], ...options }: StreamOptions): AsyncGenerator<PartialImages, void> {
@@ -190,7 +190,11 @@ export class ImageGenerator {
     return this.#inBatches(seeds.length, Int32Array, draw, signal);
   }
 
-  /** @throws {ConfigError} unless the tokens are those of the model's grid @throws {ShapeError} */
+  /**
+   * Encodes images to tokens.
+   * @throws {ConfigError} unless the tokens are of the model's grid
+   * @throws {ShapeError}
+   */
   async encode({ data, shape }: HostImages, { signal }: Pick<GenerateOptions, 'signal'> = {}): Promise<HostTokens> {
     const [count, ...size] = shape;
     const values = size.reduce((product, length) => product * length, 1);
@@ -209,9 +213,10 @@ export class ImageGenerator {
   }
 
   /**
-   * Images of tokens, with values cut off at 0 and 1.
-   * @throws {ConfigError} for tokens of another grid @throws {ShapeError} @throws {DataError} for
-   *   tokens out of range
+   * Decodes tokens to images, with values clipped to [0, 1].
+   * @throws {ConfigError} for tokens of another grid
+   * @throws {ShapeError}
+   * @throws {DataError} for tokens out of range
    */
   async decode(tokens: HostTokens, { signal }: Pick<GenerateOptions, 'signal'> = {}): Promise<HostImages> {
     const count = this.#assertKnownTokens(tokens);
@@ -221,11 +226,12 @@ export class ImageGenerator {
   }
 
   /**
-   * Negative log-likelihood of each token given the conditions and the tokens before it, in nats,
-   * in the order of the tokens.
+   * Returns the negative log-likelihood of each token given the conditions and the tokens before it,
+   * in nats, in the order of the tokens.
    * @param options  `conditions` as in {@link GenerateOptions}
-   * @throws {ConfigError} for tokens of another grid @throws {ShapeError} @throws {DataError} for
-   *   values out of range
+   * @throws {ConfigError} for tokens of another grid
+   * @throws {ShapeError}
+   * @throws {DataError} for values out of range
    */
   async negativeLogLikelihood(
     tokens: HostTokens,
@@ -245,8 +251,8 @@ export class ImageGenerator {
   }
 
   /**
-   * Checks what is asked for, and says what of it the sampler is asked for some of the images: with
-   * tensors to be disposed of.
+   * Checks the options and returns a function that makes the sampler's request for some of the
+   * images, with the tensors that are to be disposed of after it.
    */
   #requests({
     conditions,
@@ -276,12 +282,12 @@ export class ImageGenerator {
     };
   }
 
-  /** A batch from image `from` on; where there are not enough, its first one again. */
+  /** Returns the images of the batch from `from` on, filled up with the first one of them. */
   #rows(from: number, count: number): readonly number[] {
     return Array.from({ length: this.#batchSize }, (_, row) => (from + row < count ? from + row : from));
   }
 
-  /** What `run` makes of batches of images, given by their numbers, image after image. */
+  /** Runs a function over batches of images, given by their indices, and joins its results. */
   async #inBatches<T extends Int32Array | Float32Array>(
     count: number,
     kind: new (length: number) => T,
@@ -308,7 +314,7 @@ export class ImageGenerator {
     return { data, shape };
   }
 
-  /** One row an image, those of no condition where none are given. */
+  /** Returns a row of condition values for each image, those of no condition where none are given. */
   #conditionValues(conditions: ConditionValues | undefined, count: number): ConditionValues {
     const { size, nullValues } = this.#conditions;
     if (!conditions) return repeat(nullValues, count);
@@ -349,7 +355,7 @@ export class ImageGenerator {
   }
 }
 
-/** Calls a compiled function with arguments that nobody needs after it. */
+/** Calls a compiled function and disposes of its arguments. */
 async function callDisposing<A extends Tensor[]>(
   compiled: (...values: A) => Promise<Tensor>,
   ...values: A

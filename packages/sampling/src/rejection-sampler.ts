@@ -64,7 +64,7 @@ export type RejectionOptions = Omit<SampleOptions, 'seeds'> & {
 export interface RejectionProgress {
   /** Candidates drawn so far. */
   readonly candidates: number;
-  /** At the most; with a threshold there may be fewer. */
+  /** The most candidates that the call draws; with a threshold it may draw fewer. */
   readonly totalCandidates: number;
 }
 
@@ -80,9 +80,9 @@ export interface AcceptedImages {
    * `[K]`: with the same condition and filters, `Sampler.sample` makes the same image of its seed.
    */
   readonly seeds: readonly number[];
-  /** Images that were kept, by those that the choice was made from. */
+  /** Number of kept images over the number of candidates. */
   readonly acceptanceRate: number;
-  /** The same of each condition; with a threshold, `accepted` may be less than `count`. */
+  /** Numbers for each condition; with a threshold, `accepted` may be less than `count`. */
   readonly perCondition: readonly { readonly accepted: number; readonly candidates: number }[];
 }
 
@@ -93,7 +93,7 @@ export interface RejectionSamplerOptions {
   readonly scorer: Scorer;
   /** Makes the `images` that are scored. @default none: tokens alone are */
   readonly tokenizer?: Tokenizer;
-  /** Candidates that are drawn at once. @default 16 */
+  /** Number of candidates that are drawn at once. @default 16 */
   readonly batchSize?: number;
 }
 
@@ -161,9 +161,7 @@ export class RejectionSampler {
     this.#decode?.dispose();
   }
 
-  /**
-   * Tokens and scores of a batch; one that is not full ends with its last image again and again.
-   */
+  /** Draws and scores a batch, filled up with its last image. */
   async #draw(
     options: Omit<SampleOptions, 'seeds'>,
     draws: readonly Draw[],
@@ -250,13 +248,13 @@ function assertRows({ conditions, given, guidance }: Omit<SampleOptions, 'seeds'
   }
 }
 
-/** A candidate that is to be drawn. */
+/** A candidate to draw. */
 interface Draw {
   readonly row: number;
   readonly seed: number;
 }
 
-/** Up to so many candidates, in turn of every condition that wants some. */
+/** Returns up to `size` candidates, in turn of every condition that wants more. */
 function nextDraws(shortlists: readonly Shortlist[], size: number): Draw[] {
   const draws: Draw[] = [];
   while (draws.length < size) {

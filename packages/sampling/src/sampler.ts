@@ -7,7 +7,7 @@ import type { Drawn } from './internal/sampling-program.js';
 import { samplingRequest, type ProgramSettings, type SamplingRequest } from './internal/sampling-request.js';
 import type { PartialTokens, SampleOptions, SamplerOptions } from './sample-options.js';
 
-/** Positions that the engine is asked for at once, where nobody waits for each of them. */
+/** Number of positions that the engine is asked for at once, where nobody waits for each of them. */
 const stepsAtOnce = 8;
 
 /**
@@ -38,7 +38,7 @@ export class Sampler {
   }
 
   /**
-   * Whole images.
+   * Draws whole images.
    * @returns int32 `[B, N]` (`[B, N, L]`), the caller's to dispose of
    * @throws {ConfigError} for filters, seeds and schedules that cannot work
    * @throws {ShapeError} for conditions or given tokens of another shape
@@ -52,17 +52,17 @@ export class Sampler {
   }
 
   /**
-   * The same, position by position: yields what is known after the given prefix, if there is one,
-   * and after every position. Leaving the loop early frees what it holds.
+   * Draws position by position: yields the known tokens after the given prefix, if there is one, and
+   * after every position. Leaving the loop early frees the tensors.
    */
   async *stream(options: SampleOptions): AsyncGenerator<PartialTokens, void, undefined> {
     for await (const { partial } of this.#run(options, { stepsAtOnce: 1 })) yield partial;
   }
 
   /**
-   * As {@link sample}, with the logits that tokens were drawn from; for checks and analyses.
-   * @returns  besides the tokens, `start`: how many positions at the beginning were given in all
-   *   images, and `logits` `[B, N - start, V]` (`[B, N - start, L, V]`) of those after them
+   * Draws as {@link sample} does and returns the logits too, for checks and analyses.
+   * @returns  besides the tokens, `start`, the number of positions at the beginning that were given
+   *   in all images, and `logits` `[B, N - start, V]` (`[B, N - start, L, V]`) of those after them
    * @throws {ConfigError} also when all tokens are given
    */
   async sampleWithLogits(options: SampleOptions): Promise<{ tokens: ImageTokens; start: number; logits: tf.Tensor }> {
