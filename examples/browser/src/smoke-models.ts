@@ -35,7 +35,7 @@ export async function makeSmokeModels(
     const key = foldIn(randomKey(0), 1);
     const stack = { depth, numHeads };
     const model =
-      levels === 1
+      codeDepth === 1
         ? new GPT({ ...shared, ...stack, key })
         : new RQTransformer({ ...shared, codeDepth, spatial: stack, depth: stack, key });
     await saveTransformer(join(run, folders.transformer), model, conditioner).finally(() => model.dispose());

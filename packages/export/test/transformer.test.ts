@@ -31,7 +31,7 @@ beforeAll(async () => {
 
 const argMax = ({ shape, data }: HostValue, level = 0): number[] => {
   const width = shape.at(-1)!;
-  const levels = shape.length === 3 ? shape[1]! : 1;
+  const codeDepth = shape.length === 3 ? shape[1]! : 1;
   return Array.from({ length: shape[0]! }, (_, row) => {
     const logits = data.subarray((row * codeDepth + level) * width, (row * codeDepth + level + 1) * width);
     return logits.indexOf(Math.max(...logits));
@@ -121,10 +121,10 @@ describe('exportTransformer', () => {
     const { manifest } = await exportTransformer(tinyGPT(), classes, folder, { verify: false });
     expect(await readExport(folder)).toEqual(manifest);
     expect((await readdir(folder)).sort()).toEqual([
+      'decode-step.onnx',
       'decoder.onnx',
       'encoder.onnx',
       'prefill.onnx',
-      'decode-step.onnx',
       'vitvq.json',
     ]);
     const { tokenizer, transformer } = manifest;
