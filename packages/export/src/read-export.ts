@@ -46,7 +46,13 @@ export async function readManifest(folder: string): Promise<ExportManifest> {
 
 /** Returns all files of a manifest. */
 export function graphsOf({ tokenizer, transformer }: ExportManifest): ExportedGraph[] {
-  const graphs = [tokenizer?.encoder, tokenizer?.decoder, transformer?.prefill, transformer?.decodeStep, transformer?.predict];
+  const graphs = [
+    tokenizer?.encoder,
+    tokenizer?.decoder,
+    transformer?.prefill,
+    transformer?.decodeStep,
+    transformer?.predict,
+  ];
   return graphs.filter((graph) => graph !== undefined);
 }
 

@@ -47,7 +47,11 @@ interface Sessions {
 async function openAll(folder: string, runtime: RuntimeName, exported: ExportedTransformer): Promise<Sessions> {
   const { prefill, decodeStep, predict } = exported;
   const open = (graph: ExportedGraph): Promise<Session> => openSession(runtime, join(folder, graph.file), graph);
-  return { prefill: await open(prefill), decodeStep: await open(decodeStep), predict: predict && (await open(predict)) };
+  return {
+    prefill: await open(prefill),
+    decodeStep: await open(decodeStep),
+    predict: predict && (await open(predict)),
+  };
 }
 
 /** What a page does: the most likely token again and again. Row-major `[B, N, L]`. */

@@ -82,7 +82,10 @@ async function exportRun(run: string, flags: ExportFlags, command: Command): Pro
     report(await exportTransformer(model, conditioner, out, { weights, verify: verify && {} }));
     model.dispose();
   }
-  const parts = [models.tokenizer && 'encoder.onnx, decoder.onnx', models.transformer && 'prefill.onnx, decode-step.onnx'];
+  const parts = [
+    models.tokenizer && 'encoder.onnx, decoder.onnx',
+    models.transformer && 'prefill.onnx, decode-step.onnx',
+  ];
   process.stdout.write(`Wrote ${parts.filter(Boolean).join(', ')} and vitvq.json to ${out}\n`);
 }
 
