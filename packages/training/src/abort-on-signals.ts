@@ -24,26 +24,19 @@ const RELAY_MILLISECONDS = 1000;
  * SIGHUP, so that a training saves and stops. A line on standard error says so at once.
  *
  * A SIGINT or SIGTERM more than a second later ends the process at once, whatever its thread is
- * busy with. A SIGHUP does not: who presses Ctrl-C and closes the terminal wants the training
+ * busy with. A SIGHUP does not: whoever presses Ctrl-C and closes the terminal wants the training
  * saved. For the rest of the process, output to a terminal or pipe that has gone is no error.
  */
 export function abortOnSignals({ doing = 'saving, then stopping', reason }: AbortOnSignalsOptions = {}): AbortSignal {
   const controller = new AbortController();
-  let firstAt: number | undefined;
-  // Without listeners the kernel ends the process, also while its thread is blocked.
-  const letGo = (): void => {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, onSignal);
-  };
   const onSignal = (name: StopSignal): void => {
-    if (firstAt === undefined) {
-      firstAt = performance.now();
-      controller.abort(reason?.(name));
-      say(`${name === 'SIGINT' ? 'Ctrl-C' : name}: ${doing}. Ctrl-C again ends at once.\n`);
-      setTimeout(letGo, RELAY_MILLISECONDS).unref();
-    } else if (name !== 'SIGHUP' && performance.now() - firstAt > RELAY_MILLISECONDS) {
-      letGo();
-      process.kill(process.pid, name);
-    }
+    if (controller.signal.aborted) return;
+    controller.abort(reason?.(name));
+    say(`${name === 'SIGINT' ? 'Ctrl-C' : name}: ${doing}. Ctrl-C again ends at once.\n`);
+    // Without listeners the kernel ends the process, also while its thread is blocked. The signal
+    // that npm passes on may still wait while this thread is: it is taken before `setImmediate`.
+    const letGo = (): void => void ['SIGINT', 'SIGTERM'].forEach((each) => process.off(each, onSignal));
+    setTimeout(() => setImmediate(letGo), RELAY_MILLISECONDS).unref();
   };
   for (const name of stopSignals) process.on(name, onSignal);
   for (const stream of [process.stdout, process.stderr]) {
