@@ -1,10 +1,4 @@
-export {
-  CommandLine,
-  runProgram,
-  UsageError,
-  type CommandLineText,
-  type OptionText,
-} from './command-line.js';
+export { CommandLine, runProgram, UsageError, type CommandLineText, type OptionText } from './command-line.js';
 export {
   imageRange,
   MADE_UP_CLASSES,
