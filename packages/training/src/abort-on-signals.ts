@@ -35,7 +35,9 @@ export function abortOnSignals({ doing = 'saving, then stopping', reason }: Abor
     say(`${name === 'SIGINT' ? 'Ctrl-C' : name}: ${doing}. Ctrl-C again ends at once.\n`);
     // Without listeners the kernel ends the process, also while its thread is blocked. The signal
     // that npm passes on may still wait while this thread is: it is taken before `setImmediate`.
-    const letGo = (): void => void ['SIGINT', 'SIGTERM'].forEach((each) => process.off(each, onSignal));
+    const letGo = (): void => {
+      for (const each of ['SIGINT', 'SIGTERM']) process.off(each, onSignal);
+    };
     setTimeout(() => setImmediate(letGo), RELAY_MILLISECONDS).unref();
   };
   for (const name of stopSignals) process.on(name, onSignal);

@@ -3,7 +3,8 @@
  * instead: a training of the real size, on pictures that are made up, which goes on from try to
  * try. Prints a table, and fails where a step was lost.
  *
- *   node --import tsx --conditions=@vitvq/source examples/quickstart/test/programs/press-ctrl-c.ts --count 50
+ *   cd examples/quickstart/test/programs
+ *   node --import tsx --conditions=@vitvq/source press-ctrl-c.ts --count 50
  */
 import { mkdtemp, mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

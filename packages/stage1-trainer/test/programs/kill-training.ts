@@ -3,7 +3,8 @@
  * alone, and begins anew, until there were `--count` kills. Prints what the runs were doing, and
  * fails where a bit differs.
  *
- *   node --import tsx --conditions=@vitvq/source packages/stage1-trainer/test/programs/kill-training.ts --count 200
+ *   cd packages/stage1-trainer/test/programs
+ *   node --import tsx --conditions=@vitvq/source kill-training.ts --count 200
  */
 import '@tensorflow/tfjs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -16,6 +17,8 @@ import { killedRun, leftBy, type Kill } from '../killed-run.js';
 import { killedTrainer } from '../tiny-gan.js';
 
 const KILLS_A_RUN = 10;
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const { values } = parseArgs({
   options: { count: { type: 'string', default: '200' }, seed: { type: 'string', default: '0' } },
@@ -36,7 +39,7 @@ try {
     kills.push(...(await killedRun(directory, KILLS_A_RUN, foldIn(randomKey(Number(values.seed)), run))));
     const isSame = isDeepStrictEqual(await leftBy(directory), expected);
     if (!isSame) different++;
-    console.log(`run ${run + 1} of ${runs}: ${kills.length} kills, ${isSame ? 'the same bits' : 'DIFFERENT'}`);
+    say(`run ${run + 1} of ${runs}: ${kills.length} kills, ${isSame ? 'the same bits' : 'DIFFERENT'}`);
     await rm(directory, { recursive: true });
   }
 } finally {
@@ -47,7 +50,7 @@ for (const { doing, discriminator } of kills) {
   const moment = `${doing.padEnd(14)}  ${discriminator}`;
   counts.set(moment, (counts.get(moment) ?? 0) + 1);
 }
-console.log('\nduring          discriminator     kills');
-for (const [moment, count] of [...counts].sort()) console.log(`${moment.padEnd(32)}  ${String(count).padStart(5)}`);
-console.log(`${runs - different} of ${runs} runs left the same bits as the run that was left alone`);
+say('\nduring          discriminator     kills');
+for (const [moment, count] of [...counts].sort()) say(`${moment.padEnd(32)}  ${String(count).padStart(5)}`);
+say(`${runs - different} of ${runs} runs left the same bits as the run that was left alone`);
 if (different > 0) process.exitCode = 1;
