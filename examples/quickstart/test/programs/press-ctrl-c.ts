@@ -3,8 +3,7 @@
  * instead: a training of the real size, on pictures that are made up, which goes on from try to
  * try. Prints a table, and fails where a step was lost.
  *
- *   cd examples/quickstart/test/programs
- *   node --import tsx --conditions=@vitvq/source press-ctrl-c.ts --count 50
+ *   npm run press-ctrl-c -- --count 50
  */
 import { mkdtemp, mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

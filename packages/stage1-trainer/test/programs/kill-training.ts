@@ -3,8 +3,7 @@
  * alone, and begins anew, until there were `--count` kills. Prints what the runs were doing, and
  * fails where a bit differs.
  *
- *   cd packages/stage1-trainer/test/programs
- *   node --import tsx --conditions=@vitvq/source kill-training.ts --count 200
+ *   npm run kill-training -- --count 200
  */
 import '@tensorflow/tfjs';
 import { mkdtemp, rm } from 'node:fs/promises';
