@@ -21,7 +21,7 @@ function run(program: string): { stdout: string; stderr: string; status: number 
   return spawnSync(
     process.execPath,
     ['--import', 'tsx', '--conditions=@vitvq/source', '--input-type=module', '-e', `${begin}${program}`],
-    { encoding: 'utf8', cwd: fileURLToPath(new URL('..', import.meta.url)), timeout: 30_000, killSignal: 'SIGKILL' },
+    { encoding: 'utf8', cwd: fileURLToPath(new URL('..', import.meta.url)), timeout: 50_000, killSignal: 'SIGKILL' },
   );
 }
 

@@ -14,12 +14,15 @@ import { madeUpImages } from '@vitvq/example-shared';
 import { writePng } from '@vitvq/report';
 import { stopInTerminal } from '../terminal.js';
 
-/** Seconds of training, at most, before Ctrl-C. */
-const SECONDS = 8;
 const IMAGE_SIZE = 64;
 
 const { values } = parseArgs({
-  options: { count: { type: 'string', default: '50' }, seed: { type: 'string', default: '0' } },
+  options: {
+    count: { type: 'string', default: '50' },
+    /** Of training, at most, before Ctrl-C. */
+    seconds: { type: 'string', default: '20' },
+    seed: { type: 'string', default: '0' },
+  },
 });
 const draws = randomUniform(foldIn(randomKey(13), Number(values.seed)), Number(values.count));
 const folder = await mkdtemp(join(tmpdir(), 'vitvq-ctrl-c-'));
@@ -36,7 +39,7 @@ try {
   console.log('try  how     after    during          said after  ended after  code  steps  saved');
   for (const [index, draw] of draws.entries()) {
     const how = index % 5 === 4 ? 'closed' : 'Ctrl-C';
-    const milliseconds = 1000 * SECONDS * draw;
+    const milliseconds = 1000 * Number(values.seconds) * draw;
     const argv = ['--data', data, '--minutes', '10'];
     const stop = await stopInTerminal(join(folder, 'run'), argv, { how, milliseconds });
     const isSaved = stop.savedStep === stop.steps && (how === 'closed' || (stop.code === 130 && stop.saidAfter));
