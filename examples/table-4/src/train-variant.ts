@@ -72,7 +72,7 @@ export async function trainVariant(
   });
   trainer.on('step', onStep);
   try {
-    await trainer.resume(directory);
+    if (await trainer.resume(directory)) console.log(`  going on after step ${trainer.step}`);
     const { evaluation, step, elapsedSeconds } = await trainer.run({ signal });
     signal.throwIfAborted();
     // A training that was not aborted ends with an evaluation.
