@@ -41,7 +41,7 @@ await runProgram('browser', async () => {
   console.log(`Page:   ${join(out, 'index.html')}, which any server of static files can give`);
   if (port === undefined) return;
 
-  const stopped = abortOnCtrlC(out);
+  const stopped = abortOnCtrlC(out, 'closing the page');
   const served = await servePage(out, port);
   console.log(`\nOpen    ${served.url}\nCtrl-C ends it; a page that was open once opens without it, too.`);
   await new Promise((resolve) => stopped.addEventListener('abort', resolve, { once: true }));

@@ -15,15 +15,17 @@ import { codesSchema, encodeImages } from './codes-stage.js';
 import { amountsOf } from './config.js';
 import { openImages } from './data.js';
 import { trainTransformer, transformerSchema } from './gpt-stage.js';
-import { parseArguments } from './options.js';
+import { parseArguments, programName } from './options.js';
 import { probeModels, probeSchema } from './probe-stage.js';
 import { generateImages, samplesSchema } from './samples-stage.js';
 import { STAGES, type StageContext } from './stage-context.js';
 import { tokenizerSchema, trainTokenizer } from './tokenizer-stage.js';
 import { metricsOf, OUTCOME_FILES, reportOf, type Outcome } from './outcome.js';
 
-await runProgram('pipeline', async () => {
-  const { out, settings, fresh, ...request } = parseArguments(process.argv.slice(2));
+const name = programName();
+
+await runProgram(name, async () => {
+  const { out, settings, fresh, ...request } = parseArguments(process.argv.slice(2), name);
   const folder = await RunFolder.open(out, {
     settings: { ...settings },
     stages: STAGES,
@@ -36,8 +38,8 @@ await runProgram('pipeline', async () => {
   const report = await reportOf(context, outcome, engine);
   const files = await writeOutcome(out, report, metricsOf(context, outcome, engine));
   const { tokenizer, gpt, probe } = outcome;
-  const top1 = (name: string): string =>
-    `${(100 * probe.result.blocks.find(({ block }) => block === name)!.top1).toFixed(1)} %`;
+  const top1 = (wanted: string): string =>
+    `${(100 * probe.result.blocks.find(({ block }) => block === wanted)!.top1).toFixed(1)} %`;
   const { best, encoder, pixels, untrained } = probe.result;
   const ofEncoder = encoder === undefined ? '' : `, tokenizer ${top1(encoder)} (${encoder})`;
   console.log(`

@@ -8,20 +8,28 @@ export interface Request extends EngineChoice {
   readonly settings: Settings;
 }
 
+/** Name of the program in messages: `npm run rq-pipeline` is `npm run pipeline -- --model rq`. */
+export type ProgramName = 'pipeline' | 'rq-pipeline';
+
+/** Returns the name of the script of npm that started the program. */
+export function programName(script = process.env['npm_lifecycle_event']): ProgramName {
+  return script === 'rq-pipeline' ? 'rq-pipeline' : 'pipeline';
+}
+
 /**
  * Reads the command line; prints the help and ends the program for `--help`.
  * @throws {UsageError} naming every problem at once
  */
-export function parseArguments(argv: readonly string[]): Request {
+export function parseArguments(argv: readonly string[], name: ProgramName = 'pipeline'): Request {
   const { out, engine, threads, fresh, ...given } = readOptions(
     {
-      name: 'pipeline',
+      name,
       description: 'From CIFAR-10 to generated images and a linear probe. Start it again to go on where it stopped.',
       options: {
         model: {
           kind: 'choice',
           choices: MODELS,
-          default: DEFAULTS.model,
+          default: name === 'rq-pipeline' ? 'rq' : DEFAULTS.model,
           help: 'gpt, or rq for residual codes and an RQTransformer',
         },
         out: {

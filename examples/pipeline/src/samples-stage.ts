@@ -22,7 +22,7 @@ const SAMPLES_FILE = 'samples.safetensors';
 
 /** Images of every class from the same seeds, with classifier-free guidance. */
 export async function generateImages(context: StageContext): Promise<SamplesResult> {
-  const { settings, folder } = context;
+  const { settings, folder, signal } = context;
   const perClass = samplesPerClass(settings);
   const firstSeed = settings.seed * perClass;
   const tokenizer = await openTokenizer(context);
@@ -37,6 +37,7 @@ export async function generateImages(context: StageContext): Promise<SamplesResu
       seeds: classes.map((_, image) => firstSeed + (image % perClass)),
       topK: Math.min(SAMPLING.topK, model.vocabSize),
       guidanceScale: SAMPLING.guidanceScale,
+      signal,
     });
     await writeSafetensors(join(folder.of('samples'), SAMPLES_FILE), new Map(Object.entries({ tokens, images })));
     return { perClass, firstSeed };

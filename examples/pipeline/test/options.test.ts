@@ -1,7 +1,9 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { UsageError } from '@vitvq/example-shared';
 import { describe, expect, it } from 'vitest';
 import { amountsOf, DEFAULTS } from '../src/config.js';
-import { parseArguments } from '../src/options.js';
+import { parseArguments, programName } from '../src/options.js';
 
 const problems = (...argv: string[]): string => {
   try {
@@ -49,6 +51,24 @@ describe('parseArguments', () => {
         'Run with --help for the options.',
       ].join('\n'),
     );
+  });
+});
+
+describe('programName', () => {
+  it('is that of the script that started the program, and --help says it', () => {
+    expect(programName('pipeline')).toBe('pipeline');
+    expect(programName('rq-pipeline')).toBe('rq-pipeline');
+    expect(programName('test')).toBe('pipeline');
+    const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+    const help = (script: string): string =>
+      execFileSync(process.execPath, ['--import', 'tsx', '--conditions=@vitvq/source', main, '--help'], {
+        encoding: 'utf8',
+        env: { ...process.env, npm_lifecycle_event: script },
+      });
+    const text = help('rq-pipeline');
+    expect(text).toMatch(/^Usage: rq-pipeline \[options\] +\(npm run rq-pipeline -- \[options\]\)/);
+    expect(text).toContain('(default: rq)');
+    expect(help('pipeline')).toMatch(/^Usage: pipeline \[options\] +\(npm run pipeline -- \[options\]\)/);
   });
 });
 

@@ -83,6 +83,7 @@ await shared.runProgram('quickstart', async () => {
   const training = { ...QUICKSTART_TRAINING, ...(loss === 'full' && adversary), duration, seed };
 
   const directory = folder.of('training');
+  const signal = shared.abortOnCtrlC(out);
   const trainer = createTokenizerTrainer({
     tokenizer,
     config: training,
@@ -94,7 +95,7 @@ await shared.runProgram('quickstart', async () => {
   });
   const summary = await shared.trainWithProgress(trainer, {
     directory,
-    signal: shared.abortOnCtrlC(out),
+    signal,
     show: ['loss', 'logitsReal', 'logitsFake'],
     describe: ({ psnr, reconstructions: { data: made } }) =>
       `${psnr.toFixed(2)} dB, detail ${detailRatio(heldOut.data, made, heldOut.shape).toFixed(2)}`,
@@ -120,7 +121,10 @@ await shared.runProgram('quickstart', async () => {
     settings,
     config: { model: config, training },
     commands: [
-      { purpose: 'Train longer', command: `npm run quickstart -- --minutes 30 --out ${out}-30` },
+      {
+        purpose: 'Train longer',
+        command: shared.shellCommand(['npm', 'run', 'quickstart', '--', '--minutes', '30', '--out', `${out}-30`]),
+      },
       {
         purpose: 'Train on your own pictures',
         command: 'npm run quickstart -- --data path/to/pictures --out runs/mine',

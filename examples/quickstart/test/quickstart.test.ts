@@ -71,7 +71,10 @@ describe('quickstart --smoke', { timeout: 180_000 }, () => {
   it('saves on Ctrl-C, says how to go on, and goes on', async () => {
     const argv = ['--smoke', '--minutes', '0.1', '--engine', 'cpu'];
     const stopped = await quickstart(argv, 'step 1/');
-    expect(stopped.output).toContain(`Stopped; everything is saved in ${out}. Start it again with the same options`);
+    expect(stopped.output).toContain('Ctrl-C: saving, then stopping.');
+    expect(stopped.output).toContain(
+      `Stopped; everything is saved in ${out}. To go on:\n  npm run quickstart -- --out ${out} ${argv.join(' ')}\n`,
+    );
     expect(stopped.code).toBe(130);
     await expect(access(join(out, 'metrics.json'))).rejects.toThrow();
 

@@ -1,18 +1,12 @@
 import { optionName, unknownArguments } from '@vitvq/cli';
 import { VitvqError } from '@vitvq/core';
 import { Command, Help } from 'commander';
+import { resumeCommand, StoppedError } from './stop-program.js';
 
 /** A command line that cannot be understood; the message lists everything that is wrong with it. */
 export class UsageError extends Error {
   constructor(problems: readonly string[]) {
     super(`${problems.map((problem) => `  ${problem}`).join('\n')}\nRun with --help for the options.`);
-  }
-}
-
-/** The stop of a run by Ctrl-C; the message says where the run is saved. */
-class StoppedError extends Error {
-  constructor(folder: string) {
-    super(`Stopped; everything is saved in ${folder}. Start it again with the same options to go on.`);
   }
 }
 
@@ -131,15 +125,17 @@ export class CommandLine {
 
 /**
  * Runs a program's main function. Errors that are meant for people are printed without a stack.
- * Exit codes: 1 failed, 2 the command line was not understood, 130 stopped by Ctrl-C.
+ * Exit codes: 1 failed, 2 the command line was not understood, 130 stopped by Ctrl-C (128 and the
+ * number of another signal).
+ * @param name  the program is started with `npm run <name>`
  */
 export async function runProgram(name: string, main: () => Promise<void>): Promise<void> {
   try {
     await main();
   } catch (error) {
     if (error instanceof StoppedError) {
-      console.log(error.message);
-      process.exitCode = 130;
+      console.log(`${error.message} To go on:\n  ${resumeCommand(name, process.argv.slice(2))}`);
+      process.exitCode = error.exitCode;
       return;
     }
     if (error instanceof UsageError) console.error(`${name}: the command line has problems\n${error.message}`);
@@ -147,23 +143,4 @@ export async function runProgram(name: string, main: () => Promise<void>): Promi
     else console.error(error);
     process.exitCode = error instanceof UsageError ? 2 : 1;
   }
-}
-
-/**
- * Returns a signal that aborts at the first Ctrl-C (or SIGTERM), so that a training saves and
- * stops; another one ends the program at once. Within a second it counts as the same one: the
- * terminal and npm may both pass it on.
- * @param folder where the run is saved; `runProgram` says so when the signal's reason reaches it
- */
-export function abortOnCtrlC(folder: string): AbortSignal {
-  const controller = new AbortController();
-  let first: number | undefined;
-  const stop = (): void => {
-    first ??= performance.now();
-    if (performance.now() - first > 1000) process.exit(130);
-    controller.abort(new StoppedError(folder));
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  return controller.signal;
 }

@@ -18,6 +18,11 @@ export interface ProgressOptions {
   readonly show?: readonly string[];
   /** What an example is. @default 'images' */
   readonly unit?: string;
+  /**
+   * Stops the bar when it aborts: the program may be ended while it saves, and then nobody would
+   * give the cursor back.
+   */
+  readonly signal?: AbortSignal;
 }
 
 /** What a terminal shows of a run. */
@@ -26,7 +31,7 @@ export interface Progress {
   update(report: ProgressReport, note?: string): void;
   /** Prints a line without tearing the bar. */
   say(line: string): void;
-  /** Takes the bar away. */
+  /** Takes the bar away, and gives the cursor back; what is said later is printed. */
   stop(): void;
 }
 
@@ -40,11 +45,15 @@ export function showProgress(output: NodeJS.WriteStream, options: ProgressOption
 }
 
 class Bar implements Progress {
+  readonly #stream: NodeJS.WriteStream;
   readonly #options: ProgressOptions;
   readonly #bars: MultiBar;
   readonly #bar: SingleBar;
+  readonly #onAbort = (): void => this.stop();
+  #isStopped = false;
 
   constructor(stream: NodeJS.WriteStream, options: ProgressOptions) {
+    this.#stream = stream;
     this.#options = options;
     const format = '{bar} {percentage} % | {text}';
     this.#bars = new MultiBar({
@@ -56,6 +65,7 @@ class Bar implements Progress {
       emptyOnZero: true,
     });
     this.#bar = this.#bars.create(RESOLUTION, 0, { text: 'compiling the training step ...' });
+    options.signal?.addEventListener('abort', this.#onAbort);
   }
 
   update(report: ProgressReport, note?: string): void {
@@ -63,11 +73,18 @@ class Bar implements Progress {
   }
 
   say(line: string): void {
+    if (this.#isStopped) {
+      this.#stream.write(`${line}\n`);
+      return;
+    }
     this.#bars.log(`${line}\n`);
     this.#bars.update();
   }
 
   stop(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#options.signal?.removeEventListener('abort', this.#onAbort);
     this.#bars.stop();
   }
 }

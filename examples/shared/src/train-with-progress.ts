@@ -12,7 +12,7 @@ export interface ProgressTrainer<Evaluation, Summary> {
   dispose(): void;
 }
 
-export interface TrainWithProgressOptions<Evaluation> extends ProgressOptions {
+export interface TrainWithProgressOptions<Evaluation> extends Omit<ProgressOptions, 'signal'> {
   /** The trainer's own. */
   readonly directory: string;
   readonly signal: AbortSignal;
@@ -31,7 +31,7 @@ export async function trainWithProgress<Evaluation, Summary>(
 ): Promise<Summary & { readonly evaluation: Evaluation }> {
   try {
     if (await trainer.resume(directory)) console.log(`  going on after step ${trainer.step}`);
-    const view = showProgress(process.stdout, options);
+    const view = showProgress(process.stdout, { ...options, signal });
     let measured: string | undefined;
     trainer.on('step', (report) => view.update(report, measured));
     trainer.on('evaluate', (evaluation) => {

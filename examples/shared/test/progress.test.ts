@@ -23,4 +23,19 @@ describe('showProgress', () => {
       '25 % | step 5/20 | loss 0.5000 | l2 0.1250 | 21.00 dB | 64 images/s | 1:02 left\nsomething happened\n',
     );
   });
+
+  it('gives the cursor of a terminal back when the run is aborted, and prints what is said later', () => {
+    const stream = Object.assign(new PassThrough(), { isTTY: true, columns: 80, cursorTo: () => true });
+    Object.assign(stream, { clearScreenDown: () => true, clearLine: () => true, moveCursor: () => true });
+    const stop = new AbortController();
+    const view = showProgress(stream as unknown as NodeJS.WriteStream, { signal: stop.signal });
+    const [hidden, shown] = ['\x1B[?25l', '\x1B[?25h'];
+    expect(String(stream.read())).toContain(hidden);
+    stop.abort();
+    expect(String(stream.read())).toContain(shown);
+    view.say('saving failed');
+    view.update(report);
+    view.stop();
+    expect(String(stream.read())).toBe('saving failed\n');
+  });
 });

@@ -1,13 +1,15 @@
 /**
  * Table 4 of the ViT-VQGAN paper (arXiv:2110.04627) at small scale, on CIFAR-10: codebook usage and
  * reconstruction error against the dimension of the codes, with and without l2-normalisation, and
- * StyleGAN's discriminator against a patch discriminator against none. Each of the 17 trainings is
- * kept as it ends, so an interrupted run goes on where it stopped.
+ * StyleGAN's discriminator against a patch discriminator against none. Each of the 17 trainings has
+ * checkpoints and is kept as it ends, so an interrupted run goes on where it stopped.
  *
  *   npm run table-4            about half an hour on two cores; results: results/results.md
  *   npm run table-4 -- --help
  */
 import '@tensorflow/tfjs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { readImages, type ImageDataset } from '@vitvq/data';
 import {
   abortOnCtrlC,
@@ -50,10 +52,13 @@ await runProgram('table-4', async () => {
   for (const [index, variant] of VARIANTS.entries()) {
     if (results.of(variant)) continue;
     console.log(`${index + 1} of ${VARIANTS.length}: ${variant.name}`);
-    const view = showProgress(process.stdout, { show: ['loss', 'l2'] });
+    const view = showProgress(process.stdout, { show: ['loss', 'l2'], signal });
     const onStep = view.update.bind(view);
-    const trained = await trainVariant(variant, { train, test, settings, signal, onStep }).finally(() => view.stop());
+    const directory = join(out, 'training', variant.name);
+    const request = { train, test, settings, directory, signal, onStep };
+    const trained = await trainVariant(variant, request).finally(() => view.stop());
     await results.keep(variant, trained.result, trained.reconstructions);
+    await rm(directory, { recursive: true });
     const { usage, l2, psnr, seconds } = trained.result;
     console.log(
       `  usage ${(100 * usage).toFixed(1)} %, l2 ${(1000 * l2).toFixed(2)}e-3, ${psnr.toFixed(2)} dB, ${seconds.toFixed(0)} s`,

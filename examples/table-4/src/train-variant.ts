@@ -39,6 +39,8 @@ export interface TrainOptions {
   readonly train: ImageDataset;
   readonly test: HostImages;
   readonly settings: Settings;
+  /** Where the training keeps its checkpoints; it goes on from the newest one. */
+  readonly directory: string;
   readonly signal: AbortSignal;
   readonly onStep: (report: TokenizerTrainingEvents['step'][0]) => void;
 }
@@ -46,7 +48,7 @@ export interface TrainOptions {
 /** Trains one tokenizer and measures it. @throws the signal's reason when it was aborted */
 export async function trainVariant(
   variant: Variant,
-  { train, test, settings, signal, onStep }: TrainOptions,
+  { train, test, settings, directory, signal, onStep }: TrainOptions,
 ): Promise<{ result: Result; reconstructions: HostImages }> {
   const key = randomKey(settings.seed);
   const tokenizer = createTokenizer(modelConfig(variant, settings.smoke), { seed: settings.seed });
@@ -64,10 +66,13 @@ export async function trainVariant(
         key: foldIn(key, 1),
         startAt,
       }),
+    directory,
+    tensorBoard: false,
     evaluation: { images: test, batchSize: EVALUATION_BATCH },
   });
   trainer.on('step', onStep);
   try {
+    if (await trainer.resume(directory)) console.log(`  going on after step ${trainer.step}`);
     const { evaluation, step, elapsedSeconds } = await trainer.run({ signal });
     signal.throwIfAborted();
     // A training that was not aborted ends with an evaluation.

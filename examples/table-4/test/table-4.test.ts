@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,22 +32,37 @@ describe('results', () => {
   });
 });
 
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const program = ['--import', 'tsx', '--conditions=@vitvq/source', main];
+
+describe('a training that is stopped', () => {
+  it('is saved, and goes on', { timeout: 180_000 }, async () => {
+    /** Starts the program, and sends it a signal once the output holds a text. */
+    const start = async (at: string, signal: NodeJS.Signals): Promise<{ code: number | null; output: string }> => {
+      const child = spawn(process.execPath, [...program, '--out', out, '--smoke', '--steps', '5000']);
+      let output = '';
+      let isSent = false;
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on('data', (chunk: Buffer) => {
+          output += chunk.toString();
+          if (isSent || !output.includes(at)) return;
+          isSent = true;
+          child.kill(signal);
+        });
+      }
+      const [code] = (await once(child, 'close')) as [number | null];
+      return { code, output };
+    };
+    const stopped = await start('step 1/', 'SIGTERM');
+    expect(stopped.output).toContain(`To go on:\n  npm run table-4 -- --out ${out} --smoke --steps 5000\n`);
+    expect(stopped.code).toBe(143);
+    expect((await start('going on after step', 'SIGKILL')).output).toMatch(/going on after step [1-9]/);
+  });
+});
+
 describe('the command line', () => {
   it('names every problem at once', () => {
-    const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-    const argv = [
-      '--import',
-      'tsx',
-      '--conditions=@vitvq/source',
-      main,
-      '--out',
-      out,
-      '--steps',
-      '0',
-      '--sed',
-      '1',
-      '--smoke',
-    ];
+    const argv = [...program, '--out', out, '--steps', '0', '--sed', '1', '--smoke'];
     const { status, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8' });
     expect(status).toBe(2);
     expect(stderr).toContain('--steps must be a whole number of at least 1, not 0');

@@ -1,5 +1,5 @@
 import { formatPercent, type HostImages } from '@vitvq/core';
-import { METRICS_FILE, type StageResult } from '@vitvq/example-shared';
+import { METRICS_FILE, shellCommand, type StageResult } from '@vitvq/example-shared';
 import type { Engine } from '@vitvq/engine';
 import {
   commandsSection,
@@ -126,7 +126,10 @@ export async function reportOf(context: StageContext, outcome: Outcome, engine: 
       commandsSection([
         {
           purpose: 'Draw something else with this run',
-          command: `npm run text-to-image -- --out ${folder.path} --prompt "a bright mostly green photo of a horse"`,
+          command: shellCommand([
+            ...['npm', 'run', 'text-to-image', '--', '--out', folder.path],
+            ...['--prompt', 'a bright mostly green photo of a horse'],
+          ]),
         },
         {
           purpose: 'Train longer, on more images',

@@ -47,16 +47,32 @@ export function tinyGanTrainer(options: Partial<TokenizerTrainerOptions> = {}): 
   });
 }
 
-/** Steps of the run that is killed; enough for some to be lost each time. */
-const killedSteps = 40;
+/** When what happens in the run of {@link killedTrainer}, in steps. */
+export const killedPlan = {
+  steps: 60,
+  /** Before the step with this index the discriminator begins to learn. */
+  discriminatorStart: 15,
+  /** Before the step with this index its loss joins the autoencoder's. */
+  adversarialStart: 30,
+  resetEvery: 5,
+  evaluateEvery: 8,
+  saveEvery: 3,
+} as const;
 
 /** A run that uses everything that a resumed one has to find again. */
 export function killedTrainer(directory: string): TokenizerTrainer {
+  const { steps, discriminatorStart, adversarialStart, resetEvery, evaluateEvery, saveEvery } = killedPlan;
   return tinyGanTrainer({
-    config: tinyGanConfig({ duration: { steps: killedSteps } }),
+    config: tinyGanConfig(
+      {
+        duration: { steps },
+        codebook: { autoencoderFraction: 0, initializeFromData: true, resetEvery },
+      },
+      { start: { fraction: discriminatorStart / steps }, adversarialStart: { fraction: adversarialStart / steps } },
+    ),
     directory,
-    checkpoint: { everySteps: 4 },
-    evaluation: { images: tinyImages(4, 77), batchSize: 4, everySteps: 8 },
+    checkpoint: { everySteps: saveEvery },
+    evaluation: { images: tinyImages(4, 77), batchSize: 4, everySteps: evaluateEvery },
     best: { metric: 'psnr', mode: 'highest' },
   });
 }

@@ -1,3 +1,4 @@
+export { abortOnSignals, type AbortOnSignalsOptions, type StopSignal } from './abort-on-signals.js';
 export { durationSchema, type Duration } from './duration.js';
 export {
   gradientStep,

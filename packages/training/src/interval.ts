@@ -22,7 +22,12 @@ export class Interval {
   /** Returns whether the occurrence is due after a step; a true answer restarts the seconds. */
   isDue(step: number, nowSeconds: number): boolean {
     const due = step % this.#everySteps === 0 || nowSeconds - this.#lastSeconds >= this.#everySeconds;
-    if (due) this.#lastSeconds = nowSeconds;
+    if (due) this.restart(nowSeconds);
     return due;
+  }
+
+  /** Counts the seconds from now on. */
+  restart(nowSeconds: number): void {
+    this.#lastSeconds = nowSeconds;
   }
 }

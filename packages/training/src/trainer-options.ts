@@ -39,7 +39,8 @@ export interface RunOptions<Batch> {
    */
   readonly directory?: string;
   /**
-   * How often to save, besides the end; `keep` checkpoints stay.
+   * How often to save, besides the end and the first half minute of each call of `run`; `keep`
+   * checkpoints stay.
    * @default { everySeconds: 60, keep: 2 }
    */
   readonly checkpoint?: IntervalOptions & { readonly keep?: number };

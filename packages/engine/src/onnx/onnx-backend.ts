@@ -4,6 +4,7 @@ import { EngineError } from '../errors.js';
 import { sizeOf, typedArray, type TypedArray } from '../ir/graph.js';
 import { buildProgram, type OnnxProgram } from './program.js';
 import type { ReplyMessage, Request, RequestMessage, RunReply, WorkerOptions } from './protocol.js';
+import { WorkerControl } from './worker-control.js';
 import { startWorker } from './worker-file.js';
 
 type Reply = Extract<ReplyMessage, { value: unknown }>['value'];
@@ -20,18 +21,15 @@ export class OnnxBackend implements Backend {
   #nextProgram = 0;
   #failure: EngineError | undefined;
 
-  readonly #control = new Int32Array(new SharedArrayBuffer(8));
+  readonly #control = new WorkerControl();
   /**
    * Waits for the step that is under way. A process that ended while ONNX Runtime computes would be
    * aborted with a native error.
    */
-  readonly #waitUntilIdle = (): void => {
-    Atomics.store(this.#control, 1, 1);
-    Atomics.wait(this.#control, 0, 1, 60_000);
-  };
+  readonly #waitUntilIdle = (): void => this.#control.stop();
 
   constructor({ threads }: { readonly threads: number }) {
-    const options: WorkerOptions = { threads, control: this.#control };
+    const options: WorkerOptions = { threads, control: this.#control.memory };
     process.once('exit', this.#waitUntilIdle);
     this.#worker = startWorker({ workerData: options, name: 'vitvq-onnx' });
     this.#worker.on('message', (reply: ReplyMessage) => this.#settle(reply));
@@ -77,7 +75,7 @@ export class OnnxBackend implements Backend {
     const target = new Uint8Array(new SharedArrayBuffer(bytes));
     this.#send({ kind: 'readInto', slot: id, control, target });
     // The worker does all that was asked of it before, then answers.
-    if (Atomics.wait(control, 0, 0, 600_000) === 'timed-out' || Atomics.load(control, 0) !== 1) {
+    if (this.#control.waitForAnswer(control, 600_000) !== 1) {
       throw new EngineError({
         where,
         expected: 'the values of a tensor within ten minutes',
@@ -165,6 +163,7 @@ export class OnnxBackend implements Backend {
   }
 
   #fail(reason: string): void {
+    this.#control.setEnded();
     this.#failure = new EngineError({
       where,
       expected: 'its worker thread to run',

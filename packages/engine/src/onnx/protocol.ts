@@ -5,6 +5,7 @@
 import type { TensorType } from '../backend/backend.js';
 import type { TypedArray } from '../ir/graph.js';
 import type { KernelAttributes } from './in-place/kernel.js';
+import type { ControlMemory } from './worker-control.js';
 
 /** Where an operand of an update comes from: a graph input or an output of the model. */
 export type OperandSource = { readonly input: number } | { readonly output: number };
@@ -62,7 +63,7 @@ export type Request =
   /**
    * As `read`, for a main thread that waits without its event loop; `control[0]` is the outcome.
    */
-  | { readonly kind: 'readInto'; readonly slot: number; readonly control: Int32Array; readonly target: Uint8Array };
+  | { readonly kind: 'readInto'; readonly slot: number; readonly control: ControlMemory; readonly target: Uint8Array };
 
 /** A request with the number by which its reply is known. */
 export interface RequestMessage {
@@ -81,8 +82,6 @@ export type ReplyMessage =
 /** What the worker is started with. */
 export interface WorkerOptions {
   readonly threads: number;
-  /**
-   * [busy, stop]: whether the worker is in ONNX Runtime, and whether the process is about to end.
-   */
-  readonly control: Int32Array;
+  /** Of the `WorkerControl` that both threads share. */
+  readonly control: ControlMemory;
 }

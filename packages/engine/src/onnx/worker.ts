@@ -17,9 +17,13 @@ import {
   type RunReply,
   type WorkerOptions,
 } from './protocol.js';
+import { WorkerControl } from './worker-control.js';
 
 const port = parentPort!;
-const { threads, control } = workerData as WorkerOptions;
+const { threads, control: memory } = workerData as WorkerOptions;
+const control = new WorkerControl(memory);
+// A main thread that waits for an answer does not see that this thread dies.
+process.once('exit', () => control.setEnded());
 
 interface Program {
   readonly definition: ProgramDefinition;
@@ -93,7 +97,7 @@ async function run(request: RunRequest): Promise<RunReply> {
   const values: RunReply[number][] = [];
   try {
     for (const results of request.results) {
-      if (Atomics.load(control, 1)) throw new Error('the process is about to end');
+      if (control.isStopping) throw new Error('the process is about to end');
       values.push(await runOnce(program, request, results));
     }
   } catch (error) {
@@ -188,9 +192,9 @@ port.on('message', ({ id, request }: RequestMessage) => {
   queue = queue.then(async () => {
     // `busy` is set before `stop` is read: either the main thread sees `busy` or this thread sees
     // `stop`.
-    Atomics.store(control, 0, 1);
+    control.setBusy(true);
     try {
-      if (Atomics.load(control, 1)) return;
+      if (control.isStopping) return;
       const { value, transfer } = await handle(request);
       port.postMessage({ id, value }, transfer);
     } catch (error) {
@@ -200,8 +204,7 @@ port.on('message', ({ id, request }: RequestMessage) => {
       }
       port.postMessage({ id, error: messageOf(error) } satisfies ReplyMessage);
     } finally {
-      Atomics.store(control, 0, 0);
-      Atomics.notify(control, 0);
+      control.setBusy(false);
     }
   });
 });

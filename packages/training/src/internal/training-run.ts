@@ -5,6 +5,7 @@ import { isPreviewDue } from '../preview-schedule.js';
 import type { TrainerOptions } from '../trainer-options.js';
 import type { StepReport, TrainingSummary } from '../training-events.js';
 import type { StepContext, StepResult } from '../training-task.js';
+import { CheckpointInterval } from './checkpoint-interval.js';
 import type { CheckpointPolicy } from './checkpoint-policy.js';
 import type { DivergenceGuard } from './divergence-guard.js';
 import type { Emitter } from './emitter.js';
@@ -36,20 +37,16 @@ export class TrainingRun<Batch, Evaluation extends object, Preview extends objec
   readonly #clock: RunClock;
   readonly #pace: Pace;
   readonly #batches: Prefetch<Batch>;
-  readonly #checkpointDue: Interval;
+  readonly #checkpointDue: CheckpointInterval;
   readonly #evaluationDue: Interval;
 
   constructor(collaborators: TrainingRunOptions<Batch, Evaluation, Preview>) {
     const { options, state, batches } = collaborators;
     const { checkpoint = {}, evaluation = {}, duration } = options;
-    const isPeriodic = checkpoint.everySteps !== undefined || checkpoint.everySeconds !== undefined;
     this.#with = collaborators;
     this.#clock = new RunClock(state.elapsedSeconds);
     this.#pace = new Pace(duration);
-    this.#checkpointDue = new Interval(
-      isPeriodic ? checkpoint : { ...checkpoint, everySeconds: 60 },
-      this.#clock.now(),
-    );
+    this.#checkpointDue = new CheckpointInterval(checkpoint, this.#clock.now());
     this.#evaluationDue = new Interval(evaluation, this.#clock.now());
     this.#batches = new Prefetch(batches);
   }
