@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { assertInRange, assertInteger, assertShape, detach, Module } from '@vitvq/core';
 import type { QuantizeResult, Quantizer, Refinement } from '@vitvq/core';
 import { z } from 'zod';
@@ -102,7 +102,7 @@ export class FiniteScalarQuantizer extends Module implements Quantizer {
   }
 
   /** Rounds each channel to the nearest of its values. */
-  #round(bounded: Tensor3D): QuantizeResult & { indices: Tensor2D } {
+  #round(bounded: Tensor3D): { quantized: Tensor3D; indices: Tensor2D; loss: Scalar } {
     const halfWidths = this.#halfWidths();
     const most = tf.tensor1d(this.levels.map((values) => values - 1));
     const steps = tf.add(tf.round(tf.mul(detach(bounded), halfWidths)), halfWidths);

@@ -79,7 +79,9 @@ describe('EMAQuantizer', () => {
       expect(loss, `step ${step}`).toBeCloseTo(peer.step(features), 5);
     }
     expect(tf.tidy(() => quantizer.codebook.rows().arraySync())).not.toEqual(start);
-    tf.tidy(() => expect(quantizer.codebook.rows()).toBeAllClose(peer.codes, { rtol: 1e-3, atol: 1e-4 }));
+    const rows = quantizer.codebook.rows();
+    expect(rows).toBeAllClose(peer.codes, { rtol: 1e-3, atol: 1e-4 });
+    rows.dispose();
     quantizer.dispose();
   });
 

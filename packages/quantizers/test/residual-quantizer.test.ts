@@ -140,7 +140,7 @@ describe('ResidualQuantizer', () => {
     const shared = new ResidualQuantizer({ quantizer: vectors({ trackUsage: true }), codeDepth: 3 });
     expect([...shared.namedVariables().keys()]).toEqual(['quantizer.codebook', 'quantizer.usage']);
     shared.quantize(normal([1, 5, 2], 3), { training: true });
-    expect(tf.sum(shared.quantizers[0]!.codebook!.usage!)).toBeAllClose(15);
+    expect(tf.sum(shared.codebook!.tables[0]!.usage!)).toBeAllClose(15);
     const table = residualQuantizerReferenceWeights(vectorQuantizerReferenceWeights());
     expect(table.map(({ name, referenceName }) => [name, referenceName])).toEqual([
       ['quantizer.codebook', 'embedding.weight'],
