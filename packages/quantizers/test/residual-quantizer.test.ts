@@ -192,7 +192,9 @@ describe('ResidualQuantizer', () => {
     const residual = new ResidualQuantizer({ quantizer, codeDepth: 3 });
     const gradient = (fn: (x: tf.Tensor3D) => tf.Tensor): tf.Tensor =>
       tf.grad((x: tf.Tensor) => tf.sum(fn(x as tf.Tensor3D)))(normal([2, 3, 2], 5));
-    expect(gradient((z) => residual.quantize(z).quantized)).toBeAllClose(gradient((z) => quantizer.refinement.bound(z)));
+    expect(gradient((z) => residual.quantize(z).quantized)).toBeAllClose(
+      gradient((z) => quantizer.refinement.bound(z)),
+    );
   });
 
   it.each([true, false])('starts its codes from data, every level nearer to it, shared codebook: %s', (shared) => {

@@ -141,8 +141,14 @@ describe('createTokenizerTrainer', () => {
   const table = { codebookSize: 16, codeDim: 4, normalize: false, trackUsage: true } as const;
   it.each([
     ['moving averages', { kind: 'ema', ...table }],
-    ['residual levels', { kind: 'residual', codeDepth: 3, codebooks: 'separate', quantizer: { kind: 'vector', ...table } }],
-    ['residual levels of moving averages', { kind: 'residual', codeDepth: 2, codebooks: 'separate', quantizer: { kind: 'ema', ...table } }],
+    [
+      'residual levels',
+      { kind: 'residual', codeDepth: 3, codebooks: 'separate', quantizer: { kind: 'vector', ...table } },
+    ],
+    [
+      'residual levels of moving averages',
+      { kind: 'residual', codeDepth: 2, codebooks: 'separate', quantizer: { kind: 'ema', ...table } },
+    ],
     ['a table that residual levels share', { kind: 'residual', codeDepth: 2, quantizer: { kind: 'vector', ...table } }],
   ] as const)('starts and resets the codes of %s, also after a stop, bit for bit', async (_, quantizer) => {
     const create = (seed: number): VQTokenizer => createTokenizer({ ...tinyConfig, quantizer }, { seed });
@@ -151,9 +157,9 @@ describe('createTokenizerTrainer', () => {
     const tokenizer = create(1);
     const straight = createTrainer({ tokenizer });
     await straight.trainer.run();
-    expect(straight.reports.filter(({ values: { resetCodes } }) => resetCodes! > 0).map(({ step }) => step)).toEqual([
-      2, 4, 6,
-    ]);
+    const resets = straight.reports.map(({ values: { resetCodes } }) => resetCodes);
+    expect(resets.map((count) => count !== undefined)).toEqual([false, true, false, true, false, true]);
+    expect(resets.some((count) => count! > 0)).toBe(true);
     const config = tinyTokenizerTraining({
       codebook: { ...tinyTokenizerTraining().codebook, initializeFromData: false },
     });
