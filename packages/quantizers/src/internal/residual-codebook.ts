@@ -66,7 +66,7 @@ export class ResidualCodebook implements Codebook {
       });
       return [set(this.#levels[0]!.codebook, tf.concat(inputs, 1), uniform)];
     }
-    const draws = tf.split(uniform, this.#levels.length) as Tensor1D[];
+    const draws = tf.split<Tensor1D>(uniform, this.#levels.length);
     return this.#levels.map((level, index) => {
       const result = set(level.codebook, residual, draws[index]!);
       leaveOver(level);
