@@ -21,7 +21,10 @@ export interface VariableOwner {
 export interface QuantizeResult {
   /** `[B, N, E]`, values of the codes; {@link Quantizer.gradient} says how gradients reach `z`. */
   readonly quantized: Tensor3D;
-  /** int32 `[B, N]` (`[B, N, L]` with a code depth L above 1), in `[0, K)`. */
+  /**
+   * int32 `[B, N]` (`[B, N, L]` with a code depth L above 1), in `[0, K)`, also of features that
+   * are NaN; `quantized` or `loss` is NaN then.
+   */
   readonly indices: Tensor2D | Tensor3D;
   /** Scalar that training adds to its loss, at least 0. */
   readonly loss: Scalar;
@@ -129,7 +132,10 @@ export interface Quantizer extends VariableOwner {
   readonly noiseShape?: (batch: number, tokens: number) => readonly number[];
   /** Quantizes `z` `[B, N, E]`. The caller disposes of the three results, or works in `tf.tidy`. */
   quantize(z: Tensor3D, context?: QuantizeContext): QuantizeResult;
-  /** Returns the codes `[B, N, E]` of int32 indices, `[B, N]` or `[B, N, L]`. */
+  /**
+   * Returns the codes `[B, N, E]` of int32 indices in `[0, K)`, `[B, N]` or `[B, N, L]`; values are
+   * not checked.
+   */
   decode(indices: Tensor2D | Tensor3D): Tensor3D;
 }
 

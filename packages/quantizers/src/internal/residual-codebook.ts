@@ -19,7 +19,7 @@ type SetCodes<T> = (codebook: Codebook, z: Tensor, uniform: Tensor1D) => T;
  * levels before leave over, with their new codes. A table that levels share is set to what all of
  * them quantize: as many of its codes stand for what is left over at each level.
  */
-export class ResidualCodebook implements Codebook {
+class ResidualCodebook implements Codebook {
   readonly tables: readonly CodebookTable[];
   readonly normalized = false;
   readonly reset?: (z: Tensor, uniform: Tensor1D) => Scalar;
