@@ -7,7 +7,7 @@ import type { Models } from './models.js';
  */
 export async function hexCodeColors(tokenizer: Models['tokenizer']): Promise<string[]> {
   const { vocabSize, quantizer } = tokenizer;
-  const rows = quantizer.codebook?.rows();
+  const rows = quantizer.codeDepth === 1 ? quantizer.codebook?.tables[0]?.rows() : undefined;
   let colors: Uint8Array;
   if (rows) {
     const data = Float32Array.from(await rows.data());

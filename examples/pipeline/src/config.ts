@@ -126,7 +126,7 @@ export function batchSizesOf({ smoke }: Settings): { tokenizer: number; gpt: num
 export const EVERY_SECONDS = { evaluation: 60, checkpoint: 30 } as const;
 
 /** Keys folded from the seed, apart from those that models and trainers fold from it. */
-const STREAMS = { tokenizerBatches: 301, gpt: 302, gptBatches: 303, holdOut: 304, codebooks: 305 } as const;
+const STREAMS = { tokenizerBatches: 301, gpt: 302, gptBatches: 303, holdOut: 304 } as const;
 
 export function keyOf({ seed }: Pick<Settings, 'seed'>, stream: keyof typeof STREAMS): ReturnType<typeof randomKey> {
   return foldIn(randomKey(seed), STREAMS[stream]);
@@ -144,7 +144,6 @@ export function tokenizerConfig({ model, smoke }: Settings): ViTTokenizerConfig 
   const sizes = smoke && { imageSize, encoder: SMOKE_TRANSFORMER, decoder: SMOKE_TRANSFORMER };
   const codebookSize = smoke ? SMOKE_CODES : model === 'gpt' ? quantizer.codebookSize : RESIDUAL.codebookSize;
   if (model === 'gpt') return { ...QUICKSTART, ...sizes, quantizer: { ...quantizer, codebookSize } };
-  const { kind, codeDim, beta } = quantizer;
   return {
     ...QUICKSTART,
     ...sizes,
@@ -152,21 +151,18 @@ export function tokenizerConfig({ model, smoke }: Settings): ViTTokenizerConfig 
       kind: 'residual',
       codeDepth: RESIDUAL.codeDepth,
       codebooks: 'separate',
-      quantizer: { kind, codeDim, beta, codebookSize, normalize: false },
+      quantizer: { ...quantizer, codebookSize, normalize: false },
     },
   };
 }
 
 /**
  * Squared error alone: what the transformer learns is the codes, and a discriminator would take
- * half of the time. Residual codebooks start from data as well, but before the training (see
- * residual-codebooks.ts), and need no reset afterwards.
+ * half of the time.
  */
-export function tokenizerPlan({ model, minutes, smoke, seed }: Settings): TokenizerTrainingConfig {
+export function tokenizerPlan({ minutes, smoke, seed }: Settings): TokenizerTrainingConfig {
   const duration = smoke ? { steps: SMOKE.steps.tokenizer } : { minutes: FRACTIONS.tokenizer * minutes };
-  const plan = { ...QUICKSTART_TRAINING, duration, seed };
-  if (model === 'gpt') return plan;
-  return { ...plan, codebook: { autoencoderFraction: 0, initializeFromData: false, resetEvery: 0 } };
+  return { ...QUICKSTART_TRAINING, duration, seed };
 }
 
 /** What the report calls the transformer. */

@@ -16,7 +16,6 @@ import {
   tokenizerPlan,
   VALIDATION_IMAGES,
 } from './config.js';
-import { startResidualCodebooks } from './residual-codebooks.js';
 import type { StageContext } from './stage-context.js';
 
 export const tokenizerSchema = z.strictObject({
@@ -37,9 +36,6 @@ export type TokenizerResult = z.output<typeof tokenizerSchema>;
 /** In the folder of a stage that trains: its model, in the layout of model hubs. */
 export const MODEL_FOLDER = 'model';
 
-/** Each has as many tokens as positions: many more than there are codes. */
-const IMAGES_TO_START_CODEBOOKS = 256;
-
 /** Test images and what the tokenizer makes of them, `[B, H, W, C]` each, in the stage's folder. */
 export const RECONSTRUCTIONS_FILE = 'reconstructions.safetensors';
 
@@ -51,9 +47,6 @@ export async function trainTokenizer({ settings, images, folder, signal }: Stage
   const test = await readImages(imageRange(images.test, 0, VALIDATION_IMAGES), { imageSize });
   const config = tokenizerConfig(settings);
   const tokenizer: VQTokenizer = createTokenizer(config, { seed: settings.seed });
-  // Where a training goes on, its checkpoint replaces this start.
-  const begin = await readImages(imageRange(images.train, 0, IMAGES_TO_START_CODEBOOKS), { imageSize });
-  await startResidualCodebooks(tokenizer, begin, keyOf(settings, 'codebooks'));
   const trainer = createTokenizerTrainer({
     tokenizer,
     config: tokenizerPlan(settings),

@@ -128,8 +128,9 @@ async function evaluateOther(model: string, images: HostImages): Promise<Evaluat
   }
 }
 
+/** Returns the codes of a quantizer with one code a token. */
 async function readCodebook({ quantizer }: VQTokenizer): Promise<HostTensor | undefined> {
-  const rows = quantizer.codebook?.rows();
+  const rows = quantizer.codeDepth === 1 ? quantizer.codebook?.tables[0]?.rows() : undefined;
   try {
     return rows && { shape: rows.shape, data: Float32Array.from(await rows.data()) };
   } finally {

@@ -21,7 +21,10 @@ export interface VariableOwner {
 export interface QuantizeResult {
   /** `[B, N, E]`, values of the codes; {@link Quantizer.gradient} says how gradients reach `z`. */
   readonly quantized: Tensor3D;
-  /** int32 `[B, N]` (`[B, N, L]` with a code depth L above 1), in `[0, K)`. */
+  /**
+   * int32 `[B, N]` (`[B, N, L]` with a code depth L above 1), in `[0, K)`, also of features that
+   * are NaN; `quantized` or `loss` is NaN then.
+   */
   readonly indices: Tensor2D | Tensor3D;
   /** Scalar that training adds to its loss, at least 0. */
   readonly loss: Scalar;
@@ -54,8 +57,8 @@ export interface CodebookInitialization {
   readonly kMeansIterations?: number;
 }
 
-/** Table of codes of a quantizer that has one, with what can be done to it from outside. */
-export interface Codebook {
+/** One table of codes. */
+export interface CodebookTable {
   /** Whether codes have length 1. */
   readonly normalized: boolean;
   /**
@@ -64,20 +67,44 @@ export interface Codebook {
   readonly usage?: Variable;
   /** Returns the codes as `decode` gives them, a new tensor `[K, E]`. */
   rows(): Tensor2D;
+}
+
+/** Codes that a quantizer learns, with what can be done to them from outside. */
+export interface Codebook {
   /**
-   * Sets every code to a row of `z`.
+   * The T tables: one, or one for each level of a residual quantizer whose levels do not share one.
+   */
+  readonly tables: readonly CodebookTable[];
+  /** Whether what `decode` returns has length 1; sums of codes do not. */
+  readonly normalized: boolean;
+  /**
+   * Sets every code to a row of what its table quantizes: of `z`, or for later levels of what the
+   * levels before leave over of `z`.
    * @param z  features of a batch, `[..., E]`; with fewer rows than codes some codes start equal
-   * @param uniform  uniform noise `[K]` in [0, 1), which picks the rows
+   * @param uniform  uniform noise `[T·K]` in [0, 1), table after table, which picks the rows
    */
   initialize(z: Tensor, uniform: Tensor1D, options?: CodebookInitialization): void;
   /**
-   * Sets every code that was not chosen since the last reset to a row of `z`, and counts anew.
-   * Present where `usage` is.
+   * Sets every code that was not chosen since the last reset to a row of what its table quantizes,
+   * and counts anew. Present where every table has `usage`.
    * @param z  features of a batch, `[..., E]`
-   * @param uniform  uniform noise `[K]` in [0, 1), which picks the rows
+   * @param uniform  uniform noise `[T·K]` in [0, 1), table after table, which picks the rows
    * @returns how many codes were set
    */
   readonly reset?: (z: Tensor, uniform: Tensor1D) => Scalar;
+}
+
+/**
+ * How a residual quantizer refines codes that are fixed: the codes of each level are those of the
+ * level before times `scale`, so that they are as small as what that level leaves over.
+ */
+export interface Refinement {
+  /** Factor of each channel from one level to the next, in (0, 1). */
+  readonly scale: readonly number[];
+  /** Maps features `[B, N, E]` to the range that the codes of all levels together reach. */
+  bound(z: Tensor3D): Tensor3D;
+  /** Quantizes features that `bound` has mapped, or what a level leaves over of them. */
+  quantize(bounded: Tensor3D, context?: QuantizeContext): QuantizeResult;
 }
 
 /** Turns features into codes and back. `decode(q.indices)` equals `q.quantized` up to rounding. */
@@ -94,8 +121,10 @@ export interface Quantizer extends VariableOwner {
   readonly gradient?: 'straight-through' | 'rotation' | 'own';
   /** Temperature without one in the context. Present where a training may set the temperature. */
   readonly temperature?: number;
-  /** Present where there is a table of codes. */
+  /** Present where codes are learned in tables. */
   readonly codebook?: Codebook;
+  /** Present where codes are fixed. */
+  readonly refinement?: Refinement;
   /**
    * Returns the shape of the uniform noise that the quantizer takes in training. Present where it
    * draws.
@@ -103,7 +132,10 @@ export interface Quantizer extends VariableOwner {
   readonly noiseShape?: (batch: number, tokens: number) => readonly number[];
   /** Quantizes `z` `[B, N, E]`. The caller disposes of the three results, or works in `tf.tidy`. */
   quantize(z: Tensor3D, context?: QuantizeContext): QuantizeResult;
-  /** Returns the codes `[B, N, E]` of int32 indices, `[B, N]` or `[B, N, L]`. */
+  /**
+   * Returns the codes `[B, N, E]` of int32 indices in `[0, K)`, `[B, N]` or `[B, N, L]`; values are
+   * not checked.
+   */
   decode(indices: Tensor2D | Tensor3D): Tensor3D;
 }
 

@@ -75,7 +75,8 @@ export function startedEngine(): Promise<Engine> {
 
 /**
  * Chooses the engine for every compiled function from now on. Without this call, the first call of
- * a compiled function chooses automatically.
+ * a compiled function chooses automatically. Where the automatic choice is plain JavaScript, a
+ * warning says once a process what is missing and how to get it.
  * @throws {EngineError} when the engine that was asked for by name cannot be used, with how to get
  *   it
  */
@@ -110,25 +111,49 @@ async function startNamed(name: EngineName, options: EngineOptions): Promise<Eng
   return start(name, probe.description, 'asked for by name', options);
 }
 
+/** An engine that does not work here. */
+interface MissingEngine {
+  readonly name: EngineName;
+  readonly why: string;
+  readonly fix: string;
+}
+
 /** Starts the first engine that works here. */
 async function startFirst(options: EngineOptions): Promise<Engine> {
-  const missing: string[] = [];
+  const missing: MissingEngine[] = [];
   for (const name of engineNames) {
     const probe = await probeEngine(name);
     if (!probe.available) {
-      missing.push(`${name}: ${probe.why}`);
+      missing.push({ name, why: probe.why, fix: probe.fix });
       continue;
     }
-    const reason = `first that works here${missing.length ? ` (${missing.join('; ')})` : ''}`;
+    const whys = missing.map((each) => `${each.name}: ${each.why}`).join('; ');
+    const reason = `first that works here${whys && ` (${whys})`}`;
     try {
-      return await start(name, probe.description, reason, options);
+      const engine = await start(name, probe.description, reason, options);
+      if (name === 'cpu') warnOfPlainJavaScript(missing);
+      return engine;
     } catch (error) {
       if (name === 'cpu') throw error; // the last one
-      missing.push(`${name}: ${firstLine(error)}`);
+      missing.push({ name, why: firstLine(error), fix: 'Run `doctor()` to see which engines work here.' });
     }
   }
   // cpu always works
   throw new EngineError({ where: 'useEngine', expected: 'an engine', got: 'none' });
+}
+
+let warned = false;
+
+/** Says once a process what is missing when the automatic choice is the slowest engine. */
+function warnOfPlainJavaScript(missing: readonly MissingEngine[]): void {
+  const expected = missing.find(({ name }) => name === platform.expectedEngine);
+  if (warned || !expected) return;
+  warned = true;
+  const { name, why, fix } = expected;
+  platform.warn(
+    `vitvq: everything is computed in plain JavaScript, many times slower than on the engine "${name}", ` +
+      `which does not work here: ${why}. Remedy: ${fix}`,
+  );
 }
 
 async function start(name: EngineName, description: string, reason: string, options: EngineOptions): Promise<Engine> {

@@ -1,5 +1,6 @@
 import '@tensorflow/tfjs'; // registers the gradients that TensorFlow.js has
 import * as tf from '@tensorflow/tfjs-core';
+import { registerWasmSegmentSum } from './wasm-segment-sum.js';
 
 /**
  * A gradient that TensorFlow.js 4.22 lacks or gets wrong; `dys` has one gradient for each output.
@@ -142,10 +143,14 @@ const gradients: Readonly<Record<string, GradientRow>> = {
 
 let registered = false;
 
-/** Registers gradients that TensorFlow.js lacks or gets wrong, once; `useEngine` calls it. */
+/**
+ * Registers gradients that TensorFlow.js lacks or gets wrong, once; `useEngine` calls it. On its
+ * wasm backend gather has no gradient without this.
+ */
 export function registerGradients(): void {
   if (registered) return;
   registered = true;
+  registerWasmSegmentSum();
   for (const [kernelName, { gradFunc, ...row }] of Object.entries(gradients)) {
     if (tf.getGradient(kernelName)) tf.unregisterGradient(kernelName);
     tf.registerGradient({

@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
 import { fileURLToPath } from 'node:url';
 import { hasEngine } from '@vitvq/test-utils';
 import { build, type BuildOptions, type Metafile } from 'esbuild';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'vitvq-bundle-'));
@@ -41,11 +41,19 @@ async function buildWorker(): Promise<void> {
   });
 }
 
-/** Runs a bundled program in Node and returns what it prints. */
-function run(file: string): { stdout: string; stderr: string } {
-  const { stdout, stderr } = spawnSync(process.execPath, [join(folder, file)], { encoding: 'utf8', timeout: 60_000 });
+/** Runs a program in Node and returns what it prints. */
+function runFile(path: string): { stdout: string; stderr: string } {
+  const { stdout, stderr } = spawnSync(process.execPath, [path], { encoding: 'utf8', timeout: 60_000 });
   return { stdout, stderr };
 }
+
+/** Runs a bundled program of the temporary folder. */
+function run(file: string): { stdout: string; stderr: string } {
+  return runFile(join(folder, file));
+}
+
+// The build of TensorFlow.js for Node calls `require`, which a bundle that is an ES module lacks.
+const require = "import { createRequire as from } from 'node:module'; const require = from(import.meta.url);";
 
 const sum = `
   import * as tf from '@tensorflow/tfjs-core';
@@ -97,13 +105,13 @@ describe('a bundle for browsers', () => {
   });
 });
 
-describe.skipIf(!(await hasEngine('onnx')))('a bundle for Node', () => {
+const hasOnnx = await hasEngine('onnx');
+
+describe.skipIf(!hasOnnx)('a bundle for Node', () => {
   const program = `${sum}
     const quiet = { name: 'onnx', onCompile: () => {} };
     useEngine(quiet).then(add).then(console.log, (error) => console.log(error.message));
   `;
-  // The build of TensorFlow.js for Node calls `require`, which a bundle that is an ES module lacks.
-  const require = "import { createRequire as from } from 'node:module'; const require = from(import.meta.url);";
 
   it.each([
     ['program.mjs', { format: 'esm', banner: { js: require } }],
@@ -121,5 +129,36 @@ describe.skipIf(!(await hasEngine('onnx')))('a bundle for Node', () => {
     });
     await buildWorker();
     expect(run(file)).toEqual({ stdout: '6\n', stderr: '' });
+  });
+});
+
+describe('a program whose default engine did not install', () => {
+  const automatic = `${sum}
+    await compile(() => tf.scalar(1))(); // chooses by itself
+    await useEngine();
+    await useEngine({ name: 'cpu' });
+    console.log(await add(), (await doctor()).chosen);
+  `;
+
+  it('says so once, with the remedy, and computes in plain JavaScript', async () => {
+    await bundle(automatic, 'alone.mjs', { platform: 'node', format: 'esm', banner: { js: require } });
+    await buildWorker();
+    // A folder without packages, as where npm left the optional one out.
+    const alone = mkdtempSync(join(tmpdir(), 'vitvq-alone-'));
+    onTestFinished(() => rmSync(alone, { recursive: true }));
+    for (const file of ['alone.mjs', 'worker.mjs']) cpSync(join(folder, file), join(alone, file));
+    const { stdout, stderr } = runFile(join(alone, 'alone.mjs'));
+    expect(stdout).toBe('6 cpu\n');
+    expect(stderr).toMatch(
+      /^vitvq: everything is computed in plain JavaScript, many times slower than on the engine "onnx", which does not work here: onnxruntime-node is not installed\. Remedy: npm install onnxruntime-node@1\.30\.0 .*\n$/,
+    );
+  });
+
+  it.skipIf(!hasOnnx)('is silent where the engine works', async () => {
+    await bundle(automatic, 'whole.mjs', { platform: 'node', format: 'esm', banner: { js: require } });
+    await buildWorker();
+    const { stdout, stderr } = run('whole.mjs');
+    expect(stdout).toBe('6 cpu\n');
+    expect(stderr).not.toContain('plain JavaScript');
   });
 });

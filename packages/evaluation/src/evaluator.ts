@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
   assertInteger,
+  assertTokensInRange,
   concatenate,
   elementCount,
   formatShape,
@@ -46,8 +47,10 @@ export interface Evaluation {
   readonly perceptualDistance: number | undefined;
   /** PSNR of each image in decibels, `[B]`. */
   readonly psnrOfImages: Float64Array;
-  /** Use of the codes. */
+  /** Use of the codes, by whatever level of a residual quantizer. */
   readonly codebook: CodebookUse;
+  /** Use of the codes by each level of a residual quantizer; one entry for other quantizers. */
+  readonly levels: readonly CodebookUse[];
   /** Reconstructions, clamped to [0, 1], in the shape of the images. */
   readonly reconstructions: HostImages;
   /** Tokens in raster order, image after image. */
@@ -92,6 +95,7 @@ export class Evaluator {
    * Measures the tokenizer on the images.
    * @param images  values in [0, 1]
    * @throws {ShapeError} when there are no images, or `data` does not fit `shape`
+   * @throws {DataError} when the tokenizer returns tokens that are no codes
    */
   async evaluate({ data, shape }: HostImages): Promise<Evaluation> {
     const [count, ...imageShape] = shape;
@@ -121,6 +125,9 @@ export class Evaluator {
       parts.map((part) => part.reconstructions),
       Float32Array,
     );
+    const { tokenShape } = parts[0]!;
+    const [, codeDepth = 1] = tokenShape;
+    assertTokensInRange(indices, [count, ...tokenShape], this.#vocabSize, 'tokens', 'Evaluator.evaluate');
     const psnrOfImages = Float64Array.from(squaredErrors, cappedPsnr);
     return {
       count,
@@ -129,6 +136,13 @@ export class Evaluator {
       perceptualDistance: distances.length > 0 ? mean(concatenate(distances, Float32Array)) : undefined,
       psnrOfImages,
       codebook: codebookUse(indices, count, this.#vocabSize),
+      levels: Array.from({ length: codeDepth }, (_, level) =>
+        codebookUse(
+          indices.filter((_index, at) => at % codeDepth === level),
+          count,
+          this.#vocabSize,
+        ),
+      ),
       reconstructions: { data: reconstructions, shape },
       indices,
     };
@@ -152,6 +166,7 @@ export class Evaluator {
       indices: (await read(indices)) as Int32Array,
       squaredErrors: (await read(squaredErrors)) as Float32Array,
       perceptualDistances: perceptualDistances && ((await read(perceptualDistances)) as Float32Array),
+      tokenShape: indices.shape.slice(1),
     };
     tf.dispose([images, result]);
     return host;
@@ -163,6 +178,8 @@ interface BatchResult {
   readonly indices: Int32Array;
   readonly squaredErrors: Float32Array;
   readonly perceptualDistances: Float32Array | undefined;
+  /** `[N]`, or `[N, L]` with a code depth of L. */
+  readonly tokenShape: readonly number[];
 }
 
 function codebookUse(indices: Int32Array, count: number, vocabSize: number): CodebookUse {

@@ -1,4 +1,4 @@
-import '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ShapeError } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
@@ -55,6 +55,41 @@ describe('Evaluator', () => {
     expect(codebook.deadCodes).toHaveLength(512 - Math.round(codebook.usage * 512));
     expect(codebook.counts.reduce((sum, count) => sum + count, 0)).toBe(520 * 4);
     expect((await new Evaluator(model).evaluate(tinyImages(255))).codebook.paperUsage).toBeUndefined();
+  });
+
+  it('knows the use of codes by each level', async () => {
+    const model = tinyModel();
+    const residual = {
+      vocabSize: 16,
+      encode: (images: tf.Tensor4D) => {
+        const first = model.encode(images) as tf.Tensor2D;
+        return tf.stack<tf.Tensor2D>([first, tf.onesLike(first)], 2) as tf.Tensor3D;
+      },
+      decode: (tokens: tf.Tensor) => model.decode(tf.squeeze(tf.slice(tokens, [0, 0, 0], [-1, -1, 1]), [2])),
+    };
+    const { codebook, levels, indices } = await new Evaluator(residual).evaluate(tinyImages(20));
+    expect(levels).toHaveLength(2);
+    levels.forEach(({ counts, usage }, level) => {
+      const own = indices.filter((_, at) => at % 2 === level);
+      expect(counts.reduce((sum, count) => sum + count, 0)).toBe(20 * 4);
+      expect(usage).toBeCloseTo(new Set(own).size / 16, 10);
+    });
+    expect(codebook.counts).toEqual(levels[0]!.counts.map((count, code) => count + levels[1]!.counts[code]!));
+    expect(levels[1]!.usage).toBe(1 / 16);
+    const { codebook: whole, levels: one } = await new Evaluator(model).evaluate(tinyImages(3));
+    expect(one).toEqual([whole]);
+  });
+
+  it('refuses tokens that are no codes, naming the first', async () => {
+    const model = tinyModel();
+    const broken = {
+      vocabSize: 16,
+      encode: (images: tf.Tensor4D) => tf.add<tf.Tensor2D>(tf.mul(model.encode(images), 0), tf.scalar(16, 'int32')),
+      decode: () => tf.zeros<tf.Rank.R4>([2, 8, 8, 3]),
+    };
+    await expect(new Evaluator(broken, { batchSize: 2 }).evaluate(tinyImages(2))).rejects.toThrow(
+      'Evaluator.evaluate: expected tokens to be integers in [0, 16), got 16 at [0, 0].',
+    );
   });
 
   it('keeps no tensor', async () => {

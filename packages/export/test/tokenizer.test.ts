@@ -23,6 +23,11 @@ describe('exportTokenizer', () => {
     ['convolutions', tinyCNN(), [6]],
     ['residual', tinyTokenizer({ quantizer: { kind: 'residual', codeDepth: 3, quantizer: tinyQuantizer } }), [6, 3]],
     [
+      'residual finite scalars',
+      tinyTokenizer({ quantizer: { kind: 'residual', codeDepth: 3, quantizer: { kind: 'fsq', levels: [5, 4, 3] } } }),
+      [6, 3],
+    ],
+    [
       'logit-laplace, normalised',
       tinyTokenizer({ output: 'logit-laplace', pixelNormalization: { mean: 0.5, deviation: 0.3 } }),
       [6],

@@ -1,4 +1,5 @@
 import { assertInRange, assertInteger, formatShape, ShapeError, type HostTensor } from '@vitvq/core';
+import { unitRows } from './internal/unit-rows.js';
 
 /** Options of {@link closestCodes}. */
 export interface ClosestCodesOptions {
@@ -52,7 +53,7 @@ export function closestCodes(
   assertInteger(pairs, 'pairs', where);
   assertInRange(duplicateDistance, 'duplicateDistance', where, 0);
   const [size, dim] = assertCodebook(codebook, where);
-  const codes = normalize ? unitRows(codebook.data, size, dim) : Float64Array.from(codebook.data);
+  const codes = normalize ? unitRows(codebook.data, dim) : Float64Array.from(codebook.data);
   const variances = axisVariances(codes, size, dim);
   const axis = variances.indexOf(Math.max(...variances));
   const threshold = duplicateDistance * Math.sqrt(variances.reduce((sum, variance) => sum + variance, 0));
@@ -96,16 +97,6 @@ function assertCodebook({ shape, data }: HostTensor, where: string): [size: numb
     });
   }
   return [size, dim];
-}
-
-function unitRows(data: ArrayLike<number>, size: number, dim: number): Float64Array {
-  const rows = Float64Array.from(data);
-  for (let code = 0; code < size; code++) {
-    const row = rows.subarray(code * dim, (code + 1) * dim);
-    const length = Math.sqrt(row.reduce((sum, value) => sum + value ** 2, 0));
-    if (length > 0) row.forEach((value, channel) => (row[channel] = value / length));
-  }
-  return rows;
 }
 
 function axisVariances(codes: Float64Array, size: number, dim: number): number[] {

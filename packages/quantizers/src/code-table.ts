@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-core';
 import { assertInteger, assertShape, detach } from '@vitvq/core';
-import type { Codebook, CodebookInitialization } from '@vitvq/core';
+import type { Codebook, CodebookInitialization, CodebookTable } from '@vitvq/core';
 import { passGradient, type CodeGradient } from './internal/code-gradient.js';
 import { countCodes, nearestCodes, pickRows, toRows } from './internal/code-rows.js';
 import { normalizeRows } from './internal/normalize-rows.js';
@@ -49,10 +49,12 @@ export interface CodeLookup {
  *
  * The variables belong to the quantizer, under whose names checkpoints keep them.
  */
-export class CodeTable implements Codebook {
+export class CodeTable implements Codebook, CodebookTable {
   readonly weights: Variable<tf.Rank.R2>;
   readonly usage?: Variable<tf.Rank.R1>;
   readonly normalized: boolean;
+  /** This table alone. */
+  readonly tables: readonly CodebookTable[] = [this];
   /**
    * Sets every code that was not chosen since the last reset to a row of `z`, and counts anew. A
    * code that is never chosen has no gradient and would never move again. Undefined without

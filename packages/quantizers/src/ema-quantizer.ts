@@ -7,6 +7,7 @@ import { CodeTable } from './code-table.js';
 import { type CodeGradient } from './internal/code-gradient.js';
 import { countCodes } from './internal/code-rows.js';
 import { codeGradient, nonNegative, tableSize } from './internal/config-schemas.js';
+import { unitRows } from './internal/unit-rows.js';
 import type { QuantizerKind } from './quantizer-kind.js';
 import type { VectorQuantizerOptions } from './vector-quantizer.js';
 
@@ -24,7 +25,8 @@ export interface EMAQuantizerOptions extends VectorQuantizerOptions {
  *
  * Variables, none of them trainable: `codebook` `[K, E]`, `clusterSize` `[K]` and `codeSums` `[K,
  * E]`, the averages of how many features chose a code and of their sum; with `trackUsage` also
- * `usage` `[K]`. With `normalize` features count with length 1.
+ * `usage` `[K]`. With `normalize` features count with length 1, and so do the codes that the
+ * averages start from: a longer one would outweigh the features for as many steps.
  *
  * The loss is the commitment term alone, `beta` mean((z - sg[codes])²). Deviation: a code moves
  * only in a step in which it is chosen, when its average count cannot be 0; so the Laplace
@@ -64,7 +66,8 @@ export class EMAQuantizer extends Module implements Quantizer {
     this.beta = beta;
     this.gradient = gradient;
     this.decay = decay;
-    const codes = normalInitializer()(key, [codebookSize, codeDim]);
+    const drawn = normalInitializer()(key, [codebookSize, codeDim]);
+    const codes = normalize ? { ...drawn, data: Float32Array.from(unitRows(drawn.data, codeDim)) } : drawn;
     const state = { trainable: false };
     const perCode = (value: number) => ({ shape: [codebookSize], data: new Float32Array(codebookSize).fill(value) });
     const weights = this.variable<tf.Rank.R2>('codebook', codes, state);

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import { assertInRange, assertInteger, assertShape, Module } from '@vitvq/core';
-import type { QuantizeResult, Quantizer } from '@vitvq/core';
+import type { Scalar, Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import { assertInRange, assertInteger, assertShape, detach, Module } from '@vitvq/core';
+import type { QuantizeResult, Quantizer, Refinement } from '@vitvq/core';
 import { z } from 'zod';
 import { straightThrough } from './internal/code-gradient.js';
 import { integer } from './internal/config-schemas.js';
@@ -27,7 +27,12 @@ const margin = 1e-3;
  *
  * `quantized` is in [-1, 1], with 0 among the values of each channel. Its gradient passes the
  * rounding unchanged and the tanh as it is. The index counts the channels' values, the first
- * channel counting least.
+ * channel counting least; a channel that is NaN counts as its least value, and is NaN in
+ * `quantized`.
+ *
+ * In a residual quantizer each level divides what is left over by the number of values that lie
+ * evenly about 0, and rounds that without another tanh: the largest error of every level is that
+ * fraction of the one before.
  *
  * Deviation from the code in the paper's appendix A.1: the shift of channels with an even number of
  * values is an inverse tanh, not a tangent, so that 0 is mapped to 0 exactly.
@@ -39,6 +44,7 @@ export class FiniteScalarQuantizer extends Module implements Quantizer {
   readonly levels: readonly number[];
   /** `quantized` has the gradient of the tanh. */
   readonly gradient = 'own';
+  readonly refinement: Refinement;
   readonly #digits: Digits;
 
   /** @throws {ConfigError} */
@@ -53,6 +59,12 @@ export class FiniteScalarQuantizer extends Module implements Quantizer {
     this.levels = this.#digits.radices;
     this.codebookSize = this.#digits.size;
     this.codeDim = levels.length;
+    this.refinement = {
+      // All of an odd number of values lie evenly about 0; the lowest of an even number does not.
+      scale: levels.map((values) => 1 / (values % 2 === 0 ? values - 1 : values)),
+      bound: (z) => tf.tidy(() => this.#bound(z)),
+      quantize: (bounded) => tf.tidy(() => this.#round(bounded)),
+    };
   }
 
   /**
@@ -65,15 +77,7 @@ export class FiniteScalarQuantizer extends Module implements Quantizer {
   quantize(z: Tensor3D): QuantizeResult & { indices: Tensor2D } {
     const where = 'FiniteScalarQuantizer.quantize';
     assertShape(z, ['B', 'N', this.codeDim], where, 'Project z to one channel for each of levels first.');
-    return tf.tidy(() => {
-      const bounded = this.#bound(z);
-      const rounded = straightThrough(bounded, tf.round(bounded));
-      return {
-        quantized: tf.div<Tensor3D>(rounded, this.#halfWidths()),
-        indices: this.#digits.toIndices(tf.add(tf.round(bounded), this.#halfWidths())) as Tensor2D,
-        loss: tf.scalar(0),
-      };
-    });
+    return tf.tidy(() => this.#round(this.#bound(z)));
   }
 
   /** Returns the codes of int32 indices: `[B, N]` to `[B, N, E]`. @throws {ShapeError} */
@@ -86,13 +90,28 @@ export class FiniteScalarQuantizer extends Module implements Quantizer {
   }
 
   /**
-   * Maps each channel into a range with as many whole numbers as it has values: -2 to 2, -2 to 1.
+   * Maps each channel into a range with as many steps of its rounding as it has values: 5 values
+   * into -1 to 1, 4 values into -1 to 0.5.
    */
   #bound(z: Tensor3D): Tensor3D {
     const halves = this.levels.map((values) => ((values - 1) * (1 - margin)) / 2);
     const offsets = this.levels.map((values) => (values % 2 === 0 ? 0.5 : 0));
     const shifts = offsets.map((offset, channel) => Math.atanh(offset / halves[channel]!));
-    return tf.sub(tf.mul(tf.tanh(tf.add(z, tf.tensor1d(shifts))), tf.tensor1d(halves)), tf.tensor1d(offsets));
+    const steps = tf.sub(tf.mul(tf.tanh(tf.add(z, tf.tensor1d(shifts))), tf.tensor1d(halves)), tf.tensor1d(offsets));
+    return tf.div(steps, this.#halfWidths());
+  }
+
+  /** Rounds each channel to the nearest of its values. */
+  #round(bounded: Tensor3D): { quantized: Tensor3D; indices: Tensor2D; loss: Scalar } {
+    const halfWidths = this.#halfWidths();
+    const most = tf.tensor1d(this.levels.map((values) => values - 1));
+    const steps = tf.add(tf.round(tf.mul(detach(bounded), halfWidths)), halfWidths);
+    const digits = tf.minimum(tf.maximum(steps, 0), most);
+    return {
+      quantized: straightThrough(bounded, tf.div<Tensor3D>(tf.sub(digits, halfWidths), halfWidths)),
+      indices: this.#digits.toIndices(digits) as Tensor2D,
+      loss: tf.scalar(0),
+    };
   }
 
   #halfWidths(): Tensor {

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { assertInRange, assertInteger, assertShape, detach, Module } from '@vitvq/core';
-import type { QuantizeResult, Quantizer } from '@vitvq/core';
+import type { QuantizeResult, Quantizer, Refinement } from '@vitvq/core';
 import { z } from 'zod';
 import { assertPositive } from './internal/assert-positive.js';
 import { straightThrough } from './internal/code-gradient.js';
@@ -43,6 +43,8 @@ export interface LookupFreeQuantizerOptions {
  * channels are independent. The first entropy makes each choice certain, the second one spreads the
  * choices over all codes.
  *
+ * In a residual quantizer the codes of each level are half as long as those of the level before.
+ *
  * Deviations: the constant E ln 2, with which the term is at least 0; the second entropy is exact
  * within groups of `entropyGroupSize` channels and summed over the groups, an upper bound that
  * makes large codebooks affordable (exact when E is not larger than one group).
@@ -57,6 +59,7 @@ export class LookupFreeQuantizer extends Module implements Quantizer {
   readonly entropyTemperature: number;
   readonly entropyGroupSize: number;
   readonly gradient = 'straight-through';
+  readonly refinement: Refinement;
   readonly #digits: Digits;
 
   /** @throws {ConfigError} */
@@ -86,6 +89,8 @@ export class LookupFreeQuantizer extends Module implements Quantizer {
     this.commitmentWeight = commitmentWeight;
     this.entropyTemperature = entropyTemperature;
     this.entropyGroupSize = entropyGroupSize;
+    const scale = new Array<number>(codeDim).fill(0.5);
+    this.refinement = { scale, bound: (z) => tf.clone(z), quantize: (z) => this.quantize(z) };
   }
 
   /**

@@ -1,12 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { assertInteger, assertShape, ConfigError, detach, Module, split } from '@vitvq/core';
-import type { QuantizeContext, QuantizeResult, Quantizer, ReferenceWeight } from '@vitvq/core';
+import type { Codebook, QuantizeContext, QuantizeResult, Quantizer, ReferenceWeight } from '@vitvq/core';
 import { z } from 'zod';
 import { emaKind } from './ema-quantizer.js';
+import { finiteScalarKind } from './finite-scalar-quantizer.js';
 import { gumbelKind } from './gumbel-quantizer.js';
 import { passGradient, type CodeGradient } from './internal/code-gradient.js';
 import { integer } from './internal/config-schemas.js';
+import { residualCodebook } from './internal/residual-codebook.js';
+import { lookupFreeKind } from './lookup-free-quantizer.js';
 import { buildQuantizer, quantizerSchema, type QuantizerKind, type QuantizerKinds } from './quantizer-kind.js';
 import { vectorKind } from './vector-quantizer.js';
 
@@ -57,6 +60,12 @@ export type ResidualQuantizerOptions = SharedResidualQuantizerOptions | Separate
  *
  * A quantizer that normalises its codes gives every step a code of length 1, also for a residual
  * that is shorter; quantizers with `normalize: false` can get ever nearer to `z`.
+ *
+ * Codes that are fixed (`FiniteScalarQuantizer`, `LookupFreeQuantizer`) get smaller from step to
+ * step, as their `refinement` says: a step quantizes the residual divided by its scale, and its
+ * loss counts by the square of the scale, as squared distances do. What is quantized is `z` as
+ * `refinement.bound` maps it. Deviation: ResidualFSQ of vector-quantize-pytorch bounds the residual
+ * of every step by a tanh again, so that its error stops getting smaller after two steps.
  */
 export class ResidualQuantizer extends Module implements Quantizer {
   readonly codebookSize: number;
@@ -65,6 +74,8 @@ export class ResidualQuantizer extends Module implements Quantizer {
   readonly gradient: CodeGradient | 'own';
   readonly temperature?: number;
   readonly referenceGradients: boolean;
+  /** Present where the quantizers have one. */
+  readonly codebook?: Codebook;
   /** One for each step; the same one every time where the steps share it. */
   readonly quantizers: readonly Quantizer[];
   /**
@@ -96,6 +107,7 @@ export class ResidualQuantizer extends Module implements Quantizer {
     this.codeDepth = this.quantizers.length;
     this.gradient = first.gradient ?? 'straight-through';
     this.temperature = first.temperature;
+    this.codebook = residualCodebook(this.quantizers);
     this.referenceGradients = options.referenceGradients ?? false;
     if (first.noiseShape) {
       this.noiseShape = (batch, tokens) => [this.codeDepth, ...first.noiseShape!(batch, tokens)];
@@ -116,10 +128,11 @@ export class ResidualQuantizer extends Module implements Quantizer {
     if (noise && noiseShape) assertShape(noise, noiseShape, `${where}, noise`);
     return tf.tidy(() => {
       const noises: readonly Tensor[] = noise && noiseShape ? tf.unstack(noise) : [];
-      let residual = this.referenceGradients ? detach(z) : z;
-      const steps = this.quantizers.map((quantizer, step) => {
-        const result = quantizer.quantize(residual, { ...context, noise: noises[step] });
-        const codes = this.#codes(quantizer, result);
+      const bounded = this.quantizers[0]!.refinement?.bound(z) ?? z;
+      let residual = this.referenceGradients ? detach(bounded) : bounded;
+      const steps = this.quantizers.map((_, step) => {
+        const result = this.#quantizeStep(step, residual, { ...context, noise: noises[step] });
+        const codes = this.#codes(step, result);
         residual = tf.sub(residual, codes);
         return { codes, indices: result.indices as Tensor2D, loss: result.loss };
       });
@@ -142,15 +155,35 @@ export class ResidualQuantizer extends Module implements Quantizer {
   decode(indices: Tensor3D): Tensor3D {
     assertShape(indices, ['B', 'N', this.codeDepth], 'ResidualQuantizer.decode');
     return tf.tidy(() =>
-      tf.addN(tf.unstack(indices, 2).map((chosen, step) => this.quantizers[step]!.decode(chosen as Tensor2D))),
+      tf.addN(tf.unstack(indices, 2).map((chosen, step) => this.#decodeStep(step, chosen as Tensor2D))),
     );
   }
 
+  #quantizeStep(step: number, residual: Tensor3D, context: QuantizeContext): QuantizeResult {
+    const quantizer = this.quantizers[step]!;
+    const { refinement } = quantizer;
+    if (!refinement) return quantizer.quantize(residual, context);
+    const scale = this.#scale(step);
+    const { quantized, indices, loss } = refinement.quantize(tf.div(residual, scale), context);
+    return { quantized: tf.mul(quantized, scale), indices, loss: tf.mul(loss, tf.mean<Scalar>(tf.square(scale))) };
+  }
+
+  #decodeStep(step: number, indices: Tensor2D): Tensor3D {
+    const quantizer = this.quantizers[step]!;
+    const codes = quantizer.decode(indices);
+    return quantizer.refinement ? tf.mul(codes, this.#scale(step)) : codes;
+  }
+
+  /** Returns the scale of a step's codes, `[E]`. */
+  #scale(step: number): Tensor1D {
+    return tf.tensor1d(this.quantizers[step]!.refinement!.scale.map((factor) => factor ** step));
+  }
+
   /** Returns what a step takes away from the residual. */
-  #codes(quantizer: Quantizer, { quantized, indices }: QuantizeResult): Tensor3D {
+  #codes(step: number, { quantized, indices }: QuantizeResult): Tensor3D {
     if (this.gradient === 'own') return quantized;
     // The reference lets gradients of later steps into these codes; `quantized` has none.
-    return this.referenceGradients ? quantizer.decode(indices) : detach(quantized);
+    return this.referenceGradients ? this.#decodeStep(step, indices as Tensor2D) : detach(quantized);
   }
 
   #passGradient(z: Tensor3D, codes: Tensor3D, gradient: CodeGradient): Tensor3D {
@@ -171,8 +204,12 @@ function assertSteps(quantizers: readonly Quantizer[]): Quantizer {
       fix: 'Use the quantizer itself for one code a token.',
     });
   }
-  const facts = ({ codebookSize, codeDim, gradient = 'straight-through' }: Quantizer, codeDepth: number): string =>
-    `codebookSize ${codebookSize}, codeDim ${codeDim}, codeDepth ${codeDepth}, gradient '${gradient}'`;
+  const facts = (
+    { codebookSize, codeDim, gradient = 'straight-through', refinement }: Quantizer,
+    codeDepth: number,
+  ): string =>
+    `codebookSize ${codebookSize}, codeDim ${codeDim}, codeDepth ${codeDepth}, gradient '${gradient}'` +
+    (refinement ? `, scale [${refinement.scale.join(', ')}]` : '');
   const expected = facts(first, 1);
   quantizers.forEach((quantizer, step) => {
     const got = facts(quantizer, quantizer.codeDepth);
@@ -192,7 +229,13 @@ export function residualQuantizerReferenceWeights(shared: readonly ReferenceWeig
 }
 
 /** Kinds of one code a token whose codes add up. */
-const stepKinds = { vector: vectorKind, ema: emaKind, gumbel: gumbelKind } as const satisfies QuantizerKinds;
+const stepKinds = {
+  vector: vectorKind,
+  ema: emaKind,
+  gumbel: gumbelKind,
+  fsq: finiteScalarKind,
+  lfq: lookupFreeKind,
+} as const satisfies QuantizerKinds;
 
 const schema = z.strictObject({
   /**
@@ -203,7 +246,8 @@ const schema = z.strictObject({
   /** Quantizer of each step. */
   quantizer: quantizerSchema(stepKinds),
   /**
-   * Whether the steps share one codebook, as in the reference, or have their own.
+   * Whether the steps share one codebook, as in the reference, or have their own; the same where
+   * codes are fixed.
    * @default 'shared'
    */
   codebooks: z.enum(['shared', 'separate']).optional(),

@@ -40,6 +40,30 @@ const variants: Record<string, { readonly config: QuantizerConfig; readonly trai
     config: { kind: 'residual', codeDepth: 2, quantizer: { kind: 'ema', codebookSize: 7, codeDim: 4 } },
     trainable: false,
   },
+  'residual with a shared codebook, counting usage': {
+    config: {
+      kind: 'residual',
+      codeDepth: 3,
+      quantizer: { kind: 'vector', codebookSize: 7, codeDim: 4, normalize: false, trackUsage: true },
+    },
+  },
+  'residual with separate codebooks of ema, counting usage': {
+    config: {
+      kind: 'residual',
+      codeDepth: 3,
+      codebooks: 'separate',
+      quantizer: { kind: 'ema', codebookSize: 7, codeDim: 4, normalize: false, trackUsage: true },
+    },
+    trainable: false,
+  },
+  'residual of fsq': {
+    config: { kind: 'residual', codeDepth: 3, quantizer: { kind: 'fsq', levels: [3, 5, 4, 3] } },
+    trainable: false,
+  },
+  'residual of lfq': {
+    config: { kind: 'residual', codeDepth: 3, quantizer: { kind: 'lfq', codeDim: 4 } },
+    trainable: false,
+  },
 };
 for (const [name, { config, trainable }] of Object.entries(variants)) {
   testQuantizer({ name, create: () => createQuantizer(config, randomKey(3)), inputShape, trainable });

@@ -15,7 +15,76 @@ function onLine(options: Partial<EMAQuantizerOptions> = {}): EMAQuantizer {
   return quantizer;
 }
 
+/**
+ * Cosine codebook of vector-quantize-pytorch in plain numbers: averages that start as the unit
+ * codes, smoothed counts, codes brought back to length 1 after every step.
+ */
+class PeerCodebook {
+  readonly #averages: number[][];
+  #counts: number[];
+
+  constructor(
+    public codes: number[][],
+    readonly decay: number,
+  ) {
+    this.#averages = codes.map((code) => [...code]);
+    this.#counts = codes.map(() => 1);
+  }
+
+  /** Returns the mean squared distance of features from their codes, and moves the codes. */
+  step(features: readonly number[][]): number {
+    const { codes, decay } = this;
+    const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, x, at) => sum + x * b[at]!, 0);
+    const unit = (x: readonly number[], length = Math.sqrt(dot(x, x))): number[] => x.map((value) => value / length);
+    const sums = codes.map((code) => code.map(() => 0));
+    const chosen = codes.map(() => 0);
+    let squares = 0;
+    for (const feature of features.map((each) => unit(each))) {
+      const closeness = codes.map((code) => dot(feature, code));
+      const best = closeness.indexOf(Math.max(...closeness));
+      chosen[best]!++;
+      feature.forEach((value, channel) => {
+        sums[best]![channel]! += value;
+        squares += (value - codes[best]![channel]!) ** 2 / feature.length;
+      });
+    }
+    const blend = (old: number, value: number): number => decay * old + (1 - decay) * value;
+    this.#counts = this.#counts.map((count, code) => blend(count, chosen[code]!));
+    const total = this.#counts.reduce((sum, count) => sum + count, 0);
+    this.codes = this.#averages.map((average, code) => {
+      average.forEach((value, channel) => (average[channel] = blend(value, sums[code]![channel]!)));
+      const smoothed = ((this.#counts[code]! + 1e-5) / (total + codes.length * 1e-5)) * total;
+      return unit(average.map((value) => value / smoothed));
+    });
+    return squares / features.length;
+  }
+}
+
 describe('EMAQuantizer', () => {
+  it('has the numbers of vector-quantize-pytorch at every step where it normalises', () => {
+    const [codebookSize, codeDim, tokens] = [16, 32, 64];
+    const quantizer = create({ codebookSize, codeDim, normalize: true, beta: 1, decay: 0.99 });
+    const start = tf.tidy(() => quantizer.codebook.rows().arraySync());
+    const peer = new PeerCodebook(start, 0.99);
+    const centres = randomNormal(randomKey(7), codebookSize * codeDim);
+    for (let step = 0; step < 30; step++) {
+      const noise = randomNormal(randomKey(100 + step), tokens * codeDim, 0, 0.5);
+      const features = Array.from({ length: tokens }, (_, token) =>
+        Array.from(
+          { length: codeDim },
+          (_, channel) => noise[token * codeDim + channel]! + centres[(token % codebookSize) * codeDim + channel]!,
+        ),
+      );
+      const loss = tf.tidy(() => quantizer.quantize(tf.tensor3d([features]), { training: true }).loss.dataSync()[0]!);
+      expect(loss, `step ${step}`).toBeCloseTo(peer.step(features), 5);
+    }
+    expect(tf.tidy(() => quantizer.codebook.rows().arraySync())).not.toEqual(start);
+    const rows = quantizer.codebook.rows();
+    expect(rows).toBeAllClose(peer.codes, { rtol: 1e-3, atol: 1e-4 });
+    rows.dispose();
+    quantizer.dispose();
+  });
+
   it('moves codes to the averages of what chose them, in training only', () => {
     const quantizer = onLine({ decay: 0.9 });
     const z = tf.tensor3d([1, 3, 12], [1, 3, 1]);

@@ -35,6 +35,13 @@ describe('FiniteScalarQuantizer', () => {
     });
   });
 
+  it('counts a channel that is NaN as its least value, and leaves it NaN', () => {
+    const quantizer = new FiniteScalarQuantizer({ levels: [5, 4, 3] });
+    const { quantized, indices } = quantizer.quantize(tf.tensor3d([0, NaN, 9], [1, 1, 3]));
+    expect(indices.arraySync()).toEqual([[2 + 2 * 20]]);
+    expect([...quantized.dataSync()]).toEqual([0, NaN, 1]);
+  });
+
   it('decodes large indices exactly', () => {
     const quantizer = new FiniteScalarQuantizer({ levels: [8, 8, 8, 6, 5, 7] });
     const indices = tf.tensor2d([0, 1, 7, 8, 53_759, 107_519, 100_003], [1, 7], 'int32');

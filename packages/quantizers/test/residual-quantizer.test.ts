@@ -2,7 +2,9 @@ import { expectGradientsMatchFiniteDifferences } from '@vitvq/test-utils';
 import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, randomKey, randomNormal, randomUniform } from '@vitvq/core';
 import {
+  FiniteScalarQuantizer,
   GumbelQuantizer,
+  LookupFreeQuantizer,
   ResidualQuantizer,
   residualQuantizerReferenceWeights,
   VectorQuantizer,
@@ -138,7 +140,7 @@ describe('ResidualQuantizer', () => {
     const shared = new ResidualQuantizer({ quantizer: vectors({ trackUsage: true }), codeDepth: 3 });
     expect([...shared.namedVariables().keys()]).toEqual(['quantizer.codebook', 'quantizer.usage']);
     shared.quantize(normal([1, 5, 2], 3), { training: true });
-    expect(tf.sum(shared.quantizers[0]!.codebook!.usage!)).toBeAllClose(15);
+    expect(tf.sum(shared.codebook!.tables[0]!.usage!)).toBeAllClose(15);
     const table = residualQuantizerReferenceWeights(vectorQuantizerReferenceWeights());
     expect(table.map(({ name, referenceName }) => [name, referenceName])).toEqual([
       ['quantizer.codebook', 'embedding.weight'],
@@ -147,6 +149,111 @@ describe('ResidualQuantizer', () => {
     const separate = decimal();
     expect([...separate.namedVariables().keys()]).toEqual(['quantizers.0.codebook', 'quantizers.1.codebook']);
     separate.dispose();
+  });
+
+  it.each([[[5, 5, 5]], [[8, 4, 3]]])('refines finite scalars at every level: %j', (levels) => {
+    const quantizer = new FiniteScalarQuantizer({ levels });
+    const z = normal([4, 64, 3], 4);
+    const bounded = quantizer.refinement.bound(z);
+    for (let codeDepth = 2; codeDepth <= 5; codeDepth++) {
+      const residual = new ResidualQuantizer({ quantizer, codeDepth });
+      const { quantized, indices } = residual.quantize(z);
+      expect(residual.decode(indices)).toBeAllClose(quantized, { rtol: 0, atol: 1e-6 });
+      levels.forEach((values, channel) => {
+        const ofChannel = (x: tf.Tensor): tf.Tensor => tf.slice(x, [0, 0, channel], [-1, -1, 1]);
+        const error = tf.max(tf.abs(tf.sub(ofChannel(quantized), ofChannel(bounded)))).dataSync()[0]!;
+        // Half a step of the rounding, divided once a level by the values that lie evenly about 0.
+        const even = values % 2 === 0 ? values - 1 : values;
+        expect(error).toBeLessThan(0.5 / Math.floor(values / 2) / even ** (codeDepth - 1) + 1e-6);
+      });
+    }
+  });
+
+  it('refines bits at every level, and counts the loss of a level by the square of its scale', () => {
+    const quantizer = new LookupFreeQuantizer({ codeDim: 2, entropyWeight: 0, commitmentWeight: 1 });
+    const z = tf.tensor3d(randomUniform(randomKey(4), 80, -2, 2), [2, 20, 2]);
+    for (let codeDepth = 2; codeDepth <= 5; codeDepth++) {
+      const residual = new ResidualQuantizer({ quantizer, codeDepth });
+      const { quantized, indices } = residual.quantize(z);
+      expect(residual.decode(indices)).toBeAllClose(quantized, { rtol: 0, atol: 1e-6 });
+      const error = tf.max(tf.abs(tf.sub(quantized, z))).dataSync()[0]!;
+      expect(error).toBeLessThanOrEqual(2 ** (1 - codeDepth) + 1e-6);
+    }
+    const two = new ResidualQuantizer({ quantizer, codeDepth: 2 });
+    const { quantized, indices, loss } = two.quantize(tf.tensor3d([0.7, -1.6], [1, 1, 2]));
+    expect(quantized).toBeAllClose([[[0.5, -1.5]]]);
+    expect(indices.arraySync()).toEqual([[[1, 0]]]);
+    // Left over are -0.3 and -0.6, then 0.2 and -0.1.
+    expect(loss.dataSync()[0]).toBeCloseTo(((0.09 + 0.36) / 2 + (0.04 + 0.01) / 2) / 2, 6);
+  });
+
+  it('passes the gradient of the bound of finite scalars once, whatever the number of levels', () => {
+    const quantizer = new FiniteScalarQuantizer({ levels: [5, 4] });
+    const residual = new ResidualQuantizer({ quantizer, codeDepth: 3 });
+    const gradient = (fn: (x: tf.Tensor3D) => tf.Tensor): tf.Tensor =>
+      tf.grad((x: tf.Tensor) => tf.sum(fn(x as tf.Tensor3D)))(normal([2, 3, 2], 5));
+    expect(gradient((z) => residual.quantize(z).quantized)).toBeAllClose(
+      gradient((z) => quantizer.refinement.bound(z)),
+    );
+  });
+
+  it.each([true, false])('starts its codes from data, every level nearer to it, shared codebook: %s', (shared) => {
+    const z = tf.mul<tf.Tensor3D>(normal([8, 64, 2], 9), 0.1);
+    const level = (seed: number): VectorQuantizer => vectors({ codebookSize: 32, key: randomKey(seed) });
+    const quantizer = shared
+      ? new ResidualQuantizer({ quantizer: level(1), codeDepth: 3 })
+      : new ResidualQuantizer({ quantizers: [1, 2, 3].map(level) });
+    /** Mean squared distance of the features from the sums of the first codes of each. */
+    const errors = (): number[] => {
+      const chosen = tf.unstack(quantizer.quantize(z).indices, 2) as tf.Tensor2D[];
+      return chosen.map((_, last) => {
+        const codes = chosen.slice(0, last + 1).map((indices, at) => quantizer.quantizers[at]!.decode(indices));
+        return tf.mean(tf.squaredDifference(tf.addN(codes), z)).dataSync()[0]!;
+      });
+    };
+    const random = errors();
+    const { codebook } = quantizer;
+    expect(codebook!.tables).toHaveLength(shared ? 1 : 3);
+    const uniform = tf.tensor1d(randomUniform(randomKey(3), (shared ? 1 : 3) * 32));
+    for (const kMeansIterations of [0, 3]) {
+      codebook!.initialize(z, uniform, { kMeansIterations });
+      const started = errors();
+      expect(started[0]).toBeLessThan(0.3 * random[0]!);
+      expect(started[1]).toBeLessThan(0.6 * started[0]!);
+      expect(started[2]).toBeLessThan(0.8 * started[1]!);
+    }
+    quantizer.dispose();
+  });
+
+  it('resets what no level chose to what each level quantizes', () => {
+    const units = vectors({ codebookSize: 3, codeDim: 1, trackUsage: true });
+    const tenths = vectors({ codebookSize: 3, codeDim: 1, trackUsage: true });
+    units.codebook.weights.assign(tf.tensor2d([0, 1, 50], [3, 1]));
+    tenths.codebook.weights.assign(tf.tensor2d([0, 0.1, 70], [3, 1]));
+    const quantizer = new ResidualQuantizer({ quantizers: [units, tenths] });
+    const z = tf.tensor3d([0.1, 1, 2.7], [1, 3, 1]);
+    quantizer.quantize(tf.tensor3d([0, 0.1, 1, 1.1], [1, 4, 1]), { training: true });
+    const dead = quantizer.codebook!.reset!(z, tf.fill([6], 0.5));
+    expect(dead).toBeAllClose(2);
+    // The third code of each: the third feature, and what is left of it once it is a code itself.
+    expect(units.codebook.weights).toBeAllClose([[0], [1], [2.7]]);
+    expect(tenths.codebook.weights).toBeAllClose([[0], [0.1], [0]]);
+    quantizer.dispose();
+  });
+
+  it('has a codebook where all of its levels have one, and a reset where all count', () => {
+    const scalars = new FiniteScalarQuantizer({ levels: [3, 3] });
+    expect(new ResidualQuantizer({ quantizer: scalars, codeDepth: 2 }).codebook).toBeUndefined();
+    const half = new ResidualQuantizer({ quantizers: [vectors({ trackUsage: true }), vectors()] });
+    expect(half.codebook!.tables).toHaveLength(2);
+    expect(half.codebook!.reset).toBeUndefined();
+    expect(() => half.codebook!.initialize(tf.zeros([4, 2]), tf.zeros([4]))).toThrow(
+      'ResidualQuantizer.codebook.initialize: expected shape [8], got [4]. Pass one random number a code of every table.',
+    );
+    expect(() => half.codebook!.initialize(tf.zeros([4, 3]), tf.zeros([8]))).toThrow(
+      'ResidualQuantizer.codebook.initialize: expected z [..., 2] (codeDim), got [4, 3].',
+    );
+    half.dispose();
   });
 
   it('refuses quantizers that do not fit together, and wrong noise', () => {
@@ -166,6 +273,13 @@ describe('ResidualQuantizer', () => {
     expect(() => new ResidualQuantizer({ quantizers: [vectors(), vectors({ codebookSize: 5 })] })).toThrow(
       "ResidualQuantizer: expected every step to have codebookSize 4, codeDim 2, codeDepth 1, gradient 'straight-through', " +
         "got codebookSize 5, codeDim 2, codeDepth 1, gradient 'straight-through' at step 1.",
+    );
+    const scalars = [
+      [3, 5],
+      [5, 3],
+    ].map((levels) => new FiniteScalarQuantizer({ levels }));
+    expect(() => new ResidualQuantizer({ quantizers: scalars })).toThrow(
+      "gradient 'own', scale [0.2, 0.3333333333333333] at step 1.",
     );
     const nested = new ResidualQuantizer({ quantizer: vectors(), codeDepth: 2 });
     expect(() => new ResidualQuantizer({ quantizer: nested, codeDepth: 2 })).toThrow('codeDepth 2');

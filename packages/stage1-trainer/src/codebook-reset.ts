@@ -3,8 +3,8 @@ import { ConfigError, type Codebook } from '@vitvq/core';
 import type { VQTokenizer } from '@vitvq/tokenizer';
 
 /**
- * Sets codes to features of a batch and returns how many; `uniform` `[K]` in [0, 1) picks the
- * features. Plain tensor code, which compiles.
+ * Sets codes to features of a batch and returns how many; `uniform` `[T·K]` in [0, 1), a number for
+ * each code of each table, picks the features. Plain tensor code, which compiles.
  */
 export type CodebookUpdate = (images: tf.Tensor4D, uniform: tf.Tensor1D) => tf.Scalar;
 
@@ -21,7 +21,7 @@ function codebookOf({ quantizer }: VQTokenizer, where: string): Codebook {
     where,
     expected: 'a quantizer with a codebook, which can start from data',
     got: quantizer.constructor.name,
-    fix: 'Set codebook to { initializeFromData: false, resetEvery: 0 }, or use a quantizer of kind vector.',
+    fix: 'Set codebook to { initializeFromData: false, resetEvery: 0 }, or use a quantizer that learns its codes.',
   });
 }
 
@@ -48,7 +48,7 @@ export function createCodebookInitialization(tokenizer: VQTokenizer): CodebookUp
   return (images, uniform) =>
     tf.tidy(() => {
       codebook.initialize(tokenizer.latents(images), uniform);
-      return tf.scalar(tokenizer.vocabSize);
+      return tf.scalar(codebook.tables.length * tokenizer.vocabSize);
     });
 }
 

@@ -1,13 +1,14 @@
-import '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type StepReport } from '@vitvq/training';
 import { useEngine } from '@vitvq/engine';
-import { tinyImages, tinyTokenizerTraining } from '@vitvq/test-models';
+import { tinyBatches, tinyConfig, tinyImages, tinyTokenizerTraining } from '@vitvq/test-models';
 import '@vitvq/test-utils';
+import { createTokenizer } from '@vitvq/tokenizer';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type TokenizerTrainerOptions } from '../src/index.js';
+import { createTokenizerTrainer, type TokenizerTrainerOptions } from '../src/index.js';
 import { tinyGanConfig, tinyGanTrainer } from './tiny-gan.js';
 
 let directory: string;
@@ -67,6 +68,39 @@ describe('evaluations and previews', () => {
       'checkpoint-00000006.safetensors',
       'metrics.jsonl',
     ]);
+  });
+
+  it('warns of a level whose codes are hardly used, however much the others are', async () => {
+    const table = { kind: 'vector', codebookSize: 16, codeDim: 4, normalize: false } as const;
+    const quantizer = { kind: 'residual', codeDepth: 2, codebooks: 'separate', quantizer: table } as const;
+    const tokenizer = createTokenizer({ ...tinyConfig, quantizer }, { seed: 1 });
+    const heldOut = tinyImages(40, 77);
+    tf.tidy(() => {
+      const latents = tokenizer.latents(tf.tensor4d(heldOut.data, [...heldOut.shape]));
+      tokenizer.quantizer.quantizers[0]!.codebook!.initialize(latents, tf.fill([16], 0.5));
+      // One code where features are, and 15 that none will ever choose.
+      const far = tf.mul(tf.minimum(tf.range(0, 16), 1), 1000);
+      const codes = tokenizer.namedVariables().get('quantizer.quantizers.1.codebook')!;
+      codes.assign(tf.tile(tf.reshape(far, [16, 1]), [1, 4]));
+    });
+    const trainer = createTokenizerTrainer({
+      tokenizer,
+      config: tinyTokenizerTraining({
+        duration: { steps: 1 },
+        codebook: { autoencoderFraction: 0, initializeFromData: false, resetEvery: 0 },
+      }),
+      openBatches: tinyBatches,
+      evaluation: { images: heldOut },
+    });
+    const warnings: string[] = [];
+    trainer.on('warning', ({ code, message }) => void warnings.push(`${code}: ${message}`));
+    const { evaluation } = await trainer.run();
+    expect(evaluation!.levels[0]!.usage).toBeGreaterThan(0.1);
+    expect(warnings).toEqual([
+      'low-codebook-usage: Only 6.3 % of the codes are in use at level 1. Initialize the codebook from data, ' +
+        'reset dead codes, or lower codeDim.',
+    ]);
+    tokenizer.dispose();
   });
 
   it('measures on held-out images now and then and at the end', async () => {

@@ -18,7 +18,7 @@ import { ViTDecoder, ViTEncoder } from '@vitvq/layers';
 import { vanillaAdversarialLoss } from '@vitvq/losses';
 import { tinyBatches, tinyConfig, tinyModel, tinyTokenizerTraining } from '@vitvq/test-models';
 import '@vitvq/test-utils';
-import { VQTokenizer } from '@vitvq/tokenizer';
+import { createTokenizer, VQTokenizer } from '@vitvq/tokenizer';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   createTokenizerTrainer,
@@ -136,6 +136,47 @@ describe('createTokenizerTrainer', () => {
         straight.reports.slice(stopAfter).map(({ values }) => values.gradientNorm),
       );
     }
+  });
+
+  const table = { codebookSize: 16, codeDim: 4, normalize: false, trackUsage: true } as const;
+  it.each([
+    ['moving averages', { kind: 'ema', ...table }],
+    [
+      'residual levels',
+      { kind: 'residual', codeDepth: 3, codebooks: 'separate', quantizer: { kind: 'vector', ...table } },
+    ],
+    [
+      'residual levels of moving averages',
+      { kind: 'residual', codeDepth: 2, codebooks: 'separate', quantizer: { kind: 'ema', ...table } },
+    ],
+    ['a table that residual levels share', { kind: 'residual', codeDepth: 2, quantizer: { kind: 'vector', ...table } }],
+  ] as const)('starts and resets the codes of %s, also after a stop, bit for bit', async (_, quantizer) => {
+    const create = (seed: number): VQTokenizer => createTokenizer({ ...tinyConfig, quantizer }, { seed });
+    const values = (tokenizer: VQTokenizer): number[][] =>
+      [...tokenizer.namedVariables().values()].map((variable) => [...variable.dataSync()]);
+    const tokenizer = create(1);
+    const straight = createTrainer({ tokenizer });
+    await straight.trainer.run();
+    const resets = straight.reports.map(({ values: { resetCodes } }) => resetCodes);
+    expect(resets.map((count) => count !== undefined)).toEqual([false, true, false, true, false, true]);
+    expect(resets.some((count) => count! > 0)).toBe(true);
+    const config = tinyTokenizerTraining({
+      codebook: { ...tinyTokenizerTraining().codebook, initializeFromData: false },
+    });
+    const random = createTrainer({ tokenizer: create(1), config });
+    await random.trainer.run();
+    expect(losses(random.reports)[0]).not.toEqual(losses(straight.reports)[0]);
+
+    const stop = new AbortController();
+    const first = createTrainer({ tokenizer: create(1), directory });
+    first.trainer.on('step', ({ step }) => step === 3 && stop.abort());
+    await first.trainer.run({ signal: stop.signal });
+    const resumed = create(99);
+    const second = createTrainer({ tokenizer: resumed, directory });
+    await second.trainer.restore(directory);
+    await second.trainer.run();
+    expect([...losses(first.reports), ...losses(second.reports)]).toEqual(losses(straight.reports));
+    expect(values(resumed)).toEqual(values(tokenizer));
   });
 
   it('may begin as an autoencoder; the codebook starts from features at its share of the run, also after a stop', async () => {

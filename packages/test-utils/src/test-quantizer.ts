@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { formatShape, randomKey, randomNormal, randomUniform, ShapeError } from '@vitvq/core';
-import type { Codebook, QuantizeContext, Quantizer } from '@vitvq/core';
+import type { Codebook, CodebookTable, QuantizeContext, Quantizer } from '@vitvq/core';
 import { describe, expect, it } from 'vitest';
 import { expectNoTensorLeak } from './expect-no-tensor-leak.js';
 import './to-be-all-close.js';
@@ -66,6 +66,7 @@ export function testQuantizer({
   describe(`${name} keeps the contract of a quantizer`, () => {
     testFacts(bench);
     testResult(bench);
+    testNaN(bench);
     testDecode(bench);
     testGradients(bench, gradient);
     testManners(bench);
@@ -86,9 +87,9 @@ function uniform(shape: readonly number[], seed: number): tf.Tensor {
   return tf.tensor(randomUniform(randomKey(seed), size), [...shape]);
 }
 
-/** Returns uniform noise `[K]`, which picks features for codes. */
-function picks({ codebookSize }: Quantizer, seed = 6): tf.Tensor1D {
-  return uniform([codebookSize], seed) as tf.Tensor1D;
+/** Returns uniform noise, which picks features for the codes of every table. */
+function picks(quantizer: Quantizer, seed = 6): tf.Tensor1D {
+  return uniform([codebookOf(quantizer).tables.length * quantizer.codebookSize], seed) as tf.Tensor1D;
 }
 
 function codebookOf(quantizer: Quantizer): Codebook {
@@ -145,6 +146,22 @@ function testResult({ shape, features, training, use }: Bench): void {
         expect(index).toBeGreaterThanOrEqual(0);
         expect(index).toBeLessThan(quantizer.codebookSize);
       }
+    });
+  });
+}
+
+function testNaN({ shape: [batch, tokens, codeDim], features, training, use }: Bench): void {
+  it.each([false, true])('gives indices within the codebook for NaN, and shows it (training: %s)', (trains) => {
+    use((quantizer) => {
+      const values = features().dataSync().slice();
+      values[codeDim] = NaN; // one channel of the second token
+      const z = tf.tensor3d(values, [batch, tokens, codeDim]);
+      const { quantized, indices, loss } = quantizer.quantize(z, trains ? training(quantizer) : undefined);
+      for (const index of indices.dataSync()) {
+        expect(index).toBeGreaterThanOrEqual(0);
+        expect(index).toBeLessThan(quantizer.codebookSize);
+      }
+      expect([...quantized.dataSync(), ...loss.dataSync()].some(Number.isNaN)).toBe(true);
     });
   });
 }
@@ -294,57 +311,95 @@ function testRefusals({ shape: [batch, tokens, codeDim], use }: Bench): void {
 }
 
 function testCodebook({ shape, features, use }: Bench): void {
-  it('decodes indices to the rows of the codebook', () => {
+  it('decodes indices to the rows of its tables', () => {
     use((quantizer) => {
-      const rows = codebookOf(quantizer).rows();
-      expect(rows.shape).toEqual([quantizer.codebookSize, shape[2]]);
-      expect(tf.squeeze(quantizer.decode(allIndices(quantizer)), [0])).toBeAllClose(rows, { rtol: 0, atol: 0 });
-      if (codebookOf(quantizer).normalized) {
-        expect(tf.norm(rows, 2, 1)).toBeAllClose(new Float32Array(quantizer.codebookSize).fill(1));
+      const { codebookSize, codeDepth } = quantizer;
+      const { tables, normalized } = codebookOf(quantizer);
+      expect([1, codeDepth]).toContain(tables.length);
+      const ofLevels = Array.from({ length: codeDepth }, (_, level) => tables[level % tables.length]!.rows());
+      for (const rows of ofLevels) expect(rows.shape).toEqual([codebookSize, shape[2]]);
+      expect(tf.squeeze(quantizer.decode(allIndices(quantizer)), [0])).toBeAllClose(tf.addN(ofLevels), {
+        rtol: 0,
+        atol: codeDepth === 1 ? 0 : 1e-6,
+      });
+      for (const table of tables) {
+        if (table.normalized) expect(tf.norm(table.rows(), 2, 1)).toBeAllClose(new Float32Array(codebookSize).fill(1));
       }
+      expect(normalized).toBe(codeDepth === 1 && tables[0]!.normalized);
     });
   });
 
   it('starts its codes as features', () => {
     use((quantizer) => {
+      const { codebookSize, codeDepth } = quantizer;
       const codebook = codebookOf(quantizer);
       const z = features(3);
+      const before = codebook.tables.map((table) => table.rows().arraySync());
       codebook.initialize(z, picks(quantizer));
-      const rows = codebook.rows();
-      expect(distancesToFeatures(rows, z, codebook)).toBeAllClose(new Float32Array(quantizer.codebookSize), {
-        rtol: 0,
-        atol: 1e-5,
-      });
-      expect(new Set(quantizer.quantize(z).indices.dataSync()).size).toBeGreaterThan(1);
+      codebook.tables.forEach((table, at) => expect(table.rows().arraySync()).not.toEqual(before[at]));
+      // Codes of later levels are what earlier ones leave over.
+      if (codeDepth === 1 || codebook.tables.length > 1) {
+        const [first] = codebook.tables;
+        expect(distancesToFeatures(first!.rows(), z, first!)).toBeAllClose(new Float32Array(codebookSize), {
+          rtol: 0,
+          atol: 1e-5,
+        });
+      }
+      const { indices } = quantizer.quantize(z);
+      expect(indices.dataSync().every((index) => index >= 0 && index < codebookSize)).toBe(true);
+      expect(new Set(indices.dataSync()).size).toBeGreaterThan(1);
+    });
+  });
+
+  it('refuses noise that is not one number a code', () => {
+    use((quantizer) => {
+      const codebook = codebookOf(quantizer);
+      const noise = tf.zeros<tf.Rank.R1>([picks(quantizer).size + 1]);
+      expect(() => codebook.initialize(features(), noise)).toThrow(ShapeError);
+      if (codebook.reset) expect(() => codebook.reset!(features(), noise)).toThrow(ShapeError);
     });
   });
 }
 
 /** Returns the distance of each row from the nearest of the features, `[K]`. */
-function distancesToFeatures(rows: tf.Tensor2D, z: tf.Tensor3D, { normalized }: Codebook): tf.Tensor {
+function distancesToFeatures(rows: tf.Tensor2D, z: tf.Tensor3D, { normalized }: CodebookTable): tf.Tensor {
   const flat = tf.reshape(z, [1, -1, z.shape[2]]);
   const candidates = normalized ? tf.div(flat, tf.norm(flat, 2, -1, true)) : flat;
   return tf.min(tf.sum(tf.squaredDifference(tf.expandDims(rows, 1), candidates), 2), 1);
 }
 
+/** Returns which codes of each table were chosen. */
+function chosenCodes({ codeDepth }: Quantizer, tables: number, indices: tf.Tensor): Set<number>[] {
+  const chosen = Array.from({ length: tables }, () => new Set<number>());
+  indices.dataSync().forEach((index, at) => chosen[(at % codeDepth) % tables]!.add(index));
+  return chosen;
+}
+
 function testReset({ features, training, use }: Bench): void {
   it('counts its codes in training and sets those to features that nothing chose', () => {
     use((quantizer) => {
+      const { codebookSize, codeDepth } = quantizer;
       const codebook = codebookOf(quantizer);
+      const { tables } = codebook;
       const z = features();
       const { indices } = quantizer.quantize(z, training(quantizer));
-      const chosen = new Set(indices.dataSync());
-      expect(tf.sum(codebook.usage!).dataSync()[0]).toBe(indices.size);
-      const before = codebook.rows();
-      expect(codebook.reset!(z, picks(quantizer)).dataSync()[0]).toBe(quantizer.codebookSize - chosen.size);
-      const after = codebook.rows();
-      const rowOf = (rows: tf.Tensor2D, code: number): number[] => [...tf.gather(rows, [code]).dataSync()];
-      for (const code of chosen) expect(rowOf(after, code)).toEqual(rowOf(before, code));
-      const distances = distancesToFeatures(after, z, codebook).dataSync();
-      distances.forEach((distance, code) => {
-        if (!chosen.has(code)) expect(distance).toBeLessThan(1e-5);
+      const chosen = chosenCodes(quantizer, tables.length, indices);
+      for (const { usage } of tables) expect(tf.sum(usage!).dataSync()[0]).toBe(indices.size / tables.length);
+      const before = tables.map((table) => table.rows().arraySync());
+      const dead = chosen.reduce((sum, codes) => sum + codebookSize - codes.size, 0);
+      expect(codebook.reset!(z, picks(quantizer)).dataSync()[0]).toBe(dead);
+      tables.forEach((table, at) => {
+        const after = table.rows().arraySync();
+        const isFeature = at === 0 && (codeDepth === 1 || tables.length > 1);
+        const distances = distancesToFeatures(table.rows(), z, table).dataSync();
+        for (let code = 0; code < codebookSize; code++) {
+          if (chosen[at]!.has(code)) expect(after[code]).toEqual(before[at]![code]);
+          else expect(after[code]).not.toEqual(before[at]![code]);
+          if (isFeature && !chosen[at]!.has(code)) expect(distances[code]).toBeLessThan(1e-5);
+        }
+        expect(tf.sum(table.usage!).dataSync()[0]).toBe(0);
       });
-      expect(codebook.reset!(z, picks(quantizer)).dataSync()[0]).toBe(quantizer.codebookSize);
+      expect(codebook.reset!(z, picks(quantizer)).dataSync()[0]).toBe(tables.length * codebookSize);
     });
   });
 }

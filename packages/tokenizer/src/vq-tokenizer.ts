@@ -190,7 +190,9 @@ export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module impleme
   }
 
   /**
-   * Returns the images `[B, H, W, C]` of tokens.
+   * Returns the images `[B, H, W, C]` of tokens. What becomes of a token that is no code differs
+   * between quantizers and engines, as compiled code does not look at values: check tokens from
+   * elsewhere with `assertTokensInRange` of @vitvq/core.
    * @param tokens  int32 `[B, N]` (`[B, N, L]` with a code depth L)
    * @param options  `clamp`: whether values are clamped to [0, 1], ready to be shown or saved; the
    *   reference's `decode_codes` does not clamp. @default true

@@ -38,6 +38,8 @@ export interface SystemFacts {
  */
 export interface Platform {
   readonly engines: Readonly<Record<EngineName, EngineDefinition>>;
+  /** The engine that everyone should have here, whose absence is worth a warning. */
+  readonly expectedEngine: EngineName;
   availableThreads(): Promise<number>;
   describeSystem(): Promise<SystemFacts>;
   /** Prints a line for the person who runs the program. */

@@ -16,6 +16,7 @@ export const platform: Platform = {
     tensorflow: nodeOnly('tensorflow'),
     onnx: nodeOnly('cpu'),
   },
+  expectedEngine: 'webgl',
   availableThreads: async () => cores(),
   describeSystem: async () => ({
     runtime: navigator?.userAgent ?? 'unknown browser',

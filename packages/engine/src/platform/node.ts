@@ -11,6 +11,7 @@ export const platform: Platform = {
     tensorflow: tensorFlowEngine('@tensorflow/tfjs-node'),
     onnx: onnxEngine,
   },
+  expectedEngine: 'onnx',
   availableThreads: async () => (await import('node:os')).availableParallelism(),
   describeSystem: async () => {
     const os = await import('node:os');

@@ -29,9 +29,13 @@ export class Digits {
     }
   }
 
-  /** Returns the int32 numbers `[...]` of digits `[..., E]`. */
+  /**
+   * Returns the int32 numbers `[...]` of digits `[..., E]`. A digit that is NaN counts as 0: what
+   * an integer of NaN is differs between engines, and may be out of range.
+   */
   toIndices(digits: Tensor): Tensor {
-    return tf.cast(tf.sum(tf.mul(digits, tf.tensor1d([...this.#places])), -1), 'int32');
+    const whole = tf.where(tf.greaterEqual(digits, 0), digits, tf.zerosLike(digits));
+    return tf.cast(tf.sum(tf.mul(whole, tf.tensor1d([...this.#places])), -1), 'int32');
   }
 
   /** Returns the digits `[..., E]` of numbers `[...]`. */

@@ -38,7 +38,7 @@ export class Measurements {
   async evaluate(): Promise<TaskEvaluation<Evaluation>> {
     const { images } = present(this.#options.evaluation, 'images to evaluate');
     const evaluation = await this.#evaluator().evaluate(images);
-    const { psnr, meanSquaredError, perceptualDistance, count, codebook, indices } = evaluation;
+    const { psnr, meanSquaredError, perceptualDistance, count, codebook, levels, indices } = evaluation;
     const { usage, paperUsage, perplexity, counts } = codebook;
     const metrics = {
       psnr,
@@ -50,8 +50,10 @@ export class Measurements {
       count,
       ...(await this.#ownTerms(images)),
     };
-    const reachable = Math.min(1, indices.length / this.#options.tokenizer.vocabSize);
-    const warnings = usage < lowUsage * reachable ? [lowUsageWarning(usage)] : [];
+    const reachable = Math.min(1, indices.length / levels.length / this.#options.tokenizer.vocabSize);
+    const warnings = levels.flatMap((level, index) =>
+      level.usage < lowUsage * reachable ? [lowUsageWarning(level.usage, levels.length > 1 ? index : undefined)] : [],
+    );
     return { metrics, evaluation, warnings, histograms: { 'codebook/uses of a code': counts } };
   }
 
@@ -116,9 +118,13 @@ function present<T>(given: T | undefined, what: string): T {
   throw new ConfigError({ where: 'createTokenizerTrainer', expected: what, got: 'none' });
 }
 
-function lowUsageWarning(usage: number): { readonly code: string; readonly message: string } {
+function lowUsageWarning(
+  usage: number,
+  level: number | undefined,
+): { readonly code: string; readonly message: string } {
+  const place = level === undefined ? '' : ` at level ${level}`;
   return {
     code: 'low-codebook-usage',
-    message: `Only ${formatPercent(usage)} of the codes are in use. Initialize the codebook from data, reset dead codes, or lower codeDim.`,
+    message: `Only ${formatPercent(usage)} of the codes are in use${place}. Initialize the codebook from data, reset dead codes, or lower codeDim.`,
   };
 }
