@@ -15,7 +15,7 @@ export const mayImport = {
   data: ['core', 'files'],
   checkpoint: ['core', 'files'],
   report: ['core', 'files'],
-  tensorboard: ['core'],
+  tensorboard: ['core', 'files'],
   'test-utils': ['core'],
   tokenizer: ['core', 'layers', 'losses', 'quantizers'],
   'tokenizer/node': ['core', 'checkpoint', 'quantizers'],

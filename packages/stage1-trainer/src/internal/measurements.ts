@@ -1,5 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { concatenate, ConfigError, formatPercent, type HostImages, type PerceptualLoss } from '@vitvq/core';
+import {
+  concatenate,
+  ConfigError,
+  DataError,
+  elementCount,
+  formatPercent,
+  formatShape,
+  type HostImages,
+  type PerceptualLoss,
+} from '@vitvq/core';
 import { compile } from '@vitvq/engine';
 import { Evaluator, type Evaluation } from '@vitvq/evaluation';
 import type { VQTokenizer } from '@vitvq/tokenizer';
@@ -27,8 +36,11 @@ export class Measurements {
   readonly #batchSize: number;
   readonly #resources = new LazyResources();
 
+  /** @throws {DataError} for images that are asked for and of which there are none */
   constructor(options: MeasurementOptions) {
     const { evaluation, preview } = options;
+    assertImages('evaluation', evaluation);
+    assertImages('preview', preview);
     this.#options = options;
     this.#batchSize =
       evaluation?.batchSize ?? Math.min(defaultBatchSize, (evaluation ?? preview)?.images.shape[0] ?? defaultBatchSize);
@@ -114,6 +126,19 @@ export class Measurements {
 function present<T>(given: T | undefined, what: string): T {
   if (given) return given;
   throw new ConfigError({ where: 'createTokenizerTrainer', expected: what, got: 'none' });
+}
+
+/** @throws {DataError} when there are no images, or not as many values as their shape says */
+function assertImages(option: 'evaluation' | 'preview', given: { readonly images: HostImages } | undefined): void {
+  if (!given) return;
+  const { data, shape } = given.images;
+  if (shape[0] > 0 && data.length === elementCount(shape)) return;
+  throw new DataError({
+    where: `createTokenizerTrainer, ${option}.images`,
+    expected: 'at least one image, and as many values as the shape says',
+    got: `${data.length} values of shape ${formatShape(shape)}`,
+    fix: `Hold images out, or leave ${option} away.`,
+  });
 }
 
 function lowUsageWarning(usage: number): { readonly code: string; readonly message: string } {

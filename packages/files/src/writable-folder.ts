@@ -1,0 +1,55 @@
+import { randomBytes } from 'node:crypto';
+import { promises as fs } from 'node:fs';
+import { join } from 'node:path';
+import { DataError } from '@vitvq/core';
+import { createFolder } from './folder.js';
+import { systemReason } from './system-reason.js';
+
+/** Number of bytes that are written to see whether a folder takes any. */
+const probeBytes = 4096;
+
+/**
+ * Creates a folder and makes sure that it takes files, so that a long work does not end at a
+ * read-only or full disk. A file of a few kilobytes is written and removed.
+ * @throws {DataError} naming the folder and the system's reason
+ */
+export async function createWritableFolder(folder: string): Promise<void> {
+  await createFolder(folder);
+  const probe = join(folder, `.probe.${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    await fs.writeFile(probe, new Uint8Array(probeBytes), { flag: 'wx', flush: true });
+  } catch (error) {
+    throw new DataError(
+      {
+        where: folder,
+        expected: 'a folder that can be written to',
+        got: systemReason(error),
+        fix: 'Make room or choose another folder.',
+      },
+      { cause: error },
+    );
+  } finally {
+    await fs.rm(probe, { force: true }).catch(() => undefined);
+  }
+}
+
+/**
+ * Checks before a long work that the disk of a folder has room for its result.
+ * @param bytes  size of the smallest result
+ * @param what  description of the result, such as "a checkpoint"
+ * @throws {DataError} naming the folder, the room and the need
+ */
+export async function assertRoom(folder: string, bytes: number, what: string): Promise<void> {
+  const { bavail, bfree, bsize, blocks } = await fs.statfs(folder);
+  // Root may use what is reserved; a file system that does not count its blocks says 0.
+  const free = (process.getuid?.() === 0 ? bfree : bavail) * bsize;
+  if (blocks === 0 || free >= bytes) return;
+  throw new DataError({
+    where: folder,
+    expected: `room for ${what}, ${megabytes(bytes)}`,
+    got: `${megabytes(free)} free`,
+    fix: 'Make room or choose another folder.',
+  });
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
