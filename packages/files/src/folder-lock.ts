@@ -1,6 +1,7 @@
 import { promises as fs, rmSync } from 'node:fs';
 import { hostname, uptime } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { DataError } from '@vitvq/core';
 import { createFolder, namesIn } from './folder.js';
 import { systemReason } from './system-reason.js';
@@ -125,7 +126,7 @@ async function create(file: string, content: string, folder: string): Promise<bo
 async function refuseLiving(folder: string, numbers: readonly number[]): Promise<void> {
   for (const number of numbers) {
     const file = fileOf(folder, number);
-    const holder = await readHolder(file);
+    const holder = await readWritten(file);
     if (!holder || !(await isRunning(holder))) continue;
     const whose = holder.pid === process.pid && holder.host === hostname() ? 'this process' : `process ${holder.pid}`;
     throw new DataError({
@@ -135,6 +136,16 @@ async function refuseLiving(folder: string, numbers: readonly number[]): Promise
       fix: `Wait for that run, end it, or choose another folder. If no such process runs, remove ${file}.`,
     });
   }
+}
+
+/** Reads a lock, which may have been created a moment ago and not be written yet. */
+async function readWritten(file: string): Promise<Holder | undefined> {
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const holder = await readHolder(file);
+    if (holder || !(await fs.stat(file).catch(() => undefined))) return holder;
+    await setTimeout(20);
+  }
+  return undefined;
 }
 
 /**

@@ -39,7 +39,7 @@ export async function* readLines(file: string, noun: string, maximumBytes = 2 **
       return { number: number++, text, isEnded };
     };
     for (let begin = 0; begin < input.size; begin += pieceBytes) {
-      const bytes = await input.read(begin, Math.min(begin + pieceBytes, input.size));
+      const bytes = Buffer.from((await input.read(begin, Math.min(begin + pieceBytes, input.size))).buffer);
       let from = 0;
       for (let end = bytes.indexOf(lineBreak); end >= 0; end = bytes.indexOf(lineBreak, from)) {
         keep(bytes.subarray(from, end));

@@ -2,6 +2,7 @@ import '@tensorflow/tfjs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DataError } from '@vitvq/core';
 import { type StepReport } from '@vitvq/training';
 import { useEngine } from '@vitvq/engine';
 import { tinyImages, tinyTokenizerTraining } from '@vitvq/test-models';
@@ -32,6 +33,16 @@ async function train(options: Partial<TokenizerTrainerOptions> = {}): Promise<St
 
 describe('evaluations and previews', () => {
   const images = tinyImages(4, 77);
+
+  it('need images, and say so before a step is trained', () => {
+    const none = { data: new Float32Array(0), shape: [0, ...images.shape.slice(1)] as typeof images.shape };
+    expect(() => tinyGanTrainer({ evaluation: { images: none } })).toThrow(
+      /^createTokenizerTrainer, evaluation\.images: expected at least one image, .*, got 0 values of shape \[0, .*\]\. Hold images out, or leave evaluation away\.$/,
+    );
+    expect(() => tinyGanTrainer({ preview: { images: none } })).toThrow('createTokenizerTrainer, preview.images');
+    const short = { ...images, data: images.data.subarray(1) };
+    expect(() => tinyGanTrainer({ evaluation: { images: short } })).toThrow(DataError);
+  });
 
   it('previews at fixed images, often at first, and shows them in TensorBoard', async () => {
     const trainer = tinyGanTrainer({
