@@ -50,7 +50,7 @@ export const mayImport = {
   ],
   'linear-probe': ['core', 'engine'],
   export: ['core', 'files', 'engine', 'evaluation', 'layers', 'tokenizer', 'transformers', 'sampling'],
-  cli: ['core', 'engine', 'data', 'checkpoint', 'tokenizer', 'transformers', 'export'],
+  cli: ['core', 'files', 'engine', 'data', 'checkpoint', 'tokenizer', 'transformers', 'export'],
   'test-models': [
     'core',
     'evaluation',

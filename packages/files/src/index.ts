@@ -18,6 +18,6 @@ export { removeAbandoned } from './remove-abandoned.js';
 export { finishReplacement, replaceFiles, type ReplaceFilesOptions } from './replace-files.js';
 export { sha256OfFile, updateHash } from './sha256.js';
 export { systemReason } from './system-reason.js';
-export { assertRoom, createWritableFolder } from './writable-folder.js';
+export { assertRoom, assertWritableFolder } from './writable-folder.js';
 export { removeTemporaryFiles, writeAtomically, type OutputFile } from './write-atomically.js';
 export { writeJson, writeWhole } from './write-file.js';

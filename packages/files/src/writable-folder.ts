@@ -1,36 +1,38 @@
 import { randomBytes } from 'node:crypto';
 import { promises as fs } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { DataError } from '@vitvq/core';
-import { createFolder } from './folder.js';
 import { systemReason } from './system-reason.js';
 
 /** Number of bytes that are written to see whether a folder takes any. */
 const probeBytes = 4096;
 
 /**
- * Creates a folder and makes sure that it takes files, so that a long work does not end at a
- * read-only or full disk. A file of a few kilobytes is written and removed.
+ * Makes sure before a long work that a folder takes files, or that it can be created: a read-only
+ * or full disk is said at the start and not at the end. A file of a few kilobytes is written there,
+ * or in the nearest folder above that exists, and removed.
  * @throws {DataError} naming the folder and the system's reason
  */
-export async function createWritableFolder(folder: string): Promise<void> {
-  await createFolder(folder);
-  const probe = join(folder, `.probe.${randomBytes(6).toString('hex')}.tmp`);
+export async function assertWritableFolder(folder: string): Promise<void> {
+  let existing = resolve(folder);
+  while (existing !== dirname(existing) && (await isMissing(existing))) existing = dirname(existing);
+  const probe = join(existing, `.probe.${randomBytes(6).toString('hex')}.tmp`);
   try {
     await fs.writeFile(probe, new Uint8Array(probeBytes), { flag: 'wx', flush: true });
   } catch (error) {
-    throw new DataError(
-      {
-        where: folder,
-        expected: 'a folder that can be written to',
-        got: systemReason(error),
-        fix: 'Make room or choose another folder.',
-      },
-      { cause: error },
-    );
+    const expected = 'a folder that can be written to';
+    const fix = 'Make room or choose another folder.';
+    throw new DataError({ where: folder, expected, got: systemReason(error), fix }, { cause: error });
   } finally {
     await fs.rm(probe, { force: true }).catch(() => undefined);
   }
+}
+
+async function isMissing(path: string): Promise<boolean> {
+  return fs.stat(path).then(
+    () => false,
+    (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT',
+  );
 }
 
 /**

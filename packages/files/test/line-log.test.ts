@@ -23,7 +23,9 @@ const canRaiseLimits = spawnSync('prlimit', ['--version']).status === 0;
 
 describe('a log', () => {
   it('holds lines in order, many at once and one by one', async () => {
-    const log = new LineLog(await AppendOnlyFile.create(file), { onError: expect.unreachable });
+    const log = new LineLog(await AppendOnlyFile.create(file), {
+      onError: ({ message }) => expect.unreachable(message),
+    });
     for (let line = 0; line < 1000; line++) {
       log.write(`line ${line} ${'x'.repeat(90)}`);
       if (line % 300 === 0) void log.flush();
