@@ -50,10 +50,7 @@ export class RunFolder<Stage extends string> {
    * @throws {DataError} when another program has opened it, when it cannot be written to, and when
    *   what it holds cannot be read
    */
-  static async open<Stage extends string>(
-    path: string,
-    options: RunFolderOptions<Stage>,
-  ): Promise<RunFolder<Stage>> {
+  static async open<Stage extends string>(path: string, options: RunFolderOptions<Stage>): Promise<RunFolder<Stage>> {
     const lock = await FolderLock.acquire(path);
     try {
       await RunFolder.#prepare(path, options);
