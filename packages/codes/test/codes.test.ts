@@ -175,7 +175,10 @@ describe('encodeToShards', () => {
   it('ends with an error where the disk never takes the shards', async () => {
     const inTheWay = join(directory, 'codes-000-00000.safetensors');
     let calls = 0;
-    const failing = encode({ onProgress: () => void (++calls === 1 && mkdirSync(inTheWay)) });
+    const onProgress = (): void => {
+      if (++calls === 1) mkdirSync(inTheWay);
+    };
+    const failing = encode({ onProgress });
     await expect(failing).rejects.toThrow(DataError);
     await expect(failing).rejects.toThrow(`${inTheWay}: expected to write the file`);
   });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
-import { DataError } from '@vitvq/core';
+import { DataError, ShapeError } from '@vitvq/core';
 import { createFolder, namesIn } from './folder.js';
 import { regularFileSize } from './regular-file.js';
 import { systemReason } from './system-reason.js';
@@ -32,6 +32,11 @@ export interface ReplaceFilesOptions {
   readonly write: (staging: string) => Promise<readonly string[]>;
   /** Returns whether a file of that name belongs to what is replaced; all new files do. */
   readonly isReplaced: (name: string) => boolean;
+  /**
+   * Returns whether a file that is there and not among the new ones stays all the same; asked after
+   * `write`. @default none does, of those that belong to what is replaced
+   */
+  readonly stays?: (name: string) => boolean;
 }
 
 /**
@@ -43,7 +48,10 @@ export interface ReplaceFilesOptions {
  * @throws {DataError} naming the file that cannot be written and the system's reason; the files
  *   that were there before are unchanged
  */
-export async function replaceFiles(folder: string, { write, isReplaced }: ReplaceFilesOptions): Promise<void> {
+export async function replaceFiles(
+  folder: string,
+  { write, isReplaced, stays = () => false }: ReplaceFilesOptions,
+): Promise<void> {
   await createFolder(folder);
   await removeTemporaryFiles(folder, prefix.slice(1));
   await finishReplacement(folder, isReplaced);
@@ -52,7 +60,9 @@ export async function replaceFiles(folder: string, { write, isReplaced }: Replac
   try {
     await attempt(staging, () => fs.mkdir(staging));
     const files = await write(staging);
-    const obsolete = (await namesIn(folder)).filter((name) => isReplaced(name) && !files.includes(name));
+    const obsolete = (await namesIn(folder)).filter(
+      (name) => isReplaced(name) && !files.includes(name) && !stays(name),
+    );
     await writeJson(join(staging, journalName), { files, obsolete } satisfies Journal);
     await attempt(ready, () => fs.rename(staging, ready));
   } catch (error) {
@@ -139,7 +149,8 @@ async function attempt<T>(where: string, operation: () => Promise<T>, expected =
 
 /** An error that names the file of the folder instead of the one that was written for it. */
 function inPlace(error: unknown, staging: string, folder: string): unknown {
-  if (!(error instanceof DataError)) return error;
-  const { where, expected, got, fix, cause } = error;
-  return new DataError({ where: where.replace(staging, () => folder), expected, got, fix }, { cause });
+  const Kind = [DataError, ShapeError].find((kind) => error instanceof kind && error.constructor === kind);
+  if (!Kind) return error;
+  const { where, expected, got, fix, cause } = error as DataError;
+  return new Kind({ where: where.replace(staging, () => folder), expected, got, fix }, { cause });
 }

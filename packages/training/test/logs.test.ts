@@ -241,7 +241,7 @@ describe('the directory of a run', () => {
     const task = Object.assign(huge, {
       parts: { sum: { namedVariables: () => new Map([['total', { ...huge.total, shape: [2 ** 26, 2 ** 26] }]]) } },
     });
-    await expect(create({ task: task as never, openBatches: unopened }).run()).rejects.toThrow(
+    await expect(create({ task, openBatches: unopened }).run()).rejects.toThrow(
       /run: expected room for a checkpoint, 17179869184\.0 MiB, got \d+\.\d MiB free\. Make room or choose another folder\.$/,
     );
   });

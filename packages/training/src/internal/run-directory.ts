@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import { assertRoom, removeTemporaryFiles, withFolderLock } from '@vitvq/files';
 import { elementCount } from '@vitvq/core';
+import { assertRoom, removeTemporaryFiles, withFolderLock } from '@vitvq/files';
 import type { TrainingTask } from '../training-task.js';
 import { partVariables } from './task-parts.js';
 
 const bytesOfValue = 4;
 
-/** Returns the folder in the directory of a run that holds the checkpoint of the best evaluation. */
+/** Returns the folder in a run's directory that holds the checkpoint of the best evaluation. */
 export function bestDirectory(directory: string): string {
   return join(directory, 'best');
 }
