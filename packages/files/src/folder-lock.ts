@@ -1,23 +1,14 @@
 import { promises as fs, rmSync } from 'node:fs';
-import { hostname, uptime } from 'node:os';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { DataError } from '@vitvq/core';
 import { createFolder, namesIn } from './folder.js';
+import { isRunning, readHolder, thisHolder, type Holder } from './holder.js';
 import { systemReason } from './system-reason.js';
 
 /** Name of a lock: the number rises with each lock that is taken over from a dead process. */
 const lockName = /^\.vitvq-lock-(\d{1,9})$/;
-
-/** Content of a lock: who writes to the folder. */
-interface Holder {
-  readonly pid: number;
-  readonly host: string;
-  /** Time of the lock in ISO 8601. */
-  readonly since: string;
-  /** Start of the process, which tells it from a later one of the same number; null: unknown. */
-  readonly started: string | null;
-}
 
 /**
  * Sole right of a process to write to a folder: a file that says who holds it. The lock of a
@@ -44,12 +35,7 @@ export class FolderLock {
    */
   static async acquire(folder: string): Promise<FolderLock> {
     await createFolder(folder);
-    const own: Holder = {
-      pid: process.pid,
-      host: hostname(),
-      since: new Date().toISOString(),
-      started: (await startOf(process.pid)) ?? null,
-    };
+    const own = await thisHolder();
     for (;;) {
       const before = await numbersIn(folder);
       await refuseLiving(folder, before);
@@ -146,58 +132,4 @@ async function readWritten(file: string): Promise<Holder | undefined> {
     await setTimeout(20);
   }
   return undefined;
-}
-
-/**
- * Returns what a lock says; undefined where it is gone, or was cut short by a crash or a full disk.
- * @throws {DataError} when it cannot be read
- */
-async function readHolder(file: string): Promise<Holder | undefined> {
-  let text: string;
-  try {
-    text = await fs.readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    const got = systemReason(error);
-    throw new DataError({ where: file, expected: 'a lock that can be read', got }, { cause: error });
-  }
-  try {
-    const { pid, host, since, started = null } = (JSON.parse(text) ?? {}) as Partial<Holder>;
-    if (!Number.isSafeInteger(pid) || pid! <= 0 || typeof host !== 'string') return undefined;
-    return Number.isNaN(Date.parse(since ?? '')) ? undefined : { pid: pid!, host, since: since!, started };
-  } catch {
-    return undefined;
-  }
-}
-
-async function isRunning({ pid, host, since, started }: Holder): Promise<boolean> {
-  if (host !== hostname()) return true;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-  }
-  const running = await startOf(pid);
-  if (running !== undefined && started !== null) return running === started;
-  // Not a process of before the last start of the machine, give or take a minute of clocks.
-  return Date.parse(since) > Date.now() - uptime() * 1000 - 60_000;
-}
-
-/**
- * Returns what tells a process from every other one that had or will have its number: the boot of
- * the machine and the time of the start in clock ticks since then. Undefined where the system does
- * not say.
- */
-async function startOf(pid: number): Promise<string | undefined> {
-  try {
-    const boot = await fs.readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-    const stat = await fs.readFile(`/proc/${pid}/stat`, 'utf8');
-    // Fields after the name, which is in parentheses and may hold anything (proc(5)).
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const [state, ticks] = [fields[0], fields[19]];
-    if (state === 'Z' || state === 'X') return 'ended';
-    return ticks && `${boot.trim()}/${ticks}`;
-  } catch {
-    return undefined;
-  }
 }

@@ -3,6 +3,7 @@ import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { DataError, ShapeError } from '@vitvq/core';
 import { createFolder, namesIn } from './folder.js';
+import { isRunning, readHolder, thisHolder } from './holder.js';
 import { regularFileSize } from './regular-file.js';
 import { systemReason } from './system-reason.js';
 import { removeTemporaryFiles, syncDirectory } from './write-atomically.js';
@@ -11,11 +12,15 @@ import { writeJson } from './write-file.js';
 /** Beginning of the names of folders that hold the new files. */
 const prefix = '.replacement.';
 
+const stagingName = /^\.replacement\.[0-9a-f]{12}\.tmp$/;
+
 /** Name of a folder that holds all new files: from here on, the replacement is finished. */
 const readyName = /^\.replacement\.[0-9a-f]{12}\.ready$/;
 
 /** File of such a folder that lists what is to be done. */
 const journalName = '.journal.json';
+/** File in a folder of new files that says which process writes them. */
+const holderName = '.holder.json';
 const maximumJournalBytes = 16 * 2 ** 20;
 
 interface Journal {
@@ -53,12 +58,13 @@ export async function replaceFiles(
   { write, isReplaced, stays = () => false }: ReplaceFilesOptions,
 ): Promise<void> {
   await createFolder(folder);
-  await removeTemporaryFiles(folder, prefix.slice(1));
+  await removeLeftovers(folder);
   await finishReplacement(folder, isReplaced);
   const staging = join(folder, `${prefix}${randomBytes(6).toString('hex')}.tmp`);
   const ready = staging.replace(/tmp$/, 'ready');
   try {
     await attempt(staging, () => fs.mkdir(staging));
+    await writeJson(join(staging, holderName), await thisHolder());
     const files = await write(staging);
     const obsolete = (await namesIn(folder)).filter(
       (name) => isReplaced(name) && !files.includes(name) && !stays(name),
@@ -86,6 +92,16 @@ export async function finishReplacement(folder: string, isReplaced: (name: strin
     const journal = await readJournal(ready, isReplaced);
     if (journal) await finish(folder, ready, journal);
   }
+}
+
+/** Removes new files of processes that ended before all of them were there. */
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of (await namesIn(folder)).filter((found) => stagingName.test(found))) {
+    const holder = await readHolder(join(folder, name, holderName));
+    if (holder && !(await isRunning(holder))) await fs.rm(join(folder, name), { recursive: true, force: true });
+  }
+  // Those that do not say whose they are.
+  await removeTemporaryFiles(folder, prefix.slice(1));
 }
 
 /** Moves the files. Several processes may do so at once, and each may be killed at any moment. */

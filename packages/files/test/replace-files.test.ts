@@ -1,4 +1,5 @@
 import { promises as fs } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DataError } from '@vitvq/core';
 import { it } from '@vitvq/test-utils/node';
@@ -70,6 +71,19 @@ describe('replaceFiles', () => {
     }
     expect(found.before).toBeGreaterThan(5);
     expect(found.after).toBeGreaterThan(5);
+  });
+
+  it('removes at once what a process that ended left half written, and nothing of one that runs', async () => {
+    await replace({ a: 'one' });
+    const leave = async (name: string, holder: object): Promise<void> => {
+      await fs.mkdir(join(folder, name));
+      await fs.writeFile(join(folder, name, '.holder.json'), JSON.stringify(holder));
+    };
+    const since = new Date().toISOString();
+    await leave('.replacement.0123456789ab.tmp', { pid: 2 ** 30, host: hostname(), since, started: null });
+    await leave('.replacement.ba9876543210.tmp', { pid: process.pid, host: hostname(), since, started: null });
+    await replace({ a: 'two' });
+    expect((await fs.readdir(folder)).sort()).toEqual(['.replacement.ba9876543210.tmp', 'a']);
   });
 
   it('is finished by several at once', async () => {
