@@ -15,7 +15,7 @@ export const mayImport = {
   data: ['core', 'files'],
   checkpoint: ['core', 'files'],
   report: ['core', 'files'],
-  tensorboard: ['core'],
+  tensorboard: ['core', 'files'],
   'test-utils': ['core'],
   tokenizer: ['core', 'layers', 'losses', 'quantizers'],
   'tokenizer/node': ['core', 'checkpoint', 'quantizers'],
@@ -50,7 +50,7 @@ export const mayImport = {
   ],
   'linear-probe': ['core', 'engine'],
   export: ['core', 'files', 'engine', 'evaluation', 'layers', 'tokenizer', 'transformers', 'sampling'],
-  cli: ['core', 'engine', 'data', 'checkpoint', 'tokenizer', 'transformers', 'export'],
+  cli: ['core', 'files', 'engine', 'data', 'checkpoint', 'tokenizer', 'transformers', 'export'],
   'test-models': [
     'core',
     'evaluation',

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
-import { writeJson } from '@vitvq/files';
+import { FolderLock, writeJson } from '@vitvq/files';
 import { z } from 'zod';
 
 /** What a stage came to. */
@@ -35,22 +35,36 @@ const stageSchema = z.strictObject({ result: z.unknown(), seconds: z.number() })
 export class RunFolder<Stage extends string> {
   readonly path: string;
   readonly #stages: readonly Stage[];
+  readonly #lock: FolderLock;
 
-  private constructor(path: string, stages: readonly Stage[]) {
+  private constructor(path: string, stages: readonly Stage[], lock: FolderLock) {
     this.path = path;
     this.#stages = stages;
+    this.#lock = lock;
   }
 
   /**
-   * Opens a folder, which is created if need be.
+   * Opens a folder, which is created if need be. No other program opens it until this one ends or
+   * closes it.
    * @throws {ConfigError} when it holds a run of other settings
-   * @throws {DataError} when what it holds cannot be read
+   * @throws {DataError} when another program has opened it, when it cannot be written to, and when
+   *   what it holds cannot be read
    */
-  static async open<Stage extends string>(
+  static async open<Stage extends string>(path: string, options: RunFolderOptions<Stage>): Promise<RunFolder<Stage>> {
+    const lock = await FolderLock.acquire(path);
+    try {
+      await RunFolder.#prepare(path, options);
+      return new RunFolder(path, options.stages, lock);
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  static async #prepare(
     path: string,
-    { settings, stages, fresh = false, outcome = [] }: RunFolderOptions<Stage>,
-  ): Promise<RunFolder<Stage>> {
-    await mkdir(path, { recursive: true });
+    { settings, stages, fresh = false, outcome = [] }: RunFolderOptions<string>,
+  ): Promise<void> {
     if (fresh) {
       const names = [SETTINGS_FILE, ...outcome, ...stages, ...stages.map((name) => `${name}.json`)];
       for (const name of names) await rm(join(path, name), { recursive: true, force: true });
@@ -66,7 +80,11 @@ export class RunFolder<Stage extends string> {
       });
     }
     if (earlier === undefined) await writeJson(file, settings);
-    return new RunFolder(path, stages);
+  }
+
+  /** Lets other programs open the folder. The end of the program does so too. */
+  async close(): Promise<void> {
+    await this.#lock.release();
   }
 
   /** Where a stage keeps its files, such as checkpoints. */

@@ -30,6 +30,7 @@ describe('RunFolder', () => {
     const done = await before.stage('second', schema, give(7));
     expect(done.result).toEqual({ value: 7 });
     expect(await readdir(before.of('second'))).toEqual([]);
+    await before.close();
 
     const after = await RunFolder.open(path, { settings, stages });
     expect(await after.stage('second', schema, give(8))).toEqual(done);
@@ -48,10 +49,35 @@ describe('RunFolder', () => {
     await folder.stage('first', schema, give(1));
     await writeFile(join(path, 'report.html'), '');
     await writeFile(join(path, 'mine.txt'), '');
+    await folder.close();
     await expect(RunFolder.open(path, { settings: { seed: 1 }, stages })).rejects.toThrow(ConfigError);
-    await RunFolder.open(path, { settings: { seed: 1 }, stages, fresh: true, outcome: ['report.html'] });
+    const other = await RunFolder.open(path, {
+      settings: { seed: 1 },
+      stages,
+      fresh: true,
+      outcome: ['report.html'],
+    });
+    await other.close();
     expect((await readdir(path)).sort()).toEqual(['mine.txt', 'settings.json']);
     expect(JSON.parse(await readFile(join(path, 'settings.json'), 'utf8'))).toEqual({ seed: 1 });
+  });
+
+  it('is open in one program at a time, and keeps what that has from --fresh of another', async () => {
+    const folder = await RunFolder.open(path, { settings, stages });
+    await folder.stage('first', schema, give(1));
+    const second = RunFolder.open(path, { settings, stages, fresh: true });
+    await expect(second).rejects.toThrow(DataError);
+    await expect(second).rejects.toThrow(`${path}: expected a folder that no other run writes to`);
+    expect((await folder.stage('first', schema, give(2))).result).toEqual({ value: 1 });
+    await folder.close();
+    await (await RunFolder.open(path, { settings, stages })).close();
+  });
+
+  it('says at once where nothing can be written', async () => {
+    await writeFile(join(path, 'file'), '');
+    await expect(RunFolder.open(join(path, 'file', 'run'), { settings, stages })).rejects.toThrow(
+      `${join(path, 'file', 'run')}: expected to create the folder, got a file where a directory should be (ENOTDIR).`,
+    );
   });
 
   it('says which file it cannot read', async () => {

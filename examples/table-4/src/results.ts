@@ -1,8 +1,8 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError, DataError, firstImages, type HostImages } from '@vitvq/core';
-import { writeJson } from '@vitvq/files';
+import { assertWritableFolder, createFolder, writeJson } from '@vitvq/files';
 import { comparisonGrid, writePng } from '@vitvq/report';
 import type { Settings, Variant } from './config.js';
 import type { Result } from './train-variant.js';
@@ -34,11 +34,12 @@ export interface Results {
 
 /**
  * @throws {ConfigError} when the folder holds results of other settings
- * @throws {DataError} when they cannot be read
+ * @throws {DataError} when they cannot be read, or nothing can be written to the folder
  */
 export async function openResults(out: string, settings: Settings): Promise<Results> {
   const file = join(out, 'results.json');
-  await mkdir(out, { recursive: true });
+  await assertWritableFolder(out);
+  await createFolder(out);
   const kept = new Map<string, Result>(Object.entries(await readEarlier(file, settings)));
   return {
     of: ({ name }) => kept.get(name),

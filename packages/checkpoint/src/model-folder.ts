@@ -1,8 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { assertInteger } from '@vitvq/core';
-import { createFolder, namesIn, removeFile, removeTemporaryFiles, writeAtomically, writeJson } from '@vitvq/files';
+import { finishReplacement, namesIn, replaceFiles, writeJson, writeWhole } from '@vitvq/files';
 import { readJsonObject } from './internal/json-file.js';
 import { layOut } from './internal/layout.js';
 import {
@@ -33,10 +31,11 @@ export interface WriteModelOptions {
 
 /**
  * Writes a model as a folder in the layout of model hubs: `config.json`, and `model.safetensors` or
- * several files under `model.safetensors.index.json`. The folder is created when it is missing.
- * Tensors of a source (`variableTensors`) are held one at a time. config.json is written last: a
- * folder without it is not a model yet, and when writing fails (a full disk), a model that was
- * there before is unchanged.
+ * several files under `model.safetensors.index.json`. The folder is created when it is missing; its
+ * other files stay. Tensors of a source (`variableTensors`) are held one at a time.
+ *
+ * The files of a model are replaced as one: when writing fails (a full disk) or the process is
+ * killed, `openModel` finds the model that was there before or the whole new one.
  * @throws {ConfigError} when `config` holds what JSON cannot (naming its path), or for names that
  *   the format cannot hold
  * @throws {ShapeError} when the values of a tensor do not fill its shape
@@ -51,66 +50,46 @@ export async function writeModel(
   assertInteger(maximumShardBytes, 'maximumShardBytes', 'writeModel');
   const config = encodeModelConfig(description, 'writeModel');
   const entries = layOut(tensors, join(folder, singleName));
-  await createFolder(folder);
-  await removeTemporaryFiles(folder, modelStem);
-  const before = await namesIn(folder);
   const shards = splitIntoShards(entries, maximumShardBytes);
-  let written: readonly string[] = [];
-  // config.json gets its name when the tensors have theirs; until then it is a temporary file.
-  await writeAtomically(join(folder, configName), async (output) => {
-    await output.append(config);
-    if (shards.length === 1) {
-      await writeShard(join(folder, singleName), tensors, entries);
-      written = [singleName];
-      return;
-    }
-    // New names keep the files of a model that was there before while the new ones are written.
-    const taken = before.some((name) => shardPattern.test(name));
-    const names = shardNames(taken ? `${modelStem}.${randomBytes(4).toString('hex')}` : modelStem, shards.length);
-    await writeShardsAndIndex(folder, names, shards, tensors);
-    written = [indexName, ...names];
-    // With both there, the single file would be the model.
-    await fs.rm(join(folder, singleName), { force: true });
+  await replaceFiles(folder, {
+    isReplaced: isModelFile,
+    write: async (staging) => {
+      const names = shards.length === 1 ? [singleName] : shardNames(modelStem, shards.length);
+      for (const [index, name] of names.entries()) await writeShard(join(staging, name), tensors, shards[index]!);
+      const index = shards.length === 1 ? [] : [indexName];
+      if (index.length > 0) await writeIndex(join(staging, indexName), names, shards);
+      await writeWhole(join(staging, configName), config);
+      return [...names, ...index, configName];
+    },
   });
-  for (const name of before) {
-    const isOurs = name === singleName || name === indexName || shardPattern.test(name);
-    if (isOurs && !written.includes(name)) {
-      await removeFile(join(folder, name), 'to remove a file of the model that was there before');
-    }
-  }
 }
 
-/** Writes tensors as several files and then their index. A failure leaves none of the files. */
-async function writeShardsAndIndex(
-  folder: string,
+/** Returns whether a file of a model folder belongs to the model. */
+function isModelFile(name: string): boolean {
+  return name === configName || name === singleName || name === indexName || shardPattern.test(name);
+}
+
+async function writeIndex(
+  file: string,
   names: readonly string[],
   shards: readonly (readonly WritableEntry[])[],
-  tensors: WritableTensors,
 ): Promise<void> {
-  try {
-    const weightMap: [string, string][] = [];
-    for (const [index, name] of names.entries()) {
-      await writeShard(join(folder, name), tensors, shards[index]!);
-      for (const entry of shards[index]!) weightMap.push([entry.name, name]);
-    }
-    const totalSize = shards.at(-1)!.at(-1)!.end;
-    await writeJson(join(folder, indexName), {
-      metadata: { total_size: totalSize },
-      weight_map: Object.fromEntries(weightMap),
-    });
-  } catch (error) {
-    for (const name of names) await fs.rm(join(folder, name), { force: true });
-    throw error;
-  }
+  const weightMap = shards.flatMap((shard, index) => shard.map(({ name }) => [name, names[index]!] as const));
+  await writeJson(file, {
+    metadata: { total_size: shards.at(-1)!.at(-1)!.end },
+    weight_map: Object.fromEntries(weightMap),
+  });
 }
 
 /**
  * Opens a model folder. The tensors are those of `model.safetensors` or, where that is missing, of
  * the files that `model.safetensors.index.json` names. The folder may come from anywhere:
- * everything is validated, except `config`. The caller closes the model.
+ * everything is validated, except `config`. A replacement of the model that was interrupted is
+ * finished first. The caller closes the model.
  * @throws {DataError} naming the file and the problem
  */
 export async function openModel(folder: string): Promise<OpenedModel> {
+  await finishReplacement(folder, isModelFile);
   const tensorFile = tensorFileOf(await namesIn(folder), folder);
   const configFile = join(folder, configName);
   const json = await readJsonObject(configFile, configNoun, configLimits);

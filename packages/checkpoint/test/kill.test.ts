@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { foldIn, randomBits, randomKey } from '@vitvq/core';
 import { it } from '@vitvq/test-utils/node';
 import { describe, expect } from 'vitest';
-import { listCheckpoints, readCheckpoint, writeCheckpoint } from '../src/index.js';
+import { listCheckpoints, openModel, readCheckpoint, writeCheckpoint } from '../src/index.js';
 
 const names = ['a', 'b', 'c', 'd'];
 const length = 50_000;
@@ -30,7 +30,12 @@ const program = `
   }`;
 
 /** Kills the program some time after its first step, and returns the last step that it printed. */
-async function runAndKill(folder: string, maximumShardBytes: number, milliseconds: number): Promise<number> {
+async function runAndKill(
+  folder: string,
+  maximumShardBytes: number,
+  milliseconds: number,
+  killed = program,
+): Promise<number> {
   const child = spawn(
     process.execPath,
     [
@@ -39,7 +44,7 @@ async function runAndKill(folder: string, maximumShardBytes: number, millisecond
       '--conditions=@vitvq/source',
       '--input-type=module',
       '-e',
-      program,
+      killed,
       folder,
       String(maximumShardBytes),
     ],
@@ -79,5 +84,36 @@ describe.skipIf(process.platform === 'win32').each([
     }
     await writeCheckpoint(folder, { step: 10 ** 6, tensors: new Map(), state: null }, { keep: 1 });
     expect(await fs.readdir(folder)).toEqual(['checkpoint-01000000.safetensors']);
+  });
+});
+
+/** Writes models one after the other into one folder, and prints each number that is written. */
+const modelProgram = `
+  import { openModel, writeModel } from ${JSON.stringify(built)};
+  const [folder, maximumShardBytes] = process.argv.slice(1);
+  const before = await openModel(folder).catch(() => undefined);
+  for (let number = (before?.config ?? 0) + 1; ; number++) {
+    const tensors = new Map(${JSON.stringify(names)}.map((name) =>
+      [name, { shape: [${length}], data: new Float32Array(${length}).fill(number) }]));
+    // One file and several by turns, so that the files of the one before are obsolete.
+    const maximum = number % 2 === 0 ? 2 ** 30 : Number(maximumShardBytes);
+    await writeModel(folder, { type: 'x', config: number }, tensors, { maximumShardBytes: maximum });
+    console.log(number);
+  }`;
+
+describe.skipIf(process.platform === 'win32')('a process that is killed while it writes models', () => {
+  it('leaves one whose weights belong to its config', async ({ temporaryFolder: folder }) => {
+    await fs.writeFile(join(folder, 'README.md'), 'ours');
+    for (const time of randomBits(foldIn(randomKey(12), 0), 3)) {
+      const safe = await runAndKill(folder, 4 * length, time % 40, modelProgram);
+      const model = await openModel(folder);
+      expect(model.config).toBeGreaterThanOrEqual(safe);
+      for (const entry of model.entries) {
+        expect((await model.read(entry)).data).toEqual(new Float32Array(length).fill(model.config as number));
+      }
+      expect(model.entries).toHaveLength(names.length);
+      await model.close();
+    }
+    expect(await fs.readFile(join(folder, 'README.md'), 'utf8')).toBe('ours');
   });
 });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
@@ -105,6 +105,12 @@ describe('vitvq', () => {
     const { status, stderr } = vitvq('import', '--out', 'm', '--ignore', 'a.B', '--ignore', 'c.*', 'nowhere.ckpt');
     expect(status).toBe(1);
     expect(stderr).toMatch(/^vitvq: nowhere\.ckpt: .*\n$/);
+  });
+
+  test.skipIf(!existsSync('/proc/self'))('import says that nothing can be written before it reads the file', () => {
+    const { status, stderr } = vitvq('import', '--out', '/proc/self', 'nowhere.ckpt');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^vitvq: \/proc\/self: expected a folder that can be written to, got .*\n$/);
   });
 
   test('an unknown command is named, with the nearest one', () => {

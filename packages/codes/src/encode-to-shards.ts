@@ -5,6 +5,7 @@ import type { Tensor4D } from '@tensorflow/tfjs-core';
 import {
   assertInteger,
   ConfigError,
+  DataError,
   formatShape,
   concatenate,
   countOf,
@@ -15,6 +16,7 @@ import {
   type ImageBatch,
 } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
+import { removeTemporaryFiles, withFolderLock } from '@vitvq/files';
 import type { Conditioner } from '@vitvq/transformers';
 import {
   assertSameConfiguration,
@@ -27,6 +29,9 @@ import {
   type ShardPlace,
   type ShardRows,
 } from './internal/shard.js';
+
+/** Number of shards that may wait for a full disk. */
+const maximumWaitingShards = 4;
 
 /** Batches of all images again and again; `createBatches` of @vitvq/data makes one. */
 export interface RepeatedImages extends BatchSource<ImageBatch> {
@@ -57,14 +62,17 @@ export interface EncodeToShardsOptions {
    * @default 1
    */
   readonly views?: number;
-  /** Where the shards go; created if need be. One process at a time writes there. */
+  /** Where the shards go; created if need be. One call at a time writes there. */
   readonly directory: string;
   /**
    * Conditions that need the images (`CodeConditioner`) are computed as well and kept beside the
    * codes.
    */
   readonly conditioner?: Conditioner;
-  /** Batches a file; so much is held in memory. @default 64 */
+  /**
+   * Batches a file; so much is held in memory, and up to four times more while the disk is full.
+   * @default 64
+   */
   readonly batchesPerShard?: number;
   /** Called after each batch, and after each shard that was there already. */
   readonly onProgress?: (progress: EncodeProgress) => void;
@@ -79,18 +87,29 @@ export interface EncodeToShardsOptions {
  *
  * A call that was stopped or killed can be repeated. It verifies the shards that exist, encodes the
  * others, and writes the same bytes as an uninterrupted call. It encodes one batch of an existing
- * shard again to check that tokenizer and images are the same.
+ * shard again to check that tokenizer and images are the same. Shards that a full disk does not
+ * take wait in memory while the next ones are encoded.
  * @returns the number of images in each view
  * @throws {ConfigError} when the folder was begun with another tokenizer, other images or options
- * @throws {DataError} for a damaged shard, and when a shard cannot be written
+ * @throws {DataError} for a damaged shard, when shards cannot be written, and when another call
+ *   writes to the folder
  */
 export async function encodeToShards(options: EncodeToShardsOptions): Promise<{ readonly images: number }> {
-  const { tokenizer, openBatches, views = 1, directory, conditioner, batchesPerShard = 64 } = options;
+  const { views = 1, directory, batchesPerShard = 64 } = options;
   const where = 'encodeToShards';
   assertInteger(views, 'views', where);
   assertInteger(batchesPerShard, 'batchesPerShard', where);
-  await fs.mkdir(directory, { recursive: true });
-  await removeUnfinished(directory);
+  return withFolderLock(directory, () => encodeInto(options, views, batchesPerShard));
+}
+
+async function encodeInto(
+  options: EncodeToShardsOptions,
+  views: number,
+  batchesPerShard: number,
+): Promise<{ images: number }> {
+  const { tokenizer, openBatches, directory, conditioner } = options;
+  // What a killed process left behind.
+  await removeTemporaryFiles(directory, 'codes-', 0);
   const encoder = new Encoder(tokenizer, conditioner);
   const batches = new SeekableBatches(openBatches);
   try {
@@ -129,6 +148,7 @@ async function encodeAll(
   const encode = async (position: number): Promise<ShardRows> =>
     (await encoder.encode(await batches.at(position), position % batchesPerView)).rows;
 
+  const writer = new ShardWriter(configuration);
   let images = 0;
   let isChecked = false;
   for (const [number, place] of places.entries()) {
@@ -145,17 +165,48 @@ async function encodeAll(
     } else {
       const parts: ShardRows[] = [];
       for (let position = begin; position < end; position++) {
+        if (signal?.aborted) await writer.finish();
         signal?.throwIfAborted();
         parts.push(await encode(position));
         if (position + 1 < end) tell(number, position + 1);
       }
       rows = joined(parts);
-      await writeShard(file, configuration, rows);
+      await writer.write(file, rows);
       tell(number + 1, end);
     }
     if (place.view === 0) images += rows.indices.length;
   }
+  await writer.finish();
   return { images };
+}
+
+/** Writes shards in order; those that the disk does not take wait for the next attempt. */
+class ShardWriter {
+  readonly #configuration: ShardConfiguration;
+  readonly #waiting: { readonly file: string; readonly rows: ShardRows }[] = [];
+
+  constructor(configuration: ShardConfiguration) {
+    this.#configuration = configuration;
+  }
+
+  /** @throws {DataError} when too many wait */
+  async write(file: string, rows: ShardRows): Promise<void> {
+    this.#waiting.push({ file, rows });
+    try {
+      await this.finish();
+    } catch (error) {
+      if (!(error instanceof DataError) || this.#waiting.length > maximumWaitingShards) throw error;
+      process.emitWarning(`${error.message} The shard waits for the next attempt.`, 'VitvqCodesWarning');
+    }
+  }
+
+  /** Writes what waits. @throws {DataError} when the disk still does not take it */
+  async finish(): Promise<void> {
+    for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
+      await writeShard(next.file, this.#configuration, next.rows);
+      this.#waiting.shift();
+    }
+  }
 }
 
 /** Batches by number; going on from one to the next does not open them again. */
@@ -285,13 +336,6 @@ function joined(parts: readonly ShardRows[]): ShardRows {
     labels: optional('labels'),
     conditions: optional('conditions'),
   };
-}
-
-/** What a killed process left behind. */
-async function removeUnfinished(directory: string): Promise<void> {
-  for (const name of await fs.readdir(directory)) {
-    if (/^\.codes-.+\.tmp$/.test(name)) await fs.rm(join(directory, name), { force: true });
-  }
 }
 
 async function exists(file: string): Promise<boolean> {

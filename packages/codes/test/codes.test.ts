@@ -1,6 +1,6 @@
 import '@tensorflow/tfjs';
 import { execFile } from 'node:child_process';
-import { promises as fs } from 'node:fs';
+import { promises as fs, mkdirSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -146,6 +146,52 @@ describe('encodeToShards', () => {
     await fs.writeFile(join(other, '.codes-000-00001.safetensors.0123456789ab.tmp'), 'half');
     await encode({ directory: other });
     expect(await contents(other)).toEqual(straight);
+  });
+
+  it('keeps shards that the disk does not take for a while, and writes the same bytes later', async () => {
+    await encode();
+    const straight = await contents(directory);
+    const other = join(directory, 'other');
+    const inTheWay = join(other, 'codes-000-00000.safetensors');
+    const warnings: string[] = [];
+    const listen = ({ message }: Error): void => void warnings.push(message);
+    process.on('warning', listen);
+    let calls = 0;
+    await encode({
+      directory: other,
+      onProgress: () => {
+        calls++;
+        if (calls === 1) mkdirSync(inTheWay);
+        if (calls === 4) rmdirSync(inTheWay);
+      },
+    });
+    process.off('warning', listen);
+    expect(await contents(other)).toEqual(straight);
+    expect(warnings.filter((message) => message.includes(other))).toEqual(
+      Array(2).fill(expect.stringMatching(/codes-000-00000\.safetensors: expected to write the file.*The shard waits/)),
+    );
+  });
+
+  it('ends with an error where the disk never takes the shards', async () => {
+    const inTheWay = join(directory, 'codes-000-00000.safetensors');
+    let calls = 0;
+    const onProgress = (): void => {
+      if (++calls === 1) mkdirSync(inTheWay);
+    };
+    const failing = encode({ onProgress });
+    await expect(failing).rejects.toThrow(DataError);
+    await expect(failing).rejects.toThrow(`${inTheWay}: expected to write the file`);
+  });
+
+  it('refuses a second call for the same folder while the first one runs', async () => {
+    const refused: unknown[] = [];
+    const onProgress = (): void => void refused.push(encode().catch((error: unknown) => error));
+    const first = encode({ onProgress });
+    await first;
+    expect(await refused[0]).toMatchObject({ name: 'DataError', where: directory });
+    expect(String(await refused[0])).toContain('expected a folder that no other run writes to');
+    await Promise.all(refused);
+    expect([...(await contents(directory)).keys()].filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
   it('keeps conditions that need the images', async () => {

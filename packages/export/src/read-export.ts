@@ -3,15 +3,18 @@ import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError } from '@vitvq/core';
+import { finishReplacement } from '@vitvq/files';
 import { z } from 'zod';
-import { manifestName, manifestSchema } from './internal/manifest-schema.js';
+import { isExportFile, manifestName, manifestSchema } from './internal/manifest-schema.js';
 import type { ExportedGraph, ExportManifest } from './manifest.js';
 
 /**
  * Reads the manifest of an exported folder and compares every file that it names with its checksum.
+ * An export that was interrupted while it replaced another one is finished first.
  * @throws {DataError} naming the file that is missing, damaged or of another version
  */
 export async function readExport(folder: string): Promise<ExportManifest> {
+  await finishReplacement(folder, isExportFile);
   const manifest = await readManifest(folder);
   for (const graph of graphsOf(manifest)) await assertIntact(folder, graph);
   return manifest;

@@ -130,8 +130,8 @@ describe('exportTokenizer', () => {
   it('leaves nothing behind where the files compute something else', async () => {
     const folder = await temporaryFolder();
     const tokenizer = tinyTokenizer();
-    await mkdir(join(folder, '.export-killed'));
-    await utimes(join(folder, '.export-killed'), 1e9, 1e9);
+    await mkdir(join(folder, '.replacement.0123456789ab.tmp'));
+    await utimes(join(folder, '.replacement.0123456789ab.tmp'), 1e9, 1e9);
     await exportTokenizer(tokenizer, folder, { verify: false });
     const before = await readFile(join(folder, 'vitvq.json'), 'utf8');
     const failing = exportTokenizer(tokenizer, folder, { weights: 'float16', verify: { tolerance: 1e-7 } });

@@ -1,3 +1,4 @@
+export { AppendOnlyFile } from './append-only-file.js';
 export { defaultCacheDirectory } from './cache-directory.js';
 export {
   contentBytes,
@@ -8,10 +9,15 @@ export {
   type Received,
 } from './download.js';
 export { createFolder, namesIn, removeFile } from './folder.js';
+export { FolderLock, withFolderLock } from './folder-lock.js';
 export { InputFile } from './input-file.js';
+export { LineLog, type LineLogOptions } from './line-log.js';
+export { readLines, type Line } from './read-lines.js';
 export { regularFileSize } from './regular-file.js';
 export { removeAbandoned } from './remove-abandoned.js';
+export { finishReplacement, replaceFiles, type ReplaceFilesOptions } from './replace-files.js';
 export { sha256OfFile, updateHash } from './sha256.js';
 export { systemReason } from './system-reason.js';
+export { assertRoom, assertWritableFolder } from './writable-folder.js';
 export { removeTemporaryFiles, writeAtomically, type OutputFile } from './write-atomically.js';
 export { writeJson, writeWhole } from './write-file.js';

@@ -66,7 +66,7 @@ export async function writeAtomically(file: string, fill: (output: OutputFile) =
 }
 
 /** Makes a rename survive a power cut. Windows has no such call and needs none. */
-async function syncDirectory(directory: string): Promise<void> {
+export async function syncDirectory(directory: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await fs.open(directory, 'r');
   try {
@@ -77,10 +77,11 @@ async function syncDirectory(directory: string): Promise<void> {
 }
 
 /**
- * Removes temporary files of {@link writeAtomically} that a killed process left in a directory more
- * than an hour ago.
+ * Removes temporary files of {@link writeAtomically} that a killed process left in a directory.
  * @param prefix  beginning of the names of the files that were being written
+ * @param hours  age from which on a file counts as left behind; 0 for who alone writes to the
+ *   directory. @default 1
  */
-export function removeTemporaryFiles(directory: string, prefix = ''): Promise<void> {
-  return removeAbandoned(directory, (name) => temporaryName.test(name) && name.startsWith(`.${prefix}`));
+export function removeTemporaryFiles(directory: string, prefix = '', hours = 1): Promise<void> {
+  return removeAbandoned(directory, (name) => temporaryName.test(name) && name.startsWith(`.${prefix}`), hours);
 }

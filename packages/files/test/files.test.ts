@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { promises as fs } from 'node:fs';
+import { existsSync, promises as fs } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -7,6 +7,8 @@ import { ConfigError, DataError } from '@vitvq/core';
 import { it } from '@vitvq/test-utils/node';
 import { afterEach, beforeEach, describe, expect } from 'vitest';
 import {
+  assertRoom,
+  assertWritableFolder,
   contentBytes,
   createFolder,
   downloadOnce,
@@ -65,6 +67,33 @@ it('writeJson ends with a line break, createFolder makes the folders above', asy
   expect(await fs.readFile(join(folder, 'a', 'b', 'c.json'), 'utf8')).toBe('{\n  "d": [\n    1\n  ]\n}\n');
   await fs.writeFile(join(folder, 'file'), '');
   await expect(createFolder(join(folder, 'file', 'x'))).rejects.toThrow('(ENOTDIR)');
+});
+
+describe('a folder to write to', () => {
+  it('is tried before a long work, and nothing is left of it', async () => {
+    await assertWritableFolder(folder);
+    await assertWritableFolder(join(folder, 'new', 'er'));
+    expect(await fs.readdir(folder)).toEqual([]);
+    await fs.writeFile(join(folder, 'file'), '');
+    const below = join(folder, 'file', 'below');
+    await expect(assertWritableFolder(below)).rejects.toThrow(DataError);
+    await expect(assertWritableFolder(below)).rejects.toThrow(
+      `${below}: expected a folder that can be written to, got a file where a directory should be (ENOTDIR). Make room or`,
+    );
+  });
+
+  it.skipIf(!existsSync('/proc/self'))('may take no files at all', async () => {
+    await expect(assertWritableFolder('/proc/self')).rejects.toThrow(
+      /^\/proc\/self: expected a folder that can be written to, got /,
+    );
+  });
+
+  it('must have room', async () => {
+    await assertRoom(folder, 1, 'a checkpoint');
+    await expect(assertRoom(folder, 2 ** 60, 'a checkpoint')).rejects.toThrow(
+      /: expected room for a checkpoint, 1099511627776\.0 MiB, got \d+\.\d MiB free\. Make room or choose another folder\.$/,
+    );
+  });
 });
 
 describe('folders', () => {

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DataError } from '@vitvq/core';
 import { type StepReport } from '@vitvq/training';
 import { useEngine } from '@vitvq/engine';
 import { tinyBatches, tinyConfig, tinyImages, tinyTokenizerTraining } from '@vitvq/test-models';
@@ -33,6 +34,21 @@ async function train(options: Partial<TokenizerTrainerOptions> = {}): Promise<St
 
 describe('evaluations and previews', () => {
   const images = tinyImages(4, 77);
+
+  it('need images, and say so before a step is trained', () => {
+    const [, height, width, channels] = images.shape;
+    const none = { data: new Float32Array(0), shape: [0, height, width, channels] as const };
+    for (const option of ['evaluation', 'preview']) {
+      const create = (): unknown => tinyGanTrainer({ [option]: { images: none } });
+      expect(create).toThrow(DataError);
+      expect(create).toThrow(
+        new RegExp(
+          `^createTokenizerTrainer ${option}\\.images: expected at least one image, got \\[0, .*\\]\\. ` +
+            `Hold images out, or leave ${option} away\\.$`,
+        ),
+      );
+    }
+  });
 
   it('previews at fixed images, often at first, and shows them in TensorBoard', async () => {
     const trainer = tinyGanTrainer({

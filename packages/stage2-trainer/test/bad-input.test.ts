@@ -219,3 +219,37 @@ function once(changes: object): ReturnType<typeof tinyCodeBatches> {
   const batch = { tokens: new Int32Array(12), shape: [2, 6], labels: Int32Array.of(0, 1), ...changes };
   return { next: () => Promise.resolve(batch), close: () => undefined };
 }
+
+describe('an evaluation on held-out data', () => {
+  it('of which there is none is refused before the first step', async () => {
+    const reports: number[] = [];
+    const openBatches = (startAt: number) => {
+      reports.push(startAt);
+      return tinyCodeBatches(startAt);
+    };
+    const padding = { ...(await tinyCodeBatches(0).next()), count: 0 };
+    for (const batches of [[], [padding]]) {
+      const training = train({ openBatches, evaluation: { openBatches: () => batches } });
+      await expect(training).rejects.toThrow(DataError);
+      await expect(training).rejects.toThrow(
+        'createTransformerTrainer, evaluation.openBatches: expected at least one held-out image, got none. Hold images out',
+      );
+    }
+    expect(reports).toEqual([]);
+  });
+
+  it('is looked at once more, and closed, at the start', async () => {
+    const opened = { count: 0, closed: 0 };
+    async function* batches() {
+      opened.count++;
+      try {
+        yield await tinyCodeBatches(0).next();
+        yield await tinyCodeBatches(1).next();
+      } finally {
+        opened.closed++;
+      }
+    }
+    await train({ evaluation: { openBatches: batches } });
+    expect(opened).toEqual({ count: 2, closed: 2 });
+  });
+});

@@ -1,5 +1,6 @@
 import { ConfigError, DataError, assertInRange, assertInteger, type RgbImage } from '@vitvq/core';
-import { EventFile } from './internal/event-file.js';
+import type { AppendOnlyFile } from '@vitvq/files';
+import { createEventFile } from './internal/event-file.js';
 import { encodeEvent, type EventContent } from './internal/event.js';
 import { countHistogram } from './internal/histogram.js';
 import { copyImage, describePng, encodePicture } from './internal/picture.js';
@@ -40,7 +41,7 @@ const pieceBytes = 2 ** 20;
  * process at a time may write to a folder.
  */
 export class TensorBoardWriter {
-  readonly #file: EventFile;
+  readonly #file: AppendOnlyFile;
   readonly #framer: RecordFramer;
   readonly #flushMilliseconds: number;
   readonly #maximumPendingBytes: number;
@@ -53,7 +54,7 @@ export class TensorBoardWriter {
   #failure: unknown;
   #closing: Promise<void> | undefined;
 
-  private constructor(file: EventFile, framer: RecordFramer, flushSeconds: number, maximumPendingBytes: number) {
+  private constructor(file: AppendOnlyFile, framer: RecordFramer, flushSeconds: number, maximumPendingBytes: number) {
     this.#file = file;
     this.#framer = framer;
     this.#flushMilliseconds = flushSeconds * 1000;
@@ -75,7 +76,7 @@ export class TensorBoardWriter {
     assertInRange(flushSeconds, 'flushSeconds', where, 0, 86_400);
     assertInteger(maximumPendingBytes, 'maximumPendingBytes', where);
     const writer = new TensorBoardWriter(
-      await EventFile.create(directory),
+      await createEventFile(directory),
       await RecordFramer.create(),
       flushSeconds,
       maximumPendingBytes,
@@ -166,8 +167,6 @@ export class TensorBoardWriter {
       if (!(error instanceof DataError)) throw error;
       const { where, expected, got } = error;
       throw new DataError({ where, expected, got, fix: `${this.#pending.length} events are lost.` }, { cause: error });
-    } finally {
-      await this.#file.close();
     }
   }
 

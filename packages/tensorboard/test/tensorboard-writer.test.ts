@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { ConfigError, DataError, ShapeError, type RgbImage } from '@vitvq/core';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { TensorBoardWriter } from '../src/index.js';
+import { removeEventFiles, TensorBoardWriter } from '../src/index.js';
 import { readEvents, readRecords, type ReadEvent } from './read-events.js';
 
 const parent = await fs.mkdtemp(join(tmpdir(), 'vitvq-tensorboard-'));
@@ -122,6 +122,18 @@ describe('a run that resumes', () => {
   });
 });
 
+describe('a run that replaces another one', () => {
+  it('removes its event files and no others', async () => {
+    const writer = await TensorBoardWriter.open(folder);
+    await writer.close();
+    const others = ['events.out.tfevents.1700000000.elsewhere.1', 'notes.txt'];
+    for (const name of others) await fs.writeFile(join(folder, name), '');
+    await removeEventFiles(folder);
+    expect((await fs.readdir(folder)).sort()).toEqual(others);
+    await removeEventFiles(join(folder, 'none'));
+  });
+});
+
 describe('a process that is killed', () => {
   it('loses nothing that was flushed', async () => {
     const built = fileURLToPath(new URL('../src/index.ts', import.meta.url));
@@ -178,7 +190,7 @@ describe('a full disk', () => {
   beforeEach(() => {
     failing.now = false;
     const open = fs.open;
-    vi.spyOn(fs, 'open').mockImplementationOnce(async (...parameters) => {
+    vi.spyOn(fs, 'open').mockImplementation(async (...parameters) => {
       const handle = await open(...parameters);
       const write = handle.write.bind(handle);
       vi.spyOn(handle, 'write').mockImplementation((async (
@@ -204,7 +216,7 @@ describe('a full disk', () => {
     writer.scalar('x', 2, 2);
     writer.image('p', { width: 2, height: 2, data: new Uint8Array(12) }, 2);
     await expect(writer.flush()).rejects.toThrow(
-      `${writer.file}: expected to write events, got ENOSPC: no space left on device, write.`,
+      `${writer.file}: expected to append to the file, got no space left on the device (ENOSPC).`,
     );
     expect((await fs.stat(writer.file)).size).toBe(size);
     writer.scalar('x', 3, 3); // adding goes on
@@ -225,7 +237,7 @@ describe('a full disk', () => {
     failing.now = true;
     writer.scalar('x', 1, 1);
     writer.scalar('x', 2, 2);
-    await expect(writer.close()).rejects.toThrow('no space left on device, write. 2 events are lost.');
+    await expect(writer.close()).rejects.toThrow('no space left on the device (ENOSPC). 2 events are lost.');
     expect(await scalars(writer.file)).toEqual([]);
     expect(() => writer.scalar('x', 1, 1)).toThrow('a closed one');
   });
@@ -250,14 +262,16 @@ describe('what cannot be written', () => {
     const file = join(folder, 'file');
     await fs.writeFile(file, '');
     await expect(TensorBoardWriter.open(join(file, 'logs'))).rejects.toThrow(
-      `${join(file, 'logs')}: expected to create an event file, got ENOTDIR`,
+      `${join(file, 'logs')}: expected to create an event file, got a file where a directory should be (ENOTDIR)`,
     );
   });
 
   it.skipIf(!existsSync('/dev/full'))('is a device that is really full', async () => {
     const open = fs.open;
-    vi.spyOn(fs, 'open').mockImplementationOnce(() => open('/dev/full', 'w'));
-    await expect(TensorBoardWriter.open(folder)).rejects.toThrow('expected to write events, got ENOSPC');
+    vi.spyOn(fs, 'open').mockImplementation(() => open('/dev/full', 'w'));
+    await expect(TensorBoardWriter.open(folder)).rejects.toThrow(
+      'expected to append to the file, got no space left on the device (ENOSPC)',
+    );
   });
 
   it('is an event of a writer that is closed', async () => {

@@ -26,7 +26,7 @@ export {
 export { drawGrid, type Picture } from './picture.js';
 export { isPreviewDue, type PreviewSchedule } from './preview-schedule.js';
 export { readTrainedWeights, type TrainedWeightsOptions, type TrainedWeightsPlace } from './read-trained-weights.js';
-export { logCurve, readTrainingLog, type TrainingLogEntry } from './read-training-log.js';
+export { logCurve, readTrainingLog, type ReadTrainingLogOptions, type TrainingLogEntry } from './read-training-log.js';
 export { Trainer } from './trainer.js';
 export {
   type BestMetric,

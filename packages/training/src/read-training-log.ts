@@ -1,26 +1,46 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DataError } from '@vitvq/core';
+import { assertInteger, DataError } from '@vitvq/core';
+import { readLogLines, type LogEntry } from './internal/log-lines.js';
 import { METRICS_LOG_FILE } from './internal/metrics-log.js';
 
 /** Line of `metrics.jsonl`: the numbers of a step or an evaluation, by name. */
-export type TrainingLogEntry = { readonly event: string; readonly step: number } & Readonly<Record<string, unknown>>;
+export type TrainingLogEntry = LogEntry;
+
+/** Options of {@link readTrainingLog}. */
+export interface ReadTrainingLogOptions {
+  /**
+   * Number of entries of each event that are kept in memory. Of a longer log, every second, fourth
+   * and so on is returned, beginning with the first.
+   * @default 100,000
+   */
+  readonly maximumEntries?: number;
+  /**
+   * Called with a sentence that names the file, for each line that cannot be used and for a log
+   * that cannot be read.
+   * @default a warning of the process
+   */
+  readonly onWarning?: (message: string) => void;
+}
 
 /**
- * Reads what a training with a directory logged of its steps and evaluations, in order.
- * @throws {DataError} when there is no log, or a line is damaged
+ * Reads what a training with a directory logged of its steps and evaluations, in order. What cannot
+ * be read costs a warning and is left out, so that a finished training gets its report whatever its
+ * log looks like; without a log the result is empty.
+ * @throws {ConfigError} for an option out of range
  */
-export async function readTrainingLog(directory: string): Promise<TrainingLogEntry[]> {
-  const file = join(directory, METRICS_LOG_FILE);
+export async function readTrainingLog(
+  directory: string,
+  { maximumEntries = 100_000, onWarning = warn }: ReadTrainingLogOptions = {},
+): Promise<TrainingLogEntry[]> {
+  assertInteger(maximumEntries, 'maximumEntries', 'readTrainingLog', 2);
+  const thinned = new ThinnedLog(maximumEntries);
   try {
-    const lines = (await readFile(file, 'utf8')).split('\n').filter(Boolean);
-    return lines.map((line) => JSON.parse(line) as TrainingLogEntry);
+    for await (const { entry } of readLogLines(join(directory, METRICS_LOG_FILE), onWarning)) thinned.add(entry);
   } catch (error) {
-    throw new DataError(
-      { where: file, expected: 'the log of a training', got: (error as Error).message },
-      { cause: error },
-    );
+    if (!(error instanceof DataError)) throw error;
+    onWarning(error.message);
   }
+  return thinned.entries();
 }
 
 /** Returns the points `[step, value]` of one number in the log; entries without it are left out. */
@@ -29,4 +49,43 @@ export function logCurve(log: readonly TrainingLogEntry[], event: string, name: 
     const value = entry.event === event ? entry[name] : undefined;
     return typeof value === 'number' ? [[entry.step, value]] : [];
   });
+}
+
+function warn(message: string): void {
+  process.emitWarning(message, 'VitvqTrainingWarning');
+}
+
+/** A place in the log: entries keep their order when entries of another event are taken out. */
+interface Kept {
+  readonly entry: TrainingLogEntry;
+  /** Number of earlier entries of the same event. */
+  readonly index: number;
+}
+
+/** Entries of a log of any length, evenly thinned. */
+class ThinnedLog {
+  readonly #maximumEntries: number;
+  readonly #counts = new Map<string, { seen: number; kept: number; stride: number }>();
+  #kept: Kept[] = [];
+
+  constructor(maximumEntries: number) {
+    this.#maximumEntries = maximumEntries;
+  }
+
+  add(entry: TrainingLogEntry): void {
+    const { event } = entry;
+    const count = this.#counts.get(event) ?? { seen: 0, kept: 0, stride: 1 };
+    this.#counts.set(event, count);
+    const index = count.seen++;
+    if (index % count.stride !== 0) return;
+    this.#kept.push({ entry, index });
+    if (++count.kept <= this.#maximumEntries) return;
+    count.stride *= 2;
+    this.#kept = this.#kept.filter((kept) => kept.entry.event !== event || kept.index % count.stride === 0);
+    count.kept = this.#kept.filter((kept) => kept.entry.event === event).length;
+  }
+
+  entries(): TrainingLogEntry[] {
+    return this.#kept.map(({ entry }) => entry);
+  }
 }

@@ -34,8 +34,8 @@ export interface RunOptions<Batch> {
    */
   readonly openBatches: (startAt: number) => BatchSource<Batch> | Promise<BatchSource<Batch>>;
   /**
-   * Folder of checkpoints, `metrics.jsonl` and TensorBoard's event files; without one, nothing is
-   * written.
+   * Folder of checkpoints, `metrics.jsonl` and TensorBoard's event files, to which one run at a
+   * time writes; without one, nothing is written.
    */
   readonly directory?: string;
   /**

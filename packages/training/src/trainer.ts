@@ -4,6 +4,7 @@ import { assertGradientsRegistered } from './internal/assert-gradients-registere
 import { CheckpointPolicy } from './internal/checkpoint-policy.js';
 import { DivergenceGuard } from './internal/divergence-guard.js';
 import { Emitter, type Listener } from './internal/emitter.js';
+import { inRunDirectory } from './internal/run-directory.js';
 import { restoreRun } from './internal/restore-run.js';
 import { RunLog } from './internal/run-log.js';
 import { initialState } from './internal/run-state.js';
@@ -110,34 +111,12 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
    *   stay as they are
    * @throws {ConfigError} when the directory holds checkpoints of a run that was not restored, when
    *   the data is not that of the restored run, or when `best` names no metric of the task
-   * @throws {DataError} when an abort cannot write its checkpoint (elsewhere that is a warning)
+   * @throws {DataError} when another run writes to the directory, when the directory cannot be
+   *   written to, and when an abort cannot write its checkpoint (elsewhere that is a warning)
    */
-  async run({ signal }: { readonly signal?: AbortSignal } = {}): Promise<TrainingSummary<Evaluation>> {
-    const { openBatches, directory, tensorBoard = {} } = this.#options;
-    if (directory !== undefined) {
-      if (!this.#state.isRestored && this.#state.step === 0) await refuseForeignCheckpoints(directory);
-      await this.#warnOfLaterCheckpoints(directory);
-    }
-    const batches = await openBatches(this.#state.step);
-    let log: RunLog | undefined;
-    try {
-      this.#checkFingerprint(batches.fingerprint);
-      const onError = (error: Error): void => this.#warn('log-failed', `A log could not be written: ${error.message}`);
-      log = await RunLog.open(directory, this.#state, { tensorBoard, onError });
-      const checkpoints = this.#checkpointPolicy(log);
-      const collaborators = { state: this.#state, guard: this.#guard, events: this.#events };
-      return await new TrainingRun({
-        options: this.#options,
-        batches,
-        log,
-        checkpoints,
-        signal,
-        ...collaborators,
-      }).train();
-    } finally {
-      await log?.close();
-      await batches.close();
-    }
+  run({ signal }: { readonly signal?: AbortSignal } = {}): Promise<TrainingSummary<Evaluation>> {
+    const { directory, task } = this.#options;
+    return inRunDirectory(directory, task, () => this.#run(signal));
   }
 
   /**
@@ -153,6 +132,36 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
   dispose(): void {
     this.#guard.dispose();
     this.#options.task.dispose();
+  }
+
+  async #run(signal: AbortSignal | undefined): Promise<TrainingSummary<Evaluation>> {
+    const { openBatches, directory, tensorBoard = {}, evaluation, task } = this.#options;
+    if (evaluation) await task.assertHeldOut?.();
+    if (directory !== undefined) {
+      if (!this.#state.isRestored && this.#state.step === 0) await refuseForeignCheckpoints(directory);
+      await this.#warnOfLaterCheckpoints(directory);
+    }
+    const batches = await openBatches(this.#state.step);
+    let log: RunLog | undefined;
+    try {
+      this.#checkFingerprint(batches.fingerprint);
+      const onError = (error: Error): void => this.#warn('log-failed', `A log could not be written: ${error.message}`);
+      const onDamaged = (message: string): void => this.#warn('log-damaged', message);
+      log = await RunLog.open(directory, this.#state, { tensorBoard, onError, onDamaged });
+      const checkpoints = this.#checkpointPolicy(log);
+      const collaborators = { state: this.#state, guard: this.#guard, events: this.#events };
+      return await new TrainingRun({
+        options: this.#options,
+        batches,
+        log,
+        checkpoints,
+        signal,
+        ...collaborators,
+      }).train();
+    } finally {
+      await log?.close();
+      await batches.close();
+    }
   }
 
   #checkpointPolicy(log: RunLog): CheckpointPolicy {

@@ -23,8 +23,8 @@ export interface StepReport {
 export interface WarningReport {
   readonly step: number;
   /**
-   * `checkpoint-failed`, `later-checkpoints`, `log-failed`, `slow-data`, `step-skipped`, or one of
-   * the task's.
+   * `checkpoint-failed`, `later-checkpoints`, `log-damaged`, `log-failed`, `slow-data`,
+   * `step-skipped`, or one of the task's.
    */
   readonly code: string;
   readonly message: string;

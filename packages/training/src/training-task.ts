@@ -87,6 +87,11 @@ export interface TrainingTask<Batch, Evaluation = unknown, Preview = unknown> {
   isMilestone?(context: StepContext): boolean;
   /** Returns whether a batch holds neither NaN nor infinite values; asked after a failure. */
   isFinite(batch: Batch): boolean;
+  /**
+   * Makes sure that there is held-out data, at the start of a run that evaluates.
+   * @throws {DataError} when there is none
+   */
+  assertHeldOut?(): Promise<void>;
   /** Measures the model on held-out data. */
   evaluate?(): Promise<TaskEvaluation<Evaluation>>;
   /** Applies the model to a few fixed inputs. */

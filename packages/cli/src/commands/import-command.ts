@@ -2,6 +2,7 @@ import { promises as fs } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { ConfigError, DataError } from '@vitvq/core';
+import { assertWritableFolder } from '@vitvq/files';
 import type { QuantizerHint, TokenizerConfig } from '@vitvq/tokenizer';
 import type { ImportedTokenizer, ImportOptions } from '@vitvq/tokenizer/node';
 import { optionName } from '../arguments.js';
@@ -71,6 +72,7 @@ async function importFile(file: string, flags: ImportFlags, command: Command): P
   const { out, force = false, prefix, part, ignore, config: configFile, ...hintFlags } = flags;
   refuseUsage(command, [...leftovers(command), ...contradictions(file, flags)]);
   await assertOut(file, out, force);
+  await assertWritableFolder(out);
   const options = configFile === undefined ? { hints: hintsOf(hintFlags) } : { config: await readConfig(configFile) };
   // Nothing is computed with the weights, so the cpu backend of TensorFlow.js is enough.
   const tf = await import('@tensorflow/tfjs');

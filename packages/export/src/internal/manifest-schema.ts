@@ -4,6 +4,13 @@ import type { ExportManifest } from '../manifest.js';
 /** Name of the manifest in an exported folder. */
 export const manifestName = 'vitvq.json';
 
+const graphName = /^[a-z][a-z0-9-]*\.onnx$/;
+
+/** Returns whether a file of that name may belong to an export. */
+export function isExportFile(name: string): boolean {
+  return name === manifestName || graphName.test(name);
+}
+
 const positive = z.int().min(1);
 const port = z.strictObject({
   name: z.string().min(1),
@@ -12,7 +19,7 @@ const port = z.strictObject({
 });
 const graph = z.strictObject({
   // The file has a plain name, so that no manifest leads out of its folder.
-  file: z.string().regex(/^[a-z][a-z0-9-]*\.onnx$/),
+  file: z.string().regex(graphName),
   bytes: positive,
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   opset: positive,

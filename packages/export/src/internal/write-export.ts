@@ -1,13 +1,12 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { ConfigError, DataError } from '@vitvq/core';
+import { ConfigError } from '@vitvq/core';
 import type { ExportedOnnx } from '@vitvq/engine/onnx-export';
-import { createFolder, removeAbandoned, systemReason, writeJson } from '@vitvq/files';
+import { createFolder, finishReplacement, namesIn, replaceFiles, writeJson, writeWhole } from '@vitvq/files';
 import type { ExportReport } from '../export-report.js';
 import type { ExportedGraph, ExportManifest } from '../manifest.js';
 import { graphsOf, readManifest } from '../read-export.js';
-import { manifestName } from './manifest-schema.js';
+import { isExportFile, manifestName } from './manifest-schema.js';
 
 /** Part of a manifest that one export writes. */
 export type ManifestPart = Pick<ExportManifest, 'tokenizer'> | Pick<ExportManifest, 'transformer'>;
@@ -23,9 +22,9 @@ export interface TokenShape {
 export type AddGraph = (file: string, onnx: ExportedOnnx, weights: 'float32' | 'float16') => Promise<ExportedGraph>;
 
 /**
- * Writes the files of one part to a folder of their own and moves them to their place when `check`
- * has passed; the files of another part in the folder stay. The manifest is written last, with the
- * results of the check: files that a crash left behind have other checksums than the manifest says.
+ * Writes the files of one part to a folder of their own and, when `check` has passed, replaces
+ * those of an earlier export as one, with the manifest that holds the results of the check. The
+ * files of another part in the folder stay.
  * @throws {ConfigError} when the folder holds a part that does not fit
  * @throws {DataError} naming what cannot be written
  */
@@ -36,35 +35,35 @@ export async function writeExport(
   check: (folder: string) => Promise<ExportReport | undefined>,
 ): Promise<{ manifest: ExportManifest; report: ExportReport | undefined }> {
   await createFolder(folder);
-  await removeAbandoned(folder, (name) => name.startsWith(stagingPrefix));
   // A folder that cannot be read or does not fit is an error before the work, not after it.
   const before = await manifestIn(folder);
   assertFits(folder, shape, name === 'tokenizer' ? 'transformer' : 'tokenizer', before);
-  const staging = join(folder, `${stagingPrefix}${randomBytes(4).toString('hex')}`);
-  await attempt(staging, () => mkdir(staging));
-  try {
-    const part = await make(async (file, { bytes, opset, inputs, outputs }, weights) => {
-      await attempt(join(staging, file), () => writeFile(join(staging, file), bytes));
-      const sha256 = createHash('sha256').update(bytes).digest('hex');
-      return { file, bytes: bytes.length, sha256, opset, weights, inputs, outputs };
-    });
-    const added: ExportManifest = { format: 'vitvq-onnx', version: 1, ...part };
-    await writeJson(join(staging, manifestName), added);
-    const report = await check(staging);
-    const others = await manifestIn(folder);
-    const manifest = { ...others, ...withMeasured(added, report) };
-    const written = graphsOf(added).map(({ file }) => file);
-    for (const file of written) await attempt(folder, () => rename(join(staging, file), join(folder, file)));
-    await writeJson(join(folder, manifestName), manifest);
-    // An earlier model in this folder may have had more files.
-    const kept = new Set(graphsOf(manifest).map(({ file }) => file));
-    for (const { file } of others ? graphsOf(others) : []) {
-      if (!kept.has(file)) await rm(join(folder, file), { force: true });
-    }
-    return { manifest, report };
-  } finally {
-    await rm(staging, { recursive: true, force: true });
-  }
+  // An earlier model in this folder may have had more files; what the manifests do not name stays.
+  const earlier = new Set<string>();
+  const kept = new Set<string>();
+  let result: { manifest: ExportManifest; report: ExportReport | undefined } | undefined;
+  await replaceFiles(folder, {
+    isReplaced: isExportFile,
+    stays: (file) => !earlier.has(file) || kept.has(file),
+    write: async (staging) => {
+      const part = await make(async (file, { bytes, opset, inputs, outputs }, weights) => {
+        await writeWhole(join(staging, file), bytes);
+        const sha256 = createHash('sha256').update(bytes).digest('hex');
+        return { file, bytes: bytes.length, sha256, opset, weights, inputs, outputs };
+      });
+      const added: ExportManifest = { format: 'vitvq-onnx', version: 1, ...part };
+      await writeJson(join(staging, manifestName), added);
+      const report = await check(staging);
+      const others = await manifestIn(folder);
+      const manifest = { ...others, ...withMeasured(added, report) };
+      await writeJson(join(staging, manifestName), manifest);
+      for (const { file } of others ? graphsOf(others) : []) earlier.add(file);
+      for (const { file } of graphsOf(manifest)) kept.add(file);
+      result = { manifest, report };
+      return [...graphsOf(added).map(({ file }) => file), manifestName];
+    },
+  });
+  return result!;
 }
 
 /** Returns the manifest with the results of the check. */
@@ -110,16 +109,7 @@ function describeTokens({ grid, vocabSize, codeDepth }: TokenShape): string {
   return `${grid.join('x')} tokens of ${vocabSize} codes${codeDepth === 1 ? '' : ` on ${codeDepth} levels`}`;
 }
 
-const stagingPrefix = '.export-';
-
 async function manifestIn(folder: string): Promise<ExportManifest | undefined> {
-  return (await readdir(folder)).includes(manifestName) ? readManifest(folder) : undefined;
-}
-
-async function attempt(where: string, write: () => Promise<unknown>): Promise<void> {
-  try {
-    await write();
-  } catch (error) {
-    throw new DataError({ where, expected: 'to write the file', got: systemReason(error) }, { cause: error });
-  }
+  await finishReplacement(folder, isExportFile);
+  return (await namesIn(folder)).includes(manifestName) ? readManifest(folder) : undefined;
 }

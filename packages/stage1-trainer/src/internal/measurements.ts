@@ -1,5 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { concatenate, ConfigError, formatPercent, type HostImages, type PerceptualLoss } from '@vitvq/core';
+import {
+  concatenate,
+  ConfigError,
+  DataError,
+  formatPercent,
+  formatShape,
+  type HostImages,
+  type PerceptualLoss,
+} from '@vitvq/core';
 import { compile } from '@vitvq/engine';
 import { Evaluator, type Evaluation } from '@vitvq/evaluation';
 import type { VQTokenizer } from '@vitvq/tokenizer';
@@ -27,8 +35,11 @@ export class Measurements {
   readonly #batchSize: number;
   readonly #resources = new LazyResources();
 
+  /** @throws {DataError} for images that are asked for and of which there are none */
   constructor(options: MeasurementOptions) {
     const { evaluation, preview } = options;
+    assertSome('evaluation', evaluation);
+    assertSome('preview', preview);
     this.#options = options;
     this.#batchSize =
       evaluation?.batchSize ?? Math.min(defaultBatchSize, (evaluation ?? preview)?.images.shape[0] ?? defaultBatchSize);
@@ -116,6 +127,17 @@ export class Measurements {
 function present<T>(given: T | undefined, what: string): T {
   if (given) return given;
   throw new ConfigError({ where: 'createTokenizerTrainer', expected: what, got: 'none' });
+}
+
+/** @throws {DataError} when there are no images */
+function assertSome(option: 'evaluation' | 'preview', given: { readonly images: HostImages } | undefined): void {
+  if (!given || given.images.shape[0] > 0) return;
+  throw new DataError({
+    where: `createTokenizerTrainer ${option}.images`,
+    expected: 'at least one image',
+    got: formatShape(given.images.shape),
+    fix: `Hold images out, or leave ${option} away.`,
+  });
 }
 
 function lowUsageWarning(

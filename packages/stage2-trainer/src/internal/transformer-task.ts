@@ -1,5 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { ConfigError, foldIn, randomKey, type ImageOrCodeBatch, type RandomKey, type Tokenizer } from '@vitvq/core';
+import {
+  ConfigError,
+  countOf,
+  DataError,
+  foldIn,
+  randomKey,
+  type ImageOrCodeBatch,
+  type RandomKey,
+  type Tokenizer,
+} from '@vitvq/core';
 import { drawDropoutMasks, type DropoutMasks } from '@vitvq/layers';
 import {
   Learner,
@@ -128,6 +137,17 @@ export class TransformerTask implements TrainingTask<ImageOrCodeBatch, Transform
 
   isFinite(batch: ImageOrCodeBatch): boolean {
     return 'tokens' in batch || batch.images.every(Number.isFinite);
+  }
+
+  async assertHeldOut(): Promise<void> {
+    // Leaving the loop closes the batches.
+    for await (const batch of this.#options.evaluation?.openBatches() ?? []) if (countOf(batch) > 0) return;
+    throw new DataError({
+      where: `${where}, evaluation.openBatches`,
+      expected: 'at least one held-out image',
+      got: 'none',
+      fix: 'Hold images out, or leave evaluation away.',
+    });
   }
 
   async evaluate(): Promise<TaskEvaluation<TransformerEvaluation>> {

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { variableTensors, writeCheckpoint } from '@vitvq/checkpoint';
 import { ConfigError, DataError } from '@vitvq/core';
 import type { BestMetric } from '../trainer-options.js';
@@ -6,6 +5,7 @@ import type { TrainingSummary } from '../training-events.js';
 import type { TrainingTask } from '../training-task.js';
 import type { DivergenceGuard } from './divergence-guard.js';
 import type { Emitter } from './emitter.js';
+import { bestDirectory } from './run-directory.js';
 import type { RunLog } from './run-log.js';
 import type { RunState } from './run-state.js';
 import { asJson, partStates, partVariables } from './task-parts.js';
@@ -77,7 +77,7 @@ export class CheckpointPolicy {
     // Before it is written, so that the checkpoint of the best knows that it is the best.
     state.best = { metric, value, step: state.step, file: undefined };
     const file =
-      directory === undefined ? undefined : await this.#warnOnFailure(() => this.#write(join(directory, 'best'), 1));
+      directory === undefined ? undefined : await this.#warnOnFailure(() => this.#write(bestDirectory(directory), 1));
     state.best = { ...state.best, file };
     events.emit('best', state.best);
   }

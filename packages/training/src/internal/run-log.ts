@@ -1,9 +1,11 @@
 import { join } from 'node:path';
+import type { LineLog } from '@vitvq/files';
+import { removeEventFiles } from '@vitvq/tensorboard';
 import type { Picture } from '../picture.js';
 import type { TensorBoardOptions } from '../trainer-options.js';
 import type { StepReport } from '../training-events.js';
 import type { TaskEvaluation } from '../training-task.js';
-import { METRICS_LOG_FILE, MetricsLog } from './metrics-log.js';
+import { METRICS_LOG_FILE, openMetricsLog } from './metrics-log.js';
 import type { RunState } from './run-state.js';
 import { TensorBoardLog } from './tensorboard-log.js';
 
@@ -13,6 +15,8 @@ export interface RunLogOptions {
   readonly tensorBoard: TensorBoardOptions | false;
   /** Called when a log cannot be written; the run goes on. */
   readonly onError: (error: Error) => void;
+  /** Called for a damaged line of the log that a resumed run goes on with. */
+  readonly onDamaged: (message: string) => void;
 }
 
 /**
@@ -20,12 +24,12 @@ export interface RunLogOptions {
  * writes nothing.
  */
 export class RunLog {
-  readonly #metrics: MetricsLog | undefined;
+  readonly #metrics: LineLog | undefined;
   readonly #tensorBoard: TensorBoardLog | undefined;
   readonly #options: TensorBoardOptions;
 
   private constructor(
-    metrics: MetricsLog | undefined,
+    metrics: LineLog | undefined,
     tensorBoard: TensorBoardLog | undefined,
     options: TensorBoardOptions,
   ) {
@@ -34,15 +38,20 @@ export class RunLog {
     this.#options = options;
   }
 
-  /** Opens the logs of a run where the state says that the run is. */
+  /**
+   * Opens the logs of a run where the state says that the run is. A run that begins takes the place
+   * of the logs of another one.
+   * @throws {DataError} when they cannot be written, or the log to go on with cannot be read
+   */
   static async open(
     directory: string | undefined,
     { step, evaluatedStep }: Pick<RunState, 'step' | 'evaluatedStep'>,
-    { tensorBoard, onError }: RunLogOptions,
+    { tensorBoard, onError, onDamaged }: RunLogOptions,
   ): Promise<RunLog> {
     if (directory === undefined) return new RunLog(undefined, undefined, {});
     const file = join(directory, METRICS_LOG_FILE);
-    const metrics = await MetricsLog.open(file, { step, isEvaluated: evaluatedStep === step }, onError);
+    const metrics = await openMetricsLog(file, { step, isEvaluated: evaluatedStep === step, onError, onDamaged });
+    if (step === 0) await removeEventFiles(directory);
     const events = tensorBoard === false ? undefined : await TensorBoardLog.open(directory, step, onError);
     return new RunLog(metrics, events, tensorBoard || {});
   }
@@ -50,7 +59,7 @@ export class RunLog {
   /** Writes the numbers of a step. */
   step(report: StepReport): void {
     const { values, ...rest } = report;
-    this.#metrics?.write({ event: 'step', ...rest, ...values });
+    this.#metrics?.write(JSON.stringify({ event: 'step', ...rest, ...values }));
     const { everySteps = 1 } = this.#options;
     if (report.step % everySteps !== 0) return;
     const { examplesPerSecond, skippedSteps } = report;
@@ -60,7 +69,7 @@ export class RunLog {
 
   /** Writes the numbers of an evaluation. */
   evaluation(metrics: Readonly<Record<string, number>>, step: number): void {
-    this.#metrics?.write({ event: 'evaluate', step, ...metrics });
+    this.#metrics?.write(JSON.stringify({ event: 'evaluate', step, ...metrics }));
     this.#tensorBoard?.scalars('evaluate', metrics, step);
     void this.#metrics?.flush();
   }
@@ -96,7 +105,7 @@ export class RunLog {
 
   /** Puts everything on disk and closes the files. */
   async close(): Promise<void> {
-    await this.#metrics?.flush();
+    await this.#metrics?.close();
     await this.#tensorBoard?.close();
   }
 }

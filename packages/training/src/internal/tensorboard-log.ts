@@ -1,11 +1,16 @@
+import { DataError } from '@vitvq/core';
 import { TensorBoardWriter } from '@vitvq/tensorboard';
 import type { Picture } from '../picture.js';
 
-/** Event files of a run: what fails is told and costs the run nothing else. */
+/**
+ * Event files of a run. Events that the disk does not take wait for the next attempt; what fails is
+ * told and costs the run nothing else.
+ */
 export class TensorBoardLog {
   readonly #writer: TensorBoardWriter;
   readonly #onError: (error: Error) => void;
-  #failed = false;
+  #isFailing = false;
+  #lostEvents = 0;
 
   private constructor(writer: TensorBoardWriter, onError: (error: Error) => void) {
     this.#writer = writer;
@@ -40,33 +45,38 @@ export class TensorBoardLog {
   }
 
   async flush(): Promise<void> {
-    await this.#tryLater(() => this.#writer.flush());
+    try {
+      await this.#writer.flush();
+      this.#isFailing = false;
+    } catch (error) {
+      this.#tell(error as Error);
+    }
   }
 
+  /** Writes what waits, and tells how many events are lost. */
   async close(): Promise<void> {
-    await this.#tryLater(() => this.#writer.close());
+    try {
+      await this.#writer.close();
+    } catch (error) {
+      this.#onError(error as Error);
+    }
+    if (this.#lostEvents === 0) return;
+    const got = `no room for ${this.#lostEvents} events, which are lost`;
+    this.#onError(new DataError({ where: this.#writer.file, expected: 'room for every event', got }));
   }
 
   #try(write: () => void): void {
     try {
       write();
     } catch (error) {
-      this.#tell(error as Error);
-    }
-  }
-
-  async #tryLater(write: () => Promise<void>): Promise<void> {
-    try {
-      await write();
-    } catch (error) {
+      this.#lostEvents++;
       this.#tell(error as Error);
     }
   }
 
   /** Once: a disk that is full stays full for a while. */
   #tell(error: Error): void {
-    if (this.#failed) return;
-    this.#failed = true;
-    this.#onError(error);
+    if (!this.#isFailing) this.#onError(error);
+    this.#isFailing = true;
   }
 }

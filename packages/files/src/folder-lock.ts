@@ -1,0 +1,135 @@
+import { promises as fs, rmSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { DataError } from '@vitvq/core';
+import { createFolder, namesIn } from './folder.js';
+import { isRunning, readHolder, thisHolder, type Holder } from './holder.js';
+import { systemReason } from './system-reason.js';
+
+/** Name of a lock: the number rises with each lock that is taken over from a dead process. */
+const lockName = /^\.vitvq-lock-(\d{1,9})$/;
+
+/**
+ * Sole right of a process to write to a folder: a file that says who holds it. The lock of a
+ * process that ended without releasing it is taken over, also after a reboot; nobody can tell
+ * whether a process on another host still runs, so its lock counts until it is removed.
+ *
+ * A lock is taken over by creating the file with the next number, which only one process can; so
+ * two processes never both remove a dead lock and create their own.
+ */
+export class FolderLock {
+  readonly #file: string;
+  readonly #onExit: () => void;
+
+  private constructor(file: string) {
+    this.#file = file;
+    this.#onExit = () => rmSync(file, { force: true });
+    process.once('exit', this.#onExit);
+  }
+
+  /**
+   * Takes the lock of a folder, which is created when it is missing.
+   * @throws {DataError} when another run holds it, naming the process, the host and the time, and
+   *   when the folder cannot be written to
+   */
+  static async acquire(folder: string): Promise<FolderLock> {
+    await createFolder(folder);
+    const own = await thisHolder();
+    for (;;) {
+      const before = await numbersIn(folder);
+      await refuseLiving(folder, before);
+      const number = Math.max(0, ...before) + 1;
+      const file = fileOf(folder, number);
+      if (!(await create(file, `${JSON.stringify(own)}\n`, folder))) continue;
+      // What happened between the look and the creation: a higher number won, a lower one lives.
+      try {
+        const others = (await numbersIn(folder)).filter((other) => other !== number);
+        await refuseLiving(folder, others);
+        if (others.some((other) => other > number)) {
+          await fs.rm(file, { force: true });
+          continue;
+        }
+        for (const other of others) await fs.rm(fileOf(folder, other), { force: true });
+      } catch (error) {
+        await fs.rm(file, { force: true });
+        throw error;
+      }
+      return new FolderLock(file);
+    }
+  }
+
+  /** Gives the folder free. The end of the process does so too. */
+  async release(): Promise<void> {
+    process.off('exit', this.#onExit);
+    await fs.rm(this.#file, { force: true });
+  }
+}
+
+/**
+ * Runs `fn` while this process holds the lock of a folder.
+ * @throws {DataError} as {@link FolderLock.acquire}
+ */
+export async function withFolderLock<T>(folder: string, fn: () => Promise<T>): Promise<T> {
+  const lock = await FolderLock.acquire(folder);
+  try {
+    return await fn();
+  } finally {
+    await lock.release();
+  }
+}
+
+const fileOf = (folder: string, number: number): string => join(folder, `.vitvq-lock-${number}`);
+
+async function numbersIn(folder: string): Promise<number[]> {
+  return (await namesIn(folder)).flatMap((name) => {
+    const number = lockName.exec(name)?.[1];
+    return number === undefined ? [] : [Number(number)];
+  });
+}
+
+/** Creates a lock; returns false where another process was faster. @throws {DataError} */
+async function create(file: string, content: string, folder: string): Promise<boolean> {
+  try {
+    await fs.writeFile(file, content, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    await fs.rm(file, { force: true }).catch(() => undefined); // a full disk leaves an empty file
+    throw new DataError(
+      {
+        where: folder,
+        expected: 'a folder that can be written to',
+        got: systemReason(error),
+        fix: 'Make room or choose another folder.',
+      },
+      { cause: error },
+    );
+  }
+}
+
+/** @throws {DataError} when one of the locks belongs to a process that runs */
+async function refuseLiving(folder: string, numbers: readonly number[]): Promise<void> {
+  for (const number of numbers) {
+    const file = fileOf(folder, number);
+    const holder = await readWritten(file);
+    if (!holder || !(await isRunning(holder))) continue;
+    const whose = holder.pid === process.pid && holder.host === hostname() ? 'this process' : `process ${holder.pid}`;
+    throw new DataError({
+      where: folder,
+      expected: 'a folder that no other run writes to',
+      got: `one that ${whose} on ${holder.host} has been writing to since ${holder.since}`,
+      fix: `Wait for that run, end it, or choose another folder. If no such process runs, remove ${file}.`,
+    });
+  }
+}
+
+/** Reads a lock, which may have been created a moment ago and not be written yet. */
+async function readWritten(file: string): Promise<Holder | undefined> {
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const holder = await readHolder(file);
+    if (holder || !(await fs.stat(file).catch(() => undefined))) return holder;
+    await setTimeout(20);
+  }
+  return undefined;
+}
