@@ -9,6 +9,7 @@ export {
 } from './download.js';
 export { createFolder, namesIn, removeFile } from './folder.js';
 export { InputFile } from './input-file.js';
+export { readBytes, readText } from './read-file.js';
 export { regularFileSize } from './regular-file.js';
 export { removeAbandoned } from './remove-abandoned.js';
 export { sha256OfFile, updateHash } from './sha256.js';
