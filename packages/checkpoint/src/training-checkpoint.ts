@@ -92,9 +92,9 @@ export async function writeCheckpoint(
   { step, tensors, state: value }: Checkpoint,
   { keep = 3, maximumShardBytes = 2 * 2 ** 30 }: WriteCheckpointOptions = {},
 ): Promise<string> {
-  assertInteger(step, 'step', 'writeCheckpoint', 0);
+  assertInteger(step, 'step', 'writeCheckpoint', 0, Number.MAX_SAFE_INTEGER);
   assertInteger(keep, 'keep', 'writeCheckpoint');
-  assertInteger(maximumShardBytes, 'maximumShardBytes', 'writeCheckpoint');
+  assertInteger(maximumShardBytes, 'maximumShardBytes', 'writeCheckpoint', 1, Number.MAX_SAFE_INTEGER);
   const file = singlePath(directory, step);
   const entries = layOut(tensors, file);
   assertJson(value, 'state', 'writeCheckpoint');

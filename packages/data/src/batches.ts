@@ -40,7 +40,7 @@ export function createBatches(source: ImageSource, options: BatchOptions): Batch
   } = options;
   const settings = cropSettings(options);
   assertInteger(batchSize, 'batchSize', where);
-  assertInteger(startAt, 'startAt', where, 0);
+  assertInteger(startAt, 'startAt', where, 0, Number.MAX_SAFE_INTEGER);
   assertInteger(workers, 'workers', where, 0);
   assertInteger(prefetch, 'prefetch', where);
   if (epochs !== Infinity) assertInteger(epochs, 'epochs', where);

@@ -15,7 +15,7 @@ export function completeDecoding(
   }: DecodeOptions = {},
   where: string,
 ): DecodeSettings {
-  assertInteger(maximumPixels, 'maximumPixels', where);
+  assertInteger(maximumPixels, 'maximumPixels', where, 1, Number.MAX_SAFE_INTEGER);
   if (!/^#[0-9a-f]{6}$/i.test(background)) {
     throw new ConfigError({ where, expected: 'background as #rrggbb', got: background });
   }
