@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { assertInteger, ConfigError, randomKey, toSize2D, type ImageSource } from '@vitvq/core';
+import { assertInteger, ConfigError, printable, randomKey, toSize2D, type ImageSource } from '@vitvq/core';
 import type { BatchOptions, CropOptions } from './batch-options.js';
 import type { BatchStream } from './batch-stream.js';
 import { BatchMaker } from './internal/batch-maker.js';
@@ -100,5 +100,5 @@ function keyMissing(): ConfigError {
 }
 
 function warnOfSkipped({ name, reason }: SkippedImage): void {
-  process.emitWarning(`${name} is not used: ${reason}`, 'VitvqDataWarning');
+  process.emitWarning(printable(`${name} is not used: ${reason}`), 'VitvqDataWarning');
 }
