@@ -26,7 +26,7 @@ export interface HostileFile {
   make(folder: string, bytes: number): Promise<string>;
 }
 
-const usual: Bound = { seconds: 5, megabytes: 1500 };
+const usual: Bound = { seconds: 8, megabytes: 1000 };
 const entries: Bound = { seconds: 15, megabytes: 1500 };
 const pixels: Bound = { seconds: 15, megabytes: 2000 };
 
