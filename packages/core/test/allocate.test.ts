@@ -1,5 +1,12 @@
 import { expect, it } from 'vitest';
-import { allocate, ConfigError, constantInitializer, normalInitializer, randomKey, type Initializer } from '../src/index.js';
+import {
+  allocate,
+  ConfigError,
+  constantInitializer,
+  normalInitializer,
+  randomKey,
+  type Initializer,
+} from '../src/index.js';
 
 it('makes arrays of the size of a shape', () => {
   expect(allocate([2, 3], 'f', (size) => new Float32Array(size))).toHaveLength(6);

@@ -16,7 +16,12 @@ it('leaves every other text as it is', () => {
 });
 
 it('is what messages of errors have been through, and their facts have not', () => {
-  const error = new DataError({ where: '\x1b]0;title\x07.pt', expected: 'a name', got: '"\x1b[31m"', fix: 'Look\x00.' });
+  const error = new DataError({
+    where: '\x1b]0;title\x07.pt',
+    expected: 'a name',
+    got: '"\x1b[31m"',
+    fix: 'Look\x00.',
+  });
   expect(error.message).toBe('\\x1b]0;title\\x07.pt: expected a name, got "\\x1b[31m". Look\\x00.');
   expect(error.got).toBe('"\x1b[31m"');
 });

@@ -64,8 +64,14 @@ export class LayerNorm extends Module {
     assertInRange(epsilon, 'epsilon', 'LayerNorm', 0);
     this.dim = dim;
     this.epsilon = epsilon;
-    this.scale = this.variable<tf.Rank.R1>('scale', { shape: [dim], data: allocate([dim], 'LayerNorm', (size) => new Float32Array(size).fill(1)) });
-    this.bias = this.variable<tf.Rank.R1>('bias', { shape: [dim], data: allocate([dim], 'LayerNorm', (size) => new Float32Array(size)) });
+    this.scale = this.variable<tf.Rank.R1>('scale', {
+      shape: [dim],
+      data: allocate([dim], 'LayerNorm', (size) => new Float32Array(size).fill(1)),
+    });
+    this.bias = this.variable<tf.Rank.R1>('bias', {
+      shape: [dim],
+      data: allocate([dim], 'LayerNorm', (size) => new Float32Array(size)),
+    });
   }
 
   /** Normalises `[..., D]`. @throws {ShapeError} when the last axis is not `dim` */
