@@ -1,6 +1,6 @@
 /**
- * `node … read-hostile.ts <reader> <path>`, which `check-bounds` runs in a process of its own: reads
- * one file and prints what came of it, the seconds and the most memory, as JSON.
+ * `node … read-hostile.ts <reader> <path>`, which `check-bounds` runs in a process of its own: it
+ * reads one file and prints what came of it, the seconds and the most memory, as JSON.
  */
 import { isMainThread } from 'node:worker_threads';
 import { VitvqError } from '@vitvq/core';

@@ -1,7 +1,9 @@
 import { ConfigError, DataError } from '@vitvq/core';
 import { scanJson, type JsonLimits } from './scan-json.js';
 
-/** Bounds of the state of a checkpoint: configs and counters fit, large arrays belong into tensors. */
+/**
+ * Bounds of the state of a checkpoint: configs and counters fit, large arrays belong into tensors.
+ */
 const stateLimits: JsonLimits = { noun: 'a state', maximumDepth: 512 };
 
 /**

@@ -86,7 +86,7 @@ export async function readArchive(
     for await (const entry of entries) {
       const member = format.members.get(entry.header.name);
       const { name, size } = entry.header;
-      // Whether it is needed or not: what is not needed has to be unpacked too, to find what follows.
+      // Needed or not: what is not needed has to be unpacked too, to find what follows.
       if ((size ?? 0) > LARGEST_MEMBER) {
         throw damaged(format, `${name} of at most ${LARGEST_MEMBER} bytes`, String(size));
       }
@@ -125,7 +125,10 @@ function counted(
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       total += chunk.length;
-      if (total > limit) return done(damaged(format, `an archive of at most ${limit} bytes`, 'more'));
+      if (total > limit) {
+        done(damaged(format, `an archive of at most ${limit} bytes`, 'more'));
+        return;
+      }
       onChunk(chunk, total);
       done(null, chunk);
     },

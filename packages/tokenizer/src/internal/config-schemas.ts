@@ -2,8 +2,8 @@ import { maximumSize } from '@vitvq/core';
 import { z } from 'zod';
 
 /**
- * Returns the schema of a size: an integer from `minimum` to `maximum`. zod stops at the problems of its own
- * `z.int()`; with this schema all problems of a config are reported.
+ * Returns the schema of an integer from `minimum` to `maximum`. zod stops at the problems of its
+ * own `z.int()`; with this schema all problems of a config are reported.
  */
 export const integer = (minimum: number, maximum = maximumSize): z.ZodNumber =>
   z.number().refine((value) => Number.isInteger(value) && value >= minimum && value <= maximum, {

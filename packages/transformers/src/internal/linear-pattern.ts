@@ -202,7 +202,10 @@ function compile(source: string): Step[] {
 
   const appendOneOf = (alternatives: readonly AST.Alternative[]): void => {
     const [only] = alternatives;
-    if (alternatives.length === 1) return only!.elements.forEach(append);
+    if (alternatives.length === 1) {
+      only!.elements.forEach(append);
+      return;
+    }
     const choice = pushSplit();
     const starts: number[] = [];
     const ends: { to: readonly number[] }[] = [];

@@ -12,7 +12,7 @@ const spareIds = 1024;
 /** Normalizers and pre-tokenizers, and how many times longer a text may become by them. */
 const maximumSteps = 64;
 const maximumGrowth = 64;
-/** Characters of a word that is looked up piece by piece, which takes time in proportion to their cube. */
+/** Characters of a word that is looked up piece by piece; the time grows with their cube. */
 const maximumWordLength = 1000;
 
 /** Throws the error of a `tokenizer.json`. */
@@ -40,7 +40,7 @@ export function assertTokenizerBounds(content: unknown, refuse: Refuse): void {
   );
 }
 
-/** A normalizer or pre-tokenizer of the package that reads `tokenizer.json`, or a sequence of them. */
+/** A normalizer or pre-tokenizer of the package that reads the content, or a sequence of them. */
 export interface TokenizerStep {
   readonly config?: { readonly pattern?: { readonly Regex?: unknown }; readonly content?: unknown };
   pattern?: unknown;
