@@ -161,6 +161,17 @@ function checksumOf(bytes: Uint8Array): number {
   return ~sum;
 }
 
+/** Distances of the rows and columns of each pass of an interlaced PNG. */
+const interlacing = [
+  [8, 8],
+  [8, 8],
+  [8, 4],
+  [4, 4],
+  [4, 2],
+  [2, 2],
+  [2, 1],
+] as const;
+
 const png = async (
   folder: string,
   side: number,
@@ -172,7 +183,9 @@ const png = async (
   header[8] = depth;
   header[9] = 6; // red, green, blue, alpha
   header[12] = Number(isInterlaced);
-  const rows = Buffer.alloc(side * (1 + (side * depth) / 2));
+  const passes = isInterlaced ? interlacing : [[1, 1] as const];
+  const sizes = passes.map(([high, wide]) => (side / high) * (1 + ((side / wide) * 4 * depth) / 8));
+  const rows = Buffer.alloc(sizes.reduce((sum, size) => sum + size, 0));
   const parts = [
     chunk('IHDR', header),
     ...(note.length ? [chunk('zTXt', note)] : []),
@@ -408,7 +421,7 @@ export const hostileFiles: readonly HostileFile[] = [
     bound: usual,
     make: (folder, bytes) => {
       const note = Buffer.concat([Buffer.from('x\0\0', 'latin1'), deflateSync(Buffer.alloc(20 * bytes))]);
-      return png(folder, 16, { note });
+      return png(folder, 64, { note });
     },
   },
   {
