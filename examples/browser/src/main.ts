@@ -11,6 +11,7 @@
 import '@tensorflow/tfjs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { printable } from '@vitvq/core';
 import { abortOnCtrlC, runProgram, startEngine } from '@vitvq/example-shared';
 import { hexCodeColors } from './code-colors.js';
 import { loadModels, newestRun } from './models.js';
@@ -35,7 +36,7 @@ await runProgram('browser', async () => {
   const codeColors = await hexCodeColors(tokenizer);
   models.dispose();
   const pictures = await readPictures({ smoke, images: request.images }, trainedOn, [image.height, image.width]);
-  if (pictures.length === 0) console.log(`No pictures to begin with: ${trainedOn} (--images adds some)`);
+  if (pictures.length === 0) console.log(printable(`No pictures to begin with: ${trainedOn} (--images adds some)`));
   const about = smoke ? 'they know nothing' : `${run}${trainedOn === undefined ? '' : `, trained on ${trainedOn}`}`;
   await writeContent(out, { pictures, codeColors, about });
   console.log(`Page:   ${join(out, 'index.html')}, which any server of static files can give`);

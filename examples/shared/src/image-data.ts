@@ -1,4 +1,4 @@
-import { foldIn, randomKey, randomUniform, type RandomKey } from '@vitvq/core';
+import { foldIn, printable, randomKey, randomUniform, type RandomKey } from '@vitvq/core';
 import {
   openCifar10,
   openImageArray,
@@ -92,7 +92,7 @@ export async function openTrainAndHeldOut(options: TrainAndHeldOutOptions): Prom
   const skipped: SkippedImage[] = [];
   const onSkip = (image: SkippedImage): void => {
     skipped.push(image);
-    console.log(`left out ${image.name}: ${image.reason} (${skipped.length} so far)`);
+    console.log(printable(`left out ${image.name}: ${image.reason} (${skipped.length} so far)`));
   };
   if (data !== undefined) {
     const folder = await openImageFolder(data);

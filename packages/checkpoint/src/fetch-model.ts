@@ -1,7 +1,15 @@
 import { promises as fs } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
-import { createFolder, receive, sha256OfFile, writeAtomically, writeWhole, type DownloadProgress } from '@vitvq/files';
+import {
+  createFolder,
+  readText,
+  receive,
+  sha256OfFile,
+  writeAtomically,
+  writeWhole,
+  type DownloadProgress,
+} from '@vitvq/files';
 import { commitName, NotSentError, requestFromHub, unreachable, type HubAnswer } from './internal/hub-request.js';
 import { configName, indexName, singleName } from './internal/model-names.js';
 import { readShardIndex } from './internal/read-shard-index.js';
@@ -76,7 +84,7 @@ export async function fetchModel(
   try {
     first = await requestFromHub(fetch, address(revision, configName));
   } catch (error) {
-    const known = await fs.readFile(reference, 'utf8').catch(() => undefined);
+    const known = await readText(reference, 'a reference', maximumTextBytes).catch(() => undefined);
     if (known !== undefined && commitName.test(known) && (await isIntact(join(models, known))))
       return join(models, known);
     throw error;
@@ -152,7 +160,7 @@ async function store(
 
 /** Returns whether a folder of the cache is complete and its files are unchanged. */
 async function isIntact(folder: string): Promise<boolean> {
-  const sums = await fs.readFile(join(folder, sumsName), 'utf8').catch(() => '');
+  const sums = await readText(join(folder, sumsName), 'a list of checksums', maximumTextBytes).catch(() => '');
   const lines = sums.split('\n').filter(Boolean);
   for (const line of lines) {
     const [expected = '', file = ''] = line.split('  ');

@@ -1,6 +1,8 @@
 export { listCheckpoints, type CheckpointFile } from './checkpoint-folder.js';
 export { type SafetensorsDtype, type WritableDtype } from './dtypes.js';
 export { fetchModel, type FetchModelOptions } from './fetch-model.js';
+export { readJsonObject } from './internal/json-file.js';
+export { type JsonObject, type JsonObjectLimits } from './internal/json-object.js';
 export { type ModelDescription, type OpenedModel } from './model-description.js';
 export { encodeModelFiles, openModelFiles, type ModelFiles } from './model-files.js';
 export { openModel, writeModel, type WriteModelOptions } from './model-folder.js';

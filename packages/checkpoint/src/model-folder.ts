@@ -47,7 +47,7 @@ export async function writeModel(
   tensors: WritableTensors,
   { maximumShardBytes = 2 * 2 ** 30 }: WriteModelOptions = {},
 ): Promise<void> {
-  assertInteger(maximumShardBytes, 'maximumShardBytes', 'writeModel');
+  assertInteger(maximumShardBytes, 'maximumShardBytes', 'writeModel', 1, Number.MAX_SAFE_INTEGER);
   const config = encodeModelConfig(description, 'writeModel');
   const entries = layOut(tensors, join(folder, singleName));
   const shards = splitIntoShards(entries, maximumShardBytes);

@@ -94,14 +94,12 @@ export function parseHeader(bytes: Uint8Array, dataBytes: number, where: string)
   const metadata: Record<string, string> = {};
   const entries: SafetensorsEntry[] = [];
   for (const [name, value] of Object.entries(parsed)) {
-    if (name === '__proto__') return refuse('tensor names other than __proto__', 'that name');
     const label = name === metadataName ? name : `tensor ${quote(name)}`;
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       return refuse(`${label} to be described by an object`, quote(value));
     }
     if (name === metadataName) {
       for (const [key, item] of Object.entries(value as Record<string, unknown>)) {
-        if (key === '__proto__') return refuse('metadata names other than __proto__', 'that name');
         if (typeof item !== 'string') return refuse(`metadata ${quote(key)} to be a string`, quote(item));
         metadata[key] = item;
       }

@@ -16,6 +16,7 @@ import type { Verification, VerifiedFile } from './internal/checkpoint-contents.
 import { layOut } from './internal/layout.js';
 import { openSharded, readShardedState, writeSharded } from './internal/sharded-checkpoint.js';
 import { openSingle, writeSingle } from './internal/single-checkpoint.js';
+import { encodeState, parseState } from './internal/state-json.js';
 import { splitIntoShards } from './internal/write-shards.js';
 import { restoreVariables, type RestoreVariablesOptions } from './restore-variables.js';
 import { readAll } from './safetensors.js';
@@ -92,13 +93,13 @@ export async function writeCheckpoint(
   { step, tensors, state: value }: Checkpoint,
   { keep = 3, maximumShardBytes = 2 * 2 ** 30 }: WriteCheckpointOptions = {},
 ): Promise<string> {
-  assertInteger(step, 'step', 'writeCheckpoint', 0);
+  assertInteger(step, 'step', 'writeCheckpoint', 0, Number.MAX_SAFE_INTEGER);
   assertInteger(keep, 'keep', 'writeCheckpoint');
-  assertInteger(maximumShardBytes, 'maximumShardBytes', 'writeCheckpoint');
+  assertInteger(maximumShardBytes, 'maximumShardBytes', 'writeCheckpoint', 1, Number.MAX_SAFE_INTEGER);
   const file = singlePath(directory, step);
   const entries = layOut(tensors, file);
   assertJson(value, 'state', 'writeCheckpoint');
-  const contents = { step, state: JSON.stringify(value), tensors, entries };
+  const contents = { step, state: encodeState(value, 'writeCheckpoint'), tensors, entries };
   await createFolder(directory);
   // This comes before writing, because the files of a killed process may be what fills the disk.
   await removeTemporaryFiles(directory, filePrefix);
@@ -137,7 +138,7 @@ export async function readCheckpoint(directoryOrFile: string): Promise<LoadedChe
 export async function openCheckpoint(directoryOrFile: string): Promise<OpenedCheckpoint> {
   return newestOf(directoryOrFile, async (file) => {
     const { opened, step, state } = await openVerified(file, 'all');
-    return { ...opened, step, state: JSON.parse(state) as unknown };
+    return { ...opened, step, state: parseState(state, file) };
   });
 }
 
@@ -172,11 +173,11 @@ export async function readCheckpointState(directoryOrFile: string): Promise<Chec
   return newestOf(directoryOrFile, async (file) => {
     if (isIndex(file)) {
       const { step, state } = await readShardedState(file);
-      return { file, step, state: JSON.parse(state) as unknown };
+      return { file, step, state: parseState(state, file) };
     }
     const { opened, step, state } = await openVerified(file, 'state');
     await opened.close();
-    return { file, step, state: JSON.parse(state) as unknown };
+    return { file, step, state: parseState(state, file) };
   });
 }
 

@@ -53,9 +53,13 @@ describe('hostile files', () => {
     [
       'a prototype name',
       buildFile('{"__proto__":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}', new Uint8Array(4)),
-      'tensor names other than __proto__',
+      'expected names other than __proto__, got that name',
     ],
-    ['a prototype in metadata', buildFile('{"__metadata__":{"__proto__":"x"}}'), 'metadata names other than __proto__'],
+    [
+      'a prototype in metadata',
+      buildFile('{"__metadata__":{"__proto__":"x"}}'),
+      'expected names other than __proto__, got that name',
+    ],
     ['a name without end', buildFile({ ['x'.repeat(4097)]: 1 }), 'names of at most 4096 characters, got one of 4097'],
     ['values without end', buildFile(`{"x":[${'0,'.repeat(4e6)}0]}`), 'a header of at most 4000000 values, got more'],
     ['metadata that is a number', buildFile({ __metadata__: { step: 3 } }), 'metadata "step" to be a string, got 3'],

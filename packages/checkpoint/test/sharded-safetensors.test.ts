@@ -49,6 +49,12 @@ describe('refuses', () => {
     ['{"weight_map":{},"metadata":3}', 'expected metadata to be an object, got 3'],
     ['{"weight_map":{"x":1}}', 'for tensor "x", got 1'],
     ['{"weight_map":{"x":"a.safetensors","x":"b.safetensors"}}', 'got "x" twice'],
+    [
+      JSON.stringify({
+        weight_map: Object.fromEntries(Array.from({ length: 10_001 }, (_, index) => [index, `${index}.safetensors`])),
+      }),
+      'at most 10000 files, got more',
+    ],
     ['{"weight_map":{"__proto__":"a.safetensors"}}', 'names other than __proto__'],
     ['['.repeat(100), 'an index nested 8 deep'],
     ...['../x.safetensors', '/etc/x.safetensors', 'a/x.safetensors', 'a\\x.safetensors', 'C:\\x.safetensors', '..', '']

@@ -103,7 +103,7 @@ export class CodeSource {
     const { batchSize, shuffle = false, key, lastBatch = 'drop', epochs = Infinity, startAt = 0 } = options;
     const where = 'CodeSource.batches';
     assertInteger(batchSize, 'batchSize', where);
-    assertInteger(startAt, 'startAt', where, 0);
+    assertInteger(startAt, 'startAt', where, 0, Number.MAX_SAFE_INTEGER);
     if (epochs !== Infinity) assertInteger(epochs, 'epochs', where);
     if (shuffle && !key) {
       throw new ConfigError({ where, expected: 'a key to shuffle by', got: 'none', fix: 'Pass key: randomKey(seed).' });

@@ -9,6 +9,7 @@ import {
   nameOf,
   readShard,
   readShardConfiguration,
+  shardCount,
   shardName,
   shardPlaces,
   type ShardConfiguration,
@@ -34,13 +35,16 @@ export async function openCodes(directory: string): Promise<CodeSource> {
     });
   }
   const configuration = await readShardConfiguration(join(directory, first));
-  const places = shardPlaces(configuration);
+  const count = shardCount(configuration);
+  // A shard may say anything of how many there are; of one more than there are files, one is missing.
+  const places = shardPlaces(configuration, names.length + 1);
   const missing = places.map(nameOf).filter((name) => !names.includes(name));
   if (missing.length > 0) {
+    const more = missing.length - 1 + count - places.length;
     throw new DataError({
       where: directory,
-      expected: `${places.length} shards`,
-      got: `none named ${missing[0]}${missing.length > 1 ? ` and ${missing.length - 1} more` : ''}`,
+      expected: `${count} shards`,
+      got: `none named ${missing[0]}${more > 0 ? ` and ${more} more` : ''}`,
       fix: 'Call encodeToShards again: it goes on where it was stopped.',
     });
   }

@@ -128,6 +128,14 @@ describe('encodeToShards', () => {
     expect(await contents(other)).toEqual(new Map([...straight].filter(([name]) => name !== 'other')));
   });
 
+  it('refuses a shard that claims more others than any memory can list', async () => {
+    await encode();
+    const file = join(directory, 'codes-000-00000.safetensors');
+    const { configuration, rows } = await readShard(file);
+    await writeShard(file, { ...configuration, views: 1e6, batchesPerView: 1e9, batchesPerShard: 1 }, rows);
+    await expect(openCodes(directory)).rejects.toThrow(/1000000000000000 shards, got none named codes-/);
+  });
+
   it('killed while it writes and called again, gives the same bytes', async () => {
     await encode();
     const straight = await contents(directory);

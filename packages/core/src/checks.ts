@@ -34,11 +34,27 @@ export function assertShape(
     throw new ShapeError({ where, expected: `shape ${formatShape(expected)}`, got: formatShape(tensor.shape), fix });
 }
 
-/** Throws unless `value` is an integer of at least `minimum`. @throws {ConfigError} */
-export function assertInteger(value: number, name: string, where: string, minimum = 1): void {
-  if (!Number.isInteger(value) || value < minimum) {
-    throw new ConfigError({ where, expected: `${name} to be an integer of at least ${minimum}`, got: String(value) });
-  }
+/**
+ * Largest size of an axis, a vocabulary or anything else that is counted and held in memory, 2^31 -
+ * 1: tokens and indices are 32-bit integers.
+ */
+export const maximumSize = 2 ** 31 - 1;
+
+/**
+ * Throws unless `value` is an integer from `minimum` to `maximum`. The default maximum suits
+ * whatever becomes the length of an array; give another one for steps, bytes and seeds.
+ * @throws {ConfigError}
+ */
+export function assertInteger(
+  value: number,
+  name: string,
+  where: string,
+  minimum = 1,
+  maximum: number = maximumSize,
+): void {
+  if (Number.isInteger(value) && value >= minimum && value <= maximum) return;
+  const range = Number.isFinite(value) && value > maximum ? `at most ${maximum}` : `at least ${minimum}`;
+  throw new ConfigError({ where, expected: `${name} to be an integer of ${range}`, got: String(value) });
 }
 
 /** Throws unless `value` is a finite number within `[minimum, maximum]`. @throws {ConfigError} */

@@ -1,3 +1,5 @@
+import { printable } from './printable.js';
+
 /** Parts of an error message, as data for programs. */
 export interface ErrorFacts {
   /** Class and method, or file, that refused the value. */
@@ -10,12 +12,18 @@ export interface ErrorFacts {
   readonly fix?: string;
 }
 
-/** Formats the message: `where: expected …, got …. Fix hint.` */
+/**
+ * Formats the message: `where: expected …, got …. Fix hint.` It may quote files, whose names and
+ * contents may hold control characters.
+ */
 function describe({ where, expected, got, fix }: ErrorFacts): string {
-  return `${where}: expected ${expected}, got ${got}.${fix ? ` ${fix}` : ''}`;
+  return printable(`${where}: expected ${expected}, got ${got}.${fix ? ` ${fix}` : ''}`);
 }
 
-/** Base class of every error that vitvq throws deliberately. */
+/**
+ * Base class of every error that vitvq throws deliberately. Its message is fit to be printed; the
+ * facts are as they were given.
+ */
 export class VitvqError extends Error {
   readonly where: string;
   readonly expected: string;

@@ -1,3 +1,4 @@
+import { allocate } from './allocate.js';
 import { assertInteger } from './checks.js';
 import { ConfigError } from './errors.js';
 import { assertRgbImage, type RgbImage } from './rgb-image.js';
@@ -48,7 +49,8 @@ export function imageGrid(images: readonly RgbImage[], options: ImageGridOptions
   const cellHeight = Math.max(...images.map(({ height }) => height));
   const width = left + usedColumns * (cellWidth + columnGap) - columnGap + right;
   const height = top + rows * (cellHeight + rowGap) - rowGap + bottom;
-  const grid = { width, height, data: new Uint8Array(width * height * 3).fill(255) };
+  const data = allocate([height, width, 3], where, (size) => new Uint8Array(size).fill(255));
+  const grid = { width, height, data };
   for (const [index, image] of images.entries()) {
     const x = left + (index % columns) * (cellWidth + columnGap);
     const y = top + Math.floor(index / columns) * (cellHeight + rowGap);

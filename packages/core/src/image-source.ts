@@ -43,6 +43,11 @@ export interface DecodeOptions {
    * @default 100 million
    */
   readonly maximumPixels?: number;
+  /**
+   * Encoded images of more bytes are unusable: a file of that size is refused before it is read.
+   * @default 268,435,456 (256 MiB)
+   */
+  readonly maximumBytes?: number;
   /** The colour behind transparent pixels, `#rrggbb`. @default '#ffffff' */
   readonly background?: string;
   /** How images are scaled. @default 'smooth' */

@@ -25,7 +25,9 @@ export {
   type ImageBatch,
   type ImageOrCodeBatch,
 } from './batches.js';
+export { allocate } from './allocate.js';
 export { parseOptions } from './parse-options.js';
+export { printable } from './printable.js';
 export { disposeOf, tidied } from './tidied.js';
 export { assertTokensInRange } from './token-checks.js';
 export { assertTokenizerFits, assertTokensFit, type TokenShape, tokensShapeOf } from './token-shape.js';

@@ -1,3 +1,4 @@
+import { allocate } from './allocate.js';
 import { ConfigError } from './errors.js';
 import type { HostTensor } from './module.js';
 import { randomUniform } from './random-draws.js';
@@ -14,7 +15,7 @@ export type Initializer = (key: RandomKey, shape: readonly number[]) => HostTens
 export function constantInitializer(value: number): Initializer {
   return (key, shape) => {
     key[2]?.takeVariable(shape);
-    return { shape, data: new Float32Array(elements(shape)).fill(value) };
+    return { shape, data: allocate(shape, 'constantInitializer', (size) => new Float32Array(size).fill(value)) };
   };
 }
 
@@ -53,8 +54,8 @@ export function torchLinearInitializer(fanIn: number): Initializer {
 function drawn(draw: (key: RandomKey, size: number) => Float32Array): Initializer {
   return (key, shape) => {
     key[2]?.takeVariable(shape);
-    const size = elements(shape);
-    return { shape, data: key[2] ? new Float32Array(size) : draw(key, size) };
+    const data = allocate(shape, 'initializer', (size) => (key[2] ? new Float32Array(size) : draw(key, size)));
+    return { shape, data };
   };
 }
 

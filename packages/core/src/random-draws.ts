@@ -46,10 +46,7 @@ export function randomUniform(key: RandomKey, count: number, minimum = 0, maximu
  */
 export function randomInts(key: RandomKey, count: number, maximum: number): Int32Array {
   assertInteger(count, 'count', 'randomInts', 0);
-  assertInteger(maximum, 'maximum', 'randomInts');
-  if (maximum > 2 ** 31) {
-    throw new ConfigError({ where: 'randomInts', expected: 'maximum to be at most 2^31', got: String(maximum) });
-  }
+  assertInteger(maximum, 'maximum', 'randomInts', 1, 2 ** 31);
   const nextBelow = boundedStream(key);
   return Int32Array.from({ length: count }, () => nextBelow(maximum));
 }

@@ -70,6 +70,10 @@ describe('numbers', () => {
         `f: expected depth to be an integer of at least 1, got ${value}.`,
       );
     }
+    expect(() => assertInteger(2 ** 32 + 1, 'vocabSize', 'f')).toThrow(
+      'f: expected vocabSize to be an integer of at most 2147483647, got 4294967297.',
+    );
+    expect(() => assertInteger(2 ** 32 + 1, 'step', 'f', 0, Number.MAX_SAFE_INTEGER)).not.toThrow();
   });
 
   it('assertInRange', () => {

@@ -216,7 +216,9 @@ describe('randomInts', () => {
     expect(() => randomInts(randomKey(1), 1, 0)).toThrow(
       'randomInts: expected maximum to be an integer of at least 1, got 0',
     );
-    expect(() => randomInts(randomKey(1), 1, 2 ** 31 + 1)).toThrow('expected maximum to be at most 2^31');
+    expect(() => randomInts(randomKey(1), 1, 2 ** 31 + 1)).toThrow(
+      'expected maximum to be an integer of at most 2147483648',
+    );
   });
 });
 

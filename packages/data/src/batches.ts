@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { assertInteger, ConfigError, randomKey, toSize2D, type ImageSource } from '@vitvq/core';
+import { assertInteger, ConfigError, printable, randomKey, toSize2D, type ImageSource } from '@vitvq/core';
 import type { BatchOptions, CropOptions } from './batch-options.js';
 import type { BatchStream } from './batch-stream.js';
 import { BatchMaker } from './internal/batch-maker.js';
@@ -40,7 +40,7 @@ export function createBatches(source: ImageSource, options: BatchOptions): Batch
   } = options;
   const settings = cropSettings(options);
   assertInteger(batchSize, 'batchSize', where);
-  assertInteger(startAt, 'startAt', where, 0);
+  assertInteger(startAt, 'startAt', where, 0, Number.MAX_SAFE_INTEGER);
   assertInteger(workers, 'workers', where, 0);
   assertInteger(prefetch, 'prefetch', where);
   if (epochs !== Infinity) assertInteger(epochs, 'epochs', where);
@@ -100,5 +100,5 @@ function keyMissing(): ConfigError {
 }
 
 function warnOfSkipped({ name, reason }: SkippedImage): void {
-  process.emitWarning(`${name} is not used: ${reason}`, 'VitvqDataWarning');
+  process.emitWarning(printable(`${name} is not used: ${reason}`), 'VitvqDataWarning');
 }

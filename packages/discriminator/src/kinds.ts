@@ -1,4 +1,4 @@
-import { parseOptions } from '@vitvq/core';
+import { maximumSize, parseOptions } from '@vitvq/core';
 import type { Discriminator, RandomKey, ReferenceWeight } from '@vitvq/core';
 import { z } from 'zod';
 import { PatchDiscriminator, patchDiscriminatorReferenceWeights } from './patch-discriminator.js';
@@ -23,7 +23,7 @@ function row<S extends z.ZodType, D extends Discriminator>(kind: Kind<S, D>): Ki
   return kind;
 }
 
-const count = z.int().min(1);
+const count = z.int().min(1).max(maximumSize);
 
 const styleSchema = z.strictObject({
   kind: z.literal('style'),

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError } from '@vitvq/core';
-import { finishReplacement } from '@vitvq/files';
+import { finishReplacement, readText } from '@vitvq/files';
 import { z } from 'zod';
 import { isExportFile, manifestName, manifestSchema } from './internal/manifest-schema.js';
 import type { ExportedGraph, ExportManifest } from './manifest.js';
+
+/** Bytes of the largest manifest; names of classes and pictures of checks fit. */
+const largestManifest = 64 * 2 ** 20;
 
 /**
  * Reads the manifest of an exported folder and compares every file that it names with its checksum.
@@ -28,7 +30,7 @@ export async function readManifest(folder: string): Promise<ExportManifest> {
   const file = join(folder, manifestName);
   let content: unknown;
   try {
-    content = JSON.parse(await readFile(file, 'utf8'));
+    content = JSON.parse(await readText(file, 'a manifest', largestManifest));
   } catch (error) {
     throw new DataError(
       { where: file, expected: 'the manifest of an exported model', got: (error as Error).message },

@@ -13,6 +13,7 @@ export { FolderLock, withFolderLock } from './folder-lock.js';
 export { InputFile } from './input-file.js';
 export { LineLog, type LineLogOptions } from './line-log.js';
 export { readLines, type Line } from './read-lines.js';
+export { readBytes, readText } from './read-file.js';
 export { regularFileSize } from './regular-file.js';
 export { removeAbandoned } from './remove-abandoned.js';
 export { finishReplacement, replaceFiles, type ReplaceFilesOptions } from './replace-files.js';

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
-import { assertInteger } from '@vitvq/core';
+import { allocate, assertInteger } from '@vitvq/core';
 
 /**
  * Number that is added to the score of a hidden position. Its exponential is 0, and unlike
@@ -19,7 +19,7 @@ export const hidden = -1e9;
 export function attentionMask(length: number, conditions = 0): Tensor2D {
   assertInteger(length, 'length', 'attentionMask');
   assertInteger(conditions, 'conditions', 'attentionMask', 0);
-  const mask = new Float32Array(length * length);
+  const mask = allocate([length, length], 'attentionMask', (size) => new Float32Array(size));
   for (let row = 0; row < length; row++) {
     const visible = row < conditions ? Math.min(conditions, length) : row + 1;
     mask.fill(hidden, row * length + visible, (row + 1) * length);

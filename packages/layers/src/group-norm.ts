@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 import {
+  allocate,
   assertInRange,
   assertInteger,
   assertShape,
@@ -48,8 +49,14 @@ export class GroupNorm extends Module {
     this.channels = channels;
     this.numGroups = numGroups;
     this.epsilon = epsilon;
-    this.scale = this.variable('scale', { shape: [channels], data: new Float32Array(channels).fill(1) });
-    this.bias = this.variable('bias', { shape: [channels], data: new Float32Array(channels) });
+    this.scale = this.variable('scale', {
+      shape: [channels],
+      data: allocate([channels], 'GroupNorm', (size) => new Float32Array(size).fill(1)),
+    });
+    this.bias = this.variable('bias', {
+      shape: [channels],
+      data: allocate([channels], 'GroupNorm', (size) => new Float32Array(size)),
+    });
   }
 
   /** Normalises `[B, H, W, C]`. @throws {ShapeError} when the input has other channels */

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
 import {
+  allocate,
   assertInRange,
   assertInteger,
   composite,
@@ -63,8 +64,14 @@ export class LayerNorm extends Module {
     assertInRange(epsilon, 'epsilon', 'LayerNorm', 0);
     this.dim = dim;
     this.epsilon = epsilon;
-    this.scale = this.variable<tf.Rank.R1>('scale', { shape: [dim], data: new Float32Array(dim).fill(1) });
-    this.bias = this.variable<tf.Rank.R1>('bias', { shape: [dim], data: new Float32Array(dim) });
+    this.scale = this.variable<tf.Rank.R1>('scale', {
+      shape: [dim],
+      data: allocate([dim], 'LayerNorm', (size) => new Float32Array(size).fill(1)),
+    });
+    this.bias = this.variable<tf.Rank.R1>('bias', {
+      shape: [dim],
+      data: allocate([dim], 'LayerNorm', (size) => new Float32Array(size)),
+    });
   }
 
   /** Normalises `[..., D]`. @throws {ShapeError} when the last axis is not `dim` */

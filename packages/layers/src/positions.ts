@@ -1,4 +1,4 @@
-import { assertInteger, ConfigError, toSize2D, type HostTensor, type Size2D } from '@vitvq/core';
+import { allocate, assertInteger, ConfigError, toSize2D, type HostTensor, type Size2D } from '@vitvq/core';
 
 /**
  * Returns fixed 2-D positions `[N, dim]`, N = rows x columns in raster order (the sines and cosines
@@ -21,7 +21,7 @@ export function sinCosPositions2D(dim: number, grid: Size2D): HostTensor {
     });
   }
   const frequencies = dim / 4;
-  const data = new Float32Array(rows * columns * dim);
+  const data = allocate([rows * columns, dim], where, (size) => new Float32Array(size));
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
       const start = (row * columns + column) * dim;

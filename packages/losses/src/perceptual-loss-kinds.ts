@@ -1,9 +1,9 @@
-import { parseOptions } from '@vitvq/core';
+import { maximumSize, parseOptions } from '@vitvq/core';
 import type { ReferenceWeight } from '@vitvq/core';
 import { z } from 'zod';
 import { LPIPS, lpipsReferenceWeights, VGG16_CHANNELS } from './lpips.js';
 
-const count = z.int().min(1);
+const count = z.int().min(1).max(maximumSize);
 const lpipsSchema = z.strictObject({
   kind: z.literal('lpips'),
   channels: z.tuple([count, count, count, count, count]).default([...VGG16_CHANNELS]),

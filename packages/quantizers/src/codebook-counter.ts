@@ -1,4 +1,4 @@
-import { assertInteger, ConfigError } from '@vitvq/core';
+import { allocate, assertInteger, ConfigError } from '@vitvq/core';
 
 /** Number of images of a batch in the paper's definition of usage. */
 const paperBatch = 256;
@@ -20,8 +20,8 @@ export class CodebookCounter {
   /** @throws {ConfigError} */
   constructor(codebookSize: number) {
     assertInteger(codebookSize, 'codebookSize', 'CodebookCounter');
-    this.counts = new Float64Array(codebookSize);
-    this.#seenIn = new Int32Array(codebookSize);
+    this.counts = allocate([codebookSize], 'CodebookCounter', (size) => new Float64Array(size));
+    this.#seenIn = allocate([codebookSize], 'CodebookCounter', (size) => new Int32Array(size));
   }
 
   /** Number of images counted so far. */

@@ -132,7 +132,7 @@ export class RejectionSampler {
    */
   async sample({ count, accept, seed = 0, onProgress, ...options }: RejectionOptions): Promise<AcceptedImages> {
     assertInteger(count, 'count', where);
-    assertInteger(seed, 'seed', where, 0);
+    assertInteger(seed, 'seed', where, 0, Number.MAX_SAFE_INTEGER);
     assertRows(options);
     const limit = candidatesPerCondition(accept, count);
     const threshold = 'threshold' in accept ? accept.threshold : undefined;

@@ -72,9 +72,9 @@ export class TensorBoardWriter {
     { startStep, flushSeconds = 10, maximumPendingBytes = 64 * 2 ** 20 }: TensorBoardWriterOptions = {},
   ): Promise<TensorBoardWriter> {
     const where = 'TensorBoardWriter.open';
-    if (startStep !== undefined) assertInteger(startStep, 'startStep', where, 0);
+    if (startStep !== undefined) assertInteger(startStep, 'startStep', where, 0, Number.MAX_SAFE_INTEGER);
     assertInRange(flushSeconds, 'flushSeconds', where, 0, 86_400);
-    assertInteger(maximumPendingBytes, 'maximumPendingBytes', where);
+    assertInteger(maximumPendingBytes, 'maximumPendingBytes', where, 1, Number.MAX_SAFE_INTEGER);
     const writer = new TensorBoardWriter(
       await createEventFile(directory),
       await RecordFramer.create(),
@@ -178,7 +178,7 @@ export class TensorBoardWriter {
 
   #assertWritable(method: string, step: number, tag: string | undefined): void {
     this.#assertOpen(method);
-    assertInteger(step, 'step', `TensorBoardWriter.${method}`, 0);
+    assertInteger(step, 'step', `TensorBoardWriter.${method}`, 0, Number.MAX_SAFE_INTEGER);
     if (tag === '') {
       throw new ConfigError({ where: `TensorBoardWriter.${method}`, expected: 'a tag', got: 'an empty string' });
     }

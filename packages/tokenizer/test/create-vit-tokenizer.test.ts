@@ -127,6 +127,9 @@ describe('createTokenizer', () => {
     expect(creating({ kind: 'residual', codeDepth: 1, colour: 'red', quantizer: steps })).toThrow(
       /3 problems: quantizer\.codeDepth is 1: expected an integer from 2 to 256; quantizer\.quantizer\.codebookSize is 1.*unknown option "quantizer\.colour"/,
     );
+    expect(creating({ kind: 'vector', codebookSize: 2 ** 32 + 1, codeDim: 4 })).toThrow(
+      'quantizer.codebookSize is 4294967297: expected an integer of at most 2147483647',
+    );
     expect(creating({ kind: 'gumbel', ...table, temperature: 0 })).toThrow('quantizer.temperature is 0');
     expect(creating({ kind: 'product' })).toThrow(/quantizer\.kind is "product".*'vector' \| 'ema' \| 'gumbel'/);
     expect(creating({ kind: 'gumbel', ...table, beta: 0.25 })).toThrow('unknown option "quantizer.beta"');

@@ -126,6 +126,7 @@ describe('loadTransformer', () => {
   });
 
   it.each([
+    [{ vocabSize: 2 ** 32 + 1 }, /model\.vocabSize is 4294967297: expected an integer of at most 2147483647/],
     [{ dim: 15 }, /model\.dim is 15: expected a multiple of numHeads/],
     [{ conditionLength: 2 }, /1 condition token\(s\) for conditionLength 2/],
     [{ conditionVocabSize: undefined }, /a model without a conditionVocabSize/],

@@ -1,16 +1,13 @@
-import { promises as fs } from 'node:fs';
-import { DataError } from '@vitvq/core';
-import { regularFileSize, systemReason } from '@vitvq/files';
-import { assertJsonSize, parseJsonObject, type JsonObject, type JsonObjectLimits } from './json-object.js';
+import { readBytes } from '@vitvq/files';
+import { parseJsonObject, type JsonObject, type JsonObjectLimits } from './json-object.js';
 
-/** Reads a file as {@link parseJsonObject} parses it. @throws {DataError} naming the file */
+/**
+ * Reads a file that holds one object in JSON and that may come from anywhere. A file beyond
+ * `maximumBytes` is refused before it is read; depth, keys and values are bounded before the text
+ * is parsed; keys of an object differ, and none is `__proto__`.
+ * @param noun  description of the file for errors, such as "an index"
+ * @throws {DataError} naming the file and the problem
+ */
 export async function readJsonObject(file: string, noun: string, limits: JsonObjectLimits): Promise<JsonObject> {
-  assertJsonSize(await regularFileSize(file, noun), noun, limits, file);
-  const bytes = await fs.readFile(file).catch((error: unknown) => {
-    throw new DataError(
-      { where: file, expected: `${noun} that can be read`, got: systemReason(error) },
-      { cause: error },
-    );
-  });
-  return parseJsonObject(bytes, noun, limits, file);
+  return parseJsonObject(await readBytes(file, noun, limits.maximumBytes), noun, limits, file);
 }

@@ -14,12 +14,6 @@ export interface JsonObject {
   readonly value: Record<string, unknown>;
 }
 
-/** Refuses a file in JSON that is too large to be read. @throws {DataError} naming `where` */
-export function assertJsonSize(size: number, noun: string, { maximumBytes }: JsonObjectLimits, where: string): void {
-  if (size <= maximumBytes) return;
-  throw new DataError({ where, expected: `${noun} of at most ${maximumBytes} bytes`, got: `${size}` });
-}
-
 /**
  * Parses bytes that hold one object in JSON and that may come from anywhere: their size, depth,
  * keys and values are bounded, keys of an object differ, and none is `__proto__`.
@@ -30,15 +24,14 @@ export function parseJsonObject(bytes: Uint8Array, noun: string, limits: JsonObj
   const refuse = (expected: string, got: string, fix?: string): never => {
     throw new DataError({ where, expected, got, fix });
   };
-  assertJsonSize(bytes.length, noun, limits, where);
+  const { maximumBytes, maximumDepth } = limits;
+  if (bytes.length > maximumBytes) return refuse(`${noun} of at most ${maximumBytes} bytes`, `${bytes.length}`);
   let text: string;
   let value: unknown;
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    scanJson(text, { noun, maximumDepth: limits.maximumDepth }, refuse);
-    value = JSON.parse(text, (key, item: unknown) =>
-      key === '__proto__' ? refuse('names other than __proto__', 'that name') : item,
-    );
+    scanJson(text, { noun, maximumDepth }, refuse);
+    value = JSON.parse(text);
   } catch (error) {
     if (error instanceof DataError) throw error;
     return refuse(`${noun} in JSON`, quote((error as Error).message), 'The file is damaged or was cut off.');

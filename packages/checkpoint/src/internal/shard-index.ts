@@ -17,6 +17,9 @@ export const indexNoun = 'an index';
 /** Bounds of an index. No index needs the depth. */
 export const indexLimits: JsonObjectLimits = { maximumBytes: maximumHeaderBytes, maximumDepth: 8 };
 
+/** Files of an index, all of which are opened; the largest published models have some hundred. */
+const maximumShards = 10_000;
+
 const shardName = /^[^/\\\0]+\.safetensors$/;
 
 /**
@@ -33,6 +36,7 @@ export function parseShardIndex({ text, value }: JsonObject, where: string): Sha
   if (!isObject(metadata)) return refuse('metadata to be an object', quote(metadata));
   if (!isObject(weightMap)) return refuse('weight_map to be an object', quote(weightMap));
   const shardOf = new Map<string, string>();
+  const shards = new Set<string>();
   for (const [name, shard] of Object.entries(weightMap)) {
     if (typeof shard !== 'string' || !shardName.test(shard)) {
       return refuse(
@@ -42,6 +46,8 @@ export function parseShardIndex({ text, value }: JsonObject, where: string): Sha
       );
     }
     shardOf.set(name, shard);
+    shards.add(shard);
+    if (shards.size > maximumShards) return refuse(`at most ${maximumShards} files`, 'more');
   }
   return { text, metadata, shardOf };
 }

@@ -30,6 +30,9 @@ const maximumInflatedRatio = 100;
 /** Bytes at the end of an archive that are read at once. Most directories fit. */
 const tailBytes = 2 ** 20;
 
+/** Bytes that are read at once for a header. */
+const windowBytes = 4096;
+
 /** Bytes that are read and inflated at once. */
 const pieceBytes = 2 ** 20;
 
@@ -133,10 +136,15 @@ export async function inflateEntry(
   return done === size ? content : refuse(expected, done > size ? 'more' : `${done}`);
 }
 
-/** Lets yauzl read an open file, and keeps the end of the file, where the directory is. */
+/**
+ * Lets yauzl read an open file, and keeps the end of the file, where the directory is, and the bytes
+ * that were read last.
+ */
 class ArchiveReader extends yauzl.RandomAccessReader {
   readonly #input: InputFile;
   readonly #tail: Uint8Array;
+  /** What was read last: headers of small entries lie close together. */
+  #window: { readonly begin: number; readonly bytes: Uint8Array } = { begin: 0, bytes: new Uint8Array() };
 
   private constructor(input: InputFile, tail: Uint8Array) {
     super();
@@ -169,6 +177,12 @@ class ArchiveReader extends yauzl.RandomAccessReader {
     if (position + length > size) throw new Error(`a part of ${length} bytes at ${position}, beyond its end`);
     const tailStart = size - this.#tail.length;
     if (position >= tailStart) return this.#tail.subarray(position - tailStart, position - tailStart + length);
-    return this.#input.read(position, position + length);
+    const { begin, bytes } = this.#window;
+    if (position >= begin && position + length <= begin + bytes.length) {
+      return bytes.subarray(position - begin, position - begin + length);
+    }
+    const end = Math.min(size, position + Math.max(length, windowBytes));
+    this.#window = { begin: position, bytes: await this.#input.read(position, end) };
+    return this.#window.bytes.subarray(0, length);
   }
 }

@@ -187,18 +187,10 @@ function quantizerOf(kind: HintFlags['quantizer'], levels: number | undefined): 
  * @throws {DataError} unless the file holds a JSON object
  */
 async function readConfig(file: string): Promise<TokenizerConfig> {
-  const problem = (got: string, cause?: unknown): DataError =>
-    new DataError({ where: file, expected: 'a JSON file with the config of a tokenizer', got }, { cause });
-  let content: unknown;
-  try {
-    content = JSON.parse(await fs.readFile(file, 'utf8'));
-  } catch (error) {
-    throw problem((error as Error).message, error);
-  }
-  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
-    throw problem(JSON.stringify(content).slice(0, 80));
-  }
-  return content as TokenizerConfig;
+  const { readJsonObject } = await import('@vitvq/checkpoint');
+  const noun = 'a JSON file with the config of a tokenizer';
+  const { value } = await readJsonObject(file, noun, { maximumBytes: 2 ** 20, maximumDepth: 64 });
+  return value as unknown as TokenizerConfig;
 }
 
 function positive(text: string): number {

@@ -52,10 +52,16 @@ export interface LoadedShard {
   readonly checksum: string;
 }
 
-/** All places, in order. */
-export function shardPlaces({ views, batchesPerView, batchesPerShard }: ShardConfiguration): ShardPlace[] {
+/** Returns the number of shards of all views. */
+export function shardCount({ views, batchesPerView, batchesPerShard }: ShardConfiguration): number {
+  return views * Math.ceil(batchesPerView / batchesPerShard);
+}
+
+/** The first places, or all, in order. */
+export function shardPlaces(configuration: ShardConfiguration, most = Infinity): ShardPlace[] {
+  const { batchesPerView, batchesPerShard } = configuration;
   const shards = Math.ceil(batchesPerView / batchesPerShard);
-  return Array.from({ length: views * shards }, (_, place) => ({
+  return Array.from({ length: Math.min(most, shardCount(configuration)) }, (_, place) => ({
     view: Math.floor(place / shards),
     index: place % shards,
   }));

@@ -1,8 +1,7 @@
-import { open } from 'node:fs/promises';
 import { UnusableImageError } from '@vitvq/core';
 import type { DecodeSettings } from './complete-source.js';
 import type { Pixels2D } from './crop-region.js';
-import { assertImageSignature, checkPixels, readImageSize } from './decode-image.js';
+import { assertImageSignature, checkPixels, readHead, readImageSize } from './decode-image.js';
 
 /** How a file is checked. */
 export interface FileCheck {
@@ -16,7 +15,7 @@ export interface FileCheck {
 /** Returns why a file is no usable image; undefined when nothing speaks against it. */
 export async function problemOf(file: string, { decoding, minimum, decode }: FileCheck): Promise<string | undefined> {
   try {
-    assertImageSignature(await readHead(file));
+    assertImageSignature(await readHead(file, decoding));
     const [height, width] = await readImageSize(file, decoding);
     if (height < minimum[0] || width < minimum[1]) {
       return `it is ${height}x${width}, smaller than ${minimum[0]}x${minimum[1]} (height x width)`;
@@ -26,19 +25,5 @@ export async function problemOf(file: string, { decoding, minimum, decode }: Fil
   } catch (error) {
     if (error instanceof UnusableImageError) return error.message;
     throw error;
-  }
-}
-
-async function readHead(file: string): Promise<Uint8Array> {
-  try {
-    const handle = await open(file);
-    try {
-      const { buffer, bytesRead } = await handle.read(new Uint8Array(12), 0, 12, 0);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    throw new UnusableImageError((error as Error).message);
   }
 }

@@ -1,10 +1,10 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { DataError } from '@vitvq/core';
 import sharp from 'sharp';
-import { extract, type Header } from 'tar-stream';
+import { extract } from 'tar-stream';
 
 /** Height and width of every image in pixels. */
 export const CIFAR10_IMAGE_SIZE = 32;
@@ -53,6 +53,13 @@ export interface ArchiveMember {
 const LARGEST_MEMBER = 64 * 2 ** 20;
 
 /**
+ * Limits for the size of an archive, packed and unpacked, in bytes. The published ones have 139 and
+ * 170 MB, and 185 MB unpacked at most.
+ */
+const LARGEST_PACKED = 256 * 2 ** 20;
+const LARGEST_UNPACKED = 512 * 2 ** 20;
+
+/**
  * Reads a gzipped tar, one member at a time, and hands blocks to `sink`. When it throws, the blocks
  * are worthless.
  * @throws {DataError} when the archive, or a file in it, is not the published one
@@ -66,18 +73,28 @@ export async function readArchive(
 ): Promise<void> {
   const digest = createHash(format.digest.algorithm);
   const entries = extract();
-  const fed = pipeline(source, observe(digest, onBytes), createGunzip(), entries, { signal });
+  const packed = counted(LARGEST_PACKED, format, (chunk, total) => {
+    digest.update(chunk);
+    onBytes(total);
+  });
+  const unpacked = counted(LARGEST_UNPACKED, format);
+  const fed = pipeline(source, packed, createGunzip(), unpacked, entries, { signal });
   // When reading an entry fails first, the error of the entry is the one to report.
   fed.catch(() => undefined);
   const missing = new Set(format.members.keys());
   try {
     for await (const entry of entries) {
       const member = format.members.get(entry.header.name);
+      const { name, size } = entry.header;
+      // Needed or not: what is not needed has to be unpacked too, to find what follows.
+      if ((size ?? 0) > LARGEST_MEMBER) {
+        throw damaged(format, `${name} of at most ${LARGEST_MEMBER} bytes`, String(size));
+      }
       if (!member || entry.header.type !== 'file') {
         entry.resume();
         continue;
       }
-      const bytes = await collect(entry, entry.header, format);
+      const bytes = await collect(entry);
       if (member.sha256 && createHash('sha256').update(bytes).digest('hex') !== member.sha256) {
         throw damaged(format, `the published ${entry.header.name}`, 'other bytes (SHA-256 differs)');
       }
@@ -98,19 +115,27 @@ export async function readArchive(
   }
 }
 
-function observe(digest: Hash, onBytes: (bytes: number) => void): Transform {
+/** Passes bytes on, up to a limit, and tells of each chunk and the number of bytes so far. */
+function counted(
+  limit: number,
+  format: ArchiveFormat,
+  onChunk: (chunk: Buffer, total: number) => void = () => undefined,
+): Transform {
   let total = 0;
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      digest.update(chunk);
-      onBytes((total += chunk.length));
+      total += chunk.length;
+      if (total > limit) {
+        done(damaged(format, `an archive of at most ${limit} bytes`, 'more'));
+        return;
+      }
+      onChunk(chunk, total);
       done(null, chunk);
     },
   });
 }
 
-async function collect(entry: AsyncIterable<unknown>, { name, size }: Header, format: ArchiveFormat): Promise<Buffer> {
-  if (size > LARGEST_MEMBER) throw damaged(format, `${name} of at most ${LARGEST_MEMBER} bytes`, String(size));
+async function collect(entry: AsyncIterable<unknown>): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of entry) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { removeAbandoned } from '@vitvq/files';
+import { readText, removeAbandoned } from '@vitvq/files';
 import { CIFAR10_IMAGE_BYTES, type BlockSink, type Cifar10Split } from './cifar10-archives.js';
 
 /** Size and checksum of a stored file. */
@@ -19,6 +19,9 @@ interface Manifest {
 const STORE = 'cifar10';
 const MANIFEST = 'manifest.json';
 const CHUNK = 4 * 2 ** 20;
+/** Limits in bytes. The images of the larger split have 154 MB. */
+const LARGEST_MANIFEST = 2 ** 16;
+const LARGEST_FILE = 50_000 * CIFAR10_IMAGE_BYTES;
 
 /** Images and labels of one split as the cache keeps them. */
 export interface StoredSplit {
@@ -40,7 +43,7 @@ export async function readStoredSplit(cacheDirectory: string, split: Cifar10Spli
 
 async function readManifest(store: string): Promise<Manifest | undefined> {
   try {
-    const manifest = JSON.parse(await readFile(join(store, MANIFEST), 'utf8')) as Manifest;
+    const manifest = JSON.parse(await readText(join(store, MANIFEST), 'a manifest', LARGEST_MANIFEST)) as Manifest;
     return manifest.version === 1 ? manifest : undefined;
   } catch {
     return undefined;
@@ -58,7 +61,7 @@ async function readChecked(
   if (!handle) return undefined;
   try {
     const { size } = await handle.stat();
-    if (size !== expected.bytes) return undefined;
+    if (size !== expected.bytes || size > LARGEST_FILE) return undefined;
     const bytes = new Uint8Array(size);
     const digest = createHash('sha256');
     for (let offset = 0; offset < size;) {

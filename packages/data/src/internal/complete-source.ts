@@ -10,16 +10,18 @@ export function completeDecoding(
     strict = false,
     failOn = 'warning',
     maximumPixels = 100_000_000,
+    maximumBytes = 256 * 2 ** 20,
     background = '#ffffff',
     resampling = 'smooth',
   }: DecodeOptions = {},
   where: string,
 ): DecodeSettings {
-  assertInteger(maximumPixels, 'maximumPixels', where);
+  assertInteger(maximumPixels, 'maximumPixels', where, 1, Number.MAX_SAFE_INTEGER);
+  assertInteger(maximumBytes, 'maximumBytes', where);
   if (!/^#[0-9a-f]{6}$/i.test(background)) {
     throw new ConfigError({ where, expected: 'background as #rrggbb', got: background });
   }
-  return { strict, failOn, maximumPixels, background, resampling };
+  return { strict, failOn, maximumPixels, maximumBytes, background, resampling };
 }
 
 /**

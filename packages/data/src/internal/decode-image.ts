@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { UnusableImageError, type EncodedImage } from '@vitvq/core';
+import { DataError, UnusableImageError, type EncodedImage } from '@vitvq/core';
+import { InputFile } from '@vitvq/files';
 import sharp, { type Sharp } from 'sharp';
 import type { DecodeSettings } from './complete-source.js';
 import { CENTER, cropRegion, type CropRegion, type CropRequest, type Pixels2D } from './crop-region.js';
@@ -77,7 +77,8 @@ export async function decodeImage(
   request: CropRequest,
   target: RasterView,
 ): Promise<Pixels2D> {
-  const bytes = 'file' in encoded ? await readBytes(encoded.file) : encoded.bytes;
+  const bytes = 'file' in encoded ? await readWhole(encoded.file, settings) : encoded.bytes;
+  assertImageBytes(bytes.length, settings);
   assertImageSignature(bytes);
   const image = openPixels(bytes, settings);
   const [height, width] = await sizeOf(image, settings);
@@ -105,10 +106,35 @@ export async function checkPixels(file: string, settings: DecodeSettings): Promi
   await decodeImage({ file }, settings, { crop, draws: CENTER, strict: false }, target);
 }
 
-function readBytes(file: string): Promise<Uint8Array> {
-  return readFile(file).catch((cause: Error) => {
-    throw new UnusableImageError(cause.message, { cause });
-  });
+/** Bytes by which the formats are told apart. */
+const signatureBytes = 12;
+
+/** Reads the first bytes of an image. @throws {UnusableImageError} for a file that is too large */
+export function readHead(file: string, settings: DecodeSettings): Promise<Uint8Array> {
+  return readPart(file, settings, signatureBytes);
+}
+
+function readWhole(file: string, settings: DecodeSettings): Promise<Uint8Array> {
+  return readPart(file, settings, Infinity);
+}
+
+async function readPart(file: string, settings: DecodeSettings, most: number): Promise<Uint8Array> {
+  try {
+    const input = await InputFile.open(file, 'an image');
+    try {
+      assertImageBytes(input.size, settings);
+      return await input.read(0, Math.min(input.size, most));
+    } finally {
+      await input.close();
+    }
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    throw new UnusableImageError(`it cannot be read: ${error.got}`, { cause: error });
+  }
+}
+
+function assertImageBytes(bytes: number, { maximumBytes }: DecodeSettings): void {
+  if (bytes > maximumBytes) throw new UnusableImageError(`it has ${bytes} bytes, more than ${maximumBytes}`);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { printable } from '@vitvq/core';
 import type { SkippedImage } from '../skipped-image.js';
 
 /**
@@ -12,7 +13,8 @@ export function reportSkipped(
   if (onSkip) {
     skipped.forEach((image) => onSkip(image));
   } else if (skipped.length) {
-    process.emitWarning(`${root}: ${countOf(skipped)} left out: ${listOf(skipped)}`, 'VitvqDataWarning');
+    const text = printable(`${root}: ${countOf(skipped)} left out: ${listOf(skipped)}`);
+    process.emitWarning(text, 'VitvqDataWarning');
   }
 }
 

@@ -1,13 +1,17 @@
+import { maximumSize } from '@vitvq/core';
 import { z } from 'zod';
 
 /**
  * Returns the schema of a whole number. `z.int()` is not used: zod stops at its problems, and here
  * all problems are told together.
  */
-export function integer(minimum: number, maximum = Number.MAX_SAFE_INTEGER): z.ZodNumber {
-  const range = maximum === Number.MAX_SAFE_INTEGER ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`;
-  return z.number().refine((value) => Number.isSafeInteger(value) && value >= minimum && value <= maximum, {
-    error: `expected an integer ${range}`,
+export function integer(minimum: number, maximum = maximumSize): z.ZodNumber {
+  return z.number().refine((value) => Number.isInteger(value) && value >= minimum && value <= maximum, {
+    error: ({ input }) => {
+      if (maximum !== maximumSize) return `expected an integer from ${minimum} to ${maximum}`;
+      const isLarge = typeof input === 'number' && input > maximum;
+      return `expected an integer of ${isLarge ? `at most ${maximum}` : `at least ${minimum}`}`;
+    },
   });
 }
 

@@ -57,7 +57,7 @@ const schema = (kinds: QuantizerKinds) =>
       numGroups: positive.optional(),
       quantizer: quantizerSchema(kinds),
       pixelNormalization: pixelNormalizationSchema,
-      seed: integer(0),
+      seed: integer(0, Number.MAX_SAFE_INTEGER),
     })
     .refine((config) => toSize2D(config.imageSize).every((side) => side % pixelsPerToken(config) === 0), {
       ...areValid({ imageSize: size2D, encoder: widths }),

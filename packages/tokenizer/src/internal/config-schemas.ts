@@ -1,12 +1,16 @@
+import { maximumSize } from '@vitvq/core';
 import { z } from 'zod';
 
 /**
- * Returns the schema of an integer of at least `minimum`. zod stops at the problems of its own
- * `z.int()`; with this schema all problems of a config are reported.
+ * Returns the schema of an integer from `minimum` to `maximum`. zod stops at the problems of its
+ * own `z.int()`; with this schema all problems of a config are reported.
  */
-export const integer = (minimum: number): z.ZodNumber =>
-  z.number().refine((value) => Number.isSafeInteger(value) && value >= minimum, {
-    error: `expected an integer of at least ${minimum}`,
+export const integer = (minimum: number, maximum = maximumSize): z.ZodNumber =>
+  z.number().refine((value) => Number.isInteger(value) && value >= minimum && value <= maximum, {
+    error: ({ input }) => {
+      const isLarge = typeof input === 'number' && input > maximum;
+      return `expected an integer of ${isLarge ? `at most ${maximum}` : `at least ${minimum}`}`;
+    },
   });
 
 /** Schema of an integer above 0. */

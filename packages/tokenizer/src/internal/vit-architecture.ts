@@ -54,7 +54,7 @@ const schema = (kinds: QuantizerKinds) =>
       output: z.enum(['pixels', 'logit-laplace']).optional(),
       pixelNormalization: pixelNormalizationSchema,
       recompute: z.boolean().optional(),
-      seed: integer(0),
+      seed: integer(0, Number.MAX_SAFE_INTEGER),
     })
     .refine(({ imageSize, patchSize }) => isMultiple(imageSize, patchSize), {
       ...areValid({ imageSize: size2D, patchSize: size2D }),

@@ -1,4 +1,5 @@
 import {
+  allocate,
   assertInteger,
   ConfigError,
   DataError,
@@ -54,7 +55,8 @@ export class TextConditioner implements Conditioner {
   }
 
   get nullTokens(): Int32Array {
-    return new Int32Array(this.length).fill(this.#tokenizer.vocabSize + 1);
+    const { vocabSize } = this.#tokenizer;
+    return allocate([this.length], 'TextConditioner', (size) => new Int32Array(size).fill(vocabSize + 1));
   }
 
   get description(): Readonly<Record<string, unknown>> {
@@ -73,7 +75,9 @@ export class TextConditioner implements Conditioner {
    */
   encode(texts: readonly string[]): Int32Array {
     const { length } = this;
-    const tokens = new Int32Array(texts.length * length).fill(this.#tokenizer.vocabSize);
+    const { vocabSize } = this.#tokenizer;
+    const shape = [texts.length, length];
+    const tokens = allocate(shape, 'TextConditioner', (size) => new Int32Array(size).fill(vocabSize));
     texts.forEach((text, row) => {
       const encoded = this.#tokenizer.encode(text);
       assertTokensInRange(

@@ -1,12 +1,16 @@
+import { maximumSize } from '@vitvq/core';
 import { activationNames } from '@vitvq/layers';
 import { z } from 'zod';
 
 /** Not `z.int()`, at whose problems zod stops: here all have to be told. */
 const integer = (minimum: number): z.ZodNumber =>
-  z.number().refine((value) => Number.isSafeInteger(value) && value >= minimum, {
-    error: `expected an integer of at least ${minimum}`,
+  z.number().refine((value) => Number.isInteger(value) && value >= minimum && value <= maximumSize, {
+    error: ({ input }) => {
+      const isLarge = typeof input === 'number' && input > maximumSize;
+      return `expected an integer of ${isLarge ? `at most ${maximumSize}` : `at least ${minimum}`}`;
+    },
   });
-/** Accepts safe integers of at least 1. */
+/** Accepts sizes: integers from 1 to 2^31 - 1. */
 export const positiveInteger = integer(1);
 const rate = z.number().min(0).lt(1);
 

@@ -125,12 +125,11 @@ export class PickleMachine {
   /** Pushes the name of a class or function in a module. Unknown names are refused. */
   pushName(module: string, name: string): void {
     this.spend(2 * (module.length + name.length));
-    const found = this.#names.resolve(module, name);
-    this.pushNew(found ?? this.#refuseName(module, name));
+    this.pushNew(this.#names.resolve(module, name) ?? this.#refuseName(module, name));
   }
 
   #refuseName(module: string, name: string): never {
-    const text = JSON.stringify(`${module}.${name}`).slice(1, -1);
+    const text = JSON.stringify(`${module.slice(0, 160)}.${name.slice(0, 160)}`).slice(1, -1);
     return this.refuse(
       'only tensors and plain containers',
       text.length > 160 ? `${text.slice(0, 157)}...` : text,

@@ -133,7 +133,9 @@ const bytes: Build = ([content, encoding], refuse) => {
   if (typeof content !== 'string' || (encoding !== 'latin1' && encoding !== 'latin-1')) {
     return refuse('bytes as a text in latin1', describeValue(encoding));
   }
-  return Uint8Array.from(content, (character) => character.charCodeAt(0));
+  const values = new Uint8Array(content.length);
+  for (let index = 0; index < content.length; index++) values[index] = content.charCodeAt(index);
+  return values;
 };
 
 function tensorOf(value: PickleValue | undefined, refuse: Refuse): PickleTensor {

@@ -78,9 +78,10 @@ export class PickleReader {
   /** Reads a signed integer of any size, little-endian. */
   long(length: number): number | bigint {
     const bytes = this.bytes(length);
-    let value = 0n;
-    for (let index = bytes.length - 1; index >= 0; index--) value = (value << 8n) | BigInt(bytes[index]!);
-    return plain(BigInt.asIntN(8 * bytes.length, value));
+    let digits = '0x0';
+    for (let index = bytes.length - 1; index >= 0; index--) digits += bytes[index]!.toString(16).padStart(2, '0');
+    // Adding byte by byte would make a new, growing integer for each of them.
+    return plain(BigInt.asIntN(8 * bytes.length, BigInt(digits)));
   }
 
   #skip(length: number): number {

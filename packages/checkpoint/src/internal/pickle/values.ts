@@ -111,6 +111,6 @@ export function describeValue(value: PickleValue | undefined): string {
   if (value instanceof PickleStorage) return 'a storage';
   if (value instanceof PickleTensor) return 'a tensor';
   if (value instanceof Uint8Array) return 'bytes';
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  const text = typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : String(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
