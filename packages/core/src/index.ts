@@ -1,3 +1,4 @@
+export { assertMembers, checkOptions, type CheckOptionsRules, type OptionTable } from './check-options.js';
 export * from './checks.js';
 export * from './composite.js';
 export * from './contracts.js';
