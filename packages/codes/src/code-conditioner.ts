@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import {
+  assertImages,
   assertInteger,
   ConfigError,
   DataError,
@@ -68,6 +69,7 @@ export class CodeConditioner implements Conditioner {
    * @throws {ShapeError} for images that cannot be reduced, or that give another number of codes
    */
   async encode({ data, shape }: HostImages): Promise<Int32Array> {
+    assertImages({ data, shape }, 'CodeConditioner.encode');
     const reduced = reduce({ data, shape }, this.#options.reduceBy);
     const images = tf.tensor4d(reduced.data, [...reduced.shape]);
     let tokens: tf.Tensor | undefined;

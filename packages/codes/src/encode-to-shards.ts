@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import {
+  assertBatch,
+  assertImages,
   assertInteger,
+  assertMembers,
   ConfigError,
-  formatShape,
   concatenate,
   countOf,
   assertTokensInRange,
@@ -82,7 +84,9 @@ export interface EncodeToShardsOptions {
  * shard again to check that tokenizer and images are the same.
  * @returns the number of images in each view
  * @throws {ConfigError} when the folder was begun with another tokenizer, other images or options
- * @throws {DataError} for a damaged shard, and when a shard cannot be written
+ * @throws {ShapeError} for images of another layout
+ * @throws {DataError} for a damaged shard, when a shard cannot be written, when values of the first
+ *   images are not in [0, 1], and when the batches end before the epoch does
  */
 export async function encodeToShards(options: EncodeToShardsOptions): Promise<{ readonly images: number }> {
   const { tokenizer, openBatches, views = 1, directory, conditioner, batchesPerShard = 64 } = options;
@@ -180,9 +184,12 @@ class SeekableBatches {
     if (!this.#source || this.#next !== position) {
       await this.close();
       this.#source = await this.#open(position);
+      assertMembers(this.#source, ['next', 'close', 'batchesPerEpoch'], 'what openBatches returns', 'encodeToShards');
     }
     this.#next = position + 1;
-    return this.#source.next();
+    const batch = await this.#source.next();
+    assertBatch(batch, position, 'encodeToShards, data');
+    return batch;
   }
 
   async close(): Promise<void> {
@@ -196,6 +203,7 @@ class Encoder {
   readonly #tokenizer: Tokenizer;
   readonly #conditioner: Conditioner | undefined;
   readonly #encode: CompiledFunction<(images: Tensor4D) => tf.Tensor>;
+  #isChecked = false;
 
   constructor(tokenizer: Tokenizer, conditioner: Conditioner | undefined) {
     this.#tokenizer = tokenizer;
@@ -207,10 +215,10 @@ class Encoder {
   /** Padding is left out. `index` is the batch's within its view. */
   async encode(batch: ImageBatch, index: number): Promise<{ rows: ShardRows; codeDepth: number }> {
     const where = 'encodeToShards';
+    assertMembers(batch, ['images', 'shape'], 'a batch of images', where);
     const { shape, images, labels, indices } = batch;
-    if (shape.length !== 4) {
-      throw new ConfigError({ where, expected: 'images of shape [B, H, W, C]', got: formatShape(shape) });
-    }
+    if (!this.#isChecked || shape.length !== 4) assertImages({ data: images, shape }, where);
+    this.#isChecked = true;
     const count = countOf(batch);
     const { values, tokensShape } = await this.#tokens(images, shape as [number, number, number, number]);
     const codeDepth = tokensShape[2] ?? 1;

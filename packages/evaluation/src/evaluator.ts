@@ -1,12 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
+  assertImages,
   assertInteger,
   concatenate,
   elementCount,
-  formatShape,
   mean,
   paddedBatches,
-  ShapeError,
   takeRows,
   type HostImages,
   type PerceptualLoss,
@@ -91,22 +90,18 @@ export class Evaluator {
   /**
    * Measures the tokenizer on the images.
    * @param images  values in [0, 1]
-   * @throws {ShapeError} when there are no images, or `data` does not fit `shape`
+   * @throws {ShapeError} when there are no images, `data` does not fit `shape`, or channels come first
+   * @throws {DataError} for values that are not in [0, 1]
    */
-  async evaluate({ data, shape }: HostImages): Promise<Evaluation> {
+  async evaluate(images: HostImages): Promise<Evaluation> {
+    assertImages(images, 'Evaluator.evaluate');
+    const { data, shape } = images;
     const [count, ...imageShape] = shape;
     const pixels = elementCount(imageShape);
-    if (count < 1 || data.length !== count * pixels) {
-      throw new ShapeError({
-        where: 'Evaluator.evaluate',
-        expected: `values of images ${formatShape(shape)}`,
-        got: `${data.length} values`,
-      });
-    }
     const parts: BatchResult[] = [];
     for (const batch of paddedBatches(count, this.#batchSize)) {
-      const images = tf.tensor4d(takeRows(data, pixels, batch.rows), [this.#batchSize, ...imageShape]);
-      parts.push(await this.#run(images, batch.count));
+      const rows = tf.tensor4d(takeRows(data, pixels, batch.rows), [this.#batchSize, ...imageShape]);
+      parts.push(await this.#run(rows, batch.count));
     }
     const squaredErrors = concatenate(
       parts.map((part) => part.squaredErrors),

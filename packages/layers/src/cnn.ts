@@ -5,6 +5,7 @@ import {
   assertShape,
   ConfigError,
   foldIn,
+  imageShapeAdvice,
   Module,
   split,
   toSize2D,
@@ -195,7 +196,8 @@ export class CNNEncoder extends Module implements Encoder {
 
   /** Returns a map `[B, h, w, c]` for each name, in the order of the names. */
   #maps(images: Tensor4D, where: string): Tensor4D[] {
-    assertShape(images, ['B', ...this.imageSize, this.channels], where, 'Resize or crop the images to imageSize.');
+    const { channels, imageSize } = this;
+    assertShape(images, ['B', ...imageSize, channels], where, imageShapeAdvice(images.shape, channels));
     const maps = [this.#input.apply(images)];
     let x = maps[0]!;
     for (const resolution of this.#resolutions) {

@@ -3,6 +3,7 @@ import type { Tensor, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core
 import {
   assertInteger,
   assertShape,
+  imageShapeAdvice,
   Module,
   patchGrid,
   permuteHost,
@@ -107,7 +108,7 @@ export class PatchEmbedding extends Module {
    */
   apply(images: Tensor4D): Tensor3D {
     const { image, channels } = this.#layout;
-    assertShape(images, ['B', ...image, channels], 'PatchEmbedding.apply', 'Resize or crop the images to imageSize.');
+    assertShape(images, ['B', ...image, channels], 'PatchEmbedding.apply', imageShapeAdvice(images.shape, channels));
     return tf.tidy(() => {
       const patches = this.#layout.toPatches(images) as tf.Tensor2D;
       const tokens = tf.add(tf.matMul(patches, this.#weight), this.#bias);

@@ -1,10 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import {
+  assertImages,
   assertInteger,
   ConfigError,
   formatShape,
   ShapeError,
+  elementCount,
   takeRows,
   assertTokensInRange,
   assertTokenizerFits,
@@ -190,17 +192,16 @@ export class ImageGenerator {
     return this.#inBatches(seeds.length, Int32Array, draw, signal);
   }
 
-  /** @throws {ConfigError} unless the tokens are those of the model's grid @throws {ShapeError} */
-  async encode({ data, shape }: HostImages, { signal }: Pick<GenerateOptions, 'signal'> = {}): Promise<HostTokens> {
+  /**
+   * @throws {ConfigError} unless the tokens are those of the model's grid
+   * @throws {ShapeError}
+   * @throws {DataError} for values that are not in [0, 1]
+   */
+  async encode(images: HostImages, { signal }: Pick<GenerateOptions, 'signal'> = {}): Promise<HostTokens> {
+    assertImages(images, where);
+    const { data, shape } = images;
     const [count, ...size] = shape;
-    const values = size.reduce((product, length) => product * length, 1);
-    if (count < 1 || data.length !== count * values) {
-      throw new ShapeError({
-        where,
-        expected: 'the values of one image or more',
-        got: `${data.length} values for images ${formatShape(shape)}`,
-      });
-    }
+    const values = elementCount(size);
     const encode = (rows: readonly number[]): Promise<Tensor> =>
       callDisposing(this.#encode, tf.tensor4d(takeRows(data, values, rows), [rows.length, ...size]));
     const tokens = await this.#inBatches(count, Int32Array, encode, signal);

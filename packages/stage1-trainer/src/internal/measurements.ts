@@ -1,5 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { concatenate, ConfigError, formatPercent, type HostImages, type PerceptualLoss } from '@vitvq/core';
+import {
+  assertImages,
+  concatenate,
+  ConfigError,
+  formatPercent,
+  type HostImages,
+  type PerceptualLoss,
+} from '@vitvq/core';
 import { compile } from '@vitvq/engine';
 import { Evaluator, type Evaluation } from '@vitvq/evaluation';
 import type { VQTokenizer } from '@vitvq/tokenizer';
@@ -27,8 +34,11 @@ export class Measurements {
   readonly #batchSize: number;
   readonly #resources = new LazyResources();
 
+  /** @throws {ShapeError} for images of another layout @throws {DataError} for other values */
   constructor(options: MeasurementOptions) {
     const { evaluation, preview } = options;
+    if (evaluation) assertImages(evaluation.images, 'createTokenizerTrainer evaluation.images');
+    if (preview) assertImages(preview.images, 'createTokenizerTrainer preview.images');
     this.#options = options;
     this.#batchSize =
       evaluation?.batchSize ?? Math.min(defaultBatchSize, (evaluation ?? preview)?.images.shape[0] ?? defaultBatchSize);
