@@ -3,18 +3,20 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import {
+  ConfigError,
   assertBatch,
   assertImages,
   assertInteger,
   assertMembers,
-  ConfigError,
+  assertTokensFit,
+  assertTokensInRange,
+  checkOptions,
   concatenate,
   countOf,
-  assertTokensInRange,
-  assertTokensFit,
-  type Tokenizer,
   type BatchSource,
   type ImageBatch,
+  type OptionTable,
+  type Tokenizer,
 } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import type { Conditioner } from '@vitvq/transformers';
@@ -74,6 +76,17 @@ export interface EncodeToShardsOptions {
   readonly signal?: AbortSignal;
 }
 
+const encodeToShardsOptionNames: OptionTable<EncodeToShardsOptions> = {
+  tokenizer: 'required',
+  openBatches: 'required',
+  views: 'optional',
+  directory: 'required',
+  conditioner: 'optional',
+  batchesPerShard: 'optional',
+  onProgress: 'optional',
+  signal: 'optional',
+};
+
 /**
  * Encodes images once and writes their tokens, labels and positions in the source as safetensors
  * files, so that stage 2 trains without the tokenizer. The paper encodes anew for each step
@@ -89,6 +102,7 @@ export interface EncodeToShardsOptions {
  *   images are not in [0, 1], and when the batches end before the epoch does
  */
 export async function encodeToShards(options: EncodeToShardsOptions): Promise<{ readonly images: number }> {
+  checkOptions(options, encodeToShardsOptionNames, 'encodeToShards');
   const { tokenizer, openBatches, views = 1, directory, conditioner, batchesPerShard = 64 } = options;
   const where = 'encodeToShards';
   assertInteger(views, 'views', where);

@@ -4,8 +4,7 @@ import { nearestName } from './nearest-name.js';
 
 /**
  * Checks a value against a schema and returns it with the schema's defaults filled in.
- * @throws {ConfigError} listing every problem with its path; unknown keys with the nearest right one
- * included
+ * @throws {ConfigError} listing every problem with its path, and unknown keys with the nearest name
  */
 export function parseOptions<S extends z.ZodType>(schema: S, value: unknown, where: string): z.output<S> {
   const result = schema.safeParse(value);

@@ -2,12 +2,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import {
   assertImages,
   assertInteger,
+  checkOptions,
   concatenate,
   elementCount,
   mean,
   paddedBatches,
   takeRows,
   type HostImages,
+  type OptionTable,
   type PerceptualLoss,
   type Tokenizer,
 } from '@vitvq/core';
@@ -61,6 +63,11 @@ export interface EvaluatorOptions {
   readonly perceptual?: PerceptualLoss;
 }
 
+const evaluatorOptionNames: OptionTable<EvaluatorOptions> = {
+  batchSize: 'optional',
+  perceptual: 'optional',
+};
+
 /** Number of images of a batch in Table 4 of arXiv:2110.04627. */
 const paperBatch = 256;
 
@@ -77,10 +84,8 @@ export class Evaluator {
   readonly #step: CompiledFunction<(images: tf.Tensor4D) => EvaluationStepResult>;
 
   /** @throws {ConfigError} unless the batch size is a positive integer */
-  constructor(
-    tokenizer: Pick<Tokenizer, 'vocabSize' | 'encode' | 'decode'>,
-    { batchSize = 64, perceptual }: EvaluatorOptions = {},
-  ) {
+  constructor(tokenizer: Pick<Tokenizer, 'vocabSize' | 'encode' | 'decode'>, options: EvaluatorOptions = {}) {
+    const { batchSize = 64, perceptual } = checkOptions(options, evaluatorOptionNames, 'Evaluator');
     assertInteger(batchSize, 'batchSize', 'Evaluator');
     this.#vocabSize = tokenizer.vocabSize;
     this.#batchSize = batchSize;

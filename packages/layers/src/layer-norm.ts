@@ -1,13 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
 import {
+  Module,
+  ShapeError,
   assertInRange,
   assertInteger,
+  checkOptions,
   composite,
   formatShape,
-  Module,
   sameWeight,
-  ShapeError,
+  type OptionTable,
   type ReferenceWeight,
 } from '@vitvq/core';
 import { differentiable } from './internal/differentiable.js';
@@ -19,6 +21,11 @@ export interface LayerNormOptions {
   /** Added to the variance. @default 1e-5, PyTorch's */
   readonly epsilon?: number;
 }
+
+const layerNormOptionNames: OptionTable<LayerNormOptions> = {
+  dim: 'required',
+  epsilon: 'optional',
+};
 
 /** Maps `[rows, D]` to `[y, mean, rstd]`; the last two are `[rows, 1]`. */
 function forward(epsilon: number) {
@@ -57,8 +64,9 @@ export class LayerNorm extends Module {
   readonly scale: Variable<tf.Rank.R1>;
   readonly bias: Variable<tf.Rank.R1>;
 
-  constructor({ dim, epsilon = 1e-5 }: LayerNormOptions) {
+  constructor(options: LayerNormOptions) {
     super();
+    const { dim, epsilon = 1e-5 } = checkOptions(options, layerNormOptionNames, 'LayerNorm', { allowOthers: true });
     assertInteger(dim, 'dim', 'LayerNorm');
     assertInRange(epsilon, 'epsilon', 'LayerNorm', 0);
     this.dim = dim;

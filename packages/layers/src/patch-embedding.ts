@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 import {
+  Module,
   assertInteger,
   assertShape,
+  checkOptions,
   imageShapeAdvice,
-  Module,
   patchGrid,
   permuteHost,
   sameWeight,
@@ -12,6 +13,7 @@ import {
   toSize2D,
   uniformInitializer,
   type HostTensor,
+  type OptionTable,
   type RandomKey,
   type ReferenceWeight,
   type Size2D,
@@ -32,6 +34,15 @@ export interface PatchOptions {
   readonly channels?: number;
   readonly key: RandomKey;
 }
+
+/** Names of the options {@link PatchOptions}. */
+export const patchOptionNames: OptionTable<PatchOptions> = {
+  imageSize: 'required',
+  patchSize: 'required',
+  dim: 'required',
+  channels: 'optional',
+  key: 'required',
+};
 
 /** Sizes that patch embedding and pixel projection share. */
 class PatchLayout {
@@ -92,6 +103,7 @@ export class PatchEmbedding extends Module {
 
   constructor(options: PatchOptions) {
     super();
+    checkOptions(options, patchOptionNames, 'PatchEmbedding', { allowOthers: true });
     this.#layout = new PatchLayout(options, 'PatchEmbedding');
     this.grid = this.#layout.grid;
     this.dim = options.dim;
@@ -131,6 +143,7 @@ export class PixelProjection extends Module {
 
   constructor(options: PatchOptions) {
     super();
+    checkOptions(options, patchOptionNames, 'PixelProjection', { allowOthers: true });
     this.#layout = new PatchLayout(options, 'PixelProjection');
     this.grid = this.#layout.grid;
     this.dim = options.dim;

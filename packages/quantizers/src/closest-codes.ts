@@ -1,4 +1,12 @@
-import { assertInRange, assertInteger, formatShape, ShapeError, type HostTensor } from '@vitvq/core';
+import {
+  ShapeError,
+  assertInRange,
+  assertInteger,
+  checkOptions,
+  formatShape,
+  type HostTensor,
+  type OptionTable,
+} from '@vitvq/core';
 
 /** Options of {@link closestCodes}. */
 export interface ClosestCodesOptions {
@@ -17,6 +25,12 @@ export interface ClosestCodesOptions {
    */
   readonly duplicateDistance?: number;
 }
+
+const closestCodesOptionNames: OptionTable<ClosestCodesOptions> = {
+  normalize: 'optional',
+  pairs: 'optional',
+  duplicateDistance: 'optional',
+};
 
 /** Two codes and how far apart they are. */
 export interface CodePair {
@@ -44,10 +58,12 @@ export interface ClosestCodes {
  * @throws {ShapeError} for another shape, or values that are not finite
  * @throws {ConfigError}
  */
-export function closestCodes(
-  codebook: HostTensor,
-  { normalize = true, pairs = 5, duplicateDistance = 0.05 }: ClosestCodesOptions = {},
-): ClosestCodes {
+export function closestCodes(codebook: HostTensor, options: ClosestCodesOptions = {}): ClosestCodes {
+  const {
+    normalize = true,
+    pairs = 5,
+    duplicateDistance = 0.05,
+  } = checkOptions(options, closestCodesOptionNames, 'closestCodes');
   const where = 'closestCodes';
   assertInteger(pairs, 'pairs', where);
   assertInRange(duplicateDistance, 'duplicateDistance', where, 0);

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import { assertInRange, assertInteger, assertShape, detach, Module } from '@vitvq/core';
+import { Module, assertInRange, assertInteger, assertShape, checkOptions, detach, type OptionTable } from '@vitvq/core';
 import type { QuantizeResult, Quantizer } from '@vitvq/core';
 import { z } from 'zod';
 import { assertPositive } from './internal/assert-positive.js';
@@ -32,6 +32,15 @@ export interface LookupFreeQuantizerOptions {
   readonly entropyGroupSize?: number;
 }
 
+const lookupFreeQuantizerOptionNames: OptionTable<LookupFreeQuantizerOptions> = {
+  codeDim: 'required',
+  entropyWeight: 'optional',
+  diversityWeight: 'optional',
+  commitmentWeight: 'optional',
+  entropyTemperature: 'optional',
+  entropyGroupSize: 'optional',
+};
+
 /**
  * Lookup-free quantizer (LFQ; MAGVIT-v2, arXiv:2310.05737, section 3.1): each channel is quantized
  * to its sign, so that K = 2^E and bit i of the index (counting 2^i) says whether channel i is
@@ -60,15 +69,16 @@ export class LookupFreeQuantizer extends Module implements Quantizer {
   readonly #digits: Digits;
 
   /** @throws {ConfigError} */
-  constructor({
-    codeDim,
-    entropyWeight = 0.1,
-    diversityWeight = 1,
-    commitmentWeight = 0.25,
-    entropyTemperature = 0.01,
-    entropyGroupSize = 9,
-  }: LookupFreeQuantizerOptions) {
+  constructor(options: LookupFreeQuantizerOptions) {
     super();
+    const {
+      codeDim,
+      entropyWeight = 0.1,
+      diversityWeight = 1,
+      commitmentWeight = 0.25,
+      entropyTemperature = 0.01,
+      entropyGroupSize = 9,
+    } = checkOptions(options, lookupFreeQuantizerOptionNames, 'LookupFreeQuantizer', { allowOthers: true });
     const where = 'LookupFreeQuantizer';
     assertInteger(codeDim, 'codeDim', where);
     assertInRange(codeDim, 'codeDim', where, 1, 24);

@@ -1,19 +1,21 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import {
+  ConfigError,
+  ShapeError,
   assertImages,
   assertInteger,
-  ConfigError,
-  formatShape,
-  ShapeError,
-  elementCount,
-  takeRows,
-  assertTokensInRange,
   assertTokenizerFits,
   assertTokensFit,
-  type Tokenizer,
+  assertTokensInRange,
+  checkOptions,
+  elementCount,
+  formatShape,
+  takeRows,
   type HostImages,
   type HostTokens,
+  type OptionTable,
+  type Tokenizer,
 } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import {
@@ -41,6 +43,13 @@ export interface ImageGeneratorOptions {
   /** Images at once, whatever is done to them, so that everything is compiled once. @default 16 */
   readonly batchSize?: number;
 }
+
+const imageGeneratorOptionNames: OptionTable<ImageGeneratorOptions> = {
+  model: 'required',
+  conditioner: 'optional',
+  tokenizer: 'required',
+  batchSize: 'optional',
+};
 
 /** A seed an image; `seeds`, `temperature`, `topK` and `topP` are those of `Sampler.sample`. */
 export type GenerateOptions = Omit<SampleOptions, 'conditions' | 'guidance' | 'given'> & {
@@ -104,7 +113,13 @@ export class ImageGenerator {
   readonly #measure: CompiledFunction<(conditions: Tensor, tokens: ImageTokens) => Tensor>;
 
   /** @throws {ConfigError} for a conditioner or a tokenizer that does not fit */
-  constructor({ model, conditioner = new Unconditional(), tokenizer, batchSize = 16 }: ImageGeneratorOptions) {
+  constructor(options: ImageGeneratorOptions) {
+    const {
+      model,
+      conditioner = new Unconditional(),
+      tokenizer,
+      batchSize = 16,
+    } = checkOptions(options, imageGeneratorOptionNames, 'ImageGenerator');
     assertInteger(batchSize, 'batchSize', where);
     assertConditionerFits(conditioner, model, where);
     assertTokenizerFits(tokenizer, model, where);

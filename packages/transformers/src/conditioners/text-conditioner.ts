@@ -1,10 +1,12 @@
 import {
-  assertInteger,
   ConfigError,
   DataError,
-  countOf,
+  assertInteger,
   assertTokensInRange,
+  checkOptions,
+  countOf,
   type ImageOrCodeBatch,
+  type OptionTable,
 } from '@vitvq/core';
 import { canonicalJson } from '../internal/canonical-json.js';
 import { sha256 } from '../internal/sha256.js';
@@ -32,6 +34,12 @@ export interface TextConditionerOptions {
   readonly textOf?: (image: Described) => string;
 }
 
+const textConditionerOptionNames: OptionTable<TextConditionerOptions> = {
+  tokenizer: 'required',
+  length: 'required',
+  textOf: 'optional',
+};
+
 /**
  * Gives the tokens of a text before the image. Two more tokens than the vocabulary of the tokenizer
  * stand for padding and for no condition.
@@ -42,7 +50,8 @@ export class TextConditioner implements Conditioner {
   readonly #textOf: ((image: Described) => string) | undefined;
 
   /** @throws {ConfigError} */
-  constructor({ tokenizer, length, textOf }: TextConditionerOptions) {
+  constructor(options: TextConditionerOptions) {
+    const { tokenizer, length, textOf } = checkOptions(options, textConditionerOptionNames, 'TextConditioner');
     assertInteger(length, 'length', 'TextConditioner');
     this.length = length;
     this.#tokenizer = tokenizer;
