@@ -109,7 +109,7 @@ it('import speaks of its own options where shapes do not tell', async () => {
   await writeReferenceFile(file, createTokenizer(config, { seed: 3 }));
   const importing = vitvq('import', file, '--out', join(folder, 'model'));
   await expect(importing).rejects.toThrow(
-    /how many heads share .* encoder's .*; .* decoder's .* Add --encoder-heads, --decoder-heads, or give the whole config with --config\.$/,
+    /how many heads share .* encoder's .*; .* decoder's .* Add --encoder-heads, --decoder-heads, --image-size, or give the whole config with --config\.$/,
   );
 });
 

@@ -1,11 +1,9 @@
-import { assertMembers } from './check-options.js';
 import { DataError } from './errors.js';
 
 /**
- * Throws unless `batch` is a batch: an object, and not what a source that has ended hands out.
+ * Throws for what a source hands out that has ended, or that is an iterator.
  * @param count  how many batches came before
- * @throws {DataError} when the source has ended
- * @throws {ConfigError} for anything else that is no batch
+ * @throws {DataError}
  */
 export function assertBatch(batch: unknown, count: number, where: string): void {
   const isResult = typeof batch === 'object' && batch !== null && 'done' in batch;
@@ -26,5 +24,4 @@ export function assertBatch(batch: unknown, count: number, where: string): void 
       fix: 'Return the value itself.',
     });
   }
-  assertMembers(batch, [], 'a batch', where);
 }

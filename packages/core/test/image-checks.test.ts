@@ -74,5 +74,5 @@ it.each([undefined, null, { done: true, value: undefined }])('says of %j that th
 it('tells a batch from other things', () => {
   expect(() => assertBatch({ images: [] }, 0, 'here')).not.toThrow();
   expect(() => assertBatch({ done: false, value: {} }, 0, 'here')).toThrow('Return the value itself.');
-  expect(() => assertBatch(3, 0, 'here')).toThrow(ConfigError);
+  expect(() => assertBatch(3, 0, 'here')).not.toThrow();
 });

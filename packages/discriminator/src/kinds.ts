@@ -1,4 +1,4 @@
-import { parseOptions } from '@vitvq/core';
+import { checkOptions, parseOptions } from '@vitvq/core';
 import type { Discriminator, RandomKey, ReferenceWeight } from '@vitvq/core';
 import { z } from 'zod';
 import { PatchDiscriminator, patchDiscriminatorReferenceWeights } from './patch-discriminator.js';
@@ -86,8 +86,9 @@ export const discriminatorSchema = z.discriminatedUnion(
  */
 export function createDiscriminator(
   config: DiscriminatorConfig,
-  { key }: { readonly key: RandomKey },
+  options: { readonly key: RandomKey },
 ): ConfiguredDiscriminator {
+  const { key } = checkOptions(options, { key: 'required' }, 'createDiscriminator');
   const parsed = parseOptions(discriminatorSchema, config, 'createDiscriminator');
   // TypeScript does not see that the row of a kind takes the configs of that kind.
   const { create } = discriminatorKinds[parsed.kind] as Kind<z.ZodType, ConfiguredDiscriminator>;

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import {
   assertImages,
   assertInteger,
+  assertMembers,
   checkOptions,
   concatenate,
   elementCount,
@@ -86,6 +87,7 @@ export class Evaluator {
   /** @throws {ConfigError} unless the batch size is a positive integer */
   constructor(tokenizer: Pick<Tokenizer, 'vocabSize' | 'encode' | 'decode'>, options: EvaluatorOptions = {}) {
     const { batchSize = 64, perceptual } = checkOptions(options, evaluatorOptionNames, 'Evaluator');
+    assertMembers(tokenizer, ['vocabSize', 'encode', 'decode'], 'the tokenizer', 'Evaluator');
     assertInteger(batchSize, 'batchSize', 'Evaluator');
     this.#vocabSize = tokenizer.vocabSize;
     this.#batchSize = batchSize;

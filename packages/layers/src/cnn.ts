@@ -3,6 +3,7 @@ import type { Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 import {
   assertInteger,
   assertShape,
+  checkOptions,
   ConfigError,
   foldIn,
   imageShapeAdvice,
@@ -11,6 +12,7 @@ import {
   toSize2D,
   type Decoder,
   type Encoder,
+  type OptionTable,
   type RandomKey,
   type Size2D,
 } from '@vitvq/core';
@@ -36,6 +38,18 @@ export type CNNOptions = CNNShape & {
   /** Groups of the norms; the channels at every resolution are a multiple of it. @default 32 */
   readonly numGroups?: number;
   readonly key: RandomKey;
+};
+
+const cnnOptionNames: OptionTable<CNNOptions> = {
+  baseChannels: 'required',
+  channelMultipliers: 'required',
+  blocksPerResolution: 'required',
+  attentionResolutions: 'optional',
+  imageSize: 'required',
+  channels: 'optional',
+  dim: 'required',
+  numGroups: 'optional',
+  key: 'required',
 };
 
 /**
@@ -136,8 +150,10 @@ export class CNNEncoder extends Module implements Encoder {
   readonly #output: Convolution;
 
   /** @throws {ConfigError} */
-  constructor({ imageSize, channels = 3, dim, numGroups, key, ...shape }: CNNOptions) {
+  constructor(options: CNNOptions) {
     super();
+    checkOptions(options, cnnOptionNames, 'CNNEncoder', { allowOthers: true });
+    const { imageSize, channels = 3, dim, numGroups, key, ...shape } = options;
     const { resolutions, innerChannels } = planResolutions(shape, 'encoder', 'CNNEncoder');
     this.grid = tokenGrid(imageSize, resolutions.length, 'CNNEncoder');
     this.imageSize = toSize2D(imageSize);
@@ -236,8 +252,10 @@ export class CNNDecoder extends Module implements Decoder {
   readonly #output: Convolution;
 
   /** @throws {ConfigError} */
-  constructor({ imageSize, channels = 3, dim, numGroups, key, ...shape }: CNNOptions) {
+  constructor(options: CNNOptions) {
     super();
+    checkOptions(options, cnnOptionNames, 'CNNDecoder', { allowOthers: true });
+    const { imageSize, channels = 3, dim, numGroups, key, ...shape } = options;
     const { resolutions, innerChannels } = planResolutions(shape, 'decoder', 'CNNDecoder');
     this.grid = tokenGrid(imageSize, resolutions.length, 'CNNDecoder');
     this.dim = dim;
