@@ -18,7 +18,7 @@ export async function loadOptional<T>(command: string, name: string, load: () =>
         where: `vitvq ${command}`,
         expected: `the package ${name}`,
         got: 'an installation without it',
-        fix: `Run "npm install ${name}", or "npx -p @vitvq/cli -p ${name} vitvq ${command}".`,
+        fix: `Run "npm install --ignore-scripts ${name}", or "npx --ignore-scripts -p @vitvq/cli -p ${name} vitvq ${command}".`,
       },
       { cause: error },
     );

@@ -109,7 +109,7 @@ it('import speaks of its own options where shapes do not tell', async () => {
   await writeReferenceFile(file, createTokenizer(config, { seed: 3 }));
   const importing = vitvq('import', file, '--out', join(folder, 'model'));
   await expect(importing).rejects.toThrow(
-    /how many heads share .* Add --encoder-heads, or give the whole config with --config\.$/,
+    /how many heads share .* encoder's .*; .* decoder's .* Add --encoder-heads, --decoder-heads, --image-size, or give the whole config with --config\.$/,
   );
 });
 
@@ -132,8 +132,26 @@ it('import finds a tokenizer among other tensors by a prefix, and in several fil
   expect(await imported.namedVariables().get('quantizer.codebook')!.data()).toEqual(
     await original.quantizer.codebook.weights.data(),
   );
-  await expect(vitvq('import', out, '--out', join(folder, 'other'))).rejects.toThrow(
-    /got a folder with a config\.json\. A model folder of vitvq needs no import\. To import a file of it, name that: .*model\.safetensors/,
+});
+
+it('import says that a model of ours needs none', async () => {
+  const model = join(folder, 'ours');
+  await saveTokenizer(model, createTokenizer(config, { seed: 3 }), config);
+  for (const named of [model, join(model, 'model.safetensors')]) {
+    const importing = vitvq('import', named, '--out', join(folder, 'other'));
+    await expect(importing).rejects.toThrow(DataError);
+    await expect(importing).rejects.toThrow(
+      /got a model of vitvq \(vq-tokenizer\), which needs no import\. Load it with loadTokenizer .*: vitvq export .*ours\.$/,
+    );
+  }
+});
+
+it('import names the files of a folder that could be meant', async () => {
+  const download = join(folder, 'download');
+  await fs.mkdir(download);
+  for (const name of ['config.json', 'weights.ckpt']) await fs.writeFile(join(download, name), '{}');
+  await expect(vitvq('import', download, '--out', join(folder, 'other'))).rejects.toThrow(
+    /expected a file with the weights of another library, got a folder\. To import a file of it, name that: .*weights\.ckpt\.$/,
   );
 });
 
@@ -191,7 +209,7 @@ it('export writes the models of a run', async () => {
   expect(printed).toMatch(/tokenizer in onnxruntime-node: .*\n(.*\n)*transformer in onnxruntime-node: /);
   expect(printed).toContain('on 3 synthetic pictures');
 
-  const exporting = vitvq('export', folder, '--to', 'onnx');
+  const exporting = vitvq('export', folder);
   await expect(exporting).rejects.toThrow(
     /onnx: expected a folder where nothing is overwritten, got one with decoder\.onnx, encoder\.onnx, start\.onnx, step\.onnx\. /,
   );
@@ -199,7 +217,7 @@ it('export writes the models of a run', async () => {
   const larger = { ...config, quantizer: { ...config.quantizer, codebookSize: 64 } };
   await saveTokenizer(join(folder, 'tokenizer/model'), createTokenizer(larger, { seed: 1 }), larger);
   await saveTransformer(join(folder, 'gpt/model'), new GPT({ ...shape, vocabSize: 64, key: randomKey(2) }), classes);
-  await vitvq('export', folder, '--to', 'onnx', '--force');
+  await vitvq('export', folder, '--force');
   expect((await readExport(join(folder, 'onnx'))).transformer!.vocabSize).toBe(64);
 });
 
@@ -210,7 +228,7 @@ it('export measures on images of a folder, and keeps the figures', async () => {
   for (const [index, picture] of pngs.entries()) {
     await fs.writeFile(join(pictures, `${index}.png`), Buffer.from(picture, 'base64'));
   }
-  await vitvq('export', folder, '--to', 'onnx', '--weights', 'float16', '--images', pictures);
+  await vitvq('export', folder, '--weights', 'float16', '--images', pictures);
   expect(printed).toContain('on 2 images');
   const { measured } = (await readExport(join(folder, 'onnx'))).tokenizer!;
   expect(measured[0]).toMatchObject({ images: 2, pictures: 'given' });
@@ -221,16 +239,14 @@ it('export measures on images of a folder, and keeps the figures', async () => {
     new GPT({ vocabSize: 4, grid: [1, 1], dim: 4, depth: 1, numHeads: 1, conditionVocabSize: 3, key: randomKey(2) }),
     new ClassConditioner({ classCount: 2 }),
   );
-  await expect(vitvq('export', join(folder, 'alone'), '--to', 'onnx', '--images', pictures)).rejects.toThrow(
+  await expect(vitvq('export', join(folder, 'alone'), '--images', pictures)).rejects.toThrow(
     'expected a tokenizer, for which --images are, got a transformer alone.',
   );
 });
 
 it('export says what it misses', async () => {
-  await expect(vitvq('export', folder, '--to', 'onnx')).rejects.toThrow(/expected a model folder .* got none/);
+  await expect(vitvq('export', folder)).rejects.toThrow(/expected a model folder .* got none/);
   const tokenizer = createTokenizer(config, { seed: 1 });
   for (const name of ['model', 'old/model']) await saveTokenizer(join(folder, name), tokenizer, config);
-  await expect(vitvq('export', folder, '--to', 'onnx')).rejects.toThrow(
-    /expected one tokenizer, got .*model and .*model/,
-  );
+  await expect(vitvq('export', folder)).rejects.toThrow(/expected one tokenizer, got .*model and .*model/);
 });

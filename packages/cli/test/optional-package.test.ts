@@ -12,7 +12,9 @@ it('returns the package', async () => {
 it('says how to install a package that is missing', async () => {
   const loading = loadOptional('export', '@vitvq/export', () => Promise.reject(missing('@vitvq/export')));
   await expect(loading).rejects.toThrow(ConfigError);
-  await expect(loading).rejects.toThrow(/Run "npm install @vitvq\/export", or "npx -p @vitvq\/cli/);
+  await expect(loading).rejects.toThrow(
+    /Run "npm install --ignore-scripts @vitvq\/export", or "npx --ignore-scripts -p @vitvq\/cli/,
+  );
 });
 
 it('leaves other failures alone, such as a package that the optional one misses', async () => {

@@ -71,12 +71,12 @@ describe('vitvq', () => {
     ],
     [['import', '--colour', 'a.ckpt', '--out', 'm'], 'import: --colour is not an option. Options: --out <folder>'],
     [
-      ['export', 'run', '--to', 'onnx', '--form', '--loud', '--no-verify', '--images', 'pictures'],
+      ['export', 'run', '--form', '--loud', '--no-verify', '--images', 'pictures'],
       'export: --form is not an option; --loud is not an option; --images cannot be given with --no-verify. Options: ',
     ],
     [
       ['import', 'a.ckpt', '--out', 'm', '--quantizer', 'residual'],
-      'import: --quantizer residual needs --levels. Options: ',
+      'import: --quantizer residual needs --code-depth. Options: ',
     ],
     [
       [
@@ -84,7 +84,7 @@ describe('vitvq', () => {
         'a.safetensors',
         '--out',
         'm',
-        '--levels',
+        '--code-depth',
         '2',
         '--config',
         'c.json',
@@ -92,8 +92,16 @@ describe('vitvq', () => {
         '--part',
         'ema',
       ],
-      'import: --levels needs --quantizer residual; --levels, --normalize cannot be given with --config; ' +
+      'import: --code-depth needs --quantizer residual; --code-depth, --normalize cannot be given with --config; ' +
         '--part can be given for files of PyTorch only. Options: ',
+    ],
+    [['import'], 'import: <file> and --out <folder> are missing. Options: '],
+    [['import', '--quantizer', 'residual', 'a.ckpt'], 'import: --out <folder> is missing; --quantizer residual needs '],
+    [['import', '--out', 'm', '--loud'], 'import: <file> is missing; --loud is not an option. Options: '],
+    [['export'], 'export: <run> is missing. Options: '],
+    [
+      ['export', '--no-verify', '--images', 'pictures', '--loud'],
+      'export: <run> is missing; --loud is not an option; ',
     ],
   ])('names everything that is wrong with %j', (args, message) => {
     const { status, stdout, stderr } = vitvq(...args);

@@ -1,15 +1,18 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import {
-  assertInteger,
   ConfigError,
   DataError,
-  formatShape,
   ShapeError,
+  assertImages,
+  assertInteger,
+  checkOptions,
   countOf,
-  type Tokenizer,
+  formatShape,
   type HostImages,
   type ImageOrCodeBatch,
+  type OptionTable,
+  type Tokenizer,
 } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import type { Conditioner } from '@vitvq/transformers';
@@ -28,6 +31,12 @@ export interface CodeConditionerOptions {
   readonly reduceBy?: number;
 }
 
+const codeConditionerOptionNames: OptionTable<CodeConditionerOptions> = {
+  tokenizer: 'required',
+  codeDepth: 'optional',
+  reduceBy: 'optional',
+};
+
 /**
  * Encodes another picture of the same scene with a tokenizer and gives its codes as condition
  * tokens: a segmentation map or a sketch (`conditionImages` of a batch), or the image itself at low
@@ -43,7 +52,12 @@ export class CodeConditioner implements Conditioner {
   readonly #encode: CompiledFunction<(images: Tensor4D) => tf.Tensor>;
 
   /** @throws {ConfigError} */
-  constructor({ tokenizer, codeDepth = tokenizer.codeDepth ?? 1, reduceBy = 1 }: CodeConditionerOptions) {
+  constructor(options: CodeConditionerOptions) {
+    const {
+      tokenizer,
+      codeDepth = tokenizer.codeDepth ?? 1,
+      reduceBy = 1,
+    } = checkOptions(options, codeConditionerOptionNames, 'CodeConditioner');
     assertInteger(codeDepth, 'codeDepth', 'CodeConditioner');
     assertInteger(reduceBy, 'reduceBy', 'CodeConditioner');
     this.#options = { tokenizer, codeDepth, reduceBy };
@@ -68,6 +82,7 @@ export class CodeConditioner implements Conditioner {
    * @throws {ShapeError} for images that cannot be reduced, or that give another number of codes
    */
   async encode({ data, shape }: HostImages): Promise<Int32Array> {
+    assertImages({ data, shape }, 'CodeConditioner.encode');
     const reduced = reduce({ data, shape }, this.#options.reduceBy);
     const images = tf.tensor4d(reduced.data, [...reduced.shape]);
     let tokens: tf.Tensor | undefined;

@@ -2,33 +2,11 @@ import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
-import {
-  assertInteger,
-  ConfigError,
-  DataError,
-  formatShape,
-  concatenate,
-  countOf,
-  assertTokensInRange,
-  assertTokensFit,
-  type Tokenizer,
-  type BatchSource,
-  type ImageBatch,
-} from '@vitvq/core';
+import { ConfigError, DataError, formatShape, assertBatch, assertImages, assertInteger, assertMembers, assertTokensFit, assertTokensInRange, checkOptions, concatenate, countOf, type BatchSource, type ImageBatch, type OptionTable, type Tokenizer } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import { removeTemporaryFiles, withFolderLock } from '@vitvq/files';
 import type { Conditioner } from '@vitvq/transformers';
-import {
-  assertSameConfiguration,
-  nameOf,
-  readShard,
-  shardPlaces,
-  writeShard,
-  type LoadedShard,
-  type ShardConfiguration,
-  type ShardPlace,
-  type ShardRows,
-} from './internal/shard.js';
+import { assertSameConfiguration, nameOf, readShard, shardPlaces, writeShard, type LoadedShard, type ShardConfiguration, type ShardPlace, type ShardRows } from './internal/shard.js';
 
 /** Number of shards that may wait for a full disk. */
 const maximumWaitingShards = 4;
@@ -80,6 +58,17 @@ export interface EncodeToShardsOptions {
   readonly signal?: AbortSignal;
 }
 
+const encodeToShardsOptionNames: OptionTable<EncodeToShardsOptions> = {
+  tokenizer: 'required',
+  openBatches: 'required',
+  views: 'optional',
+  directory: 'required',
+  conditioner: 'optional',
+  batchesPerShard: 'optional',
+  onProgress: 'optional',
+  signal: 'optional',
+};
+
 /**
  * Encodes images once and writes their tokens, labels and positions in the source as safetensors
  * files, so that stage 2 trains without the tokenizer. The paper encodes anew for each step
@@ -91,10 +80,13 @@ export interface EncodeToShardsOptions {
  * take wait in memory while the next ones are encoded.
  * @returns the number of images in each view
  * @throws {ConfigError} when the folder was begun with another tokenizer, other images or options
- * @throws {DataError} for a damaged shard, when shards cannot be written, and when another call
- *   writes to the folder
+ * @throws {ShapeError} for images of another layout
+ * @throws {DataError} for a damaged shard, when shards cannot be written, when another call writes
+ *   to the folder, when values of the first images are not in [0, 1], and when the batches end
+ *   before the epoch does
  */
 export async function encodeToShards(options: EncodeToShardsOptions): Promise<{ readonly images: number }> {
+  checkOptions(options, encodeToShardsOptionNames, 'encodeToShards');
   const { views = 1, directory, batchesPerShard = 64 } = options;
   const where = 'encodeToShards';
   assertInteger(views, 'views', where);
@@ -231,9 +223,12 @@ class SeekableBatches {
     if (!this.#source || this.#next !== position) {
       await this.close();
       this.#source = await this.#open(position);
+      assertMembers(this.#source, ['next', 'close', 'batchesPerEpoch'], 'what openBatches returns', 'encodeToShards');
     }
     this.#next = position + 1;
-    return this.#source.next();
+    const batch = await this.#source.next();
+    assertBatch(batch, position, 'encodeToShards, data');
+    return batch;
   }
 
   async close(): Promise<void> {
@@ -247,6 +242,7 @@ class Encoder {
   readonly #tokenizer: Tokenizer;
   readonly #conditioner: Conditioner | undefined;
   readonly #encode: CompiledFunction<(images: Tensor4D) => tf.Tensor>;
+  #isChecked = false;
 
   constructor(tokenizer: Tokenizer, conditioner: Conditioner | undefined) {
     this.#tokenizer = tokenizer;
@@ -258,10 +254,10 @@ class Encoder {
   /** Padding is left out. `index` is the batch's within its view. */
   async encode(batch: ImageBatch, index: number): Promise<{ rows: ShardRows; codeDepth: number }> {
     const where = 'encodeToShards';
+    assertMembers(batch, ['images', 'shape'], 'a batch of images', where);
     const { shape, images, labels, indices } = batch;
-    if (shape.length !== 4) {
-      throw new ConfigError({ where, expected: 'images of shape [B, H, W, C]', got: formatShape(shape) });
-    }
+    if (!this.#isChecked || shape.length !== 4) assertImages({ data: images, shape }, where);
+    this.#isChecked = true;
     const count = countOf(batch);
     const { values, tokensShape } = await this.#tokens(images, shape as [number, number, number, number]);
     const codeDepth = tokensShape[2] ?? 1;

@@ -1,3 +1,5 @@
+export { assertBatch } from './assert-batch.js';
+export { assertMembers, checkOptions, type CheckOptionsRules, type OptionTable } from './check-options.js';
 export * from './checks.js';
 export * from './composite.js';
 export * from './contracts.js';
@@ -43,4 +45,5 @@ export {
 } from './host-arrays.js';
 export { assertRgbImage, toRgbImages, type RgbImage } from './rgb-image.js';
 export { imageGrid, type GridMargin, type ImageGridOptions } from './image-grid.js';
+export { assertImages, imageShapeAdvice, type ImageRules } from './image-checks.js';
 export { firstImages } from './first-images.js';

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { assertInteger, ConfigError, printable, randomKey, toSize2D, type ImageSource } from '@vitvq/core';
+import { assertInteger, ConfigError, printable, randomKey, toSize2D, type ImageSource, checkOptions, type OptionTable } from '@vitvq/core';
 import type { BatchOptions, CropOptions } from './batch-options.js';
 import type { BatchStream } from './batch-stream.js';
 import { BatchMaker } from './internal/batch-maker.js';
@@ -12,6 +12,23 @@ import { RowMaker } from './internal/row-maker.js';
 import type { SkippedImage } from './skipped-image.js';
 
 const where = 'createBatches';
+
+const optionNames: OptionTable<BatchOptions> = {
+  imageSize: 'required',
+  resizeTo: 'optional',
+  crop: 'optional',
+  flip: 'optional',
+  batchSize: 'required',
+  shuffle: 'optional',
+  key: 'optional',
+  lastBatch: 'optional',
+  epochs: 'optional',
+  startAt: 'optional',
+  workers: 'optional',
+  prefetch: 'optional',
+  onSkip: 'optional',
+  conditionSource: 'optional',
+};
 
 /**
  * Reads a source as batches of equal size. Order, crops and flips are functions of `key`, epoch and
@@ -37,7 +54,7 @@ export function createBatches(source: ImageSource, options: BatchOptions): Batch
     workers = Math.min(4, Math.max(1, Math.floor(availableParallelism() / 2))),
     prefetch = workers + 1,
     onSkip = warnOfSkipped,
-  } = options;
+  } = checkOptions(options, optionNames, where);
   const settings = cropSettings(options);
   assertInteger(batchSize, 'batchSize', where);
   assertInteger(startAt, 'startAt', where, 0, Number.MAX_SAFE_INTEGER);

@@ -1,3 +1,4 @@
+import { checkOptions, type OptionTable } from '@vitvq/core';
 import { defaultCacheDirectory } from '@vitvq/files';
 import { openImageArray, type ImageArray } from './image-array.js';
 import { CIFAR10_IMAGE_SIZE, NPM_ARCHIVE, OFFICIAL_ARCHIVE, type Cifar10Split } from './internal/cifar10-archives.js';
@@ -39,6 +40,14 @@ export interface Cifar10Options {
   signal?: AbortSignal;
 }
 
+const cifar10OptionNames: OptionTable<Cifar10Options> = {
+  split: 'required',
+  cacheDirectory: 'optional',
+  source: 'optional',
+  onProgress: 'optional',
+  signal: 'optional',
+};
+
 /**
  * Opens CIFAR-10: 60,000 photographs of 32x32 pixels in ten classes (A. Krizhevsky, "Learning
  * Multiple Layers of Features from Tiny Images", technical report, University of Toronto, 2009).
@@ -52,13 +61,14 @@ export interface Cifar10Options {
  * damaged.
  * @throws {DataError} naming every failure, when no source gives the data
  */
-export async function openCifar10({
-  split,
-  cacheDirectory = defaultCacheDirectory(),
-  source,
-  onProgress,
-  signal,
-}: Cifar10Options): Promise<ImageArray> {
+export async function openCifar10(options: Cifar10Options): Promise<ImageArray> {
+  const {
+    split,
+    cacheDirectory = defaultCacheDirectory(),
+    source,
+    onProgress,
+    signal,
+  } = checkOptions(options, cifar10OptionNames, 'openCifar10');
   const listSources = (): Promise<Cifar10Source[]> => sourcesOf(cacheDirectory, source);
   const stored = await loadSplit({ split, cacheDirectory, listSources, onProgress, signal });
   return openImageArray({

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { assertInteger, DataError, type Resampling } from '@vitvq/core';
+import { DataError, assertInteger, checkOptions, type OptionTable, type Resampling } from '@vitvq/core';
 import type { ImageDataset } from './image-dataset.js';
 import { completeSource } from './internal/complete-source.js';
 
@@ -26,6 +26,17 @@ export interface ImageArrayOptions {
   name?: string;
 }
 
+const imageArrayOptionNames: OptionTable<ImageArrayOptions> = {
+  images: 'required',
+  height: 'required',
+  width: 'required',
+  channels: 'optional',
+  labels: 'optional',
+  classNames: 'optional',
+  resampling: 'optional',
+  name: 'optional',
+};
+
 /** An image source whose images all have one size. */
 export interface ImageArray extends ImageDataset {
   readonly imageSize: readonly [height: number, width: number];
@@ -40,16 +51,17 @@ const IDENTITY_SAMPLES = 256;
  * @throws {DataError} when the bytes are not a whole number of images, or the labels do not fit
  *   them
  */
-export function openImageArray({
-  images,
-  height,
-  width,
-  channels = 3,
-  labels,
-  classNames,
-  resampling,
-  name = 'image array',
-}: ImageArrayOptions): ImageArray {
+export function openImageArray(options: ImageArrayOptions): ImageArray {
+  const {
+    images,
+    height,
+    width,
+    channels = 3,
+    labels,
+    classNames,
+    resampling,
+    name = 'image array',
+  } = checkOptions(options, imageArrayOptionNames, 'openImageArray');
   const where = 'openImageArray';
   assertInteger(height, 'height', where);
   assertInteger(width, 'width', where);

@@ -1,4 +1,4 @@
-import { concatenate, type HostImages, type ImageSource } from '@vitvq/core';
+import { checkOptions, concatenate, type HostImages, type ImageSource, type OptionTable } from '@vitvq/core';
 import type { BatchOptions } from './batch-options.js';
 import { createBatches } from './batches.js';
 import { completeSource } from './internal/complete-source.js';
@@ -14,6 +14,15 @@ export interface LoadedImages extends HostImages {
 /** Images decoded at a time. */
 const batchSize = 64;
 
+type ReadImagesOptions = Pick<BatchOptions, 'imageSize' | 'resizeTo' | 'workers' | 'onSkip'>;
+
+const optionNames: OptionTable<ReadImagesOptions> = {
+  imageSize: 'required',
+  resizeTo: 'optional',
+  workers: 'optional',
+  onSkip: 'optional',
+};
+
 /**
  * Reads all images of a source into memory, in the order of the source, such as a held-out set for
  * evaluations. Unusable images are left out; `onSkip` is called for each.
@@ -21,10 +30,8 @@ const batchSize = 64;
  * @throws {DataError} when a source describes itself wrongly or, in strict mode, an image cannot
  *   be used
  */
-export async function readImages(
-  source: ImageSource,
-  options: Pick<BatchOptions, 'imageSize' | 'resizeTo' | 'workers' | 'onSkip'>,
-): Promise<LoadedImages> {
+export async function readImages(source: ImageSource, options: ReadImagesOptions): Promise<LoadedImages> {
+  checkOptions(options, optionNames, 'readImages');
   const { classNames } = completeSource(source, 'readImages');
   const parts: Float32Array[] = [];
   const labels: number[] = [];

@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { ConfigError, permutation, type ImageSource, type RandomKey } from '@vitvq/core';
+import {
+  assertMembers,
+  checkOptions,
+  ConfigError,
+  permutation,
+  type ImageSource,
+  type OptionTable,
+  type RandomKey,
+} from '@vitvq/core';
 import type { ImageDataset } from './image-dataset.js';
 import { completeSource } from './internal/complete-source.js';
 
@@ -51,6 +59,11 @@ export interface SplitOptions {
   key: RandomKey;
 }
 
+const splitOptionNames: OptionTable<SplitOptions> = {
+  holdOut: 'required',
+  key: 'required',
+};
+
 /** Two parts of a source. */
 export interface SplitResult {
   readonly train: ImageDataset;
@@ -63,7 +76,9 @@ export interface SplitResult {
  * paired; another number of images gives quite different ones.
  * @throws {ConfigError} unless both parts get at least one image
  */
-export function splitSource(source: ImageSource, { holdOut, key }: SplitOptions): SplitResult {
+export function splitSource(source: ImageSource, options: SplitOptions): SplitResult {
+  const { holdOut, key } = checkOptions(options, splitOptionNames, 'splitSource');
+  assertMembers(source, ['length', 'read'], 'the source of images', 'splitSource');
   const { length, name = 'images' } = source;
   const count = holdOut < 1 ? Math.max(1, Math.round(holdOut * length)) : holdOut;
   if (!(holdOut > 0) || !Number.isInteger(count) || count >= length) {

@@ -1,5 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { constantInitializer, Module, prefixReferenceWeights, sameWeight, split } from '@vitvq/core';
+import {
+  Module,
+  checkOptions,
+  constantInitializer,
+  prefixReferenceWeights,
+  sameWeight,
+  split,
+  type OptionTable,
+} from '@vitvq/core';
 import type { HostTensor, RandomKey, ReferenceWeight } from '@vitvq/core';
 import {
   blurKernel as makeBlurKernel,
@@ -38,6 +46,18 @@ export interface ConvLayerOptions {
   readonly key: RandomKey;
 }
 
+const convLayerOptionNames: OptionTable<ConvLayerOptions> = {
+  inChannels: 'required',
+  outChannels: 'required',
+  kernelSize: 'required',
+  downsample: 'optional',
+  blurKernel: 'optional',
+  blurPadding: 'optional',
+  useBias: 'optional',
+  activate: 'optional',
+  key: 'required',
+};
+
 /**
  * Blur and halving, equalised convolution, activation: `ConvLayer` of StyleGAN2's discriminator
  * (arXiv:1912.04958). Without `downsample` the size stays. A 1x1 convolution needs only the pixels
@@ -54,6 +74,7 @@ export class ConvLayer extends Module {
   /** @throws {ConfigError} */
   constructor(options: ConvLayerOptions) {
     super();
+    checkOptions(options, convLayerOptionNames, 'ConvLayer', { allowOthers: true });
     const { inChannels, outChannels, kernelSize, downsample = false, useBias = true, activate = true, key } = options;
     const [weightKey, biasKey] = split(key);
     this.bias =

@@ -1,13 +1,8 @@
-import { maximumSize, parseOptions } from '@vitvq/core';
+import { maximumSize, parseOptions, checkOptions } from '@vitvq/core';
 import type { Discriminator, RandomKey, ReferenceWeight } from '@vitvq/core';
 import { z } from 'zod';
 import { PatchDiscriminator, patchDiscriminatorReferenceWeights } from './patch-discriminator.js';
-import {
-  StyleDiscriminator,
-  styleDiscriminatorChannels,
-  styleDiscriminatorReferenceWeights,
-  type StyleDiscriminatorOptions,
-} from './style-discriminator.js';
+import { StyleDiscriminator, styleDiscriminatorChannels, styleDiscriminatorReferenceWeights, type StyleDiscriminatorOptions } from './style-discriminator.js';
 
 /** Row of a discriminator that a config can ask for. */
 interface Kind<S extends z.ZodType, D extends Discriminator> {
@@ -86,8 +81,9 @@ export const discriminatorSchema = z.discriminatedUnion(
  */
 export function createDiscriminator(
   config: DiscriminatorConfig,
-  { key }: { readonly key: RandomKey },
+  options: { readonly key: RandomKey },
 ): ConfiguredDiscriminator {
+  const { key } = checkOptions(options, { key: 'required' }, 'createDiscriminator');
   const parsed = parseOptions(discriminatorSchema, config, 'createDiscriminator');
   // TypeScript does not see that the row of a kind takes the configs of that kind.
   const { create } = discriminatorKinds[parsed.kind] as Kind<z.ZodType, ConfiguredDiscriminator>;

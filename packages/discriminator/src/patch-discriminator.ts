@@ -1,13 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
+  Module,
+  ShapeError,
   assertInteger,
   assertShape,
+  checkOptions,
   foldIn,
   formatShape,
-  Module,
   normalInitializer,
   prefixReferenceWeights,
-  ShapeError,
+  type OptionTable,
 } from '@vitvq/core';
 import type { Discriminator, RandomKey, ReferenceWeight } from '@vitvq/core';
 import {
@@ -36,6 +38,14 @@ export interface PatchDiscriminatorOptions {
   readonly normalization?: 'batch-norm' | 'act-norm';
   readonly key: RandomKey;
 }
+
+const patchDiscriminatorOptionNames: OptionTable<PatchDiscriminatorOptions> = {
+  inChannels: 'optional',
+  baseChannels: 'optional',
+  depth: 'optional',
+  normalization: 'optional',
+  key: 'required',
+};
 
 /** Standard deviation of the weights at the start, as in pix2pix. */
 const weightStddev = 0.02;
@@ -96,6 +106,7 @@ export class PatchDiscriminator extends Module implements Discriminator {
   /** @throws {ConfigError} */
   constructor(options: PatchDiscriminatorOptions) {
     super();
+    checkOptions(options, patchDiscriminatorOptionNames, 'PatchDiscriminator', { allowOthers: true });
     const { normalization = 'batch-norm', key } = options;
     const { input, blocks, output } = plan(options);
     this.inChannels = input.inChannels;

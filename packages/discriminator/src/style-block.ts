@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { Module, prefixReferenceWeights, split } from '@vitvq/core';
+import { Module, checkOptions, prefixReferenceWeights, split, type OptionTable } from '@vitvq/core';
 import type { RandomKey, ReferenceWeight } from '@vitvq/core';
 import type { BlurTaps } from '@vitvq/layers';
 import { ConvLayer, convLayerReferenceWeights } from './conv-layer.js';
@@ -15,6 +15,13 @@ export interface StyleBlockOptions {
   readonly key: RandomKey;
 }
 
+const styleBlockOptionNames: OptionTable<StyleBlockOptions> = {
+  inChannels: 'required',
+  outChannels: 'required',
+  blurKernel: 'optional',
+  key: 'required',
+};
+
 /**
  * Residual block that halves the image, `(conv2(conv1(x)) + skip(x)) / sqrt(2)` (StyleGAN2,
  * arXiv:1912.04958, fig. 7).
@@ -27,8 +34,11 @@ export class StyleBlock extends Module {
   readonly skip: ConvLayer;
 
   /** @throws {ConfigError} */
-  constructor({ inChannels, outChannels, blurKernel, key }: StyleBlockOptions) {
+  constructor(options: StyleBlockOptions) {
     super();
+    const { inChannels, outChannels, blurKernel, key } = checkOptions(options, styleBlockOptionNames, 'StyleBlock', {
+      allowOthers: true,
+    });
     const [key1, key2, skipKey] = split(key, 3);
     const halving = { inChannels, outChannels, downsample: true, blurKernel };
     this.conv1 = this.child('conv1', new ConvLayer({ inChannels, outChannels: inChannels, kernelSize: 3, key: key1! }));

@@ -1,14 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
+  ConfigError,
+  Module,
   assertInteger,
   assertShape,
-  ConfigError,
+  checkOptions,
   foldIn,
-  Module,
   permuteHost,
   prefixReferenceWeights,
   sameWeight,
   toSize2D,
+  type OptionTable,
 } from '@vitvq/core';
 import type { Discriminator, HostTensor, RandomKey, ReferenceWeight, Size2D } from '@vitvq/core';
 import { EqualLinear, equalLinearReferenceWeights, type BlurTaps } from '@vitvq/layers';
@@ -27,15 +29,22 @@ export interface StyleDiscriminatorChannelOptions {
   readonly width?: number;
 }
 
+const styleDiscriminatorChannelOptionNames: OptionTable<StyleDiscriminatorChannelOptions> = {
+  multiplier: 'optional',
+  width: 'optional',
+};
+
 /**
  * Returns StyleGAN2's channel table: `width` up to a side of 32, then `width · multiplier / 2` at
  * 64, and half as many at each doubling (by default 512 up to 64, 256 at 128, 32 at 1024).
  * @throws {ConfigError}
  */
-export function styleDiscriminatorChannels({
-  multiplier = 2,
-  width = 512,
-}: StyleDiscriminatorChannelOptions = {}): StyleDiscriminatorChannels {
+export function styleDiscriminatorChannels(options: StyleDiscriminatorChannelOptions = {}): StyleDiscriminatorChannels {
+  const { multiplier = 2, width = 512 } = checkOptions(
+    options,
+    styleDiscriminatorChannelOptionNames,
+    'styleDiscriminatorChannels',
+  );
   assertInteger(multiplier, 'multiplier', 'styleDiscriminatorChannels');
   assertInteger(width, 'width', 'styleDiscriminatorChannels');
   return Object.fromEntries(
@@ -63,6 +72,15 @@ export interface StyleDiscriminatorOptions {
   readonly stddevGroup?: number;
   readonly key: RandomKey;
 }
+
+const styleDiscriminatorOptionNames: OptionTable<StyleDiscriminatorOptions> = {
+  size: 'required',
+  inChannels: 'optional',
+  channels: 'optional',
+  blurKernel: 'optional',
+  stddevGroup: 'optional',
+  key: 'required',
+};
 
 interface Plan {
   /** Sides at which a block starts, from that of the image down to 8. */
@@ -131,6 +149,7 @@ export class StyleDiscriminator extends Module implements Discriminator {
   /** @throws {ConfigError} */
   constructor(options: StyleDiscriminatorOptions) {
     super();
+    checkOptions(options, styleDiscriminatorOptionNames, 'StyleDiscriminator', { allowOthers: true });
     const { size, inChannels = 3, blurKernel, stddevGroup = 4, key } = options;
     assertInteger(stddevGroup, 'stddevGroup', 'StyleDiscriminator');
     const { sides, channelsAt, grid } = plan(options);

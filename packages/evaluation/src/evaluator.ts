@@ -1,18 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import {
-  assertInteger,
-  assertTokensInRange,
-  concatenate,
-  elementCount,
-  formatShape,
-  mean,
-  paddedBatches,
-  ShapeError,
-  takeRows,
-  type HostImages,
-  type PerceptualLoss,
-  type Tokenizer,
-} from '@vitvq/core';
+import { assertImages, assertInteger, assertTokensInRange, assertMembers, checkOptions, concatenate, elementCount, mean, paddedBatches, takeRows, type HostImages, type OptionTable, type PerceptualLoss, type Tokenizer } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import { codebookStatistics, paperCodebookUsage } from '@vitvq/quantizers';
 import { createEvaluationStep, type EvaluationStepResult } from './evaluation-step.js';
@@ -65,6 +52,11 @@ export interface EvaluatorOptions {
   readonly perceptual?: PerceptualLoss;
 }
 
+const evaluatorOptionNames: OptionTable<EvaluatorOptions> = {
+  batchSize: 'optional',
+  perceptual: 'optional',
+};
+
 /** Number of images of a batch in Table 4 of arXiv:2110.04627. */
 const paperBatch = 256;
 
@@ -81,10 +73,9 @@ export class Evaluator {
   readonly #step: CompiledFunction<(images: tf.Tensor4D) => EvaluationStepResult>;
 
   /** @throws {ConfigError} unless the batch size is a positive integer */
-  constructor(
-    tokenizer: Pick<Tokenizer, 'vocabSize' | 'encode' | 'decode'>,
-    { batchSize = 64, perceptual }: EvaluatorOptions = {},
-  ) {
+  constructor(tokenizer: Pick<Tokenizer, 'vocabSize' | 'encode' | 'decode'>, options: EvaluatorOptions = {}) {
+    const { batchSize = 64, perceptual } = checkOptions(options, evaluatorOptionNames, 'Evaluator');
+    assertMembers(tokenizer, ['vocabSize', 'encode', 'decode'], 'the tokenizer', 'Evaluator');
     assertInteger(batchSize, 'batchSize', 'Evaluator');
     this.#vocabSize = tokenizer.vocabSize;
     this.#batchSize = batchSize;
@@ -94,23 +85,19 @@ export class Evaluator {
   /**
    * Measures the tokenizer on the images.
    * @param images  values in [0, 1]
-   * @throws {ShapeError} when there are no images, or `data` does not fit `shape`
-   * @throws {DataError} when the tokenizer returns tokens that are no codes
+   * @throws {ShapeError} when there are no images, `data` does not fit `shape`, or channels come first
+   * @throws {DataError} for values that are not in [0, 1], and when the tokenizer returns tokens that
+   *   are no codes
    */
-  async evaluate({ data, shape }: HostImages): Promise<Evaluation> {
+  async evaluate(images: HostImages): Promise<Evaluation> {
+    assertImages(images, 'Evaluator.evaluate');
+    const { data, shape } = images;
     const [count, ...imageShape] = shape;
     const pixels = elementCount(imageShape);
-    if (count < 1 || data.length !== count * pixels) {
-      throw new ShapeError({
-        where: 'Evaluator.evaluate',
-        expected: `values of images ${formatShape(shape)}`,
-        got: `${data.length} values`,
-      });
-    }
     const parts: BatchResult[] = [];
     for (const batch of paddedBatches(count, this.#batchSize)) {
-      const images = tf.tensor4d(takeRows(data, pixels, batch.rows), [this.#batchSize, ...imageShape]);
-      parts.push(await this.#run(images, batch.count));
+      const rows = tf.tensor4d(takeRows(data, pixels, batch.rows), [this.#batchSize, ...imageShape]);
+      parts.push(await this.#run(rows, batch.count));
     }
     const squaredErrors = concatenate(
       parts.map((part) => part.squaredErrors),

@@ -102,7 +102,7 @@ describe('Evaluator', () => {
   it('refuses values that do not fill the shape, and no images', async () => {
     const evaluator = new Evaluator(tinyModel());
     await expect(evaluator.evaluate({ data: new Float32Array(5), shape: [1, 8, 8, 3] })).rejects.toThrow(
-      'Evaluator.evaluate: expected values of images [1, 8, 8, 3], got 5 values.',
+      'Evaluator.evaluate: expected the values of one image or more, of shape [B, H, W, C], got 5 values for [1, 8, 8, 3].',
     );
     await expect(evaluator.evaluate({ data: new Float32Array(0), shape: [0, 8, 8, 3] })).rejects.toThrow(ShapeError);
     expect(() => new Evaluator(tinyModel(), { batchSize: 0 })).toThrow('Evaluator: expected batchSize');

@@ -3,6 +3,7 @@ import {
   assertInteger,
   assertShape,
   channelWeight,
+  checkOptions,
   constantInitializer,
   detach,
   Module,
@@ -10,7 +11,7 @@ import {
 } from '@vitvq/core';
 import type { ReferenceWeight } from '@vitvq/core';
 import { biasCorrection, channelMoments } from './internal/channel-moments.js';
-import type { NormalizationOptions, NormalizeOptions } from './normalization-options.js';
+import { normalizationOptionNames, type NormalizationOptions, type NormalizeOptions } from './normalization-options.js';
 
 /**
  * Computes `scale · (x + loc)` for each channel. The first training batch sets both so that it
@@ -28,8 +29,9 @@ export class ActNorm extends Module {
   readonly initialized: tf.Variable<tf.Rank.R0>;
 
   /** @throws {ConfigError} */
-  constructor({ features, key }: NormalizationOptions) {
+  constructor(options: NormalizationOptions) {
     super();
+    const { features, key } = checkOptions(options, normalizationOptionNames, 'ActNorm', { allowOthers: true });
     assertInteger(features, 'features', 'ActNorm');
     this.features = features;
     this.loc = this.variable('loc', constantInitializer(0)(key, [features]));

@@ -1,13 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import {
-  assertInteger,
-  assertShape,
-  composite,
   ConfigError,
   Module,
+  assertInteger,
+  assertShape,
+  checkOptions,
+  composite,
   prefixReferenceWeights,
   split,
+  type OptionTable,
   type RandomKey,
   type ReferenceWeight,
 } from '@vitvq/core';
@@ -91,6 +93,15 @@ export interface MultiHeadAttentionOptions {
   readonly key: RandomKey;
 }
 
+/** Names of the options {@link MultiHeadAttentionOptions}. */
+export const multiHeadAttentionOptionNames: OptionTable<MultiHeadAttentionOptions> = {
+  dim: 'required',
+  numHeads: 'required',
+  headDim: 'optional',
+  useOutputProjection: 'optional',
+  key: 'required',
+};
+
 /**
  * Returns `headDim`, or an equal part of `dim`.
  * @throws {ConfigError} when there is no equal part
@@ -123,8 +134,15 @@ export class MultiHeadAttention extends Module {
   readonly #qkv: Linear;
   readonly #output: Linear | undefined;
 
-  constructor({ dim, numHeads, headDim, useOutputProjection = true, key }: MultiHeadAttentionOptions) {
+  constructor(options: MultiHeadAttentionOptions) {
     super();
+    const {
+      dim,
+      numHeads,
+      headDim,
+      useOutputProjection = true,
+      key,
+    } = checkOptions(options, multiHeadAttentionOptionNames, 'MultiHeadAttention', { allowOthers: true });
     this.dim = dim;
     this.numHeads = numHeads;
     this.headDim = resolveHeadDim(dim, numHeads, headDim, 'MultiHeadAttention');

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import {
   assertInteger,
   assertShape,
+  checkOptions,
   constantInitializer,
   detach,
   Module,
@@ -10,7 +11,7 @@ import {
 } from '@vitvq/core';
 import type { ReferenceWeight } from '@vitvq/core';
 import { biasCorrection, channelMoments, type ChannelMoments } from './internal/channel-moments.js';
-import type { NormalizationOptions, NormalizeOptions } from './normalization-options.js';
+import { normalizationOptionNames, type NormalizationOptions, type NormalizeOptions } from './normalization-options.js';
 
 const momentum = 0.1;
 const varianceEpsilon = 1e-5;
@@ -31,8 +32,9 @@ export class BatchNorm extends Module {
   readonly batchesSeen: tf.Variable<tf.Rank.R0>;
 
   /** @throws {ConfigError} */
-  constructor({ features, key }: NormalizationOptions) {
+  constructor(options: NormalizationOptions) {
     super();
+    const { features, key } = checkOptions(options, normalizationOptionNames, 'BatchNorm', { allowOthers: true });
     assertInteger(features, 'features', 'BatchNorm');
     this.features = features;
     const state = { trainable: false };

@@ -3,11 +3,13 @@ import type { Tensor, Tensor2D, Tensor3D, Tensor4D, Variable } from '@tensorflow
 import {
   assertInteger,
   assertShape,
+  checkOptions,
   ConfigError,
   Module,
   normalInitializer,
   split,
   tidied,
+  type OptionTable,
   type RandomKey,
 } from '@vitvq/core';
 import {
@@ -44,6 +46,16 @@ export interface CausalAttentionOptions {
   readonly dropout?: DropoutRates;
   readonly key: RandomKey;
 }
+
+/** Names of the options {@link CausalAttentionOptions}. */
+export const causalAttentionOptionNames: OptionTable<CausalAttentionOptions> = {
+  dim: 'required',
+  numHeads: 'required',
+  useAttentionBias: 'optional',
+  useTimeMixing: 'optional',
+  dropout: 'optional',
+  key: 'required',
+};
 
 /**
  * Keys and values `[B, M, n, headDim]` that a query sees, and an additive mask `[1, 1, 1, n]` where
@@ -90,15 +102,10 @@ export class CausalAttention extends Module {
   readonly #projections: readonly [Linear, Linear, Linear];
   readonly #output: Linear;
 
-  constructor({
-    dim,
-    numHeads,
-    useAttentionBias = true,
-    useTimeMixing = true,
-    dropout = {},
-    key,
-  }: CausalAttentionOptions) {
+  constructor(options: CausalAttentionOptions) {
     super();
+    checkOptions(options, causalAttentionOptionNames, 'CausalAttention', { allowOthers: true });
+    const { dim, numHeads, useAttentionBias = true, useTimeMixing = true, dropout = {}, key } = options;
     assertInteger(dim, 'dim', 'CausalAttention');
     assertInteger(numHeads, 'numHeads', 'CausalAttention');
     if (dim % numHeads !== 0) {

@@ -1,8 +1,19 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import { assertInteger, foldIn, Module, normalInitializer, split, tidied, type RandomKey } from '@vitvq/core';
+import {
+  Module,
+  assertInteger,
+  checkOptions,
+  foldIn,
+  normalInitializer,
+  split,
+  tidied,
+  type OptionTable,
+  type RandomKey,
+} from '@vitvq/core';
 import { activate, assertActivation, type Activation } from './activations.js';
 import {
+  causalAttentionOptionNames,
   CausalAttention,
   weightStddev,
   type AttentionForward,
@@ -35,11 +46,23 @@ export interface CausalBlockOptions extends CausalAttentionOptions {
   readonly activation?: Activation;
 }
 
+const causalBlockOptionNames: OptionTable<CausalBlockOptions> = {
+  ...causalAttentionOptionNames,
+  mlpDim: 'optional',
+  useMlpBias: 'optional',
+  activation: 'optional',
+};
+
 /** Options of {@link CausalTransformer}. */
 export interface CausalTransformerOptions extends CausalBlockOptions {
   /** Number of blocks. */
   readonly depth: number;
 }
+
+const causalTransformerOptionNames: OptionTable<CausalTransformerOptions> = {
+  ...causalBlockOptionNames,
+  depth: 'required',
+};
 
 /** Results of {@link CausalBlock} for a whole sequence, of which a sampler keeps a part. */
 export interface BlockForward extends AttentionForward {
@@ -61,8 +84,9 @@ export class CausalBlock extends Module {
   readonly #hidden: Linear;
   readonly #output: Linear;
 
-  constructor({ key, ...options }: CausalBlockOptions) {
+  constructor(given: CausalBlockOptions) {
     super();
+    const { key, ...options } = checkOptions(given, causalBlockOptionNames, 'CausalBlock', { allowOthers: true });
     const { dim, mlpDim = 4 * dim, useMlpBias = true, activation = 'squared-relu', dropout = {} } = options;
     const [attentionKey, hiddenKey, outputKey] = split(key, 3) as [RandomKey, RandomKey, RandomKey];
     assertInteger(mlpDim, 'mlpDim', 'CausalBlock');
@@ -142,8 +166,11 @@ export class CausalTransformer extends Module {
   readonly blocks: readonly CausalBlock[];
   readonly norm: LayerNorm;
 
-  constructor({ depth, key, ...options }: CausalTransformerOptions) {
+  constructor(given: CausalTransformerOptions) {
     super();
+    const { depth, key, ...options } = checkOptions(given, causalTransformerOptionNames, 'CausalTransformer', {
+      allowOthers: true,
+    });
     assertInteger(depth, 'depth', 'CausalTransformer');
     this.blocks = Array.from({ length: depth }, (_, index) =>
       this.child(`blocks.${index}`, new CausalBlock({ ...options, key: foldIn(key, index) })),

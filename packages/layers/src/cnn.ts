@@ -3,13 +3,16 @@ import type { Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 import {
   assertInteger,
   assertShape,
+  checkOptions,
   ConfigError,
   foldIn,
+  imageShapeAdvice,
   Module,
   split,
   toSize2D,
   type Decoder,
   type Encoder,
+  type OptionTable,
   type RandomKey,
   type Size2D,
 } from '@vitvq/core';
@@ -35,6 +38,18 @@ export type CNNOptions = CNNShape & {
   /** Groups of the norms; the channels at every resolution are a multiple of it. @default 32 */
   readonly numGroups?: number;
   readonly key: RandomKey;
+};
+
+const cnnOptionNames: OptionTable<CNNOptions> = {
+  baseChannels: 'required',
+  channelMultipliers: 'required',
+  blocksPerResolution: 'required',
+  attentionResolutions: 'optional',
+  imageSize: 'required',
+  channels: 'optional',
+  dim: 'required',
+  numGroups: 'optional',
+  key: 'required',
 };
 
 /**
@@ -135,8 +150,10 @@ export class CNNEncoder extends Module implements Encoder {
   readonly #output: Convolution;
 
   /** @throws {ConfigError} */
-  constructor({ imageSize, channels = 3, dim, numGroups, key, ...shape }: CNNOptions) {
+  constructor(options: CNNOptions) {
     super();
+    checkOptions(options, cnnOptionNames, 'CNNEncoder', { allowOthers: true });
+    const { imageSize, channels = 3, dim, numGroups, key, ...shape } = options;
     const { resolutions, innerChannels } = planResolutions(shape, 'encoder', 'CNNEncoder');
     this.grid = tokenGrid(imageSize, resolutions.length, 'CNNEncoder');
     this.imageSize = toSize2D(imageSize);
@@ -195,7 +212,8 @@ export class CNNEncoder extends Module implements Encoder {
 
   /** Returns a map `[B, h, w, c]` for each name, in the order of the names. */
   #maps(images: Tensor4D, where: string): Tensor4D[] {
-    assertShape(images, ['B', ...this.imageSize, this.channels], where, 'Resize or crop the images to imageSize.');
+    const { channels, imageSize } = this;
+    assertShape(images, ['B', ...imageSize, channels], where, imageShapeAdvice(images.shape, channels));
     const maps = [this.#input.apply(images)];
     let x = maps[0]!;
     for (const resolution of this.#resolutions) {
@@ -234,8 +252,10 @@ export class CNNDecoder extends Module implements Decoder {
   readonly #output: Convolution;
 
   /** @throws {ConfigError} */
-  constructor({ imageSize, channels = 3, dim, numGroups, key, ...shape }: CNNOptions) {
+  constructor(options: CNNOptions) {
     super();
+    checkOptions(options, cnnOptionNames, 'CNNDecoder', { allowOthers: true });
+    const { imageSize, channels = 3, dim, numGroups, key, ...shape } = options;
     const { resolutions, innerChannels } = planResolutions(shape, 'decoder', 'CNNDecoder');
     this.grid = tokenGrid(imageSize, resolutions.length, 'CNNDecoder');
     this.dim = dim;

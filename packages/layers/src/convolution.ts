@@ -1,13 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor4D, Variable } from '@tensorflow/tfjs-core';
 import {
+  Module,
   assertInteger,
   assertShape,
+  checkOptions,
   convolutionWeight,
-  Module,
   sameWeight,
   split,
   torchLinearInitializer,
+  type OptionTable,
 } from '@vitvq/core';
 import type { Initializer, RandomKey, ReferenceWeight } from '@vitvq/core';
 import { convolve } from './internal/convolve.js';
@@ -44,6 +46,19 @@ export interface ConvolutionOptions {
   readonly key: RandomKey;
 }
 
+const convolutionOptionNames: OptionTable<ConvolutionOptions> = {
+  inChannels: 'required',
+  outChannels: 'required',
+  kernelSize: 'optional',
+  stride: 'optional',
+  padding: 'optional',
+  useBias: 'optional',
+  trainable: 'optional',
+  initializer: 'optional',
+  biasInitializer: 'optional',
+  key: 'required',
+};
+
 /** 2-D convolution. Variables: `weight` `[k, k, in, out]` and `bias` `[out]`. */
 export class Convolution extends Module {
   readonly inChannels: number;
@@ -55,6 +70,7 @@ export class Convolution extends Module {
   /** @throws {ConfigError} */
   constructor(options: ConvolutionOptions) {
     super();
+    checkOptions(options, convolutionOptionNames, 'Convolution', { allowOthers: true });
     const { inChannels, outChannels, kernelSize = 3, stride = 1, padding = 'same', key } = options;
     for (const [name, value] of Object.entries({ inChannels, outChannels, kernelSize, stride })) {
       assertInteger(value, name, 'Convolution');

@@ -1,12 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
+  Module,
   assertInteger,
   assertShape,
+  checkOptions,
   constantInitializer,
   convolutionWeight,
-  Module,
   normalInitializer,
   sameWeight,
+  type OptionTable,
 } from '@vitvq/core';
 import type { RandomKey, ReferenceWeight } from '@vitvq/core';
 import { convolve } from './internal/convolve.js';
@@ -30,6 +32,16 @@ export interface EqualConv2dOptions {
   readonly key: RandomKey;
 }
 
+const equalConv2dOptionNames: OptionTable<EqualConv2dOptions> = {
+  inChannels: 'required',
+  outChannels: 'required',
+  kernelSize: 'required',
+  stride: 'optional',
+  padding: 'optional',
+  useBias: 'optional',
+  key: 'required',
+};
+
 /**
  * Convolution with an equalised learning rate (Karras et al. 2018, arXiv:1710.10196, sec. 4.1): the
  * weight starts at N(0, 1) and is scaled by 1 / sqrt(fan-in) in use, so that an optimizer that
@@ -47,16 +59,17 @@ export class EqualConv2d extends Module {
   readonly #scale: number;
 
   /** @throws {ConfigError} */
-  constructor({
-    inChannels,
-    outChannels,
-    kernelSize,
-    stride = 1,
-    padding = 0,
-    useBias = true,
-    key,
-  }: EqualConv2dOptions) {
+  constructor(options: EqualConv2dOptions) {
     super();
+    const {
+      inChannels,
+      outChannels,
+      kernelSize,
+      stride = 1,
+      padding = 0,
+      useBias = true,
+      key,
+    } = checkOptions(options, equalConv2dOptionNames, 'EqualConv2d', { allowOthers: true });
     for (const [name, value] of Object.entries({ inChannels, outChannels, kernelSize, stride })) {
       assertInteger(value, name, 'EqualConv2d');
     }

@@ -1,14 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
+  ConfigError,
+  Module,
   assertInRange,
   assertInteger,
   assertShape,
-  ConfigError,
+  checkOptions,
   constantInitializer,
   linearWeight,
-  Module,
   normalInitializer,
   sameWeight,
+  type OptionTable,
 } from '@vitvq/core';
 import type { RandomKey, ReferenceWeight } from '@vitvq/core';
 import { fusedLeakyRelu } from './leaky-relu.js';
@@ -33,6 +35,16 @@ export interface EqualLinearOptions {
   readonly key: RandomKey;
 }
 
+const equalLinearOptionNames: OptionTable<EqualLinearOptions> = {
+  inFeatures: 'required',
+  outFeatures: 'required',
+  useBias: 'optional',
+  biasInit: 'optional',
+  learningRateMultiplier: 'optional',
+  activation: 'optional',
+  key: 'required',
+};
+
 /**
  * Dense layer with an equalised learning rate (Karras et al. 2018, arXiv:1710.10196, sec. 4.1;
  * multiplier: StyleGAN, arXiv:1812.04948, appendix C). Weight and bias are multiplied by
@@ -53,16 +65,17 @@ export class EqualLinear extends Module {
   readonly #activate: boolean;
 
   /** @throws {ConfigError} */
-  constructor({
-    inFeatures,
-    outFeatures,
-    useBias = true,
-    biasInit = 0,
-    learningRateMultiplier = 1,
-    activation = 'none',
-    key,
-  }: EqualLinearOptions) {
+  constructor(options: EqualLinearOptions) {
     super();
+    const {
+      inFeatures,
+      outFeatures,
+      useBias = true,
+      biasInit = 0,
+      learningRateMultiplier = 1,
+      activation = 'none',
+      key,
+    } = checkOptions(options, equalLinearOptionNames, 'EqualLinear', { allowOthers: true });
     assertInteger(inFeatures, 'inFeatures', 'EqualLinear');
     assertInteger(outFeatures, 'outFeatures', 'EqualLinear');
     assertInRange(biasInit, 'biasInit', 'EqualLinear', -Infinity);

@@ -1,6 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { Module, prefixReferenceWeights, split, type RandomKey, type ReferenceWeight } from '@vitvq/core';
+import {
+  Module,
+  checkOptions,
+  prefixReferenceWeights,
+  split,
+  type OptionTable,
+  type RandomKey,
+  type ReferenceWeight,
+} from '@vitvq/core';
 import { activate, assertActivation, type Activation } from './activations.js';
 import { Linear, linearReferenceWeights } from './linear.js';
 
@@ -18,6 +26,14 @@ export interface FeedForwardOptions {
   readonly key: RandomKey;
 }
 
+/** Names of the options {@link FeedForwardOptions}. */
+export const feedForwardOptionNames: OptionTable<FeedForwardOptions> = {
+  dim: 'required',
+  mlpDim: 'required',
+  activation: 'optional',
+  key: 'required',
+};
+
 /**
  * Two dense layers with an activation between them. Variables: `hidden.weight`, `hidden.bias`,
  * `output.weight` and `output.bias`.
@@ -27,8 +43,14 @@ export class FeedForward extends Module {
   readonly #hidden: Linear;
   readonly #output: Linear;
 
-  constructor({ dim, mlpDim, activation = 'tanh', key }: FeedForwardOptions) {
+  constructor(options: FeedForwardOptions) {
     super();
+    const {
+      dim,
+      mlpDim,
+      activation = 'tanh',
+      key,
+    } = checkOptions(options, feedForwardOptionNames, 'FeedForward', { allowOthers: true });
     assertActivation(activation, 'FeedForward');
     this.activation = activation;
     const [hiddenKey, outputKey] = split(key);

@@ -1,15 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
-import {
-  allocate,
-  assertInRange,
-  assertInteger,
-  assertShape,
-  ConfigError,
-  Module,
-  sameWeight,
-  type ReferenceWeight,
-} from '@vitvq/core';
+import { allocate, ConfigError, Module, assertInRange, assertInteger, assertShape, checkOptions, sameWeight, type OptionTable, type ReferenceWeight } from '@vitvq/core';
 
 /** Options of {@link GroupNorm}. */
 export interface GroupNormOptions {
@@ -20,6 +11,12 @@ export interface GroupNormOptions {
   /** Added to the variance. @default 1e-6, VQGAN's (PyTorch's is 1e-5) */
   readonly epsilon?: number;
 }
+
+const groupNormOptionNames: OptionTable<GroupNormOptions> = {
+  channels: 'required',
+  numGroups: 'optional',
+  epsilon: 'optional',
+};
 
 /**
  * Group normalisation (Wu and He 2018, arXiv:1803.08494): in every image, neighbouring channels are
@@ -34,8 +31,13 @@ export class GroupNorm extends Module {
   readonly bias: Variable<tf.Rank.R1>;
 
   /** @throws {ConfigError} */
-  constructor({ channels, numGroups = 32, epsilon = 1e-6 }: GroupNormOptions) {
+  constructor(options: GroupNormOptions) {
     super();
+    const {
+      channels,
+      numGroups = 32,
+      epsilon = 1e-6,
+    } = checkOptions(options, groupNormOptionNames, 'GroupNorm', { allowOthers: true });
     assertInteger(channels, 'channels', 'GroupNorm');
     assertInteger(numGroups, 'numGroups', 'GroupNorm');
     assertInRange(epsilon, 'epsilon', 'GroupNorm', 0);

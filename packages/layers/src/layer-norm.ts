@@ -1,16 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
-import {
-  allocate,
-  assertInRange,
-  assertInteger,
-  composite,
-  formatShape,
-  Module,
-  sameWeight,
-  ShapeError,
-  type ReferenceWeight,
-} from '@vitvq/core';
+import { allocate, Module, ShapeError, assertInRange, assertInteger, checkOptions, composite, formatShape, sameWeight, type OptionTable, type ReferenceWeight } from '@vitvq/core';
 import { differentiable } from './internal/differentiable.js';
 
 /** Options of {@link LayerNorm}. */
@@ -20,6 +10,11 @@ export interface LayerNormOptions {
   /** Added to the variance. @default 1e-5, PyTorch's */
   readonly epsilon?: number;
 }
+
+const layerNormOptionNames: OptionTable<LayerNormOptions> = {
+  dim: 'required',
+  epsilon: 'optional',
+};
 
 /** Maps `[rows, D]` to `[y, mean, rstd]`; the last two are `[rows, 1]`. */
 function forward(epsilon: number) {
@@ -58,8 +53,9 @@ export class LayerNorm extends Module {
   readonly scale: Variable<tf.Rank.R1>;
   readonly bias: Variable<tf.Rank.R1>;
 
-  constructor({ dim, epsilon = 1e-5 }: LayerNormOptions) {
+  constructor(options: LayerNormOptions) {
     super();
+    const { dim, epsilon = 1e-5 } = checkOptions(options, layerNormOptionNames, 'LayerNorm', { allowOthers: true });
     assertInteger(dim, 'dim', 'LayerNorm');
     assertInRange(epsilon, 'epsilon', 'LayerNorm', 0);
     this.dim = dim;

@@ -1,16 +1,18 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
 import {
+  Module,
+  ShapeError,
   assertInteger,
+  checkOptions,
   constantInitializer,
   formatShape,
   linearWeight,
-  Module,
   sameWeight,
-  ShapeError,
   split,
   xavierUniformInitializer,
   type Initializer,
+  type OptionTable,
   type RandomKey,
   type ReferenceWeight,
 } from '@vitvq/core';
@@ -33,6 +35,15 @@ export interface LinearOptions {
   readonly biasInitializer?: Initializer;
 }
 
+const linearOptionNames: OptionTable<LinearOptions> = {
+  inFeatures: 'required',
+  outFeatures: 'required',
+  useBias: 'optional',
+  key: 'required',
+  initializer: 'optional',
+  biasInitializer: 'optional',
+};
+
 /**
  * Dense layer `x · weight + bias` over the last axis. Variables: `weight` `[in, out]` (PyTorch
  * keeps the transpose) and `bias` `[out]`. Leading axes are folded into one, so that the layer
@@ -44,15 +55,16 @@ export class Linear extends Module {
   readonly weight: Variable<tf.Rank.R2>;
   readonly bias: Variable<tf.Rank.R1> | undefined;
 
-  constructor({
-    inFeatures,
-    outFeatures,
-    useBias = true,
-    key,
-    initializer = xavierUniformInitializer,
-    biasInitializer = constantInitializer(0),
-  }: LinearOptions) {
+  constructor(options: LinearOptions) {
     super();
+    const {
+      inFeatures,
+      outFeatures,
+      useBias = true,
+      key,
+      initializer = xavierUniformInitializer,
+      biasInitializer = constantInitializer(0),
+    } = checkOptions(options, linearOptionNames, 'Linear', { allowOthers: true });
     assertInteger(inFeatures, 'inFeatures', 'Linear');
     assertInteger(outFeatures, 'outFeatures', 'Linear');
     this.inFeatures = inFeatures;

@@ -1,4 +1,4 @@
-import type { RandomKey } from '@vitvq/core';
+import type { OptionTable, RandomKey } from '@vitvq/core';
 
 /** Options of a normalisation with trained scales and shifts, one each a channel. */
 export interface NormalizationOptions {
@@ -6,6 +6,9 @@ export interface NormalizationOptions {
   readonly features: number;
   readonly key: RandomKey;
 }
+
+/** Names of the options {@link NormalizationOptions}. */
+export const normalizationOptionNames: OptionTable<NormalizationOptions> = { features: 'required', key: 'required' };
 
 /** Options of one forward pass of a normalisation. */
 export interface NormalizeOptions {

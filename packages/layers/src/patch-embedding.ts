@@ -1,9 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 import {
+  Module,
   assertInteger,
   assertShape,
-  Module,
+  checkOptions,
+  imageShapeAdvice,
   patchGrid,
   permuteHost,
   sameWeight,
@@ -11,6 +13,7 @@ import {
   toSize2D,
   uniformInitializer,
   type HostTensor,
+  type OptionTable,
   type RandomKey,
   type ReferenceWeight,
   type Size2D,
@@ -31,6 +34,15 @@ export interface PatchOptions {
   readonly channels?: number;
   readonly key: RandomKey;
 }
+
+/** Names of the options {@link PatchOptions}. */
+export const patchOptionNames: OptionTable<PatchOptions> = {
+  imageSize: 'required',
+  patchSize: 'required',
+  dim: 'required',
+  channels: 'optional',
+  key: 'required',
+};
 
 /** Sizes that patch embedding and pixel projection share. */
 class PatchLayout {
@@ -91,6 +103,7 @@ export class PatchEmbedding extends Module {
 
   constructor(options: PatchOptions) {
     super();
+    checkOptions(options, patchOptionNames, 'PatchEmbedding', { allowOthers: true });
     this.#layout = new PatchLayout(options, 'PatchEmbedding');
     this.grid = this.#layout.grid;
     this.dim = options.dim;
@@ -107,7 +120,7 @@ export class PatchEmbedding extends Module {
    */
   apply(images: Tensor4D): Tensor3D {
     const { image, channels } = this.#layout;
-    assertShape(images, ['B', ...image, channels], 'PatchEmbedding.apply', 'Resize or crop the images to imageSize.');
+    assertShape(images, ['B', ...image, channels], 'PatchEmbedding.apply', imageShapeAdvice(images.shape, channels));
     return tf.tidy(() => {
       const patches = this.#layout.toPatches(images) as tf.Tensor2D;
       const tokens = tf.add(tf.matMul(patches, this.#weight), this.#bias);
@@ -130,6 +143,7 @@ export class PixelProjection extends Module {
 
   constructor(options: PatchOptions) {
     super();
+    checkOptions(options, patchOptionNames, 'PixelProjection', { allowOthers: true });
     this.#layout = new PatchLayout(options, 'PixelProjection');
     this.grid = this.#layout.grid;
     this.dim = options.dim;

@@ -1,6 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
-import { Module, prefixReferenceWeights, split, type RandomKey, type ReferenceWeight } from '@vitvq/core';
+import {
+  Module,
+  checkOptions,
+  prefixReferenceWeights,
+  split,
+  type OptionTable,
+  type RandomKey,
+  type ReferenceWeight,
+} from '@vitvq/core';
 import { activate } from './activations.js';
 import { Convolution, convolutionReferenceWeights } from './convolution.js';
 import { GroupNorm, groupNormReferenceWeights } from './group-norm.js';
@@ -18,6 +26,13 @@ export interface ResidualBlockOptions {
   readonly key: RandomKey;
 }
 
+const residualBlockOptionNames: OptionTable<ResidualBlockOptions> = {
+  inChannels: 'required',
+  outChannels: 'required',
+  numGroups: 'optional',
+  key: 'required',
+};
+
 /**
  * Residual block x + convolution(silu(norm(convolution(silu(norm(x)))))) with 3x3 kernels; a 1x1
  * convolution brings x to the channels of the result where these differ (VQGAN, arXiv:2012.09841,
@@ -33,8 +48,14 @@ export class ResidualBlock extends Module {
   readonly #secondConvolution: Convolution;
   readonly #shortcut: Linear | undefined;
 
-  constructor({ inChannels, outChannels, numGroups, key }: ResidualBlockOptions) {
+  constructor(options: ResidualBlockOptions) {
     super();
+    const { inChannels, outChannels, numGroups, key } = checkOptions(
+      options,
+      residualBlockOptionNames,
+      'ResidualBlock',
+      { allowOthers: true },
+    );
     const [firstKey, secondKey, shortcutKey] = split(key, 3) as [RandomKey, RandomKey, RandomKey];
     this.#firstNorm = this.child('firstNorm', new GroupNorm({ channels: inChannels, numGroups }));
     this.#firstConvolution = this.child(

@@ -1,6 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
-import { Module, prefixReferenceWeights, split, type RandomKey, type ReferenceWeight } from '@vitvq/core';
+import {
+  Module,
+  checkOptions,
+  prefixReferenceWeights,
+  split,
+  type OptionTable,
+  type RandomKey,
+  type ReferenceWeight,
+} from '@vitvq/core';
 import { scaledDotProductAttention } from './attention.js';
 import { GroupNorm, groupNormReferenceWeights } from './group-norm.js';
 import type { Linear } from './linear.js';
@@ -15,6 +23,12 @@ export interface SpatialAttentionOptions {
   readonly key: RandomKey;
 }
 
+const spatialAttentionOptionNames: OptionTable<SpatialAttentionOptions> = {
+  channels: 'required',
+  numGroups: 'optional',
+  key: 'required',
+};
+
 /**
  * Attention x + output(attention(norm(x))) of every pixel of a feature map to every other, with one
  * head of all channels (VQGAN, arXiv:2012.09841, appendix). Variables: `norm.…`, and `query`,
@@ -28,8 +42,11 @@ export class SpatialAttention extends Module {
   readonly #value: Linear;
   readonly #output: Linear;
 
-  constructor({ channels, numGroups, key }: SpatialAttentionOptions) {
+  constructor(options: SpatialAttentionOptions) {
     super();
+    const { channels, numGroups, key } = checkOptions(options, spatialAttentionOptionNames, 'SpatialAttention', {
+      allowOthers: true,
+    });
     this.channels = channels;
     const keys = split(key, 4);
     const projection = (name: string, at: number): Linear =>

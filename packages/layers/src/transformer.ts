@@ -2,15 +2,27 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor3D } from '@tensorflow/tfjs-core';
 import {
   assertInteger,
+  checkOptions,
   foldIn,
   Module,
   prefixReferenceWeights,
   recompute,
   split,
+  type OptionTable,
   type ReferenceWeight,
 } from '@vitvq/core';
-import { MultiHeadAttention, multiHeadAttentionReferenceWeights, type MultiHeadAttentionOptions } from './attention.js';
-import { FeedForward, feedForwardReferenceWeights, type FeedForwardOptions } from './feed-forward.js';
+import {
+  MultiHeadAttention,
+  multiHeadAttentionOptionNames,
+  multiHeadAttentionReferenceWeights,
+  type MultiHeadAttentionOptions,
+} from './attention.js';
+import {
+  FeedForward,
+  feedForwardOptionNames,
+  feedForwardReferenceWeights,
+  type FeedForwardOptions,
+} from './feed-forward.js';
 import { LayerNorm, layerNormReferenceWeights } from './layer-norm.js';
 
 /** Options of {@link TransformerBlock}. */
@@ -28,6 +40,18 @@ export type TransformerOptions = TransformerBlockOptions & {
   readonly recompute?: boolean;
 };
 
+const transformerBlockOptionNames: OptionTable<TransformerBlockOptions> = {
+  ...multiHeadAttentionOptionNames,
+  ...feedForwardOptionNames,
+};
+
+/** Names of the options {@link TransformerOptions}. */
+export const transformerOptionNames: OptionTable<TransformerOptions> = {
+  ...transformerBlockOptionNames,
+  depth: 'required',
+  recompute: 'optional',
+};
+
 /** Pre-norm block: x + attention(norm(x)), then x + feedForward(norm(x)). */
 export class TransformerBlock extends Module {
   readonly #attentionNorm: LayerNorm;
@@ -35,8 +59,11 @@ export class TransformerBlock extends Module {
   readonly #feedForwardNorm: LayerNorm;
   readonly #feedForward: FeedForward;
 
-  constructor({ key, ...options }: TransformerBlockOptions) {
+  constructor(given: TransformerBlockOptions) {
     super();
+    const { key, ...options } = checkOptions(given, transformerBlockOptionNames, 'TransformerBlock', {
+      allowOthers: true,
+    });
     const [attentionKey, feedForwardKey] = split(key);
     this.#attentionNorm = this.child('attentionNorm', new LayerNorm(options));
     this.#attention = this.child('attention', new MultiHeadAttention({ ...options, key: attentionKey! }));
@@ -59,8 +86,10 @@ export class Transformer extends Module {
   readonly norm: LayerNorm;
   readonly #recompute: boolean;
 
-  constructor({ depth, recompute: recomputes = false, key, ...options }: TransformerOptions) {
+  constructor(given: TransformerOptions) {
     super();
+    checkOptions(given, transformerOptionNames, 'Transformer', { allowOthers: true });
+    const { depth, recompute: recomputes = false, key, ...options } = given;
     this.#recompute = recomputes;
     assertInteger(depth, 'depth', 'Transformer', 0);
     this.blocks = Array.from({ length: depth }, (_, index) =>

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 import {
   assertShape,
+  checkOptions,
   ConfigError,
   Module,
   normalInitializer,
@@ -12,18 +13,25 @@ import {
   type Decoder,
   type Encoder,
   type HostTensor,
+  type OptionTable,
   type RandomKey,
   type ReferenceWeight,
 } from '@vitvq/core';
 import {
   PatchEmbedding,
+  patchOptionNames,
   patchEmbeddingReferenceWeights,
   PixelProjection,
   pixelProjectionReferenceWeights,
   type PatchOptions,
 } from './patch-embedding.js';
 import { sinCosPositions2D } from './positions.js';
-import { Transformer, transformerReferenceWeights, type TransformerOptions } from './transformer.js';
+import {
+  Transformer,
+  transformerOptionNames,
+  transformerReferenceWeights,
+  type TransformerOptions,
+} from './transformer.js';
 
 /** Kind of positions: fixed sines and cosines (the reference) or a trained table (the paper). */
 export type Positions = 'sincos' | 'learned';
@@ -34,6 +42,12 @@ export type ViTOptions = PatchOptions &
     /** @default 'sincos' */
     readonly positions?: Positions;
   };
+
+const vitOptionNames: OptionTable<ViTOptions> = {
+  ...patchOptionNames,
+  ...transformerOptionNames,
+  positions: 'optional',
+};
 
 /** Standard deviation of a learned table at the start, as in ViT. */
 const positionStddev = 0.02;
@@ -95,6 +109,7 @@ export class ViTEncoder extends Module implements Encoder {
 
   constructor(options: ViTOptions) {
     super();
+    checkOptions(options, vitOptionNames, 'ViTEncoder', { allowOthers: true });
     this.grid = patchGrid(options.imageSize, options.patchSize, 'ViTEncoder');
     this.imageSize = toSize2D(options.imageSize);
     this.dim = options.dim;
@@ -154,6 +169,7 @@ export class ViTDecoder extends Module implements Decoder {
 
   constructor(options: ViTOptions) {
     super();
+    checkOptions(options, vitOptionNames, 'ViTDecoder', { allowOthers: true });
     this.grid = patchGrid(options.imageSize, options.patchSize, 'ViTDecoder');
     this.dim = options.dim;
     const [pixelKey, positionKey, transformerKey] = split(options.key, 3);

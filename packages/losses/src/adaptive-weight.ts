@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInRange, detach } from '@vitvq/core';
+import { assertInRange, checkOptions, detach, type OptionTable } from '@vitvq/core';
 import { assertSameFloats } from './internal/checks.js';
 
 /** Options of {@link adaptiveWeight}. */
@@ -9,6 +9,11 @@ export interface AdaptiveWeightOptions {
   /** Largest weight. @default 1e4 */
   readonly maximum?: number;
 }
+
+const adaptiveWeightOptionNames: OptionTable<AdaptiveWeightOptions> = {
+  epsilon: 'optional',
+  maximum: 'optional',
+};
 
 /**
  * Returns the weight that makes an adversarial loss as strong as the reconstruction loss at the
@@ -27,8 +32,9 @@ export interface AdaptiveWeightOptions {
 export function adaptiveWeight(
   reconstructionGradient: tf.Tensor,
   adversarialGradient: tf.Tensor,
-  { epsilon = 1e-4, maximum = 1e4 }: AdaptiveWeightOptions = {},
+  options: AdaptiveWeightOptions = {},
 ): tf.Scalar {
+  const { epsilon = 1e-4, maximum = 1e4 } = checkOptions(options, adaptiveWeightOptionNames, 'adaptiveWeight');
   assertSameFloats({ reconstructionGradient, adversarialGradient }, 'adaptiveWeight');
   assertInRange(epsilon, 'epsilon', 'adaptiveWeight', 0);
   assertInRange(maximum, 'maximum', 'adaptiveWeight', 0);

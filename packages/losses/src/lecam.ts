@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInRange, assertShape, detach } from '@vitvq/core';
+import { assertInRange, assertShape, checkOptions, detach, type OptionTable } from '@vitvq/core';
 import { assertFloats } from './internal/checks.js';
 
 /** Exponential moving averages of a discriminator's mean logits. */
@@ -15,6 +15,10 @@ export interface LeCamAnchorOptions {
   /** Factor of the old value, in [0, 1]. @default 0.99, as in the authors' code */
   readonly decay?: number;
 }
+
+const leCamAnchorOptionNames: OptionTable<LeCamAnchorOptions> = {
+  decay: 'optional',
+};
 
 /**
  * Returns the LeCam penalty for training with little data (Tseng et al. 2021, arXiv:2104.03310),
@@ -46,11 +50,8 @@ export function leCamPenalty(real: tf.Tensor, fake: tf.Tensor, anchors: LeCamAnc
  * gradient.
  * @throws {ShapeError} @throws {ConfigError}
  */
-export function nextLeCamAnchor(
-  anchor: tf.Scalar,
-  logits: tf.Tensor,
-  { decay = 0.99 }: LeCamAnchorOptions = {},
-): tf.Scalar {
+export function nextLeCamAnchor(anchor: tf.Scalar, logits: tf.Tensor, options: LeCamAnchorOptions = {}): tf.Scalar {
+  const { decay = 0.99 } = checkOptions(options, leCamAnchorOptionNames, 'nextLeCamAnchor');
   assertInRange(decay, 'decay', 'nextLeCamAnchor', 0, 1);
   assertShape(anchor, [], 'nextLeCamAnchor');
   assertFloats({ logits }, 'nextLeCamAnchor');

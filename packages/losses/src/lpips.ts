@@ -1,15 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
+  ConfigError,
+  Module,
+  ShapeError,
   assertInteger,
   assertShape,
   channelWeight,
-  ConfigError,
+  checkOptions,
   constantInitializer,
   formatShape,
-  Module,
   prefixReferenceWeights,
   randomKey,
-  ShapeError,
+  type OptionTable,
 } from '@vitvq/core';
 import type { HostTensor, PerceptualLoss, ReferenceWeight } from '@vitvq/core';
 import { Convolution, convolutionReferenceWeights } from '@vitvq/layers';
@@ -37,6 +39,10 @@ export interface LPIPSOptions {
    */
   readonly channels?: VGG16Channels;
 }
+
+const lpipsOptionNames: OptionTable<LPIPSOptions> = {
+  channels: 'optional',
+};
 
 /**
  * Indices of the layers of each stage in torchvision's `vgg16().features`; its four poolings lie
@@ -96,8 +102,9 @@ export class LPIPS extends Module implements PerceptualLoss {
   #loaded = false;
 
   /** @throws {ConfigError} */
-  constructor({ channels = VGG16_CHANNELS }: LPIPSOptions = {}) {
+  constructor(options: LPIPSOptions = {}) {
     super();
+    const { channels = VGG16_CHANNELS } = checkOptions(options, lpipsOptionNames, 'LPIPS');
     assertChannels(channels);
     this.channels = channels;
     this.#shift = this.variable('scaling.shift', { shape: [3], data: Float32Array.from(LPIPS_SCALING.shift) }, frozen);

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInRange, ConfigError, Module } from '@vitvq/core';
+import { ConfigError, Module, assertInRange, checkOptions, type OptionTable } from '@vitvq/core';
 import { assertApplicable } from './internal/check-gradients.js';
 import { assertBeta, biasCorrection } from './internal/decay-rates.js';
 import { choose, isFiniteScalar } from './internal/finite.js';
@@ -34,6 +34,15 @@ export interface AdafactorOptions {
   /** Smallest factor of `relativeStep`, for variables that start at zero. @default 1e-3 */
   readonly epsilon2?: number;
 }
+
+const adafactorOptionNames: OptionTable<AdafactorOptions> = {
+  beta1: 'optional',
+  beta2: 'optional',
+  clippingThreshold: 'optional',
+  relativeStep: 'optional',
+  epsilon1: 'optional',
+  epsilon2: 'optional',
+};
 
 interface Slot {
   readonly member: Member;
@@ -80,18 +89,16 @@ export class Adafactor extends Module implements Optimizer {
    * @param groups  every variable in one group only, float32 and trainable
    * @throws {ConfigError}
    */
-  constructor(
-    groups: readonly ParameterGroup[],
-    {
+  constructor(groups: readonly ParameterGroup[], options: AdafactorOptions = {}) {
+    super();
+    const {
       beta1,
       beta2,
       clippingThreshold = 1,
       relativeStep = false,
       epsilon1 = 1e-30,
       epsilon2 = 1e-3,
-    }: AdafactorOptions = {},
-  ) {
-    super();
+    } = checkOptions(options, adafactorOptionNames, 'Adafactor');
     const where = 'Adafactor';
     if (beta1 !== undefined) assertBeta(beta1, 'beta1', where);
     if (beta2 !== undefined) assertBeta(beta2, 'beta2', where);

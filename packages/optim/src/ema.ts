@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInRange, ConfigError, detach, Module } from '@vitvq/core';
+import { ConfigError, Module, assertInRange, checkOptions, detach, type OptionTable } from '@vitvq/core';
 import { assertFloatVariables } from './internal/check-variables.js';
 
 /** Options of {@link EMA}. */
@@ -13,6 +13,11 @@ export interface EMAOptions {
    */
   readonly warmUp?: boolean;
 }
+
+const emaOptionNames: OptionTable<EMAOptions> = {
+  decay: 'optional',
+  warmUp: 'optional',
+};
 
 /**
  * Exponential moving average of a model's weights (Polyak & Juditsky 1992), with which the model is
@@ -32,8 +37,9 @@ export class EMA extends Module {
    * @param variables  by dotted name; statistics that are not trainable may be among them
    * @throws {ConfigError} unless all are float32, and for a decay outside [0, 1]
    */
-  constructor(variables: ReadonlyMap<string, tf.Variable>, { decay = 0.999, warmUp = true }: EMAOptions = {}) {
+  constructor(variables: ReadonlyMap<string, tf.Variable>, options: EMAOptions = {}) {
     super();
+    const { decay = 0.999, warmUp = true } = checkOptions(options, emaOptionNames, 'EMA');
     assertFloatVariables(variables, 'EMA');
     assertInRange(decay, 'decay', 'EMA', 0, 1);
     this.#decay = decay;

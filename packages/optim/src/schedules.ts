@@ -1,4 +1,4 @@
-import { assertInRange, ConfigError } from '@vitvq/core';
+import { ConfigError, assertInRange, checkOptions, type OptionTable } from '@vitvq/core';
 
 /**
  * Value (learning rate, loss weight, temperature) as a function of the step, which is 0 for the
@@ -21,6 +21,14 @@ export interface WarmupScheduleOptions {
   readonly end?: number;
 }
 
+const warmupScheduleOptionNames: OptionTable<WarmupScheduleOptions> = {
+  peak: 'required',
+  warmupSteps: 'required',
+  totalSteps: 'required',
+  start: 'optional',
+  end: 'optional',
+};
+
 /** Returns a schedule with the same value at every step. @throws {ConfigError} */
 export function constantSchedule(value: number): Schedule {
   assertFinite(value, 'value', 'constantSchedule');
@@ -36,6 +44,7 @@ export function constantSchedule(value: number): Schedule {
  * @throws {ConfigError}
  */
 export function warmupCosineSchedule(options: WarmupScheduleOptions): Schedule {
+  checkOptions(options, warmupScheduleOptionNames, 'warmupCosineSchedule');
   const { peak, end = 0 } = options;
   return afterWarmup(options, 'warmupCosineSchedule', (t) => end + ((peak - end) * (1 + Math.cos(Math.PI * t))) / 2);
 }
@@ -47,6 +56,7 @@ export function warmupCosineSchedule(options: WarmupScheduleOptions): Schedule {
  * @throws {ConfigError}
  */
 export function warmupLinearSchedule(options: WarmupScheduleOptions): Schedule {
+  checkOptions(options, warmupScheduleOptionNames, 'warmupLinearSchedule');
   const { peak, end = 0 } = options;
   return afterWarmup(options, 'warmupLinearSchedule', (t) => peak + (end - peak) * t);
 }
@@ -60,6 +70,7 @@ export function warmupLinearSchedule(options: WarmupScheduleOptions): Schedule {
  * @throws {ConfigError}
  */
 export function referenceWarmupLinearSchedule(options: WarmupScheduleOptions): Schedule {
+  checkOptions(options, warmupScheduleOptionNames, 'referenceWarmupLinearSchedule');
   const { peak, warmupSteps, totalSteps, end = 0 } = options;
   const clamped = warmupLinearSchedule(options);
   return (step) =>
@@ -78,6 +89,13 @@ export interface ExponentialDecayOptions {
   readonly decayEvery?: number;
 }
 
+const exponentialDecayOptionNames: OptionTable<ExponentialDecayOptions> = {
+  start: 'required',
+  end: 'optional',
+  rate: 'required',
+  decayEvery: 'optional',
+};
+
 /**
  * Returns the schedule `max(end, start exp(-rate n))` with n = `step` rounded down to a multiple of
  * `decayEvery` (temperature of the Gumbel quantizer). The reference's `ExponentialDecayScheduler`
@@ -87,7 +105,13 @@ export interface ExponentialDecayOptions {
  * resumed; this schedule is a pure function.
  * @throws {ConfigError}
  */
-export function exponentialDecaySchedule({ start, end = 0, rate, decayEvery = 1 }: ExponentialDecayOptions): Schedule {
+export function exponentialDecaySchedule(options: ExponentialDecayOptions): Schedule {
+  const {
+    start,
+    end = 0,
+    rate,
+    decayEvery = 1,
+  } = checkOptions(options, exponentialDecayOptionNames, 'exponentialDecaySchedule');
   const where = 'exponentialDecaySchedule';
   assertInRange(start, 'start', where, 0);
   assertInRange(end, 'end', where, 0, start);

@@ -1,4 +1,4 @@
-import { assertInRange, assertInteger, formatShape, ShapeError, type HostTensor } from '@vitvq/core';
+import { assertInRange, assertInteger, formatShape, ShapeError, type HostTensor, checkOptions, type OptionTable } from '@vitvq/core';
 import { unitRows } from './internal/unit-rows.js';
 
 /** Options of {@link closestCodes}. */
@@ -18,6 +18,12 @@ export interface ClosestCodesOptions {
    */
   readonly duplicateDistance?: number;
 }
+
+const closestCodesOptionNames: OptionTable<ClosestCodesOptions> = {
+  normalize: 'optional',
+  pairs: 'optional',
+  duplicateDistance: 'optional',
+};
 
 /** Two codes and how far apart they are. */
 export interface CodePair {
@@ -45,10 +51,12 @@ export interface ClosestCodes {
  * @throws {ShapeError} for another shape, or values that are not finite
  * @throws {ConfigError}
  */
-export function closestCodes(
-  codebook: HostTensor,
-  { normalize = true, pairs = 5, duplicateDistance = 0.05 }: ClosestCodesOptions = {},
-): ClosestCodes {
+export function closestCodes(codebook: HostTensor, options: ClosestCodesOptions = {}): ClosestCodes {
+  const {
+    normalize = true,
+    pairs = 5,
+    duplicateDistance = 0.05,
+  } = checkOptions(options, closestCodesOptionNames, 'closestCodes');
   const where = 'closestCodes';
   assertInteger(pairs, 'pairs', where);
   assertInRange(duplicateDistance, 'duplicateDistance', where, 0);

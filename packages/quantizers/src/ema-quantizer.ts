@@ -1,6 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-core';
-import { assertInRange, assertInteger, assertShape, detach, Module, normalInitializer } from '@vitvq/core';
+import {
+  Module,
+  assertInRange,
+  assertInteger,
+  assertShape,
+  checkOptions,
+  detach,
+  normalInitializer,
+  type OptionTable,
+} from '@vitvq/core';
 import type { QuantizeContext, QuantizeResult, Quantizer } from '@vitvq/core';
 import { z } from 'zod';
 import { CodeTable } from './code-table.js';
@@ -9,13 +18,18 @@ import { countCodes } from './internal/code-rows.js';
 import { codeGradient, nonNegative, tableSize } from './internal/config-schemas.js';
 import { unitRows } from './internal/unit-rows.js';
 import type { QuantizerKind } from './quantizer-kind.js';
-import type { VectorQuantizerOptions } from './vector-quantizer.js';
+import { vectorQuantizerOptionNames, type VectorQuantizerOptions } from './vector-quantizer.js';
 
 /** Options of an {@link EMAQuantizer}. */
 export interface EMAQuantizerOptions extends VectorQuantizerOptions {
   /** Factor of the old averages at each update, in [0, 1). @default 0.99 */
   readonly decay?: number;
 }
+
+const emaQuantizerOptionNames: OptionTable<EMAQuantizerOptions> = {
+  ...vectorQuantizerOptionNames,
+  decay: 'optional',
+};
 
 /**
  * Nearest-neighbour quantizer whose codes are exponential moving averages of the features that
@@ -45,17 +59,18 @@ export class EMAQuantizer extends Module implements Quantizer {
   readonly codeSums: Variable<tf.Rank.R2>;
 
   /** @throws {ConfigError} */
-  constructor({
-    codebookSize,
-    codeDim,
-    beta = 0.25,
-    normalize = true,
-    key,
-    trackUsage = false,
-    gradient = 'straight-through',
-    decay = 0.99,
-  }: EMAQuantizerOptions) {
+  constructor(options: EMAQuantizerOptions) {
     super();
+    const {
+      codebookSize,
+      codeDim,
+      beta = 0.25,
+      normalize = true,
+      key,
+      trackUsage = false,
+      gradient = 'straight-through',
+      decay = 0.99,
+    } = checkOptions(options, emaQuantizerOptionNames, 'EMAQuantizer', { allowOthers: true });
     const name = 'EMAQuantizer';
     assertInteger(codebookSize, 'codebookSize', name);
     assertInteger(codeDim, 'codeDim', name);

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import { assertInRange, assertInteger, assertShape, detach, Module } from '@vitvq/core';
+import { assertInRange, assertInteger, assertShape, detach, Module, checkOptions, type OptionTable } from '@vitvq/core';
 import type { QuantizeResult, Quantizer, Refinement } from '@vitvq/core';
 import { z } from 'zod';
 import { straightThrough } from './internal/code-gradient.js';
@@ -16,6 +16,10 @@ export interface FiniteScalarQuantizerOptions {
    */
   readonly levels: readonly number[];
 }
+
+const finiteScalarQuantizerOptionNames: OptionTable<FiniteScalarQuantizerOptions> = {
+  levels: 'required',
+};
 
 /** Fraction by which the range is narrowed, so that rounding cannot leave it. */
 const margin = 1e-3;
@@ -48,8 +52,11 @@ export class FiniteScalarQuantizer extends Module implements Quantizer {
   readonly #digits: Digits;
 
   /** @throws {ConfigError} */
-  constructor({ levels }: FiniteScalarQuantizerOptions) {
+  constructor(options: FiniteScalarQuantizerOptions) {
     super();
+    const { levels } = checkOptions(options, finiteScalarQuantizerOptionNames, 'FiniteScalarQuantizer', {
+      allowOthers: true,
+    });
     const where = 'FiniteScalarQuantizer';
     for (const values of levels) {
       assertInteger(values, 'levels', where, 3);

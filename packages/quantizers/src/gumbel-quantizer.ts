@@ -1,6 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import { assertInteger, assertShape, ConfigError, detach, Module, normalInitializer, sameWeight } from '@vitvq/core';
+import {
+  ConfigError,
+  Module,
+  assertInteger,
+  assertShape,
+  checkOptions,
+  detach,
+  normalInitializer,
+  sameWeight,
+  type OptionTable,
+} from '@vitvq/core';
 import type { QuantizeContext, QuantizeResult, Quantizer, RandomKey, ReferenceWeight } from '@vitvq/core';
 import { z } from 'zod';
 import { CodeTable } from './code-table.js';
@@ -31,6 +41,15 @@ export interface GumbelQuantizerOptions {
    */
   readonly noise?: 'uniform' | 'gumbel';
 }
+
+const gumbelQuantizerOptionNames: OptionTable<GumbelQuantizerOptions> = {
+  codebookSize: 'required',
+  codeDim: 'required',
+  temperature: 'optional',
+  normalize: 'optional',
+  key: 'required',
+  noise: 'optional',
+};
 
 /**
  * Returns standard Gumbel noise, -log(-log(u)), of numbers that are uniform in [0, 1). Numbers
@@ -68,15 +87,16 @@ export class GumbelQuantizer extends Module implements Quantizer {
   readonly #noise: 'uniform' | 'gumbel';
 
   /** @throws {ConfigError} */
-  constructor({
-    codebookSize,
-    codeDim,
-    temperature = 1,
-    normalize = true,
-    key,
-    noise = 'uniform',
-  }: GumbelQuantizerOptions) {
+  constructor(options: GumbelQuantizerOptions) {
     super();
+    const {
+      codebookSize,
+      codeDim,
+      temperature = 1,
+      normalize = true,
+      key,
+      noise = 'uniform',
+    } = checkOptions(options, gumbelQuantizerOptionNames, 'GumbelQuantizer', { allowOthers: true });
     const name = 'GumbelQuantizer';
     assertInteger(codebookSize, 'codebookSize', name);
     assertInteger(codeDim, 'codeDim', name);

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
-import { assertInteger, assertShape } from '@vitvq/core';
+import { assertInteger, assertShape, checkOptions, type OptionTable } from '@vitvq/core';
 import { countCodes, nearestCodes, toRows } from './internal/code-rows.js';
 import { normalizeRows } from './internal/normalize-rows.js';
 
@@ -16,6 +16,11 @@ export interface KMeansOptions {
   readonly normalize?: boolean;
 }
 
+const kMeansOptionNames: OptionTable<KMeansOptions> = {
+  iterations: 'optional',
+  normalize: 'optional',
+};
+
 /**
  * Moves centres to the middle of clusters by Lloyd's algorithm: every row chooses its nearest
  * centre, every centre moves to the mean of its rows. The number of rounds is fixed, so that it can
@@ -26,11 +31,8 @@ export interface KMeansOptions {
  * @throws {ShapeError}
  * @throws {ConfigError}
  */
-export function kMeans(
-  z: Tensor,
-  initial: Tensor2D,
-  { iterations = 10, normalize = false }: KMeansOptions = {},
-): Tensor2D {
+export function kMeans(z: Tensor, initial: Tensor2D, options: KMeansOptions = {}): Tensor2D {
+  const { iterations = 10, normalize = false } = checkOptions(options, kMeansOptionNames, 'kMeans');
   assertInteger(iterations, 'iterations', 'kMeans');
   assertShape(initial, ['K', 'E'], 'kMeans, initial');
   const [codebookSize, codeDim] = initial.shape;

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import { assertInRange, assertInteger, assertShape, detach, Module } from '@vitvq/core';
+import { assertInRange, assertInteger, assertShape, detach, Module, checkOptions, type OptionTable } from '@vitvq/core';
 import type { QuantizeResult, Quantizer, Refinement } from '@vitvq/core';
 import { z } from 'zod';
 import { assertPositive } from './internal/assert-positive.js';
@@ -31,6 +31,15 @@ export interface LookupFreeQuantizerOptions {
    */
   readonly entropyGroupSize?: number;
 }
+
+const lookupFreeQuantizerOptionNames: OptionTable<LookupFreeQuantizerOptions> = {
+  codeDim: 'required',
+  entropyWeight: 'optional',
+  diversityWeight: 'optional',
+  commitmentWeight: 'optional',
+  entropyTemperature: 'optional',
+  entropyGroupSize: 'optional',
+};
 
 /**
  * Lookup-free quantizer (LFQ; MAGVIT-v2, arXiv:2310.05737, section 3.1): each channel is quantized
@@ -63,15 +72,16 @@ export class LookupFreeQuantizer extends Module implements Quantizer {
   readonly #digits: Digits;
 
   /** @throws {ConfigError} */
-  constructor({
-    codeDim,
-    entropyWeight = 0.1,
-    diversityWeight = 1,
-    commitmentWeight = 0.25,
-    entropyTemperature = 0.01,
-    entropyGroupSize = 9,
-  }: LookupFreeQuantizerOptions) {
+  constructor(options: LookupFreeQuantizerOptions) {
     super();
+    const {
+      codeDim,
+      entropyWeight = 0.1,
+      diversityWeight = 1,
+      commitmentWeight = 0.25,
+      entropyTemperature = 0.01,
+      entropyGroupSize = 9,
+    } = checkOptions(options, lookupFreeQuantizerOptionNames, 'LookupFreeQuantizer', { allowOthers: true });
     const where = 'LookupFreeQuantizer';
     assertInteger(codeDim, 'codeDim', where);
     assertInRange(codeDim, 'codeDim', where, 1, 24);

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import { assertInteger, assertShape, ConfigError, detach, Module, split } from '@vitvq/core';
+import { assertInteger, assertShape, ConfigError, detach, Module, split, checkOptions, type OptionTable } from '@vitvq/core';
 import type { Codebook, QuantizeContext, QuantizeResult, Quantizer, ReferenceWeight } from '@vitvq/core';
 import { z } from 'zod';
 import { emaKind } from './ema-quantizer.js';
@@ -41,6 +41,17 @@ export interface SeparateResidualQuantizerOptions extends ResidualGradientOption
 
 /** Options of a {@link ResidualQuantizer}. */
 export type ResidualQuantizerOptions = SharedResidualQuantizerOptions | SeparateResidualQuantizerOptions;
+
+const sharedOptionNames: OptionTable<SharedResidualQuantizerOptions> = {
+  quantizer: 'required',
+  codeDepth: 'required',
+  referenceGradients: 'optional',
+};
+
+const separateOptionNames: OptionTable<SeparateResidualQuantizerOptions> = {
+  quantizers: 'required',
+  referenceGradients: 'optional',
+};
 
 /**
  * Quantizes in L steps: each step quantizes what the steps before left over, and the code vector is
@@ -86,7 +97,9 @@ export class ResidualQuantizer extends Module implements Quantizer {
   /** @throws {ConfigError} for fewer than two steps, and for quantizers that do not fit together */
   constructor(options: ResidualQuantizerOptions) {
     super();
-    if ('quantizers' in options) {
+    const where = 'ResidualQuantizer';
+    if (typeof options === 'object' && options !== null && 'quantizers' in options) {
+      checkOptions(options, separateOptionNames, where);
       this.quantizers = options.quantizers.map((quantizer, step) => this.child(`quantizers.${step}`, quantizer));
       if (new Set(this.quantizers).size < this.quantizers.length) {
         throw new ConfigError({
@@ -97,6 +110,7 @@ export class ResidualQuantizer extends Module implements Quantizer {
         });
       }
     } else {
+      checkOptions(options, sharedOptionNames, where);
       assertInteger(options.codeDepth, 'codeDepth', 'ResidualQuantizer', 2);
       const shared = this.child('quantizer', options.quantizer);
       this.quantizers = Array.from({ length: options.codeDepth }, () => shared);

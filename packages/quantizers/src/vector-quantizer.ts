@@ -1,6 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import { assertInRange, assertInteger, assertShape, Module, normalInitializer, sameWeight } from '@vitvq/core';
+import {
+  Module,
+  assertInRange,
+  assertInteger,
+  assertShape,
+  checkOptions,
+  normalInitializer,
+  sameWeight,
+  type OptionTable,
+} from '@vitvq/core';
 import type { QuantizeContext, QuantizeResult, Quantizer, RandomKey, ReferenceWeight } from '@vitvq/core';
 import { z } from 'zod';
 import { CodeTable } from './code-table.js';
@@ -36,6 +45,17 @@ export interface VectorQuantizerOptions {
    */
   readonly gradient?: CodeGradient;
 }
+
+/** Names of the options {@link VectorQuantizerOptions}. */
+export const vectorQuantizerOptionNames: OptionTable<VectorQuantizerOptions> = {
+  codebookSize: 'required',
+  codeDim: 'required',
+  beta: 'optional',
+  normalize: 'optional',
+  key: 'required',
+  trackUsage: 'optional',
+  gradient: 'optional',
+};
 
 /**
  * Returns mean((sg[features] - codes)^2) + beta mean((features - sg[codes])^2). The two terms have
@@ -81,16 +101,17 @@ export class VectorQuantizer extends Module implements Quantizer {
   readonly codebook: CodeTable;
 
   /** @throws {ConfigError} */
-  constructor({
-    codebookSize,
-    codeDim,
-    beta = 0.25,
-    normalize = true,
-    key,
-    trackUsage = false,
-    gradient = 'straight-through',
-  }: VectorQuantizerOptions) {
+  constructor(options: VectorQuantizerOptions) {
     super();
+    const {
+      codebookSize,
+      codeDim,
+      beta = 0.25,
+      normalize = true,
+      key,
+      trackUsage = false,
+      gradient = 'straight-through',
+    } = checkOptions(options, vectorQuantizerOptionNames, 'VectorQuantizer', { allowOthers: true });
     const name = 'VectorQuantizer';
     assertInteger(codebookSize, 'codebookSize', name);
     assertInteger(codeDim, 'codeDim', name);

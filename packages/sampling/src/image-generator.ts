@@ -1,31 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
-import {
-  assertInteger,
-  ConfigError,
-  formatShape,
-  ShapeError,
-  takeRows,
-  assertTokensInRange,
-  assertTokenizerFits,
-  assertTokensFit,
-  type Tokenizer,
-  type HostImages,
-  type HostTokens,
-} from '@vitvq/core';
+import { ConfigError, ShapeError, assertImages, assertInteger, assertTokenizerFits, assertTokensFit, assertTokensInRange, checkOptions, elementCount, formatShape, takeRows, type HostImages, type HostTokens, type OptionTable, type Tokenizer } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
-import {
-  repeat,
-  Unconditional,
-  conditionInput,
-  assertConditionerFits,
-  negativeLogLikelihood,
-  type AutoregressiveModel,
-  type ImageTokens,
-  type AnyConditioner,
-  type ConditionInput,
-  type ConditionValues,
-} from '@vitvq/transformers';
+import { repeat, Unconditional, conditionInput, assertConditionerFits, negativeLogLikelihood, type AutoregressiveModel, type ImageTokens, type AnyConditioner, type ConditionInput, type ConditionValues } from '@vitvq/transformers';
 import { completeTokens } from './complete-tokens.js';
 import type { SampleOptions, SamplingSchedule } from './sample-options.js';
 import { Sampler } from './sampler.js';
@@ -39,6 +16,13 @@ export interface ImageGeneratorOptions {
   /** Number of images in every batch, so that each function is compiled once. @default 16 */
   readonly batchSize?: number;
 }
+
+const imageGeneratorOptionNames: OptionTable<ImageGeneratorOptions> = {
+  model: 'required',
+  conditioner: 'optional',
+  tokenizer: 'required',
+  batchSize: 'optional',
+};
 
 /** Options of a generation; `seeds`, `temperature`, `topK` and `topP` are those of `Sampler.sample`. */
 export type GenerateOptions = Omit<SampleOptions, 'conditions' | 'guidance' | 'given'> & {
@@ -102,7 +86,13 @@ export class ImageGenerator {
   readonly #measure: CompiledFunction<(conditions: Tensor, tokens: ImageTokens) => Tensor>;
 
   /** @throws {ConfigError} for a conditioner or a tokenizer that does not fit */
-  constructor({ model, conditioner = new Unconditional(), tokenizer, batchSize = 16 }: ImageGeneratorOptions) {
+  constructor(options: ImageGeneratorOptions) {
+    const {
+      model,
+      conditioner = new Unconditional(),
+      tokenizer,
+      batchSize = 16,
+    } = checkOptions(options, imageGeneratorOptionNames, 'ImageGenerator');
     assertInteger(batchSize, 'batchSize', where);
     assertConditionerFits(conditioner, model, where);
     assertTokenizerFits(tokenizer, model, where);
@@ -192,19 +182,15 @@ export class ImageGenerator {
 
   /**
    * Encodes images to tokens.
-   * @throws {ConfigError} unless the tokens are of the model's grid
+   * @throws {ConfigError} unless the tokens are those of the model's grid
    * @throws {ShapeError}
+   * @throws {DataError} for values that are not in [0, 1]
    */
-  async encode({ data, shape }: HostImages, { signal }: Pick<GenerateOptions, 'signal'> = {}): Promise<HostTokens> {
+  async encode(images: HostImages, { signal }: Pick<GenerateOptions, 'signal'> = {}): Promise<HostTokens> {
+    assertImages(images, where);
+    const { data, shape } = images;
     const [count, ...size] = shape;
-    const values = size.reduce((product, length) => product * length, 1);
-    if (count < 1 || data.length !== count * values) {
-      throw new ShapeError({
-        where,
-        expected: 'the values of one image or more',
-        got: `${data.length} values for images ${formatShape(shape)}`,
-      });
-    }
+    const values = elementCount(size);
     const encode = (rows: readonly number[]): Promise<Tensor> =>
       callDisposing(this.#encode, tf.tensor4d(takeRows(data, values, rows), [rows.length, ...size]));
     const tokens = await this.#inBatches(count, Int32Array, encode, signal);

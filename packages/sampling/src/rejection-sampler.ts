@@ -1,14 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import {
-  assertInteger,
-  assertShape,
   ConfigError,
   DataError,
-  formatShape,
   ShapeError,
+  assertInteger,
+  assertShape,
   assertTokenizerFits,
+  checkOptions,
+  formatShape,
   tokensShapeOf,
+  type OptionTable,
   type Tokenizer,
 } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
@@ -97,6 +99,13 @@ export interface RejectionSamplerOptions {
   readonly batchSize?: number;
 }
 
+const rejectionSamplerOptionNames: OptionTable<RejectionSamplerOptions> = {
+  sampler: 'required',
+  scorer: 'required',
+  tokenizer: 'optional',
+  batchSize: 'optional',
+};
+
 const where = 'RejectionSampler';
 
 /**
@@ -115,7 +124,13 @@ export class RejectionSampler {
   readonly #batchSize: number;
 
   /** @throws {ConfigError} */
-  constructor({ sampler, scorer, tokenizer, batchSize = 16 }: RejectionSamplerOptions) {
+  constructor(options: RejectionSamplerOptions) {
+    const {
+      sampler,
+      scorer,
+      tokenizer,
+      batchSize = 16,
+    } = checkOptions(options, rejectionSamplerOptionNames, 'RejectionSampler');
     assertInteger(batchSize, 'batchSize', where);
     if (tokenizer) assertTokenizerFits(tokenizer, sampler.model, where);
     this.#sampler = sampler;

@@ -1,3 +1,4 @@
+import { type OptionTable } from '@vitvq/core';
 import type { Conditions, ImageTokens } from '@vitvq/transformers';
 import type { FilterOptions } from './filters.js';
 
@@ -65,3 +66,9 @@ export interface SamplerOptions {
    */
   readonly weights?: 'frozen' | 'live';
 }
+
+/** Names of the options {@link SamplerOptions}. */
+export const samplerOptionNames: OptionTable<SamplerOptions> = {
+  lengths: 'optional',
+  weights: 'optional',
+};

@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInteger, ConfigError, DataError, disposeOf } from '@vitvq/core';
+import { assertInteger, assertMembers, checkOptions, ConfigError, DataError, disposeOf } from '@vitvq/core';
 import type { AutoregressiveModel, ImageTokens } from '@vitvq/transformers';
 import { CacheSegments } from './internal/cache-segments.js';
 import { CompiledSampling } from './internal/compiled-sampling.js';
 import type { Drawn } from './internal/sampling-program.js';
 import { samplingRequest, type ProgramSettings, type SamplingRequest } from './internal/sampling-request.js';
-import type { PartialTokens, SampleOptions, SamplerOptions } from './sample-options.js';
+import { samplerOptionNames, type PartialTokens, type SampleOptions, type SamplerOptions } from './sample-options.js';
 
 /** Number of positions that the engine is asked for at once, where nobody waits for each of them. */
 const stepsAtOnce = 8;
@@ -27,8 +27,10 @@ export class Sampler {
   #isBusy = false;
 
   /** @throws {ConfigError} */
-  constructor(model: AutoregressiveModel, { lengths, weights = 'frozen' }: SamplerOptions = {}) {
+  constructor(model: AutoregressiveModel, options: SamplerOptions = {}) {
     const where = 'Sampler';
+    assertMembers(model, ['logits', 'grid', 'conditionLength'], 'the model', where);
+    const { lengths, weights = 'frozen' } = checkOptions(options, samplerOptionNames, where);
     for (const length of lengths ?? []) assertInteger(length, 'each of lengths', where);
     this.model = model;
     this.#weights = weights;

@@ -1,5 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInteger, foldIn, randomInts, randomKey, randomNormal } from '@vitvq/core';
+import {
+  assertInteger,
+  checkOptions,
+  foldIn,
+  randomInts,
+  randomKey,
+  randomNormal,
+  type OptionTable,
+} from '@vitvq/core';
 import { compile } from '@vitvq/engine';
 import type { AutoregressiveModel, Conditions, ImageTokens } from '@vitvq/transformers';
 import type { SamplerOptions } from './sample-options.js';
@@ -23,6 +31,15 @@ export interface VerifyOptions {
   /** Largest difference that passes, relative to the largest logit. @default 1e-4 */
   readonly tolerance?: number;
 }
+
+const verifyOptionNames: OptionTable<VerifyOptions> = {
+  images: 'optional',
+  seed: 'optional',
+  conditions: 'optional',
+  sampler: 'optional',
+  positions: 'optional',
+  tolerance: 'optional',
+};
 
 /** Differences that {@link verifySampler} found. */
 export interface SamplerReport {
@@ -51,6 +68,7 @@ export interface SamplerReport {
  * three must agree up to rounding, for any weights, trained or not.
  */
 export async function verifySampler(model: AutoregressiveModel, options: VerifyOptions = {}): Promise<SamplerReport> {
+  checkOptions(options, verifyOptionNames, 'verifySampler');
   const { images = options.conditions?.shape[0] ?? 2, seed = 0, positions = 16, tolerance = 1e-4 } = options;
   assertInteger(images, 'images', 'verifySampler');
   assertInteger(positions, 'positions', 'verifySampler');

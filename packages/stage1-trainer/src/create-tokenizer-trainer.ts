@@ -1,4 +1,12 @@
-import { parseOptions, type BatchSource, type HostImages, type ImageBatch, type PerceptualLoss } from '@vitvq/core';
+import {
+  checkOptions,
+  parseOptions,
+  type BatchSource,
+  type HostImages,
+  type ImageBatch,
+  type OptionTable,
+  type PerceptualLoss,
+} from '@vitvq/core';
 import type { Evaluation } from '@vitvq/evaluation';
 import type { VQTokenizer } from '@vitvq/tokenizer';
 import { Trainer, type IntervalOptions, type LossTerms, type PreviewSchedule, type RunOptions } from '@vitvq/training';
@@ -46,6 +54,23 @@ export interface TokenizerTrainerOptions extends Omit<RunOptions<ImageBatch>, 'e
   readonly modelConfig?: unknown;
 }
 
+const tokenizerTrainerOptionNames: OptionTable<TokenizerTrainerOptions> = {
+  openBatches: 'required',
+  directory: 'optional',
+  checkpoint: 'optional',
+  best: 'optional',
+  tensorBoard: 'optional',
+  notes: 'optional',
+  tokenizer: 'required',
+  config: 'required',
+  losses: 'optional',
+  perceptual: 'optional',
+  adversarial: 'optional',
+  evaluation: 'optional',
+  preview: 'optional',
+  modelConfig: 'optional',
+};
+
 /** Trainer of a tokenizer. */
 export type TokenizerTrainer = Trainer<ImageBatch, Evaluation, TokenizerPreview>;
 
@@ -59,7 +84,9 @@ export type TokenizerTrainer = Trainer<ImageBatch, Evaluation, TokenizerPreview>
  * @throws {ConfigError} naming every problem of the config at once, and for parts that are missing
  *   or do not fit
  */
-export function createTokenizerTrainer({ evaluation, preview, ...options }: TokenizerTrainerOptions): TokenizerTrainer {
+export function createTokenizerTrainer(given: TokenizerTrainerOptions): TokenizerTrainer {
+  checkOptions(given, tokenizerTrainerOptionNames, 'createTokenizerTrainer');
+  const { evaluation, preview, ...options } = given;
   const config = parseOptions(tokenizerTrainingSchema, options.config, 'createTokenizerTrainer config');
   const task = new TokenizerTask({ ...options, config, evaluation, preview });
   const { duration, nonFinite } = config;

@@ -1,5 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInRange, detach, type AdversarialLoss, type Discriminator } from '@vitvq/core';
+import {
+  assertInRange,
+  checkOptions,
+  detach,
+  type AdversarialLoss,
+  type Discriminator,
+  type OptionTable,
+} from '@vitvq/core';
 import { leCamPenalty, r1Penalty, type LeCamAnchors } from '@vitvq/losses';
 import { gradientsWithValues } from '@vitvq/training';
 import type { ImageGradients } from './gradients.js';
@@ -16,6 +23,13 @@ export interface DiscriminatorLossOptions {
   readonly quantize?: boolean;
 }
 
+const discriminatorLossOptionNames: OptionTable<DiscriminatorLossOptions> = {
+  tokenizer: 'required',
+  discriminator: 'required',
+  loss: 'required',
+  quantize: 'optional',
+};
+
 /** Options of the discriminator's gradients. */
 export interface DiscriminatorGradientOptions extends DiscriminatorLossOptions {
   /**
@@ -30,6 +44,12 @@ export interface DiscriminatorGradientOptions extends DiscriminatorLossOptions {
    */
   readonly leCam?: { readonly weight: number; readonly anchors: LeCamAnchors };
 }
+
+const discriminatorGradientOptionNames: OptionTable<DiscriminatorGradientOptions> = {
+  ...discriminatorLossOptionNames,
+  r1: 'optional',
+  leCam: 'optional',
+};
 
 /**
  * Creates loss and gradients of the discriminator, on real images and on reconstructions by the
@@ -46,6 +66,7 @@ export interface DiscriminatorGradientOptions extends DiscriminatorLossOptions {
  *   the tokenizer's images
  */
 export function createDiscriminatorGradients(options: DiscriminatorGradientOptions): ImageGradients {
+  checkOptions(options, discriminatorGradientOptionNames, 'createDiscriminatorGradients');
   const where = 'createDiscriminatorGradients';
   const { tokenizer, discriminator, loss: adversarialLoss, r1, leCam, quantize = true } = options;
   if (r1) assertInRange(r1.weight, 'r1.weight', where, 0);
@@ -82,12 +103,15 @@ export function createDiscriminatorGradients(options: DiscriminatorGradientOptio
  * `logitsReal` and `logitsFake`. Nothing changes.
  * @throws {ConfigError} for a discriminator that does not fit the tokenizer's images
  */
-export function createDiscriminatorLoss({
-  tokenizer,
-  discriminator,
-  loss,
-  quantize = true,
-}: DiscriminatorLossOptions): (images: tf.Tensor4D, controls?: TokenizerLossControls) => LossValues {
+export function createDiscriminatorLoss(
+  options: DiscriminatorLossOptions,
+): (images: tf.Tensor4D, controls?: TokenizerLossControls) => LossValues {
+  const {
+    tokenizer,
+    discriminator,
+    loss,
+    quantize = true,
+  } = checkOptions(options, discriminatorLossOptionNames, 'createDiscriminatorLoss');
   const where = 'createDiscriminatorLoss';
   assertDiscriminatorFits(discriminator, tokenizer, where);
   return (images, controls = {}) => {

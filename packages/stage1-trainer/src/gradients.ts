@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { detach } from '@vitvq/core';
+import { checkOptions, detach } from '@vitvq/core';
 import { adaptiveWeight } from '@vitvq/losses';
 import { gradientsWithValues, type LossGradients } from '@vitvq/training';
 import {
@@ -11,7 +11,13 @@ import {
   weightedSum,
   type ActiveTerms,
 } from './internal/active-terms.js';
-import type { LossValues, TokenizerLossControls, TokenizerLossOptions, TrainedTokenizer } from './loss.js';
+import {
+  tokenizerLossOptionNames,
+  type LossValues,
+  type TokenizerLossControls,
+  type TokenizerLossOptions,
+  type TrainedTokenizer,
+} from './loss.js';
 
 /**
  * Function from images `[B, H, W, C]` in [0, 1] to values and gradients, which its caller disposes
@@ -40,6 +46,7 @@ export type ImageGradients = (images: tf.Tensor4D, controls?: TokenizerLossContr
  *   fit
  */
 export function createTokenizerGradients(options: TokenizerLossOptions): ImageGradients {
+  checkOptions(options, tokenizerLossOptionNames, 'createTokenizerGradients');
   const { tokenizer, quantize = true } = options;
   const terms = activeTerms(options, 'createTokenizerGradients');
   return (images, controls = {}) => {

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { checkOptions, type OptionTable } from '@vitvq/core';
 import type { AdversarialLoss, Discriminator, PerceptualLoss } from '@vitvq/core';
 import type { ForwardOptions, VQTokenizerForward, VQTokenizerImages, VQTokenizerOutput } from '@vitvq/tokenizer';
 import type { LossTerms } from '@vitvq/training';
@@ -51,6 +52,16 @@ export interface TokenizerLossOptions {
   readonly quantize?: boolean;
 }
 
+/** Names of the options {@link TokenizerLossOptions}. */
+export const tokenizerLossOptionNames: OptionTable<TokenizerLossOptions> = {
+  tokenizer: 'required',
+  weights: 'optional',
+  losses: 'optional',
+  perceptual: 'optional',
+  adversarial: 'optional',
+  quantize: 'optional',
+};
+
 // A type, not an interface: only types fit the named tensors of compiled functions.
 /** Tensors that change from step to step, so that one compiled function serves all steps. */
 export type TokenizerLossControls = {
@@ -84,6 +95,7 @@ export type LossValues = Record<string, tf.Scalar>;
 export function createTokenizerLoss(
   options: TokenizerLossOptions,
 ): (images: tf.Tensor4D, controls?: TokenizerLossControls) => LossValues {
+  checkOptions(options, tokenizerLossOptionNames, 'createTokenizerLoss');
   const { tokenizer, quantize = true } = options;
   const { decoder, adversarial, quantizer } = activeTerms(options, 'createTokenizerLoss');
   return (images, controls = {}) => {

@@ -1,4 +1,11 @@
-import { parseOptions, type BatchSource, type ImageOrCodeBatch, type Tokenizer } from '@vitvq/core';
+import {
+  checkOptions,
+  parseOptions,
+  type BatchSource,
+  type ImageOrCodeBatch,
+  type OptionTable,
+  type Tokenizer,
+} from '@vitvq/core';
 import { Trainer, type IntervalOptions, type LossTerms, type PreviewSchedule, type RunOptions } from '@vitvq/training';
 import type { AnyConditioner, AutoregressiveModel } from '@vitvq/transformers';
 import { transformerTrainingSchema, type TransformerTrainingConfig } from './config.js';
@@ -42,6 +49,23 @@ export interface TransformerTrainerOptions extends Omit<RunOptions<ImageOrCodeBa
   readonly modelConfig?: unknown;
 }
 
+const transformerTrainerOptionNames: OptionTable<TransformerTrainerOptions> = {
+  openBatches: 'required',
+  directory: 'optional',
+  checkpoint: 'optional',
+  best: 'optional',
+  tensorBoard: 'optional',
+  notes: 'optional',
+  model: 'required',
+  config: 'required',
+  losses: 'optional',
+  tokenizer: 'optional',
+  conditioner: 'optional',
+  evaluation: 'optional',
+  preview: 'optional',
+  modelConfig: 'optional',
+};
+
 /** Trainer of a transformer. */
 export type TransformerTrainer = Trainer<ImageOrCodeBatch, TransformerEvaluation, TransformerPreview>;
 
@@ -58,11 +82,9 @@ export type TransformerTrainer = Trainer<ImageOrCodeBatch, TransformerEvaluation
  * @throws {ConfigError} naming every problem of the config at once, and for tokenizers and
  *   conditioners that do not fit
  */
-export function createTransformerTrainer({
-  evaluation,
-  preview,
-  ...options
-}: TransformerTrainerOptions): TransformerTrainer {
+export function createTransformerTrainer(given: TransformerTrainerOptions): TransformerTrainer {
+  checkOptions(given, transformerTrainerOptionNames, 'createTransformerTrainer');
+  const { evaluation, preview, ...options } = given;
   const config = parseOptions(transformerTrainingSchema, options.config, 'createTransformerTrainer config');
   const task = new TransformerTask({ ...options, config, evaluation, preview });
   const { duration, nonFinite } = config;

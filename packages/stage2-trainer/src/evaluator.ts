@@ -1,5 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { concatenate, countOf, DataError, mean, type ImageOrCodeBatch, type Tokenizer } from '@vitvq/core';
+import {
+  checkOptions,
+  concatenate,
+  countOf,
+  DataError,
+  mean,
+  type ImageOrCodeBatch,
+  type OptionTable,
+  type Tokenizer,
+} from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import type { LossTerms } from '@vitvq/training';
 import {
@@ -29,6 +38,13 @@ export interface TransformerEvaluatorOptions {
    */
   readonly losses?: LossTerms<TransformerLossInputs>;
 }
+
+const transformerEvaluatorOptionNames: OptionTable<TransformerEvaluatorOptions> = {
+  model: 'required',
+  conditioner: 'optional',
+  tokenizer: 'optional',
+  losses: 'optional',
+};
 
 /**
  * Returns the mean negative log-likelihood of each image's tokens, `[B]` nats per token. It
@@ -61,8 +77,10 @@ export class TransformerEvaluator {
   readonly #measure: CompiledFunction<(conditions: tf.Tensor, tokens: ImageTokens) => Measured>;
 
   /** @throws {ConfigError} for a conditioner, a tokenizer or a term that does not fit */
-  constructor({ model, conditioner = new Unconditional(), tokenizer, losses = {} }: TransformerEvaluatorOptions) {
+  constructor(options: TransformerEvaluatorOptions) {
     const where = 'TransformerEvaluator';
+    checkOptions(options, transformerEvaluatorOptionNames, where);
+    const { model, conditioner = new Unconditional(), tokenizer, losses = {} } = options;
     assertConditionerFits(conditioner, model, where);
     this.#model = model;
     this.#reader = new BatchReader({ model, conditioner, tokenizer }, where);

@@ -1,5 +1,5 @@
 import type { Tensor, Variable } from '@tensorflow/tfjs-core';
-import { parseOptions } from '@vitvq/core';
+import { checkOptions, parseOptions, type OptionTable } from '@vitvq/core';
 import type { DropoutMasks } from '@vitvq/layers';
 import { gradientsWithValues, type LossGradients, type LossTerms } from '@vitvq/training';
 import {
@@ -32,6 +32,13 @@ export interface TransformerGradientOptions {
   readonly losses?: LossTerms<TransformerLossInputs>;
 }
 
+const transformerGradientOptionNames: OptionTable<TransformerGradientOptions> = {
+  model: 'required',
+  conditioner: 'optional',
+  weights: 'optional',
+  losses: 'optional',
+};
+
 /**
  * Function to the values `loss` and each unweighted term, and to gradients; its caller disposes of
  * them.
@@ -60,13 +67,10 @@ export function trainedVariables(
  * which compiles.
  * @throws {ConfigError} for weights and terms that do not fit the model
  */
-export function createTransformerGradients({
-  model,
-  conditioner = new Unconditional(),
-  weights = {},
-  losses = {},
-}: TransformerGradientOptions): TransformerGradients {
+export function createTransformerGradients(options: TransformerGradientOptions): TransformerGradients {
   const where = 'createTransformerGradients';
+  checkOptions(options, transformerGradientOptionNames, where);
+  const { model, conditioner = new Unconditional(), weights = {}, losses = {} } = options;
   const input = conditionInput(conditioner);
   const resolved = parseOptions(transformerLossWeightsSchema, weights, `${where} weights`);
   const terms = transformerLossTerms(model.codeDepth, resolved, losses, where);

@@ -1,7 +1,15 @@
+import { checkOptions, type OptionTable } from '@vitvq/core';
 import { quantizerKinds, type ConfiguredQuantizer, type QuantizerConfig, type QuantizerKinds } from '@vitvq/quantizers';
 import { buildTokenizer } from './internal/build-tokenizer.js';
 import type { TokenizerConfig } from './tokenizer-config.js';
 import type { VQTokenizer } from './vq-tokenizer.js';
+
+interface CreateTokenizerOptions {
+  readonly seed: number;
+  readonly quantizers?: QuantizerKinds;
+}
+
+const createTokenizerOptionNames: OptionTable<CreateTokenizerOptions> = { seed: 'required', quantizers: 'optional' };
 
 /**
  * Builds the tokenizer of a config: for `architecture: 'vit'` a {@link VQTokenizer} of `ViTEncoder`
@@ -23,9 +31,7 @@ export function createTokenizer<K extends QuantizerKinds, Q extends QuantizerCon
   config: TokenizerConfig<K> & { readonly quantizer: Q },
   options: { readonly seed: number; readonly quantizers: K },
 ): VQTokenizer<ConfiguredQuantizer<Q, K>>;
-export function createTokenizer(
-  config: unknown,
-  { seed, quantizers = quantizerKinds }: { readonly seed: number; readonly quantizers?: QuantizerKinds },
-): VQTokenizer {
+export function createTokenizer(config: unknown, options: CreateTokenizerOptions): VQTokenizer {
+  const { seed, quantizers = quantizerKinds } = checkOptions(options, createTokenizerOptionNames, 'createTokenizer');
   return buildTokenizer(config, seed, 'createTokenizer', quantizers);
 }

@@ -67,14 +67,14 @@ export interface ImportHints {
   readonly normalize?: boolean;
 }
 
-/** Error of shapes that do not tell a fact which a hint can tell. */
+/** Error of shapes that do not tell facts which hints can tell. */
 export class MissingHintError extends ConfigError {
-  /** Name of the missing hint. */
-  readonly hint: keyof ImportHints;
+  /** Names of all missing hints. */
+  readonly hints: readonly (keyof ImportHints)[];
 
-  constructor(hint: keyof ImportHints, facts: Omit<ErrorFacts, 'fix'>) {
-    super({ ...facts, fix: `Pass hints: { ${hint} }, or the whole config.` });
-    this.hint = hint;
+  constructor(hints: readonly (keyof ImportHints)[], facts: Omit<ErrorFacts, 'fix'>) {
+    super({ ...facts, fix: `Pass hints: { ${hints.join(', ')} }, or the whole config.` });
+    this.hints = hints;
   }
 }
 
@@ -89,7 +89,7 @@ export interface InferredTokenizer {
  * (ViT-VQGAN), CompVis/taming-transformers (VQGAN) or FoundationVision/LlamaGen from names and
  * shapes. The only values that it reads are those of fixed positions.
  * @throws {DataError} when it is none of these
- * @throws {MissingHintError} naming the hint that is missing
+ * @throws {MissingHintError} naming every hint that is missing
  */
 export async function inferTokenizerConfig<Entry extends CheckpointEntry>(
   checkpoint: CheckpointTensors<Entry>,
@@ -178,13 +178,15 @@ async function viTVQConfig<Entry extends CheckpointEntry>(
   const [, channels, ...patch] = shapes.of(referenceKinds['enhancing-transformers'].mark, 4);
   const patchSize = patch as [number, number];
   const [codebookSize, codeDim] = shapes.of('quantizer.embedding.weight', 2);
-  const encoder = transformerSize(shapes, 'encoder', encoderHeads, checkpoint.file);
-  const decoder = transformerSize(shapes, 'decoder', decoderHeads, checkpoint.file);
+  const unknown: UnknownFact[] = [];
+  const encoder = transformerSize(shapes, 'encoder', encoderHeads, unknown);
+  const decoder = transformerSize(shapes, 'decoder', decoderHeads, unknown);
   const grid = await fixedGrid(checkpoint);
   const size: Size2D | undefined = imageSize ?? (grid && [grid[0] * patchSize[0], grid[1] * patchSize[1]]);
   if (size === undefined) {
-    throw unknown(checkpoint.file, 'the image size, from a table of positions that is the fixed one', 'imageSize');
+    unknown.push({ hint: 'imageSize', fact: 'the image size, from a table of positions that is the fixed one' });
   }
+  if (size === undefined || unknown.length > 0) throw missingHints(checkpoint.file, unknown);
   const isFixed = grid !== undefined && toSize2D(size).every((side, axis) => side === grid[axis]! * patchSize[axis]!);
   return {
     architecture: 'vit',
@@ -203,11 +205,18 @@ function oneNumber(size: Size2D): Size2D {
   return height === width ? height : [height, width];
 }
 
+/** What the shapes do not tell, and the hint that would. */
+interface UnknownFact {
+  readonly hint: keyof ImportHints;
+  readonly fact: string;
+}
+
+/** Returns the size of a transformer, which is of use where nothing was added to `unknown`. */
 function transformerSize(
   shapes: TensorShapes,
   side: 'encoder' | 'decoder',
   heads: number | undefined,
-  file: string,
+  unknown: UnknownFact[],
 ): TransformerSize {
   const layer = (index: number): string => `${side}.transformer.layers.${index}`;
   const [tripleInner, dim] = shapes.of(`${layer(0)}.0.fn.to_qkv.weight`, 2) as [number, number];
@@ -215,9 +224,9 @@ function transformerSize(
   const inner = tripleInner / 3;
   const numHeads = heads ?? inner / referenceHeadDim;
   if (!Number.isInteger(numHeads) || inner % numHeads !== 0) {
-    const hint = `${side}Heads` as const;
     const problem = heads === undefined ? '' : `, which ${heads} does not divide`;
-    throw unknown(file, `how many heads share the ${inner} dimensions of the ${side}'s attention${problem}`, hint);
+    const fact = `how many heads share the ${inner} dimensions of the ${side}'s attention${problem}`;
+    unknown.push({ hint: `${side}Heads`, fact });
   }
   return {
     dim,
@@ -228,10 +237,11 @@ function transformerSize(
   };
 }
 
-function unknown(file: string, expected: string, hint: keyof ImportHints): MissingHintError {
-  return new MissingHintError(hint, {
+function missingHints(file: string, unknown: readonly UnknownFact[]): MissingHintError {
+  const hints = unknown.map(({ hint }) => hint);
+  return new MissingHintError(hints, {
     where: file,
-    expected: `to learn ${expected}`,
+    expected: `to learn ${unknown.map(({ fact }) => fact).join('; ')}`,
     got: 'shapes that do not tell',
   });
 }

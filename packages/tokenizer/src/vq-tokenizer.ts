@@ -2,12 +2,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import {
   assertInRange,
   assertShape,
+  checkOptions,
   ConfigError,
   Module,
   split,
   torchLinearInitializer,
   type Decoder,
   type Encoder,
+  type OptionTable,
   type QuantizeContext,
   type Quantizer,
   type RandomKey,
@@ -61,6 +63,15 @@ export interface VQTokenizerOptions<Q extends Quantizer = Quantizer> {
   readonly pixelNormalization?: PixelNormalization;
 }
 
+const vqTokenizerOptionNames: OptionTable<VQTokenizerOptions> = {
+  encoder: 'required',
+  decoder: 'required',
+  quantizer: 'required',
+  key: 'required',
+  output: 'optional',
+  pixelNormalization: 'optional',
+};
+
 // Types, because only types fit the named tensors of tf.tidy; interfaces do not.
 /** Images that a decoder's output stands for. */
 export type VQTokenizerImages = {
@@ -112,15 +123,11 @@ export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module impleme
    * @throws {ConfigError} when encoder and decoder have different grids, or the normalization is
    *   out of range
    */
-  constructor({
-    encoder,
-    decoder,
-    quantizer,
-    key,
-    output = 'pixels',
-    pixelNormalization = { mean: 0, deviation: 1 },
-  }: VQTokenizerOptions<Q>) {
+  constructor(options: VQTokenizerOptions<Q>) {
     super();
+    checkOptions<VQTokenizerOptions>(options, vqTokenizerOptionNames, 'VQTokenizer');
+    const { encoder, decoder, quantizer, key, output = 'pixels' } = options;
+    const { pixelNormalization = { mean: 0, deviation: 1 } } = options;
     assertInRange(pixelNormalization.mean, 'pixelNormalization.mean', 'VQTokenizer', -Number.MAX_VALUE);
     assertInRange(pixelNormalization.deviation, 'pixelNormalization.deviation', 'VQTokenizer', Number.MIN_VALUE);
     if (encoder.grid[0] !== decoder.grid[0] || encoder.grid[1] !== decoder.grid[1]) {

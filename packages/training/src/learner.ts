@@ -1,3 +1,4 @@
+import { checkOptions, type OptionTable } from '@vitvq/core';
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Optimizer } from '@vitvq/optim';
 import { learningRateAt, type LearningRateConfig } from './learning-rate.js';
@@ -23,6 +24,18 @@ export interface LearnerOptions {
   readonly ema?: { readonly decay: number } | null;
 }
 
+const learnerOptionNames: OptionTable<LearnerOptions> = {
+  name: 'required',
+  variables: 'required',
+  state: 'optional',
+  learningRate: 'required',
+  learningRateScale: 'optional',
+  optimizer: 'required',
+  clipNorm: 'required',
+  accumulate: 'required',
+  ema: 'optional',
+};
+
 /**
  * What moves one set of variables, as a config asks for it: optimizer, compiled step, learning rate
  * and EMA.
@@ -37,6 +50,7 @@ export class Learner {
 
   /** @throws {ConfigError} for options that do not fit together */
   constructor(options: LearnerOptions) {
+    checkOptions(options, learnerOptionNames, 'Learner', { allowOthers: true });
     const { variables, learningRate, learningRateScale = 1, ema } = options;
     const rate = learningRateAt(learningRate);
     this.#learningRate = (progress) => rate(progress) * learningRateScale;

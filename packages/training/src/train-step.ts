@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInteger, ConfigError, detach } from '@vitvq/core';
+import { ConfigError, assertInteger, checkOptions, detach, type OptionTable } from '@vitvq/core';
 import { applyGradients, GradientAccumulator, type Optimizer } from '@vitvq/optim';
 import { gradientStep, type LossGradients } from './gradient-step.js';
 import { PackedFunction, type PackedResult, type Pack } from './internal/packed-function.js';
@@ -28,6 +28,15 @@ export interface TrainStepOptions {
   /** Micro-batches whose mean gradient makes one update. @default 1 */
   readonly accumulate?: number;
 }
+
+const trainStepOptionNames: OptionTable<TrainStepOptions> = {
+  name: 'required',
+  optimizer: 'required',
+  variables: 'required',
+  state: 'optional',
+  clipNorm: 'optional',
+  accumulate: 'optional',
+};
 
 /** Result of one update on the host. */
 export interface UpdateResult {
@@ -58,6 +67,7 @@ export class TrainStep {
 
   /** @throws {ConfigError} unless `accumulate` is a positive integer */
   constructor(options: TrainStepOptions) {
+    checkOptions(options, trainStepOptionNames, 'TrainStep', { allowOthers: true });
     const { accumulate = 1, variables, name } = options;
     assertInteger(accumulate, 'accumulate', name);
     this.#options = options;

@@ -1,5 +1,5 @@
 import { listCheckpoints, openCheckpoint } from '@vitvq/checkpoint';
-import { assertInRange, assertInteger, ConfigError } from '@vitvq/core';
+import { assertInRange, assertInteger, checkOptions, ConfigError } from '@vitvq/core';
 import { assertGradientsRegistered } from './internal/assert-gradients-registered.js';
 import { CheckpointPolicy } from './internal/checkpoint-policy.js';
 import { DivergenceGuard } from './internal/divergence-guard.js';
@@ -35,6 +35,8 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
    */
   constructor(options: TrainerOptions<Batch, Evaluation, Preview>) {
     assertGradientsRegistered('Trainer');
+    const required = { task: 'required', duration: 'required', openBatches: 'required' } as const;
+    checkOptions<Pick<typeof options, keyof typeof required>>(options, required, 'Trainer', { allowOthers: true });
     const { checkpoint = {}, evaluation = {}, nonFinite = { action: 'stop', maximumInRow: 0 }, task } = options;
     assertInteger(checkpoint.keep ?? 2, 'checkpoint.keep', 'Trainer');
     assertInterval(checkpoint, 'checkpoint');

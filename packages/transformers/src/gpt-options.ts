@@ -1,5 +1,25 @@
+import { type OptionTable } from '@vitvq/core';
 import type { CausalTransformerOptions } from '@vitvq/layers';
 import type { SequenceEmbeddingOptions } from './internal/sequence-embedding.js';
 
 /** Sizes and choices of a `GPT`. */
 export type GPTOptions = SequenceEmbeddingOptions & CausalTransformerOptions;
+
+/** Names of the options {@link GPTOptions}. */
+export const gptOptionNames: OptionTable<GPTOptions> = {
+  vocabSize: 'required',
+  grid: 'required',
+  conditionVocabSize: 'optional',
+  conditionLength: 'optional',
+  positions: 'optional',
+  key: 'required',
+  dim: 'required',
+  useAttentionBias: 'optional',
+  useTimeMixing: 'optional',
+  dropout: 'optional',
+  mlpDim: 'optional',
+  useMlpBias: 'optional',
+  activation: 'optional',
+  depth: 'required',
+  numHeads: 'required',
+};

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import { assertInteger, constantInitializer, Module, split, tidied, type RandomKey } from '@vitvq/core';
+import { assertInteger, checkOptions, constantInitializer, Module, split, tidied, type RandomKey } from '@vitvq/core';
 import {
   dropoutMasksUnder,
   prefixDropoutSites,
@@ -16,7 +16,7 @@ import type {
   LogitsOptions,
   SamplingStep,
 } from './autoregressive-model.js';
-import type { GPTOptions } from './gpt-options.js';
+import { gptOptionNames, type GPTOptions } from './gpt-options.js';
 import { SequenceEmbedding } from './internal/sequence-embedding.js';
 import { SequenceTransformer } from './internal/sequence-transformer.js';
 import { tokenHead } from './internal/token-head.js';
@@ -41,8 +41,9 @@ export class GPT extends Module implements AutoregressiveModel {
   readonly #embedding: SequenceEmbedding;
   readonly #head: Linear;
 
-  constructor({ key, ...options }: GPTOptions) {
+  constructor(given: GPTOptions) {
     super();
+    const { key, ...options } = checkOptions(given, gptOptionNames, 'GPT', { allowOthers: true });
     const config = gptConfig(options);
     this.config = config;
     const [embeddingKey, transformerKey, headKey] = split(key, 3) as [RandomKey, RandomKey, RandomKey];

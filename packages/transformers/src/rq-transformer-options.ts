@@ -1,3 +1,4 @@
+import { type OptionTable } from '@vitvq/core';
 import type { CausalTransformerOptions } from '@vitvq/layers';
 import type { SequenceEmbeddingOptions } from './internal/sequence-embedding.js';
 
@@ -18,3 +19,23 @@ export type RQTransformerOptions = SequenceEmbeddingOptions &
     /** The transformer over the codes of one position. */
     readonly depth: StackSize;
   };
+
+/** Names of the options {@link RQTransformerOptions}. */
+export const rqTransformerOptionNames: OptionTable<RQTransformerOptions> = {
+  vocabSize: 'required',
+  grid: 'required',
+  conditionVocabSize: 'optional',
+  conditionLength: 'optional',
+  positions: 'optional',
+  key: 'required',
+  dim: 'required',
+  useAttentionBias: 'optional',
+  useTimeMixing: 'optional',
+  dropout: 'optional',
+  mlpDim: 'optional',
+  useMlpBias: 'optional',
+  activation: 'optional',
+  codeDepth: 'required',
+  spatial: 'required',
+  depth: 'required',
+};

@@ -1,6 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
-import { assertInteger, Module, randomUniform, split, tidied, type Initializer, type RandomKey } from '@vitvq/core';
+import {
+  assertInteger,
+  checkOptions,
+  Module,
+  randomUniform,
+  split,
+  tidied,
+  type Initializer,
+  type RandomKey,
+} from '@vitvq/core';
 import {
   attentionMask,
   CausalTransformer,
@@ -22,7 +31,7 @@ import type {
 import { SequenceEmbedding } from './internal/sequence-embedding.js';
 import { SequenceTransformer } from './internal/sequence-transformer.js';
 import { tokenHead } from './internal/token-head.js';
-import type { RQTransformerOptions } from './rq-transformer-options.js';
+import { rqTransformerOptionNames, type RQTransformerOptions } from './rq-transformer-options.js';
 import { rqTransformerConfig, type RQTransformerConfig } from './transformer-config.js';
 
 /** Draws positions from U[0, 1), as the reference does here; its GPT starts them at 0. */
@@ -59,8 +68,9 @@ export class RQTransformer extends Module implements AutoregressiveModel {
   readonly #embedding: SequenceEmbedding;
   readonly #head: Linear;
 
-  constructor({ key, ...options }: RQTransformerOptions) {
+  constructor(given: RQTransformerOptions) {
     super();
+    const { key, ...options } = checkOptions(given, rqTransformerOptionNames, 'RQTransformer', { allowOthers: true });
     const config = rqTransformerConfig(options);
     this.config = config;
     const { codeDepth, spatial, depth, ...shared } = config;

@@ -48,7 +48,15 @@ try {
     if (wanted.length && !wanted.includes(name)) continue;
     const folder = join(temporary, name.replace(' ', '-'));
     await mkdir(folder);
-    const flags = ['--no-save', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error'];
+    // The packages of the runtimes are made of their scripts, which fetch the program.
+    const flags = [
+      '--ignore-scripts=false',
+      '--no-save',
+      '--no-package-lock',
+      '--no-audit',
+      '--no-fund',
+      '--loglevel=error',
+    ];
     must(
       `npm install ${install}`,
       await run('npm', ['install', '--prefix', folder, ...flags, install], { cwd: folder }),

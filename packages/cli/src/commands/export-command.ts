@@ -6,7 +6,7 @@ import type { ExportResult, VerifyOptions } from '@vitvq/export';
 import { loadOptional } from '../optional-package.js';
 import { findModels, type FoundModels } from './find-models.js';
 import { assertNothingReplaced } from './output-folder.js';
-import { leftovers, refuseUsage } from './usage.js';
+import { leftovers, missing, operand, refuseUsage } from './usage.js';
 
 interface ExportFlags {
   readonly to: 'onnx';
@@ -23,13 +23,13 @@ const transformerFiles: readonly string[] = ['prefill.onnx', 'decode-step.onnx',
 /** Largest number of images of a folder that are used. */
 const largestImageCount = 256;
 
-/** Adds `vitvq export <run> --to onnx`, which writes the models of a run as ONNX files. */
+/** Adds `vitvq export <run>`, which writes the models of a run as ONNX files. */
 export function addExportCommand(program: Command): void {
   program
     .command('export')
     .description('the tokenizer and the transformer of a run as standard ONNX files, checked against the originals')
-    .argument('<run>', 'folder of a run (runs/quickstart, runs/pipeline) or of one model')
-    .addOption(new Option('--to <format>', 'file format').choices(['onnx']).makeOptionMandatory())
+    .argument('[run]', 'folder of a run (runs/quickstart, runs/pipeline) or of one model')
+    .addOption(new Option('--to <format>', 'file format').choices(['onnx']).default('onnx'))
     .option('--out <folder>', 'where to write (default: <run>/onnx)')
     .option('--force', 'replace files of an earlier export that are there')
     .addOption(
@@ -47,10 +47,11 @@ export function addExportCommand(program: Command): void {
     .action(exportRun);
 }
 
-async function exportRun(run: string, flags: ExportFlags, command: Command): Promise<void> {
+async function exportRun(_run: string | undefined, flags: ExportFlags, command: Command): Promise<void> {
+  const run = operand(command) ?? '';
   const { out = `${run}/onnx`, force = false, weights, images, verify } = flags;
   const idleImages = images !== undefined && !verify ? ['--images cannot be given with --no-verify'] : [];
-  refuseUsage(command, [...leftovers(command), ...idleImages]);
+  refuseUsage(command, [...missing({ '<run>': run }), ...leftovers(command), ...idleImages]);
   const models = await findModels(run);
   if (images !== undefined && models.tokenizer === undefined) {
     throw new ConfigError({ where: run, expected: 'a tokenizer, for which --images are', got: 'a transformer alone' });

@@ -7,7 +7,7 @@ import type { QuantizerHint, TokenizerConfig } from '@vitvq/tokenizer';
 import type { ImportedTokenizer, ImportOptions } from '@vitvq/tokenizer/node';
 import { optionName } from '../arguments.js';
 import { assertNothingReplaced } from './output-folder.js';
-import { leftovers, refuseUsage } from './usage.js';
+import { leftovers, missing, operand, refuseUsage } from './usage.js';
 
 /** Options for values that the shapes of the weights do not determine. */
 interface HintFlags {
@@ -15,7 +15,7 @@ interface HintFlags {
   readonly encoderHeads?: number;
   readonly decoderHeads?: number;
   readonly quantizer?: 'vector' | 'residual' | 'gumbel';
-  readonly levels?: number;
+  readonly codeDepth?: number;
   readonly normalize?: boolean;
 }
 
@@ -26,7 +26,7 @@ interface PyTorchFlags {
 }
 
 interface ImportFlags extends HintFlags, PyTorchFlags {
-  readonly out: string;
+  readonly out?: string;
   readonly force?: boolean;
   readonly prefix?: string;
   readonly config?: string;
@@ -39,8 +39,8 @@ export function addImportCommand(program: Command): void {
     .description(
       'the tokenizer of a PyTorch checkpoint (ViT-VQGAN of enhancing-transformers, VQGAN of taming-transformers, LlamaGen) as a model folder',
     )
-    .argument('<file>', 'a .ckpt, .pt or .pth file, .safetensors or its .index.json; it is read, never run')
-    .requiredOption('--out <folder>', 'where the model goes: config.json and model.safetensors')
+    .argument('[file]', 'a .ckpt, .pt or .pth file, .safetensors or its .index.json; it is read, never run')
+    .option('--out <folder>', 'where the model goes: config.json and model.safetensors (required)')
     .option('--force', 'replace a model that is there')
     .option('--prefix <names>', 'what stands before the names of the tokenizer, such as first_stage_model.')
     .option('--part <key>', 'key of the dictionary that holds the weights, where a PyTorch file has several')
@@ -60,7 +60,7 @@ export function addImportCommand(program: Command): void {
         'gumbel',
       ]),
     )
-    .option('--levels <n>', 'levels of a residual quantizer', positive)
+    .option('--code-depth <n>', 'codes a token of a residual quantizer', positive)
     .option('--normalize', 'codes are l2-normalised (default: yes, but no for taming-transformers)')
     .option('--no-normalize', 'codes are compared as they are')
     .allowUnknownOption()
@@ -68,9 +68,14 @@ export function addImportCommand(program: Command): void {
     .action(importFile);
 }
 
-async function importFile(file: string, flags: ImportFlags, command: Command): Promise<void> {
-  const { out, force = false, prefix, part, ignore, config: configFile, ...hintFlags } = flags;
-  refuseUsage(command, [...leftovers(command), ...contradictions(file, flags)]);
+async function importFile(_file: string | undefined, flags: ImportFlags, command: Command): Promise<void> {
+  const { out = '', force = false, prefix, part, ignore, config: configFile, ...hintFlags } = flags;
+  const file = operand(command) ?? '';
+  refuseUsage(command, [
+    ...missing({ '<file>': file, '--out <folder>': out }),
+    ...leftovers(command),
+    ...contradictions(file, flags),
+  ]);
   await assertOut(file, out, force);
   await assertWritableFolder(out);
   const options = configFile === undefined ? { hints: hintsOf(hintFlags) } : { config: await readConfig(configFile) };
@@ -92,15 +97,15 @@ async function importFile(file: string, flags: ImportFlags, command: Command): P
 
 /** Describes options that cannot be combined, one message for each problem. */
 function contradictions(file: string, flags: ImportFlags): string[] {
-  const { quantizer, levels, config } = flags;
+  const { quantizer, codeDepth, config } = flags;
   const isPyTorch = !file.endsWith('.safetensors') && !file.endsWith('.index.json');
   const given = (names: readonly (keyof ImportFlags)[]): string[] =>
     names.filter((name) => flags[name] !== undefined).map(optionName);
-  const hints = given(['imageSize', 'encoderHeads', 'decoderHeads', 'quantizer', 'levels', 'normalize']);
+  const hints = given(['imageSize', 'encoderHeads', 'decoderHeads', 'quantizer', 'codeDepth', 'normalize']);
   const ofPyTorch = given(['part', 'ignore']);
   return [
-    ...(quantizer === 'residual' && levels === undefined ? ['--quantizer residual needs --levels'] : []),
-    ...(quantizer !== 'residual' && levels !== undefined ? ['--levels needs --quantizer residual'] : []),
+    ...(quantizer === 'residual' && codeDepth === undefined ? ['--quantizer residual needs --code-depth'] : []),
+    ...(quantizer !== 'residual' && codeDepth !== undefined ? ['--code-depth needs --quantizer residual'] : []),
     ...(config !== undefined && hints.length > 0 ? [`${hints.join(', ')} cannot be given with --config`] : []),
     ...(!isPyTorch && ofPyTorch.length > 0 ? [`${ofPyTorch.join(', ')} can be given for files of PyTorch only`] : []),
   ];
@@ -111,8 +116,7 @@ function contradictions(file: string, flags: ImportFlags): string[] {
  * @throws {DataError} naming the folder
  */
 async function assertOut(file: string, out: string, force: boolean): Promise<void> {
-  const isModel = (name: string): boolean =>
-    name === 'config.json' || /^model.*\.safetensors(\.index\.json)?$/.test(name);
+  const isModel = (name: string): boolean => name === 'config.json' || isModelFile(name);
   if (!force) return assertNothingReplaced(out, isModel);
   if (resolve(out) === dirname(resolve(file)) && isModel(basename(file))) {
     throw new DataError({
@@ -124,9 +128,13 @@ async function assertOut(file: string, out: string, force: boolean): Promise<voi
   }
 }
 
+function isModelFile(name: string): boolean {
+  return /^model.*\.safetensors(\.index\.json)?$/.test(name);
+}
+
 /**
  * Opens and imports a file.
- * @throws {ConfigError} naming the option of this command that gives a missing value
+ * @throws {ConfigError} naming the options of this command that give the missing values
  */
 async function importOpened(
   file: string,
@@ -140,8 +148,8 @@ async function importOpened(
     return await importTokenizer(opened, options);
   } catch (error) {
     if (!(error instanceof MissingHintError)) throw error;
-    const { where, expected, got, hint } = error;
-    const fix = `Add ${optionName(hint)}, or give the whole config with --config.`;
+    const { where, expected, got, hints } = error;
+    const fix = `Add ${hints.map(optionName).join(', ')}, or give the whole config with --config.`;
     throw new ConfigError({ where, expected, got, fix }, { cause: error });
   } finally {
     await opened.close();
@@ -152,9 +160,37 @@ async function importOpened(
 async function open(file: string, pyTorchFlags: PyTorchFlags) {
   const { openPyTorchCheckpoint, openSafetensors, openShardedSafetensors } = await import('@vitvq/checkpoint');
   await assertNoFolder(file);
+  if (isModelFile(basename(file))) await assertForeign(file, join(dirname(file), 'config.json'));
   if (file.endsWith('.index.json')) return openShardedSafetensors(file);
   return file.endsWith('.safetensors') ? openSafetensors(file) : openPyTorchCheckpoint(file, pyTorchFlags);
 }
+
+/**
+ * Refuses a model that vitvq wrote.
+ * @param model  the folder or the file that was named
+ * @param configFile  the config.json of the folder, which need not be there
+ * @throws {DataError} saying what can be done with the model
+ */
+async function assertForeign(model: string, configFile: string): Promise<void> {
+  const { openModel } = await import('@vitvq/checkpoint');
+  const folder = dirname(configFile);
+  // Whatever cannot be opened is no model of ours; its import says what is wrong with it.
+  const opened = await openModel(folder).catch(() => undefined);
+  if (opened === undefined) return;
+  await opened.close();
+  throw new DataError({
+    where: model,
+    expected: 'the weights of another library',
+    got: `a model of vitvq (${opened.type}), which needs no import`,
+    fix: `Load it with ${loaders[opened.type] ?? 'openModel of @vitvq/checkpoint'}, or export it: vitvq export ${folder}.`,
+  });
+}
+
+const loaders: Readonly<Record<string, string>> = {
+  'vq-tokenizer': 'loadTokenizer of @vitvq/tokenizer/node',
+  gpt: 'loadTransformer of @vitvq/transformers/node',
+  'rq-transformer': 'loadTransformer of @vitvq/transformers/node',
+};
 
 /**
  * Refuses a folder.
@@ -163,23 +199,24 @@ async function open(file: string, pyTorchFlags: PyTorchFlags) {
 async function assertNoFolder(path: string): Promise<void> {
   const names = await fs.readdir(path).catch(() => undefined);
   if (names === undefined) return;
+  if (names.includes('config.json')) await assertForeign(path, join(path, 'config.json'));
   const files = names
     .filter((name) => /\.(ckpt|pth?|safetensors|index\.json)$/.test(name))
     .map((name) => join(path, name));
   throw new DataError({
     where: path,
     expected: 'a file with the weights of another library',
-    got: names.includes('config.json') ? 'a folder with a config.json' : 'a folder',
-    fix: `A model folder of vitvq needs no import.${files.length > 0 ? ` To import a file of it, name that: ${files.slice(0, 3).join(', ')}.` : ''}`,
+    got: 'a folder',
+    fix: files.length > 0 ? `To import a file of it, name that: ${files.slice(0, 3).join(', ')}.` : undefined,
   });
 }
 
-function hintsOf({ quantizer, levels, ...hints }: HintFlags): ImportOptions['hints'] {
-  return { ...hints, quantizer: quantizerOf(quantizer, levels) };
+function hintsOf({ quantizer, codeDepth, ...hints }: HintFlags): ImportOptions['hints'] {
+  return { ...hints, quantizer: quantizerOf(quantizer, codeDepth) };
 }
 
-function quantizerOf(kind: HintFlags['quantizer'], levels: number | undefined): QuantizerHint | undefined {
-  return kind === 'residual' ? { kind, codeDepth: levels! } : kind && { kind };
+function quantizerOf(kind: HintFlags['quantizer'], codeDepth: number | undefined): QuantizerHint | undefined {
+  return kind === 'residual' ? { kind, codeDepth: codeDepth! } : kind && { kind };
 }
 
 /**

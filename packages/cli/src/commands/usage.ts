@@ -15,6 +15,17 @@ export function leftovers({ args, registeredArguments }: Command): string[] {
   return unknownArguments(args.slice(Math.min(operands, registeredArguments.length)));
 }
 
+/** Returns the first argument that is no option, known or unknown. */
+export function operand({ args }: Command): string | undefined {
+  return args.find((argument) => !argument.startsWith('-'));
+}
+
+/** Names the required arguments and options that were not given, in one message. */
+export function missing(required: Readonly<Record<string, string | undefined>>): string[] {
+  const names = Object.keys(required).filter((name) => !required[name]);
+  return names.length > 0 ? [`${names.join(' and ')} ${names.length > 1 ? 'are' : 'is'} missing`] : [];
+}
+
 /** Ends the program with an error that names all problems, if there are any. */
 export function refuseUsage(command: Command, problems: readonly string[]): void {
   if (problems.length === 0) return;

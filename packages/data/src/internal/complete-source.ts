@@ -1,4 +1,12 @@
-import { assertInteger, ConfigError, DataError, toSize2D, type DecodeOptions, type ImageSource } from '@vitvq/core';
+import {
+  assertInteger,
+  assertMembers,
+  ConfigError,
+  DataError,
+  toSize2D,
+  type DecodeOptions,
+  type ImageSource,
+} from '@vitvq/core';
 import type { ImageDataset } from '../image-dataset.js';
 
 /** Decode options with their defaults. */
@@ -30,6 +38,7 @@ export function completeDecoding(
  * @throws {DataError} when the labels do not fit the images or the classes
  */
 export function completeSource(source: ImageSource, where: string): ImageDataset {
+  assertMembers(source, ['length', 'read'], 'the source of images', where);
   const { length, name = 'images', channels = 3, imageSize } = source;
   assertInteger(length, `length of ${name}`, where);
   assertInteger(channels, `channels of ${name}`, where);

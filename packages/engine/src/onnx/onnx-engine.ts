@@ -3,7 +3,7 @@ import { importOptional } from '../engines/import-optional.js';
 import { installedVersion } from '../engines/installed-version.js';
 
 const fix =
-  'npm install onnxruntime-node@1.30.0 (put `onnxruntime-node-install=skip` into .npmrc first: its install script downloads CUDA files and fails where it cannot)';
+  'npm install --ignore-scripts onnxruntime-node@1.30.0 (its script would download CUDA files, and fail where it cannot)';
 
 /** The engine that compiles for ONNX Runtime. */
 export const onnxEngine: EngineDefinition = {

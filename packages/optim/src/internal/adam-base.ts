@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInRange, composite, Module } from '@vitvq/core';
+import { assertInRange, checkOptions, composite, Module, type OptionTable } from '@vitvq/core';
 import type { ApplyOptions, Optimizer } from '../optimizer.js';
 import type { ParameterGroup } from '../parameter-groups.js';
 import { assertApplicable } from './check-gradients.js';
@@ -16,6 +16,8 @@ export interface AdamOptions {
   /** Number added to the root of the second moment. @default 1e-8 */
   readonly epsilon?: number;
 }
+
+const adamOptionNames: OptionTable<AdamOptions> = { beta1: 'optional', beta2: 'optional', epsilon: 'optional' };
 
 /** Operands of the update of one variable. */
 export interface AdamUpdate {
@@ -43,10 +45,11 @@ export abstract class AdamBase extends Module implements Optimizer {
 
   protected constructor(
     groups: readonly ParameterGroup[],
-    { beta1 = 0.9, beta2 = 0.99, epsilon = 1e-8 }: AdamOptions,
+    options: AdamOptions,
     { where, weightDecay }: { readonly where: string; readonly weightDecay: number },
   ) {
     super();
+    const { beta1 = 0.9, beta2 = 0.99, epsilon = 1e-8 } = checkOptions(options, adamOptionNames, where);
     assertBeta(beta1, 'beta1', where);
     assertBeta(beta2, 'beta2', where);
     assertInRange(epsilon, 'epsilon', where, Number.MIN_VALUE);

@@ -1,13 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import {
-  concatenate,
-  ConfigError,
-  DataError,
-  formatPercent,
-  formatShape,
-  type HostImages,
-  type PerceptualLoss,
-} from '@vitvq/core';
+import { concatenate, ConfigError, DataError, formatPercent, formatShape, assertImages, type HostImages, type PerceptualLoss } from '@vitvq/core';
 import { compile } from '@vitvq/engine';
 import { Evaluator, type Evaluation } from '@vitvq/evaluation';
 import type { VQTokenizer } from '@vitvq/tokenizer';
@@ -35,11 +27,16 @@ export class Measurements {
   readonly #batchSize: number;
   readonly #resources = new LazyResources();
 
-  /** @throws {DataError} for images that are asked for and of which there are none */
+  /**
+   * @throws {ShapeError} for images of another layout
+   * @throws {DataError} for other values, and where there are no images
+   */
   constructor(options: MeasurementOptions) {
     const { evaluation, preview } = options;
     assertSome('evaluation', evaluation);
     assertSome('preview', preview);
+    if (evaluation) assertImages(evaluation.images, 'createTokenizerTrainer evaluation.images');
+    if (preview) assertImages(preview.images, 'createTokenizerTrainer preview.images');
     this.#options = options;
     this.#batchSize =
       evaluation?.batchSize ?? Math.min(defaultBatchSize, (evaluation ?? preview)?.images.shape[0] ?? defaultBatchSize);

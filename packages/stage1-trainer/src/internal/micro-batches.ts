@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
-  ConfigError,
+  assertImages,
+  assertMembers,
   elementCount,
   foldIn,
-  formatShape,
   randomKey,
   randomUniform,
   type ImageBatch,
@@ -26,6 +26,7 @@ export type Inputs =
 export class MicroBatches {
   readonly #tokenizer: VQTokenizer;
   readonly #config: Pick<ResolvedTokenizerTrainingConfig, 'accumulate' | 'seed'>;
+  #isChecked = false;
   readonly #temperature: ((step: number) => number) | undefined;
 
   constructor(tokenizer: VQTokenizer, config: ResolvedTokenizerTrainingConfig) {
@@ -43,12 +44,13 @@ export class MicroBatches {
    * Returns the inputs of a step, which the caller disposes of. Tokenizer and discriminator get the
    * same noise, which depends on seed, step and image alone.
    * @throws {ConfigError} for batches that are not of images, or that cannot be divided
+   * @throws {ShapeError} for images of another layout
+   * @throws {DataError} when values of the first batch are not in [0, 1]
    */
-  of({ images, shape }: ImageBatch, index: number): Inputs[] {
+  of(batch: ImageBatch, index: number): Inputs[] {
     const { accumulate, seed } = this.#config;
-    if (shape.length !== 4) {
-      throw new ConfigError({ where, expected: 'batches of shape [B, H, W, C]', got: formatShape(shape) });
-    }
+    this.#check(batch);
+    const { images, shape } = batch;
     const [count, height, width, channels] = shape as [number, number, number, number];
     const size = microBatchSize(count, accumulate, where);
     const key = foldIn(foldIn(randomKey(seed), streams.noise), index);
@@ -62,6 +64,15 @@ export class MicroBatches {
       const scalar = tf.scalar(temperature ?? 1);
       return noiseShape ? [tensor, scalar, uniformNoise(foldIn(key, part), noiseShape)] : [tensor, scalar];
     });
+  }
+
+  /** Checks the values of the first batch only: those of the others come from the same place. */
+  #check(batch: ImageBatch): void {
+    assertMembers(batch, ['images', 'shape'], 'a batch for a tokenizer', where);
+    const { images: data, shape } = batch;
+    // A value that is not finite is the affair of the config's `nonFinite`.
+    if (!this.#isChecked || shape.length !== 4) assertImages({ data, shape }, where, { allowNonFinite: true });
+    this.#isChecked = true;
   }
 }
 

@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import {
+  assertImages,
+  assertMembers,
   ConfigError,
   formatShape,
   randomUniform,
@@ -48,6 +50,8 @@ export class BatchReader {
   readonly #encode: CompiledFunction<(images: Tensor4D) => tf.Tensor> | undefined;
   /** Description that was found to be the conditioner's. */
   #checked: CodeBatch['conditionedBy'];
+  /** Whether the images of the first batch were found to be images. */
+  #areImagesChecked = false;
 
   /** @throws {ConfigError} for a tokenizer that does not fit the model */
   constructor(options: BatchReaderOptions, where: string) {
@@ -73,6 +77,8 @@ export class BatchReader {
    */
   async conditions(batch: ImageOrCodeBatch): Promise<ConditionValues> {
     const { size, nullValues } = this.#input;
+    const isOfCodes = typeof batch === 'object' && batch !== null && 'tokens' in batch;
+    assertMembers(batch, [isOfCodes ? 'tokens' : 'images', 'shape'], 'a batch of images or codes', this.#where);
     const count = countOf(batch);
     const known = 'tokens' in batch && !('embed' in this.#options.conditioner) ? batch.conditions : undefined;
     if (known) this.#assertSameConditioner(batch as CodeBatch);
@@ -98,7 +104,7 @@ export class BatchReader {
    * @param conditions  of the whole batch
    * @throws {ConfigError} for batches that cannot be divided, for images without a tokenizer, for
    *   tokens of another shape
-   * @throws {DataError} for tokens out of range
+   * @throws {DataError} for tokens out of range, and when values of the first images are not in [0, 1]
    */
   async parts(batch: ImageOrCodeBatch, conditions: ConditionValues, count = 1): Promise<BatchTensors[]> {
     const size = microBatchSize(batch.shape[0]!, count, this.#where);
@@ -157,13 +163,9 @@ export class BatchReader {
         fix: 'Pass tokenizer, or batches of codes (openCodes).',
       });
     }
-    if (batch.images.length !== total * values || rest.length !== 3) {
-      throw new ConfigError({
-        where: this.#where,
-        expected: 'images of shape [B, H, W, C]',
-        got: `${batch.images.length} values for ${formatShape(batch.shape)}`,
-      });
-    }
+    if (!this.#areImagesChecked || rest.length !== 3)
+      assertImages({ data: batch.images, shape: batch.shape }, this.#where);
+    this.#areImagesChecked = true;
     const images = tf.tensor4d(
       batch.images.subarray(from * values, (from + size) * values),
       shape as [number, number, number, number],

@@ -59,7 +59,7 @@ export interface ImportedTokenizer {
  * @param opened  a checkpoint as `openPyTorchCheckpoint` or `openSafetensors` of @vitvq/checkpoint
  *   opens it
  * @throws {DataError} when the checkpoint is none of these, or cannot be read
- * @throws {MissingHintError} naming the hint that is missing
+ * @throws {MissingHintError} naming every hint that is missing
  * @throws {ConfigError} naming every problem of the config
  * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together; for a config
  *   whose model is much larger than what the checkpoint holds, before the model is built

@@ -1,4 +1,6 @@
-import type { BatchSource } from '@vitvq/core';
+import { assertBatch, assertMembers, type BatchSource } from '@vitvq/core';
+
+const where = 'Trainer, data';
 
 /**
  * Batches of a source, each of which is asked for before it is taken, so that it is prepared while
@@ -7,13 +9,16 @@ import type { BatchSource } from '@vitvq/core';
 export class Prefetch<Batch> {
   readonly #source: BatchSource<Batch>;
   #pending: Promise<Batch>;
+  #count = 0;
 
+  /** @throws {ConfigError} for something that is no source */
   constructor(source: BatchSource<Batch>) {
+    assertMembers(source, ['next', 'close'], 'what openBatches returns', where);
     this.#source = source;
     this.#pending = this.#ask();
   }
 
-  /** Waits for the batch that was asked for last. */
+  /** Waits for the batch that was asked for last. @throws {DataError} when the source has ended */
   take(): Promise<Batch> {
     return this.#pending;
   }
@@ -24,10 +29,17 @@ export class Prefetch<Batch> {
   }
 
   #ask(): Promise<Batch> {
-    const batch = this.#source.next();
+    const batch = this.#next();
     // Whoever takes the batch gets the error; nobody does after an abort, and then it is not
     // unhandled.
     batch.catch(() => undefined);
+    return batch;
+  }
+
+  async #next(): Promise<Batch> {
+    const batch = await this.#source.next();
+    assertBatch(batch, this.#count, where);
+    this.#count++;
     return batch;
   }
 }

@@ -1,10 +1,12 @@
 import {
-  assertInteger,
   ConfigError,
   DataError,
-  countOf,
+  assertInteger,
   assertTokensInRange,
+  checkOptions,
+  countOf,
   type ImageOrCodeBatch,
+  type OptionTable,
 } from '@vitvq/core';
 import type { ClassConditionerConfig } from './conditioner-config.js';
 import type { Conditioner } from './conditioner.js';
@@ -16,6 +18,11 @@ export interface ClassConditionerOptions {
   readonly classNames?: readonly string[];
 }
 
+const classConditionerOptionNames: OptionTable<ClassConditionerOptions> = {
+  classCount: 'required',
+  classNames: 'optional',
+};
+
 /**
  * Gives the class of an image as one token before it (arXiv:2110.04627, sec. 4.2). One more token
  * than there are classes stands for no class.
@@ -26,7 +33,8 @@ export class ClassConditioner implements Conditioner {
   readonly classNames: readonly string[] | undefined;
 
   /** @throws {ConfigError} */
-  constructor({ classCount, classNames }: ClassConditionerOptions) {
+  constructor(options: ClassConditionerOptions) {
+    const { classCount, classNames } = checkOptions(options, classConditionerOptionNames, 'ClassConditioner');
     assertInteger(classCount, 'classCount', 'ClassConditioner');
     if (classNames && classNames.length !== classCount) {
       throw new ConfigError({

@@ -1,12 +1,4 @@
-import {
-  allocate,
-  assertInteger,
-  ConfigError,
-  DataError,
-  countOf,
-  assertTokensInRange,
-  type ImageOrCodeBatch,
-} from '@vitvq/core';
+import { allocate, assertInteger, ConfigError, DataError, assertTokensInRange, checkOptions, countOf, type ImageOrCodeBatch, type OptionTable } from '@vitvq/core';
 import { canonicalJson } from '../internal/canonical-json.js';
 import { sha256 } from '../internal/sha256.js';
 import type { TextConditionerConfig } from './conditioner-config.js';
@@ -33,6 +25,12 @@ export interface TextConditionerOptions {
   readonly textOf?: (image: Described) => string;
 }
 
+const textConditionerOptionNames: OptionTable<TextConditionerOptions> = {
+  tokenizer: 'required',
+  length: 'required',
+  textOf: 'optional',
+};
+
 /**
  * Gives the tokens of a text before the image. Two more tokens than the vocabulary of the tokenizer
  * stand for padding and for no condition.
@@ -43,7 +41,8 @@ export class TextConditioner implements Conditioner {
   readonly #textOf: ((image: Described) => string) | undefined;
 
   /** @throws {ConfigError} */
-  constructor({ tokenizer, length, textOf }: TextConditionerOptions) {
+  constructor(options: TextConditionerOptions) {
+    const { tokenizer, length, textOf } = checkOptions(options, textConditionerOptionNames, 'TextConditioner');
     assertInteger(length, 'length', 'TextConditioner');
     this.length = length;
     this.#tokenizer = tokenizer;

@@ -1,4 +1,4 @@
-import { assertInteger, ConfigError } from '@vitvq/core';
+import { ConfigError, assertInteger, checkOptions, type OptionTable } from '@vitvq/core';
 
 /** Options of {@link trainTextTokenizer}. */
 export interface TrainTextTokenizerOptions {
@@ -8,6 +8,10 @@ export interface TrainTextTokenizerOptions {
    */
   readonly vocabSize: number;
 }
+
+const trainTextTokenizerOptionNames: OptionTable<TrainTextTokenizerOptions> = {
+  vocabSize: 'required',
+};
 
 /** The part of a `tokenizer.json` that a byte-level BPE needs; JSON holds it. */
 export interface TextTokenizerJson {
@@ -38,10 +42,8 @@ interface Word {
  * @returns the content of a `tokenizer.json` for `textTokenizerFromJson`
  * @throws {ConfigError} without texts, or for a vocabulary of less than 256 tokens
  */
-export function trainTextTokenizer(
-  texts: readonly string[],
-  { vocabSize }: TrainTextTokenizerOptions,
-): TextTokenizerJson {
+export function trainTextTokenizer(texts: readonly string[], options: TrainTextTokenizerOptions): TextTokenizerJson {
+  const { vocabSize } = checkOptions(options, trainTextTokenizerOptionNames, 'trainTextTokenizer');
   assertInteger(vocabSize, 'vocabSize', 'trainTextTokenizer', byteSymbols.length);
   if (texts.length === 0) {
     throw new ConfigError({ where: 'trainTextTokenizer', expected: 'at least one text', got: 'none' });

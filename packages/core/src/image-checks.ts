@@ -1,0 +1,88 @@
+import { assertMembers } from './check-options.js';
+import { formatShape } from './checks.js';
+import { DataError, ShapeError } from './errors.js';
+import { elementCount } from './host-arrays.js';
+
+/** How far values of images may lie outside [0, 1]: what rounding and resampling may add. */
+const tolerance = 0.01;
+
+/** Which values {@link assertImages} takes. */
+export interface ImageRules {
+  /** Whether NaN and infinite values pass, for callers that deal with them. @default false */
+  readonly allowNonFinite?: boolean;
+}
+
+/** Returns the advice for images of a wrong shape `[B, H, W, C]`. */
+export function imageShapeAdvice(shape: readonly number[], channels: number): string {
+  return isChannelsFirst(shape, channels)
+    ? 'The images seem to be [B, C, H, W]: transpose them to [B, H, W, C].'
+    : 'Resize or crop the images to imageSize.';
+}
+
+/**
+ * Throws unless `data` and `shape` are images `[B, H, W, C]` with values in [0, 1], as everything
+ * of ours takes them. Compiled code cannot look at values, and would learn from wrong ones without
+ * a word.
+ * @throws {ConfigError} for anything but an object with data and shape
+ * @throws {ShapeError} for another layout, and for data that does not fit the shape
+ * @throws {DataError} for other values, naming the likely mistake
+ */
+export function assertImages(
+  images: { readonly data: ArrayLike<number>; readonly shape: readonly number[] },
+  where: string,
+  { allowNonFinite = false }: ImageRules = {},
+): void {
+  assertMembers(images, ['data', 'shape'], 'the images', where);
+  const { data, shape } = images;
+  if (shape.length !== 4 || data.length !== elementCount(shape) || data.length === 0) {
+    const got = `${data.length} values for ${formatShape(shape)}`;
+    throw new ShapeError({ where, expected: 'the values of one image or more, of shape [B, H, W, C]', got });
+  }
+  if ([1, 3, 4].some((channels) => isChannelsFirst(shape, channels)) && shape[3]! > 4) {
+    throw new ShapeError({
+      where,
+      expected: 'images of shape [B, H, W, C]',
+      got: formatShape(shape),
+      fix: 'The images seem to be [B, C, H, W]: transpose them to [B, H, W, C].',
+    });
+  }
+  assertValues(data, where, allowNonFinite);
+}
+
+function assertValues(data: ArrayLike<number>, where: string, allowNonFinite: boolean): void {
+  let smallest = Infinity;
+  let largest = -Infinity;
+  for (let index = 0; index < data.length; index++) {
+    const value = data[index]!;
+    if (!Number.isFinite(value)) {
+      if (allowNonFinite) continue;
+      throw new DataError({ where, expected: 'images with values in [0, 1]', got: `${value} at value ${index}` });
+    }
+    if (value < smallest) smallest = value;
+    if (value > largest) largest = value;
+  }
+  if (smallest >= -tolerance && largest <= 1 + tolerance) return;
+  if (smallest > largest) return; // No value is finite.
+  throw new DataError({
+    where,
+    expected: 'images with values in [0, 1]',
+    got: `values from ${shortly(smallest)} to ${shortly(largest)}`,
+    fix: adviceForRange(smallest, largest),
+  });
+}
+
+function adviceForRange(smallest: number, largest: number): string {
+  if (smallest >= 0 && largest <= 255) return 'Bytes become images when they are divided by 255.';
+  if (smallest >= -1 - tolerance && largest <= 1 + tolerance) {
+    return 'Values in [-1, 1] become images by (x + 1) / 2; models scale their input themselves.';
+  }
+  return 'Models scale their input themselves: take back what was done to the pixels.';
+}
+
+function shortly(value: number): string {
+  return String(Number(value.toPrecision(4)));
+}
+
+function isChannelsFirst(shape: readonly number[], channels: number): boolean {
+  return shape.length === 4 && shape[1] === channels && shape[3] !== channels && shape[2]! > 1;
+}
