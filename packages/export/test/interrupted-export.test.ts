@@ -9,7 +9,7 @@ afterEach(() => vi.restoreAllMocks());
 
 /** Exports files that hold a number, and nothing that a runtime could run. */
 async function write(folder: string, number: number): Promise<void> {
-  const shape = { grid: [2, 2], vocabSize: 4, levels: 1 } as const;
+  const shape = { grid: [2, 2], vocabSize: 4, codeDepth: 1 } as const;
   const image = { height: 4, width: 4, channels: 3, layout: 'NHWC', dtype: 'float32', range: [0, 1] } as const;
   const onnx = { bytes: Uint8Array.of(number), opset: 17, inputs: [], outputs: [] };
   await writeExport(
