@@ -478,7 +478,7 @@ export const hostileFiles: readonly HostileFile[] = [
     format: 'code shards',
     content: '8 million images in one shard',
     reader: 'codes',
-    bound: { seconds: 20, megabytes: 3000 },
+    bound: { seconds: 15, megabytes: 2000 },
     make: (folder, bytes) => codes(folder, Math.floor(bytes / 8)),
   },
   {
