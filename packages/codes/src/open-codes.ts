@@ -36,7 +36,7 @@ export async function openCodes(directory: string): Promise<CodeSource> {
   }
   const configuration = await readShardConfiguration(join(directory, first));
   const count = shardCount(configuration);
-  // A shard may say anything of how many there are; of one more than there are files, one is missing.
+  // A shard may say anything of how many there are: of one more than the files, one is missing.
   const places = shardPlaces(configuration, names.length + 1);
   const missing = places.map(nameOf).filter((name) => !names.includes(name));
   if (missing.length > 0) {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -104,4 +105,14 @@ it('takes no more from its own cache than the data set has', async () => {
   const manifest = { version: 1, source: 'x', files: { 'train-images.u8': { bytes: 2 ** 40, sha256: '' } } };
   await writeFile(join(cache, 'cifar10', 'manifest.json'), JSON.stringify(manifest));
   expect((await load(cache, [source])).labels).toHaveLength(8);
+});
+
+it('warns of names that terminals would obey with escapes', async () => {
+  const png = await plain(16, 16, 'red').png().toBuffer();
+  const folder = await folderOf({ 'good.png': png, 'x\x1b[2J.png': '' });
+  const warned = once(process, 'warning');
+  await openImageFolder(folder);
+  const [{ message }] = (await warned) as [Error];
+  expect(message).toContain('1 image left out: x\\x1b[2J.png (it is empty)');
+  expect(message).not.toContain('\x1b');
 });

@@ -166,18 +166,18 @@ describe('loadTransformer', () => {
   const { config: gpt } = classGPT();
   const { config: rq } = tinyRQ({ conditionLength: 1, conditionVocabSize: 4 });
   it.each<[string, 'gpt' | 'rq-transformer', object]>([
-    ['wide', 'gpt', { ...gpt, dim: 2 ** 40 }],
-    ['wide layers', 'gpt', { ...gpt, mlpDim: 2 ** 40 }],
+    ['wide', 'gpt', { ...gpt, dim: 2 ** 30 }],
+    ['wide layers', 'gpt', { ...gpt, mlpDim: 2 ** 30 }],
     ['many blocks', 'gpt', { ...gpt, depth: 1e9 }],
     ['a large grid', 'gpt', { ...gpt, grid: [2 ** 20, 2 ** 20] }],
-    ['many tokens', 'gpt', { ...gpt, vocabSize: 2 ** 48 }],
-    ['many conditions', 'gpt', { ...gpt, conditionVocabSize: 2 ** 48 }],
-    ['long conditions', 'rq-transformer', { ...rq, conditionLength: 2 ** 40 }],
+    ['many tokens', 'gpt', { ...gpt, vocabSize: 2 ** 30 }],
+    ['many conditions', 'gpt', { ...gpt, conditionVocabSize: 2 ** 30 }],
+    ['long conditions', 'rq-transformer', { ...rq, conditionLength: 2 ** 30 }],
     ['a large grid', 'rq-transformer', { ...rq, grid: [2 ** 20, 2 ** 20] }],
-    ['a long grid', 'rq-transformer', { ...rq, positions: 'grid', grid: [1, 2 ** 40] }],
-    ['many levels', 'rq-transformer', { ...rq, codeDepth: 2 ** 40 }],
-    ['wide', 'rq-transformer', { ...rq, dim: 2 ** 40 }],
-    ['many blocks', 'rq-transformer', { ...rq, spatial: { ...rq.spatial, depth: 2 ** 40 } }],
+    ['a long grid', 'rq-transformer', { ...rq, positions: 'grid', grid: [1, 2 ** 30] }],
+    ['many levels', 'rq-transformer', { ...rq, codeDepth: 2 ** 30 }],
+    ['wide', 'rq-transformer', { ...rq, dim: 2 ** 30 }],
+    ['many blocks', 'rq-transformer', { ...rq, spatial: { ...rq.spatial, depth: 2 ** 30 } }],
     ['many blocks over levels', 'rq-transformer', { ...rq, depth: { ...rq.depth, depth: 1e9 } }],
   ])('refuses a configuration before a model is built that the folder cannot hold: %s, %s', async (_, type, model) => {
     const conditioner = { kind: 'class', classCount: 3 };

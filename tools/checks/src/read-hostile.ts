@@ -20,7 +20,8 @@ async function outcomeOf(reader: ReaderName, path: string): Promise<string> {
     return await hostileReaders[reader](path);
   } catch (error) {
     // Any other error is a defect: a hostile file is refused by a message for people.
-    if (error instanceof VitvqError) return `refused: ${error.message.replaceAll(path, '')}`;
+    if (error instanceof VitvqError)
+      return `refused: ${error.message.replaceAll(`${path}: `, '').replaceAll(path, '')}`;
     throw error;
   }
 }

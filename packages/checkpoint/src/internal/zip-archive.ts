@@ -31,7 +31,7 @@ const maximumInflatedRatio = 100;
 const tailBytes = 2 ** 20;
 
 /** Bytes that are read at once for a header. */
-const windowBytes = 4096;
+const windowBytes = 512;
 
 /** Bytes that are read and inflated at once. */
 const pieceBytes = 2 ** 20;
@@ -137,14 +137,17 @@ export async function inflateEntry(
 }
 
 /**
- * Lets yauzl read an open file, and keeps the end of the file, where the directory is, and the bytes
- * that were read last.
+ * Lets yauzl read an open file, and keeps the end of the file, where the directory is, and what was
+ * read last.
  */
 class ArchiveReader extends yauzl.RandomAccessReader {
   readonly #input: InputFile;
   readonly #tail: Uint8Array;
-  /** What was read last: headers of small entries lie close together. */
-  #window: { readonly begin: number; readonly bytes: Uint8Array } = { begin: 0, bytes: new Uint8Array() };
+  /**
+   * What was read last, the newest first: one of the directory and one of headers, which lie close
+   * together where entries are small.
+   */
+  readonly #windows: { readonly begin: number; readonly bytes: Uint8Array }[] = [];
 
   private constructor(input: InputFile, tail: Uint8Array) {
     super();
@@ -177,12 +180,15 @@ class ArchiveReader extends yauzl.RandomAccessReader {
     if (position + length > size) throw new Error(`a part of ${length} bytes at ${position}, beyond its end`);
     const tailStart = size - this.#tail.length;
     if (position >= tailStart) return this.#tail.subarray(position - tailStart, position - tailStart + length);
-    const { begin, bytes } = this.#window;
-    if (position >= begin && position + length <= begin + bytes.length) {
-      return bytes.subarray(position - begin, position - begin + length);
-    }
+    const windows = this.#windows;
+    const known = windows.findIndex(
+      ({ begin, bytes }) => position >= begin && position + length <= begin + bytes.length,
+    );
+    const [window] = known < 0 ? [] : windows.splice(known, 1);
     const end = Math.min(size, position + Math.max(length, windowBytes));
-    this.#window = { begin: position, bytes: await this.#input.read(position, end) };
-    return this.#window.bytes.subarray(0, length);
+    const { begin, bytes } = window ?? { begin: position, bytes: await this.#input.read(position, end) };
+    windows.unshift({ begin, bytes });
+    windows.length = Math.min(windows.length, 2);
+    return bytes.subarray(position - begin, position - begin + length);
   }
 }

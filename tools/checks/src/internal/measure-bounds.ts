@@ -26,7 +26,7 @@ export async function measureBounds(file: HostileFile, bytes: number): Promise<M
     const path = await file.make(folder, bytes);
     const { code, stdout, stderr } = await runTypeScript(program, [file.reader, path], {
       cwd: repositoryRoot,
-      timeoutSeconds: 60,
+      timeoutSeconds: 300,
     });
     const reading =
       code === 0
