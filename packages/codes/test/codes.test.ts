@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readSafetensors, writeSafetensors } from '@vitvq/checkpoint';
-import { ConfigError, DataError, randomKey, type CodeBatch } from '@vitvq/core';
+import { ConfigError, DataError, randomKey, type CodeBatch, type ImageBatch } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
 import { createTransformerTrainer } from '@vitvq/stage2-trainer';
 import {
@@ -73,6 +73,20 @@ async function imagesOf(images: Float32Array, shape: readonly number[]) {
   const { tensor4d } = await import('@tensorflow/tfjs');
   return tensor4d(images, shape as [number, number, number, number]);
 }
+
+it('refuses images that are none, and batches that end too early', async () => {
+  const source = (change: (batch: ImageBatch) => unknown) => (startAt: number) => {
+    const batches = tinyImageBatches(startAt);
+    const next = async () => change(await batches.next()) as ImageBatch;
+    return { ...batches, batchesPerEpoch: 3, next, close: () => batches.close() };
+  };
+  const bytes = source(({ images, ...batch }) => ({ ...batch, images: images.map((value) => 255 * value) }));
+  await expect(encode({ openBatches: bytes })).rejects.toThrow('Bytes become images when they are divided by 255.');
+  let asked = 0;
+  const ending = source((batch) => (asked++ < 2 ? batch : undefined));
+  await expect(encode({ openBatches: ending })).rejects.toThrow('encodeToShards, data: expected a source with batches');
+  await expect(encode({ openBatches: (() => []) as never })).rejects.toThrow('what openBatches returns');
+});
 
 const rowsOf = ({ tokens, shape, count }: CodeBatch): number[][] =>
   Array.from({ length: count! }, (_, row) => [...tokens.subarray(row * shape[1]!, (row + 1) * shape[1]!)]);

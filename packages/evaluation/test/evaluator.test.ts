@@ -99,6 +99,16 @@ describe('Evaluator', () => {
     evaluator.dispose();
   });
 
+  it('refuses values that are no colours, and a tokenizer that is none', async () => {
+    const evaluator = new Evaluator(tinyModel());
+    const { data, shape } = tinyImages(1);
+    const bytes = data.map((value) => 255 * value);
+    await expect(evaluator.evaluate({ data: bytes, shape })).rejects.toThrow('divided by 255');
+    await expect(evaluator.evaluate({ data: data.fill(NaN), shape })).rejects.toThrow('got NaN at value 0.');
+    await expect(evaluator.evaluate({ data, shape: [1, 3, 8, 8] })).rejects.toThrow('[B, C, H, W]');
+    expect(() => new Evaluator({} as never)).toThrow('got an object without vocabSize, encode, decode');
+  });
+
   it('refuses values that do not fill the shape, and no images', async () => {
     const evaluator = new Evaluator(tinyModel());
     await expect(evaluator.evaluate({ data: new Float32Array(5), shape: [1, 8, 8, 3] })).rejects.toThrow(

@@ -60,6 +60,7 @@ describe('PatchEmbedding', () => {
     expect(() => embedding.apply(tf.zeros([1, 9, 4, 2]))).toThrow(
       'PatchEmbedding.apply: expected shape [B, 4, 9, 2], got [1, 9, 4, 2]. Resize or crop the images to imageSize.',
     );
+    expect(() => embedding.apply(tf.zeros([1, 2, 4, 9]))).toThrow('transpose them to [B, H, W, C].');
     expect(() => new PatchEmbedding({ ...options, imageSize: 10 })).toThrow(ConfigError);
     embedding.dispose();
   });

@@ -213,6 +213,11 @@ describe('ImageGenerator', () => {
       ShapeError,
       (generator) => generator.negativeLogLikelihood({ ...tokens, shape: [8, positions] }),
     ],
+    [
+      'bytes',
+      DataError,
+      (generator) => generator.encode({ data: new Float32Array(72).fill(255), shape: [1, 4, 6, 3] }),
+    ],
     ['no image', ShapeError, (generator) => generator.encode({ data: new Float32Array(), shape: [0, 4, 6, 3] })],
   ] as [string, new (...facts: never[]) => Error, (generator: ImageGenerator) => Promise<unknown>][])(
     'refuses %s',

@@ -143,6 +143,28 @@ describe('bad input', () => {
       ConfigError,
       /tokens \[4, 6\].*got \[4, 6, 2\]/,
     ],
+    [
+      'bytes',
+      {
+        tokenizer: brightnessTokenizer(),
+        openBatches: (startAt) => {
+          const batches = tinyImageBatches(startAt);
+          const next = async () => {
+            const batch = await batches.next();
+            return { ...batch, images: batch.images.map((value) => 255 * value) };
+          };
+          return { next, close: () => batches.close() };
+        },
+      },
+      DataError,
+      /Bytes become images when they are divided by 255/,
+    ],
+    [
+      'no batch',
+      { openBatches: () => ({ next: async () => undefined as never, close: () => undefined }) },
+      DataError,
+      /without a batch/,
+    ],
     ['images without a tokenizer', { openBatches: () => repeated() }, ConfigError, /a tokenizer for batches of images/],
     [
       'a class',

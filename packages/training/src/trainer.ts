@@ -1,5 +1,5 @@
 import { listCheckpoints, openCheckpoint } from '@vitvq/checkpoint';
-import { assertInRange, assertInteger, checkOptions, ConfigError } from '@vitvq/core';
+import { assertInRange, assertInteger, assertMembers, checkOptions, ConfigError } from '@vitvq/core';
 import { assertGradientsRegistered } from './internal/assert-gradients-registered.js';
 import { CheckpointPolicy } from './internal/checkpoint-policy.js';
 import { DivergenceGuard } from './internal/divergence-guard.js';
@@ -144,6 +144,7 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
       await this.#warnOfLaterCheckpoints(directory);
     }
     const batches = await openBatches(this.#state.step);
+    assertMembers(batches, ['next', 'close'], 'what openBatches returns', 'Trainer');
     let log: RunLog | undefined;
     try {
       this.#checkFingerprint(batches.fingerprint);

@@ -107,8 +107,8 @@ export class TokenizerTask implements TrainingTask<ImageBatch, Evaluation, Token
 
   async step(batch: ImageBatch, context: StepContext): Promise<StepResult> {
     const { index, progress } = context;
-    const examples = batch.shape[0]!;
     const batches = this.#batches.of(batch, index);
+    const examples = batch.shape[0]!;
     try {
       const phase = this.#phase.at(context);
       if (phase.quantize && !this.#phase.current.quantize && !(await this.#codebook.initialize(batch, index))) {

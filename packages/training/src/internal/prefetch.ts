@@ -1,4 +1,4 @@
-import { assertBatch, assertMembers, type BatchSource } from '@vitvq/core';
+import { assertBatch, type BatchSource } from '@vitvq/core';
 
 const where = 'Trainer, data';
 
@@ -11,9 +11,7 @@ export class Prefetch<Batch> {
   #pending: Promise<Batch>;
   #count = 0;
 
-  /** @throws {ConfigError} for something that is no source */
   constructor(source: BatchSource<Batch>) {
-    assertMembers(source, ['next', 'close'], 'what openBatches returns', where);
     this.#source = source;
     this.#pending = this.#ask();
   }

@@ -1,0 +1,10 @@
+import { testOptions } from '@vitvq/test-utils';
+import { ClassConditioner, GPT, RQTransformer, TextConditioner, trainTextTokenizer } from '../src/index.js';
+
+testOptions({
+  GPT: { create: (options) => new GPT(options), option: 'vocabSize' },
+  RQTransformer: { create: (options) => new RQTransformer(options), option: 'codeDepth' },
+  ClassConditioner: { create: (options) => new ClassConditioner(options), option: 'classCount' },
+  TextConditioner: { create: (options) => new TextConditioner(options), option: 'tokenizer' },
+  trainTextTokenizer: { create: (options) => trainTextTokenizer(['a b'], options), option: 'vocabSize' },
+});
