@@ -2,11 +2,37 @@ import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
-import { ConfigError, DataError, assertBatch, assertImages, assertInteger, assertMembers, assertTokensFit, assertTokensInRange, checkOptions, concatenate, countOf, type BatchSource, type ImageBatch, type OptionTable, type Tokenizer } from '@vitvq/core';
+import {
+  ConfigError,
+  DataError,
+  assertBatch,
+  assertImages,
+  assertInteger,
+  assertMembers,
+  assertTokensFit,
+  assertTokensInRange,
+  checkOptions,
+  concatenate,
+  countOf,
+  type BatchSource,
+  type ImageBatch,
+  type OptionTable,
+  type Tokenizer,
+} from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import { removeTemporaryFiles, withFolderLock } from '@vitvq/files';
 import type { Conditioner } from '@vitvq/transformers';
-import { assertSameConfiguration, nameOf, readShard, shardPlaces, writeShard, type LoadedShard, type ShardConfiguration, type ShardPlace, type ShardRows } from './internal/shard.js';
+import {
+  assertSameConfiguration,
+  nameOf,
+  readShard,
+  shardPlaces,
+  writeShard,
+  type LoadedShard,
+  type ShardConfiguration,
+  type ShardPlace,
+  type ShardRows,
+} from './internal/shard.js';
 
 /** Number of shards that may wait for a full disk. */
 const maximumWaitingShards = 4;

@@ -1,5 +1,14 @@
 import { availableParallelism } from 'node:os';
-import { assertInteger, ConfigError, printable, randomKey, toSize2D, type ImageSource, checkOptions, type OptionTable } from '@vitvq/core';
+import {
+  assertInteger,
+  ConfigError,
+  printable,
+  randomKey,
+  toSize2D,
+  type ImageSource,
+  checkOptions,
+  type OptionTable,
+} from '@vitvq/core';
 import type { BatchOptions, CropOptions } from './batch-options.js';
 import type { BatchStream } from './batch-stream.js';
 import { BatchMaker } from './internal/batch-maker.js';

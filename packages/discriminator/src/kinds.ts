@@ -2,7 +2,12 @@ import { maximumSize, parseOptions, checkOptions } from '@vitvq/core';
 import type { Discriminator, RandomKey, ReferenceWeight } from '@vitvq/core';
 import { z } from 'zod';
 import { PatchDiscriminator, patchDiscriminatorReferenceWeights } from './patch-discriminator.js';
-import { StyleDiscriminator, styleDiscriminatorChannels, styleDiscriminatorReferenceWeights, type StyleDiscriminatorOptions } from './style-discriminator.js';
+import {
+  StyleDiscriminator,
+  styleDiscriminatorChannels,
+  styleDiscriminatorReferenceWeights,
+  type StyleDiscriminatorOptions,
+} from './style-discriminator.js';
 
 /** Row of a discriminator that a config can ask for. */
 interface Kind<S extends z.ZodType, D extends Discriminator> {

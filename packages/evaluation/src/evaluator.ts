@@ -1,5 +1,20 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertImages, assertInteger, assertTokensInRange, assertMembers, checkOptions, concatenate, elementCount, mean, paddedBatches, takeRows, type HostImages, type OptionTable, type PerceptualLoss, type Tokenizer } from '@vitvq/core';
+import {
+  assertImages,
+  assertInteger,
+  assertTokensInRange,
+  assertMembers,
+  checkOptions,
+  concatenate,
+  elementCount,
+  mean,
+  paddedBatches,
+  takeRows,
+  type HostImages,
+  type OptionTable,
+  type PerceptualLoss,
+  type Tokenizer,
+} from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import { codebookStatistics, paperCodebookUsage } from '@vitvq/quantizers';
 import { createEvaluationStep, type EvaluationStepResult } from './evaluation-step.js';

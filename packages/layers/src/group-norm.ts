@@ -1,6 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
-import { allocate, ConfigError, Module, assertInRange, assertInteger, assertShape, checkOptions, sameWeight, type OptionTable, type ReferenceWeight } from '@vitvq/core';
+import {
+  allocate,
+  ConfigError,
+  Module,
+  assertInRange,
+  assertInteger,
+  assertShape,
+  checkOptions,
+  sameWeight,
+  type OptionTable,
+  type ReferenceWeight,
+} from '@vitvq/core';
 
 /** Options of {@link GroupNorm}. */
 export interface GroupNormOptions {

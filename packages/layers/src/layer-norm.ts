@@ -1,6 +1,18 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
-import { allocate, Module, ShapeError, assertInRange, assertInteger, checkOptions, composite, formatShape, sameWeight, type OptionTable, type ReferenceWeight } from '@vitvq/core';
+import {
+  allocate,
+  Module,
+  ShapeError,
+  assertInRange,
+  assertInteger,
+  checkOptions,
+  composite,
+  formatShape,
+  sameWeight,
+  type OptionTable,
+  type ReferenceWeight,
+} from '@vitvq/core';
 import { differentiable } from './internal/differentiable.js';
 
 /** Options of {@link LayerNorm}. */

@@ -1,4 +1,12 @@
-import { assertInRange, assertInteger, formatShape, ShapeError, type HostTensor, checkOptions, type OptionTable } from '@vitvq/core';
+import {
+  assertInRange,
+  assertInteger,
+  formatShape,
+  ShapeError,
+  type HostTensor,
+  checkOptions,
+  type OptionTable,
+} from '@vitvq/core';
 import { unitRows } from './internal/unit-rows.js';
 
 /** Options of {@link closestCodes}. */

@@ -1,6 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import { assertInteger, assertShape, ConfigError, detach, Module, split, checkOptions, type OptionTable } from '@vitvq/core';
+import {
+  assertInteger,
+  assertShape,
+  ConfigError,
+  detach,
+  Module,
+  split,
+  checkOptions,
+  type OptionTable,
+} from '@vitvq/core';
 import type { Codebook, QuantizeContext, QuantizeResult, Quantizer, ReferenceWeight } from '@vitvq/core';
 import { z } from 'zod';
 import { emaKind } from './ema-quantizer.js';

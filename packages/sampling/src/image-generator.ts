@@ -1,8 +1,35 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
-import { ConfigError, ShapeError, assertImages, assertInteger, assertTokenizerFits, assertTokensFit, assertTokensInRange, checkOptions, elementCount, formatShape, takeRows, type HostImages, type HostTokens, type OptionTable, type Tokenizer } from '@vitvq/core';
+import {
+  ConfigError,
+  ShapeError,
+  assertImages,
+  assertInteger,
+  assertTokenizerFits,
+  assertTokensFit,
+  assertTokensInRange,
+  checkOptions,
+  elementCount,
+  formatShape,
+  takeRows,
+  type HostImages,
+  type HostTokens,
+  type OptionTable,
+  type Tokenizer,
+} from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
-import { repeat, Unconditional, conditionInput, assertConditionerFits, negativeLogLikelihood, type AutoregressiveModel, type ImageTokens, type AnyConditioner, type ConditionInput, type ConditionValues } from '@vitvq/transformers';
+import {
+  repeat,
+  Unconditional,
+  conditionInput,
+  assertConditionerFits,
+  negativeLogLikelihood,
+  type AutoregressiveModel,
+  type ImageTokens,
+  type AnyConditioner,
+  type ConditionInput,
+  type ConditionValues,
+} from '@vitvq/transformers';
 import { completeTokens } from './complete-tokens.js';
 import type { SampleOptions, SamplingSchedule } from './sample-options.js';
 import { Sampler } from './sampler.js';

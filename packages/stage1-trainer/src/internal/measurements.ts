@@ -1,5 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { concatenate, ConfigError, DataError, formatPercent, formatShape, assertImages, type HostImages, type PerceptualLoss } from '@vitvq/core';
+import {
+  concatenate,
+  ConfigError,
+  DataError,
+  formatPercent,
+  formatShape,
+  assertImages,
+  type HostImages,
+  type PerceptualLoss,
+} from '@vitvq/core';
 import { compile } from '@vitvq/engine';
 import { Evaluator, type Evaluation } from '@vitvq/evaluation';
 import type { VQTokenizer } from '@vitvq/tokenizer';

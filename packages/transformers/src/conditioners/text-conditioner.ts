@@ -1,4 +1,14 @@
-import { allocate, assertInteger, ConfigError, DataError, assertTokensInRange, checkOptions, countOf, type ImageOrCodeBatch, type OptionTable } from '@vitvq/core';
+import {
+  allocate,
+  assertInteger,
+  ConfigError,
+  DataError,
+  assertTokensInRange,
+  checkOptions,
+  countOf,
+  type ImageOrCodeBatch,
+  type OptionTable,
+} from '@vitvq/core';
 import { canonicalJson } from '../internal/canonical-json.js';
 import { sha256 } from '../internal/sha256.js';
 import type { TextConditionerConfig } from './conditioner-config.js';
