@@ -11,7 +11,7 @@ import { killedTrainer } from './tiny-gan.js';
 describe.skipIf(!(await hasEngine('onnx')))('a run that is killed ten times in its life', () => {
   it(
     'goes on as if it had not been, bit for bit: losses, weights, optimizers, averages, best checkpoint',
-    { timeout: 300_000 },
+    { timeout: 600_000 },
     async ({ temporaryFolder }) => {
       const [straight, killed] = [join(temporaryFolder, 'straight'), join(temporaryFolder, 'killed')];
       await useEngine({ name: 'onnx', threads: 1, onCompile: () => undefined });
