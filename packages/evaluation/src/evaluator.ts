@@ -97,7 +97,7 @@ export class Evaluator {
   /**
    * Measures the tokenizer on the images.
    * @param images  values in [0, 1]
-   * @throws {ShapeError} when there are no images, `data` does not fit `shape`, or channels come first
+   * @throws {ShapeError} when there are no images, or not of this layout
    * @throws {DataError} for values that are not in [0, 1]
    */
   async evaluate(images: HostImages): Promise<Evaluation> {
