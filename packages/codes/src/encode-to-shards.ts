@@ -248,8 +248,9 @@ class SeekableBatches {
   async at(position: number): Promise<ImageBatch> {
     if (!this.#source || this.#next !== position) {
       await this.close();
-      this.#source = await this.#open(position);
-      assertMembers(this.#source, ['next', 'close', 'batchesPerEpoch'], 'what openBatches returns', 'encodeToShards');
+      const source = await this.#open(position);
+      assertMembers(source, ['next', 'close', 'batchesPerEpoch'], 'what openBatches returns', 'encodeToShards');
+      this.#source = source;
     }
     this.#next = position + 1;
     const batch = await this.#source.next();

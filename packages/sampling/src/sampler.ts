@@ -168,7 +168,7 @@ export class Sampler {
       this.dispose();
       this.#compiled = { key, sampling: new CompiledSampling(this.model, settings, this.#segments, this.#weights) };
     }
-    return this.#compiled!.sampling;
+    return this.#compiled.sampling;
   }
 }
 

@@ -33,7 +33,7 @@ export function testOptions(contracts: Readonly<Record<string, OptionsContract>>
       const isTaken = isOptional && (options === undefined || (typeof options === 'object' && options !== null));
       const error = await outcome(contract, options);
       // Options may be taken, and something else refused.
-      const expected = isTaken && error === undefined ? undefined : expect.any(VitvqError);
+      const expected: unknown = isTaken && error === undefined ? undefined : expect.any(VitvqError);
       expect(error).toEqual(expected);
     });
 

@@ -201,7 +201,7 @@ describe('importTokenizer', () => {
       quantizer: { kind: 'residual', codeDepth: 2, codebooks: 'separate', quantizer: config.quantizer },
     } as const;
     await expect(importTokenizer(open(tensors), { config: separate })).rejects.toThrow(
-      'expected a quantizer that the reference has, got {"kind": "residual"',
+      'expected a quantizer that the reference has, got {"kind":"residual"',
     );
   });
 });

@@ -104,7 +104,8 @@ export class BatchReader {
    * @param conditions  of the whole batch
    * @throws {ConfigError} for batches that cannot be divided, for images without a tokenizer, for
    *   tokens of another shape
-   * @throws {DataError} for tokens out of range, and when values of the first images are not in [0, 1]
+   * @throws {DataError} for tokens out of range, and for values of the first images that are not in
+   *   [0, 1]
    */
   async parts(batch: ImageOrCodeBatch, conditions: ConditionValues, count = 1): Promise<BatchTensors[]> {
     const size = microBatchSize(batch.shape[0]!, count, this.#where);

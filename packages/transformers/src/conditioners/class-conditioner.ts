@@ -34,7 +34,9 @@ export class ClassConditioner implements Conditioner {
 
   /** @throws {ConfigError} */
   constructor(options: ClassConditionerOptions) {
-    const { classCount, classNames } = checkOptions(options, classConditionerOptionNames, 'ClassConditioner');
+    const { classCount, classNames } = checkOptions(options, classConditionerOptionNames, 'ClassConditioner', {
+      allowOthers: true,
+    });
     assertInteger(classCount, 'classCount', 'ClassConditioner');
     if (classNames && classNames.length !== classCount) {
       throw new ConfigError({
