@@ -100,9 +100,10 @@ export class Evaluator {
   /**
    * Measures the tokenizer on the images.
    * @param images  values in [0, 1]
-   * @throws {ShapeError} when there are no images, `data` does not fit `shape`, or channels come first
-   * @throws {DataError} for values that are not in [0, 1], and when the tokenizer returns tokens that
-   *   are no codes
+   * @throws {ShapeError} when there are no images, `data` does not fit `shape`, or channels come
+   *   first
+   * @throws {DataError} for values that are not in [0, 1], and when the tokenizer returns tokens
+   *   that are no codes
    */
   async evaluate(images: HostImages): Promise<Evaluation> {
     assertImages(images, 'Evaluator.evaluate');

@@ -51,7 +51,7 @@ const imageGeneratorOptionNames: OptionTable<ImageGeneratorOptions> = {
   batchSize: 'optional',
 };
 
-/** Options of a generation; `seeds`, `temperature`, `topK` and `topP` are those of `Sampler.sample`. */
+/** Options of a generation; `seeds`, `temperature`, `topK`, `topP` are those of `Sampler.sample`. */
 export type GenerateOptions = Omit<SampleOptions, 'conditions' | 'guidance' | 'given'> & {
   /**
    * Conditions of the images, one after the other: what the conditioner's `encode` returns, or one
@@ -295,7 +295,7 @@ export class ImageGenerator {
     };
   }
 
-  /** Returns the images of the batch from `from` on, filled up with the first one of them. */
+  /** Returns the images of the batch from `from` on, filled up with the first of them. */
   #rows(from: number, count: number): readonly number[] {
     return Array.from({ length: this.#batchSize }, (_, row) => (from + row < count ? from + row : from));
   }
@@ -327,7 +327,7 @@ export class ImageGenerator {
     return { data, shape };
   }
 
-  /** Returns a row of condition values for each image, those of no condition where none are given. */
+  /** Returns a row of condition values for each image; by default those of no condition. */
   #conditionValues(conditions: ConditionValues | undefined, count: number): ConditionValues {
     const { size, nullValues } = this.#conditions;
     if (!conditions) return repeat(nullValues, count);

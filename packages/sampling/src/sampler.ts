@@ -7,7 +7,7 @@ import type { Drawn } from './internal/sampling-program.js';
 import { samplingRequest, type ProgramSettings, type SamplingRequest } from './internal/sampling-request.js';
 import { samplerOptionNames, type PartialTokens, type SampleOptions, type SamplerOptions } from './sample-options.js';
 
-/** Number of positions that the engine is asked for at once, where nobody waits for each of them. */
+/** Number of positions that the engine is asked for at once, where nobody waits for each. */
 const stepsAtOnce = 8;
 
 /**
@@ -54,8 +54,8 @@ export class Sampler {
   }
 
   /**
-   * Draws position by position: yields the known tokens after the given prefix, if there is one, and
-   * after every position. Leaving the loop early frees the tensors.
+   * Draws position by position: yields the known tokens after the given prefix, if there is one,
+   * and after every position. Leaving the loop early frees the tensors.
    */
   async *stream(options: SampleOptions): AsyncGenerator<PartialTokens, void, undefined> {
     for await (const { partial } of this.#run(options, { stepsAtOnce: 1 })) yield partial;

@@ -7,7 +7,7 @@ import type { DropoutMasks, DropoutSite, AddedSlots, KVCache } from '@vitvq/laye
  */
 export type Conditions = Tensor2D | Tensor3D;
 
-/** Image tokens in raster order: int32 `[B, N]`, or `[B, N, L]` where the code depth L exceeds 1. */
+/** Image tokens in raster order, int32 `[B, N]`, or `[B, N, L]` with a code depth L above 1. */
 export type ImageTokens = Tensor2D | Tensor3D;
 
 /** Options of {@link AutoregressiveModel.logits}. */
@@ -68,7 +68,7 @@ export interface AutoregressiveModel {
    * residual levels.
    */
   features(conditions: Conditions, tokens: ImageTokens): Record<string, Tensor3D>;
-  /** Returns what {@link logits} of so many tokens applies dropout to, by the names of the masks. */
+  /** Returns where {@link logits} of so many tokens apply dropout, by the names of the masks. */
   dropoutSites(batchSize: number, tokens?: number): Record<string, DropoutSite>;
 
   /**
