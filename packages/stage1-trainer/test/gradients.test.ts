@@ -29,13 +29,13 @@ import {
 
 const weights = { l1: 0.3, l2: 2, logitLaplace: 0.1, quantizer: 0.7, perceptual: 0.5, adversarial: 0.4 };
 
-function parts(adaptive = false): TokenizerLossOptions & { discriminator: ReturnType<typeof tinyDiscriminator> } {
-  const discriminator = tinyDiscriminator();
+type Discriminator = ReturnType<typeof tinyDiscriminator>;
+
+function parts(adaptive = false, discriminator: Discriminator = tinyDiscriminator()): TokenizerLossOptions {
   return {
     tokenizer: adversaryModel({ output: 'logit-laplace' }),
     weights,
     perceptual: tinyPerceptual(),
-    discriminator,
     adversarial: { discriminator, loss: vanillaAdversarialLoss, adaptiveWeight: adaptive },
   };
 }
@@ -150,11 +150,12 @@ describe('createTokenizerGradients', () => {
   });
 
   it('changes neither model nor discriminator, but counts codes', () => {
-    const options = parts(true);
+    const discriminator = tinyDiscriminator();
+    const options = parts(true, discriminator);
     const tokenizer = options.tokenizer as ReturnType<typeof tinyModel>;
-    const before = [options.tokenizer.namedTrainableVariables(), options.discriminator.namedVariables()].map(snapshot);
+    const before = [options.tokenizer.namedTrainableVariables(), discriminator.namedVariables()].map(snapshot);
     createTokenizerGradients(options)(adversaryImages());
-    const after = [options.tokenizer.namedTrainableVariables(), options.discriminator.namedVariables()].map(snapshot);
+    const after = [options.tokenizer.namedTrainableVariables(), discriminator.namedVariables()].map(snapshot);
     expect(after).toEqual(before);
     expect(scalarOf(tf.sum(tokenizer.quantizer.codebook.usage!))).toBe(2 * 4);
   });
