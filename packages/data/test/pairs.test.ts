@@ -206,8 +206,8 @@ describe('createBatches: pairs of files', () => {
     expect([...padded!.indices]).toEqual([0, 1, -1]);
     expectPaired(padded!);
 
-    const strict = await open(true);
-    await expect(take(strict.source, strict, 1)).rejects.toThrow(
+    const { source: strictSource, ...strict } = await open(true);
+    await expect(take(strictSource, strict, 1)).rejects.toThrow(
       `${join(imageFolder, 'town/002.png')}: expected a usable image, got one that is not: ${reason}.`,
     );
   });
