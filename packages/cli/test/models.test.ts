@@ -211,7 +211,7 @@ it('export writes the models of a run', async () => {
 
   const exporting = vitvq('export', folder);
   await expect(exporting).rejects.toThrow(
-    /onnx: expected a folder where nothing is overwritten, got one with decoder\.onnx, encoder\.onnx, start\.onnx, step\.onnx\. /,
+    /onnx: expected a folder where nothing is overwritten, got one with decode-step\.onnx, decoder\.onnx, encoder\.onnx, prefill\.onnx\. /,
   );
   // Another pair.
   const larger = { ...config, quantizer: { ...config.quantizer, codebookSize: 64 } };
