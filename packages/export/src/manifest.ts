@@ -154,7 +154,7 @@ export interface ExportedTransformer {
   /**
    * File that maps `hidden` and the first codes `tokens` `[B, L - 1]` to `logits` `[B, L, V]`;
    * present where `codeDepth` is above 1. The logits of code l depend on the codes before it only:
-   * run the file once for each code, with any numbers in place of the codes that are not chosen yet.
+   * run the file once for each code, with any numbers in place of codes that are not chosen yet.
    */
   readonly predict?: ExportedGraph;
   /** Names of the KV cache: each `present` output is the `past` input of the next step. */

@@ -51,7 +51,7 @@ const imageGeneratorOptionNames: OptionTable<ImageGeneratorOptions> = {
   batchSize: 'optional',
 };
 
-/** Options of a generation; `seeds`, `temperature`, `topK`, `topP` are those of `Sampler.sample`. */
+/** Options of a call; `seeds`, `temperature`, `topK` and `topP` are those of `Sampler.sample`. */
 export type GenerateOptions = Omit<SampleOptions, 'conditions' | 'guidance' | 'given'> & {
   /**
    * Conditions of the images, one after the other: what the conditioner's `encode` returns, or one
@@ -239,8 +239,8 @@ export class ImageGenerator {
   }
 
   /**
-   * Returns the negative log-likelihood of each token given the conditions and the tokens before it,
-   * in nats, in the order of the tokens.
+   * Returns the negative log-likelihood of each token given the conditions and the tokens before
+   * it, in nats, in the order of the tokens.
    * @param options  `conditions` as in {@link GenerateOptions}
    * @throws {ConfigError} for tokens of another grid
    * @throws {ShapeError}
