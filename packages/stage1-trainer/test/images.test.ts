@@ -55,5 +55,7 @@ it.each(['evaluation', 'preview'] as const)('checks the images of the %s at the 
   await expect(given(bytes(tinyImages(2)))).rejects.toThrow(
     `createTokenizerTrainer ${name}.images: expected images with`,
   );
-  await expect(given({ data: new Float32Array(0), shape: [0, 8, 8, 3] })).rejects.toThrow('expected at least one image');
+  await expect(given({ data: new Float32Array(0), shape: [0, 8, 8, 3] })).rejects.toThrow(
+    'expected at least one image',
+  );
 });
