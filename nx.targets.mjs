@@ -50,7 +50,7 @@ const exampleTargets = (name, _manifest, root) =>
 
 const toolTargets = (_name, manifest) => (manifest.scripts?.build ? { build: build(manifest) } : {});
 
-/** Checks types by the native compiler, which takes a second where the one of the build takes ten. */
+/** Checks types by the native compiler: a second where the compiler of the build takes ten. */
 function typecheckTargets(root, folder) {
   const configs = ['tsconfig.json', 'tsconfig.neutral.json'].filter((name) => existsSync(join(folder, name)));
   const commands = configs.map((name) => `node tools/types/node_modules/typescript/bin/tsc -p ${root}/${name}`);
