@@ -1,7 +1,7 @@
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import type { HostTensor } from '@vitvq/core';
-import { it } from '@vitvq/test-utils/node';
+import { it, killAfter } from '@vitvq/test-utils/node';
 import { afterEach, expect, vi } from 'vitest';
 import { openModel, writeModel } from '../src/index.js';
 
@@ -10,17 +10,6 @@ afterEach(() => vi.restoreAllMocks());
 const names = ['a', 'b', 'c'];
 const tensorsOf = (value: number): Map<string, HostTensor> =>
   new Map(names.map((name) => [name, { shape: [4], data: new Float32Array(4).fill(value) }]));
-
-/** Lets so many changes of the disk through; afterwards nothing changes, as in a killed process. */
-function killAfter(changes: number): void {
-  let left = changes;
-  for (const name of ['mkdir', 'open', 'rename', 'rm'] as const) {
-    const original = fs[name].bind(fs) as (...values: unknown[]) => Promise<never>;
-    vi.spyOn(fs, name).mockImplementation((...values: unknown[]) =>
-      left-- > 0 ? original(...values) : Promise.reject(new Error('killed')),
-    );
-  }
-}
 
 it.for([
   [1000, 1000],

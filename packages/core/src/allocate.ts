@@ -1,5 +1,6 @@
 import { formatShape, maximumSize } from './checks.js';
 import { ConfigError } from './errors.js';
+import { elementCount } from './host-arrays.js';
 
 /**
  * Returns the values that `make` makes for a tensor, unless no memory could hold them: sizes come
@@ -10,7 +11,7 @@ export function allocate<T>(shape: readonly number[], where: string, make: (size
   const refuse = (expected: string, cause?: unknown): never => {
     throw new ConfigError({ where, expected, got: formatShape(shape), fix: 'Choose smaller sizes.' }, { cause });
   };
-  const size = shape.reduce((product, axis) => product * axis, 1);
+  const size = elementCount(shape);
   if (!(size <= maximumSize)) return refuse(`a tensor of at most ${maximumSize} values`);
   try {
     return make(size);

@@ -12,11 +12,11 @@ export interface ImageRules {
   readonly allowNonFinite?: boolean;
 }
 
+const channelsFirstAdvice = 'The images seem to be [B, C, H, W]: transpose them to [B, H, W, C].';
+
 /** Returns the advice for images of a wrong shape `[B, H, W, C]`. */
 export function imageShapeAdvice(shape: readonly number[], channels: number): string {
-  return isChannelsFirst(shape, channels)
-    ? 'The images seem to be [B, C, H, W]: transpose them to [B, H, W, C].'
-    : 'Resize or crop the images to imageSize.';
+  return isChannelsFirst(shape, channels) ? channelsFirstAdvice : 'Resize or crop the images to imageSize.';
 }
 
 /**
@@ -43,7 +43,7 @@ export function assertImages(
       where,
       expected: 'images of shape [B, H, W, C]',
       got: formatShape(shape),
-      fix: 'The images seem to be [B, C, H, W]: transpose them to [B, H, W, C].',
+      fix: channelsFirstAdvice,
     });
   }
   assertValues(data, where, allowNonFinite);

@@ -1,5 +1,6 @@
 import { allocate } from './allocate.js';
 import { ConfigError } from './errors.js';
+import { elementCount } from './host-arrays.js';
 import type { HostTensor } from './module.js';
 import { randomUniform } from './random-draws.js';
 import type { RandomKey } from './random-key.js';
@@ -63,9 +64,5 @@ function fans(shape: readonly number[], where: string): { fanIn: number; fanOut:
   if (shape.length < 2) {
     throw new ConfigError({ where, expected: 'a weight of two or more axes', got: `shape [${shape.join(', ')}]` });
   }
-  return { fanIn: elements(shape.slice(0, -1)), fanOut: shape.at(-1)! };
-}
-
-function elements(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
+  return { fanIn: elementCount(shape.slice(0, -1)), fanOut: shape.at(-1)! };
 }

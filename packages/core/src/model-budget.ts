@@ -1,5 +1,6 @@
 import { formatShape } from './checks.js';
 import { ShapeError } from './errors.js';
+import { elementCount } from './host-arrays.js';
 
 /** An open file from which the weights of a model are about to be loaded. */
 export interface WeightsFile {
@@ -40,7 +41,7 @@ export class ModelBudget {
     const entries = weights?.entries ?? [];
     this.#weights = weights;
     this.#held = {
-      elements: entries.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
+      elements: entries.reduce((sum, { shape }) => sum + elementCount(shape), 0),
       variables: entries.length,
     };
   }
@@ -65,7 +66,7 @@ export class ModelBudget {
 
   /** Counts a variable of this shape before its memory is allocated. @throws {ShapeError} */
   takeVariable(shape: readonly number[]): void {
-    const elements = sizeOf(shape);
+    const elements = elementCount(shape);
     this.assertFits(
       { elements, variables: 1 },
       `a model with a tensor ${formatShape(shape)} besides what it has already`,
@@ -73,8 +74,4 @@ export class ModelBudget {
     this.#elements += elements;
     this.#variables++;
   }
-}
-
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
 }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { elementCount } from '@vitvq/core';
 
 const kernelName = 'UnsortedSegmentSum';
 
@@ -20,7 +21,7 @@ const sumSegments: tf.KernelFunc = ({ inputs, attrs, backend }) => {
   const values = memory.readSync(x.dataId) as Float32Array | Int32Array;
   const segments = memory.readSync(segmentIds.dataId) as Int32Array;
   const rest = x.shape.slice(segmentIds.shape.length);
-  const width = rest.reduce((product, side) => product * side, 1);
+  const width = elementCount(rest);
   const sums = x.dtype === 'int32' ? new Int32Array(numSegments * width) : new Float32Array(numSegments * width);
   segments.forEach((segment, row) => {
     if (segment < 0 || segment >= numSegments) return;

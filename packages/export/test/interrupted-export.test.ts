@@ -1,6 +1,6 @@
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
-import { it } from '@vitvq/test-utils/node';
+import { it, killAfter } from '@vitvq/test-utils/node';
 import { afterEach, expect, vi } from 'vitest';
 import { readExport } from '../src/index.js';
 import { writeExport } from '../src/internal/write-export.js';
@@ -23,17 +23,6 @@ async function write(folder: string, number: number): Promise<void> {
     },
     () => Promise.resolve(undefined),
   );
-}
-
-/** Lets so many changes of the disk through; afterwards nothing changes, as in a killed process. */
-function killAfter(changes: number): void {
-  let left = changes;
-  for (const name of ['mkdir', 'open', 'rename', 'rm'] as const) {
-    const original = fs[name].bind(fs) as (...values: unknown[]) => Promise<never>;
-    vi.spyOn(fs, name).mockImplementation((...values: unknown[]) =>
-      left-- > 0 ? original(...values) : Promise.reject(new Error('killed')),
-    );
-  }
 }
 
 it('an export that is killed leaves the old files or the new ones, with their manifest', async ({

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DataError, ShapeError } from '@vitvq/core';
 import { createFolder, namesIn } from './folder.js';
 import { isRunning, readHolder, thisHolder } from './holder.js';
-import { regularFileSize } from './regular-file.js';
+import { readText } from './read-file.js';
 import { systemReason } from './system-reason.js';
 import { removeTemporaryFiles, syncDirectory } from './write-atomically.js';
 import { writeJson } from './write-file.js';
@@ -129,8 +129,7 @@ async function readJournal(ready: string, isReplaced: (name: string) => boolean)
     new DataError({ where: file, expected: 'a list of files that are replaced', got }, { cause });
   try {
     if (!(await fs.lstat(ready)).isDirectory()) throw problem('one outside the folder');
-    if ((await regularFileSize(file, 'a list of files')) > maximumJournalBytes) throw problem('a longer one');
-    const { files, obsolete } = JSON.parse(await fs.readFile(file, 'utf8')) as Journal;
+    const { files, obsolete } = JSON.parse(await readText(file, 'a list of files', maximumJournalBytes)) as Journal;
     for (const name of [...files, ...obsolete]) {
       if (typeof name !== 'string' || !isPlain(name) || !isReplaced(name)) throw problem(JSON.stringify(name));
     }

@@ -9,7 +9,14 @@ import {
 } from '@vitvq/core';
 import type { Evaluation } from '@vitvq/evaluation';
 import type { VQTokenizer } from '@vitvq/tokenizer';
-import { Trainer, type IntervalOptions, type LossTerms, type PreviewSchedule, type RunOptions } from '@vitvq/training';
+import {
+  runOptionNames,
+  Trainer,
+  type IntervalOptions,
+  type LossTerms,
+  type PreviewSchedule,
+  type RunOptions,
+} from '@vitvq/training';
 import { tokenizerTrainingSchema, type TokenizerTrainingConfig } from './config.js';
 import type { TokenizerPreview } from './events.js';
 import type { AdversarialParts } from './internal/adversary.js';
@@ -55,12 +62,7 @@ export interface TokenizerTrainerOptions extends Omit<RunOptions<ImageBatch>, 'e
 }
 
 const tokenizerTrainerOptionNames: OptionTable<TokenizerTrainerOptions> = {
-  openBatches: 'required',
-  directory: 'optional',
-  checkpoint: 'optional',
-  best: 'optional',
-  tensorBoard: 'optional',
-  notes: 'optional',
+  ...runOptionNames,
   tokenizer: 'required',
   config: 'required',
   losses: 'optional',

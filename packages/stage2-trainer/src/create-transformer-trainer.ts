@@ -6,7 +6,14 @@ import {
   type OptionTable,
   type Tokenizer,
 } from '@vitvq/core';
-import { Trainer, type IntervalOptions, type LossTerms, type PreviewSchedule, type RunOptions } from '@vitvq/training';
+import {
+  runOptionNames,
+  Trainer,
+  type IntervalOptions,
+  type LossTerms,
+  type PreviewSchedule,
+  type RunOptions,
+} from '@vitvq/training';
 import type { AnyConditioner, AutoregressiveModel } from '@vitvq/transformers';
 import { transformerTrainingSchema, type TransformerTrainingConfig } from './config.js';
 import type { TransformerEvaluation, TransformerPreview } from './events.js';
@@ -50,12 +57,7 @@ export interface TransformerTrainerOptions extends Omit<RunOptions<ImageOrCodeBa
 }
 
 const transformerTrainerOptionNames: OptionTable<TransformerTrainerOptions> = {
-  openBatches: 'required',
-  directory: 'optional',
-  checkpoint: 'optional',
-  best: 'optional',
-  tensorBoard: 'optional',
-  notes: 'optional',
+  ...runOptionNames,
   model: 'required',
   config: 'required',
   losses: 'optional',

@@ -31,6 +31,7 @@ export { Trainer } from './trainer.js';
 export {
   type BestMetric,
   type RestoreOptions,
+  runOptionNames,
   type RunOptions,
   type TensorBoardOptions,
   type TrainerOptions,

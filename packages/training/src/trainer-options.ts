@@ -1,4 +1,4 @@
-import type { BatchSource } from '@vitvq/core';
+import type { BatchSource, OptionTable } from '@vitvq/core';
 import type { Duration } from './duration.js';
 import type { IntervalOptions } from './interval.js';
 import type { PreviewSchedule } from './preview-schedule.js';
@@ -58,6 +58,19 @@ export interface RunOptions<Batch> {
   /** JSON that checkpoints keep for whoever resumes. */
   readonly notes?: unknown;
 }
+
+/**
+ * Names of the options of a run, apart from `evaluation` and `preview`, to which each trainer adds
+ * what it measures and draws. For `checkOptions` of @vitvq/core.
+ */
+export const runOptionNames: OptionTable<Omit<RunOptions<never>, 'evaluation' | 'preview'>> = {
+  openBatches: 'required',
+  directory: 'optional',
+  checkpoint: 'optional',
+  best: 'optional',
+  tensorBoard: 'optional',
+  notes: 'optional',
+};
 
 /** Options of `Trainer`. */
 export interface TrainerOptions<Batch, Evaluation, Preview> extends RunOptions<Batch> {

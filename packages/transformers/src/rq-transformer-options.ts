@@ -1,9 +1,9 @@
 import { type OptionTable } from '@vitvq/core';
 import type { CausalTransformerOptions } from '@vitvq/layers';
+import { gptOptionNames } from './gpt-options.js';
 import type { SequenceEmbeddingOptions } from './internal/sequence-embedding.js';
 
-/** Blocks and heads of one of the two transformers.
- */
+/** Blocks and heads of one of the two transformers. */
 type StackSize = Pick<CausalTransformerOptions, 'depth' | 'numHeads'>;
 
 /**
@@ -20,21 +20,11 @@ export type RQTransformerOptions = SequenceEmbeddingOptions &
     readonly depth: StackSize;
   };
 
-/** Names of the options {@link RQTransformerOptions}. */
+const { depth: _depth, numHeads: _numHeads, ...sharedOptionNames } = gptOptionNames;
+
+/** Names of the options {@link RQTransformerOptions}: a GPT's, with a size for each stack. */
 export const rqTransformerOptionNames: OptionTable<RQTransformerOptions> = {
-  vocabSize: 'required',
-  grid: 'required',
-  conditionVocabSize: 'optional',
-  conditionLength: 'optional',
-  positions: 'optional',
-  key: 'required',
-  dim: 'required',
-  useAttentionBias: 'optional',
-  useTimeMixing: 'optional',
-  dropout: 'optional',
-  mlpDim: 'optional',
-  useMlpBias: 'optional',
-  activation: 'optional',
+  ...sharedOptionNames,
   codeDepth: 'required',
   spatial: 'required',
   depth: 'required',

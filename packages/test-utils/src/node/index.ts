@@ -1,1 +1,2 @@
+export { killAfter } from './kill-after.js';
 export { it } from './temporary-folder.js';
