@@ -4,8 +4,8 @@ import { EngineError } from '../errors.js';
 import { sizeOf, typedArray, type TypedArray } from '../ir/graph.js';
 import { buildProgram, type OnnxProgram } from './program.js';
 import type { ReplyMessage, Request, RequestMessage, RunReply, WorkerOptions } from './protocol.js';
-import { WorkerControl } from './worker-control.js';
-import { startWorker } from './worker-file.js';
+import { WorkerControl } from '../backend/worker-control.js';
+import { onnxWorker, startWorker } from '../backend/worker-file.js';
 
 type Reply = Extract<ReplyMessage, { value: unknown }>['value'];
 
@@ -31,7 +31,7 @@ export class OnnxBackend implements Backend {
   constructor({ threads }: { readonly threads: number }) {
     const options: WorkerOptions = { threads, control: this.#control.memory };
     process.once('exit', this.#waitUntilIdle);
-    this.#worker = startWorker({ workerData: options, name: 'vitvq-onnx' });
+    this.#worker = startWorker(onnxWorker, { workerData: options, name: 'vitvq-onnx' });
     this.#worker.on('message', (reply: ReplyMessage) => this.#settle(reply));
     this.#worker.on('error', (error) => this.#fail(error.message));
     this.#worker.on('exit', (code) => this.#fail(`exited with code ${code}`));

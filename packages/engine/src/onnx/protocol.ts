@@ -5,7 +5,7 @@
 import type { TensorType } from '../backend/backend.js';
 import type { TypedArray } from '../ir/graph.js';
 import type { KernelAttributes } from './in-place/kernel.js';
-import type { ControlMemory } from './worker-control.js';
+import type { ControlMemory } from '../backend/worker-control.js';
 
 /** Where an operand of an update comes from: a graph input or an output of the model. */
 export type OperandSource = { readonly input: number } | { readonly output: number };

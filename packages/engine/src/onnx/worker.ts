@@ -17,7 +17,7 @@ import {
   type RunReply,
   type WorkerOptions,
 } from './protocol.js';
-import { WorkerControl } from './worker-control.js';
+import { WorkerControl } from '../backend/worker-control.js';
 
 const port = parentPort!;
 const { threads, control: memory } = workerData as WorkerOptions;

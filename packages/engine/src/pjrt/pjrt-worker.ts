@@ -1,0 +1,198 @@
+/**
+ * The thread that owns a PJRT plug-in. Compiling, reading and waiting for a run block this thread,
+ * and the main thread stays free for timers, signals and data. All tensors on the engine live here.
+ */
+import { cpus } from 'node:os';
+import { statSync } from 'node:fs';
+import { workerData } from 'node:worker_threads';
+import { sizeOf } from '../ir/graph.js';
+import { smallBytes, type TensorType } from '../backend/backend.js';
+import { WorkerControl } from '../backend/worker-control.js';
+import type { RunReply, RunRequest } from '../backend/worker-protocol.js';
+import { serve, WorkerError } from '../backend/worker-server.js';
+import { DeviceTensor } from './device-tensor.js';
+import { ExecutableCache } from './executable-cache.js';
+import { PjrtApi } from './pjrt-api.js';
+import { compileOptions, PjrtClient } from './pjrt-client.js';
+import type { Parameter, PjrtFacts, PjrtLoadRequest, PjrtProgram, PjrtWorkerOptions } from './protocol.js';
+
+/** Compiled programs on disk take at most so much. */
+const cacheBytes = 2 ** 30;
+
+const { plugin, cacheFolder, control: memory } = workerData as PjrtWorkerOptions;
+const control = new WorkerControl(memory);
+const cache = cacheFolder === undefined ? undefined : new ExecutableCache(cacheFolder, cacheBytes);
+
+interface Program {
+  readonly definition: PjrtProgram;
+  readonly executable: bigint;
+  /** Values that stay the same, by the index of the graph input. */
+  readonly frozen: ReadonlyMap<number, DeviceTensor>;
+}
+
+const slots = new Map<number, DeviceTensor>();
+const programs = new Map<number, Program>();
+/** Reasons why programs could not be loaded, for runs that were requested before that was known. */
+const failures = new Map<number, string>();
+
+let started: PjrtClient | undefined;
+
+/** Returns the client, which is started at its first use, so that a failure is an answer. */
+function client(): PjrtClient {
+  started ??= new PjrtClient(new PjrtApi(plugin));
+  return started;
+}
+
+function tensorIn(slot: number): DeviceTensor {
+  const tensor = slots.get(slot);
+  if (!tensor) throw new Error(`tensor ${slot} was disposed of`);
+  return tensor;
+}
+
+/** Gives a slot another tensor, or none. */
+function setSlot(slot: number, tensor: DeviceTensor | undefined): void {
+  slots.get(slot)?.release();
+  if (tensor) slots.set(slot, tensor);
+  else slots.delete(slot);
+}
+
+/** Returns the key by which a compiled program is known on disk. */
+function keyOf(text: string): string {
+  const { api, platform, platformVersion } = client();
+  const { size, mtimeMs } = statSync(plugin);
+  const { major, minor } = api.version;
+  const runtime = [plugin, size, mtimeMs, major, minor, api.attributes(), platform, platformVersion].join('\n');
+  const machine = [process.platform, process.arch, cpus()[0]?.model, process.env['XLA_FLAGS']].join('\n');
+  const devices = client()
+    .devices()
+    .map(({ name }) => name)
+    .join('\n');
+  return ExecutableCache.key([text, compileOptions, runtime, machine, devices]);
+}
+
+/** Loads a program from disk, or compiles and stores it. */
+function executableOf(text: string): bigint {
+  if (!cache) return client().compile(text);
+  const key = keyOf(text);
+  const bytes = cache.read(key);
+  const known = bytes && client().deserialize(bytes);
+  if (known !== undefined) return known;
+  const executable = client().compile(text);
+  const serialized = client().serialize(executable);
+  if (serialized) cache.write(key, serialized);
+  return executable;
+}
+
+function load({ program, definition, frozen }: PjrtLoadRequest): void {
+  try {
+    const tensors = frozen.map(({ input, slot }) => [input, tensorIn(slot)] as const);
+    const executable = executableOf(definition.text);
+    for (const [, tensor] of tensors) tensor.retain();
+    programs.set(program, { definition, executable, frozen: new Map(tensors) });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    failures.set(program, `${definition.name} could not be loaded: ${reason}`);
+    throw new WorkerError({ got: failures.get(program)! });
+  }
+}
+
+function unload(id: number): void {
+  failures.delete(id);
+  const program = programs.get(id);
+  if (!program) return;
+  programs.delete(id);
+  for (const tensor of program.frozen.values()) tensor.release();
+  client().unload(program.executable);
+}
+
+function run(request: RunRequest): RunReply {
+  const program = programs.get(request.program);
+  if (!program) throw new Error(failures.get(request.program) ?? 'the program was disposed of');
+  const events: bigint[] = [];
+  const values: RunReply[number][] = [];
+  let failure: unknown;
+  try {
+    // The device works through the runs while this thread requests the next ones.
+    for (const results of request.results) {
+      if (control.isStopping) throw new Error('the process is about to end');
+      values.push(runOnce(program, request, results, events));
+    }
+  } catch (error) {
+    failure = error;
+  }
+  for (const event of events) {
+    try {
+      client().api.awaitEvent(event);
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  if (failure === undefined) return values;
+  for (const slot of request.results.flat()) setSlot(slot, undefined); // no request will read them
+  throw failure;
+}
+
+/**
+ * Begins a run, and to copy its small results into host memory.
+ * @param events  receives what must be over before the copies are read
+ */
+function runOnce(
+  { definition, executable, frozen }: Program,
+  request: RunRequest,
+  results: readonly number[],
+  events: bigint[],
+): RunReply[number] {
+  const { parameters, outputs, resultCount } = definition;
+  const tensors = parameters.map(({ input }) => frozen.get(input) ?? tensorIn(request.inputs[input]!));
+  const inputs = tensors.map((tensor, index) => tensor.bufferOf(parameters[index]!.shape));
+  const uses = new Map<bigint, number>();
+  for (const input of inputs) uses.set(input, (uses.get(input) ?? 0) + 1);
+  // Memory is given away where it is the state's alone.
+  const isGiven = ({ input, state }: Parameter, index: number): boolean =>
+    request.inputs[input] === request.states[state!] &&
+    !tensors[index]!.isShared &&
+    uses.get(inputs[index]!) === 1;
+  const kept = parameters.flatMap((parameter, index) =>
+    parameter.state === undefined || isGiven(parameter, index) ? [] : [index],
+  );
+  const { outputs: buffers, event } = client().execute(executable, inputs, { outputCount: outputs.length, kept });
+  events.push(event);
+  const written = buffers.map((buffer, index) => DeviceTensor.onDevice(client(), buffer, outputs[index]!));
+  written.forEach((tensor, index) => {
+    setSlot(index < resultCount ? results[index]! : request.states[index - resultCount]!, tensor);
+  });
+  return written.slice(0, resultCount).map((tensor, index) => {
+    if (bytesOf(outputs[index]!) > smallBytes) return undefined;
+    const { values, event: copied } = tensor.beginRead();
+    events.push(copied);
+    return values;
+  });
+}
+
+const bytesOf = ({ shape, dtype }: TensorType): number => sizeOf(shape) * (dtype === 'bool' ? 1 : 4);
+
+/** Frees everything: memory of a device is not freed by the end of a thread. */
+function end(): void {
+  for (const id of [...programs.keys()]) unload(id);
+  for (const slot of [...slots.keys()]) setSlot(slot, undefined);
+  started?.destroy();
+  started = undefined;
+}
+
+function describe(): PjrtFacts {
+  const { api, platform, platformVersion } = client();
+  const { major, minor } = api.version;
+  return { platform, platformVersion, apiVersion: `${major}.${minor}`, devices: client().devices() };
+}
+
+serve<PjrtLoadRequest>(control, {
+  upload: (slot, type, data) => setSlot(slot, DeviceTensor.onHost(client, data, type)),
+  copy: (from, to) => setSlot(to, tensorIn(from).copy()),
+  free: (slot) => setSlot(slot, undefined),
+  read: (slot) => tensorIn(slot).read(),
+  load,
+  unload,
+  run,
+  describe,
+  end,
+});
