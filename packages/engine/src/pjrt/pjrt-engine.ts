@@ -45,6 +45,8 @@ async function start(): Promise<PjrtBackend> {
     import('@vitvq/files'),
     import('node:path'),
   ]);
+  // XLA writes to the terminal by itself; what fails comes back as an error all the same.
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
   const backend = new PjrtBackend({ plugin: plugin.path, cacheFolder: join(defaultCacheDirectory(), 'pjrt') });
   try {
     await backend.describe();

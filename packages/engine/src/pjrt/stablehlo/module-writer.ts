@@ -113,29 +113,13 @@ export class ModuleWriter {
     return this.convert(`slice`, name, from, { shape, dtype: from.dtype }, ` [${ranges.join(', ')}]`);
   }
 
-  /** Writes a reduction of some axes by an operation of two scalars. */
-  reduce(
-    operation: string,
-    name: string,
-    from: TensorType,
-    { axes, initial }: { readonly axes: readonly number[]; readonly initial: number },
-  ): string {
-    const to = { shape: from.shape.filter((_, axis) => !axes.includes(axis)), dtype: from.dtype };
-    const scalar = { shape: [], dtype: from.dtype };
-    const types = `(${tensorType(from)}, ${tensorType(scalar)}) -> ${tensorType(to)}`;
-    const start = this.splat(initial, scalar);
-    return this.emit(
-      `stablehlo.reduce(${name} init: ${start}) applies stablehlo.${operation} across dimensions = [${axes.join(', ')}] : ${types}`,
-    );
-  }
-
   /**
    * Returns the region of an operation whose body is one function of two scalars.
    * @param body  lines that define `%result` from `%a` and `%b`
    */
-  region(dtype: DType, body: readonly string[], result: DType = dtype): string {
-    const [operand, type] = [tensorType({ shape: [], dtype }), tensorType({ shape: [], dtype: result })];
-    const head = `^bb0(%a: ${operand}, %b: ${operand}):`;
+  region(dtype: DType, body: readonly string[]): string {
+    const type = tensorType({ shape: [], dtype });
+    const head = `^bb0(%a: ${type}, %b: ${type}):`;
     return `({ ${[head, ...body, `stablehlo.return %result : ${type}`].join('\n      ')} })`;
   }
 }

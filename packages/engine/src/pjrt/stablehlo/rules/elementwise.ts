@@ -3,7 +3,7 @@
  * leaves a result open or defines another one than TensorFlow.js, the rule makes up for it.
  */
 import type { TensorType } from '../../../backend/backend.js';
-import type { BinaryName, UnaryName } from '../../../ir/graph.js';
+import { splatOf, type BinaryName, type UnaryName, type Value } from '../../../ir/graph.js';
 import type { OperationRules, Rule } from '../dialect.js';
 import { tensorType } from '../literals.js';
 import type { ModuleWriter } from '../module-writer.js';
@@ -42,6 +42,17 @@ const integersByZero =
     if (type.dtype !== 'int32') return computed;
     const zero = w.splat(0, type);
     return w.select(w.compare('EQ', w.of(b!), zero, type), zero, computed, type);
+  };
+
+/** XLA on a CPU passes over a NaN in the second operand of a maximum or minimum. */
+const extreme =
+  (name: 'maximum' | 'minimum'): Rule<'maximum' | 'minimum'> =>
+  (w, { operands, results }) => {
+    const type = results[0]!;
+    const [a, b] = (splatOf(operands[0]!) === undefined ? operands : [...operands].reverse()) as [Value, Value];
+    const computed = w.elementwise(name, [w.of(a), w.of(b)], type);
+    if (type.dtype !== 'float32' || splatOf(b) !== undefined) return computed;
+    return w.select(w.compare('NE', w.of(b), w.of(b), type), w.of(b), computed, type);
   };
 
 /** In JavaScript, 1 and -1 to an infinite power, and 1 to the power NaN, are NaN. */
@@ -116,8 +127,8 @@ export const elementwiseRules = {
   subtract: binary('subtract'),
   multiply: binary('multiply'),
   divide: integersByZero('divide'),
-  maximum: binary('maximum'),
-  minimum: binary('minimum'),
+  maximum: extreme('maximum'),
+  minimum: extreme('minimum'),
   power,
   remainder: integersByZero('remainder'),
   and: binary('and'),
