@@ -23,8 +23,8 @@ interface LoadedProgram {
 }
 
 /**
- * A backend whose runtime and buffers are in a worker thread: the main thread stays free for timers,
- * signals and data, whatever the runtime does. A subclass lowers programs.
+ * A backend whose runtime and buffers are in a worker thread: the main thread stays free for
+ * timers, signals and data, whatever the runtime does. A subclass lowers programs.
  */
 export abstract class WorkerBackend<Load extends LoadRequest> implements Backend {
   readonly #where: string;
@@ -45,12 +45,12 @@ export abstract class WorkerBackend<Load extends LoadRequest> implements Backend
    */
   readonly #waitUntilIdle = (): void => this.#control.stop();
 
-  constructor({ where, runtime, remedy, start }: WorkerOfBackend) {
-    this.#where = where;
-    this.#runtime = runtime;
-    this.#remedy = remedy;
+  constructor(worker: WorkerOfBackend) {
+    this.#where = worker.where;
+    this.#runtime = worker.runtime;
+    this.#remedy = worker.remedy;
     process.once('exit', this.#waitUntilIdle);
-    this.#worker = start(this.#control.memory);
+    this.#worker = worker.start(this.#control.memory);
     this.#worker.on('message', (reply: ReplyMessage) => this.#settle(reply));
     this.#worker.on('error', (error) => this.#fail(error.message));
     this.#worker.on('exit', (code) => this.#fail(`exited with code ${code}`));

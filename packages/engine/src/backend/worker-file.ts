@@ -33,9 +33,7 @@ function workerFile({ built }: WorkerProgram): string {
 /**
  * Returns why a worker cannot be started and what to do about it; undefined where its file exists.
  */
-export function missingWorkerFile(
-  program: WorkerProgram,
-): { readonly why: string; readonly fix: string } | undefined {
+export function missingWorkerFile(program: WorkerProgram): { readonly why: string; readonly fix: string } | undefined {
   const file = workerFile(program);
   if (isSource || existsSync(file)) return undefined;
   return {

@@ -28,7 +28,9 @@ export type WorkerRequest<Load extends LoadRequest> =
   | { readonly kind: 'free'; readonly slot: number }
   | { readonly kind: 'copy'; readonly from: number; readonly to: number }
   | { readonly kind: 'read'; readonly slot: number }
-  /** As `read`, for a main thread that waits without its event loop; `control[0]` is the outcome. */
+  /**
+   * As `read`, for a main thread that waits without its event loop; `control[0]` is the outcome.
+   */
   | { readonly kind: 'readInto'; readonly slot: number; readonly control: ControlMemory; readonly target: Uint8Array }
   | Load
   | { readonly kind: 'unload'; readonly program: number }

@@ -15,7 +15,7 @@ import type {
 /** Error of a worker that says more than what was found. */
 export class WorkerError extends Error {
   constructor(readonly facts: WorkerFailure) {
-    super(facts.got);
+    super(facts.expected === undefined ? facts.got : `expected ${facts.expected}, got ${facts.got}`);
   }
 }
 

@@ -1,8 +1,8 @@
 /**
  * The part of the PJRT C API that is used here, as facts of its public header (`pjrt_c_api.h` of
- * OpenXLA, version 0.114). A function has a place in the table of pointers that a plug-in gives, and
- * one argument: a struct whose fields, after `struct_size` and `extension_start`, are words of eight
- * bytes. New versions append functions and fields and move none.
+ * OpenXLA, version 0.114). A function has a place in the table of pointers that a plug-in gives,
+ * and one argument: a struct whose fields, after `struct_size` and `extension_start`, are words of
+ * eight bytes. New versions append functions and fields and move none.
  */
 
 /** The only major version. */

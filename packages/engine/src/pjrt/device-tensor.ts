@@ -4,8 +4,8 @@ import type { PjrtClient } from './pjrt-client.js';
 
 /**
  * A tensor that is in host memory until a program needs it, and then on the device. A reshape of
- * TensorFlow.js copies nothing, so that tensors of several shapes share one; the device has a buffer
- * for each shape that programs take.
+ * TensorFlow.js copies nothing, so that tensors of several shapes share one; the device has a
+ * buffer for each shape that programs take.
  */
 export class DeviceTensor {
   readonly #client: () => PjrtClient;

@@ -56,15 +56,15 @@ export class ExecutableCache {
   /** Stores bytes under a key, whole or not at all. */
   write(key: string, bytes: Uint8Array): void {
     if (bytes.length + checksumBytes > this.#maximumBytes) return;
-    const temporary = join(this.#folder, `${randomBytes(6).toString('hex')}.tmp`);
     try {
       // Compiled code is run: nobody else may put some there.
       mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+      this.#removeOldest(this.#maximumBytes - bytes.length - checksumBytes);
+      const temporary = join(this.#folder, `${randomBytes(6).toString('hex')}.tmp`);
       writeFileSync(temporary, Buffer.concat([sha256(key, bytes), bytes]), { flag: 'wx', mode: 0o600 });
       renameSync(temporary, this.#fileOf(key));
-      this.#removeOldest();
     } catch {
-      rmSync(temporary, { force: true });
+      // A full disk, for example. What is left of the file is removed by a later write.
     }
   }
 
@@ -72,7 +72,8 @@ export class ExecutableCache {
     return join(this.#folder, `${key}${extension}`);
   }
 
-  #removeOldest(): void {
+  /** Removes what killed processes have left, and the oldest files until the others fit. */
+  #removeOldest(maximumBytes: number): void {
     const files = readdirSync(this.#folder).flatMap((name) => {
       const path = join(this.#folder, name);
       const facts = statSync(path, { throwIfNoEntry: false });
@@ -84,7 +85,7 @@ export class ExecutableCache {
     const kept = files.filter(({ name }) => name.endsWith(extension)).sort((a, b) => a.used - b.used);
     let total = kept.reduce((sum, { size }) => sum + size, 0);
     for (const { path, size } of kept) {
-      if (total <= this.#maximumBytes) break;
+      if (total <= maximumBytes) break;
       rmSync(path, { force: true });
       total -= size;
     }

@@ -67,12 +67,12 @@ function layOut(order: readonly string[], fields: Readonly<Record<string, Word>>
 const wordAt = (memory: Buffer, index: number): bigint => memory.readBigUInt64LE(index * wordBytes);
 
 /** Copies memory of the plug-in. */
-export function bytesAt(address: bigint, count: number): Buffer {
+export function bytesAt(address: bigint | Buffer, count: number): Buffer {
   return count === 0 ? Buffer.alloc(0) : Buffer.from(new Uint8Array(koffi.view(address, count)));
 }
 
 /** Copies words of the plug-in's memory. */
-export function wordsAt(address: bigint, count: number): bigint[] {
+export function wordsAt(address: bigint | Buffer, count: number): bigint[] {
   const memory = bytesAt(address, count * wordBytes);
   return Array.from({ length: count }, (_, index) => wordAt(memory, index));
 }
@@ -93,11 +93,11 @@ export class PjrtApi {
 
   /**
    * Loads a plug-in, which stays in the process: its threads and registries outlive every client.
+   * @param table  the plug-in's table of functions. @default the one that the library gives
    * @throws {WorkerError} for a file that is no plug-in, and for a version whose table is another
    */
-  constructor(path: string) {
+  constructor(path: string, table: bigint | Buffer = loadTable(path)) {
     this.#path = path;
-    const table = loadTable(path);
     const [bytes, , , , version] = wordsAt(table, tableHeaderWords) as [bigint, bigint, bigint, bigint, bigint];
     this.version = { major: Number(version & 0xffffffffn), minor: Number(version >> 32n) };
     const { major, minor } = this.version;

@@ -24,7 +24,9 @@ export const compileOptions: Uint8Array = Uint8Array.of(0x1a, 4, 0x20, 1, 0x28, 
 
 const format = Buffer.from('mlir');
 
-/** A plug-in's runtime with its first device; objects of the plug-in are known by their addresses. */
+/**
+ * A plug-in's runtime with its first device. Objects of the plug-in are known by their addresses.
+ */
 export class PjrtClient {
   readonly api: PjrtApi;
   readonly platform: string;

@@ -9,8 +9,7 @@ const pluginFix =
 const koffiFix = 'npm install --ignore-scripts koffi@3.3.4';
 
 async function findPlugin(): Promise<FoundPlugin | undefined> {
-  const { findPlugin: find } = await import('./find-plugin.js');
-  return find();
+  return (await import('./find-plugin.js')).findPlugin();
 }
 
 async function probe(): Promise<Probe> {
@@ -40,14 +39,12 @@ async function start(): Promise<PjrtBackend> {
   if (!plugin) {
     throw new EngineError({ where: 'pjrt engine', expected: 'a PJRT plug-in', got: 'none', fix: pluginFix });
   }
-  const [{ PjrtBackend }, { defaultCacheDirectory }, { join }] = await Promise.all([
-    import('./pjrt-backend.js'),
-    import('@vitvq/files'),
-    import('node:path'),
-  ]);
+  const { PjrtBackend } = await import('./pjrt-backend.js');
+  const { defaultCacheDirectory } = await import('@vitvq/files');
+  const path = await import('node:path');
   // XLA writes to the terminal by itself; what fails comes back as an error all the same.
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
-  const backend = new PjrtBackend({ plugin: plugin.path, cacheFolder: join(defaultCacheDirectory(), 'pjrt') });
+  const backend = new PjrtBackend({ plugin: plugin.path, cacheFolder: path.join(defaultCacheDirectory(), 'pjrt') });
   try {
     await backend.describe();
     return backend;
@@ -66,7 +63,10 @@ export const pjrtEngine: EngineDefinition = {
     const backend = (running as PjrtBackend | undefined) ?? (await start());
     try {
       const { platform, platformVersion, apiVersion, devices } = await backend.describe();
-      const version = platformVersion.split('\n').filter((line) => line !== '').join(', ');
+      const version = platformVersion
+        .split('\n')
+        .filter((line) => line !== '')
+        .join(', ');
       return {
         versions: `${platform}, PJRT C API ${apiVersion}, ${version}`,
         devices: devices.map(({ name, memory }) => ({ name, ...memory })),

@@ -110,7 +110,7 @@ function run(request: RunRequest): RunReply {
   if (!program) throw new Error(failures.get(request.program) ?? 'the program was disposed of');
   const events: bigint[] = [];
   const values: RunReply[number][] = [];
-  let failure: unknown;
+  let failure: { readonly error: unknown } | undefined;
   try {
     // The device works through the runs while this thread requests the next ones.
     for (const results of request.results) {
@@ -118,18 +118,18 @@ function run(request: RunRequest): RunReply {
       values.push(runOnce(program, request, results, events));
     }
   } catch (error) {
-    failure = error;
+    failure = { error };
   }
   for (const event of events) {
     try {
       client().api.awaitEvent(event);
     } catch (error) {
-      failure ??= error;
+      failure ??= { error };
     }
   }
-  if (failure === undefined) return values;
+  if (!failure) return values;
   for (const slot of request.results.flat()) setSlot(slot, undefined); // no request will read them
-  throw failure;
+  throw failure.error;
 }
 
 /**
@@ -149,9 +149,7 @@ function runOnce(
   for (const input of inputs) uses.set(input, (uses.get(input) ?? 0) + 1);
   // Memory is given away where it is the state's alone.
   const isGiven = ({ input, state }: Parameter, index: number): boolean =>
-    request.inputs[input] === request.states[state!] &&
-    !tensors[index]!.isShared &&
-    uses.get(inputs[index]!) === 1;
+    request.inputs[input] === request.states[state!] && !tensors[index]!.isShared && uses.get(inputs[index]!) === 1;
   const kept = parameters.flatMap((parameter, index) =>
     parameter.state === undefined || isGiven(parameter, index) ? [] : [index],
   );

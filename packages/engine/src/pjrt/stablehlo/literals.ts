@@ -22,7 +22,9 @@ export function numberLiteral(value: number, dtype: DType): string {
   return `0x${hex(new Uint8Array(bits.buffer)).toUpperCase()}`;
 }
 
-/** Returns the values of a constant as MLIR writes them: a list of booleans, bytes of the others. */
+/**
+ * Returns the values of a constant as MLIR writes them: a list of booleans, bytes of the others.
+ */
 export function arrayLiteral(data: TypedArray, { shape, dtype }: TensorType): string {
   if (sizeOf(shape) === 0) return '';
   if (dtype === 'bool') return `[${Array.from(data, (value) => numberLiteral(value, dtype)).join(', ')}]`;

@@ -47,7 +47,7 @@ function range(w: ModuleWriter, name: string, type: TensorType, axis: number, [f
 }
 
 /**
- * Returns the first place of the extreme value. As a loop that keeps the best element so far does, a
+ * Returns the first place of the extreme value. As in a loop that keeps the best element so far, a
  * NaN at the first place stays the best, and any other is passed over.
  */
 const argReduce: Rule<'arg_reduce'> = (w, { attributes: { kind, axis }, operands, results }) => {
