@@ -30,8 +30,10 @@ export interface WorkerHandlers<Load extends LoadRequest> {
   load(request: Load): Promise<void> | void;
   unload(program: number): Promise<void> | void;
   run(request: RunRequest): Promise<RunReply> | RunReply;
-  describe(): unknown;
-  end(): Promise<void> | void;
+  /** Describes the runtime; a runtime that nobody asks has no description. */
+  describe?(): unknown;
+  /** Frees what does not end with the thread. */
+  end?(): void;
 }
 
 interface Answer {
@@ -76,9 +78,9 @@ async function answer<Load extends LoadRequest>(
       return { value, transfer: value.flat().flatMap((data) => (data ? [bufferOf(data)] : [])) };
     }
     case 'describe':
-      return { value: handlers.describe() };
+      return { value: handlers.describe?.() };
     case 'end':
-      await handlers.end();
+      handlers.end?.();
       return {};
   }
 }
