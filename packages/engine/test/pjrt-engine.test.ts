@@ -90,7 +90,7 @@ describe.skipIf(!plugin)('the pjrt engine', () => {
   it("gives the plug-in's message, and goes on", async () => {
     const backend = await startPjrt();
     const load = (backend as unknown as { load: (...values: unknown[]) => { ready: Promise<void> } }).load;
-    const definition = { name: 'broken', text: 'module {', parameters: [], outputs: [], resultCount: 0 };
+    const definition = { name: 'broken', text: 'module {', parameters: [], outputs: [], resultCount: 0, checks: [] };
     const { ready } = load.call(backend, { definition, frozen: [] }, { inputs: new Set(), results: [] });
     await expect(ready).rejects.toThrow(
       /pjrt engine: expected the plug-in to do its work, got broken could not be loaded: PJRT_Client_Compile: .+/,

@@ -13,6 +13,7 @@ describe('the StableHLO lowering', () => {
     const graph = b.finish([b.binary('add', x, y)]);
     expect(lowerToStableHlo(graph)).toEqual({
       parameters: [0, 2],
+      checks: [],
       text: `module @main attributes {mhlo.num_partitions = 1 : i32, mhlo.num_replicas = 1 : i32} {
   func.func public @main(%arg0: tensor<2x3xf32>, %arg1: tensor<3xf32>) -> (tensor<2x3xf32>) {
     %0 = stablehlo.broadcast_in_dim %arg1, dims = [1] : (tensor<3xf32>) -> tensor<2x3xf32>

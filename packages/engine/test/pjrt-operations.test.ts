@@ -5,6 +5,7 @@ import '@vitvq/test-utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compile } from '../src/compile.js';
 import { useEngine } from '../src/engines.js';
+import { EngineError } from '../src/errors.js';
 import { operationCases, uniform, type OperationCase } from './operations.js';
 import { plugin } from './pjrt-plugin.js';
 
@@ -177,14 +178,33 @@ describe.skipIf(!plugin)('every operation gives the same eagerly and compiled fo
     await expectSame((...operands) => [run(...operands)].flat(), inputs(), 1e-6);
   });
 
-  it('gives NaN for an index outside of what is gathered, and 0 where there is no NaN', async () => {
-    const gather = compile((x: tf.Tensor, indices: tf.Tensor1D) => tf.gather(x, indices, 1));
-    const indices = tf.tensor1d([0, -1, 2, 3], 'int32');
-    const floats = await gather(tf.tensor2d([[1, 2, 3]]), indices);
-    expect([...(await floats.data())]).toEqual([1, NaN, 3, NaN]);
-    const integers = await gather(tf.tensor2d([[1, 2, 3]], undefined, 'int32'), indices);
-    expect([...(await integers.data())]).toEqual([1, 0, 3, 0]);
+  it('refuses an index outside of what is gathered, and goes on', async () => {
+    const gather = compile(
+      (x: tf.Tensor, rows: tf.Tensor1D, column: tf.Tensor) => tf.gather(tf.gather(x, rows), column, 1),
+      { name: 'look up' },
+    );
+    const x = tf.tensor2d([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
+    const call = async (rows: number[], column: number): Promise<number[]> => [
+      ...(await (await gather(x, tf.tensor1d(rows, 'int32'), tf.scalar(column, 'int32'))).data()),
+    ];
+    expect(await call([1, 0], 2)).toEqual([6, 3]);
+    await expect(call([0, -1], 0)).rejects.toThrow(/got an index of a gather is not in \[0, 1\] in look up/);
+    await expect(call([2, 0], 0)).rejects.toThrow(/is not in \[0, 1\]/);
+    await expect(call([0, 1], 3)).rejects.toThrow(/is not in \[0, 2\]/);
+    expect(await call([0, 0], 0)).toEqual([1, 1]);
     gather.dispose();
+  });
+
+  it('leaves NaN where an index was outside, in a state too', async () => {
+    const state = tf.variable(tf.tensor1d([1, 2]));
+    const step = compile((indices: tf.Tensor1D) => state.assign(tf.gather(state, indices)));
+    await expect(step(tf.tensor1d([1, 2], 'int32'))).rejects.toThrow(EngineError);
+    expect([...(await state.data())]).toEqual([2, NaN]);
+    await step(tf.tensor1d([0, 0], 'int32'));
+    expect([...(await state.data())]).toEqual([2, 2]);
   });
 
   it('ranks NaN first, and equal values by their places', async () => {

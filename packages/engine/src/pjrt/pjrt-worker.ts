@@ -5,7 +5,7 @@
 import { cpus } from 'node:os';
 import { statSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
-import { sizeOf } from '../ir/graph.js';
+import { sizeOf, type TypedArray } from '../ir/graph.js';
 import { smallBytes, type TensorType } from '../backend/backend.js';
 import { WorkerControl } from '../backend/worker-control.js';
 import type { RunReply, RunRequest } from '../backend/worker-protocol.js';
@@ -105,17 +105,25 @@ function unload(id: number): void {
   client().unload(program.executable);
 }
 
+/** A run that was begun. */
+interface BegunRun {
+  /** Values of small results, which are there when all events are over. */
+  readonly values: RunReply[number];
+  /** Outcome of the checks, where there are any, and the tensor that it is read from. */
+  readonly outcome: { readonly values: TypedArray; readonly tensor: DeviceTensor } | undefined;
+}
+
 function run(request: RunRequest): RunReply {
   const program = programs.get(request.program);
   if (!program) throw new Error(failures.get(request.program) ?? 'the program was disposed of');
   const events: bigint[] = [];
-  const values: RunReply[number][] = [];
+  const runs: BegunRun[] = [];
   let failure: { readonly error: unknown } | undefined;
   try {
     // The device works through the runs while this thread requests the next ones.
     for (const results of request.results) {
       if (control.isStopping) throw new Error('the process is about to end');
-      values.push(runOnce(program, request, results, events));
+      runs.push(beginRun(program, request, results, events));
     }
   } catch (error) {
     failure = { error };
@@ -127,22 +135,26 @@ function run(request: RunRequest): RunReply {
       failure ??= { error };
     }
   }
-  if (!failure) return values;
+  for (const { outcome } of runs) outcome?.tensor.release();
+  const failedCheck = runs.map(({ outcome }) => outcome?.values[0] ?? 0).find((number) => number > 0);
+  if (!failure && failedCheck === undefined) return runs.map(({ values }) => values);
   for (const slot of request.results.flat()) setSlot(slot, undefined); // no request will read them
-  throw failure.error;
+  if (failure) throw failure.error;
+  const { name, checks } = program.definition;
+  throw new WorkerError({ expected: 'values that the operations take', got: `${checks[failedCheck! - 1]} in ${name}` });
 }
 
 /**
  * Begins a run, and to copy its small results into host memory.
  * @param events  receives what must be over before the copies are read
  */
-function runOnce(
+function beginRun(
   { definition, executable, frozen }: Program,
   request: RunRequest,
   results: readonly number[],
   events: bigint[],
-): RunReply[number] {
-  const { parameters, outputs, resultCount } = definition;
+): BegunRun {
+  const { parameters, outputs, resultCount, checks } = definition;
   const tensors = parameters.map(({ input }) => frozen.get(input) ?? tensorIn(request.inputs[input]!));
   const inputs = tensors.map((tensor, index) => tensor.bufferOf(parameters[index]!.shape));
   const uses = new Map<bigint, number>();
@@ -153,18 +165,24 @@ function runOnce(
   const kept = parameters.flatMap((parameter, index) =>
     parameter.state === undefined || isGiven(parameter, index) ? [] : [index],
   );
-  const { outputs: buffers, event } = client().execute(executable, inputs, { outputCount: outputs.length, kept });
+  const outputCount = outputs.length + (checks.length > 0 ? 1 : 0);
+  const { outputs: buffers, event } = client().execute(executable, inputs, { outputCount, kept });
   events.push(event);
-  const written = buffers.map((buffer, index) => DeviceTensor.onDevice(client(), buffer, outputs[index]!));
-  written.forEach((tensor, index) => {
-    setSlot(index < resultCount ? results[index]! : request.states[index - resultCount]!, tensor);
-  });
-  return written.slice(0, resultCount).map((tensor, index) => {
-    if (bytesOf(outputs[index]!) > smallBytes) return undefined;
+  const read = (tensor: DeviceTensor): TypedArray => {
     const { values, event: copied } = tensor.beginRead();
     events.push(copied);
     return values;
+  };
+  const written = outputs.map((type, index) => DeviceTensor.onDevice(client(), buffers[index]!, type));
+  written.forEach((tensor, index) => {
+    setSlot(index < resultCount ? results[index]! : request.states[index - resultCount]!, tensor);
   });
+  const values = written
+    .slice(0, resultCount)
+    .map((tensor, index) => (bytesOf(outputs[index]!) <= smallBytes ? read(tensor) : undefined));
+  if (checks.length === 0) return { values, outcome: undefined };
+  const tensor = DeviceTensor.onDevice(client(), buffers.at(-1)!, { shape: [], dtype: 'int32' });
+  return { values, outcome: { values: read(tensor), tensor } };
 }
 
 const bytesOf = ({ shape, dtype }: TensorType): number => sizeOf(shape) * (dtype === 'bool' ? 1 : 4);

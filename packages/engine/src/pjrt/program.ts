@@ -12,7 +12,7 @@ export function buildProgram({ name, graph: traced, resultCount, stateInputs }: 
     stateInputs.flatMap((input, state) => (input === undefined ? [] : [[input, state] as const])),
   );
   const aliases = new Map([...stateOf].map(([input, state]) => [input, resultCount + state]));
-  const { text, parameters } = lowerToStableHlo(graph, aliases);
+  const { text, parameters, checks } = lowerToStableHlo(graph, aliases);
   return {
     name,
     text,
@@ -22,5 +22,6 @@ export function buildProgram({ name, graph: traced, resultCount, stateInputs }: 
     }),
     outputs: graph.outputs.map(({ shape, dtype }) => ({ shape, dtype })),
     resultCount,
+    checks,
   };
 }

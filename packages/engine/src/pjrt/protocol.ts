@@ -12,7 +12,10 @@ export interface Parameter extends TensorType {
   readonly state: number | undefined;
 }
 
-/** How a module is called. Its outputs are the results, then the new values of the states. */
+/**
+ * How a module is called. Its outputs are the results, then the new values of the states, then the
+ * outcome of the checks where there are any.
+ */
 export interface PjrtProgram {
   readonly name: string;
   /** The module, in StableHLO's text form. */
@@ -20,6 +23,8 @@ export interface PjrtProgram {
   readonly parameters: readonly Parameter[];
   readonly outputs: readonly TensorType[];
   readonly resultCount: number;
+  /** What each check means; the outcome is 0 or the number of one that has failed, from 1. */
+  readonly checks: readonly string[];
 }
 
 /** Loads a program. */

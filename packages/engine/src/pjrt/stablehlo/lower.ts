@@ -33,6 +33,11 @@ export interface StableHloModule {
   readonly text: string;
   /** Indices of the graph inputs that are parameters of the module's function, in order. */
   readonly parameters: readonly number[];
+  /**
+   * What each check of the module means. Where there are any, the last output, after those of the
+   * graph, is an int32 scalar: 0, or the number of a check that has failed, from 1.
+   */
+  readonly checks: readonly string[];
 }
 
 /**
@@ -55,16 +60,22 @@ export function lowerToStableHlo(graph: Graph, aliases: ReadonlyMap<number, numb
     const names = [rule(writer, operation)].flat();
     operation.results.forEach((result, index) => writer.bind(result, names[index]!));
   }
-  const types = graph.outputs.map(tensorType).join(', ');
-  const outputs = graph.outputs.map((output) => writer.of(output)).join(', ');
+  const { checks } = writer;
+  const outcome = checks.length > 0 ? [{ name: writer.writeOutcome(), type: 'tensor<i32>' }] : [];
+  const returned = [
+    ...graph.outputs.map((output) => ({ name: writer.of(output), type: tensorType(output) })),
+    ...outcome,
+  ];
+  const types = returned.map(({ type }) => type).join(', ');
+  const outputs = returned.map(({ name }) => name).join(', ');
   const text = [
     'module @main attributes {mhlo.num_partitions = 1 : i32, mhlo.num_replicas = 1 : i32} {',
     `  func.func public @main(${declarations.join(', ')}) -> (${types}) {`,
     ...writer.lines.map((line) => `    ${line}`),
-    graph.outputs.length > 0 ? `    return ${outputs} : ${types}` : '    return',
+    returned.length > 0 ? `    return ${outputs} : ${types}` : '    return',
     '  }',
     '}',
     '',
   ].join('\n');
-  return { text, parameters };
+  return { text, parameters, checks };
 }

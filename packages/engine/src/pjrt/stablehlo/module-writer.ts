@@ -7,11 +7,34 @@ export class ModuleWriter {
   readonly #lines: string[] = [];
   readonly #names = new Map<Value, string>();
   readonly #constants = new Map<string, string>();
+  readonly #checks: { readonly isFailed: string; readonly message: string }[] = [];
   #next = 0;
 
   /** Lines that were written so far. */
   get lines(): readonly string[] {
     return this.#lines;
+  }
+
+  /** What each check means, in the order of {@link writeOutcome}. */
+  get checks(): readonly string[] {
+    return this.#checks.map(({ message }) => message);
+  }
+
+  /**
+   * Adds a check, since an operation cannot fail on a device.
+   * @param isFailed  name of a boolean scalar
+   */
+  check(isFailed: string, message: string): void {
+    this.#checks.push({ isFailed, message });
+  }
+
+  /** Writes an int32 scalar: 0, or the number of a check that has failed, from 1. */
+  writeOutcome(): string {
+    const type = { shape: [], dtype: 'int32' } as const;
+    return this.#checks.reduce(
+      (outcome, { isFailed }, index) => this.select(isFailed, this.scalar(index + 1, 'int32'), outcome, type),
+      this.scalar(0, 'int32'),
+    );
   }
 
   /** Gives a value a name. */
@@ -111,6 +134,24 @@ export class ModuleWriter {
     const ranges = start.map((first, axis) => `${first}:${limit[axis]!}:${strides[axis]!}`);
     const shape = start.map((first, axis) => Math.max(0, Math.ceil((limit[axis]! - first) / strides[axis]!)));
     return this.convert(`slice`, name, from, { shape, dtype: from.dtype }, ` [${ranges.join(', ')}]`);
+  }
+
+  /**
+   * Writes a reduction of some axes.
+   * @param body  an operation, or lines that define `%result` from `%a` and `%b`
+   */
+  reduce(
+    body: string | readonly string[],
+    name: string,
+    from: TensorType,
+    { axes, initial }: { readonly axes: readonly number[]; readonly initial: number },
+  ): string {
+    const scalar = tensorType({ shape: [], dtype: from.dtype });
+    const lines = typeof body === 'string' ? [`%result = stablehlo.${body} %a, %b : ${scalar}`] : body;
+    const to = { shape: from.shape.filter((_, axis) => !axes.includes(axis)), dtype: from.dtype };
+    return this.emit(
+      `"stablehlo.reduce"(${name}, ${this.scalar(initial, from.dtype)}) <{dimensions = array<i64: ${axes.join(', ')}>}> ${this.region(from.dtype, lines)} : (${tensorType(from)}, ${scalar}) -> ${tensorType(to)}`,
+    );
   }
 
   /**

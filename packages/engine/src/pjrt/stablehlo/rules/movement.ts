@@ -6,8 +6,8 @@ import { tensorType } from '../literals.js';
 const list = (numbers: readonly number[]): string => `[${numbers.join(', ')}]`;
 
 /**
- * An index outside of the axis gives NaN, so that a loss shows it; 0 and false where there is no
- * NaN. TensorFlow.js refuses such an index, which a compiled function cannot.
+ * An index outside of the axis fails a check. Its row is NaN (0 where there is no NaN), since
+ * StableHLO would take the nearest one.
  */
 const gather: Rule<'gather'> = (w, { attributes: { axis }, operands, results }) => {
   const [x, indices] = operands as [Value, Value];
@@ -37,6 +37,10 @@ const gather: Rule<'gather'> = (w, { attributes: { axis }, operands, results }) 
     ],
     conditions,
   );
+  const everywhere = indices.shape.map((_, index) => index);
+  const isOutside = w.elementwise('not', [isWithin], conditions);
+  const isFailed = rank === 0 ? isOutside : w.reduce('or', isOutside, conditions, { axes: everywhere, initial: 0 });
+  w.check(isFailed, `an index of a gather is not in [0, ${x.shape[axis]! - 1}]`);
   const all = { shape: y.shape, dtype: 'bool' } as const;
   const places = indices.shape.map((_, index) => axis + index);
   const missing = w.splat(y.dtype === 'float32' ? NaN : 0, y);

@@ -18,23 +18,17 @@ const reductions: Record<ReduceKind, { readonly operation: string; readonly neut
 /** Combines the elements along axes. The extreme values keep a NaN, wherever it stands. */
 function reduced(w: ModuleWriter, kind: ReduceKind, name: string, type: TensorType, axes: readonly number[]): string {
   const { operation, neutral } = reductions[kind];
-  const initial = w.scalar(neutral(type.dtype), type.dtype);
-  const scalar = tensorType({ shape: [], dtype: type.dtype });
-  const truth = tensorType({ shape: [], dtype: 'bool' });
-  const combined = `stablehlo.${operation} %a, %b : ${scalar}`;
-  // XLA on a CPU passes over a NaN in the second operand of a maximum or minimum.
+  const numbers = { axes, initial: neutral(type.dtype) };
   const isExtreme = (kind === 'max' || kind === 'min') && type.dtype === 'float32';
-  const body = isExtreme
-    ? [
-        `%extreme = ${combined}`,
-        `%isNaN = stablehlo.compare NE, %b, %b, FLOAT : (${scalar}, ${scalar}) -> ${truth}`,
-        `%result = stablehlo.select %isNaN, %b, %extreme : ${truth}, ${scalar}`,
-      ]
-    : [`%result = ${combined}`];
-  const to = { shape: type.shape.filter((_, axis) => !axes.includes(axis)), dtype: type.dtype };
-  return w.emit(
-    `"stablehlo.reduce"(${name}, ${initial}) <{dimensions = array<i64: ${axes.join(', ')}>}> ${w.region(type.dtype, body)} : (${tensorType(type)}, ${scalar}) -> ${tensorType(to)}`,
-  );
+  if (!isExtreme) return w.reduce(operation, name, type, numbers);
+  const [number, truth] = (['float32', 'bool'] as const).map((dtype) => tensorType({ shape: [], dtype }));
+  // XLA on a CPU passes over a NaN in the second operand of a maximum or minimum.
+  const body = [
+    `%extreme = stablehlo.${operation} %a, %b : ${number}`,
+    `%isNaN = stablehlo.compare NE, %b, %b, FLOAT : (${number}, ${number}) -> ${truth}`,
+    `%result = stablehlo.select %isNaN, %b, %extreme : ${truth}, ${number}`,
+  ];
+  return w.reduce(body, name, type, numbers);
 }
 
 /** Returns the range `from` to `to` of an axis. */
