@@ -8,6 +8,7 @@ import { compile } from '../src/compile.js';
 import { doctor, formatDoctorReport } from '../src/doctor.js';
 import { useEngine } from '../src/engines.js';
 import { EngineError } from '../src/errors.js';
+import { GraphBuilder } from '../src/ir/builder.js';
 import { plugin, startPjrt } from './pjrt-plugin.js';
 import { runProgram } from './run-program.js';
 
@@ -112,6 +113,25 @@ describe.skipIf(!plugin)('the pjrt engine', () => {
     await f(tf.fill<tf.Rank.R2>([300, 300], 0.01));
     clearInterval(timer);
     expect(ticks).toBeGreaterThan(3);
+  });
+
+  it('serves other requests while a run is under way', async () => {
+    const backend = await startPjrt();
+    const b = new GraphBuilder();
+    const x = b.input([400, 400], 'float32');
+    const axes = { lhsBatch: [], rhsBatch: [], lhsContract: [1], rhsContract: [0] };
+    let y = x;
+    for (let index = 0; index < 60; index++) y = b.unary('tanh', b.dotGeneral(y, x, axes));
+    const graph = b.finish([b.reduce('sum', y, [0, 1])]);
+    const executable = backend.prepare({ name: 'long', graph, resultCount: 1, stateInputs: [], frozen: new Map() });
+    await executable.ready;
+    const input = backend.upload(new Float32Array(160_000).fill(0.01), { shape: [400, 400], dtype: 'float32' });
+    const other = backend.upload(Float32Array.of(1), { shape: [1], dtype: 'float32' });
+    const order: string[] = [];
+    const { done } = backend.run(executable, [input], [], 3);
+    await Promise.all([done.then(() => order.push('run')), backend.read(other).then(() => order.push('read'))]);
+    expect(order).toEqual(['read', 'run']);
+    await backend.terminate();
   });
 
   describe('in a process', () => {

@@ -29,11 +29,14 @@ export interface WorkerHandlers<Load extends LoadRequest> {
   read(slot: number): TypedArray;
   load(request: Load): Promise<void> | void;
   unload(program: number): Promise<void> | void;
-  run(request: RunRequest): Promise<RunReply> | RunReply;
+  /** Begins runs at once, and settles when they are over. */
+  run(request: RunRequest): Promise<RunReply>;
+  /** Whether requests are served while runs that were begun before are not over. */
+  readonly overlapsRuns: boolean;
   /** Describes the runtime; a runtime that nobody asks has no description. */
   describe?(): unknown;
   /** Frees what does not end with the thread. */
-  end?(): void;
+  end?(): Promise<void>;
 }
 
 interface Answer {
@@ -80,7 +83,7 @@ async function answer<Load extends LoadRequest>(
     case 'describe':
       return { value: handlers.describe?.() };
     case 'end':
-      handlers.end?.();
+      await handlers.end?.();
       return {};
   }
 }
@@ -104,22 +107,27 @@ export function serve<Load extends LoadRequest>(control: WorkerControl, handlers
   const port = parentPort!;
   // A main thread that waits for an answer does not see that this thread dies.
   process.once('exit', () => control.setEnded());
+  let open = 0;
+  const reply = async ({ id, request }: RequestMessage<Load>): Promise<void> => {
+    // `busy` is set before `stop` is read: either the main thread sees `busy` or this thread sees
+    // `stop`.
+    control.setBusy(++open > 0);
+    try {
+      if (control.isStopping) return;
+      const { value, transfer = [] } = await answer(handlers, request);
+      port.postMessage({ id, value } satisfies ReplyMessage, transfer);
+    } catch (error) {
+      if (request.kind === 'readInto') settle(request.control, 2);
+      port.postMessage({ id, failure: failureOf(error) } satisfies ReplyMessage);
+    } finally {
+      control.setBusy(--open > 0);
+    }
+  };
   let queue = Promise.resolve();
-  port.on('message', ({ id, request }: RequestMessage<Load>) => {
-    queue = queue.then(async () => {
-      // `busy` is set before `stop` is read: either the main thread sees `busy` or this thread sees
-      // `stop`.
-      control.setBusy(true);
-      try {
-        if (control.isStopping) return;
-        const { value, transfer = [] } = await answer(handlers, request);
-        port.postMessage({ id, value } satisfies ReplyMessage, transfer);
-      } catch (error) {
-        if (request.kind === 'readInto') settle(request.control, 2);
-        port.postMessage({ id, failure: failureOf(error) } satisfies ReplyMessage);
-      } finally {
-        control.setBusy(false);
-      }
+  port.on('message', (message: RequestMessage<Load>) => {
+    queue = queue.then(() => {
+      const replied = reply(message);
+      return message.request.kind === 'run' && handlers.overlapsRuns ? undefined : replied;
     });
   });
 }

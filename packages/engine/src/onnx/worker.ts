@@ -152,4 +152,5 @@ serve<OnnxLoadRequest>(control, {
     programs.delete(program);
   },
   run,
+  overlapsRuns: false,
 });

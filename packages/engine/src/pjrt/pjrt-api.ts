@@ -85,6 +85,12 @@ export function callDeleter(deleter: bigint, object: bigint): void {
   if (deleter !== 0n) koffi.call(deleter, deleterType, object);
 }
 
+/** A call of a function of the plug-in in another thread. */
+type AsyncCall = (memory: Buffer, done: (failure: Error | null, result: unknown) => void) => void;
+
+/** Returns the address of the error that a function has returned; 0 for none. */
+const errorOf = (pointer: unknown): bigint => (pointer ? BigInt(koffi.address(pointer)) : 0n);
+
 /** A plug-in's table of functions, which is checked before the first call. */
 export class PjrtApi {
   readonly version: { readonly major: number; readonly minor: number };
@@ -127,13 +133,23 @@ export class PjrtApi {
     fields: Partial<Record<FieldOf<F>, Word>>,
   ): Readonly<Record<FieldOf<F>, bigint>> {
     const { memory, error } = this.#invoke(name, fields);
-    if (error !== 0n) throw new WorkerError({ got: `${name}: ${this.#takeMessage(error)}` });
+    this.#throwIfFailed(name, error);
     const order: readonly string[] = pjrtFunctions[name].fields;
     const entries = order.map((field, index) => [field, wordAt(memory, headerWords + index)] as const);
     return Object.fromEntries(entries) as Record<FieldOf<F>, bigint>;
   }
 
+  #throwIfFailed(name: PjrtFunctionName, error: bigint): void {
+    if (error !== 0n) throw new WorkerError({ got: `${name}: ${this.#takeMessage(error)}` });
+  }
+
   #invoke(name: PjrtFunctionName, fields: Readonly<Record<string, Word>>): { memory: Buffer; error: bigint } {
+    const memory = layOut(pjrtFunctions[name].fields, fields);
+    return { memory, error: errorOf(koffi.call(this.#addressOf(name), callType, memory)) };
+  }
+
+  /** Returns where a function lies. */
+  #addressOf(name: PjrtFunctionName): bigint {
     if (!this.has(name)) {
       throw new WorkerError({
         expected: `the plug-in to have the function ${name}`,
@@ -141,10 +157,7 @@ export class PjrtApi {
         fix: 'Install a newer plug-in.',
       });
     }
-    const { place, fields: order } = pjrtFunctions[name];
-    const memory = layOut(order, fields);
-    const pointer = koffi.call(this.#table[tableHeaderWords + place]!, callType, memory) as unknown;
-    return { memory, error: pointer ? BigInt(koffi.address(pointer)) : 0n };
+    return this.#table[tableHeaderWords + pjrtFunctions[name].place]!;
   }
 
   /** Returns the message of an error and frees the error. */
@@ -160,6 +173,24 @@ export class PjrtApi {
     if (event === 0n) return;
     try {
       this.call('PJRT_Event_Await', { event });
+    } finally {
+      this.call('PJRT_Event_Destroy', { event });
+    }
+  }
+
+  /**
+   * Settles when an event is over, and frees it. A thread of the process's pool waits meanwhile.
+   */
+  async whenOver(event: bigint): Promise<void> {
+    if (event === 0n) return;
+    const name = 'PJRT_Event_Await';
+    const call = koffi.decode(this.#addressOf(name), callType) as { async: AsyncCall };
+    const memory = layOut(pjrtFunctions[name].fields, { event });
+    try {
+      const result = await new Promise<unknown>((resolve, reject) => {
+        call.async(memory, (failure, value) => (failure ? reject(failure) : resolve(value)));
+      });
+      this.#throwIfFailed(name, errorOf(result));
     } finally {
       this.call('PJRT_Event_Destroy', { event });
     }

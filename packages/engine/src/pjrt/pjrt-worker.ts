@@ -96,7 +96,8 @@ function load({ program, definition, frozen }: PjrtLoadRequest): void {
   }
 }
 
-function unload(id: number): void {
+async function unload(id: number): Promise<void> {
+  await runsAreOver;
   failures.delete(id);
   const program = programs.get(id);
   if (!program) return;
@@ -113,7 +114,10 @@ interface BegunRun {
   readonly outcome: { readonly values: TypedArray; readonly tensor: DeviceTensor } | undefined;
 }
 
-function run(request: RunRequest): RunReply {
+/** Settles when all runs that were begun are over. */
+let runsAreOver = Promise.resolve();
+
+async function run(request: RunRequest): Promise<RunReply> {
   const program = programs.get(request.program);
   if (!program) throw new Error(failures.get(request.program) ?? 'the program was disposed of');
   const events: bigint[] = [];
@@ -128,13 +132,17 @@ function run(request: RunRequest): RunReply {
   } catch (error) {
     failure = { error };
   }
-  for (const event of events) {
-    try {
-      client().api.awaitEvent(event);
-    } catch (error) {
-      failure ??= { error };
+  // Runs are over in their order, so that one thread of the pool is enough to wait for all of them.
+  runsAreOver = runsAreOver.then(async () => {
+    for (const event of events) {
+      try {
+        await client().api.whenOver(event);
+      } catch (error) {
+        failure ??= { error };
+      }
     }
-  }
+  });
+  await runsAreOver;
   for (const { outcome } of runs) outcome?.tensor.release();
   const failedCheck = runs.map(({ outcome }) => outcome?.values[0] ?? 0).find((number) => number > 0);
   if (!failure && failedCheck === undefined) return runs.map(({ values }) => values);
@@ -188,8 +196,9 @@ function beginRun(
 const bytesOf = ({ shape, dtype }: TensorType): number => sizeOf(shape) * (dtype === 'bool' ? 1 : 4);
 
 /** Frees everything: memory of a device is not freed by the end of a thread. */
-function end(): void {
-  for (const id of [...programs.keys()]) unload(id);
+async function end(): Promise<void> {
+  await runsAreOver;
+  for (const id of [...programs.keys()]) await unload(id);
   for (const slot of [...slots.keys()]) setSlot(slot, undefined);
   started?.destroy();
   started = undefined;
@@ -209,6 +218,7 @@ serve<PjrtLoadRequest>(control, {
   load,
   unload,
   run,
+  overlapsRuns: true,
   describe,
   end,
 });
