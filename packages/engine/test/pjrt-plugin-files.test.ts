@@ -28,6 +28,10 @@ describe('findPlugin', () => {
     expect(findPlugin(environment)).toEqual({ path: '/some/libpjrt_cpu.so', isNamed: true, isCpu: true });
   });
 
+  it('takes a path from the working directory', () => {
+    expect(findPlugin({ VITVQ_PJRT_PLUGIN: 'plugin.so' })?.path).toBe(join(process.cwd(), 'plugin.so'));
+  });
+
   it.each([
     ['CUDA', cuda, false],
     ['ROCm', ['jax_plugins', 'xla_rocm10', 'xla_rocm_plugin.so'], false],

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { basename, delimiter, dirname, join } from 'node:path';
+import { basename, delimiter, dirname, join, resolve } from 'node:path';
 
 /** Variable that names the file of a plug-in. */
 export const pluginVariable = 'VITVQ_PJRT_PLUGIN';
@@ -72,7 +72,7 @@ function pluginsIn(packages: string): string[] {
  */
 export function findPlugin(environment: Environment = process.env): FoundPlugin | undefined {
   const named = environment[pluginVariable];
-  if (named) return { path: named, isNamed: true, isCpu: isForCpu(named) };
+  if (named) return { path: resolve(named), isNamed: true, isCpu: isForCpu(named) };
   const folders = new Set(prefixes(environment).flatMap(packageFoldersOf));
   const found = [...folders].flatMap(pluginsIn).map((path) => ({ path, isNamed: false, isCpu: isForCpu(path) }));
   return found.find(({ isCpu }) => !isCpu) ?? found[0];
