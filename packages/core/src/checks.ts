@@ -1,4 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
+import { assertMembers } from './check-options.js';
 import { ConfigError, ShapeError } from './errors.js';
 
 /** A size that must match, or a letter of the shape legend, which stands for any size. */
@@ -13,6 +14,7 @@ export function formatShape(shape: readonly ExpectedDimension[]): string {
  * Throws unless `tensor` has the expected shape. A letter matches any size, and the same letter
  * matches the same size everywhere.
  * @throws {ShapeError}
+ * @throws {ConfigError} for what is no tensor
  */
 export function assertShape(
   tensor: Pick<Tensor, 'shape'>,
@@ -20,6 +22,7 @@ export function assertShape(
   where: string,
   fix?: string,
 ): void {
+  assertMembers(tensor, ['shape'], 'a tensor', where);
   const bound = new Map<string, number>();
   const fits =
     tensor.shape.length === expected.length &&

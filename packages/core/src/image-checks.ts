@@ -47,15 +47,23 @@ export function assertImages(
     const got = `${data.length} values for ${formatShape(shape)}`;
     throw new ShapeError({ where, expected: 'the values of one image or more, of shape [B, H, W, C]', got });
   }
-  if ([1, 3, 4].some((channels) => isChannelsFirst(shape, channels)) && shape[3]! > 4) {
-    throw new ShapeError({
-      where,
-      expected: 'images of shape [B, H, W, C]',
-      got: formatShape(shape),
-      fix: channelsFirstAdvice,
-    });
-  }
+  assertChannelsLast(shape, where);
   assertImageValues(data, elementCount(shape.slice(1)), where, rules);
+}
+
+/**
+ * Throws for a shape of images whose channels seem to come first, of whatever number of channels.
+ * @throws {ShapeError}
+ */
+export function assertChannelsLast(shape: readonly number[], where: string): void {
+  const seemsChannelsFirst = [1, 3, 4].some((channels) => isChannelsFirst(shape, channels)) && shape[3]! > 4;
+  if (!seemsChannelsFirst) return;
+  throw new ShapeError({
+    where,
+    expected: 'images of shape [B, H, W, C]',
+    got: formatShape(shape),
+    fix: channelsFirstAdvice,
+  });
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   checkOptions,
   foldIn,
   formatShape,
+  imageShapeAdvice,
   normalInitializer,
   prefixReferenceWeights,
   type OptionTable,
@@ -128,14 +129,17 @@ export class PatchDiscriminator extends Module implements Discriminator {
   }
 
   /**
-   * Returns for images `[B, H, W, C]` the logits `[B, H', W', 1]`, one for each patch.
+   * Returns for images `[B, H, W, C]` in [0, 1] the logits `[B, H', W', 1]`, one for each patch;
+   * values are not checked, because compiled code cannot look at them.
    * @param options  `training`: whether batch statistics are used, which move the running
    *   statistics, and whether a first batch sets the scales of `ActNorm`. True by default, because
    *   whoever trains a GAN calls this method through the `Discriminator` contract
    * @throws {ShapeError} when the images have other channels or are too small for one patch
    */
   logits(images: tf.Tensor4D, { training }: NormalizeOptions = { training: true }): tf.Tensor4D {
-    assertShape(images, ['B', 'H', 'W', this.inChannels], 'PatchDiscriminator.logits');
+    const { inChannels } = this;
+    const advice = imageShapeAdvice(images.shape, inChannels, `This discriminator is for ${inChannels} channels.`);
+    assertShape(images, ['B', 'H', 'W', inChannels], 'PatchDiscriminator.logits', advice);
     const smallest = this.#smallestSide();
     if (Math.min(images.shape[1], images.shape[2]) < smallest) {
       throw new ShapeError({

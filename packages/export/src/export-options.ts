@@ -1,3 +1,4 @@
+import type { OptionTable } from '@vitvq/core';
 import type { ExportReport } from './export-report.js';
 import type { ExportManifest } from './manifest.js';
 import type { VerifyOptions } from './verify-export.js';
@@ -19,6 +20,13 @@ export interface ExportOptions {
    */
   readonly verify?: VerifyOptions | false;
 }
+
+/** Names of {@link ExportOptions}. */
+export const exportOptionNames: OptionTable<ExportOptions> = {
+  weights: 'optional',
+  metadata: 'optional',
+  verify: 'optional',
+};
 
 /** Manifest and report of an export. */
 export interface ExportResult {

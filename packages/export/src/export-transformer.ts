@@ -1,14 +1,14 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { ConfigError } from '@vitvq/core';
+import { assertMembers, checkOptions, ConfigError } from '@vitvq/core';
 import { exportOnnx, type OnnxInput } from '@vitvq/engine/onnx-export';
 import type { AnyConditioner, AutoregressiveModel } from '@vitvq/transformers';
-import type { ExportOptions, ExportResult } from './export-options.js';
+import { exportOptionNames, type ExportOptions, type ExportResult } from './export-options.js';
 import { assertPassed } from './internal/assert-passed.js';
 import { partMetadata } from './internal/part-metadata.js';
 import { decodeStepFunction, predictFunction, prefillFunction } from './internal/sampling-functions.js';
 import { writeExport } from './internal/write-export.js';
 import type { ExportedCondition, ExportedGraph, ExportedTransformer } from './manifest.js';
-import { verifyExport } from './verify-export.js';
+import { verifyExport, verifyOptionNames } from './verify-export.js';
 
 /**
  * Writes `prefill.onnx` and `decode-step.onnx`, with which any program samples token by token (and
@@ -16,7 +16,7 @@ import { verifyExport } from './verify-export.js';
  * cache goes in and out of a step as plain tensors with room for every position. The files of a
  * tokenizer in the same folder stay. Choosing tokens (temperature, top-k, guidance) is up to the
  * program; for guidance, conditions and null conditions are rows of one batch.
- * @throws {ConfigError} when the conditioner is not the model's, or the folder holds a tokenizer of
+ * @throws {ConfigError} for wrong options, and when the conditioner is not the model's, or the folder holds a tokenizer of
  *   other tokens
  * @throws {ExportError} when the files do not compute what the model computes; such files are
  *   removed
@@ -25,8 +25,13 @@ export async function exportTransformer(
   model: AutoregressiveModel,
   conditioner: AnyConditioner,
   folder: string,
-  { weights = 'float32', metadata = {}, verify = {} }: ExportOptions = {},
+  options: ExportOptions = {},
 ): Promise<ExportResult> {
+  const where = 'exportTransformer';
+  const { weights = 'float32', metadata = {}, verify = {} } = checkOptions(options, exportOptionNames, where);
+  if (verify !== false) checkOptions(verify, verifyOptionNames, `${where}, verify`);
+  assertMembers(model, ['grid', 'vocabSize', 'codeDepth', 'logits', 'namedVariables'], 'the model', where);
+  assertMembers(conditioner, ['length', 'description'], 'the conditioner', where);
   const { grid, vocabSize, codeDepth } = model;
   const condition = conditionOf(model, conditioner);
   const own = 'embed' in conditioner ? [...conditioner.namedVariables()] : [];

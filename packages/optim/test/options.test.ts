@@ -1,8 +1,10 @@
 import { testOptions } from '@vitvq/test-utils';
+import * as tf from '@tensorflow/tfjs-core';
 import {
   Adafactor,
   Adam,
   AdamW,
+  applyGradients,
   EMA,
   exponentialDecaySchedule,
   referenceWarmupLinearSchedule,
@@ -14,6 +16,16 @@ testOptions({
   Adafactor: { create: (options) => new Adafactor([], options), option: 'beta1', isOptional: true },
   Adam: { create: (options) => new Adam([], options), option: 'epsilon', isOptional: true },
   AdamW: { create: (options) => new AdamW([], options), option: 'beta2', isOptional: true },
+  'AdamW, group': { create: (group) => new AdamW([group]), option: 'weightDecay' },
+  applyGradients: {
+    create: (options) => applyGradients({ optimizer: {} as never }, new Map(), tf.scalar(0), options),
+    option: 'alsoFinite',
+    isOptional: true,
+  },
+  'applyGradients, update': {
+    create: (update) => applyGradients(update, new Map(), tf.scalar(0)),
+    option: 'clipNorm',
+  },
   EMA: { create: (options) => new EMA(new Map(), options), option: 'decay', isOptional: true },
   exponentialDecaySchedule: { create: (options) => exponentialDecaySchedule(options), option: 'rate' },
   warmupCosineSchedule: { create: (options) => warmupCosineSchedule(options), option: 'warmupSteps' },

@@ -126,7 +126,7 @@ describe('tokenizerReport', () => {
       advice: [{ text: 'Lower codeDim.' }, { text: 'Try <more> codes.' }],
     };
     const page = await readFile(
-      await writeReport(join(folder, 'advice'), tokenizerReport({ ...facts, codebookReport })),
+      await writeReport(join(folder, 'advice'), tokenizerReport({ ...facts, codebookReports: [codebookReport] })),
       'utf8',
     );
     expectBalanced(page);
@@ -138,7 +138,7 @@ describe('tokenizerReport', () => {
     ]) {
       expect(page).toContain(text);
     }
-    const [, , , codebook] = tokenizerReport({ ...facts, codebookReport: { advice: [] } }).sections;
+    const [, , , codebook] = tokenizerReport({ ...facts, codebookReports: [{ advice: [] }] }).sections;
     expect(JSON.stringify(codebook)).not.toContain('Closest');
   });
 

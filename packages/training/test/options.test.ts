@@ -1,8 +1,71 @@
+import '@tensorflow/tfjs';
+import { DataError } from '@vitvq/core';
 import { testOptions } from '@vitvq/test-utils';
-import { Learner, Trainer, TrainStep } from '../src/index.js';
+import { afterAll } from 'vitest';
+import {
+  abortOnSignals,
+  gradientStep,
+  isPreviewDue,
+  Learner,
+  learningRateAt,
+  readTrainedWeights,
+  readTrainingLog,
+  Trainer,
+  TrainStep,
+  type TrainerOptions,
+} from '../src/index.js';
+import { Sum } from './sum-task.js';
+
+/** Creates a trainer that has no data to train on. */
+function create(options: Partial<TrainerOptions<number, object, object>> = {}): Trainer<number, object, object> {
+  const openBatches = (): never => {
+    throw new DataError({ where: 'test', expected: 'data', got: 'none' });
+  };
+  return new Trainer<number, object, object>({ task: new Sum(), duration: { steps: 1 }, openBatches, ...options });
+}
+
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const listeners = new Map(signals.map((name) => [name, process.listeners(name)]));
+afterAll(() => {
+  for (const [name, before] of listeners) {
+    for (const listener of process.listeners(name)) if (!before.includes(listener)) process.off(name, listener);
+  }
+});
 
 testOptions({
-  Trainer: { create: (options) => new Trainer(options), option: 'openBatches' },
+  abortOnSignals: { create: (options) => abortOnSignals(options), option: 'reason', isOptional: true },
+  gradientStep: { create: (options) => gradientStep(() => ({}) as never, options), option: 'clipNorm' },
+  isPreviewDue: { create: (schedule) => isPreviewDue(1, schedule), option: 'everySteps', isOptional: true },
   Learner: { create: (options) => new Learner(options), option: 'learningRate' },
+  learningRateAt: { create: (config) => learningRateAt(config), option: 'warmup' },
+  readTrainedWeights: {
+    create: (options) => readTrainedWeights('nowhere', { kind: 'sum', part: 'sum' }, options),
+    option: 'which',
+    isOptional: true,
+  },
+  'readTrainedWeights, place': { create: (place) => readTrainedWeights('nowhere', place), option: 'emaPrefix' },
+  readTrainingLog: {
+    create: (options) => readTrainingLog('nowhere', options),
+    option: 'maximumEntries',
+    isOptional: true,
+  },
+  Trainer: { create: (options) => new Trainer(options), option: 'openBatches' },
+  'Trainer, best': { create: (best) => create({ best }), option: 'metric', isOptional: true },
+  'Trainer, checkpoint': { create: (checkpoint) => create({ checkpoint }), option: 'everySteps', isOptional: true },
+  'Trainer, evaluation': { create: (evaluation) => create({ evaluation }), option: 'everySeconds', isOptional: true },
+  'Trainer, nonFinite': { create: (nonFinite) => create({ nonFinite }), option: 'maximumInRow', isOptional: true },
+  'Trainer, preview': { create: (preview) => create({ preview }), option: 'steps', isOptional: true },
+  'Trainer, tensorBoard': { create: (tensorBoard) => create({ tensorBoard }), option: 'histograms', isOptional: true },
+  'Trainer.restore': {
+    create: (options) => create().restore('nowhere', options),
+    option: 'allowChanges',
+    isOptional: true,
+  },
+  'Trainer.resume': {
+    create: (options) => create().resume('nowhere', options),
+    option: 'allowChanges',
+    isOptional: true,
+  },
+  'Trainer.run': { create: (options) => create().run(options), option: 'signal', isOptional: true },
   TrainStep: { create: (options) => new TrainStep(options), option: 'accumulate' },
 });
