@@ -11,22 +11,19 @@ import type { Evaluation } from './evaluator.js';
  * @throws {ConfigError} when the evaluation is that of another quantizer
  */
 export async function codebookReports(
-  quantizer: Pick<Quantizer, 'codebook'>,
+  quantizer: Pick<Quantizer, 'codeDepth' | 'codebook'>,
   evaluation: Pick<Evaluation, 'codebook' | 'levels'>,
 ): Promise<CodebookReport[]> {
   const where = 'codebookReports';
+  assertMembers(quantizer, ['codeDepth'], 'the quantizer', where);
   assertMembers(evaluation, ['codebook', 'levels'], 'the evaluation', where);
   const { codebook, levels } = evaluation;
+  if (levels.length !== quantizer.codeDepth) {
+    const expected = `the evaluation of a quantizer with ${quantizer.codeDepth} codes a token`;
+    throw new ConfigError({ where, expected, got: `one of ${levels.length}` });
+  }
   const tables = quantizer.codebook?.tables ?? [];
   const uses = tables.length === 1 ? [codebook] : levels;
-  if (tables.length > 0 && tables.length !== uses.length) {
-    const expected = `an evaluation of the quantizer, which has ${tables.length} tables of codes`;
-    throw new ConfigError({
-      where,
-      expected,
-      got: `one of ${levels.length} ${levels.length === 1 ? 'level' : 'levels'}`,
-    });
-  }
   const reports: CodebookReport[] = [];
   for (const [index, use] of uses.entries()) {
     const table = tables[index];

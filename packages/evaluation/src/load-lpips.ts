@@ -29,6 +29,8 @@ export interface LPIPSDownload {
 /** Path of a safetensors file, or where to download one. */
 export type LPIPSWeightSource = string | LPIPSDownload;
 
+const lpipsOptionNames: OptionTable<LPIPSOptions> = { channels: 'optional' };
+
 const lpipsDownloadNames: OptionTable<LPIPSDownload> = {
   url: 'required',
   sha256: 'required',
@@ -73,11 +75,11 @@ export async function loadLPIPS(
   sources: LPIPSWeightSource | readonly LPIPSWeightSource[],
   options: LPIPSOptions = {},
 ): Promise<LPIPS> {
-  // First, because it checks the options.
+  checkOptions(options, lpipsOptionNames, 'loadLPIPS');
+  const files: string[] = [];
+  for (const source of listOf(sources)) files.push(typeof source === 'string' ? source : await fetchWeights(source));
   const lpips = new LPIPS(options);
   try {
-    const files: string[] = [];
-    for (const source of listOf(sources)) files.push(typeof source === 'string' ? source : await fetchWeights(source));
     lpips.loadVariables(await readWeights(files, lpips));
     return lpips;
   } catch (error) {
@@ -87,12 +89,11 @@ export async function loadLPIPS(
 }
 
 /** @throws {ConfigError} for what is neither a path nor a download */
-function listOf(sources: LPIPSWeightSource | readonly LPIPSWeightSource[]): readonly LPIPSWeightSource[] {
-  const list: readonly LPIPSWeightSource[] = Array.isArray(sources)
-    ? (sources as readonly LPIPSWeightSource[])
-    : [sources as LPIPSWeightSource];
-  for (const source of list)
+function listOf(sources: LPIPSWeightSource | readonly LPIPSWeightSource[]): LPIPSWeightSource[] {
+  const list = [sources].flat() as LPIPSWeightSource[];
+  for (const source of list) {
     if (typeof source !== 'string') checkOptions(source, lpipsDownloadNames, 'loadLPIPS, sources');
+  }
   return list;
 }
 

@@ -51,7 +51,11 @@ export function gradientStep<Inputs extends readonly unknown[]>(
   gradientsOf: (...inputs: Inputs) => LossGradients,
   options: GradientStepOptions,
 ): (learningRate: tf.Scalar, ...inputs: Inputs) => GradientStepResult {
-  const { optimizer, clipNorm = null, state = [] } = checkOptions(options, gradientStepOptionNames, 'gradientStep');
+  const {
+    optimizer,
+    clipNorm = null,
+    state = [],
+  } = checkOptions(options, gradientStepOptionNames, 'gradientStep', { allowOthers: true });
   if (clipNorm !== null) assertInRange(clipNorm, 'clipNorm', 'gradientStep', Number.MIN_VALUE);
   const kept = [...state];
   return (learningRate, ...inputs) =>
