@@ -1,5 +1,13 @@
 import { expect, it } from 'vitest';
-import { assertBatch, assertImages, assertImageValues, ConfigError, DataError, imageShapeAdvice, ShapeError } from '../src/index.js';
+import {
+  assertBatch,
+  assertImages,
+  assertImageValues,
+  ConfigError,
+  DataError,
+  imageShapeAdvice,
+  ShapeError,
+} from '../src/index.js';
 
 const images = (fill: number | readonly number[], shape = [2, 4, 4, 3]) => {
   const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
@@ -43,7 +51,9 @@ it('names the first image that is wrong, by its position in the source where tha
   expect(() => check({ data, shape }, { allowNonFinite: true, indices: Int32Array.of(40, 7, 12) })).toThrow(
     'got values from 0.5 to 255, first in image 12. Bytes become images',
   );
-  expect(() => assertImageValues(data, 96, 'here')).toThrow('here: expected images with values in [0, 1], got NaN in image 0.');
+  expect(() => assertImageValues(data, 96, 'here')).toThrow(
+    'here: expected images with values in [0, 1], got NaN in image 0.',
+  );
 });
 
 it.each([[[2, 3, 8, 8]], [[2, 1, 8, 8]]])('says of %j that channels come first', (shape) => {

@@ -3,10 +3,10 @@ import { codebookReport, type CodebookReport } from '@vitvq/quantizers';
 import type { Evaluation } from './evaluator.js';
 
 /**
- * Returns `codebookReport` of @vitvq/quantizers for the codes of a tokenizer, as an evaluation found
- * them in use: one report for a table of codes, whether one level or several use it, and one for
- * each level of a residual quantizer whose levels have codes of their own. Where codes are fixed,
- * nothing is said of codes that are alike.
+ * Returns `codebookReport` of @vitvq/quantizers for the codes of a tokenizer, as an evaluation
+ * found them in use: one report for a table of codes, whether one level or several use it, and one
+ * for each level of a residual quantizer whose levels have codes of their own. Where codes are
+ * fixed, nothing is said of codes that are alike.
  * @param quantizer  of the tokenizer that was evaluated
  * @throws {ConfigError} when the evaluation is that of another quantizer
  */

@@ -90,7 +90,7 @@ export async function loadLPIPS(
 
 /** @throws {ConfigError} for what is neither a path nor a download */
 function listOf(sources: LPIPSWeightSource | readonly LPIPSWeightSource[]): LPIPSWeightSource[] {
-  const list = [sources].flat() as LPIPSWeightSource[];
+  const list = [sources].flat();
   for (const source of list) {
     if (typeof source !== 'string') checkOptions(source, lpipsDownloadNames, 'loadLPIPS, sources');
   }
