@@ -123,7 +123,7 @@ export async function reportOf(context: StageContext, outcome: Outcome, engine: 
       await generatedSection(context, outcome),
       await tokenizerReconstructions(context),
       await tokenizerTraining(context, outcome),
-      codebookSection(outcome.tokenizer.result.codes),
+      ...(tokenizer.result.codes ? [codebookSection(tokenizer.result.codes)] : []),
       await transformerSection(context, outcome),
       blocksSection(context, outcome),
       timeSection(outcome),

@@ -40,13 +40,15 @@ export const tokenizerSchema = z.strictObject({
    */
   codebookUsage: z.number(),
   codebookPerplexity: z.number(),
-  /** Options of `codebookSection`. */
-  codes: z.strictObject({
-    images: z.int(),
-    codebook: usageSchema,
-    levels: z.array(usageSchema),
-    reports: z.array(z.strictObject({ advice: z.array(z.strictObject({ text: z.string() })) })),
-  }),
+  /** Options of `codebookSection`; runs from before it was shown have none. */
+  codes: z
+    .strictObject({
+      images: z.int(),
+      codebook: usageSchema,
+      levels: z.array(usageSchema),
+      reports: z.array(z.strictObject({ advice: z.array(z.strictObject({ text: z.string() })) })),
+    })
+    .optional(),
 });
 export type TokenizerResult = z.output<typeof tokenizerSchema>;
 
