@@ -168,6 +168,8 @@ export class PatchDiscriminator extends Module implements Discriminator {
 export function patchDiscriminatorReferenceWeights(
   options: Omit<PatchDiscriminatorOptions, 'key'> = {},
 ): ReferenceWeight[] {
+  const { key: _key, ...names } = patchDiscriminatorOptionNames;
+  checkOptions(options, names, 'patchDiscriminatorReferenceWeights', { allowOthers: true });
   const { input, blocks, output } = plan(options);
   const normalization = options.normalization === 'act-norm' ? actNormReferenceWeights() : batchNormReferenceWeights();
   return [

@@ -219,6 +219,8 @@ export class StyleDiscriminator extends Module implements Discriminator {
  * left out: they follow from the options.
  */
 export function styleDiscriminatorReferenceWeights(options: Omit<StyleDiscriminatorOptions, 'key'>): ReferenceWeight[] {
+  const { key: _key, ...names } = styleDiscriminatorOptionNames;
+  checkOptions(options, names, 'styleDiscriminatorReferenceWeights', { allowOthers: true });
   const { sides, channelsAt, grid } = plan(options);
   return [
     ...prefixReferenceWeights(convLayerReferenceWeights(), 'input', 'blocks.0'),

@@ -1,11 +1,14 @@
 import { testOptions } from '@vitvq/test-utils';
 import {
   ConvLayer,
+  convLayerReferenceWeights,
   createDiscriminator,
   PatchDiscriminator,
+  patchDiscriminatorReferenceWeights,
   StyleBlock,
   StyleDiscriminator,
   styleDiscriminatorChannels,
+  styleDiscriminatorReferenceWeights,
 } from '../src/index.js';
 
 testOptions({
@@ -17,6 +20,20 @@ testOptions({
     create: (options) => styleDiscriminatorChannels(options),
     option: 'multiplier',
     isOptional: true,
+  },
+  convLayerReferenceWeights: {
+    create: (options) => convLayerReferenceWeights(options),
+    option: 'activate',
+    isOptional: true,
+  },
+  patchDiscriminatorReferenceWeights: {
+    create: (options) => patchDiscriminatorReferenceWeights(options),
+    option: 'depth',
+    isOptional: true,
+  },
+  styleDiscriminatorReferenceWeights: {
+    create: (options) => styleDiscriminatorReferenceWeights(options),
+    option: 'size',
   },
   createDiscriminator: { create: (options) => createDiscriminator({ kind: 'patch' }, options), option: 'key' },
 });

@@ -12,8 +12,22 @@ import {
   warmupLinearSchedule,
 } from '../src/index.js';
 
+/** Returns an optimizer of one variable. */
+const one = (Kind: typeof Adam | typeof Adafactor) =>
+  new Kind([{ variables: new Map([['x', tf.variable(tf.scalar(1))]]) }]);
+
 testOptions({
   Adafactor: { create: (options) => new Adafactor([], options), option: 'beta1', isOptional: true },
+  'Adam.apply': {
+    create: (options) => one(Adam).apply(new Map([['x', tf.scalar(1)]]), tf.scalar(0), options),
+    option: 'gradientScale',
+    isOptional: true,
+  },
+  'Adafactor.apply': {
+    create: (options) => one(Adafactor).apply(new Map([['x', tf.scalar(1)]]), tf.scalar(0), options),
+    option: 'gradientScale',
+    isOptional: true,
+  },
   Adam: { create: (options) => new Adam([], options), option: 'epsilon', isOptional: true },
   AdamW: { create: (options) => new AdamW([], options), option: 'beta2', isOptional: true },
   'AdamW, group': { create: (group) => new AdamW([group]), option: 'weightDecay' },
