@@ -195,7 +195,7 @@ describe('createTokenizerGradients', () => {
       expect(() => compute(images, { adversarialFactor: factor })).toThrow(
         'createTokenizerGradients, adversarialFactor: expected shape []',
       );
-      const misspelt = { adverserialFactor: tf.scalar(1) } as never;
+      const misspelt = { adverserialFactor: factor } as never;
       expect(() => compute(images, misspelt)).toThrow(
         'createTokenizerGradients, controls: expected options that exist, got unknown option "adverserialFactor"',
       );
