@@ -1,4 +1,4 @@
-import { checkOptions, DataError, type HostTensor, type OptionTable } from '@vitvq/core';
+import { checkOptions, ConfigError, DataError, type HostTensor, type OptionTable } from '@vitvq/core';
 import { InputFile } from '@vitvq/files';
 import { elementBytes, toHostData } from './dtypes.js';
 import { AllowedNames } from './internal/pickle/names.js';
@@ -79,6 +79,10 @@ export async function openPyTorchCheckpoint(
   options: PyTorchCheckpointOptions = {},
 ): Promise<PyTorchCheckpoint> {
   const { part, ignore } = checkOptions(options, pyTorchCheckpointOptionNames, 'openPyTorchCheckpoint');
+  if (ignore !== undefined && !Array.isArray(ignore)) {
+    const expected = 'ignore to be a list of names';
+    throw new ConfigError({ where: 'openPyTorchCheckpoint', expected, got: JSON.stringify(ignore) });
+  }
   const input = await InputFile.open(file, 'a checkpoint of PyTorch');
   try {
     const format = await formatOf(input);

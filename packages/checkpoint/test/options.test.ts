@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { testOptions } from '@vitvq/test-utils';
+import { expect, it } from 'vitest';
 import {
   encodeSafetensors,
   fetchModel,
@@ -57,4 +58,10 @@ testOptions({
     option: 'dtypeOf',
     isOptional: true,
   },
+});
+
+it('openPyTorchCheckpoint refuses a name where a list of names is wanted', async () => {
+  await expect(openPyTorchCheckpoint(nowhere, { ignore: 'a.B' as never })).rejects.toThrow(
+    'openPyTorchCheckpoint: expected ignore to be a list of names, got "a.B".',
+  );
 });

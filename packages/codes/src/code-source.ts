@@ -1,5 +1,6 @@
 import {
   assertInteger,
+  assertOneOf,
   checkOptions,
   ConfigError,
   foldIn,
@@ -115,6 +116,7 @@ export class CodeSource {
     checkOptions(options, codeBatchOptionNames, where);
     const { batchSize, shuffle = false, key, lastBatch = 'drop', epochs = Infinity, startAt = 0 } = options;
     assertInteger(batchSize, 'batchSize', where);
+    assertOneOf(lastBatch, ['drop', 'pad'], 'lastBatch', where);
     assertInteger(startAt, 'startAt', where, 0, Number.MAX_SAFE_INTEGER);
     if (epochs !== Infinity) assertInteger(epochs, 'epochs', where);
     if (shuffle && !key) {

@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { assertMembers } from './check-options.js';
 import { ConfigError, ShapeError } from './errors.js';
+import { nearestName } from './nearest-name.js';
 
 /** A size that must match, or a letter of the shape legend, which stands for any size. */
 export type ExpectedDimension = number | string;
@@ -66,6 +67,21 @@ export function assertInRange(value: number, name: string, where: string, minimu
     const range = maximum === Infinity ? `at least ${minimum}` : `within [${minimum}, ${maximum}]`;
     throw new ConfigError({ where, expected: `${name} to be a finite number ${range}`, got: String(value) });
   }
+}
+
+/**
+ * Throws unless `value` is one of a few texts, such as those that an option can have.
+ * @throws {ConfigError} naming all of them, and the one that was probably meant
+ */
+export function assertOneOf(value: unknown, texts: readonly string[], name: string, where: string): void {
+  if ((texts as readonly unknown[]).includes(value)) return;
+  const meant = typeof value === 'string' ? nearestName(value, texts) : undefined;
+  const got = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  throw new ConfigError({
+    where,
+    expected: `${name} to be one of ${texts.join(', ')}`,
+    got: meant === undefined ? got : `${got} (did you mean "${meant}"?)`,
+  });
 }
 
 /** Height and width; a single number stands for a square. */

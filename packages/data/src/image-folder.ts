@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { basename, join, resolve } from 'node:path';
 import {
   assertInteger,
+  assertOneOf,
   checkOptions,
   DataError,
   toSize2D,
@@ -85,6 +86,7 @@ export async function openImageFolder(directory: string, options: ImageFolderOpt
     onSkip,
     ...decodeOptions
   } = checkOptions(options, imageFolderOptionNames, where);
+  assertOneOf(check, ['header', 'pixels', 'none'], 'check', where);
   const minimum = toSize2D(minimumSize);
   for (const size of minimum) assertInteger(size, 'minimumSize', where);
   const decoding = completeDecoding(decodeOptions, where);

@@ -1,15 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
-  Module,
-  ShapeError,
   assertInteger,
+  assertOneOf,
   assertShape,
   checkOptions,
   foldIn,
   formatShape,
   imageShapeAdvice,
+  Module,
   normalInitializer,
   prefixReferenceWeights,
+  ShapeError,
   type OptionTable,
 } from '@vitvq/core';
 import type { Discriminator, RandomKey, ReferenceWeight } from '@vitvq/core';
@@ -74,6 +75,7 @@ function plan({
   assertInteger(inChannels, 'inChannels', 'PatchDiscriminator');
   assertInteger(baseChannels, 'baseChannels', 'PatchDiscriminator');
   assertInteger(depth, 'depth', 'PatchDiscriminator');
+  assertOneOf(normalization, ['batch-norm', 'act-norm'], 'normalization', 'PatchDiscriminator');
   const width = (layer: number): number => baseChannels * Math.min(2 ** layer, 8);
   return {
     input: { inChannels, outChannels: baseChannels, stride: 2, useBias: true },

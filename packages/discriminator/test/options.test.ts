@@ -1,4 +1,6 @@
+import { randomKey } from '@vitvq/core';
 import { testOptions } from '@vitvq/test-utils';
+import { expect, it } from 'vitest';
 import {
   ConvLayer,
   convLayerReferenceWeights,
@@ -36,4 +38,10 @@ testOptions({
     option: 'size',
   },
   createDiscriminator: { create: (options) => createDiscriminator({ kind: 'patch' }, options), option: 'key' },
+});
+
+it('PatchDiscriminator refuses a text that normalization cannot be', () => {
+  expect(() => new PatchDiscriminator({ normalization: 'batchnorm' as never, key: randomKey(1) })).toThrow(
+    'normalization to be one of batch-norm, act-norm, got "batchnorm" (did you mean "batch-norm"?).',
+  );
 });

@@ -1,14 +1,14 @@
 import type { Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
-import { assertMembers, checkOptions } from '@vitvq/core';
+import { assertMembers } from '@vitvq/core';
 import { exportOnnx } from '@vitvq/engine/onnx-export';
 import { ExportError } from './errors.js';
-import { exportOptionNames, type ExportOptions, type ExportResult } from './export-options.js';
+import { completeExportOptions, type ExportOptions, type ExportResult } from './export-options.js';
 import type { ExportableTokenizer } from './exportable-tokenizer.js';
 import { assertPassed } from './internal/assert-passed.js';
 import { partMetadata } from './internal/part-metadata.js';
 import { writeExport } from './internal/write-export.js';
 import type { ExportedImage } from './manifest.js';
-import { verifyExport, verifyOptionNames } from './verify-export.js';
+import { verifyExport } from './verify-export.js';
 
 /**
  * Writes `encoder.onnx` (images to tokens) and `decoder.onnx` (tokens to images), which use
@@ -24,8 +24,7 @@ export async function exportTokenizer(
   options: ExportOptions = {},
 ): Promise<ExportResult> {
   const where = 'exportTokenizer';
-  const { weights = 'float32', metadata = {}, verify = {} } = checkOptions(options, exportOptionNames, where);
-  if (verify !== false) checkOptions(verify, verifyOptionNames, `${where}, verify`);
+  const { weights, metadata, verify } = completeExportOptions(options, where);
   const members = ['grid', 'vocabSize', 'quantizer', 'encode', 'decode', 'namedVariables'];
   assertMembers(tokenizer, members, 'the tokenizer', where);
   const { vocabSize, grid } = tokenizer;

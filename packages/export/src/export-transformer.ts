@@ -1,14 +1,14 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { assertMembers, checkOptions, ConfigError } from '@vitvq/core';
+import { assertMembers, ConfigError } from '@vitvq/core';
 import { exportOnnx, type OnnxInput } from '@vitvq/engine/onnx-export';
 import type { AnyConditioner, AutoregressiveModel } from '@vitvq/transformers';
-import { exportOptionNames, type ExportOptions, type ExportResult } from './export-options.js';
+import { completeExportOptions, type ExportOptions, type ExportResult } from './export-options.js';
 import { assertPassed } from './internal/assert-passed.js';
 import { partMetadata } from './internal/part-metadata.js';
 import { decodeStepFunction, predictFunction, prefillFunction } from './internal/sampling-functions.js';
 import { writeExport } from './internal/write-export.js';
 import type { ExportedCondition, ExportedGraph, ExportedTransformer } from './manifest.js';
-import { verifyExport, verifyOptionNames } from './verify-export.js';
+import { verifyExport } from './verify-export.js';
 
 /**
  * Writes `prefill.onnx` and `decode-step.onnx`, with which any program samples token by token (and
@@ -28,8 +28,7 @@ export async function exportTransformer(
   options: ExportOptions = {},
 ): Promise<ExportResult> {
   const where = 'exportTransformer';
-  const { weights = 'float32', metadata = {}, verify = {} } = checkOptions(options, exportOptionNames, where);
-  if (verify !== false) checkOptions(verify, verifyOptionNames, `${where}, verify`);
+  const { weights, metadata, verify } = completeExportOptions(options, where);
   assertMembers(model, ['grid', 'vocabSize', 'codeDepth', 'logits', 'namedVariables'], 'the model', where);
   assertMembers(conditioner, ['length', 'description'], 'the conditioner', where);
   const { grid, vocabSize, codeDepth } = model;

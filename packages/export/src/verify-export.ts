@@ -1,6 +1,7 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import {
   assertImages,
+  assertOneOf,
   assertShape,
   checkOptions,
   ConfigError,
@@ -87,6 +88,11 @@ export async function verifyExport(
 ): Promise<ExportReport> {
   checkOptions(originals, originalNames, 'verifyExport, originals');
   checkOptions(options, verifyOptionNames, 'verifyExport');
+  const { runtimes: wanted } = options;
+  if (wanted !== undefined && !Array.isArray(wanted)) {
+    throw new ConfigError({ where: 'verifyExport', expected: 'runtimes to be a list', got: JSON.stringify(wanted) });
+  }
+  for (const runtime of wanted ?? []) assertOneOf(runtime, ['node', 'web'], 'runtimes', 'verifyExport');
   const manifest = await readExport(folder);
   const { seed = 0, images, tolerance, equalTokens } = options;
   const runtimes = options.runtimes ?? ((await isInstalled('web')) ? ['node', 'web'] : ['node']);

@@ -1,4 +1,5 @@
 import { testOptions } from '@vitvq/test-utils';
+import { expect, it } from 'vitest';
 import { exportTokenizer, exportTransformer, verifyExport } from '../src/index.js';
 
 // Nothing is exported: what the options are for comes after them.
@@ -35,4 +36,13 @@ testOptions({
     option: 'tokenizer',
     isOptional: true,
   },
+});
+
+it('refuses types and runtimes that there are not', async () => {
+  await expect(exportTokenizer(none, 'nowhere', { weights: 'float61' as never })).rejects.toThrow(
+    'exportTokenizer: expected weights to be one of float32, float16, got "float61".',
+  );
+  const runIn = (runtimes: unknown) => verifyExport('nowhere', {}, { runtimes: runtimes as never });
+  await expect(runIn('node')).rejects.toThrow('verifyExport: expected runtimes to be a list, got "node".');
+  await expect(runIn(['browser'])).rejects.toThrow('runtimes to be one of node, web, got "browser".');
 });

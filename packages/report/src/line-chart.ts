@@ -1,4 +1,4 @@
-import { checkOptions, ConfigError, mean, type OptionTable } from '@vitvq/core';
+import { assertOneOf, checkOptions, ConfigError, mean, type OptionTable } from '@vitvq/core';
 import type { Mark, Spec } from 'vega';
 import { chartFrameOptionNames, type ChartFrame } from './chart-frame.js';
 import { horizontalAxis, verticalAxis } from './internal/axes.js';
@@ -51,6 +51,7 @@ const maximumPoints = 240;
 export async function lineChart(options: LineChartOptions): Promise<string> {
   checkOptions(options, lineChartOptionNames, 'lineChart', { allowOthers: true });
   const { series, xLabel, scale = 'linear' } = options;
+  assertOneOf(scale, ['linear', 'log'], 'scale', 'lineChart');
   if (!canDraw(options)) {
     throw new ConfigError({
       where: 'lineChart',

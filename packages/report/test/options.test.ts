@@ -1,4 +1,5 @@
 import { testOptions } from '@vitvq/test-utils';
+import { expect, it } from 'vitest';
 import {
   codebookSection,
   codeColors,
@@ -48,4 +49,14 @@ testOptions({
   tokenMapsSection: { create: (options) => tokenMapsSection(options), option: 'codeDepth' },
   trainingSection: { create: (options) => trainingSection(options), option: 'training' },
   writeReport: { create: (options) => writeReport('nowhere', options), option: 'sections' },
+});
+
+it('charts refuse scales and colours that there are not', async () => {
+  const chart = { title: 'x', xLabel: 'x', yLabel: 'y', series: [{ name: 'x', points: [[0, 1]] as const }] };
+  await expect(lineChart({ ...chart, scale: 'logarithmic' as never })).rejects.toThrow(
+    'scale to be one of linear, log',
+  );
+  await expect(lineChart({ ...chart, palette: 'drak' as never })).rejects.toThrow(
+    'lineChart: expected palette to be one of light, dark, page, got "drak"',
+  );
 });

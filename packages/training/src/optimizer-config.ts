@@ -10,7 +10,7 @@ import {
   type Optimizer,
   type ParameterGroup,
 } from '@vitvq/optim';
-import { assertMembers, ConfigError } from '@vitvq/core';
+import { assertMembers, assertOneOf } from '@vitvq/core';
 import { z } from 'zod';
 
 /** Weight decay of an optimizer. */
@@ -107,13 +107,8 @@ const optimizerKinds: {
 export function createOptimizer(named: ReadonlyMap<string, Variable>, config: ResolvedOptimizerConfig): Optimizer {
   const where = 'createOptimizer';
   assertMembers(config, ['kind', 'weightDecay', 'decay'], 'the config', where);
-  for (const [name, value, known] of [
-    ['kind', config.kind, optimizerKinds],
-    ['decay', config.decay, decayRules],
-  ] as const) {
-    if (Object.hasOwn(known, value)) continue;
-    throw new ConfigError({ where, expected: `${name} to be one of ${Object.keys(known).join(', ')}`, got: value });
-  }
+  assertOneOf(config.kind, Object.keys(optimizerKinds), 'kind', where);
+  assertOneOf(config.decay, Object.keys(decayRules), 'decay', where);
   const groups = decayGroups(named, config.weightDecay, decayRules[config.decay]);
   // TypeScript does not see that the row of a kind takes the configs of that kind.
   const create = optimizerKinds[config.kind] as (

@@ -1,5 +1,5 @@
 import { openCheckpoint } from '@vitvq/checkpoint';
-import { checkOptions, type HostTensor, type OptionTable } from '@vitvq/core';
+import { assertOneOf, checkOptions, type HostTensor, type OptionTable } from '@vitvq/core';
 import { trainingStateOf } from './training-state.js';
 
 /** Choice between the weights of a checkpoint. */
@@ -45,6 +45,7 @@ export async function readTrainedWeights(
   const where = 'readTrainedWeights';
   const { kind, part, emaPrefix = '' } = checkOptions(place, trainedWeightsPlaceNames, `${where}, place`);
   const { which = 'ema' } = checkOptions(options, trainedWeightsOptionNames, where);
+  assertOneOf(which, ['ema', 'last'], 'which', where);
   const checkpoint = await openCheckpoint(directoryOrFile);
   try {
     trainingStateOf(checkpoint, kind);

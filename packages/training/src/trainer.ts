@@ -1,5 +1,5 @@
 import { listCheckpoints, openCheckpoint } from '@vitvq/checkpoint';
-import { assertInRange, assertInteger, assertMembers, checkOptions, ConfigError } from '@vitvq/core';
+import { assertInRange, assertInteger, assertMembers, assertOneOf, checkOptions, ConfigError } from '@vitvq/core';
 import { assertGradientsRegistered } from './internal/assert-gradients-registered.js';
 import { CheckpointPolicy } from './internal/checkpoint-policy.js';
 import { DivergenceGuard } from './internal/divergence-guard.js';
@@ -42,7 +42,11 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
     const { best, preview = {}, tensorBoard = {} } = options;
     checkOptions(checkpoint, innerOptionNames.checkpoint, 'Trainer, checkpoint');
     checkOptions(nonFinite, innerOptionNames.nonFinite, 'Trainer, nonFinite');
-    if (best !== undefined) checkOptions(best, innerOptionNames.best, 'Trainer, best');
+    assertOneOf(nonFinite.action, ['stop', 'skip'], 'nonFinite.action', 'Trainer');
+    if (best !== undefined) {
+      checkOptions(best, innerOptionNames.best, 'Trainer, best');
+      assertOneOf(best.mode, ['highest', 'lowest'], 'best.mode', 'Trainer');
+    }
     if (tensorBoard !== false) checkOptions(tensorBoard, innerOptionNames.tensorBoard, 'Trainer, tensorBoard');
     // Each trainer has measurements and pictures of its own.
     checkOptions(evaluation, intervalOptionNames, 'Trainer, evaluation', { allowOthers: true });

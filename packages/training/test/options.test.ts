@@ -1,9 +1,10 @@
 import '@tensorflow/tfjs';
-import { DataError } from '@vitvq/core';
+import { ConfigError, DataError } from '@vitvq/core';
 import { testOptions } from '@vitvq/test-utils';
-import { afterAll } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import {
   abortOnSignals,
+  createOptimizer,
   gradientStep,
   isPreviewDue,
   Learner,
@@ -68,4 +69,34 @@ testOptions({
   },
   'Trainer.run': { create: (options) => create().run(options), option: 'signal', isOptional: true },
   TrainStep: { create: (options) => new TrainStep(options), option: 'accumulate' },
+});
+
+const adam = { kind: 'adam', beta1: 0.9, beta2: 0.9, epsilon: 1, weightDecay: 0, decay: 'all' } as const;
+const place = { kind: 'sum', part: 'sum' };
+
+it.each<[text: string, call: () => Promise<unknown>, message: string]>([
+  [
+    'best.mode',
+    async () => create({ best: { metric: 'sum', mode: 'max' as never } }),
+    'one of highest, lowest, got "max"',
+  ],
+  ['nonFinite.action', async () => create({ nonFinite: { action: 'halt' as never, maximumInRow: 0 } }), 'stop, skip'],
+  [
+    'which',
+    () => readTrainedWeights('x', place, { which: 'latest' as never }),
+    'which to be one of ema, last, got "latest"',
+  ],
+  [
+    'kind',
+    async () => createOptimizer(new Map(), { ...adam, kind: 'sgd' as never }),
+    'kind to be one of adamw, adam, adafactor',
+  ],
+  [
+    'decay',
+    async () => createOptimizer(new Map(), { ...adam, decay: 'none' as never }),
+    'decay to be one of weights, linear',
+  ],
+])('refuses a text that %s cannot be', async (_text, call, message) => {
+  await expect(call()).rejects.toThrow(ConfigError);
+  await expect(call()).rejects.toThrow(message);
 });

@@ -1,6 +1,7 @@
 import {
   assertInteger,
   assertMembers,
+  assertOneOf,
   checkOptions,
   ConfigError,
   DataError,
@@ -34,6 +35,8 @@ export function completeDecoding(options: DecodeOptions = {}, where: string): De
     background = '#ffffff',
     resampling = 'smooth',
   } = checkOptions(options, decodeOptionNames, `${where}, decoding`);
+  assertOneOf(failOn, ['truncated', 'error', 'warning'], 'failOn', where);
+  assertOneOf(resampling, ['smooth', 'nearest'], 'resampling', where);
   assertInteger(maximumPixels, 'maximumPixels', where, 1, Number.MAX_SAFE_INTEGER);
   assertInteger(maximumBytes, 'maximumBytes', where);
   if (!/^#[0-9a-f]{6}$/i.test(background)) {
