@@ -45,5 +45,11 @@ export {
 } from './host-arrays.js';
 export { assertRgbImage, toRgbImages, type RgbImage } from './rgb-image.js';
 export { imageGrid, type GridMargin, type ImageGridOptions } from './image-grid.js';
-export { assertImages, imageShapeAdvice, type ImageRules } from './image-checks.js';
+export {
+  assertChannelsLast,
+  assertImages,
+  assertImageValues,
+  imageShapeAdvice,
+  type ImageRules,
+} from './image-checks.js';
 export { firstImages } from './first-images.js';

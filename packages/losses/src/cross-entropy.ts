@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import { assertShape } from '@vitvq/core';
+import { assertFloats } from './internal/checks.js';
 
 /**
  * Returns the mean negative log-likelihood in nats per token (equation 2 of arXiv:2110.04627,
@@ -11,6 +12,7 @@ import { assertShape } from '@vitvq/core';
  * @throws {ShapeError}
  */
 export function crossEntropy(logits: Tensor, tokens: Tensor): Scalar {
+  assertFloats({ logits }, 'crossEntropy');
   const vocabSize = logits.shape.at(-1)!;
   assertShape(tokens, logits.shape.slice(0, -1), 'crossEntropy', 'The logits have one axis more.');
   const rows = tokens.size;
