@@ -3,7 +3,7 @@ import { packageBuild } from '../../tsup.config.base.js';
 
 // The package's own import `#platform` chooses one of two files when a program runs or is bundled.
 // tsup leaves dependencies and peers alone, but would bundle optional ones.
-const shared = { ...packageBuild, external: ['#platform', 'onnxruntime-node'] };
+const shared = { ...packageBuild, external: ['#platform', 'koffi', 'onnxruntime-node'] };
 
 export default defineConfig([
   {
@@ -14,13 +14,13 @@ export default defineConfig([
       node: 'src/platform/node.ts',
       browser: 'src/platform/browser.ts',
     },
-    clean: ['!worker.mjs', '!worker.mjs.map'], // both builds run at the same time
+    clean: ['!*worker.mjs', '!*worker.mjs.map'], // both builds run at the same time
   },
   {
     ...shared,
-    // The thread that runs ONNX Runtime is one file without parts, which can be copied beside a
-    // bundle of any format.
-    entry: { worker: 'src/onnx/worker.ts' },
+    // The thread that runs a runtime is one file without parts, which can be copied beside a bundle
+    // of any format.
+    entry: { worker: 'src/onnx/worker.ts', 'pjrt-worker': 'src/pjrt/pjrt-worker.ts' },
     splitting: false,
     outExtension: () => ({ js: '.mjs' }),
     clean: false,

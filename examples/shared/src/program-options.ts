@@ -63,7 +63,7 @@ type ValueOf<R extends OptionRow> = R extends FlagRow
 /** Values of options; undefined where an option without a default is not given. */
 export type OptionValues<Rows extends OptionRows> = { readonly [Name in keyof Rows]: ValueOf<Rows[Name]> };
 
-const engines = ['auto', 'onnx', 'tensorflow-gpu', 'tensorflow', 'cpu'] as const satisfies readonly (
+const engines = ['auto', 'pjrt', 'onnx', 'tensorflow-gpu', 'tensorflow', 'cpu'] as const satisfies readonly (
   EngineName | 'auto'
 )[];
 

@@ -1,6 +1,13 @@
 import { platform } from '#platform';
-import { currentEngine, probeEngine, useEngine } from './engines.js';
-import { engineNames, type EngineName, type SystemFacts } from './engines/engine-definition.js';
+import { currentEngine, probeEngine, useEngine, type Engine } from './engines.js';
+import {
+  engineNames,
+  firstLine,
+  type EngineDevice,
+  type EngineName,
+  type SystemFacts,
+} from './engines/engine-definition.js';
+import { EngineError } from './errors.js';
 
 /** Which engine runs here, and what the other engines lack. */
 export interface DoctorReport {
@@ -15,23 +22,43 @@ export interface DoctorReport {
     readonly detail: string;
     /** How to get the engine, where it does not work. */
     readonly fix?: string;
+    /** Devices that the engine computes on, where it names them; the first is used. */
+    readonly devices?: readonly EngineDevice[];
   }[];
   readonly system: SystemFacts;
 }
 
 /** Examines every engine; starts the automatic choice where none is running. */
 export async function doctor(): Promise<DoctorReport> {
-  const { name: chosen, reason, threads } = currentEngine() ?? (await useEngine());
+  const chosen = currentEngine() ?? (await useEngine());
   const engines: DoctorReport['engines'][number][] = [];
-  for (const name of engineNames) {
-    const probe = await probeEngine(name);
-    engines.push(
-      probe.available
-        ? { name, available: true, detail: probe.description }
-        : { name, available: false, detail: probe.why, fix: probe.fix },
-    );
+  for (const name of engineNames) engines.push(await examine(name, chosen));
+  const { name, reason, threads } = chosen;
+  return { chosen: name, reason, threads, engines, system: await platform.describeSystem() };
+}
+
+/** Examines an engine; one whose devices show only then is started, unless it is in use. */
+async function examine(name: EngineName, chosen: Engine): Promise<DoctorReport['engines'][number]> {
+  const probe = await probeEngine(name);
+  if (!probe.available) return { name, available: false, detail: probe.why, fix: probe.fix };
+  const { description, notAutomatic } = probe;
+  const detail = notAutomatic === undefined ? description : `${description}; not chosen automatically: ${notAutomatic}`;
+  const running = chosen.name === name && chosen.kind === 'compiled' ? chosen.device.backend : undefined;
+  try {
+    const details = await platform.engines[name].describe?.(running);
+    if (!details) return { name, available: true, detail };
+    return { name, available: true, detail: `${detail} (${details.versions})`, devices: details.devices };
+  } catch (error) {
+    const fix = error instanceof EngineError ? error.fix : undefined;
+    return { name, available: false, detail: firstLine(error), fix };
   }
-  return { chosen, reason, threads, engines, system: await platform.describeSystem() };
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GB`;
+
+function deviceText({ name, usedBytes, limitBytes }: EngineDevice): string {
+  if (usedBytes === undefined) return name;
+  return `${name}, ${gigabytes(usedBytes)}${limitBytes === undefined ? '' : ` of ${gigabytes(limitBytes)}`} in use`;
 }
 
 /** Formats the report for a terminal. */
@@ -43,9 +70,10 @@ export function formatDoctorReport({ chosen, reason, threads, engines, system }:
     `system   ${facts.join(', ')}`,
     '',
   ];
-  for (const { name, available, detail, fix } of engines) {
+  for (const { name, available, detail, fix, devices = [] } of engines) {
     const mark = name === chosen ? '>' : ' ';
     lines.push(`${mark} ${name.padEnd(14)} ${available ? 'works ' : 'absent'}  ${detail}`);
+    for (const device of devices) lines.push(`${' '.repeat(25)}${deviceText(device)}`);
     if (fix) lines.push(`${' '.repeat(25)}${fix}`);
   }
   return lines.join('\n');

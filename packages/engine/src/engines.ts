@@ -127,6 +127,10 @@ async function startFirst(options: EngineOptions): Promise<Engine> {
       missing.push({ name, why: probe.why, fix: probe.fix });
       continue;
     }
+    if (probe.notAutomatic !== undefined) {
+      missing.push({ name, why: probe.notAutomatic, fix: `Choose the engine "${name}" by name.` });
+      continue;
+    }
     const whys = missing.map((each) => `${each.name}: ${each.why}`).join('; ');
     const reason = `first that works here${whys && ` (${whys})`}`;
     try {

@@ -33,7 +33,7 @@ describe('useEngine', () => {
     const engine = await useEngine({ threads: 1 });
     expect(engine.name).toBe('onnx');
     expect(engine.reason).toMatch(
-      /first that works here \(tensorflow-gpu: @tensorflow\/tfjs-node-gpu is not installed\)/,
+      /first that works here \(pjrt: .*; tensorflow-gpu: @tensorflow\/tfjs-node-gpu is not installed\)/,
     );
     expect(currentEngine()).toBe(engine);
   });
@@ -49,7 +49,7 @@ describe('useEngine', () => {
 
   it('refuses names and threads that make no sense', async () => {
     await expect(useEngine({ name: 'cuda' as EngineName })).rejects.toThrow(
-      /one of auto, tensorflow-gpu, onnx.*got "cuda"/,
+      /one of auto, pjrt, tensorflow-gpu, onnx.*got "cuda"/,
     );
     await expect(useEngine({ name: 'onnx', threads: 0 })).rejects.toThrow(
       /threads to be a whole number of at least 1, got 0/,

@@ -125,6 +125,9 @@ export function testBackend(name: string, create: () => Promise<Backend>): void 
       const f = prepare(2, (b, x, y) => [b.binary('add', x, y)], { frozen: new Map([[1, () => weight]]) });
       expect(f.inputs.has(1)).toBe(false);
       await f.ready;
+      const replace = prepare(1, (b, state) => [b.unary('negate', state)], { stateInputs: [0] });
+      await backend.run(replace, [weight], [weight], 1).done;
+      expect(await read(weight)).toEqual([-10, -20, -30]);
       backend.free(weight);
       const { results, done } = backend.run(f, [upload(1, 2, 3), undefined], [], 1);
       await done;

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { randomKey, type Module } from '@vitvq/core';
-import { compile, doctor, useEngine } from '@vitvq/engine';
-import '@vitvq/test-utils';
+import { compile, useEngine } from '@vitvq/engine';
+import { compilingEngines, type CompilingEngine } from '@vitvq/test-utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { crossEntropy } from '@vitvq/losses';
 import { drawDropoutMasks, type DropoutMasks } from '@vitvq/layers';
@@ -9,8 +9,7 @@ import { Sampler, verifySampler, type SampleOptions } from '../src/index.js';
 import type { AutoregressiveModel, ImageTokens } from '@vitvq/transformers';
 import { imageTokens, tinyGPT, tinyRQ, tokensOf } from '@vitvq/test-models';
 
-const { engines } = await doctor();
-const hasOnnx = engines.some(({ name, available }) => name === 'onnx' && available);
+await useEngine({ name: 'cpu' });
 
 const conditions = tokensOf<tf.Rank.R2>([2, 2], 5, 1);
 const dropout = { residual: 0.2, activation: 0.1, attention: 0.3 };
@@ -20,11 +19,18 @@ const models: [string, AutoregressiveModel & Module, number[]][] = [
   ['RQTransformer', tinyRQ({ dropout, positions: 'grid' }), [2, 12, 3]],
 ];
 
-describe.skipIf(!hasOnnx).each(models)('%s on the compiled engine', (_name, model, shape) => {
+const cases = (await compilingEngines()).flatMap((engine) => models.map((model) => ({ engine, model })));
+for (const { engine, model } of cases) {
+  describe.skipIf(!engine.isHere)(`${model[0]} on the engine ${engine.name}`, () => {
+    testModel(engine, model);
+  });
+}
+
+function testModel({ name: engine }: CompilingEngine, [, model, shape]: (typeof models)[number]): void {
   const tokens = imageTokens(tokensOf([...shape], 11, 2));
 
   beforeAll(async () => {
-    await useEngine({ name: 'onnx', threads: 2, onCompile: () => undefined });
+    await useEngine({ name: engine, threads: 2, onCompile: () => undefined });
   });
   afterAll(async () => {
     await useEngine({ name: 'cpu' });
@@ -50,7 +56,7 @@ describe.skipIf(!hasOnnx).each(models)('%s on the compiled engine', (_name, mode
       const compiled = await sample();
       await useEngine({ name: 'cpu' });
       const eager = await sample();
-      await useEngine({ name: 'onnx', threads: 2, onCompile: () => undefined });
+      await useEngine({ name: engine, threads: 2, onCompile: () => undefined });
       expect(compiled).toEqual(eager);
     }
   });
@@ -106,4 +112,4 @@ describe.skipIf(!hasOnnx).each(models)('%s on the compiled engine', (_name, mode
     tf.dispose(compiled);
     step.dispose();
   });
-});
+}

@@ -1,16 +1,13 @@
 import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
-import { compile, doctor, useEngine } from '@vitvq/engine';
+import { compile, useEngine } from '@vitvq/engine';
 import { vanillaAdversarialLoss } from '@vitvq/losses';
 import { AdamW } from '@vitvq/optim';
-import '@vitvq/test-utils';
+import { compilingEngines } from '@vitvq/test-utils';
 import { gradientStep } from '@vitvq/training';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createDiscriminatorGradients, createTokenizerGradients } from '../src/index.js';
 import { adversaryImages, adversaryModel, tinyDiscriminator, tinyPerceptual } from './adversary.js';
-
-const { engines } = await doctor();
-const hasOnnx = engines.some(({ name, available }) => name === 'onnx' && available);
 
 /** Values of a few steps with both optimizers, the adversarial loss starting at the second. */
 async function train(): Promise<Record<string, number>[]> {
@@ -62,20 +59,22 @@ async function train(): Promise<Record<string, number>[]> {
   return rows;
 }
 
-describe.skipIf(!hasOnnx)('both steps on the compiled engine', () => {
-  afterAll(() => useEngine({ name: 'cpu' }));
+for (const { name: engine, isHere } of await compilingEngines()) {
+  describe.skipIf(!isHere)(`both steps on the engine ${engine}`, () => {
+    afterAll(() => useEngine({ name: 'cpu' }));
 
-  it('give the numbers of the plain one', async () => {
-    await useEngine({ name: 'cpu' });
-    const eager = await train();
-    await useEngine({ name: 'onnx', threads: 2, onCompile: () => undefined });
-    const compiled = await train();
-    expect(Object.keys(eager[0]!)).toContain('adaptiveWeight');
-    expect(Object.keys(eager[0]!)).toContain('r1');
-    for (const [index, row] of eager.entries()) {
-      for (const [name, value] of Object.entries(row)) {
-        expect(compiled[index]![name], `${name}, step ${index}`).toBeAllClose(value, { rtol: 2e-3, atol: 1e-5 });
+    it('give the numbers of the plain one', async () => {
+      await useEngine({ name: 'cpu' });
+      const eager = await train();
+      await useEngine({ name: engine, threads: 2, onCompile: () => undefined });
+      const compiled = await train();
+      expect(Object.keys(eager[0]!)).toContain('adaptiveWeight');
+      expect(Object.keys(eager[0]!)).toContain('r1');
+      for (const [index, row] of eager.entries()) {
+        for (const [name, value] of Object.entries(row)) {
+          expect(compiled[index]![name], `${name}, step ${index}`).toBeAllClose(value, { rtol: 2e-3, atol: 1e-5 });
+        }
       }
-    }
+    });
   });
-});
+}

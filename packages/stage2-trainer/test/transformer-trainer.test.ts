@@ -17,7 +17,7 @@ import {
   tinyTransformerTraining,
   vocabSize,
 } from '@vitvq/test-models';
-import { expectNoTensorLeak } from '@vitvq/test-utils';
+import { compilingEngines, expectNoTensorLeak } from '@vitvq/test-utils';
 import { readTrainingLog, type StepReport } from '@vitvq/training';
 import { ClassConditioner, RQTransformer, type AutoregressiveModel } from '@vitvq/transformers';
 import {
@@ -31,6 +31,7 @@ import {
 const { engines } = await doctor();
 const hasOnnx = engines.some(({ name, available }) => name === 'onnx' && available);
 const fastest = { name: hasOnnx ? 'onnx' : 'cpu', threads: 2, onCompile: () => undefined } as const;
+const compiling = await compilingEngines();
 const conditioner = new ClassConditioner({ classCount: 3 });
 
 let directory: string;
@@ -124,13 +125,15 @@ describe.each(['cpu', ...(hasOnnx ? (['onnx'] as const) : [])] as const)('on the
 });
 
 describe('createTransformerTrainer', () => {
-  it.skipIf(!hasOnnx)('takes the same steps compiled and eagerly', async () => {
-    const eager = await train();
-    await useEngine({ name: 'onnx', threads: 2, onCompile: () => undefined });
-    const compiled = await train();
-    await useEngine({ name: 'cpu' });
-    expect(losses(compiled.reports)).toBeAllClose(losses(eager.reports), { rtol: 1e-4 });
-  });
+  for (const { name, isHere } of compiling) {
+    it.skipIf(!isHere)(`takes the same steps on ${name} and eagerly`, async () => {
+      const eager = await train();
+      await useEngine({ name, threads: 2, onCompile: () => undefined });
+      const compiled = await train();
+      await useEngine({ name: 'cpu' });
+      expect(losses(compiled.reports)).toBeAllClose(losses(eager.reports), { rtol: 1e-4 });
+    });
+  }
 
   it('learns a rule that the frequencies of the codes do not show', async () => {
     await useEngine(fastest);

@@ -1,6 +1,7 @@
 // Registers the backend on which tests run and the gradients of all operations.
 import '@tensorflow/tfjs';
 
+export { compilingEngines, type CompilingEngine } from './compiling-engines.js';
 export { expectGradientsMatchFiniteDifferences, type GradientCheckOptions } from './expect-gradients.js';
 export { expectNoTensorLeak } from './expect-no-tensor-leak.js';
 export { hasEngine } from './require-engine.js';

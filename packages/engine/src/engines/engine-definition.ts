@@ -1,15 +1,37 @@
 import type { Backend } from '../backend/backend.js';
 
 /** Names of the engines, in the order of the automatic choice. */
-export const engineNames = ['tensorflow-gpu', 'onnx', 'tensorflow', 'webgpu', 'webgl', 'cpu'] as const;
+export const engineNames = ['pjrt', 'tensorflow-gpu', 'onnx', 'tensorflow', 'webgpu', 'webgl', 'cpu'] as const;
 
 /** Name of an engine. */
 export type EngineName = (typeof engineNames)[number];
 
 /** Whether an engine works on this machine, and why not. */
 export type Probe =
-  | { readonly available: true; readonly description: string }
+  | {
+      readonly available: true;
+      readonly description: string;
+      /** Why the automatic choice passes over the engine; undefined where it does not. */
+      readonly notAutomatic?: string | undefined;
+    }
   | { readonly available: false; readonly why: string; readonly fix: string };
+
+/** A device that an engine computes on. */
+export interface EngineDevice {
+  /** Name of the product, or of its kind. */
+  readonly name: string;
+  /** Memory in use, where the engine tells. */
+  readonly usedBytes?: number | undefined;
+  /** Memory that can be used, where the engine tells. */
+  readonly limitBytes?: number | undefined;
+}
+
+/** What an engine says of itself once it is started. */
+export interface EngineDetails {
+  /** Versions of the runtime. */
+  readonly versions: string;
+  readonly devices: readonly EngineDevice[];
+}
 
 /** An engine that `useEngine` can choose; one row of the table of a platform. */
 export interface EngineDefinition {
@@ -19,6 +41,11 @@ export interface EngineDefinition {
   readonly eagerBackend: string;
   /** Starts the backend of an engine that compiles; an eager engine has none. */
   startBackend?(options: { readonly threads: number }): Promise<Backend>;
+  /**
+   * Describes an engine whose devices show only when it is started: the backend that is in use, or
+   * else one that is started for it and ended again. It rejects with the reason why none starts.
+   */
+  describe?(running: Backend | undefined): Promise<EngineDetails>;
 }
 
 /** The machine and its runtime, as `doctor` reports them. */

@@ -10,8 +10,8 @@ export const onnxEngine: EngineDefinition = {
   eagerBackend: 'cpu',
   probe: async () => {
     try {
-      const { missingWorkerFile } = await import('./worker-file.js');
-      const missing = missingWorkerFile();
+      const { missingWorkerFile, onnxWorker } = await import('../backend/worker-file.js');
+      const missing = missingWorkerFile(onnxWorker);
       if (missing) return { available: false, ...missing };
       if ((await importOptional('onnxruntime-node')) === undefined) {
         return { available: false, why: 'onnxruntime-node is not installed', fix };

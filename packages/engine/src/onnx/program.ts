@@ -14,8 +14,6 @@ export interface OnnxProgram {
   readonly inputs: ReadonlySet<number>;
   /** Indices of the frozen graph inputs that are initializers of the model. */
   readonly external: readonly number[];
-  /** Indices of the program's states that the model assigns, in order. */
-  readonly states: readonly number[];
 }
 
 /**
@@ -36,12 +34,11 @@ export function buildProgram(program: Program): OnnxProgram {
       inputs: model.inputs.map(({ shape, dtype }, at) => ({ index: model.inputIndices[at]!, shape, dtype })),
       outputs: model.outputs.map(({ shape, dtype }) => ({ shape, dtype })),
       resultCount: program.resultCount,
-      stateCount: states.length,
+      states,
       updates,
     },
     model: encodeModel(model, onnxRuntime.header),
     inputs: new Set([...model.inputIndices, ...read]),
     external: model.external,
-    states,
   };
 }

@@ -3,27 +3,18 @@
  * shared memory. The sessions and every tensor on the engine therefore live here, and the main
  * thread stays free for timers, signals and data.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { sizeOf, typedArray, type TypedArray } from '../ir/graph.js';
 import { smallBytes, type TensorType } from '../backend/backend.js';
+import { WorkerControl } from '../backend/worker-control.js';
+import type { RunReply, RunRequest } from '../backend/worker-protocol.js';
+import { serve } from '../backend/worker-server.js';
 import { inPlaceKernels } from './in-place/kernels.js';
-import {
-  type OperandSource,
-  type ProgramDefinition,
-  type ReplyMessage,
-  type Request,
-  type RequestMessage,
-  type RunReply,
-  type WorkerOptions,
-} from './protocol.js';
-import { WorkerControl } from './worker-control.js';
+import type { OnnxLoadRequest, OnnxWorkerOptions, OperandSource, ProgramDefinition } from './protocol.js';
 
-const port = parentPort!;
-const { threads, control: memory } = workerData as WorkerOptions;
+const { threads, control: memory } = workerData as OnnxWorkerOptions;
 const control = new WorkerControl(memory);
-// A main thread that waits for an answer does not see that this thread dies.
-process.once('exit', () => control.setEnded());
 
 interface Program {
   readonly definition: ProgramDefinition;
@@ -52,9 +43,7 @@ function slotTensor(slot: number): Tensor {
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-type LoadRequest = Extract<Request, { kind: 'load' }>;
-
-async function load({ definition, model, initializers }: LoadRequest): Promise<Program> {
+async function createProgram({ definition, model, initializers }: OnnxLoadRequest): Promise<Program> {
   // ONNX Runtime reads the memory of the tensors themselves while the session is created.
   const externalData = initializers.map(({ index, slot }) => {
     const { buffer, byteOffset, byteLength } = valuesOf(slotTensor(slot));
@@ -89,8 +78,6 @@ async function load({ definition, model, initializers }: LoadRequest): Promise<P
   };
 }
 
-type RunRequest = Extract<Request, { kind: 'run' }>;
-
 async function run(request: RunRequest): Promise<RunReply> {
   const program = programs.get(request.program);
   if (!program) throw new Error(failures.get(request.program) ?? 'the program was disposed of');
@@ -113,7 +100,7 @@ async function runOnce(
   request: RunRequest,
   results: readonly number[],
 ): Promise<RunReply[number]> {
-  const { outputs, resultCount, stateCount } = definition;
+  const { outputs, resultCount, states } = definition;
   const feeds: Record<string, Tensor> = {};
   for (const { index, shape, dtype } of definition.inputs) {
     // Tensors that share data may differ in shape, since a reshape copies nothing.
@@ -129,12 +116,12 @@ async function runOnce(
     inPlaceKernels[kernel]!.run(sources.map(valuesFrom), { attributes, shapes });
   }
   // A state and its spare tensor change places, so that every step uses the same storage.
-  for (let index = 0; index < stateCount; index++) {
-    const slot = request.states[index]!;
+  states.forEach((state, index) => {
+    const slot = request.states[state]!;
     const output = resultCount + index;
     buffers[output] = slotTensor(slot);
     slots.set(slot, written[output]!);
-  }
+  });
   return results.map((slot, index) => {
     const tensor = written[index]!;
     slots.set(slot, tensor);
@@ -142,69 +129,28 @@ async function runOnce(
   });
 }
 
-async function handle(request: Request): Promise<{ value?: unknown; transfer?: ArrayBuffer[] }> {
-  switch (request.kind) {
-    case 'upload':
-      slots.set(request.slot, makeTensor(request.tensor, request.data));
-      return {};
-    case 'free':
-      slots.delete(request.slot);
-      return {};
-    case 'copy': {
-      const { type, dims, data } = slotTensor(request.from);
-      slots.set(request.to, new Tensor(type, (data as TypedArray).slice(), dims));
-      return {};
-    }
-    case 'load': {
-      try {
-        programs.set(request.program, await load(request));
-      } catch (error) {
-        failures.set(request.program, `${request.definition.name} could not be loaded: ${messageOf(error)}`);
-        throw error;
-      }
-      return {};
-    }
-    case 'unload':
-      await programs.get(request.program)?.session?.release();
-      programs.delete(request.program);
-      return {};
-    case 'run': {
-      const value = await run(request);
-      return { value, transfer: value.flat().flatMap((data) => (data ? [data.buffer as ArrayBuffer] : [])) };
-    }
-    case 'read': {
-      const value = valuesOf(slotTensor(request.slot)).slice();
-      return { value, transfer: [value.buffer] };
-    }
-    case 'readInto': {
-      const values = valuesOf(slotTensor(request.slot));
-      request.target.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-      Atomics.store(request.control, 0, 1);
-      Atomics.notify(request.control, 0);
-      return {};
-    }
+async function load(request: OnnxLoadRequest): Promise<void> {
+  try {
+    programs.set(request.program, await createProgram(request));
+  } catch (error) {
+    failures.set(request.program, `${request.definition.name} could not be loaded: ${messageOf(error)}`);
+    throw error;
   }
 }
 
-// Requests are served one after the other, in the order of arrival: a read sees the runs before it.
-let queue = Promise.resolve();
-port.on('message', ({ id, request }: RequestMessage) => {
-  queue = queue.then(async () => {
-    // `busy` is set before `stop` is read: either the main thread sees `busy` or this thread sees
-    // `stop`.
-    control.setBusy(true);
-    try {
-      if (control.isStopping) return;
-      const { value, transfer } = await handle(request);
-      port.postMessage({ id, value }, transfer);
-    } catch (error) {
-      if (request.kind === 'readInto') {
-        Atomics.store(request.control, 0, 2);
-        Atomics.notify(request.control, 0);
-      }
-      port.postMessage({ id, error: messageOf(error) } satisfies ReplyMessage);
-    } finally {
-      control.setBusy(false);
-    }
-  });
+serve<OnnxLoadRequest>(control, {
+  upload: (slot, type, data) => void slots.set(slot, makeTensor(type, data)),
+  copy: (from, to) => {
+    const { type, dims, data } = slotTensor(from);
+    slots.set(to, new Tensor(type, (data as TypedArray).slice(), dims));
+  },
+  free: (slot) => void slots.delete(slot),
+  read: (slot) => valuesOf(slotTensor(slot)).slice(),
+  load,
+  unload: async (program) => {
+    await programs.get(program)?.session?.release();
+    programs.delete(program);
+  },
+  run,
+  overlapsRuns: false,
 });

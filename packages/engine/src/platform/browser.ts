@@ -12,6 +12,7 @@ const nodeOnly = (eagerBackend: string) => absentEngine(eagerBackend, 'it runs i
 export const platform: Platform = {
   engines: {
     ...eagerEngines,
+    pjrt: nodeOnly('cpu'),
     'tensorflow-gpu': nodeOnly('tensorflow'),
     tensorflow: nodeOnly('tensorflow'),
     onnx: nodeOnly('cpu'),

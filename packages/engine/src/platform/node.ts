@@ -2,11 +2,13 @@ import type { Platform } from '../engines/engine-definition.js';
 import { eagerEngines } from '../engines/eager-engines.js';
 import { tensorFlowEngine } from '../engines/tensorflow-engine.js';
 import { onnxEngine } from '../onnx/onnx-engine.js';
+import { pjrtEngine } from '../pjrt/pjrt-engine.js';
 
 /** Node, and runtimes that are like it. */
 export const platform: Platform = {
   engines: {
     ...eagerEngines,
+    pjrt: pjrtEngine,
     'tensorflow-gpu': tensorFlowEngine('@tensorflow/tfjs-node-gpu'),
     tensorflow: tensorFlowEngine('@tensorflow/tfjs-node'),
     onnx: onnxEngine,

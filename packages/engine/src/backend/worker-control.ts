@@ -13,7 +13,7 @@ export type ControlMemory = Int32Array<SharedArrayBuffer>;
 
 /**
  * What the main thread and its worker tell each other without messages: whether the worker is in
- * ONNX Runtime, whether the process is about to end, and whether the worker is gone.
+ * the runtime, whether the process is about to end, and whether the worker is gone.
  */
 export class WorkerControl {
   /** Given to the other thread, which makes a control of it. */

@@ -1,0 +1,78 @@
+import { firstLine, type EngineDefinition, type EngineDetails, type Probe } from '../engines/engine-definition.js';
+import { importOptional } from '../engines/import-optional.js';
+import { EngineError } from '../errors.js';
+import type { FoundPlugin } from './find-plugin.js';
+import type { PjrtBackend } from './pjrt-backend.js';
+
+const pluginFix =
+  'For an NVIDIA GPU: pip install "jax[cuda13]". Any other PJRT plug-in: name its file in VITVQ_PJRT_PLUGIN.';
+const koffiFix = 'npm install --ignore-scripts koffi@3.3.4';
+
+async function findPlugin(): Promise<FoundPlugin | undefined> {
+  return (await import('./find-plugin.js')).findPlugin();
+}
+
+async function probe(): Promise<Probe> {
+  try {
+    const { existsSync } = await import('node:fs');
+    const { missingWorkerFile, pjrtWorker } = await import('../backend/worker-file.js');
+    const missing = missingWorkerFile(pjrtWorker);
+    if (missing) return { available: false, ...missing };
+    const plugin = await findPlugin();
+    if (!plugin) return { available: false, why: 'no PJRT plug-in was found', fix: pluginFix };
+    const { path, isNamed, isCpu } = plugin;
+    if (!existsSync(path)) return { available: false, why: `there is no file ${path}`, fix: pluginFix };
+    if ((await importOptional('koffi')) === undefined) {
+      return { available: false, why: 'koffi is not installed', fix: koffiFix };
+    }
+    const description = `XLA through the PJRT plug-in ${path}`;
+    const notAutomatic = isCpu && !isNamed ? 'its plug-in is for the CPU, where onnx is faster' : undefined;
+    return { available: true, description, notAutomatic };
+  } catch (error) {
+    return { available: false, why: firstLine(error), fix: pluginFix };
+  }
+}
+
+/** Starts the plug-in, which finds out whether there is a device. */
+async function start(): Promise<PjrtBackend> {
+  const plugin = await findPlugin();
+  if (!plugin) {
+    throw new EngineError({ where: 'pjrt engine', expected: 'a PJRT plug-in', got: 'none', fix: pluginFix });
+  }
+  const { PjrtBackend } = await import('./pjrt-backend.js');
+  const { defaultCacheDirectory } = await import('@vitvq/files');
+  const path = await import('node:path');
+  // XLA writes to the terminal by itself; what fails comes back as an error all the same.
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
+  const backend = new PjrtBackend({ plugin: plugin.path, cacheFolder: path.join(defaultCacheDirectory(), 'pjrt') });
+  try {
+    await backend.describe();
+    return backend;
+  } catch (error) {
+    await backend.terminate();
+    throw error;
+  }
+}
+
+/** The engine that compiles for XLA, on whatever a PJRT plug-in supports. */
+export const pjrtEngine: EngineDefinition = {
+  eagerBackend: 'cpu',
+  probe,
+  startBackend: start,
+  describe: async (running): Promise<EngineDetails> => {
+    const backend = (running as PjrtBackend | undefined) ?? (await start());
+    try {
+      const { platform, platformVersion, apiVersion, devices } = await backend.describe();
+      const version = platformVersion
+        .split('\n')
+        .filter((line) => line !== '')
+        .join(', ');
+      return {
+        versions: `${platform}, PJRT C API ${apiVersion}, ${version}`,
+        devices: devices.map(({ name, memory }) => ({ name, ...memory })),
+      };
+    } finally {
+      if (!running) await backend.terminate();
+    }
+  },
+};
