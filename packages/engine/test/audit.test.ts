@@ -170,10 +170,10 @@ describe('audit', () => {
   it('is formatted for a terminal', async () => {
     const report = await audit(resized, { arguments: [image()], name: 'resized' });
     expect(formatAuditReport(report)).toMatch(
-      /^engine onnx can compute all but 1 of what it calls \(1 calls of kernels\)\n\nResizeBilinear: no kernel, called at resized \(.*\)\n {2}ResizeBilinear has no kernel\n {2}Resize images on the host/,
+      /^engine onnx can compute all but 1 of what it calls \(kernels called: 1\)\n\nResizeBilinear: no kernel, called at resized \(.*\)\n {2}ResizeBilinear has no kernel\n {2}Resize images on the host/,
     );
     const nothing = await audit((x: tf.Tensor) => tf.neg(x), { arguments: [image()] });
-    expect(formatAuditReport(nothing)).toBe('engine onnx can compute all that the function calls (1 calls of kernels)');
+    expect(formatAuditReport(nothing)).toBe('engine onnx can compute all that the function calls (kernels called: 1)');
     expect(formatAuditReport({ ...report, endedBy: 'a reason' })).toContain('was not looked at: a reason');
   });
 });

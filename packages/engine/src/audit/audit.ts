@@ -163,7 +163,7 @@ class Findings {
 /** Formats a report for a terminal. */
 export function formatAuditReport({ engine, calls, findings, endedBy }: AuditReport): string {
   const summary = findings.length === 0 ? 'all that the function calls' : `all but ${findings.length} of what it calls`;
-  const lines = [`engine ${engine} can compute ${summary} (${calls} calls of kernels)`];
+  const lines = [`engine ${engine} can compute ${summary} (kernels called: ${calls})`];
   for (const { operation, missing, at, calls: times, detail, instead } of findings) {
     lines.push('', `${operation}: no ${missing}, called ${at}${times > 1 ? ` (${times} times)` : ''}`);
     lines.push(`  ${detail}`, `  ${instead}`);
