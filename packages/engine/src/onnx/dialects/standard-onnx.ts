@@ -22,7 +22,7 @@ export const standardOnnx: Dialect = {
   header: { irVersion: 8, operators: [{ domain: '', version: standardOpset }] },
   operations: {
     ...onnxRuntime.operations,
-    logistic: elementwiseRules.logistic,
+    ...elementwiseRules,
     ...productRules(standardProduct),
     reduce,
     composite: compositeRule(standardComposites),

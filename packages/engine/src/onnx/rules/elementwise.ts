@@ -71,20 +71,23 @@ const logPlusOne: Rule<UnaryName> = (w, { operands }) => {
   return w.emit('Where', [isRest, w.emit('Add', [log, rest]), log]);
 };
 
+const convert: Rule<'convert'> = (w, { attributes: { dtype }, operands }) =>
+  w.emit('Cast', [w.full(operands[0]!)], { to: castTo[dtype] });
+
 /**
- * Converts. Floats become integers by way of 64 bits, of which JavaScript keeps the lower half;
- * ONNX Runtime would skip a conversion that nothing is done with.
+ * Converts floats to integers by way of 64 bits, of which JavaScript keeps the lower half. ONNX
+ * Runtime would skip a conversion that nothing is done with.
  */
-const convert: Rule<'convert'> = (w, { attributes: { dtype }, operands }) => {
-  const x = w.full(operands[0]!);
-  if (operands[0]!.dtype !== 'float32' || dtype !== 'int32') return w.emit('Cast', [x], { to: castTo[dtype] });
+const wrappingConvert: Rule<'convert'> = (w, operation) => {
+  const { attributes, operands } = operation;
+  if (operands[0]!.dtype !== 'float32' || attributes.dtype !== 'int32') return convert(w, operation);
   const end = w.initializer('end_of_32_bits', () => ({ shape: [], type: 'int64', data: BigInt64Array.of(2n ** 32n) }));
-  const lower = w.emit('Mod', [w.emit('Cast', [x], { to: castTo.int64 }), end]);
+  const lower = w.emit('Mod', [w.emit('Cast', [w.full(operands[0]!)], { to: castTo.int64 }), end]);
   return w.emit('Cast', [lower], { to: castTo.int32 });
 };
 
 /** Computes 1 / (1 + e^-x), as ONNX Runtime's Sigmoid is 0 for all numbers below -18. */
-export const logistic: Rule<'logistic'> = (w, { operands }) => {
+const fullLogistic: Rule<'logistic'> = (w, { operands }) => {
   const power = w.emit('Exp', [w.emit('Neg', [w.full(operands[0]!)])]);
   return w.emit('Reciprocal', [w.emit('Add', [power, w.scalar(1, 'float32')])]);
 };
@@ -159,4 +162,10 @@ export const elementwiseRules = {
   remainder: division('Mod', { fmod: 1 }),
   and: binary('And'),
   or: binary('Or'),
+} satisfies Partial<OperationRules>;
+
+/** Rules that are exact where ONNX Runtime's own operators are not, at the price of more nodes. */
+export const exactRules = {
+  convert: wrappingConvert,
+  logistic: fullLogistic,
 } satisfies Partial<OperationRules>;
