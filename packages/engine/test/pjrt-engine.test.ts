@@ -1,9 +1,9 @@
 import '@tensorflow/tfjs';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { compile } from '../src/compile.js';
 import { doctor, formatDoctorReport } from '../src/doctor.js';
 import { useEngine } from '../src/engines.js';
@@ -11,6 +11,13 @@ import { EngineError } from '../src/errors.js';
 import { GraphBuilder } from '../src/ir/builder.js';
 import { plugin, startPjrt } from './pjrt-plugin.js';
 import { runProgram } from './run-program.js';
+
+/** Returns a new folder, which is removed after the test. */
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'vitvq-pjrt-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
 
 afterEach(async () => {
   await useEngine({ name: 'cpu' });
@@ -51,6 +58,21 @@ describe.skipIf(!plugin)('the pjrt engine', () => {
     expect(row.detail).toMatch(/PJRT C API 0\.\d+/);
     expect(row.devices!.length).toBeGreaterThan(0);
     expect(formatDoctorReport(report)).toContain(`\n${' '.repeat(25)}${row.devices![0]!.name}`);
+  });
+
+  it('is not chosen automatically for a CPU plug-in that nobody has named, but by its name', async () => {
+    const packages = join(temporaryFolder(), 'lib', 'python3.12', 'site-packages', 'some_xla_cpu');
+    mkdirSync(packages, { recursive: true });
+    symlinkSync(plugin, join(packages, 'libpjrt_cpu.so'));
+    for (const name of ['PATH', 'CONDA_PREFIX', 'VITVQ_PJRT_PLUGIN']) vi.stubEnv(name, '');
+    vi.stubEnv('VIRTUAL_ENV', join(packages, '../../../..'));
+    const engine = await useEngine();
+    expect(engine.name).not.toBe('pjrt');
+    expect(engine.reason).toContain('pjrt: its plug-in is for the CPU');
+    const row = (await doctor()).engines.find(({ name }) => name === 'pjrt')!;
+    expect(row).toMatchObject({ available: true });
+    expect(row.detail).toContain('not chosen automatically: its plug-in is for the CPU');
+    expect((await useEngine({ name: 'pjrt' })).reason).toBe('asked for by name');
   });
 
   it('describes the plug-in when another engine is in use', async () => {
@@ -141,16 +163,23 @@ describe.skipIf(!plugin)('the pjrt engine', () => {
       await useEngine({ name: 'pjrt', onCompile: () => {} });
     `;
 
-    it('lets the process end by itself, and prints nothing, with programs from disk too', () => {
-      const folder = mkdtempSync(join(tmpdir(), 'vitvq-pjrt-'));
-      try {
-        const program = `${begin} console.log((await (await compile((x) => tf.sum(x))(tf.ones([2, 3]))).data())[0]);`;
-        for (let run = 0; run < 2; run++) {
-          expect(runProgram(program, { VITVQ_CACHE: folder })).toEqual({ stdout: '6\n', stderr: '', status: 0 });
-        }
-      } finally {
-        rmSync(folder, { recursive: true });
-      }
+    it('lets the process end by itself, and prints nothing, whatever is in the cache', () => {
+      const cache = join(temporaryFolder(), 'pjrt');
+      const program = `${begin} console.log((await (await compile((x) => tf.sum(x))(tf.ones([2, 3]))).data())[0]);`;
+      const expectSum = (): void =>
+        expect(runProgram(program, { VITVQ_CACHE: dirname(cache) })).toEqual({ stdout: '6\n', stderr: '', status: 0 });
+      expectSum();
+      const [name, ...others] = readdirSync(cache);
+      expect(others).toEqual([]);
+      const whole = readFileSync(join(cache, name!));
+      expectSum(); // from the cache
+      writeFileSync(join(cache, name!), whole.fill(0, 100, 200));
+      expectSum(); // compiled again, and stored
+      expect(
+        readFileSync(join(cache, name!))
+          .subarray(100, 200)
+          .some((byte) => byte !== 0),
+      ).toBe(true);
     });
 
     it('lets process.exit end it in the middle of a run', () => {
