@@ -630,6 +630,26 @@ const convolutions: OperationCase[] = [
   ];
 });
 
+const transposedKernel = [3, 3, 2, 3] as const;
+/** Every padding and stride, with the shape of what they make of an image of 7 x 6. */
+const transposedConvolutions = paddings.flatMap((pad) =>
+  [1, 2, [2, 1] as [number, number]]
+    .filter((stride) => typeof pad !== 'number' || typeof stride === 'number')
+    .map((stride) => ({
+      pad: pad as 'same', // the type of tf.conv2dTranspose leaves lists out
+      stride,
+      shape: tf.backend_util.computeConv2DInfo([1, 7, 6, 2], [...transposedKernel], stride, 1, pad).outShape,
+    })),
+);
+const transposed = smooth(
+  'conv2dTranspose, every padding and stride',
+  () => [uniform([...transposedKernel]), ...transposedConvolutions.map(({ shape }) => uniform([...shape]))],
+  (kernel, ...images) =>
+    transposedConvolutions.map(({ pad, stride }, index) =>
+      tf.conv2dTranspose(images[index] as tf.Tensor4D, kernel as tf.Tensor4D, [1, 7, 6, 2], stride, pad),
+    ),
+);
+
 /** Movements of elements, which need no arithmetic, of any dtype. */
 const moves: TensorFunction = (x) => [
   tf.transpose(x),
@@ -745,6 +765,7 @@ const tooLarge = discrete(
 );
 
 export const edgeCases: readonly OperationCase[] = [
+  transposed,
   tooLarge,
   ...ofOtherDtypes,
   ...composites,
