@@ -1,4 +1,4 @@
-import '@vitvq/test-utils';
+import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { entriesOfTokens } from '../src/index.js';
