@@ -11,10 +11,15 @@ function table({ version, functions, size }: { version: [number, number]; functi
 
 describe('the table of a plug-in', () => {
   it.each([
-    [[0, 56], /PJRT C API 0\.57 or newer.*0\.56 in old\.so/],
-    [[1, 120], /PJRT C API 0\.57 or newer.*1\.120 in old\.so/],
+    [[0, 56], /PJRT C API 0\.57 or newer.*0\.56 and .* in old\.so/],
+    [[1, 120], /PJRT C API 0\.57 or newer.*1\.120 and .* in old\.so/],
   ] as const)('is refused before a call for the version %j', (version, message) => {
     expect(() => new PjrtApi('old.so', table({ version: [...version], functions: 0 }))).toThrow(message);
+  });
+
+  it.each([8, 2 ** 40])('is refused for a size of %i bytes', (size) => {
+    const memory = table({ version: [0, 60], functions: 4, size });
+    expect(() => new PjrtApi('odd.so', memory)).toThrow(`0.60 and a table of ${size} bytes in odd.so`);
   });
 
   it('is not read beyond its size', () => {

@@ -21,6 +21,8 @@ export type Word = number | bigint | ArrayBufferView | undefined;
  */
 const spareWords = 8;
 const wordBytes = 8;
+/** A table that claims more than this is none; version 0.114 has 143. */
+const mostWords = 10_000;
 const headerWords = 2;
 
 const callType = koffi.proto('void *PjrtFunction(void *arguments)');
@@ -96,6 +98,7 @@ export class PjrtApi {
   readonly version: { readonly major: number; readonly minor: number };
   readonly #path: string;
   readonly #table: readonly bigint[];
+  #awaitInPool: { readonly async: AsyncCall } | undefined;
 
   /**
    * Loads a plug-in, which stays in the process: its threads and registries outlive every client.
@@ -107,14 +110,14 @@ export class PjrtApi {
     const [bytes, , , , version] = wordsAt(table, tableHeaderWords) as [bigint, bigint, bigint, bigint, bigint];
     this.version = { major: Number(version & 0xffffffffn), minor: Number(version >> 32n) };
     const { major, minor } = this.version;
-    if (major !== majorVersion || minor < oldestMinorVersion) {
+    const count = Math.floor(Number(bytes) / wordBytes);
+    if (major !== majorVersion || minor < oldestMinorVersion || count < tableHeaderWords || count > mostWords) {
       throw new WorkerError({
         expected: `a plug-in with the PJRT C API ${majorVersion}.${oldestMinorVersion} or newer`,
-        got: `${major}.${minor} in ${path}`,
+        got: `${major}.${minor} and a table of ${bytes} bytes in ${path}`,
         fix: 'Install a newer plug-in.',
       });
     }
-    const count = Math.floor(Number(bytes) / wordBytes);
     this.#table = wordsAt(table, count);
     this.call('PJRT_Plugin_Initialize', {});
   }
@@ -184,7 +187,7 @@ export class PjrtApi {
   async whenOver(event: bigint): Promise<void> {
     if (event === 0n) return;
     const name = 'PJRT_Event_Await';
-    const call = koffi.decode(this.#addressOf(name), callType) as { async: AsyncCall };
+    const call = (this.#awaitInPool ??= koffi.decode(this.#addressOf(name), callType) as { async: AsyncCall });
     const memory = layOut(pjrtFunctions[name].fields, { event });
     try {
       const result = await new Promise<unknown>((resolve, reject) => {
@@ -220,7 +223,9 @@ function attributeText(kind: number, value: bigint, size: bigint): string {
 function loadTable(path: string): bigint {
   try {
     const getApi = koffi.load(path).func('void *GetPjrtApi()') as () => unknown;
-    return BigInt(koffi.address(getApi()));
+    const table = getApi();
+    if (!table) throw new Error('it gives no table of functions');
+    return BigInt(koffi.address(table));
   } catch (error) {
     throw new WorkerError({
       expected: 'a PJRT plug-in, a shared library with the function GetPjrtApi',
