@@ -68,7 +68,6 @@ export const createNodesV2 = [
       const manifest = JSON.parse(readFileSync(join(workspaceRoot, file), 'utf8'));
       const folder = join(workspaceRoot, root);
       const targets = {
-        lint: command(`eslint ${root} --max-warnings 0 --no-error-on-unmatched-pattern`),
         ...typecheckTargets(root, folder),
         ...targetsOf[dirname(root)](basename(root), manifest, folder),
       };

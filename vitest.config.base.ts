@@ -1,7 +1,41 @@
 import { defineConfig } from 'vitest/config';
+import type { Reporter } from 'vitest/node';
 
 /** Packages of ours are run from their sources: nothing has to be built before a test. */
 const conditions = ['@vitvq/source', 'node', 'import', 'default'];
+
+/** Engines that few systems have: their tests are skipped, also in CI, which has steps for them. */
+const engineOfAStep = /\b(pjrt|xla|webgpu|cuda|tensorflow(?!\.js))/i;
+
+let isSelection = false;
+
+/**
+ * Fails a run of which tests were skipped. Tests are skipped where the system lacks what they need
+ * (an engine, `prlimit`, `/dev/full`); in CI all of it is there, or a broken installation would let
+ * the tests pass. Tests that the command line does not ask for (`-t`) do not count.
+ */
+const nothingSkipped: Reporter = {
+  onInit({ config }) {
+    isSelection = config.testNamePattern !== undefined;
+  },
+  onTestRunEnd(modules) {
+    if (isSelection) return;
+    const skipped = modules
+      .flatMap(({ children, relativeModuleId }) =>
+        [...children.allTests('skipped')].map(({ fullName }) => `  ${relativeModuleId} > ${fullName}`),
+      )
+      .filter((test) => !engineOfAStep.test(test));
+    if (skipped.length === 0) return;
+    process.stderr.write(`In CI no test may be skipped. Install what these need:\n${skipped.join('\n')}\n`);
+    process.exitCode = 1;
+  },
+};
+
+/** Returns Vitest's own reporters, and in CI (on Linux) the one that looks for skipped tests. */
+function reporters(): (string | Reporter)[] {
+  const usual = process.env['GITHUB_ACTIONS'] === 'true' ? ['default', 'github-actions'] : ['default'];
+  return process.env['CI'] && process.platform === 'linux' ? [...usual, nothingSkipped] : usual;
+}
 
 export default defineConfig({
   resolve: { conditions },
@@ -9,6 +43,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     testTimeout: 180_000,
+    reporters: reporters(),
     // Files of a package share one process, so that TensorFlow.js is loaded once.
     isolate: false,
     // Nx asks for colours in a terminal; programs that tests start would colour what tests read.

@@ -4,6 +4,7 @@ import { formatPercent } from '@vitvq/core';
 import { METRICS_FILE, type StageResult } from '@vitvq/example-shared';
 import type { Engine } from '@vitvq/engine';
 import {
+  codebookSection,
   commandsSection,
   configSection,
   likelihoodSection,
@@ -122,6 +123,7 @@ export async function reportOf(context: StageContext, outcome: Outcome, engine: 
       await generatedSection(context, outcome),
       await tokenizerReconstructions(context),
       await tokenizerTraining(context, outcome),
+      ...(tokenizer.result.codes ? [codebookSection(tokenizer.result.codes)] : []),
       await transformerSection(context, outcome),
       blocksSection(context, outcome),
       timeSection(outcome),

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeSafetensors } from '@vitvq/checkpoint';
+import { mean } from '@vitvq/core';
 import { imageRange, trainWithProgress } from '@vitvq/example-shared';
 import { createBatches, readImages } from '@vitvq/data';
+import { codebookReports, type CodebookUse } from '@vitvq/evaluation';
 import { readTokenizerWeights, createTokenizerTrainer } from '@vitvq/stage1-trainer';
 import { createTokenizer, type VQTokenizer } from '@vitvq/tokenizer';
 import { loadTokenizer, saveTokenizer } from '@vitvq/tokenizer/node';
@@ -18,6 +20,14 @@ import {
 } from './config.js';
 import type { StageContext } from './stage-context.js';
 
+/** How test images use codes; see `CodebookUse` of @vitvq/evaluation. */
+const usageSchema = z.strictObject({
+  usage: z.number(),
+  paperUsage: z.number().optional(),
+  perplexity: z.number(),
+  counts: z.array(z.number()),
+});
+
 export const tokenizerSchema = z.strictObject({
   steps: z.int(),
   trainingSeconds: z.number(),
@@ -26,10 +36,19 @@ export const tokenizerSchema = z.strictObject({
   psnr: z.number(),
   /**
    * Fraction of codes in a batch of 256 test images, mean over the batches; over all images where
-   * there are fewer.
+   * there are fewer. Of residual codes, this and the perplexity are means over the levels.
    */
   codebookUsage: z.number(),
   codebookPerplexity: z.number(),
+  /** Options of `codebookSection`; runs from before it was shown have none. */
+  codes: z
+    .strictObject({
+      images: z.int(),
+      codebook: usageSchema,
+      levels: z.array(usageSchema),
+      reports: z.array(z.strictObject({ advice: z.array(z.strictObject({ text: z.string() })) })),
+    })
+    .optional(),
 });
 export type TokenizerResult = z.output<typeof tokenizerSchema>;
 
@@ -73,7 +92,8 @@ export async function trainTokenizer({ settings, images, folder, signal }: Stage
     await saveTokenizer(join(directory, MODEL_FOLDER), tokenizer, config, {
       metadata: { trainedOn: images.train.name, steps: String(step), psnr: evaluation.psnr.toFixed(2) },
     });
-    const { psnr, codebook, reconstructions } = evaluation;
+    const { psnr, codebook, levels, reconstructions } = evaluation;
+    const reports = await codebookReports(tokenizer.quantizer, evaluation);
     const [count, ...size] = test.shape;
     const shape = [Math.min(SHOWN_RECONSTRUCTIONS, count), ...size];
     const values = shape.reduce((product, length) => product * length, 1);
@@ -89,12 +109,22 @@ export async function trainTokenizer({ settings, images, folder, signal }: Stage
       trainingSeconds: elapsedSeconds,
       parameterCount: tokenizer.parameterCount(),
       psnr,
-      codebookUsage: codebook.paperUsage ?? codebook.usage,
-      codebookPerplexity: codebook.perplexity,
+      codebookUsage: mean(levels.map(({ paperUsage, usage }) => paperUsage ?? usage)),
+      codebookPerplexity: mean(levels.map(({ perplexity }) => perplexity)),
+      codes: {
+        images: count,
+        codebook: countedUse(codebook),
+        levels: levels.map(countedUse),
+        reports: reports.map(({ advice }) => ({ advice: advice.map(({ text }) => ({ text })) })),
+      },
     };
   } finally {
     tokenizer.dispose();
   }
+}
+
+function countedUse({ usage, paperUsage, perplexity, counts }: CodebookUse): z.output<typeof usageSchema> {
+  return { usage, paperUsage, perplexity, counts: [...counts] };
 }
 
 /** The tokenizer that the stage left; the caller disposes of it. */

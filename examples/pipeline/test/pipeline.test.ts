@@ -128,6 +128,9 @@ describe('pipeline --smoke', { timeout: 180_000 }, () => {
       return (JSON.parse(config) as { type: string }).type;
     });
     expect(await Promise.all(types)).toEqual(['vq-tokenizer', 'rq-transformer']);
+    // Use and dead codes of each level.
+    const html = await readFile(join(folder, 'report.html'), 'utf8');
+    for (const text of ['How often each code is used, level 1', 'level 2', 'dead codes']) expect(html).toContain(text);
     expect(await readFile(join(folder, 'report.html'), 'utf8')).toContain('the unigram entropies add up to');
   });
 

@@ -1,7 +1,6 @@
-import { formatPercent, type HostImages, type HostTensor } from '@vitvq/core';
+import { formatPercent, mean, type HostImages, type HostTensor } from '@vitvq/core';
 import type { Engine } from '@vitvq/engine';
-import { detailRatio, Evaluator, type Evaluation } from '@vitvq/evaluation';
-import { codebookReport } from '@vitvq/quantizers';
+import { codebookReports, detailRatio, Evaluator, type Evaluation } from '@vitvq/evaluation';
 import {
   comparisonGallery,
   tokenizerCharts,
@@ -45,15 +44,14 @@ export interface TokenizerOutcome {
 export async function writeTokenizerOutcome(outcome: TokenizerOutcome): Promise<void> {
   const { out, directory, title, engine, tokenizer, heldOut, summary, batchSize, settings, config, commands } = outcome;
   const { evaluation, step: steps, elapsedSeconds: seconds, examplesPerSecond: imagesPerSecond } = summary;
-  const codebook = await readCodebook(tokenizer);
   const report = tokenizerReport({
     title,
     dataset: heldOut.source,
     originals: heldOut.names.some(Boolean) ? heldOut : { data: heldOut.data, shape: heldOut.shape },
     evaluation,
     grid: tokenizer.grid,
-    codebook,
-    codebookReport: codebookReport(evaluation.codebook, { codebook }),
+    codebook: await readCodebook(tokenizer),
+    codebookReports: await codebookReports(tokenizer.quantizer, evaluation),
     charts: tokenizerCharts(await readTrainingLog(directory)),
     training: {
       steps,
@@ -77,14 +75,14 @@ Numbers:     ${files.metrics}`);
 }
 
 function metricsOf({ engine, heldOut, summary, settings, skippedImages }: TokenizerOutcome) {
-  const { psnr, codebook, meanSquaredError, count, reconstructions } = summary.evaluation;
+  const { psnr, levels, meanSquaredError, count, reconstructions } = summary.evaluation;
   return {
     psnr,
     // The paper's definition takes batches of 256 images (Table 4); fewer images are taken
-    // together.
-    codebookUsage: codebook.paperUsage ?? codebook.usage,
-    codebookUsageOverall: codebook.usage,
-    codebookPerplexity: codebook.perplexity,
+    // together. Of residual codes these are means over the levels.
+    codebookUsage: mean(levels.map(({ paperUsage, usage }) => paperUsage ?? usage)),
+    codebookUsageOverall: mean(levels.map(({ usage }) => usage)),
+    codebookPerplexity: mean(levels.map(({ perplexity }) => perplexity)),
     steps: summary.step,
     imagesPerSecond: summary.examplesPerSecond,
     engine: engine.name,
@@ -128,9 +126,10 @@ async function evaluateOther(model: string, images: HostImages): Promise<Evaluat
   }
 }
 
-/** Returns the codes of a quantizer with one code a token. */
+/** Returns the codes of a quantizer that has one table of them. */
 async function readCodebook({ quantizer }: VQTokenizer): Promise<HostTensor | undefined> {
-  const rows = quantizer.codeDepth === 1 ? quantizer.codebook?.tables[0]?.rows() : undefined;
+  const [table, ...others] = quantizer.codebook?.tables ?? [];
+  const rows = others.length === 0 ? table?.rows() : undefined;
   try {
     return rows && { shape: rows.shape, data: Float32Array.from(await rows.data()) };
   } finally {

@@ -1,6 +1,6 @@
 import { promises as fs } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ConfigError, DataError } from '@vitvq/core';
+import { checkOptions, ConfigError, DataError, type OptionTable } from '@vitvq/core';
 import {
   createFolder,
   readText,
@@ -32,6 +32,14 @@ export interface FetchModelOptions {
   readonly onProgress?: (progress: DownloadProgress) => void;
 }
 
+const fetchModelOptionNames: OptionTable<FetchModelOptions> = {
+  cacheDirectory: 'required',
+  revision: 'optional',
+  endpoint: 'optional',
+  fetch: 'optional',
+  onProgress: 'optional',
+};
+
 /**
  * File that lists the files of a cached folder as `sha256sum` does. It is written last, so that a
  * folder without it is not complete.
@@ -56,17 +64,15 @@ const revisionName = /^[A-Za-z0-9][\w.-]*(?:\/[A-Za-z0-9][\w.-]*)*$/;
  * @throws {DataError} naming the address and the problem: no network, no such model, another
  *   checksum
  */
-export async function fetchModel(
-  repository: string,
-  {
+export async function fetchModel(repository: string, options: FetchModelOptions): Promise<string> {
+  const {
     revision: revisionOption,
     cacheDirectory,
     endpoint = 'https://huggingface.co',
     fetch = globalThis.fetch,
     onProgress = () => undefined,
-  }: FetchModelOptions,
-): Promise<string> {
-  const [name = '', inName, ...rest] = repository.split('@');
+  } = checkOptions(options, fetchModelOptionNames, 'fetchModel');
+  const [name = '', inName, ...rest] = String(repository).split('@');
   const revision = inName ?? revisionOption ?? 'main';
   assertName('a repository owner/name', name, rest.length === 0 && repositoryName.test(name));
   assertName('revision to be a branch, tag or commit', revision, revisionName.test(revision));

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { assertInteger } from '@vitvq/core';
+import { assertInteger, checkOptions, type OptionTable } from '@vitvq/core';
 import { finishReplacement, namesIn, replaceFiles, writeJson, writeWhole } from '@vitvq/files';
 import { readJsonObject } from './internal/json-file.js';
 import { layOut } from './internal/layout.js';
@@ -29,6 +29,10 @@ export interface WriteModelOptions {
   readonly maximumShardBytes?: number;
 }
 
+const writeModelOptionNames: OptionTable<WriteModelOptions> = {
+  maximumShardBytes: 'optional',
+};
+
 /**
  * Writes a model as a folder in the layout of model hubs: `config.json`, and `model.safetensors` or
  * several files under `model.safetensors.index.json`. The folder is created when it is missing; its
@@ -45,8 +49,9 @@ export async function writeModel(
   folder: string,
   description: ModelDescription,
   tensors: WritableTensors,
-  { maximumShardBytes = 2 * 2 ** 30 }: WriteModelOptions = {},
+  options: WriteModelOptions = {},
 ): Promise<void> {
+  const { maximumShardBytes = 2 * 2 ** 30 } = checkOptions(options, writeModelOptionNames, 'writeModel');
   assertInteger(maximumShardBytes, 'maximumShardBytes', 'writeModel', 1, Number.MAX_SAFE_INTEGER);
   const config = encodeModelConfig(description, 'writeModel');
   const entries = layOut(tensors, join(folder, singleName));

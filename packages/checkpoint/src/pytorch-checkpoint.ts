@@ -1,4 +1,4 @@
-import { DataError, type HostTensor } from '@vitvq/core';
+import { checkOptions, ConfigError, DataError, type HostTensor, type OptionTable } from '@vitvq/core';
 import { InputFile } from '@vitvq/files';
 import { elementBytes, toHostData } from './dtypes.js';
 import { AllowedNames } from './internal/pickle/names.js';
@@ -25,6 +25,11 @@ export interface PyTorchCheckpointOptions {
    */
   readonly ignore?: readonly string[];
 }
+
+const pyTorchCheckpointOptionNames: OptionTable<PyTorchCheckpointOptions> = {
+  part: 'optional',
+  ignore: 'optional',
+};
 
 /** An open checkpoint of PyTorch. `restoreVariables` takes it. The caller closes it. */
 export interface PyTorchCheckpoint extends TensorFile {
@@ -71,8 +76,13 @@ const maximumNamesLength = 64 * 2 ** 20;
  */
 export async function openPyTorchCheckpoint(
   file: string,
-  { part, ignore }: PyTorchCheckpointOptions = {},
+  options: PyTorchCheckpointOptions = {},
 ): Promise<PyTorchCheckpoint> {
+  const { part, ignore } = checkOptions(options, pyTorchCheckpointOptionNames, 'openPyTorchCheckpoint');
+  if (ignore !== undefined && !Array.isArray(ignore)) {
+    const expected = 'ignore to be a list of names';
+    throw new ConfigError({ where: 'openPyTorchCheckpoint', expected, got: JSON.stringify(ignore) });
+  }
   const input = await InputFile.open(file, 'a checkpoint of PyTorch');
   try {
     const format = await formatOf(input);

@@ -1,5 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { namedDifferences, shapeDifference, ShapeError } from '@vitvq/core';
+import {
+  assertMembers,
+  checkOptions,
+  namedDifferences,
+  shapeDifference,
+  ShapeError,
+  type OptionTable,
+} from '@vitvq/core';
 import { isReadableDtype } from './dtypes.js';
 import type { TensorEntry, TensorFile } from './tensor-source.js';
 
@@ -11,6 +18,11 @@ export interface RestoreVariablesOptions {
    */
   readonly ignoreOthers?: boolean;
 }
+
+/** Names of the options of {@link restoreVariables}. */
+export const restoreVariablesOptionNames: OptionTable<RestoreVariablesOptions> = {
+  ignoreOthers: 'optional',
+};
 
 const integers = new Set(['int32', 'bool']);
 
@@ -26,8 +38,11 @@ const integers = new Set(['int32', 'bool']);
 export async function restoreVariables<Entry extends TensorEntry>(
   opened: TensorFile<Entry>,
   variables: ReadonlyMap<string, tf.Variable>,
-  { ignoreOthers = false }: RestoreVariablesOptions = {},
+  options: RestoreVariablesOptions = {},
 ): Promise<void> {
+  const where = 'restoreVariables';
+  const { ignoreOthers = false } = checkOptions(options, restoreVariablesOptionNames, where);
+  assertMembers(opened, ['entries', 'read'], 'the open file', where);
   const entries = new Map(opened.entries.map((entry) => [entry.name, entry]));
   const problems = namedDifferences(
     variables,

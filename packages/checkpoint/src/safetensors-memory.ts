@@ -1,4 +1,4 @@
-import type { HostTensor } from '@vitvq/core';
+import { checkOptions, type HostTensor, type OptionTable } from '@vitvq/core';
 import { fromHostData, toHostData, type WritableDtype } from './dtypes.js';
 import { bytesInMemory, copyBytes } from './internal/byte-source.js';
 import { encodeHeader, layOut } from './internal/layout.js';
@@ -23,6 +23,11 @@ export interface WriteSafetensorsOptions {
   readonly dtypeOf?: (tensor: TensorDescription) => WritableDtype;
 }
 
+/** Names of the options of writing safetensors. */
+export const writeSafetensorsOptionNames: OptionTable<WriteSafetensorsOptions> = {
+  dtypeOf: 'optional',
+};
+
 /**
  * Returns the bytes of a safetensors file (https://github.com/huggingface/safetensors).
  * @throws {ConfigError} for names or metadata that the format cannot hold, and for values that a
@@ -32,8 +37,9 @@ export interface WriteSafetensorsOptions {
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, HostTensor>,
   metadata: Readonly<Record<string, string>> = {},
-  { dtypeOf }: WriteSafetensorsOptions = {},
+  options: WriteSafetensorsOptions = {},
 ): Uint8Array<ArrayBuffer> {
+  const { dtypeOf } = checkOptions(options, writeSafetensorsOptionNames, 'encodeSafetensors');
   const entries = layOut(tensors, 'encodeSafetensors', dtypeOf);
   const header = encodeHeader(entries, metadata, 'encodeSafetensors');
   const bytes = new Uint8Array(header.length + (entries.at(-1)?.end ?? 0));

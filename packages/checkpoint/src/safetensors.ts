@@ -1,10 +1,14 @@
-import type { HostTensor } from '@vitvq/core';
+import { checkOptions, type HostTensor } from '@vitvq/core';
 import { writeAtomically } from '@vitvq/files';
 import { encodeHeader, layOut } from './internal/layout.js';
 import { openWithData } from './internal/open-file.js';
 import { forEachTensor } from './internal/write-tensors.js';
 import type { SafetensorsFile } from './safetensors-file.js';
-import type { SafetensorsContent, WriteSafetensorsOptions } from './safetensors-memory.js';
+import {
+  writeSafetensorsOptionNames,
+  type SafetensorsContent,
+  type WriteSafetensorsOptions,
+} from './safetensors-memory.js';
 import type { WritableTensors } from './tensor-source.js';
 
 /**
@@ -50,8 +54,9 @@ export async function writeSafetensors(
   file: string,
   tensors: WritableTensors,
   metadata: Readonly<Record<string, string>> = {},
-  { dtypeOf }: WriteSafetensorsOptions = {},
+  options: WriteSafetensorsOptions = {},
 ): Promise<void> {
+  const { dtypeOf } = checkOptions(options, writeSafetensorsOptionNames, 'writeSafetensors');
   const entries = layOut(tensors, file, dtypeOf);
   const header = encodeHeader(entries, metadata, file);
   await writeAtomically(file, async (output) => {

@@ -1,7 +1,7 @@
 import { promises as fs } from 'node:fs';
 import { basename } from 'node:path';
 import type { Variable } from '@tensorflow/tfjs-core';
-import { DataError, assertInteger, type HostTensor } from '@vitvq/core';
+import { assertInteger, checkOptions, DataError, type HostTensor, type OptionTable } from '@vitvq/core';
 import { createFolder, removeFile, removeTemporaryFiles } from '@vitvq/files';
 import {
   filePrefix,
@@ -18,7 +18,7 @@ import { openSharded, readShardedState, writeSharded } from './internal/sharded-
 import { openSingle, writeSingle } from './internal/single-checkpoint.js';
 import { encodeState, parseState } from './internal/state-json.js';
 import { splitIntoShards } from './internal/write-shards.js';
-import { restoreVariables, type RestoreVariablesOptions } from './restore-variables.js';
+import { restoreVariables, restoreVariablesOptionNames, type RestoreVariablesOptions } from './restore-variables.js';
 import { readAll } from './safetensors.js';
 import type { SafetensorsFile } from './safetensors-file.js';
 import type { WritableTensors } from './tensor-source.js';
@@ -70,6 +70,17 @@ export interface WriteCheckpointOptions {
   readonly maximumShardBytes?: number;
 }
 
+const checkpointNames: OptionTable<Checkpoint> = {
+  step: 'required',
+  tensors: 'required',
+  state: 'required',
+};
+
+const writeCheckpointOptionNames: OptionTable<WriteCheckpointOptions> = {
+  keep: 'optional',
+  maximumShardBytes: 'optional',
+};
+
 /**
  * Writes `checkpoint-<step>.safetensors` into `directory`, which is created when it is missing, and
  * removes older checkpoints. Beyond `maximumShardBytes`, a checkpoint is
@@ -90,16 +101,19 @@ export interface WriteCheckpointOptions {
  */
 export async function writeCheckpoint(
   directory: string,
-  { step, tensors, state: value }: Checkpoint,
-  { keep = 3, maximumShardBytes = 2 * 2 ** 30 }: WriteCheckpointOptions = {},
+  checkpoint: Checkpoint,
+  options: WriteCheckpointOptions = {},
 ): Promise<string> {
-  assertInteger(step, 'step', 'writeCheckpoint', 0, Number.MAX_SAFE_INTEGER);
-  assertInteger(keep, 'keep', 'writeCheckpoint');
-  assertInteger(maximumShardBytes, 'maximumShardBytes', 'writeCheckpoint', 1, Number.MAX_SAFE_INTEGER);
+  const where = 'writeCheckpoint';
+  const { step, tensors, state: value } = checkOptions(checkpoint, checkpointNames, `${where}, checkpoint`);
+  const { keep = 3, maximumShardBytes = 2 * 2 ** 30 } = checkOptions(options, writeCheckpointOptionNames, where);
+  assertInteger(step, 'step', where, 0, Number.MAX_SAFE_INTEGER);
+  assertInteger(keep, 'keep', where);
+  assertInteger(maximumShardBytes, 'maximumShardBytes', where, 1, Number.MAX_SAFE_INTEGER);
   const file = singlePath(directory, step);
   const entries = layOut(tensors, file);
-  assertJson(value, 'state', 'writeCheckpoint');
-  const contents = { step, state: encodeState(value, 'writeCheckpoint'), tensors, entries };
+  assertJson(value, 'state', where);
+  const contents = { step, state: encodeState(value, where), tensors, entries };
   await createFolder(directory);
   // This comes before writing, because the files of a killed process may be what fills the disk.
   await removeTemporaryFiles(directory, filePrefix);
@@ -154,6 +168,7 @@ export async function restoreCheckpoint(
   variables: ReadonlyMap<string, Variable>,
   options: RestoreVariablesOptions = {},
 ): Promise<CheckpointState> {
+  checkOptions(options, restoreVariablesOptionNames, 'restoreCheckpoint');
   const opened = await openCheckpoint(directoryOrFile);
   try {
     await restoreVariables(opened, variables, options);

@@ -100,7 +100,7 @@ describe('state that JSON cannot hold', () => {
       'state.metrics.psnr to be something that JSON holds, got NaN. Large arrays belong into tensors',
     ],
     [{ list: [1, Infinity] }, 'state.list[1] to be something that JSON holds, got Infinity'],
-    [undefined, 'state to be something that JSON holds, got undefined'],
+    [undefined, 'expected options with step, tensors, state, got no state.'],
     [[undefined], 'state[0] to be something that JSON holds, got undefined'],
     [{ big: 1n }, 'state.big to be something that JSON holds, got bigint'],
     [{ at: new Date(0) }, 'state.at to be something that JSON holds, got Date'],

@@ -81,8 +81,9 @@ export class CodeConditioner implements Conditioner {
   /**
    * @throws {ShapeError} for images that cannot be reduced, or that give another number of codes
    */
-  async encode({ data, shape }: HostImages): Promise<Int32Array> {
-    assertImages({ data, shape }, 'CodeConditioner.encode');
+  async encode(given: HostImages): Promise<Int32Array> {
+    assertImages(given, 'CodeConditioner.encode');
+    const { data, shape } = given;
     const reduced = reduce({ data, shape }, this.#options.reduceBy);
     const images = tf.tensor4d(reduced.data, [...reduced.shape]);
     let tokens: tf.Tensor | undefined;

@@ -1,14 +1,17 @@
 import {
   assertInteger,
+  assertOneOf,
+  checkOptions,
   ConfigError,
   foldIn,
   permutation,
   randomInts,
   split,
   tokensShapeOf,
-  type RandomKey,
   type BatchSource,
   type CodeBatch,
+  type OptionTable,
+  type RandomKey,
 } from '@vitvq/core';
 import type { ShardFiles } from './internal/shard-files.js';
 import type { ShardConfiguration } from './internal/shard.js';
@@ -51,6 +54,15 @@ export interface CodeBatchOptions {
   /** Batches to pass over: the `position` of the stream to go on from. @default 0 */
   readonly startAt?: number;
 }
+
+const codeBatchOptionNames: OptionTable<CodeBatchOptions> = {
+  batchSize: 'required',
+  shuffle: 'optional',
+  key: 'optional',
+  lastBatch: 'optional',
+  epochs: 'optional',
+  startAt: 'optional',
+};
 
 /** Batches in order, without end unless `epochs` is given. Also an async iterable. */
 export interface CodeBatchStream extends BatchSource<CodeBatch>, AsyncIterable<CodeBatch> {
@@ -100,9 +112,11 @@ export class CodeSource {
    * @throws {ConfigError}
    */
   batches(options: CodeBatchOptions): CodeBatchStream {
-    const { batchSize, shuffle = false, key, lastBatch = 'drop', epochs = Infinity, startAt = 0 } = options;
     const where = 'CodeSource.batches';
+    checkOptions(options, codeBatchOptionNames, where);
+    const { batchSize, shuffle = false, key, lastBatch = 'drop', epochs = Infinity, startAt = 0 } = options;
     assertInteger(batchSize, 'batchSize', where);
+    assertOneOf(lastBatch, ['drop', 'pad'], 'lastBatch', where);
     assertInteger(startAt, 'startAt', where, 0, Number.MAX_SAFE_INTEGER);
     if (epochs !== Infinity) assertInteger(epochs, 'epochs', where);
     if (shuffle && !key) {

@@ -108,7 +108,7 @@ const encodeToShardsOptionNames: OptionTable<EncodeToShardsOptions> = {
  * @throws {ConfigError} when the folder was begun with another tokenizer, other images or options
  * @throws {ShapeError} for images of another layout
  * @throws {DataError} for a damaged shard, when shards cannot be written, when another call writes
- *   to the folder, when values of the first images are not in [0, 1], and when the batches end
+ *   to the folder, for images with values that are not in [0, 1], and when the batches end
  *   before the epoch does
  */
 export async function encodeToShards(options: EncodeToShardsOptions): Promise<{ readonly images: number }> {
@@ -269,7 +269,6 @@ class Encoder {
   readonly #tokenizer: Tokenizer;
   readonly #conditioner: Conditioner | undefined;
   readonly #encode: CompiledFunction<(images: Tensor4D) => tf.Tensor>;
-  #isChecked = false;
 
   constructor(tokenizer: Tokenizer, conditioner: Conditioner | undefined) {
     this.#tokenizer = tokenizer;
@@ -283,9 +282,10 @@ class Encoder {
     const where = 'encodeToShards';
     assertMembers(batch, ['images', 'shape'], 'a batch of images', where);
     const { shape, images, labels, indices } = batch;
-    if (!this.#isChecked || shape.length !== 4) assertImages({ data: images, shape }, where);
-    this.#isChecked = true;
     const count = countOf(batch);
+    const places = indices?.slice(0, count) ?? Int32Array.from({ length: count }, (_, row) => index * shape[0]! + row);
+    // All batches: codes do not show that there was no image.
+    assertImages({ data: images, shape }, where, { indices: places });
     const { values, tokensShape } = await this.#tokens(images, shape as [number, number, number, number]);
     const codeDepth = tokensShape[2] ?? 1;
     const { vocabSize, grid } = this.#tokenizer;
@@ -293,7 +293,7 @@ class Encoder {
     assertTokensInRange(values, tokensShape, vocabSize, 'tokens', where);
     const rows = {
       tokens: values.slice(0, (count * values.length) / shape[0]!),
-      indices: indices?.slice(0, count) ?? Int32Array.from({ length: count }, (_, row) => index * shape[0]! + row),
+      indices: places,
       labels: labels?.slice(0, count),
       conditions: await this.#conditioner?.ofBatch(batch),
     };

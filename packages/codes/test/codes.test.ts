@@ -82,6 +82,16 @@ it('refuses images that are none, and batches that end too early', async () => {
   };
   const bytes = source(({ images, ...batch }) => ({ ...batch, images: images.map((value) => 255 * value) }));
   await expect(encode({ openBatches: bytes })).rejects.toThrow('Bytes become images when they are divided by 255.');
+  // A later batch than the first, and the image by its place in the source.
+  const damaged = (value: number) =>
+    source((batch) => {
+      if (batch.indices!.includes(6)) batch.images[(2 * batch.images.length) / batch.shape[0]!] = value;
+      return batch;
+    });
+  await expect(encode({ openBatches: damaged(NaN) })).rejects.toThrow(
+    'encodeToShards: expected images with values in [0, 1], got NaN in image 6.',
+  );
+  await expect(encode({ openBatches: damaged(200) })).rejects.toThrow(/got values from .* to 200, first in image 6\./);
   let asked = 0;
   const ending = source((batch) => (asked++ < 2 ? batch : undefined));
   await expect(encode({ openBatches: ending })).rejects.toThrow('encodeToShards, data: expected a source with batches');

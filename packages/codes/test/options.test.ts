@@ -1,15 +1,16 @@
-import { ConfigError } from '@vitvq/core';
+import { testOptions } from '@vitvq/test-utils';
 import { expect, it } from 'vitest';
-import { CodeConditioner, encodeToShards } from '../src/index.js';
+import { CodeConditioner, CodeSource, encodeToShards } from '../src/index.js';
 
-const factories: readonly (readonly [name: string, create: (options: never) => unknown, option: string])[] = [
-  ['CodeConditioner', (options) => new CodeConditioner(options), 'reduceBy'],
-  ['encodeToShards', (options) => encodeToShards(options), 'batchesPerShard'],
-];
+testOptions({
+  CodeConditioner: { create: (options) => new CodeConditioner(options), option: 'reduceBy' },
+  'CodeSource.batches': { create: (options) => new CodeSource({} as never).batches(options), option: 'batchSize' },
+  encodeToShards: { create: (options) => encodeToShards(options), option: 'batchesPerShard' },
+});
 
-it.each(factories)('%s refuses missing and misspelt options', async (_name, create, option) => {
-  const call = async (options: unknown): Promise<unknown> => create(options as never);
-  for (const options of [undefined, null, {}, 'text']) await expect(call(options)).rejects.toThrow(ConfigError);
-  const slip = `${option}_`;
-  await expect(call({ [slip]: 1 })).rejects.toThrow(`unknown option "${slip}" (did you mean "${option}"?)`);
+it('CodeSource.batches refuses a text that lastBatch cannot be', () => {
+  const source = new CodeSource({} as never);
+  expect(() => source.batches({ batchSize: 1, lastBatch: 'partial' as never })).toThrow(
+    'CodeSource.batches: expected lastBatch to be one of drop, pad, got "partial".',
+  );
 });

@@ -1,5 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
+import { assertMembers } from './check-options.js';
 import { ConfigError, ShapeError } from './errors.js';
+import { nearestName } from './nearest-name.js';
 
 /** A size that must match, or a letter of the shape legend, which stands for any size. */
 export type ExpectedDimension = number | string;
@@ -13,6 +15,7 @@ export function formatShape(shape: readonly ExpectedDimension[]): string {
  * Throws unless `tensor` has the expected shape. A letter matches any size, and the same letter
  * matches the same size everywhere.
  * @throws {ShapeError}
+ * @throws {ConfigError} for what is no tensor
  */
 export function assertShape(
   tensor: Pick<Tensor, 'shape'>,
@@ -20,6 +23,7 @@ export function assertShape(
   where: string,
   fix?: string,
 ): void {
+  assertMembers(tensor, ['shape'], 'a tensor', where);
   const bound = new Map<string, number>();
   const fits =
     tensor.shape.length === expected.length &&
@@ -63,6 +67,21 @@ export function assertInRange(value: number, name: string, where: string, minimu
     const range = maximum === Infinity ? `at least ${minimum}` : `within [${minimum}, ${maximum}]`;
     throw new ConfigError({ where, expected: `${name} to be a finite number ${range}`, got: String(value) });
   }
+}
+
+/**
+ * Throws unless `value` is one of a few texts, such as those that an option can have.
+ * @throws {ConfigError} naming all of them, and the one that was probably meant
+ */
+export function assertOneOf(value: unknown, texts: readonly string[], name: string, where: string): void {
+  if ((texts as readonly unknown[]).includes(value)) return;
+  const meant = typeof value === 'string' ? nearestName(value, texts) : undefined;
+  const got = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  throw new ConfigError({
+    where,
+    expected: `${name} to be one of ${texts.join(', ')}`,
+    got: meant === undefined ? got : `${got} (did you mean "${meant}"?)`,
+  });
 }
 
 /** Height and width; a single number stands for a square. */

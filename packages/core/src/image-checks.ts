@@ -10,13 +10,22 @@ const tolerance = 0.01;
 export interface ImageRules {
   /** Whether NaN and infinite values pass, for callers that deal with them. @default false */
   readonly allowNonFinite?: boolean;
+  /** Position of each image in its source, for messages. @default its position in the batch */
+  readonly indices?: ArrayLike<number>;
 }
 
 const channelsFirstAdvice = 'The images seem to be [B, C, H, W]: transpose them to [B, H, W, C].';
 
-/** Returns the advice for images of a wrong shape `[B, H, W, C]`. */
-export function imageShapeAdvice(shape: readonly number[], channels: number): string {
-  return isChannelsFirst(shape, channels) ? channelsFirstAdvice : 'Resize or crop the images to imageSize.';
+/**
+ * Returns the advice for images of a wrong shape `[B, H, W, C]`.
+ * @param otherwise  advice for images whose channels do not come first
+ */
+export function imageShapeAdvice(
+  shape: readonly number[],
+  channels: number,
+  otherwise = 'Resize or crop the images to imageSize.',
+): string {
+  return isChannelsFirst(shape, channels) ? channelsFirstAdvice : otherwise;
 }
 
 /**
@@ -30,7 +39,7 @@ export function imageShapeAdvice(shape: readonly number[], channels: number): st
 export function assertImages(
   images: { readonly data: ArrayLike<number>; readonly shape: readonly number[] },
   where: string,
-  { allowNonFinite = false }: ImageRules = {},
+  rules: ImageRules = {},
 ): void {
   assertMembers(images, ['data', 'shape'], 'the images', where);
   const { data, shape } = images;
@@ -38,37 +47,59 @@ export function assertImages(
     const got = `${data.length} values for ${formatShape(shape)}`;
     throw new ShapeError({ where, expected: 'the values of one image or more, of shape [B, H, W, C]', got });
   }
-  if ([1, 3, 4].some((channels) => isChannelsFirst(shape, channels)) && shape[3]! > 4) {
-    throw new ShapeError({
-      where,
-      expected: 'images of shape [B, H, W, C]',
-      got: formatShape(shape),
-      fix: channelsFirstAdvice,
-    });
-  }
-  assertValues(data, where, allowNonFinite);
+  assertChannelsLast(shape, where);
+  assertImageValues(data, elementCount(shape.slice(1)), where, rules);
 }
 
-function assertValues(data: ArrayLike<number>, where: string, allowNonFinite: boolean): void {
+/**
+ * Throws for a shape of images whose channels seem to come first, of whatever number of channels.
+ * @throws {ShapeError}
+ */
+export function assertChannelsLast(shape: readonly number[], where: string): void {
+  const seemsChannelsFirst = [1, 3, 4].some((channels) => isChannelsFirst(shape, channels)) && shape[3]! > 4;
+  if (!seemsChannelsFirst) return;
+  throw new ShapeError({
+    where,
+    expected: 'images of shape [B, H, W, C]',
+    got: formatShape(shape),
+    fix: channelsFirstAdvice,
+  });
+}
+
+/**
+ * Throws unless all values of images are in [0, 1], up to rounding.
+ * @param data  images one after the other, in any layout
+ * @param imageSize  number of values of an image
+ * @throws {DataError} naming the likely mistake and the first image that has it
+ */
+export function assertImageValues(
+  data: ArrayLike<number>,
+  imageSize: number,
+  where: string,
+  { allowNonFinite = false, indices }: ImageRules = {},
+): void {
+  for (let index = 0; index < data.length; index++) {
+    const value = data[index]!;
+    if (value >= -tolerance && value <= 1 + tolerance) continue;
+    if (allowNonFinite && !Number.isFinite(value)) continue;
+    const position = Math.floor(index / imageSize);
+    throw wrongValue(value, data, `image ${indices?.[position] ?? position}`, where);
+  }
+}
+
+/** Returns the error of a value, the first of `data` that an image cannot have. */
+function wrongValue(value: number, data: ArrayLike<number>, image: string, where: string): DataError {
+  const expected = 'images with values in [0, 1]';
+  if (!Number.isFinite(value)) return new DataError({ where, expected, got: `${value} in ${image}` });
   let smallest = Infinity;
   let largest = -Infinity;
   for (let index = 0; index < data.length; index++) {
-    const value = data[index]!;
-    if (!Number.isFinite(value)) {
-      if (allowNonFinite) continue;
-      throw new DataError({ where, expected: 'images with values in [0, 1]', got: `${value} at value ${index}` });
-    }
-    if (value < smallest) smallest = value;
-    if (value > largest) largest = value;
+    if (!Number.isFinite(data[index]!)) continue;
+    smallest = Math.min(smallest, data[index]!);
+    largest = Math.max(largest, data[index]!);
   }
-  if (smallest >= -tolerance && largest <= 1 + tolerance) return;
-  if (smallest > largest) return; // No value is finite.
-  throw new DataError({
-    where,
-    expected: 'images with values in [0, 1]',
-    got: `values from ${shortly(smallest)} to ${shortly(largest)}`,
-    fix: adviceForRange(smallest, largest),
-  });
+  const got = `values from ${shortly(smallest)} to ${shortly(largest)}, first in ${image}`;
+  return new DataError({ where, expected, got, fix: adviceForRange(smallest, largest) });
 }
 
 function adviceForRange(smallest: number, largest: number): string {

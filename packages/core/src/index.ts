@@ -4,6 +4,7 @@ export * from './checks.js';
 export * from './composite.js';
 export * from './contracts.js';
 export * from './detach.js';
+export { entriesOfTokens } from './entries-of-tokens.js';
 export * from './errors.js';
 export * from './image-source.js';
 export * from './initializers.js';
@@ -45,5 +46,11 @@ export {
 } from './host-arrays.js';
 export { assertRgbImage, toRgbImages, type RgbImage } from './rgb-image.js';
 export { imageGrid, type GridMargin, type ImageGridOptions } from './image-grid.js';
-export { assertImages, imageShapeAdvice, type ImageRules } from './image-checks.js';
+export {
+  assertChannelsLast,
+  assertImages,
+  assertImageValues,
+  imageShapeAdvice,
+  type ImageRules,
+} from './image-checks.js';
 export { firstImages } from './first-images.js';

@@ -1,6 +1,7 @@
 import type { HostImages } from './batches.js';
 import { formatShape } from './checks.js';
 import { ShapeError } from './errors.js';
+import { assertChannelsLast } from './image-checks.js';
 
 /** An RGB image in host memory with 8 bits a channel, stored row by row. */
 export interface RgbImage {
@@ -22,6 +23,7 @@ export function toRgbImages({ data: values, shape }: HostImages): RgbImage[] {
   const [count, height, width, channels] = shape;
   const pixels = height * width;
   if (values.length !== count * pixels * channels || (channels !== 1 && channels !== 3)) {
+    assertChannelsLast(shape, 'toRgbImages');
     throw new ShapeError({
       where: 'toRgbImages',
       expected: 'images [B, H, W, 1] or [B, H, W, 3] with as many values as their shape says',

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   assertInRange,
   assertInteger,
+  assertOneOf,
   assertShape,
   ConfigError,
   DataError,
@@ -107,4 +108,15 @@ describe('sizes', () => {
     expect(() => patchGrid(32, 0, 'f')).toThrow('f: expected patch height to be an integer of at least 1, got 0.');
     expect(() => patchGrid([8.5, 8], 1, 'f')).toThrow('expected image height');
   });
+});
+
+it('assertOneOf names the texts, and the one that was probably meant', () => {
+  expect(() => assertOneOf('drop', ['drop', 'pad'], 'lastBatch', 'here')).not.toThrow();
+  expect(() => assertOneOf('neither', ['drop', 'pad'], 'lastBatch', 'here')).toThrow('got "neither".');
+  expect(() => assertOneOf('Drop', ['drop', 'pad'], 'lastBatch', 'here')).toThrow(
+    'here: expected lastBatch to be one of drop, pad, got "Drop" (did you mean "drop"?).',
+  );
+  for (const value of [undefined, null, 3, ['drop']]) {
+    expect(() => assertOneOf(value, ['drop', 'pad'], 'lastBatch', 'here')).toThrow(ConfigError);
+  }
 });

@@ -17,6 +17,7 @@ describe('toRgbImages', () => {
   it.each([
     [[1, 1, 1, 3], 'got [1, 1, 1, 3] with 4 values'],
     [[1, 1, 1, 4], 'expected images [B, H, W, 1] or [B, H, W, 3]'],
+    [[1, 3, 8, 8], 'transpose them to [B, H, W, C].'],
   ] as const)('refuses %j', (shape, message) => {
     expect(() => toRgbImages({ data: new Float32Array(4), shape })).toThrow(ShapeError);
     expect(() => toRgbImages({ data: new Float32Array(4), shape })).toThrow(message);

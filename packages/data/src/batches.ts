@@ -1,12 +1,13 @@
 import { availableParallelism } from 'node:os';
 import {
   assertInteger,
+  assertOneOf,
+  checkOptions,
   ConfigError,
   printable,
   randomKey,
   toSize2D,
   type ImageSource,
-  checkOptions,
   type OptionTable,
 } from '@vitvq/core';
 import type { BatchOptions, CropOptions } from './batch-options.js';
@@ -66,6 +67,8 @@ export function createBatches(source: ImageSource, options: BatchOptions): Batch
   } = checkOptions(options, optionNames, where);
   const settings = cropSettings(options);
   assertInteger(batchSize, 'batchSize', where);
+  assertOneOf(crop, ['random', 'center'], 'crop', where);
+  assertOneOf(lastBatch, ['drop', 'pad', 'partial'], 'lastBatch', where);
   assertInteger(startAt, 'startAt', where, 0, Number.MAX_SAFE_INTEGER);
   assertInteger(workers, 'workers', where, 0);
   assertInteger(prefetch, 'prefetch', where);

@@ -1,4 +1,4 @@
-import { checkOptions, type OptionTable } from '@vitvq/core';
+import { assertOneOf, checkOptions, type OptionTable } from '@vitvq/core';
 import { defaultCacheDirectory } from '@vitvq/files';
 import { openImageArray, type ImageArray } from './image-array.js';
 import { CIFAR10_IMAGE_SIZE, NPM_ARCHIVE, OFFICIAL_ARCHIVE, type Cifar10Split } from './internal/cifar10-archives.js';
@@ -69,6 +69,8 @@ export async function openCifar10(options: Cifar10Options): Promise<ImageArray> 
     onProgress,
     signal,
   } = checkOptions(options, cifar10OptionNames, 'openCifar10');
+  assertOneOf(split, ['train', 'test'], 'split', 'openCifar10');
+  if (source !== undefined) assertOneOf(source, ['npm', 'official'], 'source', 'openCifar10');
   const listSources = (): Promise<Cifar10Source[]> => sourcesOf(cacheDirectory, source);
   const stored = await loadSplit({ split, cacheDirectory, listSources, onProgress, signal });
   return openImageArray({

@@ -1,9 +1,18 @@
 import { createHash } from 'node:crypto';
 import { basename, join, resolve } from 'node:path';
-import { assertInteger, DataError, toSize2D, type DecodeOptions, type Size2D } from '@vitvq/core';
+import {
+  assertInteger,
+  assertOneOf,
+  checkOptions,
+  DataError,
+  toSize2D,
+  type DecodeOptions,
+  type OptionTable,
+  type Size2D,
+} from '@vitvq/core';
 import type { ImageDataset } from './image-dataset.js';
 import { problemOf } from './internal/check-file.js';
-import { completeDecoding } from './internal/complete-source.js';
+import { completeDecoding, decodeOptionNames } from './internal/complete-source.js';
 import { DECODED_CHANNELS } from './internal/decode-image.js';
 import { byCodeUnits, EXTENSIONS, listImages, type Listing } from './internal/list-images.js';
 import { countOf, listOf, reportSkipped } from './internal/report-skipped.js';
@@ -33,6 +42,14 @@ export interface ImageFolderOptions extends DecodeOptions {
   readonly onSkip?: (image: SkippedImage) => void;
 }
 
+/** Names of the options of {@link openImageFolder}. */
+export const imageFolderOptionNames: OptionTable<ImageFolderOptions> = {
+  ...decodeOptionNames,
+  minimumSize: 'optional',
+  check: 'optional',
+  onSkip: 'optional',
+};
+
 /** Images of a folder and its sub-folders. */
 export interface ImageFolder extends ImageDataset {
   /** Absolute path of the folder. */
@@ -61,11 +78,15 @@ const CHECKS_AT_ONCE = 4;
  * @throws {DataError} when there is no such folder, no usable image in it, or, with `strict`, one
  *   that is not usable
  */
-export async function openImageFolder(
-  directory: string,
-  { minimumSize = 1, check = 'header', onSkip, ...decodeOptions }: ImageFolderOptions = {},
-): Promise<ImageFolder> {
+export async function openImageFolder(directory: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
   const where = 'openImageFolder';
+  const {
+    minimumSize = 1,
+    check = 'header',
+    onSkip,
+    ...decodeOptions
+  } = checkOptions(options, imageFolderOptionNames, where);
+  assertOneOf(check, ['header', 'pixels', 'none'], 'check', where);
   const minimum = toSize2D(minimumSize);
   for (const size of minimum) assertInteger(size, 'minimumSize', where);
   const decoding = completeDecoding(decodeOptions, where);

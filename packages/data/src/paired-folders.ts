@@ -1,6 +1,6 @@
-import { DataError } from '@vitvq/core';
+import { checkOptions, DataError, type OptionTable } from '@vitvq/core';
 import type { ImageDataset } from './image-dataset.js';
-import { openImageFolder, type ImageFolder, type ImageFolderOptions } from './image-folder.js';
+import { imageFolderOptionNames, openImageFolder, type ImageFolder, type ImageFolderOptions } from './image-folder.js';
 import { pairName } from './internal/pairs.js';
 import { reportSkipped } from './internal/report-skipped.js';
 import type { SkippedImage } from './skipped-image.js';
@@ -14,6 +14,11 @@ export interface PairedFolderOptions extends ImageFolderOptions {
    */
   readonly conditions?: Omit<ImageFolderOptions, 'onSkip'>;
 }
+
+const pairedFolderOptionNames: OptionTable<PairedFolderOptions> = {
+  ...imageFolderOptionNames,
+  conditions: 'optional',
+};
 
 /** Images and their condition images. */
 export interface PairedFolders {
@@ -35,10 +40,14 @@ export interface PairedFolders {
 export async function openPairedFolders(
   imageDirectory: string,
   conditionDirectory: string,
-  { conditions: ofConditions, onSkip, ...options }: PairedFolderOptions = {},
+  options: PairedFolderOptions = {},
 ): Promise<PairedFolders> {
+  const where = 'openPairedFolders';
+  const { conditions: ofConditions = {}, onSkip, ...ofImages } = checkOptions(options, pairedFolderOptionNames, where);
+  const { onSkip: _, ...conditionOptionNames } = imageFolderOptionNames;
+  checkOptions(ofConditions, conditionOptionNames, `${where}, conditions`);
   // What is left out is reported once, in pairs.
-  const quiet = { ...options, onSkip: () => undefined };
+  const quiet = { ...ofImages, onSkip: () => undefined };
   const images = await openImageFolder(imageDirectory, quiet);
   const conditions = await openImageFolder(conditionDirectory, { ...quiet, ...ofConditions });
   const [found, partners] = [byPairName(images), byPairName(conditions)];

@@ -131,11 +131,18 @@ function halvingPadding([kernelHeight, kernelWidth]: readonly number[], kernelSi
  * Returns the weights of the reference's `ConvLayer`, an `nn.Sequential`. The blur kernel that it
  * stores is left out: it follows from the options.
  */
-export function convLayerReferenceWeights({
-  downsample = false,
-  useBias = true,
-  activate = true,
-}: Pick<ConvLayerOptions, 'downsample' | 'useBias' | 'activate'> = {}): ReferenceWeight[] {
+export function convLayerReferenceWeights(
+  options: Pick<ConvLayerOptions, 'downsample' | 'useBias' | 'activate'> = {},
+): ReferenceWeight[] {
+  const where = 'convLayerReferenceWeights';
+  const names = { downsample: 'optional', useBias: 'optional', activate: 'optional' } as const;
+  const {
+    downsample = false,
+    useBias = true,
+    activate = true,
+  } = checkOptions(options, names, where, {
+    allowOthers: true,
+  });
   const convolution = downsample ? 1 : 0;
   return [
     ...prefixReferenceWeights(

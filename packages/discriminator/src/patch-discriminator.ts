@@ -1,14 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
-  Module,
-  ShapeError,
   assertInteger,
+  assertOneOf,
   assertShape,
   checkOptions,
   foldIn,
   formatShape,
+  imageShapeAdvice,
+  Module,
   normalInitializer,
   prefixReferenceWeights,
+  ShapeError,
   type OptionTable,
 } from '@vitvq/core';
 import type { Discriminator, RandomKey, ReferenceWeight } from '@vitvq/core';
@@ -73,6 +75,7 @@ function plan({
   assertInteger(inChannels, 'inChannels', 'PatchDiscriminator');
   assertInteger(baseChannels, 'baseChannels', 'PatchDiscriminator');
   assertInteger(depth, 'depth', 'PatchDiscriminator');
+  assertOneOf(normalization, ['batch-norm', 'act-norm'], 'normalization', 'PatchDiscriminator');
   const width = (layer: number): number => baseChannels * Math.min(2 ** layer, 8);
   return {
     input: { inChannels, outChannels: baseChannels, stride: 2, useBias: true },
@@ -128,14 +131,17 @@ export class PatchDiscriminator extends Module implements Discriminator {
   }
 
   /**
-   * Returns for images `[B, H, W, C]` the logits `[B, H', W', 1]`, one for each patch.
+   * Returns for images `[B, H, W, C]` in [0, 1] the logits `[B, H', W', 1]`, one for each patch;
+   * values are not checked, because compiled code cannot look at them.
    * @param options  `training`: whether batch statistics are used, which move the running
    *   statistics, and whether a first batch sets the scales of `ActNorm`. True by default, because
    *   whoever trains a GAN calls this method through the `Discriminator` contract
    * @throws {ShapeError} when the images have other channels or are too small for one patch
    */
   logits(images: tf.Tensor4D, { training }: NormalizeOptions = { training: true }): tf.Tensor4D {
-    assertShape(images, ['B', 'H', 'W', this.inChannels], 'PatchDiscriminator.logits');
+    const { inChannels } = this;
+    const advice = imageShapeAdvice(images.shape, inChannels, `This discriminator is for ${inChannels} channels.`);
+    assertShape(images, ['B', 'H', 'W', inChannels], 'PatchDiscriminator.logits', advice);
     const smallest = this.#smallestSide();
     if (Math.min(images.shape[1], images.shape[2]) < smallest) {
       throw new ShapeError({
@@ -164,6 +170,8 @@ export class PatchDiscriminator extends Module implements Discriminator {
 export function patchDiscriminatorReferenceWeights(
   options: Omit<PatchDiscriminatorOptions, 'key'> = {},
 ): ReferenceWeight[] {
+  const { key: _key, ...names } = patchDiscriminatorOptionNames;
+  checkOptions(options, names, 'patchDiscriminatorReferenceWeights', { allowOthers: true });
   const { input, blocks, output } = plan(options);
   const normalization = options.normalization === 'act-norm' ? actNormReferenceWeights() : batchNormReferenceWeights();
   return [

@@ -6,6 +6,7 @@ import {
   assertShape,
   checkOptions,
   foldIn,
+  imageShapeAdvice,
   permuteHost,
   prefixReferenceWeights,
   sameWeight,
@@ -193,17 +194,15 @@ export class StyleDiscriminator extends Module implements Discriminator {
   }
 
   /**
-   * Returns for images `[B, H, W, C]` the logits `[B]`.
+   * Returns for images `[B, H, W, C]` in [0, 1] the logits `[B]`; values are not checked, because
+   * compiled code cannot look at them.
    * @throws {ShapeError} when the images are not of `imageSize`
    */
   logits(images: tf.Tensor4D): tf.Tensor1D {
     const { imageSize, inChannels } = this;
-    assertShape(
-      images,
-      ['B', ...imageSize, inChannels],
-      'StyleDiscriminator.logits',
-      `Create a discriminator for the size of these images; this one is for ${imageSize.join('x')} pixels.`,
-    );
+    const otherSize = `Create a discriminator for the size of these images; this one is for ${imageSize.join('x')} pixels.`;
+    const advice = imageShapeAdvice(images.shape, inChannels, otherSize);
+    assertShape(images, ['B', ...imageSize, inChannels], 'StyleDiscriminator.logits', advice);
     const batch = images.shape[0];
     return tf.tidy(() => {
       // [B, 4, 4, D]
@@ -220,6 +219,8 @@ export class StyleDiscriminator extends Module implements Discriminator {
  * left out: they follow from the options.
  */
 export function styleDiscriminatorReferenceWeights(options: Omit<StyleDiscriminatorOptions, 'key'>): ReferenceWeight[] {
+  const { key: _key, ...names } = styleDiscriminatorOptionNames;
+  checkOptions(options, names, 'styleDiscriminatorReferenceWeights', { allowOthers: true });
   const { sides, channelsAt, grid } = plan(options);
   return [
     ...prefixReferenceWeights(convLayerReferenceWeights(), 'input', 'blocks.0'),

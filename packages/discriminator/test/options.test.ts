@@ -1,11 +1,16 @@
+import { randomKey } from '@vitvq/core';
 import { testOptions } from '@vitvq/test-utils';
+import { expect, it } from 'vitest';
 import {
   ConvLayer,
+  convLayerReferenceWeights,
   createDiscriminator,
   PatchDiscriminator,
+  patchDiscriminatorReferenceWeights,
   StyleBlock,
   StyleDiscriminator,
   styleDiscriminatorChannels,
+  styleDiscriminatorReferenceWeights,
 } from '../src/index.js';
 
 testOptions({
@@ -18,5 +23,25 @@ testOptions({
     option: 'multiplier',
     isOptional: true,
   },
+  convLayerReferenceWeights: {
+    create: (options) => convLayerReferenceWeights(options),
+    option: 'activate',
+    isOptional: true,
+  },
+  patchDiscriminatorReferenceWeights: {
+    create: (options) => patchDiscriminatorReferenceWeights(options),
+    option: 'depth',
+    isOptional: true,
+  },
+  styleDiscriminatorReferenceWeights: {
+    create: (options) => styleDiscriminatorReferenceWeights(options),
+    option: 'size',
+  },
   createDiscriminator: { create: (options) => createDiscriminator({ kind: 'patch' }, options), option: 'key' },
+});
+
+it('PatchDiscriminator refuses a text that normalization cannot be', () => {
+  expect(() => new PatchDiscriminator({ normalization: 'batchnorm' as never, key: randomKey(1) })).toThrow(
+    'normalization to be one of batch-norm, act-norm, got "batchnorm" (did you mean "batch-norm"?).',
+  );
 });

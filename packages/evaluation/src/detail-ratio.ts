@@ -1,4 +1,4 @@
-import { DataError, formatShape, ShapeError } from '@vitvq/core';
+import { assertImageValues, DataError, elementCount, formatShape, ShapeError } from '@vitvq/core';
 
 /**
  * Returns how much fine detail reconstructions have compared with their originals: the mean squared
@@ -10,7 +10,8 @@ import { DataError, formatShape, ShapeError } from '@vitvq/core';
  * @param originals  `[B, H, W, C]` in [0, 1]
  * @param reconstructions  the same shape; clip them to [0, 1] first, as a viewer would
  * @throws {ShapeError} when the lengths do not fit the shape, or an image has a single pixel
- * @throws {DataError} when values are not finite, or the originals have no detail at all
+ * @throws {DataError} when values are not finite, those of an original are not in [0, 1], or the
+ *   originals have no detail at all
  */
 export function detailRatio(
   originals: Float32Array,
@@ -18,7 +19,7 @@ export function detailRatio(
   shape: readonly [number, number, number, number],
 ): number {
   const where = 'detailRatio';
-  const size = shape.reduce((product, length) => product * length, 1);
+  const size = elementCount(shape);
   for (const [name, { length }] of Object.entries({ originals, reconstructions })) {
     if (length !== size) {
       throw new ShapeError({
@@ -31,6 +32,7 @@ export function detailRatio(
   if (size === 0 || shape[1] * shape[2] === 1) {
     throw new ShapeError({ where, expected: 'images of two pixels or more', got: formatShape(shape) });
   }
+  assertImageValues(originals, size / shape[0], `${where}, originals`);
   const [original, reconstructed] = [detailOf(originals, shape), detailOf(reconstructions, shape)];
   if (!Number.isFinite(original) || !Number.isFinite(reconstructed)) {
     throw new DataError({ where, expected: 'finite pixel values', got: 'NaN or infinity' });

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { PerceptualLoss, Tokenizer } from '@vitvq/core';
+import { assertMembers, checkOptions, type OptionTable, type PerceptualLoss, type Tokenizer } from '@vitvq/core';
 
 // A type, because `tf.tidy` refuses interfaces.
 /** Measurements of a batch by {@link createEvaluationStep}. */
@@ -14,14 +14,20 @@ export type EvaluationStepResult = {
   readonly perceptualDistances?: tf.Tensor1D;
 };
 
+const evaluationStepOptionNames: OptionTable<{ readonly perceptual?: PerceptualLoss }> = {
+  perceptual: 'optional',
+};
+
 /**
  * Creates a function that maps images `[B, H, W, C]` in [0, 1] to reconstructions, tokens and the
  * errors of each image. The function compiles and changes no variable.
  */
 export function createEvaluationStep(
   tokenizer: Pick<Tokenizer, 'encode' | 'decode'>,
-  { perceptual }: { readonly perceptual?: PerceptualLoss } = {},
+  options: { readonly perceptual?: PerceptualLoss } = {},
 ): (images: tf.Tensor4D) => EvaluationStepResult {
+  const { perceptual } = checkOptions(options, evaluationStepOptionNames, 'createEvaluationStep');
+  assertMembers(tokenizer, ['encode', 'decode'], 'the tokenizer', 'createEvaluationStep');
   return (images) =>
     tf.tidy(() => {
       const indices = tokenizer.encode(images);

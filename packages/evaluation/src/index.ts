@@ -1,3 +1,4 @@
+export { codebookReports } from './codebook-reports.js';
 export { detailRatio } from './detail-ratio.js';
 export { psnr } from './psnr.js';
 export { reconstructionMetrics, type ReconstructionMetrics } from './reconstruction-metrics.js';

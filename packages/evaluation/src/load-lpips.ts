@@ -1,6 +1,14 @@
 import { join } from 'node:path';
 import { openSafetensors } from '@vitvq/checkpoint';
-import { DataError, elementCount, formatShape, type HostTensor, type ReferenceWeight } from '@vitvq/core';
+import {
+  checkOptions,
+  DataError,
+  elementCount,
+  formatShape,
+  type HostTensor,
+  type OptionTable,
+  type ReferenceWeight,
+} from '@vitvq/core';
 import { downloadOnce } from '@vitvq/files';
 import { LPIPS, LPIPS_SCALING, lpipsReferenceWeights, type LPIPSOptions } from '@vitvq/losses';
 
@@ -20,6 +28,14 @@ export interface LPIPSDownload {
 
 /** Path of a safetensors file, or where to download one. */
 export type LPIPSWeightSource = string | LPIPSDownload;
+
+const lpipsOptionNames: OptionTable<LPIPSOptions> = { channels: 'optional' };
+
+const lpipsDownloadNames: OptionTable<LPIPSDownload> = {
+  url: 'required',
+  sha256: 'required',
+  cacheDirectory: 'required',
+};
 
 /** Names that torchvision and timm give the classifier of VGG16, which LPIPS does not have. */
 const classifier = /^(classifier|pre_logits|head)\./;
@@ -59,9 +75,9 @@ export async function loadLPIPS(
   sources: LPIPSWeightSource | readonly LPIPSWeightSource[],
   options: LPIPSOptions = {},
 ): Promise<LPIPS> {
-  const list = typeof sources === 'string' || 'url' in sources ? [sources] : sources;
+  checkOptions(options, lpipsOptionNames, 'loadLPIPS');
   const files: string[] = [];
-  for (const source of list) files.push(typeof source === 'string' ? source : await fetchWeights(source));
+  for (const source of listOf(sources)) files.push(typeof source === 'string' ? source : await fetchWeights(source));
   const lpips = new LPIPS(options);
   try {
     lpips.loadVariables(await readWeights(files, lpips));
@@ -70,6 +86,15 @@ export async function loadLPIPS(
     lpips.dispose();
     throw error;
   }
+}
+
+/** @throws {ConfigError} for what is neither a path nor a download */
+function listOf(sources: LPIPSWeightSource | readonly LPIPSWeightSource[]): LPIPSWeightSource[] {
+  const list = [sources].flat();
+  for (const source of list) {
+    if (typeof source !== 'string') checkOptions(source, lpipsDownloadNames, 'loadLPIPS, sources');
+  }
+  return list;
 }
 
 /** Returns the path of a download in the cache. */

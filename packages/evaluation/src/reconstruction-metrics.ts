@@ -1,4 +1,4 @@
-import { assertInteger, DataError, ShapeError } from '@vitvq/core';
+import { assertImageValues, assertInteger, DataError, ShapeError } from '@vitvq/core';
 import { cappedPsnr } from './psnr.js';
 
 /** Errors of reconstructions. */
@@ -19,7 +19,8 @@ export interface ReconstructionMetrics {
  * @param reconstructions  in the same layout; clip them to [0, 1] first, as a viewer would
  * @param valuesPerImage  height x width x channels
  * @throws {ShapeError} when the lengths differ or are not a whole, positive number of images
- * @throws {DataError} naming the first image with a value that is not finite
+ * @throws {DataError} naming the first image with a value that is not finite, or the first original
+ *   with values that are not in [0, 1]
  */
 export function reconstructionMetrics(
   originals: Float32Array,
@@ -43,6 +44,7 @@ export function reconstructionMetrics(
       got: `${originals.length} values`,
     });
   }
+  assertImageValues(originals, valuesPerImage, `${where}, originals`);
   let [totalPsnr, totalSquared, totalAbsolute] = [0, 0, 0];
   for (let image = 0; image < images; image++) {
     let squared = 0;

@@ -5,7 +5,7 @@ import { detailRatio } from '../src/index.js';
 describe('detailRatio', () => {
   it('is the ratio of the squared differences of neighbours', () => {
     // Differences of 0.4 and 0.2 across, 0.1 and 0.3 down, against a quarter of each.
-    const originals = new Float32Array([0, 0.4, 0.1, -0.1]);
+    const originals = new Float32Array([0.1, 0.5, 0.2, 0]);
     const halved = originals.map((value) => value / 2);
     expect(detailRatio(originals, originals, [1, 2, 2, 1])).toBe(1);
     expect(detailRatio(originals, halved, [1, 2, 2, 1])).toBeCloseTo(0.25, 6);
@@ -36,6 +36,9 @@ describe('detailRatio', () => {
     expect(() => detailRatio(two, two, [1, 2, 2, 1])).toThrow('expected originals of shape [1, 2, 2, 1], 4 values');
     expect(() => detailRatio(two, two, [2, 1, 1, 1])).toThrow('expected images of two pixels or more');
     expect(() => detailRatio(new Float32Array(2), two, [1, 1, 2, 1])).toThrow(DataError);
+    expect(() => detailRatio(new Float32Array([0, 255]), two, [1, 1, 2, 1])).toThrow(
+      'detailRatio, originals: expected images with values in [0, 1], got values from 0 to 255, first in image 0. Bytes',
+    );
     expect(() => detailRatio(two, new Float32Array([0, NaN]), [1, 1, 2, 1])).toThrow('NaN or infinity');
   });
 });

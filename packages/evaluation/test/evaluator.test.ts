@@ -104,7 +104,7 @@ describe('Evaluator', () => {
     const { data, shape } = tinyImages(1);
     const bytes = data.map((value) => 255 * value);
     await expect(evaluator.evaluate({ data: bytes, shape })).rejects.toThrow('divided by 255');
-    await expect(evaluator.evaluate({ data: data.fill(NaN), shape })).rejects.toThrow('got NaN at value 0.');
+    await expect(evaluator.evaluate({ data: data.fill(NaN), shape })).rejects.toThrow('got NaN in image 0.');
     await expect(evaluator.evaluate({ data, shape: [1, 3, 8, 8] })).rejects.toThrow('[B, C, H, W]');
     expect(() => new Evaluator({} as never)).toThrow('got an object without vocabSize, encode, decode');
   });

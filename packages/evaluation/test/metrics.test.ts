@@ -62,8 +62,14 @@ describe('reconstructionMetrics', () => {
     expect(measure([], [], 2)).toThrow('expected one or more whole images of 2 values, got 0 values.');
     expect(measure([1], [1], 0)).toThrow('expected valuesPerImage to be an integer of at least 1, got 0.');
     for (const bad of [NaN, Infinity]) {
-      expect(measure([1, 2], [1, bad], 1)).toThrow(DataError);
-      expect(measure([1, 2], [1, bad], 1)).toThrow('expected finite pixel values, got NaN or infinity in image 1.');
+      expect(measure([1, 0], [1, bad], 1)).toThrow(DataError);
+      expect(measure([1, 0], [1, bad], 1)).toThrow('expected finite pixel values, got NaN or infinity in image 1.');
+      expect(measure([0, 0, 0, bad], [0, 0, 0, 0], 2)).toThrow(
+        `originals: expected images with values in [0, 1], got ${bad} in image 1.`,
+      );
     }
+    expect(measure([0, 0, 200, 4], [0, 0, 200, 4], 2)).toThrow(
+      'got values from 0 to 200, first in image 1. Bytes become',
+    );
   });
 });

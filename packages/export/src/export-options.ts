@@ -1,6 +1,7 @@
+import { assertOneOf, checkOptions, type OptionTable } from '@vitvq/core';
 import type { ExportReport } from './export-report.js';
 import type { ExportManifest } from './manifest.js';
-import type { VerifyOptions } from './verify-export.js';
+import { verifyOptionNames, type VerifyOptions } from './verify-export.js';
 
 /** Options of an export. */
 export interface ExportOptions {
@@ -18,6 +19,20 @@ export interface ExportOptions {
    * @default those of verifyExport
    */
   readonly verify?: VerifyOptions | false;
+}
+
+const exportOptionNames: OptionTable<ExportOptions> = {
+  weights: 'optional',
+  metadata: 'optional',
+  verify: 'optional',
+};
+
+/** Checks the options of an export and fills in their defaults. @throws {ConfigError} */
+export function completeExportOptions(options: ExportOptions, where: string): Required<ExportOptions> {
+  const { weights = 'float32', metadata = {}, verify = {} } = checkOptions(options, exportOptionNames, where);
+  assertOneOf(weights, ['float32', 'float16'], 'weights', where);
+  if (verify !== false) checkOptions(verify, verifyOptionNames, `${where}, verify`);
+  return { weights, metadata, verify };
 }
 
 /** Manifest and report of an export. */

@@ -1,7 +1,8 @@
 import type { Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
+import { assertMembers } from '@vitvq/core';
 import { exportOnnx } from '@vitvq/engine/onnx-export';
 import { ExportError } from './errors.js';
-import type { ExportOptions, ExportResult } from './export-options.js';
+import { completeExportOptions, type ExportOptions, type ExportResult } from './export-options.js';
 import type { ExportableTokenizer } from './exportable-tokenizer.js';
 import { assertPassed } from './internal/assert-passed.js';
 import { partMetadata } from './internal/part-metadata.js';
@@ -13,15 +14,19 @@ import { verifyExport } from './verify-export.js';
  * Writes `encoder.onnx` (images to tokens) and `decoder.onnx` (tokens to images), which use
  * operators of the ONNX standard alone and take any number of images, and their entry in
  * `vitvq.json`. The files of a transformer in the same folder stay.
- * @throws {ConfigError} when the folder holds a transformer of other tokens
+ * @throws {ConfigError} for wrong options, and when the folder holds a transformer of other tokens
  * @throws {ExportError} when the files do not compute what the tokenizer computes; such files are
  *   removed
  */
 export async function exportTokenizer(
   tokenizer: ExportableTokenizer,
   folder: string,
-  { weights = 'float32', metadata = {}, verify = {} }: ExportOptions = {},
+  options: ExportOptions = {},
 ): Promise<ExportResult> {
+  const where = 'exportTokenizer';
+  const { weights, metadata, verify } = completeExportOptions(options, where);
+  const members = ['grid', 'vocabSize', 'quantizer', 'encode', 'decode', 'namedVariables'];
+  assertMembers(tokenizer, members, 'the tokenizer', where);
   const { vocabSize, grid } = tokenizer;
   const { codeDepth } = tokenizer.quantizer;
   const positions = grid[0] * grid[1];

@@ -1,8 +1,8 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { ConfigError } from '@vitvq/core';
+import { assertMembers, ConfigError } from '@vitvq/core';
 import { exportOnnx, type OnnxInput } from '@vitvq/engine/onnx-export';
 import type { AnyConditioner, AutoregressiveModel } from '@vitvq/transformers';
-import type { ExportOptions, ExportResult } from './export-options.js';
+import { completeExportOptions, type ExportOptions, type ExportResult } from './export-options.js';
 import { assertPassed } from './internal/assert-passed.js';
 import { partMetadata } from './internal/part-metadata.js';
 import { decodeStepFunction, predictFunction, prefillFunction } from './internal/sampling-functions.js';
@@ -16,8 +16,8 @@ import { verifyExport } from './verify-export.js';
  * cache goes in and out of a step as plain tensors with room for every position. The files of a
  * tokenizer in the same folder stay. Choosing tokens (temperature, top-k, guidance) is up to the
  * program; for guidance, conditions and null conditions are rows of one batch.
- * @throws {ConfigError} when the conditioner is not the model's, or the folder holds a tokenizer of
- *   other tokens
+ * @throws {ConfigError} for wrong options, and when the conditioner is not the model's, or the
+ *   folder holds a tokenizer of other tokens
  * @throws {ExportError} when the files do not compute what the model computes; such files are
  *   removed
  */
@@ -25,8 +25,12 @@ export async function exportTransformer(
   model: AutoregressiveModel,
   conditioner: AnyConditioner,
   folder: string,
-  { weights = 'float32', metadata = {}, verify = {} }: ExportOptions = {},
+  options: ExportOptions = {},
 ): Promise<ExportResult> {
+  const where = 'exportTransformer';
+  const { weights, metadata, verify } = completeExportOptions(options, where);
+  assertMembers(model, ['grid', 'vocabSize', 'codeDepth', 'logits', 'namedVariables'], 'the model', where);
+  assertMembers(conditioner, ['length', 'description'], 'the conditioner', where);
   const { grid, vocabSize, codeDepth } = model;
   const condition = conditionOf(model, conditioner);
   const own = 'embed' in conditioner ? [...conditioner.namedVariables()] : [];

@@ -1,11 +1,22 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
-import { ConfigError, formatShape, ShapeError } from '@vitvq/core';
+import {
+  assertImages,
+  assertOneOf,
+  assertShape,
+  checkOptions,
+  ConfigError,
+  formatShape,
+  imageShapeAdvice,
+  ShapeError,
+  type OptionTable,
+} from '@vitvq/core';
 import type { AnyConditioner, AutoregressiveModel } from '@vitvq/transformers';
 import type { ExportReport } from './export-report.js';
 import type { ExportableTokenizer } from './exportable-tokenizer.js';
 import { checkTokenizer } from './internal/check-tokenizer.js';
 import { checkTransformer } from './internal/check-transformer.js';
 import { isInstalled } from './internal/runtimes.js';
+import type { ExportedImage } from './manifest.js';
 import { readExport } from './read-export.js';
 import type { RuntimeName } from './runtime-name.js';
 
@@ -34,6 +45,15 @@ export interface VerifyOptions {
   readonly seed?: number;
 }
 
+/** Names of {@link VerifyOptions}. */
+export const verifyOptionNames: OptionTable<VerifyOptions> = {
+  runtimes: 'optional',
+  images: 'optional',
+  tolerance: 'optional',
+  equalTokens: 'optional',
+  seed: 'optional',
+};
+
 /** Models that a folder comes from; a part without its model is not checked. */
 export interface Originals {
   readonly tokenizer?: ExportableTokenizer;
@@ -41,6 +61,12 @@ export interface Originals {
   /** Conditioner of the transformer, needed where it embeds conditions. */
   readonly conditioner?: AnyConditioner;
 }
+
+const originalNames: OptionTable<Originals> = {
+  tokenizer: 'optional',
+  transformer: 'optional',
+  conditioner: 'optional',
+};
 
 /**
  * Runs an exported folder against the models that it comes from: the tokenizer on one image and on
@@ -50,7 +76,7 @@ export interface Originals {
  * plain TensorFlow.js computes the original of the first example, where the model is small enough
  * for that to take seconds. For a larger model, `useEngine({ name: 'cpu' })` before the call has
  * all originals computed that way, which may take an hour.
- * @throws {DataError} when a file is missing or damaged
+ * @throws {DataError} when a file is missing or damaged, and for images that are not in [0, 1]
  * @throws {ConfigError} when the folder lacks a part whose original is given
  * @throws {ShapeError} when the images are not at least two of the tokenizer's
  * @throws {ExportError} when a runtime is missing or refuses a file
@@ -60,6 +86,13 @@ export async function verifyExport(
   originals: Originals,
   options: VerifyOptions = {},
 ): Promise<ExportReport> {
+  checkOptions(originals, originalNames, 'verifyExport, originals');
+  checkOptions(options, verifyOptionNames, 'verifyExport');
+  const { runtimes: wanted } = options;
+  if (wanted !== undefined && !Array.isArray(wanted)) {
+    throw new ConfigError({ where: 'verifyExport', expected: 'runtimes to be a list', got: JSON.stringify(wanted) });
+  }
+  for (const runtime of wanted ?? []) assertOneOf(runtime, ['node', 'web'], 'runtimes', 'verifyExport');
   const manifest = await readExport(folder);
   const { seed = 0, images, tolerance, equalTokens } = options;
   const runtimes = options.runtimes ?? ((await isInstalled('web')) ? ['node', 'web'] : ['node']);
@@ -75,7 +108,7 @@ export async function verifyExport(
   }
   if (originals.tokenizer && manifest.tokenizer) {
     const exported = manifest.tokenizer;
-    if (images) assertImages(images, exported.image);
+    if (images) await assertImagesOf(images, exported.image);
     const limits = limitsFor(exported.encoder.weights);
     checks.push(
       ...(await checkTokenizer(folder, exported, originals.tokenizer, { runtimes, images, seed, ...limits })),
@@ -96,14 +129,12 @@ export async function verifyExport(
   return { passed: checks.every(({ passed }) => passed), checks };
 }
 
-function assertImages(images: Tensor4D, image: { height: number; width: number; channels: number }): void {
-  const { height, width, channels } = image;
-  const [count, ...shape] = images.shape;
-  if (shape.join() !== [height, width, channels].join() || count < 2) {
-    throw new ShapeError({
-      where: 'verifyExport',
-      expected: `at least two images ${formatShape(['B', height, width, channels])}`,
-      got: formatShape(images.shape),
-    });
+/** @throws {ShapeError} @throws {DataError} for other images than those of the tokenizer */
+async function assertImagesOf(images: Tensor4D, { height, width, channels }: ExportedImage): Promise<void> {
+  const where = 'verifyExport, images';
+  assertShape(images, ['B', height, width, channels], where, imageShapeAdvice(images.shape, channels));
+  if (images.shape[0] < 2) {
+    throw new ShapeError({ where, expected: 'at least two images', got: formatShape(images.shape) });
   }
+  assertImages({ data: await images.data(), shape: images.shape }, where);
 }

@@ -155,6 +155,11 @@ describe('exportTokenizer', () => {
     await expect(verifyExport(folder, { tokenizer: other }, { images: imagesOf(1) })).rejects.toThrow(
       'at least two images',
     );
+    const verifyOn = (images: tf.Tensor4D) => verifyExport(folder, { tokenizer: other }, { images });
+    await expect(verifyOn(tf.mul(imagesOf(2), 255))).rejects.toThrow(
+      /^verifyExport, images: expected images with values in \[0, 1\], got .* Bytes become images when/,
+    );
+    await expect(verifyOn(tf.transpose(imagesOf(2), [0, 3, 1, 2]))).rejects.toThrow('transpose them to [B, H, W, C].');
 
     const decoder = join(folder, 'decoder.onnx');
     const sound = await readFile(decoder);

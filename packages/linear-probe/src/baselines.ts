@@ -1,5 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInteger, assertShape, ConfigError } from '@vitvq/core';
+import {
+  assertChannelsLast,
+  assertInteger,
+  assertShape,
+  checkOptions,
+  ConfigError,
+  type OptionTable,
+} from '@vitvq/core';
 import type { NamedFeatures } from './feature-function.js';
 
 /** Origin of the features of a block: the model, or a baseline. */
@@ -8,6 +15,10 @@ export type BlockKind = 'model' | 'pixels' | 'untrained';
 const pixelBlock = 'pixels';
 const untrainedPrefix = 'untrained ';
 
+const pixelFeaturesOptionNames: OptionTable<{ readonly pool?: number }> = {
+  pool: 'optional',
+};
+
 /**
  * Returns the raw pixels as block `pixels`: the baseline without a network. Spread the result into
  * that of a feature function.
@@ -15,12 +26,14 @@ const untrainedPrefix = 'untrained ';
  * @param options  `pool`: side of the squares that are averaged, a divisor of H and W, to have
  * fewer features. 1 by default
  * @returns  `{ pixels: [B, H / pool · W / pool · C] }`
- * @throws {ShapeError} unless the images have four axes
+ * @throws {ShapeError} unless the images have four axes, with the channels last
  * @throws {ConfigError} unless `pool` divides H and W
  */
-export function pixelFeatures(images: tf.Tensor4D, { pool = 1 }: { readonly pool?: number } = {}): NamedFeatures {
+export function pixelFeatures(images: tf.Tensor4D, options: { readonly pool?: number } = {}): NamedFeatures {
   const where = 'pixelFeatures';
+  const { pool = 1 } = checkOptions(options, pixelFeaturesOptionNames, where);
   assertShape(images, ['B', 'H', 'W', 'C'], where);
+  assertChannelsLast(images.shape, where);
   assertInteger(pool, 'pool', where);
   const [batch, height, width, channels] = images.shape;
   if (height % pool !== 0 || width % pool !== 0) {

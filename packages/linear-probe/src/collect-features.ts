@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
   assertInteger,
+  assertMembers,
+  checkOptions,
   concatenate,
   DataError,
   elementCount,
@@ -8,6 +10,7 @@ import {
   ShapeError,
   takeRows,
   type HostTensor,
+  type OptionTable,
 } from '@vitvq/core';
 import { averageTokens, type FeatureFunction, type NamedFeatures } from './feature-function.js';
 import type { FeatureMatrix, FeatureSet } from './feature-set.js';
@@ -22,6 +25,10 @@ export interface LabelledBatch {
   readonly count?: number;
 }
 
+const hostBatchesOptionNames: OptionTable<{ readonly batchSize?: number }> = {
+  batchSize: 'optional',
+};
+
 /**
  * Divides inputs in memory into batches, which share their memory.
  * @param inputs  `[count, ...]`
@@ -31,9 +38,10 @@ export interface LabelledBatch {
 export function* hostBatches(
   inputs: HostTensor,
   labels: ArrayLike<number>,
-  { batchSize = 64 }: { readonly batchSize?: number } = {},
+  options: { readonly batchSize?: number } = {},
 ): Generator<LabelledBatch, void, undefined> {
   const where = 'hostBatches';
+  const { batchSize = 64 } = checkOptions(options, hostBatchesOptionNames, where);
   assertInteger(batchSize, 'batchSize', where);
   assertFits(inputs, where);
   const [count, ...sampleShape] = inputs.shape;
@@ -58,8 +66,8 @@ export function* hostBatches(
  * @param features  from `compileFeatures`, or any function that returns tensors or a promise of
  * them. It disposes of its intermediate tensors; its results are disposed of here
  * @param batches  in any order, which is the order of the rows of the result
- * @throws {DataError} naming the block for a feature that is not finite; for labels that are not
- * classes; without samples
+ * @throws {DataError} naming the sample for an input that is not finite, and the block for such a
+ * feature; for labels that are not classes; without samples
  * @throws {ShapeError} when counts do not fit, and when the blocks change from batch to batch
  */
 export async function collectFeatures<I extends tf.Tensor>(
@@ -129,8 +137,12 @@ async function readAndDispose(named: NamedFeatures, batchSize: number): Promise<
   return matrices;
 }
 
-function assertBatch({ inputs, labels, count = inputs.shape[0]! }: LabelledBatch, before: number): number {
+function assertBatch(batch: LabelledBatch, before: number): number {
   const where = 'collectFeatures';
+  assertMembers(batch, ['inputs', 'labels'], 'a batch', where);
+  const { inputs, labels } = batch;
+  assertMembers(inputs, ['shape', 'data'], 'the inputs of a batch', where);
+  const { count = inputs.shape[0]! } = batch;
   assertFits(inputs, where);
   assertInteger(count, 'count', where, 0);
   if (count > inputs.shape[0]! || labels.length < count) {
@@ -149,6 +161,13 @@ function assertBatch({ inputs, labels, count = inputs.shape[0]! }: LabelledBatch
         got: `${label} for sample ${before + index}`,
       });
     }
+  }
+  // Tokens do not show that their image was none, nor do features of tokens.
+  const sampleSize = elementCount(inputs.shape.slice(1));
+  const wrong = inputs.data.subarray(0, count * sampleSize).findIndex((value) => !Number.isFinite(value));
+  if (wrong >= 0) {
+    const sample = before + Math.floor(wrong / sampleSize);
+    throw new DataError({ where, expected: 'finite inputs', got: `${inputs.data[wrong]} in sample ${sample}` });
   }
   return count;
 }

@@ -1,4 +1,4 @@
-import { assertInRange, assertInteger } from '@vitvq/core';
+import { assertInRange, assertInteger, checkOptions, type OptionTable } from '@vitvq/core';
 import type { LabelledFeatures } from './feature-set.js';
 import { assertTrainable } from './internal/assert-features.js';
 import { compileCrossEntropy } from './internal/cross-entropy.js';
@@ -18,6 +18,13 @@ export interface FitOptions {
   /** Largest number of iterations of the search for one minimum. @default 1000 */
   readonly maximumIterations?: number;
 }
+
+/** Names of the options of a fit, to which `fitSoftmaxProbe` and sweeps add their own. */
+export const fitOptionNames: OptionTable<FitOptions> = {
+  classes: 'required',
+  gradientTolerance: 'optional',
+  maximumIterations: 'optional',
+};
 
 /** The course of a search for one minimum, as plain data. */
 export interface FitFacts {
@@ -54,11 +61,12 @@ export interface ProbeFit {
  */
 export async function fitSoftmaxProbe(
   train: LabelledFeatures,
-  { l2, classes, ...options }: FitOptions & { readonly l2: number },
+  options: FitOptions & { readonly l2: number },
 ): Promise<ProbeFit> {
   const where = 'fitSoftmaxProbe';
+  const { l2, classes, ...limitOptions } = checkOptions(options, { ...fitOptionNames, l2: 'required' }, where);
   assertInRange(l2, 'l2', where, Number.MIN_VALUE);
-  const limits = searchLimits(options, where);
+  const limits = searchLimits(limitOptions, where);
   assertTrainable(train, classes, where);
   const program = compileCrossEntropy(1);
   try {

@@ -1,4 +1,12 @@
-import { ConfigError, foldIn, permutation, takeRows, type RandomKey } from '@vitvq/core';
+import {
+  checkOptions,
+  ConfigError,
+  foldIn,
+  permutation,
+  takeRows,
+  type OptionTable,
+  type RandomKey,
+} from '@vitvq/core';
 import type { FeatureMatrix, FeatureSet } from './feature-set.js';
 
 /** Options of {@link holdOut}. */
@@ -12,6 +20,11 @@ export interface HoldOutOptions {
   readonly key: RandomKey;
 }
 
+const holdOutOptionNames: OptionTable<HoldOutOptions> = {
+  fraction: 'required',
+  key: 'required',
+};
+
 /**
  * Splits a set at random within each class, so that both parts have the classes in the same
  * proportions. Both parts keep the order of the set. It makes a validation split where the data set
@@ -20,9 +33,10 @@ export interface HoldOutOptions {
  */
 export function holdOut(
   set: FeatureSet,
-  { fraction, key }: HoldOutOptions,
+  options: HoldOutOptions,
 ): { readonly train: FeatureSet; readonly heldOut: FeatureSet } {
   const where = 'holdOut';
+  const { fraction, key } = checkOptions(options, holdOutOptionNames, where);
   if (!(fraction > 0 && fraction < 1)) {
     throw new ConfigError({ where, expected: 'fraction to be a number within (0, 1)', got: String(fraction) });
   }

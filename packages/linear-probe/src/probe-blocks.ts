@@ -1,11 +1,11 @@
-import { ConfigError, formatPercent, formatShape, ShapeError } from '@vitvq/core';
+import { checkOptions, ConfigError, formatPercent, formatShape, ShapeError, type OptionTable } from '@vitvq/core';
 import { kindOfBlock, type BlockKind } from './baselines.js';
 import { evaluateProbe, type Classification } from './classification.js';
 import { blockFeatures, type FeatureSet } from './feature-set.js';
 import { assertFeatures, assertTrainable } from './internal/assert-features.js';
 import { compileCrossEntropy } from './internal/cross-entropy.js';
 import type { SoftmaxProbe } from './softmax-probe.js';
-import { runSweep, sweepPlan, type SweepEntry, type SweepOptions } from './sweep-regularization.js';
+import { runSweep, sweepOptionNames, sweepPlan, type SweepEntry, type SweepOptions } from './sweep-regularization.js';
 
 const where = 'probeBlocks';
 
@@ -37,6 +37,18 @@ export interface ProbeBlocksOptions extends SweepOptions {
   /** Called after each block, in order. */
   readonly onBlock?: (block: BlockProbe) => void;
 }
+
+const probeSetNames: OptionTable<ProbeSets> = {
+  train: 'required',
+  validation: 'required',
+  test: 'required',
+};
+
+const probeBlocksOptionNames: OptionTable<ProbeBlocksOptions> = {
+  ...sweepOptionNames,
+  tokenizerSawLabels: 'required',
+  onBlock: 'optional',
+};
 
 /** The result of the probe on one block, as plain data. */
 export interface BlockProbe {
@@ -84,11 +96,10 @@ export interface LayerSweep {
  * @throws {ShapeError} when the sets have different blocks
  * @throws {DataError} as `fitSoftmaxProbe`, for all sets
  */
-export async function probeBlocks(
-  sets: ProbeSets,
-  { tokenizerSawLabels, onBlock, ...options }: ProbeBlocksOptions,
-): Promise<LayerSweep> {
-  const plan = sweepPlan(options, where);
+export async function probeBlocks(sets: ProbeSets, options: ProbeBlocksOptions): Promise<LayerSweep> {
+  checkOptions(sets, probeSetNames, `${where}, sets`);
+  const { tokenizerSawLabels, onBlock, ...sweepOptions } = checkOptions(options, probeBlocksOptionNames, where);
+  const plan = sweepPlan(sweepOptions, where);
   // All sets are checked before the first probe is trained: a sweep can take minutes.
   assertSets(sets, plan.classes);
   const { train, validation, test } = sets;

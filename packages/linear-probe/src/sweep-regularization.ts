@@ -1,7 +1,7 @@
-import { assertInRange, ConfigError } from '@vitvq/core';
+import { assertInRange, checkOptions, ConfigError, type OptionTable } from '@vitvq/core';
 import { evaluateProbe } from './classification.js';
 import type { LabelledFeatures } from './feature-set.js';
-import { factsOf, searchLimits, type FitFacts, type FitOptions } from './fit-softmax-probe.js';
+import { factsOf, fitOptionNames, searchLimits, type FitFacts, type FitOptions } from './fit-softmax-probe.js';
 import { assertFeatures, assertTrainable } from './internal/assert-features.js';
 import { compileCrossEntropy, type CrossEntropyProgram } from './internal/cross-entropy.js';
 import { fitPath } from './internal/fit-path.js';
@@ -12,6 +12,12 @@ export interface SweepOptions extends FitOptions {
   /** Penalties to try, positive and in any order. @default 10, 1, ... 1e-4 */
   readonly l2?: readonly number[];
 }
+
+/** Names of the options of a sweep. */
+export const sweepOptionNames: OptionTable<SweepOptions> = {
+  ...fitOptionNames,
+  l2: 'optional',
+};
 
 /** One penalty of a sweep, as plain data. */
 export interface SweepEntry extends FitFacts {
@@ -59,7 +65,7 @@ export async function sweepRegularization(
   options: SweepOptions,
 ): Promise<RegularizationSweep> {
   const where = 'sweepRegularization';
-  const plan = sweepPlan(options, where);
+  const plan = sweepPlan(checkOptions(options, sweepOptionNames, where), where);
   assertTrainable(train, options.classes, where);
   assertFeatures(validation, options.classes, `${where}, validation`);
   const program = compileCrossEntropy(1);

@@ -22,6 +22,9 @@ describe('pixelFeatures', () => {
     expect(() => pixelFeatures(images, { pool: 3 })).toThrow(ConfigError);
     expect(() => pixelFeatures(images, { pool: 3 })).toThrow('pool to divide 2 and 4, got 3');
     expect(() => pixelFeatures(tf.zeros<tf.Rank>([2, 4]) as tf.Tensor4D)).toThrow(ShapeError);
+    expect(() => pixelFeatures(tf.zeros([2, 3, 8, 8]))).toThrow(
+      'seem to be [B, C, H, W]: transpose them to [B, H, W, C].',
+    );
   });
 });
 

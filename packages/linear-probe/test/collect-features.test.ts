@@ -85,13 +85,22 @@ describe('collectFeatures', () => {
       [NaN, 7],
       [Infinity, 25],
     ])('a feature that is %d, naming block and sample', async (value, place) => {
-      const data = inputs.data.slice();
-      data[place] = value;
-      const collect = () => collectFeatures(sameTokens, hostBatches({ ...inputs, data }, labels, { batchSize: 2 }));
+      const features = (x: tf.Tensor) =>
+        tf.tidy(() => ({ tokens: tf.where(tf.equal(x, place), tf.fill(x.shape, value), x) }));
+      const collect = () => collectFeatures(features, hostBatches(inputs, labels, { batchSize: 2 }));
       await expect(collect()).rejects.toThrow(DataError);
       await expect(collect()).rejects.toThrow(
         `block "tokens": expected finite features, got ${value} in sample ${Math.floor(place / 6)}, component ${place % 2}`,
       );
+    });
+
+    it.each([NaN, Infinity])('an input that is %d, whose features may not show it', async (value) => {
+      const data = inputs.data.slice();
+      data[20] = value;
+      const features = (x: tf.Tensor) => ({ tokens: tf.zerosLike(x) });
+      const collect = () => collectFeatures(features, hostBatches({ ...inputs, data }, labels, { batchSize: 2 }));
+      await expect(collect()).rejects.toThrow(DataError);
+      await expect(collect()).rejects.toThrow(`expected finite inputs, got ${value} in sample 3.`);
     });
 
     it.each([-1, 0.5, NaN])('the label %d', async (label) => {

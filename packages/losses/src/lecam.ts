@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInRange, assertShape, checkOptions, detach, type OptionTable } from '@vitvq/core';
+import { assertInRange, assertMembers, assertShape, checkOptions, detach, type OptionTable } from '@vitvq/core';
 import { assertFloats } from './internal/checks.js';
 
 /** Exponential moving averages of a discriminator's mean logits. */
@@ -36,6 +36,7 @@ const leCamAnchorOptionNames: OptionTable<LeCamAnchorOptions> = {
  */
 export function leCamPenalty(real: tf.Tensor, fake: tf.Tensor, anchors: LeCamAnchors): tf.Scalar {
   assertFloats({ real, fake }, 'leCamPenalty');
+  assertMembers(anchors, ['real', 'fake'], 'the anchors', 'leCamPenalty');
   assertShape(anchors.real, [], 'leCamPenalty, anchors.real');
   assertShape(anchors.fake, [], 'leCamPenalty, anchors.fake');
   return tf.tidy(() => {

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { ConfigError } from '@vitvq/core';
+import { assertMembers, checkOptions, ConfigError, type OptionTable } from '@vitvq/core';
 import { assertSameFloats } from './internal/checks.js';
 
 /** Options of the logit-Laplace loss and of its mapping of pixels. */
@@ -10,6 +10,10 @@ export interface LogitLaplaceOptions {
    */
   readonly epsilon?: number;
 }
+
+const logitLaplaceOptionNames: OptionTable<LogitLaplaceOptions> = {
+  epsilon: 'optional',
+};
 
 /**
  * Parameters that a decoder predicts for each value of a pixel: twice as many channels as the
@@ -40,10 +44,13 @@ export interface LogitLaplaceParameters {
  * @throws {ShapeError} @throws {ConfigError}
  */
 export function logitLaplaceLoss(
-  { mean, logScale }: LogitLaplaceParameters,
+  parameters: LogitLaplaceParameters,
   target: tf.Tensor,
-  { epsilon = 0.1 }: LogitLaplaceOptions = {},
+  options: LogitLaplaceOptions = {},
 ): tf.Scalar {
+  const epsilon = epsilonOf(options, 'logitLaplaceLoss');
+  assertMembers(parameters, ['mean', 'logScale'], 'the parameters', 'logitLaplaceLoss');
+  const { mean, logScale } = parameters;
   assertSameFloats({ target, mean, logScale }, 'logitLaplaceLoss');
   return tf.tidy(() => {
     const x = logitLaplaceMap(target, { epsilon });
@@ -59,8 +66,8 @@ export function logitLaplaceLoss(
  * 2021, eq. 3). DALL-E maps the input of its encoder as well; the loss maps its target by itself.
  * @throws {ConfigError} unless 0 < epsilon < 1/2
  */
-export function logitLaplaceMap<T extends tf.Tensor>(pixels: T, { epsilon = 0.1 }: LogitLaplaceOptions = {}): T {
-  assertEpsilon(epsilon, 'logitLaplaceMap');
+export function logitLaplaceMap<T extends tf.Tensor>(pixels: T, options: LogitLaplaceOptions = {}): T {
+  const epsilon = epsilonOf(options, 'logitLaplaceMap');
   return tf.tidy(() => tf.add<T>(tf.mul(pixels, 1 - 2 * epsilon), epsilon));
 }
 
@@ -68,8 +75,8 @@ export function logitLaplaceMap<T extends tf.Tensor>(pixels: T, { epsilon = 0.1 
  * Inverts `logitLaplaceMap` and clips to [0, 1].
  * @throws {ConfigError} unless 0 < epsilon < 1/2
  */
-export function logitLaplaceUnmap<T extends tf.Tensor>(mapped: T, { epsilon = 0.1 }: LogitLaplaceOptions = {}): T {
-  assertEpsilon(epsilon, 'logitLaplaceUnmap');
+export function logitLaplaceUnmap<T extends tf.Tensor>(mapped: T, options: LogitLaplaceOptions = {}): T {
+  const epsilon = epsilonOf(options, 'logitLaplaceUnmap');
   return tf.tidy(() => tf.clipByValue<T>(tf.div(tf.sub(mapped, epsilon), 1 - 2 * epsilon), 0, 1));
 }
 
@@ -80,11 +87,12 @@ export function logitLaplaceUnmap<T extends tf.Tensor>(mapped: T, { epsilon = 0.
  * @throws {ConfigError} unless 0 < epsilon < 1/2
  */
 export function logitLaplaceImage<T extends tf.Tensor>(mean: T, options: LogitLaplaceOptions = {}): T {
-  return tf.tidy(() => logitLaplaceUnmap(tf.sigmoid(mean), options));
+  const epsilon = epsilonOf(options, 'logitLaplaceImage');
+  return tf.tidy(() => logitLaplaceUnmap(tf.sigmoid(mean), { epsilon }));
 }
 
-function assertEpsilon(epsilon: number, where: string): void {
-  if (!(epsilon > 0 && epsilon < 0.5)) {
-    throw new ConfigError({ where, expected: 'epsilon to be a number within (0, 0.5)', got: String(epsilon) });
-  }
+function epsilonOf(options: LogitLaplaceOptions, where: string): number {
+  const { epsilon = 0.1 } = checkOptions(options, logitLaplaceOptionNames, where);
+  if (epsilon > 0 && epsilon < 0.5) return epsilon;
+  throw new ConfigError({ where, expected: 'epsilon to be a number within (0, 0.5)', got: String(epsilon) });
 }

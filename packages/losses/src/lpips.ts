@@ -9,6 +9,7 @@ import {
   checkOptions,
   constantInitializer,
   formatShape,
+  imageShapeAdvice,
   prefixReferenceWeights,
   randomKey,
   type OptionTable,
@@ -191,7 +192,8 @@ export class LPIPS extends Module implements PerceptualLoss {
         fix: 'Call loadVariables, or use loadLPIPS of @vitvq/evaluation, whose documentation says how to get the weights.',
       });
     }
-    assertShape(images, ['B', 'H', 'W', 3], where);
+    const grey = 'Repeat the channel of grey images three times.';
+    assertShape(images, ['B', 'H', 'W', 3], where, imageShapeAdvice(images.shape, 3, grey));
     assertFloats({ images }, where, 'Cast them; images are float32 in [0, 1].');
     if (Math.min(images.shape[1], images.shape[2]) < smallestSide) {
       throw new ShapeError({

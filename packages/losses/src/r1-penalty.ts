@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertShape } from '@vitvq/core';
+import { assertChannelsLast, assertShape } from '@vitvq/core';
 import { assertFloats } from './internal/checks.js';
 
 /**
@@ -19,6 +19,7 @@ import { assertFloats } from './internal/checks.js';
  */
 export function r1Penalty(logits: (images: tf.Tensor4D) => tf.Tensor, images: tf.Tensor4D): tf.Scalar {
   assertShape(images, ['B', 'H', 'W', 'C'], 'r1Penalty');
+  assertChannelsLast(images.shape, 'r1Penalty');
   assertFloats({ images }, 'r1Penalty');
   return tf.tidy(() => {
     const gradient = tf.grad((x) => tf.sum(logits(x as tf.Tensor4D)))(images); // [B, H, W, C]

@@ -184,8 +184,9 @@ describe('LPIPS', () => {
         'VGG16 halves them four times; use larger images.',
     );
     expect(() => lpips.distance(images(1, 1, 16, 16, 1), good)).toThrow(
-      'LPIPS.distance: expected shape [B, H, W, 3], got [1, 16, 16, 1].',
+      'LPIPS.distance: expected shape [B, H, W, 3], got [1, 16, 16, 1]. Repeat the channel of grey images three times.',
     );
+    expect(() => lpips.distance(images(1, 1, 3, 16, 16), good)).toThrow('transpose them to [B, H, W, C].');
     expect(() => lpips.layerDistances(good, images(1, 2, 16, 16, 3))).toThrow(ShapeError);
     expect(() => lpips.distance(good, tf.cast(good, 'int32'))).toThrow('others to be float32');
     expect(() => lpips.features(tf.cast(good, 'int32'))).toThrow('images to be float32');

@@ -132,12 +132,9 @@ export class Adafactor extends Module implements Optimizer {
   }
 
   /** Updates every variable once; see `Optimizer.apply`. @throws {ShapeError} */
-  apply(
-    gradients: ReadonlyMap<string, tf.Tensor>,
-    learningRate: tf.Scalar,
-    { gradientScale }: ApplyOptions = {},
-  ): void {
-    assertApplicable(this.#variables, gradients, learningRate, { gradientScale }, 'Adafactor.apply');
+  apply(gradients: ReadonlyMap<string, tf.Tensor>, learningRate: tf.Scalar, options: ApplyOptions = {}): void {
+    assertApplicable(this.#variables, gradients, learningRate, options, 'Adafactor.apply');
+    const { gradientScale } = options;
     tf.tidy(() => {
       const step = tf.add<tf.Scalar>(this.#step, 1);
       const scale = gradientScale ?? tf.scalar(1);

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertShape, ConfigError } from '@vitvq/core';
+import { assertShape, checkOptions, ConfigError, type OptionTable } from '@vitvq/core';
 import { clipScale } from './clipping.js';
 import { choose, isFiniteScalar } from './internal/finite.js';
 import type { Optimizer } from './optimizer.js';
@@ -12,6 +12,26 @@ export type GradientNorms = {
   /** `[V]`: norm of each gradient, in the order of the map. */
   readonly gradientNorms: tf.Tensor1D;
 };
+
+/** What {@link applyGradients} updates with. */
+export interface ApplyGradientsUpdate {
+  readonly optimizer: Optimizer;
+  /** Largest norm over all gradients together; null: no limit. @default null */
+  readonly clipNorm?: number | null;
+}
+
+const updateNames: OptionTable<ApplyGradientsUpdate> = { optimizer: 'required', clipNorm: 'optional' };
+
+/** Options of {@link applyGradients}. */
+export interface ApplyGradientsOptions {
+  /**
+   * Scalar for which the update is also skipped where it is NaN or infinite: a loss, whose
+   * gradients may still be finite.
+   */
+  readonly alsoFinite?: tf.Scalar;
+}
+
+const optionNames: OptionTable<ApplyGradientsOptions> = { alsoFinite: 'optional' };
 
 /**
  * Ends a training step: computes the norms, clips by the norm over all gradients
@@ -28,35 +48,23 @@ export type GradientNorms = {
  * Ownership: the caller disposes of both results.
  */
 export function applyGradients(
-  {
-    optimizer,
-    clipNorm = null,
-  }: {
-    readonly optimizer: Optimizer;
-    /** Largest norm over all gradients together; null: no limit. @default null */
-    readonly clipNorm?: number | null;
-  },
+  update: ApplyGradientsUpdate,
   gradients: ReadonlyMap<string, tf.Tensor>,
   learningRate: tf.Scalar,
-  {
-    alsoFinite,
-  }: {
-    /**
-     * Scalar for which the update is also skipped where it is NaN or infinite: a loss, whose
-     * gradients may still be finite.
-     */
-    readonly alsoFinite?: tf.Scalar;
-  } = {},
+  options: ApplyGradientsOptions = {},
 ): GradientNorms {
+  const where = 'applyGradients';
+  const { optimizer, clipNorm = null } = checkOptions(update, updateNames, where, { allowOthers: true });
+  const { alsoFinite } = checkOptions(options, optionNames, where);
   if (gradients.size === 0) {
-    throw new ConfigError({ where: 'applyGradients', expected: 'a gradient for each variable', got: 'none' });
+    throw new ConfigError({ where, expected: 'a gradient for each variable', got: 'none' });
   }
   return tf.tidy(() => {
     const squares = tf.stack([...gradients.values()].map((gradient) => tf.sum(tf.square(gradient))));
     const gradientNorm = tf.sqrt<tf.Scalar>(tf.sum(squares));
     let gradientScale = clipScale(gradientNorm, clipNorm ?? Infinity);
     if (alsoFinite) {
-      assertShape(alsoFinite, [], 'applyGradients', 'Give alsoFinite as a scalar tensor.');
+      assertShape(alsoFinite, [], where, 'Give alsoFinite as a scalar tensor.');
       gradientScale = choose(isFiniteScalar(alsoFinite), gradientScale, tf.scalar(NaN));
     }
     optimizer.apply(gradients, learningRate, { gradientScale });

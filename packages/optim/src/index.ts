@@ -1,7 +1,12 @@
 export { Adafactor, type AdafactorOptions } from './adafactor.js';
 export { Adam } from './adam.js';
 export { AdamW, type AdamWOptions } from './adamw.js';
-export { applyGradients, type GradientNorms } from './apply-gradients.js';
+export {
+  applyGradients,
+  type ApplyGradientsOptions,
+  type ApplyGradientsUpdate,
+  type GradientNorms,
+} from './apply-gradients.js';
 export { clipScale, globalNorm } from './clipping.js';
 export { GradientAccumulator } from './gradient-accumulator.js';
 export type { AdamOptions } from './internal/adam-base.js';

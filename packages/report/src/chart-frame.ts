@@ -1,3 +1,5 @@
+import type { OptionTable } from '@vitvq/core';
+
 /**
  * Colours of a chart: `light` and `dark` for pictures that stand alone; `page` takes the colours of
  * the report around the chart, light or dark.
@@ -18,3 +20,13 @@ export interface ChartFrame {
   /** Leaves the title to the page around the chart. @default false */
   readonly hideTitle?: boolean | undefined;
 }
+
+/** Names of the options of a frame, to which each chart adds its own. */
+export const chartFrameOptionNames: OptionTable<ChartFrame> = {
+  title: 'required',
+  yLabel: 'required',
+  width: 'optional',
+  height: 'optional',
+  palette: 'optional',
+  hideTitle: 'optional',
+};

@@ -1,4 +1,12 @@
-import { ConfigError, ShapeError, assertInteger, formatShape, type HostTensor } from '@vitvq/core';
+import {
+  assertInteger,
+  checkOptions,
+  ConfigError,
+  formatShape,
+  ShapeError,
+  type HostTensor,
+  type OptionTable,
+} from '@vitvq/core';
 import { principalComponents } from './internal/principal-components.js';
 
 /**
@@ -12,6 +20,11 @@ export interface CodeColorsOptions {
   readonly codebook?: HostTensor;
 }
 
+const codeColorsOptionNames: OptionTable<CodeColorsOptions> = {
+  codebookSize: 'optional',
+  codebook: 'optional',
+};
+
 /**
  * Returns one colour for each code: red, green and blue, `[K * 3]`.
  *
@@ -22,7 +35,8 @@ export interface CodeColorsOptions {
  * @throws {ConfigError} when neither option is given
  * @throws {ShapeError} when the codebook is not `[K, E]`
  */
-export function codeColors({ codebookSize, codebook }: CodeColorsOptions): Uint8Array {
+export function codeColors(options: CodeColorsOptions): Uint8Array {
+  const { codebookSize, codebook } = checkOptions(options, codeColorsOptionNames, 'codeColors');
   if (!codebook) {
     if (codebookSize === undefined) {
       throw new ConfigError({ where: 'codeColors', expected: 'codebookSize or codebook', got: 'neither' });

@@ -1,11 +1,13 @@
 import {
   assertInteger,
+  checkOptions,
   ConfigError,
   firstImages,
   formatShape,
   ShapeError,
   toRgbImages,
   type HostImages,
+  type OptionTable,
 } from '@vitvq/core';
 import type { GalleryBlock } from './report-content.js';
 
@@ -29,6 +31,13 @@ export interface ComparisonGalleryOptions {
   readonly file?: string;
 }
 
+const comparisonGalleryOptionNames: OptionTable<ComparisonGalleryOptions> = {
+  shown: 'optional',
+  names: 'optional',
+  caption: 'optional',
+  file: 'optional',
+};
+
 /**
  * Shows each image beside the reconstructions of several models, with the same images in every
  * column.
@@ -38,9 +47,10 @@ export interface ComparisonGalleryOptions {
  */
 export function comparisonGallery(
   columns: readonly ComparisonColumn[],
-  { shown = 12, names, caption, file }: ComparisonGalleryOptions = {},
+  options: ComparisonGalleryOptions = {},
 ): GalleryBlock {
   const where = 'comparisonGallery';
+  const { shown = 12, names, caption, file } = checkOptions(options, comparisonGalleryOptionNames, where);
   assertInteger(shown, 'shown', where);
   const [first, second] = columns;
   if (!first || !second) {

@@ -1,10 +1,12 @@
 import {
   assertInteger,
+  checkOptions,
   ConfigError,
   formatShape,
   ShapeError,
   toRgbImages,
   type HostImages,
+  type OptionTable,
   type RgbImage,
 } from '@vitvq/core';
 import { compose } from './internal/compose.js';
@@ -24,6 +26,13 @@ export interface ComparisonGridOptions {
   readonly captions?: readonly string[];
 }
 
+const comparisonGridOptionNames: OptionTable<ComparisonGridOptions> = {
+  columns: 'optional',
+  scale: 'optional',
+  labels: 'optional',
+  captions: 'optional',
+};
+
 /**
  * Draws batches of images into one image, enlarged by nearest neighbour: image i of every batch
  * stands in group i, such as an original beside its reconstruction. With neither labels nor
@@ -34,9 +43,10 @@ export interface ComparisonGridOptions {
  */
 export async function comparisonGrid(
   batches: readonly HostImages[],
-  { columns, scale, labels, captions }: ComparisonGridOptions = {},
+  options: ComparisonGridOptions = {},
 ): Promise<RgbImage> {
   const where = 'comparisonGrid';
+  const { columns, scale, labels, captions } = checkOptions(options, comparisonGridOptionNames, where);
   const [first] = batches;
   if (!first || first.shape[0] === 0) throw new ConfigError({ where, expected: 'at least one image', got: 'none' });
   const [count, height] = first.shape;

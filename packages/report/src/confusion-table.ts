@@ -1,4 +1,4 @@
-import { formatShape, ShapeError } from '@vitvq/core';
+import { assertMembers, checkOptions, formatShape, ShapeError, type OptionTable } from '@vitvq/core';
 import type { TableBlock } from './report-content.js';
 
 /** Options of {@link confusionTable}. */
@@ -9,6 +9,11 @@ export interface ConfusionTableOptions {
   readonly name: string;
 }
 
+const confusionTableOptionNames: OptionTable<ConfusionTableOptions> = {
+  classes: 'required',
+  name: 'required',
+};
+
 /**
  * Shows which classes are confused: for each row, the percentage of the samples of its class that
  * were classified as the column's. The row of a class without samples is empty.
@@ -18,9 +23,12 @@ export interface ConfusionTableOptions {
  * @throws {ShapeError} when classes and confusion do not fit
  */
 export function confusionTable(
-  { confusion }: { readonly confusion: readonly (readonly number[])[] },
-  { classes, name }: ConfusionTableOptions,
+  classification: { readonly confusion: readonly (readonly number[])[] },
+  options: ConfusionTableOptions,
 ): TableBlock {
+  const { classes, name } = checkOptions(options, confusionTableOptionNames, 'confusionTable');
+  assertMembers(classification, ['confusion'], 'the classification', 'confusionTable');
+  const { confusion } = classification;
   const size = classes.length;
   const misfit = [confusion, ...confusion].find(({ length }) => length !== size);
   if (misfit) {

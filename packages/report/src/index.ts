@@ -29,7 +29,12 @@ export {
   type ReconstructionFacts,
   type TrainingFacts,
 } from './report-facts.js';
-export { codebookSection, type CodebookReportFacts, type CodebookSectionOptions } from './sections/codebook-section.js';
+export {
+  codebookSection,
+  type CodebookReportFacts,
+  type CodebookSectionOptions,
+  type CountedCodebookUsage,
+} from './sections/codebook-section.js';
 export { commandsSection } from './sections/commands-section.js';
 export { configRows, configSection, type ConfigSectionOptions } from './sections/config-section.js';
 export { evaluationSection, type EvaluationSectionOptions } from './sections/evaluation-section.js';

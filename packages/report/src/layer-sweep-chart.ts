@@ -1,4 +1,4 @@
-import { ConfigError, formatPercent } from '@vitvq/core';
+import { checkOptions, ConfigError, formatPercent, type OptionTable } from '@vitvq/core';
 import type { Series } from './line-chart.js';
 import { lineReportChart } from './line-report-chart.js';
 import type { ReportChart } from './report-content.js';
@@ -28,6 +28,10 @@ export interface LayerSweepChartOptions {
   readonly xLabel?: string;
 }
 
+const layerSweepChartOptionNames: OptionTable<LayerSweepChartOptions> = {
+  xLabel: 'optional',
+};
+
 /**
  * Draws top-1 accuracy block by block as a part of a report (arXiv:2110.04627, the study of blocks
  * in its appendix). It has a line for the model, and lines for what else was probed: the tokenizer
@@ -41,8 +45,9 @@ export interface LayerSweepChartOptions {
 export function layerSweepChart(
   file: string,
   blocks: readonly ProbedBlock[],
-  { xLabel = 'block' }: LayerSweepChartOptions = {},
+  options: LayerSweepChartOptions = {},
 ): ReportChart {
+  const { xLabel = 'block' } = checkOptions(options, layerSweepChartOptionNames, 'layerSweepChart');
   const ofKind = (wanted: ProbedBlock['kind']): ProbedBlock[] => blocks.filter(({ kind }) => kind === wanted);
   const [model, untrained, pixels, tokenizer] = [
     ofKind('model'),

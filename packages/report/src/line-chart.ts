@@ -1,6 +1,6 @@
-import { ConfigError, mean } from '@vitvq/core';
+import { assertOneOf, checkOptions, ConfigError, mean, type OptionTable } from '@vitvq/core';
 import type { Mark, Spec } from 'vega';
-import type { ChartFrame } from './chart-frame.js';
+import { chartFrameOptionNames, type ChartFrame } from './chart-frame.js';
 import { horizontalAxis, verticalAxis } from './internal/axes.js';
 import { drawChart, type ChartColors } from './internal/chart.js';
 
@@ -28,6 +28,14 @@ export interface LineChartOptions extends ChartFrame {
   readonly scale?: 'linear' | 'log';
 }
 
+/** Names of the options of a line chart. */
+export const lineChartOptionNames: OptionTable<LineChartOptions> = {
+  ...chartFrameOptionNames,
+  xLabel: 'required',
+  series: 'required',
+  scale: 'optional',
+};
+
 /**
  * Largest number of points of a drawn line. More of them in a few hundred pixels cannot be told
  * apart; they are drawn as means with the range of their values.
@@ -41,7 +49,9 @@ const maximumPoints = 240;
  * @throws {ConfigError} without a point that can be drawn
  */
 export async function lineChart(options: LineChartOptions): Promise<string> {
+  checkOptions(options, lineChartOptionNames, 'lineChart', { allowOthers: true });
   const { series, xLabel, scale = 'linear' } = options;
+  assertOneOf(scale, ['linear', 'log'], 'scale', 'lineChart');
   if (!canDraw(options)) {
     throw new ConfigError({
       where: 'lineChart',

@@ -1,6 +1,6 @@
-import { ConfigError, mean } from '@vitvq/core';
+import { checkOptions, ConfigError, mean, type OptionTable } from '@vitvq/core';
 import type { Mark, Spec } from 'vega';
-import type { ChartFrame } from './chart-frame.js';
+import { chartFrameOptionNames, type ChartFrame } from './chart-frame.js';
 import { horizontalAxis, verticalAxis } from './internal/axes.js';
 import { chartFont, drawChart, type ChartColors } from './internal/chart.js';
 
@@ -14,6 +14,13 @@ export interface RankChartOptions extends ChartFrame {
   readonly even?: boolean;
 }
 
+const rankChartOptionNames: OptionTable<RankChartOptions> = {
+  ...chartFrameOptionNames,
+  counts: 'required',
+  xLabel: 'required',
+  even: 'optional',
+};
+
 /**
  * Largest number of steps. More are narrower than a pixel; neighbours in rank are then drawn as
  * their mean.
@@ -26,6 +33,7 @@ const maximumSteps = 480;
  * @throws {ConfigError} without counts, and when one is negative or not finite
  */
 export async function rankChart(options: RankChartOptions): Promise<string> {
+  checkOptions(options, rankChartOptionNames, 'rankChart', { allowOthers: true });
   const { counts, xLabel, even = true } = options;
   const sorted = Float64Array.from(counts).sort().reverse();
   if (sorted.length === 0 || !sorted.every((count) => count >= 0 && Number.isFinite(count))) {

@@ -1,4 +1,4 @@
-import { DataError, ShapeError, assertInteger, type RgbImage } from '@vitvq/core';
+import { assertInteger, checkOptions, DataError, ShapeError, type OptionTable, type RgbImage } from '@vitvq/core';
 import { codeColors, type CodeColorsOptions } from './code-colors.js';
 
 /** Options of {@link tokenMap}. */
@@ -14,16 +14,22 @@ export interface TokenMapOptions extends CodeColorsOptions {
   readonly scale?: number;
 }
 
+const tokenMapOptionNames: OptionTable<TokenMapOptions> = {
+  grid: 'required',
+  colors: 'optional',
+  scale: 'optional',
+  codebookSize: 'optional',
+  codebook: 'optional',
+};
+
 /**
  * Draws the tokens of an image: a square for each token, in the colour of its code.
  * @param indices  tokens in raster order, `grid[0] * grid[1]` of them, each in `[0, K)`
  * @throws {ShapeError} when their number does not fit the grid
  * @throws {DataError} for an index outside the codebook
  */
-export function tokenMap(
-  indices: ArrayLike<number>,
-  { grid, colors, scale = 16, codebookSize, codebook }: TokenMapOptions,
-): RgbImage {
+export function tokenMap(indices: ArrayLike<number>, options: TokenMapOptions): RgbImage {
+  const { grid, colors, scale = 16, codebookSize, codebook } = checkOptions(options, tokenMapOptionNames, 'tokenMap');
   const [rows, columns] = grid;
   assertInteger(scale, 'scale', 'tokenMap');
   if (indices.length !== rows * columns) {

@@ -1,9 +1,9 @@
-import { formatPercent, type HostImages, type HostTensor } from '@vitvq/core';
+import { checkOptions, formatPercent, mean, type HostImages, type HostTensor, type OptionTable } from '@vitvq/core';
 import { formatDecimal, formatDuration, formatInteger } from './internal/format.js';
 import { usedCodes } from './internal/codebook-rows.js';
 import type { CommandsBlock, ReportContent, ReportSection, SummaryCard } from './report-content.js';
-import type { CodebookUsageFacts, EngineFacts, EvaluationFacts } from './report-facts.js';
-import { codebookSection, type CodebookReportFacts } from './sections/codebook-section.js';
+import type { EngineFacts, EvaluationFacts } from './report-facts.js';
+import { codebookSection, type CodebookReportFacts, type CountedCodebookUsage } from './sections/codebook-section.js';
 import { commandsSection } from './sections/commands-section.js';
 import { configSection } from './sections/config-section.js';
 import { reconstructionsSection } from './sections/reconstructions-section.js';
@@ -15,11 +15,13 @@ import { trainingSection, type TrainingSectionOptions } from './sections/trainin
  * @vitvq/evaluation is one.
  */
 export interface TokenizerEvaluation extends EvaluationFacts {
-  readonly codebook: CodebookUsageFacts & { readonly counts: ArrayLike<number> };
+  readonly codebook: CountedCodebookUsage;
+  /** Use of the codes by each level of a residual quantizer. @default codebook alone */
+  readonly levels?: readonly CountedCodebookUsage[];
   /** PSNR of each image in decibels, `[B]`. */
   readonly psnrOfImages: ArrayLike<number>;
   readonly reconstructions: HostImages;
-  /** Tokens in raster order, image after image. */
+  /** Codes of the tokens in raster order, image after image. */
   readonly indices: ArrayLike<number>;
 }
 
@@ -35,10 +37,13 @@ export interface TokenizerReportFacts extends Required<Pick<TrainingSectionOptio
   readonly evaluation: TokenizerEvaluation;
   /** Rows and columns of tokens. */
   readonly grid: readonly [number, number];
-  /** Codes `[K, E]` as the quantizer compares them; similar codes then get similar colours. */
+  /**
+   * Codes `[K, E]` as the quantizer compares them, where all levels have the same; similar codes
+   * then get similar colours.
+   */
   readonly codebook?: HostTensor;
-  /** Adds pairs of codes that are alike, and advice. */
-  readonly codebookReport?: CodebookReportFacts;
+  /** See `CodebookSectionOptions.reports`. */
+  readonly codebookReports?: readonly CodebookReportFacts[];
   readonly engine: EngineFacts;
   /** Config of the run; nested objects are shown with dotted names. */
   readonly config: object;
@@ -48,6 +53,23 @@ export interface TokenizerReportFacts extends Required<Pick<TrainingSectionOptio
   readonly shown?: number;
   readonly footer?: string;
 }
+
+const tokenizerReportFactNames: OptionTable<TokenizerReportFacts> = {
+  title: 'required',
+  dataset: 'required',
+  originals: 'required',
+  evaluation: 'required',
+  grid: 'required',
+  codebook: 'optional',
+  codebookReports: 'optional',
+  charts: 'required',
+  training: 'required',
+  engine: 'required',
+  config: 'required',
+  commands: 'required',
+  shown: 'optional',
+  footer: 'optional',
+};
 
 /** Largest number of images whose tokens are shown as a map. */
 const maximumMaps = 9;
@@ -60,30 +82,38 @@ const maximumMaps = 9;
  * @throws {ConfigError} unless `shown` is a positive integer
  */
 export function tokenizerReport(facts: TokenizerReportFacts): ReportContent {
-  const { title, originals, evaluation, grid, codebook, codebookReport, charts, training, engine } = facts;
+  checkOptions(facts, tokenizerReportFactNames, 'tokenizerReport');
+  const { title, originals, evaluation, grid, codebook, codebookReports, charts, training, engine } = facts;
   const { reconstructions, psnrOfImages, indices, count } = evaluation;
   const { config, commands, shown = 24, footer } = facts;
   const images = { originals, reconstructions, names: originals.names, psnrOfImages };
-  const codebookSize = evaluation.codebook.counts.length;
+  const levels = levelsOf(evaluation);
+  const codes = { indices, grid, codeDepth: levels.length, codebookSize: evaluation.codebook.counts.length, codebook };
   const mapped = Math.min(maximumMaps, shown);
   const sections: ReportSection[] = [
     reconstructionsSection({ ...images, shown }),
-    tokenMapsSection({ ...images, indices, grid, codebookSize, codebook, shown: mapped }),
+    tokenMapsSection({ ...images, ...codes, shown: mapped }),
     trainingSection({ charts, training, engine }),
-    codebookSection({ codebook: evaluation.codebook, images: count, report: codebookReport }),
+    codebookSection({ codebook: evaluation.codebook, levels, images: count, reports: codebookReports }),
     configSection(config),
     ...(commands.length > 0 ? [commandsSection(commands)] : []),
   ];
   return { title, lead: leadOf(facts), summary: summaryOf(facts), sections, footer };
 }
 
+function levelsOf({ levels, codebook }: TokenizerEvaluation): readonly CountedCodebookUsage[] {
+  return levels ?? [codebook];
+}
+
 function leadOf({ originals, evaluation, grid, dataset }: TokenizerReportFacts): string {
   const [count, height, width, channels] = originals.shape;
   const codebookSize = evaluation.codebook.counts.length;
   const codeBits = Math.ceil(Math.log2(codebookSize));
-  const bytes = Math.ceil((grid[0] * grid[1] * codeBits) / 8);
+  const codeDepth = levelsOf(evaluation).length;
+  const bytes = Math.ceil((grid[0] * grid[1] * codeDepth * codeBits) / 8);
+  const ofCodes = codeDepth === 1 ? '' : ` of ${codeDepth} codes each,`;
   return (
-    `Each ${width} × ${height} image becomes ${grid[0]} × ${grid[1]} tokens from a codebook of ${formatInteger(codebookSize)}, ` +
+    `Each ${width} × ${height} image becomes ${grid[0]} × ${grid[1]} tokens${ofCodes} from a codebook of ${formatInteger(codebookSize)}, ` +
     `${formatInteger(bytes)} ${bytes === 1 ? 'byte' : 'bytes'} instead of ${formatInteger(height * width * channels)}, and is ` +
     `reconstructed from them. Measured on ${formatInteger(count)} images of ${dataset} that were kept out of the training.`
   );
@@ -91,17 +121,24 @@ function leadOf({ originals, evaluation, grid, dataset }: TokenizerReportFacts):
 
 function summaryOf({ evaluation, training, engine }: TokenizerReportFacts): SummaryCard[] {
   const { psnr, count, codebook } = evaluation;
+  const levels = levelsOf(evaluation);
   const size = formatInteger(codebook.counts.length);
+  const used = `${formatInteger(usedCodes(codebook.counts))} of ${size} codes`;
+  const ofLevels = `mean of ${levels.length} levels`;
   const { steps, seconds, imagesPerSecond } = training;
   const threads = engine.threads && `${engine.threads} ${engine.threads === 1 ? 'thread' : 'threads'}`;
   return [
     { label: 'PSNR', value: psnr.toFixed(2), unit: 'dB', note: `mean of ${formatInteger(count)} images` },
     {
       label: 'Codebook usage',
-      value: formatPercent(codebook.usage),
-      note: `${formatInteger(usedCodes(codebook.counts))} of ${size} codes`,
+      value: formatPercent(mean(levels.map(({ usage }) => usage))),
+      note: levels.length === 1 ? used : ofLevels,
     },
-    { label: 'Perplexity', value: codebook.perplexity.toFixed(0), note: `at most ${size}` },
+    {
+      label: 'Perplexity',
+      value: mean(levels.map(({ perplexity }) => perplexity)).toFixed(0),
+      note: levels.length === 1 ? `at most ${size}` : `${ofLevels}, at most ${size}`,
+    },
     { label: 'Steps', value: formatInteger(steps), note: `in ${formatDuration(seconds)}` },
     ...(imagesPerSecond === undefined
       ? []

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { ConfigError, type RgbImage } from '@vitvq/core';
+import { checkOptions, ConfigError, type OptionTable, type RgbImage } from '@vitvq/core';
 import { createFolder, writeWhole } from '@vitvq/files';
 import { encodePng } from './encode-png.js';
 import { compose } from './internal/compose.js';
@@ -7,6 +7,14 @@ import { visibleHeight } from './internal/enlarge.js';
 import { drawReportChart, renderPage } from './internal/render-page.js';
 import type { GalleryBlock, ReportContent } from './report-content.js';
 import { svgToPng } from './svg-to-png.js';
+
+const reportContentNames: OptionTable<ReportContent> = {
+  title: 'required',
+  sections: 'required',
+  lead: 'optional',
+  summary: 'optional',
+  footer: 'optional',
+};
 
 /** Names of files beside a report. */
 const fileName = /^[a-z0-9][a-z0-9-]*\.png$/;
@@ -22,6 +30,7 @@ const fileName = /^[a-z0-9][a-z0-9-]*\.png$/;
  * @throws {DataError} when a file cannot be written
  */
 export async function writeReport(directory: string, content: ReportContent): Promise<string> {
+  checkOptions(content, reportContentNames, 'writeReport');
   const pictures = collectPictures(content);
   const page = await renderPage(content);
   await createFolder(directory);

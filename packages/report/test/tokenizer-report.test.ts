@@ -1,8 +1,14 @@
 import { join } from 'node:path';
 import { readFile, readdir } from 'node:fs/promises';
-import { ConfigError, ShapeError, randomKey, randomUniform, type HostImages } from '@vitvq/core';
+import { ConfigError, ShapeError, randomKey, randomUniform, type HostImages, type RgbImage } from '@vitvq/core';
 import { describe, expect, it } from 'vitest';
-import { tokenizerReport, writeReport, type TokenizerReportFacts } from '../src/index.js';
+import {
+  tokenizerReport,
+  writeReport,
+  type GalleryBlock,
+  type TableBlock,
+  type TokenizerReportFacts,
+} from '../src/index.js';
 import { expectBalanced } from './balanced.js';
 import { temporaryFolder } from './temporary-folder.js';
 
@@ -126,7 +132,7 @@ describe('tokenizerReport', () => {
       advice: [{ text: 'Lower codeDim.' }, { text: 'Try <more> codes.' }],
     };
     const page = await readFile(
-      await writeReport(join(folder, 'advice'), tokenizerReport({ ...facts, codebookReport })),
+      await writeReport(join(folder, 'advice'), tokenizerReport({ ...facts, codebookReports: [codebookReport] })),
       'utf8',
     );
     expectBalanced(page);
@@ -138,8 +144,82 @@ describe('tokenizerReport', () => {
     ]) {
       expect(page).toContain(text);
     }
-    const [, , , codebook] = tokenizerReport({ ...facts, codebookReport: { advice: [] } }).sections;
+    expect(page).toContain('Dead codes');
+    const [, , , codebook] = tokenizerReport({ ...facts, codebookReports: [{ advice: [] }] }).sections;
     expect(JSON.stringify(codebook)).not.toContain('Closest');
+  });
+
+  describe('of residual codes', () => {
+    const usages = [
+      { usage: 0.75, perplexity: 3, counts: [40, 40, 0, 40] },
+      { usage: 0.25, perplexity: 1, paperUsage: 0.2, counts: [0, 0, 120, 0] },
+    ];
+    // The codes of a token follow each other: 0, 1 or 3, then 2.
+    const indices = Int32Array.from({ length: 240 }, (_, index) => (index % 2 === 1 ? 2 : [0, 1, 3][(index / 2) % 3]!));
+    const evaluation = { ...facts.evaluation, indices, levels: usages };
+    const sectionOf = (title: string, codebookReports?: TokenizerReportFacts['codebookReports']) =>
+      tokenizerReport({ ...facts, evaluation, codebookReports }).sections.find((section) => section.title === title)!;
+
+    it('shows use and dead codes of each level', async () => {
+      const { blocks } = sectionOf('Codebook');
+      expect(blocks.map(({ kind }) => kind)).toEqual(['charts', 'table']);
+      expect(blocks[1]).toMatchObject({
+        columns: ['level', 'codes used', 'dead codes', 'used by 256 images', 'perplexity'],
+        rows: [
+          ['1', '3 of 4 (75 %)', '1', '', '3.0'],
+          ['2', '1 of 4 (25 %)', '3', '20 %', '1.0'],
+        ],
+      });
+      const content = tokenizerReport({ ...facts, evaluation });
+      expect(content.lead).toContain('2 × 2 tokens of 2 codes each, from a codebook of 4, 2 bytes instead of 192');
+      expect(content.summary!.slice(1, 3)).toEqual([
+        { label: 'Codebook usage', value: '50 %', note: 'mean of 2 levels' },
+        { label: 'Perplexity', value: '2', note: 'mean of 2 levels, at most 4' },
+      ]);
+      const file = await writeReport(join(folder, 'levels'), content);
+      expectBalanced(await readFile(file, 'utf8'));
+      expect(await readdir(join(folder, 'levels'))).toEqual(
+        expect.arrayContaining(['codebook-usage-level-1.png', 'codebook-usage-level-2.png']),
+      );
+    });
+
+    it('passes on what is known of the codes of each level', () => {
+      const closest = { pairs: [{ codes: [3, 7] as const, distance: 0.1 }], duplicates: [3, 7], threshold: 0.05 };
+      const reports = [{ advice: [{ text: 'All is well.' }] }, { closest, advice: [{ text: 'It collapsed.' }] }];
+      expect(sectionOf('Codebook', reports).blocks.slice(2)).toEqual([
+        {
+          kind: 'table',
+          rows: [
+            ['Level 2: closest codes', '3 and 7 (0.1)'],
+            ['Level 2: codes that are alike', '2 within 0.05 of another code'],
+          ],
+        },
+        { kind: 'text', text: 'Level 1: All is well.' },
+        { kind: 'text', text: 'Level 2: It collapsed.' },
+      ]);
+      // Levels that share their codes: none of them is dead as long as a level uses it.
+      const [, table, advice] = sectionOf('Codebook', [{ advice: [{ text: 'All is well.' }] }]).blocks;
+      expect((table as TableBlock).rows[2]).toEqual(['any level', '3 of 4 (75 %)', '1', '', '2.8']);
+      expect(advice).toEqual({ kind: 'text', text: 'All is well.' });
+    });
+
+    it('maps each level', () => {
+      const [gallery] = sectionOf('Token maps').blocks as GalleryBlock[];
+      expect(gallery!.labels).toEqual(['original', 'level 1', 'level 2', 'reconstruction']);
+      const [, first, second] = gallery!.items[0]!.images;
+      const colors = ({ data }: RgbImage): number =>
+        new Set(Array.from({ length: data.length / 3 }, (_, pixel) => data.subarray(3 * pixel, 3 * pixel + 3).join()))
+          .size;
+      expect([colors(first!), colors(second!)]).toEqual([3, 1]);
+      expect(gallery!.caption).toContain('2 × 2 tokens, which have 2 codes each.');
+    });
+
+    it('refuses tokens of another depth', () => {
+      const misfit = { ...evaluation, levels: [...usages, usages[0]!] };
+      expect(() => tokenizerReport({ ...facts, evaluation: misfit })).toThrow(
+        'tokenMapsSection: expected 360 codes of tokens for 30 images, got 240.',
+      );
+    });
   });
 
   it('leaves out what is not known', async () => {

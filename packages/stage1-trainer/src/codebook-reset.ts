@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { ConfigError, type Codebook } from '@vitvq/core';
+import { assertMembers, ConfigError, type Codebook } from '@vitvq/core';
 import type { VQTokenizer } from '@vitvq/tokenizer';
 
 /**
@@ -15,7 +15,9 @@ function canReset(codebook: Codebook): codebook is ResettableCodebook {
 }
 
 /** @throws {ConfigError} when the tokenizer's quantizer has no codebook */
-function codebookOf({ quantizer }: VQTokenizer, where: string): Codebook {
+function codebookOf(tokenizer: VQTokenizer, where: string): Codebook {
+  assertMembers(tokenizer, ['quantizer', 'latents'], 'the tokenizer', where);
+  const { quantizer } = tokenizer;
   if (quantizer.codebook) return quantizer.codebook;
   throw new ConfigError({
     where,

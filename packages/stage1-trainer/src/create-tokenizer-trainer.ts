@@ -10,6 +10,8 @@ import {
 import type { Evaluation } from '@vitvq/evaluation';
 import type { VQTokenizer } from '@vitvq/tokenizer';
 import {
+  intervalOptionNames,
+  previewScheduleNames,
   runOptionNames,
   Trainer,
   type IntervalOptions,
@@ -73,6 +75,17 @@ const tokenizerTrainerOptionNames: OptionTable<TokenizerTrainerOptions> = {
   modelConfig: 'optional',
 };
 
+const evaluationOptionNames: OptionTable<NonNullable<TokenizerTrainerOptions['evaluation']>> = {
+  ...intervalOptionNames,
+  images: 'required',
+  batchSize: 'optional',
+};
+
+const previewOptionNames: OptionTable<NonNullable<TokenizerTrainerOptions['preview']>> = {
+  ...previewScheduleNames,
+  images: 'required',
+};
+
 /** Trainer of a tokenizer. */
 export type TokenizerTrainer = Trainer<ImageBatch, Evaluation, TokenizerPreview>;
 
@@ -87,8 +100,11 @@ export type TokenizerTrainer = Trainer<ImageBatch, Evaluation, TokenizerPreview>
  *   or do not fit
  */
 export function createTokenizerTrainer(given: TokenizerTrainerOptions): TokenizerTrainer {
-  checkOptions(given, tokenizerTrainerOptionNames, 'createTokenizerTrainer');
+  const where = 'createTokenizerTrainer';
+  checkOptions(given, tokenizerTrainerOptionNames, where);
   const { evaluation, preview, ...options } = given;
+  if (evaluation !== undefined) checkOptions(evaluation, evaluationOptionNames, `${where} evaluation`);
+  if (preview !== undefined) checkOptions(preview, previewOptionNames, `${where} preview`);
   const config = parseOptions(tokenizerTrainingSchema, options.config, 'createTokenizerTrainer config');
   const task = new TokenizerTask({ ...options, config, evaluation, preview });
   const { duration, nonFinite } = config;

@@ -1,6 +1,6 @@
 import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
-import { compile, useEngine } from '@vitvq/engine';
+import { audit, compile, formatAuditReport, useEngine } from '@vitvq/engine';
 import { vanillaAdversarialLoss } from '@vitvq/losses';
 import { AdamW } from '@vitvq/optim';
 import { compilingEngines } from '@vitvq/test-utils';
@@ -9,14 +9,14 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { createDiscriminatorGradients, createTokenizerGradients } from '../src/index.js';
 import { adversaryImages, adversaryModel, tinyDiscriminator, tinyPerceptual } from './adversary.js';
 
-/** Values of a few steps with both optimizers, the adversarial loss starting at the second. */
-async function train(): Promise<Record<string, number>[]> {
+/** The step of the autoencoder and that of the discriminator, with every loss term. */
+function steps() {
   const tokenizer = adversaryModel({ output: 'logit-laplace' });
   const discriminator = tinyDiscriminator();
   const optimizerOf = (module: typeof tokenizer | typeof discriminator): AdamW =>
     new AdamW([{ variables: module.namedTrainableVariables() }]);
-  const autoencoder = compile(
-    gradientStep(
+  return {
+    autoencoder: gradientStep(
       createTokenizerGradients({
         tokenizer,
         weights: { l1: 0.1, l2: 1, logitLaplace: 0.1, perceptual: 0.1, adversarial: 0.5 },
@@ -25,10 +25,7 @@ async function train(): Promise<Record<string, number>[]> {
       }),
       { optimizer: optimizerOf(tokenizer), clipNorm: 1 },
     ),
-    { name: 'autoencoder' },
-  );
-  const adversary = compile(
-    gradientStep(
+    adversary: gradientStep(
       createDiscriminatorGradients({
         tokenizer,
         discriminator,
@@ -38,8 +35,14 @@ async function train(): Promise<Record<string, number>[]> {
       }),
       { optimizer: optimizerOf(discriminator) },
     ),
-    { name: 'discriminator' },
-  );
+  };
+}
+
+/** Values of a few steps with both optimizers, the adversarial loss starting at the second. */
+async function train(): Promise<Record<string, number>[]> {
+  const plain = steps();
+  const autoencoder = compile(plain.autoencoder, { name: 'autoencoder' });
+  const adversary = compile(plain.adversary, { name: 'discriminator' });
   const images = adversaryImages();
   const rate = tf.scalar(3e-3);
   const rows: Record<string, number>[] = [];
@@ -78,3 +81,12 @@ for (const { name: engine, isHere } of await compilingEngines()) {
     });
   });
 }
+
+it.each(['onnx', 'cpu'] as const)('an audit finds nothing that both steps lack on the engine %s', async (engine) => {
+  const controls = { adversarialFactor: tf.scalar(1) };
+  for (const step of Object.values(steps())) {
+    const report = await audit(step, { arguments: [tf.scalar(3e-3), adversaryImages(), controls], engine });
+    expect(report.findings, formatAuditReport(report)).toEqual([]);
+    expect(report.calls).toBeGreaterThan(100);
+  }
+});

@@ -195,6 +195,10 @@ describe('createTokenizerGradients', () => {
       expect(() => compute(images, { adversarialFactor: factor })).toThrow(
         'createTokenizerGradients, adversarialFactor: expected shape []',
       );
+      const misspelt = { adverserialFactor: factor } as never;
+      expect(() => compute(images, misspelt)).toThrow(
+        'createTokenizerGradients, controls: expected options that exist, got unknown option "adverserialFactor"',
+      );
     });
   });
 

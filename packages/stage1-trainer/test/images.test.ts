@@ -39,6 +39,17 @@ it('does not train on bytes, nor on images with channels first', async () => {
   await expect(turned).rejects.toThrow('transpose them to [B, H, W, C].');
 });
 
+it('looks at every batch', async () => {
+  let steps = 0;
+  const trained = train(() => {
+    const { data, shape } = tinyImages(4);
+    if (steps++ === 1) data[3 * 8 * 8 * 3 + 1] = 40;
+    return { images: data, shape, indices: Int32Array.of(11, 12, 13, 14) };
+  });
+  await expect(trained).rejects.toThrow(DataError);
+  await expect(trained).rejects.toThrow(/got values from .* to 40, first in image 14\. Bytes become images/);
+});
+
 it.each([[undefined], [{}], [{ tokens: new Int32Array(4), shape: [1, 4] }], [{ images: new Float32Array(4) }]])(
   'says what is wrong with the batch %j',
   async (batch) => {

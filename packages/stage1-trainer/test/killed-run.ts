@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
@@ -94,6 +94,8 @@ export async function leftBy(directory: string): Promise<object> {
     log: await log(directory),
     newest: withoutClock(await readCheckpoint(directory)),
     best: withoutClock(await readCheckpoint(best)),
+    // Of writes that a kill has cut off, also in `best`, and the lock of the folder.
+    leftovers: (await readdir(directory, { recursive: true })).filter((name) => basename(name).startsWith('.')),
     bestFiles: (await listCheckpoints(best)).map(({ file }) => basename(file)),
   };
 }

@@ -23,7 +23,11 @@ describe.skipIf(!(await hasEngine('onnx')))('a run that is killed ten times in i
       expect(new Set(kills.map(({ discriminator }) => discriminator))).toContain('before its start');
       expect(new Set(kills.map(({ discriminator }) => discriminator))).toContain('in the loss');
 
-      const expected = (await leftBy(straight)) as { newest: { tensors: Map<string, unknown> } };
+      const expected = (await leftBy(straight)) as {
+        newest: { tensors: Map<string, unknown> };
+        leftovers: string[];
+      };
+      expect(expected.leftovers).toEqual([]);
       expect(expected.newest.tensors.size).toBeGreaterThan(150);
       expect(await leftBy(killed)).toEqual(expected);
     },

@@ -7,6 +7,8 @@ import {
   type Tokenizer,
 } from '@vitvq/core';
 import {
+  intervalOptionNames,
+  previewScheduleNames,
   runOptionNames,
   Trainer,
   type IntervalOptions,
@@ -68,6 +70,22 @@ const transformerTrainerOptionNames: OptionTable<TransformerTrainerOptions> = {
   modelConfig: 'optional',
 };
 
+const evaluationOptionNames: OptionTable<NonNullable<TransformerTrainerOptions['evaluation']>> = {
+  ...intervalOptionNames,
+  openBatches: 'required',
+};
+
+const previewOptionNames: OptionTable<NonNullable<TransformerTrainerOptions['preview']>> = {
+  ...previewScheduleNames,
+  temperature: 'optional',
+  topK: 'optional',
+  topP: 'optional',
+  count: 'optional',
+  conditions: 'optional',
+  guidanceScale: 'optional',
+  seed: 'optional',
+};
+
 /** Trainer of a transformer. */
 export type TransformerTrainer = Trainer<ImageOrCodeBatch, TransformerEvaluation, TransformerPreview>;
 
@@ -85,8 +103,11 @@ export type TransformerTrainer = Trainer<ImageOrCodeBatch, TransformerEvaluation
  *   conditioners that do not fit
  */
 export function createTransformerTrainer(given: TransformerTrainerOptions): TransformerTrainer {
-  checkOptions(given, transformerTrainerOptionNames, 'createTransformerTrainer');
+  const where = 'createTransformerTrainer';
+  checkOptions(given, transformerTrainerOptionNames, where);
   const { evaluation, preview, ...options } = given;
+  if (evaluation !== undefined) checkOptions(evaluation, evaluationOptionNames, `${where} evaluation`);
+  if (preview !== undefined) checkOptions(preview, previewOptionNames, `${where} preview`);
   const config = parseOptions(transformerTrainingSchema, options.config, 'createTransformerTrainer config');
   const task = new TransformerTask({ ...options, config, evaluation, preview });
   const { duration, nonFinite } = config;

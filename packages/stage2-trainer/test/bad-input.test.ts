@@ -160,6 +160,23 @@ describe('bad input', () => {
       /Bytes become images when they are divided by 255/,
     ],
     [
+      'a later image with NaN, which its tokens would not show',
+      {
+        tokenizer: brightnessTokenizer(),
+        openBatches: (startAt) => {
+          const batches = tinyImageBatches(startAt);
+          const next = async () => {
+            const batch = await batches.next();
+            if (batch.indices!.includes(5)) batch.images[batch.images.length / batch.shape[0]!] = NaN;
+            return batch;
+          };
+          return { next, close: () => batches.close() };
+        },
+      },
+      DataError,
+      /^createTransformerTrainer: expected images with values in \[0, 1\], got NaN in image 5\.$/,
+    ],
+    [
       'no batch',
       { openBatches: () => ({ next: async () => undefined as never, close: () => undefined }) },
       DataError,

@@ -104,6 +104,13 @@ export function testDiscriminator({ name, create, imageShape, variableNames }: D
       });
     });
 
+    it('says of images whose channels come first what to do', () => {
+      withModule(create, (discriminator) => {
+        const channelsFirst = tf.zeros<tf.Rank.R4>([batch, channels, height, width]);
+        expect(() => discriminator.logits(channelsFirst)).toThrow('transpose them to [B, H, W, C].');
+      });
+    });
+
     it('leaves no tensors behind when its results are disposed of', () => {
       const discriminator = create();
       const x = images();

@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { checkOptions, type OptionTable } from '@vitvq/core';
 
 /** A signal that asks a program to end: Ctrl-C, `kill`, and a terminal that is closed. */
 export type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
@@ -10,6 +11,11 @@ export interface AbortOnSignalsOptions {
   /** Makes the reason of the abort. @default the `AbortError` of an `AbortController` */
   readonly reason?: (signal: StopSignal) => unknown;
 }
+
+const abortOnSignalsOptionNames: OptionTable<AbortOnSignalsOptions> = {
+  doing: 'optional',
+  reason: 'optional',
+};
 
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const satisfies readonly StopSignal[];
 
@@ -27,7 +33,12 @@ const RELAY_MILLISECONDS = 1000;
  * busy with. A SIGHUP does not: whoever presses Ctrl-C and closes the terminal wants the training
  * saved. For the rest of the process, output to a terminal or pipe that has gone is no error.
  */
-export function abortOnSignals({ doing = 'saving, then stopping', reason }: AbortOnSignalsOptions = {}): AbortSignal {
+export function abortOnSignals(options: AbortOnSignalsOptions = {}): AbortSignal {
+  const { doing = 'saving, then stopping', reason } = checkOptions(
+    options,
+    abortOnSignalsOptionNames,
+    'abortOnSignals',
+  );
   const controller = new AbortController();
   const onSignal = (name: StopSignal): void => {
     if (controller.signal.aborted) return;

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInRange } from '@vitvq/core';
+import { assertInRange, checkOptions, type OptionTable } from '@vitvq/core';
 import { applyGradients, type Optimizer } from '@vitvq/optim';
 import { keepUnlessFinite } from './keep-unless-finite.js';
 
@@ -23,6 +23,12 @@ export interface GradientStepOptions {
   readonly state?: Iterable<tf.Variable>;
 }
 
+const gradientStepOptionNames: OptionTable<GradientStepOptions> = {
+  optimizer: 'required',
+  clipNorm: 'optional',
+  state: 'optional',
+};
+
 // A type, not an interface: only types fit the named tensors of tf.tidy.
 /** Tensors of one step, which the caller disposes of. */
 export type GradientStepResult = {
@@ -43,8 +49,13 @@ export type GradientStepResult = {
  */
 export function gradientStep<Inputs extends readonly unknown[]>(
   gradientsOf: (...inputs: Inputs) => LossGradients,
-  { optimizer, clipNorm = null, state = [] }: GradientStepOptions,
+  options: GradientStepOptions,
 ): (learningRate: tf.Scalar, ...inputs: Inputs) => GradientStepResult {
+  const {
+    optimizer,
+    clipNorm = null,
+    state = [],
+  } = checkOptions(options, gradientStepOptionNames, 'gradientStep', { allowOthers: true });
   if (clipNorm !== null) assertInRange(clipNorm, 'clipNorm', 'gradientStep', Number.MIN_VALUE);
   const kept = [...state];
   return (learningRate, ...inputs) =>

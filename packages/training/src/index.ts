@@ -7,7 +7,7 @@ export {
   type LossGradients,
 } from './gradient-step.js';
 export { gradientsWithValues } from './gradients-with-values.js';
-export { type IntervalOptions } from './interval.js';
+export { intervalOptionNames, type IntervalOptions } from './interval.js';
 export { keepUnlessFinite } from './keep-unless-finite.js';
 export { LazyResources } from './lazy-resources.js';
 export { Learner, type LearnerOptions } from './learner.js';
@@ -24,7 +24,7 @@ export {
   type ResolvedOptimizerConfig,
 } from './optimizer-config.js';
 export { drawGrid, type Picture } from './picture.js';
-export { isPreviewDue, type PreviewSchedule } from './preview-schedule.js';
+export { isPreviewDue, previewScheduleNames, type PreviewSchedule } from './preview-schedule.js';
 export { readTrainedWeights, type TrainedWeightsOptions, type TrainedWeightsPlace } from './read-trained-weights.js';
 export { logCurve, readTrainingLog, type ReadTrainingLogOptions, type TrainingLogEntry } from './read-training-log.js';
 export { Trainer } from './trainer.js';

@@ -1,3 +1,5 @@
+import type { OptionTable } from '@vitvq/core';
+
 /**
  * Distance between two occurrences: by steps, by seconds, or both, whichever comes first; without
  * either, never.
@@ -6,6 +8,12 @@ export interface IntervalOptions {
   readonly everySteps?: number;
   readonly everySeconds?: number;
 }
+
+/** Names of {@link IntervalOptions}, to which each use adds its own. */
+export const intervalOptionNames: OptionTable<IntervalOptions> = {
+  everySteps: 'optional',
+  everySeconds: 'optional',
+};
 
 /** Tells when something that recurs is due. */
 export class Interval {

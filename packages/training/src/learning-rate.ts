@@ -1,3 +1,4 @@
+import { checkOptions, type OptionTable } from '@vitvq/core';
 import { warmupCosineSchedule } from '@vitvq/optim';
 import { z } from 'zod';
 
@@ -16,6 +17,13 @@ export interface LearningRateConfig {
    */
   readonly exponentialFrom?: number | null;
 }
+
+const learningRateNames: OptionTable<LearningRateConfig> = {
+  peak: 'required',
+  end: 'required',
+  warmup: 'required',
+  exponentialFrom: 'optional',
+};
 
 const fraction = z.number().min(0).lt(1);
 
@@ -38,12 +46,8 @@ export const learningRateSchema = z
 const resolution = 1e9;
 
 /** Returns the learning rate as a function of the progress in [0, 1]. @throws {ConfigError} */
-export function learningRateAt({
-  peak,
-  end,
-  warmup,
-  exponentialFrom = null,
-}: LearningRateConfig): (progress: number) => number {
+export function learningRateAt(config: LearningRateConfig): (progress: number) => number {
+  const { peak, end, warmup, exponentialFrom = null } = checkOptions(config, learningRateNames, 'learningRateAt');
   if (exponentialFrom === null) {
     const schedule = warmupCosineSchedule({ peak, end, warmupSteps: warmup * resolution, totalSteps: resolution });
     return (progress) => schedule(progress * resolution);

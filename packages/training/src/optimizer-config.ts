@@ -10,6 +10,7 @@ import {
   type Optimizer,
   type ParameterGroup,
 } from '@vitvq/optim';
+import { assertMembers, assertOneOf } from '@vitvq/core';
 import { z } from 'zod';
 
 /** Weight decay of an optimizer. */
@@ -104,6 +105,10 @@ const optimizerKinds: {
 
 /** Returns the optimizer of a config over variables by dotted name. @throws {ConfigError} */
 export function createOptimizer(named: ReadonlyMap<string, Variable>, config: ResolvedOptimizerConfig): Optimizer {
+  const where = 'createOptimizer';
+  assertMembers(config, ['kind', 'weightDecay', 'decay'], 'the config', where);
+  assertOneOf(config.kind, Object.keys(optimizerKinds), 'kind', where);
+  assertOneOf(config.decay, Object.keys(decayRules), 'decay', where);
   const groups = decayGroups(named, config.weightDecay, decayRules[config.decay]);
   // TypeScript does not see that the row of a kind takes the configs of that kind.
   const create = optimizerKinds[config.kind] as (

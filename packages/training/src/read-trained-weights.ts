@@ -1,5 +1,5 @@
 import { openCheckpoint } from '@vitvq/checkpoint';
-import type { HostTensor } from '@vitvq/core';
+import { assertOneOf, checkOptions, type HostTensor, type OptionTable } from '@vitvq/core';
 import { trainingStateOf } from './training-state.js';
 
 /** Choice between the weights of a checkpoint. */
@@ -21,6 +21,16 @@ export interface TrainedWeightsPlace {
   readonly emaPrefix?: string;
 }
 
+const trainedWeightsPlaceNames: OptionTable<TrainedWeightsPlace> = {
+  kind: 'required',
+  part: 'required',
+  emaPrefix: 'optional',
+};
+
+const trainedWeightsOptionNames: OptionTable<TrainedWeightsOptions> = {
+  which: 'optional',
+};
+
 /**
  * Reads the weights of a model from a checkpoint, by the model's own names.
  * @param directoryOrFile  a file, or a folder whose newest checkpoint is read
@@ -29,9 +39,13 @@ export interface TrainedWeightsPlace {
  */
 export async function readTrainedWeights(
   directoryOrFile: string,
-  { kind, part, emaPrefix = '' }: TrainedWeightsPlace,
-  { which = 'ema' }: TrainedWeightsOptions = {},
+  place: TrainedWeightsPlace,
+  options: TrainedWeightsOptions = {},
 ): Promise<Map<string, HostTensor>> {
+  const where = 'readTrainedWeights';
+  const { kind, part, emaPrefix = '' } = checkOptions(place, trainedWeightsPlaceNames, `${where}, place`);
+  const { which = 'ema' } = checkOptions(options, trainedWeightsOptionNames, where);
+  assertOneOf(which, ['ema', 'last'], 'which', where);
   const checkpoint = await openCheckpoint(directoryOrFile);
   try {
     trainingStateOf(checkpoint, kind);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { assertInteger, DataError } from '@vitvq/core';
+import { assertInteger, checkOptions, DataError, type OptionTable } from '@vitvq/core';
 import { readLogLines, type LogEntry } from './internal/log-lines.js';
 import { METRICS_LOG_FILE } from './internal/metrics-log.js';
 
@@ -22,6 +22,11 @@ export interface ReadTrainingLogOptions {
   readonly onWarning?: (message: string) => void;
 }
 
+const readTrainingLogOptionNames: OptionTable<ReadTrainingLogOptions> = {
+  maximumEntries: 'optional',
+  onWarning: 'optional',
+};
+
 /**
  * Reads what a training with a directory logged of its steps and evaluations, in order. What cannot
  * be read costs a warning and is left out, so that a finished training gets its report whatever its
@@ -30,9 +35,11 @@ export interface ReadTrainingLogOptions {
  */
 export async function readTrainingLog(
   directory: string,
-  { maximumEntries = 100_000, onWarning = warn }: ReadTrainingLogOptions = {},
+  options: ReadTrainingLogOptions = {},
 ): Promise<TrainingLogEntry[]> {
-  assertInteger(maximumEntries, 'maximumEntries', 'readTrainingLog', 2);
+  const where = 'readTrainingLog';
+  const { maximumEntries = 100_000, onWarning = warn } = checkOptions(options, readTrainingLogOptionNames, where);
+  assertInteger(maximumEntries, 'maximumEntries', where, 2);
   const thinned = new ThinnedLog(maximumEntries);
   try {
     for await (const { entry } of readLogLines(join(directory, METRICS_LOG_FILE), onWarning)) thinned.add(entry);

@@ -1,6 +1,6 @@
 import type { BatchSource, OptionTable } from '@vitvq/core';
 import type { Duration } from './duration.js';
-import type { IntervalOptions } from './interval.js';
+import { intervalOptionNames, type IntervalOptions } from './interval.js';
 import type { PreviewSchedule } from './preview-schedule.js';
 import type { NonFinitePolicy } from './training-config.js';
 import type { TrainingTask } from './training-task.js';
@@ -80,6 +80,19 @@ export interface TrainerOptions<Batch, Evaluation, Preview> extends RunOptions<B
   readonly nonFinite?: NonFinitePolicy;
 }
 
+/** Names of the options within those of a run. */
+export const innerOptionNames: {
+  readonly checkpoint: OptionTable<NonNullable<RunOptions<never>['checkpoint']>>;
+  readonly best: OptionTable<BestMetric>;
+  readonly tensorBoard: OptionTable<TensorBoardOptions>;
+  readonly nonFinite: OptionTable<NonFinitePolicy>;
+} = {
+  checkpoint: { ...intervalOptionNames, keep: 'optional' },
+  best: { metric: 'required', mode: 'required' },
+  tensorBoard: { everySteps: 'optional', histograms: 'optional' },
+  nonFinite: { action: 'required', maximumInRow: 'required' },
+};
+
 /** Options of `Trainer.restore`. */
 export interface RestoreOptions {
   /**
@@ -89,3 +102,8 @@ export interface RestoreOptions {
    */
   readonly allowChanges?: boolean | readonly string[];
 }
+
+/** Names of {@link RestoreOptions}. */
+export const restoreOptionNames: OptionTable<RestoreOptions> = {
+  allowChanges: 'optional',
+};

@@ -1,5 +1,5 @@
 import { listCheckpoints, openCheckpoint } from '@vitvq/checkpoint';
-import { assertInRange, assertInteger, assertMembers, checkOptions, ConfigError } from '@vitvq/core';
+import { assertInRange, assertInteger, assertMembers, assertOneOf, checkOptions, ConfigError } from '@vitvq/core';
 import { assertGradientsRegistered } from './internal/assert-gradients-registered.js';
 import { CheckpointPolicy } from './internal/checkpoint-policy.js';
 import { DivergenceGuard } from './internal/divergence-guard.js';
@@ -10,8 +10,9 @@ import { RunLog } from './internal/run-log.js';
 import { initialState } from './internal/run-state.js';
 import { partVariables } from './internal/task-parts.js';
 import { TrainingRun } from './internal/training-run.js';
-import type { IntervalOptions } from './interval.js';
-import type { RestoreOptions, TrainerOptions } from './trainer-options.js';
+import { intervalOptionNames, type IntervalOptions } from './interval.js';
+import { previewScheduleNames } from './preview-schedule.js';
+import { innerOptionNames, restoreOptionNames, type RestoreOptions, type TrainerOptions } from './trainer-options.js';
 import type { BestCheckpoint, TrainingEvents, TrainingSummary } from './training-events.js';
 
 /**
@@ -38,6 +39,18 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
     const required = { task: 'required', duration: 'required', openBatches: 'required' } as const;
     checkOptions<Pick<typeof options, keyof typeof required>>(options, required, 'Trainer', { allowOthers: true });
     const { checkpoint = {}, evaluation = {}, nonFinite = { action: 'stop', maximumInRow: 0 }, task } = options;
+    const { best, preview = {}, tensorBoard = {} } = options;
+    checkOptions(checkpoint, innerOptionNames.checkpoint, 'Trainer, checkpoint');
+    checkOptions(nonFinite, innerOptionNames.nonFinite, 'Trainer, nonFinite');
+    assertOneOf(nonFinite.action, ['stop', 'skip'], 'nonFinite.action', 'Trainer');
+    if (best !== undefined) {
+      checkOptions(best, innerOptionNames.best, 'Trainer, best');
+      assertOneOf(best.mode, ['highest', 'lowest'], 'best.mode', 'Trainer');
+    }
+    if (tensorBoard !== false) checkOptions(tensorBoard, innerOptionNames.tensorBoard, 'Trainer, tensorBoard');
+    // Each trainer has measurements and pictures of its own.
+    checkOptions(evaluation, intervalOptionNames, 'Trainer, evaluation', { allowOthers: true });
+    checkOptions(preview, previewScheduleNames, 'Trainer, preview', { allowOthers: true });
     assertInteger(checkpoint.keep ?? 2, 'checkpoint.keep', 'Trainer');
     assertInterval(checkpoint, 'checkpoint');
     assertInterval(evaluation, 'evaluation');
@@ -87,7 +100,8 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
    *   allowed
    * @throws {ShapeError} when it belongs to another model, naming what differs
    */
-  async restore(directoryOrFile: string, { allowChanges = false }: RestoreOptions = {}): Promise<void> {
+  async restore(directoryOrFile: string, options: RestoreOptions = {}): Promise<void> {
+    const { allowChanges = false } = checkOptions(options, restoreOptionNames, 'Trainer.restore');
     const checkpoint = await openCheckpoint(directoryOrFile);
     try {
       await restoreRun(checkpoint, this.#options.task, this.#state, allowChanges);
@@ -100,7 +114,8 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
    * Does what {@link restore} does where the folder holds a checkpoint, and nothing elsewhere.
    * @returns whether there was one
    */
-  async resume(directory: string, options?: RestoreOptions): Promise<boolean> {
+  async resume(directory: string, options: RestoreOptions = {}): Promise<boolean> {
+    checkOptions(options, restoreOptionNames, 'Trainer.resume');
     const exists = (await listCheckpoints(directory)).length > 0;
     if (exists) await this.restore(directory, options);
     return exists;
@@ -116,7 +131,8 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
    * @throws {DataError} when another run writes to the directory, when the directory cannot be
    *   written to, and when an abort cannot write its checkpoint (elsewhere that is a warning)
    */
-  run({ signal }: { readonly signal?: AbortSignal } = {}): Promise<TrainingSummary<Evaluation>> {
+  async run(options: { readonly signal?: AbortSignal } = {}): Promise<TrainingSummary<Evaluation>> {
+    const { signal } = checkOptions(options, { signal: 'optional' }, 'Trainer.run');
     const { directory, task } = this.#options;
     return inRunDirectory(directory, task, () => this.#run(signal));
   }

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { presets, r1Every, workloads } from './workloads.js';
 
 /** Resident memory of the process, its engine's worker included, after so many steps. */
@@ -5,7 +7,7 @@ export interface MemorySample {
   /** Training steps, or sampled batches. */
   readonly steps: number;
   readonly rssMb: number;
-  /** Of JavaScript: used heap, and what lies outside of it. */
+  /** Of JavaScript in the main thread, without garbage: used heap, and what lies outside of it. */
   readonly heapMb: number;
   readonly externalMb: number;
 }
@@ -29,10 +31,13 @@ export async function measureSamplingMemory(at: readonly number[]): Promise<Memo
 }
 
 async function sampleMemory(at: readonly number[], step: (index: number) => Promise<void>): Promise<MemorySample[]> {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
   const samples: MemorySample[] = [];
   let done = 0;
   for (const steps of at) {
     for (; done < steps; done++) await step(done);
+    collectGarbage();
     const { rss, heapUsed, external } = process.memoryUsage();
     samples.push({ steps, rssMb: rss / 2 ** 20, heapMb: heapUsed / 2 ** 20, externalMb: external / 2 ** 20 });
   }
@@ -44,7 +49,7 @@ export function formatMemory(samples: readonly MemorySample[]): string {
   const [first, ...rest] = samples.map(({ rssMb }) => rssMb);
   const figures = samples.map(
     ({ steps, rssMb, heapMb, externalMb }, index) =>
-      `${index ? `step ${steps}` : 'start'} ${rssMb.toFixed(1)} MB (heap ${heapMb.toFixed(0)}, external ${externalMb.toFixed(0)})`,
+      `${index ? `step ${steps}` : 'start'} ${rssMb.toFixed(1)} MB (heap ${heapMb.toFixed(1)}, external ${externalMb.toFixed(1)})`,
   );
   return `memory: ${figures.join(', ')}; growth ${(Math.max(...rest) - first!).toFixed(1)} MB`;
 }

@@ -1,5 +1,6 @@
+import { checkOptions } from '@vitvq/core';
 import { readBytes } from '@vitvq/files';
-import { parseJsonObject, type JsonObject, type JsonObjectLimits } from './json-object.js';
+import { jsonObjectLimitNames, parseJsonObject, type JsonObject, type JsonObjectLimits } from './json-object.js';
 
 /**
  * Reads a file that holds one object in JSON and that may come from anywhere. A file beyond
@@ -9,5 +10,6 @@ import { parseJsonObject, type JsonObject, type JsonObjectLimits } from './json-
  * @throws {DataError} naming the file and the problem
  */
 export async function readJsonObject(file: string, noun: string, limits: JsonObjectLimits): Promise<JsonObject> {
+  checkOptions(limits, jsonObjectLimitNames, 'readJsonObject');
   return parseJsonObject(await readBytes(file, noun, limits.maximumBytes), noun, limits, file);
 }

@@ -1,4 +1,4 @@
-import { DataError } from '@vitvq/core';
+import { DataError, type OptionTable } from '@vitvq/core';
 import { quote, scanJson } from './scan-json.js';
 
 /** Bounds of a file in JSON. */
@@ -7,6 +7,12 @@ export interface JsonObjectLimits {
   /** Deepest nesting. The text is refused before it is parsed when it nests deeper. */
   readonly maximumDepth: number;
 }
+
+/** Names of {@link JsonObjectLimits}. */
+export const jsonObjectLimitNames: OptionTable<JsonObjectLimits> = {
+  maximumBytes: 'required',
+  maximumDepth: 'required',
+};
 
 /** Text and value of a file that holds one object in JSON. */
 export interface JsonObject {

@@ -1,29 +1,42 @@
 import {
   assertInteger,
   assertMembers,
+  assertOneOf,
+  checkOptions,
   ConfigError,
   DataError,
   toSize2D,
   type DecodeOptions,
   type ImageSource,
+  type OptionTable,
 } from '@vitvq/core';
 import type { ImageDataset } from '../image-dataset.js';
 
 /** Decode options with their defaults. */
 export type DecodeSettings = Required<DecodeOptions>;
 
+/** Names of the decode options. */
+export const decodeOptionNames: OptionTable<DecodeOptions> = {
+  strict: 'optional',
+  failOn: 'optional',
+  maximumPixels: 'optional',
+  maximumBytes: 'optional',
+  background: 'optional',
+  resampling: 'optional',
+};
+
 /** Fills in the defaults of decode options. @throws {ConfigError} naming the option */
-export function completeDecoding(
-  {
+export function completeDecoding(options: DecodeOptions = {}, where: string): DecodeSettings {
+  const {
     strict = false,
     failOn = 'warning',
     maximumPixels = 100_000_000,
     maximumBytes = 256 * 2 ** 20,
     background = '#ffffff',
     resampling = 'smooth',
-  }: DecodeOptions = {},
-  where: string,
-): DecodeSettings {
+  } = checkOptions(options, decodeOptionNames, `${where}, decoding`);
+  assertOneOf(failOn, ['truncated', 'error', 'warning'], 'failOn', where);
+  assertOneOf(resampling, ['smooth', 'nearest'], 'resampling', where);
   assertInteger(maximumPixels, 'maximumPixels', where, 1, Number.MAX_SAFE_INTEGER);
   assertInteger(maximumBytes, 'maximumBytes', where);
   if (!/^#[0-9a-f]{6}$/i.test(background)) {

@@ -76,12 +76,9 @@ export abstract class AdamBase extends Module implements Optimizer {
   protected abstract decay(gradientScale: tf.Scalar): (member: Member, gradient: tf.Tensor) => AdamUpdate;
 
   /** Updates every variable once; see `Optimizer.apply`. @throws {ShapeError} */
-  apply(
-    gradients: ReadonlyMap<string, tf.Tensor>,
-    learningRate: tf.Scalar,
-    { gradientScale }: ApplyOptions = {},
-  ): void {
-    assertApplicable(this.#variables, gradients, learningRate, { gradientScale }, `${this.#where}.apply`);
+  apply(gradients: ReadonlyMap<string, tf.Tensor>, learningRate: tf.Scalar, options: ApplyOptions = {}): void {
+    assertApplicable(this.#variables, gradients, learningRate, options, `${this.#where}.apply`);
+    const { gradientScale } = options;
     tf.tidy(() => {
       const step = tf.add<tf.Scalar>(this.#step, 1);
       const corrections = [biasCorrection(this.#beta1, step), biasCorrection(this.#beta2, step)];

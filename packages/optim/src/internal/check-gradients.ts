@@ -1,5 +1,5 @@
 import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-core';
-import { assertShape, namedDifferences, ShapeError } from '@vitvq/core';
+import { assertShape, checkOptions, namedDifferences, ShapeError, type OptionTable } from '@vitvq/core';
 import type { ApplyOptions } from '../optimizer.js';
 
 /**
@@ -23,14 +23,17 @@ export function assertGradients(
   }
 }
 
-/** Checks the arguments of an optimizer's `apply`. @throws {ShapeError} */
+const applyOptionNames: OptionTable<ApplyOptions> = { gradientScale: 'optional' };
+
+/** Checks the arguments of an optimizer's `apply`. @throws {ShapeError} @throws {ConfigError} */
 export function assertApplicable(
   variables: ReadonlyMap<string, Variable>,
   gradients: ReadonlyMap<string, Tensor>,
   learningRate: Scalar,
-  { gradientScale }: ApplyOptions,
+  options: ApplyOptions,
   where: string,
 ): void {
+  const { gradientScale } = checkOptions(options, applyOptionNames, where);
   assertGradients(variables, gradients, where, 'Leave variables that the loss does not reach out of the groups.');
   assertShape(learningRate, [], where, 'Give the learning rate as a scalar tensor.');
   if (gradientScale) assertShape(gradientScale, [], where, 'Give gradientScale as a scalar tensor.');

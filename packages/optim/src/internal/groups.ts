@@ -1,6 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInRange, ConfigError } from '@vitvq/core';
+import { assertInRange, checkOptions, ConfigError, type OptionTable } from '@vitvq/core';
 import type { ParameterGroup } from '../parameter-groups.js';
+
+const parameterGroupNames: OptionTable<ParameterGroup> = {
+  variables: 'required',
+  weightDecay: 'optional',
+  learningRateScale: 'optional',
+};
 
 /** Variable with the numbers of its group. */
 export interface Member {
@@ -15,7 +21,16 @@ export interface Member {
  * @throws {ConfigError} for groups that cannot be optimized
  */
 export function membersOf(groups: readonly ParameterGroup[], defaultWeightDecay: number, where: string): Member[] {
-  const members = groups.flatMap(({ variables, weightDecay = defaultWeightDecay, learningRateScale = 1 }) => {
+  if (!Array.isArray(groups)) {
+    const fix = 'Pass [{ variables: model.namedTrainableVariables() }], or decayGroups(…).';
+    throw new ConfigError({ where, expected: 'a list of groups of variables', got: typeof groups, fix });
+  }
+  const members = groups.flatMap((group: ParameterGroup): Member[] => {
+    const {
+      variables,
+      weightDecay = defaultWeightDecay,
+      learningRateScale = 1,
+    } = checkOptions(group, parameterGroupNames, `${where}, group`);
     assertInRange(weightDecay, 'weightDecay', where, 0);
     assertInRange(learningRateScale, 'learningRateScale', where, 0);
     return [...variables].map(([name, variable]) => ({ name, variable, weightDecay, learningRateScale }));

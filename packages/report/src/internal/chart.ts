@@ -1,4 +1,4 @@
-import { ConfigError } from '@vitvq/core';
+import { assertOneOf, ConfigError } from '@vitvq/core';
 import { View, parse, type Config, type Spec } from 'vega';
 import type { ChartFrame, ChartPalette } from '../chart-frame.js';
 import { replaceForbidden } from './markup.js';
@@ -84,6 +84,7 @@ export async function drawChart(
       throw new ConfigError({ where, expected: `${name} within [100, 10000]`, got: String(value) });
     }
   }
+  assertOneOf(palette, Object.keys(palettes), 'palette', where);
   const colors = palettes[palette];
   const spec: Spec = {
     $schema: 'https://vega.github.io/schema/vega/v6.json',

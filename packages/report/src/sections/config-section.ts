@@ -1,3 +1,4 @@
+import { checkOptions, type OptionTable } from '@vitvq/core';
 import type { ReportSection } from '../report-content.js';
 import type { EngineFacts } from '../report-facts.js';
 
@@ -7,8 +8,13 @@ export interface ConfigSectionOptions {
   readonly engine?: EngineFacts;
 }
 
+const configSectionOptionNames: OptionTable<ConfigSectionOptions> = {
+  engine: 'optional',
+};
+
 /** Shows the config of a run as a table; nested objects have dotted names. */
-export function configSection(config: object, { engine }: ConfigSectionOptions = {}): ReportSection {
+export function configSection(config: object, options: ConfigSectionOptions = {}): ReportSection {
+  const { engine } = checkOptions(options, configSectionOptionNames, 'configSection');
   return {
     title: 'Config',
     blocks: [{ kind: 'table', rows: configRows(config), ...(engine && { caption: captionOf(engine) }) }],

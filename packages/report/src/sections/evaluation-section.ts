@@ -1,3 +1,4 @@
+import { checkOptions, type OptionTable } from '@vitvq/core';
 import { codebookRows } from '../internal/codebook-rows.js';
 import { formatInteger, formatSignificant } from '../internal/format.js';
 import type { ReportSection } from '../report-content.js';
@@ -12,12 +13,19 @@ export interface EvaluationSectionOptions {
   readonly title?: string;
 }
 
+const evaluationSectionOptionNames: OptionTable<EvaluationSectionOptions> = {
+  evaluation: 'required',
+  dataset: 'required',
+  title: 'optional',
+};
+
 /** Shows what an evaluation of a tokenizer measured, as a table. */
-export function evaluationSection({
-  evaluation,
-  dataset,
-  title = 'Evaluation',
-}: EvaluationSectionOptions): ReportSection {
+export function evaluationSection(options: EvaluationSectionOptions): ReportSection {
+  const {
+    evaluation,
+    dataset,
+    title = 'Evaluation',
+  } = checkOptions(options, evaluationSectionOptionNames, 'evaluationSection');
   const { count, psnr, meanSquaredError, perceptualDistance, codebook } = evaluation;
   return {
     title,

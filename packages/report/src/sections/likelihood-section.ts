@@ -1,3 +1,4 @@
+import { checkOptions, type OptionTable } from '@vitvq/core';
 import { trainingRows } from '../internal/training-rows.js';
 import { canDraw, type Series } from '../line-chart.js';
 import { lineReportChart } from '../line-report-chart.js';
@@ -29,6 +30,17 @@ export interface LikelihoodSectionOptions {
   readonly file?: string;
 }
 
+const likelihoodSectionOptionNames: OptionTable<LikelihoodSectionOptions> = {
+  title: 'required',
+  curves: 'required',
+  measurements: 'required',
+  unigramNats: 'required',
+  training: 'required',
+  rows: 'optional',
+  caption: 'optional',
+  file: 'optional',
+};
+
 const unigramCaption =
   'The unigram entropy is the loss of a model that knows how often each code occurs, and nothing else.';
 
@@ -37,6 +49,7 @@ const unigramCaption =
  * the entropy.
  */
 export function likelihoodSection(options: LikelihoodSectionOptions): ReportSection {
+  checkOptions(options, likelihoodSectionOptionNames, 'likelihoodSection');
   const { title, curves, measurements, unigramNats, training, rows = [] } = options;
   const { caption = unigramCaption, file = 'likelihood.png' } = options;
   const blocks: ReportBlock[] = [];

@@ -1,3 +1,4 @@
+import { assertMembers, checkOptions, type OptionTable } from '@vitvq/core';
 import { confusionTable } from '../confusion-table.js';
 import { formatInteger } from '../internal/format.js';
 import { layerSweepChart, type ProbedBlock } from '../layer-sweep-chart.js';
@@ -51,12 +52,22 @@ export interface ProbeSectionOptions {
   readonly file?: string;
 }
 
+const probeSectionOptionNames: OptionTable<ProbeSectionOptions> = {
+  model: 'required',
+  classes: 'required',
+  text: 'optional',
+  xLabel: 'optional',
+  file: 'optional',
+};
+
 /**
  * Shows a linear probe: the layer sweep, its numbers, and which classes the best block confuses.
  * @throws {ConfigError} with fewer than two blocks of the model
  * @throws {ShapeError} when classes and confusion do not fit
  */
 export function probeSection(probe: ProbeFacts, options: ProbeSectionOptions): ReportSection {
+  checkOptions(options, probeSectionOptionNames, 'probeSection');
+  assertMembers(probe, ['blocks', 'samples', 'warnings'], 'the results of a probe', 'probeSection');
   const { model, classes, text = '', xLabel, file = 'layer-sweep.png' } = options;
   const { blocks, best, samples, warnings } = probe;
   const counts = `Trained on ${formatInteger(samples.train)} images, penalty and block chosen on ${formatInteger(samples.validation)}, tested on ${formatInteger(samples.test)}.`;

@@ -1,3 +1,4 @@
+import { checkOptions, type OptionTable } from '@vitvq/core';
 import { comparisonGallery } from '../comparison-gallery.js';
 import { formatInteger } from '../internal/format.js';
 import { imageCaptions } from '../internal/image-captions.js';
@@ -16,12 +17,24 @@ export interface ReconstructionsSectionOptions extends ReconstructionFacts {
   readonly file?: string;
 }
 
+const reconstructionsSectionOptionNames: OptionTable<ReconstructionsSectionOptions> = {
+  originals: 'required',
+  reconstructions: 'required',
+  names: 'optional',
+  psnrOfImages: 'optional',
+  shown: 'optional',
+  title: 'optional',
+  caption: 'optional',
+  file: 'optional',
+};
+
 /**
  * Shows images beside their reconstructions.
  * @throws {ShapeError} when originals, reconstructions, names and PSNR values do not fit each other
  * @throws {ConfigError} unless `shown` is a positive integer
  */
 export function reconstructionsSection(options: ReconstructionsSectionOptions): ReportSection {
+  checkOptions(options, reconstructionsSectionOptionNames, 'reconstructionsSection', { allowOthers: true });
   const { originals, reconstructions, shown = 24, title = 'Reconstructions', file = 'reconstructions.png' } = options;
   const count = originals.shape[0];
   const {

@@ -1,4 +1,4 @@
-import { ShapeError, toRgbImages, type HostImages } from '@vitvq/core';
+import { checkOptions, ShapeError, toRgbImages, type HostImages, type OptionTable } from '@vitvq/core';
 import type { ReportSection } from '../report-content.js';
 
 /** Options of {@link samplesSection}. */
@@ -22,11 +22,22 @@ export interface SamplesSectionOptions {
   readonly columns?: number;
 }
 
+const samplesSectionOptionNames: OptionTable<SamplesSectionOptions> = {
+  samples: 'required',
+  labels: 'required',
+  rows: 'required',
+  caption: 'optional',
+  title: 'optional',
+  file: 'optional',
+  columns: 'optional',
+};
+
 /**
  * Shows samples of a model in rows, such as a row for each class and a column for each seed.
  * @throws {ShapeError} unless there is a sample for each row and label
  */
 export function samplesSection(options: SamplesSectionOptions): ReportSection {
+  checkOptions(options, samplesSectionOptionNames, 'samplesSection');
   const { samples, labels, rows, caption, title = 'Samples', file = 'samples.png', columns = 1 } = options;
   const [count] = samples.shape;
   if (count !== rows.length * labels.length) {

@@ -1,4 +1,13 @@
-import { assertInteger, firstImages, formatShape, ShapeError, toRgbImages, type HostTensor } from '@vitvq/core';
+import {
+  assertInteger,
+  checkOptions,
+  firstImages,
+  formatShape,
+  ShapeError,
+  toRgbImages,
+  type HostTensor,
+  type OptionTable,
+} from '@vitvq/core';
 import { codeColors } from '../code-colors.js';
 import { imageCaptions } from '../internal/image-captions.js';
 import type { ReportSection } from '../report-content.js';
@@ -7,33 +16,57 @@ import { tokenMap } from '../token-map.js';
 
 /** Options of {@link tokenMapsSection}. */
 export interface TokenMapsSectionOptions extends ReconstructionFacts {
-  /** Tokens in raster order, image after image, each in `[0, K)`. */
+  /** Codes of the tokens in raster order, image after image, each in `[0, K)`. */
   readonly indices: ArrayLike<number>;
   /** Rows and columns of tokens. */
   readonly grid: readonly [number, number];
+  /** Codes of one token: 1, or the number of levels of a residual quantizer. @default 1 */
+  readonly codeDepth?: number;
   /** Number of codes, K. */
   readonly codebookSize: number;
-  /** Codes `[K, E]` as the quantizer compares them; similar codes then get similar colours. */
+  /**
+   * Codes `[K, E]` as the quantizer compares them, where all levels have the same; similar codes
+   * then get similar colours.
+   */
   readonly codebook?: HostTensor;
   /** Number of images that are shown, from the first. @default 9 */
   readonly shown?: number;
 }
 
+const tokenMapsSectionOptionNames: OptionTable<TokenMapsSectionOptions> = {
+  originals: 'required',
+  reconstructions: 'required',
+  names: 'optional',
+  psnrOfImages: 'optional',
+  indices: 'required',
+  grid: 'required',
+  codeDepth: 'optional',
+  codebookSize: 'required',
+  codebook: 'optional',
+  shown: 'optional',
+};
+
+/** Largest number of levels that are shown; later ones say little of what an image shows. */
+const maximumLevels = 4;
+
 /**
- * Shows the tokens of images as maps of colours, between originals and reconstructions.
+ * Shows the tokens of images as maps of colours, between originals and reconstructions; those of a
+ * residual quantizer level by level, up to the fourth.
  * @throws {ShapeError} when images, tokens, names and PSNR values do not fit each other
  * @throws {DataError} for a token outside the codebook
  */
 export function tokenMapsSection(options: TokenMapsSectionOptions): ReportSection {
   const where = 'tokenMapsSection';
-  const { originals, reconstructions, indices, grid, codebookSize, codebook, shown = 9 } = options;
+  checkOptions(options, tokenMapsSectionOptionNames, where, { allowOthers: true });
+  const { originals, reconstructions, indices, grid, codeDepth = 1, codebookSize, codebook, shown = 9 } = options;
   assertInteger(shown, 'shown', where);
+  assertInteger(codeDepth, 'codeDepth', where);
   const [count, height] = originals.shape;
   const tokens = grid[0] * grid[1];
-  if (indices.length !== count * tokens) {
+  if (indices.length !== count * tokens * codeDepth) {
     throw new ShapeError({
       where,
-      expected: `${count * tokens} tokens for ${count} images`,
+      expected: `${count * tokens * codeDepth} ${codeDepth === 1 ? 'tokens' : 'codes of tokens'} for ${count} images`,
       got: String(indices.length),
     });
   }
@@ -49,11 +82,20 @@ export function tokenMapsSection(options: TokenMapsSectionOptions): ReportSectio
   const after = toRgbImages(firstImages(reconstructions, shown));
   const colors = codeColors({ codebookSize, codebook });
   const scale = Math.max(1, Math.round(height / grid[0]));
+  const levels = Array.from({ length: Math.min(codeDepth, maximumLevels) }, (_, level) => level);
   const items = before.map((image, index) => {
-    const codes = Array.from({ length: tokens }, (_, token) => indices[index * tokens + token]!);
-    return { images: [image, tokenMap(codes, { grid, colors, scale }), after[index]!], caption: captions[index]! };
+    const maps = levels.map((level) => {
+      const codes = Array.from(
+        { length: tokens },
+        (_, token) => indices[(index * tokens + token) * codeDepth + level]!,
+      );
+      return tokenMap(codes, { grid, colors, scale });
+    });
+    return { images: [image, ...maps, after[index]!], caption: captions[index]! };
   });
-  const squares = `Each square is one of the ${grid[0]} × ${grid[1]} tokens.`;
+  const ofCodes = codeDepth === 1 ? '' : `, which have ${codeDepth} codes each`;
+  const squares = `Each square is one of the ${grid[0]} × ${grid[1]} tokens${ofCodes}.`;
+  const labels = codeDepth === 1 ? ['tokens'] : levels.map((level) => `level ${level + 1}`);
   const caption = codebook
     ? `${squares} Codes with similar vectors have similar colours (first three principal components of the codebook).`
     : `${squares} Each code has its own colour.`;
@@ -62,7 +104,7 @@ export function tokenMapsSection(options: TokenMapsSectionOptions): ReportSectio
     blocks: [
       {
         kind: 'gallery',
-        labels: ['original', 'tokens', 'reconstruction'],
+        labels: ['original', ...labels, 'reconstruction'],
         items,
         caption,
         file: 'token-maps.png',

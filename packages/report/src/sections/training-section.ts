@@ -1,3 +1,4 @@
+import { checkOptions, type OptionTable } from '@vitvq/core';
 import { engineRows, trainingRows } from '../internal/training-rows.js';
 import { canDraw, type LineChartOptions } from '../line-chart.js';
 import { lineReportChart } from '../line-report-chart.js';
@@ -26,8 +27,18 @@ export interface TrainingSectionOptions {
   readonly title?: string;
 }
 
+const trainingSectionOptionNames: OptionTable<TrainingSectionOptions> = {
+  charts: 'required',
+  training: 'required',
+  engine: 'optional',
+  rows: 'optional',
+  caption: 'optional',
+  title: 'optional',
+};
+
 /** Shows the curves of a training, its speed and its engine. */
 export function trainingSection(options: TrainingSectionOptions): ReportSection {
+  checkOptions(options, trainingSectionOptionNames, 'trainingSection');
   const { charts, training, engine, rows = [], caption, title = 'Training' } = options;
   const blocks: ReportBlock[] = [];
   // A run that was stopped after its first steps may have nothing to draw yet.

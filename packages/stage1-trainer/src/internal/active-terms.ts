@@ -1,12 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
   assertShape,
+  checkOptions,
   ConfigError,
   formatShape,
   parseOptions,
   ShapeError,
   type AdversarialLoss,
   type Discriminator,
+  type OptionTable,
 } from '@vitvq/core';
 import { assertOwnTerms } from '@vitvq/training';
 import {
@@ -169,8 +171,15 @@ export function generatorScale(weight: number, factor?: tf.Scalar, adaptive?: tf
   );
 }
 
-/** Checks controls before anything is computed. @throws {ShapeError} */
-export function assertControls({ adversarialFactor, temperature }: TokenizerLossControls, where: string): void {
+const controlNames: OptionTable<TokenizerLossControls> = {
+  adversarialFactor: 'optional',
+  temperature: 'optional',
+  noise: 'optional',
+};
+
+/** Checks controls before anything is computed. @throws {ShapeError} @throws {ConfigError} */
+export function assertControls(controls: TokenizerLossControls, where: string): void {
+  const { adversarialFactor, temperature } = checkOptions(controls, controlNames, `${where}, controls`);
   for (const [name, control] of Object.entries({ adversarialFactor, temperature })) {
     if (control) assertShape(control, [], `${where}, ${name}`, 'Give it as a scalar tensor.');
   }

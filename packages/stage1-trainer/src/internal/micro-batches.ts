@@ -26,7 +26,6 @@ export type Inputs =
 export class MicroBatches {
   readonly #tokenizer: VQTokenizer;
   readonly #config: Pick<ResolvedTokenizerTrainingConfig, 'accumulate' | 'seed'>;
-  #isChecked = false;
   readonly #temperature: ((step: number) => number) | undefined;
 
   constructor(tokenizer: VQTokenizer, config: ResolvedTokenizerTrainingConfig) {
@@ -45,12 +44,14 @@ export class MicroBatches {
    * same noise, which depends on seed, step and image alone.
    * @throws {ConfigError} for batches that are not of images, or that cannot be divided
    * @throws {ShapeError} for images of another layout
-   * @throws {DataError} when values of the first batch are not in [0, 1]
+   * @throws {DataError} for finite values that are not in [0, 1]
    */
   of(batch: ImageBatch, index: number): Inputs[] {
     const { accumulate, seed } = this.#config;
-    this.#check(batch);
-    const { images, shape } = batch;
+    assertMembers(batch, ['images', 'shape'], 'a batch for a tokenizer', where);
+    const { images, shape, indices } = batch;
+    // A value that is not finite is the affair of the config's `nonFinite`.
+    assertImages({ data: images, shape }, where, { allowNonFinite: true, indices });
     const [count, height, width, channels] = shape as [number, number, number, number];
     const size = microBatchSize(count, accumulate, where);
     const key = foldIn(foldIn(randomKey(seed), streams.noise), index);
@@ -64,15 +65,6 @@ export class MicroBatches {
       const scalar = tf.scalar(temperature ?? 1);
       return noiseShape ? [tensor, scalar, uniformNoise(foldIn(key, part), noiseShape)] : [tensor, scalar];
     });
-  }
-
-  /** Checks the values of the first batch only: those of the others come from the same place. */
-  #check(batch: ImageBatch): void {
-    assertMembers(batch, ['images', 'shape'], 'a batch for a tokenizer', where);
-    const { images: data, shape } = batch;
-    // A value that is not finite is the affair of the config's `nonFinite`.
-    if (!this.#isChecked || shape.length !== 4) assertImages({ data, shape }, where, { allowNonFinite: true });
-    this.#isChecked = true;
   }
 }
 

@@ -50,8 +50,6 @@ export class BatchReader {
   readonly #encode: CompiledFunction<(images: Tensor4D) => tf.Tensor> | undefined;
   /** Description that was found to be the conditioner's. */
   #checked: CodeBatch['conditionedBy'];
-  /** Whether the images of the first batch were found to be images. */
-  #areImagesChecked = false;
 
   /** @throws {ConfigError} for a tokenizer that does not fit the model */
   constructor(options: BatchReaderOptions, where: string) {
@@ -104,11 +102,15 @@ export class BatchReader {
    * @param conditions  of the whole batch
    * @throws {ConfigError} for batches that cannot be divided, for images without a tokenizer, for
    *   tokens of another shape
-   * @throws {DataError} for tokens out of range, and for values of the first images that are not in
-   *   [0, 1]
+   * @throws {DataError} for tokens out of range, and for images with values that are not in [0, 1]
    */
   async parts(batch: ImageOrCodeBatch, conditions: ConditionValues, count = 1): Promise<BatchTensors[]> {
     const size = microBatchSize(batch.shape[0]!, count, this.#where);
+    // All batches: tokens do not show that there was no image.
+    if (this.#encode && 'images' in batch) {
+      const { images: data, shape, indices } = batch;
+      assertImages({ data, shape }, this.#where, { indices });
+    }
     const parts: BatchTensors[] = [];
     try {
       for (let part = 0; part < count; part++) {
@@ -164,9 +166,6 @@ export class BatchReader {
         fix: 'Pass tokenizer, or batches of codes (openCodes).',
       });
     }
-    if (!this.#areImagesChecked || rest.length !== 3)
-      assertImages({ data: batch.images, shape: batch.shape }, this.#where);
-    this.#areImagesChecked = true;
     const images = tf.tensor4d(
       batch.images.subarray(from * values, (from + size) * values),
       shape as [number, number, number, number],

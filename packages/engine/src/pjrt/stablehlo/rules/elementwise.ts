@@ -107,6 +107,7 @@ export const elementwiseRules = {
   select: (w, { operands: [condition, a, b], results: [y] }) => w.select(w.of(condition!), w.of(a!), w.of(b!), y!),
   negate: unary('negate'),
   exponential: unary('exponential'),
+  exponential_minus_one: unary('exponential_minus_one'),
   log: unary('log'),
   log_plus_one: unary('log_plus_one'),
   sqrt: unary('sqrt'),

@@ -1,0 +1,43 @@
+import { assertMembers, ConfigError, type CodebookTable, type HostTensor, type Quantizer } from '@vitvq/core';
+import { codebookReport, type CodebookReport } from '@vitvq/quantizers';
+import type { Evaluation } from './evaluator.js';
+
+/**
+ * Returns `codebookReport` of @vitvq/quantizers for the codes of a tokenizer, as an evaluation
+ * found them in use: one report for a table of codes, whether one level or several use it, and one
+ * for each level of a residual quantizer whose levels have codes of their own. Where codes are
+ * fixed, nothing is said of codes that are alike.
+ * @param quantizer  of the tokenizer that was evaluated
+ * @throws {ConfigError} when the evaluation is that of another quantizer
+ */
+export async function codebookReports(
+  quantizer: Pick<Quantizer, 'codeDepth' | 'codebook'>,
+  evaluation: Pick<Evaluation, 'codebook' | 'levels'>,
+): Promise<CodebookReport[]> {
+  const where = 'codebookReports';
+  assertMembers(quantizer, ['codeDepth'], 'the quantizer', where);
+  assertMembers(evaluation, ['codebook', 'levels'], 'the evaluation', where);
+  const { codebook, levels } = evaluation;
+  if (levels.length !== quantizer.codeDepth) {
+    const expected = `the evaluation of a quantizer with ${quantizer.codeDepth} codes a token`;
+    throw new ConfigError({ where, expected, got: `one of ${levels.length}` });
+  }
+  const tables = quantizer.codebook?.tables ?? [];
+  const uses = tables.length === 1 ? [codebook] : levels;
+  const reports: CodebookReport[] = [];
+  for (const [index, use] of uses.entries()) {
+    const table = tables[index];
+    const options = table && { codebook: await readCodes(table), normalize: table.normalized };
+    reports.push(codebookReport(use, options));
+  }
+  return reports;
+}
+
+async function readCodes(table: CodebookTable): Promise<HostTensor> {
+  const rows = table.rows();
+  try {
+    return { shape: rows.shape, data: Float32Array.from(await rows.data()) };
+  } finally {
+    rows.dispose();
+  }
+}
