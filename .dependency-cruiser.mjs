@@ -6,7 +6,7 @@
 export const mayImport = {
   core: [],
   files: ['core'],
-  engine: ['core'],
+  engine: ['core', 'files'],
   layers: ['core'],
   quantizers: ['core', 'layers'],
   losses: ['core', 'layers'],

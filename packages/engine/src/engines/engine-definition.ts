@@ -8,13 +8,21 @@ export type EngineName = (typeof engineNames)[number];
 
 /** Whether an engine works on this machine, and why not. */
 export type Probe =
-  | { readonly available: true; readonly description: string }
+  | {
+      readonly available: true;
+      readonly description: string;
+      /** Threads of a runtime that has been loaded with them and cannot change them any more. */
+      readonly threads?: number;
+    }
   | { readonly available: false; readonly why: string; readonly fix: string };
 
 /** An engine that `useEngine` can choose; one row of the table of a platform. */
 export interface EngineDefinition {
-  /** Finds out whether the engine works here. */
-  probe(): Promise<Probe>;
+  /**
+   * Finds out whether the engine works here.
+   * @param threads  threads for a runtime that is loaded to find out; @default its own choice
+   */
+  probe(threads?: number): Promise<Probe>;
   /** TensorFlow.js backend that runs eager operations while the engine is in use. */
   readonly eagerBackend: string;
   /** Starts the backend of an engine that compiles; an eager engine has none. */

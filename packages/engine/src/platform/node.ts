@@ -7,8 +7,8 @@ import { onnxEngine } from '../onnx/onnx-engine.js';
 export const platform: Platform = {
   engines: {
     ...eagerEngines,
-    'tensorflow-gpu': tensorFlowEngine('@tensorflow/tfjs-node-gpu'),
-    tensorflow: tensorFlowEngine('@tensorflow/tfjs-node'),
+    'tensorflow-gpu': tensorFlowEngine('tensorflow-gpu'),
+    tensorflow: tensorFlowEngine('tensorflow'),
     onnx: onnxEngine,
   },
   expectedEngine: 'onnx',
