@@ -49,10 +49,7 @@ const floorDiv: KernelRule = (kernel, { a, b }) => {
   return tf.where(tf.broadcastTo(isZero, quotient.shape), tf.zerosLike(quotient), quotient);
 };
 
-/**
- * float32, whatever the dtype; ids without a segment are left out, of which TensorFlow refuses large
- * ones.
- */
+/** float32, whatever the dtype; ids without a segment are left out, and large ones no error. */
 const segmentSum: KernelRule = (kernel, { x, segmentIds }, { numSegments }) => {
   const isInside = tf.less(segmentIds!, numSegments as number);
   const ids = tf.where(isInside, segmentIds!, tf.fill(segmentIds!.shape, -1, 'int32'));

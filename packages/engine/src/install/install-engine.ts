@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { checkOptions, type OptionTable } from '@vitvq/core';
 import { assertRoom, createFolder, removeAbandoned, withFolderLock, writeJson } from '@vitvq/files';
 import { installationFile } from '../engines/installed-engine.js';
 import { EngineError } from '../errors.js';
@@ -18,6 +19,8 @@ export interface InstallOptions {
   readonly fetch?: RegistryFetcher;
 }
 
+const installOptionNames: OptionTable<InstallOptions> = { onStep: 'optional', fetch: 'optional' };
+
 /**
  * Installs an engine into the user's cache. What is there stays until the new installation is
  * complete and its library has been loaded.
@@ -25,7 +28,11 @@ export interface InstallOptions {
  * @throws {EngineError} when it could not be assembled here
  */
 export async function installEngine(plan: InstallationPlan, options: InstallOptions = {}): Promise<void> {
-  const { onStep = () => undefined, fetch = fetchFromRegistry } = options;
+  const { onStep = () => undefined, fetch = fetchFromRegistry } = checkOptions(
+    options,
+    installOptionNames,
+    'installEngine',
+  );
   const { name, folder, files, diskBytes, compiler } = plan;
   const engines = dirname(folder);
   const prefix = `.${name}.`;

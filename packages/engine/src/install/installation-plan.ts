@@ -41,7 +41,7 @@ export async function planInstallation(
       where: `engine install ${name}`,
       expected: `a machine of ${Object.keys(recipes[name]).join(', ')}`,
       got: machine,
-      fix: `Where npm has a package for it, "npm install --ignore-scripts=false @tensorflow/tfjs-node@4.22.0" brings its own library.`,
+      fix: `"npm install --ignore-scripts=false ${packageOf[name]}@4.22.0" fetches a library for other machines, if its host answers.`,
     });
   }
   const compiler = await findCppCompiler();
@@ -57,6 +57,12 @@ export async function planInstallation(
     isInstalled: recipe.files.every((file) => installed?.files.some(({ sha256 }) => sha256 === file.sha256) ?? false),
   };
 }
+
+/** Packages of npm whose installation scripts fetch a library for other machines. */
+const packageOf = {
+  tensorflow: '@tensorflow/tfjs-node',
+  'tensorflow-gpu': '@tensorflow/tfjs-node-gpu',
+} as const satisfies Record<InstallableEngine, string>;
 
 /** Undefined where nothing is installed, or something that is not understood. */
 async function readRecord(folder: string): Promise<InstallationRecord | undefined> {

@@ -18,7 +18,7 @@ export interface RegistryFile {
   /** What the file is for. */
   readonly purpose: string;
   /** Which of the package's wheels it is, for pip. */
-  readonly wheel?: { readonly python: string; readonly abi: string; readonly platform: string };
+  readonly wheel?: { readonly implementation: 'cp' | 'py'; readonly abi: string; readonly platform: string };
 }
 
 /** Fetches a file into an empty folder and returns its path there. */
@@ -40,13 +40,20 @@ export const fetchFromRegistry: RegistryFetcher = (file, folder) =>
 
 async function pipDownload({ name, version, wheel }: RegistryFile, folder: string): Promise<string> {
   const tags = wheel
-    ? ['--python-version', wheel.python, '--implementation', wheel.abi.slice(0, 2), '--abi', wheel.abi].concat(
-        '--platform',
-        wheel.platform,
-      )
+    ? ['--implementation', wheel.implementation, '--abi', wheel.abi, '--platform', wheel.platform]
     : [];
   const options = ['--no-deps', '--only-binary=:all:', '--dest', folder, '--quiet', '--disable-pip-version-check'];
-  await runProgram('python3', ['-m', 'pip', 'download', ...options, '--no-input', ...tags, `${name}==${version}`]);
+  await runProgram('python3', [
+    '-m',
+    'pip',
+    'download',
+    ...options,
+    '--no-input',
+    '--python-version',
+    '3.12',
+    ...tags,
+    `${name}==${version}`,
+  ]);
   const [file] = await readdir(folder);
   if (file === undefined) throw new Error(`pip download ${name}==${version} wrote no file`);
   return join(folder, file);
