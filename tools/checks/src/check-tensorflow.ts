@@ -43,7 +43,10 @@ async function losses(engine: string): Promise<number[]> {
   const out = join(folder, engine);
   await program('examples/quickstart/src/main.ts', '--smoke', '--engine', engine, '--out', out);
   const lines = (await readFile(join(out, 'training', 'metrics.jsonl'), 'utf8')).trim().split('\n');
-  return lines.flatMap((line) => (JSON.parse(line) as { loss?: number }).loss ?? []);
+  return lines
+    .map((line) => JSON.parse(line) as { event: string; loss: number })
+    .filter(({ event }) => event === 'step')
+    .map(({ loss }) => loss);
 }
 
 try {

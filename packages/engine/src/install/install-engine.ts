@@ -49,7 +49,7 @@ export async function installEngine(plan: InstallationPlan, options: InstallOpti
         onStep(`Fetching ${file.name} ${file.version}, ${formatBytes(file.bytes)}`);
         fetched.set(file.name, await fetchVerified(file, downloads, fetch));
       }
-      onStep(compiler === undefined ? 'Compiling' : `Compiling with ${compiler.description}`);
+      onStep(`Unpacking, then compiling with ${compiler?.description ?? 'the compiler that was fetched'}`);
       await assemble(plan, staging, fetched);
       await rm(downloads, { recursive: true, force: true });
       const made = files.map(({ name: from, version, sha256 }) => ({ name: from, version, sha256 }));

@@ -206,7 +206,7 @@ export const recipes: Readonly<Record<InstallableEngine, Readonly<Partial<Record
         },
         ...cuda,
       ],
-      diskBytes: 10_000_000_000,
+      diskBytes: 9_500_000_000,
     },
   },
 };
