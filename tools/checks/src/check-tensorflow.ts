@@ -13,7 +13,7 @@ import { repositoryRoot } from './internal/workspace.js';
  * Largest relative difference of a loss to the one on ONNX Runtime. Both round in their own order,
  * and each step starts from the weights of the one before.
  */
-const tolerance = 1e-3;
+const tolerance = 1e-4;
 
 const folder = await mkdtemp(join(tmpdir(), 'vitvq-tensorflow-'));
 const env = { ...process.env, VITVQ_CACHE: join(folder, 'cache'), VITVQ_TEST_ENGINE: 'tensorflow' };

@@ -46,8 +46,8 @@ interface TensorFlowBackend extends tf.KernelBackend {
  */
 export function findTensorFlow(): TensorFlowPackage[] {
   const found = packages.flatMap((name): TensorFlowPackage[] => {
-    const require = createRequire(import.meta.url);
     try {
+      const require = createRequire(import.meta.url); // fails in a bundle of another format
       const folder = dirname(require.resolve(`${name}/package.json`));
       return [{ name, isComplete: hasBinding(folder), load: () => require(name) as unknown }];
     } catch {
