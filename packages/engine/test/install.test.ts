@@ -1,5 +1,7 @@
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { chmod, copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { DataError } from '@vitvq/core';
 import { testOptions } from '@vitvq/test-utils';
@@ -117,7 +119,7 @@ describe('installEngine', () => {
     const plan = await planOf(temporaryFolder);
     const fetch = () => Promise.reject(new Error('no network'));
     await expect(installEngine(plan, { fetch })).rejects.toThrow(
-      'made-up 1.2.3 (pip): expected to fetch it with your pip, got no network. See that pip reaches its registry',
+      'made-up 1.2.3 (pip): expected to fetch it with your pip, got no network. See that "python3 -m pip" works',
     );
   });
 
@@ -132,6 +134,59 @@ describe('installEngine', () => {
     );
     expect(steps[0]).toBe('Fetching @tensorflow/tfjs-node 1.2.3, 1 kB');
     expect(await readdir(join(temporaryFolder, 'engines'))).toEqual([]);
+  });
+});
+
+// Archives of pip are read by Python, which is in CI.
+const hasPython = process.env['CI'] === 'true' || spawnSync('python3', ['--version']).status === 0;
+
+describe.skipIf(process.platform === 'win32' || !hasPython)('a whole installation', () => {
+  /** Plans the real installation, with tiny archives and a compiler of one line. */
+  async function tinyInstallation(folder: string, compiler: string) {
+    const [contents, program] = [join(folder, 'contents'), join(folder, 'compiler')];
+    await mkdir(join(contents, 'package', 'binding'), { recursive: true });
+    await mkdir(join(contents, 'tensorflow', 'include', 'tensorflow'), { recursive: true });
+    await writeFile(join(contents, 'package', 'package.json'), '{}');
+    await writeFile(join(contents, 'tensorflow', 'libtensorflow_cc.so.2'), 'a library');
+    await writeFile(join(contents, 'tensorflow', 'large.so'), 'a part that is not needed');
+    execFileSync('tar', ['-czf', 'package.tgz', '-C', contents, 'package'], { cwd: folder });
+    execFileSync('python3', ['-m', 'zipfile', '-c', '../wheel.whl', 'tensorflow'], { cwd: contents });
+    await writeFile(program, `#!/bin/sh\n${compiler}\n`);
+    await chmod(program, 0o755);
+    vi.stubEnv('VITVQ_CACHE', join(folder, 'cache'));
+    vi.stubEnv('CXX', program);
+    const plan = await planInstallation('tensorflow', 'linux-x64');
+    const archiveOf = ({ registry }: RegistryFile) => join(folder, registry === 'npm' ? 'package.tgz' : 'wheel.whl');
+    const files = plan.files.map((each) => ({
+      ...each,
+      sha256: createHash('sha256')
+        .update(readFileSync(archiveOf(each)))
+        .digest('hex'),
+    }));
+    const fetch: RegistryFetcher = async (each, target) => {
+      const path = join(target, `${each.name.replace('/', '-')}.archive`);
+      await copyFile(archiveOf(each), path);
+      return path;
+    };
+    return { plan: { ...plan, files, diskBytes: 1 }, fetch };
+  }
+  /** A compiler that answers --version and writes a text where the native part should be. */
+  const wrong = 'while [ $# -gt 0 ]; do [ "$1" = -o ] && echo text > "$2"; shift; done';
+
+  it('keeps nothing of an engine whose library cannot be loaded', async ({ temporaryFolder }) => {
+    const { plan, fetch } = await tinyInstallation(temporaryFolder, wrong);
+    const installing = installEngine(plan, { fetch });
+    await expect(installing).rejects.toThrow(EngineError);
+    await expect(installing).rejects.toThrow(/expected to load what was assembled, .*glibc 2\.27/);
+    expect(await readdir(join(temporaryFolder, 'cache', 'engines'))).toEqual([]);
+  });
+
+  it('says what the compiler complains of', async ({ temporaryFolder }) => {
+    const complaint = 'case "$*" in *-shared*) echo "error: no such header" >&2; exit 1;; esac';
+    const { plan, fetch } = await tinyInstallation(temporaryFolder, complaint);
+    await expect(installEngine(plan, { fetch })).rejects.toThrow(
+      /expected to assemble the engine, got .* ended with code 1: error: no such header\. .*CXX/,
+    );
   });
 });
 

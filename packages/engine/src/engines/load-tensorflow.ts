@@ -73,6 +73,11 @@ function hasBinding(folder: string): boolean {
 
 let loaded: LoadedTensorFlow | undefined;
 
+/** Returns whether TensorFlow was loaded in this process. */
+export function isTensorFlowLoaded(): boolean {
+  return loaded !== undefined;
+}
+
 /**
  * Loads TensorFlow, once a process. Leaves the backend of TensorFlow.js as it was.
  * @param threads  threads of its computations; @default those of TF_NUM_INTRAOP_THREADS, else one

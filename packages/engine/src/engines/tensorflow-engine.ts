@@ -10,14 +10,14 @@ export function tensorFlowEngine(name: InstallableEngine): EngineDefinition {
 async function probeTensorFlow(name: InstallableEngine, threads: number | undefined): Promise<Probe> {
   const install = `npx --ignore-scripts -p @vitvq/cli -p @vitvq/engine vitvq engine install ${name}`;
   const absent = (why: string, fix = install): Probe => ({ available: false, why, fix });
-  const { findTensorFlow, loadTensorFlow } = await import('./load-tensorflow.js');
+  const { findTensorFlow, isTensorFlowLoaded, loadTensorFlow } = await import('./load-tensorflow.js');
   const wantsGpu = name === 'tensorflow-gpu';
   const [best] = findTensorFlow()
     .filter(({ installed }) => !wantsGpu || installed !== 'tensorflow')
     .sort((a, b) => rank(a, wantsGpu) - rank(b, wantsGpu));
   if (!best) return absent(`@tensorflow/tfjs-node${wantsGpu ? '-gpu' : ''} is not installed`);
   if (!best.isComplete) return absent(`${best.name} is installed without its native part`);
-  if (wantsGpu && !(await mayHaveGpu())) {
+  if (wantsGpu && !isTensorFlowLoaded() && !(await mayHaveGpu())) {
     return absent('there is no NVIDIA driver', 'Install the driver of the GPU.');
   }
   try {

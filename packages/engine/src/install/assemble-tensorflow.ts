@@ -61,10 +61,17 @@ export async function assembleTensorFlow(
   const zig = files.get('ziglang');
   if (zig !== undefined) await runProgram('python3', ['-c', unzip, zig, parts, 'ziglang/']);
   await compileBinding(folder, compiler ?? (await unpackedCompiler(parts)));
-  await runProgram(process.execPath, ['-e', `require(${JSON.stringify(join(folder, bindingName))})`]);
   await rm(join(sitePackages, 'tensorflow', 'include'), { recursive: true, force: true });
   await rm(join(modules, '@tensorflow', 'tfjs-node', 'binding'), { recursive: true, force: true });
   await rm(parts, { recursive: true, force: true });
+}
+
+/**
+ * Loads what was assembled in a process of its own.
+ * @throws {Error} with what the process complained of
+ */
+export async function tryTensorFlow(folder: string): Promise<void> {
+  await runProgram(process.execPath, ['-e', `require(${JSON.stringify(join(folder, bindingName))})`]);
 }
 
 /** Compiles the native part, which finds TensorFlow's library wherever the folder is moved. */

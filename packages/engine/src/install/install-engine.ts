@@ -5,7 +5,7 @@ import { checkOptions, type OptionTable } from '@vitvq/core';
 import { assertRoom, createFolder, removeAbandoned, withFolderLock, writeJson } from '@vitvq/files';
 import { installationFile } from '../engines/installed-engine.js';
 import { EngineError } from '../errors.js';
-import { assembleTensorFlow } from './assemble-tensorflow.js';
+import { assembleTensorFlow, tryTensorFlow } from './assemble-tensorflow.js';
 import { formatBytes } from './describe-installation.js';
 import type { InstallationPlan, InstallationRecord } from './installation-plan.js';
 import { compilerWheel } from './installations.js';
@@ -68,22 +68,17 @@ async function assemble(
   fetched: ReadonlyMap<string, string>,
 ): Promise<void> {
   const wheels = files.filter((file) => file.registry === 'pip' && file !== compilerWheel);
-  try {
-    await assembleTensorFlow(
-      folder,
-      fetched,
-      wheels.map((file) => fetched.get(file.name)!),
-      compiler,
-    );
-  } catch (error) {
-    throw new EngineError(
-      {
-        where: `engine install ${name}`,
-        expected: 'to assemble the engine',
-        got: (error as Error).message,
-        fix: 'Another compiler can be named in the variable CXX; "apt-get install g++" brings one on Debian.',
-      },
-      { cause: error },
-    );
-  }
+  const paths = wheels.map((file) => fetched.get(file.name)!);
+  const failure = (expected: string, fix: string) => (error: Error) => {
+    throw new EngineError({ where: `engine install ${name}`, expected, got: error.message, fix }, { cause: error });
+  };
+  await assembleTensorFlow(folder, fetched, paths, compiler).catch(
+    failure(
+      'to assemble the engine',
+      'Another compiler can be named in the variable CXX; "apt-get install g++" brings one on Debian.',
+    ),
+  );
+  await tryTensorFlow(folder).catch(
+    failure('to load what was assembled', 'It needs a Linux with glibc 2.27 or newer, and a processor with AVX.'),
+  );
 }

@@ -59,6 +59,11 @@ async function pipDownload({ name, version, wheel }: RegistryFile, folder: strin
   return join(folder, file);
 }
 
+const advice: Readonly<Record<Registry, string>> = {
+  npm: 'See that npm reaches its registry, and try again.',
+  pip: 'See that "python3 -m pip" works and reaches its registry, and try again.',
+};
+
 /**
  * Fetches a file and compares its checksum. A file that is another one is removed.
  * @returns the path of the file in `folder`
@@ -89,7 +94,7 @@ export async function fetchVerified(file: RegistryFile, folder: string, fetch: R
         where,
         expected: `to fetch it with your ${file.registry}`,
         got: (error as Error).message,
-        fix: `See that ${file.registry} reaches its registry, and try again.`,
+        fix: advice[file.registry],
       },
       { cause: error },
     );
@@ -113,7 +118,9 @@ export function runProgram(
     let complaints = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (complaints = (complaints + text).slice(-4000)));
-    child.on('error', reject);
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      reject(error.code === 'ENOENT' ? new Error(`${command} was not found`, { cause: error }) : error);
+    });
     child.on('close', (code, signal) => {
       if (code === 0) resolve(output);
       else reject(new Error(`${command} ended with ${signal ?? `code ${code}`}: ${lastLines(complaints)}`));
