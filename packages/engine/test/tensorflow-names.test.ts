@@ -15,6 +15,8 @@ const packageOfGpu = `
   class Backend extends tf.KernelBackend {
     isUsingGpuDevice = true;
     binding = { TF_Version: '2.21.0' };
+    executeSingleOutput() {}
+    executeMultipleOutputs() {}
   }
   tf.registerBackend('tensorflow', () => new Backend());
   exports.version = { 'tfjs-node': '4.22.0' };

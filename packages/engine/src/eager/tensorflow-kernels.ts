@@ -40,13 +40,34 @@ const cast: KernelRule = (kernel, { x }, { dtype }) => {
   return kernel({ x: tf.where(tf.less(tf.abs(x!), 2 ** 31), x!, tf.zerosLike(x!)) });
 };
 
-/** Integers, whatever the dtype; a division of integers by zero gives 0 and is no error. */
-const floorDiv: KernelRule = (kernel, { a, b }) => {
-  if (a!.dtype === 'float32') return tf.cast(kernel({ a: a!, b: b! }), 'int32');
-  const [x, y] = [tf.cast(a!, 'int32'), tf.cast(b!, 'int32')];
-  const isZero = tf.equal(y, 0);
-  const quotient = kernel({ a: x, b: tf.where(isZero, tf.onesLike(y), y) });
-  return tf.where(tf.broadcastTo(isZero, quotient.shape), tf.zerosLike(quotient), quotient);
+/** Integers divided by zero give 0, and are no error. */
+const wholeDivision: KernelRule = (kernel, { a, b }) => {
+  const isZero = tf.equal(b!, 0);
+  const result = kernel({ a: a!, b: tf.where(isZero, tf.onesLike(b!), b!) });
+  return tf.where(tf.broadcastTo(isZero, result.shape), tf.zerosLike(result), result);
+};
+
+/** Integers, whatever the dtype. */
+const floorDiv: KernelRule = (kernel, { a, b }, attributes) =>
+  a!.dtype === 'float32'
+    ? tf.cast(kernel({ a: a!, b: b! }), 'int32')
+    : wholeDivision(kernel, castAll({ a: a!, b: b! }, 'int32'), attributes);
+
+/** What there is where nothing is reduced. */
+const overNothing =
+  (value: number, rule: KernelRule = (kernel, inputs) => kernel(inputs)): KernelRule =>
+  (kernel, inputs, attributes) => {
+    const result = rule(kernel, inputs, attributes);
+    if (inputs['x']!.size > 0 || result.size === 0) return result;
+    return tf.cast(tf.fill(result.shape, value), result.dtype);
+  };
+
+const place: KernelRule = (kernel, { x }, { axis }) => {
+  if (x!.size > 0) return kernel({ x: x! });
+  return tf.zeros(
+    x!.shape.filter((_, index) => index !== axis),
+    'int32',
+  );
 };
 
 /** float32, whatever the dtype; ids without a segment are left out, and large ones no error. */
@@ -56,11 +77,40 @@ const segmentSum: KernelRule = (kernel, { x, segmentIds }, { numSegments }) => {
   return kernel({ x: tf.cast(x!, 'float32'), segmentIds: ids });
 };
 
+/** Attributes of the kernel Range. */
+interface RangeAttributes {
+  readonly start: number;
+  readonly stop: number;
+  readonly step: number;
+  readonly dtype: 'float32' | 'int32';
+}
+
+/** The values of the cpu backend, which adds up steps in the dtype; one of 1 may go down. */
+const range: KernelRule = (_kernel, _inputs, attributes) => {
+  const { start, stop, step, dtype } = attributes as unknown as RangeAttributes;
+  const isEmpty = start === stop || (start < stop && step < 0) || (stop < start && step > 1);
+  const count = isEmpty ? 0 : Math.abs(Math.ceil((stop - start) / step));
+  const values = dtype === 'int32' ? new Int32Array(count) : new Float32Array(count);
+  const stride = stop < start && step === 1 ? -1 : step;
+  for (let index = 0; index < count; index++) values[index] = index === 0 ? start : values[index - 1]! + stride;
+  return tf.tensor1d(values, dtype);
+};
+
 const rules: Readonly<Record<string, KernelRule>> = {
+  All: overNothing(0),
+  ArgMax: place,
+  ArgMin: place,
   Cast: cast,
+  // Of no image, TensorFlow's has the channels of the image.
+  Conv2D: (kernel, inputs) => {
+    const result = kernel(inputs);
+    return result.size > 0 ? result : tf.zeros([...result.shape.slice(0, 3), inputs['filter']!.shape[3]!]);
+  },
   // TensorFlow's loses all digits near 0.
   Elu: (kernel, { x }) => tf.where(tf.greater(x!, 0), kernel({ x: x! }), tf.expm1(tf.minimum(x!, 0))),
   FloorDiv: floorDiv,
+  // The indices are looked at before they are where TensorFlow's tensors are.
+  GatherV2: (kernel, { x, indices }) => kernel({ x: x!, indices: tf.clone(indices!) }),
   Greater: comparison,
   GreaterEqual: comparison,
   Less: comparison,
@@ -68,8 +118,12 @@ const rules: Readonly<Record<string, KernelRule>> = {
   IsFinite: classification,
   IsInf: classification,
   IsNan: classification,
-  Max: extremum,
-  Min: extremum,
+  Max: overNothing(NaN, extremum),
+  Mean: overNothing(0),
+  Min: overNothing(NaN, extremum),
+  Mod: (kernel, inputs, attributes) =>
+    inputs['a']!.dtype === 'int32' ? wholeDivision(kernel, inputs, attributes) : kernel(inputs),
+  Range: range,
   // TensorFlow's makes zeros of integers.
   Round: computedAs(['bool', 'int32'], 'float32', 'of input'),
   Sign: (kernel, { x }) =>
@@ -80,5 +134,6 @@ const rules: Readonly<Record<string, KernelRule>> = {
 /** Makes kernels of the Node package of TensorFlow.js 4.22 do what those of its cpu backend do. */
 export function mendTensorFlowKernels(): void {
   const mended = Object.entries(rules).map(([name, rule]) => [name, wrapper(rule)] as const);
-  wrapKernels('tensorflow', { ...paddingWrappers, ...Object.fromEntries(mended) });
+  wrapKernels('tensorflow', paddingWrappers);
+  wrapKernels('tensorflow', Object.fromEntries(mended));
 }

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import * as tensorFlowJs from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import { mendTensorFlowKernels } from '../eager/tensorflow-kernels.js';
+import { mendMovedShapes, type OperationBackend } from '../eager/tensorflow-moves.js';
 import {
   installableEngines,
   installationFile,
@@ -35,9 +36,9 @@ export interface LoadedTensorFlow {
 }
 
 /** Backend of the Node package; TensorFlow.js does not type it. */
-interface TensorFlowBackend extends tf.KernelBackend {
+interface TensorFlowBackend extends OperationBackend {
   readonly isUsingGpuDevice: boolean;
-  readonly binding: { readonly TF_Version: string };
+  readonly binding: OperationBackend['binding'] & { readonly TF_Version: string };
 }
 
 /**
@@ -103,6 +104,7 @@ export async function loadTensorFlow(from: TensorFlowPackage, threads?: number):
     const backend = tf.findBackend('tensorflow') as TensorFlowBackend | null;
     if (!backend) throw new Error(`${from.name} registered no backend`);
     mendTensorFlowKernels();
+    mendMovedShapes(backend);
     loaded = {
       description: `TensorFlow ${backend.binding.TF_Version} through ${from.name} ${version['tfjs-node']}`,
       usesGpu: backend.isUsingGpuDevice,
