@@ -90,9 +90,26 @@ describe.skipIf(isSkipped)('TensorFlow', () => {
       tf.unsortedSegmentSum(tf.tensor1d([1, 2, 4], 'int32'), tf.tensor1d([5, -1, 1], 'int32'), 2),
     ],
     'elu near 0': () => [tf.mul(tf.elu(tf.tensor1d([-1e-8, 1e-8, -1])), 1e8)],
+    'remainders of integers by zero': () => [
+      tf.mod(tf.tensor1d([1, -3, 7], 'int32'), tf.tensor1d([0, 2, -2], 'int32')),
+    ],
+    ranges: () => [tf.range(5, 0), tf.range(3, 0, 2), tf.range(0, 3, 0.5, 'int32'), tf.range(0.1, 0.7, 0.2)],
+    'reductions of nothing': () => {
+      const x = tf.zeros([0, 3]);
+      const nothing = [tf.mean(x, 0), tf.all(tf.greater(x, 0), 0), tf.argMax(x, 0), tf.argMin(x, 0)];
+      return [...nothing, tf.isNaN(tf.max(x, 0)), tf.isNaN(tf.min(x, 0))];
+    },
+    'convolution of no image': () => [tf.conv2d(tf.zeros<tf.Rank.R4>([0, 5, 5, 2]), tf.ones([3, 3, 2, 4]), 1, 'same')],
     'sign of NaN': () => [tf.sign(tf.tensor1d([NaN, -3]))],
   };
   it.each(Object.entries(edges))('%s', (_, run) => expectSame([], run, run, 1e-5));
+
+  it('takes tensors of another backend, indices and tensors that share data among them', async () => {
+    await tf.setBackend('cpu');
+    const [column, indices] = [tf.reshape(tf.tensor1d([1, 2, 3]), [3, 1]), tf.tensor1d([2, 0], 'int32')];
+    const run: Run = (x, at) => [tf.matMul(x, tf.ones([1, 2])), tf.add(x, tf.ones([1, 2])), tf.gather(x, at)];
+    await expectSame([column, indices], run, run, 1e-6);
+  });
 
   it('rounds the size of the output as asked for', () => {
     const x = uniform([1, 6, 6, 1]);

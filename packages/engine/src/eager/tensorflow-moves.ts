@@ -7,7 +7,7 @@ interface Attribute {
   readonly value: number;
 }
 
-/** The parts of the Node package's backend that run operations, which TensorFlow.js does not type. */
+/** What runs operations in the backend of the Node package, which TensorFlow.js does not type. */
 export interface OperationBackend extends tf.KernelBackend {
   readonly binding: { readonly TF_ATTR_TYPE: number; readonly TF_INT32: number };
   readonly tensorMap: { get(dataId: object): { readonly shape: readonly number[] } };
