@@ -128,7 +128,7 @@ export default {
       comment: 'What `exports` of its package.json names is the package; nothing below it is.',
       severity: 'error',
       from: {},
-      to: { path: '^@vitvq/[^/]+/(?!package[.]json|node$|memory$|onnx-export$)' },
+      to: { path: '^@vitvq/[^/]+/(?!package[.]json|node$|install$|memory$|onnx-export$)' },
     },
     {
       name: 'test-utils-in-tests-only',

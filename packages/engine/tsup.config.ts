@@ -10,6 +10,7 @@ export default defineConfig([
     ...shared,
     entry: {
       index: 'src/index.ts',
+      install: 'src/install.ts',
       'onnx-export': 'src/onnx-export.ts',
       node: 'src/platform/node.ts',
       browser: 'src/platform/browser.ts',

@@ -31,7 +31,7 @@ async function pipeline(argv: string[], end?: { at: string; signal: NodeJS.Signa
     main,
     '--smoke',
     '--engine',
-    'cpu',
+    process.env['VITVQ_TEST_ENGINE'] ?? 'cpu', // named by `npm run check-tensorflow`
     ...argv,
   ]);
   let output = '';

@@ -10,6 +10,9 @@ import { loadTokenizer } from '@vitvq/tokenizer/node';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
+/** The engine that trainings are resumed on; `npm run check-tensorflow` names another one. */
+const engine = process.env['VITVQ_TEST_ENGINE'] ?? 'cpu';
+
 let out: string;
 beforeEach(async () => {
   out = await mkdtemp(join(tmpdir(), 'vitvq-quickstart-'));
@@ -69,7 +72,7 @@ describe('quickstart --smoke', { timeout: 180_000 }, () => {
   });
 
   it('saves on Ctrl-C, says how to go on, and goes on', async () => {
-    const argv = ['--smoke', '--minutes', '0.1', '--engine', 'cpu'];
+    const argv = ['--smoke', '--minutes', '0.1', '--engine', engine];
     const stopped = await quickstart(argv, 'step 1/');
     expect(stopped.output).toContain('Ctrl-C: saving, then stopping.');
     expect(stopped.output).toContain(

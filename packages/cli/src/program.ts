@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { addEngineCommand } from './commands/engine-command.js';
 import { addExportCommand } from './commands/export-command.js';
 import { addImportCommand } from './commands/import-command.js';
 import { leftovers, refuseUsage, USAGE_ERROR } from './commands/usage.js';
@@ -35,6 +36,7 @@ export function createProgram(): Command {
       process.stdout.write(`${json ? JSON.stringify(report, null, 2) : formatDoctorReport(report)}\n`);
     });
 
+  addEngineCommand(program);
   addImportCommand(program);
   addExportCommand(program);
   return program;

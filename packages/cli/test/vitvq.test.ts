@@ -121,6 +121,25 @@ describe('vitvq', () => {
     expect(stderr).toMatch(/^vitvq: \/proc\/self: expected a folder that can be written to, got .*\n$/);
   });
 
+  test('engine list says what can be installed, and from where, without fetching anything', () => {
+    const { status, stdout, stderr } = vitvq('engine', 'list');
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^tensorflow: /m);
+    expect(stdout).toMatch(/^tensorflow-gpu: /m);
+    expect(stdout).toContain('vitvq doctor tells which engines work here.');
+  });
+
+  test.each([
+    [['engine', 'install', '--yes', '--loud'], 'install: <name> is missing; --loud is not an option. Options: --yes'],
+    [['engine', 'install', 'tpu', '--yes'], 'install: <name> must be tensorflow or tensorflow-gpu, not tpu. Options: '],
+    [['engine', 'install', 'tensorflow'], 'install: --yes is needed where nobody can be asked. Options: --yes'],
+    [['engine', 'list', 'all'], 'list: "all" is not expected. Options: '],
+  ])('names what is wrong with %j', (args, message) => {
+    const { status, stdout, stderr } = vitvq(...args);
+    expect(stderr).toContain(`vitvq: ${message}`);
+    expect([status, stdout]).toEqual([2, '']);
+  });
+
   test('an unknown command is named, with the nearest one', () => {
     const { status, stderr } = vitvq('docter');
     expect(status).toBe(2);

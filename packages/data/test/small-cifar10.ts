@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import type { PackFetcher } from '@vitvq/files';
 import sharp from 'sharp';
 import { pack } from 'tar-stream';
 import {
@@ -14,7 +15,6 @@ import {
 } from '../src/internal/cifar10-archives.js';
 import { loadSplit } from '../src/internal/cifar10-load.js';
 import type { Cifar10Source } from '../src/internal/cifar10-sources.js';
-import type { PackFetcher } from '../src/internal/npm-pack.js';
 
 /** Images of each of three files (two of training, one of tests): the real data set in small. */
 export const PER_FILE = 4;

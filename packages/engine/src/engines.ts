@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { platform } from '#platform';
 import { Device } from './backend/device.js';
 import { engineNames, firstLine, type EngineName, type Probe } from './engines/engine-definition.js';
+import { mendPadding } from './eager/explicit-padding.js';
 import { EngineError } from './errors.js';
 import { registerGradients } from './gradients.js';
 
@@ -19,7 +20,7 @@ export interface EngineOptions {
   /** @default 'auto': the first of `engineNames` that works here */
   readonly name?: EngineName | 'auto';
   /**
-   * Threads of a compiling engine; other engines decide by themselves.
+   * Threads of the engines `onnx`, `tensorflow` and `tensorflow-gpu`; others decide by themselves.
    * @default the number of cores
    */
   readonly threads?: number;
@@ -55,9 +56,12 @@ interface EagerEngine extends EngineFacts {
 /** The engine that runs compiled functions. */
 export type Engine = CompiledEngine | EagerEngine;
 
-/** Finds out whether an engine works here, and why not. */
-export function probeEngine(name: EngineName): Promise<Probe> {
-  return platform.engines[name].probe();
+/**
+ * Finds out whether an engine works here, and why not.
+ * @param threads  threads for a runtime that is loaded to find out; @default its own choice
+ */
+export function probeEngine(name: EngineName, threads?: number): Promise<Probe> {
+  return platform.engines[name].probe(threads);
 }
 
 let running: Engine | undefined;
@@ -81,13 +85,20 @@ export function startedEngine(): Promise<Engine> {
  *   it
  */
 export async function useEngine(options: EngineOptions = {}): Promise<Engine> {
-  const { name = 'auto' } = options;
+  const { name = 'auto', threads } = options;
   if (name !== 'auto' && !engineNames.includes(name)) {
     throw new EngineError({
       where: 'useEngine',
       expected: `one of auto, ${engineNames.join(', ')}`,
       got: `"${String(name)}"`,
       fix: 'Run `doctor()` to see which engines work here.',
+    });
+  }
+  if (threads !== undefined && (!Number.isInteger(threads) || threads < 1)) {
+    throw new EngineError({
+      where: 'useEngine',
+      expected: 'threads to be a whole number of at least 1',
+      got: String(threads),
     });
   }
   const previous = running;
@@ -99,7 +110,7 @@ export async function useEngine(options: EngineOptions = {}): Promise<Engine> {
 
 /** Starts an engine that was asked for by name. */
 async function startNamed(name: EngineName, options: EngineOptions): Promise<Engine> {
-  const probe = await probeEngine(name);
+  const probe = await probeEngine(name, options.threads);
   if (!probe.available) {
     throw new EngineError({
       where: 'useEngine',
@@ -108,7 +119,7 @@ async function startNamed(name: EngineName, options: EngineOptions): Promise<Eng
       fix: probe.fix,
     });
   }
-  return start(name, probe.description, 'asked for by name', options);
+  return start(name, probe, 'asked for by name', options);
 }
 
 /** An engine that does not work here. */
@@ -122,7 +133,7 @@ interface MissingEngine {
 async function startFirst(options: EngineOptions): Promise<Engine> {
   const missing: MissingEngine[] = [];
   for (const name of engineNames) {
-    const probe = await probeEngine(name);
+    const probe = await probeEngine(name, options.threads);
     if (!probe.available) {
       missing.push({ name, why: probe.why, fix: probe.fix });
       continue;
@@ -134,7 +145,7 @@ async function startFirst(options: EngineOptions): Promise<Engine> {
     const whys = missing.map((each) => `${each.name}: ${each.why}`).join('; ');
     const reason = `first that works here${whys && ` (${whys})`}`;
     try {
-      const engine = await start(name, probe.description, reason, options);
+      const engine = await start(name, probe, reason, options);
       if (name === 'cpu') warnOfPlainJavaScript(missing);
       return engine;
     } catch (error) {
@@ -160,16 +171,23 @@ function warnOfPlainJavaScript(missing: readonly MissingEngine[]): void {
   );
 }
 
-async function start(name: EngineName, description: string, reason: string, options: EngineOptions): Promise<Engine> {
+/** Starts an engine that a probe has found to work. */
+async function start(
+  name: EngineName,
+  { description, threads: fixed }: Probe & { readonly available: true },
+  reason: string,
+  options: EngineOptions,
+): Promise<Engine> {
   registerGradients();
-  const threads = options.threads ?? (await platform.availableThreads());
-  if (!Number.isInteger(threads) || threads < 1) {
+  if (fixed !== undefined && options.threads !== undefined && options.threads !== fixed) {
     throw new EngineError({
       where: 'useEngine',
-      expected: 'threads to be a whole number of at least 1',
-      got: String(threads),
+      expected: `threads to be ${fixed}, with which "${name}" was loaded in this process`,
+      got: String(options.threads),
+      fix: 'Choose the engine with its threads before anything else loads it.',
     });
   }
+  const threads = fixed ?? options.threads ?? (await platform.availableThreads());
   const definition = platform.engines[name];
   await useBackend(definition.eagerBackend);
   const backend = await definition.startBackend?.({ threads });
@@ -191,6 +209,7 @@ async function useBackend(name: string): Promise<void> {
       fix: 'The message of TensorFlow.js above has the cause; another engine may work.',
     });
   }
+  mendPadding(name);
 }
 
 /** Moves every tensor of an engine to the active backend and ends the engine. */

@@ -12,6 +12,7 @@ export { createFolder, namesIn, removeFile } from './folder.js';
 export { FolderLock, withFolderLock } from './folder-lock.js';
 export { InputFile } from './input-file.js';
 export { LineLog, type LineLogOptions } from './line-log.js';
+export { npmPack, type PackFetcher } from './npm-pack.js';
 export { readLines, type Line } from './read-lines.js';
 export { readBytes, readText } from './read-file.js';
 export { regularFileSize } from './regular-file.js';

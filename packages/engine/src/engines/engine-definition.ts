@@ -13,6 +13,8 @@ export type Probe =
       readonly description: string;
       /** Why the automatic choice passes over the engine; undefined where it does not. */
       readonly notAutomatic?: string | undefined;
+      /** Threads of a runtime that has been loaded with them and cannot change them any more. */
+      readonly threads?: number;
     }
   | { readonly available: false; readonly why: string; readonly fix: string };
 
@@ -35,8 +37,11 @@ export interface EngineDetails {
 
 /** An engine that `useEngine` can choose; one row of the table of a platform. */
 export interface EngineDefinition {
-  /** Finds out whether the engine works here. */
-  probe(): Promise<Probe>;
+  /**
+   * Finds out whether the engine works here.
+   * @param threads  threads for a runtime that is loaded to find out; @default its own choice
+   */
+  probe(threads?: number): Promise<Probe>;
   /** TensorFlow.js backend that runs eager operations while the engine is in use. */
   readonly eagerBackend: string;
   /** Starts the backend of an engine that compiles; an eager engine has none. */

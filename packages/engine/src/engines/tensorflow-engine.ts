@@ -1,41 +1,49 @@
-import * as tf from '@tensorflow/tfjs-core';
 import { firstLine, type EngineDefinition, type Probe } from './engine-definition.js';
-import { importOptional } from './import-optional.js';
-import { installedVersion } from './installed-version.js';
-
-type TensorFlowPackage = '@tensorflow/tfjs-node' | '@tensorflow/tfjs-node-gpu';
+import type { InstallableEngine } from './installed-engine.js';
+import type { TensorFlowPackage } from './load-tensorflow.js';
 
 /** Returns the engine that runs TensorFlow's native library through its Node package. */
-export function tensorFlowEngine(name: TensorFlowPackage): EngineDefinition {
-  return { eagerBackend: 'tensorflow', probe: () => probeTensorFlow(name) };
+export function tensorFlowEngine(name: InstallableEngine): EngineDefinition {
+  return { eagerBackend: 'tensorflow', probe: (threads) => probeTensorFlow(name, threads) };
 }
 
-async function probeTensorFlow(name: TensorFlowPackage): Promise<Probe> {
-  const fix = `npm install ${name}@4.22.0 (it downloads a binary when it is installed; it is simply absent where that fails)`;
-  await restoreRemovedNodeUtilities();
-  const previous = tf.engine().backendName;
+async function probeTensorFlow(name: InstallableEngine, threads: number | undefined): Promise<Probe> {
+  const install = `npx --ignore-scripts -p @vitvq/cli -p @vitvq/engine vitvq engine install ${name}`;
+  const absent = (why: string, fix = install): Probe => ({ available: false, why, fix });
+  const { findTensorFlow, isTensorFlowLoaded, loadTensorFlow } = await import('./load-tensorflow.js');
+  const wantsGpu = name === 'tensorflow-gpu';
+  const [best] = findTensorFlow()
+    .filter(({ installed }) => !wantsGpu || installed !== 'tensorflow')
+    .sort((a, b) => rank(a, wantsGpu) - rank(b, wantsGpu));
+  if (!best) return absent(`@tensorflow/tfjs-node${wantsGpu ? '-gpu' : ''} is not installed`);
+  if (!best.isComplete) return absent(`${best.name} is installed without its native part`);
+  if (wantsGpu && !isTensorFlowLoaded() && !(await mayHaveGpu())) {
+    return absent('there is no NVIDIA driver', 'Install the driver of the GPU.');
+  }
   try {
-    if ((await importOptional(name)) === undefined) return { available: false, why: `${name} is not installed`, fix };
-    const backend = tf.findBackend('tensorflow') as (tf.KernelBackend & { isUsingGpuDevice?: boolean }) | null;
-    if (!backend) return { available: false, why: `${name} registered no backend`, fix };
-    if (name.endsWith('gpu') && !backend.isUsingGpuDevice) {
-      return {
-        available: false,
-        why: 'the package is installed, but it found no GPU that it can use',
-        fix: 'It needs an NVIDIA driver, CUDA 11.2 and cuDNN 8.1 (the versions that TensorFlow 2.9 was built with).',
-      };
-    }
-    return { available: true, description: `${name} ${await installedVersion(name)}` };
+    const { usesGpu, description, threads: loadedThreads } = await loadTensorFlow(best, threads);
+    if (usesGpu === wantsGpu) return { available: true, description, threads: loadedThreads };
+    return usesGpu
+      ? absent('TensorFlow computes on the GPU', 'Use tensorflow-gpu, or set CUDA_VISIBLE_DEVICES=-1.')
+      : absent(
+          'TensorFlow is there, but it found no GPU that it can use',
+          'With TF_CPP_MIN_LOG_LEVEL=0, it says what it looked for.',
+        );
   } catch (error) {
-    return { available: false, why: firstLine(error), fix };
-  } finally {
-    if (previous) await tf.setBackend(previous);
+    return absent(firstLine(error));
   }
 }
 
-/** Restores functions that Node removed in version 23 and that the Node package 4.22 calls. */
-async function restoreRemovedNodeUtilities(): Promise<void> {
-  const util = (await import('node:util')).default as unknown as Record<string, unknown>;
-  util['isNullOrUndefined'] ??= (value: unknown) => value === null || value === undefined;
-  util['isArray'] ??= Array.isArray;
+/** The lowest is the first choice: what can be loaded, made for the device that is wanted. */
+function rank({ name, installed, isComplete }: TensorFlowPackage, wantsGpu: boolean): number {
+  const isForGpu = name.endsWith('gpu') || installed === 'tensorflow-gpu';
+  return (isComplete ? 0 : 2) + (isForGpu === wantsGpu ? 0 : 1);
+}
+
+/** TensorFlow takes a second to load, which is spared where it cannot find a GPU. */
+async function mayHaveGpu(): Promise<boolean> {
+  if (process.platform !== 'linux') return process.platform === 'win32';
+  const { existsSync } = await import('node:fs');
+  // The driver of Linux, and that of Windows as its Linux sees it.
+  return existsSync('/proc/driver/nvidia/version') || existsSync('/dev/dxg');
 }

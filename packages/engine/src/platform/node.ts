@@ -9,8 +9,8 @@ export const platform: Platform = {
   engines: {
     ...eagerEngines,
     pjrt: pjrtEngine,
-    'tensorflow-gpu': tensorFlowEngine('@tensorflow/tfjs-node-gpu'),
-    tensorflow: tensorFlowEngine('@tensorflow/tfjs-node'),
+    'tensorflow-gpu': tensorFlowEngine('tensorflow-gpu'),
+    tensorflow: tensorFlowEngine('tensorflow'),
     onnx: onnxEngine,
   },
   expectedEngine: 'onnx',
