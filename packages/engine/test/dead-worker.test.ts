@@ -1,7 +1,6 @@
-import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { hasEngine } from '@vitvq/test-utils';
 import { describe, expect, it } from 'vitest';
+import { runProgram } from './run-program.js';
 
 const source = (file: string): string => JSON.stringify(new URL(`../src/${file}`, import.meta.url).href);
 
@@ -16,14 +15,7 @@ const begin = `
   await backend.read(x);
 `;
 
-/** Runs a program, which is killed if it hangs. */
-function run(program: string): { stdout: string; stderr: string; status: number | null } {
-  return spawnSync(
-    process.execPath,
-    ['--import', 'tsx', '--conditions=@vitvq/source', '--input-type=module', '-e', `${begin}${program}`],
-    { encoding: 'utf8', cwd: fileURLToPath(new URL('..', import.meta.url)), timeout: 50_000, killSignal: 'SIGKILL' },
-  );
-}
+const run = (program: string): ReturnType<typeof runProgram> => runProgram(begin + program);
 
 describe.skipIf(!(await hasEngine('onnx')))('a worker thread that died', () => {
   it('does not hold the end of the process, whatever it was busy with', () => {

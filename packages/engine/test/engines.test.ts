@@ -1,8 +1,6 @@
 import '@vitvq/test-utils';
-import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { compile } from '../src/compile.js';
@@ -10,29 +8,16 @@ import { doctor, formatDoctorReport } from '../src/doctor.js';
 import { currentEngine, useEngine } from '../src/engines.js';
 import { engineNames, type EngineName } from '../src/engines/engine-definition.js';
 import { EngineError } from '../src/errors.js';
+import { runProgram as run } from './run-program.js';
 
 // Engines that were installed on this machine are not looked at.
 beforeAll(() => {
+  vi.stubEnv('VITVQ_PJRT_PLUGIN', '');
   vi.stubEnv('VITVQ_CACHE', join(tmpdir(), 'vitvq-no-such-cache'));
 });
 afterEach(async () => {
   await useEngine({ name: 'cpu' });
 });
-
-/** Runs a program in a process of its own. */
-function run(program: string): { stdout: string; stderr: string; status: number | null } {
-  const directory = fileURLToPath(new URL('..', import.meta.url));
-  const { stdout, stderr, status } = spawnSync(
-    process.execPath,
-    ['--import', 'tsx', '--conditions=@vitvq/source', '--input-type=module', '-e', program],
-    {
-      encoding: 'utf8',
-      cwd: directory,
-      timeout: 30_000,
-    },
-  );
-  return { stdout, stderr, status };
-}
 
 describe('useEngine', () => {
   it('chooses the compiled engine here, and says what the ones before it lack', async () => {
