@@ -55,7 +55,7 @@ describe.skipIf(!plugin)('the pjrt engine', () => {
     const report = await doctor();
     const row = report.engines.find(({ name }) => name === 'pjrt')!;
     expect(row).toMatchObject({ available: true });
-    expect(row.detail).toMatch(/PJRT C API 0\.\d+/);
+    expect(row.detail).toMatch(/PJRT C API 0\.\d+.*stablehlo_current_version \d+\.\d+/);
     expect(row.devices!.length).toBeGreaterThan(0);
     expect(formatDoctorReport(report)).toContain(`\n${' '.repeat(25)}${row.devices![0]!.name}`);
   });

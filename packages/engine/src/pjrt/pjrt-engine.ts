@@ -62,13 +62,10 @@ export const pjrtEngine: EngineDefinition = {
   describe: async (running): Promise<EngineDetails> => {
     const backend = (running as PjrtBackend | undefined) ?? (await start());
     try {
-      const { platform, platformVersion, apiVersion, devices } = await backend.describe();
-      const version = platformVersion
-        .split('\n')
-        .filter((line) => line !== '')
-        .join(', ');
+      const { platform, platformVersion, apiVersion, attributes, devices } = await backend.describe();
+      const versions = [`${platform}, PJRT C API ${apiVersion}`, ...platformVersion.split('\n'), attributes];
       return {
-        versions: `${platform}, PJRT C API ${apiVersion}, ${version}`,
+        versions: versions.filter((text) => text !== '' && text !== platform).join(', '),
         devices: devices.map(({ name, memory }) => ({ name, ...memory })),
       };
     } finally {

@@ -207,7 +207,13 @@ async function end(): Promise<void> {
 function describe(): PjrtFacts {
   const { api, platform, platformVersion } = client();
   const { major, minor } = api.version;
-  return { platform, platformVersion, apiVersion: `${major}.${minor}`, devices: client().devices() };
+  return {
+    platform,
+    platformVersion,
+    apiVersion: `${major}.${minor}`,
+    attributes: api.attributes(),
+    devices: client().devices(),
+  };
 }
 
 serve<PjrtLoadRequest>(control, {

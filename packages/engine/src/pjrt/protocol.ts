@@ -40,6 +40,8 @@ export interface PjrtFacts {
   readonly platformVersion: string;
   /** Version of the PJRT C API. */
   readonly apiVersion: string;
+  /** What the plug-in says about itself, such as its versions of XLA and StableHLO. */
+  readonly attributes: string;
   readonly devices: readonly DeviceFacts[];
 }
 
