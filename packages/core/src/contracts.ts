@@ -133,8 +133,8 @@ export interface Quantizer extends VariableOwner {
   /** Quantizes `z` `[B, N, E]`. The caller disposes of the three results, or works in `tf.tidy`. */
   quantize(z: Tensor3D, context?: QuantizeContext): QuantizeResult;
   /**
-   * Returns the codes `[B, N, E]` of int32 indices in `[0, K)`, `[B, N]` or `[B, N, L]`; values are
-   * not checked.
+   * Returns the codes `[B, N, E]` of int32 indices in `[0, K)`, `[B, N]` or `[B, N, L]`. An index
+   * out of range is an error or gives NaN, and never another code.
    */
   decode(indices: Tensor2D | Tensor3D): Tensor3D;
 }

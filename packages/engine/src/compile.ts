@@ -6,6 +6,7 @@ import { currentEngine, startedEngine, type CompiledEngine } from './engines.js'
 import { CompileError } from './errors.js';
 import type { DType } from './ir/graph.js';
 import { printGraph } from './ir/print.js';
+import { withoutPromises } from './refuse-promises.js';
 import { flatten, type StructureTemplate } from './structure.js';
 import { isTracing, releaseCaptures, trace } from './trace/trace.js';
 
@@ -71,7 +72,7 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
     // the call.
     const engine = currentEngine() ?? (await startedEngine());
     const { tensors, template } = flatten(values, `${name}, arguments`);
-    if (engine.kind === 'eager') return Array.from({ length: times }, () => runEagerly(fn, values));
+    if (engine.kind === 'eager') return Array.from({ length: times }, () => runEagerly(fn, values, name));
     return programs.find(engine, tensors.map(typeOf), template).run(tensors, times);
   };
   const callOutsideTraces = (times: number, values: Parameters<F>): Promise<unknown[]> => {
@@ -104,9 +105,9 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
 
 const typeOf = ({ shape, dtype }: tf.Tensor): TensorType => ({ shape, dtype: dtype as DType });
 
-function runEagerly(fn: AnyFunction, values: unknown[]): unknown {
+function runEagerly(fn: AnyFunction, values: unknown[], name: string): unknown {
   // `tidy` keeps what is returned, whatever its structure.
-  return tf.tidy(() => fn(...values) as tf.TensorContainer);
+  return tf.tidy(() => withoutPromises(name, () => fn(...values)) as tf.TensorContainer);
 }
 
 /** The compiled programs of a function, one for each set of argument shapes, on one engine. */

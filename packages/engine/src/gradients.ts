@@ -1,5 +1,6 @@
 import '@tensorflow/tfjs'; // registers the gradients that TensorFlow.js has
 import * as tf from '@tensorflow/tfjs-core';
+import { orderTape } from './tape-order.js';
 import { registerWasmSegmentSum } from './wasm-segment-sum.js';
 
 /**
@@ -22,7 +23,8 @@ function unbroadcast(gradient: tf.Tensor, shape: readonly number[]): tf.Tensor {
 }
 
 /**
- * Comparisons are piecewise constant; second-order gradients pass through them (LeakyRelu, Select).
+ * Comparisons and logic are piecewise constant; second-order gradients pass through them
+ * (LeakyRelu, Select, ClipByValue).
  */
 const comparison: GradientRow = {
   inputsToSave: ['a', 'b'],
@@ -43,6 +45,19 @@ const batchMatMul: GradientRow = {
     };
   },
 };
+
+/** As in TensorFlow.js, but also sums over axes along which an operand was repeated. */
+const choice = (isFirst: typeof tf.greaterEqual, isSecond: typeof tf.less): GradientRow => ({
+  inputsToSave: ['a', 'b'],
+  gradFunc: ([dy], [a, b]) => {
+    const toward = (isChosen: tf.Tensor, shape: readonly number[]): tf.Tensor =>
+      unbroadcast(tf.mul(dy!, tf.cast(isChosen, 'float32')), shape);
+    return {
+      a: () => toward(isFirst(a!, b!), a!.shape),
+      b: () => toward(isSecond(a!, b!), b!.shape),
+    };
+  },
+});
 
 /** TensorFlow.js ignores the axes along which an operand was repeated. */
 const squaredDifference: GradientRow = {
@@ -124,6 +139,15 @@ const conv2DBackpropFilter: GradientRow = {
   },
 };
 
+/** The gradient of elu is linear in the output's gradient, and depends on the output below 0. */
+const eluGrad: GradientRow = {
+  inputsToSave: ['dy', 'y'],
+  gradFunc: ([ddx], [dy, y]) => ({
+    dy: () => tf.engine().runKernel('EluGrad', { dy: ddx!, y: y! }),
+    y: () => tf.where(tf.greaterEqual(y!, 0), zeros(y!), tf.mul(ddx!, dy!)),
+  }),
+};
+
 /** Gradients that TensorFlow.js 4.22 lacks or gets wrong, by kernel. */
 const gradients: Readonly<Record<string, GradientRow>> = {
   Greater: comparison,
@@ -132,25 +156,32 @@ const gradients: Readonly<Record<string, GradientRow>> = {
   LessEqual: comparison,
   Equal: comparison,
   NotEqual: comparison,
+  LogicalAnd: comparison,
+  LogicalOr: comparison,
   LogicalNot: { inputsToSave: ['x'], gradFunc: (_, [x]) => ({ x: () => zeros(x!) }) },
   BatchMatMul: batchMatMul,
+  Maximum: choice(tf.greaterEqual, tf.less),
+  Minimum: choice(tf.lessEqual, tf.greater),
   SquaredDifference: squaredDifference,
   Cumsum: cumsum,
   Einsum: einsum,
   TopK: topK,
   Conv2DBackpropFilter: conv2DBackpropFilter,
+  EluGrad: eluGrad,
 };
 
 let registered = false;
 
 /**
  * Registers gradients that TensorFlow.js lacks or gets wrong, once; `useEngine` calls it. On its
- * wasm backend gather has no gradient without this.
+ * wasm backend gather has no gradient without this, and second-order gradients of what saves its
+ * outputs (exp, tanh, softmax) are wrong.
  */
 export function registerGradients(): void {
   if (registered) return;
   registered = true;
   registerWasmSegmentSum();
+  orderTape();
   for (const [kernelName, { gradFunc, ...row }] of Object.entries(gradients)) {
     if (tf.getGradient(kernelName)) tf.unregisterGradient(kernelName);
     tf.registerGradient({

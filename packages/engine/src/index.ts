@@ -1,3 +1,4 @@
+export { audit, formatAuditReport, type AuditFinding, type AuditOptions, type AuditReport } from './audit/audit.js';
 export type { Backend, DeviceBuffer, Executable, Program, Run, TensorType } from './backend/backend.js';
 export { compile, type CompiledFunction, type CompileOptions } from './compile.js';
 export { doctor, formatDoctorReport, type DoctorReport } from './doctor.js';

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { CompileError } from './errors.js';
+import { refusePromises } from './refuse-promises.js';
 
 /** Tensors in arrays and plain objects, nested at will. */
 export type TensorStructure = tf.Tensor | readonly TensorStructure[] | { readonly [name: string]: TensorStructure };
@@ -13,9 +14,11 @@ export type StructureTemplate =
 
 /**
  * Returns the tensors of a structure in a fixed order, and a template to put others in their place.
- * @throws {CompileError} for a number, a string, a typed array or anything else that is no tensor
+ * @throws {CompileError} for a number, a string, a promise, a typed array or anything else that is
+ *   no tensor
  */
 export function flatten(structure: unknown, where: string): { tensors: tf.Tensor[]; template: StructureTemplate } {
+  refusePromises(structure, where);
   const tensors: tf.Tensor[] = [];
   const visit = (node: unknown, path: string): StructureTemplate => {
     if (node instanceof tf.Tensor) return { tensor: tensors.push(node as tf.Tensor) - 1 };

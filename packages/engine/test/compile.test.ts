@@ -477,6 +477,15 @@ describe('what cannot be compiled', () => {
       /the TensorFlow\.js kernel ResizeBilinear.*compile\.test\.ts/,
     ],
     [
+      'a convolution whose size is rounded up',
+      () =>
+        compile((t: tf.Tensor) => {
+          const [image, filter] = [tf.reshape<tf.Rank.R4>(t, [1, 2, 3, 1]), tf.ones<tf.Rank.R4>([2, 2, 1, 1])];
+          return tf.conv2d(image, filter, 2, 0, 'NHWC', 1, 'ceil');
+        })(x()),
+      /tf\.conv2d: expected sizes that are rounded down.*got "ceil"/,
+    ],
+    [
       'an assignment that changes the shape',
       async () => {
         const w = weight();

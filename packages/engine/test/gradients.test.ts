@@ -25,6 +25,18 @@ describe('gradients that we register', () => {
   });
 });
 
+describe('second-order gradients of every operation', () => {
+  it.each(
+    operationCases
+      .filter(({ differentiable, highestOrder = 2 }) => differentiable && highestOrder === 2)
+      .map((operation) => [operation.name, operation] as const),
+  )('%s match finite differences', (_, { inputs, run }) => {
+    const gradient = (...xs: tf.Tensor[]): tf.Tensor[] =>
+      tf.grads((...ys: tf.Tensor[]) => tf.addN([run(...ys)].flat().map((y) => tf.sum(tf.square(y)))))(xs);
+    expectGradientsMatchFiniteDifferences(gradient, inputs(), { rtol: 1e-2, atol: 1e-2, elements: 4 });
+  });
+});
+
 describe('second-order gradients', () => {
   /** The gradient of sum(f(x)^2) with respect to x, to be differentiated again. */
   const gradientOf = (f: (x: tf.Tensor) => tf.Tensor) => (x: tf.Tensor) =>

@@ -5,12 +5,35 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { composite, randomKey, randomUniform } from '@vitvq/core';
 
+/** A function of tensors. */
+export type TensorFunction = (...inputs: tf.Tensor[]) => tf.Tensor | tf.Tensor[];
+
+/** An operation with arguments, which every engine computes as plain TensorFlow.js does. */
 export interface OperationCase {
   readonly name: string;
   readonly inputs: () => tf.Tensor[];
-  readonly run: (...inputs: tf.Tensor[]) => tf.Tensor | tf.Tensor[];
+  readonly run: TensorFunction;
   /** Whether the gradient with respect to all inputs is compared too. */
   readonly differentiable: boolean;
+  /**
+   * Highest order of gradients that is compared, where it is not 2: TensorFlow.js has no gradient
+   * of the gradient, or that says nothing more.
+   */
+  readonly highestOrder?: 1;
+  /** Largest difference. @default 1e-5 of values, 1e-4 of gradients, relative and absolute */
+  readonly tolerance?: { readonly rtol: number; readonly atol: number };
+  /**
+   * A function whose results on the cpu backend are right, where those of `run` are not, and what
+   * is wrong with them.
+   */
+  readonly reference?: { readonly run: TensorFunction; readonly because: string };
+  /** Message of the error with which an engine, as plain TensorFlow.js, refuses the arguments. */
+  readonly refused?: RegExp;
+  /**
+   * Why an engine computes something else on purpose: by the name of the engine, or for all that
+   * are `compiled` or `eager`.
+   */
+  readonly differs?: Readonly<Record<string, string>>;
 }
 
 let seed = 0;
@@ -26,18 +49,37 @@ const any = (...shape: number[]): tf.Tensor => uniform(shape, -2, 2);
 const integers = (values: number[], shape: number[]): tf.Tensor => tf.tensor(values, shape, 'int32');
 const booleans = (...values: boolean[]): tf.Tensor => tf.tensor1d(values, 'bool');
 
-type Inputs = OperationCase['inputs'];
-type Run = OperationCase['run'];
-const smooth = (name: string, inputs: Inputs, run: Run): OperationCase => ({ name, inputs, run, differentiable: true });
-const discrete = (name: string, inputs: Inputs, run: Run): OperationCase => ({
-  name,
-  inputs,
-  run,
-  differentiable: false,
-});
+/** The optional facts about a case. */
+type Facts = Omit<Partial<OperationCase>, 'name' | 'inputs' | 'run' | 'differentiable'>;
+/** Returns a case whose gradients are compared too. */
+export const smooth = (
+  name: string,
+  inputs: OperationCase['inputs'],
+  run: TensorFunction,
+  facts: Facts = {},
+): OperationCase => ({ name, inputs, run, differentiable: true, ...facts });
+/** Returns a case without gradients. */
+export const discrete = (
+  name: string,
+  inputs: OperationCase['inputs'],
+  run: TensorFunction,
+  facts: Facts = {},
+): OperationCase => ({ name, inputs, run, differentiable: false, ...facts });
 
 const matrix = () => [any(3, 4)];
 const positiveMatrix = () => [positive(3, 4)];
+/** Numbers away from the kinks of the functions below, and of each other in two orders. */
+const awayFromKinks = () => tf.tensor2d([-1.9, -1.2, -0.9, -0.35, -0.15, 0.12, 0.3, 0.45, 0.9, 1.3, 1.6, 1.95], [3, 4]);
+const kinked = () => [awayFromKinks()];
+const kinkedPair = () => [awayFromKinks(), tf.reverse(awayFromKinks())];
+/** Different numbers in no order, so that it is clear which is the largest. */
+const distinct = (...shape: number[]): tf.Tensor => {
+  const size = shape.reduce((product, length) => product * length, 1);
+  return tf.tensor(
+    Array.from({ length: size }, (_, index) => ((index * 7 + 3) % size) * 0.17 - 2),
+    shape,
+  );
+};
 const pair = () => [any(3, 4), any(3, 4)];
 const broadcastPair = () => [any(2, 3, 4), any(3, 1)];
 const cube = () => [any(2, 3, 4)];
@@ -58,8 +100,13 @@ export const operationCases: readonly OperationCase[] = [
     () => [any(2, 3, 4), positive(3, 1)],
     (a, b) => tf.div(a, b),
   ),
-  smooth('maximum', pair, (a, b) => tf.maximum(a, b)),
-  smooth('minimum', pair, (a, b) => tf.minimum(a, b)),
+  smooth('maximum', kinkedPair, (a, b) => tf.maximum(a, b)),
+  smooth('minimum', kinkedPair, (a, b) => tf.minimum(a, b)),
+  smooth(
+    'maximum and minimum, broadcast',
+    () => [awayFromKinks(), tf.tensor2d([[-1], [0], [1.1]])],
+    (a, b) => [tf.maximum(a, b), tf.minimum(b, a)],
+  ),
   smooth(
     'pow',
     () => [positive(3, 4), any(3, 4)],
@@ -74,24 +121,24 @@ export const operationCases: readonly OperationCase[] = [
   smooth('sqrt', positiveMatrix, (x) => tf.sqrt(x)),
   smooth('rsqrt', positiveMatrix, (x) => tf.rsqrt(x)),
   smooth('square', matrix, (x) => tf.square(x)),
-  smooth('abs', matrix, (x) => tf.abs(x)),
+  smooth('abs', kinked, (x) => tf.abs(x)),
   smooth('reciprocal', positiveMatrix, (x) => tf.reciprocal(x)),
   smooth('tanh', matrix, (x) => tf.tanh(x)),
   smooth('sigmoid', matrix, (x) => tf.sigmoid(x)),
   smooth('erf', matrix, (x) => tf.erf(x)),
   smooth('sin', matrix, (x) => tf.sin(x)),
   smooth('cos', matrix, (x) => tf.cos(x)),
-  smooth('relu', matrix, (x) => tf.relu(x)),
-  smooth('relu6', matrix, (x) => tf.relu6(tf.mul(x, 5))),
-  smooth('leakyRelu', matrix, (x) => tf.leakyRelu(x, 0.2)),
-  smooth('elu', matrix, (x) => tf.elu(x)),
+  smooth('relu', kinked, (x) => tf.relu(x)),
+  smooth('relu6', kinked, (x) => tf.relu6(tf.mul(x, 5))),
+  smooth('leakyRelu', kinked, (x) => tf.leakyRelu(x, 0.2)),
+  smooth('elu', kinked, (x) => tf.elu(x)),
   smooth(
     'softplus',
     () => [any(3, 4).mul(20)],
     (x) => tf.softplus(x),
   ),
-  smooth('clipByValue', matrix, (x) => tf.clipByValue(x, -0.5, 0.7)),
-  smooth('where', pair, (a, b) => tf.where(tf.greater(a, b), tf.mul(a, 2), b)),
+  smooth('clipByValue', kinked, (x) => tf.clipByValue(x, -0.5, 0.7)),
+  smooth('where', kinkedPair, (a, b) => tf.where(tf.greater(a, b), tf.mul(a, 2), b)),
   smooth(
     'addN',
     () => [any(3, 4), any(3, 4), any(3, 4)],
@@ -204,8 +251,16 @@ export const operationCases: readonly OperationCase[] = [
   ),
   smooth('sum', cube, (x) => [tf.sum(x), tf.sum(x, 1), tf.sum(x, [0, 2], true)]),
   smooth('mean', cube, (x) => [tf.mean(x), tf.mean(x, -1, true)]),
-  smooth('max', cube, (x) => tf.max(x, -1)),
-  smooth('min', cube, (x) => tf.min(x, 1, true)),
+  smooth(
+    'max',
+    () => [distinct(2, 3, 4)],
+    (x) => tf.max(x, -1),
+  ),
+  smooth(
+    'min',
+    () => [distinct(2, 3, 4)],
+    (x) => tf.min(x, 1, true),
+  ),
   discrete('prod', positiveMatrix, (x) => tf.prod(x, 1)),
   discrete(
     'sum of booleans and integers',
@@ -226,7 +281,7 @@ export const operationCases: readonly OperationCase[] = [
   smooth('cumsum', matrix, (x) => [tf.cumsum(x, 1), tf.cumsum(x, 0, true, true)]),
   smooth(
     'topk',
-    () => [any(3, 6)],
+    () => [distinct(3, 6)],
     (x) => tf.topk(x, 2).values,
   ),
   discrete(
@@ -237,7 +292,7 @@ export const operationCases: readonly OperationCase[] = [
   // In whatever order: sums of them are defined.
   smooth(
     'topk, not sorted',
-    () => [any(3, 6)],
+    () => [distinct(3, 6)],
     (x) => {
       const { values } = tf.topk(x, 4, false);
       return [tf.sum(values, 1), tf.min(values, 1)];

@@ -1,13 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
-import { assertShape } from '@vitvq/core';
+import { assertShape, entriesOfTokens } from '@vitvq/core';
 
 /**
  * Returns the mean negative log-likelihood in nats per token (equation 2 of arXiv:2110.04627,
  * divided by the number of tokens). Divide the value by ln 2 for bits; its exponential is the
  * perplexity. The gradient, softmax - one-hot, is hand-written and of first order only.
  * @param logits  float32 `[.., V]`
- * @param tokens  int32 `[..]`, in `[0, V)`
+ * @param tokens  int32 `[..]`, in `[0, V)`; others are an error where the engine can report one
  * @throws {ShapeError}
  */
 export function crossEntropy(logits: Tensor, tokens: Tensor): Scalar {
@@ -15,12 +15,11 @@ export function crossEntropy(logits: Tensor, tokens: Tensor): Scalar {
   assertShape(tokens, logits.shape.slice(0, -1), 'crossEntropy', 'The logits have one axis more.');
   const rows = tokens.size;
   return tf.tidy(() => {
-    const targets = tf.reshape(tokens, [rows]);
+    const targets = tf.reshape<tf.Rank.R1>(tokens, [rows]);
     const loss = tf.customGrad((x, save) => {
       const logProbabilities = tf.logSoftmax(x as Tensor2D); // [rows, V]
       (save as tf.GradSaveFunc)([logProbabilities, targets]);
-      const places = tf.add(tf.range(0, rows * vocabSize, vocabSize, 'int32'), targets);
-      const chosen = tf.gather(tf.reshape(logProbabilities, [-1]), places);
+      const chosen = entriesOfTokens(logProbabilities, targets);
       return {
         value: tf.neg(tf.mean(chosen)),
         gradFunc: (dy, saved) => {

@@ -18,6 +18,15 @@ it('has the right gradient, with residual levels too', () => {
   });
 });
 
+it.each([-1, 4, 2 ** 31 - 1])('refuses the token %i of 4, whose place would be in another row', (token) => {
+  for (const tokens of [
+    [token, 0],
+    [0, token],
+  ]) {
+    expect(() => crossEntropy(tf.zeros([2, 4]), tf.tensor1d(tokens, 'int32'))).toThrow('not in [0, 7]');
+  }
+});
+
 it('refuses tokens of another shape', () => {
   expect(() => crossEntropy(tf.zeros([2, 3, 4]), tokensOf([2, 4], 4, 1))).toThrow(ShapeError);
 });

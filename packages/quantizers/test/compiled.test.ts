@@ -129,6 +129,29 @@ describe.skipIf(!hasOnnx)('compiled', () => {
     }
   });
 
+  it.each(cases)('$name takes no index out of range for another code, and NaN for the same', async ({ create }) => {
+    await useEngine({ name: 'onnx', onCompile: () => undefined });
+    const { quantizer } = create();
+    const { codebookSize, codeDepth } = quantizer;
+    const decode = compile((indices: tf.Tensor) => quantizer.decode(indices as tf.Tensor2D));
+    for (const index of [-1, codebookSize, -codebookSize, 2 ** 31 - 1, -(2 ** 31)]) {
+      const indices = tf.fill(codeDepth === 1 ? [1, 1] : [1, 1, codeDepth], index, 'int32');
+      const values = await decode(indices).then(
+        (codes) => codes.data(),
+        (error: Error) => error.message,
+      );
+      if (typeof values === 'string') expect(values).toMatch(/out of data bounds/);
+      else expect([...values].every(Number.isNaN), `index ${index}`).toBe(true);
+    }
+    const broken = tf.tensor3d([NaN, 0.3, -0.2, 0.9, 0.1, 0.2, 0.3, 0.4, NaN, NaN, NaN, NaN, 0, 0, 0, NaN], [1, 4, 4]);
+    const encode = (z: tf.Tensor3D): tf.Tensor => quantizer.quantize(z).indices;
+    const found = [...(await (await compile(encode)(broken)).data())];
+    await useEngine({ name: 'cpu' });
+    expect(found).toEqual([...encode(broken).dataSync()]);
+    expect(found.every((index) => index >= 0 && index < codebookSize)).toBe(true);
+    quantizer.dispose();
+  });
+
   it.each(['shared', 'separate'] as const)(
     'starts and resets of %s residual codebooks give the same numbers',
     async (codebooks) => {

@@ -73,6 +73,26 @@ describe.skipIf(!hasOnnx).each(models)('%s on the compiled engine', (_name, mode
     original.dispose();
   });
 
+  it.each([0, 5, 10])('says so where the logit of token %i alone is not a number', async (token) => {
+    const head = model.namedVariables().get('head.weight')!;
+    const original = tf.clone(head);
+    const [width, vocabSize] = head.shape as [number, number];
+    const column = tf.tensor2d(
+      Array.from({ length: vocabSize }, (_, index) => (index === token ? NaN : 0)),
+      [1, vocabSize],
+    );
+    head.assign(tf.add(original, tf.tile(column, [width, 1])));
+    for (const filters of [{ topK: 3 }, { topP: 0.5 }]) {
+      const sampler = new Sampler(model);
+      await expect(sampler.sample({ conditions, seeds: [1, 2], ...filters })).rejects.toThrow(
+        /NaN for position 0 of image 0/,
+      );
+      sampler.dispose();
+    }
+    head.assign(original);
+    original.dispose();
+  });
+
   it('notices weights that have changed', async () => {
     const sampler = new Sampler(model);
     const head = model.namedVariables().get('head.weight')!;

@@ -1,6 +1,6 @@
 import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
-import { compile, doctor, useEngine } from '@vitvq/engine';
+import { audit, compile, doctor, formatAuditReport, useEngine } from '@vitvq/engine';
 import { vanillaAdversarialLoss } from '@vitvq/losses';
 import { AdamW } from '@vitvq/optim';
 import '@vitvq/test-utils';
@@ -12,14 +12,14 @@ import { adversaryImages, adversaryModel, tinyDiscriminator, tinyPerceptual } fr
 const { engines } = await doctor();
 const hasOnnx = engines.some(({ name, available }) => name === 'onnx' && available);
 
-/** Values of a few steps with both optimizers, the adversarial loss starting at the second. */
-async function train(): Promise<Record<string, number>[]> {
+/** The step of the autoencoder and that of the discriminator, with every loss term. */
+function steps() {
   const tokenizer = adversaryModel({ output: 'logit-laplace' });
   const discriminator = tinyDiscriminator();
   const optimizerOf = (module: typeof tokenizer | typeof discriminator): AdamW =>
     new AdamW([{ variables: module.namedTrainableVariables() }]);
-  const autoencoder = compile(
-    gradientStep(
+  return {
+    autoencoder: gradientStep(
       createTokenizerGradients({
         tokenizer,
         weights: { l1: 0.1, l2: 1, logitLaplace: 0.1, perceptual: 0.1, adversarial: 0.5 },
@@ -28,10 +28,7 @@ async function train(): Promise<Record<string, number>[]> {
       }),
       { optimizer: optimizerOf(tokenizer), clipNorm: 1 },
     ),
-    { name: 'autoencoder' },
-  );
-  const adversary = compile(
-    gradientStep(
+    adversary: gradientStep(
       createDiscriminatorGradients({
         tokenizer,
         discriminator,
@@ -41,8 +38,14 @@ async function train(): Promise<Record<string, number>[]> {
       }),
       { optimizer: optimizerOf(discriminator) },
     ),
-    { name: 'discriminator' },
-  );
+  };
+}
+
+/** Values of a few steps with both optimizers, the adversarial loss starting at the second. */
+async function train(): Promise<Record<string, number>[]> {
+  const plain = steps();
+  const autoencoder = compile(plain.autoencoder, { name: 'autoencoder' });
+  const adversary = compile(plain.adversary, { name: 'discriminator' });
   const images = adversaryImages();
   const rate = tf.scalar(3e-3);
   const rows: Record<string, number>[] = [];
@@ -78,4 +81,13 @@ describe.skipIf(!hasOnnx)('both steps on the compiled engine', () => {
       }
     }
   });
+});
+
+it.each(['onnx', 'cpu'] as const)('an audit finds nothing that both steps lack on the engine %s', async (engine) => {
+  const controls = { adversarialFactor: tf.scalar(1) };
+  for (const step of Object.values(steps())) {
+    const report = await audit(step, { arguments: [tf.scalar(3e-3), adversaryImages(), controls], engine });
+    expect(report.findings, formatAuditReport(report)).toEqual([]);
+    expect(report.calls).toBeGreaterThan(100);
+  }
 });

@@ -302,6 +302,23 @@ function testRefusals({ shape: [batch, tokens, codeDim], use }: Bench): void {
     });
   });
 
+  it('takes no index out of range for another code', () => {
+    use((quantizer) => {
+      const { codebookSize, codeDepth } = quantizer;
+      const indicesShape = codeDepth === 1 ? [1, 1] : [1, 1, codeDepth];
+      for (const index of [-1, codebookSize, -codebookSize, 2 ** 31 - 1, -(2 ** 31)]) {
+        let decoded: ArrayLike<number>;
+        try {
+          decoded = quantizer.decode(tf.fill<tf.Rank>(indicesShape, index, 'int32') as tf.Tensor2D).dataSync();
+        } catch (error) {
+          expect((error as Error).message).toContain(String(index));
+          continue;
+        }
+        expect(Array.from(decoded).every(Number.isNaN), `index ${index}`).toBe(true);
+      }
+    });
+  });
+
   it('refuses indices with a wrong number of axes', () => {
     use((quantizer) => {
       const shape = quantizer.codeDepth === 1 ? [batch, tokens, 2] : [batch, tokens];

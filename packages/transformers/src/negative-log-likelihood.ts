@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
+import { entriesOfTokens } from '@vitvq/core';
 import type { AutoregressiveModel, Conditions, ImageTokens } from './autoregressive-model.js';
 
 /**
@@ -10,10 +11,8 @@ import type { AutoregressiveModel, Conditions, ImageTokens } from './autoregress
 export function negativeLogLikelihood(model: AutoregressiveModel, conditions: Conditions, tokens: ImageTokens): Tensor {
   return tf.tidy(() => {
     const { size, shape } = tokens;
-    const logits = tf.reshape(model.logits(conditions, tokens), [size, model.vocabSize]);
-    const rows = tf.range(0, size * model.vocabSize, model.vocabSize, 'int32');
-    const places = tf.add(rows, tf.reshape(tokens, [size]));
-    const chosen = tf.gather(tf.reshape(tf.logSoftmax(logits), [-1]), places);
+    const logits = tf.reshape<tf.Rank.R2>(model.logits(conditions, tokens), [size, model.vocabSize]);
+    const chosen = entriesOfTokens(tf.logSoftmax(logits), tf.reshape<tf.Rank.R1>(tokens, [size]));
     return tf.neg(tf.reshape(chosen, shape));
   });
 }

@@ -14,6 +14,7 @@ export type TypedArray = Float32Array | Int32Array | Uint8Array;
 const unaryNames = [
   'negate',
   'exponential',
+  'exponential_minus_one',
   'log',
   'log_plus_one',
   'sqrt',
@@ -35,7 +36,10 @@ const unaryNames = [
 /** Name of an elementwise operation of one operand. */
 export type UnaryName = (typeof unaryNames)[number];
 
-/** Names of the elementwise operations of two operands. */
+/**
+ * Names of the elementwise operations of two operands. Integers are divided towards zero, and
+ * quotient and remainder of a division by 0 are 0.
+ */
 const binaryNames = [
   'add',
   'subtract',
@@ -89,6 +93,10 @@ export interface ConvolutionAttributes {
 /** Attributes of each operation that is not elementwise; operands are positional. */
 export interface OperationAttributes {
   constant: { readonly value: ConstantData };
+  /**
+   * A float becomes the integer towards zero, modulo 2^32 as in JavaScript; NaN and infinities
+   * become 0.
+   */
   convert: { readonly dtype: DType };
   compare: { readonly direction: CompareDirection };
   /** (condition, onTrue, onFalse), all of one shape. */
@@ -98,7 +106,7 @@ export interface OperationAttributes {
   reshape: object;
   transpose: { readonly permutation: readonly number[] };
   reverse: { readonly axes: readonly number[] };
-  /** Reduced axes are removed. */
+  /** Reduced axes are removed. The largest and the smallest of numbers with a NaN is NaN. */
   reduce: { readonly kind: ReduceKind; readonly axes: readonly number[] };
   /** Index of the first extreme value along an axis, int32. */
   arg_reduce: { readonly kind: 'max' | 'min'; readonly axis: number };
@@ -113,9 +121,14 @@ export interface OperationAttributes {
   convolution: ConvolutionAttributes;
   /**
    * Result: leading axes of the operand, axes of the int32 indices, trailing axes of the operand.
+   * An index out of range is an error where the runtime can report one; it never counts from the
+   * end.
    */
   gather: { readonly axis: number };
-  /** (base, int32 indices, updates): adds each update row to the base row that its index names. */
+  /**
+   * (base, int32 indices, updates): adds each update row to the base row that its index names, and
+   * drops updates whose index is out of range.
+   */
   scatter_add: object;
   slice: { readonly start: readonly number[]; readonly limit: readonly number[]; readonly strides: readonly number[] };
   pad: { readonly low: readonly number[]; readonly high: readonly number[]; readonly value: number };

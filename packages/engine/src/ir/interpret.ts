@@ -46,6 +46,7 @@ function evaluate(operation: Operation, operands: readonly tf.Tensor[]): tf.Tens
 const unary: Record<UnaryName, (x: tf.Tensor) => tf.Tensor> = {
   negate: tf.neg,
   exponential: tf.exp,
+  exponential_minus_one: tf.expm1,
   log: tf.log,
   log_plus_one: tf.log1p,
   sqrt: tf.sqrt,
@@ -86,16 +87,26 @@ const comparisons: Record<CompareDirection, (a: tf.Tensor, b: tf.Tensor) => tf.T
   GE: tf.greaterEqual,
 };
 
-/** Divides; integers are rounded towards zero. */
+/** Divides; integers are rounded towards zero, and a division by 0 gives 0. */
 function divide(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
   if (a.dtype !== 'int32') return tf.div(a, b);
-  const magnitude = tf.floorDiv(tf.abs(a), tf.abs(b));
-  return tf.mul(magnitude, tf.mul(tf.sign(a), tf.sign(b)));
+  return ofIntegers(a, b, (x, y) => (y === 0 ? 0 : x / y));
 }
 
 /** Returns the remainder with the sign of the dividend, as C's fmod. */
 function remainder(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+  if (a.dtype === 'int32') return ofIntegers(a, b, (x, y) => (y === 0 ? 0 : x % y));
   return tf.mul(tf.mod(tf.abs(a), tf.abs(b)), tf.sign(a));
+}
+
+/** Computes with integers of one shape, and cuts digits off. */
+function ofIntegers(a: tf.Tensor, b: tf.Tensor, compute: (x: number, y: number) => number): tf.Tensor {
+  const [x, y] = [a.dataSync(), b.dataSync()];
+  return tf.tensor(
+    Int32Array.from(x, (value, index) => compute(value, y[index]!)),
+    a.shape,
+    'int32',
+  );
 }
 
 /** Turns a table of functions of tensors into rows of {@link meanings}. */
@@ -142,8 +153,7 @@ const meanings: { readonly [K in OperationName]: Meaning<K> } = {
   dot_general: ([x, y], operation) => dotGeneral(x, y, operation.attributes, shapeOf(operation)),
   convolution: ([x, y], { attributes }) => convolution(x as tf.Tensor4D, y as tf.Tensor4D, attributes),
   gather: ([x, indices], { attributes }) => tf.gather(x, indices, attributes.axis),
-  scatter_add: ([base, indices, updates]) =>
-    tf.add(base, tf.unsortedSegmentSum(updates, indices as tf.Tensor1D, base.shape[0])),
+  scatter_add: ([base, indices, updates]) => scatterAdd(base, indices, updates),
   slice: ([x], { attributes: { start, limit, strides } }) => tf.stridedSlice(x, [...start], [...limit], [...strides]),
   pad: ([x], { attributes: { low, high, value } }) =>
     tf.pad(
@@ -159,6 +169,20 @@ const meanings: { readonly [K in OperationName]: Meaning<K> } = {
   cumulative_sum: ([x], { attributes: { axis, exclusive, reverse } }) => tf.cumsum(x, axis, exclusive, reverse),
   composite: (operands, { attributes }) => interpret(attributes.body, operands),
 };
+
+/**
+ * Adds rows one by one: `tf.unsortedSegmentSum` of the cpu backend multiplies every row with the
+ * mask of every segment, so that a NaN reaches them all.
+ */
+function scatterAdd(base: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor): tf.Tensor {
+  const [sums, rows] = [base.dataSync().slice(), updates.dataSync()];
+  const width = sizeOf(base.shape.slice(1));
+  indices.dataSync().forEach((index, row) => {
+    if (index < 0 || index >= base.shape[0]) return;
+    for (let column = 0; column < width; column++) sums[index * width + column]! += rows[row * width + column]!;
+  });
+  return tf.tensor(sums, base.shape, base.dtype);
+}
 
 /** Brings axes into the order batch, free, contracted, and computes one batched matrix product. */
 function dotGeneral(

@@ -68,7 +68,7 @@ async function load({ definition, model, initializers }: LoadRequest): Promise<P
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
+    logSeverityLevel: 4, // what fails is told by the error of the run
     externalData,
     // The memory plan of the second run would be allocated beside the memory of the first run: 1.3
     // times the memory, and no faster.

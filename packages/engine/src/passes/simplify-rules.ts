@@ -3,6 +3,7 @@ import {
   isBinary,
   isUnary,
   sameShape,
+  sizeOf,
   splatOf,
   type BinaryName,
   type Operation,
@@ -26,6 +27,8 @@ export function simpler(
   operation: Operation,
   operands: readonly Value[],
 ): readonly Value[] | undefined {
+  const known = withoutElements(b, operation, operands);
+  if (known) return known;
   const rule = simplifications[operation.kind] as Simplification<OperationName> | undefined;
   const found = rule?.(b, operation, operands);
   if (found) return found;
@@ -35,6 +38,48 @@ export function simpler(
   if (operand) return [operand];
   const narrower = isBinary(operation) || isUnary(operation) ? behindBroadcast(b, operation, operands) : undefined;
   return narrower ?? behindTransposes(b, operation, operands);
+}
+
+const isEmpty = ({ shape }: Value): boolean => sizeOf(shape) === 0;
+
+/**
+ * Returns the results of an operation that has no elements to compute, or to read; runtimes refuse
+ * some of these, and do not agree about the others.
+ */
+function withoutElements(
+  b: GraphBuilder,
+  operation: Operation,
+  operands: readonly Value[],
+): readonly Value[] | undefined {
+  const { results } = operation;
+  const all = (value: number): readonly Value[] => results.map(({ shape, dtype }) => b.splat(value, shape, dtype));
+  if (operation.kind === 'constant') return undefined;
+  if (results.every(isEmpty)) return all(0);
+  if (!operands.some(isEmpty)) return undefined;
+  switch (operation.kind) {
+    case 'reduce': {
+      const { kind } = operation.attributes;
+      const extreme = results[0]!.dtype === 'float32' ? NaN : 0;
+      return all({ sum: 0, product: 1, max: extreme, min: extreme }[kind]);
+    }
+    case 'arg_reduce':
+    case 'dot_general':
+    case 'convolution':
+      return all(0);
+    case 'pad':
+      return all(operation.attributes.value);
+    case 'concatenate':
+      return [
+        b.concatenate(
+          operands.filter((operand) => !isEmpty(operand)),
+          operation.attributes.axis,
+        ),
+      ];
+    case 'scatter_add':
+      return [operands[0]!];
+    default:
+      return undefined;
+  }
 }
 
 const isIdentity = (permutation: readonly number[]): boolean => permutation.every((axis, index) => axis === index);
@@ -149,11 +194,14 @@ const folds: Partial<Record<UnaryName | BinaryName, (x: number, y: number) => nu
   abs: Math.abs,
 };
 
-/** Computes an operation on numbers in float32; undefined for one that is not computed here. */
+/**
+ * Computes an operation on numbers in float32 or in 32 bits; undefined for one that is not computed
+ * here.
+ */
 function fold(kind: UnaryName | BinaryName, splats: readonly number[], float: boolean): number | undefined {
   const [x, y] = splats as [number, number];
   const compute = kind === 'divide' && float ? (a: number, c: number) => a / c : folds[kind];
   if (!compute) return undefined;
   const value = compute(x, y);
-  return float ? Math.fround(value) : value;
+  return float ? Math.fround(value) : value | 0;
 }

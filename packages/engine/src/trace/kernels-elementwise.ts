@@ -5,6 +5,7 @@ import {
   type BinaryName,
   type CompareDirection,
   type DType,
+  type TypedArray,
   type UnaryName,
   type Value,
 } from '../ir/graph.js';
@@ -13,6 +14,7 @@ import { like, tableOf, type KernelTable } from './kernel-table.js';
 const unary: Record<string, UnaryName> = {
   Neg: 'negate',
   Exp: 'exponential',
+  Expm1: 'exponential_minus_one',
   Log: 'log',
   Log1p: 'log_plus_one',
   Sqrt: 'sqrt',
@@ -60,8 +62,7 @@ const activations: KernelTable = {
   Relu6: (b, { x }) => b.binary('minimum', b.binary('maximum', x!, like(b, x!, 0)), like(b, x!, 6)),
   LeakyRelu: (b, { x }, { alpha }: { alpha?: number }) =>
     b.select(b.compare('GE', x!, like(b, x!, 0)), x!, b.binary('multiply', x!, like(b, x!, alpha ?? 0))),
-  Elu: (b, { x }) =>
-    b.select(b.compare('GE', x!, like(b, x!, 0)), x!, b.binary('subtract', b.unary('exponential', x!), like(b, x!, 1))),
+  Elu: (b, { x }) => b.select(b.compare('GE', x!, like(b, x!, 0)), x!, b.unary('exponential_minus_one', x!)),
   EluGrad: (b, { dy, y }) =>
     b.select(b.compare('GE', y!, like(b, y!, 0)), dy!, b.binary('multiply', dy!, b.binary('add', y!, like(b, y!, 1)))),
   Step: (b, { x }, { alpha }: { alpha?: number }) =>
@@ -86,13 +87,10 @@ const arithmetic: KernelTable = {
     const difference = b.binary('subtract', inputs['a']!, inputs['b']!);
     return b.binary('multiply', difference, difference);
   },
-  Expm1: (b, { x }) => b.binary('subtract', b.unary('exponential', x!), like(b, x!, 1)),
   FloorDiv: (b, inputs) => floorDivide(b, inputs['a']!, inputs['b']!),
-  // TensorFlow.js gives the result the sign of the divisor, the primitive that of the dividend.
-  Mod: (b, inputs) => {
-    const [x, y] = [inputs['a']!, inputs['b']!];
-    return b.binary('remainder', b.binary('add', b.binary('remainder', x, y), y), y);
-  },
+  Mod: (b, inputs) => modulo(b, inputs['a']!, inputs['b']!),
+  IsFinite: (b, { x }) => againstInfinity(b, 'LT', x!),
+  IsInf: (b, { x }) => againstInfinity(b, 'EQ', x!),
   Select: (b, { condition, t, e }) => b.select(condition!, t!, e!),
   AddN: (b, inputs) => Object.values(inputs).reduce((sum, x) => b.binary('add', sum, x)),
   ZerosLike: (b, { x }) => like(b, x!, 0),
@@ -100,33 +98,64 @@ const arithmetic: KernelTable = {
   Identity: (_, { x }) => x!,
 };
 
+/** Compares the magnitude of a number with infinity. */
+function againstInfinity(b: GraphBuilder, direction: CompareDirection, x: Value): Value {
+  const magnitude = b.unary('abs', b.convert(x, 'float32'));
+  return b.compare(direction, magnitude, like(b, magnitude, Infinity));
+}
+
+/** Whether a remainder is not 0 and has another sign than its divisor. */
+function hasOtherSign(b: GraphBuilder, rest: Value, divisor: Value): Value {
+  // As integers, since booleans are not compared.
+  const isNegative = (x: Value): Value => b.convert(b.compare('LT', x, like(b, x, 0)), 'int32');
+  const isOther = b.compare('NE', isNegative(rest), isNegative(divisor));
+  return b.binary('and', b.compare('NE', rest, like(b, rest, 0)), isOther);
+}
+
+/**
+ * TensorFlow.js gives a remainder the sign of the divisor, the primitive that of the dividend. The
+ * remainder of the sum would lose what is small beside the divisor.
+ */
+function modulo(b: GraphBuilder, dividend: Value, divisor: Value): Value {
+  const rest = b.binary('remainder', dividend, divisor);
+  return b.select(hasOtherSign(b, rest, divisor), b.binary('add', rest, divisor), rest);
+}
+
 function floorDivide(b: GraphBuilder, dividend: Value, divisor: Value): Value {
   const quotient = b.binary('divide', dividend, divisor);
   // TensorFlow.js returns integers for floats too.
   if (dividend.dtype === 'float32') return b.convert(b.unary('floor', quotient), 'int32');
   // Integer division rounds towards zero; the quotient steps down where the remainder has the other
   // sign.
-  const rest = b.binary('subtract', dividend, b.binary('multiply', quotient, divisor));
-  const zero = b.splat(0, [], 'int32');
-  const otherSign = b.compare(
-    'NE',
-    b.convert(b.compare('LT', rest, zero), 'int32'),
-    b.convert(b.compare('LT', divisor, zero), 'int32'),
-  );
-  const stepDown = b.binary('and', b.compare('NE', rest, zero), otherSign);
-  return b.binary('subtract', quotient, b.convert(stepDown, 'int32'));
+  const rest = b.binary('remainder', dividend, divisor);
+  return b.binary('subtract', quotient, b.convert(hasOtherSign(b, rest, divisor), 'int32'));
 }
 
 type RangeAttributes = { start?: number; stop?: number; step?: number; dtype?: DType };
 type OneHotAttributes = { depth?: number; onValue?: number; offValue?: number; dtype?: DType };
 
+/**
+ * Returns the numbers of a range as TensorFlow.js computes them: their count from the ends, each
+ * number from the one before in the precision of the dtype.
+ */
+function rangeOf(start: number, stop: number, step: number, dtype: DType): TypedArray {
+  const isEmpty = start === stop || (start < stop && step < 0) || (stop < start && step > 1);
+  const values = typedArray(dtype, isEmpty ? 0 : Math.abs(Math.ceil((stop - start) / step)));
+  // A step of 1 is the default, which leads downwards where the range does.
+  const signedStep = stop < start && step === 1 ? -1 : step;
+  for (let index = 0; index < values.length; index++) {
+    values[index] = index === 0 ? start : values[index - 1]! + signedStep;
+  }
+  return values;
+}
+
 const constants: KernelTable = {
   Fill: (b, _, { shape, value, dtype }: { shape?: number[]; value?: number; dtype?: DType }) =>
     b.splat(value!, shape, dtype ?? 'float32'),
   Range: (b, _, { start, stop, step, dtype }: RangeAttributes) => {
-    const values: number[] = [];
-    for (let value = start!; step! > 0 ? value < stop! : value > stop!; value += step!) values.push(value);
-    return b.values(typedArray(dtype ?? 'float32', values), [values.length], dtype ?? 'float32');
+    const type = dtype ?? 'float32';
+    const values = rangeOf(start!, stop!, step!, type);
+    return b.values(values, [values.length], type);
   },
   OneHot: (b, { indices }, { depth, onValue, offValue, dtype }: OneHotAttributes) => {
     const type = dtype ?? 'int32';
@@ -137,13 +166,26 @@ const constants: KernelTable = {
   },
 };
 
+/** Operations that integers have as well as floats. */
+const ofIntegers: ReadonlySet<UnaryName> = new Set<UnaryName>(['negate', 'abs', 'sign', 'not']);
+
+/**
+ * Writes an operation of one operand. TensorFlow.js computes those that integers lack in floats and
+ * cuts the digits off.
+ */
+function unaryOf(b: GraphBuilder, kind: UnaryName, x: Value): Value {
+  if (x.dtype === 'float32' || ofIntegers.has(kind)) return b.unary(kind, x);
+  const result = b.unary(kind, b.convert(x, 'float32'));
+  return result.dtype === 'float32' ? b.convert(result, x.dtype) : result;
+}
+
 /** Kernels that work element by element, and kernels that make constants. */
 export const elementwiseKernels: KernelTable = {
   ...tableOf(
     unary,
     (kind) =>
       (b, { x }) =>
-        b.unary(kind, x!),
+        unaryOf(b, kind, x!),
   ),
   ...tableOf(binary, (kind) => (b, inputs) => b.binary(kind, inputs['a']!, inputs['b']!)),
   ...tableOf(

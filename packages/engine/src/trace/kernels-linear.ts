@@ -35,6 +35,14 @@ function info(
       fix: 'Transpose first.',
     });
   }
+  if (dimRoundingMode !== undefined && dimRoundingMode !== 'floor') {
+    throw new CompileError({
+      where: 'tf.conv2d',
+      expected: 'sizes that are rounded down (dimRoundingMode "floor", or none)',
+      got: `"${dimRoundingMode}"`,
+      fix: 'Pad the image by what is missing.',
+    });
+  }
   return tf.backend_util.computeConv2DInfo(
     [...imageShape] as Shape4D,
     [...filterShape] as Shape4D,

@@ -53,11 +53,7 @@ const shapes: KernelTable = {
 const joins: KernelTable = {
   Concat: (b, inputs, { axis }: { axis?: number }) => {
     const xs = Object.values(inputs);
-    const at = axisOf(xs[0]!, axis!);
-    return b.concatenate(
-      xs.filter((x) => sizeOf(x.shape) > 0),
-      at,
-    );
+    return b.concatenate(xs, axisOf(xs[0]!, axis!));
   },
   Pack: (b, inputs, { axis }: { axis?: number }) => {
     const xs = Object.values(inputs);

@@ -40,7 +40,8 @@ export const reductionKernels: KernelTable = {
   Mean: (b, { x }, { axis, keepDims }: ReduceAttributes) => {
     const axes = axesOf(x!, axis);
     const sum = b.reduce('sum', b.convert(x!, 'float32'), axes, keepDims);
-    return b.binary('divide', sum, b.splat(sizeAlong(x!, axes), sum.shape));
+    // TensorFlow.js divides before it adds up, so that the mean of nothing is 0.
+    return b.binary('divide', sum, b.splat(sizeAlong(x!, axes) || 1, sum.shape));
   },
   ...tableOf({ All: 'min', Any: 'max' } as const, (kind) => (b, { x }, { axis, keepDims }: ReduceAttributes) => {
     const reduced = b.reduce(kind, b.convert(x!, 'int32'), axesOf(x!, axis), keepDims);
@@ -50,7 +51,7 @@ export const reductionKernels: KernelTable = {
     { ArgMax: 'max', ArgMin: 'min' } as const,
     (kind) =>
       (b, { x }, { axis }: { axis?: number }) =>
-        b.argReduce(kind, x!, axisOf(x!, axis!)),
+        b.argReduce(kind, x!.dtype === 'bool' ? b.convert(x!, 'int32') : x!, axisOf(x!, axis!)),
   ),
   Cumsum: (b, { x }, { axis, exclusive, reverse }: { axis?: number; exclusive?: boolean; reverse?: boolean }) =>
     b.cumulativeSum(x!, axisOf(x!, axis!), exclusive!, reverse!),

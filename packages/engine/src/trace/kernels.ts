@@ -1,11 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { CompileError } from '../errors.js';
 import type { Value } from '../ir/graph.js';
 import type { KernelTable, TracedKernel } from './kernel-table.js';
 import { elementwiseKernels } from './kernels-elementwise.js';
 import { linearKernels } from './kernels-linear.js';
 import { movementKernels } from './kernels-movement.js';
 import { reductionKernels } from './kernels-reduction.js';
-import { traceBackend, traceBackendName } from './trace-backend.js';
+import { recordStandIn } from './stand-ins.js';
+import { traceBackend, traceBackendName, type TraceSession } from './trace-backend.js';
 
 /**
  * How each TensorFlow.js kernel is written in primitives. A kernel that is missing here cannot be
@@ -28,12 +30,31 @@ function registerKernel(kernelName: string, traced: TracedKernel): void {
     backendName: traceBackendName,
     kernelFunc: ({ inputs, attrs }) => {
       const session = traceBackend().active;
-      const values: Record<string, Value> = {};
-      for (const [name, input] of Object.entries(inputs)) {
-        if (input !== undefined && input !== null) values[name] = session.value(input);
+      const { observer } = session;
+      try {
+        const recorded = record(session, traced, inputs, attrs);
+        observer?.onKernel(kernelName, undefined);
+        return recorded;
+      } catch (error) {
+        if (!observer || !(error instanceof CompileError)) throw error;
+        observer.onKernel(kernelName, error);
+        return recordStandIn(session, kernelName, { inputs, attrs: attrs ?? {} });
       }
-      const result = traced(session.builder, values, attrs ?? {});
-      return Array.isArray(result) ? result.map((value) => session.bind(value)) : session.bind(result);
     },
   });
+}
+
+/** Appends a kernel to the graph of a session. */
+function record(
+  session: TraceSession,
+  traced: TracedKernel,
+  inputs: tf.NamedTensorInfoMap,
+  attributes: tf.NamedAttrMap | undefined,
+): tf.TensorInfo | tf.TensorInfo[] {
+  const values: Record<string, Value> = {};
+  for (const [name, input] of Object.entries(inputs)) {
+    if (input !== undefined && input !== null) values[name] = session.value(input);
+  }
+  const result = traced(session.builder, values, attributes ?? {});
+  return Array.isArray(result) ? result.map((value) => session.bind(value)) : session.bind(result);
 }

@@ -3,6 +3,8 @@ import type { CompositeAttributes, CompositeBody, RecordingBackend } from '@vitv
 import { GraphBuilder } from '../ir/builder.js';
 import { sizeOf, typedArray, type DType, type TypedArray, type Value } from '../ir/graph.js';
 import { CompileError } from '../errors.js';
+import { refusePromises } from '../refuse-promises.js';
+import type { TraceObserver } from './trace-observer.js';
 
 /** Name under which TensorFlow.js knows the trace backend. */
 export const traceBackendName = 'vitvq-trace';
@@ -30,7 +32,10 @@ export class TraceSession {
    */
   readonly #entries = new WeakMap<object, { value: Value; builder: GraphBuilder }>();
 
-  constructor(readonly name: string) {}
+  constructor(
+    readonly name: string,
+    readonly observer?: TraceObserver,
+  ) {}
 
   /** Returns a builder for the body of a composite, with value numbers of its own. */
   nestedBuilder(): GraphBuilder {
@@ -49,7 +54,9 @@ export class TraceSession {
     this.builder = this.nestedBuilder();
     try {
       const inputs = values.map((value) => this.tensor(this.builder.input(value.shape, value.dtype)));
-      const results = body(...inputs).map((result) => this.value(result));
+      const returned = body(...inputs);
+      refusePromises(returned, `${this.name}, composite ${name}`);
+      const results = returned.map((result) => this.value(result));
       const recorded = outer.composite({ name, attributes, body: this.builder.finish(results) }, values);
       this.builder = outer;
       return recorded.map((value) => this.tensor(value));

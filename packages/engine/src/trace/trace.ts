@@ -3,9 +3,12 @@ import type { TensorType } from '../backend/backend.js';
 import type { Graph } from '../ir/graph.js';
 import { CompileError } from '../errors.js';
 import { registerGradients } from '../gradients.js';
+import { withoutPromises } from '../refuse-promises.js';
 import { flatten, unflatten, type StructureTemplate } from '../structure.js';
+import { callSite } from './call-site.js';
 import { registerTraceKernels } from './kernels.js';
 import { readError, traceBackend, traceBackendName, TraceSession, type Capture } from './trace-backend.js';
+import type { TraceObserver } from './trace-observer.js';
 
 /** A function as a graph. */
 export interface TracedFunction {
@@ -33,6 +36,7 @@ export function isTracing(): boolean {
 
 /**
  * Runs `fn` once on the recording backend, which computes nothing.
+ * @param observer  is told what is called, and of what cannot be recorded, in place of an error
  * @throws {CompileError} for what cannot be recorded: reading values, host randomness, an unknown
  *   operation
  */
@@ -41,11 +45,12 @@ export function trace(
   argumentTypes: readonly TensorType[],
   argumentTemplate: StructureTemplate,
   name: string,
+  observer?: TraceObserver,
 ): TracedFunction {
   registerTraceKernels();
   registerGradients();
   const backend = traceBackend();
-  const session = new TraceSession(name);
+  const session = new TraceSession(name, observer);
   tf.backend(); // starts one, where none was used yet
   const previousBackend = tf.engine().backendName;
   const restore = guard(session);
@@ -79,15 +84,7 @@ function record(
   const { name, main } = session;
   const values = argumentTypes.map(({ shape, dtype }) => main.input(shape, dtype));
   const tensors = values.map((value) => session.tensor(value));
-  const returned = fn(...(unflatten(argumentTemplate, tensors) as never[]));
-  if (returned instanceof Promise) {
-    throw new CompileError({
-      where: name,
-      expected: 'a synchronous function',
-      got: 'a promise',
-      fix: 'Await outside the compiled function.',
-    });
-  }
+  const returned = withoutPromises(name, () => fn(...(unflatten(argumentTemplate, tensors) as never[])));
   const { tensors: results, template } = flatten(returned, `${name}, result`);
   const outputs = results.map((result) => session.value(result));
   const assigned = [...session.assignments];
@@ -120,7 +117,7 @@ function guard(session: TraceSession): () => void {
     throw new CompileError({
       where: session.name,
       expected: 'randomness to come in as a tensor',
-      got: `Math.random, or a TensorFlow.js random operation or dropout${callSite(new Error().stack)}`,
+      got: `Math.random, or a TensorFlow.js random operation or dropout${atCallSite(new Error().stack)}`,
       fix: 'It would be drawn once and frozen into the compiled function; draw noise from a random key and pass it as an argument.',
     });
   };
@@ -140,7 +137,7 @@ function guard(session: TraceSession): () => void {
       throw new CompileError({
         where: session.name,
         expected: 'variables that exist before the first call',
-        got: `a new one, from tf.variable or an optimizer of TensorFlow.js${callSite(new Error().stack)}`,
+        got: `a new one, from tf.variable or an optimizer of TensorFlow.js${atCallSite(new Error().stack)}`,
         fix: 'Create variables and optimizers outside; AdamW of @vitvq/optim can be compiled.',
       });
     },
@@ -154,17 +151,10 @@ function guard(session: TraceSession): () => void {
   };
 }
 
-/** Returns the first line of a stack that belongs to the caller, as `, at file:line:column`. */
-function callSite(stack: string | undefined): string {
-  const frame = stack
-    ?.split('\n')
-    .slice(1)
-    .find(
-      (line) =>
-        /\.[cm]?[jt]s/.test(line) &&
-        !/@tensorflow|tfjs-core\/src|vitvq\/engine|packages\/engine\/(src|dist)|node:internal/.test(line),
-    );
-  return frame ? `, ${frame.trim()}` : '';
+/** Formats the place of a call for the end of a sentence. */
+function atCallSite(stack: string | undefined): string {
+  const site = callSite(stack);
+  return site ? `, ${site}` : '';
 }
 
 /** Turns the error of a missing kernel into one that names the operation and its place. */
@@ -176,7 +166,7 @@ function explain(error: unknown, name: string): unknown {
     {
       where: name,
       expected: 'operations that can be compiled',
-      got: `the TensorFlow.js kernel ${kernel}${callSite(error.stack)}`,
+      got: `the TensorFlow.js kernel ${kernel}${atCallSite(error.stack)}`,
       fix: 'Write it with other operations, or run the function eagerly (engine "cpu").',
     },
     { cause: error },

@@ -38,9 +38,15 @@ export class Digits {
     return tf.cast(tf.sum(tf.mul(whole, tf.tensor1d([...this.#places])), -1), 'int32');
   }
 
-  /** Returns the digits `[..., E]` of numbers `[...]`. */
+  /**
+   * Returns the digits `[..., E]` of numbers `[...]`: NaN for an index out of range, which would
+   * else be taken for another code.
+   */
   toDigits(indices: Tensor): Tensor {
-    const numbers = tf.expandDims(tf.cast(indices, 'float32'), -1);
+    const [first, end] = [tf.scalar(0, 'int32'), tf.scalar(this.size, 'int32')];
+    const isCode = tf.logicalAnd(tf.greaterEqual(indices, first), tf.less(indices, end));
+    const codes = tf.where(isCode, tf.cast(indices, 'float32'), tf.fill(indices.shape, NaN));
+    const numbers = tf.expandDims(codes, -1);
     const shifted = tf.floor(tf.div(numbers, tf.tensor1d([...this.#places])));
     return tf.mod(shifted, tf.tensor1d([...this.radices]));
   }

@@ -2,7 +2,7 @@ import type { Dialect } from '../dialect.js';
 import { microsoft } from '../proto.js';
 import { compositeRule, runtimeComposites, standardComposites } from '../rules/composite.js';
 import { convolutionRules } from '../rules/convolution.js';
-import { elementwiseRules } from '../rules/elementwise.js';
+import { elementwiseRules, exactRules } from '../rules/elementwise.js';
 import { movementRules } from '../rules/movement.js';
 import { fusedProduct, productRules } from '../rules/product.js';
 import { reductionRules } from '../rules/reduction.js';
@@ -21,6 +21,7 @@ export const onnxRuntime: Dialect = {
   },
   operations: {
     ...elementwiseRules,
+    ...exactRules,
     ...movementRules,
     ...reductionRules,
     ...productRules(fusedProduct),

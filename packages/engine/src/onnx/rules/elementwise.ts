@@ -27,6 +27,79 @@ const maximum: Rule<'maximum'> = (w, operation) => {
   return binary('Max')(w, operation);
 };
 
+/** Divides, or takes the remainder; dividing integers by 0 or -1 would end the process. */
+const division =
+  (opType: 'Div' | 'Mod', attributes = {}): Rule<BinaryName> =>
+  (w, operation) => {
+    const { operands, results } = operation;
+    const divisor = splatOf(operands[1]!);
+    const isSafe = divisor !== undefined && divisor !== 0 && divisor !== -1;
+    if (results[0]!.dtype === 'float32' || isSafe) return binary(opType, attributes)(w, operation);
+    const [x, y] = w.broadcasting(operands, results[0]!) as [string, string];
+    const [zero, one, minusOne] = [0, 1, -1].map((number) => w.scalar(number, 'int32')) as [string, string, string];
+    const isSpecial = w.emit('Or', [w.emit('Equal', [y, zero]), w.emit('Equal', [y, minusOne])]);
+    const safe = w.emit(opType, [x, w.emit('Where', [isSpecial, one, y])], attributes);
+    // x / 0 is 0 and x / -1 is -x; both remainders are 0.
+    return w.emit('Where', [isSpecial, opType === 'Div' ? w.emit('Mul', [x, y]) : zero, safe]);
+  };
+
+/**
+ * Computes e^x - 1, whose difference loses the digits of small results: near 0 it is written as
+ * 2 t / (1 - t) with t = tanh(x / 2).
+ */
+const exponentialMinusOne: Rule<UnaryName> = (w, { operands }) => {
+  const x = w.full(operands[0]!);
+  const [half, one] = [w.scalar(0.5, 'float32'), w.scalar(1, 'float32')];
+  const t = w.emit('Tanh', [w.emit('Mul', [x, half])]);
+  const near = w.emit('Div', [w.emit('Add', [t, t]), w.emit('Sub', [one, t])]);
+  const far = w.emit('Sub', [w.emit('Exp', [x]), one]);
+  return w.emit('Where', [w.emit('Less', [w.emit('Abs', [x]), half]), near, far]);
+};
+
+/**
+ * Computes log(1 + x), where the sum u = 1 + x loses the digits of a small x: what it lost, divided
+ * by u, is the first term of the rest (Kahan).
+ */
+const logPlusOne: Rule<UnaryName> = (w, { operands }) => {
+  const x = w.full(operands[0]!);
+  const one = w.scalar(1, 'float32');
+  const u = w.emit('Add', [x, one]);
+  const rest = w.emit('Div', [w.emit('Sub', [x, w.emit('Sub', [u, one])]), u]);
+  const log = w.emit('Log', [u]);
+  // It is NaN, and nothing was lost, at -1 and infinity.
+  const isRest = w.emit('Less', [w.emit('Abs', [rest]), one]);
+  return w.emit('Where', [isRest, w.emit('Add', [log, rest]), log]);
+};
+
+const convert: Rule<'convert'> = (w, { attributes: { dtype }, operands }) =>
+  w.emit('Cast', [w.full(operands[0]!)], { to: castTo[dtype] });
+
+/**
+ * Converts floats to integers by way of 64 bits, of which JavaScript keeps the lower half. ONNX
+ * Runtime would skip a conversion that nothing is done with.
+ */
+const wrappingConvert: Rule<'convert'> = (w, operation) => {
+  const { attributes, operands } = operation;
+  if (operands[0]!.dtype !== 'float32' || attributes.dtype !== 'int32') return convert(w, operation);
+  const end = w.initializer('end_of_32_bits', () => ({ shape: [], type: 'int64', data: BigInt64Array.of(2n ** 32n) }));
+  const lower = w.emit('Mod', [w.emit('Cast', [w.full(operands[0]!)], { to: castTo.int64 }), end]);
+  return w.emit('Cast', [lower], { to: castTo.int32 });
+};
+
+/** Computes 1 / (1 + e^-x), as ONNX Runtime's Sigmoid is 0 for all numbers below -18. */
+const fullLogistic: Rule<'logistic'> = (w, { operands }) => {
+  const power = w.emit('Exp', [w.emit('Neg', [w.full(operands[0]!)])]);
+  return w.emit('Reciprocal', [w.emit('Add', [power, w.scalar(1, 'float32')])]);
+};
+
+/** The sign of NaN is 0 in TensorFlow.js. */
+const sign: Rule<'sign'> = (w, operation) => {
+  const [x] = operation.operands;
+  const result = unary('Sign')(w, operation) as string;
+  if (x!.dtype !== 'float32') return result;
+  return w.emit('Where', [w.emit('IsNaN', [w.full(x!)]), w.scalar(0, 'float32'), result]);
+};
+
 const compareOperators: Record<CompareDirection, string> = {
   EQ: 'Equal',
   NE: 'Equal',
@@ -58,20 +131,18 @@ const constant: Rule<'constant'> = (w, { attributes: { value }, results }) => {
 /** Rules of the elementwise operations except `multiply`, which may become part of a product. */
 export const elementwiseRules = {
   constant,
-  convert: (w, { attributes: { dtype }, operands }) => w.emit('Cast', [w.full(operands[0]!)], { to: castTo[dtype] }),
+  convert,
   compare,
   select,
   negate: unary('Neg'),
   exponential: unary('Exp'),
+  exponential_minus_one: exponentialMinusOne,
   log: unary('Log'),
-  log_plus_one: (w, { operands }) => {
-    const { dtype } = operands[0]!;
-    return w.emit('Log', [w.emit('Add', [w.full(operands[0]!), w.scalar(1, dtype)])]);
-  },
+  log_plus_one: logPlusOne,
   sqrt: unary('Sqrt'),
   rsqrt: (w, { operands }) => w.emit('Reciprocal', [w.emit('Sqrt', [w.full(operands[0]!)])]),
   abs: unary('Abs'),
-  sign: unary('Sign'),
+  sign,
   floor: unary('Floor'),
   ceil: unary('Ceil'),
   round_nearest_even: unary('Round'),
@@ -84,11 +155,17 @@ export const elementwiseRules = {
   is_nan: unary('IsNaN'),
   add: binary('Add'),
   subtract: binary('Sub'),
-  divide: binary('Div'),
+  divide: division('Div'),
   maximum,
   minimum: binary('Min'),
   power: binary('Pow'),
-  remainder: binary('Mod', { fmod: 1 }),
+  remainder: division('Mod', { fmod: 1 }),
   and: binary('And'),
   or: binary('Or'),
+} satisfies Partial<OperationRules>;
+
+/** Rules that are exact where ONNX Runtime's own operators are not, at the price of more nodes. */
+export const exactRules = {
+  convert: wrappingConvert,
+  logistic: fullLogistic,
 } satisfies Partial<OperationRules>;

@@ -39,15 +39,42 @@ const pad: Rule<'pad'> = (w, { attributes: { low, high, value }, operands }) => 
   return w.emit('Pad', [w.full(x), w.integers([...low, ...high]), w.scalar(value, x.dtype)]);
 };
 
+/** Whether indices are constants that are all in range. */
+function areInRange(indices: Value, size: number): boolean {
+  const { producer } = indices;
+  if (producer?.kind !== 'constant') return false;
+  const { value } = producer.attributes;
+  return ('splat' in value ? [value.splat] : [...value.data]).every((index) => index >= 0 && index < size);
+}
+
+/** Gathers; an index below 0 would count from the end, and becomes one that is refused. */
+const gather: Rule<'gather'> = (w, { attributes: { axis }, operands }) => {
+  const [x, indices] = operands as [Value, Value];
+  const size = x.shape[axis]!;
+  const places = w.full(indices);
+  const refused = (): string => w.emit('Less', [places, w.scalar(0, 'int32')]);
+  const checked = areInRange(indices, size) ? places : w.emit('Where', [refused(), w.scalar(size, 'int32'), places]);
+  return w.emit('Gather', [w.full(x), checked], { axis });
+};
+
 /**
  * ScatterElements instead of ScatterND, which with several threads loses updates of the same row.
+ * An index out of range adds 0 to the first row.
  */
 const scatterAdd: Rule<'scatter_add'> = (w, { operands }) => {
   const [base, indices, updates] = operands as [Value, Value, Value];
-  const rows = w.emit('Cast', [w.full(indices)], { to: castTo.int64 });
-  const column = w.emit('Reshape', [rows, w.integers([-1, ...updates.shape.slice(1).map(() => 1)])]);
-  const places = w.expand(column, [], updates.shape);
-  return w.emit('ScatterElements', [w.full(base), places, w.full(updates)], { axis: 0, reduction: 'add' });
+  const size = base.shape[0]!;
+  const columnShape = [-1, ...updates.shape.slice(1).map(() => 1)];
+  const column = (name: string): string => w.emit('Reshape', [name, w.integers(columnShape)]);
+  let [rows, added] = [w.full(indices), w.full(updates)];
+  if (!areInRange(indices, size)) {
+    const [zero, end] = [w.scalar(0, 'int32'), w.scalar(size, 'int32')];
+    const isRow = w.emit('And', [w.emit('GreaterOrEqual', [rows, zero]), w.emit('Less', [rows, end])]);
+    rows = w.emit('Where', [isRow, rows, zero]);
+    added = w.emit('Where', [column(isRow), added, w.scalar(0, updates.dtype)]);
+  }
+  const places = w.expand(column(w.emit('Cast', [rows], { to: castTo.int64 })), [], updates.shape);
+  return w.emit('ScatterElements', [w.full(base), places, added], { axis: 0, reduction: 'add' });
 };
 
 /** Rules of the operations that move elements. */
@@ -57,8 +84,7 @@ export const movementRules = {
   transpose: (w, { attributes: { permutation }, operands }) =>
     w.emit('Transpose', [w.full(operands[0]!)], { perm: permutation }),
   reverse: (w, { attributes: { axes }, operands }) => writeReverse(w, operands[0]!, axes),
-  gather: (w, { attributes: { axis }, operands }) =>
-    w.emit('Gather', [w.full(operands[0]!), w.full(operands[1]!)], { axis }),
+  gather,
   scatter_add: scatterAdd,
   slice,
   pad,

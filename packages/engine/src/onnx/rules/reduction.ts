@@ -1,18 +1,35 @@
 /** Rules of operations that combine or rank the elements of an axis. */
 import type { ReduceKind } from '../../ir/graph.js';
 import type { OperationRules, Rule } from '../dialect.js';
+import type { ModelWriter } from '../model-writer.js';
 import { castTo } from './elementwise.js';
 
 /** ONNX's operators of the reductions. */
-export const reduceOperators: Record<ReduceKind, string> = {
+const reduceOperators: Record<ReduceKind, string> = {
   sum: 'ReduceSum',
   max: 'ReduceMax',
   min: 'ReduceMin',
   product: 'ReduceProd',
 };
 
-const reduce: Rule<'reduce'> = (w, { attributes: { kind, axes }, operands }) =>
-  w.emit(reduceOperators[kind], [w.full(operands[0]!), w.integers(axes)], { keepdims: 0 });
+/** Emits an operator that reduces some axes of a tensor. */
+type WriteReduction = (w: ModelWriter, opType: string, x: string, axes: readonly number[]) => string;
+
+/**
+ * Returns the rule of reductions. ONNX's largest and smallest element may pass over a NaN,
+ * depending on its place; a sum of magnitudes is NaN where, and only where, one element is.
+ */
+export function reduceRule(write: WriteReduction): Rule<'reduce'> {
+  return (w, { attributes: { kind, axes }, operands }) => {
+    const x = w.full(operands[0]!);
+    const reduced = write(w, reduceOperators[kind], x, axes);
+    if (operands[0]!.dtype !== 'float32' || kind === 'sum' || kind === 'product') return reduced;
+    const magnitudes = write(w, 'ReduceL1', x, axes);
+    return w.emit('Where', [w.emit('IsNaN', [magnitudes]), magnitudes, reduced]);
+  };
+}
+
+const reduce = reduceRule((w, opType, x, axes) => w.emit(opType, [x, w.integers(axes)], { keepdims: 0 }));
 
 const argReduce: Rule<'arg_reduce'> = (w, { attributes: { kind, axis }, operands }) => {
   const opType = kind === 'max' ? 'ArgMax' : 'ArgMin';
