@@ -89,8 +89,9 @@ export function convolutionsWith(padding: Padding): WindowCase[] {
 }
 
 /**
- * Returns the other operations with windows, which run eagerly only, with one kind of padding. The
- * gradient of averages is left out: that of TensorFlow.js counts the padding, unlike its averages.
+ * Returns the other operations with windows, which run eagerly only, with one kind of padding. Some
+ * gradients are left out: that of averages in TensorFlow.js counts the padding, unlike its
+ * averages, and that of the largest in volumes differs between its backends.
  */
 export function otherWindowsWith(padding: Padding): WindowCase[] {
   const kernel: Pair = [4, 3];
@@ -137,6 +138,11 @@ export function otherWindowsWith(padding: Padding): WindowCase[] {
   if (typeof padding === 'object') return flat; // conv3d takes no list
   const depth: Pair = typeof padding === 'number' ? [padding, padding] : padding === 'same' ? [0, 1] : [0, 0];
   const volume = [depth, ...rowsOf(padding, kernel, [1, 1], [1, 1])];
+  const pooled = [padding === 'same' ? ([1, 1] as Pair) : depth, ...volume.slice(1)];
+  const largest = (x: tf.Tensor, pad: Padding): tf.Tensor =>
+    tf.maxPool3d(x as tf.Tensor5D, [3, ...kernel], 1, pad as 'same');
+  const average = (x: tf.Tensor, pad: Padding): tf.Tensor =>
+    tf.avgPool3d(x as tf.Tensor5D, [3, ...kernel], 1, pad as 'same');
   return [
     ...flat,
     {
@@ -145,6 +151,20 @@ export function otherWindowsWith(padding: Padding): WindowCase[] {
       run: (x, w) => tf.conv3d(x as tf.Tensor5D, w as tf.Tensor5D, 1, padding as 'same'),
       expected: (x, w) => tf.conv3d(padBy(x, volume) as tf.Tensor5D, w as tf.Tensor5D, 1, 'valid'),
       differentiable: true,
+    },
+    {
+      name: 'largest of volumes',
+      inputs: () => [uniform([1, 3, ...imageSize, 2])],
+      run: (x) => largest(x, padding),
+      expected: (x) => largest(padBy(x, pooled, -Infinity), 'valid'),
+      differentiable: false,
+    },
+    {
+      name: 'average of volumes',
+      inputs: () => [uniform([1, 3, ...imageSize, 2])],
+      run: (x) => average(x, padding),
+      expected: (x) => tf.div(average(padBy(x, pooled), 'valid'), average(padBy(tf.onesLike(x), pooled), 'valid')),
+      differentiable: false,
     },
   ];
 }

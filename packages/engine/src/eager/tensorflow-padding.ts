@@ -51,7 +51,10 @@ const average: PaddingRule = (kernel, { x }, paddings) => {
   return tf.div(kernel({ x: tf.pad(x!, paddings) }), kernel({ x: inside }));
 };
 
-/** Rules by kernel. Gradients of averages have none: those of TensorFlow.js count the padding. */
+/**
+ * Rules by kernel. Gradients of averages and of the largest in volumes have none: the cpu backend
+ * of TensorFlow.js computes others, also without padding.
+ */
 const rules: Readonly<Record<string, PaddingRule>> = {
   Conv2D: padded,
   Conv2DBackpropFilter: padded,
@@ -66,7 +69,9 @@ const rules: Readonly<Record<string, PaddingRule>> = {
   Conv3DBackpropInputV2: cropped,
   MaxPool: largest,
   MaxPoolGrad: largestGradient,
+  MaxPool3D: largest,
   AvgPool: average,
+  AvgPool3D: average,
 };
 
 /** Returns the padding of each axis of an image of some rank. */
