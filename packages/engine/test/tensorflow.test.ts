@@ -5,8 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { useEngine } from '../src/engines.js';
 import { convolutionsWith, derivatives, otherWindowsWith, paddings, type WindowCase } from './convolutions.js';
-import { edgeCases } from './edge-cases.js';
-import { operationCases, uniform } from './operations.js';
+import { uniform } from './operations.js';
 import { sweepOperations, type Runner } from './sweep-operations.js';
 
 // TensorFlow is installed by `npm run check-tensorflow`, which runs these tests.
@@ -36,22 +35,16 @@ const runEagerly: Runner = async (run, inputs) => {
   return tf.tidy(() => run(...inputs));
 };
 
-/** What TensorFlow computes in a way of its own, by the name of the case. */
+/** What TensorFlow computes in a way of its own, by the name of the test. */
 const differences: Readonly<Record<string, string>> = {
   'argMax of NaN at each place': 'a NaN in the first place is passed over as in any other',
   'argMin of NaN at each place': 'a NaN in the first place is passed over as in any other',
   'cast of large numbers to int32': 'what int32 cannot hold becomes 0',
   'floorDiv of special numbers': 'quotients below 1.2e-38 are 0 before they are rounded down',
+  'gradient of div of special numbers': 'numbers below 1.2e-38 count as 0 on the way',
   'pow of special numbers': 'the power of 1 is 1 and that of -1 to infinity too (IEEE 754); JavaScript alone has NaN',
   'sum, mean, prod of what float32 cannot hold on the way': 'it adds and multiplies in float32',
 };
-const cases = [...operationCases, ...edgeCases].map((each) => {
-  const reason = differences[each.name];
-  if (reason !== undefined) return { ...each, differs: { tensorflow: reason } };
-  // Its gradient differs where numbers below 1.2e-38, which count as 0, are on the way.
-  return each.name === 'div of special numbers' ? { ...each, differentiable: false } : each;
-});
-
 describe.skipIf(isSkipped)('TensorFlow', () => {
   beforeAll(async () => {
     await useEngine({ name: 'cpu' }); // mends its kernels too
@@ -61,7 +54,7 @@ describe.skipIf(isSkipped)('TensorFlow', () => {
     await useEngine({ name: 'cpu' });
   });
 
-  sweepOperations('tensorflow', { run: runEagerly, kind: 'eager', cases });
+  sweepOperations('tensorflow', { run: runEagerly, kind: 'eager', differs: differences });
 
   const expectWindows = (cases: readonly WindowCase[], orders: 1 | 2) =>
     expectSame(
