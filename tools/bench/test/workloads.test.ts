@@ -71,7 +71,7 @@ describe('workloads', () => {
       { steps: 500, rssMb: 103, heapMb: 41, externalMb: 5 },
     ]);
     expect(text).toBe(
-      'memory: start 100.0 MB (heap 40, external 5), step 500 103.0 MB (heap 41, external 5); growth 3.0 MB',
+      'memory: start 100.0 MB (heap 40.0, external 5.0), step 500 103.0 MB (heap 41.0, external 5.0); growth 3.0 MB',
     );
   });
 });
