@@ -1,3 +1,4 @@
+import { readCodes } from '@vitvq/core';
 import { codeColors } from '@vitvq/report';
 import type { Models } from './models.js';
 
@@ -7,15 +8,8 @@ import type { Models } from './models.js';
  */
 export async function hexCodeColors(tokenizer: Models['tokenizer']): Promise<string[]> {
   const { vocabSize, quantizer } = tokenizer;
-  const rows = quantizer.codeDepth === 1 ? quantizer.codebook?.tables[0]?.rows() : undefined;
-  let colors: Uint8Array;
-  if (rows) {
-    const data = Float32Array.from(await rows.data());
-    rows.dispose();
-    colors = codeColors({ codebook: { shape: rows.shape, data } });
-  } else {
-    colors = codeColors({ codebookSize: vocabSize });
-  }
+  const table = quantizer.codeDepth === 1 ? quantizer.codebook?.tables[0] : undefined;
+  const colors = codeColors(table ? { codebook: await readCodes(table) } : { codebookSize: vocabSize });
   const hex = Buffer.from(colors).toString('hex');
   return Array.from({ length: vocabSize }, (_, code) => `#${hex.slice(code * 6, code * 6 + 6)}`);
 }

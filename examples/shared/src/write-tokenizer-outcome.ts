@@ -1,4 +1,4 @@
-import { formatPercent, mean, type HostImages, type HostTensor } from '@vitvq/core';
+import { formatPercent, mean, readCodes, type HostImages, type HostTensor } from '@vitvq/core';
 import type { Engine } from '@vitvq/engine';
 import { codebookReports, detailRatio, Evaluator, type Evaluation } from '@vitvq/evaluation';
 import {
@@ -129,10 +129,5 @@ async function evaluateOther(model: string, images: HostImages): Promise<Evaluat
 /** Returns the codes of a quantizer that has one table of them. */
 async function readCodebook({ quantizer }: VQTokenizer): Promise<HostTensor | undefined> {
   const [table, ...others] = quantizer.codebook?.tables ?? [];
-  const rows = others.length === 0 ? table?.rows() : undefined;
-  try {
-    return rows && { shape: rows.shape, data: Float32Array.from(await rows.data()) };
-  } finally {
-    rows?.dispose();
-  }
+  return table && others.length === 0 ? readCodes(table) : undefined;
 }

@@ -54,3 +54,4 @@ export {
   type ImageRules,
 } from './image-checks.js';
 export { firstImages } from './first-images.js';
+export { readCodes } from './read-codes.js';

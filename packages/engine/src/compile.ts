@@ -12,7 +12,7 @@ import { isTracing, releaseCaptures, trace } from './trace/trace.js';
 
 /** The only type to which every function is assignable. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- see above
-type AnyFunction = (...values: any[]) => unknown;
+export type AnyFunction = (...values: any[]) => unknown;
 
 /** Options of {@link compile}. */
 export interface CompileOptions {

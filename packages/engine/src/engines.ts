@@ -108,18 +108,22 @@ export async function useEngine(options: EngineOptions = {}): Promise<Engine> {
   return running;
 }
 
+/** What a probe finds out of an engine that works. */
+type WorkingProbe = Probe & { readonly available: true };
+
+/**
+ * Finds out about an engine that must work here.
+ * @throws {EngineError} saying why it does not, and how to get it
+ */
+export async function requireEngine(name: EngineName, where: string, threads?: number): Promise<WorkingProbe> {
+  const probe = await probeEngine(name, threads);
+  if (probe.available) return probe;
+  throw new EngineError({ where, expected: `the engine "${name}" to work here`, got: probe.why, fix: probe.fix });
+}
+
 /** Starts an engine that was asked for by name. */
 async function startNamed(name: EngineName, options: EngineOptions): Promise<Engine> {
-  const probe = await probeEngine(name, options.threads);
-  if (!probe.available) {
-    throw new EngineError({
-      where: 'useEngine',
-      expected: `the engine "${name}" to work here`,
-      got: probe.why,
-      fix: probe.fix,
-    });
-  }
-  return start(name, probe, 'asked for by name', options);
+  return start(name, await requireEngine(name, 'useEngine', options.threads), 'asked for by name', options);
 }
 
 /** An engine that does not work here. */
@@ -174,7 +178,7 @@ function warnOfPlainJavaScript(missing: readonly MissingEngine[]): void {
 /** Starts an engine that a probe has found to work. */
 async function start(
   name: EngineName,
-  { description, threads: fixed }: Probe & { readonly available: true },
+  { description, threads: fixed }: WorkingProbe,
   reason: string,
   options: EngineOptions,
 ): Promise<Engine> {

@@ -1,4 +1,4 @@
-import { assertMembers, ConfigError, type CodebookTable, type HostTensor, type Quantizer } from '@vitvq/core';
+import { assertMembers, ConfigError, readCodes, type Quantizer } from '@vitvq/core';
 import { codebookReport, type CodebookReport } from '@vitvq/quantizers';
 import type { Evaluation } from './evaluator.js';
 
@@ -31,13 +31,4 @@ export async function codebookReports(
     reports.push(codebookReport(use, options));
   }
   return reports;
-}
-
-async function readCodes(table: CodebookTable): Promise<HostTensor> {
-  const rows = table.rows();
-  try {
-    return { shape: rows.shape, data: Float32Array.from(await rows.data()) };
-  } finally {
-    rows.dispose();
-  }
 }

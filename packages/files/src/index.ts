@@ -18,6 +18,7 @@ export { readBytes, readText } from './read-file.js';
 export { regularFileSize } from './regular-file.js';
 export { removeAbandoned } from './remove-abandoned.js';
 export { finishReplacement, replaceFiles, type ReplaceFilesOptions } from './replace-files.js';
+export { ProgramError, runProgram } from './run-program.js';
 export { sha256OfFile, updateHash } from './sha256.js';
 export { systemReason } from './system-reason.js';
 export { assertRoom, assertWritableFolder } from './writable-folder.js';

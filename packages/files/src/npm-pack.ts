@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { ProgramError, runProgram } from './run-program.js';
 
 interface PackRequest {
   /** `name@version`. */
@@ -49,24 +49,18 @@ export const npmPack: PackFetcher = async ({ packageSpec, directory, onBytes, si
   return join(directory, archive);
 };
 
-function runNpm(options: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+async function runNpm(options: readonly string[], signal: AbortSignal | undefined): Promise<void> {
   const [command, ...leading] = npmCommand();
-  return new Promise((resolve, reject) => {
-    const child = spawn(command!, [...leading, ...options], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      windowsHide: true,
-      signal,
-    });
-    let complaints = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (complaints = (complaints + text).slice(-4000)));
-    child.on('error', (error: NodeJS.ErrnoException) => {
-      reject(error.code === 'ENOENT' ? new Error('npm was not found; it comes with Node.js', { cause: error }) : error);
-    });
-    child.on('close', (code) => {
-      if (code === 0) resolve();
-      else reject(new Error(`npm pack ended with code ${code}: ${summary(complaints)}`));
-    });
-  });
+  try {
+    await runProgram(command!, [...leading, ...options], { signal });
+  } catch (error) {
+    if (!(error instanceof ProgramError)) throw error;
+    const { isMissing, ending, complaints } = error;
+    throw new Error(
+      isMissing ? 'npm was not found; it comes with Node.js' : `npm pack ended with ${ending}: ${summary(complaints)}`,
+      { cause: error },
+    );
+  }
 }
 
 /**

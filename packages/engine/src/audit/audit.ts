@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { checkOptions, type OptionTable } from '@vitvq/core';
 import { platform } from '#platform';
 import type { TensorType } from '../backend/backend.js';
-import { currentEngine, probeEngine, startedEngine } from '../engines.js';
+import type { AnyFunction } from '../compile.js';
+import { requireEngine, startedEngine } from '../engines.js';
 import { engineNames, type EngineName } from '../engines/engine-definition.js';
 import { CompileError, EngineError } from '../errors.js';
 import type { DType } from '../ir/graph.js';
@@ -13,10 +14,6 @@ import { withStandIns } from '../trace/stand-ins.js';
 import { releaseCaptures, trace } from '../trace/trace.js';
 import { ObservedTape, type ObservedCall } from './observed-tape.js';
 import { replacementFor } from './replacements.js';
-
-/** The only type to which every function is assignable. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- see above
-type AnyFunction = (...values: any[]) => unknown;
 
 /** Options of {@link audit}. */
 export interface AuditOptions<F extends AnyFunction> {
@@ -78,7 +75,7 @@ export interface AuditReport {
 export async function audit<F extends AnyFunction>(fn: F, options: AuditOptions<F>): Promise<AuditReport> {
   const {
     arguments: values,
-    engine = (currentEngine() ?? (await startedEngine())).name,
+    engine = (await startedEngine()).name,
     name = fn.name || 'function',
   } = checkOptions(options, auditOptionNames as OptionTable<AuditOptions<F>>, 'audit');
   const kernelBackend = await backendOfKernels(engine);
@@ -124,14 +121,8 @@ async function backendOfKernels(name: EngineName): Promise<string | undefined> {
   }
   const definition = platform.engines[name];
   if (definition.startBackend) return undefined;
-  const probe = await probeEngine(name); // imports the package that registers the kernels
-  if (probe.available) return definition.eagerBackend;
-  throw new EngineError({
-    where: 'audit',
-    expected: `the engine "${name}" to work here`,
-    got: probe.why,
-    fix: probe.fix,
-  });
+  await requireEngine(name, 'audit'); // imports the package that registers the kernels
+  return definition.eagerBackend;
 }
 
 /** Findings, those of one place together. */

@@ -1,10 +1,13 @@
-import type { DType, Graph, TypedArray } from '../ir/graph.js';
+import { sizeOf, type DType, type Graph, type TypedArray } from '../ir/graph.js';
 
 /** Shape and dtype of a tensor. */
 export interface TensorType {
   readonly shape: readonly number[];
   readonly dtype: DType;
 }
+
+/** Returns the number of bytes of a tensor's values in host memory. */
+export const byteSizeOf = ({ shape, dtype }: TensorType): number => sizeOf(shape) * (dtype === 'bool' ? 1 : 4);
 
 /** A tensor in the memory of a backend, known by its number there. */
 export interface DeviceBuffer extends TensorType {

@@ -1,7 +1,15 @@
 import type { Worker } from 'node:worker_threads';
 import { EngineError } from '../errors.js';
 import { sizeOf, typedArray, type TypedArray } from '../ir/graph.js';
-import type { Backend, DeviceBuffer, Executable, Program, Run, TensorType } from './backend.js';
+import {
+  byteSizeOf,
+  type Backend,
+  type DeviceBuffer,
+  type Executable,
+  type Program,
+  type Run,
+  type TensorType,
+} from './backend.js';
 import { WorkerControl, type ControlMemory } from './worker-control.js';
 import type { LoadRequest, ReplyMessage, RequestMessage, RunReply, WorkerRequest } from './worker-protocol.js';
 
@@ -11,8 +19,6 @@ export interface WorkerOfBackend {
   readonly where: string;
   /** Name of the runtime, for messages. */
   readonly runtime: string;
-  /** What to try when the thread has died. */
-  readonly remedy: string;
   /** Starts the thread, which answers the requests of `worker-protocol.ts`. */
   start(control: ControlMemory): Worker;
 }
@@ -29,7 +35,6 @@ interface LoadedProgram {
 export abstract class WorkerBackend<Load extends LoadRequest> implements Backend {
   readonly #where: string;
   readonly #runtime: string;
-  readonly #remedy: string;
   readonly #worker: Worker;
   readonly #pending = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   readonly #programs = new Map<number, LoadedProgram>();
@@ -48,7 +53,6 @@ export abstract class WorkerBackend<Load extends LoadRequest> implements Backend
   constructor(worker: WorkerOfBackend) {
     this.#where = worker.where;
     this.#runtime = worker.runtime;
-    this.#remedy = worker.remedy;
     process.once('exit', this.#waitUntilIdle);
     this.#worker = worker.start(this.#control.memory);
     this.#worker.on('message', (reply: ReplyMessage) => this.#settle(reply));
@@ -77,11 +81,11 @@ export abstract class WorkerBackend<Load extends LoadRequest> implements Backend
     return (await this.#request({ kind: 'read', slot: id })) as TypedArray;
   }
 
-  readSync({ id, shape, dtype }: DeviceBuffer): TypedArray {
+  readSync(buffer: DeviceBuffer): TypedArray {
     if (this.#failure) throw this.#failure;
-    const bytes = sizeOf(shape) * (dtype === 'bool' ? 1 : 4);
+    const { id, shape, dtype } = buffer;
     const control = new Int32Array(new SharedArrayBuffer(4));
-    const target = new Uint8Array(new SharedArrayBuffer(bytes));
+    const target = new Uint8Array(new SharedArrayBuffer(byteSizeOf(buffer)));
     this.#send({ kind: 'readInto', slot: id, control, target });
     // The worker does all that was asked of it before, then answers.
     if (this.#control.waitForAnswer(control, 600_000) !== 1) {
@@ -197,7 +201,7 @@ export abstract class WorkerBackend<Load extends LoadRequest> implements Backend
       where: this.#where,
       expected: 'its worker thread to run',
       got: reason,
-      fix: this.#remedy,
+      fix: 'If memory ran out, use a smaller batch or model; the engine "cpu" works without a worker.',
     });
     for (const { reject } of this.#pending.values()) reject(this.#failure);
     this.#pending.clear();

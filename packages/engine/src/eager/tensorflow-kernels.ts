@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { rangeValues } from '../range-values.js';
 import { paddingWrappers } from './tensorflow-padding.js';
 import { wrapKernels, type KernelWrapper } from './wrap-kernels.js';
 
@@ -85,15 +86,9 @@ interface RangeAttributes {
   readonly dtype: 'float32' | 'int32';
 }
 
-/** The values of the cpu backend, which adds up steps in the dtype; one of 1 may go down. */
 const range: KernelRule = (_kernel, _inputs, attributes) => {
   const { start, stop, step, dtype } = attributes as unknown as RangeAttributes;
-  const isEmpty = start === stop || (start < stop && step < 0) || (stop < start && step > 1);
-  const count = isEmpty ? 0 : Math.abs(Math.ceil((stop - start) / step));
-  const values = dtype === 'int32' ? new Int32Array(count) : new Float32Array(count);
-  const stride = stop < start && step === 1 ? -1 : step;
-  for (let index = 0; index < count; index++) values[index] = index === 0 ? start : values[index - 1]! + stride;
-  return tf.tensor1d(values, dtype);
+  return tf.tensor1d(rangeValues(start, stop, step, dtype), dtype);
 };
 
 const rules: Readonly<Record<string, KernelRule>> = {

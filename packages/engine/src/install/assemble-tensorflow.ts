@@ -1,8 +1,8 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { runProgram } from '@vitvq/files';
 import { tensorFlowJsKey } from '../engines/installed-engine.js';
 import type { CppCompiler } from './cpp-compiler.js';
-import { runProgram } from './registry-file.js';
 
 /** Packages that a folder of TensorFlow is assembled from: paths of fetched files by name. */
 export type FetchedFiles = ReadonlyMap<string, string>;

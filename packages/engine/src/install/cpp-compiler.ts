@@ -1,5 +1,4 @@
-import { runProgram } from './registry-file.js';
-
+import { runProgram } from '@vitvq/files';
 /** A command that compiles C++, with its first arguments. */
 export interface CppCompiler {
   readonly command: readonly [program: string, ...args: string[]];

@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { DataError } from '@vitvq/core';
-import { npmPack, sha256OfFile } from '@vitvq/files';
+import { npmPack, runProgram, sha256OfFile } from '@vitvq/files';
 
 /** Registry of packages, which the user's own client reaches. */
 export type Registry = 'npm' | 'pip';
@@ -101,35 +100,4 @@ export async function fetchVerified(file: RegistryFile, folder: string, fetch: R
   } finally {
     await rm(empty, { recursive: true, force: true });
   }
-}
-
-/**
- * Runs a program to its end and returns what it printed.
- * @throws {Error} with the end of what it complained of
- */
-export function runProgram(
-  command: string,
-  args: readonly string[],
-  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
-): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'], windowsHide: true });
-    let output = '';
-    let complaints = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (complaints = (complaints + text).slice(-4000)));
-    child.on('error', (error: NodeJS.ErrnoException) => {
-      reject(error.code === 'ENOENT' ? new Error(`${command} was not found`, { cause: error }) : error);
-    });
-    child.on('close', (code, signal) => {
-      if (code === 0) resolve(output);
-      else reject(new Error(`${command} ended with ${signal ?? `code ${code}`}: ${lastLines(complaints)}`));
-    });
-  });
-}
-
-/** Returns the end of what a program complained of, in one line. */
-function lastLines(complaints: string): string {
-  const lines = complaints.split('\n').flatMap((line) => line.trim() || []);
-  return lines.slice(-4).join('; ') || 'no message';
 }

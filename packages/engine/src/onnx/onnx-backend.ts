@@ -10,7 +10,6 @@ export class OnnxBackend extends WorkerBackend<OnnxLoadRequest> {
     super({
       where: 'onnx engine',
       runtime: 'ONNX Runtime',
-      remedy: 'If memory ran out, use a smaller batch or model; the engine "cpu" works without a worker.',
       start: (control) => {
         const workerData: OnnxWorkerOptions = { threads, control };
         return startWorker(onnxWorker, { workerData, name: 'vitvq-onnx' });

@@ -11,7 +11,6 @@ export class PjrtBackend extends WorkerBackend<PjrtLoadRequest> {
     super({
       where: 'pjrt engine',
       runtime: 'the plug-in',
-      remedy: 'If memory ran out, use a smaller batch or model; the engine "cpu" works without a worker.',
       start: (control) => {
         const workerData: PjrtWorkerOptions = { ...options, control };
         return startWorker(pjrtWorker, { workerData, name: 'vitvq-pjrt' });

@@ -1,12 +1,13 @@
 /**
- * The thread that owns a PJRT plug-in. Compiling, reading and waiting for a run block this thread,
- * and the main thread stays free for timers, signals and data. All tensors on the engine live here.
+ * The thread that owns a PJRT plug-in. Compiling and reading block this thread, and the main thread
+ * stays free for timers, signals and data; runs go on beside both. All tensors on the engine live
+ * here.
  */
 import { cpus } from 'node:os';
 import { statSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
-import { sizeOf, type TypedArray } from '../ir/graph.js';
-import { smallBytes, type TensorType } from '../backend/backend.js';
+import type { TypedArray } from '../ir/graph.js';
+import { byteSizeOf, smallBytes } from '../backend/backend.js';
 import { WorkerControl } from '../backend/worker-control.js';
 import type { RunReply, RunRequest } from '../backend/worker-protocol.js';
 import { serve, WorkerError } from '../backend/worker-server.js';
@@ -187,13 +188,11 @@ function beginRun(
   });
   const values = written
     .slice(0, resultCount)
-    .map((tensor, index) => (bytesOf(outputs[index]!) <= smallBytes ? read(tensor) : undefined));
+    .map((tensor, index) => (byteSizeOf(outputs[index]!) <= smallBytes ? read(tensor) : undefined));
   if (checks.length === 0) return { values, outcome: undefined };
   const tensor = DeviceTensor.onDevice(client(), buffers.at(-1)!, { shape: [], dtype: 'int32' });
   return { values, outcome: { values: read(tensor), tensor } };
 }
-
-const bytesOf = ({ shape, dtype }: TensorType): number => sizeOf(shape) * (dtype === 'bool' ? 1 : 4);
 
 /** Frees everything: memory of a device is not freed by the end of a thread. */
 async function end(): Promise<void> {

@@ -5,10 +5,10 @@ import {
   type BinaryName,
   type CompareDirection,
   type DType,
-  type TypedArray,
   type UnaryName,
   type Value,
 } from '../ir/graph.js';
+import { rangeValues } from '../range-values.js';
 import { like, tableOf, type KernelTable } from './kernel-table.js';
 
 const unary: Record<string, UnaryName> = {
@@ -131,30 +131,15 @@ function floorDivide(b: GraphBuilder, dividend: Value, divisor: Value): Value {
   return b.binary('subtract', quotient, b.convert(hasOtherSign(b, rest, divisor), 'int32'));
 }
 
-type RangeAttributes = { start?: number; stop?: number; step?: number; dtype?: DType };
+type RangeAttributes = { start?: number; stop?: number; step?: number; dtype?: 'float32' | 'int32' };
 type OneHotAttributes = { depth?: number; onValue?: number; offValue?: number; dtype?: DType };
-
-/**
- * Returns the numbers of a range as TensorFlow.js computes them: their count from the ends, each
- * number from the one before in the precision of the dtype.
- */
-function rangeOf(start: number, stop: number, step: number, dtype: DType): TypedArray {
-  const isEmpty = start === stop || (start < stop && step < 0) || (stop < start && step > 1);
-  const values = typedArray(dtype, isEmpty ? 0 : Math.abs(Math.ceil((stop - start) / step)));
-  // A step of 1 is the default, which leads downwards where the range does.
-  const signedStep = stop < start && step === 1 ? -1 : step;
-  for (let index = 0; index < values.length; index++) {
-    values[index] = index === 0 ? start : values[index - 1]! + signedStep;
-  }
-  return values;
-}
 
 const constants: KernelTable = {
   Fill: (b, _, { shape, value, dtype }: { shape?: number[]; value?: number; dtype?: DType }) =>
     b.splat(value!, shape, dtype ?? 'float32'),
   Range: (b, _, { start, stop, step, dtype }: RangeAttributes) => {
     const type = dtype ?? 'float32';
-    const values = rangeOf(start!, stop!, step!, type);
+    const values = rangeValues(start!, stop!, step!, type);
     return b.values(values, [values.length], type);
   },
   OneHot: (b, { indices }, { depth, onValue, offValue, dtype }: OneHotAttributes) => {
