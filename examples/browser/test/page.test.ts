@@ -39,6 +39,12 @@ const positions = 16;
 const SLOWEST = 480_000;
 
 /**
+ * Milliseconds of a frame while a generation is stopped: the sixteen tokens of an image must not be
+ * drawn before the button is pressed, and a picture of the page takes up to two seconds.
+ */
+const slowFrame = 300;
+
+/**
  * A page in a context of its own; what goes wrong in it, and what it asks other machines for, is
  * told.
  */
@@ -301,11 +307,11 @@ describe.skipIf(executablePath === undefined)('the page in Chromium', { timeout:
   });
 
   it('stops', async () => {
-    await page.evaluate(() => {
+    await page.evaluate((milliseconds) => {
       const { requestAnimationFrame: original } = window;
-      window.requestAnimationFrame = (callback) => window.setTimeout(() => original(callback), 100);
+      window.requestAnimationFrame = (callback) => window.setTimeout(() => original(callback), milliseconds);
       Object.assign(globalThis, { restore: () => (window.requestAnimationFrame = original) });
-    });
+    }, slowFrame);
     await page.getByRole('button', { name: 'Next seed' }).click();
     expect(await page.getByLabel('Seed', { exact: true }).inputValue()).toBe('8');
     await page.getByRole('gridcell', { name: 'row 1, column 3, code' }).waitFor();
@@ -324,7 +330,7 @@ describe.skipIf(executablePath === undefined)('the page in Chromium', { timeout:
     expect(await page.getByRole('button', { name: 'Stop' }).isDisabled()).toBe(true);
     await page.evaluate(() => (globalThis as unknown as { restore(): void }).restore());
     // What was being drawn does not come back.
-    await page.waitForTimeout(300);
+    await page.waitForTimeout(slowFrame + 200);
     const { encode } = await openTokenizer(out);
     const pixels = Float32Array.from(await opened.pixels(ORIGINAL), (value) => value / 255);
     expect(await opened.codes()).toEqual(await encode(pixels));

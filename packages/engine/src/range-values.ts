@@ -1,8 +1,8 @@
 import { typedArray, type TypedArray } from './ir/graph.js';
 
 /**
- * Returns the numbers of a range as the cpu backend of TensorFlow.js computes them: their count from
- * the ends, each number from the one before in the precision of the dtype.
+ * Returns the numbers of a range as the cpu backend of TensorFlow.js computes them: their count
+ * from the ends, each number from the one before in the precision of the dtype.
  */
 export function rangeValues(start: number, stop: number, step: number, dtype: 'float32' | 'int32'): TypedArray {
   const isEmpty = start === stop || (start < stop && step < 0) || (stop < start && step > 1);
