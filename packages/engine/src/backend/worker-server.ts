@@ -81,7 +81,7 @@ async function answer<Load extends LoadRequest>(
       return { value, transfer: value.flat().flatMap((data) => (data ? [bufferOf(data)] : [])) };
     }
     case 'describe':
-      return { value: handlers.describe?.() };
+      return { value: await handlers.describe?.() };
     case 'end':
       await handlers.end?.();
       return {};

@@ -29,10 +29,42 @@ const deviceOptions = {
   },
 } as const;
 
+/**
+ * The session of a program, which lives as long as a tensor that it has made: freeing one later
+ * would end the process.
+ */
+class ProgramSession {
+  readonly session: InferenceSession;
+  #tensors = 0;
+  #isUnloaded = false;
+
+  constructor(session: InferenceSession) {
+    this.session = session;
+  }
+
+  /** Says that a tensor was made, or with -1 that it was freed. */
+  count(tensors: 1 | -1): void {
+    this.#tensors += tensors;
+    this.#releaseUnused();
+  }
+
+  /** Says that the program runs no more. */
+  unload(): void {
+    this.#isUnloaded = true;
+    this.#releaseUnused();
+  }
+
+  #releaseUnused(): void {
+    if (this.#isUnloaded && this.#tensors === 0) void this.session.release();
+  }
+}
+
 /** Values of one or more slots. They never change: a run makes new ones. */
 interface Held {
   readonly type: TensorType;
   tensor: Tensor;
+  /** What has made the tensor, where a program has. */
+  readonly origin?: ProgramSession;
   /** Number of slots that hold the values. */
   holders: number;
 }
@@ -86,11 +118,13 @@ export function deviceMemory(): OnnxMemory {
   function free(slot: number): void {
     const held = slots.get(slot);
     slots.delete(slot);
-    if (held && --held.holders === 0) held.tensor.dispose();
+    if (!held || --held.holders > 0) return;
+    held.tensor.dispose();
+    held.origin?.count(-1);
   }
 
   function hold(slot: number, held: Held): void {
-    held.holders++;
+    if (held.holders++ === 0) held.origin?.count(1);
     free(slot);
     slots.set(slot, held);
   }
@@ -115,7 +149,7 @@ export function deviceMemory(): OnnxMemory {
 
   async function runOnce(
     { inputs, outputs, resultCount, states }: ProgramDefinition,
-    session: InferenceSession,
+    origin: ProgramSession,
     request: RunRequest,
     results: readonly number[],
   ): Promise<RunReply[number]> {
@@ -127,13 +161,14 @@ export function deviceMemory(): OnnxMemory {
         const held = inSlot(slots, request.inputs[index]!);
         feeds[`input${index}`] = await operand(held, { shape, dtype }, temporary);
       }
-      written = await session.run(feeds);
+      written = await origin.session.run(feeds);
     } finally {
       for (const tensor of temporary) tensor.dispose();
     }
     const heldOutput = (index: number): Held => ({
       type: outputs[index]!,
       tensor: written[`output${index}`]!,
+      origin,
       holders: 0,
     });
     states.forEach((state, index) => hold(request.states[state]!, heldOutput(resultCount + index)));
@@ -159,9 +194,10 @@ export function deviceMemory(): OnnxMemory {
       externalData,
       preferredOutputLocation: Object.fromEntries(locations),
     });
+    const origin = new ProgramSession(session);
     return {
-      run: (request, results) => runOnce(definition, session, request, results),
-      release: () => session.release(),
+      run: (request, results) => runOnce(definition, origin, request, results),
+      release: async () => origin.unload(),
     };
   }
 

@@ -297,6 +297,7 @@ export const deviceRules = {
   sign,
   round_nearest_even: round,
   divide,
+  maximum: binary('Max'), // Relu makes 0 of NaN
   remainder,
   convert,
   compare: compareOnDevice,
