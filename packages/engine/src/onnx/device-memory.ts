@@ -21,13 +21,15 @@ type Location = 'cpu' | 'gpu-buffer';
 /** Options of all sessions: a node that the device has no kernel for is an error when it loads. */
 const deviceOptions = {
   ...programOptions,
-  executionProviders: ['webgpu'],
+  // Another layout adds transposes, and they move to where booleans have no kernel for them.
+  executionProviders: [{ name: 'webgpu', preferredLayout: 'NCHW' }],
   extra: {
-    // As in host memory, what is computed again to save memory stays so.
-    optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' },
+    // As in host memory, what is computed again to save memory stays so. The second optimizer moves
+    // transposes.
+    optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination;TransposeOptimizer' },
     session: { disable_cpu_ep_fallback: '1' },
   },
-} as const;
+} satisfies InferenceSession.SessionOptions;
 
 /**
  * The session of a program, which lives as long as a tensor that it has made: freeing one later

@@ -30,10 +30,7 @@ export interface OnnxMemory {
 }
 
 /** Makes a tensor in host memory, of zeros unless values are given. */
-export function hostTensor(
-  { shape, dtype }: TensorType,
-  data: TypedArray = typedArray(dtype, sizeOf(shape)),
-): Tensor {
+export function hostTensor({ shape, dtype }: TensorType, data: TypedArray = typedArray(dtype, sizeOf(shape))): Tensor {
   return new Tensor(dtype, data, [...shape]);
 }
 

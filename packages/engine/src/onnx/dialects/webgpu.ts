@@ -6,7 +6,13 @@ import { onnxRuntime } from './onnx-runtime.js';
 
 const { layer_norm, softmax } = standardComposites;
 const { gelu, gelu_tanh } = runtimeComposites;
-const composites = { layer_norm, softmax, gelu, gelu_tanh, optimization_barrier: deviceBarrier } as Dialect['composites'];
+const composites = {
+  layer_norm,
+  softmax,
+  gelu,
+  gelu_tanh,
+  optimization_barrier: deviceBarrier,
+} as Dialect['composites'];
 
 /**
  * ONNX as the execution provider for WebGPU takes it: operators that have no kernel there, or one

@@ -166,7 +166,15 @@ const pad: Rule<'pad'> = (w, { attributes: { low, high, value }, operands }) => 
 const concatenate: Rule<'concatenate'> = (w, { attributes: { axis }, operands, results }) => {
   const names = operands.map((operand) => w.full(operand));
   if (results[0]!.dtype !== 'bool') return w.emit('Concat', names, { axis });
-  return cast(w, w.emit('Concat', names.map((name) => cast(w, name, 'int32')), { axis }), 'bool');
+  return cast(
+    w,
+    w.emit(
+      'Concat',
+      names.map((name) => cast(w, name, 'int32')),
+      { axis },
+    ),
+    'bool',
+  );
 };
 
 /** The device reports no index out of range: what it names is NaN, 0 or false. */
@@ -208,7 +216,13 @@ const scatterAdd: Rule<'scatter_add'> = (w, { operands }) => {
 /** Finds where the extreme value of an axis comes first, among the elements that are free. */
 function firstExtreme(
   w: ModelWriter,
-  { x, kind, axis, shape, free }: { x: string; kind: 'max' | 'min'; axis: number; shape: readonly number[]; free?: string },
+  {
+    x,
+    kind,
+    axis,
+    shape,
+    free,
+  }: { x: string; kind: 'max' | 'min'; axis: number; shape: readonly number[]; free?: string },
 ): string {
   const reduce = (opType: string, name: string): string => w.emit(opType, [name, w.integers([axis])], { keepdims: 1 });
   const extreme = reduce(kind === 'max' ? 'ReduceMax' : 'ReduceMin', x);
