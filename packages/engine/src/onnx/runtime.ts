@@ -18,15 +18,15 @@ export interface LoadedProgram {
 /** Where an execution provider of ONNX Runtime keeps tensors, and how it runs programs on them. */
 export interface OnnxMemory {
   /** Keeps an array, which is the memory's own from now on. */
-  upload(slot: number, type: TensorType, data: TypedArray): void;
-  copy(from: number, to: number): void;
+  readonly upload: (slot: number, type: TensorType, data: TypedArray) => void;
+  readonly copy: (from: number, to: number) => void;
   /** Frees a slot, if it holds a tensor. */
-  free(slot: number): void;
+  readonly free: (slot: number) => void;
   /** Returns values in an array of their own. */
-  read(slot: number): TypedArray | Promise<TypedArray>;
-  load(request: OnnxLoadRequest): Promise<LoadedProgram>;
+  readonly read: (slot: number) => TypedArray | Promise<TypedArray>;
+  readonly load: (request: OnnxLoadRequest) => Promise<LoadedProgram>;
   /** Frees what does not end with the thread. */
-  end(): Promise<void>;
+  readonly end: () => Promise<void>;
 }
 
 /** Makes a tensor in host memory, of zeros unless values are given. */

@@ -266,7 +266,7 @@ const topK: Rule<'top_k'> = (w, { attributes: { k }, operands, results }) => {
     return [values, unread];
   }
   const values: string[] = [];
-  const numbers = wholeNumbers(w, [...Array(shape[axis]!).keys()], shape.length, axis);
+  const numbers = wholeNumbers(w, [...Array(shape[axis]).keys()], shape.length, axis);
   const least = w.scalar(dtype === 'float32' ? -Infinity : -(2 ** 31), dtype);
   let free: string | undefined;
   let rest = x;
