@@ -21,6 +21,7 @@ export const binary =
 /** Multiplies without a look at where the operands come from. */
 export const multiply = binary('Mul');
 
+/** Takes the larger of two numbers. */
 export const maximum: Rule<'maximum'> = (w, operation) => {
   const { operands, results } = operation;
   const zero = operands.findIndex((operand) => splatOf(operand) === 0);
@@ -111,6 +112,7 @@ const compareOperators: Record<CompareDirection, string> = {
   GE: 'GreaterOrEqual',
 };
 
+/** Compares two tensors. */
 export const compare: Rule<'compare'> = (w, { attributes: { direction }, operands, results }) => {
   const name = w.emit(compareOperators[direction], w.broadcasting(operands, results[0]!));
   return direction === 'NE' ? w.emit('Not', [name]) : name;
