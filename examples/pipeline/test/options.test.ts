@@ -46,7 +46,7 @@ describe('parseArguments', () => {
         '  --sed is not an option',
         '  --minutes must be a number above 0, not 0',
         '  --seed must be a whole number of at least 0, not 0.5',
-        '  --engine must be one of auto, pjrt, onnx, tensorflow-gpu, tensorflow, cpu, not tpu',
+        '  --engine must be one of auto, pjrt, onnx, onnx-webgpu, onnx-cuda, tensorflow-gpu, tensorflow, cpu, not tpu',
         '  --smoke has its own length: leave out --minutes',
         'Run with --help for the options.',
       ].join('\n'),

@@ -63,9 +63,16 @@ type ValueOf<R extends OptionRow> = R extends FlagRow
 /** Values of options; undefined where an option without a default is not given. */
 export type OptionValues<Rows extends OptionRows> = { readonly [Name in keyof Rows]: ValueOf<Rows[Name]> };
 
-const engines = ['auto', 'pjrt', 'onnx', 'tensorflow-gpu', 'tensorflow', 'cpu'] as const satisfies readonly (
-  EngineName | 'auto'
-)[];
+const engines = [
+  'auto',
+  'pjrt',
+  'onnx',
+  'onnx-webgpu',
+  'onnx-cuda',
+  'tensorflow-gpu',
+  'tensorflow',
+  'cpu',
+] as const satisfies readonly (EngineName | 'auto')[];
 
 /** Options that most programs have; a program lists those that it takes. */
 export const commonOptions = {

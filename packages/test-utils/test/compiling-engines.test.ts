@@ -6,12 +6,15 @@ afterEach(() => {
 });
 
 it.each([
-  ['', false],
-  ['/some/plugin.so', true],
-])('lists onnx, and pjrt as it is here where a plug-in is named: "%s"', async (plugin, isHere) => {
+  ['', '', false, false],
+  ['/some/plugin.so', '', true, false],
+  ['', '1', false, true],
+])('lists onnx, and the others as the variables "%s" and "%s" say', async (plugin, test, isPjrtHere, isWebGpuHere) => {
   vi.stubEnv('VITVQ_PJRT_PLUGIN', plugin);
+  vi.stubEnv('VITVQ_WEBGPU_TEST', test);
   expect(await compilingEngines()).toEqual([
     { name: 'onnx', isHere: true },
-    { name: 'pjrt', isHere },
+    { name: 'pjrt', isHere: isPjrtHere },
+    { name: 'onnx-webgpu', isHere: isWebGpuHere },
   ]);
 });

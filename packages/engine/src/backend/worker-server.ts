@@ -26,7 +26,7 @@ export interface WorkerHandlers<Load extends LoadRequest> {
   copy(from: number, to: number): void;
   free(slot: number): void;
   /** Returns values in an array of their own. */
-  read(slot: number): TypedArray;
+  read(slot: number): TypedArray | Promise<TypedArray>;
   load(request: Load): Promise<void> | void;
   unload(program: number): Promise<void> | void;
   /** Begins runs at once, and settles when they are over. */
@@ -61,11 +61,11 @@ async function answer<Load extends LoadRequest>(
       handlers.free(request.slot);
       return {};
     case 'read': {
-      const value = handlers.read(request.slot);
+      const value = await handlers.read(request.slot);
       return { value, transfer: [bufferOf(value)] };
     }
     case 'readInto': {
-      const values = handlers.read(request.slot);
+      const values = await handlers.read(request.slot);
       request.target.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
       settle(request.control, 1);
       return {};
@@ -81,7 +81,7 @@ async function answer<Load extends LoadRequest>(
       return { value, transfer: value.flat().flatMap((data) => (data ? [bufferOf(data)] : [])) };
     }
     case 'describe':
-      return { value: handlers.describe?.() };
+      return { value: await handlers.describe?.() };
     case 'end':
       await handlers.end?.();
       return {};

@@ -1,7 +1,17 @@
 import type { Backend } from '../backend/backend.js';
 
 /** Names of the engines, in the order of the automatic choice. */
-export const engineNames = ['pjrt', 'tensorflow-gpu', 'onnx', 'tensorflow', 'webgpu', 'webgl', 'cpu'] as const;
+export const engineNames = [
+  'pjrt',
+  'tensorflow-gpu',
+  'onnx',
+  'tensorflow',
+  'onnx-cuda',
+  'onnx-webgpu',
+  'webgpu',
+  'webgl',
+  'cpu',
+] as const;
 
 /** Name of an engine. */
 export type EngineName = (typeof engineNames)[number];

@@ -79,14 +79,17 @@ export class ModelWriter {
 
   /**
    * Gives the results of nodes the names of outputs. An input, a constant or a repeated output is
-   * copied.
+   * copied. WebGPU has no Identity of booleans.
    */
   #nameOutputs(names: readonly string[]): void {
     const produced = new Set(this.#nodes.flatMap((node) => node.outputs));
     const renamed = new Map<string, string>();
     names.forEach((name, index) => {
-      if (produced.has(name) && !renamed.has(name)) renamed.set(name, `output${index}`);
-      else this.emitNode({ opType: 'Identity', inputs: [name], outputs: [`output${index}`] });
+      const output = `output${index}`;
+      const isBoolean = this.#graph.outputs[index]!.dtype === 'bool';
+      if (produced.has(name) && !renamed.has(name)) renamed.set(name, output);
+      else if (isBoolean) this.emitNode({ opType: 'And', inputs: [name, name], outputs: [output] });
+      else this.emitNode({ opType: 'Identity', inputs: [name], outputs: [output] });
     });
     for (const node of this.#nodes) {
       node.inputs.forEach((name, index) => (node.inputs[index] = renamed.get(name) ?? name));

@@ -106,6 +106,13 @@ export interface OnnxValue<Size = number> {
   readonly dtype: DType;
 }
 
+/** An input or output of any rank, or of an element type that graphs have not. */
+export interface OnnxOpenValue {
+  readonly name: string;
+  readonly shape: readonly (number | string)[] | undefined;
+  readonly dtype: keyof typeof elementType;
+}
+
 /** A model without its header. */
 export interface OnnxModel<Size = number> {
   readonly nodes: readonly OnnxNode[];
@@ -132,9 +139,9 @@ function attribute(name: string, value: OnnxAttribute): Record<string, unknown> 
 }
 
 /** Converts the description of an input or output. */
-function valueInfo({ name, shape, dtype }: OnnxValue<number | string>): Record<string, unknown> {
-  const dim = shape.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
-  return { name, type: { tensorType: { elemType: elementType[dtype], shape: { dim } } } };
+function valueInfo({ name, shape, dtype }: OnnxOpenValue): Record<string, unknown> {
+  const dim = shape?.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
+  return { name, type: { tensorType: { elemType: elementType[dtype], ...(dim && { shape: { dim } }) } } };
 }
 
 /**
@@ -142,7 +149,10 @@ function valueInfo({ name, shape, dtype }: OnnxValue<number | string>): Record<s
  * @param metadata  notes in the file, for people and programs
  */
 export function encodeModel(
-  model: OnnxModel<number | string>,
+  model: Pick<OnnxModel, 'nodes' | 'initializers'> & {
+    readonly inputs: readonly OnnxOpenValue[];
+    readonly outputs: readonly OnnxOpenValue[];
+  },
   { irVersion, operators }: OnnxHeader,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {

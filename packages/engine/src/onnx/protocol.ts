@@ -41,8 +41,12 @@ export interface OnnxLoadRequest extends LoadRequest {
   readonly initializers: readonly { readonly index: number; readonly slot: number }[];
 }
 
+/** Execution providers of ONNX Runtime that engines are made of. */
+export type OnnxProvider = 'cpu' | 'webgpu' | 'cuda';
+
 /** What the worker is started with. */
 export interface OnnxWorkerOptions {
+  readonly provider: OnnxProvider;
   readonly threads: number;
   /** Of the `WorkerControl` that both threads share. */
   readonly control: ControlMemory;

@@ -4,79 +4,25 @@
  * thread stays free for timers, signals and data.
  */
 import { workerData } from 'node:worker_threads';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { sizeOf, typedArray, type TypedArray } from '../ir/graph.js';
-import { smallBytes, type TensorType } from '../backend/backend.js';
 import { WorkerControl } from '../backend/worker-control.js';
 import type { RunReply, RunRequest } from '../backend/worker-protocol.js';
 import { serve } from '../backend/worker-server.js';
-import { inPlaceKernels } from './in-place/kernels.js';
-import type { OnnxLoadRequest, OnnxWorkerOptions, OperandSource, ProgramDefinition } from './protocol.js';
+import { deviceMemory } from './device-memory.js';
+import { hostMemory } from './host-memory.js';
+import type { OnnxLoadRequest, OnnxWorkerOptions } from './protocol.js';
+import { startProvider } from './start-provider.js';
+import type { LoadedProgram } from './runtime.js';
 
-const { threads, control: memory } = workerData as OnnxWorkerOptions;
-const control = new WorkerControl(memory);
+const { provider, threads, control: sharedMemory } = workerData as OnnxWorkerOptions;
+const control = new WorkerControl(sharedMemory);
+const memory =
+  provider === 'webgpu' ? deviceMemory() : hostMemory(provider === 'cpu' ? ['cpu'] : [provider, 'cpu'], threads);
 
-interface Program {
-  readonly definition: ProgramDefinition;
-  /** Undefined where the graph computes nothing; ONNX Runtime refuses an empty one. */
-  readonly session: InferenceSession | undefined;
-  /** Tensors that outputs are written to: the spare tensor of each state, and scratch. */
-  readonly buffers: (Tensor | undefined)[];
-}
-
-const slots = new Map<number, Tensor>();
-const programs = new Map<number, Program>();
+const programs = new Map<number, LoadedProgram>();
 /** Reasons why programs could not be loaded, for runs that were requested before that was known. */
 const failures = new Map<number, string>();
 
-function makeTensor({ shape, dtype }: TensorType, data: TypedArray = typedArray(dtype, sizeOf(shape))): Tensor {
-  return new Tensor(dtype, data, [...shape]);
-}
-
-const valuesOf = (tensor: Tensor): TypedArray => tensor.data as TypedArray;
-
-function slotTensor(slot: number): Tensor {
-  const tensor = slots.get(slot);
-  if (!tensor) throw new Error(`tensor ${slot} was disposed of`);
-  return tensor;
-}
-
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-async function createProgram({ definition, model, initializers }: OnnxLoadRequest): Promise<Program> {
-  // ONNX Runtime reads the memory of the tensors themselves while the session is created.
-  const externalData = initializers.map(({ index, slot }) => {
-    const { buffer, byteOffset, byteLength } = valuesOf(slotTensor(slot));
-    return { path: `input${index}`, data: new Uint8Array(buffer, byteOffset, byteLength) };
-  });
-  const { outputs, resultCount } = definition;
-  if (outputs.length === 0) return { definition, session: undefined, buffers: [] };
-  const session = await InferenceSession.create(model, {
-    executionProviders: ['cpu'],
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    graphOptimizationLevel: 'all',
-    logSeverityLevel: 4, // what fails is told by the error of the run
-    externalData,
-    // The memory plan of the second run would be allocated beside the memory of the first run: 1.3
-    // times the memory, and no faster.
-    enableMemPattern: false,
-    // A pass of ours merges equal operations; the first optimizer would merge what is computed
-    // again to save memory too. The second one computes eight channels where a blur has one.
-    extra: {
-      optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination;NchwcTransformer' },
-      // Each program has threads of its own. They would spin for some 40 ms after a run, at the
-      // expense of the next program.
-      session: { force_spinning_stop: '1' },
-    },
-  });
-  return {
-    definition,
-    session,
-    buffers: outputs.map((output, index) => (index < resultCount ? undefined : makeTensor(output))),
-  };
-}
 
 async function run(request: RunRequest): Promise<RunReply> {
   const program = programs.get(request.program);
@@ -85,72 +31,41 @@ async function run(request: RunRequest): Promise<RunReply> {
   try {
     for (const results of request.results) {
       if (control.isStopping) throw new Error('the process is about to end');
-      values.push(await runOnce(program, request, results));
+      values.push(await program.run(request, results));
     }
   } catch (error) {
-    for (const slot of request.results.flat()) slots.delete(slot); // no request will read them
+    for (const slot of request.results.flat()) memory.free(slot); // no request will read them
     throw error;
   }
   return values;
 }
 
-/** Runs a program once and returns the values of small results. */
-async function runOnce(
-  { definition, session, buffers }: Program,
-  request: RunRequest,
-  results: readonly number[],
-): Promise<RunReply[number]> {
-  const { outputs, resultCount, states } = definition;
-  const feeds: Record<string, Tensor> = {};
-  for (const { index, shape, dtype } of definition.inputs) {
-    // Tensors that share data may differ in shape, since a reshape copies nothing.
-    feeds[`input${index}`] = makeTensor({ shape, dtype }, valuesOf(slotTensor(request.inputs[index]!)));
-  }
-  const fetches: Record<string, Tensor> = {};
-  const written = outputs.map((output, index) => (fetches[`output${index}`] = buffers[index] ?? makeTensor(output)));
-  await session?.run(feeds, fetches);
-
-  const valuesFrom = (source: OperandSource): TypedArray =>
-    valuesOf('input' in source ? slotTensor(request.inputs[source.input]!) : written[source.output]!);
-  for (const { kernel, sources, attributes, shapes } of definition.updates) {
-    inPlaceKernels[kernel]!.run(sources.map(valuesFrom), { attributes, shapes });
-  }
-  // A state and its spare tensor change places, so that every step uses the same storage.
-  states.forEach((state, index) => {
-    const slot = request.states[state]!;
-    const output = resultCount + index;
-    buffers[output] = slotTensor(slot);
-    slots.set(slot, written[output]!);
-  });
-  return results.map((slot, index) => {
-    const tensor = written[index]!;
-    slots.set(slot, tensor);
-    return valuesOf(tensor).byteLength <= smallBytes ? valuesOf(tensor).slice() : undefined;
-  });
-}
-
 async function load(request: OnnxLoadRequest): Promise<void> {
   try {
-    programs.set(request.program, await createProgram(request));
+    programs.set(request.program, await memory.load(request));
   } catch (error) {
     failures.set(request.program, `${request.definition.name} could not be loaded: ${messageOf(error)}`);
     throw error;
   }
 }
 
+async function unload(id: number): Promise<void> {
+  await programs.get(id)?.release();
+  programs.delete(id);
+}
+
 serve<OnnxLoadRequest>(control, {
-  upload: (slot, type, data) => void slots.set(slot, makeTensor(type, data)),
-  copy: (from, to) => {
-    const { type, dims, data } = slotTensor(from);
-    slots.set(to, new Tensor(type, (data as TypedArray).slice(), dims));
-  },
-  free: (slot) => void slots.delete(slot),
-  read: (slot) => valuesOf(slotTensor(slot)).slice(),
+  upload: memory.upload,
+  copy: memory.copy,
+  free: memory.free,
+  read: memory.read,
   load,
-  unload: async (program) => {
-    await programs.get(program)?.session?.release();
-    programs.delete(program);
-  },
+  unload,
   run,
   overlapsRuns: false,
+  describe: () => startProvider(provider),
+  end: async () => {
+    for (const id of [...programs.keys()]) await unload(id);
+    await memory.end();
+  },
 });

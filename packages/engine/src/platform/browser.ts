@@ -16,6 +16,8 @@ export const platform: Platform = {
     'tensorflow-gpu': nodeOnly('tensorflow'),
     tensorflow: nodeOnly('tensorflow'),
     onnx: nodeOnly('cpu'),
+    'onnx-cuda': nodeOnly('cpu'),
+    'onnx-webgpu': nodeOnly('cpu'),
   },
   expectedEngine: 'webgl',
   availableThreads: async () => cores(),

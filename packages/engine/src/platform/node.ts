@@ -1,7 +1,7 @@
 import type { Platform } from '../engines/engine-definition.js';
 import { eagerEngines } from '../engines/eager-engines.js';
 import { tensorFlowEngine } from '../engines/tensorflow-engine.js';
-import { onnxEngine } from '../onnx/onnx-engine.js';
+import { onnxCudaEngine, onnxEngine, onnxWebGpuEngine } from '../onnx/onnx-engine.js';
 import { pjrtEngine } from '../pjrt/pjrt-engine.js';
 
 /** Node, and runtimes that are like it. */
@@ -12,6 +12,8 @@ export const platform: Platform = {
     'tensorflow-gpu': tensorFlowEngine('tensorflow-gpu'),
     tensorflow: tensorFlowEngine('tensorflow'),
     onnx: onnxEngine,
+    'onnx-cuda': onnxCudaEngine,
+    'onnx-webgpu': onnxWebGpuEngine,
   },
   expectedEngine: 'onnx',
   availableThreads: async () => (await import('node:os')).availableParallelism(),

@@ -6,12 +6,14 @@ import type { OperationRules, Rule } from '../dialect.js';
 /** ONNX's numbers of element types, as `Cast` takes them. */
 export const castTo = { float32: 1, int32: 6, int64: 7, bool: 9 } as const satisfies Record<DType | 'int64', number>;
 
-const unary =
+/** Returns the rule of an operator of one operand. */
+export const unary =
   (opType: string): Rule<UnaryName> =>
   (w, { operands }) =>
     w.emit(opType, [w.full(operands[0]!)]);
 
-const binary =
+/** Returns the rule of an operator of two operands, which broadcasts by itself. */
+export const binary =
   (opType: string, attributes = {}): Rule<BinaryName> =>
   (w, { operands, results }) =>
     w.emit(opType, w.broadcasting(operands, results[0]!), attributes);
@@ -19,7 +21,8 @@ const binary =
 /** Multiplies without a look at where the operands come from. */
 export const multiply = binary('Mul');
 
-const maximum: Rule<'maximum'> = (w, operation) => {
+/** Takes the larger of two numbers. */
+export const maximum: Rule<'maximum'> = (w, operation) => {
   const { operands, results } = operation;
   const zero = operands.findIndex((operand) => splatOf(operand) === 0);
   // ONNX Runtime fuses Relu with the product before it.
@@ -109,7 +112,8 @@ const compareOperators: Record<CompareDirection, string> = {
   GE: 'GreaterOrEqual',
 };
 
-const compare: Rule<'compare'> = (w, { attributes: { direction }, operands, results }) => {
+/** Compares two tensors. */
+export const compare: Rule<'compare'> = (w, { attributes: { direction }, operands, results }) => {
   const name = w.emit(compareOperators[direction], w.broadcasting(operands, results[0]!));
   return direction === 'NE' ? w.emit('Not', [name]) : name;
 };

@@ -40,7 +40,7 @@ const pad: Rule<'pad'> = (w, { attributes: { low, high, value }, operands }) => 
 };
 
 /** Whether indices are constants that are all in range. */
-function areInRange(indices: Value, size: number): boolean {
+export function areInRange(indices: Value, size: number): boolean {
   const { producer } = indices;
   if (producer?.kind !== 'constant') return false;
   const { value } = producer.attributes;

@@ -19,7 +19,7 @@ export interface MatrixProduct {
 }
 
 /** Emits the operator of a product and returns the name of the result. */
-type WriteProduct = (w: ModelWriter, product: MatrixProduct) => string;
+export type WriteProduct = (w: ModelWriter, product: MatrixProduct) => string;
 
 /**
  * Returns the rules of products and of multiplication: a product whose only use is a multiplication
@@ -69,14 +69,21 @@ export const fusedProduct: WriteProduct = (w, product) => {
 };
 
 /** Writes a product as a MatMul, with nodes of their own for transposes and scale. */
-const plainProduct: WriteProduct = (w, { left, right, transposeLeft, transposeRight, scale, batchAxes, dtype }) => {
+const plainProduct: WriteProduct = (w, product) => {
+  const { scale, dtype } = product;
+  const result = w.emit('MatMul', uprightMatrices(w, product));
+  return scale === 1 ? result : w.emit('Mul', [result, w.scalar(scale, dtype)]);
+};
+
+/** Returns both matrices of a product, transposed where the product takes them so. */
+export function uprightMatrices(w: ModelWriter, product: MatrixProduct): [string, string] {
+  const { left, right, transposeLeft, transposeRight, batchAxes } = product;
   const rank = batchAxes + 2;
   const perm = Array.from({ length: rank }, (_, axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis));
   const upright = (name: string, isTransposed: boolean): string =>
     isTransposed ? w.emit('Transpose', [name], { perm }) : name;
-  const product = w.emit('MatMul', [upright(left, transposeLeft), upright(right, transposeRight)]);
-  return scale === 1 ? product : w.emit('Mul', [product, w.scalar(scale, dtype)]);
-};
+  return [upright(left, transposeLeft), upright(right, transposeRight)];
+}
 
 /** Writes a product with operators of the standard, of which only MatMul takes batches. */
 export const standardProduct: WriteProduct = (w, product) =>

@@ -15,21 +15,31 @@ const reduceOperators: Record<ReduceKind, string> = {
 /** Emits an operator that reduces some axes of a tensor. */
 type WriteReduction = (w: ModelWriter, opType: string, x: string, axes: readonly number[]) => string;
 
+/** Emits a node that asks which elements are NaN. */
+type WriteIsNaN = (w: ModelWriter, x: string) => string;
+
 /**
  * Returns the rule of reductions. ONNX's largest and smallest element may pass over a NaN,
  * depending on its place; a sum of magnitudes is NaN where, and only where, one element is.
  */
-export function reduceRule(write: WriteReduction): Rule<'reduce'> {
+export function reduceRule(
+  write: WriteReduction,
+  writeIsNaN: WriteIsNaN = (w, x) => w.emit('IsNaN', [x]),
+): Rule<'reduce'> {
   return (w, { attributes: { kind, axes }, operands }) => {
     const x = w.full(operands[0]!);
     const reduced = write(w, reduceOperators[kind], x, axes);
     if (operands[0]!.dtype !== 'float32' || kind === 'sum' || kind === 'product') return reduced;
     const magnitudes = write(w, 'ReduceL1', x, axes);
-    return w.emit('Where', [w.emit('IsNaN', [magnitudes]), magnitudes, reduced]);
+    return w.emit('Where', [writeIsNaN(w, magnitudes), magnitudes, reduced]);
   };
 }
 
-const reduce = reduceRule((w, opType, x, axes) => w.emit(opType, [x, w.integers(axes)], { keepdims: 0 }));
+/** Reduces as all operators do since opset 18: the axes are an input. */
+export const writeReduction: WriteReduction = (w, opType, x, axes) =>
+  w.emit(opType, [x, w.integers(axes)], { keepdims: 0 });
+
+const reduce = reduceRule(writeReduction);
 
 const argReduce: Rule<'arg_reduce'> = (w, { attributes: { kind, axis }, operands }) => {
   const opType = kind === 'max' ? 'ArgMax' : 'ArgMin';

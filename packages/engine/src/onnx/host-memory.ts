@@ -1,0 +1,116 @@
+import { InferenceSession, type Tensor } from 'onnxruntime-node';
+import { smallBytes } from '../backend/backend.js';
+import type { RunReply, RunRequest } from '../backend/worker-protocol.js';
+import type { TypedArray } from '../ir/graph.js';
+import { inPlaceKernels } from './in-place/kernels.js';
+import type { OnnxLoadRequest, OperandSource, ProgramDefinition } from './protocol.js';
+import {
+  externalInitializer,
+  hostTensor,
+  inSlot,
+  programOptions,
+  valuesOf,
+  type LoadedProgram,
+  type OnnxMemory,
+} from './runtime.js';
+
+interface Program {
+  readonly definition: ProgramDefinition;
+  /** Undefined where the graph computes nothing; ONNX Runtime refuses an empty one. */
+  readonly session: InferenceSession | undefined;
+  /** Tensors that outputs are written to: the spare tensor of each state, and scratch. */
+  readonly buffers: (Tensor | undefined)[];
+}
+
+/**
+ * Returns tensors in host memory and the programs that run on them.
+ * @param providers  execution providers that compute, in the order of preference
+ */
+export function hostMemory(providers: readonly string[], threads: number): OnnxMemory {
+  const slots = new Map<number, Tensor>();
+
+  async function load({ definition, model, initializers }: OnnxLoadRequest): Promise<LoadedProgram> {
+    // ONNX Runtime reads the memory of the tensors themselves while the session is created.
+    const externalData = initializers.map(({ index, slot }) =>
+      externalInitializer(index, valuesOf(inSlot(slots, slot))),
+    );
+    const { outputs, resultCount } = definition;
+    const session =
+      outputs.length === 0
+        ? undefined
+        : await InferenceSession.create(model, {
+            ...programOptions,
+            executionProviders: [...providers],
+            intraOpNumThreads: threads,
+            externalData,
+            // The memory plan of the second run would be allocated beside the memory of the first
+            // run: 1.3 times the memory, and no faster.
+            enableMemPattern: false,
+            // A pass of ours merges equal operations; the first optimizer would merge what is
+            // computed again to save memory too. The second one computes eight channels where a
+            // blur has one.
+            extra: {
+              optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination;NchwcTransformer' },
+              // Each program has threads of its own. They would spin for some 40 ms after a run, at
+              // the expense of the next program.
+              session: { force_spinning_stop: '1' },
+            },
+          });
+    const program: Program = {
+      definition,
+      session,
+      buffers: outputs.map((output, index) => (index < resultCount ? undefined : hostTensor(output))),
+    };
+    return {
+      run: (request, results) => runOnce(slots, program, request, results),
+      release: async () => session?.release(),
+    };
+  }
+
+  return {
+    upload: (slot, type, data) => void slots.set(slot, hostTensor(type, data)),
+    copy: (from, to) => {
+      const { type, dims, data } = inSlot(slots, from);
+      slots.set(to, hostTensor({ shape: dims, dtype: type as 'float32' }, (data as TypedArray).slice()));
+    },
+    free: (slot) => void slots.delete(slot),
+    read: (slot) => valuesOf(inSlot(slots, slot)).slice(),
+    load,
+    end: async () => {},
+  };
+}
+
+async function runOnce(
+  slots: Map<number, Tensor>,
+  { definition, session, buffers }: Program,
+  request: RunRequest,
+  results: readonly number[],
+): Promise<RunReply[number]> {
+  const { outputs, resultCount, states } = definition;
+  const feeds: Record<string, Tensor> = {};
+  for (const { index, shape, dtype } of definition.inputs) {
+    // Tensors that share data may differ in shape, since a reshape copies nothing.
+    feeds[`input${index}`] = hostTensor({ shape, dtype }, valuesOf(inSlot(slots, request.inputs[index]!)));
+  }
+  const fetches: Record<string, Tensor> = {};
+  const written = outputs.map((output, index) => (fetches[`output${index}`] = buffers[index] ?? hostTensor(output)));
+  await session?.run(feeds, fetches);
+
+  const valuesFrom = (source: OperandSource): TypedArray =>
+    valuesOf('input' in source ? inSlot(slots, request.inputs[source.input]!) : written[source.output]!);
+  for (const { kernel, sources, attributes, shapes } of definition.updates) {
+    inPlaceKernels[kernel]!.run(sources.map(valuesFrom), { attributes, shapes });
+  }
+  // A state and its spare tensor change places, so that every step uses the same storage.
+  states.forEach((state, index) => {
+    const slot = request.states[state]!;
+    const output = resultCount + index;
+    buffers[output] = inSlot(slots, slot);
+    slots.set(slot, written[output]!);
+  });
+  return results.map((slot, index) => {
+    const tensor = written[index]!;
+    slots.set(slot, tensor);
+    return valuesOf(tensor).byteLength <= smallBytes ? valuesOf(tensor).slice() : undefined;
+  });
+}

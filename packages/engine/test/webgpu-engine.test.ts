@@ -1,0 +1,75 @@
+import '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
+import { hasEngine } from '@vitvq/test-utils';
+import { afterEach, describe, expect, it } from 'vitest';
+import { compile } from '../src/compile.js';
+import { doctor } from '../src/doctor.js';
+import { useEngine } from '../src/engines.js';
+import { GraphBuilder } from '../src/ir/builder.js';
+import { deviceTarget, hostTarget, buildProgram } from '../src/onnx/program.js';
+import { EngineError } from '../src/errors.js';
+import { hasWebGpu, startWebGpu } from './webgpu.js';
+
+afterEach(async () => {
+  await useEngine({ name: 'cpu' });
+});
+
+describe.skipIf(!(await hasEngine('onnx')))('onnx on accelerators', () => {
+  it('are examined, and never chosen automatically', async () => {
+    expect((await useEngine()).name).not.toMatch(/^onnx-/);
+    const { engines } = await doctor();
+    for (const provider of ['webgpu', 'cuda']) {
+      const row = engines.find(({ name }) => name === `onnx-${provider}`)!;
+      if (row.available) expect(row.detail).toContain('not chosen automatically');
+      else expect(row.detail).toContain(`to start its execution provider "${provider}", got `);
+      if (!row.available) expect(row.fix).toMatch(/driver/);
+    }
+  });
+
+  it.skipIf(process.platform !== 'linux' || process.env['LD_LIBRARY_PATH'])(
+    'says why the provider for CUDA does not start',
+    async () => {
+      const failure = await useEngine({ name: 'onnx-cuda' }).catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(EngineError);
+      expect(String(failure)).toMatch(/onnx-cuda engine: expected ONNX Runtime to start .* got .+npm rebuild/s);
+    },
+  );
+});
+
+describe.skipIf(!hasWebGpu)('the onnx-webgpu engine', () => {
+  it('keeps the state of a training on the device, whatever its programs are', async () => {
+    await useEngine({ name: 'onnx-webgpu', onCompile: () => {} });
+    const state = tf.variable(tf.fill([200, 200], 1));
+    const doubled = compile(() => state.assign(tf.mul(state, 2)));
+    await doubled();
+    // A tensor outlives the program that has made it.
+    doubled.dispose();
+    const raised = compile(() => {
+      state.assign(tf.add(state, 1));
+      return tf.sum(tf.reshape(state, [400, 100]));
+    });
+    for (const expected of [3, 4]) expect((await (await raised()).data())[0]).toBe(expected * 40_000);
+    expect(new Set(await state.data())).toEqual(new Set([4]));
+  });
+
+  it('refuses a model with a node that would run on the CPU', async () => {
+    const backend = await startWebGpu();
+    const b = new GraphBuilder();
+    const x = b.input([2], 'float32');
+    const graph = b.finish([b.unary('is_nan', x)]);
+    const program = { name: 'f', graph, resultCount: 1, stateInputs: [], frozen: new Map<number, never>() };
+    const load = (backend as unknown as { load: (...values: unknown[]) => { ready: Promise<void> } }).load.bind(
+      backend,
+    );
+    for (const [target, isOnDevice] of [
+      [hostTarget, false],
+      [deviceTarget, true],
+    ] as const) {
+      const { definition, model } = buildProgram(program, target);
+      const { ready } = load({ definition, model, initializers: [] }, { inputs: new Set([0]), results: [] });
+      if (isOnDevice) await ready;
+      else await expect(ready).rejects.toThrow(/assigned to the default CPU EP/);
+    }
+    await backend.terminate();
+  });
+});
