@@ -14,9 +14,11 @@ import {
   EqualConv2d,
   equalConv2dReferenceWeights,
   fusedLeakyRelu,
+  separableBlur,
   upfirdn2d,
   type BlurTaps,
   type Padding2D,
+  type SeparableKernel,
 } from '@vitvq/layers';
 
 /** Options of {@link ConvLayer}. */
@@ -68,7 +70,7 @@ const convLayerOptionNames: OptionTable<ConvLayerOptions> = {
 export class ConvLayer extends Module {
   readonly convolution: EqualConv2d;
   readonly bias: tf.Variable<tf.Rank.R1> | undefined;
-  readonly #blur: { readonly kernel: HostTensor; readonly pad: Padding2D } | undefined;
+  readonly #blur: { readonly kernel: HostTensor | SeparableKernel; readonly pad: Padding2D } | undefined;
   readonly #activate: boolean;
 
   /** @throws {ConfigError} */
@@ -92,8 +94,10 @@ export class ConvLayer extends Module {
       }),
     );
     if (downsample) {
-      const kernel = makeBlurKernel(options.blurKernel ?? [1, 3, 3, 1], 'ConvLayer');
-      this.#blur = { kernel, pad: options.blurPadding ?? halvingPadding(kernel.shape, kernelSize) };
+      const taps = options.blurKernel ?? [1, 3, 3, 1];
+      const kernel = makeBlurKernel(taps, 'ConvLayer');
+      const pad = options.blurPadding ?? halvingPadding(kernel.shape, kernelSize);
+      this.#blur = { kernel: separableBlur(taps, 'ConvLayer') ?? kernel, pad };
     }
     this.#activate = activate;
   }
@@ -113,7 +117,7 @@ export class ConvLayer extends Module {
     if (!this.#blur) return x;
     const { kernel, pad } = this.#blur;
     // A copy: TensorFlow.js would keep the array as the tensor's storage.
-    const taps = tf.tensor2d(kernel.data.slice(), kernel.shape as [number, number]);
+    const taps = 'data' in kernel ? tf.tensor2d(kernel.data.slice(), kernel.shape as [number, number]) : kernel;
     return upfirdn2d(x, taps, { pad, down: this.convolution.stride === 1 ? 2 : 1 });
   }
 }

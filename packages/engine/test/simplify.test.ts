@@ -59,6 +59,25 @@ describe('simplify', () => {
     expect(simplified((b, x) => [build(b, x)])).toEqual([]);
   });
 
+  it('chooses between products where a choice between numbers is multiplied by one', () => {
+    const build = (b: GraphBuilder, x: Value): Value[] => {
+      const choice = b.select(b.compare('GT', x, b.splat(0)), b.splat(1), b.splat(0.25));
+      return [b.binary('multiply', choice, b.splat(3))];
+    };
+    expect(simplified(build)).not.toContain('multiply');
+  });
+
+  it('drops the factor [x > 0] beside a factor relu(x), and nowhere else', () => {
+    const product = (b: GraphBuilder, x: Value, factor: Value): Value[] => {
+      const step = b.select(b.compare('GT', x, b.splat(0)), b.splat(1), b.splat(0));
+      return [b.binary('multiply', b.binary('multiply', b.splat(2), factor), step)];
+    };
+    expect(simplified((b, x) => product(b, x, b.binary('maximum', x, b.splat(0))))).not.toContain('select');
+    expect(simplified((b, x) => product(b, x, b.binary('maximum', b.splat(0), x)))).not.toContain('select');
+    expect(simplified((b, x) => product(b, x, b.binary('maximum', x, b.splat(1))))).toContain('select');
+    expect(simplified((b, x) => product(b, x, b.unary('tanh', x)))).toContain('select');
+  });
+
   it('keeps x * 0, which is not 0 for every x', () => {
     expect(simplified((b, x) => [b.binary('multiply', x, b.splat(0))])).toContain('multiply');
   });

@@ -1,5 +1,6 @@
 import { ConfigError } from '@vitvq/core';
 import type { HostTensor } from '@vitvq/core';
+import type { SeparableKernel } from './upfirdn2d.js';
 
 /**
  * Taps of a blur: those along one axis, used along both, or the rows of a two-dimensional kernel,
@@ -28,6 +29,19 @@ export function blurKernel(taps: BlurTaps, where = 'blurKernel'): HostTensor {
     });
   }
   return { shape: [rows.length, width], data: Float32Array.from(values, (tap) => tap / sum) };
+}
+
+/**
+ * Returns the taps of a blur along each axis, scaled to a sum of 1, where it is separable as it is
+ * given: taps along one axis. Undefined for rows of a two-dimensional kernel.
+ * @throws {ConfigError} as {@link blurKernel} does
+ */
+export function separableBlur(taps: BlurTaps, where = 'separableBlur'): SeparableKernel | undefined {
+  blurKernel(taps, where); // checks the taps
+  if (isRows(taps)) return undefined;
+  const sum = taps.reduce((total, tap) => total + tap, 0);
+  const scaled = taps.map((tap) => tap / sum);
+  return { vertical: scaled, horizontal: scaled };
 }
 
 function isRows(taps: BlurTaps): taps is readonly (readonly number[])[] {

@@ -7,7 +7,7 @@ export {
   type MultiHeadAttentionOptions,
 } from './attention.js';
 export { BatchNorm, batchNormReferenceWeights } from './batch-norm.js';
-export { blurKernel, type BlurTaps } from './blur-kernel.js';
+export { blurKernel, separableBlur, type BlurTaps } from './blur-kernel.js';
 export { CNNDecoder, CNNEncoder, type CNNOptions } from './cnn.js';
 export { cnnDecoderReferenceWeights, cnnEncoderReferenceWeights, type CNNNaming } from './cnn-reference-weights.js';
 export { Convolution, convolutionReferenceWeights, type ConvolutionOptions } from './convolution.js';
@@ -43,7 +43,7 @@ export {
   type TransformerBlockOptions,
   type TransformerOptions,
 } from './transformer.js';
-export { upfirdn2d, type Upfirdn2dOptions } from './upfirdn2d.js';
+export { upfirdn2d, type SeparableKernel, type Upfirdn2dOptions } from './upfirdn2d.js';
 export { upsampleNearest } from './upsample-nearest.js';
 export {
   ViTDecoder,

@@ -75,6 +75,32 @@ describe('upfirdn2d', () => {
   });
 
   it.each([
+    { up: 1, down: 1, pad: [2, 1] },
+    { up: 2, down: 1, pad: [3, 0, 1, 2] },
+    { up: 3, down: 2, pad: [2, -1, 0, 3] },
+    { up: 1, down: 3, pad: [0, -2, 1, 0] },
+  ] as const)('filters the same by the taps of each axis: up $up, down $down, pad $pad', (options) => {
+    const taps = { vertical: [0.5, -1, 2], horizontal: [1, 3, 3, 1] };
+    const kernel = tf.outerProduct(tf.tensor1d(taps.vertical), tf.tensor1d(taps.horizontal));
+    // The longer image is filtered by a convolution.
+    for (const shape of [
+      [2, 7, 6, 3],
+      [1, 3, 260, 1],
+    ]) {
+      const x = normal<tf.Rank.R4>(shape, 5);
+      expect(upfirdn2d(x, taps, options)).toBeAllClose(upfirdn2d(x, kernel, options), { atol: 1e-5 });
+    }
+    const x = normal<tf.Rank.R4>([1, 5, 6, 2], 3);
+    const apply = (images: tf.Tensor): tf.Tensor => upfirdn2d(images as tf.Tensor4D, taps, options);
+    expectGradientsMatchFiniteDifferences(apply, [x]);
+    const cubes = (images: tf.Tensor): tf.Tensor => {
+      const y = apply(images);
+      return tf.sum(tf.mul(tf.square(y), y));
+    };
+    expectGradientsMatchFiniteDifferences((images) => tf.grad(cubes)(images), [x], { atol: 2e-2 });
+  });
+
+  it.each([
     { up: 2, down: 2, pad: [1, 2] },
     { up: 2, down: 1, pad: [3, 0, 1, 2] },
     { up: 1, down: 2, pad: [-1, 2, 2, -2] },
@@ -106,6 +132,12 @@ describe('upfirdn2d', () => {
     expect(() => upfirdn2d(x, kernel, { pad: [1, 2, 3] as never })).toThrow(
       'upfirdn2d: expected pad to be an integer, [before, after] or [left, right, top, bottom], got [1,2,3].',
     );
+    expect(() => upfirdn2d(x, { vertical: [1], horizontal: [] })).toThrow(
+      'upfirdn2d: expected kernel to be a tensor [kh, kw], or taps with horizontal as one or more finite numbers, got horizontal [].',
+    );
+    expect(() => upfirdn2d(x, { vertical: [1, NaN], horizontal: [1] })).toThrow('got vertical [1,null]');
+    expect(() => upfirdn2d(x, { vertical: [1, 1, 1], horizontal: [1, 1] })).toThrow(ConfigError);
+    expect(() => upfirdn2d(x, { horizontal: [1] } as never)).toThrow('got vertical undefined');
     expect(() => upfirdn2d(x, kernel, { pad: 0.5 })).toThrow(ConfigError);
     expect(() => upfirdn2d(x, kernel, { up: 0 })).toThrow('up to be an integer of at least 1, got 0');
     expect(() => upfirdn2d(tf.zeros<tf.Rank.R4>([2, 2, 1] as never), kernel)).toThrow(ShapeError);

@@ -35,6 +35,23 @@ type Attributes = OperationOf<'convolution'>['attributes'];
 const isPlain = ({ lhsDilation }: Attributes): boolean => lhsDilation.every((step) => step === 1);
 
 /**
+ * Returns a function to the pixels of `[B, C, H, W]` that are whole steps away from a place, from
+ * the edge on. Windows with steps between their pixels then are slices without steps, which are
+ * several times faster, and each pixel is picked once and not for every window.
+ */
+function phases(b: GraphBuilder, image: Value, steps: readonly [number, number]): (at: readonly number[]) => Value {
+  const [batch, channels, ...sides] = image.shape as [number, number, number, number];
+  const known = new Map<string, Value>();
+  return (at) => {
+    const from = at.map((place, axis) => place % steps[axis]!);
+    const key = from.join();
+    const phase = known.get(key) ?? b.slice(image, [0, 0, ...from], [batch, channels, ...sides], [1, 1, ...steps]);
+    known.set(key, phase);
+    return phase;
+  };
+}
+
+/**
  * Computes y[b, o, i, j] as the product of the kernel and the part of the image under the kernel at
  * (i, j). The sum over channels comes last: for the gradient of a kernel, the channels are the
  * images of a batch, whose planes are contiguous in memory.
@@ -50,17 +67,18 @@ function productsByPlace(
   const [features, , ...taps] = kernel.shape as [number, number, number, number];
   const grow = (side: number): number => Math.max(0, padding[side]!);
   const padded = b.pad(image, [0, 0, grow(0), grow(1)], [0, 0, grow(2), grow(3)], 0);
-  const reach = taps.map((count, axis) => (count - 1) * rhsDilation[axis]! + 1);
+  const phaseAt = phases(b, padded, rhsDilation);
   const places: Value[] = [];
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
       // A negative padding crops, so that the first place lies further inside.
       const at = [row, column].map((place, axis) => place * strides[axis]! + Math.max(0, -padding[axis]!));
+      const phase = phaseAt(at);
+      const first = at.map((from, axis) => Math.floor(from / rhsDilation[axis]!));
       const window = b.slice(
-        padded,
-        [0, 0, ...at],
-        [batch, channels, ...at.map((from, axis) => from + reach[axis]!)],
-        [1, 1, ...rhsDilation],
+        phase,
+        [0, 0, ...first],
+        [batch, channels, ...first.map((from, axis) => from + taps[axis]!)],
       );
       const products = b.dotGeneral(window, kernel, {
         lhsBatch: [1],

@@ -136,8 +136,66 @@ const simplifications: { readonly [K in OperationName]?: Simplification<K> } = {
     return splat === undefined ? undefined : [splat ? onTrue! : onFalse!];
   },
   dot_general: (b, operation, operands) => productOfTransposes(b, operation, operands),
+  multiply: (b, { results }, [x, y]) => scaledChoice(b, x!, y!) ?? withoutStep(x!, y!, results[0]!),
   negate: (_, __, [x]) => (x!.producer?.kind === 'negate' ? [x!.producer.operands[0]!] : undefined),
 };
+
+/** Returns the numbers that a select chooses between, or undefined. */
+function choiceOf({ producer }: Value): { condition: Value; onTrue: number; onFalse: number } | undefined {
+  if (producer?.kind !== 'select' || producer.results[0]!.dtype !== 'float32') return undefined;
+  const [onTrue, onFalse] = producer.operands.slice(1).map(splatOf);
+  if (onTrue === undefined || onFalse === undefined) return undefined;
+  return { condition: producer.operands[0]!, onTrue, onFalse };
+}
+
+/** Returns the choice between two numbers, times a number, as a choice between their products. */
+function scaledChoice(b: GraphBuilder, x: Value, y: Value): readonly Value[] | undefined {
+  for (const [value, factor] of [
+    [x, splatOf(y)],
+    [y, splatOf(x)],
+  ] as const) {
+    const choice = factor === undefined ? undefined : choiceOf(value);
+    if (!choice) continue;
+    const [onTrue, onFalse] = [choice.onTrue, choice.onFalse].map((number) =>
+      b.splat(Math.fround(number * factor!), value.shape, 'float32'),
+    ) as [Value, Value];
+    return [b.select(choice.condition, onTrue, onFalse)];
+  }
+  return undefined;
+}
+
+/**
+ * Returns the other factor of a multiplication by the step of x (1 where x > 0, 0 elsewhere) when
+ * relu(x) is a factor of it already: 0 times 0 is 0. (The gradient of a squared ReLU.)
+ */
+function withoutStep(x: Value, y: Value, result: Value): readonly Value[] | undefined {
+  for (const [product, step] of [
+    [x, y],
+    [y, x],
+  ] as const) {
+    const positive = positiveOf(step);
+    if (positive && sameShape(product.shape, result.shape) && hasFactor(product, positive)) return [product];
+  }
+  return undefined;
+}
+
+/** Returns x where a value is 1 for x > 0 and 0 elsewhere. */
+function positiveOf(step: Value): Value | undefined {
+  const choice = choiceOf(step);
+  const comparison = choice?.onTrue === 1 && Object.is(choice.onFalse, 0) ? choice.condition.producer : undefined;
+  if (comparison?.kind !== 'compare' || comparison.attributes.direction !== 'GT') return undefined;
+  const [x, zero] = comparison.operands as [Value, Value];
+  return splatOf(zero) === 0 ? x : undefined;
+}
+
+/** Whether relu(x) is a factor of a chain of multiplications. */
+function hasFactor({ producer }: Value, x: Value): boolean {
+  if (producer?.kind === 'maximum') {
+    const [a, c] = producer.operands as [Value, Value];
+    return (a === x && splatOf(c) === 0) || (c === x && splatOf(a) === 0);
+  }
+  return producer?.kind === 'multiply' && producer.operands.some((operand) => hasFactor(operand, x));
+}
 
 const neutral: Partial<Record<BinaryName, number>> = { add: 0, subtract: 0, multiply: 1, divide: 1, power: 1 };
 

@@ -2,6 +2,7 @@
 import type { CompareDirection, DType } from '../../ir/graph.js';
 import { splatOf, type BinaryName, type UnaryName } from '../../ir/graph.js';
 import type { OperationRules, Rule } from '../dialect.js';
+import type { ModelWriter } from '../model-writer.js';
 
 /** ONNX's numbers of element types, as `Cast` takes them. */
 export const castTo = { float32: 1, int32: 6, int64: 7, bool: 9 } as const satisfies Record<DType | 'int64', number>;
@@ -118,7 +119,26 @@ export const compare: Rule<'compare'> = (w, { attributes: { direction }, operand
   return direction === 'NE' ? w.emit('Not', [name]) : name;
 };
 
+/**
+ * Writes the choice between two numbers as arithmetic on the condition, which takes a third of the
+ * time of ONNX Runtime's Where; undefined where float32 would round it.
+ */
+function chooseNumber(w: ModelWriter, condition: string, onTrue: number, onFalse: number): string | undefined {
+  const difference = Math.fround(onTrue - onFalse);
+  const isExact = Number.isFinite(difference) && Math.fround(difference + onFalse) === onTrue;
+  // A sum cannot keep the sign of a zero.
+  if (!isExact || Object.is(onTrue, -0) || Object.is(onFalse, -0)) return undefined;
+  const one = w.emit('Cast', [condition], { to: castTo.float32 });
+  const scaled = difference === 1 ? one : w.emit('Mul', [one, w.scalar(difference, 'float32')]);
+  return onFalse === 0 ? scaled : w.emit('Add', [scaled, w.scalar(onFalse, 'float32')]);
+}
+
 const select: Rule<'select'> = (w, { operands, results }) => {
+  const [onTrueNumber, onFalseNumber] = [splatOf(operands[1]!), splatOf(operands[2]!)];
+  if (results[0]!.dtype === 'float32' && onTrueNumber !== undefined && onFalseNumber !== undefined) {
+    const chosen = chooseNumber(w, w.full(operands[0]!), onTrueNumber, onFalseNumber);
+    if (chosen !== undefined) return chosen;
+  }
   const [condition, onTrue, onFalse] = w.broadcasting(operands, results[0]!) as [string, string, string];
   if (results[0]!.dtype !== 'bool') return w.emit('Where', [condition, onTrue, onFalse]);
   // Where takes no booleans.

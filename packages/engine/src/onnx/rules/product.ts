@@ -137,10 +137,10 @@ function matrix(w: ModelWriter, operand: Value, batch: readonly number[], contra
   let name: string;
   const source = free.length === 1 && contract.length === 1 ? matrixTransposeOf(operand) : undefined;
   if (order && source) {
-    name = w.full(source);
+    name = matrixName(w, source);
     order = { axes: order.axes, contractFirst: !order.contractFirst };
   } else if (order) {
-    name = w.full(operand);
+    name = free.length === 1 && contract.length === 1 ? matrixName(w, operand) : w.full(operand);
   } else {
     order = orders[0]!;
     name = w.emit('Transpose', [w.full(operand)], { perm: order.axes });
@@ -150,6 +150,26 @@ function matrix(w: ModelWriter, operand: Value, batch: readonly number[], contra
     name = w.reshape(name, [...batch.map((axis) => operand.shape[axis]!), ...sizes]);
   }
   return { name, contractFirst: order.contractFirst, freeSize: size(free) };
+}
+
+/**
+ * Returns the name of matrices; that of the one matrix `[1, ..., rows, columns]` where all batches
+ * have the same, since products repeat it by themselves.
+ */
+function matrixName(w: ModelWriter, operand: Value): string {
+  const { producer, shape } = operand;
+  const batchAxes = shape.length - 2;
+  if (producer?.kind !== 'broadcast_in_dim' || batchAxes === 0) return w.full(operand);
+  const [source] = producer.operands as [Value];
+  const { dimensions } = producer.attributes;
+  // The source's axes that are not of size 1 must be the last two of the result, whole.
+  const isMatrix = [batchAxes, batchAxes + 1].every((axis) => {
+    const from = dimensions.indexOf(axis);
+    return from >= 0 && source.shape[from] === shape[axis];
+  });
+  const isOnlyMatrix = dimensions.every((axis, from) => axis >= batchAxes || source.shape[from] === 1);
+  if (!isMatrix || !isOnlyMatrix) return w.full(operand);
+  return w.reshape(w.full(source), [...shape.slice(0, -2).map(() => 1), ...shape.slice(-2)]);
 }
 
 /** Returns the tensor of which a value is the transpose of the last two axes, or undefined. */
