@@ -9,7 +9,7 @@ One run is a step of the autoencoder (L2 + VQ + 0.1 adversarial) and a step of t
 16th discriminator step has R1; a repeat measures both kinds and reports 15/16 of the one plus 1/16 of the other.
 float32, CPU; needs PyTorch 1.13 or newer (Debian: python3-torch libopenblas0-pthread).
 """
-import argparse, json, math, resource, sys, time
+import argparse, inspect, json, math, resource, sys, time
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -149,8 +149,10 @@ def build(preset):
     model, critic = Tokenizer(**c["model"]), Discriminator(c["model"]["image"], c["width"])
     images = torch.rand(c["batch"], 3, c["model"]["image"], c["model"]["image"])
     trained = [p for p in model.parameters() if p.requires_grad]
-    model_optimizer = torch.optim.AdamW(trained, lr=1e-4, betas=(0.9, 0.99), weight_decay=1e-4)
-    critic_optimizer = torch.optim.AdamW(critic.parameters(), lr=1e-4, betas=(0.0, 0.99), weight_decay=0)
+    # PyTorch 2 has an optimizer in one kernel.
+    fused = dict(fused=True) if "fused" in inspect.signature(torch.optim.AdamW).parameters else {}
+    model_optimizer = torch.optim.AdamW(trained, lr=1e-4, betas=(0.9, 0.99), weight_decay=1e-4, **fused)
+    critic_optimizer = torch.optim.AdamW(critic.parameters(), lr=1e-4, betas=(0.0, 0.99), weight_decay=0, **fused)
 
     def autoencoder_step():
         model_optimizer.zero_grad(set_to_none=True)

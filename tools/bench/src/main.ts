@@ -23,7 +23,7 @@ import { formatImport, loadWithPyTorch, withCheckpoint, type ImportSample } from
 import { LineProcess } from './line-process.js';
 import { formatMemory, type MemorySample } from './memory.js';
 import { parseBenchOptions, type BenchOptions } from './options.js';
-import { findPython, isReferenceBlas, peerScript, startPeer } from './peer.js';
+import { describePeer, findPython, peerScript, startPeer } from './peer.js';
 import type { Measurement } from './protocol.js';
 import { formatTable, summarize, type Result } from './results.js';
 import { soloWorkloads, workloads, type SoloWorkload } from './workloads.js';
@@ -38,26 +38,50 @@ const startOurs = async (engine: string, threads: number): Promise<LineProcess> 
 /** How long about each number of threads is tried. */
 const trialMilliseconds = 2000;
 
-/** The process with the thread count that is fastest for it; the others are stopped. */
-async function startBest(
-  threads: number | undefined,
-  start: (threads: number) => Promise<LineProcess>,
+/** A process that may be measured, and how fast its fastest run was. */
+interface Tried {
+  readonly process: LineProcess;
+  readonly fastest: number;
+}
+
+async function tryOut(process: LineProcess, request: { workload: string; preset: string }): Promise<Tried> {
+  // The first run compiles, and those after it warm up.
+  const first = await process.ask<Measurement>({ ...request, repeats: 1 });
+  const repeats = Math.min(10, Math.max(2, Math.round(trialMilliseconds / first.ms[0]!)));
+  const { ms } = await process.ask<Measurement>({ ...request, repeats });
+  return { process, fastest: Math.min(...ms) };
+}
+
+/** Returns the fastest of some processes, which are tried one after the other; ends the others. */
+async function fastestOf(
+  starts: readonly (() => Promise<LineProcess>)[],
   request: { workload: string; preset: string },
+): Promise<{ readonly process: LineProcess; readonly index: number }> {
+  if (starts.length === 1) return { process: await starts[0]!(), index: 0 };
+  const tried: Tried[] = [];
+  for (const start of starts) tried.push(await tryOut(await start(), request));
+  const index = tried.reduce((best, { fastest }, at) => (fastest < tried[best]!.fastest ? at : best), 0);
+  tried.forEach(({ process: each }, at) => at !== index && each.stop());
+  return { process: tried[index]!.process, index };
+}
+
+const threadCounts = (threads: number | undefined): readonly number[] =>
+  threads === undefined ? [...new Set([1, os.availableParallelism()])] : [threads];
+
+/** The peer at its best: its thread count first, then plain or compiled by `torch.compile`. */
+async function startBestPeer(
+  start: (threads: number, compiled: boolean) => Promise<LineProcess>,
+  request: { workload: string; preset: string },
+  { threads, canCompile }: { readonly threads: number | undefined; readonly canCompile: boolean },
 ): Promise<LineProcess> {
-  if (threads !== undefined) return start(threads);
-  const counts = [...new Set([1, os.availableParallelism()])];
-  const tried: { process: LineProcess; fastest: number }[] = [];
-  for (const count of counts) {
-    const candidate = await start(count);
-    // The first run compiles, and those after it warm up.
-    const first = await candidate.ask<Measurement>({ ...request, repeats: 1 });
-    const repeats = Math.min(10, Math.max(1, Math.round(trialMilliseconds / first.ms[0]!)));
-    const { ms } = await candidate.ask<Measurement>({ ...request, repeats });
-    tried.push({ process: candidate, fastest: Math.min(...first.ms, ...ms) });
-  }
-  tried.sort((a, b) => a.fastest - b.fastest);
-  for (const { process: slower } of tried.slice(1)) slower.stop();
-  return tried[0]!.process;
+  const counts = threadCounts(threads);
+  const plain = await fastestOf(
+    counts.map((count) => () => start(count, false)),
+    request,
+  );
+  if (!canCompile) return plain.process;
+  const best = await fastestOf([async () => plain.process, () => start(counts[plain.index]!, true)], request);
+  return best.process;
 }
 
 async function measure(
@@ -65,7 +89,7 @@ async function measure(
   workload: string,
   preset: string,
 ): Promise<Result> {
-  const { peerWorkload, peerScript: ownScript } = workloads[workload]!;
+  const { peerWorkload, peerScript: ownScript, peerCompiles = false } = workloads[workload]!;
   const python = findPython();
   const script =
     ownScript === undefined
@@ -75,8 +99,12 @@ async function measure(
     { workload, preset },
     { workload: peerWorkload, preset },
   ];
-  const ours = await startBest(threads, (count) => startOurs(engine, count), ourRequest);
-  const peer = await startBest(threads, (count) => startPeer(python, script, count), peerRequest);
+  const { process: ours } = await fastestOf(
+    threadCounts(threads).map((count) => () => startOurs(engine, count)),
+    ourRequest,
+  );
+  const start = (count: number, compiled: boolean): Promise<LineProcess> => startPeer(python, script, count, compiled);
+  const peer = await startBestPeer(start, peerRequest, { threads, canCompile: peerCompiles });
   try {
     const runs: { ours: Measurement[]; peer: Measurement[] } = { ours: [], peer: [] };
     for (let round = 0; round < rounds; round++) {
@@ -129,11 +157,15 @@ await runProgram('bench', async () => {
   const options = parseBenchOptions(process.argv.slice(2));
   const alone = soloWorkloads.find((name) => options.workloads.includes(name));
   if (alone) return measureAlone(alone, options);
-  if (isReferenceBlas(findPython())) {
+  const peer = describePeer(findPython());
+  if (peer.blas === 'reference') {
     process.stderr.write(
       'bench: this PyTorch multiplies with the reference BLAS, which is an unfair peer. apt-get install libopenblas0-pthread\n',
     );
   }
+  const machine = `${os.cpus()[0]?.model.trim() ?? 'unknown processor'}, ${os.availableParallelism()} threads`;
+  const versions = `Node ${process.versions.node}, PyTorch ${peer.version} with ${peer.blas}`;
+  process.stderr.write(`bench: ${machine}; ${versions}\n`);
   const results: Result[] = [];
   for (const workload of options.workloads) {
     for (const preset of options.presets) {

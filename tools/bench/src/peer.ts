@@ -17,18 +17,26 @@ export function findPython(): string {
   );
 }
 
-/**
- * The BLAS that PyTorch would use, or undefined where it cannot be told. Debian's PyTorch takes the
- * system's: the slow reference BLAS, unless OpenBLAS is installed; only the fast one is a fair
- * peer.
- */
-export function isReferenceBlas(python: string): boolean {
+/** A PyTorch: its version, and the library that it multiplies matrices with. */
+export interface PeerDescription {
+  readonly version: string;
+  /** `reference` is slow: Debian's PyTorch takes it from the system unless OpenBLAS is there. */
+  readonly blas: 'MKL' | 'OpenBLAS' | 'reference' | 'another BLAS';
+}
+
+/** Describes the PyTorch of a Python. @throws when it cannot be asked */
+export function describePeer(python: string): PeerDescription {
   const code =
-    'import torch\ntorch.rand(4, 4) @ torch.rand(4, 4)\n' +
-    'print(any("openblas" in l or "mkl_rt" in l or "libblis" in l for l in open("/proc/self/maps")))\n' +
-    'print("generic" in torch.__config__.show())';
-  const { stdout, status } = spawnSync(python, ['-c', code], { encoding: 'utf8' });
-  return status === 0 && stdout.trim().split('\n').join() === 'False,True';
+    'import json, torch\n' +
+    'torch.rand(4, 4) @ torch.rand(4, 4)\n' +
+    'maps = open("/proc/self/maps").read() if __import__("os").path.exists("/proc/self/maps") else ""\n' +
+    'has_mkl = torch.backends.mkl.is_available()\n' +
+    'config = torch.__config__.show()\n' +
+    'print(json.dumps([torch.__version__, has_mkl or "mkl_rt" in maps, "openblas" in maps, "generic" in config]))';
+  const { stdout, stderr, status } = spawnSync(python, ['-c', code], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`bench: expected ${python} to describe its PyTorch, got: ${stderr.trim()}`);
+  const [version, mkl, openblas, generic] = JSON.parse(stdout) as [string, boolean, boolean, boolean];
+  return { version, blas: mkl ? 'MKL' : openblas ? 'OpenBLAS' : generic ? 'reference' : 'another BLAS' };
 }
 
 export function peerScript(file: string): string {
@@ -39,8 +47,15 @@ export function peerScript(file: string): string {
   return absolute;
 }
 
-export async function startPeer(python: string, script: string, threads: number): Promise<LineProcess> {
-  const peer = new LineProcess(python, [script, '--serve', '--threads', String(threads)], {
+/** Starts a peer. @param compiled  whether it compiles its loss with `torch.compile` */
+export async function startPeer(
+  python: string,
+  script: string,
+  threads: number,
+  compiled = false,
+): Promise<LineProcess> {
+  const flags = ['--serve', '--threads', String(threads), ...(compiled ? ['--compile'] : [])];
+  const peer = new LineProcess(python, [script, ...flags], {
     OMP_NUM_THREADS: String(threads),
     OPENBLAS_NUM_THREADS: String(threads),
   });

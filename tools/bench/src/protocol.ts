@@ -25,6 +25,8 @@ export interface ImportRequest {
 /** What either side answers. */
 export interface Measurement {
   readonly system: string;
+  /** Whether PyTorch compiled its loss. The peer's only. */
+  readonly compile?: boolean;
   readonly threads: number;
   /** Milliseconds of each repeat, and of processor time. */
   readonly ms: readonly number[];

@@ -42,7 +42,7 @@ function side(measurements: readonly Measurement[]): Side {
   const last = measurements.at(-1)!;
   const ms = median(measurements.flatMap((each) => each.ms));
   return {
-    system: last.system,
+    system: last.compile ? `${last.system} compiled` : last.system,
     threads: last.threads,
     ms: round(ms),
     cpuMs: round(median(measurements.flatMap((each) => each.cpu_ms))),
@@ -89,6 +89,7 @@ export function formatTable(results: readonly Result[]): string {
     'ratio',
     'ours ms',
     'peer ms',
+    'peer',
     'threads',
     'ours MB',
     'peer MB',
@@ -103,6 +104,7 @@ export function formatTable(results: readonly Result[]): string {
     ratio.toFixed(2),
     ours.ms.toFixed(0),
     peer.ms.toFixed(0),
+    peer.system.endsWith('compiled') ? 'compiled' : 'plain',
     `${ours.threads} / ${peer.threads}`,
     ours.rssMb.toFixed(0),
     peer.rssMb.toFixed(0),
@@ -119,6 +121,6 @@ export function formatTable(results: readonly Result[]): string {
   return [
     line(header),
     ...rows.map(line),
-    'ratio: peer time / our time, medians; memory: our peak / peer peak; per second: ours; bandwidth: share of what our threads can move',
+    'ratio: peer time / our time, medians; peer: PyTorch plain or compiled, whichever is faster; memory: our peak / peer peak; per second: ours; bandwidth: share of what our threads can move',
   ].join('\n');
 }

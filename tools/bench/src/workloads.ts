@@ -68,6 +68,8 @@ export interface WorkloadDefinition {
   readonly build: (preset: Preset) => Workload;
   /** What the peer is asked for. */
   readonly peerWorkload: string;
+  /** Whether `torch.compile` changes what the peer measures. */
+  readonly peerCompiles?: boolean;
   /** The peer's script below this folder; without one it is that of `--peer`. */
   readonly peerScript?: string;
 }
@@ -173,9 +175,9 @@ function randomImages(size: number, batch: number): tf.Tensor4D {
 
 export const workloads: Readonly<Record<string, WorkloadDefinition>> = {
   tokenizer_roundtrip: { build: roundtrip, peerWorkload: 'tokenizer_roundtrip' },
-  stage1_step: { build: stage1Step(false), peerWorkload: 'stage1_step' },
-  stage1_step_recompute: { build: stage1Step(true), peerWorkload: 'stage1_step' },
-  gpt_step: { build: ({ gpt }) => gptStep(gpt), peerWorkload: 'gpt_step' },
+  stage1_step: { build: stage1Step(false), peerWorkload: 'stage1_step', peerCompiles: true },
+  stage1_step_recompute: { build: stage1Step(true), peerWorkload: 'stage1_step', peerCompiles: true },
+  gpt_step: { build: ({ gpt }) => gptStep(gpt), peerWorkload: 'gpt_step', peerCompiles: true },
   gpt_sample: { build: ({ gpt }) => gptSample(gpt), peerWorkload: 'gpt_sample' },
   gan_step: { build: ganStep, peerWorkload: 'gan_step', peerScript: 'gan_step.py' },
 };
