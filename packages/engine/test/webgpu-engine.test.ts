@@ -6,6 +6,7 @@ import { compile } from '../src/compile.js';
 import { doctor } from '../src/doctor.js';
 import { useEngine } from '../src/engines.js';
 import { GraphBuilder } from '../src/ir/builder.js';
+import { OnnxBackend } from '../src/onnx/onnx-backend.js';
 import { deviceTarget, hostTarget, buildProgram } from '../src/onnx/program.js';
 import { EngineError } from '../src/errors.js';
 import { runProgram } from './run-program.js';
@@ -46,6 +47,22 @@ describe.skipIf(!(await hasEngine('onnx')))('onnx on accelerators', () => {
       const failure = await useEngine({ name: 'onnx-cuda' }).catch((error: unknown) => error);
       expect(failure).toBeInstanceOf(EngineError);
       expect(String(failure)).toMatch(/onnx-cuda engine: expected ONNX Runtime to start .* got .+npm rebuild/s);
+    },
+  );
+});
+
+describe.skipIf(!(await hasEngine('onnx')))('the onnx-cuda engine', () => {
+  it.skipIf(process.platform !== 'linux' || process.env['LD_LIBRARY_PATH'])(
+    'keeps tensors in host memory, and asks for the provider "cuda" to run programs',
+    async () => {
+      const backend = new OnnxBackend({ provider: 'cuda', threads: 1 });
+      const buffer = backend.upload(Float32Array.of(1, 2), { shape: [2], dtype: 'float32' });
+      const b = new GraphBuilder();
+      const graph = b.finish([b.unary('negate', b.input([2], 'float32'))]);
+      const { ready } = backend.prepare({ name: 'f', graph, resultCount: 1, stateInputs: [], frozen: new Map() });
+      await expect(ready).rejects.toThrow(/onnx-cuda engine: .* got f could not be loaded: .*ExecutionProvider_Cuda/s);
+      expect(await backend.read(buffer)).toEqual(Float32Array.of(1, 2));
+      await backend.terminate();
     },
   );
 });
