@@ -1,8 +1,9 @@
 /**
  * `nx check-package @vitvq/NAME`: what users of a package get. Looks at its tarball (contents,
- * publint, attw), installs it in a folder of its own with the tarballs of the packages of ours that
- * it needs and @tensorflow/tfjs, and nothing that they do not declare, imports it, which must print nothing, and runs the first program
- * of its README, which must have the right types and print something.
+ * publint, attw), installs it in a folder of its own with @tensorflow/tfjs, the tarballs of the
+ * packages of ours that it needs and nothing else that they do not declare, imports it, which must
+ * print nothing, and runs the first program of its README, which must have the right types and
+ * print something.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
