@@ -42,7 +42,9 @@ const packageTargets = (name, manifest) =>
           dependsOn: ['build', ...ofInstalled('pack', manifest)],
           outputs: [`{workspaceRoot}/.packed/${name}.tgz`],
         }),
-        'check-package': command(`${program('check-package')} ${name}`, { dependsOn: ['pack'] }),
+        'check-package': command(`${program('check-package')} ${name}`, {
+          dependsOn: ['pack', { target: 'registry', projects: ['@vitvq-tools/checks'] }],
+        }),
       };
 
 const exampleTargets = (name, _manifest, root) =>

@@ -20,8 +20,9 @@ export default defineConfig([
   {
     ...shared,
     // The thread that runs a runtime is one file without parts, which can be copied beside a bundle
-    // of any format.
+    // of any format. It writes models of its own.
     entry: { worker: 'src/onnx/worker.ts', 'pjrt-worker': 'src/pjrt/pjrt-worker.ts' },
+    noExternal: ['protobufjs'],
     splitting: false,
     outExtension: () => ({ js: '.mjs' }),
     clean: false,

@@ -49,8 +49,9 @@ async function examine(name: EngineName, chosen: Engine): Promise<DoctorReport['
     if (!details) return { name, available: true, detail };
     return { name, available: true, detail: `${detail} (${details.versions})`, devices: details.devices };
   } catch (error) {
-    const fix = error instanceof EngineError ? error.fix : undefined;
-    return { name, available: false, detail: firstLine(error), fix };
+    if (!(error instanceof EngineError)) return { name, available: false, detail: firstLine(error) };
+    const { expected, got, fix } = error;
+    return { name, available: false, detail: `expected ${expected}, got ${got.split('\n')[0]!}`, fix };
   }
 }
 

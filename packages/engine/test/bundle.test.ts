@@ -30,15 +30,17 @@ async function bundle(program: string, file: string, options: BuildOptions): Pro
 }
 
 /** Writes the worker as the package's build does. */
-async function buildWorker(): Promise<void> {
-  await build({
+async function buildWorker(): Promise<Metafile> {
+  const { metafile } = await build({
     entryPoints: [join(here, '../src/onnx/worker.ts')],
     outfile: join(folder, 'worker.mjs'),
     bundle: true,
     platform: 'node',
     format: 'esm',
     external: ['onnxruntime-node'],
+    metafile: true,
   });
+  return metafile;
 }
 
 /** Runs a program in Node and returns what it prints. */
@@ -131,6 +133,13 @@ describe.skipIf(!hasOnnx)('a bundle for Node', () => {
     });
     await buildWorker();
     expect(run(file)).toEqual({ stdout: '6 onnx\n', stderr: '' });
+  });
+
+  it('has a worker in one file, which needs ONNX Runtime alone', async () => {
+    const { inputs } = await buildWorker();
+    const packages = Object.keys(inputs).flatMap((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? []);
+    expect(packages.filter((name) => !/^(@protobufjs\/.*|protobufjs|long)$/.test(name))).toEqual([]);
+    expect(Object.keys(inputs).filter((path) => /packages\/(?!engine\/)/.test(path))).toEqual([]);
   });
 });
 

@@ -1,8 +1,8 @@
 import { PjrtBackend } from '../src/pjrt/pjrt-backend.js';
 
 /**
- * File of the plug-in that the tests of the pjrt engine use; without one they are skipped. The step
- * `pjrt` of `.ci/run` installs one.
+ * File of the plug-in that the tests of the pjrt engine use; without one they are skipped. `npm run
+ * check-pjrt` installs one.
  */
 export const plugin = process.env['VITVQ_PJRT_PLUGIN'] ?? '';
 

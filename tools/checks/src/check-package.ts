@@ -1,13 +1,14 @@
 /**
  * `nx check-package @vitvq/NAME`: what users of a package get. Looks at its tarball (contents,
- * publint, attw), installs it in an empty folder with the tarballs of the packages of ours that
- * it needs and @tensorflow/tfjs, imports it, which must print nothing, and runs the first program
- * of its README, which must have the right types and print something.
+ * publint, attw), installs it in a folder of its own with @tensorflow/tfjs, the tarballs of the
+ * packages of ours that it needs and nothing else that they do not declare, imports it, which must
+ * print nothing, and runs the first program of its README, which must have the right types and
+ * print something.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { installTarballs } from './internal/install.js';
+import { installTarballs, linkRegistry } from './internal/install.js';
 import { firstProgram } from './internal/readme.js';
 import { CheckError, must, run, runTypeScript } from './internal/run.js';
 import { installedWith, packageNamed, repositoryRoot, tarballOf, type Workspace } from './internal/workspace.js';
@@ -58,6 +59,7 @@ const workspace = packageNamed(process.argv[2]);
 const folder = await mkdtemp(join(tmpdir(), 'vitvq-package-'));
 try {
   await checkTarball(tarballOf(workspace));
+  await linkRegistry(folder);
   await installTarballs(folder, installedWith(workspace));
   await checkInstalled(folder, workspace);
 } catch (error) {

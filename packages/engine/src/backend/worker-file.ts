@@ -48,10 +48,25 @@ export function missingWorkerFile(program: WorkerProgram): { readonly why: strin
  */
 export function startWorker(program: WorkerProgram, options: Pick<WorkerOptions, 'workerData' | 'name'>): Worker {
   if (!isSource) return new Worker(workerFile(program), { ...options, execArgv: [] });
-  // Node 20 cannot start a worker from a TypeScript file, so a line of JavaScript loads tsx first.
+  return new Worker(sourceProgram(program), { ...options, eval: true, execArgv: [sourceCondition] });
+}
+
+/** Returns the arguments of Node that run a worker's file as a program; its own ones follow. */
+export function workerCommand(program: WorkerProgram): string[] {
+  if (!isSource) return [workerFile(program)];
+  return [sourceCondition, '--eval', sourceProgram(program), '--'];
+}
+
+/** Lets imports of our packages find their sources. */
+const sourceCondition = '--conditions=@vitvq/source';
+
+/**
+ * Returns a line of JavaScript that loads tsx, then a worker's source: Node 20 cannot start a
+ * worker from a TypeScript file.
+ */
+function sourceProgram({ source }: WorkerProgram): string {
   const loader = pathToFileURL(createRequire(moduleUrl!).resolve('tsx'));
   const tsx = JSON.stringify(new URL('./esm/api/index.mjs', loader));
-  const source = JSON.stringify(new URL(program.source, moduleUrl));
-  const code = `import(${tsx}).then(({ register }) => { register(); return import(${source}); })`;
-  return new Worker(code, { ...options, eval: true, execArgv: ['--conditions=@vitvq/source'] });
+  const file = JSON.stringify(new URL(source, moduleUrl));
+  return `import(${tsx}).then(({ register }) => { register(); return import(${file}); })`;
 }

@@ -8,6 +8,10 @@ export interface LoadRequest {
   readonly kind: 'load';
   /** Number by which other requests know the program. */
   readonly program: number;
+  readonly definition: {
+    /** Name of the program, for messages. */
+    readonly name: string;
+  };
 }
 
 /** Runs a program once for each entry of `results`. */

@@ -2,8 +2,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { smallBytes, type TensorType } from '../backend/backend.js';
 import type { RunReply, RunRequest } from '../backend/worker-protocol.js';
 import { sameShape, sizeOf, type DType, type TypedArray } from '../ir/graph.js';
-import { onnxRuntime } from './dialects/onnx-runtime.js';
-import { encodeModel } from './proto.js';
+import { encodeModel, runtimeHeader } from './proto.js';
 import type { OnnxLoadRequest, ProgramDefinition } from './protocol.js';
 import {
   externalInitializer,
@@ -105,7 +104,7 @@ function makeMover(dtype: DType, to: Location): Promise<InferenceSession> {
       ],
       outputs: [{ name: 'y', shape: undefined, dtype }],
     },
-    onnxRuntime.header,
+    runtimeHeader,
   );
   return InferenceSession.create(model, { ...deviceOptions, preferredOutputLocation: to });
 }

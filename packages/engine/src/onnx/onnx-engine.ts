@@ -36,12 +36,20 @@ export const onnxEngine: EngineDefinition = {
 
 /**
  * Returns an engine on an execution provider for GPUs. The native library finds a GPU only when it
- * starts, and may print then; it is therefore never started without being asked for.
+ * starts, and may print then; it is therefore never started in this process without being asked
+ * for.
  */
 function acceleratedEngine(
   provider: Exclude<OnnxProvider, 'cpu'>,
   texts: { readonly what: string; readonly notAutomatic: string; readonly fix: string },
 ): EngineDefinition {
+  const notStarted = (reason: string): EngineError =>
+    new EngineError({
+      where: `onnx-${provider} engine`,
+      expected: `ONNX Runtime to start its execution provider "${provider}"`,
+      got: reasonOf(reason),
+      fix: texts.fix,
+    });
   async function startBackend({ threads }: { readonly threads: number }): Promise<OnnxBackend> {
     const { OnnxBackend } = await import('./onnx-backend.js');
     const backend = new OnnxBackend({ provider, threads });
@@ -50,12 +58,7 @@ function acceleratedEngine(
       return backend;
     } catch (error) {
       await backend.terminate();
-      throw new EngineError({
-        where: `onnx-${provider} engine`,
-        expected: `ONNX Runtime to start its execution provider "${provider}"`,
-        got: error instanceof EngineError ? reasonOf(error.got) : firstLine(error),
-        fix: texts.fix,
-      });
+      throw notStarted(error instanceof EngineError ? error.got : firstLine(error));
     }
   }
   return {
@@ -63,7 +66,11 @@ function acceleratedEngine(
     probe: () => probe(texts.what, texts.notAutomatic),
     startBackend,
     describe: async (running): Promise<EngineDetails> => {
-      if (!running) await (await startBackend({ threads: 1 })).terminate();
+      if (!running) {
+        const { tryProvider } = await import('./try-provider.js');
+        const reason = await tryProvider(provider);
+        if (reason !== undefined) throw notStarted(reason);
+      }
       return { versions: `execution provider ${provider}`, devices: [] };
     },
   };

@@ -124,6 +124,15 @@ export interface OnnxModel<Size = number> {
 /** Domain of the operators of ONNX Runtime itself. */
 export const microsoft = 'com.microsoft';
 
+/** What models for the engine's own ONNX Runtime are written in. */
+export const runtimeHeader: OnnxHeader = {
+  irVersion: 9,
+  operators: [
+    { domain: '', version: 20 },
+    { domain: microsoft, version: 1 },
+  ],
+};
+
 /** Versions of the file format and of the operators that a model declares. */
 export interface OnnxHeader {
   readonly irVersion: number;

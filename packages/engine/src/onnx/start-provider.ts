@@ -1,6 +1,5 @@
 import { InferenceSession, listSupportedBackends } from 'onnxruntime-node';
-import { onnxRuntime } from './dialects/onnx-runtime.js';
-import { encodeModel } from './proto.js';
+import { encodeModel, runtimeHeader } from './proto.js';
 import type { OnnxProvider } from './protocol.js';
 
 /**
@@ -19,7 +18,7 @@ export async function startProvider(provider: OnnxProvider): Promise<void> {
       inputs: [{ name: 'x', ...scalar }],
       outputs: [{ name: 'y', ...scalar }],
     },
-    onnxRuntime.header,
+    runtimeHeader,
   );
   const session = await InferenceSession.create(model, {
     executionProviders: [provider],

@@ -32,9 +32,6 @@ interface Program {
 }
 
 const slots = new Map<number, DeviceTensor>();
-const programs = new Map<number, Program>();
-/** Reasons why programs could not be loaded, for runs that were requested before that was known. */
-const failures = new Map<number, string>();
 
 let started: PjrtClient | undefined;
 
@@ -84,27 +81,17 @@ function executableOf(text: string): bigint {
   return executable;
 }
 
-function load({ program, definition, frozen }: PjrtLoadRequest): void {
-  try {
-    const tensors = frozen.map(({ input, slot }) => [input, tensorIn(slot)] as const);
-    const executable = executableOf(definition.text);
-    for (const [, tensor] of tensors) tensor.retain();
-    programs.set(program, { definition, executable, frozen: new Map(tensors) });
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    failures.set(program, `${definition.name} could not be loaded: ${reason}`);
-    throw new WorkerError({ got: failures.get(program)! });
-  }
+function load({ definition, frozen }: PjrtLoadRequest): Program {
+  const tensors = frozen.map(({ input, slot }) => [input, tensorIn(slot)] as const);
+  const executable = executableOf(definition.text);
+  for (const [, tensor] of tensors) tensor.retain();
+  return { definition, executable, frozen: new Map(tensors) };
 }
 
-async function unload(id: number): Promise<void> {
+async function unload({ executable, frozen }: Program): Promise<void> {
   await runsAreOver;
-  failures.delete(id);
-  const program = programs.get(id);
-  if (!program) return;
-  programs.delete(id);
-  for (const tensor of program.frozen.values()) tensor.release();
-  client().unload(program.executable);
+  for (const tensor of frozen.values()) tensor.release();
+  client().unload(executable);
 }
 
 /** A run that was begun. */
@@ -118,9 +105,7 @@ interface BegunRun {
 /** Settles when all runs that were begun are over. */
 let runsAreOver = Promise.resolve();
 
-async function run(request: RunRequest): Promise<RunReply> {
-  const program = programs.get(request.program);
-  if (!program) throw new Error(failures.get(request.program) ?? 'the program was disposed of');
+async function run(program: Program, request: RunRequest): Promise<RunReply> {
   const events: bigint[] = [];
   const runs: BegunRun[] = [];
   let failure: { readonly error: unknown } | undefined;
@@ -147,7 +132,6 @@ async function run(request: RunRequest): Promise<RunReply> {
   for (const { outcome } of runs) outcome?.tensor.release();
   const failedCheck = runs.map(({ outcome }) => outcome?.values[0] ?? 0).find((number) => number > 0);
   if (!failure && failedCheck === undefined) return runs.map(({ values }) => values);
-  for (const slot of request.results.flat()) setSlot(slot, undefined); // no request will read them
   if (failure) throw failure.error;
   const { name, checks } = program.definition;
   throw new WorkerError({ expected: 'values that the operations take', got: `${checks[failedCheck! - 1]} in ${name}` });
@@ -197,7 +181,6 @@ function beginRun(
 /** Frees everything: memory of a device is not freed by the end of a thread. */
 async function end(): Promise<void> {
   await runsAreOver;
-  for (const id of [...programs.keys()]) await unload(id);
   for (const slot of [...slots.keys()]) setSlot(slot, undefined);
   started?.destroy();
   started = undefined;
@@ -215,7 +198,7 @@ function describe(): PjrtFacts {
   };
 }
 
-serve<PjrtLoadRequest>(control, {
+serve<PjrtLoadRequest, Program>(control, {
   upload: (slot, type, data) => setSlot(slot, DeviceTensor.onHost(client, data, type)),
   copy: (from, to) => setSlot(to, tensorIn(from).copy()),
   free: (slot) => setSlot(slot, undefined),

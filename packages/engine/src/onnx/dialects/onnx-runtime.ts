@@ -1,5 +1,5 @@
 import type { Dialect } from '../dialect.js';
-import { microsoft } from '../proto.js';
+import { runtimeHeader } from '../proto.js';
 import { compositeRule, runtimeComposites, standardComposites } from '../rules/composite.js';
 import { convolutionRules } from '../rules/convolution.js';
 import { elementwiseRules, exactRules } from '../rules/elementwise.js';
@@ -12,13 +12,7 @@ const composites: Dialect['composites'] = { ...standardComposites, ...runtimeCom
 /** ONNX as the engine's own ONNX Runtime takes it: opset 20 and the runtime's FusedMatMul. */
 export const onnxRuntime: Dialect = {
   name: 'ONNX Runtime',
-  header: {
-    irVersion: 9,
-    operators: [
-      { domain: '', version: 20 },
-      { domain: microsoft, version: 1 },
-    ],
-  },
+  header: runtimeHeader,
   operations: {
     ...elementwiseRules,
     ...exactRules,

@@ -8,7 +8,7 @@ import type { ModelWriter } from '../model-writer.js';
 export const castTo = { float32: 1, int32: 6, int64: 7, bool: 9 } as const satisfies Record<DType | 'int64', number>;
 
 /** Returns the rule of an operator of one operand. */
-export const unary =
+const unary =
   (opType: string): Rule<UnaryName> =>
   (w, { operands }) =>
     w.emit(opType, [w.full(operands[0]!)]);
@@ -23,7 +23,7 @@ export const binary =
 export const multiply = binary('Mul');
 
 /** Takes the larger of two numbers. */
-export const maximum: Rule<'maximum'> = (w, operation) => {
+const maximum: Rule<'maximum'> = (w, operation) => {
   const { operands, results } = operation;
   const zero = operands.findIndex((operand) => splatOf(operand) === 0);
   // ONNX Runtime fuses Relu with the product before it.
