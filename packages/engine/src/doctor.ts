@@ -1,8 +1,10 @@
 import { platform } from '#platform';
+import type { Backend } from './backend/backend.js';
 import { currentEngine, probeEngine, useEngine, type Engine } from './engines.js';
 import {
   engineNames,
   firstLine,
+  type EngineDetails,
   type EngineDevice,
   type EngineName,
   type SystemFacts,
@@ -37,13 +39,25 @@ export async function doctor(): Promise<DoctorReport> {
   return { chosen: name, reason, threads, engines, system: await platform.describeSystem() };
 }
 
+/**
+ * Describes the engine in use, its devices and their memory.
+ * @returns undefined where none is in use, and for an engine that tells nothing of itself
+ */
+export async function describeEngine(): Promise<EngineDetails | undefined> {
+  const engine = currentEngine();
+  return engine && platform.engines[engine.name].describe?.(backendOf(engine));
+}
+
+const backendOf = (engine: Engine): Backend | undefined =>
+  engine.kind === 'compiled' ? engine.device.backend : undefined;
+
 /** Examines an engine; one whose devices show only then is started, unless it is in use. */
 async function examine(name: EngineName, chosen: Engine): Promise<DoctorReport['engines'][number]> {
   const probe = await probeEngine(name);
   if (!probe.available) return { name, available: false, detail: probe.why, fix: probe.fix };
   const { description, notAutomatic } = probe;
   const detail = notAutomatic === undefined ? description : `${description}; not chosen automatically: ${notAutomatic}`;
-  const running = chosen.name === name && chosen.kind === 'compiled' ? chosen.device.backend : undefined;
+  const running = chosen.name === name ? backendOf(chosen) : undefined;
   try {
     const details = await platform.engines[name].describe?.(running);
     if (!details) return { name, available: true, detail };

@@ -3,7 +3,7 @@
  * a line on stdout.
  */
 import { createInterface } from 'node:readline';
-import { useEngine } from '@vitvq/engine';
+import { describeEngine, useEngine } from '@vitvq/engine';
 import { measureBatches } from './batches.js';
 import { measureImport } from './import-checkpoint.js';
 import { measureMemory, measureSamplingMemory } from './memory.js';
@@ -45,8 +45,11 @@ async function measure({ workload: name, preset, repeats }: MeasureRequest): Pro
     ms.push(elapsed);
     cpu.push(busy);
   }
+  const [device] = (await describeEngine())?.devices ?? [];
   return {
     system: `vitvq ${engine.name}`,
+    device: device?.name,
+    device_mb: device?.peakBytes === undefined ? undefined : device.peakBytes / 2 ** 20,
     threads: engine.threads,
     ms,
     cpu_ms: cpu,

@@ -26,6 +26,9 @@ export interface ImportRequest {
 export interface Measurement {
   readonly system: string;
   readonly threads: number;
+  /** The device that computes, and the most of its memory that was in use, where that is known. */
+  readonly device?: string | undefined;
+  readonly device_mb?: number | undefined;
   /** Milliseconds of each repeat, and of processor time. */
   readonly ms: readonly number[];
   readonly cpu_ms: readonly number[];

@@ -6,7 +6,7 @@ import { Adam } from '@vitvq/optim';
 import { Sampler } from '@vitvq/sampling';
 import { createTransformerGradients } from '@vitvq/stage2-trainer';
 import { GPT } from '@vitvq/transformers';
-import type { TransformerPreset, Workload } from './workload.js';
+import type { TimedRun, TransformerPreset, Workload } from './workload.js';
 
 /** The peer's model: no time mixing, squared ReLU, one class token before the image. */
 function createGPT({ vocabSize, classes, grid, dim, depth, numHeads }: TransformerPreset): GPT {
@@ -47,11 +47,12 @@ export function gptStep(preset: TransformerPreset): Workload {
   const conditions = randomTokens([preset.batch, 1], preset.classes);
   const tokens = randomTokens([preset.batch, positions], preset.vocabSize);
   const learningRate = tf.scalar(1e-4);
-  const run = async (): Promise<void> => {
+  const run = async (): Promise<ArrayLike<number>> => {
     const loss = await step(conditions, tokens, learningRate);
-    const [value] = await loss.data();
-    if (!Number.isFinite(value)) throw new Error(`gpt_step: the loss is ${value}`);
+    const values = await loss.data();
+    if (!Number.isFinite(values[0])) throw new Error(`gpt_step: the loss is ${values[0]}`);
     loss.dispose();
+    return values;
   };
   return workloadOf(run, model, preset);
 }
@@ -63,11 +64,13 @@ export function gptSample(preset: TransformerPreset): Workload {
   const conditions = randomTokens([preset.batch, 1], preset.classes);
   const topK = Math.min(100, preset.vocabSize);
   let request = 0;
-  const run = async (): Promise<void> => {
+  const run = async (): Promise<ArrayLike<number>> => {
     request++;
     const seeds = Array.from({ length: preset.batch }, (_, image) => request * preset.batch + image);
     const tokens = await sampler.sample({ conditions, seeds, topK });
+    const values = await tokens.data();
     tokens.dispose();
+    return values;
   };
   const dispose = (): void => {
     sampler.dispose();
@@ -88,7 +91,7 @@ function bytesRead(model: GPT, { vocabSize, classes, grid, dim, depth, batch }: 
   return 4 * steps * (weights + cache);
 }
 
-function workloadOf(run: () => Promise<void>, model: GPT, { batch, grid }: TransformerPreset): Workload {
+function workloadOf(run: TimedRun['run'], model: GPT, { batch, grid }: TransformerPreset): Workload {
   return {
     runs: [{ share: 1, run }],
     amount: batch * grid[0] * grid[1],

@@ -14,12 +14,13 @@ import { createDiscriminatorGradients, createTokenizerGradients, type ImageGradi
 import { createTokenizer, VQTokenizer } from '@vitvq/tokenizer';
 import { gradientStep, type GradientStepResult } from '@vitvq/training';
 import { gptSample, gptStep } from './transformer-workloads.js';
-import type { Preset, Workload } from './workload.js';
+import type { Preset, TimedRun, Workload } from './workload.js';
 
 const transformer = (dim: number, depth: number, numHeads: number) => ({ dim, depth, numHeads, mlpDim: 4 * dim });
 
 /**
- * `TOKENIZER` and `GPT` of peer_pytorch.py and `PRESETS` of peer/gan_step.py. `tiny` is for tests.
+ * `TOKENIZER` and `GPT` of peer_pytorch.py and `PRESETS` of peer/gan_step.py. `tiny` is for tests,
+ * `base` for GPUs.
  */
 export const presets = {
   tiny: {
@@ -61,6 +62,19 @@ export const presets = {
     discriminatorWidth: 64,
     gpt: { vocabSize: 8192, classes: 1000, grid: [16, 16], dim: 512, depth: 8, numHeads: 8, batch: 4 },
   },
+  base: {
+    model: {
+      architecture: 'vit',
+      imageSize: 256,
+      patchSize: 8,
+      encoder: transformer(768, 12, 12),
+      decoder: transformer(768, 12, 12),
+      quantizer: { kind: 'vector', codebookSize: 8192, codeDim: 32 },
+    },
+    batch: 32,
+    discriminatorWidth: 64,
+    gpt: { vocabSize: 8192, classes: 1000, grid: [32, 32], dim: 1024, depth: 24, numHeads: 16, batch: 16 },
+  },
 } as const satisfies Record<string, Preset>;
 export type PresetName = keyof typeof presets;
 
@@ -78,10 +92,11 @@ function roundtrip({ model, batch }: Preset): Workload {
   // Frozen variables would be 10 % faster on `quick` and no faster on `small`, for a third more
   // memory.
   const reconstruct = compile((input: tf.Tensor4D) => tokenizer.reconstruct(input), { name: 'tokenizer_roundtrip' });
-  const run = async (): Promise<void> => {
+  const run = async (): Promise<ArrayLike<number>> => {
     const reconstruction = await reconstruct(images);
-    await reconstruction.data();
+    const values = await reconstruction.data();
     reconstruction.dispose();
+    return values;
   };
   return { runs: [{ share: 1, run }], amount: batch, unit: 'images', parameters: tokenizer.parameterCount() };
 }
@@ -105,14 +120,15 @@ function stepOf(gradientsOf: ImageGradients, optimizer: Optimizer): StepFunction
 }
 
 /** Compiles a step; running it checks the loss. */
-function timedStep(name: string, step: StepFunction, lossName: string, images: tf.Tensor4D): () => Promise<void> {
+function timedStep(name: string, step: StepFunction, lossName: string, images: tf.Tensor4D): TimedRun['run'] {
   const compiled = compile((batch: tf.Tensor4D, learningRate: tf.Scalar) => step(learningRate, batch), { name });
   const learningRate = tf.scalar(1e-4);
   return async () => {
     const results = await compiled(images, learningRate);
-    const [loss] = await results.values[lossName]!.data();
-    if (!Number.isFinite(loss)) throw new Error(`${name}: the loss is ${loss}`);
+    const values = await results.values[lossName]!.data();
+    if (!Number.isFinite(values[0])) throw new Error(`${name}: the loss is ${values[0]}`);
     tf.dispose(results);
+    return values;
   };
 }
 

@@ -34,6 +34,8 @@ export interface EngineDevice {
   readonly name: string;
   /** Memory in use, where the engine tells. */
   readonly usedBytes?: number | undefined;
+  /** The most memory that was in use at once, where the engine tells. */
+  readonly peakBytes?: number | undefined;
   /** Memory that can be used, where the engine tells. */
   readonly limitBytes?: number | undefined;
 }
