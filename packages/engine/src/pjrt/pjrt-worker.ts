@@ -63,7 +63,13 @@ function keyOf(text: string): string {
   const { size, mtimeMs } = statSync(plugin);
   const { major, minor } = api.version;
   const runtime = [plugin, size, mtimeMs, major, minor, api.attributes(), platform, platformVersion].join('\n');
-  const machine = [process.platform, process.arch, cpus()[0]?.model, process.env['XLA_FLAGS'], process.env['NPROC']].join('\n');
+  const machine = [
+    process.platform,
+    process.arch,
+    cpus()[0]?.model,
+    process.env['XLA_FLAGS'],
+    process.env['NPROC'],
+  ].join('\n');
   const devices = client()
     .devices()
     .map(({ name }) => name)
