@@ -6,7 +6,7 @@ import type { AnyFunction } from '../compile.js';
 import { requireEngine, startedEngine } from '../engines.js';
 import { engineNames, type EngineName } from '../engines/engine-definition.js';
 import { CompileError, EngineError } from '../errors.js';
-import type { DType } from '../ir/graph.js';
+import type { HostType } from '../ir/graph.js';
 import { flatten } from '../structure.js';
 import { callSite } from '../trace/call-site.js';
 import { registerTraceKernels } from '../trace/kernels.js';
@@ -96,7 +96,7 @@ export async function audit<F extends AnyFunction>(fn: F, options: AuditOptions<
     },
   };
   const { tensors, template } = flatten(values, `${name}, arguments`);
-  const types = tensors.map(({ shape, dtype }): TensorType => ({ shape, dtype: dtype as DType }));
+  const types = tensors.map(({ shape, dtype }): TensorType => ({ shape, dtype: dtype as HostType }));
   registerTraceKernels();
   try {
     releaseCaptures(tape.watch(() => withStandIns(() => trace(fn, types, template, name, observer))));

@@ -1,3 +1,4 @@
+import { hostTypeOf } from '../backend/backend.js';
 import { sameShape, splatOf, typedArray, type DType, type Graph, type Operation, type Value } from '../ir/graph.js';
 import { CompileError } from '../errors.js';
 import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor } from './proto.js';
@@ -67,13 +68,10 @@ export class ModelWriter {
     return {
       nodes: this.#nodes,
       initializers: [...this.#initializers.values()].filter(({ name }) => live.has(name)),
-      inputs: inputIndices.map((index) => {
-        const { shape, dtype } = inputs[index]!;
-        return { name: nameOfInput(index), shape, dtype };
-      }),
+      inputs: inputIndices.map((index) => ({ name: nameOfInput(index), ...hostTypeOf(inputs[index]!) })),
       inputIndices,
       external: used.filter((index) => this.#frozen.has(index)),
-      outputs: outputs.map(({ shape, dtype }, index) => ({ name: `output${index}`, shape, dtype })),
+      outputs: outputs.map((output, index) => ({ name: `output${index}`, ...hostTypeOf(output) })),
     };
   }
 

@@ -57,6 +57,7 @@ async function start(): Promise<PjrtBackend> {
 /** The engine that compiles for XLA, on whatever a PJRT plug-in supports. */
 export const pjrtEngine: EngineDefinition = {
   eagerBackend: 'cpu',
+  narrow: { bfloat16: 'native', float16: 'native' },
   probe,
   startBackend: start,
   describe: async (running): Promise<EngineDetails> => {
