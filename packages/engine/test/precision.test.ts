@@ -2,14 +2,17 @@ import '@vitvq/test-utils';
 import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import { inFullPrecision } from '@vitvq/core';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { audit } from '../src/audit/audit.js';
 import { compile } from '../src/compile.js';
+import { doctor, formatDoctorReport } from '../src/doctor.js';
 import { useEngine } from '../src/engines.js';
 import type { EngineName } from '../src/engines/engine-definition.js';
 import { GraphBuilder } from '../src/ir/builder.js';
 import type { Graph, HostType, NarrowType, Value } from '../src/ir/graph.js';
 import { interpret } from '../src/ir/interpret.js';
 import { roundNarrow } from '../src/ir/round-narrow.js';
+import { OnnxBackend } from '../src/onnx/onnx-backend.js';
 import { narrowProducts } from '../src/passes/narrow-products.js';
 import { simplify } from '../src/passes/simplify.js';
 import { precisionsOf } from '../src/precision.js';
@@ -182,7 +185,6 @@ const cases = {
 const engines: { name: EngineName; isHere: boolean }[] = [
   { name: 'onnx', isHere: true },
   { name: 'pjrt', isHere: plugin !== '' },
-  { name: 'onnx-webgpu', isHere: hasWebGpu },
 ];
 
 for (const { name, isHere } of engines) {
@@ -213,6 +215,39 @@ for (const { name, isHere } of engines) {
   });
 }
 
+// No program that imitates a GPU, and that ONNX Runtime takes, computes in float16.
+it.skipIf(!hasWebGpu)('says that a device of onnx-webgpu has no float16', async () => {
+  await useEngine({ name: 'onnx-webgpu' });
+  const product = compile((a: tf.Tensor2D, b: tf.Tensor2D) => tf.matMul(a, b), { precision: 'float16' });
+  const failed = expect(product(x as tf.Tensor2D, w as tf.Tensor2D)).rejects;
+  await failed.toThrow(/requires f16 but the device does not support it/);
+});
+
+// The provider for CPUs has no kernels of float16, and converts to float32 and back by itself.
+it('writes float16 for ONNX Runtime, on GPUs', async () => {
+  const backend = new OnnxBackend({ threads: 1 });
+  onTestFinished(() => backend.terminate());
+  const { fn, values } = cases.layers as { fn: (...values: tf.Tensor[]) => tf.Tensor[]; values: tf.Tensor[] };
+  const graph = narrowProducts(graphOf(fn, values), 'float16');
+  const expected = interpret(graph, values);
+  const executable = backend.prepare({
+    name: 'layers',
+    graph,
+    resultCount: graph.outputs.length,
+    stateInputs: [],
+    frozen: new Map(),
+  });
+  const inputs = values.map((value) =>
+    backend.upload(value.dataSync<'float32'>(), { shape: value.shape, dtype: 'float32' }),
+  );
+  const { results } = backend.run(executable, inputs, [], 1);
+  for (const [index, buffer] of results[0]!.entries()) {
+    const largest = Math.max(...expected[index]!.abs().dataSync());
+    const got = tf.tensor(await backend.read(buffer), [...buffer.shape]);
+    expect(got).toBeAllClose(expected[index]!, { rtol: 2 ** -8, atol: 2 ** -8 * largest });
+  }
+});
+
 describe('the precision of compile', () => {
   afterAll(() => tf.dispose([x, w]));
 
@@ -222,6 +257,19 @@ describe('the precision of compile', () => {
     await expect(step(x)).rejects.toThrow(
       'step: expected a precision of the engine "cpu": float32, got bfloat16. Take another precision, or an engine that has bfloat16: pjrt, onnx.',
     );
+  });
+
+  it('is known to audit and doctor', async () => {
+    const double = (v: tf.Tensor): tf.Tensor => tf.mul(v, 2);
+    await expect(audit(double, { arguments: [x], engine: 'cpu', precision: 'float16' })).rejects.toThrow(
+      /double: expected a precision of the engine "cpu": float32, got float16/,
+    );
+    const fine = await audit(double, { arguments: [x], engine: 'onnx', precision: 'float16' });
+    expect(fine.findings).toEqual([]);
+    const report = await doctor();
+    const { precisions } = report.engines.find(({ name }) => name === 'onnx')!;
+    expect(precisions).toEqual(['float32', 'bfloat16', 'float16']);
+    expect(formatDoctorReport(report)).toContain('precision: float32, bfloat16, float16');
   });
 
   it('is one of three', () => {

@@ -228,6 +228,9 @@ export function splatOf(value: Value): number | undefined {
 /** Whether a type is narrower than float32. */
 export const isNarrow = (dtype: DType): dtype is NarrowType => dtype === 'bfloat16' || dtype === 'float16';
 
+/** Whether a type holds fractions. */
+export const isFloat = (dtype: DType): boolean => dtype === 'float32' || isNarrow(dtype);
+
 /** Typed arrays of values in host memory; those of narrow types are float32 there. */
 const arrayTypes = {
   float32: Float32Array,

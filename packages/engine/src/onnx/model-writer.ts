@@ -1,6 +1,7 @@
 import { hostTypeOf } from '../backend/backend.js';
-import { sameShape, splatOf, typedArray, type DType, type Graph, type Operation, type Value } from '../ir/graph.js';
+import { sameShape, splatOf, type DType, type Graph, type Operation, type Value } from '../ir/graph.js';
 import { CompileError } from '../errors.js';
+import { initializerData } from './float16.js';
 import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor } from './proto.js';
 
 /** Tells a writer to write shapes that follow the batch as symbols. */
@@ -154,7 +155,7 @@ export class ModelWriter {
     return this.initializer(`scalar_${dtype}_${Object.is(value, -0) ? '-0' : value}`, () => ({
       shape: [],
       type: dtype,
-      data: typedArray(dtype, [value]),
+      data: initializerData(dtype, [value]),
     }));
   }
 
