@@ -10,6 +10,8 @@ import {
   type SystemFacts,
 } from './engines/engine-definition.js';
 import { EngineError } from './errors.js';
+import type { Precision } from './passes/narrow-products.js';
+import { precisionsOf } from './precision.js';
 
 /** Which engine runs here, and what the other engines lack. */
 export interface DoctorReport {
@@ -22,6 +24,8 @@ export interface DoctorReport {
     readonly available: boolean;
     /** Runtime with versions, or why the engine does not work here. */
     readonly detail: string;
+    /** Types in which the engine computes matrix products and convolutions, where it works. */
+    readonly precisions?: readonly Precision[];
     /** How to get the engine, where it does not work. */
     readonly fix?: string;
     /** Devices that the engine computes on, where it names them; the first is used. */
@@ -60,8 +64,9 @@ async function examine(name: EngineName, chosen: Engine): Promise<DoctorReport['
   const running = chosen.name === name ? backendOf(chosen) : undefined;
   try {
     const details = await platform.engines[name].describe?.(running);
-    if (!details) return { name, available: true, detail };
-    return { name, available: true, detail: `${detail} (${details.versions})`, devices: details.devices };
+    const precisions = [...precisionsOf(name).keys()];
+    if (!details) return { name, available: true, detail, precisions };
+    return { name, available: true, detail: `${detail} (${details.versions})`, precisions, devices: details.devices };
   } catch (error) {
     const fix = error instanceof EngineError ? error.fix : undefined;
     return { name, available: false, detail: firstLine(error), fix };
@@ -84,9 +89,10 @@ export function formatDoctorReport({ chosen, reason, threads, engines, system }:
     `system   ${facts.join(', ')}`,
     '',
   ];
-  for (const { name, available, detail, fix, devices = [] } of engines) {
+  for (const { name, available, detail, fix, precisions = [], devices = [] } of engines) {
     const mark = name === chosen ? '>' : ' ';
     lines.push(`${mark} ${name.padEnd(14)} ${available ? 'works ' : 'absent'}  ${detail}`);
+    if (precisions.length > 1) lines.push(`${' '.repeat(25)}precision: ${precisions.join(', ')}`);
     for (const device of devices) lines.push(`${' '.repeat(25)}${deviceText(device)}`);
     if (fix) lines.push(`${' '.repeat(25)}${fix}`);
   }

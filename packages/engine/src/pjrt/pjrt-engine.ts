@@ -70,6 +70,7 @@ async function start(threads?: number): Promise<PjrtBackend> {
 /** The engine that compiles for XLA, on whatever a PJRT plug-in supports. */
 export const pjrtEngine: EngineDefinition = {
   eagerBackend: 'cpu',
+  narrow: { bfloat16: 'native', float16: 'native' },
   probe,
   startBackend: ({ threads }) => start(threads),
   describe: async (running): Promise<EngineDetails> => {
