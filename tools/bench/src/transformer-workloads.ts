@@ -1,7 +1,7 @@
 /** Stage 2: a training step of the transformer, and sampling with its cache. */
 import * as tf from '@tensorflow/tfjs-core';
 import { randomKey, randomUniform } from '@vitvq/core';
-import { compile } from '@vitvq/engine';
+import { compile, type Precision } from '@vitvq/engine';
 import { Adam } from '@vitvq/optim';
 import { Sampler } from '@vitvq/sampling';
 import { createTransformerGradients } from '@vitvq/stage2-trainer';
@@ -31,7 +31,7 @@ function randomTokens(shape: [number, number], size: number): tf.Tensor2D {
   );
 }
 
-export function gptStep(preset: TransformerPreset): Workload {
+export function gptStep(preset: TransformerPreset, precision?: Precision): Workload {
   const model = createGPT(preset);
   const positions = preset.grid[0] * preset.grid[1];
   const optimizer = new Adam([{ variables: model.namedTrainableVariables(), weightDecay: 0 }], { beta2: 0.96 });
@@ -42,7 +42,7 @@ export function gptStep(preset: TransformerPreset): Workload {
       optimizer.apply(gradients, learningRate);
       return values['loss']!;
     },
-    { name: 'gpt_step' },
+    { name: 'gpt_step', precision },
   );
   const conditions = randomTokens([preset.batch, 1], preset.classes);
   const tokens = randomTokens([preset.batch, positions], preset.vocabSize);

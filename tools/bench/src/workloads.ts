@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { randomKey, randomUniform } from '@vitvq/core';
 import { StyleDiscriminator, styleDiscriminatorChannels } from '@vitvq/discriminator';
-import { compile } from '@vitvq/engine';
+import { compile, type Precision } from '@vitvq/engine';
 import { ViTDecoder, ViTEncoder } from '@vitvq/layers';
 import { vanillaAdversarialLoss } from '@vitvq/losses';
 import { AdamW, type Optimizer } from '@vitvq/optim';
@@ -79,19 +79,23 @@ export const presets = {
 export type PresetName = keyof typeof presets;
 
 export interface WorkloadDefinition {
-  readonly build: (preset: Preset) => Workload;
+  /** Builds it; `precision` is float32 unless it is given, and `gpt_sample` has no other. */
+  readonly build: (preset: Preset, precision?: Precision) => Workload;
   /** What the peer is asked for. */
   readonly peerWorkload: string;
   /** The peer's script below this folder; without one it is that of `--peer`. */
   readonly peerScript?: string;
 }
 
-function roundtrip({ model, batch }: Preset): Workload {
+function roundtrip({ model, batch }: Preset, precision?: Precision): Workload {
   const tokenizer = createTokenizer(model, { seed: 0 });
   const images = randomImages(model.imageSize, batch);
   // Frozen variables would be 10 % faster on `quick` and no faster on `small`, for a third more
   // memory.
-  const reconstruct = compile((input: tf.Tensor4D) => tokenizer.reconstruct(input), { name: 'tokenizer_roundtrip' });
+  const reconstruct = compile((input: tf.Tensor4D) => tokenizer.reconstruct(input), {
+    name: 'tokenizer_roundtrip',
+    precision,
+  });
   const run = async (): Promise<ArrayLike<number>> => {
     const reconstruction = await reconstruct(images);
     const values = await reconstruction.data();
@@ -120,8 +124,17 @@ function stepOf(gradientsOf: ImageGradients, optimizer: Optimizer): StepFunction
 }
 
 /** Compiles a step; running it checks the loss. */
-function timedStep(name: string, step: StepFunction, lossName: string, images: tf.Tensor4D): TimedRun['run'] {
-  const compiled = compile((batch: tf.Tensor4D, learningRate: tf.Scalar) => step(learningRate, batch), { name });
+function timedStep(
+  name: string,
+  step: StepFunction,
+  lossName: string,
+  images: tf.Tensor4D,
+  precision?: Precision,
+): TimedRun['run'] {
+  const compiled = compile((batch: tf.Tensor4D, learningRate: tf.Scalar) => step(learningRate, batch), {
+    name,
+    precision,
+  });
   const learningRate = tf.scalar(1e-4);
   return async () => {
     const results = await compiled(images, learningRate);
@@ -134,11 +147,11 @@ function timedStep(name: string, step: StepFunction, lossName: string, images: t
 
 const stage1Step =
   (recompute: boolean) =>
-  ({ model, batch }: Preset): Workload => {
+  ({ model, batch }: Preset, precision?: Precision): Workload => {
     const tokenizer = tokenizerOf(model, recompute);
     const optimizer = new AdamW([{ variables: tokenizer.namedTrainableVariables(), weightDecay: 1e-4 }]);
     const step = stepOf(createTokenizerGradients({ tokenizer }), optimizer);
-    const run = timedStep('stage1_step', step, 'loss', randomImages(model.imageSize, batch));
+    const run = timedStep('stage1_step', step, 'loss', randomImages(model.imageSize, batch), precision);
     return { runs: [{ share: 1, run }], amount: batch, unit: 'images', parameters: tokenizer.parameterCount() };
   };
 
@@ -150,7 +163,7 @@ export const r1Every = 16;
 const r1Gamma = 10;
 
 /** A step of the autoencoder (L2 + VQ + 0.1 adversarial), then one of the discriminator. */
-function ganStep({ model, batch, discriminatorWidth }: Preset): Workload {
+function ganStep({ model, batch, discriminatorWidth }: Preset, precision?: Precision): Workload {
   const tokenizer = tokenizerOf(model, false);
   const discriminator = new StyleDiscriminator({
     size: model.imageSize,
@@ -168,9 +181,9 @@ function ganStep({ model, batch, discriminatorWidth }: Preset): Workload {
   const trainDiscriminator = stepOf(createDiscriminatorGradients(shared), optimizer);
   const r1 = { weight: (r1Gamma / 2) * r1Every };
   const regularize = stepOf(createDiscriminatorGradients({ ...shared, r1 }), optimizer);
-  const autoencoder = timedStep('gan_step: autoencoder', trainTokenizer, 'loss', images);
-  const plain = timedStep('gan_step: discriminator', trainDiscriminator, 'discriminator', images);
-  const regularized = timedStep('gan_step: discriminator with R1', regularize, 'discriminator', images);
+  const autoencoder = timedStep('gan_step: autoencoder', trainTokenizer, 'loss', images, precision);
+  const plain = timedStep('gan_step: discriminator', trainDiscriminator, 'discriminator', images, precision);
+  const regularized = timedStep('gan_step: discriminator with R1', regularize, 'discriminator', images, precision);
   return {
     runs: [
       { share: 1, run: autoencoder },
@@ -191,7 +204,7 @@ export const workloads: Readonly<Record<string, WorkloadDefinition>> = {
   tokenizer_roundtrip: { build: roundtrip, peerWorkload: 'tokenizer_roundtrip' },
   stage1_step: { build: stage1Step(false), peerWorkload: 'stage1_step' },
   stage1_step_recompute: { build: stage1Step(true), peerWorkload: 'stage1_step' },
-  gpt_step: { build: ({ gpt }) => gptStep(gpt), peerWorkload: 'gpt_step' },
+  gpt_step: { build: ({ gpt }, precision) => gptStep(gpt, precision), peerWorkload: 'gpt_step' },
   gpt_sample: { build: ({ gpt }) => gptSample(gpt), peerWorkload: 'gpt_sample' },
   gan_step: { build: ganStep, peerWorkload: 'gan_step', peerScript: 'gan_step.py' },
 };
