@@ -41,8 +41,8 @@ export class PjrtClient {
 
   /**
    * Starts the runtime.
-   * @param isCpu  whether the plug-in computes on the CPU, where it would make several devices, each
-   *   with a thread
+   * @param isCpu  whether the plug-in computes on the CPU, where it would make several devices,
+   *   with a thread for each
    */
   constructor(api: PjrtApi, isCpu = false) {
     this.api = api;

@@ -1,9 +1,9 @@
 import { presets, workloads, type PresetName } from '../workloads.js';
 
 /** Largest difference of losses and pixels, relative to the largest value. */
-export const valueTolerance = 2e-3;
+const valueTolerance = 2e-3;
 /** Smallest share of drawn tokens that are the same: a rounding may move one across a border. */
-export const tokenTolerance = 0.95;
+const tokenTolerance = 0.95;
 
 /** Workloads of which one step is compared. */
 export const parityWorkloads = ['tokenizer_roundtrip', 'stage1_step', 'gan_step', 'gpt_step', 'gpt_sample'] as const;
