@@ -9,7 +9,7 @@ export type CompositeBody = (...operands: Tensor[]) => Tensor[];
 
 /**
  * Capabilities of a TensorFlow.js backend that records operations instead of running them. A
- * tracing engine implements both; ordinary backends have neither.
+ * tracing engine implements all of them; ordinary backends have none.
  */
 export interface RecordingBackend extends KernelBackend {
   /** Records a composite and calls `body` with stand-ins to record what it is made of. */
@@ -21,6 +21,8 @@ export interface RecordingBackend extends KernelBackend {
   ): Tensor[];
   /** Returns a tensor with the values of `x` that the gradient tape does not know. */
   recordDetach(x: Tensor): Tensor;
+  /** Calls `body`, whose products, and those of its gradients, are recorded as float32. */
+  recordFullPrecision<T>(body: () => T): T;
 }
 
 /**

@@ -4,6 +4,7 @@ export * from './checks.js';
 export * from './composite.js';
 export * from './contracts.js';
 export * from './detach.js';
+export * from './full-precision.js';
 export { entriesOfTokens } from './entries-of-tokens.js';
 export * from './errors.js';
 export * from './image-source.js';

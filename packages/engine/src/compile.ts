@@ -1,11 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInteger, formatShape } from '@vitvq/core';
+import { assertInteger, assertOneOf, formatShape } from '@vitvq/core';
 import type { TensorType } from './backend/backend.js';
 import { CompiledProgram } from './compiled-program.js';
 import { currentEngine, startedEngine, type CompiledEngine } from './engines.js';
 import { CompileError } from './errors.js';
-import type { DType } from './ir/graph.js';
+import type { HostType } from './ir/graph.js';
 import { printGraph } from './ir/print.js';
+import { narrowProducts, type NarrowMethod, type Precision } from './passes/narrow-products.js';
+import { narrowMethodOf, precisions } from './precision.js';
 import { withoutPromises } from './refuse-promises.js';
 import { flatten, type StructureTemplate } from './structure.js';
 import { isTracing, releaseCaptures, trace } from './trace/trace.js';
@@ -29,6 +31,12 @@ export interface CompileOptions {
    * @default none
    */
   readonly live?: Iterable<tf.Variable>;
+  /**
+   * Type in which matrix products and convolutions are computed, those of gradients included.
+   * Weights, arguments, results and everything else stay float32, and so do the products in
+   * `inFullPrecision` of @vitvq/core. @default 'float32'
+   */
+  readonly precision?: Precision;
   /** Number of argument shapes after which another one is taken for a mistake. @default 8 */
   readonly maximumShapes?: number;
 }
@@ -64,7 +72,8 @@ export interface CompiledFunction<F extends AnyFunction> {
  * console.log(await loss.data());
  */
 export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = {}): CompiledFunction<F> {
-  const { name = fn.name || 'function' } = options;
+  const { name = fn.name || 'function', precision = 'float32' } = options;
+  assertOneOf(precision, precisions, 'precision', name);
   const programs = new Programs(fn, name, options);
 
   const call = async (times: number, values: Parameters<F>): Promise<unknown[]> => {
@@ -72,8 +81,9 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
     // the call.
     const engine = currentEngine() ?? (await startedEngine());
     const { tensors, template } = flatten(values, `${name}, arguments`);
+    const method = narrowMethodOf(engine.name, precision, name);
     if (engine.kind === 'eager') return Array.from({ length: times }, () => runEagerly(fn, values, name));
-    return programs.find(engine, tensors.map(typeOf), template).run(tensors, times);
+    return programs.find(engine, tensors.map(typeOf), template, method).run(tensors, times);
   };
   const callOutsideTraces = (times: number, values: Parameters<F>): Promise<unknown[]> => {
     // Thrown at once: the traced function would have to await a rejection.
@@ -97,13 +107,13 @@ export function compile<F extends AnyFunction>(fn: F, options: CompileOptions = 
       const { tensors, template } = flatten(values, `${name}, arguments`);
       const traced = trace(fn as AnyFunction, tensors.map(typeOf), template, name);
       releaseCaptures(traced);
-      return printGraph(traced.graph);
+      return printGraph(narrowProducts(traced.graph, precision));
     },
     dispose: () => programs.dispose(),
   });
 }
 
-const typeOf = ({ shape, dtype }: tf.Tensor): TensorType => ({ shape, dtype: dtype as DType });
+const typeOf = ({ shape, dtype }: tf.Tensor): TensorType => ({ shape, dtype: dtype as HostType });
 
 function runEagerly(fn: AnyFunction, values: unknown[], name: string): unknown {
   // `tidy` keeps what is returned, whatever its structure.
@@ -115,15 +125,18 @@ class Programs {
   readonly #fn: AnyFunction;
   readonly #name: string;
   readonly #maximum: number;
+  readonly #precision: Precision;
   /** Variables that stay live where the others are frozen; undefined where all are live. */
   readonly #live: ReadonlySet<tf.Tensor> | undefined;
   readonly #programs = new Map<string, CompiledProgram>();
   #owner: CompiledEngine | undefined;
 
-  constructor(fn: AnyFunction, name: string, { variables = 'live', live, maximumShapes = 8 }: CompileOptions) {
+  constructor(fn: AnyFunction, name: string, options: CompileOptions) {
+    const { variables = 'live', live, maximumShapes = 8, precision = 'float32' } = options;
     this.#fn = fn;
     this.#name = name;
     this.#maximum = maximumShapes;
+    this.#precision = precision;
     this.#live = variables === 'live' ? undefined : new Set<tf.Tensor>(live);
   }
 
@@ -131,7 +144,12 @@ class Programs {
    * Returns the program for arguments of these types, which is compiled where it is missing or
    * stale.
    */
-  find(engine: CompiledEngine, types: readonly TensorType[], template: StructureTemplate): CompiledProgram {
+  find(
+    engine: CompiledEngine,
+    types: readonly TensorType[],
+    template: StructureTemplate,
+    method: NarrowMethod,
+  ): CompiledProgram {
     if (this.#owner !== engine) {
       // Programs of an engine that has ended are gone with it.
       for (const program of this.#programs.values()) program.abandon();
@@ -146,7 +164,15 @@ class Programs {
       this.#programs.delete(key);
     }
     if (this.#programs.size >= this.#maximum) throw this.#tooManyShapes(types);
-    const request = { fn: this.#fn, name: this.#name, types, template, live: this.#live };
+    const request = {
+      fn: this.#fn,
+      name: this.#name,
+      types,
+      template,
+      live: this.#live,
+      precision: this.#precision,
+      method,
+    };
     const program = new CompiledProgram(engine, request, () => this.#programs.delete(key));
     this.#programs.set(key, program);
     return program;

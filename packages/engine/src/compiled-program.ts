@@ -3,6 +3,7 @@ import { formatShape } from '@vitvq/core';
 import type { DeviceBuffer, Executable, TensorType } from './backend/backend.js';
 import type { CompiledEngine, CompileEvent } from './engines.js';
 import { EngineError } from './errors.js';
+import { narrowProducts, type NarrowMethod, type Precision } from './passes/narrow-products.js';
 import { unflatten, type StructureTemplate } from './structure.js';
 import { releaseCaptures, trace, type TracedFunction } from './trace/trace.js';
 
@@ -14,6 +15,9 @@ export interface CompileRequest {
   readonly template: StructureTemplate;
   /** Variables that stay live where the others are frozen; undefined where all are live. */
   readonly live: ReadonlySet<tf.Tensor> | undefined;
+  readonly precision: Precision;
+  /** How the engine computes in that precision. */
+  readonly method: NarrowMethod;
 }
 
 /** Identifies the values that a tensor had at some time. */
@@ -33,7 +37,8 @@ export class CompiledProgram {
   readonly #stamps: readonly DataStamp[];
 
   /** @param onFailure  called when the backend cannot load the program */
-  constructor(engine: CompiledEngine, { fn, name, types, template, live }: CompileRequest, onFailure: () => void) {
+  constructor(engine: CompiledEngine, request: CompileRequest, onFailure: () => void) {
+    const { fn, name, types, template, live, precision, method } = request;
     const start = performance.now();
     const report = (event: CompileEvent): void => engine.onCompile?.(event);
     report({ name, phase: 'start' });
@@ -44,7 +49,7 @@ export class CompiledProgram {
     this.#traced = traced;
     this.#executable = engine.device.backend.prepare({
       name,
-      graph: traced.graph,
+      graph: narrowProducts(traced.graph, precision, method),
       resultCount: traced.resultCount,
       stateInputs: inputsOfStates(traced),
       frozen: new Map(

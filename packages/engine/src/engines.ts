@@ -20,7 +20,8 @@ export interface EngineOptions {
   /** @default 'auto': the first of `engineNames` that works here */
   readonly name?: EngineName | 'auto';
   /**
-   * Threads of the engines `onnx`, `tensorflow` and `tensorflow-gpu`; others decide by themselves.
+   * Threads of the processor, for engines that compute in a native library; what computes on a GPU
+   * or in JavaScript decides by itself.
    * @default the number of cores
    */
   readonly threads?: number;

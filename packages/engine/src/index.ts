@@ -1,8 +1,10 @@
 export { audit, formatAuditReport, type AuditFinding, type AuditOptions, type AuditReport } from './audit/audit.js';
 export type { Backend, DeviceBuffer, Executable, Program, Run, TensorType } from './backend/backend.js';
 export { compile, type CompiledFunction, type CompileOptions } from './compile.js';
-export { doctor, formatDoctorReport, type DoctorReport } from './doctor.js';
+export { describeEngine, doctor, formatDoctorReport, type DoctorReport } from './doctor.js';
 export { currentEngine, useEngine, type CompileEvent, type Engine, type EngineOptions } from './engines.js';
-export { engineNames, type EngineName } from './engines/engine-definition.js';
+export { engineNames, type EngineDetails, type EngineDevice, type EngineName } from './engines/engine-definition.js';
 export { CompileError, EngineError } from './errors.js';
+export { type Precision } from './passes/narrow-products.js';
+export { precisions } from './precision.js';
 export { registerGradients } from './gradients.js';

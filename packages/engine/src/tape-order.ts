@@ -9,7 +9,7 @@ export interface TapeNode {
 
 /** The private part of TensorFlow.js's engine that keeps the tape. */
 export interface TapeEngine {
-  readonly state: { readonly activeTape: TapeNode[] };
+  readonly state: { readonly activeTape: TapeNode[] | undefined };
   addTapeNode(
     kernel: string,
     inputs: TapeNode['inputs'],
@@ -29,7 +29,7 @@ export function orderTape(): void {
   const add = Reflect.get<TapeEngine, 'addTapeNode'>(prototype, 'addTapeNode');
   prototype.addTapeNode = function (this: TapeEngine, ...call) {
     add.apply(this, call);
-    const { activeTape } = this.state;
+    const activeTape = this.state.activeTape!;
     const node = activeTape.pop()!;
     let place = activeTape.length;
     while (place > 0 && readsOutput(activeTape[place - 1]!, node)) place--;

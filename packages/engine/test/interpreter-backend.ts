@@ -1,5 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Backend, DeviceBuffer, Executable, Program, Run, TensorType } from '../src/backend/backend.js';
+import {
+  hostTypeOf,
+  type Backend,
+  type DeviceBuffer,
+  type Executable,
+  type Program,
+  type Run,
+  type TensorType,
+} from '../src/backend/backend.js';
 import { EngineError } from '../src/errors.js';
 import { interpret } from '../src/ir/interpret.js';
 import { typedArray, type TypedArray } from '../src/ir/graph.js';
@@ -48,13 +56,15 @@ export class InterpreterBackend implements Backend {
     times: number,
   ): Run {
     const { program, frozen } = this.#programs.get(id) ?? refuse('a prepared program', 'none');
-    const types = program.graph.outputs.slice(0, program.resultCount);
+    const types = program.graph.outputs.slice(0, program.resultCount).map(hostTypeOf);
     const results = Array.from({ length: times }, () => types.map((type) => this.upload(new Float32Array(0), type)));
     const runOnce = (buffers: readonly DeviceBuffer[]): void =>
       tf.tidy(() => {
-        const operands = program.graph.inputs.map(({ shape, dtype }, index) =>
-          tf.tensor(frozen.get(index) ?? this.#values(inputs[index]!), [...shape], dtype),
-        );
+        const operands = program.graph.inputs
+          .map(hostTypeOf)
+          .map(({ shape, dtype }, index) =>
+            tf.tensor(frozen.get(index) ?? this.#values(inputs[index]!), [...shape], dtype),
+          );
         const outputs = interpret(program.graph, operands);
         [...buffers, ...states].forEach(({ id: target, dtype }, index) =>
           this.#memory.set(target, typedArray(dtype, outputs[index]!.dataSync())),

@@ -9,13 +9,13 @@ import { runtimePasses } from '../src/onnx/program.js';
 import { runPasses } from '../src/passes/pipeline.js';
 import { flatten } from '../src/structure.js';
 import { trace } from '../src/trace/trace.js';
-import type { DType } from '../src/ir/graph.js';
+import type { HostType } from '../src/ir/graph.js';
 import { sweepOperations, type Runner } from './sweep-operations.js';
 
 /** Interprets the graph of a function after all passes, as a backend gets it. */
 const interpreted: Runner = async (run, inputs) => {
   const { tensors, template } = flatten(inputs, 'test');
-  const types = tensors.map(({ shape, dtype }) => ({ shape, dtype: dtype as DType }));
+  const types = tensors.map(({ shape, dtype }) => ({ shape, dtype: dtype as HostType }));
   const { graph, captures } = trace(run, types, template, 'test');
   return interpret(runPasses(graph, runtimePasses), [...inputs, ...captures.map(({ tensor }) => tensor)]);
 };

@@ -75,6 +75,21 @@ describe.skipIf(!plugin)('the pjrt engine', () => {
     expect((await useEngine({ name: 'pjrt' })).reason).toBe('asked for by name');
   });
 
+  it.runIf(process.platform === 'linux')('computes with as many threads as it is told', async () => {
+    const poolSize = () => {
+      const tasks = readdirSync('/proc/self/task');
+      return tasks.filter((task) => readFileSync(`/proc/self/task/${task}/comm`, 'utf8').includes('XLAEigen')).length;
+    };
+    vi.stubEnv('NPROC', '7');
+    for (const threads of [1, 3]) {
+      const before = poolSize();
+      await useEngine({ name: 'pjrt', threads });
+      expect(poolSize() - before).toBe(threads);
+      expect(process.env['NPROC']).toBe('7');
+      await useEngine({ name: 'cpu' });
+    }
+  });
+
   it('describes the plug-in when another engine is in use', async () => {
     await useEngine({ name: 'cpu' });
     const report = await doctor();

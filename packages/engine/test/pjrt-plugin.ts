@@ -8,5 +8,5 @@ export const plugin = process.env['VITVQ_PJRT_PLUGIN'] ?? '';
 
 /** Starts a backend on the plug-in, without a folder of compiled programs unless one is given. */
 export async function startPjrt(cacheFolder?: string): Promise<PjrtBackend> {
-  return new PjrtBackend({ plugin, cacheFolder });
+  return new PjrtBackend({ plugin, isCpu: true, cacheFolder });
 }

@@ -7,7 +7,7 @@ import { CompiledProgram } from '../src/compiled-program.js';
 import type { CompiledEngine } from '../src/engines.js';
 import { EngineError } from '../src/errors.js';
 import { GraphBuilder } from '../src/ir/builder.js';
-import type { DType, Value } from '../src/ir/graph.js';
+import type { HostType, Value } from '../src/ir/graph.js';
 import { flatten } from '../src/structure.js';
 
 const noFrozen = new Map<number, () => DeviceBuffer>();
@@ -165,7 +165,7 @@ function testMemory(backend: () => Backend): void {
     ['float32', Float32Array.of(7), []],
     ['float32', new Float32Array(0), [0, 3]],
     ['float32', new Float32Array(20_000).fill(0.5), [20_000]],
-  ] as const)('keeps %s values %#', async (dtype: DType, values, shape) => {
+  ] as const)('keeps %s values %#', async (dtype: HostType, values, shape) => {
     const given = values.slice();
     const buffer = backend().upload(given, { shape, dtype });
     expect(buffer).toMatchObject({ shape, dtype });
@@ -185,13 +185,17 @@ function testMemory(backend: () => Backend): void {
 function testVariables(backend: () => Backend): void {
   const program = (fn: (...values: tf.Tensor[]) => unknown, values: tf.Tensor[]): CompiledProgram => {
     const { template } = flatten(values, 'f');
-    const types = values.map(({ shape, dtype }) => ({ shape, dtype: dtype as DType }));
+    const types = values.map(({ shape, dtype }) => ({ shape, dtype: dtype as HostType }));
     const engine = {
       kind: 'compiled',
       device: new Device(backend()),
       onCompile: () => {},
     } as unknown as CompiledEngine;
-    return new CompiledProgram(engine, { fn: fn, name: 'f', types, template, live: undefined }, () => {});
+    return new CompiledProgram(
+      engine,
+      { fn, name: 'f', types, template, live: undefined, precision: 'float32', method: 'native' },
+      () => {},
+    );
   };
 
   it('runs composites that only replace states as their bodies do', async () => {

@@ -27,7 +27,8 @@ export async function codebookReports(
   const reports: CodebookReport[] = [];
   for (const [index, use] of uses.entries()) {
     const table = tables[index];
-    const options = table && { codebook: await readCodes(table), normalize: table.normalized };
+    const isResidual = quantizer.codeDepth > 1;
+    const options = table && { codebook: await readCodes(table), normalize: table.normalized, isResidual };
     reports.push(codebookReport(use, options));
   }
   return reports;

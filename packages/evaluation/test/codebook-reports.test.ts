@@ -57,6 +57,23 @@ describe('codebookReports', () => {
     expect(reports[0]!.closest).toBeDefined();
   });
 
+  it('does not advise to normalise the codes of a residual quantizer', async () => {
+    const free = { ...vector, normalize: false } as const;
+    const [alone] = await reportsOf(free, collapsed);
+    expect(alone!.advice[0]!.text).toContain('Normalise codes');
+    for (const codebooks of ['separate', 'shared'] as const) {
+      const reports = await reportsOf(
+        { kind: 'residual', codeDepth: 2, quantizer: free, codebooks },
+        collapsed,
+        collapsed,
+      );
+      for (const { advice } of reports) {
+        expect(advice[0]!.text).toContain('The codebook collapsed');
+        expect(advice[0]!.text).not.toContain('Normalise');
+      }
+    }
+  });
+
   it('says nothing of where codes lie that are fixed', async () => {
     const config: QuantizerConfig = { kind: 'residual', codeDepth: 2, quantizer: { kind: 'fsq', levels: [3, 3] } };
     const [all, third] = [new Array<number>(9).fill(30), [90, 90, 90, 0, 0, 0, 0, 0, 0]];

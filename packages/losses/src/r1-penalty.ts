@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertChannelsLast, assertShape } from '@vitvq/core';
+import { assertChannelsLast, assertShape, inFullPrecision } from '@vitvq/core';
 import { assertFloats } from './internal/checks.js';
 
 /**
@@ -22,7 +22,8 @@ export function r1Penalty(logits: (images: tf.Tensor4D) => tf.Tensor, images: tf
   assertChannelsLast(images.shape, 'r1Penalty');
   assertFloats({ images }, 'r1Penalty');
   return tf.tidy(() => {
-    const gradient = tf.grad((x) => tf.sum(logits(x as tf.Tensor4D)))(images); // [B, H, W, C]
+    // Their squares are too small for narrow types.
+    const gradient = inFullPrecision(() => tf.grad((x) => tf.sum(logits(x as tf.Tensor4D)))(images)); // [B, H, W, C]
     return tf.div<tf.Scalar>(tf.sum(tf.square(gradient)), images.shape[0]);
   });
 }

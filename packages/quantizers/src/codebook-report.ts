@@ -14,6 +14,11 @@ export interface CodebookFacts {
 export interface CodebookReportOptions extends ClosestCodesOptions {
   /** Codes `[K, E]`; without them nothing is said of codes that are alike. */
   readonly codebook?: HostTensor;
+  /**
+   * Whether the codes are those of a residual quantizer, whose steps get nearer to what is left
+   * over without normalised codes: nothing is said against them then. @default false
+   */
+  readonly isResidual?: boolean;
 }
 
 /** Name of what stands out in a codebook. */
@@ -64,7 +69,7 @@ const wellUsedDim = 32;
  */
 export function codebookReport(
   { counts, paperUsage }: CodebookFacts,
-  { codebook, normalize = true, ...closestOptions }: CodebookReportOptions = {},
+  { codebook, normalize = true, isResidual = false, ...closestOptions }: CodebookReportOptions = {},
 ): CodebookReport {
   const statistics = codebookStatistics(counts);
   const codebookSize = counts.length;
@@ -79,13 +84,13 @@ export function codebookReport(
     paperUsage,
     closest: codebook && closestCodes(codebook, { normalize, ...closestOptions }),
   };
-  return { ...facts, advice: advise(facts, codebook?.shape[1], codebook && normalize) };
+  return { ...facts, advice: advise(facts, codebook?.shape[1], codebook !== undefined && !normalize && !isResidual) };
 }
 
 function advise(
   { codebookSize, tokens, usage, perplexity, deadCodes, closest }: Omit<CodebookReport, 'advice'>,
   codeDim: number | undefined,
-  normalize: boolean | undefined,
+  mayNormalize: boolean,
 ): CodebookAdvice[] {
   const advice: CodebookAdvice[] = [];
   const say = (finding: CodebookFinding, ...sentences: (string | false)[]): void => {
@@ -103,7 +108,7 @@ function advise(
       'collapsed',
       `The codebook collapsed: ${used} are used.`,
       'Start the codes as features (codebook.initialize) and reset those that are not chosen (codebook.reset).',
-      normalize === false && 'Normalise codes (normalize: true): without that the paper used 2 % instead of 96 %.',
+      mayNormalize && 'Normalise codes (normalize: true): without that the paper used 2 % instead of 96 %.',
       (codeDim ?? 0) > wellUsedDim &&
         `Lower codeDim from ${codeDim} to between 8 and ${wellUsedDim}: in the paper ${wellUsedDim} used 96 % and 256 used 4 %.`,
     );

@@ -7,6 +7,7 @@ import {
   assertShape,
   checkOptions,
   detach,
+  inFullPrecision,
   normalInitializer,
   sameWeight,
   type OptionTable,
@@ -145,7 +146,10 @@ export class GumbelQuantizer extends Module implements Quantizer {
         ? soft
         : straightThrough(soft, tf.cast<Tensor2D>(tf.oneHot(chosen, this.codebookSize) as Tensor2D, 'float32'));
       return {
-        quantized: tf.reshape<tf.Rank.R3>(tf.matMul(weights, codes), z.shape),
+        quantized: tf.reshape<tf.Rank.R3>(
+          inFullPrecision(() => tf.matMul(weights, codes)),
+          z.shape,
+        ),
         indices: tf.reshape<tf.Rank.R2>(chosen, [batch, tokens]),
         loss: this.#divergence(logits),
       };
@@ -165,7 +169,10 @@ export class GumbelQuantizer extends Module implements Quantizer {
    * Returns -distance², without what is the same for all codes of a row and cancels in the softmax.
    */
   #logits(rows: Tensor2D, codes: Tensor2D): Tensor2D {
-    const products = tf.mul<Tensor2D>(tf.matMul(rows, codes, false, true), 2);
+    const products = tf.mul<Tensor2D>(
+      inFullPrecision(() => tf.matMul(rows, codes, false, true)),
+      2,
+    );
     return this.codebook.normalized ? products : tf.sub(products, tf.sum(tf.square(codes), 1));
   }
 

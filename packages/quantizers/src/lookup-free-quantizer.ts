@@ -1,6 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import { assertInRange, assertInteger, assertShape, detach, Module, checkOptions, type OptionTable } from '@vitvq/core';
+import {
+  assertInRange,
+  assertInteger,
+  assertShape,
+  detach,
+  inFullPrecision,
+  Module,
+  checkOptions,
+  type OptionTable,
+} from '@vitvq/core';
 import type { QuantizeResult, Quantizer, Refinement } from '@vitvq/core';
 import { z } from 'zod';
 import { assertPositive } from './internal/assert-positive.js';
@@ -152,9 +161,11 @@ export class LookupFreeQuantizer extends Module implements Quantizer {
       const group = tf.slice(logits, [0, first], [-1, size]);
       const ones = binaryDigits(size).all(); // [2^size, size]
       // ln sigmoid(x) = -softplus(-x); the gradient of tf.logSigmoid fails inside of tf.tidy.
-      const improbabilities = tf.add(
-        tf.matMul(tf.softplus(tf.neg(group)), ones, false, true),
-        tf.matMul(tf.softplus(group), tf.sub<Tensor2D>(1, ones), false, true),
+      const improbabilities = inFullPrecision(() =>
+        tf.add(
+          tf.matMul(tf.softplus(tf.neg(group)), ones, false, true),
+          tf.matMul(tf.softplus(group), tf.sub<Tensor2D>(1, ones), false, true),
+        ),
       ); // -ln of the probabilities, [B·N, 2^size]
       const mean = tf.mean(tf.exp(tf.neg(improbabilities)), 0);
       groups.push(tf.neg(tf.sum(tf.mul(mean, tf.log(tf.maximum(mean, 1e-30))))));

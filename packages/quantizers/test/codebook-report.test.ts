@@ -1,6 +1,12 @@
 import { ConfigError, randomKey, randomNormal, ShapeError, type HostTensor } from '@vitvq/core';
 import { describe, expect, it } from 'vitest';
-import { closestCodes, CodebookCounter, codebookReport, formatCodebookReport } from '../src/index.js';
+import {
+  closestCodes,
+  CodebookCounter,
+  codebookReport,
+  formatCodebookReport,
+  type CodebookReportOptions,
+} from '../src/index.js';
 
 const codebookOf = (...codes: number[][]): HostTensor => ({
   shape: [codes.length, codes[0]!.length],
@@ -85,6 +91,17 @@ describe('codebookReport', () => {
         'Normalise codes (normalize: true): without that the paper used 2 % instead of 96 %. ' +
         'Lower codeDim from 256 to between 8 and 32: in the paper 32 used 96 % and 256 used 4 %.',
     });
+  });
+
+  it('does not advise to normalise codes that are normalised, or are those of a residual quantizer', () => {
+    const counts = [...repeat(1000, 30), ...repeat(0, 70)];
+    const codebook = random(100, 8);
+    const textOf = (options: CodebookReportOptions) => codebookReport({ counts }, options).advice[0]!.text;
+    expect(textOf({ codebook, normalize: false })).toContain('Normalise');
+    for (const options of [{ codebook }, { codebook, normalize: false, isResidual: true }, {}]) {
+      expect(textOf(options)).toContain('The codebook collapsed');
+      expect(textOf(options)).not.toContain('Normalise');
+    }
   });
 
   it('does not advise what is already so, or what it cannot know', () => {

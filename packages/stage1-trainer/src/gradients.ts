@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { checkOptions, detach } from '@vitvq/core';
 import { adaptiveWeight } from '@vitvq/losses';
-import { gradientsWithValues, type LossGradients } from '@vitvq/training';
+import { gradientsWithValues, scaledGradients, type LossGradients } from '@vitvq/training';
 import {
   activeTerms,
   assertControls,
@@ -66,6 +66,32 @@ export function createTokenizerGradients(options: TokenizerLossOptions): ImageGr
   };
 }
 
+/** Returns a gradient that is taken at the loss scale. */
+function gradientAt<T extends tf.Tensor>(differentiate: (scaled: (loss: tf.Scalar) => tf.Scalar) => T): T {
+  return scaledGradients((scaled) => new Map([['gradient', differentiate(scaled)]])).get('gradient')!;
+}
+
+/** Returns a term of the loss and its gradient. */
+function valueAndGradient(
+  compute: (x: tf.Tensor4D) => tf.Scalar,
+  at: tf.Tensor4D,
+): { readonly value: tf.Scalar; readonly gradient: tf.Tensor4D } {
+  let value: tf.Scalar;
+  const gradient = gradientAt(
+    (scaled) =>
+      tf.grad((x) => {
+        value = tf.keep(compute(x as tf.Tensor4D));
+        return scaled(value);
+      })(at) as tf.Tensor4D,
+  );
+  const kept = value!;
+  try {
+    return { value: tf.clone(kept), gradient };
+  } finally {
+    kept.dispose();
+  }
+}
+
 /**
  * Returns all terms but the quantizer's, weighted, and their gradient towards the decoder's output.
  */
@@ -78,29 +104,30 @@ function atDecoder(
 ): { loss: tf.Scalar; values: LossValues; gradient: tf.Tensor4D } {
   const at = detach(decoded);
   const terms = decoder.map(({ name, weight, compute }) => {
-    const { value, grad } = tf.valueAndGrad((x) =>
-      tf.tidy(() => compute(lossInputs(tokenizer, x as tf.Tensor4D, images))),
-    )(at);
-    return { name, weight, value: value, gradient: grad as tf.Tensor4D };
+    const { value, gradient } = valueAndGradient((x) => tf.tidy(() => compute(lossInputs(tokenizer, x, images))), at);
+    return { name, weight, value, gradient };
   });
   const values: LossValues = Object.fromEntries(terms.map(({ name, value }) => [name, value]));
   const loss = weightedSum(terms);
   const gradient = weightedSum(terms.map(({ gradient: value, weight }) => ({ value, weight })));
   if (!adversarial) return { loss, values, gradient };
 
-  const generator = tf.valueAndGrad((x) => adversarial.compute(x as tf.Tensor4D))(at);
+  const generator = valueAndGradient((x) => adversarial.compute(x), at);
   values['adversarial'] = generator.value;
   const { lastLayer } = adversarial;
   if (lastLayer) {
     // These gradients go only through what lies between the last layer and the decoder's output.
     const atLastLayer = (towardsDecoded: tf.Tensor): tf.Tensor =>
-      tf.variableGrads(() => tf.sum(tf.mul(decoded, towardsDecoded)), [lastLayer]).grads[lastLayer.name]!;
-    values['adaptiveWeight'] = adaptiveWeight(atLastLayer(gradient), atLastLayer(generator.grad));
+      gradientAt(
+        (scaled) =>
+          tf.variableGrads(() => scaled(tf.sum(tf.mul(decoded, towardsDecoded))), [lastLayer]).grads[lastLayer.name]!,
+      );
+    values['adaptiveWeight'] = adaptiveWeight(atLastLayer(gradient), atLastLayer(generator.gradient));
   }
   const scale = generatorScale(adversarial.weight, factor, values['adaptiveWeight']);
   return {
     loss: tf.add(loss, tf.mul(generator.value, scale)),
     values,
-    gradient: tf.add(gradient, tf.mul(generator.grad, scale)),
+    gradient: tf.add(gradient, tf.mul(generator.gradient, scale)),
   };
 }

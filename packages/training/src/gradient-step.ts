@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { assertInRange, checkOptions, type OptionTable } from '@vitvq/core';
 import { applyGradients, type Optimizer } from '@vitvq/optim';
 import { keepUnlessFinite } from './keep-unless-finite.js';
+import { withLossScale, type LossScaler } from './loss-scaler.js';
 
 /** Values of a loss function, and a gradient for each variable by dotted name. */
 export interface LossGradients {
@@ -21,12 +22,15 @@ export interface GradientStepOptions {
    * statistics; they keep their values where a step fails.
    */
   readonly state?: Iterable<tf.Variable>;
+  /** Scales losses for gradients in float16, and learns from each step. @default none */
+  readonly scaler?: LossScaler | undefined;
 }
 
 const gradientStepOptionNames: OptionTable<GradientStepOptions> = {
   optimizer: 'required',
   clipNorm: 'optional',
   state: 'optional',
+  scaler: 'optional',
 };
 
 // A type, not an interface: only types fit the named tensors of tf.tidy.
@@ -44,6 +48,7 @@ export type GradientStepResult = {
 /**
  * Returns one training step as plain tensor code, which compiles: gradients, clipping, update.
  * Where a value or a gradient is NaN or infinite, variables, optimizer and state stay as they are.
+ * With a scaler, `lossScale` of the step is among the values.
  * @param gradientsOf  plain tensor code
  * @throws {ConfigError} unless `clipNorm` is positive or null
  */
@@ -55,21 +60,31 @@ export function gradientStep<Inputs extends readonly unknown[]>(
     optimizer,
     clipNorm = null,
     state = [],
+    scaler,
   } = checkOptions(options, gradientStepOptionNames, 'gradientStep', { allowOthers: true });
   if (clipNorm !== null) assertInRange(clipNorm, 'clipNorm', 'gradientStep', Number.MIN_VALUE);
   const kept = [...state];
+  const update = (learningRate: tf.Scalar, inputs: Inputs): GradientStepResult & { finite: tf.Scalar } => {
+    let sum: tf.Scalar;
+    const result = keepUnlessFinite(kept, () => {
+      const { values, gradients } = withLossScale(scaler?.scale, () => gradientsOf(...inputs));
+      const total = sumOf(values);
+      const { gradientNorm, gradientNorms } = applyGradients({ optimizer, clipNorm }, gradients, learningRate, {
+        alsoFinite: total,
+      });
+      sum = tf.add<tf.Scalar>(total, gradientNorm);
+      return { result: { values: { ...values, gradientNorm }, gradientNorms }, finite: sum };
+    });
+    return { ...result, finite: sum! };
+  };
   return (learningRate, ...inputs) =>
-    tf.tidy(() =>
-      keepUnlessFinite(kept, () => {
-        const { values, gradients } = gradientsOf(...inputs);
-        const total = sumOf(values);
-        const { gradientNorm, gradientNorms } = applyGradients({ optimizer, clipNorm }, gradients, learningRate, {
-          alsoFinite: total,
-        });
-        const result: GradientStepResult = { values: { ...values, gradientNorm }, gradientNorms };
-        return { result, finite: tf.add<tf.Scalar>(total, gradientNorm) };
-      }),
-    );
+    tf.tidy(() => {
+      const { values, gradientNorms, finite } = update(learningRate, inputs);
+      if (!scaler) return { values, gradientNorms };
+      const lossScale = tf.clone(scaler.scale);
+      scaler.update(finite);
+      return { values: { ...values, lossScale }, gradientNorms };
+    });
 }
 
 /** Returns a sum that is not finite where any of the values is not. */

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { namedGradients } from '@vitvq/optim';
 import type { LossGradients } from './gradient-step.js';
+import { scaledGradients } from './loss-scaler.js';
 
 /**
  * Returns the gradients of `minimised` towards the variables, and other values of the same
@@ -16,12 +17,15 @@ export function gradientsWithValues(
   let kept: Record<string, tf.Scalar> = {};
   try {
     const { values, gradients } = tf.tidy(() => {
-      const { gradients } = namedGradients(() => {
-        const { minimised, values } = fn();
-        // The scope of the gradients frees everything that the gradients do not need.
-        kept = mapRecord(values, (value) => tf.keep(value));
-        return minimised;
-      }, variables);
+      const gradients = scaledGradients(
+        (scaled) =>
+          namedGradients(() => {
+            const { minimised, values } = fn();
+            // The scope of the gradients frees everything that the gradients do not need.
+            kept = mapRecord(values, (value) => tf.keep(value));
+            return scaled(minimised);
+          }, variables).gradients,
+      );
       return { values: mapRecord(kept, (value) => value.clone()), gradients: Object.fromEntries(gradients) };
     });
     return { values, gradients: new Map(Object.entries(gradients)) };

@@ -14,6 +14,7 @@ export { Learner, type LearnerOptions } from './learner.js';
 export { learningRateAt, learningRateSchema, type LearningRateConfig } from './learning-rate.js';
 export { assertOwnTerms, termWeights, type LossTerm, type LossTerms } from './loss-terms.js';
 export { microBatchSize } from './micro-batches.js';
+export { LossScaler, scaledGradients } from './loss-scaler.js';
 export { ModelEMA } from './model-ema.js';
 export {
   createOptimizer,

@@ -1,7 +1,9 @@
 import { checkOptions, type OptionTable } from '@vitvq/core';
 import type * as tf from '@tensorflow/tfjs-core';
+import type { Precision } from '@vitvq/engine';
 import type { Optimizer } from '@vitvq/optim';
 import { learningRateAt, type LearningRateConfig } from './learning-rate.js';
+import { LossScaler } from './loss-scaler.js';
 import { ModelEMA } from './model-ema.js';
 import { createOptimizer, type ResolvedOptimizerConfig } from './optimizer-config.js';
 import { TrainStep, type GradientFunction, type UpdateResult } from './train-step.js';
@@ -20,6 +22,8 @@ export interface LearnerOptions {
   readonly optimizer: ResolvedOptimizerConfig;
   readonly clipNorm: number | null;
   readonly accumulate: number;
+  /** Precision of products; with `float16` the loss is scaled. @default 'float32' */
+  readonly precision?: Precision;
   /** @default null */
   readonly ema?: { readonly decay: number } | null;
 }
@@ -33,18 +37,21 @@ const learnerOptionNames: OptionTable<LearnerOptions> = {
   optimizer: 'required',
   clipNorm: 'required',
   accumulate: 'required',
+  precision: 'optional',
   ema: 'optional',
 };
 
 /**
  * What moves one set of variables, as a config asks for it: optimizer, compiled step, learning rate
- * and EMA.
+ * EMA and loss scaling.
  *
- * Ownership: it owns optimizer, EMA and compiled functions, not the variables.
+ * Ownership: it owns optimizer, EMA, loss scaling and compiled functions, not the variables.
  */
 export class Learner {
   readonly optimizer: Optimizer;
   readonly ema: ModelEMA | undefined;
+  /** Loss scaling, where the precision needs it; a part of checkpoints. */
+  readonly scaler: LossScaler | undefined;
   readonly #step: TrainStep;
   readonly #learningRate: (progress: number) => number;
 
@@ -56,7 +63,8 @@ export class Learner {
     this.#learningRate = (progress) => rate(progress) * learningRateScale;
     this.optimizer = createOptimizer(variables, options.optimizer);
     this.ema = ema ? new ModelEMA(variables, ema) : undefined;
-    this.#step = new TrainStep({ ...options, optimizer: this.optimizer });
+    this.scaler = options.precision === 'float16' ? new LossScaler() : undefined;
+    this.#step = new TrainStep({ ...options, optimizer: this.optimizer, scaler: this.scaler });
   }
 
   /** Returns the learning rate at a progress in [0, 1]. */
@@ -84,5 +92,6 @@ export class Learner {
     this.#step.dispose();
     this.optimizer.dispose();
     this.ema?.dispose();
+    this.scaler?.dispose();
   }
 }

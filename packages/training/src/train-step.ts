@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, assertInteger, checkOptions, detach, type OptionTable } from '@vitvq/core';
 import { applyGradients, GradientAccumulator, type Optimizer } from '@vitvq/optim';
+import type { Precision } from '@vitvq/engine';
 import { gradientStep, type LossGradients } from './gradient-step.js';
+import { withLossScale, type LossScaler } from './loss-scaler.js';
 import { PackedFunction, type PackedResult, type Pack } from './internal/packed-function.js';
 
 /**
@@ -25,6 +27,10 @@ export interface TrainStepOptions {
   readonly state?: ReadonlyMap<string, tf.Variable>;
   /** Longest gradient, by norm over all variables together; null: no limit. @default null */
   readonly clipNorm?: number | null;
+  /** Precision in which the step is compiled. @default 'float32' */
+  readonly precision?: Precision;
+  /** Scales losses, for the precision float16; it stays the caller's. @default none */
+  readonly scaler?: LossScaler | undefined;
   /** Micro-batches whose mean gradient makes one update. @default 1 */
   readonly accumulate?: number;
 }
@@ -35,6 +41,8 @@ const trainStepOptionNames: OptionTable<TrainStepOptions> = {
   variables: 'required',
   state: 'optional',
   clipNorm: 'optional',
+  precision: 'optional',
+  scaler: 'optional',
   accumulate: 'optional',
 };
 
@@ -46,8 +54,13 @@ export interface UpdateResult {
   readonly gradientNorm: number;
   /** Norm of each variable's gradient, before clipping. */
   readonly gradientNorms: ReadonlyMap<string, number>;
-  /** Whether all these numbers are finite; otherwise nothing has changed. */
+  /** Whether all these numbers are finite; otherwise nothing has changed but the loss scale. */
   readonly isFinite: boolean;
+  /**
+   * Whether only gradients were not finite, at a loss scale that could be lowered, and was: no
+   * failure, and the next step may go well. There are no norms of gradients then.
+   */
+  readonly hasOverflowed: boolean;
 }
 
 /**
@@ -142,7 +155,9 @@ export class TrainStep {
       const gradientsOf = create();
       return (...inputs) =>
         tf.tidy(() => {
-          const { values, gradients } = gradientsOf(...(inputs as readonly tf.Tensor[] as Inputs));
+          const { values, gradients } = withLossScale(this.#options.scaler?.scale, () =>
+            gradientsOf(...(inputs as readonly tf.Tensor[] as Inputs)),
+          );
           accumulator.add(gradients);
           return pack(values);
         });
@@ -171,7 +186,7 @@ export class TrainStep {
    */
   #applyMean(accumulator: GradientAccumulator): PackedFunction {
     return this.#once('apply', (pack) => {
-      const { optimizer, clipNorm = null } = this.#options;
+      const { optimizer, clipNorm = null, scaler } = this.#options;
       return (learningRate, total) =>
         tf.tidy(() => {
           const gradients = accumulator.mean(this.#accumulate);
@@ -182,7 +197,11 @@ export class TrainStep {
             { alsoFinite: total as tf.Scalar },
           );
           accumulator.clear();
-          return pack({ gradientNorm }, gradientNorms, [...gradients.keys()]);
+          const names = [...gradients.keys()];
+          if (!scaler) return pack({ gradientNorm }, gradientNorms, names);
+          const lossScale = tf.clone(scaler.scale);
+          scaler.update(tf.add<tf.Scalar>(total as tf.Scalar, gradientNorm));
+          return pack({ gradientNorm, lossScale }, gradientNorms, names);
         });
     });
   }
@@ -194,7 +213,7 @@ export class TrainStep {
   #once(variant: string, create: (pack: Pack) => (...inputs: tf.Tensor[]) => tf.Tensor1D): PackedFunction {
     const existing = this.#compiled.get(variant);
     if (existing) return existing;
-    const created = new PackedFunction(`${this.#options.name}, ${variant}`, create);
+    const created = new PackedFunction(`${this.#options.name}, ${variant}`, create, this.#options.precision);
     this.#compiled.set(variant, created);
     return created;
   }
@@ -202,10 +221,14 @@ export class TrainStep {
 
 function resultOf({ values, norms }: PackedResult): UpdateResult {
   const { gradientNorm, ...rest } = values;
+  const areValuesFinite = Object.values(rest).every(Number.isFinite);
+  const isFinite = areValuesFinite && Number.isFinite(gradientNorm);
+  const hasOverflowed = areValuesFinite && !isFinite && (rest['lossScale'] ?? 1) > 1;
   return {
     values: rest,
     gradientNorm: gradientNorm!,
-    gradientNorms: norms,
-    isFinite: Object.values(values).every(Number.isFinite),
+    gradientNorms: hasOverflowed ? new Map() : norms,
+    isFinite,
+    hasOverflowed,
   };
 }

@@ -1,3 +1,4 @@
+import { precisions, type Precision } from '@vitvq/engine';
 import { z } from 'zod';
 import { durationSchema, type Duration } from './duration.js';
 import { learningRateSchema, type LearningRateConfig } from './learning-rate.js';
@@ -32,6 +33,14 @@ export interface TrainingConfig {
    * @default null
    */
   readonly ema?: { readonly decay: number } | null;
+  /**
+   * Type in which training computes matrix products and convolutions; which ones there are depends
+   * on the engine. Weights, optimizer, norms, softmax, losses and distances to codes are float32 in
+   * each, and so are evaluations. With `float16` losses are scaled dynamically, and the first steps
+   * may be left out while the scale is found.
+   * @default 'float32'
+   */
+  readonly precision?: Precision;
   /** Reaction to a step that fails. @default { action: 'stop', maximumInRow: 0 } */
   readonly nonFinite?: NonFinitePolicy;
   /** Seed of everything that the training draws; an integer in [0, 2^53). */
@@ -51,6 +60,7 @@ export const trainingFields = {
     .strictObject({ decay: z.number().min(0).lt(1) })
     .nullable()
     .default(null),
+  precision: z.enum(precisions).default('float32'),
   nonFinite: z
     .strictObject({ action: z.enum(['stop', 'skip']), maximumInRow: z.int().min(0) })
     .default({ action: 'stop', maximumInRow: 0 }),

@@ -30,7 +30,7 @@ export async function measureSamplingMemory(at: readonly number[]): Promise<Memo
   return sampleMemory(at, () => sampling!.run());
 }
 
-async function sampleMemory(at: readonly number[], step: (index: number) => Promise<void>): Promise<MemorySample[]> {
+async function sampleMemory(at: readonly number[], step: (index: number) => Promise<unknown>): Promise<MemorySample[]> {
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc') as () => void;
   const samples: MemorySample[] = [];

@@ -3,7 +3,7 @@
  * a line on stdout.
  */
 import { createInterface } from 'node:readline';
-import { useEngine } from '@vitvq/engine';
+import { describeEngine, useEngine, type Precision } from '@vitvq/engine';
 import { measureBatches } from './batches.js';
 import { measureImport } from './import-checkpoint.js';
 import { measureMemory, measureSamplingMemory } from './memory.js';
@@ -11,7 +11,7 @@ import type { BatchesRequest, ImportRequest, Measurement, MeasureRequest, Memory
 import type { Workload } from './workload.js';
 import { presets, workloads, type PresetName } from './workloads.js';
 
-const [, , engineName, threads] = process.argv;
+const [, , engineName, threads, precision] = process.argv;
 let compileMilliseconds = 0;
 const engine = await useEngine({
   name: engineName as 'auto',
@@ -26,7 +26,7 @@ async function measure({ workload: name, preset, repeats }: MeasureRequest): Pro
   const key = `${name} ${preset}`;
   let workload = built.get(key);
   if (!workload) {
-    workload = workloads[name]!.build(presets[preset as PresetName]);
+    workload = workloads[name]!.build(presets[preset as PresetName], precision as Precision | undefined);
     built.set(key, workload);
     for (const { run } of workload.runs) await run(); // compiles
   }
@@ -45,8 +45,11 @@ async function measure({ workload: name, preset, repeats }: MeasureRequest): Pro
     ms.push(elapsed);
     cpu.push(busy);
   }
+  const [device] = (await describeEngine())?.devices ?? [];
   return {
     system: `vitvq ${engine.name}`,
+    device: device?.name,
+    device_mb: device?.peakBytes === undefined ? undefined : device.peakBytes / 2 ** 20,
     threads: engine.threads,
     ms,
     cpu_ms: cpu,

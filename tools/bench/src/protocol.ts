@@ -28,6 +28,9 @@ export interface Measurement {
   /** Whether PyTorch compiled its loss. The peer's only. */
   readonly compile?: boolean;
   readonly threads: number;
+  /** The device that computes, and the most of its memory that was in use, where that is known. */
+  readonly device?: string | undefined;
+  readonly device_mb?: number | undefined;
   /** Milliseconds of each repeat, and of processor time. */
   readonly ms: readonly number[];
   readonly cpu_ms: readonly number[];

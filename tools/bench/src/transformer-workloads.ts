@@ -1,12 +1,12 @@
 /** Stage 2: a training step of the transformer, and sampling with its cache. */
 import * as tf from '@tensorflow/tfjs-core';
 import { randomKey, randomUniform } from '@vitvq/core';
-import { compile } from '@vitvq/engine';
+import { compile, type Precision } from '@vitvq/engine';
 import { Adam } from '@vitvq/optim';
 import { Sampler } from '@vitvq/sampling';
 import { createTransformerGradients } from '@vitvq/stage2-trainer';
 import { GPT } from '@vitvq/transformers';
-import type { TransformerPreset, Workload } from './workload.js';
+import type { TimedRun, TransformerPreset, Workload } from './workload.js';
 
 /** The peer's model: no time mixing, squared ReLU, one class token before the image. */
 function createGPT({ vocabSize, classes, grid, dim, depth, numHeads }: TransformerPreset): GPT {
@@ -31,7 +31,7 @@ function randomTokens(shape: [number, number], size: number): tf.Tensor2D {
   );
 }
 
-export function gptStep(preset: TransformerPreset): Workload {
+export function gptStep(preset: TransformerPreset, precision?: Precision): Workload {
   const model = createGPT(preset);
   const positions = preset.grid[0] * preset.grid[1];
   const optimizer = new Adam([{ variables: model.namedTrainableVariables(), weightDecay: 0 }], { beta2: 0.96 });
@@ -42,16 +42,17 @@ export function gptStep(preset: TransformerPreset): Workload {
       optimizer.apply(gradients, learningRate);
       return values['loss']!;
     },
-    { name: 'gpt_step' },
+    { name: 'gpt_step', precision },
   );
   const conditions = randomTokens([preset.batch, 1], preset.classes);
   const tokens = randomTokens([preset.batch, positions], preset.vocabSize);
   const learningRate = tf.scalar(1e-4);
-  const run = async (): Promise<void> => {
+  const run = async (): Promise<ArrayLike<number>> => {
     const loss = await step(conditions, tokens, learningRate);
-    const [value] = await loss.data();
-    if (!Number.isFinite(value)) throw new Error(`gpt_step: the loss is ${value}`);
+    const values = await loss.data();
+    if (!Number.isFinite(values[0])) throw new Error(`gpt_step: the loss is ${values[0]}`);
     loss.dispose();
+    return values;
   };
   return workloadOf(run, model, preset);
 }
@@ -63,11 +64,13 @@ export function gptSample(preset: TransformerPreset): Workload {
   const conditions = randomTokens([preset.batch, 1], preset.classes);
   const topK = Math.min(100, preset.vocabSize);
   let request = 0;
-  const run = async (): Promise<void> => {
+  const run = async (): Promise<ArrayLike<number>> => {
     request++;
     const seeds = Array.from({ length: preset.batch }, (_, image) => request * preset.batch + image);
     const tokens = await sampler.sample({ conditions, seeds, topK });
+    const values = await tokens.data();
     tokens.dispose();
+    return values;
   };
   const dispose = (): void => {
     sampler.dispose();
@@ -88,7 +91,7 @@ function bytesRead(model: GPT, { vocabSize, classes, grid, dim, depth, batch }: 
   return 4 * steps * (weights + cache);
 }
 
-function workloadOf(run: () => Promise<void>, model: GPT, { batch, grid }: TransformerPreset): Workload {
+function workloadOf(run: TimedRun['run'], model: GPT, { batch, grid }: TransformerPreset): Workload {
   return {
     runs: [{ share: 1, run }],
     amount: batch * grid[0] * grid[1],

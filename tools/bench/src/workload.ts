@@ -3,7 +3,8 @@ import type { ViTTokenizerConfig } from '@vitvq/tokenizer';
 /** A function that is timed; a repeat is the sum over all of a workload, each times its share. */
 export interface TimedRun {
   readonly share: number;
-  readonly run: () => Promise<void>;
+  /** Returns the values by which engines are compared: losses, pixels or tokens. */
+  readonly run: () => Promise<ArrayLike<number>>;
 }
 
 /** A workload that is ready to run. */

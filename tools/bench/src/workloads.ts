@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { randomKey, randomUniform } from '@vitvq/core';
 import { StyleDiscriminator, styleDiscriminatorChannels } from '@vitvq/discriminator';
-import { compile } from '@vitvq/engine';
+import { compile, type Precision } from '@vitvq/engine';
 import { ViTDecoder, ViTEncoder } from '@vitvq/layers';
 import { vanillaAdversarialLoss } from '@vitvq/losses';
 import { AdamW, type Optimizer } from '@vitvq/optim';
@@ -14,12 +14,13 @@ import { createDiscriminatorGradients, createTokenizerGradients, type ImageGradi
 import { createTokenizer, VQTokenizer } from '@vitvq/tokenizer';
 import { gradientStep, type GradientStepResult } from '@vitvq/training';
 import { gptSample, gptStep } from './transformer-workloads.js';
-import type { Preset, Workload } from './workload.js';
+import type { Preset, TimedRun, Workload } from './workload.js';
 
 const transformer = (dim: number, depth: number, numHeads: number) => ({ dim, depth, numHeads, mlpDim: 4 * dim });
 
 /**
- * `TOKENIZER` and `GPT` of peer_pytorch.py and `PRESETS` of peer/gan_step.py. `tiny` is for tests.
+ * `TOKENIZER` and `GPT` of peer_pytorch.py and `PRESETS` of peer/gan_step.py. `tiny` is for tests,
+ * `base` for GPUs.
  */
 export const presets = {
   tiny: {
@@ -61,11 +62,25 @@ export const presets = {
     discriminatorWidth: 64,
     gpt: { vocabSize: 8192, classes: 1000, grid: [16, 16], dim: 512, depth: 8, numHeads: 8, batch: 4 },
   },
+  base: {
+    model: {
+      architecture: 'vit',
+      imageSize: 256,
+      patchSize: 8,
+      encoder: transformer(768, 12, 12),
+      decoder: transformer(768, 12, 12),
+      quantizer: { kind: 'vector', codebookSize: 8192, codeDim: 32 },
+    },
+    batch: 32,
+    discriminatorWidth: 64,
+    gpt: { vocabSize: 8192, classes: 1000, grid: [32, 32], dim: 1024, depth: 24, numHeads: 16, batch: 16 },
+  },
 } as const satisfies Record<string, Preset>;
 export type PresetName = keyof typeof presets;
 
 export interface WorkloadDefinition {
-  readonly build: (preset: Preset) => Workload;
+  /** Builds it; `precision` is float32 unless it is given, and `gpt_sample` has no other. */
+  readonly build: (preset: Preset, precision?: Precision) => Workload;
   /** What the peer is asked for. */
   readonly peerWorkload: string;
   /** Whether `torch.compile` changes what the peer measures. */
@@ -74,16 +89,20 @@ export interface WorkloadDefinition {
   readonly peerScript?: string;
 }
 
-function roundtrip({ model, batch }: Preset): Workload {
+function roundtrip({ model, batch }: Preset, precision?: Precision): Workload {
   const tokenizer = createTokenizer(model, { seed: 0 });
   const images = randomImages(model.imageSize, batch);
   // Frozen variables would be 10 % faster on `quick` and no faster on `small`, for a third more
   // memory.
-  const reconstruct = compile((input: tf.Tensor4D) => tokenizer.reconstruct(input), { name: 'tokenizer_roundtrip' });
-  const run = async (): Promise<void> => {
+  const reconstruct = compile((input: tf.Tensor4D) => tokenizer.reconstruct(input), {
+    name: 'tokenizer_roundtrip',
+    precision,
+  });
+  const run = async (): Promise<ArrayLike<number>> => {
     const reconstruction = await reconstruct(images);
-    await reconstruction.data();
+    const values = await reconstruction.data();
     reconstruction.dispose();
+    return values;
   };
   return { runs: [{ share: 1, run }], amount: batch, unit: 'images', parameters: tokenizer.parameterCount() };
 }
@@ -107,24 +126,34 @@ function stepOf(gradientsOf: ImageGradients, optimizer: Optimizer): StepFunction
 }
 
 /** Compiles a step; running it checks the loss. */
-function timedStep(name: string, step: StepFunction, lossName: string, images: tf.Tensor4D): () => Promise<void> {
-  const compiled = compile((batch: tf.Tensor4D, learningRate: tf.Scalar) => step(learningRate, batch), { name });
+function timedStep(
+  name: string,
+  step: StepFunction,
+  lossName: string,
+  images: tf.Tensor4D,
+  precision?: Precision,
+): TimedRun['run'] {
+  const compiled = compile((batch: tf.Tensor4D, learningRate: tf.Scalar) => step(learningRate, batch), {
+    name,
+    precision,
+  });
   const learningRate = tf.scalar(1e-4);
   return async () => {
     const results = await compiled(images, learningRate);
-    const [loss] = await results.values[lossName]!.data();
-    if (!Number.isFinite(loss)) throw new Error(`${name}: the loss is ${loss}`);
+    const values = await results.values[lossName]!.data();
+    if (!Number.isFinite(values[0])) throw new Error(`${name}: the loss is ${values[0]}`);
     tf.dispose(results);
+    return values;
   };
 }
 
 const stage1Step =
   (recompute: boolean) =>
-  ({ model, batch }: Preset): Workload => {
+  ({ model, batch }: Preset, precision?: Precision): Workload => {
     const tokenizer = tokenizerOf(model, recompute);
     const optimizer = new AdamW([{ variables: tokenizer.namedTrainableVariables(), weightDecay: 1e-4 }]);
     const step = stepOf(createTokenizerGradients({ tokenizer }), optimizer);
-    const run = timedStep('stage1_step', step, 'loss', randomImages(model.imageSize, batch));
+    const run = timedStep('stage1_step', step, 'loss', randomImages(model.imageSize, batch), precision);
     return { runs: [{ share: 1, run }], amount: batch, unit: 'images', parameters: tokenizer.parameterCount() };
   };
 
@@ -136,7 +165,7 @@ export const r1Every = 16;
 const r1Gamma = 10;
 
 /** A step of the autoencoder (L2 + VQ + 0.1 adversarial), then one of the discriminator. */
-function ganStep({ model, batch, discriminatorWidth }: Preset): Workload {
+function ganStep({ model, batch, discriminatorWidth }: Preset, precision?: Precision): Workload {
   const tokenizer = tokenizerOf(model, false);
   const discriminator = new StyleDiscriminator({
     size: model.imageSize,
@@ -154,9 +183,9 @@ function ganStep({ model, batch, discriminatorWidth }: Preset): Workload {
   const trainDiscriminator = stepOf(createDiscriminatorGradients(shared), optimizer);
   const r1 = { weight: (r1Gamma / 2) * r1Every };
   const regularize = stepOf(createDiscriminatorGradients({ ...shared, r1 }), optimizer);
-  const autoencoder = timedStep('gan_step: autoencoder', trainTokenizer, 'loss', images);
-  const plain = timedStep('gan_step: discriminator', trainDiscriminator, 'discriminator', images);
-  const regularized = timedStep('gan_step: discriminator with R1', regularize, 'discriminator', images);
+  const autoencoder = timedStep('gan_step: autoencoder', trainTokenizer, 'loss', images, precision);
+  const plain = timedStep('gan_step: discriminator', trainDiscriminator, 'discriminator', images, precision);
+  const regularized = timedStep('gan_step: discriminator with R1', regularize, 'discriminator', images, precision);
   return {
     runs: [
       { share: 1, run: autoencoder },
@@ -177,7 +206,7 @@ export const workloads: Readonly<Record<string, WorkloadDefinition>> = {
   tokenizer_roundtrip: { build: roundtrip, peerWorkload: 'tokenizer_roundtrip' },
   stage1_step: { build: stage1Step(false), peerWorkload: 'stage1_step', peerCompiles: true },
   stage1_step_recompute: { build: stage1Step(true), peerWorkload: 'stage1_step', peerCompiles: true },
-  gpt_step: { build: ({ gpt }) => gptStep(gpt), peerWorkload: 'gpt_step', peerCompiles: true },
+  gpt_step: { build: ({ gpt }, precision) => gptStep(gpt, precision), peerWorkload: 'gpt_step', peerCompiles: true },
   gpt_sample: { build: ({ gpt }) => gptSample(gpt), peerWorkload: 'gpt_sample' },
   gan_step: { build: ganStep, peerWorkload: 'gan_step', peerScript: 'gan_step.py' },
 };

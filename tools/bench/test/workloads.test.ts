@@ -1,12 +1,13 @@
 import '@tensorflow/tfjs';
 import { UsageError } from '@vitvq/example-shared';
-import { useEngine } from '@vitvq/engine';
+import { useEngine, type Precision } from '@vitvq/engine';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { measureBandwidth } from '../src/bandwidth.js';
 import { formatBatches, measureBatches } from '../src/batches.js';
 import { formatImport, referenceShapes } from '../src/import-checkpoint.js';
 import { formatMemory, measureMemory, measureSamplingMemory } from '../src/memory.js';
 import { parseBenchOptions } from '../src/options.js';
+import type { TimedRun } from '../src/workload.js';
 import { presets, workloads } from '../src/workloads.js';
 
 describe('workloads', () => {
@@ -28,6 +29,18 @@ describe('workloads', () => {
     // What a repeat reports is one step of everything.
     const steps = runs.reduce((sum, { share }) => sum + share, 0);
     expect(Number.isInteger(steps)).toBe(true);
+  });
+
+  it('are computed in the precision that is asked for', async () => {
+    for (const name of ['tokenizer_roundtrip', 'stage1_step', 'gpt_step', 'gan_step']) {
+      const first = async (precision: Precision): Promise<number> => {
+        const [{ run }] = workloads[name]!.build(presets.tiny, precision).runs as [TimedRun];
+        return (await run())[0]!;
+      };
+      const [exact, narrow] = [await first('float32'), await first('bfloat16')];
+      expect(narrow, name).not.toBe(exact);
+      expect(Math.abs(narrow - exact), name).toBeLessThan(0.05);
+    }
   });
 
   it('sampling is measured by batch size', async () => {

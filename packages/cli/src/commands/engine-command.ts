@@ -17,7 +17,7 @@ export function addEngineCommand(program: Command): void {
   engine
     .command('install')
     .description('fetch an engine through your npm and pip, check it, compile it and keep it in your cache folder')
-    .argument('[name]', 'tensorflow or tensorflow-gpu')
+    .argument('[name]', 'tensorflow or tensorflow-gpu; for the others, says how to get them')
     .option('--yes', 'do not ask')
     .option('--force', 'install it again')
     .allowUnknownOption()
@@ -27,6 +27,17 @@ export function addEngineCommand(program: Command): void {
 
 const loadInstaller = (command: string) =>
   loadOptional(command, '@vitvq/engine', () => import('@vitvq/engine/install'));
+
+/** How to get the engines that are parts of other packages. */
+const othersByHand = {
+  onnx: 'comes with @vitvq/engine; where npm left it out: npm install --ignore-scripts onnxruntime-node@1.30.0',
+  'onnx-webgpu': 'as onnx; the GPU needs a driver, on Linux for Vulkan',
+  'onnx-cuda': 'as onnx, and its provider for CUDA: see docs/engines.md',
+  pjrt: 'NVIDIA: pip install "jax[cuda13]" or "jax[cuda12]"; AMD: pip install jax-rocm10-pjrt; CPU: pip install fastatomstruct-xla-cpu',
+  cpu: 'comes with @tensorflow/tfjs',
+} as const;
+
+const isByHand = (name: string): name is keyof typeof othersByHand => Object.hasOwn(othersByHand, name);
 
 async function listEngines(_flags: object, command: Command): Promise<void> {
   refuseUsage(command, leftovers(command));
@@ -38,7 +49,9 @@ async function listEngines(_flags: object, command: Command): Promise<void> {
     });
     process.stdout.write(`${text}\n\n`);
   }
-  process.stdout.write('vitvq doctor tells which engines work here.\n');
+  process.stdout.write('Not installed by this command:\n');
+  for (const [name, how] of Object.entries(othersByHand)) process.stdout.write(`  ${name.padEnd(12)} ${how}\n`);
+  process.stdout.write('\nvitvq doctor tells which engines work here.\n');
 }
 
 interface InstallFlags {
@@ -51,13 +64,20 @@ async function installNamed(_name: string | undefined, flags: InstallFlags, comm
   const name = operand(command);
   const { describeInstallation, installableEngines, installEngine, planInstallation } =
     await loadInstaller('engine install');
-  const isKnown = installableEngines.some((engine) => engine === name);
+  const names = [...installableEngines, ...Object.keys(othersByHand)];
+  const isKnown = names.some((engine) => engine === name);
   refuseUsage(command, [
     ...missing({ '<name>': name }),
-    ...(name === undefined || isKnown ? [] : [`<name> must be ${installableEngines.join(' or ')}, not ${name}`]),
+    ...(name === undefined || isKnown ? [] : [`<name> must be one of ${names.join(', ')}, not ${name}`]),
     ...leftovers(command),
-    ...(yes || process.stdin.isTTY ? [] : ['--yes is needed where nobody can be asked']),
+    ...(yes || process.stdin.isTTY || (name !== undefined && isByHand(name))
+      ? []
+      : ['--yes is needed where nobody can be asked']),
   ]);
+  if (name !== undefined && isByHand(name)) {
+    process.stdout.write(`${name}: ${othersByHand[name]}\n`);
+    return;
+  }
   const plan = await planInstallation(name as InstallableEngine);
   process.stdout.write(`${describeInstallation(plan)}\n`);
   if (plan.isInstalled && !force) return;

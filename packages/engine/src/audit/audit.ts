@@ -6,7 +6,9 @@ import type { AnyFunction } from '../compile.js';
 import { requireEngine, startedEngine } from '../engines.js';
 import { engineNames, type EngineName } from '../engines/engine-definition.js';
 import { CompileError, EngineError } from '../errors.js';
-import type { DType } from '../ir/graph.js';
+import type { HostType } from '../ir/graph.js';
+import type { Precision } from '../passes/narrow-products.js';
+import { narrowMethodOf } from '../precision.js';
 import { flatten } from '../structure.js';
 import { callSite } from '../trace/call-site.js';
 import { registerTraceKernels } from '../trace/kernels.js';
@@ -21,6 +23,8 @@ export interface AuditOptions<F extends AnyFunction> {
   readonly arguments: Parameters<F>;
   /** Engine that is going to run the function. @default the engine in use */
   readonly engine?: EngineName;
+  /** Precision with which the function is going to be compiled. @default 'float32' */
+  readonly precision?: Precision;
   /** Name of the function in messages. @default the function's own name */
   readonly name?: string;
 }
@@ -28,6 +32,7 @@ export interface AuditOptions<F extends AnyFunction> {
 const auditOptionNames: OptionTable<AuditOptions<AnyFunction>> = {
   arguments: 'required',
   engine: 'optional',
+  precision: 'optional',
   name: 'optional',
 };
 
@@ -64,7 +69,7 @@ export interface AuditReport {
  * Finds every operation of a function that an engine has no kernel, no gradient or no second-order
  * gradient for, before anything runs: all of them at once, each with the place of its call and what
  * to write instead. The function is traced as `compile` does it and computes nothing.
- * @throws {CompileError} for what no engine can compile whatever the operations, such as reading
+ * @throws {CompileError} for a precision that the engine does not compute in, and for what no engine can compile whatever the operations, such as reading
  *   the values of a tensor
  * @throws {EngineError} when the engine is unknown or not installed
  *
@@ -76,9 +81,11 @@ export async function audit<F extends AnyFunction>(fn: F, options: AuditOptions<
   const {
     arguments: values,
     engine = (await startedEngine()).name,
+    precision = 'float32',
     name = fn.name || 'function',
   } = checkOptions(options, auditOptionNames as OptionTable<AuditOptions<F>>, 'audit');
   const kernelBackend = await backendOfKernels(engine);
+  narrowMethodOf(engine, precision, name);
   const findings = new Findings();
   let calls = 0;
   const tape = new ObservedTape((call, reason) => findings.add(call, call.order + 1, reason));
@@ -96,7 +103,7 @@ export async function audit<F extends AnyFunction>(fn: F, options: AuditOptions<
     },
   };
   const { tensors, template } = flatten(values, `${name}, arguments`);
-  const types = tensors.map(({ shape, dtype }): TensorType => ({ shape, dtype: dtype as DType }));
+  const types = tensors.map(({ shape, dtype }): TensorType => ({ shape, dtype: dtype as HostType }));
   registerTraceKernels();
   try {
     releaseCaptures(tape.watch(() => withStandIns(() => trace(fn, types, template, name, observer))));

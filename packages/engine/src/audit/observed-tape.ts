@@ -44,7 +44,7 @@ export class ObservedTape {
       addTapeNode: (...call: Parameters<typeof add>): void => {
         add(...call);
         const [kernel, , outputs] = call;
-        const node = engine.state.activeTape.findLast((each) => each.outputs === outputs);
+        const node = engine.state.activeTape!.findLast((each) => each.outputs === outputs);
         if (node) this.#observe(node, this.callOf(kernel));
       },
     });

@@ -1,9 +1,15 @@
-import { sizeOf, type DType, type Graph, type TypedArray } from '../ir/graph.js';
+import { isNarrow, sizeOf, type Graph, type HostType, type TypedArray, type ValueType } from '../ir/graph.js';
 
 /** Shape and dtype of a tensor. */
 export interface TensorType {
   readonly shape: readonly number[];
-  readonly dtype: DType;
+  readonly dtype: HostType;
+}
+
+/** Returns the type of an input or output of a graph, which is never narrow. */
+export function hostTypeOf({ shape, dtype }: ValueType): TensorType {
+  if (isNarrow(dtype)) throw new Error(`an input or output of a graph is ${dtype}`);
+  return { shape, dtype };
 }
 
 /** Returns the number of bytes of a tensor's values in host memory. */

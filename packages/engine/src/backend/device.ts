@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { EngineError } from '../errors.js';
-import { typedArray, type DType, type TypedArray } from '../ir/graph.js';
+import { typedArray, type HostType, type TypedArray } from '../ir/graph.js';
 import { smallBytes, type Backend, type DeviceBuffer } from './backend.js';
 
 /** Data of one or more tensors on the device. */
@@ -64,7 +64,7 @@ export class Device extends tf.KernelBackend {
   /** Returns the buffer of a tensor, whose data is moved here if it is elsewhere. */
   bufferOf(tensor: tf.TensorInfo): DeviceBuffer {
     const data = this.#dataOf(tensor);
-    return data.buffer.dtype === tensor.dtype ? data.buffer : this.#converted(data, tensor.dtype as DType);
+    return data.buffer.dtype === tensor.dtype ? data.buffer : this.#converted(data, tensor.dtype as HostType);
   }
 
   #dataOf({ dataId }: tf.TensorInfo): DeviceData {
@@ -73,7 +73,7 @@ export class Device extends tf.KernelBackend {
     return this.#data.get(dataId)!;
   }
 
-  #converted(data: DeviceData, dtype: DType): DeviceBuffer {
+  #converted(data: DeviceData, dtype: HostType): DeviceBuffer {
     if (data.converted?.dtype === dtype) return data.converted;
     if (data.converted) this.backend.free(data.converted);
     const values = data.host ?? this.backend.readSync(data.buffer);

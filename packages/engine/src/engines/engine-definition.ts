@@ -1,4 +1,6 @@
 import type { Backend } from '../backend/backend.js';
+import type { NarrowType } from '../ir/graph.js';
+import type { NarrowMethod } from '../passes/narrow-products.js';
 
 /** Names of the engines, in the order of the automatic choice. */
 export const engineNames = [
@@ -34,6 +36,8 @@ export interface EngineDevice {
   readonly name: string;
   /** Memory in use, where the engine tells. */
   readonly usedBytes?: number | undefined;
+  /** The most memory that was in use at once, where the engine tells. */
+  readonly peakBytes?: number | undefined;
   /** Memory that can be used, where the engine tells. */
   readonly limitBytes?: number | undefined;
 }
@@ -54,6 +58,8 @@ export interface EngineDefinition {
   probe(threads?: number): Promise<Probe>;
   /** TensorFlow.js backend that runs eager operations while the engine is in use. */
   readonly eagerBackend: string;
+  /** Narrow types in which the engine computes matrix products and convolutions. @default none */
+  readonly narrow?: Readonly<Partial<Record<NarrowType, NarrowMethod>>>;
   /** Starts the backend of an engine that compiles; an eager engine has none. */
   startBackend?(options: { readonly threads: number }): Promise<Backend>;
   /**

@@ -7,7 +7,9 @@ import {
   type ConstantData,
   type ConvolutionAttributes,
   type DType,
+  type Exactness,
   type Graph,
+  type NarrowType,
   type Operation,
   type OperationAttributes,
   type OperationName,
@@ -24,6 +26,8 @@ import {
 export class GraphBuilder {
   readonly inputs: Value[] = [];
   readonly operations: Operation[] = [];
+  /** Whether products that are appended are marked to stay float32. */
+  isExact = false;
   #nextId: number;
 
   /** @param firstId  number of the first value; the body of a composite has a range of its own */
@@ -113,6 +117,11 @@ export class GraphBuilder {
     return x.dtype === dtype ? x : this.append('convert', [x], { dtype }, [{ shape: x.shape, dtype }])[0]!;
   }
 
+  /** Rounds a float32 value to the numbers of a narrow type. */
+  reducePrecision(x: Value, dtype: NarrowType): Value {
+    return this.append('reduce_precision', [x], { dtype }, [{ shape: x.shape, dtype: x.dtype }])[0]!;
+  }
+
   /** Repeats a value: its axis i becomes axis `dimensions[i]` of the result. */
   broadcastInDim(x: Value, shape: readonly number[], dimensions: readonly number[]): Value {
     return this.append('broadcast_in_dim', [x], { dimensions }, [{ shape, dtype: x.dtype }])[0]!;
@@ -175,7 +184,7 @@ export class GraphBuilder {
       ...free(a, lhsBatch, lhsContract),
       ...free(b, rhsBatch, rhsContract),
     ];
-    return this.append('dot_general', [a, b], attributes, [{ shape, dtype: a.dtype }])[0]!;
+    return this.append('dot_general', [a, b], this.#marked(attributes), [{ shape, dtype: a.dtype }])[0]!;
   }
 
   /** Appends a convolution; the kernel is not flipped. */
@@ -196,7 +205,11 @@ export class GraphBuilder {
       ) + 1;
     const [rows, columns] = [extent(height, kernelHeight, 0), extent(width, kernelWidth, 1)];
     const shape = first ? [batch, features, rows, columns] : [batch, rows, columns, features];
-    return this.append('convolution', [image, kernel], attributes, [{ shape, dtype: 'float32' }])[0]!;
+    return this.append('convolution', [image, kernel], this.#marked(attributes), [{ shape, dtype: image.dtype }])[0]!;
+  }
+
+  #marked<A extends Exactness>(attributes: A): A {
+    return this.isExact ? { ...attributes, exact: true } : attributes;
   }
 
   /** Appends a gather: the axis becomes the axes of the indices. */

@@ -4,8 +4,14 @@
  * knows TensorFlow.js or a runtime; lowerings read the graph.
  */
 
-/** Element types of a tensor. */
-export type DType = 'float32' | 'int32' | 'bool';
+/** Element types that hold fewer digits than float32; values between operations only have them. */
+export type NarrowType = 'bfloat16' | 'float16';
+
+/** Element types of tensors in host memory, and of the inputs and outputs of programs. */
+export type HostType = 'float32' | 'int32' | 'bool';
+
+/** Element types of values. */
+export type DType = HostType | NarrowType;
 
 /** Values of a tensor in host memory; booleans are bytes. */
 export type TypedArray = Float32Array | Int32Array | Uint8Array;
@@ -72,7 +78,7 @@ export type ConstantData = { readonly splat: number } | { readonly data: TypedAr
 export type ConvolutionLayout = 'channels_last' | 'channels_first';
 
 /** Attributes of a convolution with two spatial axes. */
-export interface ConvolutionAttributes {
+export interface ConvolutionAttributes extends Exactness {
   /** Order of the axes. */
   readonly layout: ConvolutionLayout;
   /**
@@ -90,14 +96,23 @@ export interface ConvolutionAttributes {
   readonly rhsDilation: readonly [number, number];
 }
 
+/** Attribute of products, which the pass `narrowProducts` reads and removes. */
+export interface Exactness {
+  /** Whether a product stays float32 whatever the precision of the others is. @default false */
+  readonly exact?: true;
+}
+
 /** Attributes of each operation that is not elementwise; operands are positional. */
 export interface OperationAttributes {
   constant: { readonly value: ConstantData };
   /**
-   * A float becomes the integer towards zero, modulo 2^32 as in JavaScript; NaN and infinities
+   * A float32 becomes the nearest number of a narrow type, of two equally near ones the even one,
+   * and an infinity where it is too large. A float becomes the integer towards zero, modulo 2^32 as in JavaScript; NaN and infinities
    * become 0.
    */
   convert: { readonly dtype: DType };
+  /** Rounds a float32 as `convert` to the narrow type does; the result is float32. */
+  reduce_precision: { readonly dtype: NarrowType };
   compare: { readonly direction: CompareDirection };
   /** (condition, onTrue, onFalse), all of one shape. */
   select: object;
@@ -111,7 +126,7 @@ export interface OperationAttributes {
   /** Index of the first extreme value along an axis, int32. */
   arg_reduce: { readonly kind: 'max' | 'min'; readonly axis: number };
   /** Result axes: batch, free axes of the left, free axes of the right. */
-  dot_general: {
+  dot_general: Exactness & {
     readonly lhsBatch: readonly number[];
     readonly rhsBatch: readonly number[];
     readonly lhsContract: readonly number[];
@@ -152,12 +167,16 @@ type Attributes = OperationAttributes & { readonly [K in UnaryName | BinaryName]
 /** Name of an operation. */
 export type OperationName = keyof Attributes;
 
-/** Tensor of a graph, defined once. */
-export interface Value {
-  /** Number of the value within its graph, for printing and comparing. */
-  readonly id: number;
+/** Shape and dtype of a value. */
+export interface ValueType {
   readonly shape: readonly number[];
   readonly dtype: DType;
+}
+
+/** Tensor of a graph, defined once. */
+export interface Value extends ValueType {
+  /** Number of the value within its graph, for printing and comparing. */
+  readonly id: number;
   /** Operation that computes the value; undefined for an input. */
   readonly producer?: Operation;
 }
@@ -206,8 +225,23 @@ export function splatOf(value: Value): number | undefined {
   return 'splat' in constant ? constant.splat : undefined;
 }
 
+/** Whether a type is narrower than float32. */
+export const isNarrow = (dtype: DType): dtype is NarrowType => dtype === 'bfloat16' || dtype === 'float16';
+
+/** Whether a type holds fractions. */
+export const isFloat = (dtype: DType): boolean => dtype === 'float32' || isNarrow(dtype);
+
+/** Typed arrays of values in host memory; those of narrow types are float32 there. */
+const arrayTypes = {
+  float32: Float32Array,
+  int32: Int32Array,
+  bool: Uint8Array,
+  bfloat16: Float32Array,
+  float16: Float32Array,
+} as const satisfies Record<DType, unknown>;
+
 /** Returns a typed array of the dtype: a copy of `values`, or that many zeros for a number. */
 export function typedArray(dtype: DType, values: ArrayLike<number> | number): TypedArray {
-  const make = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[dtype];
+  const make = arrayTypes[dtype];
   return typeof values === 'number' ? new make(values) : make.from(values);
 }

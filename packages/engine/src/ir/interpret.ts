@@ -1,11 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { convolution } from './interpret-convolution.js';
 import {
+  isNarrow,
   sizeOf,
   typedArray,
   type BinaryName,
   type CompareDirection,
+  type DType,
   type Graph,
+  type NarrowType,
   type Operation,
   type OperationAttributes,
   type OperationName,
@@ -13,6 +16,7 @@ import {
   type UnaryName,
 } from './graph.js';
 import type { Value } from './graph.js';
+import { roundNarrow } from './round-narrow.js';
 
 /**
  * Runs a graph operation by operation with TensorFlow.js on its active backend. The interpreter
@@ -40,8 +44,19 @@ type Operands = readonly [tf.Tensor, tf.Tensor, tf.Tensor, ...tf.Tensor[]];
 
 function evaluate(operation: Operation, operands: readonly tf.Tensor[]): tf.Tensor[] {
   const meaning = meanings[operation.kind] as (operands: readonly tf.Tensor[], operation: Operation) => tf.Tensor;
-  return [meaning(operands, operation)].flat();
+  return [meaning(operands, operation)].flat().map((result, index) => {
+    const { dtype } = operation.results[index]!;
+    return isNarrow(dtype) ? narrowed(result, dtype) : result;
+  });
 }
+
+/** Rounds a tensor, which stays float32, to the numbers of a narrow type. */
+function narrowed(x: tf.Tensor, dtype: NarrowType): tf.Tensor {
+  return tf.tensor(roundNarrow(x.dataSync(), dtype), x.shape, 'float32');
+}
+
+/** The type of TensorFlow.js in which values are held. */
+const heldAs = (dtype: DType): Exclude<DType, NarrowType> => (isNarrow(dtype) ? 'float32' : dtype);
 
 const unary: Record<UnaryName, (x: tf.Tensor) => tf.Tensor> = {
   negate: tf.neg,
@@ -129,9 +144,10 @@ const meanings: { readonly [K in OperationName]: Meaning<K> } = {
     const { value } = operation.attributes;
     const [shape, { dtype }] = [shapeOf(operation), operation.results[0]!];
     const data = 'splat' in value ? typedArray(dtype, sizeOf(shape)).fill(value.splat) : value.data;
-    return tf.tensor(data, shape, dtype);
+    return tf.tensor(data, shape, heldAs(dtype));
   },
-  convert: ([x], { attributes }) => tf.cast(x, attributes.dtype),
+  convert: ([x], { attributes }) => tf.cast(x, heldAs(attributes.dtype)),
+  reduce_precision: ([x], { attributes }) => narrowed(x, attributes.dtype),
   compare: ([x, y], { attributes }) => comparisons[attributes.direction](x, y),
   select: ([condition, onTrue, onFalse]) => tf.where(condition, onTrue, onFalse),
   broadcast_in_dim: ([x], operation) => {

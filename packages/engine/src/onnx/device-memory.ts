@@ -1,7 +1,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { smallBytes, type TensorType } from '../backend/backend.js';
 import type { RunReply, RunRequest } from '../backend/worker-protocol.js';
-import { sameShape, sizeOf, type DType, type TypedArray } from '../ir/graph.js';
+import { sameShape, sizeOf, type HostType, type TypedArray } from '../ir/graph.js';
 import { encodeModel, runtimeHeader } from './proto.js';
 import type { OnnxLoadRequest, ProgramDefinition } from './protocol.js';
 import {
@@ -93,7 +93,7 @@ class Movers {
 }
 
 /** Makes a session that reshapes a tensor of any shape. */
-function makeMover(dtype: DType, to: Location): Promise<InferenceSession> {
+function makeMover(dtype: HostType, to: Location): Promise<InferenceSession> {
   const model = encodeModel(
     {
       nodes: [{ opType: 'Reshape', domain: '', inputs: ['x', 'shape'], outputs: ['y'], attributes: { allowzero: 1 } }],

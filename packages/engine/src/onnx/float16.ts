@@ -1,3 +1,13 @@
+import { typedArray, type DType, type TypedArray } from '../ir/graph.js';
+import { roundNarrow } from '../ir/round-narrow.js';
+
+/** Returns values of a constant as a model holds them; those of narrow types are their bits. */
+export function initializerData(dtype: DType, values: ArrayLike<number>): TypedArray | Uint16Array {
+  if (dtype === 'float16') return toFloat16(Float32Array.from(values));
+  if (dtype !== 'bfloat16') return typedArray(dtype, values);
+  return Uint16Array.from(new Uint32Array(roundNarrow(values, dtype).buffer), (bits) => bits >>> 16);
+}
+
 /**
  * Converts numbers to the bits of IEEE 754 half precision, rounded to nearest, ties to even.
  * Numbers beyond 65504 become infinite, as the standard demands; callers that store weights check

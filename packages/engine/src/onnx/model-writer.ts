@@ -1,5 +1,7 @@
-import { sameShape, splatOf, typedArray, type DType, type Graph, type Operation, type Value } from '../ir/graph.js';
+import { hostTypeOf } from '../backend/backend.js';
+import { sameShape, splatOf, type DType, type Graph, type Operation, type Value } from '../ir/graph.js';
 import { CompileError } from '../errors.js';
+import { initializerData } from './float16.js';
 import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor } from './proto.js';
 
 /** Tells a writer to write shapes that follow the batch as symbols. */
@@ -67,13 +69,10 @@ export class ModelWriter {
     return {
       nodes: this.#nodes,
       initializers: [...this.#initializers.values()].filter(({ name }) => live.has(name)),
-      inputs: inputIndices.map((index) => {
-        const { shape, dtype } = inputs[index]!;
-        return { name: nameOfInput(index), shape, dtype };
-      }),
+      inputs: inputIndices.map((index) => ({ name: nameOfInput(index), ...hostTypeOf(inputs[index]!) })),
       inputIndices,
       external: used.filter((index) => this.#frozen.has(index)),
-      outputs: outputs.map(({ shape, dtype }, index) => ({ name: `output${index}`, shape, dtype })),
+      outputs: outputs.map((output, index) => ({ name: `output${index}`, ...hostTypeOf(output) })),
     };
   }
 
@@ -156,7 +155,7 @@ export class ModelWriter {
     return this.initializer(`scalar_${dtype}_${Object.is(value, -0) ? '-0' : value}`, () => ({
       shape: [],
       type: dtype,
-      data: typedArray(dtype, [value]),
+      data: initializerData(dtype, [value]),
     }));
   }
 

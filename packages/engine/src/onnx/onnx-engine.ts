@@ -27,6 +27,8 @@ async function probe(what: string, notAutomatic?: string): Promise<Probe> {
 /** The engine that compiles for ONNX Runtime. */
 export const onnxEngine: EngineDefinition = {
   eagerBackend: 'cpu',
+  // There are no kernels of narrow types that are faster.
+  narrow: { bfloat16: 'rounded', float16: 'rounded' },
   probe: () => probe('the CPU'),
   startBackend: async ({ threads }) => {
     const { OnnxBackend } = await import('./onnx-backend.js');
@@ -63,6 +65,7 @@ function acceleratedEngine(
   }
   return {
     eagerBackend: 'cpu',
+    narrow: { float16: 'native' },
     probe: () => probe(texts.what, texts.notAutomatic),
     startBackend,
     describe: async (running): Promise<EngineDetails> => {

@@ -1,5 +1,5 @@
 import protobuf from 'protobufjs';
-import type { DType, TypedArray } from '../ir/graph.js';
+import type { HostType, TypedArray } from '../ir/graph.js';
 
 /**
  * The part of ONNX's published onnx.proto3 schema that is written here. Field numbers are the wire
@@ -67,7 +67,7 @@ const schema = protobuf.Root.fromJSON({
 const modelType = schema.lookupType('Model');
 
 /** ONNX's numbers for element types. */
-const elementType = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10 } as const;
+const elementType = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10, bfloat16: 16 } as const;
 
 /** ONNX's data location of values that are not in the model. */
 const externalLocation = 1;
@@ -103,7 +103,7 @@ export interface OnnxTensor {
 export interface OnnxValue<Size = number> {
   readonly name: string;
   readonly shape: readonly Size[];
-  readonly dtype: DType;
+  readonly dtype: HostType;
 }
 
 /** An input or output of any rank, or of an element type that graphs have not. */

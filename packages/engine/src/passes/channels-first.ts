@@ -26,7 +26,7 @@ export function channelsFirst(graph: Graph): Graph {
       rows * columns <= mostPlaces && sizeOf(kernel.shape.slice(0, 2)) > rows * columns && isPlain(attributes)
         ? productsByPlace(b, x, weights, attributes, [rows, columns])
         : b.convolution(x, weights, { ...attributes, layout: 'channels_first' });
-    return [b.transpose(y, [0, 2, 3, 1])];
+    return [b.convert(b.transpose(y, [0, 2, 3, 1]), image.dtype)];
   });
 }
 
@@ -89,7 +89,8 @@ function productsByPlace(
       places.push(b.reshape(products, [1, ...products.shape]));
     }
   }
-  const sums = b.reduce('sum', b.concatenate(places, 0), [1]); // [places, B, O]
+  // A sum of many narrow numbers would lose digits.
+  const sums = b.reduce('sum', b.convert(b.concatenate(places, 0), 'float32'), [1]); // [places, B, O]
   const stacked = b.reshape(sums, [rows, columns, batch, features]);
   return b.transpose(stacked, [2, 3, 0, 1]);
 }

@@ -1,11 +1,13 @@
 import type { GraphBuilder } from '../ir/builder.js';
 import {
   isBinary,
+  isNarrow,
   isUnary,
   sameShape,
   sizeOf,
   splatOf,
   type BinaryName,
+  type NarrowType,
   type Operation,
   type OperationName,
   type OperationOf,
@@ -96,8 +98,35 @@ function reshaped(b: GraphBuilder, { results }: Operation, x: Value): readonly V
   return splat === undefined ? undefined : [b.splat(splat, shape, dtype)];
 }
 
+/**
+ * Returns a value as it was before it was widened to float32, moved as it has been moved since;
+ * undefined for a value that was computed in float32.
+ */
+function narrowSource(b: GraphBuilder, { producer, shape }: Value, dtype: NarrowType): Value | undefined {
+  const source = producer?.operands[0];
+  switch (producer?.kind) {
+    case 'convert':
+      return source!.dtype === dtype ? source : undefined;
+    case 'reshape':
+    case 'transpose':
+    case 'broadcast_in_dim': {
+      const narrow = narrowSource(b, source!, dtype);
+      return narrow && b.append(producer.kind, [narrow], producer.attributes, [{ shape, dtype }])[0];
+    }
+    default:
+      return undefined;
+  }
+}
+
 const simplifications: { readonly [K in OperationName]?: Simplification<K> } = {
-  convert: (_, { results }, [x]) => (x!.dtype === results[0]!.dtype ? [x!] : undefined),
+  convert: (b, { results }, [x]) => {
+    const { dtype } = results[0]!;
+    if (x!.dtype === dtype) return [x!];
+    const narrow = isNarrow(dtype) ? narrowSource(b, x!, dtype) : undefined;
+    return narrow && [narrow];
+  },
+  reduce_precision: (_, { attributes: { dtype } }, [x]) =>
+    x!.producer?.kind === 'reduce_precision' && x!.producer.attributes.dtype === dtype ? [x!] : undefined,
   reshape: (b, operation, [x]) => {
     const known = reshaped(b, operation, x!);
     if (known || x!.producer?.kind !== 'reshape') return known;

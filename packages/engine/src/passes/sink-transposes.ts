@@ -41,6 +41,7 @@ function attributesBefore(operation: Operation, permutation: readonly number[]):
     case 'compare':
     case 'select':
     case 'convert':
+    case 'reduce_precision':
       return operation.attributes;
     case 'pad': {
       const { low, high, value } = operation.attributes;

@@ -162,5 +162,8 @@ export const elementTypes = { bool: 1, int32: 4, float32: 11 } as const;
 /** The plug-in copies host memory before the call returns (`PJRT_HostBufferSemantics`). */
 export const copiedDuringCall = 0;
 
+/** Kind of a `PJRT_NamedValue` that is an integer (`PJRT_NamedValue_kInt64`). */
+export const integerValue = 1;
+
 /** Words of a `PJRT_NamedValue`. */
 export const namedValueWords = 7;

@@ -20,7 +20,8 @@ export type Word = number | bigint | ArrayBufferView | undefined;
  * without them, it would refuse the struct as too small.
  */
 const spareWords = 8;
-const wordBytes = 8;
+/** Bytes of a word. */
+export const wordBytes = 8;
 /** A table that claims more than this is none; version 0.114 has 143. */
 const mostWords = 10_000;
 const headerWords = 2;

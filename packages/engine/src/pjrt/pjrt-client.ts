@@ -1,11 +1,13 @@
 import type { TensorType } from '../backend/backend.js';
 import { sizeOf, typedArray, type TypedArray } from '../ir/graph.js';
-import { copiedDuringCall, elementTypes } from './api-table.js';
-import { bytesAt, callDeleter, struct, textAt, words, wordsAt, type PjrtApi } from './pjrt-api.js';
+import { copiedDuringCall, elementTypes, integerValue, namedValueWords } from './api-table.js';
+import { bytesAt, callDeleter, struct, textAt, wordBytes, words, wordsAt, type PjrtApi } from './pjrt-api.js';
 
 /** Memory of a device, in bytes; undefined where the plug-in does not tell. */
 export interface DeviceMemory {
   readonly usedBytes: number;
+  /** The most that was in use at once; undefined where the plug-in does not tell. */
+  readonly peakBytes: number | undefined;
   readonly limitBytes: number | undefined;
 }
 
@@ -22,6 +24,9 @@ export interface DeviceFacts {
  */
 export const compileOptions: Uint8Array = Uint8Array.of(0x1a, 4, 0x20, 1, 0x28, 1);
 
+/** Name of the option by which a plug-in for the CPU makes so many devices of its cores. */
+const deviceCountOption = Buffer.from('cpu_device_count');
+
 const format = Buffer.from('mlir');
 
 /**
@@ -34,9 +39,17 @@ export class PjrtClient {
   readonly #client: bigint;
   readonly #devices: readonly bigint[];
 
-  constructor(api: PjrtApi) {
+  /**
+   * Starts the runtime.
+   * @param isCpu  whether the plug-in computes on the CPU, where it would make several devices,
+   *   with a thread for each
+   */
+  constructor(api: PjrtApi, isCpu = false) {
     this.api = api;
-    const { client } = api.call('PJRT_Client_Create', {});
+    const size = namedValueWords * wordBytes;
+    const oneDevice = words([size, 0, deviceCountOption, deviceCountOption.length, integerValue, 1, 1]);
+    const options = isCpu ? { options: oneDevice, optionCount: 1 } : {};
+    const { client } = api.call('PJRT_Client_Create', options);
     this.#client = client;
     const { name, nameSize } = api.call('PJRT_Client_PlatformName', { client });
     this.platform = textAt(name, nameSize);
@@ -57,9 +70,13 @@ export class PjrtClient {
 
   #memoryOf(device: bigint): DeviceMemory | undefined {
     try {
-      const { bytesInUse, bytesLimit, bytesLimitIsSet } = this.api.call('PJRT_Device_MemoryStats', { device });
-      const isKnown = (bytesLimitIsSet & 0xffn) !== 0n;
-      return { usedBytes: Number(bytesInUse), limitBytes: isKnown ? Number(bytesLimit) : undefined };
+      const stats = this.api.call('PJRT_Device_MemoryStats', { device });
+      const where = (isSet: bigint, bytes: bigint) => ((isSet & 0xffn) === 0n ? undefined : Number(bytes));
+      return {
+        usedBytes: Number(stats.bytesInUse),
+        peakBytes: where(stats.peakBytesInUseIsSet, stats.peakBytesInUse),
+        limitBytes: where(stats.bytesLimitIsSet, stats.bytesLimit),
+      };
     } catch {
       return undefined; // an optional function: CPU plug-ins refuse it
     }

@@ -33,8 +33,14 @@ async function probe(): Promise<Probe> {
   }
 }
 
-/** Starts the plug-in, which finds out whether there is a device. */
-async function start(): Promise<PjrtBackend> {
+/** Variable from which XLA takes the number of its threads when a client is created. */
+const threadsVariable = 'NPROC';
+
+/**
+ * Starts the plug-in, which finds out whether there is a device.
+ * @param threads  threads of the host. @default XLA's own choice
+ */
+async function start(threads?: number): Promise<PjrtBackend> {
   const plugin = await findPlugin();
   if (!plugin) {
     throw new EngineError({ where: 'pjrt engine', expected: 'a PJRT plug-in', got: 'none', fix: pluginFix });
@@ -44,21 +50,29 @@ async function start(): Promise<PjrtBackend> {
   const path = await import('node:path');
   // XLA writes to the terminal by itself; what fails comes back as an error all the same.
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
-  const backend = new PjrtBackend({ plugin: plugin.path, cacheFolder: path.join(defaultCacheDirectory(), 'pjrt') });
+  const given = process.env[threadsVariable];
+  if (threads !== undefined) process.env[threadsVariable] = String(threads);
+  const { path: file, isCpu } = plugin;
+  const backend = new PjrtBackend({ plugin: file, isCpu, cacheFolder: path.join(defaultCacheDirectory(), 'pjrt') });
   try {
     await backend.describe();
     return backend;
   } catch (error) {
     await backend.terminate();
     throw error;
+  } finally {
+    // Programs that this process starts later have a choice of their own.
+    if (given === undefined) Reflect.deleteProperty(process.env, threadsVariable);
+    else process.env[threadsVariable] = given;
   }
 }
 
 /** The engine that compiles for XLA, on whatever a PJRT plug-in supports. */
 export const pjrtEngine: EngineDefinition = {
   eagerBackend: 'cpu',
+  narrow: { bfloat16: 'native', float16: 'native' },
   probe,
-  startBackend: start,
+  startBackend: ({ threads }) => start(threads),
   describe: async (running): Promise<EngineDetails> => {
     const backend = (running as PjrtBackend | undefined) ?? (await start());
     try {

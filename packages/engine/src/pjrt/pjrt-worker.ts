@@ -20,7 +20,7 @@ import type { Parameter, PjrtFacts, PjrtLoadRequest, PjrtProgram, PjrtWorkerOpti
 /** Compiled programs on disk take at most so much. */
 const cacheBytes = 2 ** 30;
 
-const { plugin, cacheFolder, control: memory } = workerData as PjrtWorkerOptions;
+const { plugin, isCpu, cacheFolder, control: memory } = workerData as PjrtWorkerOptions;
 const control = new WorkerControl(memory);
 const cache = cacheFolder === undefined ? undefined : new ExecutableCache(cacheFolder, cacheBytes);
 
@@ -37,7 +37,7 @@ let started: PjrtClient | undefined;
 
 /** Returns the client, which is started at its first use, so that a failure is an answer. */
 function client(): PjrtClient {
-  started ??= new PjrtClient(new PjrtApi(plugin));
+  started ??= new PjrtClient(new PjrtApi(plugin), isCpu);
   return started;
 }
 
@@ -60,7 +60,13 @@ function keyOf(text: string): string {
   const { size, mtimeMs } = statSync(plugin);
   const { major, minor } = api.version;
   const runtime = [plugin, size, mtimeMs, major, minor, api.attributes(), platform, platformVersion].join('\n');
-  const machine = [process.platform, process.arch, cpus()[0]?.model, process.env['XLA_FLAGS']].join('\n');
+  const machine = [
+    process.platform,
+    process.arch,
+    cpus()[0]?.model,
+    process.env['XLA_FLAGS'],
+    process.env['NPROC'],
+  ].join('\n');
   const devices = client()
     .devices()
     .map(({ name }) => name)

@@ -1,4 +1,4 @@
-import type { Program } from '../backend/backend.js';
+import { hostTypeOf, type Program } from '../backend/backend.js';
 import { runPasses } from '../passes/pipeline.js';
 import type { PjrtProgram } from './protocol.js';
 import { lowerToStableHlo, stableHloPasses } from './stablehlo/lower.js';
@@ -16,11 +16,12 @@ export function buildProgram({ name, graph: traced, resultCount, stateInputs }: 
   return {
     name,
     text,
-    parameters: parameters.map((input) => {
-      const { shape, dtype } = graph.inputs[input]!;
-      return { input, state: stateOf.get(input), shape, dtype };
-    }),
-    outputs: graph.outputs.map(({ shape, dtype }) => ({ shape, dtype })),
+    parameters: parameters.map((input) => ({
+      input,
+      state: stateOf.get(input),
+      ...hostTypeOf(graph.inputs[input]!),
+    })),
+    outputs: graph.outputs.map(hostTypeOf),
     resultCount,
     checks,
   };

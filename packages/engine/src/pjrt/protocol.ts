@@ -49,6 +49,8 @@ export interface PjrtFacts {
 export interface PjrtWorkerOptions {
   /** File of the plug-in. */
   readonly plugin: string;
+  /** Whether the plug-in computes on the CPU. */
+  readonly isCpu: boolean;
   /** Folder of compiled programs; undefined for none. */
   readonly cacheFolder: string | undefined;
   /** Of the `WorkerControl` that both threads share. */

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { DType } from '../ir/graph.js';
+import type { HostType } from '../ir/graph.js';
 import { traceBackend, traceBackendName, type TraceSession } from './trace-backend.js';
 
 /** What TensorFlow.js passes to a kernel. */
@@ -24,14 +24,14 @@ export function recordStandIn(
 ): tf.TensorInfo | tf.TensorInfo[] {
   const cpu = tf.findBackend('cpu') as CpuBackend;
   const zeros = ({ shape, dtype }: tf.TensorInfo): tf.TensorInfo =>
-    cpu.makeTensorInfo(shape, dtype, tf.util.makeZerosTypedArray(tf.util.sizeFromShape(shape), dtype as DType));
+    cpu.makeTensorInfo(shape, dtype, tf.util.makeZerosTypedArray(tf.util.sizeFromShape(shape), dtype as HostType));
   const given: tf.NamedTensorInfoMap = {};
   for (const [name, input] of Object.entries(inputs)) given[name] = input && zeros(input);
   const { kernelFunc } = tf.getKernel(kernelName, 'cpu');
   const computed = kernelFunc({ inputs: given, attrs: attrs ?? {}, backend: cpu });
   const results = [computed].flat();
   const standIns = results.map(({ shape, dtype }) =>
-    session.bind(session.builder.splat(0, [...shape], dtype as DType)),
+    session.bind(session.builder.splat(0, [...shape], dtype as HostType)),
   );
   for (const info of [...Object.values(given), ...results]) if (info) cpu.disposeData(info.dataId, true);
   return Array.isArray(computed) ? standIns : standIns[0]!;

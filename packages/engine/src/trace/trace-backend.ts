@@ -1,9 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { CompositeAttributes, CompositeBody, RecordingBackend } from '@vitvq/core';
+import { hostTypeOf } from '../backend/backend.js';
 import { GraphBuilder } from '../ir/builder.js';
-import { sizeOf, typedArray, type DType, type TypedArray, type Value } from '../ir/graph.js';
+import { sizeOf, typedArray, type HostType, type TypedArray, type Value } from '../ir/graph.js';
 import { CompileError } from '../errors.js';
 import { refusePromises } from '../refuse-promises.js';
+import type { TapeEngine, TapeNode } from '../tape-order.js';
 import type { TraceObserver } from './trace-observer.js';
 
 /** Name under which TensorFlow.js knows the trace backend. */
@@ -39,7 +41,33 @@ export class TraceSession {
 
   /** Returns a builder for the body of a composite, with value numbers of its own. */
   nestedBuilder(): GraphBuilder {
-    return new GraphBuilder(++this.#bodies * 1_000_000);
+    const nested = new GraphBuilder(++this.#bodies * 1_000_000);
+    nested.isExact = this.builder.isExact;
+    return nested;
+  }
+
+  /** Marks the products of `body`, and those of its gradients of every order, as exact. */
+  fullPrecision<T>(body: () => T): T {
+    const { builder } = this;
+    const tape = (): readonly TapeNode[] => (tf.engine() as unknown as TapeEngine).state.activeTape ?? [];
+    const earlier = new Set(tape());
+    const outer = builder.isExact;
+    builder.isExact = true;
+    try {
+      return body();
+    } finally {
+      builder.isExact = outer;
+      for (const node of tape()) if (!earlier.has(node)) this.#markGradient(node);
+    }
+  }
+
+  #markGradient(node: TapeNode): void {
+    const { gradient } = node;
+    if (!gradient) return;
+    node.gradient = (dys) => {
+      const gradients = Object.entries(this.fullPrecision(() => gradient(dys)));
+      return Object.fromEntries(gradients.map(([name, compute]) => [name, () => this.fullPrecision(compute)]));
+    };
   }
 
   /** Records what `body` does with stand-ins of `operands` as the body of a composite. */
@@ -68,7 +96,7 @@ export class TraceSession {
   /** Binds a data id, by default a new one, to a value. */
   bind(value: Value, dataId: object = {}): tf.TensorInfo {
     this.#entries.set(dataId, { value, builder: this.builder });
-    return { dataId, shape: [...value.shape], dtype: value.dtype };
+    return { dataId, ...hostTypeOf(value), shape: [...value.shape] };
   }
 
   /** Returns a tensor that stands for a value. */
@@ -137,7 +165,7 @@ function outsideTensor({ dataId, shape, dtype }: tf.TensorInfo): tf.Tensor {
   return tf.keep(engine.makeTensorFromTensorInfo({ dataId, shape, dtype }));
 }
 
-function dtypeOf({ dtype, shape }: { dtype: tf.DataType; shape: readonly number[] }, where: string): DType {
+function dtypeOf({ dtype, shape }: { dtype: tf.DataType; shape: readonly number[] }, where: string): HostType {
   if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool') return dtype;
   throw new CompileError({
     where,
@@ -178,6 +206,10 @@ class TraceBackend extends tf.KernelBackend implements RecordingBackend {
 
   recordDetach(x: tf.Tensor): tf.Tensor {
     return this.active.detach(x);
+  }
+
+  recordFullPrecision<T>(body: () => T): T {
+    return this.active.fullPrecision(body);
   }
 
   override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {

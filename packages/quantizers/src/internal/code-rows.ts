@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
-import { assertShape, formatShape, ShapeError } from '@vitvq/core';
+import { assertShape, formatShape, inFullPrecision, ShapeError } from '@vitvq/core';
 
 /**
  * Returns the index of the nearest code of each row, int32 `[rows]`. `codes` `[K, E]` of length 1
@@ -9,7 +9,7 @@ import { assertShape, formatShape, ShapeError } from '@vitvq/core';
  * codes.
  */
 export function nearestCodes(rows: Tensor2D, codes: Tensor2D, unitCodes: boolean): Tensor1D {
-  const products = tf.matMul(rows, codes, false, true); // [rows, K]
+  const products = inFullPrecision(() => tf.matMul(rows, codes, false, true)); // [rows, K]
   const closeness = unitCodes ? products : tf.sub(products, tf.mul(tf.sum(tf.square(codes), 1), 0.5));
   return tf.argMax<Tensor1D>(closeness, 1);
 }

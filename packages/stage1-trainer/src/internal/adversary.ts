@@ -68,6 +68,7 @@ export class Adversary {
       optimizer: discriminator.optimizer ?? config.optimizer,
       clipNorm: discriminator.clipNorm,
       accumulate: config.accumulate,
+      precision: config.precision,
     });
     // Built now so that a bad config fails at construction, not when the discriminator starts.
     this.#gradients(true, true);
@@ -75,7 +76,12 @@ export class Adversary {
 
   /** Parts of a checkpoint. */
   get parts(): Record<string, TrainingPart> {
-    const parts = { discriminator: this.#parts.discriminator, discriminatorOptimizer: this.#learner.optimizer };
+    const { optimizer, scaler } = this.#learner;
+    const parts = {
+      discriminator: this.#parts.discriminator,
+      discriminatorOptimizer: optimizer,
+      ...(scaler && { discriminatorLossScale: scaler }),
+    };
     return this.#leCam ? { ...parts, leCam: this.#leCam } : parts;
   }
 
@@ -87,15 +93,20 @@ export class Adversary {
   ): Promise<Pick<StepResult, 'values'> & Pick<UpdateResult, 'gradientNorms' | 'isFinite'>> {
     const { r1 } = this.#config;
     const withR1 = r1 !== null && index % r1.every === 0;
-    const { values, gradientNorm, gradientNorms, isFinite } = await this.#learner.update(
+    const { values, gradientNorm, gradientNorms, isFinite, hasOverflowed } = await this.#learner.update(
       `${quantize ? 'codes' : 'autoencoder'}${withR1 ? ', R1' : ''}`,
       () => this.#gradients(quantize, withR1),
       batches,
       progress,
     );
-    const { discriminator, ...terms } = values;
+    const { discriminator, lossScale, ...terms } = values;
     return {
-      values: { ...terms, discriminator: discriminator!, discriminatorGradientNorm: gradientNorm },
+      values: {
+        ...terms,
+        discriminator: discriminator!,
+        ...(!hasOverflowed && { discriminatorGradientNorm: gradientNorm }),
+        ...(lossScale !== undefined && { discriminatorLossScale: lossScale }),
+      },
       gradientNorms,
       isFinite,
     };

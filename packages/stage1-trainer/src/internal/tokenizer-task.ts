@@ -86,6 +86,7 @@ export class TokenizerTask implements TrainingTask<ImageBatch, Evaluation, Token
       tokenizer,
       optimizer: this.#learner.optimizer,
       ...(this.#learner.ema && { ema: this.#learner.ema }),
+      ...(this.#learner.scaler && { lossScale: this.#learner.scaler }),
       ...this.#adversary?.parts,
       phase: this.#phase,
     };
@@ -120,7 +121,7 @@ export class TokenizerTask implements TrainingTask<ImageBatch, Evaluation, Token
       const values: Record<string, number> = {
         ...terms,
         loss: loss!,
-        gradientNorm: update.gradientNorm,
+        ...(!update.hasOverflowed && { gradientNorm: update.gradientNorm }),
         learningRate: this.#learner.learningRate(progress),
       };
       const temperature = this.#batches.temperature(index);

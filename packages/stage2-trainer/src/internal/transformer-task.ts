@@ -98,6 +98,7 @@ export class TransformerTask implements TrainingTask<ImageOrCodeBatch, Transform
       conditioner: this.#input,
       optimizer: this.#learner.optimizer,
       ...(this.#learner.ema && { ema: this.#learner.ema }),
+      ...(this.#learner.scaler && { lossScale: this.#learner.scaler }),
     };
   }
 
@@ -116,7 +117,7 @@ export class TransformerTask implements TrainingTask<ImageOrCodeBatch, Transform
       for (const [part, { tokens }] of parts.entries()) {
         masks.push(drawDropoutMasks(foldIn(dropoutKey, part), this.#options.model.dropoutSites(tokens.shape[0])));
       }
-      const { values, gradientNorm, gradientNorms } = await this.#learner.update(
+      const { values, gradientNorm, gradientNorms, hasOverflowed } = await this.#learner.update(
         'step',
         () => this.#gradients(Object.keys(masks[0]!)),
         parts.map(({ conditions: own, tokens }, part): Inputs => [own, tokens, ...Object.values(masks[part]!)]),
@@ -126,7 +127,13 @@ export class TransformerTask implements TrainingTask<ImageOrCodeBatch, Transform
       const learningRate = this.#learner.learningRate(progress);
       return {
         examples: batch.shape[0]!,
-        values: { ...terms, loss: loss!, ...inOtherUnits(terms), gradientNorm, learningRate },
+        values: {
+          ...terms,
+          loss: loss!,
+          ...inOtherUnits(terms),
+          ...(!hasOverflowed && { gradientNorm }),
+          learningRate,
+        },
         gradientNorms,
       };
     } finally {

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { compile, type CompiledFunction } from '@vitvq/engine';
+import { compile, type CompiledFunction, type Precision } from '@vitvq/engine';
 
 /** Numbers of a packed tensor, by name. */
 export interface PackedResult {
@@ -23,14 +23,18 @@ export class PackedFunction {
   #names: readonly string[] = [];
   #normNames: readonly string[] = [];
 
-  constructor(name: string, create: (pack: Pack) => (...inputs: tf.Tensor[]) => tf.Tensor1D) {
+  constructor(
+    name: string,
+    create: (pack: Pack) => (...inputs: tf.Tensor[]) => tf.Tensor1D,
+    precision: Precision = 'float32',
+  ) {
     const pack: Pack = (values, norms, normNames = []) => {
       this.#names = Object.keys(values);
       this.#normNames = normNames;
       const scalars = tf.stack(Object.values(values)) as tf.Tensor1D;
       return norms ? tf.concat1d([scalars, norms]) : scalars;
     };
-    this.#fn = compile(create(pack), { name });
+    this.#fn = compile(create(pack), { name, precision });
   }
 
   /** Runs the function and reads its numbers back. */

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { CompileError } from '../../errors.js';
-import type { DType, TypedArray } from '../../ir/graph.js';
+import type { HostType, TypedArray } from '../../ir/graph.js';
 import { releaseCaptures, trace, type TracedFunction } from '../../trace/trace.js';
 import { standardOnnx, standardOpset } from '../dialects/standard-onnx.js';
 import { encodeModel } from '../proto.js';
@@ -91,7 +91,7 @@ export async function exportOnnx<Name extends string>(
     assertSameModel(model, other, { where: name, batchSizes });
     const values = new Map<string, TypedArray>();
     for (const [index, { tensor }] of first.captures.entries()) {
-      values.set(weightNames[index]!, await tensor.data<DType>());
+      values.set(weightNames[index]!, await tensor.data<HostType>());
     }
     const filled = storeWeights(model, values, { isHalf: weights === 'float16', where: name });
     assertFitsFile(filled, weights, name);

@@ -1,5 +1,5 @@
 import { CompileError } from '../../errors.js';
-import type { DType, TypedArray } from '../../ir/graph.js';
+import type { HostType, TypedArray } from '../../ir/graph.js';
 import { toFloat16 } from '../float16.js';
 import type { OnnxNode, OnnxTensor } from '../proto.js';
 import { castTo } from '../rules/elementwise.js';
@@ -56,6 +56,6 @@ function halfPrecision(values: Float32Array, name: string, where: string): Uint1
  * tensor.
  */
 function typed({ type }: OnnxTensor, data: TypedArray): TypedArray {
-  const make = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[type as DType];
+  const make = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[type as HostType];
   return data instanceof make ? data : make.from(data);
 }

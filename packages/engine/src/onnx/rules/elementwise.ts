@@ -2,10 +2,14 @@
 import type { CompareDirection, DType } from '../../ir/graph.js';
 import { splatOf, type BinaryName, type UnaryName } from '../../ir/graph.js';
 import type { OperationRules, Rule } from '../dialect.js';
+import { initializerData } from '../float16.js';
 import type { ModelWriter } from '../model-writer.js';
 
 /** ONNX's numbers of element types, as `Cast` takes them. */
-export const castTo = { float32: 1, int32: 6, int64: 7, bool: 9 } as const satisfies Record<DType | 'int64', number>;
+export const castTo = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10, bfloat16: 16 } as const satisfies Record<
+  DType | 'int64',
+  number
+>;
 
 /** Returns the rule of an operator of one operand. */
 const unary =
@@ -146,16 +150,20 @@ const select: Rule<'select'> = (w, { operands, results }) => {
   return w.emit('Or', [chosen, w.emit('And', [w.emit('Not', [condition]), onFalse])]);
 };
 
+const reducePrecision: Rule<'reduce_precision'> = (w, { attributes: { dtype }, operands }) =>
+  w.emit('Cast', [w.emit('Cast', [w.full(operands[0]!)], { to: castTo[dtype] })], { to: castTo.float32 });
+
 const constant: Rule<'constant'> = (w, { attributes: { value }, results }) => {
   const { id, shape, dtype } = results[0]!;
   if ('splat' in value) return undefined; // written where it is used
-  return w.initializer(`constant${id}`, () => ({ shape, type: dtype, data: value.data }));
+  return w.initializer(`constant${id}`, () => ({ shape, type: dtype, data: initializerData(dtype, value.data) }));
 };
 
 /** Rules of the elementwise operations except `multiply`, which may become part of a product. */
 export const elementwiseRules = {
   constant,
   convert,
+  reduce_precision: reducePrecision,
   compare,
   select,
   negate: unary('Neg'),

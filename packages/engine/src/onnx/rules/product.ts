@@ -1,5 +1,5 @@
 /** Rules of matrix products. */
-import { sameShape, sizeOf, splatOf, type DType, type OperationOf, type Value } from '../../ir/graph.js';
+import { isFloat, sameShape, sizeOf, splatOf, type DType, type OperationOf, type Value } from '../../ir/graph.js';
 import type { OperationRules } from '../dialect.js';
 import type { ModelWriter } from '../model-writer.js';
 import { microsoft } from '../proto.js';
@@ -55,7 +55,7 @@ function scaleOf(w: ModelWriter, { results }: OperationOf<'dot_general'>): numbe
 export const fusedProduct: WriteProduct = (w, product) => {
   const { left, right, transposeLeft, transposeRight, scale, batchAxes, dtype } = product;
   // Only MatMul multiplies integers.
-  if (dtype !== 'float32') return plainProduct(w, product);
+  if (!isFloat(dtype)) return plainProduct(w, product);
   if (!transposeLeft && !transposeRight && scale === 1) return w.emit('MatMul', [left, right]);
   const attributes = {
     transA: Number(transposeLeft),

@@ -2,7 +2,7 @@
  * Rules of operations that ONNX Runtime has no kernel for on WebGPU, or one that computes something
  * else. There are none for 64-bit integers, and few for booleans.
  */
-import { typedArray, type DType, type Value } from '../../ir/graph.js';
+import { isFloat, typedArray, type DType, type Value } from '../../ir/graph.js';
 import type { OperationRules, Rule } from '../dialect.js';
 import type { ModelWriter } from '../model-writer.js';
 import { barrier } from './composite.js';
@@ -130,7 +130,7 @@ function takeAlong(w: ModelWriter, x: string, places: readonly (readonly number[
 const slice: Rule<'slice'> = (w, operation) => {
   const { attributes, operands, results } = operation;
   const [x] = operands as [Value];
-  if (x.dtype === 'float32') return movementRules.slice(w, operation);
+  if (isFloat(x.dtype)) return movementRules.slice(w, operation);
   const { start, strides } = attributes;
   return takeAlong(
     w,
@@ -144,7 +144,7 @@ const slice: Rule<'slice'> = (w, operation) => {
 const reverse: Rule<'reverse'> = (w, operation) => {
   const { attributes, operands } = operation;
   const [x] = operands as [Value];
-  if (x.dtype === 'float32') return movementRules.reverse(w, operation);
+  if (isFloat(x.dtype)) return movementRules.reverse(w, operation);
   return takeAlong(
     w,
     w.full(x),
@@ -285,7 +285,7 @@ const topK: Rule<'top_k'> = (w, { attributes: { k }, operands, results }) => {
 
 /** A matrix product; one of whole numbers is a sum of products. */
 export const deviceProduct: WriteProduct = (w, product) => {
-  if (product.dtype === 'float32') return standardProduct(w, product);
+  if (isFloat(product.dtype)) return standardProduct(w, product);
   const [left, right] = uprightMatrices(w, product);
   const { batchAxes, scale, dtype } = product;
   const column = w.emit('Unsqueeze', [left, w.integers([batchAxes + 2])]);

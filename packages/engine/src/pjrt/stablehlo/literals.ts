@@ -1,10 +1,15 @@
-import type { TensorType } from '../../backend/backend.js';
-import { sizeOf, typedArray, type DType, type TypedArray } from '../../ir/graph.js';
+import { isNarrow, sizeOf, typedArray, type DType, type TypedArray, type ValueType } from '../../ir/graph.js';
 
-const elementTypes = { float32: 'f32', int32: 'i32', bool: 'i1' } as const satisfies Record<DType, string>;
+const elementTypes = {
+  float32: 'f32',
+  int32: 'i32',
+  bool: 'i1',
+  bfloat16: 'bf16',
+  float16: 'f16',
+} as const satisfies Record<DType, string>;
 
 /** Returns a tensor type as MLIR writes it, such as `tensor<2x3xf32>`. */
-export function tensorType({ shape, dtype }: TensorType): string {
+export function tensorType({ shape, dtype }: ValueType): string {
   return `tensor<${[...shape, elementTypes[dtype]].join('x')}>`;
 }
 
@@ -17,6 +22,8 @@ const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toSt
 export function numberLiteral(value: number, dtype: DType): string {
   if (dtype === 'bool') return value ? 'true' : 'false';
   if (dtype === 'int32') return String(value | 0);
+  // Narrow constants are written as numbers, which their type rounds.
+  if (isNarrow(dtype)) return value.toExponential(12);
   const bits = new DataView(new ArrayBuffer(4));
   bits.setFloat32(0, value);
   return `0x${hex(new Uint8Array(bits.buffer)).toUpperCase()}`;
@@ -25,7 +32,7 @@ export function numberLiteral(value: number, dtype: DType): string {
 /**
  * Returns the values of a constant as MLIR writes them: a list of booleans, bytes of the others.
  */
-export function arrayLiteral(data: TypedArray, { shape, dtype }: TensorType): string {
+export function arrayLiteral(data: TypedArray, { shape, dtype }: ValueType): string {
   if (sizeOf(shape) === 0) return '';
   if (dtype === 'bool') return `[${Array.from(data, (value) => numberLiteral(value, dtype)).join(', ')}]`;
   const values = typedArray(dtype, data);

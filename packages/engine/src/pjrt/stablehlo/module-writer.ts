@@ -1,5 +1,4 @@
-import type { TensorType } from '../../backend/backend.js';
-import type { DType, TypedArray, Value } from '../../ir/graph.js';
+import type { DType, TypedArray, Value, ValueType } from '../../ir/graph.js';
 import { arrayLiteral, numberLiteral, tensorType } from './literals.js';
 
 /** Writes the operations of one function in StableHLO's text form. */
@@ -64,31 +63,31 @@ export class ModuleWriter {
   }
 
   /** Writes an operation whose operands and result have one type. */
-  elementwise(operation: string, operands: readonly string[], type: TensorType): string {
+  elementwise(operation: string, operands: readonly string[], type: ValueType): string {
     return this.emit(`stablehlo.${operation} ${operands.join(', ')} : ${tensorType(type)}`);
   }
 
   /** Writes an operation of one operand whose result has another type. */
-  convert(operation: string, operand: string, from: TensorType, to: TensorType, attributes = ''): string {
+  convert(operation: string, operand: string, from: ValueType, to: ValueType, attributes = ''): string {
     return this.emit(`stablehlo.${operation} ${operand}${attributes} : (${tensorType(from)}) -> ${tensorType(to)}`);
   }
 
   /** Writes a comparison; `type` is that of the operands. */
-  compare(direction: string, a: string, b: string, type: TensorType): string {
-    const kind = { float32: 'FLOAT', int32: 'SIGNED', bool: 'UNSIGNED' }[type.dtype];
+  compare(direction: string, a: string, b: string, type: ValueType): string {
+    const kind = type.dtype === 'int32' ? 'SIGNED' : type.dtype === 'bool' ? 'UNSIGNED' : 'FLOAT';
     const operand = tensorType(type);
     const result = tensorType({ shape: type.shape, dtype: 'bool' });
     return this.emit(`stablehlo.compare ${direction}, ${a}, ${b}, ${kind} : (${operand}, ${operand}) -> ${result}`);
   }
 
   /** Writes a choice by element; `type` is that of the choices. */
-  select(condition: string, onTrue: string, onFalse: string, type: TensorType): string {
+  select(condition: string, onTrue: string, onFalse: string, type: ValueType): string {
     const conditions = tensorType({ shape: type.shape, dtype: 'bool' });
     return this.emit(`stablehlo.select ${condition}, ${onTrue}, ${onFalse} : ${conditions}, ${tensorType(type)}`);
   }
 
   /** Returns a constant of one value, which is written at its first use. */
-  splat(value: number, { shape, dtype }: TensorType): string {
+  splat(value: number, { shape, dtype }: ValueType): string {
     const text = `stablehlo.constant dense<${numberLiteral(value, dtype)}> : ${tensorType({ shape, dtype })}`;
     const known = this.#constants.get(text);
     if (known !== undefined) return known;
@@ -103,7 +102,7 @@ export class ModuleWriter {
   }
 
   /** Writes a constant. */
-  constant(data: TypedArray, type: TensorType): string {
+  constant(data: TypedArray, type: ValueType): string {
     const isFlat = type.dtype === 'bool' && type.shape.length !== 1;
     const written = isFlat ? { shape: [data.length], dtype: type.dtype } : type;
     const name = this.emit(`stablehlo.constant dense<${arrayLiteral(data, written)}> : ${tensorType(written)}`);
@@ -111,24 +110,24 @@ export class ModuleWriter {
   }
 
   /** Writes a reshape. */
-  reshape(name: string, from: TensorType, to: TensorType): string {
+  reshape(name: string, from: ValueType, to: ValueType): string {
     return this.convert('reshape', name, from, to);
   }
 
   /** Writes a broadcast: axis i of the operand becomes axis `dimensions[i]` of the result. */
-  broadcast(name: string, from: TensorType, to: TensorType, dimensions: readonly number[]): string {
+  broadcast(name: string, from: ValueType, to: ValueType, dimensions: readonly number[]): string {
     return this.convert('broadcast_in_dim', name, from, to, `, dims = [${dimensions.join(', ')}]`);
   }
 
   /** Writes the numbers 0, 1, 2, … along an axis. */
-  iota(axis: number, type: TensorType): string {
+  iota(axis: number, type: ValueType): string {
     return this.emit(`stablehlo.iota dim = ${axis} : ${tensorType(type)}`);
   }
 
   /** Writes a slice. */
   slice(
     name: string,
-    from: TensorType,
+    from: ValueType,
     { start, limit, strides }: Record<'start' | 'limit' | 'strides', readonly number[]>,
   ): string {
     const ranges = start.map((first, axis) => `${first}:${limit[axis]!}:${strides[axis]!}`);
@@ -143,7 +142,7 @@ export class ModuleWriter {
   reduce(
     body: string | readonly string[],
     name: string,
-    from: TensorType,
+    from: ValueType,
     { axes, initial }: { readonly axes: readonly number[]; readonly initial: number },
   ): string {
     const scalar = tensorType({ shape: [], dtype: from.dtype });

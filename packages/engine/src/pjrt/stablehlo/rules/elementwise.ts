@@ -2,8 +2,14 @@
  * Rules of operations that work element by element, constants and conversions. Where StableHLO
  * leaves a result open or defines another one than TensorFlow.js, the rule makes up for it.
  */
-import type { TensorType } from '../../../backend/backend.js';
-import { splatOf, type BinaryName, type UnaryName, type Value } from '../../../ir/graph.js';
+import {
+  splatOf,
+  type BinaryName,
+  type NarrowType,
+  type UnaryName,
+  type Value,
+  type ValueType,
+} from '../../../ir/graph.js';
 import type { OperationRules, Rule } from '../dialect.js';
 import { tensorType } from '../literals.js';
 import type { ModuleWriter } from '../module-writer.js';
@@ -67,7 +73,7 @@ const power: Rule<'power'> = (w, operation) => {
   return w.select(isUndefined, w.splat(NaN, type), computed, type);
 };
 
-function notFinite(w: ModuleWriter, x: string, type: TensorType): string {
+function notFinite(w: ModuleWriter, x: string, type: ValueType): string {
   const conditions = { shape: type.shape, dtype: 'bool' } as const;
   return w.elementwise('not', [w.convert('is_finite', x, type, conditions)], conditions);
 }
@@ -75,7 +81,7 @@ function notFinite(w: ModuleWriter, x: string, type: TensorType): string {
 /**
  * Converts as JavaScript does: towards zero, modulo 2^32, and what is not finite becomes 0.
  */
-function floatToInteger(w: ModuleWriter, x: string, { shape }: TensorType): string {
+function floatToInteger(w: ModuleWriter, x: string, { shape }: ValueType): string {
   const [floats, integers] = [{ shape, dtype: 'float32' } as const, { shape, dtype: 'int32' } as const];
   const [half, whole] = [2 ** 31, 2 ** 32];
   const rest = w.elementwise('remainder', [x, w.splat(whole, floats)], floats);
@@ -96,6 +102,12 @@ const convert: Rule<'convert'> = (w, { operands: [x], results: [y] }) => {
   return w.convert('convert', w.of(from), from, to);
 };
 
+/** Bits of exponent and fraction. */
+const formats: Record<NarrowType, string> = { bfloat16: 'e8m7', float16: 'e5m10' };
+
+const reducePrecision: Rule<'reduce_precision'> = (w, { attributes: { dtype }, operands: [x] }) =>
+  w.emit(`stablehlo.reduce_precision ${w.of(x!)}, format = ${formats[dtype]} : ${tensorType(x!)}`);
+
 const constant: Rule<'constant'> = (w, { attributes: { value }, results: [y] }) =>
   'splat' in value ? w.splat(value.splat, y!) : w.constant(value.data, y!);
 
@@ -103,6 +115,7 @@ const constant: Rule<'constant'> = (w, { attributes: { value }, results: [y] }) 
 export const elementwiseRules = {
   constant,
   convert,
+  reduce_precision: reducePrecision,
   compare: (w, { attributes: { direction }, operands: [a, b] }) => w.compare(direction, w.of(a!), w.of(b!), a!),
   select: (w, { operands: [condition, a, b], results: [y] }) => w.select(w.of(condition!), w.of(a!), w.of(b!), y!),
   negate: unary('negate'),

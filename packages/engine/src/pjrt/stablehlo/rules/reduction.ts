@@ -1,6 +1,5 @@
 /** Rules of operations that combine or rank the elements of an axis. */
-import type { TensorType } from '../../../backend/backend.js';
-import type { DType, ReduceKind, Value } from '../../../ir/graph.js';
+import type { DType, ReduceKind, Value, ValueType } from '../../../ir/graph.js';
 import type { OperationRules, Rule } from '../dialect.js';
 import { tensorType } from '../literals.js';
 import type { ModuleWriter } from '../module-writer.js';
@@ -16,7 +15,7 @@ const reductions: Record<ReduceKind, { readonly operation: string; readonly neut
 };
 
 /** Combines the elements along axes. The extreme values keep a NaN, wherever it stands. */
-function reduced(w: ModuleWriter, kind: ReduceKind, name: string, type: TensorType, axes: readonly number[]): string {
+function reduced(w: ModuleWriter, kind: ReduceKind, name: string, type: ValueType, axes: readonly number[]): string {
   const { operation, neutral } = reductions[kind];
   const numbers = { axes, initial: neutral(type.dtype) };
   const isExtreme = (kind === 'max' || kind === 'min') && type.dtype === 'float32';
@@ -32,7 +31,7 @@ function reduced(w: ModuleWriter, kind: ReduceKind, name: string, type: TensorTy
 }
 
 /** Returns the range `from` to `to` of an axis. */
-function range(w: ModuleWriter, name: string, type: TensorType, axis: number, [from, to]: readonly number[]): string {
+function range(w: ModuleWriter, name: string, type: ValueType, axis: number, [from, to]: readonly number[]): string {
   return w.slice(name, type, {
     start: type.shape.map((_, index) => (index === axis ? from! : 0)),
     limit: type.shape.map((size, index) => (index === axis ? to! : size)),

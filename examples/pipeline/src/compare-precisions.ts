@@ -1,0 +1,108 @@
+/**
+ * Trains the quickstart's tokenizer on CIFAR-10, and then a small GPT on its codes, in each
+ * precision from the same seeds, and prints what they reach on held-out images.
+ *
+ *   node --import tsx --conditions=@vitvq/source examples/pipeline/src/compare-precisions.ts --engine onnx
+ */
+import '@tensorflow/tfjs';
+import { foldIn, randomKey, type HostImages } from '@vitvq/core';
+import { createBatches, readImages } from '@vitvq/data';
+import { precisions, type Precision } from '@vitvq/engine';
+import { commonOptions, openTrainAndHeldOut, readOptions, runProgram, startEngine } from '@vitvq/example-shared';
+import { createTokenizerTrainer, QUICKSTART_BATCH_SIZE, QUICKSTART_TRAINING } from '@vitvq/stage1-trainer';
+import { createTransformerTrainer, QUICKSTART_TRANSFORMER_TRAINING } from '@vitvq/stage2-trainer';
+import { createTokenizer, QUICKSTART, type VQTokenizer } from '@vitvq/tokenizer';
+import { GPT } from '@vitvq/transformers';
+
+const imageSize = QUICKSTART.imageSize;
+const heldOutBatch = 50;
+
+type Images = Awaited<ReturnType<typeof openTrainAndHeldOut>>;
+
+/** What every training of the comparison shares. */
+interface Settings {
+  readonly images: Images;
+  readonly heldOut: HostImages;
+  readonly steps: number;
+  readonly seed: number;
+  readonly precision: Precision;
+}
+
+function batchesOf({ images, seed }: Settings, batchSize: number, startAt: number) {
+  const key = foldIn(randomKey(seed), 101);
+  return createBatches(images.train, { batchSize, imageSize, flip: true, shuffle: true, key, startAt });
+}
+
+async function trainTokenizer(tokenizer: VQTokenizer, settings: Settings) {
+  const { steps, seed, precision, heldOut } = settings;
+  const trainer = createTokenizerTrainer({
+    tokenizer,
+    config: { ...QUICKSTART_TRAINING, duration: { steps }, seed, precision },
+    openBatches: (startAt) => batchesOf(settings, QUICKSTART_BATCH_SIZE, startAt),
+    evaluation: { images: heldOut, batchSize: heldOutBatch },
+  });
+  let overflows = 0;
+  trainer.on('step', ({ values }) => {
+    if (values['gradientNorm'] === undefined) overflows++;
+  });
+  const { evaluation } = await trainer.run();
+  trainer.dispose();
+  return { psnr: evaluation!.psnr, usage: evaluation!.codebook.usage, overflows };
+}
+
+async function trainTransformer(tokenizer: VQTokenizer, settings: Settings): Promise<number> {
+  const { steps, seed, precision, images } = settings;
+  const { vocabSize, grid } = tokenizer;
+  const size = { dim: 128, depth: 3, numHeads: 4 };
+  const model = new GPT({ ...size, vocabSize, grid, conditionVocabSize: 1, key: foldIn(randomKey(seed), 103) });
+  const trainer = createTransformerTrainer({
+    model,
+    tokenizer,
+    config: { ...QUICKSTART_TRANSFORMER_TRAINING, duration: { steps }, conditionDropRate: 0, seed, precision },
+    openBatches: (startAt) => batchesOf(settings, QUICKSTART_BATCH_SIZE, startAt),
+    evaluation: {
+      openBatches: () =>
+        createBatches(images.heldOut, { batchSize: heldOutBatch, imageSize, epochs: 1, lastBatch: 'pad' }),
+    },
+  });
+  const { evaluation } = await trainer.run();
+  trainer.dispose();
+  model.dispose();
+  return evaluation!.natsPerToken;
+}
+
+await runProgram('compare-precisions', async () => {
+  const { steps, seeds, seed, precision, ...options } = readOptions({
+    name: 'compare-precisions',
+    description: 'Trains tokenizer and GPT on CIFAR-10 in each precision and prints what they reach.',
+    options: {
+      steps: { kind: 'integer', minimum: 1, default: 200, help: 'steps of each training' },
+      seeds: { kind: 'integer', minimum: 1, default: 2, help: 'number of seeds, from --seed on' },
+      precision: { kind: 'texts', value: 'precision', help: `one of ${precisions.join(', ')} (default: all)` },
+      ...commonOptions,
+    },
+  });
+  const chosen = precisions.filter((each) => precision.length === 0 || precision.includes(each));
+  await startEngine(options);
+  const images = await openTrainAndHeldOut({
+    data: undefined,
+    smoke: options.smoke,
+    heldOut: 500,
+    imageSize,
+    key: randomKey(seed),
+  });
+  const heldOut = await readImages(images.heldOut, { imageSize });
+  console.log('| seed | precision | PSNR (dB) | codebook usage | nats per token | steps that overflowed |');
+  console.log('| ---- | --------- | --------- | -------------- | -------------- | --------------------- |');
+  for (let each = seed; each < seed + seeds; each++) {
+    for (const narrow of chosen) {
+      const settings = { images, heldOut, steps, seed: each, precision: narrow };
+      const tokenizer = createTokenizer(QUICKSTART, { seed: each });
+      const { psnr, usage, overflows } = await trainTokenizer(tokenizer, settings);
+      const nats = await trainTransformer(tokenizer, settings);
+      tokenizer.dispose();
+      const cells = [each, narrow, psnr.toFixed(2), `${(100 * usage).toFixed(0)} %`, nats.toFixed(3), overflows];
+      console.log(`| ${cells.join(' | ')} |`);
+    }
+  }
+});
