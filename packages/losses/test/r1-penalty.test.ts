@@ -57,11 +57,11 @@ describe('r1Penalty', () => {
 });
 
 it('is made of products in float32, whatever the precision of the others', () => {
-  const images = tf.ones([2, 4, 4, 3]) as tf.Tensor4D;
-  const weight = tf.ones([48, 1]) as tf.Tensor2D;
+  const images = tf.ones<tf.Rank.R4>([2, 4, 4, 3]);
+  const weight = tf.ones<tf.Rank.R2>([48, 1]);
   const text = compile(
     (x: tf.Tensor4D, w: tf.Tensor2D) => {
-      const logits = (each: tf.Tensor): tf.Tensor => tf.matMul(tf.square(tf.reshape(each, [2, 48])) as tf.Tensor2D, w);
+      const logits = (each: tf.Tensor): tf.Tensor => tf.matMul(tf.square(tf.reshape<tf.Rank.R2>(each, [2, 48])), w);
       return tf.mul(r1Penalty(logits, x), tf.sum(logits(x)));
     },
     { precision: 'bfloat16' },
