@@ -1,6 +1,7 @@
 /** Every number of the pipeline that is not in a preset of the packages. */
 import * as tf from '@tensorflow/tfjs';
 import { foldIn, randomKey } from '@vitvq/core';
+import type { Precision } from '@vitvq/engine';
 import { QUICKSTART_BATCH_SIZE, QUICKSTART_TRAINING, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
 import {
   QUICKSTART_TRANSFORMER_BATCH_SIZE,
@@ -27,6 +28,8 @@ export interface Settings {
   /** Of the whole pipeline, on two quiet cores. */
   readonly minutes: number;
   readonly smoke: boolean;
+  /** Of matrix products and convolutions in both trainings. */
+  readonly precision: Precision;
 }
 
 export const DEFAULTS = {
@@ -160,9 +163,9 @@ export function tokenizerConfig({ model, smoke }: Settings): ViTTokenizerConfig 
  * Squared error alone: what the transformer learns is the codes, and a discriminator would take
  * half of the time.
  */
-export function tokenizerPlan({ minutes, smoke, seed }: Settings): TokenizerTrainingConfig {
+export function tokenizerPlan({ minutes, smoke, seed, precision }: Settings): TokenizerTrainingConfig {
   const duration = smoke ? { steps: SMOKE.steps.tokenizer } : { minutes: FRACTIONS.tokenizer * minutes };
-  return { ...QUICKSTART_TRAINING, duration, seed };
+  return { ...QUICKSTART_TRAINING, duration, seed, precision };
 }
 
 /** What the report calls the transformer. */
@@ -222,9 +225,9 @@ export function createTransformer(
  */
 const CONDITION_DROP_RATE = 0.2;
 
-export function transformerPlan({ minutes, smoke, seed }: Settings): TransformerTrainingConfig {
+export function transformerPlan({ minutes, smoke, seed, precision }: Settings): TransformerTrainingConfig {
   const duration = smoke ? { steps: SMOKE.steps.gpt } : { minutes: FRACTIONS.gpt * minutes };
-  return { ...QUICKSTART_TRANSFORMER_TRAINING, duration, conditionDropRate: CONDITION_DROP_RATE, seed };
+  return { ...QUICKSTART_TRANSFORMER_TRAINING, duration, conditionDropRate: CONDITION_DROP_RATE, seed, precision };
 }
 
 /** How images are generated. */

@@ -1,4 +1,4 @@
-import { commonOptions, readOptions, type EngineChoice } from '@vitvq/example-shared';
+import { commonOptions, precisionOption, readOptions, type EngineChoice } from '@vitvq/example-shared';
 import { DEFAULTS, MODELS, type Settings } from './config.js';
 
 /** What the command line asks for. */
@@ -43,6 +43,7 @@ export function parseArguments(argv: readonly string[], name: ProgramName = 'pip
           default: DEFAULTS.minutes,
           help: 'about how long it takes on two cores; scales trainings and data',
         },
+        precision: precisionOption,
         ...commonOptions,
       },
       check: ({ smoke }, isGiven) =>
@@ -50,6 +51,12 @@ export function parseArguments(argv: readonly string[], name: ProgramName = 'pip
     },
     argv,
   );
-  const { model, seed, minutes, smoke } = given;
-  return { out: out ?? DEFAULTS.out[model], engine, threads, fresh, settings: { model, seed, minutes, smoke } };
+  const { model, seed, minutes, smoke, precision } = given;
+  return {
+    out: out ?? DEFAULTS.out[model],
+    engine,
+    threads,
+    fresh,
+    settings: { model, seed, minutes, smoke, precision },
+  };
 }

@@ -4,7 +4,7 @@ import { imageRange } from '@vitvq/example-shared';
 import { SMOKE } from '../src/config.js';
 import { openImages, openViews } from '../src/data.js';
 
-const settings = { model: 'gpt', seed: 0, minutes: 15, smoke: true } as const;
+const settings = { model: 'gpt', seed: 0, minutes: 15, smoke: true, precision: 'float32' } as const;
 const { imageSize } = SMOKE;
 
 describe('openImages', () => {

@@ -21,7 +21,7 @@ describe('parseArguments', () => {
       engine: 'auto',
       threads: undefined,
       fresh: false,
-      settings: { model: 'gpt', seed: 0, minutes: 15, smoke: false },
+      settings: { model: 'gpt', seed: 0, minutes: 15, smoke: false, precision: 'float32' },
     });
   });
 
@@ -32,7 +32,7 @@ describe('parseArguments', () => {
       engine: 'cpu',
       threads: 1,
       fresh: true,
-      settings: { model: 'rq', seed: 3, minutes: 0.5, smoke: false },
+      settings: { model: 'rq', seed: 3, minutes: 0.5, smoke: false, precision: 'float32' },
     });
   });
 
@@ -75,7 +75,7 @@ describe('programName', () => {
 describe('amountsOf', () => {
   const quick = { steps: 2800, trainingSeconds: 270 };
   const amounts = (minutes: number, training = quick) =>
-    amountsOf({ model: 'gpt', seed: 0, minutes, smoke: false }, training);
+    amountsOf({ model: 'gpt', seed: 0, minutes, smoke: false, precision: 'float32' }, training);
 
   it('grows with the minutes, within what there is', () => {
     expect(amounts(30).codes).toBe(2 * amounts(15).codes);

@@ -6,7 +6,7 @@ import { ClassConditioner, conditionTensor, nullConditions, type AutoregressiveM
 import { createTransformer, tokenizerConfig } from '../src/config.js';
 import { probedFeatures } from '../src/probe-stage.js';
 
-const settings = { model: 'gpt', seed: 0, minutes: 15, smoke: true } as const;
+const settings = { model: 'gpt', seed: 0, minutes: 15, smoke: true, precision: 'float32' } as const;
 const conditioner = new ClassConditioner({ classCount: 3 });
 
 beforeAll(async () => {

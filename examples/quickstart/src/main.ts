@@ -20,7 +20,7 @@ import { saveTokenizer } from '@vitvq/tokenizer/node';
 const { minutes } = QUICKSTART_TRAINING.duration;
 
 await shared.runProgram('quickstart', async () => {
-  const { out, data, loss, compare, seed, fresh, smoke, ...options } = shared.readOptions({
+  const { out, data, loss, compare, seed, precision, fresh, smoke, ...options } = shared.readOptions({
     name: 'quickstart',
     description: 'Trains an image tokenizer on CIFAR-10 or on your own pictures, then writes a report.',
     options: {
@@ -30,13 +30,14 @@ await shared.runProgram('quickstart', async () => {
       steps: { kind: 'integer', minimum: 1, help: 'train so many steps instead: the same numbers every time' },
       loss: { kind: 'choice', choices: ['full', 'l2'], default: 'full', help: 'with a discriminator, or l2 alone' },
       compare: { kind: 'folder', help: 'another run, whose reconstructions are shown as well' },
+      precision: shared.precisionOption,
       ...shared.commonOptions,
     },
     check: (_, isGiven) => (isGiven('minutes') && isGiven('steps') ? ['--minutes and --steps exclude each other'] : []),
   });
   const steps = options.steps ?? (smoke && options.minutes === undefined ? 6 : undefined);
   const duration = steps === undefined ? { minutes: options.minutes ?? minutes } : { steps };
-  const settings = { data: data ?? null, duration, loss, seed, smoke };
+  const settings = { data: data ?? null, duration, loss, seed, precision, smoke };
   const folder = await shared.RunFolder.open(out, {
     settings,
     stages: ['training'],
@@ -80,7 +81,7 @@ await shared.runProgram('quickstart', async () => {
       learningRateScale: 6,
     },
   } as const;
-  const training = { ...QUICKSTART_TRAINING, ...(loss === 'full' && adversary), duration, seed };
+  const training = { ...QUICKSTART_TRAINING, ...(loss === 'full' && adversary), duration, seed, precision };
 
   const directory = folder.of('training');
   const signal = shared.abortOnCtrlC(out);

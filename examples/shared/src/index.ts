@@ -17,6 +17,7 @@ export {
   type OptionRows,
   type OptionValues,
   type Program,
+  precisionOption,
 } from './program-options.js';
 export { showProgress, type Progress, type ProgressOptions, type ProgressReport } from './progress.js';
 export { RunFolder, type RunFolderOptions, type StageResult } from './run-folder.js';

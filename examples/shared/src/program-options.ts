@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import type { EngineName } from '@vitvq/engine';
+import { precisions, type EngineName } from '@vitvq/engine';
 import { optionName } from '@vitvq/cli';
 import { CommandLine } from './command-line.js';
 
@@ -85,6 +85,14 @@ export const commonOptions = {
     help: 'a few steps of tiny models on made-up images: a check that everything works, in seconds',
   },
 } as const satisfies OptionRows;
+
+/** The row of `--precision`, for programs that train. */
+export const precisionOption = {
+  kind: 'choice',
+  choices: precisions,
+  default: 'float32',
+  help: `of matrix products and convolutions in training: ${precisions.join(', ')}`,
+} as const satisfies OptionRow;
 
 /** Returns the row of `--out`, the folder that a program writes into. */
 export function outOption<const Folder extends string>(folder: Folder) {

@@ -33,7 +33,7 @@ function numbers(shape: number[], seed: number): tf.Tensor {
 
 function graphOf(fn: (...values: tf.Tensor[]) => unknown, values: readonly tf.Tensor[]): Graph {
   const types = values.map(({ shape, dtype }) => ({ shape, dtype: dtype as HostType }));
-  const traced = trace(fn as (...values: never[]) => unknown, types, flatten([...values], 'fn').template, 'fn');
+  const traced = trace(fn, types, flatten([...values], 'fn').template, 'fn');
   releaseCaptures(traced);
   return traced.graph;
 }
@@ -61,7 +61,7 @@ function secondOrder(product: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) {
 describe('narrowProducts', () => {
   it.each(['bfloat16', 'float16'] as const)('computes products of every order of gradients in %s', (precision) => {
     const graph = graphOf(
-      secondOrder((a, b) => tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D)),
+      secondOrder((a, b) => tf.matMul(a, b)),
       [x, w],
     );
     const types = productTypes(narrowProducts(graph, precision));
@@ -85,7 +85,7 @@ describe('narrowProducts', () => {
     const graph = graphOf(
       (a, b) => {
         const f = (v: tf.Tensor): tf.Scalar => {
-          const scores = tf.matMul(v as tf.Tensor2D, b as tf.Tensor2D);
+          const scores = tf.matMul(v, b);
           return tf.sum(inFullPrecision(() => tf.matMul(scores, b as tf.Tensor2D)));
         };
         return tf.grad(f)(a);
@@ -167,16 +167,22 @@ function layers(images: tf.Tensor, kernel: tf.Tensor, weights: tf.Tensor): tf.Te
     const mixed = tf.reshape(tf.matMul(scores, rows), [8, 4]);
     return tf.mean(tf.square(tf.matMul(tf.relu(mixed), v as tf.Tensor2D)));
   };
-  const { value, grads } = tf.valueAndGrads((k, v) => loss(k!, v!))([kernel, weights]);
+  const { value, grads } = tf.valueAndGrads((k, v) => loss(k, v))([kernel, weights]);
   return [value, ...grads];
 }
 
-const cases = {
+/** A function and its arguments. */
+interface Case {
+  readonly fn: (...values: tf.Tensor[]) => tf.Tensor[];
+  readonly values: tf.Tensor[];
+}
+
+const cases: Readonly<Record<'layers' | 'second order', Case>> = {
   layers: { fn: layers, values: [numbers([2, 4, 4, 3], 3), numbers([3, 3, 3, 4], 4), w] },
   'second order': {
     fn: secondOrder((a, b) => {
       const squares = tf.square(tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D));
-      return tf.matMul(squares as tf.Tensor2D, b as tf.Tensor2D);
+      return tf.matMul(squares, b);
     }),
     values: [x, w],
   },
@@ -193,10 +199,7 @@ for (const { name, isHere } of engines) {
     const table = narrow.flatMap((precision) => Object.keys(cases).map((key) => [precision, key] as const));
 
     it.each(table)('are as exact as %s: %s', async (precision, key) => {
-      const { fn, values } = cases[key as keyof typeof cases] as {
-        fn: (...values: tf.Tensor[]) => tf.Tensor[];
-        values: tf.Tensor[];
-      };
+      const { fn, values } = cases[key as keyof typeof cases];
       const graph = graphOf(fn, values);
       const expected = interpret(narrowProducts(graph, precision), values);
       const exact = interpret(graph, values);
@@ -219,15 +222,16 @@ for (const { name, isHere } of engines) {
 it.skipIf(!hasWebGpu)('says that a device of onnx-webgpu has no float16', async () => {
   await useEngine({ name: 'onnx-webgpu' });
   const product = compile((a: tf.Tensor2D, b: tf.Tensor2D) => tf.matMul(a, b), { precision: 'float16' });
-  const failed = expect(product(x as tf.Tensor2D, w as tf.Tensor2D)).rejects;
-  await failed.toThrow(/requires f16 but the device does not support it/);
+  await expect(product(x as tf.Tensor2D, w as tf.Tensor2D)).rejects.toThrow(
+    /requires f16 but the device does not support it/,
+  );
 });
 
 // The provider for CPUs has no kernels of float16, and converts to float32 and back by itself.
 it('writes float16 for ONNX Runtime, on GPUs', async () => {
   const backend = new OnnxBackend({ threads: 1 });
   onTestFinished(() => backend.terminate());
-  const { fn, values } = cases.layers as { fn: (...values: tf.Tensor[]) => tf.Tensor[]; values: tf.Tensor[] };
+  const { fn, values } = cases.layers;
   const graph = narrowProducts(graphOf(fn, values), 'float16');
   const expected = interpret(graph, values);
   const executable = backend.prepare({

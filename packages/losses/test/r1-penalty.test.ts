@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { compile } from '@vitvq/engine';
 import { randomKey, randomNormal } from '@vitvq/core';
 import { expectGradientsMatchFiniteDifferences, expectNoTensorLeak } from '@vitvq/test-utils';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -53,4 +54,20 @@ describe('r1Penalty', () => {
     const images = noise<tf.Rank.R4>(6, [1, 2, 2, 1]);
     expectNoTensorLeak(() => r1Penalty((x) => tf.square(x), images).dispose());
   });
+});
+
+it('is made of products in float32, whatever the precision of the others', () => {
+  const images = tf.ones<tf.Rank.R4>([2, 4, 4, 3]);
+  const weight = tf.ones<tf.Rank.R2>([48, 1]);
+  const text = compile(
+    (x: tf.Tensor4D, w: tf.Tensor2D) => {
+      const logits = (each: tf.Tensor): tf.Tensor => tf.matMul(tf.square(tf.reshape<tf.Rank.R2>(each, [2, 48])), w);
+      return tf.mul(r1Penalty(logits, x), tf.sum(logits(x)));
+    },
+    { precision: 'bfloat16' },
+  ).text(images, weight);
+  const types = [...text.matchAll(/ = dot_general.* : (\w+)\[/g)].map(([, type]) => type);
+  expect(types.length).toBeGreaterThan(2);
+  expect(types.slice(0, -1).every((type) => type === 'float32')).toBe(true);
+  expect(types.at(-1)).toBe('bfloat16');
 });

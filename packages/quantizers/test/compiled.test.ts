@@ -2,7 +2,7 @@ import '@vitvq/test-utils';
 import * as tf from '@tensorflow/tfjs-core';
 import { randomKey, randomNormal, randomUniform } from '@vitvq/core';
 import type { QuantizeResult, Quantizer } from '@vitvq/core';
-import { compile, doctor, useEngine } from '@vitvq/engine';
+import { compile, doctor, useEngine, type Precision } from '@vitvq/engine';
 import { afterAll, describe, expect, it } from 'vitest';
 import {
   createQuantizer,
@@ -79,28 +79,35 @@ const cases: readonly Case[] = [
 ];
 
 /** Results, gradients and variables after two calls on an engine. */
-async function valuesOn(engine: 'cpu' | 'onnx', { create }: Case): Promise<Record<string, number[]>> {
+async function valuesOn(
+  engine: 'cpu' | 'onnx',
+  { create }: Case,
+  precision: Precision = 'float32',
+): Promise<Record<string, number[]>> {
   await useEngine({ name: engine, onCompile: () => undefined });
   const { quantizer, run } = create();
-  const step = compile((z: tf.Tensor3D, uniform: tf.Tensor3D, weights: tf.Tensor3D, temperature: tf.Scalar) => {
-    const { quantized, indices, loss } = run(z, uniform, temperature);
-    const { grads } = tf.engine().gradients(
-      () => {
-        const result = run(z, uniform, temperature);
-        return tf.add(tf.sum(tf.mul(result.quantized, weights)), result.loss);
-      },
-      [z, ...quantizer.trainableVariables()],
-      undefined,
-      true,
-    );
-    return {
-      quantized,
-      indices,
-      loss,
-      decoded: quantizer.decode(indices),
-      ...Object.fromEntries(grads.map((grad, index) => [`grad${index}`, grad ?? tf.scalar(0)])),
-    };
-  });
+  const step = compile(
+    (z: tf.Tensor3D, uniform: tf.Tensor3D, weights: tf.Tensor3D, temperature: tf.Scalar) => {
+      const { quantized, indices, loss } = run(z, uniform, temperature);
+      const { grads } = tf.engine().gradients(
+        () => {
+          const result = run(z, uniform, temperature);
+          return tf.add(tf.sum(tf.mul(result.quantized, weights)), result.loss);
+        },
+        [z, ...quantizer.trainableVariables()],
+        undefined,
+        true,
+      );
+      return {
+        quantized,
+        indices,
+        loss,
+        decoded: quantizer.decode(indices),
+        ...Object.fromEntries(grads.map((grad, index) => [`grad${index}`, grad ?? tf.scalar(0)])),
+      };
+    },
+    { precision },
+  );
   const draws = (seed: number): tf.Tensor3D => tf.tensor3d(randomNormal(randomKey(seed), 48), [...shape]);
   const uniform = tf.tensor3d(randomUniform(randomKey(9), 96), [2, 6, 8]);
   const values: Record<string, number[]> = {};
@@ -128,6 +135,14 @@ describe.skipIf(!hasOnnx)('compiled', () => {
       expect(tf.tensor1d(compiled[name]!), name).toBeAllClose(values, { rtol: 1e-4, atol: 1e-5 });
     }
   });
+
+  it.each(cases.filter(({ name }) => /^(Vector|LookupFree|Gumbel)/.test(name)))(
+    '$name gives the same bits with products in bfloat16, which its own are not',
+    async (quantizerCase) => {
+      const exact = await valuesOn('onnx', quantizerCase);
+      expect(await valuesOn('onnx', quantizerCase, 'bfloat16')).toEqual(exact);
+    },
+  );
 
   it.each(cases)('$name takes no index out of range for another code, and NaN for the same', async ({ create }) => {
     await useEngine({ name: 'onnx', onCompile: () => undefined });

@@ -200,7 +200,7 @@ export class TrainStep {
           const names = [...gradients.keys()];
           if (!scaler) return pack({ gradientNorm }, gradientNorms, names);
           const lossScale = tf.clone(scaler.scale);
-          scaler.update(tf.add<tf.Scalar>(total as tf.Scalar, gradientNorm));
+          scaler.update(tf.add<tf.Scalar>(total, gradientNorm));
           return pack({ gradientNorm, lossScale }, gradientNorms, names);
         });
     });

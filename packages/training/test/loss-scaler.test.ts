@@ -130,7 +130,7 @@ describe('a learner in float16', () => {
     (x) =>
       gradientsWithValues(
         () => {
-          const loss = tf.mean<tf.Scalar>(tf.matMul(x, weight as tf.Tensor as tf.Tensor2D));
+          const loss = tf.mean<tf.Scalar>(tf.matMul(x, weight));
           return { minimised: loss, values: { loss } };
         },
         new Map([['weight', weight]]),
@@ -155,7 +155,7 @@ describe('a learner in float16', () => {
     fit.dispose();
     // Without a scale, this gradient would be 0 in float16.
     const small = learner();
-    const rows = tf.fill([2 ** 11, 1], 2 ** -14) as tf.Tensor2D;
+    const rows = tf.fill<tf.Rank.R2>([2 ** 11, 1], 2 ** -14);
     const kept = await small.update('fit', () => gradients(small.weight), [[rows]], 0.5);
     expect(kept.gradientNorm).toBe(2 ** -14);
     small.dispose();
