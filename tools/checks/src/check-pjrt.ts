@@ -28,10 +28,12 @@ await checkEngine('pjrt', async (steps) => {
   // Programs run a few times only, and without optimization they compile in a third of the time.
   steps.setVariables({ VITVQ_PJRT_PLUGIN: plugin, XLA_FLAGS: '--xla_backend_optimization_level=0' });
   await steps.tests('packages/engine', 'pjrt');
-  await steps.tests('packages/stage1-trainer', 'compiled-', '-t', 'pjrt');
-  await steps.tests('packages/stage2-trainer', 'transformer-trainer', '-t', 'pjrt');
+  await steps.tests('packages/engine', 'test/precision.test.ts', '-t', 'pjrt');
+  await steps.tests('packages/stage1-trainer', 'compiled-', 'precision', '-t', 'pjrt');
+  await steps.tests('packages/stage2-trainer', 'transformer-trainer', 'precision', '-t', 'pjrt');
   await steps.tests('packages/sampling', 'compiled-sampling', '-t', 'pjrt');
   await steps.program('tools/conformance/src/main.ts', '--engine', 'pjrt', '--only', 'train');
+  await steps.compareLosses();
   await steps.smoke('quickstart');
   await steps.smoke('pipeline');
 });

@@ -36,8 +36,10 @@ await checkEngine('onnx-webgpu', async (steps) => {
   if (!libraries.stdout.includes('libvulkan.so.1')) await install(steps, 'libvulkan1');
   steps.setVariables({ VK_DRIVER_FILES: driver, VITVQ_WEBGPU_TEST: '1' });
   await steps.tests('packages/engine', 'webgpu');
+  await steps.tests('packages/engine', 'test/precision.test.ts', '-t', 'webgpu');
   await steps.tests('packages/stage1-trainer', 'compiled-steps', '-t', 'webgpu');
   await steps.tests('packages/stage2-trainer', 'transformer-trainer', '-t', 'webgpu');
   await steps.tests('packages/sampling', 'compiled-sampling', '-t', `webgpu (${sampling.join('|')})`);
+  await steps.compareLosses();
   await steps.smoke('quickstart');
 });

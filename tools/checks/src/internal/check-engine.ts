@@ -43,11 +43,15 @@ export class EngineSteps {
     return this.#step([workspace, ...args], () => run(process.execPath, [vitest, 'run', ...args], options));
   }
 
-  /** Trains an example for a few steps; returns the folder of what it writes. */
-  async smoke(example: string, engine = this.#engine): Promise<string> {
-    const out = join(this.folder, `${example}-${engine}`);
-    await this.program(`examples/${example}/src/main.ts`, '--smoke', '--engine', engine, '--out', out);
-    return out;
+  /** Trains an example for a few steps. */
+  async smoke(example: string): Promise<void> {
+    const out = join(this.folder, example);
+    await this.program(`examples/${example}/src/main.ts`, '--smoke', '--engine', this.#engine, '--out', out);
+  }
+
+  /** Compares the losses of ten steps of both stages with those on `onnx`. */
+  async compareLosses(): Promise<void> {
+    console.log(await this.program('tools/checks/src/compare-losses.ts', '--engine', this.#engine));
   }
 
   #options(cwd: string): { cwd: string; env: NodeJS.ProcessEnv; timeoutSeconds: number } {
