@@ -126,14 +126,15 @@ describe('vitvq', () => {
     expect([status, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^tensorflow: /m);
     expect(stdout).toMatch(/^tensorflow-gpu: /m);
-    for (const name of ['onnx', 'onnx-webgpu', 'onnx-cuda', 'pjrt', 'cpu']) {
+    expect(stdout).toMatch(/^pjrt: /m);
+    for (const name of ['onnx', 'onnx-webgpu', 'onnx-cuda', 'cpu']) {
       expect(stdout, name).toMatch(new RegExp(`^  ${name} `, 'm'));
     }
     expect(stdout).toContain('vitvq doctor tells which engines work here.');
   });
 
   test.each([
-    ['pjrt', 'pip install "jax[cuda13]"'],
+    ['cpu', 'comes with @tensorflow/tfjs'],
     ['onnx', 'npm install --ignore-scripts onnxruntime-node@1.30.0'],
   ])('engine install %s says where it comes from, and fetches nothing', (name, command) => {
     const { status, stdout, stderr } = vitvq('engine', 'install', name);
@@ -146,7 +147,7 @@ describe('vitvq', () => {
     [['engine', 'install', '--yes', '--loud'], 'install: <name> is missing; --loud is not an option. Options: --yes'],
     [
       ['engine', 'install', 'tpu', '--yes'],
-      'install: <name> must be one of tensorflow, tensorflow-gpu, onnx, onnx-webgpu',
+      'install: <name> must be one of tensorflow, tensorflow-gpu, pjrt, onnx, onnx-webgpu',
     ],
     [['engine', 'install', 'tensorflow'], 'install: --yes is needed where nobody can be asked. Options: --yes'],
     [['engine', 'list', 'all'], 'list: "all" is not expected. Options: '],

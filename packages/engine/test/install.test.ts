@@ -10,7 +10,7 @@ import { afterEach, describe, expect, vi } from 'vitest';
 import { EngineError } from '../src/errors.js';
 import { describeInstallation, installableEngines, installEngine, planInstallation } from '../src/install.js';
 import { findCppCompiler } from '../src/install/cpp-compiler.js';
-import { compilerWheel, recipes } from '../src/install/installations.js';
+import { compilerWheel, cpuPlugin, recipes } from '../src/install/installations.js';
 import { fetchFromRegistry, type RegistryFetcher, type RegistryFile } from '../src/install/registry-file.js';
 
 // `npm run check-tensorflow` installs an engine with real registries.
@@ -53,7 +53,7 @@ const fetching =
 describe('planInstallation', () => {
   it('pins every file', () => {
     const files = installableEngines.flatMap((name) => Object.values(recipes[name]).flatMap((recipe) => recipe.files));
-    for (const { name, version, sha256, bytes, registry, wheel } of [...files, compilerWheel]) {
+    for (const { name, version, sha256, bytes, registry, wheel } of [...files, ...cpuPlugin.files, compilerWheel]) {
       expect(version, name).toMatch(/^\d+(\.\d+)+$/);
       expect(sha256, name).toMatch(/^[0-9a-f]{64}$/);
       expect(bytes, name).toBeGreaterThan(1000);
@@ -81,6 +81,16 @@ describe('planInstallation', () => {
     const plan = await planInstallation('tensorflow', 'linux-x64');
     expect(plan.files).toContain(compilerWheel);
     expect(describeInstallation(plan)).toContain('compiled with the compiler that is fetched');
+  });
+
+  it('compiles nothing for pjrt, and says how to get plug-ins for other machines', async () => {
+    const plan = await planInstallation('pjrt', 'linux-x64');
+    expect(plan.compiler).toBeUndefined();
+    expect(plan.files).not.toContain(compilerWheel);
+    expect(describeInstallation(plan)).not.toContain('compiled');
+    await expect(planInstallation('pjrt', 'darwin-arm64')).rejects.toThrow(
+      /^engine install pjrt: expected a machine of linux-x64, got darwin-arm64\. .*VITVQ_PJRT_PLUGIN/,
+    );
   });
 
   it('takes the compiler that is named, with its options', async ({ temporaryFolder }) => {
@@ -178,6 +188,34 @@ describe.skipIf(process.platform === 'win32' || !hasPython)('a whole installatio
     const installing = installEngine(plan, { fetch });
     await expect(installing).rejects.toThrow(EngineError);
     await expect(installing).rejects.toThrow(/expected to load what was assembled, .*glibc 2\.27/);
+    expect(await readdir(join(temporaryFolder, 'cache', 'engines'))).toEqual([]);
+  });
+
+  it('unpacks the wheels of pjrt, and keeps nothing without a plug-in that can be loaded', async ({
+    temporaryFolder,
+  }) => {
+    const wheelWith = async (name: string): Promise<RegistryFetcher> => {
+      const contents = join(temporaryFolder, name);
+      await mkdir(join(contents, 'jax_plugins', 'made_up'), { recursive: true });
+      await writeFile(join(contents, 'jax_plugins', 'made_up', name), 'no library');
+      execFileSync('python3', ['-m', 'zipfile', '-c', `../${name}.whl`, 'jax_plugins'], { cwd: contents });
+      return async (_, target) => {
+        await copyFile(join(temporaryFolder, `${name}.whl`), join(target, 'plugin.whl'));
+        return join(target, 'plugin.whl');
+      };
+    };
+    vi.stubEnv('VITVQ_CACHE', join(temporaryFolder, 'cache'));
+    const plan = await planInstallation('pjrt', 'linux-x64');
+    const installing = async (name: string): Promise<void> => {
+      const fetch = await wheelWith(name);
+      const wheel = readFileSync(join(temporaryFolder, `${name}.whl`));
+      const sha256 = createHash('sha256').update(wheel).digest('hex');
+      await installEngine({ ...plan, files: [{ ...file, sha256 }], diskBytes: 1 }, { fetch });
+    };
+    await expect(installing('readme.txt')).rejects.toThrow(/expected a plug-in that can be loaded, got wheels without/);
+    await expect(installing('pjrt_plugin.so')).rejects.toThrow(
+      /^engine install pjrt: expected a plug-in that can be loaded, got .*pjrt_plugin\.so/,
+    );
     expect(await readdir(join(temporaryFolder, 'cache', 'engines'))).toEqual([]);
   });
 

@@ -1,14 +1,18 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { findPlugin } from '../src/pjrt/find-plugin.js';
 
 let root: string;
 beforeEach(() => {
   root = realpathSync(mkdtempSync(join(tmpdir(), 'vitvq-plugins-')));
+  vi.stubEnv('VITVQ_CACHE', join(root, 'cache'));
 });
-afterEach(() => rmSync(root, { recursive: true }));
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(root, { recursive: true });
+});
 
 /** Writes an empty file with the folders above it, and returns its path. */
 function file(...parts: string[]): string {
@@ -53,6 +57,12 @@ describe('findPlugin', () => {
     symlinkSync(python, join(root, 'bin', 'python3'));
     const path = file('base', ...packages, ...cuda);
     expect(findPlugin({ PATH: join(root, 'bin'), HOME: root })?.path).toBe(path);
+  });
+
+  it('finds the one that was installed into the cache, before those of pip', () => {
+    file('venv', ...packages, ...cuda);
+    const path = file('cache', 'engines', 'pjrt', 'site-packages', ...cuda);
+    expect(findPlugin({ VIRTUAL_ENV: join(root, 'venv'), PATH: '', HOME: root })?.path).toBe(path);
   });
 
   it('prefers an accelerator, and passes over other libraries', () => {

@@ -1,25 +1,23 @@
 /**
  * `npm run check-pjrt`: tests the engine `pjrt` on the plug-in that `VITVQ_PJRT_PLUGIN` names, or
- * on one for the CPU, which pip puts into a temporary folder; and trains both stages on it.
+ * on the one that `vitvq engine install pjrt` puts into an empty cache folder; and trains both stages
+ * on it.
  */
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkEngine, type EngineSteps } from './internal/check-engine.js';
 import { CheckError } from './internal/run.js';
 
-const wheel =
-  'fastatomstruct-xla-cpu==2026.6.23 --hash=sha256:88b1c430b341b4bea40a37420311c9c75db6e22b46d2ff95b6986577bee6afe9';
-
-/** Installs the plug-in for the CPU; returns its file. */
+/** Installs a plug-in into the cache folder of the check; returns its file. */
 async function installPlugin(steps: EngineSteps): Promise<string> {
-  const { folder } = steps;
-  const requirements = join(folder, 'requirements.txt');
-  const packages = join(folder, 'packages');
-  await writeFile(requirements, wheel);
-  const flags = ['--quiet', '--disable-pip-version-check', '--no-deps', '--require-hashes'];
-  await steps.command('python3', '-m', 'pip', 'install', ...flags, '--target', packages, '--requirement', requirements);
-  return join(packages, 'fastatomstruct_xla_cpu', 'libpjrt_cpu.so');
+  console.log(await steps.program('packages/cli/src/main.ts', 'engine', 'install', 'pjrt', '--yes'));
+  const packages = join(steps.folder, 'cache', 'engines', 'pjrt', 'site-packages');
+  const [plugin] = (await readdir(packages, { recursive: true })).filter((name) =>
+    /pjrt_cpu\.so$|_plugin\.so$/.test(name),
+  );
+  if (plugin === undefined) throw new CheckError(`engine install pjrt left no plug-in in ${packages}`);
+  return join(packages, plugin);
 }
 
 await checkEngine('pjrt', async (steps) => {

@@ -33,7 +33,6 @@ const othersByHand = {
   onnx: 'comes with @vitvq/engine; where npm left it out: npm install --ignore-scripts onnxruntime-node@1.30.0',
   'onnx-webgpu': 'as onnx; the GPU needs a driver, on Linux for Vulkan',
   'onnx-cuda': 'as onnx, and its provider for CUDA: see docs/engines.md',
-  pjrt: 'NVIDIA: pip install "jax[cuda13]" or "jax[cuda12]"; AMD: pip install jax-rocm10-pjrt; CPU: pip install fastatomstruct-xla-cpu',
   cpu: 'comes with @tensorflow/tfjs',
 } as const;
 

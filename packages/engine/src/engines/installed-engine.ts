@@ -1,8 +1,11 @@
 import { join } from 'node:path';
 import { defaultCacheDirectory } from '@vitvq/files';
 
+/** Engines of TensorFlow's library. */
+export const tensorFlowEngines = ['tensorflow', 'tensorflow-gpu'] as const;
+
 /** Engines that `installEngine` puts into the user's cache. */
-export const installableEngines = ['tensorflow', 'tensorflow-gpu'] as const;
+export const installableEngines = [...tensorFlowEngines, 'pjrt'] as const;
 
 /** Name of an engine that can be installed. */
 export type InstallableEngine = (typeof installableEngines)[number];
@@ -15,6 +18,9 @@ export const installationFile = 'installed.json';
  * which would need a second copy otherwise.
  */
 export const tensorFlowJsKey = '@vitvq/engine: TensorFlow.js';
+
+/** Folder of an installed engine's folder into which wheels of Python are unpacked. */
+export const sitePackages = 'site-packages';
 
 /** Returns the folder of an installed engine in the user's cache, whether it exists or not. */
 export function installedEngineFolder(name: InstallableEngine): string {

@@ -7,9 +7,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { mendTensorFlowKernels } from '../eager/tensorflow-kernels.js';
 import { mendMovedShapes, type OperationBackend } from '../eager/tensorflow-moves.js';
 import {
-  installableEngines,
   installationFile,
   installedEngineFolder,
+  tensorFlowEngines,
   tensorFlowJsKey,
   type InstallableEngine,
 } from './installed-engine.js';
@@ -55,7 +55,7 @@ export function findTensorFlow(): TensorFlowPackage[] {
       return [];
     }
   });
-  const installed = installableEngines.flatMap((engine): TensorFlowPackage[] => {
+  const installed = tensorFlowEngines.flatMap((engine): TensorFlowPackage[] => {
     const record = join(installedEngineFolder(engine), installationFile);
     if (!existsSync(record)) return [];
     const [name] = packages;

@@ -1,8 +1,9 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runProgram } from '@vitvq/files';
-import { tensorFlowJsKey } from '../engines/installed-engine.js';
+import { sitePackages, tensorFlowJsKey } from '../engines/installed-engine.js';
 import type { CppCompiler } from './cpp-compiler.js';
+import { unpackWheel } from './unpack-wheel.js';
 
 /** Packages that a folder of TensorFlow is assembled from: paths of fetched files by name. */
 export type FetchedFiles = ReadonlyMap<string, string>;
@@ -13,14 +14,6 @@ const headers = ['tensorflow/include/tensorflow/', 'tensorflow/include/xla/', 't
 
 /** Name of the native part in the folder. */
 const bindingName = 'tfjs_binding.node';
-
-/** Takes members of a zip archive, which Python reads. */
-const unzip = `
-import sys, zipfile
-archive, folder, *wanted = sys.argv[1:]
-with zipfile.ZipFile(archive) as members:
-    members.extractall(folder, [name for name in members.namelist() if name.startswith(tuple(wanted))])
-`;
 
 /**
  * Packages that the Node package imports and that are written here: the program's own TensorFlow.js
@@ -47,7 +40,7 @@ export async function assembleTensorFlow(
 ): Promise<void> {
   const modules = join(folder, 'node_modules');
   const parts = join(folder, 'parts');
-  const sitePackages = join(folder, 'site-packages');
+  const packages = join(folder, sitePackages);
   for (const name of ['@tensorflow/tfjs-node', 'google-protobuf', 'progress']) {
     await unpackNpm(files.get(name)!, join(modules, name));
   }
@@ -57,11 +50,11 @@ export async function assembleTensorFlow(
     await writeFile(join(modules, name, 'package.json'), `${JSON.stringify({ name, main: 'index.js' })}\n`);
   }
   await unpackNpm(files.get('node-api-headers')!, join(parts, 'node-api-headers'));
-  for (const wheel of wheels) await runProgram('python3', ['-c', unzip, wheel, sitePackages, ...libraries, ...headers]);
+  for (const wheel of wheels) await unpackWheel(wheel, packages, [...libraries, ...headers]);
   const zig = files.get('ziglang');
-  if (zig !== undefined) await runProgram('python3', ['-c', unzip, zig, parts, 'ziglang/']);
+  if (zig !== undefined) await unpackWheel(zig, parts, ['ziglang/']);
   await compileBinding(folder, compiler ?? (await unpackedCompiler(parts)));
-  await rm(join(sitePackages, 'tensorflow', 'include'), { recursive: true, force: true });
+  await rm(join(packages, 'tensorflow', 'include'), { recursive: true, force: true });
   await rm(join(modules, '@tensorflow', 'tfjs-node', 'binding'), { recursive: true, force: true });
   await rm(parts, { recursive: true, force: true });
 }
@@ -77,7 +70,7 @@ export async function tryTensorFlow(folder: string): Promise<void> {
 /** Compiles the native part, which finds TensorFlow's library wherever the folder is moved. */
 async function compileBinding(folder: string, { command: [program, ...args] }: CppCompiler): Promise<void> {
   const sources = join(folder, 'node_modules', '@tensorflow', 'tfjs-node', 'binding');
-  const library = join(folder, 'site-packages', 'tensorflow');
+  const library = join(folder, sitePackages, 'tensorflow');
   await runProgram(
     program,
     [
@@ -88,7 +81,7 @@ async function compileBinding(folder: string, { command: [program, ...args] }: C
       ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(sources, name)),
       ...['-o', join(folder, bindingName)],
       ...['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'].map((name) => join(library, name)),
-      '-Wl,-rpath,$ORIGIN/site-packages/tensorflow',
+      `-Wl,-rpath,$ORIGIN/${sitePackages}/tensorflow`,
     ],
     { env: { ...process.env, ZIG_GLOBAL_CACHE_DIR: join(folder, 'parts', 'zig-cache') } },
   );

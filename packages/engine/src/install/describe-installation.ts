@@ -17,7 +17,7 @@ export function describeInstallation(plan: InstallationPlan): string {
     }),
     `  ${formatBytes(bytes)} through your own npm and pip, each file checked by its SHA-256;` +
       ` needs ${formatBytes(diskBytes)} of disk`,
-    `  compiled with ${compiler?.description ?? 'the compiler that is fetched'}`,
+    ...(name === 'pjrt' ? [] : [`  compiled with ${compiler?.description ?? 'the compiler that is fetched'}`]),
   ].join('\n');
 }
 

@@ -5,6 +5,7 @@ import { checkOptions, type OptionTable } from '@vitvq/core';
 import { assertRoom, createFolder, removeAbandoned, withFolderLock, writeJson } from '@vitvq/files';
 import { installationFile } from '../engines/installed-engine.js';
 import { EngineError } from '../errors.js';
+import { assemblePlugin, tryPlugin } from './assemble-plugin.js';
 import { assembleTensorFlow, tryTensorFlow } from './assemble-tensorflow.js';
 import { formatBytes } from './describe-installation.js';
 import type { InstallationPlan, InstallationRecord } from './installation-plan.js';
@@ -49,7 +50,11 @@ export async function installEngine(plan: InstallationPlan, options: InstallOpti
         onStep(`Fetching ${file.name} ${file.version}, ${formatBytes(file.bytes)}`);
         fetched.set(file.name, await fetchVerified(file, downloads, fetch));
       }
-      onStep(`Unpacking, then compiling with ${compiler?.description ?? 'the compiler that was fetched'}`);
+      onStep(
+        name === 'pjrt'
+          ? 'Unpacking'
+          : `Unpacking, then compiling with ${compiler?.description ?? 'the compiler that was fetched'}`,
+      );
       await assemble(plan, staging, fetched);
       await rm(downloads, { recursive: true, force: true });
       const made = files.map(({ name: from, version, sha256 }) => ({ name: from, version, sha256 }));
@@ -72,6 +77,15 @@ async function assemble(
   const failure = (expected: string, fix: string) => (error: Error) => {
     throw new EngineError({ where: `engine install ${name}`, expected, got: error.message, fix }, { cause: error });
   };
+  if (name === 'pjrt') {
+    await assemblePlugin(folder, paths).catch(
+      failure('to unpack the engine', 'Python reads the archives: see that "python3" works.'),
+    );
+    await tryPlugin(folder).catch(
+      failure('a plug-in that can be loaded', 'It needs a Linux with glibc 2.27 or newer.'),
+    );
+    return;
+  }
   await assembleTensorFlow(folder, fetched, paths, compiler).catch(
     failure(
       'to assemble the engine',

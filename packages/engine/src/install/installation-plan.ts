@@ -1,9 +1,15 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { installationFile, installedEngineFolder, type InstallableEngine } from '../engines/installed-engine.js';
+import {
+  installationFile,
+  installedEngineFolder,
+  tensorFlowEngines,
+  type InstallableEngine,
+} from '../engines/installed-engine.js';
 import { EngineError } from '../errors.js';
 import { findCppCompiler, type CppCompiler } from './cpp-compiler.js';
-import { compilerWheel, recipes, type Machine } from './installations.js';
+import { compilerWheel, cpuPlugin, recipes, type Machine, type Recipe } from './installations.js';
 import type { RegistryFile } from './registry-file.js';
 
 /** What the installation of an engine will fetch and do. */
@@ -15,7 +21,7 @@ export interface InstallationPlan {
   readonly files: readonly RegistryFile[];
   /** Room on the disk that is needed. */
   readonly diskBytes: number;
-  /** The compiler that will be used; undefined where it is among the files. */
+  /** The compiler that will be used; undefined where it is among the files, or none is needed. */
   readonly compiler: CppCompiler | undefined;
   /** Whether the same files are installed already. */
   readonly isInstalled: boolean;
@@ -35,17 +41,18 @@ export async function planInstallation(
   name: InstallableEngine,
   machine: Machine = thisMachine(),
 ): Promise<InstallationPlan> {
-  const recipe = recipes[name][machine];
+  const recipe = recipeFor(name, machine);
   if (recipe === undefined) {
     throw new EngineError({
       where: `engine install ${name}`,
       expected: `a machine of ${Object.keys(recipes[name]).join(', ')}`,
       got: machine,
-      fix: `"npm install --ignore-scripts=false ${packageOf[name]}@4.22.0" fetches a library for other machines, if its host answers.`,
+      fix: elsewhere[name],
     });
   }
-  const compiler = await findCppCompiler();
-  const files = [...recipe.files, ...(compiler === undefined ? [compilerWheel] : [])];
+  const isCompiled = tensorFlowEngines.some((engine) => engine === name);
+  const compiler = isCompiled ? await findCppCompiler() : undefined;
+  const files = [...recipe.files, ...(isCompiled && compiler === undefined ? [compilerWheel] : [])];
   const folder = installedEngineFolder(name);
   const installed = await readRecord(folder);
   return {
@@ -58,11 +65,23 @@ export async function planInstallation(
   };
 }
 
-/** Packages of npm whose installation scripts fetch a library for other machines. */
-const packageOf = {
-  tensorflow: '@tensorflow/tfjs-node',
-  'tensorflow-gpu': '@tensorflow/tfjs-node-gpu',
-} as const satisfies Record<InstallableEngine, string>;
+/** A GPU of NVIDIA has a driver that leaves one of these files. */
+const nvidiaDriver = ['/proc/driver/nvidia/version', '/dev/nvidiactl', '/dev/dxg'];
+
+function recipeFor(name: InstallableEngine, machine: Machine): Recipe | undefined {
+  const recipe = recipes[name][machine];
+  return name === 'pjrt' && recipe && !nvidiaDriver.some((file) => existsSync(file)) ? cpuPlugin : recipe;
+}
+
+const fetchedByScript = (name: string): string =>
+  `"npm install --ignore-scripts=false ${name}@4.22.0" fetches a library for other machines, if its host answers.`;
+
+/** How to get an engine on other machines. */
+const elsewhere: Readonly<Record<InstallableEngine, string>> = {
+  tensorflow: fetchedByScript('@tensorflow/tfjs-node'),
+  'tensorflow-gpu': fetchedByScript('@tensorflow/tfjs-node-gpu'),
+  pjrt: 'Install a plug-in for it with pip (jax-rocm10-pjrt, libtpu, jax-mlx-plugin), or name its file in VITVQ_PJRT_PLUGIN.',
+};
 
 /** Undefined where nothing is installed, or something that is not understood. */
 async function readRecord(folder: string): Promise<InstallationRecord | undefined> {

@@ -62,6 +62,114 @@ export const compilerWheel: RegistryFile = {
   wheel: { implementation: 'py', abi: 'none', platform: 'manylinux_2_12_x86_64' },
 };
 
+/** CUDA's libraries as pip chooses them for `jax[cuda13]`, of the plug-in's version. */
+const cuda13Wheels = [
+  [
+    'nvidia-cublas',
+    '13.10.0.20',
+    444_289_903,
+    'dcc6d63884c53d07e267ce7e6feac17b2538cebaafec5db865736c3e28e4dc84',
+    'manylinux_2_5_x86_64',
+    'matrix products',
+  ],
+  [
+    'nvidia-cuda-cupti',
+    '13.5.25',
+    12_592_974,
+    '9dcca41c12a734192b14e7128ae116bc9ce1b9da686e2ebf48ae7a4415f76650',
+    'manylinux_2_25_x86_64',
+    'profiling',
+  ],
+  [
+    'nvidia-cuda-nvcc',
+    '13.5.37',
+    47_028_279,
+    'f5c4f7ead5d964fb4af42bbf1e6d3ec3c1e6e9d83b53749f691d387e7fcaa3a7',
+    'manylinux_2_17_x86_64',
+    'its assembler',
+  ],
+  [
+    'nvidia-cuda-nvrtc',
+    '13.5.37',
+    58_185_930,
+    '86b4d68058807988b7d9af5b44917a0601e9c337f35ccd657bfb3c759ff8d8bc',
+    'manylinux_2_12_x86_64',
+    'its compiler',
+  ],
+  [
+    'nvidia-cuda-runtime',
+    '13.5.37',
+    2_504_024,
+    'df2b79a8852f10d1fef8c848489c49eebb5754051bf870202a862831412b179d',
+    'manylinux_2_17_x86_64',
+    'its runtime',
+  ],
+  [
+    'nvidia-cudnn-cu13',
+    '9.28.1.4',
+    516_817_937,
+    'a54f205b1db1f2895d99f398754db1369816f0569dd459731f925635cf7b65ec',
+    'manylinux_2_27_x86_64',
+    'convolutions',
+  ],
+  [
+    'nvidia-cufft',
+    '12.5.0.14',
+    165_072_555,
+    'b8be26837a5abad2b5b74f3e92dd29f622a42934b355be0961a48712cbba23ad',
+    'manylinux_2_17_x86_64',
+    'Fourier transforms',
+  ],
+  [
+    'nvidia-cusolver',
+    '12.4.1.2',
+    260_003_940,
+    'b3b8e02fd2f2df869369af075dc3a179d43f6f7b85e94632a7dce556697be044',
+    'manylinux_2_27_x86_64',
+    'linear algebra',
+  ],
+  [
+    'nvidia-cusparse',
+    '12.9.4.2',
+    230_422_857,
+    '072667e58c851a318738f5527a12eb225cbf058803f2ea451c722d8cf8edddec',
+    'manylinux_2_17_x86_64',
+    'sparse matrices',
+  ],
+  [
+    'nvidia-nccl-cu13',
+    '2.32.3',
+    305_100_071,
+    '1459723080ac889d73a26edfa3e04383a7928ab31ac8f0ec43b3ea9548b04ff3',
+    'manylinux_2_27_x86_64',
+    'several GPUs',
+  ],
+  [
+    'nvidia-nvjitlink',
+    '13.5.37',
+    46_642_491,
+    '280d7cb9649704145f074b8dbde500de04ce02d0872e066e20a83c17bcaa93eb',
+    'manylinux_2_12_x86_64',
+    'its linker',
+  ],
+  [
+    'nvidia-nvshmem-cu13',
+    '3.8.0',
+    182_092_449,
+    '81a4d1f666543e6d34df6d2ff940c7da1435e34e186aab6f3c2b48861b64ef38',
+    'manylinux_2_17_x86_64',
+    'memory of several GPUs',
+  ],
+  [
+    'nvidia-nvvm',
+    '13.5.37',
+    75_141_406,
+    'c41bfa362e407405163f103c2229f0765f8cc2ed7d148b754dc77f228bf7e070',
+    'manylinux_2_12_x86_64',
+    'its code generator',
+  ],
+] as const;
+
 /** CUDA's libraries as pip chooses them for `tensorflow[and-cuda]==2.21.0`. */
 const cudaWheels = [
   [
@@ -162,15 +270,32 @@ const cudaWheels = [
   ],
 ] as const;
 
-const cuda = cudaWheels.map(([name, version, bytes, sha256, platform, purpose]): RegistryFile => ({
-  registry: 'pip',
-  name,
-  version,
-  bytes,
-  sha256,
-  purpose: `CUDA: ${purpose}`,
-  wheel: { implementation: 'py', abi: 'none', platform },
-}));
+const cudaFiles = (wheels: typeof cudaWheels | typeof cuda13Wheels): readonly RegistryFile[] =>
+  wheels.map(([name, version, bytes, sha256, platform, purpose]) => ({
+    registry: 'pip',
+    name,
+    version,
+    bytes,
+    sha256,
+    purpose: `CUDA: ${purpose}`,
+    wheel: { implementation: 'py', abi: 'none', platform },
+  }));
+
+/** XLA's plug-in for the CPU, where there is no NVIDIA GPU: for trying out what runs on one. */
+export const cpuPlugin: Recipe = {
+  files: [
+    {
+      registry: 'pip',
+      name: 'fastatomstruct-xla-cpu',
+      version: '2026.6.23',
+      bytes: 63_200_622,
+      sha256: '88b1c430b341b4bea40a37420311c9c75db6e22b46d2ff95b6986577bee6afe9',
+      purpose: "XLA's PJRT plug-in for the CPU, since no NVIDIA driver runs here",
+      wheel: { implementation: 'py', abi: 'none', platform: 'manylinux_2_27_x86_64' },
+    },
+  ],
+  diskBytes: 450_000_000,
+};
 
 /** What each engine is assembled from, by machine. */
 export const recipes: Readonly<Record<InstallableEngine, Readonly<Partial<Record<Machine, Recipe>>>>> = {
@@ -204,9 +329,26 @@ export const recipes: Readonly<Record<InstallableEngine, Readonly<Partial<Record
           purpose: "TensorFlow's native library for NVIDIA GPUs",
           wheel: tensorFlowWheel,
         },
-        ...cuda,
+        ...cudaFiles(cudaWheels),
       ],
       diskBytes: 9_500_000_000,
+    },
+  },
+  pjrt: {
+    'linux-x64': {
+      files: [
+        {
+          registry: 'pip',
+          name: 'jax-cuda13-pjrt',
+          version: '0.12.0.1',
+          bytes: 134_922_808,
+          sha256: '5899bb6177eda86ea532afb9a26794f2bdd04966f6a01f9028266b16c2b6cf90',
+          purpose: "XLA's PJRT plug-in for NVIDIA GPUs",
+          wheel: { implementation: 'py', abi: 'none', platform: 'manylinux_2_27_x86_64' },
+        },
+        ...cudaFiles(cuda13Wheels),
+      ],
+      diskBytes: 9_000_000_000,
     },
   },
 };

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
+import { installedEngineFolder, sitePackages } from '../engines/installed-engine.js';
 
 /** Variable that names the file of a plug-in. */
 export const pluginVariable = 'VITVQ_PJRT_PLUGIN';
@@ -52,7 +53,7 @@ function prefixes(environment: Environment): string[] {
 }
 
 /** Plug-ins in a folder of Python packages, where the wheels of JAX and others put them. */
-function pluginsIn(packages: string): string[] {
+export function pluginsIn(packages: string): string[] {
   const found: string[] = [];
   const folders = [...entriesOf(join(packages, 'jax_plugins')), join(packages, 'libtpu')];
   // Other wheels have a folder of their own, whose name or file says what it is.
@@ -67,13 +68,14 @@ function pluginsIn(packages: string): string[] {
 }
 
 /**
- * Finds a PJRT plug-in: the one that `VITVQ_PJRT_PLUGIN` names, or else one among the packages of
- * Python, where pip puts them. A plug-in for an accelerator comes before one for the CPU.
+ * Finds a PJRT plug-in: the one that `VITVQ_PJRT_PLUGIN` names, or else the one that `vitvq engine
+ * install pjrt` has installed, or one among the packages of Python, where pip puts them. A plug-in for an accelerator comes before one for the CPU.
  */
 export function findPlugin(environment: Environment = process.env): FoundPlugin | undefined {
   const named = environment[pluginVariable];
   if (named) return { path: resolve(named), isNamed: true, isCpu: isForCpu(named) };
-  const folders = new Set(prefixes(environment).flatMap(packageFoldersOf));
+  const installed = join(installedEngineFolder('pjrt'), sitePackages);
+  const folders = new Set([installed, ...prefixes(environment).flatMap(packageFoldersOf)]);
   const found = [...folders].flatMap(pluginsIn).map((path) => ({ path, isNamed: false, isCpu: isForCpu(path) }));
   return found.find(({ isCpu }) => !isCpu) ?? found[0];
 }

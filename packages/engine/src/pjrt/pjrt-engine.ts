@@ -5,7 +5,7 @@ import type { FoundPlugin } from './find-plugin.js';
 import type { PjrtBackend } from './pjrt-backend.js';
 
 const pluginFix =
-  'For an NVIDIA GPU: pip install "jax[cuda13]". Any other PJRT plug-in: name its file in VITVQ_PJRT_PLUGIN.';
+  'For an NVIDIA GPU: vitvq engine install pjrt, or pip install "jax[cuda13]". Any other PJRT plug-in: name its file in VITVQ_PJRT_PLUGIN.';
 const koffiFix = 'npm install --ignore-scripts koffi@3.3.4';
 
 async function findPlugin(): Promise<FoundPlugin | undefined> {
