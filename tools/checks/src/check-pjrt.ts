@@ -1,7 +1,7 @@
 /**
  * `npm run check-pjrt`: tests the engine `pjrt` on the plug-in that `VITVQ_PJRT_PLUGIN` names, or
- * on the one that `vitvq engine install pjrt` puts into an empty cache folder; and trains both stages
- * on it.
+ * on the one that `vitvq engine install pjrt` puts into an empty cache folder; and trains both
+ * stages on it.
  */
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';

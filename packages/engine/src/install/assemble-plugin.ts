@@ -5,7 +5,8 @@ import { pluginsIn } from '../pjrt/find-plugin.js';
 import { unpackWheel } from './unpack-wheel.js';
 
 /**
- * Unpacks the wheels of a PJRT plug-in side by side, where it looks for the libraries that it needs.
+ * Unpacks the wheels of a PJRT plug-in side by side, where it looks for the libraries that it
+ * needs.
  * @throws {Error} with what Python complained of
  */
 export async function assemblePlugin(folder: string, wheels: readonly string[]): Promise<void> {

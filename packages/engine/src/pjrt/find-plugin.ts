@@ -69,7 +69,8 @@ export function pluginsIn(packages: string): string[] {
 
 /**
  * Finds a PJRT plug-in: the one that `VITVQ_PJRT_PLUGIN` names, or else the one that `vitvq engine
- * install pjrt` has installed, or one among the packages of Python, where pip puts them. A plug-in for an accelerator comes before one for the CPU.
+ * install pjrt` has installed, or one among the packages of Python, where pip puts them. A plug-in
+ * for an accelerator comes before one for the CPU.
  */
 export function findPlugin(environment: Environment = process.env): FoundPlugin | undefined {
   const named = environment[pluginVariable];
