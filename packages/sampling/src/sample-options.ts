@@ -1,4 +1,5 @@
 import { type OptionTable } from '@vitvq/core';
+import type { Precision } from '@vitvq/engine';
 import type { Conditions, ImageTokens } from '@vitvq/transformers';
 import type { FilterOptions } from './filters.js';
 
@@ -65,10 +66,16 @@ export interface SamplerOptions {
    * which for large models saves much memory. @default 'frozen'
    */
   readonly weights?: 'frozen' | 'live';
+  /**
+   * Type in which matrix products are computed; the softmax and the drawing stay float32. An engine
+   * that does not have it says so at the first request. @default 'float32'
+   */
+  readonly precision?: Precision;
 }
 
 /** Names of the options {@link SamplerOptions}. */
 export const samplerOptionNames: OptionTable<SamplerOptions> = {
   lengths: 'optional',
   weights: 'optional',
+  precision: 'optional',
 };

@@ -1,8 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { assertInteger, assertMembers, checkOptions, ConfigError, DataError, disposeOf } from '@vitvq/core';
+import {
+  assertInteger,
+  assertMembers,
+  assertOneOf,
+  checkOptions,
+  ConfigError,
+  DataError,
+  disposeOf,
+} from '@vitvq/core';
+import { precisions } from '@vitvq/engine';
 import type { AutoregressiveModel, ImageTokens } from '@vitvq/transformers';
 import { CacheSegments } from './internal/cache-segments.js';
-import { CompiledSampling } from './internal/compiled-sampling.js';
+import { CompiledSampling, type SamplingCompilation } from './internal/compiled-sampling.js';
 import type { Drawn } from './internal/sampling-program.js';
 import { samplingRequest, type ProgramSettings, type SamplingRequest } from './internal/sampling-request.js';
 import { samplerOptionNames, type PartialTokens, type SampleOptions, type SamplerOptions } from './sample-options.js';
@@ -21,7 +30,7 @@ const stepsAtOnce = 8;
 export class Sampler {
   readonly model: AutoregressiveModel;
   readonly #segments: CacheSegments;
-  readonly #weights: 'frozen' | 'live';
+  readonly #compilation: SamplingCompilation;
   /** The programs of the last request, and what their requests have in common. */
   #compiled: { readonly key: string; readonly sampling: CompiledSampling } | undefined;
   #isBusy = false;
@@ -30,10 +39,11 @@ export class Sampler {
   constructor(model: AutoregressiveModel, options: SamplerOptions = {}) {
     const where = 'Sampler';
     assertMembers(model, ['logits', 'grid', 'conditionLength'], 'the model', where);
-    const { lengths, weights = 'frozen' } = checkOptions(options, samplerOptionNames, where);
+    const { lengths, weights = 'frozen', precision = 'float32' } = checkOptions(options, samplerOptionNames, where);
+    assertOneOf(precision, precisions, 'precision', where);
     for (const length of lengths ?? []) assertInteger(length, 'each of lengths', where);
     this.model = model;
-    this.#weights = weights;
+    this.#compilation = { weights, precision };
     // The last token is never read.
     const slots = model.conditionLength + model.grid[0] * model.grid[1] - 1;
     this.#segments = new CacheSegments(slots, lengths ?? (slots < 128 ? [] : [Math.ceil(slots / 2)]));
@@ -166,7 +176,7 @@ export class Sampler {
     const key = JSON.stringify(settings);
     if (this.#compiled?.key !== key) {
       this.dispose();
-      this.#compiled = { key, sampling: new CompiledSampling(this.model, settings, this.#segments, this.#weights) };
+      this.#compiled = { key, sampling: new CompiledSampling(this.model, settings, this.#segments, this.#compilation) };
     }
     return this.#compiled.sampling;
   }

@@ -58,9 +58,9 @@ export function gptStep(preset: TransformerPreset, precision?: Precision): Workl
 }
 
 /** Whole images, token by token, with a cache; the best 100 of the codes may be drawn. */
-export function gptSample(preset: TransformerPreset): Workload {
+export function gptSample(preset: TransformerPreset, precision?: Precision): Workload {
   const model = createGPT(preset);
-  const sampler = new Sampler(model);
+  const sampler = new Sampler(model, { precision });
   const conditions = randomTokens([preset.batch, 1], preset.classes);
   const topK = Math.min(100, preset.vocabSize);
   let request = 0;

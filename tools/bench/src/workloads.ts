@@ -79,7 +79,7 @@ export const presets = {
 export type PresetName = keyof typeof presets;
 
 export interface WorkloadDefinition {
-  /** Builds it; `precision` is float32 unless it is given, and `gpt_sample` has no other. */
+  /** Builds it; `precision` is float32 unless it is given. */
   readonly build: (preset: Preset, precision?: Precision) => Workload;
   /** What the peer is asked for. */
   readonly peerWorkload: string;
@@ -207,7 +207,7 @@ export const workloads: Readonly<Record<string, WorkloadDefinition>> = {
   stage1_step: { build: stage1Step(false), peerWorkload: 'stage1_step', peerCompiles: true },
   stage1_step_recompute: { build: stage1Step(true), peerWorkload: 'stage1_step', peerCompiles: true },
   gpt_step: { build: ({ gpt }, precision) => gptStep(gpt, precision), peerWorkload: 'gpt_step', peerCompiles: true },
-  gpt_sample: { build: ({ gpt }) => gptSample(gpt), peerWorkload: 'gpt_sample' },
+  gpt_sample: { build: ({ gpt }, precision) => gptSample(gpt, precision), peerWorkload: 'gpt_sample' },
   gan_step: { build: ganStep, peerWorkload: 'gan_step', peerScript: 'gan_step.py' },
 };
 

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor3D } from '@tensorflow/tfjs-core';
 import { disposeOf } from '@vitvq/core';
-import { compile, type CompiledFunction } from '@vitvq/engine';
+import { compile, type CompiledFunction, type Precision } from '@vitvq/engine';
 import type { AutoregressiveModel, Conditions } from '@vitvq/transformers';
 import type { CacheSegments } from './cache-segments.js';
 import { SamplingProgram, type Drawn, type RunTensors } from './sampling-program.js';
@@ -9,6 +9,12 @@ import type { ProgramSettings, SamplingRequest } from './sampling-request.js';
 import { SamplingVariables } from './sampling-variables.js';
 
 type PrefillArguments = [Conditions, Tensor3D | undefined, Scalar, RunTensors];
+
+/** How the functions of a sampler are compiled. */
+export interface SamplingCompilation {
+  readonly weights: 'frozen' | 'live';
+  readonly precision: Precision;
+}
 
 /**
  * The compiled functions of one kind of request, and the images that they are at. Compiles each
@@ -19,7 +25,7 @@ type PrefillArguments = [Conditions, Tensor3D | undefined, Scalar, RunTensors];
 export class CompiledSampling {
   readonly #model: AutoregressiveModel;
   readonly #segments: CacheSegments;
-  readonly #weights: 'frozen' | 'live';
+  readonly #compilation: SamplingCompilation;
   readonly #program: SamplingProgram;
   readonly #state: SamplingVariables;
   /** By the number of tokens that they read, padding included. */
@@ -31,11 +37,11 @@ export class CompiledSampling {
     model: AutoregressiveModel,
     settings: ProgramSettings,
     segments: CacheSegments,
-    weights: 'frozen' | 'live',
+    compilation: SamplingCompilation,
   ) {
     this.#model = model;
     this.#segments = segments;
-    this.#weights = weights;
+    this.#compilation = compilation;
     this.#program = new SamplingProgram(model, settings);
     const batch = settings.guided ? 2 * settings.images : settings.images;
     this.#state = new SamplingVariables(model, batch, segments.sizes);
@@ -71,7 +77,8 @@ export class CompiledSampling {
     if (!compiled) {
       compiled = compile((run: RunTensors) => this.#program.decodeStep(this.#state, segments, run), {
         name: `sampling, decode step of ${this.#segments.slotsOf(segments)} slots`,
-        variables: this.#weights,
+        variables: this.#compilation.weights,
+        precision: this.#compilation.precision,
         live: this.#state.variables(),
       });
       this.#steps.set(segments, compiled);
@@ -97,6 +104,7 @@ export class CompiledSampling {
         name: `sampling, prefill of ${padded} tokens`,
         // It runs once an image, and shares its weights.
         variables: 'live',
+        precision: this.#compilation.precision,
       });
       this.#prefills.set(padded, compiled);
     }
