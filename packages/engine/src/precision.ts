@@ -6,7 +6,9 @@ import type { NarrowMethod, Precision } from './passes/narrow-products.js';
 /** Every {@link Precision}. */
 export const precisions = ['float32', 'bfloat16', 'float16'] as const satisfies readonly Precision[];
 
-/** Returns the precisions that an engine computes products in, those among them that are rounded to. */
+/**
+ * Returns the precisions that an engine computes products in, those among them that are rounded to.
+ */
 export function precisionsOf(engine: EngineName): ReadonlyMap<Precision, NarrowMethod> {
   const { narrow = {} } = platform.engines[engine];
   const methods: Readonly<Partial<Record<Precision, NarrowMethod>>> = { float32: 'native', ...narrow };

@@ -69,8 +69,8 @@ export interface AuditReport {
  * Finds every operation of a function that an engine has no kernel, no gradient or no second-order
  * gradient for, before anything runs: all of them at once, each with the place of its call and what
  * to write instead. The function is traced as `compile` does it and computes nothing.
- * @throws {CompileError} for a precision that the engine does not compute in, and for what no engine can compile whatever the operations, such as reading
- *   the values of a tensor
+ * @throws {CompileError} for a precision that the engine does not compute in, and for what no
+ *   engine can compile whatever the operations, such as reading the values of a tensor
  * @throws {EngineError} when the engine is unknown or not installed
  *
  * @example

@@ -107,8 +107,8 @@ export interface OperationAttributes {
   constant: { readonly value: ConstantData };
   /**
    * A float32 becomes the nearest number of a narrow type, of two equally near ones the even one,
-   * and an infinity where it is too large. A float becomes the integer towards zero, modulo 2^32 as in JavaScript; NaN and infinities
-   * become 0.
+   * and an infinity where it is too large. A float becomes the integer towards zero, modulo 2^32 as
+   * in JavaScript; NaN and infinities become 0.
    */
   convert: { readonly dtype: DType };
   /** Rounds a float32 as `convert` to the narrow type does; the result is float32. */

@@ -1,6 +1,8 @@
 import type { NarrowType } from './graph.js';
 
-/** Returns each number as the nearest one of a narrow type, of two equally near ones the even one. */
+/**
+ * Returns each number as the nearest one of a narrow type, of two equally near ones the even one.
+ */
 export function roundNarrow(values: ArrayLike<number>, dtype: NarrowType): Float32Array {
   const rounded = Float32Array.from(values);
   const bits = new Uint32Array(rounded.buffer);
@@ -12,7 +14,7 @@ export function roundNarrow(values: ArrayLike<number>, dtype: NarrowType): Float
 const magnitudeBits = 0x7fffffff;
 const infinity = 0x7f800000;
 
-/** Rounds the bits of a float32 so that the last `count` of them are 0; a carry is an exponent's. */
+/** Rounds the bits of a float32 so that the last `count` are 0; a carry is an exponent's. */
 function withoutBits(word: number, count: number): number {
   const half = 2 ** (count - 1) - 1;
   const isOdd = (word >>> count) & 1;

@@ -16,8 +16,8 @@ type Product = OperationOf<'dot_general'> | OperationOf<'convolution'>;
 
 /**
  * Computes the products of float32 in a narrow type: matrix products and convolutions of the
- * forward pass and of all gradients, apart from those that are marked as exact. Everything else, and
- * the inputs and outputs of the graph, stay float32. The marks are removed.
+ * forward pass and of all gradients, apart from those that are marked as exact. Everything else,
+ * and the inputs and outputs of the graph, stay float32. The marks are removed.
  */
 export function narrowProducts(graph: Graph, precision: Precision, method: NarrowMethod = 'native'): Graph {
   return mapOperations(graph, (b, operation, operands) => {
@@ -37,7 +37,7 @@ export function narrowProducts(graph: Graph, precision: Precision, method: Narro
 function product(b: GraphBuilder, operation: Product, operands: readonly Value[]): Value {
   const { exact: _, ...attributes } = operation.attributes;
   const { shape } = operation.results[0]!;
-  return b.append(operation.kind, operands, attributes as Product['attributes'], [
+  return b.append(operation.kind, operands, attributes, [
     { shape, dtype: operands[0]!.dtype },
   ])[0]!;
 }
