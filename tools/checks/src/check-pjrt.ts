@@ -29,7 +29,7 @@ await checkEngine('pjrt', async (steps) => {
   await steps.tests('packages/engine', 'test/precision.test.ts', '-t', 'pjrt');
   await steps.tests('packages/stage1-trainer', 'compiled-', 'precision', '-t', 'pjrt');
   await steps.tests('packages/stage2-trainer', 'transformer-trainer', 'precision', '-t', 'pjrt');
-  await steps.tests('packages/sampling', 'compiled-sampling', '-t', 'pjrt');
+  await steps.samplingTests('pjrt');
   await steps.program('tools/conformance/src/main.ts', '--engine', 'pjrt', '--only', 'train');
   await steps.compareLosses();
   await steps.smoke('quickstart');

@@ -8,17 +8,6 @@ import { CheckError, run } from './internal/run.js';
 
 const imitation = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
-/**
- * Tests of sampling that the imitation, which compiles slowly, is asked for; the others run on the
- * other engines.
- */
-const sampling = [
-  'samples what the plain one samples, weights frozen',
-  'passes the verification',
-  'says so where the logit of token 5',
-  'notices weights',
-];
-
 /** Installs a package of the system where that can be done here. */
 async function install(steps: EngineSteps, name: string): Promise<void> {
   const { code } = await run('apt-get', ['--version'], { cwd: steps.folder });
@@ -39,7 +28,7 @@ await checkEngine('onnx-webgpu', async (steps) => {
   await steps.tests('packages/engine', 'test/precision.test.ts', '-t', 'webgpu');
   await steps.tests('packages/stage1-trainer', 'compiled-steps', '-t', 'webgpu');
   await steps.tests('packages/stage2-trainer', 'transformer-trainer', '-t', 'webgpu');
-  await steps.tests('packages/sampling', 'compiled-sampling', '-t', `webgpu (${sampling.join('|')})`);
+  await steps.samplingTests('webgpu');
   await steps.compareLosses();
   await steps.smoke('quickstart');
 });

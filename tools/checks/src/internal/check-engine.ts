@@ -6,6 +6,14 @@ import { repositoryRoot } from './workspace.js';
 
 const timeoutSeconds = 900;
 
+/** Tests of sampling that engines which compile slowly are asked for; the others run on `onnx`. */
+const samplingTests = [
+  'samples what the plain one samples, weights frozen',
+  'passes the verification',
+  'says so where the logit of token 5',
+  'notices weights',
+];
+
 /** Steps of the check of one engine, whose output shows where they fail. */
 export class EngineSteps {
   /** Temporary folder, whose part `cache` is the cache folder of every step. */
@@ -41,6 +49,11 @@ export class EngineSteps {
     const vitest = join(repositoryRoot, 'node_modules/vitest/vitest.mjs');
     const options = this.#options(join(repositoryRoot, workspace));
     return this.#step([workspace, ...args], () => run(process.execPath, [vitest, 'run', ...args], options));
+  }
+
+  /** Runs the tests of sampling whose engine has such a name. */
+  samplingTests(engine: string): Promise<string> {
+    return this.tests('packages/sampling', 'compiled-sampling', '-t', `${engine} (${samplingTests.join('|')})`);
   }
 
   /** Trains an example for a few steps. */
