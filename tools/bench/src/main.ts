@@ -15,6 +15,7 @@
  *       time and memory of importing a PyTorch checkpoint
  */
 import os from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { runProgram } from '@vitvq/example-shared';
 import { measureBandwidth } from './bandwidth.js';
@@ -34,6 +35,12 @@ const startOurs = async (engine: string, threads: number): Promise<LineProcess> 
   await ours.read(); // ready
   return ours;
 };
+
+/**
+ * Rest before each measurement: threads that wait for work spin for a while after a run, at the
+ * expense of the other side.
+ */
+const pauseMilliseconds = 300;
 
 /** How long about each number of threads is tried. */
 const trialMilliseconds = 2000;
@@ -108,7 +115,9 @@ async function measure(
   try {
     const runs: { ours: Measurement[]; peer: Measurement[] } = { ours: [], peer: [] };
     for (let round = 0; round < rounds; round++) {
+      await setTimeout(pauseMilliseconds);
       runs.ours.push(await ours.ask<Measurement>({ ...ourRequest, repeats: 1 }));
+      await setTimeout(pauseMilliseconds);
       runs.peer.push(await peer.ask<Measurement>({ ...peerRequest, repeats: 1 }));
     }
     const { bytes, threads: used } = runs.ours[0]!;
