@@ -3,6 +3,7 @@ import { smallBytes } from '../backend/backend.js';
 import type { RunReply, RunRequest } from '../backend/worker-protocol.js';
 import type { TypedArray } from '../ir/graph.js';
 import { inPlaceKernels } from './in-place/kernels.js';
+import { moveToWasm, wasmMemoryOf } from './in-place/wasm-memory.js';
 import type { OnnxLoadRequest, OperandSource, ProgramDefinition } from './protocol.js';
 import {
   externalInitializer,
@@ -18,6 +19,8 @@ interface Program {
   readonly definition: ProgramDefinition;
   /** Undefined where the graph computes nothing; ONNX Runtime refuses an empty one. */
   readonly session: InferenceSession | undefined;
+  /** How often its states were moved into memory of WebAssembly. */
+  moves: number;
   /** Tensors that outputs are written to: the spare tensor of each state, and scratch. */
   readonly buffers: (Tensor | undefined)[];
 }
@@ -59,6 +62,7 @@ export function hostMemory(providers: readonly string[], threads: number): OnnxM
     const program: Program = {
       definition,
       session,
+      moves: 0,
       buffers: outputs.map((output, index) => (index < resultCount ? undefined : hostTensor(output))),
     };
     return {
@@ -80,12 +84,45 @@ export function hostMemory(providers: readonly string[], threads: number): OnnxM
   };
 }
 
+/** A program whose states others move away again and again is left alone after so many moves. */
+const mostMoves = 3;
+
+/** Moves states into memory of WebAssembly, where kernels of a program are faster on it. */
+function moveStates(slots: Map<number, Tensor>, program: Program, { inputs }: RunRequest): void {
+  if (program.moves === mostMoves) return;
+  const groups = program.definition.updates.flatMap(({ kernel, sources }): number[][] => {
+    const { replaces, prefersWasmMemory = false } = inPlaceKernels[kernel]!;
+    if (!prefersWasmMemory) return [];
+    const states = replaces.flatMap((operand) => {
+      const source = sources[operand]!;
+      return 'input' in source ? [inputs[source.input]!] : [];
+    });
+    return wasmMemoryOf(states.map((slot) => valuesOf(inSlot(slots, slot)))) ? [] : [states];
+  });
+  if (groups.length === 0) return;
+  program.moves++;
+  const values = groups.map((group) => group.map((slot) => valuesOf(inSlot(slots, slot)) as Float32Array));
+  const moved = moveToWasm(values);
+  if (moved === undefined) {
+    program.moves = mostMoves;
+    return;
+  }
+  groups.forEach((group, index) =>
+    group.forEach((slot, at) => {
+      const { dims } = inSlot(slots, slot);
+      slots.set(slot, hostTensor({ shape: dims, dtype: 'float32' }, moved[index]![at]));
+    }),
+  );
+}
+
 async function runOnce(
   slots: Map<number, Tensor>,
-  { definition, session, buffers }: Program,
+  program: Program,
   request: RunRequest,
   results: readonly number[],
 ): Promise<RunReply[number]> {
+  const { definition, session, buffers } = program;
+  moveStates(slots, program, request);
   const { outputs, resultCount, states } = definition;
   const feeds: Record<string, Tensor> = {};
   for (const { index, shape, dtype } of definition.inputs) {

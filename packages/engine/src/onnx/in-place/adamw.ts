@@ -1,4 +1,5 @@
 import type { InPlaceKernel } from './kernel.js';
+import { wasmMemoryOf, type WasmMemory } from './wasm-memory.js';
 
 /** Numbers of one AdamW step. */
 export interface AdamWNumbers {
@@ -16,7 +17,6 @@ export interface AdamWNumbers {
 /**
  * Applies Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2) in place, in
  * one pass over memory. Numbers are computed in double precision and rounded when they are stored.
- * A gradient scale that is not finite leaves everything unchanged, as the composite's body does.
  */
 function updateAdamW(
   parameter: Float32Array,
@@ -25,7 +25,6 @@ function updateAdamW(
   secondMoment: Float32Array,
   { beta1, beta2, epsilon, weightDecay, learningRate, gradientScale, correction1, correction2 }: AdamWNumbers,
 ): void {
-  if (!Number.isFinite(gradientScale)) return;
   const keep = 1 - learningRate * weightDecay;
   const stepSize = learningRate / correction1;
   const rootCorrection = 1 / Math.sqrt(correction2);
@@ -40,21 +39,51 @@ function updateAdamW(
   }
 }
 
+/** Does what {@link updateAdamW} does, to the last bit, on arrays in a memory of WebAssembly. */
+function updateInWasm(
+  { scratch, adamW: run }: WasmMemory,
+  parameter: Float32Array,
+  gradient: Float32Array,
+  firstMoment: Float32Array,
+  secondMoment: Float32Array,
+  numbers: AdamWNumbers,
+): void {
+  const { beta1, beta2, epsilon, weightDecay, learningRate, gradientScale, correction1, correction2 } = numbers;
+  for (let start = 0; start < parameter.length; start += scratch.length) {
+    const block = gradient.subarray(start, start + scratch.length);
+    scratch.set(block);
+    // Arrays end at 16 bytes, so that a last number without a partner may have one.
+    const end = Math.ceil(block.length / 2) * 8;
+    const at = ({ byteOffset }: Float32Array): number => byteOffset + 4 * start;
+    run(
+      ...([at(parameter), 0, at(firstMoment), at(secondMoment), end, gradientScale] as const),
+      ...([beta1, 1 - beta1, beta2, 1 - beta2, 1 - learningRate * weightDecay, learningRate / correction1] as const),
+      ...([1 / Math.sqrt(correction2), epsilon] as const),
+    );
+  }
+}
+
 /**
  * Runs the composite `adamw`: operands are parameter, gradient, first and second moment, learning
- * rate, gradient scale, and the corrections 1 - beta1^t and 1 - beta2^t.
+ * rate, gradient scale, and the corrections 1 - beta1^t and 1 - beta2^t. A gradient scale that is
+ * not finite leaves everything unchanged, as the composite's body does.
  */
 export const adamW: InPlaceKernel = {
   replaces: [0, 2, 3],
+  prefersWasmMemory: true,
   run: (operands, { attributes }) => {
     const [parameter, gradient, firstMoment, secondMoment, ...scalars] = operands as Float32Array[];
     const [learningRate, gradientScale, correction1, correction2] = scalars.map((scalar) => scalar[0]!);
-    updateAdamW(parameter!, gradient!, firstMoment!, secondMoment!, {
+    if (!Number.isFinite(gradientScale)) return;
+    const numbers = {
       ...(attributes as unknown as Pick<AdamWNumbers, 'beta1' | 'beta2' | 'epsilon' | 'weightDecay'>),
       learningRate: learningRate!,
       gradientScale: gradientScale!,
       correction1: correction1!,
       correction2: correction2!,
-    });
+    };
+    const memory = wasmMemoryOf([parameter!, firstMoment!, secondMoment!]);
+    if (memory) updateInWasm(memory, parameter!, gradient!, firstMoment!, secondMoment!, numbers);
+    else updateAdamW(parameter!, gradient!, firstMoment!, secondMoment!, numbers);
   },
 };

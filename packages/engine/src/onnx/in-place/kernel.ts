@@ -11,6 +11,8 @@ export type KernelAttributes = Readonly<Record<string, number | string | boolean
 export interface InPlaceKernel {
   /** For each result of the composite, the index of the operand whose memory receives it. */
   readonly replaces: readonly number[];
+  /** Whether it is faster where what it replaces lies in WebAssembly's memory; it need not. */
+  readonly prefersWasmMemory?: boolean;
   /** Computes the composite on the values of its operands. */
   run(
     operands: readonly TypedArray[],
