@@ -30,7 +30,7 @@ describe('the pjrt engine without a plug-in', () => {
     vi.stubEnv('HOME', join(tmpdir(), 'nobody'));
     vi.stubEnv('VITVQ_PJRT_PLUGIN', join(tmpdir(), 'no-plugin.so'));
     await expect(useEngine({ name: 'pjrt' })).rejects.toThrow(
-      /the engine "pjrt" to work here, got there is no file .*no-plugin\.so\. For an NVIDIA GPU: pip install "jax\[cuda13\]"/,
+      /the engine "pjrt" to work here, got there is no file .*no-plugin\.so\. For an NVIDIA GPU: vitvq engine install pjrt, or pip install "jax\[cuda13\]"/,
     );
   });
 

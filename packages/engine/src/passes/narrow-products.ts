@@ -37,7 +37,5 @@ export function narrowProducts(graph: Graph, precision: Precision, method: Narro
 function product(b: GraphBuilder, operation: Product, operands: readonly Value[]): Value {
   const { exact: _, ...attributes } = operation.attributes;
   const { shape } = operation.results[0]!;
-  return b.append(operation.kind, operands, attributes, [
-    { shape, dtype: operands[0]!.dtype },
-  ])[0]!;
+  return b.append(operation.kind, operands, attributes, [{ shape, dtype: operands[0]!.dtype }])[0]!;
 }
