@@ -19,7 +19,7 @@ import {
   type TokenizerLossInputs,
   type TokenizerTrainerOptions,
 } from '../src/index.js';
-import { tinyGanConfig } from './tiny-gan.js';
+import { stepReports, tinyGanConfig } from './tiny-gan.js';
 
 let directory: string;
 
@@ -93,18 +93,7 @@ async function train(
     ...options,
   });
   if (restore) await trainer.restore(options.directory!);
-  const stop = new AbortController();
-  const reports: StepReport[] = [];
-  trainer.on('step', (report) => {
-    reports.push(report);
-    if (report.step === stopAfter) stop.abort();
-  });
-  try {
-    await trainer.run({ signal: stop.signal });
-  } finally {
-    trainer.dispose();
-  }
-  return reports;
+  return stepReports(trainer, stopAfter);
 }
 
 const valuesOf = (reports: readonly StepReport[]): unknown[] => reports.map(({ values }) => values);

@@ -7,7 +7,7 @@ import { compilingEngines } from '@vitvq/test-utils';
 import type { StepReport } from '@vitvq/training';
 import { hingeAdversarialLoss } from '@vitvq/losses';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { tinyDiscriminator, tinyGanConfig, tinyGanTrainer } from './tiny-gan.js';
+import { stepReports, tinyDiscriminator, tinyGanConfig, tinyGanTrainer } from './tiny-gan.js';
 
 /** Trains a tokenizer against a discriminator, with R1, LeCam and EMA. */
 async function train(
@@ -20,18 +20,7 @@ async function train(
     ...(directory !== undefined && { directory }),
   });
   if (directory !== undefined) await trainer.resume(directory);
-  const stop = new AbortController();
-  const reports: StepReport[] = [];
-  trainer.on('step', (report) => {
-    reports.push(report);
-    if (report.step === stopAfter) stop.abort();
-  });
-  try {
-    await trainer.run({ signal: stop.signal });
-  } finally {
-    trainer.dispose();
-  }
-  return reports;
+  return stepReports(trainer, stopAfter);
 }
 
 const valuesOf = (reports: readonly StepReport[]) => reports.map(({ values }) => values);

@@ -4,6 +4,9 @@ import { defaultCacheDirectory } from '@vitvq/files';
 /** Engines of TensorFlow's library. */
 export const tensorFlowEngines = ['tensorflow', 'tensorflow-gpu'] as const;
 
+/** Whether an engine is one of TensorFlow's, whose native part is compiled when it is installed. */
+export const isTensorFlow = (name: InstallableEngine): boolean => tensorFlowEngines.some((engine) => engine === name);
+
 /** Engines that `installEngine` puts into the user's cache. */
 export const installableEngines = [...tensorFlowEngines, 'pjrt'] as const;
 

@@ -1,3 +1,4 @@
+import { isTensorFlow } from '../engines/installed-engine.js';
 import type { InstallationPlan } from './installation-plan.js';
 
 /** Describes for a person what an installation will fetch, from where, and what is done with it. */
@@ -17,7 +18,7 @@ export function describeInstallation(plan: InstallationPlan): string {
     }),
     `  ${formatBytes(bytes)} through your own npm and pip, each file checked by its SHA-256;` +
       ` needs ${formatBytes(diskBytes)} of disk`,
-    ...(name === 'pjrt' ? [] : [`  compiled with ${compiler?.description ?? 'the compiler that is fetched'}`]),
+    ...(isTensorFlow(name) ? [`  compiled with ${compiler?.description ?? 'the compiler that is fetched'}`] : []),
   ].join('\n');
 }
 

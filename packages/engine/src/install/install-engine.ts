@@ -3,7 +3,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { checkOptions, type OptionTable } from '@vitvq/core';
 import { assertRoom, createFolder, removeAbandoned, withFolderLock, writeJson } from '@vitvq/files';
-import { installationFile } from '../engines/installed-engine.js';
+import { installationFile, isTensorFlow } from '../engines/installed-engine.js';
 import { EngineError } from '../errors.js';
 import { assemblePlugin, tryPlugin } from './assemble-plugin.js';
 import { assembleTensorFlow, tryTensorFlow } from './assemble-tensorflow.js';
@@ -51,9 +51,9 @@ export async function installEngine(plan: InstallationPlan, options: InstallOpti
         fetched.set(file.name, await fetchVerified(file, downloads, fetch));
       }
       onStep(
-        name === 'pjrt'
-          ? 'Unpacking'
-          : `Unpacking, then compiling with ${compiler?.description ?? 'the compiler that was fetched'}`,
+        isTensorFlow(name)
+          ? `Unpacking, then compiling with ${compiler?.description ?? 'the compiler that was fetched'}`
+          : 'Unpacking',
       );
       await assemble(plan, staging, fetched);
       await rm(downloads, { recursive: true, force: true });
@@ -77,7 +77,7 @@ async function assemble(
   const failure = (expected: string, fix: string) => (error: Error) => {
     throw new EngineError({ where: `engine install ${name}`, expected, got: error.message, fix }, { cause: error });
   };
-  if (name === 'pjrt') {
+  if (!isTensorFlow(name)) {
     await assemblePlugin(folder, paths).catch(
       failure('to unpack the engine', 'Python reads the archives: see that "python3" works.'),
     );

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import {
   installationFile,
   installedEngineFolder,
-  tensorFlowEngines,
+  isTensorFlow,
   type InstallableEngine,
 } from '../engines/installed-engine.js';
 import { EngineError } from '../errors.js';
@@ -50,7 +50,7 @@ export async function planInstallation(
       fix: elsewhere[name],
     });
   }
-  const isCompiled = tensorFlowEngines.some((engine) => engine === name);
+  const isCompiled = isTensorFlow(name);
   const compiler = isCompiled ? await findCppCompiler() : undefined;
   const files = [...recipe.files, ...(isCompiled && compiler === undefined ? [compilerWheel] : [])];
   const folder = installedEngineFolder(name);
