@@ -1,5 +1,8 @@
 import type { DecodeOptions, ImageSource } from '@vitvq/core';
 
+/** What is said of an image: one text, or several that say it in different words. */
+export type Caption = string | readonly string[];
+
 /** An image source with its defaults filled in: what the functions of this package open. */
 export interface ImageDataset extends ImageSource {
   readonly name: string;
@@ -11,4 +14,6 @@ export interface ImageDataset extends ImageSource {
   readonly channels: number;
   readonly imageSize?: readonly [height: number, width: number];
   readonly decoding: Required<DecodeOptions>;
+  /** The caption of each image, or its captions, where the source has such. */
+  readonly captions?: readonly Caption[];
 }

@@ -12,7 +12,7 @@ import type { ImageDataset } from './image-dataset.js';
 import { completeSource } from './internal/complete-source.js';
 
 /**
- * Returns some images of a source, in the order given; the classes stay. The images stay where they
+ * Returns some images of a source, in the order given; the classes and the captions stay. The images stay where they
  * are.
  * @param indices  positions in the source; one may come twice
  * @param name  name for people. Default: the name of the source
@@ -30,7 +30,7 @@ export function subset(source: ImageSource, indices: ArrayLike<number>, name?: s
     });
   }
   const positions = Uint32Array.from(chosen);
-  const { classNames, channels, imageSize, decoding } = whole;
+  const { classNames, channels, imageSize, decoding, captions } = whole;
   return {
     name: name ?? whole.name,
     length: positions.length,
@@ -40,6 +40,7 @@ export function subset(source: ImageSource, indices: ArrayLike<number>, name?: s
     imageSize,
     decoding,
     read: (index) => whole.read(positions[index]!),
+    ...(captions && { captions: Array.from(positions, (index) => captions[index]!) }),
     nameOf: whole.nameOf && ((index) => whole.nameOf!(positions[index]!)),
     get identity(): string {
       const bytes = new Uint8Array(positions.buffer);

@@ -1,0 +1,21 @@
+import { z } from 'zod';
+import { cifar10 } from './kinds/cifar10.js';
+import { folder } from './kinds/folder.js';
+
+/** Sources of images that a config reaches by name: one row a kind. */
+export const sourceKinds = {
+  folder,
+  cifar10,
+};
+
+type Kinds = typeof sourceKinds;
+type Schema = Kinds[keyof Kinds]['schema'];
+
+/** Config of a source of images, as data that JSON or YAML holds. */
+export type DataSourceConfig = z.input<Schema>;
+
+/** Schema of {@link DataSourceConfig}; it fills in the defaults. */
+export const dataSourceSchema = z.discriminatedUnion(
+  'kind',
+  Object.values(sourceKinds).map(({ schema }) => schema) as unknown as readonly [Schema, ...Schema[]],
+);

@@ -1,0 +1,88 @@
+import type { DecodeOptions } from '@vitvq/core';
+import { z } from 'zod';
+import type { ImageDataset } from '../image-dataset.js';
+import type { SkippedImage } from '../skipped-image.js';
+
+/** What a kind of source is opened with, apart from its config. */
+export interface SourceContext {
+  /** Whether one unusable image makes the source refused. */
+  readonly strict: boolean;
+  /** Class names of the training source, where a split of its data set is opened. */
+  readonly classes: readonly string[] | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** Returns the absolute path of a path in the config. */
+  readonly resolve: (path: string) => string;
+  /** Says something about the progress. */
+  readonly say: (line: string) => void;
+}
+
+/** What a kind of source opens. */
+export interface OpenedSource {
+  readonly dataset: ImageDataset;
+  /** The condition image of each image, where the kind has such. */
+  readonly conditions?: ImageDataset;
+  /** Images that were found and left out. */
+  readonly skipped: readonly SkippedImage[];
+}
+
+/** Row of a kind of source that a config can ask for. */
+export interface SourceKind<S extends z.ZodType> {
+  /** Schema of the config; it fills in the defaults. */
+  readonly schema: S;
+  /** Opens the source of a config. */
+  readonly open: (config: z.output<S>, context: SourceContext) => Promise<OpenedSource>;
+}
+
+/** Returns a row unchanged; TypeScript infers the schema. */
+export function sourceKind<S extends z.ZodType>(kind: SourceKind<S>): SourceKind<S> {
+  return kind;
+}
+
+/** Path of a file or a folder. */
+export const pathSchema = z.string().min(1);
+
+/** Fields of every kind. */
+export const rangeFields = {
+  /** The images `[begin, end)`, in the order of the source. */
+  range: z
+    .tuple([z.int().min(0), z.int().min(1)])
+    .refine(([begin, end]) => begin < end, 'expected [begin, end) with begin < end')
+    .optional(),
+  /** The first so many images, of `range` where it is given. */
+  limit: z.int().min(1).optional(),
+};
+
+/** What a config says of the range. */
+export interface RangeConfig {
+  readonly range?: readonly [begin: number, end: number];
+  readonly limit?: number;
+}
+
+/** Fields of every kind whose images are decoded. */
+export const encodedFields = {
+  ...rangeFields,
+  strict: z.boolean().optional(),
+  failOn: z.enum(['truncated', 'error', 'warning']).optional(),
+  maximumPixels: z.int().min(1).optional(),
+  maximumBytes: z.int().min(1).optional(),
+  background: z
+    .string()
+    .regex(/^#[0-9a-f]{6}$/i, 'expected a colour as #rrggbb')
+    .optional(),
+  resampling: z.enum(['smooth', 'nearest']).optional(),
+};
+
+/** Returns the options of decoding that a config holds; `strict` of the caller counts as well. */
+export function decodingOf(
+  { strict, failOn, maximumPixels, maximumBytes, background, resampling }: DecodeOptions,
+  context: Pick<SourceContext, 'strict'>,
+): DecodeOptions {
+  return {
+    strict: context.strict || strict,
+    failOn,
+    maximumPixels,
+    maximumBytes,
+    background,
+    resampling,
+  };
+}
