@@ -68,7 +68,9 @@ describe('openDataSource', () => {
     const strict = openDataSource({ kind: 'folder', path }, { classes: classNames, strict: true });
     await expect(strict).rejects.toThrow(/dog/);
     await expect(strict).rejects.toBeInstanceOf(DataError);
-    await expect(openDataSource({ kind: 'folder', path }, { classes: ['x'] })).rejects.toThrow('images of the class');
+    await expect(openDataSource({ kind: 'folder', path }, { classes: ['x'] })).rejects.toThrow(
+      '4 images, none usable: ant (the class is not in the list',
+    );
   });
 
   it('reports what is left out, and refuses it in strict mode of config or options', async () => {

@@ -2,7 +2,7 @@ import { DataError } from '@vitvq/core';
 import type { ImageDataset } from '../image-dataset.js';
 import type { SkippedImage } from '../skipped-image.js';
 import { subset } from '../subset.js';
-import { countOf } from './report-skipped.js';
+import { unlistedReason } from './class-folders.js';
 
 /** A source whose labels are positions in another list of classes. */
 export interface AlignedClasses {
@@ -35,8 +35,8 @@ export function alignClasses(dataset: ImageDataset, classes: readonly string[]):
   }
   const skipped = classNames.flatMap((each, label) => {
     const images = labels.filter((other) => other === label);
-    const reason = `the class is not in the list of classes, so its ${countOf(images)} cannot be used`;
-    return newLabels[label] === undefined && images.length > 0 ? [{ name: each, reason }] : [];
+    const isLeftOut = newLabels[label] === undefined && images.length > 0;
+    return isLeftOut ? [{ name: each, reason: unlistedReason(images) }] : [];
   });
   const left = subset(dataset, kept);
   const aligned = {

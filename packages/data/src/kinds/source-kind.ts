@@ -1,6 +1,7 @@
 import type { DecodeOptions } from '@vitvq/core';
 import { z } from 'zod';
 import type { ImageDataset } from '../image-dataset.js';
+import { readList } from '../internal/class-list.js';
 import type { SkippedImage } from '../skipped-image.js';
 
 /** What a kind of source is opened with, apart from its config. */
@@ -40,6 +41,19 @@ export function sourceKind<S extends z.ZodType>(kind: SourceKind<S>): SourceKind
 
 /** Path of a file or a folder. */
 export const pathSchema = z.string().min(1);
+
+/** Names of classes in order of the labels, or the path of a text that has one a line. */
+export const classesSchema = z.union([z.array(z.string().min(1)).min(1), pathSchema], {
+  error: 'expected a list of names, or the path of a text with one name a line',
+});
+
+/** Returns the names of the classes that a config lists. @throws {DataError} for a text that has none */
+export async function classesOf(
+  classes: z.output<typeof classesSchema> | undefined,
+  { resolve }: SourceContext,
+): Promise<readonly string[] | undefined> {
+  return typeof classes === 'string' ? readList(resolve(classes), 'a list of classes') : classes;
+}
 
 /** Fields of every kind. */
 export const rangeFields = {
