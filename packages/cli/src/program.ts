@@ -3,6 +3,10 @@ import { Command } from 'commander';
 import { addEngineCommand } from './commands/engine-command.js';
 import { addExportCommand } from './commands/export-command.js';
 import { addImportCommand } from './commands/import-command.js';
+import { addInspectCommand } from './commands/inspect-command.js';
+import { addModelCommands } from './commands/model-commands.js';
+import { addPlanCommands } from './commands/plan-command.js';
+import { addTrainCommand } from './commands/train-command.js';
 import { leftovers, refuseUsage, USAGE_ERROR } from './commands/usage.js';
 import { loadOptional } from './optional-package.js';
 
@@ -19,6 +23,10 @@ export function createProgram(): Command {
     .configureOutput({ outputError: (message, write) => write(`vitvq: ${message.replace(/^error: /, '')}`) })
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : USAGE_ERROR));
 
+  addTrainCommand(program);
+  addModelCommands(program);
+  addInspectCommand(program);
+  addPlanCommands(program);
   program
     .command('doctor')
     .description('which engines can run here, which one is used and why, and what the others lack')

@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { cifar10 } from './kinds/cifar10.js';
 import { folder } from './kinds/folder.js';
+import { madeUp } from './kinds/made-up.js';
 
 /** Sources of images that a config reaches by name: one row a kind. */
 export const sourceKinds = {
   folder,
   cifar10,
+  'made-up': madeUp,
 };
 
 type Kinds = typeof sourceKinds;
