@@ -102,7 +102,7 @@ async function planTokenizer(
     // LPIPS is left out: its weights are not there before the run.
     const losses = { ...rest.losses, perceptual: 0 };
     const gradients = createTokenizerGradients({ tokenizer, weights: { ...losses, adversarial: 0 } });
-    const report = await audit((images: tf.Tensor4D) => gradients(images).gradients, {
+    const report = await audit((images: tf.Tensor4D) => [...gradients(images).gradients.values()], {
       arguments: [tf.zeros<tf.Rank.R4>([1, ...shape.slice(1)] as typeof shape)],
       precision,
       name: 'training of the tokenizer',
@@ -139,7 +139,7 @@ async function planTransformer(
     const shapeOf = (count: number): number[] => (codeDepth === 1 ? [count, tokens] : [count, tokens, codeDepth]);
     const gradients = createTransformerGradients({ model, conditioner });
     const report = await audit(
-      (conditions: tf.Tensor2D, codes: ImageTokens) => gradients(conditions, codes).gradients,
+      (conditions: tf.Tensor2D, codes: ImageTokens) => [...gradients(conditions, codes).gradients.values()],
       {
         arguments: [nullConditions(conditioner, 1), tf.zeros<tf.Rank>(shapeOf(1), 'int32') as ImageTokens],
         precision,

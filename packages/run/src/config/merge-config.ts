@@ -7,10 +7,12 @@ export interface ConfigObject {
 }
 
 /** Fields that name what the rest of an object is about. */
-const kindFields = ['kind', 'architecture', 'from'] as const;
+const kindFields = ['kind', 'architecture'] as const;
 
 /** Fields of which an object has one: naming one takes the other's place. */
-const alternatives: readonly (readonly string[])[] = [
+const alternatives: readonly (readonly [string, string])[] = [
+  ['from', 'model'],
+  ['from', 'training'],
   ['steps', 'minutes'],
   ['step', 'fraction'],
   ['everySteps', 'everySeconds'],
@@ -31,7 +33,7 @@ export function mergeConfigs(base: ConfigValue | undefined, over: ConfigValue): 
   if (!isConfigObject(base) || !isConfigObject(over) || isOfAnotherKind(base, over)) return over;
   const merged: Record<string, ConfigValue> = { ...base };
   for (const [name, value] of Object.entries(over)) {
-    for (const other of alternatives.find((group) => group.includes(name)) ?? []) {
+    for (const other of alternatives.filter((pair) => pair.includes(name)).flat()) {
       if (other !== name && !(other in over)) delete merged[other];
     }
     merged[name] = mergeConfigs(base[name], value);
@@ -40,7 +42,5 @@ export function mergeConfigs(base: ConfigValue | undefined, over: ConfigValue): 
 }
 
 function isOfAnotherKind(base: ConfigObject, over: ConfigObject): boolean {
-  return kindFields.some(
-    (field) => over[field] !== undefined && base[field] !== over[field] && (field !== 'from' || base['from'] === undefined),
-  );
+  return kindFields.some((field) => over[field] !== undefined && base[field] !== over[field]);
 }
