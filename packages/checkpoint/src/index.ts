@@ -8,6 +8,7 @@ export { type ModelDescription, type OpenedModel } from './model-description.js'
 export { encodeModelFiles, openModelFiles, type ModelFiles } from './model-files.js';
 export { openModel, writeModel, type WriteModelOptions } from './model-folder.js';
 export { openPyTorchCheckpoint, type PyTorchCheckpoint, type PyTorchCheckpointOptions } from './pytorch-checkpoint.js';
+export { resolveModelFolder } from './resolve-model-folder.js';
 export { restoreVariables, type RestoreVariablesOptions } from './restore-variables.js';
 export { type SafetensorsFile } from './safetensors-file.js';
 export { type SafetensorsEntry } from './safetensors-header.js';

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { addCardCommand } from './commands/card-command.js';
 import { addEngineCommand } from './commands/engine-command.js';
 import { addExportCommand } from './commands/export-command.js';
 import { addImportCommand } from './commands/import-command.js';
@@ -27,6 +28,7 @@ export function createProgram(): Command {
   addModelCommands(program);
   addInspectCommand(program);
   addPlanCommands(program);
+  addCardCommand(program);
   program
     .command('doctor')
     .description('which engines can run here, which one is used and why, and what the others lack')

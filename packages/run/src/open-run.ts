@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { findModelFolders, type FoundModelFolders } from '@vitvq/checkpoint';
+import { findModelFolders, resolveModelFolder, type FoundModelFolders } from '@vitvq/checkpoint';
 import { DataError } from '@vitvq/core';
 import { loadTokenizer } from '@vitvq/tokenizer/node';
 import type { VQTokenizer } from '@vitvq/tokenizer';
@@ -26,20 +26,12 @@ export interface OpenedRun {
 export async function openRun(source: string): Promise<OpenedRun> {
   const file = join(source, runConfigFile);
   const config = existsSync(file) ? await readRunConfig(file) : undefined;
-  const path = existsSync(source) ? source : await findAny(source);
+  const path = await resolveModelFolder(source);
   // A run may use a tokenizer that lies elsewhere.
   const from = config && 'from' in config.tokenizer ? config.tokenizer.from : undefined;
   const folders = await findModelFolders(path);
   if (folders.tokenizer !== undefined || from === undefined) return { path, config, folders };
   return { path, config, folders: { ...folders, tokenizer: await findModel(from, 'tokenizer') } };
-}
-
-async function findAny(source: string): Promise<string> {
-  try {
-    return await findModel(source, 'tokenizer');
-  } catch {
-    return findModel(source, 'transformer');
-  }
 }
 
 /** Loads the tokenizer of a run; the caller disposes of it. @throws {DataError} when it has none */

@@ -7,10 +7,13 @@ import { openCodes } from '@vitvq/codes';
 import { madeUpImages } from '@vitvq/data';
 import { useEngine } from '@vitvq/engine';
 import { writePng } from '@vitvq/report';
+import type { ClassConditioner } from '@vitvq/transformers';
+import { parse } from 'yaml';
 import {
   dataChanges,
   dataFromText,
   inspect,
+  loadGenerator,
   openRun,
   plan,
   probe,
@@ -19,6 +22,7 @@ import {
   sample,
   tokenize,
   trainRun,
+  writeHubFolders,
   type ConfigObject,
 } from '../src/index.js';
 
@@ -162,6 +166,32 @@ describe('what is done with a run', { timeout: 60_000 }, () => {
     expect(Object.fromEntries(checkpoints.facts)).toMatchObject({ 'Steps done': '6' });
     await expect(inspect(at('photos'))).rejects.toThrow('a run, a model folder');
     await expect(inspect(at('none'))).rejects.toThrow('got nothing');
+  });
+
+  it('a run can go to a hub: folders with cards, from which a generator is loaded', async () => {
+    const written = await writeHubFolders({ run: at('run'), out: at('hub'), name: 'me/tiny' });
+    expect(written.map(({ name }) => name)).toEqual(['me/tiny-tokenizer', 'me/tiny']);
+    const card = await readFile(at('hub', 'tokenizer', 'README.md'), 'utf8');
+    const [, header] = card.split('---');
+    const { psnr } = JSON.parse(await readFile(at('run', 'metrics.json'), 'utf8')) as { psnr: number };
+    expect(parse(header!)).toMatchObject({
+      license: 'mit',
+      'model-index': [{ name: 'me/tiny-tokenizer', results: [{ metrics: [{ type: 'psnr', value: psnr }, {}, {}] }] }],
+    });
+    const { generator, conditioner, dispose } = await loadGenerator(at('hub', 'transformer'), {
+      tokenizer: at('hub', 'tokenizer'),
+    });
+    expect((conditioner as ClassConditioner).classNames).toEqual(['bluish', 'greenish', 'reddish']);
+    const { images } = await generator.generate({
+      conditions: (conditioner as ClassConditioner).encode([0]),
+      seeds: [3],
+    });
+    expect(images.shape).toEqual([1, 16, 16, 3]);
+    dispose();
+    // The name of the tokenizer lies in the transformer's metadata; here there is no hub to ask.
+    await rm(at('run-2'), { recursive: true, force: true });
+    await cp(at('run', 'transformer', 'model'), at('run-2'), { recursive: true });
+    await expect(loadGenerator(at('run-2'))).rejects.toThrow('metadata that name the tokenizer');
   });
 
   it('plan measures both trainings before the run, and finds a smaller schedule', async () => {
