@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { cifar10 } from './kinds/cifar10.js';
 import { folder } from './kinds/folder.js';
+import { webdataset } from './kinds/webdataset.js';
 
 /** Sources of images that a config reaches by name: one row a kind. */
 export const sourceKinds = {
   folder,
   cifar10,
+  webdataset,
 };
 
 type Kinds = typeof sourceKinds;

@@ -12,8 +12,8 @@ import type { ImageDataset } from './image-dataset.js';
 import { completeSource } from './internal/complete-source.js';
 
 /**
- * Returns some images of a source, in the order given; the classes and the captions stay. The images stay where they
- * are.
+ * Returns some images of a source, in the order given; classes and captions stay. The images stay
+ * where they are.
  * @param indices  positions in the source; one may come twice
  * @param name  name for people. Default: the name of the source
  * @throws {ConfigError} when a position is not in the source, or there is none

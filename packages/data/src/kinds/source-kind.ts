@@ -47,7 +47,7 @@ export const classesSchema = z.union([z.array(z.string().min(1)).min(1), pathSch
   error: 'expected a list of names, or the path of a text with one name a line',
 });
 
-/** Returns the names of the classes that a config lists. @throws {DataError} for a text that has none */
+/** Returns the classes that a config lists. @throws {DataError} for a text that has none */
 export async function classesOf(
   classes: z.output<typeof classesSchema> | undefined,
   { resolve }: SourceContext,
