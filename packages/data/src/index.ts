@@ -9,7 +9,7 @@ export { dataSourceSchema, type DataSourceConfig } from './kinds.js';
 export { sourceFingerprint } from './fingerprint.js';
 export { openImageArray } from './image-array.js';
 export type { ImageArray, ImageArrayOptions } from './image-array.js';
-export type { Caption, ImageDataset } from './image-dataset.js';
+export type { Caption, ImageDataset, Stretches } from './image-dataset.js';
 export { openImageFolder } from './image-folder.js';
 export type { ImageFolder, ImageFolderOptions } from './image-folder.js';
 export { openPairedFolders, type PairedFolderOptions, type PairedFolders } from './paired-folders.js';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { cifar10 } from './kinds/cifar10.js';
 import { folder } from './kinds/folder.js';
+import { parquet } from './kinds/parquet.js';
 import { webdataset } from './kinds/webdataset.js';
 
 /** Sources of images that a config reaches by name: one row a kind. */
@@ -8,6 +9,7 @@ export const sourceKinds = {
   folder,
   cifar10,
   webdataset,
+  parquet,
 };
 
 type Kinds = typeof sourceKinds;
