@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { cifar10 } from './kinds/cifar10.js';
 import { folder } from './kinds/folder.js';
+import { lmdb } from './kinds/lmdb.js';
 import { parquet } from './kinds/parquet.js';
 import { webdataset } from './kinds/webdataset.js';
 
@@ -10,6 +11,7 @@ export const sourceKinds = {
   cifar10,
   webdataset,
   parquet,
+  lmdb,
 };
 
 type Kinds = typeof sourceKinds;

@@ -1,10 +1,11 @@
 import { basename } from 'node:path';
-import { DataError, UnusableImageError } from '@vitvq/core';
+import { DataError } from '@vitvq/core';
 import { z } from 'zod';
 import { closedFile, withFile, type ByteRange } from '../internal/byte-range.js';
 import { EXTENSIONS } from '../internal/image-format.js';
-import { indexShard, type ShardIndex, type ShardSample } from '../internal/index-shard.js';
+import { indexShard, type ShardIndex } from '../internal/index-shard.js';
 import { mapLimited } from '../internal/map-limited.js';
+import { readMember } from '../internal/read-member.js';
 import { isAddress, openRemoteFile } from '../internal/remote-file.js';
 import { openSampleSet } from '../internal/sample-set.js';
 import { shardPaths } from '../internal/shard-paths.js';
@@ -47,18 +48,18 @@ export const webdataset = sourceKind({
       const found = await openShard(path, remote, (shard) => indexShard(shard, options));
       if (paths.length > 1) say(`${++done} of ${paths.length} shards indexed`);
       return 'reason' in found
-        ? { shard: undefined, samples: [], skipped: [{ ...found, name: names[position]! }] }
+        ? { file: undefined, samples: [], skipped: [{ ...found, name: names[position]! }] }
         : found;
     });
     return openSampleSet({
       name: paths.length === 1 ? names[0]! : `${names[0]} and ${paths.length - 1} more`,
-      samples: indexed.flatMap(({ shard, samples }) => samples.map((sample) => ({ ...sample, shard: shard! }))),
+      samples: indexed.flatMap(({ file, samples }) => samples.map((sample) => ({ ...sample, file: file! }))),
       skipped: indexed.flatMap(({ skipped }) => skipped),
       classes: await classesOf(classes, context),
       hasCaptions: captionKey !== undefined,
       decoding: decodingOf(config, context),
       identityOf: ({ size }) => String(size),
-      read: async (sample) => ({ bytes: await readMember(sample, config.maximumBytes) }),
+      read: (sample) => readMember(sample, config.maximumBytes),
     });
   },
 });
@@ -68,32 +69,19 @@ async function openShard(
   path: string,
   remote: Parameters<typeof openRemoteFile>[1],
   index: (shard: ByteRange) => Promise<ShardIndex>,
-): Promise<(ShardIndex & { readonly shard: ByteRange }) | { readonly reason: string }> {
+): Promise<(ShardIndex & { readonly file: ByteRange }) | { readonly reason: string }> {
   try {
     if (isAddress(path)) {
-      const shard = await openRemoteFile(path, remote);
-      return { shard, ...(await index(shard)) };
+      const file = await openRemoteFile(path, remote);
+      return { file, ...(await index(file)) };
     }
-    return await withFile(path, NOUN, async (file) => ({
-      shard: closedFile(path, file.size, NOUN),
-      ...(await index(file)),
+    return await withFile(path, NOUN, async (open) => ({
+      file: closedFile(path, open.size, NOUN),
+      ...(await index(open)),
     }));
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     return { reason: `it cannot be read: ${error.got}` };
-  }
-}
-
-async function readMember(
-  { shard, offset, size }: ShardSample & { readonly shard: ByteRange },
-  maximumBytes = 256 * 2 ** 20,
-): Promise<Uint8Array> {
-  if (size > maximumBytes) throw new UnusableImageError(`it has ${size} bytes, more than ${maximumBytes}`);
-  try {
-    return await shard.read(offset, offset + size);
-  } catch (error) {
-    if (!(error instanceof DataError)) throw error;
-    throw new UnusableImageError(`it cannot be read: ${error.got}`, { cause: error });
   }
 }
 
