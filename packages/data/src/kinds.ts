@@ -1,6 +1,11 @@
 import { z } from 'zod';
+import { cc3m } from './kinds/cc3m.js';
+import { cifarBinary } from './kinds/cifar-binary.js';
 import { cifar10 } from './kinds/cifar10.js';
+import { coco } from './kinds/coco.js';
 import { folder } from './kinds/folder.js';
+import { imagenet } from './kinds/imagenet.js';
+import { inaturalist } from './kinds/inaturalist.js';
 import { lmdb } from './kinds/lmdb.js';
 import { parquet } from './kinds/parquet.js';
 import { webdataset } from './kinds/webdataset.js';
@@ -9,9 +14,14 @@ import { webdataset } from './kinds/webdataset.js';
 export const sourceKinds = {
   folder,
   cifar10,
+  'cifar-binary': cifarBinary,
+  imagenet,
+  inaturalist,
   webdataset,
   parquet,
   lmdb,
+  coco,
+  cc3m,
 };
 
 type Kinds = typeof sourceKinds;
