@@ -79,6 +79,7 @@ export function createBatches(source: ImageSource, options: BatchOptions): Batch
   if (conditions) assertPairs(images!, conditions, where);
   const planner = new BatchPlanner({
     length: images!.length,
+    stretches: images!.stretches,
     batchSize,
     dropLast: lastBatch === 'drop',
     shuffle,

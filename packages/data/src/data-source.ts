@@ -5,7 +5,7 @@ import type { ImageDataset } from './image-dataset.js';
 import { alignClasses, type AlignedClasses } from './internal/align-classes.js';
 import { countOf, listOf, reportSkipped } from './internal/report-skipped.js';
 import { dataSourceSchema, sourceKinds, type DataSourceConfig } from './kinds.js';
-import type { OpenedSource, RangeConfig, SourceKind } from './kinds/source-kind.js';
+import type { OpenedSource, CommonConfig, SourceKind } from './kinds/source-kind.js';
 import type { SkippedImage } from './skipped-image.js';
 import { subset } from './subset.js';
 
@@ -68,17 +68,18 @@ export async function openDataSource(
   const {
     baseDirectory = '.',
     classes,
-    strict = false,
+    strict,
     onProgress = () => undefined,
     onSkip,
     signal,
   } = checkOptions(options, optionNames, where);
   const parsed = parseOptions(dataSourceSchema, config, where);
+  const isStrict = strict ?? parsed.strict ?? false;
   // TypeScript does not see that the row of a kind takes the configs of that kind.
   const { open } = sourceKinds[parsed.kind] as unknown as SourceKind<z.ZodType>;
   signal?.throwIfAborted();
   const opened = await open(parsed, {
-    strict,
+    strict: isStrict,
     classes,
     signal,
     resolve: (path) => resolve(baseDirectory, path),
@@ -86,8 +87,8 @@ export async function openDataSource(
   });
   const { dataset, kept, skipped: unlisted } = classes ? alignClasses(opened.dataset, classes) : asTheyAre(opened);
   const skipped = [...opened.skipped, ...unlisted];
-  const { name, decoding } = dataset;
-  if (skipped.length > 0 && (strict || decoding.strict)) throw refused(name, skipped);
+  const { name } = dataset;
+  if (skipped.length > 0 && isStrict) throw refused(name, skipped);
   const conditions = kept && opened.conditions ? subset(opened.conditions, kept) : opened.conditions;
   const range = rangeOf(parsed, dataset);
   reportSkipped(name, skipped, onSkip);
@@ -103,7 +104,7 @@ function asTheyAre({ dataset }: OpenedSource): AlignedClasses {
 }
 
 /** Returns the positions that `range` and `limit` ask for; undefined where that is all. */
-function rangeOf({ range, limit = Infinity }: RangeConfig, { name, length }: ImageDataset): number[] | undefined {
+function rangeOf({ range, limit = Infinity }: CommonConfig, { name, length }: ImageDataset): number[] | undefined {
   const [begin, end] = range ?? [0, length];
   if (begin >= length) {
     throw new ConfigError({

@@ -11,6 +11,7 @@ export { openImageArray } from './image-array.js';
 export type { ImageArray, ImageArrayOptions } from './image-array.js';
 export type { Caption, ImageDataset } from './image-dataset.js';
 export { MADE_UP_CLASSES, madeUpImages, type MadeUpImagesOptions } from './made-up-images.js';
+export type { Caption, ImageDataset, Stretches } from './image-dataset.js';
 export { openImageFolder } from './image-folder.js';
 export type { ImageFolder, ImageFolderOptions } from './image-folder.js';
 export { openPairedFolders, type PairedFolderOptions, type PairedFolders } from './paired-folders.js';

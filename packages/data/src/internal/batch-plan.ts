@@ -1,5 +1,7 @@
-import { foldIn, permutation, randomInts, randomUniform, split, type RandomKey } from '@vitvq/core';
+import { foldIn, randomInts, randomUniform, split, type RandomKey } from '@vitvq/core';
+import type { Stretches } from '../image-dataset.js';
 import { CENTER, type CropDraws } from './crop-region.js';
+import { shuffledOrder } from './stretches.js';
 
 /** One image of a batch before it is read. */
 export interface PlannedImage {
@@ -19,6 +21,7 @@ export interface BatchPlan {
 /** Options that decide which images a batch holds and how they are cropped. */
 export interface PlannerOptions {
   readonly length: number;
+  readonly stretches: Stretches | undefined;
   readonly batchSize: number;
   readonly dropLast: boolean;
   readonly shuffle: boolean;
@@ -87,7 +90,8 @@ export class BatchPlanner {
     const known = this.#epochs.find((draws) => draws.epoch === epoch);
     if (known) return known;
     const [orderKey, drawKey, replacementKey] = split(foldIn(this.#options.key, epoch), 3);
-    const order = this.#options.shuffle ? permutation(orderKey!, this.#options.length) : undefined;
+    const { shuffle, length, stretches } = this.#options;
+    const order = shuffle ? shuffledOrder(orderKey!, length, stretches) : undefined;
     const draws = { epoch, order, drawKey: drawKey!, replacementKey: replacementKey! };
     // Batches made ahead cross into the next epoch while replacements are drawn for this one.
     this.#epochs.push(draws);

@@ -46,9 +46,9 @@ export function unlistedReason(images: { readonly length: number }): string {
 }
 
 /**
- * Warns where labels depend on what happens to be in the folder: pictures beside class folders are a
- * class of their own, and a class folder without usable images is none, so that the labels of the
- * classes behind it are others than where it has some.
+ * Warns where labels depend on what happens to be in the folder: pictures beside class folders are
+ * a class of their own, and a class folder without usable images is none, so that the labels of
+ * the classes behind it are others than where it has some.
  */
 export function warnOfMovingLabels(root: string, files: readonly string[], folders: readonly string[]): void {
   const classes = classesOf(files);

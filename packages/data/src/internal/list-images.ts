@@ -96,7 +96,7 @@ async function* walk(root: string, realRoot: string, followLinks: boolean): Asyn
   }
 }
 
-/** Returns the path without links of the folder that a link leads to; undefined for anything else. */
+/** Returns the path of the folder that a link leads to; undefined for anything else. */
 async function linkedFolder(link: string): Promise<string | undefined> {
   const target = await realpath(link).catch(() => undefined);
   return target !== undefined && (await stat(target)).isDirectory() ? target : undefined;

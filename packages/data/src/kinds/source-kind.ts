@@ -47,7 +47,7 @@ export const classesSchema = z.union([z.array(z.string().min(1)).min(1), pathSch
   error: 'expected a list of names, or the path of a text with one name a line',
 });
 
-/** Returns the names of the classes that a config lists. @throws {DataError} for a text that has none */
+/** Returns the classes that a config lists. @throws {DataError} for a text that has none */
 export async function classesOf(
   classes: z.output<typeof classesSchema> | undefined,
   { resolve }: SourceContext,
@@ -56,7 +56,9 @@ export async function classesOf(
 }
 
 /** Fields of every kind. */
-export const rangeFields = {
+export const commonFields = {
+  /** Whether one unusable image makes the source refused. */
+  strict: z.boolean().optional(),
   /** The images `[begin, end)`, in the order of the source. */
   range: z
     .tuple([z.int().min(0), z.int().min(1)])
@@ -66,16 +68,16 @@ export const rangeFields = {
   limit: z.int().min(1).optional(),
 };
 
-/** What a config says of the range. */
-export interface RangeConfig {
+/** What a config of every kind says. */
+export interface CommonConfig {
+  readonly strict?: boolean;
   readonly range?: readonly [begin: number, end: number];
   readonly limit?: number;
 }
 
 /** Fields of every kind whose images are decoded. */
 export const encodedFields = {
-  ...rangeFields,
-  strict: z.boolean().optional(),
+  ...commonFields,
   failOn: z.enum(['truncated', 'error', 'warning']).optional(),
   maximumPixels: z.int().min(1).optional(),
   maximumBytes: z.int().min(1).optional(),
@@ -86,17 +88,10 @@ export const encodedFields = {
   resampling: z.enum(['smooth', 'nearest']).optional(),
 };
 
-/** Returns the options of decoding that a config holds; `strict` of the caller counts as well. */
+/** Returns the options of decoding that a config holds. */
 export function decodingOf(
-  { strict, failOn, maximumPixels, maximumBytes, background, resampling }: DecodeOptions,
-  context: Pick<SourceContext, 'strict'>,
+  { failOn, maximumPixels, maximumBytes, background, resampling }: DecodeOptions,
+  { strict }: SourceContext,
 ): DecodeOptions {
-  return {
-    strict: context.strict || strict,
-    failOn,
-    maximumPixels,
-    maximumBytes,
-    background,
-    resampling,
-  };
+  return { strict, failOn, maximumPixels, maximumBytes, background, resampling };
 }
