@@ -5,3 +5,4 @@ export { reconstructionMetrics, type ReconstructionMetrics } from './reconstruct
 export { createEvaluationStep, type EvaluationStepResult } from './evaluation-step.js';
 export { type CodebookUse, type Evaluation, Evaluator, type EvaluatorOptions } from './evaluator.js';
 export { loadLPIPS, type LPIPSDownload, type LPIPSWeightSource } from './load-lpips.js';
+export type { ExtractedFeatures, FeatureExtractor } from './feature-extractor.js';
