@@ -75,7 +75,8 @@ describe.each(golden.features)('figures of features, $name', (entry) => {
 
   it('has the Fréchet distance of torch-fidelity', () => {
     const distance = frechetDistance(featureStatistics(real), featureStatistics(generated));
-    expect(distance).toBeAllClose(entry.frechet, { rtol: 1e-8, atol: 1e-8 });
+    // Both sides take square roots of eigenvalues that are 0 but for rounding.
+    expect(distance).toBeAllClose(entry.frechet, { rtol: 1e-6 });
   });
 
   it('has the kernel distance of torch-fidelity', () => {

@@ -1,4 +1,5 @@
 import { assertInteger, ConfigError, DataError, formatShape, ShapeError } from '@vitvq/core';
+import { addWeightedRows } from '../internal/linear-algebra.js';
 import { assertFeatureRows, type FeatureRows } from './feature-rows.js';
 
 /** Mean and covariance of features. */
@@ -62,12 +63,8 @@ export class FeatureMoments {
       }
     }
     for (let i = 0; i < dim; i++) {
-      const products = this.#products.subarray(i * dim, (i + 1) * dim);
-      for (let row = 0; row < rows; row++) {
-        const own = deviations[row * dim + i]!;
-        const at = row * dim;
-        for (let j = i; j < dim; j++) products[j]! += own * deviations[at + j]!;
-      }
+      const own = Float64Array.from({ length: rows }, (_, row) => deviations[row * dim + i]!);
+      addWeightedRows(this.#products.subarray(i * dim + i, (i + 1) * dim), own, deviations, i, dim);
     }
     this.#count += rows;
   }

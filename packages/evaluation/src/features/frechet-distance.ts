@@ -2,6 +2,8 @@ import { assertMembers, DataError } from '@vitvq/core';
 import { pivotedCholesky, sandwich, symmetricEigenvalues } from '../internal/linear-algebra.js';
 import { assertSameDim, type FeatureStatistics } from './feature-moments.js';
 
+const where = 'frechetDistance';
+
 /**
  * Returns the Fréchet distance of two normal distributions,
  * `|μ₁ - μ₂|² + tr(Σ₁ + Σ₂ - 2 (Σ₁Σ₂)^½)` (Heusel et al. 2017, arXiv:1706.08500): FID where the
@@ -15,23 +17,36 @@ import { assertSameDim, type FeatureStatistics } from './feature-moments.js';
  * @throws {DataError} for statistics that are not finite
  */
 export function frechetDistance(a: FeatureStatistics, b: FeatureStatistics): number {
-  const where = 'frechetDistance';
-  for (const statistics of [a, b]) {
-    assertMembers(statistics, ['count', 'dim', 'mean', 'covariance'], 'the statistics', where);
-    const wrong = [statistics.mean, statistics.covariance].flatMap((values) => values.find(isNotFinite) ?? []);
-    if (wrong.length > 0) throw new DataError({ where, expected: 'finite statistics', got: String(wrong[0]) });
-  }
-  assertSameDim(a, b, where);
-  const { dim } = a;
-  const { rank, factor } = pivotedCholesky(a.covariance, dim);
-  const eigenvalues = symmetricEigenvalues(sandwich(factor, rank, b.covariance, dim), rank);
-  let distance = 0;
-  for (let i = 0; i < dim; i++) {
-    distance += (a.mean[i]! - b.mean[i]!) ** 2 + a.covariance[i * dim + i]! + b.covariance[i * dim + i]!;
-  }
-  // Rounding makes small eigenvalues negative, and the distance of equal distributions too.
-  for (const eigenvalue of eigenvalues) distance -= 2 * Math.sqrt(Math.max(0, eigenvalue));
-  return Math.max(0, distance);
+  return frechetDistanceFrom(a)(b);
+}
+
+/**
+ * Returns a function that gives the distances of others from one distribution, as
+ * {@link frechetDistance} does, for which that one is decomposed only once.
+ */
+export function frechetDistanceFrom(origin: FeatureStatistics): (other: FeatureStatistics) => number {
+  assertStatistics(origin);
+  const { dim } = origin;
+  const { rank, factor } = pivotedCholesky(origin.covariance, dim);
+  return (other) => {
+    assertStatistics(other);
+    assertSameDim(origin, other, where);
+    const eigenvalues = symmetricEigenvalues(sandwich(factor, rank, other.covariance, dim), rank);
+    let distance = 0;
+    for (let i = 0; i < dim; i++) {
+      const variances = origin.covariance[i * dim + i]! + other.covariance[i * dim + i]!;
+      distance += (origin.mean[i]! - other.mean[i]!) ** 2 + variances;
+    }
+    // Rounding makes small eigenvalues negative, and the distance of equal distributions too.
+    for (const eigenvalue of eigenvalues) distance -= 2 * Math.sqrt(Math.max(0, eigenvalue));
+    return Math.max(0, distance);
+  };
+}
+
+function assertStatistics(statistics: FeatureStatistics): void {
+  assertMembers(statistics, ['count', 'dim', 'mean', 'covariance'], 'the statistics', where);
+  const wrong = [statistics.mean, statistics.covariance].flatMap((values) => values.find(isNotFinite) ?? []);
+  if (wrong.length > 0) throw new DataError({ where, expected: 'finite statistics', got: String(wrong[0]) });
 }
 
 function isNotFinite(value: number): boolean {

@@ -10,7 +10,7 @@ import {
   type OptionTable,
   type RandomKey,
 } from '@vitvq/core';
-import { forEachRowOfProducts, squaredLengths } from '../internal/dot-products.js';
+import { forEachRowOfProducts } from '../internal/dot-products.js';
 import { assertFeatureRows, type FeatureRows } from './feature-rows.js';
 
 /** The kernel `(gamma x·y + offset)^degree`. */
@@ -107,16 +107,13 @@ export function squaredDiscrepancy(a: FeatureRows, b: FeatureRows, kernel: Polyn
   const rows = assertFeatureRows(a, 'features', where, { minimum: 2 });
   const columns = assertFeatureRows(b, 'features', where, { minimum: 2, dim });
   const valueOf = (product: number): number => (gamma * product + offset) ** degree;
-  const total = (left: FeatureRows, right: FeatureRows): number => {
+  const sumOf = (products: Float64Array): number => products.reduce((sum, product) => sum + valueOf(product), 0);
+  const meanWithin = (features: FeatureRows, count: number): number => {
     let sum = 0;
-    forEachRowOfProducts(left, right, (_, products) => {
-      for (let column = 0; column < products.length; column++) sum += valueOf(products[column]!);
-    });
-    return sum;
+    forEachRowOfProducts(features, features, 'lower', (row, products) => (sum += sumOf(products.subarray(0, row))));
+    return (2 * sum) / (count * (count - 1));
   };
-  const withoutDiagonal = (features: FeatureRows, count: number): number => {
-    const diagonal = squaredLengths(features).reduce((sum, length) => sum + valueOf(length), 0);
-    return (total(features, features) - diagonal) / (count * (count - 1));
-  };
-  return withoutDiagonal(a, rows) + withoutDiagonal(b, columns) - (2 * total(a, b)) / (rows * columns);
+  let between = 0;
+  forEachRowOfProducts(a, b, 'all', (_, products) => (between += sumOf(products)));
+  return meanWithin(a, rows) + meanWithin(b, columns) - (2 * between) / (rows * columns);
 }

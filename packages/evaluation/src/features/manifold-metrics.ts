@@ -108,7 +108,7 @@ function forEachRowOfDistances(
   visit: (row: number, distances: Float64Array) => void,
 ): void {
   const [lengths, others] = [squaredLengths(a), squaredLengths(b)];
-  forEachRowOfProducts(a, b, (row, products) => {
+  forEachRowOfProducts(a, b, 'all', (row, products) => {
     for (let column = 0; column < products.length; column++) {
       products[column] = Math.max(0, lengths[row]! + others[column]! - 2 * products[column]!);
     }
