@@ -23,8 +23,8 @@ export interface FeatureExtractor {
   readonly hash: string;
   /** Height and width to which `features` scales the images. */
   readonly inputSize: readonly [height: number, width: number];
-  /** How `features` scales images of another size, in words. @default the name says it */
-  readonly resize?: string;
+  /** How `features` scales images of another size, in words or as data for cards. @default none */
+  readonly resize?: string | object;
   /**
    * Whether this is a network that stands in for the one that the field uses; cards then say
    * "proxy".

@@ -4,6 +4,8 @@ import {
   bootstrapInterval,
   clipScore,
   createEvaluationStep,
+  evaluateImages,
+  evaluateReconstructions,
   Evaluator,
   inceptionScore,
   kernelDistance,
@@ -27,6 +29,16 @@ testOptions({
   'loadLPIPS, sources': { create: (source) => loadLPIPS(source), option: 'cacheDirectory' },
   bootstrapInterval: { create: (options) => bootstrapInterval([1, 2], options), option: 'resamples' },
   clipScore: { create: (options) => clipScore(rows, rows, options), option: 'scale', isOptional: true },
+  evaluateImages: { create: (options) => evaluateImages(options), option: 'extractor' },
+  evaluateReconstructions: {
+    create: (options) => evaluateReconstructions(tinyModel(), options),
+    option: 'perceptual',
+  },
+  'evaluateReconstructions, perceptual': {
+    create: (perceptual) => evaluateReconstructions(tinyModel(), { images: () => [], seed: 1, perceptual }),
+    option: 'loss',
+    isOptional: true,
+  },
   inceptionScore: { create: (options) => inceptionScore(rows, options), option: 'splits', isOptional: true },
   kernelDistance: { create: (options) => kernelDistance(rows, rows, options), option: 'subsetSize' },
   manifoldMetrics: {

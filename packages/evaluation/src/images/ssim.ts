@@ -22,6 +22,9 @@ export interface SSIMOptions {
 
 const windows = { gaussian: gaussianWindow, uniform: uniformWindow } as const;
 
+/** Smallest side of an image that {@link ssim} takes with its Gaussian window. */
+export const smallestSideOfSSIM = gaussianWindow.weights.length;
+
 const ssimOptionNames: OptionTable<SSIMOptions> = { window: 'optional' };
 
 /**

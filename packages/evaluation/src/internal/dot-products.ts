@@ -46,7 +46,7 @@ function startsOf(row: number, end: number, dim: number): Starts {
   return [at(0), at(1), at(2), at(3)];
 }
 
-/** Writes the products of four rows with four others: each value that is loaded serves four times. */
+/** Writes the products of four rows with four others: each value that is loaded serves four. */
 function multiplyTile(
   left: Float64Array,
   [l0, l1, l2, l3]: Starts,

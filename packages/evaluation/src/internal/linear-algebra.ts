@@ -55,8 +55,8 @@ export function pivotedCholesky(matrix: Float64Array, n: number): { rank: number
 }
 
 /**
- * Returns the lower triangle of `G M Gᵀ`, `[rows, rows]` row-major, of G `[rows, n]` and a symmetric
- * M `[n, n]`.
+ * Returns the lower triangle of `G M Gᵀ`, `[rows, rows]` row-major, of G `[rows, n]` and a
+ * symmetric M `[n, n]`.
  */
 export function sandwich(factor: Float64Array, rows: number, matrix: Float64Array, n: number): Float64Array {
   const result = new Float64Array(rows * rows);
