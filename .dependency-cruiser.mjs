@@ -23,7 +23,7 @@ export const mayImport = {
   'transformers/node': ['core', 'checkpoint'],
   sampling: ['core', 'engine', 'layers', 'transformers'],
   codes: ['core', 'files', 'engine', 'checkpoint', 'transformers'],
-  evaluation: ['core', 'files', 'engine', 'checkpoint', 'losses', 'quantizers'],
+  evaluation: ['core', 'files', 'engine', 'layers', 'checkpoint', 'losses', 'quantizers'],
   training: ['core', 'files', 'engine', 'optim', 'checkpoint', 'tensorboard'],
   'stage1-trainer': [
     'core',

@@ -5,3 +5,18 @@ export { reconstructionMetrics, type ReconstructionMetrics } from './reconstruct
 export { createEvaluationStep, type EvaluationStepResult } from './evaluation-step.js';
 export { type CodebookUse, type Evaluation, Evaluator, type EvaluatorOptions } from './evaluator.js';
 export { loadLPIPS, type LPIPSDownload, type LPIPSWeightSource } from './load-lpips.js';
+export {
+  type ExtractedFeatures,
+  ExtractorNetwork,
+  type FeatureExtractor,
+  type FeatureExtractorConfig,
+  type FeatureExtractorKind,
+  featureExtractorKinds,
+  type FeatureExtractorOf,
+  importFeatureExtractor,
+  InceptionV3,
+  loadFeatureExtractor,
+  type ResizeRule,
+  saveFeatureExtractor,
+  type SaveFeatureExtractorOptions,
+} from './extractors/index.js';
