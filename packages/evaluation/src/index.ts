@@ -6,6 +6,11 @@ export { createEvaluationStep, type EvaluationStepResult } from './evaluation-st
 export { type CodebookUse, type Evaluation, Evaluator, type EvaluatorOptions } from './evaluator.js';
 export { loadLPIPS, type LPIPSDownload, type LPIPSWeightSource } from './load-lpips.js';
 export {
+  type ClipConfig,
+  type ClipKind,
+  ClipViT,
+  DINOv2,
+  type DINOv2Config,
   type ExtractedFeatures,
   ExtractorNetwork,
   type FeatureExtractor,

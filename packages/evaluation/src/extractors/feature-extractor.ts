@@ -19,10 +19,11 @@ export type ExtractedFeatures = {
 /**
  * How images come to the size of a network, which changes every figure. `tensorflow-1` is the
  * bilinear filter of TensorFlow 1, without averaging and with pixels at their upper left corners.
- * `bicubic` is the filter of Pillow, which averages and rounds to bytes.
+ * `bicubic` is the filter of Pillow, which averages, on numbers that are not rounded, as clean-fid
+ * has it; `bicubic-bytes` rounds to bytes after each axis, as Pillow does with images.
  */
 export interface ResizeRule {
-  readonly filter: 'tensorflow-1' | 'bicubic';
+  readonly filter: 'tensorflow-1' | 'bicubic' | 'bicubic-bytes';
   /**
    * Whether the shorter side gets the length `shortSide` and the middle is cut out, as
    * preprocessing for classifiers does, or the whole image is squeezed into the size.

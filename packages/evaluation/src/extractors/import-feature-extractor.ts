@@ -1,5 +1,5 @@
 import { openWeights, type TensorEntry, type TensorFile } from '@vitvq/checkpoint';
-import { assertOneOf, skipInitialization } from '@vitvq/core';
+import { assertOneOf, parseOptions, skipInitialization } from '@vitvq/core';
 import { importWeights } from './internal/imported-weights.js';
 import { featureExtractorKinds, rowOf, type FeatureExtractorKind, type FeatureExtractorOf } from './kinds.js';
 
@@ -29,8 +29,9 @@ export async function importFeatureExtractor<K extends FeatureExtractorKind, Ent
 }
 
 async function build<K extends FeatureExtractorKind>(kind: K, opened: TensorFile): Promise<FeatureExtractorOf<K>> {
-  const { create, find } = rowOf(kind);
-  const { config, ...weightImport } = find(opened);
+  const { create, find, schema } = rowOf(kind);
+  const { config: found, ...weightImport } = find(opened);
+  const config = parseOptions(schema, found, opened.file);
   const network = skipInitialization((key) => create(config, key), opened);
   try {
     await importWeights(opened, network.namedVariables(), weightImport);

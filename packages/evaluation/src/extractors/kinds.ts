@@ -2,6 +2,8 @@ import type { TensorFile } from '@vitvq/checkpoint';
 import type { RandomKey } from '@vitvq/core';
 import { z } from 'zod';
 import type { ExtractorNetwork } from './extractor-network.js';
+import { ClipViT, clipSchemas, findClip, type ClipConfig, type ClipKind } from './clip-vit.js';
+import { DINOv2, dinov2Schema, findDinov2 } from './dinov2.js';
 import { InceptionV3, inceptionImport } from './inception-v3.js';
 import type { WeightImport } from './internal/imported-weights.js';
 
@@ -31,7 +33,22 @@ export const featureExtractorKinds = {
     create: (_, key) => new InceptionV3({ key }),
     find: () => ({ config: { kind: 'inception-v3-compat' as const }, ...inceptionImport() }),
   }),
+  'clip-vit': clipRow('clip-vit'),
+  'open-clip-vit': clipRow('open-clip-vit'),
+  dinov2: row({
+    schema: dinov2Schema,
+    create: (config, key) => new DINOv2(config, { key }),
+    find: findDinov2,
+  }),
 };
+
+function clipRow(kind: ClipKind): Kind<z.ZodType<ClipConfig>, ClipViT> {
+  return {
+    schema: clipSchemas[kind],
+    create: (config, key) => new ClipViT(config, { key }),
+    find: (opened) => findClip(kind, opened),
+  };
+}
 
 type Kinds = typeof featureExtractorKinds;
 

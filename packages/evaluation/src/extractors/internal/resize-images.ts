@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { ResizeRule } from '../feature-extractor.js';
+import { averagingTaps } from './cubic-taps.js';
 
 /**
  * Resizes images of bytes `[B, H, W, C]`, float32 in [0, 255], as a rule says. Along each axis it
@@ -12,11 +13,14 @@ export function resizeImages(images: tf.Tensor4D, size: readonly [number, number
       return alongRows(alongColumns(images, tensorflowMatrix(width, size[1])), tensorflowMatrix(height, size[0]));
     }
     const [inner, crop] = rule.crop === 'center' ? centered([height, width], size, rule.shortSide!) : [size, undefined];
-    const toBytes = (x: tf.Tensor4D): tf.Tensor4D => tf.clipByValue(tf.floor(tf.add(x, 0.5)), 0, 255);
-    // Pillow resizes the width first, and rounds after each axis.
+    const isRounded = rule.filter === 'bicubic-bytes';
+    const finished = (x: tf.Tensor4D): tf.Tensor4D =>
+      isRounded ? tf.clipByValue(tf.floor(tf.add(x, 0.5)), 0, 255) : x;
+    // Pillow resizes the width first.
     let x = images;
-    if (inner[1] !== width) x = toBytes(alongColumns(x, bicubicMatrix(width, inner[1])));
-    if (inner[0] !== height) x = toBytes(alongRows(x, bicubicMatrix(height, inner[0])));
+    if (inner[1] !== width) x = finished(alongColumns(x, bicubicMatrix(width, inner[1], isRounded)));
+    if (inner[0] !== height) x = finished(alongRows(x, bicubicMatrix(height, inner[0], isRounded)));
+    x = tf.clipByValue(x, 0, 255);
     return crop ? tf.slice(x, [0, ...crop, 0], [-1, ...size, -1]) : x;
   });
 }
@@ -65,34 +69,16 @@ function tensorflowMatrix(from: number, to: number): tf.Tensor2D {
   });
 }
 
-/** Digits after the point that the weights of Pillow have, in binary. */
+/** What the weights of Pillow are multiples of, for images of bytes. */
 const pillowPrecision = 2 ** 22;
 
-/** Returns the matrix of Pillow's bicubic filter (a = -0.5), which averages where it shrinks. */
-function bicubicMatrix(from: number, to: number): tf.Tensor2D {
-  const scale = from / to;
-  const filterScale = Math.max(scale, 1);
-  const support = 2 * filterScale;
+/** Returns the matrix of Pillow's bicubic filter, which averages where it shrinks. */
+function bicubicMatrix(from: number, to: number, isRounded: boolean): tf.Tensor2D {
   return matrixOf(from, to, (target, add) => {
-    const center = (target + 0.5) * scale;
-    const begin = Math.max(Math.trunc(center - support + 0.5), 0);
-    const end = Math.min(Math.trunc(center + support + 0.5), from);
-    const weights = Array.from({ length: end - begin }, (_, index) =>
-      cubic((begin + index - center + 0.5) / filterScale),
-    );
-    const sum = weights.reduce((total, weight) => total + weight, 0);
-    weights.forEach((weight, index) => {
-      add(begin + index, Math.round((weight / sum) * pillowPrecision) / pillowPrecision);
-    });
+    for (const [source, weight] of averagingTaps(target, from, to)) {
+      add(source, isRounded ? Math.round(weight * pillowPrecision) / pillowPrecision : weight);
+    }
   });
-}
-
-/** Keys' cubic with a = -0.5. */
-function cubic(x: number): number {
-  const a = -0.5;
-  const distance = Math.abs(x);
-  if (distance < 1) return ((a + 2) * distance - (a + 3)) * distance * distance + 1;
-  return distance < 2 ? (((distance - 5) * distance + 8) * distance - 4) * a : 0;
 }
 
 function matrixOf(
