@@ -7,6 +7,7 @@ export { type JsonObject, type JsonObjectLimits } from './internal/json-object.j
 export { type ModelDescription, type OpenedModel } from './model-description.js';
 export { encodeModelFiles, openModelFiles, type ModelFiles } from './model-files.js';
 export { openModel, writeModel, type WriteModelOptions } from './model-folder.js';
+export { openWeights } from './open-weights.js';
 export { openPyTorchCheckpoint, type PyTorchCheckpoint, type PyTorchCheckpointOptions } from './pytorch-checkpoint.js';
 export { resolveModelFolder } from './resolve-model-folder.js';
 export { restoreVariables, type RestoreVariablesOptions } from './restore-variables.js';

@@ -1,12 +1,22 @@
 import { checkOptions, ConfigError, DataError, type HostTensor, type OptionTable } from '@vitvq/core';
 import { InputFile } from '@vitvq/files';
 import { elementBytes, toHostData } from './dtypes.js';
+import { foreignFormat, formatBytes } from './internal/foreign-format.js';
+import { negated } from './internal/negated.js';
 import { AllowedNames } from './internal/pickle/names.js';
-import { PickleDictionary, PickleTensor, describeValue, type PickleValue } from './internal/pickle/values.js';
+import {
+  PickleDictionary,
+  PicklePlaceholder,
+  PickleTensor,
+  PickleUnreadTensor,
+  describeValue,
+  type PickleValue,
+} from './internal/pickle/values.js';
 import { openLegacyFile } from './internal/pytorch-legacy.js';
 import { openZipFile } from './internal/pytorch-zip.js';
 import { quote } from './internal/scan-json.js';
 import { readStrided, swapBytes, type ReadBytes } from './internal/strided-tensor.js';
+import { wrapperPrefix } from './internal/wrapper-prefix.js';
 import type { TensorEntry, TensorFile } from './tensor-source.js';
 
 /** Options of {@link openPyTorchCheckpoint}. */
@@ -19,24 +29,40 @@ export interface PyTorchCheckpointOptions {
    */
   readonly part?: string;
   /**
-   * Classes to pass over, as `package.module.Class` or all of a package as `package.*`, besides the
-   * classes of settings that Lightning and OmegaConf leave in checkpoints. Their objects become
-   * placeholders that hold nothing; nothing of them is looked up or run.
+   * Names to pass over, as `package.module.Class` or all of a package as `package.*`, besides what
+   * training programs usually leave in checkpoints and objects that hold plain values. What they
+   * stand for becomes placeholders that hold nothing; nothing of it is looked up or run.
    */
   readonly ignore?: readonly string[];
+  /**
+   * Beginning of the names of tensors to take: the others are left out, and names begin after it.
+   * `''` takes all names as they are.
+   * @default what programs put before all names: `module.` (DataParallel), `_orig_mod.`
+   *   (torch.compile) and `model.` (a module around the model), any of them several times, where
+   *   every name begins with it
+   */
+  readonly prefix?: string;
 }
 
 const pyTorchCheckpointOptionNames: OptionTable<PyTorchCheckpointOptions> = {
   part: 'optional',
   ignore: 'optional',
+  prefix: 'optional',
 };
 
 /** An open checkpoint of PyTorch. `restoreVariables` takes it. The caller closes it. */
 export interface PyTorchCheckpoint extends TensorFile {
   /** Format of the file: `zip` since PyTorch 1.6, `legacy` before. */
   readonly format: 'zip' | 'legacy';
-  /** Tensors in the order of the state dict. */
+  /** Tensors in the order of the state dict, without {@link unread}. */
   readonly entries: readonly TensorEntry[];
+  /**
+   * Tensors whose values are not read, with the reason: complex, sparse, quantized and nested ones,
+   * and those that the file has no values for.
+   */
+  readonly unread: ReadonlyMap<string, string>;
+  /** Beginning of the names in the file that `entries` and `unread` leave out. */
+  readonly prefix: string;
   /** Numbers, strings and truth values beside the state dict, such as `epoch` and `global_step`. */
   readonly values: ReadonlyMap<string, string | number | boolean>;
 }
@@ -51,6 +77,10 @@ const maximumDepth = 16;
  * tensor once and can mention it again anywhere in two bytes.
  */
 const maximumTensors = 500_000;
+/**
+ * Largest number of entries of dictionaries, those of a dictionary counted at each mention of it.
+ */
+const maximumEntries = 2 ** 24;
 /** Largest length of the name of a tensor, with the names of the dictionaries around it. */
 const maximumNameLength = 1024;
 /** Largest length of all names of tensors together. */
@@ -60,11 +90,13 @@ const maximumNamesLength = 64 * 2 ** 20;
  * Opens a file that `torch.save` wrote, in the zip format of PyTorch 1.6 and later or in the format
  * before, without Python. A pickle is a program, and this function runs none: it builds tensors,
  * plain containers and plain values. A class or function of any other name is refused by that name,
- * wherever in the file it is. Objects of classes that hold settings (and of those in `ignore`) are
- * not built.
+ * wherever in the file it is, all such names together. Not built, but passed over, are objects of
+ * the classes that training programs leave in checkpoints, objects of other classes that hold plain
+ * values alone and no tensors, and whatever `ignore` names.
  *
- * Tensors may be contiguous, strided, offset, expanded, parameters, and share storages. They may be
- * of any real or integer type, little- or big-endian, stored or deflated. Each is read from its
+ * Tensors may be contiguous, strided, offset, expanded, negated, parameters, and share storages.
+ * They may be of any real or integer type, little- or big-endian, stored or deflated. Each is read
+ * from its
  * place when it is asked for, so that a file takes little more memory than its largest tensor (or
  * its largest storage, where that is deflated).
  *
@@ -78,7 +110,11 @@ export async function openPyTorchCheckpoint(
   file: string,
   options: PyTorchCheckpointOptions = {},
 ): Promise<PyTorchCheckpoint> {
-  const { part, ignore } = checkOptions(options, pyTorchCheckpointOptionNames, 'openPyTorchCheckpoint');
+  const {
+    part,
+    ignore,
+    prefix: givenPrefix,
+  } = checkOptions(options, pyTorchCheckpointOptionNames, 'openPyTorchCheckpoint');
   if (ignore !== undefined && !Array.isArray(ignore)) {
     const expected = 'ignore to be a list of names';
     throw new ConfigError({ where: 'openPyTorchCheckpoint', expected, got: JSON.stringify(ignore) });
@@ -89,21 +125,39 @@ export async function openPyTorchCheckpoint(
     const names = new AllowedNames(ignore);
     const opened = await (format === 'zip' ? openZipFile(input, names) : openLegacyFile(input, names));
     const dictionary = choosePart(opened.root, part, file);
-    const tensors = collectTensors(dictionary, file);
+    const collected = collectTensors(dictionary, file);
+    const prefix = givenPrefix ?? wrapperPrefix([...collected.keys()]);
+    const tensors = new Map<string, PickleTensor>();
+    const unread = new Map<string, string>();
     const reads = new Map<string, ReadBytes>();
-    for (const [name, { storage }] of tensors) reads.set(name, opened.locate(storage));
+    for (const [fullName, tensor] of collected) {
+      if (!fullName.startsWith(prefix)) continue;
+      const name = fullName.slice(prefix.length);
+      if (tensor instanceof PickleUnreadTensor) unread.set(name, tensor.what);
+      else tensors.set(name, tensor);
+      if (tensor instanceof PickleTensor) reads.set(name, opened.locate(tensor.storage));
+    }
+    if (tensors.size + unread.size === 0 && collected.size > 0) {
+      const [first = ''] = collected.keys();
+      throw new DataError({
+        where: file,
+        expected: `names that begin with ${quote(prefix)}`,
+        got: `such as ${quote(first)}`,
+      });
+    }
     const entries = [...tensors].map(([name, { shape, dtype }]) => ({ name, shape, dtype }));
 
     const read = async ({ name }: TensorEntry): Promise<HostTensor> => {
-      const tensor = tensors.get(name);
-      if (!tensor) throw new DataError({ where: file, expected: `tensor ${quote(name)}`, got: 'none of that name' });
-      const { dtype, shape, strides, offset } = tensor;
+      const tensor = tensors.get(name) ?? refuseTensor(name, unread.get(name), file);
+      const { dtype, shape, strides, offset, isNegated } = tensor;
       const layout = { shape, strides, offset, elementBytes: elementBytes(dtype) };
       const bytes = await readStrided(layout, reads.get(name)!, `${file}, tensor ${name}`);
       if (opened.isBigEndian) swapBytes(bytes, elementBytes(dtype));
-      return { shape, data: toHostData(bytes, dtype, name, file) };
+      const data = toHostData(bytes, dtype, name, file);
+      return { shape, data: isNegated ? negated(data, dtype, name, file) : data };
     };
-    return { file, format, entries, values: valuesOf(opened.root), read, close: () => input.close() };
+    const values = valuesOf(opened.root);
+    return { file, format, entries, unread, prefix, values, read, close: () => input.close() };
   } catch (error) {
     await input.close();
     throw error;
@@ -111,21 +165,32 @@ export async function openPyTorchCheckpoint(
 }
 
 async function formatOf(input: InputFile): Promise<'zip' | 'legacy'> {
-  const start = Buffer.from(await input.read(0, Math.min(input.size, 512)));
-  if (start.subarray(0, 4).toString('latin1') === 'PK\u0003\u0004') return 'zip';
-  if (start[0] === 0x80) return 'legacy';
-  const isTar = start.subarray(257, 262).toString('latin1') === 'ustar';
+  const found = foreignFormat(await input.read(0, Math.min(input.size, formatBytes)));
+  if (found?.name === 'pickle') return 'legacy';
+  if (found?.name === 'zip') return 'zip';
   throw new DataError({
     where: input.path,
     expected: 'a checkpoint of PyTorch, a zip archive or a pickle',
-    got: isTar ? 'a tar archive, of PyTorch before 0.2' : input.size === 0 ? 'an empty file' : 'something else',
-    fix: isTar ? 'Load it and save it again with a later PyTorch.' : undefined,
+    got: found?.what ?? 'something else',
+    fix: found?.fix,
   });
+}
+
+/** @throws {DataError} saying that there is no such tensor, or why it is not read */
+function refuseTensor(name: string, reason: string | undefined, where: string): never {
+  const expected = `tensor ${quote(name)}${reason === undefined ? '' : ' to have values that are read'}`;
+  throw new DataError({ where, expected, got: reason ?? 'none of that name' });
 }
 
 function choosePart(root: PickleValue, part: string | undefined, where: string): PickleDictionary {
   if (!(root instanceof PickleDictionary)) {
-    throw new DataError({ where, expected: 'a dictionary of tensors', got: describeValue(root) });
+    const isObject = root instanceof PicklePlaceholder;
+    throw new DataError({
+      where,
+      expected: 'a dictionary of tensors',
+      got: describeValue(root),
+      fix: isObject ? 'Save the weights alone in Python: torch.save(model.state_dict(), file).' : undefined,
+    });
   }
   if (part !== undefined) {
     const chosen = root.entries.get(part);
@@ -146,41 +211,50 @@ function choosePart(root: PickleValue, part: string | undefined, where: string):
 }
 
 function holdsTensors({ entries }: PickleDictionary): boolean {
-  for (const value of entries.values()) if (value instanceof PickleTensor) return true;
+  for (const value of entries.values()) if (isTensor(value)) return true;
   return false;
 }
 
-/** Returns all tensors of a dictionary and of those within it, by their paths with dots. */
-function collectTensors(dictionary: PickleDictionary, where: string): Map<string, PickleTensor> {
-  const tensors = new Map<string, PickleTensor>();
-  const visited = new Set<PickleDictionary>();
+function isTensor(value: PickleValue): value is PickleTensor | PickleUnreadTensor {
+  return value instanceof PickleTensor || value instanceof PickleUnreadTensor;
+}
+
+/**
+ * Returns all tensors of a dictionary and of those within it, by their paths with dots. What is
+ * mentioned twice has two paths; a dictionary within itself is passed over.
+ */
+function collectTensors(dictionary: PickleDictionary, where: string): Map<string, PickleTensor | PickleUnreadTensor> {
+  const tensors = new Map<string, PickleTensor | PickleUnreadTensor>();
+  const around = new Set<PickleDictionary>();
   const refuse = (expected: string, got: string): never => {
     throw new DataError({ where, expected, got });
   };
   let length = 0;
-  const collect = ({ entries }: PickleDictionary, prefix: string, depth: number): void => {
-    for (const [key, value] of entries) {
+  let entryCount = 0;
+  const collect = (inner: PickleDictionary, prefix: string): void => {
+    if (around.size >= maximumDepth || around.has(inner)) return;
+    entryCount += inner.entries.size;
+    if (entryCount > maximumEntries) refuse(`dictionaries of at most ${maximumEntries} entries`, 'more');
+    around.add(inner);
+    for (const [key, value] of inner.entries) {
+      if (value instanceof PickleDictionary) collect(value, `${prefix}${key}.`);
+      if (!isTensor(value)) continue;
       const name = `${prefix}${key}`;
-      if (value instanceof PickleTensor) {
-        length += name.length;
-        if (name.length > maximumNameLength) {
-          const got = `one of ${name.length}, ${quote(name)}`;
-          return refuse(`names of tensors of at most ${maximumNameLength} characters`, got);
-        }
-        if (tensors.size >= maximumTensors) return refuse(`at most ${maximumTensors} tensors`, 'more');
-        if (length > maximumNamesLength) {
-          return refuse(`names of tensors of ${maximumNamesLength} characters at most`, 'more');
-        }
-        if (tensors.has(name)) return refuse('names that differ', `${quote(name)} twice`);
-        tensors.set(name, value);
-      } else if (value instanceof PickleDictionary && depth < maximumDepth && !visited.has(value)) {
-        visited.add(value);
-        collect(value, `${name}.`, depth + 1);
+      length += name.length;
+      if (name.length > maximumNameLength) {
+        const got = `one of ${name.length}, ${quote(name)}`;
+        refuse(`names of tensors of at most ${maximumNameLength} characters`, got);
       }
+      if (tensors.size >= maximumTensors) refuse(`at most ${maximumTensors} tensors`, 'more');
+      if (length > maximumNamesLength) {
+        refuse(`names of tensors of ${maximumNamesLength} characters at most`, 'more');
+      }
+      if (tensors.has(name)) refuse('names that differ', `${quote(name)} twice`);
+      tensors.set(name, value);
     }
+    around.delete(inner);
   };
-  visited.add(dictionary);
-  collect(dictionary, '', 1);
+  collect(dictionary, '');
   return tensors;
 }
 

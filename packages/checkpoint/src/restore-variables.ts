@@ -61,6 +61,9 @@ export async function restoreVariables<Entry extends TensorEntry>(
       where: opened.file,
       expected: `the ${variables.size} variables to restore`,
       got: problems.join('; '),
+      fix: opened.prefix
+        ? `All names in the file begin with "${opened.prefix}", which was left out; open it with prefix: '' to keep that.`
+        : undefined,
     });
   }
   // A separate function, because a variable of the loop would keep the tensor alive while the next

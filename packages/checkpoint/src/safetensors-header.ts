@@ -1,5 +1,6 @@
 import { DataError } from '@vitvq/core';
 import { dtypeNames, elementBytes, isDtype, type SafetensorsDtype, type WritableDtype } from './dtypes.js';
+import { foreignFormat } from './internal/foreign-format.js';
 import { quote, scanJson, type JsonLimits } from './internal/scan-json.js';
 
 /** A tensor of a safetensors file. Offsets are bytes within the data section. */
@@ -36,8 +37,9 @@ export const headerLimits: JsonLimits = { noun: 'a header', maximumDepth: 3 };
 export const metadataName = '__metadata__';
 
 /**
- * Returns the length of the header of a file of `fileBytes` bytes, from its first 8 bytes.
- * @throws {DataError} naming `where`
+ * Returns the length of the header of a file of `fileBytes` bytes, from its first `formatBytes`
+ * bytes, or all of a shorter file.
+ * @throws {DataError} naming `where`, and the format of a file that is something else
  */
 export function parseHeaderLength(first: Uint8Array, fileBytes: number, where: string): number {
   if (first.length < lengthBytes) {
@@ -51,6 +53,10 @@ export function parseHeaderLength(first: Uint8Array, fileBytes: number, where: s
   const view = new DataView(first.buffer, first.byteOffset, lengthBytes);
   const length = view.getBigUint64(0, true);
   const room = BigInt(Math.min(fileBytes - lengthBytes, maximumHeaderBytes));
+  const foreign = length > room || first[lengthBytes] !== 0x7b ? foreignFormat(first) : undefined;
+  if (foreign && foreign.name !== 'safetensors') {
+    throw new DataError({ where, expected: 'a safetensors file', got: foreign.what, fix: foreign.fix });
+  }
   if (length > room) {
     throw new DataError({
       where,

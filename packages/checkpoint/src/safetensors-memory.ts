@@ -1,6 +1,7 @@
 import { checkOptions, type HostTensor, type OptionTable } from '@vitvq/core';
 import { fromHostData, toHostData, type WritableDtype } from './dtypes.js';
 import { bytesInMemory, copyBytes } from './internal/byte-source.js';
+import { formatBytes } from './internal/foreign-format.js';
 import { encodeHeader, layOut } from './internal/layout.js';
 import { openSource } from './internal/open-source.js';
 import type { SafetensorsFile } from './safetensors-file.js';
@@ -58,7 +59,7 @@ export function encodeSafetensors(
  *   for tensors of other types
  */
 export function decodeSafetensors(bytes: Uint8Array, where = 'decodeSafetensors'): SafetensorsContent {
-  const headerBytes = parseHeaderLength(bytes.subarray(0, lengthBytes), bytes.length, where);
+  const headerBytes = parseHeaderLength(bytes.subarray(0, formatBytes), bytes.length, where);
   const dataStart = lengthBytes + headerBytes;
   const header = parseHeader(bytes.subarray(lengthBytes, dataStart), bytes.length - dataStart, where);
   const tensors = new Map<string, HostTensor>();

@@ -38,6 +38,8 @@ export interface TensorFile<Entry extends TensorEntry = TensorEntry> {
   readonly file: string;
   /** Tensors of the file. */
   readonly entries: readonly Entry[];
+  /** Beginning of the names in the file that `entries` leave out. @default '' */
+  readonly prefix?: string;
   /**
    * Reads one tensor. Tensors of F64, F16, BF16, F8_E4M3, F8_E5M2 and F8_E8M0 become float32, those
    * of integers and BOOL become int32.

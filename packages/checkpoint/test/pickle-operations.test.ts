@@ -1,5 +1,6 @@
 import { DataError } from '@vitvq/core';
 import { describe, expect, it } from 'vitest';
+import { elementTypes } from '../src/internal/pickle/element-types.js';
 import { PickleMachine } from '../src/internal/pickle/machine.js';
 import { AllowedNames } from '../src/internal/pickle/names.js';
 import { pickleOperations } from '../src/internal/pickle/operations.js';
@@ -93,7 +94,12 @@ const cases: readonly (readonly [string, readonly Operand[], Piece, unknown])[] 
   ['INST', [mark, 'a'], 'pathlib\nPosixPath\n', { placeholder: 'pathlib.PosixPath' }],
   ['OBJ', [mark, ordered], '', new Map()],
   ['BUILD', [dictionaryOf(), 'attributes'], '', new Map()],
-  ['BINPERSID', [storageId()], '', expect.objectContaining({ key: '0', dtype: 'F32', length: 4 })],
+  [
+    'BINPERSID',
+    [storageId()],
+    '',
+    expect.objectContaining({ key: '0', type: elementTypes.get('torch.float32'), length: 4 }),
+  ],
 ];
 
 /** Name, operands before, argument, and the reason of the refusal. */
@@ -106,8 +112,8 @@ const refused: readonly (readonly [string, readonly Operand[], Piece, string])[]
   ['BINGET', [], '\x00', 'something remembered before'],
   ['LONG_BINGET', [], little(0, 4), 'something remembered before'],
   ['LONG_BINPUT', [1], little(1001, 4), 'places of the memo in order, up to 1000 here'],
-  ['GLOBAL', [], 'os\nsystem\n', 'only tensors and plain containers, got os.system'],
-  ['STACK_GLOBAL', ['os', 'system'], '', 'only tensors and plain containers, got os.system'],
+  ['GLOBAL', [], 'os\nsystem\n', 'only tensors, plain containers and settings, got os.system'],
+  ['STACK_GLOBAL', ['os', 'system'], '', 'only tensors, plain containers and settings, got os.system'],
   ['REDUCE', ['os.system', noParameters], '', 'a class or function to call'],
   ['BUILD', [ordered, 'attributes'], '', 'attributes of a container'],
   ['PERSID', [], 'storage\n', 'storages of tensors as the only things outside of the pickle'],
@@ -148,7 +154,12 @@ it.each(cases.map(([name, before, argument, after]) => ({ name, before, argument
 it.each(refused.map(([name, before, argument, reason]) => ({ name, before, argument, reason })))(
   '$name refuses: $reason',
   ({ name, before, argument, reason }) => {
-    expect(() => runAlone(name, before, argument)).toThrow(reason);
+    // Unknown names are refused at the end of the pickle.
+    expect(() => {
+      const machine = runAlone(name, before, argument);
+      machine.push(null);
+      machine.stop();
+    }).toThrow(reason);
   },
 );
 

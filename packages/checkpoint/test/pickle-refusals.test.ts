@@ -21,6 +21,7 @@ import {
   zipCheckpoint,
   type Piece,
 } from './build-pytorch.js';
+import { PickleDictionary } from '../src/internal/pickle/values.js';
 import { load } from './load-pickle.js';
 
 /** Attacks, with parts of their errors. Python would run a command when it reads such a pickle. */
@@ -29,7 +30,7 @@ const attacks: [string, Piece, string][] = [
   ['posix.system, as Python names it', call(global('posix', 'system'), text('id')), 'got posix.system'],
   ['nt.system', call(global('nt', 'system'), text('id')), 'got nt.system'],
   ['builtins.eval', call(global('builtins', 'eval'), text('1')), 'got builtins.eval'],
-  ['builtins.exec of Python 2', call(global('__builtin__', 'exec'), text('1')), 'got __builtin__.exec'],
+  ['builtins.exec of Python 2', call(global('__builtin__', 'exec'), text('1')), 'got builtins.exec'],
   ['builtins.getattr', call(global('builtins', 'getattr'), none, text('x')), 'got builtins.getattr'],
   ['subprocess.Popen by NEWOBJ', `${global('subprocess', 'Popen')}${tuple(text('id'))}\x81`, 'got subprocess.Popen'],
   ['NEWOBJ_EX', `${global('subprocess', 'Popen')}${tuple(text('id'))}}\x92`, 'got subprocess.Popen'],
@@ -198,11 +199,73 @@ describe('refuses, and runs nothing', () => {
     }
   });
 
-  it('names in a message that helps', () => {
-    expect(() => load(pickle(global('mypackage.config', 'Config')))).toThrow(
-      'pickle: expected only tensors and plain containers, got mypackage.config.Config, before byte 27 of its pickle. Nothing ' +
-        'was imported or run.',
+  it('all unknown names together, with what to pass for those of packages', () => {
+    const unknown = [
+      global('mypackage.config', 'load'),
+      call(global('mypackage', 'Config'), text('x')),
+      global('os', 'system'),
+      global('mypackage.config', 'load'),
+    ];
+    expect(() => load(pickle(list(...unknown)))).toThrow(
+      'pickle: expected only tensors, plain containers and settings, got mypackage.config.load, mypackage.Config, ' +
+        'os.system. Nothing was imported or run. A checkpoint of weights alone, torch.save(model.state_dict()), has no such ' +
+        "names. To pass over what is not needed: ignore: ['mypackage.config.load', 'mypackage.Config']. Python itself would " +
+        'run os.system: do not load the file there unless you know who made it.',
     );
-    expect(() => load(pickle(global('x'.repeat(1000), 'y')))).toThrow(/got x{157}\.\.\., before/);
+    expect(() => load(pickle(list(...unknown)), ['mypackage.*', 'os.system'])).not.toThrow();
+  });
+
+  it('unknown names rather than what comes of them', () => {
+    const rebuilt = call(global('torch._utils', '_rebuild_tensor_v2'), call(global('mypackage', 'storage')));
+    expect(() => load(pickle(rebuilt))).toThrow('got mypackage.storage. Nothing was imported');
+  });
+
+  it('names that are long or many, without showing all', () => {
+    expect(() => load(pickle(global('x'.repeat(1000), 'y')))).toThrow(/got x{157}\.\.\.\. Nothing/);
+    const names = Array.from({ length: 25 }, (_, index) => global('mypackage', `f${index}`));
+    expect(() => load(pickle(list(...names)))).toThrow(/mypackage\.f19 and 5 more\. Nothing/);
+    const endless = Array.from({ length: 101 }, (_, index) => global('mypackage', `f${index}`)).join('');
+    // The end of the pickle is missing: it is refused before.
+    expect(() => load(`\x80\x02${endless}`)).toThrow(/mypackage\.f19 and 80 more\. Nothing/);
+  });
+});
+
+describe('objects of classes that are in no table', () => {
+  const config = global('mypackage.config', 'Config');
+  const weight = tensor({ length: 1, shape: [1] });
+  const object = (content: Piece): Piece => `${config})\x81${content}`;
+
+  it.each([
+    ['mentions', config],
+    ['attributes', object(`${dictionary({ a: int(1), b: list(text('x'), dictionary({})) })}b`)],
+    ['items of a dictionary', object(`(${text('a')}${int(1)}u`)],
+    ['items of a list', object(`(${int(1)}${int(2)}e`)],
+    ['values of a named tuple', `${config}${tuple(int(1), text('x'))}\x81`],
+  ])('are passed over where they have plain values: %s', (_, piece) => {
+    expect(load(pickle(dictionary({ a: piece })))).toBeInstanceOf(PickleDictionary);
+  });
+
+  it.each([
+    ['attributes', object(`${dictionary({ a: list(dictionary({ weight })) })}b`)],
+    ['items of a dictionary', object(`(${text('a')}${weight}u`)],
+    ['items of a list', object(`(${weight}e`)],
+    ['parameters', `${config}${tuple(weight)}\x81`],
+    ['parameters with names', `${config})${dictionary({ weight })}\x92`],
+    ['objects within', object(`${dictionary({ a: object(`${dictionary({ weight })}b`) })}b`)],
+  ])('are refused where tensors are among their %s', (_, piece) => {
+    expect(() => load(pickle(piece))).toThrow('got mypackage.config.Config. Nothing was imported or run.');
+    expect(() => load(pickle(piece), ['mypackage.config.Config'])).not.toThrow();
+  });
+
+  it('are refused where they are called, and so are classes of Python itself', () => {
+    expect(() => load(pickle(call(config, text('x'))))).toThrow('got mypackage.config.Config. Nothing');
+    expect(() => load(pickle(global('subprocess', 'Popen')))).toThrow('got subprocess.Popen. Nothing');
+    expect(() => load(pickle(`${global('_ctypes', 'Structure')})\x81`))).toThrow('got _ctypes.Structure. Nothing');
+  });
+
+  it('cost no more than the pickle may', () => {
+    const big = list(...Array<Piece>(100_000).fill(none));
+    const objects = `${config}q\x010${`h\x01)\x81h\x00b0`.repeat(1000)}`;
+    expect(() => load(`\x80\x02${big}q\x00${objects}.`)).toThrow('objects of about');
   });
 });

@@ -9,7 +9,6 @@ export { dataSourceSchema, type DataSourceConfig } from './kinds.js';
 export { sourceFingerprint } from './fingerprint.js';
 export { openImageArray } from './image-array.js';
 export type { ImageArray, ImageArrayOptions } from './image-array.js';
-export type { Caption, ImageDataset } from './image-dataset.js';
 export { MADE_UP_CLASSES, madeUpImages, type MadeUpImagesOptions } from './made-up-images.js';
 export type { Caption, ImageDataset, Stretches } from './image-dataset.js';
 export { openImageFolder } from './image-folder.js';

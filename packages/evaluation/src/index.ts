@@ -53,3 +53,23 @@ export { type OpenBatches } from './internal/read-batches.js';
 export { msSSIM, smallestSideOfMsSSIM, type MsSSIMOptions } from './images/ms-ssim.js';
 export { ssim, type SSIMOptions } from './images/ssim.js';
 export { loadLPIPS, type LPIPSDownload, type LPIPSWeightSource } from './load-lpips.js';
+export {
+  type ClipConfig,
+  type ClipKind,
+  ClipViT,
+  DINOv2,
+  type DINOv2Config,
+  type ExtractedFeatures,
+  ExtractorNetwork,
+  type FeatureExtractor,
+  type FeatureExtractorConfig,
+  type FeatureExtractorKind,
+  featureExtractorKinds,
+  type FeatureExtractorOf,
+  importFeatureExtractor,
+  InceptionV3,
+  loadFeatureExtractor,
+  type ResizeRule,
+  saveFeatureExtractor,
+  type SaveFeatureExtractorOptions,
+} from './extractors/index.js';

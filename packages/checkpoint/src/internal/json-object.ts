@@ -1,4 +1,5 @@
 import { DataError, type OptionTable } from '@vitvq/core';
+import { foreignFormat } from './foreign-format.js';
 import { quote, scanJson } from './scan-json.js';
 
 /** Bounds of a file in JSON. */
@@ -40,6 +41,10 @@ export function parseJsonObject(bytes: Uint8Array, noun: string, limits: JsonObj
     value = JSON.parse(text);
   } catch (error) {
     if (error instanceof DataError) throw error;
+    const foreign = foreignFormat(bytes);
+    if (foreign && !['json', 'text', 'zeros'].includes(foreign.name)) {
+      return refuse(`${noun} in JSON`, foreign.what, foreign.fix);
+    }
     return refuse(`${noun} in JSON`, quote((error as Error).message), 'The file is damaged or was cut off.');
   }
   if (!isObject(value)) return refuse(`${noun} that is an object`, quote(value));

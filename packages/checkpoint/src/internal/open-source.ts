@@ -2,6 +2,7 @@ import { toHostData } from '../dtypes.js';
 import type { SafetensorsFile } from '../safetensors-file.js';
 import { lengthBytes, parseHeader, parseHeaderLength, type SafetensorsEntry } from '../safetensors-header.js';
 import type { ByteSource } from './byte-source.js';
+import { formatBytes } from './foreign-format.js';
 
 /** An open safetensors file and the position at which its tensors begin. */
 export interface OpenedSource {
@@ -18,7 +19,7 @@ export interface OpenedSource {
 export async function openSource(source: ByteSource): Promise<OpenedSource> {
   const { path, size } = source;
   try {
-    const first = await source.read(0, Math.min(size, lengthBytes));
+    const first = await source.read(0, Math.min(size, formatBytes));
     const dataStart = lengthBytes + parseHeaderLength(first, size, path);
     const header = parseHeader(await source.read(lengthBytes, dataStart), size - dataStart, path);
     const readBytes = ({ begin, end }: SafetensorsEntry): Promise<Uint8Array<ArrayBuffer>> =>

@@ -1,5 +1,4 @@
 import { DataError } from '@vitvq/core';
-import { elementBytes } from '../dtypes.js';
 import type { AllowedNames } from './pickle/names.js';
 import { PickleEnd, type PickleReader } from './pickle/reader.js';
 import { unpickle, type Unpickled } from './pickle/unpickle.js';
@@ -35,6 +34,6 @@ export function readPickle(reader: PickleReader, names: AllowedNames, where: str
 }
 
 /** Returns the bytes of an element of a storage; a storage without a type counts bytes. */
-export function storageElementBytes({ dtype }: PickleStorage): number {
-  return dtype === undefined ? 1 : elementBytes(dtype);
+export function storageElementBytes({ type }: PickleStorage): number {
+  return type?.bytes ?? 1;
 }

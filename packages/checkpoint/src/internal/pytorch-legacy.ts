@@ -43,7 +43,7 @@ export async function openLegacyFile(input: InputFile, names: AllowedNames): Pro
     const { key, wholeLength } = storage;
     const other = storages.get(key) ?? storage;
     if (storageElementBytes(other) !== storageElementBytes(storage) || other.wholeLength !== wholeLength) {
-      const got = `${other.wholeLength} of ${other.dtype ?? 'bytes'} and ${wholeLength} of ${storage.dtype ?? 'bytes'}`;
+      const got = `${other.wholeLength} of ${other.type?.name ?? 'bytes'} and ${wholeLength} of ${storage.type?.name ?? 'bytes'}`;
       return refuse(`storage ${quote(key)} to be one thing`, got);
     }
     storages.set(key, storage);

@@ -2,6 +2,7 @@ import type { AllowedNames } from './names.js';
 import { plain, type PickleReader } from './reader.js';
 import { buildStorage } from './tensors.js';
 import { floatLiteral, integerLiteral, quotedText } from './text-literals.js';
+import { UnknownNames } from './unknown-names.js';
 import {
   PickleDictionary,
   PickleList,
@@ -11,6 +12,7 @@ import {
   PickleStorage,
   PickleTensor,
   PickleTuple,
+  PickleUnreadTensor,
   describeValue,
   type PickleValue,
   type Refuse,
@@ -45,13 +47,20 @@ export class PickleMachine {
   /** An array and not a `Map`, because a pickle could choose keys that all have the same hash. */
   readonly #memo: PickleValue[] = [];
   readonly #storages: PickleStorage[] = [];
+  readonly #unknown = new UnknownNames();
+  readonly #assertKnown: () => void;
   #remembered = 0;
   #spent = 0;
   #result: { readonly value: PickleValue } | undefined;
 
   constructor(reader: PickleReader, names: AllowedNames, refuse: Refuse) {
     this.#names = names;
-    this.refuse = (expected, got, fix) => refuse(expected, `${got}, before byte ${reader.position} of its pickle`, fix);
+    this.refuse = (expected, got, fix) => {
+      // What was made of an unknown name is wrong in many places; the name is the reason.
+      this.#unknown.assertNone(refuse);
+      return refuse(expected, `${got}, before byte ${reader.position} of its pickle`, fix);
+    };
+    this.#assertKnown = () => this.#unknown.assertNone(refuse);
   }
 
   /** Value of the pickle; undefined until the STOP operation. */
@@ -69,8 +78,12 @@ export class PickleMachine {
     return this.#remembered;
   }
 
-  /** Ends the pickle; the operand on top of the stack is its value. */
+  /**
+   * Ends the pickle; the operand on top of the stack is its value.
+   * @throws as `refuse` when the pickle mentioned unknown names, naming all of them
+   */
   stop(): void {
+    this.#assertKnown();
     this.#result = { value: this.pop() };
   }
 
@@ -122,20 +135,21 @@ export class PickleMachine {
     this.pushNew(storage);
   }
 
-  /** Pushes the name of a class or function in a module. Unknown names are refused. */
+  /**
+   * Pushes the name of a class or function in a module. A class that is in no table may be
+   * mentioned, and its objects may hold plain values; any other unknown name is noted.
+   */
   pushName(module: string, name: string): void {
     this.spend(2 * (module.length + name.length));
-    this.pushNew(this.#names.resolve(module, name) ?? this.#refuseName(module, name));
+    const resolved = this.#names.resolve(module, name);
+    if (resolved.standing === 'unknown') this.#note(resolved.name);
+    this.pushNew(resolved);
   }
 
-  #refuseName(module: string, name: string): never {
-    const text = JSON.stringify(`${module.slice(0, 160)}.${name.slice(0, 160)}`).slice(1, -1);
-    return this.refuse(
-      'only tensors and plain containers',
-      text.length > 160 ? `${text.slice(0, 157)}...` : text,
-      'Nothing was imported or run. A checkpoint of weights alone, torch.save(model.state_dict()), has no such names; a class that ' +
-        'holds settings can be passed over with the option ignore.',
-    );
+  /** Keeps an unknown name for the error at the end of the pickle. */
+  #note(name: string): void {
+    this.#unknown.add(name);
+    if (this.#unknown.isFull) this.#assertKnown();
   }
 
   /** Returns the operand on top of the stack. */
@@ -223,7 +237,10 @@ export class PickleMachine {
   /** Adds items to the list or set on top of the stack. */
   append(items: readonly PickleValue[]): void {
     const container = this.top();
-    if (container instanceof PicklePlaceholder) return;
+    if (container instanceof PicklePlaceholder) {
+      this.#passOver(container, items);
+      return;
+    }
     if (!(container instanceof PickleList || container instanceof PickleSet)) {
       this.refuse('a list or a set to add to', describeValue(container));
       return;
@@ -235,7 +252,10 @@ export class PickleMachine {
   /** Adds keys and values, in turn, to the dictionary on top of the stack. */
   setItems(items: readonly PickleValue[]): void {
     const container = this.top();
-    if (container instanceof PicklePlaceholder) return;
+    if (container instanceof PicklePlaceholder) {
+      this.#passOver(container, items);
+      return;
+    }
     if (!(container instanceof PickleDictionary)) {
       this.refuse('a dictionary to add to', describeValue(container));
       return;
@@ -247,8 +267,23 @@ export class PickleMachine {
     }
   }
 
-  /** Pushes the result of calling a known name. */
+  /** Pushes the result of calling a name. A call of a class that is in no table is noted. */
   call(called: PickleValue | undefined, parameters: PickleValue): void {
+    if (called instanceof PickleName && called.standing === 'unknown class') this.#note(called.name);
+    this.#pushResult(called, parameters);
+  }
+
+  /**
+   * Pushes a new object of a class. Of a class that is in no table, it is a placeholder, and its
+   * content has to be plain values: settings have this shape, layers with weights do not.
+   */
+  create(called: PickleValue | undefined, parameters: PickleValue, keywords: PickleValue = null): void {
+    this.#pushResult(called, parameters);
+    const created = this.top();
+    if (created instanceof PicklePlaceholder) this.#passOver(created, [parameters, keywords]);
+  }
+
+  #pushResult(called: PickleValue | undefined, parameters: PickleValue): void {
     if (!(called instanceof PickleName)) {
       this.refuse('a class or function to call', describeValue(called));
       return;
@@ -262,12 +297,47 @@ export class PickleMachine {
    * Drops attributes of a container (`_metadata` of a state dict) and the content of a placeholder.
    */
   build(): void {
-    this.pop();
+    const state = this.pop();
     const target = this.top();
-    if (target instanceof PickleTensor || target instanceof PickleStorage || target instanceof PickleName) {
+    if (target instanceof PicklePlaceholder) this.#passOver(target, [state]);
+    if (isTensor(target) || target instanceof PickleName) {
       this.refuse('attributes of a container', `some of ${describeValue(target)}`);
     }
   }
+
+  /**
+   * Drops what a placeholder would hold. Tensors in an object of an unknown class would be lost.
+   */
+  #passOver({ name, isUnknown }: PicklePlaceholder, content: readonly PickleValue[]): void {
+    if (isUnknown && this.#holdTensors(content)) this.#note(name);
+  }
+
+  /** Returns whether there are tensors among values or in containers among them. */
+  #holdTensors(values: readonly PickleValue[]): boolean {
+    const seen = new Set<PickleValue>();
+    const left: Iterable<PickleValue>[] = [values];
+    for (let items = left.pop(); items; items = left.pop()) {
+      for (const item of items) {
+        this.spend(slotBytes);
+        if (isTensor(item)) return true;
+        const inner = item instanceof PickleDictionary ? item.entries.values() : itemsOf(item);
+        if (!inner || seen.has(item)) continue;
+        seen.add(item);
+        left.push(inner);
+      }
+    }
+    return false;
+  }
+}
+
+function isTensor(value: PickleValue): boolean {
+  return value instanceof PickleTensor || value instanceof PickleUnreadTensor || value instanceof PickleStorage;
+}
+
+/** Returns the items of a list, tuple or set. */
+function itemsOf(value: PickleValue): readonly PickleValue[] | undefined {
+  const holdsItems = value instanceof PickleList || value instanceof PickleTuple || value instanceof PickleSet;
+  return holdsItems ? value.items : undefined;
 }
 
 /**
@@ -278,9 +348,8 @@ function sizeOf(parameters: PickleValue): number {
   if (!(parameters instanceof PickleTuple)) return 0;
   return parameters.items.reduce<number>((sum, item) => {
     if (item instanceof PickleDictionary) return sum + item.entries.size;
-    if (item instanceof PickleList || item instanceof PickleTuple || item instanceof PickleSet) {
-      return sum + item.items.length;
-    }
+    const inner = itemsOf(item);
+    if (inner) return sum + inner.length;
     return sum + 1 + (typeof item === 'string' ? item.length : 0);
   }, 0);
 }

@@ -1,5 +1,7 @@
-import type { SafetensorsDtype } from '../../dtypes.js';
-import { buildTensor, storageDtypes } from './tensors.js';
+import { elementTypes, storageTypes } from './element-types.js';
+import { isOfPython, modernName } from './python-names.js';
+import { isPassedOver } from './passed-over.js';
+import { buildTensor } from './tensors.js';
 import {
   PickleDictionary,
   PickleList,
@@ -8,6 +10,7 @@ import {
   PickleSet,
   PickleTensor,
   PickleTuple,
+  PickleUnreadTensor,
   describeValue,
   type PickleValue,
   type Refuse,
@@ -15,76 +18,6 @@ import {
 
 /** Builds the value that a call of a known name returns. */
 type Build = (parameters: readonly PickleValue[], refuse: Refuse) => PickleValue;
-
-const dtypes: ReadonlyMap<string, SafetensorsDtype> = new Map<string, SafetensorsDtype>([
-  ['torch.float64', 'F64'],
-  ['torch.float32', 'F32'],
-  ['torch.float16', 'F16'],
-  ['torch.bfloat16', 'BF16'],
-  ['torch.float8_e4m3fn', 'F8_E4M3'],
-  ['torch.float8_e5m2', 'F8_E5M2'],
-  ['torch.float8_e8m0fnu', 'F8_E8M0'],
-  ['torch.int64', 'I64'],
-  ['torch.int32', 'I32'],
-  ['torch.int16', 'I16'],
-  ['torch.int8', 'I8'],
-  ['torch.uint64', 'U64'],
-  ['torch.uint32', 'U32'],
-  ['torch.uint16', 'U16'],
-  ['torch.uint8', 'U8'],
-  ['torch.bool', 'BOOL'],
-]);
-
-/** Names of Python 2 under which protocols 0 to 2 write some names of Python 3. */
-const otherNames: ReadonlyMap<string, string> = new Map(
-  ['set', 'frozenset', 'list', 'dict', 'tuple', 'bytearray', 'int', 'float', 'str', 'object', 'complex'].map((name) => [
-    `__builtin__.${name}`,
-    `builtins.${name}`,
-  ]),
-);
-
-/**
- * Classes that training programs leave in checkpoints beside the weights: settings, paths, numbers
- * of numpy. Their objects hold only data and are not read: each becomes a placeholder that holds
- * nothing.
- */
-const passedOver: ReadonlySet<string> = new Set([
-  'argparse.Namespace',
-  'builtins.complex',
-  'builtins.float',
-  'builtins.int',
-  'builtins.object',
-  'builtins.str',
-  'numpy.core.multiarray._reconstruct',
-  'numpy.core.multiarray.scalar',
-  'numpy._core.multiarray._reconstruct',
-  'numpy._core.multiarray.scalar',
-  'numpy._core.numeric._frombuffer',
-  'numpy.core.numeric._frombuffer',
-  'numpy.dtype',
-  'numpy.ndarray',
-  'omegaconf.base.ContainerMetadata',
-  'omegaconf.base.Metadata',
-  'omegaconf.dictconfig.DictConfig',
-  'omegaconf.listconfig.ListConfig',
-  'omegaconf.nodes.AnyNode',
-  'omegaconf.nodes.BooleanNode',
-  'omegaconf.nodes.FloatNode',
-  'omegaconf.nodes.IntegerNode',
-  'omegaconf.nodes.StringNode',
-  'pathlib.PosixPath',
-  'pathlib.PurePosixPath',
-  'pathlib.PureWindowsPath',
-  'pathlib.WindowsPath',
-  'pytorch_lightning.callbacks.early_stopping.EarlyStopping',
-  'pytorch_lightning.callbacks.lr_monitor.LearningRateMonitor',
-  'pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint',
-  'torch.device',
-  'torch.Tensor',
-  'torch.nn.parameter.Buffer',
-  'torch.nn.parameter.Parameter',
-  'typing.Any',
-]);
 
 function list(values: readonly PickleValue[]): PickleList {
   const result = new PickleList();
@@ -138,16 +71,24 @@ const bytes: Build = ([content, encoding], refuse) => {
   return values;
 };
 
-function tensorOf(value: PickleValue | undefined, refuse: Refuse): PickleTensor {
-  return value instanceof PickleTensor ? value : refuse('a tensor', describeValue(value));
+function tensorOf(value: PickleValue | undefined, refuse: Refuse): PickleTensor | PickleUnreadTensor {
+  const isTensor = value instanceof PickleTensor || value instanceof PickleUnreadTensor;
+  return isTensor ? value : refuse('a tensor', describeValue(value));
 }
 
+/** Builds a tensor whose values are not read. Its parameters are dropped. */
+function unread(what: string): Build {
+  return () => new PickleUnreadTensor(what);
+}
+
+const inNumpy = unread('a tensor in an array of numpy');
+
 /**
- * Builds a tensor from the parameters of `_rebuild_tensor` and `_rebuild_tensor_v2`. Their further
- * parameters concern training and are ignored.
+ * Builds a tensor from the parameters of `_rebuild_tensor` and `_rebuild_tensor_v2`. The two
+ * between strides and metadata concern training and are ignored.
  */
-const tensor: Build = ([storage, offset, shape, strides], refuse) =>
-  buildTensor(storage, offset, shape, strides, undefined, refuse);
+const tensor: Build = ([storage, offset, shape, strides, , , metadata], refuse) =>
+  buildTensor({ storage, offset, shape, strides, metadata }, refuse);
 
 /**
  * Names that may be called, with the functions that build the results. All of these are functions
@@ -158,7 +99,9 @@ const known: ReadonlyMap<string, Build> = new Map<string, Build>([
   ['collections.Counter', ([counts], refuse) => dictionary(counts, refuse)],
   ['collections.defaultdict', ([, pairs], refuse) => dictionary(pairs, refuse)],
   ['collections.deque', ([items], refuse) => list(itemsOf(items, refuse))],
-  ['pytorch_lightning.utilities.parsing.AttributeDict', ([pairs], refuse) => dictionary(pairs, refuse)],
+  ...['pytorch_lightning.utilities.parsing', 'lightning_fabric.utilities.data', 'lightning.fabric.utilities.data'].map(
+    (module): [string, Build] => [`${module}.AttributeDict`, ([pairs], refuse) => dictionary(pairs, refuse)],
+  ),
   ['builtins.dict', ([pairs], refuse) => dictionary(pairs, refuse)],
   ['builtins.list', ([items], refuse) => list(itemsOf(items, refuse))],
   ['builtins.tuple', tuple],
@@ -172,12 +115,21 @@ const known: ReadonlyMap<string, Build> = new Map<string, Build>([
   [
     'torch._utils._rebuild_tensor_v3',
     (parameters, refuse) => {
-      const [storage, offset, shape, strides, , , dtype] = parameters;
-      const known = dtype instanceof PickleName ? dtypes.get(dtype.name) : undefined;
-      if (!known) return refuse(`a dtype of ${[...dtypes.keys()].join(', ')}`, describeValue(dtype));
-      return buildTensor(storage, offset, shape, strides, known, refuse);
+      const [storage, offset, shape, strides, , , dtype, metadata] = parameters;
+      const ownType = dtype instanceof PickleName ? elementTypes.get(dtype.name) : undefined;
+      if (!ownType) return refuse(`a dtype of ${[...elementTypes.keys()].join(', ')}`, describeValue(dtype));
+      return buildTensor({ storage, offset, shape, strides, ownType, metadata }, refuse);
     },
   ],
+  ['torch._utils._rebuild_sparse_tensor', unread('a sparse tensor')],
+  ['torch._utils._rebuild_sparse_csr_tensor', unread('a sparse tensor')],
+  ['torch._utils._rebuild_nested_tensor', unread('a nested tensor')],
+  ['torch._utils._rebuild_qtensor', unread('a quantized tensor')],
+  ['torch._utils._rebuild_meta_tensor_no_storage', unread('a tensor without values, of the device meta')],
+  ['torch._utils._rebuild_wrapper_subclass', unread('a tensor of a class of its own, without values')],
+  ['torch._utils._rebuild_device_tensor_from_numpy', inNumpy],
+  ['torch._utils._rebuild_xla_tensor', inNumpy],
+  ['torch._utils._rebuild_device_tensor_from_cpu_tensor', ([data], refuse) => tensorOf(data, refuse)],
   ['torch._utils._rebuild_parameter', ([data], refuse) => tensorOf(data, refuse)],
   ['torch._utils._rebuild_parameter_with_state', ([data], refuse) => tensorOf(data, refuse)],
   [
@@ -189,6 +141,9 @@ const known: ReadonlyMap<string, Build> = new Map<string, Build>([
     },
   ],
 ]);
+
+/** Name of a class by the convention of Python. */
+const className = /^[A-Z][A-Za-z0-9]*$/;
 
 /**
  * Names that a pickle may mention: the known ones, those that are passed over, and those that the
@@ -203,23 +158,22 @@ export class AllowedNames {
     this.#prefixes = ignore.filter((name) => name.endsWith('.*')).map((name) => name.slice(0, -1));
   }
 
-  /** Returns the name that a pickle mentions; undefined where the name must be refused. */
-  resolve(module: string, name: string): PickleName | undefined {
-    const written = `${module}.${name}`;
-    const full = otherNames.get(written) ?? written;
-    const allowed = known.has(full) || storageDtypes.has(full) || dtypes.has(full) || this.#isPassedOver(full);
-    return allowed ? new PickleName(full) : undefined;
+  /** Returns what is known of a name that a pickle mentions. */
+  resolve(module: string, name: string): PickleName {
+    const full = modernName(`${module}.${name}`);
+    if (known.has(full) || storageTypes.has(full) || elementTypes.has(full)) return new PickleName(full);
+    if (isPassedOver(full) || this.#isIgnored(full)) return new PickleName(full, 'passed over');
+    return new PickleName(full, className.test(name) && !isOfPython(full) ? 'unknown class' : 'unknown');
   }
 
   /** Returns the result of calling a name or of making an object of a class. */
-  call({ name }: PickleName, parameters: PickleValue, refuse: Refuse): PickleValue {
-    if (this.#isPassedOver(name)) return new PicklePlaceholder(name);
+  call({ name, standing }: PickleName, parameters: PickleValue, refuse: Refuse): PickleValue {
+    if (standing !== 'built') return new PicklePlaceholder(name, standing !== 'passed over');
     return call(name, parameters, refuse);
   }
 
-  #isPassedOver(name: string): boolean {
-    if (known.has(name)) return false;
-    return passedOver.has(name) || this.#exact.has(name) || this.#prefixes.some((prefix) => name.startsWith(prefix));
+  #isIgnored(name: string): boolean {
+    return this.#exact.has(name) || this.#prefixes.some((prefix) => name.startsWith(prefix));
   }
 }
 

@@ -131,15 +131,15 @@ export const pickleOperations: Readonly<Record<number, PickleOperation>> = {
     name: 'NEWOBJ',
     run: (machine) => {
       const [called, parameters] = machine.popMany(2);
-      machine.call(called, parameters!);
+      machine.create(called, parameters!);
     },
   },
   0x92: {
     name: 'NEWOBJ_EX',
     run: (machine) => {
       // No known name takes keyword arguments.
-      const [called, parameters] = machine.popMany(3);
-      machine.call(called, parameters!);
+      const [called, parameters, keywords] = machine.popMany(3);
+      machine.create(called, parameters!, keywords);
     },
   },
   0x69: {

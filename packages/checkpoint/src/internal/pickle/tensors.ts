@@ -1,35 +1,19 @@
 import { formatShape } from '@vitvq/core';
 import { boundedName } from '../bounded-name.js';
-import { elementBytes, type SafetensorsDtype } from '../../dtypes.js';
+import type { SafetensorsDtype } from '../../dtypes.js';
 import { isSizes } from '../../safetensors-header.js';
+import { storageTypes, type ElementType } from './element-types.js';
 import {
+  PickleDictionary,
   PickleName,
   PickleStorage,
   PickleTensor,
   PickleTuple,
+  PickleUnreadTensor,
   describeValue,
   type PickleValue,
   type Refuse,
 } from './values.js';
-
-/** Types of the elements of storages, by the names of the storages' classes in `torch`. */
-export const storageDtypes: ReadonlyMap<string, SafetensorsDtype | undefined> = new Map<
-  string,
-  SafetensorsDtype | undefined
->([
-  ['torch.DoubleStorage', 'F64'],
-  ['torch.FloatStorage', 'F32'],
-  ['torch.HalfStorage', 'F16'],
-  ['torch.BFloat16Storage', 'BF16'],
-  ['torch.LongStorage', 'I64'],
-  ['torch.IntStorage', 'I32'],
-  ['torch.ShortStorage', 'I16'],
-  ['torch.CharStorage', 'I8'],
-  ['torch.ByteStorage', 'U8'],
-  ['torch.BoolStorage', 'BOOL'],
-  ['torch.storage.UntypedStorage', undefined],
-  ['torch.storage._UntypedStorage', undefined],
-]);
 
 /** Largest number of axes, which is the limit of PyTorch. */
 const maximumRank = 64;
@@ -52,34 +36,48 @@ export function buildStorage(id: PickleValue, refuse: Refuse): PickleStorage {
   }
   const [, type, writtenKey, , length, view = null] = id.items;
   const name = type instanceof PickleName ? type.name : '';
-  if (!storageDtypes.has(name)) {
-    return refuse(`a storage of ${[...storageDtypes.keys()].join(', ')}`, describeValue(type));
+  if (!storageTypes.has(name)) {
+    return refuse(`a storage of ${[...storageTypes.keys()].join(', ')}`, describeValue(type));
   }
   if (typeof writtenKey !== 'string') return refuse('the key of a storage to be a text', describeValue(writtenKey));
   const key = boundedName(writtenKey, 'keys', refuse);
   if (!isSize(length)) return refuse(`the length of storage ${describeValue(key)}`, describeValue(length));
-  const dtype = storageDtypes.get(name);
-  if (view === null) return new PickleStorage(key, dtype, length, 0, length);
-  if (dtype === undefined) return refuse('a storage of bytes to be no view', 'a view');
+  const elements = storageTypes.get(name);
+  if (view === null) return new PickleStorage(key, elements, length, 0, length);
+  if (elements === undefined) return refuse('a storage of bytes to be no view', 'a view');
   const [, offset, viewLength] = view instanceof PickleTuple ? view.items : [];
   if (!isSize(offset) || !isSize(viewLength) || offset + viewLength > length) {
     return refuse(`a view within the ${length} elements of storage ${describeValue(key)}`, describeValue(offset));
   }
-  return new PickleStorage(key, dtype, viewLength, offset, length);
+  return new PickleStorage(key, elements, viewLength, offset, length);
 }
 
-/** Builds a tensor whose elements all lie in its storage. @throws what `refuse` throws */
-export function buildTensor(
-  storage: PickleValue | undefined,
-  offset: PickleValue | undefined,
-  shape: PickleValue | undefined,
-  strides: PickleValue | undefined,
-  ownDtype: SafetensorsDtype | undefined,
-  refuse: Refuse,
-): PickleTensor {
+/** What `_rebuild_tensor`, `_rebuild_tensor_v2` and `_rebuild_tensor_v3` of PyTorch take. */
+export interface TensorParts {
+  readonly storage: PickleValue | undefined;
+  readonly offset: PickleValue | undefined;
+  readonly shape: PickleValue | undefined;
+  readonly strides: PickleValue | undefined;
+  /** Type of the elements, where the storage has none. */
+  readonly ownType?: ElementType;
+  /** What is left to do to the values. */
+  readonly metadata?: PickleValue | undefined;
+}
+
+/**
+ * Builds a tensor whose elements all lie in its storage, or one that is not read where its values
+ * cannot be had.
+ * @throws what `refuse` throws
+ */
+export function buildTensor(parts: TensorParts, refuse: Refuse): PickleTensor | PickleUnreadTensor {
+  const { storage, offset, shape, strides, ownType, metadata } = parts;
   if (!(storage instanceof PickleStorage)) return refuse('the storage of a tensor', describeValue(storage));
-  const dtype = ownDtype ?? storage.dtype;
-  if (dtype === undefined) return refuse('a storage with a type for a tensor without one', 'bytes');
+  const type = ownType ?? storage.type;
+  if (type === undefined) return refuse('a storage with a type for a tensor without one', 'bytes');
+  const { dtype } = type;
+  if (dtype === undefined) return new PickleUnreadTensor(type.name);
+  const pending = pendingOf(metadata, dtype);
+  if (typeof pending === 'string') return new PickleUnreadTensor(`${type.name} with ${pending}`);
   const sizes = sizesOf(shape);
   const steps = sizesOf(strides);
   if (!sizes || !steps || sizes.length !== steps.length || !isSize(offset)) {
@@ -89,7 +87,7 @@ export function buildTensor(
     );
   }
   // The bytes of a storage without a type count as elements of the type of its tensor.
-  const length = storage.dtype === undefined ? Math.floor(storage.length / elementBytes(dtype)) : storage.length;
+  const length = storage.type === undefined ? Math.floor(storage.length / type.bytes) : storage.length;
   const count = sizes.reduce((product, size) => product * size, 1);
   if (!Number.isSafeInteger(count)) {
     return refuse('a shape of a tensor that can be', formatShape(sizes));
@@ -105,7 +103,38 @@ export function buildTensor(
   if (count > Math.max(length, maximumExpanded)) {
     return refuse(`an expanded tensor of at most ${maximumExpanded} values`, `${formatShape(sizes)}`);
   }
-  return new PickleTensor(storage, dtype, storage.offset + offset, sizes, steps);
+  return new PickleTensor(storage, dtype, storage.offset + offset, sizes, steps, pending.isNegated);
+}
+
+/** Types whose values PyTorch can negate. */
+const negatable: ReadonlySet<SafetensorsDtype> = new Set([
+  'F64',
+  'F32',
+  'F16',
+  'BF16',
+  'I64',
+  'I32',
+  'I16',
+  'I8',
+  'U8',
+]);
+
+/**
+ * Returns what PyTorch has put off for a tensor: it may save a tensor before its values are
+ * conjugated or negated. Real numbers are their own conjugates.
+ * @returns a description of what is not known here
+ */
+function pendingOf(
+  metadata: PickleValue | undefined,
+  dtype: SafetensorsDtype,
+): { readonly isNegated: boolean } | string {
+  if (metadata === undefined || metadata === null) return { isNegated: false };
+  if (!(metadata instanceof PickleDictionary)) return `metadata that are ${describeValue(metadata)}`;
+  for (const [name, value] of metadata.entries) {
+    if ((name !== 'conj' && name !== 'neg') || typeof value !== 'boolean') return `metadata ${describeValue(name)}`;
+  }
+  const isNegated = metadata.entries.get('neg') === true;
+  return isNegated && !negatable.has(dtype) ? 'the negative bit' : { isNegated };
 }
 
 function isSize(value: PickleValue | undefined): value is number {

@@ -1,5 +1,6 @@
 import { boundedName } from '../bounded-name.js';
 import type { SafetensorsDtype } from '../../dtypes.js';
+import type { ElementType } from './element-types.js';
 
 /** Throws the error of a file. The caller knows only the reasons, and not the file. */
 export type Refuse = (expected: string, got: string, fix?: string) => never;
@@ -22,6 +23,7 @@ export type PickleValue =
   | PickleName
   | PickleStorage
   | PickleTensor
+  | PickleUnreadTensor
   | PicklePlaceholder;
 
 /** A tuple. Unlike a list, it never changes: nothing else may hold its items. */
@@ -56,9 +58,18 @@ export class PickleDictionary {
   }
 }
 
+/**
+ * What is known of a name: it is built, it is passed over, or it is in no table and is a class of
+ * some package or anything else (a function, whatever belongs to Python itself).
+ */
+export type Standing = 'built' | 'passed over' | 'unknown class' | 'unknown';
+
 /** A class or function that a pickle mentions, known by its name alone. */
 export class PickleName {
-  constructor(readonly name: string) {}
+  constructor(
+    readonly name: string,
+    readonly standing: Standing = 'built',
+  ) {}
 }
 
 /**
@@ -66,7 +77,11 @@ export class PickleName {
  * states of its content.
  */
 export class PicklePlaceholder {
-  constructor(readonly name: string) {}
+  constructor(
+    readonly name: string,
+    /** Whether the class is in no table, so that its objects may hold plain values alone. */
+    readonly isUnknown = false,
+  ) {}
 }
 
 /** A storage: an array of numbers outside of the pickle. */
@@ -74,7 +89,7 @@ export class PickleStorage {
   constructor(
     readonly key: string,
     /** Type of the elements; undefined for a storage of bytes, whose tensors state their types. */
-    readonly dtype: SafetensorsDtype | undefined,
+    readonly type: ElementType | undefined,
     /** Number of elements, or of bytes. */
     readonly length: number,
     /**
@@ -95,7 +110,15 @@ export class PickleTensor {
     readonly offset: number,
     readonly shape: readonly number[],
     readonly strides: readonly number[],
+    /** Whether the values are the negative ones of what the storage holds. */
+    readonly isNegated = false,
   ) {}
+}
+
+/** A tensor whose values are not read. Nothing is known of its storage. */
+export class PickleUnreadTensor {
+  /** @param what  why they are not, such as `complex64` or `a sparse tensor` */
+  constructor(readonly what: string) {}
 }
 
 /** Returns a description of a value for an error message. */
@@ -109,7 +132,7 @@ export function describeValue(value: PickleValue | undefined): string {
   if (value instanceof PickleDictionary) return 'a dictionary';
   if (value instanceof PickleSet) return 'a set';
   if (value instanceof PickleStorage) return 'a storage';
-  if (value instanceof PickleTensor) return 'a tensor';
+  if (value instanceof PickleTensor || value instanceof PickleUnreadTensor) return 'a tensor';
   if (value instanceof Uint8Array) return 'bytes';
   const text = typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : String(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
