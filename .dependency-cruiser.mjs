@@ -68,7 +68,7 @@ export const mayImport = {
     'stage2-trainer',
     'linear-probe',
   ],
-  cli: ['core', 'files', 'engine', 'data', 'checkpoint', 'tokenizer', 'transformers', 'export', 'run'],
+  cli: ['core', 'files', 'engine', 'data', 'checkpoint', 'tokenizer', 'transformers', 'export', 'evaluation', 'run'],
   'test-models': [
     'core',
     'evaluation',

@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addCardCommand } from './commands/card-command.js';
 import { addEngineCommand } from './commands/engine-command.js';
+import { addEvaluateCommand } from './commands/evaluate-command.js';
 import { addExportCommand } from './commands/export-command.js';
 import { addImportCommand } from './commands/import-command.js';
+import { addImportFeaturesCommand } from './commands/import-features-command.js';
 import { addInspectCommand } from './commands/inspect-command.js';
 import { addModelCommands } from './commands/model-commands.js';
 import { addPlanCommands } from './commands/plan-command.js';
@@ -26,6 +28,7 @@ export function createProgram(): Command {
 
   addTrainCommand(program);
   addModelCommands(program);
+  addEvaluateCommand(program);
   addInspectCommand(program);
   addPlanCommands(program);
   addCardCommand(program);
@@ -48,6 +51,7 @@ export function createProgram(): Command {
 
   addEngineCommand(program);
   addImportCommand(program);
+  addImportFeaturesCommand(program);
   addExportCommand(program);
   return program;
 }

@@ -29,6 +29,7 @@ export { abortOnCtrlC, StoppedError } from './stop-program.js';
 export { type RunResults } from './run-results.js';
 export { metricsFile, runConfigFile, trainRun, type TrainedRun, type TrainRunOptions } from './train-run.js';
 export { dataChanges, dataFromText } from './data-from-text.js';
+export { evaluate, type EvaluatedRun, type EvaluateOptions } from './evaluate.js';
 export { findModel, type ModelRole } from './find-model.js';
 export { loadRunTokenizer, loadRunTransformer, openRun, type OpenedRun } from './open-run.js';
 export { type ProbeResult } from './probe-models.js';

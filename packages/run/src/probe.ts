@@ -72,7 +72,7 @@ export async function probe(options: ProbeOptions): Promise<ProbeResult> {
 
 /** Returns whether a perceptual network, which has learned from labels, helped to train it. */
 function sawLabels(tokenizer: { readonly from: string } | { readonly training: { perceptual?: unknown } } | undefined): boolean {
-  return tokenizer !== undefined && !('from' in tokenizer) && tokenizer.training.perceptual !== undefined;
+  return tokenizer !== undefined && !('from' in tokenizer) && Boolean(tokenizer.training.perceptual);
 }
 
 /** Returns the network of a model with weights that were drawn and not trained. */

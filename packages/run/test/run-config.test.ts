@@ -3,8 +3,15 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { QUICKSTART_BATCH_SIZE, QUICKSTART_TRAINING } from '@vitvq/stage1-trainer';
-import { QUICKSTART } from '@vitvq/tokenizer';
+import {
+  QUICKSTART_BATCH_SIZE,
+  QUICKSTART_TRAINING,
+  VIT_VQGAN_BATCH_SIZE,
+  VIT_VQGAN_TRAINING,
+} from '@vitvq/stage1-trainer';
+import { VIM_BATCH_SIZE, VIM_TRAINING } from '@vitvq/stage2-trainer';
+import { QUICKSTART, VIT_VQGAN_BASE, VIT_VQGAN_LARGE, VIT_VQGAN_SMALL } from '@vitvq/tokenizer';
+import { VIM_BASE, VIM_LARGE } from '@vitvq/transformers';
 import { formatRunConfig, readRunConfig, resolveRunConfig, runJsonSchema } from '../src/index.js';
 
 const configs = fileURLToPath(new URL('../../../configs', import.meta.url));
@@ -36,6 +43,30 @@ describe('configs that are shipped', () => {
       const config = await readRunConfig(join(configs, name));
       expect(resolveRunConfig(config), name).toEqual(config);
     }
+  });
+
+  it.each([
+    ['small', VIT_VQGAN_SMALL],
+    ['base', VIT_VQGAN_BASE],
+    ['large', VIT_VQGAN_LARGE],
+  ])('hold the settings of the paper: tokenizer %s', async (name, preset) => {
+    const { model, training } = trained(await readRunConfig(`paper/imagenet-vit-vqgan-${name}`));
+    expect(model).toMatchObject({ ...preset, output: 'logit-laplace' });
+    const { duration, learningRate, optimizer, clipNorm, losses, codebook } = VIT_VQGAN_TRAINING;
+    expect(training).toMatchObject({ duration, learningRate, optimizer, clipNorm, losses, codebook });
+    expect(training.discriminator).toMatchObject(VIT_VQGAN_TRAINING.discriminator);
+    expect(training.batchSize).toBe(VIT_VQGAN_BATCH_SIZE);
+  });
+
+  it.each([
+    ['base', VIM_BASE],
+    ['large', VIM_LARGE],
+  ])('hold the settings of the paper: VIM-%s', async (name, preset) => {
+    const { model, training } = (await readRunConfig(`paper/imagenet-vim-${name}`)).transformer!;
+    expect(model).toEqual({ kind: 'gpt', ...preset });
+    const { duration, learningRate, optimizer, clipNorm } = VIM_TRAINING;
+    expect(training).toMatchObject({ duration, learningRate, optimizer, clipNorm });
+    expect(training.batchSize).toBe(VIM_BATCH_SIZE);
   });
 
   it('are found by name, and the quickstart is the preset of that name', async () => {

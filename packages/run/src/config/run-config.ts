@@ -77,7 +77,7 @@ export type TokenizerStageConfig =
            * Files with the weights of LPIPS, which `losses.perceptual` above 0 needs; see
            * `loadLPIPS` of @vitvq/evaluation. @default none
            */
-          readonly perceptual?: string | readonly string[];
+          readonly perceptual?: string | readonly string[] | null;
         };
     }
   | {
@@ -187,7 +187,7 @@ const trainedTokenizer = z.strictObject({
         flip: z.boolean().default(true),
       })
       .prefault({}),
-    perceptual: z.union([z.string(), z.array(z.string()).readonly()]).optional(),
+    perceptual: z.union([z.string(), z.array(z.string()).readonly()]).nullish(),
   }),
 });
 

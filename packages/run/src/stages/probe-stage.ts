@@ -26,7 +26,7 @@ export async function probeRunModels(
       probe,
       seed: config.seed,
       batchSize: stage.training.evaluation.batchSize,
-      tokenizerSawLabels: !('from' in config.tokenizer) && config.tokenizer.training.perceptual !== undefined,
+      tokenizerSawLabels: !('from' in config.tokenizer) && Boolean(config.tokenizer.training.perceptual),
       ...(classes &&
         conditioner instanceof ClassConditioner && { generated: { images: await readSamples(context), classes } }),
       view,

@@ -72,7 +72,7 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
   const directory = folder.of('tokenizer');
   const heldOut = await readHeldOut(context, stage);
   const tokenizer: VQTokenizer = createTokenizer(model, { seed });
-  const perceptual = weights === undefined ? undefined : await loadLPIPS(weights);
+  const perceptual = !weights ? undefined : await loadLPIPS(weights);
   try {
     const { grid, vocabSize } = tokenizer;
     view.log(`  ${tokenizer.parameterCount()} weights, ${grid.join('x')} tokens an image, ${vocabSize} codes`);
