@@ -41,3 +41,4 @@ export { inspect, type Inspection } from './inspect.js';
 export { plan, type PlanOptions, type SmallerSchedule, type TrainingPlan } from './plan.js';
 export { loadGenerator, type LoadedGenerator, type LoadGeneratorOptions } from './load-generator.js';
 export { writeHubFolders, type HubFolder, type WriteHubFoldersOptions } from './write-hub-folders.js';
+export { unpack, type UnpackedImages, type UnpackOptions } from './unpack.js';

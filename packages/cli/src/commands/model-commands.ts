@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { runCommand, withEngineOptions, type EngineFlags } from './run-command.js';
+import { loadRun, print, runCommand, viewOf, withEngineOptions, type EngineFlags } from './run-command.js';
+import { leftovers, missing, refuseUsage } from './usage.js';
 import { notNegative, number, positive, several } from './values.js';
 
 interface TokenizeFlags extends EngineFlags {
@@ -37,7 +38,15 @@ interface ProbeFlags extends EngineFlags {
 const dataHelp = 'images: a folder, cifar10, cifar10:train, or the config of a source (required)';
 const runHelp = 'folder of a run or of a model, or owner/name on a hub';
 
-/** Adds the commands that use the models of a run. */
+interface UnpackFlags {
+  readonly data?: string;
+  readonly out?: string;
+  readonly images?: number;
+  readonly size?: number;
+  readonly json?: boolean;
+}
+
+/** Adds the commands that use the models of a run, and `vitvq unpack`. */
 export function addModelCommands(program: Command): void {
   withEngineOptions(
     program
@@ -49,6 +58,17 @@ export function addModelCommands(program: Command): void {
       .option('--views <n>', 'passes over the images: the second mirrors them', positive, 1)
       .option('--batch-size <n>', 'images that are encoded at once', positive, 50),
   ).action((_run: string | undefined, flags: TokenizeFlags, command: Command) => tokenize(flags, command));
+  program
+    .command('unpack')
+    .description('the images of a source (CIFAR-10, shards, a database) as PNG files, a folder for each class')
+    .option('--data <source>', dataHelp)
+    .option('--out <folder>', 'where the files go (required)')
+    .option('--images <n>', 'the first so many images', positive)
+    .option('--size <pixels>', 'height and width, for images of different sizes (default: 256)', positive)
+    .option('--json', 'print the result as one JSON object')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(unpack);
   withEngineOptions(
     program
       .command('sample')
@@ -91,11 +111,11 @@ const skippedLine = (skipped: readonly unknown[]): string[] =>
 async function tokenize(flags: TokenizeFlags, command: Command): Promise<void> {
   const { data, out, views, batchSize } = flags;
   const required = { '--data <source>': data, '--out <folder>': out };
-  await runCommand(command, flags, { required }, async ({ run, path, view, signal, print }) => {
+  await runCommand(command, flags, { required }, async ({ run, path, view, signal, print: show }) => {
     const source = await run.dataFromText(data!);
     const result = await run.tokenize({ run: path, data: source, out: out!, views, batchSize, view, signal });
     const { images, grid, vocabSize, skipped } = result;
-    print(result, [
+    show(result, [
       `Codes of ${images} images, ${views === 1 ? 'one view' : `${views} views`}: ${grid.join('x')} tokens of ${vocabSize} codes`,
       ...skippedLine(skipped),
       `Shards:      ${out}`,
@@ -103,23 +123,37 @@ async function tokenize(flags: TokenizeFlags, command: Command): Promise<void> {
   });
 }
 
+async function unpack(flags: UnpackFlags, command: Command): Promise<void> {
+  const { data, out, images, size } = flags;
+  refuseUsage(command, [...missing({ '--data <source>': data, '--out <folder>': out }), ...leftovers(command)]);
+  const run = await loadRun('unpack');
+  const source = await run.dataFromText(data!, 'train');
+  const signal = run.abortOnCtrlC(out!, 'stopping');
+  const result = await run.unpack({ data: source, out: out!, images, imageSize: size, view: viewOf(flags), signal });
+  const { images: written, classes, skipped } = result;
+  print(flags, result, [
+    `${written} images of ${classes.length > 1 ? `${classes.length} classes` : 'one class'} in ${out}`,
+    ...skippedLine(skipped),
+  ]);
+}
+
 async function sample(flags: SampleFlags, command: Command): Promise<void> {
   const { count, out, class: classes, seed, guidance, topK, topP, temperature } = flags;
   const required = { '--count <n>': count === undefined ? undefined : String(count), '--out <folder>': out };
-  await runCommand(command, flags, { required }, async ({ run, path, view, signal, print }) => {
+  await runCommand(command, flags, { required }, async ({ run, path, view, signal, print: show }) => {
     const choices = { classes, seed, guidanceScale: guidance, topK, topP, temperature };
     const result = await run.sample({ run: path, count: count!, out: out!, ...choices, view, signal });
-    print(result, [`${result.images.length} images in ${out}`, `All of them: ${result.grid}`]);
+    show(result, [`${result.images.length} images in ${out}`, `All of them: ${result.grid}`]);
   });
 }
 
 async function reconstruct(flags: ReconstructFlags, command: Command): Promise<void> {
   const { data, out, count } = flags;
   const required = { '--data <source>': data, '--out <folder>': out };
-  await runCommand(command, flags, { required }, async ({ run, path, view, signal, print }) => {
+  await runCommand(command, flags, { required }, async ({ run, path, view, signal, print: show }) => {
     const source = await run.dataFromText(data!);
     const result = await run.reconstruct({ run: path, data: source, out: out!, count, view, signal });
-    print(result, [
+    show(result, [
       `PSNR ${result.psnr.toFixed(2)} dB on ${result.images} images`,
       ...skippedLine(result.skipped),
       `Side by side: ${result.comparison}`,
@@ -130,14 +164,14 @@ async function reconstruct(flags: ReconstructFlags, command: Command): Promise<v
 async function probe(flags: ProbeFlags, command: Command): Promise<void> {
   const { data, test, images, testImages, seed } = flags;
   await runCommand(command, flags, { required: { '--data <source>': data } }, async (context) => {
-    const { run, path, view, signal, print } = context;
+    const { run, path, view, signal, print: show } = context;
     const sources = {
       data: await run.dataFromText(data!, 'train'),
       ...(test !== undefined && { test: await run.dataFromText(test) }),
     };
     const result = await run.probe({ run: path, ...sources, images, testImages, seed, view, signal });
     const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
-    print(result, [
+    show(result, [
       ...result.blocks.map(
         ({ block, top1, interval: { low, high }, top5 }) =>
           `${block.padEnd(24)} top-1 ${percent(top1).padStart(7)}  (${percent(low)} to ${percent(high)})  top-5 ${percent(top5)}`,
