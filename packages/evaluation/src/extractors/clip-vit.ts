@@ -34,7 +34,7 @@ const isDivided = ({ width, numHeads }: { readonly width: number; readonly numHe
   width % numHeads === 0;
 const divided = 'expected a width that is a multiple of numHeads';
 
-/** Schemas of the two kinds, which differ in the activation that their weights were trained with. */
+/** Schemas of the two kinds, whose weights were trained with different activations. */
 export const clipSchemas = { 'clip-vit': schemaOf('clip-vit'), 'open-clip-vit': schemaOf('open-clip-vit') };
 
 /** Name of a kind of CLIP. */
@@ -66,8 +66,8 @@ const letters: Readonly<Record<number, string>> = { 768: 'b', 1024: 'l', 1280: '
  * which open_clip trained those of LAION and DataComp. The shapes of both are the same, and the
  * wrong one gives wrong features without an error.
  *
- * Features: `pooled` `[B, E]`, and `spatial` `[B, H', W', D]`, the outputs of the last block for the
- * patches. Variables: `image.*`, `text.*` and the scalar `logitScale`.
+ * Features: `pooled` `[B, E]`, and `spatial` `[B, H', W', D]`, the outputs of the last block for
+ * the patches. Variables: `image.*`, `text.*` and the scalar `logitScale`.
  */
 export class ClipViT extends ExtractorNetwork {
   readonly kind: ClipKind;
@@ -172,8 +172,8 @@ export class ClipViT extends ExtractorNetwork {
     }
     return tf.tidy(() => {
       const { width } = this.config.text;
-      const embedded = tf.gather(this.#tokenEmbeddings, tf.cast(tokens, 'int32')) as tf.Tensor<tf.Rank>;
-      let x = tf.add(embedded, tf.slice(this.#textPositions, [0, 0], [length, width])) as tf.Tensor3D;
+      const embedded = tf.gather<tf.Tensor>(this.#tokenEmbeddings, tf.cast(tokens, 'int32'));
+      let x = tf.add<tf.Tensor3D>(embedded, tf.slice(this.#textPositions, [0, 0], [length, width]));
       const mask = causalMask(length);
       for (const block of this.#textBlocks) x = block.apply(x, mask);
       // The first of the largest numbers is the end token.

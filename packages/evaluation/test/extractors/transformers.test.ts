@@ -153,7 +153,7 @@ describe('images are resized as Pillow does', () => {
     const bytes = resizeImages(levels, [32, 32], { filter: 'bicubic-bytes', crop: 'center', shortSide: 32 });
     const wanted = expected.get(`bytes.${name}`)!.data;
     const got = await bytes.data();
-    // Pillow computes with integers: a sum in the middle of two levels may be rounded the other way.
+    // Pillow computes with integers: what is between two levels may be rounded the other way.
     const apart = Array.from(wanted, (value, at) => Math.abs(value - got[at]!));
     expect(Math.max(...apart)).toBeLessThanOrEqual(1);
     expect(apart.filter((difference) => difference > 0).length / apart.length).toBeLessThan(0.001);
