@@ -3,7 +3,7 @@ import type { TensorFile } from '@vitvq/checkpoint';
 import { assertShape, ConfigError, constantInitializer, DataError, maximumSize, type RandomKey } from '@vitvq/core';
 import { LayerNorm, PatchEmbedding } from '@vitvq/layers';
 import { z } from 'zod';
-import type { ExtractedFeatures } from './feature-extractor.js';
+import type { NetworkFeatures } from './network-features.js';
 import { ExtractorNetwork } from './extractor-network.js';
 import { bytesOfImages } from './internal/bytes-of-images.js';
 import { FrozenBlock } from './internal/frozen-block.js';
@@ -131,7 +131,7 @@ export class ClipViT extends ExtractorNetwork {
    * Computes the features of images `[B, H, W, 3]` in [0, 1].
    * @throws {ShapeError} @throws {ConfigError} when no weights were loaded
    */
-  features(images: tf.Tensor4D): ExtractedFeatures {
+  features(images: tf.Tensor4D): NetworkFeatures {
     this.assertLoaded('features');
     return tf.tidy(() => {
       const resized = resizeImages(bytesOfImages(images, 'ClipViT.features'), this.inputSize, this.resize);

@@ -5,6 +5,7 @@ import type { ExtractorNetwork } from './extractor-network.js';
 import { ClipViT, clipSchemas, findClip, type ClipConfig, type ClipKind } from './clip-vit.js';
 import { DINOv2, dinov2Schema, findDinov2 } from './dinov2.js';
 import { InceptionV3, inceptionImport } from './inception-v3.js';
+import { findVgg16, VGG16LPIPS, vgg16Schema } from './vgg16-lpips.js';
 import type { WeightImport } from './internal/imported-weights.js';
 
 /** Network of an open file, and how its tensors become variables. */
@@ -35,6 +36,11 @@ export const featureExtractorKinds = {
   }),
   'clip-vit': clipRow('clip-vit'),
   'open-clip-vit': clipRow('open-clip-vit'),
+  'vgg16-lpips': row({
+    schema: vgg16Schema,
+    create: (config) => new VGG16LPIPS(config),
+    find: findVgg16,
+  }),
   dinov2: row({
     schema: dinov2Schema,
     create: (config, key) => new DINOv2(config, { key }),
