@@ -5,6 +5,7 @@ import { LayerNorm, PatchEmbedding } from '@vitvq/layers';
 import { z } from 'zod';
 import type { NetworkFeatures } from './network-features.js';
 import { ExtractorNetwork } from './extractor-network.js';
+import { activationBeside } from './internal/activation-beside.js';
 import { bytesOfImages } from './internal/bytes-of-images.js';
 import { FrozenBlock } from './internal/frozen-block.js';
 import type { WeightImport } from './internal/imported-weights.js';
@@ -269,13 +270,27 @@ const ignored = /(^|\.)(position_ids|attn_mask|input_resolution|context_length|v
 
 /**
  * Finds the sizes of a CLIP in the names of OpenAI, open_clip or transformers.
- * @throws {DataError} for other networks
+ * @throws {DataError} for other networks, and for a kind whose activation is not the one that a
+ *   config of transformers beside the file states
  */
-export function findClip(kind: ClipKind, opened: TensorFile): WeightImport & { readonly config: ClipConfig } {
+export async function findClip(
+  kind: ClipKind,
+  opened: TensorFile,
+): Promise<WeightImport & { readonly config: ClipConfig }> {
   const noun = 'CLIP with a vision transformer, of OpenAI, open_clip or transformers';
   const shapes = new TensorShapes(opened, noun);
   const layout =
     shapes.oneOf([openai.image.patches, transformers.image.patches]) === openai.image.patches ? openai : transformers;
+  const stated = layout === transformers ? await activationBeside(opened.file) : undefined;
+  const meant = stated === undefined ? kind : stated === 'quick_gelu' ? 'clip-vit' : 'open-clip-vit';
+  if (meant !== kind) {
+    throw new DataError({
+      where: opened.file,
+      expected: `weights of kind ${kind}`,
+      got: `${meant}: the config.json beside the file has hidden_act ${JSON.stringify(stated?.slice(0, 40))}`,
+      fix: `Import it as ${meant}.`,
+    });
+  }
   const [width, , patchSize] = shapes.of(layout.image.patches, 4) as [number, number, number];
   const [positions] = shapes.of(layout.image.positions, 2) as [number];
   const [vocabularySize, textWidth] = shapes.of(layout.text.embedding, 2) as [number, number];

@@ -64,7 +64,7 @@ async function openAll(paths: readonly string[]): Promise<TensorFile> {
 
 async function build<K extends FeatureExtractorKind>(kind: K, opened: TensorFile): Promise<FeatureExtractorOf<K>> {
   const { create, find, schema } = rowOf(kind);
-  const { config: found, ...weightImport } = find(opened);
+  const { config: found, ...weightImport } = await find(opened);
   const config = parseOptions(schema, found, opened.file);
   const network = skipInitialization((key) => create(config, key), opened);
   try {

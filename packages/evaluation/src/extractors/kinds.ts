@@ -20,7 +20,7 @@ interface Kind<S extends z.ZodType, N extends ExtractorNetwork> {
   /** Creates the network of a config, without weights. */
   readonly create: (config: z.output<S>, key: RandomKey) => N;
   /** Reads the config of a file off names and shapes. @throws {DataError} for other networks */
-  readonly find: (opened: TensorFile) => Found<z.output<S>>;
+  readonly find: (opened: TensorFile) => Found<z.output<S>> | Promise<Found<z.output<S>>>;
 }
 
 function row<S extends z.ZodType, N extends ExtractorNetwork>(kind: Kind<S, N>): Kind<S, N> {

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { readSafetensors, type TensorFile } from '@vitvq/checkpoint';
@@ -73,6 +75,22 @@ describe('CLIP', () => {
     for (const each of [openai, openClip]) each.dispose();
     const [a, b] = ['openai.image', 'open-clip.image'].map((name) => expected.get(name)!.data);
     expect(relativeDifference(a!, b!)).toBeGreaterThan(1e-3);
+  });
+
+  it('refuses the kind whose activation is not that of the config beside the file', async ({ temporaryFolder }) => {
+    const file = { ...fileOf(transformersClip), file: join(temporaryFolder, 'model.safetensors') };
+    const write = (tower: object): void => {
+      writeFileSync(join(temporaryFolder, 'config.json'), JSON.stringify({ model_type: 'clip', vision_config: tower }));
+    };
+    write({ hidden_act: 'gelu' });
+    await expect(importFeatureExtractor('clip-vit', file)).rejects.toThrow(DataError);
+    await expect(importFeatureExtractor('clip-vit', file)).rejects.toThrow(
+      'model.safetensors: expected weights of kind clip-vit, got open-clip-vit: the config.json beside the file has ' +
+        'hidden_act "gelu". Import it as open-clip-vit.',
+    );
+    (await importFeatureExtractor('open-clip-vit', file)).dispose();
+    write({});
+    await expect(importFeatureExtractor('open-clip-vit', file)).rejects.toThrow('Import it as clip-vit.');
   });
 
   it('refuses too many tokens, other files, and files with other heads', async () => {
