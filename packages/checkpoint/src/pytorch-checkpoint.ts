@@ -94,6 +94,9 @@ const maximumNamesLength = 64 * 2 ** 20;
  * the classes that training programs leave in checkpoints, objects of other classes that hold plain
  * values alone and no tensors, and whatever `ignore` names.
  *
+ * A file of `torch.jit.save` is read as the dictionary of its modules and their tensors; the code
+ * in it is not looked at.
+ *
  * Tensors may be contiguous, strided, offset, expanded, negated, parameters, and share storages.
  * They may be of any real or integer type, little- or big-endian, stored or deflated. Each is read
  * from its

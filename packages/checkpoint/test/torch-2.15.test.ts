@@ -135,6 +135,18 @@ it('a dictionary that a file mentions twice has its tensors under both names', a
   ]);
 });
 
+it('a script module has the tensors of its modules, and its code is not looked at', async () => {
+  const content = await within('script.pt', contentOf);
+  expect([...content].map(([name, { shape }]) => [name, shape])).toEqual([
+    ['logit_scale', []],
+    ['visual.positions', [1, 2]],
+    ['visual.resolution', []],
+    ['visual.blocks.0.weight', [1, 2]],
+    ['visual.blocks.0.bias', [1]],
+  ]);
+  expect(content.get('visual.positions')!.data).toEqual(Float32Array.of(1, 2));
+});
+
 describe('what is put before all names', () => {
   it.each([
     ['parallel.pt', 'module.'],

@@ -67,7 +67,10 @@ export {
   importFeatureExtractor,
   InceptionV3,
   loadFeatureExtractor,
+  type NetworkFeatures,
   type ResizeRule,
   saveFeatureExtractor,
   type SaveFeatureExtractorOptions,
+  type VGG16Config,
+  VGG16LPIPS,
 } from './extractors/index.js';

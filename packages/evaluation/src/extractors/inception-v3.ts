@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { constantInitializer, permuteHost, type RandomKey } from '@vitvq/core';
-import type { ExtractedFeatures } from './feature-extractor.js';
+import type { NetworkFeatures } from './network-features.js';
 import { ExtractorNetwork } from './extractor-network.js';
 import { bytesOfImages } from './internal/bytes-of-images.js';
 import type { ImportedWeight, WeightImport } from './internal/imported-weights.js';
@@ -147,7 +147,7 @@ export class InceptionV3 extends ExtractorNetwork {
    * Computes the features of images `[B, H, W, 3]` in [0, 1].
    * @throws {ShapeError} @throws {ConfigError} when no weights were loaded
    */
-  features(images: tf.Tensor4D): ExtractedFeatures {
+  features(images: tf.Tensor4D): NetworkFeatures {
     this.assertLoaded('features');
     return tf.tidy(() => {
       const resized = resizeImages(bytesOfImages(images, 'InceptionV3.features'), this.inputSize, this.resize);

@@ -41,7 +41,7 @@ describe.skipIf(!isHere)('InceptionV3 on the engine onnx', () => {
     const data = Float32Array.from(imageBytes(name, 1, height, width), (byte) => byte / 255);
     const images = tf.tensor4d(data, [1, height, width, 3]);
     const { pooled, logits, spatial, blocks } = await features(images);
-    const got = { '2048': pooled!, logits_unbiased: logits!, spatial: spatial!, ...blocks };
+    const got = { '2048': pooled, logits_unbiased: logits!, spatial: spatial!, ...blocks };
     for (const [part, tensor] of Object.entries(got)) {
       const { shape, data: values } = expected.get(`${name}.${part}`)!;
       expect([part, tensor.shape]).toEqual([part, shape]);
@@ -56,8 +56,8 @@ describe.skipIf(!isHere)('InceptionV3 on the engine onnx', () => {
     await saveFeatureExtractor(temporaryFolder, inception, { metadata: { source: 'a formula' } });
     const loaded = await loadFeatureExtractor(temporaryFolder, 'inception-v3-compat');
     expect(loaded).toBeInstanceOf(InceptionV3);
-    expect(loaded.weightsHash).toBe(inception.weightsHash);
-    expect(loaded.weightsHash).toMatch(/^[0-9a-f]{64}$/);
+    expect(loaded.hash).toBe(inception.hash);
+    expect(loaded.hash).toMatch(/^[0-9a-f]{64}$/);
     loaded.dispose();
     const variable = inception.namedVariables().get('Mixed_7c.branch_pool.bias')!;
     const before = variable.clone();
@@ -67,7 +67,7 @@ describe.skipIf(!isHere)('InceptionV3 on the engine onnx', () => {
     before.dispose();
     const loading = loadFeatureExtractor(temporaryFolder);
     await expect(loading).rejects.toThrow(DataError);
-    await expect(loading).rejects.toThrow(`expected weights with SHA-256 ${inception.weightsHash}, got `);
+    await expect(loading).rejects.toThrow(`expected a network with SHA-256 ${inception.hash}, got `);
   });
 });
 
@@ -105,7 +105,7 @@ describe('InceptionV3', () => {
     expectNoTensorLeak(() => {
       const inception = new InceptionV3({ key: [0, 0] });
       const images = tf.zeros<tf.Rank.R4>([1, 8, 8, 3]);
-      for (const use of [() => inception.features(images), () => inception.weightsHash]) {
+      for (const use of [() => inception.features(images), () => inception.hash]) {
         expect(use).toThrow(ConfigError);
         expect(use).toThrow(
           'expected weights of inception-v3-compat, got none: random features would not measure what',

@@ -294,12 +294,17 @@ export class PickleMachine {
   }
 
   /**
-   * Drops attributes of a container (`_metadata` of a state dict) and the content of a placeholder.
+   * Drops attributes of a container (`_metadata` of a state dict) and the content of a placeholder;
+   * gives a module of a script its attributes.
    */
   build(): void {
     const state = this.pop();
     const target = this.top();
     if (target instanceof PicklePlaceholder) this.#passOver(target, [state]);
+    if (target instanceof PickleDictionary && target.isModule && state instanceof PickleDictionary) {
+      this.spend(slotBytes * state.entries.size);
+      for (const [key, value] of state.entries) target.set(key, value, this.refuse);
+    }
     if (isTensor(target) || target instanceof PickleName) {
       this.refuse('attributes of a container', `some of ${describeValue(target)}`);
     }
