@@ -14,6 +14,8 @@ import {
   msSSIM,
   squaredDiscrepancy,
   ssim,
+  trainProxyClassifier,
+  writeNpz,
 } from '../src/index.js';
 
 const rows = { dim: 1, data: Float32Array.of(1, 2, 3, 4) };
@@ -53,5 +55,11 @@ testOptions({
     isOptional: true,
   },
   ssim: { create: (options) => ssim(images, images, options), option: 'window', isOptional: true },
+  trainProxyClassifier: { create: (options) => trainProxyClassifier(options), option: 'classes' },
+  writeNpz: {
+    create: (options) => writeNpz('nowhere/x', { data: new Uint8Array(1), shape: [1, 1, 1, 1] }, options),
+    option: 'labels',
+    isOptional: true,
+  },
   Evaluator: { create: (options) => new Evaluator(tinyModel(), options), option: 'batchSize', isOptional: true },
 });
