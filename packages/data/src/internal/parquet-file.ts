@@ -4,6 +4,7 @@ import {
   parquetReadObjects,
   parquetSchema,
   type AsyncBuffer,
+  type Compressors,
   type FileMetaData,
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
@@ -52,7 +53,13 @@ export class ParquetFile {
         return part.buffer.slice(part.byteOffset, part.byteOffset + part.byteLength) as ArrayBuffer;
       },
     };
-    return asDataError(bytes.name, async () => new ParquetFile(bytes.name, file, await parquetMetadataAsync(file)));
+    return asDataError(bytes.name, async () => {
+      const opened = new ParquetFile(bytes.name, file, await parquetMetadataAsync(file));
+      const rows = opened.groups.at(-1)?.end ?? 0;
+      // An image takes more than a byte; more rows would only fill the memory.
+      if (rows > bytes.size) throw new Error(`${rows} rows in ${bytes.size} bytes`);
+      return opened;
+    });
   }
 
   /** Returns the number of bytes that a column of a row group has when it is unpacked. */
@@ -82,7 +89,7 @@ export class ParquetFile {
       parquetReadObjects({
         file: this.#file,
         metadata: this.#metadata,
-        compressors,
+        compressors: boundedCompressors,
         columns: [...columns],
         rowStart: begin,
         rowEnd: end,
@@ -92,6 +99,19 @@ export class ParquetFile {
     );
   }
 }
+
+/** Pages of more bytes are refused before memory is taken for them. */
+const MAXIMUM_PAGE_BYTES = 2 ** 30;
+
+const boundedCompressors: Compressors = Object.fromEntries(
+  Object.entries(compressors).map(([codec, unpack]) => [
+    codec,
+    (input: Uint8Array, bytes: number) => {
+      if (bytes > MAXIMUM_PAGE_BYTES) throw new Error(`a page of ${bytes} bytes`);
+      return unpack(input, bytes);
+    },
+  ]),
+);
 
 /** The library throws plain errors, whatever is wrong. */
 async function asDataError<T>(where: string, work: () => Promise<T>): Promise<T> {

@@ -148,8 +148,10 @@ function reasonOf(error: unknown): string {
 }
 
 function labelOf(value: unknown): string | number | undefined {
-  if (typeof value === 'bigint') return Number(value);
-  return typeof value === 'string' || typeof value === 'number' ? value : undefined;
+  const label = typeof value === 'bigint' ? Number(value) : value;
+  if (typeof label === 'string') return label;
+  // Hubs store -1 where a test set has no labels.
+  return typeof label === 'number' && label >= 0 ? label : undefined;
 }
 
 function captionsOf(value: unknown): Caption | undefined {
