@@ -99,6 +99,18 @@ describe('parquet', () => {
     ]);
   });
 
+  it('refuses row groups with other columns than the schema', async () => {
+    const bytes = await sampleBytes('plain.parquet');
+    // The path of the column in the second row group.
+    const at = bytes.lastIndexOf('jpg', bytes.lastIndexOf('ARROW:schema'));
+    expect(at).toBeGreaterThan(bytes.indexOf('jpg'));
+    bytes.write('jpX', at);
+    const paths = join(await folderOf({ 'x.parquet': bytes }), 'x.parquet');
+    await expect(openDataSource({ kind: 'parquet', paths, imageColumn: 'jpg', labelColumn: 'name' })).rejects.toThrow(
+      'it cannot be read: columns that do not fit the schema',
+    );
+  });
+
   it('never fills the memory or hangs, whatever bytes are changed', async () => {
     const bytes = await sampleBytes('plain.parquet');
     const outcomes = { opened: 0, refused: 0 };

@@ -6,6 +6,7 @@ import {
   type AsyncBuffer,
   type Compressors,
   type FileMetaData,
+  type SchemaTree,
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import type { ByteRange } from './byte-range.js';
@@ -54,7 +55,9 @@ export class ParquetFile {
       },
     };
     return asDataError(bytes.name, async () => {
-      const opened = new ParquetFile(bytes.name, file, await parquetMetadataAsync(file));
+      const metadata = await parquetMetadataAsync(file);
+      assertColumns(metadata);
+      const opened = new ParquetFile(bytes.name, file, metadata);
       const rows = opened.groups.at(-1)?.end ?? 0;
       // An image takes more than a byte; more rows would only fill the memory.
       if (rows > bytes.size) throw new Error(`${rows} rows in ${bytes.size} bytes`);
@@ -97,6 +100,21 @@ export class ParquetFile {
         utf8: false,
       }),
     );
+  }
+}
+
+/**
+ * Checks that each row group has each column of the schema once: where the library meets another
+ * one while it reads, it leaves the reading of the others behind, whose errors would end the
+ * process.
+ */
+function assertColumns(metadata: FileMetaData): void {
+  const leaves = (tree: SchemaTree): string[] =>
+    tree.children.length > 0 ? tree.children.flatMap(leaves) : [JSON.stringify(tree.path)];
+  const wanted = leaves(parquetSchema(metadata)).sort().join();
+  for (const { columns } of metadata.row_groups) {
+    const found = columns.map(({ meta_data }) => JSON.stringify(meta_data?.path_in_schema)).sort();
+    if (found.join() !== wanted) throw new Error('columns that do not fit the schema');
   }
 }
 
