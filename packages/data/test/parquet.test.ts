@@ -114,7 +114,7 @@ describe('parquet', () => {
   it('never fills the memory or hangs, whatever bytes are changed', async () => {
     const bytes = await sampleBytes('plain.parquet');
     const outcomes = { opened: 0, refused: 0 };
-    for (let round = 0; round < 60; round++) {
+    for (let round = 0; round < 30; round++) {
       const damaged = Buffer.from(bytes);
       const draws = randomBits(foldIn(randomKey(8), round), 4);
       // Half of the changes are in the metadata at the end.
@@ -132,7 +132,7 @@ describe('parquet', () => {
         outcomes.refused++;
       }
     }
-    expect(Math.min(outcomes.opened, outcomes.refused)).toBeGreaterThan(5);
+    expect(Math.min(outcomes.opened, outcomes.refused)).toBeGreaterThan(3);
   });
 
   it('reads a file on the web', async () => {

@@ -310,9 +310,10 @@ describe('webdataset on the web', () => {
 
   it.each([true, false])('tries again what fails now and then (parts: %s)', async (hasRange) => {
     const fail = (request: number, response: ServerResponse): boolean => {
-      if (request % 3 === 1) response.writeHead(503).end();
-      else if (request % 3 === 2) response.destroy();
-      return request % 3 !== 0;
+      // The first try of each request fails, in one of two ways.
+      if (request % 4 === 1) response.writeHead(503).end();
+      else if (request % 4 === 3) response.destroy();
+      return request % 2 === 1;
     };
     const { address } = await serve(await twoShards(), { hasRange, fail });
     const cacheDirectory = await temporaryFolder();

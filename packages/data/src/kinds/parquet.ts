@@ -50,10 +50,9 @@ export const parquet = sourceKind({
       return found;
     });
     const files = indexed.flatMap((each) => each.file ?? []);
-    const largest = Math.max(
-      1,
-      ...files.flatMap((file) => file.groups.map((_, group) => file.columnBytes(group, imageColumn))),
-    );
+    const largest = files
+      .flatMap((file) => file.groups.map((_, group) => file.columnBytes(group, imageColumn)))
+      .reduce((most, bytes) => Math.max(most, bytes), 1);
     const together = Math.max(1, Math.floor(TOGETHER_BYTES / largest));
     const cache = new GroupCache<ParquetRow[]>(2 * together);
     const opened = openSampleSet({
