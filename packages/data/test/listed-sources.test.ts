@@ -188,7 +188,11 @@ describe('coco', () => {
     annotations: join(path, 'instances.json'),
   });
 
-  testImageSource({ name: 'coco', create: async () => openDataSource(config(await folder()), quiet), createBatches });
+  testImageSource({
+    name: 'drawn masks of coco',
+    create: async () => (await open({ ...config(await folder()), masks: 'draw' })).conditions!,
+    createBatches,
+  });
 
   it('reads captions, and the class of the largest object on request', async () => {
     const path = await folder();
