@@ -1,6 +1,6 @@
 import { openWeights, type TensorEntry, type TensorFile } from '@vitvq/checkpoint';
 import { assertMembers, assertOneOf, DataError, parseOptions, printable, skipInitialization } from '@vitvq/core';
-import { importWeights } from './internal/imported-weights.js';
+import { assertTensors, importWeights } from './internal/imported-weights.js';
 import { featureExtractorKinds, rowOf, type FeatureExtractorKind, type FeatureExtractorOf } from './kinds.js';
 
 /**
@@ -66,6 +66,7 @@ async function build<K extends FeatureExtractorKind>(kind: K, opened: TensorFile
   const { create, find, schema } = rowOf(kind);
   const { config: found, ...weightImport } = await find(opened);
   const config = parseOptions(schema, found, opened.file);
+  assertTensors(opened, weightImport);
   const network = skipInitialization((key) => create(config, key), opened);
   try {
     await importWeights(opened, network.namedVariables(), weightImport);

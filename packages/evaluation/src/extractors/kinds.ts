@@ -38,7 +38,7 @@ export const featureExtractorKinds = {
   'open-clip-vit': clipRow('open-clip-vit'),
   'vgg16-lpips': row({
     schema: vgg16Schema,
-    create: (config) => new VGG16LPIPS(config),
+    create: (config, key) => new VGG16LPIPS(config, { key }),
     find: findVgg16,
   }),
   dinov2: row({

@@ -85,6 +85,12 @@ describe('InceptionV3', () => {
     );
   });
 
+  it('names what a small file of something else lacks', async () => {
+    await expect(importFeatureExtractor('inception-v3-compat', fileOf({ 'layer.weight': [2, 2] }))).rejects.toThrow(
+      'got missing: Conv2d_1a_3x3.conv.weight, Conv2d_1a_3x3.bn.weight,',
+    );
+  });
+
   it('refuses values that are not finite', async () => {
     const file = torchFidelity();
     const reading: TensorFile = {
