@@ -24,7 +24,7 @@ const text = (field: number, value: string) => nested(field, Buffer.from(value))
 function constant(
   name: string,
   { shape, data }: HostTensor,
-  { operation = 'Const', type = 1, bytes = data.byteLength } = {},
+  { operation = 'Const', type = 1, bytes = data.byteLength, field = 4 } = {},
 ): Bytes {
   const dimensions = message((writer) => {
     for (const size of shape)
@@ -36,7 +36,7 @@ function constant(
   const tensor = message((writer) => {
     writer.uint32(8).int32(type);
     nested(2, dimensions)(writer);
-    nested(4, new Uint8Array(data.buffer, data.byteOffset, bytes))(writer);
+    nested(field, new Uint8Array(data.buffer, data.byteOffset, bytes))(writer);
   });
   const entry = message((writer) => {
     text(1, 'value')(writer);
@@ -65,6 +65,8 @@ describe('a frozen graph of TensorFlow', () => {
       constant('b', scalar, { operation: 'Placeholder' }),
       constant('c', scalar, { type: 3 }),
       constant('d', scalar),
+      constant('e', values, { field: 5 }),
+      constant('f', { shape: [2], data: scalar.data }, { field: 5 }),
     ];
     writeFileSync(file, graph(...nodes));
     expect(await isFrozenGraph(file)).toBe(true);
@@ -72,8 +74,15 @@ describe('a frozen graph of TensorFlow', () => {
     expect(opened.entries).toEqual([
       { name: 'a/weights', shape: [2, 3], dtype: 'F32' },
       { name: 'd', shape: [], dtype: 'F32' },
+      { name: 'e', shape: [2, 3], dtype: 'F32' },
+      { name: 'f', shape: [2], dtype: 'F32' },
     ]);
-    expect(await Promise.all(opened.entries.map((entry) => opened.read(entry)))).toEqual([values, scalar]);
+    expect(await Promise.all(opened.entries.map((entry) => opened.read(entry)))).toEqual([
+      values,
+      scalar,
+      values,
+      { shape: [2], data: Float32Array.of(7, 7) },
+    ]);
     // It is found by its content, and is not the network that was asked for.
     await expect(importFeatureExtractor('inception-v3-compat', file)).rejects.toThrow(
       `${file}: expected the 471 tensors of the Inception of torch-fidelity, pytorch-fid or TensorFlow, got missing`,

@@ -14,7 +14,7 @@ const fields = {
   node: { name: 1, operation: 2, attribute: 5 },
   entry: { key: 1, value: 2 },
   attribute: { tensor: 8 },
-  tensor: { type: 1, shape: 2, content: 4 },
+  tensor: { type: 1, shape: 2, content: 4, floats: 5 },
   shape: { dimension: 2 },
   dimension: { size: 1 },
 } as const;
@@ -61,7 +61,8 @@ export async function openFrozenGraph(file: string): Promise<TensorFile> {
   const read: TensorFile['read'] = ({ name }) => {
     const { shape, content } = constants.get(name)!;
     const data = new Float32Array(elementCount(shape));
-    new Uint8Array(data.buffer).set(content);
+    if (content.length === 4) data.fill(Buffer.from(content).readFloatLE());
+    else new Uint8Array(data.buffer).set(content);
     return Promise.resolve({ shape, data });
   };
   return { file, entries, read, close: () => Promise.resolve() };
@@ -84,12 +85,14 @@ function addConstant(node: Uint8Array, constants: Map<string, Constant>, where: 
   let content: Uint8Array = new Uint8Array();
   eachField(tensor, (field, bytes, value) => {
     if (field === fields.tensor.type) type = value;
-    if (field === fields.tensor.content && bytes) content = bytes;
+    // Both hold little-endian float32; a file has one of them.
+    if ((field === fields.tensor.content || field === fields.tensor.floats) && bytes?.length) content = bytes;
     if (field === fields.tensor.shape && bytes) shape.push(...shapeOf(bytes));
   });
   if (type !== float32 || shape.length > maximumAxes || content.length === 0) return;
   const label = printable(name.slice(0, 80));
-  if (content.length !== 4 * elementCount(shape)) {
+  const isRepeated = content.length === 4; // A value that all elements have.
+  if (!isRepeated && content.length !== 4 * elementCount(shape)) {
     const expected = `the values of ${label} ${formatShape(shape)}`;
     throw new DataError({ where, expected, got: `${content.length} bytes`, fix: 'The file is damaged.' });
   }
