@@ -91,8 +91,7 @@ describe('names that are neither built nor passed over', () => {
       .exec(message)![1]!
       .split(', ')
       .map((name) => name.slice(1, -1));
-    expect(names.every((name) => name.startsWith('torch.'))).toBe(true);
-    const content = await within('unknown.pt', contentOf, { ignore: [...names, 'functools.*'] });
+    const content = await within('unknown.pt', contentOf, { ignore: names });
     expect([...content.keys()]).toEqual(['w']);
   });
 

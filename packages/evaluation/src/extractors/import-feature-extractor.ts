@@ -1,6 +1,6 @@
 import { openWeights, type TensorEntry, type TensorFile } from '@vitvq/checkpoint';
 import { assertMembers, assertOneOf, DataError, parseOptions, printable, skipInitialization } from '@vitvq/core';
-import { importWeights } from './internal/imported-weights.js';
+import { assertTensors, importWeights } from './internal/imported-weights.js';
 import { featureExtractorKinds, rowOf, type FeatureExtractorKind, type FeatureExtractorOf } from './kinds.js';
 
 /**
@@ -23,7 +23,7 @@ export async function importFeatureExtractor<K extends FeatureExtractorKind, Ent
     assertMembers(checkpoint, ['file', 'entries', 'read'], 'checkpoint', 'importFeatureExtractor');
     return build(kind, checkpoint);
   }
-  const opened = await openAll([checkpoint].flat());
+  const opened = await openAll([checkpoint].flat(), rowOf(kind).open ?? openWeights);
   try {
     return await build(kind, opened);
   } finally {
@@ -36,7 +36,7 @@ function isList(checkpoint: object): checkpoint is readonly string[] {
 }
 
 /** Opens files as if they were one. @throws {DataError} for a tensor that two of them have */
-async function openAll(paths: readonly string[]): Promise<TensorFile> {
+async function openAll(paths: readonly string[], open: (path: string) => Promise<TensorFile>): Promise<TensorFile> {
   const files: TensorFile[] = [];
   const close = async (): Promise<void> => {
     for (const file of files) await file.close();
@@ -45,7 +45,7 @@ async function openAll(paths: readonly string[]): Promise<TensorFile> {
     const fileOf = new Map<string, TensorFile>();
     const where = paths.join(' and ');
     for (const path of paths) {
-      const opened = await openWeights(path);
+      const opened = await open(path);
       files.push(opened);
       for (const { name } of opened.entries) {
         if (fileOf.has(name)) {
@@ -66,6 +66,7 @@ async function build<K extends FeatureExtractorKind>(kind: K, opened: TensorFile
   const { create, find, schema } = rowOf(kind);
   const { config: found, ...weightImport } = await find(opened);
   const config = parseOptions(schema, found, opened.file);
+  assertTensors(opened, weightImport);
   const network = skipInitialization((key) => create(config, key), opened);
   try {
     await importWeights(opened, network.namedVariables(), weightImport);

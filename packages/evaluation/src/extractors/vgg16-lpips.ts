@@ -1,6 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { TensorFile } from '@vitvq/checkpoint';
-import { assertShape, imageShapeAdvice, maximumSize, type HostTensor, type PerceptualLoss } from '@vitvq/core';
+import {
+  assertFitsBudget,
+  assertShape,
+  imageShapeAdvice,
+  maximumSize,
+  type HostTensor,
+  type PerceptualLoss,
+  type RandomKey,
+} from '@vitvq/core';
 import { LPIPS, LPIPS_SCALING, lpipsReferenceWeights, VGG16_CHANNELS } from '@vitvq/losses';
 import { z } from 'zod';
 import { ExtractorNetwork } from './extractor-network.js';
@@ -38,8 +46,11 @@ export class VGG16LPIPS extends ExtractorNetwork implements PerceptualLoss {
   /** The distance by itself, with the same weights. */
   readonly lpips: LPIPS;
 
-  constructor(config: VGG16Config) {
+  constructor(config: VGG16Config, { key }: { readonly key: RandomKey }) {
     super();
+    const widths = [3, ...config.channels];
+    const filters = config.channels.map((width, stage) => 9 * width * (widths[stage]! + width));
+    assertFitsBudget(key, { elements: filters.reduce((sum, count) => sum + count, 0) }, 'VGG16');
     this.config = config;
     this.lpips = this.child('lpips', new LPIPS({ channels: config.channels }));
   }

@@ -7,7 +7,7 @@ import { expectNoTensorLeak, hasEngine } from '@vitvq/test-utils';
 import { it } from '@vitvq/test-utils/node';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { importFeatureExtractor, InceptionV3, loadFeatureExtractor, saveFeatureExtractor } from '../../src/index.js';
-import { inceptionImport } from '../../src/extractors/inception-v3.js';
+import { findInception } from '../../src/extractors/inception-v3.js';
 import { fileOf, imageBytes, relativeDifference } from './formula.js';
 
 const golden = fileURLToPath(new URL('golden/inception.safetensors', import.meta.url));
@@ -15,7 +15,7 @@ const isHere = await hasEngine('onnx');
 
 /** File with every tensor of torch-fidelity's, drawn by the formula of the golden cases. */
 function torchFidelity(others: Readonly<Record<string, readonly number[]>> = {}): TensorFile {
-  const sources = inceptionImport().weights.flatMap((weight) => weight.sources);
+  const sources = findInception({ entries: [] }).weights.flatMap((weight) => weight.sources);
   const shapes = Object.fromEntries(sources.map(({ name, shape }) => [name, shape]));
   return fileOf({ ...shapes, 'fc.bias': [1008], 'Conv2d_1a_3x3.bn.num_batches_tracked': [], ...others }, Math.SQRT2);
 }
@@ -79,9 +79,15 @@ describe('InceptionV3', () => {
     );
     await expect(importing).rejects.toThrow(ShapeError);
     await expect(importing).rejects.toThrow(
-      'formula: expected the 471 tensors of the Inception of torch-fidelity or pytorch-fid, got unexpected: ' +
+      'formula: expected the 471 tensors of the Inception of torch-fidelity, pytorch-fid or TensorFlow, got unexpected: ' +
         'AuxLogits.fc.weight; wrong shape: fc.weight [1000, 2048] instead of [1008, 2048]. Take weights-inception-2015-12-05-' +
-        '6726825d.pth of torch-fidelity or',
+        '6726825d.pth of torch-fidelity, ',
+    );
+  });
+
+  it('names what a small file of something else lacks', async () => {
+    await expect(importFeatureExtractor('inception-v3-compat', fileOf({ 'layer.weight': [2, 2] }))).rejects.toThrow(
+      'got missing: Conv2d_1a_3x3.conv.weight, Conv2d_1a_3x3.bn.weight,',
     );
   });
 

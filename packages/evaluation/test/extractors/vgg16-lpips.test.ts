@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { writeSafetensors } from '@vitvq/checkpoint';
@@ -106,8 +107,20 @@ describe('VGG16LPIPS', () => {
     await expect(importFeatureExtractor('vgg16-lpips', vgg)).rejects.toThrow('got missing: lin0.model.1.weight, lin1');
   });
 
+  it('takes no memory for a config that its folder does not fill', async ({ temporaryFolder }) => {
+    const extractor = await importFeatureExtractor('vgg16-lpips', fileOf(lpips));
+    await saveFeatureExtractor(temporaryFolder, extractor);
+    extractor.dispose();
+    const config = join(temporaryFolder, 'config.json');
+    const content = JSON.parse(readFileSync(config, 'utf8')) as { config: { channels: number[] } };
+    content.config.channels[4] = 2 ** 20;
+    writeFileSync(config, JSON.stringify(content));
+    await expect(loadFeatureExtractor(temporaryFolder)).rejects.toThrow(ShapeError);
+    await expect(loadFeatureExtractor(temporaryFolder)).rejects.toThrow(/VGG16/);
+  });
+
   it('is never used with weights that were not loaded', () => {
-    const extractor = new VGG16LPIPS({ kind: 'vgg16-lpips', channels: [...channels] });
+    const extractor = new VGG16LPIPS({ kind: 'vgg16-lpips', channels: [...channels] }, { key: [0, 0] });
     const a = images('a');
     expect(() => extractor.distance(a, a)).toThrow(ConfigError);
     expect(() => extractor.features(a)).toThrow('expected weights of vgg16-lpips, got none');
