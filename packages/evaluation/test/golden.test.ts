@@ -94,7 +94,7 @@ function weightOf(name: string, shape: readonly number[], tensor: number): Float
     : [name.endsWith('bias') ? 0.2 : 2 * Math.sqrt(6 / (9 * shape[1]!)), 0];
   return Float32Array.from({ length: elementCount(shape) }, (_, index) => {
     const bits = Math.imul(index * 31 + tensor * 17 + 7, 2654435761) >>> 0;
-    return (bits / 2 ** 32 - 0.5) * scale! + shift!;
+    return (bits / 2 ** 32 - 0.5) * scale + shift;
   });
 }
 
