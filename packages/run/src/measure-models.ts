@@ -13,7 +13,8 @@ import {
   type ProxyClassifier,
 } from '@vitvq/evaluation';
 import type { VQTokenizer } from '@vitvq/tokenizer';
-import { ClassConditioner, type AutoregressiveModel, type Conditioner } from '@vitvq/transformers';
+import { ClassConditioner, TextConditioner, type AutoregressiveModel, type Conditioner } from '@vitvq/transformers';
+import { captionsOf, textOf } from './conditions.js';
 import type { ResolvedProxy, ResolvedRunConfig } from './config/run-config.js';
 import { CountProgress } from './count-progress.js';
 import { generateImages } from './generate-images.js';
@@ -73,7 +74,7 @@ export async function measureModels(options: MeasureModelsOptions): Promise<Metr
   const ofGenerated = await evaluateImages({
     ...shared,
     real,
-    generated: () => draw(tokenizer, generated, seed, signal),
+    generated: () => draw(options, generated),
     extractor,
     metrics,
     guidance: generated.samples.guidanceScale,
@@ -100,19 +101,25 @@ function metricsOf(
   ];
 }
 
-/** Draws images as they are measured, so that none has to be kept: every class in turn. */
+/** Draws images as they are measured, so that none has to be kept: every class, or text, in turn. */
 async function* draw(
-  tokenizer: VQTokenizer,
+  { tokenizer, source, seed, signal }: MeasureModelsOptions,
   { model, conditioner, count, samples }: NonNullable<MeasureModelsOptions['generated']>,
-  seed: number,
-  signal: AbortSignal | undefined,
 ): AsyncGenerator<ImageBatch, void> {
+  const captions = conditioner instanceof TextConditioner ? captionsOf(source) : [];
   for (let start = 0; start < count; start += drawnAtOnce) {
     const at = Array.from({ length: Math.min(drawnAtOnce, count - start) }, (_, index) => start + index);
     const classes =
       conditioner instanceof ClassConditioner ? at.map((index) => index % conditioner.classCount) : undefined;
     const seeds = at.map((index) => seed + index);
-    const { images } = await generateImages({ tokenizer, model, conditioner }, { ...samples, classes, seeds, signal });
+    const prompts =
+      conditioner instanceof TextConditioner
+        ? at.map((index) => textOf(captions[index % captions.length]!))
+        : undefined;
+    const { images } = await generateImages(
+      { tokenizer, model, conditioner },
+      { ...samples, classes, prompts, seeds, signal },
+    );
     yield { images: images.data, shape: images.shape, ...(classes && { labels: Int32Array.from(classes) }) };
   }
 }

@@ -4,6 +4,7 @@ import { ConfigError, formatPercent } from '@vitvq/core';
 import { useEngine, type Engine } from '@vitvq/engine';
 import { writeJson, writeWhole } from '@vitvq/files';
 import { writeReport, type CommandsBlock } from '@vitvq/report';
+import { conditionsOf } from './conditions.js';
 import { formatRunConfig, resolveRunConfig } from './config/read-run-config.js';
 import type { ResolvedRunConfig, ResolvedTransformerStage, RunConfig } from './config/run-config.js';
 import { formatFigures } from './format-figures.js';
@@ -83,6 +84,8 @@ export async function trainRun(given: RunConfig, options: TrainRunOptions): Prom
     view.log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);
     const images = await openRunImages(config, view, signal);
     assertClassesFit(config, images);
+    // Conditions that the images cannot give are told before anything is trained.
+    if (config.transformer) await conditionsOf(config.transformer, images.train);
     await assertSameImages(out, images);
     const context: RunContext = { config, folder, images, view, signal };
     const results = await runStages(context);

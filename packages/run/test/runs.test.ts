@@ -129,6 +129,36 @@ describe('trainRun', { timeout: 60_000 }, () => {
   });
 });
 
+describe('a transformer of texts', { timeout: 60_000 }, () => {
+  it('learns from captions beside the images, and draws what a text says', async () => {
+    await writePhotos(at('told'), { classes: false });
+    const names = (await readdir(at('told'))).filter((name) => name.endsWith('.png'));
+    for (const name of names) {
+      await writeFile(at('told', name.replace('.png', '.txt')), `a picture of colour ${Number.parseInt(name) % 3}\n`);
+    }
+    const train = { kind: 'folder', path: at('told'), captions: true } as const;
+    const config = await readRunConfig('pipeline-smoke', {
+      changes: {
+        data: dataChanges(train),
+        engine: 'cpu',
+        tokenizer: { from: at('run') },
+        transformer: { condition: { kind: 'text', length: 4, vocabSize: 300 } },
+        probe: null,
+        evaluation: { proxy: null },
+        samples: { perClass: 1 },
+      },
+    });
+    const { results } = await trainRun(config, { out: at('texts') });
+    expect(results.samples!.result.prompts).toHaveLength(4);
+    const prompts = ['a picture of colour 2', 'a picture of colour 0'];
+    const { images } = await sample({ run: at('texts'), count: 3, out: at('told-images'), prompts });
+    expect(images.map(({ prompt }) => prompt)).toEqual([prompts[0], prompts[1], prompts[0]]);
+    await expect(sample({ run: at('texts'), count: 1, out: at('x') })).rejects.toThrow('the model draws what texts say');
+    const untold = { ...config, data: { ...config.data, train: { ...train, captions: false } } };
+    await expect(trainRun(untold, { out: at('untold') })).rejects.toThrow('images with captions');
+  });
+});
+
 describe('what is done with a run', { timeout: 60_000 }, () => {
   it('tokenize writes shards that the transformers read', async () => {
     const data = await dataFromText(at('photos'));

@@ -88,7 +88,19 @@ export type TokenizerStageConfig =
     };
 
 /** Conditions of a transformer. */
-export type ConditionConfig = { readonly kind: 'class' } | { readonly kind: 'none' };
+export type ConditionConfig =
+  | { readonly kind: 'class' }
+  | { readonly kind: 'none' }
+  | {
+      /** Captions of the images; where an image has several, the first. */
+      readonly kind: 'text';
+      /** Tokens of a text: longer ones are cut off. @default 32 */
+      readonly length?: number;
+      /** Tokens of the vocabulary that is learned from the captions. @default 2048 */
+      readonly vocabSize?: number;
+      /** A `tokenizer.json` to use instead. @default none */
+      readonly tokenizer?: string;
+    };
 
 /** Codes that a transformer learns from. */
 export interface CodesConfig {
@@ -111,7 +123,10 @@ export interface TransformerStageConfig {
 
 /** Images that a run generates at its end. */
 export interface SamplesConfig {
-  /** Of each class, or in all where there are no classes. @default 10 */
+  /**
+   * Of each class, of each of the first captions of the validation images, or in all where there is
+   * no condition. @default 10
+   */
   readonly perClass?: number;
   /** Strength of classifier-free guidance; null: none. @default null */
   readonly guidanceScale?: number | null;
@@ -237,6 +252,12 @@ const transformer = z.strictObject({
     .discriminatedUnion('kind', [
       z.strictObject({ kind: z.literal('class') }),
       z.strictObject({ kind: z.literal('none') }),
+      z.strictObject({
+        kind: z.literal('text'),
+        length: count.default(32),
+        vocabSize: z.int().min(256).default(2048),
+        tokenizer: z.string().min(1).optional(),
+      }),
     ])
     .optional(),
   codes: z.strictObject({ views: count.default(2), images: count.optional() }).prefault({}),

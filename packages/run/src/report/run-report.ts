@@ -109,11 +109,11 @@ async function generatedSection(
   stage: ResolvedTransformerStage,
   { samples, probe }: Pick<Required<RunResults>, 'samples'> & RunResults,
 ): Promise<ReportSection> {
-  const { perClass, firstSeed, classes } = samples.result;
+  const { perClass, firstSeed, classes, prompts } = samples.result;
   const { guidanceScale, topK } = context.config.samples;
   const generatedTop1 = probe?.result.generatedTop1 ?? null;
   const choices = [
-    ...(classes !== null && guidanceScale !== null ? [`guidance ${guidanceScale}`] : []),
+    ...((classes ?? prompts) !== null && guidanceScale !== null ? [`guidance ${guidanceScale}`] : []),
     topK === null ? 'all codes' : `the ${topK} most likely codes`,
   ].join(', ');
   const judged =
@@ -124,9 +124,9 @@ async function generatedSection(
     title: 'Generated images',
     samples: await readSamples(context),
     labels: Array.from({ length: perClass }, (_, column) => `seed ${firstSeed + column}`),
-    rows: classes === null ? ['images'] : context.images.train.classNames,
+    rows: prompts ?? (classes === null ? ['images'] : context.images.train.classNames),
     caption:
-      `Drawn token by token by the ${modelTitle(stage)}${classes === null ? '' : ', given the class,'} and decoded by ` +
+      `Drawn token by token by the ${modelTitle(stage)}${classes !== null ? ', given the class,' : prompts !== null ? ', given the text,' : ''} and decoded by ` +
       `the tokenizer: none is chosen. Drawn from ${choices}.${judged}`,
   });
 }
