@@ -10,11 +10,8 @@ export const DEFAULTS = {
   port: 5175,
 } as const;
 
-/** Where a run leaves its models: the pipelines, or the quickstart, which has a tokenizer alone. */
-export const MODEL_FOLDERS = [
-  { tokenizer: 'tokenizer/model', transformer: 'gpt/model' },
-  { tokenizer: 'model', transformer: undefined },
-] as const;
+/** Where a run leaves its models; the quickstart has a tokenizer alone. */
+export const MODEL_FOLDERS = { tokenizer: 'tokenizer/model', transformer: 'transformer/model' } as const;
 
 /** Pictures to begin with: of each class the first, up to so many. */
 export const PICTURES = 10;

@@ -69,15 +69,12 @@ export function newestRun(runs: readonly string[] = DEFAULTS.runs): string {
 
 function modelFoldersOf(run: string): ModelFolders | undefined {
   const isModel = (folder: string): boolean => existsSync(join(folder, 'config.json'));
-  for (const { tokenizer, transformer } of MODEL_FOLDERS) {
-    if (!isModel(join(run, tokenizer))) continue;
-    const hasTransformer = transformer !== undefined && isModel(join(run, transformer));
-    return {
-      tokenizer: join(run, tokenizer),
-      transformer: hasTransformer ? join(run, transformer) : undefined,
-    };
-  }
-  return undefined;
+  const { tokenizer, transformer } = MODEL_FOLDERS;
+  if (!isModel(join(run, tokenizer))) return undefined;
+  return {
+    tokenizer: join(run, tokenizer),
+    transformer: isModel(join(run, transformer)) ? join(run, transformer) : undefined,
+  };
 }
 
 /** A folder may hold anything: what the page cannot show is told here, not there. */

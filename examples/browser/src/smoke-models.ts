@@ -24,10 +24,9 @@ export async function makeSmokeModels(
   const residual = { kind: 'residual', codeDepth, quantizer } as const;
   const config: ViTTokenizerConfig = { ...SMOKE_TOKENIZER, quantizer: codeDepth > 1 ? residual : quantizer };
   const tokenizer = createTokenizer(config, { seed: 0 });
-  const folders = MODEL_FOLDERS[transformer ? 0 : 1];
   try {
-    await saveTokenizer(join(run, folders.tokenizer), tokenizer, config);
-    if (folders.transformer === undefined) return;
+    await saveTokenizer(join(run, MODEL_FOLDERS.tokenizer), tokenizer, config);
+    if (!transformer) return;
     const conditioner = new ClassConditioner({ classCount: SMOKE.classes.length, classNames: SMOKE.classes });
     const { vocabSize, grid } = tokenizer;
     const { depth, numHeads, dim, mlpDim } = SMOKE_TRANSFORMER;
@@ -38,7 +37,7 @@ export async function makeSmokeModels(
       codeDepth === 1
         ? new GPT({ ...shared, ...stack, key })
         : new RQTransformer({ ...shared, codeDepth, spatial: stack, depth: stack, key });
-    await saveTransformer(join(run, folders.transformer), model, conditioner).finally(() => model.dispose());
+    await saveTransformer(join(run, MODEL_FOLDERS.transformer), model, conditioner).finally(() => model.dispose());
   } finally {
     tokenizer.dispose();
   }

@@ -29,7 +29,7 @@ describe('models of a run', () => {
   it('are those of the newest run', async () => {
     const runs = [run('pipeline'), run('quickstart'), run('none')];
     await utimes(join(runs[0]!, 'tokenizer/model/config.json'), 1000, 1000);
-    await utimes(join(runs[1]!, 'model/config.json'), 2000, 2000);
+    await utimes(join(runs[1]!, 'tokenizer/model/config.json'), 2000, 2000);
     expect(newestRun(runs)).toBe(runs[1]);
     await utimes(join(runs[0]!, 'tokenizer/model/config.json'), 3000, 3000);
     expect(newestRun(runs)).toBe(runs[0]);
@@ -42,7 +42,7 @@ describe('models of a run', () => {
 
   it('must fit each other', async () => {
     await cp(run('pipeline'), run('mixed'), { recursive: true });
-    await cp(join(run('rq-pipeline'), 'gpt'), join(run('mixed'), 'gpt'), { recursive: true });
+    await cp(join(run('rq-pipeline'), 'transformer'), join(run('mixed'), 'transformer'), { recursive: true });
     await expect(loadModels(run('mixed'))).rejects.toThrow(
       'expected a transformer of 32 codes on a grid of 4x4, 1 a position, got 32 codes on a grid of 4x4, 2 a position',
     );

@@ -14,7 +14,7 @@ export interface Settings {
 export const DEFAULTS = { run: 'runs/pipeline', out: 'runs/completion', seed: 0, images: 20 } as const;
 
 /** Where a run of the pipeline, or `--smoke`, leaves its models. */
-export const MODEL_FOLDERS = { tokenizer: 'tokenizer/model', transformer: 'gpt/model' } as const;
+export const MODEL_FOLDERS = { tokenizer: 'tokenizer/model', transformer: 'transformer/model' } as const;
 
 /** Test images that are measured, from the first on. */
 export const MEASURED_IMAGES = 1000;

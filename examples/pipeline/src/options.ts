@@ -1,11 +1,10 @@
-import { commonOptions, precisionOption, readOptions, type EngineChoice } from '@vitvq/example-shared';
-import { DEFAULTS, MODELS, type Settings } from './config.js';
+import { commonOptions, precisionOption, readOptions } from '@vitvq/example-shared';
+import { DEFAULTS, MODELS, type ConfigRequest } from './config.js';
 
 /** What the command line asks for. */
-export interface Request extends EngineChoice {
+export interface Request extends ConfigRequest {
   readonly out: string;
   readonly fresh: boolean;
-  readonly settings: Settings;
 }
 
 /** Name of the program in messages: `npm run rq-pipeline` is `npm run pipeline -- --model rq`. */
@@ -21,7 +20,7 @@ export function programName(script = process.env['npm_lifecycle_event']): Progra
  * @throws {UsageError} naming every problem at once
  */
 export function parseArguments(argv: readonly string[], name: ProgramName = 'pipeline'): Request {
-  const { out, engine, threads, fresh, ...given } = readOptions(
+  const { out, ...given } = readOptions(
     {
       name,
       description: 'From CIFAR-10 to generated images and a linear probe. Start it again to go on where it stopped.',
@@ -37,6 +36,7 @@ export function parseArguments(argv: readonly string[], name: ProgramName = 'pip
           value: 'folder',
           help: `where everything is written (default: ${DEFAULTS.out.gpt}, with --model rq ${DEFAULTS.out.rq})`,
         },
+        data: { kind: 'folder', help: 'your own pictures, a sub-folder for each class (default: CIFAR-10)' },
         minutes: {
           kind: 'number',
           minimum: 0,
@@ -51,12 +51,5 @@ export function parseArguments(argv: readonly string[], name: ProgramName = 'pip
     },
     argv,
   );
-  const { model, seed, minutes, smoke, precision } = given;
-  return {
-    out: out ?? DEFAULTS.out[model],
-    engine,
-    threads,
-    fresh,
-    settings: { model, seed, minutes, smoke, precision },
-  };
+  return { out: out ?? DEFAULTS.out[given.model], ...given };
 }

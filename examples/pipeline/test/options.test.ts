@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { UsageError } from '@vitvq/example-shared';
 import { describe, expect, it } from 'vitest';
-import { amountsOf, DEFAULTS } from '../src/config.js';
+import { configOf, DEFAULTS } from '../src/config.js';
 import { parseArguments, programName } from '../src/options.js';
 
 const problems = (...argv: string[]): string => {
@@ -21,18 +21,28 @@ describe('parseArguments', () => {
       engine: 'auto',
       threads: undefined,
       fresh: false,
-      settings: { model: 'gpt', seed: 0, minutes: 15, smoke: false, precision: 'float32' },
+      data: undefined,
+      model: 'gpt',
+      seed: 0,
+      minutes: 15,
+      smoke: false,
+      precision: 'float32',
     });
   });
 
   it('takes every option', () => {
-    const argv = '--model rq --out o --minutes 0.5 --seed 3 --engine cpu --threads 1 --fresh'.split(' ');
+    const argv = '--model rq --out o --data . --minutes 0.5 --seed 3 --engine cpu --threads 1 --fresh'.split(' ');
     expect(parseArguments(argv)).toEqual({
       out: 'o',
       engine: 'cpu',
       threads: 1,
       fresh: true,
-      settings: { model: 'rq', seed: 3, minutes: 0.5, smoke: false, precision: 'float32' },
+      data: '.',
+      model: 'rq',
+      seed: 3,
+      minutes: 0.5,
+      smoke: false,
+      precision: 'float32',
     });
   });
 
@@ -72,19 +82,37 @@ describe('programName', () => {
   });
 });
 
-describe('amountsOf', () => {
-  const quick = { steps: 2800, trainingSeconds: 270 };
-  const amounts = (minutes: number, training = quick) =>
-    amountsOf({ model: 'gpt', seed: 0, minutes, smoke: false, precision: 'float32' }, training);
+describe('configOf', () => {
+  const request = { model: 'gpt', seed: 0, minutes: 15, smoke: false, precision: 'float32' } as const;
+  const lengthsOf = async (minutes: number) => {
+    const { tokenizer, transformer, probe } = await configOf({ ...request, minutes });
+    const { images, testImages } = probe!;
+    return {
+      tokenizer: 'training' in tokenizer && tokenizer.training.duration,
+      transformer: transformer!.training.duration,
+      images: [transformer!.codes.images, images, testImages],
+    };
+  };
 
-  it('grows with the minutes, within what there is', () => {
-    expect(amounts(30).codes).toBe(2 * amounts(15).codes);
-    expect(amounts(1)).toEqual({ codes: 1333, probe: 1000, probeTest: 1000 });
-    expect(amounts(600)).toEqual({ codes: 40_000, probe: 10_000, probeTest: 10_000 });
+  it('is that of the file, and scales with the minutes within what there is', async () => {
+    expect(await lengthsOf(15)).toEqual({
+      tokenizer: { minutes: 4.5 },
+      transformer: { minutes: 7 },
+      images: [20_000, 8_000, 10_000],
+    });
+    expect(await lengthsOf(60)).toEqual({
+      tokenizer: { minutes: 18 },
+      transformer: { minutes: 28 },
+      images: [40_000, 10_000, 10_000],
+    });
+    expect((await lengthsOf(1)).images).toEqual([1_333, 1_000, 1_000]);
   });
 
-  it('is less on a machine that made fewer steps in its time, and no more on a faster one', () => {
-    expect(amounts(15, { steps: 1080, trainingSeconds: 270 }).codes).toBe(amounts(15).codes / 2);
-    expect(amounts(15, { steps: 9999, trainingSeconds: 270 })).toEqual(amounts(15));
+  it('takes pictures of the user for both recipes, in the size of photos', async () => {
+    for (const model of ['gpt', 'rq'] as const) {
+      const { data, tokenizer } = await configOf({ ...request, model, data: 'photos' });
+      expect(data).toMatchObject({ train: { kind: 'folder', path: 'photos' }, validation: null, probe: null });
+      expect(tokenizer).toMatchObject({ model: { imageSize: 64, patchSize: 8 } });
+    }
   });
 });

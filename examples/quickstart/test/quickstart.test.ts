@@ -64,10 +64,10 @@ describe('quickstart --smoke', { timeout: 180_000 }, () => {
     const files = await readdir(out);
     expect(html).toContain('Sharpness');
     expect(html).toContain('Logits of the discriminator');
-    for (const name of ['comparison.png', 'reconstructions.png', 'token-maps.png', 'codebook-usage.png', 'training'])
+    for (const name of ['comparison.png', 'reconstructions.png', 'token-maps.png', 'codebook-usage.png', 'tokenizer'])
       expect(files).toContain(name);
-    expect(output).toContain(`Model:       ${join(out, 'model')}`);
-    const tokenizer = await loadTokenizer(join(out, 'model'));
+    expect(output).toContain(`Model:       ${join(out, 'tokenizer', 'model')}`);
+    const tokenizer = await loadTokenizer(join(out, 'tokenizer', 'model'));
     expect(tokenizer.encode(tf.zeros<tf.Rank.R4>([1, 16, 16, 3])).shape).toEqual([1, 16]);
   });
 

@@ -73,7 +73,7 @@ export async function stopInTerminal(
       while (await isRunning(out)) await setTimeout(50);
     }
     const endedAfter = performance.now() - start;
-    return { code, saidAfter, endedAfter, during, ...(await savedIn(join(out, 'training'))) };
+    return { code, saidAfter, endedAfter, during, ...(await savedIn(join(out, 'tokenizer'))) };
   } finally {
     terminal.kill('SIGKILL');
   }

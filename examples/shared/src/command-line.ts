@@ -1,7 +1,8 @@
 import { optionName, unknownArguments } from '@vitvq/cli';
 import { VitvqError } from '@vitvq/core';
 import { Command, Help } from 'commander';
-import { resumeCommand, StoppedError } from './stop-program.js';
+import { StoppedError } from '@vitvq/run';
+import { resumeCommand } from './resume-command.js';
 
 /** A command line that cannot be understood; the message lists everything that is wrong with it. */
 export class UsageError extends Error {

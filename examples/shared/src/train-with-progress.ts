@@ -1,4 +1,5 @@
-import { showProgress, type ProgressOptions, type ProgressReport } from './progress.js';
+import { showProgress } from '@vitvq/cli';
+import type { ProgressOptions, ProgressReport } from '@vitvq/run';
 
 /** The part of the trainers of `@vitvq/training` that {@link trainWithProgress} needs. */
 export interface ProgressTrainer<Evaluation, Summary> {

@@ -1,6 +1,7 @@
 export { listCheckpoints, type CheckpointFile } from './checkpoint-folder.js';
 export { type SafetensorsDtype, type WritableDtype } from './dtypes.js';
 export { fetchModel, type FetchModelOptions } from './fetch-model.js';
+export { findModelFolders, type FoundModelFolders } from './find-model-folders.js';
 export { readJsonObject } from './internal/json-file.js';
 export { type JsonObject, type JsonObjectLimits } from './internal/json-object.js';
 export { type ModelDescription, type OpenedModel } from './model-description.js';
@@ -8,6 +9,7 @@ export { encodeModelFiles, openModelFiles, type ModelFiles } from './model-files
 export { openModel, writeModel, type WriteModelOptions } from './model-folder.js';
 export { openWeights } from './open-weights.js';
 export { openPyTorchCheckpoint, type PyTorchCheckpoint, type PyTorchCheckpointOptions } from './pytorch-checkpoint.js';
+export { resolveModelFolder } from './resolve-model-folder.js';
 export { restoreVariables, type RestoreVariablesOptions } from './restore-variables.js';
 export { type SafetensorsFile } from './safetensors-file.js';
 export { type SafetensorsEntry } from './safetensors-header.js';

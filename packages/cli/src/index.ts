@@ -1,2 +1,3 @@
 export { optionName, unknownArguments } from './arguments.js';
 export { createProgram } from './program.js';
+export { showProgress } from './progress.js';

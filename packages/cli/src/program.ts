@@ -1,8 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { addCardCommand } from './commands/card-command.js';
 import { addEngineCommand } from './commands/engine-command.js';
+import { addEvaluateCommand } from './commands/evaluate-command.js';
 import { addExportCommand } from './commands/export-command.js';
 import { addImportCommand } from './commands/import-command.js';
+import { addImportFeaturesCommand } from './commands/import-features-command.js';
+import { addInspectCommand } from './commands/inspect-command.js';
+import { addModelCommands } from './commands/model-commands.js';
+import { addPlanCommands } from './commands/plan-command.js';
+import { addTrainCommand } from './commands/train-command.js';
 import { leftovers, refuseUsage, USAGE_ERROR } from './commands/usage.js';
 import { loadOptional } from './optional-package.js';
 
@@ -19,6 +26,12 @@ export function createProgram(): Command {
     .configureOutput({ outputError: (message, write) => write(`vitvq: ${message.replace(/^error: /, '')}`) })
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : USAGE_ERROR));
 
+  addTrainCommand(program);
+  addModelCommands(program);
+  addEvaluateCommand(program);
+  addInspectCommand(program);
+  addPlanCommands(program);
+  addCardCommand(program);
   program
     .command('doctor')
     .description('which engines can run here, which one is used and why, and what the others lack')
@@ -38,6 +51,7 @@ export function createProgram(): Command {
 
   addEngineCommand(program);
   addImportCommand(program);
+  addImportFeaturesCommand(program);
   addExportCommand(program);
   return program;
 }

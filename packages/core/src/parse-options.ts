@@ -9,12 +9,34 @@ import { nearestName } from './nearest-name.js';
 export function parseOptions<S extends z.ZodType>(schema: S, value: unknown, where: string): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => describeIssue(issue, value, schema));
+  const problems = result.error.issues
+    .flatMap((issue) => meantIssues(issue, value))
+    .map((issue) => describeIssue(issue, value, schema));
   throw new ConfigError({
     where,
     expected: 'options that fit together',
     got: problems.length === 1 ? problems[0]! : `${problems.length} problems: ${problems.join('; ')}`,
   });
+}
+
+/**
+ * Returns the problems of the alternative that an object was meant to be: the one with the most of
+ * its names. zod says of such a value only that no alternative fits.
+ */
+function meantIssues(issue: z.core.$ZodIssue, value: unknown): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union' || issue.message !== 'Invalid input' || issue.errors.length === 0) return [issue];
+  const got = valueAt(issue.path, value);
+  if (typeof got !== 'object' || got === null) return [issue];
+  const unknownNames = (issues: readonly z.core.$ZodIssue[]): number =>
+    issues.reduce(
+      (sum, { code, path, ...rest }) =>
+        sum + (code === 'unrecognized_keys' && path.length === 0 ? (rest as { keys: string[] }).keys.length : 0),
+      0,
+    );
+  const nearest = issue.errors.reduce((best, errors) => (unknownNames(errors) < unknownNames(best) ? errors : best));
+  return nearest
+    .map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }) as z.core.$ZodIssue)
+    .flatMap((inner) => meantIssues(inner, value));
 }
 
 function describeIssue(issue: z.core.$ZodIssue, value: unknown, schema: z.ZodType): string {

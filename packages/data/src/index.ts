@@ -1,13 +1,17 @@
+export { augmentationSchema, type Augmentation } from './augmentation.js';
 export type { BatchOptions, CropOptions, OrderOptions, ReadOptions } from './batch-options.js';
 export type { BatchStream } from './batch-stream.js';
 export { createBatches } from './batches.js';
 export { CIFAR10_CLASSES, openCifar10 } from './cifar10.js';
 export type { Cifar10Options } from './cifar10.js';
 export type { DownloadProgress } from './internal/cifar10-load.js';
+export { openDataSource, type DataSource, type OpenDataSourceOptions } from './data-source.js';
+export { dataSourceSchema, type DataSourceConfig } from './kinds.js';
 export { sourceFingerprint } from './fingerprint.js';
 export { openImageArray } from './image-array.js';
 export type { ImageArray, ImageArrayOptions } from './image-array.js';
-export type { ImageDataset } from './image-dataset.js';
+export { MADE_UP_CLASSES, madeUpImages, type MadeUpImagesOptions } from './made-up-images.js';
+export type { Caption, ImageDataset, Stretches } from './image-dataset.js';
 export { openImageFolder } from './image-folder.js';
 export type { ImageFolder, ImageFolderOptions } from './image-folder.js';
 export { openPairedFolders, type PairedFolderOptions, type PairedFolders } from './paired-folders.js';

@@ -10,10 +10,11 @@ import {
 } from '@vitvq/core';
 import type { ImageDataset } from './image-dataset.js';
 import { completeSource } from './internal/complete-source.js';
+import { stretchesOf } from './internal/stretches.js';
 
 /**
- * Returns some images of a source, in the order given; the classes stay. The images stay where they
- * are.
+ * Returns some images of a source, in the order given; classes and captions stay. The images stay
+ * where they are.
  * @param indices  positions in the source; one may come twice
  * @param name  name for people. Default: the name of the source
  * @throws {ConfigError} when a position is not in the source, or there is none
@@ -30,7 +31,7 @@ export function subset(source: ImageSource, indices: ArrayLike<number>, name?: s
     });
   }
   const positions = Uint32Array.from(chosen);
-  const { classNames, channels, imageSize, decoding } = whole;
+  const { classNames, channels, imageSize, decoding, captions, stretches } = whole;
   return {
     name: name ?? whole.name,
     length: positions.length,
@@ -40,6 +41,8 @@ export function subset(source: ImageSource, indices: ArrayLike<number>, name?: s
     imageSize,
     decoding,
     read: (index) => whole.read(positions[index]!),
+    ...(stretches && { stretches: stretchesOf(stretches, positions) }),
+    ...(captions && { captions: Array.from(positions, (index) => captions[index]!) }),
     nameOf: whole.nameOf && ((index) => whole.nameOf!(positions[index]!)),
     get identity(): string {
       const bytes = new Uint8Array(positions.buffer);

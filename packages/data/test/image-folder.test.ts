@@ -89,7 +89,7 @@ describe('openImageFolder: refusals', () => {
   it('says what was looked for in a folder without images', async () => {
     const empty = await temporaryFolder();
     await expect(openImageFolder(empty)).rejects.toThrow(
-      `${empty}: expected images (.png, .jpg, .jpeg, .webp, in any case) in the folder or its sub-folders, got an empty folder.`,
+      /expected images \(\.png, .*\.bmp.*, in any case\) in the folder or its sub-folders, got an empty folder\./,
     );
     const other = await folderOf({ 'a.heic': 'x', 'sub/b.heic': 'x', 'c.txt': 'x', Makefile: 'x' });
     await expect(openImageFolder(other)).rejects.toThrow(
@@ -134,7 +134,9 @@ describe('openImageFolder: unusable files', () => {
     const source = await openImageFolder(await folderOf(damaged), { onSkip: (image) => seen.push(image) });
     expect(source.skipped.map(({ name }) => name)).toEqual(fromHeaders);
     expect(source.skipped[0]).toEqual({ name: 'a/empty.png', reason: 'it is empty' });
-    expect(source.skipped[2]!.reason).toBe('it is not a PNG, JPEG or WebP image, whatever its name says');
+    expect(source.skipped[2]!.reason).toBe(
+      'it is not a PNG, JPEG, WebP, GIF, TIFF, AVIF or BMP image, whatever its name says',
+    );
     expect(seen).toEqual(source.skipped);
     expect(source.files).toEqual(['a/good.png', 'b/good.jpg', 'b/truncated.jpg']);
   });

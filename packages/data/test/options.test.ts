@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import {
   createBatches,
   openCifar10,
+  openDataSource,
   openImageArray,
   openImageFolder,
   openPairedFolders,
@@ -17,6 +18,11 @@ const source = openImageArray(pictures);
 testOptions({
   createBatches: { create: (options) => createBatches(source, options), option: 'batchSize' },
   openCifar10: { create: (options) => openCifar10(options), option: 'cacheDirectory' },
+  openDataSource: {
+    create: (options) => openDataSource({ kind: 'folder', path: 'nowhere' }, options),
+    option: 'baseDirectory',
+    isOptional: true,
+  },
   openImageArray: { create: (options) => openImageArray(options), option: 'classNames' },
   openImageFolder: { create: (options) => openImageFolder('nowhere', options), option: 'strict', isOptional: true },
   openPairedFolders: {

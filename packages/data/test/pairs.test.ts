@@ -277,7 +277,7 @@ describe('openPairedFolders', () => {
     expect([names(pair.conditions), pair.conditions.decoding.resampling]).toEqual([['x/a.png', 'y/d.png'], 'nearest']);
     expect(pair.images.classNames).toEqual(['x', 'y']);
     expect(pair.skipped).toEqual([
-      { name: 'x/b.jpg', reason: 'it is not a PNG, JPEG or WebP image, whatever its name says' },
+      { name: 'x/b.jpg', reason: 'it is not a PNG, JPEG, WebP, GIF, TIFF, AVIF or BMP image, whatever its name says' },
       { name: 'y/c.jpg', reason: 'its condition image y/c.png cannot be used: it is empty' },
     ]);
     expect(told).toEqual(pair.skipped);

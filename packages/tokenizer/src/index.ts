@@ -29,6 +29,7 @@ export {
   vitTokenizerReferenceWeights,
 } from './reference-weights.js';
 export { type TokenizerConfig } from './tokenizer-config.js';
+export { tokenizerConfigSchema } from './tokenizer-config-schema.js';
 export { type TransformerSize, type ViTTokenizerConfig } from './vit-tokenizer-config.js';
 export {
   type ForwardOptions,

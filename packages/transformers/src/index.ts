@@ -24,6 +24,14 @@ export {
   type TrainTextTokenizerOptions,
 } from './conditioners/train-text-tokenizer.js';
 export { Unconditional } from './conditioners/unconditional.js';
+export {
+  createTransformer,
+  transformerSizeSchema,
+  type GPTSize,
+  type RQTransformerSize,
+  type TransformerFit,
+  type TransformerSize,
+} from './create-transformer.js';
 export { GPT } from './gpt.js';
 export { type GPTOptions } from './gpt-options.js';
 export {

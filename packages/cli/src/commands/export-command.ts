@@ -1,10 +1,10 @@
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
+import type { FoundModelFolders } from '@vitvq/checkpoint';
 import { ConfigError } from '@vitvq/core';
 import type { ExportResult, VerifyOptions } from '@vitvq/export';
 import { loadOptional } from '../optional-package.js';
-import { findModels, type FoundModels } from './find-models.js';
 import { assertNothingReplaced } from './output-folder.js';
 import { leftovers, missing, operand, refuseUsage } from './usage.js';
 
@@ -52,7 +52,8 @@ async function exportRun(_run: string | undefined, flags: ExportFlags, command: 
   const { out = `${run}/onnx`, force = false, weights, images, verify } = flags;
   const idleImages = images !== undefined && !verify ? ['--images cannot be given with --no-verify'] : [];
   refuseUsage(command, [...missing({ '<run>': run }), ...leftovers(command), ...idleImages]);
-  const models = await findModels(run);
+  const { findModelFolders } = await import('@vitvq/checkpoint');
+  const models = await findModelFolders(run);
   if (images !== undefined && models.tokenizer === undefined) {
     throw new ConfigError({ where: run, expected: 'a tokenizer, for which --images are', got: 'a transformer alone' });
   }
@@ -95,7 +96,7 @@ async function exportRun(_run: string | undefined, flags: ExportFlags, command: 
  * the run has both models. Files of a model that the run does not have stay in either case.
  * @throws {DataError} naming what would be replaced
  */
-async function makeRoom(out: string, { tokenizer, transformer }: FoundModels, force: boolean): Promise<void> {
+async function makeRoom(out: string, { tokenizer, transformer }: FoundModelFolders, force: boolean): Promise<void> {
   const replaced = [
     ...(tokenizer === undefined ? [] : tokenizerFiles),
     ...(transformer === undefined ? [] : transformerFiles),

@@ -8,6 +8,7 @@ import type { ImportedTokenizer, ImportOptions } from '@vitvq/tokenizer/node';
 import { optionName } from '../arguments.js';
 import { assertNothingReplaced } from './output-folder.js';
 import { leftovers, missing, operand, refuseUsage } from './usage.js';
+import { positive, several } from './values.js';
 
 /** Options for values that the shapes of the weights do not determine. */
 interface HintFlags {
@@ -47,7 +48,7 @@ export function addImportCommand(program: Command): void {
     .option(
       '--ignore <class>',
       'a class in a PyTorch file to pass over, as package.module.Class or package.*; may be given several times',
-      (name: string, before: readonly string[] = []) => [...before, name],
+      several,
     )
     .option('--config <json>', 'a file with the config, instead of reading it off the shapes')
     .option('--image-size <pixels>', 'height and width, as 256 or 256x128', size)
@@ -228,13 +229,6 @@ async function readConfig(file: string): Promise<TokenizerConfig> {
   const noun = 'a JSON file with the config of a tokenizer';
   const { value } = await readJsonObject(file, noun, { maximumBytes: 2 ** 20, maximumDepth: 64 });
   return value as unknown as TokenizerConfig;
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new InvalidArgumentError('Expected a whole number of at least 1.');
-  return value;
 }
 
 function size(text: string): number | readonly [number, number] {

@@ -1,7 +1,7 @@
 import { UnusableImageError } from '@vitvq/core';
 import type { DecodeSettings } from './complete-source.js';
 import type { Pixels2D } from './crop-region.js';
-import { assertImageSignature, checkPixels, readHead, readImageSize } from './decode-image.js';
+import { checkPixels, readImageSize } from './decode-image.js';
 
 /** How a file is checked. */
 export interface FileCheck {
@@ -15,7 +15,6 @@ export interface FileCheck {
 /** Returns why a file is no usable image; undefined when nothing speaks against it. */
 export async function problemOf(file: string, { decoding, minimum, decode }: FileCheck): Promise<string | undefined> {
   try {
-    assertImageSignature(await readHead(file, decoding));
     const [height, width] = await readImageSize(file, decoding);
     if (height < minimum[0] || width < minimum[1]) {
       return `it is ${height}x${width}, smaller than ${minimum[0]}x${minimum[1]} (height x width)`;

@@ -189,10 +189,7 @@ export function binaryBatch(split: Cifar10Split, index: number): ArchiveMember {
       const images = new Uint8Array(imagesPerFile * CIFAR10_IMAGE_BYTES);
       for (let image = 0; image < imagesPerFile; image++) {
         labels[image] = bytes[image * record]!;
-        const planes = image * record + 1;
-        for (let pixel = 0, target = image * CIFAR10_IMAGE_BYTES; pixel < PIXELS; pixel++) {
-          for (let channel = 0; channel < 3; channel++) images[target++] = bytes[planes + channel * PIXELS + pixel]!;
-        }
+        interleave(bytes.subarray(image * record + 1), images, image * CIFAR10_IMAGE_BYTES);
       }
       const start = index * imagesPerFile;
       return [
@@ -201,6 +198,13 @@ export function binaryBatch(split: Cifar10Split, index: number): ArchiveMember {
       ];
     },
   };
+}
+
+/** Writes the planes of red, green and blue of an image as pixels. */
+export function interleave(planes: Uint8Array, target: Uint8Array, at: number): void {
+  for (let pixel = 0; pixel < PIXELS; pixel++) {
+    for (let channel = 0; channel < 3; channel++) target[at++] = planes[channel * PIXELS + pixel]!;
+  }
 }
 
 function checkedLabels(labels: Uint8Array): Uint8Array {

@@ -50,7 +50,7 @@ export function completeDecoding(options: DecodeOptions = {}, where: string): De
  * @throws {ConfigError} for a number or an option that cannot be
  * @throws {DataError} when the labels do not fit the images or the classes
  */
-export function completeSource(source: ImageSource, where: string): ImageDataset {
+export function completeSource(source: ImageSource & Extras, where: string): ImageDataset {
   assertMembers(source, ['length', 'read'], 'the source of images', where);
   const { length, name = 'images', channels = 3, imageSize } = source;
   assertInteger(length, `length of ${name}`, where);
@@ -68,7 +68,18 @@ export function completeSource(source: ImageSource, where: string): ImageDataset
       return source.identity ?? name;
     },
     read: (index) => source.read(index),
+    ...completeExtras(source, where),
   };
+}
+
+/** What some sources have besides the contract, found by looking at the value. */
+type Extras = Pick<ImageDataset, 'captions' | 'stretches'>;
+
+function completeExtras({ length, captions, stretches }: ImageSource & Extras, where: string): Extras {
+  if (captions === undefined || captions.length === length) {
+    return { ...(captions && { captions }), ...(stretches && { stretches }) };
+  }
+  throw new DataError({ where, expected: `${length} captions, one entry for each image`, got: `${captions.length}` });
 }
 
 function completeLabels(

@@ -1,9 +1,11 @@
 import { DataError, UnusableImageError, type EncodedImage } from '@vitvq/core';
 import { InputFile } from '@vitvq/files';
 import sharp, { type Sharp } from 'sharp';
+import { bitmapSize, decodeBitmap } from './bitmap.js';
 import type { DecodeSettings } from './complete-source.js';
 import { CENTER, cropRegion, type CropRegion, type CropRequest, type Pixels2D } from './crop-region.js';
-import { copyRegion, nearestRegion, type RasterView } from './raster.js';
+import { imageFormat, SIGNATURE_BYTES } from './image-format.js';
+import { copyRegion, nearestRegion, type Raster, type RasterView } from './raster.js';
 
 /** Channels of every decoded image. */
 export const DECODED_CHANNELS = 3;
@@ -15,21 +17,6 @@ export const DECODED_CHANNELS = 3;
 const LONG_IMAGE = 64;
 
 /**
- * Checks that the bytes begin like a PNG, JPEG or WebP; an SVG named .png is never opened.
- * @throws {UnusableImageError}
- */
-export function assertImageSignature(head: Uint8Array): void {
-  if (head.length === 0) throw new UnusableImageError('it is empty');
-  const text = (from: number, to: number): string => String.fromCharCode(...head.subarray(from, to));
-  const isPng = text(0, 8) === '\x89PNG\r\n\x1a\n';
-  const isJpeg = text(0, 3) === '\xff\xd8\xff';
-  const isWebP = text(0, 4) === 'RIFF' && text(8, 12) === 'WEBP';
-  if (!isPng && !isJpeg && !isWebP) {
-    throw new UnusableImageError('it is not a PNG, JPEG or WebP image, whatever its name says');
-  }
-}
-
-/**
  * Opens an image in libvips; of an animation, the first frame. `sizeOf` checks the number of
  * pixels.
  */
@@ -38,16 +25,31 @@ function openPixels(input: Uint8Array | string, { failOn }: DecodeSettings): Sha
 }
 
 /**
+ * Opens an image of any format that is read, upright; libvips knows all but BMP.
+ * @throws {UnusableImageError}
+ */
+function openImage(bytes: Uint8Array, settings: DecodeSettings): Sharp {
+  if (imageFormat(bytes) !== 'bmp') return openPixels(bytes, settings).autoOrient();
+  checkedSize(bitmapSize(bytes), settings);
+  const { pixels, height, width, channels } = decodeBitmap(bytes);
+  return sharp(pixels, { raw: { height, width, channels }, limitInputPixels: false });
+}
+
+/**
  * Returns `[height, width]` after the camera's rotation, from the header.
  * @throws {UnusableImageError}
  */
-async function sizeOf(image: Sharp, { maximumPixels }: DecodeSettings): Promise<Pixels2D> {
+async function sizeOf(image: Sharp, settings: DecodeSettings): Promise<Pixels2D> {
   // libvips keeps its messages in one place for all threads, so they may belong to another file:
   // none is passed on.
   const { autoOrient } = await image.metadata().catch((cause: unknown) => {
     throw new UnusableImageError('its header is damaged', { cause });
   });
-  const { height, width } = autoOrient;
+  return checkedSize([autoOrient.height, autoOrient.width], settings);
+}
+
+/** @throws {UnusableImageError} for too many pixels */
+function checkedSize([height, width]: Pixels2D, { maximumPixels }: DecodeSettings): Pixels2D {
   if (height * width > maximumPixels) {
     throw new UnusableImageError(`it has ${height * width} pixels, more than ${maximumPixels}`);
   }
@@ -58,7 +60,9 @@ async function sizeOf(image: Sharp, { maximumPixels }: DecodeSettings): Promise<
  * Returns height and width of a file from its first bytes, without decoding it.
  * @throws {UnusableImageError}
  */
-export function readImageSize(file: string, settings: DecodeSettings): Promise<Pixels2D> {
+export async function readImageSize(file: string, settings: DecodeSettings): Promise<Pixels2D> {
+  const head = await readPart(file, settings, SIGNATURE_BYTES);
+  if (imageFormat(head) === 'bmp') return checkedSize(bitmapSize(head), settings);
   return sizeOf(openPixels(file, settings), settings);
 }
 
@@ -79,24 +83,38 @@ export async function decodeImage(
 ): Promise<Pixels2D> {
   const bytes = 'file' in encoded ? await readWhole(encoded.file, settings) : encoded.bytes;
   assertImageBytes(bytes.length, settings);
-  assertImageSignature(bytes);
-  const image = openPixels(bytes, settings);
+  const image = openImage(bytes, settings);
   const [height, width] = await sizeOf(image, settings);
   const region = cropRegion([height, width], request);
-  image.autoOrient().flatten({ background: settings.background });
   const isNearest = settings.resampling === 'nearest';
   // In the image as libvips returns it.
   const returned = isNearest ? region : resizeInLibvips(image, [height, width], region, request);
-  image.toColourspace('srgb').raw({ depth: 'uchar' });
+  (isNearest ? nearestRegion : copyRegion)(await toRgb(image, settings), returned, target);
+  return [height, width];
+}
+
+/** Turns what libvips has been asked for into 8-bit sRGB without transparency. */
+async function toRgb(image: Sharp, { background }: DecodeSettings): Promise<Raster> {
+  image.flatten({ background }).toColourspace('srgb').raw({ depth: 'uchar' });
   const { data, info } = await image.toBuffer({ resolveWithObject: true }).catch((cause: unknown) => {
     throw new UnusableImageError('it is damaged or cut short', { cause });
   });
   if (info.channels !== DECODED_CHANNELS) {
     throw new UnusableImageError(`it decodes to ${info.channels} channels instead of ${DECODED_CHANNELS}`);
   }
-  const raster = { pixels: data, height: info.height, width: info.width, channels: DECODED_CHANNELS };
-  (isNearest ? nearestRegion : copyRegion)(raster, returned, target);
-  return [height, width];
+  return { pixels: data, height: info.height, width: info.width, channels: DECODED_CHANNELS };
+}
+
+/**
+ * Decodes a whole image at its own size, as `decodeImage` decodes it.
+ * @throws {UnusableImageError}
+ */
+export async function decodeWhole(encoded: EncodedImage, settings: DecodeSettings): Promise<Raster> {
+  const bytes = 'file' in encoded ? await readWhole(encoded.file, settings) : encoded.bytes;
+  assertImageBytes(bytes.length, settings);
+  const image = openImage(bytes, settings);
+  await sizeOf(image, settings);
+  return toRgb(image, settings);
 }
 
 /** Decodes the whole file and drops the pixels. @throws {UnusableImageError} */
@@ -104,14 +122,6 @@ export async function checkPixels(file: string, settings: DecodeSettings): Promi
   const crop = { imageSize: [8, 8], resizeTo: [8, 8] } as const;
   const target = { data: new Float32Array(8 * 8 * DECODED_CHANNELS), offset: 0 };
   await decodeImage({ file }, settings, { crop, draws: CENTER, strict: false }, target);
-}
-
-/** Bytes by which the formats are told apart. */
-const signatureBytes = 12;
-
-/** Reads the first bytes of an image. @throws {UnusableImageError} for a file that is too large */
-export function readHead(file: string, settings: DecodeSettings): Promise<Uint8Array> {
-  return readPart(file, settings, signatureBytes);
 }
 
 function readWhole(file: string, settings: DecodeSettings): Promise<Uint8Array> {

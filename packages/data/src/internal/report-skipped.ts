@@ -1,4 +1,5 @@
 import { printable } from '@vitvq/core';
+import { byCodeUnits } from './list-images.js';
 import type { SkippedImage } from '../skipped-image.js';
 
 /**
@@ -19,7 +20,7 @@ export function reportSkipped(
 }
 
 /** Returns `1 image` or `7 images`. */
-export function countOf({ length }: readonly unknown[]): string {
+export function countOf({ length }: { readonly length: number }): string {
   return length === 1 ? '1 image' : `${length} images`;
 }
 
@@ -27,4 +28,12 @@ export function countOf({ length }: readonly unknown[]): string {
 export function listOf(skipped: readonly SkippedImage[]): string {
   const shown = skipped.slice(0, 5).map(({ name, reason }) => `${name} (${reason})`);
   return shown.join(', ') + (skipped.length > shown.length ? ` and ${skipped.length - shown.length} more` : '');
+}
+
+/** Returns counted names, such as `2 .heic, 1 .txt`. */
+export function countsOf(counts: ReadonlyMap<string, number>): string {
+  return [...counts]
+    .sort(([a], [b]) => byCodeUnits(a, b))
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ');
 }

@@ -7,8 +7,11 @@ import type { VQTokenizer } from '../vq-tokenizer.js';
 
 /** Row of the table of architectures: what its configs look like, and what they build. */
 export interface Architecture<C = TokenizerConfig<QuantizerKinds>> {
-  /** Returns the schema of a config and `seed`; unknown keys are problems. */
-  schema(quantizers: QuantizerKinds): z.ZodType<C & { readonly seed: number }>;
+  /**
+   * Returns the schema of a config; unknown keys are problems. `more` holds schemas of fields that
+   * stand beside those of the config, so that their problems are told together.
+   */
+  schema(quantizers: QuantizerKinds, more?: z.ZodRawShape): z.ZodType<C>;
   /** Builds the tokenizer of a config that was checked; errors name `where`. */
   create(config: C, key: RandomKey, quantizers: QuantizerKinds, where: string): VQTokenizer;
   /** Returns where a PyTorch reference of this architecture keeps the weights. */

@@ -3,6 +3,7 @@ import type { QuantizerKinds } from '@vitvq/quantizers';
 import type { VQTokenizer } from '../vq-tokenizer.js';
 import type { Architecture } from './architecture.js';
 import { architectures } from './architectures.js';
+import { integer } from './config-schemas.js';
 
 /**
  * Builds the tokenizer of a config from anywhere.
@@ -19,7 +20,8 @@ export function buildTokenizer(
   const architecture = architectureOf(config, where);
   const isSeed = typeof random === 'number';
   const seed = isSeed ? random : 0;
-  const checked = parseOptions(architecture.schema(quantizers), { ...(config as object), seed }, where);
+  const schema = architecture.schema(quantizers, { seed: integer(0, Number.MAX_SAFE_INTEGER) });
+  const checked = parseOptions(schema, { ...(config as object), seed }, where);
   return architecture.create(checked, isSeed ? randomKey(seed) : random, quantizers, where);
 }
 

@@ -45,7 +45,7 @@ function pixelsPerToken({ encoder: { channelMultipliers } }: Pick<CNNTokenizerCo
   return 2 ** (channelMultipliers.length - 1);
 }
 
-const schema = (kinds: QuantizerKinds) =>
+const schema = (kinds: QuantizerKinds, more: z.ZodRawShape = {}) =>
   z
     .strictObject({
       architecture: z.literal('cnn'),
@@ -57,7 +57,7 @@ const schema = (kinds: QuantizerKinds) =>
       numGroups: positive.optional(),
       quantizer: quantizerSchema(kinds),
       pixelNormalization: pixelNormalizationSchema,
-      seed: integer(0, Number.MAX_SAFE_INTEGER),
+      ...more,
     })
     .refine((config) => toSize2D(config.imageSize).every((side) => side % pixelsPerToken(config) === 0), {
       ...areValid({ imageSize: size2D, encoder: widths }),

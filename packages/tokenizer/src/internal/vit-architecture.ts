@@ -6,7 +6,7 @@ import { vitTokenizerReferenceWeights } from '../reference-weights.js';
 import type { TransformerSize, ViTTokenizerConfig } from '../vit-tokenizer-config.js';
 import { VQTokenizer } from '../vq-tokenizer.js';
 import type { Architecture } from './architecture.js';
-import { areValid, integer, pixelNormalizationSchema, positive, size2D } from './config-schemas.js';
+import { areValid, pixelNormalizationSchema, positive, size2D } from './config-schemas.js';
 
 /** Each head gets an equal part of `dim`, unless the config has `headDim`. */
 const transformerSize = z
@@ -39,7 +39,7 @@ function isMultiple(imageSize: Size2D, patchSize: Size2D): boolean {
   return height % patchHeight === 0 && width % patchWidth === 0;
 }
 
-const schema = (kinds: QuantizerKinds) =>
+const schema = (kinds: QuantizerKinds, more: z.ZodRawShape = {}) =>
   z
     .strictObject({
       architecture: z.literal('vit'),
@@ -54,7 +54,7 @@ const schema = (kinds: QuantizerKinds) =>
       output: z.enum(['pixels', 'logit-laplace']).optional(),
       pixelNormalization: pixelNormalizationSchema,
       recompute: z.boolean().optional(),
-      seed: integer(0, Number.MAX_SAFE_INTEGER),
+      ...more,
     })
     .refine(({ imageSize, patchSize }) => isMultiple(imageSize, patchSize), {
       ...areValid({ imageSize: size2D, patchSize: size2D }),

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { openModel, restoreVariables, variableTensors, writeModel } from '@vitvq/checkpoint';
+import { openModel, resolveModelFolder, restoreVariables, variableTensors, writeModel } from '@vitvq/checkpoint';
 import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, DataError, namedDifferences, skipInitialization, type Quantizer } from '@vitvq/core';
 import { quantizerKinds, type BuiltInQuantizerKinds, type QuantizerKinds } from '@vitvq/quantizers';
@@ -42,16 +42,18 @@ export async function saveTokenizer<K extends QuantizerKinds = BuiltInQuantizerK
 }
 
 /**
- * Loads the tokenizer of a model folder. The caller disposes of it.
+ * Loads the tokenizer of a model folder, or of `owner/name` on a hub (see `fetchModel` of
+ * @vitvq/checkpoint). The caller disposes of it.
  * @throws {DataError} when the folder holds no tokenizer or is damaged
  * @throws {ConfigError} naming every problem of its config at once
  * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together; for a config
  *   whose model is much larger than what the folder holds, before the model is built
  */
 export async function loadTokenizer(
-  folder: string,
+  source: string,
   { quantizers = quantizerKinds }: TokenizerKinds<QuantizerKinds> = {},
 ): Promise<VQTokenizer> {
+  const folder = await resolveModelFolder(source);
   const opened = await openModel(folder);
   try {
     const configFile = join(folder, 'config.json');

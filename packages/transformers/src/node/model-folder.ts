@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { openModel, restoreVariables, variableTensors, writeModel } from '@vitvq/checkpoint';
+import { openModel, resolveModelFolder, restoreVariables, variableTensors, writeModel } from '@vitvq/checkpoint';
 import { assertFitsBudget, ConfigError, parseOptions, skipInitialization, type RandomKey } from '@vitvq/core';
 import { ClassConditioner } from '../conditioners/class-conditioner.js';
 import type { AnyConditioner, Conditioner } from '../conditioners/conditioner.js';
@@ -79,7 +79,8 @@ export interface LoadedTransformer<C extends AnyConditioner = Conditioner> {
 }
 
 /**
- * Loads a transformer and its conditioner from a folder that {@link saveTransformer} wrote.
+ * Loads a transformer and its conditioner from a folder that {@link saveTransformer} wrote, or of
+ * `owner/name` on a hub (see `fetchModel` of @vitvq/checkpoint).
  * @throws {ConfigError} for a folder of another type of model, naming all problems of a
  *   configuration, or when the conditioner that is given differs from the one that was saved
  * @throws {ShapeError} naming all tensors that are missing, unexpected or of another shape; for a
@@ -92,9 +93,10 @@ export function loadTransformer<C extends AnyConditioner = Conditioner>(
   options: LoadTransformerOptions<C>,
 ): Promise<LoadedTransformer<C>>;
 export async function loadTransformer(
-  folder: string,
+  source: string,
   { conditioner: given }: LoadTransformerOptions<AnyConditioner> = {},
 ): Promise<LoadedTransformer<AnyConditioner>> {
+  const folder = await resolveModelFolder(source);
   const opened = await openModel(folder);
   try {
     const { type, config, metadata } = opened;

@@ -1,0 +1,183 @@
+import type { Command } from 'commander';
+import { loadRun, print, runCommand, viewOf, withEngineOptions, type EngineFlags } from './run-command.js';
+import { leftovers, missing, refuseUsage } from './usage.js';
+import { notNegative, number, positive, several } from './values.js';
+
+interface TokenizeFlags extends EngineFlags {
+  readonly data?: string;
+  readonly out?: string;
+  readonly views: number;
+  readonly batchSize: number;
+}
+
+interface SampleFlags extends EngineFlags {
+  readonly count?: number;
+  readonly out?: string;
+  readonly class?: readonly string[];
+  readonly seed: number;
+  readonly guidance?: number;
+  readonly topK?: number;
+  readonly topP?: number;
+  readonly temperature?: number;
+}
+
+interface ReconstructFlags extends EngineFlags {
+  readonly data?: string;
+  readonly out?: string;
+  readonly count: number;
+}
+
+interface ProbeFlags extends EngineFlags {
+  readonly data?: string;
+  readonly test?: string;
+  readonly images?: number;
+  readonly testImages?: number;
+  readonly seed: number;
+}
+
+const dataHelp = 'images: a folder, cifar10, cifar10:train, or the config of a source (required)';
+const runHelp = 'folder of a run or of a model, or owner/name on a hub';
+
+interface UnpackFlags {
+  readonly data?: string;
+  readonly out?: string;
+  readonly images?: number;
+  readonly size?: number;
+  readonly json?: boolean;
+}
+
+/** Adds the commands that use the models of a run, and `vitvq unpack`. */
+export function addModelCommands(program: Command): void {
+  withEngineOptions(
+    program
+      .command('tokenize')
+      .description('images to shards of codes, from which a transformer learns; goes on where it stopped')
+      .argument('[run]', runHelp)
+      .option('--data <source>', dataHelp)
+      .option('--out <folder>', 'where the shards go (required)')
+      .option('--views <n>', 'passes over the images: the second mirrors them', positive, 1)
+      .option('--batch-size <n>', 'images that are encoded at once', positive, 50),
+  ).action((_run: string | undefined, flags: TokenizeFlags, command: Command) => tokenize(flags, command));
+  program
+    .command('unpack')
+    .description('the images of a source (CIFAR-10, shards, a database) as PNG files, a folder for each class')
+    .option('--data <source>', dataHelp)
+    .option('--out <folder>', 'where the files go (required)')
+    .option('--images <n>', 'the first so many images', positive)
+    .option('--size <pixels>', 'height and width, for images of different sizes (default: 256)', positive)
+    .option('--json', 'print the result as one JSON object')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(unpack);
+  withEngineOptions(
+    program
+      .command('sample')
+      .description('images that the transformer of a run draws, as PNG files')
+      .argument('[run]', runHelp)
+      .option('--count <n>', 'number of images (required)', positive)
+      .option('--out <folder>', 'where the files go (required)')
+      .option('--class <name>', 'name or number of a class; may be repeated (default: all in turn)', several)
+      .option('--seed <n>', 'of the first image; the next one has the next seed', notNegative, 0)
+      .option('--guidance <x>', 'strength of classifier-free guidance', number)
+      .option('--top-k <n>', 'draw from the so many most likely codes', positive)
+      .option('--top-p <x>', 'draw from the most likely codes of this probability together', number)
+      .option('--temperature <x>', 'below 1: more of what is likely', number),
+  ).action((_run: string | undefined, flags: SampleFlags, command: Command) => sample(flags, command));
+  withEngineOptions(
+    program
+      .command('reconstruct')
+      .description('images to codes and back, as PNG files, and each beside its original')
+      .argument('[run]', runHelp)
+      .option('--data <source>', dataHelp)
+      .option('--out <folder>', 'where the files go (required)')
+      .option('--count <n>', 'the first so many images', positive, 24),
+  ).action((_run: string | undefined, flags: ReconstructFlags, command: Command) => reconstruct(flags, command));
+  withEngineOptions(
+    program
+      .command('probe')
+      .description('what the frozen models know of classes: a linear probe of every block, with baselines')
+      .argument('[run]', runHelp)
+      .option('--data <source>', 'images with classes to learn from; the models should not have seen them (required)')
+      .option('--test <source>', 'images to test on (default: a fifth of --data)')
+      .option('--images <n>', 'the first so many images to learn from', positive)
+      .option('--test-images <n>', 'the first so many images to test on', positive)
+      .option('--seed <n>', 'decides which images choose penalties', notNegative, 0),
+  ).action((_run: string | undefined, flags: ProbeFlags, command: Command) => probe(flags, command));
+}
+
+const skippedLine = (skipped: readonly unknown[]): string[] =>
+  skipped.length === 0 ? [] : [`Left out:    ${skipped.length} unusable images`];
+
+async function tokenize(flags: TokenizeFlags, command: Command): Promise<void> {
+  const { data, out, views, batchSize } = flags;
+  const required = { '--data <source>': data, '--out <folder>': out };
+  await runCommand(command, flags, { required }, async ({ run, path, view, signal, print: show }) => {
+    const source = await run.dataFromText(data!);
+    const result = await run.tokenize({ run: path, data: source, out: out!, views, batchSize, view, signal });
+    const { images, grid, vocabSize, skipped } = result;
+    show(result, [
+      `Codes of ${images} images, ${views === 1 ? 'one view' : `${views} views`}: ${grid.join('x')} tokens of ${vocabSize} codes`,
+      ...skippedLine(skipped),
+      `Shards:      ${out}`,
+    ]);
+  });
+}
+
+async function unpack(flags: UnpackFlags, command: Command): Promise<void> {
+  const { data, out, images, size } = flags;
+  refuseUsage(command, [...missing({ '--data <source>': data, '--out <folder>': out }), ...leftovers(command)]);
+  const run = await loadRun('unpack');
+  const source = await run.dataFromText(data!, 'train');
+  const signal = run.abortOnCtrlC(out!, 'stopping');
+  const result = await run.unpack({ data: source, out: out!, images, imageSize: size, view: viewOf(flags), signal });
+  const { images: written, classes, skipped } = result;
+  print(flags, result, [
+    `${written} images of ${classes.length > 1 ? `${classes.length} classes` : 'one class'} in ${out}`,
+    ...skippedLine(skipped),
+  ]);
+}
+
+async function sample(flags: SampleFlags, command: Command): Promise<void> {
+  const { count, out, class: classes, seed, guidance, topK, topP, temperature } = flags;
+  const required = { '--count <n>': count === undefined ? undefined : String(count), '--out <folder>': out };
+  await runCommand(command, flags, { required }, async ({ run, path, view, signal, print: show }) => {
+    const choices = { classes, seed, guidanceScale: guidance, topK, topP, temperature };
+    const result = await run.sample({ run: path, count: count!, out: out!, ...choices, view, signal });
+    show(result, [`${result.images.length} images in ${out}`, `All of them: ${result.grid}`]);
+  });
+}
+
+async function reconstruct(flags: ReconstructFlags, command: Command): Promise<void> {
+  const { data, out, count } = flags;
+  const required = { '--data <source>': data, '--out <folder>': out };
+  await runCommand(command, flags, { required }, async ({ run, path, view, signal, print: show }) => {
+    const source = await run.dataFromText(data!);
+    const result = await run.reconstruct({ run: path, data: source, out: out!, count, view, signal });
+    show(result, [
+      `PSNR ${result.psnr.toFixed(2)} dB on ${result.images} images`,
+      ...skippedLine(result.skipped),
+      `Side by side: ${result.comparison}`,
+    ]);
+  });
+}
+
+async function probe(flags: ProbeFlags, command: Command): Promise<void> {
+  const { data, test, images, testImages, seed } = flags;
+  await runCommand(command, flags, { required: { '--data <source>': data } }, async (context) => {
+    const { run, path, view, signal, print: show } = context;
+    const sources = {
+      data: await run.dataFromText(data!, 'train'),
+      ...(test !== undefined && { test: await run.dataFromText(test) }),
+    };
+    const result = await run.probe({ run: path, ...sources, images, testImages, seed, view, signal });
+    const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
+    show(result, [
+      ...result.blocks.map(
+        ({ block, top1, interval: { low, high }, top5 }) =>
+          `${block.padEnd(24)} top-1 ${percent(top1).padStart(7)}  (${percent(low)} to ${percent(high)})  top-5 ${percent(top5)}`,
+      ),
+      `Best of the transformer, chosen on validation images: ${result.best}`,
+      ...result.warnings.map((warning) => `Warning: ${warning}`),
+    ]);
+  });
+}

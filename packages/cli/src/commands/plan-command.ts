@@ -1,0 +1,81 @@
+import type { Command } from 'commander';
+import type { TrainingPlan } from '@vitvq/run';
+import { loadOptional } from '../optional-package.js';
+import { loadRun, print, viewOf, withEngineOptions, type EngineFlags } from './run-command.js';
+import { leftovers, missing, operand, refuseUsage } from './usage.js';
+import { notNegative, number, positive, several } from './values.js';
+
+interface PlanFlags extends EngineFlags {
+  readonly set?: readonly string[];
+  readonly hours: number;
+  readonly steps: number;
+  readonly classes: number;
+}
+
+/** Adds `vitvq plan <config>` and `vitvq schema`. */
+export function addPlanCommands(program: Command): void {
+  withEngineOptions(
+    program
+      .command('plan')
+      .description('weights, memory, seconds a step and days of the trainings of a config, measured here')
+      .argument('[config]', 'a .yaml, .json or .ts file, or the name of a config that is shipped')
+      .option('--set <path=value>', 'set a field of the config; may be repeated', several)
+      .option('--hours <n>', 'time that the smaller schedule may take', number, 8)
+      .option('--steps <n>', 'steps that are measured; 0 measures nothing', notNegative, 3)
+      .option('--classes <n>', 'classes of the images, for a transformer of classes', positive, 1000),
+  ).action(plan);
+  program
+    .command('schema')
+    .description('the JSON schema of configs, with which editors complete and check them')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(async (_flags: object, command: Command) => {
+      refuseUsage(command, leftovers(command));
+      const { runJsonSchema } = await loadRun('schema');
+      process.stdout.write(`${JSON.stringify(runJsonSchema(), null, 2)}\n`);
+    });
+}
+
+async function plan(_config: string | undefined, flags: PlanFlags, command: Command): Promise<void> {
+  const config = operand(command);
+  refuseUsage(command, [...missing({ '<config>': config }), ...leftovers(command)]);
+  const run = await loadRun('plan');
+  const resolved = await run.readRunConfig(config!, { set: flags.set });
+  const { useEngine } = await loadOptional('plan', '@vitvq/engine', () => import('@vitvq/engine'));
+  const engine = await useEngine({
+    name: flags.engine ?? resolved.engine,
+    threads: flags.threads ?? resolved.threads,
+  });
+  const { log } = viewOf(flags);
+  log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description})`);
+  const { hours, steps: measuredSteps, classes: classCount } = flags;
+  const plans = await run.plan(resolved, { hours, measuredSteps, classCount });
+  print(flags, { engine: engine.name, plans }, plans.flatMap(linesOf));
+}
+
+function linesOf(plan: TrainingPlan): string[] {
+  const { stage, parameters, stateBytes, batchSize, secondsPerStep, peakBytes, steps, days, smaller, audit } = plan;
+  const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6).toLocaleString('en-US')} MB`;
+  return [
+    `${stage}:`,
+    `  Weights:        ${parameters.toLocaleString('en-US')}`,
+    `  Memory:         ${megabytes(stateBytes)} of weights, gradients and optimizer` +
+      (peakBytes === undefined ? '' : `, ${megabytes(peakBytes)} at the peak`),
+    `  Batch:          ${batchSize} images`,
+    ...(secondsPerStep === undefined ? [] : [`  A step:         ${secondsPerStep.toFixed(3)} s`]),
+    ...(steps === undefined ? [] : [`  Steps:          ${steps.toLocaleString('en-US')}`]),
+    ...(days === undefined ? [] : [`  To the end:     ${durationOf(days)}`]),
+    ...(smaller === undefined
+      ? []
+      : [
+          `  In ${smaller.hours} hours:     ${smaller.steps.toLocaleString('en-US')} steps of ${smaller.batchSize} images, learning rate ` +
+            `${smaller.peakLearningRate.toExponential(2)}: ${(100 * smaller.shareOfImages).toPrecision(2)} % of the images`,
+        ]),
+    `  ${audit.replaceAll('\n', '\n  ')}`,
+  ];
+}
+
+function durationOf(days: number): string {
+  if (days >= 2) return `${days.toFixed(1)} days`;
+  return days >= 1 / 12 ? `${(24 * days).toFixed(1)} hours` : `${(1440 * days).toFixed(1)} minutes`;
+}

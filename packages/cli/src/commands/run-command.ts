@@ -1,0 +1,93 @@
+import { Option, type Command } from 'commander';
+import type { EngineName } from '@vitvq/engine';
+import { loadOptional } from '../optional-package.js';
+import { showProgress } from '../progress.js';
+import { leftovers, missing, operand, refuseUsage } from './usage.js';
+import { positive } from './values.js';
+
+/** Options that every command that computes has. */
+export interface EngineFlags {
+  readonly engine?: EngineName | 'auto';
+  readonly threads?: number;
+  readonly json?: boolean;
+}
+
+/** Engines that a program in Node can name. */
+const engines = [
+  'auto',
+  'pjrt',
+  'onnx',
+  'onnx-webgpu',
+  'onnx-cuda',
+  'tensorflow-gpu',
+  'tensorflow',
+  'cpu',
+] as const satisfies readonly (EngineName | 'auto')[];
+
+/** Adds `--engine`, `--threads` and `--json`. */
+export function withEngineOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--engine <name>', 'what computes (default: auto)').choices(engines))
+    .option('--threads <n>', 'threads of the engine (default: its own choice)', positive)
+    .option('--json', 'print the result as one JSON object; everything else goes to standard error')
+    .allowUnknownOption()
+    .allowExcessArguments();
+}
+
+/** The package that does the work of most commands. */
+export type RunPackage = typeof import('@vitvq/run');
+
+/** Loads `@vitvq/run` and TensorFlow.js. */
+export async function loadRun(command: string): Promise<RunPackage> {
+  const run = await loadOptional(command, '@vitvq/run', () => import('@vitvq/run'));
+  await import('@tensorflow/tfjs');
+  return run;
+}
+
+/** What a command works with. */
+export interface CommandContext {
+  readonly run: RunPackage;
+  /** The operand: the folder of a run. */
+  readonly path: string;
+  readonly view: import('@vitvq/run').RunView;
+  readonly signal: AbortSignal;
+  /** Prints the result, as JSON or as lines for people. */
+  readonly print: (result: unknown, lines: readonly string[]) => void;
+}
+
+/**
+ * Checks the command line of a command about a run, starts the engine and does the work. Ctrl-C
+ * stops it at the next safe point.
+ * @param required  what must be given besides the run, by name
+ * @param problems  what else is wrong with the options
+ */
+export async function runCommand(
+  command: Command,
+  flags: EngineFlags,
+  { required = {}, problems = [] }: { required?: Readonly<Record<string, string | undefined>>; problems?: string[] },
+  work: (context: CommandContext) => Promise<void>,
+): Promise<void> {
+  const path = operand(command) ?? '';
+  refuseUsage(command, [...missing({ '<run>': path, ...required }), ...leftovers(command), ...problems]);
+  const run = await loadRun(command.name());
+  const { useEngine } = await loadOptional(command.name(), '@vitvq/engine', () => import('@vitvq/engine'));
+  const view = viewOf(flags);
+  const { name, threads, description } = await useEngine({ name: flags.engine, threads: flags.threads });
+  view.log(`Engine: ${name}, ${threads} threads (${description})`);
+  const signal = run.abortOnCtrlC(path, 'stopping');
+  await work({ run, path, view, signal, print: (result, lines) => print(flags, result, lines) });
+}
+
+/** Returns the view of a command: a bar and lines; on standard error where the result is JSON. */
+export function viewOf({ json = false }: EngineFlags): import('@vitvq/run').RunView {
+  const stream = json ? process.stderr : process.stdout;
+  return {
+    log: (line) => stream.write(`${line}\n`),
+    openProgress: (options) => showProgress(stream, options),
+  };
+}
+
+/** Prints a result as JSON or as lines for people. */
+export function print({ json = false }: EngineFlags, result: unknown, lines: readonly string[]): void {
+  process.stdout.write(`${json ? JSON.stringify(result, null, 2) : lines.join('\n')}\n`);
+}

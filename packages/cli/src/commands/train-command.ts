@@ -1,0 +1,83 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { loadRun, print, viewOf, withEngineOptions, type EngineFlags } from './run-command.js';
+import { leftovers, missing, operand, refuseUsage } from './usage.js';
+import { notNegative, several } from './values.js';
+
+interface TrainFlags extends EngineFlags {
+  readonly out?: string;
+  readonly data?: string;
+  readonly set?: readonly string[];
+  readonly seed?: number;
+  readonly resume?: boolean;
+  readonly fresh?: boolean;
+  readonly compare?: string;
+  readonly print?: boolean;
+}
+
+/** Adds `vitvq train <config> --out RUN`. */
+export function addTrainCommand(program: Command): void {
+  const command = program
+    .command('train')
+    .description('everything that a config asks for: tokenizer, codes, transformer, images, probe, report')
+    .argument('[config]', 'a .yaml, .json or .ts file, or the name of a config that is shipped, such as quickstart')
+    .option('--out <folder>', 'folder of the run (required); a run of the same config goes on where it stopped')
+    .option('--data <source>', 'images instead of those of the config: a folder, cifar10, or the config of a source')
+    .option('--set <path=value>', 'set a field of the config, such as training.batchSize=64; may be repeated', several)
+    .option('--seed <n>', 'of everything that is drawn at random', notNegative)
+    .option('--resume', 'go on with the run in --out, with the config that lies there')
+    .option('--fresh', 'delete the run in --out and start over')
+    .option('--compare <run>', 'another run, whose reconstructions the report shows as well')
+    .option('--print', 'print the config with all of its defaults, and do nothing else');
+  withEngineOptions(command).action(train);
+}
+
+async function train(_config: string | undefined, flags: TrainFlags, command: Command): Promise<void> {
+  const { out, data, set = [], seed, resume = false, fresh = false, compare } = flags;
+  const config = operand(command);
+  const isPrinted = flags.print === true;
+  refuseUsage(command, [
+    ...missing({
+      ...(resume ? {} : { '<config>': config }),
+      ...(isPrinted ? {} : { '--out <folder>': out }),
+    }),
+    ...leftovers(command),
+    ...(resume && config !== undefined ? ['--resume takes the config of the run: leave out <config>'] : []),
+    ...(resume && fresh ? ['--resume and --fresh exclude each other'] : []),
+    ...(resume && out !== undefined && !existsSync(join(out, 'config.yaml')) ? [`there is no run in ${out} to resume`] : []),
+  ]);
+  const run = await loadRun('train');
+  const resolved = await run.readRunConfig(resume ? join(out!, run.runConfigFile) : config!, {
+    changes: {
+      ...(data !== undefined && { data: run.dataChanges(await run.dataFromText(data, 'train')) }),
+      ...(seed !== undefined && { seed }),
+      ...(flags.engine !== undefined && { engine: flags.engine }),
+      ...(flags.threads !== undefined && { threads: flags.threads }),
+    },
+    set,
+  });
+  if (isPrinted) {
+    print(flags, resolved, [run.formatRunConfig(resolved)]);
+    return;
+  }
+  const other = compare === undefined ? undefined : await run.findModel(compare, 'tokenizer');
+  const view = viewOf(flags);
+  try {
+    const { metrics } = await run.trainRun(resolved, {
+      out: out!,
+      fresh,
+      view,
+      compare: other,
+      signal: run.abortOnCtrlC(out!),
+      commands: [{ purpose: 'Go on or start over', command: run.shellCommand(['vitvq', ...process.argv.slice(2)]) }],
+    });
+    if (flags.json) print(flags, metrics, []);
+  } catch (error) {
+    if (!(error instanceof run.StoppedError)) throw error;
+    const source = resume || data !== undefined ? ['--resume'] : [config!];
+    const words = ['vitvq', 'train', ...source, '--out', out!, ...set.flatMap((each) => ['--set', each])];
+    view.log(`${error.message} To go on:\n  ${run.shellCommand(words)}`);
+    process.exitCode = error.exitCode;
+  }
+}

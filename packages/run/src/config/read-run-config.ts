@@ -1,0 +1,130 @@
+import { existsSync } from 'node:fs';
+import { dirname, extname, isAbsolute, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ConfigError, DataError, parseOptions } from '@vitvq/core';
+import { readText } from '@vitvq/files';
+import { parseDocument, stringify } from 'yaml';
+import { isConfigObject, mergeConfigs, type ConfigObject, type ConfigValue } from './merge-config.js';
+import { withOverride } from './overrides.js';
+import { runConfigSchema, type ResolvedRunConfig, type RunConfig } from './run-config.js';
+
+/** Options of {@link readRunConfig}. */
+export interface ReadRunConfigOptions {
+  /** Fields to set, as `--set` takes them: `training.batchSize=64`. @default none */
+  readonly set?: readonly string[];
+  /** Part of a config that is laid over that of the file, before `set`. @default none */
+  readonly changes?: ConfigObject;
+}
+
+/** Files of a config are small; a larger one is something else. */
+const maximumBytes = 2 ** 20;
+
+/** Longest chain of `extends`. */
+const maximumDepth = 16;
+
+const extensions = ['.yaml', '.yml', '.json', '.ts', '.mts', '.js', '.mjs'];
+
+/**
+ * Reads the config of a run from a YAML, JSON, TypeScript or JavaScript file, with everything that
+ * it extends, and fills in the defaults.
+ *
+ * `extends` names a file, relative to the one that names it, or a config that is shipped
+ * (`quickstart`), or a list of them, each laid over those before it. A TypeScript or JavaScript
+ * file exports the config as `default`; it is a program, and reading runs it. Relative paths of
+ * data are relative to the current folder.
+ * @param source  path of a file, or name of a config that is shipped
+ * @throws {DataError} when a file cannot be read or is not what its name says
+ * @throws {ConfigError} naming every problem at once, unknown names with the nearest right one
+ */
+export async function readRunConfig(source: string, options: ReadRunConfigOptions = {}): Promise<ResolvedRunConfig> {
+  const { set = [], changes = {} } = options;
+  const raw = mergeConfigs(await readRaw(source, process.cwd(), []), changes) as ConfigObject;
+  return resolveRunConfig(set.reduce(withOverride, raw), source);
+}
+
+/**
+ * Checks a config and fills in its defaults.
+ * @param where  where the config comes from, for messages
+ * @throws {ConfigError} naming every problem at once, unknown names with the nearest right one
+ */
+export function resolveRunConfig(config: RunConfig | ConfigObject, where = 'the config of the run'): ResolvedRunConfig {
+  return parseOptions(runConfigSchema, config, where);
+}
+
+/** Returns a config as YAML, with all of its defaults. */
+export function formatRunConfig(config: ResolvedRunConfig): string {
+  return stringify(config).trimEnd();
+}
+
+/** Returns the config of a file laid over those that it extends. */
+async function readRaw(source: string, directory: string, chain: readonly string[]): Promise<ConfigObject> {
+  const file = fileOf(source, directory);
+  if (chain.includes(file) || chain.length >= maximumDepth) {
+    throw new ConfigError({
+      where: file,
+      expected: 'configs that do not extend themselves',
+      got: [...chain, file].join(' -> '),
+    });
+  }
+  const content = await readContent(file);
+  if (!isConfigObject(content)) {
+    throw new DataError({ where: file, expected: 'an object with the config of a run', got: JSON.stringify(content) ?? 'nothing' });
+  }
+  const { extends: bases = [], ...own } = content;
+  const names = Array.isArray(bases) ? (bases as readonly ConfigValue[]) : [bases];
+  let merged: ConfigValue = {};
+  for (const name of names) {
+    if (typeof name !== 'string') {
+      throw new ConfigError({ where: file, expected: 'extends to be the name of a config, or a list of names', got: JSON.stringify(bases) });
+    }
+    merged = mergeConfigs(merged, await readRaw(name, dirname(file), [...chain, file]));
+  }
+  return mergeConfigs(merged, own) as ConfigObject;
+}
+
+/** Folder of the configs that are shipped: beside the built code, or in the repository. */
+function shippedFolder(): string {
+  const built = fileURLToPath(new URL('configs', import.meta.url));
+  return existsSync(built) ? built : fileURLToPath(new URL('../../../../configs', import.meta.url));
+}
+
+/** @throws {DataError} when there is no such file and no shipped config of that name */
+function fileOf(source: string, directory: string): string {
+  const path = isAbsolute(source) ? source : resolve(directory, source);
+  if (existsSync(path) || extname(source) !== '') return path;
+  const shipped = join(shippedFolder(), `${source}.yaml`);
+  if (/^[a-z0-9/-]+$/.test(source) && existsSync(shipped)) return shipped;
+  throw new DataError({
+    where: path,
+    expected: `a config (${extensions.join(', ')}), or the name of one that is shipped, such as quickstart`,
+    got: 'no such file',
+  });
+}
+
+/** @throws {DataError} */
+async function readContent(file: string): Promise<unknown> {
+  const extension = extname(file).toLowerCase();
+  if (['.ts', '.mts', '.js', '.mjs'].includes(extension)) return importConfig(file);
+  if (!['.yaml', '.yml', '.json'].includes(extension)) {
+    throw new DataError({ where: file, expected: `a config that ends in ${extensions.join(', ')}`, got: extension });
+  }
+  const text = await readText(file, 'a config', maximumBytes);
+  // JSON is YAML, and the errors of the YAML parser show the line.
+  const document = parseDocument(text, { prettyErrors: true });
+  const [problem] = document.errors;
+  if (problem) throw new DataError({ where: file, expected: 'a config in YAML or JSON', got: problem.message });
+  return document.toJS({ maxAliasCount: 100 });
+}
+
+/** @throws {DataError} when the program fails */
+async function importConfig(file: string): Promise<unknown> {
+  const { createJiti } = await import('jiti');
+  try {
+    return await createJiti(import.meta.url).import(file, { default: true });
+  } catch (error) {
+    throw new DataError(
+      { where: file, expected: 'a program that exports a config as default', got: (error as Error).message },
+      { cause: error },
+    );
+  }
+}

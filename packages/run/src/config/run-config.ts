@@ -1,0 +1,264 @@
+import { dataSourceSchema, type DataSourceConfig } from '@vitvq/data';
+import { engineNames, precisions, type EngineName, type Precision } from '@vitvq/engine';
+import { tokenizerTrainingSchema, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
+import { transformerTrainingSchema, type TransformerTrainingConfig } from '@vitvq/stage2-trainer';
+import { tokenizerConfigSchema, type TokenizerConfig } from '@vitvq/tokenizer';
+import type { IntervalOptions } from '@vitvq/training';
+import { transformerSizeSchema, type TransformerSize } from '@vitvq/transformers';
+import { z } from 'zod';
+
+/** Where images come from, and which of them are kept apart. */
+export interface RunDataConfig {
+  /** Images to learn from. */
+  readonly train: DataSourceConfig;
+  /**
+   * Images that everything is measured on and nothing learns from.
+   * @default part of `train`, see `heldOut`
+   */
+  readonly validation?: DataSourceConfig | null;
+  /**
+   * Images that the linear probe learns from; neither tokenizer nor transformer sees them.
+   * @default part of `train`, see `keptForProbe`
+   */
+  readonly probe?: DataSourceConfig | null;
+  /** Images that the linear probe is tested on. @default those of `validation` */
+  readonly test?: DataSourceConfig | null;
+  /**
+   * Without `validation`: how much of `train` is held out at random; below 1 a fraction, from 1 on
+   * a number of images, but never more than a tenth of `train`.
+   * @default 1000
+   */
+  readonly heldOut?: number;
+  /**
+   * Without `probe`, where a probe is asked for: the fraction of `train` that is kept for it.
+   * @default 0.2
+   */
+  readonly keptForProbe?: number;
+}
+
+/** How training images are shown. */
+export interface ShownImagesConfig {
+  /** Size to which an image is scaled before it is cropped. @default the model's image size */
+  readonly resizeTo?: number | readonly [number, number];
+  /** @default 'center' */
+  readonly crop?: 'center' | 'random';
+  /** Whether half of the images, at random, are mirrored. @default true */
+  readonly flip?: boolean;
+}
+
+/** When and on how much a training is measured. */
+export interface MeasuringConfig extends IntervalOptions {
+  /** The first so many images of the validation set. @default 1000 */
+  readonly images?: number;
+  /** Number of images that are measured at once; it does not change the results. @default 50 */
+  readonly batchSize?: number;
+}
+
+/** What a training of a run has beside the trainer's own config. */
+export interface StageTrainingConfig {
+  /** Images of a step. */
+  readonly batchSize: number;
+  /** Besides the end. @default { everySeconds: 60 } */
+  readonly evaluation?: MeasuringConfig;
+  /** @default { everySeconds: 30, keep: 2 } */
+  readonly checkpoint?: IntervalOptions & { readonly keep?: number };
+}
+
+/** A tokenizer that is trained, or one that exists. */
+export type TokenizerStageConfig =
+  | {
+      readonly model: TokenizerConfig;
+      readonly training: Omit<TokenizerTrainingConfig, 'seed' | 'precision' | 'discriminator'> &
+        StageTrainingConfig & {
+          /** Null: none, as where `losses.adversarial` is 0. @default null */
+          readonly discriminator?: TokenizerTrainingConfig['discriminator'] | null;
+          readonly images?: ShownImagesConfig;
+          /**
+           * Files with the weights of LPIPS, which `losses.perceptual` above 0 needs; see
+           * `loadLPIPS` of @vitvq/evaluation. @default none
+           */
+          readonly perceptual?: string | readonly string[] | null;
+        };
+    }
+  | {
+      /** Folder of a model or of a run, or `owner/name` on a model hub. */
+      readonly from: string;
+    };
+
+/** Conditions of a transformer. */
+export type ConditionConfig = { readonly kind: 'class' } | { readonly kind: 'none' };
+
+/** Codes that a transformer learns from. */
+export interface CodesConfig {
+  /**
+   * Passes over the images: the first as they are, the second mirrored, and so on. @default 2
+   */
+  readonly views?: number;
+  /** The first so many training images. @default all of them */
+  readonly images?: number;
+}
+
+/** A transformer over the tokenizer's codes. */
+export interface TransformerStageConfig {
+  readonly model: TransformerSize;
+  /** @default { kind: 'class' } where the images have classes, else { kind: 'none' } */
+  readonly condition?: ConditionConfig;
+  readonly codes?: CodesConfig;
+  readonly training: Omit<TransformerTrainingConfig, 'seed' | 'precision'> & StageTrainingConfig;
+}
+
+/** Images that a run generates at its end. */
+export interface SamplesConfig {
+  /** Of each class, or in all where there are no classes. @default 10 */
+  readonly perClass?: number;
+  /** Strength of classifier-free guidance; null: none. @default null */
+  readonly guidanceScale?: number | null;
+  /** The so many most likely codes; null: all. @default null */
+  readonly topK?: number | null;
+  /** The most likely codes of this probability together; null: all. @default null */
+  readonly topP?: number | null;
+  /** @default 1 */
+  readonly temperature?: number;
+}
+
+/** Linear probe of every block of the models. */
+export interface ProbeConfig {
+  /** The first so many images to learn from. @default all */
+  readonly images?: number;
+  /** The first so many images to test on. @default all */
+  readonly testImages?: number;
+  /** Share of the images to choose penalties and the best block on. @default 0.2 */
+  readonly validationFraction?: number;
+  /** Penalties that are tried, until two in a row were worse. @default 1 down to 1e-5 */
+  readonly l2?: readonly number[];
+  /** Raw pixels, a baseline, are averaged over squares of this side. @default 2 */
+  readonly pixelPool?: number;
+}
+
+/** One run as data: everything that decides its numbers. */
+export interface RunConfig {
+  /** Headline of the report. @default 'A vitvq run' */
+  readonly title?: string;
+  /** Seed of everything that is drawn. @default 0 */
+  readonly seed?: number;
+  /** Type of matrix products and convolutions in training. @default 'float32' */
+  readonly precision?: Precision;
+  /** @default 'auto' */
+  readonly engine?: EngineName | 'auto';
+  /** Threads of the engine. @default the engine's own choice */
+  readonly threads?: number;
+  readonly data: RunDataConfig;
+  readonly tokenizer: TokenizerStageConfig;
+  /** @default none: the run ends with the tokenizer */
+  readonly transformer?: TransformerStageConfig;
+  /** @default {} where there is a transformer */
+  readonly samples?: SamplesConfig;
+  /** @default none */
+  readonly probe?: ProbeConfig | null;
+}
+
+const count = z.int().min(1);
+const everySeconds = z.number().gt(0).optional();
+const size = z.union([count, z.tuple([count, count]).readonly()], {
+  error: 'expected pixels as one number, or [height, width]',
+});
+
+const stageTraining = {
+  batchSize: count,
+  evaluation: z
+    .strictObject({ everySteps: count.optional(), everySeconds, images: count.default(1000), batchSize: count.default(50) })
+    .default({ everySeconds: 60, images: 1000, batchSize: 50 }),
+  checkpoint: z
+    .strictObject({ everySteps: count.optional(), everySeconds, keep: count.optional() })
+    .default({ everySeconds: 30 }),
+};
+
+const own = { seed: true, precision: true } as const;
+
+const trainedTokenizer = z.strictObject({
+  model: tokenizerConfigSchema(),
+  training: tokenizerTrainingSchema.omit(own).extend({
+    ...stageTraining,
+    discriminator: tokenizerTrainingSchema.shape.discriminator.unwrap().nullable().default(null),
+    images: z
+      .strictObject({
+        resizeTo: size.optional(),
+        crop: z.enum(['center', 'random']).default('center'),
+        flip: z.boolean().default(true),
+      })
+      .prefault({}),
+    perceptual: z.union([z.string(), z.array(z.string()).readonly()]).nullish(),
+  }),
+});
+
+const transformer = z.strictObject({
+  model: transformerSizeSchema,
+  condition: z
+    .discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('class') }),
+      z.strictObject({ kind: z.literal('none') }),
+    ])
+    .optional(),
+  codes: z.strictObject({ views: count.default(2), images: count.optional() }).prefault({}),
+  training: transformerTrainingSchema.omit(own).extend(stageTraining),
+});
+
+const fraction = z.number().gt(0).lt(1);
+const engines = ['auto', ...engineNames] as const;
+
+/**
+ * Schema of {@link RunConfig}; it fills in the defaults. Unknown keys are problems.
+ */
+export const runConfigSchema = z
+  .strictObject({
+    title: z.string().default('A vitvq run'),
+    seed: z.int().min(0).default(0),
+    precision: z.enum(precisions).default('float32'),
+    engine: z.enum(engines).default('auto'),
+    threads: count.optional(),
+    data: z.strictObject({
+      train: dataSourceSchema,
+      validation: dataSourceSchema.nullish(),
+      probe: dataSourceSchema.nullish(),
+      test: dataSourceSchema.nullish(),
+      heldOut: z.number().gt(0).default(1000),
+      keptForProbe: fraction.default(0.2),
+    }),
+    tokenizer: z.union([trainedTokenizer, z.strictObject({ from: z.string().min(1) })]),
+    transformer: transformer.optional(),
+    samples: z
+      .strictObject({
+        perClass: count.default(10),
+        guidanceScale: z.number().nullable().default(null),
+        topK: count.nullable().default(null),
+        topP: z.number().gt(0).max(1).nullable().default(null),
+        temperature: z.number().min(0).default(1),
+      })
+      .prefault({}),
+    probe: z
+      .strictObject({
+        images: count.optional(),
+        testImages: count.optional(),
+        validationFraction: fraction.default(0.2),
+        l2: z
+          .array(z.number().min(0))
+          .min(1)
+          .readonly()
+          .default([1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5]),
+        pixelPool: count.default(2),
+      })
+      .nullish(),
+  })
+  .refine(({ probe, transformer: stage }) => !probe || stage !== undefined, {
+    path: ['probe'],
+    error: 'expected a transformer beside a probe: it is the transformer that is probed',
+  });
+
+/** Config of a run with its defaults. */
+export type ResolvedRunConfig = z.output<typeof runConfigSchema>;
+
+/** Config of a tokenizer that is trained, with its defaults. */
+export type TrainedTokenizerConfig = z.output<typeof trainedTokenizer>;
+
+/** Config of a transformer that is trained, with its defaults. */
+export type ResolvedTransformerStage = z.output<typeof transformer>;

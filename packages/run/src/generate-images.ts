@@ -1,0 +1,89 @@
+import { ConfigError } from '@vitvq/core';
+import { ImageGenerator, type GeneratedImages } from '@vitvq/sampling';
+import type { VQTokenizer } from '@vitvq/tokenizer';
+import { ClassConditioner, type AutoregressiveModel, type Conditioner } from '@vitvq/transformers';
+
+/** Models that draw images. */
+export interface GeneratingModels {
+  readonly tokenizer: VQTokenizer;
+  readonly model: AutoregressiveModel;
+  readonly conditioner: Conditioner;
+}
+
+/** What is drawn, and how. */
+export interface DrawnImages {
+  /** Class of each image, as many as `seeds`; only for a model of classes. */
+  readonly classes?: readonly number[];
+  /** Seed of each image; the same seed and settings give the same image. */
+  readonly seeds: readonly number[];
+  readonly guidanceScale: number | null;
+  readonly topK: number | null;
+  readonly topP: number | null;
+  readonly temperature: number;
+  readonly signal?: AbortSignal;
+  /** Called after each batch with how many images are done. */
+  readonly onProgress?: (done: number) => void;
+}
+
+/** Images that are drawn at once. */
+const largestBatch = 32;
+
+/**
+ * Draws images in batches.
+ * @throws {ConfigError} for classes of a model without, and guidance of one without conditions
+ */
+export async function generateImages(
+  { tokenizer, model, conditioner }: GeneratingModels,
+  { classes, seeds, guidanceScale, topK, topP, temperature, signal, onProgress }: DrawnImages,
+): Promise<GeneratedImages> {
+  const isOfClasses = conditioner instanceof ClassConditioner;
+  if (isOfClasses !== (classes !== undefined) || (classes && classes.length !== seeds.length)) {
+    throw new ConfigError({
+      where: 'generateImages',
+      expected: isOfClasses ? `a class for each of ${seeds.length} images` : 'no classes: the model has none',
+      got: classes === undefined ? 'none' : String(classes.length),
+    });
+  }
+  const batchSize = Math.min(largestBatch, seeds.length);
+  const generator = new ImageGenerator({ model, conditioner, tokenizer, batchSize });
+  const parts: GeneratedImages[] = [];
+  try {
+    for (let start = 0; start < seeds.length; start += batchSize) {
+      const end = start + batchSize;
+      parts.push(
+        await generator.generate({
+          ...(isOfClasses && { conditions: conditioner.encode(classes!.slice(start, end)) }),
+          seeds: seeds.slice(start, end),
+          temperature,
+          topK: topK === null ? undefined : Math.min(topK, model.vocabSize),
+          topP: topP ?? undefined,
+          guidanceScale: isOfClasses ? (guidanceScale ?? undefined) : undefined,
+          signal,
+        }),
+      );
+      onProgress?.(Math.min(end, seeds.length));
+    }
+  } finally {
+    generator.dispose();
+  }
+  return joined(parts);
+}
+
+function joined(parts: readonly GeneratedImages[]): GeneratedImages {
+  const [first] = parts as [GeneratedImages];
+  if (parts.length === 1) return first;
+  const count = parts.reduce((sum, { images }) => sum + images.shape[0], 0);
+  const tokens = new Int32Array(parts.reduce((sum, part) => sum + part.tokens.data.length, 0));
+  const images = new Float32Array(parts.reduce((sum, part) => sum + part.images.data.length, 0));
+  let [token, value] = [0, 0];
+  for (const part of parts) {
+    tokens.set(part.tokens.data, token);
+    images.set(part.images.data, value);
+    token += part.tokens.data.length;
+    value += part.images.data.length;
+  }
+  return {
+    tokens: { ...first.tokens, data: tokens, shape: [count, ...first.tokens.shape.slice(1)] as typeof first.tokens.shape },
+    images: { data: images, shape: [count, ...first.images.shape.slice(1)] as [number, number, number, number] },
+  };
+}

@@ -1,0 +1,44 @@
+export { mergeConfigs, type ConfigObject, type ConfigValue } from './config/merge-config.js';
+export { runJsonSchema } from './config/json-schema.js';
+export { formatRunConfig, readRunConfig, resolveRunConfig, type ReadRunConfigOptions } from './config/read-run-config.js';
+export {
+  runConfigSchema,
+  type CodesConfig,
+  type ConditionConfig,
+  type MeasuringConfig,
+  type ProbeConfig,
+  type ResolvedRunConfig,
+  type RunConfig,
+  type RunDataConfig,
+  type SamplesConfig,
+  type ShownImagesConfig,
+  type StageTrainingConfig,
+  type TokenizerStageConfig,
+  type TransformerStageConfig,
+} from './config/run-config.js';
+export { RunFolder, type RunFolderOptions, type StageResult } from './run-folder.js';
+export {
+  silentView,
+  type Progress,
+  type ProgressOptions,
+  type ProgressReport,
+  type RunView,
+} from './run-progress.js';
+export { shellCommand } from './shell-command.js';
+export { abortOnCtrlC, StoppedError } from './stop-program.js';
+export { type RunResults } from './run-results.js';
+export { metricsFile, runConfigFile, trainRun, type TrainedRun, type TrainRunOptions } from './train-run.js';
+export { dataChanges, dataFromText } from './data-from-text.js';
+export { evaluate, type EvaluatedRun, type EvaluateOptions } from './evaluate.js';
+export { findModel, type ModelRole } from './find-model.js';
+export { loadRunTokenizer, loadRunTransformer, openRun, type OpenedRun } from './open-run.js';
+export { type ProbeResult } from './probe-models.js';
+export { probe, type ProbeOptions } from './probe.js';
+export { reconstruct, type ReconstructedImages, type ReconstructOptions } from './reconstruct.js';
+export { sample, type SampledImage, type SampledImages, type SampleOptions } from './sample.js';
+export { tokenize, type TokenizedImages, type TokenizeOptions } from './tokenize.js';
+export { inspect, type Inspection } from './inspect.js';
+export { plan, type PlanOptions, type SmallerSchedule, type TrainingPlan } from './plan.js';
+export { loadGenerator, type LoadedGenerator, type LoadGeneratorOptions } from './load-generator.js';
+export { writeHubFolders, type HubFolder, type WriteHubFoldersOptions } from './write-hub-folders.js';
+export { unpack, type UnpackedImages, type UnpackOptions } from './unpack.js';

@@ -1,0 +1,56 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { findModelFolders, resolveModelFolder, type FoundModelFolders } from '@vitvq/checkpoint';
+import { DataError } from '@vitvq/core';
+import { loadTokenizer } from '@vitvq/tokenizer/node';
+import type { VQTokenizer } from '@vitvq/tokenizer';
+import { loadTransformer, type LoadedTransformer } from '@vitvq/transformers/node';
+import { readRunConfig } from './config/read-run-config.js';
+import type { ResolvedRunConfig } from './config/run-config.js';
+import { findModel } from './find-model.js';
+import { runConfigFile } from './train-run.js';
+
+/** A run, or a model, that lies in a folder. */
+export interface OpenedRun {
+  readonly path: string;
+  /** Config of the run; undefined for a model folder. */
+  readonly config: ResolvedRunConfig | undefined;
+  readonly folders: FoundModelFolders;
+}
+
+/**
+ * Opens a run or a model: the folder that `trainRun` wrote, a model folder, or `owner/name` on a
+ * hub.
+ * @throws {DataError} when there is no model
+ */
+export async function openRun(source: string): Promise<OpenedRun> {
+  const file = join(source, runConfigFile);
+  const config = existsSync(file) ? await readRunConfig(file) : undefined;
+  const path = await resolveModelFolder(source);
+  // A run may use a tokenizer that lies elsewhere.
+  const from = config && 'from' in config.tokenizer ? config.tokenizer.from : undefined;
+  const folders = await findModelFolders(path);
+  if (folders.tokenizer !== undefined || from === undefined) return { path, config, folders };
+  return { path, config, folders: { ...folders, tokenizer: await findModel(from, 'tokenizer') } };
+}
+
+/** Loads the tokenizer of a run; the caller disposes of it. @throws {DataError} when it has none */
+export function loadRunTokenizer({ path, folders }: OpenedRun): Promise<VQTokenizer> {
+  if (folders.tokenizer === undefined) throw missing(path, 'a tokenizer');
+  return loadTokenizer(folders.tokenizer);
+}
+
+/** Loads the transformer of a run; the caller disposes of it. @throws {DataError} when it has none */
+export function loadRunTransformer({ path, folders }: OpenedRun): Promise<LoadedTransformer> {
+  if (folders.transformer === undefined) throw missing(path, 'a transformer');
+  return loadTransformer(folders.transformer);
+}
+
+function missing(where: string, expected: string): DataError {
+  return new DataError({
+    where,
+    expected: `a run with ${expected}`,
+    got: 'one without',
+    fix: 'A run whose config has a section "transformer" trains one.',
+  });
+}

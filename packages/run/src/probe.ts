@@ -1,0 +1,89 @@
+import { ConfigError, foldIn, randomKey } from '@vitvq/core';
+import { openDataSource, splitSource, type DataSourceConfig, type SkippedImage } from '@vitvq/data';
+import { createTransformer, type GPT, type RQTransformer, type TransformerSize } from '@vitvq/transformers';
+import { loadRunTokenizer, loadRunTransformer, openRun } from './open-run.js';
+import { probeModels, type ProbeResult } from './probe-models.js';
+import { firstOf } from './run-images.js';
+import { silentView, type RunView } from './run-progress.js';
+
+/** Options of {@link probe}. */
+export interface ProbeOptions {
+  /** Run with a tokenizer and a transformer, see `openRun`. */
+  readonly run: string;
+  /** Images with classes that the probe learns from. */
+  readonly data: DataSourceConfig;
+  /** Images that it is tested on. @default a fifth of `data` */
+  readonly test?: DataSourceConfig;
+  /** The first so many images to learn from. @default all */
+  readonly images?: number;
+  /** The first so many images to test on. @default all */
+  readonly testImages?: number;
+  /** @default 0 */
+  readonly seed?: number;
+  /** @default 50 */
+  readonly batchSize?: number;
+  readonly view?: RunView;
+  readonly signal?: AbortSignal;
+}
+
+/** Share of the images that is tested on where no test images are given. */
+const testFraction = 0.2;
+
+/**
+ * Measures what the frozen models of a run know of the classes of images (arXiv:2110.04627, sec.
+ * 4.2): a linear probe of every block, beside raw pixels and the same network untrained. The
+ * current engine computes.
+ * @throws {ConfigError} for images of fewer than two classes
+ */
+export async function probe(options: ProbeOptions): Promise<ProbeResult> {
+  const { data, test, seed = 0, batchSize = 50, view = silentView } = options;
+  const signal = options.signal ?? new AbortController().signal;
+  const run = await openRun(options.run);
+  const tokenizer = await loadRunTokenizer(run);
+  const { model, conditioner } = await loadRunTransformer(run);
+  let untrained: GPT | RQTransformer | undefined;
+  try {
+    const onSkip = ({ name, reason }: SkippedImage): void => view.log(`left out ${name}: ${reason}`);
+    const opened = await openDataSource(data, { onSkip, onProgress: view.log, signal });
+    const classes = opened.classNames;
+    const parts =
+      test === undefined
+        ? splitSource(opened, { holdOut: testFraction, key: foldIn(randomKey(seed), 306) })
+        : { train: opened, heldOut: await openDataSource(test, { onSkip, onProgress: view.log, signal, classes }) };
+    untrained = untrainedTwin(model, seed);
+    return await probeModels({
+      models: { tokenizer, model, untrained, conditioner },
+      train: firstOf(parts.train, options.images),
+      test: firstOf(parts.heldOut, options.testImages),
+      probe: { validationFraction: 0.2, l2: [1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5], pixelPool: 2, ...run.config?.probe },
+      seed,
+      batchSize,
+      tokenizerSawLabels: sawLabels(run.config?.tokenizer),
+      view,
+      onSkip,
+      signal,
+    });
+  } finally {
+    untrained?.dispose();
+    model.dispose();
+    tokenizer.dispose();
+  }
+}
+
+/** Returns whether a perceptual network, which has learned from labels, helped to train it. */
+function sawLabels(tokenizer: { readonly from: string } | { readonly training: { perceptual?: unknown } } | undefined): boolean {
+  return tokenizer !== undefined && !('from' in tokenizer) && Boolean(tokenizer.training.perceptual);
+}
+
+/** Returns the network of a model with weights that were drawn and not trained. */
+function untrainedTwin(model: GPT | RQTransformer, seed: number): GPT | RQTransformer {
+  const key = foldIn(randomKey(seed), 302);
+  const { vocabSize, grid, conditionVocabSize, conditionLength, ...sizes } = model.config;
+  if (conditionVocabSize === undefined) {
+    throw new ConfigError({ where: 'probe', expected: 'a model of tokens as conditions', got: 'one of embeddings' });
+  }
+  const fit = { vocabSize, grid, conditionVocabSize, conditionLength, key };
+  if (model.type === 'gpt') return createTransformer({ kind: 'gpt', ...sizes } as TransformerSize, fit);
+  const { codeDepth, ...rest } = sizes as typeof sizes & { codeDepth: number };
+  return createTransformer({ kind: 'rq-transformer', ...rest } as TransformerSize, { ...fit, codeDepth });
+}

@@ -1,0 +1,22 @@
+import type { ResolvedRunConfig } from './config/run-config.js';
+import type { RunFolder } from './run-folder.js';
+import type { RunImages } from './run-images.js';
+import type { RunView } from './run-progress.js';
+
+/** Stages of a run, in their order. A run without a transformer has the first one alone. */
+export const stageNames = ['tokenizer', 'codes', 'transformer', 'samples', 'probe'] as const;
+
+/** Name of a stage, and of its folder. */
+export type StageName = (typeof stageNames)[number];
+
+/** What every stage of a run works with. */
+export interface RunContext {
+  readonly config: ResolvedRunConfig;
+  readonly folder: RunFolder<StageName>;
+  readonly images: RunImages;
+  readonly view: RunView;
+  readonly signal: AbortSignal;
+}
+
+/** In the folder of a stage that trains: its model, in the layout of model hubs. */
+export const modelFolder = 'model';

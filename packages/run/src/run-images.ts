@@ -1,0 +1,84 @@
+import { printable } from '@vitvq/core';
+import {
+  openDataSource,
+  sourceFingerprint,
+  splitSource,
+  subset,
+  type DataSourceConfig,
+  type ImageDataset,
+  type SkippedImage,
+} from '@vitvq/data';
+import type { ResolvedRunConfig } from './config/run-config.js';
+import { keyOf } from './keys.js';
+import type { RunView } from './run-progress.js';
+
+/** The images of a run: sets without an image in common, unless the config names the same twice. */
+export interface RunImages {
+  /** For tokenizer and transformer. */
+  readonly train: ImageDataset;
+  /** Everything is measured on them, and nothing learns from them. */
+  readonly validation: ImageDataset;
+  /** For the linear probe to learn from; absent in a run without one. */
+  readonly probe?: ImageDataset;
+  /** For the linear probe to be tested on; absent in a run without one. */
+  readonly test?: ImageDataset;
+  /** Unusable images so far: those that opening found, and those that reading finds damaged. */
+  readonly skipped: readonly SkippedImage[];
+  /** Adds an unusable image and says so; for whoever reads the images. */
+  readonly onSkip: (image: SkippedImage) => void;
+}
+
+/** Returns the first `count` images, or all of them where there are fewer. */
+export function firstOf(source: ImageDataset, count = source.length): ImageDataset {
+  if (count >= source.length) return source;
+  return subset(
+    source,
+    Array.from({ length: count }, (_, index) => index),
+    source.name,
+  );
+}
+
+/**
+ * Opens the images of a run and divides them.
+ * @throws {ConfigError} @throws {DataError} for a source that cannot be opened or divided
+ */
+export async function openRunImages(
+  { seed, data, probe: probeConfig }: Pick<ResolvedRunConfig, 'seed' | 'data' | 'probe'>,
+  { log }: RunView,
+  signal?: AbortSignal,
+): Promise<RunImages> {
+  const skipped: SkippedImage[] = [];
+  const onSkip = (image: SkippedImage): void => {
+    skipped.push(image);
+    log(printable(`left out ${image.name}: ${image.reason} (${skipped.length} so far)`));
+  };
+  const open = (source: DataSourceConfig, classes?: readonly string[]): Promise<ImageDataset> =>
+    openDataSource(source, { onSkip, onProgress: log, signal, ...(classes?.length && { classes }) });
+
+  let train = await open(data.train);
+  // A class has the label that it has in training, whatever classes the other sets have.
+  const { classNames } = train;
+  let validation = data.validation ? await open(data.validation, classNames) : undefined;
+  if (validation === undefined) {
+    const tenth = Math.max(1, Math.round(0.1 * train.length));
+    const wanted = data.heldOut < 1 ? Math.max(1, Math.round(data.heldOut * train.length)) : Math.round(data.heldOut);
+    const parts = splitSource(train, { holdOut: Math.min(wanted, tenth), key: keyOf(seed, 'heldOut') });
+    train = parts.train;
+    validation = parts.heldOut;
+  }
+  if (!probeConfig) return { train, validation, skipped, onSkip };
+  let probe = data.probe ? await open(data.probe, classNames) : undefined;
+  if (probe === undefined) {
+    const parts = splitSource(train, { holdOut: data.keptForProbe, key: keyOf(seed, 'keptForProbe') });
+    train = parts.train;
+    probe = parts.heldOut;
+  }
+  const test = data.test ? await open(data.test, classNames) : validation;
+  return { train, validation, probe, test, skipped, onSkip };
+}
+
+/** Returns what tells the images of two runs apart, wherever they lie: a fingerprint of each set. */
+export function imageFingerprints({ train, validation, probe, test }: RunImages): Record<string, string> {
+  const sets = { train, validation, ...(probe && { probe }), ...(test && { test }) };
+  return Object.fromEntries(Object.entries(sets).map(([name, source]) => [name, sourceFingerprint(source)]));
+}

@@ -1,0 +1,152 @@
+import { join } from 'node:path';
+import { firstImages, mean, type HostImages } from '@vitvq/core';
+import { createBatches, readImages } from '@vitvq/data';
+import { codebookReports, detailRatio, loadLPIPS, type CodebookUse } from '@vitvq/evaluation';
+import { createTokenizerTrainer, readTokenizerWeights } from '@vitvq/stage1-trainer';
+import { createTokenizer, type VQTokenizer } from '@vitvq/tokenizer';
+import { loadTokenizer, saveTokenizer } from '@vitvq/tokenizer/node';
+import { z } from 'zod';
+import type { TrainedTokenizerConfig } from '../config/run-config.js';
+import { findModel } from '../find-model.js';
+import { keyOf } from '../keys.js';
+import { modelFolder, type RunContext } from '../run-context.js';
+import { firstOf } from '../run-images.js';
+import { trainWithView } from '../train-with-view.js';
+
+/** How held-out images use codes; see `CodebookUse` of @vitvq/evaluation. */
+const usageSchema = z.strictObject({
+  usage: z.number(),
+  paperUsage: z.number().optional(),
+  perplexity: z.number(),
+  counts: z.array(z.number()),
+});
+
+/** What the training of a tokenizer came to. */
+export const tokenizerResultSchema = z.strictObject({
+  steps: z.int(),
+  trainingSeconds: z.number(),
+  imagesPerSecond: z.number(),
+  parameterCount: z.int(),
+  /** Decibels, on held-out images. */
+  psnr: z.number(),
+  meanSquaredError: z.number(),
+  /** How much neighbouring pixels of reconstructions differ, against the originals. */
+  detail: z.number(),
+  heldOutImages: z.int(),
+  /**
+   * Fraction of codes in a batch of 256 held-out images, mean over the batches; over all images
+   * where there are fewer. Of residual codes, this and the next two are means over the levels.
+   */
+  codebookUsage: z.number(),
+  /** The same of all held-out images together. */
+  codebookUsageOverall: z.number(),
+  codebookPerplexity: z.number(),
+  /** Options of `codebookSection`. */
+  codes: z.strictObject({
+    images: z.int(),
+    codebook: usageSchema,
+    levels: z.array(usageSchema),
+    reports: z.array(z.strictObject({ advice: z.array(z.strictObject({ text: z.string() })) })),
+  }),
+});
+
+/** Result of the tokenizer's stage. */
+export type TokenizerResult = z.output<typeof tokenizerResultSchema>;
+
+/** Held-out images that the training is measured on, read into memory. */
+export function readHeldOut(
+  { images }: Pick<RunContext, 'images'>,
+  { model, training }: TrainedTokenizerConfig,
+): Promise<HostImages & { readonly names: readonly string[] }> {
+  const shown = firstOf(images.validation, training.evaluation.images);
+  return readImages(shown, { imageSize: model.imageSize, onSkip: images.onSkip });
+}
+
+/** Trains the tokenizer: images to codes and back (arXiv:2110.04627, stage 1). */
+export async function trainTokenizer(context: RunContext, stage: TrainedTokenizerConfig): Promise<TokenizerResult> {
+  const { config, images, folder, view, signal } = context;
+  const { seed, precision } = config;
+  const { model, training } = stage;
+  const { batchSize, evaluation, checkpoint, images: shown, perceptual: weights, ...rest } = training;
+  const { discriminator, ...learning } = rest;
+  const directory = folder.of('tokenizer');
+  const heldOut = await readHeldOut(context, stage);
+  const tokenizer: VQTokenizer = createTokenizer(model, { seed });
+  const perceptual = !weights ? undefined : await loadLPIPS(weights);
+  try {
+    const { grid, vocabSize } = tokenizer;
+    view.log(`  ${tokenizer.parameterCount()} weights, ${grid.join('x')} tokens an image, ${vocabSize} codes`);
+    view.log(`  ${images.train.length} images of ${images.train.name}, ${heldOut.shape[0]} held out`);
+    const batches = {
+      batchSize: Math.min(batchSize, images.train.length),
+      imageSize: model.imageSize,
+      ...shown,
+      shuffle: true,
+      key: keyOf(seed, 'tokenizerBatches'),
+      onSkip: images.onSkip,
+    };
+    const { images: _measured, ...measuring } = evaluation;
+    const trainer = createTokenizerTrainer({
+      tokenizer,
+      config: { ...learning, ...(discriminator && { discriminator }), seed, precision },
+      perceptual,
+      openBatches: (startAt) => createBatches(images.train, { ...batches, startAt }),
+      directory,
+      checkpoint,
+      evaluation: { ...measuring, images: heldOut },
+      preview: { images: firstImages(heldOut, 16) },
+      modelConfig: model,
+    });
+    const summary = await trainWithView(trainer, {
+      directory,
+      view,
+      signal,
+      show: ['loss', 'logitsReal', 'logitsFake'],
+      describe: ({ psnr, reconstructions: { data } }) =>
+        `${psnr.toFixed(2)} dB, detail ${detailRatio(heldOut.data, data, heldOut.shape).toFixed(2)}`,
+    });
+    const { psnr, codebook, levels, meanSquaredError, count, reconstructions } = summary.evaluation;
+    tokenizer.loadVariables(await readTokenizerWeights(directory));
+    await saveTokenizer(join(directory, modelFolder), tokenizer, model, {
+      metadata: { trainedOn: images.train.name, steps: String(summary.step), psnr: psnr.toFixed(2) },
+    });
+    const reports = await codebookReports(tokenizer.quantizer, summary.evaluation);
+    return {
+      steps: summary.step,
+      trainingSeconds: summary.elapsedSeconds,
+      imagesPerSecond: summary.examplesPerSecond,
+      parameterCount: tokenizer.parameterCount(),
+      psnr,
+      meanSquaredError,
+      detail: detailRatio(heldOut.data, reconstructions.data, heldOut.shape),
+      heldOutImages: count,
+      codebookUsage: mean(levels.map(({ paperUsage, usage }) => paperUsage ?? usage)),
+      codebookUsageOverall: mean(levels.map(({ usage }) => usage)),
+      codebookPerplexity: mean(levels.map(({ perplexity }) => perplexity)),
+      codes: {
+        images: count,
+        codebook: countedUse(codebook),
+        levels: levels.map(countedUse),
+        reports: reports.map(({ advice }) => ({ advice: advice.map(({ text }) => ({ text })) })),
+      },
+    };
+  } finally {
+    perceptual?.dispose();
+    tokenizer.dispose();
+  }
+}
+
+function countedUse({ usage, paperUsage, perplexity, counts }: CodebookUse): z.output<typeof usageSchema> {
+  return { usage, paperUsage, perplexity, counts: [...counts] };
+}
+
+/** Returns the folder of the tokenizer of a run: the one that it trained, or the one that it names. */
+export async function tokenizerFolder({ config, folder }: Pick<RunContext, 'config' | 'folder'>): Promise<string> {
+  const { tokenizer } = config;
+  return 'from' in tokenizer ? findModel(tokenizer.from, 'tokenizer') : join(folder.of('tokenizer'), modelFolder);
+}
+
+/** The tokenizer of a run; the caller disposes of it. */
+export async function openTokenizer(context: Pick<RunContext, 'config' | 'folder'>): Promise<VQTokenizer> {
+  return loadTokenizer(await tokenizerFolder(context));
+}

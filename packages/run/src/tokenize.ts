@@ -1,0 +1,64 @@
+import { encodeToShards } from '@vitvq/codes';
+import { openDataSource, type DataSourceConfig, type SkippedImage } from '@vitvq/data';
+import { CountProgress } from './count-progress.js';
+import { imageSizeOf } from './image-size.js';
+import { openViews } from './image-views.js';
+import { loadRunTokenizer, openRun } from './open-run.js';
+import { silentView, type RunView } from './run-progress.js';
+
+/** Options of {@link tokenize}. */
+export interface TokenizeOptions {
+  /** Run or model with the tokenizer, see `openRun`. */
+  readonly run: string;
+  readonly data: DataSourceConfig;
+  /** Folder for the shards; a call that was stopped is gone on with. */
+  readonly out: string;
+  /** Passes over the images: the first as they are, the second mirrored, and so on. @default 1 */
+  readonly views?: number;
+  /** Images that are encoded at once. @default 50 */
+  readonly batchSize?: number;
+  readonly view?: RunView;
+  readonly signal?: AbortSignal;
+}
+
+/** What {@link tokenize} wrote. */
+export interface TokenizedImages {
+  /** In each view. */
+  readonly images: number;
+  readonly views: number;
+  /** Rows and columns of tokens of an image. */
+  readonly grid: readonly [number, number];
+  readonly vocabSize: number;
+  readonly skipped: readonly SkippedImage[];
+}
+
+/**
+ * Encodes images into shards of codes, which `openCodes` of @vitvq/codes reads. The current engine
+ * computes.
+ */
+export async function tokenize(options: TokenizeOptions): Promise<TokenizedImages> {
+  const { run, data, out, views = 1, batchSize = 50, view = silentView, signal } = options;
+  const tokenizer = await loadRunTokenizer(await openRun(run));
+  try {
+    const skipped: SkippedImage[] = [];
+    const onSkip = (image: SkippedImage): void => void skipped.push(image);
+    const source = await openDataSource(data, { onSkip, onProgress: view.log, signal });
+    const imageSize = imageSizeOf(tokenizer);
+    const progress = new CountProgress(view.openProgress({ show: [], signal }), views * source.length);
+    try {
+      const { images } = await encodeToShards({
+        tokenizer,
+        openBatches: (startAt) => openViews(source, { imageSize, batchSize, startAt, onSkip }),
+        views,
+        directory: out,
+        onProgress: ({ progress: done }) => progress.update(Math.round(done * views * source.length)),
+        signal,
+      });
+      return { images, views, grid: tokenizer.grid, vocabSize: tokenizer.vocabSize, skipped };
+    } finally {
+      progress.stop();
+    }
+  } finally {
+    tokenizer.dispose();
+  }
+}

@@ -1,0 +1,247 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ConfigError, formatPercent } from '@vitvq/core';
+import { useEngine, type Engine } from '@vitvq/engine';
+import { writeJson, writeWhole } from '@vitvq/files';
+import { writeReport, type CommandsBlock } from '@vitvq/report';
+import { formatRunConfig, resolveRunConfig } from './config/read-run-config.js';
+import type { ResolvedRunConfig, ResolvedTransformerStage, RunConfig } from './config/run-config.js';
+import { probeResultSchema } from './probe-models.js';
+import { reportOfRun } from './report/run-report.js';
+import { reportOfTokenizer } from './report/tokenizer-report.js';
+import { modelFolder, stageNames, type RunContext, type StageName } from './run-context.js';
+import { RunFolder } from './run-folder.js';
+import { imageFingerprints, openRunImages, type RunImages } from './run-images.js';
+import { silentView, type RunView } from './run-progress.js';
+import { metricsOf, type RunResults } from './run-results.js';
+import { codesResultSchema, encodeImages } from './stages/codes-stage.js';
+import { probeRunModels } from './stages/probe-stage.js';
+import { drawSamples, samplesResultSchema } from './stages/samples-stage.js';
+import { tokenizerFolder, tokenizerResultSchema, trainTokenizer } from './stages/tokenizer-stage.js';
+import { trainTransformer, transformerResultSchema } from './stages/transformer-stage.js';
+
+/** Name of the file with the config in the folder of a run. */
+export const runConfigFile = 'config.yaml';
+
+/** Name of the file with the numbers of a run, written last: where it exists, the run is done. */
+export const metricsFile = 'metrics.json';
+
+/** Name of the file that tells the images of a run apart from others. */
+const imagesFile = 'images.json';
+
+/** Options of {@link trainRun}. */
+export interface TrainRunOptions {
+  /** Folder of the run; a run of the same config that lies there is gone on with. */
+  readonly out: string;
+  /** Delete the run that lies in the folder, and start over. @default false */
+  readonly fresh?: boolean;
+  /** Saves and stops when it aborts. @default never */
+  readonly signal?: AbortSignal;
+  /** @default shows nothing */
+  readonly view?: RunView;
+  /**
+   * Model folder of another tokenizer, whose reconstructions the report of a tokenizer shows as
+   * well. @default none
+   */
+  readonly compare?: string;
+  /** Commands with which a reader of the report can go on. @default none */
+  readonly commands?: CommandsBlock['commands'];
+}
+
+/** What a run came to. */
+export interface TrainedRun {
+  readonly results: RunResults;
+  /** The content of `metrics.json`. */
+  readonly metrics: Readonly<Record<string, unknown>>;
+  /** Path of the report. */
+  readonly report: string;
+  /** Path of `metrics.json`. */
+  readonly metricsFile: string;
+}
+
+/**
+ * Trains everything that a config asks for, and writes a report: the tokenizer, and with a
+ * transformer its codes, the transformer, images that it draws, and a linear probe. Each stage
+ * leaves its result, and trainings leave checkpoints: the same call goes on where an earlier one
+ * was stopped or killed, also where the images lie elsewhere, as long as they are the same.
+ *
+ * The folder holds `config.yaml` (the config with its defaults), a folder and a result of each
+ * stage, `report.html` with its pictures, and `metrics.json`.
+ * @throws {ConfigError} for a config with problems, naming all of them, and where the folder holds
+ *   a run of another config or of other images
+ * @throws {DataError} for images that cannot be read
+ * @throws the signal's reason when it was aborted; everything is saved then
+ */
+export async function trainRun(given: RunConfig, options: TrainRunOptions): Promise<TrainedRun> {
+  const { out, fresh = false, view = silentView, signal = new AbortController().signal } = options;
+  const config = resolveRunConfig(given);
+  const stages: readonly StageName[] = config.transformer ? stageNames : ['tokenizer'];
+  const asked = stages.filter((name) => name !== 'probe' || Boolean(config.probe));
+  const folder = await RunFolder.open<StageName>(out, {
+    settings: settingsOf(config),
+    stages: asked,
+    fresh,
+    outcome: outcomeFiles,
+    log: view.log,
+  });
+  try {
+    await writeWhole(join(out, runConfigFile), `${formatRunConfig(config)}\n`);
+    const engine = await useEngine({ name: config.engine, threads: config.threads });
+    view.log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);
+    const images = await openRunImages(config, view, signal);
+    assertClassesFit(config, images);
+    await assertSameImages(out, images);
+    const context: RunContext = { config, folder, images, view, signal };
+    const results = await runStages(context);
+    return await writeOutcome(context, results, engine, options);
+  } finally {
+    await folder.close();
+  }
+}
+
+/** What `fresh` deletes beside the stages. */
+const outcomeFiles = [
+  metricsFile,
+  imagesFile,
+  runConfigFile,
+  'report.html',
+  ...['samples', 'reconstructions', 'comparison', 'token-maps', 'codebook-usage', 'layer-sweep'].map(
+    (name) => `${name}.png`,
+  ),
+  ...['tokenizer-loss', 'tokenizer-psnr', 'transformer-loss'].map((name) => `${name}.png`),
+  ...Array.from({ length: 9 }, (_, chart) => `training-${chart + 1}.png`),
+];
+
+/**
+ * Returns what decides the numbers of a run, apart from where its images lie: those are compared by
+ * fingerprint.
+ */
+function settingsOf({ engine: _engine, threads: _threads, title: _title, data, ...rest }: ResolvedRunConfig): Readonly<
+  Record<string, unknown>
+> {
+  const { heldOut, keptForProbe } = data;
+  // As JSON holds it: without what is undefined.
+  return JSON.parse(JSON.stringify({ ...rest, data: { heldOut, keptForProbe } })) as Record<string, unknown>;
+}
+
+/** @throws {ConfigError} where classes are asked for and the images have none */
+function assertClassesFit({ probe, transformer }: ResolvedRunConfig, { train }: RunImages): void {
+  const { length } = train.classNames;
+  const asks = [
+    ...(transformer?.condition?.kind === 'class' ? ['transformer.condition asks for classes'] : []),
+    ...(probe ? ['probe asks for classes'] : []),
+  ];
+  if (length > 1 || asks.length === 0) return;
+  throw new ConfigError({
+    where: `data.train (${train.name})`,
+    expected: `images of two classes or more: ${asks.join(', and ')}`,
+    got: length === 0 ? 'images without classes' : 'one class',
+    fix: 'A sub-folder is a class. Without classes, set transformer.condition.kind=none and probe=null.',
+  });
+}
+
+/** Keeps the fingerprints of the images, or compares them with those that an earlier start kept. */
+async function assertSameImages(out: string, images: RunImages): Promise<void> {
+  const file = join(out, imagesFile);
+  const now = imageFingerprints(images);
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  if (text === undefined) {
+    await writeJson(file, now);
+    return;
+  }
+  const before = JSON.parse(text) as Record<string, string>;
+  const different = Object.keys({ ...before, ...now }).filter((name) => before[name] !== now[name]);
+  if (different.length === 0) return;
+  throw new ConfigError({
+    where: file,
+    expected: 'the images that the run began with, wherever they lie now',
+    got: `other ones: ${different.map((name) => `data.${name}`).join(', ')}`,
+    fix: 'Name the folder that has the same images under the same names, start over, or choose another folder.',
+  });
+}
+
+async function runStages(context: RunContext): Promise<RunResults> {
+  const { config, folder, signal } = context;
+  const { tokenizer: tokenizerStage, transformer: stage } = config;
+  let tokenizer: RunResults['tokenizer'];
+  if ('from' in tokenizerStage) await tokenizerFolder(context);
+  else {
+    tokenizer = await folder.stage('tokenizer', tokenizerResultSchema, () => trainTokenizer(context, tokenizerStage));
+    signal.throwIfAborted();
+  }
+  if (stage === undefined) return { ...(tokenizer && { tokenizer }) };
+  return { ...(tokenizer && { tokenizer }), ...(await runTransformerStages(context, stage)) };
+}
+
+async function runTransformerStages(
+  context: RunContext,
+  stage: ResolvedTransformerStage,
+): Promise<Required<Pick<RunResults, 'codes' | 'transformer' | 'samples'>> & Pick<RunResults, 'probe'>> {
+  const { config, folder, signal } = context;
+  const codes = await folder.stage('codes', codesResultSchema, () => encodeImages(context, stage));
+  signal.throwIfAborted();
+  const transformer = await folder.stage('transformer', transformerResultSchema, () =>
+    trainTransformer(context, stage),
+  );
+  signal.throwIfAborted();
+  const samples = await folder.stage('samples', samplesResultSchema, () => drawSamples(context));
+  signal.throwIfAborted();
+  if (!config.probe) return { codes, transformer, samples };
+  const probe = await folder.stage('probe', probeResultSchema, () =>
+    probeRunModels(context, stage, samples.result),
+  );
+  return { codes, transformer, samples, probe };
+}
+
+async function writeOutcome(
+  context: RunContext,
+  results: RunResults,
+  engine: Engine,
+  { out, compare, commands = [] }: TrainRunOptions,
+): Promise<TrainedRun> {
+  const { config, images, view } = context;
+  const { tokenizer, codes, transformer, samples } = results;
+  const options = { engine, commands, compare };
+  let report = join(out, 'report.html');
+  if (config.transformer && codes && transformer && samples) {
+    const content = await reportOfRun(context, config.transformer, { ...results, codes, transformer, samples }, options);
+    report = await writeReport(out, content);
+  } else if (tokenizer && !('from' in config.tokenizer)) {
+    const content = await reportOfTokenizer(context, config.tokenizer, tokenizer.result, options);
+    report = await writeReport(out, content);
+  }
+  const metrics = metricsOf(results, { config, engine, skippedImages: images.skipped.length });
+  const file = join(out, metricsFile);
+  await writeJson(file, metrics);
+  const models = (['tokenizer', 'transformer'] as const).filter((stage) => results[stage] !== undefined);
+  const places = models.map((stage) => `Model:       ${join(out, stage, modelFolder)}`);
+  view.log(['', ...factsOf(results), ...places, `Report:      ${report}`, `Numbers:     ${file}`].join('\n'));
+  return { results, metrics, report, metricsFile: file };
+}
+
+/** Returns the most important numbers, a line each. */
+function factsOf({ tokenizer, transformer, probe }: RunResults): string[] {
+  const lines: string[] = [];
+  if (tokenizer) {
+    const { psnr, detail, codebookUsage, codebookPerplexity } = tokenizer.result;
+    lines.push(
+      `Tokenizer:   PSNR ${psnr.toFixed(2)} dB, detail ${detail.toFixed(2)}, ${formatPercent(codebookUsage)} of the codes ` +
+        `in use, perplexity ${codebookPerplexity.toFixed(0)}`,
+    );
+  }
+  if (transformer) {
+    const { validationNatsPerToken, unigramNatsPerToken } = transformer.result;
+    lines.push(
+      `Transformer: ${validationNatsPerToken.toFixed(3)} nats per token, unigram entropy ${unigramNatsPerToken.toFixed(3)}`,
+    );
+  }
+  if (probe) {
+    const { blocks, best, pixels, untrained, encoder } = probe.result;
+    const top1 = (name: string): string => formatPercent(blocks.find(({ block }) => block === name)!.top1);
+    lines.push(
+      `Probe:       ${top1(best)} (${best}), raw pixels ${top1(pixels)}, random network ${top1(untrained)}, ` +
+        `tokenizer ${top1(encoder)} (${encoder})`,
+    );
+  }
+  return lines;
+}

@@ -1,0 +1,222 @@
+import '@tensorflow/tfjs';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openCodes } from '@vitvq/codes';
+import { madeUpImages } from '@vitvq/data';
+import { useEngine } from '@vitvq/engine';
+import { writePng } from '@vitvq/report';
+import type { ClassConditioner } from '@vitvq/transformers';
+import { parse } from 'yaml';
+import {
+  dataChanges,
+  dataFromText,
+  inspect,
+  loadGenerator,
+  openRun,
+  plan,
+  probe,
+  readRunConfig,
+  reconstruct,
+  sample,
+  tokenize,
+  trainRun,
+  writeHubFolders,
+  type ConfigObject,
+} from '../src/index.js';
+
+let folder: string;
+const at = (...names: string[]): string => join(folder, ...names);
+
+/** Writes made-up images as PNG files, a sub-folder for each class. */
+async function writePhotos(path: string, { from = 0, classes = true } = {}): Promise<void> {
+  const source = madeUpImages({ count: 40, imageSize: 20, from });
+  for (let index = 0; index < source.length; index++) {
+    const place = join(path, classes ? source.classNames[source.labels[index]!]! : '.');
+    await mkdir(place, { recursive: true });
+    const image = await source.read(index);
+    if (!('pixels' in image)) throw new Error('made-up images are pixels');
+    const { pixels: data, width, height } = image;
+    await writePng(join(place, `${index}.png`), { data, width, height });
+  }
+}
+
+const photos = (path: string): ConfigObject => ({ data: dataChanges({ kind: 'folder', path }) });
+const tiny = { perClass: 1 };
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'vitvq-runs-'));
+  await writePhotos(at('photos'));
+  await useEngine({ name: 'cpu' });
+  const config = await readRunConfig('pipeline-smoke', {
+    changes: { ...photos(at('photos')), engine: 'cpu', samples: tiny, probe: { l2: [0.1] } },
+  });
+  const lines: string[] = [];
+  const { metrics } = await trainRun(config, {
+    out: at('run'),
+    view: {
+      log: (line) => lines.push(line),
+      openProgress: () => ({ update: () => undefined, say: (line) => lines.push(line), stop: () => undefined }),
+    },
+  });
+  expect(metrics).toMatchObject({ steps: 6, transformerSteps: 6, heldOutImages: 4 });
+  expect(lines.join('\n')).toContain('Stage 5 of 5, probe');
+}, 120_000);
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('trainRun', { timeout: 60_000 }, () => {
+  it('keeps what is done, wherever the same images lie, and refuses others', async () => {
+    await cp(at('photos'), at('moved'), { recursive: true });
+    const lines: string[] = [];
+    const view = { log: (line: string) => lines.push(line), openProgress: () => expect.fail('nothing is left to do') };
+    const changes = { engine: 'cpu', samples: tiny, probe: { l2: [0.1] } };
+    const moved = await readRunConfig('pipeline-smoke', { changes: { ...changes, ...photos(at('moved')) } });
+    await trainRun(moved, { out: at('run'), view });
+    expect(lines.filter((line) => line.includes('kept from an earlier start'))).toHaveLength(5);
+
+    await writePhotos(at('others'), { from: 1000, classes: false });
+    await mkdir(at('others', 'reddish'));
+    const others = await readRunConfig('pipeline-smoke', {
+      changes: { ...changes, ...photos(at('others')), probe: null, transformer: { condition: { kind: 'none' } } },
+    });
+    await expect(trainRun(others, { out: at('run') })).rejects.toThrow('a run of');
+    const same = { ...moved, data: { ...moved.data, train: { kind: 'folder', path: at('photos', 'reddish') } } } as const;
+    await expect(trainRun(same, { out: at('run') })).rejects.toThrow(/expected images of two classes or more/);
+    await rm(at('moved', 'reddish', '0.png'));
+    await expect(trainRun(moved, { out: at('run') })).rejects.toThrow(/other ones: data\.train/);
+  });
+
+  it('trains a transformer without classes on a tokenizer that exists', async () => {
+    await writePhotos(at('plain'), { classes: false });
+    const config = await readRunConfig('pipeline-smoke', {
+      changes: {
+        ...photos(at('plain')),
+        engine: 'cpu',
+        tokenizer: { from: at('run') },
+        probe: null,
+        samples: { perClass: 2 },
+      },
+    });
+    const { metrics } = await trainRun(config, { out: at('unconditional') });
+    expect(metrics).toMatchObject({ transformerSteps: 6 });
+    expect(metrics).not.toHaveProperty('psnr');
+    const { folders } = await openRun(at('unconditional'));
+    expect(folders.tokenizer).toBe(at('run', 'tokenizer', 'model'));
+    const { images } = await sample({ run: at('unconditional'), count: 2, out: at('drawn') });
+    expect(images.map(({ seed }) => seed)).toEqual([0, 1]);
+    await expect(
+      sample({ run: at('unconditional'), count: 1, out: at('drawn'), classes: ['reddish'] }),
+    ).rejects.toThrow('the model draws without classes');
+  });
+});
+
+describe('what is done with a run', { timeout: 60_000 }, () => {
+  it('tokenize writes shards that the transformers read', async () => {
+    const data = await dataFromText(at('photos'));
+    const { images, grid } = await tokenize({ run: at('run'), data, out: at('codes'), views: 2 });
+    expect({ images, grid }).toEqual({ images: 40, grid: [4, 4] });
+    const codes = await openCodes(at('codes'));
+    expect([codes.length, codes.views, codes.vocabSize]).toEqual([40, 2, 32]);
+    await codes.close();
+    const { kind, facts } = await inspect(at('codes'));
+    expect(kind).toBe('codes');
+    expect(Object.fromEntries(facts)).toMatchObject({ Images: '40 in 2 views', Labels: '3 different ones' });
+  });
+
+  it('sample draws the same image from the same seed, of the classes that are asked for', async () => {
+    const options = { run: at('run'), classes: ['bluish', '2'], seed: 7 };
+    const { images, grid } = await sample({ ...options, count: 3, out: at('samples') });
+    expect(images.map(({ class: name }) => name)).toEqual(['bluish', 'reddish', 'bluish']);
+    expect((await readdir(at('samples'))).sort()).toEqual(['0.png', '1.png', '2.png', 'grid.png', 'samples.json']);
+    expect(grid).toBe(at('samples', 'grid.png'));
+    await sample({ ...options, count: 1, out: at('again') });
+    expect(await readFile(at('again', '0.png'))).toEqual(await readFile(at('samples', '0.png')));
+    await expect(sample({ run: at('run'), count: 1, out: at('x'), classes: ['green'] })).rejects.toThrow(
+      "the model's 3 classes: bluish, greenish, reddish, got green",
+    );
+  });
+
+  it('reconstruct writes what comes out, and each image beside it', async () => {
+    const data = await dataFromText(at('photos'));
+    const { images, psnr } = await reconstruct({ run: at('run'), data, out: at('back'), count: 3 });
+    expect(images).toBe(3);
+    expect(psnr).toBeGreaterThan(5);
+    expect((await readdir(at('back'))).sort()).toEqual(['0.png', '1.png', '2.png', 'comparison.png']);
+  });
+
+  it('probe measures every block, with its baselines', async () => {
+    const { blocks, samples } = await probe({ run: at('run'), data: await dataFromText(at('photos')) });
+    expect(blocks.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['tokenizer', 'model', 'pixels', 'untrained']));
+    expect(samples.test).toBe(8);
+    await expect(probe({ run: at('run'), data: await dataFromText(at('photos', 'reddish')) })).rejects.toThrow(
+      'images of two classes or more',
+    );
+  });
+
+  it('inspect says what a run, a model, checkpoints and a file hold', async () => {
+    const run = await inspect(at('run'));
+    expect(run.kind).toBe('run');
+    expect(Object.fromEntries(run.facts)).toMatchObject({ State: 'done', 'Stage probe': 'done', 'tokenizer: Type': 'vq-tokenizer' });
+    const model = await inspect(at('run', 'transformer', 'model'));
+    expect(Object.fromEntries(model.facts)).toMatchObject({ Type: 'gpt' });
+    const file = await inspect(at('run', 'tokenizer', 'model', 'model.safetensors'));
+    expect(file.tensors!.length).toBeGreaterThan(10);
+    const checkpoints = await inspect(at('run', 'tokenizer'));
+    expect(Object.fromEntries(checkpoints.facts)).toMatchObject({ 'Steps done': '6' });
+    await expect(inspect(at('photos'))).rejects.toThrow('a run, a model folder');
+    await expect(inspect(at('none'))).rejects.toThrow('got nothing');
+  });
+
+  it('a run can go to a hub: folders with cards, from which a generator is loaded', async () => {
+    const written = await writeHubFolders({ run: at('run'), out: at('hub'), name: 'me/tiny' });
+    expect(written.map(({ name }) => name)).toEqual(['me/tiny-tokenizer', 'me/tiny']);
+    const card = await readFile(at('hub', 'tokenizer', 'README.md'), 'utf8');
+    const [, header] = card.split('---');
+    const { psnr } = JSON.parse(await readFile(at('run', 'metrics.json'), 'utf8')) as { psnr: number };
+    expect(parse(header!)).toMatchObject({
+      license: 'mit',
+      'model-index': [{ name: 'me/tiny-tokenizer', results: [{ metrics: [{ type: 'psnr', value: psnr }, {}, {}] }] }],
+    });
+    const { generator, conditioner, dispose } = await loadGenerator(at('hub', 'transformer'), {
+      tokenizer: at('hub', 'tokenizer'),
+    });
+    expect((conditioner as ClassConditioner).classNames).toEqual(['bluish', 'greenish', 'reddish']);
+    const { images } = await generator.generate({
+      conditions: (conditioner as ClassConditioner).encode([0]),
+      seeds: [3],
+    });
+    expect(images.shape).toEqual([1, 16, 16, 3]);
+    dispose();
+    // The name of the tokenizer lies in the transformer's metadata; here there is no hub to ask.
+    await rm(at('run-2'), { recursive: true, force: true });
+    await cp(at('run', 'transformer', 'model'), at('run-2'), { recursive: true });
+    await expect(loadGenerator(at('run-2'))).rejects.toThrow('metadata that name the tokenizer');
+  });
+
+  it('plan measures both trainings before the run, and finds a smaller schedule', async () => {
+    const set = ['tokenizer.training.duration.steps=1000000'];
+    const config = await readRunConfig('pipeline-smoke', { set });
+    const [tokenizer, transformer] = await plan(config, { hours: 0.1, measuredSteps: 1, classCount: 3 });
+    expect(tokenizer).toMatchObject({ stage: 'tokenizer', parameters: 7019, steps: 1_000_000, batchSize: 8 });
+    expect(tokenizer!.secondsPerStep).toBeGreaterThan(0);
+    expect(tokenizer!.smaller!.steps).toBeLessThan(1_000_000);
+    expect(tokenizer!.audit).toContain('cpu');
+    expect(transformer).toMatchObject({ stage: 'transformer', parameters: 7984, smaller: undefined });
+  });
+});
+
+describe('dataFromText', () => {
+  it('takes a folder, CIFAR-10, a config and a file with one', async () => {
+    expect(await dataFromText(at('photos'))).toMatchObject({ kind: 'folder', path: at('photos') });
+    expect(await dataFromText('cifar10')).toMatchObject({ kind: 'cifar10', split: 'test' });
+    expect(await dataFromText('cifar10', 'train')).toMatchObject({ split: 'train' });
+    expect(await dataFromText('cifar10:train')).toMatchObject({ split: 'train' });
+    expect(await dataFromText('{ kind: made-up, count: 3 }')).toMatchObject({ kind: 'made-up', count: 3 });
+    await writeFile(at('source.yaml'), 'kind: made-up\ncount: 4');
+    expect(await dataFromText(at('source.yaml'))).toMatchObject({ count: 4 });
+    await expect(dataFromText(at('nothing'))).rejects.toThrow('a folder of images, cifar10');
+    await expect(dataFromText('cifar10:all')).rejects.toThrow('split');
+    await expect(dataFromText('{ kind: foldr }')).rejects.toThrow('kind');
+  });
+});
