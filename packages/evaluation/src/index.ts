@@ -31,6 +31,7 @@ export { psnr } from './psnr.js';
 export { reconstructionMetrics, type ReconstructionMetrics } from './reconstruction-metrics.js';
 export { createEvaluationStep, type EvaluationStepResult } from './evaluation-step.js';
 export { type CodebookUse, type Evaluation, Evaluator, type EvaluatorOptions } from './evaluator.js';
+export { evaluateCaptions, type EvaluateCaptionsOptions, type TextImageExtractor } from './evaluate-captions.js';
 export { evaluateImages, type EvaluateImagesOptions, type EvaluationProgress } from './evaluate-images.js';
 export {
   evaluateReconstructions,

@@ -4,6 +4,7 @@ import {
   bootstrapInterval,
   clipScore,
   createEvaluationStep,
+  evaluateCaptions,
   evaluateImages,
   evaluateReconstructions,
   Evaluator,
@@ -31,6 +32,7 @@ testOptions({
   'loadLPIPS, sources': { create: (source) => loadLPIPS(source), option: 'cacheDirectory' },
   bootstrapInterval: { create: (options) => bootstrapInterval([1, 2], options), option: 'resamples' },
   clipScore: { create: (options) => clipScore(rows, rows, options), option: 'scale', isOptional: true },
+  evaluateCaptions: { create: (options) => evaluateCaptions(options), option: 'tokens' },
   evaluateImages: { create: (options) => evaluateImages(options), option: 'extractor' },
   evaluateReconstructions: {
     create: (options) => evaluateReconstructions(tinyModel(), options),

@@ -5,6 +5,7 @@ export {
   runConfigSchema,
   type CodesConfig,
   type ConditionConfig,
+  type EvaluationConfig,
   type MeasuringConfig,
   type ProbeConfig,
   type ResolvedRunConfig,
@@ -30,6 +31,7 @@ export { type RunResults } from './run-results.js';
 export { metricsFile, runConfigFile, trainRun, type TrainedRun, type TrainRunOptions } from './train-run.js';
 export { dataChanges, dataFromText } from './data-from-text.js';
 export { evaluate, type EvaluatedRun, type EvaluateOptions } from './evaluate.js';
+export { formatFigures } from './format-figures.js';
 export { findModel, type ModelRole } from './find-model.js';
 export { loadRunTokenizer, loadRunTransformer, openRun, type OpenedRun } from './open-run.js';
 export { type ProbeResult } from './probe-models.js';

@@ -6,6 +6,8 @@ import { writeJson, writeWhole } from '@vitvq/files';
 import { writeReport, type CommandsBlock } from '@vitvq/report';
 import { formatRunConfig, resolveRunConfig } from './config/read-run-config.js';
 import type { ResolvedRunConfig, ResolvedTransformerStage, RunConfig } from './config/run-config.js';
+import { proxyFile } from './evaluate.js';
+import { formatFigures } from './format-figures.js';
 import { probeResultSchema } from './probe-models.js';
 import { reportOfRun } from './report/run-report.js';
 import { reportOfTokenizer } from './report/tokenizer-report.js';
@@ -15,6 +17,7 @@ import { imageFingerprints, openRunImages, type RunImages } from './run-images.j
 import { silentView, type RunView } from './run-progress.js';
 import { metricsOf, type RunResults } from './run-results.js';
 import { codesResultSchema, encodeImages } from './stages/codes-stage.js';
+import { evaluateRunModels, evaluationResultSchema } from './stages/evaluation-stage.js';
 import { probeRunModels } from './stages/probe-stage.js';
 import { drawSamples, samplesResultSchema } from './stages/samples-stage.js';
 import { tokenizerFolder, tokenizerResultSchema, trainTokenizer } from './stages/tokenizer-stage.js';
@@ -75,8 +78,7 @@ export interface TrainedRun {
 export async function trainRun(given: RunConfig, options: TrainRunOptions): Promise<TrainedRun> {
   const { out, fresh = false, view = silentView, signal = new AbortController().signal } = options;
   const config = resolveRunConfig(given);
-  const stages: readonly StageName[] = config.transformer ? stageNames : ['tokenizer'];
-  const asked = stages.filter((name) => name !== 'probe' || Boolean(config.probe));
+  const asked = stageNames.filter((name) => isAsked(name, config));
   const folder = await RunFolder.open<StageName>(out, {
     settings: settingsOf(config),
     stages: asked,
@@ -99,10 +101,25 @@ export async function trainRun(given: RunConfig, options: TrainRunOptions): Prom
   }
 }
 
+/** Returns whether a config asks for a stage. */
+function isAsked(stage: StageName, { tokenizer, transformer, probe, evaluation }: ResolvedRunConfig): boolean {
+  switch (stage) {
+    case 'tokenizer':
+      return !('from' in tokenizer);
+    case 'probe':
+      return Boolean(probe);
+    case 'evaluation':
+      return Boolean(evaluation);
+    default:
+      return transformer !== undefined;
+  }
+}
+
 /** What `fresh` deletes beside the stages. */
 const outcomeFiles = [
   metricsFile,
   imagesFile,
+  proxyFile,
   runConfigFile,
   'report.html',
   ...['samples', 'reconstructions', 'comparison', 'token-maps', 'codebook-usage', 'layer-sweep'].map(
@@ -125,18 +142,19 @@ function settingsOf({ engine: _engine, threads: _threads, title: _title, data, .
 }
 
 /** @throws {ConfigError} where classes are asked for and the images have none */
-function assertClassesFit({ probe, transformer }: ResolvedRunConfig, { train }: RunImages): void {
+function assertClassesFit({ probe, transformer, evaluation }: ResolvedRunConfig, { train }: RunImages): void {
   const { length } = train.classNames;
   const asks = [
     ...(transformer?.condition?.kind === 'class' ? ['transformer.condition asks for classes'] : []),
     ...(probe ? ['probe asks for classes'] : []),
+    ...(evaluation?.proxy && evaluation.features === null ? ['evaluation.proxy asks for classes'] : []),
   ];
   if (length > 1 || asks.length === 0) return;
   throw new ConfigError({
     where: `data.train (${train.name})`,
     expected: `images of two classes or more: ${asks.join(', and ')}`,
     got: length === 0 ? 'images without classes' : 'one class',
-    fix: 'A sub-folder is a class. Without classes, set transformer.condition.kind=none and probe=null.',
+    fix: 'A sub-folder is a class. Without classes, set transformer.condition.kind=none, probe=null and evaluation.proxy=null.',
   });
 }
 
@@ -169,8 +187,11 @@ async function runStages(context: RunContext): Promise<RunResults> {
     tokenizer = await folder.stage('tokenizer', tokenizerResultSchema, () => trainTokenizer(context, tokenizerStage));
     signal.throwIfAborted();
   }
-  if (stage === undefined) return { ...(tokenizer && { tokenizer }) };
-  return { ...(tokenizer && { tokenizer }), ...(await runTransformerStages(context, stage)) };
+  const trained = { ...(tokenizer && { tokenizer }), ...(stage && (await runTransformerStages(context, stage))) };
+  if (!config.evaluation) return trained;
+  signal.throwIfAborted();
+  const evaluation = await folder.stage('evaluation', evaluationResultSchema, () => evaluateRunModels(context));
+  return { ...trained, evaluation };
 }
 
 async function runTransformerStages(
@@ -220,7 +241,7 @@ async function writeOutcome(
 }
 
 /** Returns the most important numbers, a line each. */
-function factsOf({ tokenizer, transformer, probe }: RunResults): string[] {
+function factsOf({ tokenizer, transformer, probe, evaluation }: RunResults): string[] {
   const lines: string[] = [];
   if (tokenizer) {
     const { psnr, detail, codebookUsage, codebookPerplexity } = tokenizer.result;
@@ -243,5 +264,6 @@ function factsOf({ tokenizer, transformer, probe }: RunResults): string[] {
         `tokenizer ${top1(encoder)} (${encoder})`,
     );
   }
+  if (evaluation) lines.push('', formatFigures(evaluation.result.cards), '');
   return lines;
 }

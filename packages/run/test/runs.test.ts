@@ -12,6 +12,8 @@ import { parse } from 'yaml';
 import {
   dataChanges,
   dataFromText,
+  evaluate,
+  formatFigures,
   inspect,
   loadGenerator,
   openRun,
@@ -44,13 +46,14 @@ async function writePhotos(path: string, { from = 0, classes = true } = {}): Pro
 
 const photos = (path: string): ConfigObject => ({ data: dataChanges({ kind: 'folder', path }) });
 const tiny = { perClass: 1 };
+const evaluation = { generated: 6 };
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'vitvq-runs-'));
   await writePhotos(at('photos'));
   await useEngine({ name: 'cpu' });
   const config = await readRunConfig('pipeline-smoke', {
-    changes: { ...photos(at('photos')), engine: 'cpu', samples: tiny, probe: { l2: [0.1] } },
+    changes: { ...photos(at('photos')), engine: 'cpu', samples: tiny, evaluation, probe: { l2: [0.1] } },
   });
   const lines: string[] = [];
   const { metrics } = await trainRun(config, {
@@ -61,7 +64,12 @@ beforeAll(async () => {
     },
   });
   expect(metrics).toMatchObject({ steps: 6, transformerSteps: 6, heldOutImages: 4 });
-  expect(lines.join('\n')).toContain('Stage 5 of 5, probe');
+  expect(lines.join('\n')).toContain('Stage 6 of 6, evaluation');
+  expect(metrics['evaluation']).toMatchObject({
+    real: { 'class-accuracy': expect.any(Number) as number, 'frechet-distance': expect.any(Number) as number },
+    reconstructed: { psnr: metrics['psnr'] },
+    generated: { 'frechet-distance': expect.any(Number) as number, 'class-accuracy': expect.any(Number) as number },
+  });
 }, 120_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -70,15 +78,15 @@ describe('trainRun', { timeout: 60_000 }, () => {
     await cp(at('photos'), at('moved'), { recursive: true });
     const lines: string[] = [];
     const view = { log: (line: string) => lines.push(line), openProgress: () => expect.fail('nothing is left to do') };
-    const changes = { engine: 'cpu', samples: tiny, probe: { l2: [0.1] } };
+    const changes = { engine: 'cpu', samples: tiny, evaluation, probe: { l2: [0.1] } };
     const moved = await readRunConfig('pipeline-smoke', { changes: { ...changes, ...photos(at('moved')) } });
     await trainRun(moved, { out: at('run'), view });
-    expect(lines.filter((line) => line.includes('kept from an earlier start'))).toHaveLength(5);
+    expect(lines.filter((line) => line.includes('kept from an earlier start'))).toHaveLength(6);
 
     await writePhotos(at('others'), { from: 1000, classes: false });
     await mkdir(at('others', 'reddish'));
     const others = await readRunConfig('pipeline-smoke', {
-      changes: { ...changes, ...photos(at('others')), probe: null, transformer: { condition: { kind: 'none' } } },
+      changes: { ...changes, ...photos(at('others')), probe: null, evaluation: null, transformer: { condition: { kind: 'none' } } },
     });
     await expect(trainRun(others, { out: at('run') })).rejects.toThrow('a run of');
     const same = { ...moved, data: { ...moved.data, train: { kind: 'folder', path: at('photos', 'reddish') } } } as const;
@@ -95,6 +103,7 @@ describe('trainRun', { timeout: 60_000 }, () => {
         engine: 'cpu',
         tokenizer: { from: at('run') },
         probe: null,
+        evaluation: { proxy: null },
         samples: { perClass: 2 },
       },
     });
@@ -152,6 +161,27 @@ describe('what is done with a run', { timeout: 60_000 }, () => {
     await expect(probe({ run: at('run'), data: await dataFromText(at('photos', 'reddish')) })).rejects.toThrow(
       'images of two classes or more',
     );
+  });
+
+  it('evaluate gives a card for each figure, with the proxy of the run', async () => {
+    const { cards } = await evaluate({
+      run: at('run'),
+      data: await dataFromText('{ kind: made-up, count: 12, from: 900 }'),
+      features: 'proxy',
+      generated: 6,
+    });
+    const figures = cards.map(({ subject, metric }) => `${subject} ${metric}`);
+    for (const name of ['psnr', 'ssim', 'frechet-distance', 'class-accuracy', 'codebook-usage']) {
+      expect(figures).toContain(`reconstructed ${name}`);
+    }
+    expect(figures).toContain('generated frechet-distance');
+    for (const { metric, floor, extractor } of cards) {
+      if (metric === 'frechet-distance') expect([floor?.images, extractor?.isProxy]).toEqual([[6, 6], true]);
+    }
+    expect(formatFigures(cards)).toMatch(/^Reconstructed images\n.*\n\nGenerated images\nFréchet distance \(proxy\)/s);
+    await expect(
+      evaluate({ run: at('run', 'tokenizer', 'model'), data: { kind: 'made-up', count: 4 }, features: 'proxy' }),
+    ).rejects.toThrow('a run whose training images have classes');
   });
 
   it('inspect says what a run, a model, checkpoints and a file hold', async () => {

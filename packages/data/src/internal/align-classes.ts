@@ -24,10 +24,11 @@ export function alignClasses(opened: OpenedSource, classes: readonly string[]): 
       fix: 'Name classes as the source names them.',
     });
   }
+  const counts = new Uint32Array(classNames.length);
+  for (const label of labels) counts[label]!++;
   const unlisted = classNames.flatMap((each, label) => {
-    const images = labels.filter((other) => other === label);
-    const isLeftOut = newLabels[label] === undefined && images.length > 0;
-    return isLeftOut ? [{ name: each, reason: unlistedReason(images) }] : [];
+    const isLeftOut = newLabels[label] === undefined && counts[label]! > 0;
+    return isLeftOut ? [{ name: each, reason: unlistedReason(counts[label]!) }] : [];
   });
   const left = picked(opened, kept);
   return {

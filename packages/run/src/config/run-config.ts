@@ -135,6 +135,36 @@ export interface ProbeConfig {
   readonly pixelPool?: number;
 }
 
+/** Classifier that stands in for the network that the field measures with. */
+export interface ProxyConfig {
+  /** Steps of its training, of 64 images each. @default 600 */
+  readonly steps?: number;
+  /** Channels of its stages, in multiples of 8. @default [32, 64, 128] */
+  readonly channels?: readonly number[];
+  /** Height and width to which it scales images. @default [32, 32] */
+  readonly inputSize?: readonly [number, number];
+}
+
+/** Figures of the models, measured at the end of a run on its validation images. */
+export interface EvaluationConfig {
+  /** The first so many validation images. @default all */
+  readonly images?: number;
+  /** Images that the transformer draws to be measured. @default 1000 */
+  readonly generated?: number;
+  /**
+   * Folder of a feature extractor that `vitvq import-features` wrote; null: the proxy.
+   * @default null
+   */
+  readonly features?: string | null;
+  /**
+   * Classifier that is trained on the run's own images, where there is no feature extractor; null:
+   * none. @default { steps: 600 }
+   */
+  readonly proxy?: ProxyConfig | null;
+  /** Files with the weights of LPIPS. @default null */
+  readonly lpips?: string | readonly string[] | null;
+}
+
 /** One run as data: everything that decides its numbers. */
 export interface RunConfig {
   /** Headline of the report. @default 'A vitvq run' */
@@ -155,6 +185,8 @@ export interface RunConfig {
   readonly samples?: SamplesConfig;
   /** @default none */
   readonly probe?: ProbeConfig | null;
+  /** @default none */
+  readonly evaluation?: EvaluationConfig | null;
 }
 
 const count = z.int().min(1);
@@ -203,6 +235,11 @@ const transformer = z.strictObject({
   training: transformerTrainingSchema.omit(own).extend(stageTraining),
 });
 
+const proxy = z.strictObject({
+  steps: count.default(600),
+  channels: z.array(count).min(1).readonly().default([32, 64, 128]),
+  inputSize: z.tuple([count, count]).readonly().default([32, 32]),
+});
 const fraction = z.number().gt(0).lt(1);
 const engines = ['auto', ...engineNames] as const;
 
@@ -248,6 +285,15 @@ export const runConfigSchema = z
         pixelPool: count.default(2),
       })
       .nullish(),
+    evaluation: z
+      .strictObject({
+        images: count.optional(),
+        generated: z.int().min(0).default(1000),
+        features: z.string().min(1).nullable().default(null),
+        proxy: proxy.nullable().prefault({}),
+        lpips: z.union([z.string(), z.array(z.string()).readonly()]).nullable().default(null),
+      })
+      .nullish(),
   })
   .refine(({ probe, transformer: stage }) => !probe || stage !== undefined, {
     path: ['probe'],
@@ -259,6 +305,9 @@ export type ResolvedRunConfig = z.output<typeof runConfigSchema>;
 
 /** Config of a tokenizer that is trained, with its defaults. */
 export type TrainedTokenizerConfig = z.output<typeof trainedTokenizer>;
+
+/** Config of a proxy classifier with its defaults. */
+export type ResolvedProxy = z.output<typeof proxy>;
 
 /** Config of a transformer that is trained, with its defaults. */
 export type ResolvedTransformerStage = z.output<typeof transformer>;

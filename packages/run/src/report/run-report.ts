@@ -25,6 +25,7 @@ import { secondsOf, type RunResults } from '../run-results.js';
 import { readSamples } from '../stages/samples-stage.js';
 import { openTokenizer, type TokenizerResult } from '../stages/tokenizer-stage.js';
 import type { TransformerResult } from '../stages/transformer-stage.js';
+import { cardsSection } from './cards-section.js';
 import type { ReportOptions } from './tokenizer-report.js';
 
 /** Reconstructions in the report. */
@@ -34,7 +35,7 @@ const shownReconstructions = 24;
 export async function reportOfRun(
   context: RunContext,
   stage: ResolvedTransformerStage,
-  results: Required<Omit<RunResults, 'tokenizer' | 'probe'>> & RunResults,
+  results: Required<Pick<RunResults, 'codes' | 'transformer' | 'samples'>> & RunResults,
   { engine, commands }: ReportOptions,
 ): Promise<ReportContent> {
   const { config, images } = context;
@@ -52,6 +53,7 @@ export async function reportOfRun(
       ...(tokenizer ? [await tokenizerTraining(context, tokenizer.result), codebookSection(tokenizer.result.codes)] : []),
       await transformerSection(context, stage, results),
       ...(probe ? [blocksSection(context, stage, probe.result)] : []),
+      ...(results.evaluation ? [cardsSection(results.evaluation.result)] : []),
       timeSection(results),
       configSection(config, { engine }),
       ...(commands.length > 0 ? [commandsSection(commands)] : []),
