@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TensorFile } from '@vitvq/checkpoint';
-import { DataError, permuteHost, type HostTensor } from '@vitvq/core';
+import { DataError, foldIn, permuteHost, randomBits, randomKey, type HostTensor } from '@vitvq/core';
 import { it } from '@vitvq/test-utils/node';
 import protobuf from 'protobufjs';
 import { describe, expect } from 'vitest';
@@ -98,6 +98,26 @@ describe('a frozen graph of TensorFlow', () => {
     writeFileSync(file, bytes);
     await expect(openFrozenGraph(file)).rejects.toThrow(DataError);
     await expect(openFrozenGraph(file)).rejects.toThrow(`${file}: expected ${problem}`);
+  });
+
+  it('is opened or refused, whatever is wrong with it', async ({ temporaryFolder }) => {
+    const file = join(temporaryFolder, 'graph.pb');
+    const bytes = graph(constant('a/weights', values), constant('d', scalar));
+    let refused = 0;
+    for (let index = 0; index < 300; index++) {
+      const [place = 0, value = 0, end = 0] = randomBits(foldIn(randomKey(7), index), 3);
+      const damaged = bytes.slice(0, index % 3 === 0 ? end % bytes.length : undefined);
+      damaged[place % bytes.length] = value;
+      writeFileSync(file, damaged);
+      const error = await openFrozenGraph(file).then(
+        async (opened) => void (await Promise.all(opened.entries.map((entry) => opened.read(entry)))),
+        (reason: unknown) => reason,
+      );
+      if (error === undefined) continue;
+      expect(error).toBeInstanceOf(DataError);
+      refused++;
+    }
+    expect(refused).toBeGreaterThan(50);
   });
 
   it('is not what other files are', async ({ temporaryFolder }) => {
