@@ -92,6 +92,11 @@ describe('a frozen graph of TensorFlow', () => {
   it.for([
     ['a', graph(constant('a', values, { bytes: 20 })), 'the values of a [2, 3], got 20 bytes'],
     ['names twice', graph(constant('a', values), constant('a', values)), 'names that differ, got a twice'],
+    [
+      'without end',
+      graph(...Array.from({ length: 10_001 }, (_, index) => constant(`c${index}`, scalar))),
+      'at most 10000 constants, got more',
+    ],
     ['cut off', graph(constant('a', values)).subarray(0, -10), 'a frozen graph of TensorFlow, got index out of range'],
   ] as const)('is refused where it is damaged: %s', async ([, bytes, problem], { temporaryFolder }) => {
     const file = join(temporaryFolder, 'graph.pb');
