@@ -52,7 +52,8 @@ type Metrics = Readonly<Record<string, unknown>>;
 const readMetrics = async (out: string): Promise<Metrics> =>
   JSON.parse(await readFile(join(out, 'metrics.json'), 'utf8')) as Metrics;
 
-const withoutTime = ({ seconds: _s, trainingSeconds: _t, imagesPerSecond: _i, ...metrics }: Metrics): Metrics => metrics;
+const withoutTime = ({ seconds: _s, trainingSeconds: _t, imagesPerSecond: _i, ...metrics }: Metrics): Metrics =>
+  metrics;
 
 // Each test starts the program several times.
 describe('pipeline --smoke', { timeout: 180_000 }, () => {
@@ -88,7 +89,9 @@ describe('pipeline --smoke', { timeout: 180_000 }, () => {
       expect(html).toContain(title);
     }
     expect(html).not.toMatch(/(src|href)="https?:/);
-    expect(await readdir(out)).toEqual(expect.arrayContaining(['samples.png', 'layer-sweep.png', 'transformer-loss.png']));
+    expect(await readdir(out)).toEqual(
+      expect.arrayContaining(['samples.png', 'layer-sweep.png', 'transformer-loss.png']),
+    );
 
     const alone = join(folder, 'alone');
     expect((await pipeline(['--out', alone])).code).toBe(0);

@@ -92,8 +92,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluatedRun> 
     });
     const source = firstOf(opened, options.images);
     const { features, lpips: weights } = options;
-    const extractor =
-      features === undefined ? undefined : own(await extractorOf(features, run, tokenizer, options));
+    const extractor = features === undefined ? undefined : own(await extractorOf(features, run, tokenizer, options));
     const lpips = weights === undefined ? undefined : own(await loadLPIPS(weights));
     const count = options.generated ?? Math.min(source.length, usualGenerated);
     const isDrawn = extractor !== undefined && run.folders.transformer !== undefined && count > 0;

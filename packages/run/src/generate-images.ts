@@ -83,7 +83,11 @@ function joined(parts: readonly GeneratedImages[]): GeneratedImages {
     value += part.images.data.length;
   }
   return {
-    tokens: { ...first.tokens, data: tokens, shape: [count, ...first.tokens.shape.slice(1)] as typeof first.tokens.shape },
+    tokens: {
+      ...first.tokens,
+      data: tokens,
+      shape: [count, ...first.tokens.shape.slice(1)] as typeof first.tokens.shape,
+    },
     images: { data: images, shape: [count, ...first.images.shape.slice(1)] as [number, number, number, number] },
   };
 }

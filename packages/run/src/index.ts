@@ -1,6 +1,11 @@
 export { mergeConfigs, type ConfigObject, type ConfigValue } from './config/merge-config.js';
 export { runJsonSchema } from './config/json-schema.js';
-export { formatRunConfig, readRunConfig, resolveRunConfig, type ReadRunConfigOptions } from './config/read-run-config.js';
+export {
+  formatRunConfig,
+  readRunConfig,
+  resolveRunConfig,
+  type ReadRunConfigOptions,
+} from './config/read-run-config.js';
 export {
   runConfigSchema,
   type CodesConfig,
@@ -18,13 +23,7 @@ export {
   type TransformerStageConfig,
 } from './config/run-config.js';
 export { RunFolder, type RunFolderOptions, type StageResult } from './run-folder.js';
-export {
-  silentView,
-  type Progress,
-  type ProgressOptions,
-  type ProgressReport,
-  type RunView,
-} from './run-progress.js';
+export { silentView, type Progress, type ProgressOptions, type ProgressReport, type RunView } from './run-progress.js';
 export { shellCommand } from './shell-command.js';
 export { abortOnCtrlC, StoppedError } from './stop-program.js';
 export { type RunResults } from './run-results.js';

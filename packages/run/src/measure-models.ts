@@ -112,10 +112,7 @@ async function* draw(
     const classes =
       conditioner instanceof ClassConditioner ? at.map((index) => index % conditioner.classCount) : undefined;
     const seeds = at.map((index) => seed + index);
-    const { images } = await generateImages(
-      { tokenizer, model, conditioner },
-      { ...samples, classes, seeds, signal },
-    );
+    const { images } = await generateImages({ tokenizer, model, conditioner }, { ...samples, classes, seeds, signal });
     yield { images: images.data, shape: images.shape, ...(classes && { labels: Int32Array.from(classes) }) };
   }
 }

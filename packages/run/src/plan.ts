@@ -185,10 +185,7 @@ interface MeasuredTrainer {
 }
 
 /** Returns the median of the seconds of the measured steps; undefined without any. */
-async function measure(
-  measuredSteps: number,
-  create: (steps: number) => MeasuredTrainer,
-): Promise<number | undefined> {
+async function measure(measuredSteps: number, create: (steps: number) => MeasuredTrainer): Promise<number | undefined> {
   if (measuredSteps === 0) return undefined;
   const trainer = create(warmup + measuredSteps);
   const times: number[] = [];
@@ -220,8 +217,7 @@ function planOf({ stage, parameters, training, seconds, options, audit: findings
   const { hours = 8 } = options;
   const copies = ema === null ? 4 : 5;
   const steps = 'steps' in duration ? duration.steps : seconds && Math.round((60 * duration.minutes) / seconds);
-  const days =
-    'minutes' in duration ? duration.minutes / 1440 : seconds && (duration.steps * seconds) / 86_400;
+  const days = 'minutes' in duration ? duration.minutes / 1440 : seconds && (duration.steps * seconds) / 86_400;
   return {
     stage,
     parameters,
@@ -231,7 +227,10 @@ function planOf({ stage, parameters, training, seconds, options, audit: findings
     peakBytes: seconds && 1024 * process.resourceUsage().maxRSS,
     steps,
     days,
-    smaller: seconds === undefined ? undefined : smallerSchedule({ batchSize, steps, seconds, hours, peak: learningRate.peak }),
+    smaller:
+      seconds === undefined
+        ? undefined
+        : smallerSchedule({ batchSize, steps, seconds, hours, peak: learningRate.peak }),
     audit: findings,
   };
 }

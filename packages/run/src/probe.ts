@@ -72,7 +72,9 @@ export async function probe(options: ProbeOptions): Promise<ProbeResult> {
 }
 
 /** Returns whether a perceptual network, which has learned from labels, helped to train it. */
-function sawLabels(tokenizer: { readonly from: string } | { readonly training: { perceptual?: unknown } } | undefined): boolean {
+function sawLabels(
+  tokenizer: { readonly from: string } | { readonly training: { perceptual?: unknown } } | undefined,
+): boolean {
   return tokenizer !== undefined && !('from' in tokenizer) && Boolean(tokenizer.training.perceptual);
 }
 

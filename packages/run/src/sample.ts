@@ -95,10 +95,18 @@ function namesOfClasses({ classCount, classNames }: ClassConditioner): readonly 
 }
 
 /** @throws {ConfigError} */
-function classesOf(conditioner: Conditioner, asked: readonly string[] | undefined, count: number): number[] | undefined {
+function classesOf(
+  conditioner: Conditioner,
+  asked: readonly string[] | undefined,
+  count: number,
+): number[] | undefined {
   if (!(conditioner instanceof ClassConditioner)) {
     if (asked === undefined) return undefined;
-    throw new ConfigError({ where: 'classes', expected: 'none: the model draws without classes', got: asked.join(', ') });
+    throw new ConfigError({
+      where: 'classes',
+      expected: 'none: the model draws without classes',
+      got: asked.join(', '),
+    });
   }
   const names = namesOfClasses(conditioner);
   const numbers = (asked ?? names).map((name) => {

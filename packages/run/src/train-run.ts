@@ -133,9 +133,13 @@ const outcomeFiles = [
  * Returns what decides the numbers of a run, apart from where its images lie: those are compared by
  * fingerprint.
  */
-function settingsOf({ engine: _engine, threads: _threads, title: _title, data, ...rest }: ResolvedRunConfig): Readonly<
-  Record<string, unknown>
-> {
+function settingsOf({
+  engine: _engine,
+  threads: _threads,
+  title: _title,
+  data,
+  ...rest
+}: ResolvedRunConfig): Readonly<Record<string, unknown>> {
   const { heldOut, keptForProbe } = data;
   // As JSON holds it: without what is undefined.
   return JSON.parse(JSON.stringify({ ...rest, data: { heldOut, keptForProbe } })) as Record<string, unknown>;
@@ -208,9 +212,7 @@ async function runTransformerStages(
   const samples = await folder.stage('samples', samplesResultSchema, () => drawSamples(context));
   signal.throwIfAborted();
   if (!config.probe) return { codes, transformer, samples };
-  const probe = await folder.stage('probe', probeResultSchema, () =>
-    probeRunModels(context, stage, samples.result),
-  );
+  const probe = await folder.stage('probe', probeResultSchema, () => probeRunModels(context, stage, samples.result));
   return { codes, transformer, samples, probe };
 }
 
@@ -225,7 +227,12 @@ async function writeOutcome(
   const options = { engine, commands, compare };
   let report = join(out, 'report.html');
   if (config.transformer && codes && transformer && samples) {
-    const content = await reportOfRun(context, config.transformer, { ...results, codes, transformer, samples }, options);
+    const content = await reportOfRun(
+      context,
+      config.transformer,
+      { ...results, codes, transformer, samples },
+      options,
+    );
     report = await writeReport(out, content);
   } else if (tokenizer && !('from' in config.tokenizer)) {
     const content = await reportOfTokenizer(context, config.tokenizer, tokenizer.result, options);

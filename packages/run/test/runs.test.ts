@@ -86,10 +86,19 @@ describe('trainRun', { timeout: 60_000 }, () => {
     await writePhotos(at('others'), { from: 1000, classes: false });
     await mkdir(at('others', 'reddish'));
     const others = await readRunConfig('pipeline-smoke', {
-      changes: { ...changes, ...photos(at('others')), probe: null, evaluation: null, transformer: { condition: { kind: 'none' } } },
+      changes: {
+        ...changes,
+        ...photos(at('others')),
+        probe: null,
+        evaluation: null,
+        transformer: { condition: { kind: 'none' } },
+      },
     });
     await expect(trainRun(others, { out: at('run') })).rejects.toThrow('a run of');
-    const same = { ...moved, data: { ...moved.data, train: { kind: 'folder', path: at('photos', 'reddish') } } } as const;
+    const same = {
+      ...moved,
+      data: { ...moved.data, train: { kind: 'folder', path: at('photos', 'reddish') } },
+    } as const;
     await expect(trainRun(same, { out: at('run') })).rejects.toThrow(/expected images of two classes or more/);
     await rm(at('moved', 'reddish', '0.png'));
     await expect(trainRun(moved, { out: at('run') })).rejects.toThrow(/other ones: data\.train/);
@@ -156,7 +165,9 @@ describe('what is done with a run', { timeout: 60_000 }, () => {
 
   it('probe measures every block, with its baselines', async () => {
     const { blocks, samples } = await probe({ run: at('run'), data: await dataFromText(at('photos')) });
-    expect(blocks.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['tokenizer', 'model', 'pixels', 'untrained']));
+    expect(blocks.map(({ kind }) => kind)).toEqual(
+      expect.arrayContaining(['tokenizer', 'model', 'pixels', 'untrained']),
+    );
     expect(samples.test).toBe(8);
     await expect(probe({ run: at('run'), data: await dataFromText(at('photos', 'reddish')) })).rejects.toThrow(
       'images of two classes or more',
@@ -187,7 +198,11 @@ describe('what is done with a run', { timeout: 60_000 }, () => {
   it('inspect says what a run, a model, checkpoints and a file hold', async () => {
     const run = await inspect(at('run'));
     expect(run.kind).toBe('run');
-    expect(Object.fromEntries(run.facts)).toMatchObject({ State: 'done', 'Stage probe': 'done', 'tokenizer: Type': 'vq-tokenizer' });
+    expect(Object.fromEntries(run.facts)).toMatchObject({
+      State: 'done',
+      'Stage probe': 'done',
+      'tokenizer: Type': 'vq-tokenizer',
+    });
     const model = await inspect(at('run', 'transformer', 'model'));
     expect(Object.fromEntries(model.facts)).toMatchObject({ Type: 'gpt' });
     const file = await inspect(at('run', 'tokenizer', 'model', 'model.safetensors'));

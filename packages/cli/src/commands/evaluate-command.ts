@@ -27,7 +27,7 @@ export function addEvaluateCommand(program: Command): void {
       .option('--generated <n>', 'images that the transformer draws to be measured; 0: none', notNegative)
       .option(
         '--features <folder>',
-        'a feature extractor that `vitvq import-features` wrote, or proxy for a classifier trained on the run\'s images',
+        "a feature extractor that `vitvq import-features` wrote, or proxy for a classifier trained on the run's images",
       )
       .option('--lpips <file>', 'weights of LPIPS; may be repeated for weights in two files', several)
       .option('--seed <n>', 'of everything that is drawn', notNegative, 0)

@@ -1,4 +1,4 @@
-import { dataSourceSchema, type DataSourceConfig } from '@vitvq/data';
+import { augmentationSchema, dataSourceSchema, type Augmentation, type DataSourceConfig } from '@vitvq/data';
 import { engineNames, precisions, type EngineName, type Precision } from '@vitvq/engine';
 import { tokenizerTrainingSchema, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
 import { transformerTrainingSchema, type TransformerTrainingConfig } from '@vitvq/stage2-trainer';
@@ -44,6 +44,8 @@ export interface ShownImagesConfig {
   readonly crop?: 'center' | 'random';
   /** Whether half of the images, at random, are mirrored. @default true */
   readonly flip?: boolean;
+  /** Steps in place of `crop` and `flip`, see `BatchOptions.augment`. @default none */
+  readonly augment?: Augmentation;
 }
 
 /** When and on how much a training is measured. */
@@ -198,7 +200,12 @@ const size = z.union([count, z.tuple([count, count]).readonly()], {
 const stageTraining = {
   batchSize: count,
   evaluation: z
-    .strictObject({ everySteps: count.optional(), everySeconds, images: count.default(1000), batchSize: count.default(50) })
+    .strictObject({
+      everySteps: count.optional(),
+      everySeconds,
+      images: count.default(1000),
+      batchSize: count.default(50),
+    })
     .default({ everySeconds: 60, images: 1000, batchSize: 50 }),
   checkpoint: z
     .strictObject({ everySteps: count.optional(), everySeconds, keep: count.optional() })
@@ -217,6 +224,7 @@ const trainedTokenizer = z.strictObject({
         resizeTo: size.optional(),
         crop: z.enum(['center', 'random']).default('center'),
         flip: z.boolean().default(true),
+        augment: augmentationSchema.optional(),
       })
       .prefault({}),
     perceptual: z.union([z.string(), z.array(z.string()).readonly()]).nullish(),
@@ -277,11 +285,7 @@ export const runConfigSchema = z
         images: count.optional(),
         testImages: count.optional(),
         validationFraction: fraction.default(0.2),
-        l2: z
-          .array(z.number().min(0))
-          .min(1)
-          .readonly()
-          .default([1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5]),
+        l2: z.array(z.number().min(0)).min(1).readonly().default([1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5]),
         pixelPool: count.default(2),
       })
       .nullish(),
@@ -291,7 +295,10 @@ export const runConfigSchema = z
         generated: z.int().min(0).default(1000),
         features: z.string().min(1).nullable().default(null),
         proxy: proxy.nullable().prefault({}),
-        lpips: z.union([z.string(), z.array(z.string()).readonly()]).nullable().default(null),
+        lpips: z
+          .union([z.string(), z.array(z.string()).readonly()])
+          .nullable()
+          .default(null),
       })
       .nullish(),
   })

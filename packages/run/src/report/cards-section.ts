@@ -39,7 +39,9 @@ export function cardsSection({ cards, proxyAccuracy }: EvaluationResult): Report
 function realFigure(cards: readonly MetricCard[], proxyAccuracy: number | null): string {
   const floor = cards.find((card) => card.floor !== null)?.floor;
   if (floor) return shortly(floor.value);
-  return cards.some(({ metric }) => metric === 'class-accuracy') && proxyAccuracy !== null ? shortly(proxyAccuracy) : '';
+  return cards.some(({ metric }) => metric === 'class-accuracy') && proxyAccuracy !== null
+    ? shortly(proxyAccuracy)
+    : '';
 }
 
 function formatFigure({ value, interval }: MetricCard): string {

@@ -50,7 +50,9 @@ export async function reportOfRun(
     sections: [
       await generatedSection(context, stage, results),
       await reconstructions(context),
-      ...(tokenizer ? [await tokenizerTraining(context, tokenizer.result), codebookSection(tokenizer.result.codes)] : []),
+      ...(tokenizer
+        ? [await tokenizerTraining(context, tokenizer.result), codebookSection(tokenizer.result.codes)]
+        : []),
       await transformerSection(context, stage, results),
       ...(probe ? [blocksSection(context, stage, probe.result)] : []),
       ...(results.evaluation ? [cardsSection(results.evaluation.result)] : []),
@@ -204,9 +206,7 @@ async function transformerSection(
     rows: [['Codes', `of ${codes.result.images.toLocaleString('en-US')} images, in ${codes.result.views} views`]],
     file: 'transformer-loss.png',
   });
-  return levels.length > 1
-    ? { ...section, blocks: [...section.blocks, levelsTable(transformer.result)] }
-    : section;
+  return levels.length > 1 ? { ...section, blocks: [...section.blocks, levelsTable(transformer.result)] } : section;
 }
 
 /**

@@ -80,7 +80,8 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
     const batches = {
       batchSize: Math.min(batchSize, images.train.length),
       imageSize: model.imageSize,
-      ...shown,
+      resizeTo: shown.resizeTo,
+      ...(shown.augment ? { augment: shown.augment } : { crop: shown.crop, flip: shown.flip }),
       shuffle: true,
       key: keyOf(seed, 'tokenizerBatches'),
       onSkip: images.onSkip,

@@ -102,7 +102,11 @@ export async function trainTransformer(
         openBatches: () => validation.batches({ batchSize: evaluationBatch, lastBatch: 'pad', epochs: 1 }),
       },
     });
-    const { step, elapsedSeconds, evaluation: measured } = await trainWithView(trainer, {
+    const {
+      step,
+      elapsedSeconds,
+      evaluation: measured,
+    } = await trainWithView(trainer, {
       directory,
       view,
       signal,
