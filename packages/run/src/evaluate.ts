@@ -14,6 +14,7 @@ import type { VQTokenizer } from '@vitvq/tokenizer';
 import { imageSizeOf } from './image-size.js';
 import { measureModels, trainProxy } from './measure-models.js';
 import { loadRunTokenizer, loadRunTransformer, openRun, type OpenedRun } from './open-run.js';
+import { proxyFile } from './run-files.js';
 import { firstOf, openRunImages } from './run-images.js';
 import { silentView, type RunView } from './run-progress.js';
 
@@ -52,9 +53,6 @@ export interface EvaluatedRun {
   readonly cards: readonly MetricCard[];
   readonly skipped: readonly SkippedImage[];
 }
-
-/** Name of the file of a run that holds its proxy classifier. */
-export const proxyFile = 'proxy.safetensors';
 
 /** Generated images that are measured where nobody says how many. */
 const usualGenerated = 1000;

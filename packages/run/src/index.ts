@@ -27,7 +27,8 @@ export { silentView, type Progress, type ProgressOptions, type ProgressReport, t
 export { shellCommand } from './shell-command.js';
 export { abortOnCtrlC, StoppedError } from './stop-program.js';
 export { type RunResults } from './run-results.js';
-export { metricsFile, runConfigFile, trainRun, type TrainedRun, type TrainRunOptions } from './train-run.js';
+export { metricsFile, runConfigFile } from './run-files.js';
+export { trainRun, type TrainedRun, type TrainRunOptions } from './train-run.js';
 export { dataChanges, dataFromText } from './data-from-text.js';
 export { evaluate, type EvaluatedRun, type EvaluateOptions } from './evaluate.js';
 export { formatFigures } from './format-figures.js';

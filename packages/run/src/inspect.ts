@@ -12,7 +12,7 @@ import { openCodes } from '@vitvq/codes';
 import { countOf, DataError, elementCount, formatPercent, printable, readCodes } from '@vitvq/core';
 import { codebookReport } from '@vitvq/quantizers';
 import { loadTokenizer } from '@vitvq/tokenizer/node';
-import { runConfigFile, metricsFile } from './train-run.js';
+import { metricsFile, runConfigFile } from './run-files.js';
 
 /** What lies at a path, and its health. */
 export interface Inspection {

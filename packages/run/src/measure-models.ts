@@ -82,7 +82,7 @@ export async function measureModels(options: MeasureModelsOptions): Promise<Metr
   return [...cards, ...ofGenerated];
 }
 
-/** Groups that the interval of a Fréchet distance leaves out in turn, of two images each at least. */
+/** Groups of two images or more that the interval of a Fréchet distance leaves out in turn. */
 const usualGroups = 10;
 
 /** Returns what is measured with the features of a network on so many images. */

@@ -77,7 +77,7 @@ export async function openRunImages(
   return { train, validation, probe, test, skipped, onSkip };
 }
 
-/** Returns what tells the images of two runs apart, wherever they lie: a fingerprint of each set. */
+/** Returns a fingerprint of each set, which tells images apart wherever they lie. */
 export function imageFingerprints({ train, validation, probe, test }: RunImages): Record<string, string> {
   const sets = { train, validation, ...(probe && { probe }), ...(test && { test }) };
   return Object.fromEntries(Object.entries(sets).map(([name, source]) => [name, sourceFingerprint(source)]));

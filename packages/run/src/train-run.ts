@@ -6,12 +6,12 @@ import { writeJson, writeWhole } from '@vitvq/files';
 import { writeReport, type CommandsBlock } from '@vitvq/report';
 import { formatRunConfig, resolveRunConfig } from './config/read-run-config.js';
 import type { ResolvedRunConfig, ResolvedTransformerStage, RunConfig } from './config/run-config.js';
-import { proxyFile } from './evaluate.js';
 import { formatFigures } from './format-figures.js';
 import { probeResultSchema } from './probe-models.js';
 import { reportOfRun } from './report/run-report.js';
 import { reportOfTokenizer } from './report/tokenizer-report.js';
 import { modelFolder, stageNames, type RunContext, type StageName } from './run-context.js';
+import { imagesFile, metricsFile, proxyFile, runConfigFile } from './run-files.js';
 import { RunFolder } from './run-folder.js';
 import { imageFingerprints, openRunImages, type RunImages } from './run-images.js';
 import { silentView, type RunView } from './run-progress.js';
@@ -22,15 +22,6 @@ import { probeRunModels } from './stages/probe-stage.js';
 import { drawSamples, samplesResultSchema } from './stages/samples-stage.js';
 import { tokenizerFolder, tokenizerResultSchema, trainTokenizer } from './stages/tokenizer-stage.js';
 import { trainTransformer, transformerResultSchema } from './stages/transformer-stage.js';
-
-/** Name of the file with the config in the folder of a run. */
-export const runConfigFile = 'config.yaml';
-
-/** Name of the file with the numbers of a run, written last: where it exists, the run is done. */
-export const metricsFile = 'metrics.json';
-
-/** Name of the file that tells the images of a run apart from others. */
-const imagesFile = 'images.json';
 
 /** Options of {@link trainRun}. */
 export interface TrainRunOptions {

@@ -5,7 +5,7 @@ import { elementCount, type HostTensor } from '@vitvq/core';
 import { writeWhole } from '@vitvq/files';
 import { stringify } from 'yaml';
 import { openRun } from './open-run.js';
-import { metricsFile } from './train-run.js';
+import { metricsFile } from './run-files.js';
 
 /** Options of {@link writeHubFolders}. */
 export interface WriteHubFoldersOptions {

@@ -7,10 +7,10 @@ import {
   type FeatureExtractor,
 } from '@vitvq/evaluation';
 import { z } from 'zod';
-import { proxyFile } from '../evaluate.js';
 import { imageSizeOf } from '../image-size.js';
 import { measureModels, trainProxy } from '../measure-models.js';
 import type { RunContext } from '../run-context.js';
+import { proxyFile } from '../run-files.js';
 import { firstOf } from '../run-images.js';
 import { openTokenizer } from './tokenizer-stage.js';
 import { openTransformer } from './transformer-stage.js';

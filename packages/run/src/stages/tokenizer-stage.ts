@@ -141,7 +141,7 @@ function countedUse({ usage, paperUsage, perplexity, counts }: CodebookUse): z.o
   return { usage, paperUsage, perplexity, counts: [...counts] };
 }
 
-/** Returns the folder of the tokenizer of a run: the one that it trained, or the one that it names. */
+/** Returns the folder of a run's tokenizer: the one that it trained, or the one that it names. */
 export async function tokenizerFolder({ config, folder }: Pick<RunContext, 'config' | 'folder'>): Promise<string> {
   const { tokenizer } = config;
   return 'from' in tokenizer ? findModel(tokenizer.from, 'tokenizer') : join(folder.of('tokenizer'), modelFolder);

@@ -48,7 +48,7 @@ export function conditionerOf(
   return kind === 'class' ? new ClassConditioner({ classCount: classNames.length, classNames }) : new Unconditional();
 }
 
-/** Returns the transformer of a stage as its training begins: the same seed gives the same weights. */
+/** Returns the transformer as its training begins: the same seed gives the same weights. */
 export function createUntrained(
   { model }: Pick<ResolvedTransformerStage, 'model'>,
   { vocabSize, grid, codeDepth }: Pick<TransformerFit, 'vocabSize' | 'grid' | 'codeDepth'>,
