@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, Module } from '@vitvq/core';
+import type { FeatureExtractor } from '../feature-extractor.js';
 import { hashOfNetwork } from './internal/hash-of-network.js';
 import type { NetworkFeatures, ResizeRule } from './network-features.js';
 
@@ -9,7 +10,7 @@ import type { NetworkFeatures, ResizeRule } from './network-features.js';
  * without weights and refuses to be used until they are loaded, because random features do not
  * measure what people see.
  */
-export abstract class ExtractorNetwork extends Module {
+export abstract class ExtractorNetwork extends Module implements FeatureExtractor {
   /** Kind of network, such as `inception-v3-compat`. */
   abstract readonly kind: string;
   /** Name for reports, with the size of the network where a kind has several. */

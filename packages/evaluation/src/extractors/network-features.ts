@@ -1,14 +1,10 @@
-import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
+import type { ExtractedFeatures } from '../feature-extractor.js';
 
-// A type, because `tf.tidy` refuses interfaces.
 /** What a feature extractor computes of a batch. What its network does not have is absent. */
-export type NetworkFeatures = {
-  /** One vector an image, `[B, D]`: what Fréchet and kernel distances and CLIP scores compare. */
-  readonly pooled: Tensor2D;
+export type NetworkFeatures = ExtractedFeatures & {
   /** Features of places, `[B, H', W', C]`, for spatial distances. */
   readonly spatial?: Tensor4D;
-  /** Logits of classes, `[B, K]`, for inception scores. */
-  readonly logits?: Tensor2D;
   /** Outputs of parts of the network by name, `[B, ...]`. */
   readonly blocks?: Readonly<Record<string, Tensor>>;
 };

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TensorFile } from '@vitvq/checkpoint';
-import { DataError, permuteHost, type HostTensor } from '@vitvq/core';
+import { DataError, foldIn, permuteHost, randomBits, randomKey, type HostTensor } from '@vitvq/core';
 import { it } from '@vitvq/test-utils/node';
 import protobuf from 'protobufjs';
 import { describe, expect } from 'vitest';
@@ -92,12 +92,37 @@ describe('a frozen graph of TensorFlow', () => {
   it.for([
     ['a', graph(constant('a', values, { bytes: 20 })), 'the values of a [2, 3], got 20 bytes'],
     ['names twice', graph(constant('a', values), constant('a', values)), 'names that differ, got a twice'],
+    [
+      'without end',
+      graph(...Array.from({ length: 10_001 }, (_, index) => constant(`c${index}`, scalar))),
+      'at most 10000 constants, got more',
+    ],
     ['cut off', graph(constant('a', values)).subarray(0, -10), 'a frozen graph of TensorFlow, got index out of range'],
   ] as const)('is refused where it is damaged: %s', async ([, bytes, problem], { temporaryFolder }) => {
     const file = join(temporaryFolder, 'graph.pb');
     writeFileSync(file, bytes);
     await expect(openFrozenGraph(file)).rejects.toThrow(DataError);
     await expect(openFrozenGraph(file)).rejects.toThrow(`${file}: expected ${problem}`);
+  });
+
+  it('is opened or refused, whatever is wrong with it', async ({ temporaryFolder }) => {
+    const file = join(temporaryFolder, 'graph.pb');
+    const bytes = graph(constant('a/weights', values), constant('d', scalar));
+    let refused = 0;
+    for (let index = 0; index < 300; index++) {
+      const [place = 0, value = 0, end = 0] = randomBits(foldIn(randomKey(7), index), 3);
+      const damaged = bytes.slice(0, index % 3 === 0 ? end % bytes.length : undefined);
+      damaged[place % bytes.length] = value;
+      writeFileSync(file, damaged);
+      const error = await openFrozenGraph(file).then(
+        async (opened) => void (await Promise.all(opened.entries.map((entry) => opened.read(entry)))),
+        (reason: unknown) => reason,
+      );
+      if (error === undefined) continue;
+      expect(error).toBeInstanceOf(DataError);
+      refused++;
+    }
+    expect(refused).toBeGreaterThan(50);
   });
 
   it('is not what other files are', async ({ temporaryFolder }) => {

@@ -6,6 +6,8 @@ import protobuf from 'protobufjs';
 /** Largest file. Inception has 96 MB. */
 const maximumBytes = 256 * 2 ** 20;
 const maximumAxes = 8;
+/** Largest number of constants. The graph of Inception has fewer than a thousand. */
+const maximumConstants = 10_000;
 const noun = 'a frozen graph of TensorFlow';
 
 /** Field numbers of GraphDef, NodeDef, AttrValue and TensorProto, and the number of float32. */
@@ -87,7 +89,7 @@ function addConstant(node: Uint8Array, constants: Map<string, Constant>, where: 
     if (field === fields.tensor.type) type = value;
     // Both hold little-endian float32; a file has one of them.
     if ((field === fields.tensor.content || field === fields.tensor.floats) && bytes?.length) content = bytes;
-    if (field === fields.tensor.shape && bytes) shape.push(...shapeOf(bytes));
+    if (field === fields.tensor.shape && bytes && shape.length <= maximumAxes) shape.push(...shapeOf(bytes));
   });
   if (type !== float32 || shape.length > maximumAxes || content.length === 0) return;
   const label = printable(name.slice(0, 80));
@@ -97,6 +99,9 @@ function addConstant(node: Uint8Array, constants: Map<string, Constant>, where: 
     throw new DataError({ where, expected, got: `${content.length} bytes`, fix: 'The file is damaged.' });
   }
   if (constants.has(name)) throw new DataError({ where, expected: 'names that differ', got: `${label} twice` });
+  if (constants.size >= maximumConstants) {
+    throw new DataError({ where, expected: `at most ${maximumConstants} constants`, got: 'more' });
+  }
   constants.set(name, { shape, content });
 }
 
