@@ -268,6 +268,15 @@ describe('evaluateReconstructions', () => {
     await expect(evaluateReconstructions({ ...model, vocabSize: 16 } as never, { images, seed: 1 })).rejects.toThrow(
       'evaluateReconstructions: expected the tokenizer to have',
     );
+    const diverged = {
+      ...model,
+      vocabSize: 16,
+      encode: model.encode.bind(model),
+      decode: () => tf.fill([8, 8, 8, 3], NaN),
+    };
+    await expect(evaluateReconstructions(diverged as never, { images, seed: 1 })).rejects.toThrow(
+      'evaluateReconstructions: expected finite pixel values, got NaN in image 0.',
+    );
     const narrow = { vocabSize: 1, encode: model.encode.bind(model), decode: model.decode.bind(model) };
     await expect(evaluateReconstructions(narrow, { images, seed: 1 })).rejects.toThrow(
       'expected tokens to be integers in [0, 1)',
