@@ -1,10 +1,10 @@
 import { DataError } from '@vitvq/core';
 import { InputFile } from '@vitvq/files';
 import { foreignFormat, formatBytes, type ForeignFormat } from './internal/foreign-format.js';
-import { openPyTorchCheckpoint, type PyTorchCheckpointOptions } from './pytorch-checkpoint.js';
+import { openPyTorchCheckpoint, type PyTorchCheckpoint, type PyTorchCheckpointOptions } from './pytorch-checkpoint.js';
+import type { SafetensorsFile } from './safetensors-file.js';
 import { openSafetensors } from './safetensors.js';
 import { openShardedSafetensors } from './sharded-safetensors.js';
-import type { TensorFile } from './tensor-source.js';
 
 /**
  * Opens a file of weights from elsewhere, whatever it is called: a safetensors file, an index of
@@ -14,7 +14,10 @@ import type { TensorFile } from './tensor-source.js';
  * @throws {DataError} naming the file and what it is instead, such as a web page or a pointer of
  *   Git LFS
  */
-export async function openWeights(file: string, options: PyTorchCheckpointOptions = {}): Promise<TensorFile> {
+export async function openWeights(
+  file: string,
+  options: PyTorchCheckpointOptions = {},
+): Promise<SafetensorsFile | PyTorchCheckpoint> {
   const format = await formatOf(file);
   if (format?.name === 'safetensors') return openSafetensors(file);
   if (format?.name === 'json') return openShardedSafetensors(file);

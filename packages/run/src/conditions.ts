@@ -88,15 +88,26 @@ export function encodeConditions(
   { classes, prompts }: WantedImages,
   count: number,
 ): ConditionValues | undefined {
-  const expected = conditioner instanceof ClassConditioner ? 'classes' : conditioner instanceof TextConditioner ? 'prompts' : 'nothing';
+  const expected =
+    conditioner instanceof ClassConditioner
+      ? 'classes'
+      : conditioner instanceof TextConditioner
+        ? 'prompts'
+        : 'nothing';
   const given = { classes, prompts };
   const wrong = Object.entries(given).find(([name, values]) => (name === expected) !== (values !== undefined));
   const values = expected === 'nothing' ? undefined : given[expected];
   if (wrong !== undefined || (values !== undefined && values.length !== count)) {
     throw new ConfigError({
       where: 'generateImages',
-      expected: expected === 'nothing' ? 'no conditions: the model draws without' : `${expected}, one for each of ${count} images`,
-      got: Object.entries(given).flatMap(([name, each]) => (each ? [`${each.length} ${name}`] : [])).join(', ') || 'none',
+      expected:
+        expected === 'nothing'
+          ? 'no conditions: the model draws without'
+          : `${expected}, one for each of ${count} images`,
+      got:
+        Object.entries(given)
+          .flatMap(([name, each]) => (each ? [`${each.length} ${name}`] : []))
+          .join(', ') || 'none',
     });
   }
   if (conditioner instanceof ClassConditioner) return conditioner.encode(classes!);

@@ -1,13 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import {
-  latestCheckpoint,
-  openCheckpoint,
-  openModel,
-  openPyTorchCheckpoint,
-  openSafetensors,
-  type TensorEntry,
-} from '@vitvq/checkpoint';
+import { latestCheckpoint, openCheckpoint, openModel, openWeights, type TensorEntry } from '@vitvq/checkpoint';
 import { openCodes } from '@vitvq/codes';
 import { countOf, DataError, elementCount, formatPercent, printable, readCodes } from '@vitvq/core';
 import { codebookReport } from '@vitvq/quantizers';
@@ -60,20 +53,21 @@ function tensorFacts(entries: readonly TensorEntry[]): [string, string][] {
 }
 
 async function inspectFile(path: string): Promise<Inspection> {
-  const isPyTorch = /\.(ckpt|pt|pth|bin)$/i.test(path);
-  const opened = isPyTorch ? await openPyTorchCheckpoint(path) : await openSafetensors(path);
+  const opened = await openWeights(path);
   try {
-    const values =
-      'values' in opened
-        ? [...opened.values].map(([name, value]): [string, string] => [name, printable(String(value))])
-        : [];
-    const format = 'format' in opened ? `PyTorch, ${opened.format}` : 'safetensors';
+    const isPyTorch = 'unread' in opened;
+    const values = isPyTorch
+      ? [...opened.values].map(([name, value]): [string, string] => [name, printable(String(value))])
+      : [];
+    const prefix: [string, string][] =
+      isPyTorch && opened.prefix ? [['Names begin with', printable(opened.prefix)]] : [];
+    const format = isPyTorch ? `PyTorch, ${opened.format}` : 'safetensors';
     return {
       path,
       kind: 'tensors',
-      facts: [['Format', format], ...tensorFacts(opened.entries), ...values],
+      facts: [['Format', format], ...prefix, ...tensorFacts(opened.entries), ...values],
       tensors: opened.entries,
-      advice: [],
+      advice: isPyTorch ? [...opened.unread].map(([name, reason]) => printable(`Not read: ${name}, ${reason}`)) : [],
     };
   } finally {
     await opened.close();

@@ -278,7 +278,10 @@ function madeUpCodes(
   const tokens = randomInts(randomKey(0), elementCount(shape), vocabSize);
   const labels = Int32Array.from({ length: shape[0]! }, (_, index) => index % classCount);
   // What the conditions say does not matter here, only how many there are.
-  const conditions = Int32Array.from({ length: shape[0]! * nullTokens.length }, (_, at) => nullTokens[at % nullTokens.length]!);
+  const conditions = Int32Array.from(
+    { length: shape[0]! * nullTokens.length },
+    (_, at) => nullTokens[at % nullTokens.length]!,
+  );
   return {
     next: () =>
       Promise.resolve({ tokens: tokens.slice(), labels: labels.slice(), conditions: conditions.slice(), shape }),

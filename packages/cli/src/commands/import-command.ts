@@ -1,7 +1,7 @@
 import { promises as fs } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { ConfigError, DataError } from '@vitvq/core';
+import { ConfigError, DataError, printable } from '@vitvq/core';
 import { assertWritableFolder } from '@vitvq/files';
 import type { QuantizerHint, TokenizerConfig } from '@vitvq/tokenizer';
 import type { ImportedTokenizer, ImportOptions } from '@vitvq/tokenizer/node';
@@ -99,7 +99,7 @@ async function importFile(_file: string | undefined, flags: ImportFlags, command
 /** Describes options that cannot be combined, one message for each problem. */
 function contradictions(file: string, flags: ImportFlags): string[] {
   const { quantizer, codeDepth, config } = flags;
-  const isPyTorch = !file.endsWith('.safetensors') && !file.endsWith('.index.json');
+  const isPyTorch = !/\.(safetensors|index\.json)$/i.test(file);
   const given = (names: readonly (keyof ImportFlags)[]): string[] =>
     names.filter((name) => flags[name] !== undefined).map(optionName);
   const hints = given(['imageSize', 'encoderHeads', 'decoderHeads', 'quantizer', 'codeDepth', 'normalize']);
@@ -157,13 +157,20 @@ async function importOpened(
   }
 }
 
-/** Opens a file by the ending of its name. @throws {DataError} when it cannot be read */
+/**
+ * Opens a file by its content, and says what of it is passed over.
+ * @throws {DataError} when it cannot be read
+ */
 async function open(file: string, pyTorchFlags: PyTorchFlags) {
-  const { openPyTorchCheckpoint, openSafetensors, openShardedSafetensors } = await import('@vitvq/checkpoint');
+  const { openWeights } = await import('@vitvq/checkpoint');
   await assertNoFolder(file);
   if (isModelFile(basename(file))) await assertForeign(file, join(dirname(file), 'config.json'));
-  if (file.endsWith('.index.json')) return openShardedSafetensors(file);
-  return file.endsWith('.safetensors') ? openSafetensors(file) : openPyTorchCheckpoint(file, pyTorchFlags);
+  const opened = await openWeights(file, pyTorchFlags);
+  if (!('unread' in opened)) return opened;
+  const { prefix, unread } = opened;
+  if (prefix) process.stdout.write(`"${printable(prefix)}", which stands before all names, is left out of them\n`);
+  for (const [name, reason] of unread) process.stdout.write(`Not read: ${printable(`${name}, ${reason}`)}\n`);
+  return opened;
 }
 
 /**

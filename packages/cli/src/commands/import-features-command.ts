@@ -14,8 +14,8 @@ export function addImportFeaturesCommand(program: Command): void {
   program
     .command('import-features')
     .description('the network of a metric (Inception, CLIP, DINOv2) from the file that the field uses, as a folder')
-    .argument('[kind]', 'inception-v3-compat, clip-vit, open-clip-vit or dinov2')
-    .argument('[file]', 'a .pth, .pt, .bin or .safetensors file; it is read, never run')
+    .argument('[kind]', 'inception-v3-compat, clip-vit, open-clip-vit, dinov2 or vgg16-lpips')
+    .argument('[file]', 'a .pth, .pt, .bin, .safetensors or .pb file; it is read, never run')
     .option('--out <folder>', 'where the folder goes (required)')
     .option('--force', 'replace a model that is there')
     .allowUnknownOption()

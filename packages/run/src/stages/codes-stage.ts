@@ -28,10 +28,7 @@ export type CodesPart = 'train' | 'validation';
  * Encodes training images, as they are and mirrored, and the images to validate on. Goes on after
  * shards that are there.
  */
-export async function encodeImages(
-  context: RunContext,
-  stage: ResolvedTransformerStage,
-): Promise<CodesResult> {
+export async function encodeImages(context: RunContext, stage: ResolvedTransformerStage): Promise<CodesResult> {
   const { images, folder, view, signal } = context;
   const {
     codes,

@@ -41,9 +41,7 @@ export async function drawSamples(context: RunContext): Promise<SamplesResult> {
   const { model, conditioner } = await openTransformer(context);
   const classCount = conditioner instanceof ClassConditioner ? conditioner.classCount : undefined;
   const prompts =
-    conditioner instanceof TextConditioner
-      ? captionsOf(data.validation).slice(0, promptCount).map(textOf)
-      : undefined;
+    conditioner instanceof TextConditioner ? captionsOf(data.validation).slice(0, promptCount).map(textOf) : undefined;
   const rowCount = classCount ?? prompts?.length ?? 1;
   const rows = Array.from({ length: rowCount * perClass }, (_, image) => Math.floor(image / perClass));
   const ofEach = classCount !== undefined ? 'classes' : prompts !== undefined ? 'captions' : undefined;
