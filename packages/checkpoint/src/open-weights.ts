@@ -2,7 +2,7 @@ import { DataError } from '@vitvq/core';
 import { InputFile } from '@vitvq/files';
 import { foreignFormat, formatBytes, type ForeignFormat } from './internal/foreign-format.js';
 import { openPyTorchCheckpoint, type PyTorchCheckpoint, type PyTorchCheckpointOptions } from './pytorch-checkpoint.js';
-import type { SafetensorsFile } from './safetensors-file.js';
+import type { TensorFile } from './tensor-source.js';
 import { openSafetensors } from './safetensors.js';
 import { openShardedSafetensors } from './sharded-safetensors.js';
 
@@ -17,7 +17,7 @@ import { openShardedSafetensors } from './sharded-safetensors.js';
 export async function openWeights(
   file: string,
   options: PyTorchCheckpointOptions = {},
-): Promise<SafetensorsFile | PyTorchCheckpoint> {
+): Promise<TensorFile | PyTorchCheckpoint> {
   const format = await formatOf(file);
   if (format?.name === 'safetensors') return openSafetensors(file);
   if (format?.name === 'json') return openShardedSafetensors(file);
