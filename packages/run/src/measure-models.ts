@@ -101,7 +101,7 @@ function metricsOf(
   ];
 }
 
-/** Draws images as they are measured, so that none has to be kept: every class, or text, in turn. */
+/** Draws images as they are measured, so that none is kept: every class, or text, in turn. */
 async function* draw(
   { tokenizer, source, seed, signal }: MeasureModelsOptions,
   { model, conditioner, count, samples }: NonNullable<MeasureModelsOptions['generated']>,

@@ -32,7 +32,7 @@ const samplesFile = 'samples.safetensors';
 /** Texts that images are drawn of. */
 const promptCount = 10;
 
-/** Draws images of every class, or of the first captions of held-out images, from the same seeds. */
+/** Draws images of every class, or of captions of held-out images, from the same seeds. */
 export async function drawSamples(context: RunContext): Promise<SamplesResult> {
   const { config, folder, images: data, view, signal } = context;
   const { perClass, ...choices } = config.samples;
