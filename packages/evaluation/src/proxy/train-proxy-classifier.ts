@@ -37,9 +37,9 @@ export interface ProxyClassifierOptions extends z.input<typeof proxyNetworkSchem
   readonly images: OpenBatches;
   /** Opens labelled images that are not trained on, which measure the accuracy. @default none */
   readonly test?: OpenBatches;
-  /** Number of updates. @default 600 */
+  /** Number of updates. @default 800 */
   readonly steps?: number;
-  /** Largest learning rate, after a tenth of the steps. @default 5e-3 */
+  /** Largest learning rate, after a tenth of the steps. @default 4e-3 */
   readonly learningRate?: number;
   /** Decides the first weights. */
   readonly seed: number;
@@ -76,8 +76,8 @@ export async function trainProxyClassifier(options: ProxyClassifierOptions): Pro
   const {
     images,
     test,
-    steps = 600,
-    learningRate = 5e-3,
+    steps = 800,
+    learningRate = 4e-3,
     seed,
     onProgress,
     signal,
