@@ -14,7 +14,8 @@ export {
 export { fitSoftmaxProbe, type FitFacts, type FitOptions, type ProbeFit } from './fit-softmax-probe.js';
 export { holdOut, type HoldOutOptions } from './hold-out.js';
 export { classifyByNeighbors, type NeighborsClassification, type NeighborsOptions } from './nearest-neighbors.js';
-export { probe, type OpenLabelledBatches, type ProbeOptions, type ProbeProgress, type ProbeResult } from './probe.js';
+export { probe, type ProbeOptions, type ProbeProgress, type ProbeResult } from './probe.js';
+export { probeTokens, type OpenLabelledBatches, type ProbeTokensOptions } from './probe-tokens.js';
 export {
   probeByAttention,
   type AttentionOptions,

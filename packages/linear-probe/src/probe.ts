@@ -1,16 +1,11 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { checkOptions, randomKey, type OptionTable } from '@vitvq/core';
-import { compile } from '@vitvq/engine';
 import { collectFeatures, type LabelledBatch } from './collect-features.js';
-import { collectTokens, type TokenSet } from './collect-tokens.js';
 import { compileFeatures, type NamedFeatures } from './feature-function.js';
-import { blockFeatures } from './feature-set.js';
 import { holdOut } from './hold-out.js';
 import { probeBlocks, type LayerSweep, type ProbeBlocksOptions } from './probe-blocks.js';
-import { probeByAttention, type AttentionProbeResult } from './probe-by-attention.js';
-
-/** Opens labelled inputs from their beginning, in batches. */
-export type OpenLabelledBatches = () => Iterable<LabelledBatch> | AsyncIterable<LabelledBatch>;
+import type { AttentionProbeResult } from './probe-by-attention.js';
+import { probeTokens, type OpenLabelledBatches } from './probe-tokens.js';
 
 /** How far a probe is. */
 export interface ProbeProgress {
@@ -118,30 +113,19 @@ export async function probe<I extends tf.Tensor>(
   }
   if (!attention || !sweep.best) return { ...sweep, attention: undefined };
   const { block } = sweep.best;
-  const ofBlock = compile((inputs: I): NamedFeatures => ({ [block]: features(inputs)[block]! }), {
-    name: `tokens of ${block}`,
-    variables: 'frozen',
+  const { tokenizerSawLabels: _, ...limits } = rest;
+  const result = await probeTokens(features, block, {
+    ...limits,
+    train: () => read('tokens', train),
+    test: () => read('tokens', test),
+    validation: validation && (() => read('tokens', validation)),
+    split,
   });
-  try {
-    const collect = (open: OpenLabelledBatches): Promise<TokenSet> =>
-      collectTokens(ofBlock, read('tokens', open), block);
-    const { tokens, set } = await collect(train);
-    if (tokens === 1) {
-      const warning = `${block} has one vector a sample: there is nothing to attend to.`;
-      return { ...sweep, warnings: [...sweep.warnings, warning], attention: undefined };
-    }
-    const parts = validation ? { train: set, heldOut: (await collect(validation)).set } : holdOut(set, split);
-    const sets = {
-      train: blockFeatures(parts.train, block),
-      validation: blockFeatures(parts.heldOut, block),
-      test: blockFeatures((await collect(test)).set, block),
-    };
-    const { tokenizerSawLabels: _, ...limits } = rest;
-    const { probe: _probe, ...result } = await probeByAttention(sets, { ...limits, tokens });
+  if (result !== undefined) {
     return { ...sweep, warnings: [...sweep.warnings, ...result.warnings], attention: { block, ...result } };
-  } finally {
-    ofBlock.dispose();
   }
+  const warning = `${block} has one vector a sample: there is nothing to attend to.`;
+  return { ...sweep, warnings: [...sweep.warnings, warning], attention: undefined };
 }
 
 /** Passes batches on, with the number of samples so far. */

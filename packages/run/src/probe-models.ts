@@ -7,6 +7,7 @@ import {
   holdOut,
   hostBatches,
   probeBlocks,
+  probeTokens,
   type BlockProbe,
   type FeatureSet,
   type LabelledBatch,
@@ -32,6 +33,8 @@ const blockSchema = z.strictObject({
   top1: fraction,
   interval: z.strictObject({ low: fraction, high: fraction }),
   top5: fraction,
+  /** Of nearest neighbours on the same features; null where they were not asked. */
+  nearestTop1: fraction.nullable(),
 });
 
 /** What probing the models came to. */
@@ -50,6 +53,10 @@ export const probeResultSchema = z.strictObject({
   /** Of the best block: test images of class row that were taken for class column. */
   confusion: z.array(z.array(z.int())),
   samples: z.strictObject({ train: z.int(), validation: z.int(), test: z.int() }),
+  /** Of the best block with attentive pooling; null where it was not asked for. */
+  attention: z
+    .strictObject({ block: z.string(), top1: fraction, interval: z.strictObject({ low: fraction, high: fraction }) })
+    .nullable(),
   /**
    * Fraction of the generated images that the best block's probe takes for the class that they were
    * asked for; null where no classes were asked for.
@@ -67,7 +74,10 @@ export interface ProbeModelsOptions {
   /** Images that the probe learns from, part of which chooses penalties and the best block. */
   readonly train: ImageDataset;
   readonly test: ImageDataset;
-  readonly probe: Pick<NonNullable<ResolvedRunConfig['probe']>, 'validationFraction' | 'l2' | 'pixelPool'>;
+  readonly probe: Pick<
+    NonNullable<ResolvedRunConfig['probe']>,
+    'validationFraction' | 'l2' | 'pixelPool' | 'neighbors' | 'attention'
+  >;
   readonly seed: number;
   readonly batchSize: number;
   /** Whether a network that learned from labels, such as LPIPS's, had a part in the training. */
@@ -94,7 +104,8 @@ export async function probeModels(options: ProbeModelsOptions): Promise<ProbeRes
       fix: 'A sub-folder is a class.',
     });
   }
-  const features = compileFeatures(probedFeatures(models, probe.pixelPool), { variables: 'frozen' });
+  const ofImages = probedFeatures(models, probe.pixelPool);
+  const features = compileFeatures(ofImages, { variables: 'frozen' });
   try {
     view.log(`  features of ${learnt.length} images to learn from and ${tested.length} to test on`);
     const collected = await collectFeatures(features, labelled(learnt, options));
@@ -111,6 +122,7 @@ export async function probeModels(options: ProbeModelsOptions): Promise<ProbeRes
         {
           classes,
           l2: [...probe.l2],
+          neighbors: probe.neighbors,
           tokenizerSawLabels,
           onBlock: ({ block, test: { top1 } }) => {
             view.log(`  ${block}: top-1 ${(100 * top1).toFixed(1)} %`);
@@ -131,7 +143,18 @@ export async function probeModels(options: ProbeModelsOptions): Promise<ProbeRes
       const { block } = sweep.best!;
       generatedTop1 = evaluateProbe(sweep.probes.get(block)!, blockFeatures(drawn, block)).top1;
     }
-    return { ...resultOf(sweep, ofTokenizer), generatedTop1 };
+    const { block } = sweep.best!;
+    const attended = probe.attention
+      ? await probeTokens(ofImages, block, {
+          train: () => labelled(learnt, options),
+          test: () => labelled(tested, options),
+          classes,
+          l2: [...probe.l2],
+          split,
+        })
+      : undefined;
+    const attention = attended ? { block, top1: attended.test.top1, interval: attended.test.interval } : null;
+    return { ...resultOf(sweep, ofTokenizer), generatedTop1, attention };
   } finally {
     features.dispose();
   }
@@ -163,7 +186,7 @@ function blocksOf(set: FeatureSet, isProbed: (block: string) => boolean): Featur
 function resultOf(
   { blocks, best, pixels, untrained, samples, warnings }: LayerSweep,
   ofTokenizer: LayerSweep,
-): Omit<ProbeResult, 'generatedTop1'> {
+): Omit<ProbeResult, 'generatedTop1' | 'attention'> {
   // Encoders without named blocks have latents all the same.
   const encoder = ofTokenizer.blocks.reduce((first, block) =>
     block.chosen.validationTop1 > first.chosen.validationTop1 ? block : first,
@@ -196,6 +219,7 @@ function rowOf({
   dim,
   chosen: { l2, validationTop1 },
   test: { top1, top5, interval },
+  nearest,
 }: BlockProbe): ProbeResult['blocks'][number] {
-  return { block, kind, dim, l2, validationTop1, top1, interval, top5 };
+  return { block, kind, dim, l2, validationTop1, top1, interval, top5, nearestTop1: nearest?.top1 ?? null };
 }

@@ -19,6 +19,8 @@ export interface ProbeOptions {
   readonly images?: number;
   /** The first so many images to test on. @default all */
   readonly testImages?: number;
+  /** Whether the best block is probed with attentive pooling too. @default what the run says */
+  readonly attention?: boolean;
   /** @default 0 */
   readonly seed?: number;
   /** @default 50 */
@@ -26,6 +28,15 @@ export interface ProbeOptions {
   readonly view?: RunView;
   readonly signal?: AbortSignal;
 }
+
+/** How probes are trained where the run says nothing of it. */
+const usualProbe = {
+  validationFraction: 0.2,
+  l2: [1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5],
+  pixelPool: 2,
+  neighbors: 20,
+  attention: false,
+};
 
 /** Share of the images that is tested on where no test images are given. */
 const testFraction = 0.2;
@@ -56,7 +67,11 @@ export async function probe(options: ProbeOptions): Promise<ProbeResult> {
       models: { tokenizer, model, untrained, conditioner },
       train: firstOf(parts.train, options.images),
       test: firstOf(parts.heldOut, options.testImages),
-      probe: { validationFraction: 0.2, l2: [1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5], pixelPool: 2, ...run.config?.probe },
+      probe: {
+        ...usualProbe,
+        ...run.config?.probe,
+        ...(options.attention !== undefined && { attention: options.attention }),
+      },
       seed,
       batchSize,
       tokenizerSawLabels: sawLabels(run.config?.tokenizer),

@@ -196,7 +196,13 @@ describe('what is done with a run', { timeout: 60_000 }, () => {
   });
 
   it('probe measures every block, with its baselines', async () => {
-    const { blocks, samples } = await probe({ run: at('run'), data: await dataFromText(at('photos')) });
+    const { blocks, samples, attention } = await probe({
+      run: at('run'),
+      data: await dataFromText(at('photos')),
+      attention: true,
+    });
+    expect(attention!.top1).toBeGreaterThanOrEqual(0);
+    for (const { nearestTop1 } of blocks) expect(nearestTop1).toBeGreaterThanOrEqual(0);
     expect(blocks.map(({ kind }) => kind)).toEqual(
       expect.arrayContaining(['tokenizer', 'model', 'pixels', 'untrained']),
     );

@@ -33,6 +33,7 @@ interface ProbeFlags extends EngineFlags {
   readonly test?: string;
   readonly images?: number;
   readonly testImages?: number;
+  readonly attention?: boolean;
   readonly seed: number;
 }
 
@@ -103,6 +104,7 @@ export function addModelCommands(program: Command): void {
       .option('--test <source>', 'images to test on (default: a fifth of --data)')
       .option('--images <n>', 'the first so many images to learn from', positive)
       .option('--test-images <n>', 'the first so many images to test on', positive)
+      .option('--attention', 'probe the best block with attentive pooling as well')
       .option('--seed <n>', 'decides which images choose penalties', notNegative, 0),
   ).action((_run: string | undefined, flags: ProbeFlags, command: Command) => probe(flags, command));
 }
@@ -164,21 +166,29 @@ async function reconstruct(flags: ReconstructFlags, command: Command): Promise<v
 }
 
 async function probe(flags: ProbeFlags, command: Command): Promise<void> {
-  const { data, test, images, testImages, seed } = flags;
+  const { data, test, images, testImages, attention, seed } = flags;
   await runCommand(command, flags, { required: { '--data <source>': data } }, async (context) => {
     const { run, path, view, signal, print: show } = context;
     const sources = {
       data: await run.dataFromText(data!, 'train'),
       ...(test !== undefined && { test: await run.dataFromText(test) }),
     };
-    const result = await run.probe({ run: path, ...sources, images, testImages, seed, view, signal });
+    const result = await run.probe({ run: path, ...sources, images, testImages, attention, seed, view, signal });
     const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
     show(result, [
-      ...result.blocks.map(
-        ({ block, top1, interval: { low, high }, top5 }) =>
-          `${block.padEnd(24)} top-1 ${percent(top1).padStart(7)}  (${percent(low)} to ${percent(high)})  top-5 ${percent(top5)}`,
+      ...result.blocks.map(({ block, top1, interval: { low, high }, top5, nearestTop1 }) =>
+        [
+          block.padEnd(24),
+          `top-1 ${percent(top1).padStart(7)}`,
+          `(${percent(low)} to ${percent(high)})`,
+          `top-5 ${percent(top5)}`,
+          ...(nearestTop1 === null ? [] : [`nearest neighbours ${percent(nearestTop1)}`]),
+        ].join('  '),
       ),
       `Best of the transformer, chosen on validation images: ${result.best}`,
+      ...(result.attention === null
+        ? []
+        : [`${result.attention.block} with attentive pooling: top-1 ${percent(result.attention.top1)}`]),
       ...result.warnings.map((warning) => `Warning: ${warning}`),
     ]);
   });

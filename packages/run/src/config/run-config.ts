@@ -150,6 +150,10 @@ export interface ProbeConfig {
   readonly l2?: readonly number[];
   /** Raw pixels, a baseline, are averaged over squares of this side. @default 2 */
   readonly pixelPool?: number;
+  /** Nearest neighbours that classify beside each linear probe; 0: none. @default 20 */
+  readonly neighbors?: number;
+  /** Whether the best block is probed with attentive pooling as well. @default false */
+  readonly attention?: boolean;
 }
 
 /** Classifier that stands in for the network that the field measures with. */
@@ -308,6 +312,8 @@ export const runConfigSchema = z
         validationFraction: fraction.default(0.2),
         l2: z.array(z.number().min(0)).min(1).readonly().default([1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5]),
         pixelPool: count.default(2),
+        neighbors: z.int().min(0).default(20),
+        attention: z.boolean().default(false),
       })
       .nullish(),
     evaluation: z

@@ -236,7 +236,13 @@ function blocksSection(
   stage: ResolvedTransformerStage,
   { blocks, best, encoder, samples, warnings, confusion }: ProbeResult,
 ): ReportSection {
-  const probed = blocks.map(({ block, kind, dim, l2, ...test }) => ({ block, kind, dim, chosen: { l2 }, test }));
+  const probed = blocks.map(({ block, kind, dim, l2, nearestTop1: _nearest, ...test }) => ({
+    block,
+    kind,
+    dim,
+    chosen: { l2 },
+    test,
+  }));
   const found = probed.find(({ block }) => block === best)!;
   return probeSection(
     { blocks: probed, best: { ...found, test: { ...found.test, confusion } }, samples, warnings },
