@@ -39,7 +39,12 @@ export {
   type NamedPerceptualLoss,
 } from './evaluate-reconstructions.js';
 export type { ExtractedFeatures, FeatureExtractor } from './feature-extractor.js';
-export { featureMetricSchema, type FeatureMetricConfig, type FeatureMetricName } from './feature-metrics/kinds.js';
+export {
+  featureMetricKinds,
+  featureMetricSchema,
+  type FeatureMetricConfig,
+  type FeatureMetricName,
+} from './feature-metrics/kinds.js';
 export { clipScore, type ClipScore, type ClipScoreOptions } from './features/clip-score.js';
 export {
   combineStatistics,
