@@ -22,7 +22,7 @@ function vitvq(...args: string[]) {
   return { status, stdout, stderr };
 }
 
-/** Returns what the command writes to standard error before it ends with the code of a wrong usage. */
+/** Returns what a command writes to standard error before it ends with the code of wrong usage. */
 async function refusal(args: readonly string[]): Promise<string> {
   let written = '';
   const end = vi.spyOn(process, 'exit').mockImplementation((code) => {

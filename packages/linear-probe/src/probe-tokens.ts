@@ -16,7 +16,9 @@ export interface ProbeTokensOptions extends Omit<AttentionOptions, 'tokens'> {
   readonly train: OpenLabelledBatches;
   /** Opens the samples that measure it. */
   readonly test: OpenLabelledBatches;
-  /** Opens the samples that choose the penalty. @default some of the training samples, by `split` */
+  /**
+   * Opens the samples that choose the penalty. @default some of the training samples, by `split`
+   */
   readonly validation?: OpenLabelledBatches;
   /** Which training samples validate, where none are given. */
   readonly split: HoldOutOptions;

@@ -156,7 +156,7 @@ export interface TrainProxyOptions {
 }
 
 /** Images of a step of a proxy's training. */
-const proxyBatch = 64;
+const proxyBatch = 32;
 
 /**
  * Trains the classifier that stands in for the network that the field measures with, where nobody's

@@ -158,7 +158,7 @@ export interface ProbeConfig {
 
 /** Classifier that stands in for the network that the field measures with. */
 export interface ProxyConfig {
-  /** Steps of its training, of 64 images each. @default 600 */
+  /** Steps of its training, of 32 images each. @default 800 */
   readonly steps?: number;
   /** Channels of its stages, in multiples of 8. @default [32, 64, 128] */
   readonly channels?: readonly number[];
@@ -179,7 +179,7 @@ export interface EvaluationConfig {
   readonly features?: string | null;
   /**
    * Classifier that is trained on the run's own images, where there is no feature extractor; null:
-   * none. @default { steps: 600 }
+   * none. @default { steps: 800 }
    */
   readonly proxy?: ProxyConfig | null;
   /** Files with the weights of LPIPS. @default null */
@@ -269,7 +269,7 @@ const transformer = z.strictObject({
 });
 
 const proxy = z.strictObject({
-  steps: count.default(600),
+  steps: count.default(800),
   channels: z.array(count).min(1).readonly().default([32, 64, 128]),
   inputSize: z.tuple([count, count]).readonly().default([32, 32]),
 });
