@@ -21,5 +21,4 @@ export { engineChanges, terminalView } from './terminal-view.js';
 export { startEngine, type EngineChoice } from './start-engine.js';
 export { abortOnCtrlC, RunFolder, shellCommand, type StageResult } from '@vitvq/run';
 export { showProgress } from '@vitvq/cli';
-export { trainWithProgress, type ProgressTrainer, type TrainWithProgressOptions } from './train-with-progress.js';
 export { METRICS_FILE, writeOutcome } from './write-outcome.js';

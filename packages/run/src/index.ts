@@ -16,6 +16,10 @@ export {
   type TokenizerStageConfig,
   type TransformerStageConfig,
 } from './config/run-config.js';
+export { firstOf, openRunImages, type RunImages } from './run-images.js';
+export { assertSameImages, differentImages, imagesFile, type ImageSets } from './same-images.js';
+export { openTrialImages, type TrialImages, type TrialImagesOptions } from './open-trial-images.js';
+export { trainWithView, type TrainWithViewOptions, type ViewedTrainer } from './train-with-view.js';
 export { RunFolder, type RunFolderOptions, type StageResult } from './run-folder.js';
 export {
   silentView,

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, formatPercent } from '@vitvq/core';
 import { useEngine, type Engine } from '@vitvq/engine';
@@ -11,9 +10,10 @@ import { reportOfRun } from './report/run-report.js';
 import { reportOfTokenizer } from './report/tokenizer-report.js';
 import { modelFolder, stageNames, type RunContext, type StageName } from './run-context.js';
 import { RunFolder } from './run-folder.js';
-import { imageFingerprints, openRunImages, type RunImages } from './run-images.js';
+import { openRunImages, setsOf, type RunImages } from './run-images.js';
 import { silentView, type RunView } from './run-progress.js';
 import { metricsOf, type RunResults } from './run-results.js';
+import { assertSameImages, imagesFile } from './same-images.js';
 import { codesResultSchema, encodeImages } from './stages/codes-stage.js';
 import { probeRunModels } from './stages/probe-stage.js';
 import { drawSamples, samplesResultSchema } from './stages/samples-stage.js';
@@ -25,9 +25,6 @@ export const runConfigFile = 'config.yaml';
 
 /** Name of the file with the numbers of a run, written last: where it exists, the run is done. */
 export const metricsFile = 'metrics.json';
-
-/** Name of the file that tells the images of a run apart from others. */
-const imagesFile = 'images.json';
 
 /** Options of {@link trainRun}. */
 export interface TrainRunOptions {
@@ -85,12 +82,13 @@ export async function trainRun(given: RunConfig, options: TrainRunOptions): Prom
     log: view.log,
   });
   try {
-    await writeWhole(join(out, runConfigFile), `${formatRunConfig(config)}\n`);
     const engine = await useEngine({ name: config.engine, threads: config.threads });
     view.log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);
     const images = await openRunImages(config, view, signal);
     assertClassesFit(config, images);
-    await assertSameImages(out, images);
+    await assertSameImages(out, setsOf(images));
+    // A start that was refused leaves the config of the run as it was.
+    await writeWhole(join(out, runConfigFile), `${formatRunConfig(config)}\n`);
     const context: RunContext = { config, folder, images, view, signal };
     const results = await runStages(context);
     return await writeOutcome(context, results, engine, options);
@@ -137,26 +135,6 @@ function assertClassesFit({ probe, transformer }: ResolvedRunConfig, { train }: 
     expected: `images of two classes or more: ${asks.join(', and ')}`,
     got: length === 0 ? 'images without classes' : 'one class',
     fix: 'A sub-folder is a class. Without classes, set transformer.condition.kind=none and probe=null.',
-  });
-}
-
-/** Keeps the fingerprints of the images, or compares them with those that an earlier start kept. */
-async function assertSameImages(out: string, images: RunImages): Promise<void> {
-  const file = join(out, imagesFile);
-  const now = imageFingerprints(images);
-  const text = await readFile(file, 'utf8').catch(() => undefined);
-  if (text === undefined) {
-    await writeJson(file, now);
-    return;
-  }
-  const before = JSON.parse(text) as Record<string, string>;
-  const different = Object.keys({ ...before, ...now }).filter((name) => before[name] !== now[name]);
-  if (different.length === 0) return;
-  throw new ConfigError({
-    where: file,
-    expected: 'the images that the run began with, wherever they lie now',
-    got: `other ones: ${different.map((name) => `data.${name}`).join(', ')}`,
-    fix: 'Name the folder that has the same images under the same names, start over, or choose another folder.',
   });
 }
 
