@@ -1,4 +1,5 @@
 export { CommandLine, runProgram, UsageError, type CommandLineText, type OptionText } from './command-line.js';
+export { openExampleImages, type ExampleImages, type ExampleImagesOptions } from './example-images.js';
 export {
   imageRange,
   openCifar10Split,
