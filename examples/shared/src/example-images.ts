@@ -11,7 +11,10 @@ export interface ExampleImagesOptions {
   readonly heldOut: number;
   /** Decides which images of a folder are held out. */
   readonly seed: number;
-  /** Whether each image of the folder has a caption beside it; those without are left out. @default false */
+  /**
+   * Whether each image of the folder has a caption beside it; those without are left out.
+   * @default false
+   */
   readonly captions?: boolean;
   /** Part of the config under `data` that is laid over that for CIFAR-10. @default none */
   readonly changes?: ConfigObject;
@@ -19,7 +22,7 @@ export interface ExampleImagesOptions {
 
 /** Images of an example, in two parts, and how they are shown to its tokenizer. */
 export interface ExampleImages extends RunImages {
-  /** Pixels of an image, and of a patch: those of configs/quickstart.yaml, or configs/photos.yaml. */
+  /** Pixels of an image and of a patch, as in configs/quickstart.yaml or configs/photos.yaml. */
   readonly sizes: Pick<ViTTokenizerConfig, 'imageSize' | 'patchSize'>;
   /** Options of `createBatches` for training. */
   readonly shown: {

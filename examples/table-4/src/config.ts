@@ -57,9 +57,10 @@ export const PAPER = {
 const size = { dim: 96, depth: 2, numHeads: 4, mlpDim: 384 } as const;
 
 /**
- * As the paper, but small: 32x32 images (64x64 of one's own), 64 tokens, 512 codes, so that 256 images have 32 tokens a
- * code, as in the paper. The codebook starts as noise and is not reset: that is what the table
- * is about. Learned positions and centred pixels are for short runs, as in the quickstart.
+ * As the paper, but small: 32x32 images (64x64 of one's own), 64 tokens, 512 codes, so that 256
+ * images have 32 tokens a code, as in the paper. The codebook starts as noise and is not reset:
+ * that is what the table is about. Learned positions and centred pixels are for short runs, as in
+ * the quickstart.
  */
 export function modelConfig(
   { codeDim, normalize }: Variant,
