@@ -41,6 +41,7 @@ export { probe, type ProbeOptions } from './probe.js';
 export { reconstruct, type ReconstructedImages, type ReconstructOptions } from './reconstruct.js';
 export { sample, type SampledImage, type SampledImages, type SampleOptions } from './sample.js';
 export { tokenize, type TokenizedImages, type TokenizeOptions } from './tokenize.js';
+export { imageSizeOf } from './image-size.js';
 export { inspect, type Inspection } from './inspect.js';
 export { plan, type PlanOptions, type SmallerSchedule, type TrainingPlan } from './plan.js';
 export { loadGenerator, type LoadedGenerator, type LoadGeneratorOptions } from './load-generator.js';
