@@ -35,8 +35,8 @@ await runProgram('browser', async () => {
   const { image } = await exportModels(out, models, { weights });
   const codeColors = await hexCodeColors(tokenizer);
   models.dispose();
-  const pictures = await readPictures({ smoke, images: request.images }, trainedOn, [image.height, image.width]);
-  if (pictures.length === 0) console.log(printable(`No pictures to begin with: ${trainedOn} (--images adds some)`));
+  const pictures = await readPictures({ smoke, data: request.data }, models, [image.height, image.width]);
+  if (pictures.length === 0) console.log(printable(`No pictures to begin with: ${trainedOn} (--data adds some)`));
   const about = smoke ? 'they know nothing' : `${run}${trainedOn === undefined ? '' : `, trained on ${trainedOn}`}`;
   await writeContent(out, { pictures, codeColors, about });
   console.log(`Page:   ${join(out, 'index.html')}, which any server of static files can give`);
