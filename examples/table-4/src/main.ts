@@ -14,7 +14,6 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readImages } from '@vitvq/data';
 import {
-  abortOnCtrlC,
   commonOptions,
   openExampleImages,
   outOption,
@@ -23,7 +22,7 @@ import {
   startEngine,
   terminalView,
 } from '@vitvq/example-shared';
-import { assertSameImages } from '@vitvq/run';
+import { abortOnCtrlC, assertSameImages } from '@vitvq/run';
 import { DEFAULTS, SMOKE, TEST_IMAGES, VARIANTS, type Settings } from './config.js';
 import { openResults } from './results.js';
 import { trainVariant } from './train-variant.js';

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { firstImages, type HostImages } from '@vitvq/core';
-import { shellCommand } from '@vitvq/example-shared';
 import { comparisonGrid, writePng, writeReport, type LineChartOptions, type ReportChart } from '@vitvq/report';
+import { shellCommand } from '@vitvq/run';
 import { BATCH_SIZE, CODE_DIMS, PAPER, VARIANTS, type Settings, type Variant } from './config.js';
 import type { Results } from './results.js';
 import type { Result } from './train-variant.js';

@@ -1,7 +1,7 @@
 import { formatPercent, type HostImages } from '@vitvq/core';
 import type { Engine } from '@vitvq/engine';
-import { METRICS_FILE, shellCommand, type StageResult } from '@vitvq/example-shared';
-import { imagesFile } from '@vitvq/run';
+import { METRICS_FILE } from '@vitvq/example-shared';
+import { imagesFile, shellCommand, type StageResult } from '@vitvq/run';
 import {
   commandsSection,
   configSection,
