@@ -45,7 +45,9 @@ export async function configOf(request: ConfigRequest): Promise<ResolvedRunConfi
     ...(data !== undefined && { ...photos, data: dataChanges({ kind: 'folder', path: data }) }),
   };
   const config = await readRunConfig(smoke ? `${configs[model]}-smoke` : configs[model], { changes });
-  return minutes === DEFAULTS.minutes || smoke ? config : readRunConfig(configs[model], { changes, set: lengths(config, minutes) });
+  return minutes === DEFAULTS.minutes || smoke
+    ? config
+    : readRunConfig(configs[model], { changes, set: lengths(config, minutes) });
 }
 
 /** Most images of each stage without a clock, however long a run is. */

@@ -52,24 +52,25 @@ type Metrics = Readonly<Record<string, unknown>>;
 const readMetrics = async (out: string): Promise<Metrics> =>
   JSON.parse(await readFile(join(out, 'metrics.json'), 'utf8')) as Metrics;
 
-const withoutTime = ({ seconds: _s, trainingSeconds: _t, imagesPerSecond: _i, ...metrics }: Metrics): Metrics => metrics;
+const withoutTime = ({ seconds: _s, trainingSeconds: _t, imagesPerSecond: _i, ...metrics }: Metrics): Metrics =>
+  metrics;
 
 // Each test starts the program several times.
 describe('pipeline --smoke', { timeout: 180_000 }, () => {
   it('goes on after a kill and after Ctrl-C, to the numbers of a run that was left alone', async () => {
     const out = join(folder, 'interrupted');
-    const killed = await pipeline(['--out', out], { at: 'Stage 2 of 5', signal: 'SIGKILL' });
+    const killed = await pipeline(['--out', out], { at: 'Stage 2 of 6', signal: 'SIGKILL' });
     expect(killed.code).toBeNull();
     const tokenizer = await readFile(join(out, 'tokenizer.json'), 'utf8');
 
-    const stopped = await pipeline(['--out', out], { at: 'Stage 3 of 5', signal: 'SIGINT' });
-    expect(stopped.output).toContain('Stage 1 of 5, tokenizer: kept from an earlier start');
+    const stopped = await pipeline(['--out', out], { at: 'Stage 3 of 6', signal: 'SIGINT' });
+    expect(stopped.output).toContain('Stage 1 of 6, tokenizer: kept from an earlier start');
     expect(stopped.output).toContain(`Stopped; everything is saved in ${out}`);
     expect(stopped.code).toBe(130);
     expect(await readdir(out)).not.toContain('metrics.json');
 
     const finished = await pipeline(['--out', out]);
-    expect(finished.output).toContain('Stage 2 of 5, codes: kept from an earlier start');
+    expect(finished.output).toContain('Stage 2 of 6, codes: kept from an earlier start');
     expect(finished.code).toBe(0);
     expect(await readFile(join(out, 'tokenizer.json'), 'utf8')).toBe(tokenizer);
 
@@ -88,7 +89,9 @@ describe('pipeline --smoke', { timeout: 180_000 }, () => {
       expect(html).toContain(title);
     }
     expect(html).not.toMatch(/(src|href)="https?:/);
-    expect(await readdir(out)).toEqual(expect.arrayContaining(['samples.png', 'layer-sweep.png', 'transformer-loss.png']));
+    expect(await readdir(out)).toEqual(
+      expect.arrayContaining(['samples.png', 'layer-sweep.png', 'transformer-loss.png']),
+    );
 
     const alone = join(folder, 'alone');
     expect((await pipeline(['--out', alone])).code).toBe(0);
@@ -116,13 +119,13 @@ describe('pipeline --smoke', { timeout: 180_000 }, () => {
   });
 
   it('does not mix settings, unless it may start over', async () => {
-    const end = { at: 'Stage 1 of 5', signal: 'SIGKILL' } as const;
+    const end = { at: 'Stage 1 of 6', signal: 'SIGKILL' } as const;
     await pipeline(['--out', folder], end);
     const refused = await pipeline(['--out', folder, '--seed', '1']);
     expect(refused.code).toBe(1);
     expect(refused.output).toContain('Give the same options to go on with it, add --fresh to start over');
     const fresh = await pipeline(['--out', folder, '--seed', '1', '--fresh'], end);
-    expect(fresh.output).toContain('Stage 1 of 5');
+    expect(fresh.output).toContain('Stage 1 of 6');
     expect(JSON.parse(await readFile(join(folder, 'settings.json'), 'utf8'))).toMatchObject({ seed: 1 });
   });
 });

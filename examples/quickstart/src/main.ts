@@ -10,7 +10,15 @@
  */
 import '@tensorflow/tfjs';
 import * as shared from '@vitvq/example-shared';
-import { abortOnCtrlC, dataChanges, findModel, readRunConfig, shellCommand, trainRun, type ConfigObject } from '@vitvq/run';
+import {
+  abortOnCtrlC,
+  dataChanges,
+  findModel,
+  readRunConfig,
+  shellCommand,
+  trainRun,
+  type ConfigObject,
+} from '@vitvq/run';
 
 const defaults = await readRunConfig('quickstart');
 
@@ -67,5 +75,7 @@ await shared.runProgram('quickstart', async () => {
 });
 
 function minutesOf({ tokenizer }: typeof defaults): number {
-  return 'training' in tokenizer && 'minutes' in tokenizer.training.duration ? tokenizer.training.duration.minutes : NaN;
+  return 'training' in tokenizer && 'minutes' in tokenizer.training.duration
+    ? tokenizer.training.duration.minutes
+    : NaN;
 }

@@ -192,8 +192,24 @@ function longToInt(
   return values;
 }
 
-/** Converts IEEE 754 binary16 to binary32 exactly. Payloads of NaN are kept. */
+/** Number of codes of binary16. */
+const halfCodes = 2 ** 16;
+let bitsOfHalves: Uint32Array | undefined;
+
+/**
+ * Converts IEEE 754 binary16 to binary32 exactly. Payloads of NaN are kept. Long arrays are looked
+ * up in a table of all codes, which is some ten times faster.
+ */
 function halfToFloat(source: Uint16Array): Float32Array {
+  if (source.length < halfCodes) return computedHalves(source);
+  const allCodes = (): Uint16Array => Uint16Array.from({ length: halfCodes }, (_, code) => code);
+  bitsOfHalves ??= new Uint32Array(computedHalves(allCodes()).buffer);
+  const bits = new Uint32Array(source.length);
+  for (let index = 0; index < source.length; index++) bits[index] = bitsOfHalves[source[index]!]!;
+  return new Float32Array(bits.buffer);
+}
+
+function computedHalves(source: Uint16Array): Float32Array {
   const values = new Float32Array(source.length);
   const bits = new Uint32Array(values.buffer);
   for (let index = 0; index < source.length; index++) {

@@ -94,11 +94,13 @@ const maximumNamesLength = 64 * 2 ** 20;
  * the classes that training programs leave in checkpoints, objects of other classes that hold plain
  * values alone and no tensors, and whatever `ignore` names.
  *
+ * A file of `torch.jit.save` is read as the dictionary of its modules and their tensors; the code
+ * in it is not looked at.
+ *
  * Tensors may be contiguous, strided, offset, expanded, negated, parameters, and share storages.
  * They may be of any real or integer type, little- or big-endian, stored or deflated. Each is read
- * from its
- * place when it is asked for, so that a file takes little more memory than its largest tensor (or
- * its largest storage, where that is deflated).
+ * from its place when it is asked for, so that a file takes little more memory than its largest
+ * tensor (or its largest storage, where that is deflated).
  *
  * Limits: 64 MiB of pickle and about 256 MiB of its objects; 64 MiB or 100 times the file of
  * deflated content; 2^24 values of an expanded tensor, or those of its storage where they are more;

@@ -199,18 +199,18 @@ describe('refuses, and runs nothing', () => {
     }
   });
 
-  it('all unknown names together, with what to pass for those of packages', () => {
+  it('all unknown names together, with what to pass', () => {
     const unknown = [
       global('mypackage.config', 'load'),
-      call(global('mypackage', 'Config'), text('x')),
+      call(global('mypackage', 'Config'), text('x'), text('y')),
       global('os', 'system'),
       global('mypackage.config', 'load'),
     ];
     expect(() => load(pickle(list(...unknown)))).toThrow(
       'pickle: expected only tensors, plain containers and settings, got mypackage.config.load, mypackage.Config, ' +
         'os.system. Nothing was imported or run. A checkpoint of weights alone, torch.save(model.state_dict()), has no such ' +
-        "names. To pass over what is not needed: ignore: ['mypackage.config.load', 'mypackage.Config']. Python itself would " +
-        'run os.system: do not load the file there unless you know who made it.',
+        "names. To pass over what is not needed: ignore: ['mypackage.config.load', 'mypackage.Config', 'os.system']. Python " +
+        'would run os.system, which is its own: do not load the file there unless you know who made it.',
     );
     expect(() => load(pickle(list(...unknown)), ['mypackage.*', 'os.system'])).not.toThrow();
   });
@@ -240,6 +240,7 @@ describe('objects of classes that are in no table', () => {
     ['attributes', object(`${dictionary({ a: int(1), b: list(text('x'), dictionary({})) })}b`)],
     ['items of a dictionary', object(`(${text('a')}${int(1)}u`)],
     ['items of a list', object(`(${int(1)}${int(2)}e`)],
+    ['the value of an enumeration', call(config, text('x'))],
     ['values of a named tuple', `${config}${tuple(int(1), text('x'))}\x81`],
   ])('are passed over where they have plain values: %s', (_, piece) => {
     expect(load(pickle(dictionary({ a: piece })))).toBeInstanceOf(PickleDictionary);
@@ -258,7 +259,7 @@ describe('objects of classes that are in no table', () => {
   });
 
   it('are refused where they are called, and so are classes of Python itself', () => {
-    expect(() => load(pickle(call(config, text('x'))))).toThrow('got mypackage.config.Config. Nothing');
+    expect(() => load(pickle(call(config, text('x'), text('y'))))).toThrow('got mypackage.config.Config. Nothing');
     expect(() => load(pickle(global('subprocess', 'Popen')))).toThrow('got subprocess.Popen. Nothing');
     expect(() => load(pickle(`${global('_ctypes', 'Structure')})\x81`))).toThrow('got _ctypes.Structure. Nothing');
   });

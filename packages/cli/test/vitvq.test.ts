@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { createProgram } from '../src/index.js';
 
 interface Manifest {
   readonly version: string;
@@ -19,6 +20,25 @@ function vitvq(...args: string[]) {
     timeout: 60_000,
   });
   return { status, stdout, stderr };
+}
+
+/** Returns what the command writes to standard error before it ends with the code of a wrong usage. */
+async function refusal(args: readonly string[]): Promise<string> {
+  let written = '';
+  const end = vi.spyOn(process, 'exit').mockImplementation((code) => {
+    throw new Error(`exit code ${code}`);
+  });
+  const write = vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    written += String(text);
+    return true;
+  });
+  try {
+    await expect(createProgram().parseAsync([...args], { from: 'user' })).rejects.toThrow('exit code 2');
+  } finally {
+    end.mockRestore();
+    write.mockRestore();
+  }
+  return written;
 }
 
 describe('vitvq', () => {
@@ -99,14 +119,28 @@ describe('vitvq', () => {
     [['import', '--quantizer', 'residual', 'a.ckpt'], 'import: --out <folder> is missing; --quantizer residual needs '],
     [['import', '--out', 'm', '--loud'], 'import: <file> is missing; --loud is not an option. Options: '],
     [['export'], 'export: <run> is missing. Options: '],
+    [['train'], 'train: <config> and --out <folder> are missing. Options: --out <folder>'],
+    [
+      ['train', 'quickstart', '--out', 'r', '--resume', '--fresh', '--colour'],
+      'train: --colour is not an option; --resume takes the config of the run: leave out <config>; ' +
+        '--resume and --fresh exclude each other; there is no run in r to resume. Options: ',
+    ],
+    [['tokenize', 'run'], 'tokenize: --data <source> and --out <folder> are missing. Options: '],
+    [['sample', '--out', 's'], 'sample: <run> and --count <n> are missing. Options: '],
+    [['reconstruct', 'run', '--data', 'd'], 'reconstruct: --out <folder> is missing. Options: '],
+    [['evaluate', '--json'], 'evaluate: <run> and --data <source> are missing. Options: '],
+    [['probe', 'run', 'more'], 'probe: --data <source> is missing; "more" is not expected. Options: '],
+    [['inspect'], 'inspect: <path> is missing. Options: '],
+    [['plan', '--loud'], 'plan: <config> is missing; --loud is not an option. Options: '],
+    [['card', 'run', '--out', 'o', '--name', 'me'], 'card: --name must be owner/name. Options: '],
+    [['unpack'], 'unpack: --data <source> and --out <folder> are missing. Options: '],
+    [['import-features', 'dinov2'], 'import-features: <file> and --out <folder> are missing. Options: '],
     [
       ['export', '--no-verify', '--images', 'pictures', '--loud'],
       'export: <run> is missing; --loud is not an option; ',
     ],
-  ])('names everything that is wrong with %j', (args, message) => {
-    const { status, stdout, stderr } = vitvq(...args);
-    expect(stderr).toContain(`vitvq: ${message}`);
-    expect([status, stdout]).toEqual([2, '']);
+  ])('names everything that is wrong with %j', async (args, message) => {
+    expect(await refusal(args)).toContain(`vitvq: ${message}`);
   });
 
   test('import takes one class with each --ignore, and has nothing to say besides what it is about', () => {
@@ -119,6 +153,16 @@ describe('vitvq', () => {
     const { status, stderr } = vitvq('import', '--out', '/proc/self', 'nowhere.ckpt');
     expect(status).toBe(1);
     expect(stderr).toMatch(/^vitvq: \/proc\/self: expected a folder that can be written to, got .*\n$/);
+  });
+
+  test('train --print shows the config that would run, as YAML and as JSON, and names every problem of one', () => {
+    const { status, stdout } = vitvq('train', 'quickstart', '--print', '--json', '--seed', '3', '--engine', 'cpu');
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ seed: 3, engine: 'cpu', tokenizer: { training: { batchSize: 16 } } });
+    const wrong = ['--set', 'training.batchSiz=3', '--set', 'seed=-1', '--data', 'cifar10:train'];
+    const refused = vitvq('train', 'quickstart', '--print', ...wrong);
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toMatch(/^vitvq: quickstart: .*seed is -1.*unknown option "tokenizer\.training\.batchSiz"/);
   });
 
   test('engine list says what can be installed, and from where, without fetching anything', () => {

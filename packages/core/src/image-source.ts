@@ -1,6 +1,6 @@
 import type { Size2D } from './checks.js';
 
-/** An encoded image (PNG, JPEG or WebP): the path of a file, or its bytes. */
+/** An encoded image in any format that @vitvq/data decodes: the path of a file, or its bytes. */
 export type EncodedImage = { readonly file: string } | { readonly bytes: Uint8Array };
 
 /** A decoded image. */

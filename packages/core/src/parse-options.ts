@@ -30,12 +30,12 @@ function meantIssues(issue: z.core.$ZodIssue, value: unknown): z.core.$ZodIssue[
   const unknownNames = (issues: readonly z.core.$ZodIssue[]): number =>
     issues.reduce(
       (sum, { code, path, ...rest }) =>
-        sum + (code === 'unrecognized_keys' && path.length === 0 ? (rest as { keys: string[] }).keys.length : 0),
+        sum + (code === 'unrecognized_keys' && path.length === 0 ? ('keys' in rest ? rest.keys.length : 0) : 0),
       0,
     );
   const nearest = issue.errors.reduce((best, errors) => (unknownNames(errors) < unknownNames(best) ? errors : best));
   return nearest
-    .map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }) as z.core.$ZodIssue)
+    .map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }))
     .flatMap((inner) => meantIssues(inner, value));
 }
 

@@ -1,4 +1,5 @@
 import type { ImageSource, RandomKey, Size2D } from '@vitvq/core';
+import type { Augmentation } from './augmentation.js';
 import type { SkippedImage } from './skipped-image.js';
 
 /** What a batch shows of each image. */
@@ -15,6 +16,13 @@ export interface CropOptions {
   crop?: 'random' | 'center';
   /** Whether half of the images, at random, are mirrored left to right. @default false */
   flip?: boolean;
+  /**
+   * Random changes as a list of steps, such as `[{ kind: 'random-resized-crop' }, { kind: 'flip' },
+   * { kind: 'rand-augment' }]`, in place of `crop` and `flip`. A condition image is cropped and
+   * mirrored as its image is; its pixels stay.
+   * @default none
+   */
+  augment?: Augmentation;
 }
 
 /** Which images a batch holds. */

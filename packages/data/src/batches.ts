@@ -12,6 +12,7 @@ import {
 } from '@vitvq/core';
 import type { BatchOptions, CropOptions } from './batch-options.js';
 import type { BatchStream } from './batch-stream.js';
+import { assertAugmentable, streamAugmentation } from './internal/augment-steps.js';
 import { BatchMaker } from './internal/batch-maker.js';
 import { BatchPlanner } from './internal/batch-plan.js';
 import { completeSource } from './internal/complete-source.js';
@@ -28,6 +29,7 @@ const optionNames: OptionTable<BatchOptions> = {
   resizeTo: 'optional',
   crop: 'optional',
   flip: 'optional',
+  augment: 'optional',
   batchSize: 'required',
   shuffle: 'optional',
   key: 'optional',
@@ -65,7 +67,6 @@ export function createBatches(source: ImageSource, options: BatchOptions): Batch
     prefetch = workers + 1,
     onSkip = warnOfSkipped,
   } = checkOptions(options, optionNames, where);
-  const settings = cropSettings(options);
   assertInteger(batchSize, 'batchSize', where);
   assertOneOf(crop, ['random', 'center'], 'crop', where);
   assertOneOf(lastBatch, ['drop', 'pad', 'partial'], 'lastBatch', where);
@@ -73,18 +74,22 @@ export function createBatches(source: ImageSource, options: BatchOptions): Batch
   assertInteger(workers, 'workers', where, 0);
   assertInteger(prefetch, 'prefetch', where);
   if (epochs !== Infinity) assertInteger(epochs, 'epochs', where);
-  if (!key && (shuffle || flip || crop === 'random')) throw keyMissing();
+  const augmentation = streamAugmentation(options, where);
+  if (!key && (shuffle || flip || crop === 'random' || augmentation?.steps.length)) throw keyMissing();
+  const settings = { ...cropSettings(options), augment: augmentation?.steps };
   const sources = (conditionSource ? [source, conditionSource] : [source]).map((each) => completeSource(each, where));
   const [images, conditions] = sources;
   if (conditions) assertPairs(images!, conditions, where);
+  if (augmentation) assertAugmentable(augmentation, images!, where);
   const planner = new BatchPlanner({
     length: images!.length,
     stretches: images!.stretches,
     batchSize,
     dropLast: lastBatch === 'drop',
     shuffle,
-    randomCrop: crop === 'random',
-    flip,
+    randomCrop: augmentation?.randomCrop ?? crop === 'random',
+    flip: augmentation?.flip ?? (flip ? 0.5 : 0),
+    augment: augmentation !== undefined,
     key: key ?? randomKey(0),
   });
   if (planner.batchesPerEpoch === 0) {

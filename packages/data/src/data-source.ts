@@ -1,13 +1,10 @@
 import { resolve } from 'node:path';
-import { checkOptions, ConfigError, DataError, parseOptions, type OptionTable } from '@vitvq/core';
-import type { z } from 'zod';
+import { checkOptions, DataError, parseOptions, type OptionTable } from '@vitvq/core';
 import type { ImageDataset } from './image-dataset.js';
-import { alignClasses, type AlignedClasses } from './internal/align-classes.js';
+import { alignClasses } from './internal/align-classes.js';
 import { countOf, listOf, reportSkipped } from './internal/report-skipped.js';
-import { dataSourceSchema, sourceKinds, type DataSourceConfig } from './kinds.js';
-import type { OpenedSource, CommonConfig, SourceKind } from './kinds/source-kind.js';
+import { dataSourceSchema, openKind, type DataSourceConfig } from './kinds.js';
 import type { SkippedImage } from './skipped-image.js';
-import { subset } from './subset.js';
 
 /** Options of `openDataSource`. */
 export interface OpenDataSourceOptions {
@@ -75,46 +72,18 @@ export async function openDataSource(
   } = checkOptions(options, optionNames, where);
   const parsed = parseOptions(dataSourceSchema, config, where);
   const isStrict = strict ?? parsed.strict ?? false;
-  // TypeScript does not see that the row of a kind takes the configs of that kind.
-  const { open } = sourceKinds[parsed.kind] as unknown as SourceKind<z.ZodType>;
   signal?.throwIfAborted();
-  const opened = await open(parsed, {
+  const opened = await openKind(parsed, {
     strict: isStrict,
     classes,
     signal,
     resolve: (path) => resolve(baseDirectory, path),
     say: onProgress,
   });
-  const { dataset, kept, skipped: unlisted } = classes ? alignClasses(opened.dataset, classes) : asTheyAre(opened);
-  const skipped = [...opened.skipped, ...unlisted];
-  const { name } = dataset;
-  if (skipped.length > 0 && isStrict) throw refused(name, skipped);
-  const conditions = kept && opened.conditions ? subset(opened.conditions, kept) : opened.conditions;
-  const range = rangeOf(parsed, dataset);
-  reportSkipped(name, skipped, onSkip);
-  return {
-    ...(range ? subset(dataset, range) : dataset),
-    ...(conditions && { conditions: range ? subset(conditions, range) : conditions }),
-    skipped,
-  };
-}
-
-function asTheyAre({ dataset }: OpenedSource): AlignedClasses {
-  return { dataset, skipped: [] };
-}
-
-/** Returns the positions that `range` and `limit` ask for; undefined where that is all. */
-function rangeOf({ range, limit = Infinity }: CommonConfig, { name, length }: ImageDataset): number[] | undefined {
-  const [begin, end] = range ?? [0, length];
-  if (begin >= length) {
-    throw new ConfigError({
-      where,
-      expected: `range to begin before the end of ${name}, which has ${length} images`,
-      got: String(begin),
-    });
-  }
-  const count = Math.min(end - begin, length - begin, limit);
-  return count === length ? undefined : Array.from({ length: count }, (_, index) => begin + index);
+  const { dataset, conditions, skipped } = classes ? alignClasses(opened, classes) : opened;
+  if (skipped.length > 0 && isStrict) throw refused(dataset.name, skipped);
+  reportSkipped(dataset.name, skipped, onSkip);
+  return { ...dataset, ...(conditions && { conditions }), skipped };
 }
 
 function refused(name: string, skipped: readonly SkippedImage[]): DataError {

@@ -1,3 +1,4 @@
+export { augmentationSchema, type Augmentation } from './augmentation.js';
 export type { BatchOptions, CropOptions, OrderOptions, ReadOptions } from './batch-options.js';
 export type { BatchStream } from './batch-stream.js';
 export { createBatches } from './batches.js';

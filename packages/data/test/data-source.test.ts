@@ -1,6 +1,7 @@
 import { basename, dirname } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import {
   createBatches,
   dataSourceSchema,
@@ -101,6 +102,15 @@ describe('openDataSource', () => {
 it('fills in the defaults of a config', () => {
   expect(dataSourceSchema.parse({ kind: 'folder', path: 'x' })).toMatchObject({ check: 'header', minimumSize: 1 });
   expect(dataSourceSchema.parse({ kind: 'cifar10' })).toEqual({ kind: 'cifar10', split: 'train' });
+});
+
+it('is described by a JSON schema that names every kind', () => {
+  const schema = z.toJSONSchema(dataSourceSchema, { io: 'input' });
+  const kinds = (schema.oneOf ?? schema.anyOf)!.map(({ properties }) => (properties!.kind as { const: string }).const);
+  expect(kinds).toEqual([
+    ...['folder', 'cifar10', 'cifar-binary', 'imagenet', 'inaturalist', 'webdataset', 'parquet', 'lmdb', 'coco'],
+    ...['cc3m', 'paired-folders', 'super-resolution'],
+  ]);
 });
 
 async function threeClasses(): Promise<Record<string, Uint8Array>> {

@@ -33,6 +33,19 @@ function damaged(original: Uint8Array, random: Uint32Array): Uint8Array {
 
 it('damaged images are left out or fill their place, and the rest is read', async () => {
   const picture = gradient(24, 20, 1);
+  const header = Buffer.alloc(54);
+  for (const [at, value] of [
+    [0, 0x4d42],
+    [10, 54],
+    [14, 40],
+    [18, 24],
+    [22, 20],
+    [26, 1],
+    [28, 24],
+  ] as const) {
+    header.writeUInt16LE(value, at);
+  }
+  const bitmap = Buffer.concat([header, await picture.clone().raw().toBuffer()]);
   const originals = [
     ['png', await picture.clone().png().toBuffer()],
     ['png', await picture.clone().png({ palette: true }).toBuffer()],
@@ -40,6 +53,10 @@ it('damaged images are left out or fill their place, and the rest is read', asyn
     ['jpg', await picture.clone().jpeg({ progressive: true }).toBuffer()],
     ['webp', await picture.clone().webp().toBuffer()],
     ['webp', await picture.clone().webp({ lossless: true }).toBuffer()],
+    ['gif', await picture.clone().gif().toBuffer()],
+    ['tif', await picture.clone().tiff({ compression: 'lzw' }).toBuffer()],
+    ['avif', await picture.clone().avif({ effort: 0 }).toBuffer()],
+    ['bmp', bitmap],
   ] as const;
   let kept = 0;
   let left = 0;

@@ -70,6 +70,9 @@ describe('imagenet', () => {
     const validation = await open({ kind: 'imagenet', path, split: 'validation' });
     expect(validation.classNames).toEqual([tench, cock]);
     expect([...validation.labels]).toEqual([1]);
+    await expect(
+      open({ kind: 'imagenet', path: await folderOf({ 'val/x.txt': '' }), split: 'validation' }),
+    ).rejects.toThrow('expected class folders');
     const none = await folderOf({ 'val/x/c.JPEG': jpeg });
     await expect(open({ kind: 'imagenet', path: none, split: 'validation' })).rejects.toThrow(
       'expected class folders such as train/n01440764, or a class list, got neither',
@@ -185,7 +188,11 @@ describe('coco', () => {
     annotations: join(path, 'instances.json'),
   });
 
-  testImageSource({ name: 'coco', create: async () => openDataSource(config(await folder()), quiet), createBatches });
+  testImageSource({
+    name: 'drawn masks of coco',
+    create: async () => (await open({ ...config(await folder()), masks: 'draw' })).conditions!,
+    createBatches,
+  });
 
   it('reads captions, and the class of the largest object on request', async () => {
     const path = await folder();
@@ -285,6 +292,9 @@ describe('cc3m', () => {
       { name: 'train.tsv, line 3', reason: 'it is no caption and address, with a tab between them' },
     ]);
     await expect(open({ ...config, strict: true })).rejects.toThrow('train.tsv, line 2');
+    await expect(open({ ...config, images: await folderOf({ 'x.txt': '' }) })).rejects.toThrow(
+      'expected images in the folder, got none',
+    );
     const numbered = await folderOf({ '00000/000000000.jpg': jpeg, '00000/000000003.jpg': jpeg });
     const byLine = await open({ ...config, images: numbered, name: 'line' });
     expect(namesOf(byLine)).toEqual(['00000/000000000.jpg', '00000/000000003.jpg']);

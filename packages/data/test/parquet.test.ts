@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { DataError, permutation, randomKey } from '@vitvq/core';
+import { DataError, foldIn, permutation, randomBits, randomKey } from '@vitvq/core';
 import { testImageSource } from '@vitvq/test-utils';
 import { describe, expect, it } from 'vitest';
 import {
@@ -97,6 +97,42 @@ describe('parquet', () => {
       expect.stringMatching(/^x\.parquet\/0: it cannot be read: /),
       expect.stringMatching(/^x\.parquet\/1: it cannot be read: /),
     ]);
+  });
+
+  it('refuses row groups with other columns than the schema', async () => {
+    const bytes = await sampleBytes('plain.parquet');
+    // The path of the column in the second row group.
+    const at = bytes.lastIndexOf('jpg', bytes.lastIndexOf('ARROW:schema'));
+    expect(at).toBeGreaterThan(bytes.indexOf('jpg'));
+    bytes.write('jpX', at);
+    const paths = join(await folderOf({ 'x.parquet': bytes }), 'x.parquet');
+    await expect(openDataSource({ kind: 'parquet', paths, imageColumn: 'jpg', labelColumn: 'name' })).rejects.toThrow(
+      'it cannot be read: columns that do not fit the schema',
+    );
+  });
+
+  it('never fills the memory or hangs, whatever bytes are changed', async () => {
+    const bytes = await sampleBytes('plain.parquet');
+    const outcomes = { opened: 0, refused: 0 };
+    for (let round = 0; round < 30; round++) {
+      const damaged = Buffer.from(bytes);
+      const draws = randomBits(foldIn(randomKey(8), round), 4);
+      // Half of the changes are in the metadata at the end.
+      const at = round % 2 ? draws[0]! % bytes.length : bytes.length - 1200 + (draws[0]! % 1190);
+      damaged[at] = draws[1]! % 256;
+      damaged[(at + 1) % bytes.length] = draws[2]! % 256;
+      const paths = join(await folderOf({ 'x.parquet': damaged }), 'x.parquet');
+      try {
+        const source = await openDataSource({ kind: 'parquet', paths, imageColumn: 'jpg', labelColumn: 'name' }, quiet);
+        expect(source.length).toBeLessThanOrEqual(bytes.length);
+        await readImages(source, { imageSize: 8, workers: 0, ...quiet });
+        outcomes.opened++;
+      } catch (error) {
+        expect(error).toBeInstanceOf(DataError);
+        outcomes.refused++;
+      }
+    }
+    expect(Math.min(outcomes.opened, outcomes.refused)).toBeGreaterThan(3);
   });
 
   it('reads a file on the web', async () => {

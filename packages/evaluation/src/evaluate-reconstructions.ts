@@ -20,11 +20,12 @@ import { circumstancesOf, createCard, type CardFigure, type Circumstances } from
 import type { MetricCard } from './cards/metric-card.js';
 import { bootstrapInterval } from './confidence-interval.js';
 import type { EvaluationProgress } from './evaluate-images.js';
-import { createEvaluationStep } from './evaluation-step.js';
+import { createEvaluationStep, type EvaluationStepResult } from './evaluation-step.js';
 import type { FeatureExtractor } from './feature-extractor.js';
 import { FeatureMetrics, type FeatureMetricConfig, type FeatureMetricName } from './feature-metrics/kinds.js';
 import { MeasuredImages } from './feature-metrics/measured-images.js';
 import { ImageSetHash } from './image-set-hash.js';
+import { assertImagePairs } from './images/image-pairs.js';
 import { msSSIM, smallestSideOfMsSSIM } from './images/ms-ssim.js';
 import { smallestSideOfSSIM, ssim } from './images/ssim.js';
 import { CompiledExtractor } from './internal/compiled-extractor.js';
@@ -99,117 +100,117 @@ export async function evaluateReconstructions(
   } = checkOptions(options, optionNames, where);
   if (perceptual) checkOptions(perceptual, perceptualNames, `${where}, perceptual`);
   const circumstances = circumstancesOf(told, where);
-  const key = randomKey(circumstances.seed);
   const chosen = new FeatureMetrics(metrics, where);
   const compiled = extractor && new CompiledExtractor(extractor, where);
   const step = compile(createEvaluationStep(tokenizer, { perceptual: perceptual?.loss }), {
     name: 'evaluate',
     variables: 'frozen',
   });
-  const [real, generated] = (['real', 'generated'] as const).map(
-    (side) => new MeasuredImages(chosen.needs(side), `${where}, ${side === 'real' ? 'originals' : 'reconstructions'}`),
-  );
-  const [originals, reconstructions] = [new ImageSetHash(), new ImageSetHash()];
-  const values = new Map<ImageMetric, number[]>();
-  const distances: number[] = [];
-  const uses = new Float64Array(tokenizer.vocabSize);
-  let imageSize: readonly [number, number] = [0, 0];
+  const seen = new Measurements(tokenizer.vocabSize);
+  const real = new MeasuredImages(chosen.needs('real'), `${where}, originals`);
+  const generated = new MeasuredImages(chosen.needs('generated'), `${where}, reconstructions`);
   try {
     for await (const { images, count, labels } of readBatches(open, `${where}, images`, signal)) {
       const tensor = tf.tensor4d(images.data, [...images.shape]);
-      const result = await step(tensor);
+      let result: EvaluationStepResult | undefined;
       try {
+        result = await step(tensor);
+        await seen.add(images, result, count);
         if (compiled) {
-          real!.add(await compiled.read(tensor, count), labels);
-          generated!.add(await compiled.read(result.reconstructions, count), labels);
+          real.add(await compiled.read(tensor, count), labels);
+          generated.add(await compiled.read(result.reconstructions, count), labels);
         }
-        const made = { ...images, data: (await result.reconstructions.data<'float32'>()).slice() };
-        const errors = Array.from(await result.squaredErrors.data()).slice(0, count);
-        addTo(values, 'psnr', errors.map(cappedPsnr));
-        addSimilarities(values, firstImages(images, count), firstImages(made, count));
-        const own = result.perceptualDistances && (await result.perceptualDistances.data());
-        if (own) distances.push(...own.slice(0, count));
-        countCodes(uses, await result.indices.data<'int32'>(), result.indices.shape, count);
-        originals.add(images, count);
-        reconstructions.add(made, count);
       } finally {
-        tf.dispose([tensor, result]);
+        tf.dispose([tensor, result ?? []]);
       }
-      imageSize = [images.shape[1], images.shape[2]];
-      onProgress?.({ part: 'reconstructed', images: originals.images });
+      onProgress?.({ part: 'reconstructed', images: seen.originals.images });
     }
-    const figures = imageFigures(values, key);
-    if (perceptual) figures.push(await perceptualFigure(perceptual, distances, imageSize, foldIn(key, figures.length)));
+    const key = randomKey(circumstances.seed);
+    const figures = seen.imageFigures(key);
+    if (perceptual) figures.push(await seen.perceptualFigure(perceptual, foldIn(key, figures.length)));
     if (extractor) {
-      const sides = { real: real!, generated: generated!, key: foldIn(key, figures.length), signal };
+      const sides = { real, generated, key: foldIn(key, figures.length), signal };
       figures.push(...(await chosen.measure(sides)).map((figure) => ({ ...figure, extractor })));
     }
-    figures.push(...codeFigures(uses));
-    const basis = {
-      ...circumstances,
-      subject: 'reconstructed',
-      measured: reconstructions.result(),
-      reference: originals.result(),
-    } as const;
-    return figures.map((figure) => createCard(figure, { ...basis, imageSize }, where));
+    figures.push(...seen.codeFigures());
+    const sets = { measured: seen.reconstructions.result(), reference: seen.originals.result() };
+    const basis = { ...circumstances, ...sets, subject: 'reconstructed', imageSize: seen.imageSize } as const;
+    return figures.map((figure) => createCard(figure, basis, where));
   } finally {
     compiled?.dispose();
     step.dispose();
   }
 }
 
-function addTo(values: Map<ImageMetric, number[]>, metric: ImageMetric, own: ArrayLike<number>): void {
-  const all = values.get(metric) ?? [];
-  for (let image = 0; image < own.length; image++) all.push(own[image]!);
-  values.set(metric, all);
-}
+/** What is kept of the images of all batches. */
+class Measurements {
+  readonly originals = new ImageSetHash();
+  readonly reconstructions = new ImageSetHash();
+  imageSize: readonly [number, number] = [0, 0];
+  readonly #values = new Map<ImageMetric, number[]>();
+  readonly #distances: number[] = [];
+  /** Number of uses of each code. */
+  readonly #uses: Float64Array;
 
-/** Adds the similarities that images of this size have. */
-function addSimilarities(values: Map<ImageMetric, number[]>, originals: HostImages, made: HostImages): void {
-  const side = Math.min(originals.shape[1], originals.shape[2]);
-  if (side >= smallestSideOfSSIM) addTo(values, 'ssim', ssim(originals, made));
-  if (side >= smallestSideOfMsSSIM()) addTo(values, 'ms-ssim', msSSIM(originals, made));
-}
+  constructor(vocabSize: number) {
+    this.#uses = new Float64Array(vocabSize);
+  }
 
-/** Returns a figure of each metric: the mean over the images. */
-function imageFigures(values: ReadonlyMap<ImageMetric, readonly number[]>, key: RandomKey): CardFigure[] {
-  return [...values].map(([metric, own], place) => meanFigure(metric, own, foldIn(key, place)));
-}
+  /**
+   * Adds the first `count` images of a batch.
+   * @throws {DataError} for reconstructions that are not finite, and tokens that are no codes
+   */
+  async add(images: HostImages, result: EvaluationStepResult, count: number): Promise<void> {
+    const values = (await result.reconstructions.data<'float32'>()).slice();
+    const [own, made] = [images, { ...images, data: values }].map((batch) => firstImages(batch, count));
+    assertImagePairs(own!, made!, where);
+    this.#addTo('psnr', (await result.squaredErrors.data<'float32'>()).slice(0, count), cappedPsnr);
+    const side = Math.min(images.shape[1], images.shape[2]);
+    if (side >= smallestSideOfSSIM) this.#addTo('ssim', ssim(own!, made!));
+    if (side >= smallestSideOfMsSSIM()) this.#addTo('ms-ssim', msSSIM(own!, made!));
+    const distances = await result.perceptualDistances?.data<'float32'>();
+    if (distances) this.#distances.push(...distances.slice(0, count));
+    this.#addCodes(await result.indices.data<'int32'>(), result.indices.shape, count);
+    this.originals.add(images, count);
+    this.reconstructions.add(made!, count);
+    this.imageSize = [images.shape[1], images.shape[2]];
+  }
 
-async function perceptualFigure(
-  { name, loss }: NamedPerceptualLoss,
-  distances: readonly number[],
-  inputSize: readonly [number, number],
-  key: RandomKey,
-): Promise<CardFigure> {
-  const extractor = { name, hash: await weightsHash(loss, name), inputSize };
-  return { ...meanFigure('perceptual-distance', distances, key), extractor };
+  /** Returns a figure of each metric of images: the mean over them. */
+  imageFigures(key: RandomKey): CardFigure[] {
+    return [...this.#values].map(([metric, own], place) => meanFigure(metric, own, foldIn(key, place)));
+  }
+
+  async perceptualFigure({ name, loss }: NamedPerceptualLoss, key: RandomKey): Promise<CardFigure> {
+    const extractor = { name, hash: await weightsHash(loss, name), inputSize: this.imageSize };
+    return { ...meanFigure('perceptual-distance', this.#distances, key), extractor };
+  }
+
+  codeFigures(): CardFigure[] {
+    const { usage, perplexity } = codebookStatistics(this.#uses);
+    const settings = { codes: this.#uses.length };
+    const common = { interval: null, settings, floor: null, extractor: null, usesReference: true };
+    return [
+      { ...common, metric: 'codebook-usage', value: usage },
+      { ...common, metric: 'codebook-perplexity', value: perplexity },
+    ];
+  }
+
+  #addTo(metric: ImageMetric, own: Iterable<number>, change = (value: number): number => value): void {
+    const all = this.#values.get(metric) ?? [];
+    for (const value of own) all.push(change(value));
+    this.#values.set(metric, all);
+  }
+
+  #addCodes(indices: Int32Array, shape: readonly number[], count: number): void {
+    const own = indices.subarray(0, (indices.length / shape[0]!) * count);
+    assertTokensInRange(own, [count, ...shape.slice(1)], this.#uses.length, 'tokens', where);
+    for (const index of own) this.#uses[index]!++;
+  }
 }
 
 function meanFigure(metric: CardFigure['metric'], values: readonly number[], key: RandomKey): CardFigure {
   const settings: CardFigure['settings'] = metric === 'ssim' ? { window: 'gaussian' } : {};
   const interval = bootstrapInterval(values, { key });
   return { metric, value: mean(values), interval, settings, floor: null, extractor: null, usesReference: true };
-}
-
-/** Adds the codes of the first `count` images. */
-function countCodes(uses: Float64Array, indices: Int32Array, shape: readonly number[], count: number): void {
-  const own = indices.subarray(0, (indices.length / shape[0]!) * count);
-  assertTokensInRange(own, [count, ...shape.slice(1)], uses.length, 'tokens', where);
-  for (const index of own) uses[index]!++;
-}
-
-function codeFigures(uses: Float64Array): CardFigure[] {
-  const { usage, perplexity } = codebookStatistics(uses);
-  const common = {
-    interval: null,
-    settings: { codes: uses.length },
-    floor: null,
-    extractor: null,
-    usesReference: true,
-  };
-  return [
-    { ...common, metric: 'codebook-usage', value: usage },
-    { ...common, metric: 'codebook-perplexity', value: perplexity },
-  ];
 }

@@ -19,10 +19,19 @@ export { formatCards } from './cards/format-cards.js';
 export { metricCardSchema, nameOfFigure, type MetricCard, type MetricName } from './cards/metric-card.js';
 export { codebookReports } from './codebook-reports.js';
 export { detailRatio } from './detail-ratio.js';
+export { ProxyClassifier, type ProxyFacts } from './proxy/proxy-classifier.js';
+export { loadProxyClassifier, saveProxyClassifier } from './proxy/proxy-file.js';
+export { type ProxyNetwork, type ProxyNetworkConfig } from './proxy/proxy-network.js';
+export {
+  trainProxyClassifier,
+  type ProxyClassifierOptions,
+  type ProxyProgress,
+} from './proxy/train-proxy-classifier.js';
 export { psnr } from './psnr.js';
 export { reconstructionMetrics, type ReconstructionMetrics } from './reconstruction-metrics.js';
 export { createEvaluationStep, type EvaluationStepResult } from './evaluation-step.js';
 export { type CodebookUse, type Evaluation, Evaluator, type EvaluatorOptions } from './evaluator.js';
+export { evaluateCaptions, type EvaluateCaptionsOptions, type TextImageExtractor } from './evaluate-captions.js';
 export { evaluateImages, type EvaluateImagesOptions, type EvaluationProgress } from './evaluate-images.js';
 export {
   evaluateReconstructions,
@@ -67,7 +76,11 @@ export {
   importFeatureExtractor,
   InceptionV3,
   loadFeatureExtractor,
+  type NetworkFeatures,
   type ResizeRule,
   saveFeatureExtractor,
   type SaveFeatureExtractorOptions,
+  type VGG16Config,
+  VGG16LPIPS,
 } from './extractors/index.js';
+export { writeNpz, type ByteImages, type WriteNpzOptions } from './write-npz.js';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { openSafetensors } from '@vitvq/checkpoint';
+import { openWeights } from '@vitvq/checkpoint';
 import {
   checkOptions,
   DataError,
@@ -26,7 +26,7 @@ export interface LPIPSDownload {
   readonly cacheDirectory: string;
 }
 
-/** Path of a safetensors file, or where to download one. */
+/** Path of a file of safetensors or PyTorch, or where to download a safetensors file. */
 export type LPIPSWeightSource = string | LPIPSDownload;
 
 const lpipsOptionNames: OptionTable<LPIPSOptions> = { channels: 'optional' };
@@ -48,8 +48,8 @@ const wanted =
   "of torchvision's vgg16 (features.0.weight, ...) and the linear layers of lpips (lin0.model.1.weight, ...).";
 
 /**
- * Loads LPIPS with weights from one or more safetensors files, which together hold every weight
- * once. Accepted are the names of the Python package lpips, `LPIPS(net='vgg')`
+ * Loads LPIPS with weights from one or more files of safetensors or PyTorch, which together hold
+ * every weight once. Accepted are the names of the Python package lpips, `LPIPS(net='vgg')`
  * (`net.slice1.0.weight`, `lin0.model.1.weight`, `scaling_layer.shift`), and those of torchvision
  * for VGG16 (`features.0.weight`; its classifier is ignored). The scaling is a constant where no
  * file has it.
@@ -118,7 +118,7 @@ class WeightReader {
 
   /** Reads the weights of one file. */
   async read(path: string): Promise<void> {
-    const file = await openSafetensors(path);
+    const file = await openWeights(path);
     try {
       const inFile = new Set(file.entries.map(({ name }) => name));
       for (const entry of file.entries) {

@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { foldIn, mean, randomKey, randomNormal } from '@vitvq/core';
-import { bootstrapInterval, jackknifeInterval, splitsInterval, subsetsInterval } from '../src/index.js';
+import {
+  bootstrapInterval,
+  combineStatistics,
+  featureStatistics,
+  frechetDistance,
+  jackknifeInterval,
+  splitsInterval,
+  subsetsInterval,
+  type FeatureRows,
+} from '../src/index.js';
 
 const normal = (seed: number, count: number): Float32Array => randomNormal(randomKey(seed), count, 5, 2);
 
@@ -49,6 +58,31 @@ describe('intervals of figures of sets of images', () => {
     expect(jackknife.low).toBeCloseTo(splitsInterval(values)!.low, 10);
     expect(jackknife.high).toBeCloseTo(splitsInterval(values)!.high, 10);
     expect(jackknifeInterval(3, [3])).toBeUndefined();
+  });
+
+  it('are as wide as the Fréchet distance of new images varies', () => {
+    const draw = (seed: number, count: number, shift: number): FeatureRows => ({
+      dim: 3,
+      data: randomNormal(foldIn(randomKey(9), seed), 3 * count, shift, 1),
+    });
+    const reference = featureStatistics(draw(0, 500, 0));
+    const distance = (parts: readonly FeatureRows[]): number =>
+      frechetDistance(reference, combineStatistics(parts.map(featureStatistics)));
+    const figures = Array.from({ length: 60 }, (_, repeat) => {
+      const groups = Array.from({ length: 8 }, (_group, group) => draw(1 + 8 * repeat + group, 25, 0.4));
+      const value = distance(groups);
+      const { low, high } = jackknifeInterval(
+        value,
+        groups.map((group) => distance(groups.filter((other) => other !== group))),
+      )!;
+      return { value, half: (high - low) / 2 };
+    });
+    const centre = mean(figures.map(({ value }) => value));
+    const spread = Math.sqrt(mean(figures.map(({ value }) => (value - centre) ** 2)));
+    // The quantile for 7 degrees of freedom is 2.365.
+    const ratio = mean(figures.map(({ half }) => half)) / (2.365 * spread);
+    expect(ratio).toBeGreaterThan(0.75);
+    expect(ratio).toBeLessThan(1.3);
   });
 
   it('are the central 95 % of subsets', () => {

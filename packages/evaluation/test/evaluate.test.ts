@@ -6,6 +6,7 @@ import { LPIPS } from '@vitvq/losses';
 import { tinyImages, tinyModel } from '@vitvq/test-models';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
 import {
+  evaluateCaptions,
   evaluateImages,
   evaluateReconstructions,
   Evaluator,
@@ -166,6 +167,46 @@ describe('evaluateImages', () => {
   });
 });
 
+describe('evaluateCaptions', () => {
+  /** Texts of two tokens: red and green of the first quarter, in steps of 1 / 10. */
+  const clip = {
+    ...colours,
+    name: 'clip',
+    features: (images: tf.Tensor4D) =>
+      tf.tidy(() => ({ pooled: tf.slice(colours.features(images).pooled, [0, 0], [-1, 2]) })),
+    textFeatures: (tokens: tf.Tensor2D) => tf.div<tf.Tensor2D>(tf.cast(tokens, 'float32'), 10),
+  };
+  const count = 70;
+  const images = tinyImages(count, 3);
+  const first = (image: number): number[] => Array.from(images.data.subarray(image * 192, image * 192 + 2));
+  const tokens = {
+    shape: [count, 2],
+    data: Int32Array.from(Array.from({ length: count }, (_, image) => first(image)).flat(), (value) => 10 * value),
+  };
+
+  it('is the mean cosine of images and their texts, whatever the batches', async () => {
+    const card = await evaluateCaptions({ generated: openBatches(images, 32), tokens, extractor: clip, seed: 1 });
+    const cosines = Array.from({ length: count }, (_, image) => {
+      const [a, b] = first(image);
+      const [c, d] = tokens.data.subarray(2 * image, 2 * image + 2);
+      return (a! * c! + b! * d!) / (Math.hypot(a!, b!) * Math.hypot(c!, d!) || 1);
+    });
+    expect(card.value).toBeCloseTo((100 * cosines.reduce((sum, cosine) => sum + cosine, 0)) / count, 3);
+    expect(card).toMatchObject({ metric: 'clip-score', reference: null, settings: { scale: 100 } });
+    expect(card.interval!.low).toBeLessThan(card.value);
+  });
+
+  it('refuses other numbers of texts, and networks of images alone', async () => {
+    const options = { generated: openBatches(images, 32), tokens, extractor: clip, seed: 1 };
+    const fewer = { shape: [2, 2], data: tokens.data.slice(0, 4) };
+    await expect(evaluateCaptions({ ...options, tokens: fewer })).rejects.toThrow(
+      'evaluateCaptions: expected tokens [70, N], one text for each image, got [2, 2].',
+    );
+    await expect(evaluateCaptions({ ...options, extractor: colours as never })).rejects.toThrow('textFeatures');
+    await expectNoTensorLeak(async () => void (await evaluateCaptions(options)));
+  });
+});
+
 describe('evaluateReconstructions', () => {
   it('gives what Evaluator measures, with intervals, and metrics of features', async () => {
     const model = tinyModel();
@@ -226,6 +267,15 @@ describe('evaluateReconstructions', () => {
     });
     await expect(evaluateReconstructions({ ...model, vocabSize: 16 } as never, { images, seed: 1 })).rejects.toThrow(
       'evaluateReconstructions: expected the tokenizer to have',
+    );
+    const diverged = {
+      ...model,
+      vocabSize: 16,
+      encode: model.encode.bind(model),
+      decode: () => tf.fill([8, 8, 8, 3], NaN),
+    };
+    await expect(evaluateReconstructions(diverged as never, { images, seed: 1 })).rejects.toThrow(
+      'evaluateReconstructions: expected finite pixel values, got NaN in image 0.',
     );
     const narrow = { vocabSize: 1, encode: model.encode.bind(model), decode: model.decode.bind(model) };
     await expect(evaluateReconstructions(narrow, { images, seed: 1 })).rejects.toThrow(

@@ -1,12 +1,17 @@
-import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
-import { randomKey, type HostImages } from '@vitvq/core';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, describe, expect, it } from 'vitest';
+import { writeSafetensors } from '@vitvq/checkpoint';
+import { elementCount, randomKey, type HostImages } from '@vitvq/core';
 import '@vitvq/test-utils';
 import {
   featureStatistics,
   frechetDistance,
   inceptionScore,
   kernelDistance,
+  loadLPIPS,
   manifoldMetrics,
   msSSIM,
   reconstructionMetrics,
@@ -44,9 +49,21 @@ interface Golden {
     readonly uniform: number;
     readonly multiScale: number | null;
   }[];
+  readonly lpips: {
+    readonly height: number;
+    readonly width: number;
+    readonly noise: number;
+    readonly channels: [number, number, number, number, number];
+    readonly weights: readonly { readonly name: string; readonly shape: number[] }[];
+    readonly distance: number;
+  };
 }
 
 const golden = JSON.parse(readFileSync(new URL('golden/metrics.json', import.meta.url), 'utf8')) as Golden;
+
+const folder = mkdtempSync(join(tmpdir(), 'golden-'));
+const file = join(folder, 'lpips.safetensors');
+afterAll(() => rmSync(folder, { recursive: true }));
 
 const rowsOf = (values: readonly number[], dim: number): FeatureRows => ({ dim, data: Float64Array.from(values) });
 
@@ -68,6 +85,17 @@ function imagePair(height: number, width: number, channels: number, noise: numbe
     { data: original, shape },
     { data: moved, shape },
   ];
+}
+
+/** Returns a weight by the formula of golden/metrics.py. */
+function weightOf(name: string, shape: readonly number[], tensor: number): Float32Array {
+  const [scale, shift] = name.startsWith('lin')
+    ? [1, 0.5]
+    : [name.endsWith('bias') ? 0.2 : 2 * Math.sqrt(6 / (9 * shape[1]!)), 0];
+  return Float32Array.from({ length: elementCount(shape) }, (_, index) => {
+    const bits = Math.imul(index * 31 + tensor * 17 + 7, 2654435761) >>> 0;
+    return (bits / 2 ** 32 - 0.5) * scale + shift;
+  });
 }
 
 describe.each(golden.features)('figures of features, $name', (entry) => {
@@ -122,4 +150,16 @@ it('has MS-SSIM of pytorch-msssim', () => {
   expect(large).toHaveLength(1);
   const [original, moved] = imagePair(large[0]!.height, large[0]!.width, large[0]!.channels, large[0]!.noise);
   expect(msSSIM(original, moved)).toBeAllClose([large[0]!.multiScale!], { rtol: 1e-6 });
+});
+
+it('has the distance of lpips, with weights under its names', async () => {
+  const { height, width, noise, channels, weights, distance } = golden.lpips;
+  const tensors = weights.map(({ name, shape }, tensor) => {
+    return [name, { shape, data: weightOf(name, shape, tensor) }] as const;
+  });
+  await writeSafetensors(file, new Map(tensors));
+  const lpips = await loadLPIPS(file, { channels });
+  const [original, moved] = imagePair(height, width, 3, noise).map(({ data, shape }) => tf.tensor4d(data, [...shape]));
+  expect(lpips.distance(original!, moved!)).toBeAllClose([distance], { rtol: 1e-5 });
+  lpips.dispose();
 });

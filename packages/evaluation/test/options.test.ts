@@ -4,6 +4,7 @@ import {
   bootstrapInterval,
   clipScore,
   createEvaluationStep,
+  evaluateCaptions,
   evaluateImages,
   evaluateReconstructions,
   Evaluator,
@@ -14,6 +15,8 @@ import {
   msSSIM,
   squaredDiscrepancy,
   ssim,
+  trainProxyClassifier,
+  writeNpz,
 } from '../src/index.js';
 
 const rows = { dim: 1, data: Float32Array.of(1, 2, 3, 4) };
@@ -29,6 +32,7 @@ testOptions({
   'loadLPIPS, sources': { create: (source) => loadLPIPS(source), option: 'cacheDirectory' },
   bootstrapInterval: { create: (options) => bootstrapInterval([1, 2], options), option: 'resamples' },
   clipScore: { create: (options) => clipScore(rows, rows, options), option: 'scale', isOptional: true },
+  evaluateCaptions: { create: (options) => evaluateCaptions(options), option: 'tokens' },
   evaluateImages: { create: (options) => evaluateImages(options), option: 'extractor' },
   evaluateReconstructions: {
     create: (options) => evaluateReconstructions(tinyModel(), options),
@@ -53,5 +57,11 @@ testOptions({
     isOptional: true,
   },
   ssim: { create: (options) => ssim(images, images, options), option: 'window', isOptional: true },
+  trainProxyClassifier: { create: (options) => trainProxyClassifier(options), option: 'classes' },
+  writeNpz: {
+    create: (options) => writeNpz('nowhere/x', { data: new Uint8Array(1), shape: [1, 1, 1, 1] }, options),
+    option: 'labels',
+    isOptional: true,
+  },
   Evaluator: { create: (options) => new Evaluator(tinyModel(), options), option: 'batchSize', isOptional: true },
 });

@@ -34,15 +34,28 @@ const chunk = 512;
  * no samples
  */
 export function evaluateProbe(probe: SoftmaxProbe, features: LabelledFeatures): Classification {
-  const { classes } = probe;
-  assertFeatures(features, classes, 'evaluateProbe');
+  assertFeatures(features, probe.classes, 'evaluateProbe');
   const { dim, data, labels } = features;
+  return measure(labels, probe.classes, (start, end) =>
+    probe.logits({ dim, data: data.subarray(start * dim, end * dim) }),
+  );
+}
+
+/**
+ * Measures any classifier.
+ * @param logitsOf  returns the logits `[end - start, K]` of some samples; called in order
+ */
+export function measure(
+  labels: Int32Array,
+  classes: number,
+  logitsOf: (start: number, end: number) => Float64Array,
+): Classification {
   const count = labels.length;
   const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   let [top1, top5, crossEntropy] = [0, 0, 0];
   for (let start = 0; start < count; start += chunk) {
     const end = Math.min(start + chunk, count);
-    const logits = probe.logits({ dim, data: data.subarray(start * dim, end * dim) });
+    const logits = logitsOf(start, end);
     for (let row = start; row < end; row++) {
       const own = logits.subarray((row - start) * classes, (row - start + 1) * classes);
       const label = labels[row]!;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs-core';
 import {
   assertInteger,
@@ -75,6 +76,7 @@ export async function collectFeatures<I extends tf.Tensor>(
   batches: Iterable<LabelledBatch> | AsyncIterable<LabelledBatch>,
 ): Promise<FeatureSet> {
   const labels: number[] = [];
+  const hashes: string[] = [];
   const collected = new Map<string, { readonly dim: number; readonly parts: Float32Array[] }>();
   let batchSize = 0;
   for await (const batch of batches) {
@@ -90,13 +92,25 @@ export async function collectFeatures<I extends tf.Tensor>(
       collected.get(block)!.parts.push(part);
     }
     for (let index = 0; index < count; index++) labels.push(batch.labels[index]!);
+    hashes.push(...hashesOf(batch.inputs, count));
   }
   if (labels.length === 0) {
     throw new DataError({ where: 'collectFeatures', expected: 'at least one sample', got: 'none' });
   }
   const blocks = new Map<string, FeatureMatrix>();
   for (const [block, { dim, parts }] of collected) blocks.set(block, { dim, data: concatenate(parts, Float32Array) });
-  return { count: labels.length, labels: Int32Array.from(labels), blocks };
+  return { count: labels.length, labels: Int32Array.from(labels), blocks, hashes };
+}
+
+/** Returns the hash of each of the first `count` inputs. */
+function hashesOf({ shape, data }: HostTensor, count: number): string[] {
+  const size = elementCount(shape.slice(1));
+  return Array.from({ length: count }, (_, row) => {
+    const { buffer, byteOffset, byteLength } = data.subarray(row * size, (row + 1) * size);
+    return createHash('sha256')
+      .update(new Uint8Array(buffer, byteOffset, byteLength))
+      .digest('hex');
+  });
 }
 
 async function featuresOfBatch<I extends tf.Tensor>(

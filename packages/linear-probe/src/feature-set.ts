@@ -15,6 +15,11 @@ export interface FeatureSet {
   /** Class of each sample, an integer from 0. */
   readonly labels: Int32Array;
   readonly blocks: ReadonlyMap<string, FeatureMatrix>;
+  /**
+   * SHA-256 of each input, by which the same images are found in two sets. Present where
+   * `collectFeatures` saw them.
+   */
+  readonly hashes?: readonly string[];
 }
 
 /** Features of one block with the class of each row, from which a probe learns. */
@@ -67,5 +72,6 @@ export function mergeFeatures(...sets: readonly FeatureSet[]): FeatureSet {
       blocks.set(name, matrix);
     }
   }
-  return { count: first.count, labels: first.labels, blocks };
+  const hashes = sets.find((set) => set.hashes)?.hashes;
+  return { count: first.count, labels: first.labels, blocks, ...(hashes && { hashes }) };
 }

@@ -91,7 +91,7 @@ export function searchLimits(
 }
 
 /** Returns the facts of a fit. */
-export function factsOf({ l2, trainingLoss, result }: PathPoint): FitFacts {
+export function factsOf({ l2, trainingLoss, result }: PathPoint<unknown>): FitFacts {
   const { gradientNorm, iterations, evaluations, converged } = result;
   return { l2, trainingLoss, gradientNorm, iterations, evaluations, converged };
 }

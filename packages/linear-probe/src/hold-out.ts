@@ -70,5 +70,6 @@ function pick(set: FeatureSet, samples: readonly number[]): FeatureSet {
     count: samples.length,
     labels: Int32Array.from(samples, (sample) => set.labels[sample]!),
     blocks: new Map([...set.blocks].map(([name, matrix]) => [name, rows(matrix)])),
+    ...(set.hashes && { hashes: samples.map((sample) => set.hashes![sample]!) }),
   };
 }

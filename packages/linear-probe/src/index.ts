@@ -1,6 +1,8 @@
+export { AttentiveProbe } from './attentive-probe.js';
 export { kindOfBlock, pixelFeatures, untrainedFeatures, type BlockKind } from './baselines.js';
 export { evaluateProbe, type Classification } from './classification.js';
 export { collectFeatures, hostBatches, type LabelledBatch } from './collect-features.js';
+export { collectTokens, type TokenSet } from './collect-tokens.js';
 export { compileFeatures, type FeatureFunction, type NamedFeatures } from './feature-function.js';
 export {
   blockFeatures,
@@ -11,6 +13,14 @@ export {
 } from './feature-set.js';
 export { fitSoftmaxProbe, type FitFacts, type FitOptions, type ProbeFit } from './fit-softmax-probe.js';
 export { holdOut, type HoldOutOptions } from './hold-out.js';
+export { classifyByNeighbors, type NeighborsClassification, type NeighborsOptions } from './nearest-neighbors.js';
+export { probe, type OpenLabelledBatches, type ProbeOptions, type ProbeProgress, type ProbeResult } from './probe.js';
+export {
+  probeByAttention,
+  type AttentionOptions,
+  type AttentionProbeResult,
+  type AttentionSets,
+} from './probe-by-attention.js';
 export {
   probeBlocks,
   type BlockProbe,

@@ -1,7 +1,16 @@
-import { checkOptions, ConfigError, formatPercent, formatShape, ShapeError, type OptionTable } from '@vitvq/core';
+import {
+  assertInteger,
+  checkOptions,
+  ConfigError,
+  formatPercent,
+  formatShape,
+  ShapeError,
+  type OptionTable,
+} from '@vitvq/core';
 import { kindOfBlock, type BlockKind } from './baselines.js';
 import { evaluateProbe, type Classification } from './classification.js';
 import { blockFeatures, type FeatureSet } from './feature-set.js';
+import { classifyByNeighbors, type NeighborsClassification } from './nearest-neighbors.js';
 import { assertFeatures, assertTrainable } from './internal/assert-features.js';
 import { compileCrossEntropy } from './internal/cross-entropy.js';
 import type { SoftmaxProbe } from './softmax-probe.js';
@@ -34,6 +43,11 @@ export interface ProbeBlocksOptions extends SweepOptions {
    * section 3.3), and the result carries a warning.
    */
   readonly tokenizerSawLabels: boolean;
+  /**
+   * Number of nearest training samples that classify each test sample as well, on every block; 0
+   * leaves this out. @default 0
+   */
+  readonly neighbors?: number;
   /** Called after each block, in order. */
   readonly onBlock?: (block: BlockProbe) => void;
 }
@@ -47,6 +61,7 @@ const probeSetNames: OptionTable<ProbeSets> = {
 const probeBlocksOptionNames: OptionTable<ProbeBlocksOptions> = {
   ...sweepOptionNames,
   tokenizerSawLabels: 'required',
+  neighbors: 'optional',
   onBlock: 'optional',
 };
 
@@ -62,6 +77,8 @@ export interface BlockProbe {
   /** All penalties from the strongest to the weakest that was tried. */
   readonly sweep: readonly SweepEntry[];
   readonly test: Classification;
+  /** What nearest neighbours say of the test samples, where that was asked for. */
+  readonly nearest: NeighborsClassification | undefined;
 }
 
 /** The results of the probes on all blocks. */
@@ -98,7 +115,13 @@ export interface LayerSweep {
  */
 export async function probeBlocks(sets: ProbeSets, options: ProbeBlocksOptions): Promise<LayerSweep> {
   checkOptions(sets, probeSetNames, `${where}, sets`);
-  const { tokenizerSawLabels, onBlock, ...sweepOptions } = checkOptions(options, probeBlocksOptionNames, where);
+  const {
+    tokenizerSawLabels,
+    neighbors = 0,
+    onBlock,
+    ...sweepOptions
+  } = checkOptions(options, probeBlocksOptionNames, where);
+  assertInteger(neighbors, 'neighbors', where, 0);
   const plan = sweepPlan(sweepOptions, where);
   // All sets are checked before the first probe is trained: a sweep can take minutes.
   assertSets(sets, plan.classes);
@@ -106,18 +129,21 @@ export async function probeBlocks(sets: ProbeSets, options: ProbeBlocksOptions):
   const program = compileCrossEntropy(train.blocks.size);
   const blocks: BlockProbe[] = [];
   const probes = new Map<string, SoftmaxProbe>();
-  const warnings = missingClasses(train, validation, test);
+  const warnings = [...missingClasses(train, validation, test), ...leakage(sets)];
   if (tokenizerSawLabels) warnings.push(labelsWarning);
   try {
     for (const [name, { dim }] of train.blocks) {
       const sweep = await runSweep(program, blockFeatures(train, name), blockFeatures(validation, name), plan);
+      const tested = blockFeatures(test, name);
+      const vote = { classes: plan.classes, neighbors };
       const block: BlockProbe = {
         block: name,
         kind: kindOfBlock(name),
         dim,
         chosen: sweep.best,
         sweep: sweep.entries,
-        test: evaluateProbe(sweep.probe, blockFeatures(test, name)),
+        test: evaluateProbe(sweep.probe, tested),
+        nearest: neighbors > 0 ? await classifyByNeighbors(blockFeatures(train, name), tested, vote) : undefined,
       };
       blocks.push(block);
       probes.set(name, sweep.probe);
@@ -174,6 +200,23 @@ function missingClasses(train: FeatureSet, ...others: readonly FeatureSet[]): st
   return missing.size
     ? [`No training sample is of class ${[...missing].sort((a, b) => a - b).join(', ')}: no probe can recognise it.`]
     : [];
+}
+
+/** Warns of inputs that are in two parts of the data. */
+function leakage({ train, validation, test }: ProbeSets): string[] {
+  const [inTrain, inValidation] = [train, validation].map(({ hashes }) => new Set(hashes));
+  const shared = (known: ReadonlySet<string>, { hashes = [] }: FeatureSet): number =>
+    hashes.filter((hash) => known.has(hash)).length;
+  const counts = [
+    ['test', 'training', shared(inTrain!, test)],
+    ['test', 'validation', shared(inValidation!, test)],
+    ['validation', 'training', shared(inTrain!, validation)],
+  ] as const;
+  return counts.flatMap(([part, other, count]) =>
+    count > 0
+      ? [`${count} ${part} samples are ${other} samples as well, by their content: the accuracy is too high.`]
+      : [],
+  );
 }
 
 function assertSameBlocks(train: FeatureSet, other: FeatureSet, name: string): void {

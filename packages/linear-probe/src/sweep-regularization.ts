@@ -1,10 +1,10 @@
 import { assertInRange, checkOptions, ConfigError, type OptionTable } from '@vitvq/core';
-import { evaluateProbe } from './classification.js';
+import { evaluateProbe, type Classification } from './classification.js';
 import type { LabelledFeatures } from './feature-set.js';
 import { factsOf, fitOptionNames, searchLimits, type FitFacts, type FitOptions } from './fit-softmax-probe.js';
 import { assertFeatures, assertTrainable } from './internal/assert-features.js';
 import { compileCrossEntropy, type CrossEntropyProgram } from './internal/cross-entropy.js';
-import { fitPath } from './internal/fit-path.js';
+import { fitPath, type PathPoint } from './internal/fit-path.js';
 import type { SoftmaxProbe } from './softmax-probe.js';
 
 /** Options of a sweep over penalties. */
@@ -28,13 +28,13 @@ export interface SweepEntry extends FitFacts {
 }
 
 /** The result of a sweep over penalties. */
-export interface RegularizationSweep {
+export interface RegularizationSweep<P = SoftmaxProbe> {
   /** From the strongest penalty to the weakest that was tried. */
   readonly entries: readonly SweepEntry[];
   /** The chosen penalty. */
   readonly best: SweepEntry;
   /** The probe that was trained with the chosen penalty. */
-  readonly probe: SoftmaxProbe;
+  readonly probe: P;
   /**
    * Reasons to distrust the result: a search that did not converge, a best penalty at the end of
    * the range.
@@ -90,17 +90,31 @@ export function sweepPlan({ classes, l2 = defaultPenalties, ...options }: SweepO
 }
 
 /** Runs a sweep on checked sets. The program stays the caller's. */
-export async function runSweep(
+export function runSweep(
   program: CrossEntropyProgram,
   train: LabelledFeatures,
   validation: LabelledFeatures,
   plan: SweepPlan,
 ): Promise<RegularizationSweep> {
+  const path = fitPath(program, train, plan.classes, plan.penalties, plan);
+  return chooseFromPath(path, (probe) => evaluateProbe(probe, validation), train.block);
+}
+
+/**
+ * Chooses among probes with weaker and weaker penalties by validation.
+ * @param path  the probes, from the strongest penalty on; not read further than needed
+ * @param measured  measures a probe on the validation samples
+ */
+export async function chooseFromPath<P>(
+  path: AsyncIterable<PathPoint<P>>,
+  measured: (probe: P) => Classification,
+  block: string,
+): Promise<RegularizationSweep<P>> {
   const entries: SweepEntry[] = [];
-  let chosen: { readonly entry: SweepEntry; readonly probe: SoftmaxProbe } | undefined;
+  let chosen: { readonly entry: SweepEntry; readonly probe: P } | undefined;
   let worseInARow = 0;
-  for await (const point of fitPath(program, train, plan.classes, plan.penalties, plan)) {
-    const { top1, crossEntropy } = evaluateProbe(point.probe, validation);
+  for await (const point of path) {
+    const { top1, crossEntropy } = measured(point.probe);
     const entry = { ...factsOf(point), validationTop1: top1, validationCrossEntropy: crossEntropy };
     entries.push(entry);
     worseInARow = chosen && isWorse(entry, chosen.entry) ? worseInARow + 1 : 0;
@@ -108,7 +122,7 @@ export async function runSweep(
     if (worseInARow === patience) break;
   }
   const { entry: best, probe } = chosen!;
-  return { entries, best, probe, warnings: warningsOf(train.block, entries, best) };
+  return { entries, best, probe, warnings: warningsOf(block, entries, best) };
 }
 
 /** Tells whether an entry is worse in both measures. */

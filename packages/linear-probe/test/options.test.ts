@@ -1,11 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { testOptions } from '@vitvq/test-utils';
 import {
+  classifyByNeighbors,
   fitSoftmaxProbe,
   holdOut,
   hostBatches,
   pixelFeatures,
+  probe,
   probeBlocks,
+  probeByAttention,
   sweepRegularization,
   type FeatureSet,
   type LabelledFeatures,
@@ -15,6 +18,16 @@ const features: LabelledFeatures = { block: 'b', dim: 1, data: Float32Array.of(0
 const set: FeatureSet = { count: 2, labels: features.labels, blocks: new Map([['b', features]]) };
 
 testOptions({
+  classifyByNeighbors: { create: (options) => classifyByNeighbors(features, features, options), option: 'temperature' },
+  probe: { create: (options) => probe((inputs) => ({ inputs }), options), option: 'attention' },
+  probeByAttention: {
+    create: (options) => probeByAttention({ train: features, validation: features, test: features }, options),
+    option: 'tokens',
+  },
+  'probeByAttention, sets': {
+    create: (sets) => probeByAttention(sets, { classes: 2, tokens: 1 }),
+    option: 'validation',
+  },
   fitSoftmaxProbe: { create: (options) => fitSoftmaxProbe(features, options), option: 'gradientTolerance' },
   holdOut: { create: (options) => holdOut(set, options), option: 'fraction' },
   hostBatches: {

@@ -1,6 +1,6 @@
 import type { Progress } from './run-progress.js';
 
-/** Tells a progress view how many of a known number of things are done, and when the rest will be. */
+/** Tells a view how many of a known number of things are done, and when the rest will be. */
 export class CountProgress {
   readonly #view: Progress;
   readonly #total: number;

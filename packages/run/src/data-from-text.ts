@@ -39,7 +39,7 @@ export async function dataFromText(text: string, split: Split = 'test'): Promise
  * on and probed is part of them.
  */
 export function dataChanges(train: DataSourceConfig): ConfigObject {
-  return { train: train as unknown as ConfigObject, validation: null, probe: null, test: null };
+  return { train: { ...train }, validation: null, probe: null, test: null };
 }
 
 function parseSource(text: string, where: string): DataSourceConfig {

@@ -1,7 +1,7 @@
-import { ConfigError } from '@vitvq/core';
 import { ImageGenerator, type GeneratedImages } from '@vitvq/sampling';
 import type { VQTokenizer } from '@vitvq/tokenizer';
-import { ClassConditioner, type AutoregressiveModel, type Conditioner } from '@vitvq/transformers';
+import type { AutoregressiveModel, Conditioner } from '@vitvq/transformers';
+import { encodeConditions, type WantedImages } from './conditions.js';
 
 /** Models that draw images. */
 export interface GeneratingModels {
@@ -11,9 +11,7 @@ export interface GeneratingModels {
 }
 
 /** What is drawn, and how. */
-export interface DrawnImages {
-  /** Class of each image, as many as `seeds`; only for a model of classes. */
-  readonly classes?: readonly number[];
+export interface DrawnImages extends WantedImages {
   /** Seed of each image; the same seed and settings give the same image. */
   readonly seeds: readonly number[];
   readonly guidanceScale: number | null;
@@ -30,34 +28,30 @@ const largestBatch = 32;
 
 /**
  * Draws images in batches.
- * @throws {ConfigError} for classes of a model without, and guidance of one without conditions
+ * @throws {ConfigError} for conditions of another kind than the model's
  */
 export async function generateImages(
   { tokenizer, model, conditioner }: GeneratingModels,
-  { classes, seeds, guidanceScale, topK, topP, temperature, signal, onProgress }: DrawnImages,
+  { classes, prompts, seeds, guidanceScale, topK, topP, temperature, signal, onProgress }: DrawnImages,
 ): Promise<GeneratedImages> {
-  const isOfClasses = conditioner instanceof ClassConditioner;
-  if (isOfClasses !== (classes !== undefined) || (classes && classes.length !== seeds.length)) {
-    throw new ConfigError({
-      where: 'generateImages',
-      expected: isOfClasses ? `a class for each of ${seeds.length} images` : 'no classes: the model has none',
-      got: classes === undefined ? 'none' : String(classes.length),
-    });
-  }
+  encodeConditions(conditioner, { classes, prompts }, seeds.length);
   const batchSize = Math.min(largestBatch, seeds.length);
   const generator = new ImageGenerator({ model, conditioner, tokenizer, batchSize });
   const parts: GeneratedImages[] = [];
   try {
     for (let start = 0; start < seeds.length; start += batchSize) {
       const end = start + batchSize;
+      const part = seeds.slice(start, end);
+      const wanted = { classes: classes?.slice(start, end), prompts: prompts?.slice(start, end) };
+      const conditions = encodeConditions(conditioner, wanted, part.length);
       parts.push(
         await generator.generate({
-          ...(isOfClasses && { conditions: conditioner.encode(classes!.slice(start, end)) }),
-          seeds: seeds.slice(start, end),
+          conditions,
+          seeds: part,
           temperature,
           topK: topK === null ? undefined : Math.min(topK, model.vocabSize),
           topP: topP ?? undefined,
-          guidanceScale: isOfClasses ? (guidanceScale ?? undefined) : undefined,
+          guidanceScale: conditions === undefined ? undefined : (guidanceScale ?? undefined),
           signal,
         }),
       );
@@ -83,7 +77,11 @@ function joined(parts: readonly GeneratedImages[]): GeneratedImages {
     value += part.images.data.length;
   }
   return {
-    tokens: { ...first.tokens, data: tokens, shape: [count, ...first.tokens.shape.slice(1)] as typeof first.tokens.shape },
+    tokens: {
+      ...first.tokens,
+      data: tokens,
+      shape: [count, ...first.tokens.shape.slice(1)] as typeof first.tokens.shape,
+    },
     images: { data: images, shape: [count, ...first.images.shape.slice(1)] as [number, number, number, number] },
   };
 }

@@ -1,10 +1,16 @@
 export { mergeConfigs, type ConfigObject, type ConfigValue } from './config/merge-config.js';
 export { runJsonSchema } from './config/json-schema.js';
-export { formatRunConfig, readRunConfig, resolveRunConfig, type ReadRunConfigOptions } from './config/read-run-config.js';
+export {
+  formatRunConfig,
+  readRunConfig,
+  resolveRunConfig,
+  type ReadRunConfigOptions,
+} from './config/read-run-config.js';
 export {
   runConfigSchema,
   type CodesConfig,
   type ConditionConfig,
+  type EvaluationConfig,
   type MeasuringConfig,
   type ProbeConfig,
   type ResolvedRunConfig,
@@ -17,23 +23,19 @@ export {
   type TransformerStageConfig,
 } from './config/run-config.js';
 export { firstOf, openRunImages, type RunImages } from './run-images.js';
-export { assertSameImages, differentImages, imagesFile, type ImageSets } from './same-images.js';
+export { assertSameImages, differentImages, type ImageSets } from './same-images.js';
 export { openTrialImages, type TrialImages, type TrialImagesOptions } from './open-trial-images.js';
 export { trainWithView, type TrainWithViewOptions, type ViewedTrainer } from './train-with-view.js';
 export { RunFolder, type RunFolderOptions, type StageResult } from './run-folder.js';
-export {
-  silentView,
-  type Progress,
-  type ProgressOptions,
-  type ProgressReport,
-  type RunView,
-} from './run-progress.js';
+export { silentView, type Progress, type ProgressOptions, type ProgressReport, type RunView } from './run-progress.js';
 export { shellCommand } from './shell-command.js';
 export { abortOnCtrlC, StoppedError } from './stop-program.js';
 export { type RunResults } from './run-results.js';
-export { metricsFile, runConfigFile, trainRun, type TrainedRun, type TrainRunOptions } from './train-run.js';
+export { imagesFile, metricsFile, runConfigFile } from './run-files.js';
+export { trainRun, type TrainedRun, type TrainRunOptions } from './train-run.js';
 export { dataChanges, dataFromText } from './data-from-text.js';
 export { evaluate, type EvaluatedRun, type EvaluateOptions } from './evaluate.js';
+export { formatFigures } from './format-figures.js';
 export { findModel, type ModelRole } from './find-model.js';
 export { loadRunTokenizer, loadRunTransformer, openRun, type OpenedRun } from './open-run.js';
 export { type ProbeResult } from './probe-models.js';

@@ -12,7 +12,7 @@ import { openCodes } from '@vitvq/codes';
 import { countOf, DataError, elementCount, formatPercent, printable, readCodes } from '@vitvq/core';
 import { codebookReport } from '@vitvq/quantizers';
 import { loadTokenizer } from '@vitvq/tokenizer/node';
-import { runConfigFile, metricsFile } from './train-run.js';
+import { metricsFile, runConfigFile } from './run-files.js';
 
 /** What lies at a path, and its health. */
 export interface Inspection {
@@ -42,7 +42,9 @@ export async function inspect(path: string): Promise<Inspection> {
   throw new DataError({
     where: path,
     expected: 'a run, a model folder, a folder of codes or checkpoints, or a .safetensors, .ckpt, .pt or .pth file',
-    got: found ? `a folder with ${names.length === 0 ? 'nothing in it' : printable(names.slice(0, 5).join(', '))}` : 'nothing',
+    got: found
+      ? `a folder with ${names.length === 0 ? 'nothing in it' : printable(names.slice(0, 5).join(', '))}`
+      : 'nothing',
   });
 }
 
@@ -61,7 +63,10 @@ async function inspectFile(path: string): Promise<Inspection> {
   const isPyTorch = /\.(ckpt|pt|pth|bin)$/i.test(path);
   const opened = isPyTorch ? await openPyTorchCheckpoint(path) : await openSafetensors(path);
   try {
-    const values = 'values' in opened ? [...opened.values].map(([name, value]): [string, string] => [name, printable(String(value))]) : [];
+    const values =
+      'values' in opened
+        ? [...opened.values].map(([name, value]): [string, string] => [name, printable(String(value))])
+        : [];
     const format = 'format' in opened ? `PyTorch, ${opened.format}` : 'safetensors';
     return {
       path,
@@ -103,7 +108,10 @@ async function inspectCodebook(path: string, facts: [string, string][]): Promise
       facts.push([name, `${integer(size)} codes of ${dim} dimensions`]);
       // How often codes are used is known of images alone: every code counts the same here.
       const counts = new Float64Array(size).fill(4);
-      const { advice: found } = codebookReport({ counts, paperUsage: undefined }, { codebook, normalize: table.normalized });
+      const { advice: found } = codebookReport(
+        { counts, paperUsage: undefined },
+        { codebook, normalize: table.normalized },
+      );
       advice.push(...found.filter(({ finding }) => finding === 'duplicates').map(({ text }) => `${name}: ${text}`));
     }
     return advice;

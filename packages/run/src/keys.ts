@@ -8,6 +8,8 @@ const streams = {
   transformerBatches: 303,
   probeHoldOut: 304,
   keptForProbe: 305,
+  probeTest: 306,
+  proxy: 307,
 } as const;
 
 /** Returns the key of one use of random numbers in a run. */

@@ -8,7 +8,7 @@ import { loadTransformer, type LoadedTransformer } from '@vitvq/transformers/nod
 import { readRunConfig } from './config/read-run-config.js';
 import type { ResolvedRunConfig } from './config/run-config.js';
 import { findModel } from './find-model.js';
-import { runConfigFile } from './train-run.js';
+import { runConfigFile } from './run-files.js';
 
 /** A run, or a model, that lies in a folder. */
 export interface OpenedRun {
@@ -40,7 +40,10 @@ export function loadRunTokenizer({ path, folders }: OpenedRun): Promise<VQTokeni
   return loadTokenizer(folders.tokenizer);
 }
 
-/** Loads the transformer of a run; the caller disposes of it. @throws {DataError} when it has none */
+/**
+ * Loads the transformer of a run; the caller disposes of it.
+ * @throws {DataError} when it has none
+ */
 export function loadRunTransformer({ path, folders }: OpenedRun): Promise<LoadedTransformer> {
   if (folders.transformer === undefined) throw missing(path, 'a transformer');
   return loadTransformer(folders.transformer);

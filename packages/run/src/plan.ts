@@ -15,9 +15,10 @@ import { createTransformerGradients, createTransformerTrainer } from '@vitvq/sta
 import { createTokenizer, type VQTokenizer } from '@vitvq/tokenizer';
 import { loadTokenizer } from '@vitvq/tokenizer/node';
 import { nullConditions, type ImageTokens } from '@vitvq/transformers';
+import { conditionsOf } from './conditions.js';
 import type { ResolvedRunConfig, ResolvedTransformerStage, TrainedTokenizerConfig } from './config/run-config.js';
 import { findModel } from './find-model.js';
-import { conditionerOf, createUntrained } from './stages/transformer-stage.js';
+import { createUntrained } from './stages/transformer-stage.js';
 
 /** Plan of one training. */
 export interface TrainingPlan {
@@ -132,7 +133,8 @@ async function planTransformer(
   const { batchSize, evaluation: _e, checkpoint: _c, ...learning } = stage.training;
   const { vocabSize, grid, codeDepth } = await tokensOf(config);
   const classNames = Array.from({ length: classCount }, (_, index) => String(index));
-  const conditioner = conditionerOf(stage, classNames);
+  const captions = ['a made-up caption'];
+  const { conditioner } = await conditionsOf(stage, { name: 'plan', classNames, captions });
   const model = createUntrained(stage, { vocabSize, grid, codeDepth }, conditioner, seed);
   try {
     const tokens = grid[0] * grid[1];
@@ -151,7 +153,7 @@ async function planTransformer(
         model,
         conditioner,
         config: { ...learning, duration: { steps }, seed, precision },
-        openBatches: () => madeUpCodes(shapeOf(batchSize), vocabSize, classCount),
+        openBatches: () => madeUpCodes(shapeOf(batchSize), vocabSize, classCount, conditioner.nullTokens),
         tensorBoard: false,
       }),
     );
@@ -185,10 +187,7 @@ interface MeasuredTrainer {
 }
 
 /** Returns the median of the seconds of the measured steps; undefined without any. */
-async function measure(
-  measuredSteps: number,
-  create: (steps: number) => MeasuredTrainer,
-): Promise<number | undefined> {
+async function measure(measuredSteps: number, create: (steps: number) => MeasuredTrainer): Promise<number | undefined> {
   if (measuredSteps === 0) return undefined;
   const trainer = create(warmup + measuredSteps);
   const times: number[] = [];
@@ -220,8 +219,7 @@ function planOf({ stage, parameters, training, seconds, options, audit: findings
   const { hours = 8 } = options;
   const copies = ema === null ? 4 : 5;
   const steps = 'steps' in duration ? duration.steps : seconds && Math.round((60 * duration.minutes) / seconds);
-  const days =
-    'minutes' in duration ? duration.minutes / 1440 : seconds && (duration.steps * seconds) / 86_400;
+  const days = 'minutes' in duration ? duration.minutes / 1440 : seconds && (duration.steps * seconds) / 86_400;
   return {
     stage,
     parameters,
@@ -231,7 +229,10 @@ function planOf({ stage, parameters, training, seconds, options, audit: findings
     peakBytes: seconds && 1024 * process.resourceUsage().maxRSS,
     steps,
     days,
-    smaller: seconds === undefined ? undefined : smallerSchedule({ batchSize, steps, seconds, hours, peak: learningRate.peak }),
+    smaller:
+      seconds === undefined
+        ? undefined
+        : smallerSchedule({ batchSize, steps, seconds, hours, peak: learningRate.peak }),
     audit: findings,
   };
 }
@@ -268,11 +269,19 @@ function madeUpImages(shape: [number, number, number, number]): BatchSource<Imag
   return { next: () => Promise.resolve({ images: images.slice(), shape }), close: () => undefined };
 }
 
-function madeUpCodes(shape: readonly number[], vocabSize: number, classCount: number): BatchSource<CodeBatch> {
+function madeUpCodes(
+  shape: readonly number[],
+  vocabSize: number,
+  classCount: number,
+  nullTokens: Int32Array,
+): BatchSource<CodeBatch> {
   const tokens = randomInts(randomKey(0), elementCount(shape), vocabSize);
   const labels = Int32Array.from({ length: shape[0]! }, (_, index) => index % classCount);
+  // What the conditions say does not matter here, only how many there are.
+  const conditions = Int32Array.from({ length: shape[0]! * nullTokens.length }, (_, at) => nullTokens[at % nullTokens.length]!);
   return {
-    next: () => Promise.resolve({ tokens: tokens.slice(), labels: labels.slice(), shape }),
+    next: () =>
+      Promise.resolve({ tokens: tokens.slice(), labels: labels.slice(), conditions: conditions.slice(), shape }),
     close: () => undefined,
   };
 }

@@ -1,6 +1,7 @@
-import { ConfigError, foldIn, randomKey } from '@vitvq/core';
+import { ConfigError } from '@vitvq/core';
 import { openDataSource, splitSource, type DataSourceConfig, type SkippedImage } from '@vitvq/data';
 import { createTransformer, type GPT, type RQTransformer, type TransformerSize } from '@vitvq/transformers';
+import { keyOf } from './keys.js';
 import { loadRunTokenizer, loadRunTransformer, openRun } from './open-run.js';
 import { probeModels, type ProbeResult } from './probe-models.js';
 import { firstOf } from './run-images.js';
@@ -48,7 +49,7 @@ export async function probe(options: ProbeOptions): Promise<ProbeResult> {
     const classes = opened.classNames;
     const parts =
       test === undefined
-        ? splitSource(opened, { holdOut: testFraction, key: foldIn(randomKey(seed), 306) })
+        ? splitSource(opened, { holdOut: testFraction, key: keyOf(seed, 'probeTest') })
         : { train: opened, heldOut: await openDataSource(test, { onSkip, onProgress: view.log, signal, classes }) };
     untrained = untrainedTwin(model, seed);
     return await probeModels({
@@ -71,13 +72,15 @@ export async function probe(options: ProbeOptions): Promise<ProbeResult> {
 }
 
 /** Returns whether a perceptual network, which has learned from labels, helped to train it. */
-function sawLabels(tokenizer: { readonly from: string } | { readonly training: { perceptual?: unknown } } | undefined): boolean {
+function sawLabels(
+  tokenizer: { readonly from: string } | { readonly training: { perceptual?: unknown } } | undefined,
+): boolean {
   return tokenizer !== undefined && !('from' in tokenizer) && Boolean(tokenizer.training.perceptual);
 }
 
 /** Returns the network of a model with weights that were drawn and not trained. */
 function untrainedTwin(model: GPT | RQTransformer, seed: number): GPT | RQTransformer {
-  const key = foldIn(randomKey(seed), 302);
+  const key = keyOf(seed, 'transformer');
   const { vocabSize, grid, conditionVocabSize, conditionLength, ...sizes } = model.config;
   if (conditionVocabSize === undefined) {
     throw new ConfigError({ where: 'probe', expected: 'a model of tokens as conditions', got: 'one of embeddings' });

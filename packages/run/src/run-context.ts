@@ -3,8 +3,8 @@ import type { RunFolder } from './run-folder.js';
 import type { RunImages } from './run-images.js';
 import type { RunView } from './run-progress.js';
 
-/** Stages of a run, in their order. A run without a transformer has the first one alone. */
-export const stageNames = ['tokenizer', 'codes', 'transformer', 'samples', 'probe'] as const;
+/** Stages of a run, in their order; a run has those that its config asks for. */
+export const stageNames = ['tokenizer', 'codes', 'transformer', 'samples', 'probe', 'evaluation'] as const;
 
 /** Name of a stage, and of its folder. */
 export type StageName = (typeof stageNames)[number];

@@ -11,6 +11,7 @@ export interface StageResult<T> {
   readonly seconds: number;
 }
 
+/** Options of `RunFolder.open`. */
 export interface RunFolderOptions<Stage extends string> {
   /**
    * What decides the numbers of the run, as JSON holds it: results of other settings are not mixed.
@@ -22,7 +23,7 @@ export interface RunFolderOptions<Stage extends string> {
   readonly fresh?: boolean;
   /** Files beside the stages that `fresh` deletes as well: reports, pictures. */
   readonly outcome?: readonly string[];
-  /** Receives what the folder says of its stages. @default console.log */
+  /** Receives what the folder says of its stages. @default says nothing */
   readonly log?: (line: string) => void;
 }
 
@@ -40,7 +41,7 @@ export class RunFolder<Stage extends string> {
   readonly #lock: FolderLock;
   readonly #log: (line: string) => void;
 
-  private constructor(path: string, { stages, log = console.log }: RunFolderOptions<Stage>, lock: FolderLock) {
+  private constructor(path: string, { stages, log = () => undefined }: RunFolderOptions<Stage>, lock: FolderLock) {
     this.path = path;
     this.#stages = stages;
     this.#lock = lock;

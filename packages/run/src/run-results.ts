@@ -3,6 +3,7 @@ import type { ResolvedRunConfig } from './config/run-config.js';
 import type { ProbeResult } from './probe-models.js';
 import type { StageResult } from './run-folder.js';
 import type { CodesResult } from './stages/codes-stage.js';
+import type { EvaluationResult } from './stages/evaluation-stage.js';
 import type { SamplesResult } from './stages/samples-stage.js';
 import type { TokenizerResult } from './stages/tokenizer-stage.js';
 import type { TransformerResult } from './stages/transformer-stage.js';
@@ -14,6 +15,7 @@ export interface RunResults {
   readonly transformer?: StageResult<TransformerResult>;
   readonly samples?: StageResult<SamplesResult>;
   readonly probe?: StageResult<ProbeResult>;
+  readonly evaluation?: StageResult<EvaluationResult>;
 }
 
 /** Returns the seconds of each stage, and of all together as `total`. */
@@ -28,11 +30,12 @@ export function metricsOf(
   results: RunResults,
   { config, engine, skippedImages }: { config: ResolvedRunConfig; engine: Engine; skippedImages: number },
 ): Readonly<Record<string, unknown>> {
-  const { tokenizer, transformer, probe } = results;
+  const { tokenizer, transformer, probe, evaluation } = results;
   return {
     ...(transformer && transformerMetrics(transformer.result)),
     ...(probe && probeMetrics(probe.result)),
     ...(tokenizer && tokenizerMetrics(tokenizer.result)),
+    ...(evaluation && { evaluation: evaluationMetrics(evaluation.result) }),
     ...(transformer && { tokenizerSteps: tokenizer?.result.steps, transformerSteps: transformer.result.steps }),
     seconds: secondsOf(results),
     engine: engine.name,
@@ -43,6 +46,20 @@ export function metricsOf(
 }
 
 function tokenizerMetrics({ codes: _codes, ...figures }: TokenizerResult): object {
+  return figures;
+}
+
+/** Values by subject and metric; what each was measured with stands in the cards. */
+function evaluationMetrics({ cards, proxyAccuracy }: EvaluationResult): object {
+  const figures: Record<string, Record<string, number | null>> = {
+    real: { 'class-accuracy': proxyAccuracy },
+    reconstructed: {},
+    generated: {},
+  };
+  for (const { subject, metric, value, floor } of cards) {
+    figures[subject]![metric] = value;
+    if (floor) figures['real']![metric] = floor.value;
+  }
   return figures;
 }
 

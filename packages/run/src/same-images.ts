@@ -4,9 +4,7 @@ import { ConfigError, DataError, type ImageSource } from '@vitvq/core';
 import { sourceFingerprint } from '@vitvq/data';
 import { readText, writeJson } from '@vitvq/files';
 import { z } from 'zod';
-
-/** Name of the file, in the folder of a run, that tells its images apart from others. */
-export const imagesFile = 'images.json';
+import { imagesFile } from './run-files.js';
 
 /** Sets of images of a run by their names, such as `train`. */
 export type ImageSets = Readonly<Record<string, ImageSource | undefined>>;

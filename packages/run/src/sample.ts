@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { ConfigError, imageGrid, toRgbImages } from '@vitvq/core';
 import { writeJson } from '@vitvq/files';
 import { writePng } from '@vitvq/report';
-import { ClassConditioner, type Conditioner } from '@vitvq/transformers';
+import { ClassConditioner, TextConditioner, type Conditioner } from '@vitvq/transformers';
 import { CountProgress } from './count-progress.js';
 import { generateImages, type DrawnImages } from './generate-images.js';
 import { loadRunTokenizer, loadRunTransformer, openRun } from './open-run.js';
@@ -24,6 +24,8 @@ export interface SampleOptions extends Partial<
    * all had theirs. @default every class of the model
    */
   readonly classes?: readonly string[];
+  /** Texts, in turn; needed for a model of texts. @default none */
+  readonly prompts?: readonly string[];
   /** Of the first image; the next image has the next one. @default 0 */
   readonly seed?: number;
   readonly view?: RunView;
@@ -35,6 +37,8 @@ export interface SampledImage {
   readonly seed: number;
   /** Name of the class; absent for a model without classes. */
   readonly class?: string;
+  /** Text; absent for a model without texts. */
+  readonly prompt?: string;
 }
 
 /** What {@link sample} wrote. */
@@ -65,10 +69,11 @@ export async function sample(options: SampleOptions): Promise<SampledImages> {
   const progress = new CountProgress(view.openProgress({ show: [], signal }), count);
   try {
     const classes = classesOf(conditioner, options.classes, count);
+    const prompts = promptsOf(conditioner, options.prompts, count);
     const seeds = Array.from({ length: count }, (_, index) => seed + index);
     const { images } = await generateImages(
       { tokenizer, model, conditioner },
-      { ...choices, classes, seeds, signal, onProgress: (done) => progress.update(done) },
+      { ...choices, classes, prompts, seeds, signal, onProgress: (done) => progress.update(done) },
     );
     const digits = String(count - 1).length;
     const names = seeds.map((_, index) => String(index).padStart(digits, '0'));
@@ -78,6 +83,7 @@ export async function sample(options: SampleOptions): Promise<SampledImages> {
       file,
       seed: seeds[index]!,
       ...(classes && { class: classNames[classes[index]!]! }),
+      ...(prompts && { prompt: prompts[index]! }),
     }));
     const grid = join(out, 'grid.png');
     await writePng(grid, imageGrid(toRgbImages(images), { columnGap: 2, rowGap: 2 }));
@@ -95,10 +101,34 @@ function namesOfClasses({ classCount, classNames }: ClassConditioner): readonly 
 }
 
 /** @throws {ConfigError} */
-function classesOf(conditioner: Conditioner, asked: readonly string[] | undefined, count: number): number[] | undefined {
+function promptsOf(
+  conditioner: Conditioner,
+  asked: readonly string[] | undefined,
+  count: number,
+): string[] | undefined {
+  if (conditioner instanceof TextConditioner !== (asked !== undefined)) {
+    throw new ConfigError({
+      where: 'prompts',
+      expected: asked === undefined ? 'a text: the model draws what texts say' : 'none: the model is not one of texts',
+      got: asked === undefined ? 'none' : asked.join(', '),
+    });
+  }
+  return asked && Array.from({ length: count }, (_, index) => asked[index % asked.length]!);
+}
+
+/** @throws {ConfigError} */
+function classesOf(
+  conditioner: Conditioner,
+  asked: readonly string[] | undefined,
+  count: number,
+): number[] | undefined {
   if (!(conditioner instanceof ClassConditioner)) {
     if (asked === undefined) return undefined;
-    throw new ConfigError({ where: 'classes', expected: 'none: the model draws without classes', got: asked.join(', ') });
+    throw new ConfigError({
+      where: 'classes',
+      expected: 'none: the model draws without classes',
+      got: asked.join(', '),
+    });
   }
   const names = namesOfClasses(conditioner);
   const numbers = (asked ?? names).map((name) => {

@@ -3,28 +3,26 @@ import { ConfigError, formatPercent } from '@vitvq/core';
 import { useEngine, type Engine } from '@vitvq/engine';
 import { writeJson, writeWhole } from '@vitvq/files';
 import { writeReport, type CommandsBlock } from '@vitvq/report';
+import { conditionsOf } from './conditions.js';
 import { formatRunConfig, resolveRunConfig } from './config/read-run-config.js';
 import type { ResolvedRunConfig, ResolvedTransformerStage, RunConfig } from './config/run-config.js';
+import { formatFigures } from './format-figures.js';
 import { probeResultSchema } from './probe-models.js';
 import { reportOfRun } from './report/run-report.js';
 import { reportOfTokenizer } from './report/tokenizer-report.js';
 import { modelFolder, stageNames, type RunContext, type StageName } from './run-context.js';
+import { imagesFile, metricsFile, proxyFile, runConfigFile } from './run-files.js';
 import { RunFolder } from './run-folder.js';
 import { openRunImages, setsOf, type RunImages } from './run-images.js';
 import { silentView, type RunView } from './run-progress.js';
 import { metricsOf, type RunResults } from './run-results.js';
-import { assertSameImages, imagesFile } from './same-images.js';
+import { assertSameImages } from './same-images.js';
 import { codesResultSchema, encodeImages } from './stages/codes-stage.js';
+import { evaluateRunModels, evaluationResultSchema } from './stages/evaluation-stage.js';
 import { probeRunModels } from './stages/probe-stage.js';
 import { drawSamples, samplesResultSchema } from './stages/samples-stage.js';
 import { tokenizerFolder, tokenizerResultSchema, trainTokenizer } from './stages/tokenizer-stage.js';
 import { trainTransformer, transformerResultSchema } from './stages/transformer-stage.js';
-
-/** Name of the file with the config in the folder of a run. */
-export const runConfigFile = 'config.yaml';
-
-/** Name of the file with the numbers of a run, written last: where it exists, the run is done. */
-export const metricsFile = 'metrics.json';
 
 /** Options of {@link trainRun}. */
 export interface TrainRunOptions {
@@ -72,8 +70,7 @@ export interface TrainedRun {
 export async function trainRun(given: RunConfig, options: TrainRunOptions): Promise<TrainedRun> {
   const { out, fresh = false, view = silentView, signal = new AbortController().signal } = options;
   const config = resolveRunConfig(given);
-  const stages: readonly StageName[] = config.transformer ? stageNames : ['tokenizer'];
-  const asked = stages.filter((name) => name !== 'probe' || Boolean(config.probe));
+  const asked = stageNames.filter((name) => isAsked(name, config));
   const folder = await RunFolder.open<StageName>(out, {
     settings: settingsOf(config),
     stages: asked,
@@ -86,8 +83,10 @@ export async function trainRun(given: RunConfig, options: TrainRunOptions): Prom
     view.log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);
     const images = await openRunImages(config, view, signal);
     assertClassesFit(config, images);
+    // Conditions that the images cannot give are told before anything is trained.
+    if (config.transformer) await conditionsOf(config.transformer, images.train);
     await assertSameImages(out, setsOf(images));
-    // A start that was refused leaves the config of the run as it was.
+    // A start that is refused leaves the config of the run as it was.
     await writeWhole(join(out, runConfigFile), `${formatRunConfig(config)}\n`);
     const context: RunContext = { config, folder, images, view, signal };
     const results = await runStages(context);
@@ -97,10 +96,25 @@ export async function trainRun(given: RunConfig, options: TrainRunOptions): Prom
   }
 }
 
+/** Returns whether a config asks for a stage. */
+function isAsked(stage: StageName, { tokenizer, transformer, probe, evaluation }: ResolvedRunConfig): boolean {
+  switch (stage) {
+    case 'tokenizer':
+      return !('from' in tokenizer);
+    case 'probe':
+      return Boolean(probe);
+    case 'evaluation':
+      return Boolean(evaluation);
+    default:
+      return transformer !== undefined;
+  }
+}
+
 /** What `fresh` deletes beside the stages. */
 const outcomeFiles = [
   metricsFile,
   imagesFile,
+  proxyFile,
   runConfigFile,
   'report.html',
   ...['samples', 'reconstructions', 'comparison', 'token-maps', 'codebook-usage', 'layer-sweep'].map(
@@ -114,27 +128,32 @@ const outcomeFiles = [
  * Returns what decides the numbers of a run, apart from where its images lie: those are compared by
  * fingerprint.
  */
-function settingsOf({ engine: _engine, threads: _threads, title: _title, data, ...rest }: ResolvedRunConfig): Readonly<
-  Record<string, unknown>
-> {
+function settingsOf({
+  engine: _engine,
+  threads: _threads,
+  title: _title,
+  data,
+  ...rest
+}: ResolvedRunConfig): Readonly<Record<string, unknown>> {
   const { heldOut, keptForProbe } = data;
   // As JSON holds it: without what is undefined.
   return JSON.parse(JSON.stringify({ ...rest, data: { heldOut, keptForProbe } })) as Record<string, unknown>;
 }
 
 /** @throws {ConfigError} where classes are asked for and the images have none */
-function assertClassesFit({ probe, transformer }: ResolvedRunConfig, { train }: RunImages): void {
+function assertClassesFit({ probe, transformer, evaluation }: ResolvedRunConfig, { train }: RunImages): void {
   const { length } = train.classNames;
   const asks = [
     ...(transformer?.condition?.kind === 'class' ? ['transformer.condition asks for classes'] : []),
     ...(probe ? ['probe asks for classes'] : []),
+    ...(evaluation?.proxy && evaluation.features === null ? ['evaluation.proxy asks for classes'] : []),
   ];
   if (length > 1 || asks.length === 0) return;
   throw new ConfigError({
     where: `data.train (${train.name})`,
     expected: `images of two classes or more: ${asks.join(', and ')}`,
     got: length === 0 ? 'images without classes' : 'one class',
-    fix: 'A sub-folder is a class. Without classes, set transformer.condition.kind=none and probe=null.',
+    fix: 'A sub-folder is a class. Without classes, set transformer.condition.kind=none, probe=null and evaluation.proxy=null.',
   });
 }
 
@@ -147,8 +166,11 @@ async function runStages(context: RunContext): Promise<RunResults> {
     tokenizer = await folder.stage('tokenizer', tokenizerResultSchema, () => trainTokenizer(context, tokenizerStage));
     signal.throwIfAborted();
   }
-  if (stage === undefined) return { ...(tokenizer && { tokenizer }) };
-  return { ...(tokenizer && { tokenizer }), ...(await runTransformerStages(context, stage)) };
+  const trained = { ...(tokenizer && { tokenizer }), ...(stage && (await runTransformerStages(context, stage))) };
+  if (!config.evaluation) return trained;
+  signal.throwIfAborted();
+  const evaluation = await folder.stage('evaluation', evaluationResultSchema, () => evaluateRunModels(context));
+  return { ...trained, evaluation };
 }
 
 async function runTransformerStages(
@@ -165,9 +187,7 @@ async function runTransformerStages(
   const samples = await folder.stage('samples', samplesResultSchema, () => drawSamples(context));
   signal.throwIfAborted();
   if (!config.probe) return { codes, transformer, samples };
-  const probe = await folder.stage('probe', probeResultSchema, () =>
-    probeRunModels(context, stage, samples.result),
-  );
+  const probe = await folder.stage('probe', probeResultSchema, () => probeRunModels(context, stage, samples.result));
   return { codes, transformer, samples, probe };
 }
 
@@ -182,7 +202,12 @@ async function writeOutcome(
   const options = { engine, commands, compare };
   let report = join(out, 'report.html');
   if (config.transformer && codes && transformer && samples) {
-    const content = await reportOfRun(context, config.transformer, { ...results, codes, transformer, samples }, options);
+    const content = await reportOfRun(
+      context,
+      config.transformer,
+      { ...results, codes, transformer, samples },
+      options,
+    );
     report = await writeReport(out, content);
   } else if (tokenizer && !('from' in config.tokenizer)) {
     const content = await reportOfTokenizer(context, config.tokenizer, tokenizer.result, options);
@@ -198,7 +223,7 @@ async function writeOutcome(
 }
 
 /** Returns the most important numbers, a line each. */
-function factsOf({ tokenizer, transformer, probe }: RunResults): string[] {
+function factsOf({ tokenizer, transformer, probe, evaluation }: RunResults): string[] {
   const lines: string[] = [];
   if (tokenizer) {
     const { psnr, detail, codebookUsage, codebookPerplexity } = tokenizer.result;
@@ -221,5 +246,6 @@ function factsOf({ tokenizer, transformer, probe }: RunResults): string[] {
         `tokenizer ${top1(encoder)} (${encoder})`,
     );
   }
+  if (evaluation) lines.push('', formatFigures(evaluation.result.cards), '');
   return lines;
 }

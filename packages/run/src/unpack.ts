@@ -1,5 +1,11 @@
 import { join } from 'node:path';
-import { createBatches, openDataSource, type DataSourceConfig, type ImageDataset, type SkippedImage } from '@vitvq/data';
+import {
+  createBatches,
+  openDataSource,
+  type DataSourceConfig,
+  type ImageDataset,
+  type SkippedImage,
+} from '@vitvq/data';
 import { toRgbImages } from '@vitvq/core';
 import { createFolder } from '@vitvq/files';
 import { writePng } from '@vitvq/report';
@@ -48,7 +54,13 @@ export async function unpack(options: UnpackOptions): Promise<UnpackedImages> {
   let written = 0;
   try {
     for (const name of foldersOf(source)) await createFolder(join(out, name));
-    for await (const batch of createBatches(source, { batchSize, imageSize, lastBatch: 'partial', epochs: 1, onSkip })) {
+    for await (const batch of createBatches(source, {
+      batchSize,
+      imageSize,
+      lastBatch: 'partial',
+      epochs: 1,
+      onSkip,
+    })) {
       signal?.throwIfAborted();
       for (const [row, image] of toRgbImages({ data: batch.images, shape: batch.shape }).entries()) {
         const index = String(batch.indices[row]!).padStart(digits, '0');

@@ -5,7 +5,7 @@ import { elementCount, type HostTensor } from '@vitvq/core';
 import { writeWhole } from '@vitvq/files';
 import { stringify } from 'yaml';
 import { openRun } from './open-run.js';
-import { metricsFile } from './train-run.js';
+import { metricsFile } from './run-files.js';
 
 /** Options of {@link writeHubFolders}. */
 export interface WriteHubFoldersOptions {
@@ -35,7 +35,11 @@ interface Figure {
 
 /** Figures of `metrics.json` that a card holds, by the model that they are about. */
 const figureNames = {
-  tokenizer: { psnr: 'PSNR (dB)', codebookUsage: 'Codebook usage in 256 images', codebookPerplexity: 'Perplexity of the codes' },
+  tokenizer: {
+    psnr: 'PSNR (dB)',
+    codebookUsage: 'Codebook usage in 256 images',
+    codebookPerplexity: 'Perplexity of the codes',
+  },
   transformer: {
     validationNatsPerToken: 'Negative log-likelihood (nats per token)',
     unigramNatsPerToken: 'Unigram entropy (nats per token)',
@@ -82,7 +86,10 @@ export async function writeHubFolders(options: WriteHubFoldersOptions): Promise<
         return typeof value === 'number' ? [{ type, name: label, value }] : [];
       });
       const title = hubName ?? config?.title ?? role;
-      await writeWhole(join(folder, 'README.md'), modelCard({ role, title, hubName, license, metadata, parameters, figures }));
+      await writeWhole(
+        join(folder, 'README.md'),
+        modelCard({ role, title, hubName, license, metadata, parameters, figures }),
+      );
       written.push({ folder, name: hubName });
     } finally {
       await model.close();
@@ -143,7 +150,11 @@ function modelCard({ role, title, hubName, license, metadata, parameters, figure
     '',
     ...(figures.length === 0
       ? ['Nothing was measured of it.']
-      : ['| Figure | Value |', '| --- | --- |', ...figures.map(({ name, value }) => `| ${name} | ${value.toPrecision(5)} |`)]),
+      : [
+          '| Figure | Value |',
+          '| --- | --- |',
+          ...figures.map(({ name, value }) => `| ${name} | ${value.toPrecision(5)} |`),
+        ]),
     '',
     'All figures are of images that no training has seen.',
     '',

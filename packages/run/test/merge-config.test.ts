@@ -11,7 +11,9 @@ describe('mergeConfigs', () => {
 
   it('replaces an object of another kind, whose fields mean nothing to the new one', () => {
     const base = { train: { kind: 'cifar10', split: 'train' } };
-    expect(mergeConfigs(base, { train: { kind: 'folder', path: 'p' } })).toEqual({ train: { kind: 'folder', path: 'p' } });
+    expect(mergeConfigs(base, { train: { kind: 'folder', path: 'p' } })).toEqual({
+      train: { kind: 'folder', path: 'p' },
+    });
     expect(mergeConfigs(base, { train: { kind: 'cifar10', limit: 3 } })).toEqual({
       train: { kind: 'cifar10', split: 'train', limit: 3 },
     });

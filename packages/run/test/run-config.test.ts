@@ -114,7 +114,12 @@ describe('readRunConfig', () => {
   });
 
   it('sets fields, in the one stage that has them', async () => {
-    const set = ['training.batchSize=64', 'seed=3', 'data.train={ kind: folder, path: photos }', 'training.clipNorm=null'];
+    const set = [
+      'training.batchSize=64',
+      'seed=3',
+      'data.train={ kind: folder, path: photos }',
+      'training.clipNorm=null',
+    ];
     const config = await readRunConfig('quickstart', { set });
     expect(config).toMatchObject({ seed: 3, data: { train: { kind: 'folder', path: 'photos' } } });
     expect(trained(config).training).toMatchObject({ batchSize: 64, clipNorm: null });
@@ -130,7 +135,12 @@ describe('readRunConfig', () => {
   });
 
   it('names every problem at once, with the nearest right name', async () => {
-    const set = ['sed=1', 'data.train.kind=folder', 'training.losses.perceptul=1', 'tokenizer.model.quantizer.kind=vectr'];
+    const set = [
+      'sed=1',
+      'data.train.kind=folder',
+      'training.losses.perceptul=1',
+      'tokenizer.model.quantizer.kind=vectr',
+    ];
     const text = await readRunConfig('quickstart', { set }).then(
       () => '',
       (error: unknown) => (error as Error).message,

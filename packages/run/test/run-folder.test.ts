@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { RunFolder } from '../src/index.js';
 
@@ -12,13 +12,12 @@ const schema = z.strictObject({ value: z.number() });
 
 let path: string;
 const lines: string[] = [];
+const log = (line: string): void => void lines.push(line);
 beforeEach(async () => {
   path = await mkdtemp(join(tmpdir(), 'vitvq-run-folder-'));
   lines.length = 0;
-  vi.spyOn(console, 'log').mockImplementation((line: string) => void lines.push(line));
 });
 afterEach(async () => {
-  vi.restoreAllMocks();
   await rm(path, { recursive: true, force: true });
 });
 
@@ -26,31 +25,31 @@ const give = (value: number) => () => Promise.resolve({ value });
 
 describe('RunFolder', () => {
   it('runs a stage once and keeps what it came to', async () => {
-    const before = await RunFolder.open(path, { settings, stages });
+    const before = await RunFolder.open(path, { settings, stages, log });
     const done = await before.stage('second', schema, give(7));
     expect(done.result).toEqual({ value: 7 });
     expect(await readdir(before.of('second'))).toEqual([]);
     await before.close();
 
-    const after = await RunFolder.open(path, { settings, stages });
+    const after = await RunFolder.open(path, { settings, stages, log });
     expect(await after.stage('second', schema, give(8))).toEqual(done);
     expect(lines[0]).toBe('Stage 2 of 2, second');
     expect(lines.at(-1)).toBe('Stage 2 of 2, second: kept from an earlier start');
   });
 
   it('keeps nothing of a stage that failed', async () => {
-    const folder = await RunFolder.open(path, { settings, stages });
+    const folder = await RunFolder.open(path, { settings, stages, log });
     await expect(folder.stage('first', schema, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
     expect((await folder.stage('first', schema, give(1))).result).toEqual({ value: 1 });
   });
 
   it('refuses other settings, and with fresh deletes what is its own', async () => {
-    const folder = await RunFolder.open(path, { settings, stages });
+    const folder = await RunFolder.open(path, { settings, stages, log });
     await folder.stage('first', schema, give(1));
     await writeFile(join(path, 'report.html'), '');
     await writeFile(join(path, 'mine.txt'), '');
     await folder.close();
-    await expect(RunFolder.open(path, { settings: { seed: 1 }, stages })).rejects.toThrow(ConfigError);
+    await expect(RunFolder.open(path, { settings: { seed: 1 }, stages, log })).rejects.toThrow(ConfigError);
     const other = await RunFolder.open(path, {
       settings: { seed: 1 },
       stages,
@@ -63,25 +62,25 @@ describe('RunFolder', () => {
   });
 
   it('is open in one program at a time, and keeps what that has from --fresh of another', async () => {
-    const folder = await RunFolder.open(path, { settings, stages });
+    const folder = await RunFolder.open(path, { settings, stages, log });
     await folder.stage('first', schema, give(1));
     const second = RunFolder.open(path, { settings, stages, fresh: true });
     await expect(second).rejects.toThrow(DataError);
     await expect(second).rejects.toThrow(`${path}: expected a folder that no other run writes to`);
     expect((await folder.stage('first', schema, give(2))).result).toEqual({ value: 1 });
     await folder.close();
-    await (await RunFolder.open(path, { settings, stages })).close();
+    await (await RunFolder.open(path, { settings, stages, log })).close();
   });
 
   it('says at once where nothing can be written', async () => {
     await writeFile(join(path, 'file'), '');
-    await expect(RunFolder.open(join(path, 'file', 'run'), { settings, stages })).rejects.toThrow(
+    await expect(RunFolder.open(join(path, 'file', 'run'), { settings, stages, log })).rejects.toThrow(
       `${join(path, 'file', 'run')}: expected to create the folder, got a file where a directory should be (ENOTDIR).`,
     );
   });
 
   it('says which file it cannot read', async () => {
-    const folder = await RunFolder.open(path, { settings, stages });
+    const folder = await RunFolder.open(path, { settings, stages, log });
     const file = join(path, 'first.json');
     for (const text of ['{ "result"', '{ "result": { "value": "x" }, "seconds": 1 }']) {
       await writeFile(file, text);

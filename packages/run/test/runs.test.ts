@@ -12,6 +12,8 @@ import { parse } from 'yaml';
 import {
   dataChanges,
   dataFromText,
+  evaluate,
+  formatFigures,
   inspect,
   loadGenerator,
   openRun,
@@ -45,13 +47,14 @@ async function writePhotos(path: string, { from = 0, classes = true } = {}): Pro
 
 const photos = (path: string): ConfigObject => ({ data: dataChanges({ kind: 'folder', path }) });
 const tiny = { perClass: 1 };
+const evaluation = { generated: 6 };
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'vitvq-runs-'));
   await writePhotos(at('photos'));
   await useEngine({ name: 'cpu' });
   const config = await readRunConfig('pipeline-smoke', {
-    changes: { ...photos(at('photos')), engine: 'cpu', samples: tiny, probe: { l2: [0.1] } },
+    changes: { ...photos(at('photos')), engine: 'cpu', samples: tiny, evaluation, probe: { l2: [0.1] } },
   });
   const lines: string[] = [];
   const { metrics } = await trainRun(config, {
@@ -62,7 +65,12 @@ beforeAll(async () => {
     },
   });
   expect(metrics).toMatchObject({ steps: 6, transformerSteps: 6, heldOutImages: 4 });
-  expect(lines.join('\n')).toContain('Stage 5 of 5, probe');
+  expect(lines.join('\n')).toContain('Stage 6 of 6, evaluation');
+  expect(metrics['evaluation']).toMatchObject({
+    real: { 'class-accuracy': expect.any(Number) as number, 'frechet-distance': expect.any(Number) as number },
+    reconstructed: { psnr: metrics['psnr'] },
+    generated: { 'frechet-distance': expect.any(Number) as number, 'class-accuracy': expect.any(Number) as number },
+  });
 }, 120_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -71,18 +79,27 @@ describe('trainRun', { timeout: 60_000 }, () => {
     await cp(at('photos'), at('moved'), { recursive: true });
     const lines: string[] = [];
     const view = { log: (line: string) => lines.push(line), openProgress: () => expect.fail('nothing is left to do') };
-    const changes = { engine: 'cpu', samples: tiny, probe: { l2: [0.1] } };
+    const changes = { engine: 'cpu', samples: tiny, evaluation, probe: { l2: [0.1] } };
     const moved = await readRunConfig('pipeline-smoke', { changes: { ...changes, ...photos(at('moved')) } });
     await trainRun(moved, { out: at('run'), view });
-    expect(lines.filter((line) => line.includes('kept from an earlier start'))).toHaveLength(5);
+    expect(lines.filter((line) => line.includes('kept from an earlier start'))).toHaveLength(6);
 
     await writePhotos(at('others'), { from: 1000, classes: false });
     await mkdir(at('others', 'reddish'));
     const others = await readRunConfig('pipeline-smoke', {
-      changes: { ...changes, ...photos(at('others')), probe: null, transformer: { condition: { kind: 'none' } } },
+      changes: {
+        ...changes,
+        ...photos(at('others')),
+        probe: null,
+        evaluation: null,
+        transformer: { condition: { kind: 'none' } },
+      },
     });
     await expect(trainRun(others, { out: at('run') })).rejects.toThrow('a run of');
-    const same = { ...moved, data: { ...moved.data, train: { kind: 'folder', path: at('photos', 'reddish') } } } as const;
+    const same = {
+      ...moved,
+      data: { ...moved.data, train: { kind: 'folder', path: at('photos', 'reddish') } },
+    } as const;
     await expect(trainRun(same, { out: at('run') })).rejects.toThrow(/expected images of two classes or more/);
     // What was refused has changed nothing.
     expect((await openRun(at('run'))).config!.data.train).toMatchObject({ path: at('moved') });
@@ -99,6 +116,7 @@ describe('trainRun', { timeout: 60_000 }, () => {
         engine: 'cpu',
         tokenizer: { from: at('run') },
         probe: null,
+        evaluation: { proxy: null },
         samples: { perClass: 2 },
       },
     });
@@ -112,6 +130,36 @@ describe('trainRun', { timeout: 60_000 }, () => {
     await expect(
       sample({ run: at('unconditional'), count: 1, out: at('drawn'), classes: ['reddish'] }),
     ).rejects.toThrow('the model draws without classes');
+  });
+});
+
+describe('a transformer of texts', { timeout: 60_000 }, () => {
+  it('learns from captions beside the images, and draws what a text says', async () => {
+    await writePhotos(at('told'), { classes: false });
+    const names = (await readdir(at('told'))).filter((name) => name.endsWith('.png'));
+    for (const name of names) {
+      await writeFile(at('told', name.replace('.png', '.txt')), `a picture of colour ${Number.parseInt(name) % 3}\n`);
+    }
+    const train = { kind: 'folder', path: at('told'), captions: true } as const;
+    const config = await readRunConfig('pipeline-smoke', {
+      changes: {
+        data: dataChanges(train),
+        engine: 'cpu',
+        tokenizer: { from: at('run') },
+        transformer: { condition: { kind: 'text', length: 4, vocabSize: 300 } },
+        probe: null,
+        evaluation: { proxy: null },
+        samples: { perClass: 1 },
+      },
+    });
+    const { results } = await trainRun(config, { out: at('texts') });
+    expect(results.samples!.result.prompts).toHaveLength(4);
+    const prompts = ['a picture of colour 2', 'a picture of colour 0'];
+    const { images } = await sample({ run: at('texts'), count: 3, out: at('told-images'), prompts });
+    expect(images.map(({ prompt }) => prompt)).toEqual([prompts[0], prompts[1], prompts[0]]);
+    await expect(sample({ run: at('texts'), count: 1, out: at('x') })).rejects.toThrow('the model draws what texts say');
+    const untold = { ...config, data: { ...config.data, train: { ...train, captions: false } } };
+    await expect(trainRun(untold, { out: at('untold') })).rejects.toThrow('images with captions');
   });
 });
 
@@ -170,17 +218,44 @@ describe('what is done with a run', { timeout: 60_000 }, () => {
 
   it('probe measures every block, with its baselines', async () => {
     const { blocks, samples } = await probe({ run: at('run'), data: await dataFromText(at('photos')) });
-    expect(blocks.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['tokenizer', 'model', 'pixels', 'untrained']));
+    expect(blocks.map(({ kind }) => kind)).toEqual(
+      expect.arrayContaining(['tokenizer', 'model', 'pixels', 'untrained']),
+    );
     expect(samples.test).toBe(8);
     await expect(probe({ run: at('run'), data: await dataFromText(at('photos', 'reddish')) })).rejects.toThrow(
       'images of two classes or more',
     );
   });
 
+  it('evaluate gives a card for each figure, with the proxy of the run', async () => {
+    const { cards } = await evaluate({
+      run: at('run'),
+      data: await dataFromText('{ kind: made-up, count: 12, from: 900 }'),
+      features: 'proxy',
+      generated: 6,
+    });
+    const figures = cards.map(({ subject, metric }) => `${subject} ${metric}`);
+    for (const name of ['psnr', 'ssim', 'frechet-distance', 'class-accuracy', 'codebook-usage']) {
+      expect(figures).toContain(`reconstructed ${name}`);
+    }
+    expect(figures).toContain('generated frechet-distance');
+    for (const { metric, floor, extractor } of cards) {
+      if (metric === 'frechet-distance') expect([floor?.images, extractor?.isProxy]).toEqual([[6, 6], true]);
+    }
+    expect(formatFigures(cards)).toMatch(/^Reconstructed images\n.*\n\nGenerated images\nFréchet distance \(proxy\)/s);
+    await expect(
+      evaluate({ run: at('run', 'tokenizer', 'model'), data: { kind: 'made-up', count: 4 }, features: 'proxy' }),
+    ).rejects.toThrow('a run whose training images have classes');
+  });
+
   it('inspect says what a run, a model, checkpoints and a file hold', async () => {
     const run = await inspect(at('run'));
     expect(run.kind).toBe('run');
-    expect(Object.fromEntries(run.facts)).toMatchObject({ State: 'done', 'Stage probe': 'done', 'tokenizer: Type': 'vq-tokenizer' });
+    expect(Object.fromEntries(run.facts)).toMatchObject({
+      State: 'done',
+      'Stage probe': 'done',
+      'tokenizer: Type': 'vq-tokenizer',
+    });
     const model = await inspect(at('run', 'transformer', 'model'));
     expect(Object.fromEntries(model.facts)).toMatchObject({ Type: 'gpt' });
     const file = await inspect(at('run', 'tokenizer', 'model', 'model.safetensors'));

@@ -11,7 +11,7 @@ import type { TokenizerConfig } from './tokenizer-config.js';
 export function tokenizerConfigSchema(
   quantizers: QuantizerKinds = quantizerKinds,
 ): z.ZodType<TokenizerConfig, TokenizerConfig> {
-  const rows = Object.values(architectures).map(({ schema }) => schema(quantizers));
+  const rows = Object.values(architectures).map((architecture) => architecture.schema(quantizers));
   // The schemas of the table are objects that `architecture` tells apart.
   return z.discriminatedUnion('architecture', rows as unknown as Discriminated) as unknown as z.ZodType<
     TokenizerConfig,

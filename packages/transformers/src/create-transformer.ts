@@ -101,7 +101,8 @@ export function createTransformer(size: TransformerSize, fit: TransformerFit): G
   if ((kind === 'gpt') !== (codeDepth === 1)) {
     throw new ConfigError({
       where: 'createTransformer',
-      expected: codeDepth === 1 ? 'kind gpt for tokens of one code' : `kind rq-transformer for tokens of ${codeDepth} codes`,
+      expected:
+        codeDepth === 1 ? 'kind gpt for tokens of one code' : `kind rq-transformer for tokens of ${codeDepth} codes`,
       got: kind,
     });
   }

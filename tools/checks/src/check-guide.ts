@@ -1,7 +1,7 @@
 /**
- * `npm run check-guide`: every command of the page "From a folder of photos to a generator" runs, one
- * after the other, in an empty folder, with `npx vitvq` as the command of this repository. Blocks
- * marked `console` are read, not run.
+ * `npm run check-guide`: every command of the page "From a folder of photos to a generator" runs,
+ * one after the other, in an empty folder, with `npx vitvq` as the command of this repository.
+ * Blocks marked `console` are read, not run.
  */
 import { mkdtemp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -25,7 +25,10 @@ export function addEvaluateCommand(program: Command): void {
       .option('--data <source>', 'images: a folder, cifar10, or the config of a source (required)')
       .option('--images <n>', 'the first so many images', positive)
       .option('--generated <n>', 'images that the transformer draws to be measured; 0: none', notNegative)
-      .option('--features <folder>', 'a feature extractor that `vitvq import-features` wrote: Fréchet distance and its kin')
+      .option(
+        '--features <folder>',
+        "a feature extractor that `vitvq import-features` wrote, or proxy for a classifier trained on the run's images",
+      )
       .option('--lpips <file>', 'weights of LPIPS; may be repeated for weights in two files', several)
       .option('--seed <n>', 'of everything that is drawn', notNegative, 0)
       .option('--out <folder>', 'write each card into a JSON file of this folder as well'),
@@ -45,9 +48,9 @@ async function evaluate(flags: EvaluateFlags, command: Command): Promise<void> {
       for (const card of cards) await evaluation.writeCard(join(out, `${card.subject}-${card.metric}.json`), card);
     }
     print({ cards, skipped }, [
-      evaluation.formatCards(cards),
+      run.formatFigures(cards),
       ...(skipped.length === 0 ? [] : [`${skipped.length} unusable images were left out`]),
-      ...(features === undefined ? ['No Fréchet distance without --features: see docs/evaluation.md.'] : []),
+      ...(features === undefined ? ['For Fréchet distance and its kin, add --features: see docs/evaluation.md.'] : []),
     ]);
   });
 }

@@ -53,7 +53,7 @@ async function importFeatures(
   const extractor = await importFeatureExtractor(kind, file!);
   try {
     await saveFeatureExtractor(out!, extractor, { metadata: { importedFrom: basename(file!) } });
-    process.stdout.write(`${extractor.name}: weights ${extractor.weightsHash}\nWrote ${out}\n`);
+    process.stdout.write(`${extractor.name}: weights ${extractor.hash}\nWrote ${out}\n`);
   } finally {
     extractor.dispose();
   }

@@ -14,6 +14,7 @@ interface SampleFlags extends EngineFlags {
   readonly count?: number;
   readonly out?: string;
   readonly class?: readonly string[];
+  readonly prompt?: readonly string[];
   readonly seed: number;
   readonly guidance?: number;
   readonly topK?: number;
@@ -77,6 +78,7 @@ export function addModelCommands(program: Command): void {
       .option('--count <n>', 'number of images (required)', positive)
       .option('--out <folder>', 'where the files go (required)')
       .option('--class <name>', 'name or number of a class; may be repeated (default: all in turn)', several)
+      .option('--prompt <text>', 'what a model of texts draws; may be repeated', several)
       .option('--seed <n>', 'of the first image; the next one has the next seed', notNegative, 0)
       .option('--guidance <x>', 'strength of classifier-free guidance', number)
       .option('--top-k <n>', 'draw from the so many most likely codes', positive)
@@ -138,10 +140,10 @@ async function unpack(flags: UnpackFlags, command: Command): Promise<void> {
 }
 
 async function sample(flags: SampleFlags, command: Command): Promise<void> {
-  const { count, out, class: classes, seed, guidance, topK, topP, temperature } = flags;
+  const { count, out, class: classes, prompt: prompts, seed, guidance, topK, topP, temperature } = flags;
   const required = { '--count <n>': count === undefined ? undefined : String(count), '--out <folder>': out };
   await runCommand(command, flags, { required }, async ({ run, path, view, signal, print: show }) => {
-    const choices = { classes, seed, guidanceScale: guidance, topK, topP, temperature };
+    const choices = { classes, prompts, seed, guidanceScale: guidance, topK, topP, temperature };
     const result = await run.sample({ run: path, count: count!, out: out!, ...choices, view, signal });
     show(result, [`${result.images.length} images in ${out}`, `All of them: ${result.grid}`]);
   });

@@ -1,5 +1,7 @@
 import { Option, type Command } from 'commander';
 import type { EngineName } from '@vitvq/engine';
+import type * as RunPackage from '@vitvq/run';
+import type { RunView } from '@vitvq/run';
 import { loadOptional } from '../optional-package.js';
 import { showProgress } from '../progress.js';
 import { leftovers, missing, operand, refuseUsage } from './usage.js';
@@ -34,11 +36,8 @@ export function withEngineOptions(command: Command): Command {
     .allowExcessArguments();
 }
 
-/** The package that does the work of most commands. */
-export type RunPackage = typeof import('@vitvq/run');
-
 /** Loads `@vitvq/run` and TensorFlow.js. */
-export async function loadRun(command: string): Promise<RunPackage> {
+export async function loadRun(command: string): Promise<typeof RunPackage> {
   const run = await loadOptional(command, '@vitvq/run', () => import('@vitvq/run'));
   await import('@tensorflow/tfjs');
   return run;
@@ -46,10 +45,10 @@ export async function loadRun(command: string): Promise<RunPackage> {
 
 /** What a command works with. */
 export interface CommandContext {
-  readonly run: RunPackage;
+  readonly run: typeof RunPackage;
   /** The operand: the folder of a run. */
   readonly path: string;
-  readonly view: import('@vitvq/run').RunView;
+  readonly view: RunView;
   readonly signal: AbortSignal;
   /** Prints the result, as JSON or as lines for people. */
   readonly print: (result: unknown, lines: readonly string[]) => void;
@@ -79,7 +78,7 @@ export async function runCommand(
 }
 
 /** Returns the view of a command: a bar and lines; on standard error where the result is JSON. */
-export function viewOf({ json = false }: EngineFlags): import('@vitvq/run').RunView {
+export function viewOf({ json = false }: EngineFlags): RunView {
   const stream = json ? process.stderr : process.stdout;
   return {
     log: (line) => stream.write(`${line}\n`),

@@ -45,7 +45,9 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
     ...leftovers(command),
     ...(resume && config !== undefined ? ['--resume takes the config of the run: leave out <config>'] : []),
     ...(resume && fresh ? ['--resume and --fresh exclude each other'] : []),
-    ...(resume && out !== undefined && !existsSync(join(out, 'config.yaml')) ? [`there is no run in ${out} to resume`] : []),
+    ...(resume && out !== undefined && !existsSync(join(out, 'config.yaml'))
+      ? [`there is no run in ${out} to resume`]
+      : []),
   ]);
   const run = await loadRun('train');
   const resolved = await run.readRunConfig(resume ? join(out!, run.runConfigFile) : config!, {

@@ -26,7 +26,10 @@ export interface PlannerOptions {
   readonly dropLast: boolean;
   readonly shuffle: boolean;
   readonly randomCrop: boolean;
-  readonly flip: boolean;
+  /** How often an image is mirrored. */
+  readonly flip: number;
+  /** Whether an augmentation draws from a key of each image. */
+  readonly augment: boolean;
   readonly key: RandomKey;
 }
 
@@ -37,6 +40,8 @@ interface EpochDraws {
   readonly order: Uint32Array | undefined;
   /** Root key of the images' crops and flips. */
   readonly drawKey: RandomKey;
+  /** Root key of the images' augmentations. */
+  readonly augmentKey: RandomKey;
   /** Root key of the choice of replacements for unusable images. */
   readonly replacementKey: RandomKey;
 }
@@ -78,21 +83,22 @@ export class BatchPlanner {
 
   // Crop and flip depend on the image and not on its place in the batch, so another batch size
   // changes neither.
-  #image({ drawKey }: EpochDraws, index: number): PlannedImage {
-    const { randomCrop, flip } = this.#options;
-    if (!randomCrop && !flip) return { index, draws: CENTER };
+  #image({ drawKey, augmentKey }: EpochDraws, index: number): PlannedImage {
+    const { randomCrop, flip, augment } = this.#options;
+    const key = augment ? foldIn(augmentKey, index) : undefined;
+    if (!randomCrop && flip === 0) return { index, draws: key ? { ...CENTER, key } : CENTER };
     const [y, x, mirror] = randomUniform(foldIn(drawKey, index), 3);
-    const draws = { y: randomCrop ? y! : undefined, x: randomCrop ? x! : undefined, flip: flip && mirror! < 0.5 };
-    return { index, draws };
+    const draws = { y: randomCrop ? y! : undefined, x: randomCrop ? x! : undefined, flip: mirror! < flip };
+    return { index, draws: key ? { ...draws, key } : draws };
   }
 
   #epoch(epoch: number): EpochDraws {
     const known = this.#epochs.find((draws) => draws.epoch === epoch);
     if (known) return known;
-    const [orderKey, drawKey, replacementKey] = split(foldIn(this.#options.key, epoch), 3);
+    const [orderKey, drawKey, replacementKey, augmentKey] = split(foldIn(this.#options.key, epoch), 4);
     const { shuffle, length, stretches } = this.#options;
     const order = shuffle ? shuffledOrder(orderKey!, length, stretches) : undefined;
-    const draws = { epoch, order, drawKey: drawKey!, replacementKey: replacementKey! };
+    const draws = { epoch, order, drawKey: drawKey!, augmentKey: augmentKey!, replacementKey: replacementKey! };
     // Batches made ahead cross into the next epoch while replacements are drawn for this one.
     this.#epochs.push(draws);
     if (this.#epochs.length > 2) this.#epochs.shift();

@@ -7,7 +7,7 @@ import type { Caption } from '../image-dataset.js';
 const MAXIMUM_CAPTION_BYTES = 2 ** 16;
 
 /** Returns the path of the text that belongs to an image: `x.txt` beside `x.jpg`. */
-export function captionFile(image: string): string {
+function captionFile(image: string): string {
   return `${image.slice(0, image.length - extname(image).length)}.txt`;
 }
 

@@ -30,19 +30,21 @@ export function assertClasses(classes: readonly string[], where: string): void {
  * one for each image outside of them.
  */
 export function unlistedClasses(files: readonly string[], classes: ReadonlySet<string>): SkippedImage[] {
-  return classesOf(files).flatMap((name) => {
-    if (classes.has(name)) return [];
-    const images = files.filter((file) => classOf(file) === name);
-    if (name === TOP_CLASS) {
-      return images.map((image) => ({ name: image, reason: 'it lies outside of the class folders' }));
-    }
-    return [{ name, reason: unlistedReason(images) }];
-  });
+  const counts = new Map<string, number>();
+  const outside: SkippedImage[] = [];
+  for (const file of files) {
+    const name = classOf(file);
+    if (classes.has(name)) continue;
+    if (name === TOP_CLASS) outside.push({ name: file, reason: 'it lies outside of the class folders' });
+    else counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  const folders = [...counts].map(([name, count]) => ({ name, reason: unlistedReason(count) }));
+  return [...outside, ...folders];
 }
 
 /** Returns why the images of a class are left out. */
-export function unlistedReason(images: { readonly length: number }): string {
-  return `the class is not in the list of classes, so its ${countOf(images)} cannot be used`;
+export function unlistedReason(count: number): string {
+  return `the class is not in the list of classes, so its ${countOf({ length: count })} cannot be used`;
 }
 
 /**

@@ -5,7 +5,7 @@ import { bitmapSize, decodeBitmap } from './bitmap.js';
 import type { DecodeSettings } from './complete-source.js';
 import { CENTER, cropRegion, type CropRegion, type CropRequest, type Pixels2D } from './crop-region.js';
 import { imageFormat, SIGNATURE_BYTES } from './image-format.js';
-import { copyRegion, nearestRegion, type RasterView } from './raster.js';
+import { copyRegion, nearestRegion, type Raster, type RasterView } from './raster.js';
 
 /** Channels of every decoded image. */
 export const DECODED_CHANNELS = 3;
@@ -25,11 +25,11 @@ function openPixels(input: Uint8Array | string, { failOn }: DecodeSettings): Sha
 }
 
 /**
- * Opens an image of any format that is read; libvips knows all but BMP.
+ * Opens an image of any format that is read, upright; libvips knows all but BMP.
  * @throws {UnusableImageError}
  */
 function openImage(bytes: Uint8Array, settings: DecodeSettings): Sharp {
-  if (imageFormat(bytes) !== 'bmp') return openPixels(bytes, settings);
+  if (imageFormat(bytes) !== 'bmp') return openPixels(bytes, settings).autoOrient();
   checkedSize(bitmapSize(bytes), settings);
   const { pixels, height, width, channels } = decodeBitmap(bytes);
   return sharp(pixels, { raw: { height, width, channels }, limitInputPixels: false });
@@ -86,20 +86,35 @@ export async function decodeImage(
   const image = openImage(bytes, settings);
   const [height, width] = await sizeOf(image, settings);
   const region = cropRegion([height, width], request);
-  image.autoOrient().flatten({ background: settings.background });
   const isNearest = settings.resampling === 'nearest';
   // In the image as libvips returns it.
   const returned = isNearest ? region : resizeInLibvips(image, [height, width], region, request);
-  image.toColourspace('srgb').raw({ depth: 'uchar' });
+  (isNearest ? nearestRegion : copyRegion)(await toRgb(image, settings), returned, target);
+  return [height, width];
+}
+
+/** Turns what libvips has been asked for into 8-bit sRGB without transparency. */
+async function toRgb(image: Sharp, { background }: DecodeSettings): Promise<Raster> {
+  image.flatten({ background }).toColourspace('srgb').raw({ depth: 'uchar' });
   const { data, info } = await image.toBuffer({ resolveWithObject: true }).catch((cause: unknown) => {
     throw new UnusableImageError('it is damaged or cut short', { cause });
   });
   if (info.channels !== DECODED_CHANNELS) {
     throw new UnusableImageError(`it decodes to ${info.channels} channels instead of ${DECODED_CHANNELS}`);
   }
-  const raster = { pixels: data, height: info.height, width: info.width, channels: DECODED_CHANNELS };
-  (isNearest ? nearestRegion : copyRegion)(raster, returned, target);
-  return [height, width];
+  return { pixels: data, height: info.height, width: info.width, channels: DECODED_CHANNELS };
+}
+
+/**
+ * Decodes a whole image at its own size, as `decodeImage` decodes it.
+ * @throws {UnusableImageError}
+ */
+export async function decodeWhole(encoded: EncodedImage, settings: DecodeSettings): Promise<Raster> {
+  const bytes = 'file' in encoded ? await readWhole(encoded.file, settings) : encoded.bytes;
+  assertImageBytes(bytes.length, settings);
+  const image = openImage(bytes, settings);
+  await sizeOf(image, settings);
+  return toRgb(image, settings);
 }
 
 /** Decodes the whole file and drops the pixels. @throws {UnusableImageError} */

@@ -1,8 +1,9 @@
-import { UnusableImageError, type EncodedImage } from '@vitvq/core';
+import { foldIn, UnusableImageError, type EncodedImage } from '@vitvq/core';
+import { augmentPixels } from './augment-pixels.js';
 import type { DecodeSettings } from './complete-source.js';
 import { cropRaster } from './crop-raster.js';
-import type { CropDraws, CropSettings, Pixels2D } from './crop-region.js';
-import { decodeImage } from './decode-image.js';
+import { PIXELS_KEY, type CropDraws, type CropSettings, type Pixels2D } from './crop-region.js';
+import { DECODED_CHANNELS, decodeImage } from './decode-image.js';
 import type { Raster, RasterView } from './raster.js';
 import { Resampler } from './resample.js';
 
@@ -64,12 +65,21 @@ export async function decodeRow(
           ? cropRaster(image, decoding.resampling, request, resampler, target)
           : await decodeImage(image, decoding, request, target);
       original ??= size;
+      if (position === 0) augmentTarget(crop, draws, target);
     } catch (error) {
       if (!(error instanceof UnusableImageError)) throw error;
       return position === 0 ? error.message : conditionReason(names[position]!, error.message);
     }
   }
   return undefined;
+}
+
+/** Changes the pixels of a crop in place, where an augmentation does so. */
+function augmentTarget({ imageSize, augment }: CropSettings, { key }: CropDraws, { data, offset }: RasterView): void {
+  if (augment === undefined || key === undefined) return;
+  const [height, width] = imageSize;
+  const view = data.subarray(offset, offset + height * width * DECODED_CHANNELS);
+  augmentPixels({ data: view, height, width }, augment, foldIn(key, PIXELS_KEY));
 }
 
 /** Decodes rows one after the other; a pure function of its arguments and the files. */

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { DataError } from '@vitvq/core';
 import { problemOf } from './check-file.js';
 import type { DecodeSettings } from './complete-source.js';
 import { listImages } from './list-images.js';
@@ -22,9 +23,10 @@ export interface FolderFiles {
   readonly problemsOf: (files: readonly string[]) => Promise<(string | undefined)[]>;
 }
 
-/** Lists a folder. @throws {DataError} when there is none */
+/** Lists a folder. @throws {DataError} when there is none, or no image in it */
 export async function folderFiles(root: string, { check, followLinks, decoding }: FileChecks): Promise<FolderFiles> {
   const { images, refused } = await listImages(root, followLinks);
+  if (images.length === 0) throw new DataError({ where: root, expected: 'images in the folder', got: 'none' });
   const present = new Set(images);
   return {
     files: images,

@@ -4,7 +4,9 @@ import {
   parquetReadObjects,
   parquetSchema,
   type AsyncBuffer,
+  type Compressors,
   type FileMetaData,
+  type SchemaTree,
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import type { ByteRange } from './byte-range.js';
@@ -52,7 +54,15 @@ export class ParquetFile {
         return part.buffer.slice(part.byteOffset, part.byteOffset + part.byteLength) as ArrayBuffer;
       },
     };
-    return asDataError(bytes.name, async () => new ParquetFile(bytes.name, file, await parquetMetadataAsync(file)));
+    return asDataError(bytes.name, async () => {
+      const metadata = await parquetMetadataAsync(file);
+      assertColumns(metadata);
+      const opened = new ParquetFile(bytes.name, file, metadata);
+      const rows = opened.groups.at(-1)?.end ?? 0;
+      // An image takes more than a byte; more rows would only fill the memory.
+      if (rows > bytes.size) throw new Error(`${rows} rows in ${bytes.size} bytes`);
+      return opened;
+    });
   }
 
   /** Returns the number of bytes that a column of a row group has when it is unpacked. */
@@ -82,7 +92,7 @@ export class ParquetFile {
       parquetReadObjects({
         file: this.#file,
         metadata: this.#metadata,
-        compressors,
+        compressors: boundedCompressors,
         columns: [...columns],
         rowStart: begin,
         rowEnd: end,
@@ -92,6 +102,34 @@ export class ParquetFile {
     );
   }
 }
+
+/**
+ * Checks that each row group has each column of the schema once: where the library meets another
+ * one while it reads, it leaves the reading of the others behind, whose errors would end the
+ * process.
+ */
+function assertColumns(metadata: FileMetaData): void {
+  const leaves = (tree: SchemaTree): string[] =>
+    tree.children.length > 0 ? tree.children.flatMap(leaves) : [JSON.stringify(tree.path)];
+  const wanted = leaves(parquetSchema(metadata)).sort().join();
+  for (const { columns } of metadata.row_groups) {
+    const found = columns.map(({ meta_data }) => JSON.stringify(meta_data?.path_in_schema)).sort();
+    if (found.join() !== wanted) throw new Error('columns that do not fit the schema');
+  }
+}
+
+/** Pages of more bytes are refused before memory is taken for them. */
+const MAXIMUM_PAGE_BYTES = 2 ** 30;
+
+const boundedCompressors: Compressors = Object.fromEntries(
+  Object.entries(compressors).map(([codec, unpack]) => [
+    codec,
+    (input: Uint8Array, bytes: number) => {
+      if (bytes > MAXIMUM_PAGE_BYTES) throw new Error(`a page of ${bytes} bytes`);
+      return unpack(input, bytes);
+    },
+  ]),
+);
 
 /** The library throws plain errors, whatever is wrong. */
 async function asDataError<T>(where: string, work: () => Promise<T>): Promise<T> {

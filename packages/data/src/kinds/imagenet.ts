@@ -4,8 +4,9 @@ import { DataError } from '@vitvq/core';
 import { z } from 'zod';
 import { readList } from '../internal/class-list.js';
 import { listedFields, listedFiles, openListedImages, type FileSample } from '../internal/file-samples.js';
-import { unlistedClasses } from '../internal/class-folders.js';
+import { classOf, unlistedClasses } from '../internal/class-folders.js';
 import { byCodeUnits } from '../internal/list-images.js';
+import type { SkippedImage } from '../skipped-image.js';
 import { pathSchema, sourceKind } from './source-kind.js';
 
 /** Name of a class folder: the number of a noun in WordNet. */
@@ -33,28 +34,52 @@ export const imagenet = sourceKind({
     const list =
       classList === undefined ? await ifThere(join(base, 'LOC_synset_mapping.txt')) : context.resolve(classList);
     const classes = list === undefined ? await classFolders(base, root) : await readClasses(list);
-    const wnids = classes.map(({ wnid }) => wnid);
-    const position = new Map(wnids.map((wnid, label) => [wnid, label]));
     const files = await listedFiles(root, config, context);
     const isFlat = files.files.every((file) => !file.includes('/'));
-    const known = isFlat
-      ? await readLabels(labels === undefined ? join(base, 'LOC_val_solution.csv') : context.resolve(labels))
-      : undefined;
-    const unlisted = isFlat ? [] : unlistedClasses(files.files, new Set(wnids));
-    const samples = files.files.flatMap((file): FileSample[] => {
-      const name = known?.get(file.replace(/\.[^.]*$/, '')) ?? (isFlat ? undefined : file.slice(0, file.indexOf('/')));
-      const label = name === undefined || /^\d+$/.test(name) ? name : position.get(name);
-      if (!isFlat && label === undefined) return [];
-      return [{ name: file, file, label: label === undefined ? undefined : Number(label) }];
-    });
+    const wnids = classes.map(({ wnid }) => wnid);
+    const listed = isFlat
+      ? fromList(files.files, wnids, await readLabels(context.resolve(labels ?? join(base, 'LOC_val_solution.csv'))))
+      : fromFolders(files.files, wnids);
     const names = classes.map(({ wnid, text }) => (text ? `${wnid} ${text}` : wnid));
-    return openListedImages(
-      { root, files, samples, classes: names, hasCaptions: false, skipped: unlisted },
-      config,
-      context,
-    );
+    return openListedImages({ root, files, ...listed, classes: names, hasCaptions: false }, config, context);
   },
 });
+
+interface Listed {
+  readonly samples: FileSample[];
+  readonly skipped: readonly SkippedImage[];
+}
+
+/** Labels the images of class folders; folders of other classes are left out as wholes. */
+function fromFolders(files: readonly string[], wnids: readonly string[]): Listed {
+  const position = new Map(wnids.map((wnid, label) => [wnid, label]));
+  const samples = files.flatMap((file) => {
+    const label = position.get(classOf(file));
+    return label === undefined ? [] : [{ name: file, file, label }];
+  });
+  return { samples, skipped: unlistedClasses(files, new Set(wnids)) };
+}
+
+/** Labels images that lie side by side. */
+function fromList(
+  files: readonly string[],
+  wnids: readonly string[],
+  classOfImage: ReadonlyMap<string, string>,
+): Listed {
+  const position = new Map(wnids.map((wnid, label) => [wnid, label]));
+  const samples = files.map((file) => {
+    const name = classOfImage.get(stem(file));
+    // A class is a wnid, or its position in the list.
+    const label = name === undefined ? undefined : (position.get(name) ?? Number(name));
+    return { name: file, file, label: Number.isNaN(label) ? undefined : label };
+  });
+  return { samples, skipped: [] };
+}
+
+/** Returns a name without its extension. */
+function stem(file: string): string {
+  return file.replace(/\.[^.]*$/, '');
+}
 
 interface WordNetClass {
   readonly wnid: string;
@@ -108,7 +133,7 @@ async function readLabels(file: string): Promise<Map<string, string>> {
   const labels = new Map<string, string>();
   for (const line of await readList(file, 'a list of validation images and their classes')) {
     const [image = '', label = ''] = line.split(/[\s,]+/);
-    if (WNID.test(label) || /^\d+$/.test(label)) labels.set(image.replace(/\.[^.]*$/, ''), label);
+    if (WNID.test(label) || /^\d+$/.test(label)) labels.set(stem(image), label);
   }
   if (labels.size > 0) return labels;
   throw new DataError({ where: file, expected: 'lines such as ILSVRC2012_val_00000001,n01751748', got: 'none' });

@@ -26,7 +26,7 @@ export const inaturalist = sourceKind({
     const files = await listedFiles(root, config, context);
     const listed =
       annotations === undefined
-        ? fromFolders(files.files, level)
+        ? fromFolders(files.files, level, root)
         : fromAnnotations(await readAnnotations(context.resolve(annotations)), level, annotations);
     return openListedImages({ root, files, ...listed, hasCaptions: false }, config, context);
   },
@@ -62,7 +62,7 @@ function nameAt(category: Annotations['categories'][number], level: Level): stri
  * Reads names such as
  * `00000_Animalia_Annelida_Clitellata_Haplotaxida_Lumbricidae_Lumbricus_terrestris`.
  */
-function fromFolders(files: readonly string[], level: Level): Listed {
+function fromFolders(files: readonly string[], level: Level, where: string): Listed {
   const rank = RANKS.findIndex((each) => each === level);
   const samples = files.map((file) => {
     const parts = classOf(file).split('_').slice(1);
@@ -72,7 +72,7 @@ function fromFolders(files: readonly string[], level: Level): Listed {
   });
   if (samples.every(({ label }) => label === undefined)) {
     throw new DataError({
-      where: 'inaturalist',
+      where,
       expected: 'folders named by their taxonomy, such as those of 2021, or annotations',
       got: files[0] ?? 'no images',
     });

@@ -22,18 +22,16 @@ export const lmdb = sourceKind({
   open: async ({ path, classes, ...config }, context) => {
     const paths = [path].flat();
     const decoding = decodingOf(config, context);
-    const samples: LmdbSample[] = [];
-    const skipped: SkippedImage[] = [];
+    const databases: Awaited<ReturnType<typeof indexDatabase>>[] = [];
     for (const each of paths) {
       const database = await indexDatabase(context.resolve(each), context.signal);
-      samples.push(...database.samples);
-      skipped.push(...database.skipped);
+      databases.push(database);
       context.say(`${className(each)}: ${database.samples.length} images indexed`);
     }
     return openSampleSet({
       name: paths.map(className).join(', '),
-      samples,
-      skipped,
+      samples: databases.flatMap(({ samples }) => samples),
+      skipped: databases.flatMap(({ skipped }) => skipped),
       classes: (await classesOf(classes, context)) ?? [...new Set(paths.map(className))],
       hasCaptions: false,
       decoding,

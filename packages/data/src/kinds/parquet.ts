@@ -50,10 +50,9 @@ export const parquet = sourceKind({
       return found;
     });
     const files = indexed.flatMap((each) => each.file ?? []);
-    const largest = Math.max(
-      1,
-      ...files.flatMap((file) => file.groups.map((_, group) => file.columnBytes(group, imageColumn))),
-    );
+    const largest = files
+      .flatMap((file) => file.groups.map((_, group) => file.columnBytes(group, imageColumn)))
+      .reduce((most, bytes) => Math.max(most, bytes), 1);
     const together = Math.max(1, Math.floor(TOGETHER_BYTES / largest));
     const cache = new GroupCache<ParquetRow[]>(2 * together);
     const opened = openSampleSet({
@@ -148,8 +147,10 @@ function reasonOf(error: unknown): string {
 }
 
 function labelOf(value: unknown): string | number | undefined {
-  if (typeof value === 'bigint') return Number(value);
-  return typeof value === 'string' || typeof value === 'number' ? value : undefined;
+  const label = typeof value === 'bigint' ? Number(value) : value;
+  if (typeof label === 'string') return label;
+  // Hubs store -1 where a test set has no labels.
+  return typeof label === 'number' && label >= 0 ? label : undefined;
 }
 
 function captionsOf(value: unknown): Caption | undefined {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { closedFile, withFile, type ByteRange } from '../internal/byte-range.js';
 import { EXTENSIONS } from '../internal/image-format.js';
 import { indexShard, type ShardIndex } from '../internal/index-shard.js';
+import { keptIndex } from '../internal/kept-index.js';
 import { mapLimited } from '../internal/map-limited.js';
 import { readMember } from '../internal/read-member.js';
 import { isAddress, openRemoteFile } from '../internal/remote-file.js';
@@ -45,7 +46,9 @@ export const webdataset = sourceKind({
     let done = 0;
     const indexed = await mapLimited(paths, SHARDS_AT_ONCE, async (path, position) => {
       const options = { name: names[position]!, keys, signal };
-      const found = await openShard(path, remote, (shard) => indexShard(shard, options));
+      const found = await openShard(path, remote, { path, keys, name: names[position] }, (shard) =>
+        indexShard(shard, options),
+      );
       if (paths.length > 1) say(`${++done} of ${paths.length} shards indexed`);
       return 'reason' in found
         ? { file: undefined, samples: [], skipped: [{ ...found, name: names[position]! }] }
@@ -68,12 +71,13 @@ export const webdataset = sourceKind({
 async function openShard(
   path: string,
   remote: Parameters<typeof openRemoteFile>[1],
+  facts: object,
   index: (shard: ByteRange) => Promise<ShardIndex>,
 ): Promise<(ShardIndex & { readonly file: ByteRange }) | { readonly reason: string }> {
   try {
     if (isAddress(path)) {
       const file = await openRemoteFile(path, remote);
-      return { file, ...(await index(file)) };
+      return { file, ...(await keptIndex(remote.cacheDirectory, { ...facts, size: file.size }, () => index(file))) };
     }
     return await withFile(path, NOUN, async (open) => ({
       file: closedFile(path, open.size, NOUN),

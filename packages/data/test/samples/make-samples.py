@@ -2,6 +2,7 @@
 
 Image i has 12x10 pixels of the colour (40 i, 255 - 40 i, 20 i), as a PNG.
 """
+import base64
 import io
 import json
 import os
@@ -11,7 +12,7 @@ import tempfile
 import lmdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
+from PIL import Image, ImageEnhance, ImageOps
 
 here = os.path.dirname(os.path.abspath(__file__))
 
@@ -67,3 +68,21 @@ for name, count in (("lsun", 40), ("lsun-empty", 0)):
                 transaction.put(f"{i:040d}".encode(), value)
         environment.close()
         shutil.copy(os.path.join(folder, "data.mdb"), os.path.join(here, f"{name}.mdb"))
+
+# Operations of RandAugment as Pillow has them, on 20x15 pixels.
+pixels = bytes((i * i * 7 + i * 13) % 200 + 10 for i in range(20 * 15 * 3))
+image = Image.frombytes("RGB", (20, 15), pixels)
+operations = {
+    "brightness": ImageEnhance.Brightness(image).enhance(1.45),
+    "color": ImageEnhance.Color(image).enhance(1.45),
+    "contrast": ImageEnhance.Contrast(image).enhance(1.45),
+    "sharpness": ImageEnhance.Sharpness(image).enhance(1.45),
+    "posterize": ImageOps.posterize(image, 6),
+    "solarize": ImageOps.solarize(image, 128),
+    "autoContrast": ImageOps.autocontrast(image),
+    "equalize": ImageOps.equalize(image),
+}
+with open(os.path.join(here, "operations.json"), "w") as out:
+    images = {"image": image, **operations}
+    json.dump({name: base64.b64encode(each.tobytes()).decode() for name, each in images.items()}, out, indent=2)
+    out.write("\n")

@@ -3,8 +3,9 @@ import type { TensorFile } from '@vitvq/checkpoint';
 import { assertShape, ConfigError, constantInitializer, DataError, maximumSize, type RandomKey } from '@vitvq/core';
 import { LayerNorm, PatchEmbedding } from '@vitvq/layers';
 import { z } from 'zod';
-import type { ExtractedFeatures } from './feature-extractor.js';
+import type { NetworkFeatures } from './network-features.js';
 import { ExtractorNetwork } from './extractor-network.js';
+import { activationBeside } from './internal/activation-beside.js';
 import { bytesOfImages } from './internal/bytes-of-images.js';
 import { FrozenBlock } from './internal/frozen-block.js';
 import type { WeightImport } from './internal/imported-weights.js';
@@ -34,7 +35,7 @@ const isDivided = ({ width, numHeads }: { readonly width: number; readonly numHe
   width % numHeads === 0;
 const divided = 'expected a width that is a multiple of numHeads';
 
-/** Schemas of the two kinds, which differ in the activation that their weights were trained with. */
+/** Schemas of the two kinds, whose weights were trained with different activations. */
 export const clipSchemas = { 'clip-vit': schemaOf('clip-vit'), 'open-clip-vit': schemaOf('open-clip-vit') };
 
 /** Name of a kind of CLIP. */
@@ -66,8 +67,8 @@ const letters: Readonly<Record<number, string>> = { 768: 'b', 1024: 'l', 1280: '
  * which open_clip trained those of LAION and DataComp. The shapes of both are the same, and the
  * wrong one gives wrong features without an error.
  *
- * Features: `pooled` `[B, E]`, and `spatial` `[B, H', W', D]`, the outputs of the last block for the
- * patches. Variables: `image.*`, `text.*` and the scalar `logitScale`.
+ * Features: `pooled` `[B, E]`, and `spatial` `[B, H', W', D]`, the outputs of the last block for
+ * the patches. Variables: `image.*`, `text.*` and the scalar `logitScale`.
  */
 export class ClipViT extends ExtractorNetwork {
   readonly kind: ClipKind;
@@ -131,7 +132,7 @@ export class ClipViT extends ExtractorNetwork {
    * Computes the features of images `[B, H, W, 3]` in [0, 1].
    * @throws {ShapeError} @throws {ConfigError} when no weights were loaded
    */
-  features(images: tf.Tensor4D): ExtractedFeatures {
+  features(images: tf.Tensor4D): NetworkFeatures {
     this.assertLoaded('features');
     return tf.tidy(() => {
       const resized = resizeImages(bytesOfImages(images, 'ClipViT.features'), this.inputSize, this.resize);
@@ -172,8 +173,8 @@ export class ClipViT extends ExtractorNetwork {
     }
     return tf.tidy(() => {
       const { width } = this.config.text;
-      const embedded = tf.gather(this.#tokenEmbeddings, tf.cast(tokens, 'int32')) as tf.Tensor<tf.Rank>;
-      let x = tf.add(embedded, tf.slice(this.#textPositions, [0, 0], [length, width])) as tf.Tensor3D;
+      const embedded = tf.gather<tf.Tensor>(this.#tokenEmbeddings, tf.cast(tokens, 'int32'));
+      let x = tf.add<tf.Tensor3D>(embedded, tf.slice(this.#textPositions, [0, 0], [length, width]));
       const mask = causalMask(length);
       for (const block of this.#textBlocks) x = block.apply(x, mask);
       // The first of the largest numbers is the end token.
@@ -269,13 +270,27 @@ const ignored = /(^|\.)(position_ids|attn_mask|input_resolution|context_length|v
 
 /**
  * Finds the sizes of a CLIP in the names of OpenAI, open_clip or transformers.
- * @throws {DataError} for other networks
+ * @throws {DataError} for other networks, and for a kind whose activation is not the one that a
+ *   config of transformers beside the file states
  */
-export function findClip(kind: ClipKind, opened: TensorFile): WeightImport & { readonly config: ClipConfig } {
+export async function findClip(
+  kind: ClipKind,
+  opened: TensorFile,
+): Promise<WeightImport & { readonly config: ClipConfig }> {
   const noun = 'CLIP with a vision transformer, of OpenAI, open_clip or transformers';
   const shapes = new TensorShapes(opened, noun);
   const layout =
     shapes.oneOf([openai.image.patches, transformers.image.patches]) === openai.image.patches ? openai : transformers;
+  const stated = layout === transformers ? await activationBeside(opened.file) : undefined;
+  const meant = stated === undefined ? kind : stated === 'quick_gelu' ? 'clip-vit' : 'open-clip-vit';
+  if (meant !== kind) {
+    throw new DataError({
+      where: opened.file,
+      expected: `weights of kind ${kind}`,
+      got: `${meant}: the config.json beside the file has hidden_act ${JSON.stringify(stated?.slice(0, 40))}`,
+      fix: `Import it as ${meant}.`,
+    });
+  }
   const [width, , patchSize] = shapes.of(layout.image.patches, 4) as [number, number, number];
   const [positions] = shapes.of(layout.image.positions, 2) as [number];
   const [vocabularySize, textWidth] = shapes.of(layout.text.embedding, 2) as [number, number];

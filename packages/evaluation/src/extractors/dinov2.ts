@@ -3,7 +3,7 @@ import type { TensorFile } from '@vitvq/checkpoint';
 import { constantInitializer, DataError, maximumSize, type RandomKey } from '@vitvq/core';
 import { LayerNorm, PatchEmbedding } from '@vitvq/layers';
 import { z } from 'zod';
-import type { ExtractedFeatures } from './feature-extractor.js';
+import type { NetworkFeatures } from './network-features.js';
 import { ExtractorNetwork } from './extractor-network.js';
 import { bytesOfImages } from './internal/bytes-of-images.js';
 import { FrozenBlock } from './internal/frozen-block.js';
@@ -49,10 +49,10 @@ const letters: Readonly<Record<number, string>> = { 384: 's', 768: 'b', 1024: 'l
 /**
  * Vision transformer of DINOv2 (Oquab et al. 2023, arXiv:2304.07193), with and without registers
  * (Darcet et al. 2023, arXiv:2309.16588), at 224 pixels. The table of positions is resized when the
- * weights are imported, as the authors' code does for images of 224 pixels: by a bicubic filter with
- * an offset of 0.1, and with averaging and no offset where there are registers. Images are resized
- * as clean-fid and the Fréchet distances of Stein et al. 2023 (arXiv:2306.04675) do, by Pillow's
- * bicubic filter on numbers that are not rounded.
+ * weights are imported, as the authors' code does for images of 224 pixels: by a bicubic filter
+ * with an offset of 0.1, and with averaging and no offset where there are registers. Images are
+ * resized as clean-fid and the Fréchet distances of Stein et al. 2023 (arXiv:2306.04675) do, by
+ * Pillow's bicubic filter on numbers that are not rounded.
  *
  * Features: `pooled` `[B, D]`, the class token after the last norm, and `spatial` `[B, H', W', D]`,
  * the tokens of patches after it.
@@ -92,7 +92,7 @@ export class DINOv2 extends ExtractorNetwork {
    * Computes the features of images `[B, H, W, 3]` in [0, 1].
    * @throws {ShapeError} @throws {ConfigError} when no weights were loaded
    */
-  features(images: tf.Tensor4D): ExtractedFeatures {
+  features(images: tf.Tensor4D): NetworkFeatures {
     this.assertLoaded('features');
     return tf.tidy(() => {
       const resized = resizeImages(bytesOfImages(images, 'DINOv2.features'), this.inputSize, this.resize);

@@ -17,7 +17,7 @@ const saveOptionNames: OptionTable<SaveFeatureExtractorOptions> = { metadata: 'o
 
 /**
  * Writes a feature extractor as a model folder, `config.json` and `model.safetensors`, with the
- * hash of its weights among the metadata.
+ * hash of the network among the metadata.
  * @throws {DataError} naming the file that cannot be written
  * @throws {ConfigError} when no weights were loaded
  */
@@ -27,8 +27,8 @@ export async function saveFeatureExtractor(
   options: SaveFeatureExtractorOptions = {},
 ): Promise<void> {
   const { metadata } = checkOptions(options, saveOptionNames, 'saveFeatureExtractor');
-  const { config, weightsHash } = extractor;
-  const description = { type: modelType, config, metadata: { ...metadata, weightsHash } };
+  const { config, hash } = extractor;
+  const description = { type: modelType, config, metadata: { ...metadata, hash } };
   await writeModel(folder, description, variableTensors(extractor.namedVariables()));
 }
 
@@ -36,7 +36,7 @@ export async function saveFeatureExtractor(
  * Loads the feature extractor of a folder that {@link saveFeatureExtractor} wrote. The caller
  * disposes of it.
  * @param kind  kind that is wanted, where another one is a mistake @default any
- * @throws {DataError} when the folder holds none, another kind, or weights with another hash
+ * @throws {DataError} when the folder holds none, another kind, or a network with another hash
  * @throws {ConfigError} naming every problem of its config
  * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together
  */
@@ -62,13 +62,13 @@ export async function loadFeatureExtractor<K extends FeatureExtractorKind = Feat
     try {
       await restoreVariables(opened, network.namedVariables());
       await network.seal();
-      const { weightsHash: expected } = opened.metadata;
-      if (expected !== network.weightsHash) {
+      const { hash: expected } = opened.metadata;
+      if (expected !== network.hash) {
         throw new DataError({
           where: folder,
-          expected: `weights with SHA-256 ${expected ?? 'in the metadata'}`,
-          got: network.weightsHash,
-          fix: 'The weights were changed or damaged: import them again.',
+          expected: `a network with SHA-256 ${expected ?? 'in the metadata'}`,
+          got: network.hash,
+          fix: 'Its weights were changed or damaged: import them again.',
         });
       }
     } catch (error) {

@@ -1,8 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { constantInitializer, permuteHost, type RandomKey } from '@vitvq/core';
-import type { ExtractedFeatures } from './feature-extractor.js';
+import { openWeights, type TensorFile } from '@vitvq/checkpoint';
+import { constantInitializer, permuteHost, type HostTensor, type RandomKey } from '@vitvq/core';
+import type { NetworkFeatures } from './network-features.js';
 import { ExtractorNetwork } from './extractor-network.js';
 import { bytesOfImages } from './internal/bytes-of-images.js';
+import { isFrozenGraph, openFrozenGraph } from './internal/frozen-graph.js';
 import type { ImportedWeight, WeightImport } from './internal/imported-weights.js';
 import { maxPoolAround, maxPoolByTwo, meanAround } from './internal/pooling.js';
 import { resizeImages } from './internal/resize-images.js';
@@ -10,7 +12,9 @@ import { resizeImages } from './internal/resize-images.js';
 /** Channels before and after a convolution, and height and width of its filter. */
 type Unit = readonly [inChannels: number, outChannels: number, height: number, width: number];
 
-/** Convolutions by their names in torch-fidelity. */
+type Source = ImportedWeight['sources'][number];
+
+/** Convolutions by their names in torch-fidelity, in the order of the graph. */
 type Units = Readonly<Record<string, Unit>>;
 
 const stem: Units = {
@@ -147,7 +151,7 @@ export class InceptionV3 extends ExtractorNetwork {
    * Computes the features of images `[B, H, W, 3]` in [0, 1].
    * @throws {ShapeError} @throws {ConfigError} when no weights were loaded
    */
-  features(images: tf.Tensor4D): ExtractedFeatures {
+  features(images: tf.Tensor4D): NetworkFeatures {
     this.assertLoaded('features');
     return tf.tidy(() => {
       const resized = resizeImages(bytesOfImages(images, 'InceptionV3.features'), this.inputSize, this.resize);
@@ -251,56 +255,148 @@ function meanOfPlaces(x: tf.Tensor4D): tf.Tensor2D {
   return tf.mean(x, [1, 2]);
 }
 
-/** How the files of torch-fidelity and of pytorch-fid become variables of {@link InceptionV3}. */
-export function inceptionImport(): WeightImport {
+const noun = 'the Inception of torch-fidelity, pytorch-fid or TensorFlow';
+const fix =
+  'Take weights-inception-2015-12-05-6726825d.pth of torch-fidelity, pt_inception-2015-12-05-6726825d.pth of pytorch-fid, ' +
+  'or classify_image_graph_def.pb of TensorFlow. The inception_v3 of torchvision is another network, whose distances are ' +
+  'not comparable.';
+
+/** Names and layouts in which files of PyTorch differ from the graph of TensorFlow. */
+interface Layout {
+  /** Returns the names of filter, scale, bias, mean and variance of a convolution. */
+  readonly unit: (name: string) => readonly [string, string, string, string, string];
+  readonly classes: string;
+  /** Returns the shape of a filter `[h, w, in, out]` in the file. */
+  readonly filterShape: (shape: readonly number[]) => readonly number[];
+  /** Order of the file's axes that gives a filter `[h, w, in, out]`. */
+  readonly filterAxes: readonly number[];
+  readonly classAxes: readonly [number, number];
+}
+
+const pyTorch: Layout = {
+  unit: (name) => [
+    `${name}.conv.weight`,
+    `${name}.bn.weight`,
+    `${name}.bn.bias`,
+    `${name}.bn.running_mean`,
+    `${name}.bn.running_var`,
+  ],
+  classes: 'fc.weight',
+  filterShape: ([height, width, inChannels, outChannels]) => [outChannels!, inChannels!, height!, width!],
+  filterAxes: [2, 3, 1, 0],
+  classAxes: [1, 0],
+};
+
+const tensorFlow: Layout = {
+  unit: (name) => {
+    const scope = scopeOf(name);
+    return [
+      `${scope}/conv2d_params`,
+      `${scope}/batchnorm/gamma`,
+      `${scope}/batchnorm/beta`,
+      `${scope}/batchnorm/moving_mean`,
+      `${scope}/batchnorm/moving_variance`,
+    ];
+  },
+  classes: 'softmax/weights',
+  filterShape: (shape) => shape,
+  filterAxes: [0, 1, 2, 3],
+  classAxes: [0, 1],
+};
+
+/**
+ * Towers of the graph by the branches of PyTorch. The branch of one convolution without pooling has
+ * none, and the last ones of the last blocks are `mixed/conv` and `mixed/conv_1` within theirs.
+ */
+const towers: Readonly<Record<string, string>> = {
+  branch5x5: 'tower',
+  branch7x7: 'tower',
+  branch3x3: 'tower',
+  branch3x3dbl: 'tower_1',
+  branch7x7dbl: 'tower_1',
+  branch7x7x3: 'tower_1',
+  branch_pool: 'tower_2',
+};
+
+/** Returns the name in TensorFlow's graph of a convolution. */
+function scopeOf(name: string): string {
+  const numbered = (word: string, index: number): string => (index === 0 ? word : `${word}_${index}`);
+  const [block, branch] = name.split('.') as [string, string | undefined];
+  if (branch === undefined) return numbered('conv', Object.keys(stem).indexOf(name));
+  const scope = numbered('mixed', Object.keys(mixed).indexOf(block));
+  const { base, index, part } = /^(?<base>.+?)(?:_(?<index>\d))?(?<part>[ab])?$/.exec(branch)!.groups as {
+    base: string;
+    index?: string;
+    part?: string;
+  };
+  if (base === 'branch1x1' || (base === 'branch3x3' && index === undefined)) return `${scope}/conv`;
+  // Mixed_6a has no other tower than the one that the other blocks have as the second.
+  const tower = block === 'Mixed_6a' ? 'tower' : towers[base]!;
+  if (part !== undefined) return `${scope}/${tower}/mixed/${numbered('conv', part === 'a' ? 0 : 1)}`;
+  return `${scope}/${tower}/${numbered('conv', Number(index ?? 1) - 1)}`;
+}
+
+/**
+ * Finds how the files of torch-fidelity and of pytorch-fid, and the constants of TensorFlow's
+ * graph, become variables of {@link InceptionV3}.
+ */
+export function findInception({ entries }: Pick<TensorFile, 'entries'>): WeightImport {
+  const isGraph = entries.some(({ name }) => name === tensorFlow.classes);
+  const layout = isGraph ? tensorFlow : pyTorch;
+  const classShape = isGraph ? [pooledSize, classes] : [classes, pooledSize];
   return {
     weights: [
-      ...Object.entries(units).flatMap(([name, unit]) => importedUnit(name, unit)),
+      ...Object.entries(units).flatMap(([name, unit]) => importedUnit(name, unit, layout)),
       {
         variable: 'classes.weight',
-        sources: [{ name: 'fc.weight', shape: [classes, pooledSize] }],
-        convert: ([weight]) => permuteHost(weight!, [1, 0]),
+        sources: [{ name: layout.classes, shape: classShape }],
+        convert: ([weight]) => permuteHost(weight!, layout.classAxes),
       },
     ],
-    isIgnored: (name) => name === 'fc.bias' || name.endsWith('.num_batches_tracked'),
-    noun: 'the Inception of torch-fidelity or pytorch-fid',
-    fix:
-      'Take weights-inception-2015-12-05-6726825d.pth of torch-fidelity or pt_inception-2015-12-05-6726825d.pth of ' +
-      'pytorch-fid. The inception_v3 of torchvision is another network, whose distances are not comparable.',
+    // A graph has constants of all kinds.
+    isIgnored: (name) => isGraph || name === 'fc.bias' || name.endsWith('.num_batches_tracked'),
+    noun,
+    fix,
   };
 }
 
+/** Opens a file of PyTorch or safetensors, or TensorFlow's graph. @throws {DataError} */
+export async function openInception(file: string): Promise<TensorFile> {
+  return (await isFrozenGraph(file)) ? openFrozenGraph(file) : openWeights(file);
+}
+
 /** Returns filter and bias of a convolution with its batch normalisation, computed in float64. */
-function importedUnit(name: string, [inChannels, outChannels, height, width]: Unit): ImportedWeight[] {
-  const channel = (part: string): ImportedWeight['sources'][number] => ({
-    name: `${name}.bn.${part}`,
-    shape: [outChannels],
-  });
-  const filter = { name: `${name}.conv.weight`, shape: [outChannels, inChannels, height, width] };
+function importedUnit(
+  name: string,
+  [inChannels, outChannels, height, width]: Unit,
+  { unit, filterShape, filterAxes }: Layout,
+): ImportedWeight[] {
+  const [filterName, ...others] = unit(name);
+  const sourceOf = (index: 0 | 1 | 2 | 3): Source => ({ name: others[index], shape: [outChannels] });
+  const [scale, bias, mean, variance] = [sourceOf(0), sourceOf(1), sourceOf(2), sourceOf(3)];
+  const shape = [height, width, inChannels, outChannels];
+  const factorsOf = (scales: HostTensor, variances: HostTensor): number[] =>
+    Array.from(scales.data, (value, out) => value / Math.sqrt(variances.data[out]! + epsilon));
   return [
     {
       variable: `${name}.weight`,
-      sources: [filter, channel('weight'), channel('running_var')],
-      convert: ([filters, scale, variance]) => {
-        const inputs = inChannels * height * width;
-        const data = new Float32Array(filters!.data);
-        for (let out = 0; out < outChannels; out++) {
-          const factor = scale!.data[out]! / Math.sqrt(variance!.data[out]! + epsilon);
-          for (let at = out * inputs; at < (out + 1) * inputs; at++) data[at]! *= factor;
-        }
-        return permuteHost({ shape: filters!.shape, data }, [2, 3, 1, 0]);
+      sources: [{ name: filterName, shape: filterShape(shape) }, scale, variance],
+      convert: ([filters, scales, variances]) => {
+        const factors = factorsOf(scales!, variances!);
+        const result = permuteHost(filters!, filterAxes);
+        const { data } = result;
+        for (let at = 0; at < data.length; at++) data[at]! *= factors[at % outChannels]!;
+        return result;
       },
     },
     {
       variable: `${name}.bias`,
-      sources: [channel('bias'), channel('weight'), channel('running_mean'), channel('running_var')],
-      convert: ([bias, scale, mean, variance]) => ({
-        shape: [outChannels],
-        data: Float32Array.from(
-          bias!.data,
-          (value, out) => value - (mean!.data[out]! * scale!.data[out]!) / Math.sqrt(variance!.data[out]! + epsilon),
-        ),
-      }),
+      sources: [bias, scale, mean, variance],
+      convert: ([biases, scales, means, variances]) => {
+        const factors = factorsOf(scales!, variances!);
+        const data = Float32Array.from(biases!.data, (value, out) => value - means!.data[out]! * factors[out]!);
+        return { shape: [outChannels], data };
+      },
     },
   ];
 }

@@ -94,9 +94,13 @@ export class MeasuredImages {
     return { dim: this.#classes, data: concatenate(this.#logits, Float32Array) };
   }
 
-  /** Class of each image. */
-  get labels(): readonly number[] {
-    return this.#labels;
+  /** For each image 1 where its class alone has the highest logit, and otherwise 0. */
+  get hits(): Float64Array {
+    const { dim, data } = this.logits;
+    return Float64Array.from(this.#labels, (label, image) => {
+      const own = data.subarray(image * dim, (image + 1) * dim);
+      return label < dim && own.every((logit, other) => other === label || logit < own[label]!) ? 1 : 0;
+    });
   }
 
   /** Adds each image to the next group in turn. */

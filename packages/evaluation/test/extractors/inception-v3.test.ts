@@ -7,7 +7,7 @@ import { expectNoTensorLeak, hasEngine } from '@vitvq/test-utils';
 import { it } from '@vitvq/test-utils/node';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { importFeatureExtractor, InceptionV3, loadFeatureExtractor, saveFeatureExtractor } from '../../src/index.js';
-import { inceptionImport } from '../../src/extractors/inception-v3.js';
+import { findInception } from '../../src/extractors/inception-v3.js';
 import { fileOf, imageBytes, relativeDifference } from './formula.js';
 
 const golden = fileURLToPath(new URL('golden/inception.safetensors', import.meta.url));
@@ -15,7 +15,7 @@ const isHere = await hasEngine('onnx');
 
 /** File with every tensor of torch-fidelity's, drawn by the formula of the golden cases. */
 function torchFidelity(others: Readonly<Record<string, readonly number[]>> = {}): TensorFile {
-  const sources = inceptionImport().weights.flatMap((weight) => weight.sources);
+  const sources = findInception({ entries: [] }).weights.flatMap((weight) => weight.sources);
   const shapes = Object.fromEntries(sources.map(({ name, shape }) => [name, shape]));
   return fileOf({ ...shapes, 'fc.bias': [1008], 'Conv2d_1a_3x3.bn.num_batches_tracked': [], ...others }, Math.SQRT2);
 }
@@ -41,7 +41,7 @@ describe.skipIf(!isHere)('InceptionV3 on the engine onnx', () => {
     const data = Float32Array.from(imageBytes(name, 1, height, width), (byte) => byte / 255);
     const images = tf.tensor4d(data, [1, height, width, 3]);
     const { pooled, logits, spatial, blocks } = await features(images);
-    const got = { '2048': pooled!, logits_unbiased: logits!, spatial: spatial!, ...blocks };
+    const got = { '2048': pooled, logits_unbiased: logits!, spatial: spatial!, ...blocks };
     for (const [part, tensor] of Object.entries(got)) {
       const { shape, data: values } = expected.get(`${name}.${part}`)!;
       expect([part, tensor.shape]).toEqual([part, shape]);
@@ -56,8 +56,8 @@ describe.skipIf(!isHere)('InceptionV3 on the engine onnx', () => {
     await saveFeatureExtractor(temporaryFolder, inception, { metadata: { source: 'a formula' } });
     const loaded = await loadFeatureExtractor(temporaryFolder, 'inception-v3-compat');
     expect(loaded).toBeInstanceOf(InceptionV3);
-    expect(loaded.weightsHash).toBe(inception.weightsHash);
-    expect(loaded.weightsHash).toMatch(/^[0-9a-f]{64}$/);
+    expect(loaded.hash).toBe(inception.hash);
+    expect(loaded.hash).toMatch(/^[0-9a-f]{64}$/);
     loaded.dispose();
     const variable = inception.namedVariables().get('Mixed_7c.branch_pool.bias')!;
     const before = variable.clone();
@@ -67,7 +67,7 @@ describe.skipIf(!isHere)('InceptionV3 on the engine onnx', () => {
     before.dispose();
     const loading = loadFeatureExtractor(temporaryFolder);
     await expect(loading).rejects.toThrow(DataError);
-    await expect(loading).rejects.toThrow(`expected weights with SHA-256 ${inception.weightsHash}, got `);
+    await expect(loading).rejects.toThrow(`expected a network with SHA-256 ${inception.hash}, got `);
   });
 });
 
@@ -79,9 +79,15 @@ describe('InceptionV3', () => {
     );
     await expect(importing).rejects.toThrow(ShapeError);
     await expect(importing).rejects.toThrow(
-      'formula: expected the 471 tensors of the Inception of torch-fidelity or pytorch-fid, got unexpected: ' +
+      'formula: expected the 471 tensors of the Inception of torch-fidelity, pytorch-fid or TensorFlow, got unexpected: ' +
         'AuxLogits.fc.weight; wrong shape: fc.weight [1000, 2048] instead of [1008, 2048]. Take weights-inception-2015-12-05-' +
-        '6726825d.pth of torch-fidelity or',
+        '6726825d.pth of torch-fidelity, ',
+    );
+  });
+
+  it('names what a small file of something else lacks', async () => {
+    await expect(importFeatureExtractor('inception-v3-compat', fileOf({ 'layer.weight': [2, 2] }))).rejects.toThrow(
+      'got missing: Conv2d_1a_3x3.conv.weight, Conv2d_1a_3x3.bn.weight,',
     );
   });
 
@@ -105,7 +111,7 @@ describe('InceptionV3', () => {
     expectNoTensorLeak(() => {
       const inception = new InceptionV3({ key: [0, 0] });
       const images = tf.zeros<tf.Rank.R4>([1, 8, 8, 3]);
-      for (const use of [() => inception.features(images), () => inception.weightsHash]) {
+      for (const use of [() => inception.features(images), () => inception.hash]) {
         expect(use).toThrow(ConfigError);
         expect(use).toThrow(
           'expected weights of inception-v3-compat, got none: random features would not measure what',

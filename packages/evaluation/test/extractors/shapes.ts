@@ -103,7 +103,7 @@ export function transformersDinov2({ isGated = false, registers = 0, places = 16
   };
 }
 
-/** Returns the names of DINOv2's authors for those of transformers, one for each tensor of theirs. */
+/** Returns the name of DINOv2's authors for a name of transformers. */
 export function authorsName(name: string): string {
   return name
     .replace(/^encoder\.layer\.(\d+)\./, 'blocks.$1.')

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { readSafetensors, type TensorFile } from '@vitvq/checkpoint';
@@ -54,7 +56,7 @@ describe('CLIP', () => {
     expect(clip).toMatchObject({ kind, name: `${kind}-128-8-32px`, inputSize: [32, 32], contextLength: 9 });
     const images = imagesOf('clip', 2, 32);
     const { pooled, spatial } = clip.features(images);
-    await expectGolden(`${name}.image`, pooled!);
+    await expectGolden(`${name}.image`, pooled);
     if (name === 'transformers') await expectGolden('transformers.spatial', spatial!);
     const text = clip.textFeatures(tf.tensor2d(tokens, [3, 9], 'int32'));
     await expectGolden(`${name}.text`, text);
@@ -64,9 +66,31 @@ describe('CLIP', () => {
     clip.dispose();
   });
 
-  it('has other features with the other activation', () => {
+  it('has another hash and other features with the other activation', async () => {
+    const [openai, openClip] = [
+      await importFeatureExtractor('clip-vit', fileOf(openaiClip)),
+      await importFeatureExtractor('open-clip-vit', fileOf(openaiClip)),
+    ];
+    expect(openai.hash).not.toBe(openClip.hash);
+    for (const each of [openai, openClip]) each.dispose();
     const [a, b] = ['openai.image', 'open-clip.image'].map((name) => expected.get(name)!.data);
     expect(relativeDifference(a!, b!)).toBeGreaterThan(1e-3);
+  });
+
+  it('refuses the kind whose activation is not that of the config beside the file', async ({ temporaryFolder }) => {
+    const file = { ...fileOf(transformersClip), file: join(temporaryFolder, 'model.safetensors') };
+    const write = (tower: object): void => {
+      writeFileSync(join(temporaryFolder, 'config.json'), JSON.stringify({ model_type: 'clip', vision_config: tower }));
+    };
+    write({ hidden_act: 'gelu' });
+    await expect(importFeatureExtractor('clip-vit', file)).rejects.toThrow(DataError);
+    await expect(importFeatureExtractor('clip-vit', file)).rejects.toThrow(
+      'model.safetensors: expected weights of kind clip-vit, got open-clip-vit: the config.json beside the file has ' +
+        'hidden_act "gelu". Import it as open-clip-vit.',
+    );
+    (await importFeatureExtractor('open-clip-vit', file)).dispose();
+    write({});
+    await expect(importFeatureExtractor('open-clip-vit', file)).rejects.toThrow('Import it as clip-vit.');
   });
 
   it('refuses too many tokens, other files, and files with other heads', async () => {
@@ -100,7 +124,7 @@ describe('DINOv2', () => {
     const dinov2 = await importFeatureExtractor('dinov2', fileOf(transformersDinov2(options)));
     const images = imagesOf('dino', 2, 224);
     const { pooled, spatial } = dinov2.features(images);
-    await expectGolden(`${name}.pooled`, pooled!);
+    await expectGolden(`${name}.pooled`, pooled);
     await expectGolden(`${name}.spatial`, spatial!);
     dinov2.dispose();
   });
@@ -125,7 +149,7 @@ describe('DINOv2', () => {
       read: ({ name }) => Promise.resolve(tensors.get(name)!),
     };
     const [a, b] = [await importFeatureExtractor('dinov2', file), await importFeatureExtractor('dinov2', authors)];
-    expect(a.weightsHash).toBe(b.weightsHash);
+    expect(a.hash).toBe(b.hash);
     expect(a.config).toEqual(b.config);
     for (const extractor of [a, b]) extractor.dispose();
   });
@@ -153,7 +177,7 @@ describe('images are resized as Pillow does', () => {
     const bytes = resizeImages(levels, [32, 32], { filter: 'bicubic-bytes', crop: 'center', shortSide: 32 });
     const wanted = expected.get(`bytes.${name}`)!.data;
     const got = await bytes.data();
-    // Pillow computes with integers: a sum in the middle of two levels may be rounded the other way.
+    // Pillow computes with integers: what is between two levels may be rounded the other way.
     const apart = Array.from(wanted, (value, at) => Math.abs(value - got[at]!));
     expect(Math.max(...apart)).toBeLessThanOrEqual(1);
     expect(apart.filter((difference) => difference > 0).length / apart.length).toBeLessThan(0.001);
@@ -173,7 +197,7 @@ describe('folders', () => {
     const loaded = await loadFeatureExtractor(temporaryFolder);
     expect(loaded).toBeInstanceOf(type);
     expect(loaded.config).toEqual(extractor.config);
-    expect(loaded.weightsHash).toBe(extractor.weightsHash);
+    expect(loaded.hash).toBe(extractor.hash);
     const loading = loadFeatureExtractor(temporaryFolder, 'inception-v3-compat');
     await expect(loading).rejects.toThrow(DataError);
     await expect(loading).rejects.toThrow(`a feature extractor, of kind inception-v3-compat, got "${kind}". import`);
@@ -200,7 +224,7 @@ describe.skipIf(!(await hasEngine('onnx')))('on the engine onnx', () => {
     const clip = await importFeatureExtractor('clip-vit', fileOf(openaiClip));
     const image = compile((images: tf.Tensor4D) => clip.features(images), { variables: 'frozen' });
     const text = compile((ids: tf.Tensor2D) => clip.textFeatures(ids), { variables: 'frozen' });
-    await expectGolden('openai.image', (await image(imagesOf('clip', 2, 32))).pooled!);
+    await expectGolden('openai.image', (await image(imagesOf('clip', 2, 32))).pooled);
     await expectGolden('openai.text', await text(tf.tensor2d(tokens, [3, 9], 'int32')));
     for (const each of [image, text, clip]) each.dispose();
   });
@@ -208,7 +232,7 @@ describe.skipIf(!(await hasEngine('onnx')))('on the engine onnx', () => {
   it('DINOv2 compiles', async () => {
     const dinov2 = await importFeatureExtractor('dinov2', fileOf(transformersDinov2({ registers: 4 })));
     const features = compile((images: tf.Tensor4D) => dinov2.features(images), { variables: 'frozen' });
-    await expectGolden('dinov2-registers.pooled', (await features(imagesOf('dino', 2, 224))).pooled!);
+    await expectGolden('dinov2-registers.pooled', (await features(imagesOf('dino', 2, 224))).pooled);
     for (const each of [features, dinov2]) each.dispose();
   });
 });

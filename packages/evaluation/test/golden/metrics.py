@@ -1,8 +1,10 @@
-"""Writes metrics.json: figures of torch-fidelity, prdc, scikit-image and pytorch-msssim on small inputs.
+"""Writes metrics.json: figures of torch-fidelity, prdc, scikit-image, pytorch-msssim and lpips on small inputs.
 
-Features and logits are in the file. Images are a formula of integers, which the test computes as well.
+Features and logits are in the file. Images and the weights of LPIPS are formulas of integers, which the test computes as
+well; VGG16 is narrow there, in the code of the packages otherwise.
 
-Run with numpy 2.4.6, torch 2.15.0, torch-fidelity 0.4.0, prdc 0.2, scikit-image 0.26.0 and pytorch-msssim 1.0.0:
+Run with numpy 2.4.6, torch 2.15.0, torchvision 0.29.2, torch-fidelity 0.4.0, prdc 0.2, scikit-image 0.26.0,
+pytorch-msssim 1.0.0 and lpips 0.1.4:
     python3 metrics.py > metrics.json
 """
 import contextlib
@@ -10,8 +12,10 @@ import importlib.metadata
 import io
 import json
 
+import lpips
 import numpy as np
 import torch
+import torchvision
 from prdc import compute_prdc
 from pytorch_msssim import ms_ssim
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
@@ -92,7 +96,50 @@ def image_case(height, width, channels, noise):
     return case
 
 
-packages = ["numpy", "torch", "torch-fidelity", "prdc", "scikit-image", "pytorch-msssim"]
+def weight(shape, tensor, scale, shift=0.0):
+    """Values in [shift - scale / 2, shift + scale / 2), float32, of the number of a tensor and of each element."""
+    index = np.arange(np.prod(shape), dtype=np.uint64)
+    bits = ((index * 31 + tensor * 17 + 7) * 2654435761) & 0xFFFFFFFF
+    return torch.from_numpy(((bits / 2**32 - 0.5) * scale + shift).astype(np.float32).reshape(shape))
+
+
+def lpips_case(height, width, noise, channels):
+    layers = []
+    for stage, width_of_stage in enumerate(channels):
+        layers += [width_of_stage] * (2 if stage < 2 else 3) + ["M"]
+    narrow = torchvision.models.VGG(torchvision.models.vgg.make_layers(layers), init_weights=False)
+    lpips.pretrained_networks.tv.vgg16 = lambda pretrained=False: narrow
+    model = lpips.LPIPS(pretrained=False, net="vgg", pnet_rand=True, verbose=False)
+    for stage, width_of_stage in enumerate(channels):
+        layer = lpips.lpips.NetLinLayer(width_of_stage, use_dropout=True)
+        setattr(model, f"lin{stage}", layer)
+        model.lins[stage] = layer
+    state = model.state_dict()
+    names = sorted(name for name in state if name.startswith(("net.", "lin")) and not name.startswith("lins."))
+    for tensor, name in enumerate(names):
+        shape = tuple(state[name].shape)
+        if name.startswith("lin"):
+            value = weight(shape, tensor, 1.0, 0.5)
+        elif name.endswith("bias"):
+            value = weight(shape, tensor, 0.2)
+        else:
+            value = weight(shape, tensor, 2 * (6 / (9 * shape[1])) ** 0.5)
+        state[name].copy_(value)
+    a, b = [torch.from_numpy(values).float().permute(2, 0, 1)[None] for values in image(height, width, 3, noise)]
+    with torch.no_grad():
+        distance = model.eval()(a, b, normalize=True)
+    return {
+        "height": height,
+        "width": width,
+        "noise": noise,
+        "channels": channels,
+        "weights": [{"name": name, "shape": list(state[name].shape)} for name in names],
+        "distance": float(distance),
+    }
+
+
+packages = ["numpy", "torch", "torch-fidelity", "prdc", "scikit-image", "pytorch-msssim", "lpips",
+            "torchvision"]
 print(json.dumps({
     "versions": {name: importlib.metadata.version(name) for name in packages},
     "features": [
@@ -105,4 +152,5 @@ print(json.dumps({
         logits_case("flat", np.round(rng.normal(size=(25, 4)) * 0.1, 3), 4),
     ],
     "images": [image_case(13, 17, 3, 20), image_case(24, 20, 1, 60), image_case(176, 192, 3, 40)],
+    "lpips": lpips_case(32, 24, 60, [4, 4, 6, 8, 8]),
 }, indent=1))

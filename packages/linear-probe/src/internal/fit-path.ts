@@ -5,10 +5,10 @@ import { minimize, type Evaluation, type LbfgsOptions, type LbfgsResult } from '
 import { standardizationOf } from './standardization.js';
 
 /** A minimum and its classifier. */
-export interface PathPoint {
+export interface PathPoint<P = SoftmaxProbe> {
   /** Strength of the penalty. */
   readonly l2: number;
-  readonly probe: SoftmaxProbe;
+  readonly probe: P;
   /** Mean cross-entropy of the training samples in nats, without the penalty. */
   readonly trainingLoss: number;
   readonly result: LbfgsResult;
@@ -46,8 +46,8 @@ export async function* fitPath(
   }
 }
 
-/** Adds the penalty to a value and its gradient. */
-function penalized(
+/** Adds the penalty of the first parameters to a value and its gradient. */
+export function penalized(
   { value, gradient }: Evaluation,
   parameters: Float64Array,
   l2: number,
@@ -59,7 +59,8 @@ function penalized(
   };
 }
 
-function penaltyOf(parameters: Float64Array, l2: number, weightCount: number): number {
+/** Returns the penalty of the first parameters. */
+export function penaltyOf(parameters: Float64Array, l2: number, weightCount: number): number {
   let sum = 0;
   for (let index = 0; index < weightCount; index++) sum += parameters[index]! ** 2;
   return (l2 / 2) * sum;

@@ -68,14 +68,22 @@ async function readRaw(source: string, directory: string, chain: readonly string
   }
   const content = await readContent(file);
   if (!isConfigObject(content)) {
-    throw new DataError({ where: file, expected: 'an object with the config of a run', got: JSON.stringify(content) ?? 'nothing' });
+    throw new DataError({
+      where: file,
+      expected: 'an object with the config of a run',
+      got: JSON.stringify(content) ?? 'nothing',
+    });
   }
   const { extends: bases = [], ...own } = content;
   const names = Array.isArray(bases) ? (bases as readonly ConfigValue[]) : [bases];
   let merged: ConfigValue = {};
   for (const name of names) {
     if (typeof name !== 'string') {
-      throw new ConfigError({ where: file, expected: 'extends to be the name of a config, or a list of names', got: JSON.stringify(bases) });
+      throw new ConfigError({
+        where: file,
+        expected: 'extends to be the name of a config, or a list of names',
+        got: JSON.stringify(bases),
+      });
     }
     merged = mergeConfigs(merged, await readRaw(name, dirname(file), [...chain, file]));
   }

@@ -1,4 +1,4 @@
-import { dataSourceSchema, type DataSourceConfig } from '@vitvq/data';
+import { augmentationSchema, dataSourceSchema, type Augmentation, type DataSourceConfig } from '@vitvq/data';
 import { engineNames, precisions, type EngineName, type Precision } from '@vitvq/engine';
 import { tokenizerTrainingSchema, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
 import { transformerTrainingSchema, type TransformerTrainingConfig } from '@vitvq/stage2-trainer';
@@ -44,6 +44,8 @@ export interface ShownImagesConfig {
   readonly crop?: 'center' | 'random';
   /** Whether half of the images, at random, are mirrored. @default true */
   readonly flip?: boolean;
+  /** Steps in place of `crop` and `flip`, see `BatchOptions.augment`. @default none */
+  readonly augment?: Augmentation;
 }
 
 /** When and on how much a training is measured. */
@@ -86,7 +88,19 @@ export type TokenizerStageConfig =
     };
 
 /** Conditions of a transformer. */
-export type ConditionConfig = { readonly kind: 'class' } | { readonly kind: 'none' };
+export type ConditionConfig =
+  | { readonly kind: 'class' }
+  | { readonly kind: 'none' }
+  | {
+      /** Captions of the images; where an image has several, the first. */
+      readonly kind: 'text';
+      /** Tokens of a text: longer ones are cut off. @default 32 */
+      readonly length?: number;
+      /** Tokens of the vocabulary that is learned from the captions. @default 2048 */
+      readonly vocabSize?: number;
+      /** A `tokenizer.json` to use instead. @default none */
+      readonly tokenizer?: string;
+    };
 
 /** Codes that a transformer learns from. */
 export interface CodesConfig {
@@ -109,7 +123,10 @@ export interface TransformerStageConfig {
 
 /** Images that a run generates at its end. */
 export interface SamplesConfig {
-  /** Of each class, or in all where there are no classes. @default 10 */
+  /**
+   * Of each class, of each of the first captions of the validation images, or in all where there is
+   * no condition. @default 10
+   */
   readonly perClass?: number;
   /** Strength of classifier-free guidance; null: none. @default null */
   readonly guidanceScale?: number | null;
@@ -135,6 +152,36 @@ export interface ProbeConfig {
   readonly pixelPool?: number;
 }
 
+/** Classifier that stands in for the network that the field measures with. */
+export interface ProxyConfig {
+  /** Steps of its training, of 64 images each. @default 600 */
+  readonly steps?: number;
+  /** Channels of its stages, in multiples of 8. @default [32, 64, 128] */
+  readonly channels?: readonly number[];
+  /** Height and width to which it scales images. @default [32, 32] */
+  readonly inputSize?: readonly [number, number];
+}
+
+/** Figures of the models, measured at the end of a run on its validation images. */
+export interface EvaluationConfig {
+  /** The first so many validation images. @default all */
+  readonly images?: number;
+  /** Images that the transformer draws to be measured. @default 1000 */
+  readonly generated?: number;
+  /**
+   * Folder of a feature extractor that `vitvq import-features` wrote; null: the proxy.
+   * @default null
+   */
+  readonly features?: string | null;
+  /**
+   * Classifier that is trained on the run's own images, where there is no feature extractor; null:
+   * none. @default { steps: 600 }
+   */
+  readonly proxy?: ProxyConfig | null;
+  /** Files with the weights of LPIPS. @default null */
+  readonly lpips?: string | readonly string[] | null;
+}
+
 /** One run as data: everything that decides its numbers. */
 export interface RunConfig {
   /** Headline of the report. @default 'A vitvq run' */
@@ -155,6 +202,8 @@ export interface RunConfig {
   readonly samples?: SamplesConfig;
   /** @default none */
   readonly probe?: ProbeConfig | null;
+  /** @default none */
+  readonly evaluation?: EvaluationConfig | null;
 }
 
 const count = z.int().min(1);
@@ -166,7 +215,12 @@ const size = z.union([count, z.tuple([count, count]).readonly()], {
 const stageTraining = {
   batchSize: count,
   evaluation: z
-    .strictObject({ everySteps: count.optional(), everySeconds, images: count.default(1000), batchSize: count.default(50) })
+    .strictObject({
+      everySteps: count.optional(),
+      everySeconds,
+      images: count.default(1000),
+      batchSize: count.default(50),
+    })
     .default({ everySeconds: 60, images: 1000, batchSize: 50 }),
   checkpoint: z
     .strictObject({ everySteps: count.optional(), everySeconds, keep: count.optional() })
@@ -185,6 +239,7 @@ const trainedTokenizer = z.strictObject({
         resizeTo: size.optional(),
         crop: z.enum(['center', 'random']).default('center'),
         flip: z.boolean().default(true),
+        augment: augmentationSchema.optional(),
       })
       .prefault({}),
     perceptual: z.union([z.string(), z.array(z.string()).readonly()]).nullish(),
@@ -197,12 +252,23 @@ const transformer = z.strictObject({
     .discriminatedUnion('kind', [
       z.strictObject({ kind: z.literal('class') }),
       z.strictObject({ kind: z.literal('none') }),
+      z.strictObject({
+        kind: z.literal('text'),
+        length: count.default(32),
+        vocabSize: z.int().min(256).default(2048),
+        tokenizer: z.string().min(1).optional(),
+      }),
     ])
     .optional(),
   codes: z.strictObject({ views: count.default(2), images: count.optional() }).prefault({}),
   training: transformerTrainingSchema.omit(own).extend(stageTraining),
 });
 
+const proxy = z.strictObject({
+  steps: count.default(600),
+  channels: z.array(count).min(1).readonly().default([32, 64, 128]),
+  inputSize: z.tuple([count, count]).readonly().default([32, 32]),
+});
 const fraction = z.number().gt(0).lt(1);
 const engines = ['auto', ...engineNames] as const;
 
@@ -240,12 +306,20 @@ export const runConfigSchema = z
         images: count.optional(),
         testImages: count.optional(),
         validationFraction: fraction.default(0.2),
-        l2: z
-          .array(z.number().min(0))
-          .min(1)
-          .readonly()
-          .default([1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5]),
+        l2: z.array(z.number().min(0)).min(1).readonly().default([1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5]),
         pixelPool: count.default(2),
+      })
+      .nullish(),
+    evaluation: z
+      .strictObject({
+        images: count.optional(),
+        generated: z.int().min(0).default(1000),
+        features: z.string().min(1).nullable().default(null),
+        proxy: proxy.nullable().prefault({}),
+        lpips: z
+          .union([z.string(), z.array(z.string()).readonly()])
+          .nullable()
+          .default(null),
       })
       .nullish(),
   })
@@ -259,6 +333,9 @@ export type ResolvedRunConfig = z.output<typeof runConfigSchema>;
 
 /** Config of a tokenizer that is trained, with its defaults. */
 export type TrainedTokenizerConfig = z.output<typeof trainedTokenizer>;
+
+/** Config of a proxy classifier with its defaults. */
+export type ResolvedProxy = z.output<typeof proxy>;
 
 /** Config of a transformer that is trained, with its defaults. */
 export type ResolvedTransformerStage = z.output<typeof transformer>;

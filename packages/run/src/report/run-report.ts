@@ -25,6 +25,7 @@ import { secondsOf, type RunResults } from '../run-results.js';
 import { readSamples } from '../stages/samples-stage.js';
 import { openTokenizer, type TokenizerResult } from '../stages/tokenizer-stage.js';
 import type { TransformerResult } from '../stages/transformer-stage.js';
+import { cardsSection } from './cards-section.js';
 import type { ReportOptions } from './tokenizer-report.js';
 
 /** Reconstructions in the report. */
@@ -34,7 +35,7 @@ const shownReconstructions = 24;
 export async function reportOfRun(
   context: RunContext,
   stage: ResolvedTransformerStage,
-  results: Required<Omit<RunResults, 'tokenizer' | 'probe'>> & RunResults,
+  results: Required<Pick<RunResults, 'codes' | 'transformer' | 'samples'>> & RunResults,
   { engine, commands }: ReportOptions,
 ): Promise<ReportContent> {
   const { config, images } = context;
@@ -49,9 +50,12 @@ export async function reportOfRun(
     sections: [
       await generatedSection(context, stage, results),
       await reconstructions(context),
-      ...(tokenizer ? [await tokenizerTraining(context, tokenizer.result), codebookSection(tokenizer.result.codes)] : []),
+      ...(tokenizer
+        ? [await tokenizerTraining(context, tokenizer.result), codebookSection(tokenizer.result.codes)]
+        : []),
       await transformerSection(context, stage, results),
       ...(probe ? [blocksSection(context, stage, probe.result)] : []),
+      ...(results.evaluation ? [cardsSection(results.evaluation.result)] : []),
       timeSection(results),
       configSection(config, { engine }),
       ...(commands.length > 0 ? [commandsSection(commands)] : []),
@@ -105,11 +109,11 @@ async function generatedSection(
   stage: ResolvedTransformerStage,
   { samples, probe }: Pick<Required<RunResults>, 'samples'> & RunResults,
 ): Promise<ReportSection> {
-  const { perClass, firstSeed, classes } = samples.result;
+  const { perClass, firstSeed, classes, prompts } = samples.result;
   const { guidanceScale, topK } = context.config.samples;
   const generatedTop1 = probe?.result.generatedTop1 ?? null;
   const choices = [
-    ...(classes !== null && guidanceScale !== null ? [`guidance ${guidanceScale}`] : []),
+    ...((classes ?? prompts) !== null && guidanceScale !== null ? [`guidance ${guidanceScale}`] : []),
     topK === null ? 'all codes' : `the ${topK} most likely codes`,
   ].join(', ');
   const judged =
@@ -120,9 +124,9 @@ async function generatedSection(
     title: 'Generated images',
     samples: await readSamples(context),
     labels: Array.from({ length: perClass }, (_, column) => `seed ${firstSeed + column}`),
-    rows: classes === null ? ['images'] : context.images.train.classNames,
+    rows: prompts ?? (classes === null ? ['images'] : context.images.train.classNames),
     caption:
-      `Drawn token by token by the ${modelTitle(stage)}${classes === null ? '' : ', given the class,'} and decoded by ` +
+      `Drawn token by token by the ${modelTitle(stage)}${classes !== null ? ', given the class,' : prompts !== null ? ', given the text,' : ''} and decoded by ` +
       `the tokenizer: none is chosen. Drawn from ${choices}.${judged}`,
   });
 }
@@ -202,9 +206,7 @@ async function transformerSection(
     rows: [['Codes', `of ${codes.result.images.toLocaleString('en-US')} images, in ${codes.result.views} views`]],
     file: 'transformer-loss.png',
   });
-  return levels.length > 1
-    ? { ...section, blocks: [...section.blocks, levelsTable(transformer.result)] }
-    : section;
+  return levels.length > 1 ? { ...section, blocks: [...section.blocks, levelsTable(transformer.result)] } : section;
 }
 
 /**

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { CountProgress } from '../count-progress.js';
 import { openViews } from '../image-views.js';
 import { imageSizeOf } from '../image-size.js';
+import { conditionsOf } from '../conditions.js';
 import type { ResolvedTransformerStage } from '../config/run-config.js';
 import type { RunContext } from '../run-context.js';
 import { firstOf } from '../run-images.js';
@@ -29,9 +30,14 @@ export type CodesPart = 'train' | 'validation';
  */
 export async function encodeImages(
   context: RunContext,
-  { codes, training: { evaluation } }: ResolvedTransformerStage,
+  stage: ResolvedTransformerStage,
 ): Promise<CodesResult> {
   const { images, folder, view, signal } = context;
+  const {
+    codes,
+    training: { evaluation },
+  } = stage;
+  const conditions = await conditionsOf(stage, images.train);
   const tokenizer = await openTokenizer(context);
   const imageSize = imageSizeOf(tokenizer);
   const encode = async (source: ImageDataset, part: CodesPart, views: number): Promise<number> => {
@@ -44,6 +50,7 @@ export async function encodeImages(
           openViews(source, { imageSize, batchSize: evaluation.batchSize, startAt, onSkip: images.onSkip }),
         views,
         directory: join(folder.of('codes'), part),
+        conditioner: conditions.ofSource(source),
         onProgress: ({ progress: done }) => progress.update(Math.round(done * views * source.length)),
         signal,
       });

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { readSafetensors, writeSafetensors } from '@vitvq/checkpoint';
 import type { HostImages } from '@vitvq/core';
 import { z } from 'zod';
-import { ClassConditioner } from '@vitvq/transformers';
+import { ClassConditioner, TextConditioner } from '@vitvq/transformers';
+import { captionsOf, textOf } from '../conditions.js';
 import { generateImages } from '../generate-images.js';
 import type { RunContext } from '../run-context.js';
 import { openTokenizer } from './tokenizer-stage.js';
@@ -15,6 +16,8 @@ export const samplesResultSchema = z.strictObject({
   firstSeed: z.int(),
   /** Class of each image; null where there are none. */
   classes: z.array(z.int()).nullable(),
+  /** Text of each row of images; null where there are none. */
+  prompts: z.array(z.string()).nullable(),
 });
 
 /** Result of the samples' stage. */
@@ -26,28 +29,38 @@ export type SamplesResult = z.output<typeof samplesResultSchema>;
  */
 const samplesFile = 'samples.safetensors';
 
-/** Draws images of every class from the same seeds. */
+/** Texts that images are drawn of. */
+const promptCount = 10;
+
+/** Draws images of every class, or of the first captions of held-out images, from the same seeds. */
 export async function drawSamples(context: RunContext): Promise<SamplesResult> {
-  const { config, folder, view, signal } = context;
+  const { config, folder, images: data, view, signal } = context;
   const { perClass, ...choices } = config.samples;
   const firstSeed = config.seed * perClass;
   const tokenizer = await openTokenizer(context);
   const { model, conditioner } = await openTransformer(context);
   const classCount = conditioner instanceof ClassConditioner ? conditioner.classCount : undefined;
-  const classes = Array.from({ length: (classCount ?? 1) * perClass }, (_, image) => Math.floor(image / perClass));
-  view.log(`  ${perClass} images${classCount === undefined ? '' : ` of each of ${classCount} classes`}`);
+  const prompts =
+    conditioner instanceof TextConditioner
+      ? captionsOf(data.validation).slice(0, promptCount).map(textOf)
+      : undefined;
+  const rowCount = classCount ?? prompts?.length ?? 1;
+  const rows = Array.from({ length: rowCount * perClass }, (_, image) => Math.floor(image / perClass));
+  const ofEach = classCount !== undefined ? 'classes' : prompts !== undefined ? 'captions' : undefined;
+  view.log(`  ${perClass} images${ofEach === undefined ? '' : ` of each of ${rowCount} ${ofEach}`}`);
   try {
     const { tokens, images } = await generateImages(
       { tokenizer, model, conditioner },
       {
         ...choices,
-        classes: classCount === undefined ? undefined : classes,
-        seeds: classes.map((_, image) => firstSeed + (image % perClass)),
+        classes: classCount === undefined ? undefined : rows,
+        prompts: prompts && rows.map((row) => prompts[row]!),
+        seeds: rows.map((_, image) => firstSeed + (image % perClass)),
         signal,
       },
     );
     await writeSafetensors(join(folder.of('samples'), samplesFile), new Map(Object.entries({ tokens, images })));
-    return { perClass, firstSeed, classes: classCount === undefined ? null : classes };
+    return { perClass, firstSeed, classes: classCount === undefined ? null : rows, prompts: prompts ?? null };
   } finally {
     model.dispose();
     tokenizer.dispose();

@@ -80,7 +80,8 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
     const batches = {
       batchSize: Math.min(batchSize, images.train.length),
       imageSize: model.imageSize,
-      ...shown,
+      resizeTo: shown.resizeTo,
+      ...(shown.augment ? { augment: shown.augment } : { crop: shown.crop, flip: shown.flip }),
       shuffle: true,
       key: keyOf(seed, 'tokenizerBatches'),
       onSkip: images.onSkip,
@@ -140,7 +141,7 @@ function countedUse({ usage, paperUsage, perplexity, counts }: CodebookUse): z.o
   return { usage, paperUsage, perplexity, counts: [...counts] };
 }
 
-/** Returns the folder of the tokenizer of a run: the one that it trained, or the one that it names. */
+/** Returns the folder of a run's tokenizer: the one that it trained, or the one that it names. */
 export async function tokenizerFolder({ config, folder }: Pick<RunContext, 'config' | 'folder'>): Promise<string> {
   const { tokenizer } = config;
   return 'from' in tokenizer ? findModel(tokenizer.from, 'tokenizer') : join(folder.of('tokenizer'), modelFolder);

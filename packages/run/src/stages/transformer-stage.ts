@@ -1,9 +1,7 @@
 import { join } from 'node:path';
 import { createTransformerTrainer, readTransformerWeights } from '@vitvq/stage2-trainer';
 import {
-  ClassConditioner,
   createTransformer,
-  Unconditional,
   type Conditioner,
   type GPT,
   type RQTransformer,
@@ -11,6 +9,7 @@ import {
 } from '@vitvq/transformers';
 import { loadTransformer, saveTransformer, type LoadedTransformer } from '@vitvq/transformers/node';
 import { z } from 'zod';
+import { conditionsOf } from '../conditions.js';
 import type { ResolvedTransformerStage } from '../config/run-config.js';
 import { keyOf } from '../keys.js';
 import { modelFolder, type RunContext } from '../run-context.js';
@@ -39,16 +38,7 @@ export const transformerResultSchema = z.strictObject({
 /** Result of the transformer's stage. */
 export type TransformerResult = z.output<typeof transformerResultSchema>;
 
-/** Returns the conditioner that a stage asks for: classes where the images have them. */
-export function conditionerOf(
-  { condition }: Pick<ResolvedTransformerStage, 'condition'>,
-  classNames: readonly string[],
-): ClassConditioner | Unconditional {
-  const kind = condition?.kind ?? (classNames.length > 1 ? 'class' : 'none');
-  return kind === 'class' ? new ClassConditioner({ classCount: classNames.length, classNames }) : new Unconditional();
-}
-
-/** Returns the transformer of a stage as its training begins: the same seed gives the same weights. */
+/** Returns the transformer as its training begins: the same seed gives the same weights. */
 export function createUntrained(
   { model }: Pick<ResolvedTransformerStage, 'model'>,
   { vocabSize, grid, codeDepth }: Pick<TransformerFit, 'vocabSize' | 'grid' | 'codeDepth'>,
@@ -78,7 +68,7 @@ export async function trainTransformer(
   const { seed, precision } = config;
   const { batchSize, evaluation, checkpoint, ...learning } = stage.training;
   const directory = folder.of('transformer');
-  const conditioner = conditionerOf(stage, images.train.classNames);
+  const { conditioner } = await conditionsOf(stage, images.train);
   const codes = await openCodesOf(context, 'train');
   const validation = await openCodesOf(context, 'validation');
   const { images: _measured, batchSize: evaluationBatch, ...measuring } = evaluation;
@@ -102,7 +92,11 @@ export async function trainTransformer(
         openBatches: () => validation.batches({ batchSize: evaluationBatch, lastBatch: 'pad', epochs: 1 }),
       },
     });
-    const { step, elapsedSeconds, evaluation: measured } = await trainWithView(trainer, {
+    const {
+      step,
+      elapsedSeconds,
+      evaluation: measured,
+    } = await trainWithView(trainer, {
       directory,
       view,
       signal,

@@ -267,9 +267,13 @@ export class PickleMachine {
     }
   }
 
-  /** Pushes the result of calling a name. A call of a class that is in no table is noted. */
+  /**
+   * Pushes the result of calling a name. A call of a class that is in no table is noted, unless it
+   * takes one plain value, as that of an enumeration does.
+   */
   call(called: PickleValue | undefined, parameters: PickleValue): void {
-    if (called instanceof PickleName && called.standing === 'unknown class') this.#note(called.name);
+    const isUnknown = called instanceof PickleName && called.standing === 'unknown class';
+    if (isUnknown && !isOnePlainValue(parameters)) this.#note(called.name);
     this.#pushResult(called, parameters);
   }
 
@@ -294,12 +298,17 @@ export class PickleMachine {
   }
 
   /**
-   * Drops attributes of a container (`_metadata` of a state dict) and the content of a placeholder.
+   * Drops attributes of a container (`_metadata` of a state dict) and the content of a placeholder;
+   * gives a module of a script its attributes.
    */
   build(): void {
     const state = this.pop();
     const target = this.top();
     if (target instanceof PicklePlaceholder) this.#passOver(target, [state]);
+    if (target instanceof PickleDictionary && target.isModule && state instanceof PickleDictionary) {
+      this.spend(slotBytes * state.entries.size);
+      for (const [key, value] of state.entries) target.set(key, value, this.refuse);
+    }
     if (isTensor(target) || target instanceof PickleName) {
       this.refuse('attributes of a container', `some of ${describeValue(target)}`);
     }
@@ -332,6 +341,11 @@ export class PickleMachine {
 
 function isTensor(value: PickleValue): boolean {
   return value instanceof PickleTensor || value instanceof PickleUnreadTensor || value instanceof PickleStorage;
+}
+
+function isOnePlainValue(parameters: PickleValue): boolean {
+  const [value, ...others] = parameters instanceof PickleTuple ? parameters.items : [];
+  return others.length === 0 && ['string', 'number', 'boolean', 'bigint'].includes(typeof value);
 }
 
 /** Returns the items of a list, tuple or set. */

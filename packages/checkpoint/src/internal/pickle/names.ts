@@ -110,6 +110,11 @@ const known: ReadonlyMap<string, Build> = new Map<string, Build>([
   ['builtins.bytearray', bytes],
   ['_codecs.encode', bytes],
   ['torch.Size', tuple],
+  ...['int', 'double', 'bool', 'tensor'].map((kind): [string, Build] => [
+    `torch.jit._pickle.build_${kind}list`,
+    ([items], refuse) => list(itemsOf(items, refuse)),
+  ]),
+  ['torch.jit._pickle.restore_type_tag', ([value]) => value ?? null],
   ['torch._utils._rebuild_tensor', tensor],
   ['torch._utils._rebuild_tensor_v2', tensor],
   [
@@ -142,6 +147,9 @@ const known: ReadonlyMap<string, Build> = new Map<string, Build>([
   ],
 ]);
 
+/** Beginning of the names of classes whose code is in the archive of `torch.jit.save`. */
+const ofScript = '__torch__.';
+
 /** Name of a class by the convention of Python. */
 const className = /^[A-Z][A-Za-z0-9]*$/;
 
@@ -161,13 +169,15 @@ export class AllowedNames {
   /** Returns what is known of a name that a pickle mentions. */
   resolve(module: string, name: string): PickleName {
     const full = modernName(`${module}.${name}`);
-    if (known.has(full) || storageTypes.has(full) || elementTypes.has(full)) return new PickleName(full);
+    const isKnown = known.has(full) || storageTypes.has(full) || elementTypes.has(full);
+    if (isKnown || full.startsWith(ofScript)) return new PickleName(full);
     if (isPassedOver(full) || this.#isIgnored(full)) return new PickleName(full, 'passed over');
     return new PickleName(full, className.test(name) && !isOfPython(full) ? 'unknown class' : 'unknown');
   }
 
   /** Returns the result of calling a name or of making an object of a class. */
   call({ name, standing }: PickleName, parameters: PickleValue, refuse: Refuse): PickleValue {
+    if (name.startsWith(ofScript)) return new PickleDictionary(true);
     if (standing !== 'built') return new PicklePlaceholder(name, standing !== 'passed over');
     return call(name, parameters, refuse);
   }

@@ -24,6 +24,9 @@ const exact: ReadonlySet<string> = new Set(
   Object.entries(classes).flatMap(([module, names]) => names.split(' ').map((name) => `${module}.${name}`)),
 );
 
+/** Functions by which pandas and pytz write dates. */
+const ofDates = /^(?:pandas\._libs\.tslibs\.(?:\w+\.)?_unpickle_\w+|pytz\._(?:UTC|p))$/;
+
 /** Functions by which numpy 1 and 2 write arrays, numbers and random generators. */
 const ofNumpy =
   /^numpy\.(?:_?core\.(?:multiarray\.(?:_reconstruct|scalar)|numeric\._frombuffer)|random\._pickle\.__\w+_ctor|dtypes\.\w+)$/;
@@ -37,5 +40,5 @@ const ofPackages = /^(?:omegaconf|yacs|packaging|typing|lightning\w*|pytorch_lig
  * objects hold only data and are not read: each becomes a placeholder that holds nothing.
  */
 export function isPassedOver(name: string): boolean {
-  return exact.has(name) || ofNumpy.test(name) || ofPackages.test(name);
+  return exact.has(name) || ofNumpy.test(name) || ofDates.test(name) || ofPackages.test(name);
 }

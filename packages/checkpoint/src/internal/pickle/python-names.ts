@@ -33,7 +33,7 @@ export function modernName(name: string): string {
  * called: nothing of them belongs into a checkpoint, apart from the few that are known.
  */
 const ofPython: ReadonlySet<string> = new Set(
-  `abc aifc anydbm argparse array ast asynchat asyncio asyncore atexit audioop base64 bdb
+  `abc aifc antigravity anydbm argparse array ast asynchat asyncio asyncore atexit audioop base64 bdb
   binascii binhex bisect bsddb builtins bz2 cPickle cProfile cStringIO calendar cgi cgitb chunk cmath cmd code codecs
   codeop collections colorsys commands compileall concurrent configparser contextlib contextvars copy copy_reg copyreg
   crypt csv ctypes curses dataclasses datetime dbm decimal difflib dircache dis distutils doctest email encodings
@@ -41,9 +41,9 @@ const ofPython: ReadonlySet<string> = new Set(
   getopt getpass gettext glob graphlib grp gzip hashlib heapq hmac html http httplib idlelib imaplib imghdr imp importlib
   inspect io ipaddress itertools json keyword lib2to3 linecache locale logging lzma mailbox mailcap marshal math mimetypes
   mmap modulefinder msilib msvcrt multiprocessing netrc new nis nntplib nt ntpath nturl2path numbers opcode operator
-  optparse os os2emxpath ossaudiodev parser pathlib pdb pickle pickletools pip pipes pkg_resources pkgutil platform
+  optparse os os2emxpath ossaudiodev parser pathlib pdb pickle pickletools pipes pkgutil platform
   plistlib popen2 poplib posix posixfile posixpath pprint profile pstats pty pwd py_compile pyclbr pydoc pydoc_data pyexpat
-  queue quopri random re readline reprlib resource rlcompleter runpy sched secrets select selectors setuptools shelve
+  queue quopri random re readline reprlib resource rlcompleter runpy sched secrets select selectors shelve
   shlex shutil signal site smtpd smtplib sndhdr socket socketserver spwd sqlite3 sre_compile sre_constants sre_parse ssl
   stat statistics string stringprep struct subprocess sunau symtable sys sysconfig syslog tabnanny tarfile telnetlib
   tempfile termios test textwrap this threading thread time timeit tkinter token tokenize tomllib trace traceback

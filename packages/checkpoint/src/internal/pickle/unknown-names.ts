@@ -28,7 +28,6 @@ export class UnknownNames {
     if (this.#names.size === 0) return;
     const shown = [...this.#names].slice(0, mostShown);
     const more = this.#names.size - shown.length;
-    const others = shown.filter((name) => !isOfPython(name));
     const ofPython = shown.filter(isOfPython);
     const list = (names: readonly string[]): string => names.map(printed).join(', ');
     refuse(
@@ -36,9 +35,9 @@ export class UnknownNames {
       `${list(shown)}${more > 0 ? ` and ${more} more` : ''}`,
       [
         'Nothing was imported or run. A checkpoint of weights alone, torch.save(model.state_dict()), has no such names.',
-        others.length > 0 ? `To pass over what is not needed: ignore: [${others.map(quoted).join(', ')}].` : '',
+        `To pass over what is not needed: ignore: [${shown.map(quoted).join(', ')}].`,
         ofPython.length > 0
-          ? `Python itself would run ${list(ofPython)}: do not load the file there unless you know who made it.`
+          ? `Python would run ${list(ofPython)}, which is its own: do not load the file there unless you know who made it.`
           : '',
       ]
         .filter((sentence) => sentence !== '')

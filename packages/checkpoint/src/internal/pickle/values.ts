@@ -49,6 +49,9 @@ export class PickleSet {
 export class PickleDictionary {
   readonly #entries = new Map<string, PickleValue>();
 
+  /** @param isModule  whether it stands for a module of a script, whose attributes are entries */
+  constructor(readonly isModule = false) {}
+
   get entries(): ReadonlyMap<string, PickleValue> {
     return this.#entries;
   }

@@ -23,16 +23,10 @@ export interface WeightImport {
 }
 
 /**
- * Sets variables from a file, reading a few tensors at a time. All names and shapes are compared
- * before anything changes.
+ * Compares names and shapes of a file with what a network needs, before the network is built.
  * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together
- * @throws {DataError} when a tensor cannot be read
  */
-export async function importWeights(
-  opened: TensorFile,
-  variables: ReadonlyMap<string, tf.Variable>,
-  { weights, isIgnored, noun, fix }: WeightImport,
-): Promise<void> {
+export function assertTensors(opened: TensorFile, { weights, isIgnored, noun, fix }: WeightImport): void {
   const entries = new Map(opened.entries.map((entry) => [entry.name, entry]));
   const expected = new Map(weights.flatMap(({ sources }) => sources.map((source) => [source.name, source] as const)));
   const got = new Map([...entries].filter(([name]) => expected.has(name) || !isIgnored(name)));
@@ -41,6 +35,18 @@ export async function importWeights(
     const expectation = `the ${expected.size} tensors of ${noun}`;
     throw new ShapeError({ where: opened.file, expected: expectation, got: shortened(problems.join('; ')), fix });
   }
+}
+
+/**
+ * Sets variables from a file whose tensors were compared, reading a few of them at a time.
+ * @throws {DataError} when a tensor cannot be read or has values that are not finite
+ */
+export async function importWeights(
+  opened: TensorFile,
+  variables: ReadonlyMap<string, tf.Variable>,
+  { weights }: WeightImport,
+): Promise<void> {
+  const entries = new Map(opened.entries.map((entry) => [entry.name, entry]));
   for (const { variable, sources, convert } of weights) {
     const tensors: HostTensor[] = [];
     for (const { name } of sources) tensors.push(await opened.read(entries.get(name)!));

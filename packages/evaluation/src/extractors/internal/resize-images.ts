@@ -1,12 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { ResizeRule } from '../feature-extractor.js';
+import type { ResizeRule } from '../network-features.js';
 import { averagingTaps } from './cubic-taps.js';
+
+/** A rule that resizes. */
+type Resizing = ResizeRule & { readonly filter: Exclude<ResizeRule['filter'], 'none'> };
 
 /**
  * Resizes images of bytes `[B, H, W, C]`, float32 in [0, 255], as a rule says. Along each axis it
  * is one product with a matrix.
  */
-export function resizeImages(images: tf.Tensor4D, size: readonly [number, number], rule: ResizeRule): tf.Tensor4D {
+export function resizeImages(images: tf.Tensor4D, size: readonly [number, number], rule: Resizing): tf.Tensor4D {
   const [, height, width] = images.shape;
   return tf.tidy(() => {
     if (rule.filter === 'tensorflow-1') {

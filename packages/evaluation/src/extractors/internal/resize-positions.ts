@@ -3,9 +3,9 @@ import { averagingTaps, plainTaps } from './cubic-taps.js';
 
 /**
  * Resizes a table of positions `[1, 1 + M², D]` to `[1 + N², D]` as the code of DINOv2 does, by the
- * bicubic filters of PyTorch; the first row, of the class token, stays. The filter takes 4 positions
- * (a = -0.75) and an offset of 0.1 that the code adds to N, or with `antialias` as many as it
- * averages (a = -0.5), and no offset.
+ * bicubic filters of PyTorch; the first row, of the class token, stays. The filter takes 4
+ * positions (a = -0.75) and an offset of 0.1 that the code adds to N, or with `antialias` as many
+ * as it averages (a = -0.5), and no offset.
  */
 export function resizePositions({ shape, data }: HostTensor, from: number, to: number, antialias: boolean): HostTensor {
   const width = shape[2]!;

@@ -24,7 +24,7 @@ export class TensorShapes {
     return names.find((name) => this.has(name)) ?? this.#refuse();
   }
 
-  /** Returns a shape. @throws {DataError} unless there is a tensor with so many axes and elements */
+  /** Returns a shape. @throws {DataError} unless a tensor has so many axes, and elements */
   of(name: string, axes: number): readonly number[] {
     const shape = this.#shapes.get(name);
     if (shape?.length === axes && !shape.includes(0)) return shape;
