@@ -157,7 +157,9 @@ describe('a transformer of texts', { timeout: 60_000 }, () => {
     const prompts = ['a picture of colour 2', 'a picture of colour 0'];
     const { images } = await sample({ run: at('texts'), count: 3, out: at('told-images'), prompts });
     expect(images.map(({ prompt }) => prompt)).toEqual([prompts[0], prompts[1], prompts[0]]);
-    await expect(sample({ run: at('texts'), count: 1, out: at('x') })).rejects.toThrow('the model draws what texts say');
+    await expect(sample({ run: at('texts'), count: 1, out: at('x') })).rejects.toThrow(
+      'the model draws what texts say',
+    );
     const untold = { ...config, data: { ...config.data, train: { ...train, captions: false } } };
     await expect(trainRun(untold, { out: at('untold') })).rejects.toThrow('images with captions');
   });
