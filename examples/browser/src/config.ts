@@ -1,5 +1,5 @@
 /** Every number of this example. */
-import { MADE_UP_CLASSES } from '@vitvq/example-shared';
+import { MADE_UP_CLASSES } from '@vitvq/data';
 import { QUICKSTART, type ViTTokenizerConfig } from '@vitvq/tokenizer';
 import type { GPTOptions } from '@vitvq/transformers';
 

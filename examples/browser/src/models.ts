@@ -3,50 +3,50 @@ import { join } from 'node:path';
 import { openModel } from '@vitvq/checkpoint';
 import { UsageError } from '@vitvq/example-shared';
 import { ConfigError } from '@vitvq/core';
-import { loadTokenizer } from '@vitvq/tokenizer/node';
-import { loadTransformer, type LoadedTransformer } from '@vitvq/transformers/node';
+import { loadRunTokenizer, loadRunTransformer, openRun, type OpenedRun } from '@vitvq/run';
+import type { VQTokenizer } from '@vitvq/tokenizer';
+import type { LoadedTransformer } from '@vitvq/transformers/node';
 import { DEFAULTS, MODEL_FOLDERS } from './config.js';
 
 /** What a run has left. */
 export interface Models {
-  readonly tokenizer: Awaited<ReturnType<typeof loadTokenizer>>;
+  readonly tokenizer: VQTokenizer;
   /** Undefined where the run trained none. */
   readonly transformer: LoadedTransformer | undefined;
   /** What the tokenizer was trained on, where its folder says it. */
   readonly trainedOn: string | undefined;
+  /** Where they are from. */
+  readonly run: OpenedRun;
   dispose(): void;
-}
-
-interface ModelFolders {
-  readonly tokenizer: string;
-  readonly transformer: string | undefined;
 }
 
 /**
  * The models of a run; the caller disposes of them.
  * @throws {UsageError} when there are none @throws {ConfigError} when they do not fit each other,
  * or the page
+ * @throws {DataError} when they cannot be read
  */
-export async function loadModels(run: string): Promise<Models> {
-  const folders = modelFoldersOf(run);
-  if (!folders) {
+export async function loadModels(path: string): Promise<Models> {
+  // A folder that is not there would be looked for on a hub.
+  const run = existsSync(path) ? await openRun(path) : undefined;
+  if (run?.folders.tokenizer === undefined) {
     throw new UsageError([
-      `--run ${run} holds no tokenizer: npm run quickstart makes one (about 5 minutes), npm run pipeline a generator too;`,
+      `--run ${path} holds no tokenizer: npm run quickstart makes one (about 5 minutes), npm run pipeline a generator too;`,
       '--smoke tries everything in seconds, with models that know nothing',
     ]);
   }
-  const tokenizer = await loadTokenizer(folders.tokenizer);
+  const tokenizer = await loadRunTokenizer(run);
   let transformer: LoadedTransformer | undefined;
   const dispose = (): void => {
     tokenizer.dispose();
     transformer?.model.dispose();
   };
   try {
-    if (folders.transformer !== undefined) transformer = await loadTransformer(folders.transformer);
-    assertFit({ tokenizer, transformer }, run);
-    const opened = await openModel(folders.tokenizer);
+    if (run.folders.transformer !== undefined) transformer = await loadRunTransformer(run);
+    assertFit({ tokenizer, transformer }, path);
+    const opened = await openModel(run.folders.tokenizer);
     await opened.close();
-    return { tokenizer, transformer, trainedOn: opened.metadata.trainedOn, dispose };
+    return { tokenizer, transformer, trainedOn: opened.metadata.trainedOn, run, dispose };
   } catch (error) {
     dispose();
     throw error;
@@ -56,8 +56,8 @@ export async function loadModels(run: string): Promise<Models> {
 /** The usual run whose tokenizer is the newest. @throws {UsageError} when there is none */
 export function newestRun(runs: readonly string[] = DEFAULTS.runs): string {
   const ages = runs.flatMap((run) => {
-    const folder = modelFoldersOf(run)?.tokenizer;
-    return folder === undefined ? [] : [{ run, time: statSync(join(folder, 'config.json')).mtimeMs }];
+    const found = statSync(join(run, MODEL_FOLDERS.tokenizer, 'config.json'), { throwIfNoEntry: false });
+    return found ? [{ run, time: found.mtimeMs }] : [];
   });
   const [newest] = ages.sort((a, b) => b.time - a.time);
   if (newest) return newest.run;
@@ -65,16 +65,6 @@ export function newestRun(runs: readonly string[] = DEFAULTS.runs): string {
     `there is no model in ${runs.join(', ')}: npm run quickstart makes one (about 5 minutes), npm run pipeline a generator too;`,
     '--run names another folder, --smoke tries everything in seconds, with models that know nothing',
   ]);
-}
-
-function modelFoldersOf(run: string): ModelFolders | undefined {
-  const isModel = (folder: string): boolean => existsSync(join(folder, 'config.json'));
-  const { tokenizer, transformer } = MODEL_FOLDERS;
-  if (!isModel(join(run, tokenizer))) return undefined;
-  return {
-    tokenizer: join(run, tokenizer),
-    transformer: isModel(join(run, transformer)) ? join(run, transformer) : undefined,
-  };
 }
 
 /** A folder may hold anything: what the page cannot show is told here, not there. */

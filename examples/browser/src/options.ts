@@ -6,8 +6,8 @@ export interface Request {
   /** Folder of a run; undefined: the newest of the usual ones. */
   readonly run: string | undefined;
   readonly out: string;
-  /** Folder of pictures to begin with; undefined: those that fit the run's data. */
-  readonly images: string | undefined;
+  /** Folder of pictures to begin with; undefined: some that the run held out. */
+  readonly data: string | undefined;
   readonly weights: 'float32' | 'float16';
   /** Port of the page; undefined: the page is written and not served. */
   readonly port: number | undefined;
@@ -19,7 +19,7 @@ export interface Request {
  * @throws {UsageError} naming every problem at once
  */
 export function parseArguments(argv: readonly string[]): Request {
-  const { run, out, images, weights, port, noServe, smoke } = readOptions(
+  const { run, out, data, weights, port, noServe, smoke } = readOptions(
     {
       name: 'browser',
       description:
@@ -31,11 +31,7 @@ export function parseArguments(argv: readonly string[]): Request {
           help: `whose models the page runs (default: the newest of ${DEFAULTS.runs.join(', ')})`,
         },
         out: outOption(DEFAULTS.out),
-        images: {
-          kind: 'text',
-          value: 'folder',
-          help: "pictures to begin with: PNG, JPEG or WebP (default: test images of CIFAR-10, if that is the run's data)",
-        },
+        data: { kind: 'folder', help: 'your own pictures to begin with (default: some that the run held out)' },
         weights: {
           kind: 'choice',
           choices: ['float32', 'float16'],
@@ -53,10 +49,10 @@ export function parseArguments(argv: readonly string[]): Request {
       },
       check: (values, isGiven) => [
         ...(values.smoke && isGiven('run') ? ['--smoke makes its own models: leave out --run'] : []),
-        ...(values.smoke && isGiven('images') ? ['--smoke makes its own pictures: leave out --images'] : []),
+        ...(values.smoke && isGiven('data') ? ['--smoke makes its own pictures: leave out --data'] : []),
       ],
     },
     argv,
   );
-  return { run, out, images, weights, port: noServe || smoke ? undefined : port, smoke };
+  return { run, out, data, weights, port: noServe || smoke ? undefined : port, smoke };
 }

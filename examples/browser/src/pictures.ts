@@ -1,8 +1,10 @@
-import { toRgbImages } from '@vitvq/core';
-import { openImageFolder, readImages, subset, type ImageDataset } from '@vitvq/data';
-import { madeUpImages, openCifar10Split } from '@vitvq/example-shared';
+import { DataError, printable, toRgbImages } from '@vitvq/core';
+import { madeUpImages, openDataSource, readImages, subset, type ImageDataset } from '@vitvq/data';
+import { terminalView } from '@vitvq/example-shared';
 import { encodePng } from '@vitvq/report';
+import { openTrialImages } from '@vitvq/run';
 import { PICTURES, SMOKE } from './config.js';
+import type { Models } from './models.js';
 import type { Request } from './options.js';
 
 /** A picture that the models have not seen, as large as they want it. */
@@ -12,34 +14,44 @@ export interface Picture {
 }
 
 /**
- * Pictures to begin with. A run says what it was trained on; of CIFAR-10, its test images serve. Of
- * pictures of one's own nothing here knows which were held out, so that they are to be given.
+ * Pictures to begin with: those of a folder, or some that the run held out. Of a run that does not
+ * say what it held out, only its data tells: of CIFAR-10, test images serve.
  */
 export async function readPictures(
-  { smoke, images }: Pick<Request, 'smoke' | 'images'>,
-  trainedOn: string | undefined,
+  { smoke, data }: Pick<Request, 'smoke' | 'data'>,
+  models: Pick<Models, 'run' | 'trainedOn'>,
   imageSize: readonly [number, number],
 ): Promise<Picture[]> {
   const source = smoke
     ? madeUpImages({ count: SMOKE.classes.length, imageSize: SMOKE.imageSize })
-    : await openSource(images, trainedOn);
+    : await openSource(data, models);
   if (!source) return [];
   const chosen = subset(source, firstOfEachClass(source));
-  const { data, shape, names } = await readImages(chosen, { imageSize });
-  return toRgbImages({ data, shape }).map((image, index) => ({
-    name: names[index] || `picture ${index + 1}`,
+  const images = await readImages(chosen, { imageSize });
+  return toRgbImages(images).map((image, index) => ({
+    name: images.names[index] || `picture ${index + 1}`,
     png: encodePng(image),
   }));
 }
 
 async function openSource(
-  images: string | undefined,
-  trainedOn: string | undefined,
+  data: string | undefined,
+  { run, trainedOn }: Pick<Models, 'run' | 'trainedOn'>,
 ): Promise<ImageDataset | undefined> {
-  if (images !== undefined) return openImageFolder(images);
+  const view = terminalView;
+  if (data !== undefined) return (await openTrialImages(run, { data: { kind: 'folder', path: data }, view }))?.source;
+  try {
+    const opened = await openTrialImages(run, { view });
+    if (opened) return opened.source;
+  } catch (error) {
+    // The run may be of another machine; the page needs no pictures.
+    if (!(error instanceof DataError)) throw error;
+    console.log(printable(error.message));
+    return undefined;
+  }
   // Folders of earlier versions do not say it; their examples had CIFAR-10.
   if (trainedOn !== undefined && !trainedOn.startsWith('CIFAR-10')) return undefined;
-  return openCifar10Split('test');
+  return openDataSource({ kind: 'cifar10', split: 'test' }, { onProgress: view.log });
 }
 
 function firstOfEachClass({ labels, classNames, length }: ImageDataset): number[] {

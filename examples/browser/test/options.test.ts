@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { UsageError } from '@vitvq/example-shared';
 import { describe, expect, it } from 'vitest';
 import { parseArguments } from '../src/options.js';
@@ -16,7 +17,7 @@ describe('parseArguments', () => {
     expect(parseArguments([])).toEqual({
       run: undefined,
       out: 'runs/browser',
-      images: undefined,
+      data: undefined,
       weights: 'float32',
       port: 5175,
       smoke: false,
@@ -24,10 +25,10 @@ describe('parseArguments', () => {
   });
 
   it('takes every option', () => {
-    expect(parseArguments('--run r --out o --images i --weights float16 --port 80'.split(' '))).toEqual({
+    expect(parseArguments(['--data', tmpdir(), ...'--run r --out o --weights float16 --port 80'.split(' ')])).toEqual({
       run: 'r',
       out: 'o',
-      images: 'i',
+      data: tmpdir(),
       weights: 'float16',
       port: 80,
       smoke: false,
@@ -37,12 +38,13 @@ describe('parseArguments', () => {
   });
 
   it('reports all problems at once', () => {
-    expect(problems('--weights', 'int8', '--smoke', '--run', 'r', '--images', 'i', '--prot', '1')).toBe(
+    expect(problems('--weights', 'int8', '--smoke', '--run', 'r', '--data', 'nowhere', '--prot', '1')).toBe(
       [
         '  --prot is not an option',
+        '  --data must be a folder, and there is none at nowhere',
         '  --weights must be one of float32, float16, not int8',
         '  --smoke makes its own models: leave out --run',
-        '  --smoke makes its own pictures: leave out --images',
+        '  --smoke makes its own pictures: leave out --data',
         'Run with --help for the options.',
       ].join('\n'),
     );

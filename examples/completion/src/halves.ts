@@ -45,16 +45,21 @@ export function lowerHalves(images: Float32Array, { values, upper }: Halves): Fl
 
 /**
  * For each image another one of its class: the next, the first after the last. Of the same class,
- * so that what an upper half is worth is not what it tells of the class.
+ * so that what an upper half is worth is not what it tells of the class. Without classes, all
+ * images have the same label.
  * @throws {DataError} when an image is the only one of its class
  */
 export function partnersOf(labels: ArrayLike<number>): Int32Array {
   const byClass = new Map<number, number[]>();
   Array.from(labels).forEach((label, image) => byClass.set(label, [...(byClass.get(label) ?? []), image]));
   const partners = new Int32Array(labels.length);
-  for (const [label, images] of byClass) {
+  for (const images of byClass.values()) {
     if (images.length < 2) {
-      throw new DataError({ where: 'partnersOf', expected: `two images of class ${label} or more`, got: 'one' });
+      throw new DataError({
+        where: 'partnersOf',
+        expected: 'two images or more to compare, of each class',
+        got: 'one',
+      });
     }
     images.forEach((image, place) => (partners[image] = images[(place + 1) % images.length]!));
   }

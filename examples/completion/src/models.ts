@@ -1,46 +1,44 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { UsageError } from '@vitvq/example-shared';
+import { loadRunTokenizer, loadRunTransformer, openRun, type OpenedRun } from '@vitvq/run';
 import type { VQTokenizer } from '@vitvq/tokenizer';
-import { loadTokenizer } from '@vitvq/tokenizer/node';
 import type { AutoregressiveModel, Conditioner } from '@vitvq/transformers';
-import { loadTransformer, type LoadedTransformer } from '@vitvq/transformers/node';
-import { MODEL_FOLDERS } from './config.js';
 
 /** What completes images. */
 export interface Models {
   readonly tokenizer: VQTokenizer;
   readonly transformer: AutoregressiveModel;
   readonly conditioner: Conditioner;
+  /** Where they are from. */
+  readonly run: OpenedRun;
   dispose(): void;
 }
 
 /**
  * The models of a run; the caller disposes of them.
  * @throws {UsageError} when there are none
+ * @throws {DataError} when they cannot be read
  */
-export async function loadModels(run: string): Promise<Models> {
-  const folders = [join(run, MODEL_FOLDERS.tokenizer), join(run, MODEL_FOLDERS.transformer)] as const;
-  const missing = folders.filter((folder) => !existsSync(join(folder, 'config.json')));
-  if (missing.length > 0) {
+export async function loadModels(path: string): Promise<Models> {
+  // A folder that is not there would be looked for on a hub.
+  const run = existsSync(path) ? await openRun(path) : undefined;
+  const missing = (['tokenizer', 'transformer'] as const).filter((role) => run?.folders[role] === undefined);
+  if (run === undefined || missing.length > 0) {
     throw new UsageError([
-      `--run ${run} holds no model in ${missing.join(' and ')}: npm run pipeline makes them first (about 15 minutes);`,
+      `--run ${path} holds no model (${missing.join(' and ')}): npm run pipeline makes them first (about 15 minutes);`,
       '--smoke tries everything in seconds, with models that have learned nothing',
     ]);
   }
-  const tokenizer = await loadTokenizer(folders[0]);
-  let loaded: LoadedTransformer | undefined;
+  const tokenizer = await loadRunTokenizer(run);
   try {
-    loaded = await loadTransformer(folders[1]);
-    const { model, conditioner } = loaded;
+    const { model: transformer, conditioner } = await loadRunTransformer(run);
     const dispose = (): void => {
       tokenizer.dispose();
-      model.dispose();
+      transformer.dispose();
     };
-    return { tokenizer, transformer: model, conditioner, dispose };
+    return { tokenizer, transformer, conditioner, run, dispose };
   } catch (error) {
     tokenizer.dispose();
-    loaded?.model.dispose();
     throw error;
   }
 }

@@ -6,6 +6,8 @@ export interface Request extends EngineChoice {
   /** Folder of a pipeline run; undefined: models are made in `out`. */
   readonly run: string | undefined;
   readonly out: string;
+  /** Folder of one's own images; undefined: those that the run held out. */
+  readonly data: string | undefined;
   readonly settings: Settings;
 }
 
@@ -16,10 +18,10 @@ const { engine: engineOption, threads: threadsOption, seed: seedOption, smoke: s
  * @throws {UsageError} naming every problem at once
  */
 export function parseArguments(argv: readonly string[]): Request {
-  const { run, out, images, seed, engine, threads, smoke } = readOptions(
+  const { run, out, data, images, seed, engine, threads, smoke } = readOptions(
     {
       name: 'completion',
-      description: 'Completes the lower half of held-out images with the models of a run of npm run pipeline.',
+      description: 'Completes the lower half of images with the models of a run of npm run pipeline.',
       options: {
         run: {
           kind: 'text',
@@ -27,6 +29,7 @@ export function parseArguments(argv: readonly string[]): Request {
           help: `of npm run pipeline, whose models complete (default: ${DEFAULTS.run})`,
         },
         out: outOption(DEFAULTS.out),
+        data: { kind: 'folder', help: 'your own pictures to complete (default: those that the run held out)' },
         images: {
           kind: 'integer',
           minimum: 1,
@@ -43,5 +46,5 @@ export function parseArguments(argv: readonly string[]): Request {
     argv,
   );
   const settings = { seed, images: images ?? (smoke ? SMOKE.images : DEFAULTS.images), smoke };
-  return { run: smoke ? undefined : (run ?? DEFAULTS.run), out, engine, threads, settings };
+  return { run: smoke ? undefined : (run ?? DEFAULTS.run), out, data, engine, threads, settings };
 }

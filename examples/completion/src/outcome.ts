@@ -1,9 +1,9 @@
 import { formatPercent, toRgbImages, type HostImages, type RgbImage } from '@vitvq/core';
-import type { LoadedImages } from '@vitvq/data';
 import type { Engine } from '@vitvq/engine';
 import { lineReportChart, type GalleryBlock, type ReportContent, type ReportSection } from '@vitvq/report';
 import { COMPLETIONS, SAMPLING, type Settings } from './config.js';
 import { halvesOf } from './halves.js';
+import type { TestImages } from './images.js';
 import type { Knowledge, Likeness } from './measure.js';
 
 export interface Outcome {
@@ -11,19 +11,20 @@ export interface Outcome {
   readonly run: string;
   /** Images in the report, the first ones. */
   readonly shown: number;
-  readonly originals: LoadedImages & { readonly source: string };
+  readonly originals: TestImages;
   readonly reconstructions: HostImages;
   /**
    * The first completion of every image, then the second one of those that are shown, and so on.
+   * Undefined for images without a class that the model knows.
    */
-  readonly withClass: HostImages;
+  readonly withClass: HostImages | undefined;
   readonly withoutClass: HostImages;
-  readonly knowledge: { readonly withClass: Knowledge; readonly withoutClass: Knowledge };
+  readonly knowledge: { readonly withClass: Knowledge | undefined; readonly withoutClass: Knowledge };
   readonly likeness: {
     readonly reconstruction: Likeness;
-    readonly withClass: Likeness;
+    readonly withClass: Likeness | undefined;
     readonly withoutClass: Likeness;
-    /** Completions of another image of the class. */
+    /** Completions of another image, of the class where there are classes. */
     readonly otherImage: Likeness;
   };
 }
@@ -34,13 +35,14 @@ export function metricsOf(
   settings: Settings,
   { name, threads }: Engine,
 ): object {
-  const { withClass, withoutClass } = knowledge;
+  const { withoutClass } = knowledge;
+  const known = knowledge.withClass ?? withoutClass;
   return {
-    lowerNatsPerToken: withClass.own,
-    lowerNatsPerTokenUnderAnother: withClass.other,
-    gainStandardError: withClass.standardError,
-    ownUpperHalfPreferred: withClass.preferred,
-    lowerRows: withClass.rows,
+    lowerNatsPerToken: known.own,
+    lowerNatsPerTokenUnderAnother: known.other,
+    gainStandardError: known.standardError,
+    ownUpperHalfPreferred: known.preferred,
+    lowerRows: known.rows,
     withoutClass: {
       lowerNatsPerToken: withoutClass.own,
       lowerNatsPerTokenUnderAnother: withoutClass.other,
@@ -49,6 +51,7 @@ export function metricsOf(
     },
     lowerHalves: likeness,
     images: originals.shape[0],
+    heldOut: originals.isHeldOut,
     run,
     engine: name,
     threads,
@@ -61,29 +64,34 @@ const nats = (value: number): string => value.toFixed(3);
 /** Returns the report. */
 export function reportOf(outcome: Outcome, settings: Settings): ReportContent {
   const { run, originals, knowledge, likeness } = outcome;
-  const { withClass } = knowledge;
+  const known = knowledge.withClass ?? knowledge.withoutClass;
+  const completed = likeness.withClass ?? likeness.withoutClass;
+  const ofClass = originals.classes ? ' of the class' : '';
   return {
     title: 'Completing the lower half',
     lead:
-      `The models of ${run} have never seen these images of ${originals.source}. They are given the codes of the upper half ` +
-      'and draw the rest, with the class and without it. No completion is chosen.',
+      `${originals.isHeldOut ? `The models of ${run} have never seen these images` : `Models of ${run} complete images`} of ` +
+      `${originals.source}. They are given the codes of the upper half and draw the rest` +
+      `${originals.classes ? ', with the class and without it' : ''}. No completion is chosen.`,
     summary: [
       {
         label: 'Lower half',
-        value: nats(withClass.own),
+        value: nats(known.own),
         unit: 'nats/token',
-        note: `${nats(withClass.other)} under another upper half of the class`,
+        note: `${nats(known.other)} under another upper half${ofClass}`,
       },
-      { label: 'Own upper half preferred', value: formatPercent(withClass.preferred), note: 'one half by chance' },
+      { label: 'Own upper half preferred', value: formatPercent(known.preferred), note: 'one half by chance' },
       {
         label: 'Completions',
-        value: likeness.withClass.psnr.toFixed(2),
+        value: completed.psnr.toFixed(2),
         unit: 'dB',
-        note: `${likeness.otherImage.psnr.toFixed(2)} dB for those of another image of the class`,
+        note: `${likeness.otherImage.psnr.toFixed(2)} dB for those of another image${ofClass}`,
       },
     ],
     sections: [completionsSection(outcome), knowledgeSection(outcome), likenessSection(outcome)],
-    footer: `Seed ${settings.seed}; guidance ${SAMPLING.guidanceScale} towards the class; the ${SAMPLING.topK} most likely codes.`,
+    footer:
+      `Seed ${settings.seed}; ${originals.classes ? `guidance ${SAMPLING.guidanceScale} towards the class; ` : ''}` +
+      `the ${SAMPLING.topK} most likely codes.`,
   };
 }
 
@@ -98,22 +106,22 @@ function completionsSection({ shown, originals, reconstructions, withClass, with
       'original',
       'its codes',
       'given',
-      ...numbers(COMPLETIONS.withClass).map((number) => `class, ${number + 1}`),
-      ...numbers(COMPLETIONS.withoutClass).map((number) => `no class, ${number + 1}`),
+      ...(withClass ? numbers(COMPLETIONS.withClass) : []).map((number) => `class, ${number + 1}`),
+      ...numbers(COMPLETIONS.withoutClass).map((number) => `${withClass ? 'no class, ' : ''}${number + 1}`),
     ],
     items: Array.from({ length: shown }, (_, image) => ({
       images: [
         pictureOf(originals, image),
         pictureOf(reconstructions, image),
         upperHalf(pictureOf(reconstructions, image)),
-        ...numbers(COMPLETIONS.withClass).map((number) => of(withClass, image, number)),
+        ...(withClass ? numbers(COMPLETIONS.withClass).map((number) => of(withClass, image, number)) : []),
         ...numbers(COMPLETIONS.withoutClass).map((number) => of(withoutClass, image, number)),
       ],
       caption: originals.names[image]!,
     })),
     caption:
-      'The original, what is left of it in its codes, the upper half that is given, and completions from different seeds: ' +
-      'with the class, and without it.',
+      'The original, what is left of it in its codes, the upper half that is given, and completions from different seeds' +
+      `${withClass ? ': with the class, and without it' : ''}.`,
     file: 'completions.png',
     columns: 2,
   };
@@ -122,6 +130,7 @@ function completionsSection({ shown, originals, reconstructions, withClass, with
 
 function knowledgeSection({ knowledge, originals }: Outcome): ReportSection {
   const { withClass, withoutClass } = knowledge;
+  const known = withClass ?? withoutClass;
   const row = (name: string, { own, other, standardError, preferred }: Knowledge): string[] => [
     name,
     nats(own),
@@ -131,7 +140,7 @@ function knowledgeSection({ knowledge, originals }: Outcome): ReportSection {
   ];
   const rowsOf = (name: string, which: 'own' | 'other') => ({
     name,
-    points: withClass.rows.map((values, index) => [index + 1, values[which]] as const),
+    points: known.rows.map((values, index) => [index + 1, values[which]] as const),
   });
   return {
     title: 'What the upper half tells',
@@ -140,13 +149,13 @@ function knowledgeSection({ knowledge, originals }: Outcome): ReportSection {
         kind: 'text',
         text:
           `How likely the transformer finds the true lower half of each of ${originals.shape[0]} images under its own upper half, ` +
-          'and under that of another image of the same class. If it did not look up, both were the same.',
+          `and under that of another image${withClass ? ' of the same class' : ''}. If it did not look up, both were the same.`,
       },
       {
         kind: 'table',
         caption: 'Nats per token of the lower half; less is better. The gain with its 95 % interval over the images.',
-        columns: ['', 'own upper half', 'another of the class', 'gain', 'own preferred'],
-        rows: [row('with the class', withClass), row('without the class', withoutClass)],
+        columns: ['', 'own upper half', withClass ? 'another of the class' : 'another image', 'gain', 'own preferred'],
+        rows: [...(withClass ? [row('with the class', withClass)] : []), row('without the class', withoutClass)],
       },
       {
         kind: 'charts',
@@ -178,11 +187,12 @@ function likenessSection({ likeness }: Outcome): ReportSection {
         caption:
           'Lower halves compared with the true ones: PSNR, distance of the mean colours, and the step from the last row of the ' +
           'upper half to the first of the lower one. A completion may be good and another one, so that these numbers say ' +
-          'something beside the last row only: the completions of another image of the class, below this image’s upper half.',
+          `something beside the last row only: the completions of another image${likeness.withClass ? ' of the class' : ''}, ` +
+          'below this image’s upper half.',
         columns: ['lower half', 'PSNR', 'colour distance', 'step at the seam'],
         rows: [
           row('reconstruction', likeness.reconstruction),
-          row('completion, with the class', likeness.withClass),
+          ...(likeness.withClass ? [row('completion, with the class', likeness.withClass)] : []),
           row('completion, without the class', likeness.withoutClass),
           row('completion of another image', likeness.otherImage),
         ],

@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { writePictures } from './pictures.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -53,6 +54,22 @@ describe('completion', { timeout: 120_000 }, () => {
     }
     expect(html).not.toMatch(/(src|href)="https?:/);
     expect(await readdir(out)).toEqual(expect.arrayContaining(['completions.png', 'upper-half.png']));
+    expect(metrics).toMatchObject({ images: 30, heldOut: true });
+
+    // The same models complete pictures of one's own, without classes and of another size.
+    const pictures = join(folder, 'pictures');
+    await writePictures(pictures, { count: 6 });
+    const mine = join(folder, 'mine');
+    const argv = ['--run', join(out, 'models'), '--data', pictures, '--engine', 'cpu', '--out', mine, '--images', '2'];
+    const own = await completion(...argv);
+    expect(own.output).toContain('Images: 6 of pictures, 2 of them in the report');
+    expect(own.output).toContain('no classes that the model knows');
+    expect(own.code).toBe(0);
+    const measured = await readMetrics(mine);
+    expect(measured).toMatchObject({ images: 6, heldOut: false });
+    expect(measured.lowerNatsPerToken).toBeGreaterThan(0);
+    expect(Object.keys(measured.lowerHalves)).toEqual(['reconstruction', 'withoutClass', 'otherImage']);
+    expect(await readFile(join(mine, 'report.html'), 'utf8')).not.toContain('never seen');
   });
 
   it('says how to make the models where there are none', async () => {

@@ -8,7 +8,14 @@ import '@tensorflow/tfjs';
 import { foldIn, randomKey, type HostImages } from '@vitvq/core';
 import { createBatches, readImages } from '@vitvq/data';
 import { precisions, type Precision } from '@vitvq/engine';
-import { commonOptions, openTrainAndHeldOut, readOptions, runProgram, startEngine } from '@vitvq/example-shared';
+import {
+  commonOptions,
+  openExampleImages,
+  readOptions,
+  runProgram,
+  startEngine,
+  type ExampleImages,
+} from '@vitvq/example-shared';
 import {
   createTokenizerTrainer,
   QUICKSTART_BATCH_SIZE,
@@ -26,11 +33,9 @@ import { GPT } from '@vitvq/transformers';
 const imageSize = QUICKSTART.imageSize;
 const heldOutBatch = 50;
 
-type Images = Awaited<ReturnType<typeof openTrainAndHeldOut>>;
-
 /** What every training of the comparison shares. */
 interface Settings {
-  readonly images: Images;
+  readonly images: ExampleImages;
   readonly heldOut: HostImages;
   readonly steps: number;
   readonly seed: number;
@@ -77,7 +82,7 @@ async function trainTransformer(tokenizer: VQTokenizer, settings: Settings) {
     openBatches: (startAt) => batchesOf(settings, QUICKSTART_BATCH_SIZE, startAt),
     evaluation: {
       openBatches: () =>
-        createBatches(images.heldOut, { batchSize: heldOutBatch, imageSize, epochs: 1, lastBatch: 'pad' }),
+        createBatches(images.validation, { batchSize: heldOutBatch, imageSize, epochs: 1, lastBatch: 'pad' }),
     },
   });
   const overflows = overflowsOf(trainer);
@@ -100,14 +105,12 @@ await runProgram('compare-precisions', async () => {
   });
   const chosen = precisions.filter((each) => precision.length === 0 || precision.includes(each));
   await startEngine(options);
-  const images = await openTrainAndHeldOut({
-    data: undefined,
-    smoke: options.smoke,
-    heldOut: 500,
-    imageSize,
-    key: randomKey(seed),
-  });
-  const heldOut = await readImages(images.heldOut, { imageSize });
+  const madeUp = {
+    train: { kind: 'made-up', count: 64, imageSize },
+    validation: { kind: 'made-up', count: 32, from: 64, imageSize },
+  };
+  const images = await openExampleImages({ heldOut: 500, seed, ...(options.smoke && { changes: madeUp }) });
+  const heldOut = await readImages(images.validation, { imageSize });
   console.log('| seed | precision | PSNR (dB) | codebook usage | nats per token | steps that overflowed |');
   console.log('| ---- | --------- | --------- | -------------- | -------------- | --------------------- |');
   for (let each = seed; each < seed + seeds; each++) {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { latestCheckpoint, readCheckpointState } from '@vitvq/checkpoint';
-import { shellCommand } from '@vitvq/example-shared';
+import { shellCommand } from '@vitvq/run';
 import { readTrainingLog } from '@vitvq/training';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));

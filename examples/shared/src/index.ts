@@ -1,12 +1,6 @@
 export { CommandLine, runProgram, UsageError, type CommandLineText, type OptionText } from './command-line.js';
-export {
-  imageRange,
-  openCifar10Split,
-  openTrainAndHeldOut,
-  type TrainAndHeldOut,
-  type TrainAndHeldOutOptions,
-} from './image-data.js';
-export { MADE_UP_CLASSES, madeUpImages } from '@vitvq/data';
+export { openExampleImages, type ExampleImages, type ExampleImagesOptions } from './example-images.js';
+export { madeUpImages } from '@vitvq/data';
 export {
   commonOptions,
   outOption,
@@ -19,7 +13,4 @@ export {
 } from './program-options.js';
 export { engineChanges, terminalView } from './terminal-view.js';
 export { startEngine, type EngineChoice } from './start-engine.js';
-export { abortOnCtrlC, RunFolder, shellCommand, type StageResult } from '@vitvq/run';
-export { showProgress } from '@vitvq/cli';
-export { trainWithProgress, type ProgressTrainer, type TrainWithProgressOptions } from './train-with-progress.js';
 export { METRICS_FILE, writeOutcome } from './write-outcome.js';

@@ -1,4 +1,8 @@
-/** Every number of the reproduction, and those of the paper that it is compared with. */
+/**
+ * Every number of the reproduction, and those of the paper that it is compared with. Sizes of
+ * images are those of configs/quickstart.yaml, or configs/photos.yaml for images of one's own.
+ */
+import type { ExampleImages } from '@vitvq/example-shared';
 import type { TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
 import type { ViTTokenizerConfig } from '@vitvq/tokenizer';
 
@@ -50,21 +54,23 @@ export const PAPER = {
   patch: { usage: 0.89, l2: 2.58, l1: 2.82, fid: 3.88 },
 } as const;
 
-export const IMAGE_SIZE = 32;
-
 const size = { dim: 96, depth: 2, numHeads: 4, mlpDim: 384 } as const;
 
 /**
- * As the paper, but small: 32x32 images, 64 tokens, 512 codes, so that 256 images have 32 tokens a
- * code, as in the paper. The codebook starts as noise and is not reset: that is what the table
- * is about. Learned positions and centred pixels are for short runs, as in the quickstart.
+ * As the paper, but small: 32x32 images (64x64 of one's own), 64 tokens, 512 codes, so that 256
+ * images have 32 tokens a code, as in the paper. The codebook starts as noise and is not reset:
+ * that is what the table is about. Learned positions and centred pixels are for short runs, as in
+ * the quickstart.
  */
-export function modelConfig({ codeDim, normalize }: Variant, smoke: boolean): ViTTokenizerConfig {
+export function modelConfig(
+  { codeDim, normalize }: Variant,
+  sizes: ExampleImages['sizes'],
+  smoke: boolean,
+): ViTTokenizerConfig {
   const transformer = smoke ? { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 } : size;
   return {
     architecture: 'vit',
-    imageSize: IMAGE_SIZE,
-    patchSize: 4,
+    ...sizes,
     encoder: transformer,
     decoder: transformer,
     quantizer: { kind: 'vector', codebookSize: smoke ? 32 : 512, codeDim, normalize },
@@ -78,14 +84,19 @@ export interface Settings {
   readonly steps: number;
   readonly seed: number;
   readonly smoke: boolean;
+  /** Present for images of one's own; which ones, their fingerprints tell. */
+  readonly ownImages?: true;
 }
 
 export const DEFAULTS = { out: 'runs/table-4', steps: 1000, seed: 0 } as const;
-export const SMOKE = { steps: 2, images: 48 } as const;
+export const SMOKE = { steps: 2, images: 48, imageSize: 32 } as const;
 
 export const BATCH_SIZE = 16;
 
-/** Four batches of 256: the paper averages usage over batches of that size. */
+/**
+ * Four batches of 256: the paper averages usage over batches of that size. Of images of one's own a
+ * tenth, if that is less.
+ */
 export const TEST_IMAGES = 1024;
 
 export const EVALUATION_BATCH = 64;

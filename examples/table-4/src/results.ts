@@ -19,7 +19,12 @@ const resultSchema = z.strictObject({
   detail: z.number(),
 });
 const fileSchema = z.strictObject({
-  settings: z.strictObject({ steps: z.int(), seed: z.int(), smoke: z.boolean() }),
+  settings: z.strictObject({
+    steps: z.int(),
+    seed: z.int(),
+    smoke: z.boolean(),
+    ownImages: z.literal(true).optional(),
+  }),
   results: z.record(z.string(), resultSchema),
 });
 

@@ -1,15 +1,16 @@
 import { foldIn, randomKey, type HostImages } from '@vitvq/core';
-import { createBatches, type ImageDataset } from '@vitvq/data';
+import { createBatches } from '@vitvq/data';
 import { PatchDiscriminator, StyleDiscriminator, styleDiscriminatorChannels } from '@vitvq/discriminator';
 import { detailRatio, reconstructionMetrics } from '@vitvq/evaluation';
+import type { ExampleImages } from '@vitvq/example-shared';
 import { hingeAdversarialLoss } from '@vitvq/losses';
-import { createTokenizerTrainer, type TokenizerTrainingEvents } from '@vitvq/stage1-trainer';
+import { trainWithView, type RunView } from '@vitvq/run';
+import { createTokenizerTrainer } from '@vitvq/stage1-trainer';
 import { createTokenizer } from '@vitvq/tokenizer';
 import {
   BATCH_SIZE,
   DISCRIMINATOR_WIDTH,
   EVALUATION_BATCH,
-  IMAGE_SIZE,
   modelConfig,
   trainingPlan,
   type Settings,
@@ -36,47 +37,53 @@ export interface Result {
 }
 
 export interface TrainOptions {
-  readonly train: ImageDataset;
+  readonly images: ExampleImages;
+  /** Held-out images, as large as the tokenizer wants them. */
   readonly test: HostImages;
   readonly settings: Settings;
   /** Where the training keeps its checkpoints; it goes on from the newest one. */
   readonly directory: string;
   readonly signal: AbortSignal;
-  readonly onStep: (report: TokenizerTrainingEvents['step'][0]) => void;
+  readonly view: RunView;
 }
 
 /** Trains one tokenizer and measures it. @throws the signal's reason when it was aborted */
 export async function trainVariant(
   variant: Variant,
-  { train, test, settings, directory, signal, onStep }: TrainOptions,
+  { images, test, settings, directory, signal, view }: TrainOptions,
 ): Promise<{ result: Result; reconstructions: HostImages }> {
   const key = randomKey(settings.seed);
-  const tokenizer = createTokenizer(modelConfig(variant, settings.smoke), { seed: settings.seed });
-  const discriminator = createDiscriminator(variant, settings.seed);
+  const { train, sizes, shown, onSkip } = images;
+  const { imageSize } = sizes;
+  const tokenizer = createTokenizer(modelConfig(variant, sizes, settings.smoke), { seed: settings.seed });
+  const discriminator = createDiscriminator(variant, imageSize, settings.seed);
   const trainer = createTokenizerTrainer({
     tokenizer,
     adversarial: discriminator && { discriminator, loss: hingeAdversarialLoss },
     config: trainingPlan(variant, settings),
     openBatches: (startAt) =>
       createBatches(train, {
-        batchSize: BATCH_SIZE,
-        imageSize: IMAGE_SIZE,
-        flip: true,
+        batchSize: Math.min(BATCH_SIZE, train.length),
+        imageSize,
+        ...shown,
         shuffle: true,
         key: foldIn(key, 1),
         startAt,
+        onSkip,
       }),
     directory,
     tensorBoard: false,
     evaluation: { images: test, batchSize: EVALUATION_BATCH },
   });
-  trainer.on('step', onStep);
   try {
-    if (await trainer.resume(directory)) console.log(`  going on after step ${trainer.step}`);
-    const { evaluation, step, elapsedSeconds } = await trainer.run({ signal });
-    signal.throwIfAborted();
-    // A training that was not aborted ends with an evaluation.
-    const { codebook, psnr, reconstructions } = evaluation!;
+    const { evaluation, step, elapsedSeconds } = await trainWithView(trainer, {
+      directory,
+      view,
+      signal,
+      show: ['loss', 'l2'],
+      describe: ({ psnr }) => `${psnr.toFixed(2)} dB`,
+    });
+    const { codebook, psnr, reconstructions } = evaluation;
     const [, height, width, channels] = test.shape;
     const { mse, mae } = reconstructionMetrics(test.data, reconstructions.data, height * width * channels);
     const result: Result = {
@@ -92,7 +99,6 @@ export async function trainVariant(
     };
     return { result, reconstructions };
   } finally {
-    trainer.dispose();
     discriminator?.dispose();
     tokenizer.dispose();
   }
@@ -100,12 +106,13 @@ export async function trainVariant(
 
 function createDiscriminator(
   { discriminator }: Variant,
+  size: ExampleImages['sizes']['imageSize'],
   seed: number,
 ): StyleDiscriminator | PatchDiscriminator | undefined {
   const key = foldIn(randomKey(seed), 2);
   const { style, patch } = DISCRIMINATOR_WIDTH;
   if (discriminator === 'style') {
-    return new StyleDiscriminator({ size: IMAGE_SIZE, channels: styleDiscriminatorChannels({ width: style }), key });
+    return new StyleDiscriminator({ size, channels: styleDiscriminatorChannels({ width: style }), key });
   }
   return discriminator === 'patch' ? new PatchDiscriminator({ baseChannels: patch, depth: 2, key }) : undefined;
 }

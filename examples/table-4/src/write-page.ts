@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { firstImages, type HostImages } from '@vitvq/core';
 import { comparisonGrid, writePng, writeReport, type LineChartOptions, type ReportChart } from '@vitvq/report';
+import { shellCommand } from '@vitvq/run';
 import { BATCH_SIZE, CODE_DIMS, PAPER, VARIANTS, type Settings, type Variant } from './config.js';
 import type { Results } from './results.js';
 import type { Result } from './train-variant.js';
@@ -9,16 +10,29 @@ import type { Result } from './train-variant.js';
 const percent = (fraction: number): string => `${(100 * fraction).toFixed(1)} %`;
 const thousandths = (error: number): string => (1000 * error).toFixed(2);
 
+/** What a page is about. */
+export interface PageSubject {
+  readonly settings: Settings;
+  /** Folder of one's own images. @default CIFAR-10 */
+  readonly data?: string | undefined;
+}
+
 /**
- * `results.md` with its pictures, and `report.html` with the same; returns the path of
- * `results.md`.
+ * Writes `results.md` with its pictures, and `report.html` with the same.
+ * @returns the path of `results.md`
  */
-export async function writePage(out: string, results: Results, test: HostImages, settings: Settings): Promise<string> {
+export async function writePage(
+  out: string,
+  results: Results,
+  test: HostImages,
+  { settings, data }: PageSubject,
+): Promise<string> {
   const rows = VARIANTS.map((variant) => ({ variant, result: results.of(variant)! }));
   const codes = rows.filter(({ variant }) => variant.table === 'codes');
   const discriminators = rows.filter(({ variant }) => variant.table === 'discriminators');
+  const [count, height, width] = test.shape;
   const lead =
-    `CIFAR-10, 32x32 pixels, 64 tokens, 512 codes; each training ${settings.steps} steps of ${BATCH_SIZE} images, seed ` +
+    `${data === undefined ? 'CIFAR-10' : basename(resolve(data))}, ${height}x${width} pixels, 64 tokens, 512 codes; each training ${settings.steps} steps of ${BATCH_SIZE} images, seed ` +
     `${settings.seed}. The paper: ImageNet, 256x256 pixels, 1,024 tokens, 8,192 codes, 500,000 steps of 256 images.`;
   const codeTable = { columns: codeColumns, rows: codes.map(codeRow) };
   const discriminatorTable = { columns: discriminatorColumns, rows: discriminators.map(discriminatorRow) };
@@ -41,11 +55,19 @@ export async function writePage(out: string, results: Results, test: HostImages,
     ],
   });
   const picture = (name: string): string => `![${name}](${name}.png)`;
+  const command = shellCommand([
+    ...['npm', 'run', 'table-4', '--', '--steps', String(settings.steps), '--seed', String(settings.seed)],
+    ...(data === undefined ? [] : ['--data', data]),
+  ]);
+  const usage =
+    count < 256
+      ? `Usage is the fraction of codes in all ${count} test images.`
+      : 'Usage is the fraction of codes in a batch of 256 test images, mean over the batches, as the paper defines it.';
   const page = `# Table 4 at small scale
 
-${lead} Written by \`npm run table-4 -- --steps ${settings.steps} --seed ${settings.seed}\`.
+${lead} Written by \`${command}\`.
 
-Usage is the fraction of codes in a batch of 256 test images, mean over four batches, as the paper defines it. Errors are on 1,024
+${usage} Errors are on ${count.toLocaleString('en')}
 test images. Detail is how much neighbouring pixels differ, against the originals: below 1 is blurred. FID, which the paper
 compares, needs a network with pretrained weights and is not measured here.
 

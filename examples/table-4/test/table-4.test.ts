@@ -1,12 +1,16 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { madeUpImages } from '@vitvq/data';
+import { openExampleImages } from '@vitvq/example-shared';
+import { writePng } from '@vitvq/report';
+import { assertSameImages } from '@vitvq/run';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openResults } from '../src/results.js';
-import { VARIANTS } from '../src/config.js';
+import { TEST_IMAGES, VARIANTS } from '../src/config.js';
 
 const settings = { steps: 2, seed: 0, smoke: true };
 const result = { name: 'x', steps: 2, seconds: 1, usage: 0.5, perplexity: 4, l2: 0.1, l1: 0.2, psnr: 10, detail: 0.5 };
@@ -29,34 +33,80 @@ describe('results', () => {
     expect(again.of(VARIANTS[1]!)).toBeUndefined();
     expect((await readFile(join(out, `${variant.name}.png`))).subarray(1, 4).toString()).toBe('PNG');
     await expect(openResults(out, { ...settings, steps: 3 })).rejects.toThrow('"steps":2');
+    await expect(openResults(out, { ...settings, ownImages: true })).rejects.toThrow('"ownImages":true');
   });
 });
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const program = ['--import', 'tsx', '--conditions=@vitvq/source', main];
 
+/** Starts the program; `end`: sends it a signal once the output holds a text. */
+async function start(
+  argv: readonly string[],
+  end?: { readonly at: string; readonly signal: NodeJS.Signals },
+): Promise<{ code: number | null; output: string }> {
+  const child = spawn(process.execPath, [...program, '--out', out, '--smoke', ...argv]);
+  let output = '';
+  let isSent = false;
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+      if (!end || isSent || !output.includes(end.at)) return;
+      isSent = true;
+      child.kill(end.signal);
+    });
+  }
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, output };
+}
+
 describe('a training that is stopped', () => {
   it('is saved, and goes on', { timeout: 180_000 }, async () => {
-    /** Starts the program, and sends it a signal once the output holds a text. */
-    const start = async (at: string, signal: NodeJS.Signals): Promise<{ code: number | null; output: string }> => {
-      const child = spawn(process.execPath, [...program, '--out', out, '--smoke', '--steps', '5000']);
-      let output = '';
-      let isSent = false;
-      for (const stream of [child.stdout, child.stderr]) {
-        stream.on('data', (chunk: Buffer) => {
-          output += chunk.toString();
-          if (isSent || !output.includes(at)) return;
-          isSent = true;
-          child.kill(signal);
-        });
-      }
-      const [code] = (await once(child, 'close')) as [number | null];
-      return { code, output };
-    };
-    const stopped = await start('step 1/', 'SIGTERM');
+    const long = ['--steps', '5000'];
+    const stopped = await start(long, { at: 'step 1/', signal: 'SIGTERM' });
     expect(stopped.output).toContain(`To go on:\n  npm run table-4 -- --out ${out} --smoke --steps 5000\n`);
     expect(stopped.code).toBe(143);
-    expect((await start('going on after step', 'SIGKILL')).output).toMatch(/going on after step [1-9]/);
+    expect((await start(long, { at: 'going on after step', signal: 'SIGKILL' })).output).toMatch(
+      /going on after step [1-9]/,
+    );
+  });
+});
+
+/** Writes made-up images as PNG files. */
+async function writePictures(folder: string, from = 0): Promise<void> {
+  await mkdir(folder);
+  const source = madeUpImages({ count: 20, imageSize: 80, from });
+  for (let index = 0; index < source.length; index++) {
+    const image = await source.read(index);
+    if (!('pixels' in image)) throw new Error('made-up images are pixels');
+    const { pixels: data, width, height } = image;
+    await writePng(join(folder, `${from + index}.png`), { data, width, height });
+  }
+}
+
+describe("one's own pictures", () => {
+  it('are trained on wherever they lie, and no others in their place', { timeout: 180_000 }, async () => {
+    const at = (name: string): string => join(out, name);
+    await writePictures(at('pictures'));
+    await writePictures(at('others'), 100);
+    // What an earlier start left: all trainings but one.
+    const results = await openResults(out, { ...settings, ownImages: true });
+    const image = { data: new Float32Array(8 * 8 * 3), shape: [1, 8, 8, 3] as const };
+    for (const { name } of VARIANTS.slice(1)) await results.keep({ ...VARIANTS[0]!, name }, { ...result, name }, image);
+    const { train, validation } = await openExampleImages({ data: at('pictures'), heldOut: TEST_IMAGES, seed: 0 });
+    await assertSameImages(out, { train, validation });
+
+    const refused = await start(['--data', at('others')]);
+    expect(refused.output).toContain('got other ones: data.train, data.validation');
+    expect(refused.code).toBe(1);
+    await rename(at('pictures'), at('moved'));
+    const moved = await start(['--data', at('moved')]);
+    expect(moved.output).toContain('1 of 17: codes-4-l2');
+    expect(moved.output).not.toContain('2 of 17');
+    expect(moved.code).toBe(0);
+    const page = await readFile(join(out, 'results.md'), 'utf8');
+    expect(page).toContain('moved, 64x64 pixels');
+    expect(page).toContain('all 2 test images');
   });
 });
 

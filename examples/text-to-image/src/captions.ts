@@ -75,16 +75,23 @@ export function asCaption(prompt: string): string {
     .join(' ');
 }
 
-/** What is wrong with a prompt, for people; empty where nothing is. */
-export function promptProblems(prompt: string): string[] {
+/** Most words that a message names all of. */
+const LISTED_WORDS = 60;
+
+/**
+ * What is wrong with a prompt, for people; empty where nothing is.
+ * @param known  words of the captions; the first ones are named where they are many
+ */
+export function promptProblems(prompt: string, known: ReadonlySet<string> = CAPTION_WORDS): string[] {
   const words = asCaption(prompt).split(' ').filter(Boolean);
   if (words.length === 0) return [`--prompt "${prompt}" says nothing`];
-  const unknown = [...new Set(words.filter((word) => !CAPTION_WORDS.has(word)))];
+  const unknown = [...new Set(words.filter((word) => !known.has(word)))];
   if (unknown.length === 0) return [];
   const list = unknown.map((word) => `"${word}"`).join(', ');
+  const named = [...known].slice(0, LISTED_WORDS).sort().join(', ');
+  const ofAll = known.size > LISTED_WORDS ? `The most frequent of its ${known.size} words` : 'Its words';
   return [
-    `--prompt "${prompt}" has words that no caption has, so that the model knows nothing of them: ${list}. Its words are ` +
-      `${[...CAPTION_WORDS].sort().join(', ')}`,
+    `--prompt "${prompt}" has words that no caption has, so that the model knows nothing of them: ${list}. ${ofAll} are ${named}`,
   ];
 }
 

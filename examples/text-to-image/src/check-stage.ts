@@ -31,10 +31,11 @@ interface Wish {
 /**
  * Whether pictures carry what they were asked for, by the function that the captions were made
  * with.
+ * @param attributes of the training images
  */
-export async function checkPictures(context: StageContext): Promise<CheckResult> {
+export async function checkPictures(context: StageContext, attributes: readonly Attributes[]): Promise<CheckResult> {
   const { data, settings, signal } = context;
-  const wishes = wishesOf(data.train.attributes);
+  const wishes = wishesOf(attributes);
   const seeds = settings.smoke ? CHECK.smokeSeeds : CHECK.seeds;
   const orders = (parts: CaptionParts) =>
     nounsOf(data.train.source.classNames).flatMap((noun) =>
@@ -56,7 +57,7 @@ export async function checkPictures(context: StageContext): Promise<CheckResult>
         value,
         asked: shareOf(asked, attribute, value),
         notAsked: shareOf(plain, attribute, value),
-        photos: shareOf(data.train.attributes, attribute, value),
+        photos: shareOf(attributes, attribute, value),
       });
     }
     return { picturesPerValue: plain.length, rows };

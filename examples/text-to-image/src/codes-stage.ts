@@ -17,11 +17,13 @@ export async function encodeImages(context: StageContext): Promise<CodesResult> 
   const { settings, data, text, folder, signal } = context;
   const tokenizer = await readTokenizer(context);
   const imageSize = tokenizer.imageSize!;
+  const onSkip = data.onSkip && { onSkip: data.onSkip };
   const { evaluation: batchSize } = batchSizesOf(settings);
   const encode = async (part: Part): Promise<number> => {
     const { images } = await encodeToShards({
       tokenizer,
-      openBatches: (startAt) => createBatches(data[part].source, { imageSize, batchSize, lastBatch: 'pad', startAt }),
+      openBatches: (startAt) =>
+        createBatches(data[part].source, { imageSize, batchSize, lastBatch: 'pad', startAt, ...onSkip }),
       // The captions' tokens are kept beside the codes.
       conditioner: text.conditionerOf(data[part]),
       directory: join(folder.of('codes'), part),

@@ -1,4 +1,5 @@
 /** Every number of this example that is not in a preset of the packages. */
+import type { ExampleImages } from '@vitvq/example-shared';
 import { foldIn, randomKey, type RandomKey, type Tokenizer } from '@vitvq/core';
 import { QUICKSTART_BATCH_SIZE, QUICKSTART_TRAINING, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
 import {
@@ -18,6 +19,8 @@ export interface Settings {
   /** Whose tokenizer to take. Null: that of the default run if it is there, else one is trained. */
   readonly run: string | null;
   readonly smoke: boolean;
+  /** Present for images of one's own; which ones, their fingerprints tell. */
+  readonly ownImages?: true;
 }
 
 export const DEFAULTS = { run: 'runs/pipeline', out: 'runs/text-to-image', seed: 0, minutes: 11 } as const;
@@ -74,12 +77,11 @@ export function keyOf({ seed }: Settings, stream: keyof typeof STREAMS): RandomK
   return foldIn(randomKey(seed), STREAMS[stream]);
 }
 
-export function tokenizerConfig({ smoke }: Settings): ViTTokenizerConfig {
-  if (!smoke) return QUICKSTART;
-  const { imageSize } = SMOKE;
+export function tokenizerConfig({ smoke }: Settings, sizes: ExampleImages['sizes']): ViTTokenizerConfig {
+  if (!smoke) return { ...QUICKSTART, ...sizes };
   return {
     ...QUICKSTART,
-    imageSize,
+    ...sizes,
     encoder: SMOKE_TRANSFORMER,
     decoder: SMOKE_TRANSFORMER,
     quantizer: { ...QUICKSTART.quantizer, codebookSize: 32 },
@@ -98,6 +100,12 @@ export const TEXT_VOCABULARY = 512;
 
 /** Text tokens before an image; the longest caption has 14 words, a token each. */
 export const TEXT_LENGTH = 16;
+
+/**
+ * Captions of one's own have more words, and are longer: as many tokens as the longest one has, up
+ * to so many.
+ */
+export const OWN_TEXT = { vocabulary: 2048, mostTokens: 64 } as const;
 
 const GPT_SIZE = { dim: 128, depth: 6, numHeads: 4 } as const satisfies Partial<GPTOptions>;
 const SMOKE_GPT_SIZE = { dim: 16, depth: 1, numHeads: 2 } as const satisfies Partial<GPTOptions>;

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { trainWithProgress } from '@vitvq/example-shared';
+import { terminalView } from '@vitvq/example-shared';
 import type { CodeBatch } from '@vitvq/core';
+import { trainWithView } from '@vitvq/run';
 import { readTransformerWeights, TransformerEvaluator, createTransformerTrainer } from '@vitvq/stage2-trainer';
 import { loadTransformer, saveTransformer, type LoadedTransformer } from '@vitvq/transformers/node';
 import { openCodesOf } from './codes-stage.js';
@@ -28,8 +29,9 @@ export async function trainGPT(context: StageContext): Promise<GPTResult> {
   const { settings, folder, signal, text } = context;
   const { conditioner } = text;
   const directory = folder.of('gpt');
-  const { gpt: batchSize, evaluation: evaluationBatch } = batchSizesOf(settings);
+  const { gpt, evaluation: evaluationBatch } = batchSizesOf(settings);
   const codes = await openCodesOf(context, 'train');
+  const batchSize = Math.min(gpt, codes.length);
   const test = await openCodesOf(context, 'test');
   const openTest = (): AsyncIterable<CodeBatch> =>
     test.batches({ batchSize: evaluationBatch, lastBatch: 'pad', epochs: 1 });
@@ -45,8 +47,9 @@ export async function trainGPT(context: StageContext): Promise<GPTResult> {
   });
   const evaluator = new TransformerEvaluator({ model, conditioner });
   try {
-    const { step, elapsedSeconds, evaluation } = await trainWithProgress(trainer, {
+    const { step, elapsedSeconds, evaluation } = await trainWithView(trainer, {
       directory,
+      view: terminalView,
       signal,
       describe: ({ natsPerToken, unigramNatsPerToken }) =>
         `${natsPerToken.toFixed(3)} nats per token (unigram entropy ${unigramNatsPerToken.toFixed(3)})`,

@@ -1,6 +1,7 @@
 import { formatPercent, type HostImages } from '@vitvq/core';
-import { METRICS_FILE, shellCommand, type StageResult } from '@vitvq/example-shared';
 import type { Engine } from '@vitvq/engine';
+import { METRICS_FILE } from '@vitvq/example-shared';
+import { imagesFile, shellCommand, type StageResult } from '@vitvq/run';
 import {
   commandsSection,
   configSection,
@@ -24,7 +25,8 @@ export interface Outcome extends Shown {
   readonly tokenizer: StageResult<TokenizerResult>;
   readonly codes: StageResult<CodesResult>;
   readonly gpt: StageResult<GPTResult>;
-  readonly check: StageResult<CheckResult>;
+  /** Absent for captions of one's own. */
+  readonly check: StageResult<CheckResult> | undefined;
 }
 
 interface Shown {
@@ -40,28 +42,35 @@ interface Drawn {
   readonly pictures: HostImages;
 }
 
-/** What is written beside the stages. */
-export const OUTCOME_FILES = ['report.html', METRICS_FILE, 'pictures.png', 'prompts.png', 'gpt-loss.png'];
+/** What is written beside the stages, and what a run of other images may have left. */
+export const OUTCOME_FILES = [
+  ...['report.html', METRICS_FILE, imagesFile, 'pictures.png', 'prompts.png', 'gpt-loss.png'],
+  ...['check', 'check.json'],
+];
 
 const nats = (value: number): string => value.toFixed(3);
 
 /** Draws the usual prompts, and those of the command line. */
 export async function drawShown(context: StageContext, prompts: readonly string[]): Promise<Shown> {
-  const { settings, signal } = context;
+  const { settings, signal, data } = context;
   const painter = await Painter.open(context);
   const draw = async (texts: readonly string[]): Promise<Drawn> => {
     const orders = texts.flatMap((text) => seedsOf(context).map((seed): Order => ({ text, seed })));
     return { prompts: texts, pictures: await painter.draw(orders, signal) };
   };
   try {
-    const usual = settings.smoke ? SHOWN_PROMPTS.slice(0, 2) : SHOWN_PROMPTS;
+    const all = isOwn(data) ? [...new Set(data.test.captions)] : SHOWN_PROMPTS.map((parts) => caption(parts));
     return {
-      usual: await draw(usual.map((parts) => caption(parts))),
+      usual: await draw(all.slice(0, settings.smoke ? 2 : SHOWN_PROMPTS.length)),
       wanted: prompts.length > 0 ? await draw(prompts) : undefined,
     };
   } finally {
     painter.dispose();
   }
+}
+
+function isOwn({ directory }: StageContext['data']): boolean {
+  return directory !== undefined;
 }
 
 function seedsOf({ settings }: StageContext): number[] {
@@ -75,17 +84,20 @@ export function metricsOf(
   { tokenizer, codes, gpt, check }: Outcome,
   { name, threads }: Engine,
 ): object {
-  const { asked, notAsked } = summarize(check.result);
   const { natsPerToken, ...others } = gpt.result;
+  const checked = check && summarize(check.result);
   return {
     validationNatsPerToken: natsPerToken,
     ...others,
-    askedFraction: asked,
-    notAskedFraction: notAsked,
-    check: check.result,
+    ...(checked && { askedFraction: checked.asked, notAskedFraction: checked.notAsked, check: check.result }),
     tokenizer: tokenizer.result,
     images: codes.result,
-    seconds: { tokenizer: tokenizer.seconds, codes: codes.seconds, gpt: gpt.seconds, check: check.seconds },
+    seconds: {
+      tokenizer: tokenizer.seconds,
+      codes: codes.seconds,
+      gpt: gpt.seconds,
+      ...(check && { check: check.seconds }),
+    },
     engine: name,
     threads,
     settings,
@@ -96,13 +108,16 @@ export function metricsOf(
 export async function reportOf(context: StageContext, outcome: Outcome, engine: Engine): Promise<ReportContent> {
   const { folder, settings, data } = context;
   const { gpt, check, usual, wanted } = outcome;
-  const { asked, notAsked } = summarize(check.result);
-  const seconds = [outcome.tokenizer, outcome.codes, gpt, check].reduce((sum, stage) => sum + stage.seconds, 0);
+  const checked = check && summarize(check.result);
+  const stages = [outcome.tokenizer, outcome.codes, gpt, ...(check ? [check] : [])];
+  const seconds = stages.reduce((sum, stage) => sum + stage.seconds, 0);
+  const given = data.directory === undefined ? [] : ['--data', data.directory];
+  const command = ['npm', 'run', 'text-to-image', '--', ...given];
   return {
     title: 'Images from text',
     lead:
-      `A GPT has learned codes of ${data.train.captions.length} images of ${data.train.source.name}, each given a caption that ` +
-      `is true of it, in ${(seconds / 60).toFixed(1)} minutes. It draws what prompts ask for.`,
+      `A GPT has learned codes of ${data.train.captions.length} images of ${data.train.source.name}, each given ` +
+      `${isOwn(data) ? 'its caption' : 'a caption that is true of it'}, in ${(seconds / 60).toFixed(1)} minutes. It draws what prompts ask for.`,
     summary: [
       {
         label: 'Validation loss',
@@ -110,16 +125,20 @@ export async function reportOf(context: StageContext, outcome: Outcome, engine: 
         unit: 'nats/token',
         note: `${nats(gpt.result.otherCaptionNatsPerToken)} given another image's caption`,
       },
-      {
-        label: 'Carry what was asked for',
-        value: formatPercent(asked),
-        note: `${formatPercent(notAsked)} without being asked`,
-      },
+      ...(checked
+        ? [
+            {
+              label: 'Carry what was asked for',
+              value: formatPercent(checked.asked),
+              note: `${formatPercent(checked.notAsked)} without being asked`,
+            },
+          ]
+        : []),
     ],
     sections: [
       ...(wanted ? [drawnSection(context, 'Your prompts', wanted, 'prompts.png')] : []),
-      drawnSection(context, 'One thing at a time', usual, 'pictures.png'),
-      checkSection(check.result),
+      drawnSection(context, isOwn(data) ? 'Captions of held-out images' : 'One thing at a time', usual, 'pictures.png'),
+      ...(check ? [checkSection(check.result)] : []),
       captionsSection(context),
       await gptSection(context, gpt.result),
       configSection({ settings, gpt: gptPlan(settings), sampling: SAMPLING }, { engine }),
@@ -127,13 +146,13 @@ export async function reportOf(context: StageContext, outcome: Outcome, engine: 
         {
           purpose: 'Draw something else with this run',
           command: shellCommand([
-            ...['npm', 'run', 'text-to-image', '--', '--out', folder.path],
-            ...['--prompt', 'a bright mostly green photo of a horse'],
+            ...[...command, '--out', folder.path],
+            ...['--prompt', isOwn(data) ? usual.prompts[0]! : 'a bright mostly green photo of a horse'],
           ]),
         },
         {
           purpose: 'Train longer, on more images',
-          command: 'npm run text-to-image -- --minutes 60 --out runs/text-to-image-60',
+          command: shellCommand([...command, '--minutes', '60', '--out', `${folder.path}-60`]),
         },
       ]),
     ],
@@ -177,23 +196,24 @@ function checkSection({ picturesPerValue, rows }: CheckResult): ReportSection {
 }
 
 function captionsSection({ data }: StageContext): ReportSection {
-  return {
-    title: 'Captions',
-    blocks: [
-      {
-        kind: 'table',
+  const { source, attributes, captions } = data.train;
+  const first = captions.slice(0, 12);
+  const table = attributes
+    ? {
         caption: 'The first training images: a caption says what is true, and not all of it.',
         columns: ['class', 'measured', 'caption'],
-        rows: data.train.captions
-          .slice(0, 12)
-          .map((text, image) => [
-            data.train.source.classNames[data.train.source.labels[image]!]!,
-            Object.values(data.train.attributes[image]!).join(', '),
-            text,
-          ]),
-      },
-    ],
-  };
+        rows: first.map((text, image) => [
+          source.classNames[source.labels[image]!]!,
+          Object.values(attributes[image]!).join(', '),
+          text,
+        ]),
+      }
+    : {
+        caption: 'The first training images. Of a file with several captions, one is taken.',
+        columns: ['image', 'caption'],
+        rows: first.map((text, image) => [source.nameOf?.(image) ?? String(image), text]),
+      };
+  return { title: 'Captions', blocks: [{ kind: 'table', ...table }] };
 }
 
 async function gptSection({ folder }: StageContext, gpt: GPTResult): Promise<ReportSection> {

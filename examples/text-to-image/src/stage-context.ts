@@ -1,9 +1,9 @@
-import type { RunFolder } from '@vitvq/example-shared';
+import type { RunFolder } from '@vitvq/run';
 import type { Settings } from './config.js';
 import type { Data } from './data.js';
 import type { Text } from './text.js';
 
-/** In their order. */
+/** In their order. The check knows CIFAR-10's captions: a run of one's own images has none. */
 export const STAGES = ['tokenizer', 'codes', 'gpt', 'check'] as const;
 export type StageName = (typeof STAGES)[number];
 

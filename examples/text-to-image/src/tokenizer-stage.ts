@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { trainWithProgress, UsageError } from '@vitvq/example-shared';
+import { terminalView, UsageError } from '@vitvq/example-shared';
 import { createBatches, readImages } from '@vitvq/data';
+import { trainWithView } from '@vitvq/run';
 import { readTokenizerWeights, createTokenizerTrainer } from '@vitvq/stage1-trainer';
 import { createTokenizer, type VQTokenizer } from '@vitvq/tokenizer';
 import { loadTokenizer, saveTokenizer } from '@vitvq/tokenizer/node';
@@ -41,11 +42,12 @@ export async function provideTokenizer(context: StageContext): Promise<Tokenizer
 }
 
 /**
- * The run whose tokenizer is taken; undefined where one is trained.
+ * The run whose tokenizer is taken; undefined where one is trained. That of the default run has
+ * learned CIFAR-10, and is not taken for images of one's own.
  * @throws {UsageError} when one was asked for that has none
  */
-export function findRun({ run, smoke }: Settings): string | undefined {
-  if (smoke) return undefined;
+export function findRun({ run, smoke, ownImages }: Settings): string | undefined {
+  if (smoke || (ownImages && run === null)) return undefined;
   const wanted = run ?? DEFAULTS.run;
   if (existsSync(join(wanted, TOKENIZER_FOLDER, 'config.json'))) return wanted;
   if (run === null) return undefined;
@@ -57,22 +59,24 @@ export function findRun({ run, smoke }: Settings): string | undefined {
 async function trainTokenizer(context: StageContext): Promise<TokenizerResult> {
   const { settings, data, folder, signal } = context;
   const directory = folder.of('tokenizer');
-  const config = tokenizerConfig(settings);
+  const config = tokenizerConfig(settings, data.sizes);
   const batchSizes = batchSizesOf(settings);
   const tokenizer = createTokenizer(config, { seed: settings.seed });
   const imageSize = tokenizer.imageSize!;
-  const images = await readImages(data.test.source, { imageSize });
+  const onSkip = data.onSkip && { onSkip: data.onSkip };
+  const images = await readImages(data.test.source, { imageSize, ...onSkip });
   const trainer = createTokenizerTrainer({
     tokenizer,
     config: tokenizerPlan(settings),
     openBatches: (startAt) =>
       createBatches(data.train.source, {
-        batchSize: batchSizes.tokenizer,
+        batchSize: Math.min(batchSizes.tokenizer, data.train.source.length),
         imageSize,
-        flip: true,
+        ...data.shown,
         shuffle: true,
         key: keyOf(settings, 'tokenizerBatches'),
         startAt,
+        ...onSkip,
       }),
     directory,
     checkpoint: { everySeconds: EVERY_SECONDS.checkpoint },
@@ -80,7 +84,7 @@ async function trainTokenizer(context: StageContext): Promise<TokenizerResult> {
   });
   try {
     const describe = ({ psnr }: { readonly psnr: number }): string => `${psnr.toFixed(2)} dB`;
-    const { evaluation } = await trainWithProgress(trainer, { directory, signal, describe });
+    const { evaluation } = await trainWithView(trainer, { directory, view: terminalView, signal, describe });
     tokenizer.loadVariables(await readTokenizerWeights(directory));
     await saveTokenizer(modelFolder(context), tokenizer, config);
     return { from: null, psnr: evaluation.psnr };

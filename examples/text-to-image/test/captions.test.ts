@@ -66,5 +66,10 @@ describe('prompts', () => {
     const [problem, ...others] = promptProblems('a dark photo of a zebra on Mars, zebra');
     expect(others).toEqual([]);
     expect(problem).toContain('"zebra", "on", "mars". Its words are a, airplane,');
+    const many = new Set(Array.from({ length: 100 }, (_, index) => `word${index}`));
+    expect(promptProblems('word7 word99', many)).toEqual([]);
+    const [ofMany] = promptProblems('word7 zebra', many);
+    expect(ofMany).toContain('"zebra". The most frequent of its 100 words are word0, word1, word10,');
+    expect(ofMany).not.toContain('word60');
   });
 });

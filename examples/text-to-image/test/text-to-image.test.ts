@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { madeUpImages } from '@vitvq/data';
+import { writePng } from '@vitvq/report';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -82,5 +84,54 @@ describe('text-to-image --smoke', { timeout: 180_000 }, () => {
     const unknown = await textToImage(['--prompt', 'a zebra']);
     expect(unknown.output).toContain('has words that no caption has');
     expect(unknown.code).toBe(2);
+  });
+});
+
+/** Writes made-up images as PNG files, with captions beside all but the first. */
+async function writePictures(folder: string, from = 0): Promise<void> {
+  await mkdir(folder);
+  const source = madeUpImages({ count: 20, imageSize: 80, from });
+  for (let index = 0; index < source.length; index++) {
+    const image = await source.read(index);
+    if (!('pixels' in image)) throw new Error('made-up images are pixels');
+    const { pixels: data, width, height } = image;
+    await writePng(join(folder, `${from + index}.png`), { data, width, height });
+    const name = source.classNames[source.labels[index]!]!;
+    if (index > 0) await writeFile(join(folder, `${from + index}.txt`), `A ${name} Thing.\nA ${name} thing, noisy`);
+  }
+}
+
+describe("text-to-image --smoke on one's own pictures", { timeout: 180_000 }, () => {
+  it('learns their captions, wherever they lie, and draws what has their words', async () => {
+    const at = (name: string): string => join(out, name);
+    await writePictures(at('pictures'));
+    const unknown = await textToImage(['--data', at('pictures'), '--prompt', 'a zebra']);
+    expect(unknown.output).toMatch(/left out 0\.png: its caption/);
+    expect(unknown.output).toContain('"zebra". Its words are a, bluish, greenish, noisy, reddish, thing');
+    expect(unknown.code).toBe(2);
+    expect(await readdir(out)).not.toContain('tokenizer');
+
+    await rename(at('pictures'), at('moved'));
+    const { code, output } = await textToImage(['--data', at('moved'), '--prompt', 'A noisy, reddish thing']);
+    expect(output).toContain('Captions: 17 of ');
+    expect(output).toContain('Stage 3 of 3, gpt');
+    expect(output).toContain("not measured: what is measured is known of CIFAR-10's captions alone");
+    expect(code).toBe(0);
+    const metrics = JSON.parse(await readFile(at('metrics.json'), 'utf8')) as Record<string, unknown>;
+    expect(metrics).toMatchObject({ images: { train: 17, test: 2 }, settings: { ownImages: true } });
+    expect(metrics).not.toHaveProperty('askedFraction');
+    expect(metrics['validationNatsPerToken']).toBeGreaterThan(0);
+    const model = JSON.parse(await readFile(join(at('gpt'), 'model', 'config.json'), 'utf8')) as object;
+    // The longest caption, "a greenish thing noisy", has a token for each of its words.
+    expect(JSON.stringify(model)).toContain('"length":4');
+    const html = await readFile(at('report.html'), 'utf8');
+    for (const text of ['Your prompts', 'a noisy reddish thing', 'Captions of held-out images']) {
+      expect(html).toContain(text);
+    }
+
+    await writePictures(at('others'), 100);
+    const refused = await textToImage(['--data', at('others')]);
+    expect(refused.output).toContain('got other ones: data.train, data.validation');
+    expect(refused.code).toBe(1);
   });
 });

@@ -22,12 +22,16 @@ export {
   type TokenizerStageConfig,
   type TransformerStageConfig,
 } from './config/run-config.js';
+export { firstOf, openRunImages, type RunImages } from './run-images.js';
+export { assertSameImages, differentImages, type ImageSets } from './same-images.js';
+export { openTrialImages, type TrialImages, type TrialImagesOptions } from './open-trial-images.js';
+export { trainWithView, type TrainWithViewOptions, type ViewedTrainer } from './train-with-view.js';
 export { RunFolder, type RunFolderOptions, type StageResult } from './run-folder.js';
 export { silentView, type Progress, type ProgressOptions, type ProgressReport, type RunView } from './run-progress.js';
 export { shellCommand } from './shell-command.js';
 export { abortOnCtrlC, StoppedError } from './stop-program.js';
 export { type RunResults } from './run-results.js';
-export { metricsFile, runConfigFile } from './run-files.js';
+export { imagesFile, metricsFile, runConfigFile } from './run-files.js';
 export { trainRun, type TrainedRun, type TrainRunOptions } from './train-run.js';
 export { dataChanges, dataFromText } from './data-from-text.js';
 export { evaluate, type EvaluatedRun, type EvaluateOptions } from './evaluate.js';
@@ -39,6 +43,7 @@ export { probe, type ProbeOptions } from './probe.js';
 export { reconstruct, type ReconstructedImages, type ReconstructOptions } from './reconstruct.js';
 export { sample, type SampledImage, type SampledImages, type SampleOptions } from './sample.js';
 export { tokenize, type TokenizedImages, type TokenizeOptions } from './tokenize.js';
+export { imageSizeOf } from './image-size.js';
 export { inspect, type Inspection } from './inspect.js';
 export { plan, type PlanOptions, type SmallerSchedule, type TrainingPlan } from './plan.js';
 export { loadGenerator, type LoadedGenerator, type LoadGeneratorOptions } from './load-generator.js';

@@ -1,7 +1,6 @@
 import { printable } from '@vitvq/core';
 import {
   openDataSource,
-  sourceFingerprint,
   splitSource,
   subset,
   type DataSourceConfig,
@@ -11,6 +10,7 @@ import {
 import type { ResolvedRunConfig } from './config/run-config.js';
 import { keyOf } from './keys.js';
 import type { RunView } from './run-progress.js';
+import type { ImageSets } from './same-images.js';
 
 /** The images of a run: sets without an image in common, unless the config names the same twice. */
 export interface RunImages {
@@ -77,8 +77,7 @@ export async function openRunImages(
   return { train, validation, probe, test, skipped, onSkip };
 }
 
-/** Returns a fingerprint of each set, which tells images apart wherever they lie. */
-export function imageFingerprints({ train, validation, probe, test }: RunImages): Record<string, string> {
-  const sets = { train, validation, ...(probe && { probe }), ...(test && { test }) };
-  return Object.fromEntries(Object.entries(sets).map(([name, source]) => [name, sourceFingerprint(source)]));
+/** Returns the sets of a run by name, to compare them with those of an earlier start. */
+export function setsOf({ train, validation, probe, test }: RunImages): ImageSets {
+  return { train, validation, probe, test };
 }

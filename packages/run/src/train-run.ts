@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, formatPercent } from '@vitvq/core';
 import { useEngine, type Engine } from '@vitvq/engine';
@@ -14,9 +13,10 @@ import { reportOfTokenizer } from './report/tokenizer-report.js';
 import { modelFolder, stageNames, type RunContext, type StageName } from './run-context.js';
 import { imagesFile, metricsFile, proxyFile, runConfigFile } from './run-files.js';
 import { RunFolder } from './run-folder.js';
-import { imageFingerprints, openRunImages, type RunImages } from './run-images.js';
+import { openRunImages, setsOf, type RunImages } from './run-images.js';
 import { silentView, type RunView } from './run-progress.js';
 import { metricsOf, type RunResults } from './run-results.js';
+import { assertSameImages } from './same-images.js';
 import { codesResultSchema, encodeImages } from './stages/codes-stage.js';
 import { evaluateRunModels, evaluationResultSchema } from './stages/evaluation-stage.js';
 import { probeRunModels } from './stages/probe-stage.js';
@@ -79,14 +79,15 @@ export async function trainRun(given: RunConfig, options: TrainRunOptions): Prom
     log: view.log,
   });
   try {
-    await writeWhole(join(out, runConfigFile), `${formatRunConfig(config)}\n`);
     const engine = await useEngine({ name: config.engine, threads: config.threads });
     view.log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);
     const images = await openRunImages(config, view, signal);
     assertClassesFit(config, images);
     // Conditions that the images cannot give are told before anything is trained.
     if (config.transformer) await conditionsOf(config.transformer, images.train);
-    await assertSameImages(out, images);
+    await assertSameImages(out, setsOf(images));
+    // A start that is refused leaves the config of the run as it was.
+    await writeWhole(join(out, runConfigFile), `${formatRunConfig(config)}\n`);
     const context: RunContext = { config, folder, images, view, signal };
     const results = await runStages(context);
     return await writeOutcome(context, results, engine, options);
@@ -153,26 +154,6 @@ function assertClassesFit({ probe, transformer, evaluation }: ResolvedRunConfig,
     expected: `images of two classes or more: ${asks.join(', and ')}`,
     got: length === 0 ? 'images without classes' : 'one class',
     fix: 'A sub-folder is a class. Without classes, set transformer.condition.kind=none, probe=null and evaluation.proxy=null.',
-  });
-}
-
-/** Keeps the fingerprints of the images, or compares them with those that an earlier start kept. */
-async function assertSameImages(out: string, images: RunImages): Promise<void> {
-  const file = join(out, imagesFile);
-  const now = imageFingerprints(images);
-  const text = await readFile(file, 'utf8').catch(() => undefined);
-  if (text === undefined) {
-    await writeJson(file, now);
-    return;
-  }
-  const before = JSON.parse(text) as Record<string, string>;
-  const different = Object.keys({ ...before, ...now }).filter((name) => before[name] !== now[name]);
-  if (different.length === 0) return;
-  throw new ConfigError({
-    where: file,
-    expected: 'the images that the run began with, wherever they lie now',
-    got: `other ones: ${different.map((name) => `data.${name}`).join(', ')}`,
-    fix: 'Name the folder that has the same images under the same names, start over, or choose another folder.',
   });
 }
 

@@ -17,6 +17,7 @@ import {
   inspect,
   loadGenerator,
   openRun,
+  openTrialImages,
   plan,
   probe,
   readRunConfig,
@@ -100,8 +101,11 @@ describe('trainRun', { timeout: 60_000 }, () => {
       data: { ...moved.data, train: { kind: 'folder', path: at('photos', 'reddish') } },
     } as const;
     await expect(trainRun(same, { out: at('run') })).rejects.toThrow(/expected images of two classes or more/);
+    // What was refused has changed nothing.
+    expect((await openRun(at('run'))).config!.data.train).toMatchObject({ path: at('moved') });
     await rm(at('moved', 'reddish', '0.png'));
     await expect(trainRun(moved, { out: at('run') })).rejects.toThrow(/other ones: data\.train/);
+    await cp(at('photos'), at('moved'), { recursive: true });
   });
 
   it('trains a transformer without classes on a tokenizer that exists', async () => {
@@ -162,6 +166,25 @@ describe('a transformer of texts', { timeout: 60_000 }, () => {
 });
 
 describe('what is done with a run', { timeout: 60_000 }, () => {
+  it('openTrialImages takes what the run held out, also of its images at another place, or other images', async () => {
+    const run = await openRun(at('run'));
+    const own = (await openTrialImages(run))!;
+    expect(own).toMatchObject({ isHeldOut: true, source: { length: 4 } });
+    await cp(at('photos'), at('elsewhere'), { recursive: true });
+    const moved = (await openTrialImages(run, { data: await dataFromText(at('elsewhere')) }))!;
+    expect(moved).toMatchObject({ isHeldOut: true, source: { identity: own.source.identity } });
+
+    await writePhotos(at('strangers'), { from: 500, classes: false });
+    await writeFile(at('strangers', 'torn.png'), 'no picture');
+    const lines: string[] = [];
+    const view = { log: (line: string) => lines.push(line), openProgress: () => expect.fail('nothing takes long') };
+    const others = (await openTrialImages(run, { data: await dataFromText(at('strangers')), view }))!;
+    expect(others).toMatchObject({ isHeldOut: false, source: { length: 40 } });
+    expect(lines).toEqual([expect.stringContaining('left out torn.png')]);
+    const model = await openRun(at('run', 'tokenizer', 'model'));
+    expect(await openTrialImages(model)).toBeUndefined();
+  });
+
   it('tokenize writes shards that the transformers read', async () => {
     const data = await dataFromText(at('photos'));
     const { images, grid } = await tokenize({ run: at('run'), data, out: at('codes'), views: 2 });

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { trainWithProgress } from '../src/index.js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { trainWithView } from '../src/index.js';
 
 interface Evaluation {
   readonly psnr: number;
@@ -35,42 +35,45 @@ class Counter extends EventEmitter {
   }
 }
 
-let output: string;
+let lines: string[];
+let isStopped: boolean;
 beforeEach(() => {
-  output = '';
-  const keep = (text: unknown): boolean => {
-    output += `${String(text)}`;
-    return true;
-  };
-  vi.spyOn(process.stdout, 'write').mockImplementation(keep);
-  vi.spyOn(console, 'log').mockImplementation((line: string) => void keep(`${line}\n`));
+  lines = [];
+  isStopped = false;
 });
-afterEach(() => void vi.restoreAllMocks());
 
 const options = (signal: AbortSignal) => ({
   directory: 'runs',
   signal,
+  view: {
+    log: (line: string) => void lines.push(line),
+    openProgress: () => ({
+      update: () => undefined,
+      say: (line: string) => void lines.push(line),
+      stop: () => (isStopped = true),
+    }),
+  },
   describe: ({ psnr }: Evaluation) => `${psnr.toFixed(1)} dB`,
 });
 
-describe('trainWithProgress', () => {
+describe('trainWithView', () => {
   it('goes on, tells of evaluations and warnings, and returns the last evaluation', async () => {
     const trainer = new Counter(2);
-    const { evaluation } = await trainWithProgress<Evaluation, object>(trainer, options(new AbortController().signal));
+    const { evaluation } = await trainWithView<Evaluation, object>(trainer, options(new AbortController().signal));
     expect(evaluation).toEqual({ psnr: 20 });
-    expect(output).toContain('going on after step 2');
-    expect(output).toContain('step 3, warning: slow');
-    expect(output).toContain('step 3: 20.0 dB on held-out images');
-    expect(trainer.isDisposed).toBe(true);
+    expect(lines).toEqual([
+      '  going on after step 2',
+      '  step 3, warning: slow',
+      '  step 3: 20.0 dB on held-out images',
+    ]);
+    expect([trainer.isDisposed, isStopped]).toEqual([true, true]);
   });
 
   it('throws the reason of an abort', async () => {
     const trainer = new Counter(0);
     const reason = new Error('Ctrl-C');
-    await expect(trainWithProgress<Evaluation, object>(trainer, options(AbortSignal.abort(reason)))).rejects.toBe(
-      reason,
-    );
-    expect(output).not.toContain('going on');
-    expect(trainer.isDisposed).toBe(true);
+    await expect(trainWithView<Evaluation, object>(trainer, options(AbortSignal.abort(reason)))).rejects.toBe(reason);
+    expect(lines).toEqual([]);
+    expect([trainer.isDisposed, isStopped]).toEqual([true, true]);
   });
 });
