@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
-import { precisions, type EngineName } from '@vitvq/engine';
-import { optionName } from '@vitvq/cli';
+import { precisions } from '@vitvq/engine';
+import { engineChoices, optionName } from '@vitvq/cli';
 import { CommandLine } from './command-line.js';
 
 interface Row {
@@ -63,21 +63,10 @@ type ValueOf<R extends OptionRow> = R extends FlagRow
 /** Values of options; undefined where an option without a default is not given. */
 export type OptionValues<Rows extends OptionRows> = { readonly [Name in keyof Rows]: ValueOf<Rows[Name]> };
 
-const engines = [
-  'auto',
-  'pjrt',
-  'onnx',
-  'onnx-webgpu',
-  'onnx-cuda',
-  'tensorflow-gpu',
-  'tensorflow',
-  'cpu',
-] as const satisfies readonly (EngineName | 'auto')[];
-
 /** Options that most programs have; a program lists those that it takes. */
 export const commonOptions = {
   seed: { kind: 'integer', minimum: 0, default: 0, help: 'of everything that is drawn at random' },
-  engine: { kind: 'choice', choices: engines, default: 'auto', help: engines.join(', ') },
+  engine: { kind: 'choice', choices: engineChoices, default: 'auto', help: engineChoices.join(', ') },
   threads: { kind: 'integer', minimum: 1, help: 'threads of the engine (default: its own choice)' },
   fresh: { kind: 'flag', help: 'delete the run in --out and start over' },
   smoke: {

@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 import type { EngineName } from '@vitvq/engine';
 import type * as RunPackage from '@vitvq/run';
 import type { RunView } from '@vitvq/run';
+import { engineChoices } from '../engine-choices.js';
 import { loadOptional } from '../optional-package.js';
 import { showProgress } from '../progress.js';
 import { leftovers, missing, operand, refuseUsage } from './usage.js';
@@ -14,22 +15,10 @@ export interface EngineFlags {
   readonly json?: boolean;
 }
 
-/** Engines that a program in Node can name. */
-const engines = [
-  'auto',
-  'pjrt',
-  'onnx',
-  'onnx-webgpu',
-  'onnx-cuda',
-  'tensorflow-gpu',
-  'tensorflow',
-  'cpu',
-] as const satisfies readonly (EngineName | 'auto')[];
-
 /** Adds `--engine`, `--threads` and `--json`. */
 export function withEngineOptions(command: Command): Command {
   return command
-    .addOption(new Option('--engine <name>', 'what computes (default: auto)').choices(engines))
+    .addOption(new Option('--engine <name>', 'what computes (default: auto)').choices(engineChoices))
     .option('--threads <n>', 'threads of the engine (default: its own choice)', positive)
     .option('--json', 'print the result as one JSON object; everything else goes to standard error')
     .allowUnknownOption()
