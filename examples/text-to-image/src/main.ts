@@ -13,7 +13,7 @@ import '@tensorflow/tfjs';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { printable } from '@vitvq/core';
-import { runProgram, startEngine, UsageError, writeOutcome } from '@vitvq/example-shared';
+import { runProgram, startEngine, terminalView, UsageError, writeOutcome } from '@vitvq/example-shared';
 import { abortOnCtrlC, assertSameImages, RunFolder } from '@vitvq/run';
 import { promptProblems } from './captions.js';
 import { checkPictures, checkSchema, summarize } from './check-stage.js';
@@ -37,6 +37,7 @@ await runProgram('text-to-image', async () => {
     stages: STAGES.filter((name) => name !== 'check' || directory === undefined),
     fresh,
     outcome: OUTCOME_FILES,
+    log: terminalView.log,
   });
   const engine = await startEngine(request);
 
