@@ -108,8 +108,12 @@ describe('captions of a folder', () => {
       'd.png': png,
       'd.txt': ' \n',
     });
-    const source = await openDataSource({ kind: 'folder', path, captions: true }, quiet);
+    const said: string[] = [];
+    const onProgress = (line: string): void => void said.push(line);
+    const source = await openDataSource({ kind: 'folder', path, captions: true }, { ...quiet, onProgress });
     expect(source.captions).toEqual(['a red square', ['one', 'two']]);
+    // Three texts are there, and two are captions of images.
+    expect(said).toEqual([`${path}: not read: 1 .txt`]);
     expect(source.skipped).toEqual([
       { name: 'c.png', reason: expect.stringContaining('its caption cannot be read: ') as string },
       { name: 'd.png', reason: 'its caption is empty' },

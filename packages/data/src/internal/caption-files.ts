@@ -6,9 +6,12 @@ import type { Caption } from '../image-dataset.js';
 /** Texts of more bytes are no captions. */
 const MAXIMUM_CAPTION_BYTES = 2 ** 16;
 
+/** Ending of the files with captions. */
+export const TEXT_EXTENSION = '.txt';
+
 /** Returns the path of the text that belongs to an image: `x.txt` beside `x.jpg`. */
 function captionFile(image: string): string {
-  return `${image.slice(0, image.length - extname(image).length)}.txt`;
+  return `${image.slice(0, image.length - extname(image).length)}${TEXT_EXTENSION}`;
 }
 
 /** Reads the caption beside an image. Returns it, or why there is none. */

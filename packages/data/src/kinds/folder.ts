@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { openImageFolder } from '../image-folder.js';
+import { openImageFolder, type ImageFolder } from '../image-folder.js';
+import { TEXT_EXTENSION } from '../internal/caption-files.js';
 import { countsOf } from '../internal/report-skipped.js';
 import { classesOf, classesSchema, decodingOf, encodedFields, pathSchema, sourceKind } from './source-kind.js';
 
@@ -26,7 +27,16 @@ export const folder = sourceKind({
       // What is left out is reported once, for every kind alike.
       onSkip: () => undefined,
     });
-    if (dataset.others.size > 0) context.say(`${path}: not read: ${countsOf(dataset.others)}`);
+    const unread = unreadFiles(dataset, captions);
+    if (unread.size > 0) context.say(`${path}: not read: ${countsOf(unread)}`);
     return { dataset, skipped: dataset.skipped };
   },
 });
+
+/** Returns the numbers of files that are neither images nor texts of images that are read. */
+function unreadFiles({ others, length }: ImageFolder, captions: boolean): ReadonlyMap<string, number> {
+  if (!captions) return others;
+  const texts = (others.get(TEXT_EXTENSION) ?? 0) - length;
+  const rest = [...others].filter(([extension]) => extension !== TEXT_EXTENSION);
+  return new Map(texts > 0 ? [...rest, [TEXT_EXTENSION, texts]] : rest);
+}
