@@ -1,6 +1,6 @@
 import { engineChanges, type EngineChoice } from '@vitvq/example-shared';
 import type { Precision } from '@vitvq/engine';
-import { dataChanges, readRunConfig, type ResolvedRunConfig } from '@vitvq/run';
+import { readRunConfig, type ResolvedRunConfig } from '@vitvq/run';
 
 /** The two recipes: one code a position and a GPT, or residual codes and an RQTransformer. */
 export const MODELS = ['gpt', 'rq'] as const;
@@ -42,12 +42,13 @@ export async function configOf(request: ConfigRequest): Promise<ResolvedRunConfi
     seed,
     precision,
     ...engineChanges(request),
-    ...(data !== undefined && { ...photos, data: dataChanges({ kind: 'folder', path: data }) }),
+    ...(data !== undefined && photos),
   };
-  const config = await readRunConfig(smoke ? `${configs[model]}-smoke` : configs[model], { changes });
+  const own = data === undefined ? {} : { data: { kind: 'folder', path: data } as const };
+  const config = await readRunConfig(smoke ? `${configs[model]}-smoke` : configs[model], { changes, ...own });
   return minutes === DEFAULTS.minutes || smoke
     ? config
-    : readRunConfig(configs[model], { changes, set: lengths(config, minutes) });
+    : readRunConfig(configs[model], { changes, ...own, set: lengths(config, minutes) });
 }
 
 /** Most images of each stage without a clock, however long a run is. */

@@ -10,15 +10,7 @@
  */
 import '@tensorflow/tfjs';
 import * as shared from '@vitvq/example-shared';
-import {
-  abortOnCtrlC,
-  dataChanges,
-  findModel,
-  readRunConfig,
-  shellCommand,
-  trainRun,
-  type ConfigObject,
-} from '@vitvq/run';
+import { abortOnCtrlC, findModel, readRunConfig, shellCommand, trainRun, type ConfigObject } from '@vitvq/run';
 
 const defaults = await readRunConfig('quickstart');
 
@@ -50,9 +42,9 @@ await shared.runProgram('quickstart', async () => {
       seed,
       precision,
       ...shared.engineChanges({ engine, threads }),
-      ...(data !== undefined && { data: dataChanges({ kind: 'folder', path: data }) }),
       tokenizer: { training },
     },
+    ...(data !== undefined && { data: { kind: 'folder', path: data } }),
   });
   await trainRun(config, {
     out,

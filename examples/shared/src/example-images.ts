@@ -1,5 +1,5 @@
 import { ConfigError } from '@vitvq/core';
-import { dataChanges, openRunImages, readRunConfig, type ConfigObject, type RunImages } from '@vitvq/run';
+import { openRunImages, readRunConfig, type ConfigObject, type RunImages } from '@vitvq/run';
 import type { ViTTokenizerConfig } from '@vitvq/tokenizer';
 import { terminalView } from './terminal-view.js';
 
@@ -39,11 +39,11 @@ export interface ExampleImages extends RunImages {
 export async function openExampleImages(options: ExampleImagesOptions): Promise<ExampleImages> {
   const { data, heldOut, seed, captions = false, changes = {} } = options;
   const name = data === undefined ? 'quickstart' : 'photos';
-  const own =
-    data === undefined
-      ? { validation: { limit: heldOut }, ...changes }
-      : { ...dataChanges({ kind: 'folder', path: data, captions }), heldOut };
-  const config = await readRunConfig(name, { changes: { seed, data: own } });
+  const ofCifar = { validation: { limit: heldOut }, ...changes };
+  const config = await readRunConfig(name, {
+    changes: { seed, data: data === undefined ? ofCifar : { heldOut } },
+    ...(data !== undefined && { data: { kind: 'folder', path: data, captions } }),
+  });
   const { tokenizer } = config;
   if ('from' in tokenizer || tokenizer.model.architecture !== 'vit') {
     throw new ConfigError({ where: name, expected: 'a config that trains a ViT', got: JSON.stringify(tokenizer) });

@@ -1,7 +1,7 @@
 import { foldIn, randomUniform, type RandomKey } from '@vitvq/core';
 import { createBatches, madeUpImages, subset, type Caption, type ImageDataset, type SkippedImage } from '@vitvq/data';
 import { openExampleImages, type ExampleImages } from '@vitvq/example-shared';
-import { firstOf } from '@vitvq/run';
+import { someOf } from '@vitvq/run';
 import { QUICKSTART } from '@vitvq/tokenizer';
 import { measureAttributes, type Attributes } from './attributes.js';
 import { asCaption, captionOf } from './captions.js';
@@ -37,8 +37,8 @@ export async function openData(settings: Settings, directory?: string): Promise<
     const images = await openExampleImages({ data: directory, heldOut: validation, seed, captions: true });
     const { sizes, shown, onSkip } = images;
     return {
-      train: withCaptions(firstOf(images.train, train), settings),
-      test: withCaptions(firstOf(images.validation, validation), settings),
+      train: withCaptions(someOf(images.train, train), settings),
+      test: withCaptions(someOf(images.validation, validation), settings),
       ...{ sizes, shown, onSkip, directory },
     };
   }
@@ -59,7 +59,7 @@ export async function openData(settings: Settings, directory?: string): Promise<
   }
   const images = await openExampleImages({ heldOut: validation, seed });
   return {
-    train: await measured(firstOf(images.train, train), settings),
+    train: await measured(someOf(images.train, train), settings),
     test: await measured(images.validation, settings),
     ...{ sizes: images.sizes, shown: images.shown },
   };

@@ -42,11 +42,12 @@ await runProgram('text-to-image', async () => {
   const engine = await startEngine(request);
 
   const data = await openData(settings, directory);
-  await assertSameImages(out, { train: data.train.source, validation: data.test.source });
   const text = trainText(data);
   const problems = prompts.flatMap((prompt) => promptProblems(prompt, text.words));
   if (problems.length > 0) throw new UsageError(problems);
   assertFits(prompts, text);
+  await folder.begin();
+  await assertSameImages(out, { train: data.train.source, validation: data.test.source });
   const { captions, source } = data.train;
   console.log(printable(`Captions: ${captions.length} of ${source.name}, such as "${captions[0]}"`));
   if (text.cut > 0) console.log(`  ${text.cut} have more than ${text.length} tokens: the rest of them is not read`);

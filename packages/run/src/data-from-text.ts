@@ -3,7 +3,6 @@ import { ConfigError, DataError, parseOptions } from '@vitvq/core';
 import { dataSourceSchema, type DataSourceConfig } from '@vitvq/data';
 import { readText } from '@vitvq/files';
 import { parseDocument } from 'yaml';
-import type { ConfigObject } from './config/merge-config.js';
 
 /** Splits of CIFAR-10. */
 type Split = 'train' | 'test';
@@ -32,14 +31,6 @@ export async function dataFromText(text: string, split: Split = 'test'): Promise
     expected: 'a folder of images, cifar10, a .yaml or .json file with the config of a source, or { kind: ... }',
     got: found ? 'a file of another kind' : 'nothing of that name',
   });
-}
-
-/**
- * Returns the change of a config that trains on these images instead of its own: what is measured
- * on and probed is part of them.
- */
-export function dataChanges(train: DataSourceConfig): ConfigObject {
-  return { train: { ...train }, validation: null, probe: null, test: null };
 }
 
 function parseSource(text: string, where: string): DataSourceConfig {

@@ -15,7 +15,8 @@ import { imageSizeOf } from './image-size.js';
 import { measureModels, trainProxy } from './measure-models.js';
 import { loadRunTokenizer, loadRunTransformer, openRun, type OpenedRun } from './open-run.js';
 import { proxyFile } from './run-files.js';
-import { firstOf, openRunImages } from './run-images.js';
+import { someOf, openRunImages } from './run-images.js';
+import { collectSkipped } from './skip-collector.js';
 import { silentView, type RunView } from './run-progress.js';
 
 /** Options of {@link evaluate}. */
@@ -24,7 +25,7 @@ export interface EvaluateOptions {
   readonly run: string;
   /** Real images that nothing has learned from. */
   readonly data: DataSourceConfig;
-  /** The first so many images. @default all */
+  /** So many of the images, at equal distances. @default all */
   readonly images?: number;
   /**
    * Number of images that the transformer draws to be measured; 0: none.
@@ -79,8 +80,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluatedRun> 
     return loaded;
   };
   try {
-    const skipped: SkippedImage[] = [];
-    const onSkip = (image: SkippedImage): void => void skipped.push(image);
+    const { skipped, onSkip } = collectSkipped(view.log);
     const classes = options.features === 'proxy' ? await classesOf(run, view, signal) : undefined;
     const opened = await openDataSource(data, {
       onSkip,
@@ -88,10 +88,10 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluatedRun> 
       signal,
       ...(classes && { classes }),
     });
-    const source = firstOf(opened, options.images);
+    const source = someOf(opened, options.images);
     const { features, lpips: weights } = options;
-    const extractor = features === undefined ? undefined : own(await extractorOf(features, run, tokenizer, options));
     const lpips = weights === undefined ? undefined : own(await loadLPIPS(weights));
+    const extractor = features === undefined ? undefined : own(await extractorOf(features, run, tokenizer, options));
     const count = options.generated ?? Math.min(source.length, usualGenerated);
     const isDrawn = extractor !== undefined && run.folders.transformer !== undefined && count > 0;
     const drawn = isDrawn ? await loadRunTransformer(run) : undefined;

@@ -22,7 +22,7 @@ export {
   type TokenizerStageConfig,
   type TransformerStageConfig,
 } from './config/run-config.js';
-export { firstOf, openRunImages, type RunImages } from './run-images.js';
+export { someOf, openRunImages, type RunImages } from './run-images.js';
 export { assertSameImages, differentImages, type ImageSets } from './same-images.js';
 export { openTrialImages, type TrialImages, type TrialImagesOptions } from './open-trial-images.js';
 export { trainWithView, type TrainWithViewOptions, type ViewedTrainer } from './train-with-view.js';
@@ -33,7 +33,7 @@ export { abortOnCtrlC, StoppedError } from './stop-program.js';
 export { type RunResults } from './run-results.js';
 export { imagesFile, metricsFile, runConfigFile } from './run-files.js';
 export { trainRun, type TrainedRun, type TrainRunOptions } from './train-run.js';
-export { dataChanges, dataFromText } from './data-from-text.js';
+export { dataFromText } from './data-from-text.js';
 export { evaluate, type EvaluatedRun, type EvaluateOptions } from './evaluate.js';
 export { formatFigures } from './format-figures.js';
 export { findModel, type ModelRole } from './find-model.js';

@@ -1,11 +1,12 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { latestCheckpoint, openCheckpoint, openModel, openWeights, type TensorEntry } from '@vitvq/checkpoint';
 import { openCodes } from '@vitvq/codes';
 import { countOf, DataError, elementCount, formatPercent, printable, readCodes } from '@vitvq/core';
 import { codebookReport } from '@vitvq/quantizers';
 import { loadTokenizer } from '@vitvq/tokenizer/node';
-import { metricsFile, runConfigFile } from './run-files.js';
+import { stageNames } from './run-context.js';
+import { metricsFile, readMetrics, runConfigFile } from './run-files.js';
 
 /** What lies at a path, and its health. */
 export interface Inspection {
@@ -166,13 +167,12 @@ async function inspectRun(path: string, names: readonly string[]): Promise<Inspe
   const done = names.includes(metricsFile);
   const facts: [string, string][] = [['State', done ? 'done' : 'not done: the same command goes on']];
   const advice: string[] = [];
-  for (const stage of ['tokenizer', 'codes', 'transformer', 'samples', 'probe']) {
+  for (const stage of stageNames) {
     if (names.includes(`${stage}.json`)) facts.push([`Stage ${stage}`, 'done']);
     else if (names.includes(stage)) facts.push([`Stage ${stage}`, await progressOf(join(path, stage))]);
   }
   if (done) {
-    const text = await readFile(join(path, metricsFile), 'utf8');
-    for (const [name, value] of Object.entries(JSON.parse(text) as Record<string, unknown>)) {
+    for (const [name, value] of Object.entries(await readMetrics(path))) {
       if (typeof value === 'number') facts.push([name, String(value)]);
     }
   }

@@ -49,11 +49,37 @@ export function loadRunTransformer({ path, folders }: OpenedRun): Promise<Loaded
   return loadTransformer(folders.transformer);
 }
 
+/** A tokenizer and a transformer that were loaded together. */
+export interface LoadedModels extends LoadedTransformer {
+  readonly tokenizer: VQTokenizer;
+  /** Disposes of both. */
+  dispose(): void;
+}
+
+/** Loads a tokenizer and a transformer; where the second one fails, the first one is freed. */
+export async function loadBoth(
+  loadTheTokenizer: () => Promise<VQTokenizer>,
+  loadTheTransformer: () => Promise<LoadedTransformer>,
+): Promise<LoadedModels> {
+  const tokenizer = await loadTheTokenizer();
+  try {
+    const loaded = await loadTheTransformer();
+    const dispose = (): void => {
+      loaded.model.dispose();
+      tokenizer.dispose();
+    };
+    return { ...loaded, tokenizer, dispose };
+  } catch (error) {
+    tokenizer.dispose();
+    throw error;
+  }
+}
+
 function missing(where: string, expected: string): DataError {
   return new DataError({
     where,
     expected: `a run with ${expected}`,
     got: 'one without',
-    fix: 'A run whose config has a section "transformer" trains one.',
+    fix: 'A run leaves its models when their trainings end; one whose config has a section "transformer" trains both.',
   });
 }

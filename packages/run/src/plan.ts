@@ -13,11 +13,10 @@ import {
 import { createTokenizerGradients, createTokenizerTrainer } from '@vitvq/stage1-trainer';
 import { createTransformerGradients, createTransformerTrainer } from '@vitvq/stage2-trainer';
 import { createTokenizer, type VQTokenizer } from '@vitvq/tokenizer';
-import { loadTokenizer } from '@vitvq/tokenizer/node';
 import { nullConditions, type ImageTokens } from '@vitvq/transformers';
 import { conditionsOf } from './conditions.js';
+import { tokensOf } from './tokens-of.js';
 import type { ResolvedRunConfig, ResolvedTransformerStage, TrainedTokenizerConfig } from './config/run-config.js';
-import { findModel } from './find-model.js';
 import { createUntrained } from './stages/transformer-stage.js';
 
 /** Plan of one training. */
@@ -162,21 +161,6 @@ async function planTransformer(
   } finally {
     model.dispose();
   }
-}
-
-/** Returns what a transformer has to know of the tokenizer of a config. */
-async function tokensOf({
-  tokenizer: stage,
-  seed,
-}: ResolvedRunConfig): Promise<{ vocabSize: number; grid: readonly [number, number]; codeDepth: number }> {
-  const tokenizer: VQTokenizer =
-    'from' in stage
-      ? await loadTokenizer(await findModel(stage.from, 'tokenizer'))
-      : createTokenizer(stage.model, { seed });
-  const { vocabSize, grid, quantizer } = tokenizer;
-  const { codeDepth } = quantizer;
-  tokenizer.dispose();
-  return { vocabSize, grid, codeDepth };
 }
 
 /** The part of a trainer that is measured. */

@@ -2,9 +2,10 @@ import { ConfigError } from '@vitvq/core';
 import { openDataSource, splitSource, type DataSourceConfig, type SkippedImage } from '@vitvq/data';
 import { createTransformer, type GPT, type RQTransformer, type TransformerSize } from '@vitvq/transformers';
 import { keyOf } from './keys.js';
-import { loadRunTokenizer, loadRunTransformer, openRun } from './open-run.js';
+import { loadBoth, loadRunTokenizer, loadRunTransformer, openRun } from './open-run.js';
 import { probeModels, type ProbeResult } from './probe-models.js';
-import { firstOf } from './run-images.js';
+import { someOf } from './run-images.js';
+import { sawLabels } from './saw-labels.js';
 import { silentView, type RunView } from './run-progress.js';
 
 /** Options of {@link probe}. */
@@ -15,9 +16,9 @@ export interface ProbeOptions {
   readonly data: DataSourceConfig;
   /** Images that it is tested on. @default a fifth of `data` */
   readonly test?: DataSourceConfig;
-  /** The first so many images to learn from. @default all */
+  /** So many of the images to learn from, at equal distances. @default all */
   readonly images?: number;
-  /** The first so many images to test on. @default all */
+  /** So many of the images to test on. @default all */
   readonly testImages?: number;
   /** Whether the best block is probed with attentive pooling too. @default what the run says */
   readonly attention?: boolean;
@@ -51,8 +52,11 @@ export async function probe(options: ProbeOptions): Promise<ProbeResult> {
   const { data, test, seed = 0, batchSize = 50, view = silentView } = options;
   const signal = options.signal ?? new AbortController().signal;
   const run = await openRun(options.run);
-  const tokenizer = await loadRunTokenizer(run);
-  const { model, conditioner } = await loadRunTransformer(run);
+  const models = await loadBoth(
+    () => loadRunTokenizer(run),
+    () => loadRunTransformer(run),
+  );
+  const { tokenizer, model, conditioner } = models;
   let untrained: GPT | RQTransformer | undefined;
   try {
     const onSkip = ({ name, reason }: SkippedImage): void => view.log(`left out ${name}: ${reason}`);
@@ -65,8 +69,8 @@ export async function probe(options: ProbeOptions): Promise<ProbeResult> {
     untrained = untrainedTwin(model, seed);
     return await probeModels({
       models: { tokenizer, model, untrained, conditioner },
-      train: firstOf(parts.train, options.images),
-      test: firstOf(parts.heldOut, options.testImages),
+      train: someOf(parts.train, options.images),
+      test: someOf(parts.heldOut, options.testImages),
       probe: {
         ...usualProbe,
         ...run.config?.probe,
@@ -74,23 +78,15 @@ export async function probe(options: ProbeOptions): Promise<ProbeResult> {
       },
       seed,
       batchSize,
-      tokenizerSawLabels: sawLabels(run.config?.tokenizer),
+      tokenizerSawLabels: await sawLabels(run.config?.tokenizer, view.log),
       view,
       onSkip,
       signal,
     });
   } finally {
     untrained?.dispose();
-    model.dispose();
-    tokenizer.dispose();
+    models.dispose();
   }
-}
-
-/** Returns whether a perceptual network, which has learned from labels, helped to train it. */
-function sawLabels(
-  tokenizer: { readonly from: string } | { readonly training: { perceptual?: unknown } } | undefined,
-): boolean {
-  return tokenizer !== undefined && !('from' in tokenizer) && Boolean(tokenizer.training.perceptual);
 }
 
 /** Returns the network of a model with weights that were drawn and not trained. */

@@ -5,7 +5,8 @@ import { Evaluator } from '@vitvq/evaluation';
 import { comparisonGrid, writePng } from '@vitvq/report';
 import { imageSizeOf } from './image-size.js';
 import { loadRunTokenizer, openRun } from './open-run.js';
-import { firstOf } from './run-images.js';
+import { someOf } from './run-images.js';
+import { collectSkipped } from './skip-collector.js';
 import { silentView, type RunView } from './run-progress.js';
 import { writePictures } from './write-pictures.js';
 
@@ -16,7 +17,7 @@ export interface ReconstructOptions {
   readonly data: DataSourceConfig;
   /** Folder for the PNG files. */
   readonly out: string;
-  /** The first so many images. @default 24 */
+  /** So many of the images, at equal distances. @default 24 */
   readonly count?: number;
   readonly view?: RunView;
   readonly signal?: AbortSignal;
@@ -44,9 +45,8 @@ export async function reconstruct(options: ReconstructOptions): Promise<Reconstr
   }
   const tokenizer = await loadRunTokenizer(await openRun(run));
   try {
-    const skipped: SkippedImage[] = [];
-    const onSkip = (image: SkippedImage): void => void skipped.push(image);
-    const source = firstOf(await openDataSource(data, { onSkip, onProgress: view.log, signal }), count);
+    const { skipped, onSkip } = collectSkipped(view.log);
+    const source = someOf(await openDataSource(data, { onSkip, onProgress: view.log, signal }), count);
     const originals = await readImages(source, { imageSize: imageSizeOf(tokenizer), onSkip });
     signal?.throwIfAborted();
     const evaluator = new Evaluator(tokenizer, { batchSize: Math.min(32, originals.shape[0]) });

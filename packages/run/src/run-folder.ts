@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
@@ -16,18 +17,27 @@ export interface RunFolderOptions<Stage extends string> {
   /**
    * What decides the numbers of the run, as JSON holds it: results of other settings are not mixed.
    */
-  readonly settings: Readonly<Record<string, unknown>>;
+  readonly settings: Settings;
   /** In their order. */
   readonly stages: readonly Stage[];
-  /** Delete what an earlier run left, and nothing else. @default false */
+  /**
+   * Returns the part of the settings that a stage and those before it depend on. Another part may
+   * change once the stage is done. @default all settings
+   */
+  readonly settingsOf?: (settings: Settings, stage: Stage) => unknown;
+  /** Start over: `begin` deletes what an earlier run left, and nothing else. @default false */
   readonly fresh?: boolean;
-  /** Files beside the stages that `fresh` deletes as well: reports, pictures. */
+  /** Names beside those of the stages that `fresh` deletes as well: reports, pictures. */
   readonly outcome?: readonly string[];
   /** Receives what the folder says of its stages. @default says nothing */
   readonly log?: (line: string) => void;
 }
 
+/** Settings of a run. */
+export type Settings = Readonly<Record<string, unknown>>;
+
 const SETTINGS_FILE = 'settings.json';
+const settingsSchema = z.record(z.string(), z.unknown());
 const stageSchema = z.strictObject({ result: z.unknown(), seconds: z.number() });
 
 /**
@@ -37,28 +47,26 @@ const stageSchema = z.strictObject({ result: z.unknown(), seconds: z.number() })
  */
 export class RunFolder<Stage extends string> {
   readonly path: string;
-  readonly #stages: readonly Stage[];
+  readonly #options: RunFolderOptions<Stage>;
   readonly #lock: FolderLock;
-  readonly #log: (line: string) => void;
 
-  private constructor(path: string, { stages, log = () => undefined }: RunFolderOptions<Stage>, lock: FolderLock) {
+  private constructor(path: string, options: RunFolderOptions<Stage>, lock: FolderLock) {
     this.path = path;
-    this.#stages = stages;
+    this.#options = options;
     this.#lock = lock;
-    this.#log = log;
   }
 
   /**
    * Opens a folder, which is created if need be. No other program opens it until this one ends or
-   * closes it.
-   * @throws {ConfigError} when it holds a run of other settings
+   * closes it. What lies there stays as it is until {@link begin}.
+   * @throws {ConfigError} when it holds a stage that began with other settings
    * @throws {DataError} when another program has opened it, when it cannot be written to, and when
    *   what it holds cannot be read
    */
   static async open<Stage extends string>(path: string, options: RunFolderOptions<Stage>): Promise<RunFolder<Stage>> {
     const lock = await FolderLock.acquire(path);
     try {
-      await RunFolder.#prepare(path, options);
+      if (!options.fresh) await assertSameSettings(path, options);
       return new RunFolder(path, options, lock);
     } catch (error) {
       await lock.release();
@@ -66,25 +74,18 @@ export class RunFolder<Stage extends string> {
     }
   }
 
-  static async #prepare(
-    path: string,
-    { settings, stages, fresh = false, outcome = [] }: RunFolderOptions<string>,
-  ): Promise<void> {
-    if (fresh) {
-      const names = [SETTINGS_FILE, ...outcome, ...stages, ...stages.map((name) => `${name}.json`)];
-      for (const name of names) await rm(join(path, name), { recursive: true, force: true });
+  /**
+   * Begins to write, once everything that can be checked is checked: deletes an earlier run where
+   * `fresh` asks for it, and keeps the settings. A folder that no run has begun in loses nothing.
+   */
+  async begin(): Promise<void> {
+    const { settings, stages, fresh = false, outcome = [] } = this.#options;
+    const file = join(this.path, SETTINGS_FILE);
+    if (fresh && existsSync(file)) {
+      const names = [...outcome, ...stages, ...stages.map((name) => `${name}.json`), SETTINGS_FILE];
+      for (const name of names) await rm(join(this.path, name), { recursive: true, force: true });
     }
-    const file = join(path, SETTINGS_FILE);
-    const earlier = await readJson(file, z.unknown());
-    if (earlier !== undefined && JSON.stringify(earlier) !== JSON.stringify(settings)) {
-      throw new ConfigError({
-        where: file,
-        expected: `a run of ${JSON.stringify(settings)}`,
-        got: JSON.stringify(earlier),
-        fix: 'Give the same options to go on with it, add --fresh to start over, or choose another --out.',
-      });
-    }
-    if (earlier === undefined) await writeJson(file, settings);
+    await writeJson(file, settings);
   }
 
   /** Lets other programs open the folder. The end of the program does so too. */
@@ -104,20 +105,57 @@ export class RunFolder<Stage extends string> {
   async stage<T>(name: Stage, schema: z.ZodType<T>, run: () => Promise<T>): Promise<StageResult<T>> {
     const file = join(this.path, `${name}.json`);
     const earlier = await readJson(file, stageSchema.extend({ result: schema }));
-    const title = `Stage ${this.#stages.indexOf(name) + 1} of ${this.#stages.length}, ${name}`;
+    const { stages, log = () => undefined } = this.#options;
+    const title = `Stage ${stages.indexOf(name) + 1} of ${stages.length}, ${name}`;
     if (earlier !== undefined) {
-      this.#log(`${title}: kept from an earlier start`);
+      log(`${title}: kept from an earlier start`);
       return earlier;
     }
-    this.#log(title);
+    log(title);
     await mkdir(this.of(name), { recursive: true });
     const start = performance.now();
     const result = await run();
     const kept = { result, seconds: (performance.now() - start) / 1000 };
     await writeJson(file, kept);
-    this.#log(`  done in ${kept.seconds.toFixed(1)} s`);
+    log(`  done in ${kept.seconds.toFixed(1)} s`);
     return kept;
   }
+}
+
+/** @throws {ConfigError} when a stage that has begun depends on other settings */
+async function assertSameSettings<Stage extends string>(
+  path: string,
+  { settings, stages, settingsOf = (all) => all }: RunFolderOptions<Stage>,
+): Promise<void> {
+  const file = join(path, SETTINGS_FILE);
+  const earlier = await readJson(file, settingsSchema);
+  if (earlier === undefined) return;
+  for (const stage of stages) {
+    const hasBegun = existsSync(join(path, stage)) || existsSync(join(path, `${stage}.json`));
+    if (!hasBegun) continue;
+    const different = differences(settingsOf(earlier, stage), settingsOf(settings, stage));
+    if (different.length === 0) continue;
+    throw new ConfigError({
+      where: file,
+      expected: `the settings that stage ${stage} began with`,
+      got: `other ones: ${different.join('; ')}`,
+      fix: 'Give the same options to go on with it, add --fresh to start over, or choose another --out.',
+    });
+  }
+}
+
+/** Returns what differs, a line each: `training.batchSize is 32, was 16`. */
+function differences(earlier: unknown, now: unknown, path = ''): string[] {
+  const [before, after] = [earlier, now].map((value) => JSON.stringify(value));
+  if (before === after) return [];
+  if (!isObject(earlier) || !isObject(now))
+    return [`${path || 'all'} is ${after ?? 'absent'}, was ${before ?? 'absent'}`];
+  const names = [...new Set([...Object.keys(earlier), ...Object.keys(now)])];
+  return names.flatMap((name) => differences(earlier[name], now[name], path === '' ? name : `${path}.${name}`));
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Undefined where there is no file. @throws {DataError} */

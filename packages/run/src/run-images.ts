@@ -1,4 +1,3 @@
-import { printable } from '@vitvq/core';
 import {
   openDataSource,
   splitSource,
@@ -10,6 +9,7 @@ import {
 import type { ResolvedRunConfig } from './config/run-config.js';
 import { keyOf } from './keys.js';
 import type { RunView } from './run-progress.js';
+import { collectSkipped } from './skip-collector.js';
 import type { ImageSets } from './same-images.js';
 
 /** The images of a run: sets without an image in common, unless the config names the same twice. */
@@ -28,12 +28,15 @@ export interface RunImages {
   readonly onSkip: (image: SkippedImage) => void;
 }
 
-/** Returns the first `count` images, or all of them where there are fewer. */
-export function firstOf(source: ImageDataset, count = source.length): ImageDataset {
+/**
+ * Returns `count` images at equal distances, or all of them where there are fewer: a folder lists
+ * its images class by class, and the first ones would be of the first classes alone.
+ */
+export function someOf(source: ImageDataset, count = source.length): ImageDataset {
   if (count >= source.length) return source;
   return subset(
     source,
-    Array.from({ length: count }, (_, index) => index),
+    Array.from({ length: count }, (_, index) => Math.floor((index * source.length) / count)),
     source.name,
   );
 }
@@ -47,11 +50,7 @@ export async function openRunImages(
   { log }: RunView,
   signal?: AbortSignal,
 ): Promise<RunImages> {
-  const skipped: SkippedImage[] = [];
-  const onSkip = (image: SkippedImage): void => {
-    skipped.push(image);
-    log(printable(`left out ${image.name}: ${image.reason} (${skipped.length} so far)`));
-  };
+  const { skipped, onSkip } = collectSkipped(log);
   const open = (source: DataSourceConfig, classes?: readonly string[]): Promise<ImageDataset> =>
     openDataSource(source, { onSkip, onProgress: log, signal, ...(classes?.length && { classes }) });
 

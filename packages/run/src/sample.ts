@@ -5,7 +5,7 @@ import { writePng } from '@vitvq/report';
 import { ClassConditioner, TextConditioner, type Conditioner } from '@vitvq/transformers';
 import { CountProgress } from './count-progress.js';
 import { generateImages, type DrawnImages } from './generate-images.js';
-import { loadRunTokenizer, loadRunTransformer, openRun } from './open-run.js';
+import { loadBoth, loadRunTokenizer, loadRunTransformer, openRun } from './open-run.js';
 import { silentView, type RunView } from './run-progress.js';
 import { writePictures } from './write-pictures.js';
 
@@ -64,8 +64,11 @@ export async function sample(options: SampleOptions): Promise<SampledImages> {
     topP: options.topP ?? samples?.topP ?? null,
     temperature: options.temperature ?? samples?.temperature ?? 1,
   };
-  const tokenizer = await loadRunTokenizer(run);
-  const { model, conditioner } = await loadRunTransformer(run);
+  const models = await loadBoth(
+    () => loadRunTokenizer(run),
+    () => loadRunTransformer(run),
+  );
+  const { tokenizer, model, conditioner } = models;
   const progress = new CountProgress(view.openProgress({ show: [], signal }), count);
   try {
     const classes = classesOf(conditioner, options.classes, count);
@@ -91,8 +94,7 @@ export async function sample(options: SampleOptions): Promise<SampledImages> {
     return { images: written, grid };
   } finally {
     progress.stop();
-    model.dispose();
-    tokenizer.dispose();
+    models.dispose();
   }
 }
 

@@ -4,6 +4,7 @@ import { CountProgress } from './count-progress.js';
 import { imageSizeOf } from './image-size.js';
 import { openViews } from './image-views.js';
 import { loadRunTokenizer, openRun } from './open-run.js';
+import { collectSkipped } from './skip-collector.js';
 import { silentView, type RunView } from './run-progress.js';
 
 /** Options of {@link tokenize}. */
@@ -40,8 +41,7 @@ export async function tokenize(options: TokenizeOptions): Promise<TokenizedImage
   const { run, data, out, views = 1, batchSize = 50, view = silentView, signal } = options;
   const tokenizer = await loadRunTokenizer(await openRun(run));
   try {
-    const skipped: SkippedImage[] = [];
-    const onSkip = (image: SkippedImage): void => void skipped.push(image);
+    const { skipped, onSkip } = collectSkipped(view.log);
     const source = await openDataSource(data, { onSkip, onProgress: view.log, signal });
     const imageSize = imageSizeOf(tokenizer);
     const progress = new CountProgress(view.openProgress({ show: [], signal }), views * source.length);

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { ConfigError, formatPercent } from '@vitvq/core';
+import { formatPercent } from '@vitvq/core';
 import { useEngine, type Engine } from '@vitvq/engine';
 import { writeJson, writeWhole } from '@vitvq/files';
 import { writeReport, type CommandsBlock } from '@vitvq/report';
-import { conditionsOf } from './conditions.js';
+import { assertRunnable } from './assert-runnable.js';
 import { formatRunConfig, resolveRunConfig } from './config/read-run-config.js';
 import type { ResolvedRunConfig, ResolvedTransformerStage, RunConfig } from './config/run-config.js';
 import { formatFigures } from './format-figures.js';
@@ -13,7 +13,8 @@ import { reportOfTokenizer } from './report/tokenizer-report.js';
 import { modelFolder, stageNames, type RunContext, type StageName } from './run-context.js';
 import { imagesFile, metricsFile, proxyFile, runConfigFile } from './run-files.js';
 import { RunFolder } from './run-folder.js';
-import { openRunImages, setsOf, type RunImages } from './run-images.js';
+import { settingsOf, settingsOfStage } from './run-settings.js';
+import { openRunImages, setsOf } from './run-images.js';
 import { silentView, type RunView } from './run-progress.js';
 import { metricsOf, type RunResults } from './run-results.js';
 import { assertSameImages } from './same-images.js';
@@ -70,23 +71,23 @@ export interface TrainedRun {
 export async function trainRun(given: RunConfig, options: TrainRunOptions): Promise<TrainedRun> {
   const { out, fresh = false, view = silentView, signal = new AbortController().signal } = options;
   const config = resolveRunConfig(given);
-  const asked = stageNames.filter((name) => isAsked(name, config));
   const folder = await RunFolder.open<StageName>(out, {
-    settings: settingsOf(config),
-    stages: asked,
+    settings: await settingsOf(config),
+    settingsOf: settingsOfStage,
+    stages: stageNames.filter((name) => isAsked(name, config)),
     fresh,
-    outcome: outcomeFiles,
+    // Also those of stages that this config does not have: results of two runs are never mixed.
+    outcome: [...outcomeFiles, ...stageNames, ...stageNames.map((name) => `${name}.json`)],
     log: view.log,
   });
   try {
     const engine = await useEngine({ name: config.engine, threads: config.threads });
     view.log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);
     const images = await openRunImages(config, view, signal);
-    assertClassesFit(config, images);
-    // Conditions that the images cannot give are told before anything is trained.
-    if (config.transformer) await conditionsOf(config.transformer, images.train);
+    // Everything that can be told is told before anything is trained, or deleted.
+    await assertRunnable(config, images, options.compare);
+    await folder.begin();
     await assertSameImages(out, setsOf(images));
-    // A start that is refused leaves the config of the run as it was.
     await writeWhole(join(out, runConfigFile), `${formatRunConfig(config)}\n`);
     const context: RunContext = { config, folder, images, view, signal };
     const results = await runStages(context);
@@ -123,39 +124,6 @@ const outcomeFiles = [
   ...['tokenizer-loss', 'tokenizer-psnr', 'transformer-loss'].map((name) => `${name}.png`),
   ...Array.from({ length: 9 }, (_, chart) => `training-${chart + 1}.png`),
 ];
-
-/**
- * Returns what decides the numbers of a run, apart from where its images lie: those are compared by
- * fingerprint.
- */
-function settingsOf({
-  engine: _engine,
-  threads: _threads,
-  title: _title,
-  data,
-  ...rest
-}: ResolvedRunConfig): Readonly<Record<string, unknown>> {
-  const { heldOut, keptForProbe } = data;
-  // As JSON holds it: without what is undefined.
-  return JSON.parse(JSON.stringify({ ...rest, data: { heldOut, keptForProbe } })) as Record<string, unknown>;
-}
-
-/** @throws {ConfigError} where classes are asked for and the images have none */
-function assertClassesFit({ probe, transformer, evaluation }: ResolvedRunConfig, { train }: RunImages): void {
-  const { length } = train.classNames;
-  const asks = [
-    ...(transformer?.condition?.kind === 'class' ? ['transformer.condition asks for classes'] : []),
-    ...(probe ? ['probe asks for classes'] : []),
-    ...(evaluation?.proxy && evaluation.features === null ? ['evaluation.proxy asks for classes'] : []),
-  ];
-  if (length > 1 || asks.length === 0) return;
-  throw new ConfigError({
-    where: `data.train (${train.name})`,
-    expected: `images of two classes or more: ${asks.join(', and ')}`,
-    got: length === 0 ? 'images without classes' : 'one class',
-    fix: 'A sub-folder is a class. Without classes, set transformer.condition.kind=none, probe=null and evaluation.proxy=null.',
-  });
-}
 
 async function runStages(context: RunContext): Promise<RunResults> {
   const { config, folder, signal } = context;

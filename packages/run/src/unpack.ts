@@ -10,7 +10,8 @@ import { toRgbImages } from '@vitvq/core';
 import { createFolder } from '@vitvq/files';
 import { writePng } from '@vitvq/report';
 import { CountProgress } from './count-progress.js';
-import { firstOf } from './run-images.js';
+import { someOf } from './run-images.js';
+import { collectSkipped } from './skip-collector.js';
 import { silentView, type RunView } from './run-progress.js';
 
 /** Options of {@link unpack}. */
@@ -18,7 +19,7 @@ export interface UnpackOptions {
   readonly data: DataSourceConfig;
   /** Folder for the PNG files, with a sub-folder for each class. */
   readonly out: string;
-  /** The first so many images. @default all */
+  /** So many of the images, at equal distances. @default all */
   readonly images?: number;
   /** Height and width in pixels; needed where the images of a source have different sizes. */
   readonly imageSize?: number | readonly [number, number];
@@ -45,9 +46,8 @@ const usualSize = 256;
  */
 export async function unpack(options: UnpackOptions): Promise<UnpackedImages> {
   const { data, out, view = silentView, signal } = options;
-  const skipped: SkippedImage[] = [];
-  const onSkip = (image: SkippedImage): void => void skipped.push(image);
-  const source = firstOf(await openDataSource(data, { onSkip, onProgress: view.log, signal }), options.images);
+  const { skipped, onSkip } = collectSkipped(view.log);
+  const source = someOf(await openDataSource(data, { onSkip, onProgress: view.log, signal }), options.images);
   const imageSize = options.imageSize ?? source.imageSize ?? usualSize;
   const progress = new CountProgress(view.openProgress({ show: [], signal }), source.length);
   const digits = String(source.length - 1).length;

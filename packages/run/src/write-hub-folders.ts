@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openModel, writeModel, type TensorSource } from '@vitvq/checkpoint';
 import { elementCount, type HostTensor } from '@vitvq/core';
 import { writeWhole } from '@vitvq/files';
 import { stringify } from 'yaml';
 import { openRun } from './open-run.js';
-import { metricsFile } from './run-files.js';
+import { readMetrics } from './run-files.js';
 
 /** Options of {@link writeHubFolders}. */
 export interface WriteHubFoldersOptions {
@@ -15,7 +14,7 @@ export interface WriteHubFoldersOptions {
   readonly out: string;
   /** Name on the hub, as `owner/name`; the tokenizer's ends in `-tokenizer`. @default none */
   readonly name?: string;
-  /** Licence of the weights, as SPDX or the hub names it. @default 'mit' */
+  /** Licence of the weights, as SPDX or the hub names it. @default none is named */
   readonly license?: string;
 }
 
@@ -53,10 +52,9 @@ const figureNames = {
  * that holds its figures as the hub's model-index.
  */
 export async function writeHubFolders(options: WriteHubFoldersOptions): Promise<HubFolder[]> {
-  const { run, out, name, license = 'mit' } = options;
+  const { run, out, name, license } = options;
   const { path, folders, config } = await openRun(run);
-  const text = await readFile(join(path, metricsFile), 'utf8').catch(() => '{}');
-  const metrics = JSON.parse(text) as Record<string, unknown>;
+  const metrics = await readMetrics(path);
   const written: HubFolder[] = [];
   const tokenizerName = name === undefined ? undefined : `${name}-tokenizer`;
   for (const role of ['tokenizer', 'transformer'] as const) {
@@ -102,7 +100,7 @@ interface CardFacts {
   readonly role: 'tokenizer' | 'transformer';
   readonly title: string;
   readonly hubName: string | undefined;
-  readonly license: string;
+  readonly license: string | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   readonly parameters: number;
   readonly figures: readonly Figure[];
@@ -112,7 +110,7 @@ function modelCard({ role, title, hubName, license, metadata, parameters, figure
   const dataset = metadata['trainedOn'] ?? 'unknown';
   const task = role === 'tokenizer' ? 'image-feature-extraction' : 'unconditional-image-generation';
   const header = {
-    license,
+    ...(license !== undefined && { license }),
     library_name: 'vitvq',
     pipeline_tag: task,
     tags: ['vitvq', 'image-tokens', role],
@@ -156,7 +154,7 @@ function modelCard({ role, title, hubName, license, metadata, parameters, figure
           ...figures.map(({ name, value }) => `| ${name} | ${value.toPrecision(5)} |`),
         ]),
     '',
-    'All figures are of images that no training has seen.',
+    'Figures are those that the run measured on its held-out images.',
     '',
   ].join('\n');
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
@@ -43,22 +43,50 @@ describe('RunFolder', () => {
     expect((await folder.stage('first', schema, give(1))).result).toEqual({ value: 1 });
   });
 
-  it('refuses other settings, and with fresh deletes what is its own', async () => {
+  it('refuses other settings by name, and deletes with fresh what is its own, once it begins', async () => {
     const folder = await RunFolder.open(path, { settings, stages, log });
+    await folder.begin();
     await folder.stage('first', schema, give(1));
     await writeFile(join(path, 'report.html'), '');
     await writeFile(join(path, 'mine.txt'), '');
     await folder.close();
-    await expect(RunFolder.open(path, { settings: { seed: 1 }, stages, log })).rejects.toThrow(ConfigError);
-    const other = await RunFolder.open(path, {
-      settings: { seed: 1 },
-      stages,
-      fresh: true,
-      outcome: ['report.html'],
-    });
+    const changed = { settings: { seed: 1, more: { size: 2 } }, stages, log };
+    const refused = RunFolder.open(path, changed);
+    await expect(refused).rejects.toThrow(ConfigError);
+    await expect(refused).rejects.toThrow(
+      'the settings that stage first began with, got other ones: seed is 1, was 0;',
+    );
+    const other = await RunFolder.open(path, { ...changed, fresh: true, outcome: ['report.html'] });
+    expect(await readdir(path)).toEqual(expect.arrayContaining(['first.json', 'report.html']));
+    await other.begin();
     await other.close();
     expect((await readdir(path)).sort()).toEqual(['mine.txt', 'settings.json']);
-    expect(JSON.parse(await readFile(join(path, 'settings.json'), 'utf8'))).toEqual({ seed: 1 });
+    expect(JSON.parse(await readFile(join(path, 'settings.json'), 'utf8'))).toEqual(changed.settings);
+  });
+
+  it('deletes nothing of a folder in which no run has begun', async () => {
+    await mkdir(join(path, 'first'));
+    await writeFile(join(path, 'first', 'mine.txt'), '');
+    const folder = await RunFolder.open(path, { settings, stages, fresh: true });
+    await folder.begin();
+    await folder.close();
+    expect(await readdir(join(path, 'first'))).toEqual(['mine.txt']);
+  });
+
+  it('lets the settings of a stage change that has not begun', async () => {
+    const settingsOf = (all: Readonly<Record<string, unknown>>, stage: string): unknown =>
+      stage === 'first' ? all['seed'] : all;
+    const first = await RunFolder.open(path, { settings: { seed: 0, later: 1 }, settingsOf, stages });
+    await first.begin();
+    await first.stage('first', schema, give(1));
+    await first.close();
+    const second = await RunFolder.open(path, { settings: { seed: 0, later: 2 }, settingsOf, stages });
+    await second.begin();
+    await second.stage('second', schema, give(1));
+    await second.close();
+    await expect(RunFolder.open(path, { settings: { seed: 0, later: 3 }, settingsOf, stages })).rejects.toThrow(
+      'stage second began with, got other ones: later is 3, was 2',
+    );
   });
 
   it('is open in one program at a time, and keeps what that has from --fresh of another', async () => {

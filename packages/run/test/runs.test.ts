@@ -10,7 +10,6 @@ import { writePng } from '@vitvq/report';
 import type { ClassConditioner } from '@vitvq/transformers';
 import { parse } from 'yaml';
 import {
-  dataChanges,
   dataFromText,
   evaluate,
   formatFigures,
@@ -26,7 +25,6 @@ import {
   tokenize,
   trainRun,
   writeHubFolders,
-  type ConfigObject,
 } from '../src/index.js';
 
 let folder: string;
@@ -45,7 +43,7 @@ async function writePhotos(path: string, { from = 0, classes = true } = {}): Pro
   }
 }
 
-const photos = (path: string): ConfigObject => ({ data: dataChanges({ kind: 'folder', path }) });
+const photos = (path: string) => ({ data: { kind: 'folder', path } as const });
 const tiny = { perClass: 1 };
 const evaluation = { generated: 6 };
 
@@ -54,7 +52,8 @@ beforeAll(async () => {
   await writePhotos(at('photos'));
   await useEngine({ name: 'cpu' });
   const config = await readRunConfig('pipeline-smoke', {
-    changes: { ...photos(at('photos')), engine: 'cpu', samples: tiny, evaluation, probe: { l2: [0.1] } },
+    changes: { engine: 'cpu', samples: tiny, evaluation, probe: { l2: [0.1] } },
+    ...photos(at('photos')),
   });
   const lines: string[] = [];
   const { metrics } = await trainRun(config, {
@@ -80,22 +79,17 @@ describe('trainRun', { timeout: 60_000 }, () => {
     const lines: string[] = [];
     const view = { log: (line: string) => lines.push(line), openProgress: () => expect.fail('nothing is left to do') };
     const changes = { engine: 'cpu', samples: tiny, evaluation, probe: { l2: [0.1] } };
-    const moved = await readRunConfig('pipeline-smoke', { changes: { ...changes, ...photos(at('moved')) } });
+    const moved = await readRunConfig('pipeline-smoke', { changes, ...photos(at('moved')) });
     await trainRun(moved, { out: at('run'), view });
     expect(lines.filter((line) => line.includes('kept from an earlier start'))).toHaveLength(6);
 
     await writePhotos(at('others'), { from: 1000, classes: false });
     await mkdir(at('others', 'reddish'));
     const others = await readRunConfig('pipeline-smoke', {
-      changes: {
-        ...changes,
-        ...photos(at('others')),
-        probe: null,
-        evaluation: null,
-        transformer: { condition: { kind: 'none' } },
-      },
+      changes: { ...changes, seed: 3, probe: null, evaluation: null, transformer: { condition: { kind: 'none' } } },
+      ...photos(at('others')),
     });
-    await expect(trainRun(others, { out: at('run') })).rejects.toThrow('a run of');
+    await expect(trainRun(others, { out: at('run') })).rejects.toThrow(/stage tokenizer began with.*seed is 3, was 0/s);
     const same = {
       ...moved,
       data: { ...moved.data, train: { kind: 'folder', path: at('photos', 'reddish') } },
@@ -108,17 +102,74 @@ describe('trainRun', { timeout: 60_000 }, () => {
     await cp(at('photos'), at('moved'), { recursive: true });
   });
 
+  it('keeps the stages that a change does not reach, and mixes nothing', async () => {
+    const run = at('changed');
+    await cp(at('run'), run, { recursive: true });
+    const { config } = await openRun(run);
+    // A stage that is taken away is made anew, as the config says now.
+    for (const name of ['samples', 'evaluation']) {
+      await rm(join(run, name), { recursive: true });
+      await rm(join(run, `${name}.json`));
+    }
+    for (const name of ['probe', 'probe.json']) await rm(join(run, name), { recursive: true });
+    const changed = { ...config!, samples: { ...config!.samples, perClass: 2 }, evaluation: null };
+    const probed = { ...changed, probe: { ...config!.probe, l2: [1] } };
+    const { results } = await trainRun(probed, { out: run });
+    expect(results.samples!.result.perClass).toBe(2);
+    const more = { ...probed, samples: { ...changed.samples, perClass: 3 } };
+    await expect(trainRun(more, { out: run })).rejects.toThrow(
+      'stage samples began with, got other ones: samples.perClass is 3, was 2',
+    );
+    // Refused before anything of the old run is deleted.
+    const gone = { ...probed, data: { ...probed.data, train: { kind: 'folder', path: at('gone') } } } as const;
+    await expect(trainRun(gone, { out: run, fresh: true })).rejects.toThrow();
+    expect(await readdir(run)).toContain('metrics.json');
+    // A tokenizer alone takes the place of everything.
+    const alone = await readRunConfig('quickstart-smoke', {
+      changes: { engine: 'cpu', seed: 1, tokenizer: { training: { discriminator: null, losses: { adversarial: 0 } } } },
+      ...photos(at('photos')),
+    });
+    await trainRun(alone, { out: run, fresh: true });
+    const left = await readdir(run);
+    for (const name of ['transformer', 'codes', 'samples', 'samples.json', 'transformer.json']) {
+      expect(left).not.toContain(name);
+    }
+  });
+
+  it('says before any training what would fail later', async () => {
+    const out = at('refused');
+    const refusal = async (...set: string[]): Promise<string> =>
+      readRunConfig('pipeline-smoke', { changes: { engine: 'cpu' }, set, ...photos(at('photos')) })
+        .then((config) => trainRun(config, { out }))
+        .then(
+          () => 'nothing',
+          (error: unknown) => (error as Error).message,
+        );
+    const stacks = 'spatial: { depth: 1, numHeads: 2 }, depth: { depth: 1, numHeads: 2 }';
+    expect(await refusal('transformer.model.numHeads=3')).toContain('expected a multiple of numHeads');
+    expect(await refusal(`transformer.model={ kind: rq-transformer, dim: 16, ${stacks} }`)).toContain(
+      'kind gpt for tokens of one code',
+    );
+    expect(await refusal('samples.temperature=0')).toContain('samples.temperature is 0');
+    expect(await refusal('evaluation.proxy.channels=[10]')).toContain('evaluation.proxy.channels');
+    expect(await refusal('evaluation.features=nowhere', 'evaluation.lpips=[none.pth]')).toContain(
+      'evaluation.features: nowhere, evaluation.lpips: none.pth',
+    );
+    expect(await refusal('transformer.condition={ kind: text }')).toContain('images with captions');
+    expect((await readdir(out)).filter((name) => !name.startsWith('.'))).toEqual([]);
+  });
+
   it('trains a transformer without classes on a tokenizer that exists', async () => {
     await writePhotos(at('plain'), { classes: false });
     const config = await readRunConfig('pipeline-smoke', {
       changes: {
-        ...photos(at('plain')),
         engine: 'cpu',
         tokenizer: { from: at('run') },
         probe: null,
         evaluation: { proxy: null },
         samples: { perClass: 2 },
       },
+      ...photos(at('plain')),
     });
     const { metrics } = await trainRun(config, { out: at('unconditional') });
     expect(metrics).toMatchObject({ transformerSteps: 6 });
@@ -143,7 +194,6 @@ describe('a transformer of texts', { timeout: 60_000 }, () => {
     const train = { kind: 'folder', path: at('told'), captions: true } as const;
     const config = await readRunConfig('pipeline-smoke', {
       changes: {
-        data: dataChanges(train),
         engine: 'cpu',
         tokenizer: { from: at('run') },
         transformer: { condition: { kind: 'text', length: 4, vocabSize: 300 } },
@@ -151,6 +201,7 @@ describe('a transformer of texts', { timeout: 60_000 }, () => {
         evaluation: { proxy: null },
         samples: { perClass: 1 },
       },
+      data: train,
     });
     const { results } = await trainRun(config, { out: at('texts') });
     expect(results.samples!.result.prompts).toHaveLength(4);
@@ -281,7 +332,6 @@ describe('what is done with a run', { timeout: 60_000 }, () => {
     const [, header] = card.split('---');
     const { psnr } = JSON.parse(await readFile(at('run', 'metrics.json'), 'utf8')) as { psnr: number };
     expect(parse(header!)).toMatchObject({
-      license: 'mit',
       'model-index': [{ name: 'me/tiny-tokenizer', results: [{ metrics: [{ type: 'psnr', value: psnr }, {}, {}] }] }],
     });
     const { generator, conditioner, dispose } = await loadGenerator(at('hub', 'transformer'), {

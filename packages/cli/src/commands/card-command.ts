@@ -5,7 +5,7 @@ import { leftovers, missing, operand, refuseUsage } from './usage.js';
 interface CardFlags {
   readonly out?: string;
   readonly name?: string;
-  readonly license: string;
+  readonly license?: string;
 }
 
 /** Adds `vitvq card <run>`. */
@@ -16,7 +16,7 @@ export function addCardCommand(program: Command): void {
     .argument('[run]', 'folder of a run or of a model')
     .option('--out <folder>', 'where the folders go (required)')
     .option('--name <owner/name>', 'name on the hub; the tokenizer gets the same with -tokenizer')
-    .option('--license <name>', 'licence of the weights', 'mit')
+    .option('--license <name>', 'licence of the weights, such as mit (default: none is named)')
     .allowUnknownOption()
     .allowExcessArguments()
     .action(async (_run: string | undefined, { out, name, license }: CardFlags, command: Command) => {

@@ -23,7 +23,7 @@ export function addEvaluateCommand(program: Command): void {
       .description('what a run reaches on images that it has not seen: a card for each figure')
       .argument('[run]', 'folder of a run or of a model, or owner/name on a hub')
       .option('--data <source>', 'images: a folder, cifar10, or the config of a source (required)')
-      .option('--images <n>', 'the first so many images', positive)
+      .option('--images <n>', 'so many of the images, at equal distances', positive)
       .option('--generated <n>', 'images that the transformer draws to be measured; 0: none', notNegative)
       .option(
         '--features <folder>',

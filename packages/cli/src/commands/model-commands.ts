@@ -1,5 +1,14 @@
 import type { Command } from 'commander';
-import { loadRun, print, runCommand, viewOf, withEngineOptions, type EngineFlags } from './run-command.js';
+import { assertNothingReplaced } from './output-folder.js';
+import {
+  loadRun,
+  print,
+  runCommand,
+  untilStopped,
+  viewOf,
+  withEngineOptions,
+  type EngineFlags,
+} from './run-command.js';
 import { leftovers, missing, refuseUsage } from './usage.js';
 import { notNegative, number, positive, several } from './values.js';
 
@@ -11,6 +20,7 @@ interface TokenizeFlags extends EngineFlags {
 }
 
 interface SampleFlags extends EngineFlags {
+  readonly force?: boolean;
   readonly count?: number;
   readonly out?: string;
   readonly class?: readonly string[];
@@ -23,6 +33,7 @@ interface SampleFlags extends EngineFlags {
 }
 
 interface ReconstructFlags extends EngineFlags {
+  readonly force?: boolean;
   readonly data?: string;
   readonly out?: string;
   readonly count: number;
@@ -41,6 +52,7 @@ const dataHelp = 'images: a folder, cifar10, cifar10:train, or the config of a s
 const runHelp = 'folder of a run or of a model, or owner/name on a hub';
 
 interface UnpackFlags {
+  readonly force?: boolean;
   readonly data?: string;
   readonly out?: string;
   readonly images?: number;
@@ -65,7 +77,8 @@ export function addModelCommands(program: Command): void {
     .description('the images of a source (CIFAR-10, shards, a database) as PNG files, a folder for each class')
     .option('--data <source>', dataHelp)
     .option('--out <folder>', 'where the files go (required)')
-    .option('--images <n>', 'the first so many images', positive)
+    .option('--force', 'write beside pictures that are there, and replace those of the same names')
+    .option('--images <n>', 'so many of the images, at equal distances', positive)
     .option('--size <pixels>', 'height and width, for images of different sizes (default: 256)', positive)
     .option('--json', 'print the result as one JSON object')
     .allowUnknownOption()
@@ -78,6 +91,7 @@ export function addModelCommands(program: Command): void {
       .argument('[run]', runHelp)
       .option('--count <n>', 'number of images (required)', positive)
       .option('--out <folder>', 'where the files go (required)')
+      .option('--force', 'write beside pictures that are there, and replace those of the same names')
       .option('--class <name>', 'name or number of a class; may be repeated (default: all in turn)', several)
       .option('--prompt <text>', 'what a model of texts draws; may be repeated', several)
       .option('--seed <n>', 'of the first image; the next one has the next seed', notNegative, 0)
@@ -93,7 +107,8 @@ export function addModelCommands(program: Command): void {
       .argument('[run]', runHelp)
       .option('--data <source>', dataHelp)
       .option('--out <folder>', 'where the files go (required)')
-      .option('--count <n>', 'the first so many images', positive, 24),
+      .option('--force', 'write beside pictures that are there, and replace those of the same names')
+      .option('--count <n>', 'so many of the images, at equal distances', positive, 24),
   ).action((_run: string | undefined, flags: ReconstructFlags, command: Command) => reconstruct(flags, command));
   withEngineOptions(
     program
@@ -102,11 +117,16 @@ export function addModelCommands(program: Command): void {
       .argument('[run]', runHelp)
       .option('--data <source>', 'images with classes to learn from; the models should not have seen them (required)')
       .option('--test <source>', 'images to test on (default: a fifth of --data)')
-      .option('--images <n>', 'the first so many images to learn from', positive)
-      .option('--test-images <n>', 'the first so many images to test on', positive)
+      .option('--images <n>', 'so many of the images to learn from', positive)
+      .option('--test-images <n>', 'so many of the images to test on', positive)
       .option('--attention', 'probe the best block with attentive pooling as well')
       .option('--seed <n>', 'decides which images choose penalties', notNegative, 0),
   ).action((_run: string | undefined, flags: ProbeFlags, command: Command) => probe(flags, command));
+}
+
+/** Refuses a folder with pictures, which would be replaced or taken for new ones. @throws {DataError} */
+async function assertNoPictures(out: string, { force = false }: { readonly force?: boolean }): Promise<void> {
+  if (!force) await assertNothingReplaced(out, (name) => /\.png$|^samples\.json$/.test(name));
 }
 
 const skippedLine = (skipped: readonly unknown[]): string[] =>
@@ -115,7 +135,7 @@ const skippedLine = (skipped: readonly unknown[]): string[] =>
 async function tokenize(flags: TokenizeFlags, command: Command): Promise<void> {
   const { data, out, views, batchSize } = flags;
   const required = { '--data <source>': data, '--out <folder>': out };
-  await runCommand(command, flags, { required }, async ({ run, path, view, signal, print: show }) => {
+  await runCommand(command, flags, { required, saves: out }, async ({ run, path, view, signal, print: show }) => {
     const source = await run.dataFromText(data!);
     const result = await run.tokenize({ run: path, data: source, out: out!, views, batchSize, view, signal });
     const { images, grid, vocabSize, skipped } = result;
@@ -131,20 +151,25 @@ async function unpack(flags: UnpackFlags, command: Command): Promise<void> {
   const { data, out, images, size } = flags;
   refuseUsage(command, [...missing({ '--data <source>': data, '--out <folder>': out }), ...leftovers(command)]);
   const run = await loadRun('unpack');
+  await assertNoPictures(out!, flags);
   const source = await run.dataFromText(data!, 'train');
-  const signal = run.abortOnCtrlC(out!, 'stopping');
-  const result = await run.unpack({ data: source, out: out!, images, imageSize: size, view: viewOf(flags), signal });
-  const { images: written, classes, skipped } = result;
-  print(flags, result, [
-    `${written} images of ${classes.length > 1 ? `${classes.length} classes` : 'one class'} in ${out}`,
-    ...skippedLine(skipped),
-  ]);
+  const signal = run.abortOnCtrlC(undefined, 'stopping');
+  const view = viewOf(flags);
+  await untilStopped(run, view, async () => {
+    const result = await run.unpack({ data: source, out: out!, images, imageSize: size, view, signal });
+    const { images: written, classes, skipped } = result;
+    print(flags, result, [
+      `${written} images of ${classes.length > 1 ? `${classes.length} classes` : 'one class'} in ${out}`,
+      ...skippedLine(skipped),
+    ]);
+  });
 }
 
 async function sample(flags: SampleFlags, command: Command): Promise<void> {
   const { count, out, class: classes, prompt: prompts, seed, guidance, topK, topP, temperature } = flags;
   const required = { '--count <n>': count === undefined ? undefined : String(count), '--out <folder>': out };
   await runCommand(command, flags, { required }, async ({ run, path, view, signal, print: show }) => {
+    await assertNoPictures(out!, flags);
     const choices = { classes, prompts, seed, guidanceScale: guidance, topK, topP, temperature };
     const result = await run.sample({ run: path, count: count!, out: out!, ...choices, view, signal });
     show(result, [`${result.images.length} images in ${out}`, `All of them: ${result.grid}`]);
@@ -156,6 +181,7 @@ async function reconstruct(flags: ReconstructFlags, command: Command): Promise<v
   const required = { '--data <source>': data, '--out <folder>': out };
   await runCommand(command, flags, { required }, async ({ run, path, view, signal, print: show }) => {
     const source = await run.dataFromText(data!);
+    await assertNoPictures(out!, flags);
     const result = await run.reconstruct({ run: path, data: source, out: out!, count, view, signal });
     show(result, [
       `PSNR ${result.psnr.toFixed(2)} dB on ${result.images} images`,

@@ -47,23 +47,45 @@ export interface CommandContext {
  * Checks the command line of a command about a run, starts the engine and does the work. Ctrl-C
  * stops it at the next safe point.
  * @param required  what must be given besides the run, by name
- * @param problems  what else is wrong with the options
+ * @param saves  folder that holds what was done when Ctrl-C ends the work; undefined: nothing is kept
  */
 export async function runCommand(
   command: Command,
   flags: EngineFlags,
-  { required = {}, problems = [] }: { required?: Readonly<Record<string, string | undefined>>; problems?: string[] },
+  { required = {}, saves }: { required?: Readonly<Record<string, string | undefined>>; saves?: string | undefined },
   work: (context: CommandContext) => Promise<void>,
 ): Promise<void> {
   const path = operand(command) ?? '';
-  refuseUsage(command, [...missing({ '<run>': path, ...required }), ...leftovers(command), ...problems]);
+  refuseUsage(command, [...missing({ '<run>': path, ...required }), ...leftovers(command)]);
   const run = await loadRun(command.name());
   const { useEngine } = await loadOptional(command.name(), '@vitvq/engine', () => import('@vitvq/engine'));
   const view = viewOf(flags);
   const { name, threads, description } = await useEngine({ name: flags.engine, threads: flags.threads });
   view.log(`Engine: ${name}, ${threads} threads (${description})`);
-  const signal = run.abortOnCtrlC(path, 'stopping');
-  await work({ run, path, view, signal, print: (result, lines) => print(flags, result, lines) });
+  const signal = run.abortOnCtrlC(saves, 'stopping');
+  await untilStopped(run, view, () =>
+    work({ run, path, view, signal, print: (result, lines) => print(flags, result, lines) }),
+  );
+}
+
+/**
+ * Does the work of a command. Where Ctrl-C ends it, says what is saved, and how to go on where
+ * anything is.
+ */
+export async function untilStopped(
+  run: typeof RunPackage,
+  { log }: Pick<RunView, 'log'>,
+  work: () => Promise<void>,
+  goOn = ['vitvq', ...process.argv.slice(2)],
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof run.StoppedError)) throw error;
+    const isSaved = error.message !== 'Stopped.';
+    log(isSaved ? `${error.message} To go on:\n  ${run.shellCommand(goOn)}` : error.message);
+    process.exitCode = error.exitCode;
+  }
 }
 
 /** Returns the view of a command: a bar and lines; on standard error where the result is JSON. */

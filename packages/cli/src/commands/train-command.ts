@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { loadRun, print, viewOf, withEngineOptions, type EngineFlags } from './run-command.js';
+import { loadRun, print, untilStopped, viewOf, withEngineOptions, type EngineFlags } from './run-command.js';
 import { leftovers, missing, operand, refuseUsage } from './usage.js';
 import { notNegative, several } from './values.js';
 
@@ -50,14 +50,18 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
       : []),
   ]);
   const run = await loadRun('train');
-  const resolved = await run.readRunConfig(resume ? join(out!, run.runConfigFile) : config!, {
+  const source = data === undefined ? undefined : await run.dataFromText(data, 'train');
+  const file = resume ? join(out!, run.runConfigFile) : config!;
+  const resolved = await run.readRunConfig(file, {
     changes: {
-      ...(data !== undefined && { data: run.dataChanges(await run.dataFromText(data, 'train')) }),
+      // A resumed run keeps what its config says of its images, but for where they lie.
+      ...(resume && source && { data: { train: { ...source } } }),
       ...(seed !== undefined && { seed }),
       ...(flags.engine !== undefined && { engine: flags.engine }),
       ...(flags.threads !== undefined && { threads: flags.threads }),
     },
     set,
+    ...(!resume && source && { data: source }),
   });
   if (isPrinted) {
     print(flags, resolved, [run.formatRunConfig(resolved)]);
@@ -65,21 +69,21 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
   }
   const other = compare === undefined ? undefined : await run.findModel(compare, 'tokenizer');
   const view = viewOf(flags);
-  try {
-    const { metrics } = await run.trainRun(resolved, {
-      out: out!,
-      fresh,
-      view,
-      compare: other,
-      signal: run.abortOnCtrlC(out!),
-      commands: [{ purpose: 'Go on or start over', command: run.shellCommand(['vitvq', ...process.argv.slice(2)]) }],
-    });
-    if (flags.json) print(flags, metrics, []);
-  } catch (error) {
-    if (!(error instanceof run.StoppedError)) throw error;
-    const source = resume || data !== undefined ? ['--resume'] : [config!];
-    const words = ['vitvq', 'train', ...source, '--out', out!, ...set.flatMap((each) => ['--set', each])];
-    view.log(`${error.message} To go on:\n  ${run.shellCommand(words)}`);
-    process.exitCode = error.exitCode;
-  }
+  const words = ['vitvq', ...process.argv.slice(2).filter((word) => word !== '--fresh')];
+  await untilStopped(
+    run,
+    view,
+    async () => {
+      const { metrics } = await run.trainRun(resolved, {
+        out: out!,
+        fresh,
+        view,
+        compare: other,
+        signal: run.abortOnCtrlC(out!),
+        commands: [{ purpose: 'Go on, or write the report again', command: run.shellCommand(words) }],
+      });
+      if (flags.json) print(flags, metrics, []);
+    },
+    words,
+  );
 }

@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, DataError, parseOptions } from '@vitvq/core';
+import type { DataSourceConfig } from '@vitvq/data';
 import { readText } from '@vitvq/files';
 import { parseDocument, stringify } from 'yaml';
 import { isConfigObject, mergeConfigs, type ConfigObject, type ConfigValue } from './merge-config.js';
@@ -14,6 +15,11 @@ export interface ReadRunConfigOptions {
   readonly set?: readonly string[];
   /** Part of a config that is laid over that of the file, before `set`. @default none */
   readonly changes?: ConfigObject;
+  /**
+   * Images to train on instead of those of the config; what is measured on and probed is part of
+   * them. @default those of the config
+   */
+  readonly data?: DataSourceConfig;
 }
 
 /** Files of a config are small; a larger one is something else. */
@@ -37,9 +43,9 @@ const extensions = ['.yaml', '.yml', '.json', '.ts', '.mts', '.js', '.mjs'];
  * @throws {ConfigError} naming every problem at once, unknown names with the nearest right one
  */
 export async function readRunConfig(source: string, options: ReadRunConfigOptions = {}): Promise<ResolvedRunConfig> {
-  const { set = [], changes = {} } = options;
+  const { set = [], changes = {}, data } = options;
   const raw = mergeConfigs(await readRaw(source, process.cwd(), []), changes) as ConfigObject;
-  return resolveRunConfig(set.reduce(withOverride, raw), source);
+  return resolveRunConfig(set.reduce(withOverride, data === undefined ? raw : withData(raw, data)), source);
 }
 
 /**
@@ -49,6 +55,14 @@ export async function readRunConfig(source: string, options: ReadRunConfigOption
  */
 export function resolveRunConfig(config: RunConfig | ConfigObject, where = 'the config of the run'): ResolvedRunConfig {
   return parseOptions(runConfigSchema, config, where);
+}
+
+/** Returns a config with other images to train on, of which what it measures on is a part. */
+function withData(config: ConfigObject, train: DataSourceConfig): ConfigObject {
+  const { data } = config;
+  const { heldOut, keptForProbe } = isConfigObject(data) ? data : {};
+  const kept = { ...(heldOut !== undefined && { heldOut }), ...(keptForProbe !== undefined && { keptForProbe }) };
+  return { ...config, data: { ...kept, train: { ...train } as ConfigObject } };
 }
 
 /** Returns a config as YAML, with all of its defaults. */
@@ -74,7 +88,7 @@ async function readRaw(source: string, directory: string, chain: readonly string
       got: JSON.stringify(content) ?? 'nothing',
     });
   }
-  const { extends: bases = [], ...own } = content;
+  const { extends: bases = [], $schema: _schema, ...own } = content;
   const names = Array.isArray(bases) ? (bases as readonly ConfigValue[]) : [bases];
   let merged: ConfigValue = {};
   for (const name of names) {
@@ -99,7 +113,7 @@ function shippedFolder(): string {
 /** @throws {DataError} when there is no such file and no shipped config of that name */
 function fileOf(source: string, directory: string): string {
   const path = isAbsolute(source) ? source : resolve(directory, source);
-  if (existsSync(path) || extname(source) !== '') return path;
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() || extname(source) !== '') return path;
   const shipped = join(shippedFolder(), `${source}.yaml`);
   if (/^[a-z0-9/-]+$/.test(source) && existsSync(shipped)) return shipped;
   throw new DataError({

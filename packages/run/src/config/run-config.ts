@@ -50,7 +50,7 @@ export interface ShownImagesConfig {
 
 /** When and on how much a training is measured. */
 export interface MeasuringConfig extends IntervalOptions {
-  /** The first so many images of the validation set. @default 1000 */
+  /** So many of the validation images, at equal distances. @default 1000 */
   readonly images?: number;
   /** Number of images that are measured at once; it does not change the results. @default 50 */
   readonly batchSize?: number;
@@ -108,7 +108,7 @@ export interface CodesConfig {
    * Passes over the images: the first as they are, the second mirrored, and so on. @default 2
    */
   readonly views?: number;
-  /** The first so many training images. @default all of them */
+  /** So many of the training images, at equal distances. @default all of them */
   readonly images?: number;
 }
 
@@ -140,9 +140,9 @@ export interface SamplesConfig {
 
 /** Linear probe of every block of the models. */
 export interface ProbeConfig {
-  /** The first so many images to learn from. @default all */
+  /** So many of the images to learn from, at equal distances. @default all */
   readonly images?: number;
-  /** The first so many images to test on. @default all */
+  /** So many of the images to test on. @default all */
   readonly testImages?: number;
   /** Share of the images to choose penalties and the best block on. @default 0.2 */
   readonly validationFraction?: number;
@@ -168,7 +168,7 @@ export interface ProxyConfig {
 
 /** Figures of the models, measured at the end of a run on its validation images. */
 export interface EvaluationConfig {
-  /** The first so many validation images. @default all */
+  /** So many of the validation images. @default all */
   readonly images?: number;
   /** Images that the transformer draws to be measured. @default 1000 */
   readonly generated?: number;
@@ -201,7 +201,7 @@ export interface RunConfig {
   readonly data: RunDataConfig;
   readonly tokenizer: TokenizerStageConfig;
   /** @default none: the run ends with the tokenizer */
-  readonly transformer?: TransformerStageConfig;
+  readonly transformer?: TransformerStageConfig | null;
   /** @default {} where there is a transformer */
   readonly samples?: SamplesConfig;
   /** @default none */
@@ -270,7 +270,7 @@ const transformer = z.strictObject({
 
 const proxy = z.strictObject({
   steps: count.default(800),
-  channels: z.array(count).min(1).readonly().default([32, 64, 128]),
+  channels: z.array(z.int().min(8).multipleOf(8)).min(1).readonly().default([32, 64, 128]),
   inputSize: z.tuple([count, count]).readonly().default([32, 32]),
 });
 const fraction = z.number().gt(0).lt(1);
@@ -295,14 +295,14 @@ export const runConfigSchema = z
       keptForProbe: fraction.default(0.2),
     }),
     tokenizer: z.union([trainedTokenizer, z.strictObject({ from: z.string().min(1) })]),
-    transformer: transformer.optional(),
+    transformer: transformer.nullish().transform((stage) => stage ?? undefined),
     samples: z
       .strictObject({
         perClass: count.default(10),
         guidanceScale: z.number().nullable().default(null),
         topK: count.nullable().default(null),
         topP: z.number().gt(0).max(1).nullable().default(null),
-        temperature: z.number().min(0).default(1),
+        temperature: z.number().gt(0).default(1),
       })
       .prefault({}),
     probe: z

@@ -20,7 +20,7 @@ import type { ResolvedTransformerStage } from '../config/run-config.js';
 import { imageSizeOf } from '../image-size.js';
 import type { ProbeResult } from '../probe-models.js';
 import { stageNames, type RunContext } from '../run-context.js';
-import { firstOf } from '../run-images.js';
+import { someOf } from '../run-images.js';
 import { secondsOf, type RunResults } from '../run-results.js';
 import { readSamples } from '../stages/samples-stage.js';
 import { openTokenizer, type TokenizerResult } from '../stages/tokenizer-stage.js';
@@ -136,7 +136,7 @@ async function reconstructions(context: RunContext): Promise<ReportSection> {
   const tokenizer = await openTokenizer(context);
   const evaluator = new Evaluator(tokenizer, { batchSize: shownReconstructions });
   try {
-    const source = firstOf(images.validation, shownReconstructions);
+    const source = someOf(images.validation, shownReconstructions);
     const originals = await readImages(source, { imageSize: imageSizeOf(tokenizer), onSkip: images.onSkip });
     const { reconstructions: made } = await evaluator.evaluate(originals);
     return reconstructionsSection({

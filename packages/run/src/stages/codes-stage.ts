@@ -8,7 +8,7 @@ import { imageSizeOf } from '../image-size.js';
 import { conditionsOf } from '../conditions.js';
 import type { ResolvedTransformerStage } from '../config/run-config.js';
 import type { RunContext } from '../run-context.js';
-import { firstOf } from '../run-images.js';
+import { someOf } from '../run-images.js';
 import { openTokenizer } from './tokenizer-stage.js';
 
 /** What the encoding of images came to. */
@@ -58,9 +58,9 @@ export async function encodeImages(context: RunContext, stage: ResolvedTransform
   };
   try {
     return {
-      images: await encode(firstOf(images.train, codes.images), 'train', codes.views),
+      images: await encode(someOf(images.train, codes.images), 'train', codes.views),
       views: codes.views,
-      validationImages: await encode(firstOf(images.validation, evaluation.images), 'validation', 1),
+      validationImages: await encode(someOf(images.validation, evaluation.images), 'validation', 1),
     };
   } finally {
     tokenizer.dispose();

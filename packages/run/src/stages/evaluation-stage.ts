@@ -11,7 +11,7 @@ import { imageSizeOf } from '../image-size.js';
 import { measureModels, trainProxy } from '../measure-models.js';
 import type { RunContext } from '../run-context.js';
 import { proxyFile } from '../run-files.js';
-import { firstOf } from '../run-images.js';
+import { someOf } from '../run-images.js';
 import { openTokenizer } from './tokenizer-stage.js';
 import { openTransformer } from './transformer-stage.js';
 
@@ -57,7 +57,7 @@ export async function evaluateRunModels(context: RunContext): Promise<Evaluation
     if (drawn) owned.push(drawn.model);
     const cards = await measureModels({
       tokenizer,
-      source: firstOf(images.validation, count),
+      source: someOf(images.validation, count),
       ...(drawn && { generated: { ...drawn, count: generated, samples: config.samples } }),
       extractor,
       ...(lpips && { perceptual: { name: 'LPIPS on VGG16', loss: lpips } }),

@@ -1,8 +1,10 @@
 import { ClassConditioner } from '@vitvq/transformers';
 import { probeModels, type ProbeResult } from '../probe-models.js';
 import type { ResolvedTransformerStage } from '../config/run-config.js';
+import { loadBoth } from '../open-run.js';
 import type { RunContext } from '../run-context.js';
-import { firstOf } from '../run-images.js';
+import { someOf } from '../run-images.js';
+import { sawLabels } from '../saw-labels.js';
 import { readSamples, type SamplesResult } from './samples-stage.js';
 import { openTokenizer } from './tokenizer-stage.js';
 import { createUntrained, openTransformer } from './transformer-stage.js';
@@ -15,18 +17,21 @@ export async function probeRunModels(
 ): Promise<ProbeResult> {
   const { config, images, view, signal } = context;
   const probe = config.probe!;
-  const tokenizer = await openTokenizer(context);
-  const { model, conditioner } = await openTransformer(context);
+  const models = await loadBoth(
+    () => openTokenizer(context),
+    () => openTransformer(context),
+  );
+  const { tokenizer, model, conditioner } = models;
   const untrained = createUntrained(stage, model, conditioner, config.seed);
   try {
     return await probeModels({
       models: { tokenizer, model, untrained, conditioner },
-      train: firstOf(images.probe!, probe.images),
-      test: firstOf(images.test!, probe.testImages),
+      train: someOf(images.probe!, probe.images),
+      test: someOf(images.test!, probe.testImages),
       probe,
       seed: config.seed,
       batchSize: stage.training.evaluation.batchSize,
-      tokenizerSawLabels: !('from' in config.tokenizer) && Boolean(config.tokenizer.training.perceptual),
+      tokenizerSawLabels: await sawLabels(config.tokenizer, view.log),
       ...(classes &&
         conditioner instanceof ClassConditioner && { generated: { images: await readSamples(context), classes } }),
       view,
@@ -35,7 +40,6 @@ export async function probeRunModels(
     });
   } finally {
     untrained.dispose();
-    model.dispose();
-    tokenizer.dispose();
+    models.dispose();
   }
 }

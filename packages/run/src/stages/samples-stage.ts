@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { ClassConditioner, TextConditioner } from '@vitvq/transformers';
 import { captionsOf, textOf } from '../conditions.js';
 import { generateImages } from '../generate-images.js';
+import { loadBoth } from '../open-run.js';
 import type { RunContext } from '../run-context.js';
 import { openTokenizer } from './tokenizer-stage.js';
 import { openTransformer } from './transformer-stage.js';
@@ -37,8 +38,11 @@ export async function drawSamples(context: RunContext): Promise<SamplesResult> {
   const { config, folder, images: data, view, signal } = context;
   const { perClass, ...choices } = config.samples;
   const firstSeed = config.seed * perClass;
-  const tokenizer = await openTokenizer(context);
-  const { model, conditioner } = await openTransformer(context);
+  const models = await loadBoth(
+    () => openTokenizer(context),
+    () => openTransformer(context),
+  );
+  const { tokenizer, model, conditioner } = models;
   const classCount = conditioner instanceof ClassConditioner ? conditioner.classCount : undefined;
   const prompts =
     conditioner instanceof TextConditioner ? captionsOf(data.validation).slice(0, promptCount).map(textOf) : undefined;
@@ -60,8 +64,7 @@ export async function drawSamples(context: RunContext): Promise<SamplesResult> {
     await writeSafetensors(join(folder.of('samples'), samplesFile), new Map(Object.entries({ tokens, images })));
     return { perClass, firstSeed, classes: classCount === undefined ? null : rows, prompts: prompts ?? null };
   } finally {
-    model.dispose();
-    tokenizer.dispose();
+    models.dispose();
   }
 }
 

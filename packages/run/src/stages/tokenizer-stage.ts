@@ -10,7 +10,7 @@ import type { TrainedTokenizerConfig } from '../config/run-config.js';
 import { findModel } from '../find-model.js';
 import { keyOf } from '../keys.js';
 import { modelFolder, type RunContext } from '../run-context.js';
-import { firstOf } from '../run-images.js';
+import { someOf } from '../run-images.js';
 import { trainWithView } from '../train-with-view.js';
 
 /** How held-out images use codes; see `CodebookUse` of @vitvq/evaluation. */
@@ -58,7 +58,7 @@ export function readHeldOut(
   { images }: Pick<RunContext, 'images'>,
   { model, training }: TrainedTokenizerConfig,
 ): Promise<HostImages & { readonly names: readonly string[] }> {
-  const shown = firstOf(images.validation, training.evaluation.images);
+  const shown = someOf(images.validation, training.evaluation.images);
   return readImages(shown, { imageSize: model.imageSize, onSkip: images.onSkip });
 }
 

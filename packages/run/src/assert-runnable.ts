@@ -1,0 +1,94 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { openModel } from '@vitvq/checkpoint';
+import { ConfigError, DataError, skipInitialization, toSize2D } from '@vitvq/core';
+import { createTransformer } from '@vitvq/transformers';
+import { captionsOf, conditionsOf } from './conditions.js';
+import type { ResolvedRunConfig } from './config/run-config.js';
+import type { RunImages } from './run-images.js';
+import { tokensOf } from './tokens-of.js';
+
+/**
+ * Refuses a run that would fail later, before anything is trained: images without the classes or
+ * captions that it asks for, files that are not there, a transformer that cannot be built for the
+ * tokenizer.
+ * @param compare  model folder of the tokenizer that the report shows beside the run's own
+ * @throws {ConfigError} @throws {DataError}
+ */
+export async function assertRunnable(
+  config: ResolvedRunConfig,
+  images: RunImages,
+  compare: string | undefined,
+): Promise<void> {
+  assertFilesExist(config);
+  assertClassesFit(config, images);
+  if (compare !== undefined) await assertComparable(config, compare);
+  const { transformer } = config;
+  if (transformer === undefined) return;
+  const { conditioner } = await conditionsOf(transformer, images.train);
+  if (transformer.condition?.kind === 'text') captionsOf(images.validation);
+  const { vocabSize: conditionVocabSize, length: conditionLength } = conditioner;
+  const tokens = await tokensOf(config);
+  // Builds the transformer without drawing its weights: what does not fit is told here.
+  skipInitialization((key) =>
+    createTransformer(transformer.model, { ...tokens, conditionVocabSize, conditionLength, key }),
+  ).dispose();
+}
+
+/** @throws {DataError} naming every file and folder that is not there */
+function assertFilesExist({ tokenizer, transformer, evaluation }: ResolvedRunConfig): void {
+  const { condition } = transformer ?? {};
+  const named = {
+    'tokenizer.training.perceptual': 'from' in tokenizer ? null : tokenizer.training.perceptual,
+    'transformer.condition.tokenizer': condition?.kind === 'text' ? condition.tokenizer : null,
+    'evaluation.features': evaluation?.features,
+    'evaluation.lpips': evaluation?.lpips,
+  };
+  const missing = Object.entries(named).flatMap(([name, paths]) =>
+    [paths ?? []].flat().flatMap((path) => (existsSync(path) ? [] : [`${name}: ${path}`])),
+  );
+  if (missing.length === 0) return;
+  throw new DataError({
+    where: 'the config of the run',
+    expected: 'files and folders that are there',
+    got: `none at ${missing.join(', ')}`,
+  });
+}
+
+/** @throws {ConfigError} where classes are asked for and the images have none */
+function assertClassesFit({ probe, transformer, evaluation }: ResolvedRunConfig, { train }: RunImages): void {
+  const { length } = train.classNames;
+  const asks = [
+    ...(transformer?.condition?.kind === 'class' ? ['transformer.condition asks for classes'] : []),
+    ...(probe ? ['probe asks for classes'] : []),
+    ...(evaluation?.proxy && evaluation.features === null ? ['evaluation.proxy asks for classes'] : []),
+  ];
+  if (length > 1 || asks.length === 0) return;
+  throw new ConfigError({
+    where: `data.train (${train.name})`,
+    expected: `images of two classes or more: ${asks.join(', and ')}`,
+    got: length === 0 ? 'images without classes' : 'one class',
+    fix: 'A sub-folder is a class. Without classes, set probe=null and evaluation.proxy=null.',
+  });
+}
+
+/** @throws {ConfigError} for a report that does not compare, and a tokenizer for images of another size */
+async function assertComparable({ tokenizer, transformer }: ResolvedRunConfig, compare: string): Promise<void> {
+  if ('from' in tokenizer || transformer !== undefined) {
+    throw new ConfigError({
+      where: 'compare',
+      expected: 'a run that trains a tokenizer alone: its report compares',
+      got: 'a run with a transformer',
+    });
+  }
+  const model = await openModel(compare);
+  await model.close();
+  const { imageSize } = model.config as { readonly imageSize: number | readonly [number, number] };
+  const [expected, got] = [tokenizer.model.imageSize, imageSize].map((size) => toSize2D(size).join('x'));
+  if (expected === got) return;
+  throw new ConfigError({
+    where: join(compare, 'config.json'),
+    expected: `a tokenizer for images of ${expected}`,
+    got: String(got),
+  });
+}
