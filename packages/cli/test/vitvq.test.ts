@@ -1,6 +1,9 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { createProgram } from '../src/index.js';
 
@@ -164,6 +167,28 @@ describe('vitvq', () => {
     expect(refused.status).toBe(1);
     expect(refused.stderr).toMatch(/^vitvq: quickstart: .*seed is -1.*unknown option "tokenizer\.training\.batchSiz"/);
   });
+
+  test('Ctrl-C in a training saves, and says which command goes on', async () => {
+    const out = await mkdtemp(join(tmpdir(), 'vitvq-cli-'));
+    try {
+      const words = ['train', 'quickstart-smoke', '--out', out, '--engine', 'cpu', '--seed', '3'];
+      const program = spawn(process.execPath, [...node, bin, ...words, '--set', 'training.duration.minutes=5']);
+      let output = '';
+      for (const stream of [program.stdout, program.stderr]) {
+        stream.on('data', (chunk: Buffer) => {
+          const isFirst = !output.includes('step 1/');
+          output += chunk.toString();
+          if (isFirst && output.includes('step 1/')) program.kill('SIGINT');
+        });
+      }
+      const [code] = (await once(program, 'close')) as [number | null];
+      expect(output).toContain(`Stopped; everything is saved in ${out}. To go on:\n  vitvq ${words.join(' ')} --set`);
+      expect(code).toBe(130);
+      expect(existsSync(join(out, 'config.yaml'))).toBe(true);
+    } finally {
+      await rm(out, { recursive: true, force: true });
+    }
+  }, 60_000);
 
   test('engine list says what can be installed, and from where, without fetching anything', () => {
     const { status, stdout, stderr } = vitvq('engine', 'list');

@@ -72,7 +72,7 @@ function assertClassesFit({ probe, transformer, evaluation }: ResolvedRunConfig,
   });
 }
 
-/** @throws {ConfigError} for a report that does not compare, and a tokenizer for images of another size */
+/** @throws {ConfigError} for a report that compares nothing, and for images of another size */
 async function assertComparable({ tokenizer, transformer }: ResolvedRunConfig, compare: string): Promise<void> {
   if ('from' in tokenizer || transformer !== undefined) {
     throw new ConfigError({

@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { abortOnSignals, type StopSignal } from '@vitvq/training';
 
-/** The stop of a program by Ctrl-C or another signal; the message says what is saved where. */
+/** The stop of a program by Ctrl-C or another signal. */
 export class StoppedError extends Error {
   /** Exit code of a program that a signal ended, as shells have it. */
   readonly exitCode: number;
@@ -17,7 +17,7 @@ export class StoppedError extends Error {
 /**
  * Returns a signal that aborts at the first Ctrl-C, SIGTERM, or closing of the terminal, so that a
  * run saves and stops; Ctrl-C again, a second later, ends the program at once.
- * @param folder where everything is saved; the reason of the abort, a {@link StoppedError}, says so.
+ * @param folder where everything is saved; the reason of the abort, a {@link StoppedError}, says it.
  *   Undefined: nothing is saved
  * @param doing what the program does then @default saving, then stopping
  */

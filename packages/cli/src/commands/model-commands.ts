@@ -124,7 +124,10 @@ export function addModelCommands(program: Command): void {
   ).action((_run: string | undefined, flags: ProbeFlags, command: Command) => probe(flags, command));
 }
 
-/** Refuses a folder with pictures, which would be replaced or taken for new ones. @throws {DataError} */
+/**
+ * Refuses a folder with pictures, which would be replaced or taken for new ones.
+ * @throws {DataError}
+ */
 async function assertNoPictures(out: string, { force = false }: { readonly force?: boolean }): Promise<void> {
   if (!force) await assertNothingReplaced(out, (name) => /\.png$|^samples\.json$/.test(name));
 }

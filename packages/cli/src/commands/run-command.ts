@@ -47,7 +47,7 @@ export interface CommandContext {
  * Checks the command line of a command about a run, starts the engine and does the work. Ctrl-C
  * stops it at the next safe point.
  * @param required  what must be given besides the run, by name
- * @param saves  folder that holds what was done when Ctrl-C ends the work; undefined: nothing is kept
+ * @param saves  folder that keeps what was done when Ctrl-C ends the work; undefined: nothing does
  */
 export async function runCommand(
   command: Command,

@@ -79,7 +79,7 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
         fresh,
         view,
         compare: other,
-        signal: run.abortOnCtrlC(out!),
+        signal: run.abortOnCtrlC(out),
         commands: [{ purpose: 'Go on, or write the report again', command: run.shellCommand(words) }],
       });
       if (flags.json) print(flags, metrics, []);
