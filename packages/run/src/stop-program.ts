@@ -17,8 +17,8 @@ export class StoppedError extends Error {
 /**
  * Returns a signal that aborts at the first Ctrl-C, SIGTERM, or closing of the terminal, so that a
  * run saves and stops; Ctrl-C again, a second later, ends the program at once.
- * @param folder where everything is saved, as the reason of the abort, a {@link StoppedError}, says.
- *   Undefined: nothing is saved
+ * @param folder where everything is saved, which the reason of the abort (a {@link StoppedError})
+ *   says; undefined: nothing is saved
  * @param doing what the program does then @default saving, then stopping
  */
 export function abortOnCtrlC(folder?: string, doing?: string): AbortSignal {
