@@ -67,7 +67,7 @@ describe.skipIf(process.platform === 'win32').each([
   ['several files', 4 * length],
 ])('a process that is killed while it writes checkpoints of %s', (_, maximumShardBytes) => {
   it('leaves an intact one, at least as new as the last that it finished', async ({ temporaryFolder: folder }) => {
-    const milliseconds = randomBits(foldIn(randomKey(11), maximumShardBytes), 4);
+    const milliseconds = randomBits(foldIn(randomKey(11), maximumShardBytes), 2);
     for (const time of milliseconds) {
       const safe = await runAndKill(folder, maximumShardBytes, time % 60);
       const { step, state, tensors } = await readCheckpoint(folder);
