@@ -108,8 +108,8 @@ it('is described by a JSON schema that names every kind', () => {
   const schema = z.toJSONSchema(dataSourceSchema, { io: 'input' });
   const kinds = (schema.oneOf ?? schema.anyOf)!.map(({ properties }) => (properties!.kind as { const: string }).const);
   expect(kinds).toEqual([
-    ...['folder', 'cifar10', 'cifar-binary', 'imagenet', 'inaturalist', 'webdataset', 'parquet', 'lmdb', 'coco'],
-    ...['cc3m', 'paired-folders', 'super-resolution'],
+    ...['folder', 'cifar10', 'made-up', 'cifar-binary', 'imagenet', 'inaturalist', 'webdataset', 'parquet', 'lmdb'],
+    ...['coco', 'cc3m', 'paired-folders', 'super-resolution'],
   ]);
 });
 
