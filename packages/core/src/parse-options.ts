@@ -43,12 +43,13 @@ function describeIssue(issue: z.core.$ZodIssue, value: unknown, schema: z.ZodTyp
   const path = issue.path.map(String).join('.');
   const got = valueAt(issue.path, value);
   if (issue.code === 'unrecognized_keys') {
-    const absent = namesAt(schema, issue.path, value).filter(
-      (name) => (got as Record<string, unknown>)[name] === undefined,
-    );
+    const known = namesAt(schema, issue.path, value);
+    const isAbsent = (name: string): boolean => (got as Record<string, unknown>)[name] === undefined;
+    // Of names that are as near, one that is not there yet is meant.
+    const names = [...known.filter(isAbsent), ...known.filter((name) => !isAbsent(name))];
     return issue.keys
       .map((key) => {
-        const meant = nearestName(key, absent);
+        const meant = nearestName(key, names);
         return `unknown option "${path ? `${path}.` : ''}${key}"${meant === undefined ? '' : ` (did you mean "${meant}"?)`}`;
       })
       .join('; ');

@@ -19,47 +19,47 @@ export interface DrawnImages extends WantedImages {
   readonly topP: number | null;
   readonly temperature: number;
   readonly signal?: AbortSignal;
-  /** Called after each batch with how many images are done. */
-  readonly onProgress?: (done: number) => void;
 }
 
 /** Images that are drawn at once. */
 const largestBatch = 32;
 
 /**
- * Draws images in batches.
+ * Draws images batch by batch, with functions that are compiled once.
  * @throws {ConfigError} for conditions of another kind than the model's
  */
-export async function generateImages(
+export async function* drawBatches(
   { tokenizer, model, conditioner }: GeneratingModels,
-  { classes, prompts, seeds, guidanceScale, topK, topP, temperature, signal, onProgress }: DrawnImages,
-): Promise<GeneratedImages> {
+  { classes, prompts, seeds, guidanceScale, topK, topP, temperature, signal }: DrawnImages,
+): AsyncGenerator<GeneratedImages, void> {
   encodeConditions(conditioner, { classes, prompts }, seeds.length);
   const batchSize = Math.min(largestBatch, seeds.length);
   const generator = new ImageGenerator({ model, conditioner, tokenizer, batchSize });
-  const parts: GeneratedImages[] = [];
   try {
     for (let start = 0; start < seeds.length; start += batchSize) {
       const end = start + batchSize;
       const part = seeds.slice(start, end);
       const wanted = { classes: classes?.slice(start, end), prompts: prompts?.slice(start, end) };
       const conditions = encodeConditions(conditioner, wanted, part.length);
-      parts.push(
-        await generator.generate({
-          conditions,
-          seeds: part,
-          temperature,
-          topK: topK === null ? undefined : Math.min(topK, model.vocabSize),
-          topP: topP ?? undefined,
-          guidanceScale: conditions === undefined ? undefined : (guidanceScale ?? undefined),
-          signal,
-        }),
-      );
-      onProgress?.(Math.min(end, seeds.length));
+      yield await generator.generate({
+        conditions,
+        seeds: part,
+        temperature,
+        topK: topK === null ? undefined : Math.min(topK, model.vocabSize),
+        topP: topP ?? undefined,
+        guidanceScale: conditions === undefined ? undefined : (guidanceScale ?? undefined),
+        signal,
+      });
     }
   } finally {
     generator.dispose();
   }
+}
+
+/** Draws images and returns all of them, with their tokens. @throws as {@link drawBatches} does */
+export async function generateImages(models: GeneratingModels, wanted: DrawnImages): Promise<GeneratedImages> {
+  const parts: GeneratedImages[] = [];
+  for await (const part of drawBatches(models, wanted)) parts.push(part);
   return joined(parts);
 }
 

@@ -17,7 +17,7 @@ import { ClassConditioner, TextConditioner, type AutoregressiveModel, type Condi
 import { captionsOf, textOf } from './conditions.js';
 import type { ResolvedProxy, ResolvedRunConfig } from './config/run-config.js';
 import { CountProgress } from './count-progress.js';
-import { generateImages } from './generate-images.js';
+import { drawBatches } from './generate-images.js';
 import { imageSizeOf } from './image-size.js';
 import { keyOf } from './keys.js';
 import type { RunView } from './run-progress.js';
@@ -42,9 +42,6 @@ export interface MeasureModelsOptions {
   readonly onSkip: (image: SkippedImage) => void;
   readonly signal?: AbortSignal;
 }
-
-/** Images that are drawn between two batches that are measured. */
-const drawnAtOnce = 32;
 
 /**
  * Measures what a tokenizer makes of images, and with a feature extractor the images that a
@@ -106,21 +103,18 @@ async function* draw(
   { tokenizer, source, seed, signal }: MeasureModelsOptions,
   { model, conditioner, count, samples }: NonNullable<MeasureModelsOptions['generated']>,
 ): AsyncGenerator<ImageBatch, void> {
+  const at = Array.from({ length: count }, (_, index) => index);
+  const classes =
+    conditioner instanceof ClassConditioner ? at.map((index) => index % conditioner.classCount) : undefined;
   const captions = conditioner instanceof TextConditioner ? captionsOf(source) : [];
-  for (let start = 0; start < count; start += drawnAtOnce) {
-    const at = Array.from({ length: Math.min(drawnAtOnce, count - start) }, (_, index) => start + index);
-    const classes =
-      conditioner instanceof ClassConditioner ? at.map((index) => index % conditioner.classCount) : undefined;
-    const seeds = at.map((index) => seed + index);
-    const prompts =
-      conditioner instanceof TextConditioner
-        ? at.map((index) => textOf(captions[index % captions.length]!))
-        : undefined;
-    const { images } = await generateImages(
-      { tokenizer, model, conditioner },
-      { ...samples, classes, prompts, seeds, signal },
-    );
-    yield { images: images.data, shape: images.shape, ...(classes && { labels: Int32Array.from(classes) }) };
+  const prompts = captions.length > 0 ? at.map((index) => textOf(captions[index % captions.length]!)) : undefined;
+  const wanted = { ...samples, classes, prompts, seeds: at.map((index) => seed + index), signal };
+  let start = 0;
+  for await (const { images } of drawBatches({ tokenizer, model, conditioner }, wanted)) {
+    const [size] = images.shape;
+    const labels = classes && Int32Array.from(classes.slice(start, start + size));
+    yield { images: images.data, shape: images.shape, ...(labels && { labels }) };
+    start += size;
   }
 }
 

@@ -25,7 +25,8 @@ export interface OpenedRun {
  */
 export async function openRun(source: string): Promise<OpenedRun> {
   const file = join(source, runConfigFile);
-  const config = existsSync(file) ? await readRunConfig(file) : undefined;
+  const isRun = existsSync(file) && existsSync(join(source, 'settings.json'));
+  const config = isRun ? await readRunConfig(file) : undefined;
   const path = await resolveModelFolder(source);
   // A run may use a tokenizer that lies elsewhere.
   const from = config && 'from' in config.tokenizer ? config.tokenizer.from : undefined;

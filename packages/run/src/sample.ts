@@ -1,10 +1,12 @@
 import { join } from 'node:path';
-import { ConfigError, imageGrid, toRgbImages } from '@vitvq/core';
+import { ConfigError, imageGrid, toRgbImages, type RgbImage } from '@vitvq/core';
+import { writeNpz } from '@vitvq/evaluation';
 import { writeJson } from '@vitvq/files';
 import { writePng } from '@vitvq/report';
 import { ClassConditioner, TextConditioner, type Conditioner } from '@vitvq/transformers';
 import { CountProgress } from './count-progress.js';
-import { generateImages, type DrawnImages } from './generate-images.js';
+import { drawBatches, type DrawnImages } from './generate-images.js';
+import { imageSizeOf } from './image-size.js';
 import { loadBoth, loadRunTokenizer, loadRunTransformer, openRun } from './open-run.js';
 import { silentView, type RunView } from './run-progress.js';
 import { writePictures } from './write-pictures.js';
@@ -26,6 +28,8 @@ export interface SampleOptions extends Partial<
   readonly classes?: readonly string[];
   /** Texts, in turn; needed for a model of texts. @default none */
   readonly prompts?: readonly string[];
+  /** File for the same images as the evaluator of ADM reads them (`.npz`). @default none */
+  readonly npz?: string;
   /** Of the first image; the next image has the next one. @default 0 */
   readonly seed?: number;
   readonly view?: RunView;
@@ -44,13 +48,17 @@ export interface SampledImage {
 /** What {@link sample} wrote. */
 export interface SampledImages {
   readonly images: readonly SampledImage[];
-  /** All images in one picture. */
+  /** The first images in one picture. */
   readonly grid: string;
 }
 
+/** Images in `grid.png`, at most. */
+const largestGrid = 256;
+
 /**
- * Draws images with the models of a run and writes them as PNG files, with `grid.png`, all of them
- * in one picture, and `samples.json`, which says how each was drawn. What is not given is as the
+ * Draws images with the models of a run and writes them as PNG files, each batch as soon as it is
+ * drawn, with `grid.png`, the first 256 in one picture, and `samples.json`, which says how each was
+ * drawn. What is not given is as the
  * config of the run has it under `samples`. The current engine computes.
  * @throws {ConfigError} for a class that the model does not know, naming those that it knows
  */
@@ -70,30 +78,48 @@ export async function sample(options: SampleOptions): Promise<SampledImages> {
   );
   const { tokenizer, model, conditioner } = models;
   const progress = new CountProgress(view.openProgress({ show: [], signal }), count);
+  const written: SampledImage[] = [];
+  const shown: RgbImage[] = [];
   try {
     const classes = classesOf(conditioner, options.classes, count);
     const prompts = promptsOf(conditioner, options.prompts, count);
     const seeds = Array.from({ length: count }, (_, index) => seed + index);
-    const { images } = await generateImages(
-      { tokenizer, model, conditioner },
-      { ...choices, classes, prompts, seeds, signal, onProgress: (done) => progress.update(done) },
-    );
-    const digits = String(count - 1).length;
-    const names = seeds.map((_, index) => String(index).padStart(digits, '0'));
-    const files = await writePictures(out, images, names);
     const classNames = conditioner instanceof ClassConditioner ? namesOfClasses(conditioner) : [];
-    const written = files.map((file, index) => ({
-      file,
-      seed: seeds[index]!,
-      ...(classes && { class: classNames[classes[index]!]! }),
-      ...(prompts && { prompt: prompts[index]! }),
-    }));
+    const digits = String(count - 1).length;
+    /** Draws, and writes every batch at once, so that what is drawn is neither lost nor kept. */
+    async function* drawn(): AsyncGenerator<Uint8Array, void> {
+      const wanted = { ...choices, classes, prompts, seeds, signal };
+      for await (const { images } of drawBatches({ tokenizer, model, conditioner }, wanted)) {
+        const first = written.length;
+        const names = Array.from({ length: images.shape[0] }, (_, row) => String(first + row).padStart(digits, '0'));
+        for (const [row, file] of (await writePictures(out, images, names)).entries()) {
+          const index = first + row;
+          written.push({
+            file,
+            seed: seeds[index]!,
+            ...(classes && { class: classNames[classes[index]!]! }),
+            ...(prompts && { prompt: prompts[index]! }),
+          });
+        }
+        const pictures = toRgbImages(images);
+        shown.push(...pictures.slice(0, Math.max(0, largestGrid - shown.length)));
+        progress.update(written.length);
+        for (const { data } of pictures) yield data;
+      }
+    }
+    if (options.npz === undefined) for await (const _ of drawn());
+    else {
+      const shape = [count, ...imageSizeOf(tokenizer), 3] as [number, number, number, number];
+      await writeNpz(options.npz, { data: drawn(), shape }, classes && { labels: classes });
+    }
     const grid = join(out, 'grid.png');
-    await writePng(grid, imageGrid(toRgbImages(images), { columnGap: 2, rowGap: 2 }));
-    await writeJson(join(out, 'samples.json'), { run: options.run, ...choices, images: written });
+    await writePng(grid, imageGrid(shown, { columnGap: 2, rowGap: 2 }));
     return { images: written, grid };
   } finally {
     progress.stop();
+    // Also of images that were drawn before a stop.
+    if (written.length > 0)
+      await writeJson(join(out, 'samples.json'), { run: options.run, ...choices, images: written });
     models.dispose();
   }
 }

@@ -254,7 +254,9 @@ describe('what is done with a run', { timeout: 60_000 }, () => {
     expect(images.map(({ class: name }) => name)).toEqual(['bluish', 'reddish', 'bluish']);
     expect((await readdir(at('samples'))).sort()).toEqual(['0.png', '1.png', '2.png', 'grid.png', 'samples.json']);
     expect(grid).toBe(at('samples', 'grid.png'));
-    await sample({ ...options, count: 1, out: at('again') });
+    await sample({ ...options, count: 1, out: at('again'), npz: at('again.npz') });
+    // 16 x 16 pixels of three bytes, behind the header of the array.
+    expect((await readFile(at('again.npz'))).length).toBeGreaterThan(16 * 16 * 3);
     expect(await readFile(at('again', '0.png'))).toEqual(await readFile(at('samples', '0.png')));
     await expect(sample({ run: at('run'), count: 1, out: at('x'), classes: ['green'] })).rejects.toThrow(
       "the model's 3 classes: bluish, greenish, reddish, got green",

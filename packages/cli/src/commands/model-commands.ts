@@ -25,6 +25,7 @@ interface SampleFlags extends EngineFlags {
   readonly out?: string;
   readonly class?: readonly string[];
   readonly prompt?: readonly string[];
+  readonly npz?: string;
   readonly seed: number;
   readonly guidance?: number;
   readonly topK?: number;
@@ -93,6 +94,7 @@ export function addModelCommands(program: Command): void {
       .option('--out <folder>', 'where the files go (required)')
       .option('--force', 'write beside pictures that are there, and replace those of the same names')
       .option('--class <name>', 'name or number of a class; may be repeated (default: all in turn)', several)
+      .option('--npz <file>', 'the same images in one file as well, as the evaluator of ADM reads them')
       .option('--prompt <text>', 'what a model of texts draws; may be repeated', several)
       .option('--seed <n>', 'of the first image; the next one has the next seed', notNegative, 0)
       .option('--guidance <x>', 'strength of classifier-free guidance', number)
@@ -169,13 +171,13 @@ async function unpack(flags: UnpackFlags, command: Command): Promise<void> {
 }
 
 async function sample(flags: SampleFlags, command: Command): Promise<void> {
-  const { count, out, class: classes, prompt: prompts, seed, guidance, topK, topP, temperature } = flags;
+  const { count, out, class: classes, prompt: prompts, npz, seed, guidance, topK, topP, temperature } = flags;
   const required = { '--count <n>': count === undefined ? undefined : String(count), '--out <folder>': out };
   await runCommand(command, flags, { required }, async ({ run, path, view, signal, print: show }) => {
     await assertNoPictures(out!, flags);
-    const choices = { classes, prompts, seed, guidanceScale: guidance, topK, topP, temperature };
+    const choices = { classes, prompts, npz, seed, guidanceScale: guidance, topK, topP, temperature };
     const result = await run.sample({ run: path, count: count!, out: out!, ...choices, view, signal });
-    show(result, [`${result.images.length} images in ${out}`, `All of them: ${result.grid}`]);
+    show(result, [`${result.images.length} images in ${out}`, `Side by side: ${result.grid}`]);
   });
 }
 

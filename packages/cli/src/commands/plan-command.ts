@@ -3,7 +3,7 @@ import type { TrainingPlan } from '@vitvq/run';
 import { loadOptional } from '../optional-package.js';
 import { loadRun, print, viewOf, withEngineOptions, type EngineFlags } from './run-command.js';
 import { leftovers, missing, operand, refuseUsage } from './usage.js';
-import { notNegative, number, positive, several } from './values.js';
+import { aboveZero, notNegative, positive, several } from './values.js';
 
 interface PlanFlags extends EngineFlags {
   readonly set?: readonly string[];
@@ -20,7 +20,7 @@ export function addPlanCommands(program: Command): void {
       .description('weights, memory, seconds a step and days of the trainings of a config, measured here')
       .argument('[config]', 'a .yaml, .json or .ts file, or the name of a config that is shipped')
       .option('--set <path=value>', 'set a field of the config; may be repeated', several)
-      .option('--hours <n>', 'time that the smaller schedule may take', number, 8)
+      .option('--hours <n>', 'time that the smaller schedule of each training may take', aboveZero, 8)
       .option('--steps <n>', 'steps that are measured; 0 measures nothing', notNegative, 3)
       .option('--classes <n>', 'classes of the images, for a transformer of classes', positive, 1000),
   ).action(plan);

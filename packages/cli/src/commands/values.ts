@@ -23,6 +23,13 @@ export function number(text: string): number {
   return value;
 }
 
+/** Reads an option's value as a number above 0. */
+export function aboveZero(text: string): number {
+  const value = number(text);
+  if (value <= 0) throw new InvalidArgumentError('Expected a number above 0.');
+  return value;
+}
+
 /** Collects the values of an option that may be given several times. */
 export function several(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text];
