@@ -111,8 +111,8 @@ export class RunFolder<Stage extends string> {
       log(`${title}: kept from an earlier start`);
       return earlier;
     }
-    log(title);
     await mkdir(this.of(name), { recursive: true });
+    log(title);
     const start = performance.now();
     const result = await run();
     const kept = { result, seconds: (performance.now() - start) / 1000 };
