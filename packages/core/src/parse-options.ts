@@ -44,12 +44,10 @@ function describeIssue(issue: z.core.$ZodIssue, value: unknown, schema: z.ZodTyp
   const got = valueAt(issue.path, value);
   if (issue.code === 'unrecognized_keys') {
     const known = namesAt(schema, issue.path, value);
-    const isAbsent = (name: string): boolean => (got as Record<string, unknown>)[name] === undefined;
-    // Of names that are as near, one that is not there yet is meant.
-    const names = [...known.filter(isAbsent), ...known.filter((name) => !isAbsent(name))];
+    const absent = known.filter((name) => (got as Record<string, unknown>)[name] === undefined);
     return issue.keys
       .map((key) => {
-        const meant = nearestName(key, names);
+        const meant = meantName(key, known, absent);
         return `unknown option "${path ? `${path}.` : ''}${key}"${meant === undefined ? '' : ` (did you mean "${meant}"?)`}`;
       })
       .join('; ');
@@ -58,6 +56,16 @@ function describeIssue(issue: z.core.$ZodIssue, value: unknown, schema: z.ZodTyp
   // JSON cannot represent NaN and infinities.
   const shown = typeof got === 'number' ? String(got) : (JSON.stringify(got) ?? String(got));
   return `${path || 'options'} is ${shown}: ${message}`;
+}
+
+/**
+ * Returns the name that was probably meant: the same but for case, one that is not there yet, or
+ * one that is there and almost the same, which was to be set again.
+ */
+function meantName(key: string, known: readonly string[], absent: readonly string[]): string | undefined {
+  const same = known.find((name) => name.toLowerCase() === key.toLowerCase());
+  const alike = known.filter((name) => Math.abs(name.length - key.length) <= 2);
+  return same ?? nearestName(key, absent) ?? nearestName(key, alike);
 }
 
 function valueAt(path: readonly PropertyKey[], value: unknown): unknown {

@@ -121,4 +121,11 @@ describe('parseOptions', () => {
     expect(message).toContain('unknown option "inner.warmUpSteps" (did you mean "warmupSteps"?)');
     expect(message).toContain('unknown option "inner.colour"');
   });
+
+  it('names one that is there where it was to be set again: the same but for case, or a letter away', () => {
+    const sizes = z.strictObject({ topK: z.number(), topP: z.number().optional(), transformer: z.number() });
+    const message = messageOf(() => parseOptions(sizes, { topK: 1, transformer: 2, topk: 3, transfomer: 4 }, 'here'));
+    expect(message).toContain('unknown option "topk" (did you mean "topK"?)');
+    expect(message).toContain('unknown option "transfomer" (did you mean "transformer"?)');
+  });
 });
