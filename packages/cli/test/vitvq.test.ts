@@ -158,14 +158,10 @@ describe('vitvq', () => {
     expect(stderr).toMatch(/^vitvq: \/proc\/self: expected a folder that can be written to, got .*\n$/);
   });
 
-  test('train --print shows the config that would run, as YAML and as JSON, and names every problem of one', () => {
+  test('train --print shows the config that would run, as one JSON object', () => {
     const { status, stdout } = vitvq('train', 'quickstart', '--print', '--json', '--seed', '3', '--engine', 'cpu');
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ seed: 3, engine: 'cpu', tokenizer: { training: { batchSize: 16 } } });
-    const wrong = ['--set', 'training.batchSiz=3', '--set', 'seed=-1', '--data', 'cifar10:train'];
-    const refused = vitvq('train', 'quickstart', '--print', ...wrong);
-    expect(refused.status).toBe(1);
-    expect(refused.stderr).toMatch(/^vitvq: quickstart: .*seed is -1.*unknown option "tokenizer\.training\.batchSiz"/);
   });
 
   test('Ctrl-C in a training saves, and says which command goes on', async () => {

@@ -126,7 +126,11 @@ describe('trainRun', { timeout: 60_000 }, () => {
     expect(await readdir(run)).toContain('metrics.json');
     // A tokenizer alone takes the place of everything.
     const alone = await readRunConfig('quickstart-smoke', {
-      changes: { engine: 'cpu', seed: 1, tokenizer: { training: { discriminator: null, losses: { adversarial: 0 } } } },
+      changes: {
+        engine: 'cpu',
+        seed: 1,
+        tokenizer: { training: { duration: { steps: 1 }, discriminator: null, losses: { adversarial: 0 } } },
+      },
       ...photos(at('photos')),
     });
     await trainRun(alone, { out: run, fresh: true });
@@ -198,7 +202,7 @@ describe('a transformer of texts', { timeout: 60_000 }, () => {
         tokenizer: { from: at('run') },
         transformer: { condition: { kind: 'text', length: 4, vocabSize: 300 } },
         probe: null,
-        evaluation: { proxy: null },
+        evaluation: null,
         samples: { perClass: 1 },
       },
       data: train,
