@@ -104,18 +104,28 @@ async function readRaw(source: string, directory: string, chain: readonly string
   return mergeConfigs(merged, own) as ConfigObject;
 }
 
-/** Folder of the configs that are shipped: beside the built code, or in the repository. */
-function shippedFolder(): string {
-  const built = fileURLToPath(new URL('configs', import.meta.url));
-  return existsSync(built) ? built : fileURLToPath(new URL('../../../../configs', import.meta.url));
+/**
+ * Places of the configs that are shipped: beside the built code, in the repository, and beside the
+ * sources that a published package holds.
+ */
+const shippedFolders = ['configs', '../../../../configs', '../../dist/configs'];
+
+/** Returns the file of a config that is shipped; undefined where there is none of that name. */
+function shippedFile(name: string): string | undefined {
+  if (!/^[a-z0-9/-]+$/.test(name)) return undefined;
+  const folder = shippedFolders
+    .map((place) => fileURLToPath(new URL(place, import.meta.url)))
+    .find((path) => existsSync(join(path, 'quickstart.yaml')));
+  const file = folder && join(folder, `${name}.yaml`);
+  return file && existsSync(file) ? file : undefined;
 }
 
 /** @throws {DataError} when there is no such file and no shipped config of that name */
 function fileOf(source: string, directory: string): string {
   const path = isAbsolute(source) ? source : resolve(directory, source);
   if (statSync(path, { throwIfNoEntry: false })?.isFile() || extname(source) !== '') return path;
-  const shipped = join(shippedFolder(), `${source}.yaml`);
-  if (/^[a-z0-9/-]+$/.test(source) && existsSync(shipped)) return shipped;
+  const shipped = shippedFile(source);
+  if (shipped !== undefined) return shipped;
   throw new DataError({
     where: path,
     expected: `a config (${extensions.join(', ')}), or the name of one that is shipped, such as quickstart`,
