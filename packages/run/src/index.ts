@@ -38,7 +38,8 @@ export { evaluate, type EvaluatedRun, type EvaluateOptions } from './evaluate.js
 export { formatFigures } from './format-figures.js';
 export { findModel, type ModelRole } from './find-model.js';
 export { loadRunTokenizer, loadRunTransformer, openRun, type OpenedRun } from './open-run.js';
-export { type ProbeResult } from './probe-models.js';
+export { probeModels, type ProbeModelsOptions, type ProbeResult } from './probe-models.js';
+export { type ProbedModels } from './probed-features.js';
 export { probe, type ProbeOptions } from './probe.js';
 export { reconstruct, type ReconstructedImages, type ReconstructOptions } from './reconstruct.js';
 export { sample, type SampledImage, type SampledImages, type SampleOptions } from './sample.js';
