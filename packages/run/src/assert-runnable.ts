@@ -2,16 +2,15 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { openModel } from '@vitvq/checkpoint';
 import { ConfigError, DataError, skipInitialization, toSize2D } from '@vitvq/core';
-import { createTransformer } from '@vitvq/transformers';
-import { captionsOf, conditionsOf } from './conditions.js';
-import type { ResolvedRunConfig } from './config/run-config.js';
+import { createTransformer, type Conditioner } from '@vitvq/transformers';
+import { captionsOf } from './conditions.js';
+import type { ResolvedRunConfig, ResolvedTransformerStage } from './config/run-config.js';
 import type { RunImages } from './run-images.js';
 import { tokensOf } from './tokens-of.js';
 
 /**
  * Refuses a run that would fail later, before anything is trained: images without the classes or
- * captions that it asks for, files that are not there, a transformer that cannot be built for the
- * tokenizer.
+ * captions that it asks for, files that are not there.
  * @param compare  model folder of the tokenizer that the report shows beside the run's own
  * @throws {ConfigError} @throws {DataError}
  */
@@ -23,15 +22,23 @@ export async function assertRunnable(
   assertFilesExist(config);
   assertClassesFit(config, images);
   if (compare !== undefined) await assertComparable(config, compare);
-  const { transformer } = config;
-  if (transformer === undefined) return;
-  const { conditioner } = await conditionsOf(transformer, images.train);
-  if (transformer.condition?.kind === 'text') captionsOf(images.validation);
-  const { vocabSize: conditionVocabSize, length: conditionLength } = conditioner;
+  if (config.transformer?.condition?.kind === 'text') [images.train, images.validation].forEach(captionsOf);
+}
+
+/**
+ * Refuses a transformer that cannot be built for the tokenizer and the conditions of its run,
+ * before anything is trained.
+ * @throws {ConfigError} @throws {DataError}
+ */
+export async function assertTransformerFits(
+  config: ResolvedRunConfig,
+  { model }: ResolvedTransformerStage,
+  { vocabSize: conditionVocabSize, length: conditionLength }: Conditioner,
+): Promise<void> {
   const tokens = await tokensOf(config);
   // Builds the transformer without drawing its weights: what does not fit is told here.
   skipInitialization((key) =>
-    createTransformer(transformer.model, { ...tokens, conditionVocabSize, conditionLength, key }),
+    createTransformer(model, { ...tokens, conditionVocabSize, conditionLength, key }),
   ).dispose();
 }
 

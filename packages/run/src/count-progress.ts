@@ -5,19 +5,16 @@ export class CountProgress {
   readonly #view: Progress;
   readonly #total: number;
   readonly #start = performance.now();
-  readonly #earlier: number;
 
-  /** @param earlier  how many an earlier call has done */
-  constructor(view: Progress, total: number, earlier = 0) {
+  constructor(view: Progress, total: number) {
     this.#view = view;
     this.#total = total;
-    this.#earlier = earlier;
   }
 
-  /** @param done  how many of all, those of an earlier call included */
+  /** @param done  how many of all */
   update(done: number): void {
     const seconds = (performance.now() - this.#start) / 1000;
-    const examplesPerSecond = (done - this.#earlier) / Math.max(seconds, 1e-3);
+    const examplesPerSecond = done / Math.max(seconds, 1e-3);
     this.#view.update({
       step: done,
       totalSteps: this.#total,

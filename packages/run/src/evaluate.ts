@@ -6,7 +6,6 @@ import {
   loadFeatureExtractor,
   loadLPIPS,
   loadProxyClassifier,
-  saveProxyClassifier,
   type FeatureExtractor,
   type MetricCard,
 } from '@vitvq/evaluation';
@@ -144,16 +143,15 @@ async function extractorOf(
   const file = join(run.path, proxyFile);
   if (existsSync(file)) return loadProxyClassifier(file);
   const images = await openRunImages({ ...run.config!, probe: null }, view, signal);
-  const proxy = await trainProxy({
+  return trainProxy({
     train: images.train,
     test: images.validation,
     imageSize: imageSizeOf(tokenizer),
     proxy: run.config?.evaluation?.proxy ?? usualProxy,
+    file,
     seed,
     view,
     onSkip: images.onSkip,
     signal,
   });
-  await saveProxyClassifier(file, proxy);
-  return proxy;
 }

@@ -3,6 +3,7 @@ import { createBatches, type ImageDataset, type SkippedImage } from '@vitvq/data
 import {
   evaluateImages,
   evaluateReconstructions,
+  saveProxyClassifier,
   trainProxyClassifier,
   type EvaluationProgress,
   type FeatureExtractor,
@@ -143,6 +144,8 @@ export interface TrainProxyOptions {
   readonly test: ImageDataset;
   readonly imageSize: readonly [number, number];
   readonly proxy: ResolvedProxy;
+  /** Where it is saved. */
+  readonly file: string;
   readonly seed: number;
   readonly view: RunView;
   readonly onSkip: (image: SkippedImage) => void;
@@ -153,11 +156,11 @@ export interface TrainProxyOptions {
 const proxyBatch = 32;
 
 /**
- * Trains the classifier that stands in for the network that the field measures with, where nobody's
- * weights are at hand. The current engine computes.
+ * Trains and saves the classifier that stands in for the network that the field measures with,
+ * where nobody's weights are at hand. The current engine computes.
  */
 export async function trainProxy(options: TrainProxyOptions): Promise<ProxyClassifier> {
-  const { train, test, imageSize, proxy: config, seed, view, onSkip, signal } = options;
+  const { train, test, imageSize, proxy: config, file, seed, view, onSkip, signal } = options;
   const { steps, channels, inputSize } = config;
   const batchSize = Math.min(proxyBatch, train.length);
   const progress = new CountProgress(view.openProgress({ show: [], unit: 'steps', signal }), steps);
@@ -176,6 +179,7 @@ export async function trainProxy(options: TrainProxyOptions): Promise<ProxyClass
     });
     const { accuracy } = proxy.facts;
     if (accuracy !== null) view.log(`  proxy classifier: ${(100 * accuracy).toFixed(1)} % of real images`);
+    await saveProxyClassifier(file, proxy);
     return proxy;
   } finally {
     progress.stop();

@@ -1,4 +1,4 @@
-import { ConfigError, printable } from '@vitvq/core';
+import { ConfigError } from '@vitvq/core';
 import { openDataSource, type DataSourceConfig, type ImageDataset, type SkippedImage } from '@vitvq/data';
 import { mergeConfigs, type ConfigObject } from './config/merge-config.js';
 import { resolveRunConfig } from './config/read-run-config.js';
@@ -7,6 +7,7 @@ import type { OpenedRun } from './open-run.js';
 import { openRunImages, setsOf, type RunImages } from './run-images.js';
 import { silentView, type RunView } from './run-progress.js';
 import { differentImages } from './same-images.js';
+import { collectSkipped } from './skip-collector.js';
 
 /** Options of {@link openTrialImages}. */
 export interface TrialImagesOptions {
@@ -46,9 +47,7 @@ export async function openTrialImages(
   }
   const divided = config && (await divideAsTheRun(path, config, data, view, signal));
   if (divided) return { source: divided.validation, isHeldOut: true, onSkip: divided.onSkip };
-  let skipped = 0;
-  const onSkip = ({ name, reason }: SkippedImage): void =>
-    view.log(printable(`left out ${name}: ${reason} (${++skipped} so far)`));
+  const { onSkip } = collectSkipped(view.log);
   const source = await openDataSource(data, { onSkip, onProgress: view.log, signal });
   const different = await differentImages(path, { validation: source });
   return { source, isHeldOut: different?.includes('validation') === false, onSkip };

@@ -1,5 +1,5 @@
 import { ConfigError } from '@vitvq/core';
-import { openDataSource, splitSource, type DataSourceConfig, type SkippedImage } from '@vitvq/data';
+import { openDataSource, splitSource, type DataSourceConfig } from '@vitvq/data';
 import { createTransformer, type GPT, type RQTransformer, type TransformerSize } from '@vitvq/transformers';
 import { keyOf } from './keys.js';
 import { loadBoth, loadRunTokenizer, loadRunTransformer, openRun } from './open-run.js';
@@ -7,6 +7,7 @@ import { probeModels, type ProbeResult } from './probe-models.js';
 import { someOf } from './run-images.js';
 import { sawLabels } from './saw-labels.js';
 import { silentView, type RunView } from './run-progress.js';
+import { collectSkipped } from './skip-collector.js';
 
 /** Options of {@link probe}. */
 export interface ProbeOptions {
@@ -59,7 +60,7 @@ export async function probe(options: ProbeOptions): Promise<ProbeResult> {
   const { tokenizer, model, conditioner } = models;
   let untrained: GPT | RQTransformer | undefined;
   try {
-    const onSkip = ({ name, reason }: SkippedImage): void => view.log(`left out ${name}: ${reason}`);
+    const { onSkip } = collectSkipped(view.log);
     const opened = await openDataSource(data, { onSkip, onProgress: view.log, signal });
     const classes = opened.classNames;
     const parts =

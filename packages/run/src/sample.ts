@@ -58,8 +58,8 @@ const largestGrid = 256;
 /**
  * Draws images with the models of a run and writes them as PNG files, each batch as soon as it is
  * drawn, with `grid.png`, the first 256 in one picture, and `samples.json`, which says how each was
- * drawn. What is not given is as the
- * config of the run has it under `samples`. The current engine computes.
+ * drawn. What is not given is as the config of the run has it under `samples`. The current engine
+ * computes.
  * @throws {ConfigError} for a class that the model does not know, naming those that it knows
  */
 export async function sample(options: SampleOptions): Promise<SampledImages> {

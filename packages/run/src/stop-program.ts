@@ -7,7 +7,10 @@ export class StoppedError extends Error {
   readonly exitCode: number;
 
   /** @param folder  where everything that was done is saved; undefined: nowhere */
-  constructor(signal: StopSignal, folder?: string) {
+  constructor(
+    signal: StopSignal,
+    readonly folder?: string,
+  ) {
     super(folder === undefined ? 'Stopped.' : `Stopped; everything is saved in ${folder}.`);
     this.name = 'StoppedError';
     this.exitCode = 128 + constants.signals[signal];

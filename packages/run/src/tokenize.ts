@@ -1,11 +1,8 @@
-import { encodeToShards } from '@vitvq/codes';
 import { openDataSource, type DataSourceConfig, type SkippedImage } from '@vitvq/data';
-import { CountProgress } from './count-progress.js';
-import { imageSizeOf } from './image-size.js';
-import { openViews } from './image-views.js';
+import { encodeViews } from './encode-views.js';
 import { loadRunTokenizer, openRun } from './open-run.js';
-import { collectSkipped } from './skip-collector.js';
 import { silentView, type RunView } from './run-progress.js';
+import { collectSkipped } from './skip-collector.js';
 
 /** Options of {@link tokenize}. */
 export interface TokenizeOptions {
@@ -43,21 +40,8 @@ export async function tokenize(options: TokenizeOptions): Promise<TokenizedImage
   try {
     const { skipped, onSkip } = collectSkipped(view.log);
     const source = await openDataSource(data, { onSkip, onProgress: view.log, signal });
-    const imageSize = imageSizeOf(tokenizer);
-    const progress = new CountProgress(view.openProgress({ show: [], signal }), views * source.length);
-    try {
-      const { images } = await encodeToShards({
-        tokenizer,
-        openBatches: (startAt) => openViews(source, { imageSize, batchSize, startAt, onSkip }),
-        views,
-        directory: out,
-        onProgress: ({ progress: done }) => progress.update(Math.round(done * views * source.length)),
-        signal,
-      });
-      return { images, views, grid: tokenizer.grid, vocabSize: tokenizer.vocabSize, skipped };
-    } finally {
-      progress.stop();
-    }
+    const images = await encodeViews(source, { tokenizer, views, batchSize, directory: out, onSkip, view, signal });
+    return { images, views, grid: tokenizer.grid, vocabSize: tokenizer.vocabSize, skipped };
   } finally {
     tokenizer.dispose();
   }

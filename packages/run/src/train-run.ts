@@ -3,7 +3,8 @@ import { formatPercent } from '@vitvq/core';
 import { useEngine, type Engine } from '@vitvq/engine';
 import { writeJson, writeWhole } from '@vitvq/files';
 import { writeReport, type CommandsBlock } from '@vitvq/report';
-import { assertRunnable } from './assert-runnable.js';
+import { assertRunnable, assertTransformerFits } from './assert-runnable.js';
+import { conditionsOf, type RunConditions } from './conditions.js';
 import { formatRunConfig, resolveRunConfig } from './config/read-run-config.js';
 import type { ResolvedRunConfig, ResolvedTransformerStage, RunConfig } from './config/run-config.js';
 import { formatFigures } from './format-figures.js';
@@ -86,11 +87,16 @@ export async function trainRun(given: RunConfig, options: TrainRunOptions): Prom
     const images = await openRunImages(config, view, signal);
     // Everything that can be told is told before anything is trained, or deleted.
     await assertRunnable(config, images, options.compare);
+    const writing = config.transformer && {
+      stage: config.transformer,
+      conditions: await conditionsOf(config.transformer, images.train),
+    };
+    if (writing) await assertTransformerFits(config, writing.stage, writing.conditions.conditioner);
     await folder.begin();
     await assertSameImages(out, setsOf(images));
     await writeWhole(join(out, runConfigFile), `${formatRunConfig(config)}\n`);
     const context: RunContext = { config, folder, images, view, signal };
-    const results = await runStages(context);
+    const results = await runStages(context, writing);
     return await writeOutcome(context, results, engine, options);
   } finally {
     await folder.close();
@@ -125,16 +131,23 @@ const outcomeFiles = [
   ...Array.from({ length: 9 }, (_, chart) => `training-${chart + 1}.png`),
 ];
 
-async function runStages(context: RunContext): Promise<RunResults> {
+/** What the stages of a transformer work with, beside the context. */
+interface Writing {
+  readonly stage: ResolvedTransformerStage;
+  /** Made once: a text tokenizer may have been trained for them. */
+  readonly conditions: RunConditions;
+}
+
+async function runStages(context: RunContext, writing: Writing | undefined): Promise<RunResults> {
   const { config, folder, signal } = context;
-  const { tokenizer: tokenizerStage, transformer: stage } = config;
+  const { tokenizer: tokenizerStage } = config;
   let tokenizer: RunResults['tokenizer'];
   if ('from' in tokenizerStage) await tokenizerFolder(context);
   else {
     tokenizer = await folder.stage('tokenizer', tokenizerResultSchema, () => trainTokenizer(context, tokenizerStage));
     signal.throwIfAborted();
   }
-  const trained = { ...(tokenizer && { tokenizer }), ...(stage && (await runTransformerStages(context, stage))) };
+  const trained = { ...(tokenizer && { tokenizer }), ...(writing && (await runTransformerStages(context, writing))) };
   if (!config.evaluation) return trained;
   signal.throwIfAborted();
   const evaluation = await folder.stage('evaluation', evaluationResultSchema, () => evaluateRunModels(context));
@@ -143,13 +156,13 @@ async function runStages(context: RunContext): Promise<RunResults> {
 
 async function runTransformerStages(
   context: RunContext,
-  stage: ResolvedTransformerStage,
+  { stage, conditions }: Writing,
 ): Promise<Required<Pick<RunResults, 'codes' | 'transformer' | 'samples'>> & Pick<RunResults, 'probe'>> {
   const { config, folder, signal } = context;
-  const codes = await folder.stage('codes', codesResultSchema, () => encodeImages(context, stage));
+  const codes = await folder.stage('codes', codesResultSchema, () => encodeImages(context, stage, conditions));
   signal.throwIfAborted();
   const transformer = await folder.stage('transformer', transformerResultSchema, () =>
-    trainTransformer(context, stage),
+    trainTransformer(context, stage, conditions),
   );
   signal.throwIfAborted();
   const samples = await folder.stage('samples', samplesResultSchema, () => drawSamples(context));

@@ -6,6 +6,7 @@ import { assertWritableFolder } from '@vitvq/files';
 import type { QuantizerHint, TokenizerConfig } from '@vitvq/tokenizer';
 import type { ImportedTokenizer, ImportOptions } from '@vitvq/tokenizer/node';
 import { optionName } from '../arguments.js';
+import { holdWeights } from '../hold-weights.js';
 import { assertNothingReplaced } from './output-folder.js';
 import { leftovers, missing, operand, refuseUsage } from './usage.js';
 import { positive, several } from './values.js';
@@ -80,11 +81,7 @@ async function importFile(_file: string | undefined, flags: ImportFlags, command
   await assertOut(file, out, force);
   await assertWritableFolder(out);
   const options = configFile === undefined ? { hints: hintsOf(hintFlags) } : { config: await readConfig(configFile) };
-  // Nothing is computed with the weights, so the cpu backend of TensorFlow.js is enough.
-  const tf = await import('@tensorflow/tfjs');
-  // The backend prints an advertisement at its first use; this flag prevents it.
-  Object.assign(tf.findBackend('cpu'), { firstUse: false });
-  await tf.setBackend('cpu');
+  await holdWeights();
   const { saveTokenizer } = await import('@vitvq/tokenizer/node');
   const { tokenizer, kind, config } = await importOpened(file, { part, ignore }, { prefix, ...options });
   await saveTokenizer(out, tokenizer, config, { metadata: { importedFrom: basename(file), layout: kind } });

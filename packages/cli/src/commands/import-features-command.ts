@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
+import { holdWeights } from '../hold-weights.js';
 import { loadOptional } from '../optional-package.js';
 import { assertNothingReplaced } from './output-folder.js';
 import { leftovers, missing, refuseUsage } from './usage.js';
@@ -45,11 +46,7 @@ async function importFeatures(
     return;
   }
   if (!force) await assertNothingReplaced(out!, (name) => name === 'config.json' || name.startsWith('model.'));
-  // Nothing is computed with the weights, so the cpu backend of TensorFlow.js is enough.
-  const tf = await import('@tensorflow/tfjs');
-  // The backend prints an advertisement at its first use; this flag prevents it.
-  Object.assign(tf.findBackend('cpu'), { firstUse: false });
-  await tf.setBackend('cpu');
+  await holdWeights();
   const extractor = await importFeatureExtractor(kind, file!);
   try {
     await saveFeatureExtractor(out!, extractor, { metadata: { importedFrom: basename(file!) } });

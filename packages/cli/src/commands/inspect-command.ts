@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { holdWeights } from '../hold-weights.js';
 import { loadRun, print } from './run-command.js';
 import { leftovers, missing, operand, refuseUsage } from './usage.js';
 
@@ -23,10 +24,7 @@ async function inspect(
   const path = operand(command);
   refuseUsage(command, [...missing({ '<path>': path }), ...leftovers(command)]);
   const run = await loadRun('inspect');
-  const tf = await import('@tensorflow/tfjs');
-  // The backend prints an advertisement at its first use; this flag prevents it.
-  Object.assign(tf.findBackend('cpu'), { firstUse: false });
-  await tf.setBackend('cpu');
+  await holdWeights();
   const { kind, facts, tensors = [], advice, ...rest } = await run.inspect(path!);
   const width = Math.max(...facts.map(([name]) => name.length));
   print(flags, { kind, facts: Object.fromEntries(facts), tensors, advice, ...rest }, [

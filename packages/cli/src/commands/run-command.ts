@@ -82,8 +82,8 @@ export async function untilStopped(
     await work();
   } catch (error) {
     if (!(error instanceof run.StoppedError)) throw error;
-    const isSaved = error.message !== 'Stopped.';
-    log(isSaved ? `${error.message} To go on:\n  ${run.shellCommand(goOn)}` : error.message);
+    const { message, folder } = error;
+    log(folder === undefined ? message : `${message} To go on:\n  ${run.shellCommand(goOn)}`);
     process.exitCode = error.exitCode;
   }
 }

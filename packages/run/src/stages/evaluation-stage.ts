@@ -1,11 +1,5 @@
 import { join } from 'node:path';
-import {
-  loadFeatureExtractor,
-  loadLPIPS,
-  metricCardSchema,
-  saveProxyClassifier,
-  type FeatureExtractor,
-} from '@vitvq/evaluation';
+import { loadFeatureExtractor, loadLPIPS, metricCardSchema, type FeatureExtractor } from '@vitvq/evaluation';
 import { z } from 'zod';
 import { imageSizeOf } from '../image-size.js';
 import { measureModels, trainProxy } from '../measure-models.js';
@@ -41,13 +35,13 @@ export async function evaluateRunModels(context: RunContext): Promise<Evaluation
         test: images.validation,
         imageSize: imageSizeOf(tokenizer),
         proxy,
+        file: join(folder.path, proxyFile),
         seed: config.seed,
         view,
         onSkip: images.onSkip,
         signal,
       });
       proxyAccuracy = trained.facts.accuracy;
-      await saveProxyClassifier(join(folder.path, proxyFile), trained);
       extractor = trained;
     }
     if (extractor) owned.push(extractor);

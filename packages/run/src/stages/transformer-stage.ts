@@ -9,7 +9,7 @@ import {
 } from '@vitvq/transformers';
 import { loadTransformer, saveTransformer, type LoadedTransformer } from '@vitvq/transformers/node';
 import { z } from 'zod';
-import { conditionsOf } from '../conditions.js';
+import type { RunConditions } from '../conditions.js';
 import type { ResolvedTransformerStage } from '../config/run-config.js';
 import { keyOf } from '../keys.js';
 import { modelFolder, type RunContext } from '../run-context.js';
@@ -63,12 +63,12 @@ export function createUntrained(
 export async function trainTransformer(
   context: RunContext,
   stage: ResolvedTransformerStage,
+  { conditioner }: RunConditions,
 ): Promise<TransformerResult> {
   const { config, images, folder, view, signal } = context;
   const { seed, precision } = config;
   const { batchSize, evaluation, checkpoint, ...learning } = stage.training;
   const directory = folder.of('transformer');
-  const { conditioner } = await conditionsOf(stage, images.train);
   const codes = await openCodesOf(context, 'train');
   const validation = await openCodesOf(context, 'validation');
   const { images: _measured, batchSize: evaluationBatch, ...measuring } = evaluation;
