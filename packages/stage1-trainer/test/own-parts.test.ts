@@ -7,7 +7,7 @@ import { Module, randomKey, randomNormal, split, type Discriminator } from '@vit
 import { useEngine } from '@vitvq/engine';
 import { ViTDecoder, ViTEncoder } from '@vitvq/layers';
 import { VectorQuantizer } from '@vitvq/quantizers';
-import { tinyBatches, tinyConfig, tinyImages, tinyModel, tinyTokenizerTraining } from '@vitvq/test-models';
+import { stepReports, tinyBatches, tinyConfig, tinyImages, tinyModel, tinyTokenizerTraining } from '@vitvq/test-models';
 import '@vitvq/test-utils';
 import { VQTokenizer } from '@vitvq/tokenizer';
 import { readTrainingLog, type StepReport } from '@vitvq/training';
@@ -19,7 +19,7 @@ import {
   type TokenizerLossInputs,
   type TokenizerTrainerOptions,
 } from '../src/index.js';
-import { stepReports, tinyGanConfig } from './tiny-gan.js';
+import { tinyGanConfig } from './tiny-gan.js';
 
 let directory: string;
 

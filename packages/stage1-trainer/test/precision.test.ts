@@ -3,11 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { useEngine, type Precision } from '@vitvq/engine';
+import { stepReports } from '@vitvq/test-models';
 import { compilingEngines } from '@vitvq/test-utils';
 import type { StepReport } from '@vitvq/training';
 import { hingeAdversarialLoss } from '@vitvq/losses';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { stepReports, tinyDiscriminator, tinyGanConfig, tinyGanTrainer } from './tiny-gan.js';
+import { tinyDiscriminator, tinyGanConfig, tinyGanTrainer } from './tiny-gan.js';
 
 /** Trains a tokenizer against a discriminator, with R1, LeCam and EMA. */
 async function train(

@@ -2,7 +2,7 @@ import { randomKey, type Discriminator } from '@vitvq/core';
 import { PatchDiscriminator, StyleDiscriminator, styleDiscriminatorChannels } from '@vitvq/discriminator';
 import { hingeAdversarialLoss } from '@vitvq/losses';
 import { tinyBatches, tinyImages, tinyModel, tinyTokenizerTraining } from '@vitvq/test-models';
-import type { AdamConfig, StepReport } from '@vitvq/training';
+import type { AdamConfig } from '@vitvq/training';
 import {
   createTokenizerTrainer,
   type DiscriminatorTrainingConfig,
@@ -45,22 +45,6 @@ export function tinyGanTrainer(options: Partial<TokenizerTrainerOptions> = {}): 
     openBatches: tinyBatches,
     ...options,
   });
-}
-
-/** Runs a trainer to its end, or to a step; disposes of it and returns the reports of its steps. */
-export async function stepReports(trainer: TokenizerTrainer, stopAfter = Infinity): Promise<StepReport[]> {
-  const stop = new AbortController();
-  const reports: StepReport[] = [];
-  trainer.on('step', (report) => {
-    reports.push(report);
-    if (report.step === stopAfter) stop.abort();
-  });
-  try {
-    await trainer.run({ signal: stop.signal });
-  } finally {
-    trainer.dispose();
-  }
-  return reports;
 }
 
 /** When what happens in the run of {@link killedTrainer}, in steps. */

@@ -9,13 +9,11 @@ import { useEngine } from '@vitvq/engine';
 import {
   brightnessTokenizer,
   classGPT,
-  everywhere,
   tinyCodeBatches,
   tinyImageBatches,
   tinyTransformerTraining,
 } from '@vitvq/test-models';
-import type { StepReport } from '@vitvq/training';
-import { ClassConditioner, Unconditional, type AutoregressiveModel } from '@vitvq/transformers';
+import { ClassConditioner, Unconditional } from '@vitvq/transformers';
 import {
   TransformerEvaluator,
   createTransformerTrainer,
@@ -23,8 +21,7 @@ import {
   type TransformerTrainer,
   type TransformerTrainerOptions,
 } from '../src/index.js';
-
-const conditioner = new ClassConditioner({ classCount: 3 });
+import { conditioner, train } from './train-tiny.js';
 
 let directory: string;
 beforeEach(async () => {
@@ -35,35 +32,6 @@ afterEach(async () => {
 });
 
 type Options = Partial<TransformerTrainerOptions>;
-
-/** Trains, and says what the steps were; with `restore`, goes on with what the directory holds. */
-async function train(
-  options: Options = {},
-  { restore = false, stopAfter = Infinity } = {},
-): Promise<{ reports: StepReport[]; model: AutoregressiveModel }> {
-  const model = options.model ?? classGPT({ dropout: everywhere });
-  const trainer = createTransformerTrainer({
-    model,
-    config: tinyTransformerTraining(),
-    conditioner,
-    openBatches: (startAt) => tinyCodeBatches(startAt),
-    tensorBoard: false,
-    ...options,
-  });
-  if (restore) await trainer.restore(options.directory!);
-  const stop = new AbortController();
-  const reports: StepReport[] = [];
-  trainer.on('step', (report) => {
-    reports.push(report);
-    if (report.step === stopAfter) stop.abort();
-  });
-  try {
-    await trainer.run({ signal: stop.signal });
-  } finally {
-    trainer.dispose();
-  }
-  return { reports, model };
-}
 
 beforeAll(async () => {
   await useEngine({ name: 'cpu' });

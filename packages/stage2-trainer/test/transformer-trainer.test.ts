@@ -19,7 +19,7 @@ import {
 } from '@vitvq/test-models';
 import { compilingEngines, expectNoTensorLeak } from '@vitvq/test-utils';
 import { readTrainingLog, type StepReport } from '@vitvq/training';
-import { ClassConditioner, RQTransformer, type AutoregressiveModel } from '@vitvq/transformers';
+import { RQTransformer, type AutoregressiveModel } from '@vitvq/transformers';
 import {
   readTransformerTraining,
   readTransformerWeights,
@@ -27,12 +27,12 @@ import {
   type TransformerLossInputs,
   type TransformerTrainerOptions,
 } from '../src/index.js';
+import { conditioner, train } from './train-tiny.js';
 
 const { engines } = await doctor();
 const hasOnnx = engines.some(({ name, available }) => name === 'onnx' && available);
 const fastest = { name: hasOnnx ? 'onnx' : 'cpu', threads: 2, onCompile: () => undefined } as const;
 const compiling = await compilingEngines();
-const conditioner = new ClassConditioner({ classCount: 3 });
 
 let directory: string;
 beforeEach(async () => {
@@ -43,35 +43,6 @@ afterEach(async () => {
 });
 
 type Options = Partial<TransformerTrainerOptions>;
-
-/** Trains, and says what the steps were; with `restore`, goes on with what the directory holds. */
-async function train(
-  options: Options = {},
-  { restore = false, stopAfter = Infinity } = {},
-): Promise<{ reports: StepReport[]; model: AutoregressiveModel }> {
-  const model = options.model ?? classGPT({ dropout: everywhere });
-  const trainer = createTransformerTrainer({
-    model,
-    config: tinyTransformerTraining(),
-    conditioner,
-    openBatches: (startAt) => tinyCodeBatches(startAt),
-    tensorBoard: false,
-    ...options,
-  });
-  if (restore) await trainer.restore(options.directory!);
-  const stop = new AbortController();
-  const reports: StepReport[] = [];
-  trainer.on('step', (report) => {
-    reports.push(report);
-    if (report.step === stopAfter) stop.abort();
-  });
-  try {
-    await trainer.run({ signal: stop.signal });
-  } finally {
-    trainer.dispose();
-  }
-  return { reports, model };
-}
 
 const losses = (reports: readonly StepReport[]): number[] => reports.map(({ values }) => values['loss']!);
 

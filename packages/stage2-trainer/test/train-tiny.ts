@@ -1,0 +1,24 @@
+import { classGPT, everywhere, stepReports, tinyCodeBatches, tinyTransformerTraining } from '@vitvq/test-models';
+import type { StepReport } from '@vitvq/training';
+import { ClassConditioner, type AutoregressiveModel } from '@vitvq/transformers';
+import { createTransformerTrainer, type TransformerTrainerOptions } from '../src/index.js';
+
+export const conditioner = new ClassConditioner({ classCount: 3 });
+
+/** Trains, and says what the steps were; with `restore`, goes on with what the directory holds. */
+export async function train(
+  options: Partial<TransformerTrainerOptions> = {},
+  { restore = false, stopAfter = Infinity } = {},
+): Promise<{ reports: StepReport[]; model: AutoregressiveModel }> {
+  const model = options.model ?? classGPT({ dropout: everywhere });
+  const trainer = createTransformerTrainer({
+    model,
+    config: tinyTransformerTraining(),
+    conditioner,
+    openBatches: (startAt) => tinyCodeBatches(startAt),
+    tensorBoard: false,
+    ...options,
+  });
+  if (restore) await trainer.restore(options.directory!);
+  return { reports: await stepReports(trainer, stopAfter), model };
+}
