@@ -77,6 +77,7 @@ export const mayImport = {
     'tokenizer',
     'transformers',
     'codes',
+    'training',
     'stage1-trainer',
     'stage2-trainer',
   ],

@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runProgram, type ProgramEnding } from '@vitvq/test-utils/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -16,35 +15,10 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-interface Ending {
-  readonly code: number | null;
-  readonly output: string;
-}
-
 /** Runs the program; `end`: sends it a signal once the output holds a text. */
-async function pipeline(argv: string[], end?: { at: string; signal: NodeJS.Signals }): Promise<Ending> {
-  const program = spawn(process.execPath, [
-    '--import',
-    'tsx',
-    '--conditions=@vitvq/source',
-    main,
-    '--smoke',
-    '--engine',
-    process.env['VITVQ_TEST_ENGINE'] ?? 'cpu', // named by `npm run check-tensorflow`
-    ...argv,
-  ]);
-  let output = '';
-  let isEnded = false;
-  for (const stream of [program.stdout, program.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-      if (!end || isEnded || !output.includes(end.at)) return;
-      isEnded = true;
-      program.kill(end.signal);
-    });
-  }
-  const [code] = (await once(program, 'close')) as [number | null];
-  return { code, output };
+function pipeline(argv: string[], end?: { at: string; signal: NodeJS.Signals }): Promise<ProgramEnding> {
+  const engine = process.env['VITVQ_TEST_ENGINE'] ?? 'cpu'; // named by `npm run check-tensorflow`
+  return runProgram(main, ['--smoke', '--engine', engine, ...argv], end);
 }
 
 type Metrics = Readonly<Record<string, unknown>>;

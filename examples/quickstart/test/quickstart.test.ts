@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { access, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
+import { runProgram, type ProgramEnding } from '@vitvq/test-utils/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadTokenizer } from '@vitvq/tokenizer/node';
 
@@ -22,28 +21,12 @@ afterEach(async () => {
 });
 
 /** Runs the program; `interruptAt`: presses Ctrl-C once the output holds it. */
-async function quickstart(argv: string[], interruptAt?: string): Promise<{ code: number; output: string }> {
-  const program = spawn(process.execPath, [
-    '--import',
-    'tsx',
-    '--conditions=@vitvq/source',
+function quickstart(argv: string[], interruptAt?: string): Promise<ProgramEnding> {
+  return runProgram(
     main,
-    '--out',
-    out,
-    ...argv,
-  ]);
-  let output = '';
-  for (const stream of [program.stdout, program.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-      if (interruptAt !== undefined && output.includes(interruptAt)) {
-        interruptAt = undefined;
-        program.kill('SIGINT');
-      }
-    });
-  }
-  const [code] = (await once(program, 'close')) as [number];
-  return { code, output };
+    ['--out', out, ...argv],
+    interruptAt === undefined ? undefined : { at: interruptAt, signal: 'SIGINT' },
+  );
 }
 
 const readMetrics = async (): Promise<Record<string, unknown>> =>

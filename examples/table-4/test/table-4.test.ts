@@ -1,5 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +7,7 @@ import { madeUpImages } from '@vitvq/data';
 import { openExampleImages } from '@vitvq/example-shared';
 import { writePng } from '@vitvq/report';
 import { assertSameImages } from '@vitvq/run';
+import { runProgram, type ProgramEnding } from '@vitvq/test-utils/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openResults } from '../src/results.js';
 import { TEST_IMAGES, VARIANTS } from '../src/config.js';
@@ -40,24 +40,9 @@ describe('results', () => {
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const program = ['--import', 'tsx', '--conditions=@vitvq/source', main];
 
-/** Starts the program; `end`: sends it a signal once the output holds a text. */
-async function start(
-  argv: readonly string[],
-  end?: { readonly at: string; readonly signal: NodeJS.Signals },
-): Promise<{ code: number | null; output: string }> {
-  const child = spawn(process.execPath, [...program, '--out', out, '--smoke', ...argv]);
-  let output = '';
-  let isSent = false;
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-      if (!end || isSent || !output.includes(end.at)) return;
-      isSent = true;
-      child.kill(end.signal);
-    });
-  }
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, output };
+/** Runs the program; `end`: sends it a signal once the output holds a text. */
+function start(argv: string[], end?: { at: string; signal: NodeJS.Signals }): Promise<ProgramEnding> {
+  return runProgram(main, ['--out', out, '--smoke', ...argv], end);
 }
 
 describe('a training that is stopped', () => {

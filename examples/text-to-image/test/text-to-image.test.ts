@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { madeUpImages } from '@vitvq/data';
 import { writePng } from '@vitvq/report';
+import { runProgram, type ProgramEnding } from '@vitvq/test-utils/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -19,31 +18,8 @@ afterEach(async () => {
 });
 
 /** Runs the program; `end`: sends it a signal once the output holds a text. */
-async function textToImage(argv: string[], end?: { at: string; signal: NodeJS.Signals }) {
-  const program = spawn(process.execPath, [
-    '--import',
-    'tsx',
-    '--conditions=@vitvq/source',
-    main,
-    '--smoke',
-    '--engine',
-    'cpu',
-    '--out',
-    out,
-    ...argv,
-  ]);
-  let output = '';
-  let isEnded = false;
-  for (const stream of [program.stdout, program.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-      if (!end || isEnded || !output.includes(end.at)) return;
-      isEnded = true;
-      program.kill(end.signal);
-    });
-  }
-  const [code] = (await once(program, 'close')) as [number | null];
-  return { code, output };
+function textToImage(argv: string[], end?: { at: string; signal: NodeJS.Signals }): Promise<ProgramEnding> {
+  return runProgram(main, ['--smoke', '--engine', 'cpu', '--out', out, ...argv], end);
 }
 
 // It starts the program several times.

@@ -1,9 +1,9 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { runProgram } from '@vitvq/test-utils/node';
 import { describe, expect, test, vi } from 'vitest';
 import { createProgram } from '../src/index.js';
 
@@ -168,16 +168,10 @@ describe('vitvq', () => {
     const out = await mkdtemp(join(tmpdir(), 'vitvq-cli-'));
     try {
       const words = ['train', 'quickstart-smoke', '--out', out, '--engine', 'cpu', '--seed', '3'];
-      const program = spawn(process.execPath, [...node, bin, ...words, '--set', 'training.duration.minutes=5']);
-      let output = '';
-      for (const stream of [program.stdout, program.stderr]) {
-        stream.on('data', (chunk: Buffer) => {
-          const isFirst = !output.includes('step 1/');
-          output += chunk.toString();
-          if (isFirst && output.includes('step 1/')) program.kill('SIGINT');
-        });
-      }
-      const [code] = (await once(program, 'close')) as [number | null];
+      const { code, output } = await runProgram(bin, [...words, '--set', 'training.duration.minutes=5'], {
+        at: 'step 1/',
+        signal: 'SIGINT',
+      });
       expect(output).toContain(`Stopped; everything is saved in ${out}. To go on:\n  vitvq ${words.join(' ')} --set`);
       expect(code).toBe(130);
       expect(existsSync(join(out, 'config.yaml'))).toBe(true);
