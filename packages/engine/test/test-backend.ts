@@ -165,11 +165,14 @@ function testMemory(backend: () => Backend): void {
     ['float32', Float32Array.of(7), []],
     ['float32', new Float32Array(0), [0, 3]],
     ['float32', new Float32Array(20_000).fill(0.5), [20_000]],
+    ['float32', new Float32Array(20_000), [20_000]],
+    ['float32', new Float32Array(20_000).fill(-0), [20_000]],
+    ['int32', new Int32Array(20_000), [20_000]],
   ] as const)('keeps %s values %#', async (dtype: HostType, values, shape) => {
     const given = values.slice();
     const buffer = backend().upload(given, { shape, dtype });
     expect(buffer).toMatchObject({ shape, dtype });
-    given.fill(0);
+    given.fill(1);
     expect(await backend().read(buffer)).toEqual(values);
     expect(backend().readSync(buffer)).toEqual(values);
     const mine = await backend().read(buffer);

@@ -23,6 +23,20 @@ export interface WorkerOfBackend {
   start(control: ControlMemory): Worker;
 }
 
+/**
+ * Returns whether every bit is 0, as in the moments of an optimizer that has not begun: zeros that
+ * nobody has written to take no memory, and a copy of them would.
+ */
+function isAllZeros({ buffer, byteOffset, byteLength }: TypedArray): boolean {
+  if (byteLength < smallestZeros || byteLength % 4 > 0 || byteOffset % 4 > 0) return false;
+  const words = new Int32Array(buffer, byteOffset, byteLength / 4);
+  for (let index = 0; index < words.length; index++) if (words[index] !== 0) return false;
+  return true;
+}
+
+/** Smaller arrays are copied whatever they hold. */
+const smallestZeros = 2 ** 16;
+
 /** A program as the main thread knows it after its request to load. */
 interface LoadedProgram {
   readonly results: readonly TensorType[];
@@ -66,8 +80,12 @@ export abstract class WorkerBackend<Load extends LoadRequest> implements Backend
 
   upload(values: TypedArray, { shape, dtype }: TensorType): DeviceBuffer {
     const buffer = this.#newBuffer({ shape, dtype });
-    const data = typedArray(dtype, values); // a copy, since the array may be the caller's own
-    this.#send({ kind: 'upload', slot: buffer.id, tensor: { shape, dtype }, data }, [data.buffer as ArrayBuffer]);
+    const request = { kind: 'upload', slot: buffer.id, tensor: { shape, dtype } } as const;
+    if (isAllZeros(values)) this.#send(request);
+    else {
+      const data = typedArray(dtype, values); // a copy, since the array may be the caller's own
+      this.#send({ ...request, data }, [data.buffer as ArrayBuffer]);
+    }
     return buffer;
   }
 

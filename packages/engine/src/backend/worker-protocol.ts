@@ -28,7 +28,13 @@ export interface RunRequest {
 
 /** A request to the worker. Tensors are known by the numbers of their slots. */
 export type WorkerRequest<Load extends LoadRequest> =
-  | { readonly kind: 'upload'; readonly slot: number; readonly tensor: TensorType; readonly data: TypedArray }
+  | {
+      readonly kind: 'upload';
+      readonly slot: number;
+      readonly tensor: TensorType;
+      /** @default zeros */
+      readonly data?: TypedArray;
+    }
   | { readonly kind: 'free'; readonly slot: number }
   | { readonly kind: 'copy'; readonly from: number; readonly to: number }
   | { readonly kind: 'read'; readonly slot: number }

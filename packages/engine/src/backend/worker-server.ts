@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import type { TypedArray } from '../ir/graph.js';
+import { sizeOf, typedArray, type TypedArray } from '../ir/graph.js';
 import type { TensorType } from './backend.js';
 import type { WorkerControl } from './worker-control.js';
 import type {
@@ -105,9 +105,11 @@ async function answer<Load extends LoadRequest, Program>(
   request: WorkerRequest<Load>,
 ): Promise<Answer> {
   switch (request.kind) {
-    case 'upload':
-      handlers.upload(request.slot, request.tensor, request.data);
+    case 'upload': {
+      const { slot, tensor, data = typedArray(tensor.dtype, sizeOf(tensor.shape)) } = request;
+      handlers.upload(slot, tensor, data);
       return {};
+    }
     case 'copy':
       handlers.copy(request.from, request.to);
       return {};

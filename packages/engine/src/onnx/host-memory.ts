@@ -1,3 +1,4 @@
+import { MessageChannel } from 'node:worker_threads';
 import { InferenceSession, type Tensor } from 'onnxruntime-node';
 import { smallBytes } from '../backend/backend.js';
 import type { RunReply, RunRequest } from '../backend/worker-protocol.js';
@@ -113,6 +114,19 @@ function moveStates(slots: Map<number, Tensor>, program: Program, { inputs }: Ru
       slots.set(slot, hostTensor({ shape: dims, dtype: 'float32' }, moved[index]![at]));
     }),
   );
+  freeMemory(values.flat());
+}
+
+/**
+ * Frees the memory of arrays that nobody uses any more. The thread makes too little garbage for its
+ * collector to do so soon: weights would be there twice until the end.
+ */
+function freeMemory(arrays: readonly Float32Array[]): void {
+  const { port1, port2 } = new MessageChannel();
+  port2.close();
+  // What is transferred to a port without another end is lost.
+  port1.postMessage(undefined, [...new Set(arrays.map(({ buffer }) => buffer as ArrayBuffer))]);
+  port1.close();
 }
 
 async function runOnce(
