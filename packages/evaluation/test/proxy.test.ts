@@ -21,7 +21,7 @@ const folder = mkdtempSync(join(tmpdir(), 'proxy-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 beforeAll(async () => {
   await useEngine({ name: 'onnx', threads: 1 });
-  trained = await train({ test: open(2, 1), onProgress: ({ loss }) => losses.push(loss) });
+  trained = await train({ test: open(2, 1), classNames: ['a', 'b', 'c'], onProgress: ({ loss }) => losses.push(loss) });
 });
 afterAll(() => trained.dispose());
 
@@ -65,7 +65,7 @@ const train = (changes: Partial<ProxyClassifierOptions> = {}): Promise<ProxyClas
 describe('trainProxyClassifier', () => {
   it('learns classes, and the same ones from the same seed', async () => {
     expect(losses).toHaveLength(25);
-    expect(trained.facts).toMatchObject({ steps: 25, seed: 5 });
+    expect(trained.facts).toMatchObject({ steps: 25, seed: 5, classNames: ['a', 'b', 'c'] });
     expect(trained.facts.accuracy).toBeGreaterThan(0.9);
     const [first, second, other] = await Promise.all([5, 5, 6].map((seed) => train({ steps: 2, seed })));
     expect(second!.hash).toBe(first!.hash);
@@ -84,6 +84,7 @@ describe('trainProxyClassifier', () => {
     };
     await expect(train({ images: partial })).rejects.toThrow('expected at least one full batch, got none.');
     await expect(train({ channels: [12] })).rejects.toThrow('channels.0 is 12');
+    await expect(train({ classNames: ['a'] })).rejects.toThrow('expected names of 3 classes, or none, got 1 names.');
     await expect(train({ learningRate: 0 })).rejects.toThrow('learningRate');
     await expect(train({ signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough');
   });

@@ -6,8 +6,8 @@ import {
   loadFeatureExtractor,
   loadLPIPS,
   loadProxyClassifier,
-  type FeatureExtractor,
   type MetricCard,
+  type ProxyClassifier,
 } from '@vitvq/evaluation';
 import type { VQTokenizer } from '@vitvq/tokenizer';
 import { imageSizeOf } from './image-size.js';
@@ -67,10 +67,12 @@ const plainSamples = { guidanceScale: null, topK: null, topP: null, temperature:
  * Measures a run on images that it has not learned from: what the tokenizer makes of them, and with
  * features to compare by, the images that the transformer draws. The current engine computes.
  * @throws {DataError} for images, weights and runs that cannot be read
- * @throws {ConfigError} for a proxy of a run whose training images have no classes
+ * @throws {ConfigError} for generated images without features to measure them by, and for a proxy
+ *   of a run whose training images have no classes
  */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluatedRun> {
   const { data, seed = 0, batchSize = 50, view = silentView, signal } = options;
+  assertMeasurable(options);
   const run = await openRun(options.run);
   const tokenizer = await loadRunTokenizer(run);
   const owned: { dispose(): void }[] = [tokenizer];
@@ -80,19 +82,24 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluatedRun> 
   };
   try {
     const { skipped, onSkip } = collectSkipped(view.log);
-    const classes = options.features === 'proxy' ? await classesOf(run, view, signal) : undefined;
+    const proxy = options.features === 'proxy' ? own(await proxyOf(run, tokenizer, options)) : undefined;
+    const classes = proxy?.facts.classNames;
     const opened = await openDataSource(data, {
       onSkip,
       onProgress: view.log,
       signal,
-      ...(classes && { classes }),
+      ...(classes?.length && { classes }),
     });
     const source = someOf(opened, options.images);
     const { features, lpips: weights } = options;
     const lpips = weights === undefined ? undefined : own(await loadLPIPS(weights));
-    const extractor = features === undefined ? undefined : own(await extractorOf(features, run, tokenizer, options));
+    const extractor = proxy ?? (features === undefined ? undefined : own(await loadFeatureExtractor(features)));
     const count = options.generated ?? Math.min(source.length, usualGenerated);
-    const isDrawn = extractor !== undefined && run.folders.transformer !== undefined && count > 0;
+    // A number that was asked for needs a transformer; the usual one is drawn where there is one.
+    const isDrawn =
+      extractor !== undefined &&
+      count > 0 &&
+      (options.generated !== undefined || run.folders.transformer !== undefined);
     const drawn = isDrawn ? await loadRunTransformer(run) : undefined;
     if (drawn) own(drawn.model);
     const cards = await measureModels({
@@ -113,41 +120,45 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluatedRun> 
   }
 }
 
-/** Returns the classes of a run's training images, in the order of their labels. */
-async function classesOf(
-  { path, config }: OpenedRun,
-  { log }: RunView,
-  signal: AbortSignal | undefined,
-): Promise<readonly string[]> {
-  const { classNames } =
-    config === undefined
-      ? { classNames: [] }
-      : await openDataSource(config.data.train, { onProgress: log, onSkip: () => undefined, signal });
-  if (classNames.length > 1) return classNames;
+/**
+ * Refuses generated images that nothing would measure.
+ * @throws {ConfigError}
+ */
+function assertMeasurable({ generated = 0, features }: EvaluateOptions): void {
+  if (generated === 0 || features !== undefined) return;
   throw new ConfigError({
-    where: path,
-    expected: 'a run whose training images have classes, for a proxy classifier',
-    got: config === undefined ? 'a model without the config of its run' : 'images without classes',
-    fix: 'Name the folder of a feature extractor that `vitvq import-features` wrote.',
+    where: 'evaluate',
+    expected: 'features to compare generated images with real ones by',
+    got: `${generated} generated images and no features`,
+    fix: 'Name a feature extractor or proxy in features, or leave generated out.',
   });
 }
 
-/** Loads the network whose features are compared. */
-async function extractorOf(
-  features: string,
-  run: OpenedRun,
+/**
+ * Loads the proxy classifier of a run, or trains it on the run's own images.
+ * @throws {ConfigError} where they have no classes
+ */
+async function proxyOf(
+  { path, config }: OpenedRun,
   tokenizer: VQTokenizer,
   { seed = 0, view = silentView, signal }: EvaluateOptions,
-): Promise<FeatureExtractor & { dispose(): void }> {
-  if (features !== 'proxy') return loadFeatureExtractor(features);
-  const file = join(run.path, proxyFile);
+): Promise<ProxyClassifier> {
+  const file = join(path, proxyFile);
   if (existsSync(file)) return loadProxyClassifier(file);
-  const images = await openRunImages({ ...run.config!, probe: null }, view, signal);
+  const images = config && (await openRunImages({ ...config, probe: null }, view, signal));
+  if (images === undefined || images.train.classNames.length < 2) {
+    throw new ConfigError({
+      where: path,
+      expected: 'a run whose training images have classes, for a proxy classifier',
+      got: images === undefined ? 'a model without the config of its run' : 'images without classes',
+      fix: 'Name the folder of a feature extractor that `vitvq import-features` wrote.',
+    });
+  }
   return trainProxy({
     train: images.train,
     test: images.validation,
     imageSize: imageSizeOf(tokenizer),
-    proxy: run.config?.evaluation?.proxy ?? usualProxy,
+    proxy: config?.evaluation?.proxy ?? usualProxy,
     file,
     seed,
     view,

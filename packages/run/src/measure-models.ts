@@ -167,6 +167,7 @@ export async function trainProxy(options: TrainProxyOptions): Promise<ProxyClass
   try {
     const proxy = await trainProxyClassifier({
       classes: train.classNames.length,
+      classNames: train.classNames,
       channels: [...channels],
       inputSize: [...inputSize],
       images: () =>

@@ -3,7 +3,7 @@ import { ConfigError, imageGrid, toRgbImages, type RgbImage } from '@vitvq/core'
 import { writeNpz } from '@vitvq/evaluation';
 import { writeJson } from '@vitvq/files';
 import { writePng } from '@vitvq/report';
-import { ClassConditioner, TextConditioner, type Conditioner } from '@vitvq/transformers';
+import { ClassConditioner, TextConditioner, Unconditional, type Conditioner } from '@vitvq/transformers';
 import { CountProgress } from './count-progress.js';
 import { drawBatches, type DrawnImages } from './generate-images.js';
 import { imageSizeOf } from './image-size.js';
@@ -83,6 +83,7 @@ export async function sample(options: SampleOptions): Promise<SampledImages> {
   try {
     const classes = classesOf(conditioner, options.classes, count);
     const prompts = promptsOf(conditioner, options.prompts, count);
+    assertGuidable(conditioner, options.guidanceScale);
     const seeds = Array.from({ length: count }, (_, index) => seed + index);
     const classNames = conditioner instanceof ClassConditioner ? namesOfClasses(conditioner) : [];
     const digits = String(count - 1).length;
@@ -126,6 +127,16 @@ export async function sample(options: SampleOptions): Promise<SampledImages> {
 
 function namesOfClasses({ classCount, classNames }: ClassConditioner): readonly string[] {
   return classNames ?? Array.from({ length: classCount }, (_, index) => String(index));
+}
+
+/** @throws {ConfigError} for guidance of a model that has nothing to be guided by */
+function assertGuidable(conditioner: Conditioner, guidanceScale: number | null | undefined): void {
+  if (!(conditioner instanceof Unconditional) || guidanceScale === undefined || guidanceScale === null) return;
+  throw new ConfigError({
+    where: 'guidanceScale',
+    expected: 'none: the model draws without conditions, and guidance strengthens a condition',
+    got: String(guidanceScale),
+  });
 }
 
 /** @throws {ConfigError} */

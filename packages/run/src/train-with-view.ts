@@ -37,7 +37,7 @@ export async function trainWithView<Evaluation, Summary>(
     trainer.on('step', (report) => progress.update(report, measured));
     trainer.on('evaluate', (evaluation) => {
       measured = describe(evaluation);
-      progress.say(`  step ${evaluation.step}: ${measured} on held-out images`);
+      progress.say(`  step ${evaluation.step}: ${measured} on validation images`);
     });
     trainer.on('warning', ({ step, message }) => progress.say(`  step ${step}, warning: ${message}`));
     const summary = await trainer.run({ signal }).finally(() => progress.stop());

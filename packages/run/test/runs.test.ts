@@ -1,5 +1,5 @@
 import '@tensorflow/tfjs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -22,6 +22,7 @@ import {
   readRunConfig,
   reconstruct,
   sample,
+  silentView,
   tokenize,
   trainRun,
   writeHubFolders,
@@ -175,16 +176,22 @@ describe('trainRun', { timeout: 60_000 }, () => {
       },
       ...photos(at('plain')),
     });
-    const { metrics } = await trainRun(config, { out: at('unconditional') });
+    const lines: string[] = [];
+    const { metrics } = await trainRun(config, {
+      out: at('unconditional'),
+      view: { ...silentView, log: (line) => lines.push(line) },
+    });
     expect(metrics).toMatchObject({ transformerSteps: 6 });
     expect(metrics).not.toHaveProperty('psnr');
     const { folders } = await openRun(at('unconditional'));
     expect(folders.tokenizer).toBe(at('run', 'tokenizer', 'model'));
     const { images } = await sample({ run: at('unconditional'), count: 2, out: at('drawn') });
     expect(images.map(({ seed }) => seed)).toEqual([0, 1]);
-    await expect(
-      sample({ run: at('unconditional'), count: 1, out: at('drawn'), classes: ['reddish'] }),
-    ).rejects.toThrow('the model draws without classes');
+    const drawn = { run: at('unconditional'), count: 1, out: at('drawn') };
+    await expect(sample({ ...drawn, classes: ['reddish'] })).rejects.toThrow('the model draws without classes');
+    await expect(sample({ ...drawn, guidanceScale: 2 })).rejects.toThrow('the model draws without conditions');
+    // The config of the pipeline asks for guidance.
+    expect(lines.join('\n')).toContain('guidance 2 is left out');
   });
 });
 
@@ -293,12 +300,15 @@ describe('what is done with a run', { timeout: 60_000 }, () => {
   });
 
   it('evaluate gives a card for each figure, with the proxy of the run', async () => {
+    // A proxy that is there needs the run's images no more.
+    await rename(at('moved'), at('away'));
     const { cards } = await evaluate({
       run: at('run'),
       data: await dataFromText('{ kind: made-up, count: 12, from: 900 }'),
       features: 'proxy',
       generated: 6,
     });
+    await rename(at('away'), at('moved'));
     const figures = cards.map(({ subject, metric }) => `${subject} ${metric}`);
     for (const name of ['psnr', 'ssim', 'frechet-distance', 'class-accuracy', 'codebook-usage']) {
       expect(figures).toContain(`reconstructed ${name}`);
@@ -311,6 +321,8 @@ describe('what is done with a run', { timeout: 60_000 }, () => {
     await expect(
       evaluate({ run: at('run', 'tokenizer', 'model'), data: { kind: 'made-up', count: 4 }, features: 'proxy' }),
     ).rejects.toThrow('a run whose training images have classes');
+    const nothingToCompare = evaluate({ run: at('run'), data: { kind: 'made-up', count: 4 }, generated: 6 });
+    await expect(nothingToCompare).rejects.toThrow('expected features to compare generated images with real ones by');
   });
 
   it('inspect says what a run, a model, checkpoints and a file hold', async () => {

@@ -64,7 +64,7 @@ describe('trainWithView', () => {
     expect(lines).toEqual([
       '  going on after step 2',
       '  step 3, warning: slow',
-      '  step 3: 20.0 dB on held-out images',
+      '  step 3: 20.0 dB on validation images',
     ]);
     expect([trainer.isDisposed, isStopped]).toEqual([true, true]);
   });

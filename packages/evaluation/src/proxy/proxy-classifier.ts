@@ -11,6 +11,8 @@ export interface ProxyFacts {
   readonly seed: number;
   /** Fraction of held-out images that it classifies rightly; null where it was not tested. */
   readonly accuracy: number | null;
+  /** Names of the classes, in the order of their labels; none where they were not given. */
+  readonly classNames: readonly string[];
 }
 
 /**

@@ -13,6 +13,7 @@ const descriptionSchema = z.strictObject({
     steps: z.int().min(0),
     seed: z.int().min(0),
     accuracy: z.number().min(0).max(1).nullable(),
+    classNames: z.array(z.string()).readonly().default([]),
   }),
 });
 

@@ -3,6 +3,7 @@ import {
   assertInRange,
   assertInteger,
   checkOptions,
+  ConfigError,
   DataError,
   mean,
   parseOptions,
@@ -37,6 +38,8 @@ export interface ProxyClassifierOptions extends z.input<typeof proxyNetworkSchem
   readonly images: OpenBatches;
   /** Opens labelled images that are not trained on, which measure the accuracy. @default none */
   readonly test?: OpenBatches;
+  /** Names of the classes, in the order of their labels; kept among the facts. @default none */
+  readonly classNames?: readonly string[];
   /** Number of updates. @default 800 */
   readonly steps?: number;
   /** Largest learning rate, after a tenth of the steps. @default 4e-3 */
@@ -56,6 +59,7 @@ const optionNames: OptionTable<ProxyClassifierOptions> = {
   inputSize: 'optional',
   channels: 'optional',
   test: 'optional',
+  classNames: 'optional',
   steps: 'optional',
   learningRate: 'optional',
   onProgress: 'optional',
@@ -76,6 +80,7 @@ export async function trainProxyClassifier(options: ProxyClassifierOptions): Pro
   const {
     images,
     test,
+    classNames = [],
     steps = 800,
     learningRate = 4e-3,
     seed,
@@ -86,6 +91,13 @@ export async function trainProxyClassifier(options: ProxyClassifierOptions): Pro
   const config = parseOptions(proxyNetworkSchema, sizes, where);
   assertInteger(steps, 'steps', where, 1, Number.MAX_SAFE_INTEGER);
   assertInRange(learningRate, 'learningRate', where, Number.MIN_VALUE);
+  if (![0, config.classes].includes(classNames.length)) {
+    throw new ConfigError({
+      where,
+      expected: `names of ${config.classes} classes, or none`,
+      got: `${classNames.length} names`,
+    });
+  }
   const network = new ProxyNetwork(config, randomKey(seed));
   try {
     const rateOf = warmupCosineSchedule({
@@ -109,9 +121,9 @@ export async function trainProxyClassifier(options: ProxyClassifierOptions): Pro
     } finally {
       update.dispose();
     }
-    const untested = await ProxyClassifier.of(network, { steps, seed, accuracy: null });
+    const untested = await ProxyClassifier.of(network, { steps, seed, accuracy: null, classNames });
     const accuracy = test ? await accuracyOf(untested, test, signal) : null;
-    return await ProxyClassifier.of(network, { steps, seed, accuracy });
+    return await ProxyClassifier.of(network, { steps, seed, accuracy, classNames });
   } catch (error) {
     network.dispose();
     throw error;

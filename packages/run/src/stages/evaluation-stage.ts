@@ -47,6 +47,9 @@ export async function evaluateRunModels(context: RunContext): Promise<Evaluation
     if (extractor) owned.push(extractor);
     const lpips = weights === null ? undefined : await loadLPIPS(weights);
     if (lpips) owned.push(lpips);
+    if (!extractor && config.transformer && generated > 0) {
+      view.log('  generated images are not measured: there are neither features nor a proxy to compare them by');
+    }
     const drawn = extractor && config.transformer && generated > 0 ? await openTransformer(context) : undefined;
     if (drawn) owned.push(drawn.model);
     const cards = await measureModels({

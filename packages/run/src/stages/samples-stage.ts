@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { readSafetensors, writeSafetensors } from '@vitvq/checkpoint';
 import type { HostImages } from '@vitvq/core';
 import { z } from 'zod';
-import { ClassConditioner, TextConditioner } from '@vitvq/transformers';
+import { ClassConditioner, TextConditioner, Unconditional } from '@vitvq/transformers';
 import { captionsOf, textOf } from '../conditions.js';
 import { generateImages } from '../generate-images.js';
 import { loadBoth } from '../open-run.js';
@@ -50,6 +50,9 @@ export async function drawSamples(context: RunContext): Promise<SamplesResult> {
   const rows = Array.from({ length: rowCount * perClass }, (_, image) => Math.floor(image / perClass));
   const ofEach = classCount !== undefined ? 'classes' : prompts !== undefined ? 'captions' : undefined;
   view.log(`  ${perClass} images${ofEach === undefined ? '' : ` of each of ${rowCount} ${ofEach}`}`);
+  if (conditioner instanceof Unconditional && choices.guidanceScale !== null) {
+    view.log(`  guidance ${choices.guidanceScale} is left out: the transformer has no conditions to be guided by`);
+  }
   try {
     const { tokens, images } = await generateImages(
       { tokenizer, model, conditioner },
@@ -69,7 +72,11 @@ export async function drawSamples(context: RunContext): Promise<SamplesResult> {
 }
 
 /** The images that the stage left. */
-export async function readSamples({ folder }: Pick<RunContext, 'folder'>): Promise<HostImages> {
+export async function readSamples({
+  folder,
+}: {
+  readonly folder: Pick<RunContext['folder'], 'of'>;
+}): Promise<HostImages> {
   const { tensors } = await readSafetensors(join(folder.of('samples'), samplesFile));
   const { data, shape } = tensors.get('images')!;
   return { data: data as Float32Array, shape: shape as [number, number, number, number] };

@@ -76,7 +76,7 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
   try {
     const { grid, vocabSize } = tokenizer;
     view.log(`  ${tokenizer.parameterCount()} weights, ${grid.join('x')} tokens an image, ${vocabSize} codes`);
-    view.log(`  ${images.train.length} images of ${images.train.name}, ${heldOut.shape[0]} held out`);
+    view.log(`  ${images.train.length} images of ${images.train.name}, ${heldOut.shape[0]} to measure on`);
     const batches = {
       batchSize: Math.min(batchSize, images.train.length),
       imageSize: model.imageSize,
