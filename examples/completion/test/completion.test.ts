@@ -1,8 +1,8 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runProgram, type ProgramEnding } from '@vitvq/test-utils/node';
 import { writePictures } from './pictures.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -16,15 +16,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function completion(...argv: string[]): Promise<{ code: number; output: string }> {
-  return new Promise((resolve) => {
-    const program = execFile(
-      process.execPath,
-      ['--import', 'tsx', '--conditions=@vitvq/source', main, ...argv],
-      (_error, stdout, stderr) => resolve({ code: program.exitCode ?? 1, output: stdout + stderr }),
-    );
-  });
-}
+const completion = (...argv: string[]): Promise<ProgramEnding> => runProgram(main, argv);
 
 interface Metrics {
   readonly lowerNatsPerToken: number;

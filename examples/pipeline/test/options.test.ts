@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { UsageError } from '@vitvq/example-shared';
+import { programOptions } from '@vitvq/test-utils/node';
 import { describe, expect, it } from 'vitest';
 import { configOf, DEFAULTS } from '../src/config.js';
 import { parseArguments, programName } from '../src/options.js';
@@ -71,7 +72,7 @@ describe('programName', () => {
     expect(programName('test')).toBe('pipeline');
     const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
     const help = (script: string): string =>
-      execFileSync(process.execPath, ['--import', 'tsx', '--conditions=@vitvq/source', main, '--help'], {
+      execFileSync(process.execPath, [...programOptions, main, '--help'], {
         encoding: 'utf8',
         env: { ...process.env, npm_lifecycle_event: script },
       });

@@ -7,7 +7,7 @@ import { madeUpImages } from '@vitvq/data';
 import { openExampleImages } from '@vitvq/example-shared';
 import { writePng } from '@vitvq/report';
 import { assertSameImages } from '@vitvq/run';
-import { runProgram, type ProgramEnding } from '@vitvq/test-utils/node';
+import { programOptions, runProgram, type ProgramEnding } from '@vitvq/test-utils/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openResults } from '../src/results.js';
 import { TEST_IMAGES, VARIANTS } from '../src/config.js';
@@ -38,7 +38,7 @@ describe('results', () => {
 });
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-const program = ['--import', 'tsx', '--conditions=@vitvq/source', main];
+const program = [...programOptions, main];
 
 /** Runs the program; `end`: sends it a signal once the output holds a text. */
 function start(argv: string[], end?: { at: string; signal: NodeJS.Signals }): Promise<ProgramEnding> {

@@ -10,6 +10,7 @@ import { useEngine } from '@vitvq/engine';
 import { readExport } from '@vitvq/export';
 import { vitDecoderReferenceWeights, vitEncoderReferenceWeights } from '@vitvq/layers';
 import { vectorQuantizerReferenceWeights } from '@vitvq/quantizers';
+import { programOptions } from '@vitvq/test-utils/node';
 import {
   createTokenizer,
   vitTokenizerReferenceWeights,
@@ -96,11 +97,9 @@ it('import writes to standard output alone', async () => {
   await writeReferenceFile(file, createTokenizer(config, { seed: 3 }));
   const bin = join(import.meta.dirname, '../src/main.ts');
   const args = ['--out', join(folder, 'model'), '--image-size', '16', '--encoder-heads', '2', '--decoder-heads', '2'];
-  const { status, stderr } = spawnSync(
-    process.execPath,
-    ['--import', 'tsx', '--conditions=@vitvq/source', bin, 'import', file, ...args],
-    { encoding: 'utf8' },
-  );
+  const { status, stderr } = spawnSync(process.execPath, [...programOptions, bin, 'import', file, ...args], {
+    encoding: 'utf8',
+  });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
 });
 

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { runProgram } from '@vitvq/test-utils/node';
+import { programOptions, runProgram } from '@vitvq/test-utils/node';
 import { describe, expect, test, vi } from 'vitest';
 import { createProgram } from '../src/index.js';
 
@@ -15,10 +15,9 @@ interface Manifest {
 const root = resolve(import.meta.dirname, '..');
 const manifest = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8')) as Manifest;
 const bin = resolve(root, manifest.bin.vitvq.replace('dist', 'src').replace('.js', '.ts'));
-const node = ['--import', 'tsx', '--conditions=@vitvq/source'];
 
 function vitvq(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...node, bin, ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...programOptions, bin, ...args], {
     encoding: 'utf8',
     timeout: 60_000,
   });

@@ -6,7 +6,7 @@
 import { mkdtemp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { CheckError, must, run } from './internal/run.js';
+import { CheckError, must, programOptions, run } from './internal/run.js';
 import { repositoryRoot } from './internal/workspace.js';
 
 const page = 'docs/guides/from-photos-to-a-generator.md';
@@ -35,8 +35,8 @@ try {
   const bin = join(folder, 'bin');
   await mkdir(bin);
   const main = join(repositoryRoot, 'packages/cli/src/main.ts');
-  const loader = import.meta.resolve('tsx');
-  const script = `#!/bin/sh\nshift\nexec "${process.execPath}" --import "${loader}" --conditions=@vitvq/source "${main}" "$@"\n`;
+  const words = [process.execPath, ...programOptions, main].map((word) => `"${word}"`).join(' ');
+  const script = `#!/bin/sh\nshift\nexec ${words} "$@"\n`;
   await writeFile(join(bin, 'npx'), script, { mode: 0o755 });
   const work = join(folder, 'work');
   await mkdir(work);

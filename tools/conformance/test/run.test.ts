@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -6,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import '@tensorflow/tfjs';
 import { writeSafetensors } from '@vitvq/checkpoint';
 import type { HostTensor } from '@vitvq/core';
+import { runProgram, type ProgramEnding } from '@vitvq/test-utils/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tensorAdapter, type Adapter } from '../src/adapters/adapter.js';
 import { adapters } from '../src/adapters/index.js';
@@ -201,14 +201,7 @@ describe('the library', () => {
 
 describe('the program', () => {
   const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-  const start = (...args: string[]): Promise<{ code: number; output: string }> =>
-    new Promise((resolve) => {
-      execFile(
-        process.execPath,
-        ['--import', 'tsx', '--conditions=@vitvq/source', main, ...args],
-        (error, stdout, stderr) => resolve({ code: error ? Number(error.code) : 0, output: stdout + stderr }),
-      );
-    });
+  const start = (...args: string[]): Promise<ProgramEnding> => runProgram(main, args);
 
   it('exits with 0 when all is well', async () => {
     const { code, output } = await start('--only', 'Scheduler');

@@ -1,3 +1,3 @@
 export { killAfter } from './kill-after.js';
-export { runProgram, type ProgramEnding } from './run-program.js';
+export { programOptions, runProgram, type ProgramEnding } from './run-program.js';
 export { it } from './temporary-folder.js';

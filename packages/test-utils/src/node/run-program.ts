@@ -10,7 +10,18 @@ export interface ProgramEnding {
 }
 
 /**
- * Runs a program from its sources.
+ * Options of Node for a program in TypeScript: it runs on the sources of our packages, or where
+ * `VITVQ_BUILT` is set, as in CI, on what was built of them, which starts faster and is what users
+ * get.
+ */
+export const programOptions: readonly string[] = [
+  '--import',
+  'tsx',
+  ...(process.env['VITVQ_BUILT'] ? [] : ['--conditions=@vitvq/source']),
+];
+
+/**
+ * Runs a program in TypeScript, see {@link programOptions}.
  * @param program  file of its main module
  * @param end  sends it a signal, once, when its output holds a text
  */
@@ -19,7 +30,7 @@ export async function runProgram(
   argv: readonly string[],
   end?: { readonly at: string; readonly signal: NodeJS.Signals },
 ): Promise<ProgramEnding> {
-  const child = spawn(process.execPath, ['--import', 'tsx', '--conditions=@vitvq/source', program, ...argv]);
+  const child = spawn(process.execPath, [...programOptions, program, ...argv]);
   let output = '';
   let isSent = false;
   for (const stream of [child.stdout, child.stderr]) {
