@@ -7,6 +7,7 @@ import { addExportCommand } from './commands/export-command.js';
 import { addImportCommand } from './commands/import-command.js';
 import { addImportFeaturesCommand } from './commands/import-features-command.js';
 import { addInspectCommand } from './commands/inspect-command.js';
+import { addLadderCommand } from './commands/ladder-command.js';
 import { addModelCommands } from './commands/model-commands.js';
 import { addPlanCommands } from './commands/plan-command.js';
 import { addTrainCommand } from './commands/train-command.js';
@@ -31,6 +32,7 @@ export function createProgram(): Command {
   addEvaluateCommand(program);
   addInspectCommand(program);
   addPlanCommands(program);
+  addLadderCommand(program);
   addCardCommand(program);
   program
     .command('doctor')

@@ -18,6 +18,7 @@ export { type Circumstances } from './cards/create-card.js';
 export { formatCards } from './cards/format-cards.js';
 export { metricCardSchema, nameOfFigure, type MetricCard, type MetricName } from './cards/metric-card.js';
 export { codebookReports } from './codebook-reports.js';
+export { blockiness } from './blockiness.js';
 export { detailRatio } from './detail-ratio.js';
 export { ProxyClassifier, type ProxyFacts } from './proxy/proxy-classifier.js';
 export { loadProxyClassifier, saveProxyClassifier } from './proxy/proxy-file.js';

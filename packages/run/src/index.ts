@@ -50,3 +50,7 @@ export { plan, type PlanOptions, type SmallerSchedule, type TrainingPlan } from 
 export { loadGenerator, type LoadedGenerator, type LoadGeneratorOptions } from './load-generator.js';
 export { writeHubFolders, type HubFolder, type WriteHubFoldersOptions } from './write-hub-folders.js';
 export { unpack, type UnpackedImages, type UnpackOptions } from './unpack.js';
+export { climbLadder, type ClimbedLadder, type ClimbedRung, type ClimbLadderOptions } from './ladder/climb-ladder.js';
+export { type CurveVerdict, type RungVerdict } from './ladder/compare-curves.js';
+export { readLadderRecord, type LadderRecord, type RungRecord } from './ladder/ladder-record.js';
+export { rungNames, rungs, type Rung, type RungName } from './ladder/rungs.js';

@@ -60,6 +60,11 @@ export interface PlanOptions {
   readonly measuredSteps?: number;
   /** Number of classes of the images, for a transformer of classes. @default 1000 */
   readonly classCount?: number;
+  /**
+   * Config with the tokenizer, for a transformer whose config names a tokenizer that is not there
+   * yet. @default the tokenizer of the config
+   */
+  readonly tokenizerOf?: Pick<ResolvedRunConfig, 'tokenizer'>;
 }
 
 /** Steps before those that are measured: they compile and warm up. */
@@ -81,7 +86,10 @@ export async function plan(config: ResolvedRunConfig, options: PlanOptions = {})
   const { tokenizer: stage, transformer } = config;
   const plans: TrainingPlan[] = [];
   if (!('from' in stage)) plans.push(await planTokenizer(config, stage, options));
-  if (transformer !== undefined) plans.push(await planTransformer(config, transformer, options));
+  if (transformer !== undefined) {
+    const { tokenizer } = 'from' in stage ? (options.tokenizerOf ?? config) : config;
+    plans.push(await planTransformer({ ...config, tokenizer }, transformer, options));
+  }
   return plans;
 }
 

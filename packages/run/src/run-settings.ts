@@ -64,11 +64,12 @@ export function settingsOfStage(settings: Settings, stage: StageName): Settings 
   }
 }
 
+/** Returns the part that codes depend on: of a training, how many images it is measured on. */
 function partOfCodes(transformer: unknown): unknown {
   const { codes, condition, training } = (transformer ?? {}) as {
     readonly codes?: unknown;
     readonly condition?: unknown;
-    readonly training?: { readonly evaluation?: unknown };
+    readonly training?: { readonly evaluation?: { readonly images?: unknown } };
   };
-  return { codes, condition, training: { evaluation: training?.evaluation } };
+  return { codes, condition, training: { evaluation: { images: training?.evaluation?.images } } };
 }

@@ -207,9 +207,9 @@ async function writeOutcome(
 function factsOf({ tokenizer, transformer, probe, evaluation }: RunResults): string[] {
   const lines: string[] = [];
   if (tokenizer) {
-    const { psnr, detail, codebookUsage, codebookPerplexity } = tokenizer.result;
+    const { psnr, detail, blockiness, codebookUsage, codebookPerplexity } = tokenizer.result;
     lines.push(
-      `Tokenizer:   PSNR ${psnr.toFixed(2)} dB, detail ${detail.toFixed(2)}, ${formatPercent(codebookUsage)} of the codes ` +
+      `Tokenizer:   PSNR ${psnr.toFixed(2)} dB, detail ${detail.toFixed(2)}, ${blockiness === null ? '' : `blockiness ${blockiness.toFixed(2)}, `}${formatPercent(codebookUsage)} of the codes ` +
         `in use, perplexity ${codebookPerplexity.toFixed(0)}`,
     );
   }

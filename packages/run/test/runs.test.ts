@@ -74,7 +74,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-describe('trainRun', { timeout: 60_000 }, () => {
+describe('trainRun', () => {
   it('keeps what is done, wherever the same images lie, and refuses others', async () => {
     await cp(at('photos'), at('moved'), { recursive: true });
     const lines: string[] = [];
@@ -195,7 +195,7 @@ describe('trainRun', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a transformer of texts', { timeout: 60_000 }, () => {
+describe('a transformer of texts', () => {
   it('learns from captions beside the images, and draws what a text says', async () => {
     await writePhotos(at('told'), { classes: false });
     const names = (await readdir(at('told'))).filter((name) => name.endsWith('.png'));
@@ -227,7 +227,7 @@ describe('a transformer of texts', { timeout: 60_000 }, () => {
   });
 });
 
-describe('what is done with a run', { timeout: 60_000 }, () => {
+describe('what is done with a run', () => {
   it('openTrialImages takes what the run held out, also of its images at another place, or other images', async () => {
     const run = await openRun(at('run'));
     const own = (await openTrialImages(run))!;
@@ -377,6 +377,11 @@ describe('what is done with a run', { timeout: 60_000 }, () => {
     expect(tokenizer!.smaller!.steps).toBeLessThan(1_000_000);
     expect(tokenizer!.audit).toContain('cpu');
     expect(transformer).toMatchObject({ stage: 'transformer', parameters: 7984, smaller: undefined });
+    // A transformer whose tokenizer is yet to be trained.
+    const later = await readRunConfig('pipeline-smoke', { changes: { tokenizer: { from: at('later') } } });
+    const options = { measuredSteps: 0, classCount: 3 };
+    await expect(plan(later, options)).rejects.toThrow(at('later'));
+    expect(await plan(later, { ...options, tokenizerOf: config })).toMatchObject([{ parameters: 7984 }]);
   });
 });
 

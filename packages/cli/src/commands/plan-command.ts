@@ -10,6 +10,7 @@ interface PlanFlags extends EngineFlags {
   readonly hours: number;
   readonly steps: number;
   readonly classes: number;
+  readonly tokenizer?: string;
 }
 
 /** Adds `vitvq plan <config>` and `vitvq schema`. */
@@ -22,7 +23,8 @@ export function addPlanCommands(program: Command): void {
       .option('--set <path=value>', 'set a field of the config; may be repeated', several)
       .option('--hours <n>', 'time that the smaller schedule of each training may take', aboveZero, 8)
       .option('--steps <n>', 'steps that are measured; 0 measures nothing', notNegative, 3)
-      .option('--classes <n>', 'classes of the images, for a transformer of classes', positive, 1000),
+      .option('--classes <n>', 'classes of the images, for a transformer of classes', positive, 1000)
+      .option('--tokenizer <config>', 'config of the tokenizer, where the config names one that is not trained yet'),
   ).action(plan);
   program
     .command('schema')
@@ -41,6 +43,7 @@ async function plan(_config: string | undefined, flags: PlanFlags, command: Comm
   refuseUsage(command, [...missing({ '<config>': config }), ...leftovers(command)]);
   const run = await loadRun('plan');
   const resolved = await run.readRunConfig(config!, { set: flags.set });
+  const tokenizerOf = flags.tokenizer === undefined ? undefined : await run.readRunConfig(flags.tokenizer);
   const { useEngine } = await loadOptional('plan', '@vitvq/engine', () => import('@vitvq/engine'));
   const engine = await useEngine({
     name: flags.engine ?? resolved.engine,
@@ -49,7 +52,7 @@ async function plan(_config: string | undefined, flags: PlanFlags, command: Comm
   const { log } = viewOf(flags);
   log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description})`);
   const { hours, steps: measuredSteps, classes: classCount } = flags;
-  const plans = await run.plan(resolved, { hours, measuredSteps, classCount });
+  const plans = await run.plan(resolved, { hours, measuredSteps, classCount, tokenizerOf });
   print(flags, { engine: engine.name, plans }, plans.flatMap(linesOf));
 }
 

@@ -1,6 +1,5 @@
-import { existsSync, statSync } from 'node:fs';
-import { dirname, extname, isAbsolute, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { statSync } from 'node:fs';
+import { dirname, extname, isAbsolute, resolve } from 'node:path';
 import { ConfigError, DataError, parseOptions } from '@vitvq/core';
 import type { DataSourceConfig } from '@vitvq/data';
 import { readText } from '@vitvq/files';
@@ -8,6 +7,7 @@ import { parseDocument, stringify } from 'yaml';
 import { isConfigObject, mergeConfigs, type ConfigObject, type ConfigValue } from './merge-config.js';
 import { withOverride } from './overrides.js';
 import { runConfigSchema, type ResolvedRunConfig, type RunConfig } from './run-config.js';
+import { shippedFile } from './shipped-file.js';
 
 /** Options of {@link readRunConfig}. */
 export interface ReadRunConfigOptions {
@@ -104,27 +104,11 @@ async function readRaw(source: string, directory: string, chain: readonly string
   return mergeConfigs(merged, own) as ConfigObject;
 }
 
-/**
- * Places of the configs that are shipped: beside the built code, in the repository, and beside the
- * sources that a published package holds.
- */
-const shippedFolders = ['configs', '../../../../configs', '../../dist/configs'];
-
-/** Returns the file of a config that is shipped; undefined where there is none of that name. */
-function shippedFile(name: string): string | undefined {
-  if (!/^[a-z0-9/-]+$/.test(name)) return undefined;
-  const folder = shippedFolders
-    .map((place) => fileURLToPath(new URL(place, import.meta.url)))
-    .find((path) => existsSync(join(path, 'quickstart.yaml')));
-  const file = folder && join(folder, `${name}.yaml`);
-  return file && existsSync(file) ? file : undefined;
-}
-
 /** @throws {DataError} when there is no such file and no shipped config of that name */
 function fileOf(source: string, directory: string): string {
   const path = isAbsolute(source) ? source : resolve(directory, source);
   if (statSync(path, { throwIfNoEntry: false })?.isFile() || extname(source) !== '') return path;
-  const shipped = shippedFile(source);
+  const shipped = /^[a-z0-9/-]+$/.test(source) ? shippedFile(`${source}.yaml`) : undefined;
   if (shipped !== undefined) return shipped;
   throw new DataError({
     where: path,

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { firstImages, mean, type HostImages } from '@vitvq/core';
 import { createBatches, readImages } from '@vitvq/data';
-import { codebookReports, detailRatio, loadLPIPS, type CodebookUse } from '@vitvq/evaluation';
+import { blockiness, codebookReports, detailRatio, loadLPIPS, type CodebookUse } from '@vitvq/evaluation';
 import { createTokenizerTrainer, readTokenizerWeights } from '@vitvq/stage1-trainer';
 import { createTokenizer, type VQTokenizer } from '@vitvq/tokenizer';
 import { loadTokenizer, saveTokenizer } from '@vitvq/tokenizer/node';
@@ -32,6 +32,12 @@ export const tokenizerResultSchema = z.strictObject({
   meanSquaredError: z.number(),
   /** How much neighbouring pixels of reconstructions differ, against the originals. */
   detail: z.number(),
+  /**
+   * How visible the borders between tokens are in reconstructions, see `blockiness` of
+   * @vitvq/evaluation; null where a token is a pixel or the whole image, and where nothing is
+   * visible but borders.
+   */
+  blockiness: z.number().nullable(),
   heldOutImages: z.int(),
   /**
    * Fraction of codes in a batch of 256 held-out images, mean over the batches; over all images
@@ -120,6 +126,7 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
       psnr,
       meanSquaredError,
       detail: detailRatio(heldOut.data, reconstructions.data, heldOut.shape),
+      blockiness: blockinessOf(reconstructions, tokenizer.grid),
       heldOutImages: count,
       codebookUsage: mean(levels.map(({ paperUsage, usage }) => paperUsage ?? usage)),
       codebookUsageOverall: mean(levels.map(({ usage }) => usage)),
@@ -135,6 +142,15 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
     perceptual?.dispose();
     tokenizer.dispose();
   }
+}
+
+/** Returns the blockiness of images that are drawn token by token; null where there is none. */
+function blockinessOf({ data, shape }: HostImages, grid: readonly [number, number]): number | null {
+  const [, height, width] = shape;
+  const [tokenHeight, tokenWidth] = [height / grid[0], width / grid[1]];
+  const hasBorders = Math.max(...grid) > 1 && Math.max(tokenHeight, tokenWidth) > 1;
+  const value = hasBorders ? blockiness(data, shape, [tokenHeight, tokenWidth]) : NaN;
+  return Number.isFinite(value) ? value : null;
 }
 
 function countedUse({ usage, paperUsage, perplexity, counts }: CodebookUse): z.output<typeof usageSchema> {
