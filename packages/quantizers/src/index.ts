@@ -38,4 +38,5 @@ export {
   type SeparateResidualQuantizerOptions,
   type SharedResidualQuantizerOptions,
 } from './residual-quantizer.js';
+export { SimVectorQuantizer, type SimVectorQuantizerOptions } from './sim-vector-quantizer.js';
 export { VectorQuantizer, vectorQuantizerReferenceWeights, type VectorQuantizerOptions } from './vector-quantizer.js';

@@ -12,6 +12,7 @@ import {
   type QuantizerOf,
 } from './quantizer-kind.js';
 import { residualKind } from './residual-quantizer.js';
+import { simVectorKind } from './sim-vector-quantizer.js';
 import { vectorKind } from './vector-quantizer.js';
 
 /** Kinds of this package, by the `kind` of their configs. */
@@ -22,6 +23,7 @@ export const quantizerKinds = {
   residual: residualKind,
   fsq: finiteScalarKind,
   lfq: lookupFreeKind,
+  simvq: simVectorKind,
 } as const satisfies QuantizerKinds;
 
 /** Kinds of this package, as a type. */

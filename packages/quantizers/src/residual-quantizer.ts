@@ -20,6 +20,7 @@ import { integer } from './internal/config-schemas.js';
 import { residualCodebook } from './internal/residual-codebook.js';
 import { lookupFreeKind } from './lookup-free-quantizer.js';
 import { buildQuantizer, quantizerSchema, type QuantizerKind, type QuantizerKinds } from './quantizer-kind.js';
+import { simVectorKind } from './sim-vector-quantizer.js';
 import { vectorKind } from './vector-quantizer.js';
 
 interface ResidualGradientOptions {
@@ -258,6 +259,7 @@ const stepKinds = {
   gumbel: gumbelKind,
   fsq: finiteScalarKind,
   lfq: lookupFreeKind,
+  simvq: simVectorKind,
 } as const satisfies QuantizerKinds;
 
 const schema = z.strictObject({

@@ -12,6 +12,7 @@ import {
   LookupFreeQuantizer,
   EMAQuantizer,
   ResidualQuantizer,
+  SimVectorQuantizer,
   VectorQuantizer,
 } from '../src/index.js';
 
@@ -42,6 +43,7 @@ function plain(name: string, make: () => Quantizer): Case {
 const cases: readonly Case[] = [
   plain('VectorQuantizer with the rotation trick', () => new VectorQuantizer({ ...options, gradient: 'rotation' })),
   plain('ResidualQuantizer', () => new ResidualQuantizer({ quantizer: new VectorQuantizer(options), codeDepth: 3 })),
+  plain('SimVectorQuantizer', () => new SimVectorQuantizer(options)),
   plain('FiniteScalarQuantizer', () => new FiniteScalarQuantizer({ levels: [8, 5, 4, 3] })),
   plain(
     'LookupFreeQuantizer',
@@ -136,7 +138,7 @@ describe.skipIf(!hasOnnx)('compiled', () => {
     }
   });
 
-  it.each(cases.filter(({ name }) => /^(Vector|LookupFree|Gumbel)/.test(name)))(
+  it.each(cases.filter(({ name }) => /^(Vector|LookupFree|Gumbel|SimVector)/.test(name)))(
     '$name gives the same bits with products in bfloat16, which its own are not',
     async (quantizerCase) => {
       const exact = await valuesOn('onnx', quantizerCase);

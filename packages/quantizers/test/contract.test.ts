@@ -60,6 +60,17 @@ const variants: Record<string, { readonly config: QuantizerConfig; readonly trai
     config: { kind: 'residual', codeDepth: 3, quantizer: { kind: 'fsq', levels: [3, 5, 4, 3] } },
     trainable: false,
   },
+  'simvq without a bias': {
+    config: { kind: 'simvq', codebookSize: 7, codeDim: 4, useBias: false },
+  },
+  'residual of simvq with separate codebooks': {
+    config: {
+      kind: 'residual',
+      codeDepth: 2,
+      codebooks: 'separate',
+      quantizer: { kind: 'simvq', codebookSize: 7, codeDim: 4 },
+    },
+  },
   'residual of lfq': {
     config: { kind: 'residual', codeDepth: 3, quantizer: { kind: 'lfq', codeDim: 4 } },
     trainable: false,

@@ -10,6 +10,7 @@ import {
   kMeans,
   LookupFreeQuantizer,
   ResidualQuantizer,
+  SimVectorQuantizer,
   VectorQuantizer,
 } from '../src/index.js';
 
@@ -22,6 +23,7 @@ testOptions({
   GumbelQuantizer: { create: (options) => new GumbelQuantizer(options), option: 'temperature' },
   LookupFreeQuantizer: { create: (options) => new LookupFreeQuantizer(options), option: 'entropyWeight' },
   ResidualQuantizer: { create: (options) => new ResidualQuantizer(options), option: 'codeDepth' },
+  SimVectorQuantizer: { create: (options) => new SimVectorQuantizer(options), option: 'useBias' },
   closestCodes: { create: (options) => closestCodes(codebook, options), option: 'pairs', isOptional: true },
   kMeans: {
     create: (options) => kMeans(tf.ones([2, 1]), tf.ones([1, 1]), options),
