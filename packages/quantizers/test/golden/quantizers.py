@@ -1,0 +1,122 @@
+"""Writes quantizers.json: results of other implementations on small inputs, in double precision.
+
+Each case has features `z`, weights, what the forward gives, gradients of the loss and of the sum of `quantized` times
+`cotangent`, and losses and weights of some steps of gradient descent on mean((quantized - target)^2) + loss, in which the
+features are trained like weights. Inputs have three decimals, so that both sides start from the same numbers.
+
+Run with torch 2.15.0, einops 0.8.2 and vector-quantize-pytorch 1.32.0. The authors' code is no package: the argument is
+taming/modules/vqvae/quantize.py of youngsheen/SimVQ at d8bd94d.
+    python3 quantizers.py SIMVQ > quantizers.json
+"""
+import importlib.metadata
+import importlib.util
+import json
+import sys
+
+import torch
+import vector_quantize_pytorch
+
+torch.set_default_dtype(torch.float64)
+STEPS = 5
+RATE = 0.5
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(path, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def draw(seed, *shape, scale=1.0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.round(torch.randn(*shape, generator=generator) * scale, decimals=3)
+
+
+def values(tensor):
+    return [round(value, 9) for value in tensor.detach().reshape(-1).tolist()]
+
+
+def case(name, config, forward, parameters, shape, fixed=None):
+    """`forward` maps features [B, N, E] to quantized features, indices and the loss; `parameters` are by name."""
+    z = draw(1, *shape).requires_grad_()
+    cotangent, target = draw(2, *shape), draw(3, *shape)
+    trained = {"z": z, **parameters}
+
+    def gradients(value):
+        found = torch.autograd.grad(value, list(trained.values()), allow_unused=True, retain_graph=True)
+        return {key: values(gradient) for key, gradient in zip(trained, found) if gradient is not None}
+
+    quantized, indices, loss = forward(z)
+    result = {
+        "name": name,
+        "config": config,
+        "shape": list(shape),
+        "z": values(z),
+        "cotangent": values(cotangent),
+        "target": values(target),
+        "weights": {key: values(weight) for key, weight in {**parameters, **(fixed or {})}.items()},
+        "quantized": values(quantized),
+        "indices": indices.reshape(-1).tolist(),
+        "loss": loss.item(),
+        "gradients": {"loss": gradients(loss), "quantized": gradients((quantized * cotangent).sum())},
+        "rate": RATE,
+        "losses": [],
+    }
+    for _ in range(STEPS):
+        quantized, _, loss = forward(z)
+        objective = ((quantized - target) ** 2).mean() + loss
+        result["losses"].append(objective.item())
+        found = torch.autograd.grad(objective, list(trained.values()))
+        with torch.no_grad():
+            for weight, gradient in zip(trained.values(), found):
+                weight -= RATE * gradient
+    result["trained"] = {key: values(weight) for key, weight in trained.items()}
+    return result
+
+
+def set_values(tensor, new):
+    with torch.no_grad():
+        tensor.copy_(new)
+
+
+def sim_vq_of_authors(code, beta):
+    size, dim = 12, 4
+    module = code.SimVQ(size, dim, beta=beta, legacy=False)
+    set_values(module.embedding.weight, draw(11, size, dim, scale=0.5))
+    set_values(module.embedding_proj.weight, draw(12, dim, dim))
+    set_values(module.embedding_proj.bias, draw(13, dim, scale=0.3))
+
+    def forward(z):
+        batch, tokens, channels = z.shape
+        (quantized, _, indices), breakdown = module(z.transpose(1, 2).reshape(batch, channels, tokens, 1))
+        return quantized.reshape(batch, channels, tokens).transpose(1, 2), indices, breakdown.commitment
+
+    # [out, in], as PyTorch keeps it.
+    parameters = {"transform.weight": module.embedding_proj.weight, "transform.bias": module.embedding_proj.bias}
+    config = {"kind": "simvq", "codebookSize": size, "codeDim": dim, "beta": beta}
+    return case("SimVQ of the authors", config, forward, parameters, (2, 5, dim), {"codebook": module.embedding.weight})
+
+
+def sim_vq_of_package(beta):
+    size, dim = 9, 3
+    module = vector_quantize_pytorch.SimVQ(
+        dim=dim, codebook_size=size, rotation_trick=False, input_to_quantize_commit_loss_weight=beta
+    )
+    set_values(module.frozen_codebook, draw(21, size, dim, scale=0.6))
+    set_values(module.code_transform.weight, draw(22, dim, dim))
+    config = {"kind": "simvq", "codebookSize": size, "codeDim": dim, "beta": beta, "useBias": False}
+    parameters = {"transform.weight": module.code_transform.weight}
+    fixed = {"codebook": module.frozen_codebook}
+    return case("SimVQ of vector-quantize-pytorch", config, module, parameters, (2, 4, dim), fixed)
+
+
+def main(sim_vq):
+    cases = [sim_vq_of_authors(load(sim_vq), 0.25), sim_vq_of_package(0.4)]
+    packages = ["torch", "einops", "vector-quantize-pytorch"]
+    versions = {name: importlib.metadata.version(name) for name in packages}
+    print(json.dumps({"versions": versions, "cases": cases}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
