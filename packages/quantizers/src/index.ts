@@ -1,3 +1,4 @@
+export { BinarySphericalQuantizer, type BinarySphericalQuantizerOptions } from './binary-spherical-quantizer.js';
 export { closestCodes, type ClosestCodes, type ClosestCodesOptions, type CodePair } from './closest-codes.js';
 export { CodebookCounter } from './codebook-counter.js';
 export {

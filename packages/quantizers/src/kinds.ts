@@ -1,5 +1,6 @@
 import { ConfigError, parseOptions } from '@vitvq/core';
 import type { RandomKey, ReferenceWeight } from '@vitvq/core';
+import { binarySphericalKind } from './binary-spherical-quantizer.js';
 import { emaKind } from './ema-quantizer.js';
 import { finiteScalarKind } from './finite-scalar-quantizer.js';
 import { gumbelKind } from './gumbel-quantizer.js';
@@ -24,6 +25,7 @@ export const quantizerKinds = {
   fsq: finiteScalarKind,
   lfq: lookupFreeKind,
   simvq: simVectorKind,
+  bsq: binarySphericalKind,
 } as const satisfies QuantizerKinds;
 
 /** Kinds of this package, as a type. */

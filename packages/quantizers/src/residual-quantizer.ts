@@ -12,6 +12,7 @@ import {
 } from '@vitvq/core';
 import type { Codebook, QuantizeContext, QuantizeResult, Quantizer, ReferenceWeight } from '@vitvq/core';
 import { z } from 'zod';
+import { binarySphericalKind } from './binary-spherical-quantizer.js';
 import { emaKind } from './ema-quantizer.js';
 import { finiteScalarKind } from './finite-scalar-quantizer.js';
 import { gumbelKind } from './gumbel-quantizer.js';
@@ -82,11 +83,12 @@ const separateOptionNames: OptionTable<SeparateResidualQuantizerOptions> = {
  * A quantizer that normalises its codes gives every step a code of length 1, also for a residual
  * that is shorter; quantizers with `normalize: false` can get ever nearer to `z`.
  *
- * Codes that are fixed (`FiniteScalarQuantizer`, `LookupFreeQuantizer`) get smaller from step to
- * step, as their `refinement` says: a step quantizes the residual divided by its scale, and its
- * loss counts by the square of the scale, as squared distances do. What is quantized is `z` as
- * `refinement.bound` maps it. Deviation: ResidualFSQ of vector-quantize-pytorch bounds the residual
- * of every step by a tanh again, so that its error stops getting smaller after two steps.
+ * Codes that are fixed (`FiniteScalarQuantizer`, `LookupFreeQuantizer`, `BinarySphericalQuantizer`)
+ * get smaller from step to step, as their `refinement` says: a step quantizes the residual divided
+ * by its scale, and its loss counts by the square of the scale, as squared distances do. What is
+ * quantized is `z` as `refinement.bound` maps it. Deviation: ResidualFSQ of vector-quantize-pytorch
+ * bounds the residual of every step by a tanh again, so that its error stops getting smaller after
+ * two steps.
  */
 export class ResidualQuantizer extends Module implements Quantizer {
   readonly codebookSize: number;
@@ -260,6 +262,7 @@ const stepKinds = {
   fsq: finiteScalarKind,
   lfq: lookupFreeKind,
   simvq: simVectorKind,
+  bsq: binarySphericalKind,
 } as const satisfies QuantizerKinds;
 
 const schema = z.strictObject({

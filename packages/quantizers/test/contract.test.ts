@@ -71,6 +71,14 @@ const variants: Record<string, { readonly config: QuantizerConfig; readonly trai
       quantizer: { kind: 'simvq', codebookSize: 7, codeDim: 4 },
     },
   },
+  'bsq with groups of bits': {
+    config: { kind: 'bsq', codeDim: 4, entropyGroupSize: 3, commitmentWeight: 0.25 },
+    trainable: false,
+  },
+  'residual of bsq': {
+    config: { kind: 'residual', codeDepth: 3, quantizer: { kind: 'bsq', codeDim: 4 } },
+    trainable: false,
+  },
   'residual of lfq': {
     config: { kind: 'residual', codeDepth: 3, quantizer: { kind: 'lfq', codeDim: 4 } },
     trainable: false,

@@ -29,6 +29,7 @@ const { cases } = JSON.parse(readFileSync(new URL('golden/quantizers.json', impo
   readonly cases: readonly GoldenCase[];
 };
 
+/** Others add 1e-8 to probabilities of which they take the logarithm. */
 const close = { rtol: 1e-5, atol: 1e-6 };
 
 /** Returns values in the layout of a variable: PyTorch keeps linear weights as `[out, in]`. */

@@ -2,6 +2,7 @@ import { testOptions } from '@vitvq/test-utils';
 import * as tf from '@tensorflow/tfjs-core';
 import { randomKey } from '@vitvq/core';
 import {
+  BinarySphericalQuantizer,
   closestCodes,
   createQuantizer,
   EMAQuantizer,
@@ -24,6 +25,7 @@ testOptions({
   LookupFreeQuantizer: { create: (options) => new LookupFreeQuantizer(options), option: 'entropyWeight' },
   ResidualQuantizer: { create: (options) => new ResidualQuantizer(options), option: 'codeDepth' },
   SimVectorQuantizer: { create: (options) => new SimVectorQuantizer(options), option: 'useBias' },
+  BinarySphericalQuantizer: { create: (options) => new BinarySphericalQuantizer(options), option: 'entropyWeight' },
   closestCodes: { create: (options) => closestCodes(codebook, options), option: 'pairs', isOptional: true },
   kMeans: {
     create: (options) => kMeans(tf.ones([2, 1]), tf.ones([1, 1]), options),

@@ -4,13 +4,15 @@ Each case has features `z`, weights, what the forward gives, gradients of the lo
 `cotangent`, and losses and weights of some steps of gradient descent on mean((quantized - target)^2) + loss, in which the
 features are trained like weights. Inputs have three decimals, so that both sides start from the same numbers.
 
-Run with torch 2.15.0, einops 0.8.2 and vector-quantize-pytorch 1.32.0. The authors' code is no package: the argument is
-taming/modules/vqvae/quantize.py of youngsheen/SimVQ at d8bd94d.
-    python3 quantizers.py SIMVQ > quantizers.json
+Run with torch 2.15.0, einops 0.8.2 and vector-quantize-pytorch 1.32.0. The authors' code is no package: the arguments are
+taming/modules/vqvae/quantize.py of youngsheen/SimVQ at d8bd94d and
+transcoder/models/quantizer/bsq.py of zhaoyue-zephyrus/bsq-vit at 37d212d.
+    python3 quantizers.py SIMVQ BSQ > quantizers.json
 """
 import importlib.metadata
 import importlib.util
 import json
+import math
 import sys
 
 import torch
@@ -111,8 +113,58 @@ def sim_vq_of_package(beta):
     return case("SimVQ of vector-quantize-pytorch", config, module, parameters, (2, 4, dim), fixed)
 
 
-def main(sim_vq):
-    cases = [sim_vq_of_authors(load(sim_vq), 0.25), sim_vq_of_package(0.4)]
+def reversed_bits(indices, count):
+    """The first channel counts most in both implementations of BSQ."""
+    return sum(((indices >> bit) & 1) << (count - 1 - bit) for bit in range(count))
+
+
+def bsq_of_authors(code, dim, group_size, zeta, gamma, beta, inverse_temperature):
+    module = code.BinarySphericalQuantizer(
+        dim, beta, 1.0, gamma, zeta, input_format="blc", group_size=group_size, l2_norm=True,
+        persample_entropy_compute="analytical" if group_size == 1 else "group", inv_temperature=inverse_temperature
+    ).double()
+    weight = zeta / inverse_temperature
+
+    def forward(z):
+        # The model normalises before it calls the quantizer.
+        quantized, loss, facts = module(torch.nn.functional.normalize(z, dim=-1))
+        return quantized, reversed_bits(facts["indices"], dim), loss + weight * gamma * dim * math.log(2)
+
+    config = {
+        "kind": "bsq", "codeDim": dim, "entropyWeight": weight, "diversityWeight": gamma, "commitmentWeight": beta,
+        "entropyTemperature": 1 / inverse_temperature, "entropyGroupSize": group_size,
+    }
+    return case(f"BSQ of the authors, groups of {group_size}", config, forward, {}, (2, 5, dim))
+
+
+def bsq_of_package(dim, weight, gamma, commitment, inverse_temperature):
+    module = vector_quantize_pytorch.LFQ(
+        dim=dim, spherical=True, entropy_loss_weight=weight, diversity_gamma=gamma, commitment_loss_weight=commitment,
+        force_quantization_f32=False
+    ).double()
+
+    def forward(z):
+        quantized, indices, loss = module(z, inv_temperature=inverse_temperature)
+        # The package leaves out the factor 1 / sqrt(E) of the gradient.
+        passed = quantized.detach() + (quantized - quantized.detach()) / math.sqrt(dim)
+        return passed, reversed_bits(indices, dim), loss + weight * gamma * dim * math.log(2)
+
+    config = {
+        "kind": "bsq", "codeDim": dim, "entropyWeight": weight, "diversityWeight": gamma,
+        # The package has a mean over channels.
+        "commitmentWeight": commitment / dim, "entropyTemperature": 1 / inverse_temperature, "entropyGroupSize": dim,
+    }
+    return case("BSQ of vector-quantize-pytorch", config, forward, {}, (2, 4, dim))
+
+
+def main(sim_vq, bsq):
+    cases = [
+        sim_vq_of_authors(load(sim_vq), 0.25),
+        sim_vq_of_package(0.4),
+        bsq_of_authors(load(bsq), 5, 1, zeta=0.7, gamma=0.8, beta=0.3, inverse_temperature=1.0),
+        bsq_of_authors(load(bsq), 4, 2, zeta=1.2, gamma=1.0, beta=0.0, inverse_temperature=2.0),
+        bsq_of_package(3, weight=0.6, gamma=0.9, commitment=0.5, inverse_temperature=2.0),
+    ]
     packages = ["torch", "einops", "vector-quantize-pytorch"]
     versions = {name: importlib.metadata.version(name) for name in packages}
     print(json.dumps({"versions": versions, "cases": cases}))
