@@ -20,6 +20,10 @@ export {
   gumbelQuantizerReferenceWeights,
   type GumbelQuantizerOptions,
 } from './gumbel-quantizer.js';
+export {
+  IndexBackpropagationQuantizer,
+  type IndexBackpropagationQuantizerOptions,
+} from './index-backpropagation-quantizer.js';
 export { type CodeGradient } from './internal/code-gradient.js';
 export {
   createQuantizer,

@@ -4,6 +4,7 @@ import { binarySphericalKind } from './binary-spherical-quantizer.js';
 import { emaKind } from './ema-quantizer.js';
 import { finiteScalarKind } from './finite-scalar-quantizer.js';
 import { gumbelKind } from './gumbel-quantizer.js';
+import { indexBackpropagationKind } from './index-backpropagation-quantizer.js';
 import { lookupFreeKind } from './lookup-free-quantizer.js';
 import {
   buildQuantizer,
@@ -26,6 +27,7 @@ export const quantizerKinds = {
   lfq: lookupFreeKind,
   simvq: simVectorKind,
   bsq: binarySphericalKind,
+  ibq: indexBackpropagationKind,
 } as const satisfies QuantizerKinds;
 
 /** Kinds of this package, as a type. */

@@ -16,6 +16,7 @@ import { binarySphericalKind } from './binary-spherical-quantizer.js';
 import { emaKind } from './ema-quantizer.js';
 import { finiteScalarKind } from './finite-scalar-quantizer.js';
 import { gumbelKind } from './gumbel-quantizer.js';
+import { indexBackpropagationKind } from './index-backpropagation-quantizer.js';
 import { passGradient, type CodeGradient } from './internal/code-gradient.js';
 import { integer } from './internal/config-schemas.js';
 import { residualCodebook } from './internal/residual-codebook.js';
@@ -76,9 +77,9 @@ const separateOptionNames: OptionTable<SeparateResidualQuantizerOptions> = {
  * constants in what is left over for the next step, so that the commitment term of every step
  * reaches `z` and moves no codes; `quantized` passes its gradient to `z` as the quantizers do, by
  * the straight-through estimator or a rotation onto the sum. Quantizers with a gradient of their
- * own (`GumbelQuantizer`) are differentiated through. Deviation: the reference starts from a copy
- * of `z` without gradient, so that no commitment reaches the encoder; `referenceGradients` brings
- * that back.
+ * own (`GumbelQuantizer`, `IndexBackpropagationQuantizer`) are differentiated through. Deviation:
+ * the reference starts from a copy of `z` without gradient, so that no commitment reaches the
+ * encoder; `referenceGradients` brings that back.
  *
  * A quantizer that normalises its codes gives every step a code of length 1, also for a residual
  * that is shorter; quantizers with `normalize: false` can get ever nearer to `z`.
@@ -263,6 +264,7 @@ const stepKinds = {
   lfq: lookupFreeKind,
   simvq: simVectorKind,
   bsq: binarySphericalKind,
+  ibq: indexBackpropagationKind,
 } as const satisfies QuantizerKinds;
 
 const schema = z.strictObject({

@@ -9,6 +9,7 @@ import {
   createQuantizer,
   FiniteScalarQuantizer,
   GumbelQuantizer,
+  IndexBackpropagationQuantizer,
   kMeans,
   LookupFreeQuantizer,
   EMAQuantizer,
@@ -46,6 +47,10 @@ const cases: readonly Case[] = [
   plain('ResidualQuantizer', () => new ResidualQuantizer({ quantizer: new VectorQuantizer(options), codeDepth: 3 })),
   plain('SimVectorQuantizer', () => new SimVectorQuantizer(options)),
   plain('BinarySphericalQuantizer', () => new BinarySphericalQuantizer({ codeDim: 4, commitmentWeight: 0.25 })),
+  plain(
+    'IndexBackpropagationQuantizer',
+    () => new IndexBackpropagationQuantizer({ ...options, entropyTemperature: 1 }),
+  ),
   plain('FiniteScalarQuantizer', () => new FiniteScalarQuantizer({ levels: [8, 5, 4, 3] })),
   plain(
     'LookupFreeQuantizer',
@@ -140,7 +145,7 @@ describe.skipIf(!hasOnnx)('compiled', () => {
     }
   });
 
-  it.each(cases.filter(({ name }) => /^(Vector|LookupFree|Gumbel|SimVector|BinarySpherical)/.test(name)))(
+  it.each(cases.filter(({ name }) => /^(Vector|LookupFree|Gumbel|SimVector|BinarySpherical|IndexBack)/.test(name)))(
     '$name gives the same bits with products in bfloat16, which its own are not',
     async (quantizerCase) => {
       const exact = await valuesOn('onnx', quantizerCase);

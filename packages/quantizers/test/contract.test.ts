@@ -79,6 +79,12 @@ const variants: Record<string, { readonly config: QuantizerConfig; readonly trai
     config: { kind: 'residual', codeDepth: 3, quantizer: { kind: 'bsq', codeDim: 4 } },
     trainable: false,
   },
+  'ibq without the entropy term': {
+    config: { kind: 'ibq', codebookSize: 7, codeDim: 4, entropyWeight: 0 },
+  },
+  'residual of ibq': {
+    config: { kind: 'residual', codeDepth: 2, quantizer: { kind: 'ibq', codebookSize: 7, codeDim: 4 } },
+  },
   'residual of lfq': {
     config: { kind: 'residual', codeDepth: 3, quantizer: { kind: 'lfq', codeDim: 4 } },
     trainable: false,

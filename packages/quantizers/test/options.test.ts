@@ -8,6 +8,7 @@ import {
   EMAQuantizer,
   FiniteScalarQuantizer,
   GumbelQuantizer,
+  IndexBackpropagationQuantizer,
   kMeans,
   LookupFreeQuantizer,
   ResidualQuantizer,
@@ -26,6 +27,10 @@ testOptions({
   ResidualQuantizer: { create: (options) => new ResidualQuantizer(options), option: 'codeDepth' },
   SimVectorQuantizer: { create: (options) => new SimVectorQuantizer(options), option: 'useBias' },
   BinarySphericalQuantizer: { create: (options) => new BinarySphericalQuantizer(options), option: 'entropyWeight' },
+  IndexBackpropagationQuantizer: {
+    create: (options) => new IndexBackpropagationQuantizer(options),
+    option: 'codebookWeight',
+  },
   closestCodes: { create: (options) => closestCodes(codebook, options), option: 'pairs', isOptional: true },
   kMeans: {
     create: (options) => kMeans(tf.ones([2, 1]), tf.ones([1, 1]), options),

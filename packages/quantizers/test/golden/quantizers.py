@@ -5,10 +5,12 @@ Each case has features `z`, weights, what the forward gives, gradients of the lo
 features are trained like weights. Inputs have three decimals, so that both sides start from the same numbers.
 
 Run with torch 2.15.0, einops 0.8.2 and vector-quantize-pytorch 1.32.0. The authors' code is no package: the arguments are
-taming/modules/vqvae/quantize.py of youngsheen/SimVQ at d8bd94d and
-transcoder/models/quantizer/bsq.py of zhaoyue-zephyrus/bsq-vit at 37d212d.
-    python3 quantizers.py SIMVQ BSQ > quantizers.json
+taming/modules/vqvae/quantize.py of youngsheen/SimVQ at d8bd94d,
+transcoder/models/quantizer/bsq.py of zhaoyue-zephyrus/bsq-vit at 37d212d and src/IBQ/modules/vqvae/quantize.py of
+TencentARC/SEED-Voken at b9a17ea.
+    python3 quantizers.py SIMVQ BSQ IBQ > quantizers.json
 """
+import functools
 import importlib.metadata
 import importlib.util
 import json
@@ -157,13 +159,40 @@ def bsq_of_package(dim, weight, gamma, commitment, inverse_temperature):
     return case("BSQ of vector-quantize-pytorch", config, forward, {}, (2, 4, dim))
 
 
-def main(sim_vq, bsq):
+def ibq_of_authors(code, size, dim, beta, entropy_weight=0.0, gamma=1.0, temperature=0.01):
+    # The loss adds 1e-5 to mean probabilities, which shifts the entropy by about size times as much.
+    code.compute_entropy_loss = functools.partial(code.compute_entropy_loss, eps=1e-12)
+    module = code.IndexPropagationQuantize(
+        size, dim, beta, use_entropy_loss=entropy_weight > 0, entropy_temperature=temperature,
+        batch_maximization_weight=gamma
+    )
+    set_values(module.embedding.weight, draw(31, size, dim))
+
+    def forward(z):
+        batch, tokens, channels = z.shape
+        image = z.transpose(1, 2).reshape(batch, channels, tokens, 1)
+        quantized, loss, (_, _, indices) = module(image)
+        if entropy_weight > 0:
+            loss = loss[0] + entropy_weight * (loss[3] + gamma * math.log(size))
+        return quantized.reshape(batch, channels, tokens).transpose(1, 2), indices, loss
+
+    config = {
+        "kind": "ibq", "codebookSize": size, "codeDim": dim, "codebookWeight": beta, "entropyWeight": entropy_weight,
+        "diversityWeight": gamma, "entropyTemperature": temperature,
+    }
+    name = f"IBQ of the authors, entropy weight {entropy_weight}"
+    return case(name, config, forward, {"codebook": module.embedding.weight}, (2, 5, dim))
+
+
+def main(sim_vq, bsq, ibq):
     cases = [
         sim_vq_of_authors(load(sim_vq), 0.25),
         sim_vq_of_package(0.4),
         bsq_of_authors(load(bsq), 5, 1, zeta=0.7, gamma=0.8, beta=0.3, inverse_temperature=1.0),
         bsq_of_authors(load(bsq), 4, 2, zeta=1.2, gamma=1.0, beta=0.0, inverse_temperature=2.0),
         bsq_of_package(3, weight=0.6, gamma=0.9, commitment=0.5, inverse_temperature=2.0),
+        ibq_of_authors(load(ibq), 8, 3, beta=0.25),
+        ibq_of_authors(load(ibq), 9, 4, beta=0.4, entropy_weight=0.3, gamma=0.8, temperature=0.5),
     ]
     packages = ["torch", "einops", "vector-quantize-pytorch"]
     versions = {name: importlib.metadata.version(name) for name in packages}
