@@ -1,11 +1,11 @@
 """Writes quantizers.json: results of other implementations on small inputs, in double precision.
 
 Each case has features `z`, weights, what the forward gives, gradients of the loss and of the sum of `quantized` times
-`cotangent`, and losses and weights of some steps of gradient descent on mean((quantized - target)^2) + loss, in which the
-features are trained like weights. Inputs have three decimals, so that both sides start from the same numbers.
+`cotangent`, and losses and weights of some steps of gradient descent on mean((quantized - target)^2) + loss, in which
+the features are trained like weights. Inputs have three decimals, so that both sides start from the same numbers.
 
-Run with torch 2.15.0, einops 0.8.2 and vector-quantize-pytorch 1.32.0. The authors' code is no package: the arguments are
-taming/modules/vqvae/quantize.py of youngsheen/SimVQ at d8bd94d,
+Run with torch 2.15.0, einops 0.8.2 and vector-quantize-pytorch 1.32.0. The authors' code is no package; the arguments
+are three files: taming/modules/vqvae/quantize.py of youngsheen/SimVQ at d8bd94d,
 transcoder/models/quantizer/bsq.py of zhaoyue-zephyrus/bsq-vit at 37d212d and src/IBQ/modules/vqvae/quantize.py of
 TencentARC/SEED-Voken at b9a17ea.
     python3 quantizers.py SIMVQ BSQ IBQ > quantizers.json
