@@ -16,12 +16,14 @@ export interface CodeTableOptions {
    * gradient.
    */
   readonly weights: Variable<tf.Rank.R2>;
+  /** Maps stored codes `[K, E]` to codes, with gradients. @default codes are as they are stored */
+  readonly transform?: (stored: Tensor2D) => Tensor2D;
   /** Whether features and codes are l2-normalised before they are compared and returned. */
   readonly normalize: boolean;
   /** Where chosen codes are counted, `[K]`; without it there is no `reset`. @default not counted */
   readonly usage?: Variable<tf.Rank.R1>;
   /**
-   * Called after codes were set from outside.
+   * Called after stored codes were set from outside.
    * @param codes  the new codes, `[K, E]`
    * @param replaced  which codes are new, bool `[K, 1]`; undefined: all
    */
@@ -63,12 +65,14 @@ export class CodeTable implements Codebook, CodebookTable {
    */
   readonly reset?: (z: Tensor, uniform: Tensor1D) => Scalar;
   readonly #name: string;
+  readonly #transform: CodeTableOptions['transform'];
   readonly #onSet: CodeTableOptions['onSet'];
 
-  constructor({ name, weights, normalize, usage, onSet }: CodeTableOptions) {
+  constructor({ name, weights, transform, normalize, usage, onSet }: CodeTableOptions) {
     this.#name = name;
     this.weights = weights;
     this.normalized = normalize;
+    this.#transform = transform;
     this.#onSet = onSet;
     if (usage) {
       this.usage = usage;
@@ -94,8 +98,9 @@ export class CodeTable implements Codebook, CodebookTable {
     const [batch, tokens, codeDim] = z.shape;
     const rows = tf.reshape<tf.Rank.R2>(z, [batch * tokens, codeDim]);
     const features = this.normalize(rows);
-    const chosen = nearestCodes(detach(features), this.normalize(detach(this.weights)), this.normalized);
-    const codes = this.normalize(tf.gather<Tensor2D>(this.#source(), chosen));
+    const source = this.#source();
+    const chosen = nearestCodes(detach(features), this.normalize(detach(source)), this.normalized);
+    const codes = this.normalize(tf.gather<Tensor2D>(source, chosen));
     return {
       features,
       chosen,
@@ -150,9 +155,10 @@ export class CodeTable implements Codebook, CodebookTable {
     return this.weights.shape[1];
   }
 
-  /** Weights for use in a forward pass. */
+  /** Returns the codes, not normalised, for use in a forward pass. */
   #source(): Tensor2D {
-    return this.weights.trainable ? this.weights : detach(this.weights);
+    const stored = this.weights.trainable ? this.weights : detach(this.weights);
+    return this.#transform ? this.#transform(stored) : stored;
   }
 
   #rowsOf(z: Tensor, where: string): Tensor2D {

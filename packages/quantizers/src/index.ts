@@ -1,3 +1,4 @@
+export { BinarySphericalQuantizer, type BinarySphericalQuantizerOptions } from './binary-spherical-quantizer.js';
 export { closestCodes, type ClosestCodes, type ClosestCodesOptions, type CodePair } from './closest-codes.js';
 export { CodebookCounter } from './codebook-counter.js';
 export {
@@ -19,6 +20,10 @@ export {
   gumbelQuantizerReferenceWeights,
   type GumbelQuantizerOptions,
 } from './gumbel-quantizer.js';
+export {
+  IndexBackpropagationQuantizer,
+  type IndexBackpropagationQuantizerOptions,
+} from './index-backpropagation-quantizer.js';
 export { type CodeGradient } from './internal/code-gradient.js';
 export {
   createQuantizer,
@@ -38,4 +43,5 @@ export {
   type SeparateResidualQuantizerOptions,
   type SharedResidualQuantizerOptions,
 } from './residual-quantizer.js';
+export { SimVectorQuantizer, type SimVectorQuantizerOptions } from './sim-vector-quantizer.js';
 export { VectorQuantizer, vectorQuantizerReferenceWeights, type VectorQuantizerOptions } from './vector-quantizer.js';

@@ -1,21 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import {
-  assertInRange,
-  assertInteger,
-  assertShape,
-  detach,
-  inFullPrecision,
-  Module,
-  checkOptions,
-  type OptionTable,
-} from '@vitvq/core';
+import { assertInRange, assertInteger, assertShape, detach, Module, checkOptions, type OptionTable } from '@vitvq/core';
 import type { QuantizeResult, Quantizer, Refinement } from '@vitvq/core';
 import { z } from 'zod';
 import { assertPositive } from './internal/assert-positive.js';
+import { bitEntropyTerm } from './internal/bit-entropy.js';
+import { binaryDigits, signs } from './internal/bits.js';
 import { straightThrough } from './internal/code-gradient.js';
 import { integer, nonNegative, temperature } from './internal/config-schemas.js';
-import { Digits } from './internal/digits.js';
+import type { Digits } from './internal/digits.js';
 import type { QuantizerKind } from './quantizer-kind.js';
 
 /** Options of a {@link LookupFreeQuantizer}. */
@@ -100,7 +93,7 @@ export class LookupFreeQuantizer extends Module implements Quantizer {
     assertInteger(entropyGroupSize, 'entropyGroupSize', where);
     assertInRange(entropyGroupSize, 'entropyGroupSize', where, 1, 12);
     assertPositive(entropyTemperature, 'entropyTemperature', where);
-    this.#digits = binaryDigits(codeDim);
+    this.#digits = binaryDigits(codeDim, where);
     this.codeDim = codeDim;
     this.codebookSize = this.#digits.size;
     this.entropyWeight = entropyWeight;
@@ -144,43 +137,8 @@ export class LookupFreeQuantizer extends Module implements Quantizer {
     // Of -|z - c|², what differs between the two values of a channel is 4 z.
     // [B·N, E]
     const logits = tf.mul<Tensor2D>(tf.reshape<tf.Rank.R2>(z, [-1, this.codeDim]), 4 / this.entropyTemperature);
-    // H of a bit is softplus(-|x|) + |x| sigmoid(-|x|), small where the bit is certain.
-    const certainty = tf.abs(logits);
-    const opposite = tf.neg(certainty);
-    const bitEntropies = tf.add(tf.softplus(opposite), tf.mul(certainty, tf.sigmoid(opposite)));
-    const choice = tf.mean(tf.sum(bitEntropies, 1));
-    const unused = tf.sub(this.codeDim * Math.LN2, this.#codeEntropy(logits));
-    return tf.add(choice, tf.mul(unused, this.diversityWeight));
+    return bitEntropyTerm(logits, this.diversityWeight, this.entropyGroupSize);
   }
-
-  /** Returns the entropy of the codes' mean probabilities, summed over groups of channels. */
-  #codeEntropy(logits: Tensor2D): Scalar {
-    const groups: Scalar[] = [];
-    for (let first = 0; first < this.codeDim; first += this.entropyGroupSize) {
-      const size = Math.min(this.entropyGroupSize, this.codeDim - first);
-      const group = tf.slice(logits, [0, first], [-1, size]);
-      const ones = binaryDigits(size).all(); // [2^size, size]
-      // ln sigmoid(x) = -softplus(-x); the gradient of tf.logSigmoid fails inside of tf.tidy.
-      const improbabilities = inFullPrecision(() =>
-        tf.add(
-          tf.matMul(tf.softplus(tf.neg(group)), ones, false, true),
-          tf.matMul(tf.softplus(group), tf.sub<Tensor2D>(1, ones), false, true),
-        ),
-      ); // -ln of the probabilities, [B·N, 2^size]
-      const mean = tf.mean(tf.exp(tf.neg(improbabilities)), 0);
-      groups.push(tf.neg(tf.sum(tf.mul(mean, tf.log(tf.maximum(mean, 1e-30))))));
-    }
-    return tf.addN(groups);
-  }
-}
-
-function binaryDigits(count: number): Digits {
-  return new Digits(new Array<number>(count).fill(2), 'codeDim', 'LookupFreeQuantizer');
-}
-
-/** Maps 0 and 1 to -1 and 1. */
-function signs<T extends tf.Tensor>(bits: T): T {
-  return tf.sub(tf.mul(bits, 2), 1);
 }
 
 const schema = z.strictObject({

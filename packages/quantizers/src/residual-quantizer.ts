@@ -12,14 +12,17 @@ import {
 } from '@vitvq/core';
 import type { Codebook, QuantizeContext, QuantizeResult, Quantizer, ReferenceWeight } from '@vitvq/core';
 import { z } from 'zod';
+import { binarySphericalKind } from './binary-spherical-quantizer.js';
 import { emaKind } from './ema-quantizer.js';
 import { finiteScalarKind } from './finite-scalar-quantizer.js';
 import { gumbelKind } from './gumbel-quantizer.js';
+import { indexBackpropagationKind } from './index-backpropagation-quantizer.js';
 import { passGradient, type CodeGradient } from './internal/code-gradient.js';
 import { integer } from './internal/config-schemas.js';
 import { residualCodebook } from './internal/residual-codebook.js';
 import { lookupFreeKind } from './lookup-free-quantizer.js';
 import { buildQuantizer, quantizerSchema, type QuantizerKind, type QuantizerKinds } from './quantizer-kind.js';
+import { simVectorKind } from './sim-vector-quantizer.js';
 import { vectorKind } from './vector-quantizer.js';
 
 interface ResidualGradientOptions {
@@ -74,18 +77,19 @@ const separateOptionNames: OptionTable<SeparateResidualQuantizerOptions> = {
  * constants in what is left over for the next step, so that the commitment term of every step
  * reaches `z` and moves no codes; `quantized` passes its gradient to `z` as the quantizers do, by
  * the straight-through estimator or a rotation onto the sum. Quantizers with a gradient of their
- * own (`GumbelQuantizer`) are differentiated through. Deviation: the reference starts from a copy
- * of `z` without gradient, so that no commitment reaches the encoder; `referenceGradients` brings
- * that back.
+ * own (`GumbelQuantizer`, `IndexBackpropagationQuantizer`) are differentiated through. Deviation:
+ * the reference starts from a copy of `z` without gradient, so that no commitment reaches the
+ * encoder; `referenceGradients` brings that back.
  *
  * A quantizer that normalises its codes gives every step a code of length 1, also for a residual
  * that is shorter; quantizers with `normalize: false` can get ever nearer to `z`.
  *
- * Codes that are fixed (`FiniteScalarQuantizer`, `LookupFreeQuantizer`) get smaller from step to
- * step, as their `refinement` says: a step quantizes the residual divided by its scale, and its
- * loss counts by the square of the scale, as squared distances do. What is quantized is `z` as
- * `refinement.bound` maps it. Deviation: ResidualFSQ of vector-quantize-pytorch bounds the residual
- * of every step by a tanh again, so that its error stops getting smaller after two steps.
+ * Codes that are fixed (`FiniteScalarQuantizer`, `LookupFreeQuantizer`, `BinarySphericalQuantizer`)
+ * get smaller from step to step, as their `refinement` says: a step quantizes the residual divided
+ * by its scale, and its loss counts by the square of the scale, as squared distances do. What is
+ * quantized is `z` as `refinement.bound` maps it. Deviation: ResidualFSQ of vector-quantize-pytorch
+ * bounds the residual of every step by a tanh again, so that its error stops getting smaller after
+ * two steps.
  */
 export class ResidualQuantizer extends Module implements Quantizer {
   readonly codebookSize: number;
@@ -258,6 +262,9 @@ const stepKinds = {
   gumbel: gumbelKind,
   fsq: finiteScalarKind,
   lfq: lookupFreeKind,
+  simvq: simVectorKind,
+  bsq: binarySphericalKind,
+  ibq: indexBackpropagationKind,
 } as const satisfies QuantizerKinds;
 
 const schema = z.strictObject({

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import {
   Module,
   assertInRange,
@@ -15,6 +15,7 @@ import { z } from 'zod';
 import { CodeTable } from './code-table.js';
 import { type CodeGradient } from './internal/code-gradient.js';
 import { codeGradient, nonNegative, tableSize } from './internal/config-schemas.js';
+import { quantizationLoss } from './internal/quantization-loss.js';
 import type { QuantizerKind } from './quantizer-kind.js';
 
 /** Options of a {@link VectorQuantizer}. */
@@ -56,26 +57,6 @@ export const vectorQuantizerOptionNames: OptionTable<VectorQuantizerOptions> = {
   trackUsage: 'optional',
   gradient: 'optional',
 };
-
-/**
- * Returns mean((sg[features] - codes)^2) + beta mean((features - sg[codes])^2). The two terms have
- * the same value and differ in where their gradients go: the first moves the codes, the second, the
- * commitment term, moves the features.
- */
-function quantizationLoss(features: Tensor2D, codes: Tensor2D, beta: number): Scalar {
-  return tf.customGrad<Scalar>((...inputsAndSave) => {
-    const [from, to, save] = inputsAndSave as [Tensor2D, Tensor2D, tf.GradSaveFunc];
-    const difference = tf.sub(to, from);
-    save([difference]);
-    return {
-      value: tf.mul(tf.mean(tf.square(difference)), 1 + beta),
-      gradFunc: (dy, saved) => {
-        const towardsFeatures = tf.mul(saved[0]!, tf.mul(dy, 2 / features.size));
-        return [tf.mul(towardsFeatures, -beta), towardsFeatures];
-      },
-    };
-  })(features, codes);
-}
 
 /**
  * Nearest-neighbour quantizer with factorized, l2-normalised codes (ViT-VQGAN, arXiv:2110.04627,

@@ -5,13 +5,16 @@ import type { QuantizeResult, Quantizer } from '@vitvq/core';
 import { compile, doctor, useEngine, type Precision } from '@vitvq/engine';
 import { afterAll, describe, expect, it } from 'vitest';
 import {
+  BinarySphericalQuantizer,
   createQuantizer,
   FiniteScalarQuantizer,
   GumbelQuantizer,
+  IndexBackpropagationQuantizer,
   kMeans,
   LookupFreeQuantizer,
   EMAQuantizer,
   ResidualQuantizer,
+  SimVectorQuantizer,
   VectorQuantizer,
 } from '../src/index.js';
 
@@ -42,6 +45,12 @@ function plain(name: string, make: () => Quantizer): Case {
 const cases: readonly Case[] = [
   plain('VectorQuantizer with the rotation trick', () => new VectorQuantizer({ ...options, gradient: 'rotation' })),
   plain('ResidualQuantizer', () => new ResidualQuantizer({ quantizer: new VectorQuantizer(options), codeDepth: 3 })),
+  plain('SimVectorQuantizer', () => new SimVectorQuantizer(options)),
+  plain('BinarySphericalQuantizer', () => new BinarySphericalQuantizer({ codeDim: 4, commitmentWeight: 0.25 })),
+  plain(
+    'IndexBackpropagationQuantizer',
+    () => new IndexBackpropagationQuantizer({ ...options, entropyTemperature: 1 }),
+  ),
   plain('FiniteScalarQuantizer', () => new FiniteScalarQuantizer({ levels: [8, 5, 4, 3] })),
   plain(
     'LookupFreeQuantizer',
@@ -136,7 +145,7 @@ describe.skipIf(!hasOnnx)('compiled', () => {
     }
   });
 
-  it.each(cases.filter(({ name }) => /^(Vector|LookupFree|Gumbel)/.test(name)))(
+  it.each(cases.filter(({ name }) => /^(Vector|LookupFree|Gumbel|SimVector|BinarySpherical|IndexBack)/.test(name)))(
     '$name gives the same bits with products in bfloat16, which its own are not',
     async (quantizerCase) => {
       const exact = await valuesOn('onnx', quantizerCase);

@@ -60,6 +60,31 @@ const variants: Record<string, { readonly config: QuantizerConfig; readonly trai
     config: { kind: 'residual', codeDepth: 3, quantizer: { kind: 'fsq', levels: [3, 5, 4, 3] } },
     trainable: false,
   },
+  'simvq without a bias': {
+    config: { kind: 'simvq', codebookSize: 7, codeDim: 4, useBias: false },
+  },
+  'residual of simvq with separate codebooks': {
+    config: {
+      kind: 'residual',
+      codeDepth: 2,
+      codebooks: 'separate',
+      quantizer: { kind: 'simvq', codebookSize: 7, codeDim: 4 },
+    },
+  },
+  'bsq with groups of bits': {
+    config: { kind: 'bsq', codeDim: 4, entropyGroupSize: 3, commitmentWeight: 0.25 },
+    trainable: false,
+  },
+  'residual of bsq': {
+    config: { kind: 'residual', codeDepth: 3, quantizer: { kind: 'bsq', codeDim: 4 } },
+    trainable: false,
+  },
+  'ibq without the entropy term': {
+    config: { kind: 'ibq', codebookSize: 7, codeDim: 4, entropyWeight: 0 },
+  },
+  'residual of ibq': {
+    config: { kind: 'residual', codeDepth: 2, quantizer: { kind: 'ibq', codebookSize: 7, codeDim: 4 } },
+  },
   'residual of lfq': {
     config: { kind: 'residual', codeDepth: 3, quantizer: { kind: 'lfq', codeDim: 4 } },
     trainable: false,

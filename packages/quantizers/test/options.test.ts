@@ -2,14 +2,17 @@ import { testOptions } from '@vitvq/test-utils';
 import * as tf from '@tensorflow/tfjs-core';
 import { randomKey } from '@vitvq/core';
 import {
+  BinarySphericalQuantizer,
   closestCodes,
   createQuantizer,
   EMAQuantizer,
   FiniteScalarQuantizer,
   GumbelQuantizer,
+  IndexBackpropagationQuantizer,
   kMeans,
   LookupFreeQuantizer,
   ResidualQuantizer,
+  SimVectorQuantizer,
   VectorQuantizer,
 } from '../src/index.js';
 
@@ -22,6 +25,12 @@ testOptions({
   GumbelQuantizer: { create: (options) => new GumbelQuantizer(options), option: 'temperature' },
   LookupFreeQuantizer: { create: (options) => new LookupFreeQuantizer(options), option: 'entropyWeight' },
   ResidualQuantizer: { create: (options) => new ResidualQuantizer(options), option: 'codeDepth' },
+  SimVectorQuantizer: { create: (options) => new SimVectorQuantizer(options), option: 'useBias' },
+  BinarySphericalQuantizer: { create: (options) => new BinarySphericalQuantizer(options), option: 'entropyWeight' },
+  IndexBackpropagationQuantizer: {
+    create: (options) => new IndexBackpropagationQuantizer(options),
+    option: 'codebookWeight',
+  },
   closestCodes: { create: (options) => closestCodes(codebook, options), option: 'pairs', isOptional: true },
   kMeans: {
     create: (options) => kMeans(tf.ones([2, 1]), tf.ones([1, 1]), options),

@@ -18,4 +18,7 @@ export const quantizerCases: Readonly<Record<keyof typeof quantizerKinds, Quanti
   residual: { config: { kind: 'residual', codeDepth: 3, quantizer: { kind: 'vector', ...table } }, trainable: true },
   fsq: { config: { kind: 'fsq', levels: [3, 5, 4, 3] }, trainable: false },
   lfq: { config: { kind: 'lfq', codeDim: 4, entropyGroupSize: 3 }, trainable: false },
+  bsq: { config: { kind: 'bsq', codeDim: 4 }, trainable: false },
+  ibq: { config: { kind: 'ibq', ...table }, trainable: true },
+  simvq: { config: { kind: 'simvq', ...table }, trainable: true },
 };

@@ -1,0 +1,154 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-core';
+import {
+  Module,
+  assertInRange,
+  assertInteger,
+  assertShape,
+  checkOptions,
+  inFullPrecision,
+  normalInitializer,
+  split,
+  torchLinearInitializer,
+  type OptionTable,
+} from '@vitvq/core';
+import type { QuantizeResult, Quantizer, RandomKey } from '@vitvq/core';
+import { z } from 'zod';
+import { CodeTable } from './code-table.js';
+import { nonNegative, tableSize } from './internal/config-schemas.js';
+import { quantizationLoss } from './internal/quantization-loss.js';
+import type { QuantizerKind } from './quantizer-kind.js';
+
+/** Options of a {@link SimVectorQuantizer}. */
+export interface SimVectorQuantizerOptions {
+  /** Number of codes, K. */
+  readonly codebookSize: number;
+  /** Width of a code, E; the authors use 128. */
+  readonly codeDim: number;
+  /** Weight of the commitment term. @default 0.25 */
+  readonly beta?: number;
+  /**
+   * Whether the linear layer has a bias: the authors' code has one, Algorithm 1 none.
+   * @default true
+   */
+  readonly useBias?: boolean;
+  /** Draws the frozen codebook, N(0, 1/E), and the linear layer. */
+  readonly key: RandomKey;
+}
+
+const simVectorQuantizerOptionNames: OptionTable<SimVectorQuantizerOptions> = {
+  codebookSize: 'required',
+  codeDim: 'required',
+  beta: 'optional',
+  useBias: 'optional',
+  key: 'required',
+};
+
+/**
+ * Nearest-neighbour quantizer whose codes are a frozen random codebook after one learned linear
+ * layer (SimVQ, arXiv:2411.02038, Algorithm 1; symbols C and W). Every step moves all codes through
+ * the layer, also those that nothing chose, so that codes do not die. Codes are compared by
+ * Euclidean distance, without normalisation.
+ *
+ * Variables: `codebook` `[K, E]`, not trainable; `transform.weight` `[E, E]` (PyTorch keeps the
+ * transpose) and with `useBias` `transform.bias` `[E]`. Code k is row k of codebook · weight +
+ * bias.
+ *
+ * The loss is mean((sg[z] - code)²) + `beta` mean((z - sg[code])²), means over B·N·E, as in the
+ * authors' code with the setting of their configs (`legacy: false`); Algorithm 1 has squared
+ * lengths.
+ *
+ * Deviations: `decode` returns codes; the authors' `get_codebook_entry` returns rows of the frozen
+ * codebook, without the linear layer. `codebook.initialize`, which paper and code do without, sets
+ * the frozen codebook to features and the layer to the identity; a training calls it unless its
+ * config has `initializeFromData: false`. There is no `codebook.reset`.
+ *
+ * The tensor code has fixed shapes and can be compiled. Gradients are of first order only.
+ */
+export class SimVectorQuantizer extends Module implements Quantizer {
+  readonly codebookSize: number;
+  readonly codeDim: number;
+  readonly codeDepth = 1;
+  readonly beta: number;
+  readonly gradient = 'straight-through';
+  /** Table of the codes; its `weights` are the frozen codebook. */
+  readonly codebook: CodeTable;
+  readonly weight: Variable<tf.Rank.R2>;
+  readonly bias: Variable<tf.Rank.R1> | undefined;
+
+  /** @throws {ConfigError} */
+  constructor(options: SimVectorQuantizerOptions) {
+    super();
+    const {
+      codebookSize,
+      codeDim,
+      beta = 0.25,
+      useBias = true,
+      key,
+    } = checkOptions(options, simVectorQuantizerOptionNames, 'SimVectorQuantizer', { allowOthers: true });
+    const name = 'SimVectorQuantizer';
+    assertInteger(codebookSize, 'codebookSize', name);
+    assertInteger(codeDim, 'codeDim', name);
+    assertInRange(beta, 'beta', name, 0);
+    this.codebookSize = codebookSize;
+    this.codeDim = codeDim;
+    this.beta = beta;
+    const [forCodes, forWeight, forBias] = split(key, 3) as [RandomKey, RandomKey, RandomKey];
+    const drawn = normalInitializer(codeDim ** -0.5)(forCodes, [codebookSize, codeDim]);
+    const weights = this.variable<tf.Rank.R2>('codebook', drawn, { trainable: false });
+    const linear = torchLinearInitializer(codeDim);
+    this.weight = this.variable('transform.weight', linear(forWeight, [codeDim, codeDim]));
+    this.bias = useBias ? this.variable('transform.bias', linear(forBias, [codeDim])) : undefined;
+    this.codebook = new CodeTable({
+      name,
+      weights,
+      transform: (stored) => this.#transform(stored),
+      normalize: false,
+      onSet: () => this.#setIdentity(),
+    });
+  }
+
+  /**
+   * Quantizes each vector to its nearest code.
+   * @param z  encoder output, float32 `[B, N, E]`
+   * @returns  `quantized` `[B, N, E]`, its gradient reaching `z` unchanged; `indices` int32
+   *   `[B, N]` in `[0, K)`; `loss`, scalar, a mean over B·N·E
+   * @throws {ShapeError} when the last axis is not `codeDim`
+   */
+  quantize(z: Tensor3D): QuantizeResult & { indices: Tensor2D } {
+    assertShape(z, ['B', 'N', this.codeDim], 'SimVectorQuantizer.quantize', 'Project z to codeDim first.');
+    return tf.tidy(() => {
+      const { features, codes, quantized, indices } = this.codebook.lookUp(z, this.gradient);
+      return { quantized, indices, loss: quantizationLoss(features, codes, this.beta) };
+    });
+  }
+
+  /** Returns the codes of int32 indices: `[B, N]` to `[B, N, E]`. @throws {ShapeError} */
+  decode(indices: Tensor2D): Tensor3D {
+    return this.codebook.decode(indices);
+  }
+
+  #transform(stored: Tensor2D): Tensor2D {
+    const codes = inFullPrecision(() => tf.matMul<Tensor2D>(stored, this.weight));
+    return this.bias ? tf.add(codes, this.bias) : codes;
+  }
+
+  #setIdentity(): void {
+    this.weight.assign(tf.eye(this.codeDim));
+    this.bias?.assign(tf.zerosLike(this.bias));
+  }
+}
+
+const schema = z.strictObject({
+  ...tableSize,
+  /** Weight of the commitment term. @default 0.25 */
+  beta: nonNegative.optional(),
+  /** Whether the linear layer has a bias. @default true */
+  useBias: z.boolean().optional(),
+});
+
+/** Kind `simvq`: one code a token, the nearest of a frozen codebook after a linear layer. */
+export const simVectorKind = {
+  schema,
+  create: (config, key) => new SimVectorQuantizer({ ...config, key }),
+} satisfies QuantizerKind<typeof schema>;
