@@ -107,8 +107,9 @@ function advise(
     say(
       'collapsed',
       `The codebook collapsed: ${used} are used.`,
-      'Start the codes as features (codebook.initialize) and reset those that are not chosen (codebook.reset).',
-      mayNormalize && 'Normalise codes (normalize: true): without that the paper used 2 % instead of 96 %.',
+      'Start the codes as features (codebook.initialize) and, where the quantizer can, reset those that are not chosen (codebook.reset).',
+      mayNormalize &&
+        'Normalise codes, where the quantizer can (normalize: true): without that the paper used 2 % instead of 96 %.',
       (codeDim ?? 0) > wellUsedDim &&
         `Lower codeDim from ${codeDim} to between 8 and ${wellUsedDim}: in the paper ${wellUsedDim} used 96 % and 256 used 4 %.`,
     );
@@ -116,7 +117,7 @@ function advise(
     say(
       'dead-codes',
       `${integer(deadCodes.length)} codes were never chosen; ${used} are used.`,
-      'Reset them while training (codebook.reset).',
+      'Reset them while training, where the quantizer can (codebook.reset).',
     );
   }
   if (tokens >= tokensPerCode * codebookSize && usage >= collapsedUsage) {

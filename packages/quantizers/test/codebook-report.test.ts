@@ -87,8 +87,8 @@ describe('codebookReport', () => {
       finding: 'collapsed',
       text:
         'The codebook collapsed: 30 of 100 codes (30 %) are used. ' +
-        'Start the codes as features (codebook.initialize) and reset those that are not chosen (codebook.reset). ' +
-        'Normalise codes (normalize: true): without that the paper used 2 % instead of 96 %. ' +
+        'Start the codes as features (codebook.initialize) and, where the quantizer can, reset those that are not chosen (codebook.reset). ' +
+        'Normalise codes, where the quantizer can (normalize: true): without that the paper used 2 % instead of 96 %. ' +
         'Lower codeDim from 256 to between 8 and 32: in the paper 32 used 96 % and 256 used 4 %.',
     });
   });
@@ -172,7 +172,7 @@ describe('codebookReport', () => {
       'dead                12, 13, 14, 15',
       `closest             ${pair!.codes[0]} and ${pair!.codes[1]} at ${Number(pair!.distance.toPrecision(3))}`,
       `duplicates          0 codes within ${Number(report.closest!.threshold.toPrecision(3))} of another`,
-      '- 4 codes were never chosen; 12 of 16 codes (75 %) are used. Reset them while training (codebook.reset).',
+      '- 4 codes were never chosen; 12 of 16 codes (75 %) are used. Reset them while training, where the quantizer can (codebook.reset).',
     ]);
     const many = formatCodebookReport(codebookReport({ counts: [...repeat(9, 80), ...repeat(0, 20)] }));
     expect(many).toContain('dead        80, 81, 82, 83, 84, 85, 86, 87, 88, 89 and 10 more');
