@@ -13,7 +13,7 @@ describe('settingsOfStage', () => {
     expect(await partOf('transformer', { training })).not.toEqual(await partOf('transformer'));
   });
 
-  it.each([
+  it.each<ConfigObject>([
     { codes: { views: 1 } },
     { condition: { kind: 'none' } },
     { training: { evaluation: { images: 3 } } }, // their codes are written too
