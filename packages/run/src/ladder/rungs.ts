@@ -16,8 +16,8 @@ export interface Rung {
 }
 
 /**
- * The rungs. Tolerances are about three times what other seeds and engines differ by: see the table
- * of docs/ladder.md.
+ * The rungs. Tolerances are judgements: a rung should fail for what would spoil a longer training,
+ * and not for another seed or engine.
  */
 export const rungs: Readonly<Record<RungName, Rung>> = {
   'one-image': {
