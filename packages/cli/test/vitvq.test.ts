@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { rungNames } from '@vitvq/run';
 import { programOptions, runProgram } from '@vitvq/test-utils/node';
 import { describe, expect, test, vi } from 'vitest';
 import { createProgram } from '../src/index.js';
@@ -131,6 +132,11 @@ describe('vitvq', () => {
     [['sample', '--out', 's'], 'sample: <run> and --count <n> are missing. Options: '],
     [['reconstruct', 'run', '--data', 'd'], 'reconstruct: --out <folder> is missing. Options: '],
     [['evaluate', '--json'], 'evaluate: <run> and --data <source> are missing. Options: '],
+    [['ladder'], 'ladder: --out <folder> is missing. Options: '],
+    [
+      ['ladder', '--out', 'l', '--to', 'top'],
+      `option '--to <rung>' argument 'top' is invalid. Allowed choices are ${rungNames.join(', ')}.`,
+    ],
     [['probe', 'run', 'more'], 'probe: --data <source> is missing; "more" is not expected. Options: '],
     [['inspect'], 'inspect: <path> is missing. Options: '],
     [['plan', '--loud'], 'plan: <config> is missing; --loud is not an option. Options: '],
