@@ -3,9 +3,9 @@ import { ConfigError, DataError, elementCount, formatShape, ShapeError, toSize2D
 /**
  * Returns how visible the borders between patches are: the mean absolute difference of neighbouring
  * pixels across a border, divided by that of neighbouring pixels inside a patch. Photographs have a
- * ratio near 1, wherever the borders lie; decoders that draw each patch by itself have a larger one.
- * Images that are flat everywhere have 1, and those that are flat inside every patch alone Infinity.
- * The paper has no such figure.
+ * ratio near 1, wherever the borders lie; decoders that draw each patch by itself have a larger
+ * one. Images that are flat everywhere have 1, and those that are flat inside every patch alone
+ * Infinity. The paper has no such figure.
  * @param images  `[B, H, W, C]`; clip reconstructions to [0, 1] first, as a viewer would
  * @param patchSize  height and width of a patch, from the upper left corner on
  * @throws {ShapeError} when the length does not fit the shape
