@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { installTarballs, linkRegistry } from './internal/install.js';
 import { firstProgram } from './internal/readme.js';
-import { CheckError, must, run, runTypeScript } from './internal/run.js';
+import { CheckError, must, run } from './internal/run.js';
 import { installedWith, packageNamed, repositoryRoot, tarballOf, type Workspace } from './internal/workspace.js';
 
 const tools = join(repositoryRoot, 'node_modules');
@@ -51,7 +51,9 @@ async function checkInstalled(folder: string, { folder: source, manifest }: Work
   const tsc = join(repositoryRoot, 'tools/types/node_modules/typescript/bin/tsc');
   const compiler = [tsc, ...strict, ...nodeTypes, 'program.ts'];
   must("the README's program has type errors", await run(process.execPath, compiler, { cwd: folder }));
-  const running = await runTypeScript('program.ts', [], { cwd: folder, timeoutSeconds: 120 });
+  // Without the condition with which our own programs run on sources.
+  const words = ['--import', import.meta.resolve('tsx'), 'program.ts'];
+  const running = await run(process.execPath, words, { cwd: folder, timeoutSeconds: 120 });
   if (!must("the README's program failed", running).trim()) throw new CheckError("the README's program prints nothing");
 }
 
