@@ -1,13 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import { assertInRange, assertInteger, assertShape, checkOptions, detach, Module, type OptionTable } from '@vitvq/core';
+import { assertShape, checkOptions, detach, Module, type OptionTable } from '@vitvq/core';
 import type { QuantizeResult, Quantizer, Refinement } from '@vitvq/core';
 import { z } from 'zod';
-import { assertPositive } from './internal/assert-positive.js';
 import { bitEntropyTerm } from './internal/bit-entropy.js';
+import { assertBitOptions, bitFields } from './internal/bit-options.js';
 import { binaryDigits, signs } from './internal/bits.js';
 import { straightThrough } from './internal/code-gradient.js';
-import { integer, nonNegative, temperature } from './internal/config-schemas.js';
 import type { Digits } from './internal/digits.js';
 import { normalizeRows } from './internal/normalize-rows.js';
 import type { QuantizerKind } from './quantizer-kind.js';
@@ -99,14 +98,10 @@ export class BinarySphericalQuantizer extends Module implements Quantizer {
       entropyGroupSize = 1,
     } = checkOptions(options, binarySphericalQuantizerOptionNames, 'BinarySphericalQuantizer', { allowOthers: true });
     const where = 'BinarySphericalQuantizer';
-    assertInteger(codeDim, 'codeDim', where);
-    assertInRange(codeDim, 'codeDim', where, 1, 24);
-    assertInRange(entropyWeight, 'entropyWeight', where, 0);
-    assertInRange(diversityWeight, 'diversityWeight', where, 0);
-    assertInRange(commitmentWeight, 'commitmentWeight', where, 0);
-    assertPositive(entropyTemperature, 'entropyTemperature', where);
-    assertInteger(entropyGroupSize, 'entropyGroupSize', where);
-    assertInRange(entropyGroupSize, 'entropyGroupSize', where, 1, 12);
+    assertBitOptions(
+      { codeDim, entropyWeight, diversityWeight, commitmentWeight, entropyTemperature, entropyGroupSize },
+      where,
+    );
     this.#digits = binaryDigits(codeDim, where);
     this.#size = codeDim ** -0.5;
     this.codeDim = codeDim;
@@ -168,20 +163,7 @@ export class BinarySphericalQuantizer extends Module implements Quantizer {
   }
 }
 
-const schema = z.strictObject({
-  /** Number of channels, E, each a bit of the code; K is 2^E. */
-  codeDim: integer(1, 24),
-  /** Weight of the entropy term. @default 0.1 */
-  entropyWeight: nonNegative.optional(),
-  /** Weight of the spread over all codes within the entropy term. @default 1 */
-  diversityWeight: nonNegative.optional(),
-  /** Weight of the commitment term. @default 0 */
-  commitmentWeight: nonNegative.optional(),
-  /** Temperature of the probabilities in the entropy term. @default 1 */
-  entropyTemperature: temperature.optional(),
-  /** Number of channels that the entropy term counts together. @default 1 */
-  entropyGroupSize: integer(1, 12).optional(),
-});
+const schema = z.strictObject(bitFields);
 
 /** Kind `bsq`: one code a token, made of the signs of channels on the unit sphere. */
 export const binarySphericalKind = {

@@ -17,6 +17,7 @@ import { CodeTable } from './code-table.js';
 import { assertPositive } from './internal/assert-positive.js';
 import { straightThrough } from './internal/code-gradient.js';
 import { nonNegative, tableSize, temperature } from './internal/config-schemas.js';
+import { entropy } from './internal/entropy.js';
 import type { QuantizerKind } from './quantizer-kind.js';
 
 /** Options of an {@link IndexBackpropagationQuantizer}. */
@@ -164,9 +165,7 @@ export class IndexBackpropagationQuantizer extends Module implements Quantizer {
     const probabilities = tf.exp(logProbabilities);
     const choice = tf.neg(tf.mean(tf.sum(tf.mul(probabilities, logProbabilities), 1)));
     const mean = tf.mean<Tensor1D>(probabilities, 0); // [K]
-    // A probability that underflowed counts as 0.
-    const spread = tf.neg(tf.sum(tf.mul(mean, tf.log(tf.maximum(mean, 1e-30)))));
-    return tf.add(choice, tf.mul(tf.sub(Math.log(this.codebookSize), spread), this.diversityWeight));
+    return tf.add(choice, tf.mul(tf.sub(Math.log(this.codebookSize), entropy(mean)), this.diversityWeight));
   }
 }
 

@@ -1,13 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import { assertInRange, assertInteger, assertShape, detach, Module, checkOptions, type OptionTable } from '@vitvq/core';
+import { assertShape, detach, Module, checkOptions, type OptionTable } from '@vitvq/core';
 import type { QuantizeResult, Quantizer, Refinement } from '@vitvq/core';
 import { z } from 'zod';
-import { assertPositive } from './internal/assert-positive.js';
 import { bitEntropyTerm } from './internal/bit-entropy.js';
+import { assertBitOptions, bitFields } from './internal/bit-options.js';
 import { binaryDigits, signs } from './internal/bits.js';
 import { straightThrough } from './internal/code-gradient.js';
-import { integer, nonNegative, temperature } from './internal/config-schemas.js';
 import type { Digits } from './internal/digits.js';
 import type { QuantizerKind } from './quantizer-kind.js';
 
@@ -85,14 +84,10 @@ export class LookupFreeQuantizer extends Module implements Quantizer {
       entropyGroupSize = 9,
     } = checkOptions(options, lookupFreeQuantizerOptionNames, 'LookupFreeQuantizer', { allowOthers: true });
     const where = 'LookupFreeQuantizer';
-    assertInteger(codeDim, 'codeDim', where);
-    assertInRange(codeDim, 'codeDim', where, 1, 24);
-    assertInRange(entropyWeight, 'entropyWeight', where, 0);
-    assertInRange(diversityWeight, 'diversityWeight', where, 0);
-    assertInRange(commitmentWeight, 'commitmentWeight', where, 0);
-    assertInteger(entropyGroupSize, 'entropyGroupSize', where);
-    assertInRange(entropyGroupSize, 'entropyGroupSize', where, 1, 12);
-    assertPositive(entropyTemperature, 'entropyTemperature', where);
+    assertBitOptions(
+      { codeDim, entropyWeight, diversityWeight, commitmentWeight, entropyTemperature, entropyGroupSize },
+      where,
+    );
     this.#digits = binaryDigits(codeDim, where);
     this.codeDim = codeDim;
     this.codebookSize = this.#digits.size;
@@ -141,20 +136,7 @@ export class LookupFreeQuantizer extends Module implements Quantizer {
   }
 }
 
-const schema = z.strictObject({
-  /** Number of channels, E, each a bit of the code; K is 2^E. */
-  codeDim: integer(1, 24),
-  /** Weight of the entropy term. @default 0.1 */
-  entropyWeight: nonNegative.optional(),
-  /** Weight of the spread over all codes within the entropy term. @default 1 */
-  diversityWeight: nonNegative.optional(),
-  /** Weight of the commitment term. @default 0.25 */
-  commitmentWeight: nonNegative.optional(),
-  /** Temperature of the probabilities in the entropy term. @default 0.01 */
-  entropyTemperature: temperature.optional(),
-  /** Number of channels that the entropy term counts together. @default 9 */
-  entropyGroupSize: integer(1, 12).optional(),
-});
+const schema = z.strictObject(bitFields);
 
 /** Kind `lfq`: one code a token, made of the signs of channels. */
 export const lookupFreeKind = {

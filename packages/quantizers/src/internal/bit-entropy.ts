@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import { inFullPrecision } from '@vitvq/core';
 import { binaryDigits } from './bits.js';
+import { entropy } from './entropy.js';
 
 /**
  * Returns mean H[q] + `diversityWeight` (E ln 2 - H[mean q]) over the rows, in nats, at least 0. A
@@ -46,9 +47,4 @@ function entropyOfGroups(logits: Tensor2D, groupSize: number): Scalar {
     groups.push(entropy(tf.mean<Tensor1D>(tf.exp(tf.neg(improbabilities)), 0)));
   }
   return tf.addN(groups);
-}
-
-/** Returns -Σ p ln p; probabilities that underflowed count as 0. */
-function entropy(probabilities: Tensor1D): Scalar {
-  return tf.neg(tf.sum(tf.mul(probabilities, tf.log(tf.maximum(probabilities, 1e-30)))));
 }
