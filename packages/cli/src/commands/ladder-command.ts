@@ -1,7 +1,16 @@
 import { Option, type Command } from 'commander';
 import type * as RunPackage from '@vitvq/run';
 import type { ClimbedLadder, RungName } from '@vitvq/run';
-import { loadRun, print, untilStopped, viewOf, withEngineOptions, type EngineFlags } from './run-command.js';
+import {
+  changesOf,
+  loadRun,
+  print,
+  untilStopped,
+  viewOf,
+  withEngineOptions,
+  wordsToGoOn,
+  type EngineFlags,
+} from './run-command.js';
 import { leftovers, missing, refuseUsage } from './usage.js';
 import { notNegative, several } from './values.js';
 
@@ -35,20 +44,16 @@ export function addLadderCommand(program: Command): void {
 }
 
 async function climb(flags: LadderFlags, command: Command): Promise<void> {
-  const { out, to, set, seed, expected, keepGoing, fresh, engine, threads } = flags;
+  const { out, to, set, expected, keepGoing, fresh } = flags;
   refuseUsage(command, [...missing({ '--out <folder>': out }), ...leftovers(command)]);
   const run = await loadRun('ladder');
   const view = viewOf(flags);
-  const words = ['vitvq', ...process.argv.slice(2).filter((word) => word !== '--fresh')];
+  const words = wordsToGoOn();
   await untilStopped(
     run,
     view,
     async () => {
-      const changes = {
-        ...(seed !== undefined && { seed }),
-        ...(engine !== undefined && { engine }),
-        ...(threads !== undefined && { threads }),
-      };
+      const changes = changesOf(flags);
       const signal = run.abortOnCtrlC(out);
       const ladder = await run.climbLadder({ out: out!, to, set, changes, expected, keepGoing, fresh, signal, view });
       print(flags, ladder, linesOf(ladder, run.rungs));

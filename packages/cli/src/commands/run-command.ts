@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 import type { EngineName } from '@vitvq/engine';
 import type * as RunPackage from '@vitvq/run';
-import type { RunView } from '@vitvq/run';
+import type { ConfigObject, RunView } from '@vitvq/run';
 import { engineChoices } from '../engine-choices.js';
 import { loadOptional } from '../optional-package.js';
 import { showProgress } from '../progress.js';
@@ -23,6 +23,20 @@ export function withEngineOptions(command: Command): Command {
     .option('--json', 'print the result as one JSON object; everything else goes to standard error')
     .allowUnknownOption()
     .allowExcessArguments();
+}
+
+/** Returns what `--seed`, `--engine` and `--threads` change in a config. */
+export function changesOf({ seed, engine, threads }: EngineFlags & { readonly seed?: number }): ConfigObject {
+  return {
+    ...(seed !== undefined && { seed }),
+    ...(engine !== undefined && { engine }),
+    ...(threads !== undefined && { threads }),
+  };
+}
+
+/** Returns the words of the command line with which a run goes on: it does not start over. */
+export function wordsToGoOn(): string[] {
+  return ['vitvq', ...process.argv.slice(2).filter((word) => word !== '--fresh')];
 }
 
 /** Loads `@vitvq/run` and TensorFlow.js. */

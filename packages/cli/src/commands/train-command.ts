@@ -1,7 +1,16 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { loadRun, print, untilStopped, viewOf, withEngineOptions, type EngineFlags } from './run-command.js';
+import {
+  changesOf,
+  loadRun,
+  print,
+  untilStopped,
+  viewOf,
+  withEngineOptions,
+  wordsToGoOn,
+  type EngineFlags,
+} from './run-command.js';
 import { leftovers, missing, operand, refuseUsage } from './usage.js';
 import { notNegative, several } from './values.js';
 
@@ -34,7 +43,7 @@ export function addTrainCommand(program: Command): void {
 }
 
 async function train(_config: string | undefined, flags: TrainFlags, command: Command): Promise<void> {
-  const { out, data, set = [], seed, resume = false, fresh = false, compare } = flags;
+  const { out, data, set = [], resume = false, fresh = false, compare } = flags;
   const config = operand(command);
   const isPrinted = flags.print === true;
   refuseUsage(command, [
@@ -56,9 +65,7 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
     changes: {
       // A resumed run keeps what its config says of its images, but for where they lie.
       ...(resume && source && { data: { train: { ...source } } }),
-      ...(seed !== undefined && { seed }),
-      ...(flags.engine !== undefined && { engine: flags.engine }),
-      ...(flags.threads !== undefined && { threads: flags.threads }),
+      ...changesOf(flags),
     },
     set,
     ...(!resume && source && { data: source }),
@@ -69,7 +76,7 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
   }
   const other = compare === undefined ? undefined : await run.findModel(compare, 'tokenizer');
   const view = viewOf(flags);
-  const words = ['vitvq', ...process.argv.slice(2).filter((word) => word !== '--fresh')];
+  const words = wordsToGoOn();
   await untilStopped(
     run,
     view,
