@@ -28,6 +28,12 @@ export {
   pixelProjectionReferenceWeights,
   type PatchOptions,
 } from './patch-embedding.js';
+export {
+  ConvolutionalPixels,
+  type ConvolutionalHead,
+  type ConvolutionalPixelsOptions,
+  type PixelHeadConfig,
+} from './pixel-head.js';
 export { pointwiseConvolution, pointwiseConvolutionReferenceWeights } from './pointwise-convolution.js';
 export { sinCosPositions2D } from './positions.js';
 export { ResidualBlock, residualBlockReferenceWeights, type ResidualBlockOptions } from './residual-block.js';
@@ -47,6 +53,7 @@ export { upfirdn2d, type SeparableKernel, type Upfirdn2dOptions } from './upfird
 export { upsampleNearest } from './upsample-nearest.js';
 export {
   ViTDecoder,
+  type ViTDecoderOptions,
   vitDecoderReferenceWeights,
   ViTEncoder,
   vitEncoderReferenceWeights,

@@ -21,10 +21,10 @@ import {
   PatchEmbedding,
   patchOptionNames,
   patchEmbeddingReferenceWeights,
-  PixelProjection,
   pixelProjectionReferenceWeights,
   type PatchOptions,
 } from './patch-embedding.js';
+import { createPixelHead, type PixelHead, type PixelHeadConfig } from './pixel-head.js';
 import { sinCosPositions2D } from './positions.js';
 import {
   Transformer,
@@ -36,7 +36,7 @@ import {
 /** Kind of positions: fixed sines and cosines (the reference) or a trained table (the paper). */
 export type Positions = 'sincos' | 'learned';
 
-/** Options of {@link ViTEncoder} and {@link ViTDecoder}. */
+/** Options of {@link ViTEncoder}, and most of those of {@link ViTDecoder}. */
 export type ViTOptions = PatchOptions &
   TransformerOptions & {
     /** @default 'sincos' */
@@ -48,6 +48,14 @@ const vitOptionNames: OptionTable<ViTOptions> = {
   ...transformerOptionNames,
   positions: 'optional',
 };
+
+/** Options of {@link ViTDecoder}. */
+export type ViTDecoderOptions = ViTOptions & {
+  /** How tokens become pixels. @default { kind: 'linear' } */
+  readonly pixels?: PixelHeadConfig;
+};
+
+const vitDecoderOptionNames: OptionTable<ViTDecoderOptions> = { ...vitOptionNames, pixels: 'optional' };
 
 /** Standard deviation of a learned table at the start, as in ViT. */
 const positionStddev = 0.02;
@@ -158,18 +166,20 @@ export class ViTEncoder extends Module implements Encoder {
  * Turns tokens into images, the mirror of `ViTEncoder`: positions, pre-norm transformer, final
  * layer norm, projection to pixels. The output is linear: it is not clamped and has no sigmoid (in
  * the paper a sigmoid belongs to the logit-Laplace loss alone). Variables: `blocks.0.…`, `norm.…`,
- * `pixels.weight`, `pixels.bias`, and `positions` where these are learned.
+ * those of the last layers as `pixels.…` (`pixels.weight` and `pixels.bias` where these are
+ * linear), and `positions` where these are learned.
  */
 export class ViTDecoder extends Module implements Decoder {
   readonly grid: readonly [number, number];
   readonly dim: number;
   readonly #positions: PositionTable;
   readonly #transformer: Transformer;
-  readonly #pixels: PixelProjection;
+  readonly #pixels: PixelHead;
 
-  constructor(options: ViTOptions) {
+  constructor(options: ViTDecoderOptions) {
     super();
-    checkOptions(options, vitOptionNames, 'ViTDecoder', { allowOthers: true });
+    checkOptions(options, vitDecoderOptionNames, 'ViTDecoder', { allowOthers: true });
+    const { pixels = { kind: 'linear' } } = options;
     this.grid = patchGrid(options.imageSize, options.patchSize, 'ViTDecoder');
     this.dim = options.dim;
     const [pixelKey, positionKey, transformerKey] = split(options.key, 3);
@@ -179,10 +189,10 @@ export class ViTDecoder extends Module implements Decoder {
     this.#transformer = registerTransformer({ ...options, key: transformerKey! }, (name, part) =>
       this.child(name, part),
     );
-    this.#pixels = this.child('pixels', new PixelProjection({ ...options, key: pixelKey! }));
+    this.#pixels = this.child('pixels', createPixelHead(pixels, { ...options, key: pixelKey! }));
   }
 
-  /** Weight of the projection to pixels, `[D, P·P·C]`. */
+  /** Weight of the last layer: with `linear` pixels the projection, `[D, P·P·C]`. */
   get lastLayer(): Variable {
     return this.#pixels.weight;
   }

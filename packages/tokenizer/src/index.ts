@@ -30,7 +30,7 @@ export {
 } from './reference-weights.js';
 export { type TokenizerConfig } from './tokenizer-config.js';
 export { tokenizerConfigSchema } from './tokenizer-config-schema.js';
-export { type TransformerSize, type ViTTokenizerConfig } from './vit-tokenizer-config.js';
+export { type TransformerSize, type ViTDecoderSize, type ViTTokenizerConfig } from './vit-tokenizer-config.js';
 export {
   type ForwardOptions,
   type PixelNormalization,

@@ -1,5 +1,5 @@
 import type { Size2D } from '@vitvq/core';
-import type { Activation, ViTOptions } from '@vitvq/layers';
+import type { Activation, PixelHeadConfig, ViTOptions } from '@vitvq/layers';
 import type { BuiltInQuantizerKinds, QuantizerConfig, QuantizerKinds } from '@vitvq/quantizers';
 import type { PixelNormalization, VQTokenizerOutput } from './vq-tokenizer.js';
 
@@ -17,6 +17,15 @@ export interface TransformerSize {
   readonly mlpDim: number;
 }
 
+/** Decoder of a {@link ViTTokenizerConfig}. */
+export interface ViTDecoderSize extends TransformerSize {
+  /**
+   * How tokens become pixels; `{ kind: convolutional }` smooths the borders of patches, see
+   * `ConvolutionalPixels` of @vitvq/layers. @default { kind: 'linear' }, as in the paper
+   */
+  readonly pixels?: PixelHeadConfig;
+}
+
 /**
  * Tokenizer of vision transformers (ViT-VQGAN, arXiv:2110.04627, sec. 3) as data that JSON holds.
  */
@@ -29,7 +38,7 @@ export interface ViTTokenizerConfig<K extends QuantizerKinds = BuiltInQuantizerK
   /** Channels of the images. @default 3 */
   readonly channels?: number;
   readonly encoder: TransformerSize;
-  readonly decoder: TransformerSize;
+  readonly decoder: ViTDecoderSize;
   readonly quantizer: QuantizerConfig<K>;
   /** Activation of the feed-forward layers. @default 'tanh' */
   readonly activation?: Activation;

@@ -1,5 +1,11 @@
-import { assertFitsBudget, patchGrid, split, toSize2D, type RandomKey, type Size2D } from '@vitvq/core';
-import { ViTDecoder, vitDecoderReferenceWeights, ViTEncoder, vitEncoderReferenceWeights } from '@vitvq/layers';
+import { assertFitsBudget, ConfigError, patchGrid, split, toSize2D, type RandomKey, type Size2D } from '@vitvq/core';
+import {
+  activationNames,
+  ViTDecoder,
+  vitDecoderReferenceWeights,
+  ViTEncoder,
+  vitEncoderReferenceWeights,
+} from '@vitvq/layers';
 import { createQuantizer, quantizerReferenceWeights, quantizerSchema, type QuantizerKinds } from '@vitvq/quantizers';
 import { z } from 'zod';
 import { vitTokenizerReferenceWeights } from '../reference-weights.js';
@@ -8,19 +14,39 @@ import { VQTokenizer } from '../vq-tokenizer.js';
 import type { Architecture } from './architecture.js';
 import { areValid, pixelNormalizationSchema, positive, size2D } from './config-schemas.js';
 
-/** Each head gets an equal part of `dim`, unless the config has `headDim`. */
-const transformerSize = z
-  .strictObject({
-    dim: positive,
-    depth: positive,
-    numHeads: positive,
-    headDim: positive.optional(),
-    mlpDim: positive,
-  })
-  .refine(({ dim, numHeads, headDim }) => headDim !== undefined || dim % numHeads === 0, {
-    path: ['dim'],
-    error: ({ input }) => `expected a multiple of numHeads ${(input as TransformerSize).numHeads}, or headDim`,
-  });
+const transformerShape = {
+  dim: positive,
+  depth: positive,
+  numHeads: positive,
+  headDim: positive.optional(),
+  mlpDim: positive,
+};
+
+const activationSchema = z.enum(activationNames).optional();
+
+const pixelsSchema = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('linear') }),
+    z.strictObject({
+      kind: z.literal('convolutional'),
+      width: positive.optional(),
+      depth: positive.optional(),
+      activation: activationSchema,
+    }),
+  ])
+  .optional();
+
+/** Condition of a refinement: each head gets an equal part of `dim`, or the config has `headDim`. */
+const headsFit = ({ dim, numHeads, headDim }: TransformerSize): boolean =>
+  headDim !== undefined || dim % numHeads === 0;
+
+const headsProblem: Parameters<z.ZodType<TransformerSize>['refine']>[1] = {
+  path: ['dim'],
+  error: ({ input }) => `expected a multiple of numHeads ${(input as TransformerSize).numHeads}, or headDim`,
+};
+
+const encoderSize = z.strictObject(transformerShape).refine(headsFit, headsProblem);
+const decoderSize = z.strictObject({ ...transformerShape, pixels: pixelsSchema }).refine(headsFit, headsProblem);
 
 const positionsSchema = z.enum(['sincos', 'learned']).optional();
 
@@ -46,10 +72,10 @@ const schema = (kinds: QuantizerKinds, more: z.ZodRawShape = {}) =>
       imageSize: size2D,
       patchSize: size2D,
       channels: positive.optional(),
-      encoder: transformerSize,
-      decoder: transformerSize,
+      encoder: encoderSize,
+      decoder: decoderSize,
       quantizer: quantizerSchema(kinds),
-      activation: z.enum(['tanh', 'gelu', 'gelu-tanh', 'relu', 'squared-relu', 'silu']).optional(),
+      activation: activationSchema,
       positions: positionsSchema,
       output: z.enum(['pixels', 'logit-laplace']).optional(),
       pixelNormalization: pixelNormalizationSchema,
@@ -112,10 +138,15 @@ function create(
 export const vitArchitecture: Architecture<ViTTokenizerConfig<QuantizerKinds>> = {
   schema,
   create,
-  referenceWeights: ({ encoder, decoder, quantizer, ...shared }, _reference, where) =>
-    vitTokenizerReferenceWeights({
+  referenceWeights: ({ encoder, decoder, quantizer, ...shared }, _reference, where) => {
+    const { pixels = { kind: 'linear' } } = decoder;
+    if (pixels.kind !== 'linear') {
+      throw new ConfigError({ where, expected: 'decoder.pixels that the reference has: linear', got: pixels.kind });
+    }
+    return vitTokenizerReferenceWeights({
       encoder: vitEncoderReferenceWeights({ ...shared, ...encoder }),
       decoder: vitDecoderReferenceWeights({ ...shared, ...decoder }),
       quantizer: quantizerReferenceWeights(quantizer, where),
-    }),
+    });
+  },
 };
