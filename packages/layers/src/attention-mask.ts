@@ -6,7 +6,7 @@ import { allocate, assertInteger } from '@vitvq/core';
  * Number that is added to the score of a hidden position. Its exponential is 0, and unlike
  * -Infinity it makes no NaN on the way.
  */
-export const hidden = -1e9;
+export const hiddenScore = -1e9;
 
 /**
  * Returns the mask of which position sees which: every position sees itself and the positions
@@ -22,7 +22,7 @@ export function attentionMask(length: number, conditions = 0): Tensor2D {
   const mask = allocate([length, length], 'attentionMask', (size) => new Float32Array(size));
   for (let row = 0; row < length; row++) {
     const visible = row < conditions ? Math.min(conditions, length) : row + 1;
-    mask.fill(hidden, row * length + visible, (row + 1) * length);
+    mask.fill(hiddenScore, row * length + visible, (row + 1) * length);
   }
   return tf.tensor2d(mask, [length, length]);
 }

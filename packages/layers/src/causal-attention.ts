@@ -58,8 +58,8 @@ export const causalAttentionOptionNames: OptionTable<CausalAttentionOptions> = {
 };
 
 /**
- * Keys and values `[B, M, n, headDim]` that a query sees, and an additive mask `[1, 1, 1, n]` where
- * the query does not see all of them.
+ * Keys and values `[B, M, n, headDim]` that queries see, and an additive mask `[1, 1, m or 1, n]`
+ * where the m queries do not see all of them.
  */
 export interface AttentionPart {
   readonly keys: Tensor4D;
@@ -68,10 +68,16 @@ export interface AttentionPart {
 }
 
 /**
- * Takes the key and value `[B, M, 1, headDim]` of a new token and returns everything that its query
- * sees, the token itself included.
+ * Takes the keys and values `[B, M, m, headDim]` of m new tokens and returns everything that their
+ * queries see, the tokens themselves included.
  */
-export type Remember = (key: Tensor4D, value: Tensor4D) => readonly AttentionPart[];
+export type Remember = (keys: Tensor4D, values: Tensor4D) => readonly AttentionPart[];
+
+/**
+ * Mask that is added to attention scores: `[T, T]` for all sequences alike, or `[B, 1, T, T]` with
+ * one for each.
+ */
+export type SequenceMask = Tensor2D | Tensor4D;
 
 /** Results of {@link CausalAttention} for a whole sequence. */
 export interface AttentionForward {
@@ -149,13 +155,14 @@ export class CausalAttention extends Module {
   /**
    * Attends over a whole sequence.
    * @param x  `[B, T, D]`
-   * @param mask  `[T, T]`, added to the scores
+   * @param mask  added to the scores
    * @throws {ShapeError}
    */
-  apply(x: Tensor3D, mask: Tensor2D, dropoutMasks?: DropoutMasks): AttentionForward {
+  apply(x: Tensor3D, mask: SequenceMask, dropoutMasks?: DropoutMasks): AttentionForward {
     const [batch, length] = x.shape;
     assertShape(x, ['B', 'T', this.dim], 'CausalAttention.apply');
-    assertShape(mask, [length, length], 'CausalAttention.apply');
+    const isOfAll = mask.rank === 2;
+    assertShape(mask, isOfAll ? [length, length] : [batch, 1, length, length], 'CausalAttention.apply');
     const { numHeads, headDim, dim } = this;
     return tidied(() => {
       const mixed = this.#timeMix ? this.#mix(x, shiftedByOne(x)) : x;
@@ -190,22 +197,34 @@ export class CausalAttention extends Module {
     const projected = this.#project(this.#mix(x, before ?? tf.zerosLike(x))); // [B, 3 D]
     const heads = tf.reshape(projected, [batch, 3 * numHeads, 1, headDim]);
     const [query, key, value] = tf.split(heads, 3, 1) as [Tensor4D, Tensor4D, Tensor4D];
-    const parts = remember(key, value);
-    const scores = parts.map(({ keys, mask }) => {
-      const part = tf.matMul(query, keys, false, true); // [B, M, 1, n]
-      return mask ? tf.add(part, mask) : part;
-    });
-    const probabilities = tf.softmax(scores.length === 1 ? scores[0]! : tf.concat(scores, 3));
-    const sizes = parts.map(({ keys }) => keys.shape[2]);
-    const split = parts.length === 1 ? [probabilities] : tf.split(probabilities, sizes, 3);
-    const attended = parts
-      .map(({ values }, index) => {
-        const weights = split[index]!;
-        // For one key a product of elements is cheaper than a product of matrices.
-        return values.shape[2] === 1 ? tf.mul<Tensor4D>(weights, values) : tf.matMul(weights, values);
-      })
-      .reduce((sum, part) => tf.add(sum, part)); // [B, M, 1, headDim]
+    const attended = attendToParts(query, remember(key, value)); // [B, M, 1, headDim]
     return this.#output.apply(tf.reshape<tf.Rank.R2>(attended, [batch, dim]));
+  }
+
+  /**
+   * Attends from m more tokens at once, which see what `remember` says, without time mixing.
+   * @param x  `[B, m, D]`
+   * @param remember  gets the keys and values of the tokens and returns what their queries see
+   * @returns  `[B, m, D]`
+   * @throws {ConfigError} for an attention with time mixing, which knows no several next tokens
+   */
+  attend(x: Tensor3D, remember: Remember): Tensor3D {
+    if (this.#timeMix) {
+      throw new ConfigError({
+        where: 'CausalAttention.attend',
+        expected: 'an attention without time mixing',
+        got: 'one with it',
+        fix: 'Create it with useTimeMixing: false.',
+      });
+    }
+    const [batch, count] = x.shape;
+    const { numHeads, headDim, dim } = this;
+    const projected = this.#project(tf.reshape(x, [batch * count, dim])); // [B m, 3 D]
+    const heads = tf.transpose(tf.reshape(projected, [batch, count, 3 * numHeads, headDim]), [0, 2, 1, 3]);
+    const [queries, keys, values] = tf.split(heads, 3, 1) as [Tensor4D, Tensor4D, Tensor4D];
+    const attended = tf.transpose(attendToParts(queries, remember(keys, values)), [0, 2, 1, 3]);
+    const output = this.#output.apply(tf.reshape<tf.Rank.R2>(attended, [batch * count, dim]));
+    return tf.reshape<tf.Rank.R3>(output, [batch, count, dim]);
   }
 
   #mix<T extends Tensor>(x: T, before: T): T {
@@ -239,4 +258,22 @@ function shiftedByOne(x: Tensor3D): Tensor3D {
     [1, 0],
     [0, 0],
   ]);
+}
+
+/** Returns what queries `[B, M, m, headDim]` read from all parts, in the same shape. */
+function attendToParts(queries: Tensor4D, parts: readonly AttentionPart[]): Tensor4D {
+  const scores = parts.map(({ keys, mask }) => {
+    const part = tf.matMul(queries, keys, false, true); // [B, M, m, n]
+    return mask ? tf.add(part, mask) : part;
+  });
+  const probabilities = tf.softmax(scores.length === 1 ? scores[0]! : tf.concat(scores, 3));
+  const sizes = parts.map(({ keys }) => keys.shape[2]);
+  const split = parts.length === 1 ? [probabilities] : tf.split(probabilities, sizes, 3);
+  return parts
+    .map(({ values }, index) => {
+      const weights = split[index]!;
+      // For one key a product of elements is cheaper than a product of matrices.
+      return values.shape[2] === 1 ? tf.mul<Tensor4D>(weights, values) : tf.matMul<Tensor4D>(weights, values);
+    })
+    .reduce((sum, part) => tf.add<Tensor4D>(sum, part));
 }

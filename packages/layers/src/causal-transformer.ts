@@ -19,6 +19,7 @@ import {
   type AttentionForward,
   type CausalAttentionOptions,
   type Remember,
+  type SequenceMask,
 } from './causal-attention.js';
 import {
   applyDropout,
@@ -116,8 +117,8 @@ export class CausalBlock extends Module {
     };
   }
 
-  /** Runs a whole sequence `[B, T, D]` under a mask `[T, T]`. @throws {ShapeError} */
-  apply(x: Tensor3D, mask: Tensor2D, dropoutMasks?: DropoutMasks): BlockForward {
+  /** Runs a whole sequence `[B, T, D]` under a mask. @throws {ShapeError} */
+  apply(x: Tensor3D, mask: SequenceMask, dropoutMasks?: DropoutMasks): BlockForward {
     return tidied(() => {
       const drop = <T extends tf.Tensor>(value: T, name: string, rate: number): T =>
         applyDropout(value, dropoutMasks, name, rate, 'CausalBlock.apply');
@@ -146,6 +147,15 @@ export class CausalBlock extends Module {
     const normalized = this.#attentionNorm.apply(x);
     const attended = tf.add<Tensor2D>(x, this.attention.decodeStep(normalized, before, remember));
     return { output: tf.add(attended, this.#feedForward(attended)), normalized };
+  }
+
+  /**
+   * Runs m more tokens `[B, m, D]` at once, which see what `remember` says; see
+   * `CausalAttention.attend`. @throws {ConfigError} with time mixing
+   */
+  attend(x: Tensor3D, remember: Remember): Tensor3D {
+    const attended = tf.add<Tensor3D>(x, this.attention.attend(this.#attentionNorm.apply(x), remember));
+    return tf.add(attended, this.#feedForward(attended));
   }
 
   #feedForward<T extends tf.Tensor>(x: T, drop: (hidden: T) => T = (hidden) => hidden): T {
@@ -188,8 +198,8 @@ export class CausalTransformer extends Module {
     ) as Record<string, DropoutSite>;
   }
 
-  /** Runs a whole sequence `[B, T, D]` under a mask `[T, T]`. @throws {ShapeError} */
-  apply(x: Tensor3D, mask: Tensor2D, dropoutMasks?: DropoutMasks): TransformerForward {
+  /** Runs a whole sequence `[B, T, D]` under a mask. @throws {ShapeError} */
+  apply(x: Tensor3D, mask: SequenceMask, dropoutMasks?: DropoutMasks): TransformerForward {
     return tidied(() => {
       const blocks: BlockForward[] = [];
       for (const [index, block] of this.blocks.entries()) {

@@ -60,13 +60,14 @@ export {
   type Positions,
   type ViTOptions,
 } from './vit.js';
-export { attentionMask } from './attention-mask.js';
+export { attentionMask, hiddenScore } from './attention-mask.js';
 export {
   type AttentionForward,
   type AttentionPart,
   CausalAttention,
   type CausalAttentionOptions,
   type Remember,
+  type SequenceMask,
   weightStddev,
 } from './causal-attention.js';
 export {

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { composite } from '@vitvq/core';
-import { hidden } from './attention-mask.js';
+import { hiddenScore } from './attention-mask.js';
 import type { AttentionPart, Remember } from './causal-attention.js';
 import type { BlockForward, CausalBlock } from './causal-transformer.js';
 
@@ -126,7 +126,7 @@ export function writeSlots(segment: Tensor4D, slots: Tensor4D, index: Scalar): T
 
 /** Turns `[n]`, true for slots that are seen, into an additive mask `[1, 1, 1, n]`. */
 function maskOf(isSeen: Tensor): Tensor {
-  return tf.reshape(tf.mul(tf.sub(1, tf.cast(isSeen, 'float32')), hidden), [1, 1, 1, isSeen.size]);
+  return tf.reshape(tf.mul(tf.sub(1, tf.cast(isSeen, 'float32')), hiddenScore), [1, 1, 1, isSeen.size]);
 }
 
 /** Returns the entry of an axis at an int32 scalar, without that axis. */

@@ -18,6 +18,19 @@ it('has the right gradient, with residual levels too', () => {
   });
 });
 
+it('counts tokens by their weights, in value and gradient', () => {
+  const tokens = tokensOf([2, 3], 5, 1);
+  const weights = tf.tensor2d([
+    [0, 1, 1],
+    [0, 0, 2],
+  ]);
+  const logits = normal([2, 3, 5], 2);
+  const nats = tf.neg(tf.sum(tf.mul(tf.logSoftmax(logits), tf.oneHot(tokens, 5)), -1));
+  expect(crossEntropy(logits, tokens, weights)).toBeAllClose(tf.div(tf.sum(tf.mul(nats, weights)), 4), { atol: 1e-6 });
+  expectGradientsMatchFiniteDifferences((x) => crossEntropy(x, tokens, weights), [logits], { atol: 1e-5 });
+  expect(() => crossEntropy(logits, tokens, tf.ones([3, 2]))).toThrow(ShapeError);
+});
+
 it.each([-1, 4, 2 ** 31 - 1])('refuses the token %i of 4, whose place would be in another row', (token) => {
   for (const tokens of [
     [token, 0],

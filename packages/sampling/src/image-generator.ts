@@ -23,20 +23,22 @@ import {
   Unconditional,
   conditionInput,
   assertConditionerFits,
+  isMasked,
   negativeLogLikelihood,
-  type AutoregressiveModel,
+  type LikelihoodModel,
+  type AnyTokenModel,
   type ImageTokens,
   type AnyConditioner,
   type ConditionInput,
   type ConditionValues,
 } from '@vitvq/transformers';
 import { completeTokens } from './complete-tokens.js';
-import type { SampleOptions, SamplingSchedule } from './sample-options.js';
-import { Sampler } from './sampler.js';
+import { createSampler } from './create-sampler.js';
+import type { SampleOptions, SamplingSchedule, TokenSampler } from './sample-options.js';
 
 /** Options of an {@link ImageGenerator}. */
 export interface ImageGeneratorOptions {
-  readonly model: AutoregressiveModel;
+  readonly model: AnyTokenModel;
   /** @default none: an `Unconditional` */
   readonly conditioner?: AnyConditioner;
   readonly tokenizer: Tokenizer;
@@ -51,7 +53,10 @@ const imageGeneratorOptionNames: OptionTable<ImageGeneratorOptions> = {
   batchSize: 'optional',
 };
 
-/** Options of a call; `seeds`, `temperature`, `topK` and `topP` are those of `Sampler.sample`. */
+/**
+ * Options of a call; `seeds`, `temperature`, `topK`, `topP` and `decoding` are those of
+ * {@link SampleOptions}.
+ */
 export type GenerateOptions = Omit<SampleOptions, 'conditions' | 'guidance' | 'given'> & {
   /**
    * Conditions of the images, one after the other: what the conditioner's `encode` returns, or one
@@ -71,7 +76,7 @@ export type GenerateOptions = Omit<SampleOptions, 'conditions' | 'guidance' | 'g
 };
 
 export type StreamOptions = GenerateOptions & {
-  /** Positions from one picture to the next. @default a row of the grid */
+  /** Least number of positions from one picture to the next. @default a row of the grid */
   readonly every?: number;
 };
 
@@ -104,10 +109,10 @@ const where = 'ImageGenerator';
  * Ownership: `dispose()` the generator; model, conditioner and tokenizer stay the caller's.
  */
 export class ImageGenerator {
-  readonly #model: AutoregressiveModel;
+  readonly #model: AnyTokenModel;
   readonly #batchSize: number;
   readonly #conditions: ConditionInput;
-  readonly #sampler: Sampler;
+  readonly #sampler: TokenSampler;
   readonly #encode: CompiledFunction<(images: Tensor4D) => Tensor>;
   readonly #decode: CompiledFunction<(tokens: ImageTokens) => Tensor>;
   readonly #measure: CompiledFunction<(conditions: Tensor, tokens: ImageTokens) => Tensor>;
@@ -127,7 +132,7 @@ export class ImageGenerator {
     this.#batchSize = batchSize;
     const conditions = conditionInput(conditioner);
     this.#conditions = conditions;
-    this.#sampler = new Sampler(model);
+    this.#sampler = createSampler(model);
     this.#encode = compile((images: Tensor4D): Tensor => tokenizer.encode(images), {
       name: 'encode',
       variables: 'frozen',
@@ -138,7 +143,7 @@ export class ImageGenerator {
     );
     this.#measure = compile(
       (values: Tensor, tokens: ImageTokens) =>
-        tf.tidy(() => negativeLogLikelihood(model, conditions.embed(values), tokens)),
+        tf.tidy(() => negativeLogLikelihood(model as LikelihoodModel, conditions.embed(values), tokens)),
       { name: 'likelihood', variables: 'frozen' },
     );
   }
@@ -168,12 +173,12 @@ export class ImageGenerator {
     }
     const { request, held } = this.#requests(options)(this.#rows(0, seeds.length));
     try {
-      let isFirst = true;
+      let shown = -Infinity;
       for await (const { count, tokens, shape } of this.#sampler.stream(request)) {
         signal?.throwIfAborted();
         const positions = shape[1]!;
-        if (!isFirst && count % every !== 0 && count !== positions) continue;
-        isFirst = false;
+        if (Math.floor(count / every) === Math.floor(shown / every) && count !== positions) continue;
+        shown = count;
         const known: HostTokens = {
           data: tokens.slice(0, (tokens.length / shape[0]!) * seeds.length),
           shape: [seeds.length, ...shape.slice(1)],
@@ -240,9 +245,9 @@ export class ImageGenerator {
 
   /**
    * Returns the negative log-likelihood of each token given the conditions and the tokens before
-   * it, in nats, in the order of the tokens.
+   * it in raster order, in nats, in the order of the tokens.
    * @param options  `conditions` as in {@link GenerateOptions}
-   * @throws {ConfigError} for tokens of another grid
+   * @throws {ConfigError} for tokens of another grid, and for a masked model, which has none
    * @throws {ShapeError}
    * @throws {DataError} for values out of range
    */
@@ -250,6 +255,14 @@ export class ImageGenerator {
     tokens: HostTokens,
     { conditions, signal }: Pick<GenerateOptions, 'conditions' | 'signal'> = {},
   ): Promise<Float32Array> {
+    if (isMasked(this.#model)) {
+      throw new ConfigError({
+        where,
+        expected: 'a model that predicts tokens in an order',
+        got: 'a masked model, which has no likelihood of an image',
+        fix: 'Measure it with TransformerEvaluator of @vitvq/stage2-trainer.',
+      });
+    }
     const count = this.#assertKnownTokens(tokens);
     const values = this.#conditionValues(conditions, count);
     const { size } = this.#conditions;

@@ -1,4 +1,6 @@
+export { AnyOrderSampler, anyOrderDecodingSchema, type OrderedSample } from './any-order-sampler.js';
 export { completeTokens } from './complete-tokens.js';
+export { createSampler } from './create-sampler.js';
 export { drawTokens, filterLogits, type FilterOptions } from './filters.js';
 export {
   type GeneratedImages,
@@ -8,6 +10,7 @@ export {
   type PartialImages,
   type StreamOptions,
 } from './image-generator.js';
+export { MaskedSampler, maskedDecodingSchema, type MaskedStep } from './masked-sampler.js';
 export {
   type AcceptanceRule,
   type AcceptedImages,
@@ -18,6 +21,17 @@ export {
   type ScoredImages,
   type Scorer,
 } from './rejection-sampler.js';
-export type { Guidance, PartialTokens, SampleOptions, SamplerOptions, SamplingSchedule } from './sample-options.js';
+export type {
+  AnyOrderDecoding,
+  Decoding,
+  Guidance,
+  MaskedDecoding,
+  OrderFreeSamplerOptions,
+  PartialTokens,
+  SampleOptions,
+  SamplerOptions,
+  SamplingSchedule,
+  TokenSampler,
+} from './sample-options.js';
 export { Sampler } from './sampler.js';
 export { type SamplerReport, type VerifyOptions, verifySampler } from './verify-sampler.js';

@@ -16,8 +16,7 @@ import {
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import type { Conditions, ImageTokens } from '@vitvq/transformers';
 import { Shortlist } from './internal/shortlist.js';
-import type { SampleOptions } from './sample-options.js';
-import type { Sampler } from './sampler.js';
+import type { SampleOptions, TokenSampler } from './sample-options.js';
 
 /** Images to be scored. The tensors are the sampler's: it disposes of them. */
 export interface ScoredImages {
@@ -91,7 +90,7 @@ export interface AcceptedImages {
 /** Options of a {@link RejectionSampler}. */
 export interface RejectionSamplerOptions {
   /** Not disposed of. */
-  readonly sampler: Sampler;
+  readonly sampler: TokenSampler;
   readonly scorer: Scorer;
   /** Makes the `images` that are scored. @default none: tokens alone are */
   readonly tokenizer?: Tokenizer;
@@ -118,7 +117,7 @@ const where = 'RejectionSampler';
  * Ownership: `dispose()` it; sampler and tokenizer stay the caller's.
  */
 export class RejectionSampler {
-  readonly #sampler: Sampler;
+  readonly #sampler: TokenSampler;
   readonly #scorer: Scorer;
   readonly #decode: CompiledFunction<(tokens: ImageTokens) => Tensor4D> | undefined;
   readonly #batchSize: number;

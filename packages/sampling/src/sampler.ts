@@ -1,20 +1,20 @@
 import * as tf from '@tensorflow/tfjs-core';
-import {
-  assertInteger,
-  assertMembers,
-  assertOneOf,
-  checkOptions,
-  ConfigError,
-  DataError,
-  disposeOf,
-} from '@vitvq/core';
+import { assertInteger, assertMembers, assertOneOf, checkOptions, ConfigError, disposeOf } from '@vitvq/core';
 import { precisions } from '@vitvq/engine';
 import type { AutoregressiveModel, ImageTokens } from '@vitvq/transformers';
 import { CacheSegments } from './internal/cache-segments.js';
+import { OneAtATime } from './internal/one-at-a-time.js';
+import { notFinite } from './internal/request-checks.js';
 import { CompiledSampling, type SamplingCompilation } from './internal/compiled-sampling.js';
 import type { Drawn } from './internal/sampling-program.js';
 import { samplingRequest, type ProgramSettings, type SamplingRequest } from './internal/sampling-request.js';
-import { samplerOptionNames, type PartialTokens, type SampleOptions, type SamplerOptions } from './sample-options.js';
+import {
+  samplerOptionNames,
+  type PartialTokens,
+  type SampleOptions,
+  type SamplerOptions,
+  type TokenSampler,
+} from './sample-options.js';
 
 /** Number of positions that the engine is asked for at once, where nobody waits for each. */
 const stepsAtOnce = 8;
@@ -27,13 +27,13 @@ const stepsAtOnce = 8;
  *
  * Ownership: `dispose()` the sampler; the model stays the caller's.
  */
-export class Sampler {
+export class Sampler implements TokenSampler {
   readonly model: AutoregressiveModel;
   readonly #segments: CacheSegments;
   readonly #compilation: SamplingCompilation;
   /** The programs of the last request, and what their requests have in common. */
   #compiled: { readonly key: string; readonly sampling: CompiledSampling } | undefined;
-  #isBusy = false;
+  readonly #requests = new OneAtATime('Sampler');
 
   /** @throws {ConfigError} */
   constructor(model: AutoregressiveModel, options: SamplerOptions = {}) {
@@ -49,13 +49,6 @@ export class Sampler {
     this.#segments = new CacheSegments(slots, lengths ?? (slots < 128 ? [] : [Math.ceil(slots / 2)]));
   }
 
-  /**
-   * Draws whole images.
-   * @returns int32 `[B, N]` (`[B, N, L]`), the caller's to dispose of
-   * @throws {ConfigError} for filters, seeds and schedules that cannot work
-   * @throws {ShapeError} for conditions or given tokens of another shape
-   * @throws {DataError} for conditions or given tokens out of range, and when logits are NaN
-   */
   async sample(options: SampleOptions): Promise<ImageTokens> {
     let last: PartialTokens | undefined;
     for await (const { partial } of this.#run(options, { stepsAtOnce })) last = partial;
@@ -114,15 +107,7 @@ export class Sampler {
     options: SampleOptions,
     { stepsAtOnce, returnsLogits = false }: { readonly stepsAtOnce: number; readonly returnsLogits?: boolean },
   ): AsyncGenerator<{ partial: PartialTokens; logits?: tf.Tensor }, void, undefined> {
-    if (this.#isBusy) {
-      throw new ConfigError({
-        where: 'Sampler',
-        expected: 'one request at a time',
-        got: 'a second one',
-        fix: 'Await the first, or make another sampler.',
-      });
-    }
-    this.#isBusy = true;
+    this.#requests.begin();
     let request: SamplingRequest | undefined;
     // What the engine was asked for: once more than what is waited for, so that it never waits for
     // this thread.
@@ -157,7 +142,7 @@ export class Sampler {
         const tokens = await drawn.tokens.data();
         for (let image = 0; image < settings.images; image++) {
           const from = tokens.subarray(image * codeDepth, (image + 1) * codeDepth);
-          if (from.includes(this.model.vocabSize)) throw notFinite(image, count);
+          if (from.includes(this.model.vocabSize)) throw notFinite(image, count, 'Sampler');
           known.set(from, (image * positions + count) * codeDepth);
         }
         yield { partial: partial(count + 1), logits: drawn.logits };
@@ -168,7 +153,7 @@ export class Sampler {
       disposeOf([drawn, ready]);
       for (const drawing of coming) disposeOf(await drawing.catch(() => undefined));
       disposeOf(request?.tensors);
-      this.#isBusy = false;
+      this.#requests.end();
     }
   }
 
@@ -180,15 +165,6 @@ export class Sampler {
     }
     return this.#compiled.sampling;
   }
-}
-
-function notFinite(image: number, position: number): DataError {
-  return new DataError({
-    where: 'Sampler',
-    expected: 'logits that are numbers',
-    got: `NaN for position ${position} of image ${image}`,
-    fix: 'Weights or condition embeddings hold NaN or infinity: take an earlier checkpoint, or look at what embeds.',
-  });
 }
 
 function toTensor(tokens: Int32Array, shape: readonly number[]): ImageTokens {

@@ -16,6 +16,11 @@ export interface TransformerTrainingConfig extends TrainingConfig {
    * @default 0
    */
   readonly conditionDropRate?: number;
+  /**
+   * Any-order models: the part of training, in [0, 1], over which random orders give way to raster
+   * order; see `ObjectiveOptions`. @default random orders throughout
+   */
+  readonly annealToRaster?: { readonly start: number; readonly end: number };
 }
 
 /**
@@ -28,6 +33,10 @@ export const transformerTrainingSchema = z.strictObject({
   optimizer: optimizerSchema('linear-weights'),
   losses: transformerLossWeightsSchema.prefault({}),
   conditionDropRate: z.number().min(0).lt(1).default(0),
+  annealToRaster: z
+    .strictObject({ start: z.number().min(0).max(1), end: z.number().min(0).max(1) })
+    .refine(({ start, end }) => start <= end, { path: ['end'], error: 'expected at least start' })
+    .optional(),
 });
 
 /** Config of a transformer's training with its defaults. */

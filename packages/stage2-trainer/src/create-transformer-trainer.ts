@@ -16,7 +16,7 @@ import {
   type PreviewSchedule,
   type RunOptions,
 } from '@vitvq/training';
-import type { AnyConditioner, AutoregressiveModel } from '@vitvq/transformers';
+import type { AnyConditioner, AnyTokenModel } from '@vitvq/transformers';
 import { transformerTrainingSchema, type TransformerTrainingConfig } from './config.js';
 import type { TransformerEvaluation, TransformerPreview } from './events.js';
 import type { SamplePreviewOptions } from './internal/sample-previews.js';
@@ -31,8 +31,8 @@ export type TransformerBatchSource = BatchSource<ImageOrCodeBatch>;
 
 /** Options of {@link createTransformerTrainer}. */
 export interface TransformerTrainerOptions extends Omit<RunOptions<ImageOrCodeBatch>, 'evaluation' | 'preview'> {
-  /** A `GPT`, an `RQTransformer`; its dropout is used. */
-  readonly model: AutoregressiveModel;
+  /** A model of any kind; its dropout is used. */
+  readonly model: AnyTokenModel;
   readonly config: TransformerTrainingConfig;
   /**
    * Terms of the caller beside the built-in ones, by name. A term is logged, charted and evaluated
@@ -91,7 +91,7 @@ export type TransformerTrainer = Trainer<ImageOrCodeBatch, TransformerEvaluation
 
 /**
  * Creates the training of a transformer over image tokens: conditions and tokens of a batch,
- * next-token cross-entropy with dropout, update. Dropout and dropped conditions are drawn from the
+ * cross-entropy of what the model predicts with dropout, update. Dropout and dropped conditions are drawn from the
  * config's seed and the number of the step, so that a resumed run goes on bit for bit.
  *
  * With `accumulate` the conditions that are dropped are those of the whole batch; dropout is drawn

@@ -4,7 +4,10 @@ import {
   concatenate,
   countOf,
   DataError,
+  entriesOfTokens,
+  foldIn,
   mean,
+  randomKey,
   type ImageOrCodeBatch,
   type OptionTable,
   type Tokenizer,
@@ -14,12 +17,14 @@ import type { LossTerms } from '@vitvq/training';
 import {
   assertConditionerFits,
   conditionInput,
-  negativeLogLikelihood,
+  tokenObjective,
   Unconditional,
   type AnyConditioner,
-  type AutoregressiveModel,
-  type Conditions,
+  type AnyTokenModel,
   type ImageTokens,
+  type ObjectiveOptions,
+  type Predictions,
+  type TokenObjective,
 } from '@vitvq/transformers';
 import type { TransformerEvaluation } from './events.js';
 import { BatchReader, disposeParts } from './internal/batch-reader.js';
@@ -27,7 +32,9 @@ import { transformerLossTerms, type TransformerLossInputs } from './loss-terms.j
 
 /** Options of {@link TransformerEvaluator}. */
 export interface TransformerEvaluatorOptions {
-  readonly model: AutoregressiveModel;
+  readonly model: AnyTokenModel;
+  /** Choices of the model's objective, as in training. @default {} */
+  readonly objective?: ObjectiveOptions;
   /** @default none: an `Unconditional` */
   readonly conditioner?: AnyConditioner;
   /** For batches of images. */
@@ -41,25 +48,24 @@ export interface TransformerEvaluatorOptions {
 
 const transformerEvaluatorOptionNames: OptionTable<TransformerEvaluatorOptions> = {
   model: 'required',
+  objective: 'optional',
   conditioner: 'optional',
   tokenizer: 'optional',
   losses: 'optional',
 };
 
 /**
- * Returns the mean negative log-likelihood of each image's tokens, `[B]` nats per token. It
- * compiles.
+ * Returns the mean negative log-likelihood of each image's predicted tokens, `[B]` nats per token.
+ * It compiles.
  */
-export function negativeLogLikelihoodOfImages(
-  model: AutoregressiveModel,
-  conditions: Conditions,
-  tokens: ImageTokens,
-): tf.Tensor1D {
-  return tf.tidy(() => {
-    const [images] = tokens.shape;
-    const nats = negativeLogLikelihood(model, conditions, tokens);
-    return tf.mean<tf.Tensor1D>(tf.reshape(nats, [images, tokens.size / images]), 1);
-  });
+function natsOfImages({ logits, weights }: Predictions, tokens: ImageTokens): tf.Tensor1D {
+  const [images] = tokens.shape;
+  const vocabSize = logits.shape.at(-1)!;
+  const rows = tf.reshape<tf.Rank.R2>(logits, [tokens.size, vocabSize]);
+  const chosen = entriesOfTokens(tf.logSoftmax(rows), tf.reshape<tf.Rank.R1>(tokens, [tokens.size]));
+  const nats = tf.neg(tf.reshape(chosen, [images, tokens.size / images]));
+  if (!weights) return tf.mean<tf.Tensor1D>(nats, 1);
+  return tf.div<tf.Tensor1D>(tf.sum(tf.mul(nats, weights), 1), tf.sum(weights, 1));
 }
 
 // A type, not an interface: only types fit the results of compiled functions.
@@ -67,37 +73,38 @@ type Measured = { readonly nats: tf.Tensor1D; readonly terms: Record<string, tf.
 
 /**
  * Measures a model on held-out images or codes. It compiles for one batch size. Conditions are
- * those of the batches; none is dropped.
+ * those of the batches; none is dropped. What a masked or any-order model knows of an image is
+ * drawn, the same in every measurement, so that the figure is that of tokens which come one by one
+ * in a random order: comparable with the figure of raster order.
  *
  * Ownership: `dispose()` it; model and tokenizer stay the caller's.
  */
 export class TransformerEvaluator {
-  readonly #model: AutoregressiveModel;
+  readonly #model: AnyTokenModel;
+  readonly #objective: TokenObjective;
   readonly #reader: BatchReader;
-  readonly #measure: CompiledFunction<(conditions: tf.Tensor, tokens: ImageTokens) => Measured>;
+  readonly #measure: CompiledFunction<(conditions: tf.Tensor, tokens: ImageTokens, drawn?: tf.Tensor2D) => Measured>;
 
   /** @throws {ConfigError} for a conditioner, a tokenizer or a term that does not fit */
   constructor(options: TransformerEvaluatorOptions) {
     const where = 'TransformerEvaluator';
     checkOptions(options, transformerEvaluatorOptionNames, where);
-    const { model, conditioner = new Unconditional(), tokenizer, losses = {} } = options;
+    const { model, objective = {}, conditioner = new Unconditional(), tokenizer, losses = {} } = options;
     assertConditionerFits(conditioner, model, where);
     this.#model = model;
+    this.#objective = tokenObjective(model, objective);
     this.#reader = new BatchReader({ model, conditioner, tokenizer }, where);
     const input = conditionInput(conditioner);
     const hasTerms = Object.keys(losses).length > 0;
     const own = hasTerms ? transformerLossTerms(model.codeDepth, { crossEntropy: 0 }, losses, where) : [];
     this.#measure = compile(
-      (given: tf.Tensor, tokens: ImageTokens): Measured =>
+      (given: tf.Tensor, tokens: ImageTokens, drawn?: tf.Tensor2D): Measured =>
         tf.tidy(() => {
           const conditions = input.embed(given);
-          const nats = negativeLogLikelihoodOfImages(model, conditions, tokens);
-          if (!hasTerms) return { nats, terms: {} };
-          const logits = model.logits(conditions, tokens);
-          return {
-            nats,
-            terms: Object.fromEntries(own.map(({ name, compute }) => [name, compute({ logits, tokens, conditions })])),
-          };
+          const predictions = this.#objective.predictions(conditions, tokens, drawn);
+          const inputs = { ...predictions, tokens, conditions };
+          const terms = Object.fromEntries(own.map(({ name, compute }) => [name, compute(inputs)]));
+          return { nats: natsOfImages(predictions, tokens), terms };
         }),
       { name: 'evaluate' },
     );
@@ -120,7 +127,8 @@ export class TransformerEvaluator {
       const count = countOf(batch);
       const parts = await this.#reader.parts(batch, await this.#reader.conditions(batch));
       const { conditions, tokens } = parts[0]!;
-      const measured = await this.#measure(conditions, tokens);
+      const drawn = this.#drawn(nats.length, tokens.shape);
+      const measured = await this.#measure(conditions, tokens, drawn);
       nats.push((await measured.nats.data<'float32'>()).slice(0, count));
       for (const [name, value] of Object.entries(measured.terms)) {
         sums[name] = (sums[name] ?? 0) + (await value.data())[0]! * count;
@@ -128,10 +136,16 @@ export class TransformerEvaluator {
       const values = (await tokens.data()).subarray(0, (count * tokens.size) / batch.shape[0]!);
       values.forEach((token, index) => counts[index % codeDepth]![token]!++);
       tf.dispose(measured);
+      drawn?.dispose();
       disposeParts(parts);
     }
-    const natsOfImages = Float64Array.from(concatenate(nats, Float32Array));
-    return summarize(natsOfImages, counts, sums);
+    return summarize(Float64Array.from(concatenate(nats, Float32Array)), counts, sums);
+  }
+
+  /** Returns what the images of a batch show, a function of the batch's number alone. */
+  #drawn(batch: number, [images, positions]: readonly number[]): tf.Tensor2D | undefined {
+    const values = this.#objective.drawForMeasuring?.(foldIn(randomKey(0), batch), images!);
+    return values && tf.tensor2d(values, [images!, positions!], 'int32');
   }
 
   /** Frees the compiled functions. */

@@ -1,12 +1,13 @@
-import type { Tensor, Variable } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
 import { checkOptions, parseOptions, type OptionTable } from '@vitvq/core';
 import type { DropoutMasks } from '@vitvq/layers';
 import { gradientsWithValues, type LossGradients, type LossTerms } from '@vitvq/training';
 import {
   conditionInput,
   variablesWithConditioner,
+  tokenObjective,
   Unconditional,
-  type AutoregressiveModel,
+  type AnyTokenModel,
   type ImageTokens,
   type AnyConditioner,
 } from '@vitvq/transformers';
@@ -20,7 +21,7 @@ import {
 
 /** Options of {@link createTransformerGradients}. */
 export interface TransformerGradientOptions {
-  readonly model: AutoregressiveModel;
+  readonly model: AnyTokenModel;
   /**
    * Matters where it embeds: its variables have gradients too, after `conditioner.`.
    * @default none: an `Unconditional`
@@ -43,11 +44,14 @@ const transformerGradientOptionNames: OptionTable<TransformerGradientOptions> = 
  * Function to the values `loss` and each unweighted term, and to gradients; its caller disposes of
  * them.
  * @param conditions  tokens `[B, C]`, or the numbers `[B, ...inputShape]` that a conditioner embeds
+ * @param drawn  int32 `[B, N]`, what the model's objective draws for a step, see `TokenObjective`;
+ *   none for models that predict the next token
  */
 export type TransformerGradients = (
   conditions: Tensor,
   tokens: ImageTokens,
   dropoutMasks?: DropoutMasks,
+  drawn?: Tensor2D,
 ) => LossGradients;
 
 /**
@@ -55,16 +59,16 @@ export type TransformerGradients = (
  * after `conditioner.`.
  */
 export function trainedVariables(
-  model: Pick<AutoregressiveModel, 'namedVariables'>,
+  model: Pick<AnyTokenModel, 'namedVariables'>,
   conditioner: AnyConditioner,
 ): Map<string, Variable> {
   return new Map([...variablesWithConditioner(model, conditioner)].filter(([, { trainable }]) => trainable));
 }
 
 /**
- * Creates loss and gradients of a transformer: next-token cross-entropy (arXiv:2110.04627, equation
- * 2, a mean over tokens and codes instead of a sum) and the caller's terms. Plain tensor code,
- * which compiles.
+ * Creates loss and gradients of a transformer: the cross-entropy of the tokens that it predicts
+ * (arXiv:2110.04627, equation 2, a mean over tokens and codes instead of a sum; which ones those
+ * are says `tokenObjective`) and the caller's terms. Plain tensor code, which compiles.
  * @throws {ConfigError} for weights and terms that do not fit the model
  */
 export function createTransformerGradients(options: TransformerGradientOptions): TransformerGradients {
@@ -75,11 +79,12 @@ export function createTransformerGradients(options: TransformerGradientOptions):
   const resolved = parseOptions(transformerLossWeightsSchema, weights, `${where} weights`);
   const terms = transformerLossTerms(model.codeDepth, resolved, losses, where);
   const variables = trainedVariables(model, conditioner);
-  return (given, tokens, dropoutMasks) =>
+  const objective = tokenObjective(model);
+  return (given, tokens, dropoutMasks, drawn) =>
     gradientsWithValues(() => {
       const conditions = input.embed(given);
-      const logits = model.logits(conditions, tokens, { dropoutMasks });
-      const values = computeTerms(terms, { logits, tokens, conditions });
+      const predictions = objective.predictions(conditions, tokens, drawn, { dropoutMasks });
+      const values = computeTerms(terms, { ...predictions, tokens, conditions });
       return { minimised: values['loss']!, values };
     }, variables);
 }

@@ -15,7 +15,7 @@ export {
   type TransformerTrainer,
   type TransformerTrainerOptions,
 } from './create-transformer-trainer.js';
-export { negativeLogLikelihoodOfImages, TransformerEvaluator, type TransformerEvaluatorOptions } from './evaluator.js';
+export { TransformerEvaluator, type TransformerEvaluatorOptions } from './evaluator.js';
 export {
   type TransformerEvaluation,
   type TransformerPreview,

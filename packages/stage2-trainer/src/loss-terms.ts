@@ -11,14 +11,19 @@ export interface TransformerLossInputs {
   readonly logits: tf.Tensor;
   /** Tokens that the logits are to predict, `[B, N]` or `[B, N, L]`. */
   readonly tokens: ImageTokens;
+  /**
+   * float32 `[B, N]`: 1 where a masked model predicts a token, 0 where it was shown it; undefined
+   * where all tokens are predicted.
+   */
+  readonly weights?: tf.Tensor2D;
   readonly conditions: Conditions;
 }
 
 /** Weights of the built-in terms. */
 export interface TransformerLossWeights {
   /**
-   * Next-token cross-entropy in nats (arXiv:2110.04627, equation 2, a mean over tokens and codes
-   * instead of a sum).
+   * Cross-entropy of the predicted tokens in nats (arXiv:2110.04627, equation 2, a mean over tokens
+   * and codes instead of a sum): all of them, or the unknown ones of a masked model.
    * @default 1
    */
   readonly crossEntropy?: number;
@@ -66,7 +71,11 @@ export function transformerLossTerms(
     });
   }
   const rows: ActiveTerm[] = [
-    { name: 'crossEntropy', weight: ofAll, compute: ({ logits, tokens }) => crossEntropy(logits, tokens) },
+    {
+      name: 'crossEntropy',
+      weight: ofAll,
+      compute: ({ logits, tokens, weights }) => crossEntropy(logits, tokens, weights),
+    },
     ...ofLevels.map((levelWeight, level) => ({
       name: `crossEntropyOfLevel${level + 1}`,
       weight: levelWeight,

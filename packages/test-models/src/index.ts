@@ -18,6 +18,15 @@ export {
   tinyModel,
   tinyTokenizerTraining,
 } from './tiny-tokenizer.js';
-export { imageTokens, normal, shake, tinyGPT, tinyRQ, tokensOf } from './tiny-transformers.js';
+export {
+  imageTokens,
+  normal,
+  shake,
+  tinyAnyOrder,
+  tinyGPT,
+  tinyMasked,
+  tinyRQ,
+  tokensOf,
+} from './tiny-transformers.js';
 export { stepReports, type SteppingTrainer } from './step-reports.js';
 export { quantizerCases, type QuantizerCase } from './quantizer-cases.js';

@@ -1,6 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { foldIn, randomInts, randomKey, randomNormal, type Module } from '@vitvq/core';
-import { GPT, RQTransformer, type GPTOptions, type ImageTokens, type RQTransformerOptions } from '@vitvq/transformers';
+import {
+  AnyOrderTransformer,
+  GPT,
+  MaskedTransformer,
+  RQTransformer,
+  type GPTOptions,
+  type ImageTokens,
+  type OrderFreeOptions,
+  type RQTransformerOptions,
+} from '@vitvq/transformers';
 
 /** Returns N(0, stddev²) values of a seed. */
 export function normal<R extends tf.Rank = tf.Rank>(shape: number[], seed: number, stddev = 1): tf.Tensor<R> {
@@ -46,4 +55,14 @@ export function tinyGPT(options: Partial<GPTOptions> = {}): GPT {
 export function tinyRQ(options: Partial<RQTransformerOptions> = {}): RQTransformer {
   const stacks = { codeDepth: 3, spatial: { depth: 2, numHeads: 2 }, depth: { depth: 2, numHeads: 4 } };
   return shake(new RQTransformer({ ...tiny, ...stacks, ...options }));
+}
+
+/** Returns a masked transformer of 12 tokens after 2 condition tokens. */
+export function tinyMasked(options: Partial<OrderFreeOptions> = {}): MaskedTransformer {
+  return shake(new MaskedTransformer({ ...tiny, numHeads: 2, depth: 2, ...options }));
+}
+
+/** Returns an any-order transformer of 12 tokens after 2 condition tokens. */
+export function tinyAnyOrder(options: Partial<OrderFreeOptions> = {}): AnyOrderTransformer {
+  return shake(new AnyOrderTransformer({ ...tiny, numHeads: 2, depth: 2, ...options }));
 }

@@ -1,23 +1,6 @@
-import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-core';
-import type { DropoutMasks, DropoutSite, AddedSlots, KVCache } from '@vitvq/layers';
-
-/**
- * What images are conditioned on: int32 tokens `[B, C]` of the conditions' vocabulary, or
- * embeddings `[B, C, D]` that a conditioner with weights makes.
- */
-export type Conditions = Tensor2D | Tensor3D;
-
-/** Image tokens in raster order, int32 `[B, N]`, or `[B, N, L]` with a code depth L above 1. */
-export type ImageTokens = Tensor2D | Tensor3D;
-
-/** Options of {@link AutoregressiveModel.logits}. */
-export interface LogitsOptions {
-  /**
-   * Masks of a training step, from `drawDropoutMasks(key, model.dropoutSites(batchSize))`.
-   * @default none: evaluation
-   */
-  readonly dropoutMasks?: DropoutMasks;
-}
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { AddedSlots, KVCache } from '@vitvq/layers';
+import type { Conditions, ImageTokens, LogitsOptions, TokenModel } from './token-model.js';
 
 /** Result of a prefill or a decode step. */
 export interface SamplingStep {
@@ -41,35 +24,13 @@ export type ChooseToken = (logits: Tensor2D, level: number) => Tensor1D;
  * any implementation. Methods with tensors are plain TensorFlow.js code that compiles. They do not
  * read values, so callers check the range of tokens first, with `assertTokensInRange`.
  */
-export interface AutoregressiveModel {
-  /** Size of the vocabulary of image tokens. */
-  readonly vocabSize: number;
-  /** Rows and columns of the token grid; an image has rows x columns positions. */
-  readonly grid: readonly [number, number];
-  /** Number of tokens at each position: 1, or the number of residual levels L. */
-  readonly codeDepth: number;
-  /** Number of condition tokens that precede the image. */
-  readonly conditionLength: number;
-  /** Size of the conditions' vocabulary; undefined where conditions must be embeddings. */
-  readonly conditionVocabSize: number | undefined;
-  /** Width D of the embeddings. */
-  readonly dim: number;
-  /** Names of the {@link features}, in their order. */
-  readonly featureNames: readonly string[];
-
+export interface AutoregressiveModel extends TokenModel {
   /**
    * Returns the logits of every token given the tokens before it, in one forward pass (teacher
    * forcing): float32 `[B, N, V]`, or `[B, N, L, V]` where the code depth exceeds 1. There may be
    * fewer tokens than positions.
    */
   logits(conditions: Conditions, tokens: ImageTokens, options?: LogitsOptions): Tensor;
-  /**
-   * Returns the outputs of every block by name, `[B, N, D]` each, or `[B, N L, D]` for blocks over
-   * residual levels.
-   */
-  features(conditions: Conditions, tokens: ImageTokens): Record<string, Tensor3D>;
-  /** Returns where {@link logits} of so many tokens apply dropout, by the names of the masks. */
-  dropoutSites(batchSize: number, tokens?: number): Record<string, DropoutSite>;
 
   /**
    * Creates an empty KV cache for `batch` sequences.
@@ -96,6 +57,4 @@ export interface AutoregressiveModel {
    * keep the logits that it is given.
    */
   predict(hidden: Tensor2D, choose: ChooseToken): Tensor2D;
-
-  namedVariables(): Map<string, Variable>;
 }

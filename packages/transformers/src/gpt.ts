@@ -9,13 +9,8 @@ import {
   type DropoutSite,
   type KVCache,
 } from '@vitvq/layers';
-import type {
-  AutoregressiveModel,
-  ChooseToken,
-  Conditions,
-  LogitsOptions,
-  SamplingStep,
-} from './autoregressive-model.js';
+import type { AutoregressiveModel, ChooseToken, SamplingStep } from './autoregressive-model.js';
+import type { Conditions, LogitsOptions } from './token-model.js';
 import { gptOptionNames, type GPTOptions } from './gpt-options.js';
 import { SequenceEmbedding } from './internal/sequence-embedding.js';
 import { SequenceTransformer } from './internal/sequence-transformer.js';

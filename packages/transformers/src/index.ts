@@ -1,11 +1,6 @@
-export {
-  type AutoregressiveModel,
-  type ChooseToken,
-  type Conditions,
-  type ImageTokens,
-  type LogitsOptions,
-  type SamplingStep,
-} from './autoregressive-model.js';
+export { isAnyOrder, type AnyOrderModel, type TokenGroup, type TokenOrder } from './any-order-model.js';
+export { AnyOrderTransformer } from './any-order-transformer.js';
+export { type AutoregressiveModel, type ChooseToken, type SamplingStep } from './autoregressive-model.js';
 export { ClassConditioner, type ClassConditionerOptions } from './conditioners/class-conditioner.js';
 export {
   type ClassConditionerConfig,
@@ -27,7 +22,10 @@ export { Unconditional } from './conditioners/unconditional.js';
 export {
   createTransformer,
   transformerSizeSchema,
+  type AnyOrderTransformerSize,
+  type AnyTransformer,
   type GPTSize,
+  type MaskedTransformerSize,
   type RQTransformerSize,
   type TransformerFit,
   type TransformerSize,
@@ -42,9 +40,27 @@ export {
 } from './conditioners/condition-input.js';
 export { assertConditionerFits, assertSameDescription } from './conditioners/conditioner-fit.js';
 export { type SequenceEmbeddingOptions, type TokenPositions } from './internal/sequence-embedding.js';
-export { negativeLogLikelihood } from './negative-log-likelihood.js';
+export { isMasked, type MaskedModel } from './masked-model.js';
+export { MaskedTransformer } from './masked-transformer.js';
+export { negativeLogLikelihood, type LikelihoodModel } from './negative-log-likelihood.js';
 export { type TransformerPreset, VIM_BASE, VIM_LARGE } from './presets.js';
 export { gptReferenceWeights, rqTransformerReferenceWeights } from './reference-weights.js';
 export { RQTransformer } from './rq-transformer.js';
+export { type OrderFreeOptions } from './order-free-options.js';
 export { type RQTransformerOptions } from './rq-transformer-options.js';
-export { type GPTConfig, type RQTransformerConfig, type StackConfig } from './transformer-config.js';
+export { haltonOrder, randomOrder, rankOf, rasterOrder } from './token-orders.js';
+export {
+  tokenObjective,
+  type AnyTokenModel,
+  type ObjectiveOptions,
+  type ObjectiveProgress,
+  type Predictions,
+  type TokenObjective,
+} from './training-objective.js';
+export { type Conditions, type ImageTokens, type LogitsOptions, type TokenModel } from './token-model.js';
+export {
+  type GPTConfig,
+  type OrderFreeConfig,
+  type RQTransformerConfig,
+  type StackConfig,
+} from './transformer-config.js';

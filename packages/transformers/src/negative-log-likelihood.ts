@@ -1,18 +1,30 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import { entriesOfTokens } from '@vitvq/core';
-import type { AutoregressiveModel, Conditions, ImageTokens } from './autoregressive-model.js';
+import { isAnyOrder, type AnyOrderModel } from './any-order-model.js';
+import type { AutoregressiveModel } from './autoregressive-model.js';
+import type { Conditions, ImageTokens } from './token-model.js';
+
+/** Models that give images a likelihood. */
+export type LikelihoodModel = AutoregressiveModel | AnyOrderModel;
 
 /**
  * Returns the negative log-likelihood of each token given the conditions and the tokens before it
- * (arXiv:2110.04627, equation 2), in nats: float32 in the shape of the tokens, `[B, N]` or `[B, N,
- * L]`. Can be compiled.
+ * in raster order (arXiv:2110.04627, equation 2), in nats: float32 in the shape of the tokens, `[B,
+ * N]` or `[B, N, L]`. Can be compiled.
  */
-export function negativeLogLikelihood(model: AutoregressiveModel, conditions: Conditions, tokens: ImageTokens): Tensor {
+export function negativeLogLikelihood(model: LikelihoodModel, conditions: Conditions, tokens: ImageTokens): Tensor {
   return tf.tidy(() => {
     const { size, shape } = tokens;
-    const logits = tf.reshape<tf.Rank.R2>(model.logits(conditions, tokens), [size, model.vocabSize]);
+    const logits = tf.reshape<tf.Rank.R2>(rasterLogits(model, conditions, tokens), [size, model.vocabSize]);
     const chosen = entriesOfTokens(tf.logSoftmax(logits), tf.reshape<tf.Rank.R1>(tokens, [size]));
     return tf.neg(tf.reshape(chosen, shape));
   });
+}
+
+function rasterLogits(model: LikelihoodModel, conditions: Conditions, tokens: ImageTokens): Tensor {
+  if (!isAnyOrder(model)) return model.logits(conditions, tokens);
+  const [batch, count] = tokens.shape;
+  const rank = tf.tile(tf.expandDims(tf.range(0, count, 1, 'int32'), 0), [batch, 1]) as Tensor2D;
+  return model.orderedLogits(conditions, tokens as Tensor2D, { rank, known: rank });
 }

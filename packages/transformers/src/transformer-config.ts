@@ -2,7 +2,8 @@ import { parseOptions } from '@vitvq/core';
 import type { CausalBlockOptions, DropoutRates, Activation } from '@vitvq/layers';
 import type { GPTOptions } from './gpt-options.js';
 import type { SequenceEmbeddingOptions, TokenPositions } from './internal/sequence-embedding.js';
-import { gptSchema, rqTransformerSchema } from './internal/transformer-schema.js';
+import { gptSchema, orderFreeSchema, rqTransformerSchema } from './internal/transformer-schema.js';
+import type { OrderFreeOptions } from './order-free-options.js';
 import type { RQTransformerOptions } from './rq-transformer-options.js';
 
 /**
@@ -34,6 +35,9 @@ export interface GPTConfig extends SharedConfig {
   readonly numHeads: number;
 }
 
+/** Everything of a `MaskedTransformer` or an `AnyOrderTransformer` but its weights. */
+export type OrderFreeConfig = Omit<GPTConfig, 'useTimeMixing'>;
+
 /** Everything of an `RQTransformer` but its weights. */
 export interface RQTransformerConfig extends SharedConfig {
   readonly codeDepth: number;
@@ -53,6 +57,15 @@ export interface StackConfig {
  */
 export function gptConfig({ depth, numHeads, ...options }: Omit<GPTOptions, 'key'>): GPTConfig {
   return parseOptions(gptSchema, { ...sharedConfig(options), depth, numHeads }, 'GPT');
+}
+
+/** The same for models without time mixing, which errors call `where`. */
+export function orderFreeConfig(
+  { depth, numHeads, ...options }: Omit<OrderFreeOptions, 'key'>,
+  where: string,
+): OrderFreeConfig {
+  const { useTimeMixing: _none, ...shared } = sharedConfig(options);
+  return parseOptions(orderFreeSchema, { ...shared, depth, numHeads }, where);
 }
 
 /** The same for an `RQTransformer`. @throws {ConfigError} naming every problem at once */

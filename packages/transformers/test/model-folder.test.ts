@@ -7,7 +7,16 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readSafetensors, variableTensors, writeModel, writeSafetensors } from '@vitvq/checkpoint';
 import { CodeConditioner } from '@vitvq/codes';
 import { ConfigError, DataError, randomKey, ShapeError } from '@vitvq/core';
-import { imageTokens, shake, tinyRQ, tokensOf, brightnessTokenizer, classGPT } from '@vitvq/test-models';
+import {
+  imageTokens,
+  shake,
+  tinyAnyOrder,
+  tinyMasked,
+  tinyRQ,
+  tokensOf,
+  brightnessTokenizer,
+  classGPT,
+} from '@vitvq/test-models';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
 import {
   ClassConditioner,
@@ -16,7 +25,9 @@ import {
   textTokenizerFromJson,
   trainTextTokenizer,
   Unconditional,
-  type RQTransformer,
+  isAnyOrder,
+  isMasked,
+  type AnyTransformer,
   type Conditioner,
   type GPTOptions,
 } from '../src/index.js';
@@ -46,7 +57,7 @@ const unusual = {
   dropout: { residual: 0.1, attention: 0.2 },
 } as const satisfies Partial<GPTOptions>;
 
-const cases: [string, () => GPT | RQTransformer, Conditioner][] = [
+const cases: [string, () => AnyTransformer, Conditioner][] = [
   ['a GPT with classes', () => shake(classGPT()), classes],
   ['a GPT with other options', () => shake(classGPT(unusual)), new ClassConditioner({ classCount: 3 })],
   ['a GPT without conditions', () => shake(classGPT({ conditionVocabSize: 1 })), new Unconditional()],
@@ -56,7 +67,17 @@ const cases: [string, () => GPT | RQTransformer, Conditioner][] = [
     () => tinyRQ({ ...unusual, conditionLength: 1, conditionVocabSize: 4 }),
     new ClassConditioner({ classCount: 3 }),
   ],
+  ['a MaskedTransformer', () => tinyMasked({ conditionLength: 1, conditionVocabSize: 4 }), classes],
+  ['an AnyOrderTransformer', () => tinyAnyOrder({ conditionLength: 1, conditionVocabSize: 4 }), classes],
 ];
+
+/** Logits of a model of any kind, where half of the tokens are known. */
+function logitsOf(model: AnyTransformer, conditions: tf.Tensor2D, tokens: tf.Tensor): tf.Tensor {
+  if (!isMasked(model) && !isAnyOrder(model)) return (model as GPT).logits(conditions, tokens as tf.Tensor2D);
+  const order = tokensOf<tf.Rank.R2>(tokens.shape, 2, 3);
+  if (isMasked(model)) return model.maskedLogits(conditions, tokens as tf.Tensor2D, order);
+  return model.orderedLogits(conditions, tokens as tf.Tensor2D, { rank: order, known: order });
+}
 
 describe.each(cases)('the folder of %s', (_, create, conditioner) => {
   it('gives model and conditioner again, bit for bit', async () => {
@@ -73,8 +94,7 @@ describe.each(cases)('the folder of %s', (_, create, conditioner) => {
     const positions = grid[0] * grid[1];
     const shape = codeDepth === 1 ? [2, positions] : [2, positions, codeDepth];
     const conditions = tokensOf<tf.Rank.R2>([2, conditionLength], conditionVocabSize!, 1);
-    const logits = (of: GPT | RQTransformer): tf.Tensor =>
-      (of as GPT).logits(conditions, imageTokens(tokensOf(shape, vocabSize, 2)) as tf.Tensor2D);
+    const logits = (of: AnyTransformer): tf.Tensor => logitsOf(of, conditions, tokensOf(shape, vocabSize, 2));
     expect([...logits(loaded.model).dataSync()]).toEqual([...logits(model).dataSync()]);
   });
 });
@@ -142,7 +162,7 @@ describe('loadTransformer', () => {
   it('refuses a folder of another type of model, and one that is no model', async () => {
     await writeModel(folder, { type: 'vq-tokenizer', config: {} }, new Map());
     await expect(loadTransformer(folder)).rejects.toThrow(ConfigError);
-    await expect(loadTransformer(folder)).rejects.toThrow(/gpt or rq-transformer, got "vq-tokenizer".*loadTokenizer/);
+    await expect(loadTransformer(folder)).rejects.toThrow(/masked or any-order, got "vq-tokenizer".*loadTokenizer/);
     await expect(loadTransformer(join(folder, 'nowhere'))).rejects.toThrow(DataError);
   });
 
@@ -217,7 +237,7 @@ describe('saveTransformer', () => {
     await saveTransformer(folder, first, classes);
     await saveTransformer(folder, second, classes);
     const { model } = await loadTransformer(folder);
-    const head = (of: GPT | RQTransformer): number[] => [...of.namedVariables().get('head.weight')!.dataSync()];
+    const head = (of: AnyTransformer): number[] => [...of.namedVariables().get('head.weight')!.dataSync()];
     expect(head(model)).toEqual(head(second));
     expect(head(model)).not.toEqual(head(first));
   });

@@ -44,7 +44,7 @@ export class CompiledSampling {
     this.#compilation = compilation;
     this.#program = new SamplingProgram(model, settings);
     const batch = settings.guided ? 2 * settings.images : settings.images;
-    this.#state = new SamplingVariables(model, batch, segments.sizes);
+    this.#state = new SamplingVariables(model.emptyCache(batch, segments.sizes), [batch, model.codeDepth]);
   }
 
   /** Reads conditions and known tokens, and draws the first position that is not known. */

@@ -3,6 +3,7 @@ import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/t
 import { pick } from '@vitvq/layers';
 import type { AutoregressiveModel, Conditions } from '@vitvq/transformers';
 import { drawTokens, filteredProbabilities } from '../filters.js';
+import { guided } from './guided.js';
 import type { SamplingVariables } from './sampling-variables.js';
 
 /** What stays the same through all steps of a request. */
@@ -76,7 +77,7 @@ export class SamplingProgram {
     const found: Tensor1D[] = [];
     const last = tf.scalar(this.#model.vocabSize - 1, 'int32');
     const tokens = this.#model.predict(hidden, (rows, level) => {
-      const logits = this.#guided(rows, count, run);
+      const logits = guided(rows, run.guidance && (pick(run.guidance, count, 0) as Scalar));
       shown.push(logits);
       const probabilities = filteredProbabilities(logits, { temperature, topK: this.#topK, topP: run.topP });
       const drawn = drawTokens(probabilities, column(noise, level));
@@ -92,14 +93,6 @@ export class SamplingProgram {
       tokens: tf.stack(found, 1) as Tensor2D,
       logits: this.#returnsLogits ? (tf.stack(shown, 1) as Tensor3D) : undefined,
     };
-  }
-
-  /** u + scale (c - u), of rows with and rows without condition. */
-  #guided(rows: Tensor2D, count: Scalar, { guidance }: RunTensors): Tensor2D {
-    if (!guidance) return rows;
-    const [conditional, unconditional] = tf.split(rows, 2, 0) as [Tensor2D, Tensor2D];
-    const scale = pick(guidance, count, 0);
-    return tf.add(unconditional, tf.mul(scale, tf.sub(conditional, unconditional)));
   }
 }
 

@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 import { withinLast, writeSlots, type AddedSlots, type KVCache } from '@vitvq/layers';
-import type { AutoregressiveModel } from '@vitvq/transformers';
 
 interface BlockVariables {
   readonly before: Variable<tf.Rank.R2> | undefined;
@@ -14,22 +13,25 @@ interface BlockVariables {
  * steps can be asked for before the one that they follow has ended.
  */
 export class SamplingVariables {
-  /** int32 `[B, L]`: the position that was drawn last. */
+  /** int32 `[B, L]`, or `[B, k]` of k positions a step: the tokens that were drawn last. */
   readonly tokens: Variable<tf.Rank.R2>;
-  /** int32 scalar: positions that are known. */
+  /** int32 scalar: how many positions, or steps, are known. */
   readonly count: Variable<tf.Rank.R0>;
   readonly #blocks: readonly BlockVariables[];
 
-  /** @param segments  slots of each segment of the cache */
-  constructor(model: AutoregressiveModel, batch: number, segments: readonly number[]) {
+  /**
+   * @param cache  empty, whose tensors it disposes of
+   * @param tokensShape  of {@link tokens}
+   */
+  constructor(cache: KVCache, tokensShape: [number, number]) {
     const variable = <R extends tf.Rank>(value: Tensor<R>): Variable<R> => {
       const made = tf.variable(value, false);
       value.dispose();
       return made;
     };
-    this.tokens = variable(tf.zeros<tf.Rank.R2>([batch, model.codeDepth], 'int32'));
+    this.tokens = variable(tf.zeros<tf.Rank.R2>(tokensShape, 'int32'));
     this.count = variable(tf.scalar(0, 'int32'));
-    this.#blocks = model.emptyCache(batch, segments).blocks.map(({ before, keys, values }) => ({
+    this.#blocks = cache.blocks.map(({ before, keys, values }) => ({
       before: before && variable(before),
       keys: keys.map(variable),
       values: values.map(variable),
@@ -64,7 +66,7 @@ export class SamplingVariables {
     });
   }
 
-  /** Writes the slot of one more position, which is in the last of the first segments. */
+  /** Writes the slots of what came next, which are in the last of the first segments. */
   add(added: readonly AddedSlots[], slot: Scalar, segments: number): void {
     this.#blocks.forEach(({ before, keys, values }, index) => {
       const slots = added[index]!;

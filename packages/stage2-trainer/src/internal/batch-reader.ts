@@ -21,7 +21,7 @@ import {
   repeat,
   conditionInput,
   assertSameDescription,
-  type AutoregressiveModel,
+  type AnyTokenModel,
   type ImageTokens,
   type AnyConditioner,
   type ConditionInput,
@@ -37,7 +37,7 @@ export interface BatchTensors {
 
 /** Options of {@link BatchReader}. */
 export interface BatchReaderOptions {
-  readonly model: AutoregressiveModel;
+  readonly model: AnyTokenModel;
   readonly conditioner: AnyConditioner;
   readonly tokenizer?: Tokenizer;
 }

@@ -1,13 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, formatShape, type HostImages, type Tokenizer } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
-import { Sampler, type SampleOptions, type SamplingSchedule } from '@vitvq/sampling';
+import { createSampler, type SampleOptions, type SamplingSchedule } from '@vitvq/sampling';
 import { drawGrid, LazyResources, type TaskPreview } from '@vitvq/training';
 import {
   conditionInput,
   repeat,
   type AnyConditioner,
-  type AutoregressiveModel,
+  type AnyTokenModel,
   type ConditionInput,
   type Conditions,
   type ConditionValues,
@@ -36,7 +36,7 @@ export interface SamplePreviewOptions extends Pick<SampleOptions, 'temperature' 
 
 /** Options of {@link SamplePreviews}. */
 export interface SamplePreviewsOptions {
-  readonly model: AutoregressiveModel;
+  readonly model: AnyTokenModel;
   readonly conditioner: AnyConditioner;
   readonly tokenizer?: Tokenizer;
   readonly preview: SamplePreviewOptions;
@@ -89,7 +89,7 @@ export class SamplePreviews {
     const { model, preview } = this.#options;
     const { count: _count, conditions, guidanceScale, seed = 0, ...filters } = preview;
     // Weights that are part of the program would have to be compiled anew for each preview.
-    const sampler = this.#resources.once('sample', () => new Sampler(model, { weights: 'live' }));
+    const sampler = this.#resources.once('sample', () => createSampler(model, { weights: 'live' }));
     const none = repeat(this.#input.nullValues, this.#count);
     const given = await this.#conditions(conditions ?? none);
     const unconditional = await this.#conditions(none);

@@ -26,11 +26,14 @@ import {
 import {
   assertConditionerFits,
   conditionInput,
+  tokenObjective,
   Unconditional,
   type AnyConditioner,
-  type AutoregressiveModel,
+  type AnyTokenModel,
   type ConditionInput,
   type ImageTokens,
+  type ObjectiveOptions,
+  type TokenObjective,
 } from '@vitvq/transformers';
 import type { ResolvedTransformerTrainingConfig } from '../config.js';
 import { TransformerEvaluator } from '../evaluator.js';
@@ -45,7 +48,7 @@ export const transformerKind = 'transformer';
 
 /** Options of {@link TransformerTask}. */
 export interface TransformerTaskOptions {
-  readonly model: AutoregressiveModel;
+  readonly model: AnyTokenModel;
   readonly config: ResolvedTransformerTrainingConfig;
   readonly losses?: LossTerms<TransformerLossInputs>;
   readonly tokenizer?: Tokenizer;
@@ -58,10 +61,13 @@ export interface TransformerTaskOptions {
 /**
  * Numbers folded into the seed, one for each purpose, apart from those that others fold from it.
  */
-const streams = { dropout: 201, conditions: 202 } as const;
+const streams = { dropout: 201, conditions: 202, objective: 203 } as const;
 const where = 'createTransformerTrainer';
 
-/** Conditions, tokens and, where the model drops, a mask for each of its sites. */
+/**
+ * Conditions, tokens, what the objective draws, if it draws anything, and where the model drops, a
+ * mask for each of its sites.
+ */
 type Inputs = readonly [tf.Tensor, ImageTokens, ...tf.Tensor[]];
 
 /** Training of a transformer as the loop of @vitvq/training sees it. */
@@ -71,6 +77,7 @@ export class TransformerTask implements TrainingTask<ImageOrCodeBatch, Transform
   readonly parts: Readonly<Record<string, TrainingPart>>;
   readonly #options: TransformerTaskOptions & { readonly conditioner: AnyConditioner };
   readonly #input: ConditionInput;
+  readonly #objective: TokenObjective;
   readonly #learner: Learner;
   readonly #reader: BatchReader;
   readonly #previews: SamplePreviews;
@@ -83,6 +90,7 @@ export class TransformerTask implements TrainingTask<ImageOrCodeBatch, Transform
     assertConditionerFits(conditioner, model, where);
     this.#reader = new BatchReader({ model, conditioner, tokenizer }, where);
     this.#input = conditionInput(conditioner);
+    this.#objective = tokenObjective(model, objectiveOptions(config));
     this.#previews = new SamplePreviews({ model, conditioner, tokenizer, preview }, where);
     // Built now so that a bad term fails at construction.
     this.#gradients([]);
@@ -112,15 +120,22 @@ export class TransformerTask implements TrainingTask<ImageOrCodeBatch, Transform
     const conditions = withDropped(given, this.#input, conditionDropRate, this.#key('conditions', index));
     const parts = await this.#reader.parts(batch, conditions, accumulate);
     const masks: DropoutMasks[] = [];
+    const drawn: tf.Tensor2D[][] = [];
     try {
-      const dropoutKey = this.#key('dropout', index);
+      const [dropoutKey, objectiveKey] = [this.#key('dropout', index), this.#key('objective', index)];
       for (const [part, { tokens }] of parts.entries()) {
         masks.push(drawDropoutMasks(foldIn(dropoutKey, part), this.#options.model.dropoutSites(tokens.shape[0])));
+        drawn.push(this.#drawn(foldIn(objectiveKey, part), tokens, progress));
       }
       const { values, gradientNorm, gradientNorms, hasOverflowed } = await this.#learner.update(
         'step',
         () => this.#gradients(Object.keys(masks[0]!)),
-        parts.map(({ conditions: own, tokens }, part): Inputs => [own, tokens, ...Object.values(masks[part]!)]),
+        parts.map(({ conditions: own, tokens }, part): Inputs => [
+          own,
+          tokens,
+          ...drawn[part]!,
+          ...Object.values(masks[part]!),
+        ]),
         progress,
       );
       const { loss, ...terms } = values;
@@ -138,6 +153,7 @@ export class TransformerTask implements TrainingTask<ImageOrCodeBatch, Transform
       };
     } finally {
       disposeParts(parts);
+      tf.dispose(drawn);
       for (const part of masks) tf.dispose(Object.values(part));
     }
   }
@@ -158,9 +174,10 @@ export class TransformerTask implements TrainingTask<ImageOrCodeBatch, Transform
   }
 
   async evaluate(): Promise<TaskEvaluation<TransformerEvaluation>> {
-    const { evaluation: options, model, conditioner, tokenizer, losses } = this.#options;
+    const { evaluation: options, model, conditioner, tokenizer, losses, config } = this.#options;
     if (!options) throw new ConfigError({ where, expected: 'data to evaluate on', got: 'none' });
-    this.#evaluator ??= new TransformerEvaluator({ model, conditioner, tokenizer, losses });
+    const objective = objectiveOptions(config);
+    this.#evaluator ??= new TransformerEvaluator({ model, objective, conditioner, tokenizer, losses });
     const evaluation = await this.#evaluator.evaluate(options.openBatches());
     const { natsPerToken, bitsPerToken, perplexity, unigramNatsPerToken, count, terms } = evaluation;
     return {
@@ -188,10 +205,19 @@ export class TransformerTask implements TrainingTask<ImageOrCodeBatch, Transform
   #gradients(maskNames: readonly string[]): GradientFunction<Inputs> {
     const { model, conditioner, config, losses } = this.#options;
     const gradients = createTransformerGradients({ model, conditioner, weights: config.losses, losses });
-    return (conditions, tokens, ...masks) => {
+    const draws = this.#objective.draw !== undefined;
+    return (conditions, tokens, ...more) => {
+      const masks = draws ? more.slice(1) : more;
       const named = Object.fromEntries(maskNames.map((name, index) => [name, masks[index]!]));
-      return gradients(conditions, tokens, maskNames.length > 0 ? named : undefined);
+      const drawn = draws ? (more[0] as tf.Tensor2D) : undefined;
+      return gradients(conditions, tokens, maskNames.length > 0 ? named : undefined, drawn);
     };
+  }
+
+  /** Returns what the objective draws for a part of a step: one tensor, or none. */
+  #drawn(key: RandomKey, { shape: [images, positions] }: ImageTokens, progress: number): tf.Tensor2D[] {
+    const values = this.#objective.draw?.(key, images, { progress });
+    return values ? [tf.tensor2d(values, [images, positions], 'int32')] : [];
   }
 }
 
@@ -199,4 +225,8 @@ export class TransformerTask implements TrainingTask<ImageOrCodeBatch, Transform
 function inOtherUnits({ crossEntropy }: Readonly<Record<string, number>>): Record<string, number> {
   if (crossEntropy === undefined) return {};
   return { bitsPerToken: crossEntropy / Math.LN2, perplexity: Math.exp(crossEntropy) };
+}
+
+function objectiveOptions({ annealToRaster }: ResolvedTransformerTrainingConfig): ObjectiveOptions {
+  return annealToRaster ? { annealToRaster } : {};
 }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
 import { DataError, assertTokensInRange, type ImageOrCodeBatch } from '@vitvq/core';
-import type { AutoregressiveModel, Conditions } from '../autoregressive-model.js';
+import type { Conditions, TokenModel } from '../token-model.js';
 import type { AnyConditioner } from './conditioner.js';
 
 /** Of some images, row-major: condition tokens, or numbers that are embedded. */
@@ -62,7 +62,7 @@ export function conditionInput(conditioner: AnyConditioner): ConditionInput {
 
 /** The model's variables, and those of a conditioner that embeds, after `conditioner.`. */
 export function variablesWithConditioner(
-  model: Pick<AutoregressiveModel, 'namedVariables'>,
+  model: Pick<TokenModel, 'namedVariables'>,
   conditioner: AnyConditioner,
 ): Map<string, Variable> {
   const own = [...conditionInput(conditioner).namedVariables()];

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import type { Conditions } from '../autoregressive-model.js';
+import type { Conditions } from '../token-model.js';
 import { conditionInput, type ConditionValues } from './condition-input.js';
 import type { AnyConditioner, Conditioner } from './conditioner.js';
 import type { EmbeddingConditioner } from './embedding-conditioner.js';

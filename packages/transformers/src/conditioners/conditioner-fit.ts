@@ -1,12 +1,12 @@
 import { ConfigError } from '@vitvq/core';
-import type { AutoregressiveModel } from '../autoregressive-model.js';
 import type { AnyConditioner } from '../conditioners/conditioner.js';
 import { canonicalJson } from '../internal/canonical-json.js';
+import type { TokenModel } from '../token-model.js';
 
 /** Throws unless a model takes the conditions of a conditioner. @throws {ConfigError} */
 export function assertConditionerFits(
   conditioner: AnyConditioner,
-  model: Pick<AutoregressiveModel, 'conditionLength' | 'conditionVocabSize' | 'dim'>,
+  model: Pick<TokenModel, 'conditionLength' | 'conditionVocabSize' | 'dim'>,
   where: string,
 ): void {
   const { length } = conditioner;

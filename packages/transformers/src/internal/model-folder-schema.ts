@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ConditionerConfig } from '../conditioners/conditioner-config.js';
-import type { GPTConfig, RQTransformerConfig } from '../transformer-config.js';
-import { gptSchema, positiveInteger, rqTransformerSchema } from './transformer-schema.js';
+import type { GPTConfig, OrderFreeConfig, RQTransformerConfig } from '../transformer-config.js';
+import { gptSchema, orderFreeSchema, positiveInteger, rqTransformerSchema } from './transformer-schema.js';
 
 /**
  * What builds the conditioner; `given`: it must be given and say the same of itself, for the folder
@@ -38,3 +38,9 @@ export const rqTransformerFolderSchema = z.strictObject({
   model: rqTransformerSchema,
   conditioner,
 }) satisfies z.ZodType<FolderConfig<RQTransformerConfig>>;
+
+/** The `config` of a folder of type `masked` or `any-order`. */
+export const orderFreeFolderSchema = z.strictObject({
+  model: orderFreeSchema,
+  conditioner,
+}) satisfies z.ZodType<FolderConfig<OrderFreeConfig>>;

@@ -11,7 +11,7 @@ import {
   type RandomKey,
 } from '@vitvq/core';
 import { weightStddev, pick } from '@vitvq/layers';
-import type { Conditions } from '../autoregressive-model.js';
+import type { Conditions } from '../token-model.js';
 
 /**
  * One vector a position (the reference), or a vector of its row plus one of its column (the paper's
@@ -132,6 +132,11 @@ export class SequenceEmbedding extends Module {
   /** Token vectors `[B, D]` with the position `index` (int32 scalar) added. */
   placeAt(vectors: Tensor2D, index: Scalar): Tensor2D {
     return tf.add(vectors, pick(this.#table(), index, 0));
+  }
+
+  /** Positions as vectors: int32 `[..]`, counted in raster order, to `[.., D]`. */
+  positionsAt(positions: Tensor): Tensor {
+    return lookUp(this.#table(), positions);
   }
 
   /** Throws unless tokens are `[B, n]` or `[B, n, L]` with 1 <= n <= N. @throws {ShapeError} */

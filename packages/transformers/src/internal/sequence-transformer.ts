@@ -14,7 +14,8 @@ import {
   type AddedSlots,
   type KVCache,
 } from '@vitvq/layers';
-import type { Conditions, SamplingStep } from '../autoregressive-model.js';
+import type { SamplingStep } from '../autoregressive-model.js';
+import type { Conditions } from '../token-model.js';
 import type { SequenceEmbedding } from './sequence-embedding.js';
 
 /**

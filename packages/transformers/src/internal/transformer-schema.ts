@@ -42,6 +42,13 @@ export const gptSchema = z
   .strictObject({ ...shared, depth: positiveInteger, numHeads: positiveInteger })
   .refine(({ dim, numHeads }) => dim % numHeads === 0, multipleOf('numHeads'));
 
+const { useTimeMixing: _none, ...orderFree } = shared;
+
+/** Of an `OrderFreeConfig`. */
+export const orderFreeSchema = z
+  .strictObject({ ...orderFree, depth: positiveInteger, numHeads: positiveInteger })
+  .refine(({ dim, numHeads }) => dim % numHeads === 0, multipleOf('numHeads'));
+
 /** Of an `RQTransformerConfig`. */
 export const rqTransformerSchema = z
   .strictObject({ ...shared, codeDepth: integer(2), spatial: stack, depth: stack })

@@ -6,17 +6,21 @@ import type { AnyConditioner, Conditioner } from '../conditioners/conditioner.js
 import { TextConditioner } from '../conditioners/text-conditioner.js';
 import { textTokenizerFromJson } from '../conditioners/text-tokenizer.js';
 import { Unconditional } from '../conditioners/unconditional.js';
+import { AnyOrderTransformer } from '../any-order-transformer.js';
+import type { AnyTransformer } from '../create-transformer.js';
 import { GPT } from '../gpt.js';
+import { MaskedTransformer } from '../masked-transformer.js';
 import { variablesWithConditioner } from '../conditioners/condition-input.js';
 import { assertConditionerFits, assertSameDescription } from '../conditioners/conditioner-fit.js';
 import {
   gptFolderSchema,
+  orderFreeFolderSchema,
   rqTransformerFolderSchema,
   type FolderConditioner,
   type FolderConfig,
 } from '../internal/model-folder-schema.js';
 import { RQTransformer } from '../rq-transformer.js';
-import type { GPTConfig, RQTransformerConfig } from '../transformer-config.js';
+import type { RQTransformerConfig } from '../transformer-config.js';
 
 /** Options of {@link saveTransformer}. */
 export interface SaveTransformerOptions {
@@ -41,12 +45,12 @@ export interface SaveTransformerOptions {
  */
 export async function saveTransformer(
   folder: string,
-  model: GPT | RQTransformer,
+  model: AnyTransformer,
   conditioner: AnyConditioner,
   { metadata }: SaveTransformerOptions = {},
 ): Promise<void> {
   assertConditionerFits(conditioner, model, 'saveTransformer');
-  const config: FolderConfig<GPTConfig | RQTransformerConfig> = {
+  const config: FolderConfig<AnyTransformer['config']> = {
     model: model.config,
     conditioner: ('config' in conditioner ? conditioner.config : undefined) ?? {
       kind: 'given',
@@ -69,7 +73,7 @@ export interface LoadTransformerOptions<C extends AnyConditioner = Conditioner> 
 
 /** Transformer out of a folder; the caller disposes of the model. */
 export interface LoadedTransformer<C extends AnyConditioner = Conditioner> {
-  readonly model: GPT | RQTransformer;
+  readonly model: AnyTransformer;
   /**
    * The conditioner that was passed, or a `ClassConditioner`, `TextConditioner` or `Unconditional`
    * as it was saved.
@@ -119,7 +123,7 @@ export async function loadTransformer(
 
 interface ParsedFolder {
   readonly conditioner: FolderConditioner;
-  readonly createModel: (key: RandomKey) => GPT | RQTransformer;
+  readonly createModel: (key: RandomKey) => AnyTransformer;
 }
 
 /** @throws {ConfigError} */
@@ -148,10 +152,22 @@ function parseFolder(type: string, config: unknown, folder: string): ParsedFolde
         },
       };
     }
+    case 'masked':
+    case 'any-order': {
+      const { model, conditioner } = parseOptions(orderFreeFolderSchema, config, where);
+      return {
+        conditioner,
+        createModel: (key) => {
+          assertBlocksFit(key, model.depth);
+          const options = { ...model, key };
+          return type === 'masked' ? new MaskedTransformer(options) : new AnyOrderTransformer(options);
+        },
+      };
+    }
     default:
       throw new ConfigError({
         where,
-        expected: 'a model of type gpt or rq-transformer',
+        expected: 'a model of type gpt, rq-transformer, masked or any-order',
         got: `"${type}"`,
         fix: 'Tokenizers are loaded by loadTokenizer of @vitvq/tokenizer/node.',
       });
