@@ -1,7 +1,13 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { assertMembers, ConfigError } from '@vitvq/core';
 import { exportOnnx, type OnnxInput } from '@vitvq/engine/onnx-export';
-import type { AnyConditioner, AutoregressiveModel } from '@vitvq/transformers';
+import {
+  isAnyOrder,
+  isMasked,
+  type AnyConditioner,
+  type AnyTokenModel,
+  type AutoregressiveModel,
+} from '@vitvq/transformers';
 import { completeExportOptions, type ExportOptions, type ExportResult } from './export-options.js';
 import { assertPassed } from './internal/assert-passed.js';
 import { partMetadata } from './internal/part-metadata.js';
@@ -16,20 +22,29 @@ import { verifyExport } from './verify-export.js';
  * cache goes in and out of a step as plain tensors with room for every position. The files of a
  * tokenizer in the same folder stay. Choosing tokens (temperature, top-k, guidance) is up to the
  * program; for guidance, conditions and null conditions are rows of one batch.
- * @throws {ConfigError} for wrong options, and when the conditioner is not the model's, or the
- *   folder holds a tokenizer of other tokens
+ * @throws {ConfigError} for wrong options, for a model that is not one of raster order, which has no
+ *   prefill and no decode step, and when the conditioner is not the model's, or the folder holds a
+ *   tokenizer of other tokens
  * @throws {ExportError} when the files do not compute what the model computes; such files are
  *   removed
  */
 export async function exportTransformer(
-  model: AutoregressiveModel,
+  model: AnyTokenModel,
   conditioner: AnyConditioner,
   folder: string,
   options: ExportOptions = {},
 ): Promise<ExportResult> {
   const where = 'exportTransformer';
   const { weights, metadata, verify } = completeExportOptions(options, where);
-  assertMembers(model, ['grid', 'vocabSize', 'codeDepth', 'logits', 'namedVariables'], 'the model', where);
+  assertMembers(model, ['grid', 'vocabSize', 'codeDepth', 'namedVariables'], 'the model', where);
+  if (isMasked(model) || isAnyOrder(model)) {
+    throw new ConfigError({
+      where,
+      expected: 'a model of raster order: the files hold its prefill and its decode step',
+      got: isMasked(model) ? 'a masked model' : 'an any-order model',
+      fix: 'Sample it with createSampler of @vitvq/sampling; export its tokenizer alone.',
+    });
+  }
   assertMembers(conditioner, ['length', 'description'], 'the conditioner', where);
   const { grid, vocabSize, codeDepth } = model;
   const condition = conditionOf(model, conditioner);

@@ -1,12 +1,12 @@
-import { ImageGenerator, type GeneratedImages } from '@vitvq/sampling';
+import { ImageGenerator, type Decoding, type GeneratedImages } from '@vitvq/sampling';
 import type { VQTokenizer } from '@vitvq/tokenizer';
-import type { AutoregressiveModel, Conditioner } from '@vitvq/transformers';
+import type { AnyTokenModel, Conditioner } from '@vitvq/transformers';
 import { encodeConditions, type WantedImages } from './conditions.js';
 
 /** Models that draw images. */
 export interface GeneratingModels {
   readonly tokenizer: VQTokenizer;
-  readonly model: AutoregressiveModel;
+  readonly model: AnyTokenModel;
   readonly conditioner: Conditioner;
 }
 
@@ -18,6 +18,8 @@ export interface DrawnImages extends WantedImages {
   readonly topK: number | null;
   readonly topP: number | null;
   readonly temperature: number;
+  /** Null: as the model's sampler decodes by default. */
+  readonly decoding: Decoding | null;
   readonly signal?: AbortSignal;
 }
 
@@ -30,7 +32,7 @@ const largestBatch = 32;
  */
 export async function* drawBatches(
   { tokenizer, model, conditioner }: GeneratingModels,
-  { classes, prompts, seeds, guidanceScale, topK, topP, temperature, signal }: DrawnImages,
+  { classes, prompts, seeds, guidanceScale, topK, topP, temperature, decoding, signal }: DrawnImages,
 ): AsyncGenerator<GeneratedImages, void> {
   encodeConditions(conditioner, { classes, prompts }, seeds.length);
   const batchSize = Math.min(largestBatch, seeds.length);
@@ -47,6 +49,7 @@ export async function* drawBatches(
         temperature,
         topK: topK === null ? undefined : Math.min(topK, model.vocabSize),
         topP: topP ?? undefined,
+        decoding: decoding ?? undefined,
         guidanceScale: conditions === undefined ? undefined : (guidanceScale ?? undefined),
         signal,
       });

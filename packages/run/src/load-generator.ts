@@ -2,7 +2,7 @@ import { openModel, resolveModelFolder } from '@vitvq/checkpoint';
 import { DataError } from '@vitvq/core';
 import type { VQTokenizer } from '@vitvq/tokenizer';
 import { loadTokenizer } from '@vitvq/tokenizer/node';
-import type { AutoregressiveModel, Conditioner } from '@vitvq/transformers';
+import type { AnyTokenModel, Conditioner } from '@vitvq/transformers';
 import { loadTransformer } from '@vitvq/transformers/node';
 import { ImageGenerator } from '@vitvq/sampling';
 import { openRun } from './open-run.js';
@@ -21,7 +21,7 @@ export interface LoadGeneratorOptions {
 /** Models that draw images, ready to use. */
 export interface LoadedGenerator {
   readonly tokenizer: VQTokenizer;
-  readonly model: AutoregressiveModel;
+  readonly model: AnyTokenModel;
   readonly conditioner: Conditioner;
   /** Draws, completes, encodes and decodes images. */
   readonly generator: ImageGenerator;

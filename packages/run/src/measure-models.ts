@@ -14,7 +14,7 @@ import {
   type ProxyClassifier,
 } from '@vitvq/evaluation';
 import type { VQTokenizer } from '@vitvq/tokenizer';
-import { ClassConditioner, TextConditioner, type AutoregressiveModel, type Conditioner } from '@vitvq/transformers';
+import { ClassConditioner, TextConditioner, type AnyTokenModel, type Conditioner } from '@vitvq/transformers';
 import { captionsOf, textOf } from './conditions.js';
 import type { ResolvedProxy, ResolvedRunConfig } from './config/run-config.js';
 import { CountProgress } from './count-progress.js';
@@ -30,7 +30,7 @@ export interface MeasureModelsOptions {
   readonly source: ImageDataset;
   /** What draws the images that are measured, and how many. @default none are measured */
   readonly generated?: {
-    readonly model: AutoregressiveModel;
+    readonly model: AnyTokenModel;
     readonly conditioner: Conditioner;
     readonly count: number;
     readonly samples: Omit<ResolvedRunConfig['samples'], 'perClass'>;

@@ -1,14 +1,14 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { pixelFeatures, untrainedFeatures, type NamedFeatures } from '@vitvq/linear-probe';
 import type { VQTokenizer } from '@vitvq/tokenizer';
-import { nullConditions, type AutoregressiveModel, type Conditioner, type ImageTokens } from '@vitvq/transformers';
+import { nullConditions, type AnyTokenModel, type Conditioner, type ImageTokens } from '@vitvq/transformers';
 
 /** Models that a probe looks into. */
 export interface ProbedModels {
   readonly tokenizer: VQTokenizer;
-  readonly model: AutoregressiveModel;
+  readonly model: AnyTokenModel;
   /** The same network as it was before its training. */
-  readonly untrained: AutoregressiveModel;
+  readonly untrained: AnyTokenModel;
   readonly conditioner: Conditioner;
 }
 

@@ -13,7 +13,7 @@ import { writePictures } from './write-pictures.js';
 
 /** Options of {@link sample}. */
 export interface SampleOptions extends Partial<
-  Pick<DrawnImages, 'guidanceScale' | 'topK' | 'topP' | 'temperature' | 'signal'>
+  Pick<DrawnImages, 'guidanceScale' | 'topK' | 'topP' | 'temperature' | 'decoding' | 'signal'>
 > {
   /** Run with a tokenizer and a transformer, see `openRun`. */
   readonly run: string;
@@ -71,6 +71,7 @@ export async function sample(options: SampleOptions): Promise<SampledImages> {
     topK: options.topK ?? samples?.topK ?? null,
     topP: options.topP ?? samples?.topP ?? null,
     temperature: options.temperature ?? samples?.temperature ?? 1,
+    decoding: options.decoding ?? samples?.decoding ?? null,
   };
   const models = await loadBoth(
     () => loadRunTokenizer(run),

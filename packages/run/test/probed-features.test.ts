@@ -7,7 +7,7 @@ import {
   conditionTensor,
   createTransformer,
   nullConditions,
-  type AutoregressiveModel,
+  type AnyTokenModel,
 } from '@vitvq/transformers';
 import { probedFeatures } from '../src/probed-features.js';
 
@@ -25,7 +25,7 @@ afterAll(() => tf.engine().endScope());
 describe('probedFeatures', () => {
   it('are what the tokenizer makes of images, and the GPT of their codes without a class', async () => {
     const tokenizer = createTokenizer({ ...config, quantizer: plain }, { seed: 0 });
-    const [model, untrained] = [0, 1].map((seed): AutoregressiveModel => {
+    const [model, untrained] = [0, 1].map((seed): AnyTokenModel => {
       const { vocabSize, grid } = tokenizer;
       const fit = { vocabSize, grid, conditionVocabSize: conditioner.vocabSize, key: randomKey(seed) };
       return createTransformer({ kind: 'gpt', dim: 16, depth: 2, numHeads: 2 }, fit);

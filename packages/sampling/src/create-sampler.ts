@@ -1,6 +1,7 @@
 import { isAnyOrder, isMasked, type AnyTokenModel } from '@vitvq/transformers';
-import { AnyOrderSampler } from './any-order-sampler.js';
-import { MaskedSampler } from './masked-sampler.js';
+import { z } from 'zod';
+import { anyOrderDecodingSchema, AnyOrderSampler } from './any-order-sampler.js';
+import { maskedDecodingSchema, MaskedSampler } from './masked-sampler.js';
 import type { OrderFreeSamplerOptions, TokenSampler } from './sample-options.js';
 import { Sampler } from './sampler.js';
 
@@ -12,4 +13,15 @@ import { Sampler } from './sampler.js';
 export function createSampler(model: AnyTokenModel, options: OrderFreeSamplerOptions = {}): TokenSampler {
   if (isMasked(model)) return new MaskedSampler(model, options);
   return isAnyOrder(model) ? new AnyOrderSampler(model, options) : new Sampler(model, options);
+}
+
+/**
+ * Returns the schema of the decoding of a kind of transformer, which accepts none for models of
+ * raster order: they have no choice.
+ * @param kind  of a `TransformerSize`; undefined where there is no transformer
+ */
+export function decodingSchemaOf(kind: string | undefined): z.ZodType {
+  if (kind === 'masked') return maskedDecodingSchema;
+  if (kind === 'any-order') return anyOrderDecodingSchema;
+  return z.never({ error: 'expected null: only masked and any-order transformers have a decoding' });
 }

@@ -1,6 +1,6 @@
-export { AnyOrderSampler, anyOrderDecodingSchema, type OrderedSample } from './any-order-sampler.js';
+export { AnyOrderSampler, type OrderedSample } from './any-order-sampler.js';
 export { completeTokens } from './complete-tokens.js';
-export { createSampler } from './create-sampler.js';
+export { createSampler, decodingSchemaOf } from './create-sampler.js';
 export { drawTokens, filterLogits, type FilterOptions } from './filters.js';
 export {
   type GeneratedImages,
@@ -10,7 +10,7 @@ export {
   type PartialImages,
   type StreamOptions,
 } from './image-generator.js';
-export { MaskedSampler, maskedDecodingSchema, type MaskedStep } from './masked-sampler.js';
+export { MaskedSampler, type MaskedStep } from './masked-sampler.js';
 export {
   type AcceptanceRule,
   type AcceptedImages,

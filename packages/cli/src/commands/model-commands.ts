@@ -1,3 +1,4 @@
+import type { SampleOptions } from '@vitvq/run';
 import type { Command } from 'commander';
 import { assertNothingReplaced } from './output-folder.js';
 import {
@@ -31,6 +32,10 @@ interface SampleFlags extends EngineFlags {
   readonly topK?: number;
   readonly topP?: number;
   readonly temperature?: number;
+  readonly steps?: number;
+  readonly choice?: string;
+  readonly tokensPerStep?: number;
+  readonly order?: string;
 }
 
 interface ReconstructFlags extends EngineFlags {
@@ -100,7 +105,11 @@ export function addModelCommands(program: Command): void {
       .option('--guidance <x>', 'strength of classifier-free guidance', number)
       .option('--top-k <n>', 'draw from the so many most likely codes', positive)
       .option('--top-p <x>', 'draw from the most likely codes of this probability together', number)
-      .option('--temperature <x>', 'below 1: more of what is likely', number),
+      .option('--temperature <x>', 'below 1: more of what is likely', number)
+      .option('--steps <n>', 'steps of a masked model', positive)
+      .option('--choice <name>', 'which tokens a masked model keeps: confidence, random, halton')
+      .option('--tokens-per-step <n>', 'tokens that an any-order model draws together', positive)
+      .option('--order <name>', 'order of an any-order model: random, halton, raster'),
   ).action((_run: string | undefined, flags: SampleFlags, command: Command) => sample(flags, command));
   withEngineOptions(
     program
@@ -175,10 +184,17 @@ async function sample(flags: SampleFlags, command: Command): Promise<void> {
   const required = { '--count <n>': count === undefined ? undefined : String(count), '--out <folder>': out };
   await runCommand(command, flags, { required }, async ({ run, path, view, signal, print: show }) => {
     await assertNoPictures(out!, flags);
-    const choices = { classes, prompts, npz, seed, guidanceScale: guidance, topK, topP, temperature };
+    const decoding = decodingOf(flags);
+    const choices = { classes, prompts, npz, seed, guidanceScale: guidance, topK, topP, temperature, decoding };
     const result = await run.sample({ run: path, count: count!, out: out!, ...choices, view, signal });
     show(result, [`${result.images.length} images in ${out}`, `Side by side: ${result.grid}`]);
   });
+}
+
+/** The decoding that was asked for, which the model's sampler checks; undefined for none. */
+function decodingOf({ steps, choice, tokensPerStep, order }: SampleFlags): SampleOptions['decoding'] {
+  const asked = Object.entries({ steps, choice, tokensPerStep, order }).filter(([, value]) => value !== undefined);
+  return asked.length === 0 ? undefined : (Object.fromEntries(asked) as SampleOptions['decoding']);
 }
 
 async function reconstruct(flags: ReconstructFlags, command: Command): Promise<void> {

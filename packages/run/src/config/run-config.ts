@@ -1,5 +1,6 @@
 import { augmentationSchema, dataSourceSchema, type Augmentation, type DataSourceConfig } from '@vitvq/data';
 import { engineNames, precisions, type EngineName, type Precision } from '@vitvq/engine';
+import { decodingSchemaOf, type Decoding } from '@vitvq/sampling';
 import { tokenizerTrainingSchema, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
 import { transformerTrainingSchema, type TransformerTrainingConfig } from '@vitvq/stage2-trainer';
 import { tokenizerConfigSchema, type TokenizerConfig } from '@vitvq/tokenizer';
@@ -136,6 +137,11 @@ export interface SamplesConfig {
   readonly topP?: number | null;
   /** @default 1 */
   readonly temperature?: number;
+  /**
+   * How a masked or any-order transformer decodes; null: as its sampler does by default.
+   * @default null
+   */
+  readonly decoding?: Decoding | null;
 }
 
 /** Linear probe of every block of the models. */
@@ -303,6 +309,7 @@ export const runConfigSchema = z
         topK: count.nullable().default(null),
         topP: z.number().gt(0).max(1).nullable().default(null),
         temperature: z.number().gt(0).default(1),
+        decoding: z.record(z.string(), z.unknown()).nullable().default(null),
       })
       .prefault({}),
     probe: z
@@ -332,6 +339,13 @@ export const runConfigSchema = z
   .refine(({ probe, transformer: stage }) => !probe || stage !== undefined, {
     path: ['probe'],
     error: 'expected a transformer beside a probe: it is the transformer that is probed',
+  })
+  .superRefine(({ samples, transformer: stage }, context) => {
+    if (samples.decoding === null) return;
+    const { data: _, error } = decodingSchemaOf(stage?.model.kind).safeParse(samples.decoding);
+    for (const { path, message } of error?.issues ?? []) {
+      context.addIssue({ code: 'custom', path: ['samples', 'decoding', ...path], message });
+    }
   });
 
 /** Config of a run with its defaults. */

@@ -2,9 +2,8 @@ import { join } from 'node:path';
 import { createTransformerTrainer, readTransformerWeights } from '@vitvq/stage2-trainer';
 import {
   createTransformer,
+  type AnyTransformer,
   type Conditioner,
-  type GPT,
-  type RQTransformer,
   type TransformerFit,
 } from '@vitvq/transformers';
 import { loadTransformer, saveTransformer, type LoadedTransformer } from '@vitvq/transformers/node';
@@ -44,7 +43,7 @@ export function createUntrained(
   { vocabSize, grid, codeDepth }: Pick<TransformerFit, 'vocabSize' | 'grid' | 'codeDepth'>,
   conditioner: Pick<Conditioner, 'vocabSize' | 'length'>,
   seed: number,
-): GPT | RQTransformer {
+): AnyTransformer {
   return createTransformer(model, {
     vocabSize,
     grid,
