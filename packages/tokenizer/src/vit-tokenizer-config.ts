@@ -1,5 +1,5 @@
 import type { Size2D } from '@vitvq/core';
-import type { Activation, ViTOptions } from '@vitvq/layers';
+import type { Activation, AttentionConfig, ViTOptions } from '@vitvq/layers';
 import type { BuiltInQuantizerKinds, QuantizerConfig, QuantizerKinds } from '@vitvq/quantizers';
 import type { PixelNormalization, VQTokenizerOutput } from './vq-tokenizer.js';
 
@@ -15,6 +15,8 @@ export interface TransformerSize {
   readonly headDim?: number;
   /** Hidden width of the feed-forward layers. */
   readonly mlpDim: number;
+  /** Kind of attention; see `attentionKinds` of @vitvq/layers. @default { kind: 'full' } */
+  readonly attention?: AttentionConfig;
 }
 
 /**

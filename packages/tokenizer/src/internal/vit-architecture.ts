@@ -1,5 +1,12 @@
 import { assertFitsBudget, patchGrid, split, toSize2D, type RandomKey, type Size2D } from '@vitvq/core';
-import { ViTDecoder, vitDecoderReferenceWeights, ViTEncoder, vitEncoderReferenceWeights } from '@vitvq/layers';
+import {
+  attentionProblem,
+  attentionSchema,
+  ViTDecoder,
+  vitDecoderReferenceWeights,
+  ViTEncoder,
+  vitEncoderReferenceWeights,
+} from '@vitvq/layers';
 import { createQuantizer, quantizerReferenceWeights, quantizerSchema, type QuantizerKinds } from '@vitvq/quantizers';
 import { z } from 'zod';
 import { vitTokenizerReferenceWeights } from '../reference-weights.js';
@@ -16,11 +23,14 @@ const transformerSize = z
     numHeads: positive,
     headDim: positive.optional(),
     mlpDim: positive,
+    attention: attentionSchema.optional(),
   })
   .refine(({ dim, numHeads, headDim }) => headDim !== undefined || dim % numHeads === 0, {
     path: ['dim'],
     error: ({ input }) => `expected a multiple of numHeads ${(input as TransformerSize).numHeads}, or headDim`,
   });
+
+type Sizes = Pick<ViTTokenizerConfig<QuantizerKinds>, 'imageSize' | 'patchSize' | 'encoder' | 'decoder'>;
 
 const positionsSchema = z.enum(['sincos', 'learned']).optional();
 
@@ -32,6 +42,30 @@ function hasSinCosWidth(
 ): (config: Pick<ViTTokenizerConfig, typeof name | 'positions'>) => boolean {
   return ({ positions = 'sincos', [name]: { dim } }) => positions === 'learned' || dim % 4 === 0;
 }
+
+/** Returns what the tokens of an image would need of the attention of one side. */
+function problemOfAttention(name: 'encoder' | 'decoder', config: Sizes): string | undefined {
+  const {
+    imageSize,
+    patchSize,
+    [name]: { attention, depth },
+  } = config;
+  // An image that is no whole number of patches is a problem of its own.
+  if (!attention || !isMultiple(imageSize, patchSize)) return undefined;
+  return attentionProblem(attention, { grid: patchGrid(imageSize, patchSize, 'attention'), depth });
+}
+
+const hasFittingAttention =
+  (name: 'encoder' | 'decoder') =>
+  (config: Sizes): boolean =>
+    problemOfAttention(name, config) === undefined;
+
+/** Returns what is said of attention that does not fit. */
+const attentionMessage = (name: 'encoder' | 'decoder') => ({
+  ...areValid({ imageSize: size2D, patchSize: size2D, [name]: transformerSize }),
+  path: [name, 'attention'],
+  error: ({ input }: { readonly input: unknown }) => `expected ${problemOfAttention(name, input as Sizes)}`,
+});
 
 function isMultiple(imageSize: Size2D, patchSize: Size2D): boolean {
   const [height, width] = toSize2D(imageSize);
@@ -62,6 +96,8 @@ const schema = (kinds: QuantizerKinds, more: z.ZodRawShape = {}) =>
       error: ({ input }) =>
         `expected a multiple of patchSize ${toSize2D((input as ViTTokenizerConfig).patchSize).join('x')}`,
     })
+    .refine(hasFittingAttention('encoder'), attentionMessage('encoder'))
+    .refine(hasFittingAttention('decoder'), attentionMessage('decoder'))
     .refine(hasSinCosWidth('encoder'), {
       ...areValid({ encoder: z.object({ dim: positive }), positions: positionsSchema }),
       path: ['encoder', 'dim'],
