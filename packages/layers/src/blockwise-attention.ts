@@ -25,14 +25,14 @@ function blocksOf(x: Tensor, blockSize: number): { readonly count: number; at(in
 }
 
 /**
- * Returns the tensors, none of which a compiled program has before it has `before`: nothing else
- * would keep it from computing the scores of all blocks first, which together are what is too
- * large.
+ * Returns the tensors, none of which a compiled program has before it has everything in `before`.
+ * Nothing else would keep the program from computing the scores of all blocks first, or from
+ * putting off what reads them: together they are what is too large.
  */
-function after(before: Tensor, tensors: readonly Tensor[]): Tensor[] {
-  return composite('optimization_barrier', {}, [before, ...tensors], (...operands) =>
+function after(before: readonly Tensor[], tensors: readonly Tensor[]): Tensor[] {
+  return composite('optimization_barrier', {}, [...before, ...tensors], (...operands) =>
     operands.map((operand) => tf.clone(operand)),
-  ).slice(1);
+  ).slice(before.length);
 }
 
 /** Applies a step again and again; tensors of a step that the next one does not get are freed. */
@@ -54,9 +54,9 @@ function repeat(count: number, step: (index: number, state: readonly Tensor[]) =
 function forward({ scale, blockSize }: Blocks) {
   return (q: Tensor, k: Tensor, v: Tensor): Tensor[] => {
     const [keys, values] = [blocksOf(k, blockSize), blocksOf(v, blockSize)];
-    const [sum, largest, total] = repeat(keys.count, (index, [sum, largest, total]) => {
-      const block = [keys.at(index), values.at(index)];
-      const [key, value] = (sum ? after(sum, block) : block) as [Tensor, Tensor];
+    const [sum, largest, total] = repeat(keys.count, (index, state) => {
+      const [key, value] = after(state, [keys.at(index), values.at(index)]) as [Tensor, Tensor];
+      const [sum, largest, total] = state;
       const scores = tf.mul(tf.matMul(q, key, false, true), scale); // [B, M, N, blockSize]
       const ofBlock = tf.max(scores, 3, true);
       const next = largest ? tf.maximum(largest, ofBlock) : ofBlock;
@@ -76,10 +76,11 @@ function backward({ scale, blockSize }: Blocks) {
     const [dOutput, q, k, v, output, logTotal] = operands as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
     const [keys, values] = [blocksOf(k, blockSize), blocksOf(v, blockSize)];
     const mean = tf.sum(tf.mul(dOutput, output), 3, true); // rowsum(dP P), [B, M, N, 1]
-    const dKeys: Tensor[] = [];
-    const dValues: Tensor[] = [];
-    const [dQ] = repeat(keys.count, (index, [dQ]) => {
-      const [key, value] = after(dQ ?? mean, [keys.at(index), values.at(index)]) as [Tensor, Tensor];
+    const [dKeys, dValues]: [Tensor[], Tensor[]] = [[], []];
+    const [dQ] = repeat(keys.count, (index, state) => {
+      // The first block waits too, or a pass could take its scores from the forward pass.
+      const before = index === 0 ? [mean] : [...state, dKeys.at(-1)!, dValues.at(-1)!];
+      const [key, value] = after(before, [keys.at(index), values.at(index)]) as [Tensor, Tensor];
       const scores = tf.mul(tf.matMul(q, key, false, true), scale);
       const probabilities = tf.exp(tf.sub(scores, logTotal)); // [B, M, N, blockSize]
       const dProbabilities = tf.matMul(dOutput, value, false, true);
@@ -87,7 +88,7 @@ function backward({ scale, blockSize }: Blocks) {
       dValues.push(tf.keep(tf.matMul(probabilities, dOutput, true)));
       dKeys.push(tf.keep(tf.matMul(dScores, q, true)));
       const added = tf.matMul(dScores, key);
-      return [dQ ? tf.add(dQ, added) : added];
+      return [state[0] ? tf.add(state[0], added) : added];
     });
     const gradients = [dQ!, tf.concat(dKeys, 2), tf.concat(dValues, 2)];
     tf.dispose([dKeys, dValues]);
