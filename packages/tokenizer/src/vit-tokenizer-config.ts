@@ -15,7 +15,7 @@ export interface TransformerSize {
   readonly headDim?: number;
   /** Hidden width of the feed-forward layers. */
   readonly mlpDim: number;
-  /** Kind of attention; see `attentionKinds` of @vitvq/layers. @default { kind: 'full' } */
+  /** Kind of attention; see docs/attention.md. @default { kind: 'full' } */
   readonly attention?: AttentionConfig;
 }
 

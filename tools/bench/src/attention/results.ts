@@ -89,7 +89,10 @@ export function blockCharts(results: readonly BlockResult[]): Record<string, Lin
       const series = kinds.map((kind) => ({ name: kind, points: points(kind) })).filter((each) => each.points.length);
       const title = figure === 'milliseconds' ? `Forward and backward: ${text}` : `Peak memory: ${text}`;
       const yLabel = figure === 'milliseconds' ? 'milliseconds' : 'MB';
-      return [`${name}-${group}`, { title, xLabel: 'rows and columns of tokens', yLabel, scale: 'log', series }];
+      return [
+        `${name}-${group}`,
+        { title, xLabel: 'rows and columns of tokens', yLabel, scale: 'log', width: 640, series },
+      ];
     }),
   );
   return Object.fromEntries(charts.filter(([, { series }]) => series.length > 0));
