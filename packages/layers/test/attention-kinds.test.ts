@@ -1,6 +1,6 @@
 import { compilingEngines, expectGradientsMatchFiniteDifferences, expectNoTensorLeak } from '@vitvq/test-utils';
 import * as tf from '@tensorflow/tfjs-core';
-import { ConfigError, randomKey, type RandomKey } from '@vitvq/core';
+import { ConfigError, randomKey, type RandomKey, type RecordingBackend } from '@vitvq/core';
 import { compile, useEngine } from '@vitvq/engine';
 import { attentionCases } from '@vitvq/test-models/attention-cases';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -218,6 +218,30 @@ describe('blockwiseAttention', () => {
     const [small, large] = [await peak(blockwise, 128), await peak(blockwise, 512)];
     expect(large / small).toBeLessThan(4.5);
     expect(await peak(full, 512)).toBeGreaterThan(4 * large);
+  });
+
+  it('is one composite each way, in which a block waits for all that is made of the block before', () => {
+    const seen: [string, number, number][] = [];
+    Object.assign(tf.backend(), {
+      recordComposite: (name, _attributes, operands, body) => {
+        const results = body(...operands);
+        seen.push([name, operands.length, results.length]);
+        return results;
+      },
+    } satisfies Partial<RecordingBackend>);
+    try {
+      const [q, k, v] = draw();
+      tf.grad((x: tf.Tensor) => blockwiseAttention(x as tf.Tensor4D, k, v, 0.5, 8))(q);
+    } finally {
+      Reflect.deleteProperty(tf.backend(), 'recordComposite');
+    }
+    const barrier = (operands: number): [string, number, number] => ['optimization_barrier', operands, operands];
+    expect(seen).toEqual([
+      ...[barrier(2), barrier(5), barrier(5)],
+      ['blockwise_attention', 3, 2],
+      ...[barrier(3), barrier(5), barrier(5)],
+      ['blockwise_attention_grad', 6, 3],
+    ]);
   });
 
   it('refuses shapes that differ, and blocks of nothing', () => {

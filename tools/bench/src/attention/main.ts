@@ -53,7 +53,7 @@ await runProgram('measure-attention', async () => {
     options: {
       part: { kind: 'choice', choices: ['all', 'blocks', 'training'], default: 'all', help: 'what is measured' },
       kind: { kind: 'texts', value: 'kind', help: `one of ${kindNames.join(', ')} (default: all)` },
-      seconds: { kind: 'number', minimum: 0, default: 120, help: 'after which a block is out of reach' },
+      seconds: { kind: 'number', minimum: 0, default: 300, help: 'after which a block is out of reach' },
       gigabytes: { kind: 'number', minimum: 0, default: 12, help: 'of memory beyond which a block is out of reach' },
       steps: { kind: 'integer', minimum: 1, default: 300, help: 'of each training' },
       patchSize: { kind: 'integer', minimum: 1, default: 4, help: 'pixels of a patch in training: 4 is 8x8 tokens' },
