@@ -1,13 +1,16 @@
 export { ActNorm, actNormReferenceWeights } from './act-norm.js';
 export { activate, activationNames, type Activation } from './activations.js';
+export { MultiHeadAttention, multiHeadAttentionReferenceWeights, type MultiHeadAttentionOptions } from './attention.js';
+export { attentionKinds, attentionProblem, attentionSchema, type AttentionConfig } from './attention-kinds.js';
 export {
-  MultiHeadAttention,
-  multiHeadAttentionReferenceWeights,
-  scaledDotProductAttention,
-  type MultiHeadAttentionOptions,
-} from './attention.js';
+  type AttentionKind,
+  type AttentionMechanism,
+  type AttentionSetting,
+  type TokenLayout,
+} from './attention-kind.js';
 export { BatchNorm, batchNormReferenceWeights } from './batch-norm.js';
 export { blurKernel, separableBlur, type BlurTaps } from './blur-kernel.js';
+export { blockwiseAttention } from './blockwise-attention.js';
 export { CNNDecoder, CNNEncoder, type CNNOptions } from './cnn.js';
 export { cnnDecoderReferenceWeights, cnnEncoderReferenceWeights, type CNNNaming } from './cnn-reference-weights.js';
 export { Convolution, convolutionReferenceWeights, type ConvolutionOptions } from './convolution.js';
@@ -37,6 +40,7 @@ export {
 export { pointwiseConvolution, pointwiseConvolutionReferenceWeights } from './pointwise-convolution.js';
 export { sinCosPositions2D } from './positions.js';
 export { ResidualBlock, residualBlockReferenceWeights, type ResidualBlockOptions } from './residual-block.js';
+export { scaledDotProductAttention } from './scaled-dot-product-attention.js';
 export {
   SpatialAttention,
   spatialAttentionReferenceWeights,

@@ -9,7 +9,7 @@ import {
   type RandomKey,
   type ReferenceWeight,
 } from '@vitvq/core';
-import { scaledDotProductAttention } from './attention.js';
+import { scaledDotProductAttention } from './scaled-dot-product-attention.js';
 import { GroupNorm, groupNormReferenceWeights } from './group-norm.js';
 import type { Linear } from './linear.js';
 import { pointwiseConvolution, pointwiseConvolutionReferenceWeights } from './pointwise-convolution.js';

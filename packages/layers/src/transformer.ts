@@ -17,6 +17,7 @@ import {
   multiHeadAttentionReferenceWeights,
   type MultiHeadAttentionOptions,
 } from './attention.js';
+import { assertAttention } from './attention-kinds.js';
 import {
   FeedForward,
   feedForwardOptionNames,
@@ -29,7 +30,7 @@ import { LayerNorm, layerNormReferenceWeights } from './layer-norm.js';
 export type TransformerBlockOptions = MultiHeadAttentionOptions & FeedForwardOptions;
 
 /** Options of {@link Transformer}. */
-export type TransformerOptions = TransformerBlockOptions & {
+export type TransformerOptions = Omit<TransformerBlockOptions, 'blockIndex'> & {
   /** Number of blocks. */
   readonly depth: number;
   /**
@@ -45,9 +46,11 @@ const transformerBlockOptionNames: OptionTable<TransformerBlockOptions> = {
   ...feedForwardOptionNames,
 };
 
+const { blockIndex: _blockIndex, ...sharedOptionNames } = transformerBlockOptionNames;
+
 /** Names of the options {@link TransformerOptions}. */
 export const transformerOptionNames: OptionTable<TransformerOptions> = {
-  ...transformerBlockOptionNames,
+  ...sharedOptionNames,
   depth: 'required',
   recompute: 'optional',
 };
@@ -92,8 +95,9 @@ export class Transformer extends Module {
     const { depth, recompute: recomputes = false, key, ...options } = given;
     this.#recompute = recomputes;
     assertInteger(depth, 'depth', 'Transformer', 0);
+    if (options.attention) assertAttention(options.attention, { grid: options.grid, depth }, 'Transformer');
     this.blocks = Array.from({ length: depth }, (_, index) =>
-      this.child(`blocks.${index}`, new TransformerBlock({ ...options, key: foldIn(key, index) })),
+      this.child(`blocks.${index}`, new TransformerBlock({ ...options, blockIndex: index, key: foldIn(key, index) })),
     );
     this.norm = this.child('norm', new LayerNorm(options));
   }
@@ -136,7 +140,7 @@ export class Transformer extends Module {
 export function transformerReferenceWeights({
   depth,
   ...options
-}: Pick<TransformerOptions, 'depth' | 'useOutputProjection'>): ReferenceWeight[] {
+}: Pick<TransformerOptions, 'depth' | 'useOutputProjection' | 'attention'>): ReferenceWeight[] {
   const block = [
     ...prefixReferenceWeights(layerNormReferenceWeights(), 'attentionNorm', '0.norm'),
     ...prefixReferenceWeights(multiHeadAttentionReferenceWeights(options), 'attention', '0.fn'),

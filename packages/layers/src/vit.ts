@@ -38,14 +38,16 @@ export type Positions = 'sincos' | 'learned';
 
 /** Options of {@link ViTEncoder}, and most of those of {@link ViTDecoder}. */
 export type ViTOptions = PatchOptions &
-  TransformerOptions & {
+  Omit<TransformerOptions, 'grid'> & {
     /** @default 'sincos' */
     readonly positions?: Positions;
   };
 
+const { grid: _grid, ...sharedOptionNames } = transformerOptionNames;
+
 const vitOptionNames: OptionTable<ViTOptions> = {
   ...patchOptionNames,
-  ...transformerOptionNames,
+  ...sharedOptionNames,
   positions: 'optional',
 };
 
@@ -126,7 +128,7 @@ export class ViTEncoder extends Module implements Encoder {
       this.variable('positions', initial),
     );
     this.#patchEmbedding = this.child('patchEmbedding', new PatchEmbedding({ ...options, key: patchKey! }));
-    this.#transformer = registerTransformer({ ...options, key: transformerKey! }, (name, part) =>
+    this.#transformer = registerTransformer({ ...options, grid: this.grid, key: transformerKey! }, (name, part) =>
       this.child(name, part),
     );
   }
@@ -186,7 +188,7 @@ export class ViTDecoder extends Module implements Decoder {
     this.#positions = new PositionTable(options, this.grid, positionKey!, 'ViTDecoder', (initial) =>
       this.variable('positions', initial),
     );
-    this.#transformer = registerTransformer({ ...options, key: transformerKey! }, (name, part) =>
+    this.#transformer = registerTransformer({ ...options, grid: this.grid, key: transformerKey! }, (name, part) =>
       this.child(name, part),
     );
     this.#pixels = this.child('pixels', createPixelHead(pixels, { ...options, key: pixelKey! }));
@@ -204,7 +206,10 @@ export class ViTDecoder extends Module implements Decoder {
   }
 }
 
-type ReferenceOptions = Pick<ViTOptions, 'patchSize' | 'channels' | 'depth' | 'positions' | 'useOutputProjection'>;
+type ReferenceOptions = Pick<
+  ViTOptions,
+  'patchSize' | 'channels' | 'depth' | 'positions' | 'useOutputProjection' | 'attention'
+>;
 
 /**
  * Returns the weights of positions and transformer; the reference's names have the prefix

@@ -1,4 +1,5 @@
 import { randomKey } from '@vitvq/core';
+import { attentionCases } from '@vitvq/test-models/attention-cases';
 import { testDecoder, testEncoder } from '@vitvq/test-utils';
 import { CNNDecoder, CNNEncoder, ViTDecoder, ViTEncoder } from '../src/index.js';
 
@@ -65,6 +66,35 @@ testEncoder({
   imageShape: [2, 4, 9, 2],
   variableNames: [...both('patchEmbedding'), ...blocks],
 });
+
+/** Variables that a kind of attention has besides those of full attention. */
+const ownVariables: Partial<Record<string, string[]>> = {
+  windowed: ['bias'],
+  linformer: ['keyProjection', 'valueProjection'],
+  performer: ['features'],
+};
+
+for (const [kind, attention] of Object.entries(attentionCases)) {
+  const options = { ...vit, imageSize: [8, 12], attention } as const;
+  const own = parts('mechanism', ownVariables[kind] ?? []);
+  const ofBlock = (index: number): string[] =>
+    transformerBlock(`blocks.${index}`).flatMap((name) =>
+      name === `blocks.${index}.attention.output.bias` ? [name, ...parts(`blocks.${index}.attention`, own)] : [name],
+    );
+  const names = [...ofBlock(0), ...ofBlock(1), ...norm('norm')];
+  testEncoder({
+    name: `ViTEncoder with attention of kind ${kind}`,
+    create: () => new ViTEncoder(options),
+    imageShape: [2, 8, 12, 2],
+    variableNames: [...both('patchEmbedding'), ...names],
+  });
+  testDecoder({
+    name: `ViTDecoder with attention of kind ${kind}`,
+    create: () => new ViTDecoder(options),
+    imageShape: [8, 12, 2],
+    variableNames: [...names, ...both('pixels')],
+  });
+}
 
 const cnn = {
   imageSize: [4, 6],

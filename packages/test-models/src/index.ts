@@ -1,3 +1,4 @@
+export { attentionCases } from './attention-cases.js';
 export {
   brightnessTokenizer,
   classGPT,

@@ -1,5 +1,5 @@
 import type { Size2D } from '@vitvq/core';
-import type { Activation, PixelHeadConfig, ViTOptions } from '@vitvq/layers';
+import type { Activation, AttentionConfig, PixelHeadConfig, ViTOptions } from '@vitvq/layers';
 import type { BuiltInQuantizerKinds, QuantizerConfig, QuantizerKinds } from '@vitvq/quantizers';
 import type { PixelNormalization, VQTokenizerOutput } from './vq-tokenizer.js';
 
@@ -15,6 +15,8 @@ export interface TransformerSize {
   readonly headDim?: number;
   /** Hidden width of the feed-forward layers. */
   readonly mlpDim: number;
+  /** Kind of attention; see docs/attention.md. @default { kind: 'full' } */
+  readonly attention?: AttentionConfig;
 }
 
 /** Decoder of a {@link ViTTokenizerConfig}. */

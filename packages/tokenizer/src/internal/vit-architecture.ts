@@ -1,6 +1,8 @@
 import { assertFitsBudget, ConfigError, patchGrid, split, toSize2D, type RandomKey, type Size2D } from '@vitvq/core';
 import {
   activationNames,
+  attentionProblem,
+  attentionSchema,
   ViTDecoder,
   vitDecoderReferenceWeights,
   ViTEncoder,
@@ -20,6 +22,7 @@ const transformerShape = {
   numHeads: positive,
   headDim: positive.optional(),
   mlpDim: positive,
+  attention: attentionSchema.optional(),
 };
 
 const activationSchema = z.enum(activationNames).optional();
@@ -48,6 +51,8 @@ const headsProblem: Parameters<z.ZodType<TransformerSize>['refine']>[1] = {
 const encoderSize = z.strictObject(transformerShape).refine(headsFit, headsProblem);
 const decoderSize = z.strictObject({ ...transformerShape, pixels: pixelsSchema }).refine(headsFit, headsProblem);
 
+type Sizes = Pick<ViTTokenizerConfig<QuantizerKinds>, 'imageSize' | 'patchSize' | 'encoder' | 'decoder'>;
+
 const positionsSchema = z.enum(['sincos', 'learned']).optional();
 
 /** Sines and cosines of rows and of columns take a quarter of the width each. */
@@ -58,6 +63,30 @@ function hasSinCosWidth(
 ): (config: Pick<ViTTokenizerConfig, typeof name | 'positions'>) => boolean {
   return ({ positions = 'sincos', [name]: { dim } }) => positions === 'learned' || dim % 4 === 0;
 }
+
+/** Returns what the tokens of an image would need of the attention of one side. */
+function problemOfAttention(name: 'encoder' | 'decoder', config: Sizes): string | undefined {
+  const {
+    imageSize,
+    patchSize,
+    [name]: { attention, depth },
+  } = config;
+  // An image that is no whole number of patches is a problem of its own.
+  if (!attention || !isMultiple(imageSize, patchSize)) return undefined;
+  return attentionProblem(attention, { grid: patchGrid(imageSize, patchSize, 'attention'), depth });
+}
+
+const hasFittingAttention =
+  (name: 'encoder' | 'decoder') =>
+  (config: Sizes): boolean =>
+    problemOfAttention(name, config) === undefined;
+
+/** Returns what is said of attention that does not fit. */
+const attentionMessage = (name: 'encoder' | 'decoder') => ({
+  ...areValid({ imageSize: size2D, patchSize: size2D, [name]: transformerSize }),
+  path: [name, 'attention'],
+  error: ({ input }: { readonly input: unknown }) => `expected ${problemOfAttention(name, input as Sizes)}`,
+});
 
 function isMultiple(imageSize: Size2D, patchSize: Size2D): boolean {
   const [height, width] = toSize2D(imageSize);
@@ -88,6 +117,8 @@ const schema = (kinds: QuantizerKinds, more: z.ZodRawShape = {}) =>
       error: ({ input }) =>
         `expected a multiple of patchSize ${toSize2D((input as ViTTokenizerConfig).patchSize).join('x')}`,
     })
+    .refine(hasFittingAttention('encoder'), attentionMessage('encoder'))
+    .refine(hasFittingAttention('decoder'), attentionMessage('decoder'))
     .refine(hasSinCosWidth('encoder'), {
       ...areValid({ encoder: z.object({ dim: positive }), positions: positionsSchema }),
       path: ['encoder', 'dim'],
