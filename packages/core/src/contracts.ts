@@ -65,21 +65,25 @@ export interface CodebookTable {
    * How often each code was chosen in training since the last reset, `[K]`, where it is counted.
    */
   readonly usage?: Variable;
-  /** Returns the codes as `decode` gives them, a new tensor `[K, E]`. */
+  /**
+   * Returns the codes as `decode` gives them, a new tensor `[K, E]`; of a grouped quantizer the
+   * channels of one group, `[K, E / L]`.
+   */
   rows(): Tensor2D;
 }
 
 /** Codes that a quantizer learns, with what can be done to them from outside. */
 export interface Codebook {
   /**
-   * The T tables: one, or one for each level of a residual quantizer whose levels do not share one.
+   * The T tables: one, or one for each level of a residual quantizer or each group of a grouped one
+   * where these do not share one.
    */
   readonly tables: readonly CodebookTable[];
-  /** Whether what `decode` returns has length 1; sums of codes do not. */
+  /** Whether what `decode` returns has length 1; sums of codes do not, nor do groups together. */
   readonly normalized: boolean;
   /**
-   * Sets every code to a row of what its table quantizes: of `z`, or for later levels of what the
-   * levels before leave over of `z`.
+   * Sets every code to a row of what its table quantizes: of `z`, for later levels of what the
+   * levels before leave over of `z`, for groups of their channels of `z`.
    * @param z  features of a batch, `[..., E]`; with fewer rows than codes some codes start equal
    * @param uniform  uniform noise `[T·K]` in [0, 1), table after table, which picks the rows
    */
@@ -111,7 +115,7 @@ export interface Refinement {
 export interface Quantizer extends VariableOwner {
   readonly codebookSize: number;
   readonly codeDim: number;
-  /** Codes a token: 1, or L of a residual quantizer. */
+  /** Codes a token: 1, or L of a residual or a grouped quantizer. */
   readonly codeDepth: number;
   /**
    * How `quantized` passes its gradient to `z`: `straight-through`, unchanged; `rotation`, turned
@@ -130,6 +134,12 @@ export interface Quantizer extends VariableOwner {
    * draws.
    */
   readonly noiseShape?: (batch: number, tokens: number) => readonly number[];
+  /**
+   * Maps features `[B, N, E]` to where codes lie, without quantizing them: what the decoder of an
+   * autoencoder gets in place of codes. Where it is missing, features are as codes, but for the
+   * length where `codebook.normalized`.
+   */
+  readonly bound?: (z: Tensor3D) => Tensor3D;
   /** Quantizes `z` `[B, N, E]`. The caller disposes of the three results, or works in `tf.tidy`. */
   quantize(z: Tensor3D, context?: QuantizeContext): QuantizeResult;
   /**

@@ -131,6 +131,11 @@ export class BinarySphericalQuantizer extends Module implements Quantizer {
     return this.#quantize(z, normalizeRows);
   }
 
+  /** Projects each vector of features `[B, N, E]` to the unit sphere. */
+  bound(z: Tensor3D): Tensor3D {
+    return this.refinement.bound(z);
+  }
+
   /** Returns the codes of int32 indices: `[B, N]` to `[B, N, E]`. @throws {ShapeError} */
   decode(indices: Tensor2D): Tensor3D {
     assertShape(indices, ['B', 'N'], 'BinarySphericalQuantizer.decode');

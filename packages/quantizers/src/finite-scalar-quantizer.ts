@@ -87,6 +87,11 @@ export class FiniteScalarQuantizer extends Module implements Quantizer {
     return tf.tidy(() => this.#round(this.#bound(z)));
   }
 
+  /** Maps each channel of features `[B, N, E]` into the range that is rounded. */
+  bound(z: Tensor3D): Tensor3D {
+    return this.refinement.bound(z);
+  }
+
   /** Returns the codes of int32 indices: `[B, N]` to `[B, N, E]`. @throws {ShapeError} */
   decode(indices: Tensor2D): Tensor3D {
     assertShape(indices, ['B', 'N'], 'FiniteScalarQuantizer.decode');

@@ -15,6 +15,12 @@ export { codebookStatistics, paperCodebookUsage, type CodebookStatistics } from 
 export { EMAQuantizer, type EMAQuantizerOptions } from './ema-quantizer.js';
 export { FiniteScalarQuantizer, type FiniteScalarQuantizerOptions } from './finite-scalar-quantizer.js';
 export {
+  GroupedQuantizer,
+  type GroupedQuantizerOptions,
+  type SeparateGroupedQuantizerOptions,
+  type SharedGroupedQuantizerOptions,
+} from './grouped-quantizer.js';
+export {
   gumbelNoise,
   GumbelQuantizer,
   gumbelQuantizerReferenceWeights,
@@ -34,6 +40,7 @@ export {
   type QuantizerConfig,
 } from './kinds.js';
 export { kMeans, type KMeansOptions } from './k-means.js';
+export { likeCodes } from './like-codes.js';
 export { LookupFreeQuantizer, type LookupFreeQuantizerOptions } from './lookup-free-quantizer.js';
 export { quantizerSchema, type QuantizerKind, type QuantizerKinds } from './quantizer-kind.js';
 export {

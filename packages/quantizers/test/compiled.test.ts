@@ -8,6 +8,7 @@ import {
   BinarySphericalQuantizer,
   createQuantizer,
   FiniteScalarQuantizer,
+  GroupedQuantizer,
   GumbelQuantizer,
   IndexBackpropagationQuantizer,
   kMeans,
@@ -66,6 +67,17 @@ const cases: readonly Case[] = [
       new ResidualQuantizer({
         quantizer: new LookupFreeQuantizer({ codeDim: 4, entropyTemperature: 1 }),
         codeDepth: 3,
+      }),
+  ),
+  plain(
+    'GroupedQuantizer with a shared codebook',
+    () => new GroupedQuantizer({ quantizer: new EMAQuantizer({ ...options, codeDim: 2 }), groups: 2 }),
+  ),
+  plain(
+    'GroupedQuantizer with separate codebooks',
+    () =>
+      new GroupedQuantizer({
+        quantizers: [4, 5].map((seed) => new VectorQuantizer({ ...options, codeDim: 2, key: randomKey(seed) })),
       }),
   ),
   plain('EMAQuantizer', () => new EMAQuantizer({ ...options, decay: 0.8 })),
@@ -176,47 +188,47 @@ describe.skipIf(!hasOnnx)('compiled', () => {
     quantizer.dispose();
   });
 
-  it.each(['shared', 'separate'] as const)(
-    'starts and resets of %s residual codebooks give the same numbers',
-    async (codebooks) => {
-      const codesOn = async (engine: 'cpu' | 'onnx'): Promise<number[][]> => {
-        await useEngine({ name: engine, onCompile: () => undefined });
-        const quantizer = createQuantizer(
-          {
-            kind: 'residual',
-            codeDepth: 2,
-            codebooks,
-            quantizer: { kind: 'ema', codebookSize: 8, codeDim: 4, normalize: false, trackUsage: true },
-          },
-          randomKey(3),
-        );
-        const codebook = quantizer.codebook!;
-        const draws = (seed: number): tf.Tensor1D =>
-          tf.tensor1d(randomUniform(randomKey(seed), codebook.tables.length * 8));
-        const z = (seed: number): tf.Tensor3D => tf.tensor3d(randomNormal(randomKey(seed), 160), [1, 40, 4]);
-        const start = compile((features: tf.Tensor3D, uniform: tf.Tensor1D) => {
-          codebook.initialize(features, uniform, { kMeansIterations: 2 });
-          return quantizer.quantize(features, { training: true }).loss;
-        });
-        const again = compile((features: tf.Tensor3D, uniform: tf.Tensor1D) => codebook.reset!(features, uniform));
-        const values = [
-          [...(await (await start(z(1), draws(5))).data())],
-          [...(await (await again(z(2), draws(6))).data())],
-        ];
-        for (const variable of quantizer.namedVariables().values()) values.push([...(await variable.data())]);
-        start.dispose();
-        again.dispose();
-        quantizer.dispose();
-        return values;
-      };
-      const expected = await codesOn('cpu');
-      const compiled = await codesOn('onnx');
-      expect(compiled).toHaveLength(expected.length);
-      expected.forEach((values, at) => {
-        expect(tf.tensor1d(compiled[at]!)).toBeAllClose(values, { rtol: 1e-4, atol: 1e-5 });
+  it.each([
+    ['shared', 'residual'],
+    ['separate', 'residual'],
+    ['shared', 'grouped'],
+    ['separate', 'grouped'],
+  ] as const)('starts and resets of %s %s codebooks give the same numbers', async (codebooks, kind) => {
+    const codesOn = async (engine: 'cpu' | 'onnx'): Promise<number[][]> => {
+      await useEngine({ name: engine, onCompile: () => undefined });
+      const table = { kind: 'ema', codebookSize: 8, normalize: false, trackUsage: true } as const;
+      const quantizer = createQuantizer(
+        kind === 'residual'
+          ? { kind, codeDepth: 2, codebooks, quantizer: { ...table, codeDim: 4 } }
+          : { kind, groups: 2, codebooks, quantizer: { ...table, codeDim: 2 } },
+        randomKey(3),
+      );
+      const codebook = quantizer.codebook!;
+      const draws = (seed: number): tf.Tensor1D =>
+        tf.tensor1d(randomUniform(randomKey(seed), codebook.tables.length * 8));
+      const z = (seed: number): tf.Tensor3D => tf.tensor3d(randomNormal(randomKey(seed), 160), [1, 40, 4]);
+      const start = compile((features: tf.Tensor3D, uniform: tf.Tensor1D) => {
+        codebook.initialize(features, uniform, { kMeansIterations: 2 });
+        return quantizer.quantize(features, { training: true }).loss;
       });
-    },
-  );
+      const again = compile((features: tf.Tensor3D, uniform: tf.Tensor1D) => codebook.reset!(features, uniform));
+      const values = [
+        [...(await (await start(z(1), draws(5))).data())],
+        [...(await (await again(z(2), draws(6))).data())],
+      ];
+      for (const variable of quantizer.namedVariables().values()) values.push([...(await variable.data())]);
+      start.dispose();
+      again.dispose();
+      quantizer.dispose();
+      return values;
+    };
+    const expected = await codesOn('cpu');
+    const compiled = await codesOn('onnx');
+    expect(compiled).toHaveLength(expected.length);
+    expected.forEach((values, at) => {
+      expect(tf.tensor1d(compiled[at]!)).toBeAllClose(values, { rtol: 1e-4, atol: 1e-5 });
+    });
+  });
 
   it('kMeans gives the same numbers', async () => {
     const centres = async (engine: 'cpu' | 'onnx'): Promise<number[]> => {

@@ -85,6 +85,37 @@ const variants: Record<string, { readonly config: QuantizerConfig; readonly trai
   'residual of ibq': {
     config: { kind: 'residual', codeDepth: 2, quantizer: { kind: 'ibq', codebookSize: 7, codeDim: 4 } },
   },
+  'grouped with a shared codebook, counting usage': {
+    config: {
+      kind: 'grouped',
+      groups: 2,
+      codebooks: 'shared',
+      quantizer: { kind: 'vector', codebookSize: 7, codeDim: 2, trackUsage: true },
+    },
+  },
+  'grouped with separate codebooks of ema, counting usage': {
+    config: {
+      kind: 'grouped',
+      groups: 2,
+      quantizer: { kind: 'ema', codebookSize: 7, codeDim: 2, normalize: false, trackUsage: true },
+    },
+    trainable: false,
+  },
+  'grouped of gumbel': {
+    config: { kind: 'grouped', groups: 2, quantizer: { kind: 'gumbel', codebookSize: 7, codeDim: 2 } },
+  },
+  'grouped of gumbel with a shared codebook': {
+    config: {
+      kind: 'grouped',
+      groups: 2,
+      codebooks: 'shared',
+      quantizer: { kind: 'gumbel', codebookSize: 7, codeDim: 2 },
+    },
+  },
+  'grouped of bsq': {
+    config: { kind: 'grouped', groups: 2, quantizer: { kind: 'bsq', codeDim: 2 } },
+    trainable: false,
+  },
   'residual of lfq': {
     config: { kind: 'residual', codeDepth: 3, quantizer: { kind: 'lfq', codeDim: 4 } },
     trainable: false,

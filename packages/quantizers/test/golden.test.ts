@@ -7,7 +7,7 @@ import { createQuantizer, type QuantizerConfig } from '../src/index.js';
 
 type Values = Readonly<Record<string, number[]>>;
 
-/** Case of golden/quantizers.py, which says what each field is. */
+/** Case of the scripts in golden/; quantizers.py says what each field is. */
 interface GoldenCase {
   readonly name: string;
   readonly config: QuantizerConfig;
@@ -25,9 +25,10 @@ interface GoldenCase {
   readonly trained: Values;
 }
 
-const { cases } = JSON.parse(readFileSync(new URL('golden/quantizers.json', import.meta.url), 'utf8')) as {
-  readonly cases: readonly GoldenCase[];
-};
+const cases = ['quantizers.json', 'groups-and-options.json'].flatMap((file) => {
+  const text = readFileSync(new URL(`golden/${file}`, import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly cases: readonly GoldenCase[] }).cases;
+});
 
 /** Others add 1e-8 to probabilities of which they take the logarithm. */
 const close = { rtol: 1e-5, atol: 1e-6 };

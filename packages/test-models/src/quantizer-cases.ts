@@ -20,5 +20,9 @@ export const quantizerCases: Readonly<Record<keyof typeof quantizerKinds, Quanti
   lfq: { config: { kind: 'lfq', codeDim: 4, entropyGroupSize: 3 }, trainable: false },
   bsq: { config: { kind: 'bsq', codeDim: 4 }, trainable: false },
   ibq: { config: { kind: 'ibq', ...table }, trainable: true },
+  grouped: {
+    config: { kind: 'grouped', groups: 2, quantizer: { kind: 'vector', codebookSize: 7, codeDim: 2 } },
+    trainable: true,
+  },
   simvq: { config: { kind: 'simvq', ...table }, trainable: true },
 };

@@ -62,7 +62,7 @@ export function testQuantizer({
       }
     },
   };
-  const { gradient, codebook } = factsOf(create);
+  const { gradient, codebook, bound } = factsOf(create);
   describe(`${name} keeps the contract of a quantizer`, () => {
     testFacts(bench);
     testResult(bench);
@@ -71,6 +71,7 @@ export function testQuantizer({
     testGradients(bench, gradient);
     testManners(bench);
     testRefusals(bench);
+    if (bound) testBound(bench);
     if (codebook) testCodebook(bench);
     if (codebook?.reset) testReset(bench);
   });
@@ -290,6 +291,21 @@ function testManners({ create, features, use }: Bench): void {
   });
 }
 
+function testBound({ shape, features, use }: Bench): void {
+  it('maps features no farther from their codes, with a gradient', () => {
+    use((quantizer) => {
+      const z = features();
+      const bounded = quantizer.bound!(z);
+      expect(bounded.shape).toEqual([...shape]);
+      const codes = quantizer.decode(quantizer.quantize(z).indices);
+      expect(tf.mean(tf.squaredDifference(bounded, codes)).dataSync()[0]).toBeLessThanOrEqual(
+        tf.mean(tf.squaredDifference(z, codes)).dataSync()[0]!,
+      );
+      expectGradient(tf.grad((x: tf.Tensor) => tf.sum(quantizer.bound!(x as tf.Tensor3D)))(z), 'z');
+    });
+  });
+}
+
 function testRefusals({ shape: [batch, tokens, codeDim], use }: Bench): void {
   it.each([
     ['a last axis that is not codeDim', [batch, tokens, codeDim + 1]],
@@ -327,17 +343,44 @@ function testRefusals({ shape: [batch, tokens, codeDim], use }: Bench): void {
   });
 }
 
+/** Tables of a quantizer, and what each of them quantizes. */
+interface Layout {
+  /** Whether codes are put side by side, each of channels of its own, and not added up. */
+  readonly isGrouped: boolean;
+  /** Whether the codes of each table start as features themselves. */
+  readonly startsAsFeatures: (table: number) => boolean;
+  /** Returns what a table quantizes of features `[B, N, E]`, `[rows, width]`. */
+  readonly inputOf: (table: number, z: tf.Tensor3D) => tf.Tensor2D;
+}
+
+function layoutOf({ codeDim, codeDepth, codebook }: Quantizer): Layout {
+  const { tables } = codebook!;
+  const widths = tables.map((table) => tf.tidy(() => table.rows().shape[1]));
+  const isGrouped = widths[0]! < codeDim;
+  return {
+    isGrouped,
+    // Codes of later levels are what earlier ones leave over.
+    startsAsFeatures: (table) => isGrouped || codeDepth === 1 || (tables.length > 1 && table === 0),
+    inputOf: (table, z) => {
+      if (!isGrouped || tables.length === 1) return tf.reshape(z, [-1, widths[0]!]);
+      return tf.reshape(tf.split(z, widths, 2)[table]!, [-1, widths[table]!]);
+    },
+  };
+}
+
 function testCodebook({ shape, features, use }: Bench): void {
   it('decodes indices to the rows of its tables', () => {
     use((quantizer) => {
       const { codebookSize, codeDepth } = quantizer;
       const { tables, normalized } = codebookOf(quantizer);
+      const { isGrouped } = layoutOf(quantizer);
       expect([1, codeDepth]).toContain(tables.length);
       const ofLevels = Array.from({ length: codeDepth }, (_, level) => tables[level % tables.length]!.rows());
-      for (const rows of ofLevels) expect(rows.shape).toEqual([codebookSize, shape[2]]);
-      expect(tf.squeeze(quantizer.decode(allIndices(quantizer)), [0])).toBeAllClose(tf.addN(ofLevels), {
+      for (const rows of ofLevels) expect(rows.shape).toEqual([codebookSize, isGrouped ? rows.shape[1] : shape[2]]);
+      const codes = isGrouped ? tf.concat(ofLevels, 1) : tf.addN(ofLevels);
+      expect(tf.squeeze(quantizer.decode(allIndices(quantizer)), [0])).toBeAllClose(codes, {
         rtol: 0,
-        atol: codeDepth === 1 ? 0 : 1e-6,
+        atol: codeDepth === 1 || isGrouped ? 0 : 1e-6,
       });
       for (const table of tables) {
         if (table.normalized) expect(tf.norm(table.rows(), 2, 1)).toBeAllClose(new Float32Array(codebookSize).fill(1));
@@ -348,20 +391,20 @@ function testCodebook({ shape, features, use }: Bench): void {
 
   it('starts its codes as features', () => {
     use((quantizer) => {
-      const { codebookSize, codeDepth } = quantizer;
+      const { codebookSize } = quantizer;
       const codebook = codebookOf(quantizer);
+      const { startsAsFeatures, inputOf } = layoutOf(quantizer);
       const z = features(3);
       const before = codebook.tables.map((table) => table.rows().arraySync());
       codebook.initialize(z, picks(quantizer));
-      codebook.tables.forEach((table, at) => expect(table.rows().arraySync()).not.toEqual(before[at]));
-      // Codes of later levels are what earlier ones leave over.
-      if (codeDepth === 1 || codebook.tables.length > 1) {
-        const [first] = codebook.tables;
-        expect(distancesToFeatures(first!.rows(), z, first!)).toBeAllClose(new Float32Array(codebookSize), {
+      codebook.tables.forEach((table, at) => {
+        expect(table.rows().arraySync()).not.toEqual(before[at]);
+        if (!startsAsFeatures(at)) return;
+        expect(distancesToRows(table.rows(), inputOf(at, z), table)).toBeAllClose(new Float32Array(codebookSize), {
           rtol: 0,
           atol: 1e-5,
         });
-      }
+      });
       const { indices } = quantizer.quantize(z);
       expect(indices.dataSync().every((index) => index >= 0 && index < codebookSize)).toBe(true);
       expect(new Set(indices.dataSync()).size).toBeGreaterThan(1);
@@ -378,11 +421,11 @@ function testCodebook({ shape, features, use }: Bench): void {
   });
 }
 
-/** Returns the distance of each row from the nearest of the features, `[K]`. */
-function distancesToFeatures(rows: tf.Tensor2D, z: tf.Tensor3D, { normalized }: CodebookTable): tf.Tensor {
-  const flat = tf.reshape(z, [1, -1, z.shape[2]]);
+/** Returns the distance of each code from the nearest of what its table quantizes, `[K]`. */
+function distancesToRows(codes: tf.Tensor2D, rows: tf.Tensor2D, { normalized }: CodebookTable): tf.Tensor {
+  const flat = tf.expandDims(rows, 0);
   const candidates = normalized ? tf.div(flat, tf.norm(flat, 2, -1, true)) : flat;
-  return tf.min(tf.sum(tf.squaredDifference(tf.expandDims(rows, 1), candidates), 2), 1);
+  return tf.min(tf.sum(tf.squaredDifference(tf.expandDims(codes, 1), candidates), 2), 1);
 }
 
 /** Returns which codes of each table were chosen. */
@@ -395,9 +438,10 @@ function chosenCodes({ codeDepth }: Quantizer, tables: number, indices: tf.Tenso
 function testReset({ features, training, use }: Bench): void {
   it('counts its codes in training and sets those to features that nothing chose', () => {
     use((quantizer) => {
-      const { codebookSize, codeDepth } = quantizer;
+      const { codebookSize } = quantizer;
       const codebook = codebookOf(quantizer);
       const { tables } = codebook;
+      const { startsAsFeatures, inputOf } = layoutOf(quantizer);
       const z = features();
       const { indices } = quantizer.quantize(z, training(quantizer));
       const chosen = chosenCodes(quantizer, tables.length, indices);
@@ -407,12 +451,11 @@ function testReset({ features, training, use }: Bench): void {
       expect(codebook.reset!(z, picks(quantizer)).dataSync()[0]).toBe(dead);
       tables.forEach((table, at) => {
         const after = table.rows().arraySync();
-        const isFeature = at === 0 && (codeDepth === 1 || tables.length > 1);
-        const distances = distancesToFeatures(table.rows(), z, table).dataSync();
+        const distances = distancesToRows(table.rows(), inputOf(at, z), table).dataSync();
         for (let code = 0; code < codebookSize; code++) {
           if (chosen[at]!.has(code)) expect(after[code]).toEqual(before[at]![code]);
           else expect(after[code]).not.toEqual(before[at]![code]);
-          if (isFeature && !chosen[at]!.has(code)) expect(distances[code]).toBeLessThan(1e-5);
+          if (startsAsFeatures(at) && !chosen[at]!.has(code)) expect(distances[code]).toBeLessThan(1e-5);
         }
         expect(tf.sum(table.usage!).dataSync()[0]).toBe(0);
       });

@@ -3,13 +3,7 @@ import type { Scalar, Tensor, Tensor1D, Tensor3D } from '@tensorflow/tfjs-core';
 import { assertShape, detach } from '@vitvq/core';
 import type { Codebook, CodebookInitialization, CodebookTable, Quantizer } from '@vitvq/core';
 import { toRows } from './code-rows.js';
-
-/** Level of a residual quantizer that learns its codes. */
-type LearnedLevel = Quantizer & { readonly codebook: Codebook };
-
-function isLearned(level: Quantizer): level is LearnedLevel {
-  return level.codebook !== undefined;
-}
+import { isLearned, type LearnedQuantizer } from './learned-quantizer.js';
 
 /** Sets the codes of a level to rows of what it quantizes. */
 type SetCodes<T> = (codebook: Codebook, z: Tensor, uniform: Tensor1D) => T;
@@ -23,10 +17,10 @@ class ResidualCodebook implements Codebook {
   readonly tables: readonly CodebookTable[];
   readonly normalized = false;
   readonly reset?: (z: Tensor, uniform: Tensor1D) => Scalar;
-  readonly #levels: readonly LearnedLevel[];
+  readonly #levels: readonly LearnedQuantizer[];
   readonly #isShared: boolean;
 
-  constructor(levels: readonly LearnedLevel[]) {
+  constructor(levels: readonly LearnedQuantizer[]) {
     this.#levels = levels;
     this.#isShared = levels.every((level) => level === levels[0]);
     this.tables = (this.#isShared ? levels.slice(0, 1) : levels).flatMap(({ codebook }) => codebook.tables);
