@@ -2,8 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-core';
 import { assertInteger, assertShape, detach } from '@vitvq/core';
 import type { Codebook, CodebookInitialization, CodebookTable } from '@vitvq/core';
+import { gumbelNoise } from './gumbel-noise.js';
 import { passGradient, type CodeGradient } from './internal/code-gradient.js';
-import { countCodes, nearestCodes, pickRows, toRows } from './internal/code-rows.js';
+import { countCodes, nearestCodes, negativeDistances, pickRows, toRows } from './internal/code-rows.js';
 import { normalizeRows } from './internal/normalize-rows.js';
 import { kMeans } from './k-means.js';
 
@@ -30,11 +31,24 @@ export interface CodeTableOptions {
   readonly onSet?: (codes: Tensor2D, replaced?: Tensor2D) => void;
 }
 
-/** Nearest codes of features and what follows from them. */
+/** How a {@link CodeTable} chooses codes. */
+export interface CodeLookupOptions {
+  /** How the codes pass their gradient to the features. */
+  readonly gradient: CodeGradient;
+  /**
+   * Uniform noise `[B, N, K]` in [0, 1), with which a code is drawn in proportion to
+   * softmax(-distance² / temperature). @default none: the nearest code is chosen
+   */
+  readonly noise?: Tensor | undefined;
+  /** Temperature of the draw. @default 1 */
+  readonly temperature?: number | Scalar | undefined;
+}
+
+/** Codes of features and what follows from them. */
 export interface CodeLookup {
   /** Features as they are compared, `[B·N, E]`; gradients reach `z`. */
   readonly features: Tensor2D;
-  /** Index of the nearest code of each feature, int32 `[B·N]`. */
+  /** Index of the code of each feature, int32 `[B·N]`. */
   readonly chosen: Tensor1D;
   /** Codes as they are compared, `[B·N, E]`; gradients reach the weights. */
   readonly codes: Tensor2D;
@@ -91,15 +105,16 @@ export class CodeTable implements Codebook, CodebookTable {
   }
 
   /**
-   * Finds the nearest code of each feature.
+   * Finds the nearest code of each feature, or draws one.
    * @param z  features `[B, N, E]`
    */
-  lookUp(z: Tensor3D, gradient: CodeGradient): CodeLookup {
+  lookUp(z: Tensor3D, { gradient, noise, temperature = 1 }: CodeLookupOptions): CodeLookup {
     const [batch, tokens, codeDim] = z.shape;
     const rows = tf.reshape<tf.Rank.R2>(z, [batch * tokens, codeDim]);
     const features = this.normalize(rows);
     const source = this.#source();
-    const chosen = nearestCodes(detach(features), this.normalize(detach(source)), this.normalized);
+    const compared = [detach(features), this.normalize(detach(source)), this.normalized] as const;
+    const chosen = noise ? drawCodes(negativeDistances(...compared), noise, temperature) : nearestCodes(...compared);
     const codes = this.normalize(tf.gather<Tensor2D>(source, chosen));
     return {
       features,
@@ -108,6 +123,14 @@ export class CodeTable implements Codebook, CodebookTable {
       quantized: tf.reshape<tf.Rank.R3>(passGradient(rows, codes, gradient), z.shape),
       indices: tf.reshape<tf.Rank.R2>(chosen, [batch, tokens]),
     };
+  }
+
+  /**
+   * Returns minus the squared distance of features `[rows, E]`, as they are compared, to each code,
+   * `[rows, K]`, but for what is the same for all codes of a row. Gradients reach both.
+   */
+  negativeDistances(features: Tensor2D): Tensor2D {
+    return negativeDistances(features, this.normalize(this.#source()), this.normalized);
   }
 
   /** Returns the codes of int32 indices: `[B, N]` to `[B, N, E]`. @throws {ShapeError} */
@@ -177,4 +200,13 @@ export class CodeTable implements Codebook, CodebookTable {
       return count;
     });
   }
+}
+
+/**
+ * Returns an index of each row drawn in proportion to softmax(logits / temperature), int32
+ * `[rows]`: the largest sum of logits and Gumbel noise (Gumbel-max trick).
+ */
+function drawCodes(logits: Tensor2D, uniform: Tensor, temperature: number | Scalar): Tensor1D {
+  const noise = gumbelNoise(tf.reshape(uniform, logits.shape));
+  return tf.argMax<Tensor1D>(tf.add(logits, tf.mul(noise, temperature)), 1);
 }

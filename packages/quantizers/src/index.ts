@@ -10,7 +10,7 @@ export {
   type CodebookReport,
   type CodebookReportOptions,
 } from './codebook-report.js';
-export { CodeTable, type CodeLookup, type CodeTableOptions } from './code-table.js';
+export { CodeTable, type CodeLookup, type CodeLookupOptions, type CodeTableOptions } from './code-table.js';
 export { codebookStatistics, paperCodebookUsage, type CodebookStatistics } from './codebook-statistics.js';
 export { EMAQuantizer, type EMAQuantizerOptions } from './ema-quantizer.js';
 export { FiniteScalarQuantizer, type FiniteScalarQuantizerOptions } from './finite-scalar-quantizer.js';
@@ -20,12 +20,8 @@ export {
   type SeparateGroupedQuantizerOptions,
   type SharedGroupedQuantizerOptions,
 } from './grouped-quantizer.js';
-export {
-  gumbelNoise,
-  GumbelQuantizer,
-  gumbelQuantizerReferenceWeights,
-  type GumbelQuantizerOptions,
-} from './gumbel-quantizer.js';
+export { gumbelNoise } from './gumbel-noise.js';
+export { GumbelQuantizer, gumbelQuantizerReferenceWeights, type GumbelQuantizerOptions } from './gumbel-quantizer.js';
 export {
   IndexBackpropagationQuantizer,
   type IndexBackpropagationQuantizerOptions,

@@ -118,7 +118,7 @@ export class SimVectorQuantizer extends Module implements Quantizer {
   quantize(z: Tensor3D): QuantizeResult & { indices: Tensor2D } {
     assertShape(z, ['B', 'N', this.codeDim], 'SimVectorQuantizer.quantize', 'Project z to codeDim first.');
     return tf.tidy(() => {
-      const { features, codes, quantized, indices } = this.codebook.lookUp(z, this.gradient);
+      const { features, codes, quantized, indices } = this.codebook.lookUp(z, { gradient: this.gradient });
       return { quantized, indices, loss: quantizationLoss(features, codes, this.beta) };
     });
   }

@@ -91,6 +91,21 @@ const cases: readonly Case[] = [
     },
   },
   {
+    name: 'VectorQuantizer with drawn, diverse and orthogonal codes',
+    create: () => {
+      const quantizer = new VectorQuantizer({
+        ...options,
+        sampleTemperature: 1,
+        diversityWeight: 0.5,
+        orthogonalWeight: 0.5,
+        orthogonalCodes: 'chosen',
+      });
+      const run: Run = (z, uniform, temperature) =>
+        quantizer.quantize(z, { training: true, noise: uniform, temperature });
+      return { quantizer, run };
+    },
+  },
+  {
     name: 'GumbelQuantizer in evaluation',
     create: () => {
       const quantizer = new GumbelQuantizer(options);

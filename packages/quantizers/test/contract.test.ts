@@ -18,6 +18,28 @@ const variants: Record<string, { readonly config: QuantizerConfig; readonly trai
   'vector with the rotation trick': {
     config: { kind: 'vector', codebookSize: 7, codeDim: 4, gradient: 'rotation' },
   },
+  'vector with drawn, diverse and orthogonal codes': {
+    config: {
+      kind: 'vector',
+      codebookSize: 7,
+      codeDim: 4,
+      sampleTemperature: 0.5,
+      diversityWeight: 0.3,
+      orthogonalWeight: 0.2,
+      orthogonalCodes: 'chosen',
+    },
+  },
+  'ema with drawn and diverse codes': {
+    config: { kind: 'ema', codebookSize: 7, codeDim: 4, sampleTemperature: 0.5, diversityWeight: 0.3 },
+    trainable: false,
+  },
+  'residual of drawn codes': {
+    config: {
+      kind: 'residual',
+      codeDepth: 2,
+      quantizer: { kind: 'vector', codebookSize: 7, codeDim: 4, sampleTemperature: 0.5 },
+    },
+  },
   'gumbel without normalisation': {
     config: { kind: 'gumbel', codebookSize: 7, codeDim: 4, normalize: false, temperature: 0.5 },
   },

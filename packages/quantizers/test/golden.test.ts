@@ -1,7 +1,7 @@
 import '@vitvq/test-utils';
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
-import { randomKey, type Quantizer } from '@vitvq/core';
+import { randomKey, type QuantizeContext, type Quantizer } from '@vitvq/core';
 import { describe, expect, it } from 'vitest';
 import { createQuantizer, type QuantizerConfig } from '../src/index.js';
 
@@ -20,6 +20,9 @@ interface GoldenCase {
   readonly indices: number[];
   readonly loss: number;
   readonly gradients: { readonly loss: Values; readonly quantized: Values };
+  /** Uniform noise and its shape, where the quantizer draws. */
+  readonly noise?: number[];
+  readonly noiseShape?: number[];
   readonly rate: number;
   readonly losses: number[];
   readonly trained: Values;
@@ -48,10 +51,14 @@ function create({ config, weights }: GoldenCase): Quantizer {
 
 describe.each(cases)('$name', (golden) => {
   const features = (): tf.Tensor3D => tf.tensor3d(golden.z, [...golden.shape]);
+  const context = (): QuantizeContext => ({
+    training: true,
+    noise: golden.noise && tf.tensor(golden.noise, golden.noiseShape),
+  });
 
   it('gives the same codes, indices and loss', () => {
     const quantizer = create(golden);
-    const { quantized, indices, loss } = quantizer.quantize(features(), { training: true });
+    const { quantized, indices, loss } = quantizer.quantize(features(), context());
     expect([...indices.dataSync()]).toEqual(golden.indices);
     expect(tf.reshape(quantized, [-1])).toBeAllClose(golden.quantized, close);
     expect(loss).toBeAllClose(golden.loss, close);
@@ -66,7 +73,7 @@ describe.each(cases)('$name', (golden) => {
     const cotangent = tf.tensor3d(golden.cotangent, [...golden.shape]);
     const { grads } = tf.engine().gradients(
       () => {
-        const { quantized, loss } = quantizer.quantize(z, { training: true });
+        const { quantized, loss } = quantizer.quantize(z, context());
         return of === 'loss' ? loss : tf.sum(tf.mul(quantized, cotangent));
       },
       [z, ...variables.values()],
@@ -90,7 +97,7 @@ describe.each(cases)('$name', (golden) => {
     const optimizer = tf.train.sgd(golden.rate);
     const losses = golden.losses.map(() => {
       const step = (): tf.Scalar => {
-        const { quantized, loss } = quantizer.quantize(z, { training: true });
+        const { quantized, loss } = quantizer.quantize(z, context());
         return tf.add(tf.mean(tf.squaredDifference(quantized, target)), loss);
       };
       return optimizer.minimize(step, true, [...trained.values()])!.dataSync()[0]!;

@@ -14,6 +14,19 @@ export function nearestCodes(rows: Tensor2D, codes: Tensor2D, unitCodes: boolean
   return tf.argMax<Tensor1D>(closeness, 1);
 }
 
+/**
+ * Returns minus the squared distance of each row `[rows, E]` to each code `[K, E]`, `[rows, K]`,
+ * but for what is the same for all codes of a row and cancels in a softmax. For codes of length 1
+ * (`unitCodes`) that is twice their product with the rows.
+ */
+export function negativeDistances(rows: Tensor2D, codes: Tensor2D, unitCodes: boolean): Tensor2D {
+  const products = tf.mul<Tensor2D>(
+    inFullPrecision(() => tf.matMul(rows, codes, false, true)),
+    2,
+  );
+  return unitCodes ? products : tf.sub(products, tf.sum(tf.square(codes), 1));
+}
+
 /** Returns `z` `[..., E]` as rows `[rows, E]`. @throws {ShapeError} */
 export function toRows(z: Tensor, codeDim: number, where: string): Tensor2D {
   if (z.rank < 2 || z.shape.at(-1) !== codeDim) {

@@ -4,13 +4,15 @@ the authors of DiVeQ.
 Run with torch 2.15.0, einops 0.8.2, vector-quantize-pytorch 1.32.0 and diveq 0.1.3.
     python3 groups-and-options.py > groups-and-options.json
 """
+import functools
 import importlib.metadata
 import json
+import math
 
 import torch
 import vector_quantize_pytorch.vector_quantize_pytorch as package
 
-from quantizers import case, draw, set_values
+from quantizers import case, draw, values
 
 
 def vector_quantize(tables, **options):
@@ -54,8 +56,80 @@ def grouped(shared):
     return case(name, config, forward, dict(zip(names, tables)), (2, 5, groups * dim))
 
 
+def uniform(seed, *shape):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.round(torch.rand(*shape, generator=generator) * 0.998 + 0.001, decimals=3)
+
+
+def squared_distances(x, y):
+    return ((x.unsqueeze(2) - y.unsqueeze(1)) ** 2).sum(-1)
+
+
+def one_token_each(forward):
+    """The package has the diversity of each position; with the tokens as a batch it is that of all tokens."""
+
+    def as_batch(z):
+        batch, tokens, channels = z.shape
+        quantized, indices, loss = forward(z.reshape(batch * tokens, 1, channels))
+        return quantized.reshape(z.shape), indices, loss
+
+    return as_batch
+
+
+def regularized(name, size, dim, shape, options, constant=0.0, **config):
+    codes = learned(draw(51, size, dim))
+    forward = vector_quantize([codes], **options)
+
+    def with_constant(z):
+        quantized, indices, loss = one_token_each(forward)(z)
+        return quantized, indices, loss + constant
+
+    config = {"kind": "vector", "codebookSize": size, "codeDim": dim, "normalize": False, "beta": 1, **config}
+    return case(f"{name} of vector-quantize-pytorch", config, with_constant, {"codebook": codes}, shape)
+
+
+def orthogonal():
+    return regularized(
+        "orthogonal codes", 6, 4, (2, 4, 4), {"orthogonal_reg_weight": 0.7}, orthogonalWeight=0.7
+    )
+
+
+def diverse():
+    size, weight, temperature = 7, 0.6, 1.5
+    options = {
+        "orthogonal_reg_weight": 0.4, "orthogonal_reg_active_codes_only": True, "codebook_diversity_loss_weight": weight,
+        "codebook_diversity_temperature": 1 / temperature,
+    }
+    return regularized(
+        "diverse codes, orthogonal where chosen,", size, 3, (2, 5, 3), options, weight * math.log(size),
+        orthogonalWeight=0.4, orthogonalCodes="chosen", diversityWeight=weight, diversityTemperature=temperature
+    )
+
+
+def drawn():
+    size, dim, shape, temperature = 6, 3, (2, 5, 3), 1.3
+    codes = learned(draw(61, size, dim))
+    forward = vector_quantize([codes], stochastic_sample_codes=True, sample_codebook_temp=temperature)
+    noise = uniform(62, shape[0], shape[1], size)
+
+    def with_noise(z):
+        # The logits are [heads, B N, K].
+        package.gumbel_noise = lambda logits: -torch.log(-torch.log(noise.reshape(logits.shape)))
+        return forward(z)
+
+    config = {
+        "kind": "vector", "codebookSize": size, "codeDim": dim, "normalize": False, "beta": 1,
+        "sampleTemperature": temperature,
+    }
+    context = {"noise": values(noise), "noiseShape": list(noise.shape)}
+    return case("drawn codes of vector-quantize-pytorch", config, with_noise, {"codebook": codes}, shape, None, context)
+
+
 def main():
-    cases = [grouped(shared=False), grouped(shared=True)]
+    # The package chooses by distances; their squares are what probabilities are defined by.
+    package.cdist = squared_distances
+    package.entropy = functools.partial(package.entropy, eps=1e-20)
+    cases = [grouped(shared=False), grouped(shared=True), orthogonal(), diverse(), drawn()]
     packages = ["torch", "einops", "vector-quantize-pytorch", "diveq"]
     versions = {name: importlib.metadata.version(name) for name in packages}
     print(json.dumps({"versions": versions, "cases": cases}))
