@@ -66,7 +66,7 @@ export class GroupedQuantizer extends Module implements Quantizer {
   readonly noiseShape?: (batch: number, tokens: number) => readonly number[];
   readonly #groups: Groups;
 
-  /** @throws {ConfigError} for fewer than two groups, and for quantizers that do not fit together */
+  /** @throws {ConfigError} for fewer than two groups, and for quantizers that do not fit */
   constructor(options: GroupedQuantizerOptions) {
     super();
     const where = 'GroupedQuantizer';

@@ -12,6 +12,10 @@ export {
 } from './codebook-report.js';
 export { CodeTable, type CodeLookup, type CodeLookupOptions, type CodeTableOptions } from './code-table.js';
 export { codebookStatistics, paperCodebookUsage, type CodebookStatistics } from './codebook-statistics.js';
+export {
+  DifferentiableVectorQuantizer,
+  type DifferentiableVectorQuantizerOptions,
+} from './differentiable-vector-quantizer.js';
 export { EMAQuantizer, type EMAQuantizerOptions } from './ema-quantizer.js';
 export { FiniteScalarQuantizer, type FiniteScalarQuantizerOptions } from './finite-scalar-quantizer.js';
 export {

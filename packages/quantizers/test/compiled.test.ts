@@ -7,6 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import {
   BinarySphericalQuantizer,
   createQuantizer,
+  DifferentiableVectorQuantizer,
   FiniteScalarQuantizer,
   GroupedQuantizer,
   GumbelQuantizer,
@@ -102,6 +103,15 @@ const cases: readonly Case[] = [
       });
       const run: Run = (z, uniform, temperature) =>
         quantizer.quantize(z, { training: true, noise: uniform, temperature });
+      return { quantizer, run };
+    },
+  },
+  {
+    name: 'DifferentiableVectorQuantizer',
+    create: () => {
+      const quantizer = new DifferentiableVectorQuantizer({ ...options, noiseDeviation: 0.1 });
+      const run: Run = (z, uniform) =>
+        quantizer.quantize(z, { training: true, noise: tf.slice(uniform, [0, 0, 0], [2, 6, 4]) });
       return { quantizer, run };
     },
   },

@@ -5,6 +5,7 @@ import {
   BinarySphericalQuantizer,
   closestCodes,
   createQuantizer,
+  DifferentiableVectorQuantizer,
   EMAQuantizer,
   FiniteScalarQuantizer,
   GroupedQuantizer,
@@ -32,6 +33,10 @@ testOptions({
   IndexBackpropagationQuantizer: {
     create: (options) => new IndexBackpropagationQuantizer(options),
     option: 'codebookWeight',
+  },
+  DifferentiableVectorQuantizer: {
+    create: (options) => new DifferentiableVectorQuantizer(options),
+    option: 'noiseDeviation',
   },
   closestCodes: { create: (options) => closestCodes(codebook, options), option: 'pairs', isOptional: true },
   kMeans: {

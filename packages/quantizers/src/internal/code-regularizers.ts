@@ -38,8 +38,8 @@ function diversityTerm(logits: Tensor2D, temperature: number): Scalar {
 
 /**
  * Returns the mean of the squared cosines of all n² pairs of codes, without the 1 / n of each code
- * with itself, at least 0 (arXiv:2112.00384, equation 2). The sum over the pairs is the squared norm
- * of the `[E, E]` matrix of products of channels, so that no `[K, K]` matrix is needed.
+ * with itself, at least 0 (arXiv:2112.00384, equation 2). The sum over the pairs is the squared
+ * norm of the `[E, E]` matrix of products of channels, so that no `[K, K]` matrix is needed.
  * @param codes  `[K, E]`, of any length
  * @param chosen  int32 `[rows]`; with it, only codes that are chosen count
  */
@@ -49,5 +49,5 @@ export function orthogonalityTerm(codes: Tensor2D, chosen?: Tensor1D): Scalar {
   const active = tf.mul<Tensor2D>(normalizeRows(codes), tf.expandDims(isActive, 1));
   const count = tf.maximum(tf.sum(isActive), 1);
   const squares = tf.sum(tf.square(inFullPrecision(() => tf.matMul(active, active, true))));
-  return tf.relu(tf.sub(tf.div(squares, tf.square(count)), tf.reciprocal(count)) as Scalar);
+  return tf.relu(tf.sub<Scalar>(tf.div(squares, tf.square(count)), tf.reciprocal(count)));
 }

@@ -30,9 +30,9 @@ export interface NearestCodeOptions {
    */
   readonly gradient?: CodeGradient;
   /**
-   * Temperature at which training draws codes in proportion to softmax(-distance² / temperature)
-   * (RQ-VAE, arXiv:2203.01941, section 3.2.2); greater than 0. A training may change it. In
-   * evaluation, without noise, the nearest code is chosen.
+   * Temperature at which training draws codes in proportion to softmax(-distance² / temperature),
+   * as RQ-VAE (arXiv:2203.01941, section 3.2) does for its transformer; greater than 0. A training
+   * may change it. In evaluation, without noise, the nearest code is chosen.
    * @default the nearest code is chosen in training too
    */
   readonly sampleTemperature?: number;

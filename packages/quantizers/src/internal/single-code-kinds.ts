@@ -1,4 +1,5 @@
 import { binarySphericalKind } from '../binary-spherical-quantizer.js';
+import { differentiableVectorKind } from '../differentiable-vector-quantizer.js';
 import { emaKind } from '../ema-quantizer.js';
 import { finiteScalarKind } from '../finite-scalar-quantizer.js';
 import { gumbelKind } from '../gumbel-quantizer.js';
@@ -21,4 +22,5 @@ export const singleCodeKinds = {
   simvq: simVectorKind,
   bsq: binarySphericalKind,
   ibq: indexBackpropagationKind,
+  diveq: differentiableVectorKind,
 } as const satisfies QuantizerKinds;

@@ -9,6 +9,7 @@ import importlib.metadata
 import json
 import math
 
+import diveq
 import torch
 import vector_quantize_pytorch.vector_quantize_pytorch as package
 
@@ -125,11 +126,83 @@ def drawn():
     return case("drawn codes of vector-quantize-pytorch", config, with_noise, {"codebook": codes}, shape, None, context)
 
 
+def normal_of(noise, count):
+    """Box and Muller; the first half of the last axis makes radii, the second one angles."""
+    first, second = noise.chunk(2, dim=-1)
+    radii, angles = torch.sqrt(-2 * torch.log(1 - first)), 2 * math.pi * second
+    return torch.cat([radii * torch.cos(angles), radii * torch.sin(angles)], dim=-1)[..., :count]
+
+
+def differentiable(name, size, dim, shape, seed, deviation, make_forward):
+    codes = learned(draw(seed, size, dim))
+    noise = uniform(seed + 1, shape[0], shape[1], 2 * math.ceil(dim / 2))
+    forward = make_forward(codes, normal_of(noise, dim))
+    indices = forward(draw(1, *shape))[1]
+    context = {
+        "noise": values(noise), "noiseShape": list(noise.shape), "codes": values(codes[indices.reshape(-1)])
+    }
+    config = {"kind": "diveq", "codebookSize": size, "codeDim": dim, "noiseDeviation": deviation}
+    return case(f"DiVeQ of {name}", config, forward, {"codebook": codes}, shape, None, context)
+
+
+def differentiable_of_package(variance):
+    def make_forward(codes, noise):
+        # It is said to replace codes that are not used; a frozen codebook does not.
+        forward = vector_quantize(
+            [codes], directional_reparam=True, directional_reparam_variance=variance, threshold_ema_dead_code=1,
+            freeze_codebook=True
+        )
+
+        def with_noise(z):
+            randn_like = torch.randn_like
+            torch.randn_like = lambda error: noise.reshape(error.shape)
+            try:
+                return forward(z.requires_grad_())
+            finally:
+                torch.randn_like = randn_like
+
+        return with_noise
+
+    return differentiable("vector-quantize-pytorch", 7, 4, (2, 5, 4), 71, math.sqrt(variance), make_forward)
+
+
+def differentiable_of_authors(deviation):
+    size, dim, shape = 6, 3, (2, 4, 3)
+
+    class Recorded:
+        def __init__(self, noise):
+            self.noise = noise
+
+        def __call__(self, mean, scale):
+            self.scale = scale
+            return self
+
+        def sample(self, wanted):
+            return self.scale * self.noise.reshape(wanted)
+
+    def make_forward(codes, noise):
+        module = diveq.DIVEQ(size, dim, noise_var=deviation, codebook_reset=False, allow_warning=False)
+        del module.codebook
+        module.codebook = codes
+
+        def forward(z):
+            diveq.diveq.normal.Normal = Recorded(noise)
+            quantized, indices, _ = module(z.reshape(-1, dim))
+            return quantized.reshape(z.shape), indices, torch.zeros((), requires_grad=True)
+
+        return forward
+
+    return differentiable("the authors", size, dim, shape, 81, deviation, make_forward)
+
+
 def main():
     # The package chooses by distances; their squares are what probabilities are defined by.
     package.cdist = squared_distances
     package.entropy = functools.partial(package.entropy, eps=1e-20)
-    cases = [grouped(shared=False), grouped(shared=True), orthogonal(), diverse(), drawn()]
+    cases = [
+        grouped(shared=False), grouped(shared=True), orthogonal(), diverse(), drawn(), differentiable_of_package(0.01),
+        differentiable_of_authors(0.05),
+    ]
     packages = ["torch", "einops", "vector-quantize-pytorch", "diveq"]
     versions = {name: importlib.metadata.version(name) for name in packages}
     print(json.dumps({"versions": versions, "cases": cases}))
