@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-core';
 import { assertInteger, assertShape, detach } from '@vitvq/core';
-import type { Codebook, CodebookInitialization, CodebookTable } from '@vitvq/core';
+import type { Codebook, CodebookFeatures, CodebookInitialization, CodebookTable } from '@vitvq/core';
 import { gumbelNoise } from './gumbel-noise.js';
 import { passGradient, type CodeGradient } from './internal/code-gradient.js';
 import { countCodes, nearestCodes, negativeDistances, pickRows, toRows } from './internal/code-rows.js';
 import { normalizeRows } from './internal/normalize-rows.js';
+import { weightedRows, type WeightedRows } from './internal/token-mask.js';
 import { kMeans } from './k-means.js';
 
 /** Options of a {@link CodeTable}. */
@@ -77,7 +78,7 @@ export class CodeTable implements Codebook, CodebookTable {
    * `usage`.
    * @throws {ShapeError}
    */
-  readonly reset?: (z: Tensor, uniform: Tensor1D) => Scalar;
+  readonly reset?: (z: Tensor, uniform: Tensor1D, options?: CodebookFeatures) => Scalar;
   readonly #name: string;
   readonly #transform: CodeTableOptions['transform'];
   readonly #onSet: CodeTableOptions['onSet'];
@@ -90,7 +91,7 @@ export class CodeTable implements Codebook, CodebookTable {
     this.#onSet = onSet;
     if (usage) {
       this.usage = usage;
-      this.reset = (z, uniform) => this.#reset(usage, z, uniform);
+      this.reset = (z, uniform, options) => this.#reset(usage, z, uniform, options);
     }
   }
 
@@ -142,9 +143,12 @@ export class CodeTable implements Codebook, CodebookTable {
     });
   }
 
-  /** Adds the chosen codes, int32 `[rows]`, to `usage`, where it is counted. */
-  count(chosen: Tensor1D): void {
-    this.usage?.assign(tf.add(this.usage, countCodes(chosen, this.#codebookSize)));
+  /**
+   * Adds the chosen codes, int32 `[rows]`, to `usage`, where it is counted.
+   * @param weights  1, or 0 for a row that does not count, `[rows]`; undefined: all count
+   */
+  count(chosen: Tensor1D, weights?: Tensor1D): void {
+    this.usage?.assign(tf.add(this.usage, countCodes(chosen, this.size, weights)));
   }
 
   /**
@@ -157,20 +161,20 @@ export class CodeTable implements Codebook, CodebookTable {
    * @throws {ShapeError}
    * @throws {ConfigError}
    */
-  initialize(z: Tensor, uniform: Tensor1D, { kMeansIterations = 0 }: CodebookInitialization = {}): void {
+  initialize(z: Tensor, uniform: Tensor1D, { kMeansIterations = 0, mask }: CodebookInitialization = {}): void {
     const where = `${this.#name}.codebook.initialize`;
     assertInteger(kMeansIterations, 'kMeansIterations', where, 0);
     tf.tidy(() => {
-      const rows = this.#rowsOf(z, where);
-      const picked = pickRows(rows, uniform, this.#codebookSize, where);
-      const options = { iterations: kMeansIterations, normalize: this.normalized };
-      const codes = kMeansIterations > 0 ? kMeans(rows, picked, options) : picked;
+      const picked = pickRows(this.#rowsOf(z, mask, where), uniform, this.size, where);
+      const options = { iterations: kMeansIterations, normalize: this.normalized, mask };
+      const codes = kMeansIterations > 0 ? kMeans(z, picked, options) : picked;
       this.weights.assign(codes);
       this.#onSet?.(codes);
     });
   }
 
-  get #codebookSize(): number {
+  /** Number of codes, K. */
+  get size(): number {
     return this.weights.shape[0];
   }
 
@@ -184,14 +188,14 @@ export class CodeTable implements Codebook, CodebookTable {
     return this.#transform ? this.#transform(stored) : stored;
   }
 
-  #rowsOf(z: Tensor, where: string): Tensor2D {
-    return this.normalize(toRows(z, this.#codeDim, where));
+  #rowsOf(z: Tensor, mask: Tensor | undefined, where: string): WeightedRows {
+    return weightedRows(z, this.normalize(toRows(z, this.#codeDim, where)), mask, where);
   }
 
-  #reset(usage: Variable<tf.Rank.R1>, z: Tensor, uniform: Tensor1D): Scalar {
+  #reset(usage: Variable<tf.Rank.R1>, z: Tensor, uniform: Tensor1D, { mask }: CodebookFeatures = {}): Scalar {
     const where = `${this.#name}.codebook.reset`;
     return tf.tidy(() => {
-      const rows = pickRows(this.#rowsOf(z, where), uniform, this.#codebookSize, where);
+      const rows = pickRows(this.#rowsOf(z, mask, where), uniform, this.size, where);
       const dead = tf.expandDims<Tensor2D>(tf.equal(usage, 0), 1); // [K, 1]
       this.weights.assign(tf.where(tf.tile(dead, [1, this.#codeDim]), rows, this.weights));
       this.#onSet?.(rows, dead);

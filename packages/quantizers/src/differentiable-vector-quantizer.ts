@@ -17,6 +17,7 @@ import { assertNoise } from './internal/assert-noise.js';
 import { nonNegative, tableSize } from './internal/config-schemas.js';
 import { normalNoise, uniformCount } from './internal/normal-noise.js';
 import { normalizeRows } from './internal/normalize-rows.js';
+import { quantizeReal } from './internal/token-mask.js';
 import type { QuantizerKind } from './quantizer-kind.js';
 
 /** Options of a {@link DifferentiableVectorQuantizer}. */
@@ -114,14 +115,17 @@ export class DifferentiableVectorQuantizer extends Module implements Quantizer {
    * @throws {ShapeError}
    * @throws {ConfigError} for training without noise
    */
-  quantize(z: Tensor3D, { training = false, noise }: QuantizeContext = {}): QuantizeResult & { indices: Tensor2D } {
+  quantize(
+    z: Tensor3D,
+    { training = false, noise, mask }: QuantizeContext = {},
+  ): QuantizeResult & { indices: Tensor2D } {
     const where = 'DifferentiableVectorQuantizer.quantize';
     assertShape(z, ['B', 'N', this.codeDim], where, 'Project z to codeDim first.');
     const [batch, tokens] = z.shape;
     assertNoise(noise, training, this.noiseShape(batch, tokens), "[B, N, E'] (E' even)", where);
-    return tf.tidy(() => {
-      const { features, chosen, codes, indices } = this.codebook.lookUp(z, { gradient: 'straight-through' });
-      if (training) this.codebook.count(chosen);
+    return quantizeReal(z, mask, where, (real, weights) => {
+      const { features, chosen, codes, indices } = this.codebook.lookUp(real, { gradient: 'straight-through' });
+      if (training) this.codebook.count(chosen, weights);
       const quantized = this.#move(features, codes, noise);
       return { quantized: tf.reshape<tf.Rank.R3>(quantized, z.shape), indices, loss: tf.scalar(0) };
     });

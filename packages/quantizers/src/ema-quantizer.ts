@@ -22,6 +22,8 @@ import {
   resolveNearestCodeOptions,
   type NearestCodeOptions,
 } from './internal/nearest-code-options.js';
+import { meanOf } from './internal/row-means.js';
+import { quantizeReal } from './internal/token-mask.js';
 import { unitRows } from './internal/unit-rows.js';
 import type { QuantizerKind } from './quantizer-kind.js';
 
@@ -110,16 +112,16 @@ export class EMAQuantizer extends Module implements Quantizer {
     const where = 'EMAQuantizer.quantize';
     assertShape(z, ['B', 'N', this.codeDim], where, 'Project z to codeDim first.');
     const draw = drawOf(this, z, context, where);
-    return tf.tidy(() => {
+    return quantizeReal(z, context.mask, where, (real, weights) => {
       const { gradient } = this;
-      const { features, chosen, codes, quantized, indices } = this.codebook.lookUp(z, { gradient, ...draw });
+      const { features, chosen, codes, quantized, indices } = this.codebook.lookUp(real, { gradient, ...draw });
       const terms = [
-        tf.mul<Scalar>(tf.mean(tf.squaredDifference(features, codes)), this.beta),
-        ...diversityTerms(this.codebook, features, this.#diversity),
+        tf.mul<Scalar>(meanOf(tf.squaredDifference(features, codes), weights), this.beta),
+        ...diversityTerms(this.codebook, features, this.#diversity, weights),
       ];
       if (context.training) {
-        this.codebook.count(chosen);
-        this.#update(detach(features), chosen);
+        this.codebook.count(chosen, weights);
+        this.#update(detach(features), chosen, weights);
       }
       return { quantized, indices, loss: terms.reduce((sum, term) => tf.add(sum, term)) };
     });
@@ -130,18 +132,19 @@ export class EMAQuantizer extends Module implements Quantizer {
     return this.codebook.decode(indices);
   }
 
-  #update(features: Tensor2D, chosen: Tensor1D): void {
+  #update(features: Tensor2D, chosen: Tensor1D, weights?: Tensor1D): void {
     const average = <T extends Tensor>(previous: Tensor, value: Tensor): T =>
       tf.add<T>(tf.mul(previous, this.decay), tf.mul(value, 1 - this.decay));
-    const counts = countCodes(chosen, this.codebookSize); // [K]
+    const counts = countCodes(chosen, this.codebookSize, weights); // [K]
+    // Padding holds zeros and adds nothing.
     const sums = tf.unsortedSegmentSum(features, chosen, this.codebookSize); // [K, E]
     const clusterSize = average<Tensor1D>(detach(this.clusterSize), counts);
     const codeSums = average<Tensor2D>(detach(this.codeSums), sums);
     const isChosen = tf.tile(tf.expandDims(tf.greater(counts, 0), 1), [1, this.codeDim]);
     // Where a code is not chosen the quotient would stay the same, until both underflow.
     const means = tf.div<Tensor2D>(codeSums, tf.maximum(tf.expandDims(clusterSize, 1), 1e-30));
-    const { weights } = this.codebook;
-    weights.assign(tf.where(isChosen, means, detach(weights)));
+    const stored = this.codebook.weights;
+    stored.assign(tf.where(isChosen, means, detach(stored)));
     this.clusterSize.assign(clusterSize);
     this.codeSums.assign(codeSums);
   }

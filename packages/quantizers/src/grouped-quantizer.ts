@@ -44,7 +44,7 @@ interface Groups extends Pick<Quantizer, 'gradient' | 'temperature' | 'codebook'
  * Cuts the channels into L groups and quantizes each of them, so that a token has L codes (product
  * quantization, Jégou et al., TPAMI 2011; wav2vec 2.0, arXiv:2006.11477, section 2; groups that
  * share a codebook are the multi-head quantization of vector-quantize-pytorch). Unlike the codes of
- * a `ResidualQuantizer` those of a token have no order.
+ * a `ResidualQuantizer` those of a token have no order. A `ProductQuantizer` makes one code of them.
  *
  * Variables: those of the quantizers, as `quantizer.*` where the groups share one, else as
  * `quantizers.0.*`, `quantizers.1.*`, ...
@@ -97,6 +97,7 @@ export class GroupedQuantizer extends Module implements Quantizer {
    */
   quantize(z: Tensor3D, context: QuantizeContext = {}): QuantizeResult & { indices: Tensor3D } {
     assertShape(z, ['B', 'N', this.codeDim], 'GroupedQuantizer.quantize', 'Project z to codeDim first.');
+    if (context.mask) assertShape(context.mask, z.shape.slice(0, 2), 'GroupedQuantizer.quantize, mask');
     return tf.tidy(() => ({ ...this.#groups.quantize(z, context) }));
   }
 
@@ -156,9 +157,11 @@ function sharedGroups(quantizer: Quantizer, groups: number): Groups {
     temperature,
     codebook: sharedCodebook(quantizer, groups, where),
     noiseShape: quantizer.noiseShape && ((batch, tokens) => quantizer.noiseShape!(batch, tokens * groups)),
-    quantize: (z, context) => {
+    quantize: (z, { mask, ...context }) => {
       const [batch, tokens] = z.shape;
-      const { quantized, indices, loss } = quantizer.quantize(tf.reshape(z, split(z)), context);
+      const real =
+        mask && tf.reshape<tf.Rank.R2>(tf.tile(tf.expandDims(mask, 2), [1, 1, groups]), [batch, tokens * groups]);
+      const { quantized, indices, loss } = quantizer.quantize(tf.reshape(z, split(z)), { ...context, mask: real });
       return {
         quantized: tf.reshape(quantized, z.shape),
         indices: tf.reshape<tf.Rank.R3>(indices, [batch, tokens, groups]),

@@ -21,6 +21,8 @@ import { assertTemperature } from './internal/assert-temperature.js';
 import { straightThrough } from './internal/code-gradient.js';
 import { negativeDistances } from './internal/code-rows.js';
 import { tableSize, temperature as temperatureSchema } from './internal/config-schemas.js';
+import { meanOf } from './internal/row-means.js';
+import { quantizeReal } from './internal/token-mask.js';
 import type { QuantizerKind } from './quantizer-kind.js';
 
 /** Options of a {@link GumbelQuantizer}. */
@@ -122,15 +124,15 @@ export class GumbelQuantizer extends Module implements Quantizer {
    */
   quantize(
     z: Tensor3D,
-    { training = false, noise, temperature = this.temperature }: QuantizeContext = {},
+    { training = false, noise, temperature = this.temperature, mask }: QuantizeContext = {},
   ): QuantizeResult & { indices: Tensor2D } {
     const where = 'GumbelQuantizer.quantize';
     assertShape(z, ['B', 'N', this.codeDim], where, 'Project z to codeDim first.');
     const [batch, tokens] = z.shape;
     assertNoise(noise, training, this.noiseShape(batch, tokens), '[B, N, K]', where);
     assertTemperature(temperature, where);
-    return tf.tidy(() => {
-      const rows = this.codebook.normalize(tf.reshape<tf.Rank.R2>(z, [batch * tokens, this.codeDim]));
+    return quantizeReal(z, mask, where, (real, counted) => {
+      const rows = this.codebook.normalize(tf.reshape<tf.Rank.R2>(real, [batch * tokens, this.codeDim]));
       const codes = this.codebook.normalize(this.codebook.weights);
       const logits = negativeDistances(rows, codes, this.codebook.normalized); // [B·N, K]
       const noisy = noise ? tf.add(logits, this.#gumbel(tf.reshape<tf.Rank.R2>(noise, logits.shape))) : logits;
@@ -145,7 +147,7 @@ export class GumbelQuantizer extends Module implements Quantizer {
           z.shape,
         ),
         indices: tf.reshape<tf.Rank.R2>(chosen, [batch, tokens]),
-        loss: this.#divergence(logits),
+        loss: this.#divergence(logits, counted),
       };
     });
   }
@@ -159,11 +161,11 @@ export class GumbelQuantizer extends Module implements Quantizer {
     return this.#noise === 'gumbel' ? noise : gumbelNoise(noise);
   }
 
-  #divergence(logits: Tensor2D): Scalar {
+  #divergence(logits: Tensor2D, counted?: Tensor1D): Scalar {
     const logProbabilities = tf.logSoftmax(logits);
     const surprise = tf.mul(tf.exp(logProbabilities), tf.add(logProbabilities, Math.log(this.codebookSize)));
     // Rounding may leave a uniform distribution just below 0.
-    return tf.relu(tf.mean<Scalar>(tf.sum(surprise, 1)));
+    return tf.relu(meanOf(tf.sum<Tensor1D>(surprise, 1), counted));
   }
 }
 

@@ -42,6 +42,7 @@ export {
 export { kMeans, type KMeansOptions } from './k-means.js';
 export { likeCodes } from './like-codes.js';
 export { LookupFreeQuantizer, type LookupFreeQuantizerOptions } from './lookup-free-quantizer.js';
+export { ProductQuantizer, type ProductQuantizerOptions } from './product-quantizer.js';
 export { quantizerSchema, type QuantizerKind, type QuantizerKinds } from './quantizer-kind.js';
 export {
   ResidualQuantizer,

@@ -2,6 +2,7 @@ import { ConfigError, parseOptions } from '@vitvq/core';
 import type { RandomKey, ReferenceWeight } from '@vitvq/core';
 import { groupedKind } from './grouped-quantizer.js';
 import { singleCodeKinds } from './internal/single-code-kinds.js';
+import { productKind } from './product-quantizer.js';
 import {
   buildQuantizer,
   quantizerSchema,
@@ -16,6 +17,7 @@ export const quantizerKinds = {
   ...singleCodeKinds,
   residual: residualKind,
   grouped: groupedKind,
+  product: productKind,
 } as const satisfies QuantizerKinds;
 
 /** Kinds of this package, as a type. */

@@ -16,6 +16,7 @@ import { passGradient, type CodeGradient } from './internal/code-gradient.js';
 import { integer } from './internal/config-schemas.js';
 import { residualCodebook } from './internal/residual-codebook.js';
 import { singleCodeKinds } from './internal/single-code-kinds.js';
+import { quantizeReal } from './internal/token-mask.js';
 import { buildQuantizer, quantizerSchema, type QuantizerKind } from './quantizer-kind.js';
 
 interface ResidualGradientOptions {
@@ -149,9 +150,9 @@ export class ResidualQuantizer extends Module implements Quantizer {
     assertShape(z, ['B', 'N', this.codeDim], where, 'Project z to codeDim first.');
     const noiseShape = this.noiseShape?.(z.shape[0], z.shape[1]);
     if (noise && noiseShape) assertShape(noise, noiseShape, `${where}, noise`);
-    return tf.tidy(() => {
+    return quantizeReal(z, context.mask, where, (real) => {
       const noises: readonly Tensor[] = noise && noiseShape ? tf.unstack(noise) : [];
-      const bounded = this.quantizers[0]!.refinement?.bound(z) ?? z;
+      const bounded = this.quantizers[0]!.refinement?.bound(real) ?? real;
       let residual = this.referenceGradients ? detach(bounded) : bounded;
       const steps = this.quantizers.map((_, step) => {
         const result = this.#quantizeStep(step, residual, { ...context, noise: noises[step] });
@@ -161,7 +162,7 @@ export class ResidualQuantizer extends Module implements Quantizer {
       });
       const sum = tf.addN(steps.map(({ codes }) => codes));
       return {
-        quantized: this.gradient === 'own' ? sum : this.#passGradient(z, detach(sum), this.gradient),
+        quantized: this.gradient === 'own' ? sum : this.#passGradient(real, detach(sum), this.gradient),
         indices: tf.stack<Tensor2D>(
           steps.map(({ indices }) => indices),
           2,

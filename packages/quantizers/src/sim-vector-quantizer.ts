@@ -12,11 +12,12 @@ import {
   torchLinearInitializer,
   type OptionTable,
 } from '@vitvq/core';
-import type { QuantizeResult, Quantizer, RandomKey } from '@vitvq/core';
+import type { QuantizeContext, QuantizeResult, Quantizer, RandomKey } from '@vitvq/core';
 import { z } from 'zod';
 import { CodeTable } from './code-table.js';
 import { nonNegative, tableSize } from './internal/config-schemas.js';
 import { quantizationLoss } from './internal/quantization-loss.js';
+import { quantizeReal } from './internal/token-mask.js';
 import type { QuantizerKind } from './quantizer-kind.js';
 
 /** Options of a {@link SimVectorQuantizer}. */
@@ -115,11 +116,12 @@ export class SimVectorQuantizer extends Module implements Quantizer {
    *   `[B, N]` in `[0, K)`; `loss`, scalar, a mean over B·N·E
    * @throws {ShapeError} when the last axis is not `codeDim`
    */
-  quantize(z: Tensor3D): QuantizeResult & { indices: Tensor2D } {
-    assertShape(z, ['B', 'N', this.codeDim], 'SimVectorQuantizer.quantize', 'Project z to codeDim first.');
-    return tf.tidy(() => {
-      const { features, codes, quantized, indices } = this.codebook.lookUp(z, { gradient: this.gradient });
-      return { quantized, indices, loss: quantizationLoss(features, codes, this.beta) };
+  quantize(z: Tensor3D, { mask }: QuantizeContext = {}): QuantizeResult & { indices: Tensor2D } {
+    const where = 'SimVectorQuantizer.quantize';
+    assertShape(z, ['B', 'N', this.codeDim], where, 'Project z to codeDim first.');
+    return quantizeReal(z, mask, where, (real, weights) => {
+      const { features, codes, quantized, indices } = this.codebook.lookUp(real, { gradient: this.gradient });
+      return { quantized, indices, loss: quantizationLoss(features, codes, this.beta, weights) };
     });
   }
 

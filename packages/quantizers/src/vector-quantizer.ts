@@ -24,6 +24,7 @@ import {
   type NearestCodeOptions,
 } from './internal/nearest-code-options.js';
 import { quantizationLoss } from './internal/quantization-loss.js';
+import { quantizeReal } from './internal/token-mask.js';
 import type { QuantizerKind } from './quantizer-kind.js';
 
 /** Options of a {@link VectorQuantizer}. */
@@ -128,18 +129,18 @@ export class VectorQuantizer extends Module implements Quantizer {
     const where = 'VectorQuantizer.quantize';
     assertShape(z, ['B', 'N', this.codeDim], where, 'Project z to codeDim first.');
     const draw = drawOf(this, z, context, where);
-    return tf.tidy(() => {
+    return quantizeReal(z, context.mask, where, (real, weights) => {
       const { gradient } = this;
-      const { features, chosen, codes, quantized, indices } = this.codebook.lookUp(z, { gradient, ...draw });
-      if (context.training) this.codebook.count(chosen);
+      const { features, chosen, codes, quantized, indices } = this.codebook.lookUp(real, { gradient, ...draw });
+      if (context.training) this.codebook.count(chosen, weights);
       const terms = [
-        quantizationLoss(features, codes, this.beta),
-        ...diversityTerms(this.codebook, features, this.#diversity),
+        quantizationLoss(features, codes, this.beta, weights),
+        ...diversityTerms(this.codebook, features, this.#diversity, weights),
       ];
       const { orthogonalWeight, orthogonalCodes } = this.#orthogonality;
       if (orthogonalWeight > 0) {
         const counted = orthogonalCodes === 'chosen' ? chosen : undefined;
-        terms.push(tf.mul(orthogonalityTerm(this.codebook.weights, counted), orthogonalWeight));
+        terms.push(tf.mul(orthogonalityTerm(this.codebook.weights, counted, weights), orthogonalWeight));
       }
       return { quantized, indices, loss: terms.reduce((sum, term) => tf.add(sum, term)) };
     });

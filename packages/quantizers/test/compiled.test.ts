@@ -15,6 +15,7 @@ import {
   kMeans,
   LookupFreeQuantizer,
   EMAQuantizer,
+  ProductQuantizer,
   ResidualQuantizer,
   SimVectorQuantizer,
   VectorQuantizer,
@@ -40,6 +41,21 @@ function plain(name: string, make: () => Quantizer): Case {
     create: () => {
       const quantizer = make();
       return { quantizer, run: (z) => quantizer.quantize(z, { training: true }) };
+    },
+  };
+}
+
+/** A quantizer that takes no noise, in training, where a third of the tokens is padding. */
+function plainWithPadding(name: string, make: () => Quantizer): Case {
+  return {
+    name,
+    create: () => {
+      const quantizer = make();
+      const mask = [1, 1, 0, 1, 1, 1, 1, 0, 1, 0, 0, 1];
+      return {
+        quantizer,
+        run: (z) => quantizer.quantize(z, { training: true, mask: tf.tensor2d(mask, [2, 6]) }),
+      };
     },
   };
 }
@@ -80,6 +96,24 @@ const cases: readonly Case[] = [
       new GroupedQuantizer({
         quantizers: [4, 5].map((seed) => new VectorQuantizer({ ...options, codeDim: 2, key: randomKey(seed) })),
       }),
+  ),
+  plain(
+    'ProductQuantizer',
+    () =>
+      new ProductQuantizer({
+        quantizers: [
+          new VectorQuantizer({ ...options, codebookSize: 5, codeDim: 2 }),
+          new FiniteScalarQuantizer({ levels: [3, 4] }),
+        ],
+      }),
+  ),
+  plainWithPadding(
+    'EMAQuantizer with padding',
+    () => new EMAQuantizer({ ...options, decay: 0.8, diversityWeight: 0.5, diversityTemperature: 1 }),
+  ),
+  plainWithPadding(
+    'ResidualQuantizer over bits with padding',
+    () => new ResidualQuantizer({ quantizer: new BinarySphericalQuantizer({ codeDim: 4 }), codeDepth: 2 }),
   ),
   plain('EMAQuantizer', () => new EMAQuantizer({ ...options, decay: 0.8 })),
   {
@@ -233,7 +267,8 @@ describe.skipIf(!hasOnnx)('compiled', () => {
         tf.tensor1d(randomUniform(randomKey(seed), codebook.tables.length * 8));
       const z = (seed: number): tf.Tensor3D => tf.tensor3d(randomNormal(randomKey(seed), 160), [1, 40, 4]);
       const start = compile((features: tf.Tensor3D, uniform: tf.Tensor1D) => {
-        codebook.initialize(features, uniform, { kMeansIterations: 2 });
+        const mask = tf.cast(tf.less(tf.mod(tf.range(0, 40), 5), 4), 'float32');
+        codebook.initialize(features, uniform, { kMeansIterations: 2, mask: tf.reshape(mask, [1, 40]) });
         return quantizer.quantize(features, { training: true }).loss;
       });
       const again = compile((features: tf.Tensor3D, uniform: tf.Tensor1D) => codebook.reset!(features, uniform));

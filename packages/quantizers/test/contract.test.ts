@@ -138,6 +138,15 @@ const variants: Record<string, { readonly config: QuantizerConfig; readonly trai
     config: { kind: 'grouped', groups: 2, quantizer: { kind: 'bsq', codeDim: 2 } },
     trainable: false,
   },
+  'product of drawn and fixed codes': {
+    config: {
+      kind: 'product',
+      quantizers: [
+        { kind: 'gumbel', codebookSize: 3, codeDim: 2 },
+        { kind: 'fsq', levels: [3, 4] },
+      ],
+    },
+  },
   'residual of lfq': {
     config: { kind: 'residual', codeDepth: 3, quantizer: { kind: 'lfq', codeDim: 4 } },
     trainable: false,

@@ -23,6 +23,8 @@ interface GoldenCase {
   /** Uniform noise and its shape, where the quantizer draws. */
   readonly noise?: number[];
   readonly noiseShape?: number[];
+  /** Which tokens are real, where some are padding. */
+  readonly mask?: number[];
   /** What decoding gives, where that differs from `quantized`. */
   readonly codes?: number[];
   readonly rate: number;
@@ -56,6 +58,7 @@ describe.each(cases)('$name', (golden) => {
   const context = (): QuantizeContext => ({
     training: true,
     noise: golden.noise && tf.tensor(golden.noise, golden.noiseShape),
+    mask: golden.mask && tf.tensor2d(golden.mask, [golden.shape[0], golden.shape[1]]),
   });
 
   it('gives the same codes, indices and loss', () => {

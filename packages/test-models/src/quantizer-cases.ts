@@ -25,5 +25,15 @@ export const quantizerCases: Readonly<Record<keyof typeof quantizerKinds, Quanti
     config: { kind: 'grouped', groups: 2, quantizer: { kind: 'vector', codebookSize: 7, codeDim: 2 } },
     trainable: true,
   },
+  product: {
+    config: {
+      kind: 'product',
+      quantizers: [
+        { kind: 'vector', codebookSize: 3, codeDim: 1, normalize: false, trackUsage: true },
+        { kind: 'vector', codebookSize: 4, codeDim: 3, trackUsage: true },
+      ],
+    },
+    trainable: true,
+  },
   simvq: { config: { kind: 'simvq', ...table }, trainable: true },
 };

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import { assertShape } from '@vitvq/core';
-import type { Codebook, CodebookInitialization, CodebookTable, Quantizer } from '@vitvq/core';
+import type { Codebook, CodebookFeatures, CodebookInitialization, CodebookTable, Quantizer } from '@vitvq/core';
 import { toRows } from './code-rows.js';
 import { isLearned, type LearnedQuantizer } from './learned-quantizer.js';
 
@@ -9,7 +9,7 @@ import { isLearned, type LearnedQuantizer } from './learned-quantizer.js';
 class SeparateCodebook implements Codebook {
   readonly tables: readonly CodebookTable[];
   readonly normalized = false;
-  readonly reset?: (z: Tensor, uniform: Tensor1D) => Scalar;
+  readonly reset?: (z: Tensor, uniform: Tensor1D, options?: CodebookFeatures) => Scalar;
   readonly #quantizers: readonly LearnedQuantizer[];
   readonly #name: string;
 
@@ -18,14 +18,22 @@ class SeparateCodebook implements Codebook {
     this.#name = name;
     this.tables = quantizers.flatMap(({ codebook }) => codebook.tables);
     if (quantizers.every(({ codebook }) => codebook.reset)) {
-      this.reset = (z, uniform) =>
-        tf.tidy(() => tf.addN(this.#set('reset', z, uniform, (codebook, rows, draws) => codebook.reset!(rows, draws))));
+      this.reset = (z, uniform, { mask } = {}) =>
+        tf.tidy(() =>
+          tf.addN(
+            this.#set('reset', z, uniform, mask, (codebook, rows, draws, real) =>
+              codebook.reset!(rows, draws, { mask: real }),
+            ),
+          ),
+        );
     }
   }
 
-  initialize(z: Tensor, uniform: Tensor1D, options: CodebookInitialization = {}): void {
+  initialize(z: Tensor, uniform: Tensor1D, { mask, ...options }: CodebookInitialization = {}): void {
     tf.tidy(() => {
-      this.#set('initialize', z, uniform, (codebook, rows, draws) => codebook.initialize(rows, draws, options));
+      this.#set('initialize', z, uniform, mask, (codebook, rows, draws, real) =>
+        codebook.initialize(rows, draws, { ...options, mask: real }),
+      );
     });
   }
 
@@ -34,7 +42,8 @@ class SeparateCodebook implements Codebook {
     method: 'initialize' | 'reset',
     z: Tensor,
     uniform: Tensor1D,
-    set: (codebook: Codebook, rows: Tensor2D, draws: Tensor1D) => T,
+    mask: Tensor | undefined,
+    set: (codebook: Codebook, rows: Tensor2D, draws: Tensor1D, mask?: Tensor) => T,
   ): T[] {
     const where = `${this.#name}.codebook.${method}`;
     const widths = this.#quantizers.map(({ codeDim }) => codeDim);
@@ -42,7 +51,8 @@ class SeparateCodebook implements Codebook {
     assertShape(uniform, [total(sizes)], where, 'Pass one random number a code of every table.');
     const groups = tf.split<Tensor2D>(toRows(z, total(widths), where), widths, 1);
     const draws = tf.split<Tensor1D>(uniform, sizes);
-    return this.#quantizers.map(({ codebook }, group) => set(codebook, groups[group]!, draws[group]!));
+    const real = flatMask(z, mask, where);
+    return this.#quantizers.map(({ codebook }, group) => set(codebook, groups[group]!, draws[group]!, real));
   }
 }
 
@@ -50,7 +60,7 @@ class SeparateCodebook implements Codebook {
 class SharedCodebook implements Codebook {
   readonly tables: readonly CodebookTable[];
   readonly normalized = false;
-  readonly reset?: (z: Tensor, uniform: Tensor1D) => Scalar;
+  readonly reset?: (z: Tensor, uniform: Tensor1D, options?: CodebookFeatures) => Scalar;
   readonly #quantizer: LearnedQuantizer;
   readonly #groups: number;
   readonly #name: string;
@@ -62,12 +72,18 @@ class SharedCodebook implements Codebook {
     const { codebook } = quantizer;
     this.tables = codebook.tables;
     if (codebook.reset) {
-      this.reset = (z, uniform) => tf.tidy(() => codebook.reset!(this.#split(z, 'reset'), uniform));
+      this.reset = (z, uniform, { mask } = {}) =>
+        tf.tidy(() => codebook.reset!(this.#split(z, 'reset'), uniform, { mask: this.#repeat(z, mask, 'reset') }));
     }
   }
 
-  initialize(z: Tensor, uniform: Tensor1D, options: CodebookInitialization = {}): void {
-    tf.tidy(() => this.#quantizer.codebook.initialize(this.#split(z, 'initialize'), uniform, options));
+  initialize(z: Tensor, uniform: Tensor1D, { mask, ...options }: CodebookInitialization = {}): void {
+    tf.tidy(() =>
+      this.#quantizer.codebook.initialize(this.#split(z, 'initialize'), uniform, {
+        ...options,
+        mask: this.#repeat(z, mask, 'initialize'),
+      }),
+    );
   }
 
   /** Returns the groups of `z` `[..., L·E]` as rows of their own, `[rows·L, E]`. */
@@ -75,6 +91,19 @@ class SharedCodebook implements Codebook {
     const { codeDim } = this.#quantizer;
     return tf.reshape(toRows(z, this.#groups * codeDim, `${this.#name}.codebook.${method}`), [-1, codeDim]);
   }
+
+  /** Returns the mask of the groups of `z` as rows, `[rows·L]`. */
+  #repeat(z: Tensor, mask: Tensor | undefined, method: 'initialize' | 'reset'): Tensor1D | undefined {
+    const real = flatMask(z, mask, `${this.#name}.codebook.${method}`);
+    return real && tf.reshape(tf.tile(tf.expandDims(real, 1), [1, this.#groups]), [-1]);
+  }
+}
+
+/** Returns a mask of features `[..., E]` as `[rows]`. @throws {ShapeError} */
+function flatMask(z: Tensor, mask: Tensor | undefined, where: string): Tensor1D | undefined {
+  if (!mask) return undefined;
+  assertShape(mask, z.shape.slice(0, -1), `${where}, mask`);
+  return tf.reshape(mask, [-1]);
 }
 
 function total(numbers: readonly number[]): number {

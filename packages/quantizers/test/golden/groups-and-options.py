@@ -57,6 +57,21 @@ def grouped(shared):
     return case(name, config, forward, dict(zip(names, tables)), (2, 5, groups * dim))
 
 
+def product():
+    size, dim = 6, 2
+    tables = [learned(draw(45 + table, size, dim)) for table in range(2)]
+    forward = vector_quantize(tables, heads=2, separate_codebook_per_head=True)
+
+    def with_one_index(z):
+        quantized, indices, loss = forward(z)
+        return quantized, indices[..., 0] + size * indices[..., 1], loss
+
+    part = {"kind": "vector", "codebookSize": size, "codeDim": dim, "normalize": False, "beta": 1}
+    config = {"kind": "product", "quantizers": [part, part]}
+    parameters = {f"quantizers.{group}.codebook": table for group, table in enumerate(tables)}
+    return case("product of heads of vector-quantize-pytorch", config, with_one_index, parameters, (2, 5, 2 * dim))
+
+
 def uniform(seed, *shape):
     generator = torch.Generator().manual_seed(seed)
     return torch.round(torch.rand(*shape, generator=generator) * 0.998 + 0.001, decimals=3)
@@ -195,13 +210,29 @@ def differentiable_of_authors(deviation):
     return differentiable("the authors", size, dim, shape, 81, deviation, make_forward)
 
 
+def masked():
+    size, dim, shape = 7, 3, (2, 5, 3)
+    codes = learned(draw(91, size, dim))
+    forward = vector_quantize([codes], return_zeros_for_masked_padding=False)
+    mask = torch.tensor([[1, 1, 0, 1, 0], [1, 0, 0, 1, 1]])
+
+    def with_mask(z):
+        quantized, indices, loss = forward(z, mask=mask.bool())
+        return quantized, indices.clamp(min=0), loss
+
+    indices = with_mask(draw(1, *shape))[1]
+    context = {"mask": mask.reshape(-1).tolist(), "codes": values(codes[indices.reshape(-1)])}
+    config = {"kind": "vector", "codebookSize": size, "codeDim": dim, "normalize": False, "beta": 1}
+    return case("padding of vector-quantize-pytorch", config, with_mask, {"codebook": codes}, shape, None, context)
+
+
 def main():
     # The package chooses by distances; their squares are what probabilities are defined by.
     package.cdist = squared_distances
     package.entropy = functools.partial(package.entropy, eps=1e-20)
     cases = [
-        grouped(shared=False), grouped(shared=True), orthogonal(), diverse(), drawn(), differentiable_of_package(0.01),
-        differentiable_of_authors(0.05),
+        grouped(shared=False), grouped(shared=True), product(), orthogonal(), diverse(), drawn(), differentiable_of_package(0.01),
+        differentiable_of_authors(0.05), masked(),
     ]
     packages = ["torch", "einops", "vector-quantize-pytorch", "diveq"]
     versions = {name: importlib.metadata.version(name) for name in packages}
