@@ -290,6 +290,29 @@ describe.skipIf(!hasOnnx)('compiled', () => {
     });
   });
 
+  it('the start of a SimVectorQuantizer gives the same numbers', async () => {
+    const variablesOn = async (engine: 'cpu' | 'onnx'): Promise<number[][]> => {
+      await useEngine({ name: engine, onCompile: () => undefined });
+      const quantizer = new SimVectorQuantizer(options);
+      const start = compile((features: tf.Tensor2D, uniform: tf.Tensor1D) => {
+        quantizer.codebook.initialize(features, uniform);
+        return quantizer.codebook.rows();
+      });
+      const z = tf.tensor2d(randomNormal(randomKey(4), 160), [40, 4]);
+      const values = [[...(await (await start(z, tf.fill([8], 0.5))).data())]];
+      for (const variable of quantizer.namedVariables().values()) values.push([...(await variable.data())]);
+      start.dispose();
+      quantizer.dispose();
+      return values;
+    };
+    const expected = await variablesOn('cpu');
+    const compiled = await variablesOn('onnx');
+    expect(compiled).toHaveLength(4);
+    compiled.forEach((values, at) =>
+      expect(tf.tensor1d(values)).toBeAllClose(expected[at]!, { rtol: 1e-4, atol: 1e-5 }),
+    );
+  });
+
   it('kMeans gives the same numbers', async () => {
     const centres = async (engine: 'cpu' | 'onnx'): Promise<number[]> => {
       await useEngine({ name: engine, onCompile: () => undefined });
