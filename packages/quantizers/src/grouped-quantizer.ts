@@ -44,7 +44,8 @@ interface Groups extends Pick<Quantizer, 'gradient' | 'temperature' | 'codebook'
  * Cuts the channels into L groups and quantizes each of them, so that a token has L codes (product
  * quantization, Jégou et al., TPAMI 2011; wav2vec 2.0, arXiv:2006.11477, section 2; groups that
  * share a codebook are the multi-head quantization of vector-quantize-pytorch). Unlike the codes of
- * a `ResidualQuantizer` those of a token have no order. A `ProductQuantizer` makes one code of them.
+ * a `ResidualQuantizer` those of a token have no order. A `ProductQuantizer` makes one code of
+ * them.
  *
  * Variables: those of the quantizers, as `quantizer.*` where the groups share one, else as
  * `quantizers.0.*`, `quantizers.1.*`, ...

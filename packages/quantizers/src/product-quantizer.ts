@@ -93,7 +93,7 @@ export class ProductQuantizer extends Module implements Quantizer {
       const chosen = tf.cast(tf.where(isCode, digits, tf.zerosLike(digits)), 'int32');
       const codes = this.#groups.decode(tf.unstack(chosen, 2) as Tensor2D[]);
       const isRow = tf.tile(tf.slice(isCode, [0, 0, 0], [-1, -1, 1]), [1, 1, this.codeDim]);
-      return tf.where(isRow, codes, tf.fill(codes.shape, NaN)) as Tensor3D;
+      return tf.where<Tensor3D>(isRow, codes, tf.fill<tf.Rank.R3>(codes.shape, NaN));
     });
   }
 

@@ -41,7 +41,7 @@ describe('ProductQuantizer', () => {
   it('has the codes of a grouped quantizer in its digits', () => {
     const table = { kind: 'vector', codebookSize: 5, codeDim: 2 } as const;
     const product = createQuantizer({ kind: 'product', quantizers: [table, table] }, randomKey(2));
-    const grouped = createQuantizer({ kind: 'grouped', groups: 2, quantizer: table }, randomKey(2)) as GroupedQuantizer;
+    const grouped = createQuantizer({ kind: 'grouped', groups: 2, quantizer: table }, randomKey(2));
     const z = tf.tensor3d(randomNormal(randomKey(3), 48), [2, 6, 4]);
     const [one, several] = [product.quantize(z), grouped.quantize(z)];
     const digits = several.indices.arraySync().map((row) => row.map(([low, high]) => low! + 5 * high!));
