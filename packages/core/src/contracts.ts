@@ -30,7 +30,7 @@ export interface QuantizeResult {
   readonly loss: Scalar;
 }
 
-/** What one call brings to a quantizer. A quantizer may ignore all of it. */
+/** What one call brings to a quantizer, which may ignore all of it but the mask. */
 export interface QuantizeContext {
   /**
    * Whether the call belongs to a training step, in which a quantizer may count codes, move
@@ -46,10 +46,26 @@ export interface QuantizeContext {
   readonly temperature?: number | Scalar;
   /** Uniform noise in [0, 1) of the shape that {@link Quantizer.noiseShape} returns. */
   readonly noise?: Tensor;
+  /**
+   * Which tokens are real, `[B, N]`: 1, or 0 for padding. Padded tokens count in no loss and change
+   * no variable, whatever they hold; `quantized` is `z` there, and the index 0.
+   * @default all are real
+   */
+  readonly mask?: Tensor2D;
+}
+
+/** Features that a codebook is set to. */
+export interface CodebookFeatures {
+  /**
+   * Which features are real, of the shape of the features without the last axis: 1, or 0 for
+   * padding, which no code is set to. At least one must be real.
+   * @default all are real
+   */
+  readonly mask?: Tensor;
 }
 
 /** How codes start when a codebook is set to features. */
-export interface CodebookInitialization {
+export interface CodebookInitialization extends CodebookFeatures {
   /**
    * Rounds of k-means on the features, starting from those that were picked; at least 0.
    * @default 0
@@ -59,39 +75,47 @@ export interface CodebookInitialization {
 
 /** One table of codes. */
 export interface CodebookTable {
+  /**
+   * Number of codes in the table: K, but for the parts of a product, whose codes together make K.
+   */
+  readonly size: number;
   /** Whether codes have length 1. */
   readonly normalized: boolean;
   /**
    * How often each code was chosen in training since the last reset, `[K]`, where it is counted.
    */
   readonly usage?: Variable;
-  /** Returns the codes as `decode` gives them, a new tensor `[K, E]`. */
+  /**
+   * Returns the codes as `decode` gives them, a new tensor `[size, E]`; those of a grouped or a
+   * product quantizer have the channels of one group alone.
+   */
   rows(): Tensor2D;
 }
 
 /** Codes that a quantizer learns, with what can be done to them from outside. */
 export interface Codebook {
   /**
-   * The T tables: one, or one for each level of a residual quantizer whose levels do not share one.
+   * The tables: one, or one for each level of a residual quantizer or each group of a grouped or a
+   * product quantizer where these do not share one.
    */
   readonly tables: readonly CodebookTable[];
-  /** Whether what `decode` returns has length 1; sums of codes do not. */
+  /** Whether what `decode` returns has length 1; sums of codes do not, nor do groups together. */
   readonly normalized: boolean;
   /**
-   * Sets every code to a row of what its table quantizes: of `z`, or for later levels of what the
-   * levels before leave over of `z`.
+   * Sets every code to a row of what its table quantizes: of `z`, for later levels of what the
+   * levels before leave over of `z`, for groups of their channels of `z`.
    * @param z  features of a batch, `[..., E]`; with fewer rows than codes some codes start equal
-   * @param uniform  uniform noise `[T·K]` in [0, 1), table after table, which picks the rows
+   * @param uniform  uniform noise in [0, 1), one number a code of every table, which picks the rows
    */
   initialize(z: Tensor, uniform: Tensor1D, options?: CodebookInitialization): void;
   /**
    * Sets every code that was not chosen since the last reset to a row of what its table quantizes,
    * and counts anew. Present where every table has `usage`.
    * @param z  features of a batch, `[..., E]`
-   * @param uniform  uniform noise `[T·K]` in [0, 1), table after table, which picks the rows
+   * @param uniform  uniform noise in [0, 1), one number a code of every table, which picks the rows
    * @returns how many codes were set
    */
-  readonly reset?: (z: Tensor, uniform: Tensor1D) => Scalar;
+  readonly reset?: (z: Tensor, uniform: Tensor1D, options?: CodebookFeatures) => Scalar;
 }
 
 /**
@@ -111,7 +135,7 @@ export interface Refinement {
 export interface Quantizer extends VariableOwner {
   readonly codebookSize: number;
   readonly codeDim: number;
-  /** Codes a token: 1, or L of a residual quantizer. */
+  /** Codes a token: 1, or L of a residual or a grouped quantizer. */
   readonly codeDepth: number;
   /**
    * How `quantized` passes its gradient to `z`: `straight-through`, unchanged; `rotation`, turned
@@ -130,6 +154,12 @@ export interface Quantizer extends VariableOwner {
    * draws.
    */
   readonly noiseShape?: (batch: number, tokens: number) => readonly number[];
+  /**
+   * Maps features `[B, N, E]` to where codes lie, without quantizing them: what the decoder of an
+   * autoencoder gets in place of codes. Where it is missing, features are as codes, but for the
+   * length where `codebook.normalized`.
+   */
+  readonly bound?: (z: Tensor3D) => Tensor3D;
   /** Quantizes `z` `[B, N, E]`. The caller disposes of the three results, or works in `tf.tidy`. */
   quantize(z: Tensor3D, context?: QuantizeContext): QuantizeResult;
   /**

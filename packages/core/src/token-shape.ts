@@ -11,7 +11,7 @@ export interface TokenShape {
   readonly vocabSize: number;
   /** Rows and columns of tokens. */
   readonly grid: readonly [number, number];
-  /** Codes a token: 1, or L of a residual quantizer. */
+  /** Codes a token: 1, or L of a residual or a grouped quantizer. */
   readonly codeDepth: number;
 }
 

@@ -58,7 +58,7 @@ describe('contracts', () => {
     expectTypeOf<Quantizer['quantize']>().toEqualTypeOf<(z: Tensor3D, context?: QuantizeContext) => QuantizeResult>();
     expectTypeOf<QuantizeResult['loss']>().toEqualTypeOf<Scalar>();
     expectTypeOf<keyof QuantizeResult>().toEqualTypeOf<'quantized' | 'indices' | 'loss'>();
-    expectTypeOf<keyof QuantizeContext>().toEqualTypeOf<'training' | 'temperature' | 'noise'>();
+    expectTypeOf<keyof QuantizeContext>().toEqualTypeOf<'training' | 'temperature' | 'noise' | 'mask'>();
   });
 
   it('owners tell variables by name', () => {

@@ -5,8 +5,8 @@ import type { Evaluation } from './evaluator.js';
 /**
  * Returns `codebookReport` of @vitvq/quantizers for the codes of a tokenizer, as an evaluation
  * found them in use: one report for a table of codes, whether one level or several use it, and one
- * for each level of a residual quantizer whose levels have codes of their own. Where codes are
- * fixed, nothing is said of codes that are alike.
+ * for each level of a residual quantizer, or group of a grouped one, with codes of its own. Where
+ * codes are fixed or put together of parts, nothing is said of codes that are alike.
  * @param quantizer  of the tokenizer that was evaluated
  * @throws {ConfigError} when the evaluation is that of another quantizer
  */
@@ -22,7 +22,9 @@ export async function codebookReports(
     const expected = `the evaluation of a quantizer with ${quantizer.codeDepth} codes a token`;
     throw new ConfigError({ where, expected, got: `one of ${levels.length}` });
   }
-  const tables = quantizer.codebook?.tables ?? [];
+  const own = quantizer.codebook?.tables ?? [];
+  // The tables of a product are those of its parts.
+  const tables = own.every(({ size }) => size === codebook.counts.length) ? own : [];
   const uses = tables.length === 1 ? [codebook] : levels;
   const reports: CodebookReport[] = [];
   for (const [index, use] of uses.entries()) {

@@ -84,6 +84,16 @@ describe('codebookReports', () => {
     ]);
   });
 
+  it('says nothing of where codes lie that are put together of parts, and looks at each group of channels', async () => {
+    const product: QuantizerConfig = { kind: 'product', quantizers: [{ ...vector, codebookSize: 2 }, vector] };
+    const [whole, ...others] = await reportsOf(product, new Array<number>(8).fill(20));
+    expect([others, whole!.usage, whole!.closest]).toEqual([[], 1, undefined]);
+    const grouped: QuantizerConfig = { kind: 'grouped', groups: 2, quantizer: vector };
+    const reports = await reportsOf(grouped, even, collapsed);
+    expect(reports.map(({ usage }) => usage)).toEqual([1, 0.25]);
+    expect(reports.every(({ closest }) => closest !== undefined)).toBe(true);
+  });
+
   it('takes what an evaluation returns, and leaves no tensors behind', async () => {
     const model = tinyModel();
     const evaluator = new Evaluator(model);

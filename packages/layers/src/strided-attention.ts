@@ -3,7 +3,7 @@ import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import { allocate, Module } from '@vitvq/core';
 import { z } from 'zod';
 import { gridOf, type AttentionKind, type AttentionMechanism } from './attention-kind.js';
-import { hidden } from './attention-mask.js';
+import { hiddenScore } from './attention-mask.js';
 import { integer } from './internal/attention-schemas.js';
 
 /** Options of {@link StridedAttention}. */
@@ -84,7 +84,7 @@ export class StridedAttention extends Module implements AttentionMechanism {
     const mask = allocate([stride, 3 * stride], 'StridedAttention', (size) => new Float32Array(size));
     for (let query = 0; query < stride; query++) {
       for (let key = 0; key < 3 * stride; key++) {
-        if (Math.abs(key - stride - query) >= stride) mask[query * 3 * stride + key] = hidden;
+        if (Math.abs(key - stride - query) >= stride) mask[query * 3 * stride + key] = hiddenScore;
       }
     }
     return tf.tensor2d(mask, [stride, 3 * stride]);
@@ -98,9 +98,9 @@ export class StridedAttention extends Module implements AttentionMechanism {
     const mask = allocate(shape, 'StridedAttention', (size) => new Float32Array(size));
     for (let head = 0; head < heads; head++) {
       const first = head * runs * 3 * stride;
-      mask.fill(hidden, first, first + stride);
+      mask.fill(hiddenScore, first, first + stride);
       const end = first + runs * 3 * stride;
-      mask.fill(hidden, end - stride, end);
+      mask.fill(hiddenScore, end - stride, end);
     }
     return tf.tensor(mask, shape);
   }
@@ -109,7 +109,7 @@ export class StridedAttention extends Module implements AttentionMechanism {
   #diagonal(): Tensor {
     const runs = this.#tokens / this.#stride;
     const mask = allocate([runs, runs], 'StridedAttention', (size) => new Float32Array(size));
-    for (let run = 0; run < runs; run++) mask[run * (runs + 1)] = hidden;
+    for (let run = 0; run < runs; run++) mask[run * (runs + 1)] = hiddenScore;
     return tf.tensor2d(mask, [runs, runs]);
   }
 }

@@ -3,7 +3,7 @@ import type { Tensor, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs-core
 import { allocate, Module, normalInitializer, toSize2D, type RandomKey, type Size2D } from '@vitvq/core';
 import { z } from 'zod';
 import { gridOf, type AttentionKind, type AttentionMechanism } from './attention-kind.js';
-import { hidden } from './attention-mask.js';
+import { hiddenScore } from './attention-mask.js';
 import { integer } from './internal/attention-schemas.js';
 
 /** Rows and columns. */
@@ -175,7 +175,7 @@ function shiftMask(grid: Pair, window: Pair, shift: Pair): Float32Array {
     });
     for (let query = 0; query < size; query++) {
       for (let key = 0; key < size; key++) {
-        if (sides[query] !== sides[key]) mask[(at * size + query) * size + key] = hidden;
+        if (sides[query] !== sides[key]) mask[(at * size + query) * size + key] = hiddenScore;
       }
     }
   }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { assertShape, checkOptions, detach, Module, type OptionTable } from '@vitvq/core';
-import type { QuantizeResult, Quantizer, Refinement } from '@vitvq/core';
+import type { QuantizeContext, QuantizeResult, Quantizer, Refinement } from '@vitvq/core';
 import { z } from 'zod';
 import { bitEntropyTerm } from './internal/bit-entropy.js';
 import { assertBitOptions, bitFields } from './internal/bit-options.js';
@@ -9,6 +9,8 @@ import { binaryDigits, signs } from './internal/bits.js';
 import { straightThrough } from './internal/code-gradient.js';
 import type { Digits } from './internal/digits.js';
 import { normalizeRows } from './internal/normalize-rows.js';
+import { meanOf } from './internal/row-means.js';
+import { quantizeReal } from './internal/token-mask.js';
 import type { QuantizerKind } from './quantizer-kind.js';
 
 /** Options of a {@link BinarySphericalQuantizer}. */
@@ -115,7 +117,7 @@ export class BinarySphericalQuantizer extends Module implements Quantizer {
     this.refinement = {
       scale,
       bound: (features) => tf.tidy(() => normalizeRows(features)),
-      quantize: (bounded) => this.#quantize(bounded, tf.clone),
+      quantize: (bounded, context) => this.#quantize(bounded, tf.clone, context),
     };
   }
 
@@ -126,9 +128,14 @@ export class BinarySphericalQuantizer extends Module implements Quantizer {
    *   `loss`, scalar
    * @throws {ShapeError} when the last axis is not `codeDim`
    */
-  quantize(z: Tensor3D): QuantizeResult & { indices: Tensor2D } {
+  quantize(z: Tensor3D, context: QuantizeContext = {}): QuantizeResult & { indices: Tensor2D } {
     assertShape(z, ['B', 'N', this.codeDim], 'BinarySphericalQuantizer.quantize', 'Project z to codeDim first.');
-    return this.#quantize(z, normalizeRows);
+    return this.#quantize(z, normalizeRows, context);
+  }
+
+  /** Projects each vector of features `[B, N, E]` to the unit sphere. */
+  bound(z: Tensor3D): Tensor3D {
+    return this.refinement.bound(z);
   }
 
   /** Returns the codes of int32 indices: `[B, N]` to `[B, N, E]`. @throws {ShapeError} */
@@ -137,29 +144,33 @@ export class BinarySphericalQuantizer extends Module implements Quantizer {
     return tf.tidy(() => tf.mul(signs(this.#digits.toDigits(indices) as Tensor3D), this.#size));
   }
 
-  #quantize(z: Tensor3D, bound: (z: Tensor3D) => Tensor3D): QuantizeResult & { indices: Tensor2D } {
-    return tf.tidy(() => {
-      const u = bound(z);
+  #quantize(
+    z: Tensor3D,
+    bound: (z: Tensor3D) => Tensor3D,
+    { mask }: QuantizeContext = {},
+  ): QuantizeResult & { indices: Tensor2D } {
+    return quantizeReal(z, mask, 'BinarySphericalQuantizer.quantize', (real, weights) => {
+      const u = bound(real);
       const bits = tf.cast<Tensor3D>(tf.greater(detach(u), 0), 'float32');
       const codeSigns = signs<Tensor3D>(bits);
-      const distances = tf.sum(tf.squaredDifference(u, tf.mul(codeSigns, this.#size)), 2);
+      const distances = tf.sum<Tensor2D>(tf.squaredDifference(u, tf.mul(codeSigns, this.#size)), 2); // [B, N]
       return {
         quantized: tf.mul<Tensor3D>(straightThrough(u, codeSigns), this.#size),
         indices: this.#digits.toIndices(bits) as Tensor2D,
         loss: tf.add<Scalar>(
-          tf.mul(tf.mean(distances), this.commitmentWeight),
-          tf.mul(this.#entropy(u), this.entropyWeight),
+          tf.mul(meanOf(tf.reshape<tf.Rank.R1>(distances, [-1]), weights), this.commitmentWeight),
+          tf.mul(this.#entropy(u, weights), this.entropyWeight),
         ),
       };
     });
   }
 
   /** Returns the entropy term without its weight. */
-  #entropy(u: Tensor3D): Scalar {
+  #entropy(u: Tensor3D, weights?: Tensor1D): Scalar {
     // Of -|u - c|², what differs between the two values of a channel is 4 u / sqrt(E).
     const rows = tf.reshape<tf.Rank.R2>(u, [-1, this.codeDim]);
     const logits = tf.mul<Tensor2D>(rows, (4 * this.#size) / this.entropyTemperature);
-    return bitEntropyTerm(logits, this.diversityWeight, this.entropyGroupSize);
+    return bitEntropyTerm(logits, this.diversityWeight, this.entropyGroupSize, weights);
   }
 }
 

@@ -1,10 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-core';
 import { assertInteger, assertShape, detach } from '@vitvq/core';
-import type { Codebook, CodebookInitialization, CodebookTable } from '@vitvq/core';
+import type { Codebook, CodebookFeatures, CodebookInitialization, CodebookTable } from '@vitvq/core';
+import { gumbelNoise } from './gumbel-noise.js';
 import { passGradient, type CodeGradient } from './internal/code-gradient.js';
-import { countCodes, nearestCodes, pickRows, toRows } from './internal/code-rows.js';
+import { countCodes, nearestCodes, negativeDistances, pickRows, toRows } from './internal/code-rows.js';
 import { normalizeRows } from './internal/normalize-rows.js';
+import { weightedRows, type WeightedRows } from './internal/token-mask.js';
 import { kMeans } from './k-means.js';
 
 /** Options of a {@link CodeTable}. */
@@ -30,11 +32,24 @@ export interface CodeTableOptions {
   readonly onSet?: (codes: Tensor2D, replaced?: Tensor2D) => void;
 }
 
-/** Nearest codes of features and what follows from them. */
+/** How a {@link CodeTable} chooses codes. */
+export interface CodeLookupOptions {
+  /** How the codes pass their gradient to the features. */
+  readonly gradient: CodeGradient;
+  /**
+   * Uniform noise `[B, N, K]` in [0, 1), with which a code is drawn in proportion to
+   * softmax(-distance² / temperature). @default none: the nearest code is chosen
+   */
+  readonly noise?: Tensor | undefined;
+  /** Temperature of the draw. @default 1 */
+  readonly temperature?: number | Scalar | undefined;
+}
+
+/** Codes of features and what follows from them. */
 export interface CodeLookup {
   /** Features as they are compared, `[B·N, E]`; gradients reach `z`. */
   readonly features: Tensor2D;
-  /** Index of the nearest code of each feature, int32 `[B·N]`. */
+  /** Index of the code of each feature, int32 `[B·N]`. */
   readonly chosen: Tensor1D;
   /** Codes as they are compared, `[B·N, E]`; gradients reach the weights. */
   readonly codes: Tensor2D;
@@ -63,7 +78,7 @@ export class CodeTable implements Codebook, CodebookTable {
    * `usage`.
    * @throws {ShapeError}
    */
-  readonly reset?: (z: Tensor, uniform: Tensor1D) => Scalar;
+  readonly reset?: (z: Tensor, uniform: Tensor1D, options?: CodebookFeatures) => Scalar;
   readonly #name: string;
   readonly #transform: CodeTableOptions['transform'];
   readonly #onSet: CodeTableOptions['onSet'];
@@ -76,7 +91,7 @@ export class CodeTable implements Codebook, CodebookTable {
     this.#onSet = onSet;
     if (usage) {
       this.usage = usage;
-      this.reset = (z, uniform) => this.#reset(usage, z, uniform);
+      this.reset = (z, uniform, options) => this.#reset(usage, z, uniform, options);
     }
   }
 
@@ -91,15 +106,16 @@ export class CodeTable implements Codebook, CodebookTable {
   }
 
   /**
-   * Finds the nearest code of each feature.
+   * Finds the nearest code of each feature, or draws one.
    * @param z  features `[B, N, E]`
    */
-  lookUp(z: Tensor3D, gradient: CodeGradient): CodeLookup {
+  lookUp(z: Tensor3D, { gradient, noise, temperature = 1 }: CodeLookupOptions): CodeLookup {
     const [batch, tokens, codeDim] = z.shape;
     const rows = tf.reshape<tf.Rank.R2>(z, [batch * tokens, codeDim]);
     const features = this.normalize(rows);
     const source = this.#source();
-    const chosen = nearestCodes(detach(features), this.normalize(detach(source)), this.normalized);
+    const compared = [detach(features), this.normalize(detach(source)), this.normalized] as const;
+    const chosen = noise ? drawCodes(negativeDistances(...compared), noise, temperature) : nearestCodes(...compared);
     const codes = this.normalize(tf.gather<Tensor2D>(source, chosen));
     return {
       features,
@@ -108,6 +124,14 @@ export class CodeTable implements Codebook, CodebookTable {
       quantized: tf.reshape<tf.Rank.R3>(passGradient(rows, codes, gradient), z.shape),
       indices: tf.reshape<tf.Rank.R2>(chosen, [batch, tokens]),
     };
+  }
+
+  /**
+   * Returns minus the squared distance of features `[rows, E]`, as they are compared, to each code,
+   * `[rows, K]`, but for what is the same for all codes of a row. Gradients reach both.
+   */
+  negativeDistances(features: Tensor2D): Tensor2D {
+    return negativeDistances(features, this.normalize(this.#source()), this.normalized);
   }
 
   /** Returns the codes of int32 indices: `[B, N]` to `[B, N, E]`. @throws {ShapeError} */
@@ -119,9 +143,12 @@ export class CodeTable implements Codebook, CodebookTable {
     });
   }
 
-  /** Adds the chosen codes, int32 `[rows]`, to `usage`, where it is counted. */
-  count(chosen: Tensor1D): void {
-    this.usage?.assign(tf.add(this.usage, countCodes(chosen, this.#codebookSize)));
+  /**
+   * Adds the chosen codes, int32 `[rows]`, to `usage`, where it is counted.
+   * @param weights  1, or 0 for a row that does not count, `[rows]`; undefined: all count
+   */
+  count(chosen: Tensor1D, weights?: Tensor1D): void {
+    this.usage?.assign(tf.add(this.usage, countCodes(chosen, this.size, weights)));
   }
 
   /**
@@ -134,20 +161,20 @@ export class CodeTable implements Codebook, CodebookTable {
    * @throws {ShapeError}
    * @throws {ConfigError}
    */
-  initialize(z: Tensor, uniform: Tensor1D, { kMeansIterations = 0 }: CodebookInitialization = {}): void {
+  initialize(z: Tensor, uniform: Tensor1D, { kMeansIterations = 0, mask }: CodebookInitialization = {}): void {
     const where = `${this.#name}.codebook.initialize`;
     assertInteger(kMeansIterations, 'kMeansIterations', where, 0);
     tf.tidy(() => {
-      const rows = this.#rowsOf(z, where);
-      const picked = pickRows(rows, uniform, this.#codebookSize, where);
-      const options = { iterations: kMeansIterations, normalize: this.normalized };
-      const codes = kMeansIterations > 0 ? kMeans(rows, picked, options) : picked;
+      const picked = pickRows(this.#rowsOf(z, mask, where), uniform, this.size, where);
+      const options = { iterations: kMeansIterations, normalize: this.normalized, mask };
+      const codes = kMeansIterations > 0 ? kMeans(z, picked, options) : picked;
       this.weights.assign(codes);
       this.#onSet?.(codes);
     });
   }
 
-  get #codebookSize(): number {
+  /** Number of codes, K. */
+  get size(): number {
     return this.weights.shape[0];
   }
 
@@ -161,14 +188,14 @@ export class CodeTable implements Codebook, CodebookTable {
     return this.#transform ? this.#transform(stored) : stored;
   }
 
-  #rowsOf(z: Tensor, where: string): Tensor2D {
-    return this.normalize(toRows(z, this.#codeDim, where));
+  #rowsOf(z: Tensor, mask: Tensor | undefined, where: string): WeightedRows {
+    return weightedRows(z, this.normalize(toRows(z, this.#codeDim, where)), mask, where);
   }
 
-  #reset(usage: Variable<tf.Rank.R1>, z: Tensor, uniform: Tensor1D): Scalar {
+  #reset(usage: Variable<tf.Rank.R1>, z: Tensor, uniform: Tensor1D, { mask }: CodebookFeatures = {}): Scalar {
     const where = `${this.#name}.codebook.reset`;
     return tf.tidy(() => {
-      const rows = pickRows(this.#rowsOf(z, where), uniform, this.#codebookSize, where);
+      const rows = pickRows(this.#rowsOf(z, mask, where), uniform, this.size, where);
       const dead = tf.expandDims<Tensor2D>(tf.equal(usage, 0), 1); // [K, 1]
       this.weights.assign(tf.where(tf.tile(dead, [1, this.#codeDim]), rows, this.weights));
       this.#onSet?.(rows, dead);
@@ -177,4 +204,13 @@ export class CodeTable implements Codebook, CodebookTable {
       return count;
     });
   }
+}
+
+/**
+ * Returns an index of each row drawn in proportion to softmax(logits / temperature), int32
+ * `[rows]`: the largest sum of logits and Gumbel noise (Gumbel-max trick).
+ */
+function drawCodes(logits: Tensor2D, uniform: Tensor, temperature: number | Scalar): Tensor1D {
+  const noise = gumbelNoise(tf.reshape(uniform, logits.shape));
+  return tf.argMax<Tensor1D>(tf.add(logits, tf.mul(noise, temperature)), 1);
 }

@@ -3,7 +3,6 @@ import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from '@te
 import {
   Module,
   assertInRange,
-  assertInteger,
   assertShape,
   checkOptions,
   detach,
@@ -14,20 +13,28 @@ import type { QuantizeContext, QuantizeResult, Quantizer } from '@vitvq/core';
 import { z } from 'zod';
 import { CodeTable } from './code-table.js';
 import { type CodeGradient } from './internal/code-gradient.js';
+import { diversityTerms, type DiversityOptions } from './internal/code-regularizers.js';
 import { countCodes } from './internal/code-rows.js';
-import { codeGradient, nonNegative, tableSize } from './internal/config-schemas.js';
+import { nearestCodeFields } from './internal/config-schemas.js';
+import { drawOf } from './internal/draw-of.js';
+import {
+  nearestCodeOptionNames,
+  resolveNearestCodeOptions,
+  type NearestCodeOptions,
+} from './internal/nearest-code-options.js';
+import { meanOf } from './internal/row-means.js';
+import { quantizeReal } from './internal/token-mask.js';
 import { unitRows } from './internal/unit-rows.js';
 import type { QuantizerKind } from './quantizer-kind.js';
-import { vectorQuantizerOptionNames, type VectorQuantizerOptions } from './vector-quantizer.js';
 
 /** Options of an {@link EMAQuantizer}. */
-export interface EMAQuantizerOptions extends VectorQuantizerOptions {
+export interface EMAQuantizerOptions extends NearestCodeOptions {
   /** Factor of the old averages at each update, in [0, 1). @default 0.99 */
   readonly decay?: number;
 }
 
 const emaQuantizerOptionNames: OptionTable<EMAQuantizerOptions> = {
-  ...vectorQuantizerOptionNames,
+  ...nearestCodeOptionNames,
   decay: 'optional',
 };
 
@@ -42,7 +49,8 @@ const emaQuantizerOptionNames: OptionTable<EMAQuantizerOptions> = {
  * `usage` `[K]`. With `normalize` features count with length 1, and so do the codes that the
  * averages start from: a longer one would outweigh the features for as many steps.
  *
- * The loss is the commitment term alone, `beta` mean((z - sg[codes])²). Deviation: a code moves
+ * The loss is the commitment term, `beta` mean((z - sg[codes])²), and the diversity term where it
+ * has a weight. Deviation: a code moves
  * only in a step in which it is chosen, when its average count cannot be 0; so the Laplace
  * smoothing of the counts, which other implementations need and which draws rare codes towards 0,
  * is left out.
@@ -53,33 +61,33 @@ export class EMAQuantizer extends Module implements Quantizer {
   readonly codeDepth = 1;
   readonly beta: number;
   readonly gradient: CodeGradient;
+  /** Temperature at which codes are drawn. Undefined where the nearest one is chosen. */
+  readonly temperature?: number;
   readonly decay: number;
   readonly codebook: CodeTable;
   readonly clusterSize: Variable<tf.Rank.R1>;
   readonly codeSums: Variable<tf.Rank.R2>;
+  /**
+   * Returns `[B, N, K]`: one number a token and code. Undefined where the nearest code is chosen.
+   */
+  readonly noiseShape?: (batch: number, tokens: number) => readonly [number, number, number];
+  readonly #diversity: DiversityOptions;
 
   /** @throws {ConfigError} */
   constructor(options: EMAQuantizerOptions) {
     super();
-    const {
-      codebookSize,
-      codeDim,
-      beta = 0.25,
-      normalize = true,
-      key,
-      trackUsage = false,
-      gradient = 'straight-through',
-      decay = 0.99,
-    } = checkOptions(options, emaQuantizerOptionNames, 'EMAQuantizer', { allowOthers: true });
     const name = 'EMAQuantizer';
-    assertInteger(codebookSize, 'codebookSize', name);
-    assertInteger(codeDim, 'codeDim', name);
-    assertInRange(beta, 'beta', name, 0);
+    const checked = checkOptions(options, emaQuantizerOptionNames, name, { allowOthers: true });
+    const { codebookSize, codeDim, normalize, key, trackUsage, ...resolved } = resolveNearestCodeOptions(checked, name);
+    const { decay = 0.99 } = checked;
     assertInRange(decay, 'decay', name, 0, 1 - 2 ** -20);
     this.codebookSize = codebookSize;
     this.codeDim = codeDim;
-    this.beta = beta;
-    this.gradient = gradient;
+    this.beta = resolved.beta;
+    this.gradient = resolved.gradient;
+    this.temperature = resolved.sampleTemperature;
+    this.#diversity = resolved;
+    if (this.temperature !== undefined) this.noiseShape = (batch, tokens) => [batch, tokens, codebookSize];
     this.decay = decay;
     const drawn = normalInitializer()(key, [codebookSize, codeDim]);
     const codes = normalize ? { ...drawn, data: Float32Array.from(unitRows(drawn.data, codeDim)) } : drawn;
@@ -100,19 +108,22 @@ export class EMAQuantizer extends Module implements Quantizer {
    *   int32 `[B, N]` in `[0, K)`; `loss`, scalar
    * @throws {ShapeError}
    */
-  quantize(z: Tensor3D, { training = false }: QuantizeContext = {}): QuantizeResult & { indices: Tensor2D } {
-    assertShape(z, ['B', 'N', this.codeDim], 'EMAQuantizer.quantize', 'Project z to codeDim first.');
-    return tf.tidy(() => {
-      const { features, chosen, codes, quantized, indices } = this.codebook.lookUp(z, this.gradient);
-      if (training) {
-        this.codebook.count(chosen);
-        this.#update(detach(features), chosen);
+  quantize(z: Tensor3D, context: QuantizeContext = {}): QuantizeResult & { indices: Tensor2D } {
+    const where = 'EMAQuantizer.quantize';
+    assertShape(z, ['B', 'N', this.codeDim], where, 'Project z to codeDim first.');
+    const draw = drawOf(this, z, context, where);
+    return quantizeReal(z, context.mask, where, (real, weights) => {
+      const { gradient } = this;
+      const { features, chosen, codes, quantized, indices } = this.codebook.lookUp(real, { gradient, ...draw });
+      const terms = [
+        tf.mul<Scalar>(meanOf(tf.squaredDifference(features, codes), weights), this.beta),
+        ...diversityTerms(this.codebook, features, this.#diversity, weights),
+      ];
+      if (context.training) {
+        this.codebook.count(chosen, weights);
+        this.#update(detach(features), chosen, weights);
       }
-      return {
-        quantized,
-        indices,
-        loss: tf.mul<Scalar>(tf.mean(tf.squaredDifference(features, codes)), this.beta),
-      };
+      return { quantized, indices, loss: terms.reduce((sum, term) => tf.add(sum, term)) };
     });
   }
 
@@ -121,18 +132,19 @@ export class EMAQuantizer extends Module implements Quantizer {
     return this.codebook.decode(indices);
   }
 
-  #update(features: Tensor2D, chosen: Tensor1D): void {
+  #update(features: Tensor2D, chosen: Tensor1D, weights?: Tensor1D): void {
     const average = <T extends Tensor>(previous: Tensor, value: Tensor): T =>
       tf.add<T>(tf.mul(previous, this.decay), tf.mul(value, 1 - this.decay));
-    const counts = countCodes(chosen, this.codebookSize); // [K]
+    const counts = countCodes(chosen, this.codebookSize, weights); // [K]
+    // Padding holds zeros and adds nothing.
     const sums = tf.unsortedSegmentSum(features, chosen, this.codebookSize); // [K, E]
     const clusterSize = average<Tensor1D>(detach(this.clusterSize), counts);
     const codeSums = average<Tensor2D>(detach(this.codeSums), sums);
     const isChosen = tf.tile(tf.expandDims(tf.greater(counts, 0), 1), [1, this.codeDim]);
     // Where a code is not chosen the quotient would stay the same, until both underflow.
     const means = tf.div<Tensor2D>(codeSums, tf.maximum(tf.expandDims(clusterSize, 1), 1e-30));
-    const { weights } = this.codebook;
-    weights.assign(tf.where(isChosen, means, detach(weights)));
+    const stored = this.codebook.weights;
+    stored.assign(tf.where(isChosen, means, detach(stored)));
     this.clusterSize.assign(clusterSize);
     this.codeSums.assign(codeSums);
   }
@@ -151,15 +163,7 @@ export class EMAQuantizer extends Module implements Quantizer {
 }
 
 const schema = z.strictObject({
-  ...tableSize,
-  /** Weight of the commitment term. @default 0.25 */
-  beta: nonNegative.optional(),
-  /** Whether features and codes are l2-normalised. @default true */
-  normalize: z.boolean().optional(),
-  /** Whether training counts the use of codes, which `codebook.reset` needs. @default false */
-  trackUsage: z.boolean().optional(),
-  /** How `quantized` passes its gradient to `z`. @default 'straight-through' */
-  gradient: codeGradient.optional(),
+  ...nearestCodeFields,
   /** Factor of the old averages at each update, in [0, 1). @default 0.99 */
   decay: z
     .number()

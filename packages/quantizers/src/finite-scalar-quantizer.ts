@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { assertInRange, assertInteger, assertShape, detach, Module, checkOptions, type OptionTable } from '@vitvq/core';
-import type { QuantizeResult, Quantizer, Refinement } from '@vitvq/core';
+import type { QuantizeContext, QuantizeResult, Quantizer, Refinement } from '@vitvq/core';
 import { z } from 'zod';
 import { straightThrough } from './internal/code-gradient.js';
 import { integer } from './internal/config-schemas.js';
 import { Digits, maximumCodes } from './internal/digits.js';
+import { quantizeReal } from './internal/token-mask.js';
 import type { QuantizerKind } from './quantizer-kind.js';
 
 /** Options of a {@link FiniteScalarQuantizer}. */
@@ -70,7 +71,7 @@ export class FiniteScalarQuantizer extends Module implements Quantizer {
       // All of an odd number of values lie evenly about 0; the lowest of an even number does not.
       scale: levels.map((values) => 1 / (values % 2 === 0 ? values - 1 : values)),
       bound: (z) => tf.tidy(() => this.#bound(z)),
-      quantize: (bounded) => tf.tidy(() => this.#round(bounded)),
+      quantize: (bounded, { mask } = {}) => quantizeReal(bounded, mask, where, (real) => this.#round(real)),
     };
   }
 
@@ -81,10 +82,15 @@ export class FiniteScalarQuantizer extends Module implements Quantizer {
    *   scalar 0
    * @throws {ShapeError}
    */
-  quantize(z: Tensor3D): QuantizeResult & { indices: Tensor2D } {
+  quantize(z: Tensor3D, { mask }: QuantizeContext = {}): QuantizeResult & { indices: Tensor2D } {
     const where = 'FiniteScalarQuantizer.quantize';
     assertShape(z, ['B', 'N', this.codeDim], where, 'Project z to one channel for each of levels first.');
-    return tf.tidy(() => this.#round(this.#bound(z)));
+    return quantizeReal(z, mask, where, (real) => this.#round(this.#bound(real)));
+  }
+
+  /** Maps each channel of features `[B, N, E]` into the range that is rounded. */
+  bound(z: Tensor3D): Tensor3D {
+    return this.refinement.bound(z);
   }
 
   /** Returns the codes of int32 indices: `[B, N]` to `[B, N, E]`. @throws {ShapeError} */

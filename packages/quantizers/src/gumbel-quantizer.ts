@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import {
-  ConfigError,
   Module,
   assertInteger,
   assertShape,
@@ -15,9 +14,15 @@ import {
 import type { QuantizeContext, QuantizeResult, Quantizer, RandomKey, ReferenceWeight } from '@vitvq/core';
 import { z } from 'zod';
 import { CodeTable } from './code-table.js';
+import { gumbelNoise } from './gumbel-noise.js';
+import { assertNoise } from './internal/assert-noise.js';
 import { assertPositive } from './internal/assert-positive.js';
+import { assertTemperature } from './internal/assert-temperature.js';
 import { straightThrough } from './internal/code-gradient.js';
+import { negativeDistances } from './internal/code-rows.js';
 import { tableSize, temperature as temperatureSchema } from './internal/config-schemas.js';
+import { meanOf } from './internal/row-means.js';
+import { quantizeReal } from './internal/token-mask.js';
 import type { QuantizerKind } from './quantizer-kind.js';
 
 /** Options of a {@link GumbelQuantizer}. */
@@ -51,14 +56,6 @@ const gumbelQuantizerOptionNames: OptionTable<GumbelQuantizerOptions> = {
   key: 'required',
   noise: 'optional',
 };
-
-/**
- * Returns standard Gumbel noise, -log(-log(u)), of numbers that are uniform in [0, 1). Numbers
- * within 2^-25 of 0 and 2^-24 of 1 count as that far off, so that the noise is finite.
- */
-export function gumbelNoise<T extends Tensor>(uniform: T): T {
-  return tf.tidy(() => tf.neg(tf.log(tf.neg(tf.log(tf.clipByValue(uniform, 2 ** -25, 1 - 2 ** -24))))));
-}
 
 /**
  * Quantizer that draws codes in proportion to softmax(-distance²), relaxed so that gradients exist
@@ -127,18 +124,17 @@ export class GumbelQuantizer extends Module implements Quantizer {
    */
   quantize(
     z: Tensor3D,
-    { training = false, noise, temperature = this.temperature }: QuantizeContext = {},
+    { training = false, noise, temperature = this.temperature, mask }: QuantizeContext = {},
   ): QuantizeResult & { indices: Tensor2D } {
     const where = 'GumbelQuantizer.quantize';
     assertShape(z, ['B', 'N', this.codeDim], where, 'Project z to codeDim first.');
     const [batch, tokens] = z.shape;
-    this.#assertDraws(noise, training, this.noiseShape(batch, tokens), where);
-    if (typeof temperature === 'number') assertPositive(temperature, 'temperature', where);
-    else assertShape(temperature, [], `${where}, temperature`);
-    return tf.tidy(() => {
-      const rows = this.codebook.normalize(tf.reshape<tf.Rank.R2>(z, [batch * tokens, this.codeDim]));
+    assertNoise(noise, training, this.noiseShape(batch, tokens), '[B, N, K]', where);
+    assertTemperature(temperature, where);
+    return quantizeReal(z, mask, where, (real, counted) => {
+      const rows = this.codebook.normalize(tf.reshape<tf.Rank.R2>(real, [batch * tokens, this.codeDim]));
       const codes = this.codebook.normalize(this.codebook.weights);
-      const logits = this.#logits(rows, codes); // [B·N, K]
+      const logits = negativeDistances(rows, codes, this.codebook.normalized); // [B·N, K]
       const noisy = noise ? tf.add(logits, this.#gumbel(tf.reshape<tf.Rank.R2>(noise, logits.shape))) : logits;
       const soft = tf.softmax(tf.div<Tensor2D>(noisy, temperature));
       const chosen = tf.argMax<Tensor1D>(detach(noisy), 1); // [B·N]
@@ -151,7 +147,7 @@ export class GumbelQuantizer extends Module implements Quantizer {
           z.shape,
         ),
         indices: tf.reshape<tf.Rank.R2>(chosen, [batch, tokens]),
-        loss: this.#divergence(logits),
+        loss: this.#divergence(logits, counted),
       };
     });
   }
@@ -165,38 +161,11 @@ export class GumbelQuantizer extends Module implements Quantizer {
     return this.#noise === 'gumbel' ? noise : gumbelNoise(noise);
   }
 
-  /**
-   * Returns -distance², without what is the same for all codes of a row and cancels in the softmax.
-   */
-  #logits(rows: Tensor2D, codes: Tensor2D): Tensor2D {
-    const products = tf.mul<Tensor2D>(
-      inFullPrecision(() => tf.matMul(rows, codes, false, true)),
-      2,
-    );
-    return this.codebook.normalized ? products : tf.sub(products, tf.sum(tf.square(codes), 1));
-  }
-
-  #divergence(logits: Tensor2D): Scalar {
+  #divergence(logits: Tensor2D, counted?: Tensor1D): Scalar {
     const logProbabilities = tf.logSoftmax(logits);
     const surprise = tf.mul(tf.exp(logProbabilities), tf.add(logProbabilities, Math.log(this.codebookSize)));
     // Rounding may leave a uniform distribution just below 0.
-    return tf.relu(tf.mean<Scalar>(tf.sum(surprise, 1)));
-  }
-
-  /**
-   * @throws {ShapeError} for noise of another shape
-   * @throws {ConfigError} for training without it
-   */
-  #assertDraws(noise: Tensor | undefined, training: boolean, shape: readonly number[], where: string): void {
-    if (noise) assertShape(noise, shape, `${where}, noise`);
-    else if (training) {
-      throw new ConfigError({
-        where,
-        expected: `noise [B, N, K] in training`,
-        got: 'none',
-        fix: 'Pass noise: uniform numbers in [0, 1) of the shape that noiseShape(batch, tokens) returns.',
-      });
-    }
+    return tf.relu(meanOf(tf.sum<Tensor1D>(surprise, 1), counted));
   }
 }
 

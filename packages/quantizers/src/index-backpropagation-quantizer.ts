@@ -11,13 +11,15 @@ import {
   normalInitializer,
   type OptionTable,
 } from '@vitvq/core';
-import type { QuantizeResult, Quantizer, RandomKey } from '@vitvq/core';
+import type { QuantizeContext, QuantizeResult, Quantizer, RandomKey } from '@vitvq/core';
 import { z } from 'zod';
 import { CodeTable } from './code-table.js';
 import { assertPositive } from './internal/assert-positive.js';
 import { straightThrough } from './internal/code-gradient.js';
 import { nonNegative, tableSize, temperature } from './internal/config-schemas.js';
 import { entropy } from './internal/entropy.js';
+import { meanOf, meanRow } from './internal/row-means.js';
+import { quantizeReal } from './internal/token-mask.js';
 import type { QuantizerKind } from './quantizer-kind.js';
 
 /** Options of an {@link IndexBackpropagationQuantizer}. */
@@ -121,26 +123,26 @@ export class IndexBackpropagationQuantizer extends Module implements Quantizer {
    *   `[B, N]` in `[0, K)`; `loss`, scalar, at least 0
    * @throws {ShapeError} when the last axis is not `codeDim`
    */
-  quantize(z: Tensor3D): QuantizeResult & { indices: Tensor2D } {
+  quantize(z: Tensor3D, { mask }: QuantizeContext = {}): QuantizeResult & { indices: Tensor2D } {
     const where = 'IndexBackpropagationQuantizer.quantize';
     assertShape(z, ['B', 'N', this.codeDim], where, 'Project z to codeDim first.');
     const [batch, tokens] = z.shape;
-    return tf.tidy(() => {
-      const rows = tf.reshape<tf.Rank.R2>(z, [batch * tokens, this.codeDim]);
+    return quantizeReal(z, mask, where, (real, counted) => {
+      const rows = tf.reshape<tf.Rank.R2>(real, [batch * tokens, this.codeDim]);
       const { weights } = this.codebook;
       const logits = inFullPrecision(() => tf.matMul<Tensor2D>(rows, weights, false, true)); // [B·N, K]
       const chosen = tf.argMax<Tensor1D>(detach(logits), 1); // [B·N]
       const oneHot = tf.cast<Tensor2D>(tf.oneHot(chosen, this.codebookSize) as Tensor2D, 'float32');
       const index = straightThrough(tf.softmax(logits), oneHot);
       const quantized = inFullPrecision(() => tf.matMul<Tensor2D>(index, weights)); // [B·N, E]
-      const distance = this.#distance(rows, quantized, tf.gather<Tensor2D>(weights, chosen));
+      const distance = this.#distance(rows, quantized, tf.gather<Tensor2D>(weights, chosen), counted);
       return {
         quantized: tf.reshape<tf.Rank.R3>(quantized, z.shape),
         indices: tf.reshape<tf.Rank.R2>(chosen, [batch, tokens]),
         loss:
           this.entropyWeight === 0
             ? distance
-            : tf.add<Scalar>(distance, tf.mul(this.#entropy(logits), this.entropyWeight)),
+            : tf.add<Scalar>(distance, tf.mul(this.#entropy(logits, counted), this.entropyWeight)),
       };
     });
   }
@@ -151,20 +153,20 @@ export class IndexBackpropagationQuantizer extends Module implements Quantizer {
   }
 
   /** Returns the double quantization loss; `codes` has the values of `quantized`. */
-  #distance(features: Tensor2D, quantized: Tensor2D, codes: Tensor2D): Scalar {
+  #distance(features: Tensor2D, quantized: Tensor2D, codes: Tensor2D, counted?: Tensor1D): Scalar {
     return tf.addN<Scalar>([
-      tf.mean<Scalar>(tf.squaredDifference(quantized, features)),
-      tf.mean<Scalar>(tf.squaredDifference(detach(codes), features)),
-      tf.mul<Scalar>(tf.mean(tf.squaredDifference(codes, detach(features))), this.codebookWeight),
+      meanOf(tf.squaredDifference(quantized, features), counted),
+      meanOf(tf.squaredDifference(detach(codes), features), counted),
+      tf.mul<Scalar>(meanOf(tf.squaredDifference(codes, detach(features)), counted), this.codebookWeight),
     ]);
   }
 
   /** Returns the entropy term without its weight. */
-  #entropy(logits: Tensor2D): Scalar {
+  #entropy(logits: Tensor2D, counted?: Tensor1D): Scalar {
     const logProbabilities = tf.logSoftmax(tf.div<Tensor2D>(logits, this.entropyTemperature));
     const probabilities = tf.exp(logProbabilities);
-    const choice = tf.neg(tf.mean(tf.sum(tf.mul(probabilities, logProbabilities), 1)));
-    const mean = tf.mean<Tensor1D>(probabilities, 0); // [K]
+    const choice = tf.neg(meanOf(tf.sum<Tensor1D>(tf.mul(probabilities, logProbabilities), 1), counted));
+    const mean = meanRow(probabilities, counted); // [K]
     return tf.add(choice, tf.mul(tf.sub(Math.log(this.codebookSize), entropy(mean)), this.diversityWeight));
   }
 }

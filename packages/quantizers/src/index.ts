@@ -10,16 +10,22 @@ export {
   type CodebookReport,
   type CodebookReportOptions,
 } from './codebook-report.js';
-export { CodeTable, type CodeLookup, type CodeTableOptions } from './code-table.js';
+export { CodeTable, type CodeLookup, type CodeLookupOptions, type CodeTableOptions } from './code-table.js';
 export { codebookStatistics, paperCodebookUsage, type CodebookStatistics } from './codebook-statistics.js';
+export {
+  DifferentiableVectorQuantizer,
+  type DifferentiableVectorQuantizerOptions,
+} from './differentiable-vector-quantizer.js';
 export { EMAQuantizer, type EMAQuantizerOptions } from './ema-quantizer.js';
 export { FiniteScalarQuantizer, type FiniteScalarQuantizerOptions } from './finite-scalar-quantizer.js';
 export {
-  gumbelNoise,
-  GumbelQuantizer,
-  gumbelQuantizerReferenceWeights,
-  type GumbelQuantizerOptions,
-} from './gumbel-quantizer.js';
+  GroupedQuantizer,
+  type GroupedQuantizerOptions,
+  type SeparateGroupedQuantizerOptions,
+  type SharedGroupedQuantizerOptions,
+} from './grouped-quantizer.js';
+export { gumbelNoise } from './gumbel-noise.js';
+export { GumbelQuantizer, gumbelQuantizerReferenceWeights, type GumbelQuantizerOptions } from './gumbel-quantizer.js';
 export {
   IndexBackpropagationQuantizer,
   type IndexBackpropagationQuantizerOptions,
@@ -34,7 +40,9 @@ export {
   type QuantizerConfig,
 } from './kinds.js';
 export { kMeans, type KMeansOptions } from './k-means.js';
+export { likeCodes } from './like-codes.js';
 export { LookupFreeQuantizer, type LookupFreeQuantizerOptions } from './lookup-free-quantizer.js';
+export { ProductQuantizer, type ProductQuantizerOptions } from './product-quantizer.js';
 export { quantizerSchema, type QuantizerKind, type QuantizerKinds } from './quantizer-kind.js';
 export {
   ResidualQuantizer,

@@ -3,6 +3,7 @@ import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import { assertInteger, assertShape, checkOptions, type OptionTable } from '@vitvq/core';
 import { countCodes, nearestCodes, toRows } from './internal/code-rows.js';
 import { normalizeRows } from './internal/normalize-rows.js';
+import { weightedRows } from './internal/token-mask.js';
 
 /** Options of {@link kMeans}. */
 export interface KMeansOptions {
@@ -14,11 +15,17 @@ export interface KMeansOptions {
    * @default false
    */
   readonly normalize?: boolean;
+  /**
+   * Which features are real, `[...]`: 1, or 0 for padding, which counts in no mean.
+   * @default all are real
+   */
+  readonly mask?: Tensor;
 }
 
 const kMeansOptionNames: OptionTable<KMeansOptions> = {
   iterations: 'optional',
   normalize: 'optional',
+  mask: 'optional',
 };
 
 /**
@@ -32,17 +39,17 @@ const kMeansOptionNames: OptionTable<KMeansOptions> = {
  * @throws {ConfigError}
  */
 export function kMeans(z: Tensor, initial: Tensor2D, options: KMeansOptions = {}): Tensor2D {
-  const { iterations = 10, normalize = false } = checkOptions(options, kMeansOptionNames, 'kMeans');
+  const { iterations = 10, normalize = false, mask } = checkOptions(options, kMeansOptionNames, 'kMeans');
   assertInteger(iterations, 'iterations', 'kMeans');
   assertShape(initial, ['K', 'E'], 'kMeans, initial');
   const [codebookSize, codeDim] = initial.shape;
   return tf.tidy(() => {
     const scaled = (x: Tensor2D): Tensor2D => (normalize ? normalizeRows(x) : x);
-    const rows = scaled(toRows(z, codeDim, 'kMeans'));
+    const { rows, weights } = weightedRows(z, scaled(toRows(z, codeDim, 'kMeans')), mask, 'kMeans');
     let centres = scaled(initial);
     for (let round = 0; round < iterations; round++) {
       const chosen = nearestCodes(rows, centres, normalize);
-      const counts = tf.expandDims<Tensor2D>(countCodes(chosen, codebookSize), 1); // [K, 1]
+      const counts = tf.expandDims<Tensor2D>(countCodes(chosen, codebookSize, weights), 1); // [K, 1]
       const means = tf.div<Tensor2D>(tf.unsortedSegmentSum(rows, chosen, codebookSize), tf.maximum(counts, 1));
       const isChosen = tf.tile(tf.greater(counts, 0), [1, codeDim]);
       centres = tf.where(isChosen, scaled(means), centres);

@@ -1,11 +1,8 @@
 import { ConfigError, parseOptions } from '@vitvq/core';
 import type { RandomKey, ReferenceWeight } from '@vitvq/core';
-import { binarySphericalKind } from './binary-spherical-quantizer.js';
-import { emaKind } from './ema-quantizer.js';
-import { finiteScalarKind } from './finite-scalar-quantizer.js';
-import { gumbelKind } from './gumbel-quantizer.js';
-import { indexBackpropagationKind } from './index-backpropagation-quantizer.js';
-import { lookupFreeKind } from './lookup-free-quantizer.js';
+import { groupedKind } from './grouped-quantizer.js';
+import { singleCodeKinds } from './internal/single-code-kinds.js';
+import { productKind } from './product-quantizer.js';
 import {
   buildQuantizer,
   quantizerSchema,
@@ -14,20 +11,13 @@ import {
   type QuantizerOf,
 } from './quantizer-kind.js';
 import { residualKind } from './residual-quantizer.js';
-import { simVectorKind } from './sim-vector-quantizer.js';
-import { vectorKind } from './vector-quantizer.js';
 
 /** Kinds of this package, by the `kind` of their configs. */
 export const quantizerKinds = {
-  vector: vectorKind,
-  ema: emaKind,
-  gumbel: gumbelKind,
+  ...singleCodeKinds,
   residual: residualKind,
-  fsq: finiteScalarKind,
-  lfq: lookupFreeKind,
-  simvq: simVectorKind,
-  bsq: binarySphericalKind,
-  ibq: indexBackpropagationKind,
+  grouped: groupedKind,
+  product: productKind,
 } as const satisfies QuantizerKinds;
 
 /** Kinds of this package, as a type. */

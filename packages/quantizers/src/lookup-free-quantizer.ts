@@ -1,13 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { assertShape, detach, Module, checkOptions, type OptionTable } from '@vitvq/core';
-import type { QuantizeResult, Quantizer, Refinement } from '@vitvq/core';
+import type { QuantizeContext, QuantizeResult, Quantizer, Refinement } from '@vitvq/core';
 import { z } from 'zod';
 import { bitEntropyTerm } from './internal/bit-entropy.js';
 import { assertBitOptions, bitFields } from './internal/bit-options.js';
 import { binaryDigits, signs } from './internal/bits.js';
 import { straightThrough } from './internal/code-gradient.js';
 import type { Digits } from './internal/digits.js';
+import { meanOf } from './internal/row-means.js';
+import { quantizeReal } from './internal/token-mask.js';
 import type { QuantizerKind } from './quantizer-kind.js';
 
 /** Options of a {@link LookupFreeQuantizer}. */
@@ -97,7 +99,7 @@ export class LookupFreeQuantizer extends Module implements Quantizer {
     this.entropyTemperature = entropyTemperature;
     this.entropyGroupSize = entropyGroupSize;
     const scale = new Array<number>(codeDim).fill(0.5);
-    this.refinement = { scale, bound: (z) => tf.clone(z), quantize: (z) => this.quantize(z) };
+    this.refinement = { scale, bound: (z) => tf.clone(z), quantize: (z, context) => this.quantize(z, context) };
   }
 
   /**
@@ -107,16 +109,21 @@ export class LookupFreeQuantizer extends Module implements Quantizer {
    *   int32 `[B, N]`; `loss`, scalar
    * @throws {ShapeError}
    */
-  quantize(z: Tensor3D): QuantizeResult & { indices: Tensor2D } {
-    assertShape(z, ['B', 'N', this.codeDim], 'LookupFreeQuantizer.quantize', 'Project z to codeDim first.');
-    return tf.tidy(() => {
-      const bits = tf.cast<Tensor3D>(tf.greater(detach(z), 0), 'float32');
+  quantize(z: Tensor3D, { mask }: QuantizeContext = {}): QuantizeResult & { indices: Tensor2D } {
+    const where = 'LookupFreeQuantizer.quantize';
+    assertShape(z, ['B', 'N', this.codeDim], where, 'Project z to codeDim first.');
+    return quantizeReal(z, mask, where, (real, weights) => {
+      const bits = tf.cast<Tensor3D>(tf.greater(detach(real), 0), 'float32');
       const codes = signs<Tensor3D>(bits);
-      const commitment = tf.mean(tf.squaredDifference(z, codes));
+      const distances = tf.reshape<tf.Rank.R2>(tf.squaredDifference(real, codes), [-1, this.codeDim]);
+      const commitment = meanOf(distances, weights);
       return {
-        quantized: straightThrough(z, codes),
+        quantized: straightThrough(real, codes),
         indices: this.#digits.toIndices(bits) as Tensor2D,
-        loss: tf.add<Scalar>(tf.mul(commitment, this.commitmentWeight), tf.mul(this.#entropy(z), this.entropyWeight)),
+        loss: tf.add<Scalar>(
+          tf.mul(commitment, this.commitmentWeight),
+          tf.mul(this.#entropy(real, weights), this.entropyWeight),
+        ),
       };
     });
   }
@@ -128,11 +135,11 @@ export class LookupFreeQuantizer extends Module implements Quantizer {
   }
 
   /** Returns the entropy term without its weight. */
-  #entropy(z: Tensor3D): Scalar {
+  #entropy(z: Tensor3D, weights?: Tensor1D): Scalar {
     // Of -|z - c|², what differs between the two values of a channel is 4 z.
     // [B·N, E]
     const logits = tf.mul<Tensor2D>(tf.reshape<tf.Rank.R2>(z, [-1, this.codeDim]), 4 / this.entropyTemperature);
-    return bitEntropyTerm(logits, this.diversityWeight, this.entropyGroupSize);
+    return bitEntropyTerm(logits, this.diversityWeight, this.entropyGroupSize, weights);
   }
 }
 

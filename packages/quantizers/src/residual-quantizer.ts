@@ -12,18 +12,12 @@ import {
 } from '@vitvq/core';
 import type { Codebook, QuantizeContext, QuantizeResult, Quantizer, ReferenceWeight } from '@vitvq/core';
 import { z } from 'zod';
-import { binarySphericalKind } from './binary-spherical-quantizer.js';
-import { emaKind } from './ema-quantizer.js';
-import { finiteScalarKind } from './finite-scalar-quantizer.js';
-import { gumbelKind } from './gumbel-quantizer.js';
-import { indexBackpropagationKind } from './index-backpropagation-quantizer.js';
 import { passGradient, type CodeGradient } from './internal/code-gradient.js';
 import { integer } from './internal/config-schemas.js';
 import { residualCodebook } from './internal/residual-codebook.js';
-import { lookupFreeKind } from './lookup-free-quantizer.js';
-import { buildQuantizer, quantizerSchema, type QuantizerKind, type QuantizerKinds } from './quantizer-kind.js';
-import { simVectorKind } from './sim-vector-quantizer.js';
-import { vectorKind } from './vector-quantizer.js';
+import { singleCodeKinds } from './internal/single-code-kinds.js';
+import { quantizeReal } from './internal/token-mask.js';
+import { buildQuantizer, quantizerSchema, type QuantizerKind } from './quantizer-kind.js';
 
 interface ResidualGradientOptions {
   /**
@@ -106,6 +100,8 @@ export class ResidualQuantizer extends Module implements Quantizer {
    * Returns `[L, ...]` with the shape of each step's noise. Undefined where the steps draw nothing.
    */
   readonly noiseShape?: (batch: number, tokens: number) => readonly number[];
+  /** Present where codes are fixed. */
+  readonly bound?: (z: Tensor3D) => Tensor3D;
 
   /** @throws {ConfigError} for fewer than two steps, and for quantizers that do not fit together */
   constructor(options: ResidualQuantizerOptions) {
@@ -135,6 +131,7 @@ export class ResidualQuantizer extends Module implements Quantizer {
     this.gradient = first.gradient ?? 'straight-through';
     this.temperature = first.temperature;
     this.codebook = residualCodebook(this.quantizers);
+    if (first.refinement) this.bound = (z) => first.refinement!.bound(z);
     this.referenceGradients = options.referenceGradients ?? false;
     if (first.noiseShape) {
       this.noiseShape = (batch, tokens) => [this.codeDepth, ...first.noiseShape!(batch, tokens)];
@@ -153,9 +150,9 @@ export class ResidualQuantizer extends Module implements Quantizer {
     assertShape(z, ['B', 'N', this.codeDim], where, 'Project z to codeDim first.');
     const noiseShape = this.noiseShape?.(z.shape[0], z.shape[1]);
     if (noise && noiseShape) assertShape(noise, noiseShape, `${where}, noise`);
-    return tf.tidy(() => {
+    return quantizeReal(z, context.mask, where, (real) => {
       const noises: readonly Tensor[] = noise && noiseShape ? tf.unstack(noise) : [];
-      const bounded = this.quantizers[0]!.refinement?.bound(z) ?? z;
+      const bounded = this.quantizers[0]!.refinement?.bound(real) ?? real;
       let residual = this.referenceGradients ? detach(bounded) : bounded;
       const steps = this.quantizers.map((_, step) => {
         const result = this.#quantizeStep(step, residual, { ...context, noise: noises[step] });
@@ -165,7 +162,7 @@ export class ResidualQuantizer extends Module implements Quantizer {
       });
       const sum = tf.addN(steps.map(({ codes }) => codes));
       return {
-        quantized: this.gradient === 'own' ? sum : this.#passGradient(z, detach(sum), this.gradient),
+        quantized: this.gradient === 'own' ? sum : this.#passGradient(real, detach(sum), this.gradient),
         indices: tf.stack<Tensor2D>(
           steps.map(({ indices }) => indices),
           2,
@@ -255,18 +252,6 @@ export function residualQuantizerReferenceWeights(shared: readonly ReferenceWeig
   return shared.map((weight) => ({ ...weight, name: `quantizer.${weight.name}` }));
 }
 
-/** Kinds of one code a token whose codes add up. */
-const stepKinds = {
-  vector: vectorKind,
-  ema: emaKind,
-  gumbel: gumbelKind,
-  fsq: finiteScalarKind,
-  lfq: lookupFreeKind,
-  simvq: simVectorKind,
-  bsq: binarySphericalKind,
-  ibq: indexBackpropagationKind,
-} as const satisfies QuantizerKinds;
-
 const schema = z.strictObject({
   /**
    * Number of codes a token, L, from 2 to 256. The bound is far beyond any use: steps that share a
@@ -274,7 +259,7 @@ const schema = z.strictObject({
    */
   codeDepth: integer(2, 256),
   /** Quantizer of each step. */
-  quantizer: quantizerSchema(stepKinds),
+  quantizer: quantizerSchema(singleCodeKinds),
   /**
    * Whether the steps share one codebook, as in the reference, or have their own; the same where
    * codes are fixed.
@@ -288,13 +273,13 @@ export const residualKind = {
   schema,
   create: ({ codeDepth, quantizer, codebooks = 'shared' }, key) => {
     if (codebooks === 'shared') {
-      return new ResidualQuantizer({ quantizer: buildQuantizer(quantizer, key, stepKinds), codeDepth });
+      return new ResidualQuantizer({ quantizer: buildQuantizer(quantizer, key, singleCodeKinds), codeDepth });
     }
     const keys = split(key, codeDepth);
-    return new ResidualQuantizer({ quantizers: keys.map((own) => buildQuantizer(quantizer, own, stepKinds)) });
+    return new ResidualQuantizer({ quantizers: keys.map((own) => buildQuantizer(quantizer, own, singleCodeKinds)) });
   },
   referenceWeights: ({ quantizer, codebooks = 'shared' }) => {
-    const kind: QuantizerKind = stepKinds[quantizer.kind];
+    const kind: QuantizerKind = singleCodeKinds[quantizer.kind];
     const shared = kind.referenceWeights?.(quantizer);
     return codebooks === 'shared' && shared ? residualQuantizerReferenceWeights(shared) : undefined;
   },

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-core';
+import type { Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import {
   Module,
   assertInRange,
@@ -12,11 +12,13 @@ import {
   torchLinearInitializer,
   type OptionTable,
 } from '@vitvq/core';
-import type { QuantizeResult, Quantizer, RandomKey } from '@vitvq/core';
+import type { QuantizeContext, QuantizeResult, Quantizer, RandomKey } from '@vitvq/core';
+import { Linear } from '@vitvq/layers';
 import { z } from 'zod';
 import { CodeTable } from './code-table.js';
 import { nonNegative, tableSize } from './internal/config-schemas.js';
 import { quantizationLoss } from './internal/quantization-loss.js';
+import { quantizeReal } from './internal/token-mask.js';
 import type { QuantizerKind } from './quantizer-kind.js';
 
 /** Options of a {@link SimVectorQuantizer}. */
@@ -44,6 +46,9 @@ const simVectorQuantizerOptionNames: OptionTable<SimVectorQuantizerOptions> = {
   key: 'required',
 };
 
+/** Deviation that a channel has at least, so that equal codes can be divided by it. */
+const minimumDeviation = 1e-6;
+
 /**
  * Nearest-neighbour quantizer whose codes are a frozen random codebook after one learned linear
  * layer (SimVQ, arXiv:2411.02038, Algorithm 1; symbols C and W). Every step moves all codes through
@@ -59,9 +64,12 @@ const simVectorQuantizerOptionNames: OptionTable<SimVectorQuantizerOptions> = {
  * lengths.
  *
  * Deviations: `decode` returns codes; the authors' `get_codebook_entry` returns rows of the frozen
- * codebook, without the linear layer. `codebook.initialize`, which paper and code do without, sets
- * the frozen codebook to features and the layer to the identity; a training calls it unless its
- * config has `initializeFromData: false`. There is no `codebook.reset`.
+ * codebook, without the linear layer. `codebook.initialize`, which paper and code do without, makes
+ * the codes features; a training calls it unless its config has `initializeFromData: false`. The
+ * frozen codebook then holds the features with mean 0 and variance 1 / E in each channel, as random
+ * rows have, and the layer holds means and deviations: what all features have in common would
+ * otherwise outweigh how they differ in every gradient of the layer. Without a bias they keep their
+ * means. There is no `codebook.reset`.
  *
  * The tensor code has fixed shapes and can be compiled. Gradients are of first order only.
  */
@@ -73,8 +81,8 @@ export class SimVectorQuantizer extends Module implements Quantizer {
   readonly gradient = 'straight-through';
   /** Table of the codes; its `weights` are the frozen codebook. */
   readonly codebook: CodeTable;
-  readonly weight: Variable<tf.Rank.R2>;
-  readonly bias: Variable<tf.Rank.R1> | undefined;
+  /** The linear layer. */
+  readonly transform: Linear;
 
   /** @throws {ConfigError} */
   constructor(options: SimVectorQuantizerOptions) {
@@ -93,18 +101,21 @@ export class SimVectorQuantizer extends Module implements Quantizer {
     this.codebookSize = codebookSize;
     this.codeDim = codeDim;
     this.beta = beta;
-    const [forCodes, forWeight, forBias] = split(key, 3) as [RandomKey, RandomKey, RandomKey];
+    const [forCodes, forLayer] = split(key) as [RandomKey, RandomKey];
     const drawn = normalInitializer(codeDim ** -0.5)(forCodes, [codebookSize, codeDim]);
     const weights = this.variable<tf.Rank.R2>('codebook', drawn, { trainable: false });
-    const linear = torchLinearInitializer(codeDim);
-    this.weight = this.variable('transform.weight', linear(forWeight, [codeDim, codeDim]));
-    this.bias = useBias ? this.variable('transform.bias', linear(forBias, [codeDim])) : undefined;
+    const initializer = torchLinearInitializer(codeDim);
+    const size = { inFeatures: codeDim, outFeatures: codeDim, useBias };
+    this.transform = this.child(
+      'transform',
+      new Linear({ ...size, key: forLayer, initializer, biasInitializer: initializer }),
+    );
     this.codebook = new CodeTable({
       name,
       weights,
-      transform: (stored) => this.#transform(stored),
+      transform: (stored) => inFullPrecision(() => this.transform.apply(stored)),
       normalize: false,
-      onSet: () => this.#setIdentity(),
+      onSet: (codes) => this.#standardize(codes),
     });
   }
 
@@ -115,11 +126,12 @@ export class SimVectorQuantizer extends Module implements Quantizer {
    *   `[B, N]` in `[0, K)`; `loss`, scalar, a mean over B·N·E
    * @throws {ShapeError} when the last axis is not `codeDim`
    */
-  quantize(z: Tensor3D): QuantizeResult & { indices: Tensor2D } {
-    assertShape(z, ['B', 'N', this.codeDim], 'SimVectorQuantizer.quantize', 'Project z to codeDim first.');
-    return tf.tidy(() => {
-      const { features, codes, quantized, indices } = this.codebook.lookUp(z, this.gradient);
-      return { quantized, indices, loss: quantizationLoss(features, codes, this.beta) };
+  quantize(z: Tensor3D, { mask }: QuantizeContext = {}): QuantizeResult & { indices: Tensor2D } {
+    const where = 'SimVectorQuantizer.quantize';
+    assertShape(z, ['B', 'N', this.codeDim], where, 'Project z to codeDim first.');
+    return quantizeReal(z, mask, where, (real, weights) => {
+      const { features, codes, quantized, indices } = this.codebook.lookUp(real, { gradient: this.gradient });
+      return { quantized, indices, loss: quantizationLoss(features, codes, this.beta, weights) };
     });
   }
 
@@ -128,14 +140,16 @@ export class SimVectorQuantizer extends Module implements Quantizer {
     return this.codebook.decode(indices);
   }
 
-  #transform(stored: Tensor2D): Tensor2D {
-    const codes = inFullPrecision(() => tf.matMul<Tensor2D>(stored, this.weight));
-    return this.bias ? tf.add(codes, this.bias) : codes;
-  }
-
-  #setIdentity(): void {
-    this.weight.assign(tf.eye(this.codeDim));
-    this.bias?.assign(tf.zerosLike(this.bias));
+  /** Moves means and deviations of the codes' channels from the codebook to the layer. */
+  #standardize(codes: Tensor2D): void {
+    const { weight, bias } = this.transform;
+    const means = bias ? tf.mean(codes, 0) : tf.zeros([this.codeDim]);
+    const centred = tf.sub<Tensor2D>(codes, means);
+    const deviations = tf.maximum(tf.sqrt(tf.mean(tf.square(centred), 0)), minimumDeviation);
+    const scales = tf.mul(deviations, this.codeDim ** 0.5);
+    this.codebook.weights.assign(tf.div(centred, scales));
+    weight.assign(tf.mul<Tensor2D>(tf.eye(this.codeDim), scales));
+    bias?.assign(means as Tensor1D);
   }
 }
 

@@ -7,12 +7,15 @@ import { afterAll, describe, expect, it } from 'vitest';
 import {
   BinarySphericalQuantizer,
   createQuantizer,
+  DifferentiableVectorQuantizer,
   FiniteScalarQuantizer,
+  GroupedQuantizer,
   GumbelQuantizer,
   IndexBackpropagationQuantizer,
   kMeans,
   LookupFreeQuantizer,
   EMAQuantizer,
+  ProductQuantizer,
   ResidualQuantizer,
   SimVectorQuantizer,
   VectorQuantizer,
@@ -38,6 +41,21 @@ function plain(name: string, make: () => Quantizer): Case {
     create: () => {
       const quantizer = make();
       return { quantizer, run: (z) => quantizer.quantize(z, { training: true }) };
+    },
+  };
+}
+
+/** A quantizer that takes no noise, in training, where a third of the tokens is padding. */
+function plainWithPadding(name: string, make: () => Quantizer): Case {
+  return {
+    name,
+    create: () => {
+      const quantizer = make();
+      const mask = [1, 1, 0, 1, 1, 1, 1, 0, 1, 0, 0, 1];
+      return {
+        quantizer,
+        run: (z) => quantizer.quantize(z, { training: true, mask: tf.tensor2d(mask, [2, 6]) }),
+      };
     },
   };
 }
@@ -68,6 +86,35 @@ const cases: readonly Case[] = [
         codeDepth: 3,
       }),
   ),
+  plain(
+    'GroupedQuantizer with a shared codebook',
+    () => new GroupedQuantizer({ quantizer: new EMAQuantizer({ ...options, codeDim: 2 }), groups: 2 }),
+  ),
+  plain(
+    'GroupedQuantizer with separate codebooks',
+    () =>
+      new GroupedQuantizer({
+        quantizers: [4, 5].map((seed) => new VectorQuantizer({ ...options, codeDim: 2, key: randomKey(seed) })),
+      }),
+  ),
+  plain(
+    'ProductQuantizer',
+    () =>
+      new ProductQuantizer({
+        quantizers: [
+          new VectorQuantizer({ ...options, codebookSize: 5, codeDim: 2 }),
+          new FiniteScalarQuantizer({ levels: [3, 4] }),
+        ],
+      }),
+  ),
+  plainWithPadding(
+    'EMAQuantizer with padding',
+    () => new EMAQuantizer({ ...options, decay: 0.8, diversityWeight: 0.5, diversityTemperature: 1 }),
+  ),
+  plainWithPadding(
+    'ResidualQuantizer over bits with padding',
+    () => new ResidualQuantizer({ quantizer: new BinarySphericalQuantizer({ codeDim: 4 }), codeDepth: 2 }),
+  ),
   plain('EMAQuantizer', () => new EMAQuantizer({ ...options, decay: 0.8 })),
   {
     name: 'GumbelQuantizer in training, temperature and noise as tensors',
@@ -75,6 +122,30 @@ const cases: readonly Case[] = [
       const quantizer = new GumbelQuantizer(options);
       const run: Run = (z, uniform, temperature) =>
         quantizer.quantize(z, { training: true, noise: uniform, temperature });
+      return { quantizer, run };
+    },
+  },
+  {
+    name: 'VectorQuantizer with drawn, diverse and orthogonal codes',
+    create: () => {
+      const quantizer = new VectorQuantizer({
+        ...options,
+        sampleTemperature: 1,
+        diversityWeight: 0.5,
+        orthogonalWeight: 0.5,
+        orthogonalCodes: 'chosen',
+      });
+      const run: Run = (z, uniform, temperature) =>
+        quantizer.quantize(z, { training: true, noise: uniform, temperature });
+      return { quantizer, run };
+    },
+  },
+  {
+    name: 'DifferentiableVectorQuantizer',
+    create: () => {
+      const quantizer = new DifferentiableVectorQuantizer({ ...options, noiseDeviation: 0.1 });
+      const run: Run = (z, uniform) =>
+        quantizer.quantize(z, { training: true, noise: tf.slice(uniform, [0, 0, 0], [2, 6, 4]) });
       return { quantizer, run };
     },
   },
@@ -176,47 +247,71 @@ describe.skipIf(!hasOnnx)('compiled', () => {
     quantizer.dispose();
   });
 
-  it.each(['shared', 'separate'] as const)(
-    'starts and resets of %s residual codebooks give the same numbers',
-    async (codebooks) => {
-      const codesOn = async (engine: 'cpu' | 'onnx'): Promise<number[][]> => {
-        await useEngine({ name: engine, onCompile: () => undefined });
-        const quantizer = createQuantizer(
-          {
-            kind: 'residual',
-            codeDepth: 2,
-            codebooks,
-            quantizer: { kind: 'ema', codebookSize: 8, codeDim: 4, normalize: false, trackUsage: true },
-          },
-          randomKey(3),
-        );
-        const codebook = quantizer.codebook!;
-        const draws = (seed: number): tf.Tensor1D =>
-          tf.tensor1d(randomUniform(randomKey(seed), codebook.tables.length * 8));
-        const z = (seed: number): tf.Tensor3D => tf.tensor3d(randomNormal(randomKey(seed), 160), [1, 40, 4]);
-        const start = compile((features: tf.Tensor3D, uniform: tf.Tensor1D) => {
-          codebook.initialize(features, uniform, { kMeansIterations: 2 });
-          return quantizer.quantize(features, { training: true }).loss;
-        });
-        const again = compile((features: tf.Tensor3D, uniform: tf.Tensor1D) => codebook.reset!(features, uniform));
-        const values = [
-          [...(await (await start(z(1), draws(5))).data())],
-          [...(await (await again(z(2), draws(6))).data())],
-        ];
-        for (const variable of quantizer.namedVariables().values()) values.push([...(await variable.data())]);
-        start.dispose();
-        again.dispose();
-        quantizer.dispose();
-        return values;
-      };
-      const expected = await codesOn('cpu');
-      const compiled = await codesOn('onnx');
-      expect(compiled).toHaveLength(expected.length);
-      expected.forEach((values, at) => {
-        expect(tf.tensor1d(compiled[at]!)).toBeAllClose(values, { rtol: 1e-4, atol: 1e-5 });
+  it.each([
+    ['shared', 'residual'],
+    ['separate', 'residual'],
+    ['shared', 'grouped'],
+    ['separate', 'grouped'],
+  ] as const)('starts and resets of %s %s codebooks give the same numbers', async (codebooks, kind) => {
+    const codesOn = async (engine: 'cpu' | 'onnx'): Promise<number[][]> => {
+      await useEngine({ name: engine, onCompile: () => undefined });
+      const table = { kind: 'ema', codebookSize: 8, normalize: false, trackUsage: true } as const;
+      const quantizer = createQuantizer(
+        kind === 'residual'
+          ? { kind, codeDepth: 2, codebooks, quantizer: { ...table, codeDim: 4 } }
+          : { kind, groups: 2, codebooks, quantizer: { ...table, codeDim: 2 } },
+        randomKey(3),
+      );
+      const codebook = quantizer.codebook!;
+      const draws = (seed: number): tf.Tensor1D =>
+        tf.tensor1d(randomUniform(randomKey(seed), codebook.tables.length * 8));
+      const z = (seed: number): tf.Tensor3D => tf.tensor3d(randomNormal(randomKey(seed), 160), [1, 40, 4]);
+      const start = compile((features: tf.Tensor3D, uniform: tf.Tensor1D) => {
+        const mask = tf.cast(tf.less(tf.mod(tf.range(0, 40), 5), 4), 'float32');
+        codebook.initialize(features, uniform, { kMeansIterations: 2, mask: tf.reshape(mask, [1, 40]) });
+        return quantizer.quantize(features, { training: true }).loss;
       });
-    },
-  );
+      const again = compile((features: tf.Tensor3D, uniform: tf.Tensor1D) => codebook.reset!(features, uniform));
+      const values = [
+        [...(await (await start(z(1), draws(5))).data())],
+        [...(await (await again(z(2), draws(6))).data())],
+      ];
+      for (const variable of quantizer.namedVariables().values()) values.push([...(await variable.data())]);
+      start.dispose();
+      again.dispose();
+      quantizer.dispose();
+      return values;
+    };
+    const expected = await codesOn('cpu');
+    const compiled = await codesOn('onnx');
+    expect(compiled).toHaveLength(expected.length);
+    expected.forEach((values, at) => {
+      expect(tf.tensor1d(compiled[at]!)).toBeAllClose(values, { rtol: 1e-4, atol: 1e-5 });
+    });
+  });
+
+  it('the start of a SimVectorQuantizer gives the same numbers', async () => {
+    const variablesOn = async (engine: 'cpu' | 'onnx'): Promise<number[][]> => {
+      await useEngine({ name: engine, onCompile: () => undefined });
+      const quantizer = new SimVectorQuantizer(options);
+      const start = compile((features: tf.Tensor2D, uniform: tf.Tensor1D) => {
+        quantizer.codebook.initialize(features, uniform);
+        return quantizer.codebook.rows();
+      });
+      const z = tf.tensor2d(randomNormal(randomKey(4), 160), [40, 4]);
+      const values = [[...(await (await start(z, tf.fill([8], 0.5))).data())]];
+      for (const variable of quantizer.namedVariables().values()) values.push([...(await variable.data())]);
+      start.dispose();
+      quantizer.dispose();
+      return values;
+    };
+    const expected = await variablesOn('cpu');
+    const compiled = await variablesOn('onnx');
+    expect(compiled).toHaveLength(4);
+    compiled.forEach((values, at) =>
+      expect(tf.tensor1d(values)).toBeAllClose(expected[at]!, { rtol: 1e-4, atol: 1e-5 }),
+    );
+  });
 
   it('kMeans gives the same numbers', async () => {
     const centres = async (engine: 'cpu' | 'onnx'): Promise<number[]> => {

@@ -18,6 +18,28 @@ const variants: Record<string, { readonly config: QuantizerConfig; readonly trai
   'vector with the rotation trick': {
     config: { kind: 'vector', codebookSize: 7, codeDim: 4, gradient: 'rotation' },
   },
+  'vector with drawn, diverse and orthogonal codes': {
+    config: {
+      kind: 'vector',
+      codebookSize: 7,
+      codeDim: 4,
+      sampleTemperature: 0.5,
+      diversityWeight: 0.3,
+      orthogonalWeight: 0.2,
+      orthogonalCodes: 'chosen',
+    },
+  },
+  'ema with drawn and diverse codes': {
+    config: { kind: 'ema', codebookSize: 7, codeDim: 4, sampleTemperature: 0.5, diversityWeight: 0.3 },
+    trainable: false,
+  },
+  'residual of drawn codes': {
+    config: {
+      kind: 'residual',
+      codeDepth: 2,
+      quantizer: { kind: 'vector', codebookSize: 7, codeDim: 4, sampleTemperature: 0.5 },
+    },
+  },
   'gumbel without normalisation': {
     config: { kind: 'gumbel', codebookSize: 7, codeDim: 4, normalize: false, temperature: 0.5 },
   },
@@ -84,6 +106,46 @@ const variants: Record<string, { readonly config: QuantizerConfig; readonly trai
   },
   'residual of ibq': {
     config: { kind: 'residual', codeDepth: 2, quantizer: { kind: 'ibq', codebookSize: 7, codeDim: 4 } },
+  },
+  'grouped with a shared codebook, counting usage': {
+    config: {
+      kind: 'grouped',
+      groups: 2,
+      codebooks: 'shared',
+      quantizer: { kind: 'vector', codebookSize: 7, codeDim: 2, trackUsage: true },
+    },
+  },
+  'grouped with separate codebooks of ema, counting usage': {
+    config: {
+      kind: 'grouped',
+      groups: 2,
+      quantizer: { kind: 'ema', codebookSize: 7, codeDim: 2, normalize: false, trackUsage: true },
+    },
+    trainable: false,
+  },
+  'grouped of gumbel': {
+    config: { kind: 'grouped', groups: 2, quantizer: { kind: 'gumbel', codebookSize: 7, codeDim: 2 } },
+  },
+  'grouped of gumbel with a shared codebook': {
+    config: {
+      kind: 'grouped',
+      groups: 2,
+      codebooks: 'shared',
+      quantizer: { kind: 'gumbel', codebookSize: 7, codeDim: 2 },
+    },
+  },
+  'grouped of bsq': {
+    config: { kind: 'grouped', groups: 2, quantizer: { kind: 'bsq', codeDim: 2 } },
+    trainable: false,
+  },
+  'product of drawn and fixed codes': {
+    config: {
+      kind: 'product',
+      quantizers: [
+        { kind: 'gumbel', codebookSize: 3, codeDim: 2 },
+        { kind: 'fsq', levels: [3, 4] },
+      ],
+    },
   },
   'residual of lfq': {
     config: { kind: 'residual', codeDepth: 3, quantizer: { kind: 'lfq', codeDim: 4 } },

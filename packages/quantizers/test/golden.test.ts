@@ -1,13 +1,13 @@
 import '@vitvq/test-utils';
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
-import { randomKey, type Quantizer } from '@vitvq/core';
+import { randomKey, type QuantizeContext, type Quantizer } from '@vitvq/core';
 import { describe, expect, it } from 'vitest';
 import { createQuantizer, type QuantizerConfig } from '../src/index.js';
 
 type Values = Readonly<Record<string, number[]>>;
 
-/** Case of golden/quantizers.py, which says what each field is. */
+/** Case of the scripts in golden/; quantizers.py says what each field is. */
 interface GoldenCase {
   readonly name: string;
   readonly config: QuantizerConfig;
@@ -20,14 +20,22 @@ interface GoldenCase {
   readonly indices: number[];
   readonly loss: number;
   readonly gradients: { readonly loss: Values; readonly quantized: Values };
+  /** Uniform noise and its shape, where the quantizer draws. */
+  readonly noise?: number[];
+  readonly noiseShape?: number[];
+  /** Which tokens are real, where some are padding. */
+  readonly mask?: number[];
+  /** What decoding gives, where that differs from `quantized`. */
+  readonly codes?: number[];
   readonly rate: number;
   readonly losses: number[];
   readonly trained: Values;
 }
 
-const { cases } = JSON.parse(readFileSync(new URL('golden/quantizers.json', import.meta.url), 'utf8')) as {
-  readonly cases: readonly GoldenCase[];
-};
+const cases = ['quantizers.json', 'groups-and-options.json'].flatMap((file) => {
+  const text = readFileSync(new URL(`golden/${file}`, import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly cases: readonly GoldenCase[] }).cases;
+});
 
 /** Others add 1e-8 to probabilities of which they take the logarithm. */
 const close = { rtol: 1e-5, atol: 1e-6 };
@@ -47,14 +55,19 @@ function create({ config, weights }: GoldenCase): Quantizer {
 
 describe.each(cases)('$name', (golden) => {
   const features = (): tf.Tensor3D => tf.tensor3d(golden.z, [...golden.shape]);
+  const context = (): QuantizeContext => ({
+    training: true,
+    noise: golden.noise && tf.tensor(golden.noise, golden.noiseShape),
+    mask: golden.mask && tf.tensor2d(golden.mask, [golden.shape[0], golden.shape[1]]),
+  });
 
   it('gives the same codes, indices and loss', () => {
     const quantizer = create(golden);
-    const { quantized, indices, loss } = quantizer.quantize(features(), { training: true });
+    const { quantized, indices, loss } = quantizer.quantize(features(), context());
     expect([...indices.dataSync()]).toEqual(golden.indices);
     expect(tf.reshape(quantized, [-1])).toBeAllClose(golden.quantized, close);
     expect(loss).toBeAllClose(golden.loss, close);
-    expect(tf.reshape(quantizer.decode(indices), [-1])).toBeAllClose(golden.quantized, close);
+    expect(tf.reshape(quantizer.decode(indices), [-1])).toBeAllClose(golden.codes ?? golden.quantized, close);
     quantizer.dispose();
   });
 
@@ -65,7 +78,7 @@ describe.each(cases)('$name', (golden) => {
     const cotangent = tf.tensor3d(golden.cotangent, [...golden.shape]);
     const { grads } = tf.engine().gradients(
       () => {
-        const { quantized, loss } = quantizer.quantize(z, { training: true });
+        const { quantized, loss } = quantizer.quantize(z, context());
         return of === 'loss' ? loss : tf.sum(tf.mul(quantized, cotangent));
       },
       [z, ...variables.values()],
@@ -89,7 +102,7 @@ describe.each(cases)('$name', (golden) => {
     const optimizer = tf.train.sgd(golden.rate);
     const losses = golden.losses.map(() => {
       const step = (): tf.Scalar => {
-        const { quantized, loss } = quantizer.quantize(z, { training: true });
+        const { quantized, loss } = quantizer.quantize(z, context());
         return tf.add(tf.mean(tf.squaredDifference(quantized, target)), loss);
       };
       return optimizer.minimize(step, true, [...trained.values()])!.dataSync()[0]!;

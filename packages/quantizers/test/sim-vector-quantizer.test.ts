@@ -16,8 +16,8 @@ function normal(shape: [number, number, number], seed: number): tf.Tensor3D {
 function withKnownCodes(options: Partial<SimVectorQuantizerOptions> = {}): SimVectorQuantizer {
   const quantizer = create(options);
   quantizer.codebook.weights.assign(tf.tensor2d([0, 0, 1, 0, 0, 1, -1, 0], [4, 2]));
-  quantizer.weight.assign(tf.tensor2d([2, 0, 0, 3], [2, 2]));
-  quantizer.bias!.assign(tf.tensor1d([0, 1]));
+  quantizer.transform.weight.assign(tf.tensor2d([2, 0, 0, 3], [2, 2]));
+  quantizer.transform.bias!.assign(tf.tensor1d([0, 1]));
   return quantizer;
 }
 
@@ -66,7 +66,7 @@ describe('SimVectorQuantizer', () => {
     expect([...quantizer.namedTrainableVariables().keys()]).toEqual(['transform.weight', 'transform.bias']);
     const plain = create({ useBias: false });
     expect([...plain.namedTrainableVariables().keys()]).toEqual(['transform.weight']);
-    expect(plain.bias).toBeUndefined();
+    expect(plain.transform.bias).toBeUndefined();
     quantizer.dispose();
     plain.dispose();
   });
@@ -97,8 +97,8 @@ describe('SimVectorQuantizer', () => {
     // term alone.
     expectGradientsMatchFiniteDifferences(() => quantizer.quantize(z).loss, [], {
       variables: new Map<string, tf.Variable>([
-        ['weight', quantizer.weight],
-        ['bias', quantizer.bias!],
+        ['weight', quantizer.transform.weight],
+        ['bias', quantizer.transform.bias!],
       ]),
       step: 1e-3,
       atol: 1e-3,
@@ -110,7 +110,7 @@ describe('SimVectorQuantizer', () => {
     const z = normal([2, 3, 2], 5);
     const gradients = (beta: number): tf.Tensor[] => {
       const quantizer = create({ beta });
-      const { grads } = tf.engine().gradients(() => quantizer.quantize(z).loss, [z, quantizer.weight]);
+      const { grads } = tf.engine().gradients(() => quantizer.quantize(z).loss, [z, quantizer.transform.weight]);
       quantizer.dispose();
       return grads;
     };
@@ -121,16 +121,35 @@ describe('SimVectorQuantizer', () => {
     expect(tf.max(tf.abs(zOne!)).dataSync()[0]).toBeGreaterThan(0.01);
   });
 
-  it('starts as features behind a layer that changes nothing', () => {
+  it.each([true, false])(
+    'starts as features, which the layer gives their means and deviations (useBias: %s)',
+    (useBias) => {
+      const quantizer = create({ useBias });
+      const z = tf.tensor2d([101, 2, 103, -4, 105, 6, 107, -8], [4, 2]);
+      const start = (): void => quantizer.codebook.initialize(z, tf.zeros([4]));
+      tf.tidy(start);
+      expect(quantizer.codebook.rows()).toBeAllClose(z);
+      const frozen = quantizer.codebook.weights;
+      // E is 2: a variance of 1 / 2, as that of random rows.
+      expect(tf.mean(tf.square(frozen), 0)).toBeAllClose([0.5, 0.5]);
+      if (useBias) {
+        expect(tf.mean(frozen, 0)).toBeAllClose([0, 0]);
+        expect(quantizer.transform.bias!).toBeAllClose([104, -1]);
+        expect(quantizer.transform.weight).toBeAllClose([
+          [Math.sqrt(10), 0],
+          [0, Math.sqrt(58)],
+        ]);
+      }
+      expect(quantizer.codebook.reset).toBeUndefined();
+      expectNoTensorLeak(() => tf.tidy(start));
+      quantizer.dispose();
+    },
+  );
+
+  it('starts as features that are all the same', () => {
     const quantizer = create();
-    const z = tf.tensor2d([1, 2, 3, 4, 5, 6, 7, 8], [4, 2]);
-    const start = (): void => quantizer.codebook.initialize(z, tf.zeros([4]));
-    tf.tidy(start);
-    expect(quantizer.codebook.rows()).toBeAllClose(z);
-    expect(quantizer.weight).toBeAllClose(tf.eye(2));
-    expect(quantizer.bias!).toBeAllClose([0, 0]);
-    expect(quantizer.codebook.reset).toBeUndefined();
-    expectNoTensorLeak(() => tf.tidy(start));
+    quantizer.codebook.initialize(tf.fill([4, 2], 3), tf.zeros([4]));
+    expect(quantizer.codebook.rows()).toBeAllClose(tf.fill([4, 2], 3));
     quantizer.dispose();
   });
 

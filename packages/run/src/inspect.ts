@@ -97,9 +97,10 @@ async function inspectCodebook(path: string, facts: [string, string][]): Promise
     facts.push(['Tokens', `${grid.join(' x ')} of ${integer(vocabSize)} codes${depth}`]);
     const advice: string[] = [];
     for (const [level, table] of (quantizer.codebook?.tables ?? []).entries()) {
-      const name = (quantizer.codebook?.tables.length ?? 1) > 1 ? `Codebook of level ${level + 1}` : 'Codebook';
       const codebook = await readCodes(table);
       const [size, dim] = codebook.shape as [number, number];
+      const part = dim < quantizer.codeDim ? 'group' : 'level';
+      const name = (quantizer.codebook?.tables.length ?? 1) > 1 ? `Codebook of ${part} ${level + 1}` : 'Codebook';
       facts.push([name, `${integer(size)} codes of ${dim} dimensions`]);
       // How often codes are used is known of images alone: every code counts the same here.
       const counts = new Float64Array(size).fill(4);

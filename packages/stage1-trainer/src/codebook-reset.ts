@@ -3,8 +3,8 @@ import { assertMembers, ConfigError, type Codebook } from '@vitvq/core';
 import type { VQTokenizer } from '@vitvq/tokenizer';
 
 /**
- * Sets codes to features of a batch and returns how many; `uniform` `[T·K]` in [0, 1), a number for
- * each code of each table, picks the features. Plain tensor code, which compiles.
+ * Sets codes to features of a batch and returns how many; `uniform` in [0, 1), a number for each
+ * code of each table, picks the features. Plain tensor code, which compiles.
  */
 export type CodebookUpdate = (images: tf.Tensor4D, uniform: tf.Tensor1D) => tf.Scalar;
 
@@ -50,7 +50,7 @@ export function createCodebookInitialization(tokenizer: VQTokenizer): CodebookUp
   return (images, uniform) =>
     tf.tidy(() => {
       codebook.initialize(tokenizer.latents(images), uniform);
-      return tf.scalar(codebook.tables.length * tokenizer.vocabSize);
+      return tf.scalar(codebook.tables.reduce((sum, { size }) => sum + size, 0));
     });
 }
 

@@ -19,6 +19,21 @@ export const quantizerCases: Readonly<Record<keyof typeof quantizerKinds, Quanti
   fsq: { config: { kind: 'fsq', levels: [3, 5, 4, 3] }, trainable: false },
   lfq: { config: { kind: 'lfq', codeDim: 4, entropyGroupSize: 3 }, trainable: false },
   bsq: { config: { kind: 'bsq', codeDim: 4 }, trainable: false },
+  diveq: { config: { kind: 'diveq', ...table, trackUsage: true }, trainable: true },
   ibq: { config: { kind: 'ibq', ...table }, trainable: true },
+  grouped: {
+    config: { kind: 'grouped', groups: 2, quantizer: { kind: 'vector', codebookSize: 7, codeDim: 2 } },
+    trainable: true,
+  },
+  product: {
+    config: {
+      kind: 'product',
+      quantizers: [
+        { kind: 'vector', codebookSize: 3, codeDim: 1, normalize: false, trackUsage: true },
+        { kind: 'vector', codebookSize: 4, codeDim: 3, trackUsage: true },
+      ],
+    },
+    trainable: true,
+  },
   simvq: { config: { kind: 'simvq', ...table }, trainable: true },
 };

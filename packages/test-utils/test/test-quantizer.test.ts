@@ -59,5 +59,14 @@ class NearestNeighbours extends Module implements Quantizer {
   }
 }
 
-testQuantizer({ name: 'one level', create: () => new NearestNeighbours(randomKey(3), 1), inputShape: [2, 4, 3] });
-testQuantizer({ name: 'two levels', create: () => new NearestNeighbours(randomKey(4), 2), inputShape: [1, 6, 3] });
+for (const [name, depth, inputShape] of [
+  ['one level', 1, [2, 4, 3]],
+  ['two levels', 2, [1, 6, 3]],
+] as const) {
+  testQuantizer({
+    name,
+    create: () => new NearestNeighbours(randomKey(2 + depth), depth),
+    inputShape,
+    takesMask: false,
+  });
+}

@@ -17,7 +17,7 @@ import {
 } from '@vitvq/core';
 import { Linear } from '@vitvq/layers';
 import { logitLaplaceImage, type LogitLaplaceParameters } from '@vitvq/losses';
-import { likeCodes } from './internal/like-codes.js';
+import { likeCodes } from '@vitvq/quantizers';
 
 /** Meaning of the decoder's channels; see {@link VQTokenizerOptions.output}. */
 export type VQTokenizerOutput = 'pixels' | 'logit-laplace';
@@ -32,9 +32,9 @@ export interface PixelNormalization {
 /** Options of {@link VQTokenizer.forward}. */
 export interface ForwardOptions extends QuantizeContext {
   /**
-   * Whether the decoder gets codes. With false the decoder gets the latents themselves (of length 1
-   * where codes have length 1), as in a plain autoencoder; indices and quantizer loss are still
-   * returned. @default true
+   * Whether the decoder gets codes. With false the decoder gets the latents themselves (where codes
+   * lie: of length 1 where codes have length 1, and so on), as in a plain autoencoder; indices and
+   * quantizer loss are still returned. @default true
    */
   readonly quantize?: boolean;
 }
@@ -154,7 +154,7 @@ export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module impleme
     return this.quantizer.codebookSize;
   }
 
-  /** Number of codes of one token: 1, or L of a residual quantizer. */
+  /** Number of codes of one token: 1, or L of a residual or a grouped quantizer. */
   get codeDepth(): number {
     return this.quantizer.codeDepth;
   }
@@ -230,7 +230,7 @@ export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module impleme
     return tf.tidy(() => {
       const latents = this.latents(images);
       const { quantized, indices, loss } = this.quantizer.quantize(latents, context);
-      const decoded = this.decodeLatents(quantize ? quantized : likeCodes(latents, this.quantizer.codebook));
+      const decoded = this.decodeLatents(quantize ? quantized : likeCodes(this.quantizer, latents));
       return { ...this.toImages(decoded), decoded, indices, quantizerLoss: loss };
     });
   }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { assertTokenizerFits, Module, type QuantizeResult, type Quantizer } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
-import { quantizerKinds, type QuantizerKind } from '@vitvq/quantizers';
+import { quantizerKinds, type QuantizerConfig, type QuantizerKind } from '@vitvq/quantizers';
 import { createTokenizerGradients, createTokenizerTrainer } from '@vitvq/stage1-trainer';
 import { quantizerCases, tinyBatches, tinyConfig, tinyImages, tinyTokenizerTraining } from '@vitvq/test-models';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -87,6 +87,29 @@ describe.each(Object.entries(quantizerCases))(
     });
   },
 );
+
+const table = { codebookSize: 7, codeDim: 2 } as const;
+it.each<QuantizerConfig>([
+  { kind: 'vector', ...table, sampleTemperature: 0.5, diversityWeight: 0.1, orthogonalWeight: 0.1 },
+  { kind: 'grouped', groups: 2, codebooks: 'shared', quantizer: { kind: 'gumbel', ...table } },
+  {
+    kind: 'product',
+    quantizers: [
+      { kind: 'diveq', ...table, trackUsage: true },
+      { kind: 'ema', ...table, trackUsage: true },
+    ],
+  },
+])('a tokenizer with the quantizer %o trains with its noise, and is saved and loaded', async (quantizer) => {
+  const config = { ...tinyConfig, quantizer };
+  const tokenizer = createTokenizer(config, { seed: 1 });
+  expect(tokenizer.noiseShape(3)).toBeDefined();
+  await train(tokenizer);
+  await saveTokenizer(folder, tokenizer, config);
+  const loaded = await loadTokenizer(folder);
+  expectSameTokenizer(loaded, tokenizer);
+  tokenizer.dispose();
+  loaded.dispose();
+});
 
 it('a tokenizer whose quantizer has no variables is not saved with the config of another one', async () => {
   const tokenizer = createTokenizer({ ...tinyConfig, quantizer: { kind: 'fsq', levels: [3, 5] } }, { seed: 1 });

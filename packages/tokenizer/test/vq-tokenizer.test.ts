@@ -11,7 +11,7 @@ import {
 } from '@vitvq/quantizers';
 import { tinyConfig, tinyImages, tinyModel } from '@vitvq/test-models';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
-import { VQTokenizer, vitTokenizerReferenceWeights } from '../src/index.js';
+import { createTokenizer, VQTokenizer, vitTokenizerReferenceWeights } from '../src/index.js';
 
 const images = (count = 2, size?: [number, number]): tf.Tensor4D => {
   const { data, shape } = tinyImages(count, 0, size);
@@ -141,6 +141,12 @@ describe('VQTokenizer', () => {
     expect(indices).toBeAllClose(model.encode(x));
     const free = tinyModel({ quantizer: { normalize: false } });
     expect(free.forward(x, { quantize: false }).reconstruction).toBeAllClose(free.decodeLatents(free.latents(x)), {
+      atol: 1e-5,
+    });
+    const bits = createTokenizer({ ...tinyConfig, quantizer: { kind: 'bsq', codeDim: 4 } }, { seed: 1 });
+    const onSphere = bits.quantizer.bound(bits.latents(x));
+    expect(tf.norm(onSphere, 2, -1)).toBeAllClose(tf.ones([x.shape[0], 4]));
+    expect(bits.forward(x, { quantize: false }).reconstruction).toBeAllClose(bits.decodeLatents(onSphere), {
       atol: 1e-5,
     });
   });

@@ -41,8 +41,9 @@ def values(tensor):
     return [round(value, 9) for value in tensor.detach().reshape(-1).tolist()]
 
 
-def case(name, config, forward, parameters, shape, fixed=None):
-    """`forward` maps features [B, N, E] to quantized features, indices and the loss; `parameters` are by name."""
+def case(name, config, forward, parameters, shape, fixed=None, context=None):
+    """`forward` maps features [B, N, E] to quantized features, indices and the loss; `parameters` are by name;
+    `context` is what else the case says."""
     z = draw(1, *shape).requires_grad_()
     cotangent, target = draw(2, *shape), draw(3, *shape)
     trained = {"z": z, **parameters}
@@ -66,6 +67,7 @@ def case(name, config, forward, parameters, shape, fixed=None):
         "gradients": {"loss": gradients(loss), "quantized": gradients((quantized * cotangent).sum())},
         "rate": RATE,
         "losses": [],
+        **(context or {}),
     }
     for _ in range(STEPS):
         quantized, _, loss = forward(z)

@@ -73,8 +73,9 @@ export class CodebookUpdates {
 
   async #run(run: Run, { images, shape }: ImageBatch, index: number): Promise<number | undefined> {
     const key = foldIn(foldIn(randomKey(this.#seed), streams.codebook), index);
-    const { vocabSize, quantizer } = this.#tokenizer;
-    const draws = randomUniform(key, (quantizer.codebook?.tables.length ?? 0) * vocabSize);
+    const { tables = [] } = this.#tokenizer.quantizer.codebook ?? {};
+    const codes = tables.reduce((sum, { size }) => sum + size, 0);
+    const draws = randomUniform(key, codes);
     const inputs = [tf.tensor4d(images, shape as [number, number, number, number]), tf.tensor1d(draws)] as const;
     const output = await run(...inputs);
     const [count, finite] = await output.data();

@@ -83,7 +83,7 @@ const hasFittingAttention =
 
 /** Returns what is said of attention that does not fit. */
 const attentionMessage = (name: 'encoder' | 'decoder') => ({
-  ...areValid({ imageSize: size2D, patchSize: size2D, [name]: transformerSize }),
+  ...areValid({ imageSize: size2D, patchSize: size2D, [name]: name === 'encoder' ? encoderSize : decoderSize }),
   path: [name, 'attention'],
   error: ({ input }: { readonly input: unknown }) => `expected ${problemOfAttention(name, input as Sizes)}`,
 });
