@@ -87,10 +87,13 @@ async function sampleGreedily(
   return chosen.flat();
 }
 
+const modern = { positions: 'rotary', norm: 'rms', feedForward: 'swiglu', queryKeyNorm: 'rms' } as const;
+
 describe('exportTransformer', () => {
   it.each([
     ['GPT', tinyGPT()],
     ['GPT without time mixing, positions of a grid', tinyGPT({ useTimeMixing: false, positions: 'grid' })],
+    ['GPT of modern blocks', tinyGPT(modern)],
     ['RQTransformer', tinyRQ()],
   ] as const)('samples what the Sampler samples, token by token, in both runtimes: %s', async (_, model) => {
     const folder = await temporaryFolder();

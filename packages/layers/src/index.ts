@@ -19,6 +19,7 @@ export { type CNNShape } from './internal/cnn-plan.js';
 export { LayerNorm, layerNormReferenceWeights, type LayerNormOptions } from './layer-norm.js';
 export { fusedLeakyRelu, leakyRelu } from './leaky-relu.js';
 export { Linear, linearReferenceWeights, type LinearOptions } from './linear.js';
+export { type Norm, normNames } from './norm.js';
 export type { NormalizationOptions, NormalizeOptions } from './normalization-options.js';
 export type { Padding2D } from './padding-2d.js';
 export {
@@ -31,6 +32,15 @@ export {
 export { pointwiseConvolution, pointwiseConvolutionReferenceWeights } from './pointwise-convolution.js';
 export { sinCosPositions2D } from './positions.js';
 export { ResidualBlock, residualBlockReferenceWeights, type ResidualBlockOptions } from './residual-block.js';
+export { RMSNorm, type RMSNormOptions } from './rms-norm.js';
+export {
+  type RotaryConditions,
+  rotaryConditionNames,
+  rotaryPositions2D,
+  rotate,
+  type Rotation,
+  type RotationTables,
+} from './rotary.js';
 export {
   SpatialAttention,
   spatialAttentionReferenceWeights,
@@ -68,6 +78,9 @@ export {
   type CausalBlockOptions,
   CausalTransformer,
   type CausalTransformerOptions,
+  defaultMlpDim,
+  type FeedForwardKind,
+  feedForwardNames,
   type TransformerForward,
 } from './causal-transformer.js';
 export {

@@ -14,8 +14,17 @@ await useEngine({ name: 'cpu' });
 const conditions = tokensOf<tf.Rank.R2>([2, 2], 5, 1);
 const dropout = { residual: 0.2, activation: 0.1, attention: 0.3 };
 
+const modern = {
+  positions: 'rotary',
+  norm: 'rms',
+  feedForward: 'swiglu',
+  queryKeyNorm: 'rms',
+  useTimeMixing: false,
+} as const;
+
 const models: [string, AutoregressiveModel & Module, number[]][] = [
   ['GPT', tinyGPT({ dropout }), [2, 12]],
+  ['GPT of modern blocks', tinyGPT({ dropout, ...modern, rotaryConditions: 'zero' }), [2, 12]],
   ['RQTransformer', tinyRQ({ dropout, positions: 'grid' }), [2, 12, 3]],
 ];
 

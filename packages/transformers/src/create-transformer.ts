@@ -1,10 +1,20 @@
 import { ConfigError, parseOptions, type RandomKey } from '@vitvq/core';
-import { activationNames, type Activation, type DropoutRates } from '@vitvq/layers';
+import {
+  activationNames,
+  feedForwardNames,
+  normNames,
+  rotaryConditionNames,
+  type Activation,
+  type DropoutRates,
+  type FeedForwardKind,
+  type Norm,
+  type RotaryConditions,
+} from '@vitvq/layers';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { GPT } from './gpt.js';
-import type { TokenPositions } from './internal/sequence-embedding.js';
-import { positiveInteger } from './internal/transformer-schema.js';
+import { tokenPositionNames, type TokenPositions } from './internal/sequence-embedding.js';
+import { assertEffective, positiveInteger } from './internal/transformer-schema.js';
 import { RQTransformer } from './rq-transformer.js';
 import type { StackConfig } from './transformer-config.js';
 
@@ -12,10 +22,16 @@ import type { StackConfig } from './transformer-config.js';
 interface SharedSize {
   /** Width of a token. */
   readonly dim: number;
-  /** @default 4 dim */
+  /** @default 'layer' */
+  readonly norm?: Norm;
+  /** @default 'mlp' */
+  readonly feedForward?: FeedForwardKind;
+  /** @default 4 dim; 8/3 dim for `swiglu` */
   readonly mlpDim?: number;
   /** @default 'sequence' */
   readonly positions?: TokenPositions;
+  /** With positions `rotary` alone. @default 'unrotated' */
+  readonly rotaryConditions?: RotaryConditions;
   /**
    * Factor of the positions' initial values. An RQTransformer starts them as U[0, 1), as in the
    * reference: far larger than its token vectors, N(0, 0.02²), which it takes long to hear. With
@@ -30,7 +46,9 @@ interface SharedSize {
   readonly useAttentionBias?: boolean;
   /** @default true */
   readonly useTimeMixing?: boolean;
-  /** @default 'squared-relu' */
+  /** @default none */
+  readonly queryKeyNorm?: Norm;
+  /** Not with `swiglu`. @default 'squared-relu' */
   readonly activation?: Activation;
   /** @default no dropout */
   readonly dropout?: DropoutRates;
@@ -59,21 +77,27 @@ const rate = z.number().min(0).lt(1).optional();
 const shared = {
   dim: positiveInteger,
   mlpDim: positiveInteger.optional(),
-  positions: z.enum(['sequence', 'grid']).optional(),
+  positions: z.enum(tokenPositionNames).optional(),
+  rotaryConditions: z.enum(rotaryConditionNames).optional(),
+  norm: z.enum(normNames).optional(),
+  feedForward: z.enum(feedForwardNames).optional(),
   positionScale: z.number().gt(0).optional(),
   useMlpBias: z.boolean().optional(),
   useAttentionBias: z.boolean().optional(),
   useTimeMixing: z.boolean().optional(),
+  queryKeyNorm: z.enum(normNames).optional(),
   activation: z.enum(activationNames).optional(),
   dropout: z.strictObject({ residual: rate, activation: rate, attention: rate }).optional(),
 };
 const stack = z.strictObject({ depth: positiveInteger, numHeads: positiveInteger });
 
 /** Schema of {@link TransformerSize}; unknown keys are problems. */
-export const transformerSizeSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('gpt'), ...shared, depth: positiveInteger, numHeads: positiveInteger }),
-  z.strictObject({ kind: z.literal('rq-transformer'), ...shared, spatial: stack, depth: stack }),
-]);
+export const transformerSizeSchema = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('gpt'), ...shared, depth: positiveInteger, numHeads: positiveInteger }),
+    z.strictObject({ kind: z.literal('rq-transformer'), ...shared, spatial: stack, depth: stack }),
+  ])
+  .superRefine(assertEffective);
 
 /** What the tokens and the conditions decide of a transformer. */
 export interface TransformerFit {

@@ -1,5 +1,13 @@
 import { parseOptions } from '@vitvq/core';
-import type { CausalBlockOptions, DropoutRates, Activation } from '@vitvq/layers';
+import {
+  defaultMlpDim,
+  type Activation,
+  type CausalBlockOptions,
+  type DropoutRates,
+  type FeedForwardKind,
+  type Norm,
+  type RotaryConditions,
+} from '@vitvq/layers';
 import type { GPTOptions } from './gpt-options.js';
 import type { SequenceEmbeddingOptions, TokenPositions } from './internal/sequence-embedding.js';
 import { gptSchema, rqTransformerSchema } from './internal/transformer-schema.js';
@@ -17,11 +25,18 @@ interface SharedConfig {
   readonly conditionLength: number;
   readonly dim: number;
   readonly positions: TokenPositions;
+  /** Of rotary positions alone. */
+  readonly rotaryConditions?: RotaryConditions;
+  readonly norm: Norm;
+  readonly feedForward: FeedForwardKind;
   readonly mlpDim: number;
   readonly useMlpBias: boolean;
   readonly useAttentionBias: boolean;
   readonly useTimeMixing: boolean;
-  readonly activation: Activation;
+  /** Left out where queries and keys have no norm. */
+  readonly queryKeyNorm?: Norm;
+  /** Left out with SwiGLU. */
+  readonly activation?: Activation;
   readonly dropout: Required<DropoutRates>;
 }
 
@@ -77,11 +92,15 @@ function sharedConfig({
   conditionLength = 1,
   dim,
   positions = 'sequence',
-  mlpDim = 4 * dim,
+  rotaryConditions = positions === 'rotary' ? 'unrotated' : undefined,
+  norm = 'layer',
+  feedForward = 'mlp',
+  mlpDim = defaultMlpDim(dim, feedForward),
   useMlpBias = true,
   useAttentionBias = true,
   useTimeMixing = true,
-  activation = 'squared-relu',
+  queryKeyNorm,
+  activation = feedForward === 'swiglu' ? undefined : 'squared-relu',
   dropout = {},
 }: Omit<SequenceEmbeddingOptions, 'key'> & Omit<CausalBlockOptions, 'key' | 'numHeads'>): SharedConfig {
   return {
@@ -91,11 +110,15 @@ function sharedConfig({
     conditionLength,
     dim,
     positions,
+    ...(rotaryConditions !== undefined && { rotaryConditions }),
+    norm,
+    feedForward,
     mlpDim,
     useMlpBias,
     useAttentionBias,
     useTimeMixing,
-    activation,
+    ...(queryKeyNorm !== undefined && { queryKeyNorm }),
+    ...(activation !== undefined && { activation }),
     dropout: { residual: 0, activation: 0, attention: 0, ...dropout },
   };
 }

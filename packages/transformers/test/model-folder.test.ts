@@ -46,9 +46,18 @@ const unusual = {
   dropout: { residual: 0.1, attention: 0.2 },
 } as const satisfies Partial<GPTOptions>;
 
+const modern = {
+  positions: 'rotary',
+  rotaryConditions: 'zero',
+  norm: 'rms',
+  feedForward: 'swiglu',
+  queryKeyNorm: 'rms',
+} as const satisfies Partial<GPTOptions>;
+
 const cases: [string, () => GPT | RQTransformer, Conditioner][] = [
   ['a GPT with classes', () => shake(classGPT()), classes],
   ['a GPT with other options', () => shake(classGPT(unusual)), new ClassConditioner({ classCount: 3 })],
+  ['a GPT of modern blocks', () => shake(classGPT(modern)), new ClassConditioner({ classCount: 3 })],
   ['a GPT without conditions', () => shake(classGPT({ conditionVocabSize: 1 })), new Unconditional()],
   ['a GPT with texts', () => shake(classGPT({ conditionVocabSize: text().vocabSize, conditionLength: 3 })), text()],
   [
@@ -80,6 +89,14 @@ describe.each(cases)('the folder of %s', (_, create, conditioner) => {
 });
 
 describe('loadTransformer', () => {
+  it('takes a folder of before norms and feed-forward parts could be chosen', async () => {
+    const model = classGPT();
+    const { norm: _, feedForward: __, ...old } = model.config;
+    const config = { model: old, conditioner: classes.config };
+    await writeModel(folder, { type: 'gpt', config }, variableTensors(model.namedVariables()));
+    expect((await loadTransformer(folder)).model.config).toEqual(model.config);
+  });
+
   it('gives a conditioner that encodes as the one that was saved', async () => {
     const saved = text();
     const model = classGPT({ conditionVocabSize: saved.vocabSize, conditionLength: saved.length });

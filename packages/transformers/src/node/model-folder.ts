@@ -171,7 +171,7 @@ function assertPositionsFit(
   key: RandomKey,
   { conditionLength, grid, positions, codeDepth, dim }: RQTransformerConfig,
 ): void {
-  const tables = positions === 'sequence' ? [grid[0] * grid[1]] : grid;
+  const tables = { sequence: [grid[0] * grid[1]], grid, rotary: [] }[positions];
   for (const rows of [conditionLength, ...tables, codeDepth - 1]) {
     assertFitsBudget(key, { elements: rows * dim }, `a table of positions [${rows}, ${dim}]`);
   }

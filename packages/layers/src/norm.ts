@@ -1,0 +1,28 @@
+import { ConfigError } from '@vitvq/core';
+import { LayerNorm } from './layer-norm.js';
+import { RMSNorm } from './rms-norm.js';
+
+/** Name of a norm over channels: `layer` is {@link LayerNorm}, `rms` {@link RMSNorm}. */
+export type Norm = (typeof normNames)[number];
+
+/** Every {@link Norm}, for schemas of configs. */
+export const normNames = ['layer', 'rms'] as const;
+
+/**
+ * Returns a norm over `dim` channels, with an epsilon of 1e-5.
+ * @throws {ConfigError} for another name
+ */
+export function createNorm(norm: Norm, dim: number, where: string): LayerNorm | RMSNorm {
+  switch (norm) {
+    case 'layer':
+      return new LayerNorm({ dim });
+    case 'rms':
+      return new RMSNorm({ dim });
+    default:
+      throw new ConfigError({
+        where,
+        expected: `a norm of ${normNames.join(', ')}`,
+        got: `"${String(norm)}"`,
+      });
+  }
+}
