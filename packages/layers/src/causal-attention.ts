@@ -51,6 +51,8 @@ export interface CausalAttentionOptions {
    * (Dehghani et al. 2023, section 2, with `layer`). @default none
    */
   readonly queryKeyNorm?: Norm;
+  /** Epsilon of norms. @default 1e-5 */
+  readonly normEpsilon?: number;
   /** Dropout rates, of which the rate of the attention probabilities counts here. @default none */
   readonly dropout?: DropoutRates;
   readonly key: RandomKey;
@@ -63,6 +65,7 @@ export const causalAttentionOptionNames: OptionTable<CausalAttentionOptions> = {
   useAttentionBias: 'optional',
   useTimeMixing: 'optional',
   queryKeyNorm: 'optional',
+  normEpsilon: 'optional',
   dropout: 'optional',
   key: 'required',
 };
@@ -118,7 +121,16 @@ export class CausalAttention extends Module {
   constructor(options: CausalAttentionOptions) {
     super();
     checkOptions(options, causalAttentionOptionNames, 'CausalAttention', { allowOthers: true });
-    const { dim, numHeads, useAttentionBias = true, useTimeMixing = true, queryKeyNorm, dropout = {}, key } = options;
+    const {
+      dim,
+      numHeads,
+      useAttentionBias = true,
+      useTimeMixing = true,
+      queryKeyNorm,
+      normEpsilon,
+      dropout = {},
+      key,
+    } = options;
     assertInteger(dim, 'dim', 'CausalAttention');
     assertInteger(numHeads, 'numHeads', 'CausalAttention');
     if (dim % numHeads !== 0) {
@@ -147,8 +159,8 @@ export class CausalAttention extends Module {
     this.#projections = [linear('query', keys[0]), linear('key', keys[1]), linear('value', keys[2])];
     this.#output = linear('output', keys[3]);
     this.#norms = queryKeyNorm && [
-      this.child('queryNorm', createNorm(queryKeyNorm, this.headDim, 'CausalAttention')),
-      this.child('keyNorm', createNorm(queryKeyNorm, this.headDim, 'CausalAttention')),
+      this.child('queryNorm', createNorm(queryKeyNorm, { dim: this.headDim, normEpsilon }, 'CausalAttention')),
+      this.child('keyNorm', createNorm(queryKeyNorm, { dim: this.headDim, normEpsilon }, 'CausalAttention')),
     ];
   }
 

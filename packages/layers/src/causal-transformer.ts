@@ -131,9 +131,9 @@ export class CausalBlock extends Module {
     assertActivation(activation, 'CausalBlock');
     this.#activation = activation;
     const dense = { useBias: useMlpBias, initializer: normalInitializer(weightStddev) };
-    this.#attentionNorm = this.child('attentionNorm', createNorm(norm, dim, 'CausalBlock'));
+    this.#attentionNorm = this.child('attentionNorm', createNorm(norm, options, 'CausalBlock'));
     this.attention = this.child('attention', new CausalAttention({ ...options, key: attentionKey }));
-    this.#feedForwardNorm = this.child('feedForwardNorm', createNorm(norm, dim, 'CausalBlock'));
+    this.#feedForwardNorm = this.child('feedForwardNorm', createNorm(norm, options, 'CausalBlock'));
     const wide = { ...dense, inFeatures: dim, outFeatures: mlpDim };
     this.#gate =
       feedForward === 'swiglu' ? this.child('gate', new Linear({ ...wide, key: foldIn(hiddenKey, 1) })) : undefined;
@@ -244,7 +244,7 @@ export class CausalTransformer extends Module {
     this.blocks = Array.from({ length: depth }, (_, index) =>
       this.child(`blocks.${index}`, new CausalBlock({ ...options, key: foldIn(key, index) })),
     );
-    this.norm = this.child('norm', createNorm(options.norm ?? 'layer', options.dim, 'CausalTransformer'));
+    this.norm = this.child('norm', createNorm(options.norm ?? 'layer', options, 'CausalTransformer'));
   }
 
   /** Returns the dropout sites of a sequence of `length` tokens, by name. */

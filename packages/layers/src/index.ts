@@ -1,3 +1,4 @@
+export { AdaLNBlock, createModulation, modulated, type AdaLNBlockOptions } from './ada-ln-block.js';
 export { ActNorm, actNormReferenceWeights } from './act-norm.js';
 export { activate, activationNames, type Activation } from './activations.js';
 export {
@@ -19,7 +20,7 @@ export { type CNNShape } from './internal/cnn-plan.js';
 export { LayerNorm, layerNormReferenceWeights, type LayerNormOptions } from './layer-norm.js';
 export { fusedLeakyRelu, leakyRelu } from './leaky-relu.js';
 export { Linear, linearReferenceWeights, type LinearOptions } from './linear.js';
-export { type Norm, normNames } from './norm.js';
+export { createNorm, defaultNormEpsilon, type Norm, normNames } from './norm.js';
 export type { NormalizationOptions, NormalizeOptions } from './normalization-options.js';
 export type { Padding2D } from './padding-2d.js';
 export {

@@ -8,16 +8,23 @@ export type Norm = (typeof normNames)[number];
 /** Every {@link Norm}, for schemas of configs. */
 export const normNames = ['layer', 'rms'] as const;
 
+/** Epsilon of norms unless another one is asked for. */
+export const defaultNormEpsilon = 1e-5;
+
 /**
- * Returns a norm over `dim` channels, with an epsilon of 1e-5.
+ * Returns a norm over `dim` channels.
  * @throws {ConfigError} for another name
  */
-export function createNorm(norm: Norm, dim: number, where: string): LayerNorm | RMSNorm {
+export function createNorm(
+  norm: Norm,
+  { dim, normEpsilon: epsilon = defaultNormEpsilon }: { readonly dim: number; readonly normEpsilon?: number },
+  where: string,
+): LayerNorm | RMSNorm {
   switch (norm) {
     case 'layer':
-      return new LayerNorm({ dim });
+      return new LayerNorm({ dim, epsilon });
     case 'rms':
-      return new RMSNorm({ dim });
+      return new RMSNorm({ dim, epsilon });
     default:
       throw new ConfigError({
         where,

@@ -1,5 +1,6 @@
 import { testOptions } from '@vitvq/test-utils';
 import {
+  AdaLNBlock,
   ActNorm,
   BatchNorm,
   CausalAttention,
@@ -27,6 +28,7 @@ import {
 } from '../src/index.js';
 
 testOptions({
+  AdaLNBlock: { create: (options) => new AdaLNBlock(options), option: 'mlpDim' },
   ActNorm: { create: (options) => new ActNorm(options), option: 'features' },
   BatchNorm: { create: (options) => new BatchNorm(options), option: 'features' },
   CausalAttention: { create: (options) => new CausalAttention(options), option: 'numHeads' },

@@ -1,6 +1,6 @@
 import { ConfigError } from '@vitvq/core';
 import { openDataSource, splitSource, type DataSourceConfig } from '@vitvq/data';
-import { createTransformer, type GPT, type RQTransformer, type TransformerSize } from '@vitvq/transformers';
+import { createTransformer, type AnyTransformer, type TransformerSize } from '@vitvq/transformers';
 import { keyOf } from './keys.js';
 import { loadBoth, loadRunTokenizer, loadRunTransformer, openRun } from './open-run.js';
 import { probeModels, type ProbeResult } from './probe-models.js';
@@ -58,7 +58,7 @@ export async function probe(options: ProbeOptions): Promise<ProbeResult> {
     () => loadRunTransformer(run),
   );
   const { tokenizer, model, conditioner } = models;
-  let untrained: GPT | RQTransformer | undefined;
+  let untrained: AnyTransformer | undefined;
   try {
     const { onSkip } = collectSkipped(view.log);
     const opened = await openDataSource(data, { onSkip, onProgress: view.log, signal });
@@ -91,14 +91,14 @@ export async function probe(options: ProbeOptions): Promise<ProbeResult> {
 }
 
 /** Returns the network of a model with weights that were drawn and not trained. */
-function untrainedTwin(model: GPT | RQTransformer, seed: number): GPT | RQTransformer {
+function untrainedTwin(model: AnyTransformer, seed: number): AnyTransformer {
   const key = keyOf(seed, 'transformer');
   const { vocabSize, grid, conditionVocabSize, conditionLength, ...sizes } = model.config;
   if (conditionVocabSize === undefined) {
     throw new ConfigError({ where: 'probe', expected: 'a model of tokens as conditions', got: 'one of embeddings' });
   }
   const fit = { vocabSize, grid, conditionVocabSize, conditionLength, key };
-  if (model.type === 'gpt') return createTransformer({ kind: 'gpt', ...sizes } as TransformerSize, fit);
-  const { codeDepth, ...rest } = sizes as typeof sizes & { codeDepth: number };
-  return createTransformer({ kind: 'rq-transformer', ...rest } as TransformerSize, { ...fit, codeDepth });
+  // The code depth comes with the tokens, the rest with the config.
+  const { codeDepth, ...size } = { codeDepth: 1, ...sizes };
+  return createTransformer({ kind: model.type, ...size } as TransformerSize, { ...fit, codeDepth });
 }

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError, DataError, ShapeError } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
-import { imageTokens, normal, tinyGPT, tinyRQ, tokensOf } from '@vitvq/test-models';
+import { imageTokens, normal, tinyGPT, tinyRAR, tinyRQ, tokensOf } from '@vitvq/test-models';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
 import type { AutoregressiveModel, GPTOptions, ImageTokens } from '@vitvq/transformers';
 import { Sampler, verifySampler, type SampleOptions, type SamplerOptions } from '../src/index.js';
@@ -69,6 +69,15 @@ describe('verifySampler', () => {
       expect(await verifySampler(model, { sampler })).toMatchObject({ passed: true });
     }
   });
+
+  it.each<SamplerOptions>([{}, { lengths: [5] }, { lengths: [1, 6, 20] }])(
+    'proves RAR with a cache of %j',
+    async (sampler) => {
+      for (const model of [tinyRAR(), tinyRAR({ conditionVocabSize: undefined })]) {
+        expect(await verifySampler(model, { sampler })).toMatchObject({ passed: true, compared: { cached: 264 } });
+      }
+    },
+  );
 
   it('notices a cache that loses the previous token, and a model that sees ahead', async () => {
     const forgetful = tinyGPT();

@@ -31,7 +31,10 @@ export type TransformerBatchSource = BatchSource<ImageOrCodeBatch>;
 
 /** Options of {@link createTransformerTrainer}. */
 export interface TransformerTrainerOptions extends Omit<RunOptions<ImageOrCodeBatch>, 'evaluation' | 'preview'> {
-  /** A `GPT`, an `RQTransformer`; its dropout is used. */
+  /**
+   * A `GPT`, an `RQTransformer`, or a `RAR`, which is trained in random orders too; its dropout is
+   * used.
+   */
   readonly model: AutoregressiveModel;
   readonly config: TransformerTrainingConfig;
   /**
@@ -91,8 +94,9 @@ export type TransformerTrainer = Trainer<ImageOrCodeBatch, TransformerEvaluation
 
 /**
  * Creates the training of a transformer over image tokens: conditions and tokens of a batch,
- * next-token cross-entropy with dropout, update. Dropout and dropped conditions are drawn from the
- * config's seed and the number of the step, so that a resumed run goes on bit for bit.
+ * next-token cross-entropy with dropout, update. Dropout, dropped conditions and random orders are
+ * drawn from the config's seed and the number of the step, so that a resumed run goes on bit for
+ * bit.
  *
  * With `accumulate` the conditions that are dropped are those of the whole batch; dropout is drawn
  * for each part.

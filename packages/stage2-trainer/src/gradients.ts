@@ -1,14 +1,17 @@
-import type { Tensor, Variable } from '@tensorflow/tfjs-core';
-import { checkOptions, parseOptions, type OptionTable } from '@vitvq/core';
+import type { Tensor, Tensor2D, Variable } from '@tensorflow/tfjs-core';
+import { checkOptions, ConfigError, parseOptions, type OptionTable } from '@vitvq/core';
 import type { DropoutMasks } from '@vitvq/layers';
 import { gradientsWithValues, type LossGradients, type LossTerms } from '@vitvq/training';
 import {
   conditionInput,
+  takesOrders,
   variablesWithConditioner,
   Unconditional,
   type AutoregressiveModel,
   type ImageTokens,
   type AnyConditioner,
+  type Conditions,
+  type PermutedLogitsOptions,
 } from '@vitvq/transformers';
 import {
   computeTerms,
@@ -43,11 +46,14 @@ const transformerGradientOptionNames: OptionTable<TransformerGradientOptions> = 
  * Function to the values `loss` and each unweighted term, and to gradients; its caller disposes of
  * them.
  * @param conditions  tokens `[B, C]`, or the numbers `[B, ...inputShape]` that a conditioner embeds
+ * @param orders  int32 `[B, N]`: the position that comes n-th, for a model that takes orders
+ *   (`RAR`). @default raster order
  */
 export type TransformerGradients = (
   conditions: Tensor,
   tokens: ImageTokens,
   dropoutMasks?: DropoutMasks,
+  orders?: Tensor2D,
 ) => LossGradients;
 
 /**
@@ -75,11 +81,28 @@ export function createTransformerGradients(options: TransformerGradientOptions):
   const resolved = parseOptions(transformerLossWeightsSchema, weights, `${where} weights`);
   const terms = transformerLossTerms(model.codeDepth, resolved, losses, where);
   const variables = trainedVariables(model, conditioner);
-  return (given, tokens, dropoutMasks) =>
+  return (given, tokens, dropoutMasks, orders) =>
     gradientsWithValues(() => {
       const conditions = input.embed(given);
-      const logits = model.logits(conditions, tokens, { dropoutMasks });
+      const logits = logitsOf(model, conditions, tokens, { dropoutMasks, orders });
       const values = computeTerms(terms, { logits, tokens, conditions });
       return { minimised: values['loss']!, values };
     }, variables);
+}
+
+/** @throws {ConfigError} for orders that the model does not take */
+function logitsOf(
+  model: AutoregressiveModel,
+  conditions: Conditions,
+  tokens: ImageTokens,
+  { orders, ...options }: PermutedLogitsOptions,
+): Tensor {
+  if (orders === undefined) return model.logits(conditions, tokens, options);
+  if (takesOrders(model)) return model.logits(conditions, tokens, { ...options, orders });
+  throw new ConfigError({
+    where: 'createTransformerGradients',
+    expected: 'a model that takes orders, such as a RAR',
+    got: 'another one, and orders',
+    fix: 'Leave them out.',
+  });
 }

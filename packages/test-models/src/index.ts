@@ -18,6 +18,6 @@ export {
   tinyModel,
   tinyTokenizerTraining,
 } from './tiny-tokenizer.js';
-export { imageTokens, normal, shake, tinyGPT, tinyRQ, tokensOf } from './tiny-transformers.js';
+export { imageTokens, normal, shake, tinyGPT, tinyRAR, tinyRQ, tokensOf } from './tiny-transformers.js';
 export { stepReports, type SteppingTrainer } from './step-reports.js';
 export { quantizerCases, type QuantizerCase } from './quantizer-cases.js';

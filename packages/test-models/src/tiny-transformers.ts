@@ -1,6 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { foldIn, randomInts, randomKey, randomNormal, type Module } from '@vitvq/core';
-import { GPT, RQTransformer, type GPTOptions, type ImageTokens, type RQTransformerOptions } from '@vitvq/transformers';
+import {
+  GPT,
+  RAR,
+  RQTransformer,
+  type GPTOptions,
+  type ImageTokens,
+  type RAROptions,
+  type RQTransformerOptions,
+} from '@vitvq/transformers';
 
 /** Returns N(0, stddev²) values of a seed. */
 export function normal<R extends tf.Rank = tf.Rank>(shape: number[], seed: number, stddev = 1): tf.Tensor<R> {
@@ -46,4 +54,9 @@ export function tinyGPT(options: Partial<GPTOptions> = {}): GPT {
 export function tinyRQ(options: Partial<RQTransformerOptions> = {}): RQTransformer {
   const stacks = { codeDepth: 3, spatial: { depth: 2, numHeads: 2 }, depth: { depth: 2, numHeads: 4 } };
   return shake(new RQTransformer({ ...tiny, ...stacks, ...options }));
+}
+
+/** Returns a RAR of 12 tokens. */
+export function tinyRAR(options: Partial<RAROptions> = {}): RAR {
+  return shake(new RAR({ ...tiny, conditionLength: 1, numHeads: 2, depth: 2, ...options }));
 }

@@ -19,6 +19,16 @@ export interface LogitsOptions {
   readonly dropoutMasks?: DropoutMasks;
 }
 
+/** Options of {@link PermutedModel.logits}. */
+export interface PermutedLogitsOptions extends LogitsOptions {
+  /**
+   * Order in which the tokens of each image are predicted, int32 `[B, N]`: `orders[b, n]` is the
+   * position that comes n-th. All tokens must be given.
+   * @default none: raster order
+   */
+  readonly orders?: Tensor2D;
+}
+
 /** Result of a prefill or a decode step. */
 export interface SamplingStep {
   /** Features `[B, D]` that {@link AutoregressiveModel.predict} predicts the next position from. */
@@ -50,6 +60,11 @@ export interface AutoregressiveModel {
   readonly codeDepth: number;
   /** Number of condition tokens that precede the image. */
   readonly conditionLength: number;
+  /**
+   * Number of positions before the image, of which the conditions are a part: slots of the KV cache
+   * that a prefill fills without given tokens. @default conditionLength
+   */
+  readonly prefixLength?: number;
   /** Size of the conditions' vocabulary; undefined where conditions must be embeddings. */
   readonly conditionVocabSize: number | undefined;
   /** Width D of the embeddings. */
@@ -98,4 +113,24 @@ export interface AutoregressiveModel {
   predict(hidden: Tensor2D, choose: ChooseToken): Tensor2D;
 
   namedVariables(): Map<string, Variable>;
+}
+
+/** Model that can be trained to predict tokens in any order; it is sampled in raster order. */
+export interface PermutedModel extends AutoregressiveModel {
+  readonly takesOrders: true;
+  /** Returns the logits of every token given those before it in the order; by position. */
+  logits(conditions: Conditions, tokens: ImageTokens, options?: PermutedLogitsOptions): Tensor;
+}
+
+/** Returns whether a model can be trained to predict tokens in any order. */
+export function takesOrders(model: AutoregressiveModel): model is PermutedModel {
+  return (model as Partial<PermutedModel>).takesOrders === true;
+}
+
+/** Returns the number of positions before the image: the slots that a prefill fills. */
+export function prefixLengthOf({
+  prefixLength,
+  conditionLength,
+}: Pick<AutoregressiveModel, 'prefixLength' | 'conditionLength'>): number {
+  return prefixLength ?? conditionLength;
 }

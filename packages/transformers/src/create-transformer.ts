@@ -13,6 +13,8 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { GPT } from './gpt.js';
+import type { RAROptions } from './rar-config.js';
+import { RAR } from './rar.js';
 import { tokenPositionNames, type TokenPositions } from './internal/sequence-embedding.js';
 import { assertEffective, positiveInteger } from './internal/transformer-schema.js';
 import { RQTransformer } from './rq-transformer.js';
@@ -24,6 +26,8 @@ interface SharedSize {
   readonly dim: number;
   /** @default 'layer' */
   readonly norm?: Norm;
+  /** @default 1e-5 */
+  readonly normEpsilon?: number;
   /** @default 'mlp' */
   readonly feedForward?: FeedForwardKind;
   /** @default 4 dim; 8/3 dim for `swiglu` */
@@ -70,16 +74,26 @@ export interface RQTransformerSize extends SharedSize {
   readonly depth: StackConfig;
 }
 
+/** A `RAR` by name; it takes tokens of one code and one condition. */
+export interface RARSize extends Omit<RAROptions, keyof TransformerFit> {
+  readonly kind: 'rar';
+}
+
 /** Transformer of any kind as data that JSON holds. */
-export type TransformerSize = GPTSize | RQTransformerSize;
+export type TransformerSize = GPTSize | RQTransformerSize | RARSize;
+
+/** Transformer of any kind. */
+export type AnyTransformer = GPT | RQTransformer | RAR;
 
 const rate = z.number().min(0).lt(1).optional();
+const dropout = z.strictObject({ residual: rate, activation: rate, attention: rate });
 const shared = {
   dim: positiveInteger,
   mlpDim: positiveInteger.optional(),
   positions: z.enum(tokenPositionNames).optional(),
   rotaryConditions: z.enum(rotaryConditionNames).optional(),
   norm: z.enum(normNames).optional(),
+  normEpsilon: z.number().gt(0).optional(),
   feedForward: z.enum(feedForwardNames).optional(),
   positionScale: z.number().gt(0).optional(),
   useMlpBias: z.boolean().optional(),
@@ -87,7 +101,7 @@ const shared = {
   useTimeMixing: z.boolean().optional(),
   queryKeyNorm: z.enum(normNames).optional(),
   activation: z.enum(activationNames).optional(),
-  dropout: z.strictObject({ residual: rate, activation: rate, attention: rate }).optional(),
+  dropout: dropout.optional(),
 };
 const stack = z.strictObject({ depth: positiveInteger, numHeads: positiveInteger });
 
@@ -96,8 +110,18 @@ export const transformerSizeSchema = z
   .discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('gpt'), ...shared, depth: positiveInteger, numHeads: positiveInteger }),
     z.strictObject({ kind: z.literal('rq-transformer'), ...shared, spatial: stack, depth: stack }),
+    z.strictObject({
+      kind: z.literal('rar'),
+      dim: positiveInteger,
+      depth: positiveInteger,
+      numHeads: positiveInteger,
+      mlpDim: positiveInteger.optional(),
+      dropout: dropout.optional(),
+    }),
   ])
-  .superRefine(assertEffective);
+  .superRefine((size, context) => {
+    if (size.kind !== 'rar') assertEffective(size, context);
+  });
 
 /** What the tokens and the conditions decide of a transformer. */
 export interface TransformerFit {
@@ -119,23 +143,38 @@ export interface TransformerFit {
  * @throws {ConfigError} naming every problem of the config at once, and for a kind that does not
  *   take tokens of so many levels
  */
-export function createTransformer(size: TransformerSize, fit: TransformerFit): GPT | RQTransformer {
-  const { kind, positionScale = 1, ...options } = parseOptions(transformerSizeSchema, size, 'createTransformer');
+export function createTransformer(size: TransformerSize, fit: TransformerFit): AnyTransformer {
+  const parsed = parseOptions(transformerSizeSchema, size, 'createTransformer') as TransformerSize;
   const { codeDepth = 1, ...rest } = fit;
-  if ((kind === 'gpt') !== (codeDepth === 1)) {
+  if ((parsed.kind !== 'rq-transformer') !== (codeDepth === 1)) {
     throw new ConfigError({
       where: 'createTransformer',
       expected:
-        codeDepth === 1 ? 'kind gpt for tokens of one code' : `kind rq-transformer for tokens of ${codeDepth} codes`,
-      got: kind,
+        codeDepth === 1
+          ? 'kind gpt or rar for tokens of one code'
+          : `kind rq-transformer for tokens of ${codeDepth} codes`,
+      got: parsed.kind,
     });
   }
-  const model =
-    kind === 'gpt'
-      ? new GPT({ ...(options as Omit<GPTSize, 'kind'>), ...rest })
-      : new RQTransformer({ ...(options as Omit<RQTransformerSize, 'kind'>), ...rest, codeDepth });
+  if (parsed.kind === 'rar') {
+    const { kind: _, ...options } = parsed;
+    return new RAR({ ...options, ...rest });
+  }
+  const { positionScale = 1 } = parsed;
+  const model = parsed.kind === 'gpt' ? createGPT(parsed, rest) : createRQTransformer(parsed, { ...rest, codeDepth });
   if (positionScale !== 1) scalePositions(model, positionScale);
   return model;
+}
+
+function createGPT({ kind: _, positionScale: __, ...options }: GPTSize, fit: Omit<TransformerFit, 'codeDepth'>): GPT {
+  return new GPT({ ...options, ...fit });
+}
+
+function createRQTransformer(
+  { kind: _, positionScale: __, ...options }: RQTransformerSize,
+  fit: TransformerFit & { readonly codeDepth: number },
+): RQTransformer {
+  return new RQTransformer({ ...options, ...fit });
 }
 
 function scalePositions(model: GPT | RQTransformer, scale: number): void {

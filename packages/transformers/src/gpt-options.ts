@@ -18,6 +18,7 @@ export const gptOptionNames: OptionTable<GPTOptions> = {
   useAttentionBias: 'optional',
   useTimeMixing: 'optional',
   queryKeyNorm: 'optional',
+  normEpsilon: 'optional',
   dropout: 'optional',
   norm: 'optional',
   feedForward: 'optional',

@@ -4,7 +4,11 @@ export {
   type Conditions,
   type ImageTokens,
   type LogitsOptions,
+  type PermutedLogitsOptions,
+  type PermutedModel,
+  prefixLengthOf,
   type SamplingStep,
+  takesOrders,
 } from './autoregressive-model.js';
 export { ClassConditioner, type ClassConditionerOptions } from './conditioners/class-conditioner.js';
 export {
@@ -25,9 +29,11 @@ export {
 } from './conditioners/train-text-tokenizer.js';
 export { Unconditional } from './conditioners/unconditional.js';
 export {
+  type AnyTransformer,
   createTransformer,
   transformerSizeSchema,
   type GPTSize,
+  type RARSize,
   type RQTransformerSize,
   type TransformerFit,
   type TransformerSize,
@@ -45,6 +51,8 @@ export { type SequenceEmbeddingOptions, type TokenPositions } from './internal/s
 export { negativeLogLikelihood } from './negative-log-likelihood.js';
 export { type TransformerPreset, VIM_BASE, VIM_LARGE } from './presets.js';
 export { gptReferenceWeights, rqTransformerReferenceWeights } from './reference-weights.js';
+export { RAR } from './rar.js';
+export { type RARConfig, type RAROptions } from './rar-config.js';
 export { RQTransformer } from './rq-transformer.js';
 export { type RQTransformerOptions } from './rq-transformer-options.js';
 export { type GPTConfig, type RQTransformerConfig, type StackConfig } from './transformer-config.js';

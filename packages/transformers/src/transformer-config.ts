@@ -1,6 +1,7 @@
 import { parseOptions } from '@vitvq/core';
 import {
   defaultMlpDim,
+  defaultNormEpsilon,
   type Activation,
   type CausalBlockOptions,
   type DropoutRates,
@@ -28,6 +29,7 @@ interface SharedConfig {
   /** Of rotary positions alone. */
   readonly rotaryConditions?: RotaryConditions;
   readonly norm: Norm;
+  readonly normEpsilon: number;
   readonly feedForward: FeedForwardKind;
   readonly mlpDim: number;
   readonly useMlpBias: boolean;
@@ -94,6 +96,7 @@ function sharedConfig({
   positions = 'sequence',
   rotaryConditions = positions === 'rotary' ? 'unrotated' : undefined,
   norm = 'layer',
+  normEpsilon = defaultNormEpsilon,
   feedForward = 'mlp',
   mlpDim = defaultMlpDim(dim, feedForward),
   useMlpBias = true,
@@ -112,6 +115,7 @@ function sharedConfig({
     positions,
     ...(rotaryConditions !== undefined && { rotaryConditions }),
     norm,
+    normEpsilon,
     feedForward,
     mlpDim,
     useMlpBias,

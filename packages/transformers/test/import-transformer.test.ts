@@ -1,4 +1,7 @@
-/** `golden/llama-gen.safetensors` was made by `golden/llama_gen.py`, which says of what. */
+/**
+ * `golden/llama-gen.safetensors` was made by `golden/llama_gen.py`, and `golden/rar.safetensors` by
+ * `golden/rar.py`, which say of what.
+ */
 import '@tensorflow/tfjs';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
@@ -8,7 +11,7 @@ import { ConfigError, DataError, ShapeError, type HostTensor } from '@vitvq/core
 import { useEngine } from '@vitvq/engine';
 import { Sampler, verifySampler } from '@vitvq/sampling';
 import '@vitvq/test-utils';
-import { conditionTensor, nullConditions } from '../src/index.js';
+import { conditionTensor, nullConditions, type RAR } from '../src/index.js';
 import { CheckpointShapes } from '../src/internal/checkpoint-shapes.js';
 import { llamaGenConfig } from '../src/internal/llama-gen.js';
 import { importTransformer, transformerOriginOf, type TransformerCheckpoint } from '../src/node/index.js';
@@ -21,9 +24,11 @@ interface Golden {
 }
 
 let golden: Golden;
+let rar: Golden;
 beforeAll(async () => {
   await useEngine({ name: 'cpu' });
   golden = await readGolden('llama-gen');
+  rar = await readGolden('rar');
 });
 afterAll(() => useEngine({ name: 'cpu' }));
 
@@ -46,22 +51,22 @@ async function readGolden(name: string): Promise<Golden> {
   };
 }
 
-const tensorOf = <R extends tf.Rank>(name: string, dtype: 'int32' | 'float32'): tf.Tensor<R> => {
-  const { shape, data } = golden.values.get(name)!;
+const tensorOf = <R extends tf.Rank>(name: string, dtype: 'int32' | 'float32', { values } = golden): tf.Tensor<R> => {
+  const { shape, data } = values.get(name)!;
   return tf.tensor<R>(data, [...shape] as tf.ShapeMap[R], dtype);
 };
 
 /** The same checkpoint with a tensor added, or of another shape. */
-const changed = (name: string, shape: readonly number[]): TransformerCheckpoint => {
+const changed = (name: string, shape: readonly number[], { checkpoint } = golden): TransformerCheckpoint => {
   const added: TensorEntry = { name, shape, dtype: 'F32' };
-  const others = golden.checkpoint.entries.filter((entry) => entry.name !== name);
-  return { ...golden.checkpoint, entries: [...others, added] };
+  const others = checkpoint.entries.filter((entry) => entry.name !== name);
+  return { ...checkpoint, entries: [...others, added] };
 };
 
 describe('a class-conditional GPT of LlamaGen', () => {
   it('has the logits of its authors', async () => {
     const { model, conditioner, origin } = await importTransformer(golden.checkpoint, { hints });
-    expect(origin).toBe('llama-gen');
+    expect([origin, model.type]).toEqual(['llama-gen', 'gpt']);
     expect(conditioner.classCount).toBe(5);
     expect(model.config).toMatchObject({ depth: 2, numHeads: 2, mlpDim: 48, rotaryConditions: 'zero' });
     const classes = tf.expandDims<tf.Tensor2D>(tensorOf('classes', 'int32'), 1);
@@ -146,9 +151,65 @@ describe('a class-conditional GPT of LlamaGen', () => {
     const only = (...names: string[]): TransformerCheckpoint => ({ ...golden.checkpoint, entries: names.map(entry) });
     expect(transformerOriginOf(only('encoder.weight'))).toBeUndefined();
     await expect(importTransformer(only('encoder.weight'))).rejects.toThrow(DataError);
-    await expect(importTransformer(only('encoder.weight'))).rejects.toThrow(/LlamaGen, got tensors such as encoder/);
+    await expect(importTransformer(only('encoder.weight'))).rejects.toThrow(
+      /a transformer of llama-gen, rar, got tensors such as encoder/,
+    );
     await expect(importTransformer(only('cls_embedding.cap_proj.fc1.weight'))).rejects.toThrow(
       /a class-conditional transformer of LlamaGen, got a text-conditional one/,
     );
+  });
+});
+
+describe('a RAR of its authors', () => {
+  it('has their logits, in raster order and in others', async () => {
+    const { model, conditioner, origin } = await importTransformer(rar.checkpoint);
+    expect(origin).toBe('rar');
+    expect(conditioner.classCount).toBe(5);
+    expect(model.config).toMatchObject({ grid: [3, 3], depth: 2, numHeads: 2, mlpDim: 24, vocabSize: 13 });
+    const classes = tf.expandDims<tf.Tensor2D>(tensorOf('classes', 'int32', rar), 1);
+    const tokens = tensorOf<tf.Rank.R2>('tokens', 'int32', rar);
+    const orders = tensorOf<tf.Rank.R2>('orders', 'int32', rar);
+    const close = { atol: 1e-5, rtol: 1e-5 };
+    expect(model.logits(classes, tokens)).toBeAllClose(tensorOf('logits', 'float32', rar), close);
+    const byPosition = (model as RAR).logits(classes, tokens, { orders });
+    const inOrder = tf.gather(byPosition, orders, 1, 1);
+    expect(inOrder).toBeAllClose(tensorOf('permuted', 'float32', rar), close);
+    model.dispose();
+  });
+
+  it('draws with a cache what they draw, guided too', async () => {
+    const { model, conditioner } = await importTransformer(rar.checkpoint, { hints: { grid: [3, 3], numHeads: 2 } });
+    const sampler = new Sampler(model);
+    const classes = tf.expandDims<tf.Tensor2D>(tensorOf('classes', 'int32', rar), 1);
+    const greedy = await sampler.sample({ conditions: classes, seeds: [0, 1, 2], topK: 1 });
+    expect([...(await greedy.data())]).toEqual([...rar.values.get('greedy')!.data]);
+    const guided = await sampler.sample({
+      conditions: conditionTensor(conditioner, conditioner.encode([0, 4])),
+      seeds: [0, 1],
+      topK: 1,
+      guidance: { scale: 3, unconditional: nullConditions(conditioner, 2) },
+    });
+    expect([...(await guided.data())]).toEqual([...rar.values.get('guided')!.data]);
+    sampler.dispose();
+    model.dispose();
+  });
+
+  it('is refused with hints and tensors that do not fit', async () => {
+    await expect(importTransformer(rar.checkpoint, { hints: { grid: [2, 4] } })).rejects.toThrow(
+      /a grid of 9 tokens, got 2x4/,
+    );
+    await expect(importTransformer(rar.checkpoint, { hints: { numHeads: 4 } })).rejects.toThrow(
+      /heads of 8 channels, 2 of them, got 4/,
+    );
+    await expect(importTransformer(changed('timesteps_embeddings', [1, 107, 16], rar))).rejects.toThrow(
+      /a grid of 7 tokens, got 3x3/,
+    );
+    await expect(importTransformer(changed('pos_embed', [1, 10, 16], rar))).rejects.toThrow(
+      /pos_embed of at least 11 rows/,
+    );
+    await expect(importTransformer(changed('embeddings.weight', [14, 16], rar))).rejects.toThrow(
+      /more than 15 rows: tokens, mask, classes and no class/,
+    );
+    await expect(importTransformer(changed('cls_token', [1, 1, 15], rar))).rejects.toThrow(ShapeError);
   });
 });

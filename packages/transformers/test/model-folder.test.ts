@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readSafetensors, variableTensors, writeModel, writeSafetensors } from '@vitvq/checkpoint';
 import { CodeConditioner } from '@vitvq/codes';
 import { ConfigError, DataError, randomKey, ShapeError } from '@vitvq/core';
-import { imageTokens, shake, tinyRQ, tokensOf, brightnessTokenizer, classGPT } from '@vitvq/test-models';
+import { imageTokens, shake, tinyRAR, tinyRQ, tokensOf, brightnessTokenizer, classGPT } from '@vitvq/test-models';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
 import {
   ClassConditioner,
@@ -16,7 +16,7 @@ import {
   textTokenizerFromJson,
   trainTextTokenizer,
   Unconditional,
-  type RQTransformer,
+  type AnyTransformer,
   type Conditioner,
   type GPTOptions,
 } from '../src/index.js';
@@ -50,11 +50,12 @@ const modern = {
   positions: 'rotary',
   rotaryConditions: 'zero',
   norm: 'rms',
+  normEpsilon: 1e-6,
   feedForward: 'swiglu',
   queryKeyNorm: 'rms',
 } as const satisfies Partial<GPTOptions>;
 
-const cases: [string, () => GPT | RQTransformer, Conditioner][] = [
+const cases: [string, () => AnyTransformer, Conditioner][] = [
   ['a GPT with classes', () => shake(classGPT()), classes],
   ['a GPT with other options', () => shake(classGPT(unusual)), new ClassConditioner({ classCount: 3 })],
   ['a GPT of modern blocks', () => shake(classGPT(modern)), new ClassConditioner({ classCount: 3 })],
@@ -63,6 +64,11 @@ const cases: [string, () => GPT | RQTransformer, Conditioner][] = [
   [
     'an RQTransformer',
     () => tinyRQ({ ...unusual, conditionLength: 1, conditionVocabSize: 4 }),
+    new ClassConditioner({ classCount: 3 }),
+  ],
+  [
+    'a RAR',
+    () => tinyRAR({ conditionVocabSize: 4, mlpDim: 20, dropout: { residual: 0.1 } }),
     new ClassConditioner({ classCount: 3 }),
   ],
 ];
@@ -82,7 +88,7 @@ describe.each(cases)('the folder of %s', (_, create, conditioner) => {
     const positions = grid[0] * grid[1];
     const shape = codeDepth === 1 ? [2, positions] : [2, positions, codeDepth];
     const conditions = tokensOf<tf.Rank.R2>([2, conditionLength], conditionVocabSize!, 1);
-    const logits = (of: GPT | RQTransformer): tf.Tensor =>
+    const logits = (of: AnyTransformer): tf.Tensor =>
       (of as GPT).logits(conditions, imageTokens(tokensOf(shape, vocabSize, 2)) as tf.Tensor2D);
     expect([...logits(loaded.model).dataSync()]).toEqual([...logits(model).dataSync()]);
   });
@@ -91,7 +97,7 @@ describe.each(cases)('the folder of %s', (_, create, conditioner) => {
 describe('loadTransformer', () => {
   it('takes a folder of before norms and feed-forward parts could be chosen', async () => {
     const model = classGPT();
-    const { norm: _, feedForward: __, ...old } = model.config;
+    const { norm: _, normEpsilon: __, feedForward: ___, ...old } = model.config;
     const config = { model: old, conditioner: classes.config };
     await writeModel(folder, { type: 'gpt', config }, variableTensors(model.namedVariables()));
     expect((await loadTransformer(folder)).model.config).toEqual(model.config);
@@ -159,7 +165,9 @@ describe('loadTransformer', () => {
   it('refuses a folder of another type of model, and one that is no model', async () => {
     await writeModel(folder, { type: 'vq-tokenizer', config: {} }, new Map());
     await expect(loadTransformer(folder)).rejects.toThrow(ConfigError);
-    await expect(loadTransformer(folder)).rejects.toThrow(/gpt or rq-transformer, got "vq-tokenizer".*loadTokenizer/);
+    await expect(loadTransformer(folder)).rejects.toThrow(
+      /gpt, rq-transformer or rar, got "vq-tokenizer".*loadTokenizer/,
+    );
     await expect(loadTransformer(join(folder, 'nowhere'))).rejects.toThrow(DataError);
   });
 
@@ -234,7 +242,7 @@ describe('saveTransformer', () => {
     await saveTransformer(folder, first, classes);
     await saveTransformer(folder, second, classes);
     const { model } = await loadTransformer(folder);
-    const head = (of: GPT | RQTransformer): number[] => [...of.namedVariables().get('head.weight')!.dataSync()];
+    const head = (of: AnyTransformer): number[] => [...of.namedVariables().get('head.weight')!.dataSync()];
     expect(head(model)).toEqual(head(second));
     expect(head(model)).not.toEqual(head(first));
   });

@@ -48,7 +48,7 @@ export function addImportCommand(program: Command): void {
   program
     .command('import')
     .description(
-      'the tokenizer of a PyTorch checkpoint (ViT-VQGAN of enhancing-transformers, VQGAN of taming-transformers, LlamaGen), or its transformer (LlamaGen), as a model folder',
+      'the tokenizer of a PyTorch checkpoint (ViT-VQGAN of enhancing-transformers, VQGAN of taming-transformers, LlamaGen), or its transformer (LlamaGen, RAR), as a model folder',
     )
     .argument('[file]', 'a .ckpt, .pt or .pth file, .safetensors or its .index.json; it is read, never run')
     .option('--out <folder>', 'where the model goes: config.json and model.safetensors (required)')
@@ -264,6 +264,7 @@ const loaders: Readonly<Record<string, string>> = {
   'vq-tokenizer': 'loadTokenizer of @vitvq/tokenizer/node',
   gpt: 'loadTransformer of @vitvq/transformers/node',
   'rq-transformer': 'loadTransformer of @vitvq/transformers/node',
+  rar: 'loadTransformer of @vitvq/transformers/node',
 };
 
 /**

@@ -65,7 +65,7 @@ export async function reportOfRun(
 
 /** What the report calls the transformer. */
 function modelTitle({ model }: ResolvedTransformerStage): string {
-  return model.kind === 'gpt' ? 'GPT' : 'RQTransformer';
+  return { gpt: 'GPT', 'rq-transformer': 'RQTransformer', rar: 'RAR' }[model.kind];
 }
 
 function summaryOf(

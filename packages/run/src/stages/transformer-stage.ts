@@ -1,12 +1,6 @@
 import { join } from 'node:path';
 import { createTransformerTrainer, readTransformerWeights } from '@vitvq/stage2-trainer';
-import {
-  createTransformer,
-  type Conditioner,
-  type GPT,
-  type RQTransformer,
-  type TransformerFit,
-} from '@vitvq/transformers';
+import { createTransformer, type AnyTransformer, type Conditioner, type TransformerFit } from '@vitvq/transformers';
 import { loadTransformer, saveTransformer, type LoadedTransformer } from '@vitvq/transformers/node';
 import { z } from 'zod';
 import type { RunConditions } from '../conditions.js';
@@ -44,7 +38,7 @@ export function createUntrained(
   { vocabSize, grid, codeDepth }: Pick<TransformerFit, 'vocabSize' | 'grid' | 'codeDepth'>,
   conditioner: Pick<Conditioner, 'vocabSize' | 'length'>,
   seed: number,
-): GPT | RQTransformer {
+): AnyTransformer {
   return createTransformer(model, {
     vocabSize,
     grid,

@@ -26,17 +26,19 @@ import {
 import {
   assertConditionerFits,
   conditionInput,
+  takesOrders,
   Unconditional,
   type AnyConditioner,
   type AutoregressiveModel,
   type ConditionInput,
   type ImageTokens,
 } from '@vitvq/transformers';
-import type { ResolvedTransformerTrainingConfig } from '../config.js';
+import { orderAnnealingSchema, type OrderAnnealing, type ResolvedTransformerTrainingConfig } from '../config.js';
 import { TransformerEvaluator } from '../evaluator.js';
 import type { TransformerEvaluation, TransformerPreview } from '../events.js';
 import { createTransformerGradients, trainedVariables } from '../gradients.js';
 import type { TransformerLossInputs } from '../loss-terms.js';
+import { drawOrders, randomOrderProbability } from './draw-orders.js';
 import { BatchReader, disposeParts, withDropped } from './batch-reader.js';
 import { SamplePreviews, type SamplePreviewOptions } from './sample-previews.js';
 
@@ -58,10 +60,13 @@ export interface TransformerTaskOptions {
 /**
  * Numbers folded into the seed, one for each purpose, apart from those that others fold from it.
  */
-const streams = { dropout: 201, conditions: 202 } as const;
+const streams = { dropout: 201, conditions: 202, orders: 203 } as const;
 const where = 'createTransformerTrainer';
 
-/** Conditions, tokens and, where the model drops, a mask for each of its sites. */
+/**
+ * Conditions, tokens, orders for a model that takes them, and where the model drops, a mask for
+ * each of its sites.
+ */
 type Inputs = readonly [tf.Tensor, ImageTokens, ...tf.Tensor[]];
 
 /** Training of a transformer as the loop of @vitvq/training sees it. */
@@ -74,6 +79,7 @@ export class TransformerTask implements TrainingTask<ImageOrCodeBatch, Transform
   readonly #learner: Learner;
   readonly #reader: BatchReader;
   readonly #previews: SamplePreviews;
+  readonly #annealing: Required<OrderAnnealing> | undefined;
   #evaluator: TransformerEvaluator | undefined;
 
   /** @throws {ConfigError} for parts that do not fit */
@@ -81,6 +87,14 @@ export class TransformerTask implements TrainingTask<ImageOrCodeBatch, Transform
     const { config, losses = {}, conditioner = new Unconditional(), model, tokenizer, preview = {} } = options;
     this.#options = { ...options, conditioner };
     assertConditionerFits(conditioner, model, where);
+    if (config.orderAnnealing && !takesOrders(model)) {
+      throw new ConfigError({
+        where: `${where} config.orderAnnealing`,
+        expected: 'none for a model that takes no orders; a RAR does',
+        got: JSON.stringify(config.orderAnnealing),
+      });
+    }
+    this.#annealing = takesOrders(model) ? (config.orderAnnealing ?? orderAnnealingSchema.parse({})) : undefined;
     this.#reader = new BatchReader({ model, conditioner, tokenizer }, where);
     this.#input = conditionInput(conditioner);
     this.#previews = new SamplePreviews({ model, conditioner, tokenizer, preview }, where);
@@ -107,20 +121,32 @@ export class TransformerTask implements TrainingTask<ImageOrCodeBatch, Transform
   }
 
   async step(batch: ImageOrCodeBatch, { index, progress }: StepContext): Promise<StepResult> {
-    const { accumulate, conditionDropRate } = this.#options.config;
+    const { config, model } = this.#options;
+    const { accumulate, conditionDropRate } = config;
     const given = await this.#reader.conditions(batch);
     const conditions = withDropped(given, this.#input, conditionDropRate, this.#key('conditions', index));
     const parts = await this.#reader.parts(batch, conditions, accumulate);
     const masks: DropoutMasks[] = [];
+    const orders: tf.Tensor2D[] = [];
     try {
       const dropoutKey = this.#key('dropout', index);
       for (const [part, { tokens }] of parts.entries()) {
-        masks.push(drawDropoutMasks(foldIn(dropoutKey, part), this.#options.model.dropoutSites(tokens.shape[0])));
+        masks.push(drawDropoutMasks(foldIn(dropoutKey, part), model.dropoutSites(tokens.shape[0])));
+        if (this.#annealing) {
+          const probability = randomOrderProbability(this.#annealing, progress);
+          const [images, positions] = tokens.shape;
+          orders.push(drawOrders(foldIn(this.#key('orders', index), part), images, positions, probability));
+        }
       }
       const { values, gradientNorm, gradientNorms, hasOverflowed } = await this.#learner.update(
         'step',
         () => this.#gradients(Object.keys(masks[0]!)),
-        parts.map(({ conditions: own, tokens }, part): Inputs => [own, tokens, ...Object.values(masks[part]!)]),
+        parts.map(({ conditions: own, tokens }, part): Inputs => [
+          own,
+          tokens,
+          ...orders.slice(part, part + 1),
+          ...Object.values(masks[part]!),
+        ]),
         progress,
       );
       const { loss, ...terms } = values;
@@ -139,6 +165,7 @@ export class TransformerTask implements TrainingTask<ImageOrCodeBatch, Transform
     } finally {
       disposeParts(parts);
       for (const part of masks) tf.dispose(Object.values(part));
+      tf.dispose(orders);
     }
   }
 
@@ -188,9 +215,12 @@ export class TransformerTask implements TrainingTask<ImageOrCodeBatch, Transform
   #gradients(maskNames: readonly string[]): GradientFunction<Inputs> {
     const { model, conditioner, config, losses } = this.#options;
     const gradients = createTransformerGradients({ model, conditioner, weights: config.losses, losses });
-    return (conditions, tokens, ...masks) => {
+    const hasOrders = this.#annealing !== undefined;
+    return (conditions, tokens, ...rest) => {
+      const orders = hasOrders ? (rest[0] as tf.Tensor2D) : undefined;
+      const masks = hasOrders ? rest.slice(1) : rest;
       const named = Object.fromEntries(maskNames.map((name, index) => [name, masks[index]!]));
-      return gradients(conditions, tokens, maskNames.length > 0 ? named : undefined);
+      return gradients(conditions, tokens, maskNames.length > 0 ? named : undefined, orders);
     };
   }
 }

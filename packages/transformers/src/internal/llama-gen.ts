@@ -17,6 +17,13 @@ export const llamaGenTextMark = 'cls_embedding.cap_proj.fc1.weight';
  * @throws {ConfigError} when hints do not fit
  */
 export function llamaGenConfig(shapes: CheckpointShapes, { grid, numHeads }: TransformerHints): GPTConfig {
+  if (shapes.has(llamaGenTextMark)) {
+    throw new DataError({
+      where: shapes.file,
+      expected: 'a class-conditional transformer of LlamaGen',
+      got: 'a text-conditional one',
+    });
+  }
   const [vocabSize, dim] = shapes.of('tok_embeddings.weight', 2) as [number, number];
   const [conditionVocabSize] = shapes.of(llamaGenMark, 2) as [number];
   const [mlpDim] = shapes.of('layers.0.feed_forward.w1.weight', 2) as [number];

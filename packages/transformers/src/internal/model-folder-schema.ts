@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { ConditionerConfig } from '../conditioners/conditioner-config.js';
+import type { RARConfig } from '../rar-config.js';
 import type { GPTConfig, RQTransformerConfig } from '../transformer-config.js';
-import { gptSchema, positiveInteger, rqTransformerSchema } from './transformer-schema.js';
+import { gptSchema, positiveInteger, rarSchema, rqTransformerSchema } from './transformer-schema.js';
 
 /**
  * What builds the conditioner; `given`: it must be given and say the same of itself, for the folder
@@ -38,3 +39,8 @@ export const rqTransformerFolderSchema = z.strictObject({
   model: rqTransformerSchema,
   conditioner,
 }) satisfies z.ZodType<FolderConfig<RQTransformerConfig>>;
+
+/** The `config` of a folder of type `rar`. */
+export const rarFolderSchema = z.strictObject({ model: rarSchema, conditioner }) satisfies z.ZodType<
+  FolderConfig<RARConfig>
+>;

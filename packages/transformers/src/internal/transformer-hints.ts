@@ -4,11 +4,12 @@ import { ConfigError, type ErrorFacts } from '@vitvq/core';
 export interface TransformerHints {
   /**
    * Rows and columns of image tokens. Required for LlamaGen, whose rotary positions fit every grid.
+   * @default for RAR a square
    */
   readonly grid?: readonly [number, number];
   /**
-   * Attention heads. @default those of the published model of this width: heads of 64 channels, and
-   * of 100 for a width of 3200
+   * Attention heads. @default for LlamaGen those of the published model of this width, which have
+   * 64 channels, and 100 for a width of 3200; for RAR those of the width of its query norms
    */
   readonly numHeads?: number;
 }

@@ -1,5 +1,5 @@
 import { maximumSize } from '@vitvq/core';
-import { activationNames, feedForwardNames, normNames, rotaryConditionNames } from '@vitvq/layers';
+import { activationNames, defaultNormEpsilon, feedForwardNames, normNames, rotaryConditionNames } from '@vitvq/layers';
 import { z } from 'zod';
 import { tokenPositionNames } from './sequence-embedding.js';
 
@@ -25,6 +25,7 @@ const shared = {
   rotaryConditions: z.enum(rotaryConditionNames).optional(),
   // Folders of before these options lack them.
   norm: z.enum(normNames).default('layer'),
+  normEpsilon: z.number().gt(0).default(defaultNormEpsilon),
   feedForward: z.enum(feedForwardNames).default('mlp'),
   mlpDim: positiveInteger,
   useMlpBias: z.boolean(),
@@ -94,3 +95,18 @@ export const rqTransformerSchema = z
     ({ positions, dim, spatial }) => positions !== 'rotary' || (dim / spatial.numHeads) % 4 === 0,
     rotaryHeads('spatial.numHeads'),
   );
+
+/** Of a `RARConfig`. */
+export const rarSchema = z
+  .strictObject({
+    vocabSize: positiveInteger,
+    grid: shared.grid,
+    conditionVocabSize: shared.conditionVocabSize,
+    conditionLength: z.literal(1),
+    dim: positiveInteger,
+    depth: positiveInteger,
+    numHeads: positiveInteger,
+    mlpDim: positiveInteger,
+    dropout: shared.dropout,
+  })
+  .refine(({ dim, numHeads }) => dim % numHeads === 0, multipleOf('numHeads'));

@@ -7,6 +7,7 @@ import {
   ShapeError,
   skipInitialization,
   type OptionTable,
+  type RandomKey,
 } from '@vitvq/core';
 import { ClassConditioner } from '../conditioners/class-conditioner.js';
 import { GPT } from '../gpt.js';
@@ -18,11 +19,21 @@ import {
   llamaGenTensors,
   llamaGenTextMark,
 } from '../internal/llama-gen.js';
+import {
+  isComputedByRAR,
+  oneDTokenizerRARConfig,
+  oneDTokenizerRARTensors,
+  rarMark,
+} from '../internal/one-d-tokenizer-rar.js';
 import type { ReferenceTensor } from '../internal/reference-tensors.js';
 import type { TransformerHints } from '../internal/transformer-hints.js';
+import { RAR } from '../rar.js';
 
-/** Repository whose checkpoints hold a transformer: FoundationVision/LlamaGen. */
-export type TransformerOrigin = 'llama-gen';
+/**
+ * Repository whose checkpoints hold a transformer: FoundationVision/LlamaGen, or
+ * bytedance/1d-tokenizer (RAR).
+ */
+export type TransformerOrigin = 'llama-gen' | 'rar';
 
 const transformerHintNames: OptionTable<TransformerHints> = { grid: 'optional', numHeads: 'optional' };
 
@@ -36,7 +47,7 @@ const importTransformerOptionNames: OptionTable<ImportTransformerOptions> = { hi
 /** Transformer of a checkpoint, as `saveTransformer` takes it. */
 export interface ImportedTransformer {
   /** Transformer, of which the caller disposes. */
-  readonly model: GPT;
+  readonly model: GPT | RAR;
   /** Classes in the order of the checkpoint; the class that stands for none is the last. */
   readonly conditioner: ClassConditioner;
   readonly origin: TransformerOrigin;
@@ -48,19 +59,66 @@ export type TransformerCheckpoint<Entry extends TensorEntry = TensorEntry> = Pic
   'file' | 'entries' | 'read'
 >;
 
+/** What builds the model of a checkpoint. */
+interface ModelPlan {
+  /** Number of conditions, no class included. */
+  readonly conditions: number;
+  readonly tensors: readonly ReferenceTensor[];
+  readonly create: (key: RandomKey) => GPT | RAR;
+}
+
+interface OriginRow {
+  /** Names that checkpoints of this origin have, one of them at least, and no others. */
+  readonly marks: readonly string[];
+  /** Infers the model. @throws {DataError} @throws {ConfigError} */
+  readonly plan: (shapes: CheckpointShapes, hints: TransformerHints) => ModelPlan;
+  /** Returns whether a tensor is no weight. */
+  readonly isComputed: (name: string) => boolean;
+}
+
+/** How checkpoints of each origin are recognized and read. */
+const origins: Readonly<Record<TransformerOrigin, OriginRow>> = {
+  'llama-gen': {
+    marks: [llamaGenMark, llamaGenTextMark],
+    plan: (shapes, hints) => {
+      const config = llamaGenConfig(shapes, hints);
+      return {
+        conditions: config.conditionVocabSize!,
+        tensors: llamaGenTensors(config),
+        create: (key) => new GPT({ ...config, key }),
+      };
+    },
+    isComputed: isComputedByLlamaGen,
+  },
+  rar: {
+    marks: [rarMark],
+    plan: (shapes, hints) => {
+      const config = oneDTokenizerRARConfig(shapes, hints);
+      return {
+        conditions: config.conditionVocabSize!,
+        tensors: oneDTokenizerRARTensors(config, shapes),
+        create: (key) => new RAR({ ...config, key }),
+      };
+    },
+    isComputed: isComputedByRAR,
+  },
+};
+
 /** Returns the repository that a checkpoint's transformer comes from; undefined without one. */
 export function transformerOriginOf({
   entries,
 }: Pick<TransformerCheckpoint, 'entries'>): TransformerOrigin | undefined {
-  const isLlamaGen = entries.some(({ name }) => name === llamaGenMark || name === llamaGenTextMark);
-  return isLlamaGen ? 'llama-gen' : undefined;
+  const names = new Set(entries.map(({ name }) => name));
+  const kinds = Object.keys(origins) as TransformerOrigin[];
+  return kinds.find((origin) => origins[origin].marks.some((mark) => names.has(mark)));
 }
 
 /**
  * Builds the transformer of a PyTorch checkpoint: a class-conditional GPT of
- * FoundationVision/LlamaGen (GPT-B to GPT-3B; MIT licence). Tensors are read one at a time. Tables
- * that are computed (`freqs_cis`, `causal_mask`) and a sampler's cache are passed over; any other
- * name that the transformer does not have is an error.
+ * FoundationVision/LlamaGen (GPT-B to GPT-3B; MIT licence), or a RAR of bytedance/1d-tokenizer
+ * (RAR-B to RAR-XXL; Apache-2.0 licence). Tensors are read one at a time. What is computed
+ * (`freqs_cis`, `causal_mask`, `attn_mask`) and a sampler's cache are passed over; any other name
+ * that the transformer does not have is an error.
  *
  * What was dropped out in the authors' training is not in a checkpoint: the model has no dropout.
  * @throws {DataError} when the checkpoint is none of these, or cannot be read
@@ -77,26 +135,25 @@ export async function importTransformer<Entry extends TensorEntry>(
   const { hints = {} } = checkOptions(options, importTransformerOptionNames, where);
   checkOptions(hints, transformerHintNames, `${where} hints`);
   const origin = transformerOriginOf(checkpoint);
-  const shapes = new CheckpointShapes(checkpoint);
-  if (origin === undefined || !shapes.has(llamaGenMark)) {
+  if (origin === undefined) {
     const names = checkpoint.entries.slice(0, 3).map(({ name }) => name);
     throw new DataError({
       where: checkpoint.file,
-      expected: 'a class-conditional transformer of LlamaGen',
-      got: origin ? 'a text-conditional one' : names.length > 0 ? `tensors such as ${names.join(', ')}` : 'no tensors',
+      expected: `a transformer of ${Object.keys(origins).join(', ')}`,
+      got: names.length > 0 ? `tensors such as ${names.join(', ')}` : 'no tensors',
     });
   }
-  const config = llamaGenConfig(shapes, hints);
-  const tensors = llamaGenTensors(config);
-  assertTensors(checkpoint, tensors, isComputedByLlamaGen);
-  const model = skipInitialization((key) => new GPT({ ...config, key }), checkpoint);
+  const { plan, isComputed } = origins[origin];
+  const { conditions, tensors, create } = plan(new CheckpointShapes(checkpoint), hints);
+  assertTensors(checkpoint, tensors, isComputed);
+  const model = skipInitialization(create, checkpoint);
   try {
     await assignTensors(checkpoint, tensors, model.namedVariables());
   } catch (error) {
     model.dispose();
     throw error;
   }
-  return { model, conditioner: new ClassConditioner({ classCount: config.conditionVocabSize! - 1 }), origin };
+  return { model, conditioner: new ClassConditioner({ classCount: conditions - 1 }), origin };
 }
 
 /**

@@ -11,12 +11,15 @@ import { variablesWithConditioner } from '../conditioners/condition-input.js';
 import { assertConditionerFits, assertSameDescription } from '../conditioners/conditioner-fit.js';
 import {
   gptFolderSchema,
+  rarFolderSchema,
   rqTransformerFolderSchema,
   type FolderConditioner,
   type FolderConfig,
 } from '../internal/model-folder-schema.js';
+import type { AnyTransformer } from '../create-transformer.js';
+import { RAR } from '../rar.js';
 import { RQTransformer } from '../rq-transformer.js';
-import type { GPTConfig, RQTransformerConfig } from '../transformer-config.js';
+import type { RQTransformerConfig } from '../transformer-config.js';
 
 /** Options of {@link saveTransformer}. */
 export interface SaveTransformerOptions {
@@ -41,12 +44,12 @@ export interface SaveTransformerOptions {
  */
 export async function saveTransformer(
   folder: string,
-  model: GPT | RQTransformer,
+  model: AnyTransformer,
   conditioner: AnyConditioner,
   { metadata }: SaveTransformerOptions = {},
 ): Promise<void> {
   assertConditionerFits(conditioner, model, 'saveTransformer');
-  const config: FolderConfig<GPTConfig | RQTransformerConfig> = {
+  const config: FolderConfig<AnyTransformer['config']> = {
     model: model.config,
     conditioner: ('config' in conditioner ? conditioner.config : undefined) ?? {
       kind: 'given',
@@ -69,7 +72,7 @@ export interface LoadTransformerOptions<C extends AnyConditioner = Conditioner> 
 
 /** Transformer out of a folder; the caller disposes of the model. */
 export interface LoadedTransformer<C extends AnyConditioner = Conditioner> {
-  readonly model: GPT | RQTransformer;
+  readonly model: AnyTransformer;
   /**
    * The conditioner that was passed, or a `ClassConditioner`, `TextConditioner` or `Unconditional`
    * as it was saved.
@@ -119,7 +122,7 @@ export async function loadTransformer(
 
 interface ParsedFolder {
   readonly conditioner: FolderConditioner;
-  readonly createModel: (key: RandomKey) => GPT | RQTransformer;
+  readonly createModel: (key: RandomKey) => AnyTransformer;
 }
 
 /** @throws {ConfigError} */
@@ -148,10 +151,20 @@ function parseFolder(type: string, config: unknown, folder: string): ParsedFolde
         },
       };
     }
+    case 'rar': {
+      const { model, conditioner } = parseOptions(rarFolderSchema, config, where);
+      return {
+        conditioner,
+        createModel: (key) => {
+          assertBlocksFit(key, model.depth);
+          return new RAR({ ...model, key });
+        },
+      };
+    }
     default:
       throw new ConfigError({
         where,
-        expected: 'a model of type gpt or rq-transformer',
+        expected: 'a model of type gpt, rq-transformer or rar',
         got: `"${type}"`,
         fix: 'Tokenizers are loaded by loadTokenizer of @vitvq/tokenizer/node.',
       });
