@@ -8,6 +8,7 @@ const roles: Readonly<Record<string, 'tokenizer' | 'transformer'>> = {
   'vq-tokenizer': 'tokenizer',
   gpt: 'transformer',
   'rq-transformer': 'transformer',
+  rar: 'transformer',
 };
 
 /** Folders of the models of a run. */

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { promises as fs } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readSafetensors, writeSafetensors } from '@vitvq/checkpoint';
 import { DataError, randomKey, type HostTensor } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
@@ -19,7 +19,7 @@ import {
 } from '@vitvq/tokenizer';
 import { loadTokenizer, saveTokenizer } from '@vitvq/tokenizer/node';
 import { ClassConditioner, GPT } from '@vitvq/transformers';
-import { saveTransformer } from '@vitvq/transformers/node';
+import { loadTransformer, saveTransformer } from '@vitvq/transformers/node';
 import { createProgram } from '../src/index.js';
 
 const size: TransformerSize = { dim: 16, depth: 1, numHeads: 2, mlpDim: 16 };
@@ -184,6 +184,56 @@ it.each(['5', 'null', '[]', '{'])('import refuses a config that is none: %s', as
   await expect(vitvq('import', file, '--out', join(folder, 'model'), '--config', configFile)).rejects.toThrow(
     /settings\.json: expected a JSON file with the config of a tokenizer.*, got /,
   );
+});
+
+describe('import of a transformer', () => {
+  // As LlamaGen names them: one block of width 8, 11 codes, 3 classes.
+  const shapes: Readonly<Record<string, readonly number[]>> = {
+    'cls_embedding.embedding_table.weight': [4, 8],
+    'tok_embeddings.weight': [11, 8],
+    'layers.0.attention.wqkv.weight': [24, 8],
+    'layers.0.attention.wo.weight': [8, 8],
+    'layers.0.feed_forward.w1.weight': [16, 8],
+    'layers.0.feed_forward.w3.weight': [16, 8],
+    'layers.0.feed_forward.w2.weight': [8, 16],
+    'layers.0.attention_norm.weight': [8],
+    'layers.0.ffn_norm.weight': [8],
+    'norm.weight': [8],
+    'output.weight': [11, 8],
+  };
+  let file: string;
+  beforeEach(async () => {
+    file = join(folder, 'c2i.safetensors');
+    const tensors = Object.entries(shapes).map(([name, shape]) => {
+      const size = shape.reduce((product, length) => product * length, 1);
+      return [name, { shape, data: new Float32Array(size).fill(0.5) }] as const;
+    });
+    await writeSafetensors(file, new Map(tensors));
+  });
+
+  it('writes a model folder', async () => {
+    const out = join(folder, 'model');
+    await vitvq('import', file, '--out', out, '--grid', '2x3', '--num-heads', '2');
+    expect(printed).toMatch(/llama-gen: .* parameters, 3 classes, 2x3 tokens of 11 codes/);
+    const { model, conditioner, metadata } = await loadTransformer(out);
+    expect(model.config).toMatchObject({ positions: 'rotary', grid: [2, 3], numHeads: 2 });
+    expect(conditioner.config).toEqual({ kind: 'class', classCount: 3 });
+    expect(metadata).toEqual({ importedFrom: 'c2i.safetensors', layout: 'llama-gen' });
+  });
+
+  it('speaks of its own options', async () => {
+    const out = join(folder, 'model');
+    await expect(vitvq('import', file, '--out', out)).rejects.toThrow(/to be told the grid of tokens.* Add --grid\.$/);
+    await expect(vitvq('import', file, '--out', out, '--grid', '2')).rejects.toThrow(/width 8.* Add --num-heads\.$/);
+    await expect(vitvq('import', file, '--out', out, '--grid', '2', '--image-size', '32')).rejects.toThrow(
+      /options of a transformer, which the file holds, got --image-size\./,
+    );
+    const tokenizer = join(folder, 'reference.safetensors');
+    await writeReferenceFile(tokenizer, createTokenizer(config, { seed: 3 }));
+    await expect(vitvq('import', tokenizer, '--out', out, '--grid', '2')).rejects.toThrow(
+      /options of a tokenizer, which the file holds, got --grid\./,
+    );
+  });
 });
 
 it('import reads a PyTorch checkpoint and runs nothing of it', async () => {

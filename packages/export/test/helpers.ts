@@ -5,7 +5,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import { onTestFinished } from 'vitest';
 import { foldIn, Module, randomKey, randomNormal } from '@vitvq/core';
 import { createTokenizer, type ViTTokenizerConfig } from '@vitvq/tokenizer';
-import { ClassConditioner, GPT, RQTransformer, type EmbeddingConditioner, type GPTOptions } from '@vitvq/transformers';
+import {
+  ClassConditioner,
+  GPT,
+  RAR,
+  RQTransformer,
+  type EmbeddingConditioner,
+  type GPTOptions,
+} from '@vitvq/transformers';
 
 /** A folder that is gone after the test. */
 export async function temporaryFolder(): Promise<string> {
@@ -78,6 +85,8 @@ const sequence = {
 
 export const tinyGPT = (options: Partial<GPTOptions> = {}): GPT =>
   shake(new GPT({ ...sequence, depth: 2, numHeads: 2, ...options }));
+
+export const tinyRAR = (): RAR => shake(new RAR({ ...sequence, depth: 2, numHeads: 2 }));
 
 export const tinyRQ = (): RQTransformer =>
   shake(

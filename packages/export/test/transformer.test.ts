@@ -23,7 +23,16 @@ import {
   type RuntimeName,
 } from '../src/index.js';
 import { openSession, type HostValue, type Session } from '../src/internal/runtimes.js';
-import { classes, Directions, temporaryFolder, tinyGPT, tinyRQ, tinyQuantizer, tinyTokenizer } from './helpers.js';
+import {
+  classes,
+  Directions,
+  temporaryFolder,
+  tinyGPT,
+  tinyRAR,
+  tinyRQ,
+  tinyQuantizer,
+  tinyTokenizer,
+} from './helpers.js';
 
 beforeAll(async () => {
   await useEngine({ name: 'cpu' });
@@ -87,10 +96,14 @@ async function sampleGreedily(
   return chosen.flat();
 }
 
+const modern = { positions: 'rotary', norm: 'rms', feedForward: 'swiglu', queryKeyNorm: 'rms' } as const;
+
 describe('exportTransformer', () => {
   it.each([
     ['GPT', tinyGPT()],
     ['GPT without time mixing, positions of a grid', tinyGPT({ useTimeMixing: false, positions: 'grid' })],
+    ['GPT of modern blocks', tinyGPT(modern)],
+    ['RAR', tinyRAR()],
     ['RQTransformer', tinyRQ()],
   ] as const)('samples what the Sampler samples, token by token, in both runtimes: %s', async (_, model) => {
     const folder = await temporaryFolder();

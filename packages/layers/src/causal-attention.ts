@@ -20,7 +20,11 @@ import {
   type DropoutRates,
   type DropoutSite,
 } from './dropout.js';
+import type { LayerNorm } from './layer-norm.js';
 import { Linear } from './linear.js';
+import { createNorm, type Norm } from './norm.js';
+import type { RMSNorm } from './rms-norm.js';
+import { rotate, type Rotation } from './rotary.js';
 
 /**
  * Standard deviation of dense weights and embeddings at the start, as in the reference (and GPT-2).
@@ -42,6 +46,13 @@ export interface CausalAttentionOptions {
    * reference, after RWKV; the paper has none). @default true
    */
   readonly useTimeMixing?: boolean;
+  /**
+   * Norm of the queries and keys of each head, which keeps scores from growing without bound
+   * (Dehghani et al. 2023, section 2, with `layer`). @default none
+   */
+  readonly queryKeyNorm?: Norm;
+  /** Epsilon of norms. @default 1e-5 */
+  readonly normEpsilon?: number;
   /** Dropout rates, of which the rate of the attention probabilities counts here. @default none */
   readonly dropout?: DropoutRates;
   readonly key: RandomKey;
@@ -53,6 +64,8 @@ export const causalAttentionOptionNames: OptionTable<CausalAttentionOptions> = {
   numHeads: 'required',
   useAttentionBias: 'optional',
   useTimeMixing: 'optional',
+  queryKeyNorm: 'optional',
+  normEpsilon: 'optional',
   dropout: 'optional',
   key: 'required',
 };
@@ -91,7 +104,9 @@ export interface AttentionForward {
 
 /**
  * Multi-head attention under a mask, over whole sequences or token by token. Variables: `query`,
- * `key`, `value` and `output` (`.weight` `[D, D]`, `.bias` `[D]`), and `timeMix` `[D]`.
+ * `key`, `value` and `output` (`.weight` `[D, D]`, `.bias` `[D]`), `timeMix` `[D]`, and with
+ * `queryKeyNorm` the norms `queryNorm.…` and `keyNorm.…` over `headDim` channels, which all heads
+ * share. Queries and keys are rotated after their norm.
  *
  * Time mixing: token t enters as mix x_t + (1 - mix) x_(t-1), channel by channel, with x_(-1) = 0;
  * mix starts at i / (D - 1) for channel i. When tokens come one by one, x_(t-1) must be remembered.
@@ -107,11 +122,21 @@ export class CausalAttention extends Module {
   readonly #timeMix: Variable<tf.Rank.R1> | undefined;
   readonly #projections: readonly [Linear, Linear, Linear];
   readonly #output: Linear;
+  readonly #norms: readonly [LayerNorm | RMSNorm, LayerNorm | RMSNorm] | undefined;
 
   constructor(options: CausalAttentionOptions) {
     super();
     checkOptions(options, causalAttentionOptionNames, 'CausalAttention', { allowOthers: true });
-    const { dim, numHeads, useAttentionBias = true, useTimeMixing = true, dropout = {}, key } = options;
+    const {
+      dim,
+      numHeads,
+      useAttentionBias = true,
+      useTimeMixing = true,
+      queryKeyNorm,
+      normEpsilon,
+      dropout = {},
+      key,
+    } = options;
     assertInteger(dim, 'dim', 'CausalAttention');
     assertInteger(numHeads, 'numHeads', 'CausalAttention');
     if (dim % numHeads !== 0) {
@@ -139,6 +164,10 @@ export class CausalAttention extends Module {
       : undefined;
     this.#projections = [linear('query', keys[0]), linear('key', keys[1]), linear('value', keys[2])];
     this.#output = linear('output', keys[3]);
+    this.#norms = queryKeyNorm && [
+      this.child('queryNorm', createNorm(queryKeyNorm, { dim: this.headDim, normEpsilon }, 'CausalAttention')),
+      this.child('keyNorm', createNorm(queryKeyNorm, { dim: this.headDim, normEpsilon }, 'CausalAttention')),
+    ];
   }
 
   /** Whether a token's predecessor must be remembered when tokens come one by one. */
@@ -156,9 +185,10 @@ export class CausalAttention extends Module {
    * Attends over a whole sequence.
    * @param x  `[B, T, D]`
    * @param mask  added to the scores
+   * @param rotation  rotary positions of the T tokens. @default none
    * @throws {ShapeError}
    */
-  apply(x: Tensor3D, mask: SequenceMask, dropoutMasks?: DropoutMasks): AttentionForward {
+  apply(x: Tensor3D, mask: SequenceMask, dropoutMasks?: DropoutMasks, rotation?: Rotation): AttentionForward {
     const [batch, length] = x.shape;
     assertShape(x, ['B', 'T', this.dim], 'CausalAttention.apply');
     const isOfAll = mask.rank === 2;
@@ -169,7 +199,7 @@ export class CausalAttention extends Module {
       const projected = this.#project(tf.reshape(mixed, [batch * length, dim])); // [B T, 3 D]
       const heads = tf.transpose(tf.reshape(projected, [batch, length, 3 * numHeads, headDim]), [0, 2, 1, 3]);
       // [B, M, T, headDim]
-      const [queries, keys, values] = tf.split(heads, 3, 1) as [Tensor4D, Tensor4D, Tensor4D];
+      const [queries, keys, values] = this.#position(heads, rotation);
       const scores = tf.add<Tensor4D>(tf.matMul(queries, keys, false, true), mask); // [B, M, T, T]
       const probabilities = applyDropout(
         tf.softmax(scores),
@@ -189,14 +219,15 @@ export class CausalAttention extends Module {
    * @param x  `[B, D]`
    * @param before  the x of the token before; none for the first token
    * @param remember  gets the key and value of the token and returns what its query sees
+   * @param rotation  rotary position of the token. @default none
    * @returns  `[B, D]`
    */
-  decodeStep(x: Tensor2D, before: Tensor2D | undefined, remember: Remember): Tensor2D {
+  decodeStep(x: Tensor2D, before: Tensor2D | undefined, remember: Remember, rotation?: Rotation): Tensor2D {
     const [batch] = x.shape;
     const { numHeads, headDim, dim } = this;
     const projected = this.#project(this.#mix(x, before ?? tf.zerosLike(x))); // [B, 3 D]
     const heads = tf.reshape(projected, [batch, 3 * numHeads, 1, headDim]);
-    const [query, key, value] = tf.split(heads, 3, 1) as [Tensor4D, Tensor4D, Tensor4D];
+    const [query, key, value] = this.#position(heads, rotation);
     const attended = attendToParts(query, remember(key, value)); // [B, M, 1, headDim]
     return this.#output.apply(tf.reshape<tf.Rank.R2>(attended, [batch, dim]));
   }
@@ -221,7 +252,7 @@ export class CausalAttention extends Module {
     const { numHeads, headDim, dim } = this;
     const projected = this.#project(tf.reshape(x, [batch * count, dim])); // [B m, 3 D]
     const heads = tf.transpose(tf.reshape(projected, [batch, count, 3 * numHeads, headDim]), [0, 2, 1, 3]);
-    const [queries, keys, values] = tf.split(heads, 3, 1) as [Tensor4D, Tensor4D, Tensor4D];
+    const [queries, keys, values] = this.#position(heads, undefined);
     const attended = tf.transpose(attendToParts(queries, remember(keys, values)), [0, 2, 1, 3]);
     const output = this.#output.apply(tf.reshape<tf.Rank.R2>(attended, [batch * count, dim]));
     return tf.reshape<tf.Rank.R3>(output, [batch, count, dim]);
@@ -231,15 +262,25 @@ export class CausalAttention extends Module {
     return this.#timeMix ? tf.add(before, tf.mul(tf.sub(x, before), this.#timeMix)) : x;
   }
 
+  /** Splits `[B, 3 M, T, headDim]` into queries and keys, normalised and rotated, and values. */
+  #position(heads: Tensor, rotation: Rotation | undefined): readonly [Tensor4D, Tensor4D, Tensor4D] {
+    const [queries, keys, values] = tf.split(heads, 3, 1) as [Tensor4D, Tensor4D, Tensor4D];
+    const turned = (x: Tensor4D): Tensor4D => (rotation ? rotate(x, rotation) : x);
+    if (!this.#norms) return [turned(queries), turned(keys), values];
+    const [queryNorm, keyNorm] = this.#norms;
+    const scaled: Tensor4D = tf.mul(queryNorm.apply(queries), this.headDim ** -0.5);
+    return [turned(scaled), turned(keyNorm.apply(keys)), values];
+  }
+
   /**
-   * Maps `[rows, D]` to queries (scaled by 1/sqrt(headDim)), keys and values `[rows, 3 D]`, with
-   * one product instead of three: in a compiled sampler the weights are constants, and joining and
-   * scaling them costs nothing.
+   * Maps `[rows, D]` to queries (scaled by 1/sqrt(headDim), unless a norm would undo it), keys and
+   * values `[rows, 3 D]`, with one product instead of three: in a compiled sampler the weights are
+   * constants, and joining and scaling them costs nothing.
    */
   #project(x: Tensor2D): Tensor2D {
-    const scale = this.headDim ** -0.5;
+    const scale = this.#norms ? 1 : this.headDim ** -0.5;
     const join = (parts: readonly Tensor[], axis: number): Tensor =>
-      tf.concat([tf.mul(parts[0]!, scale), ...parts.slice(1)], axis);
+      tf.concat([scale === 1 ? parts[0]! : tf.mul(parts[0]!, scale), ...parts.slice(1)], axis);
     const weights = this.#projections.map(({ weight }) => weight);
     const biases = this.#projections.flatMap(({ bias }) => (bias ? [bias] : []));
     const product: Tensor2D = tf.matMul(x, join(weights, 1));

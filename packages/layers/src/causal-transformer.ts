@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import {
+  ConfigError,
   Module,
   assertInteger,
   checkOptions,
@@ -31,24 +32,50 @@ import {
   type DropoutRates,
   type DropoutSite,
 } from './dropout.js';
-import { LayerNorm } from './layer-norm.js';
+import type { LayerNorm } from './layer-norm.js';
 import { Linear } from './linear.js';
+import { createNorm, type Norm } from './norm.js';
+import type { RMSNorm } from './rms-norm.js';
+import type { Rotation } from './rotary.js';
+
+/**
+ * Feed-forward part of a block: `mlp` is output(activation(hidden(x))), and `swiglu` is
+ * output(silu(gate(x)) · hidden(x)) (Shazeer 2020, equation 6).
+ */
+export type FeedForwardKind = (typeof feedForwardNames)[number];
+
+/** Every {@link FeedForwardKind}, for schemas of configs. */
+export const feedForwardNames = ['mlp', 'swiglu'] as const;
+
+/**
+ * Returns the default width of the hidden layer: 4 dim, and 8/3 dim for the three matrices of
+ * SwiGLU, which are then as many weights (Shazeer 2020, section 3).
+ */
+export function defaultMlpDim(dim: number, feedForward: FeedForwardKind = 'mlp'): number {
+  return feedForward === 'swiglu' ? Math.round((8 * dim) / 3) : 4 * dim;
+}
 
 /** Options of {@link CausalBlock}. */
 export interface CausalBlockOptions extends CausalAttentionOptions {
-  /** Width of the hidden layer of the feed-forward part. @default 4 dim */
+  /** Norm before attention and feed-forward part, and at the end. @default 'layer' */
+  readonly norm?: Norm;
+  /** Kind of the feed-forward part. @default 'mlp' */
+  readonly feedForward?: FeedForwardKind;
+  /** Width of the hidden layer of the feed-forward part. @default 4 dim; 8/3 dim for `swiglu` */
   readonly mlpDim?: number;
   /** Whether the feed-forward part has biases. @default true */
   readonly useMlpBias?: boolean;
   /**
-   * Activation of the feed-forward part. @default 'squared-relu', as in the reference; the paper
-   * names none
+   * Activation of an `mlp`; `swiglu` has its own. @default 'squared-relu', as in the reference; the
+   * paper names none
    */
   readonly activation?: Activation;
 }
 
 const causalBlockOptionNames: OptionTable<CausalBlockOptions> = {
   ...causalAttentionOptionNames,
+  norm: 'optional',
+  feedForward: 'optional',
   mlpDim: 'optional',
   useMlpBias: 'optional',
   activation: 'optional',
@@ -73,22 +100,31 @@ export interface BlockForward extends AttentionForward {
 
 /**
  * Pre-norm block under a mask: x + attention(norm(x)), then x + feedForward(norm(x)). Variables:
- * `attentionNorm.…`, `attention.…`, `feedForwardNorm.…`, `hidden.…` and `output.…`.
+ * `attentionNorm.…`, `attention.…`, `feedForwardNorm.…`, `hidden.…` and `output.…`, and `gate.…`
+ * with SwiGLU.
  */
 export class CausalBlock extends Module {
   readonly attention: CausalAttention;
   readonly mlpDim: number;
   readonly dropout: Required<DropoutRates>;
-  readonly #attentionNorm: LayerNorm;
-  readonly #feedForwardNorm: LayerNorm;
+  readonly #attentionNorm: LayerNorm | RMSNorm;
+  readonly #feedForwardNorm: LayerNorm | RMSNorm;
   readonly #activation: Activation;
+  readonly #gate: Linear | undefined;
   readonly #hidden: Linear;
   readonly #output: Linear;
 
   constructor(given: CausalBlockOptions) {
     super();
-    const { key, ...options } = checkOptions(given, causalBlockOptionNames, 'CausalBlock', { allowOthers: true });
-    const { dim, mlpDim = 4 * dim, useMlpBias = true, activation = 'squared-relu', dropout = {} } = options;
+    const {
+      key,
+      norm = 'layer',
+      feedForward = 'mlp',
+      ...options
+    } = checkOptions(given, causalBlockOptionNames, 'CausalBlock', { allowOthers: true });
+    assertFeedForward(feedForward, options.activation);
+    const { dim, mlpDim = defaultMlpDim(dim, feedForward), useMlpBias = true, dropout = {} } = options;
+    const { activation = 'squared-relu' } = options;
     const [attentionKey, hiddenKey, outputKey] = split(key, 3) as [RandomKey, RandomKey, RandomKey];
     assertInteger(mlpDim, 'mlpDim', 'CausalBlock');
     this.mlpDim = mlpDim;
@@ -96,10 +132,13 @@ export class CausalBlock extends Module {
     assertActivation(activation, 'CausalBlock');
     this.#activation = activation;
     const dense = { useBias: useMlpBias, initializer: normalInitializer(weightStddev) };
-    this.#attentionNorm = this.child('attentionNorm', new LayerNorm({ dim }));
+    this.#attentionNorm = this.child('attentionNorm', createNorm(norm, options, 'CausalBlock'));
     this.attention = this.child('attention', new CausalAttention({ ...options, key: attentionKey }));
-    this.#feedForwardNorm = this.child('feedForwardNorm', new LayerNorm({ dim }));
-    this.#hidden = this.child('hidden', new Linear({ ...dense, inFeatures: dim, outFeatures: mlpDim, key: hiddenKey }));
+    this.#feedForwardNorm = this.child('feedForwardNorm', createNorm(norm, options, 'CausalBlock'));
+    const wide = { ...dense, inFeatures: dim, outFeatures: mlpDim };
+    this.#gate =
+      feedForward === 'swiglu' ? this.child('gate', new Linear({ ...wide, key: foldIn(hiddenKey, 1) })) : undefined;
+    this.#hidden = this.child('hidden', new Linear({ ...wide, key: hiddenKey }));
     this.#output = this.child('output', new Linear({ ...dense, inFeatures: mlpDim, outFeatures: dim, key: outputKey }));
   }
 
@@ -117,8 +156,11 @@ export class CausalBlock extends Module {
     };
   }
 
-  /** Runs a whole sequence `[B, T, D]` under a mask. @throws {ShapeError} */
-  apply(x: Tensor3D, mask: SequenceMask, dropoutMasks?: DropoutMasks): BlockForward {
+  /**
+   * Runs a whole sequence `[B, T, D]` under a mask, with rotary positions where they are given.
+   * @throws {ShapeError}
+   */
+  apply(x: Tensor3D, mask: SequenceMask, dropoutMasks?: DropoutMasks, rotation?: Rotation): BlockForward {
     return tidied(() => {
       const drop = <T extends tf.Tensor>(value: T, name: string, rate: number): T =>
         applyDropout(value, dropoutMasks, name, rate, 'CausalBlock.apply');
@@ -128,6 +170,7 @@ export class CausalBlock extends Module {
         normalized,
         mask,
         dropoutMasksUnder(dropoutMasks, 'attention'),
+        rotation,
       );
       const attended = tf.add<Tensor3D>(x, drop(output, 'attentionResidual', residual));
       const fed = this.#feedForward(attended, (hidden) => drop(hidden, 'activation', activation));
@@ -138,14 +181,16 @@ export class CausalBlock extends Module {
   /**
    * Runs one more token `[B, D]`.
    * @param before  the `normalized` of the token before; none for the first token
+   * @param rotation  rotary position of the token. @default none
    */
   decodeStep(
     x: Tensor2D,
     before: Tensor2D | undefined,
     remember: Remember,
+    rotation?: Rotation,
   ): { readonly output: Tensor2D; readonly normalized: Tensor2D } {
     const normalized = this.#attentionNorm.apply(x);
-    const attended = tf.add<Tensor2D>(x, this.attention.decodeStep(normalized, before, remember));
+    const attended = tf.add<Tensor2D>(x, this.attention.decodeStep(normalized, before, remember, rotation));
     return { output: tf.add(attended, this.#feedForward(attended)), normalized };
   }
 
@@ -159,7 +204,30 @@ export class CausalBlock extends Module {
   }
 
   #feedForward<T extends tf.Tensor>(x: T, drop: (hidden: T) => T = (hidden) => hidden): T {
-    return this.#output.apply(drop(activate(this.#hidden.apply(this.#feedForwardNorm.apply(x)), this.#activation)));
+    const normalized = this.#feedForwardNorm.apply(x);
+    const hidden = this.#hidden.apply(normalized);
+    const activated = this.#gate
+      ? tf.mul<T>(activate(this.#gate.apply(normalized), 'silu'), hidden)
+      : activate(hidden, this.#activation);
+    return this.#output.apply(drop(activated));
+  }
+}
+
+/** @throws {ConfigError} for an unknown kind, and for an activation without effect */
+function assertFeedForward(feedForward: FeedForwardKind, activation: Activation | undefined): void {
+  if (!feedForwardNames.includes(feedForward)) {
+    throw new ConfigError({
+      where: 'CausalBlock',
+      expected: `feedForward to be one of ${feedForwardNames.join(', ')}`,
+      got: `"${String(feedForward)}"`,
+    });
+  }
+  if (feedForward === 'swiglu' && activation !== undefined) {
+    throw new ConfigError({
+      where: 'CausalBlock',
+      expected: 'no activation with swiglu, which has its own',
+      got: `"${activation}"`,
+    });
   }
 }
 
@@ -171,10 +239,10 @@ export interface TransformerForward {
   readonly blocks: readonly BlockForward[];
 }
 
-/** Blocks under a mask and a final layer norm. Variables: `blocks.0.…` and so on, and `norm.…`. */
+/** Blocks under a mask and a final norm. Variables: `blocks.0.…` and so on, and `norm.…`. */
 export class CausalTransformer extends Module {
   readonly blocks: readonly CausalBlock[];
-  readonly norm: LayerNorm;
+  readonly norm: LayerNorm | RMSNorm;
 
   constructor(given: CausalTransformerOptions) {
     super();
@@ -185,7 +253,7 @@ export class CausalTransformer extends Module {
     this.blocks = Array.from({ length: depth }, (_, index) =>
       this.child(`blocks.${index}`, new CausalBlock({ ...options, key: foldIn(key, index) })),
     );
-    this.norm = this.child('norm', new LayerNorm({ dim: options.dim }));
+    this.norm = this.child('norm', createNorm(options.norm ?? 'layer', options, 'CausalTransformer'));
   }
 
   /** Returns the dropout sites of a sequence of `length` tokens, by name. */
@@ -198,13 +266,16 @@ export class CausalTransformer extends Module {
     ) as Record<string, DropoutSite>;
   }
 
-  /** Runs a whole sequence `[B, T, D]` under a mask. @throws {ShapeError} */
-  apply(x: Tensor3D, mask: SequenceMask, dropoutMasks?: DropoutMasks): TransformerForward {
+  /**
+   * Runs a whole sequence `[B, T, D]` under a mask, with rotary positions where they are given.
+   * @throws {ShapeError}
+   */
+  apply(x: Tensor3D, mask: SequenceMask, dropoutMasks?: DropoutMasks, rotation?: Rotation): TransformerForward {
     return tidied(() => {
       const blocks: BlockForward[] = [];
       for (const [index, block] of this.blocks.entries()) {
         const input = blocks.at(-1)?.output ?? x;
-        blocks.push(block.apply(input, mask, dropoutMasksUnder(dropoutMasks, `blocks.${index}`)));
+        blocks.push(block.apply(input, mask, dropoutMasksUnder(dropoutMasks, `blocks.${index}`), rotation));
       }
       return { output: this.norm.apply(blocks.at(-1)!.output), blocks };
     });

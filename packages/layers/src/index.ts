@@ -1,3 +1,4 @@
+export { AdaLNBlock, createModulation, modulated, type AdaLNBlockOptions } from './ada-ln-block.js';
 export { ActNorm, actNormReferenceWeights } from './act-norm.js';
 export { activate, activationNames, type Activation } from './activations.js';
 export { MultiHeadAttention, multiHeadAttentionReferenceWeights, type MultiHeadAttentionOptions } from './attention.js';
@@ -22,6 +23,7 @@ export { type CNNShape } from './internal/cnn-plan.js';
 export { LayerNorm, layerNormReferenceWeights, type LayerNormOptions } from './layer-norm.js';
 export { fusedLeakyRelu, leakyRelu } from './leaky-relu.js';
 export { Linear, linearReferenceWeights, type LinearOptions } from './linear.js';
+export { createNorm, defaultNormEpsilon, type Norm, normNames } from './norm.js';
 export type { NormalizationOptions, NormalizeOptions } from './normalization-options.js';
 export type { Padding2D } from './padding-2d.js';
 export {
@@ -40,6 +42,15 @@ export {
 export { pointwiseConvolution, pointwiseConvolutionReferenceWeights } from './pointwise-convolution.js';
 export { sinCosPositions2D } from './positions.js';
 export { ResidualBlock, residualBlockReferenceWeights, type ResidualBlockOptions } from './residual-block.js';
+export { RMSNorm, type RMSNormOptions } from './rms-norm.js';
+export {
+  type RotaryConditions,
+  rotaryConditionNames,
+  rotaryPositions2D,
+  rotate,
+  type Rotation,
+  type RotationTables,
+} from './rotary.js';
 export { scaledDotProductAttention } from './scaled-dot-product-attention.js';
 export {
   SpatialAttention,
@@ -80,6 +91,9 @@ export {
   type CausalBlockOptions,
   CausalTransformer,
   type CausalTransformerOptions,
+  defaultMlpDim,
+  type FeedForwardKind,
+  feedForwardNames,
   type TransformerForward,
 } from './causal-transformer.js';
 export {

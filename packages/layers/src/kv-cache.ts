@@ -11,8 +11,9 @@ import type { BlockForward, CausalBlock } from './causal-transformer.js';
  */
 export interface BlockCache {
   /**
-   * `[B, D]`: input of the attention at the last position, for the time mixing of the next
-   * position; absent without time mixing.
+   * `[B, D]`: what the next position needs of the last one besides keys and values: the input of
+   * the attention, for time mixing; in the first block of a `RAR` the embedded condition. Absent
+   * where it needs nothing.
    */
   readonly before?: Tensor2D;
   /** `[B, M, n, headDim]` for each segment of n slots. */
@@ -55,7 +56,7 @@ export function prefilledSlots(blocks: readonly BlockForward[], last: Scalar, us
  * @param segments  number of slots of each segment
  */
 export function emptyCache(
-  { blocks }: { readonly blocks: readonly CausalBlock[] },
+  { blocks }: { readonly blocks: readonly Pick<CausalBlock, 'attention'>[] },
   batch: number,
   segments: readonly number[],
 ): KVCache {

@@ -3,7 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { ConfigError, randomKey, ShapeError } from '@vitvq/core';
 import { normal, shake } from '@vitvq/test-models';
 import { expectGradientsMatchFiniteDifferences } from '@vitvq/test-utils';
-import { attentionMask, CausalAttention, CausalBlock, type AttentionPart } from '../src/index.js';
+import {
+  attentionMask,
+  CausalAttention,
+  CausalBlock,
+  rotaryPositions2D,
+  type AttentionPart,
+  type Remember,
+} from '../src/index.js';
 
 const options = { dim: 6, numHeads: 2, key: randomKey(4) } as const;
 
@@ -38,6 +45,39 @@ describe('CausalAttention', () => {
       expect(step).toBeAllClose(tf.reshape(tf.slice(output, [0, at, 0], [2, 1, 6]), [2, 6]));
       before = token;
     }
+  });
+
+  it.each(['layer', 'rms'] as const)('rotates and normalises (%s) token by token as in a sequence', (queryKeyNorm) => {
+    const attention = shake(new CausalAttention({ ...options, dim: 8, queryKeyNorm }));
+    const { cos, sin } = rotaryPositions2D(4, [2, 2], 1);
+    const rotation = { cos: tf.tensor2d(cos.data, [5, 4]), sin: tf.tensor2d(sin.data, [5, 4]) };
+    const x = normal<tf.Rank.R3>([2, 5, 8], 1);
+    const { output } = attention.apply(x, attentionMask(5), undefined, rotation);
+    expect(output).not.toBeAllClose(attention.apply(x, attentionMask(5)).output, { atol: 1e-3 });
+    const parts: AttentionPart[] = [];
+    let before: tf.Tensor2D | undefined;
+    for (let at = 0; at < 5; at++) {
+      const token = tf.reshape<tf.Rank.R2>(tf.slice(x, [0, at, 0], [2, 1, 8]), [2, 8]);
+      const remember: Remember = (keys, values) => {
+        parts.push({ keys, values });
+        return parts;
+      };
+      const turn = { cos: tf.gather(rotation.cos, at), sin: tf.gather(rotation.sin, at) };
+      expect(attention.decodeStep(token, before, remember, turn)).toBeAllClose(
+        tf.reshape(tf.slice(output, [0, at, 0], [2, 1, 8]), [2, 8]),
+      );
+      before = token;
+    }
+  });
+
+  it('does not see the scale of queries and keys that are normalised', () => {
+    const attention = shake(new CausalAttention({ ...options, useAttentionBias: false, queryKeyNorm: 'rms' }));
+    const x = normal<tf.Rank.R3>([1, 3, 6], 1);
+    const before = attention.apply(x, attentionMask(3)).output;
+    for (const [name, variable] of attention.namedVariables()) {
+      if (/^(query|key)\.weight$/.test(name)) variable.assign(tf.mul(variable, 10));
+    }
+    expect(attention.apply(x, attentionMask(3)).output).toBeAllClose(before, { atol: 1e-4 });
   });
 
   it('has the right gradients, for input and variables', () => {
@@ -78,6 +118,54 @@ describe('CausalBlock', () => {
     });
     expect(outputs[0]!).toBeAllClose([[[2, -1]]], { atol: 1e-4 });
     expect(outputs[1]!).toBeAllClose([[[1 + 0.8413447, -1 - 0.1586553]]], { atol: 1e-4 });
+  });
+
+  it.each([
+    { norm: 'rms', feedForward: 'swiglu', queryKeyNorm: 'rms' },
+    { norm: 'rms', queryKeyNorm: 'layer', activation: 'gelu' },
+  ] as const)('has the right gradients with %j', (choices) => {
+    const block = shake(new CausalBlock({ ...options, dim: 8, mlpDim: 10, ...choices }));
+    const { cos, sin } = rotaryPositions2D(4, [1, 3]);
+    const rotation = { cos: tf.tensor2d(cos.data, [3, 4]), sin: tf.tensor2d(sin.data, [3, 4]) };
+    expectGradientsMatchFiniteDifferences(
+      (x) => block.apply(x as tf.Tensor3D, attentionMask(3), undefined, rotation).output,
+      [normal([1, 3, 8], 3)],
+      { variables: block.namedVariables(), elements: 6, step: 0.005, atol: 1e-3 },
+    );
+  });
+
+  it('gates the hidden layer with SwiGLU', () => {
+    const block = new CausalBlock({ dim: 2, numHeads: 1, mlpDim: 2, feedForward: 'swiglu', key: randomKey(0) });
+    for (const [name, variable] of block.namedVariables()) {
+      if (name.startsWith('attention.')) variable.assign(tf.zerosLike(variable));
+      if (/^(gate|hidden|output)\.weight$/.test(name)) variable.assign(tf.eye(2));
+    }
+    // The norm makes [1, -1] of it, up to epsilon; x silu(x) is then sigmoid(1) and sigmoid(-1).
+    const { output } = block.apply(tf.tensor3d([1, -1], [1, 1, 2]), attentionMask(1));
+    expect(output).toBeAllClose([[[1 + 0.7310586, -1 + 0.2689414]]], { atol: 1e-4 });
+  });
+
+  it('starts as an MLP does where it has the same weights', () => {
+    const [plain, gated] = (['mlp', 'swiglu'] as const).map((feedForward) =>
+      new CausalBlock({ ...options, mlpDim: 7, feedForward }).namedVariables(),
+    );
+    expect(gated!.get('hidden.weight')!).toBeAllClose(plain!.get('hidden.weight')!, { atol: 0 });
+    expect(gated!.get('gate.weight')!).not.toBeAllClose(plain!.get('hidden.weight')!);
+  });
+
+  it('refuses kinds that it does not know, and an activation beside that of SwiGLU', () => {
+    expect(() => new CausalBlock({ ...options, norm: 'batch' as 'rms' })).toThrow(
+      'CausalBlock: expected a norm of layer, rms, got "batch"',
+    );
+    expect(() => new CausalAttention({ ...options, queryKeyNorm: 'l2' as 'rms' })).toThrow(
+      'CausalAttention: expected a norm',
+    );
+    expect(() => new CausalBlock({ ...options, feedForward: 'moe' as 'mlp' })).toThrow(
+      'CausalBlock: expected feedForward to be one of mlp, swiglu, got "moe"',
+    );
+    expect(() => new CausalBlock({ ...options, feedForward: 'swiglu', activation: 'silu' })).toThrow(
+      'expected no activation with swiglu',
+    );
   });
 
   it('leaves out biases where told to', () => {

@@ -1,5 +1,6 @@
 import { testOptions } from '@vitvq/test-utils';
 import {
+  AdaLNBlock,
   ActNorm,
   BatchNorm,
   CausalAttention,
@@ -18,6 +19,7 @@ import {
   PatchEmbedding,
   PixelProjection,
   ResidualBlock,
+  RMSNorm,
   SpatialAttention,
   Transformer,
   TransformerBlock,
@@ -26,6 +28,7 @@ import {
 } from '../src/index.js';
 
 testOptions({
+  AdaLNBlock: { create: (options) => new AdaLNBlock(options), option: 'mlpDim' },
   ActNorm: { create: (options) => new ActNorm(options), option: 'features' },
   BatchNorm: { create: (options) => new BatchNorm(options), option: 'features' },
   CausalAttention: { create: (options) => new CausalAttention(options), option: 'numHeads' },
@@ -43,6 +46,7 @@ testOptions({
   MultiHeadAttention: { create: (options) => new MultiHeadAttention(options), option: 'headDim' },
   PatchEmbedding: { create: (options) => new PatchEmbedding(options), option: 'patchSize' },
   PixelProjection: { create: (options) => new PixelProjection(options), option: 'imageSize' },
+  RMSNorm: { create: (options) => new RMSNorm(options), option: 'epsilon' },
   ResidualBlock: { create: (options) => new ResidualBlock(options), option: 'inChannels' },
   SpatialAttention: { create: (options) => new SpatialAttention(options), option: 'numGroups' },
   Transformer: { create: (options) => new Transformer(options), option: 'recompute' },

@@ -32,9 +32,16 @@ export async function assertRunnable(
  */
 export async function assertTransformerFits(
   config: ResolvedRunConfig,
-  { model }: ResolvedTransformerStage,
+  { model, training }: ResolvedTransformerStage,
   { vocabSize: conditionVocabSize, length: conditionLength }: Conditioner,
 ): Promise<void> {
+  if (training.orderAnnealing && model.kind !== 'rar') {
+    throw new ConfigError({
+      where: 'transformer.training.orderAnnealing',
+      expected: 'none for a model that takes no orders; kind rar does',
+      got: `kind ${model.kind}`,
+    });
+  }
   const tokens = await tokensOf(config);
   // Builds the transformer without drawing its weights: what does not fit is told here.
   skipInitialization((key) =>

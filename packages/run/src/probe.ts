@@ -98,6 +98,7 @@ function untrainedTwin(model: AnyTransformer, seed: number): AnyTransformer {
     throw new ConfigError({ where: 'probe', expected: 'a model of tokens as conditions', got: 'one of embeddings' });
   }
   const fit = { vocabSize, grid, conditionVocabSize, conditionLength, key };
-  const { codeDepth = 1, ...rest } = sizes as typeof sizes & { codeDepth?: number };
-  return createTransformer({ kind: model.type, ...rest } as TransformerSize, { ...fit, codeDepth });
+  // The code depth comes with the tokens, the rest with the config.
+  const { codeDepth, ...size } = { codeDepth: 1, ...sizes };
+  return createTransformer({ kind: model.type, ...size } as TransformerSize, { ...fit, codeDepth });
 }

@@ -153,8 +153,13 @@ describe('trainRun', () => {
     const stacks = 'spatial: { depth: 1, numHeads: 2 }, depth: { depth: 1, numHeads: 2 }';
     expect(await refusal('transformer.model.numHeads=3')).toContain('expected a multiple of numHeads');
     expect(await refusal(`transformer.model={ kind: rq-transformer, dim: 16, ${stacks} }`)).toContain(
-      'kind gpt for tokens of one code',
+      'kind gpt or rar for tokens of one code',
     );
+    expect(await refusal('transformer.training.orderAnnealing={ start: 0.5 }')).toContain(
+      'transformer.training.orderAnnealing: expected none for a model that takes no orders; kind rar does, got kind gpt',
+    );
+    const rotary = 'transformer.model.rotaryConditions=zero';
+    expect(await refusal(rotary)).toContain("expected none without positions 'rotary'");
     expect(await refusal('samples.temperature=0')).toContain('samples.temperature is 0');
     expect(await refusal('evaluation.proxy.channels=[10]')).toContain('evaluation.proxy.channels');
     expect(await refusal('evaluation.features=nowhere', 'evaluation.lpips=[none.pth]')).toContain(

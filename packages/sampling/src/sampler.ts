@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { assertInteger, assertMembers, assertOneOf, checkOptions, ConfigError, disposeOf } from '@vitvq/core';
 import { precisions } from '@vitvq/engine';
-import type { AutoregressiveModel, ImageTokens } from '@vitvq/transformers';
+import { prefixLengthOf, type AutoregressiveModel, type ImageTokens } from '@vitvq/transformers';
 import { CacheSegments } from './internal/cache-segments.js';
 import { OneAtATime } from './internal/one-at-a-time.js';
 import { notFinite } from './internal/request-checks.js';
@@ -45,7 +45,7 @@ export class Sampler implements TokenSampler {
     this.model = model;
     this.#compilation = { weights, precision };
     // The last token is never read.
-    const slots = model.conditionLength + model.grid[0] * model.grid[1] - 1;
+    const slots = prefixLengthOf(model) + model.grid[0] * model.grid[1] - 1;
     this.#segments = new CacheSegments(slots, lengths ?? (slots < 128 ? [] : [Math.ceil(slots / 2)]));
   }
 

@@ -7,15 +7,24 @@ import { crossEntropy } from '@vitvq/losses';
 import { drawDropoutMasks, type DropoutMasks } from '@vitvq/layers';
 import { Sampler, verifySampler, type SampleOptions } from '../src/index.js';
 import type { AutoregressiveModel, ImageTokens } from '@vitvq/transformers';
-import { imageTokens, tinyGPT, tinyRQ, tokensOf } from '@vitvq/test-models';
+import { imageTokens, tinyGPT, tinyRAR, tinyRQ, tokensOf } from '@vitvq/test-models';
 
 await useEngine({ name: 'cpu' });
 
-const conditions = tokensOf<tf.Rank.R2>([2, 2], 5, 1);
 const dropout = { residual: 0.2, activation: 0.1, attention: 0.3 };
+
+const modern = {
+  positions: 'rotary',
+  norm: 'rms',
+  feedForward: 'swiglu',
+  queryKeyNorm: 'rms',
+  useTimeMixing: false,
+} as const;
 
 const models: [string, AutoregressiveModel & Module, number[]][] = [
   ['GPT', tinyGPT({ dropout }), [2, 12]],
+  ['GPT of modern blocks', tinyGPT({ dropout, ...modern, rotaryConditions: 'zero' }), [2, 12]],
+  ['RAR', tinyRAR({ dropout }), [2, 12]],
   ['RQTransformer', tinyRQ({ dropout, positions: 'grid' }), [2, 12, 3]],
 ];
 
@@ -28,6 +37,7 @@ for (const { engine, model } of cases) {
 
 function testModel({ name: engine }: CompilingEngine, [, model, shape]: (typeof models)[number]): void {
   const tokens = imageTokens(tokensOf([...shape], 11, 2));
+  const conditions = tokensOf<tf.Rank.R2>([2, model.conditionLength], 5, 1);
 
   beforeAll(async () => {
     await useEngine({ name: engine, threads: 2, onCompile: () => undefined });
@@ -40,7 +50,7 @@ function testModel({ name: engine }: CompilingEngine, [, model, shape]: (typeof 
     const unknown = tf.fill([1, ...shape.slice(1)], -1, 'int32');
     const first: tf.Tensor = tf.slice(tokens, 0, 1);
     const given = imageTokens(tf.concat([first, unknown], 0));
-    const guidance = { scale: 2, unconditional: tf.zeros<tf.Rank.R2>([2, 2], 'int32') };
+    const guidance = { scale: 2, unconditional: tf.zeros<tf.Rank.R2>([2, model.conditionLength], 'int32') };
     const requests: SampleOptions[] = [
       { conditions, seeds: [1, 2] },
       { conditions, seeds: [1, 2], topK: 5, topP: 0.9, temperature: 0.8, guidance, given },

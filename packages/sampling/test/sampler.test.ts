@@ -2,15 +2,24 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError, DataError, ShapeError } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
-import { imageTokens, normal, tinyGPT, tinyRQ, tokensOf } from '@vitvq/test-models';
+import { imageTokens, normal, tinyGPT, tinyRAR, tinyRQ, tokensOf } from '@vitvq/test-models';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
-import type { AutoregressiveModel, ImageTokens } from '@vitvq/transformers';
+import type { AutoregressiveModel, GPTOptions, ImageTokens } from '@vitvq/transformers';
 import { Sampler, verifySampler, type SampleOptions, type SamplerOptions } from '../src/index.js';
 
 beforeAll(async () => {
   await useEngine({ name: 'cpu' });
 });
 
+const modern = {
+  positions: 'rotary',
+  norm: 'rms',
+  feedForward: 'swiglu',
+  queryKeyNorm: 'rms',
+  useTimeMixing: false,
+  useAttentionBias: false,
+  useMlpBias: false,
+} as const;
 const conditions = tokensOf<tf.Rank.R2>([3, 2], 5, 1);
 const seeds = [7, 8, 9];
 const int32 = (values: number[], shape: number[]): ImageTokens => imageTokens(tf.tensor(values, shape, 'int32'));
@@ -46,6 +55,29 @@ describe('verifySampler', () => {
     expect((await verifySampler(tinyRQ({ useTimeMixing: false }), options)).passed).toBe(true);
     expect((await verifySampler(tinyGPT({ grid: [1, 1], conditionLength: 1 }))).passed).toBe(true);
   });
+
+  it.each<[string, Omit<Partial<GPTOptions>, 'depth'>]>([
+    ['RMS norms', { norm: 'rms' }],
+    ['SwiGLU', { feedForward: 'swiglu' }],
+    ['normalised queries and keys', { queryKeyNorm: 'layer' }],
+    ['rotary positions', { positions: 'rotary' }],
+    ['rotary positions and conditions of score 0', { positions: 'rotary', rotaryConditions: 'zero' }],
+    ['all of them without time mixing and biases', modern],
+  ])('proves models with %s', async (_, options) => {
+    const sampler = { lengths: [4, 8] };
+    for (const model of [tinyGPT(options), tinyRQ(options)]) {
+      expect(await verifySampler(model, { sampler })).toMatchObject({ passed: true });
+    }
+  });
+
+  it.each<SamplerOptions>([{}, { lengths: [5] }, { lengths: [1, 6, 20] }])(
+    'proves RAR with a cache of %j',
+    async (sampler) => {
+      for (const model of [tinyRAR(), tinyRAR({ conditionVocabSize: undefined })]) {
+        expect(await verifySampler(model, { sampler })).toMatchObject({ passed: true, compared: { cached: 264 } });
+      }
+    },
+  );
 
   it('notices a cache that loses the previous token, and a model that sees ahead', async () => {
     const forgetful = tinyGPT();

@@ -91,8 +91,9 @@ export type TransformerTrainer = Trainer<ImageOrCodeBatch, TransformerEvaluation
 
 /**
  * Creates the training of a transformer over image tokens: conditions and tokens of a batch,
- * cross-entropy of what the model predicts with dropout, update. Dropout and dropped conditions are drawn from the
- * config's seed and the number of the step, so that a resumed run goes on bit for bit.
+ * cross-entropy of what the model predicts with dropout, update. Dropout, dropped conditions and
+ * what the objective draws (unknown tokens, random orders) are functions of the config's seed and
+ * the number of the step, so that a resumed run goes on bit for bit.
  *
  * With `accumulate` the conditions that are dropped are those of the whole batch; dropout is drawn
  * for each part.

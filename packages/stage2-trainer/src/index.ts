@@ -6,6 +6,7 @@ export {
 } from './checkpoint.js';
 export {
   transformerTrainingSchema,
+  type OrderAnnealing,
   type ResolvedTransformerTrainingConfig,
   type TransformerTrainingConfig,
 } from './config.js';

@@ -26,6 +26,7 @@ export {
   tinyAnyOrder,
   tinyGPT,
   tinyMasked,
+  tinyRAR,
   tinyRQ,
   tokensOf,
 } from './tiny-transformers.js';

@@ -4,10 +4,12 @@ import {
   AnyOrderTransformer,
   GPT,
   MaskedTransformer,
+  RAR,
   RQTransformer,
   type GPTOptions,
   type ImageTokens,
   type OrderFreeOptions,
+  type RAROptions,
   type RQTransformerOptions,
 } from '@vitvq/transformers';
 
@@ -65,4 +67,9 @@ export function tinyMasked(options: Partial<OrderFreeOptions> = {}): MaskedTrans
 /** Returns an any-order transformer of 12 tokens after 2 condition tokens. */
 export function tinyAnyOrder(options: Partial<OrderFreeOptions> = {}): AnyOrderTransformer {
   return shake(new AnyOrderTransformer({ ...tiny, numHeads: 2, depth: 2, ...options }));
+}
+
+/** Returns a RAR of 12 tokens. */
+export function tinyRAR(options: Partial<RAROptions> = {}): RAR {
+  return shake(new RAR({ ...tiny, conditionLength: 1, numHeads: 2, depth: 2, ...options }));
 }

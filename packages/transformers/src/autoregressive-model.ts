@@ -2,6 +2,16 @@ import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/t
 import type { AddedSlots, KVCache } from '@vitvq/layers';
 import type { Conditions, ImageTokens, LogitsOptions, TokenModel } from './token-model.js';
 
+/** Options of {@link PermutedModel.logits}. */
+export interface PermutedLogitsOptions extends LogitsOptions {
+  /**
+   * Order in which the tokens of each image are predicted, int32 `[B, N]`: `orders[b, n]` is the
+   * position that comes n-th. All tokens must be given.
+   * @default none: raster order
+   */
+  readonly orders?: Tensor2D;
+}
+
 /** Result of a prefill or a decode step. */
 export interface SamplingStep {
   /** Features `[B, D]` that {@link AutoregressiveModel.predict} predicts the next position from. */
@@ -25,6 +35,12 @@ export type ChooseToken = (logits: Tensor2D, level: number) => Tensor1D;
  * read values, so callers check the range of tokens first, with `assertTokensInRange`.
  */
 export interface AutoregressiveModel extends TokenModel {
+  /**
+   * Number of positions before the image, of which the conditions are a part: slots of the KV cache
+   * that a prefill fills without given tokens. @default conditionLength
+   */
+  readonly prefixLength?: number;
+
   /**
    * Returns the logits of every token given the tokens before it, in one forward pass (teacher
    * forcing): float32 `[B, N, V]`, or `[B, N, L, V]` where the code depth exceeds 1. There may be
@@ -57,4 +73,24 @@ export interface AutoregressiveModel extends TokenModel {
    * keep the logits that it is given.
    */
   predict(hidden: Tensor2D, choose: ChooseToken): Tensor2D;
+}
+
+/** Model that can be trained to predict tokens in any order; it is sampled in raster order. */
+export interface PermutedModel extends AutoregressiveModel {
+  readonly takesOrders: true;
+  /** Returns the logits of every token given those before it in the order; by position. */
+  logits(conditions: Conditions, tokens: ImageTokens, options?: PermutedLogitsOptions): Tensor;
+}
+
+/** Returns whether a model can be trained to predict tokens in any order. */
+export function takesOrders(model: AutoregressiveModel): model is PermutedModel {
+  return (model as Partial<PermutedModel>).takesOrders === true;
+}
+
+/** Returns the number of positions before the image: the slots that a prefill fills. */
+export function prefixLengthOf({
+  prefixLength,
+  conditionLength,
+}: Pick<AutoregressiveModel, 'prefixLength' | 'conditionLength'>): number {
+  return prefixLength ?? conditionLength;
 }

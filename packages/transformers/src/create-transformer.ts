@@ -1,12 +1,25 @@
 import { ConfigError, parseOptions, type RandomKey } from '@vitvq/core';
-import { activationNames, type Activation, type DropoutRates } from '@vitvq/layers';
+import {
+  activationNames,
+  feedForwardNames,
+  normNames,
+  rotaryConditionNames,
+  type Activation,
+  type DropoutRates,
+  type FeedForwardKind,
+  type Norm,
+  type RotaryConditions,
+} from '@vitvq/layers';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { AnyOrderTransformer } from './any-order-transformer.js';
 import { GPT } from './gpt.js';
-import type { TokenPositions } from './internal/sequence-embedding.js';
-import { positiveInteger } from './internal/transformer-schema.js';
+import { tokenPositionNames, type TokenPositions } from './internal/sequence-embedding.js';
+import { assertEffective, positiveInteger } from './internal/transformer-schema.js';
 import { MaskedTransformer } from './masked-transformer.js';
+import { addedPositionNames, type AddedPositions } from './order-free-options.js';
+import type { RAROptions } from './rar-config.js';
+import { RAR } from './rar.js';
 import { RQTransformer } from './rq-transformer.js';
 import type { StackConfig } from './transformer-config.js';
 
@@ -14,10 +27,14 @@ import type { StackConfig } from './transformer-config.js';
 interface SharedSize {
   /** Width of a token. */
   readonly dim: number;
-  /** @default 4 dim */
+  /** @default 'layer' */
+  readonly norm?: Norm;
+  /** @default 1e-5 */
+  readonly normEpsilon?: number;
+  /** @default 'mlp' */
+  readonly feedForward?: FeedForwardKind;
+  /** @default 4 dim; 8/3 dim for `swiglu` */
   readonly mlpDim?: number;
-  /** @default 'sequence' */
-  readonly positions?: TokenPositions;
   /**
    * Factor of the positions' initial values. An RQTransformer starts them as U[0, 1), as in the
    * reference: far larger than its token vectors, N(0, 0.02²), which it takes long to hear. With
@@ -30,74 +47,107 @@ interface SharedSize {
   readonly useMlpBias?: boolean;
   /** @default true */
   readonly useAttentionBias?: boolean;
-  /** @default 'squared-relu' */
+  /** @default none */
+  readonly queryKeyNorm?: Norm;
+  /** Not with `swiglu`. @default 'squared-relu' */
   readonly activation?: Activation;
   /** @default no dropout */
   readonly dropout?: DropoutRates;
 }
 
-/** What the models of one code a position have in common. */
-interface SingleStackSize extends SharedSize {
-  readonly depth: number;
-  readonly numHeads: number;
-}
-
-/** A `GPT` by name, for a config: everything but what the tokenizer and the conditions decide. */
-export interface GPTSize extends SingleStackSize {
-  readonly kind: 'gpt';
+/** What models of raster order have beside {@link SharedSize}. */
+interface RasterSize extends SharedSize {
+  /** @default 'sequence' */
+  readonly positions?: TokenPositions;
+  /** With positions `rotary` alone. @default 'unrotated' */
+  readonly rotaryConditions?: RotaryConditions;
   /** @default true */
   readonly useTimeMixing?: boolean;
 }
 
+/** A `GPT` by name, for a config: everything but what the tokenizer and the conditions decide. */
+export interface GPTSize extends RasterSize, StackConfig {
+  readonly kind: 'gpt';
+}
+
+/** What masked and any-order models have in common. */
+interface OrderFreeSize extends SharedSize, StackConfig {
+  /** @default 'sequence' */
+  readonly positions?: AddedPositions;
+}
+
 /** A `MaskedTransformer` by name: it fills in unknown tokens, many at a time. */
-export interface MaskedTransformerSize extends SingleStackSize {
+export interface MaskedTransformerSize extends OrderFreeSize {
   readonly kind: 'masked';
 }
 
 /** An `AnyOrderTransformer` by name: it predicts tokens in any order, one or several at a time. */
-export interface AnyOrderTransformerSize extends SingleStackSize {
+export interface AnyOrderTransformerSize extends OrderFreeSize {
   readonly kind: 'any-order';
 }
 
 /** An `RQTransformer` by name; it takes tokens of two levels or more. */
-export interface RQTransformerSize extends SharedSize {
+export interface RQTransformerSize extends RasterSize {
   readonly kind: 'rq-transformer';
   /** The transformer over positions. */
   readonly spatial: StackConfig;
   /** The transformer over the codes of one position. */
   readonly depth: StackConfig;
-  /** @default true */
-  readonly useTimeMixing?: boolean;
+}
+
+/** A `RAR` by name; it takes tokens of one code and one condition. */
+export interface RARSize extends Omit<RAROptions, keyof TransformerFit> {
+  readonly kind: 'rar';
 }
 
 /** Transformer of any kind as data that JSON holds. */
-export type TransformerSize = GPTSize | RQTransformerSize | MaskedTransformerSize | AnyOrderTransformerSize;
+export type TransformerSize = GPTSize | RQTransformerSize | RARSize | MaskedTransformerSize | AnyOrderTransformerSize;
 
 /** Transformer of any kind of this package. */
-export type AnyTransformer = GPT | RQTransformer | MaskedTransformer | AnyOrderTransformer;
+export type AnyTransformer = GPT | RQTransformer | RAR | MaskedTransformer | AnyOrderTransformer;
 
 const rate = z.number().min(0).lt(1).optional();
+const dropout = z.strictObject({ residual: rate, activation: rate, attention: rate });
 const shared = {
   dim: positiveInteger,
   mlpDim: positiveInteger.optional(),
-  positions: z.enum(['sequence', 'grid']).optional(),
+  norm: z.enum(normNames).optional(),
+  normEpsilon: z.number().gt(0).optional(),
+  feedForward: z.enum(feedForwardNames).optional(),
   positionScale: z.number().gt(0).optional(),
   useMlpBias: z.boolean().optional(),
   useAttentionBias: z.boolean().optional(),
+  queryKeyNorm: z.enum(normNames).optional(),
   activation: z.enum(activationNames).optional(),
-  dropout: z.strictObject({ residual: rate, activation: rate, attention: rate }).optional(),
+  dropout: dropout.optional(),
 };
-const useTimeMixing = z.boolean().optional();
 const stack = z.strictObject({ depth: positiveInteger, numHeads: positiveInteger });
-const singleStack = { ...shared, ...stack.shape };
+/** What only models of raster order have. */
+const ofOrder = {
+  positions: z.enum(tokenPositionNames).optional(),
+  rotaryConditions: z.enum(rotaryConditionNames).optional(),
+  useTimeMixing: z.boolean().optional(),
+};
+const orderFree = { ...shared, ...stack.shape, positions: z.enum(addedPositionNames).optional() };
 
 /** Schema of {@link TransformerSize}; unknown keys are problems. */
-export const transformerSizeSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('gpt'), ...singleStack, useTimeMixing }),
-  z.strictObject({ kind: z.literal('rq-transformer'), ...shared, spatial: stack, depth: stack, useTimeMixing }),
-  z.strictObject({ kind: z.literal('masked'), ...singleStack }),
-  z.strictObject({ kind: z.literal('any-order'), ...singleStack }),
-]);
+export const transformerSizeSchema = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('gpt'), ...shared, ...ofOrder, ...stack.shape }),
+    z.strictObject({ kind: z.literal('rq-transformer'), ...shared, ...ofOrder, spatial: stack, depth: stack }),
+    z.strictObject({
+      kind: z.literal('rar'),
+      ...stack.shape,
+      dim: positiveInteger,
+      mlpDim: positiveInteger.optional(),
+      dropout: dropout.optional(),
+    }),
+    z.strictObject({ kind: z.literal('masked'), ...orderFree }),
+    z.strictObject({ kind: z.literal('any-order'), ...orderFree }),
+  ])
+  .superRefine((size, context) => {
+    if (size.kind !== 'rar') assertEffective(size, context);
+  });
 
 /** What the tokens and the conditions decide of a transformer. */
 export interface TransformerFit {
@@ -114,50 +164,52 @@ export interface TransformerFit {
   readonly key: RandomKey;
 }
 
-/** What a kind is built from: options of the config, and what tokens and conditions decide. */
-type Given<Size> = Omit<Size, 'kind' | 'positionScale'> & Omit<TransformerFit, 'codeDepth'>;
-
 /**
  * Builds the transformer of a config.
  * @throws {ConfigError} naming every problem of the config at once, and for a kind that does not
  *   take tokens of so many levels
  */
 export function createTransformer(size: TransformerSize, fit: TransformerFit): AnyTransformer {
-  const { positionScale = 1, ...options } = parseOptions(transformerSizeSchema, size, 'createTransformer');
+  const parsed = parseOptions(transformerSizeSchema, size, 'createTransformer') as TransformerSize;
   const { codeDepth = 1, ...rest } = fit;
-  const takesLevels = options.kind === 'rq-transformer';
-  if (takesLevels !== codeDepth > 1) {
-    const singles = transformerSizeSchema.options.flatMap(({ shape: { kind } }) =>
-      kind.value === 'rq-transformer' ? [] : [kind.value],
-    );
+  if ((parsed.kind !== 'rq-transformer') !== (codeDepth === 1)) {
     throw new ConfigError({
       where: 'createTransformer',
       expected:
         codeDepth === 1
-          ? `kind ${singles.join(', ')} for tokens of one code`
+          ? 'kind gpt, rar, masked or any-order for tokens of one code'
           : `kind rq-transformer for tokens of ${codeDepth} codes`,
-      got: options.kind,
+      got: parsed.kind,
     });
   }
-  const model = build({ ...options, ...rest } as Given<TransformerSize> & { kind: TransformerSize['kind'] }, codeDepth);
+  const { positionScale = 1 } = 'positionScale' in parsed ? parsed : {};
+  const model = build(parsed, rest, codeDepth);
   if (positionScale !== 1) scalePositions(model, positionScale);
   return model;
 }
 
-function build(
-  { kind, ...given }: Given<TransformerSize> & { kind: TransformerSize['kind'] },
-  codeDepth: number,
-): AnyTransformer {
-  switch (kind) {
+function build(size: TransformerSize, fit: Omit<TransformerFit, 'codeDepth'>, codeDepth: number): AnyTransformer {
+  switch (size.kind) {
     case 'gpt':
-      return new GPT(given as Given<GPTSize>);
+      return new GPT({ ...optionsOf(size), ...fit });
     case 'rq-transformer':
-      return new RQTransformer({ ...(given as Given<RQTransformerSize>), codeDepth });
+      return new RQTransformer({ ...optionsOf(size), ...fit, codeDepth });
+    case 'rar':
+      return new RAR({ ...optionsOf(size), ...fit });
     case 'masked':
-      return new MaskedTransformer(given as Given<MaskedTransformerSize>);
+      return new MaskedTransformer({ ...optionsOf(size), ...fit });
     case 'any-order':
-      return new AnyOrderTransformer(given as Given<AnyOrderTransformerSize>);
+      return new AnyOrderTransformer({ ...optionsOf(size), ...fit });
   }
+}
+
+/** Returns what of a config is an option of the model. */
+function optionsOf<S extends { readonly kind: string; readonly positionScale?: number }>({
+  kind: _kind,
+  positionScale: _scale,
+  ...options
+}: S): Omit<S, 'kind' | 'positionScale'> {
+  return options;
 }
 
 function scalePositions(model: AnyTransformer, scale: number): void {

@@ -1,6 +1,14 @@
 export { isAnyOrder, type AnyOrderModel, type TokenGroup, type TokenOrder } from './any-order-model.js';
 export { AnyOrderTransformer } from './any-order-transformer.js';
-export { type AutoregressiveModel, type ChooseToken, type SamplingStep } from './autoregressive-model.js';
+export {
+  type AutoregressiveModel,
+  type ChooseToken,
+  type PermutedLogitsOptions,
+  type PermutedModel,
+  prefixLengthOf,
+  type SamplingStep,
+  takesOrders,
+} from './autoregressive-model.js';
 export { ClassConditioner, type ClassConditionerOptions } from './conditioners/class-conditioner.js';
 export {
   type ClassConditionerConfig,
@@ -26,6 +34,7 @@ export {
   type AnyTransformer,
   type GPTSize,
   type MaskedTransformerSize,
+  type RARSize,
   type RQTransformerSize,
   type TransformerFit,
   type TransformerSize,
@@ -45,6 +54,8 @@ export { MaskedTransformer } from './masked-transformer.js';
 export { negativeLogLikelihood, type LikelihoodModel } from './negative-log-likelihood.js';
 export { type TransformerPreset, VIM_BASE, VIM_LARGE } from './presets.js';
 export { gptReferenceWeights, rqTransformerReferenceWeights } from './reference-weights.js';
+export { RAR } from './rar.js';
+export { type RARConfig, type RAROptions } from './rar-config.js';
 export { RQTransformer } from './rq-transformer.js';
 export { type OrderFreeOptions } from './order-free-options.js';
 export { type RQTransformerOptions } from './rq-transformer-options.js';

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import { ConfigError, foldIn, randomUniform, split, type RandomKey } from '@vitvq/core';
 import { isAnyOrder, type AnyOrderModel } from './any-order-model.js';
-import type { AutoregressiveModel } from './autoregressive-model.js';
+import { takesOrders, type AutoregressiveModel, type PermutedModel } from './autoregressive-model.js';
 import { isMasked, type MaskedModel } from './masked-model.js';
 import { randomOrder, rankOf, rasterOrder } from './token-orders.js';
 import type { Conditions, ImageTokens, LogitsOptions, TokenModel } from './token-model.js';
@@ -52,12 +52,13 @@ export interface TokenObjective {
 /** Choices of {@link tokenObjective}. */
 export interface ObjectiveOptions {
   /**
-   * Any-order models: the fraction of training over which random orders give way to raster order.
-   * An image's order is random with a probability that falls linearly from 1 at `start` to 0 at
-   * `end` (RAR, arXiv:2411.00776, section 3.3, where they are 0.5 and 0.75).
-   * @default random throughout
+   * When random orders give way to raster order, for models that take orders: an image's order is
+   * random with a probability that falls linearly from 1 at the fraction `start` of the training to
+   * 0 at `end` (RAR, arXiv:2411.00776, section 3.2).
+   * @default { start: 0.5, end: 0.75 }, the paper's, for a `RAR`, which is sampled in raster order;
+   *   random orders throughout for any-order models
    */
-  readonly annealToRaster?: { readonly start: number; readonly end: number };
+  readonly orderAnnealing?: { readonly start: number; readonly end: number };
 }
 
 /** Model of any kind. */
@@ -65,20 +66,21 @@ export type AnyTokenModel = AutoregressiveModel | MaskedModel | AnyOrderModel;
 
 /**
  * Returns how a model learns tokens: the next one in raster order (arXiv:2110.04627, equation 2),
- * unknown ones (MaskGIT, arXiv:2202.04200, equation 1), or those of a random order.
+ * the next one of a random order (RAR, any-order), or unknown ones (MaskGIT, arXiv:2202.04200,
+ * equation 1).
  * @throws {ConfigError} for options that the kind of model does not have
  */
-export function tokenObjective(model: AnyTokenModel, { annealToRaster }: ObjectiveOptions = {}): TokenObjective {
-  if (annealToRaster && !isAnyOrder(model)) {
+export function tokenObjective(model: AnyTokenModel, { orderAnnealing }: ObjectiveOptions = {}): TokenObjective {
+  if (isAnyOrder(model)) return anyOrderObjective(model, orderAnnealing);
+  if (!isMasked(model) && takesOrders(model)) return permutedObjective(model, orderAnnealing);
+  if (orderAnnealing) {
     throw new ConfigError({
-      where: 'tokenObjective annealToRaster',
-      expected: 'a model that predicts tokens in any order',
-      got: 'a model of another kind',
-      fix: 'Leave annealToRaster out.',
+      where: 'orderAnnealing',
+      expected: 'none for a model that takes no orders; a RAR and an any-order model do',
+      got: JSON.stringify(orderAnnealing),
     });
   }
   if (isMasked(model)) return maskedObjective(model);
-  if (isAnyOrder(model)) return anyOrderObjective(model, annealToRaster);
   return {
     predictions: (conditions, tokens, _drawn, options) => ({ logits: model.logits(conditions, tokens, options) }),
   };
@@ -111,32 +113,55 @@ function maskedObjective(model: MaskedModel): TokenObjective {
   };
 }
 
-function anyOrderObjective(model: AnyOrderModel, annealToRaster: ObjectiveOptions['annealToRaster']): TokenObjective {
-  const count = positionsOf(model);
+/** The paper's annealing (RAR, arXiv:2411.00776, section 3.2). */
+const rarAnnealing = { start: 0.5, end: 0.75 };
+
+function permutedObjective(model: PermutedModel, annealing = rarAnnealing): TokenObjective {
+  return {
+    draw: (key, batch, { progress }) => drawOrders(key, batch, positionsOf(model), randomPartAt(progress, annealing)),
+    // Without a draw for measuring: it is sampled in raster order.
+    predictions: (conditions, tokens, orders, options) => ({
+      logits: model.logits(conditions, tokens, { ...options, orders }),
+    }),
+  };
+}
+
+function anyOrderObjective(model: AnyOrderModel, annealing: ObjectiveOptions['orderAnnealing']): TokenObjective {
   const drawRanks = (key: RandomKey, batch: number, randomPart: number): Int32Array => {
-    const [kindKey, orderKey] = split(key) as [RandomKey, RandomKey];
-    const uniform = randomUniform(kindKey, batch);
-    const ranks = new Int32Array(batch * count);
-    for (let image = 0; image < batch; image++) {
-      const isRandom = uniform[image]! < randomPart;
-      ranks.set(rankOf(isRandom ? randomOrder(foldIn(orderKey, image), count) : rasterOrder(count)), image * count);
+    const count = positionsOf(model);
+    const orders = drawOrders(key, batch, count, randomPart);
+    for (let start = 0; start < orders.length; start += count) {
+      orders.set(rankOf(orders.slice(start, start + count)), start);
     }
-    return ranks;
+    return orders;
   };
   return {
-    draw: (key, batch, { progress }) => drawRanks(key, batch, randomPartAt(progress, annealToRaster)),
-    drawForMeasuring: (key, batch) => drawRanks(key, batch, annealToRaster ? 0 : 1),
-    predictions: (conditions, tokens, rank, options): { logits: Tensor3D } => ({
+    draw: (key, batch, { progress }) => drawRanks(key, batch, randomPartAt(progress, annealing)),
+    drawForMeasuring: (key, batch) => drawRanks(key, batch, annealing ? randomPartAt(1, annealing) : 1),
+    predictions: (conditions, tokens, rank, options) => ({
       logits: model.orderedLogits(conditions, tokens as Tensor2D, { rank: rank!, known: rank! }, options),
     }),
   };
 }
 
-function randomPartAt(progress: number, anneal: ObjectiveOptions['annealToRaster']): number {
-  if (!anneal) return 1;
-  const { start, end } = anneal;
-  if (progress <= start) return 1;
-  return progress >= end ? 0 : (end - progress) / (end - start);
+/** Draws an order of positions for each image, `[B, N]`: random or, else, raster. */
+function drawOrders(key: RandomKey, batch: number, count: number, randomPart: number): Int32Array {
+  const [kindKey, orderKey] = split(key) as [RandomKey, RandomKey];
+  const uniform = randomUniform(kindKey, batch);
+  const orders = new Int32Array(batch * count);
+  for (let image = 0; image < batch; image++) {
+    const isRandom = uniform[image]! < randomPart;
+    orders.set(isRandom ? randomOrder(foldIn(orderKey, image), count) : rasterOrder(count), image * count);
+  }
+  return orders;
+}
+
+/** Returns the part of the orders that are random at a point of the training, in [0, 1]. */
+function randomPartAt(progress: number, annealing: ObjectiveOptions['orderAnnealing']): number {
+  if (!annealing) return 1;
+  const { start, end } = annealing;
+  if (progress >= end) return 0;
+  return progress <= start ? 1 : (end - progress) / (end - start);
 }
 
 function positionsOf({ grid }: TokenModel): number {

@@ -1,9 +1,18 @@
 import { parseOptions } from '@vitvq/core';
-import type { CausalBlockOptions, DropoutRates, Activation } from '@vitvq/layers';
+import {
+  defaultMlpDim,
+  defaultNormEpsilon,
+  type Activation,
+  type CausalBlockOptions,
+  type DropoutRates,
+  type FeedForwardKind,
+  type Norm,
+  type RotaryConditions,
+} from '@vitvq/layers';
 import type { GPTOptions } from './gpt-options.js';
 import type { SequenceEmbeddingOptions, TokenPositions } from './internal/sequence-embedding.js';
 import { gptSchema, orderFreeSchema, rqTransformerSchema } from './internal/transformer-schema.js';
-import type { OrderFreeOptions } from './order-free-options.js';
+import type { AddedPositions, OrderFreeOptions } from './order-free-options.js';
 import type { RQTransformerOptions } from './rq-transformer-options.js';
 
 /**
@@ -18,11 +27,19 @@ interface SharedConfig {
   readonly conditionLength: number;
   readonly dim: number;
   readonly positions: TokenPositions;
+  /** Of rotary positions alone. */
+  readonly rotaryConditions?: RotaryConditions;
+  readonly norm: Norm;
+  readonly normEpsilon: number;
+  readonly feedForward: FeedForwardKind;
   readonly mlpDim: number;
   readonly useMlpBias: boolean;
   readonly useAttentionBias: boolean;
   readonly useTimeMixing: boolean;
-  readonly activation: Activation;
+  /** Left out where queries and keys have no norm. */
+  readonly queryKeyNorm?: Norm;
+  /** Left out with SwiGLU. */
+  readonly activation?: Activation;
   readonly dropout: Required<DropoutRates>;
 }
 
@@ -36,7 +53,9 @@ export interface GPTConfig extends SharedConfig {
 }
 
 /** Everything of a `MaskedTransformer` or an `AnyOrderTransformer` but its weights. */
-export type OrderFreeConfig = Omit<GPTConfig, 'useTimeMixing'>;
+export type OrderFreeConfig = Omit<GPTConfig, 'useTimeMixing' | 'rotaryConditions' | 'positions'> & {
+  readonly positions: AddedPositions;
+};
 
 /** Everything of an `RQTransformer` but its weights. */
 export interface RQTransformerConfig extends SharedConfig {
@@ -64,7 +83,7 @@ export function orderFreeConfig(
   { depth, numHeads, ...options }: Omit<OrderFreeOptions, 'key'>,
   where: string,
 ): OrderFreeConfig {
-  const { useTimeMixing: _none, ...shared } = sharedConfig(options);
+  const { useTimeMixing: _time, rotaryConditions: _rotary, ...shared } = sharedConfig(options);
   return parseOptions(orderFreeSchema, { ...shared, depth, numHeads }, where);
 }
 
@@ -90,11 +109,16 @@ function sharedConfig({
   conditionLength = 1,
   dim,
   positions = 'sequence',
-  mlpDim = 4 * dim,
+  rotaryConditions = positions === 'rotary' ? 'unrotated' : undefined,
+  norm = 'layer',
+  normEpsilon = defaultNormEpsilon,
+  feedForward = 'mlp',
+  mlpDim = defaultMlpDim(dim, feedForward),
   useMlpBias = true,
   useAttentionBias = true,
   useTimeMixing = true,
-  activation = 'squared-relu',
+  queryKeyNorm,
+  activation = feedForward === 'swiglu' ? undefined : 'squared-relu',
   dropout = {},
 }: Omit<SequenceEmbeddingOptions, 'key'> & Omit<CausalBlockOptions, 'key' | 'numHeads'>): SharedConfig {
   return {
@@ -104,11 +128,16 @@ function sharedConfig({
     conditionLength,
     dim,
     positions,
+    ...(rotaryConditions !== undefined && { rotaryConditions }),
+    norm,
+    normEpsilon,
+    feedForward,
     mlpDim,
     useMlpBias,
     useAttentionBias,
     useTimeMixing,
-    activation,
+    ...(queryKeyNorm !== undefined && { queryKeyNorm }),
+    ...(activation !== undefined && { activation }),
     dropout: { residual: 0, activation: 0, attention: 0, ...dropout },
   };
 }

@@ -8,10 +8,10 @@ import { readSafetensors, variableTensors, writeModel, writeSafetensors } from '
 import { CodeConditioner } from '@vitvq/codes';
 import { ConfigError, DataError, randomKey, ShapeError } from '@vitvq/core';
 import {
-  imageTokens,
   shake,
   tinyAnyOrder,
   tinyMasked,
+  tinyRAR,
   tinyRQ,
   tokensOf,
   brightnessTokenizer,
@@ -57,9 +57,19 @@ const unusual = {
   dropout: { residual: 0.1, attention: 0.2 },
 } as const satisfies Partial<GPTOptions>;
 
+const modern = {
+  positions: 'rotary',
+  rotaryConditions: 'zero',
+  norm: 'rms',
+  normEpsilon: 1e-6,
+  feedForward: 'swiglu',
+  queryKeyNorm: 'rms',
+} as const satisfies Partial<GPTOptions>;
+
 const cases: [string, () => AnyTransformer, Conditioner][] = [
   ['a GPT with classes', () => shake(classGPT()), classes],
   ['a GPT with other options', () => shake(classGPT(unusual)), new ClassConditioner({ classCount: 3 })],
+  ['a GPT of modern blocks', () => shake(classGPT(modern)), new ClassConditioner({ classCount: 3 })],
   ['a GPT without conditions', () => shake(classGPT({ conditionVocabSize: 1 })), new Unconditional()],
   ['a GPT with texts', () => shake(classGPT({ conditionVocabSize: text().vocabSize, conditionLength: 3 })), text()],
   [
@@ -69,6 +79,11 @@ const cases: [string, () => AnyTransformer, Conditioner][] = [
   ],
   ['a MaskedTransformer', () => tinyMasked({ conditionLength: 1, conditionVocabSize: 4 }), classes],
   ['an AnyOrderTransformer', () => tinyAnyOrder({ conditionLength: 1, conditionVocabSize: 4 }), classes],
+  [
+    'a RAR',
+    () => tinyRAR({ conditionVocabSize: 4, mlpDim: 20, dropout: { residual: 0.1 } }),
+    new ClassConditioner({ classCount: 3 }),
+  ],
 ];
 
 /** Logits of a model of any kind, where half of the tokens are known. */
@@ -100,6 +115,14 @@ describe.each(cases)('the folder of %s', (_, create, conditioner) => {
 });
 
 describe('loadTransformer', () => {
+  it('takes a folder of before norms and feed-forward parts could be chosen', async () => {
+    const model = classGPT();
+    const { norm: _, normEpsilon: __, feedForward: ___, ...old } = model.config;
+    const config = { model: old, conditioner: classes.config };
+    await writeModel(folder, { type: 'gpt', config }, variableTensors(model.namedVariables()));
+    expect((await loadTransformer(folder)).model.config).toEqual(model.config);
+  });
+
   it('gives a conditioner that encodes as the one that was saved', async () => {
     const saved = text();
     const model = classGPT({ conditionVocabSize: saved.vocabSize, conditionLength: saved.length });

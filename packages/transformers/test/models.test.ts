@@ -7,6 +7,7 @@ import { decayGroups, decayLinearWeights } from '@vitvq/optim';
 import { imageTokens, tinyGPT, tinyRQ, tokensOf } from '@vitvq/test-models';
 import { expectGradientsMatchFiniteDifferences, expectNoTensorLeak } from '@vitvq/test-utils';
 import {
+  createTransformer,
   GPT,
   gptReferenceWeights,
   RQTransformer,
@@ -16,11 +17,23 @@ import {
 
 const conditions = tokensOf<tf.Rank.R2>([2, 2], 5, 1);
 
+const modern = {
+  positions: 'rotary',
+  norm: 'rms',
+  feedForward: 'swiglu',
+  queryKeyNorm: 'rms',
+  useTimeMixing: false,
+  useAttentionBias: false,
+  useMlpBias: false,
+} as const;
+
 const models: [string, () => GPT | RQTransformer, number[]][] = [
   ['GPT', () => tinyGPT(), [2, 12]],
   ['GPT with a grid of positions', () => tinyGPT({ positions: 'grid', useTimeMixing: false }), [2, 12]],
+  ['GPT of modern blocks', () => tinyGPT({ ...modern, rotaryConditions: 'zero' }), [2, 12]],
   ['RQTransformer', () => tinyRQ(), [2, 12, 3]],
   ['RQTransformer with a grid of positions', () => tinyRQ({ positions: 'grid' }), [2, 12, 3]],
+  ['RQTransformer with rotary positions', () => tinyRQ({ ...modern, queryKeyNorm: 'layer' }), [2, 12, 3]],
 ];
 
 const asModel = (model: GPT | RQTransformer): AutoregressiveModel => model;
@@ -109,9 +122,12 @@ describe.each(models)('%s', (_name, create, shape) => {
 
 // Blocks of a transformer are alike: one of each is enough, and a position or two after the first.
 const one = { depth: 1, numHeads: 2 };
+const layered = { positions: 'rotary', queryKeyNorm: 'layer' } as const;
 it.each<[string, GPT | RQTransformer, number[]]>([
   ['GPT', tinyGPT({ depth: 1 }), [2, 3]],
   ['GPT with dropout and a grid of positions', tinyGPT({ depth: 1, dropout, positions: 'grid' }), [2, 3]],
+  ['GPT of modern blocks', tinyGPT({ depth: 1, ...modern, dropout }), [2, 3]],
+  ['GPT with rotary positions, time mixing and a layer norm', tinyGPT({ depth: 1, ...layered }), [2, 3]],
   ['RQTransformer', tinyRQ({ spatial: one, depth: one, positions: 'grid' }), [2, 2, 3]],
   ['RQTransformer with dropout', tinyRQ({ spatial: one, depth: one, dropout }), [2, 2, 3]],
 ])('%s has the right gradients of the loss', (_, model, shape) => {
@@ -240,6 +256,42 @@ describe('variables', () => {
       tf.slice(named.get('embedding.columnPositions')!, [2, 0], [1, 8]),
     );
     expect(tf.reshape(vector, [1, 8])).toBeAllClose(expected, { atol: 1e-6 });
+  });
+
+  it('are fewer with rotary positions, which add nothing but tell the conditions apart', () => {
+    const names = (conditionLength: number): string[] =>
+      [
+        ...tinyGPT({ ...modern, conditionLength })
+          .namedVariables()
+          .keys(),
+      ].filter((name) => name.includes('embedding'));
+    expect(names(1)).toEqual(['embedding.conditions', 'embedding.tokens']);
+    expect(names(2)).toEqual(['embedding.conditions', 'embedding.conditionPositions', 'embedding.tokens']);
+  });
+
+  it('of SwiGLU are as many as those of an MLP', () => {
+    const size = { vocabSize: 2, grid: [1, 1], dim: 24, depth: 1, numHeads: 2, useMlpBias: false } as const;
+    const plain = new GPT({ ...size, key: randomKey(0) });
+    const gated = new GPT({ ...size, feedForward: 'swiglu', key: randomKey(0) });
+    expect(gated.config.mlpDim).toBe(64);
+    expect(gated.parameterCount()).toBe(plain.parameterCount());
+  });
+
+  it('refuses options without effect, and heads that cannot be rotated', () => {
+    expect(() => tinyGPT({ rotaryConditions: 'zero' })).toThrow(
+      /rotaryConditions is "zero".*without positions 'rotary'/,
+    );
+    expect(() => tinyRQ({ feedForward: 'swiglu', activation: 'silu' })).toThrow(
+      /activation is "silu": expected none with feedForward 'swiglu'/,
+    );
+    expect(() => tinyGPT({ positions: 'rotary', dim: 12 })).toThrow(/dim is 12: expected a multiple of 4 numHeads/);
+    expect(() => tinyRQ({ positions: 'rotary', spatial: { depth: 1, numHeads: 4 } })).toThrow(
+      /dim is 8: expected a multiple of 4 spatial.numHeads/,
+    );
+    const size = { kind: 'gpt', dim: 8, depth: 1, numHeads: 2 } as const;
+    const fit = { vocabSize: 3, grid: [2, 2], conditionVocabSize: 2, key: randomKey(0) } as const;
+    expect(() => createTransformer({ ...size, rotaryConditions: 'zero' }, fit)).toThrow(/without positions 'rotary'/);
+    expect(createTransformer({ ...size, ...modern }, fit).config).toMatchObject(modern);
   });
 
   it('cannot be made of options that make no sense, and leaves nothing behind', () => {

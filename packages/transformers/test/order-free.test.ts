@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ConfigError, randomKey, ShapeError } from '@vitvq/core';
 import { drawDropoutMasks } from '@vitvq/layers';
 import { crossEntropy } from '@vitvq/losses';
-import { tinyAnyOrder, tinyGPT, tinyMasked, tokensOf } from '@vitvq/test-models';
+import { tinyAnyOrder, tinyGPT, tinyMasked, tinyRAR, tokensOf } from '@vitvq/test-models';
 import { expectGradientsMatchFiniteDifferences, expectNoTensorLeak } from '@vitvq/test-utils';
 import {
   createTransformer,
@@ -151,8 +151,8 @@ describe('what an objective draws', () => {
   });
 
   it('is a permutation for any-order models, and raster order once that has been reached', () => {
-    const annealToRaster = { start: 0.5, end: 0.75 };
-    const { draw } = tokenObjective(tinyAnyOrder(), { annealToRaster });
+    const orderAnnealing = { start: 0.5, end: 0.75 };
+    const { draw } = tokenObjective(tinyAnyOrder(), { orderAnnealing });
     const isRaster = (progress: number): boolean[] => {
       const ranks = draw!(randomKey(2), 400, { progress });
       return Array.from({ length: 400 }, (_, image) => {
@@ -168,6 +168,15 @@ describe('what an objective draws', () => {
     expect([0.75, 1].map(part)).toEqual([1, 1]);
   });
 
+  it('is an order for a RAR, and raster order in a measurement', () => {
+    const { draw, drawForMeasuring } = tokenObjective(tinyRAR());
+    const orders = draw!(randomKey(2), 300, { progress: 0.5 });
+    const firsts = new Set(Array.from({ length: 300 }, (_, image) => orders[12 * image]!));
+    expect(firsts.size).toBe(12);
+    expect([...draw!(randomKey(2), 2, { progress: 0.75 })]).toEqual([...rasterOrder(12), ...rasterOrder(12)]);
+    expect(drawForMeasuring).toBeUndefined();
+  });
+
   it('is the same for the same key', () => {
     for (const objective of [tokenObjective(tinyMasked()), tokenObjective(tinyAnyOrder())]) {
       const draw = (seed: number): number[] => [...objective.draw!(randomKey(seed), 3, { progress: 0 })];
@@ -178,7 +187,7 @@ describe('what an objective draws', () => {
 
   it('is nothing for models of raster order, which have no annealing', () => {
     expect(tokenObjective(tinyGPT()).draw).toBeUndefined();
-    expect(() => tokenObjective(tinyGPT(), { annealToRaster: { start: 0, end: 1 } })).toThrow(ConfigError);
+    expect(() => tokenObjective(tinyGPT(), { orderAnnealing: { start: 0, end: 1 } })).toThrow(ConfigError);
   });
 });
 

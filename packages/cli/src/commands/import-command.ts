@@ -27,19 +27,28 @@ interface PyTorchFlags {
   readonly ignore?: readonly string[];
 }
 
-interface ImportFlags extends HintFlags, PyTorchFlags {
+/** Options for transformers, whose shapes do not determine them. */
+interface TransformerFlags {
+  readonly grid?: readonly [number, number];
+  readonly numHeads?: number;
+}
+
+interface ImportFlags extends HintFlags, TransformerFlags, PyTorchFlags {
   readonly out?: string;
   readonly force?: boolean;
   readonly prefix?: string;
   readonly config?: string;
 }
 
-/** Adds `vitvq import <file>`, which writes a PyTorch checkpoint's tokenizer as a model folder. */
+/**
+ * Adds `vitvq import <file>`, which writes the tokenizer or transformer of a PyTorch checkpoint as
+ * a model folder.
+ */
 export function addImportCommand(program: Command): void {
   program
     .command('import')
     .description(
-      'the tokenizer of a PyTorch checkpoint (ViT-VQGAN of enhancing-transformers, VQGAN of taming-transformers, LlamaGen) as a model folder',
+      'the tokenizer of a PyTorch checkpoint (ViT-VQGAN of enhancing-transformers, VQGAN of taming-transformers, LlamaGen), or its transformer (LlamaGen, RAR), as a model folder',
     )
     .argument('[file]', 'a .ckpt, .pt or .pth file, .safetensors or its .index.json; it is read, never run')
     .option('--out <folder>', 'where the model goes: config.json and model.safetensors (required)')
@@ -65,13 +74,15 @@ export function addImportCommand(program: Command): void {
     .option('--code-depth <n>', 'codes a token of a residual quantizer', positive)
     .option('--normalize', 'codes are l2-normalised (default: yes, but no for taming-transformers)')
     .option('--no-normalize', 'codes are compared as they are')
+    .option('--grid <tokens>', 'rows and columns of the tokens of a transformer, as 16 or 16x16', grid)
+    .option('--num-heads <n>', 'attention heads of a transformer (default: those of the published model)', positive)
     .allowUnknownOption()
     .allowExcessArguments()
     .action(importFile);
 }
 
 async function importFile(_file: string | undefined, flags: ImportFlags, command: Command): Promise<void> {
-  const { out = '', force = false, prefix, part, ignore, config: configFile, ...hintFlags } = flags;
+  const { out = '', force = false, part, ignore } = flags;
   const file = operand(command) ?? '';
   refuseUsage(command, [
     ...missing({ '<file>': file, '--out <folder>': out }),
@@ -80,10 +91,47 @@ async function importFile(_file: string | undefined, flags: ImportFlags, command
   ]);
   await assertOut(file, out, force);
   await assertWritableFolder(out);
-  const options = configFile === undefined ? { hints: hintsOf(hintFlags) } : { config: await readConfig(configFile) };
+  const opened = await open(file, { part, ignore });
+  try {
+    const { transformerOriginOf } = await import('@vitvq/transformers/node');
+    const isTransformer = flags.prefix === undefined && transformerOriginOf(opened) !== undefined;
+    assertOptionsOf(isTransformer ? 'transformer' : 'tokenizer', file, flags);
+    await (isTransformer ? importTransformerOf : importTokenizerOf)(opened, file, out, flags);
+  } finally {
+    await opened.close();
+  }
+}
+
+type Opened = Awaited<ReturnType<typeof open>>;
+
+async function importTransformerOf(
+  opened: Opened,
+  file: string,
+  out: string,
+  { grid: tokens, numHeads }: TransformerFlags,
+): Promise<void> {
+  const { importTransformer, MissingTransformerHintError, saveTransformer } = await import('@vitvq/transformers/node');
+  await holdWeights();
+  const imported = importTransformer(opened, { hints: { grid: tokens, numHeads } }).catch((error: unknown) => {
+    throw error instanceof MissingTransformerHintError ? withOptions(error, [error.hint], '.') : error;
+  });
+  const { model, conditioner, origin } = await imported;
+  await saveTransformer(out, model, conditioner, { metadata: { importedFrom: basename(file), layout: origin } });
+  const [rows, columns] = model.grid;
+  process.stdout.write(
+    `${origin}: ${model.parameterCount().toLocaleString('en')} parameters, ${conditioner.classCount} classes, ` +
+      `${rows}x${columns} tokens of ${model.vocabSize} codes\n` +
+      `${JSON.stringify(model.config, undefined, 2)}\nWrote ${out}\n`,
+  );
+  model.dispose();
+}
+
+async function importTokenizerOf(opened: Opened, file: string, out: string, flags: ImportFlags): Promise<void> {
+  const { prefix, config: configFile } = flags;
+  const options = configFile === undefined ? { hints: hintsOf(flags) } : { config: await readConfig(configFile) };
   await holdWeights();
   const { saveTokenizer } = await import('@vitvq/tokenizer/node');
-  const { tokenizer, kind, config } = await importOpened(file, { part, ignore }, { prefix, ...options });
+  const { tokenizer, kind, config } = await importOpened(opened, { prefix, ...options });
   await saveTokenizer(out, tokenizer, config, { metadata: { importedFrom: basename(file), layout: kind } });
   const [rows, columns] = tokenizer.grid;
   process.stdout.write(
@@ -97,16 +145,37 @@ async function importFile(_file: string | undefined, flags: ImportFlags, command
 function contradictions(file: string, flags: ImportFlags): string[] {
   const { quantizer, codeDepth, config } = flags;
   const isPyTorch = !/\.(safetensors|index\.json)$/i.test(file);
-  const given = (names: readonly (keyof ImportFlags)[]): string[] =>
-    names.filter((name) => flags[name] !== undefined).map(optionName);
-  const hints = given(['imageSize', 'encoderHeads', 'decoderHeads', 'quantizer', 'codeDepth', 'normalize']);
-  const ofPyTorch = given(['part', 'ignore']);
+  const hints = given(flags, tokenizerHints);
+  const ofPyTorch = given(flags, ['part', 'ignore']);
   return [
     ...(quantizer === 'residual' && codeDepth === undefined ? ['--quantizer residual needs --code-depth'] : []),
     ...(quantizer !== 'residual' && codeDepth !== undefined ? ['--code-depth needs --quantizer residual'] : []),
     ...(config !== undefined && hints.length > 0 ? [`${hints.join(', ')} cannot be given with --config`] : []),
     ...(!isPyTorch && ofPyTorch.length > 0 ? [`${ofPyTorch.join(', ')} can be given for files of PyTorch only`] : []),
   ];
+}
+
+const tokenizerHints = ['imageSize', 'encoderHeads', 'decoderHeads', 'quantizer', 'codeDepth', 'normalize'] as const;
+
+/** Returns those of some options that are given, as they are typed. */
+function given(flags: ImportFlags, names: readonly (keyof ImportFlags)[]): string[] {
+  return names.filter((name) => flags[name] !== undefined).map(optionName);
+}
+
+/**
+ * Refuses options that have no effect on what a file holds.
+ * @throws {ConfigError} naming them
+ */
+function assertOptionsOf(model: 'tokenizer' | 'transformer', file: string, flags: ImportFlags): void {
+  const others = model === 'transformer' ? ([...tokenizerHints, 'config'] as const) : (['grid', 'numHeads'] as const);
+  const names = given(flags, others);
+  if (names.length === 0) return;
+  throw new ConfigError({
+    where: file,
+    expected: `options of a ${model}, which the file holds`,
+    got: names.join(', '),
+    fix: 'Leave them out.',
+  });
 }
 
 /**
@@ -131,27 +200,27 @@ function isModelFile(name: string): boolean {
 }
 
 /**
- * Opens and imports a file.
+ * Imports a tokenizer.
  * @throws {ConfigError} naming the options of this command that give the missing values
  */
-async function importOpened(
-  file: string,
-  pyTorchFlags: PyTorchFlags,
-  options: ImportOptions,
-): Promise<ImportedTokenizer> {
+async function importOpened(opened: Opened, options: ImportOptions): Promise<ImportedTokenizer> {
   const { MissingHintError } = await import('@vitvq/tokenizer');
   const { importTokenizer } = await import('@vitvq/tokenizer/node');
-  const opened = await open(file, pyTorchFlags);
   try {
     return await importTokenizer(opened, options);
   } catch (error) {
     if (!(error instanceof MissingHintError)) throw error;
-    const { where, expected, got, hints } = error;
-    const fix = `Add ${hints.map(optionName).join(', ')}, or give the whole config with --config.`;
-    throw new ConfigError({ where, expected, got, fix }, { cause: error });
-  } finally {
-    await opened.close();
+    throw withOptions(error, error.hints, ', or give the whole config with --config.');
   }
+}
+
+/** Returns an error of missing hints that names the options which give them. */
+function withOptions(error: ConfigError, hints: readonly string[], end: string): ConfigError {
+  const { where, expected, got } = error;
+  return new ConfigError(
+    { where, expected, got, fix: `Add ${hints.map(optionName).join(', ')}${end}` },
+    { cause: error },
+  );
 }
 
 /**
@@ -195,6 +264,7 @@ const loaders: Readonly<Record<string, string>> = {
   'vq-tokenizer': 'loadTokenizer of @vitvq/tokenizer/node',
   gpt: 'loadTransformer of @vitvq/transformers/node',
   'rq-transformer': 'loadTransformer of @vitvq/transformers/node',
+  rar: 'loadTransformer of @vitvq/transformers/node',
 };
 
 /**
@@ -216,8 +286,15 @@ async function assertNoFolder(path: string): Promise<void> {
   });
 }
 
-function hintsOf({ quantizer, codeDepth, ...hints }: HintFlags): ImportOptions['hints'] {
-  return { ...hints, quantizer: quantizerOf(quantizer, codeDepth) };
+function hintsOf({
+  imageSize,
+  encoderHeads,
+  decoderHeads,
+  normalize,
+  quantizer,
+  codeDepth,
+}: HintFlags): ImportOptions['hints'] {
+  return { imageSize, encoderHeads, decoderHeads, normalize, quantizer: quantizerOf(quantizer, codeDepth) };
 }
 
 function quantizerOf(kind: HintFlags['quantizer'], codeDepth: number | undefined): QuantizerHint | undefined {
@@ -233,6 +310,12 @@ async function readConfig(file: string): Promise<TokenizerConfig> {
   const noun = 'a JSON file with the config of a tokenizer';
   const { value } = await readJsonObject(file, noun, { maximumBytes: 2 ** 20, maximumDepth: 64 });
   return value as unknown as TokenizerConfig;
+}
+
+function grid(text: string): readonly [number, number] {
+  const [rows, columns, ...more] = text.split('x').map(positive);
+  if (more.length > 0) throw new InvalidArgumentError('Expected tokens as 16 or 16x16.');
+  return [rows!, columns ?? rows!];
 }
 
 function size(text: string): number | readonly [number, number] {

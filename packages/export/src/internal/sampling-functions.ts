@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { BlockCache } from '@vitvq/layers';
-import type { AnyConditioner, AutoregressiveModel, Conditions } from '@vitvq/transformers';
+import { prefixLengthOf, type AnyConditioner, type AutoregressiveModel, type Conditions } from '@vitvq/transformers';
 
 type NamedTensors = Record<string, Tensor>;
 
@@ -39,7 +39,7 @@ export function decodeStepFunction(model: AutoregressiveModel): (inputs: NamedTe
     const blocks = blocksOf(inputs);
     const { hidden, added } = model.decodeStep(inputs.tokens as Tensor2D, count, { blocks });
     // Conditions have the first positions, then tokens.
-    const position = tf.add<Scalar>(count, tf.scalar(model.conditionLength - 1, 'int32'));
+    const position = tf.add<Scalar>(count, tf.scalar(prefixLengthOf(model) - 1, 'int32'));
     const isNew = tf.reshape(tf.equal(tf.range(0, length, 1, 'int32'), position), [1, 1, length, 1]);
     const withNew = ([all]: readonly Tensor4D[], one: Tensor4D): Tensor4D[] => [tf.where(isNew, one, all!)];
     const next = added.map(({ before, keys, values }, index): BlockCache => {
@@ -61,8 +61,8 @@ export function predictFunction(model: AutoregressiveModel): (inputs: NamedTenso
 }
 
 /** Returns the number of positions of the KV cache: all but the last token, which is never fed. */
-function cacheLength({ conditionLength, grid }: AutoregressiveModel): number {
-  return conditionLength + grid[0] * grid[1] - 1;
+function cacheLength(model: AutoregressiveModel): number {
+  return prefixLengthOf(model) + model.grid[0] * model.grid[1] - 1;
 }
 
 function predicted(model: AutoregressiveModel, hidden: Tensor2D): NamedTensors {

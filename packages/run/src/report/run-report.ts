@@ -65,7 +65,13 @@ export async function reportOfRun(
 
 /** What the report calls the transformer. */
 function modelTitle({ model }: ResolvedTransformerStage): string {
-  return model.kind === 'gpt' ? 'GPT' : 'RQTransformer';
+  return {
+    gpt: 'GPT',
+    'rq-transformer': 'RQTransformer',
+    rar: 'RAR',
+    masked: 'Masked transformer',
+    'any-order': 'Any-order transformer',
+  }[model.kind];
 }
 
 function summaryOf(

@@ -1,11 +1,6 @@
 import { join } from 'node:path';
 import { createTransformerTrainer, readTransformerWeights } from '@vitvq/stage2-trainer';
-import {
-  createTransformer,
-  type AnyTransformer,
-  type Conditioner,
-  type TransformerFit,
-} from '@vitvq/transformers';
+import { createTransformer, type AnyTransformer, type Conditioner, type TransformerFit } from '@vitvq/transformers';
 import { loadTransformer, saveTransformer, type LoadedTransformer } from '@vitvq/transformers/node';
 import { z } from 'zod';
 import type { RunConditions } from '../conditions.js';

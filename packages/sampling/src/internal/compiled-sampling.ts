@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor3D } from '@tensorflow/tfjs-core';
 import { disposeOf } from '@vitvq/core';
 import { compile, type CompiledFunction, type Precision } from '@vitvq/engine';
-import type { AutoregressiveModel, Conditions } from '@vitvq/transformers';
+import { prefixLengthOf, type AutoregressiveModel, type Conditions } from '@vitvq/transformers';
 import type { CacheSegments } from './cache-segments.js';
 import { SamplingProgram, type Drawn, type RunTensors } from './sampling-program.js';
 import type { ProgramSettings, SamplingRequest } from './sampling-request.js';
@@ -49,12 +49,13 @@ export class CompiledSampling {
 
   /** Reads conditions and known tokens, and draws the first position that is not known. */
   async prefill({ conditions, known, shape, prefix, settings, tensors }: SamplingRequest): Promise<Drawn> {
-    const { conditionLength, codeDepth } = this.#model;
+    const { codeDepth } = this.#model;
+    const before = prefixLengthOf(this.#model);
     const positions = shape[1]!;
     // Padded with tokens that nothing attends to, so that one program serves all prefixes of about
     // this length.
-    const slots = this.#segments.slotsHolding(conditionLength + prefix - 1);
-    const padded = prefix === 0 ? 0 : Math.min(slots - conditionLength, positions - 1);
+    const slots = this.#segments.slotsHolding(before + prefix - 1);
+    const padded = prefix === 0 ? 0 : Math.min(slots - before, positions - 1);
     const given = tf.tidy(() => {
       if (prefix === 0) return undefined;
       const tokens = tf.tensor3d(known, [settings.images, positions, codeDepth], 'int32');
@@ -72,7 +73,7 @@ export class CompiledSampling {
    * Adds position `last`, which was drawn before, and draws the next one; and so on, `count` times.
    */
   decode(last: number, count: number, tensors: RunTensors): Promise<Drawn[]> {
-    const segments = this.#segments.countHolding(this.#model.conditionLength + last);
+    const segments = this.#segments.countHolding(prefixLengthOf(this.#model) + last);
     let compiled = this.#steps.get(segments);
     if (!compiled) {
       compiled = compile((run: RunTensors) => this.#program.decodeStep(this.#state, segments, run), {
@@ -88,7 +89,7 @@ export class CompiledSampling {
 
   /** How many positions from `last` on are added by the same program. */
   stepsFrom(last: number): number {
-    const slot = this.#model.conditionLength + last;
+    const slot = prefixLengthOf(this.#model) + last;
     return this.#segments.slotsOf(this.#segments.countHolding(slot)) - slot;
   }
 

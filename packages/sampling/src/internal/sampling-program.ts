@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { pick } from '@vitvq/layers';
-import type { AutoregressiveModel, Conditions } from '@vitvq/transformers';
+import { prefixLengthOf, type AutoregressiveModel, type Conditions } from '@vitvq/transformers';
 import { drawTokens, filteredProbabilities } from '../filters.js';
 import { guided } from './guided.js';
 import type { SamplingVariables } from './sampling-variables.js';
@@ -64,7 +64,7 @@ export class SamplingProgram {
   decodeStep(state: SamplingVariables, segments: number, run: RunTensors): Drawn {
     const count = tf.clone(state.count);
     const { hidden, added } = this.#model.decodeStep(state.tokens, count, state.cache(segments));
-    state.add(added, tf.add<Scalar>(count, tf.scalar(this.#model.conditionLength - 1, 'int32')), segments);
+    state.add(added, tf.add<Scalar>(count, tf.scalar(prefixLengthOf(this.#model) - 1, 'int32')), segments);
     return this.#draw(hidden, count, run, state);
   }
 

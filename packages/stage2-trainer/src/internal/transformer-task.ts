@@ -115,7 +115,8 @@ export class TransformerTask implements TrainingTask<ImageOrCodeBatch, Transform
   }
 
   async step(batch: ImageOrCodeBatch, { index, progress }: StepContext): Promise<StepResult> {
-    const { accumulate, conditionDropRate } = this.#options.config;
+    const { config, model } = this.#options;
+    const { accumulate, conditionDropRate } = config;
     const given = await this.#reader.conditions(batch);
     const conditions = withDropped(given, this.#input, conditionDropRate, this.#key('conditions', index));
     const parts = await this.#reader.parts(batch, conditions, accumulate);
@@ -124,7 +125,7 @@ export class TransformerTask implements TrainingTask<ImageOrCodeBatch, Transform
     try {
       const [dropoutKey, objectiveKey] = [this.#key('dropout', index), this.#key('objective', index)];
       for (const [part, { tokens }] of parts.entries()) {
-        masks.push(drawDropoutMasks(foldIn(dropoutKey, part), this.#options.model.dropoutSites(tokens.shape[0])));
+        masks.push(drawDropoutMasks(foldIn(dropoutKey, part), model.dropoutSites(tokens.shape[0])));
         drawn.push(this.#drawn(foldIn(objectiveKey, part), tokens, progress));
       }
       const { values, gradientNorm, gradientNorms, hasOverflowed } = await this.#learner.update(
@@ -227,6 +228,6 @@ function inOtherUnits({ crossEntropy }: Readonly<Record<string, number>>): Recor
   return { bitsPerToken: crossEntropy / Math.LN2, perplexity: Math.exp(crossEntropy) };
 }
 
-function objectiveOptions({ annealToRaster }: ResolvedTransformerTrainingConfig): ObjectiveOptions {
-  return annealToRaster ? { annealToRaster } : {};
+function objectiveOptions({ orderAnnealing }: ResolvedTransformerTrainingConfig): ObjectiveOptions {
+  return orderAnnealing ? { orderAnnealing } : {};
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { ConditionerConfig } from '../conditioners/conditioner-config.js';
+import type { RARConfig } from '../rar-config.js';
 import type { GPTConfig, OrderFreeConfig, RQTransformerConfig } from '../transformer-config.js';
-import { gptSchema, orderFreeSchema, positiveInteger, rqTransformerSchema } from './transformer-schema.js';
+import { gptSchema, orderFreeSchema, positiveInteger, rarSchema, rqTransformerSchema } from './transformer-schema.js';
 
 /**
  * What builds the conditioner; `given`: it must be given and say the same of itself, for the folder
@@ -44,3 +45,7 @@ export const orderFreeFolderSchema = z.strictObject({
   model: orderFreeSchema,
   conditioner,
 }) satisfies z.ZodType<FolderConfig<OrderFreeConfig>>;
+/** The `config` of a folder of type `rar`. */
+export const rarFolderSchema = z.strictObject({ model: rarSchema, conditioner }) satisfies z.ZodType<
+  FolderConfig<RARConfig>
+>;

@@ -10,14 +10,18 @@ import {
   type Initializer,
   type RandomKey,
 } from '@vitvq/core';
-import { weightStddev, pick } from '@vitvq/layers';
+import { weightStddev, pick, type RotaryConditions } from '@vitvq/layers';
 import type { Conditions } from '../token-model.js';
 
 /**
- * One vector a position (the reference), or a vector of its row plus one of its column (the paper's
- * 2-D positions).
+ * Positions of image tokens: `sequence` adds one vector a position (the reference), `grid` a vector
+ * of its row plus one of its column (the paper's 2-D positions), and `rotary` adds nothing, but
+ * turns queries and keys by row and column (LlamaGen).
  */
-export type TokenPositions = 'sequence' | 'grid';
+export type TokenPositions = (typeof tokenPositionNames)[number];
+
+/** Every {@link TokenPositions}, for schemas of configs. */
+export const tokenPositionNames = ['sequence', 'grid', 'rotary'] as const;
 
 /** Vocabularies, grid and width of a sequence embedding. */
 export interface SequenceEmbeddingOptions {
@@ -36,13 +40,20 @@ export interface SequenceEmbeddingOptions {
   readonly dim: number;
   /** @default 'sequence', the reference's */
   readonly positions?: TokenPositions;
+  /**
+   * What rotary positions make of the conditions; with other positions it must be left out.
+   * LlamaGen has `zero`: no token can then attend to one condition more than to another.
+   * @default 'unrotated'
+   */
+  readonly rotaryConditions?: RotaryConditions;
   readonly key: RandomKey;
 }
 
 /**
  * Conditions and image tokens as vectors, each with tables of its own. Variables: `conditions`
  * `[Vc, D]`, `conditionPositions` `[C, D]`, `tokens` `[V, D]`, and `positions` `[N, D]`, or
- * `rowPositions` and `columnPositions`.
+ * `rowPositions` and `columnPositions`. With rotary positions there are none of tokens, and those
+ * of conditions where there are several, whose order nothing else tells.
  */
 export class SequenceEmbedding extends Module {
   readonly vocabSize: number;
@@ -53,7 +64,7 @@ export class SequenceEmbedding extends Module {
   /** What errors call the model. */
   readonly where: string;
   readonly #conditions: Variable<tf.Rank.R2> | undefined;
-  readonly #conditionPositions: Variable<tf.Rank.R2>;
+  readonly #conditionPositions: Variable<tf.Rank.R2> | undefined;
   readonly #tokens: Variable<tf.Rank.R2>;
   readonly #positions: readonly Variable<tf.Rank.R2>[];
 
@@ -80,10 +91,12 @@ export class SequenceEmbedding extends Module {
     if (conditionVocabSize !== undefined) {
       this.#conditions = this.variable('conditions', table(conditionKey, [conditionVocabSize, dim]));
     }
-    this.#conditionPositions = this.variable(
-      'conditionPositions',
-      positionInitializer(conditionPositionKey, [conditionLength, dim]),
-    );
+    if (positions !== 'rotary' || conditionLength > 1) {
+      this.#conditionPositions = this.variable(
+        'conditionPositions',
+        positionInitializer(conditionPositionKey, [conditionLength, dim]),
+      );
+    }
     this.#tokens = this.variable('tokens', table(tokenKey, [vocabSize, dim]));
     this.#positions = positionTables(grid, positions).map(([name, rows], index) =>
       this.variable(name, positionInitializer(split(positionKey)[index]!, [rows, dim])),
@@ -95,7 +108,7 @@ export class SequenceEmbedding extends Module {
     const { conditionLength, dim } = this;
     if (conditions.rank === 3) {
       assertShape(conditions, ['B', conditionLength, dim], this.where, 'These are embeddings of the conditions.');
-      return tf.add(conditions, this.#conditionPositions);
+      return this.#placeConditions(conditions as Tensor3D);
     }
     if (!this.#conditions) {
       throw new ShapeError({
@@ -111,7 +124,7 @@ export class SequenceEmbedding extends Module {
       this.where,
       'These are condition tokens, such as one class an image.',
     );
-    return tf.add(lookUp(this.#conditions, conditions), this.#conditionPositions);
+    return this.#placeConditions(lookUp(this.#conditions, conditions));
   }
 
   /** `[.., L]` tokens to `[.., L, D]`, without positions. */
@@ -126,17 +139,22 @@ export class SequenceEmbedding extends Module {
   place(vectors: Tensor3D): Tensor3D {
     const [, count, dim] = vectors.shape;
     const table = this.#table();
+    if (!table) return vectors;
     return tf.add(vectors, count === table.shape[0] ? table : tf.slice(table, [0, 0], [count, dim]));
   }
 
   /** Token vectors `[B, D]` with the position `index` (int32 scalar) added. */
   placeAt(vectors: Tensor2D, index: Scalar): Tensor2D {
-    return tf.add(vectors, pick(this.#table(), index, 0));
+    const table = this.#table();
+    return table ? tf.add(vectors, pick(table, index, 0)) : vectors;
   }
 
-  /** Positions as vectors: int32 `[..]`, counted in raster order, to `[.., D]`. */
+  /**
+   * Returns positions that are added to tokens: int32 `[..]`, counted in raster order, to `[.., D]`.
+   * Rotary positions are not.
+   */
   positionsAt(positions: Tensor): Tensor {
-    return lookUp(this.#table(), positions);
+    return lookUp(this.#table()!, positions);
   }
 
   /** Throws unless tokens are `[B, n]` or `[B, n, L]` with 1 <= n <= N. @throws {ShapeError} */
@@ -154,12 +172,16 @@ export class SequenceEmbedding extends Module {
     }
   }
 
-  /** `[N, D]`. */
-  #table(): Tensor2D {
+  #placeConditions(vectors: Tensor3D): Tensor3D {
+    return this.#conditionPositions ? tf.add(vectors, this.#conditionPositions) : vectors;
+  }
+
+  /** `[N, D]`, none with rotary positions. */
+  #table(): Tensor2D | undefined {
     const [first, columns] = this.#positions;
-    if (!columns) return first!;
+    if (!first || !columns) return first;
     const [height, width] = this.grid;
-    const sum = tf.add(tf.expandDims(first!, 1), tf.expandDims(columns, 0)); // [rows, columns, D]
+    const sum = tf.add(tf.expandDims(first, 1), tf.expandDims(columns, 0)); // [rows, columns, D]
     return tf.reshape(sum, [height * width, this.dim]);
   }
 }
@@ -177,6 +199,8 @@ function positionTables(
         ['rowPositions', rows],
         ['columnPositions', columns],
       ];
+    case 'rotary':
+      return [];
   }
 }
 

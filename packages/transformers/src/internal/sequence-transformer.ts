@@ -7,7 +7,10 @@ import {
   prefilledSlots,
   CacheStep,
   pick,
+  rotaryPositions2D,
   type CausalTransformerOptions,
+  type Rotation,
+  type RotationTables,
   type TransformerForward,
   type DropoutMasks,
   type DropoutSite,
@@ -16,7 +19,7 @@ import {
 } from '@vitvq/layers';
 import type { SamplingStep } from '../autoregressive-model.js';
 import type { Conditions } from '../token-model.js';
-import type { SequenceEmbedding } from './sequence-embedding.js';
+import type { SequenceEmbedding, SequenceEmbeddingOptions } from './sequence-embedding.js';
 
 /**
  * Conditions and positions through a causal transformer: all of `GPT` but its head, and the spatial
@@ -27,11 +30,20 @@ export class SequenceTransformer {
   readonly transformer: CausalTransformer;
   readonly #embedding: SequenceEmbedding;
   readonly #codeDepth: number;
+  readonly #rotation: RotationTables | undefined;
 
-  constructor(options: CausalTransformerOptions, embedding: SequenceEmbedding, codeDepth: number) {
+  constructor(
+    options: CausalTransformerOptions & Pick<SequenceEmbeddingOptions, 'positions' | 'rotaryConditions'>,
+    embedding: SequenceEmbedding,
+    codeDepth: number,
+  ) {
     this.transformer = new CausalTransformer(options);
     this.#embedding = embedding;
     this.#codeDepth = codeDepth;
+    const { dim, numHeads, positions, rotaryConditions } = options;
+    const { grid, conditionLength } = embedding;
+    this.#rotation =
+      positions === 'rotary' ? rotaryPositions2D(dim / numHeads, grid, conditionLength, rotaryConditions) : undefined;
   }
 
   get featureNames(): readonly string[] {
@@ -79,12 +91,13 @@ export class SequenceTransformer {
     const index = tf.sub<Scalar>(count, tf.scalar(1, 'int32'));
     const slot = tf.add<Scalar>(index, tf.scalar(this.#embedding.conditionLength, 'int32'));
     const view = new CacheStep(cache, slot);
+    const rotation = this.#rotate((table) => pick(table, slot, 0));
     let x = this.#embedding.placeAt(this.#sumOverLevels(tokens) as Tensor2D, index);
     const added: AddedSlots[] = [];
     for (const [position, block] of this.transformer.blocks.entries()) {
       const previous = cache.blocks[position]!;
       const { remember, added: addedTo } = view.of(previous);
-      const { output, normalized } = block.decodeStep(x, previous.before, remember);
+      const { output, normalized } = block.decodeStep(x, previous.before, remember, rotation);
       added.push(addedTo(normalized));
       x = output;
     }
@@ -111,8 +124,17 @@ export class SequenceTransformer {
   }
 
   #run(x: Tensor3D, dropoutMasks?: DropoutMasks): TransformerForward {
-    const mask = attentionMask(x.shape[1], this.#embedding.conditionLength);
-    return this.transformer.apply(x, mask, dropoutMasks);
+    const length = x.shape[1];
+    const mask = attentionMask(length, this.#embedding.conditionLength);
+    const rotation = this.#rotate((table) => tf.slice(table, [0, 0], [length, -1]));
+    return this.transformer.apply(x, mask, dropoutMasks, rotation);
+  }
+
+  /** Rotary positions, of which `select` takes a part; none with other positions. */
+  #rotate(select: (table: tf.Tensor) => tf.Tensor): Rotation | undefined {
+    if (!this.#rotation) return undefined;
+    const { cos, sin } = this.#rotation;
+    return { cos: select(tf.tensor(cos.data, [...cos.shape])), sin: select(tf.tensor(sin.data, [...sin.shape])) };
   }
 
   /** Positions from `start` on. */

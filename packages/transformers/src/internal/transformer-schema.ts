@@ -1,6 +1,8 @@
 import { maximumSize } from '@vitvq/core';
-import { activationNames } from '@vitvq/layers';
+import { activationNames, defaultNormEpsilon, feedForwardNames, normNames, rotaryConditionNames } from '@vitvq/layers';
 import { z } from 'zod';
+import { addedPositionNames } from '../order-free-options.js';
+import { tokenPositionNames } from './sequence-embedding.js';
 
 /** Not `z.int()`, at whose problems zod stops: here all have to be told. */
 const integer = (minimum: number): z.ZodNumber =>
@@ -20,12 +22,18 @@ const shared = {
   conditionVocabSize: positiveInteger.optional(),
   conditionLength: positiveInteger,
   dim: positiveInteger,
-  positions: z.enum(['sequence', 'grid']),
+  positions: z.enum(tokenPositionNames),
+  rotaryConditions: z.enum(rotaryConditionNames).optional(),
+  // Folders of before these options lack them.
+  norm: z.enum(normNames).default('layer'),
+  normEpsilon: z.number().gt(0).default(defaultNormEpsilon),
+  feedForward: z.enum(feedForwardNames).default('mlp'),
   mlpDim: positiveInteger,
   useMlpBias: z.boolean(),
   useAttentionBias: z.boolean(),
   useTimeMixing: z.boolean(),
-  activation: z.enum(activationNames),
+  queryKeyNorm: z.enum(normNames).optional(),
+  activation: z.enum(activationNames).optional(),
   dropout: z.strictObject({ residual: rate, activation: rate, attention: rate }),
 };
 
@@ -37,20 +45,77 @@ const multipleOf = (name: string): { path: string[]; error: string } => ({
   error: `expected a multiple of ${name}`,
 });
 
+/** Options that decide whether others have an effect. */
+interface Choices {
+  readonly positions?: string | undefined;
+  readonly rotaryConditions?: string | undefined;
+  readonly feedForward?: string | undefined;
+  readonly activation?: string | undefined;
+}
+
+/** Adds a problem for each option that would have no effect beside the others. */
+export function assertEffective(
+  { positions, rotaryConditions, feedForward, activation }: Choices,
+  context: z.RefinementCtx,
+): void {
+  if (rotaryConditions !== undefined && positions !== 'rotary') {
+    context.addIssue({
+      code: 'custom',
+      path: ['rotaryConditions'],
+      message: "expected none without positions 'rotary'",
+    });
+  }
+  if (activation !== undefined && feedForward === 'swiglu') {
+    context.addIssue({ code: 'custom', path: ['activation'], message: "expected none with feedForward 'swiglu'" });
+  }
+}
+
+/** Rotary positions turn two channels of each head by the row, and two by the column. */
+const rotaryHeads = (name: string): { path: string[]; error: string } => ({
+  path: ['dim'],
+  error: `expected a multiple of 4 ${name} for rotary positions`,
+});
+
 /** Of a `GPTConfig`. */
 export const gptSchema = z
   .strictObject({ ...shared, depth: positiveInteger, numHeads: positiveInteger })
-  .refine(({ dim, numHeads }) => dim % numHeads === 0, multipleOf('numHeads'));
+  .superRefine(assertEffective)
+  .refine(({ dim, numHeads }) => dim % numHeads === 0, multipleOf('numHeads'))
+  .refine(
+    ({ positions, dim, numHeads }) => positions !== 'rotary' || (dim / numHeads) % 4 === 0,
+    rotaryHeads('numHeads'),
+  );
 
-const { useTimeMixing: _none, ...orderFree } = shared;
+const { useTimeMixing: _time, rotaryConditions: _rotary, ...orderFree } = shared;
 
 /** Of an `OrderFreeConfig`. */
 export const orderFreeSchema = z
-  .strictObject({ ...orderFree, depth: positiveInteger, numHeads: positiveInteger })
+  .strictObject({ ...orderFree, ...stack.shape, positions: z.enum(addedPositionNames) })
+  .superRefine(assertEffective)
   .refine(({ dim, numHeads }) => dim % numHeads === 0, multipleOf('numHeads'));
 
 /** Of an `RQTransformerConfig`. */
 export const rqTransformerSchema = z
   .strictObject({ ...shared, codeDepth: integer(2), spatial: stack, depth: stack })
+  .superRefine(assertEffective)
   .refine(({ dim, spatial }) => dim % spatial.numHeads === 0, multipleOf('spatial.numHeads'))
-  .refine(({ dim, depth }) => dim % depth.numHeads === 0, multipleOf('depth.numHeads'));
+  .refine(({ dim, depth }) => dim % depth.numHeads === 0, multipleOf('depth.numHeads'))
+  .refine(
+    ({ positions, dim, spatial }) => positions !== 'rotary' || (dim / spatial.numHeads) % 4 === 0,
+    rotaryHeads('spatial.numHeads'),
+  );
+
+/** Of a `RARConfig`. */
+export const rarSchema = z
+  .strictObject({
+    vocabSize: positiveInteger,
+    grid: shared.grid,
+    conditionVocabSize: shared.conditionVocabSize,
+    conditionLength: z.literal(1),
+    dim: positiveInteger,
+    depth: positiveInteger,
+    numHeads: positiveInteger,
+    mlpDim: positiveInteger,
+    dropout: shared.dropout,
+  })
+  .refine(({ dim, numHeads }) => dim % numHeads === 0, multipleOf('numHeads'));

@@ -7,7 +7,6 @@ import { TextConditioner } from '../conditioners/text-conditioner.js';
 import { textTokenizerFromJson } from '../conditioners/text-tokenizer.js';
 import { Unconditional } from '../conditioners/unconditional.js';
 import { AnyOrderTransformer } from '../any-order-transformer.js';
-import type { AnyTransformer } from '../create-transformer.js';
 import { GPT } from '../gpt.js';
 import { MaskedTransformer } from '../masked-transformer.js';
 import { variablesWithConditioner } from '../conditioners/condition-input.js';
@@ -15,10 +14,13 @@ import { assertConditionerFits, assertSameDescription } from '../conditioners/co
 import {
   gptFolderSchema,
   orderFreeFolderSchema,
+  rarFolderSchema,
   rqTransformerFolderSchema,
   type FolderConditioner,
   type FolderConfig,
 } from '../internal/model-folder-schema.js';
+import type { AnyTransformer } from '../create-transformer.js';
+import { RAR } from '../rar.js';
 import { RQTransformer } from '../rq-transformer.js';
 import type { RQTransformerConfig } from '../transformer-config.js';
 
@@ -164,10 +166,20 @@ function parseFolder(type: string, config: unknown, folder: string): ParsedFolde
         },
       };
     }
+    case 'rar': {
+      const { model, conditioner } = parseOptions(rarFolderSchema, config, where);
+      return {
+        conditioner,
+        createModel: (key) => {
+          assertBlocksFit(key, model.depth);
+          return new RAR({ ...model, key });
+        },
+      };
+    }
     default:
       throw new ConfigError({
         where,
-        expected: 'a model of type gpt, rq-transformer, masked or any-order',
+        expected: 'a model of type gpt, rq-transformer, rar, masked or any-order',
         got: `"${type}"`,
         fix: 'Tokenizers are loaded by loadTokenizer of @vitvq/tokenizer/node.',
       });
@@ -187,7 +199,7 @@ function assertPositionsFit(
   key: RandomKey,
   { conditionLength, grid, positions, codeDepth, dim }: RQTransformerConfig,
 ): void {
-  const tables = positions === 'sequence' ? [grid[0] * grid[1]] : grid;
+  const tables = { sequence: [grid[0] * grid[1]], grid, rotary: [] }[positions];
   for (const rows of [conditionLength, ...tables, codeDepth - 1]) {
     assertFitsBudget(key, { elements: rows * dim }, `a table of positions [${rows}, ${dim}]`);
   }

@@ -1,0 +1,26 @@
+import { ConfigError, type ErrorFacts } from '@vitvq/core';
+
+/** Facts of a transformer that the shapes of a checkpoint do not tell. */
+export interface TransformerHints {
+  /**
+   * Rows and columns of image tokens. Required for LlamaGen, whose rotary positions fit every grid.
+   * @default for RAR a square
+   */
+  readonly grid?: readonly [number, number];
+  /**
+   * Attention heads. @default for LlamaGen those of the published model of this width, which have
+   * 64 channels, and 100 for a width of 3200; for RAR those of the width of its query norms
+   */
+  readonly numHeads?: number;
+}
+
+/** Error of shapes that do not tell a fact which a hint can tell. */
+export class MissingTransformerHintError extends ConfigError {
+  /** Name of the missing hint. */
+  readonly hint: keyof TransformerHints;
+
+  constructor(hint: keyof TransformerHints, facts: Omit<ErrorFacts, 'fix'>) {
+    super({ ...facts, fix: `Pass hints: { ${hint} }.` });
+    this.hint = hint;
+  }
+}

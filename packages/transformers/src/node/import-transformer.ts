@@ -1,0 +1,198 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { TensorEntry, TensorFile } from '@vitvq/checkpoint';
+import {
+  checkOptions,
+  DataError,
+  namedDifferences,
+  ShapeError,
+  skipInitialization,
+  type OptionTable,
+  type RandomKey,
+} from '@vitvq/core';
+import { ClassConditioner } from '../conditioners/class-conditioner.js';
+import { GPT } from '../gpt.js';
+import { CheckpointShapes } from '../internal/checkpoint-shapes.js';
+import {
+  isComputedByLlamaGen,
+  llamaGenConfig,
+  llamaGenMark,
+  llamaGenTensors,
+  llamaGenTextMark,
+} from '../internal/llama-gen.js';
+import {
+  isComputedByRAR,
+  oneDTokenizerRARConfig,
+  oneDTokenizerRARTensors,
+  rarMark,
+} from '../internal/one-d-tokenizer-rar.js';
+import type { ReferenceTensor } from '../internal/reference-tensors.js';
+import type { TransformerHints } from '../internal/transformer-hints.js';
+import { RAR } from '../rar.js';
+
+/**
+ * Repository whose checkpoints hold a transformer: FoundationVision/LlamaGen, or
+ * bytedance/1d-tokenizer (RAR).
+ */
+export type TransformerOrigin = 'llama-gen' | 'rar';
+
+const transformerHintNames: OptionTable<TransformerHints> = { grid: 'optional', numHeads: 'optional' };
+
+/** Options of {@link importTransformer}. */
+export interface ImportTransformerOptions {
+  readonly hints?: TransformerHints;
+}
+
+const importTransformerOptionNames: OptionTable<ImportTransformerOptions> = { hints: 'optional' };
+
+/** Transformer of a checkpoint, as `saveTransformer` takes it. */
+export interface ImportedTransformer {
+  /** Transformer, of which the caller disposes. */
+  readonly model: GPT | RAR;
+  /** Classes in the order of the checkpoint; the class that stands for none is the last. */
+  readonly conditioner: ClassConditioner;
+  readonly origin: TransformerOrigin;
+}
+
+/** Open checkpoint, as `openWeights` of @vitvq/checkpoint opens it. */
+export type TransformerCheckpoint<Entry extends TensorEntry = TensorEntry> = Pick<
+  TensorFile<Entry>,
+  'file' | 'entries' | 'read'
+>;
+
+/** What builds the model of a checkpoint. */
+interface ModelPlan {
+  /** Number of conditions, no class included. */
+  readonly conditions: number;
+  readonly tensors: readonly ReferenceTensor[];
+  readonly create: (key: RandomKey) => GPT | RAR;
+}
+
+interface OriginRow {
+  /** Names that checkpoints of this origin have, one of them at least, and no others. */
+  readonly marks: readonly string[];
+  /** Infers the model. @throws {DataError} @throws {ConfigError} */
+  readonly plan: (shapes: CheckpointShapes, hints: TransformerHints) => ModelPlan;
+  /** Returns whether a tensor is no weight. */
+  readonly isComputed: (name: string) => boolean;
+}
+
+/** How checkpoints of each origin are recognized and read. */
+const origins: Readonly<Record<TransformerOrigin, OriginRow>> = {
+  'llama-gen': {
+    marks: [llamaGenMark, llamaGenTextMark],
+    plan: (shapes, hints) => {
+      const config = llamaGenConfig(shapes, hints);
+      return {
+        conditions: config.conditionVocabSize!,
+        tensors: llamaGenTensors(config),
+        create: (key) => new GPT({ ...config, key }),
+      };
+    },
+    isComputed: isComputedByLlamaGen,
+  },
+  rar: {
+    marks: [rarMark],
+    plan: (shapes, hints) => {
+      const config = oneDTokenizerRARConfig(shapes, hints);
+      return {
+        conditions: config.conditionVocabSize!,
+        tensors: oneDTokenizerRARTensors(config, shapes),
+        create: (key) => new RAR({ ...config, key }),
+      };
+    },
+    isComputed: isComputedByRAR,
+  },
+};
+
+/** Returns the repository that a checkpoint's transformer comes from; undefined without one. */
+export function transformerOriginOf({
+  entries,
+}: Pick<TransformerCheckpoint, 'entries'>): TransformerOrigin | undefined {
+  const names = new Set(entries.map(({ name }) => name));
+  const kinds = Object.keys(origins) as TransformerOrigin[];
+  return kinds.find((origin) => origins[origin].marks.some((mark) => names.has(mark)));
+}
+
+/**
+ * Builds the transformer of a PyTorch checkpoint: a class-conditional GPT of
+ * FoundationVision/LlamaGen (GPT-B to GPT-3B; MIT licence), or a RAR of bytedance/1d-tokenizer
+ * (RAR-B to RAR-XXL; Apache-2.0 licence). Tensors are read one at a time. What is computed
+ * (`freqs_cis`, `causal_mask`, `attn_mask`) and a sampler's cache are passed over; any other name
+ * that the transformer does not have is an error.
+ *
+ * What was dropped out in the authors' training is not in a checkpoint: the model has no dropout.
+ * @throws {DataError} when the checkpoint is none of these, or cannot be read
+ * @throws {MissingTransformerHintError} naming the hint that is missing
+ * @throws {ConfigError} when hints make no sense
+ * @throws {ShapeError} naming all missing, unexpected and mis-shaped tensors together, before the
+ *   model is built
+ */
+export async function importTransformer<Entry extends TensorEntry>(
+  checkpoint: TransformerCheckpoint<Entry>,
+  options: ImportTransformerOptions = {},
+): Promise<ImportedTransformer> {
+  const where = 'importTransformer';
+  const { hints = {} } = checkOptions(options, importTransformerOptionNames, where);
+  checkOptions(hints, transformerHintNames, `${where} hints`);
+  const origin = transformerOriginOf(checkpoint);
+  if (origin === undefined) {
+    const names = checkpoint.entries.slice(0, 3).map(({ name }) => name);
+    throw new DataError({
+      where: checkpoint.file,
+      expected: `a transformer of ${Object.keys(origins).join(', ')}`,
+      got: names.length > 0 ? `tensors such as ${names.join(', ')}` : 'no tensors',
+    });
+  }
+  const { plan, isComputed } = origins[origin];
+  const { conditions, tensors, create } = plan(new CheckpointShapes(checkpoint), hints);
+  assertTensors(checkpoint, tensors, isComputed);
+  const model = skipInitialization(create, checkpoint);
+  try {
+    await assignTensors(checkpoint, tensors, model.namedVariables());
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  return { model, conditioner: new ClassConditioner({ classCount: conditions - 1 }), origin };
+}
+
+/**
+ * Compares names and shapes of a checkpoint with those of the model.
+ * @throws {ShapeError} naming all that differ
+ */
+function assertTensors(
+  { file, entries }: Pick<TransformerCheckpoint, 'file' | 'entries'>,
+  tensors: readonly ReferenceTensor[],
+  isComputed: (name: string) => boolean,
+): void {
+  const expected = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const got = new Map(entries.filter(({ name }) => !isComputed(name)).map((entry) => [entry.name, entry]));
+  const problems = namedDifferences(expected, got);
+  if (problems.length > 0) {
+    throw new ShapeError({
+      where: file,
+      expected: `the ${expected.size} tensors of the transformer`,
+      got: problems.join('; '),
+    });
+  }
+}
+
+/** Reads the tensors one after the other into the variables. */
+async function assignTensors<Entry extends TensorEntry>(
+  checkpoint: TransformerCheckpoint<Entry>,
+  tensors: readonly ReferenceTensor[],
+  variables: ReadonlyMap<string, tf.Variable>,
+): Promise<void> {
+  const entries = new Map(checkpoint.entries.map((entry) => [entry.name, entry]));
+  // A variable of the loop would keep a tensor in memory while the next one is read.
+  const load = async ({ name, variables: targets }: ReferenceTensor): Promise<void> => {
+    const values = await checkpoint.read(entries.get(name)!);
+    for (const [target, convert] of Object.entries(targets)) {
+      const { shape, data } = convert(values);
+      const value = tf.tensor(data, [...shape], 'float32');
+      variables.get(target)!.assign(value);
+      value.dispose();
+    }
+  };
+  for (const tensor of tensors) await load(tensor);
+}

@@ -1,0 +1,215 @@
+/**
+ * `golden/llama-gen.safetensors` was made by `golden/llama_gen.py`, and `golden/rar.safetensors` by
+ * `golden/rar.py`, which say of what.
+ */
+import '@tensorflow/tfjs';
+import { fileURLToPath } from 'node:url';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openSafetensors, type TensorEntry } from '@vitvq/checkpoint';
+import { ConfigError, DataError, ShapeError, type HostTensor } from '@vitvq/core';
+import { useEngine } from '@vitvq/engine';
+import { Sampler, verifySampler } from '@vitvq/sampling';
+import '@vitvq/test-utils';
+import { conditionTensor, nullConditions, type RAR } from '../src/index.js';
+import { CheckpointShapes } from '../src/internal/checkpoint-shapes.js';
+import { llamaGenConfig } from '../src/internal/llama-gen.js';
+import { importTransformer, transformerOriginOf, type TransformerCheckpoint } from '../src/node/index.js';
+
+const hints = { grid: [3, 3], numHeads: 2 } as const;
+
+interface Golden {
+  readonly checkpoint: TransformerCheckpoint;
+  readonly values: ReadonlyMap<string, HostTensor>;
+}
+
+let golden: Golden;
+let rar: Golden;
+beforeAll(async () => {
+  await useEngine({ name: 'cpu' });
+  golden = await readGolden('llama-gen');
+  rar = await readGolden('rar');
+});
+afterAll(() => useEngine({ name: 'cpu' }));
+
+async function readGolden(name: string): Promise<Golden> {
+  const opened = await openSafetensors(fileURLToPath(new URL(`golden/${name}.safetensors`, import.meta.url)));
+  const values = new Map<string, HostTensor>();
+  for (const entry of opened.entries) values.set(entry.name, await opened.read(entry));
+  await opened.close();
+  const prefix = 'weights.';
+  const entries = opened.entries
+    .filter((entry) => entry.name.startsWith(prefix))
+    .map((entry) => ({ ...entry, name: entry.name.slice(prefix.length) }));
+  return {
+    values,
+    checkpoint: {
+      file: `${name}.pt`,
+      entries,
+      read: ({ name: tensor }) => Promise.resolve(values.get(prefix + tensor)!),
+    },
+  };
+}
+
+const tensorOf = <R extends tf.Rank>(name: string, dtype: 'int32' | 'float32', { values } = golden): tf.Tensor<R> => {
+  const { shape, data } = values.get(name)!;
+  return tf.tensor<R>(data, [...shape] as tf.ShapeMap[R], dtype);
+};
+
+/** The same checkpoint with a tensor added, or of another shape. */
+const changed = (name: string, shape: readonly number[], { checkpoint } = golden): TransformerCheckpoint => {
+  const added: TensorEntry = { name, shape, dtype: 'F32' };
+  const others = checkpoint.entries.filter((entry) => entry.name !== name);
+  return { ...checkpoint, entries: [...others, added] };
+};
+
+describe('a class-conditional GPT of LlamaGen', () => {
+  it('has the logits of its authors', async () => {
+    const { model, conditioner, origin } = await importTransformer(golden.checkpoint, { hints });
+    expect([origin, model.type]).toEqual(['llama-gen', 'gpt']);
+    expect(conditioner.classCount).toBe(5);
+    expect(model.config).toMatchObject({ depth: 2, numHeads: 2, mlpDim: 48, rotaryConditions: 'zero' });
+    const classes = tf.expandDims<tf.Tensor2D>(tensorOf('classes', 'int32'), 1);
+    const logits = model.logits(classes, tensorOf<tf.Rank.R2>('tokens', 'int32'));
+    expect(logits).toBeAllClose(tensorOf('logits', 'float32'), { atol: 1e-5, rtol: 1e-5 });
+    model.dispose();
+  });
+
+  it('draws with a cache what its authors draw, guided too', async () => {
+    const { model, conditioner } = await importTransformer(golden.checkpoint, { hints });
+    const sampler = new Sampler(model);
+    const classes = tf.expandDims<tf.Tensor2D>(tensorOf('classes', 'int32'), 1);
+    const greedy = await sampler.sample({ conditions: classes, seeds: [0, 1, 2], topK: 1 });
+    expect([...(await greedy.data())]).toEqual([...golden.values.get('greedy')!.data]);
+    const guided = await sampler.sample({
+      conditions: conditionTensor(conditioner, conditioner.encode([0, 4])),
+      seeds: [0, 1],
+      topK: 1,
+      guidance: { scale: 3, unconditional: nullConditions(conditioner, 2) },
+    });
+    expect([...(await guided.data())]).toEqual([...golden.values.get('guided')!.data]);
+    sampler.dispose();
+    expect(await verifySampler(model)).toMatchObject({ passed: true });
+    model.dispose();
+  });
+
+  it('is read without tables that are computed, and leaves no tensors behind', async () => {
+    const before = tf.memory().numTensors;
+    const { model } = await importTransformer(changed('freqs_cis', [10, 4, 2]), { hints });
+    expect(tf.memory().numTensors - before).toBe(model.namedVariables().size);
+    model.dispose();
+    await expect(importTransformer(changed('output.weight', [13, 15]), { hints })).rejects.toThrow(ShapeError);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it.each([
+    ['GPT-B', 768, 12],
+    ['GPT-XXL', 1536, 24],
+    ['GPT-3B', 3200, 32],
+  ] as const)('has the heads of the published %s', (_, dim, heads) => {
+    const shapes = new Map<string, readonly number[]>([
+      ['tok_embeddings.weight', [16384, dim]],
+      ['cls_embedding.embedding_table.weight', [1001, dim]],
+      ['layers.0.feed_forward.w1.weight', [2048, dim]],
+      ['layers.0.attention.wqkv.weight', [3 * dim, dim]],
+    ]);
+    const entries = [...shapes].map(([name, shape]) => ({ name, shape }));
+    const config = llamaGenConfig(new CheckpointShapes({ file: 'c2i.pt', entries }), { grid: [24, 24] });
+    expect(config).toMatchObject({ dim, numHeads: heads, depth: 1, conditionVocabSize: 1001, grid: [24, 24] });
+  });
+
+  it('says what it has to be told', async () => {
+    const importing = importTransformer(golden.checkpoint, { hints: { numHeads: 2 } });
+    await expect(importing).rejects.toThrow(ConfigError);
+    await expect(importing).rejects.toThrow(/to be told the grid of tokens.*Pass hints: { grid }/);
+    await expect(importTransformer(golden.checkpoint, { hints: { grid: [3, 3] } })).rejects.toThrow(
+      /number of heads that share the width 16.*Pass hints: { numHeads }/,
+    );
+    await expect(importTransformer(golden.checkpoint, { hints: { ...hints, numHeads: 3 } })).rejects.toThrow(
+      /dim is 16: expected a multiple of numHeads/,
+    );
+    await expect(importTransformer(golden.checkpoint, { hints: { heads: 2 } as object })).rejects.toThrow(/"heads"/);
+  });
+
+  it('names all tensors that do not fit', async () => {
+    const other = changed('layers.1.ffn_norm.bias', [16]);
+    const importing = importTransformer(
+      { ...other, entries: other.entries.filter(({ name }) => name !== 'norm.weight') },
+      { hints },
+    );
+    await expect(importing).rejects.toThrow(
+      /llama-gen\.pt: expected the 18 tensors of the transformer, got missing: norm\.weight; unexpected: layers\.1\.ffn_norm\.bias/,
+    );
+    await expect(importTransformer(changed('layers.0.attention.wqkv.weight', [32, 16]), { hints })).rejects.toThrow(
+      /as many heads of keys as of queries/,
+    );
+  });
+
+  it('is told from other checkpoints', async () => {
+    expect(transformerOriginOf(golden.checkpoint)).toBe('llama-gen');
+    const entry = (name: string): TensorEntry => ({ name, shape: [2, 2], dtype: 'F32' });
+    const only = (...names: string[]): TransformerCheckpoint => ({ ...golden.checkpoint, entries: names.map(entry) });
+    expect(transformerOriginOf(only('encoder.weight'))).toBeUndefined();
+    await expect(importTransformer(only('encoder.weight'))).rejects.toThrow(DataError);
+    await expect(importTransformer(only('encoder.weight'))).rejects.toThrow(
+      /a transformer of llama-gen, rar, got tensors such as encoder/,
+    );
+    await expect(importTransformer(only('cls_embedding.cap_proj.fc1.weight'))).rejects.toThrow(
+      /a class-conditional transformer of LlamaGen, got a text-conditional one/,
+    );
+  });
+});
+
+describe('a RAR of its authors', () => {
+  it('has their logits, in raster order and in others', async () => {
+    const { model, conditioner, origin } = await importTransformer(rar.checkpoint);
+    expect(origin).toBe('rar');
+    expect(conditioner.classCount).toBe(5);
+    expect(model.config).toMatchObject({ grid: [3, 3], depth: 2, numHeads: 2, mlpDim: 24, vocabSize: 13 });
+    const classes = tf.expandDims<tf.Tensor2D>(tensorOf('classes', 'int32', rar), 1);
+    const tokens = tensorOf<tf.Rank.R2>('tokens', 'int32', rar);
+    const orders = tensorOf<tf.Rank.R2>('orders', 'int32', rar);
+    const close = { atol: 1e-5, rtol: 1e-5 };
+    expect(model.logits(classes, tokens)).toBeAllClose(tensorOf('logits', 'float32', rar), close);
+    const byPosition = (model as RAR).logits(classes, tokens, { orders });
+    const inOrder = tf.gather(byPosition, orders, 1, 1);
+    expect(inOrder).toBeAllClose(tensorOf('permuted', 'float32', rar), close);
+    model.dispose();
+  });
+
+  it('draws with a cache what they draw, guided too', async () => {
+    const { model, conditioner } = await importTransformer(rar.checkpoint, { hints: { grid: [3, 3], numHeads: 2 } });
+    const sampler = new Sampler(model);
+    const classes = tf.expandDims<tf.Tensor2D>(tensorOf('classes', 'int32', rar), 1);
+    const greedy = await sampler.sample({ conditions: classes, seeds: [0, 1, 2], topK: 1 });
+    expect([...(await greedy.data())]).toEqual([...rar.values.get('greedy')!.data]);
+    const guided = await sampler.sample({
+      conditions: conditionTensor(conditioner, conditioner.encode([0, 4])),
+      seeds: [0, 1],
+      topK: 1,
+      guidance: { scale: 3, unconditional: nullConditions(conditioner, 2) },
+    });
+    expect([...(await guided.data())]).toEqual([...rar.values.get('guided')!.data]);
+    sampler.dispose();
+    model.dispose();
+  });
+
+  it('is refused with hints and tensors that do not fit', async () => {
+    await expect(importTransformer(rar.checkpoint, { hints: { grid: [2, 4] } })).rejects.toThrow(
+      /a grid of 9 tokens, got 2x4/,
+    );
+    await expect(importTransformer(rar.checkpoint, { hints: { numHeads: 4 } })).rejects.toThrow(
+      /heads of 8 channels, 2 of them, got 4/,
+    );
+    await expect(importTransformer(changed('timesteps_embeddings', [1, 107, 16], rar))).rejects.toThrow(
+      /a grid of 7 tokens, got 3x3/,
+    );
+    await expect(importTransformer(changed('pos_embed', [1, 10, 16], rar))).rejects.toThrow(
+      /pos_embed of at least 11 rows/,
+    );
+    await expect(importTransformer(changed('embeddings.weight', [14, 16], rar))).rejects.toThrow(
+      /more than 15 rows: tokens, mask, classes and no class/,
+    );
+    await expect(importTransformer(changed('cls_token', [1, 1, 15], rar))).rejects.toThrow(ShapeError);
+  });
+});
