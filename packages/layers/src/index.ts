@@ -53,6 +53,7 @@ export {
   type Positions,
   type ViTOptions,
 } from './vit.js';
+export { ViT1DDecoder, ViT1DEncoder, type ViT1DOptions } from './vit-1d.js';
 export { attentionMask } from './attention-mask.js';
 export {
   type AttentionForward,

@@ -1,6 +1,6 @@
 import { randomKey } from '@vitvq/core';
 import { testDecoder, testEncoder } from '@vitvq/test-utils';
-import { CNNDecoder, CNNEncoder, ViTDecoder, ViTEncoder } from '../src/index.js';
+import { CNNDecoder, CNNEncoder, ViT1DDecoder, ViT1DEncoder, ViTDecoder, ViTEncoder } from '../src/index.js';
 
 const parts = (prefix: string, names: readonly string[]): string[] => names.map((name) => `${prefix}.${name}`);
 const both = (prefix: string): string[] => parts(prefix, ['weight', 'bias']);
@@ -65,6 +65,21 @@ testEncoder({
   imageShape: [2, 4, 9, 2],
   variableNames: [...both('patchEmbedding'), ...blocks],
 });
+
+for (const recompute of [false, true]) {
+  testEncoder({
+    name: `ViT1DEncoder${recompute ? ' that recomputes' : ''}`,
+    create: () => new ViT1DEncoder({ ...vit, latentTokens: 3, recompute }),
+    imageShape: [2, 4, 9, 2],
+    variableNames: ['patchPositions', 'latentTokens', ...both('patchEmbedding'), ...blocks],
+  });
+  testDecoder({
+    name: `ViT1DDecoder${recompute ? ' that recomputes' : ''}`,
+    create: () => new ViT1DDecoder({ ...vit, latentTokens: 3, recompute }),
+    imageShape: [4, 9, 2],
+    variableNames: ['maskToken', 'patchPositions', 'latentPositions', ...blocks, ...both('pixels')],
+  });
+}
 
 const cnn = {
   imageSize: [4, 6],

@@ -30,8 +30,10 @@ export {
 } from './reference-weights.js';
 export { type TokenizerConfig } from './tokenizer-config.js';
 export { tokenizerConfigSchema } from './tokenizer-config-schema.js';
+export { type ViT1DTokenizerConfig } from './vit-1d-tokenizer-config.js';
 export { type TransformerSize, type ViTTokenizerConfig } from './vit-tokenizer-config.js';
 export {
+  type EncodeOptions,
   type ForwardOptions,
   type PixelNormalization,
   VQTokenizer,

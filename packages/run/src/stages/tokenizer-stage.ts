@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { firstImages, mean, type HostImages } from '@vitvq/core';
+import { firstImages, mean, patchGrid, type HostImages } from '@vitvq/core';
 import { createBatches, readImages } from '@vitvq/data';
 import { blockiness, codebookReports, detailRatio, loadLPIPS, type CodebookUse } from '@vitvq/evaluation';
 import { createTokenizerTrainer, readTokenizerWeights } from '@vitvq/stage1-trainer';
@@ -33,9 +33,9 @@ export const tokenizerResultSchema = z.strictObject({
   /** How much neighbouring pixels of reconstructions differ, against the originals. */
   detail: z.number(),
   /**
-   * How visible the borders between tokens are in reconstructions, see `blockiness` of
-   * @vitvq/evaluation; null where a token is a pixel or the whole image, and where nothing is
-   * visible but borders.
+   * How visible the borders between tokens are in reconstructions (between patches, where tokens
+   * have no place in the image), see `blockiness` of @vitvq/evaluation; null where such a part is a
+   * pixel or the whole image, and where nothing is visible but borders.
    */
   blockiness: z.number().nullable(),
   heldOutImages: z.int(),
@@ -126,7 +126,7 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
       psnr,
       meanSquaredError,
       detail: detailRatio(heldOut.data, reconstructions.data, heldOut.shape),
-      blockiness: blockinessOf(reconstructions, tokenizer.grid),
+      blockiness: blockinessOf(reconstructions, drawnGrid(model, tokenizer.grid)),
       heldOutImages: count,
       codebookUsage: mean(levels.map(({ paperUsage, usage }) => paperUsage ?? usage)),
       codebookUsageOverall: mean(levels.map(({ usage }) => usage)),
@@ -144,7 +144,12 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
   }
 }
 
-/** Returns the blockiness of images that are drawn token by token; null where there is none. */
+/** Returns rows and columns of the parts that the decoder draws: tokens, or patches of a 1-D one. */
+function drawnGrid(model: TrainedTokenizerConfig['model'], grid: readonly [number, number]): readonly [number, number] {
+  return model.architecture === 'vit-1d' ? patchGrid(model.imageSize, model.patchSize, 'tokenizer.model') : grid;
+}
+
+/** Returns the blockiness of images that are drawn part by part; null where there is none. */
 function blockinessOf({ data, shape }: HostImages, grid: readonly [number, number]): number | null {
   const [, height, width] = shape;
   const [tokenHeight, tokenWidth] = [height / grid[0], width / grid[1]];

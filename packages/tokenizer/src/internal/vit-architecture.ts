@@ -5,11 +5,11 @@ import { z } from 'zod';
 import { vitTokenizerReferenceWeights } from '../reference-weights.js';
 import type { TransformerSize, ViTTokenizerConfig } from '../vit-tokenizer-config.js';
 import { VQTokenizer } from '../vq-tokenizer.js';
-import type { Architecture } from './architecture.js';
+import type { ImportedArchitecture } from './architecture.js';
 import { areValid, pixelNormalizationSchema, positive, size2D } from './config-schemas.js';
 
 /** Each head gets an equal part of `dim`, unless the config has `headDim`. */
-const transformerSize = z
+export const transformerSize = z
   .strictObject({
     dim: positive,
     depth: positive,
@@ -22,6 +22,12 @@ const transformerSize = z
     error: ({ input }) => `expected a multiple of numHeads ${(input as TransformerSize).numHeads}, or headDim`,
   });
 
+/** Schema of the activation of feed-forward layers. */
+export const activationSchema = z.enum(['tanh', 'gelu', 'gelu-tanh', 'relu', 'squared-relu', 'silu']).optional();
+
+/** Schema of the meaning of the decoder's channels. */
+export const outputSchema = z.enum(['pixels', 'logit-laplace']).optional();
+
 const positionsSchema = z.enum(['sincos', 'learned']).optional();
 
 /** Sines and cosines of rows and of columns take a quarter of the width each. */
@@ -33,7 +39,8 @@ function hasSinCosWidth(
   return ({ positions = 'sincos', [name]: { dim } }) => positions === 'learned' || dim % 4 === 0;
 }
 
-function isMultiple(imageSize: Size2D, patchSize: Size2D): boolean {
+/** Returns whether patches fill an image. */
+export function isMultiple(imageSize: Size2D, patchSize: Size2D): boolean {
   const [height, width] = toSize2D(imageSize);
   const [patchHeight, patchWidth] = toSize2D(patchSize);
   return height % patchHeight === 0 && width % patchWidth === 0;
@@ -49,9 +56,9 @@ const schema = (kinds: QuantizerKinds, more: z.ZodRawShape = {}) =>
       encoder: transformerSize,
       decoder: transformerSize,
       quantizer: quantizerSchema(kinds),
-      activation: z.enum(['tanh', 'gelu', 'gelu-tanh', 'relu', 'squared-relu', 'silu']).optional(),
+      activation: activationSchema,
       positions: positionsSchema,
-      output: z.enum(['pixels', 'logit-laplace']).optional(),
+      output: outputSchema,
       pixelNormalization: pixelNormalizationSchema,
       recompute: z.boolean().optional(),
       ...more,
@@ -109,7 +116,7 @@ function create(
 }
 
 /** Vision transformers on both sides (ViT-VQGAN, arXiv:2110.04627, sec. 3). */
-export const vitArchitecture: Architecture<ViTTokenizerConfig<QuantizerKinds>> = {
+export const vitArchitecture: ImportedArchitecture<ViTTokenizerConfig<QuantizerKinds>> = {
   schema,
   create,
   referenceWeights: ({ encoder, decoder, quantizer, ...shared }, _reference, where) =>
