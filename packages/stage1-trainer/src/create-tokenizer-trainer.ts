@@ -7,7 +7,6 @@ import {
   type OptionTable,
   type PerceptualLoss,
 } from '@vitvq/core';
-import type { Evaluation } from '@vitvq/evaluation';
 import type { VQTokenizer } from '@vitvq/tokenizer';
 import {
   intervalOptionNames,
@@ -20,7 +19,7 @@ import {
   type RunOptions,
 } from '@vitvq/training';
 import { tokenizerTrainingSchema, type TokenizerTrainingConfig } from './config.js';
-import type { TokenizerPreview } from './events.js';
+import type { TokenizerEvaluation, TokenizerPreview } from './events.js';
 import type { AdversarialParts } from './internal/adversary.js';
 import { TokenizerTask } from './internal/tokenizer-task.js';
 import type { TokenizerLossInputs } from './loss-terms.js';
@@ -87,7 +86,7 @@ const previewOptionNames: OptionTable<NonNullable<TokenizerTrainerOptions['previ
 };
 
 /** Trainer of a tokenizer. */
-export type TokenizerTrainer = Trainer<ImageBatch, Evaluation, TokenizerPreview>;
+export type TokenizerTrainer = Trainer<ImageBatch, TokenizerEvaluation, TokenizerPreview>;
 
 /**
  * Creates the training of a tokenizer: for each batch the autoencoder's step, then the

@@ -21,7 +21,12 @@ export {
   type DiscriminatorGradientOptions,
   type DiscriminatorLossOptions,
 } from './discriminator-gradients.js';
-export { type TokenizerPreview, type TokenizerTrainingEvents, type TokenizerTrainingSummary } from './events.js';
+export {
+  type TokenizerEvaluation,
+  type TokenizerPreview,
+  type TokenizerTrainingEvents,
+  type TokenizerTrainingSummary,
+} from './events.js';
 export { createTokenizerGradients, type ImageGradients } from './gradients.js';
 export { type AdversarialParts } from './internal/adversary.js';
 export { type Phase } from './internal/phase.js';

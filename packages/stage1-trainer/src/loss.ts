@@ -74,6 +74,11 @@ export type TokenizerLossControls = {
   readonly temperature?: tf.Scalar;
   /** Uniform noise of a quantizer that draws, of the shape `tokenizer.noiseShape(batchSize)`. */
   readonly noise?: tf.Tensor;
+  /**
+   * Number of tokens of each image that the decoder gets, int32 `[B]`, for a tokenizer with nested
+   * lengths. @default all
+   */
+  readonly lengths?: tf.Tensor1D;
 };
 
 /**
@@ -100,9 +105,9 @@ export function createTokenizerLoss(
   const { decoder, adversarial, quantizer } = activeTerms(options, 'createTokenizerLoss');
   return (images, controls = {}) => {
     assertControls(controls, 'createTokenizerLoss');
-    const { adversarialFactor, temperature, noise } = controls;
+    const { adversarialFactor, temperature, noise, lengths } = controls;
     return tf.tidy(() => {
-      const { decoded, quantizerLoss } = tokenizer.forward(images, { quantize, temperature, noise });
+      const { decoded, quantizerLoss } = tokenizer.forward(images, { quantize, temperature, noise, lengths });
       const values: LossValues = {};
       for (const { name, compute } of decoder) {
         values[name] = tf.tidy(() => compute(lossInputs(tokenizer, decoded, images)));

@@ -13,6 +13,7 @@ export {
 export {
   brokenBatches,
   tinyBatches,
+  tiny1DConfig,
   tinyConfig,
   tinyImages,
   tinyModel,

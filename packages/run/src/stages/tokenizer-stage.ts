@@ -30,6 +30,8 @@ export const tokenizerResultSchema = z.strictObject({
   /** Decibels, on held-out images. */
   psnr: z.number(),
   meanSquaredError: z.number(),
+  /** PSNR of images made of their first tokens alone, for a tokenizer with nested lengths. */
+  lengths: z.array(z.strictObject({ tokens: z.int(), psnr: z.number() })).optional(),
   /** How much neighbouring pixels of reconstructions differ, against the originals. */
   detail: z.number(),
   /**
@@ -112,7 +114,7 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
       describe: ({ psnr, reconstructions: { data } }) =>
         `${psnr.toFixed(2)} dB, detail ${detailRatio(heldOut.data, data, heldOut.shape).toFixed(2)}`,
     });
-    const { psnr, codebook, levels, meanSquaredError, count, reconstructions } = summary.evaluation;
+    const { psnr, lengths, codebook, levels, meanSquaredError, count, reconstructions } = summary.evaluation;
     tokenizer.loadVariables(await readTokenizerWeights(directory));
     await saveTokenizer(join(directory, modelFolder), tokenizer, model, {
       metadata: { trainedOn: images.train.name, steps: String(summary.step), psnr: psnr.toFixed(2) },
@@ -125,6 +127,7 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
       parameterCount: tokenizer.parameterCount(),
       psnr,
       meanSquaredError,
+      ...(lengths && { lengths: [...lengths] }),
       detail: detailRatio(heldOut.data, reconstructions.data, heldOut.shape),
       blockiness: blockinessOf(reconstructions, drawnGrid(model, tokenizer.grid)),
       heldOutImages: count,
@@ -144,7 +147,7 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
   }
 }
 
-/** Returns rows and columns of the parts that the decoder draws: tokens, or patches of a 1-D one. */
+/** Returns rows and columns of what the decoder draws: tokens, or the patches of a 1-D decoder. */
 function drawnGrid(model: TrainedTokenizerConfig['model'], grid: readonly [number, number]): readonly [number, number] {
   return model.architecture === 'vit-1d' ? patchGrid(model.imageSize, model.patchSize, 'tokenizer.model') : grid;
 }

@@ -175,12 +175,14 @@ const controlNames: OptionTable<TokenizerLossControls> = {
   adversarialFactor: 'optional',
   temperature: 'optional',
   noise: 'optional',
+  lengths: 'optional',
 };
 
 /** Checks controls before anything is computed. @throws {ShapeError} @throws {ConfigError} */
 export function assertControls(controls: TokenizerLossControls, where: string): void {
-  const { adversarialFactor, temperature } = checkOptions(controls, controlNames, `${where}, controls`);
+  const { adversarialFactor, temperature, lengths } = checkOptions(controls, controlNames, `${where}, controls`);
   for (const [name, control] of Object.entries({ adversarialFactor, temperature })) {
     if (control) assertShape(control, [], `${where}, ${name}`, 'Give it as a scalar tensor.');
   }
+  if (lengths) assertShape(lengths, ['B'], `${where}, lengths`, 'Give one number of tokens for each image.');
 }

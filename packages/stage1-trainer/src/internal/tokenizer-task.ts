@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { foldIn, randomKey, type HostImages, type ImageBatch, type PerceptualLoss } from '@vitvq/core';
 import { createDiscriminator } from '@vitvq/discriminator';
-import type { Evaluation } from '@vitvq/evaluation';
 import { createAdversarialLoss } from '@vitvq/losses';
 import type { VQTokenizer } from '@vitvq/tokenizer';
 import {
@@ -18,14 +17,14 @@ import {
   type TrainingTask,
 } from '@vitvq/training';
 import type { ResolvedTokenizerTrainingConfig } from '../config.js';
-import type { TokenizerPreview } from '../events.js';
+import type { TokenizerEvaluation, TokenizerPreview } from '../events.js';
 import { createTokenizerGradients } from '../gradients.js';
 import type { TokenizerLossInputs } from '../loss-terms.js';
 import { assertAdversary } from './active-terms.js';
 import { Adversary, type AdversarialParts } from './adversary.js';
 import { CodebookUpdates } from './codebook-updates.js';
 import { Measurements } from './measurements.js';
-import { controlsOf, MicroBatches, type Inputs } from './micro-batches.js';
+import { MicroBatches, type Inputs } from './micro-batches.js';
 import { PhasePart, type Phase } from './phase.js';
 import { stateVariables } from './state-variables.js';
 import { streams } from './streams.js';
@@ -49,7 +48,7 @@ export interface TokenizerTaskOptions {
  * Training of a tokenizer as the loop of @vitvq/training sees it: autoencoder, discriminator and
  * codebook, one after the other.
  */
-export class TokenizerTask implements TrainingTask<ImageBatch, Evaluation, TokenizerPreview> {
+export class TokenizerTask implements TrainingTask<ImageBatch, TokenizerEvaluation, TokenizerPreview> {
   readonly kind = tokenizerKind;
   readonly config: Readonly<Record<string, unknown>>;
   readonly parts: Readonly<Record<string, TrainingPart>>;
@@ -65,7 +64,8 @@ export class TokenizerTask implements TrainingTask<ImageBatch, Evaluation, Token
   constructor(options: TokenizerTaskOptions) {
     const { tokenizer, config, losses = {}, modelConfig = null } = options;
     this.#options = { ...options, losses };
-    this.#adversary = createAdversary(options);
+    this.#batches = new MicroBatches(tokenizer, config);
+    this.#adversary = createAdversary(options, this.#batches);
     this.config = {
       training: config,
       losses: termWeights(losses),
@@ -79,7 +79,6 @@ export class TokenizerTask implements TrainingTask<ImageBatch, Evaluation, Token
       state: this.#adversary?.state ?? stateVariables({ tokenizer }),
     });
     this.#codebook = new CodebookUpdates(tokenizer, config);
-    this.#batches = new MicroBatches(tokenizer, config);
     this.#measurements = new Measurements({ ...options, losses });
     this.#phase = new PhasePart(config);
     this.parts = {
@@ -144,7 +143,7 @@ export class TokenizerTask implements TrainingTask<ImageBatch, Evaluation, Token
     return images.every(Number.isFinite);
   }
 
-  evaluate(): Promise<TaskEvaluation<Evaluation>> {
+  evaluate(): Promise<TaskEvaluation<TokenizerEvaluation>> {
     return this.#measurements.evaluate();
   }
 
@@ -170,7 +169,7 @@ export class TokenizerTask implements TrainingTask<ImageBatch, Evaluation, Token
       perceptual,
       adversarial: competes ? this.#adversary?.term : undefined,
     });
-    return (...inputs) => gradients(inputs[0], controlsOf(inputs));
+    return (...inputs) => gradients(inputs[0], this.#batches.controlsOf(inputs));
   }
 }
 
@@ -180,14 +179,19 @@ function variantOf({ quantize, adversary }: Phase): string {
 }
 
 /** @throws {ConfigError} when the weight is above 0 and there is no discriminator */
-function createAdversary({ tokenizer, config, adversarial }: TokenizerTaskOptions): Adversary | undefined {
+function createAdversary(
+  { tokenizer, config, adversarial }: TokenizerTaskOptions,
+  batches: MicroBatches,
+): Adversary | undefined {
   const weight = config.losses.adversarial;
   if (weight === 0) return undefined;
   const { model, loss } = config.discriminator;
   if (!adversarial && model) {
     const discriminator = createDiscriminator(model, { key: foldIn(randomKey(config.seed), streams.discriminator) });
-    return new Adversary(tokenizer, { discriminator, loss: createAdversarialLoss(loss) }, config, { owned: true });
+    return new Adversary(tokenizer, { discriminator, loss: createAdversarialLoss(loss) }, config, batches, {
+      owned: true,
+    });
   }
   assertAdversary(adversarial, weight, 'createTokenizerTrainer config.losses.adversarial');
-  return new Adversary(tokenizer, adversarial, config);
+  return new Adversary(tokenizer, adversarial, config, batches);
 }
