@@ -133,7 +133,7 @@ function reconstructions(
   tokenizer: TrainedTokenizer,
   images: tf.Tensor4D,
   quantize: boolean,
-  { temperature, noise, lengths }: TokenizerLossControls,
+  { temperature, noise, lengths, latentNoise }: TokenizerLossControls,
 ): tf.Tensor4D {
   return tf.tidy(() => {
     const { decoded } = tokenizer.forward(images, {
@@ -142,6 +142,7 @@ function reconstructions(
       temperature,
       noise,
       lengths,
+      ...(quantize && { latentNoise }),
     });
     return detach(lossInputs(tokenizer, decoded, images).reconstruction);
   });

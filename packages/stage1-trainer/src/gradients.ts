@@ -51,9 +51,9 @@ export function createTokenizerGradients(options: TokenizerLossOptions): ImageGr
   const terms = activeTerms(options, 'createTokenizerGradients');
   return (images, controls = {}) => {
     assertControls(controls, 'createTokenizerGradients');
-    const { adversarialFactor, temperature, noise, lengths } = controls;
+    const { adversarialFactor, temperature, noise, lengths, latentNoise } = controls;
     return gradientsWithValues(() => {
-      const forward = quantize ? { training: true, temperature, noise, lengths } : { quantize, lengths };
+      const forward = quantize ? { training: true, temperature, noise, lengths, latentNoise } : { quantize, lengths };
       const { decoded, quantizerLoss } = tokenizer.forward(images, forward);
       const { loss, values, gradient } = atDecoder(tokenizer, decoded, images, terms, adversarialFactor);
       const quantizer = scaled(quantizerLoss, terms.quantizer);

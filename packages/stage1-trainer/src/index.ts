@@ -4,6 +4,7 @@ export {
   tokenizerTrainingSchema,
   type CodebookTrainingConfig,
   type DiscriminatorTrainingConfig,
+  type LatentNoiseConfig,
   type ResolvedTokenizerTrainingConfig,
   type Start,
   type TemperatureConfig,

@@ -1,7 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { checkOptions, type OptionTable } from '@vitvq/core';
 import type { AdversarialLoss, Discriminator, PerceptualLoss } from '@vitvq/core';
-import type { ForwardOptions, VQTokenizerForward, VQTokenizerImages, VQTokenizerOutput } from '@vitvq/tokenizer';
+import type {
+  ForwardOptions,
+  LatentNoise,
+  VQTokenizerForward,
+  VQTokenizerImages,
+  VQTokenizerOutput,
+} from '@vitvq/tokenizer';
 import type { LossTerms } from '@vitvq/training';
 import { activeTerms, assertControls, generatorScale, lossInputs, weightedSum } from './internal/active-terms.js';
 import type { TokenizerLossInputs, TokenizerLossWeights } from './loss-terms.js';
@@ -79,6 +85,8 @@ export type TokenizerLossControls = {
    * lengths. @default all
    */
   readonly lengths?: tf.Tensor1D;
+  /** Noise in what the decoder gets; the loss in evaluation takes none. @default none */
+  readonly latentNoise?: LatentNoise;
 };
 
 /**

@@ -9,6 +9,7 @@ export {
   inferTokenizerConfig,
   MissingHintError,
 } from './infer-tokenizer-config.js';
+export { type LatentNoise } from './latent-noise.js';
 export {
   LLAMA_GEN_VQ_16,
   LLAMA_GEN_VQ_8,

@@ -19,7 +19,9 @@ import {
 import { Linear } from '@vitvq/layers';
 import { logitLaplaceImage, type LogitLaplaceParameters } from '@vitvq/losses';
 import { likeCodes } from './internal/like-codes.js';
+import { mixNoise } from './internal/mix-noise.js';
 import { areNested, fillUp, keepFirst } from './internal/nested-lengths.js';
+import type { LatentNoise } from './latent-noise.js';
 
 /** Meaning of the decoder's channels; see {@link VQTokenizerOptions.output}. */
 export type VQTokenizerOutput = 'pixels' | 'logit-laplace';
@@ -44,6 +46,8 @@ export interface ForwardOptions extends QuantizeContext {
    * Only with {@link VQTokenizerOptions.nestedLengths}. @default all
    */
   readonly lengths?: tf.Tensor1D;
+  /** Noise in what the decoder gets, for a training step. @default none */
+  readonly latentNoise?: LatentNoise;
 }
 
 /** Options of {@link VQTokenizer.encode} and {@link VQTokenizer.reconstruct}. */
@@ -302,13 +306,17 @@ export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module impleme
    * @param images  `[B, H, W, C]` in [0, 1]
    * @throws {ConfigError} for lengths without nested lengths
    */
-  forward(images: tf.Tensor4D, { quantize = true, lengths, ...context }: ForwardOptions = {}): VQTokenizerForward {
+  forward(
+    images: tf.Tensor4D,
+    { quantize = true, lengths, latentNoise, ...context }: ForwardOptions = {},
+  ): VQTokenizerForward {
     if (lengths) this.#nestedLengths('VQTokenizer.forward');
     return tf.tidy(() => {
       const latents = this.latents(images);
       const { quantized, indices, loss } = this.quantizer.quantize(latents, context);
       const decoderLatents = quantize ? quantized : likeCodes(latents, this.quantizer.codebook);
-      const decoded = this.#decode(decoderLatents, lengths);
+      const noisy = latentNoise ? mixNoise(decoderLatents, latentNoise, this.quantizer) : decoderLatents;
+      const decoded = this.#decode(noisy, lengths);
       return { ...this.toImages(decoded), decoded, indices, quantizerLoss: loss };
     });
   }

@@ -176,6 +176,7 @@ const controlNames: OptionTable<TokenizerLossControls> = {
   temperature: 'optional',
   noise: 'optional',
   lengths: 'optional',
+  latentNoise: 'optional',
 };
 
 /** Checks controls before anything is computed. @throws {ShapeError} @throws {ConfigError} */

@@ -11,10 +11,11 @@ import {
   type RandomKey,
 } from '@vitvq/core';
 import { exponentialDecaySchedule } from '@vitvq/optim';
-import type { VQTokenizer } from '@vitvq/tokenizer';
+import type { LatentNoise, VQTokenizer } from '@vitvq/tokenizer';
 import { microBatchSize } from '@vitvq/training';
-import type { ResolvedTokenizerTrainingConfig } from '../config.js';
+import type { LatentNoiseConfig, ResolvedTokenizerTrainingConfig } from '../config.js';
 import type { TokenizerLossControls } from '../loss.js';
+import { drawLatentNoise, noiseProbability } from './latent-noise-draws.js';
 import { streams } from './streams.js';
 
 /** Images, and the controls of the loss in the order of {@link MicroBatches.controlsOf}. */
@@ -30,37 +31,63 @@ interface Place {
   readonly size: number;
 }
 
-/** Makes a control of a micro-batch; the same tensor for the same place. */
-type ControlSource = (place: Place) => tf.Tensor;
+/** Maker of controls of the loss. */
+interface ControlSource {
+  /** Returns the tensors for a place, the same ones every time. */
+  readonly create: (place: Place) => readonly tf.Tensor[];
+  /** Number of these tensors. */
+  readonly count: number;
+  /** Returns the controls that the tensors are. */
+  readonly controls: (tensors: readonly tf.Tensor[]) => TokenizerLossControls;
+}
+
+/** Source of a control that is one tensor. */
+function source(name: keyof TokenizerLossControls, create: (place: Place) => tf.Tensor): ControlSource {
+  return { count: 1, create: (place) => [create(place)], controls: ([tensor]) => ({ [name]: tensor }) };
+}
 
 /**
  * Makes the tensors of steps: micro-batches of images, with what their steps draw: the quantizer's
- * temperature and noise, the lengths of nested dropout.
+ * temperature and noise, the lengths of nested dropout, the noise in the codes.
  */
 export class MicroBatches {
   readonly #accumulate: number;
   readonly #temperature: ((step: number) => number) | undefined;
-  readonly #controls: readonly (readonly [keyof TokenizerLossControls, ControlSource])[];
+  readonly #sources: readonly ControlSource[];
 
   constructor(tokenizer: VQTokenizer, config: ResolvedTokenizerTrainingConfig) {
     this.#accumulate = config.accumulate;
     this.#temperature = temperatureOf(config, tokenizer);
     const key = (stream: keyof typeof streams, { index, part }: Place): RandomKey =>
       foldIn(foldIn(foldIn(randomKey(config.seed), streams[stream]), index), part);
-    const controls: [keyof TokenizerLossControls, ControlSource][] = [];
+    const sources: ControlSource[] = [];
     const draws = tokenizer.noiseShape(1) !== undefined;
     if (this.#temperature || draws) {
       // A quantizer that draws and has no temperature ignores it.
-      controls.push(['temperature', ({ index }) => tf.scalar(this.temperature(index) ?? 1)]);
+      sources.push(source('temperature', ({ index }) => tf.scalar(this.temperature(index) ?? 1)));
     }
     if (draws) {
-      controls.push(['noise', (place) => uniformNoise(key('noise', place), tokenizer.noiseShape(place.size)!)]);
+      sources.push(source('noise', (place) => uniformNoise(key('noise', place), tokenizer.noiseShape(place.size)!)));
     }
     const { nestedLengths } = tokenizer;
     if (nestedLengths) {
-      controls.push(['lengths', (place) => drawLengths(key('lengths', place), nestedLengths, place.size)]);
+      sources.push(source('lengths', (place) => drawLengths(key('lengths', place), nestedLengths, place.size)));
     }
-    this.#controls = controls;
+    const { latentNoise } = config;
+    if (latentNoise) {
+      sources.push(
+        latentNoiseSource(latentNoise, ({ index, size, part }) =>
+          drawLatentNoise(
+            latentNoise,
+            noiseProbability(latentNoise, index),
+            tokenizer,
+            size,
+            key('latentNoise', { index, size, part }),
+          ),
+        ),
+      );
+    }
+    this.#sources = sources;
   }
 
   /** Returns the quantizer's temperature in a step; undefined where it has none. */
@@ -70,7 +97,11 @@ export class MicroBatches {
 
   /** Returns the controls of the loss among the inputs of a step. */
   controlsOf(inputs: Inputs): TokenizerLossControls {
-    return Object.fromEntries(this.#controls.map(([name], index) => [name, inputs[index + 1]]));
+    let start = 1;
+    return Object.assign(
+      {},
+      ...this.#sources.map(({ count, controls }) => controls(inputs.slice(start, (start += count)))),
+    ) as TokenizerLossControls;
   }
 
   /**
@@ -90,7 +121,7 @@ export class MicroBatches {
     const pixels = images.length / this.#accumulate;
     return Array.from({ length: this.#accumulate }, (_, part): Inputs => {
       const rows = images.subarray(part * pixels, (part + 1) * pixels);
-      const controls = this.#controls.map(([, create]) => create({ index, part, size }));
+      const controls = this.#sources.flatMap(({ create }) => create({ index, part, size }));
       return [tf.tensor4d(rows, [size, height, width, channels]), ...controls];
     });
   }
@@ -113,6 +144,20 @@ function temperatureOf(
 
 function uniformNoise(key: RandomKey, shape: readonly number[]): tf.Tensor {
   return tf.tensor(randomUniform(key, elementCount(shape)), [...shape]);
+}
+
+/** Source of the noise in the codes, which is two tensors. */
+function latentNoiseSource({ kind }: LatentNoiseConfig, draw: (place: Place) => LatentNoise): ControlSource {
+  return {
+    count: 2,
+    create: (place) => {
+      const noise = draw(place);
+      return [noise.weights, 'codes' in noise ? noise.codes : noise.values];
+    },
+    controls: ([weights, drawn]) => ({
+      latentNoise: { weights, [kind === 'codes' ? 'codes' : 'values']: drawn } as LatentNoise,
+    }),
+  };
 }
 
 /** Draws a length for each image, int32 `[B]`, with equal probability. */
