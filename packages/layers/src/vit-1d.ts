@@ -4,6 +4,7 @@ import {
   assertInteger,
   assertShape,
   checkOptions,
+  constantInitializer,
   Module,
   normalInitializer,
   patchGrid,
@@ -54,8 +55,9 @@ function registerTransformer(transformer: Transformer, register: (name: string, 
  * `patchPositions` `[N, D]`, `latentTokens` `[K, D]`, `patchEmbedding.…`, `blocks.0.…`, `norm.…`.
  *
  * Deviations from the authors' code: `latentTokens` is one table where theirs is the sum of two;
- * there is no class token and no norm before the first block, neither of which the paper has; and
- * attention has no biases, as in the other transformers here.
+ * there is no class token and no norm before the first block, neither of which the paper has;
+ * attention has no biases, as in the other transformers here; and the patches' positions start as
+ * N(0, 1) instead of N(0, 1/D), with which short runs took longer to learn where patches lie.
  */
 export class ViT1DEncoder extends Module implements Encoder {
   readonly grid: readonly [number, number];
@@ -82,9 +84,9 @@ export class ViT1DEncoder extends Module implements Encoder {
       RandomKey,
     ];
     this.#patchEmbedding = this.child('patchEmbedding', new PatchEmbedding({ ...options, key: patchKey }));
-    const table = tableInitializer(dim);
-    this.#patchPositions = this.variable('patchPositions', table(positionKey, [rows * columns, dim]));
-    this.#latentTokens = this.variable('latentTokens', table(latentKey, [latentTokens, dim]));
+    // As large as embedded pixels, so that attention can tell places apart from the first step on.
+    this.#patchPositions = this.variable('patchPositions', normalInitializer(1)(positionKey, [rows * columns, dim]));
+    this.#latentTokens = this.variable('latentTokens', tableInitializer(dim)(latentKey, [latentTokens, dim]));
     this.#transformer = registerTransformer(new Transformer({ ...options, key: transformerKey }), (name, part) =>
       this.child(name, part),
     );
@@ -135,8 +137,8 @@ export class ViT1DEncoder extends Module implements Encoder {
  * Variables: `maskToken` `[1, D]`, `patchPositions` `[N, D]`, `latentPositions` `[K, D]`,
  * `blocks.0.…`, `norm.…`, `pixels.weight`, `pixels.bias`.
  *
- * Deviations from the authors' code: those of `ViT1DEncoder`; and the pixels come from one
- * projection, without the 3x3 convolution after it.
+ * Deviations from the authors' code: those of `ViT1DEncoder`, but for the positions; the mask token
+ * starts as zero; and the pixels come from one projection, without the 3x3 convolution after it.
  */
 export class ViT1DDecoder extends Module implements Decoder {
   readonly grid: readonly [number, number];
@@ -155,15 +157,14 @@ export class ViT1DDecoder extends Module implements Decoder {
     assertInteger(latentTokens, 'latentTokens', 'ViT1DDecoder');
     this.grid = [1, latentTokens];
     this.dim = dim;
-    const [pixelKey, maskKey, patchKey, latentKey, transformerKey] = split(key, 5) as [
-      RandomKey,
+    const [pixelKey, patchKey, latentKey, transformerKey] = split(key, 4) as [
       RandomKey,
       RandomKey,
       RandomKey,
       RandomKey,
     ];
     const table = tableInitializer(dim);
-    this.#maskToken = this.variable('maskToken', table(maskKey, [1, dim]));
+    this.#maskToken = this.variable('maskToken', constantInitializer(0)(key, [1, dim]));
     this.#patchPositions = this.variable('patchPositions', table(patchKey, [rows * columns, dim]));
     this.#latentPositions = this.variable('latentPositions', table(latentKey, [latentTokens, dim]));
     this.#transformer = registerTransformer(new Transformer({ ...options, key: transformerKey }), (name, part) =>

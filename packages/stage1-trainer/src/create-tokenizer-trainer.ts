@@ -18,6 +18,7 @@ import {
   type PreviewSchedule,
   type RunOptions,
 } from '@vitvq/training';
+import type { AlignmentFeatures } from './alignment.js';
 import { tokenizerTrainingSchema, type TokenizerTrainingConfig } from './config.js';
 import type { TokenizerEvaluation, TokenizerPreview } from './events.js';
 import type { AdversarialParts } from './internal/adversary.js';
@@ -50,6 +51,11 @@ export interface TokenizerTrainerOptions extends Omit<RunOptions<ImageBatch>, 'e
    * by name.
    */
   readonly adversarial?: AdversarialParts;
+  /**
+   * Features of a frozen network for a weight `losses.alignment` above 0. A projector from latents
+   * to features is drawn from the seed, trained with the tokenizer and kept in checkpoints.
+   */
+  readonly alignment?: AlignmentFeatures;
   /** Held-out images, and how often to measure on them, besides the end. */
   readonly evaluation?: IntervalOptions & {
     readonly images: HostImages;
@@ -69,6 +75,7 @@ const tokenizerTrainerOptionNames: OptionTable<TokenizerTrainerOptions> = {
   losses: 'optional',
   perceptual: 'optional',
   adversarial: 'optional',
+  alignment: 'optional',
   evaluation: 'optional',
   preview: 'optional',
   modelConfig: 'optional',

@@ -1,3 +1,4 @@
+export { Alignment, type AlignmentFeatures, type AlignmentOptions } from './alignment.js';
 export { readTokenizerTraining, readTokenizerWeights, type TokenizerTrainingState } from './checkpoint.js';
 export { createCodebookInitialization, createCodebookReset, type CodebookUpdate } from './codebook-reset.js';
 export {

@@ -123,6 +123,8 @@ export type VQTokenizerForward = VQTokenizerImages & {
    * VQTokenizer.toImages} makes the images.
    */
   readonly decoded: tf.Tensor4D;
+  /** What the quantizer got, `[B, N, E]`, as {@link VQTokenizer.latents} returns it. */
+  readonly latents: tf.Tensor3D;
   /** Tokens, int32 `[B, N]` (`[B, N, L]` with a code depth L). */
   readonly indices: tf.Tensor2D | tf.Tensor3D;
   /**
@@ -317,7 +319,7 @@ export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module impleme
       const decoderLatents = quantize ? quantized : likeCodes(latents, this.quantizer.codebook);
       const noisy = latentNoise ? mixNoise(decoderLatents, latentNoise, this.quantizer) : decoderLatents;
       const decoded = this.#decode(noisy, lengths);
-      return { ...this.toImages(decoded), decoded, indices, quantizerLoss: loss };
+      return { ...this.toImages(decoded), decoded, latents, indices, quantizerLoss: loss };
     });
   }
 

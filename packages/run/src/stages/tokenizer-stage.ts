@@ -1,8 +1,18 @@
 import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
 import { firstImages, mean, patchGrid, type HostImages } from '@vitvq/core';
 import { createBatches, readImages } from '@vitvq/data';
-import { blockiness, codebookReports, detailRatio, loadLPIPS, type CodebookUse } from '@vitvq/evaluation';
-import { createTokenizerTrainer, readTokenizerWeights } from '@vitvq/stage1-trainer';
+import { compile } from '@vitvq/engine';
+import {
+  blockiness,
+  codebookReports,
+  detailRatio,
+  loadFeatureExtractor,
+  loadLPIPS,
+  type CodebookUse,
+  type FeatureExtractor,
+} from '@vitvq/evaluation';
+import { createTokenizerTrainer, readTokenizerWeights, type AlignmentFeatures } from '@vitvq/stage1-trainer';
 import { createTokenizer, type VQTokenizer } from '@vitvq/tokenizer';
 import { loadTokenizer, saveTokenizer } from '@vitvq/tokenizer/node';
 import { z } from 'zod';
@@ -75,13 +85,15 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
   const { config, images, folder, view, signal } = context;
   const { seed, precision } = config;
   const { model, training } = stage;
-  const { batchSize, evaluation, checkpoint, images: shown, perceptual: weights, ...rest } = training;
-  const { discriminator, ...learning } = rest;
+  const { batchSize, evaluation, checkpoint, images: shown, perceptual: weights, ...others } = training;
+  const { alignment: aligned, discriminator, ...learning } = others;
   const directory = folder.of('tokenizer');
   const heldOut = await readHeldOut(context, stage);
   const tokenizer: VQTokenizer = createTokenizer(model, { seed });
   const perceptual = !weights ? undefined : await loadLPIPS(weights);
+  let extractor: (FeatureExtractor & { dispose(): void }) | undefined;
   try {
+    if (typeof aligned === 'string') extractor = await loadFeatureExtractor(aligned);
     const { grid, vocabSize } = tokenizer;
     view.log(`  ${tokenizer.parameterCount()} weights, ${grid.join('x')} tokens an image, ${vocabSize} codes`);
     view.log(`  ${images.train.length} images of ${images.train.name}, ${heldOut.shape[0]} to measure on`);
@@ -99,6 +111,7 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
       tokenizer,
       config: { ...learning, ...(discriminator && { discriminator }), seed, precision },
       perceptual,
+      ...(extractor && { alignment: await alignmentFeatures(extractor, heldOut.shape) }),
       openBatches: (startAt) => createBatches(images.train, { ...batches, startAt }),
       directory,
       checkpoint,
@@ -143,8 +156,24 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
     };
   } finally {
     perceptual?.dispose();
+    extractor?.dispose();
     tokenizer.dispose();
   }
+}
+
+/** Returns the pooled features of an extractor for the alignment of latents. */
+async function alignmentFeatures(
+  extractor: FeatureExtractor,
+  [, height, width, channels]: HostImages['shape'],
+): Promise<AlignmentFeatures> {
+  const features = (images: tf.Tensor4D): tf.Tensor2D => tf.tidy(() => extractor.features(images).pooled);
+  const run = compile(features, { name: 'measure the width of features' });
+  const image = tf.zeros<tf.Rank.R4>([1, height, width, channels]);
+  const pooled = await run(image);
+  const dim = pooled.shape[1];
+  tf.dispose([image, pooled]);
+  run.dispose();
+  return { name: `${extractor.name} ${extractor.hash.slice(0, 16)}`, dim, features };
 }
 
 /** Returns rows and columns of what the decoder draws: tokens, or the patches of a 1-D decoder. */

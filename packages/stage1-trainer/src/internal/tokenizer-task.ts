@@ -18,9 +18,10 @@ import {
 } from '@vitvq/training';
 import type { ResolvedTokenizerTrainingConfig } from '../config.js';
 import type { TokenizerEvaluation, TokenizerPreview } from '../events.js';
-import { createTokenizerGradients } from '../gradients.js';
+import { Alignment, type AlignmentFeatures } from '../alignment.js';
+import { createTokenizerGradients, learnedVariables } from '../gradients.js';
 import type { TokenizerLossInputs } from '../loss-terms.js';
-import { assertAdversary } from './active-terms.js';
+import { assertAdversary, assertAlignment } from './active-terms.js';
 import { Adversary, type AdversarialParts } from './adversary.js';
 import { CodebookUpdates } from './codebook-updates.js';
 import { Measurements } from './measurements.js';
@@ -39,6 +40,7 @@ export interface TokenizerTaskOptions {
   readonly losses?: LossTerms<TokenizerLossInputs>;
   readonly perceptual?: PerceptualLoss;
   readonly adversarial?: AdversarialParts;
+  readonly alignment?: AlignmentFeatures;
   readonly evaluation?: { readonly images: HostImages; readonly batchSize?: number };
   readonly preview?: { readonly images: HostImages };
   readonly modelConfig?: unknown;
@@ -54,6 +56,7 @@ export class TokenizerTask implements TrainingTask<ImageBatch, TokenizerEvaluati
   readonly parts: Readonly<Record<string, TrainingPart>>;
   readonly #options: TokenizerTaskOptions & { readonly losses: LossTerms<TokenizerLossInputs> };
   readonly #adversary: Adversary | undefined;
+  readonly #alignment: Alignment | undefined;
   readonly #learner: Learner;
   readonly #codebook: CodebookUpdates;
   readonly #batches: MicroBatches;
@@ -66,16 +69,18 @@ export class TokenizerTask implements TrainingTask<ImageBatch, TokenizerEvaluati
     this.#options = { ...options, losses };
     this.#batches = new MicroBatches(tokenizer, config);
     this.#adversary = createAdversary(options, this.#batches);
+    this.#alignment = createAlignment(options);
     this.config = {
       training: config,
       losses: termWeights(losses),
       adversarialLoss: this.#adversary?.term.loss.name ?? null,
       model: modelConfig,
+      ...(options.alignment && { alignment: options.alignment.name }),
     };
     this.#learner = new Learner({
       ...config,
       name: 'train',
-      variables: tokenizer.namedTrainableVariables(),
+      variables: learnedVariables(tokenizer, this.#alignment),
       state: this.#adversary?.state ?? stateVariables({ tokenizer }),
     });
     this.#codebook = new CodebookUpdates(tokenizer, config);
@@ -87,6 +92,7 @@ export class TokenizerTask implements TrainingTask<ImageBatch, TokenizerEvaluati
       ...(this.#learner.ema && { ema: this.#learner.ema }),
       ...(this.#learner.scaler && { lossScale: this.#learner.scaler }),
       ...this.#adversary?.parts,
+      ...(this.#alignment && { alignment: this.#alignment }),
       phase: this.#phase,
     };
     // Built now so that a bad config fails at construction, not when the discriminator starts.
@@ -154,6 +160,7 @@ export class TokenizerTask implements TrainingTask<ImageBatch, TokenizerEvaluati
   dispose(): void {
     this.#learner.dispose();
     this.#adversary?.dispose();
+    this.#alignment?.dispose();
     this.#codebook.dispose();
     this.#measurements.dispose();
   }
@@ -168,6 +175,7 @@ export class TokenizerTask implements TrainingTask<ImageBatch, TokenizerEvaluati
       quantize,
       perceptual,
       adversarial: competes ? this.#adversary?.term : undefined,
+      alignment: this.#alignment,
     });
     return (...inputs) => gradients(inputs[0], this.#batches.controlsOf(inputs));
   }
@@ -194,4 +202,12 @@ function createAdversary(
   }
   assertAdversary(adversarial, weight, 'createTokenizerTrainer config.losses.adversarial');
   return new Adversary(tokenizer, adversarial, config, batches);
+}
+
+/** @throws {ConfigError} for a weight without features, and features without a weight */
+function createAlignment({ tokenizer, config, alignment }: TokenizerTaskOptions): Alignment | undefined {
+  assertAlignment(alignment, config.losses.alignment, 'createTokenizerTrainer config.losses.alignment');
+  if (!alignment) return undefined;
+  const key = foldIn(randomKey(config.seed), streams.alignment);
+  return new Alignment({ features: alignment, codeDim: tokenizer.quantizer.codeDim, key });
 }
