@@ -6,7 +6,8 @@ import { runConfigFile } from './run-files.js';
 
 /**
  * Returns whether a network that has learned from labels helped to train a tokenizer: a perceptual
- * one, or one whose features the latents were aligned with, which may have. Of a tokenizer whose run is not at hand nobody knows: that is said, and counts as no.
+ * one, or one whose features the latents were aligned with, which may have. Of a tokenizer whose
+ * run is not at hand nobody knows: that is said, and counts as no.
  */
 export async function sawLabels(
   tokenizer: ResolvedRunConfig['tokenizer'] | undefined,

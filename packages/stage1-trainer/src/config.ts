@@ -100,9 +100,9 @@ export type LatentNoiseConfig = {
     }
   | {
       /**
-       * All tokens q of these images become (1 - t) q + t e with t drawn for each image from U(0, 1)
-       * and e from a normal distribution (l-DeTok, arXiv:2507.15856, which does so to latents that
-       * are not quantized).
+       * All tokens q of these images become (1 - t) q + t e with t drawn for each image from U(0,
+       * 1) and e from a normal distribution (l-DeTok, arXiv:2507.15856, which does so to latents
+       * that are not quantized).
        */
       readonly kind: 'gaussian';
       /** Standard deviation of e, above 0; codes of length 1 have 1 / sqrt(codeDim). */

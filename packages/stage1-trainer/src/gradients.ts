@@ -33,9 +33,9 @@ export type ImageGradients = (images: tf.Tensor4D, controls?: TokenizerLossContr
  *
  * each times its weight, with the terms of ViT-VQGAN (arXiv:2110.04627, sec. 3.3) and of the
  * reference. There is one backward pass through the model: all terms but those of quantizer and
- * alignment are functions of the decoder's output, are differentiated there, and the sum of these gradients goes
- * on to the model. The adaptive weight compares two such gradients at the last layer. No gradient
- * reaches the discriminator.
+ * alignment are functions of the decoder's output, are differentiated there, and the sum of these
+ * gradients goes on to the model. The adaptive weight compares two such gradients at the last
+ * layer. No gradient reaches the discriminator.
  *
  * The result is plain tensor code without read-backs or decisions on values, so it compiles. It
  * changes what training changes in quantizer (counted codes) and discriminator (statistics of batch

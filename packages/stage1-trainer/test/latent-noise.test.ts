@@ -124,7 +124,7 @@ describe('noise in what the decoder gets', () => {
       quantized!,
     );
     const { decoded } = tokenizer.forward(x, { latentNoise: { weights, codes: random } });
-    expect(decoded).toBeAllClose(tokenizer.decodeLatents(expected as tf.Tensor3D), { rtol: 1e-4, atol: 1e-5 });
+    expect(decoded).toBeAllClose(tokenizer.decodeLatents(expected), { rtol: 1e-4, atol: 1e-5 });
     const values = tf.fill<tf.Rank.R3>([4, 4, 4], 2);
     const half = tf.fill<tf.Rank.R3>([4, 4, 1], 0.25);
     const mixed = tf.add<tf.Tensor3D>(tf.mul(quantized!, 0.75), 0.5);
