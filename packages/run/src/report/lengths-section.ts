@@ -4,7 +4,7 @@ import { comparisonGallery, type ComparisonColumn, type ReportSection } from '@v
 import type { VQTokenizer } from '@vitvq/tokenizer';
 
 /** Images in the gallery. */
-const shown = 16;
+const shown = 9;
 
 /**
  * Shows images made of their first tokens alone, with the PSNR of each length; undefined for a
