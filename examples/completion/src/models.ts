@@ -16,7 +16,7 @@ export interface Models {
 
 /**
  * The models of a run; the caller disposes of them.
- * @throws {UsageError} when there are none
+ * @throws {UsageError} when there are none, and for tokens that are one row
  * @throws {DataError} when they cannot be read
  */
 export async function loadModels(path: string): Promise<Models> {
@@ -32,6 +32,12 @@ export async function loadModels(path: string): Promise<Models> {
   const tokenizer = await loadRunTokenizer(run);
   try {
     const { model: transformer, conditioner } = await loadRunTransformer(run);
+    if (transformer.grid[0] === 1) {
+      transformer.dispose();
+      throw new UsageError([
+        `--run ${path}: its tokens are one row of ${transformer.grid[1]}, as those of a 1-D tokenizer, without an upper half`,
+      ]);
+    }
     const dispose = (): void => {
       tokenizer.dispose();
       transformer.dispose();

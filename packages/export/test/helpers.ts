@@ -36,6 +36,24 @@ export const tinyQuantizer = { kind: 'vector', codebookSize: 16, codeDim: 4 } as
 
 const size = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 };
 
+/** Five tokens of images of 8 x 12. */
+export const tiny1DTokenizer = () =>
+  shake(
+    createTokenizer(
+      {
+        architecture: 'vit-1d',
+        imageSize: [8, 12],
+        patchSize: 4,
+        latentTokens: 5,
+        nestedLengths: [2, 5],
+        encoder: size,
+        decoder: size,
+        quantizer: tinyQuantizer,
+      },
+      { seed: 1 },
+    ),
+  );
+
 /** 2 x 3 tokens of images of 8 x 12. */
 export const tinyTokenizer = (config: Partial<ViTTokenizerConfig> = {}) =>
   shake(

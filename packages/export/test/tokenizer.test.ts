@@ -7,7 +7,7 @@ import { useEngine } from '@vitvq/engine';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { describeCheck, exportTokenizer, ExportError, readExport, verifyExport } from '../src/index.js';
 import { openSession } from '../src/internal/runtimes.js';
-import { temporaryFolder, tinyCNN, tinyQuantizer, tinyTokenizer } from './helpers.js';
+import { temporaryFolder, tiny1DTokenizer, tinyCNN, tinyQuantizer, tinyTokenizer } from './helpers.js';
 
 const imagesOf = (count: number, seed = 5): tf.Tensor4D =>
   tf.tensor4d(randomUniform(randomKey(seed), count * 8 * 12 * 3), [count, 8, 12, 3]);
@@ -21,6 +21,7 @@ describe('exportTokenizer', () => {
   it.each([
     ['vector', tinyTokenizer(), [6]],
     ['convolutions', tinyCNN(), [6]],
+    ['latent tokens', tiny1DTokenizer(), [5]],
     ['residual', tinyTokenizer({ quantizer: { kind: 'residual', codeDepth: 3, quantizer: tinyQuantizer } }), [6, 3]],
     [
       'residual finite scalars',

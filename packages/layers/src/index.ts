@@ -76,6 +76,7 @@ export {
   type ViTOptions,
 } from './vit.js';
 export { attentionMask, hiddenScore } from './attention-mask.js';
+export { ViT1DDecoder, ViT1DEncoder, type ViT1DOptions } from './vit-1d.js';
 export {
   type AttentionForward,
   type AttentionPart,

@@ -1,7 +1,7 @@
 import { randomKey } from '@vitvq/core';
 import { attentionCases } from '@vitvq/test-models/attention-cases';
 import { testDecoder, testEncoder } from '@vitvq/test-utils';
-import { CNNDecoder, CNNEncoder, ViTDecoder, ViTEncoder } from '../src/index.js';
+import { CNNDecoder, CNNEncoder, ViT1DDecoder, ViT1DEncoder, ViTDecoder, ViTEncoder } from '../src/index.js';
 
 const parts = (prefix: string, names: readonly string[]): string[] => names.map((name) => `${prefix}.${name}`);
 const both = (prefix: string): string[] => parts(prefix, ['weight', 'bias']);
@@ -93,6 +93,21 @@ for (const [kind, attention] of Object.entries(attentionCases)) {
     create: () => new ViTDecoder(options),
     imageShape: [8, 12, 2],
     variableNames: [...names, ...both('pixels')],
+  });
+}
+
+for (const recompute of [false, true]) {
+  testEncoder({
+    name: `ViT1DEncoder${recompute ? ' that recomputes' : ''}`,
+    create: () => new ViT1DEncoder({ ...vit, latentTokens: 3, recompute }),
+    imageShape: [2, 4, 9, 2],
+    variableNames: ['patchPositions', 'latentTokens', ...both('patchEmbedding'), ...blocks],
+  });
+  testDecoder({
+    name: `ViT1DDecoder${recompute ? ' that recomputes' : ''}`,
+    create: () => new ViT1DDecoder({ ...vit, latentTokens: 3, recompute }),
+    imageShape: [4, 9, 2],
+    variableNames: ['maskToken', 'patchPositions', 'latentPositions', ...blocks, ...both('pixels')],
   });
 }
 

@@ -23,6 +23,8 @@ import {
   SpatialAttention,
   Transformer,
   TransformerBlock,
+  ViT1DDecoder,
+  ViT1DEncoder,
   ViTDecoder,
   ViTEncoder,
 } from '../src/index.js';
@@ -51,6 +53,8 @@ testOptions({
   SpatialAttention: { create: (options) => new SpatialAttention(options), option: 'numGroups' },
   Transformer: { create: (options) => new Transformer(options), option: 'recompute' },
   TransformerBlock: { create: (options) => new TransformerBlock(options), option: 'mlpDim' },
+  ViT1DDecoder: { create: (options) => new ViT1DDecoder(options), option: 'latentTokens' },
+  ViT1DEncoder: { create: (options) => new ViT1DEncoder(options), option: 'latentTokens' },
   ViTDecoder: { create: (options) => new ViTDecoder(options), option: 'positions' },
   ViTEncoder: { create: (options) => new ViTEncoder(options), option: 'depth' },
 });

@@ -156,6 +156,17 @@ describe('tokenMapsSection', () => {
     );
     expect(() => tokenMapsSection({ ...facts, shown: 0 })).toThrow(ConfigError);
   });
+
+  it('draws a sequence of tokens in rows instead of a strip', () => {
+    const indices = Array.from({ length: 24 }, (_, index) => index % 4);
+    const { blocks } = tokenMapsSection({ ...facts, indices, grid: [1, 12] });
+    const [gallery] = blocks as readonly Extract<(typeof blocks)[number], { kind: 'gallery' }>[];
+    const { width, height } = gallery!.items[0]!.images[1]!;
+    expect([width, height]).toEqual([4, 3]);
+    expect(gallery!.caption).toContain('one of the 1 × 12 tokens in reading order, which says nothing of places');
+    const [strip] = tokenMapsSection(facts).blocks as readonly [typeof gallery];
+    expect(strip!.caption).toContain('one of the 1 × 2 tokens. ');
+  });
 });
 
 describe('probeSection', () => {

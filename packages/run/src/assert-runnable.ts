@@ -54,6 +54,7 @@ function assertFilesExist({ tokenizer, transformer, evaluation }: ResolvedRunCon
   const { condition } = transformer ?? {};
   const named = {
     'tokenizer.training.perceptual': 'from' in tokenizer ? null : tokenizer.training.perceptual,
+    'tokenizer.training.alignment': 'from' in tokenizer ? null : tokenizer.training.alignment,
     'transformer.condition.tokenizer': condition?.kind === 'text' ? condition.tokenizer : null,
     'evaluation.features': evaluation?.features,
     'evaluation.lpips': evaluation?.lpips,

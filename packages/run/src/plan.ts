@@ -99,7 +99,8 @@ async function planTokenizer(
   options: PlanOptions,
 ): Promise<TrainingPlan> {
   const { measuredSteps = 3 } = options;
-  const { batchSize, evaluation: _e, checkpoint: _c, images: _i, perceptual: _p, discriminator, ...rest } = training;
+  const { batchSize, evaluation: _e, checkpoint: _c, images: _i, perceptual: _p, ...others } = training;
+  const { alignment: _a, discriminator, ...rest } = others;
   const tokenizer: VQTokenizer = createTokenizer(model, { seed });
   try {
     const [height, width] = toSize2D(model.imageSize);
@@ -107,8 +108,8 @@ async function planTokenizer(
     const begun = discriminator && {
       discriminator: { ...discriminator, start: { step: 0 }, adversarialStart: { step: 0 } },
     };
-    // LPIPS is left out: its weights are not there before the run.
-    const losses = { ...rest.losses, perceptual: 0 };
+    // Left out: networks whose weights may not be there before the run.
+    const losses = { ...rest.losses, perceptual: 0, alignment: 0 };
     const gradients = createTokenizerGradients({ tokenizer, weights: { ...losses, adversarial: 0 } });
     const report = await audit((images: tf.Tensor4D) => [...gradients(images).gradients.values()], {
       arguments: [tf.zeros<tf.Rank.R4>([1, ...shape.slice(1)] as typeof shape)],

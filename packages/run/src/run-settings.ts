@@ -33,7 +33,7 @@ export async function settingsOf(config: ResolvedRunConfig): Promise<Settings> {
 
 /** Returns a training without how often it is saved, and where weights lie that it uses. */
 function learning(training: object): object {
-  const left = ['checkpoint', 'perceptual'];
+  const left = ['checkpoint', 'perceptual', 'alignment'];
   return Object.fromEntries(Object.entries(training).filter(([name]) => !left.includes(name)));
 }
 

@@ -10,6 +10,7 @@ const configSchema = z.strictObject({
   losses: z.record(z.string(), z.number()),
   adversarialLoss: z.string().nullable(),
   model: z.unknown(),
+  alignment: z.string().optional(),
 });
 
 /** Content of a checkpoint of a tokenizer's training besides its weights. */
@@ -20,6 +21,8 @@ export interface TokenizerTrainingState extends Omit<TrainingState, 'config' | '
   readonly losses: Readonly<Record<string, number>>;
   /** Name of the adversarial loss; null without a discriminator, and for a loss that has none. */
   readonly adversarialLoss: string | null;
+  /** Name of the features that latents are aligned with, where they are. */
+  readonly alignment?: string;
   /** Config of the model; see `TokenizerTrainerOptions.modelConfig`. */
   readonly modelConfig: unknown;
   /** What of the training has started. */
@@ -39,9 +42,17 @@ export async function readTokenizerTraining(directoryOrFile: string): Promise<To
     kind: _kind,
     ...state
   } = await readTrainingState(directoryOrFile, tokenizerKind, configSchema);
-  const { training, losses, adversarialLoss, model } = config;
+  const { training, losses, adversarialLoss, model, alignment } = config;
   const phase = parseOptions(phaseSchema, parts['phase'], `${directoryOrFile} (phase)`);
-  return { ...state, config: training, losses, adversarialLoss, modelConfig: model, phase };
+  return {
+    ...state,
+    config: training,
+    losses,
+    adversarialLoss,
+    ...(alignment !== undefined && { alignment }),
+    modelConfig: model,
+    phase,
+  };
 }
 
 /**

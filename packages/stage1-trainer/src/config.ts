@@ -79,6 +79,38 @@ export interface TemperatureConfig {
 }
 
 /**
+ * Noise in the codes that the decoder gets in training, for decoders that make good images of codes
+ * that a transformer drew amiss.
+ */
+export type LatentNoiseConfig = {
+  /**
+   * Fraction of the images of a step that get noise, in [0, 1]; or a change of it from `start` to
+   * `end` in so many steps, along a line. @default 1
+   */
+  readonly probability?: number | { readonly start: number; readonly end: number; readonly steps: number };
+} & (
+  | {
+      /**
+       * Tokens of these images are replaced by codes drawn from the whole codebook (RobusTok,
+       * arXiv:2509.12474, which draws from the nearest codes).
+       */
+      readonly kind: 'codes';
+      /** Fraction of the tokens of an image that are replaced, in (0, 1]. */
+      readonly rate: number;
+    }
+  | {
+      /**
+       * All tokens q of these images become (1 - t) q + t e with t drawn for each image from U(0,
+       * 1) and e from a normal distribution (l-DeTok, arXiv:2507.15856, which does so to latents
+       * that are not quantized).
+       */
+      readonly kind: 'gaussian';
+      /** Standard deviation of e, above 0; codes of length 1 have 1 / sqrt(codeDim). */
+      readonly stddev: number;
+    }
+);
+
+/**
  * How a tokenizer is trained, as data that JSON holds. A checkpoint keeps it, and resuming compares
  * it.
  */
@@ -93,6 +125,11 @@ export interface TokenizerTrainingConfig extends TrainingConfig {
    * @default null
    */
   readonly temperature?: TemperatureConfig | null;
+  /**
+   * Noise in the codes that the decoder gets, from the step on at which it gets codes; evaluations
+   * have none. @default none
+   */
+  readonly latentNoise?: LatentNoiseConfig;
   readonly codebook: CodebookTrainingConfig;
 }
 
@@ -130,6 +167,20 @@ const temperatureSchema = z
   })
   .refine(({ start, end }) => end <= start, { error: 'expected an end that is not above the start' });
 
+const probability = z.number().min(0).max(1);
+const noisyImages = {
+  probability: z
+    .union([probability.gt(0), z.strictObject({ start: probability, end: probability, steps: z.int().min(1) })], {
+      error: 'expected a number in (0, 1], or { start, end, steps }',
+    })
+    .optional(),
+};
+
+const latentNoiseSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('codes'), rate: z.number().gt(0).max(1), ...noisyImages }),
+  z.strictObject({ kind: z.literal('gaussian'), stddev: z.number().gt(0), ...noisyImages }),
+]);
+
 /**
  * Schema of {@link TokenizerTrainingConfig}; it fills in the defaults. Unknown keys are problems
  * too.
@@ -140,6 +191,7 @@ export const tokenizerTrainingSchema = z.strictObject({
   losses: tokenizerLossWeightsSchema,
   discriminator: discriminatorSchema.prefault({}),
   temperature: temperatureSchema.nullable().default(null),
+  latentNoise: latentNoiseSchema.optional(),
   codebook: z.strictObject({
     autoencoderFraction: fraction,
     initializeFromData: z.boolean(),

@@ -7,7 +7,6 @@ import {
   type OptionTable,
   type PerceptualLoss,
 } from '@vitvq/core';
-import type { Evaluation } from '@vitvq/evaluation';
 import type { VQTokenizer } from '@vitvq/tokenizer';
 import {
   intervalOptionNames,
@@ -19,8 +18,9 @@ import {
   type PreviewSchedule,
   type RunOptions,
 } from '@vitvq/training';
+import type { AlignmentFeatures } from './alignment.js';
 import { tokenizerTrainingSchema, type TokenizerTrainingConfig } from './config.js';
-import type { TokenizerPreview } from './events.js';
+import type { TokenizerEvaluation, TokenizerPreview } from './events.js';
 import type { AdversarialParts } from './internal/adversary.js';
 import { TokenizerTask } from './internal/tokenizer-task.js';
 import type { TokenizerLossInputs } from './loss-terms.js';
@@ -51,6 +51,11 @@ export interface TokenizerTrainerOptions extends Omit<RunOptions<ImageBatch>, 'e
    * by name.
    */
   readonly adversarial?: AdversarialParts;
+  /**
+   * Features of a frozen network for a weight `losses.alignment` above 0. A projector from latents
+   * to features is drawn from the seed, trained with the tokenizer and kept in checkpoints.
+   */
+  readonly alignment?: AlignmentFeatures;
   /** Held-out images, and how often to measure on them, besides the end. */
   readonly evaluation?: IntervalOptions & {
     readonly images: HostImages;
@@ -70,6 +75,7 @@ const tokenizerTrainerOptionNames: OptionTable<TokenizerTrainerOptions> = {
   losses: 'optional',
   perceptual: 'optional',
   adversarial: 'optional',
+  alignment: 'optional',
   evaluation: 'optional',
   preview: 'optional',
   modelConfig: 'optional',
@@ -87,7 +93,7 @@ const previewOptionNames: OptionTable<NonNullable<TokenizerTrainerOptions['previ
 };
 
 /** Trainer of a tokenizer. */
-export type TokenizerTrainer = Trainer<ImageBatch, Evaluation, TokenizerPreview>;
+export type TokenizerTrainer = Trainer<ImageBatch, TokenizerEvaluation, TokenizerPreview>;
 
 /**
  * Creates the training of a tokenizer: for each batch the autoencoder's step, then the

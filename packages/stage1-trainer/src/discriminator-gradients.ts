@@ -133,7 +133,7 @@ function reconstructions(
   tokenizer: TrainedTokenizer,
   images: tf.Tensor4D,
   quantize: boolean,
-  { temperature, noise }: TokenizerLossControls,
+  { temperature, noise, lengths, latentNoise }: TokenizerLossControls,
 ): tf.Tensor4D {
   return tf.tidy(() => {
     const { decoded } = tokenizer.forward(images, {
@@ -141,6 +141,8 @@ function reconstructions(
       training: quantize && noise !== undefined,
       temperature,
       noise,
+      lengths,
+      ...(quantize && { latentNoise }),
     });
     return detach(lossInputs(tokenizer, decoded, images).reconstruction);
   });

@@ -11,8 +11,17 @@ export interface TokenizerPreview {
   readonly psnr: number;
 }
 
+/** Evaluation of a tokenizer in training. */
+export interface TokenizerEvaluation extends Evaluation {
+  /**
+   * PSNR in decibels of images made of their first tokens alone, for each of the tokenizer's nested
+   * lengths, all tokens last; undefined without nested lengths.
+   */
+  readonly lengths?: readonly { readonly tokens: number; readonly psnr: number }[];
+}
+
 /** Summary of a tokenizer's training. */
-export type TokenizerTrainingSummary = TrainingSummary<Evaluation>;
+export type TokenizerTrainingSummary = TrainingSummary<TokenizerEvaluation>;
 
 /**
  * Events and the arguments of their listeners. Values of a step: `loss` and its unweighted terms
@@ -21,4 +30,4 @@ export type TokenizerTrainingSummary = TrainingSummary<Evaluation>;
  * discriminator has started, its loss `discriminator`, `logitsReal`, `logitsFake`, `r1`, `leCam`,
  * `discriminatorGradientNorm`; where a codebook reset was due, `resetCodes`.
  */
-export type TokenizerTrainingEvents = TrainingEvents<Evaluation, TokenizerPreview>;
+export type TokenizerTrainingEvents = TrainingEvents<TokenizerEvaluation, TokenizerPreview>;

@@ -2,12 +2,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import { checkOptions, detach } from '@vitvq/core';
 import { adaptiveWeight } from '@vitvq/losses';
 import { gradientsWithValues, scaledGradients, type LossGradients } from '@vitvq/training';
+import type { Alignment } from './alignment.js';
 import {
   activeTerms,
   assertControls,
   generatorScale,
   lossInputs,
-  scaled,
   weightedSum,
   type ActiveTerms,
 } from './internal/active-terms.js';
@@ -28,20 +28,20 @@ export type ImageGradients = (images: tf.Tensor4D, controls?: TokenizerLossContr
 /**
  * Creates loss and gradients of the tokenizer:
  *
- *     l1 + l2 + logit-laplace + perceptual + own terms + quantizer
+ *     l1 + l2 + logit-laplace + perceptual + own terms + quantizer + alignment
  *       + factor · adaptive weight · adversarial
  *
  * each times its weight, with the terms of ViT-VQGAN (arXiv:2110.04627, sec. 3.3) and of the
- * reference. There is one backward pass through the model: all terms but the quantizer's are
- * functions of the decoder's output, are differentiated there, and the sum of these gradients goes
- * on to the model. The adaptive weight compares two such gradients at the last layer. No gradient
- * reaches the discriminator.
+ * reference. There is one backward pass through the model: all terms but those of quantizer and
+ * alignment are functions of the decoder's output, are differentiated there, and the sum of these
+ * gradients goes on to the model. The adaptive weight compares two such gradients at the last
+ * layer. No gradient reaches the discriminator.
  *
  * The result is plain tensor code without read-backs or decisions on values, so it compiles. It
  * changes what training changes in quantizer (counted codes) and discriminator (statistics of batch
  * norms).
  * @returns a function to {@link LossValues} and the gradients of
- *   `tokenizer.namedTrainableVariables()`
+ *   `tokenizer.namedTrainableVariables()`, and of the alignment's as `alignment.…`
  * @throws {ConfigError} for weights that make no sense, and for parts that are missing or do not
  *   fit
  */
@@ -49,21 +49,46 @@ export function createTokenizerGradients(options: TokenizerLossOptions): ImageGr
   checkOptions(options, tokenizerLossOptionNames, 'createTokenizerGradients');
   const { tokenizer, quantize = true } = options;
   const terms = activeTerms(options, 'createTokenizerGradients');
+  const variables = learnedVariables(tokenizer, options.alignment);
   return (images, controls = {}) => {
     assertControls(controls, 'createTokenizerGradients');
-    const { adversarialFactor, temperature, noise } = controls;
+    const { adversarialFactor, temperature, noise, lengths, latentNoise } = controls;
     return gradientsWithValues(() => {
-      const forward = quantize ? { training: true, temperature, noise } : { quantize };
-      const { decoded, quantizerLoss } = tokenizer.forward(images, forward);
+      const forward = quantize ? { training: true, temperature, noise, lengths, latentNoise } : { quantize, lengths };
+      const { decoded, quantizerLoss, latents } = tokenizer.forward(images, forward);
       const { loss, values, gradient } = atDecoder(tokenizer, decoded, images, terms, adversarialFactor);
-      const quantizer = scaled(quantizerLoss, terms.quantizer);
+      const alignment = terms.alignment?.compute(latents, images);
+      const ofLatents = weightedSum([
+        { value: quantizerLoss, weight: terms.quantizer },
+        ...(alignment ? [{ value: alignment, weight: terms.alignment!.weight }] : []),
+      ]);
       return {
         // Not the loss, but a function with the gradient of the loss.
-        minimised: tf.add<tf.Scalar>(tf.sum(tf.mul(decoded, gradient)), quantizer),
-        values: { loss: tf.add<tf.Scalar>(loss, quantizer), ...values, quantizer: quantizerLoss },
+        minimised: tf.add<tf.Scalar>(tf.sum(tf.mul(decoded, gradient)), ofLatents),
+        values: {
+          loss: tf.add<tf.Scalar>(loss, ofLatents),
+          ...values,
+          quantizer: quantizerLoss,
+          ...(alignment && { alignment }),
+        },
       };
-    }, tokenizer.namedTrainableVariables());
+    }, variables);
   };
+}
+
+/**
+ * Returns the variables that the tokenizer's loss trains: the tokenizer's, and those of an
+ * alignment as `alignment.…`.
+ */
+export function learnedVariables(
+  tokenizer: Pick<TrainedTokenizer, 'namedTrainableVariables'>,
+  alignment: Alignment | undefined,
+): Map<string, tf.Variable> {
+  const ofAlignment = [...(alignment?.namedTrainableVariables() ?? [])];
+  return new Map([
+    ...tokenizer.namedTrainableVariables(),
+    ...ofAlignment.map(([name, variable]) => [`alignment.${name}`, variable] as const),
+  ]);
 }
 
 /** Returns a gradient that is taken at the loss scale. */

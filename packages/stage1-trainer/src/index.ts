@@ -1,9 +1,11 @@
+export { Alignment, type AlignmentFeatures, type AlignmentOptions } from './alignment.js';
 export { readTokenizerTraining, readTokenizerWeights, type TokenizerTrainingState } from './checkpoint.js';
 export { createCodebookInitialization, createCodebookReset, type CodebookUpdate } from './codebook-reset.js';
 export {
   tokenizerTrainingSchema,
   type CodebookTrainingConfig,
   type DiscriminatorTrainingConfig,
+  type LatentNoiseConfig,
   type ResolvedTokenizerTrainingConfig,
   type Start,
   type TemperatureConfig,
@@ -21,7 +23,12 @@ export {
   type DiscriminatorGradientOptions,
   type DiscriminatorLossOptions,
 } from './discriminator-gradients.js';
-export { type TokenizerPreview, type TokenizerTrainingEvents, type TokenizerTrainingSummary } from './events.js';
+export {
+  type TokenizerEvaluation,
+  type TokenizerPreview,
+  type TokenizerTrainingEvents,
+  type TokenizerTrainingSummary,
+} from './events.js';
 export { createTokenizerGradients, type ImageGradients } from './gradients.js';
 export { type AdversarialParts } from './internal/adversary.js';
 export { type Phase } from './internal/phase.js';

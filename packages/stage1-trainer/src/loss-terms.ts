@@ -80,6 +80,8 @@ export const tokenizerLossTerms = {
   quantizer: row({ weight: 1 }),
   /** Generator's side of the adversarial loss; needs a discriminator. */
   adversarial: row({ weight: 0 }),
+  /** 1 - cosine similarity of predicted features to a frozen network's; needs `alignment`. */
+  alignment: row({ weight: 0 }),
 };
 
 /** Name of a term that a config weights. */

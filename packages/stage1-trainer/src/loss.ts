@@ -1,8 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { checkOptions, type OptionTable } from '@vitvq/core';
 import type { AdversarialLoss, Discriminator, PerceptualLoss } from '@vitvq/core';
-import type { ForwardOptions, VQTokenizerForward, VQTokenizerImages, VQTokenizerOutput } from '@vitvq/tokenizer';
+import type {
+  ForwardOptions,
+  LatentNoise,
+  VQTokenizerForward,
+  VQTokenizerImages,
+  VQTokenizerOutput,
+} from '@vitvq/tokenizer';
 import type { LossTerms } from '@vitvq/training';
+import type { Alignment } from './alignment.js';
 import { activeTerms, assertControls, generatorScale, lossInputs, weightedSum } from './internal/active-terms.js';
 import type { TokenizerLossInputs, TokenizerLossWeights } from './loss-terms.js';
 
@@ -14,7 +21,10 @@ export interface TrainedTokenizer {
   /** Weight of the layer that makes the pixels, where an adaptive weight is measured. */
   readonly lastLayer?: tf.Variable;
   /** Runs encoder, quantizer and decoder. */
-  forward(images: tf.Tensor4D, options?: ForwardOptions): Pick<VQTokenizerForward, 'decoded' | 'quantizerLoss'>;
+  forward(
+    images: tf.Tensor4D,
+    options?: ForwardOptions,
+  ): Pick<VQTokenizerForward, 'decoded' | 'quantizerLoss'> & Partial<Pick<VQTokenizerForward, 'latents'>>;
   /** Turns raw decoder output into images. */
   toImages(decoded: tf.Tensor4D): VQTokenizerImages;
   /** Returns the trained variables by dotted name. */
@@ -44,6 +54,8 @@ export interface TokenizerLossOptions {
   readonly losses?: LossTerms<TokenizerLossInputs>;
   readonly perceptual?: PerceptualLoss;
   readonly adversarial?: AdversarialTerm;
+  /** For a weight `alignment` above 0, and only then. */
+  readonly alignment?: Alignment;
   /**
    * Whether the decoder gets codes. False trains a plain autoencoder: the decoder gets the latents,
    * and the quantizer, whose loss is still returned, neither moves anything nor is moved.
@@ -59,6 +71,7 @@ export const tokenizerLossOptionNames: OptionTable<TokenizerLossOptions> = {
   losses: 'optional',
   perceptual: 'optional',
   adversarial: 'optional',
+  alignment: 'optional',
   quantize: 'optional',
 };
 
@@ -74,6 +87,13 @@ export type TokenizerLossControls = {
   readonly temperature?: tf.Scalar;
   /** Uniform noise of a quantizer that draws, of the shape `tokenizer.noiseShape(batchSize)`. */
   readonly noise?: tf.Tensor;
+  /**
+   * Number of tokens of each image that the decoder gets, int32 `[B]`, for a tokenizer with nested
+   * lengths. @default all
+   */
+  readonly lengths?: tf.Tensor1D;
+  /** Noise in what the decoder gets; the loss in evaluation takes none. @default none */
+  readonly latentNoise?: LatentNoise;
 };
 
 /**
@@ -97,12 +117,12 @@ export function createTokenizerLoss(
 ): (images: tf.Tensor4D, controls?: TokenizerLossControls) => LossValues {
   checkOptions(options, tokenizerLossOptionNames, 'createTokenizerLoss');
   const { tokenizer, quantize = true } = options;
-  const { decoder, adversarial, quantizer } = activeTerms(options, 'createTokenizerLoss');
+  const { decoder, adversarial, alignment, quantizer } = activeTerms(options, 'createTokenizerLoss');
   return (images, controls = {}) => {
     assertControls(controls, 'createTokenizerLoss');
-    const { adversarialFactor, temperature, noise } = controls;
+    const { adversarialFactor, temperature, noise, lengths } = controls;
     return tf.tidy(() => {
-      const { decoded, quantizerLoss } = tokenizer.forward(images, { quantize, temperature, noise });
+      const { decoded, quantizerLoss, latents } = tokenizer.forward(images, { quantize, temperature, noise, lengths });
       const values: LossValues = {};
       for (const { name, compute } of decoder) {
         values[name] = tf.tidy(() => compute(lossInputs(tokenizer, decoded, images)));
@@ -110,6 +130,10 @@ export function createTokenizerLoss(
       values['quantizer'] = quantizerLoss;
       const terms = decoder.map(({ name, weight }) => ({ value: values[name]!, weight }));
       terms.push({ value: quantizerLoss, weight: quantizer });
+      if (alignment) {
+        values['alignment'] = alignment.compute(latents, images);
+        terms.push({ value: values['alignment'], weight: alignment.weight });
+      }
       let loss = weightedSum(terms);
       if (adversarial) {
         values['adversarial'] = adversarial.evaluate(decoded);

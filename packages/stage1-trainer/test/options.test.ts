@@ -1,5 +1,6 @@
 import { testOptions } from '@vitvq/test-utils';
 import {
+  Alignment,
   createDiscriminatorGradients,
   createDiscriminatorLoss,
   createTokenizerGradients,
@@ -12,6 +13,7 @@ import {
 const none = { tokenizer: {}, config: {}, openBatches: () => undefined } as never as TokenizerTrainerOptions;
 
 testOptions({
+  Alignment: { create: (options) => new Alignment(options), option: 'codeDim' },
   createTokenizerTrainer: { create: (options) => createTokenizerTrainer(options), option: 'openBatches' },
   'createTokenizerTrainer, evaluation': {
     create: (evaluation) => createTokenizerTrainer({ ...none, evaluation }),

@@ -14,6 +14,7 @@ export {
 export {
   brokenBatches,
   tinyBatches,
+  tiny1DConfig,
   tinyConfig,
   tinyImages,
   tinyModel,

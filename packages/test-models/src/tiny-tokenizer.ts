@@ -1,7 +1,12 @@
 import { foldIn, randomKey, randomUniform, type HostImages } from '@vitvq/core';
 import type { QuantizerConfig, VectorQuantizer } from '@vitvq/quantizers';
 import { QUICKSTART_TRAINING, type ImageBatchSource, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
-import { createTokenizer, type VQTokenizer, type ViTTokenizerConfig } from '@vitvq/tokenizer';
+import {
+  createTokenizer,
+  type ViT1DTokenizerConfig,
+  type VQTokenizer,
+  type ViTTokenizerConfig,
+} from '@vitvq/tokenizer';
 
 const size = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 };
 
@@ -27,6 +32,14 @@ export function tinyModel(
 ): VQTokenizer<VectorQuantizer> {
   return createTokenizer({ ...tinyConfig, ...changes, quantizer: { ...tinyConfig.quantizer, ...quantizer } }, { seed });
 }
+
+/** Config of a tokenizer of eight latent tokens, of which 2, 4 or 8 make an image. */
+export const tiny1DConfig = {
+  ...tinyConfig,
+  architecture: 'vit-1d',
+  latentTokens: 8,
+  nestedLengths: [2, 4, 8],
+} as const satisfies ViT1DTokenizerConfig;
 
 /** Returns images of four flat quarters each; a function of the seed. */
 export function tinyImages(count: number, seed = 0, [height, width] = [8, 8]): HostImages {

@@ -13,10 +13,11 @@ const createTokenizerOptionNames: OptionTable<CreateTokenizerOptions> = { seed: 
 
 /**
  * Builds the tokenizer of a config: for `architecture: 'vit'` a {@link VQTokenizer} of `ViTEncoder`
- * and `ViTDecoder` (ViT-VQGAN, arXiv:2110.04627, sec. 3), for `'cnn'` one of `CNNEncoder` and
- * `CNNDecoder`, as VQGAN (arXiv:2012.09841) and LlamaGen (arXiv:2406.06525) have, whose
- * `quant_conv` and `post_quant_conv` are the tokenizer's two projections. For other encoders and
- * decoders, call `new VQTokenizer({ encoder, quantizer, decoder, key })`.
+ * and `ViTDecoder` (ViT-VQGAN, arXiv:2110.04627, sec. 3), for `'vit-1d'` one of `ViT1DEncoder` and
+ * `ViT1DDecoder` (TiTok, arXiv:2406.07550), for `'cnn'` one of `CNNEncoder` and `CNNDecoder`, as
+ * VQGAN (arXiv:2012.09841) and LlamaGen (arXiv:2406.06525) have, whose `quant_conv` and
+ * `post_quant_conv` are the tokenizer's two projections. For other encoders and decoders, call
+ * `new VQTokenizer({ encoder, quantizer, decoder, key })`.
  * @param config  a preset (`VIT_VQGAN_SMALL`, `VQGAN_F16`, ...) or one of the caller
  * @param options  `seed`: an integer in [0, 2^53), of which the initial weights are a function.
  *   `quantizers`: the kinds of quantizers that the config may ask for, `{ ...quantizerKinds, mine

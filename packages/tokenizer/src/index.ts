@@ -9,6 +9,7 @@ export {
   inferTokenizerConfig,
   MissingHintError,
 } from './infer-tokenizer-config.js';
+export { type LatentNoise } from './latent-noise.js';
 export {
   LLAMA_GEN_VQ_16,
   LLAMA_GEN_VQ_8,
@@ -30,8 +31,10 @@ export {
 } from './reference-weights.js';
 export { type TokenizerConfig } from './tokenizer-config.js';
 export { tokenizerConfigSchema } from './tokenizer-config-schema.js';
+export { type ViT1DTokenizerConfig } from './vit-1d-tokenizer-config.js';
 export { type TransformerSize, type ViTDecoderSize, type ViTTokenizerConfig } from './vit-tokenizer-config.js';
 export {
+  type EncodeOptions,
   type ForwardOptions,
   type PixelNormalization,
   VQTokenizer,

@@ -4,6 +4,7 @@ import {
   assertShape,
   checkOptions,
   ConfigError,
+  formatShape,
   Module,
   split,
   torchLinearInitializer,
@@ -18,6 +19,9 @@ import {
 import { Linear } from '@vitvq/layers';
 import { logitLaplaceImage, type LogitLaplaceParameters } from '@vitvq/losses';
 import { likeCodes } from '@vitvq/quantizers';
+import { mixNoise } from './internal/mix-noise.js';
+import { areNested, fillUp, keepFirst } from './internal/nested-lengths.js';
+import type { LatentNoise } from './latent-noise.js';
 
 /** Meaning of the decoder's channels; see {@link VQTokenizerOptions.output}. */
 export type VQTokenizerOutput = 'pixels' | 'logit-laplace';
@@ -37,6 +41,22 @@ export interface ForwardOptions extends QuantizeContext {
    * quantizer loss are still returned. @default true
    */
   readonly quantize?: boolean;
+  /**
+   * How many tokens of each image the decoder gets, the first ones, int32 `[B]`: nested dropout.
+   * Only with {@link VQTokenizerOptions.nestedLengths}. @default all
+   */
+  readonly lengths?: tf.Tensor1D;
+  /** Noise in what the decoder gets, for a training step. @default none */
+  readonly latentNoise?: LatentNoise;
+}
+
+/** Options of {@link VQTokenizer.encode} and {@link VQTokenizer.reconstruct}. */
+export interface EncodeOptions {
+  /**
+   * Number of tokens, the first ones of all; only with {@link VQTokenizerOptions.nestedLengths}.
+   * @default all
+   */
+  readonly tokens?: number;
 }
 
 /** Parts and options of a {@link VQTokenizer}. */
@@ -61,6 +81,16 @@ export interface VQTokenizerOptions<Q extends Quantizer = Quantizer> {
    * @default { mean: 0, deviation: 1 }, as in the reference
    */
   readonly pixelNormalization?: PixelNormalization;
+  /**
+   * Numbers of tokens of which the tokenizer learns to make an image, ascending, the number of all
+   * tokens last (nested dropout, Rippel et al. 2014, arXiv:1402.0915; FlexTok, arXiv:2502.13967).
+   * In each training step an image has one of them, drawn with equal probability, and the decoder
+   * gets zeros in place of the tokens after it, to which it adds their learned positions. So the
+   * first tokens hold what matters most, and `encode` and `decode` may take fewer tokens.
+   * Differs from FlexTok, which learns one vector for the tokens that are left out.
+   * @default none: all tokens alone
+   */
+  readonly nestedLengths?: readonly number[];
 }
 
 const vqTokenizerOptionNames: OptionTable<VQTokenizerOptions> = {
@@ -70,7 +100,10 @@ const vqTokenizerOptionNames: OptionTable<VQTokenizerOptions> = {
   key: 'required',
   output: 'optional',
   pixelNormalization: 'optional',
+  nestedLengths: 'optional',
 };
+
+const encodeOptionNames: OptionTable<EncodeOptions> = { tokens: 'optional' };
 
 // Types, because only types fit the named tensors of tf.tidy; interfaces do not.
 /** Images that a decoder's output stands for. */
@@ -90,6 +123,8 @@ export type VQTokenizerForward = VQTokenizerImages & {
    * VQTokenizer.toImages} makes the images.
    */
   readonly decoded: tf.Tensor4D;
+  /** What the quantizer got, `[B, N, E]`, as {@link VQTokenizer.latents} returns it. */
+  readonly latents: tf.Tensor3D;
   /** Tokens, int32 `[B, N]` (`[B, N, L]` with a code depth L). */
   readonly indices: tf.Tensor2D | tf.Tensor3D;
   /**
@@ -118,16 +153,18 @@ export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module impleme
   readonly decoder: Decoder;
   readonly output: VQTokenizerOutput;
   readonly pixelNormalization: PixelNormalization;
+  /** Numbers of tokens that an image may have; undefined: all of them alone. */
+  readonly nestedLengths: readonly number[] | undefined;
 
   /**
-   * @throws {ConfigError} when encoder and decoder have different grids, or the normalization is
-   *   out of range
+   * @throws {ConfigError} when encoder and decoder have different grids, the normalization is out
+   *   of range, or the nested lengths are not ascending to the number of tokens
    */
   constructor(options: VQTokenizerOptions<Q>) {
     super();
     checkOptions<VQTokenizerOptions>(options, vqTokenizerOptionNames, 'VQTokenizer');
     const { encoder, decoder, quantizer, key, output = 'pixels' } = options;
-    const { pixelNormalization = { mean: 0, deviation: 1 } } = options;
+    const { pixelNormalization = { mean: 0, deviation: 1 }, nestedLengths } = options;
     assertInRange(pixelNormalization.mean, 'pixelNormalization.mean', 'VQTokenizer', -Number.MAX_VALUE);
     assertInRange(pixelNormalization.deviation, 'pixelNormalization.deviation', 'VQTokenizer', Number.MIN_VALUE);
     if (encoder.grid[0] !== decoder.grid[0] || encoder.grid[1] !== decoder.grid[1]) {
@@ -136,6 +173,14 @@ export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module impleme
         expected: `a decoder with the encoder's grid of ${encoder.grid.join('x')} tokens`,
         got: decoder.grid.join('x'),
         fix: 'Give both the same image and patch size.',
+      });
+    }
+    const tokens = encoder.grid[0] * encoder.grid[1];
+    if (nestedLengths && !areNested(nestedLengths, tokens)) {
+      throw new ConfigError({
+        where: 'VQTokenizer',
+        expected: `nestedLengths to be two or more ascending numbers of tokens, the last of them all ${tokens}`,
+        got: formatShape(nestedLengths),
       });
     }
     const [preKey, postKey] = split(key) as [RandomKey, RandomKey];
@@ -147,6 +192,7 @@ export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module impleme
     this.decoder = this.child('decoder', decoder);
     this.output = output;
     this.pixelNormalization = pixelNormalization;
+    this.nestedLengths = nestedLengths && [...nestedLengths];
   }
 
   /** Number of codes, K. */
@@ -189,18 +235,28 @@ export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module impleme
   }
 
   /**
-   * Returns the int32 tokens `[B, N]` of images, in raster order (`[B, N, L]` with a code depth L).
+   * Returns the int32 tokens `[B, N]` of images, in raster order, or in the order of the latent
+   * tokens of a 1-D tokenizer (`[B, N, L]` with a code depth L).
    * @param images  `[B, H, W, C]` in [0, 1]
+   * @throws {ConfigError} for a number of tokens that the tokenizer cannot leave off at
    */
-  encode(images: tf.Tensor4D): tf.Tensor2D | tf.Tensor3D {
-    return tf.tidy(() => this.quantizer.quantize(this.latents(images)).indices);
+  encode(images: tf.Tensor4D, options: EncodeOptions = {}): tf.Tensor2D | tf.Tensor3D {
+    const { tokens } = checkOptions(options, encodeOptionNames, 'VQTokenizer.encode');
+    if (tokens !== undefined) this.#assertLength(tokens, 'VQTokenizer.encode');
+    return tf.tidy(() => {
+      const { indices } = this.quantizer.quantize(this.latents(images));
+      if (tokens === undefined) return indices;
+      const [batch, , ...levels] = indices.shape;
+      return tf.slice(indices, [0, 0, ...levels.map(() => 0)], [batch, tokens, ...levels]);
+    });
   }
 
   /**
    * Returns the images `[B, H, W, C]` of tokens. What becomes of a token that is no code differs
    * between quantizers and engines, as compiled code does not look at values: check tokens from
    * elsewhere with `assertTokensInRange` of @vitvq/core.
-   * @param tokens  int32 `[B, N]` (`[B, N, L]` with a code depth L)
+   * @param tokens  int32 `[B, N]` (`[B, N, L]` with a code depth L); with nested lengths, the first
+   *   n tokens alone are enough
    * @param options  `clamp`: whether values are clamped to [0, 1], ready to be shown or saved; the
    *   reference's `decode_codes` does not clamp. @default true
    * @throws {ShapeError} when the tokens have another shape
@@ -208,7 +264,10 @@ export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module impleme
   decode(tokens: tf.Tensor2D | tf.Tensor3D, { clamp = true }: { readonly clamp?: boolean } = {}): tf.Tensor4D {
     const [rows, columns] = this.grid;
     const { codeDepth } = this.quantizer;
-    const expected = codeDepth === 1 ? ['B', rows * columns] : ['B', rows * columns, codeDepth];
+    const count = tokens.shape[1];
+    const isPart = this.nestedLengths !== undefined && count !== undefined && count >= 1 && count < rows * columns;
+    const length = isPart ? count : rows * columns;
+    const expected = codeDepth === 1 ? ['B', length] : ['B', length, codeDepth];
     assertShape(tokens, expected, 'VQTokenizer.decode', `This model has ${rows}x${columns} tokens an image.`);
     return tf.tidy(() => {
       const { reconstruction } = this.toImages(this.decodeLatents(this.quantizer.decode(tokens)));
@@ -216,22 +275,51 @@ export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module impleme
     });
   }
 
-  /** Returns the reconstructions of images `[B, H, W, C]`: tokens and back, clamped to [0, 1]. */
-  reconstruct(images: tf.Tensor4D): tf.Tensor4D {
-    return tf.tidy(() => this.decode(this.encode(images)));
+  /**
+   * Returns the reconstructions of images `[B, H, W, C]`: tokens and back, clamped to [0, 1].
+   * @throws {ConfigError} for a number of tokens that the tokenizer cannot leave off at
+   */
+  reconstruct(images: tf.Tensor4D, options: EncodeOptions = {}): tf.Tensor4D {
+    return tf.tidy(() => this.decode(this.encode(images, options)));
+  }
+
+  /**
+   * Returns a tokenizer of the first tokens alone, for everything that takes a `Tokenizer`: an
+   * evaluation of this number of tokens, codes for a shorter transformer. It shares the variables.
+   * @throws {ConfigError} for a tokenizer without nested lengths, and for another number of tokens
+   *   than 1 to N
+   */
+  firstTokens(count: number): Tokenizer & Pick<VQTokenizer, 'imageSize' | 'codeDepth'> {
+    this.#assertLength(count, 'VQTokenizer.firstTokens');
+    const { vocabSize, codeDepth, imageSize } = this;
+    return {
+      vocabSize,
+      codeDepth,
+      imageSize,
+      grid: [1, count],
+      encode: (images) => this.encode(images, { tokens: count }),
+      decode: (tokens) => this.decode(tokens),
+    };
   }
 
   /**
    * Returns everything that a loss needs, from one pass. Without `training` and noise the results
    * are the same every time.
    * @param images  `[B, H, W, C]` in [0, 1]
+   * @throws {ConfigError} for lengths without nested lengths
    */
-  forward(images: tf.Tensor4D, { quantize = true, ...context }: ForwardOptions = {}): VQTokenizerForward {
+  forward(
+    images: tf.Tensor4D,
+    { quantize = true, lengths, latentNoise, ...context }: ForwardOptions = {},
+  ): VQTokenizerForward {
+    if (lengths) this.#nestedLengths('VQTokenizer.forward');
     return tf.tidy(() => {
       const latents = this.latents(images);
       const { quantized, indices, loss } = this.quantizer.quantize(latents, context);
-      const decoded = this.decodeLatents(quantize ? quantized : likeCodes(this.quantizer, latents));
-      return { ...this.toImages(decoded), decoded, indices, quantizerLoss: loss };
+      const decoderLatents = quantize ? quantized : likeCodes(this.quantizer, latents);
+      const noisy = latentNoise ? mixNoise(decoderLatents, latentNoise, this.quantizer) : decoderLatents;
+      const decoded = this.#decode(noisy, lengths);
+      return { ...this.toImages(decoded), decoded, latents, indices, quantizerLoss: loss };
     });
   }
 
@@ -267,10 +355,10 @@ export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module impleme
 
   /**
    * Returns the decoder's output `[B, H, W, C]` (`2C` with `output: 'logit-laplace'`) for latents
-   * `[B, N, E]`, quantized or not.
+   * `[B, N, E]`, quantized or not; with nested lengths, those of the first n tokens are enough.
    */
   decodeLatents(latents: tf.Tensor3D): tf.Tensor4D {
-    return tf.tidy(() => this.decoder.decode(this.postQuantization.apply(latents)));
+    return this.#decode(latents, undefined);
   }
 
   /**
@@ -292,6 +380,32 @@ export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module impleme
       const [mean, logScale] = tf.split(decoded, 2, 3) as [tf.Tensor4D, tf.Tensor4D];
       return { reconstruction: logitLaplaceImage(mean), logitLaplace: { mean, logScale } };
     });
+  }
+
+  #decode(latents: tf.Tensor3D, lengths: tf.Tensor1D | undefined): tf.Tensor4D {
+    return tf.tidy(() => {
+      const features = this.postQuantization.apply(latents);
+      const complete = this.nestedLengths ? fillUp(features, this.grid[0] * this.grid[1]) : features;
+      return this.decoder.decode(lengths ? keepFirst(complete, lengths) : complete);
+    });
+  }
+
+  /** @throws {ConfigError} for a tokenizer without nested lengths */
+  #nestedLengths(where: string): readonly number[] {
+    if (this.nestedLengths) return this.nestedLengths;
+    throw new ConfigError({
+      where,
+      expected: 'a tokenizer with nestedLengths, which makes images of fewer tokens',
+      got: 'one that needs all of them',
+      fix: 'Create and train it with nestedLengths.',
+    });
+  }
+
+  /** @throws {ConfigError} for a number of tokens that images cannot have */
+  #assertLength(count: number, where: string): void {
+    const all = this.#nestedLengths(where).at(-1)!;
+    if (Number.isInteger(count) && count >= 1 && count <= all) return;
+    throw new ConfigError({ where, expected: `1 to ${all} tokens`, got: String(count) });
   }
 
   #normalize(images: tf.Tensor4D): tf.Tensor4D {

@@ -8,4 +8,8 @@ testOptions({
     create: (config: object) => createTokenizer({ architecture: 'vit', ...config } as never, { seed: 0 }),
     option: 'patchSize',
   },
+  "createTokenizer, the config of 'vit-1d'": {
+    create: (config: object) => createTokenizer({ architecture: 'vit-1d', ...config } as never, { seed: 0 }),
+    option: 'latentTokens',
+  },
 });

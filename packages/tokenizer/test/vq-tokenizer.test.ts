@@ -181,8 +181,7 @@ describe('VQTokenizer', () => {
       const tokens = model.encode(x);
       tf.dispose([tokens, model.decode(tokens), model.reconstruct(x), model.latents(x)]);
       tf.dispose(model.features(x));
-      const { reconstruction, indices, quantizerLoss } = model.forward(x, { training: true });
-      tf.dispose([reconstruction, indices, quantizerLoss]);
+      tf.dispose(model.forward(x, { training: true }));
     });
   });
 

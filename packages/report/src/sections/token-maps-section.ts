@@ -61,7 +61,7 @@ export function tokenMapsSection(options: TokenMapsSectionOptions): ReportSectio
   const { originals, reconstructions, indices, grid, codeDepth = 1, codebookSize, codebook, shown = 9 } = options;
   assertInteger(shown, 'shown', where);
   assertInteger(codeDepth, 'codeDepth', where);
-  const [count, height] = originals.shape;
+  const [count, height, width] = originals.shape;
   const tokens = grid[0] * grid[1];
   if (indices.length !== count * tokens * codeDepth) {
     throw new ShapeError({
@@ -81,7 +81,8 @@ export function tokenMapsSection(options: TokenMapsSectionOptions): ReportSectio
   const before = toRgbImages(firstImages(originals, shown));
   const after = toRgbImages(firstImages(reconstructions, shown));
   const colors = codeColors({ codebookSize, codebook });
-  const scale = Math.max(1, Math.round(height / grid[0]));
+  const drawn = drawnGrid(grid, height / width);
+  const scale = Math.max(1, Math.round(height / drawn[0]));
   const levels = Array.from({ length: Math.min(codeDepth, maximumLevels) }, (_, level) => level);
   const items = before.map((image, index) => {
     const maps = levels.map((level) => {
@@ -89,12 +90,13 @@ export function tokenMapsSection(options: TokenMapsSectionOptions): ReportSectio
         { length: tokens },
         (_, token) => indices[(index * tokens + token) * codeDepth + level]!,
       );
-      return tokenMap(codes, { grid, colors, scale });
+      return tokenMap(codes, { grid: drawn, colors, scale });
     });
     return { images: [image, ...maps, after[index]!], caption: captions[index]! };
   });
   const ofCodes = codeDepth === 1 ? '' : `, which have ${codeDepth} codes each`;
-  const squares = `Each square is one of the ${grid[0]} × ${grid[1]} tokens${ofCodes}.`;
+  const places = drawn === grid ? '' : ' in reading order, which says nothing of places in the image';
+  const squares = `Each square is one of the ${grid[0]} × ${grid[1]} tokens${ofCodes}${places}.`;
   const labels = codeDepth === 1 ? ['tokens'] : levels.map((level) => `level ${level + 1}`);
   const caption = codebook
     ? `${squares} Codes with similar vectors have similar colours (first three principal components of the codebook).`
@@ -111,4 +113,20 @@ export function tokenMapsSection(options: TokenMapsSectionOptions): ReportSectio
       },
     ],
   };
+}
+
+/**
+ * Returns the rows and columns in which tokens are drawn: those of the grid, or for a sequence of
+ * tokens without places, which would make a strip, the divisors of its length whose ratio is
+ * nearest to `aspect`, the height of the images divided by their width.
+ */
+function drawnGrid(grid: readonly [number, number], aspect: number): readonly [number, number] {
+  const [rows, columns] = grid;
+  if (rows > 1 || columns * aspect <= 2) return grid;
+  const folded = Array.from({ length: columns }, (_, index) => index + 1)
+    .filter((divisor) => columns % divisor === 0)
+    .map((height) => [height, columns / height] as const);
+  const distance = ([height, width]: readonly [number, number]): number =>
+    Math.max(height / (width * aspect), (width * aspect) / height);
+  return folded.reduce((best, next) => (distance(next) < distance(best) ? next : best));
 }

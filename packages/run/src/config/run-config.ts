@@ -81,6 +81,11 @@ export type TokenizerStageConfig =
            * `loadLPIPS` of @vitvq/evaluation. @default none
            */
           readonly perceptual?: string | readonly string[] | null;
+          /**
+           * Folder of a feature extractor, whose pooled features latents are aligned with where
+           * `losses.alignment` is above 0; see docs/feature-extractors.md. @default none
+           */
+          readonly alignment?: string | null;
         };
     }
   | {
@@ -253,6 +258,7 @@ const trainedTokenizer = z.strictObject({
       })
       .prefault({}),
     perceptual: z.union([z.string(), z.array(z.string()).readonly()]).nullish(),
+    alignment: z.string().nullish(),
   }),
 });
 

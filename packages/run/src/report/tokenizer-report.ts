@@ -15,6 +15,7 @@ import { loadTokenizer } from '@vitvq/tokenizer/node';
 import { readTrainingLog } from '@vitvq/training';
 import type { TrainedTokenizerConfig } from '../config/run-config.js';
 import type { RunContext } from '../run-context.js';
+import { lengthsSection } from './lengths-section.js';
 import { openTokenizer, readHeldOut, type TokenizerResult } from '../stages/tokenizer-stage.js';
 
 /** What a report has beside the results of the stages. */
@@ -60,7 +61,8 @@ export async function reportOfTokenizer(
       shown: 48,
     });
     const sharpness = await sharpnessSection(heldOut, evaluation, compare);
-    return { ...report, sections: [sharpness, ...report.sections] };
+    const lengths = await lengthsSection(tokenizer, heldOut, stage.training.evaluation.batchSize);
+    return { ...report, sections: [sharpness, ...(lengths ? [lengths] : []), ...report.sections] };
   } finally {
     tokenizer.dispose();
   }

@@ -1,8 +1,18 @@
 import { join } from 'node:path';
-import { firstImages, mean, type HostImages } from '@vitvq/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { firstImages, mean, patchGrid, type HostImages } from '@vitvq/core';
 import { createBatches, readImages } from '@vitvq/data';
-import { blockiness, codebookReports, detailRatio, loadLPIPS, type CodebookUse } from '@vitvq/evaluation';
-import { createTokenizerTrainer, readTokenizerWeights } from '@vitvq/stage1-trainer';
+import { compile } from '@vitvq/engine';
+import {
+  blockiness,
+  codebookReports,
+  detailRatio,
+  loadFeatureExtractor,
+  loadLPIPS,
+  type CodebookUse,
+  type FeatureExtractor,
+} from '@vitvq/evaluation';
+import { createTokenizerTrainer, readTokenizerWeights, type AlignmentFeatures } from '@vitvq/stage1-trainer';
 import { createTokenizer, type VQTokenizer } from '@vitvq/tokenizer';
 import { loadTokenizer, saveTokenizer } from '@vitvq/tokenizer/node';
 import { z } from 'zod';
@@ -30,12 +40,14 @@ export const tokenizerResultSchema = z.strictObject({
   /** Decibels, on held-out images. */
   psnr: z.number(),
   meanSquaredError: z.number(),
+  /** PSNR of images made of their first tokens alone, for a tokenizer with nested lengths. */
+  lengths: z.array(z.strictObject({ tokens: z.int(), psnr: z.number() })).optional(),
   /** How much neighbouring pixels of reconstructions differ, against the originals. */
   detail: z.number(),
   /**
-   * How visible the borders between tokens are in reconstructions, see `blockiness` of
-   * @vitvq/evaluation; null where a token is a pixel or the whole image, and where nothing is
-   * visible but borders.
+   * How visible the borders between tokens are in reconstructions (between patches, where tokens
+   * have no place in the image), see `blockiness` of @vitvq/evaluation; null where such a part is a
+   * pixel or the whole image, and where nothing is visible but borders.
    */
   blockiness: z.number().nullable(),
   heldOutImages: z.int(),
@@ -73,13 +85,15 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
   const { config, images, folder, view, signal } = context;
   const { seed, precision } = config;
   const { model, training } = stage;
-  const { batchSize, evaluation, checkpoint, images: shown, perceptual: weights, ...rest } = training;
-  const { discriminator, ...learning } = rest;
+  const { batchSize, evaluation, checkpoint, images: shown, perceptual: weights, ...others } = training;
+  const { alignment: aligned, discriminator, ...learning } = others;
   const directory = folder.of('tokenizer');
   const heldOut = await readHeldOut(context, stage);
   const tokenizer: VQTokenizer = createTokenizer(model, { seed });
   const perceptual = !weights ? undefined : await loadLPIPS(weights);
+  let extractor: (FeatureExtractor & { dispose(): void }) | undefined;
   try {
+    if (typeof aligned === 'string') extractor = await loadFeatureExtractor(aligned);
     const { grid, vocabSize } = tokenizer;
     view.log(`  ${tokenizer.parameterCount()} weights, ${grid.join('x')} tokens an image, ${vocabSize} codes`);
     view.log(`  ${images.train.length} images of ${images.train.name}, ${heldOut.shape[0]} to measure on`);
@@ -97,6 +111,7 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
       tokenizer,
       config: { ...learning, ...(discriminator && { discriminator }), seed, precision },
       perceptual,
+      ...(extractor && { alignment: await alignmentFeatures(extractor, heldOut.shape) }),
       openBatches: (startAt) => createBatches(images.train, { ...batches, startAt }),
       directory,
       checkpoint,
@@ -112,7 +127,7 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
       describe: ({ psnr, reconstructions: { data } }) =>
         `${psnr.toFixed(2)} dB, detail ${detailRatio(heldOut.data, data, heldOut.shape).toFixed(2)}`,
     });
-    const { psnr, codebook, levels, meanSquaredError, count, reconstructions } = summary.evaluation;
+    const { psnr, lengths, codebook, levels, meanSquaredError, count, reconstructions } = summary.evaluation;
     tokenizer.loadVariables(await readTokenizerWeights(directory));
     await saveTokenizer(join(directory, modelFolder), tokenizer, model, {
       metadata: { trainedOn: images.train.name, steps: String(summary.step), psnr: psnr.toFixed(2) },
@@ -125,8 +140,9 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
       parameterCount: tokenizer.parameterCount(),
       psnr,
       meanSquaredError,
+      ...(lengths && { lengths: [...lengths] }),
       detail: detailRatio(heldOut.data, reconstructions.data, heldOut.shape),
-      blockiness: blockinessOf(reconstructions, tokenizer.grid),
+      blockiness: blockinessOf(reconstructions, drawnGrid(model, tokenizer.grid)),
       heldOutImages: count,
       codebookUsage: mean(levels.map(({ paperUsage, usage }) => paperUsage ?? usage)),
       codebookUsageOverall: mean(levels.map(({ usage }) => usage)),
@@ -140,11 +156,32 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
     };
   } finally {
     perceptual?.dispose();
+    extractor?.dispose();
     tokenizer.dispose();
   }
 }
 
-/** Returns the blockiness of images that are drawn token by token; null where there is none. */
+/** Returns the pooled features of an extractor for the alignment of latents. */
+async function alignmentFeatures(
+  extractor: FeatureExtractor,
+  [, height, width, channels]: HostImages['shape'],
+): Promise<AlignmentFeatures> {
+  const features = (images: tf.Tensor4D): tf.Tensor2D => tf.tidy(() => extractor.features(images).pooled);
+  const run = compile(features, { name: 'measure the width of features' });
+  const image = tf.zeros<tf.Rank.R4>([1, height, width, channels]);
+  const pooled = await run(image);
+  const dim = pooled.shape[1];
+  tf.dispose([image, pooled]);
+  run.dispose();
+  return { name: `${extractor.name} ${extractor.hash.slice(0, 16)}`, dim, features };
+}
+
+/** Returns rows and columns of what the decoder draws: tokens, or the patches of a 1-D decoder. */
+function drawnGrid(model: TrainedTokenizerConfig['model'], grid: readonly [number, number]): readonly [number, number] {
+  return model.architecture === 'vit-1d' ? patchGrid(model.imageSize, model.patchSize, 'tokenizer.model') : grid;
+}
+
+/** Returns the blockiness of images that are drawn part by part; null where there is none. */
 function blockinessOf({ data, shape }: HostImages, grid: readonly [number, number]): number | null {
   const [, height, width] = shape;
   const [tokenHeight, tokenWidth] = [height / grid[0], width / grid[1]];

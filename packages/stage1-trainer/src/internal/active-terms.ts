@@ -37,11 +37,18 @@ interface GeneratorTerm {
   readonly evaluate: (decoded: tf.Tensor4D) => tf.Scalar;
 }
 
+/** Term of the latents before the quantizer. */
+interface AlignmentTerm {
+  readonly weight: number;
+  readonly compute: (latents: tf.Tensor3D | undefined, images: tf.Tensor4D) => tf.Scalar;
+}
+
 /** Terms whose weight is above 0. */
 export interface ActiveTerms {
   /** At least one. */
   readonly decoder: readonly DecoderTerm[];
   readonly adversarial: GeneratorTerm | undefined;
+  readonly alignment: AlignmentTerm | undefined;
   /** Weight of the quantizer's loss; it may be 0. */
   readonly quantizer: number;
 }
@@ -73,6 +80,7 @@ export function activeTerms(options: TokenizerLossOptions, where: string): Activ
   return {
     decoder,
     adversarial: weights.adversarial > 0 ? generatorTerm(options, weights.adversarial, where) : undefined,
+    alignment: alignmentTerm(options, weights.alignment, where),
     // Weight 0 instead of leaving the term out: every variable keeps a gradient.
     quantizer: quantize ? weights.quantizer : 0,
   };
@@ -98,6 +106,36 @@ function generatorTerm({ tokenizer, adversarial }: TokenizerLossOptions, weight:
     compute: (decoded) => tf.tidy(() => loss.generator(logits(decoded))),
     evaluate: (decoded) => tf.tidy(() => loss.generator(logits(decoded, { training: false }))),
   };
+}
+
+/** @throws {ConfigError} for a weight without an alignment, and an alignment without a weight */
+function alignmentTerm({ alignment }: TokenizerLossOptions, weight: number, where: string): AlignmentTerm | undefined {
+  assertAlignment(alignment, weight, where);
+  if (!alignment) return undefined;
+  return {
+    weight,
+    compute: (latents, images) => {
+      if (latents) return alignment.loss(latents, images);
+      throw new ConfigError({
+        where,
+        expected: 'a tokenizer whose forward returns its latents, for the alignment',
+        got: 'none',
+      });
+    },
+  };
+}
+
+/** Checks that alignment and weight come together. @throws {ConfigError} */
+export function assertAlignment(alignment: object | undefined, weight: number, where: string): void {
+  if ((alignment !== undefined) === weight > 0) return;
+  throw new ConfigError({
+    where,
+    expected: alignment
+      ? 'a weight losses.alignment above 0 for the alignment'
+      : `features for the alignment weight ${weight}`,
+    got: alignment ? String(weight) : 'none',
+    fix: 'Pass alignment: { name, dim, features } of a frozen network with a weight above 0, or neither.',
+  });
 }
 
 /** Checks that there is a discriminator for the adversarial weight. @throws {ConfigError} */
@@ -175,12 +213,15 @@ const controlNames: OptionTable<TokenizerLossControls> = {
   adversarialFactor: 'optional',
   temperature: 'optional',
   noise: 'optional',
+  lengths: 'optional',
+  latentNoise: 'optional',
 };
 
 /** Checks controls before anything is computed. @throws {ShapeError} @throws {ConfigError} */
 export function assertControls(controls: TokenizerLossControls, where: string): void {
-  const { adversarialFactor, temperature } = checkOptions(controls, controlNames, `${where}, controls`);
+  const { adversarialFactor, temperature, lengths } = checkOptions(controls, controlNames, `${where}, controls`);
   for (const [name, control] of Object.entries({ adversarialFactor, temperature })) {
     if (control) assertShape(control, [], `${where}, ${name}`, 'Give it as a scalar tensor.');
   }
+  if (lengths) assertShape(lengths, ['B'], `${where}, lengths`, 'Give one number of tokens for each image.');
 }

@@ -12,7 +12,7 @@ import type { ResolvedTokenizerTrainingConfig } from '../config.js';
 import { createDiscriminatorGradients } from '../discriminator-gradients.js';
 import type { AdversarialTerm, TrainedTokenizer } from '../loss.js';
 import { LeCamState } from './lecam-state.js';
-import { controlsOf, type Inputs } from './micro-batches.js';
+import type { Inputs, MicroBatches } from './micro-batches.js';
 import type { Phase } from './phase.js';
 import { stateVariables } from './state-variables.js';
 
@@ -39,9 +39,11 @@ export class Adversary {
   readonly #config: ResolvedTokenizerTrainingConfig['discriminator'];
   readonly #leCam: LeCamState | undefined;
   readonly #learner: Learner;
+  readonly #batches: Pick<MicroBatches, 'controlsOf'>;
   readonly #owned: boolean;
 
   /**
+   * @param batches  what makes the inputs of updates
    * @param owned  whether the discriminator is disposed of too
    * @throws {ConfigError} for a discriminator that does not fit the tokenizer
    */
@@ -49,12 +51,14 @@ export class Adversary {
     tokenizer: TrainedTokenizer & Pick<VariableOwner, 'namedVariables'>,
     parts: AdversarialParts,
     config: ResolvedTokenizerTrainingConfig,
+    batches: Pick<MicroBatches, 'controlsOf'>,
     { owned = false }: { readonly owned?: boolean } = {},
   ) {
     const { discriminator } = config;
     this.#tokenizer = tokenizer;
     this.#parts = parts;
     this.#config = discriminator;
+    this.#batches = batches;
     this.#owned = owned;
     this.term = { ...parts, adaptiveWeight: discriminator.adaptiveWeight };
     this.#leCam = discriminator.leCam ? new LeCamState(discriminator.leCam) : undefined;
@@ -130,7 +134,7 @@ export class Adversary {
       leCam: leCam && anchors ? { weight: leCam.weight, anchors } : undefined,
     });
     return (...inputs) => {
-      const result = gradients(inputs[0], controlsOf(inputs));
+      const result = gradients(inputs[0], this.#batches.controlsOf(inputs));
       const { logitsReal, logitsFake } = result.values;
       anchors?.update(logitsReal!, logitsFake!);
       return result;

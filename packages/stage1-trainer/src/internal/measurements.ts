@@ -10,10 +10,10 @@ import {
   type PerceptualLoss,
 } from '@vitvq/core';
 import { compile } from '@vitvq/engine';
-import { Evaluator, type Evaluation } from '@vitvq/evaluation';
+import { Evaluator } from '@vitvq/evaluation';
 import type { VQTokenizer } from '@vitvq/tokenizer';
 import { drawGrid, LazyResources, type LossTerms, type TaskEvaluation, type TaskPreview } from '@vitvq/training';
-import type { TokenizerPreview } from '../events.js';
+import type { TokenizerEvaluation, TokenizerPreview } from '../events.js';
 import type { TokenizerLossInputs } from '../loss-terms.js';
 import { createTokenizerLoss, type LossValues } from '../loss.js';
 
@@ -52,11 +52,12 @@ export class Measurements {
   }
 
   /** Measures the tokenizer on held-out images. @throws {ConfigError} when there are none */
-  async evaluate(): Promise<TaskEvaluation<Evaluation>> {
+  async evaluate(): Promise<TaskEvaluation<TokenizerEvaluation>> {
     const { images } = present(this.#options.evaluation, 'images to evaluate');
     const evaluation = await this.#evaluator().evaluate(images);
     const { psnr, meanSquaredError, perceptualDistance, count, codebook, levels, indices } = evaluation;
     const { usage, paperUsage, perplexity, counts } = codebook;
+    const lengths = await this.#lengths(images, psnr);
     const metrics = {
       psnr,
       meanSquaredError,
@@ -65,13 +66,19 @@ export class Measurements {
       ...(paperUsage === undefined ? {} : { paperUsage }),
       perplexity,
       count,
+      ...Object.fromEntries((lengths ?? []).map(({ tokens, psnr: value }) => [`psnrOf${tokens}Tokens`, value])),
       ...(await this.#ownTerms(images)),
     };
     const reachable = Math.min(1, indices.length / levels.length / this.#options.tokenizer.vocabSize);
     const warnings = levels.flatMap((level, index) =>
       level.usage < lowUsage * reachable ? [lowUsageWarning(level.usage, levels.length > 1 ? index : undefined)] : [],
     );
-    return { metrics, evaluation, warnings, histograms: { 'codebook/uses of a code': counts } };
+    return {
+      metrics,
+      evaluation: { ...evaluation, ...(lengths && { lengths }) },
+      warnings,
+      histograms: { 'codebook/uses of a code': counts },
+    };
   }
 
   /** Reconstructs a few fixed images. @throws {ConfigError} when there are none */
@@ -97,6 +104,22 @@ export class Measurements {
   #evaluator(): Evaluator {
     const { tokenizer, perceptual } = this.#options;
     return this.#resources.once('evaluate', () => new Evaluator(tokenizer, { batchSize: this.#batchSize, perceptual }));
+  }
+
+  /** Measures images of their first tokens alone; `psnr` is that of all tokens. */
+  async #lengths(images: HostImages, psnr: number): Promise<TokenizerEvaluation['lengths']> {
+    const { tokenizer } = this.#options;
+    const { nestedLengths } = tokenizer;
+    if (!nestedLengths) return undefined;
+    const lengths: { tokens: number; psnr: number }[] = [];
+    for (const tokens of nestedLengths.slice(0, -1)) {
+      const evaluator = this.#resources.once(
+        `evaluate ${tokens} tokens`,
+        () => new Evaluator(tokenizer.firstTokens(tokens), { batchSize: this.#batchSize }),
+      );
+      lengths.push({ tokens, psnr: (await evaluator.evaluate(images)).psnr });
+    }
+    return [...lengths, { tokens: nestedLengths.at(-1)!, psnr }];
   }
 
   /** Returns the caller's terms on images, means over batches in proportion to their size. */

@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { foldIn, randomKey, type HostImages, type ImageBatch, type PerceptualLoss } from '@vitvq/core';
 import { createDiscriminator } from '@vitvq/discriminator';
-import type { Evaluation } from '@vitvq/evaluation';
 import { createAdversarialLoss } from '@vitvq/losses';
 import type { VQTokenizer } from '@vitvq/tokenizer';
 import {
@@ -18,14 +17,15 @@ import {
   type TrainingTask,
 } from '@vitvq/training';
 import type { ResolvedTokenizerTrainingConfig } from '../config.js';
-import type { TokenizerPreview } from '../events.js';
-import { createTokenizerGradients } from '../gradients.js';
+import type { TokenizerEvaluation, TokenizerPreview } from '../events.js';
+import { Alignment, type AlignmentFeatures } from '../alignment.js';
+import { createTokenizerGradients, learnedVariables } from '../gradients.js';
 import type { TokenizerLossInputs } from '../loss-terms.js';
-import { assertAdversary } from './active-terms.js';
+import { assertAdversary, assertAlignment } from './active-terms.js';
 import { Adversary, type AdversarialParts } from './adversary.js';
 import { CodebookUpdates } from './codebook-updates.js';
 import { Measurements } from './measurements.js';
-import { controlsOf, MicroBatches, type Inputs } from './micro-batches.js';
+import { MicroBatches, type Inputs } from './micro-batches.js';
 import { PhasePart, type Phase } from './phase.js';
 import { stateVariables } from './state-variables.js';
 import { streams } from './streams.js';
@@ -40,6 +40,7 @@ export interface TokenizerTaskOptions {
   readonly losses?: LossTerms<TokenizerLossInputs>;
   readonly perceptual?: PerceptualLoss;
   readonly adversarial?: AdversarialParts;
+  readonly alignment?: AlignmentFeatures;
   readonly evaluation?: { readonly images: HostImages; readonly batchSize?: number };
   readonly preview?: { readonly images: HostImages };
   readonly modelConfig?: unknown;
@@ -49,12 +50,13 @@ export interface TokenizerTaskOptions {
  * Training of a tokenizer as the loop of @vitvq/training sees it: autoencoder, discriminator and
  * codebook, one after the other.
  */
-export class TokenizerTask implements TrainingTask<ImageBatch, Evaluation, TokenizerPreview> {
+export class TokenizerTask implements TrainingTask<ImageBatch, TokenizerEvaluation, TokenizerPreview> {
   readonly kind = tokenizerKind;
   readonly config: Readonly<Record<string, unknown>>;
   readonly parts: Readonly<Record<string, TrainingPart>>;
   readonly #options: TokenizerTaskOptions & { readonly losses: LossTerms<TokenizerLossInputs> };
   readonly #adversary: Adversary | undefined;
+  readonly #alignment: Alignment | undefined;
   readonly #learner: Learner;
   readonly #codebook: CodebookUpdates;
   readonly #batches: MicroBatches;
@@ -65,21 +67,23 @@ export class TokenizerTask implements TrainingTask<ImageBatch, Evaluation, Token
   constructor(options: TokenizerTaskOptions) {
     const { tokenizer, config, losses = {}, modelConfig = null } = options;
     this.#options = { ...options, losses };
-    this.#adversary = createAdversary(options);
+    this.#batches = new MicroBatches(tokenizer, config);
+    this.#adversary = createAdversary(options, this.#batches);
+    this.#alignment = createAlignment(options);
     this.config = {
       training: config,
       losses: termWeights(losses),
       adversarialLoss: this.#adversary?.term.loss.name ?? null,
       model: modelConfig,
+      ...(options.alignment && { alignment: options.alignment.name }),
     };
     this.#learner = new Learner({
       ...config,
       name: 'train',
-      variables: tokenizer.namedTrainableVariables(),
+      variables: learnedVariables(tokenizer, this.#alignment),
       state: this.#adversary?.state ?? stateVariables({ tokenizer }),
     });
     this.#codebook = new CodebookUpdates(tokenizer, config);
-    this.#batches = new MicroBatches(tokenizer, config);
     this.#measurements = new Measurements({ ...options, losses });
     this.#phase = new PhasePart(config);
     this.parts = {
@@ -88,6 +92,7 @@ export class TokenizerTask implements TrainingTask<ImageBatch, Evaluation, Token
       ...(this.#learner.ema && { ema: this.#learner.ema }),
       ...(this.#learner.scaler && { lossScale: this.#learner.scaler }),
       ...this.#adversary?.parts,
+      ...(this.#alignment && { alignment: this.#alignment }),
       phase: this.#phase,
     };
     // Built now so that a bad config fails at construction, not when the discriminator starts.
@@ -144,7 +149,7 @@ export class TokenizerTask implements TrainingTask<ImageBatch, Evaluation, Token
     return images.every(Number.isFinite);
   }
 
-  evaluate(): Promise<TaskEvaluation<Evaluation>> {
+  evaluate(): Promise<TaskEvaluation<TokenizerEvaluation>> {
     return this.#measurements.evaluate();
   }
 
@@ -155,6 +160,7 @@ export class TokenizerTask implements TrainingTask<ImageBatch, Evaluation, Token
   dispose(): void {
     this.#learner.dispose();
     this.#adversary?.dispose();
+    this.#alignment?.dispose();
     this.#codebook.dispose();
     this.#measurements.dispose();
   }
@@ -169,8 +175,9 @@ export class TokenizerTask implements TrainingTask<ImageBatch, Evaluation, Token
       quantize,
       perceptual,
       adversarial: competes ? this.#adversary?.term : undefined,
+      alignment: this.#alignment,
     });
-    return (...inputs) => gradients(inputs[0], controlsOf(inputs));
+    return (...inputs) => gradients(inputs[0], this.#batches.controlsOf(inputs));
   }
 }
 
@@ -180,14 +187,27 @@ function variantOf({ quantize, adversary }: Phase): string {
 }
 
 /** @throws {ConfigError} when the weight is above 0 and there is no discriminator */
-function createAdversary({ tokenizer, config, adversarial }: TokenizerTaskOptions): Adversary | undefined {
+function createAdversary(
+  { tokenizer, config, adversarial }: TokenizerTaskOptions,
+  batches: MicroBatches,
+): Adversary | undefined {
   const weight = config.losses.adversarial;
   if (weight === 0) return undefined;
   const { model, loss } = config.discriminator;
   if (!adversarial && model) {
     const discriminator = createDiscriminator(model, { key: foldIn(randomKey(config.seed), streams.discriminator) });
-    return new Adversary(tokenizer, { discriminator, loss: createAdversarialLoss(loss) }, config, { owned: true });
+    return new Adversary(tokenizer, { discriminator, loss: createAdversarialLoss(loss) }, config, batches, {
+      owned: true,
+    });
   }
   assertAdversary(adversarial, weight, 'createTokenizerTrainer config.losses.adversarial');
-  return new Adversary(tokenizer, adversarial, config);
+  return new Adversary(tokenizer, adversarial, config, batches);
+}
+
+/** @throws {ConfigError} for a weight without features, and features without a weight */
+function createAlignment({ tokenizer, config, alignment }: TokenizerTaskOptions): Alignment | undefined {
+  assertAlignment(alignment, config.losses.alignment, 'createTokenizerTrainer config.losses.alignment');
+  if (!alignment) return undefined;
+  const key = foldIn(randomKey(config.seed), streams.alignment);
+  return new Alignment({ features: alignment, codeDim: tokenizer.quantizer.codeDim, key });
 }

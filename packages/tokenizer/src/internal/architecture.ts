@@ -14,6 +14,10 @@ export interface Architecture<C = TokenizerConfig<QuantizerKinds>> {
   schema(quantizers: QuantizerKinds, more?: z.ZodRawShape): z.ZodType<C>;
   /** Builds the tokenizer of a config that was checked; errors name `where`. */
   create(config: C, key: RandomKey, quantizers: QuantizerKinds, where: string): VQTokenizer;
+}
+
+/** Architecture whose weights PyTorch checkpoints hold too. */
+export interface ImportedArchitecture<C = TokenizerConfig<QuantizerKinds>> extends Architecture<C> {
   /** Returns where a PyTorch reference of this architecture keeps the weights. */
   referenceWeights(config: C & TokenizerConfig, reference: ReferenceKind, where: string): ReferenceWeight[];
 }

@@ -1,5 +1,6 @@
 import { ConfigError, parseOptions, randomKey, type RandomKey } from '@vitvq/core';
 import type { QuantizerKinds } from '@vitvq/quantizers';
+import type { TokenizerConfig } from '../tokenizer-config.js';
 import type { VQTokenizer } from '../vq-tokenizer.js';
 import type { Architecture } from './architecture.js';
 import { architectures } from './architectures.js';
@@ -28,10 +29,14 @@ export function buildTokenizer(
 /** @throws {ConfigError} for a config of no architecture of the table */
 function architectureOf(config: unknown, where: string): Architecture {
   const name = (config as { readonly architecture?: unknown } | null | undefined)?.architecture;
-  if (name === 'vit' || name === 'cnn') return architectures[name];
+  if (isArchitecture(name)) return architectures[name];
   throw new ConfigError({
     where,
     expected: `architecture to be ${Object.keys(architectures).join(' or ')}`,
     got: JSON.stringify(name) ?? 'none',
   });
+}
+
+function isArchitecture(name: unknown): name is TokenizerConfig['architecture'] {
+  return typeof name === 'string' && Object.hasOwn(architectures, name);
 }

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { CNNTokenizerConfig } from '../cnn-tokenizer-config.js';
 import { cnnTokenizerReferenceWeights } from '../reference-weights.js';
 import { VQTokenizer } from '../vq-tokenizer.js';
-import type { Architecture } from './architecture.js';
+import type { ImportedArchitecture } from './architecture.js';
 import { areValid, integer, pixelNormalizationSchema, positive, size2D } from './config-schemas.js';
 
 const multipliers = z.array(positive).min(1).readonly();
@@ -98,7 +98,7 @@ function create(config: CNNTokenizerConfig<QuantizerKinds>, root: RandomKey, qua
 }
 
 /** Convolutional networks on both sides (VQGAN, arXiv:2012.09841; LlamaGen, arXiv:2406.06525). */
-export const cnnArchitecture: Architecture<CNNTokenizerConfig<QuantizerKinds>> = {
+export const cnnArchitecture: ImportedArchitecture<CNNTokenizerConfig<QuantizerKinds>> = {
   schema,
   create,
   referenceWeights: ({ encoder, decoder, quantizer }, reference, where) => {

@@ -1,11 +1,11 @@
 import type { ReferenceKind } from '../reference-kind.js';
-import type { TokenizerConfig } from '../tokenizer-config.js';
+import type { importedArchitectures } from './architectures.js';
 
 interface ReferenceFacts {
   /** A name that checkpoints of this repository have, and no others. */
   readonly mark: string;
   /** Architecture of its tokenizers. */
-  readonly architecture: TokenizerConfig['architecture'];
+  readonly architecture: keyof typeof importedArchitectures;
   /** Names of the tables of positions, which are computed here where they are fixed. */
   readonly positions: readonly string[];
 }

@@ -13,8 +13,11 @@ import { z } from 'zod';
 import { vitTokenizerReferenceWeights } from '../reference-weights.js';
 import type { TransformerSize, ViTTokenizerConfig } from '../vit-tokenizer-config.js';
 import { VQTokenizer } from '../vq-tokenizer.js';
-import type { Architecture } from './architecture.js';
+import type { ImportedArchitecture } from './architecture.js';
 import { areValid, pixelNormalizationSchema, positive, size2D } from './config-schemas.js';
+
+/** Schema of the activation of feed-forward layers. */
+export const activationSchema = z.enum(activationNames).optional();
 
 const transformerShape = {
   dim: positive,
@@ -22,10 +25,7 @@ const transformerShape = {
   numHeads: positive,
   headDim: positive.optional(),
   mlpDim: positive,
-  attention: attentionSchema.optional(),
 };
-
-const activationSchema = z.enum(activationNames).optional();
 
 const pixelsSchema = z
   .discriminatedUnion('kind', [
@@ -48,10 +48,17 @@ const headsProblem: Parameters<z.ZodType<TransformerSize>['refine']>[1] = {
   error: ({ input }) => `expected a multiple of numHeads ${(input as TransformerSize).numHeads}, or headDim`,
 };
 
-const encoderSize = z.strictObject(transformerShape).refine(headsFit, headsProblem);
-const decoderSize = z.strictObject({ ...transformerShape, pixels: pixelsSchema }).refine(headsFit, headsProblem);
+/** Size of a transformer of full attention. */
+export const transformerSize = z.strictObject(transformerShape).refine(headsFit, headsProblem);
+
+const withAttention = { ...transformerShape, attention: attentionSchema.optional() };
+const encoderSize = z.strictObject(withAttention).refine(headsFit, headsProblem);
+const decoderSize = z.strictObject({ ...withAttention, pixels: pixelsSchema }).refine(headsFit, headsProblem);
 
 type Sizes = Pick<ViTTokenizerConfig<QuantizerKinds>, 'imageSize' | 'patchSize' | 'encoder' | 'decoder'>;
+
+/** Schema of the meaning of the decoder's channels. */
+export const outputSchema = z.enum(['pixels', 'logit-laplace']).optional();
 
 const positionsSchema = z.enum(['sincos', 'learned']).optional();
 
@@ -88,7 +95,8 @@ const attentionMessage = (name: 'encoder' | 'decoder') => ({
   error: ({ input }: { readonly input: unknown }) => `expected ${problemOfAttention(name, input as Sizes)}`,
 });
 
-function isMultiple(imageSize: Size2D, patchSize: Size2D): boolean {
+/** Returns whether patches fill an image. */
+export function isMultiple(imageSize: Size2D, patchSize: Size2D): boolean {
   const [height, width] = toSize2D(imageSize);
   const [patchHeight, patchWidth] = toSize2D(patchSize);
   return height % patchHeight === 0 && width % patchWidth === 0;
@@ -106,7 +114,7 @@ const schema = (kinds: QuantizerKinds, more: z.ZodRawShape = {}) =>
       quantizer: quantizerSchema(kinds),
       activation: activationSchema,
       positions: positionsSchema,
-      output: z.enum(['pixels', 'logit-laplace']).optional(),
+      output: outputSchema,
       pixelNormalization: pixelNormalizationSchema,
       recompute: z.boolean().optional(),
       ...more,
@@ -166,7 +174,7 @@ function create(
 }
 
 /** Vision transformers on both sides (ViT-VQGAN, arXiv:2110.04627, sec. 3). */
-export const vitArchitecture: Architecture<ViTTokenizerConfig<QuantizerKinds>> = {
+export const vitArchitecture: ImportedArchitecture<ViTTokenizerConfig<QuantizerKinds>> = {
   schema,
   create,
   referenceWeights: ({ encoder, decoder, quantizer, ...shared }, _reference, where) => {

@@ -15,7 +15,7 @@ import {
   type CheckpointTensors,
   type ImportHints,
 } from '../infer-tokenizer-config.js';
-import { architectures } from '../internal/architectures.js';
+import { importedArchitectures } from '../internal/architectures.js';
 import { buildTokenizer } from '../internal/build-tokenizer.js';
 import { isIgnored, referenceKinds } from '../internal/reference-kinds.js';
 import type { ReferenceKind } from '../reference-kind.js';
@@ -85,7 +85,7 @@ export async function importTokenizer<Entry extends CheckpointEntry>(
   );
   try {
     const variables = tokenizer.namedVariables();
-    const weights = architectures[architecture].referenceWeights(config, kind, checkpoint.file);
+    const weights = importedArchitectures[architecture].referenceWeights(config, kind, checkpoint.file);
     const computed = config.architecture === 'vit' && config.positions !== 'learned' ? positions : [];
     assertShapes(checkpoint, weights, variables, computed);
     await assertFixedPositions(checkpoint, computed, tokenizer.grid);

@@ -109,12 +109,15 @@ function assertOfConfig(tokenizer: VQTokenizer, config: object, quantizers: Quan
 }
 
 /** Returns what the shapes of variables do not tell. */
-function facts({ grid, quantizer, output, pixelNormalization }: VQTokenizer): Record<string, string> {
+function facts({ grid, quantizer, output, pixelNormalization, nestedLengths }: VQTokenizer): Record<string, string> {
   const { codebookSize, codeDim, codeDepth, codebook } = quantizer;
   const normalized = codebook?.tables[0]?.normalized;
   const shape = { grid, codebookSize, codeDim, codeDepth, normalized, codes: fixedCodes(quantizer) };
   return Object.fromEntries(
-    Object.entries({ ...shape, output, pixelNormalization }).map(([name, value]) => [name, JSON.stringify(value)]),
+    Object.entries({ ...shape, output, pixelNormalization, nestedLengths }).map(([name, value]) => [
+      name,
+      JSON.stringify(value),
+    ]),
   );
 }
 
