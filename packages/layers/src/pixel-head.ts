@@ -10,6 +10,8 @@ import {
   Module,
   patchGrid,
   split,
+  toSize2D,
+  uniformInitializer,
   type OptionTable,
 } from '@vitvq/core';
 import { activate, assertActivation, type Activation } from './activations.js';
@@ -52,22 +54,26 @@ const convolutionalPixelsOptionNames: OptionTable<ConvolutionalPixelsOptions> = 
 };
 
 /**
- * Projects tokens to pixels, and smooths across the borders of patches: every token gives each of
- * its pixels the channels that `PixelProjection` gives and `width` features; 3x3 convolutions over
- * the whole image make of both a correction that is added to the channels. The last convolution
- * starts at 0, so that training starts as it does with `PixelProjection`.
+ * Makes pixels that go smoothly across the borders of patches: a transposed convolution whose
+ * filter is twice as large as a patch, so that every pixel is the sum of what four tokens give it,
+ * makes the channels of each pixel and `width` features; 3x3 convolutions over the whole image make
+ * of both a correction that is added to the channels. The last convolution starts at 0.
  *
  * Neither the paper nor the reference has it. A linear projection makes each patch without its
  * neighbors, which shows as a grid of blocks where training is short or patches are large.
  *
- * Variables: `projection.…`, `convolutions.0.…` and so on, `output.…`.
+ * Variables: `projection.weight` `[2 P, 2 P, C + width, D]`, `projection.bias`, `convolutions.0.…`
+ * and so on, `output.…`. The projection starts as U(-b, b) with b = sqrt(6 / (D + P·P·(C + width))),
+ * as that of `PixelProjection`.
  */
 export class ConvolutionalPixels extends Module implements PixelHead {
   readonly #channels: number;
-  readonly #tokens: number;
+  readonly #grid: readonly [number, number];
+  readonly #patch: readonly [number, number];
   readonly #dim: number;
   readonly #activation: Activation;
-  readonly #projection: PixelProjection;
+  readonly #filter: Variable<tf.Rank.R4>;
+  readonly #bias: Variable<tf.Rank.R1>;
   readonly #convolutions: readonly Convolution[];
   readonly #output: Convolution;
 
@@ -80,16 +86,20 @@ export class ConvolutionalPixels extends Module implements PixelHead {
     assertInteger(width, 'width', 'ConvolutionalPixels');
     assertInteger(depth, 'depth', 'ConvolutionalPixels');
     assertActivation(activation, 'ConvolutionalPixels');
-    const [rows, columns] = patchGrid(options.imageSize, options.patchSize, 'ConvolutionalPixels');
-    this.#tokens = rows * columns;
+    this.#grid = patchGrid(options.imageSize, options.patchSize, 'ConvolutionalPixels');
+    this.#patch = toSize2D(options.patchSize);
     this.#dim = dim;
     this.#channels = channels;
     this.#activation = activation;
     const [projectionKey, convolutionKey, outputKey] = split(key, 3);
-    this.#projection = this.child(
-      'projection',
-      new PixelProjection({ ...options, channels: channels + width, key: projectionKey! }),
-    );
+    const [height, columns] = this.#patch;
+    const bound = Math.sqrt(6 / (dim + height * columns * (channels + width)));
+    const filterShape = [2 * height, 2 * columns, channels + width, dim];
+    this.#filter = this.variable('projection.weight', uniformInitializer(bound)(projectionKey!, filterShape));
+    this.#bias = this.variable('projection.bias', {
+      shape: [channels + width],
+      data: new Float32Array(channels + width),
+    });
     this.#convolutions = Array.from({ length: depth }, (_, index) =>
       this.child(
         `convolutions.${index}`,
@@ -118,22 +128,36 @@ export class ConvolutionalPixels extends Module implements PixelHead {
   }
 
   apply(tokens: Tensor3D): Tensor4D {
-    assertShape(tokens, ['B', this.#tokens, this.#dim], 'ConvolutionalPixels.apply');
+    const [rows, columns] = this.#grid;
+    const [height, width] = this.#patch;
+    assertShape(tokens, ['B', rows * columns, this.#dim], 'ConvolutionalPixels.apply');
     return tf.tidy(() => {
-      const projected = this.#projection.apply(tokens); // [B, H, W, C + width]
+      const map = tf.reshape<tf.Rank.R4>(tokens, [-1, rows, columns, this.#dim]);
+      const features = this.#bias.shape[0];
+      const size: [number, number, number, number] = [map.shape[0], rows * height, columns * width, features];
+      const sums: Tensor4D = tf.conv2dTranspose(map, this.#filter, size, [height, width], 'same');
+      const projected: Tensor4D = tf.add(sums, this.#bias); // [B, H, W, C + width]
       const channels = tf.slice(projected, [0, 0, 0, 0], [-1, -1, -1, this.#channels]);
-      let features = projected;
+      let hidden = projected;
       for (const convolution of this.#convolutions) {
-        features = activate(convolution.apply(features), this.#activation);
+        hidden = activate(convolution.apply(hidden), this.#activation);
       }
-      return tf.add(channels, this.#output.apply(features));
+      return tf.add(channels, this.#output.apply(hidden));
     });
   }
 }
 
-/** Builds the last layers of a decoder. @throws {ConfigError} */
-export function createPixelHead(head: PixelHeadConfig, options: PatchOptions): PixelHead {
+/**
+ * Builds the last layers of a decoder.
+ * @param options  the decoder's, of which those of patches count
+ * @throws {ConfigError}
+ */
+export function createPixelHead(
+  head: PixelHeadConfig,
+  { imageSize, patchSize, dim, channels, key }: PatchOptions,
+): PixelHead {
   const { kind, ...choices } = head;
+  const options = { imageSize, patchSize, dim, channels, key };
   if (kind === 'linear') return new PixelProjection(options);
   if (kind === 'convolutional') return new ConvolutionalPixels({ ...options, ...choices });
   throw new ConfigError({
