@@ -148,6 +148,11 @@ export class ImageGenerator {
     );
   }
 
+  /** The model that draws. */
+  get model(): AnyTokenModel {
+    return this.#model;
+  }
+
   /** Draws tokens as {@link sample} does, and decodes them. */
   async generate(options: GenerateOptions): Promise<GeneratedImages> {
     const tokens = await this.sample(options);

@@ -1,6 +1,7 @@
 export { AnyOrderSampler, type OrderedSample } from './any-order-sampler.js';
 export { completeTokens } from './complete-tokens.js';
 export { createSampler, decodingSchemaOf } from './create-sampler.js';
+export { editImages, type EditOptions } from './edit-images.js';
 export { drawTokens, filterLogits, type FilterOptions } from './filters.js';
 export {
   type GeneratedImages,
@@ -35,3 +36,13 @@ export type {
 } from './sample-options.js';
 export { Sampler } from './sampler.js';
 export { type SamplerReport, type VerifyOptions, verifySampler } from './verify-sampler.js';
+export {
+  invertMask,
+  maskAtRandom,
+  maskOfPixels,
+  maskOfRectangle,
+  swapTokens,
+  type PixelMask,
+  type TokenMask,
+  type TokenRectangle,
+} from './token-masks.js';
