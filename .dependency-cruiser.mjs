@@ -28,6 +28,7 @@ export const mayImport = {
   'stage1-trainer': [
     'core',
     'engine',
+    'layers',
     'discriminator',
     'losses',
     'quantizers',

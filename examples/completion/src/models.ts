@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { UsageError } from '@vitvq/example-shared';
 import { loadRunTokenizer, loadRunTransformer, openRun, type OpenedRun } from '@vitvq/run';
 import type { VQTokenizer } from '@vitvq/tokenizer';
-import type { AutoregressiveModel, Conditioner } from '@vitvq/transformers';
+import { isAnyOrder, isMasked, type AutoregressiveModel, type Conditioner } from '@vitvq/transformers';
 
 /** What completes images. */
 export interface Models {
@@ -32,6 +32,12 @@ export async function loadModels(path: string): Promise<Models> {
   const tokenizer = await loadRunTokenizer(run);
   try {
     const { model: transformer, conditioner } = await loadRunTransformer(run);
+    if (isMasked(transformer) || isAnyOrder(transformer)) {
+      transformer.dispose();
+      throw new UsageError([
+        `--run ${path}: its transformer is not one of raster order, whose completions this example compares`,
+      ]);
+    }
     if (transformer.grid[0] === 1) {
       transformer.dispose();
       throw new UsageError([

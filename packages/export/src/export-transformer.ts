@@ -22,9 +22,9 @@ import { verifyExport } from './verify-export.js';
  * cache goes in and out of a step as plain tensors with room for every position. The files of a
  * tokenizer in the same folder stay. Choosing tokens (temperature, top-k, guidance) is up to the
  * program; for guidance, conditions and null conditions are rows of one batch.
- * @throws {ConfigError} for wrong options, for a model that is not one of raster order, which has no
- *   prefill and no decode step, and when the conditioner is not the model's, or the folder holds a
- *   tokenizer of other tokens
+ * @throws {ConfigError} for wrong options, for a model that is not one of raster order and so has
+ *   no prefill and no decode step, and when the conditioner is not the model's, or the folder holds
+ *   a tokenizer of other tokens
  * @throws {ExportError} when the files do not compute what the model computes; such files are
  *   removed
  */

@@ -63,8 +63,8 @@ const convolutionalPixelsOptionNames: OptionTable<ConvolutionalPixelsOptions> = 
  * neighbors, which shows as a grid of blocks where training is short or patches are large.
  *
  * Variables: `projection.weight` `[2 P, 2 P, C + width, D]`, `projection.bias`, `convolutions.0.…`
- * and so on, `output.…`. The projection starts as U(-b, b) with b = sqrt(6 / (D + P·P·(C + width))),
- * as that of `PixelProjection`.
+ * and so on, `output.…`. The projection starts as that of `PixelProjection`, as U(-b, b) with
+ * b = sqrt(6 / (D + P·P·(C + width))).
  */
 export class ConvolutionalPixels extends Module implements PixelHead {
   readonly #channels: number;

@@ -43,7 +43,8 @@ describe('ConvolutionalPixels', () => {
   });
 
   it('has the gradients of finite differences', () => {
-    const pixels = shake(new ConvolutionalPixels(options));
+    const pixels = new ConvolutionalPixels(options);
+    shake(pixels);
     expectGradientsMatchFiniteDifferences(
       (tokens) => tf.mean(tf.square(pixels.apply(tokens as tf.Tensor3D))),
       [normal([1, 6, 8], 1)],

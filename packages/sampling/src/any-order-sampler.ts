@@ -325,7 +325,7 @@ function drawGroup(
   const noise = tf.reshape<tf.Rank.R1>(pick(run.noise, step, 0), [images * size]);
   const drawn = tf.reshape<tf.Rank.R2>(drawTokens(probabilities, noise), [images, size]);
   const given = pick(run.given, step, 0) as Tensor2D;
-  const tokens = tf.where(tf.greaterEqual(given, tf.scalar(0, 'int32')), given, drawn) as Tensor2D;
+  const tokens = tf.where<Tensor2D>(tf.greaterEqual(given, tf.scalar(0, 'int32')), given, drawn);
   // Can be looked up, whatever it is.
   state.tokens.assign(twice(tf.minimum(tokens, tf.scalar(model.vocabSize - 1, 'int32'))));
   state.count.assign(tf.add(step, tf.scalar(1, 'int32')));

@@ -34,10 +34,10 @@ export type SampleOptions = Omit<FilterOptions, 'temperature'> & {
   /** @default none */
   readonly guidance?: Guidance;
   /**
-   * Known tokens, int32 `[B, N]` (`[B, N, L]`), with -1 where a token is drawn. Masked and any-order
-   * models draw all other tokens given them. Models of raster order read positions at the start
-   * that are known in all images in the prefill (completion). They set other known tokens at their
-   * position; tokens drawn before it do not depend on them.
+   * Known tokens, int32 `[B, N]` (`[B, N, L]`), with -1 where a token is drawn. Masked and
+   * any-order models draw all other tokens given them. Models of raster order read positions at the
+   * start that are known in all images in the prefill (completion). They set other known tokens at
+   * their position; tokens drawn before it do not depend on them.
    */
   readonly given?: ImageTokens;
   /**
@@ -92,7 +92,9 @@ export interface TokenSampler {
    * @throws {DataError} for conditions or given tokens out of range, and when logits are NaN
    */
   sample(options: SampleOptions): Promise<ImageTokens>;
-  /** Draws step by step: yields what is known after each. Leaving the loop early frees the tensors. */
+  /**
+   * Draws step by step: yields what is known after each. Leaving the loop early frees the tensors.
+   */
   stream(options: SampleOptions): AsyncGenerator<PartialTokens, void, undefined>;
   /** Frees compiled programs; the sampler can be used again. */
   dispose(): void;

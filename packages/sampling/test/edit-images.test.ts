@@ -6,7 +6,7 @@ import { brightnessTokenizer, classGPT, grid, shake, tokensOf, vocabSize } from 
 import {
   AnyOrderTransformer,
   ClassConditioner,
-  GPT,
+  type GPT,
   MaskedTransformer,
   negativeLogLikelihood,
   type AnyTokenModel,

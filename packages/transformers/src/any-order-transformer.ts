@@ -186,7 +186,7 @@ export class AnyOrderTransformer extends Module implements AnyOrderModel {
           ];
         });
       }
-      const predicted = tf.slice(x, [0, size, 0], [-1, -1, -1]) as Tensor3D;
+      const predicted = tf.slice<tf.Rank.R3, Tensor3D>(x, [0, size, 0], [-1, -1, -1]);
       return { logits: this.#head.apply(this.#transformer.norm.apply(predicted)), added };
     });
   }
@@ -221,7 +221,7 @@ export class AnyOrderTransformer extends Module implements AnyOrderModel {
     return tf.expandDims(tf.mul(tf.sub(1, seen), hiddenScore), 1);
   }
 
-  /** Returns the mask `[1, 1, 1, n]` of the cache's n slots: conditions, and tokens before these. */
+  /** Returns the mask `[1, 1, 1, n]` of the n slots: conditions, and tokens before these. */
   #cacheMask(slots: number, size: number, count: Scalar): Tensor {
     const slot = tf.range(0, slots, 1, 'int32');
     const start = this.conditionLength;
@@ -233,8 +233,8 @@ export class AnyOrderTransformer extends Module implements AnyOrderModel {
 }
 
 /**
- * Returns the mask `[1, 1, 2k, 2k]` of k tokens and k queries: a token sees the tokens up to itself,
- * a query sees the tokens, if they are any (`count` above 0), and itself.
+ * Returns the mask `[1, 1, 2k, 2k]` of k tokens and k queries: a token sees the tokens up to
+ * itself, a query sees the tokens, if they are any (`count` above 0), and itself.
  */
 function groupMask(size: number, count: Scalar): Tensor {
   const tokens = tf.linalg.bandPart(tf.ones([size, size]), -1, 0);

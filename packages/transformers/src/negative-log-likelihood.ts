@@ -25,6 +25,6 @@ export function negativeLogLikelihood(model: LikelihoodModel, conditions: Condit
 function rasterLogits(model: LikelihoodModel, conditions: Conditions, tokens: ImageTokens): Tensor {
   if (!isAnyOrder(model)) return model.logits(conditions, tokens);
   const [batch, count] = tokens.shape;
-  const rank = tf.tile(tf.expandDims(tf.range(0, count, 1, 'int32'), 0), [batch, 1]) as Tensor2D;
+  const rank: Tensor2D = tf.tile(tf.reshape<tf.Rank.R2>(tf.range(0, count, 1, 'int32'), [1, count]), [batch, 1]);
   return model.orderedLogits(conditions, tokens as Tensor2D, { rank, known: rank });
 }

@@ -194,7 +194,7 @@ async function sample(flags: SampleFlags, command: Command): Promise<void> {
 /** The decoding that was asked for, which the model's sampler checks; undefined for none. */
 function decodingOf({ steps, choice, tokensPerStep, order }: SampleFlags): SampleOptions['decoding'] {
   const asked = Object.entries({ steps, choice, tokensPerStep, order }).filter(([, value]) => value !== undefined);
-  return asked.length === 0 ? undefined : (Object.fromEntries(asked) as SampleOptions['decoding']);
+  return asked.length === 0 ? undefined : Object.fromEntries(asked);
 }
 
 async function reconstruct(flags: ReconstructFlags, command: Command): Promise<void> {

@@ -39,7 +39,7 @@ const pixelsSchema = z
   ])
   .optional();
 
-/** Condition of a refinement: each head gets an equal part of `dim`, or the config has `headDim`. */
+/** Returns whether each head gets an equal part of `dim`, unless the config has `headDim`. */
 const headsFit = ({ dim, numHeads, headDim }: TransformerSize): boolean =>
   headDim !== undefined || dim % numHeads === 0;
 

@@ -150,8 +150,8 @@ export class SequenceEmbedding extends Module {
   }
 
   /**
-   * Returns positions that are added to tokens: int32 `[..]`, counted in raster order, to `[.., D]`.
-   * Rotary positions are not.
+   * Returns positions as vectors that are added to tokens, which rotary ones are not: int32 `[..]`,
+   * counted in raster order, to `[.., D]`.
    */
   positionsAt(positions: Tensor): Tensor {
     return lookUp(this.#table()!, positions);

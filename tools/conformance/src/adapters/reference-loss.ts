@@ -62,6 +62,7 @@ export function readReferenceLoss(
     quantizer: reader.number('codebookWeight', 1),
     perceptual: reader.number('perceptualWeight', 1),
     adversarial: discriminatorWeights ? reader.number('adversarialWeight', 1) : 0,
+    alignment: 0,
   };
   const adversary = discriminatorWeights && readAdversary(reader, where, discriminatorWeights);
   reader.finish();
