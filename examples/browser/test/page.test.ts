@@ -9,7 +9,7 @@ import type * as Axe from 'axe-core';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodePng } from '@vitvq/report';
-import { Sampler } from '@vitvq/sampling';
+import { createSampler } from '@vitvq/sampling';
 import { runProgram } from '@vitvq/test-utils/node';
 import { SMOKE } from '../src/config.js';
 import { loadModels } from '../src/models.js';
@@ -285,7 +285,7 @@ describe.skipIf(executablePath === undefined)('the page in Chromium', { timeout:
 
     const models = await loadModels(join(out, 'run'));
     const { model, conditioner } = models.transformer!;
-    const sampler = new Sampler(model);
+    const sampler = createSampler(model);
     const tokens = await sampler.sample({
       conditions: tf.tensor2d([[SMOKE.classes.indexOf('greenish')]], [1, 1], 'int32'),
       seeds: [7],
@@ -399,7 +399,7 @@ describe.skipIf(executablePath === undefined)('the page in Chromium', { timeout:
       const joined = upper.flatMap((code, index) => [code, lower[index]!]);
 
       const models = await loadModels(join(folder, 'residual-run'));
-      const sampler = new Sampler(models.transformer!.model);
+      const sampler = createSampler(models.transformer!.model);
       const tokens = await sampler.sample({
         conditions: tf.tensor2d([[0]], [1, 1], 'int32'),
         seeds: [0],
