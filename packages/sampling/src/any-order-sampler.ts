@@ -1,17 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import {
-  assertInteger,
-  assertOneOf,
-  checkOptions,
-  ConfigError,
-  disposeOf,
-  foldIn,
-  parseOptions,
-  randomKey,
-  randomUniform,
-} from '@vitvq/core';
-import { compile, precisions, type CompiledFunction } from '@vitvq/engine';
+import { assertInteger, ConfigError, disposeOf, foldIn, parseOptions, randomKey, randomUniform } from '@vitvq/core';
+import { compile, type CompiledFunction } from '@vitvq/engine';
 import { pick } from '@vitvq/layers';
 import {
   haltonOrder,
@@ -25,16 +15,10 @@ import {
 import { z } from 'zod';
 import { drawTokens, filteredProbabilities } from './filters.js';
 import { guided } from './internal/guided.js';
-import { OneAtATime } from './internal/one-at-a-time.js';
+import { OrderFreeSampler, tokensOf } from './internal/order-free-sampler.js';
 import { checkRequest, notFinite, scheduleValues, usedTopP } from './internal/request-checks.js';
 import { SamplingVariables } from './internal/sampling-variables.js';
-import {
-  orderFreeSamplerOptionNames,
-  type OrderFreeSamplerOptions,
-  type PartialTokens,
-  type SampleOptions,
-  type TokenSampler,
-} from './sample-options.js';
+import type { OrderFreeSamplerOptions, PartialTokens, SampleOptions } from './sample-options.js';
 
 const where = 'AnyOrderSampler';
 
@@ -109,28 +93,10 @@ export interface OrderedSample {
  *
  * Ownership: `dispose()` the sampler; the model stays the caller's.
  */
-export class AnyOrderSampler implements TokenSampler {
-  readonly model: AnyOrderModel;
-  readonly #options: Required<OrderFreeSamplerOptions>;
-  readonly #requests = new OneAtATime(where);
-  #compiled: { readonly key: string; readonly program: GroupProgram } | undefined;
-
+export class AnyOrderSampler extends OrderFreeSampler<AnyOrderModel, GroupProgram, Step> {
   /** @throws {ConfigError} */
   constructor(model: AnyOrderModel, options: OrderFreeSamplerOptions = {}) {
-    const { weights = 'frozen', precision = 'float32' } = checkOptions(options, orderFreeSamplerOptionNames, where);
-    assertOneOf(precision, precisions, 'precision', where);
-    this.model = model;
-    this.#options = { weights, precision };
-  }
-
-  async sample(options: SampleOptions): Promise<ImageTokens> {
-    let last: PartialTokens | undefined;
-    for await (const { partial } of this.#run(options)) last = partial;
-    return tf.tensor2d(last!.tokens, last!.shape as [number, number], 'int32');
-  }
-
-  async *stream(options: SampleOptions): AsyncGenerator<PartialTokens, void, undefined> {
-    for await (const { partial } of this.#run(options)) yield partial;
+    super(model, options, where);
   }
 
   /** Draws as {@link sample} does and returns the logits and the order too, for checks. */
@@ -141,7 +107,7 @@ export class AnyOrderSampler implements TokenSampler {
     const logits = new Float32Array(images * positions * vocabSize);
     const [rank, known] = [new Int32Array(images * positions), new Int32Array(images * positions)];
     let last: PartialTokens | undefined;
-    for await (const { partial, drawn, order, start } of this.#run(options, true)) {
+    for await (const { partial, drawn, order, start } of this.run(options, true)) {
       last = partial;
       if (!drawn) continue;
       const values = await drawn.logits!.data();
@@ -155,25 +121,10 @@ export class AnyOrderSampler implements TokenSampler {
       }
       order.forEach((each, image) => rank.set(rankOf(each), image * positions));
     }
-    const { tokens, shape } = last!;
-    return { tokens: tf.tensor2d(tokens, shape as [number, number], 'int32'), rank, known, logits };
+    return { tokens: tokensOf(last!), rank, known, logits };
   }
 
-  dispose(): void {
-    this.#compiled?.program.dispose();
-    this.#compiled = undefined;
-  }
-
-  async *#run(options: SampleOptions, returnsLogits = false): AsyncGenerator<Step, void, undefined> {
-    this.#requests.begin();
-    try {
-      yield* this.#steps(options, returnsLogits);
-    } finally {
-      this.#requests.end();
-    }
-  }
-
-  async *#steps(options: SampleOptions, returnsLogits: boolean): AsyncGenerator<Step, void, undefined> {
+  protected async *steps(options: SampleOptions, returnsLogits: boolean): AsyncGenerator<Step, void, undefined> {
     const { model } = this;
     const { tokensPerStep: size, order: kind } = parseOptions(
       anyOrderDecodingSchema,
@@ -212,7 +163,7 @@ export class AnyOrderSampler implements TokenSampler {
         yield { partial: partial(), order: orders, start: positions };
         return;
       }
-      const program = this.#programFor(settings);
+      const program = this.programOf(settings, () => new GroupProgram(model, settings, this.compilation));
       await program.begin(options.conditions, options.guidance?.unconditional);
       for (let step = 0; step < steps; step++) {
         const drawn = await program.step(run);
@@ -234,15 +185,6 @@ export class AnyOrderSampler implements TokenSampler {
     } finally {
       disposeOf(run);
     }
-  }
-
-  #programFor(settings: ProgramSettings): GroupProgram {
-    const key = JSON.stringify(settings);
-    if (this.#compiled?.key !== key) {
-      this.dispose();
-      this.#compiled = { key, program: new GroupProgram(this.model, settings, this.#options) };
-    }
-    return this.#compiled.program;
   }
 }
 

@@ -1,8 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import {
-  assertOneOf,
-  checkOptions,
   concatenate,
   disposeOf,
   foldIn,
@@ -12,20 +10,14 @@ import {
   split,
   type RandomKey,
 } from '@vitvq/core';
-import { compile, precisions, type CompiledFunction } from '@vitvq/engine';
+import { compile, type CompiledFunction } from '@vitvq/engine';
 import { haltonOrder, rankOf, type Conditions, type ImageTokens, type MaskedModel } from '@vitvq/transformers';
 import { z } from 'zod';
 import { drawTokens, filteredProbabilities } from './filters.js';
 import { guided } from './internal/guided.js';
-import { OneAtATime } from './internal/one-at-a-time.js';
+import { OrderFreeSampler, tokensOf } from './internal/order-free-sampler.js';
 import { checkRequest, notFinite, scheduleValues, usedTopP, type CheckedRequest } from './internal/request-checks.js';
-import {
-  orderFreeSamplerOptionNames,
-  type OrderFreeSamplerOptions,
-  type PartialTokens,
-  type SampleOptions,
-  type TokenSampler,
-} from './sample-options.js';
+import type { OrderFreeSamplerOptions, PartialTokens, SampleOptions } from './sample-options.js';
 
 const where = 'MaskedSampler';
 
@@ -69,6 +61,14 @@ interface DrawnTokens {
   readonly logits?: Tensor3D;
 }
 
+type StepFunction = CompiledFunction<(given: StepTensors) => DrawnTokens>;
+
+/** What a step made known. */
+interface Step {
+  readonly partial: PartialTokens;
+  readonly step?: MaskedStep;
+}
+
 /** A step of {@link MaskedSampler.sampleWithLogits}. */
 export interface MaskedStep {
   /** int32 `[B, N]`: 1 where a token was known before the step. */
@@ -91,28 +91,10 @@ export interface MaskedStep {
  *
  * Ownership: `dispose()` the sampler; the model stays the caller's.
  */
-export class MaskedSampler implements TokenSampler {
-  readonly model: MaskedModel;
-  readonly #options: Required<OrderFreeSamplerOptions>;
-  readonly #requests = new OneAtATime(where);
-  #compiled: { readonly key: string; readonly step: CompiledFunction<(given: StepTensors) => DrawnTokens> } | undefined;
-
+export class MaskedSampler extends OrderFreeSampler<MaskedModel, StepFunction, Step> {
   /** @throws {ConfigError} */
   constructor(model: MaskedModel, options: OrderFreeSamplerOptions = {}) {
-    const { weights = 'frozen', precision = 'float32' } = checkOptions(options, orderFreeSamplerOptionNames, where);
-    assertOneOf(precision, precisions, 'precision', where);
-    this.model = model;
-    this.#options = { weights, precision };
-  }
-
-  async sample(options: SampleOptions): Promise<ImageTokens> {
-    let last: PartialTokens | undefined;
-    for await (const { partial } of this.#run(options)) last = partial;
-    return tf.tensor2d(last!.tokens, last!.shape as [number, number], 'int32');
-  }
-
-  async *stream(options: SampleOptions): AsyncGenerator<PartialTokens, void, undefined> {
-    for await (const { partial } of this.#run(options)) yield partial;
+    super(model, options, where);
   }
 
   /** Draws as {@link sample} does and returns what every step saw and predicted, for checks. */
@@ -121,34 +103,14 @@ export class MaskedSampler implements TokenSampler {
   ): Promise<{ readonly tokens: ImageTokens; readonly steps: readonly MaskedStep[] }> {
     const steps: MaskedStep[] = [];
     let last: PartialTokens | undefined;
-    for await (const { partial, step } of this.#run(options, true)) {
+    for await (const { partial, step } of this.run(options, true)) {
       last = partial;
       if (step) steps.push(step);
     }
-    return { tokens: tf.tensor2d(last!.tokens, last!.shape as [number, number], 'int32'), steps };
+    return { tokens: tokensOf(last!), steps };
   }
 
-  dispose(): void {
-    this.#compiled?.step.dispose();
-    this.#compiled = undefined;
-  }
-
-  async *#run(
-    options: SampleOptions,
-    returnsLogits = false,
-  ): AsyncGenerator<{ readonly partial: PartialTokens; readonly step?: MaskedStep }, void, undefined> {
-    this.#requests.begin();
-    try {
-      yield* this.#steps(options, returnsLogits);
-    } finally {
-      this.#requests.end();
-    }
-  }
-
-  async *#steps(
-    options: SampleOptions,
-    returnsLogits: boolean,
-  ): AsyncGenerator<{ readonly partial: PartialTokens; readonly step?: MaskedStep }, void, undefined> {
+  protected async *steps(options: SampleOptions, returnsLogits: boolean): AsyncGenerator<Step, void, undefined> {
     const { model } = this;
     const {
       steps,
@@ -168,7 +130,7 @@ export class MaskedSampler implements TokenSampler {
       return;
     }
     const schedules = scheduleValues(options, steps, model.vocabSize, where);
-    const draw = this.#stepFor({ images, options, returnsLogits });
+    const draw = this.#stepFor(options, returnsLogits);
     const haltonRank = choice === 'halton' ? rankOf(haltonOrder(model.grid)) : undefined;
     for (let step = 0; step < steps && known.includes(-1); step++) {
       const keys = options.seeds.map((seed) => split(foldIn(randomKey(seed), step)) as [RandomKey, RandomKey]);
@@ -206,28 +168,17 @@ export class MaskedSampler implements TokenSampler {
     }
   }
 
-  #stepFor({
-    images,
-    options: { guidance, topK, topP },
-    returnsLogits,
-  }: {
-    readonly images: number;
-    readonly options: SampleOptions;
-    readonly returnsLogits: boolean;
-  }): CompiledFunction<(given: StepTensors) => DrawnTokens> {
+  #stepFor({ guidance, topK, topP, seeds }: SampleOptions, returnsLogits: boolean): StepFunction {
     const { model } = this;
-    const { weights, precision } = this.#options;
-    const key = JSON.stringify([images, guidance !== undefined, topK, usedTopP({ topP }) !== undefined, returnsLogits]);
-    if (this.#compiled?.key !== key) {
-      this.dispose();
-      const step = compile((given: StepTensors) => drawAll(model, given, topK, returnsLogits), {
+    const { weights, precision } = this.compilation;
+    const settings = [seeds.length, guidance !== undefined, topK, usedTopP({ topP }) !== undefined, returnsLogits];
+    return this.programOf(settings, () =>
+      compile((given: StepTensors) => drawAll(model, given, topK, returnsLogits), {
         name: 'masked sampling, step',
         variables: weights,
         precision,
-      });
-      this.#compiled = { key, step };
-    }
-    return this.#compiled.step;
+      }),
+    );
   }
 }
 

@@ -1,35 +1,21 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor2D, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
-import {
-  assertInteger,
-  assertShape,
-  checkOptions,
-  Module,
-  normalInitializer,
-  split,
-  tidied,
-  type RandomKey,
-} from '@vitvq/core';
+import { assertShape, checkOptions, normalInitializer, split, tidied, type RandomKey } from '@vitvq/core';
 import {
   attentionMask,
-  CausalTransformer,
   dropoutMasksUnder,
   emptyCache,
   hiddenScore,
-  prefixDropoutSites,
   weightStddev,
   type AddedSlots,
-  type DropoutSite,
   type KVCache,
-  type Linear,
   type TransformerForward,
 } from '@vitvq/layers';
 import type { AnyOrderModel, TokenGroup, TokenOrder } from './any-order-model.js';
-import { SequenceEmbedding } from './internal/sequence-embedding.js';
-import { tokenHead } from './internal/token-head.js';
+import { OrderFreeTransformer } from './internal/order-free-transformer.js';
 import { orderFreeOptionNames, type OrderFreeOptions } from './order-free-options.js';
 import type { Conditions, LogitsOptions } from './token-model.js';
-import { orderFreeConfig, type OrderFreeConfig } from './transformer-config.js';
+import { orderFreeConfig } from './transformer-config.js';
 
 /**
  * Autoregressive transformer over image tokens in any order, several at a time where that is wanted
@@ -46,61 +32,20 @@ import { orderFreeConfig, type OrderFreeConfig } from './transformer-config.js';
  * have exactly the input that training shows them. A training step reads twice as many vectors as
  * that of a `GPT`, as RandAR's does.
  *
- * Variables: `embedding.…`, `query` `[D]`, `transformer.blocks.0.…`, `transformer.norm.…`,
- * `head.weight` `[D, V]`. Weights and positions start as N(0, 0.02²), biases as 0.
+ * Variables: `embedding.…`, `transformer.blocks.0.…`, `transformer.norm.…`, `head.weight` `[D, V]`,
+ * `query` `[D]`. Weights and positions start as N(0, 0.02²), biases as 0.
  */
-export class AnyOrderTransformer extends Module implements AnyOrderModel {
+export class AnyOrderTransformer extends OrderFreeTransformer implements AnyOrderModel {
   /** Names the kind of model in a model folder. */
   readonly type = 'any-order';
-  readonly codeDepth = 1;
-  /** What it is built from, with the defaults of what was not said. */
-  readonly config: OrderFreeConfig;
-  readonly #embedding: SequenceEmbedding;
   readonly #query: Variable<tf.Rank.R1>;
-  readonly #transformer: CausalTransformer;
-  readonly #head: Linear;
 
   constructor(given: OrderFreeOptions) {
-    super();
     const { key, ...options } = checkOptions(given, orderFreeOptionNames, 'AnyOrderTransformer', { allowOthers: true });
     const config = orderFreeConfig(options, 'AnyOrderTransformer');
-    this.config = config;
-    const initializer = normalInitializer(weightStddev);
-    const [embeddingKey, queryKey, transformerKey, headKey] = split(key, 4) as [
-      RandomKey,
-      RandomKey,
-      RandomKey,
-      RandomKey,
-    ];
-    const embedding = new SequenceEmbedding({ ...config, key: embeddingKey }, initializer, 'AnyOrderTransformer');
-    this.#embedding = this.child('embedding', embedding);
-    this.#query = this.variable('query', initializer(queryKey, [config.dim]));
-    this.#transformer = this.child(
-      'transformer',
-      new CausalTransformer({ ...config, useTimeMixing: false, key: transformerKey }),
-    );
-    this.#head = this.child('head', tokenHead(config, headKey));
-  }
-
-  get vocabSize(): number {
-    return this.config.vocabSize;
-  }
-  get grid(): readonly [number, number] {
-    return this.config.grid;
-  }
-  get conditionLength(): number {
-    return this.config.conditionLength;
-  }
-  get conditionVocabSize(): number | undefined {
-    return this.config.conditionVocabSize;
-  }
-  get dim(): number {
-    return this.config.dim;
-  }
-
-  /** `embedding`, `blocks.0` and so on, `norm`. */
-  get featureNames(): readonly string[] {
-    return ['embedding', ...this.#transformer.blocks.map((_, index) => `blocks.${index}`), 'norm'];
+    const [ownKey, queryKey] = split(key) as [RandomKey, RandomKey];
+    super(config, config.vocabSize, ownKey, 'AnyOrderTransformer');
+    this.#query = this.variable('query', normalInitializer(weightStddev)(queryKey, [config.dim]));
   }
 
   /** See {@link AnyOrderModel.orderedLogits}. @throws {ShapeError} unless there are N tokens */
@@ -110,51 +55,29 @@ export class AnyOrderTransformer extends Module implements AnyOrderModel {
     { rank, known }: TokenOrder,
     { dropoutMasks }: LogitsOptions = {},
   ): Tensor3D {
-    const [batch, count] = [tokens.shape[0], this.#positions];
+    const [batch, count] = [tokens.shape[0], this.positions];
     for (const tensor of [tokens, rank, known]) assertShape(tensor, [batch, count], 'AnyOrderTransformer');
     return tf.tidy(() => {
       const query = tf.reshape<tf.Rank.R3>(this.#query, [1, 1, this.dim]);
-      const queries = this.#embedding.place(tf.tile(query, [batch, count, 1]));
-      const x = tf.concat([this.#embed(conditions, tokens), queries], 1);
+      const queries = this.embedding.place(tf.tile(query, [batch, count, 1]));
+      const x = tf.concat([this.embed(conditions, tokens), queries], 1);
       const masks = dropoutMasksUnder(dropoutMasks, 'transformer');
-      const { output } = this.#transformer.apply(x, this.#orderMask(rank, known), masks);
-      return this.#head.apply(tf.slice(output, [0, this.conditionLength + count, 0], [-1, -1, -1]));
+      const { output } = this.transformer.apply(x, this.#orderMask(rank, known), masks);
+      return this.head.apply(tf.slice(output, [0, this.conditionLength + count, 0], [-1, -1, -1]));
     });
-  }
-
-  /** The features of the tokens, each of which sees those before it in raster order. */
-  features(conditions: Conditions, tokens: Tensor2D): Record<string, Tensor3D> {
-    assertShape(tokens, ['B', this.#positions], 'AnyOrderTransformer');
-    return tf.tidy(() => {
-      const embedded = this.#embed(conditions, tokens);
-      const mask = attentionMask(embedded.shape[1], this.conditionLength);
-      const { output, blocks } = this.#transformer.apply(embedded, mask);
-      const stages = [embedded, ...blocks.map((block) => block.output), output];
-      const start = this.conditionLength;
-      return Object.fromEntries(
-        this.featureNames.map((name, index) => [name, tf.slice(stages[index]!, [0, start, 0], [-1, -1, -1])]),
-      );
-    });
-  }
-
-  /** Returns the sites of all tokens and queries: a pass reads no fewer. */
-  dropoutSites(batchSize: number): Record<string, DropoutSite> {
-    assertInteger(batchSize, 'batchSize', 'AnyOrderTransformer.dropoutSites');
-    const length = this.conditionLength + 2 * this.#positions;
-    return prefixDropoutSites(this.#transformer.dropoutSites(batchSize, length), 'transformer');
   }
 
   emptyGroupCache(batch: number, groupSize: number): KVCache {
-    const groups = Math.ceil(this.#positions / groupSize);
+    const groups = Math.ceil(this.positions / groupSize);
     // The last group is never read.
-    return emptyCache(this.#transformer, batch, [this.conditionLength + groups * groupSize]);
+    return emptyCache(this.transformer, batch, [this.conditionLength + groups * groupSize]);
   }
 
   readConditions(conditions: Conditions): readonly AddedSlots[] {
     return tidied(() => {
       const length = this.conditionLength;
-      const embedded = this.#embedding.conditions(conditions);
-      const { blocks }: TransformerForward = this.#transformer.apply(embedded, tf.zeros<tf.Rank.R2>([length, length]));
+      const embedded = this.embedding.conditions(conditions);
+      const { blocks }: TransformerForward = this.transformer.apply(embedded, tf.zeros<tf.Rank.R2>([length, length]));
       return blocks.map(({ keys, values }) => ({ keys, values }));
     });
   }
@@ -165,14 +88,14 @@ export class AnyOrderTransformer extends Module implements AnyOrderModel {
   ): { readonly logits: Tensor3D; readonly added: readonly AddedSlots[] } {
     return tidied(() => {
       const size = tokens.shape[1];
-      const contents = tf.add(this.#embedding.lookUp(tokens), this.#embedding.positionsAt(positions));
-      const queries = tf.add(this.#query, this.#embedding.positionsAt(next));
+      const contents = tf.add(this.embedding.lookUp(tokens), this.embedding.positionsAt(positions));
+      const queries = tf.add(this.#query, this.embedding.positionsAt(next));
       let x = tf.concat([contents, queries], 1) as Tensor3D; // [B, 2k, D]
       const slots = cache.blocks[0]!.keys[0]!.shape[2];
       const cached = this.#cacheMask(slots, size, count);
       const own = groupMask(size, count);
       const added: AddedSlots[] = [];
-      for (const [index, block] of this.#transformer.blocks.entries()) {
+      for (const [index, block] of this.transformer.blocks.entries()) {
         const {
           keys: [oldKeys],
           values: [oldValues],
@@ -187,17 +110,17 @@ export class AnyOrderTransformer extends Module implements AnyOrderModel {
         });
       }
       const predicted = tf.slice<tf.Rank.R3, Tensor3D>(x, [0, size, 0], [-1, -1, -1]);
-      return { logits: this.#head.apply(this.#transformer.norm.apply(predicted)), added };
+      return { logits: this.head.apply(this.transformer.norm.apply(predicted)), added };
     });
   }
 
-  get #positions(): number {
-    return this.grid[0] * this.grid[1];
+  protected get sequenceLength(): number {
+    return this.conditionLength + 2 * this.positions;
   }
 
-  #embed(conditions: Conditions, tokens: Tensor2D): Tensor3D {
-    const placed = this.#embedding.place(this.#embedding.lookUp(tokens) as Tensor3D);
-    return tf.concat([this.#embedding.conditions(conditions), placed], 1);
+  /** Each token sees those before it in raster order. */
+  protected featureMask(length: number): Tensor2D {
+    return attentionMask(length, this.conditionLength);
   }
 
   /** Returns the mask `[B, 1, T, T]` of conditions, tokens and queries. */
