@@ -131,7 +131,7 @@ describe('createTokenizer', () => {
       'quantizer.codebookSize is 4294967297: expected an integer of at most 2147483647',
     );
     expect(creating({ kind: 'gumbel', ...table, temperature: 0 })).toThrow('quantizer.temperature is 0');
-    expect(creating({ kind: 'product' })).toThrow(/quantizer\.kind is "product".*'vector' \| 'ema' \| 'gumbel'/);
+    expect(creating({ kind: 'imaginary' })).toThrow(/quantizer\.kind is "imaginary".*'vector' \| 'ema' \| 'gumbel'/);
     expect(creating({ kind: 'gumbel', ...table, beta: 0.25 })).toThrow('unknown option "quantizer.beta"');
   });
 
