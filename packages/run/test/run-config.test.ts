@@ -69,9 +69,18 @@ describe('configs that are shipped', () => {
     expect(training.batchSize).toBe(VIM_BATCH_SIZE);
   });
 
-  it('are found by name, and the quickstart is the preset of that name', async () => {
+  it('are found by name, and the quickstart is the preset of that name with two codes a token', async () => {
     const { model, training } = trained(await readRunConfig('quickstart'));
-    expect(model).toEqual(QUICKSTART);
+    const { quantizer, decoder } = QUICKSTART;
+    const pixels = { kind: 'convolutional', depth: 3, activation: 'relu' };
+    const residual = { kind: 'residual', codeDepth: 2, codebooks: 'separate' };
+    expect(model).toEqual({
+      ...QUICKSTART,
+      decoder: { ...decoder, pixels },
+      quantizer: { ...residual, quantizer: { ...quantizer, normalize: false } },
+    });
+    const ofPipeline = trained(await readRunConfig('pipeline')).model;
+    expect(ofPipeline).toEqual({ ...QUICKSTART, decoder: { ...decoder, pixels } });
     const { duration, learningRate, clipNorm, codebook, optimizer } = QUICKSTART_TRAINING;
     expect(training).toMatchObject({ duration, learningRate, clipNorm, codebook, optimizer });
     expect(training.batchSize).toBe(QUICKSTART_BATCH_SIZE);

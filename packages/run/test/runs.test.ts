@@ -153,7 +153,7 @@ describe('trainRun', () => {
     const stacks = 'spatial: { depth: 1, numHeads: 2 }, depth: { depth: 1, numHeads: 2 }';
     expect(await refusal('transformer.model.numHeads=3')).toContain('expected a multiple of numHeads');
     expect(await refusal(`transformer.model={ kind: rq-transformer, dim: 16, ${stacks} }`)).toContain(
-      'kind gpt or rar for tokens of one code',
+      'kind gpt, rar, masked or any-order for tokens of one code',
     );
     expect(await refusal('transformer.training.orderAnnealing={ start: 0.5 }')).toContain(
       'transformer.training.orderAnnealing: expected none for a model that takes no orders; kind rar does, got kind gpt',
@@ -377,7 +377,7 @@ describe('what is done with a run', () => {
     const set = ['tokenizer.training.duration.steps=1000000'];
     const config = await readRunConfig('pipeline-smoke', { set });
     const [tokenizer, transformer] = await plan(config, { hours: 0.1, measuredSteps: 1, classCount: 3 });
-    expect(tokenizer).toMatchObject({ stage: 'tokenizer', parameters: 7019, steps: 1_000_000, batchSize: 8 });
+    expect(tokenizer).toMatchObject({ stage: 'tokenizer', parameters: 33550, steps: 1_000_000, batchSize: 8 });
     expect(tokenizer!.secondsPerStep).toBeGreaterThan(0);
     expect(tokenizer!.smaller!.steps).toBeLessThan(1_000_000);
     expect(tokenizer!.audit).toContain('cpu');

@@ -56,7 +56,7 @@ export interface MaskedDecoding {
   readonly steps?: number;
   /**
    * Which drawn tokens a step keeps: `confidence`, the likeliest; `random`; `halton`, those that
-   * come first in {@link haltonOrder}, spread evenly over the image (arXiv:2503.17076).
+   * come first in `haltonOrder`, spread evenly over the image (arXiv:2503.17076).
    * @default 'confidence'
    */
   readonly choice?: 'confidence' | 'random' | 'halton';
@@ -72,7 +72,7 @@ export interface AnyOrderDecoding {
   /** Number of tokens that are drawn in a step, each without the others. @default 1 */
   readonly tokensPerStep?: number;
   /**
-   * Order of the positions: drawn for each image from its seed, {@link haltonOrder}, or raster.
+   * Order of the positions: drawn for each image from its seed, `haltonOrder`, or raster.
    * @default 'random'
    */
   readonly order?: 'random' | 'halton' | 'raster';

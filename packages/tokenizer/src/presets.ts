@@ -100,7 +100,8 @@ export const SINGLE_MACHINE = {
 
 /**
  * Tokenizer that trains in minutes on two cores: 32x32 images, 64 tokens, 512 codes of 8
- * dimensions. Two differences from the paper help short runs: positions are learned, since fixed
+ * dimensions. The config `quickstart` has two such codes a token, and convolutional pixels, beside
+ * it. Two differences from the paper help short runs: positions are learned, since fixed
  * sines and cosines are several times larger than the outputs of an untrained patch embedding, and
  * pixels are centred and scaled for the same reason. beta is 0.05; in trials of 600 steps, the
  * paper's 0.25 made a difference of at most 0.1 dB.
