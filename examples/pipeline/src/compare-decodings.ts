@@ -34,6 +34,8 @@ const decodings: Record<'gpt' | 'masked' | 'any-order', readonly (Decoding | und
 };
 
 interface Settings {
+  /** Folder of the tokenizer that all transformers have in common. */
+  readonly tokenizer: string;
   readonly guidanceScale: number | undefined;
   readonly topK: number | undefined;
 }
@@ -49,20 +51,22 @@ async function* drawn(
   for (let start = 0; start < count; start += 16) {
     const seeds = Array.from({ length: Math.min(16, count - start) }, (_, index) => start + index);
     const labels = Int32Array.from(seeds, (seed) => seed % classCount);
-    const { images } = await generator.generate({ ...settings, decoding, seeds, conditions: labels });
+    const { guidanceScale, topK } = settings;
+    const { images } = await generator.generate({ guidanceScale, topK, decoding, seeds, conditions: labels });
     yield { images: images.data, shape: images.shape, labels };
   }
 }
 
 /** Returns the images a second that are drawn in batches of a size, tokens alone. */
 async function speedOf(source: string, decoding: Decoding | undefined, batchSize: number, settings: Settings) {
-  const models = await loadGenerator(source, { batchSize });
+  const models = await loadGenerator(source, { batchSize, tokenizer: settings.tokenizer });
   const seeds = Array.from({ length: batchSize }, (_, index) => index);
   const conditions = new Int32Array(batchSize);
   const seconds: number[] = [];
   for (let time = 0; time <= timing.times; time++) {
     const started = performance.now();
-    await models.generator.sample({ ...settings, decoding, seeds, conditions });
+    const { guidanceScale, topK } = settings;
+    await models.generator.sample({ guidanceScale, topK, decoding, seeds, conditions });
     if (time > 0) seconds.push((performance.now() - started) / 1000); // the first call compiles
   }
   models.dispose();
@@ -78,7 +82,7 @@ async function qualityOf(
   run: OpenedRun,
   extractor: ProxyClassifier,
 ) {
-  const models = await loadGenerator(source, { batchSize: 16 });
+  const models = await loadGenerator(source, { batchSize: 16, tokenizer: settings.tokenizer });
   const images = await openRunImages({ ...run.config!, probe: null }, terminalView);
   const imageSize = models.tokenizer.imageSize!;
   const cards = await evaluateImages({
@@ -118,7 +122,8 @@ await runProgram('compare-decodings', async () => {
   await startEngine(options);
   const run = await openRun(source);
   const { guidanceScale, topK } = run.config!.samples;
-  const settings = { guidanceScale: guidanceScale ?? undefined, topK: topK ?? undefined };
+  const tokenizer = run.folders.tokenizer!;
+  const settings = { tokenizer, guidanceScale: guidanceScale ?? undefined, topK: topK ?? undefined };
   const sources: Record<string, string> = { gpt: source };
   for (const kind of ['masked', 'any-order'] as const) {
     const folder = join(out, kind);

@@ -9,6 +9,8 @@ const roles: Readonly<Record<string, 'tokenizer' | 'transformer'>> = {
   gpt: 'transformer',
   'rq-transformer': 'transformer',
   rar: 'transformer',
+  masked: 'transformer',
+  'any-order': 'transformer',
 };
 
 /** Folders of the models of a run. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readSafetensors, variableTensors, writeModel, writeSafetensors } from '@vitvq/checkpoint';
+import { findModelFolders, readSafetensors, variableTensors, writeModel, writeSafetensors } from '@vitvq/checkpoint';
 import { CodeConditioner } from '@vitvq/codes';
 import { ConfigError, DataError, randomKey, ShapeError } from '@vitvq/core';
 import {
@@ -99,6 +99,7 @@ describe.each(cases)('the folder of %s', (_, create, conditioner) => {
     const model = create();
     const { vocabSize, grid, codeDepth, conditionLength, conditionVocabSize } = model;
     await saveTransformer(folder, model, conditioner, { metadata: { licence: 'MIT' } });
+    expect((await findModelFolders(folder)).transformer).toBe(folder);
     const loaded = await loadTransformer(folder);
     expect(loaded.model.constructor).toBe(model.constructor);
     expect(loaded.model.config).toEqual(model.config);

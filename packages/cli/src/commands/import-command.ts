@@ -265,6 +265,8 @@ const loaders: Readonly<Record<string, string>> = {
   gpt: 'loadTransformer of @vitvq/transformers/node',
   'rq-transformer': 'loadTransformer of @vitvq/transformers/node',
   rar: 'loadTransformer of @vitvq/transformers/node',
+  masked: 'loadTransformer of @vitvq/transformers/node',
+  'any-order': 'loadTransformer of @vitvq/transformers/node',
 };
 
 /**
