@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { openModel } from '@vitvq/checkpoint';
 import { ConfigError, DataError, skipInitialization, toSize2D } from '@vitvq/core';
-import { createTransformer, type Conditioner } from '@vitvq/transformers';
+import { createTransformer, learnsOrders, type Conditioner } from '@vitvq/transformers';
 import { captionsOf } from './conditions.js';
 import type { ResolvedRunConfig, ResolvedTransformerStage } from './config/run-config.js';
 import type { RunImages } from './run-images.js';
@@ -35,18 +35,20 @@ export async function assertTransformerFits(
   { model, training }: ResolvedTransformerStage,
   { vocabSize: conditionVocabSize, length: conditionLength }: Conditioner,
 ): Promise<void> {
-  if (training.orderAnnealing && model.kind !== 'rar') {
+  const tokens = await tokensOf(config);
+  // Builds the transformer without drawing its weights: what does not fit is told here.
+  const built = skipInitialization((key) =>
+    createTransformer(model, { ...tokens, conditionVocabSize, conditionLength, key }),
+  );
+  built.dispose();
+  if (training.orderAnnealing && !learnsOrders(built)) {
     throw new ConfigError({
       where: 'transformer.training.orderAnnealing',
       expected: 'none for a model that takes no orders; kind rar does',
       got: `kind ${model.kind}`,
+      fix: 'So does kind any-order. Leave it out for others.',
     });
   }
-  const tokens = await tokensOf(config);
-  // Builds the transformer without drawing its weights: what does not fit is told here.
-  skipInitialization((key) =>
-    createTransformer(model, { ...tokens, conditionVocabSize, conditionLength, key }),
-  ).dispose();
 }
 
 /** @throws {DataError} naming every file and folder that is not there */

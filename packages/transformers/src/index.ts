@@ -61,6 +61,7 @@ export { type OrderFreeOptions } from './order-free-options.js';
 export { type RQTransformerOptions } from './rq-transformer-options.js';
 export { haltonOrder, randomOrder, rankOf, rasterOrder } from './token-orders.js';
 export {
+  learnsOrders,
   tokenObjective,
   type AnyTokenModel,
   type ObjectiveOptions,

@@ -64,6 +64,15 @@ export interface ObjectiveOptions {
 /** Model of any kind. */
 export type AnyTokenModel = AutoregressiveModel | MaskedModel | AnyOrderModel;
 
+/** Tells whether a model learns orders that are drawn, which may give way to raster order. */
+export function learnsOrders(model: AnyTokenModel): boolean {
+  return isAnyOrder(model) || isPermuted(model);
+}
+
+function isPermuted(model: AnyTokenModel): model is PermutedModel {
+  return !isMasked(model) && !isAnyOrder(model) && takesOrders(model);
+}
+
 /**
  * Returns how a model learns tokens: the next one in raster order (arXiv:2110.04627, equation 2),
  * the next one of a random order (RAR, any-order), or unknown ones (MaskGIT, arXiv:2202.04200,
@@ -72,7 +81,7 @@ export type AnyTokenModel = AutoregressiveModel | MaskedModel | AnyOrderModel;
  */
 export function tokenObjective(model: AnyTokenModel, { orderAnnealing }: ObjectiveOptions = {}): TokenObjective {
   if (isAnyOrder(model)) return anyOrderObjective(model, orderAnnealing);
-  if (!isMasked(model) && takesOrders(model)) return permutedObjective(model, orderAnnealing);
+  if (isPermuted(model)) return permutedObjective(model, orderAnnealing);
   if (orderAnnealing) {
     throw new ConfigError({
       where: 'orderAnnealing',
