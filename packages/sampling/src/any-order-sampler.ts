@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import { assertInteger, ConfigError, disposeOf, foldIn, parseOptions, randomKey, randomUniform } from '@vitvq/core';
+import { ConfigError, disposeOf, foldIn, parseOptions, randomKey, randomUniform } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import { pick } from '@vitvq/layers';
 import {
@@ -14,9 +14,9 @@ import {
 } from '@vitvq/transformers';
 import { z } from 'zod';
 import { drawTokens, filteredProbabilities } from './filters.js';
-import { guided } from './internal/guided.js';
+import { guided, withUnconditional } from './internal/guided.js';
 import { OrderFreeSampler, tokensOf } from './internal/order-free-sampler.js';
-import { checkRequest, notFinite, scheduleValues, usedTopP } from './internal/request-checks.js';
+import { checkRequest, notFinite, partialTokens, scheduleValues, usedTopP } from './internal/request-checks.js';
 import { SamplingVariables } from './internal/sampling-variables.js';
 import type { OrderFreeSamplerOptions, PartialTokens, SampleOptions } from './sample-options.js';
 
@@ -131,8 +131,8 @@ export class AnyOrderSampler extends OrderFreeSampler<AnyOrderModel, GroupProgra
       options.decoding ?? {},
       `${where} decoding`,
     );
-    const { images, positions, shape, known } = await checkRequest(model, options, where);
-    assertInteger(size, 'decoding.tokensPerStep', where, 1);
+    const request = await checkRequest(model, options, where);
+    const { images, positions, known } = request;
     if (size > positions) {
       throw new ConfigError({
         where: `${where} decoding.tokensPerStep`,
@@ -153,14 +153,9 @@ export class AnyOrderSampler extends OrderFreeSampler<AnyOrderModel, GroupProgra
       returnsLogits,
     };
     const run = runTensors(options, orders, known, { steps, size, vocabSize: model.vocabSize });
-    const partial = (): PartialTokens => ({
-      count: fewestKnown(known, images, positions),
-      shape,
-      tokens: known.slice(),
-    });
     try {
       if (!known.includes(-1)) {
-        yield { partial: partial(), order: orders, start: positions };
+        yield { partial: partialTokens(request), order: orders, start: positions };
         return;
       }
       const program = this.programOf(settings, () => new GroupProgram(model, settings, this.compilation));
@@ -177,7 +172,7 @@ export class AnyOrderSampler extends OrderFreeSampler<AnyOrderModel, GroupProgra
             if (tokens[row] === model.vocabSize) throw notFinite(image, position, where);
             known[image * positions + position] = tokens[row]!;
           }
-          yield { partial: partial(), drawn, order: orders, start };
+          yield { partial: partialTokens(request), drawn, order: orders, start };
         } finally {
           disposeOf(drawn);
         }
@@ -207,8 +202,7 @@ class GroupProgram {
     this.#state = state;
     this.#begin = compile(
       (conditions: Conditions, unconditional?: Conditions) => {
-        const both = unconditional ? (tf.concat<tf.Tensor>([conditions, unconditional], 0) as Conditions) : conditions;
-        state.addFirst(model.readConditions(both));
+        state.addFirst(model.readConditions(withUnconditional(conditions, unconditional)));
         state.count.assign(tf.scalar(0, 'int32'));
         return tf.scalar(0, 'int32');
       },
@@ -287,13 +281,6 @@ function orderOf(kind: 'random' | 'halton' | 'raster', { grid }: AnyOrderModel, 
 function givenFirst(order: Int32Array, known: Int32Array): Int32Array {
   const isGiven = (position: number): boolean => known[position] !== -1;
   return Int32Array.of(...order.filter(isGiven), ...order.filter((position) => !isGiven(position)));
-}
-
-function fewestKnown(known: Int32Array, images: number, positions: number): number {
-  const counts = Array.from({ length: images }, (_, image) =>
-    known.subarray(image * positions, (image + 1) * positions).reduce((sum, token) => sum + Number(token !== -1), 0),
-  );
-  return Math.min(...counts);
 }
 
 function runTensors(

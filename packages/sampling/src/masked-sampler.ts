@@ -14,9 +14,17 @@ import { compile, type CompiledFunction } from '@vitvq/engine';
 import { haltonOrder, rankOf, type Conditions, type ImageTokens, type MaskedModel } from '@vitvq/transformers';
 import { z } from 'zod';
 import { drawTokens, filteredProbabilities } from './filters.js';
-import { guided } from './internal/guided.js';
+import { guided, withUnconditional } from './internal/guided.js';
 import { OrderFreeSampler, tokensOf } from './internal/order-free-sampler.js';
-import { checkRequest, notFinite, scheduleValues, usedTopP, type CheckedRequest } from './internal/request-checks.js';
+import {
+  checkRequest,
+  notFinite,
+  partialTokens,
+  scheduleValues,
+  unknownCounts,
+  usedTopP,
+  type CheckedRequest,
+} from './internal/request-checks.js';
 import type { OrderFreeSamplerOptions, PartialTokens, SampleOptions } from './sample-options.js';
 
 const where = 'MaskedSampler';
@@ -118,15 +126,10 @@ export class MaskedSampler extends OrderFreeSampler<MaskedModel, StepFunction, S
       choiceTemperature = defaultChoiceTemperature,
     } = parseOptions(maskedDecodingSchema, options.decoding ?? {}, `${where} decoding`);
     const request = await checkRequest(model, options, where);
-    const { images, positions, shape, known } = request;
-    const unknownAtFirst = unknownOf(request);
-    const partial = (): PartialTokens => ({
-      count: positions - Math.max(...unknownOf(request)),
-      shape,
-      tokens: known.slice(),
-    });
+    const { images, positions, known } = request;
+    const unknownAtFirst = unknownCounts(request);
     if (!known.includes(-1)) {
-      yield { partial: partial() };
+      yield { partial: partialTokens(request) };
       return;
     }
     const schedules = scheduleValues(options, steps, model.vocabSize, where);
@@ -160,7 +163,7 @@ export class MaskedSampler extends OrderFreeSampler<MaskedModel, StepFunction, S
           }
         }
         const logits = drawn.logits && Float32Array.from(await drawn.logits.data());
-        yield { partial: partial(), step: logits && { known: before, logits } };
+        yield { partial: partialTokens(request), step: logits && { known: before, logits } };
       } finally {
         disposeOf(drawn);
         disposeOf(given.held);
@@ -191,7 +194,7 @@ function drawAll(
 ): DrawnTokens {
   const [images, positions] = tokens.shape;
   const twice = (values: Tensor2D): Tensor2D => (unconditional ? tf.concat([values, values], 0) : values);
-  const both = unconditional ? (tf.concat<tf.Tensor>([conditions, unconditional], 0) as Conditions) : conditions;
+  const both = withUnconditional(conditions, unconditional);
   const logits = guided(model.maskedLogits(both, twice(tokens), twice(known)), guidance);
   const rows = tf.reshape<tf.Rank.R2>(logits, [images * positions, model.vocabSize]);
   const probabilities = filteredProbabilities(rows, { temperature, topK, topP });
@@ -239,13 +242,6 @@ function stepTensors(
     ...(options.guidance && { unconditional: options.guidance.unconditional }),
     held,
   };
-}
-
-/** Returns how many tokens each image still lacks. */
-function unknownOf({ images, positions, known }: CheckedRequest): number[] {
-  return Array.from({ length: images }, (_, image) =>
-    known.subarray(image * positions, (image + 1) * positions).reduce((sum, token) => sum + Number(token === -1), 0),
-  );
 }
 
 /**

@@ -4,7 +4,6 @@ import {
   concatenate,
   countOf,
   DataError,
-  entriesOfTokens,
   foldIn,
   mean,
   randomKey,
@@ -17,6 +16,7 @@ import type { LossTerms } from '@vitvq/training';
 import {
   assertConditionerFits,
   conditionInput,
+  natsOfTokens,
   tokenObjective,
   Unconditional,
   type AnyConditioner,
@@ -60,10 +60,7 @@ const transformerEvaluatorOptionNames: OptionTable<TransformerEvaluatorOptions> 
  */
 function natsOfImages({ logits, weights }: Predictions, tokens: ImageTokens): tf.Tensor1D {
   const [images] = tokens.shape;
-  const vocabSize = logits.shape.at(-1)!;
-  const rows = tf.reshape<tf.Rank.R2>(logits, [tokens.size, vocabSize]);
-  const chosen = entriesOfTokens(tf.logSoftmax(rows), tf.reshape<tf.Rank.R1>(tokens, [tokens.size]));
-  const nats = tf.neg(tf.reshape(chosen, [images, tokens.size / images]));
+  const nats = tf.reshape(natsOfTokens(logits, tokens), [images, tokens.size / images]);
   if (!weights) return tf.mean<tf.Tensor1D>(nats, 1);
   return tf.div<tf.Tensor1D>(tf.sum(tf.mul(nats, weights), 1), tf.sum(weights, 1));
 }

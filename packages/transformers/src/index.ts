@@ -51,7 +51,7 @@ export { assertConditionerFits, assertSameDescription } from './conditioners/con
 export { type SequenceEmbeddingOptions, type TokenPositions } from './internal/sequence-embedding.js';
 export { isMasked, type MaskedModel } from './masked-model.js';
 export { MaskedTransformer } from './masked-transformer.js';
-export { negativeLogLikelihood, type LikelihoodModel } from './negative-log-likelihood.js';
+export { natsOfTokens, negativeLogLikelihood, type LikelihoodModel } from './negative-log-likelihood.js';
 export { type TransformerPreset, VIM_BASE, VIM_LARGE } from './presets.js';
 export { gptReferenceWeights, rqTransformerReferenceWeights } from './reference-weights.js';
 export { RAR } from './rar.js';

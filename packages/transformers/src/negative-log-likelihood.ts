@@ -14,10 +14,18 @@ export type LikelihoodModel = AutoregressiveModel | AnyOrderModel;
  * N]` or `[B, N, L]`. Can be compiled.
  */
 export function negativeLogLikelihood(model: LikelihoodModel, conditions: Conditions, tokens: ImageTokens): Tensor {
+  return tf.tidy(() => natsOfTokens(rasterLogits(model, conditions, tokens), tokens));
+}
+
+/**
+ * Returns the negative log-likelihood that logits `[.., V]` give to tokens `[..]`, in nats: float32
+ * in the shape of the tokens. Can be compiled.
+ */
+export function natsOfTokens(logits: Tensor, tokens: ImageTokens): Tensor {
   return tf.tidy(() => {
     const { size, shape } = tokens;
-    const logits = tf.reshape<tf.Rank.R2>(rasterLogits(model, conditions, tokens), [size, model.vocabSize]);
-    const chosen = entriesOfTokens(tf.logSoftmax(logits), tf.reshape<tf.Rank.R1>(tokens, [size]));
+    const rows = tf.reshape<tf.Rank.R2>(logits, [size, logits.shape.at(-1)!]);
+    const chosen = entriesOfTokens(tf.logSoftmax(rows), tf.reshape<tf.Rank.R1>(tokens, [size]));
     return tf.neg(tf.reshape(chosen, shape));
   });
 }

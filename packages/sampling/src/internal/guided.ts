@@ -1,5 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
+import type { Conditions } from '@vitvq/transformers';
+
+/** Returns the conditions, and after them those that stand for none, where guidance needs them. */
+export function withUnconditional(conditions: Conditions, unconditional: Conditions | undefined): Conditions {
+  return unconditional ? (tf.concat<Tensor>([conditions, unconditional], 0) as Conditions) : conditions;
+}
 
 /**
  * Returns u + scale (c - u) (Ho and Salimans 2022) of logits `[2 B, ..]`, those with condition

@@ -9,7 +9,7 @@ import {
 } from '@vitvq/core';
 import type { Conditions, ImageTokens, TokenModel } from '@vitvq/transformers';
 import { assertFilters, clampTemperature, clampTopP } from '../filters.js';
-import type { SampleOptions, SamplingSchedule } from '../sample-options.js';
+import type { PartialTokens, SampleOptions, SamplingSchedule } from '../sample-options.js';
 
 /** What every sampler needs of a request that was checked. */
 export interface CheckedRequest {
@@ -46,6 +46,19 @@ export async function checkRequest(model: TokenModel, options: SampleOptions, wh
   }
   const shape = model.codeDepth === 1 ? [images, positions] : [images, positions, model.codeDepth];
   return { images, positions, shape, known: await givenTokens(options.given, shape, model.vocabSize, where) };
+}
+
+/** Returns how many tokens each image still lacks. */
+export function unknownCounts({ images, positions, known }: CheckedRequest): number[] {
+  return Array.from({ length: images }, (_, image) =>
+    known.subarray(image * positions, (image + 1) * positions).reduce((sum, token) => sum + Number(token === -1), 0),
+  );
+}
+
+/** Returns what is known of the images of a request, as streams yield it. */
+export function partialTokens(request: CheckedRequest): PartialTokens {
+  const { positions, shape, known } = request;
+  return { count: positions - Math.max(...unknownCounts(request)), shape, tokens: known.slice() };
 }
 
 /** Schedules of a call as numbers, one for each position or step. */

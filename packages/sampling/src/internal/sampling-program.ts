@@ -3,7 +3,7 @@ import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/t
 import { pick } from '@vitvq/layers';
 import { prefixLengthOf, type AutoregressiveModel, type Conditions } from '@vitvq/transformers';
 import { drawTokens, filteredProbabilities } from '../filters.js';
-import { guided } from './guided.js';
+import { guided, withUnconditional } from './guided.js';
 import type { SamplingVariables } from './sampling-variables.js';
 
 /** What stays the same through all steps of a request. */
@@ -53,7 +53,7 @@ export class SamplingProgram {
     run: RunTensors,
   ): Drawn {
     const { unconditional } = run;
-    const both = unconditional ? (tf.concat<Tensor>([conditions, unconditional], 0) as Conditions) : conditions;
+    const both = withUnconditional(conditions, unconditional);
     const givenTwice = given && unconditional ? tf.concat([given, given], 0) : given;
     const { hidden, added } = this.#model.prefill(both, givenTwice, count);
     state.addFirst(added);
