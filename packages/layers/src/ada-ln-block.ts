@@ -16,13 +16,12 @@ import { CausalAttention, weightStddev, type AttentionForward, type Remember } f
 import {
   applyDropout,
   dropoutMasksUnder,
-  dropoutSites,
-  prefixDropoutSites,
   resolveDropout,
   type DropoutMasks,
   type DropoutRates,
   type DropoutSite,
 } from './dropout.js';
+import { blockDropoutSites } from './internal/block-dropout-sites.js';
 import { LayerNorm } from './layer-norm.js';
 import { Linear } from './linear.js';
 
@@ -111,16 +110,7 @@ export class AdaLNBlock extends Module {
 
   /** Returns the dropout sites of a sequence of `length` tokens, by name. */
   dropoutSites(batchSize: number, length: number): Record<string, DropoutSite> {
-    const { residual, activation } = this.dropout;
-    const shape = [batchSize, length, this.attention.dim];
-    return {
-      ...prefixDropoutSites(this.attention.dropoutSites(batchSize, length), 'attention'),
-      ...dropoutSites({
-        attentionResidual: { shape, rate: residual },
-        activation: { shape: [batchSize, length, this.mlpDim], rate: activation },
-        feedForwardResidual: { shape, rate: residual },
-      }),
-    };
+    return blockDropoutSites(this, batchSize, length);
   }
 
   /**

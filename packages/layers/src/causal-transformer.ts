@@ -25,7 +25,6 @@ import {
 import {
   applyDropout,
   dropoutMasksUnder,
-  dropoutSites,
   prefixDropoutSites,
   resolveDropout,
   type DropoutMasks,
@@ -33,6 +32,7 @@ import {
   type DropoutSite,
 } from './dropout.js';
 import type { LayerNorm } from './layer-norm.js';
+import { blockDropoutSites } from './internal/block-dropout-sites.js';
 import { Linear } from './linear.js';
 import { createNorm, type Norm } from './norm.js';
 import type { RMSNorm } from './rms-norm.js';
@@ -144,16 +144,7 @@ export class CausalBlock extends Module {
 
   /** Returns the dropout sites of a sequence of `length` tokens, by name. */
   dropoutSites(batchSize: number, length: number): Record<string, DropoutSite> {
-    const { residual, activation } = this.dropout;
-    const shape = [batchSize, length, this.attention.dim];
-    return {
-      ...prefixDropoutSites(this.attention.dropoutSites(batchSize, length), 'attention'),
-      ...dropoutSites({
-        attentionResidual: { shape, rate: residual },
-        activation: { shape: [batchSize, length, this.mlpDim], rate: activation },
-        feedForwardResidual: { shape, rate: residual },
-      }),
-    };
+    return blockDropoutSites(this, batchSize, length);
   }
 
   /**

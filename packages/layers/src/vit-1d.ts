@@ -15,6 +15,7 @@ import {
   type OptionTable,
   type RandomKey,
 } from '@vitvq/core';
+import { registerTransformer } from './internal/register-transformer.js';
 import { PatchEmbedding, patchOptionNames, PixelProjection, type PatchOptions } from './patch-embedding.js';
 import { Transformer, transformerOptionNames, type TransformerOptions } from './transformer.js';
 
@@ -39,13 +40,6 @@ function tableInitializer(dim: number): ReturnType<typeof normalInitializer> {
 /** Repeats a table `[n, D]` for each image of a batch: `[B, n, D]`. */
 function repeat(table: Tensor2D, batch: number): Tensor3D {
   return tf.tile(tf.expandDims<Tensor3D>(table, 0), [batch, 1, 1]);
-}
-
-/** Registers the parts of a transformer without a prefix of their own in the names. */
-function registerTransformer(transformer: Transformer, register: (name: string, part: Module) => void): Transformer {
-  transformer.blocks.forEach((block, index) => register(`blocks.${index}`, block));
-  register('norm', transformer.norm);
-  return transformer;
 }
 
 /**

@@ -25,6 +25,7 @@ import {
   type PatchOptions,
 } from './patch-embedding.js';
 import { createPixelHead, type PixelHead, type PixelHeadConfig } from './pixel-head.js';
+import { registerTransformer } from './internal/register-transformer.js';
 import { sinCosPositions2D } from './positions.js';
 import {
   Transformer,
@@ -89,17 +90,6 @@ class PositionTable {
   }
 }
 
-/** Registers the parts of a transformer without a prefix of their own in the names. */
-function registerTransformer(
-  { depth, ...options }: TransformerOptions,
-  register: (name: string, part: Module) => void,
-): Transformer {
-  const transformer = new Transformer({ depth, ...options });
-  transformer.blocks.forEach((block, index) => register(`blocks.${index}`, block));
-  register('norm', transformer.norm);
-  return transformer;
-}
-
 /**
  * Turns images into tokens (ViT-VQGAN, arXiv:2110.04627, section 3.1): patch embedding, positions,
  * pre-norm transformer, final layer norm. The projection to the code width belongs to the
@@ -128,8 +118,9 @@ export class ViTEncoder extends Module implements Encoder {
       this.variable('positions', initial),
     );
     this.#patchEmbedding = this.child('patchEmbedding', new PatchEmbedding({ ...options, key: patchKey! }));
-    this.#transformer = registerTransformer({ ...options, grid: this.grid, key: transformerKey! }, (name, part) =>
-      this.child(name, part),
+    this.#transformer = registerTransformer(
+      new Transformer({ ...options, grid: this.grid, key: transformerKey! }),
+      (name, part) => this.child(name, part),
     );
   }
 
@@ -188,8 +179,9 @@ export class ViTDecoder extends Module implements Decoder {
     this.#positions = new PositionTable(options, this.grid, positionKey!, 'ViTDecoder', (initial) =>
       this.variable('positions', initial),
     );
-    this.#transformer = registerTransformer({ ...options, grid: this.grid, key: transformerKey! }, (name, part) =>
-      this.child(name, part),
+    this.#transformer = registerTransformer(
+      new Transformer({ ...options, grid: this.grid, key: transformerKey! }),
+      (name, part) => this.child(name, part),
     );
     this.#pixels = this.child('pixels', createPixelHead(pixels, { ...options, key: pixelKey! }));
   }
