@@ -18,7 +18,7 @@ import {
   loadGenerator,
   readRunConfig,
   trainRun,
-  type OpenedRun,
+  type RunImages,
 } from '@vitvq/run';
 import type { Decoding } from '@vitvq/sampling';
 import type { ClassConditioner } from '@vitvq/transformers';
@@ -79,14 +79,13 @@ async function qualityOf(
   decoding: Decoding | undefined,
   count: number,
   settings: Settings,
-  run: OpenedRun,
+  real: RunImages['validation'],
   extractor: ProxyClassifier,
 ) {
   const models = await loadGenerator(source, { batchSize: 16, tokenizer: settings.tokenizer });
-  const images = await openRunImages({ ...run.config!, probe: null }, terminalView);
   const imageSize = models.tokenizer.imageSize!;
   const cards = await evaluateImages({
-    real: () => createBatches(images.validation, { batchSize: 50, imageSize, lastBatch: 'partial', epochs: 1 }),
+    real: () => createBatches(real, { batchSize: 50, imageSize, lastBatch: 'partial', epochs: 1 }),
     generated: () => drawn(models, decoding, count, settings),
     extractor,
     metrics: ['frechet-distance', 'class-accuracy'],
@@ -139,6 +138,7 @@ await runProgram('compare-decodings', async () => {
     await trainRun(config, { out: folder, view: terminalView, signal: abortOnCtrlC(folder) });
     sources[kind] = folder;
   }
+  const { validation } = await openRunImages({ ...run.config!, probe: null }, terminalView);
   const extractor = await loadProxyClassifier(join(run.path, 'proxy.safetensors'));
   console.log(
     '| Transformer | Decoding | Images a second, one at a time | in batches of 16 | Fréchet distance (proxy) | class accuracy |',
@@ -148,7 +148,7 @@ await runProgram('compare-decodings', async () => {
     for (const decoding of ways) {
       const speeds = [];
       for (const batchSize of timing.batches) speeds.push(await speedOf(sources[kind]!, decoding, batchSize, settings));
-      const { distance, accuracy } = await qualityOf(sources[kind]!, decoding, count, settings, run, extractor);
+      const { distance, accuracy } = await qualityOf(sources[kind]!, decoding, count, settings, validation, extractor);
       const cells = [
         kind,
         decoding

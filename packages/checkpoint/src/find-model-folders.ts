@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { DataError } from '@vitvq/core';
 import { openModel } from './model-folder.js';
 
-/** What a model is in a run, by the `type` of its config.json. */
-const roles: Readonly<Record<string, 'tokenizer' | 'transformer'>> = {
+/** What a model is in a run. */
+export type ModelRole = 'tokenizer' | 'transformer';
+
+const roles: Readonly<Record<string, ModelRole>> = {
   'vq-tokenizer': 'tokenizer',
   gpt: 'transformer',
   'rq-transformer': 'transformer',
@@ -12,6 +14,11 @@ const roles: Readonly<Record<string, 'tokenizer' | 'transformer'>> = {
   masked: 'transformer',
   'any-order': 'transformer',
 };
+
+/** Returns what a model is in a run, by the `type` of its config.json; undefined for others. */
+export function modelRoleOf(type: string): ModelRole | undefined {
+  return Object.hasOwn(roles, type) ? roles[type] : undefined;
+}
 
 /** Folders of the models of a run. */
 export interface FoundModelFolders {
@@ -29,7 +36,7 @@ export async function findModelFolders(folder: string): Promise<FoundModelFolder
   for (const candidate of await candidates(folder)) {
     const model = await openModel(candidate);
     await model.close();
-    const role = roles[model.type];
+    const role = modelRoleOf(model.type);
     if (role === undefined) continue;
     if (found[role] !== undefined) {
       throw new DataError({

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError, DataError, ShapeError } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
-import { imageTokens, normal, tinyGPT, tinyRAR, tinyRQ, tokensOf } from '@vitvq/test-models';
+import { imageTokens, modernBlocks, normal, tinyGPT, tinyRAR, tinyRQ, tokensOf } from '@vitvq/test-models';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
 import type { AutoregressiveModel, GPTOptions, ImageTokens } from '@vitvq/transformers';
 import { Sampler, verifySampler, type SampleOptions, type SamplerOptions } from '../src/index.js';
@@ -11,15 +11,6 @@ beforeAll(async () => {
   await useEngine({ name: 'cpu' });
 });
 
-const modern = {
-  positions: 'rotary',
-  norm: 'rms',
-  feedForward: 'swiglu',
-  queryKeyNorm: 'rms',
-  useTimeMixing: false,
-  useAttentionBias: false,
-  useMlpBias: false,
-} as const;
 const conditions = tokensOf<tf.Rank.R2>([3, 2], 5, 1);
 const seeds = [7, 8, 9];
 const int32 = (values: number[], shape: number[]): ImageTokens => imageTokens(tf.tensor(values, shape, 'int32'));
@@ -62,7 +53,7 @@ describe('verifySampler', () => {
     ['normalised queries and keys', { queryKeyNorm: 'layer' }],
     ['rotary positions', { positions: 'rotary' }],
     ['rotary positions and conditions of score 0', { positions: 'rotary', rotaryConditions: 'zero' }],
-    ['all of them without time mixing and biases', modern],
+    ['all of them without time mixing and biases', modernBlocks],
   ])('proves models with %s', async (_, options) => {
     const sampler = { lengths: [4, 8] };
     for (const model of [tinyGPT(options), tinyRQ(options)]) {

@@ -8,7 +8,14 @@ import { compilingEngines } from '@vitvq/test-utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Evaluator } from '@vitvq/evaluation';
 import { createTokenizerTrainer } from '../src/index.js';
-import { brokenBatches, tinyBatches, tinyImages, tinyModel, tinyTokenizerTraining } from '@vitvq/test-models';
+import {
+  brokenBatches,
+  stepReports,
+  tinyBatches,
+  tinyImages,
+  tinyModel,
+  tinyTokenizerTraining,
+} from '@vitvq/test-models';
 import { tinyGanConfig, tinyGanTrainer } from './tiny-gan.js';
 
 async function train(directory?: string, stopAfter = Infinity): Promise<StepReport[]> {
@@ -19,15 +26,7 @@ async function train(directory?: string, stopAfter = Infinity): Promise<StepRepo
     directory,
   });
   if (directory !== undefined && stopAfter === Infinity) await trainer.restore(directory);
-  const stop = new AbortController();
-  const reports: StepReport[] = [];
-  trainer.on('step', (report) => {
-    reports.push(report);
-    if (report.step === stopAfter) stop.abort();
-  });
-  await trainer.run({ signal: stop.signal });
-  trainer.dispose();
-  return reports;
+  return stepReports(trainer, stopAfter);
 }
 
 const losses = (reports: readonly StepReport[]): number[] => reports.map(({ values }) => values.loss!);

@@ -5,7 +5,15 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, randomKey } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
-import { shake, tinyBatches, tinyConfig, tinyImages, tinyModel, tinyTokenizerTraining } from '@vitvq/test-models';
+import {
+  shake,
+  stepReports,
+  tinyBatches,
+  tinyConfig,
+  tinyImages,
+  tinyModel,
+  tinyTokenizerTraining,
+} from '@vitvq/test-models';
 import { compilingEngines } from '@vitvq/test-utils';
 import { createTokenizer } from '@vitvq/tokenizer';
 import type { StepReport } from '@vitvq/training';
@@ -49,15 +57,7 @@ async function train(
     ...options,
   });
   if (resume) await trainer.restore(directory);
-  const stop = new AbortController();
-  const reports: StepReport[] = [];
-  trainer.on('step', (report) => {
-    reports.push(report);
-    if (report.step === stopAfter) stop.abort();
-  });
-  await trainer.run({ signal: stop.signal });
-  trainer.dispose();
-  return reports;
+  return stepReports(trainer, stopAfter);
 }
 
 const losses = (reports: readonly StepReport[]): number[] => reports.map(({ values }) => values['loss']!);

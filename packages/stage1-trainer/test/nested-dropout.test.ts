@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { useEngine } from '@vitvq/engine';
-import { shake, tiny1DConfig, tinyBatches, tinyImages, tinyTokenizerTraining } from '@vitvq/test-models';
+import { shake, stepReports, tiny1DConfig, tinyBatches, tinyImages, tinyTokenizerTraining } from '@vitvq/test-models';
 import { compilingEngines } from '@vitvq/test-utils';
 import { createTokenizer, type VQTokenizer } from '@vitvq/tokenizer';
 import { readTrainingLog, type StepReport } from '@vitvq/training';
@@ -46,15 +46,7 @@ async function train(
     ? tinyGanTrainer(given)
     : createTokenizerTrainer({ config: short, openBatches: tinyBatches, ...given });
   if (resume) await trainer.restore(directory);
-  const stop = new AbortController();
-  const reports: StepReport[] = [];
-  trainer.on('step', (report) => {
-    reports.push(report);
-    if (report.step === stopAfter) stop.abort();
-  });
-  await trainer.run({ signal: stop.signal });
-  trainer.dispose();
-  return reports;
+  return stepReports(trainer, stopAfter);
 }
 
 const losses = (reports: readonly StepReport[]): number[] => reports.map(({ values }) => values['loss']!);

@@ -22,6 +22,7 @@ export {
 } from './tiny-tokenizer.js';
 export {
   imageTokens,
+  modernBlocks,
   normal,
   shake,
   tinyAnyOrder,

@@ -48,6 +48,17 @@ const tiny = {
   key: randomKey(1),
 } as const;
 
+/** Choices of blocks as LlamaGen's. */
+export const modernBlocks = {
+  positions: 'rotary',
+  norm: 'rms',
+  feedForward: 'swiglu',
+  queryKeyNorm: 'rms',
+  useTimeMixing: false,
+  useAttentionBias: false,
+  useMlpBias: false,
+} as const;
+
 /** Returns a GPT of 12 tokens after 2 condition tokens. */
 export function tinyGPT(options: Partial<GPTOptions> = {}): GPT {
   return shake(new GPT({ ...tiny, numHeads: 2, depth: 2, ...options }));

@@ -4,7 +4,7 @@ import { ConfigError, randomKey, ShapeError } from '@vitvq/core';
 import { drawDropoutMasks } from '@vitvq/layers';
 import { crossEntropy } from '@vitvq/losses';
 import { decayGroups, decayLinearWeights } from '@vitvq/optim';
-import { imageTokens, tinyGPT, tinyRQ, tokensOf } from '@vitvq/test-models';
+import { imageTokens, modernBlocks, tinyGPT, tinyRQ, tokensOf } from '@vitvq/test-models';
 import { expectGradientsMatchFiniteDifferences, expectNoTensorLeak } from '@vitvq/test-utils';
 import {
   createTransformer,
@@ -17,23 +17,13 @@ import {
 
 const conditions = tokensOf<tf.Rank.R2>([2, 2], 5, 1);
 
-const modern = {
-  positions: 'rotary',
-  norm: 'rms',
-  feedForward: 'swiglu',
-  queryKeyNorm: 'rms',
-  useTimeMixing: false,
-  useAttentionBias: false,
-  useMlpBias: false,
-} as const;
-
 const models: [string, () => GPT | RQTransformer, number[]][] = [
   ['GPT', () => tinyGPT(), [2, 12]],
   ['GPT with a grid of positions', () => tinyGPT({ positions: 'grid', useTimeMixing: false }), [2, 12]],
-  ['GPT of modern blocks', () => tinyGPT({ ...modern, rotaryConditions: 'zero' }), [2, 12]],
+  ['GPT of modern blocks', () => tinyGPT({ ...modernBlocks, rotaryConditions: 'zero' }), [2, 12]],
   ['RQTransformer', () => tinyRQ(), [2, 12, 3]],
   ['RQTransformer with a grid of positions', () => tinyRQ({ positions: 'grid' }), [2, 12, 3]],
-  ['RQTransformer with rotary positions', () => tinyRQ({ ...modern, queryKeyNorm: 'layer' }), [2, 12, 3]],
+  ['RQTransformer with rotary positions', () => tinyRQ({ ...modernBlocks, queryKeyNorm: 'layer' }), [2, 12, 3]],
 ];
 
 const asModel = (model: GPT | RQTransformer): AutoregressiveModel => model;
@@ -126,7 +116,7 @@ const layered = { positions: 'rotary', queryKeyNorm: 'layer' } as const;
 it.each<[string, GPT | RQTransformer, number[]]>([
   ['GPT', tinyGPT({ depth: 1 }), [2, 3]],
   ['GPT with dropout and a grid of positions', tinyGPT({ depth: 1, dropout, positions: 'grid' }), [2, 3]],
-  ['GPT of modern blocks', tinyGPT({ depth: 1, ...modern, dropout }), [2, 3]],
+  ['GPT of modern blocks', tinyGPT({ depth: 1, ...modernBlocks, dropout }), [2, 3]],
   ['GPT with rotary positions, time mixing and a layer norm', tinyGPT({ depth: 1, ...layered }), [2, 3]],
   ['RQTransformer', tinyRQ({ spatial: one, depth: one, positions: 'grid' }), [2, 2, 3]],
   ['RQTransformer with dropout', tinyRQ({ spatial: one, depth: one, dropout }), [2, 2, 3]],
@@ -261,7 +251,7 @@ describe('variables', () => {
   it('are fewer with rotary positions, which add nothing but tell the conditions apart', () => {
     const names = (conditionLength: number): string[] =>
       [
-        ...tinyGPT({ ...modern, conditionLength })
+        ...tinyGPT({ ...modernBlocks, conditionLength })
           .namedVariables()
           .keys(),
       ].filter((name) => name.includes('embedding'));
@@ -291,7 +281,7 @@ describe('variables', () => {
     const size = { kind: 'gpt', dim: 8, depth: 1, numHeads: 2 } as const;
     const fit = { vocabSize: 3, grid: [2, 2], conditionVocabSize: 2, key: randomKey(0) } as const;
     expect(() => createTransformer({ ...size, rotaryConditions: 'zero' }, fit)).toThrow(/without positions 'rotary'/);
-    expect(createTransformer({ ...size, ...modern }, fit).config).toMatchObject(modern);
+    expect(createTransformer({ ...size, ...modernBlocks }, fit).config).toMatchObject(modernBlocks);
   });
 
   it('cannot be made of options that make no sense, and leaves nothing behind', () => {

@@ -246,28 +246,25 @@ async function open(file: string, pyTorchFlags: PyTorchFlags) {
  * @throws {DataError} saying what can be done with the model
  */
 async function assertForeign(model: string, configFile: string): Promise<void> {
-  const { openModel } = await import('@vitvq/checkpoint');
+  const { modelRoleOf, openModel } = await import('@vitvq/checkpoint');
   const folder = dirname(configFile);
   // Whatever cannot be opened is no model of ours; its import says what is wrong with it.
   const opened = await openModel(folder).catch(() => undefined);
   if (opened === undefined) return;
   await opened.close();
+  const role = modelRoleOf(opened.type);
   throw new DataError({
     where: model,
     expected: 'the weights of another library',
     got: `a model of vitvq (${opened.type}), which needs no import`,
-    fix: `Load it with ${loaders[opened.type] ?? 'openModel of @vitvq/checkpoint'}, or export it: vitvq export ${folder}.`,
+    fix: `Load it with ${role ? loaders[role] : 'openModel of @vitvq/checkpoint'}, or export it: vitvq export ${folder}.`,
   });
 }
 
-const loaders: Readonly<Record<string, string>> = {
-  'vq-tokenizer': 'loadTokenizer of @vitvq/tokenizer/node',
-  gpt: 'loadTransformer of @vitvq/transformers/node',
-  'rq-transformer': 'loadTransformer of @vitvq/transformers/node',
-  rar: 'loadTransformer of @vitvq/transformers/node',
-  masked: 'loadTransformer of @vitvq/transformers/node',
-  'any-order': 'loadTransformer of @vitvq/transformers/node',
-};
+const loaders = {
+  tokenizer: 'loadTokenizer of @vitvq/tokenizer/node',
+  transformer: 'loadTransformer of @vitvq/transformers/node',
+} as const;
 
 /**
  * Refuses a folder.
