@@ -15,7 +15,7 @@ import {
 import { z } from 'zod';
 import { drawTokens, filteredProbabilities } from './filters.js';
 import { guided, withUnconditional } from './internal/guided.js';
-import { OrderFreeSampler, tokensOf } from './internal/order-free-sampler.js';
+import { OrderFreeSampler, tokensOf, type WantedSteps } from './internal/order-free-sampler.js';
 import { checkRequest, notFinite, partialTokens, scheduleValues, usedTopP } from './internal/request-checks.js';
 import { SamplingVariables } from './internal/sampling-variables.js';
 import type { OrderFreeSamplerOptions, PartialTokens, SampleOptions } from './sample-options.js';
@@ -87,7 +87,8 @@ export interface OrderedSample {
  * distribution is that of the full forward pass in the same order; tokens of one step are drawn
  * without each other. Given tokens come first in the order, so that all others depend on them.
  *
- * A request runs one compiled function once a step. It compiles at the first request, and again
+ * A request runs one compiled function once a step, all steps in one go where nobody looks at them
+ * in between. It compiles at the first request, and again
  * when the batch size, `topK`, the tokens a step, guidance or the use of `topP` changes. Handles
  * one request at a time.
  *
@@ -107,7 +108,7 @@ export class AnyOrderSampler extends OrderFreeSampler<AnyOrderModel, GroupProgra
     const logits = new Float32Array(images * positions * vocabSize);
     const [rank, known] = [new Int32Array(images * positions), new Int32Array(images * positions)];
     let last: PartialTokens | undefined;
-    for await (const { partial, drawn, order, start } of this.run(options, true)) {
+    for await (const { partial, drawn, order, start } of this.run(options, { logits: true })) {
       last = partial;
       if (!drawn) continue;
       const values = await drawn.logits!.data();
@@ -124,7 +125,10 @@ export class AnyOrderSampler extends OrderFreeSampler<AnyOrderModel, GroupProgra
     return { tokens: tokensOf(last!), rank, known, logits };
   }
 
-  protected async *steps(options: SampleOptions, returnsLogits: boolean): AsyncGenerator<Step, void, undefined> {
+  protected async *steps(
+    options: SampleOptions,
+    { logits: returnsLogits = false, stepByStep = false }: WantedSteps,
+  ): AsyncGenerator<Step, void, undefined> {
     const { model } = this;
     const { tokensPerStep: size, order: kind } = parseOptions(
       anyOrderDecodingSchema,
@@ -160,21 +164,24 @@ export class AnyOrderSampler extends OrderFreeSampler<AnyOrderModel, GroupProgra
       }
       const program = this.programOf(settings, () => new GroupProgram(model, settings, this.compilation));
       await program.begin(options.conditions, options.guidance?.unconditional);
-      for (let step = 0; step < steps; step++) {
-        const drawn = await program.step(run);
+      const atOnce = stepByStep ? 1 : steps;
+      for (let first = 0; first < steps; first += atOnce) {
+        const drawnGroups = await program.steps(atOnce, run);
         try {
-          const tokens = await drawn.tokens.data();
-          const start = step * size;
-          for (let row = 0; row < images * size; row++) {
-            const [image, place] = [Math.floor(row / size), start + (row % size)];
-            if (place >= positions) continue;
-            const position = orders[image]![place]!;
-            if (tokens[row] === model.vocabSize) throw notFinite(image, position, where);
-            known[image * positions + position] = tokens[row]!;
+          for (const [index, drawn] of drawnGroups.entries()) {
+            const tokens = await drawn.tokens.data();
+            const start = (first + index) * size;
+            for (let row = 0; row < images * size; row++) {
+              const [image, place] = [Math.floor(row / size), start + (row % size)];
+              if (place >= positions) continue;
+              const position = orders[image]![place]!;
+              if (tokens[row] === model.vocabSize) throw notFinite(image, position, where);
+              known[image * positions + position] = tokens[row]!;
+            }
+            yield { partial: partialTokens(request), drawn, order: orders, start };
           }
-          yield { partial: partialTokens(request), drawn, order: orders, start };
         } finally {
-          disposeOf(drawn);
+          disposeOf(drawnGroups);
         }
       }
     } finally {
@@ -220,8 +227,9 @@ class GroupProgram {
     (await this.#begin(conditions, ...(this.#settings.guided ? [unconditional] : []))).dispose();
   }
 
-  step(run: RunTensors): Promise<DrawnGroup> {
-    return this.#step(run);
+  /** Runs so many steps in a row. */
+  steps(count: number, run: RunTensors): Promise<DrawnGroup[]> {
+    return this.#step.repeat(count, run);
   }
 
   dispose(): void {

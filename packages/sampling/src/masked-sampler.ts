@@ -15,7 +15,7 @@ import { haltonOrder, rankOf, type Conditions, type ImageTokens, type MaskedMode
 import { z } from 'zod';
 import { drawTokens, filteredProbabilities } from './filters.js';
 import { guided, withUnconditional } from './internal/guided.js';
-import { OrderFreeSampler, tokensOf } from './internal/order-free-sampler.js';
+import { OrderFreeSampler, tokensOf, type WantedSteps } from './internal/order-free-sampler.js';
 import {
   checkRequest,
   notFinite,
@@ -111,14 +111,17 @@ export class MaskedSampler extends OrderFreeSampler<MaskedModel, StepFunction, S
   ): Promise<{ readonly tokens: ImageTokens; readonly steps: readonly MaskedStep[] }> {
     const steps: MaskedStep[] = [];
     let last: PartialTokens | undefined;
-    for await (const { partial, step } of this.run(options, true)) {
+    for await (const { partial, step } of this.run(options, { logits: true })) {
       last = partial;
       if (step) steps.push(step);
     }
     return { tokens: tokensOf(last!), steps };
   }
 
-  protected async *steps(options: SampleOptions, returnsLogits: boolean): AsyncGenerator<Step, void, undefined> {
+  protected async *steps(
+    options: SampleOptions,
+    { logits: returnsLogits = false }: WantedSteps,
+  ): AsyncGenerator<Step, void, undefined> {
     const { model } = this;
     const {
       steps,

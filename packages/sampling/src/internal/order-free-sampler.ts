@@ -16,6 +16,14 @@ interface Program {
   dispose(): void;
 }
 
+/** What a caller wants of the steps of a request. */
+export interface WantedSteps {
+  /** Each step as soon as it is known; otherwise several may be run in one go. */
+  readonly stepByStep?: boolean;
+  /** The logits of each step. */
+  readonly logits?: boolean;
+}
+
 /**
  * What the samplers of masked and any-order models share: one request at a time, and one program,
  * that of the last kind of request.
@@ -46,7 +54,7 @@ export abstract class OrderFreeSampler<
   }
 
   async *stream(options: SampleOptions): AsyncGenerator<PartialTokens, void, undefined> {
-    for await (const { partial } of this.run(options)) yield partial;
+    for await (const { partial } of this.run(options, { stepByStep: true })) yield partial;
   }
 
   dispose(): void {
@@ -55,17 +63,17 @@ export abstract class OrderFreeSampler<
   }
 
   /** Runs a request, once no other one runs. */
-  protected async *run(options: SampleOptions, returnsLogits = false): AsyncGenerator<Step, void, undefined> {
+  protected async *run(options: SampleOptions, wanted: WantedSteps = {}): AsyncGenerator<Step, void, undefined> {
     this.#requests.begin();
     try {
-      yield* this.steps(options, returnsLogits);
+      yield* this.steps(options, wanted);
     } finally {
       this.#requests.end();
     }
   }
 
   /** Draws step by step. */
-  protected abstract steps(options: SampleOptions, returnsLogits: boolean): AsyncGenerator<Step, void, undefined>;
+  protected abstract steps(options: SampleOptions, wanted: WantedSteps): AsyncGenerator<Step, void, undefined>;
 
   /** Returns the program of a kind of request: that of the last one, or a new one in its place. */
   protected programOf(settings: unknown, create: () => P): P {
