@@ -173,24 +173,27 @@ export class CodeSource {
     const { configuration, labels, indices } = this.#parts;
     const { conditioner } = configuration;
     const shape = tokensShapeOf(configuration, batchSize);
+    const rows = { images, views, batchSize };
     const padded = (values: Int32Array | undefined): Int32Array | undefined => {
       if (!values) return undefined;
-      const rows = new Int32Array(batchSize).fill(-1);
-      images.forEach((image, row) => (rows[row] = values[image]!));
-      return rows;
+      const all = new Int32Array(batchSize).fill(-1);
+      images.forEach((image, row) => (all[row] = values[image]!));
+      return all;
     };
     return {
       shape,
       tokens: await this.#rows(
         'tokens',
-        images,
-        views,
-        batchSize,
+        rows,
         shape.slice(1).reduce((a, b) => a * b, 1),
+        Int32Array,
       ),
       ...(conditioner
         ? {
-            conditions: await this.#rows('conditions', images, views, batchSize, conditioner.length),
+            conditions:
+              'size' in conditioner
+                ? await this.#rows('conditions', rows, conditioner.size, Float32Array)
+                : await this.#rows('conditions', rows, conditioner.length, Int32Array),
             conditionedBy: conditioner.description,
           }
         : {}),
@@ -201,27 +204,34 @@ export class CodeSource {
   }
 
   /** Rows of a tensor, file by file. */
-  async #rows(
+  async #rows<T extends Int32Array | Float32Array>(
     tensor: string,
-    images: readonly number[],
-    views: readonly number[],
-    batchSize: number,
+    { images, views, batchSize }: BatchRows,
     size: number,
-  ): Promise<Int32Array> {
+    create: new (length: number) => T,
+  ): Promise<T> {
     const byFile = new Map<string, number[]>();
     images.forEach((image, at) => {
       const view = this.#parts.views[views[at]!]!;
       const name = view.shards[view.shardOf[image]!]!;
       byFile.set(name, [...(byFile.get(name) ?? []), at]);
     });
-    const values = new Int32Array(batchSize * size);
+    const values = new create(batchSize * size);
     for (const [name, places] of byFile) {
       const rows = places.map((at) => this.#parts.views[views[at]!]!.rowOf[images[at]!]!);
-      const read = await this.#parts.files.read(name, tensor, rows, size);
+      const read = await this.#parts.files.read(name, tensor, rows, size, create);
       places.forEach((at, index) => values.set(read[index]!, at * size));
     }
     return values;
   }
+}
+
+/** Images of a batch, and the view that each shows. */
+interface BatchRows {
+  readonly images: readonly number[];
+  readonly views: readonly number[];
+  /** With padding. */
+  readonly batchSize: number;
 }
 
 interface EpochPlan {

@@ -21,7 +21,7 @@ import {
 } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import { removeTemporaryFiles, withFolderLock } from '@vitvq/files';
-import type { Conditioner } from '@vitvq/transformers';
+import type { AnyConditioner } from '@vitvq/transformers';
 import {
   assertSameConfiguration,
   nameOf,
@@ -69,10 +69,10 @@ export interface EncodeToShardsOptions {
   /** Where the shards go; created if need be. One call at a time writes there. */
   readonly directory: string;
   /**
-   * Conditions that need the images (`CodeConditioner`) are computed as well and kept beside the
-   * codes.
+   * Conditions that need the images (`CodeConditioner`, `FeatureConditioner`) are computed as well
+   * and kept beside the codes.
    */
-  readonly conditioner?: Conditioner;
+  readonly conditioner?: AnyConditioner;
   /**
    * Batches a file; so much is held in memory, and up to four times more while the disk is full.
    * @default 64
@@ -141,9 +141,7 @@ async function encodeInto(
       batchSize: first.shape[0]!,
       batchesPerView: batches.perEpoch,
       batchesPerShard,
-      conditioner: conditioner
-        ? { length: conditioner.length, vocabSize: conditioner.vocabSize, description: conditioner.description }
-        : null,
+      conditioner: conditioner ? keptOf(conditioner) : null,
       source: batches.fingerprint ?? null,
     };
     return await encodeAll(configuration, encoder, batches, options);
@@ -267,10 +265,10 @@ class SeekableBatches {
 /** Batches of images to rows of shards. */
 class Encoder {
   readonly #tokenizer: Tokenizer;
-  readonly #conditioner: Conditioner | undefined;
+  readonly #conditioner: AnyConditioner | undefined;
   readonly #encode: CompiledFunction<(images: Tensor4D) => tf.Tensor>;
 
-  constructor(tokenizer: Tokenizer, conditioner: Conditioner | undefined) {
+  constructor(tokenizer: Tokenizer, conditioner: AnyConditioner | undefined) {
     this.#tokenizer = tokenizer;
     this.#conditioner = conditioner;
     const encode = (images: Tensor4D): tf.Tensor => tokenizer.encode(images);
@@ -320,6 +318,15 @@ class Encoder {
   }
 }
 
+/** Returns what shards say of a conditioner. */
+function keptOf(conditioner: AnyConditioner): NonNullable<ShardConfiguration['conditioner']> {
+  const description = { ...conditioner.description };
+  if (!('embed' in conditioner)) {
+    return { length: conditioner.length, vocabSize: conditioner.vocabSize, description };
+  }
+  return { size: conditioner.nullInput.length, description };
+}
+
 /** First batch of a shard, and the first after it. */
 function positionsOf({ view, index }: ShardPlace, { batchesPerView, batchesPerShard }: ShardConfiguration) {
   const begin = view * batchesPerView + index * batchesPerShard;
@@ -340,24 +347,21 @@ function assertSameCodes({ file, rows }: LoadedShard, first: ShardRows): void {
 }
 
 function joined(parts: readonly ShardRows[]): ShardRows {
-  const optional = (name: 'labels' | 'conditions'): Int32Array | undefined =>
-    parts.every((part) => part[name])
-      ? concatenate(
-          parts.map((part) => part[name]!),
-          Int32Array,
-        )
-      : undefined;
+  const of = <T extends Int32Array | Float32Array>(
+    values: (part: ShardRows) => T | undefined,
+    create: new (length: number) => T,
+  ): T | undefined => {
+    const all = parts.flatMap((part) => values(part) ?? []);
+    return all.length === parts.length ? concatenate(all, create) : undefined;
+  };
+  const isEmbedded = parts[0]?.conditions instanceof Float32Array;
   return {
-    tokens: concatenate(
-      parts.map(({ tokens }) => tokens),
-      Int32Array,
-    ),
-    indices: concatenate(
-      parts.map(({ indices }) => indices),
-      Int32Array,
-    ),
-    labels: optional('labels'),
-    conditions: optional('conditions'),
+    tokens: of(({ tokens }) => tokens, Int32Array)!,
+    indices: of(({ indices }) => indices, Int32Array)!,
+    labels: of(({ labels }) => labels, Int32Array),
+    conditions: isEmbedded
+      ? of(({ conditions }) => conditions as Float32Array, Float32Array)
+      : of(({ conditions }) => conditions as Int32Array | undefined, Int32Array),
   };
 }
 

@@ -1,4 +1,5 @@
 export { CodeConditioner, type CodeConditionerOptions } from './code-conditioner.js';
+export { FeatureConditioner, type FeatureConditionerOptions } from './feature-conditioner.js';
 export { type CodeBatchOptions, type CodeBatchStream, CodeSource } from './code-source.js';
 export {
   type EncodeProgress,

@@ -39,8 +39,11 @@ export interface CodeBatch extends BatchFacts {
   /** Row-major `[B, N]` (`[B, N, L]` with a code depth of L). */
   readonly tokens: Int32Array;
   readonly shape: readonly number[];
-  /** Condition tokens `[B, C]`, if these were computed earlier too. */
-  readonly conditions?: Int32Array;
+  /**
+   * Conditions, if these were computed earlier too: int32 tokens `[B, C]`, or the float32 numbers
+   * `[B, ..]` that a conditioner embeds.
+   */
+  readonly conditions?: Int32Array | Float32Array;
   /**
    * Description of the conditioner that computed `conditions`; undefined when unknown, and then not
    * compared.

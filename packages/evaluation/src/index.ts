@@ -89,4 +89,8 @@ export {
   type VGG16Config,
   VGG16LPIPS,
 } from './extractors/index.js';
+export { extractorVectors } from './vectors/extractor-vectors.js';
+export { type ImageTextVectors } from './vectors/image-text-vectors.js';
+export { type TextEncoder } from './vectors/marked-tokens.js';
+export { openOnnxVectors, type OnnxVectorsOptions } from './vectors/onnx-vectors.js';
 export { writeNpz, type ByteImages, type WriteNpzOptions } from './write-npz.js';

@@ -180,7 +180,7 @@ describe('bad input', () => {
       'conditions of another length',
       { openBatches: () => once({ conditions: new Int32Array(3) }) },
       ConfigError,
-      /condition tokens for each of 2 images/,
+      /condition values for each of 2 images/,
     ],
     [
       'a batch that cannot be divided',

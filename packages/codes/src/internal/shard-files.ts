@@ -24,16 +24,22 @@ export class ShardFiles {
     this.#directory = directory;
   }
 
-  /** Rows of an int32 tensor `[rows, ..]`, each of `size` values. @throws {DataError} */
-  read(name: string, tensor: string, rows: readonly number[], size: number): Promise<Int32Array[]> {
+  /** Rows of a tensor `[rows, ..]`, each of `size` values of 32 bits. @throws {DataError} */
+  read<T extends Int32Array | Float32Array>(
+    name: string,
+    tensor: string,
+    rows: readonly number[],
+    size: number,
+    create: new (length: number) => T,
+  ): Promise<T[]> {
     const result = this.#last.then(async () => {
       const { handle, start, entries } = await this.#file(name);
       const { begin } = entries.get(tensor)!;
       return Promise.all(
         rows.map(async (row) => {
-          const values = new Int32Array(size);
+          const values = new create(size);
           const { bytesRead } = await handle.read(
-            new Uint8Array(values.buffer),
+            new Uint8Array(values.buffer as ArrayBuffer),
             0,
             values.byteLength,
             start + begin + row * values.byteLength,

@@ -15,7 +15,16 @@ const configurationSchema = z.strictObject({
   batchesPerShard: z.int().min(1),
   /** What the conditioner said of itself; null: no conditions are kept. */
   conditioner: z
-    .strictObject({ length: z.int().min(1), vocabSize: z.int().min(1), description: z.record(z.string(), z.unknown()) })
+    .union([
+      // Condition tokens.
+      z.strictObject({
+        length: z.int().min(1),
+        vocabSize: z.int().min(1),
+        description: z.record(z.string(), z.unknown()),
+      }),
+      // Numbers that it embeds: so many an image.
+      z.strictObject({ size: z.int().min(1), description: z.record(z.string(), z.unknown()) }),
+    ])
     .nullable(),
   /** Fingerprint of the images. */
   source: z.string().nullable(),
@@ -24,7 +33,6 @@ const configurationSchema = z.strictObject({
 /** What all shards of a folder share. */
 export type ShardConfiguration = Readonly<z.output<typeof configurationSchema>>;
 
-/** Which batches a shard holds. */
 /** Place of a shard among all shards. */
 export interface ShardPlace {
   readonly view: number;
@@ -32,15 +40,14 @@ export interface ShardPlace {
   readonly index: number;
 }
 
-/** The rows of a shard, an image each. */
 /** Contents of a shard, or of a part of one. */
 export interface ShardRows {
   /** `[rows, N]`, `[rows, N, L]`. */
   readonly tokens: Int32Array;
   readonly indices: Int32Array;
   readonly labels?: Int32Array;
-  /** `[rows, C]`. */
-  readonly conditions?: Int32Array;
+  /** Tokens `[rows, C]`, or the numbers that a conditioner embeds, as many of each row. */
+  readonly conditions?: Int32Array | Float32Array;
 }
 
 /** A shard that was found intact. */
@@ -151,23 +158,31 @@ function tensorsOf(configuration: ShardConfiguration, rows: ShardRows): Map<stri
 function rowsOf(tensors: ReadonlyMap<string, HostTensor>, configuration: ShardConfiguration, file: string): ShardRows {
   const { conditioner, vocabSize } = configuration;
   const count = tensors.get('indices')?.shape[0] ?? 0;
-  const read = (name: string, shape: readonly number[]): Int32Array => {
+  const refuse = (expected: string, name: string): DataError => {
     const tensor = tensors.get(name);
-    if (tensor && tensor.data instanceof Int32Array && formatShape(tensor.shape) === formatShape(shape)) {
-      return tensor.data;
+    return new DataError({ where: file, expected, got: tensor ? formatShape(tensor.shape) : 'none' });
+  };
+  const read = (name: string, shape: readonly number[]): Int32Array => {
+    const { shape: found, data } = tensors.get(name) ?? {};
+    if (data instanceof Int32Array && formatShape(found!) === formatShape(shape)) return data;
+    throw refuse(`int32 ${name} ${formatShape(shape)}`, name);
+  };
+  const readNumbers = (name: string, shape: readonly number[]): Float32Array => {
+    const { shape: found, data } = tensors.get(name) ?? {};
+    if (data instanceof Float32Array && formatShape(found!) === formatShape(shape) && data.every(Number.isFinite)) {
+      return data;
     }
-    throw new DataError({
-      where: file,
-      expected: `int32 ${name} ${formatShape(shape)}`,
-      got: tensor ? formatShape(tensor.shape) : 'none',
-    });
+    throw refuse(`finite float32 ${name} ${formatShape(shape)}`, name);
   };
   const tokensShape = tokensShapeOf(configuration, count);
   const tokens = read('tokens', tokensShape);
   assertTokensInRange(tokens, tokensShape, vocabSize, 'tokens', file);
-  const conditions = conditioner ? read('conditions', [count, conditioner.length]) : undefined;
-  if (conditions) {
-    assertTokensInRange(conditions, [count, conditioner!.length], conditioner!.vocabSize, 'conditions', file);
+  let conditions: ShardRows['conditions'];
+  if (conditioner && 'size' in conditioner) conditions = readNumbers('conditions', [count, conditioner.size]);
+  else if (conditioner) {
+    const shape = [count, conditioner.length];
+    conditions = read('conditions', shape);
+    assertTokensInRange(conditions as Int32Array, shape, conditioner.vocabSize, 'conditions', file);
   }
   return {
     tokens,

@@ -78,15 +78,15 @@ export class BatchReader {
     const isOfCodes = typeof batch === 'object' && batch !== null && 'tokens' in batch;
     assertMembers(batch, [isOfCodes ? 'tokens' : 'images', 'shape'], 'a batch of images or codes', this.#where);
     const count = countOf(batch);
-    const known = 'tokens' in batch && !('embed' in this.#options.conditioner) ? batch.conditions : undefined;
+    const known = 'tokens' in batch ? batch.conditions : undefined;
     if (known) this.#assertSameConditioner(batch as CodeBatch);
     const given = known ?? (await this.#input.ofBatch(batch));
     const images = known ? batch.shape[0]! : count;
     if (given.length !== images * size) {
       throw new ConfigError({
         where: this.#where,
-        expected: `${size} condition tokens for each of ${images} images`,
-        got: `${given.length} tokens`,
+        expected: `${size} condition values for each of ${images} images`,
+        got: `${given.length} values`,
         fix: 'Take the conditioner that the codes were made with.',
       });
     }
