@@ -2,10 +2,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { openModel } from '@vitvq/checkpoint';
 import { ConfigError, DataError, skipInitialization, toSize2D } from '@vitvq/core';
-import { createTransformer, learnsOrders, type Conditioner } from '@vitvq/transformers';
-import { captionsOf } from './conditions.js';
+import { createTransformer, learnsOrders, type AnyConditioner } from '@vitvq/transformers';
+import { captionsOf } from './captions.js';
 import type { ResolvedRunConfig, ResolvedTransformerStage } from './config/run-config.js';
 import type { RunImages } from './run-images.js';
+import { conditionFitOf } from './stages/transformer-stage.js';
 import { tokensOf } from './tokens-of.js';
 
 /**
@@ -22,7 +23,10 @@ export async function assertRunnable(
   assertFilesExist(config);
   assertClassesFit(config, images);
   if (compare !== undefined) await assertComparable(config, compare);
-  if (config.transformer?.condition?.kind === 'text') [images.train, images.validation].forEach(captionsOf);
+  const { condition } = config.transformer ?? {};
+  if (condition?.kind === 'text' || (condition?.kind === 'features' && condition.of === 'captions')) {
+    [images.train, images.validation].forEach(captionsOf);
+  }
 }
 
 /**
@@ -33,12 +37,12 @@ export async function assertRunnable(
 export async function assertTransformerFits(
   config: ResolvedRunConfig,
   { model, training }: ResolvedTransformerStage,
-  { vocabSize: conditionVocabSize, length: conditionLength }: Conditioner,
+  conditioner: AnyConditioner,
 ): Promise<void> {
   const tokens = await tokensOf(config);
   // Builds the transformer without drawing its weights: what does not fit is told here.
   const built = skipInitialization((key) =>
-    createTransformer(model, { ...tokens, conditionVocabSize, conditionLength, key }),
+    createTransformer(model, { ...tokens, ...conditionFitOf(conditioner), key }),
   );
   built.dispose();
   if (training.orderAnnealing && !learnsOrders(built)) {
@@ -57,7 +61,9 @@ function assertFilesExist({ tokenizer, transformer, evaluation }: ResolvedRunCon
   const named = {
     'tokenizer.training.perceptual': 'from' in tokenizer ? null : tokenizer.training.perceptual,
     'tokenizer.training.alignment': 'from' in tokenizer ? null : tokenizer.training.alignment,
-    'transformer.condition.tokenizer': condition?.kind === 'text' ? condition.tokenizer : null,
+    'transformer.condition.tokenizer': condition && 'tokenizer' in condition ? condition.tokenizer : null,
+    'transformer.condition.network': condition?.kind === 'features' ? condition.network : null,
+    'transformer.condition.textNetwork': condition?.kind === 'features' ? condition.textNetwork : null,
     'evaluation.features': evaluation?.features,
     'evaluation.lpips': evaluation?.lpips,
   };

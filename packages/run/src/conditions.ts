@@ -1,45 +1,68 @@
-import { ConfigError, printable } from '@vitvq/core';
-import type { Caption, ImageDataset } from '@vitvq/data';
+import { ConfigError } from '@vitvq/core';
+import type { ImageDataset } from '@vitvq/data';
 import {
   ClassConditioner,
   TextConditioner,
   textTokenizerFromJson,
   trainTextTokenizer,
   Unconditional,
-  type Conditioner,
+  type AnyConditioner,
   type ConditionValues,
   type TextTokenizer,
 } from '@vitvq/transformers';
 import { readTextTokenizer } from '@vitvq/transformers/node';
+import { captionsOf, textOf } from './captions.js';
 import type { ResolvedTransformerStage } from './config/run-config.js';
+import { NetworkConditioner, openNetworkConditioner } from './feature-conditions.js';
+import { keyOf } from './keys.js';
 
 /** Conditions of a run: of texts and classes that are given, and of the images of a source. */
 export interface RunConditions {
-  readonly conditioner: ClassConditioner | TextConditioner | Unconditional;
+  readonly conditioner: ClassConditioner | TextConditioner | Unconditional | NetworkConditioner;
   /**
    * Returns the conditioner that knows the condition of each image of a source while it is encoded;
    * undefined where the labels of the images are all that is needed.
    */
-  readonly ofSource: (source: ImageDataset) => TextConditioner | undefined;
+  readonly ofSource: (source: ImageDataset) => TextConditioner | NetworkConditioner | undefined;
+  /** Frees the networks that describe images, and what embeds their vectors. */
+  dispose(): void;
 }
 
 /**
  * Returns the conditions that a stage asks for: classes where the images have them, unless it asks
  * for something else. A text tokenizer that the config does not name is trained on the captions.
+ * The caller disposes of the conditions.
  * @param train  images that the transformer learns from
+ * @param seed  of the run: decides the first weights of what embeds vectors
  * @throws {ConfigError} for texts of images without captions
  */
 export async function conditionsOf(
-  { condition }: Pick<ResolvedTransformerStage, 'condition'>,
+  { condition, model }: Pick<ResolvedTransformerStage, 'condition' | 'model'>,
   train: Pick<ImageDataset, 'name' | 'classNames' | 'captions'>,
+  seed: number,
 ): Promise<RunConditions> {
   const { classNames } = train;
   const none = (): undefined => undefined;
+  if (condition?.kind === 'features') {
+    const conditioner = await openNetworkConditioner(condition, model.dim, keyOf(seed, 'conditions'));
+    const opened = [conditioner];
+    return {
+      conditioner,
+      ofSource: (source) => {
+        opened.push(conditioner.ofSource(source));
+        return opened.at(-1)!;
+      },
+      dispose: () => {
+        for (const each of opened) each.dispose();
+        void conditioner.vectors.dispose();
+      },
+    };
+  }
   const kind = condition?.kind ?? (classNames.length > 1 ? 'class' : 'none');
   if (condition?.kind !== 'text') {
     const conditioner =
       kind === 'class' ? new ClassConditioner({ classCount: classNames.length, classNames }) : new Unconditional();
-    return { conditioner, ofSource: none };
+    return { conditioner, ofSource: none, dispose: none };
   }
   const { length, vocabSize, tokenizer: file } = condition;
   const tokenizer: TextTokenizer =
@@ -52,23 +75,8 @@ export async function conditionsOf(
       const captions = captionsOf(source);
       return new TextConditioner({ tokenizer, length, textOf: ({ index }) => textOf(captions[index!]!) });
     },
+    dispose: none,
   };
-}
-
-/** Returns the captions of a source. @throws {ConfigError} where it has none */
-export function captionsOf({ name, captions }: Pick<ImageDataset, 'name' | 'captions'>): readonly Caption[] {
-  if (captions !== undefined) return captions;
-  throw new ConfigError({
-    where: printable(name),
-    expected: 'images with captions, for a transformer of texts',
-    got: 'images without',
-    fix: 'A folder has captions with { kind: folder, captions: true }: x.txt beside x.jpg.',
-  });
-}
-
-/** Returns the first text that is said of an image. */
-export function textOf(caption: Caption): string {
-  return typeof caption === 'string' ? caption : caption[0]!;
 }
 
 /** What each image is to show. */
@@ -77,6 +85,31 @@ export interface WantedImages {
   readonly classes?: readonly number[];
   /** Text of each image, for a model of texts. */
   readonly prompts?: readonly string[];
+  /** Vector of each image, row-major, for a model of a network's features. */
+  readonly vectors?: Float32Array;
+}
+
+/** Returns how many values of what a conditioner encodes belong to an image; 0 where nothing does. */
+function wantedOf(conditioner: AnyConditioner): { readonly name?: keyof WantedImages; readonly size: number } {
+  if (conditioner instanceof ClassConditioner) return { name: 'classes', size: 1 };
+  if (conditioner instanceof TextConditioner) return { name: 'prompts', size: 1 };
+  if (conditioner instanceof NetworkConditioner) return { name: 'vectors', size: conditioner.nullInput.length };
+  return { size: 0 };
+}
+
+/** Returns a part of what images are to show. */
+export function partOf(
+  conditioner: AnyConditioner,
+  { classes, prompts, vectors }: WantedImages,
+  start: number,
+  end: number,
+): WantedImages {
+  const { size } = wantedOf(conditioner);
+  return {
+    classes: classes?.slice(start, end),
+    prompts: prompts?.slice(start, end),
+    vectors: vectors?.slice(start * size, end * size),
+  };
 }
 
 /**
@@ -84,32 +117,25 @@ export interface WantedImages {
  * @throws {ConfigError} for conditions of another kind than the model's, or another number of them
  */
 export function encodeConditions(
-  conditioner: Conditioner,
-  { classes, prompts }: WantedImages,
+  conditioner: AnyConditioner,
+  given: WantedImages,
   count: number,
 ): ConditionValues | undefined {
-  const expected =
-    conditioner instanceof ClassConditioner
-      ? 'classes'
-      : conditioner instanceof TextConditioner
-        ? 'prompts'
-        : 'nothing';
-  const given = { classes, prompts };
-  const wrong = Object.entries(given).find(([name, values]) => (name === expected) !== (values !== undefined));
-  const values = expected === 'nothing' ? undefined : given[expected];
-  if (wrong !== undefined || (values !== undefined && values.length !== count)) {
+  const { name: expected, size } = wantedOf(conditioner);
+  const names = ['classes', 'prompts', 'vectors'] as const;
+  const wrong = names.some((name) => (name === expected) !== (given[name] !== undefined));
+  const values = expected && given[expected];
+  if (wrong || (values !== undefined && values.length !== count * size)) {
     throw new ConfigError({
       where: 'generateImages',
       expected:
-        expected === 'nothing'
+        expected === undefined
           ? 'no conditions: the model draws without'
           : `${expected}, one for each of ${count} images`,
-      got:
-        Object.entries(given)
-          .flatMap(([name, each]) => (each ? [`${each.length} ${name}`] : []))
-          .join(', ') || 'none',
+      got: names.flatMap((name) => (given[name] ? [`${given[name].length} ${name}`] : [])).join(', ') || 'none',
     });
   }
-  if (conditioner instanceof ClassConditioner) return conditioner.encode(classes!);
-  return conditioner instanceof TextConditioner ? conditioner.encode(prompts!) : undefined;
+  if (conditioner instanceof ClassConditioner) return conditioner.encode(given.classes!);
+  if (conditioner instanceof TextConditioner) return conditioner.encode(given.prompts!);
+  return conditioner instanceof NetworkConditioner ? conditioner.encode(given.vectors!) : undefined;
 }

@@ -1,7 +1,7 @@
 import { encodeToShards, type RepeatedImages } from '@vitvq/codes';
 import { createBatches, type BatchOptions, type ImageDataset, type SkippedImage } from '@vitvq/data';
 import type { VQTokenizer } from '@vitvq/tokenizer';
-import type { TextConditioner } from '@vitvq/transformers';
+import type { AnyConditioner } from '@vitvq/transformers';
 import { CountProgress } from './count-progress.js';
 import { imageSizeOf } from './image-size.js';
 import type { RunView } from './run-progress.js';
@@ -16,7 +16,7 @@ export interface EncodeViewsOptions {
   /** Folder for the shards; a call that was stopped is gone on with. */
   readonly directory: string;
   /** Knows the condition of each image. @default none: the labels are kept */
-  readonly conditioner?: TextConditioner | undefined;
+  readonly conditioner?: AnyConditioner | undefined;
   readonly onSkip: (image: SkippedImage) => void;
   readonly view: RunView;
   readonly signal: AbortSignal | undefined;

@@ -101,7 +101,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluatedRun> 
       count > 0 &&
       (options.generated !== undefined || run.folders.transformer !== undefined);
     const drawn = isDrawn ? await loadRunTransformer(run) : undefined;
-    if (drawn) own(drawn.model);
+    if (drawn) own(drawn);
     const cards = await measureModels({
       tokenizer,
       source,

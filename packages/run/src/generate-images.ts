@@ -1,13 +1,13 @@
 import { ImageGenerator, type Decoding, type GeneratedImages } from '@vitvq/sampling';
 import type { VQTokenizer } from '@vitvq/tokenizer';
-import type { AnyTokenModel, Conditioner } from '@vitvq/transformers';
-import { encodeConditions, type WantedImages } from './conditions.js';
+import type { AnyConditioner, AnyTokenModel } from '@vitvq/transformers';
+import { encodeConditions, partOf, type WantedImages } from './conditions.js';
 
 /** Models that draw images. */
 export interface GeneratingModels {
   readonly tokenizer: VQTokenizer;
   readonly model: AnyTokenModel;
-  readonly conditioner: Conditioner;
+  readonly conditioner: AnyConditioner;
 }
 
 /** What is drawn, and how. */
@@ -32,17 +32,17 @@ const largestBatch = 32;
  */
 export async function* drawBatches(
   { tokenizer, model, conditioner }: GeneratingModels,
-  { classes, prompts, seeds, guidanceScale, topK, topP, temperature, decoding, signal }: DrawnImages,
+  wanted: DrawnImages,
 ): AsyncGenerator<GeneratedImages, void> {
-  encodeConditions(conditioner, { classes, prompts }, seeds.length);
+  const { seeds, guidanceScale, topK, topP, temperature, decoding, signal } = wanted;
+  encodeConditions(conditioner, wanted, seeds.length);
   const batchSize = Math.min(largestBatch, seeds.length);
   const generator = new ImageGenerator({ model, conditioner, tokenizer, batchSize });
   try {
     for (let start = 0; start < seeds.length; start += batchSize) {
       const end = start + batchSize;
       const part = seeds.slice(start, end);
-      const wanted = { classes: classes?.slice(start, end), prompts: prompts?.slice(start, end) };
-      const conditions = encodeConditions(conditioner, wanted, part.length);
+      const conditions = encodeConditions(conditioner, partOf(conditioner, wanted, start, end), part.length);
       yield await generator.generate({
         conditions,
         seeds: part,

@@ -10,6 +10,7 @@ const streams = {
   keptForProbe: 305,
   probeTest: 306,
   proxy: 307,
+  conditions: 308,
 } as const;
 
 /** Returns the key of one use of random numbers in a run. */

@@ -2,10 +2,9 @@ import { openModel, resolveModelFolder } from '@vitvq/checkpoint';
 import { DataError } from '@vitvq/core';
 import type { VQTokenizer } from '@vitvq/tokenizer';
 import { loadTokenizer } from '@vitvq/tokenizer/node';
-import type { AnyTokenModel, Conditioner } from '@vitvq/transformers';
-import { loadTransformer } from '@vitvq/transformers/node';
+import type { AnyConditioner, AnyTokenModel } from '@vitvq/transformers';
 import { ImageGenerator } from '@vitvq/sampling';
-import { openRun } from './open-run.js';
+import { loadRunTransformer, openRun } from './open-run.js';
 
 /** Options of {@link loadGenerator}. */
 export interface LoadGeneratorOptions {
@@ -22,7 +21,7 @@ export interface LoadGeneratorOptions {
 export interface LoadedGenerator {
   readonly tokenizer: VQTokenizer;
   readonly model: AnyTokenModel;
-  readonly conditioner: Conditioner;
+  readonly conditioner: AnyConditioner;
   /** Draws, completes, encodes and decodes images. */
   readonly generator: ImageGenerator;
   /** Disposes of everything. */
@@ -37,26 +36,28 @@ export interface LoadedGenerator {
  */
 export async function loadGenerator(source: string, options: LoadGeneratorOptions = {}): Promise<LoadedGenerator> {
   const { batchSize } = options;
-  const { folders } = await openRun(source);
+  const run = await openRun(source);
+  const { folders } = run;
   if (folders.transformer === undefined) {
     throw new DataError({ where: source, expected: 'a transformer', got: 'none', fix: 'A generator needs one.' });
   }
   const tokenizerSource = options.tokenizer ?? folders.tokenizer ?? (await namedTokenizer(folders.transformer));
   const tokenizer = await loadTokenizer(tokenizerSource);
-  const { model, conditioner } = await loadTransformer(folders.transformer).catch((error: unknown) => {
+  const loaded = await loadRunTransformer(run).catch((error: unknown) => {
     tokenizer.dispose();
     throw error;
   });
+  const { model, conditioner } = loaded;
   try {
     const generator = new ImageGenerator({ model, conditioner, tokenizer, ...(batchSize && { batchSize }) });
     const dispose = (): void => {
       generator.dispose();
-      model.dispose();
+      loaded.dispose();
       tokenizer.dispose();
     };
     return { tokenizer, model, conditioner, generator, dispose };
   } catch (error) {
-    model.dispose();
+    loaded.dispose();
     tokenizer.dispose();
     throw error;
   }

@@ -14,14 +14,14 @@ import {
   type ProxyClassifier,
 } from '@vitvq/evaluation';
 import type { VQTokenizer } from '@vitvq/tokenizer';
-import { ClassConditioner, TextConditioner, type AnyTokenModel, type Conditioner } from '@vitvq/transformers';
-import { captionsOf, textOf } from './conditions.js';
+import { ClassConditioner, type AnyConditioner, type AnyTokenModel } from '@vitvq/transformers';
 import type { ResolvedProxy, ResolvedRunConfig } from './config/run-config.js';
 import { CountProgress } from './count-progress.js';
 import { drawBatches } from './generate-images.js';
 import { imageSizeOf } from './image-size.js';
 import { keyOf } from './keys.js';
 import type { RunView } from './run-progress.js';
+import { wantedImages } from './wanted-images.js';
 
 /** What {@link measureModels} measures, and with what. */
 export interface MeasureModelsOptions {
@@ -31,7 +31,7 @@ export interface MeasureModelsOptions {
   /** What draws the images that are measured, and how many. @default none are measured */
   readonly generated?: {
     readonly model: AnyTokenModel;
-    readonly conditioner: Conditioner;
+    readonly conditioner: AnyConditioner;
     readonly count: number;
     readonly samples: Omit<ResolvedRunConfig['samples'], 'perClass'>;
   };
@@ -101,15 +101,13 @@ function metricsOf(
 
 /** Draws images as they are measured, so that none is kept: every class, or text, in turn. */
 async function* draw(
-  { tokenizer, source, seed, signal }: MeasureModelsOptions,
+  { tokenizer, source, seed, onSkip, signal }: MeasureModelsOptions,
   { model, conditioner, count, samples }: NonNullable<MeasureModelsOptions['generated']>,
 ): AsyncGenerator<ImageBatch, void> {
-  const at = Array.from({ length: count }, (_, index) => index);
-  const classes =
-    conditioner instanceof ClassConditioner ? at.map((index) => index % conditioner.classCount) : undefined;
-  const captions = conditioner instanceof TextConditioner ? captionsOf(source) : [];
-  const prompts = captions.length > 0 ? at.map((index) => textOf(captions[index % captions.length]!)) : undefined;
-  const wanted = { ...samples, classes, prompts, seeds: at.map((index) => seed + index), signal };
+  const asked = await wantedImages({ conditioner, source, imageSize: imageSizeOf(tokenizer), onSkip }, count);
+  const { classes } = asked;
+  const seeds = Array.from({ length: count }, (_, index) => seed + index);
+  const wanted = { ...samples, ...asked, seeds, signal };
   let start = 0;
   for await (const { images } of drawBatches({ tokenizer, model, conditioner }, wanted)) {
     const [size] = images.shape;

@@ -4,10 +4,10 @@ import { findModelFolders, resolveModelFolder, type FoundModelFolders } from '@v
 import { DataError } from '@vitvq/core';
 import { loadTokenizer } from '@vitvq/tokenizer/node';
 import type { VQTokenizer } from '@vitvq/tokenizer';
-import { loadTransformer, type LoadedTransformer } from '@vitvq/transformers/node';
 import { readRunConfig } from './config/read-run-config.js';
 import type { ResolvedRunConfig } from './config/run-config.js';
 import { findModel } from './find-model.js';
+import { loadConditioned, type OwnedTransformer } from './load-conditioned.js';
 import { runConfigFile } from './run-files.js';
 
 /** A run, or a model, that lies in a folder. */
@@ -45,28 +45,26 @@ export function loadRunTokenizer({ path, folders }: OpenedRun): Promise<VQTokeni
  * Loads the transformer of a run; the caller disposes of it.
  * @throws {DataError} when it has none
  */
-export function loadRunTransformer({ path, folders }: OpenedRun): Promise<LoadedTransformer> {
+export function loadRunTransformer({ path, folders, config }: OpenedRun): Promise<OwnedTransformer> {
   if (folders.transformer === undefined) throw missing(path, 'a transformer');
-  return loadTransformer(folders.transformer);
+  return loadConditioned(folders.transformer, config);
 }
 
 /** A tokenizer and a transformer that were loaded together. */
-export interface LoadedModels extends LoadedTransformer {
+export interface LoadedModels extends OwnedTransformer {
   readonly tokenizer: VQTokenizer;
-  /** Disposes of both. */
-  dispose(): void;
 }
 
 /** Loads a tokenizer and a transformer; where the second one fails, the first one is freed. */
 export async function loadBoth(
   loadTheTokenizer: () => Promise<VQTokenizer>,
-  loadTheTransformer: () => Promise<LoadedTransformer>,
+  loadTheTransformer: () => Promise<OwnedTransformer>,
 ): Promise<LoadedModels> {
   const tokenizer = await loadTheTokenizer();
   try {
     const loaded = await loadTheTransformer();
     const dispose = (): void => {
-      loaded.model.dispose();
+      loaded.dispose();
       tokenizer.dispose();
     };
     return { ...loaded, tokenizer, dispose };

@@ -13,7 +13,7 @@ import {
 import { createTokenizerGradients, createTokenizerTrainer } from '@vitvq/stage1-trainer';
 import { createTransformerGradients, createTransformerTrainer } from '@vitvq/stage2-trainer';
 import { createTokenizer, type VQTokenizer } from '@vitvq/tokenizer';
-import { nullConditions, type ImageTokens } from '@vitvq/transformers';
+import { conditionInput, nullConditions, repeat, type Conditions, type ConditionValues, type ImageTokens } from '@vitvq/transformers';
 import { conditionsOf } from './conditions.js';
 import { tokensOf } from './tokens-of.js';
 import type { ResolvedRunConfig, ResolvedTransformerStage, TrainedTokenizerConfig } from './config/run-config.js';
@@ -142,14 +142,15 @@ async function planTransformer(
   const { vocabSize, grid, codeDepth } = await tokensOf(config);
   const classNames = Array.from({ length: classCount }, (_, index) => String(index));
   const captions = ['a made-up caption'];
-  const { conditioner } = await conditionsOf(stage, { name: 'plan', classNames, captions });
+  const conditions = await conditionsOf(stage, { name: 'plan', classNames, captions }, seed);
+  const { conditioner } = conditions;
   const model = createUntrained(stage, { vocabSize, grid, codeDepth }, conditioner, seed);
   try {
     const tokens = grid[0] * grid[1];
     const shapeOf = (count: number): number[] => (codeDepth === 1 ? [count, tokens] : [count, tokens, codeDepth]);
     const gradients = createTransformerGradients({ model, conditioner });
     const report = await audit(
-      (conditions: tf.Tensor2D, codes: ImageTokens) => [...gradients(conditions, codes).gradients.values()],
+      (conditions: Conditions, codes: ImageTokens) => [...gradients(conditions, codes).gradients.values()],
       {
         arguments: [nullConditions(conditioner, 1), tf.zeros<tf.Rank>(shapeOf(1), 'int32') as ImageTokens],
         precision,
@@ -161,7 +162,7 @@ async function planTransformer(
         model,
         conditioner,
         config: { ...learning, duration: { steps }, seed, precision },
-        openBatches: () => madeUpCodes(shapeOf(batchSize), vocabSize, classCount, conditioner.nullTokens),
+        openBatches: () => madeUpCodes(shapeOf(batchSize), vocabSize, classCount, conditionInput(conditioner).nullValues),
         tensorBoard: false,
       }),
     );
@@ -169,6 +170,7 @@ async function planTransformer(
     return planOf({ ...facts, training: stage.training, audit: formatAuditReport(report) });
   } finally {
     model.dispose();
+    conditions.dispose();
   }
 }
 
@@ -266,15 +268,12 @@ function madeUpCodes(
   shape: readonly number[],
   vocabSize: number,
   classCount: number,
-  nullTokens: Int32Array,
+  nullValues: ConditionValues,
 ): BatchSource<CodeBatch> {
   const tokens = randomInts(randomKey(0), elementCount(shape), vocabSize);
   const labels = Int32Array.from({ length: shape[0]! }, (_, index) => index % classCount);
   // What the conditions say does not matter here, only how many there are.
-  const conditions = Int32Array.from(
-    { length: shape[0]! * nullTokens.length },
-    (_, at) => nullTokens[at % nullTokens.length]!,
-  );
+  const conditions = repeat(nullValues, shape[0]!);
   return {
     next: () =>
       Promise.resolve({ tokens: tokens.slice(), labels: labels.slice(), conditions: conditions.slice(), shape }),

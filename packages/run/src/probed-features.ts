@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { pixelFeatures, untrainedFeatures, type NamedFeatures } from '@vitvq/linear-probe';
 import type { VQTokenizer } from '@vitvq/tokenizer';
-import { nullConditions, type AnyTokenModel, type Conditioner, type ImageTokens } from '@vitvq/transformers';
+import { nullConditions, type AnyTokenModel, type AnyConditioner, type ImageTokens } from '@vitvq/transformers';
 
 /** Models that a probe looks into. */
 export interface ProbedModels {
@@ -9,7 +9,7 @@ export interface ProbedModels {
   readonly model: AnyTokenModel;
   /** The same network as it was before its training. */
   readonly untrained: AnyTokenModel;
-  readonly conditioner: Conditioner;
+  readonly conditioner: AnyConditioner;
 }
 
 /**

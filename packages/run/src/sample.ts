@@ -1,14 +1,18 @@
 import { join } from 'node:path';
-import { ConfigError, imageGrid, toRgbImages, type RgbImage } from '@vitvq/core';
+import { ConfigError, imageGrid, takeRows, toRgbImages, type RgbImage } from '@vitvq/core';
 import { writeNpz } from '@vitvq/evaluation';
 import { writeJson } from '@vitvq/files';
 import { writePng } from '@vitvq/report';
-import { ClassConditioner, TextConditioner, Unconditional, type Conditioner } from '@vitvq/transformers';
+import { openDataSource, readImages } from '@vitvq/data';
+import { ClassConditioner, TextConditioner, Unconditional, type AnyConditioner } from '@vitvq/transformers';
 import { CountProgress } from './count-progress.js';
+import { NetworkConditioner } from './feature-conditions.js';
 import { drawBatches, type DrawnImages } from './generate-images.js';
 import { imageSizeOf } from './image-size.js';
 import { loadBoth, loadRunTokenizer, loadRunTransformer, openRun } from './open-run.js';
+import { someOf } from './run-images.js';
 import { silentView, type RunView } from './run-progress.js';
+import { collectSkipped } from './skip-collector.js';
 import { writePictures } from './write-pictures.js';
 
 /** Options of {@link sample}. */
@@ -26,8 +30,13 @@ export interface SampleOptions extends Partial<
    * all had theirs. @default every class of the model
    */
   readonly classes?: readonly string[];
-  /** Texts, in turn; needed for a model of texts. @default none */
+  /** Texts, in turn; needed for a model of texts, possible for one of CLIP's vectors. @default none */
   readonly prompts?: readonly string[];
+  /**
+   * Folder of pictures whose looks are asked for, in turn, by a model of a network's vectors.
+   * @default none
+   */
+  readonly like?: string;
   /** File for the same images as the evaluator of ADM reads them (`.npz`). @default none */
   readonly npz?: string;
   /** Of the first image; the next image has the next one. @default 0 */
@@ -83,14 +92,16 @@ export async function sample(options: SampleOptions): Promise<SampledImages> {
   const shown: RgbImage[] = [];
   try {
     const classes = classesOf(conditioner, options.classes, count);
-    const prompts = promptsOf(conditioner, options.prompts, count);
+    const prompts = promptsOf(conditioner, options, count);
+    const vectors = await vectorsOf(conditioner, prompts, options, imageSizeOf(tokenizer));
     assertGuidable(conditioner, options.guidanceScale);
     const seeds = Array.from({ length: count }, (_, index) => seed + index);
     const classNames = conditioner instanceof ClassConditioner ? namesOfClasses(conditioner) : [];
     const digits = String(count - 1).length;
     /** Draws, and writes every batch at once, so that what is drawn is neither lost nor kept. */
     async function* drawn(): AsyncGenerator<Uint8Array, void> {
-      const wanted = { ...choices, classes, prompts, seeds, signal };
+      const asked = vectors ? { vectors } : { classes, prompts };
+      const wanted = { ...choices, ...asked, seeds, signal };
       for await (const { images } of drawBatches({ tokenizer, model, conditioner }, wanted)) {
         const first = written.length;
         const names = Array.from({ length: images.shape[0] }, (_, row) => String(first + row).padStart(digits, '0'));
@@ -131,7 +142,7 @@ function namesOfClasses({ classCount, classNames }: ClassConditioner): readonly 
 }
 
 /** @throws {ConfigError} for guidance of a model that has nothing to be guided by */
-function assertGuidable(conditioner: Conditioner, guidanceScale: number | null | undefined): void {
+function assertGuidable(conditioner: AnyConditioner, guidanceScale: number | null | undefined): void {
   if (!(conditioner instanceof Unconditional) || guidanceScale === undefined || guidanceScale === null) return;
   throw new ConfigError({
     where: 'guidanceScale',
@@ -142,11 +153,19 @@ function assertGuidable(conditioner: Conditioner, guidanceScale: number | null |
 
 /** @throws {ConfigError} */
 function promptsOf(
-  conditioner: Conditioner,
-  asked: readonly string[] | undefined,
+  conditioner: AnyConditioner,
+  { prompts: asked, like }: Pick<SampleOptions, 'prompts' | 'like'>,
   count: number,
 ): string[] | undefined {
-  if (conditioner instanceof TextConditioner !== (asked !== undefined)) {
+  const isOfNetwork = conditioner instanceof NetworkConditioner;
+  if (isOfNetwork ? (asked === undefined) === (like === undefined) : like !== undefined) {
+    throw new ConfigError({
+      where: 'like',
+      expected: isOfNetwork ? 'pictures, or texts as prompts' : 'none: the model is not one of vectors of images',
+      got: like ?? 'none',
+    });
+  }
+  if (!isOfNetwork && conditioner instanceof TextConditioner !== (asked !== undefined)) {
     throw new ConfigError({
       where: 'prompts',
       expected: asked === undefined ? 'a text: the model draws what texts say' : 'none: the model is not one of texts',
@@ -156,9 +175,26 @@ function promptsOf(
   return asked && Array.from({ length: count }, (_, index) => asked[index % asked.length]!);
 }
 
+/** Returns a vector of each image for a model of a network's vectors; undefined for others. */
+async function vectorsOf(
+  conditioner: AnyConditioner,
+  prompts: readonly string[] | undefined,
+  { like, count, view = silentView, signal }: SampleOptions,
+  imageSize: readonly [number, number],
+): Promise<Float32Array | undefined> {
+  if (!(conditioner instanceof NetworkConditioner)) return undefined;
+  if (prompts) return conditioner.ofTexts(prompts);
+  const { onSkip } = collectSkipped(view.log);
+  const source = await openDataSource({ kind: 'folder', path: like! }, { onSkip, onProgress: view.log, signal });
+  const pictures = await readImages(someOf(source, count), { imageSize: [...imageSize], onSkip });
+  const vectors = await conditioner.vectors.ofImages(pictures);
+  const inTurn = Array.from({ length: count }, (_, index) => index % pictures.shape[0]);
+  return takeRows(vectors, conditioner.vectors.width, inTurn);
+}
+
 /** @throws {ConfigError} */
 function classesOf(
-  conditioner: Conditioner,
+  conditioner: AnyConditioner,
   asked: readonly string[] | undefined,
   count: number,
 ): number[] | undefined {

@@ -81,16 +81,17 @@ export async function trainRun(given: RunConfig, options: TrainRunOptions): Prom
     outcome: [...outcomeFiles, ...stageNames, ...stageNames.map((name) => `${name}.json`)],
     log: view.log,
   });
+  let conditions: RunConditions | undefined;
   try {
     const engine = await useEngine({ name: config.engine, threads: config.threads });
     view.log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);
     const images = await openRunImages(config, view, signal);
     // Everything that can be told is told before anything is trained, or deleted.
     await assertRunnable(config, images, options.compare);
-    const writing = config.transformer && {
-      stage: config.transformer,
-      conditions: await conditionsOf(config.transformer, images.train),
-    };
+    if (config.transformer) {
+      conditions = await conditionsOf(config.transformer, images.train, config.seed);
+    }
+    const writing = config.transformer && { stage: config.transformer, conditions: conditions! };
     if (writing) await assertTransformerFits(config, writing.stage, writing.conditions.conditioner);
     await folder.begin();
     await assertSameImages(out, setsOf(images));
@@ -99,6 +100,7 @@ export async function trainRun(given: RunConfig, options: TrainRunOptions): Prom
     const results = await runStages(context, writing);
     return await writeOutcome(context, results, engine, options);
   } finally {
+    conditions?.dispose();
     await folder.close();
   }
 }

@@ -26,6 +26,7 @@ interface SampleFlags extends EngineFlags {
   readonly out?: string;
   readonly class?: readonly string[];
   readonly prompt?: readonly string[];
+  readonly like?: string;
   readonly npz?: string;
   readonly seed: number;
   readonly guidance?: number;
@@ -100,7 +101,8 @@ export function addModelCommands(program: Command): void {
       .option('--force', 'write beside pictures that are there, and replace those of the same names')
       .option('--class <name>', 'name or number of a class; may be repeated (default: all in turn)', several)
       .option('--npz <file>', 'the same images in one file as well, as the evaluator of ADM reads them')
-      .option('--prompt <text>', 'what a model of texts draws; may be repeated', several)
+      .option('--prompt <text>', 'what a model of texts, or of vectors of texts, draws; may be repeated', several)
+      .option('--like <folder>', 'pictures that a model of vectors of images draws after')
       .option('--seed <n>', 'of the first image; the next one has the next seed', notNegative, 0)
       .option('--guidance <x>', 'strength of classifier-free guidance', number)
       .option('--top-k <n>', 'draw from the so many most likely codes', positive)
@@ -180,12 +182,12 @@ async function unpack(flags: UnpackFlags, command: Command): Promise<void> {
 }
 
 async function sample(flags: SampleFlags, command: Command): Promise<void> {
-  const { count, out, class: classes, prompt: prompts, npz, seed, guidance, topK, topP, temperature } = flags;
+  const { count, out, class: classes, prompt: prompts, like, npz, seed, guidance, topK, topP, temperature } = flags;
   const required = { '--count <n>': count === undefined ? undefined : String(count), '--out <folder>': out };
   await runCommand(command, flags, { required }, async ({ run, path, view, signal, print: show }) => {
     await assertNoPictures(out!, flags);
     const decoding = decodingOf(flags);
-    const choices = { classes, prompts, npz, seed, guidanceScale: guidance, topK, topP, temperature, decoding };
+    const choices = { classes, prompts, like, npz, seed, guidanceScale: guidance, topK, topP, temperature, decoding };
     const result = await run.sample({ run: path, count: count!, out: out!, ...choices, view, signal });
     show(result, [`${result.images.length} images in ${out}`, `Side by side: ${result.grid}`]);
   });

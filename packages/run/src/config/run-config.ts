@@ -106,7 +106,30 @@ export type ConditionConfig =
       readonly vocabSize?: number;
       /** A `tokenizer.json` to use instead. @default none */
       readonly tokenizer?: string;
-    };
+    }
+  | FeatureConditionConfig;
+
+/**
+ * Vectors of a trained network, such as CLIP's: of each image, or of its caption. What a
+ * transformer learned from vectors of images can draw what a text says, where the network puts both
+ * in one space.
+ */
+export interface FeatureConditionConfig {
+  readonly kind: 'features';
+  /**
+   * Folder of `vitvq import-features`, or an `.onnx` file of the image tower; see
+   * docs/feature-extractors.md.
+   */
+  readonly network: string;
+  /** The `.onnx` file of the text tower, where `network` is such a file. @default none */
+  readonly textNetwork?: string;
+  /** The `tokenizer.json` of the network's texts. @default none: it knows images alone */
+  readonly tokenizer?: string;
+  /** What the vectors are of. @default images */
+  readonly of?: 'images' | 'captions';
+  /** Embedded vectors that the transformer sees before an image. @default 4 */
+  readonly length?: number;
+}
 
 /** Codes that a transformer learns from. */
 export interface CodesConfig {
@@ -273,6 +296,14 @@ const transformer = z.strictObject({
         length: count.default(32),
         vocabSize: z.int().min(256).default(2048),
         tokenizer: z.string().min(1).optional(),
+      }),
+      z.strictObject({
+        kind: z.literal('features'),
+        network: z.string().min(1),
+        textNetwork: z.string().min(1).optional(),
+        tokenizer: z.string().min(1).optional(),
+        of: z.enum(['images', 'captions']).default('images'),
+        length: count.default(4),
       }),
     ])
     .optional(),

@@ -1,4 +1,4 @@
-import { formatPercent } from '@vitvq/core';
+import { concatenate, formatPercent, type HostImages } from '@vitvq/core';
 import { Evaluator } from '@vitvq/evaluation';
 import { readImages } from '@vitvq/data';
 import {
@@ -115,26 +115,54 @@ async function generatedSection(
   stage: ResolvedTransformerStage,
   { samples, probe }: Pick<Required<RunResults>, 'samples'> & RunResults,
 ): Promise<ReportSection> {
-  const { perClass, firstSeed, classes, prompts } = samples.result;
+  const { perClass, firstSeed, classes, prompts, liked } = samples.result;
   const { guidanceScale, topK } = context.config.samples;
   const generatedTop1 = probe?.result.generatedTop1 ?? null;
   const choices = [
-    ...((classes ?? prompts) !== null && guidanceScale !== null ? [`guidance ${guidanceScale}`] : []),
+    ...(((classes ?? prompts) !== null || liked > 0) && guidanceScale !== null ? [`guidance ${guidanceScale}`] : []),
     topK === null ? 'all codes' : `the ${topK} most likely codes`,
   ].join(', ');
   const judged =
     generatedTop1 === null
       ? ''
       : ` The probe, which has only seen photographs, takes ${formatPercent(generatedTop1)} of them for the class that they were asked for.`;
+  const given =
+    classes !== null
+      ? ', given the class,'
+      : prompts !== null
+        ? ', given the text,'
+        : liked > 0
+          ? ', given a vector of the real image,'
+          : '';
+  const drawn = await readSamples(context);
+  const labels = Array.from({ length: perClass }, (_, column) => `seed ${firstSeed + column}`);
+  const seeds = liked > 0 ? ['real', ...labels] : labels;
   return samplesSection({
     title: 'Generated images',
-    samples: await readSamples(context),
-    labels: Array.from({ length: perClass }, (_, column) => `seed ${firstSeed + column}`),
-    rows: prompts ?? (classes === null ? ['images'] : context.images.train.classNames),
+    samples: liked > 0 ? besideReal(await readSamples(context, 'liked'), drawn) : drawn,
+    labels: seeds,
+    rows: prompts ?? likedRows(liked) ?? (classes === null ? ['images'] : context.images.train.classNames),
     caption:
-      `Drawn token by token by the ${modelTitle(stage)}${classes !== null ? ', given the class,' : prompts !== null ? ', given the text,' : ''} and decoded by ` +
+      `Drawn token by token by the ${modelTitle(stage)}${given} and decoded by ` +
       `the tokenizer: none is chosen. Drawn from ${choices}.${judged}`,
   });
+}
+
+/** Names rows of images by the real ones that they were drawn after; undefined without such. */
+function likedRows(liked: number): string[] | undefined {
+  return liked === 0 ? undefined : Array.from({ length: liked }, (_, row) => `like image ${row}`);
+}
+
+/** Returns rows of drawn images, each after the real image that it was drawn after. */
+function besideReal(real: HostImages, drawn: HostImages): HostImages {
+  const [rows, ...shape] = real.shape;
+  const size = real.data.length / rows;
+  const columns = drawn.shape[0] / rows;
+  const parts = Array.from({ length: rows }, (_, row) => [
+    real.data.subarray(row * size, (row + 1) * size),
+    drawn.data.subarray(row * columns * size, (row + 1) * columns * size),
+  ]);
+  return { data: concatenate(parts.flat(), Float32Array), shape: [rows * (columns + 1), ...shape] };
 }
 
 async function reconstructions(context: RunContext): Promise<ReportSection> {

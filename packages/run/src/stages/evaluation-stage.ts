@@ -51,7 +51,7 @@ export async function evaluateRunModels(context: RunContext): Promise<Evaluation
       view.log('  generated images are not measured: there are neither features nor a proxy to compare them by');
     }
     const drawn = extractor && config.transformer && generated > 0 ? await openTransformer(context) : undefined;
-    if (drawn) owned.push(drawn.model);
+    if (drawn) owned.push(drawn);
     const cards = await measureModels({
       tokenizer,
       source: someOf(images.validation, count),

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { createTransformerTrainer, readTransformerWeights } from '@vitvq/stage2-trainer';
-import { createTransformer, type AnyTransformer, type Conditioner, type TransformerFit } from '@vitvq/transformers';
-import { loadTransformer, saveTransformer, type LoadedTransformer } from '@vitvq/transformers/node';
+import { createTransformer, type AnyConditioner, type AnyTransformer, type TransformerFit } from '@vitvq/transformers';
+import { saveTransformer } from '@vitvq/transformers/node';
 import { z } from 'zod';
 import type { RunConditions } from '../conditions.js';
 import type { ResolvedTransformerStage } from '../config/run-config.js';
 import { keyOf } from '../keys.js';
+import { loadConditioned, type OwnedTransformer } from '../load-conditioned.js';
 import { modelFolder, type RunContext } from '../run-context.js';
 import { trainWithView } from '../train-with-view.js';
 import { openCodesOf } from './codes-stage.js';
@@ -36,17 +37,24 @@ export type TransformerResult = z.output<typeof transformerResultSchema>;
 export function createUntrained(
   { model }: Pick<ResolvedTransformerStage, 'model'>,
   { vocabSize, grid, codeDepth }: Pick<TransformerFit, 'vocabSize' | 'grid' | 'codeDepth'>,
-  conditioner: Pick<Conditioner, 'vocabSize' | 'length'>,
+  conditioner: AnyConditioner,
   seed: number,
 ): AnyTransformer {
   return createTransformer(model, {
     vocabSize,
     grid,
     codeDepth,
-    conditionVocabSize: conditioner.vocabSize,
-    conditionLength: conditioner.length,
+    ...conditionFitOf(conditioner),
     key: keyOf(seed, 'transformer'),
   });
+}
+
+/** Returns what a transformer must be to take the conditions of a conditioner. */
+export function conditionFitOf(
+  conditioner: AnyConditioner,
+): Pick<TransformerFit, 'conditionVocabSize' | 'conditionLength'> {
+  const { length: conditionLength } = conditioner;
+  return { conditionLength, ...('vocabSize' in conditioner && { conditionVocabSize: conditioner.vocabSize }) };
 }
 
 /**
@@ -117,7 +125,7 @@ export async function trainTransformer(
   }
 }
 
-/** The transformer that the stage left; the caller disposes of the model. */
-export function openTransformer({ folder }: Pick<RunContext, 'folder'>): Promise<LoadedTransformer> {
-  return loadTransformer(join(folder.of('transformer'), modelFolder));
+/** The transformer that the stage left; the caller disposes of it. */
+export function openTransformer({ folder, config }: Pick<RunContext, 'folder' | 'config'>): Promise<OwnedTransformer> {
+  return loadConditioned(join(folder.of('transformer'), modelFolder), config);
 }

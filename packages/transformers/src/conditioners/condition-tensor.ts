@@ -26,6 +26,7 @@ export function conditionTensor(conditioner: AnyConditioner, values: ConditionVa
  */
 export function nullConditions(conditioner: Conditioner, count: number): Tensor2D;
 export function nullConditions(conditioner: EmbeddingConditioner, count: number): Tensor3D;
+export function nullConditions(conditioner: AnyConditioner, count: number): Conditions;
 export function nullConditions(conditioner: AnyConditioner, count: number): Conditions {
   const input = conditionInput(conditioner);
   return tf.tidy(() => input.embed(input.tensor(repeat(input.nullValues, count))));
