@@ -58,8 +58,8 @@ export interface MaskedSession {
   readonly about: ExportedMaskedTransformer;
   readonly condition: ExportedConditionTokens;
   /**
-   * Logits `[N, V]` for each row of condition tokens, given the same tokens `[N]`, -1 where they are
-   * not known.
+   * Logits `[N, V]` for each row of condition tokens, given the same tokens `[N]`, -1 where they
+   * are not known.
    */
   logits(conditions: readonly (readonly number[])[], tokens: Int32Array): Promise<Float32Array[]>;
 }

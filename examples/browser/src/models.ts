@@ -24,8 +24,8 @@ export interface Models {
 }
 
 /**
- * The models of a run, and the masked transformer of another one for the brush, if there is one; the
- * caller disposes of them.
+ * The models of a run, and the masked transformer of another one for the brush, if there is one;
+ * the caller disposes of them.
  * @throws {UsageError} when there are none @throws {ConfigError} when they do not fit each other,
  * or the page
  * @throws {DataError} when they cannot be read

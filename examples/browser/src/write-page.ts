@@ -73,13 +73,13 @@ export async function exportModels(
   if (channels !== 3) {
     throw new ConfigError({ where: 'browser', expected: 'images of 3 channels', got: `a tokenizer of ${channels}` });
   }
-  for (const [each, into] of [
-    [transformer, folder],
-    [brush, brushFolder],
+  for (const [each, into, name] of [
+    [transformer, folder, ''],
+    [brush, brushFolder, 'brush: '],
   ] as const) {
     if (!each) continue;
     const { report: another } = await exportTransformer(each.model, each.conditioner, into, options);
-    for (const check of another?.checks ?? []) console.log(describeCheck(check));
+    for (const check of another?.checks ?? []) console.log(`${name}${describeCheck(check)}`);
   }
   return exported;
 }

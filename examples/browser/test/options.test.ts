@@ -42,7 +42,9 @@ describe('parseArguments', () => {
   });
 
   it('reports all problems at once', () => {
-    expect(problems('--weights', 'int8', '--smoke', '--run', 'r', '--brush', 'b', '--data', 'nowhere', '--prot', '1')).toBe(
+    expect(
+      problems('--weights', 'int8', '--smoke', '--run', 'r', '--brush', 'b', '--data', 'nowhere', '--prot', '1'),
+    ).toBe(
       [
         '  --prot is not an option',
         '  --data must be a folder, and there is none at nowhere',
