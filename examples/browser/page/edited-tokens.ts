@@ -31,6 +31,12 @@ export class EditedTokens {
     return this.#current.some((code, index) => code !== this.#original[index]);
   }
 
+  /** Whether any code of a position differs from how it came. */
+  isChangedAt(position: number): boolean {
+    const levels = Array.from({ length: this.codeDepth }, (_, level) => position * this.codeDepth + level);
+    return levels.some((index) => this.#current[index] !== this.#original[index]);
+  }
+
   /** Those of another image. */
   load(tokens: Iterable<number>): void {
     this.#original = Int32Array.from(tokens);
@@ -54,6 +60,11 @@ export class EditedTokens {
       tokens.set(ofB, a * this.codeDepth);
       tokens.set(ofA, b * this.codeDepth);
     });
+  }
+
+  /** All of them at once, as one change. */
+  replace(tokens: Int32Array): void {
+    this.#change((current) => current.set(tokens));
   }
 
   /** Takes the last change back; does nothing where there is none. */

@@ -1,4 +1,5 @@
 import { randomKey, randomUniform } from '@vitvq/core';
+import { partialImage, type PartialImage } from './partial-tokens.js';
 import { drawToken, filterLogits, guide, type Filter } from './sampling.js';
 import type { TransformerSession } from './session.js';
 
@@ -13,14 +14,11 @@ export interface GenerationOptions extends Filter {
   readonly seed: number;
 }
 
-/**
- * Draws an image position by position; yields all tokens so far, `[count * L]`. Leaving the loop
- * stops it.
- */
+/** Draws an image position by position; yields it after each. Leaving the loop stops it. */
 export async function* generate(
   transformer: TransformerSession,
   { condition, guidance, seed, ...filter }: GenerationOptions,
-): AsyncGenerator<readonly number[], void, undefined> {
+): AsyncGenerator<PartialImage, void, undefined> {
   const { grid, codeDepth } = transformer.about;
   const { nullTokens } = transformer.condition;
   const positions = grid[0] * grid[1];
@@ -37,6 +35,6 @@ export async function* generate(
       drawn.push(drawToken(filterLogits(guided, filter), uniform[position * codeDepth + level]!));
     }
     tokens.push(...drawn);
-    yield tokens;
+    yield partialImage(tokens, transformer.about);
   }
 }

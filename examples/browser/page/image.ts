@@ -33,6 +33,25 @@ export function toImageData(pixels: Float32Array, { height, width }: ExportedIma
 }
 
 /**
+ * A picture `[H, W, C]` with the pixels of another one where the tokens have not changed.
+ * @param isChanged  asked of the position of each token
+ */
+export function withUnchanged(
+  pixels: Float32Array,
+  original: Float32Array,
+  { image, grid }: { readonly image: ExportedImage; readonly grid: readonly [number, number] },
+  isChanged: (position: number) => boolean,
+): Float32Array {
+  const { height, width, channels } = image;
+  const [rows, columns] = grid;
+  return pixels.map((value, index) => {
+    const [y, x] = [Math.floor(index / (width * channels)), Math.floor(index / channels) % width];
+    const position = Math.floor((y * rows) / height) * columns + Math.floor((x * columns) / width);
+    return isChanged(position) ? value : original[index]!;
+  });
+}
+
+/**
  * Peak signal-to-noise ratio in decibels, of values in [0, 1]; infinite where both are the same.
  */
 export function psnr(a: Float32Array, b: Float32Array): number {

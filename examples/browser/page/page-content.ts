@@ -14,6 +14,8 @@ export interface PagePicture {
 export interface PageContent {
   /** Where the models come from, for people. */
   readonly about: string;
+  /** Folder of the masked model of the brush; left out where there is none of its own. */
+  readonly brush?: string;
   /** One colour a code, `#rrggbb`: codes that are alike have similar ones. */
   readonly codeColors: readonly string[];
   /** None of them was trained on. */

@@ -1,16 +1,18 @@
 import type { ExportedTokenizer } from '@vitvq/export';
+import type { Point } from './brush-mask.js';
 import { create } from './dom.js';
 import { toImageData } from './image.js';
 
 /**
- * A picture, an outline around what one token stands for, and a veil over what is not drawn yet.
+ * A picture, an outline around what one token stands for, a veil over what is not drawn yet, and
+ * paint over what is to be made anew.
  */
 export class PictureView {
   readonly canvas: HTMLCanvasElement;
   readonly #about: ExportedTokenizer;
   readonly #outline = create('div', { class: 'outline', hidden: '' });
-  /** The rest of a row, and all rows below. */
-  readonly #veils = [create('div', { class: 'veil' }), create('div', { class: 'veil' })] as const;
+  readonly #veil = create('div', { class: 'veil' });
+  readonly #paint = create('div', { class: 'paint', hidden: '' });
 
   /**
    * @param frame an empty element, which gets the shape of the picture
@@ -21,21 +23,14 @@ export class PictureView {
     this.#about = about;
     this.canvas = create('canvas', { width: String(width), height: String(height), role: 'img', 'aria-label': name });
     frame.style.aspectRatio = `${width} / ${height}`;
-    frame.append(this.canvas, ...this.#veils, this.#outline);
+    frame.append(this.canvas, this.#veil, this.#paint, this.#outline);
     this.clear();
   }
 
-  /** @param known  positions from the first on that are drawn; the others are veiled */
-  draw(pixels: Float32Array, known = Infinity): void {
-    const { grid, image } = this.#about;
-    const [rows, columns] = grid;
-    this.canvas.getContext('2d')!.putImageData(toImageData(pixels, image), 0, 0);
-    const [row, column] = [Math.min(rows, Math.floor(known / columns)), known % columns];
-    const isPartial = column > 0 && row < rows;
-    this.#place(this.#veils[0], isPartial ? { row, column, height: 1, width: columns - column } : undefined);
-    const below = row + (isPartial ? 1 : 0);
-    const rest = { row: below, column: 0, height: rows - below, width: columns };
-    this.#place(this.#veils[1], below < rows ? rest : undefined);
+  /** @param unknown  positions that are not drawn yet, which are veiled */
+  draw(pixels: Float32Array, unknown: Iterable<number> = []): void {
+    this.canvas.getContext('2d')!.putImageData(toImageData(pixels, this.#about.image), 0, 0);
+    this.#cover(this.#veil, unknown);
   }
 
   /** Nothing is there. */
@@ -43,29 +38,90 @@ export class PictureView {
     const { width, height } = this.canvas;
     this.canvas.getContext('2d')!.clearRect(0, 0, width, height);
     const [rows, columns] = this.#about.grid;
-    this.#place(this.#veils[0], undefined);
-    this.#place(this.#veils[1], { row: 0, column: 0, height: rows, width: columns });
+    this.#cover(this.#veil, new Array(rows * columns).keys());
+  }
+
+  /** @param positions  of the tokens that are painted over */
+  paint(positions: Iterable<number>): void {
+    this.#cover(this.#paint, positions);
   }
 
   /** @param position  of the token, undefined for none */
   outline(position: number | undefined): void {
-    const columns = this.#about.grid[1];
-    const place =
-      position === undefined ? undefined : { row: Math.floor(position / columns), column: position % columns };
-    this.#place(this.#outline, place && { ...place, height: 1, width: 1 });
+    const element = this.#outline;
+    element.hidden = position === undefined;
+    if (position === undefined) return;
+    const { top, left, bottom, right } = this.#edges(position);
+    Object.assign(element.style, {
+      top: `${top}%`,
+      left: `${left}%`,
+      height: `${bottom - top}%`,
+      width: `${right - left}%`,
+    });
   }
 
-  #place(
-    element: HTMLElement,
-    place: { row: number; column: number; height: number; width: number } | undefined,
-  ): void {
-    element.hidden = !place;
-    if (!place) return;
-    const [rows, columns] = this.#about.grid;
-    const percent = (fraction: number): string => `${100 * fraction}%`;
-    element.style.top = percent(place.row / rows);
-    element.style.left = percent(place.column / columns);
-    element.style.height = percent(place.height / rows);
-    element.style.width = percent(place.width / columns);
+  /**
+   * Lets a pointer draw on the picture.
+   * @param onStroke  told each straight part of a line, at first one from a point to itself
+   */
+  onPaint(onStroke: (from: Point, to: Point) => void, onEnd: () => void): void {
+    const { canvas } = this;
+    canvas.classList.add('paintable');
+    let last: Point | undefined;
+    const strokeTo = (event: PointerEvent): void => {
+      const box = canvas.getBoundingClientRect();
+      const point = {
+        x: ((event.clientX - box.left) / box.width) * canvas.width,
+        y: ((event.clientY - box.top) / box.height) * canvas.height,
+      };
+      onStroke(last ?? point, point);
+      last = point;
+    };
+    canvas.addEventListener('pointerdown', (event) => {
+      if (event.button !== 0) return;
+      event.preventDefault();
+      canvas.setPointerCapture(event.pointerId);
+      strokeTo(event);
+    });
+    canvas.addEventListener('pointermove', (event) => {
+      if (last) strokeTo(event);
+    });
+    canvas.addEventListener('lostpointercapture', () => {
+      last = undefined;
+      onEnd();
+    });
   }
+
+  /** Shows of an element that fills the frame what lies over some tokens. */
+  #cover(element: HTMLElement, positions: Iterable<number>): void {
+    const points = [...positions].flatMap((position) => {
+      const { top, left, bottom, right } = this.#edges(position);
+      // To the patch, around it and back: the way there and back encloses nothing.
+      return [
+        '0 0',
+        ...[
+          [left, top],
+          [right, top],
+          [right, bottom],
+          [left, bottom],
+          [left, top],
+        ].map(percents),
+        '0 0',
+      ];
+    });
+    element.hidden = points.length === 0;
+    element.style.clipPath = `polygon(${points.join(', ')})`;
+  }
+
+  /** Where the patch of a token lies, in percent. */
+  #edges(position: number): { top: number; left: number; bottom: number; right: number } {
+    const [rows, columns] = this.#about.grid;
+    const [row, column] = [Math.floor(position / columns), position % columns];
+    const of = (part: number, all: number): number => (100 * part) / all;
+    return { top: of(row, rows), left: of(column, columns), bottom: of(row + 1, rows), right: of(column + 1, columns) };
+  }
+}
+
+function percents(values: readonly number[]): string {
+  return values.map((value) => `${value}%`).join(' ');
 }

@@ -2,8 +2,11 @@ import * as ort from 'onnxruntime-web/wasm';
 // The bundler leaves the file beside the page and tells where: nothing is fetched from elsewhere.
 import wasmFile from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
 import type {
+  ExportedCondition,
   ExportedConditionTokens,
   ExportedGraph,
+  ExportedMaskedTransformer,
+  ExportedRasterTransformer,
   ExportedTokenizer,
   ExportedTransformer,
   ExportManifest,
@@ -37,7 +40,7 @@ export interface SequenceState {
 }
 
 export interface TransformerSession {
-  readonly about: ExportedTransformer;
+  readonly about: ExportedRasterTransformer;
   readonly condition: ExportedConditionTokens;
   /** Reads condition tokens, one row a sequence. */
   prefill(conditions: readonly (readonly number[])[]): Promise<SequenceState>;
@@ -50,37 +53,71 @@ export interface TransformerSession {
   logits(state: SequenceState, known: readonly number[]): Promise<Float32Array[]>;
 }
 
-/** The models of a folder; `transformer` only where there is one. */
+/** A model that predicts all unknown tokens of an image at once. */
+export interface MaskedSession {
+  readonly about: ExportedMaskedTransformer;
+  readonly condition: ExportedConditionTokens;
+  /**
+   * Logits `[N, V]` for each row of condition tokens, given the same tokens `[N]`, -1 where they
+   * are not known.
+   */
+  logits(conditions: readonly (readonly number[])[], tokens: Int32Array): Promise<Float32Array[]>;
+}
+
+/** The models of a page; transformers only where there are any. */
 export interface Models {
   readonly tokenizer: TokenizerSession;
+  /** Draws in raster order. */
   readonly transformer: TransformerSession | undefined;
+  readonly masked: MaskedSession | undefined;
 }
 
 /**
- * Loads everything that a folder of `@vitvq/export` holds.
+ * Loads everything that folders of `@vitvq/export` hold.
+ * @param folder  of the tokenizer and its transformer, if there is one
+ * @param brush  folder of a masked transformer of the same tokens, which counts before that of the
+ *   other folder; undefined for none
  * @param onProgress  told the fraction that is loaded, in [0, 1]
- * @throws when a file is missing, there is no tokenizer, or the transformer is not told tokens
+ * @throws when a file is missing, there is no tokenizer, or a transformer is not told tokens or is
+ *   of another kind
  */
-export async function openModels(folder: string, onProgress: (fraction: number) => void): Promise<Models> {
-  const manifest = JSON.parse(new TextDecoder().decode(await download(`${folder}/vitvq.json`))) as ExportManifest;
-  const { tokenizer, transformer } = manifest;
+export async function openModels(
+  folder: string,
+  brush: string | undefined,
+  onProgress: (fraction: number) => void,
+): Promise<Models> {
+  const { tokenizer, transformer } = await readManifest(folder);
   if (!tokenizer) throw new Error(`${folder}/vitvq.json names no tokenizer.`);
-  const ofTransformer = transformer && [transformer.prefill, transformer.decodeStep, transformer.predict];
-  const graphs = [tokenizer.encoder, tokenizer.decoder, ...(ofTransformer ?? [])].filter(
-    (graph) => graph !== undefined,
-  );
-  const total = graphs.reduce((sum, { bytes }) => sum + bytes, 0);
+  const brushTransformer = brush === undefined ? undefined : (await readManifest(brush)).transformer;
+  const files = [tokenizer.encoder, tokenizer.decoder, ...graphsOf(transformer)].map((graph) => ({ folder, graph }));
+  files.push(...graphsOf(brushTransformer).map((graph) => ({ folder: brush!, graph })));
+  const total = files.reduce((sum, { graph }) => sum + graph.bytes, 0);
   let loaded = 0;
-  const sessions = new Map<string, ort.InferenceSession>();
-  for (const { file, bytes } of graphs) {
-    sessions.set(file, await ort.InferenceSession.create(await download(`${folder}/${file}`)));
-    onProgress((loaded += bytes) / total);
+  const sessions = new Map<ExportedGraph, ort.InferenceSession>();
+  for (const { folder: of, graph } of files) {
+    sessions.set(graph, await ort.InferenceSession.create(await download(`${of}/${graph.file}`)));
+    onProgress((loaded += graph.bytes) / total);
   }
-  const run: Run = (graph, inputs) => sessions.get(graph.file)!.run(inputs);
+  const run: Run = (graph, inputs) => sessions.get(graph)!.run(inputs);
+  const masked = [brushTransformer, transformer].find((each) => each?.kind === 'masked');
   return {
     tokenizer: tokenizerSession(tokenizer, run),
-    transformer: transformer && transformerSession(transformer, run),
+    transformer: transformer?.kind === 'raster' ? transformerSession(transformer, run) : undefined,
+    masked: masked && maskedSession(masked, run),
   };
+}
+
+async function readManifest(folder: string): Promise<ExportManifest> {
+  return JSON.parse(new TextDecoder().decode(await download(`${folder}/vitvq.json`))) as ExportManifest;
+}
+
+/** Files of a transformer that the page runs. @throws for one that it has no use for */
+function graphsOf(transformer: ExportedTransformer | undefined): ExportedGraph[] {
+  if (!transformer) return [];
+  if (transformer.kind === 'masked') return [transformer.maskedLogits];
+  if (transformer.kind === 'any-order') throw new Error('The page cannot run a transformer of any order.');
+  const { prefill, decodeStep, predict } = transformer;
+  return [prefill, decodeStep, ...(predict ? [predict] : [])];
 }
 
 type Tensors = Record<string, ort.Tensor>;
@@ -112,10 +149,9 @@ function tokenizerSession(about: ExportedTokenizer, run: Run): TokenizerSession 
   };
 }
 
-function transformerSession(about: ExportedTransformer, run: Run): TransformerSession {
-  const { condition, prefill, decodeStep, predict, cache, codeDepth, vocabSize } = about;
-  if (condition.input !== 'tokens')
-    throw new Error('The transformer wants to be told numbers, which nobody enters here.');
+function transformerSession(about: ExportedRasterTransformer, run: Run): TransformerSession {
+  const { prefill, decodeStep, predict, cache, codeDepth, vocabSize } = about;
+  const condition = tokensOf(about.condition);
   const stateOf = (outputs: Tensors, count: number): SequenceState => ({
     count,
     output: (predict ? outputs.hidden : outputs.logits)!,
@@ -151,6 +187,33 @@ function transformerSession(about: ExportedTransformer, run: Run): TransformerSe
       return Array.from({ length: rows }, (_, index) => row(values, index * codeDepth + known.length));
     },
   };
+}
+
+function maskedSession(about: ExportedMaskedTransformer, run: Run): MaskedSession {
+  const condition = tokensOf(about.condition);
+  return {
+    about,
+    condition,
+    logits: async (conditions, tokens) => {
+      const rows = conditions.length;
+      const shape = [rows, tokens.length];
+      const { logits } = await run(about.maskedLogits, {
+        conditions: int32(conditions.flat(), [rows, condition.length]),
+        // Any token stands for one that is not known.
+        tokens: int32(repeated([...tokens.map((token) => Math.max(0, token))], rows), shape),
+        known: int32(repeated([...tokens.map((token) => Number(token !== -1))], rows), shape),
+      });
+      const values = logits!.data as Float32Array; // [B, N, V]
+      const size = values.length / rows;
+      return Array.from({ length: rows }, (_, index) => values.slice(index * size, (index + 1) * size));
+    },
+  };
+}
+
+/** @throws for conditions that nobody can enter */
+function tokensOf(condition: ExportedCondition): ExportedConditionTokens {
+  if (condition.input === 'tokens') return condition;
+  throw new Error('The transformer wants to be told numbers, which nobody enters here.');
 }
 
 function repeated(values: readonly number[], times: number): number[] {

@@ -14,12 +14,14 @@ export interface TokenGridOptions {
 
 /** What one level of the tokens is to look like. */
 export interface ShownTokens {
-  /** One a position; of those that are not known, fewer. */
+  /** One a position; -1 of those that are not known, or fewer. */
   readonly codes: readonly number[];
   /** What they were at first. */
   readonly original: readonly number[];
   /** The first of two to be swapped. */
   readonly marked: number | undefined;
+  /** Those that are to be made anew. */
+  readonly painted: ReadonlySet<number>;
 }
 
 /**
@@ -61,7 +63,7 @@ export class TokenGrid {
       host.append(line);
     }
     this.#cells = cells;
-    this.render({ codes: [], original: [], marked: undefined });
+    this.render({ codes: [], original: [], marked: undefined, painted: new Set() });
   }
 
   /** Position of the current token. */
@@ -82,9 +84,9 @@ export class TokenGrid {
     if (focus) now.focus();
   }
 
-  render({ codes, original, marked }: ShownTokens): void {
+  render({ codes, original, marked, painted }: ShownTokens): void {
     for (const [position, cell] of this.#cells.entries()) {
-      const code = codes[position];
+      const code = codes[position] === -1 ? undefined : codes[position];
       const was = original[position];
       const isChanged = code !== undefined && was !== undefined && code !== was;
       const color = code === undefined ? undefined : this.#options.codeColors[code];
@@ -93,11 +95,13 @@ export class TokenGrid {
       cell.style.color = color === undefined ? '' : inkOn(color);
       cell.classList.toggle('changed', isChanged);
       cell.classList.toggle('marked', position === marked);
+      cell.classList.toggle('painted', painted.has(position));
       const parts = [
         this.place(position),
         code === undefined ? 'not drawn yet' : `code ${code}`,
         ...(isChanged ? [`was ${was}`] : []),
         ...(position === marked ? ['to be swapped'] : []),
+        ...(painted.has(position) ? ['painted over'] : []),
       ];
       cell.setAttribute('aria-label', parts.join(', '));
     }

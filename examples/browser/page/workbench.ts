@@ -1,10 +1,24 @@
+import type { ExportedTokenizer } from '@vitvq/export';
+import type { Point } from './brush-mask.js';
 import { byId } from './dom.js';
 import { EditedTokens } from './edited-tokens.js';
-import { psnr } from './image.js';
-import { completeTokens } from './partial-tokens.js';
+import { psnr, withUnchanged } from './image.js';
+import { unknownPositions, type PartialImage } from './partial-tokens.js';
 import { PictureView } from './picture-view.js';
 import type { TokenizerSession } from './session.js';
 import { TokenGrid } from './token-grid.js';
+
+/** What paints over tokens that are to be made anew. */
+export interface Painter {
+  /** A straight part of a line that is drawn on a picture. */
+  stroke(from: Point, to: Point): void;
+  strokeEnds(): void;
+  /** Paints over one token, or takes the paint away. */
+  toggle(position: number): void;
+  clear(): void;
+  /** Told whether there is a whole image, which nothing else changes. */
+  setEnabled(isEnabled: boolean): void;
+}
 
 /** An original, its tokens, what is decoded of them, and everything that can be done to a token. */
 export class Workbench {
@@ -23,6 +37,10 @@ export class Workbench {
   #pixels: Float32Array | undefined;
   /** The first of two tokens to be swapped. */
   #marked: number | undefined;
+  #painter: Painter | undefined;
+  #painted: ReadonlySet<number> = new Set();
+  /** Whether pixels of the original stay where no token has changed. */
+  #keepsOriginal = false;
   /** Ends what is still under way for an earlier image. */
   #work = new AbortController();
 
@@ -48,9 +66,30 @@ export class Workbench {
     this.#showToken();
   }
 
+  get about(): ExportedTokenizer {
+    return this.#tokenizer.about;
+  }
+
+  /** All tokens as they are now. Do not change. */
+  get tokens(): Int32Array {
+    return this.#tokens.current;
+  }
+
+  /** Lets a painter paint over the pictures and the tokens. */
+  attach(painter: Painter): void {
+    this.#painter = painter;
+    for (const view of [this.#original, this.#decoded]) {
+      view.onPaint(
+        (from, to) => painter.stroke(from, to),
+        () => painter.strokeEnds(),
+      );
+    }
+  }
+
   /** A picture `[H, W, 3]`: takes it apart and puts it together. */
   async openPicture(pixels: Float32Array, name: string): Promise<void> {
     const signal = this.begin();
+    this.#painter?.clear();
     this.#pixels = pixels;
     this.#original.draw(pixels);
     byId('original-caption', HTMLElement).textContent = `Original: ${name}`;
@@ -66,7 +105,7 @@ export class Workbench {
     this.#work.abort();
     this.#work = new AbortController();
     this.#setMark(undefined);
-    this.#inspector.disabled = true;
+    this.#setEditable(false);
     return this.#work.signal;
   }
 
@@ -75,24 +114,53 @@ export class Workbench {
     this.#work.abort();
   }
 
-  /** Tokens so far of an image in the making, at least one. */
-  async showPartial(known: readonly number[]): Promise<void> {
-    const { about } = this.#tokenizer;
-    const { signal } = this.#work;
+  /** An image in the making, which has no original. */
+  async showPartial(partial: PartialImage): Promise<void> {
+    this.#painter?.clear();
     this.#pixels = undefined;
-    this.#tokens.load(known);
+    this.#tokens.load(partial.tokens);
     this.#original.clear();
     byId('original-caption', HTMLElement).textContent = 'No original: this one is generated';
     byId('decoded-caption', HTMLElement).textContent = 'Decoded so far';
-    this.#showTokens();
     this.#showToken();
-    const positions = known.length / about.codeDepth;
-    const pixels = await this.#tokenizer.decode(completeTokens(known, about));
-    if (!signal.aborted) this.#decoded.draw(pixels, positions);
+    await this.#drawPartial(partial);
+  }
+
+  /** The image with a part in the making; its tokens stay as they are until this part is there. */
+  async showFilling(partial: PartialImage): Promise<void> {
+    byId('decoded-caption', HTMLElement).textContent = 'Painted so far';
+    await this.#drawPartial(partial);
+  }
+
+  /** Tokens that take the place of all, which can be undone. */
+  async replaceTokens(tokens: Int32Array, text: string): Promise<void> {
+    this.#tokens.replace(tokens);
+    await this.resume(text);
+  }
+
+  /** Shows the tokens as they are, after something that was stopped, and lets people go on. */
+  async resume(text: string): Promise<void> {
+    this.begin();
+    this.#setEditable(true);
+    await this.#showEdited(text);
+  }
+
+  /** What is painted over; the decoded picture may be left without the paint. */
+  showPainted(painted: ReadonlySet<number>, { onDecoded = true }: { readonly onDecoded?: boolean } = {}): void {
+    this.#painted = painted;
+    this.#original.paint(painted);
+    this.#decoded.paint(onDecoded ? painted : []);
+    this.#showTokens();
+  }
+
+  /** Whether pixels of the original stay where no token has changed. */
+  keepOriginal(keeps: boolean): void {
+    this.#keepsOriginal = keeps;
+    void this.#showEdited(keeps ? 'Pixels of the original stay where no token has changed' : 'All pixels are decoded');
   }
 
   /** Tokens of an image without an original, which can be edited now. */
-  async openGenerated(tokens: readonly number[], name: string): Promise<void> {
+  async openGenerated(tokens: Int32Array, name: string): Promise<void> {
     await this.#openTokens(tokens, `Generated: ${name}. It can be edited now`);
   }
 
@@ -103,8 +171,20 @@ export class Workbench {
 
   async #openTokens(tokens: Iterable<number>, text: string): Promise<void> {
     this.#tokens.load(tokens);
-    this.#inspector.disabled = false;
+    this.#setEditable(true);
     await this.#showEdited(text);
+  }
+
+  #setEditable(isEditable: boolean): void {
+    this.#inspector.disabled = !isEditable;
+    this.#painter?.setEnabled(isEditable);
+  }
+
+  async #drawPartial({ tokens, guess }: PartialImage): Promise<void> {
+    const { signal } = this.#work;
+    this.#showTokens(tokens);
+    const pixels = await this.#tokenizer.decode(guess);
+    if (!signal.aborted) this.#decoded.draw(pixels, unknownPositions(tokens, this.#tokens.codeDepth));
   }
 
   #listen(): void {
@@ -148,6 +228,8 @@ export class Workbench {
       this.#stepCode(1);
     } else if (key === '-') {
       this.#stepCode(-1);
+    } else if (key === 'p' && this.#painter) {
+      this.#painter.toggle(this.#grid.selected);
     } else if (key === 's' || (key === 'Escape' && this.#marked !== undefined)) {
       this.#toggleMark();
     } else {
@@ -212,22 +294,27 @@ export class Workbench {
     const tokens = this.#tokens.current;
     this.#showTokens();
     this.#showToken();
-    const pixels = await this.#tokenizer.decode(tokens);
+    const decoded = await this.#tokenizer.decode(tokens);
     if (signal.aborted || tokens !== this.#tokens.current) return;
+    const pixels =
+      this.#pixels && this.#keepsOriginal
+        ? withUnchanged(decoded, this.#pixels, this.about, (position) => this.#tokens.isChangedAt(position))
+        : decoded;
     this.#decoded.draw(pixels);
     const quality = this.#pixels && `${psnr(this.#pixels, pixels).toFixed(1)} dB PSNR`;
     byId('decoded-caption', HTMLElement).textContent = quality === undefined ? 'Decoded' : `Decoded, ${quality}`;
     this.say(quality === undefined ? `${text}.` : `${text}. ${quality}.`);
   }
 
-  #showTokens(): void {
+  #showTokens(shown = this.#tokens.current): void {
     const { codeDepth } = this.#tokens;
     const ofLevel = (tokens: Int32Array): number[] =>
       [...tokens].filter((_, index) => index % codeDepth === this.#level.selectedIndex);
     this.#grid.render({
-      codes: ofLevel(this.#tokens.current),
+      codes: ofLevel(shown),
       original: ofLevel(this.#tokens.original),
       marked: this.#marked,
+      painted: this.#painted,
     });
     this.#undo.disabled = !this.#tokens.canUndo;
     this.#reset.disabled = !this.#tokens.isChanged;
@@ -237,7 +324,8 @@ export class Workbench {
   #showToken(): void {
     const { selected } = this.#grid;
     byId('place', HTMLElement).textContent = this.#placeName();
-    this.#code.value = String(this.#currentCode() ?? '');
+    const code = this.#currentCode();
+    this.#code.value = code === undefined || code === -1 ? '' : String(code);
     const isEditable = !this.#inspector.disabled;
     this.#original.outline(isEditable && this.#pixels ? selected : undefined);
     this.#decoded.outline(isEditable ? selected : undefined);

@@ -1,7 +1,7 @@
 /**
  * Writes a web page that runs a trained tokenizer and generator with onnxruntime-web, and serves
  * it: see the tokens of an image, change them and see what becomes of it, watch a new image appear
- * token by token (arXiv:2110.04627, sec. 3 and 4).
+ * token by token (arXiv:2110.04627, sec. 3 and 4), have a part of it made anew (arXiv:2202.04200).
  *
  *   npm run quickstart            makes a tokenizer, about 5 minutes; or
  *   npm run pipeline              a tokenizer and a generator, about 15 minutes
@@ -26,8 +26,12 @@ await runProgram('browser', async () => {
   const { out, weights, port, smoke, ...request } = parseArguments(process.argv.slice(2));
   await startEngine();
   const run = smoke ? join(out, 'run') : (request.run ?? newestRun());
-  if (smoke) await makeSmokeModels(run);
-  const models = await loadModels(run);
+  const brush = smoke ? join(out, 'brush-run') : request.brush;
+  if (smoke) {
+    await makeSmokeModels(run);
+    await makeSmokeModels(brush!, { transformer: 'masked' });
+  }
+  const models = await loadModels(run, brush);
   const { tokenizer, transformer, trainedOn } = models;
   console.log(`Models: ${run}${transformer ? '' : ' (a tokenizer alone: npm run pipeline makes a generator too)'}`);
 
@@ -39,7 +43,7 @@ await runProgram('browser', async () => {
   const pictures = await readPictures({ smoke, data: request.data }, models, [image.height, image.width]);
   if (pictures.length === 0) console.log(printable(`No pictures to begin with: ${trainedOn} (--data adds some)`));
   const about = smoke ? 'they know nothing' : `${run}${trainedOn === undefined ? '' : `, trained on ${trainedOn}`}`;
-  await writeContent(out, { pictures, codeColors, about });
+  await writeContent(out, { pictures, codeColors, about, hasBrush: models.brush !== undefined });
   console.log(`Page:   ${join(out, 'index.html')}, which any server of static files can give`);
   if (port === undefined) return;
 

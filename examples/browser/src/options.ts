@@ -5,6 +5,8 @@ import { DEFAULTS } from './config.js';
 export interface Request {
   /** Folder of a run; undefined: the newest of the usual ones. */
   readonly run: string | undefined;
+  /** Folder of the masked model of the brush; undefined: that of the run, if it is masked. */
+  readonly brush: string | undefined;
   readonly out: string;
   /** Folder of pictures to begin with; undefined: some that the run held out. */
   readonly data: string | undefined;
@@ -19,7 +21,7 @@ export interface Request {
  * @throws {UsageError} naming every problem at once
  */
 export function parseArguments(argv: readonly string[]): Request {
-  const { run, out, data, weights, port, noServe, smoke } = readOptions(
+  const { run, brush, out, data, weights, port, noServe, smoke } = readOptions(
     {
       name: 'browser',
       description:
@@ -29,6 +31,11 @@ export function parseArguments(argv: readonly string[]): Request {
           kind: 'text',
           value: 'folder',
           help: `whose models the page runs (default: the newest of ${DEFAULTS.runs.join(', ')})`,
+        },
+        brush: {
+          kind: 'text',
+          value: 'folder',
+          help: 'of a masked transformer of the same tokens, for the brush (default: that of the run, if it is masked)',
         },
         out: outOption(DEFAULTS.out),
         data: { kind: 'folder', help: 'your own pictures to begin with (default: some that the run held out)' },
@@ -49,10 +56,11 @@ export function parseArguments(argv: readonly string[]): Request {
       },
       check: (values, isGiven) => [
         ...(values.smoke && isGiven('run') ? ['--smoke makes its own models: leave out --run'] : []),
+        ...(values.smoke && isGiven('brush') ? ['--smoke makes its own models: leave out --brush'] : []),
         ...(values.smoke && isGiven('data') ? ['--smoke makes its own pictures: leave out --data'] : []),
       ],
     },
     argv,
   );
-  return { run, out, data, weights, port: noServe || smoke ? undefined : port, smoke };
+  return { run, brush, out, data, weights, port: noServe || smoke ? undefined : port, smoke };
 }

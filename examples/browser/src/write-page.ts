@@ -17,6 +17,9 @@ import type { Picture } from './pictures.js';
 
 const source = fileURLToPath(new URL('../page/', import.meta.url));
 
+/** Masked transformer of the brush, where it is not the run's own. */
+const BRUSH_FOLDER = 'brush';
+
 /** Everything that the page loads, for the offline cache. */
 const FILE_LIST = 'files.json';
 
@@ -55,12 +58,14 @@ export async function buildPage(out: string): Promise<void> {
  */
 export async function exportModels(
   out: string,
-  { tokenizer, transformer }: Pick<Models, 'tokenizer' | 'transformer'>,
+  { tokenizer, transformer, brush }: Pick<Models, 'tokenizer' | 'transformer' | 'brush'>,
   options: Pick<ExportOptions, 'weights' | 'verify'>,
 ): Promise<ExportedTokenizer> {
-  const folder = join(out, 'models');
-  // An earlier run may have had a transformer.
-  if (existsSync(join(folder, 'vitvq.json'))) await rm(folder, { recursive: true });
+  const [folder, brushFolder] = [join(out, 'models'), join(out, BRUSH_FOLDER)];
+  // An earlier run may have had a transformer, or a brush.
+  for (const earlier of [folder, brushFolder]) {
+    if (existsSync(join(earlier, 'vitvq.json'))) await rm(earlier, { recursive: true });
+  }
   const { manifest, report } = await exportTokenizer(tokenizer, folder, options);
   for (const check of report?.checks ?? []) console.log(describeCheck(check));
   const exported = manifest.tokenizer!;
@@ -68,9 +73,13 @@ export async function exportModels(
   if (channels !== 3) {
     throw new ConfigError({ where: 'browser', expected: 'images of 3 channels', got: `a tokenizer of ${channels}` });
   }
-  if (transformer) {
-    const { report: second } = await exportTransformer(transformer.model, transformer.conditioner, folder, options);
-    for (const check of second?.checks ?? []) console.log(describeCheck(check));
+  for (const [each, into, name] of [
+    [transformer, folder, ''],
+    [brush, brushFolder, 'brush: '],
+  ] as const) {
+    if (!each) continue;
+    const { report: another } = await exportTransformer(each.model, each.conditioner, into, options);
+    for (const check of another?.checks ?? []) console.log(`${name}${describeCheck(check)}`);
   }
   return exported;
 }
@@ -78,7 +87,11 @@ export async function exportModels(
 /** What the page says and shows beside the models; then the list of all its files. */
 export async function writeContent(
   out: string,
-  { pictures, ...facts }: Omit<PageContent, 'pictures'> & { readonly pictures: readonly Picture[] },
+  {
+    pictures,
+    hasBrush,
+    ...facts
+  }: Omit<PageContent, 'pictures' | 'brush'> & { readonly pictures: readonly Picture[]; readonly hasBrush: boolean },
 ): Promise<void> {
   const folder = join(out, 'pictures');
   // Of an earlier run.
@@ -88,14 +101,16 @@ export async function writeContent(
   await mkdir(folder, { recursive: true });
   const named = pictures.map(({ name }, index) => ({ file: `pictures/${index}.png`, name }));
   for (const [index, { png }] of pictures.entries()) await writeFile(join(out, named[index]!.file), png);
-  await writeFile(join(out, 'page.json'), JSON.stringify({ ...facts, pictures: named } satisfies PageContent));
+  const content: PageContent = { ...facts, ...(hasBrush && { brush: BRUSH_FOLDER }), pictures: named };
+  await writeFile(join(out, 'page.json'), JSON.stringify(content));
   await writeFileList(out);
 }
 
 /** Names everything that the page loads. */
 async function writeFileList(out: string): Promise<void> {
   const files = ['./', 'index.html', 'page.json'];
-  for (const folder of ['assets', 'models', 'pictures']) {
+  for (const folder of ['assets', 'models', BRUSH_FOLDER, 'pictures']) {
+    if (!existsSync(join(out, folder))) continue;
     const names = await readdir(join(out, folder));
     files.push(...names.sort().map((name) => `${folder}/${name}`));
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EditedTokens } from '../page/edited-tokens.js';
-import { completeTokens } from '../page/partial-tokens.js';
+import { partialImage, unknownPositions } from '../page/partial-tokens.js';
 
 function edited(codeDepth: number, ...tokens: number[]): EditedTokens {
   const result = new EditedTokens(codeDepth);
@@ -48,6 +48,14 @@ describe('EditedTokens', () => {
     expect([...tokens.current]).toEqual([9, 4, 1, 2]);
   });
 
+  it('takes all tokens as one change, and tells where they differ', () => {
+    const tokens = edited(2, 1, 2, 3, 4);
+    tokens.replace(Int32Array.of(1, 2, 3, 9));
+    expect([0, 1].map((position) => tokens.isChangedAt(position))).toEqual([false, true]);
+    tokens.undo();
+    expect([...tokens.current]).toEqual([1, 2, 3, 4]);
+  });
+
   it('forgets an earlier image', () => {
     const tokens = edited(1, 5, 6);
     tokens.set(0, 0, 1);
@@ -56,10 +64,20 @@ describe('EditedTokens', () => {
   });
 });
 
-describe('completeTokens', () => {
+describe('partialImage', () => {
+  const guess = (known: number[], grid: [number, number], codeDepth = 1): number[] => [
+    ...partialImage(known, { grid, codeDepth }).guess,
+  ];
+
   it('repeats what is above, and in the first row what is before', () => {
-    expect([...completeTokens([1], { grid: [2, 3], codeDepth: 1 })]).toEqual([1, 1, 1, 1, 1, 1]);
-    expect([...completeTokens([1, 2, 3, 4], { grid: [2, 3], codeDepth: 1 })]).toEqual([1, 2, 3, 4, 2, 3]);
-    expect([...completeTokens([1, 2, 3, 4], { grid: [2, 2], codeDepth: 2 })]).toEqual([1, 2, 3, 4, 1, 2, 3, 4]);
+    expect(guess([1], [2, 3])).toEqual([1, 1, 1, 1, 1, 1]);
+    expect(guess([1, 2, 3, 4], [2, 3])).toEqual([1, 2, 3, 4, 2, 3]);
+    expect(guess([1, 2, 3, 4], [2, 2], 2)).toEqual([1, 2, 3, 4, 1, 2, 3, 4]);
+  });
+
+  it('knows what is not drawn yet', () => {
+    const { tokens } = partialImage([1, 2, 3, 4], { grid: [2, 2], codeDepth: 2 });
+    expect([...tokens]).toEqual([1, 2, 3, 4, -1, -1, -1, -1]);
+    expect(unknownPositions(tokens, 2)).toEqual([2, 3]);
   });
 });

@@ -16,6 +16,7 @@ describe('parseArguments', () => {
   it('needs no options', () => {
     expect(parseArguments([])).toEqual({
       run: undefined,
+      brush: undefined,
       out: 'runs/browser',
       data: undefined,
       weights: 'float32',
@@ -25,8 +26,11 @@ describe('parseArguments', () => {
   });
 
   it('takes every option', () => {
-    expect(parseArguments(['--data', tmpdir(), ...'--run r --out o --weights float16 --port 80'.split(' ')])).toEqual({
+    expect(
+      parseArguments(['--data', tmpdir(), ...'--run r --brush b --out o --weights float16 --port 80'.split(' ')]),
+    ).toEqual({
       run: 'r',
+      brush: 'b',
       out: 'o',
       data: tmpdir(),
       weights: 'float16',
@@ -38,12 +42,15 @@ describe('parseArguments', () => {
   });
 
   it('reports all problems at once', () => {
-    expect(problems('--weights', 'int8', '--smoke', '--run', 'r', '--data', 'nowhere', '--prot', '1')).toBe(
+    expect(
+      problems('--weights', 'int8', '--smoke', '--run', 'r', '--brush', 'b', '--data', 'nowhere', '--prot', '1'),
+    ).toBe(
       [
         '  --prot is not an option',
         '  --data must be a folder, and there is none at nowhere',
         '  --weights must be one of float32, float16, not int8',
         '  --smoke makes its own models: leave out --run',
+        '  --smoke makes its own models: leave out --brush',
         '  --smoke makes its own pictures: leave out --data',
         'Run with --help for the options.',
       ].join('\n'),

@@ -9,8 +9,9 @@ import type * as Axe from 'axe-core';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodePng } from '@vitvq/report';
-import { createSampler } from '@vitvq/sampling';
+import { createSampler, editImages, ImageGenerator, maskOfPixels } from '@vitvq/sampling';
 import { runProgram } from '@vitvq/test-utils/node';
+import { pixelsUnder, type Point } from '../page/brush-mask.js';
 import { SMOKE } from '../src/config.js';
 import { loadModels } from '../src/models.js';
 import { servePage, type ServedPage } from '../src/serve-page.js';
@@ -115,6 +116,29 @@ class OpenPage {
     return actual;
   }
 
+  /** Positions of the tokens that are painted over. */
+  async painted(): Promise<number[]> {
+    const labels = await this.page
+      .getByRole('gridcell')
+      .evaluateAll((cells) => cells.map((cell) => cell.getAttribute('aria-label')!));
+    return [...labels.keys()].filter((position) => labels[position]!.includes('painted over'));
+  }
+
+  /** Draws a line on a picture, in pixels of the picture. */
+  async paint(name: string, from: Point, to: Point): Promise<void> {
+    const canvas = this.page.getByRole('img', { name, exact: true });
+    await canvas.scrollIntoViewIfNeeded();
+    const box = (await canvas.boundingBox())!;
+    const onPage = ({ x, y }: Point): [number, number] => [
+      box.x + (x * box.width) / SMOKE.imageSize,
+      box.y + (y * box.height) / SMOKE.imageSize,
+    ];
+    await this.page.mouse.move(...onPage(from));
+    await this.page.mouse.down();
+    await this.page.mouse.move(...onPage(to), { steps: 5 });
+    await this.page.mouse.up();
+  }
+
   async violations(): Promise<string[]> {
     return this.page.evaluate(async () => {
       const { axe } = globalThis as unknown as { axe: typeof Axe };
@@ -138,7 +162,7 @@ async function writeVariant(name: string, options: Parameters<typeof makeSmokeMo
   await exportModels(out, models, { verify: false });
   const codeColors = Array.from({ length: models.tokenizer.vocabSize }, () => '#808080');
   const png = await readFile(join(folder, 'page/pictures/0.png'));
-  await writeContent(out, { about: 'a test', codeColors, pictures: [{ name: 'a picture', png }] });
+  await writeContent(out, { about: 'a test', codeColors, hasBrush: false, pictures: [{ name: 'a picture', png }] });
   models.dispose();
   return out;
 }
@@ -314,7 +338,7 @@ describe.skipIf(executablePath === undefined)('the page in Chromium', { timeout:
     expect(await page.getByLabel('Seed', { exact: true }).inputValue()).toBe('8');
     await page.getByRole('gridcell', { name: 'row 1, column 3, code' }).waitFor();
     await opened.screenshot('4-generating');
-    await page.getByRole('button', { name: 'Stop' }).click();
+    await page.getByRole('button', { name: 'Stop', exact: true }).click();
     await opened.said('Stopped.');
     expect(await page.getByRole('gridcell', { name: 'not drawn yet' }).count()).toBeGreaterThan(0);
     expect(await page.getByRole('progressbar').count()).toBe(0);
@@ -325,7 +349,7 @@ describe.skipIf(executablePath === undefined)('the page in Chromium', { timeout:
     await page.getByRole('gridcell', { name: 'row 1, column 2, code' }).waitFor();
     await page.getByRole('button', { name: SMOKE.classes[0] }).click();
     await opened.said('PSNR');
-    expect(await page.getByRole('button', { name: 'Stop' }).isDisabled()).toBe(true);
+    expect(await page.getByRole('button', { name: 'Stop', exact: true }).isDisabled()).toBe(true);
     await page.evaluate(() => (globalThis as unknown as { restore(): void }).restore());
     // What was being drawn does not come back.
     await page.waitForTimeout(slowFrame + 200);
@@ -333,6 +357,130 @@ describe.skipIf(executablePath === undefined)('the page in Chromium', { timeout:
     const pixels = Float32Array.from(await opened.pixels(ORIGINAL), (value) => value / 255);
     expect(await opened.codes()).toEqual(await encode(pixels));
     await opened.expectDecoded(out);
+  });
+
+  it('makes a part anew that is painted over, as editImages of @vitvq/sampling does', async () => {
+    await page.getByRole('button', { name: SMOKE.classes[1] }).click();
+    await opened.said(`${SMOKE.classes[1]}.`);
+    const before = await opened.codes();
+    await page.getByLabel('Class').selectOption('bluish');
+    await page.getByLabel('Seed', { exact: true }).fill('5');
+    await page.getByLabel('Temperature').fill('0.9');
+    await page.getByLabel('Top-k').fill('16');
+    await page.getByLabel('Guidance').fill('1.5');
+    await page.getByLabel('Steps').fill('4');
+    await page.getByRole('button', { name: 'Paint anew' }).click();
+    await opened.said('Nothing is painted over: paint over a picture');
+
+    const [from, to] = [
+      { x: 3, y: 9 },
+      { x: 10, y: 11 },
+    ];
+    await opened.paint(DECODED, from, to);
+    await opened.said('tokens are painted over.');
+    // As wide as a patch.
+    const data = new Uint8Array(SMOKE.imageSize ** 2);
+    for (const pixel of pixelsUnder({ from, to, radius: 2 }, { height: SMOKE.imageSize, width: SMOKE.imageSize })) {
+      data[pixel] = 1;
+    }
+    const mask = maskOfPixels({ data, shape: [1, SMOKE.imageSize, SMOKE.imageSize] }, [4, 4]);
+    const painted = [...mask.data.keys()].filter((position) => mask.data[position] === 1);
+    expect(await opened.painted()).toEqual(painted);
+    await opened.screenshot('7-painted');
+    await page.getByRole('button', { name: 'Paint anew' }).click();
+    await opened.said(`${painted.length} tokens are painted anew: bluish.`);
+
+    const models = await loadModels(join(out, 'run'), join(out, 'brush-run'));
+    const { model, conditioner } = models.brush!;
+    const generator = new ImageGenerator({ model, conditioner, tokenizer: models.tokenizer, batchSize: 1 });
+    const expectedFor = async (seed: number, tokens: number[]): Promise<number[]> => {
+      const { tokens: edited } = await editImages(generator, {
+        tokens: { data: Int32Array.from(tokens), shape: [1, positions] },
+        mask,
+        seeds: [seed],
+        conditions: Int32Array.of(SMOKE.classes.indexOf('bluish')),
+        temperature: 0.9,
+        topK: 16,
+        guidanceScale: 1.5,
+        decoding: { steps: 4 },
+      });
+      return [...edited.data];
+    };
+    const expected = await expectedFor(5, before);
+    expect(await opened.codes()).toEqual(expected);
+    expect(expected).not.toEqual(before);
+    await opened.expectDecoded(out);
+    await opened.screenshot('8-painted-anew');
+
+    await page.getByRole('button', { name: 'Another try' }).click();
+    expect(await page.getByLabel('Seed', { exact: true }).inputValue()).toBe('6');
+    await expect.poll(() => opened.codes()).toEqual(await expectedFor(6, expected));
+    await opened.said('painted anew: bluish.');
+    generator.dispose();
+    models.dispose();
+
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await opened.said('Undone');
+    expect(await opened.codes()).toEqual(expected);
+  });
+
+  it('keeps the pixels of the original where no token has changed', async () => {
+    const [original, decoded] = [await opened.pixels(ORIGINAL), await opened.pixels(DECODED)];
+    await page.getByLabel('Keep the original elsewhere').check();
+    await opened.said('Pixels of the original stay where no token has changed.');
+    const changed = await page
+      .getByRole('gridcell')
+      .evaluateAll((cells) => cells.map((cell) => cell.getAttribute('aria-label')!.includes('was')));
+    expect(new Set(changed)).toEqual(new Set([false, true]));
+    const expected = decoded.map((value, index) => {
+      const [y, x] = [Math.floor(index / 48), Math.floor(index / 3) % 16];
+      return changed[Math.floor(y / 4) * 4 + Math.floor(x / 4)] ? value : original[index]!;
+    });
+    expect(await opened.pixels(DECODED)).toEqual(expected);
+    await opened.screenshot('9-original-kept');
+    await page.getByLabel('Keep the original elsewhere').uncheck();
+    await opened.said('All pixels are decoded.');
+    expect(await opened.pixels(DECODED)).toEqual(decoded);
+  });
+
+  it('is painted over by keyboard, erased and cleared', async () => {
+    await page.getByRole('button', { name: 'Clear' }).click();
+    expect(await opened.painted()).toEqual([]);
+    await page.getByRole('gridcell').nth(3).click();
+    await page.keyboard.press('p');
+    await opened.said('1 token is painted over.');
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('p');
+    await page.keyboard.press('ArrowRight');
+    expect(await opened.painted()).toEqual([2, 3]);
+    await page.getByRole('button', { name: 'Eraser' }).click();
+    await opened.paint(ORIGINAL, { x: 10, y: 2 }, { x: 10, y: 2 });
+    await opened.said('1 token is painted over.');
+    expect(await opened.painted()).toEqual([3]);
+    await page.getByRole('button', { name: 'Eraser' }).click();
+  });
+
+  it('stops painting, and keeps the tokens', async () => {
+    const before = await opened.codes();
+    await opened.paint(DECODED, { x: 1, y: 1 }, { x: 15, y: 15 });
+    await page.evaluate((milliseconds) => {
+      const { requestAnimationFrame: original } = window;
+      window.requestAnimationFrame = (callback) => window.setTimeout(() => original(callback), milliseconds);
+      Object.assign(globalThis, { restore: () => (window.requestAnimationFrame = original) });
+    }, slowFrame);
+    await page.getByRole('button', { name: 'Paint anew' }).click();
+    await page.getByRole('gridcell', { name: 'not drawn yet' }).first().waitFor();
+    await opened.screenshot('10-painting');
+    await page.getByRole('button', { name: 'Stop painting' }).click();
+    await opened.said('Stopped.');
+    await page.evaluate(() => (globalThis as unknown as { restore(): void }).restore());
+    await page.waitForTimeout(slowFrame + 200);
+    expect(await opened.codes()).toEqual(before);
+    await opened.expectDecoded(out);
+    // What is painted over belongs to the picture.
+    await page.getByRole('button', { name: SMOKE.classes[0] }).click();
+    await opened.said(`${SMOKE.classes[0]}.`);
+    expect(await opened.painted()).toEqual([]);
   });
 
   it('tells people who do not see it what there is', async () => {
@@ -346,6 +494,8 @@ describe.skipIf(executablePath === undefined)('the page in Chromium', { timeout:
       ['group', 'Row 1, column 4'],
       ['spinbutton', 'Code'],
       ['combobox', 'Class'],
+      ['group', 'Brush'],
+      ['button', 'Paint anew'],
       ['button', SMOKE.classes[1]],
     ] as const) {
       expect(await page.getByRole(role, { name, exact: true }).count(), `${role} ${name}`).toBe(1);
@@ -371,7 +521,7 @@ describe.skipIf(executablePath === undefined)('the page in Chromium', { timeout:
     await opened.said(`${SMOKE.classes[2]}.`);
     await opened.expectDecoded(out);
     await page.getByRole('button', { name: 'Generate' }).click();
-    await opened.said('Generated: greenish.');
+    await opened.said('Generated: bluish.');
 
     await opened.served.close();
     await opened.context.setOffline(false);
@@ -420,11 +570,42 @@ describe.skipIf(executablePath === undefined)('the page in Chromium', { timeout:
     }
   });
 
+  it('draws whole images with a masked model, too, and paints with it', async () => {
+    const masked = await OpenPage.open(await writeVariant('masked', { transformer: 'masked' }));
+    try {
+      await masked.page.getByLabel('Seed', { exact: true }).fill('3');
+      await masked.page.getByRole('button', { name: 'Generate' }).click();
+      await masked.said('Generated: reddish.');
+      const models = await loadModels(join(folder, 'masked-run'));
+      const sampler = createSampler(models.transformer!.model);
+      const tokens = await sampler.sample({
+        conditions: tf.tensor2d([[0]], [1, 1], 'int32'),
+        seeds: [3],
+        topK: 32,
+        guidance: { scale: 2, unconditional: tf.tensor2d([[3]], [1, 1], 'int32') },
+      });
+      const codes = await masked.codes();
+      expect(codes).toEqual([...(await tokens.data())]);
+      sampler.dispose();
+      models.dispose();
+      await masked.page.getByRole('gridcell').nth(5).focus();
+      await masked.page.keyboard.press('p');
+      await masked.page.getByRole('button', { name: 'Another try' }).click();
+      await masked.said('1 token is painted anew: reddish.');
+      const after = await masked.codes();
+      expect(after.with(5, codes[5]!)).toEqual(codes);
+      expect(masked.problems).toEqual([]);
+    } finally {
+      await masked.close();
+    }
+  });
+
   it('says why a tokenizer alone generates nothing', async () => {
-    const alone = await OpenPage.open(await writeVariant('alone', { transformer: false }));
+    const alone = await OpenPage.open(await writeVariant('alone', { transformer: 'none' }));
     try {
       await alone.page.getByText('These models are a tokenizer alone').waitFor();
       expect(await alone.page.getByRole('button', { name: 'Generate' }).count()).toBe(0);
+      expect(await alone.page.getByRole('button', { name: 'Paint anew' }).count()).toBe(0);
       expect(alone.problems).toEqual([]);
     } finally {
       await alone.close();

@@ -18,7 +18,7 @@ import {
   type VQTokenizer,
 } from '@vitvq/tokenizer';
 import { loadTokenizer, saveTokenizer } from '@vitvq/tokenizer/node';
-import { ClassConditioner, GPT } from '@vitvq/transformers';
+import { AnyOrderTransformer, ClassConditioner, GPT, MaskedTransformer } from '@vitvq/transformers';
 import { loadTransformer, saveTransformer } from '@vitvq/transformers/node';
 import { createProgram } from '../src/index.js';
 
@@ -268,6 +268,24 @@ it('export writes the models of a run', async () => {
   await saveTransformer(join(folder, 'gpt/model'), new GPT({ ...shape, vocabSize: 64, key: randomKey(2) }), classes);
   await vitvq('export', folder, '--force');
   expect((await readExport(join(folder, 'onnx'))).transformer!.vocabSize).toBe(64);
+});
+
+it('export writes masked and any-order models, too', async () => {
+  const classes = new ClassConditioner({ classCount: 2 });
+  const shape = { vocabSize: 8, grid: [2, 2], conditionVocabSize: classes.vocabSize, dim: 8, depth: 1 } as const;
+  const options = { ...shape, numHeads: 1, key: randomKey(2) };
+  await saveTransformer(join(folder, 'masked'), new MaskedTransformer(options), classes);
+  await saveTransformer(join(folder, 'any'), new AnyOrderTransformer(options), classes);
+  const out = join(folder, 'onnx');
+  await vitvq('export', join(folder, 'masked'), '--out', out);
+  expect(printed).toContain(`Wrote masked-logits.onnx and vitvq.json to ${out}`);
+  await vitvq('export', join(folder, 'any'), '--out', out, '--tokens-per-step', '3', '--force');
+  expect(printed).toContain(`Wrote prefill.onnx, decode-step.onnx and vitvq.json to ${out}`);
+  expect((await fs.readdir(out)).sort()).toEqual(['decode-step.onnx', 'prefill.onnx', 'vitvq.json']);
+  expect((await readExport(out)).transformer).toMatchObject({ kind: 'any-order', tokensPerStep: 3 });
+  await expect(vitvq('export', join(folder, 'masked'), '--out', out, '--tokens-per-step', '3')).rejects.toThrow(
+    'expected an any-order transformer, for which --tokens-per-step is, got one of kind masked.',
+  );
 });
 
 it('export measures on images of a folder, and keeps the figures', async () => {

@@ -27,6 +27,21 @@ const exportOptionNames: OptionTable<ExportOptions> = {
   verify: 'optional',
 };
 
+/** Options of the export of a transformer. */
+export interface TransformerExportOptions extends ExportOptions {
+  /**
+   * Any-order models alone: number of tokens that a step draws, each without the others, in
+   * `[1, N]`. The files have steps of this size and no other. @default 1
+   */
+  readonly tokensPerStep?: number;
+}
+
+/** Names of {@link TransformerExportOptions}. */
+export const transformerExportOptionNames: OptionTable<TransformerExportOptions> = {
+  ...exportOptionNames,
+  tokensPerStep: 'optional',
+};
+
 /** Checks the options of an export and fills in their defaults. @throws {ConfigError} */
 export function completeExportOptions(options: ExportOptions, where: string): Required<ExportOptions> {
   const { weights = 'float32', metadata = {}, verify = {} } = checkOptions(options, exportOptionNames, where);

@@ -1,30 +1,33 @@
-import type { Tensor } from '@tensorflow/tfjs-core';
-import { assertMembers, ConfigError } from '@vitvq/core';
-import { exportOnnx, type OnnxInput } from '@vitvq/engine/onnx-export';
+import { assertInteger, assertMembers, checkOptions, ConfigError } from '@vitvq/core';
+import { exportOnnx } from '@vitvq/engine/onnx-export';
+import { isAnyOrder, type AnyConditioner, type AnyTokenModel } from '@vitvq/transformers';
 import {
-  isAnyOrder,
-  isMasked,
-  type AnyConditioner,
-  type AnyTokenModel,
-  type AutoregressiveModel,
-} from '@vitvq/transformers';
-import { completeExportOptions, type ExportOptions, type ExportResult } from './export-options.js';
+  completeExportOptions,
+  transformerExportOptionNames,
+  type ExportResult,
+  type TransformerExportOptions,
+} from './export-options.js';
 import { assertPassed } from './internal/assert-passed.js';
 import { partMetadata } from './internal/part-metadata.js';
-import { decodeStepFunction, predictFunction, prefillFunction } from './internal/sampling-functions.js';
+import { transformerKind } from './internal/transformer-kind.js';
 import { writeExport } from './internal/write-export.js';
-import type { ExportedCondition, ExportedGraph, ExportedTransformer } from './manifest.js';
+import { writeTransformer, type WriteGraph } from './internal/write-transformer.js';
+import type { ExportedCondition } from './manifest.js';
 import { verifyExport } from './verify-export.js';
 
 /**
- * Writes `prefill.onnx` and `decode-step.onnx`, with which any program samples token by token (and
- * `predict.onnx` for a model with a code depth above 1), and their entry in `vitvq.json`. The KV
- * cache goes in and out of a step as plain tensors with room for every position. The files of a
+ * Writes the files with which any program samples, and their entry in `vitvq.json`. The files of a
  * tokenizer in the same folder stay. Choosing tokens (temperature, top-k, guidance) is up to the
  * program; for guidance, conditions and null conditions are rows of one batch.
- * @throws {ConfigError} for wrong options, for a model that is not one of raster order and so has
- *   no prefill and no decode step, and when the conditioner is not the model's, or the folder holds
- *   a tokenizer of other tokens
+ *
+ * - Models of raster order: `prefill.onnx` and `decode-step.onnx`, token by token, and
+ *   `predict.onnx` with a code depth above 1.
+ * - Masked models: `masked-logits.onnx`, all positions given the tokens that are known.
+ * - Any-order models: `prefill.onnx` and `decode-step.onnx`, which take the positions of each step.
+ *
+ * A KV cache goes in and out of a step as plain tensors with room for every position.
+ * @throws {ConfigError} for wrong options, and when the conditioner is not the model's, or the
+ *   folder holds a tokenizer of other tokens
  * @throws {ExportError} when the files do not compute what the model computes; such files are
  *   removed
  */
@@ -32,19 +35,13 @@ export async function exportTransformer(
   model: AnyTokenModel,
   conditioner: AnyConditioner,
   folder: string,
-  options: ExportOptions = {},
+  options: TransformerExportOptions = {},
 ): Promise<ExportResult> {
   const where = 'exportTransformer';
-  const { weights, metadata, verify } = completeExportOptions(options, where);
+  const { tokensPerStep: asked, ...common } = checkOptions(options, transformerExportOptionNames, where);
+  const { weights, metadata, verify } = completeExportOptions(common, where);
   assertMembers(model, ['grid', 'vocabSize', 'codeDepth', 'namedVariables'], 'the model', where);
-  if (isMasked(model) || isAnyOrder(model)) {
-    throw new ConfigError({
-      where,
-      expected: 'a model of raster order: the files hold its prefill and its decode step',
-      got: isMasked(model) ? 'a masked model' : 'an any-order model',
-      fix: 'Sample it with createSampler of @vitvq/sampling; export its tokenizer alone.',
-    });
-  }
+  const tokensPerStep = completeTokensPerStep(asked, model, where);
   assertMembers(conditioner, ['length', 'description'], 'the conditioner', where);
   const { grid, vocabSize, codeDepth } = model;
   const condition = conditionOf(model, conditioner);
@@ -55,7 +52,8 @@ export async function exportTransformer(
   ]);
   // A text tokenizer may be large: it is in the manifest alone.
   const { tokenizer: _, ...meaning } = condition.meaning;
-  const about = { grid, vocabSize, codeDepth, condition: { ...condition, meaning }, weights };
+  const kind = transformerKind(model);
+  const about = { kind, grid, vocabSize, codeDepth, condition: { ...condition, meaning }, tokensPerStep, weights };
   return writeExport(
     folder,
     { part: 'transformer', shape: { grid, vocabSize, codeDepth } },
@@ -65,8 +63,8 @@ export async function exportTransformer(
         const onnx = await exportOnnx(fn, { name, inputs, variables, weights, metadata: notes });
         return add(`${name}.onnx`, onnx, weights);
       };
-      const graphs = await writeGraphs(model, conditioner, condition, write);
-      return { transformer: { grid, vocabSize, codeDepth, condition, ...graphs, measured: [], metadata } };
+      const graphs = await writeTransformer(model, conditioner, { condition, tokensPerStep }, write);
+      return { transformer: { ...graphs, grid, vocabSize, codeDepth, condition, measured: [], metadata } };
     },
     async (staging) => {
       if (verify === false) return undefined;
@@ -75,44 +73,23 @@ export async function exportTransformer(
   );
 }
 
-/** Translates a function of named tensors to ONNX and writes it as a file of that name. */
-type WriteGraph = (
-  name: string,
-  fn: (inputs: Record<string, Tensor>) => Record<string, Tensor>,
-  inputs: Record<string, OnnxInput>,
-) => Promise<ExportedGraph>;
-
-/** Writes the files of a transformer and returns their entries in the manifest. */
-async function writeGraphs(
-  model: AutoregressiveModel,
-  conditioner: AnyConditioner,
-  condition: ExportedCondition,
-  write: WriteGraph,
-): Promise<Pick<ExportedTransformer, 'prefill' | 'decodeStep' | 'predict' | 'cache'>> {
-  const { codeDepth, dim } = model;
-  const prefill = await write('prefill', prefillFunction(model, conditioner), {
-    conditions:
-      condition.input === 'tokens'
-        ? { shape: ['batch', condition.length], dtype: 'int32' }
-        : { shape: ['batch', ...condition.shape], dtype: 'float32' },
+/**
+ * Returns how many tokens a step of an any-order model draws; undefined for other models.
+ * @throws {ConfigError} for a number that no step can have, and where there are no such steps
+ */
+function completeTokensPerStep(asked: number | undefined, model: AnyTokenModel, where: string): number | undefined {
+  if (isAnyOrder(model)) {
+    const tokensPerStep = asked ?? 1;
+    assertInteger(tokensPerStep, 'tokensPerStep', where, 1, model.grid[0] * model.grid[1]);
+    return tokensPerStep;
+  }
+  if (asked === undefined) return undefined;
+  throw new ConfigError({
+    where,
+    expected: 'no tokensPerStep, which only files of any-order models have',
+    got: String(asked),
+    fix: 'Leave it out.',
   });
-  const present = prefill.outputs.filter(({ name }) => name.startsWith('present.'));
-  const cache = present.map(({ name }) => ({ past: name.replace('present', 'past'), present: name }));
-  const past = present.map(({ shape, dtype }, index): [string, OnnxInput] => [
-    cache[index]!.past,
-    { shape: shape as OnnxInput['shape'], dtype },
-  ]);
-  const decodeStep = await write('decode-step', decodeStepFunction(model), {
-    tokens: { shape: ['batch', codeDepth], dtype: 'int32' },
-    count: { shape: [], dtype: 'int32' },
-    ...Object.fromEntries(past),
-  });
-  if (codeDepth === 1) return { prefill, decodeStep, cache };
-  const predict = await write('predict', predictFunction(model), {
-    hidden: { shape: ['batch', dim], dtype: 'float32' },
-    tokens: { shape: ['batch', codeDepth - 1], dtype: 'int32' },
-  });
-  return { prefill, decodeStep, predict, cache };
 }
 
 /**
@@ -120,7 +97,7 @@ async function writeGraphs(
  * @throws {ConfigError} when the conditioner is not the model's
  */
 function conditionOf(
-  { conditionLength, conditionVocabSize, dim }: AutoregressiveModel,
+  { conditionLength, conditionVocabSize, dim }: AnyTokenModel,
   conditioner: AnyConditioner,
 ): ExportedCondition {
   const { length, description } = conditioner;

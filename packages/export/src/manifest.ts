@@ -68,8 +68,8 @@ export interface MeasuredTransformer {
   readonly images: number;
   readonly firstOriginalBy: OriginalBy;
   /**
-   * Largest difference between the logits of the files, token by token, and those of the model's
-   * full forward pass over the same tokens.
+   * Largest difference between the logits of the files, step by step with a KV cache where there is
+   * one, and those of the model's full forward pass over the same tokens.
    */
   readonly logits: number;
   readonly largestLogit: number;
@@ -134,12 +134,26 @@ export interface ConditionMeaning {
   readonly [name: string]: unknown;
 }
 
-/** Transformer of an exported folder. */
-export interface ExportedTransformer {
+/** Transformer of an exported folder, by the order in which its tokens are drawn. */
+export type ExportedTransformer = ExportedRasterTransformer | ExportedMaskedTransformer | ExportedAnyOrderTransformer;
+
+/** What transformers of all kinds have. */
+interface ExportedTokenModel {
   readonly grid: readonly [number, number];
   readonly vocabSize: number;
   readonly codeDepth: number;
   readonly condition: ExportedCondition;
+  /** Results of the check, one for each runtime; none where the files were not checked. */
+  readonly measured: readonly MeasuredTransformer[];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Names of a KV cache: each `present` output is the `past` input of the next step. */
+export type ExportedCache = readonly { readonly past: string; readonly present: string }[];
+
+/** Transformer that draws tokens row by row: a `GPT`, a `RAR` or an `RQTransformer`. */
+export interface ExportedRasterTransformer extends ExportedTokenModel {
+  readonly kind: 'raster';
   /**
    * File that maps `conditions` to `logits` of the first position (to `hidden`, which `predict`
    * takes, where `codeDepth` is above 1) and the KV cache.
@@ -157,11 +171,40 @@ export interface ExportedTransformer {
    * run the file once for each code, with any numbers in place of codes that are not chosen yet.
    */
   readonly predict?: ExportedGraph;
-  /** Names of the KV cache: each `present` output is the `past` input of the next step. */
-  readonly cache: readonly { readonly past: string; readonly present: string }[];
-  /** Results of the check, one for each runtime; none where the files were not checked. */
-  readonly measured: readonly MeasuredTransformer[];
-  readonly metadata: Readonly<Record<string, string>>;
+  readonly cache: ExportedCache;
+}
+
+/** Transformer that predicts all unknown tokens at once (MaskGIT, arXiv:2202.04200). */
+export interface ExportedMaskedTransformer extends ExportedTokenModel {
+  readonly kind: 'masked';
+  /**
+   * File that maps `conditions`, `tokens` `[B, N]` and `known` `[B, N]` (1 where the token is
+   * known, 0 where it is not) to `logits` `[B, N, V]` of every position. Tokens that are not known
+   * are never seen: any numbers in `[0, vocabSize)` stand for them.
+   */
+  readonly maskedLogits: ExportedGraph;
+}
+
+/** Transformer that draws tokens in any order, several a step (after RandAR, arXiv:2412.01827). */
+export interface ExportedAnyOrderTransformer extends ExportedTokenModel {
+  readonly kind: 'any-order';
+  /** Number k of tokens that a step draws, each without the others. */
+  readonly tokensPerStep: number;
+  /**
+   * File that maps `conditions` and the positions `next` `[B, k]` of the first tokens to their
+   * `logits` `[B, k, V]` and the KV cache. Positions count in raster order; each image may have an
+   * order of its own.
+   */
+  readonly prefill: ExportedGraph;
+  /**
+   * File that maps `tokens` `[B, k]` of the step before, their `positions` `[B, k]`, `count`
+   * (scalar: the number of known tokens, these included, a multiple of k), the positions `next`
+   * `[B, k]` and the KV cache to `logits` `[B, k, V]` of the next positions and the KV cache after
+   * the tokens. Where k does not divide the number of positions, any positions fill up the last
+   * step; their logits are not used.
+   */
+  readonly decodeStep: ExportedGraph;
+  readonly cache: ExportedCache;
 }
 
 /** Content of `vitvq.json`. */

@@ -5,7 +5,7 @@ import { DataError } from '@vitvq/core';
 import { finishReplacement, readText } from '@vitvq/files';
 import { z } from 'zod';
 import { isExportFile, manifestName, manifestSchema } from './internal/manifest-schema.js';
-import type { ExportedGraph, ExportManifest } from './manifest.js';
+import type { ExportedGraph, ExportedTransformer, ExportManifest } from './manifest.js';
 
 /** Bytes of the largest manifest; names of classes and pictures of checks fit. */
 const largestManifest = 64 * 2 ** 20;
@@ -50,15 +50,27 @@ export async function readManifest(folder: string): Promise<ExportManifest> {
 }
 
 /** Returns all files of a manifest. */
-export function graphsOf({ tokenizer, transformer }: ExportManifest): ExportedGraph[] {
-  const graphs = [
-    tokenizer?.encoder,
-    tokenizer?.decoder,
-    transformer?.prefill,
-    transformer?.decodeStep,
-    transformer?.predict,
+export function graphsOf({
+  tokenizer,
+  transformer,
+}: Pick<ExportManifest, 'tokenizer' | 'transformer'>): ExportedGraph[] {
+  return [
+    ...(tokenizer ? [tokenizer.encoder, tokenizer.decoder] : []),
+    ...(transformer ? graphsOfTransformer(transformer) : []),
   ];
-  return graphs.filter((graph) => graph !== undefined);
+}
+
+function graphsOfTransformer(transformer: ExportedTransformer): ExportedGraph[] {
+  switch (transformer.kind) {
+    case 'raster': {
+      const { prefill, decodeStep, predict } = transformer;
+      return [prefill, decodeStep, ...(predict ? [predict] : [])];
+    }
+    case 'masked':
+      return [transformer.maskedLogits];
+    case 'any-order':
+      return [transformer.prefill, transformer.decodeStep];
+  }
 }
 
 async function assertIntact(folder: string, { file, bytes, sha256 }: ExportedGraph): Promise<void> {

@@ -10,14 +10,14 @@ import {
   ShapeError,
   type OptionTable,
 } from '@vitvq/core';
-import type { AnyConditioner, AutoregressiveModel } from '@vitvq/transformers';
+import type { AnyConditioner, AnyTokenModel } from '@vitvq/transformers';
 import type { ExportReport } from './export-report.js';
 import type { ExportableTokenizer } from './exportable-tokenizer.js';
 import { checkTokenizer } from './internal/check-tokenizer.js';
 import { checkTransformer } from './internal/check-transformer.js';
 import { isInstalled } from './internal/runtimes.js';
 import type { ExportedImage } from './manifest.js';
-import { readExport } from './read-export.js';
+import { graphsOf, readExport } from './read-export.js';
 import type { RuntimeName } from './runtime-name.js';
 
 /** Options of {@link verifyExport}. */
@@ -57,7 +57,7 @@ export const verifyOptionNames: OptionTable<VerifyOptions> = {
 /** Models that a folder comes from; a part without its model is not checked. */
 export interface Originals {
   readonly tokenizer?: ExportableTokenizer;
-  readonly transformer?: AutoregressiveModel;
+  readonly transformer?: AnyTokenModel;
   /** Conditioner of the transformer, needed where it embeds conditions. */
   readonly conditioner?: AnyConditioner;
 }
@@ -70,14 +70,16 @@ const originalNames: OptionTable<Originals> = {
 
 /**
  * Runs an exported folder against the models that it comes from: the tokenizer on one image and on
- * several at once, tokens and pixels; the transformer token by token with its KV cache, on one row
- * and on two, against the model's full forward pass over the same tokens. The originals run on the
+ * several at once, tokens and pixels; the transformer on one row and on two, against the model's
+ * full forward pass over the same tokens: step by step with its KV cache (an any-order model in
+ * drawn orders), or, of a masked model, with half of the tokens known. The originals run on the
  * engine in use. An engine that compiles shares the translation to ONNX with the files; therefore
  * plain TensorFlow.js computes the original of the first example, where the model is small enough
  * for that to take seconds. For a larger model, `useEngine({ name: 'cpu' })` before the call has
  * all originals computed that way, which may take an hour.
  * @throws {DataError} when a file is missing or damaged, and for images that are not in [0, 1]
- * @throws {ConfigError} when the folder lacks a part whose original is given
+ * @throws {ConfigError} when the folder lacks a part whose original is given, or has a transformer
+ *   of another kind
  * @throws {ShapeError} when the images are not at least two of the tokenizer's
  * @throws {ExportError} when a runtime is missing or refuses a file
  */
@@ -116,7 +118,7 @@ export async function verifyExport(
   }
   if (originals.transformer && manifest.transformer) {
     const exported = manifest.transformer;
-    const limits = limitsFor(exported.decodeStep.weights);
+    const limits = limitsFor(graphsOf({ transformer: exported })[0]!.weights);
     checks.push(
       ...(await checkTransformer(folder, exported, originals.transformer, {
         runtimes,

@@ -6,12 +6,15 @@ import { onTestFinished } from 'vitest';
 import { foldIn, Module, randomKey, randomNormal } from '@vitvq/core';
 import { createTokenizer, type ViTTokenizerConfig } from '@vitvq/tokenizer';
 import {
+  AnyOrderTransformer,
   ClassConditioner,
   GPT,
+  MaskedTransformer,
   RAR,
   RQTransformer,
   type EmbeddingConditioner,
   type GPTOptions,
+  type OrderFreeOptions,
 } from '@vitvq/transformers';
 
 /** A folder that is gone after the test. */
@@ -106,6 +109,12 @@ export const tinyGPT = (options: Partial<GPTOptions> = {}): GPT =>
 
 export const tinyRAR = (): RAR => shake(new RAR({ ...sequence, depth: 2, numHeads: 2 }));
 
+export const tinyMasked = (options: Partial<OrderFreeOptions> = {}): MaskedTransformer =>
+  shake(new MaskedTransformer({ ...sequence, depth: 2, numHeads: 2, ...options }));
+
+export const tinyAnyOrder = (options: Partial<OrderFreeOptions> = {}): AnyOrderTransformer =>
+  shake(new AnyOrderTransformer({ ...sequence, depth: 2, numHeads: 2, ...options }));
+
 export const tinyRQ = (): RQTransformer =>
   shake(
     new RQTransformer({
@@ -132,4 +141,10 @@ export class Directions extends Module implements EmbeddingConditioner {
   embed(input: tf.Tensor): tf.Tensor3D {
     return tf.reshape(tf.matMul(input as tf.Tensor2D, this.#weight), [-1, 2, 16]);
   }
+}
+
+/** Returns the index of the largest of some logits. */
+export function mostLikely(logits: ArrayLike<number>): number {
+  const values = Array.from(logits);
+  return values.indexOf(Math.max(...values));
 }

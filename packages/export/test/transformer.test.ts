@@ -19,7 +19,8 @@ import {
   readExport,
   verifyExport,
   type ExportedGraph,
-  type ExportedTransformer,
+  type ExportedRasterTransformer,
+  type ExportManifest,
   type RuntimeName,
 } from '../src/index.js';
 import { openSession, type HostValue, type Session } from '../src/internal/runtimes.js';
@@ -47,13 +48,18 @@ const argMax = ({ shape, data }: HostValue, level = 0): number[] => {
   });
 };
 
+function rasterOf({ transformer }: ExportManifest): ExportedRasterTransformer {
+  if (transformer?.kind !== 'raster') throw new Error('a transformer of raster order was exported');
+  return transformer;
+}
+
 interface Sessions {
   readonly prefill: Session;
   readonly decodeStep: Session;
   readonly predict: Session | undefined;
 }
 
-async function openAll(folder: string, runtime: RuntimeName, exported: ExportedTransformer): Promise<Sessions> {
+async function openAll(folder: string, runtime: RuntimeName, exported: ExportedRasterTransformer): Promise<Sessions> {
   const { prefill, decodeStep, predict } = exported;
   const open = (graph: ExportedGraph): Promise<Session> => openSession(runtime, join(folder, graph.file), graph);
   return {
@@ -66,7 +72,7 @@ async function openAll(folder: string, runtime: RuntimeName, exported: ExportedT
 /** What a page does: the most likely token again and again. Row-major `[B, N, L]`. */
 async function sampleGreedily(
   { prefill, decodeStep, predict }: Sessions,
-  { cache, grid, codeDepth }: ExportedTransformer,
+  { cache, grid, codeDepth }: ExportedRasterTransformer,
   labels: number[],
 ): Promise<number[]> {
   const batch = labels.length;
@@ -113,16 +119,14 @@ describe('exportTransformer', () => {
       ['web', true],
     ]);
     const sampler = new Sampler(model);
-    const runtimes = [
-      await openAll(folder, 'node', manifest.transformer!),
-      await openAll(folder, 'web', manifest.transformer!),
-    ];
+    const exported = rasterOf(manifest);
+    const runtimes = [await openAll(folder, 'node', exported), await openAll(folder, 'web', exported)];
     for (const labels of [[3], [0, 4], [1, 0, 2, 2, 4]]) {
       const conditions = conditionTensor(classes, Int32Array.from(labels));
       const seeds = labels.map((__, index) => index);
       const expected = await sampler.sample({ conditions, seeds, topK: 1 });
       for (const sessions of runtimes) {
-        const tokens = await sampleGreedily(sessions, manifest.transformer!, labels);
+        const tokens = await sampleGreedily(sessions, exported, labels);
         expect(tokens).toEqual([...(await expected.data())]);
       }
     }
@@ -144,17 +148,17 @@ describe('exportTransformer', () => {
       'prefill.onnx',
       'vitvq.json',
     ]);
-    const { tokenizer, transformer } = manifest;
-    expect(tokenizer).toBeDefined();
-    expect(transformer!.condition).toEqual({
+    expect(manifest.tokenizer).toBeDefined();
+    const transformer = rasterOf(manifest);
+    expect(transformer.condition).toEqual({
       input: 'tokens',
       length: 1,
       vocabSize: 5,
       nullTokens: [4],
       meaning: { kind: 'class', classCount: 4, classNames: ['cat', 'dog', 'eel', 'fox'] },
     });
-    expect(transformer!.cache).toContainEqual({ past: 'past.1.keys', present: 'present.1.keys' });
-    expect(transformer!.decodeStep.inputs).toEqual([
+    expect(transformer.cache).toContainEqual({ past: 'past.1.keys', present: 'present.1.keys' });
+    expect(transformer.decodeStep.inputs).toEqual([
       { name: 'tokens', dtype: 'int32', shape: ['batch', 1] },
       { name: 'count', dtype: 'int32', shape: [] },
       ...[0, 1].flatMap((block) => [
@@ -163,10 +167,10 @@ describe('exportTransformer', () => {
         { name: `past.${block}.before`, dtype: 'float32', shape: ['batch', 16] },
       ]),
     ]);
-    expect(transformer!.decodeStep.outputs[0]).toEqual({ name: 'logits', dtype: 'float32', shape: ['batch', 16] });
+    expect(transformer.decodeStep.outputs[0]).toEqual({ name: 'logits', dtype: 'float32', shape: ['batch', 16] });
     const step = await readFile(join(folder, 'decode-step.onnx'));
     expect(step.includes('com.microsoft')).toBe(false);
-    expect(step.includes(JSON.stringify(transformer!.condition))).toBe(true);
+    expect(step.includes(JSON.stringify(transformer.condition))).toBe(true);
   });
 
   it('removes the file that another model had and this one has not', async () => {
@@ -182,7 +186,7 @@ describe('exportTransformer', () => {
     const model = tinyGPT({ conditionVocabSize: undefined, conditionLength: 2 });
     const { manifest, report } = await exportTransformer(model, new Directions(), folder);
     expect(report!.passed).toBe(true);
-    const { condition, prefill } = manifest.transformer!;
+    const { condition, prefill } = rasterOf(manifest);
     expect(condition).toEqual({ input: 'numbers', shape: [3], nullInput: [0, 0, 0], meaning: { kind: 'directions' } });
     expect(prefill.inputs).toEqual([{ name: 'conditions', dtype: 'float32', shape: ['batch', 3] }]);
     expect((await readFile(join(folder, 'prefill.onnx'))).includes('conditioner.weight')).toBe(true);

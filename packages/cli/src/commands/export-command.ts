@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import type { FoundModelFolders } from '@vitvq/checkpoint';
 import { ConfigError } from '@vitvq/core';
-import type { ExportResult, VerifyOptions } from '@vitvq/export';
+import type { ExportedTransformer, ExportResult, VerifyOptions } from '@vitvq/export';
 import { loadOptional } from '../optional-package.js';
 import { assertNothingReplaced } from './output-folder.js';
 import { leftovers, missing, operand, refuseUsage } from './usage.js';
+import { positive } from './values.js';
 
 interface ExportFlags {
   readonly to: 'onnx';
@@ -14,11 +15,13 @@ interface ExportFlags {
   readonly force?: boolean;
   readonly weights: 'float32' | 'float16';
   readonly images?: string;
+  readonly tokensPerStep?: number;
   readonly verify: boolean;
 }
 
 const tokenizerFiles: readonly string[] = ['encoder.onnx', 'decoder.onnx'];
-const transformerFiles: readonly string[] = ['prefill.onnx', 'decode-step.onnx', 'predict.onnx'];
+/** Those of transformers of any kind. */
+const transformerFiles: readonly string[] = ['prefill.onnx', 'decode-step.onnx', 'predict.onnx', 'masked-logits.onnx'];
 
 /** Largest number of images of a folder that are used. */
 const largestImageCount = 256;
@@ -41,6 +44,7 @@ export function addExportCommand(program: Command): void {
       '--images <folder>',
       `images that the loss of PSNR is measured on, up to ${largestImageCount}; without, drawn pictures, of which it says little`,
     )
+    .option('--tokens-per-step <n>', 'tokens that a step of an any-order model draws together (default: 1)', positive)
     .option('--no-verify', 'do not run the files and the originals side by side')
     .allowUnknownOption()
     .allowExcessArguments()
@@ -49,7 +53,7 @@ export function addExportCommand(program: Command): void {
 
 async function exportRun(_run: string | undefined, flags: ExportFlags, command: Command): Promise<void> {
   const run = operand(command) ?? '';
-  const { out = `${run}/onnx`, force = false, weights, images, verify } = flags;
+  const { out = `${run}/onnx`, force = false, weights, images, tokensPerStep, verify } = flags;
   const idleImages = images !== undefined && !verify ? ['--images cannot be given with --no-verify'] : [];
   refuseUsage(command, [...missing({ '<run>': run }), ...leftovers(command), ...idleImages]);
   const { findModelFolders } = await import('@vitvq/checkpoint');
@@ -57,6 +61,7 @@ async function exportRun(_run: string | undefined, flags: ExportFlags, command: 
   if (images !== undefined && models.tokenizer === undefined) {
     throw new ConfigError({ where: run, expected: 'a tokenizer, for which --images are', got: 'a transformer alone' });
   }
+  if (tokensPerStep !== undefined) await assertAnyOrder(models, run);
   await makeRoom(out, models, force);
   const { useEngine } = await loadOptional('export', '@vitvq/engine', () => import('@vitvq/engine'));
   await import('@tensorflow/tfjs');
@@ -69,26 +74,49 @@ async function exportRun(_run: string | undefined, flags: ExportFlags, command: 
   const report = ({ report: checked }: ExportResult): void => {
     for (const check of checked?.checks ?? []) process.stdout.write(`${describeCheck(check)}\n`);
   };
+  const written: string[] = [];
   if (models.tokenizer !== undefined) {
     const { loadTokenizer } = await import('@vitvq/tokenizer/node');
     const tokenizer = await loadTokenizer(models.tokenizer);
     const options: VerifyOptions | false =
       verify && (images === undefined ? {} : { images: await readSomeImages(images, tokenizer.imageSize!) });
     report(await exportTokenizer(tokenizer, out, { weights, verify: options }));
+    written.push(...tokenizerFiles);
     if (options) options.images?.dispose();
     tokenizer.dispose();
   }
   if (models.transformer !== undefined) {
     const { loadTransformer } = await import('@vitvq/transformers/node');
     const { model, conditioner } = await loadTransformer(models.transformer);
-    report(await exportTransformer(model, conditioner, out, { weights, verify: verify && {} }));
+    const options = { weights, tokensPerStep, verify: verify && {} };
+    const result = await exportTransformer(model, conditioner, out, options);
+    report(result);
+    written.push(...filesOf(result.manifest.transformer!));
     model.dispose();
   }
-  const parts = [
-    models.tokenizer && 'encoder.onnx, decoder.onnx',
-    models.transformer && 'prefill.onnx, decode-step.onnx',
-  ];
-  process.stdout.write(`Wrote ${parts.filter(Boolean).join(', ')} and vitvq.json to ${out}\n`);
+  process.stdout.write(`Wrote ${written.join(', ')} and vitvq.json to ${out}\n`);
+}
+
+/** Returns the names of the files of a transformer. */
+function filesOf(transformer: ExportedTransformer): string[] {
+  if (transformer.kind === 'masked') return [transformer.maskedLogits.file];
+  const { prefill, decodeStep } = transformer;
+  const predict = transformer.kind === 'raster' ? transformer.predict : undefined;
+  return [prefill, decodeStep, ...(predict ? [predict] : [])].map(({ file }) => file);
+}
+
+/** @throws {ConfigError} unless the run has a transformer whose steps may draw several tokens */
+async function assertAnyOrder({ transformer }: FoundModelFolders, run: string): Promise<void> {
+  let got = 'no transformer';
+  if (transformer !== undefined) {
+    const { openModel } = await import('@vitvq/checkpoint');
+    const model = await openModel(transformer);
+    await model.close();
+    if (model.type === 'any-order') return;
+    got = `one of kind ${model.type}`;
+  }
+  const expected = 'an any-order transformer, for which --tokens-per-step is';
+  throw new ConfigError({ where: run, expected, got });
 }
 
 /**

@@ -1,13 +1,19 @@
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, foldIn, randomInts, randomKey, randomNormal, type RandomKey } from '@vitvq/core';
-import type { AnyConditioner, AutoregressiveModel, Conditions, ImageTokens } from '@vitvq/transformers';
+import { isAnyOrder, isMasked, type AnyConditioner, type AnyTokenModel } from '@vitvq/transformers';
 import type { TransformerCheck } from '../export-report.js';
 import type { ExportedCondition, ExportedTransformer, OriginalBy } from '../manifest.js';
 import type { RuntimeName } from '../runtime-name.js';
+import { anyOrderCase } from './checks/any-order-case.js';
+import { maskedCase } from './checks/masked-case.js';
+import { rasterCase } from './checks/raster-case.js';
+import type { NamedValues, TransformerCase } from './checks/transformer-case.js';
 import { equalFraction, largestDifference } from './differences.js';
+import { embeddedConditions } from './embedded-conditions.js';
 import { original, originalBy } from './originals.js';
 import { openSession, type HostValue, type Session } from './runtimes.js';
+import { transformerKind } from './transformer-kind.js';
 
 interface CheckOptions {
   readonly runtimes: readonly RuntimeName[];
@@ -17,94 +23,112 @@ interface CheckOptions {
   readonly equalTokens: number;
 }
 
-/** Rows of conditions and tokens, and the model's logits `[B, N, L, V]` of them. */
+/** Rows of conditions and what was drawn for them, and the model's logits. */
 interface Example {
   readonly conditions: HostValue;
-  /** `[B, N, L]`. */
-  readonly tokens: HostValue;
+  readonly drawn: NamedValues;
   readonly logits: HostValue;
 }
 
-/** Checks the files of a transformer on two batches, of one row and of two. */
+/**
+ * Checks the files of a transformer on two batches, of one row and of two.
+ * @throws {ConfigError} when the files are of another kind of model
+ */
 export async function checkTransformer(
   folder: string,
   exported: ExportedTransformer,
-  model: AutoregressiveModel,
+  model: AnyTokenModel,
   { runtimes, seed, conditioner, tolerance, equalTokens }: CheckOptions,
 ): Promise<TransformerCheck[]> {
-  const firstOriginalBy = originalBy(multiplications(model));
-  const examples = await drawExamples(model, exported.condition, conditioner, { seed, firstOriginalBy });
+  const ofKind = caseOf(exported, model);
+  const firstOriginalBy = originalBy(multiplications(model, ofKind));
+  const examples = await drawExamples(ofKind, exported.condition, conditioner, { seed, firstOriginalBy });
   const largestLogit = examples
     .flatMap(({ logits }) => [...logits.data])
     .reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
   const checks: TransformerCheck[] = [];
   for (const runtime of runtimes) {
-    const open = (graph: ExportedTransformer['prefill']): Promise<Session> =>
-      openSession(runtime, join(folder, graph.file), graph);
-    const sessions = {
-      prefill: await open(exported.prefill),
-      decodeStep: await open(exported.decodeStep),
-      predict: exported.predict && (await open(exported.predict)),
-    };
+    const sessions: Record<string, Session> = {};
     try {
+      for (const [name, graph] of Object.entries(ofKind.graphs)) {
+        sessions[name] = await openSession(runtime, join(folder, graph.file), graph);
+      }
       const pairs: (readonly [HostValue, HostValue])[] = [];
-      for (const example of examples) pairs.push([await teacherForced(sessions, exported, example), example.logits]);
+      for (const { conditions, drawn, logits } of examples) {
+        pairs.push([await ofKind.run(sessions, conditions, drawn), logits]);
+      }
       const logits = largestDifference(pairs);
       const equal = equalFraction(pairs.map(([found, expected]) => [mostLikely(found), mostLikely(expected)]));
       const passed = logits <= tolerance * Math.max(1, largestLogit) && equal >= equalTokens;
       const found = { logits, largestLogit, equalTokens: equal };
       checks.push({ part: 'transformer', runtime, images: 3, firstOriginalBy, ...found, passed });
     } finally {
-      for (const session of Object.values(sessions)) await session?.release();
+      for (const session of Object.values(sessions)) await session.release();
     }
   }
   return checks;
 }
 
-/** Returns about how many multiplications one image takes: all weights see every position. */
-function multiplications(model: AutoregressiveModel): number {
-  const { grid, codeDepth, conditionLength } = model;
+/** @throws {ConfigError} when the files are of another kind of model */
+function caseOf(exported: ExportedTransformer, model: AnyTokenModel): TransformerCase {
+  if (isMasked(model)) {
+    if (exported.kind === 'masked') return maskedCase(exported, model);
+  } else if (isAnyOrder(model)) {
+    if (exported.kind === 'any-order') return anyOrderCase(exported, model);
+  } else if (exported.kind === 'raster') {
+    return rasterCase(exported, model);
+  }
+  throw new ConfigError({
+    where: 'verifyExport',
+    expected: `files of the given transformer, of kind "${transformerKind(model)}"`,
+    got: `files of one of kind "${exported.kind}"`,
+  });
+}
+
+/** Returns about how many multiplications one image takes: all weights see every vector. */
+function multiplications(model: AnyTokenModel, { sequenceLength }: TransformerCase): number {
   const weights = [...model.namedVariables().values()].reduce((sum, { size }) => sum + size, 0);
-  return weights * (conditionLength + grid[0] * grid[1] * codeDepth);
+  return weights * sequenceLength;
 }
 
 async function drawExamples(
-  model: AutoregressiveModel,
+  ofKind: TransformerCase,
   condition: ExportedCondition,
   conditioner: AnyConditioner | undefined,
   { seed, firstOriginalBy }: { readonly seed: number; readonly firstOriginalBy: OriginalBy },
 ): Promise<Example[]> {
-  const { grid, codeDepth, vocabSize } = model;
-  const positions = grid[0] * grid[1];
-  const embed = conditioner && 'embed' in conditioner ? conditioner : undefined;
-  if (condition.input === 'numbers' && !embed) {
+  if (condition.input === 'numbers' && !(conditioner && 'embed' in conditioner)) {
     throw new ConfigError({
       where: 'verifyExport',
       expected: "the transformer's conditioner, which embeds conditions",
       got: 'none',
     });
   }
-  const forward = original('full forward pass', (conditions: tf.Tensor, tokens: ImageTokens) =>
-    model.logits(embed ? embed.embed(conditions) : (conditions as Conditions), tokens),
+  const inputs = [1, 2].map((batch, index) => {
+    const key = foldIn(randomKey(seed), index);
+    return {
+      conditions: drawConditions(foldIn(key, 0), condition, batch),
+      drawn: ofKind.draw(foldIn(key, 1), batch),
+    };
+  });
+  const names = Object.keys(inputs[0]!.drawn);
+  const forward = original('full forward pass', (conditions: tf.Tensor, ...drawn: tf.Tensor[]) =>
+    ofKind.logits(
+      embeddedConditions(conditioner, conditions),
+      Object.fromEntries(names.map((name, index) => [name, drawn[index]!])),
+    ),
   );
   const examples: Example[] = [];
   try {
-    for (const [index, batch] of [1, 2].entries()) {
-      const key = foldIn(randomKey(seed), index);
-      const conditions = drawConditions(foldIn(key, 0), condition, batch);
-      const tokens = randomInts(foldIn(key, 1), batch * positions * codeDepth, vocabSize);
-      const inputs = [
-        tf.tensor(conditions.data, [...conditions.shape], condition.input === 'tokens' ? 'int32' : 'float32'),
-        tf.tensor(tokens, codeDepth === 1 ? [batch, positions] : [batch, positions, codeDepth], 'int32'),
-      ] as const;
-      const by = index === 0 ? firstOriginalBy : 'engine';
-      const { data } = await forward.run(by, inputs[0], inputs[1] as ImageTokens);
-      examples.push({
-        conditions,
-        tokens: { shape: [batch, positions, codeDepth], data: tokens },
-        logits: { shape: [batch, positions, codeDepth, vocabSize], data },
-      });
-      tf.dispose([...inputs]);
+    for (const [index, { conditions, drawn }] of inputs.entries()) {
+      const dtype = condition.input === 'tokens' ? 'int32' : 'float32';
+      const tensors: [tf.Tensor, ...tf.Tensor[]] = [
+        tf.tensor(conditions.data, [...conditions.shape], dtype),
+        ...names.map((name) => tf.tensor(drawn[name]!.data, [...drawn[name]!.shape], 'int32')),
+      ];
+      const logits = await forward.run(index === 0 ? firstOriginalBy : 'engine', ...tensors);
+      tf.dispose(tensors);
+      examples.push({ conditions, drawn, logits });
     }
   } finally {
     forward.dispose();
@@ -120,43 +144,6 @@ function drawConditions(key: RandomKey, condition: ExportedCondition, batch: num
   const shape = [batch, ...condition.shape];
   const size = shape.reduce((product, dimension) => product * dimension, 1);
   return { shape, data: randomNormal(key, size) };
-}
-
-/**
- * Returns the logits `[B, N, L, V]` of the files, which get the given tokens one position after the
- * other.
- */
-async function teacherForced(
-  sessions: { readonly prefill: Session; readonly decodeStep: Session; readonly predict: Session | undefined },
-  { cache, vocabSize }: ExportedTransformer,
-  { conditions, tokens }: Example,
-): Promise<HostValue> {
-  const [batch, positions, codeDepth] = tokens.shape as [number, number, number];
-  const logits = new Float32Array(batch * positions * codeDepth * vocabSize);
-  /** Returns the first `count` codes of the tokens of one position. */
-  const at = (position: number, count: number): HostValue => ({
-    shape: [batch, count],
-    data: Int32Array.from({ length: batch * count }, (_, index) => {
-      const row = Math.floor(index / count);
-      return tokens.data[(row * positions + position) * codeDepth + (index % count)]!;
-    }),
-  });
-  let state = await sessions.prefill.run({ conditions });
-  for (let position = 0; position < positions; position++) {
-    if (position > 0) {
-      const past = Object.fromEntries(cache.map((pair) => [pair.past, state[pair.present]!]));
-      const count: HostValue = { shape: [], data: Int32Array.of(position) };
-      state = await sessions.decodeStep.run({ ...past, tokens: at(position - 1, codeDepth), count });
-    }
-    const predicted = sessions.predict
-      ? await sessions.predict.run({ hidden: state.hidden!, tokens: at(position, codeDepth - 1) })
-      : state;
-    const row = codeDepth * vocabSize;
-    for (let image = 0; image < batch; image++) {
-      logits.set(predicted.logits!.data.subarray(image * row, (image + 1) * row), (image * positions + position) * row);
-    }
-  }
-  return { shape: [batch, positions, codeDepth, vocabSize], data: logits };
 }
 
 /** Returns the index of the largest logit along the last axis. */

@@ -43,6 +43,27 @@ const measured = {
   equalTokens: fraction,
 };
 const tokens = { grid, vocabSize: positive, codeDepth: positive };
+const cache = z.array(z.strictObject({ past: z.string(), present: z.string() })).readonly();
+const transformer = {
+  ...tokens,
+  condition: z.discriminatedUnion('input', [
+    z.strictObject({
+      input: z.literal('tokens'),
+      length: positive,
+      vocabSize: positive,
+      nullTokens: z.array(z.int().min(0)).readonly(),
+      meaning,
+    }),
+    z.strictObject({
+      input: z.literal('numbers'),
+      shape: z.array(positive).readonly(),
+      nullInput: z.array(z.number()).readonly(),
+      meaning,
+    }),
+  ]),
+  measured: z.array(z.strictObject({ ...measured, logits: z.number(), largestLogit: z.number() })).readonly(),
+  metadata,
+};
 
 /**
  * Schema of a manifest. Any other content is an error: it would be of a version that this program
@@ -78,29 +99,24 @@ export const manifestSchema: z.ZodType<ExportManifest> = z.strictObject({
     })
     .optional(),
   transformer: z
-    .strictObject({
-      ...tokens,
-      condition: z.discriminatedUnion('input', [
-        z.strictObject({
-          input: z.literal('tokens'),
-          length: positive,
-          vocabSize: positive,
-          nullTokens: z.array(z.int().min(0)).readonly(),
-          meaning,
-        }),
-        z.strictObject({
-          input: z.literal('numbers'),
-          shape: z.array(positive).readonly(),
-          nullInput: z.array(z.number()).readonly(),
-          meaning,
-        }),
-      ]),
-      prefill: graph,
-      decodeStep: graph,
-      predict: graph.optional(),
-      cache: z.array(z.strictObject({ past: z.string(), present: z.string() })).readonly(),
-      measured: z.array(z.strictObject({ ...measured, logits: z.number(), largestLogit: z.number() })).readonly(),
-      metadata,
-    })
+    .discriminatedUnion('kind', [
+      z.strictObject({
+        kind: z.literal('raster'),
+        ...transformer,
+        prefill: graph,
+        decodeStep: graph,
+        predict: graph.optional(),
+        cache,
+      }),
+      z.strictObject({ kind: z.literal('masked'), ...transformer, maskedLogits: graph }),
+      z.strictObject({
+        kind: z.literal('any-order'),
+        ...transformer,
+        tokensPerStep: positive,
+        prefill: graph,
+        decodeStep: graph,
+        cache,
+      }),
+    ])
     .optional(),
 });

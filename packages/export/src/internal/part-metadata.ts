@@ -7,6 +7,7 @@ export function partMetadata(
   facts: Readonly<Record<string, unknown>>,
   notes: Readonly<Record<string, string>>,
 ): Record<string, string> {
-  const ours = Object.entries({ part, ...facts }).map(([name, value]) => [`vitvq.${name}`, JSON.stringify(value)]);
+  const known = Object.entries({ part, ...facts }).filter(([, value]) => value !== undefined);
+  const ours = known.map(([name, value]) => [`vitvq.${name}`, JSON.stringify(value)]);
   return { ...notes, ...(Object.fromEntries(ours) as Record<string, string>) };
 }

@@ -1,13 +1,13 @@
 /**
- * Sampling as functions of named tensors, which are written as files. The KV cache has names such
- * as `past.0.keys`, with one segment for each block.
+ * Sampling in raster order as functions of named tensors, which are written as files. The KV cache
+ * has names such as `past.0.keys`, with one segment for each block.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { BlockCache } from '@vitvq/layers';
-import { prefixLengthOf, type AnyConditioner, type AutoregressiveModel, type Conditions } from '@vitvq/transformers';
-
-type NamedTensors = Record<string, Tensor>;
+import { prefixLengthOf, type AnyConditioner, type AutoregressiveModel } from '@vitvq/transformers';
+import { embeddedConditions } from './embedded-conditions.js';
+import { blocksOf, namedCache, padPositions, type NamedTensors } from './named-cache.js';
 
 /**
  * Returns the function of `prefill.onnx`: `conditions` to the `logits` (`hidden` with a code depth
@@ -19,7 +19,7 @@ export function prefillFunction(
 ): (inputs: NamedTensors) => NamedTensors {
   const length = cacheLength(model);
   return ({ conditions }) => {
-    const given = 'embed' in conditioner ? conditioner.embed(conditions!) : (conditions as Conditions);
+    const given = embeddedConditions(conditioner, conditions!);
     const { hidden, added } = model.prefill(given, undefined, tf.scalar(0, 'int32'));
     const blocks = added.map(({ before, keys, values }): BlockCache => {
       return { before, keys: [padPositions(keys, length)], values: [padPositions(values, length)] };
@@ -79,39 +79,4 @@ function logitsOf(model: AutoregressiveModel, hidden: Tensor2D, above?: Tensor2D
     return isKnown ? tf.squeeze<Tensor1D>(tf.slice(above, [0, level], [-1, 1]), [1]) : tf.argMax(rows, 1);
   });
   return logits;
-}
-
-/** Returns `[B, M, n, headDim]` with zeros up to `length` positions. */
-function padPositions(x: Tensor4D, length: number): Tensor4D {
-  return tf.pad(x, [
-    [0, 0],
-    [0, 0],
-    [0, length - x.shape[2]],
-    [0, 0],
-  ]);
-}
-
-/** Returns a KV cache of one segment for each block by names such as `present.0.keys`. */
-function namedCache(blocks: readonly BlockCache[]): NamedTensors {
-  const tensors: NamedTensors = {};
-  for (const [index, { before, keys, values }] of blocks.entries()) {
-    const name = `present.${index}`;
-    tensors[`${name}.keys`] = keys[0]!;
-    tensors[`${name}.values`] = values[0]!;
-    if (before) tensors[`${name}.before`] = before;
-  }
-  return tensors;
-}
-
-/** Returns the KV cache among the inputs of a decode step. */
-function blocksOf(inputs: Readonly<NamedTensors>): BlockCache[] {
-  const blocks: BlockCache[] = [];
-  for (let index = 0; inputs[`past.${index}.keys`]; index++) {
-    blocks.push({
-      before: inputs[`past.${index}.before`] as Tensor2D | undefined,
-      keys: [inputs[`past.${index}.keys`] as Tensor4D],
-      values: [inputs[`past.${index}.values`] as Tensor4D],
-    });
-  }
-  return blocks;
 }
