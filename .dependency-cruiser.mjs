@@ -22,7 +22,7 @@ export const mayImport = {
   transformers: ['core', 'layers'],
   'transformers/node': ['core', 'checkpoint'],
   sampling: ['core', 'engine', 'layers', 'transformers'],
-  codes: ['core', 'files', 'engine', 'checkpoint', 'transformers'],
+  codes: ['core', 'files', 'engine', 'layers', 'checkpoint', 'transformers'],
   evaluation: ['core', 'files', 'engine', 'layers', 'checkpoint', 'losses', 'quantizers', 'optim'],
   training: ['core', 'files', 'engine', 'optim', 'checkpoint', 'tensorboard'],
   'stage1-trainer': [

@@ -5,7 +5,7 @@ import { UsageError } from '@vitvq/example-shared';
 import { ConfigError, type TokenShape } from '@vitvq/core';
 import { loadRunTokenizer, loadRunTransformer, openRun, type OpenedRun } from '@vitvq/run';
 import type { VQTokenizer } from '@vitvq/tokenizer';
-import { isAnyOrder, isMasked } from '@vitvq/transformers';
+import { isAnyOrder, isMasked, type AnyConditioner } from '@vitvq/transformers';
 import type { LoadedTransformer } from '@vitvq/transformers/node';
 import { DEFAULTS, MODEL_FOLDERS } from './config.js';
 
@@ -13,9 +13,9 @@ import { DEFAULTS, MODEL_FOLDERS } from './config.js';
 export interface Models {
   readonly tokenizer: VQTokenizer;
   /** Undefined where the run trained none. */
-  readonly transformer: LoadedTransformer | undefined;
+  readonly transformer: LoadedTransformer<AnyConditioner> | undefined;
   /** Masked transformer of the brush that is not the run's own; undefined where there is none. */
-  readonly brush: LoadedTransformer | undefined;
+  readonly brush: LoadedTransformer<AnyConditioner> | undefined;
   /** What the tokenizer was trained on, where its folder says it. */
   readonly trainedOn: string | undefined;
   /** Where they are from. */
@@ -40,8 +40,8 @@ export async function loadModels(path: string, brushPath?: string): Promise<Mode
     ]);
   }
   const tokenizer = await loadRunTokenizer(run);
-  let transformer: LoadedTransformer | undefined;
-  let brush: LoadedTransformer | undefined;
+  let transformer: LoadedTransformer<AnyConditioner> | undefined;
+  let brush: LoadedTransformer<AnyConditioner> | undefined;
   const dispose = (): void => {
     tokenizer.dispose();
     transformer?.model.dispose();
@@ -82,7 +82,7 @@ export function newestRun(runs: readonly string[] = DEFAULTS.runs): string {
  * @throws {UsageError} when there is none
  * @throws {ConfigError} when it does not fit the tokenizer, or the page
  */
-async function loadBrush(path: string, tokenizer: VQTokenizer): Promise<LoadedTransformer> {
+async function loadBrush(path: string, tokenizer: VQTokenizer): Promise<LoadedTransformer<AnyConditioner>> {
   const run = existsSync(path) ? await openRun(path) : undefined;
   if (run?.folders.transformer === undefined) throw new UsageError([`--brush ${path} holds no transformer`]);
   const brush = await loadRunTransformer(run);
@@ -128,14 +128,22 @@ async function haveSameWeights(one: VQTokenizer, other: VQTokenizer): Promise<bo
 }
 
 /** The page asks for a class once, for images and for parts of them. */
-function assertSameConditions(brush: LoadedTransformer, transformer: LoadedTransformer, where: string): void {
+function assertSameConditions(
+  brush: LoadedTransformer<AnyConditioner>,
+  transformer: LoadedTransformer<AnyConditioner>,
+  where: string,
+): void {
   const [expected, got] = [transformer, brush].map(({ conditioner }) => JSON.stringify(conditioner.description));
   if (expected === got) return;
   throw new ConfigError({ where, expected: `a transformer that is told the same, ${expected}`, got: String(got) });
 }
 
 /** A folder may hold anything: what the page cannot show is told here, not there. */
-function assertFits({ model, conditioner }: LoadedTransformer, tokenizer: VQTokenizer, where: string): void {
+function assertFits(
+  { model, conditioner }: LoadedTransformer<AnyConditioner>,
+  tokenizer: VQTokenizer,
+  where: string,
+): void {
   const tokens = ({ vocabSize, grid, codeDepth }: TokenShape): string =>
     `${vocabSize} codes on a grid of ${grid.join('x')}, ${codeDepth} a position`;
   const [expected, got] = [tokens(tokenizer), tokens(model)];

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodePng } from '@vitvq/report';
 import { createSampler, editImages, ImageGenerator, maskOfPixels } from '@vitvq/sampling';
 import { runProgram } from '@vitvq/test-utils/node';
+import { nullConditions, type Conditioner } from '@vitvq/transformers';
 import { pixelsUnder, type Point } from '../page/brush-mask.js';
 import { SMOKE } from '../src/config.js';
 import { loadModels } from '../src/models.js';
@@ -315,7 +316,7 @@ describe.skipIf(executablePath === undefined)('the page in Chromium', { timeout:
       seeds: [7],
       temperature: 0.8,
       topK: 20,
-      guidance: { scale: 3, unconditional: tf.tensor2d([...conditioner.nullTokens], [1, 1], 'int32') },
+      guidance: { scale: 3, unconditional: nullConditions(conditioner as Conditioner, 1) },
     });
     expect(await opened.codes()).toEqual([...(await tokens.data())]);
     sampler.dispose();

@@ -31,22 +31,29 @@ export async function loadModels(path: string): Promise<Models> {
   }
   const tokenizer = await loadRunTokenizer(run);
   try {
-    const { model: transformer, conditioner } = await loadRunTransformer(run);
+    const loaded = await loadRunTransformer(run);
+    const { model: transformer, conditioner } = loaded;
+    if ('embed' in conditioner) {
+      loaded.dispose();
+      throw new UsageError([
+        `--run ${path}: its transformer is one of vectors of a network; this example knows classes and texts`,
+      ]);
+    }
     if (isMasked(transformer) || isAnyOrder(transformer)) {
-      transformer.dispose();
+      loaded.dispose();
       throw new UsageError([
         `--run ${path}: its transformer is not one of raster order, whose completions this example compares`,
       ]);
     }
     if (transformer.grid[0] === 1) {
-      transformer.dispose();
+      loaded.dispose();
       throw new UsageError([
         `--run ${path}: its tokens are one row of ${transformer.grid[1]}, as those of a 1-D tokenizer, without an upper half`,
       ]);
     }
     const dispose = (): void => {
       tokenizer.dispose();
-      transformer.dispose();
+      loaded.dispose();
     };
     return { tokenizer, transformer, conditioner, run, dispose };
   } catch (error) {

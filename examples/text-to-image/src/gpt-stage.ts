@@ -98,7 +98,7 @@ async function* withConditions(
   conditionsOf: (own: Int32Array, count: number) => Int32Array,
 ): AsyncGenerator<CodeBatch> {
   for await (const batch of batches) {
-    yield { ...batch, conditions: conditionsOf(batch.conditions!, batch.count ?? batch.shape[0]!) };
+    yield { ...batch, conditions: conditionsOf(batch.conditions as Int32Array, batch.count ?? batch.shape[0]!) };
   }
 }
 

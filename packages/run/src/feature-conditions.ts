@@ -2,12 +2,7 @@ import { extname } from 'node:path';
 import { FeatureConditioner } from '@vitvq/codes';
 import { DataError, type HostImages, type ImageBatch, type RandomKey } from '@vitvq/core';
 import type { ImageDataset } from '@vitvq/data';
-import {
-  extractorVectors,
-  loadFeatureExtractor,
-  openOnnxVectors,
-  type ImageTextVectors,
-} from '@vitvq/evaluation';
+import { extractorVectors, loadFeatureExtractor, openOnnxVectors, type ImageTextVectors } from '@vitvq/evaluation';
 import { readTextTokenizer } from '@vitvq/transformers/node';
 import type { FeatureConditionConfig } from './config/run-config.js';
 import { captionsOf, textOf } from './captions.js';

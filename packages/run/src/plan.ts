@@ -13,7 +13,14 @@ import {
 import { createTokenizerGradients, createTokenizerTrainer } from '@vitvq/stage1-trainer';
 import { createTransformerGradients, createTransformerTrainer } from '@vitvq/stage2-trainer';
 import { createTokenizer, type VQTokenizer } from '@vitvq/tokenizer';
-import { conditionInput, nullConditions, repeat, type Conditions, type ConditionValues, type ImageTokens } from '@vitvq/transformers';
+import {
+  conditionInput,
+  nullConditions,
+  repeat,
+  type Conditions,
+  type ConditionValues,
+  type ImageTokens,
+} from '@vitvq/transformers';
 import { conditionsOf } from './conditions.js';
 import { tokensOf } from './tokens-of.js';
 import type { ResolvedRunConfig, ResolvedTransformerStage, TrainedTokenizerConfig } from './config/run-config.js';
@@ -162,7 +169,8 @@ async function planTransformer(
         model,
         conditioner,
         config: { ...learning, duration: { steps }, seed, precision },
-        openBatches: () => madeUpCodes(shapeOf(batchSize), vocabSize, classCount, conditionInput(conditioner).nullValues),
+        openBatches: () =>
+          madeUpCodes(shapeOf(batchSize), vocabSize, classCount, conditionInput(conditioner).nullValues),
         tensorBoard: false,
       }),
     );

@@ -39,5 +39,11 @@ export async function wantedImages(
   const vectors = await conditioner.vectors.ofImages(await readImages(some, { imageSize: [...imageSize], onSkip }));
   const { width } = conditioner.vectors;
   const rows = vectors.length / width;
-  return { vectors: takeRows(vectors, width, at.map((index) => index % rows)) };
+  return {
+    vectors: takeRows(
+      vectors,
+      width,
+      at.map((index) => index % rows),
+    ),
+  };
 }

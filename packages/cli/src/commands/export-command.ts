@@ -1,9 +1,11 @@
-import { promises as fs } from 'node:fs';
+import { existsSync, promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import type { FoundModelFolders } from '@vitvq/checkpoint';
 import { ConfigError } from '@vitvq/core';
 import type { ExportedTransformer, ExportResult, VerifyOptions } from '@vitvq/export';
+import type { AnyConditioner } from '@vitvq/transformers';
+import type { LoadedTransformer } from '@vitvq/transformers/node';
 import { loadOptional } from '../optional-package.js';
 import { assertNothingReplaced } from './output-folder.js';
 import { leftovers, missing, operand, refuseUsage } from './usage.js';
@@ -86,8 +88,7 @@ async function exportRun(_run: string | undefined, flags: ExportFlags, command: 
     tokenizer.dispose();
   }
   if (models.transformer !== undefined) {
-    const { loadTransformer } = await import('@vitvq/transformers/node');
-    const { model, conditioner } = await loadTransformer(models.transformer);
+    const { model, conditioner } = await loadExported(run, models.transformer);
     const options = { weights, tokensPerStep, verify: verify && {} };
     const result = await exportTransformer(model, conditioner, out, options);
     report(result);
@@ -95,6 +96,19 @@ async function exportRun(_run: string | undefined, flags: ExportFlags, command: 
     model.dispose();
   }
   process.stdout.write(`Wrote ${written.join(', ')} and vitvq.json to ${out}\n`);
+}
+
+/**
+ * Loads a transformer with its conditioner: of a run by its config, which names the network that
+ * describes images where the model's own folder does not hold it.
+ */
+async function loadExported(run: string, folder: string): Promise<LoadedTransformer<AnyConditioner>> {
+  if (existsSync(join(run, 'config.yaml'))) {
+    const { loadRunTransformer, openRun } = await loadOptional('export', '@vitvq/run', () => import('@vitvq/run'));
+    return loadRunTransformer(await openRun(run));
+  }
+  const { loadTransformer } = await import('@vitvq/transformers/node');
+  return loadTransformer(folder);
 }
 
 /** Returns the names of the files of a transformer. */
