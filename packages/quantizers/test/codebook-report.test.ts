@@ -116,6 +116,27 @@ describe('codebookReport', () => {
     }
   });
 
+  it('advises what fixed codes allow', () => {
+    for (const [alive, finding] of [
+      [30, 'collapsed'],
+      [80, 'dead-codes'],
+    ] as const) {
+      const counts = [...repeat(1000, alive), ...repeat(0, 100 - alive)];
+      const [advice, ...others] = codebookReport({ counts }, { hasFixedCodes: true }).advice;
+      expect(others).toEqual([]);
+      expect(advice!.finding).toBe(finding);
+      expect(advice!.text).toContain(`${alive} of 100 codes`);
+      expect(advice!.text).toContain('fewer levels or bits would do');
+      expect(advice!.text).not.toContain('codebook.reset');
+    }
+  });
+
+  it('does not advise a smaller codebook where codes can be revived', () => {
+    const counts = [1_000_000, ...repeat(1000, 79), ...repeat(0, 20)];
+    expect(findings({ counts })).toEqual(['dead-codes']);
+    expect(findings({ counts }, { hasFixedCodes: true })).toEqual(['dead-codes', 'uneven']);
+  });
+
   it('finds dead codes, uneven use, a full codebook and nothing at all', () => {
     expect(findings({ counts: [...repeat(50, 80), ...repeat(0, 20)] })).toEqual(['dead-codes']);
     expect(findings({ counts: [100_000, ...repeat(1, 99)] })).toEqual(['uneven']);

@@ -113,8 +113,8 @@ describe('evaluations and previews', () => {
     const { evaluation } = await trainer.run();
     expect(evaluation!.levels[0]!.usage).toBeGreaterThan(0.1);
     expect(warnings).toEqual([
-      'low-codebook-usage: Only 6.3 % of the codes are in use at level 1. Initialize the codebook from data, ' +
-        'reset dead codes, or lower codeDim.',
+      'low-codebook-usage: Only 6.3 % of the codes are in use at level 1. Reset dead codes, ' +
+        'initialize the codebook from data, or lower codeDim: docs/codebook-health.md shows what helps.',
     ]);
     tokenizer.dispose();
   });
