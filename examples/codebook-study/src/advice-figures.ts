@@ -1,4 +1,4 @@
-import { CODEBOOK_SIZE, RESETTABLE, variantOf, type Treatment } from './config.js';
+import { CODEBOOK_SIZE, RESETTABLE, VARIANTS, variantOf, type Treatment } from './config.js';
 import type { Study } from './study.js';
 
 /**
@@ -8,6 +8,8 @@ import type { Study } from './study.js';
 export interface AdviceFigures {
   /** Dead codes after trainings with a treatment. */
   readonly dead: Readonly<Record<Treatment, string>>;
+  /** Dead codes of normalised and of plain codes as they are. */
+  readonly normalized: string;
   /** Gain of resets in PSNR, in decibels. */
   readonly gain: string;
   /** Codes of all quantizers of the study. */
@@ -20,11 +22,19 @@ export function adviceFigures(study: Study): AdviceFigures {
       RESETTABLE.map((kind) => study.end(variantOf(kind, treatment), 'deadCodes').mean),
       0,
     );
+  const deadOf = (name: string): string =>
+    study
+      .end(
+        VARIANTS.find((variant) => variant.name === name)!,
+        'deadCodes',
+      )
+      .mean.toFixed(0);
   const gains = RESETTABLE.map(
     (kind) => study.difference(variantOf(kind, 'resets'), variantOf(kind, 'as is'), 'psnr').mean,
   );
   return {
     dead: { 'as is': dead('as is'), data: dead('data'), resets: dead('resets'), both: dead('both') },
+    normalized: `${deadOf('l2')} instead of ${deadOf('plain')}`,
     gain: rangeOf(gains, 1),
     codes: String(CODEBOOK_SIZE),
   };

@@ -18,8 +18,8 @@ const LEARNED = [...RESETTABLE, ...STARTED];
 
 /**
  * Returns what follows from the study: claims, their figures, and where these leave no doubt. The
- * claims were written once the figures were known; where those of another study do not show them,
- * it says so.
+ * claims were written once the figures were known; beside the figures of another study it says
+ * whether they show them.
  */
 export function findings(study: Study): string[] {
   const ends = (metric: Metric, kinds: readonly Kind[], treatment: Treatment = 'as is'): string =>
@@ -29,12 +29,12 @@ export function findings(study: Study): string[] {
           `${kind.title} ${formatEstimate(study.end(variantOf(kind, treatment), metric), METRICS[metric].digits)}`,
       )
       .join(', ');
-  const change = (metric: Metric, sign: 1 | -1, one: Treatment, other: Treatment): string =>
+  const change = (metric: Metric, sign: 1 | -1, one: Treatment, other: Treatment, kinds = RESETTABLE): string =>
     compare(
       study,
       metric,
       sign,
-      RESETTABLE.map((kind) => [kind.title, variantOf(kind, one), variantOf(kind, other)]),
+      kinds.map((kind) => [kind.title, variantOf(kind, one), variantOf(kind, other)]),
     );
   const besidePlain = (name: string, metric: Metric, sign: 1 | -1, treatments: readonly Treatment[]): string =>
     compare(
@@ -51,11 +51,11 @@ export function findings(study: Study): string[] {
   return [
     `**Left alone, codes that are learned die.** Dead of ${CODEBOOK_SIZE}: ${ends('deadCodes', LEARNED)}.`,
     `**Resets keep nearly all of them, and images gain.** Dead with resets: ${ends('deadCodes', RESETTABLE, 'resets')}. PSNR, against as is: ${change('psnr', 1, 'resets', 'as is')}.`,
-    `**A start from data alone does less than resets alone.** Dead with it: ${ends('deadCodes', RESETTABLE, 'data')}. PSNR of resets, against it: ${change('psnr', 1, 'resets', 'data')}.`,
-    `**Both together make the best images.** PSNR, against resets alone: ${change('psnr', 1, 'both', 'resets')}.`,
-    `**Normalising codes does not replace resets, and costs quality beside them.** Dead codes, against plain: ${besidePlain('l2', 'deadCodes', -1, ['as is'])}. PSNR, against plain: ${besidePlain('l2', 'psnr', 1, ['as is'])}; ${besidePlain('l2', 'psnr', -1, ['both'])}.`,
-    `**The rotation trick saves no codes by itself.** Dead codes, against plain: ${besidePlain('rotation', 'deadCodes', -1, ['as is'])}. PSNR, against plain: ${besidePlain('rotation', 'psnr', 1, ['as is', 'both'])}.`,
-    `**Gradients that reach all codes are no insurance in a short training.** Dead, as is: ${ends('deadCodes', STARTED)}; with a start from data: ${ends('deadCodes', STARTED, 'data')}.`,
+    `**A start from data alone leaves half of the codes dead, or more.** Dead with it: ${ends('deadCodes', RESETTABLE, 'data')}. Dead with resets, against it: ${change('deadCodes', -1, 'resets', 'data')}.`,
+    `**Resets add much to a start from data, and it adds little to resets.** PSNR of both, against the start alone: ${change('psnr', 1, 'both', 'data')}; against resets alone: ${change('psnr', 1, 'both', 'resets')}.`,
+    `**Normalised codes die less, resets save more, and beside resets normalising gains nothing.** Dead, against plain: ${besidePlain('l2', 'deadCodes', -1, ['as is'])}. PSNR, against plain: ${besidePlain('l2', 'psnr', 1, ['as is', 'both'])}.`,
+    `**The rotation trick saves no codes.** Dead, against plain: ${besidePlain('rotation', 'deadCodes', -1, ['as is'])}. PSNR, against plain: ${besidePlain('rotation', 'psnr', 1, ['as is', 'both'])}.`,
+    `**Where gradients reach all codes, SimVQ keeps most of them and IBQ, in so few steps, hardly any; data as a start helps neither for certain.** Dead, as is: ${ends('deadCodes', STARTED)}. Dead with the start, against as is: ${change('deadCodes', -1, 'data', 'as is', STARTED)}.`,
     `**Use is not quality.** Dead of fixed codes: ${ends('deadCodes', FIXED)}. PSNR, against plain with both: ${compare(
       study,
       'psnr',
@@ -85,7 +85,7 @@ function compare(
     clear.length === differences.length
       ? 'clear'
       : clear.length === 0
-        ? 'NOT clear'
+        ? 'not clear'
         : `clear for ${clear.map(({ title }) => title).join(', ')} alone`;
   return `${texts.join(', ')} (${verdict})`;
 }

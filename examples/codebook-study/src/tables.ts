@@ -14,15 +14,18 @@ import type { Table } from './markdown-table.js';
 import { METRICS, type Metric } from './metrics.js';
 import type { Study } from './study.js';
 
-/** What each kind is, as a config has it. */
+/** What each kind is, as a config has it without resets. */
 export function kindTable(): Table {
   const rows = KINDS.map((kind) => [kind.title, kind.source, `\`${configText(kind)}\``]);
   return { columns: ['quantizer', 'of', 'config'], texts: 3, rows };
 }
 
-function configText(kind: Kind): string {
-  const fields = Object.entries(kind.quantizer(kind.treatments.includes('resets')));
-  return `{ ${fields.map(([name, value]) => `${name}: ${Array.isArray(value) ? `[${value.join(', ')}]` : value}`).join(', ')} }`;
+function configText({ quantizer }: Kind): string {
+  const { kind, ...fields } = quantizer(false);
+  const texts = Object.entries({ kind, ...fields })
+    .filter(([name]) => name !== 'trackUsage')
+    .map(([name, value]) => `${name}: ${Array.isArray(value) ? `[${value.join(', ')}]` : value}`);
+  return `{ ${texts.join(', ')} }`;
 }
 
 /** Every variant at the end of its trainings; treatments that a kind does not have, with why. */

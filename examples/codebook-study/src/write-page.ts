@@ -87,20 +87,22 @@ export function pageText(study: Study, subject: PageSubject): string {
   });
   return `# ${TITLE}
 
-${lead(subject)} Written by
-\`${command}\` (${Math.round(study.seconds / 60)} minutes in all, on a machine with other work) of
-[examples/codebook-study](../examples/codebook-study/README.md).
+Which quantizers lose their codes in training, and what helps? Nine of them, each trained as it is, with codes that start as
+features of the first batch (\`codebook.initializeFromData\`), with codes that nothing chose set to features every ${EVERY.reset}
+steps (\`codebook.resetEvery\`, and \`trackUsage\` of the quantizer), and with both, where its codes allow that.
 
-Which quantizers lose their codes, and what helps? Each is trained as it is, with codes that start as features of the first
-batch (\`codebook.initializeFromData\`), with codes that nothing chose set to features every ${EVERY.reset} steps
-(\`codebook.resetEvery\`), and with both, where it can. All else is the same for all: a small ViT, the squared error and the
-quantizer's own loss with its default weights ([all numbers](../examples/codebook-study/src/config.ts)), and for each seed the same first weights and the same batches. Dead are codes
-that none of the ${(TEST_IMAGES * 64).toLocaleString('en')} tokens of the held-out images has; usage is the fraction of the others,
-as the paper's Table 4 has it of 256 images. What follows ± is half the width of the 95 % confidence interval of the mean over
-seeds, by Student's distribution.
+${lead(subject)}
+Written by \`${command}\`, in ${Math.round(study.seconds / 60)}
+minutes of a machine that had other work as well; [examples/codebook-study](../examples/codebook-study/README.md) says how.
 
-Trainings so short and small say which way things go, not how good a quantizer can be: what needs long to spread its codes is
-seen before it has done so.
+All else is the same for all: a small ViT, the squared error and the quantizer's own loss with its default weights
+([all numbers](../examples/codebook-study/src/config.ts)), and for each seed the same first weights and the same batches. Dead
+are codes that none of the ${(TEST_IMAGES * 64).toLocaleString('en')} tokens of the held-out images has; usage is the fraction of the others, as the paper's
+Table 4 has it of 256 images. What follows ± is half the width of the 95 % confidence interval of the mean over seeds, by
+Student's distribution.
+
+Trainings so short and small say which way things go, not how good a quantizer can be: one that needs long to spread its codes
+is seen before it has done so.
 
 ## The quantizers
 

@@ -38,15 +38,19 @@ describe('docs/codebook-health.md', () => {
 describe('the advice of codebookReport', () => {
   const textOf = (used: number, finding: CodebookFinding): string => {
     const counts = Array.from({ length: 100 }, (_, code) => (code < used ? 50 : 0));
-    return codebookReport({ counts }).advice.find((advice) => advice.finding === finding)!.text;
+    const codebook = { shape: [100, 2], data: Float32Array.from({ length: 200 }, (_, index) => index) };
+    return codebookReport({ counts }, { codebook, normalize: false }).advice.find(
+      (advice) => advice.finding === finding,
+    )!.text;
   };
 
   it('names the page, and figures of the study', () => {
-    const { dead, gain, codes } = adviceFigures(study);
+    const { dead, gain, normalized, codes } = adviceFigures(study);
     const collapsed = textOf(20, 'collapsed');
     expect(collapsed).toContain('docs/codebook-health.md');
     expect(collapsed).toContain(`${dead['as is']} of ${codes} codes`);
     for (const treatment of ['data', 'resets', 'both'] as const) expect(collapsed).toContain(dead[treatment]);
+    expect(collapsed).toContain(`${normalized} died`);
     const deadCodes = textOf(80, 'dead-codes');
     expect(deadCodes).toContain('docs/codebook-health.md');
     expect(deadCodes).toContain(`${dead.resets} of ${codes} codes`);

@@ -54,8 +54,8 @@ export interface CodebookReport extends CodebookStatistics {
 const tokensPerCode = 4;
 /**
  * In ViT-VQGAN's Table 4, 256 images use 89 % and more of the codebooks that work, and 37 % and
- * less of those that failed. In docs/codebook-health.md, USAGE_ALONE of those that can be reset and
- * were not, and USAGE_RESETS of those that were.
+ * less of those that failed; in docs/codebook-health.md 97 % and more of those that were reset, and
+ * 50 % and less of those that can be reset and were not.
  */
 const collapsedUsage = 0.5;
 const deadFraction = 0.05;
@@ -137,8 +137,9 @@ function advise(
       `The codebook collapsed: ${used} are used.`,
       hasFixedCodes
         ? fixedCodes
-        : `Reset codes that are not chosen (codebook.reset), where the quantizer can, and start the codes as features (codebook.initialize): in ${study} DEADALONE of 512 codes died without either, DEADSTART with the start alone, DEADRESETS with resets and DEADBOTH with both.`,
-      mayNormalize && 'NORMALISE',
+        : `Reset codes that are not chosen, where the quantizer can (codebook.reset), and start the codes as features (codebook.initialize): in ${study} 337 to 504 of 512 codes died without either, 257 to 422 with the start alone, 1 to 14 with resets alone and 0 to 11 with both.`,
+      mayNormalize &&
+        'Normalise codes, where the quantizer can (normalize: true) and nothing resets them: 337 instead of 504 died there, and in the paper 96 % instead of 2 % were used; beside resets it gained nothing clear.',
       codeDim > wellUsedDim &&
         `Lower codeDim from ${codeDim} to between 8 and ${wellUsedDim}: in the paper ${wellUsedDim} used 96 % and 256 used 4 %.`,
     );
@@ -148,7 +149,7 @@ function advise(
       `${integer(deadCodes.length)} codes were never chosen; ${used} are used.`,
       hasFixedCodes
         ? fixedCodes
-        : `Reset them while training, where the quantizer can (codebook.reset): in ${study} resets left DEADRESETS of 512 codes dead instead of DEADALONE, and images gained GAIN dB.`,
+        : `Reset them while training, where the quantizer can (codebook.reset): in ${study} resets left 1 to 14 of 512 codes dead instead of 337 to 504, and images gained 0.7 to 3.4 dB.`,
     );
   }
   if (tokens >= tokensPerCode * codebookSize && usage >= collapsedUsage) {
