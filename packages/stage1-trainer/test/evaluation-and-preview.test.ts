@@ -119,6 +119,28 @@ describe('evaluations and previews', () => {
     tokenizer.dispose();
   });
 
+  it('warns of fixed codes that are hardly used, which nothing can reset', async () => {
+    const tokenizer = createTokenizer({ ...tinyConfig, quantizer: { kind: 'fsq', levels: [5, 5] } }, { seed: 1 });
+    // One feature for everything.
+    for (const [name, variable] of tokenizer.namedVariables()) {
+      if (name.startsWith('preQuantization')) variable.assign(tf.zerosLike(variable));
+    }
+    const trainer = createTokenizerTrainer({
+      tokenizer,
+      config: tinyTokenizerTraining({
+        duration: { steps: 1 },
+        codebook: { autoencoderFraction: 0, initializeFromData: false, resetEvery: 0 },
+      }),
+      openBatches: tinyBatches,
+      evaluation: { images: tinyImages(40, 77) },
+    });
+    const messages: string[] = [];
+    trainer.on('warning', ({ message }) => void messages.push(message));
+    await trainer.run();
+    expect(messages).toEqual(['Only 4 % of the codes are in use. They are fixed: fewer levels or bits would do.']);
+    tokenizer.dispose();
+  });
+
   it('measures on held-out images now and then and at the end', async () => {
     const evaluation = { images: tinyImages(6, 77), everySteps: 4, batchSize: 4 };
     const trainer = tinyGanTrainer({ directory, evaluation });
