@@ -30,8 +30,8 @@ export async function codebookReports(
   for (const [index, use] of uses.entries()) {
     const table = tables[index];
     const isResidual = quantizer.codeDepth > 1;
-    const options = table && { codebook: await readCodes(table), normalize: table.normalized, isResidual };
-    reports.push(codebookReport(use, options));
+    const codes = table && { codebook: await readCodes(table), normalize: table.normalized, isResidual };
+    reports.push(codebookReport(use, { ...codes, hasFixedCodes: quantizer.codebook === undefined }));
   }
   return reports;
 }

@@ -54,8 +54,9 @@ export function bootstrapInterval(values: ArrayLike<number>, options: BootstrapO
 }
 
 /**
- * Returns the interval of the mean of figures of disjoint sets of images of equal size, by
- * Student's distribution. Undefined for a single set.
+ * Returns the interval of the mean of independent figures, by Student's distribution: those of
+ * disjoint sets of images of equal size, or of trainings from different seeds. Undefined for a
+ * single one.
  */
 export function splitsInterval(values: ArrayLike<number>): ConfidenceInterval | undefined {
   const count = values.length;

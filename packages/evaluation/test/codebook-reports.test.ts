@@ -82,6 +82,7 @@ describe('codebookReports', () => {
       [[], undefined],
       [[3, 4, 5, 6, 7, 8], undefined],
     ]);
+    expect(reports[1]!.advice[0]!.text).toContain('The codes are fixed');
   });
 
   it('says nothing of where codes lie that are put together of parts, and looks at each group of channels', async () => {

@@ -87,8 +87,10 @@ describe('codebookReport', () => {
       finding: 'collapsed',
       text:
         'The codebook collapsed: 30 of 100 codes (30 %) are used. ' +
-        'Start the codes as features (codebook.initialize) and, where the quantizer can, reset those that are not chosen (codebook.reset). ' +
-        'Normalise codes, where the quantizer can (normalize: true): without that the paper used 2 % instead of 96 %. ' +
+        'Reset codes that are not chosen, where the quantizer can (codebook.reset), and start the codes as features (codebook.initialize): ' +
+        'in docs/codebook-health.md 337 to 504 of 512 codes died without either, 257 to 422 with the start alone, 1 to 14 with resets alone and 0 to 11 with both. ' +
+        'Normalise codes, where the quantizer can (normalize: true) and nothing resets them: 337 instead of 504 died there, ' +
+        'and in the paper 96 % instead of 2 % were used; beside resets it gained nothing clear. ' +
         'Lower codeDim from 256 to between 8 and 32: in the paper 32 used 96 % and 256 used 4 %.',
     });
   });
@@ -114,6 +116,27 @@ describe('codebookReport', () => {
       expect(text).not.toContain('Normalise');
       expect(text).not.toContain('codeDim');
     }
+  });
+
+  it('advises what fixed codes allow', () => {
+    for (const [alive, finding] of [
+      [30, 'collapsed'],
+      [80, 'dead-codes'],
+    ] as const) {
+      const counts = [...repeat(1000, alive), ...repeat(0, 100 - alive)];
+      const [advice, ...others] = codebookReport({ counts }, { hasFixedCodes: true }).advice;
+      expect(others).toEqual([]);
+      expect(advice!.finding).toBe(finding);
+      expect(advice!.text).toContain(`${alive} of 100 codes`);
+      expect(advice!.text).toContain('fewer levels or bits would do');
+      expect(advice!.text).not.toContain('codebook.reset');
+    }
+  });
+
+  it('does not advise a smaller codebook where codes can be revived', () => {
+    const counts = [1_000_000, ...repeat(1000, 79), ...repeat(0, 20)];
+    expect(findings({ counts })).toEqual(['dead-codes']);
+    expect(findings({ counts }, { hasFixedCodes: true })).toEqual(['dead-codes', 'uneven']);
   });
 
   it('finds dead codes, uneven use, a full codebook and nothing at all', () => {
@@ -172,7 +195,8 @@ describe('codebookReport', () => {
       'dead                12, 13, 14, 15',
       `closest             ${pair!.codes[0]} and ${pair!.codes[1]} at ${Number(pair!.distance.toPrecision(3))}`,
       `duplicates          0 codes within ${Number(report.closest!.threshold.toPrecision(3))} of another`,
-      '- 4 codes were never chosen; 12 of 16 codes (75 %) are used. Reset them while training, where the quantizer can (codebook.reset).',
+      '- 4 codes were never chosen; 12 of 16 codes (75 %) are used. Reset them while training, where the quantizer can (codebook.reset): ' +
+        'in docs/codebook-health.md resets left 1 to 14 of 512 codes dead instead of 337 to 504, and images gained 0.7 to 3.4 dB.',
     ]);
     const many = formatCodebookReport(codebookReport({ counts: [...repeat(9, 80), ...repeat(0, 20)] }));
     expect(many).toContain('dead        80, 81, 82, 83, 84, 85, 86, 87, 88, 89 and 10 more');

@@ -54,7 +54,7 @@ export interface DiscriminatorTrainingConfig {
   readonly clipNorm?: number | null;
 }
 
-/** Start and reset of the codebook. */
+/** Start and reset of the codebook; docs/codebook-health.md shows what both do. */
 export interface CodebookTrainingConfig {
   /**
    * Fraction of the run, in [0, 1), that trains a plain autoencoder, without quantizing; then the

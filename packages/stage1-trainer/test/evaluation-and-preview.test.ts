@@ -113,9 +113,31 @@ describe('evaluations and previews', () => {
     const { evaluation } = await trainer.run();
     expect(evaluation!.levels[0]!.usage).toBeGreaterThan(0.1);
     expect(warnings).toEqual([
-      'low-codebook-usage: Only 6.3 % of the codes are in use at level 1. Initialize the codebook from data, ' +
-        'reset dead codes, or lower codeDim.',
+      'low-codebook-usage: Only 6.3 % of the codes are in use at level 1. Reset dead codes, ' +
+        'initialize the codebook from data, or lower codeDim: docs/codebook-health.md shows what helps.',
     ]);
+    tokenizer.dispose();
+  });
+
+  it('warns of fixed codes that are hardly used, which nothing can reset', async () => {
+    const tokenizer = createTokenizer({ ...tinyConfig, quantizer: { kind: 'fsq', levels: [5, 5] } }, { seed: 1 });
+    // One feature for everything.
+    for (const [name, variable] of tokenizer.namedVariables()) {
+      if (name.startsWith('preQuantization')) variable.assign(tf.zerosLike(variable));
+    }
+    const trainer = createTokenizerTrainer({
+      tokenizer,
+      config: tinyTokenizerTraining({
+        duration: { steps: 1 },
+        codebook: { autoencoderFraction: 0, initializeFromData: false, resetEvery: 0 },
+      }),
+      openBatches: tinyBatches,
+      evaluation: { images: tinyImages(40, 77) },
+    });
+    const messages: string[] = [];
+    trainer.on('warning', ({ message }) => void messages.push(message));
+    await trainer.run();
+    expect(messages).toEqual(['Only 4 % of the codes are in use. They are fixed: fewer levels or bits would do.']);
     tokenizer.dispose();
   });
 

@@ -69,9 +69,12 @@ export class Measurements {
       ...Object.fromEntries((lengths ?? []).map(({ tokens, psnr: value }) => [`psnrOf${tokens}Tokens`, value])),
       ...(await this.#ownTerms(images)),
     };
-    const reachable = Math.min(1, indices.length / levels.length / this.#options.tokenizer.vocabSize);
+    const { vocabSize, quantizer } = this.#options.tokenizer;
+    const reachable = Math.min(1, indices.length / levels.length / vocabSize);
     const warnings = levels.flatMap((level, index) =>
-      level.usage < lowUsage * reachable ? [lowUsageWarning(level.usage, levels.length > 1 ? index : undefined)] : [],
+      level.usage < lowUsage * reachable
+        ? [lowUsageWarning(level.usage, levels.length > 1 ? index : undefined, quantizer.codebook === undefined)]
+        : [],
     );
     return {
       metrics,
@@ -172,10 +175,14 @@ function assertSome(option: 'evaluation' | 'preview', given: { readonly images: 
 function lowUsageWarning(
   usage: number,
   level: number | undefined,
+  hasFixedCodes: boolean,
 ): { readonly code: string; readonly message: string } {
   const place = level === undefined ? '' : ` at level ${level}`;
+  const remedy = hasFixedCodes
+    ? 'They are fixed: fewer levels or bits would do.'
+    : 'Reset dead codes, initialize the codebook from data, or lower codeDim: docs/codebook-health.md shows what helps.';
   return {
     code: 'low-codebook-usage',
-    message: `Only ${formatPercent(usage)} of the codes are in use${place}. Initialize the codebook from data, reset dead codes, or lower codeDim.`,
+    message: `Only ${formatPercent(usage)} of the codes are in use${place}. ${remedy}`,
   };
 }
