@@ -125,6 +125,6 @@ export class FeatureConditioner extends Module implements EmbeddingConditioner {
 
   /** Projects vectors `[B, E]` to `[B, C, D]`. */
   embed(input: Tensor): Tensor3D {
-    return tf.reshape(this.#projection.apply(input as Tensor2D), [input.shape[0]!, this.length, this.dim]);
+    return tf.reshape(this.#projection.apply(input as Tensor2D), [input.shape[0], this.length, this.dim]);
   }
 }

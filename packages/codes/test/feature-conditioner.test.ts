@@ -74,7 +74,7 @@ describe('FeatureConditioner', () => {
     const values = embedded.dataSync();
     expect(values.slice(0, 48)).toBeAllClose(tf.add(tf.slice(weight!, 0, 1), bias!).dataSync());
     expect(values.slice(48)).toBeAllClose(bias!.dataSync());
-    expectGradientsMatchFiniteDifferences((input) => conditioner.embed(input!), [tf.tensor2d([0.6, 0.8], [1, 2])], {
+    expectGradientsMatchFiniteDifferences((input) => conditioner.embed(input), [tf.tensor2d([0.6, 0.8], [1, 2])], {
       variables: conditioner.namedTrainableVariables(),
     });
     conditioner.dispose();

@@ -89,7 +89,7 @@ export interface WantedImages {
   readonly vectors?: Float32Array;
 }
 
-/** Returns how many values of what a conditioner encodes belong to an image; 0 where nothing does. */
+/** Returns what a conditioner encodes, and how many of its values an image has. */
 function wantedOf(conditioner: AnyConditioner): { readonly name?: keyof WantedImages; readonly size: number } {
   if (conditioner instanceof ClassConditioner) return { name: 'classes', size: 1 };
   if (conditioner instanceof TextConditioner) return { name: 'prompts', size: 1 };

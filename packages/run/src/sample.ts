@@ -30,7 +30,7 @@ export interface SampleOptions extends Partial<
    * all had theirs. @default every class of the model
    */
   readonly classes?: readonly string[];
-  /** Texts, in turn; needed for a model of texts, possible for one of CLIP's vectors. @default none */
+  /** Texts, in turn, for a model of texts or of vectors that texts have too. @default none */
   readonly prompts?: readonly string[];
   /**
    * Folder of pictures whose looks are asked for, in turn, by a model of a network's vectors.

@@ -1,4 +1,4 @@
-import '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,8 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCodes } from '@vitvq/codes';
 import { madeUpImages } from '@vitvq/data';
 import { useEngine } from '@vitvq/engine';
+import { exportOnnx } from '@vitvq/engine/onnx-export';
 import { writePng } from '@vitvq/report';
-import type { ClassConditioner } from '@vitvq/transformers';
+import { hasEngine } from '@vitvq/test-utils';
+import { textTokenizerFromJson, trainTextTokenizer, type ClassConditioner } from '@vitvq/transformers';
 import { parse } from 'yaml';
 import {
   dataFromText,
@@ -230,6 +232,98 @@ describe('a transformer of texts', () => {
     const untold = { ...config, data: { ...config.data, train: { ...train, captions: false } } };
     await expect(trainRun(untold, { out: at('untold') })).rejects.toThrow('images with captions');
   });
+});
+
+describe.skipIf(!(await hasEngine('onnx')))('a transformer of the vectors of a network', () => {
+  /** Writes the towers of a network that knows brightness, and a tokenizer of its texts. */
+  async function writeNetwork(): Promise<{ network: string; textNetwork: string; tokenizer: string }> {
+    const marks = ['<|startoftext|>', '<|endoftext|>'];
+    const trained = trainTextTokenizer(['a picture of colour 0 1 2'], { vocabSize: 300 });
+    const vocabSize = textTokenizerFromJson(trained).vocabSize;
+    const added = marks.map((content, index) => ({ id: vocabSize + index, content, special: true, normalized: false }));
+    const image = await exportOnnx(
+      ({ pixels }) => {
+        const brightness = tf.mean(tf.reshape(pixels, [pixels.shape[0], 3, 16, 16]), [2, 3]);
+        return { image_embeds: tf.concat([brightness, tf.onesLike(tf.slice(brightness, [0, 0], [-1, 1]))], 1) };
+      },
+      { inputs: { pixels: { shape: ['batch', 3, 16, 16], dtype: 'float32' } } },
+    );
+    const text = await exportOnnx(
+      ({ ids }) => {
+        const values = tf.cast(tf.slice(ids, [0, 1], [-1, 4]), 'float32');
+        return { text_embeds: tf.add(tf.div(values, 100), 1) };
+      },
+      { inputs: { ids: { shape: ['batch', 77], dtype: 'int32' } } },
+    );
+    const files = { network: at('image.onnx'), textNetwork: at('text.onnx'), tokenizer: at('tokenizer.json') };
+    await writeFile(files.network, image.bytes);
+    await writeFile(files.textNetwork, text.bytes);
+    await writeFile(files.tokenizer, JSON.stringify({ ...trained, added_tokens: added }));
+    return files;
+  }
+
+  it('learns from images, and draws after a picture or a text', async () => {
+    const network = await writeNetwork();
+    const configOf = (condition: object, data: { kind: 'folder'; path: string; captions?: boolean }) =>
+      readRunConfig('pipeline-smoke', {
+        changes: {
+          engine: 'cpu',
+          tokenizer: { from: at('run') },
+          transformer: { condition: { kind: 'features', length: 2, ...condition } },
+          probe: null,
+          samples: { perClass: 1 },
+        },
+        data,
+      });
+    const photographs = { kind: 'folder', path: at('photos') } as const;
+    const config = await configOf(network, photographs);
+    const { results, metrics } = await trainRun(config, { out: at('vectors') });
+    expect(results.samples!.result).toMatchObject({ classes: null, prompts: null, liked: 4 });
+    expect(metrics['evaluation']).toHaveProperty('generated.frechet-distance');
+    expect(await readFile(at('vectors', 'report.html'), 'utf8')).toContain('given a vector of the real image');
+
+    const drawn = { run: at('vectors'), count: 3, seed: 5 };
+    const like = await sample({ ...drawn, like: at('photos', 'reddish'), out: at('like') });
+    expect(like.images).toHaveLength(3);
+    const told = await sample({ ...drawn, prompts: ['a picture'], out: at('told-vectors') });
+    expect(told.images.map(({ prompt }) => prompt)).toEqual(['a picture', 'a picture', 'a picture']);
+    for (const wrong of [{}, { like: at('photos'), prompts: ['a picture'] }]) {
+      await expect(sample({ ...drawn, ...wrong, out: at('x') })).rejects.toThrow('pictures, or texts as prompts');
+    }
+    await expect(sample({ run: at('run'), count: 1, out: at('x'), like: at('photos') })).rejects.toThrow(
+      'the model is not one of vectors of images',
+    );
+
+    // The network is part of what the model learned from.
+    const other = await exportOnnx(({ pixels }) => ({ image_embeds: tf.mean(pixels, [2, 3]) }), {
+      inputs: { pixels: { shape: ['batch', 3, 16, 16], dtype: 'float32' } },
+    });
+    await writeFile(network.network, other.bytes);
+    await expect(sample({ ...drawn, like: at('photos'), out: at('x') })).rejects.toThrow(/numbers of texts/);
+  }, 120_000);
+
+  it('learns from captions, and refuses images without', async () => {
+    const network = await writeNetwork();
+    const train = { kind: 'folder', path: at('told'), captions: true } as const;
+    const changes = {
+      engine: 'cpu',
+      tokenizer: { from: at('run') },
+      transformer: { condition: { kind: 'features', of: 'captions', ...network } },
+      probe: null,
+      evaluation: null,
+      samples: { perClass: 1 },
+    };
+    const config = await readRunConfig('pipeline-smoke', { changes, data: train });
+    const { results } = await trainRun(config, { out: at('told-run') });
+    expect(results.samples!.result.prompts).toHaveLength(4);
+    const untold = await readRunConfig('pipeline-smoke', { changes, data: { ...train, captions: false } });
+    await expect(trainRun(untold, { out: at('untold-run') })).rejects.toThrow('images with captions');
+    const condition = { kind: 'features', network: at('none.onnx') };
+    const missing = { ...changes, transformer: { condition } };
+    await expect(
+      trainRun(await readRunConfig('pipeline-smoke', { changes: missing, data: train }), { out: at('y') }),
+    ).rejects.toThrow(/transformer\.condition\.network: .*none\.onnx/);
+  }, 120_000);
 });
 
 describe('what is done with a run', () => {

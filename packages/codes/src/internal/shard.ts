@@ -182,7 +182,7 @@ function rowsOf(tensors: ReadonlyMap<string, HostTensor>, configuration: ShardCo
   else if (conditioner) {
     const shape = [count, conditioner.length];
     conditions = read('conditions', shape);
-    assertTokensInRange(conditions as Int32Array, shape, conditioner.vocabSize, 'conditions', file);
+    assertTokensInRange(conditions, shape, conditioner.vocabSize, 'conditions', file);
   }
   return {
     tokens,
