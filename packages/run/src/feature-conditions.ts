@@ -69,7 +69,7 @@ interface NetworkConditionerOptions {
  * caller disposes of the vectors.
  * @throws {DataError} @throws {ConfigError}
  */
-export async function openVectors({
+async function openVectors({
   network,
   textNetwork,
   tokenizer: file,
