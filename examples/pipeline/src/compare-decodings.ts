@@ -104,6 +104,7 @@ await runProgram('compare-decodings', async () => {
   const {
     run: source,
     minutes,
+    steps,
     count,
     out,
     ...options
@@ -113,6 +114,7 @@ await runProgram('compare-decodings', async () => {
     options: {
       run: { kind: 'text', value: 'folder', default: 'runs/pipeline', help: 'a run of npm run pipeline' },
       minutes: { kind: 'number', minimum: 0.1, default: 7, help: 'training of each of the two transformers' },
+      steps: { kind: 'integer', minimum: 1, help: 'steps of each training, in place of minutes' },
       count: { kind: 'integer', minimum: 2, default: 1000, help: 'images that are measured' },
       out: { kind: 'text', value: 'folder', default: 'runs/decodings', help: 'where the two runs are written' },
       ...commonOptions,
@@ -130,7 +132,7 @@ await runProgram('compare-decodings', async () => {
       set: [
         `tokenizer={from: ${source}}`,
         `transformer.model={kind: ${kind}, dim: 128, depth: 6, numHeads: 4}`,
-        `transformer.training.duration={minutes: ${minutes}}`,
+        `transformer.training.duration=${steps === undefined ? `{minutes: ${minutes}}` : `{steps: ${steps}}`}`,
         'probe=null',
         'evaluation=null',
       ],

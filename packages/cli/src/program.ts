@@ -11,6 +11,7 @@ import { addLadderCommand } from './commands/ladder-command.js';
 import { addModelCommands } from './commands/model-commands.js';
 import { addPlanCommands } from './commands/plan-command.js';
 import { addTrainCommand } from './commands/train-command.js';
+import { addWatchCommand } from './commands/watch-command.js';
 import { leftovers, refuseUsage, USAGE_ERROR } from './commands/usage.js';
 import { loadOptional } from './optional-package.js';
 
@@ -28,6 +29,7 @@ export function createProgram(): Command {
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : USAGE_ERROR));
 
   addTrainCommand(program);
+  addWatchCommand(program);
   addModelCommands(program);
   addEvaluateCommand(program);
   addInspectCommand(program);

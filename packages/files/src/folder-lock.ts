@@ -67,6 +67,17 @@ export class FolderLock {
 }
 
 /**
+ * Returns the process that writes to a folder at present; undefined where none does. Takes nothing.
+ */
+export async function holderOf(folder: string): Promise<Holder | undefined> {
+  for (const number of await numbersIn(folder)) {
+    const holder = await readWritten(fileOf(folder, number));
+    if (holder && (await isRunning(holder))) return holder;
+  }
+  return undefined;
+}
+
+/**
  * Runs `fn` while this process holds the lock of a folder.
  * @throws {DataError} as {@link FolderLock.acquire}
  */

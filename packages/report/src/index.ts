@@ -5,7 +5,7 @@ export { comparisonGrid, type ComparisonGridOptions } from './comparison-grid.js
 export { confusionTable, type ConfusionTableOptions } from './confusion-table.js';
 export { encodePng } from './encode-png.js';
 export { layerSweepChart, type LayerSweepChartOptions, type ProbedBlock } from './layer-sweep-chart.js';
-export { lineChart, type LineChartOptions, type Series } from './line-chart.js';
+export { canDraw, lineChart, type LineChartOptions, type Series } from './line-chart.js';
 export { lineReportChart } from './line-report-chart.js';
 export { rankChart, type RankChartOptions } from './rank-chart.js';
 export {
@@ -54,4 +54,6 @@ export { tokenMap, type TokenMapOptions } from './token-map.js';
 export { tokenizerCharts, type TrainingRecord } from './tokenizer-charts.js';
 export { tokenizerReport, type TokenizerEvaluation, type TokenizerReportFacts } from './tokenizer-report.js';
 export { writePng } from './write-png.js';
+export { readPng } from './read-png.js';
+export { renderReport, type RenderReportOptions } from './render-report.js';
 export { writeReport } from './write-report.js';

@@ -58,7 +58,7 @@ export interface EvaluatedRun {
 const usualGenerated = 1000;
 
 /** A proxy where the config of the run names no other. */
-const usualProxy = { steps: 800, channels: [32, 64, 128], inputSize: [32, 32] } as const;
+const usualProxy = { steps: 800, batchSize: 32, channels: [32, 64, 128], inputSize: [32, 32] } as const;
 
 /** How images are drawn where the run says nothing of it. */
 const plainSamples = { guidanceScale: null, topK: null, topP: null, temperature: 1, decoding: null };

@@ -46,6 +46,7 @@ export { sample, type SampledImage, type SampledImages, type SampleOptions } fro
 export { tokenize, type TokenizedImages, type TokenizeOptions } from './tokenize.js';
 export { imageSizeOf } from './image-size.js';
 export { inspect, type Inspection } from './inspect.js';
+export { watchRun, type WatchedRun, type WatchRunOptions } from './watch/serve-run.js';
 export { plan, type PlanOptions, type SmallerSchedule, type TrainingPlan } from './plan.js';
 export { loadGenerator, type LoadedGenerator, type LoadGeneratorOptions } from './load-generator.js';
 export { writeHubFolders, type HubFolder, type WriteHubFoldersOptions } from './write-hub-folders.js';

@@ -150,9 +150,6 @@ export interface TrainProxyOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Images of a step of a proxy's training. */
-const proxyBatch = 32;
-
 /**
  * Trains and saves the classifier that stands in for the network that the field measures with,
  * where nobody's weights are at hand. The current engine computes.
@@ -160,7 +157,7 @@ const proxyBatch = 32;
 export async function trainProxy(options: TrainProxyOptions): Promise<ProxyClassifier> {
   const { train, test, imageSize, proxy: config, file, seed, view, onSkip, signal } = options;
   const { steps, channels, inputSize } = config;
-  const batchSize = Math.min(proxyBatch, train.length);
+  const batchSize = Math.min(config.batchSize, train.length);
   const progress = new CountProgress(view.openProgress({ show: [], unit: 'steps', signal }), steps);
   try {
     const proxy = await trainProxyClassifier({

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { assertInteger, checkOptions, DataError, type OptionTable } from '@vitvq/core';
 import { readLogLines, type LogEntry } from './internal/log-lines.js';
 import { METRICS_LOG_FILE } from './internal/metrics-log.js';
+import { ThinnedLog } from './internal/thinned-log.js';
 
 /** Line of `metrics.jsonl`: the numbers of a step or an evaluation, by name. */
 export type TrainingLogEntry = LogEntry;
@@ -60,39 +61,4 @@ export function logCurve(log: readonly TrainingLogEntry[], event: string, name: 
 
 function warn(message: string): void {
   process.emitWarning(message, 'VitvqTrainingWarning');
-}
-
-/** A place in the log: entries keep their order when entries of another event are taken out. */
-interface Kept {
-  readonly entry: TrainingLogEntry;
-  /** Number of earlier entries of the same event. */
-  readonly index: number;
-}
-
-/** Entries of a log of any length, evenly thinned. */
-class ThinnedLog {
-  readonly #maximumEntries: number;
-  readonly #counts = new Map<string, { seen: number; kept: number; stride: number }>();
-  #kept: Kept[] = [];
-
-  constructor(maximumEntries: number) {
-    this.#maximumEntries = maximumEntries;
-  }
-
-  add(entry: TrainingLogEntry): void {
-    const { event } = entry;
-    const count = this.#counts.get(event) ?? { seen: 0, kept: 0, stride: 1 };
-    this.#counts.set(event, count);
-    const index = count.seen++;
-    if (index % count.stride !== 0) return;
-    this.#kept.push({ entry, index });
-    if (++count.kept <= this.#maximumEntries) return;
-    count.stride *= 2;
-    this.#kept = this.#kept.filter((kept) => kept.entry.event !== event || kept.index % count.stride === 0);
-    count.kept = this.#kept.filter((kept) => kept.entry.event === event).length;
-  }
-
-  entries(): TrainingLogEntry[] {
-    return this.#kept.map(({ entry }) => entry);
-  }
 }

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
-import { ConfigError, DataError } from '@vitvq/core';
+import { ConfigError } from '@vitvq/core';
 import { contentBytes, createFolder, receive, writeAtomically } from '@vitvq/files';
 import { closedFile, type ByteRange } from './byte-range.js';
+import { Interrupted, patiently, refusal, request, usualPatience, type Patience } from './patient-request.js';
 
 /** How a file on the web is opened. */
 export interface RemoteOptions {
@@ -12,13 +12,17 @@ export interface RemoteOptions {
   readonly cacheDirectory: string | undefined;
   readonly signal: AbortSignal | undefined;
   readonly say: (line: string) => void;
+  /** @default usualPatience */
+  readonly patience?: Patience;
 }
 
-/** Number of tries of a request before its error counts. */
-const TRIES = 5;
-
-/** Milliseconds before the second try; each further one waits twice as long. */
-const FIRST_WAIT = 100;
+/** What identifies the content of a file on the web. */
+interface RemoteContent {
+  /** Number of bytes. */
+  readonly size: number;
+  /** What the server calls this content; undefined where it does not name it. */
+  readonly version: string | undefined;
+}
 
 /** Returns whether a text is an address on the web. */
 export function isAddress(text: string): boolean {
@@ -27,17 +31,19 @@ export function isAddress(text: string): boolean {
 
 /**
  * Opens a file on the web. Where the server sends parts (HTTP Range), reads ask for just those;
- * otherwise the whole file is downloaded once. Requests that fail are tried again.
+ * otherwise the whole file is downloaded once. Requests that fail or stall are made again, for the
+ * bytes that are not there yet. A file that is replaced on the server while it is read is refused:
+ * its parts would not belong together.
  * @throws {DataError} naming the address @throws {ConfigError} without a folder to download to
  */
 export async function openRemoteFile(url: string, options: RemoteOptions): Promise<ByteRange> {
-  const { cacheDirectory, signal } = options;
+  const { cacheDirectory } = options;
   const kept = cacheDirectory === undefined ? undefined : join(cacheDirectory, cacheName(url));
   const keptBytes = kept === undefined ? undefined : (await stat(kept).catch(() => undefined))?.size;
   if (kept !== undefined && keptBytes !== undefined) return closedFile(kept, keptBytes, 'a downloaded file');
-  const size = await sizeByRange(url, signal);
-  if (size !== undefined) {
-    return { name: url, size, read: (begin, end) => requestRange(url, begin, end, signal) };
+  const content = await contentByRange(url, options);
+  if (content !== undefined) {
+    return { name: url, size: content.size, read: (begin, end) => readRange(url, content, begin, end, options) };
   }
   if (cacheDirectory === undefined || kept === undefined) {
     throw new ConfigError({
@@ -58,90 +64,86 @@ function cacheName(url: string): string {
   return `${digest}-${name}`;
 }
 
-/** Returns the number of bytes of a file whose server sends parts; undefined for other servers. */
-async function sizeByRange(url: string, signal: AbortSignal | undefined): Promise<number | undefined> {
-  const total = await tried(url, signal, async () => {
-    const response = await request(url, { range: 'bytes=0-0' }, signal);
-    await response.body?.cancel();
-    return response.status === 206 ? /\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1] : undefined;
-  });
-  return total === undefined ? undefined : Number(total);
+/** Returns what a file is whose server sends parts; undefined for other servers. */
+async function contentByRange(
+  url: string,
+  { signal, patience = usualPatience }: RemoteOptions,
+): Promise<RemoteContent | undefined> {
+  const asked = { url, patience, signal };
+  return patiently(asked, () =>
+    request({ ...asked, headers: { range: 'bytes=0-0' } }, ({ status, headers }) => {
+      const total = /\/(\d+)$/.exec(headers.get('content-range') ?? '')?.[1];
+      return status === 206 && total !== undefined ? { size: Number(total), version: versionOf(headers) } : undefined;
+    }),
+  );
 }
 
-async function requestRange(
+/** Returns what a server calls the content of a file: its tag, or the time of its last change. */
+function versionOf(headers: Headers): string | undefined {
+  return headers.get('etag') ?? headers.get('last-modified') ?? undefined;
+}
+
+async function readRange(
   url: string,
+  content: RemoteContent,
   begin: number,
   end: number,
-  signal: AbortSignal | undefined,
+  { signal, patience = usualPatience }: RemoteOptions,
 ): Promise<Uint8Array> {
-  if (begin === end) return new Uint8Array(0);
-  return tried(url, signal, async () => {
-    const response = await request(url, { range: `bytes=${begin}-${end - 1}` }, signal);
-    if (response.status !== 206 || !response.headers.get('content-range')?.startsWith(`bytes ${begin}-${end - 1}/`)) {
-      await response.body?.cancel();
-      throw refusal(url, `the bytes ${begin} to ${end - 1}`, 'other bytes than those that were asked for');
-    }
-    const bytes = new Uint8Array(await response.arrayBuffer());
-    if (bytes.length === end - begin) return bytes;
-    throw new Interrupted(`${bytes.length} of ${end - begin} bytes`);
-  });
-}
-
-async function download(url: string, file: string, { signal, say }: RemoteOptions): Promise<void> {
-  await tried(url, signal, async () => {
-    const response = await request(url, {}, signal);
-    const totalBytes = contentBytes(response.headers);
-    say(`downloading ${url}${totalBytes === undefined ? '' : `, ${Math.ceil(totalBytes / 1e6)} MB`}`);
-    await writeAtomically(file, async (output) => {
-      const { bytes } = await receive(response.body!, output, () => signal?.throwIfAborted());
-      if (totalBytes !== undefined && bytes !== totalBytes) throw new Interrupted(`${bytes} of ${totalBytes} bytes`);
-    });
-  });
-}
-
-/** An answer that may be another one at the next try. */
-class Interrupted extends Error {}
-
-async function request(
-  url: string,
-  headers: Readonly<Record<string, string>>,
-  signal: AbortSignal | undefined,
-): Promise<Response> {
-  // A compressed answer would have other positions.
-  const response = await fetch(url, { headers: { ...headers, 'accept-encoding': 'identity' }, signal });
-  if (response.ok && response.body) return response;
-  await response.body?.cancel();
-  const status = `status ${response.status} ${response.statusText}`.trim();
-  if (response.status >= 500 || response.status === 429 || response.status === 408) throw new Interrupted(status);
-  throw refusal(url, 'the server to send the file', status);
-}
-
-function refusal(url: string, expected: string, got: string): DataError {
-  return new DataError({ where: url, expected, got });
-}
-
-/** Does some work until it succeeds, a few times, with longer and longer breaks. */
-async function tried<T>(url: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (error instanceof DataError || error instanceof ConfigError) throw error;
-      if (attempt === TRIES) {
-        const { message, cause } = error as Error;
-        const reason = cause instanceof Error ? `${message}: ${cause.message}` : message;
-        throw new DataError(
-          {
-            where: url,
-            expected: `an answer within ${TRIES} tries`,
-            got: reason,
-            fix: 'Check the address and the network.',
-          },
-          { cause: error },
-        );
+  const bytes = new Uint8Array(end - begin);
+  if (begin === end) return bytes;
+  let have = 0;
+  const asked = { url, patience, signal };
+  const more = (): Promise<void> => {
+    const from = begin + have;
+    return request({ ...asked, headers: { range: `bytes=${from}-${end - 1}` } }, async (response, alive) => {
+      assertSameContent(url, content, response.headers);
+      if (response.status !== 206 || !response.headers.get('content-range')?.startsWith(`bytes ${from}-${end - 1}/`)) {
+        throw refusal(url, `the bytes ${from} to ${end - 1}`, 'other bytes than those that were asked for');
       }
-      await wait(FIRST_WAIT * 2 ** (attempt - 1), undefined, { signal });
-    }
-  }
+      for await (const piece of response.body!) {
+        alive();
+        if (have + piece.length > bytes.length) {
+          throw refusal(url, `the bytes ${from} to ${end - 1}`, 'more than those');
+        }
+        bytes.set(piece, have);
+        have += piece.length;
+      }
+      if (have < bytes.length) throw new Interrupted(`${have} of ${bytes.length} bytes`);
+    });
+  };
+  await patiently(asked, more, () => have);
+  return bytes;
+}
+
+/** @throws {DataError} for an answer of another content than the one that was opened */
+function assertSameContent(url: string, { size, version }: RemoteContent, headers: Headers): void {
+  const total = /\/(\d+)$/.exec(headers.get('content-range') ?? '')?.[1];
+  const now = versionOf(headers);
+  const isOther = (total !== undefined && Number(total) !== size) || (version !== undefined && now !== version);
+  if (!isOther) return;
+  throw refusal(
+    url,
+    `the file as it was opened, ${size} bytes${version === undefined ? '' : `, version ${version}`}`,
+    `${total ?? 'unknown'} bytes${now === undefined ? '' : `, version ${now}`}`,
+    'It was replaced on the server meanwhile. Start again, which reads the new one from its beginning.',
+  );
+}
+
+async function download(
+  url: string,
+  file: string,
+  { signal, say, patience = usualPatience }: RemoteOptions,
+): Promise<void> {
+  const asked = { url, patience, signal };
+  await patiently(asked, () =>
+    request(asked, async (response, alive) => {
+      const totalBytes = contentBytes(response.headers);
+      say(`downloading ${url}${totalBytes === undefined ? '' : `, ${Math.ceil(totalBytes / 1e6)} MB`}`);
+      await writeAtomically(file, async (output) => {
+        const { bytes } = await receive(response.body!, output, alive);
+        if (totalBytes !== undefined && bytes !== totalBytes) throw new Interrupted(`${bytes} of ${totalBytes} bytes`);
+      });
+    }),
+  );
 }

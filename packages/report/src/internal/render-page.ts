@@ -18,8 +18,12 @@ import { style } from './style.js';
 
 /**
  * Returns the whole page. It fetches and runs nothing: its content security policy forbids both.
+ * @param refreshSeconds  time after which a browser asks for the page again; undefined: never
  */
-export async function renderPage({ title, lead, summary = [], sections, footer }: ReportContent): Promise<string> {
+export async function renderPage(
+  { title, lead, summary = [], sections, footer }: ReportContent,
+  refreshSeconds?: number,
+): Promise<string> {
   const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
   const bodies: Markup[] = [];
   for (const [index, section] of sections.entries()) {
@@ -47,6 +51,7 @@ export async function renderPage({ title, lead, summary = [], sections, footer }
       <head>
         <meta charset="utf-8" />
         <meta http-equiv="Content-Security-Policy" content="${policy}" />
+        ${refreshSeconds !== undefined && html`<meta http-equiv="refresh" content="${String(refreshSeconds)}" />`}
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <title>${title}</title>

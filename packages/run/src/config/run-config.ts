@@ -192,8 +192,10 @@ export interface ProbeConfig {
 
 /** Classifier that stands in for the network that the field measures with. */
 export interface ProxyConfig {
-  /** Steps of its training, of 32 images each. @default 800 */
+  /** Steps of its training. @default 800 */
   readonly steps?: number;
+  /** Images of a step. @default 32 */
+  readonly batchSize?: number;
   /** Channels of its stages, in multiples of 8. @default [32, 64, 128] */
   readonly channels?: readonly number[];
   /** Height and width to which it scales images. @default [32, 32] */
@@ -313,6 +315,7 @@ const transformer = z.strictObject({
 
 const proxy = z.strictObject({
   steps: count.default(800),
+  batchSize: count.default(32),
   channels: z.array(z.int().min(8).multipleOf(8)).min(1).readonly().default([32, 64, 128]),
   inputSize: z.tuple([count, count]).readonly().default([32, 32]),
 });

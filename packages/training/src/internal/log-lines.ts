@@ -29,7 +29,7 @@ export async function* readLogLines(
 ): AsyncGenerator<{ readonly text: string; readonly entry: LogEntry }> {
   let damaged = 0;
   for await (const { number, text, isEnded } of readLines(file, 'the log of a training')) {
-    const entry = text === undefined ? undefined : parse(text);
+    const entry = text === undefined ? undefined : parseLogLine(text);
     if (text !== undefined && entry) yield { text, entry };
     else if (text !== '' && (isEnded || !mayEndInside) && ++damaged <= toldLines) {
       onDamaged(describe(`${file}, line ${number}`, text));
@@ -43,7 +43,8 @@ function describe(where: string, text: string | undefined): string {
   return new DataError({ where, expected: 'an entry of a log in JSON', got, fix: 'The line is passed over.' }).message;
 }
 
-function parse(text: string): LogEntry | undefined {
+/** Returns the entry of a line; undefined for anything else. */
+export function parseLogLine(text: string): LogEntry | undefined {
   try {
     const entry = JSON.parse(text) as Partial<LogEntry> | null;
     const isEntry = typeof entry?.event === 'string' && Number.isSafeInteger(entry.step) && !Array.isArray(entry);

@@ -6,6 +6,7 @@ import type { TensorBoardOptions } from '../trainer-options.js';
 import type { StepReport } from '../training-events.js';
 import type { TaskEvaluation } from '../training-task.js';
 import { METRICS_LOG_FILE, openMetricsLog } from './metrics-log.js';
+import { writePreviewFiles } from './preview-files.js';
 import type { RunState } from './run-state.js';
 import { TensorBoardLog } from './tensorboard-log.js';
 
@@ -27,12 +28,19 @@ export class RunLog {
   readonly #metrics: LineLog | undefined;
   readonly #tensorBoard: TensorBoardLog | undefined;
   readonly #options: TensorBoardOptions;
+  readonly #directory: string | undefined;
+  readonly #onError: (error: Error) => void;
+  /** Previews are written one after the other. */
+  #previews: Promise<void> = Promise.resolve();
 
   private constructor(
+    { directory, onError }: { readonly directory: string | undefined; readonly onError: (error: Error) => void },
     metrics: LineLog | undefined,
     tensorBoard: TensorBoardLog | undefined,
     options: TensorBoardOptions,
   ) {
+    this.#directory = directory;
+    this.#onError = onError;
     this.#metrics = metrics;
     this.#tensorBoard = tensorBoard;
     this.#options = options;
@@ -48,18 +56,20 @@ export class RunLog {
     { step, evaluatedStep }: Pick<RunState, 'step' | 'evaluatedStep'>,
     { tensorBoard, onError, onDamaged }: RunLogOptions,
   ): Promise<RunLog> {
-    if (directory === undefined) return new RunLog(undefined, undefined, {});
+    const place = { directory, onError };
+    if (directory === undefined) return new RunLog(place, undefined, undefined, {});
     const file = join(directory, METRICS_LOG_FILE);
     const metrics = await openMetricsLog(file, { step, isEvaluated: evaluatedStep === step, onError, onDamaged });
     if (step === 0) await removeEventFiles(directory);
     const events = tensorBoard === false ? undefined : await TensorBoardLog.open(directory, step, onError);
-    return new RunLog(metrics, events, tensorBoard || {});
+    return new RunLog(place, metrics, events, tensorBoard || {});
   }
 
   /** Writes the numbers of a step. */
   step(report: StepReport): void {
     const { values, ...rest } = report;
-    this.#metrics?.write(JSON.stringify({ event: 'step', ...rest, ...values }));
+    const memoryBytes = process.memoryUsage.rss();
+    this.#metrics?.write(JSON.stringify({ event: 'step', ...rest, memoryBytes, ...values }));
     const { everySteps = 1 } = this.#options;
     if (report.step % everySteps !== 0) return;
     const { examplesPerSecond, skippedSteps } = report;
@@ -92,19 +102,24 @@ export class RunLog {
     for await (const [tag, values] of weights) this.#tensorBoard.histogram(tag, values, step);
   }
 
-  /** Writes the pictures of a preview. */
+  /** Writes the pictures of a preview, as files too: the last ones can be looked at. */
   preview(pictures: readonly Picture[], step: number): void {
     this.#tensorBoard?.pictures('preview', pictures, step);
+    const directory = this.#directory;
+    if (directory === undefined) return;
+    this.#previews = this.#previews.then(() => writePreviewFiles(directory, pictures).catch(this.#onError));
   }
 
   /** Puts on disk what was written so far. */
   async flush(): Promise<void> {
+    await this.#previews;
     await this.#metrics?.flush();
     await this.#tensorBoard?.flush();
   }
 
   /** Puts everything on disk and closes the files. */
   async close(): Promise<void> {
+    await this.#previews;
     await this.#metrics?.close();
     await this.#tensorBoard?.close();
   }
