@@ -3,7 +3,7 @@
  * scenes, and a transformer (arXiv:2110.04627, stage 2) that is given a map and draws the codes of
  * a scene. Compares with the same transformer without a condition.
  *
- *   npm run segmentation-to-image            about 12 minutes on two cores; see README.md
+ *   npm run segmentation-to-image            about 12 minutes; see README.md
  *   npm run segmentation-to-image -- --help
  */
 import '@tensorflow/tfjs';

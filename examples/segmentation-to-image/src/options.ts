@@ -23,7 +23,7 @@ export function parseArguments(argv: readonly string[]): Request {
           kind: 'number',
           minimum: 0,
           default: DEFAULTS.minutes,
-          help: 'about how long the trainings take on two cores',
+          help: 'how long both trainings take together',
         },
         images: { kind: 'integer', minimum: 20, default: DEFAULTS.images, help: 'test scenes that are measured' },
         ...commonOptions,

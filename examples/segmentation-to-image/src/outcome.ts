@@ -28,7 +28,7 @@ export const OUTCOME_FILES = ['report.html', METRICS_FILE, imagesFile, 'pictures
 
 const NAMES: Readonly<Record<Subject, string>> = {
   ours: 'transformer',
-  noCondition: 'transformer, no condition',
+  noCondition: 'no condition',
   codes: 'codes of the painted scene',
 };
 

@@ -3,7 +3,7 @@
  * 2) that is given the pixels of a small image and draws the codes of the large one. Compares with
  * bicubic interpolation, and with the same transformer without a condition.
  *
- *   npm run super-resolution            about 12 minutes on two cores; see README.md
+ *   npm run super-resolution            about 12 minutes; see README.md
  *   npm run super-resolution -- --scale 2 --out runs/twice
  *   npm run super-resolution -- --help
  */

@@ -30,7 +30,7 @@ export const OUTCOME_FILES = ['report.html', METRICS_FILE, imagesFile, 'pictures
 const NAMES: Readonly<Record<Subject, string>> = {
   bicubic: 'bicubic',
   ours: 'transformer',
-  noCondition: 'transformer, no condition',
+  noCondition: 'no condition',
   codes: 'codes of the true image',
 };
 

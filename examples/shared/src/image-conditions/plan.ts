@@ -8,7 +8,7 @@ import type { ExampleImages } from '../example-images.js';
 /** What decides the numbers of the trainings. */
 export interface ImageToImageSettings {
   readonly seed: number;
-  /** Of the two trainings, on two quiet cores. */
+  /** Of both trainings together. */
   readonly minutes: number;
   readonly smoke: boolean;
 }
