@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { loadClassifier } from '@vitvq/classifier/node';
 import { ConfigError } from '@vitvq/core';
-import { madeUpImages, readImages } from '@vitvq/data';
+import { openDataSource, readImages } from '@vitvq/data';
 import { writePng } from '@vitvq/report';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -56,7 +56,7 @@ describe('trainClassifierRun', () => {
     expect(lines.join('\n')).toMatch(/Classifier: {2}top-1 .* \(95 % interval .* to .*\), top-5 100 %, 20 images/);
 
     const { classifier, metadata } = await loadClassifier(at('run', 'classifier', 'model'));
-    const images = madeUpImages({ count: 20, imageSize: 32, from: 48 });
+    const images = await openDataSource(config.data.validation!);
     expect(classifier.config).toMatchObject({ classes: 3, classNames: images.classNames, pool: 'class-token' });
     expect(metadata).toMatchObject({ steps: '6' });
     // What the folder holds is what was measured: the average of the weights.
