@@ -13,4 +13,29 @@ export {
 } from './program-options.js';
 export { engineChanges, terminalView } from './terminal-view.js';
 export { startEngine, type EngineChoice } from './start-engine.js';
+export {
+  compareImages,
+  comparisonSchema,
+  type CompareImagesOptions,
+  type Comparison,
+} from './image-conditions/compare-images.js';
+export { ImageConditioner, type ImageConditionerOptions } from './image-conditions/image-conditioner.js';
+export {
+  drawImages,
+  imageTokenizerSchema,
+  trainImageTokenizer,
+  trainProxyOf,
+  trainTransformerOf,
+  type DrawnImages,
+  type ImageToImageData,
+  type ImageToImageRun,
+} from './image-conditions/image-to-image.js';
+export {
+  IMAGE_TO_IMAGE_SAMPLING,
+  IMAGE_TO_IMAGE_SMOKE,
+  imageToImagePlan,
+  type ImageToImagePlan,
+  type ImageToImageSettings,
+} from './image-conditions/plan.js';
+export { imageTransformerSchema, type ImageTransformerResult } from './image-conditions/train-image-transformer.js';
 export { METRICS_FILE, writeOutcome } from './write-outcome.js';

@@ -169,6 +169,22 @@ describe('vitvq', () => {
     expect(JSON.parse(stdout)).toMatchObject({ seed: 3, engine: 'cpu', tokenizer: { training: { batchSize: 16 } } });
   });
 
+  test('train trains a classifier where the config asks for one, which --compare does not go with', async () => {
+    const out = await mkdtemp(join(tmpdir(), 'vitvq-cli-'));
+    try {
+      const words = ['train', 'classifier-smoke', '--out', out, '--engine', 'cpu'];
+      const trained = vitvq(...words, '--json');
+      expect(trained.status).toBe(0);
+      expect(JSON.parse(trained.stdout)).toMatchObject({ steps: 6, heldOutImages: 20, top5: 1 });
+      expect(existsSync(join(out, 'classifier', 'model', 'model.safetensors'))).toBe(true);
+      const refused = vitvq(...words, '--compare', 'another');
+      expect(refused.status).toBe(2);
+      expect(refused.stderr).toContain('--compare shows reconstructions of a tokenizer');
+    } finally {
+      await rm(out, { recursive: true, force: true });
+    }
+  }, 120_000);
+
   test('Ctrl-C in a training saves, and says which command goes on', async () => {
     const out = await mkdtemp(join(tmpdir(), 'vitvq-cli-'));
     try {

@@ -216,6 +216,20 @@ export interface Decoder extends VariableOwner {
   decode(tokens: Tensor3D): Tensor4D;
 }
 
+/** Tells the classes of images. */
+export interface ImageClassifier extends VariableOwner {
+  /** Number of classes, K. */
+  readonly classes: number;
+  /** Height and width of the images, where the classifier takes one size only. */
+  readonly imageSize?: readonly [number, number];
+  /** Names of what {@link features} returns, in order. */
+  readonly featureNames?: readonly string[];
+  /** Maps images `[B, H, W, C]` in [0, 1] to logits `[B, K]`. */
+  logits(images: Tensor4D): Tensor2D;
+  /** Returns the output of each stage by name; the last one is what {@link logits} returns. */
+  features?(images: Tensor4D): Record<string, Tensor>;
+}
+
 /**
  * Tells real images from others. The shape of the logits is its own affair (`[B]`, or a map
  * `[B, H', W', 1]`); losses take means over all of them.

@@ -36,16 +36,16 @@ const chunk = 512;
 export function evaluateProbe(probe: SoftmaxProbe, features: LabelledFeatures): Classification {
   assertFeatures(features, probe.classes, 'evaluateProbe');
   const { dim, data, labels } = features;
-  return measure(labels, probe.classes, (start, end) =>
+  return measureClassifier(labels, probe.classes, (start, end) =>
     probe.logits({ dim, data: data.subarray(start * dim, end * dim) }),
   );
 }
 
 /**
- * Measures any classifier.
+ * Measures any classifier. Of equal logits, that of the lower class counts as the higher one.
  * @param logitsOf  returns the logits `[end - start, K]` of some samples; called in order
  */
-export function measure(
+export function measureClassifier(
   labels: Int32Array,
   classes: number,
   logitsOf: (start: number, end: number) => Float64Array,

@@ -1,6 +1,6 @@
 export { AttentiveProbe } from './attentive-probe.js';
 export { kindOfBlock, pixelFeatures, untrainedFeatures, type BlockKind } from './baselines.js';
-export { evaluateProbe, type Classification } from './classification.js';
+export { evaluateProbe, measureClassifier, type Classification } from './classification.js';
 export { collectFeatures, hostBatches, type LabelledBatch } from './collect-features.js';
 export { collectTokens, type TokenSet } from './collect-tokens.js';
 export { compileFeatures, type FeatureFunction, type NamedFeatures } from './feature-function.js';

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { assertInRange, assertInteger, checkOptions, type OptionTable } from '@vitvq/core';
 import { compile } from '@vitvq/engine';
-import { measure, type Classification } from './classification.js';
+import { measureClassifier, type Classification } from './classification.js';
 import type { FeatureMatrix, LabelledFeatures } from './feature-set.js';
 import { assertFeatures } from './internal/assert-features.js';
 
@@ -56,7 +56,7 @@ export async function classifyByNeighbors(
       votes[row * classes + train.labels[sample]!]! += Math.exp((cosine - 1) / temperature);
     }
   });
-  const { crossEntropy: _, ...result } = measure(test.labels, classes, (start, end) =>
+  const { crossEntropy: _, ...result } = measureClassifier(test.labels, classes, (start, end) =>
     votes.subarray(start * classes, end * classes),
   );
   return { ...result, neighbors: voters };

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { assertInteger, checkOptions, ConfigError, type OptionTable } from '@vitvq/core';
 import { compile } from '@vitvq/engine';
 import { AttentiveProbe } from './attentive-probe.js';
-import { measure, type Classification } from './classification.js';
+import { measureClassifier, type Classification } from './classification.js';
 import type { LabelledFeatures } from './feature-set.js';
 import { assertFeatures, assertTrainable } from './internal/assert-features.js';
 import { penalized, penaltyOf, type PathPoint } from './internal/fit-path.js';
@@ -63,7 +63,9 @@ export async function probeByAttention(sets: AttentionSets, options: AttentionOp
     throw new ConfigError({ where, expected: `tokens to divide ${train.dim} features`, got: String(tokens) });
   }
   const measured = (probe: AttentiveProbe, { dim, data, labels }: LabelledFeatures): Classification =>
-    measure(labels, plan.classes, (start, end) => probe.logits({ dim, data: data.subarray(start * dim, end * dim) }));
+    measureClassifier(labels, plan.classes, (start, end) =>
+      probe.logits({ dim, data: data.subarray(start * dim, end * dim) }),
+    );
   const path = attentionPath(train, tokens, plan);
   const sweep = await chooseFromPath(path, (probe) => measured(probe, validation), train.block);
   return { ...sweep, test: measured(sweep.probe, test) };

@@ -46,3 +46,4 @@ export {
   type ReconstructionLoss,
   type ReconstructionLossConfig,
 } from './reconstruction-loss-kinds.js';
+export { smoothedCrossEntropy } from './smoothed-cross-entropy.js';

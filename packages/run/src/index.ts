@@ -2,7 +2,10 @@ export { mergeConfigs, type ConfigObject, type ConfigValue } from './config/merg
 export { runJsonSchema } from './config/json-schema.js';
 export {
   formatRunConfig,
+  isOfClassifier,
+  readAnyRunConfig,
   readRunConfig,
+  resolveClassifierRunConfig,
   resolveRunConfig,
   type ReadRunConfigOptions,
 } from './config/read-run-config.js';
@@ -22,6 +25,12 @@ export {
   type TokenizerStageConfig,
   type TransformerStageConfig,
 } from './config/run-config.js';
+export {
+  classifierRunConfigSchema,
+  type ClassifierRunConfig,
+  type ClassifierStageConfig,
+  type ResolvedClassifierRunConfig,
+} from './config/classifier-run-config.js';
 export { someOf, openRunImages, type RunImages } from './run-images.js';
 export { assertSameImages, differentImages, type ImageSets } from './same-images.js';
 export { openTrialImages, type TrialImages, type TrialImagesOptions } from './open-trial-images.js';
@@ -33,6 +42,8 @@ export { abortOnCtrlC, StoppedError } from './stop-program.js';
 export { type RunResults } from './run-results.js';
 export { imagesFile, metricsFile, runConfigFile } from './run-files.js';
 export { trainRun, type TrainedRun, type TrainRunOptions } from './train-run.js';
+export { type ClassifierResult } from './stages/classifier-stage.js';
+export { trainClassifierRun, type TrainedClassifierRun } from './train-classifier-run.js';
 export { dataFromText } from './data-from-text.js';
 export { evaluate, type EvaluatedRun, type EvaluateOptions } from './evaluate.js';
 export { formatFigures } from './format-figures.js';

@@ -5,7 +5,7 @@ import { openCodes } from '@vitvq/codes';
 import { countOf, DataError, elementCount, formatPercent, printable, readCodes } from '@vitvq/core';
 import { codebookReport } from '@vitvq/quantizers';
 import { loadTokenizer } from '@vitvq/tokenizer/node';
-import { stageNames } from './run-context.js';
+import { classifierStage, stageNames } from './run-context.js';
 import { metricsFile, readMetrics, runConfigFile } from './run-files.js';
 
 /** What lies at a path, and its health. */
@@ -168,7 +168,7 @@ async function inspectRun(path: string, names: readonly string[]): Promise<Inspe
   const done = names.includes(metricsFile);
   const facts: [string, string][] = [['State', done ? 'done' : 'not done: the same command goes on']];
   const advice: string[] = [];
-  for (const stage of stageNames) {
+  for (const stage of [...stageNames, classifierStage]) {
     if (names.includes(`${stage}.json`)) facts.push([`Stage ${stage}`, 'done']);
     else if (names.includes(stage)) facts.push([`Stage ${stage}`, await progressOf(join(path, stage))]);
   }
@@ -177,7 +177,7 @@ async function inspectRun(path: string, names: readonly string[]): Promise<Inspe
       if (typeof value === 'number') facts.push([name, String(value)]);
     }
   }
-  for (const stage of ['tokenizer', 'transformer']) {
+  for (const stage of ['tokenizer', 'transformer', classifierStage]) {
     if (!names.includes(`${stage}.json`)) continue;
     const model = await inspectModel(join(path, stage, 'model'));
     facts.push(...model.facts.map(([name, value]): [string, string] => [`${stage}: ${name}`, value]));

@@ -11,6 +11,7 @@ const streams = {
   probeTest: 306,
   proxy: 307,
   conditions: 308,
+  classifierBatches: 309,
 } as const;
 
 /** Returns the key of one use of random numbers in a run. */

@@ -9,6 +9,9 @@ export const stageNames = ['tokenizer', 'codes', 'transformer', 'samples', 'prob
 /** Name of a stage, and of its folder. */
 export type StageName = (typeof stageNames)[number];
 
+/** Name of the stage of a run that trains a classifier: its only one. */
+export const classifierStage = 'classifier';
+
 /** What every stage of a run works with. */
 export interface RunContext {
   readonly config: ResolvedRunConfig;

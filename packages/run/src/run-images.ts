@@ -41,39 +41,72 @@ export function someOf(source: ImageDataset, count = source.length): ImageDatase
   );
 }
 
+/** The images of a run that learns from some and is measured on others. */
+export type LearnedImages = Pick<RunImages, 'train' | 'validation' | 'skipped' | 'onSkip'>;
+
 /**
  * Opens the images of a run and divides them.
  * @throws {ConfigError} @throws {DataError} for a source that cannot be opened or divided
  */
 export async function openRunImages(
   { seed, data, probe: probeConfig }: Pick<ResolvedRunConfig, 'seed' | 'data' | 'probe'>,
-  { log }: RunView,
+  view: RunView,
   signal?: AbortSignal,
 ): Promise<RunImages> {
-  const { skipped, onSkip } = collectSkipped(log);
-  const open = (source: DataSourceConfig, classes?: readonly string[]): Promise<ImageDataset> =>
-    openDataSource(source, { onSkip, onProgress: log, signal, ...(classes?.length && { classes }) });
-
-  let train = await open(data.train);
-  // A class has the label that it has in training, whatever classes the other sets have.
-  const { classNames } = train;
-  let validation = data.validation ? await open(data.validation, classNames) : undefined;
-  if (validation === undefined) {
-    const tenth = Math.max(1, Math.round(0.1 * train.length));
-    const wanted = data.heldOut < 1 ? Math.max(1, Math.round(data.heldOut * train.length)) : Math.round(data.heldOut);
-    const parts = splitSource(train, { holdOut: Math.min(wanted, tenth), key: keyOf(seed, 'heldOut') });
-    train = parts.train;
-    validation = parts.heldOut;
-  }
-  if (!probeConfig) return { train, validation, skipped, onSkip };
-  let probe = data.probe ? await open(data.probe, classNames) : undefined;
+  const learned = await openLearnedImages({ seed, data }, view, signal);
+  if (!probeConfig) return learned;
+  let { train } = learned;
+  const { validation, onSkip } = learned;
+  const open = opener({ onSkip, view, signal });
+  let probe = data.probe ? await open(data.probe, train.classNames) : undefined;
   if (probe === undefined) {
     const parts = splitSource(train, { holdOut: data.keptForProbe, key: keyOf(seed, 'keptForProbe') });
     train = parts.train;
     probe = parts.heldOut;
   }
-  const test = data.test ? await open(data.test, classNames) : validation;
-  return { train, validation, probe, test, skipped, onSkip };
+  const test = data.test ? await open(data.test, train.classNames) : validation;
+  return { ...learned, train, probe, test };
+}
+
+/**
+ * Opens the images that a run learns from and those that it is measured on.
+ * @throws {ConfigError} @throws {DataError} for a source that cannot be opened or divided
+ */
+export async function openLearnedImages(
+  { seed, data }: { readonly seed: number; readonly data: LearnedDataConfig },
+  view: RunView,
+  signal?: AbortSignal,
+): Promise<LearnedImages> {
+  const { skipped, onSkip } = collectSkipped(view.log);
+  const open = opener({ onSkip, view, signal });
+  const train = await open(data.train);
+  if (data.validation) {
+    return { train, validation: await open(data.validation, train.classNames), skipped, onSkip };
+  }
+  const tenth = Math.max(1, Math.round(0.1 * train.length));
+  const wanted = data.heldOut < 1 ? Math.max(1, Math.round(data.heldOut * train.length)) : Math.round(data.heldOut);
+  const parts = splitSource(train, { holdOut: Math.min(wanted, tenth), key: keyOf(seed, 'heldOut') });
+  return { train: parts.train, validation: parts.heldOut, skipped, onSkip };
+}
+
+type LearnedDataConfig = Pick<ResolvedRunConfig['data'], 'train' | 'validation' | 'heldOut'>;
+
+interface OpenerOptions extends Pick<RunImages, 'onSkip'> {
+  readonly view: RunView;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Returns what opens a source. A class has the label that it has in training, whatever classes the
+ * other sets have.
+ */
+function opener({
+  onSkip,
+  view,
+  signal,
+}: OpenerOptions): (source: DataSourceConfig, classes?: readonly string[]) => Promise<ImageDataset> {
+  return (source, classes) =>
+    openDataSource(source, { onSkip, onProgress: view.log, signal, ...(classes?.length && { classes }) });
 }
 
 /** Returns the sets of a run by name, to compare them with those of an earlier start. */

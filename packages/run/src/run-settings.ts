@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256OfFile } from '@vitvq/files';
+import type { ResolvedClassifierRunConfig } from './config/classifier-run-config.js';
 import type { ResolvedRunConfig } from './config/run-config.js';
 import { findModel } from './find-model.js';
 import type { StageName } from './run-context.js';
@@ -27,7 +28,22 @@ export async function settingsOf(config: ResolvedRunConfig): Promise<Settings> {
     probe: probe ?? undefined,
     evaluation: evaluation ?? undefined,
   };
-  // As JSON holds it: without what is undefined.
+  return asJson(settings);
+}
+
+/** Returns the same of a run that trains a classifier. */
+export function settingsOfClassifier({ seed, precision, data, classifier }: ResolvedClassifierRunConfig): Settings {
+  const { heldOut, validation } = data;
+  return asJson({
+    seed,
+    precision,
+    data: validation ? {} : { heldOut },
+    classifier: { ...classifier, training: learning(classifier.training) },
+  });
+}
+
+/** Returns settings as JSON holds them: without what is undefined. */
+function asJson(settings: Settings): Settings {
   return JSON.parse(JSON.stringify(settings)) as Settings;
 }
 

@@ -12,7 +12,15 @@ import {
 import { VIM_BATCH_SIZE, VIM_TRAINING } from '@vitvq/stage2-trainer';
 import { QUICKSTART, VIT_VQGAN_BASE, VIT_VQGAN_LARGE, VIT_VQGAN_SMALL } from '@vitvq/tokenizer';
 import { VIM_BASE, VIM_LARGE } from '@vitvq/transformers';
-import { formatRunConfig, readRunConfig, resolveRunConfig, runJsonSchema } from '../src/index.js';
+import {
+  formatRunConfig,
+  isOfClassifier,
+  readAnyRunConfig,
+  readRunConfig,
+  resolveClassifierRunConfig,
+  resolveRunConfig,
+  runJsonSchema,
+} from '../src/index.js';
 
 const configs = fileURLToPath(new URL('../../../configs', import.meta.url));
 
@@ -40,8 +48,9 @@ describe('configs that are shipped', () => {
     for (const name of names) {
       // A config that is only laid over others.
       if (basename(name) === 'l2.yaml') continue;
-      const config = await readRunConfig(join(configs, name));
-      expect(resolveRunConfig(config), name).toEqual(config);
+      const config = await readAnyRunConfig(join(configs, name));
+      const resolved = isOfClassifier(config) ? resolveClassifierRunConfig(config) : resolveRunConfig(config);
+      expect(resolved, name).toEqual(config);
     }
   });
 

@@ -10,6 +10,7 @@ export { testAdversarialLoss, type AdversarialLossContract } from './test-advers
 export { testDecoder, type DecoderContract } from './test-decoder.js';
 export { testDiscriminator, type DiscriminatorContract } from './test-discriminator.js';
 export { testEncoder, type EncoderContract } from './test-encoder.js';
+export { testImageClassifier, type ImageClassifierContract } from './test-image-classifier.js';
 export { testOptions, type OptionsContract } from './test-options.js';
 export { testOptimizer, type OptimizerContract, type TestedOptimizer } from './test-optimizer.js';
 export { testQuantizer, type QuantizerContract } from './test-quantizer.js';

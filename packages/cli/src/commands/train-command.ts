@@ -29,7 +29,9 @@ interface TrainFlags extends EngineFlags {
 export function addTrainCommand(program: Command): void {
   const command = program
     .command('train')
-    .description('everything that a config asks for: tokenizer, codes, transformer, images, probe, report')
+    .description(
+      'everything that a config asks for: tokenizer, codes, transformer, images, probe, report; or a classifier',
+    )
     .argument('[config]', 'a .yaml, .json or .ts file, or the name of a config that is shipped, such as quickstart')
     .option('--out <folder>', 'folder of the run (required); a run of the same config goes on where it stopped')
     .option('--data <source>', 'images instead of those of the config: a folder, cifar10, or the config of a source')
@@ -61,7 +63,7 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
   const run = await loadRun('train');
   const source = data === undefined ? undefined : await run.dataFromText(data, 'train');
   const file = resume ? join(out!, run.runConfigFile) : config!;
-  const resolved = await run.readRunConfig(file, {
+  const resolved = await run.readAnyRunConfig(file, {
     changes: {
       // A resumed run keeps what its config says of its images, but for where they lie.
       ...(resume && source && { data: { train: { ...source } } }),
@@ -70,6 +72,9 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
     set,
     ...(!resume && source && { data: source }),
   });
+  if (compare !== undefined && run.isOfClassifier(resolved)) {
+    refuseUsage(command, ['--compare shows reconstructions of a tokenizer, and this config trains a classifier']);
+  }
   if (isPrinted) {
     print(flags, resolved, [run.formatRunConfig(resolved)]);
     return;
@@ -81,14 +86,16 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
     run,
     view,
     async () => {
-      const { metrics } = await run.trainRun(resolved, {
+      const options = {
         out: out!,
         fresh,
         view,
-        compare: other,
         signal: run.abortOnCtrlC(out),
         commands: [{ purpose: 'Go on, or write the report again', command: run.shellCommand(words) }],
-      });
+      };
+      const { metrics } = run.isOfClassifier(resolved)
+        ? await run.trainClassifierRun(resolved, options)
+        : await run.trainRun(resolved, { ...options, compare: other });
       if (flags.json) print(flags, metrics, []);
     },
     words,

@@ -3,7 +3,7 @@ import { parse } from 'yaml';
 import { isConfigObject, mergeConfigs, type ConfigObject, type ConfigValue } from './merge-config.js';
 
 /** Sections of a run that have trainings of their own. */
-const stages = ['tokenizer', 'transformer'] as const;
+const stages = ['tokenizer', 'transformer', 'classifier'] as const;
 
 /**
  * Returns a config with one field set, as `--set path=value` asks for it.

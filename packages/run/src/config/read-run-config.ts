@@ -4,6 +4,11 @@ import { ConfigError, DataError, parseOptions } from '@vitvq/core';
 import type { DataSourceConfig } from '@vitvq/data';
 import { readText } from '@vitvq/files';
 import { parseDocument, stringify } from 'yaml';
+import {
+  classifierRunConfigSchema,
+  type ClassifierRunConfig,
+  type ResolvedClassifierRunConfig,
+} from './classifier-run-config.js';
 import { isConfigObject, mergeConfigs, type ConfigObject, type ConfigValue } from './merge-config.js';
 import { withOverride } from './overrides.js';
 import { runConfigSchema, type ResolvedRunConfig, type RunConfig } from './run-config.js';
@@ -28,6 +33,9 @@ const maximumBytes = 2 ** 20;
 /** Longest chain of `extends`. */
 const maximumDepth = 16;
 
+/** Where a config comes from that a program made. */
+const defaultPlace = 'the config of the run';
+
 const extensions = ['.yaml', '.yml', '.json', '.ts', '.mts', '.js', '.mjs'];
 
 /**
@@ -43,9 +51,33 @@ const extensions = ['.yaml', '.yml', '.json', '.ts', '.mts', '.js', '.mjs'];
  * @throws {ConfigError} naming every problem at once, unknown names with the nearest right one
  */
 export async function readRunConfig(source: string, options: ReadRunConfigOptions = {}): Promise<ResolvedRunConfig> {
+  return resolveRunConfig(await readMerged(source, options), source);
+}
+
+/**
+ * Reads the config of a run of any kind, as {@link readRunConfig} does: one with a section
+ * `classifier` trains a classifier, any other one a tokenizer and what stands on it.
+ * @throws {DataError} when a file cannot be read or is not what its name says
+ * @throws {ConfigError} naming every problem at once, unknown names with the nearest right one
+ */
+export async function readAnyRunConfig(
+  source: string,
+  options: ReadRunConfigOptions = {},
+): Promise<ResolvedRunConfig | ResolvedClassifierRunConfig> {
+  const config = await readMerged(source, options);
+  return isOfClassifier(config) ? resolveClassifierRunConfig(config, source) : resolveRunConfig(config, source);
+}
+
+/** Returns whether a config is that of a run which trains a classifier. */
+export function isOfClassifier(config: object): config is ClassifierRunConfig {
+  return 'classifier' in config;
+}
+
+/** Returns the config of a file with what it extends and what is laid over it, not yet checked. */
+async function readMerged(source: string, options: ReadRunConfigOptions): Promise<ConfigObject> {
   const { set = [], changes = {}, data } = options;
   const raw = mergeConfigs(await readRaw(source, process.cwd(), []), changes) as ConfigObject;
-  return resolveRunConfig(set.reduce(withOverride, data === undefined ? raw : withData(raw, data)), source);
+  return set.reduce(withOverride, data === undefined ? raw : withData(raw, data));
 }
 
 /**
@@ -53,8 +85,28 @@ export async function readRunConfig(source: string, options: ReadRunConfigOption
  * @param where  where the config comes from, for messages
  * @throws {ConfigError} naming every problem at once, unknown names with the nearest right one
  */
-export function resolveRunConfig(config: RunConfig | ConfigObject, where = 'the config of the run'): ResolvedRunConfig {
+export function resolveRunConfig(config: RunConfig | ConfigObject, where = defaultPlace): ResolvedRunConfig {
+  if (isOfClassifier(config)) {
+    throw new ConfigError({
+      where,
+      expected: 'the config of a run with a tokenizer',
+      got: 'one with a classifier',
+      fix: 'vitvq train trains it; loadClassifier of @vitvq/classifier/node loads what it leaves.',
+    });
+  }
   return parseOptions(runConfigSchema, config, where);
+}
+
+/**
+ * Checks the config of a run that trains a classifier, and fills in its defaults.
+ * @param where  where the config comes from, for messages
+ * @throws {ConfigError} naming every problem at once, unknown names with the nearest right one
+ */
+export function resolveClassifierRunConfig(
+  config: ClassifierRunConfig | ConfigObject,
+  where = defaultPlace,
+): ResolvedClassifierRunConfig {
+  return parseOptions(classifierRunConfigSchema, config, where);
 }
 
 /** Returns a config with other images to train on, of which what it measures on is a part. */
@@ -66,7 +118,7 @@ function withData(config: ConfigObject, train: DataSourceConfig): ConfigObject {
 }
 
 /** Returns a config as YAML, with all of its defaults. */
-export function formatRunConfig(config: ResolvedRunConfig): string {
+export function formatRunConfig(config: ResolvedRunConfig | ResolvedClassifierRunConfig): string {
   return stringify(config).trimEnd();
 }
 

@@ -1,5 +1,5 @@
-import { augmentationSchema, dataSourceSchema, type Augmentation, type DataSourceConfig } from '@vitvq/data';
-import { engineNames, precisions, type EngineName, type Precision } from '@vitvq/engine';
+import { dataSourceSchema, type Augmentation, type DataSourceConfig } from '@vitvq/data';
+import type { EngineName, Precision } from '@vitvq/engine';
 import { decodingSchemaOf, type Decoding } from '@vitvq/sampling';
 import { tokenizerTrainingSchema, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
 import { transformerTrainingSchema, type TransformerTrainingConfig } from '@vitvq/stage2-trainer';
@@ -7,6 +7,7 @@ import { tokenizerConfigSchema, type TokenizerConfig } from '@vitvq/tokenizer';
 import type { IntervalOptions } from '@vitvq/training';
 import { transformerSizeSchema, type TransformerSize } from '@vitvq/transformers';
 import { z } from 'zod';
+import { count, dataFields, fraction, generalFields, shownImagesSchema, stageTrainingFields } from './shared-fields.js';
 
 /** Where images come from, and which of them are kept apart. */
 export interface RunDataConfig {
@@ -246,42 +247,14 @@ export interface RunConfig {
   readonly evaluation?: EvaluationConfig | null;
 }
 
-const count = z.int().min(1);
-const everySeconds = z.number().gt(0).optional();
-const size = z.union([count, z.tuple([count, count]).readonly()], {
-  error: 'expected pixels as one number, or [height, width]',
-});
-
-const stageTraining = {
-  batchSize: count,
-  evaluation: z
-    .strictObject({
-      everySteps: count.optional(),
-      everySeconds,
-      images: count.default(1000),
-      batchSize: count.default(50),
-    })
-    .default({ everySeconds: 60, images: 1000, batchSize: 50 }),
-  checkpoint: z
-    .strictObject({ everySteps: count.optional(), everySeconds, keep: count.optional() })
-    .default({ everySeconds: 30 }),
-};
-
 const own = { seed: true, precision: true } as const;
 
 const trainedTokenizer = z.strictObject({
   model: tokenizerConfigSchema(),
   training: tokenizerTrainingSchema.omit(own).extend({
-    ...stageTraining,
+    ...stageTrainingFields,
     discriminator: tokenizerTrainingSchema.shape.discriminator.unwrap().nullable().default(null),
-    images: z
-      .strictObject({
-        resizeTo: size.optional(),
-        crop: z.enum(['center', 'random']).default('center'),
-        flip: z.boolean().default(true),
-        augment: augmentationSchema.optional(),
-      })
-      .prefault({}),
+    images: shownImagesSchema,
     perceptual: z.union([z.string(), z.array(z.string()).readonly()]).nullish(),
     alignment: z.string().nullish(),
   }),
@@ -310,7 +283,7 @@ const transformer = z.strictObject({
     ])
     .optional(),
   codes: z.strictObject({ views: count.default(2), images: count.optional() }).prefault({}),
-  training: transformerTrainingSchema.omit(own).extend(stageTraining),
+  training: transformerTrainingSchema.omit(own).extend(stageTrainingFields),
 });
 
 const proxy = z.strictObject({
@@ -319,25 +292,16 @@ const proxy = z.strictObject({
   channels: z.array(z.int().min(8).multipleOf(8)).min(1).readonly().default([32, 64, 128]),
   inputSize: z.tuple([count, count]).readonly().default([32, 32]),
 });
-const fraction = z.number().gt(0).lt(1);
-const engines = ['auto', ...engineNames] as const;
-
 /**
  * Schema of {@link RunConfig}; it fills in the defaults. Unknown keys are problems.
  */
 export const runConfigSchema = z
   .strictObject({
-    title: z.string().default('A vitvq run'),
-    seed: z.int().min(0).default(0),
-    precision: z.enum(precisions).default('float32'),
-    engine: z.enum(engines).default('auto'),
-    threads: count.optional(),
+    ...generalFields,
     data: z.strictObject({
-      train: dataSourceSchema,
-      validation: dataSourceSchema.nullish(),
+      ...dataFields,
       probe: dataSourceSchema.nullish(),
       test: dataSourceSchema.nullish(),
-      heldOut: z.number().gt(0).default(1000),
       keptForProbe: fraction.default(0.2),
     }),
     tokenizer: z.union([trainedTokenizer, z.strictObject({ from: z.string().min(1) })]),

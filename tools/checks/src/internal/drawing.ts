@@ -7,8 +7,8 @@ const END = '<!-- drawing:end -->';
 /** The groups of the drawing, from the top down; a package that none names stands alone. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   programs: ['cli', 'export'],
-  training: ['stage1-trainer', 'stage2-trainer', 'training', 'linear-probe', 'evaluation'],
-  models: ['tokenizer', 'transformers', 'sampling', 'codes'],
+  training: ['stage1-trainer', 'stage2-trainer', 'classifier-trainer', 'training', 'linear-probe', 'evaluation'],
+  models: ['tokenizer', 'transformers', 'classifier', 'sampling', 'codes'],
   'part families': ['layers', 'quantizers', 'losses', 'discriminator', 'optim'],
   'files and reports': ['files', 'data', 'checkpoint', 'report', 'tensorboard'],
 };

@@ -1,0 +1,6 @@
+export {
+  loadClassifier,
+  saveClassifier,
+  type LoadedClassifier,
+  type SaveClassifierOptions,
+} from './classifier-folder.js';
