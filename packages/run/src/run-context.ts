@@ -9,6 +9,20 @@ export const stageNames = ['tokenizer', 'codes', 'transformer', 'samples', 'prob
 /** Name of a stage, and of its folder. */
 export type StageName = (typeof stageNames)[number];
 
+/** Returns whether a config asks for a stage. */
+export function isAsked(stage: StageName, { tokenizer, transformer, probe, evaluation }: ResolvedRunConfig): boolean {
+  switch (stage) {
+    case 'tokenizer':
+      return !('from' in tokenizer);
+    case 'probe':
+      return Boolean(probe);
+    case 'evaluation':
+      return Boolean(evaluation);
+    default:
+      return transformer !== undefined;
+  }
+}
+
 /** Name of the stage of a run that trains a classifier: its only one. */
 export const classifierStage = 'classifier';
 

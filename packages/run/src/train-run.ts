@@ -6,12 +6,12 @@ import { writeReport, type CommandsBlock } from '@vitvq/report';
 import { assertRunnable, assertTransformerFits } from './assert-runnable.js';
 import { conditionsOf, type RunConditions } from './conditions.js';
 import { formatRunConfig, resolveRunConfig } from './config/read-run-config.js';
-import type { ResolvedRunConfig, ResolvedTransformerStage, RunConfig } from './config/run-config.js';
+import type { ResolvedTransformerStage, RunConfig } from './config/run-config.js';
 import { formatFigures } from './format-figures.js';
 import { probeResultSchema } from './probe-models.js';
 import { reportOfRun } from './report/run-report.js';
 import { reportOfTokenizer } from './report/tokenizer-report.js';
-import { modelFolder, stageNames, type RunContext, type StageName } from './run-context.js';
+import { modelFolder, isAsked, stageNames, type RunContext, type StageName } from './run-context.js';
 import { imagesFile, metricsFile, proxyFile, runConfigFile } from './run-files.js';
 import { RunFolder } from './run-folder.js';
 import { settingsOf, settingsOfStage } from './run-settings.js';
@@ -102,20 +102,6 @@ export async function trainRun(given: RunConfig, options: TrainRunOptions): Prom
   } finally {
     conditions?.dispose();
     await folder.close();
-  }
-}
-
-/** Returns whether a config asks for a stage. */
-function isAsked(stage: StageName, { tokenizer, transformer, probe, evaluation }: ResolvedRunConfig): boolean {
-  switch (stage) {
-    case 'tokenizer':
-      return !('from' in tokenizer);
-    case 'probe':
-      return Boolean(probe);
-    case 'evaluation':
-      return Boolean(evaluation);
-    default:
-      return transformer !== undefined;
   }
 }
 

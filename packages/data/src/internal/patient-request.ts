@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ConfigError, DataError } from '@vitvq/core';
 
@@ -107,7 +108,7 @@ export async function patiently<T>(
       if (failed === patience.tries) throw givenUp(url, patience, error);
       const asked = error instanceof Interrupted ? error.askedWait : undefined;
       // Spread, so that many readers that failed together do not come again together.
-      const usual = patience.firstWait * 2 ** (failed - 1) * (1 + Math.random() / 2);
+      const usual = patience.firstWait * 2 ** (failed - 1) * (1 + randomInt(500) / 1000);
       await wait(Math.min(asked ?? usual, patience.longestWait), undefined, { signal });
     }
   }

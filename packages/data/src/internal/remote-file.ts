@@ -101,7 +101,7 @@ async function readRange(
       if (response.status !== 206 || !response.headers.get('content-range')?.startsWith(`bytes ${from}-${end - 1}/`)) {
         throw refusal(url, `the bytes ${from} to ${end - 1}`, 'other bytes than those that were asked for');
       }
-      for await (const piece of response.body!) {
+      for await (const piece of response.body! as AsyncIterable<Uint8Array>) {
         alive();
         if (have + piece.length > bytes.length) {
           throw refusal(url, `the bytes ${from} to ${end - 1}`, 'more than those');

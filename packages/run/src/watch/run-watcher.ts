@@ -16,12 +16,13 @@ import {
 } from '@vitvq/report';
 import { logCurve, TrainingLogFollower, type FollowedLog } from '@vitvq/training';
 import { readRunConfig } from '../config/read-run-config.js';
-import { stageNames, type StageName } from '../run-context.js';
+import type { ResolvedRunConfig } from '../config/run-config.js';
+import { isAsked, stageNames, type StageName } from '../run-context.js';
 import { runConfigFile } from '../run-files.js';
 import { alertsOf } from './alerts.js';
 
 /** Stages that train, whose folders have logs. */
-const trainings = ['tokenizer', 'transformer'] as const;
+const trainings = ['tokenizer', 'transformer', 'classifier'] as const;
 
 /** Name of a folder that a trainer writes to without a run around it. */
 const alone = '.';
@@ -50,7 +51,8 @@ export class RunWatcher {
       throw new DataError({ where: this.path, expected: 'the folder of a run', got: 'no folder', fix });
     }
     const isRun = existsSync(join(this.path, runConfigFile));
-    const holder = (await holderOf(this.path)) ?? (isRun ? undefined : await holderOf(join(this.path, alone)));
+    const config = isRun ? await configOf(this.path) : undefined;
+    const holder = await holderOf(this.path);
     const watched = isRun ? trainings : ([alone] as const);
     const sections: ReportSection[] = [];
     const summary: SummaryCard[] = [];
@@ -77,14 +79,14 @@ export class RunWatcher {
         ? 'no process works on it'
         : `process ${holder.pid} on ${holder.host} has worked on it since ${holder.since}`;
     return {
-      title: isRun ? await titleOfRun(this.path) : 'A training',
+      title: config?.title ?? 'A training',
       lead: `${this.path}: ${state}. As of ${new Date(now).toISOString()}.`,
       summary,
       sections: [
         ...(alerts.length > 0
           ? [{ title: 'Alerts', blocks: [{ kind: 'table', rows: alerts.map((alert) => ['!', alert]) } as const] }]
           : []),
-        ...(isRun ? [stagesSection(this.path)] : []),
+        ...(config ? [stagesSection(this.path, config)] : []),
         ...sections,
       ],
     };
@@ -98,25 +100,27 @@ export class RunWatcher {
 }
 
 function titleOf(name: string): string {
-  return { tokenizer: 'Tokenizer', transformer: 'Transformer' }[name] ?? 'Training';
+  return { tokenizer: 'Tokenizer', transformer: 'Transformer', classifier: 'Classifier' }[name] ?? 'Training';
 }
 
-async function titleOfRun(path: string): Promise<string> {
-  return readRunConfig(join(path, runConfigFile)).then(
-    ({ title }) => title,
-    // A config of another version does not keep anybody from watching.
-    () => 'A run',
-  );
+/** Returns the config of a run; one of another version does not keep anybody from watching. */
+function configOf(path: string): Promise<ResolvedRunConfig | undefined> {
+  return readRunConfig(join(path, runConfigFile)).catch(() => undefined);
 }
 
-function stagesSection(path: string): ReportSection {
+function stagesSection(path: string, config: ResolvedRunConfig): ReportSection {
   const stateOf = (stage: StageName): string => {
     if (existsSync(join(path, `${stage}.json`))) return 'done';
     return existsSync(join(path, stage)) ? 'begun' : 'to come';
   };
   return {
     title: 'Stages',
-    blocks: [{ kind: 'table', rows: stageNames.map((stage) => [stage, stateOf(stage)]) }],
+    blocks: [
+      {
+        kind: 'table',
+        rows: stageNames.filter((stage) => isAsked(stage, config)).map((stage) => [stage, stateOf(stage)]),
+      },
+    ],
   };
 }
 
@@ -128,7 +132,7 @@ function cardsOf({ newest }: FollowedLog): SummaryCard[] {
   };
   add('Progress', step?.['progress'], (value) => ({ value: formatPercent(value), note: `step ${step!.step}` }));
   add('Left', step?.['remainingSeconds'], (value) => ({ value: durationOf(value) }));
-  add('Loss', step?.['loss'], (value) => ({ value: value.toPrecision(4) }));
+  add('Loss', step?.['loss'], (value) => ({ value: value.toPrecision(3) }));
   add('PSNR', evaluation?.['psnr'], (value) => ({ value: value.toFixed(2), unit: 'dB', note: 'held-out images' }));
   add('Loss per token', evaluation?.['natsPerToken'], (value) => ({ value: value.toFixed(3), unit: 'nats' }));
   add('Codebook usage', evaluation?.['usage'], (value) => ({ value: formatPercent(value) }));

@@ -35,8 +35,14 @@ export async function watchRun({ run, port = 6007, refreshSeconds = 5 }: WatchRu
       response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
     };
     // Another site that a browser shows must not read the page by a name that it points here.
-    if (!/^(127\.0\.0\.1|localhost)(:\d+)?$/.test(request.headers.host ?? '')) return answer(403, 'loopback only');
-    if (request.method !== 'GET' || request.url !== '/') return answer(404, 'there is one page, /');
+    if (!/^(127\.0\.0\.1|localhost)(:\d+)?$/.test(request.headers.host ?? '')) {
+      answer(403, 'loopback only');
+      return;
+    }
+    if (request.method !== 'GET' || request.url !== '/') {
+      answer(404, 'there is one page, /');
+      return;
+    }
     watcher
       .report()
       // The run may be moved or deleted while it is watched.
