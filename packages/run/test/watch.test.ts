@@ -107,7 +107,7 @@ describe('watchRun', () => {
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
     const training = join(folder, 'tokenizer');
     await mkdir(join(training, 'preview'), { recursive: true });
-    await writeFile(join(folder, 'config.yaml'), 'title: "<script>alert(1)</script>"\n');
+    await writeFile(join(folder, 'config.yaml'), 'extends: pipeline-smoke\ntitle: "<script>alert(1)</script>"\n');
     const watched = await watchRun({ run: folder, port: 0, refreshSeconds: 3 });
     onTestFinished(() => watched.close());
     const before = await get(watched.url);

@@ -4,7 +4,7 @@ import { encode } from 'fast-png';
 import type { Picture } from '../picture.js';
 
 /** Folder, in that of a training, with the pictures of its last preview. */
-export const PREVIEW_FOLDER = 'preview';
+const PREVIEW_FOLDER = 'preview';
 
 /** Writes the pictures of a preview in place of those before. @throws {DataError} */
 export async function writePreviewFiles(directory: string, pictures: readonly Picture[]): Promise<void> {
