@@ -58,10 +58,10 @@ interface Place {
 }
 
 /**
- * Opens a file of `flax.serialization.to_bytes`: nested dictionaries of arrays in MessagePack, whose
- * extension type 1 is an array of numpy (shape, name of the type, elements in row-major order). Each
- * array is read from its place when it is asked for, so that a file takes little more memory than
- * its largest array.
+ * Opens a file of `flax.serialization.to_bytes`: nested dictionaries of arrays in MessagePack,
+ * whose extension type 1 is an array of numpy (shape, name of the type, elements in row-major
+ * order). Each array is read from its place when it is asked for, so that a file takes little more
+ * memory than its largest array.
  *
  * Limits: 200,000 keys, a nesting of 16, names of 1,024 characters and 64 Mi together,
  * 64 axes. Arrays of a gibibyte
@@ -148,14 +148,15 @@ class FlaxReader {
       case 'text':
       case 'binary':
         this.#cursor.skip(head.length);
-        return this.#pass(name, head.kind === 'text' ? 'a text' : 'bytes');
+        this.#pass(name, head.kind === 'text' ? 'a text' : 'bytes');
+        return;
       case 'array':
         return this.#refuse(
           `a dictionary or an array of numpy for ${quote(name)}`,
           'a list, which Flax does not write',
         );
       default:
-        return this.#pass(name, head.kind === 'nil' ? 'nothing' : 'a number');
+        this.#pass(name, head.kind === 'nil' ? 'nothing' : 'a number');
     }
   }
 
@@ -186,7 +187,10 @@ class FlaxReader {
     const { position: begin } = cursor;
     if (elements.kind !== 'binary' || begin + elements.length !== end) return refuse('elements of another length');
     cursor.skip(elements.length);
-    if (!Object.hasOwn(dtypes, type)) return this.#pass(name, `an array of ${quote(type)}`);
+    if (!Object.hasOwn(dtypes, type)) {
+      this.#pass(name, `an array of ${quote(type)}`);
+      return;
+    }
     const dtype = dtypes[type]!;
     const bytes = shape.reduce((product, size) => product * size, elementBytes(dtype));
     if (bytes !== elements.length) {

@@ -9,8 +9,8 @@ import { openShardedSafetensors } from './sharded-safetensors.js';
 
 /**
  * Opens a file of weights from elsewhere, whatever it is called: a safetensors file, an index of
- * several, a file of `torch.save`, or a checkpoint of Flax. The format is read off the content, not the ending of the
- * name. The caller closes it.
+ * several, a file of `torch.save`, or a checkpoint of Flax. The format is read off the content, not
+ * the ending of the name. The caller closes it.
  * @param options  for files of PyTorch; others have neither parts nor classes
  * @throws {DataError} naming the file and what it is instead, such as a web page or a pointer of
  *   Git LFS

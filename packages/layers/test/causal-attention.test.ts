@@ -150,7 +150,7 @@ describe('CausalBlock', () => {
     const x = tf.tensor3d([5, 1], [1, 1, 2]);
     const { output, normalized } = block.apply(x, attentionMask(1));
     expect(normalized).toBeAllClose(x, { atol: 0 });
-    // x + x is [10, 2], normalised [1, -1], scaled [3, -1]; with its ReLU [6, -1], normalised [1, -1].
+    // x + x is [10, 2], normalised [1, -1], scaled [3, -1]; with its ReLU [6, -1], and so [1, -1].
     expect(output).toBeAllClose([[[1.5, -1]]], { atol: 1e-4 });
   });
 

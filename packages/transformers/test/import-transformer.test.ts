@@ -258,9 +258,9 @@ describe('a MaskGIT of its authors', () => {
     const inputs = values.get('inputs')!;
     const words = tf.tensor2d(inputs.data, [3, 10], 'int32');
     const classes = tf.sub<tf.Tensor2D>(tf.slice(words, [0, 0], [-1, 1]), tf.scalar(13, 'int32'));
-    const tokens = tf.slice(words, [0, 1]);
+    const tokens: tf.Tensor2D = tf.slice(words, [0, 1]);
     const known = tf.cast(tf.greaterEqual(tokens, tf.scalar(0, 'int32')), 'int32');
-    const logits = model.maskedLogits(classes, tf.maximum(tokens, tf.scalar(0, 'int32')), known);
+    const logits = model.maskedLogits(classes, tf.maximum(tokens, tf.scalar(0, 'int32')), known as tf.Tensor2D);
     const expected = values.get('logits')!;
     expect(logits).toBeAllClose(tf.tensor(expected.data, [...expected.shape]), { atol: 1e-5, rtol: 1e-5 });
     model.dispose();

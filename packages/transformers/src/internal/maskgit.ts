@@ -92,9 +92,9 @@ export function maskGITConfig(
 
 /**
  * Returns the tensors of MaskGIT's `Transformer` (maskgit/nets/maskgit_transformer.py). Its words
- * are codes, classes and the mask, which inference.py calls -1, the last of them; its first position
- * is that of the class. Biases of classes and of the mask are left out: its sampler never reads
- * their logits. There is no word for no class, and the mask stands for it.
+ * are codes, classes and the mask, which inference.py calls -1, the last of them; its first
+ * position is that of the class. Biases of classes and of the mask are left out: its sampler never
+ * reads their logits. There is no word for no class, and the mask stands for it.
  */
 export function maskGITTensors(config: OrderFreeConfig): ReferenceTensor[] {
   const { vocabSize, grid, conditionVocabSize, dim, depth, numHeads, mlpDim } = config;

@@ -347,7 +347,7 @@ export const hostileFiles: readonly HostileFile[] = [
       head.writeUInt32BE(arrays, 1);
       // A key of 300 characters, and an array of one float.
       const entry = (index: number): string =>
-        `\xda\x01\x2c${index.toString(36).padStart(300, 'x')}\xc7\x11\x01\x93\x91\x01\xa7float32\xc4\x04\0\0\0\0`;
+        `\xda\x01\x2c${index.toString(36).padStart(300, '_')}\xc7\x11\x01\x93\x91\x01\xa7float32\xc4\x04\0\0\0\0`;
       const all = Array.from({ length: arrays }, (_, index) => entry(index)).join('');
       return file(folder, 'x.msgpack', head, all);
     },
