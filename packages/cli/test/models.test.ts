@@ -249,6 +249,11 @@ describe('import of the transformer of a Flax checkpoint', () => {
     expect(metadata).toEqual({ importedFrom: 'maskgit.msgpack', layout: 'maskgit' });
   });
 
+  it('is not needed to look into the file', async () => {
+    await vitvq('inspect', file);
+    expect(printed).toMatch(/Format +Flax\n +Tensors +41\n/);
+  });
+
   it('speaks of its own options', async () => {
     const out = join(folder, 'model');
     await expect(vitvq('import', file, '--out', out)).rejects.toThrow(/how many of the 18 words.* Add --classes\.$/);
