@@ -2,6 +2,7 @@ export { listCheckpoints, type CheckpointFile } from './checkpoint-folder.js';
 export { type SafetensorsDtype, type WritableDtype } from './dtypes.js';
 export { fetchModel, type FetchModelOptions } from './fetch-model.js';
 export { findModelFolders, modelRoleOf, type FoundModelFolders, type ModelRole } from './find-model-folders.js';
+export { openFlaxCheckpoint, type FlaxCheckpoint } from './flax-checkpoint.js';
 export { readJsonObject } from './internal/json-file.js';
 export { type JsonObject, type JsonObjectLimits } from './internal/json-object.js';
 export { type ModelDescription, type OpenedModel } from './model-description.js';

@@ -30,8 +30,8 @@ export interface TensorEntry {
 }
 
 /**
- * An open file of named tensors, of safetensors or of PyTorch. Each tensor is read when it is asked
- * for.
+ * An open file of named tensors, of safetensors, PyTorch or Flax. Each tensor is read when it is
+ * asked for.
  */
 export interface TensorFile<Entry extends TensorEntry = TensorEntry> {
   /** Path of the file; for bytes in memory, the name that errors give them. */

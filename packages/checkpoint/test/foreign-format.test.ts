@@ -7,6 +7,7 @@ import { describe, expect } from 'vitest';
 import {
   decodeSafetensors,
   encodeSafetensors,
+  openFlaxCheckpoint,
   openModel,
   openPyTorchCheckpoint,
   openSafetensors,
@@ -87,6 +88,11 @@ describe('a file that is something else is called what it is', () => {
     );
     await expect(openSafetensors(write('b.safetensors', zip))).rejects.toThrow('got a zip archive, as torch.save');
     await expect(openSafetensors(write('c.safetensors', legacy))).rejects.toThrow('got a pickle, as torch.save wrote');
+    const flax = write('e.msgpack', bytesOf('\x81\xa6params\x81\xa1w\xc0'));
+    await expect(openSafetensors(flax)).rejects.toThrow('Checkpoints of Flax are opened by openFlaxCheckpoint.');
+    await expect(openFlaxCheckpoint(join(folder, 'c.safetensors'))).rejects.toThrow(
+      'got a pickle, as torch.save wrote',
+    );
     await expect(openSafetensors(write('d.safetensors', '{"error": "Repository not found"}'))).rejects.toThrow(
       'got a text in JSON, "{\\"error\\": \\"Repository not found\\"}". An index of several files is',
     );

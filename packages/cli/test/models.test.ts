@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { promises as fs } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readSafetensors, writeSafetensors } from '@vitvq/checkpoint';
 import { DataError, randomKey, type HostTensor } from '@vitvq/core';
@@ -232,6 +233,32 @@ describe('import of a transformer', () => {
     await writeReferenceFile(tokenizer, createTokenizer(config, { seed: 3 }));
     await expect(vitvq('import', tokenizer, '--out', out, '--grid', '2')).rejects.toThrow(
       /options of a tokenizer, which the file holds, got --grid\./,
+    );
+  });
+});
+
+describe('import of the transformer of a Flax checkpoint', () => {
+  const file = fileURLToPath(new URL('../../transformers/test/golden/maskgit.msgpack', import.meta.url));
+
+  it('writes a model folder', async () => {
+    const out = join(folder, 'model');
+    await vitvq('import', file, '--out', out, '--classes', '5');
+    expect(printed).toMatch(/maskgit: .* parameters, 5 classes, 3x3 tokens of 13 codes/);
+    const { model, metadata } = await loadTransformer(out);
+    expect(model.config).toMatchObject({ normPlacement: 'post', head: 'tied', grid: [3, 3], numHeads: 2 });
+    expect(metadata).toEqual({ importedFrom: 'maskgit.msgpack', layout: 'maskgit' });
+  });
+
+  it('is not needed to look into the file', async () => {
+    await vitvq('inspect', file);
+    expect(printed).toMatch(/Format +Flax\n +Tensors +41\n/);
+  });
+
+  it('speaks of its own options', async () => {
+    const out = join(folder, 'model');
+    await expect(vitvq('import', file, '--out', out)).rejects.toThrow(/how many of the 18 words.* Add --classes\.$/);
+    await expect(vitvq('import', file, '--out', out, '--classes', '5', '--part', 'ema')).rejects.toThrow(
+      /a file of PyTorch, which alone has parts and classes, got --part\./,
     );
   });
 });

@@ -25,6 +25,7 @@ beforeAll(async () => {
 const positions = 6;
 const order = haltonOrder([2, 3]);
 const modern = { positions: 'grid', norm: 'rms', feedForward: 'swiglu', queryKeyNorm: 'rms' } as const;
+const bert = { normPlacement: 'post', normEpsilon: 1e-12, activation: 'gelu-tanh', head: 'tied' } as const;
 
 const int32 = (shape: readonly number[], values: Iterable<number>): HostValue => ({
   shape,
@@ -72,6 +73,7 @@ describe('exportTransformer of a masked model', () => {
   it.each([
     ['as it is', tinyMasked()],
     ['of modern blocks', tinyMasked(modern)],
+    ["of BERT's blocks and head", tinyMasked(bert)],
   ] as const)('samples what the MaskedSampler samples, in both runtimes: %s', async (_, model: MaskedTransformer) => {
     const folder = await temporaryFolder();
     const { manifest, report } = await exportTransformer(model, classes, folder);
@@ -177,6 +179,7 @@ describe('exportTransformer of an any-order model', () => {
     ['one token a step', tinyAnyOrder(), 1],
     ['four tokens a step, two in the last', tinyAnyOrder(), 4],
     ['modern blocks, three tokens a step', tinyAnyOrder(modern), 3],
+    ["BERT's blocks and head, two tokens a step", tinyAnyOrder(bert), 2],
     ['all at once', tinyAnyOrder(), 6],
   ] as const)(
     'samples what the AnyOrderSampler samples, in both runtimes: %s',

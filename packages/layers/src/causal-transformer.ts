@@ -55,10 +55,21 @@ export function defaultMlpDim(dim: number, feedForward: FeedForwardKind = 'mlp')
   return feedForward === 'swiglu' ? Math.round((8 * dim) / 3) : 4 * dim;
 }
 
+/**
+ * Where a block normalises: `pre` is x + f(norm(x)), with one norm more after the last block, and
+ * `post` is norm(x + f(x)), with one norm more before the first block (BERT, arXiv:1810.04805).
+ */
+export type NormPlacement = (typeof normPlacementNames)[number];
+
+/** Every {@link NormPlacement}, for schemas of configs. */
+export const normPlacementNames = ['pre', 'post'] as const;
+
 /** Options of {@link CausalBlock}. */
 export interface CausalBlockOptions extends CausalAttentionOptions {
-  /** Norm before attention and feed-forward part, and at the end. @default 'layer' */
+  /** Norm of attention and feed-forward part, and that beside all blocks. @default 'layer' */
   readonly norm?: Norm;
+  /** Whether norms stand before attention and feed-forward part or after them. @default 'pre' */
+  readonly normPlacement?: NormPlacement;
   /** Kind of the feed-forward part. @default 'mlp' */
   readonly feedForward?: FeedForwardKind;
   /** Width of the hidden layer of the feed-forward part. @default 4 dim; 8/3 dim for `swiglu` */
@@ -75,6 +86,7 @@ export interface CausalBlockOptions extends CausalAttentionOptions {
 const causalBlockOptionNames: OptionTable<CausalBlockOptions> = {
   ...causalAttentionOptionNames,
   norm: 'optional',
+  normPlacement: 'optional',
   feedForward: 'optional',
   mlpDim: 'optional',
   useMlpBias: 'optional',
@@ -94,12 +106,16 @@ const causalTransformerOptionNames: OptionTable<CausalTransformerOptions> = {
 
 /** Results of {@link CausalBlock} for a whole sequence, of which a sampler keeps a part. */
 export interface BlockForward extends AttentionForward {
-  /** Normalised input `[B, T, D]`, whose last token the time mixing of the next token needs. */
+  /**
+   * Input of the attention `[B, T, D]`, normalised unless norms come after, whose last token the
+   * time mixing of the next token needs.
+   */
   readonly normalized: Tensor3D;
 }
 
 /**
- * Pre-norm block under a mask: x + attention(norm(x)), then x + feedForward(norm(x)). Variables:
+ * Block under a mask: x + attention(norm(x)), then x + feedForward(norm(x)); with
+ * `normPlacement: 'post'` norm(x + attention(x)), then norm(x + feedForward(x)). Variables:
  * `attentionNorm.…`, `attention.…`, `feedForwardNorm.…`, `hidden.…` and `output.…`, and `gate.…`
  * with SwiGLU.
  */
@@ -107,6 +123,7 @@ export class CausalBlock extends Module {
   readonly attention: CausalAttention;
   readonly mlpDim: number;
   readonly dropout: Required<DropoutRates>;
+  readonly #placement: NormPlacement;
   readonly #attentionNorm: LayerNorm | RMSNorm;
   readonly #feedForwardNorm: LayerNorm | RMSNorm;
   readonly #activation: Activation;
@@ -119,9 +136,12 @@ export class CausalBlock extends Module {
     const {
       key,
       norm = 'layer',
+      normPlacement = 'pre',
       feedForward = 'mlp',
       ...options
     } = checkOptions(given, causalBlockOptionNames, 'CausalBlock', { allowOthers: true });
+    assertPlacement(normPlacement, 'CausalBlock');
+    this.#placement = normPlacement;
     assertFeedForward(feedForward, options.activation);
     const { dim, mlpDim = defaultMlpDim(dim, feedForward), useMlpBias = true, dropout = {} } = options;
     const { activation = 'squared-relu' } = options;
@@ -156,16 +176,17 @@ export class CausalBlock extends Module {
       const drop = <T extends tf.Tensor>(value: T, name: string, rate: number): T =>
         applyDropout(value, dropoutMasks, name, rate, 'CausalBlock.apply');
       const { residual, activation } = this.dropout;
-      const normalized = this.#attentionNorm.apply(x);
+      const normalized = this.#before(this.#attentionNorm, x);
       const { output, ...memory } = this.attention.apply(
         normalized,
         mask,
         dropoutMasksUnder(dropoutMasks, 'attention'),
         rotation,
       );
-      const attended = tf.add<Tensor3D>(x, drop(output, 'attentionResidual', residual));
+      const attended = this.#add(this.#attentionNorm, x, drop(output, 'attentionResidual', residual));
       const fed = this.#feedForward(attended, (hidden) => drop(hidden, 'activation', activation));
-      return { ...memory, normalized, output: tf.add<Tensor3D>(attended, drop(fed, 'feedForwardResidual', residual)) };
+      const both = this.#add(this.#feedForwardNorm, attended, drop(fed, 'feedForwardResidual', residual));
+      return { ...memory, normalized, output: both };
     });
   }
 
@@ -180,9 +201,10 @@ export class CausalBlock extends Module {
     remember: Remember,
     rotation?: Rotation,
   ): { readonly output: Tensor2D; readonly normalized: Tensor2D } {
-    const normalized = this.#attentionNorm.apply(x);
-    const attended = tf.add<Tensor2D>(x, this.attention.decodeStep(normalized, before, remember, rotation));
-    return { output: tf.add(attended, this.#feedForward(attended)), normalized };
+    const normalized = this.#before(this.#attentionNorm, x);
+    const mixed = this.attention.decodeStep(normalized, before, remember, rotation);
+    const attended = this.#add(this.#attentionNorm, x, mixed);
+    return { output: this.#add(this.#feedForwardNorm, attended, this.#feedForward(attended)), normalized };
   }
 
   /**
@@ -190,18 +212,40 @@ export class CausalBlock extends Module {
    * `CausalAttention.attend`. @throws {ConfigError} with time mixing
    */
   attend(x: Tensor3D, remember: Remember): Tensor3D {
-    const attended = tf.add<Tensor3D>(x, this.attention.attend(this.#attentionNorm.apply(x), remember));
-    return tf.add(attended, this.#feedForward(attended));
+    const mixed = this.attention.attend(this.#before(this.#attentionNorm, x), remember);
+    const attended = this.#add(this.#attentionNorm, x, mixed);
+    return this.#add(this.#feedForwardNorm, attended, this.#feedForward(attended));
+  }
+
+  /** Returns what attention or feed-forward part reads of x. */
+  #before<T extends tf.Tensor>(norm: LayerNorm | RMSNorm, x: T): T {
+    return this.#placement === 'pre' ? norm.apply(x) : x;
+  }
+
+  /** Adds to x what was made of it. */
+  #add<T extends tf.Tensor>(norm: LayerNorm | RMSNorm, x: T, made: T): T {
+    const sum = tf.add<T>(x, made);
+    return this.#placement === 'pre' ? sum : norm.apply(sum);
   }
 
   #feedForward<T extends tf.Tensor>(x: T, drop: (hidden: T) => T = (hidden) => hidden): T {
-    const normalized = this.#feedForwardNorm.apply(x);
-    const hidden = this.#hidden.apply(normalized);
+    const input = this.#before(this.#feedForwardNorm, x);
+    const hidden = this.#hidden.apply(input);
     const activated = this.#gate
-      ? tf.mul<T>(activate(this.#gate.apply(normalized), 'silu'), hidden)
+      ? tf.mul<T>(activate(this.#gate.apply(input), 'silu'), hidden)
       : activate(hidden, this.#activation);
     return this.#output.apply(drop(activated));
   }
+}
+
+/** @throws {ConfigError} for an unknown placement */
+function assertPlacement(placement: NormPlacement, where: string): void {
+  if (normPlacementNames.includes(placement)) return;
+  throw new ConfigError({
+    where,
+    expected: `normPlacement to be one of ${normPlacementNames.join(', ')}`,
+    got: `"${String(placement)}"`,
+  });
 }
 
 /** @throws {ConfigError} for an unknown kind, and for an activation without effect */
@@ -224,16 +268,20 @@ function assertFeedForward(feedForward: FeedForwardKind, activation: Activation 
 
 /** Results of {@link CausalTransformer} for a whole sequence. */
 export interface TransformerForward {
-  /** `[B, T, D]`, after the final norm. */
+  /** `[B, T, D]`, after the final norm where there is one. */
   readonly output: Tensor3D;
   /** Results of every block, in order. */
   readonly blocks: readonly BlockForward[];
 }
 
-/** Blocks under a mask and a final norm. Variables: `blocks.0.…` and so on, and `norm.…`. */
+/**
+ * Blocks under a mask and one norm more: after the last block, or before the first one with
+ * `normPlacement: 'post'`. Variables: `blocks.0.…` and so on, and `norm.…`.
+ */
 export class CausalTransformer extends Module {
   readonly blocks: readonly CausalBlock[];
   readonly norm: LayerNorm | RMSNorm;
+  readonly #placement: NormPlacement;
 
   constructor(given: CausalTransformerOptions) {
     super();
@@ -241,6 +289,7 @@ export class CausalTransformer extends Module {
       allowOthers: true,
     });
     assertInteger(depth, 'depth', 'CausalTransformer');
+    this.#placement = options.normPlacement ?? 'pre';
     this.blocks = Array.from({ length: depth }, (_, index) =>
       this.child(`blocks.${index}`, new CausalBlock({ ...options, key: foldIn(key, index) })),
     );
@@ -264,11 +313,22 @@ export class CausalTransformer extends Module {
   apply(x: Tensor3D, mask: SequenceMask, dropoutMasks?: DropoutMasks, rotation?: Rotation): TransformerForward {
     return tidied(() => {
       const blocks: BlockForward[] = [];
+      const first = this.begin(x);
       for (const [index, block] of this.blocks.entries()) {
-        const input = blocks.at(-1)?.output ?? x;
+        const input = blocks.at(-1)?.output ?? first;
         blocks.push(block.apply(input, mask, dropoutMasksUnder(dropoutMasks, `blocks.${index}`), rotation));
       }
-      return { output: this.norm.apply(blocks.at(-1)!.output), blocks };
+      return { output: this.end(blocks.at(-1)!.output), blocks };
     });
+  }
+
+  /** Returns what the first block reads, for callers that run the blocks themselves. */
+  begin<T extends tf.Tensor>(x: T): T {
+    return this.#placement === 'post' ? this.norm.apply(x) : x;
+  }
+
+  /** Returns the output of the transformer, given that of the last block. */
+  end<T extends tf.Tensor>(x: T): T {
+    return this.#placement === 'pre' ? this.norm.apply(x) : x;
   }
 }

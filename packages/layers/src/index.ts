@@ -95,6 +95,8 @@ export {
   defaultMlpDim,
   type FeedForwardKind,
   feedForwardNames,
+  type NormPlacement,
+  normPlacementNames,
   type TransformerForward,
 } from './causal-transformer.js';
 export {

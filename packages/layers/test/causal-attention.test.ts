@@ -7,6 +7,7 @@ import {
   attentionMask,
   CausalAttention,
   CausalBlock,
+  CausalTransformer,
   rotaryPositions2D,
   type AttentionPart,
   type Remember,
@@ -123,6 +124,7 @@ describe('CausalBlock', () => {
   it.each([
     { norm: 'rms', feedForward: 'swiglu', queryKeyNorm: 'rms' },
     { norm: 'rms', queryKeyNorm: 'layer', activation: 'gelu' },
+    { normPlacement: 'post', activation: 'gelu-tanh' },
   ] as const)('has the right gradients with %j', (choices) => {
     const block = shake(new CausalBlock({ ...options, dim: 8, mlpDim: 10, ...choices }));
     const { cos, sin } = rotaryPositions2D(4, [1, 3]);
@@ -132,6 +134,42 @@ describe('CausalBlock', () => {
       [normal([1, 3, 8], 3)],
       { variables: block.namedVariables(), elements: 6, step: 0.005, atol: 1e-3 },
     );
+  });
+
+  it('normalises what it adds, and reads x as it is, with norms after', () => {
+    const block = new CausalBlock({
+      ...{ dim: 2, numHeads: 1, mlpDim: 2, useTimeMixing: false },
+      ...{ normPlacement: 'post', activation: 'relu', key: randomKey(0) },
+    });
+    const named = block.namedVariables();
+    for (const name of ['attention.value', 'attention.output', 'hidden', 'output']) {
+      named.get(`${name}.weight`)!.assign(tf.eye(2));
+    }
+    named.get('attentionNorm.scale')!.assign(tf.tensor1d([3, 1]));
+    named.get('feedForwardNorm.bias')!.assign(tf.tensor1d([0.5, 0]));
+    const x = tf.tensor3d([5, 1], [1, 1, 2]);
+    const { output, normalized } = block.apply(x, attentionMask(1));
+    expect(normalized).toBeAllClose(x, { atol: 0 });
+    // x + x is [10, 2], normalised [1, -1], scaled [3, -1]; with its ReLU [6, -1], and so [1, -1].
+    expect(output).toBeAllClose([[[1.5, -1]]], { atol: 1e-4 });
+  });
+
+  it.each(['pre', 'post'] as const)('gives the same token by token, and several at once: norms %s', (normPlacement) => {
+    const block = shake(new CausalBlock({ ...options, useTimeMixing: false, normPlacement }));
+    const x = normal<tf.Rank.R3>([2, 4, 6], 1);
+    const { output } = block.apply(x, attentionMask(4));
+    const parts: AttentionPart[] = [];
+    for (let index = 0; index < 4; index++) {
+      const token = tf.reshape<tf.Rank.R2>(tf.slice(x, [0, index, 0], [2, 1, 6]), [2, 6]);
+      const step = block.decodeStep(token, undefined, (keys, values) => [...parts, { keys, values }]);
+      const together = block.attend(tf.expandDims<tf.Tensor3D>(token, 1), (keys, values) => {
+        parts.push({ keys, values });
+        return parts;
+      });
+      const expected = tf.slice(output, [0, index, 0], [2, 1, 6]);
+      expect(tf.expandDims(step.output, 1)).toBeAllClose(expected, { atol: 1e-5 });
+      expect(together).toBeAllClose(expected, { atol: 1e-5 });
+    }
   });
 
   it('gates the hidden layer with SwiGLU', () => {
@@ -163,6 +201,9 @@ describe('CausalBlock', () => {
     expect(() => new CausalBlock({ ...options, feedForward: 'moe' as 'mlp' })).toThrow(
       'CausalBlock: expected feedForward to be one of mlp, swiglu, got "moe"',
     );
+    expect(() => new CausalBlock({ ...options, normPlacement: 'both' as 'post' })).toThrow(
+      'CausalBlock: expected normPlacement to be one of pre, post, got "both"',
+    );
     expect(() => new CausalBlock({ ...options, feedForward: 'swiglu', activation: 'silu' })).toThrow(
       'expected no activation with swiglu',
     );
@@ -179,5 +220,20 @@ describe('CausalBlock', () => {
     expect(() => new CausalBlock({ ...options, activation: 'swish' as 'gelu' })).toThrow(
       'CausalBlock: expected activation to be one of tanh, gelu,',
     );
+  });
+});
+
+describe('CausalTransformer', () => {
+  it.each(['pre', 'post'] as const)('has one norm more, where norms are %s', (normPlacement) => {
+    const transformer = shake(new CausalTransformer({ ...options, depth: 2, normPlacement }));
+    const x = normal<tf.Rank.R3>([2, 3, 6], 1);
+    const { output, blocks } = transformer.apply(x, attentionMask(3));
+    const norm = (of: tf.Tensor): tf.Tensor => transformer.norm.apply(of);
+    const [first, last] = [blocks[0]!.output, blocks[1]!.output];
+    expect(output).toBeAllClose(normPlacement === 'pre' ? norm(last) : last, { atol: 0 });
+    const read = (normPlacement === 'pre' ? x : norm(x)) as tf.Tensor3D;
+    expect(first).toBeAllClose(transformer.blocks[0]!.apply(read, attentionMask(3)).output, { atol: 0 });
+    expect(transformer.begin(x)).toBeAllClose(read, { atol: 0 });
+    expect(transformer.end(last)).toBeAllClose(output, { atol: 0 });
   });
 });

@@ -56,19 +56,20 @@ function tensorFacts(entries: readonly TensorEntry[]): [string, string][] {
 async function inspectFile(path: string): Promise<Inspection> {
   const opened = await openWeights(path);
   try {
-    const isPyTorch = 'unread' in opened;
+    const isPyTorch = 'values' in opened;
+    const unread = 'unread' in opened ? [...opened.unread] : [];
     const values = isPyTorch
       ? [...opened.values].map(([name, value]): [string, string] => [name, printable(String(value))])
       : [];
     const prefix: [string, string][] =
       isPyTorch && opened.prefix ? [['Names begin with', printable(opened.prefix)]] : [];
-    const format = isPyTorch ? `PyTorch, ${opened.format}` : 'safetensors';
+    const format = isPyTorch ? `PyTorch, ${opened.format}` : 'unread' in opened ? 'Flax' : 'safetensors';
     return {
       path,
       kind: 'tensors',
       facts: [['Format', format], ...prefix, ...tensorFacts(opened.entries), ...values],
       tensors: opened.entries,
-      advice: isPyTorch ? [...opened.unread].map(([name, reason]) => printable(`Not read: ${name}, ${reason}`)) : [],
+      advice: unread.map(([name, reason]) => printable(`Not read: ${name}, ${reason}`)),
     };
   } finally {
     await opened.close();

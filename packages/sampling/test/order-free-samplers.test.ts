@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError, DataError } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
 import { compilingEngines, expectNoTensorLeak } from '@vitvq/test-utils';
-import { imageTokens, tinyAnyOrder, tinyGPT, tinyMasked, tokensOf } from '@vitvq/test-models';
+import { bertBlocks, imageTokens, tinyAnyOrder, tinyGPT, tinyMasked, tokensOf } from '@vitvq/test-models';
 import type { AnyTokenModel } from '@vitvq/transformers';
 import {
   AnyOrderSampler,
@@ -42,7 +42,9 @@ const decodings: [string, () => AnyTokenModel, Decoding][] = [
   ['masked', () => tinyMasked(), { steps: 5, choice: 'random' }],
   ['masked', () => tinyMasked({ positions: 'grid' }), { steps: 12, choice: 'halton' }],
   ['masked', () => tinyMasked({ conditionVocabSize: undefined }), { steps: 3, choiceTemperature: 0 }],
+  ['masked', () => tinyMasked(bertBlocks), { steps: 4 }],
   ['any-order', () => tinyAnyOrder(), { tokensPerStep: 1 }],
+  ['any-order', () => tinyAnyOrder(bertBlocks), { tokensPerStep: 4 }],
   ['any-order', () => tinyAnyOrder({ positions: 'grid' }), { tokensPerStep: 4, order: 'halton' }],
   ['any-order', () => tinyAnyOrder({ conditionVocabSize: undefined }), { tokensPerStep: 5, order: 'random' }],
   ['any-order', () => tinyAnyOrder(), { tokensPerStep: 12, order: 'raster' }],

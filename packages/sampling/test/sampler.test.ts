@@ -54,6 +54,7 @@ describe('verifySampler', () => {
     ['rotary positions', { positions: 'rotary' }],
     ['rotary positions and conditions of score 0', { positions: 'rotary', rotaryConditions: 'zero' }],
     ['all of them without time mixing and biases', modernBlocks],
+    ['norms after attention and feed-forward part', { normPlacement: 'post' }],
   ])('proves models with %s', async (_, options) => {
     const sampler = { lengths: [4, 8] };
     for (const model of [tinyGPT(options), tinyRQ(options)]) {

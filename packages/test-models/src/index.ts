@@ -21,6 +21,7 @@ export {
   tinyTokenizerTraining,
 } from './tiny-tokenizer.js';
 export {
+  bertBlocks,
   imageTokens,
   modernBlocks,
   normal,

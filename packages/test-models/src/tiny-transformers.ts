@@ -59,6 +59,14 @@ export const modernBlocks = {
   useMlpBias: false,
 } as const;
 
+/** Choices of blocks and head as BERT's, and MaskGIT's. */
+export const bertBlocks = {
+  normPlacement: 'post',
+  normEpsilon: 1e-12,
+  activation: 'gelu-tanh',
+  head: 'tied',
+} as const;
+
 /** Returns a GPT of 12 tokens after 2 condition tokens. */
 export function tinyGPT(options: Partial<GPTOptions> = {}): GPT {
   return shake(new GPT({ ...tiny, numHeads: 2, depth: 2, ...options }));

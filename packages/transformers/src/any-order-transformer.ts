@@ -32,8 +32,9 @@ import { orderFreeConfig } from './transformer-config.js';
  * have exactly the input that training shows them. A training step reads twice as many vectors as
  * that of a `GPT`, as RandAR's does.
  *
- * Variables: `embedding.…`, `transformer.blocks.0.…`, `transformer.norm.…`, `head.weight` `[D, V]`,
- * `query` `[D]`. Weights and positions start as N(0, 0.02²), biases as 0.
+ * Variables: `embedding.…`, `transformer.blocks.0.…`, `transformer.norm.…`, `head.weight` `[D, V]`
+ * (those of a `TiedHead` with `head: 'tied'`), `query` `[D]`. Weights and positions start as
+ * N(0, 0.02²), biases as 0.
  */
 export class AnyOrderTransformer extends OrderFreeTransformer implements AnyOrderModel {
   /** Names the kind of model in a model folder. */
@@ -63,7 +64,7 @@ export class AnyOrderTransformer extends OrderFreeTransformer implements AnyOrde
       const x = tf.concat([this.embed(conditions, tokens), queries], 1);
       const masks = dropoutMasksUnder(dropoutMasks, 'transformer');
       const { output } = this.transformer.apply(x, this.#orderMask(rank, known), masks);
-      return this.head.apply(tf.slice(output, [0, this.conditionLength + count, 0], [-1, -1, -1]));
+      return this.logits(tf.slice(output, [0, this.conditionLength + count, 0], [-1, -1, -1]));
     });
   }
 
@@ -90,7 +91,7 @@ export class AnyOrderTransformer extends OrderFreeTransformer implements AnyOrde
       const size = tokens.shape[1];
       const contents = tf.add(this.embedding.lookUp(tokens), this.embedding.positionsAt(positions));
       const queries = tf.add(this.#query, this.embedding.positionsAt(next));
-      let x = tf.concat([contents, queries], 1) as Tensor3D; // [B, 2k, D]
+      let x = this.transformer.begin(tf.concat([contents, queries], 1) as Tensor3D); // [B, 2k, D]
       const slots = cache.blocks[0]!.keys[0]!.shape[2];
       const cached = this.#cacheMask(slots, size, count);
       const own = groupMask(size, count);
@@ -110,7 +111,7 @@ export class AnyOrderTransformer extends OrderFreeTransformer implements AnyOrde
         });
       }
       const predicted = tf.slice<tf.Rank.R3, Tensor3D>(x, [0, size, 0], [-1, -1, -1]);
-      return { logits: this.head.apply(this.transformer.norm.apply(predicted)), added };
+      return { logits: this.logits(this.transformer.end(predicted)), added };
     });
   }
 

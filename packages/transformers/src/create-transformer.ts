@@ -3,11 +3,13 @@ import {
   activationNames,
   feedForwardNames,
   normNames,
+  normPlacementNames,
   rotaryConditionNames,
   type Activation,
   type DropoutRates,
   type FeedForwardKind,
   type Norm,
+  type NormPlacement,
   type RotaryConditions,
 } from '@vitvq/layers';
 import * as tf from '@tensorflow/tfjs-core';
@@ -17,7 +19,7 @@ import { GPT } from './gpt.js';
 import { tokenPositionNames, type TokenPositions } from './internal/sequence-embedding.js';
 import { assertEffective, positiveInteger } from './internal/transformer-schema.js';
 import { MaskedTransformer } from './masked-transformer.js';
-import { addedPositionNames, type AddedPositions } from './order-free-options.js';
+import { addedPositionNames, headNames, type AddedPositions, type HeadKind } from './order-free-options.js';
 import type { RAROptions } from './rar-config.js';
 import { RAR } from './rar.js';
 import { RQTransformer } from './rq-transformer.js';
@@ -29,6 +31,8 @@ interface SharedSize {
   readonly dim: number;
   /** @default 'layer' */
   readonly norm?: Norm;
+  /** @default 'pre' */
+  readonly normPlacement?: NormPlacement;
   /** @default 1e-5 */
   readonly normEpsilon?: number;
   /** @default 'mlp' */
@@ -74,6 +78,8 @@ export interface GPTSize extends RasterSize, StackConfig {
 interface OrderFreeSize extends SharedSize, StackConfig {
   /** @default 'sequence' */
   readonly positions?: AddedPositions;
+  /** `tied` not with `swiglu`. @default 'linear' */
+  readonly head?: HeadKind;
 }
 
 /** A `MaskedTransformer` by name: it fills in unknown tokens, many at a time. */
@@ -112,6 +118,7 @@ const shared = {
   dim: positiveInteger,
   mlpDim: positiveInteger.optional(),
   norm: z.enum(normNames).optional(),
+  normPlacement: z.enum(normPlacementNames).optional(),
   normEpsilon: z.number().gt(0).optional(),
   feedForward: z.enum(feedForwardNames).optional(),
   positionScale: z.number().gt(0).optional(),
@@ -128,7 +135,12 @@ const ofOrder = {
   rotaryConditions: z.enum(rotaryConditionNames).optional(),
   useTimeMixing: z.boolean().optional(),
 };
-const orderFree = { ...shared, ...stack.shape, positions: z.enum(addedPositionNames).optional() };
+const orderFree = {
+  ...shared,
+  ...stack.shape,
+  positions: z.enum(addedPositionNames).optional(),
+  head: z.enum(headNames).optional(),
+};
 
 /** Schema of {@link TransformerSize}; unknown keys are problems. */
 export const transformerSizeSchema = z

@@ -21,6 +21,7 @@ export const gptOptionNames: OptionTable<GPTOptions> = {
   normEpsilon: 'optional',
   dropout: 'optional',
   norm: 'optional',
+  normPlacement: 'optional',
   feedForward: 'optional',
   mlpDim: 'optional',
   useMlpBias: 'optional',

@@ -13,13 +13,14 @@ import { orderFreeConfig } from './transformer-config.js';
  * Condition tokens come first; image tokens follow, with a token of its own in the place of what is
  * unknown; all see all.
  *
- * Differences from the paper: blocks are pre-norm, as in the other transformers here, where the
- * paper's are BERT's post-norm; conditions have a vocabulary of their own; the output has no layer
- * before the logits, which do not share weights with the embedding.
+ * The authors' network is BERT's: `normPlacement: 'post'`, `head: 'tied'`,
+ * `activation: 'gelu-tanh'`, `normEpsilon: 1e-12`. Without these options, blocks and head are those
+ * of the other transformers here. Difference from the authors: conditions have a vocabulary of
+ * their own, so that logits are those of codes alone.
  *
  * Variables: `embedding.…`, whose `tokens` `[V + 1, D]` end with the vector of unknown tokens,
- * `transformer.blocks.0.…`, `transformer.norm.…`, `head.weight` `[D, V]`. Weights and positions
- * start as N(0, 0.02²), biases as 0.
+ * `transformer.blocks.0.…`, `transformer.norm.…`, and `head.weight` `[D, V]` or those of a
+ * `TiedHead`. Weights and positions start as N(0, 0.02²), biases as 0.
  */
 export class MaskedTransformer extends OrderFreeTransformer implements MaskedModel {
   /** Names the kind of model in a model folder. */
@@ -46,7 +47,7 @@ export class MaskedTransformer extends OrderFreeTransformer implements MaskedMod
       const embedded = this.embed(conditions, shown);
       const masks = dropoutMasksUnder(dropoutMasks, 'transformer');
       const { output } = this.transformer.apply(embedded, this.featureMask(embedded.shape[1]), masks);
-      return this.head.apply(tf.slice(output, [0, this.conditionLength, 0], [-1, -1, -1]));
+      return this.logits(tf.slice(output, [0, this.conditionLength, 0], [-1, -1, -1]));
     });
   }
 

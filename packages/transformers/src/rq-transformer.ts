@@ -187,7 +187,8 @@ export class RQTransformer extends Module implements AutoregressiveModel {
   }
 
   /** Passes one more level through the depth transformer and adds it to the memories. */
-  #addLevel(x: Tensor2D, memories: LevelMemory[]): Tensor2D {
+  #addLevel(vector: Tensor2D, memories: LevelMemory[]): Tensor2D {
+    let x = this.#depth.begin(vector);
     for (const [index, block] of this.#depth.blocks.entries()) {
       const memory = memories[index]!;
       const { output, normalized } = block.decodeStep(x, memory.before, (key, value) => {
@@ -198,7 +199,7 @@ export class RQTransformer extends Module implements AutoregressiveModel {
       memory.before = normalized;
       x = output;
     }
-    return this.#depth.norm.apply(x);
+    return this.#depth.end(x);
   }
 
   /** Applies the depth transformer to all positions `[B, N, D]` at once, as `[B N, L, D]`. */

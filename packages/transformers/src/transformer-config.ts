@@ -7,12 +7,13 @@ import {
   type DropoutRates,
   type FeedForwardKind,
   type Norm,
+  type NormPlacement,
   type RotaryConditions,
 } from '@vitvq/layers';
 import type { GPTOptions } from './gpt-options.js';
 import type { SequenceEmbeddingOptions, TokenPositions } from './internal/sequence-embedding.js';
 import { gptSchema, orderFreeSchema, rqTransformerSchema } from './internal/transformer-schema.js';
-import type { AddedPositions, OrderFreeOptions } from './order-free-options.js';
+import type { AddedPositions, HeadKind, OrderFreeOptions } from './order-free-options.js';
 import type { RQTransformerOptions } from './rq-transformer-options.js';
 
 /**
@@ -30,6 +31,7 @@ interface SharedConfig {
   /** Of rotary positions alone. */
   readonly rotaryConditions?: RotaryConditions;
   readonly norm: Norm;
+  readonly normPlacement: NormPlacement;
   readonly normEpsilon: number;
   readonly feedForward: FeedForwardKind;
   readonly mlpDim: number;
@@ -55,6 +57,7 @@ export interface GPTConfig extends SharedConfig {
 /** Everything of a `MaskedTransformer` or an `AnyOrderTransformer` but its weights. */
 export type OrderFreeConfig = Omit<GPTConfig, 'useTimeMixing' | 'rotaryConditions' | 'positions'> & {
   readonly positions: AddedPositions;
+  readonly head: HeadKind;
 };
 
 /** Everything of an `RQTransformer` but its weights. */
@@ -80,11 +83,11 @@ export function gptConfig({ depth, numHeads, ...options }: Omit<GPTOptions, 'key
 
 /** The same for models without time mixing, which errors call `where`. */
 export function orderFreeConfig(
-  { depth, numHeads, ...options }: Omit<OrderFreeOptions, 'key'>,
+  { depth, numHeads, head = 'linear', ...options }: Omit<OrderFreeOptions, 'key'>,
   where: string,
 ): OrderFreeConfig {
   const { useTimeMixing: _time, rotaryConditions: _rotary, ...shared } = sharedConfig(options);
-  return parseOptions(orderFreeSchema, { ...shared, depth, numHeads }, where);
+  return parseOptions(orderFreeSchema, { ...shared, depth, numHeads, head }, where);
 }
 
 /** The same for an `RQTransformer`. @throws {ConfigError} naming every problem at once */
@@ -111,6 +114,7 @@ function sharedConfig({
   positions = 'sequence',
   rotaryConditions = positions === 'rotary' ? 'unrotated' : undefined,
   norm = 'layer',
+  normPlacement = 'pre',
   normEpsilon = defaultNormEpsilon,
   feedForward = 'mlp',
   mlpDim = defaultMlpDim(dim, feedForward),
@@ -130,6 +134,7 @@ function sharedConfig({
     positions,
     ...(rotaryConditions !== undefined && { rotaryConditions }),
     norm,
+    normPlacement,
     normEpsilon,
     feedForward,
     mlpDim,

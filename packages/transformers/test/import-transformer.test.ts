@@ -1,20 +1,27 @@
 /**
- * `golden/llama-gen.safetensors` was made by `golden/llama_gen.py`, and `golden/rar.safetensors` by
- * `golden/rar.py`, which say of what.
+ * `golden/llama-gen.safetensors` was made by `golden/llama_gen.py`, `golden/rar.safetensors` by
+ * `golden/rar.py`, and `golden/maskgit.*` by `golden/maskgit.py`, which say of what.
  */
 import '@tensorflow/tfjs';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openSafetensors, type TensorEntry } from '@vitvq/checkpoint';
+import { openFlaxCheckpoint, openSafetensors, readSafetensors, type TensorEntry } from '@vitvq/checkpoint';
 import { ConfigError, DataError, ShapeError, type HostTensor } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
-import { Sampler, verifySampler } from '@vitvq/sampling';
+import { MaskedSampler, Sampler, verifySampler } from '@vitvq/sampling';
 import '@vitvq/test-utils';
-import { conditionTensor, nullConditions, type RAR } from '../src/index.js';
+import { conditionTensor, nullConditions, type GPT, type MaskedTransformer, type RAR } from '../src/index.js';
 import { CheckpointShapes } from '../src/internal/checkpoint-shapes.js';
 import { llamaGenConfig } from '../src/internal/llama-gen.js';
-import { importTransformer, transformerOriginOf, type TransformerCheckpoint } from '../src/node/index.js';
+import { maskGITConfig } from '../src/internal/maskgit.js';
+import {
+  importTransformer,
+  transformerOriginOf,
+  type ImportedTransformer,
+  type ImportTransformerOptions,
+  type TransformerCheckpoint,
+} from '../src/node/index.js';
 
 const hints = { grid: [3, 3], numHeads: 2 } as const;
 
@@ -51,6 +58,14 @@ async function readGolden(name: string): Promise<Golden> {
   };
 }
 
+/** Imports a model whose kind the test knows. */
+async function imported<Model extends ImportedTransformer['model']>(
+  checkpoint: TransformerCheckpoint,
+  options?: ImportTransformerOptions,
+): Promise<ImportedTransformer & { readonly model: Model }> {
+  return (await importTransformer(checkpoint, options)) as ImportedTransformer & { readonly model: Model };
+}
+
 const tensorOf = <R extends tf.Rank>(name: string, dtype: 'int32' | 'float32', { values } = golden): tf.Tensor<R> => {
   const { shape, data } = values.get(name)!;
   return tf.tensor<R>(data, [...shape] as tf.ShapeMap[R], dtype);
@@ -65,7 +80,7 @@ const changed = (name: string, shape: readonly number[], { checkpoint } = golden
 
 describe('a class-conditional GPT of LlamaGen', () => {
   it('has the logits of its authors', async () => {
-    const { model, conditioner, origin } = await importTransformer(golden.checkpoint, { hints });
+    const { model, conditioner, origin } = await imported<GPT>(golden.checkpoint, { hints });
     expect([origin, model.type]).toEqual(['llama-gen', 'gpt']);
     expect(conditioner.classCount).toBe(5);
     expect(model.config).toMatchObject({ depth: 2, numHeads: 2, mlpDim: 48, rotaryConditions: 'zero' });
@@ -76,7 +91,7 @@ describe('a class-conditional GPT of LlamaGen', () => {
   });
 
   it('draws with a cache what its authors draw, guided too', async () => {
-    const { model, conditioner } = await importTransformer(golden.checkpoint, { hints });
+    const { model, conditioner } = await imported<GPT>(golden.checkpoint, { hints });
     const sampler = new Sampler(model);
     const classes = tf.expandDims<tf.Tensor2D>(tensorOf('classes', 'int32'), 1);
     const greedy = await sampler.sample({ conditions: classes, seeds: [0, 1, 2], topK: 1 });
@@ -152,7 +167,7 @@ describe('a class-conditional GPT of LlamaGen', () => {
     expect(transformerOriginOf(only('encoder.weight'))).toBeUndefined();
     await expect(importTransformer(only('encoder.weight'))).rejects.toThrow(DataError);
     await expect(importTransformer(only('encoder.weight'))).rejects.toThrow(
-      /a transformer of llama-gen, rar, got tensors such as encoder/,
+      /a transformer of llama-gen, rar, maskgit, got tensors such as encoder/,
     );
     await expect(importTransformer(only('cls_embedding.cap_proj.fc1.weight'))).rejects.toThrow(
       /a class-conditional transformer of LlamaGen, got a text-conditional one/,
@@ -162,7 +177,7 @@ describe('a class-conditional GPT of LlamaGen', () => {
 
 describe('a RAR of its authors', () => {
   it('has their logits, in raster order and in others', async () => {
-    const { model, conditioner, origin } = await importTransformer(rar.checkpoint);
+    const { model, conditioner, origin } = await imported<RAR>(rar.checkpoint);
     expect(origin).toBe('rar');
     expect(conditioner.classCount).toBe(5);
     expect(model.config).toMatchObject({ grid: [3, 3], depth: 2, numHeads: 2, mlpDim: 24, vocabSize: 13 });
@@ -171,14 +186,14 @@ describe('a RAR of its authors', () => {
     const orders = tensorOf<tf.Rank.R2>('orders', 'int32', rar);
     const close = { atol: 1e-5, rtol: 1e-5 };
     expect(model.logits(classes, tokens)).toBeAllClose(tensorOf('logits', 'float32', rar), close);
-    const byPosition = (model as RAR).logits(classes, tokens, { orders });
+    const byPosition = model.logits(classes, tokens, { orders });
     const inOrder = tf.gather(byPosition, orders, 1, 1);
     expect(inOrder).toBeAllClose(tensorOf('permuted', 'float32', rar), close);
     model.dispose();
   });
 
   it('draws with a cache what they draw, guided too', async () => {
-    const { model, conditioner } = await importTransformer(rar.checkpoint, { hints: { grid: [3, 3], numHeads: 2 } });
+    const { model, conditioner } = await imported<RAR>(rar.checkpoint, { hints: { grid: [3, 3], numHeads: 2 } });
     const sampler = new Sampler(model);
     const classes = tf.expandDims<tf.Tensor2D>(tensorOf('classes', 'int32', rar), 1);
     const greedy = await sampler.sample({ conditions: classes, seeds: [0, 1, 2], topK: 1 });
@@ -211,5 +226,115 @@ describe('a RAR of its authors', () => {
       /more than 15 rows: tokens, mask, classes and no class/,
     );
     await expect(importTransformer(changed('cls_token', [1, 1, 15], rar))).rejects.toThrow(ShapeError);
+  });
+});
+
+describe('a MaskGIT of its authors', () => {
+  const path = (ending: string): string => fileURLToPath(new URL(`golden/maskgit.${ending}`, import.meta.url));
+  const ofFive = { hints: { classCount: 5 } };
+  let values: ReadonlyMap<string, HostTensor>;
+  let checkpoint: Awaited<ReturnType<typeof openFlaxCheckpoint>>;
+  beforeAll(async () => {
+    values = (await readSafetensors(path('safetensors'))).tensors;
+    checkpoint = await openFlaxCheckpoint(path('msgpack'));
+  });
+  afterAll(() => checkpoint.close());
+
+  /** The same file with another tensor, or one of another shape. */
+  const other = (name: string, shape: readonly number[]): TransformerCheckpoint => ({
+    ...checkpoint,
+    entries: [...checkpoint.entries.filter((entry) => entry.name !== name), { name, shape, dtype: 'F32' }],
+  });
+
+  it('has their logits, with all, some and none of the tokens known', async () => {
+    const { model, conditioner, origin } = await imported<MaskedTransformer>(checkpoint, ofFive);
+    expect([origin, model.type]).toEqual(['maskgit', 'masked']);
+    expect(conditioner.classCount).toBe(5);
+    expect(model.config).toMatchObject({
+      ...{ vocabSize: 13, grid: [3, 3], dim: 16, depth: 2, numHeads: 2, mlpDim: 24 },
+      ...{ normPlacement: 'post', normEpsilon: 1e-12, activation: 'gelu-tanh', head: 'tied' },
+    });
+    // A class, counted after the codes, and tokens, of which -1 is the mask.
+    const inputs = values.get('inputs')!;
+    const words = tf.tensor2d(inputs.data, [3, 10], 'int32');
+    const classes = tf.sub<tf.Tensor2D>(tf.slice(words, [0, 0], [-1, 1]), tf.scalar(13, 'int32'));
+    const tokens: tf.Tensor2D = tf.slice(words, [0, 1]);
+    const known = tf.cast(tf.greaterEqual(tokens, tf.scalar(0, 'int32')), 'int32');
+    const logits = model.maskedLogits(classes, tf.maximum(tokens, tf.scalar(0, 'int32')), known as tf.Tensor2D);
+    const expected = values.get('logits')!;
+    expect(logits).toBeAllClose(tf.tensor(expected.data, [...expected.shape]), { atol: 1e-5, rtol: 1e-5 });
+    model.dispose();
+  });
+
+  it('draws what they draw', async () => {
+    const { model, conditioner } = await imported<MaskedTransformer>(checkpoint, ofFive);
+    const sampler = new MaskedSampler(model);
+    let tokens = new Int32Array(27).fill(-1);
+    // One position after the other in raster order.
+    for (let position = 0; position < 9; position++) {
+      const drawn = await sampler.sample({
+        conditions: conditionTensor(conditioner, conditioner.encode([0, 4, 2])),
+        given: tf.tensor2d(tokens, [3, 9], 'int32'),
+        seeds: [0, 1, 2],
+        topK: 1,
+        decoding: { steps: 1 },
+      });
+      const all = await drawn.data();
+      tokens = tokens.map((token, at) => (at % 9 === position ? all[at]! : token));
+    }
+    expect([...tokens]).toEqual([...values.get('greedy')!.data]);
+    sampler.dispose();
+    model.dispose();
+  });
+
+  it('has the mask for no class, and leaves no tensors behind', async () => {
+    const before = tf.memory().numTensors;
+    const { model } = await imported<MaskedTransformer>(checkpoint, ofFive);
+    expect(tf.memory().numTensors - before).toBe(model.namedVariables().size);
+    const row = (name: string, index: number): tf.Tensor =>
+      tf.slice(model.namedVariables().get(name) as tf.Tensor2D, [index, 0], [1, -1]);
+    tf.tidy(() => {
+      expect(row('embedding.conditions', 5)).toBeAllClose(row('embedding.tokens', 13), { atol: 0 });
+    });
+    model.dispose();
+    const cut = other('params/Embed_0/embeddings_ln/bias', [15]);
+    await expect(importTransformer(cut, ofFive)).rejects.toThrow(ShapeError);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('says what it has to be told, and refuses what does not fit', async () => {
+    await expect(importTransformer(checkpoint)).rejects.toThrow(
+      /how many of the 18 words are classes, and not codes.*Pass hints: { classCount }/,
+    );
+    for (const classCount of [0, 2.5, 18]) {
+      await expect(importTransformer(checkpoint, { hints: { classCount } })).rejects.toThrow(
+        /1 to 17 classes among 19 words/,
+      );
+    }
+    const withHints = (hints: object): Promise<unknown> =>
+      importTransformer(checkpoint, { hints: { classCount: 5, ...hints } });
+    await expect(withHints({ grid: [2, 4] })).rejects.toThrow(/a grid of 9 tokens, got 2x4/);
+    await expect(withHints({ numHeads: 4 })).rejects.toThrow(/2 heads, got 4/);
+    await expect(importTransformer(rar.checkpoint, ofFive)).rejects.toThrow(/no classCount for rar/);
+  });
+
+  it('counts the classes of the published models itself', () => {
+    const entries = Object.entries({
+      'Embed_0/word_embeddings/embedding': [2025, 768],
+      'Embed_0/position_embeddings/embedding': [257, 768],
+      'TransformerLayer_0/Attention_0/self_attention/query/kernel': [768, 16, 48],
+      'TransformerLayer_0/Mlp_0/intermediate_output/kernel': [768, 3072],
+    }).map(([name, shape]) => ({ name: `params/${name}`, shape }));
+    const config = maskGITConfig(new CheckpointShapes({ file: 'maskgit_imagenet256_checkpoint', entries }), {});
+    expect(config).toMatchObject({ vocabSize: 1024, conditionVocabSize: 1001, grid: [16, 16], numHeads: 16, depth: 1 });
+  });
+
+  it('names all tensors that do not fit', async () => {
+    const added = other('params/TransformerLayer_1/Mlp_0/layer_output_ln/offset', [16]);
+    const missing = 'params/MlmLayer_0/mlm_ln/scale';
+    const entries = added.entries.filter(({ name }) => name !== missing);
+    await expect(importTransformer({ ...added, entries }, ofFive)).rejects.toThrow(
+      /maskgit\.msgpack: expected the 41 tensors of the transformer, got missing: params\/MlmLayer_0\/mlm_ln\/scale; unexpected: params\/TransformerLayer_1\/Mlp_0\/layer_output_ln\/offset/,
+    );
   });
 });

@@ -10,6 +10,7 @@ import { ConfigError, DataError, randomKey, ShapeError } from '@vitvq/core';
 import {
   shake,
   tinyAnyOrder,
+  bertBlocks,
   tinyMasked,
   tinyRAR,
   tinyRQ,
@@ -78,6 +79,11 @@ const cases: [string, () => AnyTransformer, Conditioner][] = [
     new ClassConditioner({ classCount: 3 }),
   ],
   ['a MaskedTransformer', () => tinyMasked({ conditionLength: 1, conditionVocabSize: 4 }), classes],
+  [
+    "a MaskedTransformer with BERT's blocks",
+    () => tinyMasked({ ...bertBlocks, conditionLength: 1, conditionVocabSize: 4 }),
+    classes,
+  ],
   ['an AnyOrderTransformer', () => tinyAnyOrder({ conditionLength: 1, conditionVocabSize: 4 }), classes],
   [
     'a RAR',
@@ -118,9 +124,17 @@ describe.each(cases)('the folder of %s', (_, create, conditioner) => {
 describe('loadTransformer', () => {
   it('takes a folder of before norms and feed-forward parts could be chosen', async () => {
     const model = classGPT();
-    const { norm: _, normEpsilon: __, feedForward: ___, ...old } = model.config;
+    const { norm: _, normPlacement: __, normEpsilon: ___, feedForward: ____, ...old } = model.config;
     const config = { model: old, conditioner: classes.config };
     await writeModel(folder, { type: 'gpt', config }, variableTensors(model.namedVariables()));
+    expect((await loadTransformer(folder)).model.config).toEqual(model.config);
+  });
+
+  it('takes a folder of a masked model of before its head could be chosen', async () => {
+    const model = tinyMasked({ conditionLength: 1, conditionVocabSize: 4 });
+    const { normPlacement: _, head: __, ...old } = model.config;
+    const config = { model: old, conditioner: classes.config };
+    await writeModel(folder, { type: 'masked', config }, variableTensors(model.namedVariables()));
     expect((await loadTransformer(folder)).model.config).toEqual(model.config);
   });
 

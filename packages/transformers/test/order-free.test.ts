@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ConfigError, randomKey, ShapeError } from '@vitvq/core';
 import { drawDropoutMasks } from '@vitvq/layers';
 import { crossEntropy } from '@vitvq/losses';
-import { tinyAnyOrder, tinyGPT, tinyMasked, tinyRAR, tokensOf } from '@vitvq/test-models';
+import { bertBlocks, tinyAnyOrder, tinyGPT, tinyMasked, tinyRAR, tokensOf } from '@vitvq/test-models';
 import { expectGradientsMatchFiniteDifferences, expectNoTensorLeak } from '@vitvq/test-utils';
 import {
   createTransformer,
@@ -50,6 +50,32 @@ describe('MaskedTransformer', () => {
     const features = model.features(conditions, tokens);
     expect(Object.keys(features)).toEqual(['embedding', 'blocks.0', 'blocks.1', 'norm']);
     expect(features['norm']!.shape).toEqual([2, 12, 8]);
+  });
+
+  it("has BERT's blocks and head where told to, whose logits are products with the vectors of tokens", () => {
+    const model = tinyMasked({ ...bertBlocks, depth: 1 });
+    const names = [...model.namedVariables().keys()].filter((name) => name.startsWith('head'));
+    expect(names).toEqual(['head.bias', 'head.hidden.weight', 'head.hidden.bias', 'head.norm.scale', 'head.norm.bias']);
+    const logits = (): tf.Tensor => model.maskedLogits(conditions, tokens, tf.onesLike(tokens));
+    const before = logits();
+    // The norm of the head is a bias alone, so that its output is a vector that is known.
+    const named = model.namedVariables();
+    named.get('head.norm.scale')!.assign(tf.zeros([8]));
+    const vectors = tf.slice(named.get('embedding.tokens') as tf.Tensor2D, [0, 0], [11, -1]);
+    const product = tf.matMul(vectors, tf.reshape(named.get('head.norm.bias')!, [8, 1]));
+    const expected = tf.add(tf.reshape(product, [11]), named.get('head.bias')!);
+    expect(logits()).toBeAllClose(tf.tile(tf.reshape(expected, [1, 1, 11]), [2, 12, 1]), { atol: 1e-5 });
+    expect(logits()).not.toBeAllClose(before);
+    const { norm, 'blocks.0': block } = model.features(conditions, tokens);
+    expect(norm!).toBeAllClose(block!, { atol: 0 });
+  });
+
+  it('refuses a tied head without an activation, and a head that it does not know', () => {
+    expect(() => tinyMasked({ head: 'tied', feedForward: 'swiglu' })).toThrow(
+      /head is "tied": expected 'linear' with feedForward 'swiglu'/,
+    );
+    expect(() => tinyMasked({ head: 'bert' as 'tied' })).toThrow(ConfigError);
+    expect(() => tinyMasked({ normPlacement: 'both' as 'post' })).toThrow(ConfigError);
   });
 
   it('refuses tokens and marks of another shape', () => {
@@ -102,6 +128,8 @@ describe('AnyOrderTransformer', () => {
 const kinds: [string, () => AnyTransformer][] = [
   ['MaskedTransformer', () => tinyMasked({ dropout: { residual: 0.5, activation: 0.25, attention: 0.2 } })],
   ['AnyOrderTransformer', () => tinyAnyOrder({ dropout: { residual: 0.5, activation: 0.25, attention: 0.2 } })],
+  ["MaskedTransformer with BERT's blocks and head", () => tinyMasked({ ...bertBlocks, dropout: { residual: 0.5 } })],
+  ["AnyOrderTransformer with BERT's blocks and head", () => tinyAnyOrder(bertBlocks)],
 ];
 
 describe.each(kinds)('the objective of a %s', (_name, create) => {
@@ -218,6 +246,9 @@ it('createTransformer builds models of any order from a config', () => {
   expect(() => createTransformer({ kind: 'masked', ...size }, { ...fit, codeDepth: 2 })).toThrow(
     'kind rq-transformer for tokens of 2 codes',
   );
+  const bert = { ...bertBlocks, ...size, kind: 'masked' } as const;
+  expect(createTransformer(bert, fit).config).toMatchObject(bertBlocks);
+  expect(() => createTransformer({ ...bert, activation: undefined, feedForward: 'swiglu' }, fit)).toThrow(/head/);
   const withMixing = { kind: 'masked', useTimeMixing: true, ...size } as never;
   expect(() => createTransformer(withMixing, fit)).toThrow('useTimeMixing');
 });

@@ -82,6 +82,13 @@ const formats: readonly Recognised[] = [
   { name: 'image', what: 'an image', matches: startsWith('\x89PNG', '\xff\xd8\xff', 'GIF8') },
   { name: 'gguf', what: 'a file of GGUF', fix: 'Take the safetensors of the model.', matches: startsWith('GGUF') },
   {
+    name: 'msgpack',
+    what: 'a file of MessagePack, as Flax writes',
+    fix: 'Checkpoints of Flax are opened by openFlaxCheckpoint.',
+    // A map, and the text that is its first key.
+    matches: (text) => /^(?:[\x81-\x8f]|\xde[^]{2}|\xdf[^]{4})[\xa1-\xbf\xd9-\xdb]/.test(text),
+  },
+  {
     name: 'pickle',
     what: 'a pickle, as torch.save wrote before PyTorch 1.6',
     fix: 'Files of PyTorch are opened by openPyTorchCheckpoint.',

@@ -31,6 +31,7 @@ interface PyTorchFlags {
 interface TransformerFlags {
   readonly grid?: readonly [number, number];
   readonly numHeads?: number;
+  readonly classes?: number;
 }
 
 interface ImportFlags extends HintFlags, TransformerFlags, PyTorchFlags {
@@ -41,16 +42,19 @@ interface ImportFlags extends HintFlags, TransformerFlags, PyTorchFlags {
 }
 
 /**
- * Adds `vitvq import <file>`, which writes the tokenizer or transformer of a PyTorch checkpoint as
- * a model folder.
+ * Adds `vitvq import <file>`, which writes the tokenizer or transformer of a checkpoint of PyTorch
+ * or Flax as a model folder.
  */
 export function addImportCommand(program: Command): void {
   program
     .command('import')
     .description(
-      'the tokenizer of a PyTorch checkpoint (ViT-VQGAN of enhancing-transformers, VQGAN of taming-transformers, LlamaGen), or its transformer (LlamaGen, RAR), as a model folder',
+      'the tokenizer of a PyTorch checkpoint (ViT-VQGAN of enhancing-transformers, VQGAN of taming-transformers, LlamaGen), its transformer (LlamaGen, RAR), or the transformer of a Flax checkpoint (MaskGIT), as a model folder',
     )
-    .argument('[file]', 'a .ckpt, .pt or .pth file, .safetensors or its .index.json; it is read, never run')
+    .argument(
+      '[file]',
+      'a .ckpt, .pt or .pth file, .safetensors or its .index.json, or a msgpack file of Flax; it is read, never run',
+    )
     .option('--out <folder>', 'where the model goes: config.json and model.safetensors (required)')
     .option('--force', 'replace a model that is there')
     .option('--prefix <names>', 'what stands before the names of the tokenizer, such as first_stage_model.')
@@ -76,6 +80,7 @@ export function addImportCommand(program: Command): void {
     .option('--no-normalize', 'codes are compared as they are')
     .option('--grid <tokens>', 'rows and columns of the tokens of a transformer, as 16 or 16x16', grid)
     .option('--num-heads <n>', 'attention heads of a transformer (default: those of the published model)', positive)
+    .option('--classes <n>', 'classes of a transformer of MaskGIT (default: 1000)', positive)
     .allowUnknownOption()
     .allowExcessArguments()
     .action(importFile);
@@ -108,13 +113,15 @@ async function importTransformerOf(
   opened: Opened,
   file: string,
   out: string,
-  { grid: tokens, numHeads }: TransformerFlags,
+  { grid: tokens, numHeads, classes }: TransformerFlags,
 ): Promise<void> {
   const { importTransformer, MissingTransformerHintError, saveTransformer } = await import('@vitvq/transformers/node');
   await holdWeights();
-  const imported = importTransformer(opened, { hints: { grid: tokens, numHeads } }).catch((error: unknown) => {
-    throw error instanceof MissingTransformerHintError ? withOptions(error, [error.hint], '.') : error;
-  });
+  const imported = importTransformer(opened, { hints: { grid: tokens, numHeads, classCount: classes } }).catch(
+    (error: unknown) => {
+      throw error instanceof MissingTransformerHintError ? withOptions(error, [hintFlags[error.hint]], '.') : error;
+    },
+  );
   const { model, conditioner, origin } = await imported;
   await saveTransformer(out, model, conditioner, { metadata: { importedFrom: basename(file), layout: origin } });
   const [rows, columns] = model.grid;
@@ -155,6 +162,9 @@ function contradictions(file: string, flags: ImportFlags): string[] {
   ];
 }
 
+/** Names of the options that give the hints of transformers. */
+const hintFlags = { grid: 'grid', numHeads: 'numHeads', classCount: 'classes' } as const;
+
 const tokenizerHints = ['imageSize', 'encoderHeads', 'decoderHeads', 'quantizer', 'codeDepth', 'normalize'] as const;
 
 /** Returns those of some options that are given, as they are typed. */
@@ -167,7 +177,7 @@ function given(flags: ImportFlags, names: readonly (keyof ImportFlags)[]): strin
  * @throws {ConfigError} naming them
  */
 function assertOptionsOf(model: 'tokenizer' | 'transformer', file: string, flags: ImportFlags): void {
-  const others = model === 'transformer' ? ([...tokenizerHints, 'config'] as const) : (['grid', 'numHeads'] as const);
+  const others = model === 'transformer' ? ([...tokenizerHints, 'config'] as const) : Object.values(hintFlags);
   const names = given(flags, others);
   if (names.length === 0) return;
   throw new ConfigError({
@@ -232,6 +242,16 @@ async function open(file: string, pyTorchFlags: PyTorchFlags) {
   await assertNoFolder(file);
   if (isModelFile(basename(file))) await assertForeign(file, join(dirname(file), 'config.json'));
   const opened = await openWeights(file, pyTorchFlags);
+  const ofPyTorch = given(pyTorchFlags, ['part', 'ignore']);
+  if (!('values' in opened) && ofPyTorch.length > 0) {
+    await opened.close();
+    throw new ConfigError({
+      where: file,
+      expected: 'a file of PyTorch, which alone has parts and classes',
+      got: ofPyTorch.join(', '),
+      fix: 'Leave them out.',
+    });
+  }
   if (!('unread' in opened)) return opened;
   const { prefix, unread } = opened;
   if (prefix) process.stdout.write(`"${printable(prefix)}", which stands before all names, is left out of them\n`);

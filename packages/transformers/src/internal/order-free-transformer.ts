@@ -12,6 +12,7 @@ import {
 import type { Conditions, TokenModel } from '../token-model.js';
 import type { OrderFreeConfig } from '../transformer-config.js';
 import { SequenceEmbedding } from './sequence-embedding.js';
+import { TiedHead } from './tied-head.js';
 import { tokenHead } from './token-head.js';
 
 /** What masked and any-order transformers share: embedding, blocks, head, and their features. */
@@ -21,7 +22,7 @@ export abstract class OrderFreeTransformer extends Module implements TokenModel 
   readonly config: OrderFreeConfig;
   protected readonly embedding: SequenceEmbedding;
   protected readonly transformer: CausalTransformer;
-  protected readonly head: Linear;
+  readonly #head: Linear | TiedHead;
   /** What errors call the model. */
   readonly #where: string;
 
@@ -37,7 +38,7 @@ export abstract class OrderFreeTransformer extends Module implements TokenModel 
       'transformer',
       new CausalTransformer({ ...config, useTimeMixing: false, key: transformerKey }),
     );
-    this.head = this.child('head', tokenHead(config, headKey));
+    this.#head = this.child('head', createHead(config, headKey));
   }
 
   get vocabSize(): number {
@@ -56,7 +57,10 @@ export abstract class OrderFreeTransformer extends Module implements TokenModel 
     return this.config.dim;
   }
 
-  /** `embedding`, `blocks.0` and so on, `norm`. */
+  /**
+   * `embedding`, `blocks.0` and so on, `norm`, which with `normPlacement: 'post'` is the output of
+   * the last block.
+   */
   get featureNames(): readonly string[] {
     return ['embedding', ...this.transformer.blocks.map((_, index) => `blocks.${index}`), 'norm'];
   }
@@ -90,9 +94,23 @@ export abstract class OrderFreeTransformer extends Module implements TokenModel 
     return this.grid[0] * this.grid[1];
   }
 
+  /** Output of the transformer `[B, n, D]` to logits `[B, n, V]`. */
+  protected logits(output: Tensor3D): Tensor3D {
+    return this.#head instanceof TiedHead
+      ? this.#head.apply(output, this.embedding.vectors(this.vocabSize))
+      : this.#head.apply(output);
+  }
+
   /** Conditions and tokens as vectors, `[B, C + N, D]`. */
   protected embed(conditions: Conditions, tokens: Tensor2D): Tensor3D {
     const placed = this.embedding.place(this.embedding.lookUp(tokens) as Tensor3D);
     return tf.concat([this.embedding.conditions(conditions), placed], 1);
   }
+}
+
+function createHead(config: OrderFreeConfig, key: RandomKey): Linear | TiedHead {
+  const { head, activation } = config;
+  return head === 'tied' && activation !== undefined
+    ? new TiedHead({ ...config, activation, key })
+    : tokenHead(config, key);
 }

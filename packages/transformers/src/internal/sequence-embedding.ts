@@ -132,6 +132,11 @@ export class SequenceEmbedding extends Module {
     return lookUp(this.#tokens, tokens);
   }
 
+  /** The vectors of the first `count` tokens, `[count, D]`. */
+  vectors(count: number): Tensor2D {
+    return count === this.vocabSize ? this.#tokens : tf.slice(this.#tokens, [0, 0], [count, -1]);
+  }
+
   /**
    * Token vectors `[B, n, D]` with the first n positions added.
    * @throws {ShapeError} when there are more than positions

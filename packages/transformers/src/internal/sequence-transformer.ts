@@ -92,7 +92,7 @@ export class SequenceTransformer {
     const slot = tf.add<Scalar>(index, tf.scalar(this.#embedding.conditionLength, 'int32'));
     const view = new CacheStep(cache, slot);
     const rotation = this.#rotate((table) => pick(table, slot, 0));
-    let x = this.#embedding.placeAt(this.#sumOverLevels(tokens) as Tensor2D, index);
+    let x = this.transformer.begin(this.#embedding.placeAt(this.#sumOverLevels(tokens) as Tensor2D, index));
     const added: AddedSlots[] = [];
     for (const [position, block] of this.transformer.blocks.entries()) {
       const previous = cache.blocks[position]!;
@@ -101,7 +101,7 @@ export class SequenceTransformer {
       added.push(addedTo(normalized));
       x = output;
     }
-    return { hidden: this.transformer.norm.apply(x), added };
+    return { hidden: this.transformer.end(x), added };
   }
 
   #embed(conditions: Conditions, tokens: Tensor3D | undefined): Tensor3D {

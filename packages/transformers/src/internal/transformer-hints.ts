@@ -4,14 +4,20 @@ import { ConfigError, type ErrorFacts } from '@vitvq/core';
 export interface TransformerHints {
   /**
    * Rows and columns of image tokens. Required for LlamaGen, whose rotary positions fit every grid.
-   * @default for RAR a square
+   * @default for RAR and MaskGIT a square
    */
   readonly grid?: readonly [number, number];
   /**
    * Attention heads. @default for LlamaGen those of the published model of this width, which have
-   * 64 channels, and 100 for a width of 3200; for RAR those of the width of its query norms
+   * 64 channels, and 100 for a width of 3200; for RAR those of the width of its query norms; for
+   * MaskGIT those of its shapes
    */
   readonly numHeads?: number;
+  /**
+   * Number of classes, for MaskGIT alone, which has codes and classes in one table.
+   * @default 1000, that of the published models
+   */
+  readonly classCount?: number;
 }
 
 /** Error of shapes that do not tell a fact which a hint can tell. */

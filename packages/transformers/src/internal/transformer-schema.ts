@@ -1,7 +1,14 @@
 import { maximumSize } from '@vitvq/core';
-import { activationNames, defaultNormEpsilon, feedForwardNames, normNames, rotaryConditionNames } from '@vitvq/layers';
+import {
+  activationNames,
+  defaultNormEpsilon,
+  feedForwardNames,
+  normNames,
+  normPlacementNames,
+  rotaryConditionNames,
+} from '@vitvq/layers';
 import { z } from 'zod';
-import { addedPositionNames } from '../order-free-options.js';
+import { addedPositionNames, headNames } from '../order-free-options.js';
 import { tokenPositionNames } from './sequence-embedding.js';
 
 /** Not `z.int()`, at whose problems zod stops: here all have to be told. */
@@ -26,6 +33,7 @@ const shared = {
   rotaryConditions: z.enum(rotaryConditionNames).optional(),
   // Folders of before these options lack them.
   norm: z.enum(normNames).default('layer'),
+  normPlacement: z.enum(normPlacementNames).default('pre'),
   normEpsilon: z.number().gt(0).default(defaultNormEpsilon),
   feedForward: z.enum(feedForwardNames).default('mlp'),
   mlpDim: positiveInteger,
@@ -51,11 +59,12 @@ interface Choices {
   readonly rotaryConditions?: string | undefined;
   readonly feedForward?: string | undefined;
   readonly activation?: string | undefined;
+  readonly head?: string | undefined;
 }
 
-/** Adds a problem for each option that would have no effect beside the others. */
+/** Adds a problem for each option that would have no effect, or lacks one, beside the others. */
 export function assertEffective(
-  { positions, rotaryConditions, feedForward, activation }: Choices,
+  { positions, rotaryConditions, feedForward, activation, head }: Choices,
   context: z.RefinementCtx,
 ): void {
   if (rotaryConditions !== undefined && positions !== 'rotary') {
@@ -67,6 +76,13 @@ export function assertEffective(
   }
   if (activation !== undefined && feedForward === 'swiglu') {
     context.addIssue({ code: 'custom', path: ['activation'], message: "expected none with feedForward 'swiglu'" });
+  }
+  if (head === 'tied' && feedForward === 'swiglu') {
+    context.addIssue({
+      code: 'custom',
+      path: ['head'],
+      message: "expected 'linear' with feedForward 'swiglu', which has no activation for a tied one",
+    });
   }
 }
 
@@ -90,7 +106,12 @@ const { useTimeMixing: _time, rotaryConditions: _rotary, ...orderFree } = shared
 
 /** Of an `OrderFreeConfig`. */
 export const orderFreeSchema = z
-  .strictObject({ ...orderFree, ...stack.shape, positions: z.enum(addedPositionNames) })
+  .strictObject({
+    ...orderFree,
+    ...stack.shape,
+    positions: z.enum(addedPositionNames),
+    head: z.enum(headNames).default('linear'),
+  })
   .superRefine(assertEffective)
   .refine(({ dim, numHeads }) => dim % numHeads === 0, multipleOf('numHeads'));
 

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { TensorEntry, TensorFile } from '@vitvq/checkpoint';
 import {
   checkOptions,
+  ConfigError,
   DataError,
   namedDifferences,
   ShapeError,
@@ -19,6 +20,7 @@ import {
   llamaGenTensors,
   llamaGenTextMark,
 } from '../internal/llama-gen.js';
+import { maskGITConfig, maskGITMark, maskGITTensors } from '../internal/maskgit.js';
 import {
   isComputedByRAR,
   oneDTokenizerRARConfig,
@@ -27,15 +29,20 @@ import {
 } from '../internal/one-d-tokenizer-rar.js';
 import type { ReferenceTensor } from '../internal/reference-tensors.js';
 import type { TransformerHints } from '../internal/transformer-hints.js';
+import { MaskedTransformer } from '../masked-transformer.js';
 import { RAR } from '../rar.js';
 
 /**
- * Repository whose checkpoints hold a transformer: FoundationVision/LlamaGen, or
- * bytedance/1d-tokenizer (RAR).
+ * Repository whose checkpoints hold a transformer: FoundationVision/LlamaGen,
+ * bytedance/1d-tokenizer (RAR), or google-research/maskgit.
  */
-export type TransformerOrigin = 'llama-gen' | 'rar';
+export type TransformerOrigin = 'llama-gen' | 'rar' | 'maskgit';
 
-const transformerHintNames: OptionTable<TransformerHints> = { grid: 'optional', numHeads: 'optional' };
+const transformerHintNames: OptionTable<TransformerHints> = {
+  grid: 'optional',
+  numHeads: 'optional',
+  classCount: 'optional',
+};
 
 /** Options of {@link importTransformer}. */
 export interface ImportTransformerOptions {
@@ -47,7 +54,7 @@ const importTransformerOptionNames: OptionTable<ImportTransformerOptions> = { hi
 /** Transformer of a checkpoint, as `saveTransformer` takes it. */
 export interface ImportedTransformer {
   /** Transformer, of which the caller disposes. */
-  readonly model: GPT | RAR;
+  readonly model: GPT | RAR | MaskedTransformer;
   /** Classes in the order of the checkpoint; the class that stands for none is the last. */
   readonly conditioner: ClassConditioner;
   readonly origin: TransformerOrigin;
@@ -64,7 +71,7 @@ interface ModelPlan {
   /** Number of conditions, no class included. */
   readonly conditions: number;
   readonly tensors: readonly ReferenceTensor[];
-  readonly create: (key: RandomKey) => GPT | RAR;
+  readonly create: (key: RandomKey) => ImportedTransformer['model'];
 }
 
 interface OriginRow {
@@ -102,6 +109,18 @@ const origins: Readonly<Record<TransformerOrigin, OriginRow>> = {
     },
     isComputed: isComputedByRAR,
   },
+  maskgit: {
+    marks: [maskGITMark],
+    plan: (shapes, hints) => {
+      const config = maskGITConfig(shapes, hints);
+      return {
+        conditions: config.conditionVocabSize!,
+        tensors: maskGITTensors(config),
+        create: (key) => new MaskedTransformer({ ...config, key }),
+      };
+    },
+    isComputed: () => false,
+  },
 };
 
 /** Returns the repository that a checkpoint's transformer comes from; undefined without one. */
@@ -114,11 +133,15 @@ export function transformerOriginOf({
 }
 
 /**
- * Builds the transformer of a PyTorch checkpoint: a class-conditional GPT of
- * FoundationVision/LlamaGen (GPT-B to GPT-3B; MIT licence), or a RAR of bytedance/1d-tokenizer
- * (RAR-B to RAR-XXL; Apache-2.0 licence). Tensors are read one at a time. What is computed
- * (`freqs_cis`, `causal_mask`, `attn_mask`) and a sampler's cache are passed over; any other name
- * that the transformer does not have is an error.
+ * Builds the transformer of a checkpoint: a class-conditional GPT of FoundationVision/LlamaGen
+ * (GPT-B to GPT-3B; MIT licence), a RAR of bytedance/1d-tokenizer (RAR-B to RAR-XXL; Apache-2.0
+ * licence), or the transformer of google-research/maskgit (Apache-2.0 licence), whose files
+ * `openFlaxCheckpoint` opens. Tensors are read one at a time. What is computed (`freqs_cis`,
+ * `causal_mask`, `attn_mask`) and a sampler's cache are passed over; any other name that the
+ * transformer does not have is an error.
+ *
+ * MaskGIT has no vector for no class: that of the mask stands in its place, which no training has
+ * shown the model, so that guidance does not do what it does for the others.
  *
  * What was dropped out in the authors' training is not in a checkpoint: the model has no dropout.
  * @throws {DataError} when the checkpoint is none of these, or cannot be read
@@ -141,6 +164,14 @@ export async function importTransformer<Entry extends TensorEntry>(
       where: checkpoint.file,
       expected: `a transformer of ${Object.keys(origins).join(', ')}`,
       got: names.length > 0 ? `tensors such as ${names.join(', ')}` : 'no tensors',
+    });
+  }
+  if (hints.classCount !== undefined && origin !== 'maskgit') {
+    throw new ConfigError({
+      where: checkpoint.file,
+      expected: `no classCount for ${origin}, whose shapes tell it`,
+      got: `${hints.classCount}`,
+      fix: 'Leave classCount out.',
     });
   }
   const { plan, isComputed } = origins[origin];

@@ -337,6 +337,29 @@ export const hostileFiles: readonly HostileFile[] = [
   },
   { format: 'PyTorch before 1.6', content: '200,000 storages', reader: 'pytorch', bound: entries, make: legacy },
   {
+    format: 'Flax',
+    content: '199,000 arrays with long names',
+    reader: 'flax',
+    bound: usual,
+    make: (folder, bytes) => {
+      const arrays = count(199_000, bytes, 350);
+      const head = Buffer.alloc(5, 0xdf);
+      head.writeUInt32BE(arrays, 1);
+      // A key of 300 characters, and an array of one float.
+      const entry = (index: number): string =>
+        `\xda\x01\x2c${index.toString(36).padStart(300, '_')}\xc7\x11\x01\x93\x91\x01\xa7float32\xc4\x04\0\0\0\0`;
+      const all = Array.from({ length: arrays }, (_, index) => entry(index)).join('');
+      return file(folder, 'x.msgpack', head, all);
+    },
+  },
+  {
+    format: 'Flax',
+    content: 'dictionaries as keys',
+    reader: 'flax',
+    bound: usual,
+    make: (folder, bytes) => file(folder, 'x.msgpack', '\x81\xa1x', filled('\x81', bytes)),
+  },
+  {
     format: 'tokenizer.json',
     content: '900,000 tokens',
     reader: 'tokenizer',

@@ -31,6 +31,12 @@ export const hostileReaders = {
     await opened.close();
     return `${opened.entries.length} tensors`;
   },
+  flax: async (path: string): Promise<string> => {
+    const { openFlaxCheckpoint } = await import('@vitvq/checkpoint');
+    const opened = await openFlaxCheckpoint(path);
+    await opened.close();
+    return `${opened.entries.length} tensors`;
+  },
   tokenizer: async (path: string): Promise<string> => {
     const { readTextTokenizer } = await import('@vitvq/transformers/node');
     const tokenizer = await readTextTokenizer(path);
