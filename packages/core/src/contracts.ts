@@ -17,17 +17,28 @@ export interface VariableOwner {
   dispose(): void;
 }
 
-/** What a quantizer makes of features. */
-export interface QuantizeResult {
-  /** `[B, N, E]`, values of the codes; {@link Quantizer.gradient} says how gradients reach `z`. */
+/** What a bottleneck makes of features. */
+export interface BottleneckResult {
+  /** `[B, N, E]`, what the decoder gets; a quantizer's are values of codes. */
   readonly quantized: Tensor3D;
+  /** Codes, of a quantizer; a bottleneck whose latents are no codes has none. */
+  readonly indices?: Tensor2D | Tensor3D;
+  /** Scalar that training adds to its loss, at least 0. */
+  readonly loss: Scalar;
+  /**
+   * Scalar Kullback-Leibler divergence of the latents' distributions from the standard normal one,
+   * in nats a latent. Present where latents are drawn from distributions.
+   */
+  readonly divergence?: Scalar;
+}
+
+/** What a quantizer makes of features. */
+export interface QuantizeResult extends BottleneckResult {
   /**
    * int32 `[B, N]` (`[B, N, L]` with a code depth L above 1), in `[0, K)`, also of features that
    * are NaN; `quantized` or `loss` is NaN then.
    */
   readonly indices: Tensor2D | Tensor3D;
-  /** Scalar that training adds to its loss, at least 0. */
-  readonly loss: Scalar;
 }
 
 /** What one call brings to a quantizer, which may ignore all of it but the mask. */
@@ -131,12 +142,15 @@ export interface Refinement {
   quantize(bounded: Tensor3D, context?: QuantizeContext): QuantizeResult;
 }
 
-/** Turns features into codes and back. `decode(q.indices)` equals `q.quantized` up to rounding. */
-export interface Quantizer extends VariableOwner {
-  readonly codebookSize: number;
+/**
+ * What lies between the encoder and the decoder of an autoencoder: a {@link Quantizer}, or one
+ * whose latents are no codes.
+ */
+export interface Bottleneck extends VariableOwner {
+  /** Width of a latent that the decoder gets, E. */
   readonly codeDim: number;
-  /** Codes a token: 1, or L of a residual or a grouped quantizer. */
-  readonly codeDepth: number;
+  /** Width of the features that `quantize` takes. @default codeDim */
+  readonly featureDim?: number;
   /**
    * How `quantized` passes its gradient to `z`: `straight-through`, unchanged; `rotation`, turned
    * and scaled as the code is towards the feature; `own`, as a differentiable function of `z`.
@@ -147,19 +161,31 @@ export interface Quantizer extends VariableOwner {
   readonly temperature?: number;
   /** Present where codes are learned in tables. */
   readonly codebook?: Codebook;
-  /** Present where codes are fixed. */
-  readonly refinement?: Refinement;
   /**
-   * Returns the shape of the uniform noise that the quantizer takes in training. Present where it
+   * Returns the shape of the uniform noise that the bottleneck takes in training. Present where it
    * draws.
    */
   readonly noiseShape?: (batch: number, tokens: number) => readonly number[];
   /**
-   * Maps features `[B, N, E]` to where codes lie, without quantizing them: what the decoder of an
-   * autoencoder gets in place of codes. Where it is missing, features are as codes, but for the
-   * length where `codebook.normalized`.
+   * Maps features to where latents `[B, N, E]` lie, without quantizing them or drawing: what the
+   * decoder of an autoencoder gets in place of codes. Where it is missing, features are as codes,
+   * but for the length where `codebook.normalized`.
    */
   readonly bound?: (z: Tensor3D) => Tensor3D;
+  /**
+   * Makes latents of `z` `[B, N, E]`, or as wide as `featureDim`. The caller disposes of the
+   * results, or works in `tf.tidy`.
+   */
+  quantize(z: Tensor3D, context?: QuantizeContext): BottleneckResult;
+}
+
+/** Turns features into codes and back. `decode(q.indices)` equals `q.quantized` up to rounding. */
+export interface Quantizer extends Bottleneck {
+  readonly codebookSize: number;
+  /** Codes a token: 1, or L of a residual or a grouped quantizer. */
+  readonly codeDepth: number;
+  /** Present where codes are fixed. */
+  readonly refinement?: Refinement;
   /** Quantizes `z` `[B, N, E]`. The caller disposes of the three results, or works in `tf.tidy`. */
   quantize(z: Tensor3D, context?: QuantizeContext): QuantizeResult;
   /**
@@ -183,6 +209,13 @@ export interface Tokenizer {
   encode(images: Tensor4D): Tensor2D | Tensor3D;
   /** Turns tokens into images `[B, H, W, C]`. */
   decode(indices: Tensor2D | Tensor3D): Tensor4D;
+}
+
+/** Turns images into latents that are no codes, and back: there are no tokens. */
+export interface ContinuousTokenizer {
+  readonly isContinuous: true;
+  /** Returns the reconstructions of images `[B, H, W, C]` in [0, 1]. */
+  reconstruct(images: Tensor4D): Tensor4D;
 }
 
 /** Pure function of two tensors of the same shape; whoever composes losses applies the weights. */

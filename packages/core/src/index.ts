@@ -2,6 +2,7 @@ export { assertBatch } from './assert-batch.js';
 export { assertMembers, checkOptions, type CheckOptionsRules, type OptionTable } from './check-options.js';
 export * from './checks.js';
 export * from './composite.js';
+export { assertHasTokens, isContinuous, isQuantizer, noTokensError } from './continuous.js';
 export * from './contracts.js';
 export * from './detach.js';
 export * from './full-precision.js';

@@ -57,7 +57,7 @@ describe('contracts', () => {
   it('every quantizer is called alike and returns one shape', () => {
     expectTypeOf<Quantizer['quantize']>().toEqualTypeOf<(z: Tensor3D, context?: QuantizeContext) => QuantizeResult>();
     expectTypeOf<QuantizeResult['loss']>().toEqualTypeOf<Scalar>();
-    expectTypeOf<keyof QuantizeResult>().toEqualTypeOf<'quantized' | 'indices' | 'loss'>();
+    expectTypeOf<keyof QuantizeResult>().toEqualTypeOf<'quantized' | 'indices' | 'loss' | 'divergence'>();
     expectTypeOf<keyof QuantizeContext>().toEqualTypeOf<'training' | 'temperature' | 'noise' | 'mask'>();
   });
 

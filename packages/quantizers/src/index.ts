@@ -32,13 +32,16 @@ export {
 } from './index-backpropagation-quantizer.js';
 export { type CodeGradient } from './internal/code-gradient.js';
 export {
+  bottleneckKinds,
   createQuantizer,
   quantizerKinds,
   quantizerReferenceWeights,
+  type BuiltInBottleneckKinds,
   type BuiltInQuantizerKinds,
   type ConfiguredQuantizer,
   type QuantizerConfig,
 } from './kinds.js';
+export { KLBottleneck, type KLBottleneckOptions } from './kl-bottleneck.js';
 export { kMeans, type KMeansOptions } from './k-means.js';
 export { likeCodes } from './like-codes.js';
 export { LookupFreeQuantizer, type LookupFreeQuantizerOptions } from './lookup-free-quantizer.js';

@@ -2,6 +2,7 @@ import { ConfigError, parseOptions } from '@vitvq/core';
 import type { RandomKey, ReferenceWeight } from '@vitvq/core';
 import { groupedKind } from './grouped-quantizer.js';
 import { singleCodeKinds } from './internal/single-code-kinds.js';
+import { klKind } from './kl-bottleneck.js';
 import { productKind } from './product-quantizer.js';
 import {
   buildQuantizer,
@@ -12,7 +13,7 @@ import {
 } from './quantizer-kind.js';
 import { residualKind } from './residual-quantizer.js';
 
-/** Kinds of this package, by the `kind` of their configs. */
+/** Kinds of quantizers of this package, by the `kind` of their configs. */
 export const quantizerKinds = {
   ...singleCodeKinds,
   residual: residualKind,
@@ -20,16 +21,22 @@ export const quantizerKinds = {
   product: productKind,
 } as const satisfies QuantizerKinds;
 
-/** Kinds of this package, as a type. */
+/** Kinds of quantizers of this package, as a type. */
 export type BuiltInQuantizerKinds = typeof quantizerKinds;
 
-/** Quantizer as data that JSON holds, of the kinds `K`. */
+/** Kinds of this package: those of quantizers, and those whose latents are no codes. */
+export const bottleneckKinds = { ...quantizerKinds, kl: klKind } as const satisfies QuantizerKinds;
+
+/** Kinds of this package, as a type. */
+export type BuiltInBottleneckKinds = typeof bottleneckKinds;
+
+/** Quantizer, or another bottleneck, as data that JSON holds, of the kinds `K`. */
 export type QuantizerConfig<K extends QuantizerKinds = BuiltInQuantizerKinds> = ConfigOf<K>;
 
 /** Class of the quantizer that a config builds. */
 export type ConfiguredQuantizer<
   C extends { readonly kind: string } = QuantizerConfig,
-  K extends QuantizerKinds = BuiltInQuantizerKinds,
+  K extends QuantizerKinds = BuiltInBottleneckKinds,
 > = QuantizerOf<K, C>;
 
 /**
@@ -37,9 +44,12 @@ export type ConfiguredQuantizer<
  * @param key  draws the first codes
  * @throws {ConfigError} naming every problem of the config at once
  */
-export function createQuantizer<C extends QuantizerConfig>(config: C, key: RandomKey): ConfiguredQuantizer<C>;
+export function createQuantizer<C extends QuantizerConfig<BuiltInBottleneckKinds>>(
+  config: C,
+  key: RandomKey,
+): ConfiguredQuantizer<C>;
 /**
- * Builds the quantizer of a config of the kinds `kinds`, for example `{ ...quantizerKinds, mine }`.
+ * Builds the quantizer of a config of the kinds `kinds`, such as `{ ...bottleneckKinds, mine }`.
  * @throws {ConfigError} naming every problem of the config at once
  */
 export function createQuantizer<K extends QuantizerKinds, C extends QuantizerConfig<K>>(
@@ -50,7 +60,7 @@ export function createQuantizer<K extends QuantizerKinds, C extends QuantizerCon
 export function createQuantizer(
   config: { readonly kind: string },
   key: RandomKey,
-  kinds: QuantizerKinds = quantizerKinds,
+  kinds: QuantizerKinds = bottleneckKinds,
 ): unknown {
   return buildQuantizer(parseOptions(quantizerSchema(kinds), config, 'createQuantizer'), key, kinds);
 }
@@ -60,8 +70,11 @@ export function createQuantizer(
  * @param where  where the config comes from, for the message
  * @throws {ConfigError} where the reference has no such quantizer
  */
-export function quantizerReferenceWeights(config: QuantizerConfig, where: string): ReferenceWeight[] {
-  const kind: QuantizerKinds[string] = quantizerKinds[config.kind];
+export function quantizerReferenceWeights(
+  config: QuantizerConfig<BuiltInBottleneckKinds>,
+  where: string,
+): ReferenceWeight[] {
+  const kind: QuantizerKinds[string] = bottleneckKinds[config.kind];
   const weights = kind.referenceWeights?.(config);
   if (weights) return weights;
   throw new ConfigError({ where, expected: 'a quantizer that the reference has', got: JSON.stringify(config) });

@@ -1,8 +1,8 @@
-import type { Quantizer, RandomKey, ReferenceWeight } from '@vitvq/core';
+import type { Bottleneck, RandomKey, ReferenceWeight } from '@vitvq/core';
 import { z } from 'zod';
 
 /** Row of a table of kinds: what a config of this kind looks like, and what it builds. */
-export interface QuantizerKind<S extends z.ZodObject = z.ZodObject, Q extends Quantizer = Quantizer> {
+export interface QuantizerKind<S extends z.ZodObject = z.ZodObject, Q extends Bottleneck = Bottleneck> {
   /** Schema of a config without its `kind`. Unknown keys are problems where it is strict. */
   readonly schema: S;
   /** Builds the quantizer of a config that was checked; `key` draws its first codes. */
