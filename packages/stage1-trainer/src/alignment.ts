@@ -28,7 +28,7 @@ export interface AlignmentFeatures {
 /** Options of {@link Alignment}. */
 export interface AlignmentOptions {
   readonly features: AlignmentFeatures;
-  /** Width of the tokenizer's latents, E. */
+  /** Width of the tokenizer's latents before the quantizer. */
   readonly codeDim: number;
   /** Hidden width of the projector. @default F */
   readonly hiddenDim?: number;

@@ -18,6 +18,8 @@ export interface TokenizerEvaluation extends Evaluation {
    * lengths, all tokens last; undefined without nested lengths.
    */
   readonly lengths?: readonly { readonly tokens: number; readonly psnr: number }[];
+  /** Divergence of a `KLBottleneck`, in nats a latent; undefined of others. */
+  readonly kl?: number;
 }
 
 /** Summary of a tokenizer's training. */
@@ -26,8 +28,9 @@ export type TokenizerTrainingSummary = TrainingSummary<TokenizerEvaluation>;
 /**
  * Events and the arguments of their listeners. Values of a step: `loss` and its unweighted terms
  * (the names of `tokenizerLossTerms` and of the caller's own terms, `adaptiveWeight`),
- * `gradientNorm`, `learningRate`; with a quantizer that draws, `temperature`; once the
- * discriminator has started, its loss `discriminator`, `logitsReal`, `logitsFake`, `r1`, `leCam`,
+ * `gradientNorm`, `learningRate`; with a quantizer that draws, `temperature`; with a
+ * `KLBottleneck`, `kl`, its divergence in nats a latent; once the discriminator has started, its
+ * loss `discriminator`, `logitsReal`, `logitsFake`, `r1`, `leCam`,
  * `discriminatorGradientNorm`; where a codebook reset was due, `resetCodes`.
  */
 export type TokenizerTrainingEvents = TrainingEvents<TokenizerEvaluation, TokenizerPreview>;

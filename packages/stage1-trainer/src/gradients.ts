@@ -55,7 +55,7 @@ export function createTokenizerGradients(options: TokenizerLossOptions): ImageGr
     const { adversarialFactor, temperature, noise, lengths, latentNoise } = controls;
     return gradientsWithValues(() => {
       const forward = quantize ? { training: true, temperature, noise, lengths, latentNoise } : { quantize, lengths };
-      const { decoded, quantizerLoss, latents } = tokenizer.forward(images, forward);
+      const { decoded, quantizerLoss, latents, divergence } = tokenizer.forward(images, forward);
       const { loss, values, gradient } = atDecoder(tokenizer, decoded, images, terms, adversarialFactor);
       const alignment = terms.alignment?.compute(latents, images);
       const ofLatents = weightedSum([
@@ -69,6 +69,7 @@ export function createTokenizerGradients(options: TokenizerLossOptions): ImageGr
           loss: tf.add<tf.Scalar>(loss, ofLatents),
           ...values,
           quantizer: quantizerLoss,
+          ...(divergence && { kl: divergence }),
           ...(alignment && { alignment }),
         },
       };

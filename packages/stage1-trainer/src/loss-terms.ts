@@ -76,7 +76,10 @@ export const tokenizerLossTerms = {
       });
     },
   }),
-  /** Loss of the quantizer: codebook term + beta x commitment term for a `VectorQuantizer`. */
+  /**
+   * Loss of the quantizer: codebook term + beta x commitment term for a `VectorQuantizer`, weight x
+   * divergence for a `KLBottleneck`.
+   */
   quantizer: row({ weight: 1 }),
   /** Generator's side of the adversarial loss; needs a discriminator. */
   adversarial: row({ weight: 0 }),
@@ -107,6 +110,7 @@ export const tokenizerValueNames: readonly string[] = [
   ...Object.keys(tokenizerLossTerms),
   'loss',
   'adaptiveWeight',
+  'kl',
   'gradientNorm',
   'learningRate',
   'temperature',

@@ -24,7 +24,8 @@ export interface TrainedTokenizer {
   forward(
     images: tf.Tensor4D,
     options?: ForwardOptions,
-  ): Pick<VQTokenizerForward, 'decoded' | 'quantizerLoss'> & Partial<Pick<VQTokenizerForward, 'latents'>>;
+  ): Pick<VQTokenizerForward, 'decoded' | 'quantizerLoss'> &
+    Partial<Pick<VQTokenizerForward, 'latents' | 'divergence'>>;
   /** Turns raw decoder output into images. */
   toImages(decoded: tf.Tensor4D): VQTokenizerImages;
   /** Returns the trained variables by dotted name. */
@@ -99,7 +100,7 @@ export type TokenizerLossControls = {
 /**
  * Scalars by name. For the tokenizer: `loss`, which is minimised, and the unweighted terms in use,
  * by the names of `tokenizerLossTerms` and of the caller's terms; `adaptiveWeight` where there is
- * one.
+ * one; `kl` of a tokenizer with a `KLBottleneck`, the divergence in nats a latent.
  */
 export type LossValues = Record<string, tf.Scalar>;
 
@@ -122,12 +123,14 @@ export function createTokenizerLoss(
     assertControls(controls, 'createTokenizerLoss');
     const { adversarialFactor, temperature, noise, lengths } = controls;
     return tf.tidy(() => {
-      const { decoded, quantizerLoss, latents } = tokenizer.forward(images, { quantize, temperature, noise, lengths });
+      const given = { quantize, temperature, noise, lengths };
+      const { decoded, quantizerLoss, latents, divergence } = tokenizer.forward(images, given);
       const values: LossValues = {};
       for (const { name, compute } of decoder) {
         values[name] = tf.tidy(() => compute(lossInputs(tokenizer, decoded, images)));
       }
       values['quantizer'] = quantizerLoss;
+      if (divergence) values['kl'] = divergence;
       const terms = decoder.map(({ name, weight }) => ({ value: values[name]!, weight }));
       terms.push({ value: quantizerLoss, weight: quantizer });
       if (alignment) {

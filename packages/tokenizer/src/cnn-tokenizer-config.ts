@@ -1,13 +1,13 @@
 import type { Size2D } from '@vitvq/core';
 import type { CNNShape } from '@vitvq/layers';
-import type { BuiltInQuantizerKinds, QuantizerConfig, QuantizerKinds } from '@vitvq/quantizers';
+import type { BuiltInBottleneckKinds, QuantizerConfig, QuantizerKinds } from '@vitvq/quantizers';
 import type { PixelNormalization } from './vq-tokenizer.js';
 
 /**
  * Tokenizer of convolutional networks (VQGAN of taming-transformers, arXiv:2012.09841; LlamaGen,
  * arXiv:2406.06525) as data that JSON holds.
  */
-export interface CNNTokenizerConfig<K extends QuantizerKinds = BuiltInQuantizerKinds> {
+export interface CNNTokenizerConfig<K extends QuantizerKinds = BuiltInBottleneckKinds> {
   readonly architecture: 'cnn';
   /**
    * Pixels: one number, or `[height, width]`; a multiple of 2^(resolutions - 1). The weights do not

@@ -1,5 +1,11 @@
 import { checkOptions, type OptionTable } from '@vitvq/core';
-import { quantizerKinds, type ConfiguredQuantizer, type QuantizerConfig, type QuantizerKinds } from '@vitvq/quantizers';
+import {
+  bottleneckKinds,
+  type BuiltInBottleneckKinds,
+  type ConfiguredQuantizer,
+  type QuantizerConfig,
+  type QuantizerKinds,
+} from '@vitvq/quantizers';
 import { buildTokenizer } from './internal/build-tokenizer.js';
 import type { TokenizerConfig } from './tokenizer-config.js';
 import type { VQTokenizer } from './vq-tokenizer.js';
@@ -20,11 +26,11 @@ const createTokenizerOptionNames: OptionTable<CreateTokenizerOptions> = { seed: 
  * `new VQTokenizer({ encoder, quantizer, decoder, key })`.
  * @param config  a preset (`VIT_VQGAN_SMALL`, `VQGAN_F16`, ...) or one of the caller
  * @param options  `seed`: an integer in [0, 2^53), of which the initial weights are a function.
- *   `quantizers`: the kinds of quantizers that the config may ask for, `{ ...quantizerKinds, mine
+ *   `quantizers`: the kinds of quantizers that the config may ask for, `{ ...bottleneckKinds, mine
  *   }` to add one
  * @throws {ConfigError} naming every problem of config and seed at once
  */
-export function createTokenizer<Q extends QuantizerConfig>(
+export function createTokenizer<Q extends QuantizerConfig<BuiltInBottleneckKinds>>(
   config: TokenizerConfig & { readonly quantizer: Q },
   options: { readonly seed: number },
 ): VQTokenizer<ConfiguredQuantizer<Q>>;
@@ -33,6 +39,6 @@ export function createTokenizer<K extends QuantizerKinds, Q extends QuantizerCon
   options: { readonly seed: number; readonly quantizers: K },
 ): VQTokenizer<ConfiguredQuantizer<Q, K>>;
 export function createTokenizer(config: unknown, options: CreateTokenizerOptions): VQTokenizer {
-  const { seed, quantizers = quantizerKinds } = checkOptions(options, createTokenizerOptionNames, 'createTokenizer');
+  const { seed, quantizers = bottleneckKinds } = checkOptions(options, createTokenizerOptionNames, 'createTokenizer');
   return buildTokenizer(config, seed, 'createTokenizer', quantizers);
 }

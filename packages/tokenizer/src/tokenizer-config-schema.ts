@@ -1,4 +1,4 @@
-import { quantizerKinds, type QuantizerKinds } from '@vitvq/quantizers';
+import { bottleneckKinds, type QuantizerKinds } from '@vitvq/quantizers';
 import { z } from 'zod';
 import { architectures } from './internal/architectures.js';
 import type { TokenizerConfig } from './tokenizer-config.js';
@@ -9,7 +9,7 @@ import type { TokenizerConfig } from './tokenizer-config.js';
  * @param quantizers  the kinds of quantizers that a config may ask for
  */
 export function tokenizerConfigSchema(
-  quantizers: QuantizerKinds = quantizerKinds,
+  quantizers: QuantizerKinds = bottleneckKinds,
 ): z.ZodType<TokenizerConfig, TokenizerConfig> {
   const rows = Object.values(architectures).map((architecture) => architecture.schema(quantizers));
   // The schemas of the table are objects that `architecture` tells apart.

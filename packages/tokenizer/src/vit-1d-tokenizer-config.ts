@@ -1,11 +1,11 @@
-import type { BuiltInQuantizerKinds, QuantizerKinds } from '@vitvq/quantizers';
+import type { BuiltInBottleneckKinds, QuantizerKinds } from '@vitvq/quantizers';
 import type { ViTTokenizerConfig } from './vit-tokenizer-config.js';
 
 /**
  * Tokenizer of a sequence of latent tokens (TiTok, Yu et al. 2024, arXiv:2406.07550) as data that
  * JSON holds. Positions are learned.
  */
-export interface ViT1DTokenizerConfig<K extends QuantizerKinds = BuiltInQuantizerKinds> extends Omit<
+export interface ViT1DTokenizerConfig<K extends QuantizerKinds = BuiltInBottleneckKinds> extends Omit<
   ViTTokenizerConfig<K>,
   'architecture' | 'positions'
 > {

@@ -1,6 +1,6 @@
 import type { Size2D } from '@vitvq/core';
 import type { Activation, AttentionConfig, PixelHeadConfig, ViTOptions } from '@vitvq/layers';
-import type { BuiltInQuantizerKinds, QuantizerConfig, QuantizerKinds } from '@vitvq/quantizers';
+import type { BuiltInBottleneckKinds, QuantizerConfig, QuantizerKinds } from '@vitvq/quantizers';
 import type { PixelNormalization, VQTokenizerOutput } from './vq-tokenizer.js';
 
 /** Size of one of the two transformers of a tokenizer. */
@@ -31,7 +31,7 @@ export interface ViTDecoderSize extends TransformerSize {
 /**
  * Tokenizer of vision transformers (ViT-VQGAN, arXiv:2110.04627, sec. 3) as data that JSON holds.
  */
-export interface ViTTokenizerConfig<K extends QuantizerKinds = BuiltInQuantizerKinds> {
+export interface ViTTokenizerConfig<K extends QuantizerKinds = BuiltInBottleneckKinds> {
   readonly architecture: 'vit';
   /** Pixels: one number, or `[height, width]`. */
   readonly imageSize: Size2D;

@@ -5,14 +5,15 @@ import {
   checkOptions,
   ConfigError,
   formatShape,
+  isQuantizer,
   Module,
   split,
   torchLinearInitializer,
+  type Bottleneck,
   type Decoder,
   type Encoder,
   type OptionTable,
   type QuantizeContext,
-  type Quantizer,
   type RandomKey,
   type Tokenizer,
 } from '@vitvq/core';
@@ -21,6 +22,7 @@ import { logitLaplaceImage, type LogitLaplaceParameters } from '@vitvq/losses';
 import { likeCodes } from '@vitvq/quantizers';
 import { mixNoise } from './internal/mix-noise.js';
 import { areNested, fillUp, keepFirst } from './internal/nested-lengths.js';
+import { quantizerOf } from './internal/quantizer-of.js';
 import type { LatentNoise } from './latent-noise.js';
 
 /** Meaning of the decoder's channels; see {@link VQTokenizerOptions.output}. */
@@ -60,9 +62,10 @@ export interface EncodeOptions {
 }
 
 /** Parts and options of a {@link VQTokenizer}. */
-export interface VQTokenizerOptions<Q extends Quantizer = Quantizer> {
+export interface VQTokenizerOptions<Q extends Bottleneck = Bottleneck> {
   readonly encoder: Encoder;
   readonly decoder: Decoder;
+  /** Quantizer, or a bottleneck whose latents are no codes: such a tokenizer has no tokens. */
   readonly quantizer: Q;
   /** Key from which the two projections are drawn. */
   readonly key: RandomKey;
@@ -87,7 +90,8 @@ export interface VQTokenizerOptions<Q extends Quantizer = Quantizer> {
    * In each training step an image has one of them, drawn with equal probability, and the decoder
    * gets zeros in place of the tokens after it, to which it adds their learned positions. So the
    * first tokens hold what matters most, and `encode` and `decode` may take fewer tokens.
-   * Differs from FlexTok, which learns one vector for the tokens that are left out.
+   * Differs from FlexTok, which learns one vector for the tokens that are left out. Needs a
+   * quantizer, whose latents are tokens.
    * @default none: all tokens alone
    */
   readonly nestedLengths?: readonly number[];
@@ -117,7 +121,7 @@ export type VQTokenizerImages = {
 };
 
 /** Results of {@link VQTokenizer.forward}. */
-export type VQTokenizerForward = VQTokenizerImages & {
+export type VQTokenizerForward<Indices = tf.Tensor2D | tf.Tensor3D | undefined> = VQTokenizerImages & {
   /**
    * Output of the decoder, `[B, H, W, C]` (`2C` with `output: 'logit-laplace'`), from which {@link
    * VQTokenizer.toImages} makes the images.
@@ -125,13 +129,17 @@ export type VQTokenizerForward = VQTokenizerImages & {
   readonly decoded: tf.Tensor4D;
   /** What the quantizer got, `[B, N, E]`, as {@link VQTokenizer.latents} returns it. */
   readonly latents: tf.Tensor3D;
-  /** Tokens, int32 `[B, N]` (`[B, N, L]` with a code depth L). */
-  readonly indices: tf.Tensor2D | tf.Tensor3D;
+  /**
+   * Tokens, int32 `[B, N]` (`[B, N, L]` with a code depth L); undefined where latents are no codes.
+   */
+  readonly indices: Indices;
   /**
    * Scalar: the quantizer's own loss, which is codebook term + beta x commitment term for a
    * `VectorQuantizer`.
    */
   readonly quantizerLoss: tf.Scalar;
+  /** Scalar divergence of a `KLBottleneck`, in nats a latent; undefined of others. */
+  readonly divergence?: tf.Scalar;
 };
 
 /**
@@ -143,9 +151,12 @@ export type VQTokenizerForward = VQTokenizerImages & {
  * The two projections start as PyTorch's `nn.Linear` does, U(-1/sqrt(in), 1/sqrt(in)) for weight
  * and bias, as in the reference.
  *
+ * With a bottleneck whose latents are no codes, such as `KLBottleneck` of @vitvq/quantizers, there
+ * are no tokens: what needs them throws a `ConfigError`.
+ *
  * Ownership: the tokenizer disposes of its parts; callers dispose of what the methods return.
  */
-export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module implements Tokenizer {
+export class VQTokenizer<Q extends Bottleneck = Bottleneck> extends Module implements Tokenizer {
   readonly encoder: Encoder;
   readonly preQuantization: Linear;
   readonly quantizer: Q;
@@ -159,6 +170,7 @@ export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module impleme
   /**
    * @throws {ConfigError} when encoder and decoder have different grids, the normalization is out
    *   of range, or the nested lengths are not ascending to the number of tokens
+   *   or need tokens that there are none of
    */
   constructor(options: VQTokenizerOptions<Q>) {
     super();
@@ -183,10 +195,11 @@ export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module impleme
         got: formatShape(nestedLengths),
       });
     }
+    if (nestedLengths) quantizerOf(quantizer, 'VQTokenizer, nestedLengths');
     const [preKey, postKey] = split(key) as [RandomKey, RandomKey];
-    const { codeDim } = quantizer;
+    const { codeDim, featureDim = codeDim } = quantizer;
     this.encoder = this.child('encoder', encoder);
-    this.preQuantization = this.child('preQuantization', projection(encoder.dim, codeDim, preKey));
+    this.preQuantization = this.child('preQuantization', projection(encoder.dim, featureDim, preKey));
     this.quantizer = this.child('quantizer', quantizer);
     this.postQuantization = this.child('postQuantization', projection(codeDim, decoder.dim, postKey));
     this.decoder = this.child('decoder', decoder);
@@ -195,14 +208,22 @@ export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module impleme
     this.nestedLengths = nestedLengths && [...nestedLengths];
   }
 
-  /** Number of codes, K. */
-  get vocabSize(): number {
-    return this.quantizer.codebookSize;
+  /** Whether latents are no codes, so that there are no tokens. */
+  get isContinuous(): boolean {
+    return !isQuantizer(this.quantizer);
   }
 
-  /** Number of codes of one token: 1, or L of a residual or a grouped quantizer. */
+  /** Number of codes, K. @throws {ConfigError} where latents are no codes */
+  get vocabSize(): number {
+    return quantizerOf(this.quantizer, 'VQTokenizer.vocabSize').codebookSize;
+  }
+
+  /**
+   * Number of codes of one token: 1, or L of a residual or a grouped quantizer.
+   * @throws {ConfigError} where latents are no codes
+   */
   get codeDepth(): number {
-    return this.quantizer.codeDepth;
+    return quantizerOf(this.quantizer, 'VQTokenizer.codeDepth').codeDepth;
   }
 
   /** Rows and columns of tokens. */
@@ -238,13 +259,15 @@ export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module impleme
    * Returns the int32 tokens `[B, N]` of images, in raster order, or in the order of the latent
    * tokens of a 1-D tokenizer (`[B, N, L]` with a code depth L).
    * @param images  `[B, H, W, C]` in [0, 1]
-   * @throws {ConfigError} for a number of tokens that the tokenizer cannot leave off at
+   * @throws {ConfigError} for a number of tokens that the tokenizer cannot leave off at, and where
+   *   latents are no codes
    */
   encode(images: tf.Tensor4D, options: EncodeOptions = {}): tf.Tensor2D | tf.Tensor3D {
     const { tokens } = checkOptions(options, encodeOptionNames, 'VQTokenizer.encode');
     if (tokens !== undefined) this.#assertLength(tokens, 'VQTokenizer.encode');
+    const quantizer = quantizerOf(this.quantizer, 'VQTokenizer.encode');
     return tf.tidy(() => {
-      const { indices } = this.quantizer.quantize(this.latents(images));
+      const { indices } = quantizer.quantize(this.latents(images));
       if (tokens === undefined) return indices;
       const [batch, , ...levels] = indices.shape;
       return tf.slice(indices, [0, 0, ...levels.map(() => 0)], [batch, tokens, ...levels]);
@@ -260,27 +283,36 @@ export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module impleme
    * @param options  `clamp`: whether values are clamped to [0, 1], ready to be shown or saved; the
    *   reference's `decode_codes` does not clamp. @default true
    * @throws {ShapeError} when the tokens have another shape
+   * @throws {ConfigError} where latents are no codes
    */
   decode(tokens: tf.Tensor2D | tf.Tensor3D, { clamp = true }: { readonly clamp?: boolean } = {}): tf.Tensor4D {
     const [rows, columns] = this.grid;
-    const { codeDepth } = this.quantizer;
+    const quantizer = quantizerOf(this.quantizer, 'VQTokenizer.decode');
+    const { codeDepth } = quantizer;
     const count = tokens.shape[1];
     const isPart = this.nestedLengths !== undefined && count !== undefined && count >= 1 && count < rows * columns;
     const length = isPart ? count : rows * columns;
     const expected = codeDepth === 1 ? ['B', length] : ['B', length, codeDepth];
     assertShape(tokens, expected, 'VQTokenizer.decode', `This model has ${rows}x${columns} tokens an image.`);
     return tf.tidy(() => {
-      const { reconstruction } = this.toImages(this.decodeLatents(this.quantizer.decode(tokens)));
+      const { reconstruction } = this.toImages(this.decodeLatents(quantizer.decode(tokens)));
       return clamp ? tf.clipByValue(reconstruction, 0, 1) : reconstruction;
     });
   }
 
   /**
-   * Returns the reconstructions of images `[B, H, W, C]`: tokens and back, clamped to [0, 1].
+   * Returns the reconstructions of images `[B, H, W, C]`, clamped to [0, 1]: tokens and back, or
+   * the means of latents that are no codes and back.
    * @throws {ConfigError} for a number of tokens that the tokenizer cannot leave off at
    */
   reconstruct(images: tf.Tensor4D, options: EncodeOptions = {}): tf.Tensor4D {
-    return tf.tidy(() => this.decode(this.encode(images, options)));
+    if (!this.isContinuous) return tf.tidy(() => this.decode(this.encode(images, options)));
+    const { tokens } = checkOptions(options, encodeOptionNames, 'VQTokenizer.reconstruct');
+    if (tokens !== undefined) this.#assertLength(tokens, 'VQTokenizer.reconstruct');
+    return tf.tidy(() => {
+      const { quantized } = this.quantizer.quantize(this.latents(images));
+      return tf.clipByValue(this.toImages(this.decodeLatents(quantized)).reconstruction, 0, 1);
+    });
   }
 
   /**
@@ -311,15 +343,15 @@ export class VQTokenizer<Q extends Quantizer = Quantizer> extends Module impleme
   forward(
     images: tf.Tensor4D,
     { quantize = true, lengths, latentNoise, ...context }: ForwardOptions = {},
-  ): VQTokenizerForward {
+  ): VQTokenizerForward<ReturnType<Q['quantize']>['indices']> {
     if (lengths) this.#nestedLengths('VQTokenizer.forward');
     return tf.tidy(() => {
       const latents = this.latents(images);
-      const { quantized, indices, loss } = this.quantizer.quantize(latents, context);
+      const { quantized, indices, loss, divergence } = this.quantizer.quantize(latents, context);
       const decoderLatents = quantize ? quantized : likeCodes(this.quantizer, latents);
       const noisy = latentNoise ? mixNoise(decoderLatents, latentNoise, this.quantizer) : decoderLatents;
       const decoded = this.#decode(noisy, lengths);
-      return { ...this.toImages(decoded), decoded, latents, indices, quantizerLoss: loss };
+      return { ...this.toImages(decoded), decoded, latents, indices, quantizerLoss: loss, divergence };
     });
   }
 

@@ -207,7 +207,7 @@ describe('nested lengths', () => {
     expect([part.grid, part.vocabSize, part.codeDepth, part.imageSize]).toEqual([[1, 4], 16, 1, [8, 8]]);
     const evaluator = new Evaluator(part, { batchSize: 2 });
     const { indices, reconstructions } = await evaluator.evaluate(tinyImages(3));
-    expect([...indices]).toEqual([...model.encode(images(), { tokens: 4 }).dataSync()]);
+    expect([...indices!]).toEqual([...model.encode(images(), { tokens: 4 }).dataSync()]);
     expect(reconstructions.data).toBeAllClose(model.reconstruct(images(), { tokens: 4 }).dataSync(), { atol: 1e-5 });
     evaluator.dispose();
   });

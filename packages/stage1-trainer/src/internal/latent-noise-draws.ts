@@ -22,10 +22,11 @@ export function noiseProbability({ probability = 1 }: LatentNoiseConfig, step: n
 export function drawLatentNoise(
   config: LatentNoiseConfig,
   probability: number,
-  { grid, vocabSize, codeDepth, quantizer: { codeDim } }: NoisyTokenizer,
+  tokenizer: NoisyTokenizer,
   images: number,
   key: RandomKey,
 ): LatentNoise {
+  const { grid } = tokenizer;
   const tokens = grid[0] * grid[1];
   const isNoisy = [...randomUniform(foldIn(key, 0), images)].map((draw) => draw < probability);
   const weights = (weightOf: (image: number, token: number) => number): tf.Tensor3D =>
@@ -37,6 +38,7 @@ export function drawLatentNoise(
       [images, tokens, 1],
     );
   if (config.kind === 'codes') {
+    const { vocabSize, codeDepth } = tokenizer;
     const draws = randomUniform(foldIn(key, 1), images * tokens);
     const codes = randomInts(foldIn(key, 2), images * tokens * codeDepth, vocabSize);
     const shape = codeDepth === 1 ? [images, tokens] : [images, tokens, codeDepth];
@@ -45,6 +47,7 @@ export function drawLatentNoise(
       codes: tf.tensor<tf.Rank>(codes, shape, 'int32') as tf.Tensor2D | tf.Tensor3D,
     };
   }
+  const { codeDim } = tokenizer.quantizer;
   const strengths = randomUniform(foldIn(key, 1), images);
   const values = randomNormal(foldIn(key, 2), images * tokens * codeDim, 0, config.stddev);
   return {

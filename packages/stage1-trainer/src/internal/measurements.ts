@@ -10,7 +10,7 @@ import {
   type PerceptualLoss,
 } from '@vitvq/core';
 import { compile } from '@vitvq/engine';
-import { Evaluator } from '@vitvq/evaluation';
+import { Evaluator, type CodebookUse, type Evaluation } from '@vitvq/evaluation';
 import type { VQTokenizer } from '@vitvq/tokenizer';
 import { drawGrid, LazyResources, type LossTerms, type TaskEvaluation, type TaskPreview } from '@vitvq/training';
 import type { TokenizerEvaluation, TokenizerPreview } from '../events.js';
@@ -25,6 +25,12 @@ export interface MeasurementOptions {
   readonly losses: LossTerms<TokenizerLossInputs>;
   readonly evaluation?: { readonly images: HostImages; readonly batchSize?: number };
   readonly preview?: { readonly images: HostImages };
+}
+
+/** How the images of an evaluation use codes. */
+interface UseOfCodes extends Pick<Evaluation, 'levels'> {
+  readonly codebook: CodebookUse;
+  readonly indices: Int32Array;
 }
 
 const lowUsage = 0.1;
@@ -56,31 +62,22 @@ export class Measurements {
     const { images } = present(this.#options.evaluation, 'images to evaluate');
     const evaluation = await this.#evaluator().evaluate(images);
     const { psnr, meanSquaredError, perceptualDistance, count, codebook, levels, indices } = evaluation;
-    const { usage, paperUsage, perplexity, counts } = codebook;
     const lengths = await this.#lengths(images, psnr);
+    const terms = await this.#terms(images);
     const metrics = {
       psnr,
       meanSquaredError,
       ...(perceptualDistance === undefined ? {} : { perceptualDistance }),
-      usage,
-      ...(paperUsage === undefined ? {} : { paperUsage }),
-      perplexity,
+      ...(codebook && usageMetrics(codebook)),
       count,
       ...Object.fromEntries((lengths ?? []).map(({ tokens, psnr: value }) => [`psnrOf${tokens}Tokens`, value])),
-      ...(await this.#ownTerms(images)),
+      ...terms,
     };
-    const { vocabSize, quantizer } = this.#options.tokenizer;
-    const reachable = Math.min(1, indices.length / levels.length / vocabSize);
-    const warnings = levels.flatMap((level, index) =>
-      level.usage < lowUsage * reachable
-        ? [lowUsageWarning(level.usage, levels.length > 1 ? index : undefined, quantizer.codebook === undefined)]
-        : [],
-    );
+    const { kl } = terms;
     return {
       metrics,
-      evaluation: { ...evaluation, ...(lengths && { lengths }) },
-      warnings,
-      histograms: { 'codebook/uses of a code': counts },
+      evaluation: { ...evaluation, ...(lengths && { lengths }), ...(kl !== undefined && { kl }) },
+      ...(codebook && indices && this.#codeFindings({ codebook, levels, indices })),
     };
   }
 
@@ -125,35 +122,65 @@ export class Measurements {
     return [...lengths, { tokens: nestedLengths.at(-1)!, psnr }];
   }
 
-  /** Returns the caller's terms on images, means over batches in proportion to their size. */
-  async #ownTerms({ data, shape }: HostImages): Promise<Record<string, number>> {
+  /** Returns what the use of codes shows. */
+  #codeFindings({
+    codebook,
+    levels,
+    indices,
+  }: UseOfCodes): Pick<TaskEvaluation<TokenizerEvaluation>, 'warnings' | 'histograms'> {
+    const { vocabSize, quantizer } = this.#options.tokenizer;
+    const reachable = Math.min(1, indices.length / levels.length / vocabSize);
+    return {
+      warnings: levels.flatMap((level, index) =>
+        level.usage < lowUsage * reachable
+          ? [lowUsageWarning(level.usage, levels.length > 1 ? index : undefined, quantizer.codebook === undefined)]
+          : [],
+      ),
+      histograms: { 'codebook/uses of a code': codebook.counts },
+    };
+  }
+
+  /**
+   * Returns the caller's terms on images, and the divergence of latents that are no codes, means
+   * over batches in proportion to their size.
+   */
+  async #terms({ data, shape }: HostImages): Promise<Record<string, number>> {
     const { tokenizer, losses } = this.#options;
     const names = Object.keys(losses);
-    if (names.length === 0) return {};
+    if (names.length === 0 && !tokenizer.isContinuous) return {};
     const run = this.#resources.once('evaluate losses', () => {
-      const loss = createTokenizerLoss({ tokenizer, weights: { l2: 0, quantizer: 0 }, losses });
+      const loss = createTokenizerLoss({ tokenizer, weights: { quantizer: 0 }, losses });
       return compile(
         (images: tf.Tensor4D): LossValues =>
           tf.tidy(() => {
-            const values = loss(images);
-            return Object.fromEntries(names.map((name) => [name, values[name]!]));
+            const { loss: total, kl, ...values } = loss(images);
+            const own = Object.fromEntries(names.map((name) => [name, values[name]!]));
+            // Never empty, as a compiled function has results.
+            return { total: total!, ...own, ...(kl && { kl }) };
           }),
         { name: 'evaluate losses' },
       );
     });
     const [count, height, width, channels] = shape;
     const pixels = height * width * channels;
-    const means = Object.fromEntries(names.map((name) => [name, 0]));
+    const means: Record<string, number> = {};
     for (let start = 0; start < count; start += this.#batchSize) {
       const size = Math.min(this.#batchSize, count - start);
       const rows = data.subarray(start * pixels, (start + size) * pixels);
       const images = tf.tensor4d(rows, [size, height, width, channels]);
       const values = await run(images);
-      for (const name of names) means[name]! += ((await values[name]!.data())[0]! * size) / count;
+      for (const [name, value] of Object.entries(values)) {
+        if (name !== 'total') means[name] = (means[name] ?? 0) + ((await value.data())[0]! * size) / count;
+      }
       tf.dispose([images, values]);
     }
     return means;
   }
+}
+
+/** Returns what logs show of the use of codes. */
+function usageMetrics({ usage, paperUsage, perplexity }: CodebookUse): Record<string, number> {
+  return { usage, ...(paperUsage === undefined ? {} : { paperUsage }), perplexity };
 }
 
 function present<T>(given: T | undefined, what: string): T {

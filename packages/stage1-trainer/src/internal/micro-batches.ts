@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
+  assertHasTokens,
   assertImages,
   assertMembers,
   elementCount,
@@ -55,7 +56,9 @@ export class MicroBatches {
   readonly #temperature: ((step: number) => number) | undefined;
   readonly #sources: readonly ControlSource[];
 
+  /** @throws {ConfigError} for noise of codes where latents are none */
   constructor(tokenizer: VQTokenizer, config: ResolvedTokenizerTrainingConfig) {
+    if (config.latentNoise?.kind === 'codes') assertHasTokens(tokenizer, `${where} config.latentNoise, kind codes`);
     this.#accumulate = config.accumulate;
     this.#temperature = temperatureOf(config, tokenizer);
     const key = (stream: keyof typeof streams, { index, part }: Place): RandomKey =>

@@ -209,5 +209,6 @@ function createAlignment({ tokenizer, config, alignment }: TokenizerTaskOptions)
   assertAlignment(alignment, config.losses.alignment, 'createTokenizerTrainer config.losses.alignment');
   if (!alignment) return undefined;
   const key = foldIn(randomKey(config.seed), streams.alignment);
-  return new Alignment({ features: alignment, codeDim: tokenizer.quantizer.codeDim, key });
+  const { codeDim, featureDim = codeDim } = tokenizer.quantizer;
+  return new Alignment({ features: alignment, codeDim: featureDim, key });
 }

@@ -21,7 +21,7 @@ import { isIgnored, referenceKinds } from '../internal/reference-kinds.js';
 import type { ReferenceKind } from '../reference-kind.js';
 import type { TokenizerConfig } from '../tokenizer-config.js';
 import type { VQTokenizer } from '../vq-tokenizer.js';
-import { quantizerKinds } from '@vitvq/quantizers';
+import { bottleneckKinds } from '@vitvq/quantizers';
 
 /** Options of {@link importTokenizer}. */
 export interface ImportOptions {
@@ -80,7 +80,7 @@ export async function importTokenizer<Entry extends CheckpointEntry>(
     });
   }
   const tokenizer = skipInitialization(
-    (key) => buildTokenizer(config, key, checkpoint.file, quantizerKinds),
+    (key) => buildTokenizer(config, key, checkpoint.file, bottleneckKinds),
     checkpoint,
   );
   try {

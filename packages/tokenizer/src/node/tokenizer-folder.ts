@@ -1,8 +1,15 @@
 import { join } from 'node:path';
 import { openModel, resolveModelFolder, restoreVariables, variableTensors, writeModel } from '@vitvq/checkpoint';
 import * as tf from '@tensorflow/tfjs-core';
-import { ConfigError, DataError, namedDifferences, skipInitialization, type Quantizer } from '@vitvq/core';
-import { quantizerKinds, type BuiltInQuantizerKinds, type QuantizerKinds } from '@vitvq/quantizers';
+import {
+  ConfigError,
+  DataError,
+  namedDifferences,
+  isQuantizer,
+  skipInitialization,
+  type Bottleneck,
+} from '@vitvq/core';
+import { bottleneckKinds, type BuiltInBottleneckKinds, type QuantizerKinds } from '@vitvq/quantizers';
 import { buildTokenizer } from '../internal/build-tokenizer.js';
 import type { TokenizerConfig } from '../tokenizer-config.js';
 import type { VQTokenizer } from '../vq-tokenizer.js';
@@ -11,13 +18,13 @@ import type { VQTokenizer } from '../vq-tokenizer.js';
 const modelType = 'vq-tokenizer';
 
 /** Kinds of quantizers that a config may ask for. */
-export interface TokenizerKinds<K extends QuantizerKinds = BuiltInQuantizerKinds> {
-  /** Table of kinds; `{ ...quantizerKinds, mine }` adds one. @default quantizerKinds */
+export interface TokenizerKinds<K extends QuantizerKinds = BuiltInBottleneckKinds> {
+  /** Table of kinds; `{ ...bottleneckKinds, mine }` adds one. @default bottleneckKinds */
   readonly quantizers?: K;
 }
 
 /** Notes that are written beside the weights, and the kinds that the config may ask for. */
-export interface SaveTokenizerOptions<K extends QuantizerKinds = BuiltInQuantizerKinds> extends TokenizerKinds<K> {
+export interface SaveTokenizerOptions<K extends QuantizerKinds = BuiltInBottleneckKinds> extends TokenizerKinds<K> {
   /** Notes for people and programs, such as what the tokenizer was trained on and its metrics. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -31,13 +38,13 @@ export interface SaveTokenizerOptions<K extends QuantizerKinds = BuiltInQuantize
  * @throws {ConfigError} when the tokenizer is not one of this config, before anything is written
  * @throws {DataError} naming the file that cannot be written
  */
-export async function saveTokenizer<K extends QuantizerKinds = BuiltInQuantizerKinds>(
+export async function saveTokenizer<K extends QuantizerKinds = BuiltInBottleneckKinds>(
   folder: string,
   tokenizer: VQTokenizer,
   config: TokenizerConfig<K>,
   { metadata, quantizers }: SaveTokenizerOptions<K> = {},
 ): Promise<void> {
-  assertOfConfig(tokenizer, config, quantizers ?? quantizerKinds);
+  assertOfConfig(tokenizer, config, quantizers ?? bottleneckKinds);
   await writeModel(folder, { type: modelType, config, metadata }, variableTensors(tokenizer.namedVariables()));
 }
 
@@ -51,7 +58,7 @@ export async function saveTokenizer<K extends QuantizerKinds = BuiltInQuantizerK
  */
 export async function loadTokenizer(
   source: string,
-  { quantizers = quantizerKinds }: TokenizerKinds<QuantizerKinds> = {},
+  { quantizers = bottleneckKinds }: TokenizerKinds<QuantizerKinds> = {},
 ): Promise<VQTokenizer> {
   const folder = await resolveModelFolder(source);
   const opened = await openModel(folder);
@@ -110,7 +117,8 @@ function assertOfConfig(tokenizer: VQTokenizer, config: object, quantizers: Quan
 
 /** Returns what the shapes of variables do not tell. */
 function facts({ grid, quantizer, output, pixelNormalization, nestedLengths }: VQTokenizer): Record<string, string> {
-  const { codebookSize, codeDim, codeDepth, codebook } = quantizer;
+  const { codeDim, codebook } = quantizer;
+  const { codebookSize, codeDepth } = isQuantizer(quantizer) ? quantizer : {};
   const normalized = codebook?.tables[0]?.normalized;
   const shape = { grid, codebookSize, codeDim, codeDepth, normalized, codes: fixedCodes(quantizer) };
   return Object.fromEntries(
@@ -125,8 +133,8 @@ function facts({ grid, quantizer, output, pixelNormalization, nestedLengths }: V
 const comparedCodes = 16;
 
 /** Returns some codes of a quantizer without variables, whose config alone says what codes are. */
-function fixedCodes(quantizer: Quantizer): number[] | undefined {
-  if (quantizer.namedVariables().size > 0) return undefined;
+function fixedCodes(quantizer: Bottleneck): number[] | undefined {
+  if (!isQuantizer(quantizer) || quantizer.namedVariables().size > 0) return undefined;
   const { codebookSize, codeDepth } = quantizer;
   return tf.tidy(() => {
     const spread = (at: number): number => Math.round((at * (codebookSize - 1)) / (comparedCodes - 1));
