@@ -76,7 +76,7 @@ export async function trainVariant(
       view,
       signal,
       show: ['loss', 'l2'],
-      describe: ({ psnr, codebook }) => `${psnr.toFixed(2)} dB, ${codebook.deadCodes.length} dead codes`,
+      describe: ({ psnr, codebook }) => `${psnr.toFixed(2)} dB, ${codebook!.deadCodes.length} dead codes`,
     });
     return { seconds: Math.round(elapsedSeconds), curve: await readCurve(directory, tokenizer.vocabSize) };
   } finally {

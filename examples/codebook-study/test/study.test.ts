@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Quantizer } from '@vitvq/core';
+import type { Bottleneck } from '@vitvq/core';
 import { createTokenizer } from '@vitvq/tokenizer';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CODEBOOK_SIZE, KINDS, modelConfig, VARIANTS, type Variant } from '../src/config.js';
@@ -38,14 +38,14 @@ describe('variants', () => {
       const tokenizer = createTokenizer(modelConfig({ name: kind.name, kind, treatment: 'as is' }, sizes, false), {
         seed: 0,
       });
-      const { codebook }: Quantizer = tokenizer.quantizer;
+      const { codebook }: Bottleneck = tokenizer.quantizer;
       expect(tokenizer.vocabSize, kind.name).toBe(CODEBOOK_SIZE);
       // What a kind is said not to have, it does not have.
       expect(kind.treatments.includes('data'), kind.name).toBe(codebook !== undefined);
       tokenizer.dispose();
     }
     const reset = createTokenizer(modelConfig(variantOf('ema-resets'), sizes, true), { seed: 0 });
-    const { codebook }: Quantizer = reset.quantizer;
+    const { codebook }: Bottleneck = reset.quantizer;
     expect(codebook?.reset).toBeDefined();
     reset.dispose();
   });

@@ -67,7 +67,7 @@ async function trainTokenizer(tokenizer: VQTokenizer, settings: Settings) {
   const overflows = overflowsOf(trainer);
   const { evaluation } = await trainer.run();
   trainer.dispose();
-  return { overflows: overflows(), psnr: evaluation!.psnr, usage: evaluation!.codebook.usage };
+  return { overflows: overflows(), psnr: evaluation!.psnr, usage: evaluation!.codebook!.usage };
 }
 
 async function trainTransformer(tokenizer: VQTokenizer, settings: Settings) {

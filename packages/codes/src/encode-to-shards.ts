@@ -8,6 +8,7 @@ import {
   assertBatch,
   assertImages,
   assertInteger,
+  assertHasTokens,
   assertMembers,
   assertTokensFit,
   assertTokensInRange,
@@ -105,7 +106,8 @@ const encodeToShardsOptionNames: OptionTable<EncodeToShardsOptions> = {
  * shard again to check that tokenizer and images are the same. Shards that a full disk does not
  * take wait in memory while the next ones are encoded.
  * @returns the number of images in each view
- * @throws {ConfigError} when the folder was begun with another tokenizer, other images or options
+ * @throws {ConfigError} when the folder was begun with another tokenizer, other images or options,
+ *   and for a tokenizer whose latents are no codes
  * @throws {ShapeError} for images of another layout
  * @throws {DataError} for a damaged shard, when shards cannot be written, when another call writes
  *   to the folder, for images with values that are not in [0, 1], and when the batches end
@@ -117,6 +119,7 @@ export async function encodeToShards(options: EncodeToShardsOptions): Promise<{ 
   const where = 'encodeToShards';
   assertInteger(views, 'views', where);
   assertInteger(batchesPerShard, 'batchesPerShard', where);
+  assertHasTokens(options.tokenizer, where);
   return withFolderLock(directory, () => encodeInto(options, views, batchesPerShard));
 }
 

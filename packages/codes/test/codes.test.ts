@@ -74,6 +74,12 @@ async function imagesOf(images: Float32Array, shape: readonly number[]) {
   return tensor4d(images, shape as [number, number, number, number]);
 }
 
+it('refuses a tokenizer whose latents are no codes, before it writes', async () => {
+  const tokenizer = { ...brightnessTokenizer(), isContinuous: true };
+  await expect(encode({ tokenizer })).rejects.toThrow(/encodeToShards: expected a tokenizer of tokens/);
+  expect(await fs.readdir(directory)).toEqual([]);
+});
+
 it('refuses images that are none, and batches that end too early', async () => {
   const source = (change: (batch: ImageBatch) => unknown) => (startAt: number) => {
     const batches = tinyImageBatches(startAt);

@@ -8,7 +8,8 @@ import type { Evaluation } from './evaluator.js';
  * for each level of a residual quantizer, or group of a grouped one, with codes of its own. Where
  * codes are fixed or put together of parts, nothing is said of codes that are alike.
  * @param quantizer  of the tokenizer that was evaluated
- * @throws {ConfigError} when the evaluation is that of another quantizer
+ * @throws {ConfigError} when the evaluation is that of another quantizer, or of latents that are no
+ *   codes
  */
 export async function codebookReports(
   quantizer: Pick<Quantizer, 'codeDepth' | 'codebook'>,
@@ -17,7 +18,8 @@ export async function codebookReports(
   const where = 'codebookReports';
   assertMembers(quantizer, ['codeDepth'], 'the quantizer', where);
   assertMembers(evaluation, ['codebook', 'levels'], 'the evaluation', where);
-  const { codebook, levels } = evaluation;
+  const { levels } = evaluation;
+  const codebook = evaluation.codebook!;
   if (levels.length !== quantizer.codeDepth) {
     const expected = `the evaluation of a quantizer with ${quantizer.codeDepth} codes a token`;
     throw new ConfigError({ where, expected, got: `one of ${levels.length}` });

@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
-  assertMembers,
   assertTokensInRange,
   checkOptions,
   firstImages,
@@ -11,13 +10,13 @@ import {
   type OptionTable,
   type PerceptualLoss,
   type RandomKey,
-  type Tokenizer,
   type VariableOwner,
 } from '@vitvq/core';
 import { compile } from '@vitvq/engine';
 import { codebookStatistics } from '@vitvq/quantizers';
 import { circumstancesOf, createCard, type CardFigure, type Circumstances } from './cards/create-card.js';
 import type { MetricCard } from './cards/metric-card.js';
+import { vocabSizeOf, type EvaluatedTokenizer } from './evaluated-tokenizer.js';
 import { bootstrapInterval } from './confidence-interval.js';
 import type { EvaluationProgress } from './evaluate-images.js';
 import { createEvaluationStep, type EvaluationStepResult } from './evaluation-step.js';
@@ -78,17 +77,18 @@ type ImageMetric = 'psnr' | 'ssim' | 'ms-ssim';
 /**
  * Measures the reconstructions of a tokenizer in one pass over images that it was not trained on:
  * PSNR, SSIM from 11 x 11 pixels on, MS-SSIM from 161 x 161 pixels on, perceptual distance and
- * metrics of features where a network is given, usage and perplexity of the codes. Each mean has
+ * metrics of features where a network is given, usage and perplexity of codes where there are some.
+ * Each mean has
  * its bootstrap interval. Reconstructions are clamped to [0, 1].
  * @param tokenizer  stays the caller's, as the networks do
  * @throws {ConfigError} for options that do not exist, and a tokenizer that is none
  * @throws {DataError} for images that are none, too few for a metric, and tokens that are no codes
  */
 export async function evaluateReconstructions(
-  tokenizer: Pick<Tokenizer, 'vocabSize' | 'encode' | 'decode'>,
+  tokenizer: EvaluatedTokenizer,
   options: EvaluateReconstructionsOptions,
 ): Promise<MetricCard[]> {
-  assertMembers(tokenizer, ['vocabSize', 'encode', 'decode'], 'the tokenizer', where);
+  const vocabSize = vocabSizeOf(tokenizer, where);
   const {
     images: open,
     perceptual,
@@ -106,7 +106,7 @@ export async function evaluateReconstructions(
     name: 'evaluate',
     variables: 'frozen',
   });
-  const seen = new Measurements(tokenizer.vocabSize);
+  const seen = new Measurements(vocabSize);
   const real = new MeasuredImages(chosen.needs('real'), `${where}, originals`);
   const generated = new MeasuredImages(chosen.needs('generated'), `${where}, reconstructions`);
   try {
@@ -149,11 +149,11 @@ class Measurements {
   imageSize: readonly [number, number] = [0, 0];
   readonly #values = new Map<ImageMetric, number[]>();
   readonly #distances: number[] = [];
-  /** Number of uses of each code. */
-  readonly #uses: Float64Array;
+  /** Number of uses of each code; undefined without codes. */
+  readonly #uses: Float64Array | undefined;
 
-  constructor(vocabSize: number) {
-    this.#uses = new Float64Array(vocabSize);
+  constructor(vocabSize: number | undefined) {
+    this.#uses = vocabSize === undefined ? undefined : new Float64Array(vocabSize);
   }
 
   /**
@@ -170,7 +170,8 @@ class Measurements {
     if (side >= smallestSideOfMsSSIM()) this.#addTo('ms-ssim', msSSIM(own!, made!));
     const distances = await result.perceptualDistances?.data<'float32'>();
     if (distances) this.#distances.push(...distances.slice(0, count));
-    this.#addCodes(await result.indices.data<'int32'>(), result.indices.shape, count);
+    const { indices } = result;
+    if (indices) this.#addCodes(await indices.data<'int32'>(), indices.shape, count);
     this.originals.add(images, count);
     this.reconstructions.add(made!, count);
     this.imageSize = [images.shape[1], images.shape[2]];
@@ -187,6 +188,7 @@ class Measurements {
   }
 
   codeFigures(): CardFigure[] {
+    if (!this.#uses) return [];
     const { usage, perplexity } = codebookStatistics(this.#uses);
     const settings = { codes: this.#uses.length };
     const common = { interval: null, settings, floor: null, extractor: null, usesReference: true };
@@ -203,9 +205,10 @@ class Measurements {
   }
 
   #addCodes(indices: Int32Array, shape: readonly number[], count: number): void {
+    const uses = this.#uses!;
     const own = indices.subarray(0, (indices.length / shape[0]!) * count);
-    assertTokensInRange(own, [count, ...shape.slice(1)], this.#uses.length, 'tokens', where);
-    for (const index of own) this.#uses[index]!++;
+    assertTokensInRange(own, [count, ...shape.slice(1)], uses.length, 'tokens', where);
+    for (const index of own) uses[index]!++;
   }
 }
 

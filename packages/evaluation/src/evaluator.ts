@@ -3,7 +3,6 @@ import {
   assertImages,
   assertInteger,
   assertTokensInRange,
-  assertMembers,
   checkOptions,
   concatenate,
   elementCount,
@@ -13,10 +12,10 @@ import {
   type HostImages,
   type OptionTable,
   type PerceptualLoss,
-  type Tokenizer,
 } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import { codebookStatistics, paperCodebookUsage } from '@vitvq/quantizers';
+import { vocabSizeOf, type EvaluatedTokenizer } from './evaluated-tokenizer.js';
 import { createEvaluationStep, type EvaluationStepResult } from './evaluation-step.js';
 import { cappedPsnr } from './psnr.js';
 
@@ -49,14 +48,20 @@ export interface Evaluation {
   readonly perceptualDistance: number | undefined;
   /** PSNR of each image in decibels, `[B]`. */
   readonly psnrOfImages: Float64Array;
-  /** Use of the codes, by whatever level of a residual quantizer. */
-  readonly codebook: CodebookUse;
-  /** Use of the codes by each level of a residual quantizer; one entry for other quantizers. */
+  /**
+   * Use of the codes, by whatever level of a residual quantizer; undefined where latents are no
+   * codes.
+   */
+  readonly codebook: CodebookUse | undefined;
+  /**
+   * Use of the codes by each level of a residual quantizer; one entry for other quantizers, none
+   * where latents are no codes.
+   */
   readonly levels: readonly CodebookUse[];
   /** Reconstructions, clamped to [0, 1], in the shape of the images. */
   readonly reconstructions: HostImages;
-  /** Tokens in raster order, image after image. */
-  readonly indices: Int32Array;
+  /** Tokens in raster order, image after image; undefined where latents are no codes. */
+  readonly indices: Int32Array | undefined;
 }
 
 /** Options of an {@link Evaluator}. */
@@ -76,23 +81,23 @@ const evaluatorOptionNames: OptionTable<EvaluatorOptions> = {
 const paperBatch = 256;
 
 /**
- * Measures a tokenizer on images that it was not trained on. The evaluator compiles for one batch
+ * Measures a tokenizer on images that it was not trained on; of one whose latents are no codes,
+ * nothing is said of codes. The evaluator compiles for one batch
  * size and takes any number of images: it pads the last batch and drops the padding from the
  * results.
  *
  * Ownership: call `dispose()`; the tokenizer and the perceptual loss stay the caller's.
  */
 export class Evaluator {
-  readonly #vocabSize: number;
+  readonly #vocabSize: number | undefined;
   readonly #batchSize: number;
   readonly #step: CompiledFunction<(images: tf.Tensor4D) => EvaluationStepResult>;
 
   /** @throws {ConfigError} unless the batch size is a positive integer */
-  constructor(tokenizer: Pick<Tokenizer, 'vocabSize' | 'encode' | 'decode'>, options: EvaluatorOptions = {}) {
+  constructor(tokenizer: EvaluatedTokenizer, options: EvaluatorOptions = {}) {
     const { batchSize = 64, perceptual } = checkOptions(options, evaluatorOptionNames, 'Evaluator');
-    assertMembers(tokenizer, ['vocabSize', 'encode', 'decode'], 'the tokenizer', 'Evaluator');
+    this.#vocabSize = vocabSizeOf(tokenizer, 'Evaluator');
     assertInteger(batchSize, 'batchSize', 'Evaluator');
-    this.#vocabSize = tokenizer.vocabSize;
     this.#batchSize = batchSize;
     this.#step = compile(createEvaluationStep(tokenizer, { perceptual }), { name: 'evaluate' });
   }
@@ -120,17 +125,10 @@ export class Evaluator {
       Float32Array,
     );
     const distances = parts.flatMap((part) => part.perceptualDistances ?? []);
-    const indices = concatenate(
-      parts.map((part) => part.indices),
-      Int32Array,
-    );
     const reconstructions = concatenate(
       parts.map((part) => part.reconstructions),
       Float32Array,
     );
-    const { tokenShape } = parts[0]!;
-    const [, codeDepth = 1] = tokenShape;
-    assertTokensInRange(indices, [count, ...tokenShape], this.#vocabSize, 'tokens', 'Evaluator.evaluate');
     const psnrOfImages = Float64Array.from(squaredErrors, cappedPsnr);
     return {
       count,
@@ -138,15 +136,32 @@ export class Evaluator {
       meanSquaredError: mean(squaredErrors),
       perceptualDistance: distances.length > 0 ? mean(concatenate(distances, Float32Array)) : undefined,
       psnrOfImages,
-      codebook: codebookUse(indices, count, this.#vocabSize),
+      ...this.#useOfCodes(parts, count),
+      reconstructions: { data: reconstructions, shape },
+    };
+  }
+
+  /** @throws {DataError} for tokens that are no codes */
+  #useOfCodes(parts: readonly BatchResult[], count: number): Pick<Evaluation, 'codebook' | 'levels' | 'indices'> {
+    const vocabSize = this.#vocabSize;
+    if (vocabSize === undefined) return { codebook: undefined, levels: [], indices: undefined };
+    const tokens = parts.flatMap((part) => part.tokens ?? []);
+    const indices = concatenate(
+      tokens.map((part) => part.indices),
+      Int32Array,
+    );
+    const { shape } = tokens[0]!;
+    const [, codeDepth = 1] = shape;
+    assertTokensInRange(indices, [count, ...shape], vocabSize, 'tokens', 'Evaluator.evaluate');
+    return {
+      codebook: codebookUse(indices, count, vocabSize),
       levels: Array.from({ length: codeDepth }, (_, level) =>
         codebookUse(
           indices.filter((_index, at) => at % codeDepth === level),
           count,
-          this.#vocabSize,
+          vocabSize,
         ),
       ),
-      reconstructions: { data: reconstructions, shape },
       indices,
     };
   }
@@ -166,10 +181,9 @@ export class Evaluator {
     const { reconstructions, indices, squaredErrors, perceptualDistances } = result;
     const host = {
       reconstructions: (await read(reconstructions)) as Float32Array,
-      indices: (await read(indices)) as Int32Array,
       squaredErrors: (await read(squaredErrors)) as Float32Array,
       perceptualDistances: perceptualDistances && ((await read(perceptualDistances)) as Float32Array),
-      tokenShape: indices.shape.slice(1),
+      tokens: indices && { indices: (await read(indices)) as Int32Array, shape: indices.shape.slice(1) },
     };
     tf.dispose([images, result]);
     return host;
@@ -178,11 +192,10 @@ export class Evaluator {
 
 interface BatchResult {
   readonly reconstructions: Float32Array;
-  readonly indices: Int32Array;
   readonly squaredErrors: Float32Array;
   readonly perceptualDistances: Float32Array | undefined;
-  /** `[N]`, or `[N, L]` with a code depth of L. */
-  readonly tokenShape: readonly number[];
+  /** Of a tokenizer that has some; `shape` is `[N]`, or `[N, L]` with a code depth of L. */
+  readonly tokens: { readonly indices: Int32Array; readonly shape: readonly number[] } | undefined;
 }
 
 function codebookUse(indices: Int32Array, count: number, vocabSize: number): CodebookUse {

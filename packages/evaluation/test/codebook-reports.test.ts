@@ -101,7 +101,7 @@ describe('codebookReports', () => {
     const evaluation = await evaluator.evaluate(tinyImages(4));
     await expectNoTensorLeak(async () => {
       const [report] = await codebookReports(model.quantizer, evaluation);
-      expect(report!.deadCodes).toEqual(evaluation.codebook.deadCodes);
+      expect(report!.deadCodes).toEqual(evaluation.codebook!.deadCodes);
       expect(report!.closest!.pairs.length).toBeGreaterThan(0);
     });
     evaluator.dispose();

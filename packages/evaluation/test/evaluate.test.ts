@@ -225,8 +225,8 @@ describe('evaluateReconstructions', () => {
     expect(value(cards, 'psnr')).toBeCloseTo(evaluation.psnr, 4);
     expect(cards[0]!.interval!.low).toBeLessThan(evaluation.psnr);
     expect(cards[0]!.interval!.high).toBeGreaterThan(evaluation.psnr);
-    expect(value(cards, 'codebook-usage')).toBeCloseTo(evaluation.codebook.usage, 10);
-    expect(value(cards, 'codebook-perplexity')).toBeCloseTo(evaluation.codebook.perplexity, 10);
+    expect(value(cards, 'codebook-usage')).toBeCloseTo(evaluation.codebook!.usage, 10);
+    expect(value(cards, 'codebook-perplexity')).toBeCloseTo(evaluation.codebook!.perplexity, 10);
     expect(cards[1]).toMatchObject({ subject: 'reconstructed', reference: { images: 30 }, measured: { images: 30 } });
     expect(cards[1]!.floor!.images).toEqual([15, 15]);
   });

@@ -4,7 +4,7 @@ import { ShapeError } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
 import { tinyImages, tinyModel } from '@vitvq/test-models';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
-import { Evaluator } from '../src/index.js';
+import { codebookReports, Evaluator } from '../src/index.js';
 
 beforeAll(async () => {
   await useEngine({ name: 'cpu' });
@@ -46,15 +46,15 @@ describe('Evaluator', () => {
     const model = tinyModel({ quantizer: { codebookSize: 512 } });
     const images = tinyImages(520);
     const { codebook, indices } = await new Evaluator(model, { batchSize: 130 }).evaluate(images);
-    const used = (from: number, to: number): number => new Set(indices.subarray(from * 4, to * 4)).size / 512;
-    expect(codebook.paperUsage).toBeCloseTo((used(0, 256) + used(256, 512)) / 2, 10);
-    expect(codebook.usage).toBeCloseTo(used(0, 520), 10);
-    expect(codebook.usage).toBeGreaterThan(0);
-    expect(codebook.perplexity).toBeGreaterThan(1);
-    expect(codebook.perplexity).toBeLessThanOrEqual(512 * codebook.usage + 1e-9);
-    expect(codebook.deadCodes).toHaveLength(512 - Math.round(codebook.usage * 512));
-    expect(codebook.counts.reduce((sum, count) => sum + count, 0)).toBe(520 * 4);
-    expect((await new Evaluator(model).evaluate(tinyImages(255))).codebook.paperUsage).toBeUndefined();
+    const used = (from: number, to: number): number => new Set(indices!.subarray(from * 4, to * 4)).size / 512;
+    expect(codebook!.paperUsage).toBeCloseTo((used(0, 256) + used(256, 512)) / 2, 10);
+    expect(codebook!.usage).toBeCloseTo(used(0, 520), 10);
+    expect(codebook!.usage).toBeGreaterThan(0);
+    expect(codebook!.perplexity).toBeGreaterThan(1);
+    expect(codebook!.perplexity).toBeLessThanOrEqual(512 * codebook!.usage + 1e-9);
+    expect(codebook!.deadCodes).toHaveLength(512 - Math.round(codebook!.usage * 512));
+    expect(codebook!.counts.reduce((sum, count) => sum + count, 0)).toBe(520 * 4);
+    expect((await new Evaluator(model).evaluate(tinyImages(255))).codebook!.paperUsage).toBeUndefined();
   });
 
   it('knows the use of codes by each level', async () => {
@@ -70,14 +70,25 @@ describe('Evaluator', () => {
     const { codebook, levels, indices } = await new Evaluator(residual).evaluate(tinyImages(20));
     expect(levels).toHaveLength(2);
     levels.forEach(({ counts, usage }, level) => {
-      const own = indices.filter((_, at) => at % 2 === level);
+      const own = indices!.filter((_, at) => at % 2 === level);
       expect(counts.reduce((sum, count) => sum + count, 0)).toBe(20 * 4);
       expect(usage).toBeCloseTo(new Set(own).size / 16, 10);
     });
-    expect(codebook.counts).toEqual(levels[0]!.counts.map((count, code) => count + levels[1]!.counts[code]!));
+    expect(codebook!.counts).toEqual(levels[0]!.counts.map((count, code) => count + levels[1]!.counts[code]!));
     expect(levels[1]!.usage).toBe(1 / 16);
     const { codebook: whole, levels: one } = await new Evaluator(model).evaluate(tinyImages(3));
     expect(one).toEqual([whole]);
+  });
+
+  it('says nothing of codes where latents are none', async () => {
+    const images = tinyImages(3);
+    const half = { isContinuous: true as const, reconstruct: (x: tf.Tensor4D) => tf.mul<tf.Tensor4D>(x, 0.5) };
+    const evaluation = await new Evaluator(half, { batchSize: 2 }).evaluate(images);
+    const { codebook, levels, indices, meanSquaredError } = evaluation;
+    expect([codebook, levels, indices]).toEqual([undefined, [], undefined]);
+    const squares = [...images.data].map((value) => (value / 2) ** 2);
+    expect(meanSquaredError).toBeCloseTo(squares.reduce((sum, value) => sum + value) / squares.length, 6);
+    await expect(codebookReports({ codeDepth: 1 }, evaluation)).rejects.toThrow(/the evaluation to have codebook/);
   });
 
   it('refuses tokens that are no codes, naming the first', async () => {

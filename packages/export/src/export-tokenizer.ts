@@ -1,5 +1,5 @@
 import type { Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
-import { assertMembers } from '@vitvq/core';
+import { assertHasTokens, assertMembers } from '@vitvq/core';
 import { exportOnnx } from '@vitvq/engine/onnx-export';
 import { ExportError } from './errors.js';
 import { completeExportOptions, type ExportOptions, type ExportResult } from './export-options.js';
@@ -14,7 +14,8 @@ import { verifyExport } from './verify-export.js';
  * Writes `encoder.onnx` (images to tokens) and `decoder.onnx` (tokens to images), which use
  * operators of the ONNX standard alone and take any number of images, and their entry in
  * `vitvq.json`. The files of a transformer in the same folder stay.
- * @throws {ConfigError} for wrong options, and when the folder holds a transformer of other tokens
+ * @throws {ConfigError} for wrong options, for a tokenizer whose latents are no codes, and when the
+ *   folder holds a transformer of other tokens
  * @throws {ExportError} when the files do not compute what the tokenizer computes; such files are
  *   removed
  */
@@ -25,10 +26,10 @@ export async function exportTokenizer(
 ): Promise<ExportResult> {
   const where = 'exportTokenizer';
   const { weights, metadata, verify } = completeExportOptions(options, where);
-  const members = ['grid', 'vocabSize', 'quantizer', 'encode', 'decode', 'namedVariables'];
+  assertHasTokens(tokenizer, where);
+  const members = ['grid', 'vocabSize', 'codeDepth', 'encode', 'decode', 'namedVariables'];
   assertMembers(tokenizer, members, 'the tokenizer', where);
-  const { vocabSize, grid } = tokenizer;
-  const { codeDepth } = tokenizer.quantizer;
+  const { vocabSize, grid, codeDepth } = tokenizer;
   const positions = grid[0] * grid[1];
   const variables = tokenizer.namedVariables();
   const tokenShape = codeDepth === 1 ? (['batch', positions] as const) : (['batch', positions, codeDepth] as const);

@@ -1,6 +1,7 @@
 import type { VQTokenizer } from '@vitvq/tokenizer';
 
 /** Members of a tokenizer that an export takes; a `VQTokenizer` has them. */
-export type ExportableTokenizer = Pick<VQTokenizer, 'grid' | 'vocabSize' | 'encode' | 'decode' | 'namedVariables'> & {
-  readonly quantizer: Pick<VQTokenizer['quantizer'], 'codeDepth'>;
-};
+export type ExportableTokenizer = Pick<
+  VQTokenizer,
+  'grid' | 'vocabSize' | 'codeDepth' | 'encode' | 'decode' | 'namedVariables'
+>;

@@ -35,7 +35,7 @@ describe('a check under an engine that compiles', () => {
     const mistranslated = {
       grid: tokenizer.grid,
       vocabSize: tokenizer.vocabSize,
-      quantizer: tokenizer.quantizer,
+      codeDepth: tokenizer.codeDepth,
       namedVariables: () => tokenizer.namedVariables(),
       encode: (images: tf.Tensor4D) => tokenizer.encode(images),
       decode: (tokens: tf.Tensor2D | tf.Tensor3D): tf.Tensor4D => {

@@ -62,5 +62,6 @@ export interface EvaluationFacts {
   readonly meanSquaredError?: number;
   /** Mean perceptual distance of the images. */
   readonly perceptualDistance?: number | undefined;
-  readonly codebook: CodebookUsageFacts;
+  /** Use of the codes; undefined where latents are no codes. */
+  readonly codebook?: CodebookUsageFacts | undefined;
 }

@@ -15,14 +15,17 @@ import { trainingSection, type TrainingSectionOptions } from './sections/trainin
  * @vitvq/evaluation is one.
  */
 export interface TokenizerEvaluation extends EvaluationFacts {
-  readonly codebook: CountedCodebookUsage;
+  /** Undefined of a tokenizer whose latents are no codes. */
+  readonly codebook?: CountedCodebookUsage | undefined;
   /** Use of the codes by each level of a residual quantizer. @default codebook alone */
   readonly levels?: readonly CountedCodebookUsage[];
   /** PSNR of each image in decibels, `[B]`. */
   readonly psnrOfImages: ArrayLike<number>;
   readonly reconstructions: HostImages;
-  /** Codes of the tokens in raster order, image after image. */
-  readonly indices: ArrayLike<number>;
+  /** Codes of the tokens in raster order, image after image; beside `codebook` alone. */
+  readonly indices?: ArrayLike<number> | undefined;
+  /** Divergence of latents that are no codes, in nats a latent. */
+  readonly kl?: number;
 }
 
 /** The facts that `tokenizerReport` shows, besides those of the training. */
@@ -75,70 +78,83 @@ const tokenizerReportFactNames: OptionTable<TokenizerReportFacts> = {
 const maximumMaps = 9;
 
 /**
- * Returns the report of a tokenizer's training for `writeReport`: reconstructions, token maps,
- * curves and speed, codebook, config, and how to go on. Its sections can also be composed one by
- * one.
+ * Returns the report of a tokenizer's training for `writeReport`: reconstructions, token maps and
+ * codebook where latents are codes, curves and speed, config, and how to go on. Its sections can
+ * also be composed one by one.
  * @throws {ShapeError} when images, reconstructions, tokens and names do not fit each other
  * @throws {ConfigError} unless `shown` is a positive integer
  */
 export function tokenizerReport(facts: TokenizerReportFacts): ReportContent {
   checkOptions(facts, tokenizerReportFactNames, 'tokenizerReport');
-  const { title, originals, evaluation, grid, codebook, codebookReports, charts, training, engine } = facts;
-  const { reconstructions, psnrOfImages, indices, count } = evaluation;
+  const { title, originals, evaluation, charts, training, engine } = facts;
+  const { reconstructions, psnrOfImages } = evaluation;
   const { config, commands, shown = 24, footer } = facts;
   const images = { originals, reconstructions, names: originals.names, psnrOfImages };
-  const levels = levelsOf(evaluation);
-  const codes = { indices, grid, codeDepth: levels.length, codebookSize: evaluation.codebook.counts.length, codebook };
-  const mapped = Math.min(maximumMaps, shown);
+  const ofCodes = codeSections(facts, shown);
   const sections: ReportSection[] = [
     reconstructionsSection({ ...images, shown }),
-    tokenMapsSection({ ...images, ...codes, shown: mapped }),
+    ...(ofCodes ? [ofCodes.maps] : []),
     trainingSection({ charts, training, engine }),
-    codebookSection({ codebook: evaluation.codebook, levels, images: count, reports: codebookReports }),
+    ...(ofCodes ? [ofCodes.codebook] : []),
     configSection(config),
     ...(commands.length > 0 ? [commandsSection(commands)] : []),
   ];
   return { title, lead: leadOf(facts), summary: summaryOf(facts), sections, footer };
 }
 
-function levelsOf({ levels, codebook }: TokenizerEvaluation): readonly CountedCodebookUsage[] {
-  return levels ?? [codebook];
+/** Returns the sections that show codes; undefined where latents are none. */
+function codeSections(
+  { originals, evaluation, grid, codebook, codebookReports }: TokenizerReportFacts,
+  shown: number,
+): { readonly maps: ReportSection; readonly codebook: ReportSection } | undefined {
+  const { reconstructions, psnrOfImages, indices, count, codebook: use } = evaluation;
+  if (!use || !indices) return undefined;
+  const levels = levelsOf(use, evaluation);
+  const images = { originals, reconstructions, names: originals.names, psnrOfImages };
+  const codes = { indices, grid, codeDepth: levels.length, codebookSize: use.counts.length, codebook };
+  return {
+    maps: tokenMapsSection({ ...images, ...codes, shown: Math.min(maximumMaps, shown) }),
+    codebook: codebookSection({ codebook: use, levels, images: count, reports: codebookReports }),
+  };
+}
+
+function levelsOf(
+  codebook: CountedCodebookUsage,
+  { levels = [codebook] }: TokenizerEvaluation,
+): readonly CountedCodebookUsage[] {
+  return levels;
 }
 
 function leadOf({ originals, evaluation, grid, dataset }: TokenizerReportFacts): string {
   const [count, height, width, channels] = originals.shape;
-  const codebookSize = evaluation.codebook.counts.length;
+  const measured = `Measured on ${formatInteger(count)} images of ${dataset} that were kept out of the training.`;
+  const { codebook } = evaluation;
+  if (!codebook) {
+    const latents = `${grid[0]} × ${grid[1]} latents, which are no codes`;
+    return `Each ${width} × ${height} image becomes ${latents}, and is reconstructed from them. ${measured}`;
+  }
+  const codebookSize = codebook.counts.length;
   const codeBits = Math.ceil(Math.log2(codebookSize));
-  const codeDepth = levelsOf(evaluation).length;
+  const codeDepth = levelsOf(codebook, evaluation).length;
   const bytes = Math.ceil((grid[0] * grid[1] * codeDepth * codeBits) / 8);
   const ofCodes = codeDepth === 1 ? '' : ` of ${codeDepth} codes each,`;
   return (
     `Each ${width} × ${height} image becomes ${grid[0]} × ${grid[1]} tokens${ofCodes} from a codebook of ${formatInteger(codebookSize)}, ` +
     `${formatInteger(bytes)} ${bytes === 1 ? 'byte' : 'bytes'} instead of ${formatInteger(height * width * channels)}, and is ` +
-    `reconstructed from them. Measured on ${formatInteger(count)} images of ${dataset} that were kept out of the training.`
+    `reconstructed from them. ${measured}`
   );
 }
 
 function summaryOf({ evaluation, training, engine }: TokenizerReportFacts): SummaryCard[] {
-  const { psnr, count, codebook } = evaluation;
-  const levels = levelsOf(evaluation);
-  const size = formatInteger(codebook.counts.length);
-  const used = `${formatInteger(usedCodes(codebook.counts))} of ${size} codes`;
-  const ofLevels = `mean of ${levels.length} levels`;
+  const { psnr, count, kl } = evaluation;
   const { steps, seconds, imagesPerSecond } = training;
   const threads = engine.threads && `${engine.threads} ${engine.threads === 1 ? 'thread' : 'threads'}`;
   return [
     { label: 'PSNR', value: psnr.toFixed(2), unit: 'dB', note: `mean of ${formatInteger(count)} images` },
-    {
-      label: 'Codebook usage',
-      value: formatPercent(mean(levels.map(({ usage }) => usage))),
-      note: levels.length === 1 ? used : ofLevels,
-    },
-    {
-      label: 'Perplexity',
-      value: mean(levels.map(({ perplexity }) => perplexity)).toFixed(0),
-      note: levels.length === 1 ? `at most ${size}` : `${ofLevels}, at most ${size}`,
-    },
+    ...codeCards(evaluation),
+    ...(kl === undefined
+      ? []
+      : [{ label: 'Divergence', value: kl.toFixed(2), unit: 'nats', note: 'KL to N(0, 1), mean of latents' }]),
     { label: 'Steps', value: formatInteger(steps), note: `in ${formatDuration(seconds)}` },
     ...(imagesPerSecond === undefined
       ? []
@@ -150,5 +166,27 @@ function summaryOf({ evaluation, training, engine }: TokenizerReportFacts): Summ
             note: [engine.name, threads].filter(Boolean).join(', '),
           },
         ]),
+  ];
+}
+
+/** Returns what the summary says of codes; nothing where latents are none. */
+function codeCards(evaluation: TokenizerEvaluation): SummaryCard[] {
+  const { codebook } = evaluation;
+  if (!codebook) return [];
+  const levels = levelsOf(codebook, evaluation);
+  const size = formatInteger(codebook.counts.length);
+  const used = `${formatInteger(usedCodes(codebook.counts))} of ${size} codes`;
+  const ofLevels = `mean of ${levels.length} levels`;
+  return [
+    {
+      label: 'Codebook usage',
+      value: formatPercent(mean(levels.map(({ usage }) => usage))),
+      note: levels.length === 1 ? used : ofLevels,
+    },
+    {
+      label: 'Perplexity',
+      value: mean(levels.map(({ perplexity }) => perplexity)).toFixed(0),
+      note: levels.length === 1 ? `at most ${size}` : `${ofLevels}, at most ${size}`,
+    },
   ];
 }

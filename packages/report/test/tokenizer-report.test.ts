@@ -110,7 +110,7 @@ describe('tokenizerReport', () => {
       tokenizerReport({
         ...facts,
         codebook,
-        evaluation: { ...facts.evaluation, codebook: { ...facts.evaluation.codebook, paperUsage: 0.9612 } },
+        evaluation: { ...facts.evaluation, codebook: { ...facts.evaluation.codebook!, paperUsage: 0.9612 } },
       }).sections.map(({ blocks }) =>
         blocks.map((block) => ('caption' in block ? block.caption : 'rows' in block ? block.rows : '')),
       ),

@@ -93,8 +93,13 @@ async function inspectModel(path: string): Promise<Inspection> {
 async function inspectCodebook(path: string, facts: [string, string][]): Promise<string[]> {
   const tokenizer = await loadTokenizer(path);
   try {
-    const { grid, vocabSize, quantizer } = tokenizer;
-    const depth = quantizer.codeDepth === 1 ? '' : `, ${quantizer.codeDepth} levels`;
+    const { grid, quantizer } = tokenizer;
+    if (tokenizer.isContinuous) {
+      facts.push(['Latents', `${grid.join(' x ')} of ${quantizer.codeDim} dimensions, which are no codes`]);
+      return [];
+    }
+    const { vocabSize, codeDepth } = tokenizer;
+    const depth = codeDepth === 1 ? '' : `, ${codeDepth} levels`;
     facts.push(['Tokens', `${grid.join(' x ')} of ${integer(vocabSize)} codes${depth}`]);
     const advice: string[] = [];
     for (const [level, table] of (quantizer.codebook?.tables ?? []).entries()) {

@@ -118,8 +118,15 @@ async function planTokenizer(
     // Left out: networks whose weights may not be there before the run.
     const losses = { ...rest.losses, perceptual: 0, alignment: 0 };
     const gradients = createTokenizerGradients({ tokenizer, weights: { ...losses, adversarial: 0 } });
-    const report = await audit((images: tf.Tensor4D) => [...gradients(images).gradients.values()], {
-      arguments: [tf.zeros<tf.Rank.R4>([1, ...shape.slice(1)] as typeof shape)],
+    const noiseShape = tokenizer.noiseShape(1);
+    const step = (images: tf.Tensor4D, noise?: tf.Tensor): tf.Tensor[] => [
+      ...gradients(images, { noise }).gradients.values(),
+    ];
+    const report = await audit(step, {
+      arguments: [
+        tf.zeros<tf.Rank.R4>([1, ...shape.slice(1)] as typeof shape),
+        noiseShape && tf.zeros([...noiseShape]),
+      ],
       precision,
       name: 'training of the tokenizer',
     });

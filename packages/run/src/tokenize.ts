@@ -1,3 +1,4 @@
+import { assertHasTokens } from '@vitvq/core';
 import { openDataSource, type DataSourceConfig, type SkippedImage } from '@vitvq/data';
 import { encodeViews } from './encode-views.js';
 import { loadRunTokenizer, openRun } from './open-run.js';
@@ -33,11 +34,13 @@ export interface TokenizedImages {
 /**
  * Encodes images into shards of codes, which `openCodes` of @vitvq/codes reads. The current engine
  * computes.
+ * @throws {ConfigError} for a tokenizer whose latents are no codes
  */
 export async function tokenize(options: TokenizeOptions): Promise<TokenizedImages> {
   const { run, data, out, views = 1, batchSize = 50, view = silentView, signal } = options;
   const tokenizer = await loadRunTokenizer(await openRun(run));
   try {
+    assertHasTokens(tokenizer, run);
     const { skipped, onSkip } = collectSkipped(view.log);
     const source = await openDataSource(data, { onSkip, onProgress: view.log, signal });
     const images = await encodeViews(source, { tokenizer, views, batchSize, directory: out, onSkip, view, signal });

@@ -195,11 +195,16 @@ async function writeOutcome(
 function factsOf({ tokenizer, transformer, probe, evaluation }: RunResults): string[] {
   const lines: string[] = [];
   if (tokenizer) {
-    const { psnr, detail, blockiness, codebookUsage, codebookPerplexity } = tokenizer.result;
-    lines.push(
-      `Tokenizer:   PSNR ${psnr.toFixed(2)} dB, detail ${detail.toFixed(2)}, ${blockiness === null ? '' : `blockiness ${blockiness.toFixed(2)}, `}${formatPercent(codebookUsage)} of the codes ` +
-        `in use, perplexity ${codebookPerplexity.toFixed(0)}`,
-    );
+    const { psnr, detail, blockiness, codebookUsage, codebookPerplexity, klNatsPerLatent } = tokenizer.result;
+    const facts = [
+      `PSNR ${psnr.toFixed(2)} dB`,
+      `detail ${detail.toFixed(2)}`,
+      ...(blockiness === null ? [] : [`blockiness ${blockiness.toFixed(2)}`]),
+      ...(codebookUsage === undefined ? [] : [`${formatPercent(codebookUsage)} of the codes in use`]),
+      ...(codebookPerplexity === undefined ? [] : [`perplexity ${codebookPerplexity.toFixed(0)}`]),
+      ...(klNatsPerLatent === undefined ? [] : [`KL ${klNatsPerLatent.toFixed(2)} nats a latent`]),
+    ];
+    lines.push(`Tokenizer:   ${facts.join(', ')}`);
   }
   if (transformer) {
     const { validationNatsPerToken, unigramNatsPerToken } = transformer.result;

@@ -37,7 +37,7 @@ export function evaluationSection(options: EvaluationSectionOptions): ReportSect
           ['PSNR', `${psnr.toFixed(2)} dB, mean of the images`],
           ...(meanSquaredError === undefined ? [] : [['Mean squared error', formatSignificant(meanSquaredError)]]),
           ...(perceptualDistance === undefined ? [] : [['Perceptual distance', formatSignificant(perceptualDistance)]]),
-          ...codebookRows(codebook),
+          ...(codebook ? codebookRows(codebook) : []),
         ],
       },
     ],

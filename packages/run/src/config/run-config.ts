@@ -1,6 +1,7 @@
 import { dataSourceSchema, type Augmentation, type DataSourceConfig } from '@vitvq/data';
 import type { EngineName, Precision } from '@vitvq/engine';
 import { decodingSchemaOf, type Decoding } from '@vitvq/sampling';
+import { quantizerKinds } from '@vitvq/quantizers';
 import { tokenizerTrainingSchema, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
 import { transformerTrainingSchema, type TransformerTrainingConfig } from '@vitvq/stage2-trainer';
 import { tokenizerConfigSchema, type TokenizerConfig } from '@vitvq/tokenizer';
@@ -286,6 +287,9 @@ const transformer = z.strictObject({
   training: transformerTrainingSchema.omit(own).extend(stageTrainingFields),
 });
 
+/** Returns whether the latents of a tokenizer are codes. */
+const hasCodes = ({ model }: TrainedTokenizerConfig): boolean => model.quantizer.kind in quantizerKinds;
+
 const proxy = z.strictObject({
   steps: count.default(800),
   batchSize: count.default(32),
@@ -343,6 +347,10 @@ export const runConfigSchema = z
   .refine(({ probe, transformer: stage }) => !probe || stage !== undefined, {
     path: ['probe'],
     error: 'expected a transformer beside a probe: it is the transformer that is probed',
+  })
+  .refine(({ tokenizer, transformer: stage }) => !stage || 'from' in tokenizer || hasCodes(tokenizer), {
+    path: ['tokenizer', 'model', 'quantizer', 'kind'],
+    error: 'expected a quantizer of codes beside a transformer, such as vector or fsq: kl has no tokens',
   })
   .superRefine(({ samples, transformer: stage }, context) => {
     if (samples.decoding === null) return;

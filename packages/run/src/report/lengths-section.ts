@@ -15,8 +15,9 @@ export async function lengthsSection(
   images: HostImages,
   batchSize: number,
 ): Promise<ReportSection | undefined> {
-  const { nestedLengths, vocabSize, codeDepth } = tokenizer;
+  const { nestedLengths } = tokenizer;
   if (!nestedLengths) return undefined;
+  const { vocabSize, codeDepth } = tokenizer;
   const columns: ComparisonColumn[] = [{ label: 'original', images }];
   const rows: string[][] = [];
   for (const tokens of nestedLengths) {

@@ -51,7 +51,10 @@ export async function reportOfRun(
       await generatedSection(context, stage, results),
       await reconstructions(context),
       ...(tokenizer
-        ? [await tokenizerTraining(context, tokenizer.result), codebookSection(tokenizer.result.codes)]
+        ? [
+            await tokenizerTraining(context, tokenizer.result),
+            ...(tokenizer.result.codes ? [codebookSection(tokenizer.result.codes)] : []),
+          ]
         : []),
       await transformerSection(context, stage, results),
       ...(probe ? [blocksSection(context, stage, probe.result)] : []),
@@ -104,7 +107,9 @@ function summaryOf(
     const { psnr, codebookUsage } = tokenizer.result;
     cards.push(
       { label: 'PSNR', value: psnr.toFixed(2), unit: 'dB', note: 'of reconstructions' },
-      { label: 'Codebook usage', value: formatPercent(codebookUsage), note: 'in 256 images' },
+      ...(codebookUsage === undefined
+        ? []
+        : [{ label: 'Codebook usage', value: formatPercent(codebookUsage), note: 'in 256 images' }]),
     );
   }
   return cards;
@@ -214,8 +219,8 @@ async function tokenizerTraining(
     training: { steps, seconds: trainingSeconds, parameterCount },
     rows: [
       ['PSNR', `${psnr.toFixed(2)} dB`],
-      ['Codes used by 256 images', formatPercent(codebookUsage)],
-      ['Perplexity of the codes', codebookPerplexity.toFixed(1)],
+      ...(codebookUsage === undefined ? [] : [['Codes used by 256 images', formatPercent(codebookUsage)]]),
+      ...(codebookPerplexity === undefined ? [] : [['Perplexity of the codes', codebookPerplexity.toFixed(1)]]),
     ],
   });
 }

@@ -1,4 +1,4 @@
-import { readCodes, type HostImages, type HostTensor } from '@vitvq/core';
+import { isQuantizer, readCodes, type HostImages, type HostTensor } from '@vitvq/core';
 import type { Engine } from '@vitvq/engine';
 import { codebookReports, detailRatio, Evaluator, type Evaluation } from '@vitvq/evaluation';
 import {
@@ -10,6 +10,7 @@ import {
   type ReportContent,
   type ReportSection,
 } from '@vitvq/report';
+import type { CodebookReport } from '@vitvq/quantizers';
 import type { VQTokenizer } from '@vitvq/tokenizer';
 import { loadTokenizer } from '@vitvq/tokenizer/node';
 import { readTrainingLog } from '@vitvq/training';
@@ -43,10 +44,10 @@ export async function reportOfTokenizer(
       title: config.title,
       dataset: images.validation.name,
       originals: heldOut.names.some(Boolean) ? heldOut : { data: heldOut.data, shape: heldOut.shape },
-      evaluation,
+      evaluation: { ...evaluation, kl: result.klNatsPerLatent },
       grid: tokenizer.grid,
       codebook: await readCodebook(tokenizer),
-      codebookReports: await codebookReports(tokenizer.quantizer, evaluation),
+      codebookReports: await reportsOf(tokenizer, evaluation),
       charts: tokenizerCharts(await readTrainingLog(folder.of('tokenizer'))),
       training: {
         steps: result.steps,
@@ -105,6 +106,14 @@ async function sharpnessSection(
     'decibels.';
   const gallery = comparisonGallery(columns, { shown: 24, file: 'comparison.png' });
   return { title: 'Sharpness', blocks: [{ kind: 'text', text }, gallery] };
+}
+
+/** Returns reports of the codebook; undefined where latents are no codes. */
+function reportsOf(
+  { quantizer }: VQTokenizer,
+  { codebook, levels }: Evaluation,
+): Promise<CodebookReport[]> | undefined {
+  return codebook && isQuantizer(quantizer) ? codebookReports(quantizer, { codebook, levels }) : undefined;
 }
 
 /** Returns the codes of a quantizer that has one table of them. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
-import { firstImages, mean, patchGrid, type HostImages } from '@vitvq/core';
+import { firstImages, isQuantizer, mean, patchGrid, type HostImages } from '@vitvq/core';
 import { createBatches, readImages } from '@vitvq/data';
 import { compile } from '@vitvq/engine';
 import {
@@ -10,6 +10,7 @@ import {
   loadFeatureExtractor,
   loadLPIPS,
   type CodebookUse,
+  type Evaluation,
   type FeatureExtractor,
 } from '@vitvq/evaluation';
 import { createTokenizerTrainer, readTokenizerWeights, type AlignmentFeatures } from '@vitvq/stage1-trainer';
@@ -51,21 +52,27 @@ export const tokenizerResultSchema = z.strictObject({
    */
   blockiness: z.number().nullable(),
   heldOutImages: z.int(),
+  /** Divergence of latents that are no codes (`kl`), in nats a latent; codes have none. */
+  klNatsPerLatent: z.number().optional(),
   /**
+   * What follows is of codes, where latents are some.
+   *
    * Fraction of codes in a batch of 256 held-out images, mean over the batches; over all images
    * where there are fewer. Of residual codes, this and the next two are means over the levels.
    */
-  codebookUsage: z.number(),
+  codebookUsage: z.number().optional(),
   /** The same of all held-out images together. */
-  codebookUsageOverall: z.number(),
-  codebookPerplexity: z.number(),
+  codebookUsageOverall: z.number().optional(),
+  codebookPerplexity: z.number().optional(),
   /** Options of `codebookSection`. */
-  codes: z.strictObject({
-    images: z.int(),
-    codebook: usageSchema,
-    levels: z.array(usageSchema),
-    reports: z.array(z.strictObject({ advice: z.array(z.strictObject({ text: z.string() })) })),
-  }),
+  codes: z
+    .strictObject({
+      images: z.int(),
+      codebook: usageSchema,
+      levels: z.array(usageSchema),
+      reports: z.array(z.strictObject({ advice: z.array(z.strictObject({ text: z.string() })) })),
+    })
+    .optional(),
 });
 
 /** Result of the tokenizer's stage. */
@@ -94,8 +101,7 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
   let extractor: (FeatureExtractor & { dispose(): void }) | undefined;
   try {
     if (typeof aligned === 'string') extractor = await loadFeatureExtractor(aligned);
-    const { grid, vocabSize } = tokenizer;
-    view.log(`  ${tokenizer.parameterCount()} weights, ${grid.join('x')} tokens an image, ${vocabSize} codes`);
+    view.log(`  ${tokenizer.parameterCount()} weights, ${describeLatents(tokenizer)}`);
     view.log(`  ${images.train.length} images of ${images.train.name}, ${heldOut.shape[0]} to measure on`);
     const batches = {
       batchSize: Math.min(batchSize, images.train.length),
@@ -124,15 +130,15 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
       view,
       signal,
       show: ['loss', 'logitsReal', 'logitsFake'],
-      describe: ({ psnr, reconstructions: { data } }) =>
-        `${psnr.toFixed(2)} dB, detail ${detailRatio(heldOut.data, data, heldOut.shape).toFixed(2)}`,
+      describe: ({ psnr, kl: nats, reconstructions: { data } }) =>
+        `${psnr.toFixed(2)} dB, detail ${detailRatio(heldOut.data, data, heldOut.shape).toFixed(2)}` +
+        (nats === undefined ? '' : `, KL ${nats.toFixed(2)} nats a latent`),
     });
-    const { psnr, lengths, codebook, levels, meanSquaredError, count, reconstructions } = summary.evaluation;
+    const { psnr, lengths, meanSquaredError, count, reconstructions, kl } = summary.evaluation;
     tokenizer.loadVariables(await readTokenizerWeights(directory));
     await saveTokenizer(join(directory, modelFolder), tokenizer, model, {
       metadata: { trainedOn: images.train.name, steps: String(summary.step), psnr: psnr.toFixed(2) },
     });
-    const reports = await codebookReports(tokenizer.quantizer, summary.evaluation);
     return {
       steps: summary.step,
       trainingSeconds: summary.elapsedSeconds,
@@ -144,21 +150,43 @@ export async function trainTokenizer(context: RunContext, stage: TrainedTokenize
       detail: detailRatio(heldOut.data, reconstructions.data, heldOut.shape),
       blockiness: blockinessOf(reconstructions, drawnGrid(model, tokenizer.grid)),
       heldOutImages: count,
-      codebookUsage: mean(levels.map(({ paperUsage, usage }) => paperUsage ?? usage)),
-      codebookUsageOverall: mean(levels.map(({ usage }) => usage)),
-      codebookPerplexity: mean(levels.map(({ perplexity }) => perplexity)),
-      codes: {
-        images: count,
-        codebook: countedUse(codebook),
-        levels: levels.map(countedUse),
-        reports: reports.map(({ advice }) => ({ advice: advice.map(({ text }) => ({ text })) })),
-      },
+      ...(kl !== undefined && { klNatsPerLatent: kl }),
+      ...(await codeFigures(tokenizer, summary.evaluation)),
     };
   } finally {
     perceptual?.dispose();
     extractor?.dispose();
     tokenizer.dispose();
   }
+}
+
+/** Says what becomes of an image. */
+function describeLatents(tokenizer: VQTokenizer): string {
+  const { grid, quantizer, isContinuous } = tokenizer;
+  const size = grid.join('x');
+  return isContinuous
+    ? `${size} latents of ${quantizer.codeDim} values an image`
+    : `${size} tokens an image, ${tokenizer.vocabSize} codes`;
+}
+
+/** Returns the figures of codes; none where latents are no codes. */
+async function codeFigures(
+  { quantizer }: VQTokenizer,
+  { codebook, levels, count }: Evaluation,
+): Promise<Pick<TokenizerResult, 'codebookUsage' | 'codebookUsageOverall' | 'codebookPerplexity' | 'codes'>> {
+  if (!codebook || !isQuantizer(quantizer)) return {};
+  const reports = await codebookReports(quantizer, { codebook, levels });
+  return {
+    codebookUsage: mean(levels.map(({ paperUsage, usage }) => paperUsage ?? usage)),
+    codebookUsageOverall: mean(levels.map(({ usage }) => usage)),
+    codebookPerplexity: mean(levels.map(({ perplexity }) => perplexity)),
+    codes: {
+      images: count,
+      codebook: countedUse(codebook),
+      levels: levels.map(countedUse),
+      reports: reports.map(({ advice }) => ({ advice: advice.map(({ text }) => ({ text })) })),
+    },
+  };
 }
 
 /** Returns the pooled features of an extractor for the alignment of latents. */
