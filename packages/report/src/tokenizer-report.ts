@@ -90,9 +90,10 @@ export function tokenizerReport(facts: TokenizerReportFacts): ReportContent {
   const { reconstructions, psnrOfImages } = evaluation;
   const { config, commands, shown = 24, footer } = facts;
   const images = { originals, reconstructions, names: originals.names, psnrOfImages };
+  const reconstructed = reconstructionsSection({ ...images, shown });
   const ofCodes = codeSections(facts, shown);
   const sections: ReportSection[] = [
-    reconstructionsSection({ ...images, shown }),
+    reconstructed,
     ...(ofCodes ? [ofCodes.maps] : []),
     trainingSection({ charts, training, engine }),
     ...(ofCodes ? [ofCodes.codebook] : []),
