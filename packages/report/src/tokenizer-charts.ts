@@ -65,6 +65,7 @@ const notDrawn: readonly string[] = [
   'examplesPerSecond',
   'elapsedSeconds',
   'remainingSeconds',
+  'memoryBytes',
   'loss',
   'gradientNorm',
   'discriminatorGradientNorm',

@@ -105,7 +105,7 @@ async function log(directory: string): Promise<unknown[]> {
   const lines = (await readFile(join(directory, 'metrics.jsonl'), 'utf8')).trim().split('\n');
   return lines.map((line) => {
     const entry = JSON.parse(line) as Record<string, unknown>;
-    for (const name of ['elapsedSeconds', 'remainingSeconds', 'examplesPerSecond']) delete entry[name];
+    for (const name of ['elapsedSeconds', 'remainingSeconds', 'examplesPerSecond', 'memoryBytes']) delete entry[name];
     return entry;
   });
 }
