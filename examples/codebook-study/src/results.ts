@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ConfigError, DataError } from '@vitvq/core';
+import { readEarlierResults } from '@vitvq/example-shared';
 import { assertWritableFolder, createFolder, writeJson } from '@vitvq/files';
 import type { Settings, Variant } from './config.js';
 import type { Result } from './train-variant.js';
@@ -42,7 +41,7 @@ export async function openResults(out: string, settings: Settings): Promise<Resu
   const file = join(out, RESULTS_FILE);
   await assertWritableFolder(out);
   await createFolder(out);
-  const results = await readEarlier(file, settings);
+  const results = (await readEarlierResults(file, fileSchema, settings)) ?? {};
   return {
     of: ({ name }, seed) => results[name]?.[seed],
     keep: async ({ name }, seed, result) => {
@@ -50,40 +49,4 @@ export async function openResults(out: string, settings: Settings): Promise<Resu
       await writeJson(file, { settings, results });
     },
   };
-}
-
-async function readEarlier(file: string, settings: Settings): Promise<Record<string, Record<string, Result>>> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw error;
-  }
-  const parsed = fileSchema.safeParse(tryJson(text));
-  if (!parsed.success) {
-    throw new DataError({
-      where: file,
-      expected: 'results of this program',
-      got: z.prettifyError(parsed.error),
-      fix: 'Remove the file, or choose another --out.',
-    });
-  }
-  if (JSON.stringify(parsed.data.settings) !== JSON.stringify(settings)) {
-    throw new ConfigError({
-      where: file,
-      expected: `results of ${JSON.stringify(settings)}`,
-      got: JSON.stringify(parsed.data.settings),
-      fix: 'Give the same options to go on with these, or choose another --out.',
-    });
-  }
-  return parsed.data.results;
-}
-
-function tryJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

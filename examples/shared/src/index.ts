@@ -1,4 +1,5 @@
 export { CommandLine, runProgram, UsageError, type CommandLineText, type OptionText } from './command-line.js';
+export { readEarlierResults } from './earlier-results.js';
 export { openExampleImages, type ExampleImages, type ExampleImagesOptions } from './example-images.js';
 export { madeUpImages } from '@vitvq/data';
 export {

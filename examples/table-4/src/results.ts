@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ConfigError, DataError, firstImages, type HostImages } from '@vitvq/core';
+import { firstImages, type HostImages } from '@vitvq/core';
+import { readEarlierResults } from '@vitvq/example-shared';
 import { assertWritableFolder, createFolder, writeJson } from '@vitvq/files';
 import { comparisonGrid, writePng } from '@vitvq/report';
 import type { Settings, Variant } from './config.js';
@@ -45,7 +45,8 @@ export async function openResults(out: string, settings: Settings): Promise<Resu
   const file = join(out, 'results.json');
   await assertWritableFolder(out);
   await createFolder(out);
-  const kept = new Map<string, Result>(Object.entries(await readEarlier(file, settings)));
+  const earlier = await readEarlierResults(file, fileSchema, settings);
+  const kept = new Map<string, Result>(Object.entries(earlier ?? {}));
   return {
     of: ({ name }) => kept.get(name),
     keep: async ({ name }, result, reconstructions) => {
@@ -55,40 +56,4 @@ export async function openResults(out: string, settings: Settings): Promise<Resu
       await writeJson(file, { settings, results: Object.fromEntries(kept) });
     },
   };
-}
-
-async function readEarlier(file: string, settings: Settings): Promise<Record<string, Result>> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw error;
-  }
-  const parsed = fileSchema.safeParse(tryJson(text));
-  if (!parsed.success) {
-    throw new DataError({
-      where: file,
-      expected: 'results of this program',
-      got: z.prettifyError(parsed.error),
-      fix: 'Remove the file, or choose another --out.',
-    });
-  }
-  if (JSON.stringify(parsed.data.settings) !== JSON.stringify(settings)) {
-    throw new ConfigError({
-      where: file,
-      expected: `results of ${JSON.stringify(settings)}`,
-      got: JSON.stringify(parsed.data.settings),
-      fix: 'Give the same options to go on with these, or choose another --out.',
-    });
-  }
-  return parsed.data.results;
-}
-
-function tryJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
