@@ -7,7 +7,7 @@
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { installTarballs, linkRegistry } from './internal/install.js';
 import { firstProgram } from './internal/readme.js';
 import { CheckError, must, run } from './internal/run.js';
@@ -57,12 +57,24 @@ async function checkInstalled(folder: string, { folder: source, manifest }: Work
   if (!must("the README's program failed", running).trim()) throw new CheckError("the README's program prints nothing");
 }
 
+/**
+ * Returns the package with what it needs, and with those packages that its README installs beside
+ * it, as far as its tests need them too: other tarballs need not be there.
+ */
+async function installedAsTold(workspace: Workspace): Promise<Workspace[]> {
+  const [told = ''] = /^npm install .*$/m.exec(await readFile(join(workspace.folder, 'README.md'), 'utf8')) ?? [];
+  const beside = told.split(' ').filter((name) => name in (workspace.manifest.devDependencies ?? {}));
+  const ours = beside.filter((name) => name.startsWith('@vitvq/')).map((name) => packageNamed(basename(name)));
+  const all = [workspace, ...ours].flatMap((each) => installedWith(each));
+  return [...new Map(all.map((each) => [each.folder, each])).values()];
+}
+
 const workspace = packageNamed(process.argv[2]);
 const folder = await mkdtemp(join(tmpdir(), 'vitvq-package-'));
 try {
   await checkTarball(tarballOf(workspace));
   await linkRegistry(folder);
-  await installTarballs(folder, installedWith(workspace));
+  await installTarballs(folder, await installedAsTold(workspace));
   await checkInstalled(folder, workspace);
 } catch (error) {
   if (!(error instanceof CheckError)) throw error;
