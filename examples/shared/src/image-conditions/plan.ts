@@ -81,14 +81,7 @@ export function imageToImagePlan(
   const { dim, depth, numHeads } = blocks;
   const quantizer = { ...QUICKSTART.quantizer, codebookSize: codes };
   return {
-    tokenizer: {
-      ...QUICKSTART,
-      ...sizes,
-      ...(smoke
-        ? { encoder: blocks, decoder: blocks, quantizer }
-        : // Smooths the borders of patches.
-          { decoder: { ...QUICKSTART.decoder, pixels: { kind: 'convolutional', depth: 3, activation: 'relu' } } }),
-    },
+    tokenizer: { ...QUICKSTART, ...sizes, ...(smoke && { encoder: blocks, decoder: blocks, quantizer }) },
     tokenizerTraining: { ...QUICKSTART_TRAINING, duration: duration('tokenizer'), seed },
     transformer: smoke ? { dim, depth, numHeads } : { dim: 128, depth: 3, numHeads: 4 },
     transformerTraining: { ...QUICKSTART_TRANSFORMER_TRAINING, duration: duration('transformer'), seed },
