@@ -72,10 +72,16 @@ async function contentByRange(
   const asked = { url, patience, signal };
   return patiently(asked, () =>
     request({ ...asked, headers: { range: 'bytes=0-0' } }, ({ status, headers }) => {
-      const total = /\/(\d+)$/.exec(headers.get('content-range') ?? '')?.[1];
-      return status === 206 && total !== undefined ? { size: Number(total), version: versionOf(headers) } : undefined;
+      const size = totalOf(headers);
+      return status === 206 && size !== undefined ? { size, version: versionOf(headers) } : undefined;
     }),
   );
+}
+
+/** Returns the bytes of the file of which a part is sent; undefined where that is not told. */
+function totalOf(headers: Headers): number | undefined {
+  const total = /\/(\d+)$/.exec(headers.get('content-range') ?? '')?.[1];
+  return total === undefined ? undefined : Number(total);
 }
 
 /** Returns what a server calls the content of a file: its tag, or the time of its last change. */
@@ -118,9 +124,9 @@ async function readRange(
 
 /** @throws {DataError} for an answer of another content than the one that was opened */
 function assertSameContent(url: string, { size, version }: RemoteContent, headers: Headers): void {
-  const total = /\/(\d+)$/.exec(headers.get('content-range') ?? '')?.[1];
+  const total = totalOf(headers);
   const now = versionOf(headers);
-  const isOther = (total !== undefined && Number(total) !== size) || (version !== undefined && now !== version);
+  const isOther = (total !== undefined && total !== size) || (version !== undefined && now !== version);
   if (!isOther) return;
   throw refusal(
     url,
