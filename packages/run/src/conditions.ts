@@ -13,7 +13,7 @@ import {
 import { readTextTokenizer } from '@vitvq/transformers/node';
 import { captionsOf, textOf } from './captions.js';
 import type { ResolvedTransformerStage } from './config/run-config.js';
-import { NetworkConditioner, openNetworkConditioner } from './feature-conditions.js';
+import { closeNetworkConditioner, NetworkConditioner, openNetworkConditioner } from './feature-conditions.js';
 import { keyOf } from './keys.js';
 
 /** Conditions of a run: of texts and classes that are given, and of the images of a source. */
@@ -45,16 +45,17 @@ export async function conditionsOf(
   const none = (): undefined => undefined;
   if (condition?.kind === 'features') {
     const conditioner = await openNetworkConditioner(condition, model.dim, keyOf(seed, 'conditions'));
-    const opened = [conditioner];
+    const ofSources: NetworkConditioner[] = [];
     return {
       conditioner,
       ofSource: (source) => {
-        opened.push(conditioner.ofSource(source));
-        return opened.at(-1)!;
+        const made = conditioner.ofSource(source);
+        ofSources.push(made);
+        return made;
       },
       dispose: () => {
-        for (const each of opened) each.dispose();
-        void conditioner.vectors.dispose();
+        for (const each of ofSources) each.dispose();
+        closeNetworkConditioner(conditioner);
       },
     };
   }

@@ -64,6 +64,12 @@ interface NetworkConditionerOptions {
   readonly vectorsOf?: (batch: ImageBatch) => Promise<Float32Array>;
 }
 
+/** Frees what {@link openNetworkConditioner} opened: the layer, and the network behind it. */
+export function closeNetworkConditioner(conditioner: NetworkConditioner): void {
+  conditioner.dispose();
+  void conditioner.vectors.dispose();
+}
+
 /**
  * Opens the network that a config names: a folder of `vitvq import-features`, or ONNX files. The
  * caller disposes of the vectors.
@@ -92,7 +98,10 @@ async function openVectors({
   }
 }
 
-/** Opens the network that a config names, and a conditioner of its vectors for a transformer. */
+/**
+ * Opens the network that a config names, and a conditioner of its vectors for a transformer. The
+ * caller closes it with {@link closeNetworkConditioner}.
+ */
 export async function openNetworkConditioner(
   condition: FeatureConditionConfig & Required<Pick<FeatureConditionConfig, 'of' | 'length'>>,
   dim: number,

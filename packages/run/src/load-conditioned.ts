@@ -2,7 +2,7 @@ import { randomKey } from '@vitvq/core';
 import type { AnyConditioner } from '@vitvq/transformers';
 import { loadTransformer, type LoadedTransformer } from '@vitvq/transformers/node';
 import type { ResolvedRunConfig } from './config/run-config.js';
-import { openNetworkConditioner } from './feature-conditions.js';
+import { closeNetworkConditioner, openNetworkConditioner } from './feature-conditions.js';
 
 /** A transformer with its conditioner, and one call that frees both. */
 export interface OwnedTransformer extends LoadedTransformer<AnyConditioner> {
@@ -26,21 +26,17 @@ export async function loadConditioned(
   }
   // Its weights are about to be replaced.
   const conditioner = await openNetworkConditioner(condition, model!.dim, randomKey(0));
-  const disposeOfConditioner = (): void => {
-    conditioner.dispose();
-    void conditioner.vectors.dispose();
-  };
   try {
     const loaded = await loadTransformer(folder, { conditioner });
     return {
       ...loaded,
       dispose: () => {
         loaded.model.dispose();
-        disposeOfConditioner();
+        closeNetworkConditioner(conditioner);
       },
     };
   } catch (error) {
-    disposeOfConditioner();
+    closeNetworkConditioner(conditioner);
     throw error;
   }
 }
