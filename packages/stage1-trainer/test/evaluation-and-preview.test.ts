@@ -79,6 +79,8 @@ describe('evaluations and previews', () => {
     ]) {
       expect(content).toContain(tag);
     }
+    // The last preview is there for people without TensorBoard too.
+    expect(await readdir(join(directory, 'preview'))).toContain('reconstructions.png');
     await train({ config: tinyTokenizerTraining(), directory: join(directory, 'other'), tensorBoard: false });
     expect((await readdir(join(directory, 'other'))).sort()).toEqual([
       'checkpoint-00000006.safetensors',

@@ -1,5 +1,6 @@
 export { abortOnSignals, type AbortOnSignalsOptions, type StopSignal } from './abort-on-signals.js';
 export { durationSchema, type Duration } from './duration.js';
+export { PREVIEW_FOLDER } from './internal/preview-files.js';
 export { type FollowedLog, TrainingLogFollower } from './follow-training-log.js';
 export {
   gradientStep,

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { listCheckpoints } from '@vitvq/checkpoint';
 import { DataError, formatPercent } from '@vitvq/core';
 import { holderOf } from '@vitvq/files';
 import {
@@ -14,7 +15,7 @@ import {
   type ReportSection,
   type SummaryCard,
 } from '@vitvq/report';
-import { logCurve, TrainingLogFollower, type FollowedLog } from '@vitvq/training';
+import { logCurve, PREVIEW_FOLDER, TrainingLogFollower, type FollowedLog } from '@vitvq/training';
 import { readRunConfig } from '../config/read-run-config.js';
 import type { ResolvedRunConfig } from '../config/run-config.js';
 import { isAsked, stageNames, type StageName } from '../run-context.js';
@@ -174,7 +175,7 @@ function chartsOf({ entries }: FollowedLog): ReportBlock[] {
 
 /** Returns the pictures of the last preview of a training. */
 async function previewsOf(folder: string): Promise<ReportBlock[]> {
-  const directory = join(folder, 'preview');
+  const directory = join(folder, PREVIEW_FOLDER);
   const names = (await readdir(directory).catch(() => [])).filter((name) => name.endsWith('.png')).sort();
   const blocks: ReportBlock[] = [];
   for (const name of names) {
@@ -194,12 +195,11 @@ async function freeBytesOf(path: string): Promise<number | undefined> {
 }
 
 async function newestCheckpoint(folder: string): Promise<number> {
-  const names = (await readdir(folder).catch(() => [])).filter((name) => /^checkpoint-\d+\.safetensors$/.test(name));
-  const newest = names.sort().at(-1);
-  return newest === undefined
-    ? 0
-    : stat(join(folder, newest)).then(
-        ({ size }) => size,
-        () => 0,
-      );
+  const newest = (await listCheckpoints(folder)).at(-1);
+  if (newest === undefined) return 0;
+  // One that is removed just now has no size.
+  return stat(newest.file).then(
+    ({ size }) => size,
+    () => 0,
+  );
 }

@@ -6,7 +6,7 @@ import type { TensorBoardOptions } from '../trainer-options.js';
 import type { StepReport } from '../training-events.js';
 import type { TaskEvaluation } from '../training-task.js';
 import { METRICS_LOG_FILE, openMetricsLog } from './metrics-log.js';
-import { writePreviewFiles } from './preview-files.js';
+import { encodePictures, writePreviewFiles } from './preview-files.js';
 import type { RunState } from './run-state.js';
 import { TensorBoardLog } from './tensorboard-log.js';
 
@@ -104,10 +104,11 @@ export class RunLog {
 
   /** Writes the pictures of a preview, as files too: the last ones can be looked at. */
   preview(pictures: readonly Picture[], step: number): void {
-    this.#tensorBoard?.pictures('preview', pictures, step);
     const directory = this.#directory;
     if (directory === undefined) return;
-    this.#previews = this.#previews.then(() => writePreviewFiles(directory, pictures).catch(this.#onError));
+    const encoded = encodePictures(pictures);
+    this.#tensorBoard?.pictures('preview', encoded, step);
+    this.#previews = this.#previews.then(() => writePreviewFiles(directory, encoded).catch(this.#onError));
   }
 
   /** Puts on disk what was written so far. */

@@ -1,6 +1,6 @@
 import { DataError } from '@vitvq/core';
 import { TensorBoardWriter } from '@vitvq/tensorboard';
-import type { Picture } from '../picture.js';
+import type { EncodedPicture } from './preview-files.js';
 
 /**
  * Event files of a run. Events that the disk does not take wait for the next attempt; what fails is
@@ -30,9 +30,9 @@ export class TensorBoardLog {
     });
   }
 
-  pictures(prefix: string, pictures: readonly Picture[], step: number): void {
+  pictures(prefix: string, pictures: readonly EncodedPicture[], step: number): void {
     this.#try(() => {
-      for (const { name, ...picture } of pictures) this.#writer.image(`${prefix}/${name}`, picture, step);
+      for (const { name, png } of pictures) this.#writer.image(`${prefix}/${name}`, png, step);
     });
   }
 
