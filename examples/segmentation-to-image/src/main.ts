@@ -9,6 +9,7 @@
 import '@tensorflow/tfjs';
 import { join } from 'node:path';
 import {
+  imageToImageMetrics,
   imageTokenizerSchema,
   imageTransformerSchema,
   runProgram,
@@ -22,7 +23,7 @@ import { abortOnCtrlC, assertSameImages, RunFolder } from '@vitvq/run';
 import { SHOWN } from './config.js';
 import { drawScenes, measureSchema, measureScenes } from './measure.js';
 import { parseArguments } from './options.js';
-import { metricsOf, OUTCOME_FILES, reportOf, type Outcome } from './outcome.js';
+import { OUTCOME_FILES, reportOf, type Outcome } from './outcome.js';
 import { contextOf, openScenes, STAGES, type StageContext } from './stage-context.js';
 
 await runProgram('segmentation-to-image', async () => {
@@ -40,7 +41,8 @@ await runProgram('segmentation-to-image', async () => {
   await assertSameImages(out, { train: data.train, validation: data.test, maps: data.conditions.test });
   const context = contextOf(settings, data, { folder, signal: abortOnCtrlC(out) });
   const outcome = await runStages(context);
-  const files = await writeOutcome(out, await reportOf(context, outcome, engine), metricsOf(context, outcome, engine));
+  const metrics = imageToImageMetrics(settings, outcome, engine);
+  const files = await writeOutcome(out, await reportOf(context, outcome, engine), metrics);
   const { natsPerToken, otherConditionNatsPerToken, noConditionNatsPerToken } = outcome.transformer.result;
   const { realAgreement, figures } = outcome.measure.result;
   const { ours, noCondition } = figures;

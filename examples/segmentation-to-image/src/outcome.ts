@@ -1,24 +1,24 @@
 import { formatPercent } from '@vitvq/core';
 import type { Engine } from '@vitvq/engine';
-import { IMAGE_TO_IMAGE_SAMPLING, METRICS_FILE, type ImageTransformerResult } from '@vitvq/example-shared';
+import {
+  IMAGE_TO_IMAGE_SAMPLING,
+  imageTransformerSection,
+  METRICS_FILE,
+  type ImageToImageOutcome,
+} from '@vitvq/example-shared';
 import {
   commandsSection,
   comparisonGallery,
   configSection,
-  likelihoodSection,
   type ReportContent,
   type ReportSection,
 } from '@vitvq/report';
-import { imagesFile, shellCommand, type StageResult } from '@vitvq/run';
-import { logCurve, readTrainingLog } from '@vitvq/training';
+import { imagesFile, shellCommand } from '@vitvq/run';
 import { SUBJECTS, type MeasureResult, type Drawn, type Subject } from './measure.js';
 import type { StageContext } from './stage-context.js';
 
 /** What the stages came to. */
-export interface Outcome {
-  readonly tokenizer: StageResult<{ readonly psnr: number }>;
-  readonly transformer: StageResult<ImageTransformerResult>;
-  readonly measure: StageResult<MeasureResult>;
+export interface Outcome extends ImageToImageOutcome<MeasureResult> {
   /** The images that are shown. */
   readonly shown: Drawn;
 }
@@ -31,23 +31,6 @@ const NAMES: Readonly<Record<Subject, string>> = {
   noCondition: 'no condition',
   codes: 'codes of the painted scene',
 };
-
-/** Returns the numbers of `metrics.json`. */
-export function metricsOf(
-  { settings }: StageContext,
-  { tokenizer, transformer, measure }: Omit<Outcome, 'shown'>,
-  { name, threads }: Engine,
-): object {
-  return {
-    ...measure.result,
-    tokenizer: tokenizer.result,
-    transformer: transformer.result,
-    seconds: { tokenizer: tokenizer.seconds, transformer: transformer.seconds, measure: measure.seconds },
-    engine: name,
-    threads,
-    settings,
-  };
-}
 
 /** Returns the report of the run. */
 export async function reportOf(context: StageContext, outcome: Outcome, engine: Engine): Promise<ReportContent> {
@@ -74,7 +57,11 @@ export async function reportOf(context: StageContext, outcome: Outcome, engine: 
     sections: [
       picturesSection(outcome.shown),
       figuresSection(outcome.measure.result),
-      await transformerSection(context, outcome.transformer.result),
+      await imageTransformerSection(folder.of('transformer'), outcome.transformer.result, {
+        images: 'test scenes',
+        given: 'Test scenes, given their maps',
+        givenAnother: 'Given the map of another',
+      }),
       configSection({ settings, plan, sampling: IMAGE_TO_IMAGE_SAMPLING }, { engine }),
       commandsSection([
         {
@@ -131,30 +118,4 @@ function figuresSection({ images, figures, realAgreement, proxyAccuracy }: Measu
       },
     ],
   };
-}
-
-async function transformerSection(
-  { folder }: StageContext,
-  transformer: ImageTransformerResult,
-): Promise<ReportSection> {
-  const log = await readTrainingLog(folder.of('transformer'));
-  return likelihoodSection({
-    title: 'Transformer',
-    curves: [
-      { name: 'training', points: logCurve(log, 'step', 'loss') },
-      { name: 'test scenes', points: logCurve(log, 'evaluate', 'natsPerToken') },
-    ],
-    measurements: [
-      { name: 'Test scenes, given their maps', nats: transformer.natsPerToken },
-      { name: 'Given the map of another', nats: transformer.otherConditionNatsPerToken },
-      { name: 'Given none', nats: transformer.noConditionNatsPerToken },
-    ],
-    unigramNats: transformer.unigramNatsPerToken,
-    training: {
-      steps: transformer.steps,
-      seconds: transformer.trainingSeconds,
-      parameterCount: transformer.parameterCount,
-    },
-    file: 'transformer-loss.png',
-  });
 }

@@ -32,6 +32,11 @@ export {
   type ImageToImageRun,
 } from './image-conditions/image-to-image.js';
 export {
+  imageToImageMetrics,
+  imageTransformerSection,
+  type ImageToImageOutcome,
+} from './image-conditions/image-to-image-outcome.js';
+export {
   IMAGE_TO_IMAGE_SAMPLING,
   IMAGE_TO_IMAGE_SMOKE,
   imageToImagePlan,

@@ -10,6 +10,7 @@
 import '@tensorflow/tfjs';
 import { join } from 'node:path';
 import {
+  imageToImageMetrics,
   imageTokenizerSchema,
   imageTransformerSchema,
   runProgram,
@@ -24,7 +25,7 @@ import { SHOWN } from './config.js';
 import { openData } from './data.js';
 import { measureImages, measureSchema, restoreImages } from './measure.js';
 import { parseArguments } from './options.js';
-import { metricsOf, OUTCOME_FILES, reportOf, type Outcome } from './outcome.js';
+import { OUTCOME_FILES, reportOf, type Outcome } from './outcome.js';
 import { contextOf, STAGES, type StageContext } from './stage-context.js';
 
 await runProgram('super-resolution', async () => {
@@ -42,7 +43,8 @@ await runProgram('super-resolution', async () => {
   await assertSameImages(out, { train: data.train, validation: data.test });
   const context = contextOf(settings, data, { folder, signal: abortOnCtrlC(out) });
   const outcome = await runStages(context);
-  const files = await writeOutcome(out, await reportOf(context, outcome, engine), metricsOf(context, outcome, engine));
+  const metrics = imageToImageMetrics(settings, outcome, engine);
+  const files = await writeOutcome(out, await reportOf(context, outcome, engine), metrics);
   const { natsPerToken, otherConditionNatsPerToken, noConditionNatsPerToken } = outcome.transformer.result;
   const { bicubic, ours, noCondition } = outcome.measure.result.figures;
   console.log(`
