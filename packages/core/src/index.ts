@@ -11,6 +11,7 @@ export * from './errors.js';
 export * from './image-source.js';
 export * from './initializers.js';
 export type { ModelNeeds, WeightsFile } from './model-budget.js';
+export * from './model-axis.js';
 export * from './module.js';
 export * from './named-shapes.js';
 export * from './random-draws.js';

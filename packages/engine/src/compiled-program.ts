@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { formatShape } from '@vitvq/core';
-import type { DeviceBuffer, Executable, TensorType } from './backend/backend.js';
+import { formatShape, modelAxisOf } from '@vitvq/core';
+import type { DeviceBuffer, Executable, PlacementHints, TensorType } from './backend/backend.js';
 import type { CompiledEngine, CompileEvent } from './engines.js';
 import { EngineError } from './errors.js';
 import { narrowProducts, type NarrowMethod, type Precision } from './passes/narrow-products.js';
@@ -58,6 +58,7 @@ export class CompiledProgram {
           () => engine.device.bufferOf(tensor),
         ]),
       ),
+      placement: placementOf(traced),
     });
     this.#stamps = [...frozen.values()].map((tensor) => this.#stampOf(tensor));
     this.#executable.ready.then(
@@ -132,6 +133,23 @@ function frozenInputs(
       live.has(tensor) || written.has(tensor) ? [] : [[argumentCount + index, tensor]],
     ),
   );
+}
+
+/** Returns what is known about where the inputs and states of a function belong. */
+function placementOf({ captures, assigned, argumentCount }: TracedFunction): PlacementHints {
+  const axesOf = (tensors: readonly tf.Tensor[], first: number): Map<number, number> =>
+    new Map(
+      tensors.flatMap((tensor, index): [number, number][] => {
+        const axis = modelAxisOf(tensor);
+        return axis === undefined ? [] : [[first + index, axis]];
+      }),
+    );
+  const captured = captures.map(({ tensor }) => tensor);
+  return {
+    argumentCount,
+    inputModelAxes: axesOf(captured, argumentCount),
+    stateModelAxes: axesOf(assigned, 0),
+  };
 }
 
 /**

@@ -5,6 +5,7 @@ import { engineNames, firstLine, type EngineName, type Probe } from './engines/e
 import { mendPadding } from './eager/explicit-padding.js';
 import { EngineError } from './errors.js';
 import { registerGradients } from './gradients.js';
+import { deviceCountOf, resolveMesh, type Mesh, type MeshOptions } from './mesh.js';
 
 /** Report that a function is being compiled, or has been. */
 export interface CompileEvent {
@@ -26,6 +27,12 @@ export interface EngineOptions {
    */
   readonly threads?: number;
   /**
+   * Devices of each program, for the engine `pjrt`: batches are sharded over them, and weights
+   * where it says so. The numbers are those of one device, to the order of additions.
+   * @default one device
+   */
+  readonly mesh?: MeshOptions | undefined;
+  /**
    * Called before and after each compilation.
    * @default prints a line for compilations that take more than half a second
    */
@@ -37,6 +44,7 @@ interface EngineFacts {
   /** Reason of the choice. */
   readonly reason: string;
   readonly threads: number;
+  readonly mesh: Mesh;
   /** Runtime with versions. */
   readonly description: string;
 }
@@ -103,10 +111,26 @@ export async function useEngine(options: EngineOptions = {}): Promise<Engine> {
     });
   }
   const previous = running;
-  running = name === 'auto' ? await startFirst(options) : await startNamed(name, options);
+  running = await startChosen(name, options);
   starting = undefined;
   if (previous?.kind === 'compiled') await retire(previous);
   return running;
+}
+
+/** Starts the engine that was asked for, or the automatic choice. */
+function startChosen(name: EngineName | 'auto', options: EngineOptions): Promise<Engine> {
+  const devices = deviceCountOf(resolveMesh(options.mesh));
+  const able = engineNames.filter((each) => platform.engines[each].takesMesh);
+  if (devices === 1) return name === 'auto' ? startFirst(options) : startNamed(name, options);
+  if (name !== 'auto' && !able.includes(name)) {
+    throw new EngineError({
+      where: 'useEngine',
+      expected: `an engine of several devices for a mesh of ${devices} (${able.join(', ')})`,
+      got: `"${name}"`,
+      fix: `Choose the engine "${able[0]}", or one device.`,
+    });
+  }
+  return startNamed(name === 'auto' ? able[0]! : name, options, 'it computes on several devices');
 }
 
 /** What a probe finds out of an engine that works. */
@@ -123,8 +147,8 @@ export async function requireEngine(name: EngineName, where: string, threads?: n
 }
 
 /** Starts an engine that was asked for by name. */
-async function startNamed(name: EngineName, options: EngineOptions): Promise<Engine> {
-  return start(name, await requireEngine(name, 'useEngine', options.threads), 'asked for by name', options);
+async function startNamed(name: EngineName, options: EngineOptions, reason = 'asked for by name'): Promise<Engine> {
+  return start(name, await requireEngine(name, 'useEngine', options.threads), reason, options);
 }
 
 /** An engine that does not work here. */
@@ -195,8 +219,9 @@ async function start(
   const threads = fixed ?? options.threads ?? (await platform.availableThreads());
   const definition = platform.engines[name];
   await useBackend(definition.eagerBackend);
-  const backend = await definition.startBackend?.({ threads });
-  const facts = { name, description, reason, threads };
+  const mesh = resolveMesh(options.mesh);
+  const backend = await definition.startBackend?.({ threads, mesh });
+  const facts = { name, description, reason, threads, mesh };
   if (!backend) return { kind: 'eager', ...facts };
   const onCompile = options.onCompile ?? reportSlowCompilation;
   return { kind: 'compiled', ...facts, device: new Device(backend), onCompile };

@@ -5,6 +5,8 @@ export { describeEngine, doctor, formatDoctorReport, type DoctorReport } from '.
 export { currentEngine, useEngine, type CompileEvent, type Engine, type EngineOptions } from './engines.js';
 export { engineNames, type EngineDetails, type EngineDevice, type EngineName } from './engines/engine-definition.js';
 export { CompileError, EngineError } from './errors.js';
+export { deviceCountOf, describeMesh, resolveMesh, weightPlacements } from './mesh.js';
+export type { Mesh, MeshAxis, MeshOptions, WeightPlacement } from './mesh.js';
 export { type Precision } from './passes/narrow-products.js';
 export { precisions } from './precision.js';
 export { registerGradients } from './gradients.js';

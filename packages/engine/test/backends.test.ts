@@ -1,6 +1,7 @@
 import { hasEngine } from '@vitvq/test-utils';
 import { beforeAll } from 'vitest';
 import { useEngine } from '../src/engines.js';
+import { oneDevice } from '../src/mesh.js';
 import { onnxEngine } from '../src/onnx/onnx-engine.js';
 import { InterpreterBackend } from './interpreter-backend.js';
 import { testBackend } from './test-backend.js';
@@ -10,4 +11,4 @@ beforeAll(async () => {
 });
 
 testBackend('interpreter', async () => new InterpreterBackend());
-if (await hasEngine('onnx')) testBackend('onnx', () => onnxEngine.startBackend!({ threads: 1 }));
+if (await hasEngine('onnx')) testBackend('onnx', () => onnxEngine.startBackend!({ threads: 1, mesh: oneDevice }));

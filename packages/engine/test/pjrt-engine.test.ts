@@ -197,6 +197,23 @@ describe.skipIf(!plugin)('the pjrt engine', () => {
       ).toBe(true);
     });
 
+    it('keeps the plug-in when memory is collected', () => {
+      const { stdout, status } = runProgram(`
+        import { setFlagsFromString } from 'node:v8';
+        import { runInNewContext } from 'node:vm';
+        import { PjrtApi } from './src/pjrt/pjrt-api.js';
+        const api = new PjrtApi(process.env.VITVQ_PJRT_PLUGIN);
+        setFlagsFromString('--expose-gc');
+        const collect = runInNewContext('gc');
+        for (let index = 0; index < 5; index++) {
+          collect();
+          await new Promise((resolve) => setTimeout(resolve, 10));
+        }
+        console.log(api.attributes().includes('version'));
+      `);
+      expect({ stdout, status }).toEqual({ stdout: 'true\n', status: 0 });
+    });
+
     it('lets process.exit end it in the middle of a run', () => {
       const { status, stderr } = runProgram(`${begin}
         const f = compile((x) => { for (let i = 0; i < 50; i++) x = tf.tanh(tf.matMul(x, x)); return x; });

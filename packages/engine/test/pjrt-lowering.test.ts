@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../src/ir/builder.js';
 import { arrayLiteral, numberLiteral, tensorType } from '../src/pjrt/stablehlo/literals.js';
 import { lowerToStableHlo } from '../src/pjrt/stablehlo/lower.js';
+import { oneDevice } from '../src/mesh.js';
 import { buildProgram } from '../src/pjrt/program.js';
+import { shardingDialectFor } from '../src/pjrt/sharding/dialect.js';
 
 describe('the StableHLO lowering', () => {
   it('writes a module whose parameters are the inputs that are read', () => {
@@ -29,13 +31,16 @@ describe('the StableHLO lowering', () => {
     const b = new GraphBuilder();
     const [x, state] = [b.input([3], 'float32'), b.input([3], 'float32')];
     const next = b.binary('multiply', state, x);
-    const { text, parameters } = buildProgram({
-      name: 'f',
-      graph: b.finish([b.unary('negate', next), x, next]),
-      resultCount: 1,
-      stateInputs: [undefined, 1],
-      frozen: new Map(),
-    });
+    const { text, parameters } = buildProgram(
+      {
+        name: 'f',
+        graph: b.finish([b.unary('negate', next), x, next]),
+        resultCount: 1,
+        stateInputs: [undefined, 1],
+        frozen: new Map(),
+      },
+      { mesh: oneDevice, dialect: shardingDialectFor(106) },
+    );
     expect(text).toContain('(%arg0: tensor<3xf32>, %arg1: tensor<3xf32> {tf.aliasing_output = 2 : i32})');
     expect(parameters.map(({ input, state: index }) => [input, index])).toEqual([
       [0, undefined],

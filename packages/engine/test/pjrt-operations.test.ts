@@ -11,7 +11,9 @@ import { sweepOperations } from './sweep-operations.js';
 
 describe.skipIf(!plugin)('operations compiled for XLA', () => {
   beforeAll(async () => {
-    await useEngine({ name: 'pjrt', onCompile: () => {} });
+    // All of them on several devices take a minute more; `mesh.test.ts` has those that move data.
+    const data = Number(process.env['VITVQ_TEST_DEVICES'] ?? 1);
+    await useEngine({ name: 'pjrt', mesh: { data, weights: 'sharded' }, onCompile: () => {} });
   });
   afterAll(async () => {
     await useEngine({ name: 'cpu' });

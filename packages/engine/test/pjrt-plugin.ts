@@ -1,3 +1,4 @@
+import { oneDevice, type Mesh } from '../src/mesh.js';
 import { PjrtBackend } from '../src/pjrt/pjrt-backend.js';
 
 /**
@@ -7,6 +8,9 @@ import { PjrtBackend } from '../src/pjrt/pjrt-backend.js';
 export const plugin = process.env['VITVQ_PJRT_PLUGIN'] ?? '';
 
 /** Starts a backend on the plug-in, without a folder of compiled programs unless one is given. */
-export async function startPjrt(cacheFolder?: string): Promise<PjrtBackend> {
-  return new PjrtBackend({ plugin, isCpu: true, cacheFolder });
+export function startPjrt({
+  cacheFolder,
+  mesh = oneDevice,
+}: { readonly cacheFolder?: string; readonly mesh?: Mesh } = {}): Promise<PjrtBackend> {
+  return PjrtBackend.start({ plugin, isCpu: true, mesh, cacheFolder });
 }

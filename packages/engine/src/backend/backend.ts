@@ -37,6 +37,21 @@ export interface Program {
    * may compile the values in; it asks for the buffers of those that it needs.
    */
   readonly frozen: ReadonlyMap<number, () => DeviceBuffer>;
+  /**
+   * What a backend of several devices must know to place the inputs. @default inputs that are no
+   * state are arguments, and no weight has an axis of the model
+   */
+  readonly placement?: PlacementHints;
+}
+
+/** Facts about inputs and states that decide on which devices of a mesh they lie. */
+export interface PlacementHints {
+  /** Number of graph inputs, from the first, that are arguments of the function. */
+  readonly argumentCount: number;
+  /** Axis of graph inputs that may be sharded over the axis `model` of a mesh, by index. */
+  readonly inputModelAxes: ReadonlyMap<number, number>;
+  /** The same of states. */
+  readonly stateModelAxes: ReadonlyMap<number, number>;
 }
 
 /** A program that a backend has prepared. */

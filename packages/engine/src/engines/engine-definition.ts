@@ -1,5 +1,6 @@
 import type { Backend } from '../backend/backend.js';
 import type { NarrowType } from '../ir/graph.js';
+import type { Mesh } from '../mesh.js';
 import type { NarrowMethod } from '../passes/narrow-products.js';
 
 /** Names of the engines, in the order of the automatic choice. */
@@ -60,8 +61,10 @@ export interface EngineDefinition {
   readonly eagerBackend: string;
   /** Narrow types in which the engine computes matrix products and convolutions. @default none */
   readonly narrow?: Readonly<Partial<Record<NarrowType, NarrowMethod>>>;
+  /** Whether one program can run on several devices. @default false */
+  readonly takesMesh?: boolean;
   /** Starts the backend of an engine that compiles; an eager engine has none. */
-  startBackend?(options: { readonly threads: number }): Promise<Backend>;
+  startBackend?(options: { readonly threads: number; readonly mesh: Mesh }): Promise<Backend>;
   /**
    * Describes an engine whose devices show only when it is started: the backend that is in use, or
    * else one that is started for it and ended again. It rejects with the reason why none starts.

@@ -65,6 +65,7 @@ export const pjrtFunctions = {
       'buffer',
     ],
   },
+  PJRT_DeviceDescription_Id: { place: 23, fields: ['description', 'id'] },
   PJRT_DeviceDescription_Kind: { place: 26, fields: ['description', 'kind', 'kindSize'] },
   PJRT_Device_GetDescription: { place: 29, fields: ['device', 'description'] },
   PJRT_Device_MemoryStats: {

@@ -1,18 +1,28 @@
 import type { TensorType } from '../backend/backend.js';
 import type { TypedArray } from '../ir/graph.js';
-import type { PjrtClient } from './pjrt-client.js';
+import type { BegunDownload, PjrtClient } from './pjrt-client.js';
+import type { PlacedType } from './protocol.js';
+
+/** The buffers of a tensor, one of each device. */
+interface PlacedBuffers {
+  readonly type: PlacedType;
+  readonly buffers: readonly bigint[];
+}
+
+const keyOf = ({ shape, sharding }: Pick<PlacedType, 'shape' | 'sharding'>): string =>
+  `${shape.join()};${sharding.join()}`;
 
 /**
- * A tensor that is in host memory until a program needs it, and then on the device. A reshape of
- * TensorFlow.js copies nothing, so that tensors of several shapes share one; the device has a
- * buffer for each shape that programs take.
+ * A tensor that is in host memory until a program needs it, and then on the devices. A reshape of
+ * TensorFlow.js copies nothing, so that tensors of several shapes share one; the devices have
+ * buffers for each shape and sharding that programs take.
  */
 export class DeviceTensor {
   readonly #client: () => PjrtClient;
   readonly #type: TensorType;
   #host: TypedArray | undefined;
-  /** Buffers on the device, by their shapes. */
-  readonly #buffers = new Map<string, bigint>();
+  /** Buffers on the devices, by shape and sharding. */
+  readonly #placed = new Map<string, PlacedBuffers>();
   #references = 1;
 
   private constructor(client: () => PjrtClient, type: TensorType) {
@@ -27,10 +37,10 @@ export class DeviceTensor {
     return tensor;
   }
 
-  /** Returns a tensor over a buffer of the device, which is the tensor's own from now on. */
-  static onDevice(client: PjrtClient, buffer: bigint, type: TensorType): DeviceTensor {
+  /** Returns a tensor over buffers of the devices, which are the tensor's own from now on. */
+  static onDevices(client: PjrtClient, buffers: readonly bigint[], type: PlacedType): DeviceTensor {
     const tensor = new DeviceTensor(() => client, type);
-    tensor.#buffers.set(type.shape.join(), buffer);
+    tensor.#placed.set(keyOf(type), { type, buffers });
     return tensor;
   }
 
@@ -48,19 +58,20 @@ export class DeviceTensor {
   release(): void {
     this.#references--;
     if (this.#references > 0) return;
-    for (const buffer of this.#buffers.values()) this.#client().free(buffer);
-    this.#buffers.clear();
+    for (const { buffers } of this.#placed.values()) this.#client().free(buffers);
+    this.#placed.clear();
     this.#host = undefined;
   }
 
-  /** Returns the buffer on the device, of a shape with as many elements. */
-  bufferOf(shape: readonly number[]): bigint {
-    const known = this.#buffers.get(shape.join());
-    if (known !== undefined) return known;
-    const buffer = this.#client().upload(this.#host ?? this.read(), { shape, dtype: this.#type.dtype });
-    this.#buffers.set(shape.join(), buffer);
+  /** Returns the buffers on the devices, of a shape with as many elements. */
+  buffersOf({ shape, sharding }: Pick<PlacedType, 'shape' | 'sharding'>): readonly bigint[] {
+    const type = { shape, sharding, dtype: this.#type.dtype };
+    const known = this.#placed.get(keyOf(type));
+    if (known !== undefined) return known.buffers;
+    const buffers = this.#client().upload(this.#host ?? this.read(), type);
+    this.#placed.set(keyOf(type), { type, buffers });
     this.#host = undefined;
-    return buffer;
+    return buffers;
   }
 
   /** Returns a tensor with the same values. */
@@ -68,18 +79,18 @@ export class DeviceTensor {
     return DeviceTensor.onHost(this.#client, this.read(), this.#type);
   }
 
-  /** Begins to read; the values are there when the event is over. */
-  beginRead(): { readonly values: TypedArray; readonly event: bigint } {
-    if (this.#host) return { values: this.#host.slice(), event: 0n };
-    const [[shape, buffer]] = this.#buffers as unknown as [[string, bigint]];
-    const rank = shape === '' ? 0 : shape.split(',').length;
-    return this.#client().download(buffer, this.#type, rank);
+  /** Begins to read; the values are there when the events are over. */
+  beginRead(): BegunDownload {
+    const host = this.#host;
+    if (host) return { values: () => host.slice(), events: [] };
+    const [{ type, buffers }] = this.#placed.values() as unknown as [PlacedBuffers];
+    return this.#client().download(buffers, type);
   }
 
   /** Returns the values in an array of their own. */
   read(): TypedArray {
-    const { values, event } = this.beginRead();
-    this.#client().api.awaitEvent(event);
-    return values;
+    const { values, events } = this.beginRead();
+    for (const event of events) this.#client().api.awaitEvent(event);
+    return values();
   }
 }

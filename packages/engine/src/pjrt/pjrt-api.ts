@@ -221,9 +221,17 @@ function attributeText(kind: number, value: bigint, size: bigint): string {
   return String(value);
 }
 
+/**
+ * Plug-ins that were loaded. koffi unloads a library when nothing refers to it any more, and a
+ * table of functions is only numbers.
+ */
+const loaded: unknown[] = [];
+
 function loadTable(path: string): bigint {
   try {
-    const getApi = koffi.load(path).func('void *GetPjrtApi()') as () => unknown;
+    const library = koffi.load(path);
+    loaded.push(library);
+    const getApi = library.func('void *GetPjrtApi()') as () => unknown;
     const table = getApi();
     if (!table) throw new Error('it gives no table of functions');
     return BigInt(koffi.address(table));

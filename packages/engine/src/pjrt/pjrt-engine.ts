@@ -1,6 +1,7 @@
 import { firstLine, type EngineDefinition, type EngineDetails, type Probe } from '../engines/engine-definition.js';
 import { importOptional } from '../engines/import-optional.js';
 import { EngineError } from '../errors.js';
+import { oneDevice, type Mesh } from '../mesh.js';
 import type { FoundPlugin } from './find-plugin.js';
 import type { PjrtBackend } from './pjrt-backend.js';
 
@@ -37,10 +38,10 @@ async function probe(): Promise<Probe> {
 const threadsVariable = 'NPROC';
 
 /**
- * Starts the plug-in, which finds out whether there is a device.
+ * Starts the plug-in, which finds out whether there are devices.
  * @param threads  threads of the host. @default XLA's own choice
  */
-async function start(threads?: number): Promise<PjrtBackend> {
+async function start({ threads, mesh = oneDevice }: { threads?: number; mesh?: Mesh } = {}): Promise<PjrtBackend> {
   const plugin = await findPlugin();
   if (!plugin) {
     throw new EngineError({ where: 'pjrt engine', expected: 'a PJRT plug-in', got: 'none', fix: pluginFix });
@@ -53,13 +54,9 @@ async function start(threads?: number): Promise<PjrtBackend> {
   const given = process.env[threadsVariable];
   if (threads !== undefined) process.env[threadsVariable] = String(threads);
   const { path: file, isCpu } = plugin;
-  const backend = new PjrtBackend({ plugin: file, isCpu, cacheFolder: path.join(defaultCacheDirectory(), 'pjrt') });
+  const cacheFolder = path.join(defaultCacheDirectory(), 'pjrt');
   try {
-    await backend.describe();
-    return backend;
-  } catch (error) {
-    await backend.terminate();
-    throw error;
+    return await PjrtBackend.start({ plugin: file, isCpu, mesh, cacheFolder });
   } finally {
     // Programs that this process starts later have a choice of their own.
     if (given === undefined) Reflect.deleteProperty(process.env, threadsVariable);
@@ -72,12 +69,17 @@ export const pjrtEngine: EngineDefinition = {
   eagerBackend: 'cpu',
   narrow: { bfloat16: 'native', float16: 'native' },
   probe,
-  startBackend: ({ threads }) => start(threads),
+  takesMesh: true,
+  startBackend: start,
   describe: async (running): Promise<EngineDetails> => {
     const backend = (running as PjrtBackend | undefined) ?? (await start());
     try {
       const { platform, platformVersion, apiVersion, attributes, devices } = await backend.describe();
-      const versions = [`${platform}, PJRT C API ${apiVersion}`, ...platformVersion.split('\n'), attributes];
+      const versions = [
+        `${platform}, PJRT C API ${apiVersion.major}.${apiVersion.minor}`,
+        ...platformVersion.split('\n'),
+        attributes,
+      ];
       return {
         versions: versions.filter((text) => text !== '' && text !== platform).join(', '),
         devices: devices.map(({ name, memory }) => ({ name, ...memory })),

@@ -14,13 +14,13 @@ import { serve, WorkerError } from '../backend/worker-server.js';
 import { DeviceTensor } from './device-tensor.js';
 import { ExecutableCache } from './executable-cache.js';
 import { PjrtApi } from './pjrt-api.js';
-import { compileOptions, PjrtClient } from './pjrt-client.js';
+import { PjrtClient } from './pjrt-client.js';
 import type { Parameter, PjrtFacts, PjrtLoadRequest, PjrtProgram, PjrtWorkerOptions } from './protocol.js';
 
 /** Compiled programs on disk take at most so much. */
 const cacheBytes = 2 ** 30;
 
-const { plugin, isCpu, cacheFolder, control: memory } = workerData as PjrtWorkerOptions;
+const { plugin, isCpu, mesh, cacheFolder, control: memory } = workerData as PjrtWorkerOptions;
 const control = new WorkerControl(memory);
 const cache = cacheFolder === undefined ? undefined : new ExecutableCache(cacheFolder, cacheBytes);
 
@@ -37,7 +37,7 @@ let started: PjrtClient | undefined;
 
 /** Returns the client, which is started at its first use, so that a failure is an answer. */
 function client(): PjrtClient {
-  started ??= new PjrtClient(new PjrtApi(plugin), isCpu);
+  started ??= new PjrtClient(new PjrtApi(plugin), { mesh, isCpu });
   return started;
 }
 
@@ -56,7 +56,7 @@ function setSlot(slot: number, tensor: DeviceTensor | undefined): void {
 
 /** Returns the key by which a compiled program is known on disk. */
 function keyOf(text: string): string {
-  const { api, platform, platformVersion } = client();
+  const { api, platform, platformVersion, compileOptions } = client();
   const { size, mtimeMs } = statSync(plugin);
   const { major, minor } = api.version;
   const runtime = [plugin, size, mtimeMs, major, minor, api.attributes(), platform, platformVersion].join('\n');
@@ -102,10 +102,10 @@ async function unload({ executable, frozen }: Program): Promise<void> {
 
 /** A run that was begun. */
 interface BegunRun {
-  /** Values of small results, which are there when all events are over. */
-  readonly values: RunReply[number];
+  /** Returns the values of small results, which are there when all events are over. */
+  readonly values: () => RunReply[number];
   /** Outcome of the checks, where there are any, and the tensor that it is read from. */
-  readonly outcome: { readonly values: TypedArray; readonly tensor: DeviceTensor } | undefined;
+  readonly outcome: { readonly values: () => TypedArray; readonly tensor: DeviceTensor } | undefined;
 }
 
 /** Settles when all runs that were begun are over. */
@@ -136,11 +136,11 @@ async function run(program: Program, request: RunRequest): Promise<RunReply> {
   });
   await runsAreOver;
   for (const { outcome } of runs) outcome?.tensor.release();
-  const failedCheck = runs.map(({ outcome }) => outcome?.values[0] ?? 0).find((number) => number > 0);
-  if (!failure && failedCheck === undefined) return runs.map(({ values }) => values);
   if (failure) throw failure.error;
+  const failedCheck = runs.map(({ outcome }) => outcome?.values()[0] ?? 0).find((number) => number > 0);
+  if (failedCheck === undefined) return runs.map(({ values }) => values());
   const { name, checks } = program.definition;
-  throw new WorkerError({ expected: 'values that the operations take', got: `${checks[failedCheck! - 1]} in ${name}` });
+  throw new WorkerError({ expected: 'values that the operations take', got: `${checks[failedCheck - 1]} in ${name}` });
 }
 
 /**
@@ -155,8 +155,8 @@ function beginRun(
 ): BegunRun {
   const { parameters, outputs, resultCount, checks } = definition;
   const tensors = parameters.map(({ input }) => frozen.get(input) ?? tensorIn(request.inputs[input]!));
-  const inputs = tensors.map((tensor, index) => tensor.bufferOf(parameters[index]!.shape));
-  const uses = new Map<bigint, number>();
+  const inputs = tensors.map((tensor, index) => tensor.buffersOf(parameters[index]!));
+  const uses = new Map<readonly bigint[], number>();
   for (const input of inputs) uses.set(input, (uses.get(input) ?? 0) + 1);
   // Memory is given away where it is the state's alone.
   const isGiven = ({ input, state }: Parameter, index: number): boolean =>
@@ -165,22 +165,23 @@ function beginRun(
     parameter.state === undefined || isGiven(parameter, index) ? [] : [index],
   );
   const outputCount = outputs.length + (checks.length > 0 ? 1 : 0);
-  const { outputs: buffers, event } = client().execute(executable, inputs, { outputCount, kept });
-  events.push(event);
-  const read = (tensor: DeviceTensor): TypedArray => {
-    const { values, event: copied } = tensor.beginRead();
-    events.push(copied);
+  const { outputs: buffers, events: ends } = client().execute(executable, inputs, { outputCount, kept });
+  events.push(...ends);
+  const read = (tensor: DeviceTensor): (() => TypedArray) => {
+    const { values, events: copied } = tensor.beginRead();
+    events.push(...copied);
     return values;
   };
-  const written = outputs.map((type, index) => DeviceTensor.onDevice(client(), buffers[index]!, type));
+  const written = outputs.map((type, index) => DeviceTensor.onDevices(client(), buffers[index]!, type));
   written.forEach((tensor, index) => {
     setSlot(index < resultCount ? results[index]! : request.states[index - resultCount]!, tensor);
   });
-  const values = written
+  const small = written
     .slice(0, resultCount)
     .map((tensor, index) => (byteSizeOf(outputs[index]!) <= smallBytes ? read(tensor) : undefined));
+  const values = (): RunReply[number] => small.map((read) => read?.());
   if (checks.length === 0) return { values, outcome: undefined };
-  const tensor = DeviceTensor.onDevice(client(), buffers.at(-1)!, { shape: [], dtype: 'int32' });
+  const tensor = DeviceTensor.onDevices(client(), buffers.at(-1)!, { shape: [], dtype: 'int32', sharding: [] });
   return { values, outcome: { values: read(tensor), tensor } };
 }
 
@@ -194,11 +195,10 @@ async function end(): Promise<void> {
 
 function describe(): PjrtFacts {
   const { api, platform, platformVersion } = client();
-  const { major, minor } = api.version;
   return {
     platform,
     platformVersion,
-    apiVersion: `${major}.${minor}`,
+    apiVersion: api.version,
     attributes: api.attributes(),
     devices: client().devices(),
   };

@@ -2,10 +2,18 @@
 import type { TensorType } from '../backend/backend.js';
 import type { ControlMemory } from '../backend/worker-control.js';
 import type { LoadRequest } from '../backend/worker-protocol.js';
+import type { Mesh } from '../mesh.js';
 import type { DeviceFacts } from './pjrt-client.js';
+import type { Sharding } from './sharding/sharding.js';
+
+/** A tensor that a module takes or returns. */
+export interface PlacedType extends TensorType {
+  /** How it lies on the devices. */
+  readonly sharding: Sharding;
+}
 
 /** A parameter of a module's function. */
-export interface Parameter extends TensorType {
+export interface Parameter extends PlacedType {
   /** Index of the graph input. */
   readonly input: number;
   /** Index of the state whose old value it is; its memory is given to the new one. */
@@ -21,7 +29,7 @@ export interface PjrtProgram {
   /** The module, in StableHLO's text form. */
   readonly text: string;
   readonly parameters: readonly Parameter[];
-  readonly outputs: readonly TensorType[];
+  readonly outputs: readonly PlacedType[];
   readonly resultCount: number;
   /** What each check means; the outcome is 0 or the number of one that has failed, from 1. */
   readonly checks: readonly string[];
@@ -39,7 +47,7 @@ export interface PjrtFacts {
   readonly platform: string;
   readonly platformVersion: string;
   /** Version of the PJRT C API. */
-  readonly apiVersion: string;
+  readonly apiVersion: { readonly major: number; readonly minor: number };
   /** What the plug-in says about itself, such as its versions of XLA and StableHLO. */
   readonly attributes: string;
   readonly devices: readonly DeviceFacts[];
@@ -51,6 +59,8 @@ export interface PjrtWorkerOptions {
   readonly plugin: string;
   /** Whether the plug-in computes on the CPU. */
   readonly isCpu: boolean;
+  /** The devices of each program. */
+  readonly mesh: Mesh;
   /** Folder of compiled programs; undefined for none. */
   readonly cacheFolder: string | undefined;
   /** Of the `WorkerControl` that both threads share. */

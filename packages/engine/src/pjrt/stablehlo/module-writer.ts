@@ -1,4 +1,5 @@
 import type { DType, TypedArray, Value, ValueType } from '../../ir/graph.js';
+import type { ShardingDialect } from '../sharding/dialect.js';
 import { arrayLiteral, numberLiteral, tensorType } from './literals.js';
 
 /** Writes the operations of one function in StableHLO's text form. */
@@ -8,6 +9,24 @@ export class ModuleWriter {
   readonly #constants = new Map<string, string>();
   readonly #checks: { readonly isFailed: string; readonly message: string }[] = [];
   #next = 0;
+  readonly #dialect: ShardingDialect | undefined;
+
+  /** @param dialect  of a module that is cut into parts for several devices */
+  constructor(dialect?: ShardingDialect) {
+    this.#dialect = dialect;
+  }
+
+  /** Whether the module is cut into parts for several devices. */
+  get isPartitioned(): boolean {
+    return this.#dialect !== undefined;
+  }
+
+  /** Keeps axes of a value from being sharded; returns the value's new name. */
+  keepWhole(name: string, type: ValueType, axes: readonly number[]): string {
+    if (!this.#dialect) return name;
+    const isWhole = type.shape.map((_, axis) => axes.includes(axis));
+    return this.emit(this.#dialect.keepWhole(name, tensorType(type), isWhole));
+  }
 
   /** Lines that were written so far. */
   get lines(): readonly string[] {

@@ -10,6 +10,20 @@ const axesOf: Record<ConvolutionLayout, string> = {
   channels_first: '[b, f, 0, 1]x[o, i, 0, 1]->[b, f, 0, 1]',
 };
 
+/** Axes of rows and columns of image, kernel and result. */
+const spatialAxes: Record<ConvolutionLayout, readonly [number[], number[], number[]]> = {
+  channels_last: [
+    [1, 2],
+    [0, 1],
+    [1, 2],
+  ],
+  channels_first: [
+    [2, 3],
+    [2, 3],
+    [2, 3],
+  ],
+};
+
 /**
  * Rules of products. Their precision is the plug-in's default: exact float32 on a CPU, and what the
  * processor does best with float32 operands elsewhere.
@@ -33,8 +47,13 @@ export const productRules = {
     ].join(', ');
     const groups = 'batch_group_count = 1 : i64, feature_group_count = 1 : i64';
     const types = `(${tensorType(x!)}, ${tensorType(y!)}) -> ${tensorType(z!)}`;
-    return w.emit(
-      `stablehlo.convolution(${w.of(x!)}, ${w.of(y!)}) dim_numbers = ${axesOf[layout]}, window = {${window}} {${groups}} : ${types}`,
+    // XLA's partitioner ends the process where it cuts rows or columns of a window that is padded
+    // by a negative number (a check in `ReshardAsWindowedInput`); batches are cut, and channels.
+    const [image, kernel, result] = spatialAxes[layout];
+    const operands = [w.keepWhole(w.of(x!), x!, image), w.keepWhole(w.of(y!), y!, kernel)];
+    const convolved = w.emit(
+      `stablehlo.convolution(${operands.join(', ')}) dim_numbers = ${axesOf[layout]}, window = {${window}} {${groups}} : ${types}`,
     );
+    return w.keepWhole(convolved, z!, result);
   },
 } satisfies Partial<OperationRules>;

@@ -20,6 +20,7 @@ function reduced(w: ModuleWriter, kind: ReduceKind, name: string, type: ValueTyp
   const numbers = { axes, initial: neutral(type.dtype) };
   const isExtreme = (kind === 'max' || kind === 'min') && type.dtype === 'float32';
   if (!isExtreme) return w.reduce(operation, name, type, numbers);
+  if (w.isPartitioned) return extremeOfParts(w, operation, name, type, numbers);
   const [number, truth] = (['float32', 'bool'] as const).map((dtype) => tensorType({ shape: [], dtype }));
   // XLA on a CPU passes over a NaN in the second operand of a maximum or minimum.
   const body = [
@@ -28,6 +29,33 @@ function reduced(w: ModuleWriter, kind: ReduceKind, name: string, type: ValueTyp
     `%result = stablehlo.select %isNaN, %b, %extreme : ${truth}, ${number}`,
   ];
   return w.reduce(body, name, type, numbers);
+}
+
+/**
+ * Returns extreme values, and NaN where there is one, by operations with which devices can combine
+ * what each of them has found; they take no body of several operations.
+ */
+function extremeOfParts(
+  w: ModuleWriter,
+  operation: string,
+  name: string,
+  type: ValueType,
+  { axes, initial }: { readonly axes: readonly number[]; readonly initial: number },
+): string {
+  const integers = { shape: type.shape, dtype: 'int32' } as const;
+  const left = type.shape.filter((_, axis) => !axes.includes(axis));
+  const result = { shape: left, dtype: type.dtype };
+  const counts = { shape: left, dtype: 'int32' } as const;
+  const isNaN = w.compare('NE', name, name, type);
+  const numbers = w.select(isNaN, w.splat(initial, type), name, type);
+  const marks = w.select(isNaN, w.splat(1, integers), w.splat(0, integers), integers);
+  const hasNaN = w.compare(
+    'GT',
+    w.reduce('maximum', marks, integers, { axes, initial: 0 }),
+    w.splat(0, counts),
+    counts,
+  );
+  return w.select(hasNaN, w.splat(NaN, result), w.reduce(operation, numbers, type, { axes, initial }), result);
 }
 
 /** Returns the range `from` to `to` of an axis. */
