@@ -15,23 +15,21 @@ import { abortOnCtrlC, findModel, readRunConfig, shellCommand, trainRun, type Co
 const defaults = await readRunConfig('quickstart');
 
 await shared.runProgram('quickstart', async () => {
-  const { out, data, minutes, steps, loss, compare, seed, precision, engine, threads, fresh, smoke } =
-    shared.readOptions({
-      name: 'quickstart',
-      description: 'Trains an image tokenizer on CIFAR-10 or on your own pictures, then writes a report.',
-      options: {
-        out: shared.outOption('runs/quickstart'),
-        data: { kind: 'folder', help: 'your own pictures, also in sub-folders (default: CIFAR-10)' },
-        minutes: { kind: 'number', minimum: 0, help: `how long to train (default: ${minutesOf(defaults)})` },
-        steps: { kind: 'integer', minimum: 1, help: 'train so many steps instead: the same numbers every time' },
-        loss: { kind: 'choice', choices: ['full', 'l2'], default: 'full', help: 'with a discriminator, or l2 alone' },
-        compare: { kind: 'folder', help: 'another run, whose reconstructions are shown as well' },
-        precision: shared.precisionOption,
-        ...shared.commonOptions,
-      },
-      check: (_, isGiven) =>
-        isGiven('minutes') && isGiven('steps') ? ['--minutes and --steps exclude each other'] : [],
-    });
+  const { out, data, minutes, steps, loss, compare, seed, precision, fresh, smoke, ...choice } = shared.readOptions({
+    name: 'quickstart',
+    description: 'Trains an image tokenizer on CIFAR-10 or on your own pictures, then writes a report.',
+    options: {
+      out: shared.outOption('runs/quickstart'),
+      data: { kind: 'folder', help: 'your own pictures, also in sub-folders (default: CIFAR-10)' },
+      minutes: { kind: 'number', minimum: 0, help: `how long to train (default: ${minutesOf(defaults)})` },
+      steps: { kind: 'integer', minimum: 1, help: 'train so many steps instead: the same numbers every time' },
+      loss: { kind: 'choice', choices: ['full', 'l2'], default: 'full', help: 'with a discriminator, or l2 alone' },
+      compare: { kind: 'folder', help: 'another run, whose reconstructions are shown as well' },
+      precision: shared.precisionOption,
+      ...shared.commonOptions,
+    },
+    check: (_, isGiven) => (isGiven('minutes') && isGiven('steps') ? ['--minutes and --steps exclude each other'] : []),
+  });
   const training: ConfigObject = {
     ...(minutes !== undefined && { duration: { minutes } }),
     ...(steps !== undefined && { duration: { steps } }),
@@ -41,7 +39,7 @@ await shared.runProgram('quickstart', async () => {
     changes: {
       seed,
       precision,
-      ...shared.engineChanges({ engine, threads }),
+      ...shared.engineChanges(choice),
       tokenizer: { training },
     },
     ...(data !== undefined && { data: { kind: 'folder', path: data } }),

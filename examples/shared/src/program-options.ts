@@ -68,6 +68,7 @@ export const commonOptions = {
   seed: { kind: 'integer', minimum: 0, default: 0, help: 'of everything that is drawn at random' },
   engine: { kind: 'choice', choices: engineChoices, default: 'auto', help: engineChoices.join(', ') },
   threads: { kind: 'integer', minimum: 1, help: 'threads of the engine (default: its own choice)' },
+  devices: { kind: 'integer', minimum: 1, help: 'devices over which batches are sharded, with --engine pjrt' },
   fresh: { kind: 'flag', help: 'delete the run in --out and start over' },
   smoke: {
     kind: 'flag',

@@ -1,4 +1,4 @@
-import { useEngine, type Engine, type EngineName } from '@vitvq/engine';
+import { formatEngine, useEngine, type Engine, type EngineName } from '@vitvq/engine';
 
 /** Choice of an engine, as `commonOptions` reads it. */
 export interface EngineChoice {
@@ -6,11 +6,13 @@ export interface EngineChoice {
   readonly engine?: EngineName | 'auto';
   /** @default the engine's own choice */
   readonly threads?: number | undefined;
+  /** Devices over which batches are sharded, on the engine `pjrt`. @default 1 */
+  readonly devices?: number | undefined;
 }
 
 /** Starts an engine and says which one. */
-export async function startEngine({ engine: name, threads }: EngineChoice = {}): Promise<Engine> {
-  const engine = await useEngine({ name, threads });
-  console.log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);
+export async function startEngine({ engine: name, threads, devices }: EngineChoice = {}): Promise<Engine> {
+  const engine = await useEngine({ name, threads, mesh: devices === undefined ? undefined : { data: devices } });
+  console.log(`Engine: ${formatEngine(engine)}, ${engine.reason}`);
   return engine;
 }

@@ -8,7 +8,11 @@ export const terminalView: RunView = {
   openProgress: (options) => showProgress(process.stdout, options),
 };
 
-/** Returns the change of a config that `--engine` and `--threads` ask for. */
-export function engineChanges({ engine, threads }: EngineChoice): ConfigObject {
-  return { ...(engine !== undefined && { engine }), ...(threads !== undefined && { threads }) };
+/** Returns the change of a config that `--engine`, `--threads` and `--devices` ask for. */
+export function engineChanges({ engine, threads, devices }: EngineChoice): ConfigObject {
+  return {
+    ...(engine !== undefined && { engine }),
+    ...(threads !== undefined && { threads }),
+    ...(devices !== undefined && { mesh: { data: devices } }),
+  };
 }

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { formatShape } from './checks.js';
 import type { VariableOwner } from './contracts.js';
 import { ConfigError, ShapeError } from './errors.js';
+import { shardLike } from './model-axis.js';
 import { namedDifferences, shapeDifference } from './named-shapes.js';
 
 /**
@@ -25,12 +26,13 @@ export abstract class Module implements VariableOwner {
 
   /**
    * Creates and registers a variable. `trainable: false` marks state that no optimizer may change
-   * (usage counts, averages).
+   * (usage counts, averages). It is sharded over several devices as `like` is, a variable of the
+   * same shape.
    */
   protected variable<R extends tf.Rank = tf.Rank>(
     name: string,
     { shape, data }: HostTensor,
-    { trainable = true }: { trainable?: boolean } = {},
+    { trainable = true, like }: { readonly trainable?: boolean; readonly like?: tf.Variable } = {},
   ): tf.Variable<R> {
     this.#claim(name);
     const dtype = data instanceof Int32Array ? 'int32' : 'float32';
@@ -38,6 +40,7 @@ export abstract class Module implements VariableOwner {
     const initial = tf.tensor(data.slice(), [...shape], dtype);
     const variable = tf.variable(initial, trainable) as tf.Variable<R>;
     initial.dispose();
+    if (like) shardLike(variable, like);
     this.#variables.set(name, variable);
     return variable;
   }

@@ -5,7 +5,7 @@ import { engineNames, firstLine, type EngineName, type Probe } from './engines/e
 import { mendPadding } from './eager/explicit-padding.js';
 import { EngineError } from './errors.js';
 import { registerGradients } from './gradients.js';
-import { deviceCountOf, resolveMesh, type Mesh, type MeshOptions } from './mesh.js';
+import { describeMesh, deviceCountOf, resolveMesh, type Mesh, type MeshOptions } from './mesh.js';
 
 /** Report that a function is being compiled, or has been. */
 export interface CompileEvent {
@@ -64,6 +64,11 @@ interface EagerEngine extends EngineFacts {
 
 /** The engine that runs compiled functions. */
 export type Engine = CompiledEngine | EagerEngine;
+
+/** Describes an engine in a line: its name, threads, devices where there are several, runtime. */
+export function formatEngine({ name, threads, mesh, description }: Engine): string {
+  return [name, `${threads} threads`, describeMesh(mesh)].filter(Boolean).join(', ') + ` (${description})`;
+}
 
 /**
  * Finds out whether an engine works here, and why not.

@@ -2,7 +2,14 @@ export { audit, formatAuditReport, type AuditFinding, type AuditOptions, type Au
 export type { Backend, DeviceBuffer, Executable, Program, Run, TensorType } from './backend/backend.js';
 export { compile, type CompiledFunction, type CompileOptions } from './compile.js';
 export { describeEngine, doctor, formatDoctorReport, type DoctorReport } from './doctor.js';
-export { currentEngine, useEngine, type CompileEvent, type Engine, type EngineOptions } from './engines.js';
+export {
+  currentEngine,
+  formatEngine,
+  useEngine,
+  type CompileEvent,
+  type Engine,
+  type EngineOptions,
+} from './engines.js';
 export { engineNames, type EngineDetails, type EngineDevice, type EngineName } from './engines/engine-definition.js';
 export { CompileError, EngineError } from './errors.js';
 export { deviceCountOf, describeMesh, resolveMesh, weightPlacements } from './mesh.js';

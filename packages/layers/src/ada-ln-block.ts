@@ -99,11 +99,11 @@ export class AdaLNBlock extends Module {
     this.#feedForwardNorm = this.child('feedForwardNorm', new LayerNorm(norm));
     this.#hidden = this.child(
       'hidden',
-      new Linear({ inFeatures: dim, outFeatures: mlpDim, initializer, key: hiddenKey }),
+      new Linear({ inFeatures: dim, outFeatures: mlpDim, shard: 'outputs', initializer, key: hiddenKey }),
     );
     this.#output = this.child(
       'output',
-      new Linear({ inFeatures: mlpDim, outFeatures: dim, initializer, key: outputKey }),
+      new Linear({ inFeatures: mlpDim, outFeatures: dim, shard: 'inputs', initializer, key: outputKey }),
     );
     this.#modulation = this.child('modulation', createModulation(dim, 6, modulationKey));
   }

@@ -120,10 +120,10 @@ export class MultiHeadAttention extends Module {
     const [qkvKey, outputKey, mechanismKey] = split(key, 3);
     this.#qkv = this.child(
       'qkv',
-      new Linear({ inFeatures: dim, outFeatures: 3 * inner, useBias: false, key: qkvKey! }),
+      new Linear({ inFeatures: dim, outFeatures: 3 * inner, useBias: false, shard: 'outputs', key: qkvKey! }),
     );
     this.#output = useOutputProjection
-      ? this.child('output', new Linear({ inFeatures: inner, outFeatures: dim, key: outputKey! }))
+      ? this.child('output', new Linear({ inFeatures: inner, outFeatures: dim, shard: 'inputs', key: outputKey! }))
       : undefined;
     const setting = { numHeads, headDim: this.headDim, grid, blockIndex, key: mechanismKey! };
     this.#mechanism = this.child('mechanism', createAttention(attention, setting, 'MultiHeadAttention'));

@@ -151,10 +151,9 @@ export class CausalAttention extends Module {
     this.headDim = dim / numHeads;
     this.dropout = resolveDropout(dropout, 'CausalAttention');
     const keys = split(key, 4) as [RandomKey, RandomKey, RandomKey, RandomKey];
-    const linear = (name: string, linearKey: RandomKey): Linear => {
-      const initializer = normalInitializer(weightStddev);
-      const options = { inFeatures: dim, outFeatures: dim, useBias: useAttentionBias, key: linearKey, initializer };
-      return this.child(name, new Linear(options));
+    const linear = (name: string, linearKey: RandomKey, shard: 'inputs' | 'outputs' = 'outputs'): Linear => {
+      const options = { inFeatures: dim, outFeatures: dim, useBias: useAttentionBias, shard, key: linearKey };
+      return this.child(name, new Linear({ ...options, initializer: normalInitializer(weightStddev) }));
     };
     this.#timeMix = useTimeMixing
       ? this.variable<tf.Rank.R1>('timeMix', {
@@ -163,7 +162,7 @@ export class CausalAttention extends Module {
         })
       : undefined;
     this.#projections = [linear('query', keys[0]), linear('key', keys[1]), linear('value', keys[2])];
-    this.#output = linear('output', keys[3]);
+    this.#output = linear('output', keys[3], 'inputs');
     this.#norms = queryKeyNorm && [
       this.child('queryNorm', createNorm(queryKeyNorm, { dim: this.headDim, normEpsilon }, 'CausalAttention')),
       this.child('keyNorm', createNorm(queryKeyNorm, { dim: this.headDim, normEpsilon }, 'CausalAttention')),

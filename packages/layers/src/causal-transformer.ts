@@ -155,11 +155,14 @@ export class CausalBlock extends Module {
     this.#attentionNorm = this.child('attentionNorm', createNorm(norm, options, 'CausalBlock'));
     this.attention = this.child('attention', new CausalAttention({ ...options, key: attentionKey }));
     this.#feedForwardNorm = this.child('feedForwardNorm', createNorm(norm, options, 'CausalBlock'));
-    const wide = { ...dense, inFeatures: dim, outFeatures: mlpDim };
+    const wide = { ...dense, inFeatures: dim, outFeatures: mlpDim, shard: 'outputs' } as const;
     this.#gate =
       feedForward === 'swiglu' ? this.child('gate', new Linear({ ...wide, key: foldIn(hiddenKey, 1) })) : undefined;
     this.#hidden = this.child('hidden', new Linear({ ...wide, key: hiddenKey }));
-    this.#output = this.child('output', new Linear({ ...dense, inFeatures: mlpDim, outFeatures: dim, key: outputKey }));
+    this.#output = this.child(
+      'output',
+      new Linear({ ...dense, inFeatures: mlpDim, outFeatures: dim, shard: 'inputs', key: outputKey }),
+    );
   }
 
   /** Returns the dropout sites of a sequence of `length` tokens, by name. */

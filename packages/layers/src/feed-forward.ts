@@ -54,8 +54,14 @@ export class FeedForward extends Module {
     assertActivation(activation, 'FeedForward');
     this.activation = activation;
     const [hiddenKey, outputKey] = split(key);
-    this.#hidden = this.child('hidden', new Linear({ inFeatures: dim, outFeatures: mlpDim, key: hiddenKey! }));
-    this.#output = this.child('output', new Linear({ inFeatures: mlpDim, outFeatures: dim, key: outputKey! }));
+    this.#hidden = this.child(
+      'hidden',
+      new Linear({ inFeatures: dim, outFeatures: mlpDim, shard: 'outputs', key: hiddenKey! }),
+    );
+    this.#output = this.child(
+      'output',
+      new Linear({ inFeatures: mlpDim, outFeatures: dim, shard: 'inputs', key: outputKey! }),
+    );
   }
 
   /** Maps `[..., D]` to `[..., D]`. @throws {ShapeError} when the last axis is not `dim` */

@@ -9,6 +9,7 @@ import {
   formatShape,
   linearWeight,
   sameWeight,
+  shardOverModel,
   split,
   xavierUniformInitializer,
   type Initializer,
@@ -31,6 +32,12 @@ export interface LinearOptions {
    * of the ViT in the reference
    */
   readonly initializer?: Initializer;
+  /**
+   * Features that may lie on several devices where the engine has a mesh with an axis `model`
+   * (tensor parallelism): the outputs of the first of two layers, the inputs of the second, so that
+   * what is between them is never gathered. @default none
+   */
+  readonly shard?: 'inputs' | 'outputs';
   /** Initializer of the bias `[out]`. @default constantInitializer(0) */
   readonly biasInitializer?: Initializer;
 }
@@ -42,6 +49,7 @@ const linearOptionNames: OptionTable<LinearOptions> = {
   key: 'required',
   initializer: 'optional',
   biasInitializer: 'optional',
+  shard: 'optional',
 };
 
 /**
@@ -64,6 +72,7 @@ export class Linear extends Module {
       key,
       initializer = xavierUniformInitializer,
       biasInitializer = constantInitializer(0),
+      shard,
     } = checkOptions(options, linearOptionNames, 'Linear', { allowOthers: true });
     assertInteger(inFeatures, 'inFeatures', 'Linear');
     assertInteger(outFeatures, 'outFeatures', 'Linear');
@@ -72,6 +81,8 @@ export class Linear extends Module {
     const [weightKey, biasKey] = split(key);
     this.weight = this.variable<tf.Rank.R2>('weight', initializer(weightKey!, [inFeatures, outFeatures]));
     this.bias = useBias ? this.variable<tf.Rank.R1>('bias', biasInitializer(biasKey!, [outFeatures])) : undefined;
+    if (shard) shardOverModel(this.weight, shard === 'inputs' ? 0 : 1);
+    if (shard === 'outputs' && this.bias) shardOverModel(this.bias, 0);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { expectGradientsMatchFiniteDifferences, expectNoTensorLeak } from '@vitvq/test-utils';
 import * as tf from '@tensorflow/tfjs-core';
-import { randomKey, ShapeError, torchLinearInitializer } from '@vitvq/core';
+import { modelAxisOf, randomKey, ShapeError, torchLinearInitializer } from '@vitvq/core';
 import { Linear } from '../src/index.js';
 import { describe, expect, it } from 'vitest';
 import { normal, shake } from './helpers.js';
@@ -12,6 +12,22 @@ describe('Linear', () => {
     linear.bias!.assign(tf.tensor1d([0.5, 0, -1]));
     expect(linear.apply(tf.tensor2d([1, 10], [1, 2]))).toBeAllClose([[41.5, 52, 62]]);
     linear.dispose();
+  });
+
+  it('says which features may lie on several devices', () => {
+    const size = { inFeatures: 4, outFeatures: 6, key: randomKey(0) };
+    const axesOf = ({ weight, bias }: Linear): unknown[] => [modelAxisOf(weight), bias && modelAxisOf(bias)];
+    const [first, second, plain] = [
+      new Linear({ ...size, shard: 'outputs' }),
+      new Linear({ ...size, shard: 'inputs' }),
+      new Linear(size),
+    ];
+    expect([axesOf(first), axesOf(second), axesOf(plain)]).toEqual([
+      [1, 0],
+      [0, undefined],
+      [undefined, undefined],
+    ]);
+    [first, second, plain].forEach((each) => each.dispose());
   });
 
   it('keeps leading axes', () => {

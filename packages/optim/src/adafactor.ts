@@ -113,21 +113,25 @@ export class Adafactor extends Module implements Optimizer {
     const members = membersOf(groups, 0, where);
     this.#variables = new Map(members.map(({ name, variable }) => [name, variable]));
     this.#step = this.variable<tf.Rank.R0>('step', { shape: [], data: new Float32Array(1) }, { trainable: false });
-    const zeros = (name: string, shape: readonly number[]): tf.Variable =>
-      this.variable(name, { shape, data: new Float32Array(tf.util.sizeFromShape([...shape])) }, { trainable: false });
+    const zeros = (name: string, shape: readonly number[], like?: tf.Variable): tf.Variable => {
+      const data = new Float32Array(tf.util.sizeFromShape([...shape]));
+      return this.variable(name, { shape, data }, { trainable: false, ...(like && { like }) });
+    };
     this.#slots = members.map((member) => {
-      const {
-        name,
-        variable: { shape, rank },
-      } = member;
+      const { name, variable } = member;
+      const { shape, rank } = variable;
       const moments =
         rank < 2
-          ? [zeros(`secondMoment.${name}`, shape)]
+          ? [zeros(`secondMoment.${name}`, shape, variable)]
           : [
               zeros(`rowMoment.${name}`, shape.slice(0, -1)),
               zeros(`columnMoment.${name}`, [...shape.slice(0, -2), shape[rank - 1]!]),
             ];
-      return { member, moments, firstMoment: beta1 === undefined ? undefined : zeros(`firstMoment.${name}`, shape) };
+      return {
+        member,
+        moments,
+        firstMoment: beta1 === undefined ? undefined : zeros(`firstMoment.${name}`, shape, variable),
+      };
     });
   }
 

@@ -51,7 +51,7 @@ export class EMA extends Module {
     );
     this.#pairs = [...variables].map(([name, variable]) => {
       const initial = { shape: variable.shape, data: variable.dataSync<'float32'>() };
-      return { variable, average: this.variable(`average.${name}`, initial, { trainable: false }) };
+      return { variable, average: this.variable(`average.${name}`, initial, { trainable: false, like: variable }) };
     });
   }
 

@@ -20,8 +20,9 @@ export class GradientAccumulator extends Module {
   constructor(variables: ReadonlyMap<string, tf.Variable>) {
     super();
     assertFloatVariables(variables, 'GradientAccumulator');
-    for (const [name, { shape, size }] of variables) {
-      this.variable(name, { shape, data: new Float32Array(size) }, { trainable: false });
+    for (const [name, variable] of variables) {
+      const zeros = { shape: variable.shape, data: new Float32Array(variable.size) };
+      this.variable(name, zeros, { trainable: false, like: variable });
     }
   }
 

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { modelAxisOf, shardOverModel } from '@vitvq/core';
 import { compile, doctor, useEngine } from '@vitvq/engine';
 import { testOptimizer } from '@vitvq/test-utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -77,6 +78,27 @@ const contracts: [name: string, state: readonly string[], create: (groups: Param
     (groups) => new Adafactor(groups, { relativeStep: true, clippingThreshold: 0.5 }),
   ],
 ];
+
+it('keeps tensors of the shape of a weight on the devices where the weight is', () => {
+  const weight = tf.variable(values([3, 4], 1));
+  shardOverModel(weight, 1);
+  const variables = new Map([['w', weight]]);
+  const group = [{ variables, weightDecay: 0 }];
+  const beside = [
+    new AdamW(group),
+    new Adam(group),
+    new Adafactor(group, { beta1: 0.9 }),
+    new EMA(variables),
+    new GradientAccumulator(variables),
+  ];
+  for (const owner of beside) {
+    for (const [name, variable] of owner.namedVariables()) {
+      const expected = variable.rank === 2 ? 1 : undefined;
+      expect([name, modelAxisOf(variable)]).toEqual([name, expected]);
+    }
+    owner.dispose();
+  }
+});
 
 for (const [name, stateNames, create] of contracts) {
   testOptimizer({ name, stateNames, create: (variables) => create(decayGroups(variables, 0.01)) });

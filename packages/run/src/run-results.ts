@@ -1,4 +1,4 @@
-import type { Engine } from '@vitvq/engine';
+import { deviceCountOf, type Engine } from '@vitvq/engine';
 import type { ResolvedRunConfig } from './config/run-config.js';
 import type { ProbeResult } from './probe-models.js';
 import type { StageResult } from './run-folder.js';
@@ -40,6 +40,7 @@ export function metricsOf(
     seconds: secondsOf(results),
     engine: engine.name,
     threads: engine.threads,
+    devices: deviceCountOf(engine.mesh),
     skippedImages,
     settings: config,
   };

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { ConfigError, formatPercent } from '@vitvq/core';
-import { useEngine } from '@vitvq/engine';
+import { deviceCountOf, formatEngine, useEngine } from '@vitvq/engine';
 import { writeJson, writeWhole } from '@vitvq/files';
 import { writeReport } from '@vitvq/report';
 import type { ClassifierRunConfig, ResolvedClassifierRunConfig } from './config/classifier-run-config.js';
@@ -47,8 +47,8 @@ export async function trainClassifierRun(
     log: view.log,
   });
   try {
-    const engine = await useEngine({ name: config.engine, threads: config.threads });
-    view.log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);
+    const engine = await useEngine({ name: config.engine, threads: config.threads, mesh: config.mesh });
+    view.log(`Engine: ${formatEngine(engine)}, ${engine.reason}`);
     const images = await openLearnedImages(config, view, signal);
     assertClasses(images);
     await folder.begin();
@@ -65,6 +65,7 @@ export async function trainClassifierRun(
       seconds: { [classifierStage]: seconds, total: seconds },
       engine: engine.name,
       threads: engine.threads,
+      devices: deviceCountOf(engine.mesh),
       skippedImages: images.skipped.length,
       settings: config,
     };

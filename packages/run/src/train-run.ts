@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { formatPercent } from '@vitvq/core';
-import { useEngine, type Engine } from '@vitvq/engine';
+import { formatEngine, useEngine, type Engine } from '@vitvq/engine';
 import { writeJson, writeWhole } from '@vitvq/files';
 import { writeReport, type CommandsBlock } from '@vitvq/report';
 import { assertRunnable, assertTransformerFits } from './assert-runnable.js';
@@ -83,8 +83,8 @@ export async function trainRun(given: RunConfig, options: TrainRunOptions): Prom
   });
   let conditions: RunConditions | undefined;
   try {
-    const engine = await useEngine({ name: config.engine, threads: config.threads });
-    view.log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description}), ${engine.reason}`);
+    const engine = await useEngine({ name: config.engine, threads: config.threads, mesh: config.mesh });
+    view.log(`Engine: ${formatEngine(engine)}, ${engine.reason}`);
     const images = await openRunImages(config, view, signal);
     // Everything that can be told is told before anything is trained, or deleted.
     await assertRunnable(config, images, options.compare);

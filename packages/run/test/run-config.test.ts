@@ -152,6 +152,19 @@ describe('readRunConfig', () => {
     }
   });
 
+  it('takes a mesh, and batches that can be cut into equal parts', async () => {
+    const { mesh } = await readRunConfig('quickstart', { set: ['mesh.data=4', 'mesh.weights=sharded'] });
+    expect(mesh).toEqual({ data: 4, model: 1, weights: 'sharded' });
+    const uneven = ['mesh.data=3', 'tokenizer.training.batchSize=16', 'tokenizer.training.accumulate=2'];
+    await expect(readRunConfig('quickstart', { set: uneven })).rejects.toThrow(
+      'tokenizer.training.batchSize is 16: expected a multiple of 6 (3 devices of mesh.data x 2 micro-batches), such as 18',
+    );
+    const classifier = ['mesh.data=5', 'classifier.training.batchSize=32'];
+    await expect(readAnyRunConfig('classifier', { set: classifier })).rejects.toThrow(
+      'classifier.training.batchSize is 32: expected a multiple of 5 (5 devices of mesh.data), such as 35',
+    );
+  });
+
   it('names every problem at once, with the nearest right name', async () => {
     const set = [
       'sed=1',

@@ -1,23 +1,34 @@
 /**
- * `npm run compare-losses -- --engine pjrt --engine tensorflow`: trains both stages for ten steps
- * on the engines that are named and on `onnx`, and fails where losses differ.
+ * `npm run compare-losses -- --engine pjrt --engine tensorflow`: trains both stages and a
+ * classifier for ten steps on the engines that are named and on `onnx`, and fails where losses
+ * differ. `--mesh data=2,model=2,weights=sharded` adds the engine `pjrt` on several devices.
  */
 import '@tensorflow/tfjs';
 import { parseArgs } from 'node:util';
-import { engineNames, type EngineName } from '@vitvq/engine';
+import { engineNames, resolveMesh, type EngineName, type Mesh } from '@vitvq/engine';
 import { CheckError } from './internal/run.js';
 import { compareLosses, formatLosses, tolerances, trainTenSteps, type Losses } from './internal/ten-steps.js';
 
 const reference = 'onnx';
-const { values: options } = parseArgs({ options: { engine: { type: 'string', multiple: true, default: [] } } });
+const many = { type: 'string', multiple: true, default: [] as string[] } as const;
+const { values: options } = parseArgs({ options: { engine: many, mesh: many } });
+
+/** Reads a mesh as `data=2,weights=sharded`. */
+function meshOf(text: string): Mesh {
+  const entries = text.split(',').map((entry) => entry.split('=') as [string, string]);
+  return resolveMesh(
+    Object.fromEntries(entries.map(([name, value]) => [name, name === 'weights' ? value : Number(value)])),
+  );
+}
 
 try {
   const unknown = options.engine.filter((name) => !engineNames.some((known) => known === name));
-  if (unknown.length > 0 || options.engine.length === 0) {
+  if (unknown.length > 0 || options.engine.length + options.mesh.length === 0) {
     throw new CheckError(`compare-losses: expected --engine NAME, one or more of ${engineNames.join(', ')}`);
   }
   const all = new Map<string, Losses>();
   for (const name of [reference, ...options.engine] as EngineName[]) all.set(name, await trainTenSteps(name));
+  for (const mesh of options.mesh) all.set(mesh, await trainTenSteps('pjrt', meshOf(mesh)));
   console.log(`${formatLosses(all)}\n`);
   const expected = all.get(reference)!;
   const failures: string[] = [];

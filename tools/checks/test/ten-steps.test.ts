@@ -11,6 +11,7 @@ const losses: Losses = {
   tokenizer: Array.from({ length: 10 }, () => 0.5),
   discriminator: Array.from({ length: 10 }, () => 1),
   transformer: Array.from({ length: 10 }, () => 3),
+  classifier: Array.from({ length: 10 }, () => 2),
 };
 
 describe('ten steps', () => {
@@ -39,6 +40,6 @@ describe('ten steps', () => {
       expect(new Set(values).size).toBe(10);
     }
     expect(await trainTenSteps('onnx')).toEqual(first);
-    expect(formatLosses(new Map([['onnx', first]])).split('\n')).toHaveLength(3 * 11 + 2);
+    expect(formatLosses(new Map([['onnx', first]])).split('\n')).toHaveLength(4 * 11 + 3);
   });
 });

@@ -44,13 +44,14 @@ async function plan(_config: string | undefined, flags: PlanFlags, command: Comm
   const run = await loadRun('plan');
   const resolved = await run.readRunConfig(config!, { set: flags.set });
   const tokenizerOf = flags.tokenizer === undefined ? undefined : await run.readRunConfig(flags.tokenizer);
-  const { useEngine } = await loadOptional('plan', '@vitvq/engine', () => import('@vitvq/engine'));
+  const { formatEngine, useEngine } = await loadOptional('plan', '@vitvq/engine', () => import('@vitvq/engine'));
   const engine = await useEngine({
     name: flags.engine ?? resolved.engine,
     threads: flags.threads ?? resolved.threads,
+    mesh: flags.devices === undefined ? resolved.mesh : { ...resolved.mesh, data: flags.devices },
   });
   const { log } = viewOf(flags);
-  log(`Engine: ${engine.name}, ${engine.threads} threads (${engine.description})`);
+  log(`Engine: ${formatEngine(engine)}`);
   const { hours, steps: measuredSteps, classes: classCount } = flags;
   const plans = await run.plan(resolved, { hours, measuredSteps, classCount, tokenizerOf });
   print(flags, { engine: engine.name, plans }, plans.flatMap(linesOf));

@@ -12,25 +12,28 @@ import { positive } from './values.js';
 export interface EngineFlags {
   readonly engine?: EngineName | 'auto';
   readonly threads?: number;
+  readonly devices?: number;
   readonly json?: boolean;
 }
 
-/** Adds `--engine`, `--threads` and `--json`. */
+/** Adds `--engine`, `--threads`, `--devices` and `--json`. */
 export function withEngineOptions(command: Command): Command {
   return command
     .addOption(new Option('--engine <name>', 'what computes (default: auto)').choices(engineChoices))
     .option('--threads <n>', 'threads of the engine (default: its own choice)', positive)
+    .option('--devices <n>', 'devices over which batches are sharded, with --engine pjrt (default: 1)', positive)
     .option('--json', 'print the result as one JSON object; everything else goes to standard error')
     .allowUnknownOption()
     .allowExcessArguments();
 }
 
-/** Returns what `--seed`, `--engine` and `--threads` change in a config. */
-export function changesOf({ seed, engine, threads }: EngineFlags & { readonly seed?: number }): ConfigObject {
+/** Returns what `--seed`, `--engine`, `--threads` and `--devices` change in a config. */
+export function changesOf({ seed, engine, threads, devices }: EngineFlags & { readonly seed?: number }): ConfigObject {
   return {
     ...(seed !== undefined && { seed }),
     ...(engine !== undefined && { engine }),
     ...(threads !== undefined && { threads }),
+    ...(devices !== undefined && { mesh: { data: devices } }),
   };
 }
 
@@ -72,10 +75,15 @@ export async function runCommand(
   const path = operand(command) ?? '';
   refuseUsage(command, [...missing({ '<run>': path, ...required }), ...leftovers(command)]);
   const run = await loadRun(command.name());
-  const { useEngine } = await loadOptional(command.name(), '@vitvq/engine', () => import('@vitvq/engine'));
+  const { formatEngine, useEngine } = await loadOptional(
+    command.name(),
+    '@vitvq/engine',
+    () => import('@vitvq/engine'),
+  );
   const view = viewOf(flags);
-  const { name, threads, description } = await useEngine({ name: flags.engine, threads: flags.threads });
-  view.log(`Engine: ${name}, ${threads} threads (${description})`);
+  const { engine: name, threads, devices } = flags;
+  const engine = await useEngine({ name, threads, mesh: devices === undefined ? undefined : { data: devices } });
+  view.log(`Engine: ${formatEngine(engine)}`);
   const signal = run.abortOnCtrlC(saves, 'stopping');
   await untilStopped(run, view, () =>
     work({ run, path, view, signal, print: (result, lines) => print(flags, result, lines) }),

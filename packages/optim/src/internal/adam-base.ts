@@ -60,8 +60,8 @@ export abstract class AdamBase extends Module implements Optimizer {
     const members = membersOf(groups, weightDecay, where);
     this.#variables = new Map(members.map(({ name, variable }) => [name, variable]));
     this.#step = this.variable<tf.Rank.R0>('step', { shape: [], data: new Float32Array(1) }, { trainable: false });
-    const zeros = (name: string, { shape, size }: tf.Variable): tf.Variable =>
-      this.variable(name, { shape, data: new Float32Array(size) }, { trainable: false });
+    const zeros = (name: string, like: tf.Variable): tf.Variable =>
+      this.variable(name, { shape: like.shape, data: new Float32Array(like.size) }, { trainable: false, like });
     this.#slots = members.map((member) => ({
       member,
       firstMoment: zeros(`firstMoment.${member.name}`, member.variable),

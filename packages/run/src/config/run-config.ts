@@ -1,5 +1,5 @@
 import { dataSourceSchema, type Augmentation, type DataSourceConfig } from '@vitvq/data';
-import type { EngineName, Precision } from '@vitvq/engine';
+import type { EngineName, MeshOptions, Precision } from '@vitvq/engine';
 import { decodingSchemaOf, type Decoding } from '@vitvq/sampling';
 import { quantizerKinds } from '@vitvq/quantizers';
 import { tokenizerTrainingSchema, type TokenizerTrainingConfig } from '@vitvq/stage1-trainer';
@@ -8,6 +8,7 @@ import { tokenizerConfigSchema, type TokenizerConfig } from '@vitvq/tokenizer';
 import type { IntervalOptions } from '@vitvq/training';
 import { transformerSizeSchema, type TransformerSize } from '@vitvq/transformers';
 import { z } from 'zod';
+import { refineBatchSize } from './refine-batch-size.js';
 import { count, dataFields, fraction, generalFields, shownImagesSchema, stageTrainingFields } from './shared-fields.js';
 
 /** Where images come from, and which of them are kept apart. */
@@ -236,6 +237,11 @@ export interface RunConfig {
   readonly engine?: EngineName | 'auto';
   /** Threads of the engine. @default the engine's own choice */
   readonly threads?: number;
+  /**
+   * Devices of the engine `pjrt` over which batches, layers and weights are sharded.
+   * @default one device
+   */
+  readonly mesh?: MeshOptions;
   readonly data: RunDataConfig;
   readonly tokenizer: TokenizerStageConfig;
   /** @default none: the run ends with the tokenizer */
@@ -351,6 +357,10 @@ export const runConfigSchema = z
   .refine(({ tokenizer, transformer: stage }) => !stage || 'from' in tokenizer || hasCodes(tokenizer), {
     path: ['tokenizer', 'model', 'quantizer', 'kind'],
     error: 'expected a quantizer of codes beside a transformer, such as vector or fsq: kl has no tokens',
+  })
+  .superRefine(({ mesh, tokenizer, transformer: stage }, context) => {
+    if ('training' in tokenizer) refineBatchSize(mesh, tokenizer.training, ['tokenizer', 'training'], context);
+    if (stage) refineBatchSize(mesh, stage.training, ['transformer', 'training'], context);
   })
   .superRefine(({ samples, transformer: stage }, context) => {
     if (samples.decoding === null) return;

@@ -1,5 +1,5 @@
 import { augmentationSchema, dataSourceSchema } from '@vitvq/data';
-import { engineNames, precisions } from '@vitvq/engine';
+import { engineNames, precisions, weightPlacements } from '@vitvq/engine';
 import { z } from 'zod';
 
 /** A number of things: an integer from 1. */
@@ -21,6 +21,13 @@ export const generalFields = {
   precision: z.enum(precisions).default('float32'),
   engine: z.enum(engines).default('auto'),
   threads: count.optional(),
+  mesh: z
+    .strictObject({
+      data: count.default(1),
+      model: count.default(1),
+      weights: z.enum(weightPlacements).default('replicated'),
+    })
+    .prefault({}),
 };
 
 /** Images of every run: what is learned from, and what is measured on. */

@@ -62,9 +62,12 @@ export class EngineSteps {
     await this.program(`examples/${example}/src/main.ts`, '--smoke', '--engine', this.#engine, '--out', out);
   }
 
-  /** Compares the losses of ten steps of both stages with those on `onnx`. */
-  async compareLosses(): Promise<void> {
-    console.log(await this.program('tools/checks/src/compare-losses.ts', '--engine', this.#engine));
+  /**
+   * Compares the losses of ten steps of all trainings with those on `onnx`, on several devices too.
+   */
+  async compareLosses(...meshes: string[]): Promise<void> {
+    const more = meshes.flatMap((mesh) => ['--mesh', mesh]);
+    console.log(await this.program('tools/checks/src/compare-losses.ts', '--engine', this.#engine, ...more));
   }
 
   #options(cwd: string): { cwd: string; env: NodeJS.ProcessEnv; timeoutSeconds: number } {

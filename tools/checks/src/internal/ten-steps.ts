@@ -1,6 +1,8 @@
 import { foldIn, randomInts, randomKey } from '@vitvq/core';
 import { createBatches } from '@vitvq/data';
-import { useEngine, type EngineName } from '@vitvq/engine';
+import { createClassifier } from '@vitvq/classifier';
+import { createClassifierTrainer } from '@vitvq/classifier-trainer';
+import { useEngine, type EngineName, type MeshOptions } from '@vitvq/engine';
 import { madeUpImages } from '@vitvq/example-shared';
 import { createTokenizerTrainer, QUICKSTART_TRAINING } from '@vitvq/stage1-trainer';
 import { createTransformerTrainer, QUICKSTART_TRANSFORMER_TRAINING } from '@vitvq/stage2-trainer';
@@ -12,7 +14,7 @@ import { ClassConditioner, GPT } from '@vitvq/transformers';
  * order, and each step starts from the weights of the one before; a discriminator and a choice of
  * codes make more of a rounding than a transformer does.
  */
-export const tolerances = { tokenizer: 2e-3, discriminator: 2e-3, transformer: 1e-4 } as const;
+export const tolerances = { tokenizer: 2e-3, discriminator: 2e-3, transformer: 1e-4, classifier: 1e-4 } as const;
 
 /** A loss that is compared. */
 export type LossName = keyof typeof tolerances;
@@ -57,6 +59,33 @@ async function tokenizerLosses(): Promise<Pick<Losses, 'tokenizer' | 'discrimina
   return losses;
 }
 
+/** Trains a classifier of pictures of colours, in micro-batches. */
+async function classifierLosses(): Promise<readonly number[]> {
+  const imageSize = 16;
+  const size = { dim: 16, depth: 1, numHeads: 2, mlpDim: 32 };
+  const classifier = createClassifier({ imageSize, patchSize: 4, classes: 4, ...size }, { seed: 7 });
+  const images = madeUpImages({ count: 64, imageSize });
+  const batches = { batchSize: 8, imageSize, resizeTo: imageSize, crop: 'center', flip: true, shuffle: true } as const;
+  const trainer = createClassifierTrainer({
+    classifier,
+    config: {
+      duration: { steps },
+      learningRate: { peak: 1e-3, end: 0, warmup: 0.1 },
+      optimizer: { kind: 'adamw', beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.05 },
+      clipNorm: 1,
+      accumulate: 2,
+      seed: 8,
+    },
+    openBatches: (startAt) => createBatches(images, { ...batches, key: randomKey(9), startAt }),
+  });
+  const losses: number[] = [];
+  trainer.on('step', ({ values }) => void losses.push(values['loss']!));
+  await trainer.run();
+  trainer.dispose();
+  classifier.dispose();
+  return losses;
+}
+
 /** Trains a GPT on tokens of classes. */
 async function transformerLosses(): Promise<readonly number[]> {
   const [vocabSize, grid, classCount, batchSize] = [32, [4, 4], 3, 8] as const;
@@ -84,10 +113,17 @@ async function transformerLosses(): Promise<readonly number[]> {
   return losses;
 }
 
-/** Trains both stages for ten steps on an engine; the same models, data and seeds each time. */
-export async function trainTenSteps(engine: EngineName): Promise<Losses> {
-  await useEngine({ name: engine, onCompile: () => undefined });
-  return { ...(await tokenizerLosses()), transformer: await transformerLosses() };
+/**
+ * Trains both stages and a classifier for ten steps on an engine; the same models, data and seeds
+ * each time.
+ */
+export async function trainTenSteps(engine: EngineName, mesh?: MeshOptions): Promise<Losses> {
+  await useEngine({ name: engine, mesh, onCompile: () => undefined });
+  return {
+    ...(await tokenizerLosses()),
+    transformer: await transformerLosses(),
+    classifier: await classifierLosses(),
+  };
 }
 
 /** How far the losses of an engine are from the reference's. */
@@ -111,10 +147,11 @@ export function compareLosses(expected: Losses, got: Losses): LossDifference[] {
 /** Formats the losses of all engines as a table, a line a step. */
 export function formatLosses(all: ReadonlyMap<string, Losses>): string {
   const names = Object.keys(tolerances) as LossName[];
+  const width = Math.max(13, ...[...all.keys()].map((engine) => engine.length));
   const tables = names.map((name) => {
-    const header = [name.padEnd(13), ...[...all.keys()].map((engine) => engine.padStart(13))].join(' ');
+    const header = [name.padEnd(13), ...[...all.keys()].map((engine) => engine.padStart(width))].join(' ');
     const rows = Array.from({ length: steps }, (_, step) => {
-      const cells = [...all.values()].map((losses) => (losses[name][step]?.toPrecision(8) ?? '-').padStart(13));
+      const cells = [...all.values()].map((losses) => (losses[name][step]?.toPrecision(8) ?? '-').padStart(width));
       return [`step ${step + 1}`.padEnd(13), ...cells].join(' ');
     });
     return [header, ...rows].join('\n');
