@@ -58,7 +58,8 @@ export { tokenize, type TokenizedImages, type TokenizeOptions } from './tokenize
 export { imageSizeOf } from './image-size.js';
 export { inspect, type Inspection } from './inspect.js';
 export { watchRun, type WatchedRun, type WatchRunOptions } from './watch/serve-run.js';
-export { plan, type PlanOptions, type SmallerSchedule, type TrainingPlan } from './plan.js';
+export { plan, type PlanOptions, type SimulationOptions, type SmallerSchedule, type TrainingPlan } from './plan.js';
+export { simulateDevices, type DeviceLinks, type SimulatedStep, type SimulatedTraining } from './simulate-devices.js';
 export { loadGenerator, type LoadedGenerator, type LoadGeneratorOptions } from './load-generator.js';
 export { writeHubFolders, type HubFolder, type WriteHubFoldersOptions } from './write-hub-folders.js';
 export { unpack, type UnpackedImages, type UnpackOptions } from './unpack.js';

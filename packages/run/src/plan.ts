@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { audit, formatAuditReport } from '@vitvq/engine';
+import { audit, formatAuditReport, type Mesh } from '@vitvq/engine';
 import {
   elementCount,
   randomInts,
@@ -24,6 +24,7 @@ import {
 import { conditionsOf } from './conditions.js';
 import { tokensOf } from './tokens-of.js';
 import type { ResolvedRunConfig, ResolvedTransformerStage, TrainedTokenizerConfig } from './config/run-config.js';
+import { simulateDevices, type DeviceLinks, type SimulatedStep } from './simulate-devices.js';
 import { createUntrained } from './stages/transformer-stage.js';
 
 /** Plan of one training. */
@@ -44,6 +45,8 @@ export interface TrainingPlan {
   readonly days: number | undefined;
   /** A schedule that fits into the hours asked for. */
   readonly smaller: SmallerSchedule | undefined;
+  /** A step on several devices, on paper; empty where none was asked for, or nothing is known. */
+  readonly simulated: readonly SimulatedStep[];
   /** What the engine can and cannot do of the training's gradients, in sentences. */
   readonly audit: string;
 }
@@ -72,6 +75,17 @@ export interface PlanOptions {
    * yet. @default the tokenizer of the config
    */
   readonly tokenizerOf?: Pick<ResolvedRunConfig, 'tokenizer'>;
+  /** Devices to simulate. @default none */
+  readonly simulated?: SimulationOptions | undefined;
+}
+
+/** Devices on which a step is simulated. */
+export interface SimulationOptions {
+  /** Numbers of devices. */
+  readonly devices: readonly number[];
+  readonly links: DeviceLinks;
+  /** Seconds that one device takes for an image. @default those that are measured here */
+  readonly secondsPerImage?: number | undefined;
 }
 
 /** Steps before those that are measured: they compile and warm up. */
@@ -101,7 +115,7 @@ export async function plan(config: ResolvedRunConfig, options: PlanOptions = {})
 }
 
 async function planTokenizer(
-  { seed, precision }: ResolvedRunConfig,
+  { seed, precision, mesh }: ResolvedRunConfig,
   { model, training }: TrainedTokenizerConfig,
   options: PlanOptions,
 ): Promise<TrainingPlan> {
@@ -139,7 +153,8 @@ async function planTokenizer(
       }),
     );
     const facts = { stage: 'tokenizer', parameters: tokenizer.parameterCount(), training, seconds, options } as const;
-    return planOf({ ...facts, audit: formatAuditReport(report) });
+    const values = blockValuesOf(tokenizer.grid, [model.encoder, model.decoder]);
+    return planOf({ ...facts, mesh, blockValues: values, audit: formatAuditReport(report) });
   } finally {
     tokenizer.dispose();
   }
@@ -151,7 +166,7 @@ async function planTransformer(
   options: PlanOptions,
 ): Promise<TrainingPlan> {
   const { measuredSteps = 3, classCount = 1000 } = options;
-  const { seed, precision } = config;
+  const { seed, precision, mesh } = config;
   const { batchSize, evaluation: _e, checkpoint: _c, ...learning } = stage.training;
   const { vocabSize, grid, codeDepth } = await tokensOf(config);
   const classNames = Array.from({ length: classCount }, (_, index) => String(index));
@@ -182,7 +197,8 @@ async function planTransformer(
       }),
     );
     const facts = { stage: 'transformer', parameters: model.parameterCount(), options, seconds } as const;
-    return planOf({ ...facts, training: stage.training, audit: formatAuditReport(report) });
+    const values = blockValuesOf(grid, [stage.model]);
+    return planOf({ ...facts, training: stage.training, mesh, blockValues: values, audit: formatAuditReport(report) });
   } finally {
     model.dispose();
     conditions.dispose();
@@ -221,10 +237,30 @@ interface PlanFacts {
   readonly training: Pick<TrainedTokenizerConfig['training'], 'batchSize' | 'duration' | 'learningRate' | 'ema'>;
   readonly seconds: number | undefined;
   readonly options: PlanOptions;
+  readonly mesh: Mesh;
+  readonly blockValues: number;
   readonly audit: string;
 }
 
-function planOf({ stage, parameters, training, seconds, options, audit: findings }: PlanFacts): TrainingPlan {
+/** Returns the number of values that leave the blocks of transformers over a grid of tokens. */
+function blockValuesOf([rows, columns]: readonly [number, number], networks: readonly object[]): number {
+  const sizes = networks.map((network) => network as { readonly dim?: number; readonly depth?: number });
+  return sizes.reduce((sum, { dim = 0, depth = 0 }) => sum + rows * columns * dim * depth, 0);
+}
+
+/** Simulates the devices that were asked for; none where the time of an image is not known. */
+function simulate(
+  { parameters, training: { batchSize }, seconds, options, mesh, blockValues }: PlanFacts,
+  valuesPerWeight: number,
+): SimulatedStep[] {
+  const { devices = [], links, secondsPerImage = seconds && seconds / batchSize } = options.simulated ?? {};
+  if (links === undefined || secondsPerImage === undefined) return [];
+  const simulated = { secondsPerImage, parameters, valuesPerWeight, batchSize, blockValues };
+  return devices.map((count) => simulateDevices(simulated, links, count, mesh));
+}
+
+function planOf(facts: PlanFacts): TrainingPlan {
+  const { stage, parameters, training, seconds, options, audit: findings } = facts;
   const { batchSize, duration, learningRate, ema } = training;
   const { hours = 8 } = options;
   const copies = ema === null ? 4 : 5;
@@ -243,6 +279,7 @@ function planOf({ stage, parameters, training, seconds, options, audit: findings
       seconds === undefined
         ? undefined
         : smallerSchedule({ batchSize, steps, seconds, hours, peak: learningRate.peak }),
+    simulated: simulate(facts, copies),
     audit: findings,
   };
 }

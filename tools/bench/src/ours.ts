@@ -3,7 +3,7 @@
  * a line on stdout.
  */
 import { createInterface } from 'node:readline';
-import { describeEngine, useEngine, type Precision } from '@vitvq/engine';
+import { describeEngine, useEngine, type MeshOptions, type Precision } from '@vitvq/engine';
 import { measureBatches } from './batches.js';
 import { measureImport } from './import-checkpoint.js';
 import { measureMemory, measureSamplingMemory } from './memory.js';
@@ -11,11 +11,12 @@ import type { BatchesRequest, ImportRequest, Measurement, MeasureRequest, Memory
 import type { Workload } from './workload.js';
 import { presets, workloads, type PresetName } from './workloads.js';
 
-const [, , engineName, threads, precision] = process.argv;
+const [, , engineName, threads, precision, mesh] = process.argv;
 let compileMilliseconds = 0;
 const engine = await useEngine({
   name: engineName as 'auto',
   threads: threads === undefined ? undefined : Number(threads),
+  mesh: mesh === undefined ? undefined : (JSON.parse(mesh) as MeshOptions),
   onCompile: ({ phase, milliseconds = 0 }) => {
     if (phase === 'done') compileMilliseconds += milliseconds;
   },

@@ -30,6 +30,9 @@ export function aboveZero(text: string): number {
   return value;
 }
 
+/** Reads an option's value as whole numbers above 0 with commas between them. */
+export const listOfPositive = (text: string): readonly number[] => text.split(',').map(positive);
+
 /** Collects the values of an option that may be given several times. */
 export function several(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text];

@@ -1,0 +1,67 @@
+import type { LineChartOptions } from '@vitvq/report';
+
+/** A training step on some devices. */
+export interface ScalingResult {
+  readonly workload: string;
+  readonly devices: number;
+  readonly weights: 'replicated' | 'sharded';
+  /** Median of a step. */
+  readonly milliseconds: number;
+  /** What a step handles on all devices together, in `unit`. */
+  readonly amount: number;
+  readonly unit: string;
+  /** Peak resident memory of the process. */
+  readonly megabytes: number;
+}
+
+const rateOf = ({ amount, milliseconds }: ScalingResult): number => (1000 * amount) / milliseconds;
+
+/** Returns a Markdown table with a row for each workload, number of devices and way of weights. */
+export function formatScaling(results: readonly ScalingResult[]): string {
+  const header = ['Step', 'Devices', 'Weights', 'Milliseconds', 'A second', 'Against one', 'Memory'];
+  const rows = results.map((result) => {
+    const { workload, devices, weights, milliseconds, unit, megabytes } = result;
+    const one = results.find((other) => other.workload === workload && other.devices === 1);
+    const ratio = one === undefined ? '' : `${(rateOf(result) / rateOf(one)).toFixed(2)}x`;
+    const cells = [
+      `\`${workload}\``,
+      String(devices),
+      weights,
+      milliseconds.toFixed(0),
+      `${Math.round(rateOf(result))} ${unit}`,
+    ];
+    return [...cells, ratio, `${Math.round(megabytes)} MB`];
+  });
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/**
+ * Returns a chart of steps a second against devices, as a ratio to one device; the ideal beside
+ * them ends at the number of cores, which the devices of a CPU share.
+ */
+export function scalingChart(results: readonly ScalingResult[], cores: number): LineChartOptions {
+  const counts = [...new Set(results.map(({ devices }) => devices))].sort((a, b) => a - b);
+  const workloads = [...new Set(results.map(({ workload }) => workload))];
+  const ratios = (workload: string, weights: ScalingResult['weights']): [number, number][] => {
+    const own = results.filter((each) => each.workload === workload);
+    const one = own.find(({ devices }) => devices === 1);
+    return own.flatMap((each): [number, number][] =>
+      one && (each.devices === 1 || each.weights === weights) ? [[each.devices, rateOf(each) / rateOf(one)]] : [],
+    );
+  };
+  const measured = workloads.flatMap((workload) =>
+    (['replicated', 'sharded'] as const).map((weights) => ({
+      name: `${workload}, weights ${weights}`,
+      points: ratios(workload, weights),
+    })),
+  );
+  const ideal = { name: 'ideal', points: counts.map((count): [number, number] => [count, Math.min(count, cores)]) };
+  return {
+    title: 'Steps a second against one device',
+    xLabel: 'devices',
+    yLabel: 'times one device',
+    width: 640,
+    series: [ideal, ...measured],
+  };
+}
