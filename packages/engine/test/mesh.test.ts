@@ -7,6 +7,7 @@ import { useEngine } from '../src/engines.js';
 import { EngineError } from '../src/errors.js';
 import { GraphBuilder } from '../src/ir/builder.js';
 import { describeMesh, resolveMesh, type Mesh, type MeshOptions } from '../src/mesh.js';
+import { narrowProducts } from '../src/passes/narrow-products.js';
 import { encodeCompileOptions } from '../src/pjrt/compile-options.js';
 import { buildProgram } from '../src/pjrt/program.js';
 import { shardingDialectFor } from '../src/pjrt/sharding/dialect.js';
@@ -163,6 +164,19 @@ describe('a module for several devices', () => {
     expect(text).toMatch(/stablehlo\.subtract %arg1,/);
   });
 
+  it('gathers weights in the type of the products', () => {
+    const b = new GraphBuilder();
+    const [x, w] = [b.input([8, 4], 'float32'), b.input([4, 6], 'float32')];
+    const axes = { lhsBatch: [], rhsBatch: [], lhsContract: [1], rhsContract: [0] };
+    const graph = narrowProducts(b.finish([b.dotGeneral(x, w, axes)]), 'bfloat16', 'native');
+    const placement = { argumentCount: 1, inputModelAxes: new Map(), stateModelAxes: new Map() };
+    const program = { name: 'f', graph, resultCount: 1, stateInputs: [], frozen: new Map(), placement };
+    const { text } = buildProgram(program, { mesh: meshOf({ data: 2, weights: 'sharded' }), dialect: shardy });
+    const [, narrow] = /(%\d+) = stablehlo\.convert %arg1 : \(tensor<4x6xf32>\) -> tensor<4x6xbf16>/.exec(text)!;
+    expect(text).toContain(`sdy.sharding_constraint ${narrow!} <@mesh, [{}, {}]> : tensor<4x6xbf16>`);
+    expect(text).not.toContain('sdy.sharding_constraint %arg1');
+  });
+
   it("says the same in the older partitioner's words", () => {
     const text = textWith(gspmd);
     expect(text).not.toContain('sdy');
@@ -182,7 +196,7 @@ describe('a module for several devices', () => {
   });
 });
 
-describe.skipIf(!plugin)('programs on several devices', () => {
+describe.skipIf(!plugin)('programs on several devices of pjrt', () => {
   beforeAll(async () => {
     await useEngine({ name: 'cpu' });
   });

@@ -107,6 +107,16 @@ class InputsInUse {
     return this.#writer.emit(dialect.constraint(own, tensorType(input), sharding, mesh));
   }
 
+  /**
+   * Treats what is an input in another type as that input, once its results are bound: what is
+   * narrower is moved in fewer bytes.
+   */
+  follow({ kind, operands, results }: Operation): void {
+    const input = kind === 'convert' ? this.#moved.get(operands[0]!) : undefined;
+    const [converted] = results;
+    if (input && converted) this.#moved.set(converted, { own: this.#writer.of(converted), sharding: input.sharding });
+  }
+
   /** Binds every input to the part that a device has, as outputs return it. */
   bindForOutputs(): void {
     for (const [input, { own }] of this.#moved) this.#writer.bind(input, own);
@@ -143,6 +153,7 @@ export function lowerToStableHlo(graph: Graph, options: LoweringOptions = {}): S
     const rule = rules[operation.kind] as (w: ModuleWriter, o: Operation) => string | readonly string[];
     const names = [rule(writer, operation)].flat();
     operation.results.forEach((result, index) => writer.bind(result, names[index]!));
+    inUse?.follow(operation);
   }
   inUse?.bindForOutputs();
   const { checks } = writer;
