@@ -61,6 +61,8 @@ export { watchRun, type WatchedRun, type WatchRunOptions } from './watch/serve-r
 export { plan, type PlanOptions, type SmallerSchedule, type TrainingPlan } from './plan.js';
 export { loadGenerator, type LoadedGenerator, type LoadGeneratorOptions } from './load-generator.js';
 export { writeHubFolders, type HubFolder, type WriteHubFoldersOptions } from './write-hub-folders.js';
+export { verifyTokens, type VerifyTokensOptions } from './verify-tokens.js';
+export { workerShare, type WorkerPlace } from './worker-share.js';
 export { unpack, type UnpackedImages, type UnpackOptions } from './unpack.js';
 export { climbLadder, type ClimbedLadder, type ClimbedRung, type ClimbLadderOptions } from './ladder/climb-ladder.js';
 export { type CurveVerdict, type RungVerdict } from './ladder/compare-curves.js';
