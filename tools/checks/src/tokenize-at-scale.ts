@@ -7,7 +7,7 @@
  * The tokenizer is tiny, and its weights are random: what is tried is everything around it.
  *
  * Options: --images <n>, --workers <n>, --kills <n>, --shard-size <n>, --batch-size <n>,
- * --folder <path> (kept), and --model small: ViT-VQGAN-SS for images of 256 x 256 pixels, for speeds.
+ * --folder <path> (kept), and --model small (ViT-VQGAN-SS, 256 x 256 pixels) for speeds.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createWriteStream, promises as fs } from 'node:fs';
@@ -41,15 +41,15 @@ const totalShards = Math.ceil(images / shardSize);
 const tarSize = 1000;
 
 const size = { dim: 64, depth: 2, numHeads: 2, mlpDim: 128 };
-const tiny = {
+const tiny: ViTTokenizerConfig = {
   architecture: 'vit',
   imageSize: 32,
   patchSize: 8,
   encoder: size,
   decoder: size,
   quantizer: { kind: 'vector', codebookSize: 1024, codeDim: 16, beta: 0.25 },
-} as const satisfies ViTTokenizerConfig;
-const config = options.model === 'small' ? VIT_VQGAN_SMALL : tiny;
+};
+const config: ViTTokenizerConfig = options.model === 'small' ? VIT_VQGAN_SMALL : tiny;
 
 const folder = options.folder ?? (await fs.mkdtemp(join(tmpdir(), 'vitvq-scale-')));
 const at = (...names: string[]): string => join(folder, ...names);
