@@ -78,7 +78,7 @@ export interface EncodeAsWorkerOptions extends Omit<EncodeToShardsOptions, 'onPr
   readonly takeOverAfter?: number;
   /** Called after each batch, each shard, and now and then while the worker waits. */
   readonly onProgress?: (progress: WorkerProgress) => void;
-  /** Receives a line for people when a shard is taken over or a damaged one is replaced. */
+  /** Receives a line for people when a shard is taken over, by this worker or from it. */
   readonly onNote?: (line: string) => void;
 }
 
@@ -254,8 +254,9 @@ class Worker {
   }
 
   async #look(): Promise<void> {
-    this.#done = await this.#finished.names();
-    const places = [...this.#places.values()].filter((place) => this.#done.has(nameOf(place)));
+    const names = await this.#finished.names();
+    const places = [...this.#places.values()].filter((place) => names.has(nameOf(place)));
+    this.#done = new Set(places.map(nameOf));
     this.#doneImages = places.reduce((sum, place) => sum + sizeOf(imagesOf(place, this.#plan)), 0);
   }
 

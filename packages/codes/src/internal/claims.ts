@@ -5,8 +5,13 @@ import { DataError } from '@vitvq/core';
 import { createFolder, namesIn, systemReason } from '@vitvq/files';
 import { formatHolder, hasEnded, parseHolder, thisClaimHolder, type ClaimHolder } from './claim-holder.js';
 
-/** Beats in the time after which a claim counts as abandoned. */
+/** Beats in the time after which a claim counts as abandoned, at least. */
 const beatsBeforeAbandoned = 8;
+
+/**
+ * Seconds between two beats, at most: workers that were told other times to wait see them, too.
+ */
+const longestInterval = 5;
 
 /** Claims that a worker without work watches at once: a thousand workers do not read a thousand. */
 const watchedAtOnce = 16;
@@ -116,7 +121,7 @@ export class Claims {
 
   /** Seconds between two signs of life, and between two looks at those of others. */
   get interval(): number {
-    return this.#takeOverAfter / beatsBeforeAbandoned;
+    return Math.min(this.#takeOverAfter / beatsBeforeAbandoned, longestInterval);
   }
 
   /**
