@@ -4,7 +4,7 @@ import { DataError, assertInteger, assertHasTokens, checkOptions, type OptionTab
 import { removeTemporaryFiles, withFolderLock } from '@vitvq/files';
 import type { AnyConditioner } from '@vitvq/transformers';
 import { ImageEncoder } from './internal/image-encoder.js';
-import { SeekableBatches, type OpenBatches } from './internal/seekable-batches.js';
+import { SeekableBatches } from './internal/seekable-batches.js';
 import {
   assertSameConfiguration,
   nameOf,
@@ -15,6 +15,7 @@ import {
   type ShardRows,
 } from './internal/shard.js';
 import { assertSameCodes, configurationOf, joined, positionsOf } from './internal/shard-parts.js';
+import type { RepeatedImages } from './repeated-images.js';
 
 /** Number of shards that may wait for a full disk. */
 const maximumWaitingShards = 4;
@@ -36,7 +37,7 @@ export interface EncodeToShardsOptions {
    * Opens the images so that the first batch is number `startAt`; the same number must always give
    * the same batch. Take `lastBatch: 'pad'`, so that no image is left out.
    */
-  readonly openBatches: OpenBatches;
+  readonly openBatches: (startAt: number) => RepeatedImages | Promise<RepeatedImages>;
   /**
    * Passes over the images: as many augmented views of each. 1 for images that are not augmented.
    * @default 1

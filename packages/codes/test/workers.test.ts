@@ -329,22 +329,33 @@ describe('Claims', () => {
     const holder = { id: 'x', machine: 'elsewhere', pid: 1, host: 'elsewhere', since: '', started: null, beat };
     await fs.writeFile(join(directory, `${shard}.1`), JSON.stringify(holder));
   }
-  const open = new Set(['a', 'b']);
-  const abandoned = (claims: Claims) => claims.takeAbandoned(open);
+  const abandoned = (claims: Claims, open = new Set(['a', 'b'])) => claims.takeAbandoned(open);
 
   it('takes over what stands still, in one of many workers, and leaves what changes', async () => {
     await claimElsewhere('a');
     await claimElsewhere('b');
     const workers = Array.from({ length: 6 }, () => new Claims(directory, 0.2));
     const taken: string[] = [];
+    const open = new Set(['a', 'b']);
     for (let look = 0; look < 30; look++) {
       await claimElsewhere('b', String(look));
-      for (const got of await Promise.all(workers.map(abandoned))) if (got) taken.push(got.claim.shard);
+      const all = await Promise.all(workers.map((each) => abandoned(each, open)));
+      for (const got of all) if (got) taken.push(got.claim.shard);
       if (taken.length > 0) open.delete('a');
       await setTimeout(20);
     }
     expect(taken).toEqual(['a']);
     expect((await fs.readdir(directory)).sort()).toEqual(['a.2', 'b.1']);
+  });
+
+  it('takes over a claim that a crash cut short', async () => {
+    await fs.mkdir(directory);
+    await fs.writeFile(join(directory, 'a.1'), '');
+    const claims = new Claims(directory, 0.1);
+    const taken = await vi.waitUntil(() => abandoned(claims), { timeout: 10_000, interval: 10 });
+    expect(taken).toMatchObject({ claim: { shard: 'a' }, from: 'a worker without a name' });
+    await taken.claim.release();
+    expect(await fs.readdir(directory)).toEqual([]);
   });
 
   it('does not count the time in which it did not look', async () => {

@@ -50,7 +50,7 @@ export interface TokenizedImages {
   readonly ownShards: number;
   /** Images of all views in them. */
   readonly ownImages: number;
-  /** From the first batch to the last shard. */
+  /** Of the work, with compiling before and waiting after it. */
   readonly seconds: number;
   /** Images that this call could not use. */
   readonly skipped: readonly SkippedImage[];
@@ -72,13 +72,14 @@ export async function tokenize(options: TokenizeOptions): Promise<TokenizedImage
     const { skipped, onSkip } = collectSkipped(view.log);
     const source = await openDataSource(data, { onSkip, onProgress: view.log, signal });
     const imageSize = imageSizeOf(tokenizer);
+    const identity = await tokenizerIdentity(tokenizer, opened.folders.tokenizer!);
     const progress = view.openProgress({ show: [], signal });
     const shown = new WorkerProgressView(progress);
     const start = performance.now();
     try {
       const result = await encodeAsWorker({
         tokenizer,
-        tokenizerIdentity: await tokenizerIdentity(tokenizer, opened.folders.tokenizer!),
+        tokenizerIdentity: identity,
         openBatches: (startAt) => openViews(source, { imageSize, batchSize, startAt, onSkip }),
         imageCount: source.length,
         views,

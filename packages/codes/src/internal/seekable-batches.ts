@@ -5,7 +5,7 @@ import type { RepeatedImages } from '../repeated-images.js';
  * Opens the images so that the first batch is number `startAt`; the same number must always give
  * the same batch.
  */
-export type OpenBatches = (startAt: number) => RepeatedImages | Promise<RepeatedImages>;
+type OpenBatches = (startAt: number) => RepeatedImages | Promise<RepeatedImages>;
 
 /** Batches by number; going on from one to the next does not open them again. */
 export class SeekableBatches {

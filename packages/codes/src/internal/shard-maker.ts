@@ -37,7 +37,7 @@ export class ShardMaker {
   }
 
   /**
-   * Makes a shard, unless a worker that was killed has left it whole.
+   * Makes a shard, unless a worker that was killed has left it whole, or another one is faster.
    * @returns whether this worker made it
    * @throws {DataError} when the disk does not take it
    */
@@ -70,7 +70,10 @@ export class ShardMaker {
       if (await claim.isLost()) return false;
       const record = await this.#record(place, staged, rows);
       // A worker whose claim was taken over may be as fast: one of the two shards counts.
-      if (!(await placeUnlessThere(staged, join(folder.directory, nameOf(place))))) return await this.#adopt(place);
+      if (!(await placeUnlessThere(staged, join(folder.directory, nameOf(place))))) {
+        await this.#adopt(place);
+        return false;
+      }
       await this.#untilThereIsRoom(claim, () => finished.add(record));
       return true;
     } catch (error) {
