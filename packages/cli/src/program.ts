@@ -10,6 +10,7 @@ import { addInspectCommand } from './commands/inspect-command.js';
 import { addLadderCommand } from './commands/ladder-command.js';
 import { addModelCommands } from './commands/model-commands.js';
 import { addPlanCommands } from './commands/plan-command.js';
+import { addTokenizeCommands } from './commands/tokenize-commands.js';
 import { addTrainCommand } from './commands/train-command.js';
 import { addWatchCommand } from './commands/watch-command.js';
 import { leftovers, refuseUsage, USAGE_ERROR } from './commands/usage.js';
@@ -30,6 +31,7 @@ export function createProgram(): Command {
 
   addTrainCommand(program);
   addWatchCommand(program);
+  addTokenizeCommands(program);
   addModelCommands(program);
   addEvaluateCommand(program);
   addInspectCommand(program);

@@ -40,6 +40,9 @@ const pngs = [
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgYPgPAAEDAQAIicLsAAAAAElFTkSuQmCC',
 ];
 
+/** Signals that end a command. */
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 let folder: string;
 let printed: string;
 
@@ -269,6 +272,63 @@ it('import reads a PyTorch checkpoint and runs nothing of it', async () => {
   await fs.writeFile(file, Buffer.from('\x80\x02cposix\nsystem\nX\x04\x00\x00\x00true\x85R.', 'latin1'));
   await expect(vitvq('import', file, '--out', join(folder, 'model'))).rejects.toThrow(DataError);
   await expect(vitvq('import', file, '--out', join(folder, 'model'))).rejects.toThrow(/attack\.ckpt.*posix\.system/);
+});
+
+it('tokenize shares its work with other calls, and verify-tokens says what is missing or damaged', async () => {
+  const tokenizer = createTokenizer(config, { seed: 1 });
+  await saveTokenizer(join(folder, 'model'), tokenizer, config);
+  tokenizer.dispose();
+  const out = join(folder, 'codes');
+  const data = '{ kind: made-up, count: 9, imageSize: 16 }';
+  const words = [
+    'tokenize',
+    join(folder, 'model'),
+    '--data',
+    data,
+    '--out',
+    out,
+    '--batch-size',
+    '2',
+    '--shard-size',
+    '4',
+  ];
+  const verify = async (...more: string[]): Promise<typeof process.exitCode> => {
+    printed = '';
+    await vitvq('verify-tokens', out, ...more);
+    const code = process.exitCode;
+    process.exitCode = 0;
+    return code;
+  };
+  const listeners = signals.map((signal) => process.listeners(signal));
+
+  await vitvq(...words, '--engine', 'cpu', '--of', '2', '--worker', '0');
+  expect(printed).toMatch(/Shards 1 of 3; other workers make the rest\nThis worker: 1 of 3 shards, \d+ images\/s\n/);
+  expect(await verify()).toBe(1);
+  expect(printed).toMatch(
+    /1 of 3 shards are whole \(0\.0 MB\)\nNot there yet: codes-000-00001\.\w+, codes-000-00002\.\w+; /,
+  );
+  expect(printed).toContain('start the same vitvq tokenize again, or wait for its workers.');
+  await expect(vitvq(...words, '--engine', 'cpu', '--worker', '0')).rejects.toThrow('Add --of <n>.');
+
+  await vitvq(...words, '--engine', 'cpu');
+  expect(printed).toContain('Codes of 9 images, one view: 4x4 tokens of 32 codes\nThis worker: 2 of 3 shards');
+  expect(await verify()).toBe(0);
+  expect(printed).toContain('3 of 3 shards are whole');
+  expect(printed).toContain('Each of 9 images is there exactly once\n');
+
+  await fs.truncate(join(out, 'codes-000-00001.safetensors'), 100);
+  expect(await verify()).toBe(1);
+  expect(printed).toMatch(
+    /codes-000-00001\.safetensors: its SHA-256 is .*\nTo remove what is damaged, add --repair; then /,
+  );
+  expect(await verify('--repair', '--json')).toBe(1);
+  expect(JSON.parse(printed)).toMatchObject({ isComplete: false, intact: 2 });
+  await vitvq(...words, '--engine', 'cpu');
+  expect(await verify()).toBe(0);
+  // A command is the last thing that its process does, and goes on listening for Ctrl-C.
+  for (const [index, signal] of signals.entries()) {
+    for (const added of process.listeners(signal)) if (!listeners[index]!.includes(added)) process.off(signal, added);
+  }
 });
 
 it('export writes the models of a run', async () => {

@@ -129,6 +129,11 @@ describe('vitvq', () => {
         '--resume and --fresh exclude each other; there is no run in r to resume. Options: ',
     ],
     [['tokenize', 'run'], 'tokenize: --data <source> and --out <folder> are missing. Options: '],
+    [
+      ['tokenize', 'run', '--of', '0'],
+      "option '--of <n>' argument '0' is invalid. Expected a whole number of at least 1.",
+    ],
+    [['verify-tokens', '--loud'], 'verify-tokens: <folder> is missing; --loud is not an option. Options: '],
     [['sample', '--out', 's'], 'sample: <run> and --count <n> are missing. Options: '],
     [['reconstruct', 'run', '--data', 'd'], 'reconstruct: --out <folder> is missing. Options: '],
     [['evaluate', '--json'], 'evaluate: <run> and --data <source> are missing. Options: '],

@@ -1,48 +1,24 @@
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
-import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor4D } from '@tensorflow/tfjs-core';
-import {
-  ConfigError,
-  DataError,
-  assertBatch,
-  assertImages,
-  assertInteger,
-  assertHasTokens,
-  assertMembers,
-  assertTokensFit,
-  assertTokensInRange,
-  checkOptions,
-  concatenate,
-  countOf,
-  type BatchSource,
-  type ImageBatch,
-  type OptionTable,
-  type Tokenizer,
-} from '@vitvq/core';
-import { compile, type CompiledFunction } from '@vitvq/engine';
+import { DataError, assertInteger, assertHasTokens, checkOptions, type OptionTable, type Tokenizer } from '@vitvq/core';
 import { removeTemporaryFiles, withFolderLock } from '@vitvq/files';
 import type { AnyConditioner } from '@vitvq/transformers';
+import { ImageEncoder } from './internal/image-encoder.js';
+import { SeekableBatches } from './internal/seekable-batches.js';
 import {
   assertSameConfiguration,
   nameOf,
   readShard,
   shardPlaces,
   writeShard,
-  type LoadedShard,
   type ShardConfiguration,
-  type ShardPlace,
   type ShardRows,
 } from './internal/shard.js';
+import { assertSameCodes, configurationOf, joined, positionsOf } from './internal/shard-parts.js';
+import type { RepeatedImages } from './repeated-images.js';
 
 /** Number of shards that may wait for a full disk. */
 const maximumWaitingShards = 4;
-
-/** Batches of all images again and again; `createBatches` of @vitvq/data makes one. */
-export interface RepeatedImages extends BatchSource<ImageBatch> {
-  /** Batches in which each image comes once. */
-  readonly batchesPerEpoch: number;
-}
 
 /** How far {@link encodeToShards} is. */
 export interface EncodeProgress {
@@ -131,22 +107,20 @@ async function encodeInto(
   const { tokenizer, openBatches, directory, conditioner } = options;
   // What a killed process left behind.
   await removeTemporaryFiles(directory, 'codes-', 0);
-  const encoder = new Encoder(tokenizer, conditioner);
-  const batches = new SeekableBatches(openBatches);
+  const encoder = new ImageEncoder(tokenizer, conditioner, 'encodeToShards');
+  const batches = new SeekableBatches(openBatches, 'encodeToShards');
   try {
     const first = await batches.at(0);
     const { codeDepth } = await encoder.encode(first, 0);
-    const configuration: ShardConfiguration = {
-      vocabSize: tokenizer.vocabSize,
-      grid: [...tokenizer.grid],
+    const configuration = configurationOf({
+      tokenizer,
       codeDepth,
       views,
-      batchSize: first.shape[0]!,
-      batchesPerView: batches.perEpoch,
+      first,
+      batches,
       batchesPerShard,
-      conditioner: conditioner ? keptOf(conditioner) : null,
-      source: batches.fingerprint ?? null,
-    };
+      conditioner,
+    });
     return await encodeAll(configuration, encoder, batches, options);
   } finally {
     encoder.dispose();
@@ -156,7 +130,7 @@ async function encodeInto(
 
 async function encodeAll(
   configuration: ShardConfiguration,
-  encoder: Encoder,
+  encoder: ImageEncoder,
   batches: SeekableBatches,
   { directory, onProgress, signal }: EncodeToShardsOptions,
 ): Promise<{ images: number }> {
@@ -226,146 +200,6 @@ class ShardWriter {
       this.#waiting.shift();
     }
   }
-}
-
-/** Batches by number; going on from one to the next does not open them again. */
-class SeekableBatches {
-  readonly #open: EncodeToShardsOptions['openBatches'];
-  #source: RepeatedImages | undefined;
-  #next = 0;
-
-  constructor(open: EncodeToShardsOptions['openBatches']) {
-    this.#open = open;
-  }
-
-  get perEpoch(): number {
-    return this.#source!.batchesPerEpoch;
-  }
-
-  get fingerprint(): string | undefined {
-    return this.#source!.fingerprint;
-  }
-
-  async at(position: number): Promise<ImageBatch> {
-    if (!this.#source || this.#next !== position) {
-      await this.close();
-      const source = await this.#open(position);
-      assertMembers(source, ['next', 'close', 'batchesPerEpoch'], 'what openBatches returns', 'encodeToShards');
-      this.#source = source;
-    }
-    this.#next = position + 1;
-    const batch = await this.#source.next();
-    assertBatch(batch, position, 'encodeToShards, data');
-    return batch;
-  }
-
-  async close(): Promise<void> {
-    await this.#source?.close();
-    this.#source = undefined;
-  }
-}
-
-/** Batches of images to rows of shards. */
-class Encoder {
-  readonly #tokenizer: Tokenizer;
-  readonly #conditioner: AnyConditioner | undefined;
-  readonly #encode: CompiledFunction<(images: Tensor4D) => tf.Tensor>;
-
-  constructor(tokenizer: Tokenizer, conditioner: AnyConditioner | undefined) {
-    this.#tokenizer = tokenizer;
-    this.#conditioner = conditioner;
-    const encode = (images: Tensor4D): tf.Tensor => tokenizer.encode(images);
-    this.#encode = compile(encode, { name: 'encode', variables: 'frozen' });
-  }
-
-  /** Padding is left out. `index` is the batch's within its view. */
-  async encode(batch: ImageBatch, index: number): Promise<{ rows: ShardRows; codeDepth: number }> {
-    const where = 'encodeToShards';
-    assertMembers(batch, ['images', 'shape'], 'a batch of images', where);
-    const { shape, images, labels, indices } = batch;
-    const count = countOf(batch);
-    const places = indices?.slice(0, count) ?? Int32Array.from({ length: count }, (_, row) => index * shape[0]! + row);
-    // All batches: codes do not show that there was no image.
-    assertImages({ data: images, shape }, where, { indices: places });
-    const { values, tokensShape } = await this.#tokens(images, shape as [number, number, number, number]);
-    const codeDepth = tokensShape[2] ?? 1;
-    const { vocabSize, grid } = this.#tokenizer;
-    assertTokensFit(tokensShape, { vocabSize, grid, codeDepth }, where);
-    assertTokensInRange(values, tokensShape, vocabSize, 'tokens', where);
-    const rows = {
-      tokens: values.slice(0, (count * values.length) / shape[0]!),
-      indices: places,
-      labels: labels?.slice(0, count),
-      conditions: await this.#conditioner?.ofBatch(batch),
-    };
-    return { rows, codeDepth };
-  }
-
-  async #tokens(
-    images: Float32Array,
-    shape: [number, number, number, number],
-  ): Promise<{ values: Int32Array; tokensShape: readonly number[] }> {
-    const input = tf.tensor4d(images, shape);
-    try {
-      const output = await this.#encode(input);
-      const values = Int32Array.from(await output.data());
-      output.dispose();
-      return { values, tokensShape: output.shape };
-    } finally {
-      input.dispose();
-    }
-  }
-
-  dispose(): void {
-    this.#encode.dispose();
-  }
-}
-
-/** Returns what shards say of a conditioner. */
-function keptOf(conditioner: AnyConditioner): NonNullable<ShardConfiguration['conditioner']> {
-  const description = { ...conditioner.description };
-  if (!('embed' in conditioner)) {
-    return { length: conditioner.length, vocabSize: conditioner.vocabSize, description };
-  }
-  return { size: conditioner.nullInput.length, description };
-}
-
-/** First batch of a shard, and the first after it. */
-function positionsOf({ view, index }: ShardPlace, { batchesPerView, batchesPerShard }: ShardConfiguration) {
-  const begin = view * batchesPerView + index * batchesPerShard;
-  return { begin, end: Math.min(begin + batchesPerShard, (view + 1) * batchesPerView) };
-}
-
-/** @throws {ConfigError} unless a shard begins with these rows */
-function assertSameCodes({ file, rows }: LoadedShard, first: ShardRows): void {
-  const names = ['tokens', 'indices', 'labels', 'conditions'] as const;
-  const differing = names.filter((name) => first[name]?.some((value, index) => value !== rows[name]?.[index]));
-  if (differing.length === 0) return;
-  throw new ConfigError({
-    where: file,
-    expected: 'shards of the same tokenizer and the same images',
-    got: `other ${differing.join(', ')}`,
-    fix: 'Go on with the tokenizer, the images and the augmentation that the folder was begun with, or choose another folder.',
-  });
-}
-
-function joined(parts: readonly ShardRows[]): ShardRows {
-  const of = <T extends Int32Array | Float32Array>(
-    values: (part: ShardRows) => T | undefined,
-    create: new (length: number) => T,
-  ): T | undefined => {
-    const all = parts.flatMap((part) => values(part) ?? []);
-    return all.length === parts.length ? concatenate(all, create) : undefined;
-  };
-  const isEmbedded = parts[0]?.conditions instanceof Float32Array;
-  return {
-    tokens: of(({ tokens }) => tokens, Int32Array)!,
-    indices: of(({ indices }) => indices, Int32Array)!,
-    labels: of(({ labels }) => labels, Int32Array),
-    conditions: isEmbedded
-      ? of(({ conditions }) => conditions as Float32Array, Float32Array)
-      : of(({ conditions }) => conditions as Int32Array | undefined, Int32Array),
-  };
 }
 
 async function exists(file: string): Promise<boolean> {

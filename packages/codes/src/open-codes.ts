@@ -16,9 +16,9 @@ import {
 } from './internal/shard.js';
 
 /**
- * Opens the shards that `encodeToShards` wrote. Reads and verifies all of them once; afterwards
- * rows are read when a batch needs them, so that memory holds only labels and the places of images.
- * The caller closes the source.
+ * Opens the shards that `encodeToShards` or workers (`encodeAsWorker`) wrote. Reads and verifies
+ * all of them once; afterwards rows are read when a batch needs them, so that memory holds only
+ * labels and the places of images. The caller closes the source.
  * @throws {DataError} when shards are missing, damaged, or hold other images in one view than in
  *   another
  * @throws {ConfigError} when the shards do not come from one call with the same options
@@ -31,7 +31,7 @@ export async function openCodes(directory: string): Promise<CodeSource> {
       where: directory,
       expected: 'a folder of codes',
       got: 'none',
-      fix: 'encodeToShards makes them.',
+      fix: 'encodeToShards and vitvq tokenize make them.',
     });
   }
   const configuration = await readShardConfiguration(join(directory, first));
@@ -45,7 +45,7 @@ export async function openCodes(directory: string): Promise<CodeSource> {
       where: directory,
       expected: `${count} shards`,
       got: `none named ${missing[0]}${more > 0 ? ` and ${more} more` : ''}`,
-      fix: 'Call encodeToShards again: it goes on where it was stopped.',
+      fix: 'Call encodeToShards (or vitvq tokenize) again: it goes on where it was stopped.',
     });
   }
   const hash = createHash('sha256');

@@ -94,3 +94,4 @@ export { type ImageTextVectors } from './vectors/image-text-vectors.js';
 export { type TextEncoder } from './vectors/marked-tokens.js';
 export { openOnnxVectors, type OnnxVectorsOptions } from './vectors/onnx-vectors.js';
 export { writeNpz, type ByteImages, type WriteNpzOptions } from './write-npz.js';
+export { weightsHash } from './weights-hash.js';

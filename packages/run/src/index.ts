@@ -62,6 +62,8 @@ export { plan, type PlanOptions, type SimulationOptions, type SmallerSchedule, t
 export { simulateDevices, type DeviceLinks, type SimulatedStep, type SimulatedTraining } from './simulate-devices.js';
 export { loadGenerator, type LoadedGenerator, type LoadGeneratorOptions } from './load-generator.js';
 export { writeHubFolders, type HubFolder, type WriteHubFoldersOptions } from './write-hub-folders.js';
+export { verifyTokens, type VerifyTokensOptions } from './verify-tokens.js';
+export { workerShare, type WorkerPlace } from './worker-share.js';
 export { unpack, type UnpackedImages, type UnpackOptions } from './unpack.js';
 export { climbLadder, type ClimbedLadder, type ClimbedRung, type ClimbLadderOptions } from './ladder/climb-ladder.js';
 export { type CurveVerdict, type RungVerdict } from './ladder/compare-curves.js';

@@ -1,10 +1,12 @@
 import type { SampleOptions } from '@vitvq/run';
 import type { Command } from 'commander';
+import { dataHelp, runHelp } from './help-texts.js';
 import { assertNothingReplaced } from './output-folder.js';
 import {
   loadRun,
   print,
   runCommand,
+  skippedLine,
   untilStopped,
   viewOf,
   withEngineOptions,
@@ -12,13 +14,6 @@ import {
 } from './run-command.js';
 import { leftovers, missing, refuseUsage } from './usage.js';
 import { notNegative, number, positive, several } from './values.js';
-
-interface TokenizeFlags extends EngineFlags {
-  readonly data?: string;
-  readonly out?: string;
-  readonly views: number;
-  readonly batchSize: number;
-}
 
 interface SampleFlags extends EngineFlags {
   readonly force?: boolean;
@@ -55,9 +50,6 @@ interface ProbeFlags extends EngineFlags {
   readonly seed: number;
 }
 
-const dataHelp = 'images: a folder, cifar10, cifar10:train, or the config of a source (required)';
-const runHelp = 'folder of a run or of a model, or owner/name on a hub';
-
 interface UnpackFlags {
   readonly force?: boolean;
   readonly data?: string;
@@ -69,16 +61,6 @@ interface UnpackFlags {
 
 /** Adds the commands that use the models of a run, and `vitvq unpack`. */
 export function addModelCommands(program: Command): void {
-  withEngineOptions(
-    program
-      .command('tokenize')
-      .description('images to shards of codes, from which a transformer learns; goes on where it stopped')
-      .argument('[run]', runHelp)
-      .option('--data <source>', dataHelp)
-      .option('--out <folder>', 'where the shards go (required)')
-      .option('--views <n>', 'passes over the images: the second mirrors them', positive, 1)
-      .option('--batch-size <n>', 'images that are encoded at once', positive, 50),
-  ).action((_run: string | undefined, flags: TokenizeFlags, command: Command) => tokenize(flags, command));
   program
     .command('unpack')
     .description('the images of a source (CIFAR-10, shards, a database) as PNG files, a folder for each class')
@@ -143,24 +125,6 @@ export function addModelCommands(program: Command): void {
  */
 async function assertNoPictures(out: string, { force = false }: { readonly force?: boolean }): Promise<void> {
   if (!force) await assertNothingReplaced(out, (name) => /\.png$|^samples\.json$/.test(name));
-}
-
-const skippedLine = (skipped: readonly unknown[]): string[] =>
-  skipped.length === 0 ? [] : [`Left out:    ${skipped.length} unusable images`];
-
-async function tokenize(flags: TokenizeFlags, command: Command): Promise<void> {
-  const { data, out, views, batchSize } = flags;
-  const required = { '--data <source>': data, '--out <folder>': out };
-  await runCommand(command, flags, { required, saves: out }, async ({ run, path, view, signal, print: show }) => {
-    const source = await run.dataFromText(data!);
-    const result = await run.tokenize({ run: path, data: source, out: out!, views, batchSize, view, signal });
-    const { images, grid, vocabSize, skipped } = result;
-    show(result, [
-      `Codes of ${images} images, ${views === 1 ? 'one view' : `${views} views`}: ${grid.join('x')} tokens of ${vocabSize} codes`,
-      ...skippedLine(skipped),
-      `Shards:      ${out}`,
-    ]);
-  });
 }
 
 async function unpack(flags: UnpackFlags, command: Command): Promise<void> {

@@ -123,3 +123,8 @@ export function viewOf({ json = false }: EngineFlags): RunView {
 export function print({ json = false }: EngineFlags, result: unknown, lines: readonly string[]): void {
   process.stdout.write(`${json ? JSON.stringify(result, null, 2) : lines.join('\n')}\n`);
 }
+
+/** Returns the line about images that a command left out, if there are any. */
+export function skippedLine(skipped: readonly unknown[]): string[] {
+  return skipped.length === 0 ? [] : [`Left out:    ${skipped.length} unusable images`];
+}

@@ -5,7 +5,8 @@ import { ConfigError, DataError, formatShape, assertTokensInRange, tokensShapeOf
 
 const format = 'vitvq-codes/1';
 
-const configurationSchema = z.strictObject({
+/** Schema of what all shards of a folder share. */
+export const configurationSchema = z.strictObject({
   vocabSize: z.int().min(1),
   grid: z.tuple([z.int().min(1), z.int().min(1)]),
   codeDepth: z.int().min(1),
