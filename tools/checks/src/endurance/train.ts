@@ -9,7 +9,7 @@ import '@tensorflow/tfjs';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { useEngine, type EngineName } from '@vitvq/engine';
-import { createTraining, type TrainingName } from './trainings.js';
+import { createTraining, plans, type TrainingName } from './trainings.js';
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -21,7 +21,7 @@ const lines = createInterface(process.stdin);
 const [directory] = (await once(lines, 'line')) as [string];
 lines.close();
 process.stdin.destroy();
-const trainer = createTraining[name](directory);
+const trainer = createTraining[name](directory, plans[name]);
 await trainer.resume(directory);
 for (const event of ['step', 'evaluate', 'checkpoint'] as const) {
   trainer.on(event, ({ step }: { readonly step: number }) => say(`${event} ${step}`));

@@ -49,8 +49,7 @@ export const plans: Readonly<Record<TrainingName, TrainingPlan>> = {
 };
 
 /** What both trainings are run with. */
-function runOptions(name: TrainingName, directory: string) {
-  const { saveEvery, best } = plans[name];
+function runOptions(directory: string, { saveEvery, best }: TrainingPlan) {
   return { directory, checkpoint: { everySteps: saveEvery }, best } as const;
 }
 
@@ -58,10 +57,10 @@ function runOptions(name: TrainingName, directory: string) {
  * Creates a training of a tokenizer that uses everything that a resumed one has to find again:
  * codebook reset, a discriminator with R1, LeCam and running statistics, adversarial loss, EMA.
  */
-function createTokenizerTraining(directory: string): TokenizerTrainer {
-  const { steps, evaluateEvery, milestones } = plans.tokenizer;
+function createTokenizerTraining(directory: string, plan: TrainingPlan): TokenizerTrainer {
+  const { steps, evaluateEvery, milestones } = plan;
   return createTokenizerTrainer({
-    ...runOptions('tokenizer', directory),
+    ...runOptions(directory, plan),
     tokenizer: tinyModel(),
     config: tinyTokenizerTraining({
       duration: { steps },
@@ -82,10 +81,10 @@ function createTokenizerTraining(directory: string): TokenizerTrainer {
 }
 
 /** Creates a training of a transformer: dropout, dropped conditions, micro-batches, EMA. */
-function createTransformerTraining(directory: string): TransformerTrainer {
-  const { steps, evaluateEvery } = plans.transformer;
+function createTransformerTraining(directory: string, plan: TrainingPlan): TransformerTrainer {
+  const { steps, evaluateEvery } = plan;
   return createTransformerTrainer({
-    ...runOptions('transformer', directory),
+    ...runOptions(directory, plan),
     model: classGPT({ dropout: everywhere }),
     conditioner: new ClassConditioner({ classCount: 3 }),
     config: tinyTransformerTraining({
@@ -99,7 +98,7 @@ function createTransformerTraining(directory: string): TransformerTrainer {
   });
 }
 
-/** Creates a training that writes to a folder. */
+/** Creates a training that writes to a folder. The caller disposes of it. */
 export const createTraining: Readonly<
-  Record<TrainingName, (directory: string) => TokenizerTrainer | TransformerTrainer>
+  Record<TrainingName, (directory: string, plan: TrainingPlan) => TokenizerTrainer | TransformerTrainer>
 > = { tokenizer: createTokenizerTraining, transformer: createTransformerTraining };
