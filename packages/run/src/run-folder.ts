@@ -101,7 +101,8 @@ export class RunFolder<Stage extends string> {
   /**
    * The result that an earlier start left of the stage, or what `run` returns, which is kept.
    * @throws {FolderTakenError} when another program has taken the folder while the stage ran
-   * @throws {DataError} when an earlier result is not of the schema, or the result cannot be written
+   * @throws {DataError} when an earlier result is not of the schema, or the new one cannot be
+   *   written
    */
   async stage<T>(name: Stage, schema: z.ZodType<T>, run: () => Promise<T>): Promise<StageResult<T>> {
     const file = join(this.path, `${name}.json`);

@@ -71,7 +71,7 @@ afterEach(() => {
 /** Sum of the numbers up to a step. */
 const sumTo = (step: number): number => (step * (step + 1)) / 2;
 
-/** Reads the newest checkpoint, all of whose bytes are checked, and what the training had by then. */
+/** Reads the newest checkpoint, all of whose bytes are checked, and compares what it holds. */
 async function expectCheckpoint(step: number, folder = directory): Promise<void> {
   const checkpoint = await readCheckpoint(folder);
   expect(checkpoint.step).toBe(step);
@@ -179,8 +179,9 @@ describe('a folder that disappears', () => {
     training.goOn();
     await training.paused();
     expect(training.of('warning directory-lost:')).toEqual(
-      Array.from({ length: 2 }, () =>
-        expect.stringMatching(/run has been removed, moved or replaced since .*: the run has taken it anew\./),
+      Array.from(
+        { length: 2 },
+        () => expect.stringMatching(/run has been removed, moved or .* the run has taken it anew\./) as string,
       ),
     );
     expect((await readdir(directory)).filter((name) => name.startsWith('.'))).toEqual(['.vitvq-lock-1']);

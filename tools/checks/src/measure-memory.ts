@@ -1,7 +1,7 @@
 /**
- * Trains a tiny model for many steps, with evaluations, logs and checkpoints, and fits a line to the
- * memory of the process: its change in 1,000 steps with the interval of a confidence of 95 %. Fails
- * where memory or tensors grow.
+ * Trains a tiny model for many steps, with evaluations, logs and checkpoints, and fits a line to
+ * the memory of the process: its change in 1,000 steps with the interval of a confidence of 95 %.
+ * Fails where memory or tensors grow.
  *
  *   npm run measure-memory -- --training transformer --engine onnx --steps 100000
  */
@@ -27,7 +27,7 @@ const samples = await measureMemory({
   training: values.training as TrainingName,
   engine,
   steps,
-  collectGarbage: globalThis.gc as (() => void) | undefined,
+  collectGarbage: globalThis.gc,
   onSample: ({ step, resident, heap, buffers, tensors }) => {
     if (step % Math.ceil(steps / 20) !== 0) return;
     const megabytes = [resident, heap, buffers].map((bytes) => (bytes / 2 ** 20).toFixed(2).padStart(8)).join(' ');

@@ -1,10 +1,10 @@
 /**
- * Trains on the numbers 1 to `steps`, from the newest checkpoint of a folder on if there is one, and
- * prints what happens. Before the steps of `pauses` it prints `paused` and waits for a line.
+ * Trains on the numbers 1 to `steps`, from the newest checkpoint of a folder on if there is one,
+ * and prints what happens. Before the steps of `pauses` it prints `paused` and waits for a line.
  *
  *   train-sum.ts <folder> <steps> <pauses, such as 3,5>
  *
- * Where it may, it trains as a user without rights (`VITVQ_USER`), for whom folders can be read-only.
+ * With `VITVQ_USER` it trains as that user, who has no rights: folders can be read-only for it.
  */
 import '@tensorflow/tfjs';
 import { once } from 'node:events';

@@ -35,8 +35,8 @@ export interface KillOutcome {
 }
 
 /**
- * Kills trainings over their whole life until there were enough kills, and compares what each leaves
- * with what a training leaves that runs in one go.
+ * Kills trainings over their whole life until there were enough kills, and compares what each
+ * leaves with what a training leaves that runs in one go.
  */
 export async function killAndCompare(options: KillAndCompareOptions): Promise<KillOutcome> {
   const { training, engine, program, seed, onRun = () => undefined } = options;

@@ -33,7 +33,7 @@ async function readLog(directory: string): Promise<object[]> {
   const lines = (await readFile(join(directory, 'metrics.jsonl'), 'utf8')).trim().split('\n');
   return lines.map((line) => {
     const entries = Object.entries(JSON.parse(line) as object).filter(([name]) => !ofTheProcess.includes(name));
-    return Object.fromEntries(entries) as object;
+    return Object.fromEntries(entries);
   });
 }
 
