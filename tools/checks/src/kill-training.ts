@@ -1,7 +1,7 @@
 /**
  * Kills trainings of both stages over their whole life, ten times each, compares every bit that
- * they leave with a training that was left alone, and begins anew, until there were `--kills` kills.
- * Prints what the trainings were doing as a table, and fails where a bit differs.
+ * they leave with a training that was left alone, and begins anew, until there were `--kills`
+ * kills. Prints what the trainings were doing as a table, and fails where a bit differs.
  *
  *   npm run kill-training -- --kills 1000
  *   npm run kill-training -- --kills 200 --training tokenizer --engine pjrt --seed 1

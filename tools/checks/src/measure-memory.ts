@@ -27,7 +27,7 @@ const samples = await measureMemory({
   training: values.training as TrainingName,
   engine,
   steps,
-  collectGarbage: globalThis.gc,
+  collectGarbage: () => void globalThis.gc?.(),
   onSample: ({ step, resident, heap, buffers, tensors }) => {
     if (step % Math.ceil(steps / 20) !== 0) return;
     const megabytes = [resident, heap, buffers].map((bytes) => (bytes / 2 ** 20).toFixed(2).padStart(8)).join(' ');

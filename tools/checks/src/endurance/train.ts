@@ -1,7 +1,7 @@
 /**
  * Trains one of `trainings.ts` on an engine, in the folder that a line of standard input names,
- * from its newest checkpoint on if there is one. Prints `ready` when everything is loaded, then each
- * step, evaluation and checkpoint as it ends.
+ * from its newest checkpoint on if there is one. Prints `ready` when everything is loaded, then
+ * each step, evaluation and checkpoint as it ends.
  *
  *   train.ts <training> <engine>
  */
