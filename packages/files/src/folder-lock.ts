@@ -68,7 +68,7 @@ export class FolderLock {
       );
     });
     if (found === text) return false;
-    this.#taken = await take(this.#folder);
+    this.#taken = await take(this.#folder, text);
     return true;
   }
 
@@ -88,20 +88,24 @@ function isOwn({ file, text }: TakenLock): boolean {
   }
 }
 
-/** Takes the lock of a folder. @throws {DataError} as `FolderLock.acquire` */
-async function take(folder: string): Promise<TakenLock> {
+/**
+ * Takes the lock of a folder.
+ * @param former  text of a lock that this one replaces, should a network show it once more
+ * @throws {DataError} as `FolderLock.acquire`
+ */
+async function take(folder: string, former?: string): Promise<TakenLock> {
   await createFolder(folder);
-  const text = `${JSON.stringify(await thisHolder())}\n`;
+  const text = textOf(await thisHolder());
   for (;;) {
     const before = await numbersIn(folder);
-    await refuseLiving(folder, before);
+    await refuseLiving(folder, before, former);
     const number = Math.max(0, ...before) + 1;
     const file = fileOf(folder, number);
     if (!(await create(file, text, folder))) continue;
     // What happened between the look and the creation: a higher number won, a lower one lives.
     try {
       const others = (await numbersIn(folder)).filter((other) => other !== number);
-      await refuseLiving(folder, others);
+      await refuseLiving(folder, others, former);
       if (others.some((other) => other > number)) {
         await fs.rm(file, { force: true });
         continue;
@@ -139,6 +143,8 @@ export async function withFolderLock<T>(folder: string, fn: (lock: FolderLock) =
   }
 }
 
+const textOf = (holder: Holder): string => `${JSON.stringify(holder)}\n`;
+
 const fileOf = (folder: string, number: number): string => join(folder, `.vitvq-lock-${number}`);
 
 async function numbersIn(folder: string): Promise<number[]> {
@@ -168,12 +174,16 @@ async function create(file: string, content: string, folder: string): Promise<bo
   }
 }
 
-/** @throws {FolderTakenError} when one of the locks belongs to a process that runs */
-async function refuseLiving(folder: string, numbers: readonly number[]): Promise<void> {
+/**
+ * Refuses a folder of which one of the locks belongs to a process that runs.
+ * @param except  text of a lock that does not count
+ * @throws {FolderTakenError}
+ */
+async function refuseLiving(folder: string, numbers: readonly number[], except?: string): Promise<void> {
   for (const number of numbers) {
     const file = fileOf(folder, number);
     const holder = await readWritten(file);
-    if (!holder || !(await isRunning(holder))) continue;
+    if (!holder || textOf(holder) === except || !(await isRunning(holder))) continue;
     const whose = holder.pid === process.pid && holder.host === hostname() ? 'this process' : `process ${holder.pid}`;
     throw new FolderTakenError({
       where: folder,

@@ -6,13 +6,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DataError } from '@vitvq/core';
 import { it } from '@vitvq/test-utils/node';
-import { describe, expect } from 'vitest';
+import { afterEach, describe, expect, vi } from 'vitest';
 import { FolderLock, FolderTakenError, withFolderLock } from '../src/index.js';
 
 let folder: string;
 it.beforeEach(({ temporaryFolder }) => void (folder = join(temporaryFolder, 'run')));
 
 const source = fileURLToPath(new URL('../src/index.ts', import.meta.url));
+
+afterEach(() => vi.restoreAllMocks());
 
 /** Starts a process that takes the lock and keeps it, and waits until it has it. */
 async function startHolder() {
@@ -134,6 +136,20 @@ describe('the lock of a folder', () => {
     await expect(lock.confirm()).rejects.toThrow('expected to create the folder, got a file of that name (EEXIST).');
     await fs.rm(folder);
     await lock.release();
+  });
+
+  it('that a network hides for a moment is taken anew, and not taken for that of another run', async () => {
+    const lock = await FolderLock.acquire(folder);
+    vi.spyOn(fs, 'readFile').mockRejectedValueOnce(Object.assign(new Error('gone'), { code: 'ENOENT' }));
+    expect(await lock.confirm()).toBe(true);
+    expect(await fs.readdir(folder)).toEqual(['.vitvq-lock-2']);
+    vi.spyOn(fs, 'readFile').mockRejectedValueOnce(Object.assign(new Error('stale'), { code: 'ESTALE' }));
+    await expect(lock.confirm()).rejects.toThrow(
+      'expected a lock that can be read, got a folder of a network that is no longer there (ESTALE).',
+    );
+    expect(await lock.confirm()).toBe(false);
+    await lock.release();
+    expect(await fs.readdir(folder)).toEqual([]);
   });
 
   it('that another run has taken is not confirmed, and stays that of the other', async () => {
