@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { useEngine, type EngineName } from '@vitvq/engine';
-import { fitSlope, type Slope } from './fit-slope.js';
+import { fitSlope, type Slope, type Summary } from './fit-slope.js';
 import { createTraining, plans, type TrainingName } from './trainings.js';
 
 /** What is measured. */
@@ -62,9 +62,13 @@ export async function measureMemory(options: MeasureMemoryOptions): Promise<Memo
 }
 
 /** Fits a line to each quantity, after the training has warmed up: its change a step. */
-export function memorySlopes(samples: readonly MemorySample[]): Readonly<Record<Quantity, Slope>> {
+export function memorySlopes(samples: readonly MemorySample[], summary: Summary): Readonly<Record<Quantity, Slope>> {
   const counted = samples.slice(Math.floor(samples.length * warmUp));
-  const slopeOf = (quantity: Quantity): Slope => fitSlope(counted.map((sample) => [sample.step, sample[quantity]]));
+  const slopeOf = (quantity: Quantity): Slope =>
+    fitSlope(
+      counted.map((sample) => [sample.step, sample[quantity]]),
+      summary,
+    );
   return {
     resident: slopeOf('resident'),
     heap: slopeOf('heap'),

@@ -1,9 +1,10 @@
 /**
- * Measures the memory of a training in this process, as `measure-memory.ts` says. Node's options
- * `--expose-gc` and `--gc-global` make it see no garbage, also of the threads of engines.
+ * Measures the memory of a training in this process, as `measure-memory.ts` says, which starts it
+ * with the options of Node that make it see no garbage.
  */
 import { parseArgs } from 'node:util';
 import type { EngineName } from '@vitvq/engine';
+import { summaries, type Summary } from './fit-slope.js';
 import { measureMemory, memorySlopes, quantities } from './measure-memory.js';
 import type { TrainingName } from './trainings.js';
 
@@ -32,15 +33,20 @@ const samples = await measureMemory({
     console.log(`step ${String(step).padStart(7)} ${megabytes} MiB, ${tensors} tensors, ${seconds} s`);
   },
 });
-const slopes = memorySlopes(samples);
-const cells = quantities.map((quantity) => {
-  const { slope, margin } = slopes[quantity];
-  const [scale, digits] = quantity === 'tensors' ? [1, 3] : [1024, 2];
-  return [slope, margin].map((value) => ((value * 1000) / scale).toFixed(digits)).join(' ± ');
-});
-console.log('\n| engine | training | steps | process, KiB | heap, KiB | buffers, KiB | tensors |');
-console.log('| --- | --- | --- | --- | --- | --- | --- |');
-console.log(`| ${[engine, values.training, steps.toLocaleString('en'), ...cells].join(' | ')} |`);
+const cellsOf = (summary: Summary): string[] => {
+  const slopes = memorySlopes(samples, summary);
+  return quantities.map((quantity) => {
+    const { slope, margin } = slopes[quantity];
+    const [scale, digits] = quantity === 'tensors' ? [1, 3] : [1024, 2];
+    return [slope, margin].map((value) => ((value * 1000) / scale).toFixed(digits)).join(' ± ');
+  });
+};
+console.log('\n| engine | training | steps | fitted to | process, KiB | heap, KiB | buffers, KiB | tensors |');
+console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
+for (const summary of Object.keys(summaries) as Summary[]) {
+  console.log(`| ${[engine, values.training, steps.toLocaleString('en'), summary, ...cellsOf(summary)].join(' | ')} |`);
+}
+const slopes = memorySlopes(samples, 'mean'); // decides; the lowest values are there to explain it
 const grows = quantities.filter((quantity) => {
   const { slope, margin } = slopes[quantity];
   return slope - margin > (quantity === 'tensors' ? 0 : allowedBytes);
