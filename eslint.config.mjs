@@ -80,6 +80,13 @@ export default defineConfig(
     },
   },
   {
+    // The clock of the day jumps; durations and intervals of trainings go by `performance.now()`.
+    files: ['packages/{training,stage1-trainer,stage2-trainer,classifier-trainer,checkpoint}/src/**/*.ts'],
+    rules: {
+      'no-restricted-globals': ['error', { name: 'Date', message: 'Durations go by performance.now().' }],
+    },
+  },
+  {
     // Programs talk to a terminal.
     files: ['examples/**/*.ts', 'tools/**/*.ts', 'packages/cli/**/*.ts'],
     rules: { 'no-console': 'off' },

@@ -1,4 +1,4 @@
-import { promises as fs, rmSync } from 'node:fs';
+import { promises as fs, readFileSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -10,6 +10,15 @@ import { systemReason } from './system-reason.js';
 /** Name of a lock: the number rises with each lock that is taken over from a dead process. */
 const lockName = /^\.vitvq-lock-(\d{1,9})$/;
 
+/** Error of a folder that another run writes to. */
+export class FolderTakenError extends DataError {}
+
+/** A lock that was taken: the file, and what this process wrote to it. */
+interface TakenLock {
+  readonly file: string;
+  readonly text: string;
+}
+
 /**
  * Sole right of a process to write to a folder: a file that says who holds it. The lock of a
  * process that ended without releasing it is taken over, also after a reboot; nobody can tell
@@ -19,50 +28,94 @@ const lockName = /^\.vitvq-lock-(\d{1,9})$/;
  * two processes never both remove a dead lock and create their own.
  */
 export class FolderLock {
-  readonly #file: string;
+  readonly #folder: string;
   readonly #onExit: () => void;
+  #taken: TakenLock;
 
-  private constructor(file: string) {
-    this.#file = file;
-    this.#onExit = () => rmSync(file, { force: true });
+  private constructor(folder: string, taken: TakenLock) {
+    this.#folder = folder;
+    this.#taken = taken;
+    this.#onExit = () => {
+      if (isOwn(this.#taken)) rmSync(this.#taken.file, { force: true });
+    };
     process.once('exit', this.#onExit);
   }
 
   /**
    * Takes the lock of a folder, which is created when it is missing.
-   * @throws {DataError} when another run holds it, naming the process, the host and the time, and
-   *   when the folder cannot be written to
+   * @throws {FolderTakenError} when another run holds it, naming the process, the host and the time
+   * @throws {DataError} when the folder cannot be written to
    */
   static async acquire(folder: string): Promise<FolderLock> {
-    await createFolder(folder);
-    const own = await thisHolder();
-    for (;;) {
-      const before = await numbersIn(folder);
-      await refuseLiving(folder, before);
-      const number = Math.max(0, ...before) + 1;
-      const file = fileOf(folder, number);
-      if (!(await create(file, `${JSON.stringify(own)}\n`, folder))) continue;
-      // What happened between the look and the creation: a higher number won, a lower one lives.
-      try {
-        const others = (await numbersIn(folder)).filter((other) => other !== number);
-        await refuseLiving(folder, others);
-        if (others.some((other) => other > number)) {
-          await fs.rm(file, { force: true });
-          continue;
-        }
-        for (const other of others) await fs.rm(fileOf(folder, other), { force: true });
-      } catch (error) {
-        await fs.rm(file, { force: true });
-        throw error;
-      }
-      return new FolderLock(file);
-    }
+    return new FolderLock(folder, await take(folder));
+  }
+
+  /**
+   * Makes sure, in a long work, that the folder is still there and still this process's own. Where
+   * the lock is gone, because the folder was removed, moved or lost with its disk, or because
+   * somebody removed the lock, it is taken anew.
+   * @returns whether it was gone
+   * @throws {FolderTakenError} when another run has taken the folder meanwhile
+   * @throws {DataError} when the folder cannot be read, or not be taken anew
+   */
+  async confirm(): Promise<boolean> {
+    const { file, text } = this.#taken;
+    const found = await fs.readFile(file, 'utf8').catch((error: unknown) => {
+      if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+      throw new DataError(
+        { where: file, expected: 'a lock that can be read', got: systemReason(error) },
+        { cause: error },
+      );
+    });
+    if (found === text) return false;
+    this.#taken = await take(this.#folder, text);
+    return true;
   }
 
   /** Gives the folder free. The end of the process does so too. */
   async release(): Promise<void> {
     process.off('exit', this.#onExit);
-    await fs.rm(this.#file, { force: true });
+    if (isOwn(this.#taken)) await fs.rm(this.#taken.file, { force: true });
+  }
+}
+
+/** Returns whether a lock is still there, and not that of a run that came later. */
+function isOwn({ file, text }: TakenLock): boolean {
+  try {
+    return readFileSync(file, 'utf8') === text;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Takes the lock of a folder.
+ * @param former  text of a lock that this one replaces, should a network show it once more
+ * @throws {DataError} as `FolderLock.acquire`
+ */
+async function take(folder: string, former?: string): Promise<TakenLock> {
+  await createFolder(folder);
+  const text = textOf(await thisHolder());
+  for (;;) {
+    const before = await numbersIn(folder);
+    await refuseLiving(folder, before, former);
+    const number = Math.max(0, ...before) + 1;
+    const file = fileOf(folder, number);
+    if (!(await create(file, text, folder))) continue;
+    // What happened between the look and the creation: a higher number won, a lower one lives.
+    try {
+      const others = (await numbersIn(folder)).filter((other) => other !== number);
+      await refuseLiving(folder, others, former);
+      if (others.some((other) => other > number)) {
+        await fs.rm(file, { force: true });
+        continue;
+      }
+      for (const other of others) await fs.rm(fileOf(folder, other), { force: true });
+    } catch (error) {
+      await fs.rm(file, { force: true });
+      throw error;
+    }
+    return { file, text };
   }
 }
 
@@ -78,17 +131,19 @@ export async function holderOf(folder: string): Promise<Holder | undefined> {
 }
 
 /**
- * Runs `fn` while this process holds the lock of a folder.
+ * Runs `fn` while this process holds the lock of a folder, which `fn` gets.
  * @throws {DataError} as {@link FolderLock.acquire}
  */
-export async function withFolderLock<T>(folder: string, fn: () => Promise<T>): Promise<T> {
+export async function withFolderLock<T>(folder: string, fn: (lock: FolderLock) => Promise<T>): Promise<T> {
   const lock = await FolderLock.acquire(folder);
   try {
-    return await fn();
+    return await fn(lock);
   } finally {
     await lock.release();
   }
 }
+
+const textOf = (holder: Holder): string => `${JSON.stringify(holder)}\n`;
 
 const fileOf = (folder: string, number: number): string => join(folder, `.vitvq-lock-${number}`);
 
@@ -119,14 +174,18 @@ async function create(file: string, content: string, folder: string): Promise<bo
   }
 }
 
-/** @throws {DataError} when one of the locks belongs to a process that runs */
-async function refuseLiving(folder: string, numbers: readonly number[]): Promise<void> {
+/**
+ * Refuses a folder of which one of the locks belongs to a process that runs.
+ * @param except  text of a lock that does not count
+ * @throws {FolderTakenError}
+ */
+async function refuseLiving(folder: string, numbers: readonly number[], except?: string): Promise<void> {
   for (const number of numbers) {
     const file = fileOf(folder, number);
     const holder = await readWritten(file);
-    if (!holder || !(await isRunning(holder))) continue;
+    if (!holder || textOf(holder) === except || !(await isRunning(holder))) continue;
     const whose = holder.pid === process.pid && holder.host === hostname() ? 'this process' : `process ${holder.pid}`;
-    throw new DataError({
+    throw new FolderTakenError({
       where: folder,
       expected: 'a folder that no other run writes to',
       got: `one that ${whose} on ${holder.host} has been writing to since ${holder.since}`,

@@ -11,12 +11,15 @@ export interface Holder {
   readonly since: string;
   /** Start of the process, which tells it from a later one of the same number; null: unknown. */
   readonly started: string | null;
+  /** Seconds since the start of the machine at that time, which no change of its clock moves. */
+  readonly uptime: number;
 }
 
 /** Returns what this process says of itself. */
 export async function thisHolder(): Promise<Holder> {
   const since = new Date().toISOString();
-  return { pid: process.pid, host: hostname(), since, started: (await startOf(process.pid)) ?? null };
+  const started = (await startOf(process.pid)) ?? null;
+  return { pid: process.pid, host: hostname(), since, started, uptime: uptime() };
 }
 
 /**
@@ -34,16 +37,17 @@ export async function readHolder(file: string): Promise<Holder | undefined> {
     throw new DataError({ where: file, expected: 'a file that can be read', got }, { cause: error });
   }
   try {
-    const { pid, host, since, started = null } = (JSON.parse(text) ?? {}) as Partial<Holder>;
+    const { pid, host, since, started = null, uptime: up = 0 } = (JSON.parse(text) ?? {}) as Partial<Holder>;
     if (!Number.isSafeInteger(pid) || pid! <= 0 || typeof host !== 'string') return undefined;
-    return Number.isNaN(Date.parse(since ?? '')) ? undefined : { pid: pid!, host, since: since!, started };
+    if (Number.isNaN(Date.parse(since ?? '')) || !Number.isFinite(up)) return undefined;
+    return { pid: pid!, host, since: since!, started, uptime: up };
   } catch {
     return undefined;
   }
 }
 
 /** Returns whether a process still runs; nobody can tell for another host, so there it does. */
-export async function isRunning({ pid, host, since, started }: Holder): Promise<boolean> {
+export async function isRunning({ pid, host, started, uptime: then }: Holder): Promise<boolean> {
   if (host !== hostname()) return true;
   try {
     process.kill(pid, 0);
@@ -52,8 +56,9 @@ export async function isRunning({ pid, host, since, started }: Holder): Promise<
   }
   const running = await startOf(pid);
   if (running !== undefined && started !== null) return running === started;
-  // Not a process of before the last start of the machine, give or take a minute of clocks.
-  return Date.parse(since) > Date.now() - uptime() * 1000 - 60_000;
+  // A machine that has been up for a shorter time than then was started since. Clocks do not count:
+  // they jump, and a run that lives would lose its folder.
+  return uptime() >= then;
 }
 
 /**

@@ -9,7 +9,7 @@ export {
   type Received,
 } from './download.js';
 export { createFolder, namesIn, removeFile } from './folder.js';
-export { FolderLock, holderOf, withFolderLock } from './folder-lock.js';
+export { FolderLock, FolderTakenError, holderOf, withFolderLock } from './folder-lock.js';
 export { isRunning, thisHolder, type Holder } from './holder.js';
 export { InputFile } from './input-file.js';
 export { LineLog, type LineLogOptions } from './line-log.js';

@@ -59,6 +59,12 @@ export class LineLog {
     return this.#writing;
   }
 
+  /** Drops the lines that wait: the file has become that of another process. */
+  drop(): void {
+    this.#lines.length = 0;
+    this.#pendingBytes = 0;
+  }
+
   /** Writes what waits, and tells how many lines are lost. Nothing is written afterwards. */
   async close(): Promise<void> {
     await this.flush();

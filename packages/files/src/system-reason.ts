@@ -9,9 +9,13 @@ export function systemReason(error: unknown): string {
     EPERM: 'operation not permitted',
     EROFS: 'a read-only file system',
     ENOENT: 'no such file or directory',
+    EEXIST: 'a file of that name',
     EISDIR: 'a directory',
     ENOTDIR: 'a file where a directory should be',
     EIO: 'an input/output error of the device',
+    ESTALE: 'a folder of a network that is no longer there',
+    ENOTCONN: 'a folder of a network that is not connected',
+    EMFILE: 'too many open files',
   };
   return code === undefined ? String(message) : `${reasons[code] ?? message} (${code})`;
 }

@@ -1,18 +1,20 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, promises as fs } from 'node:fs';
-import { hostname } from 'node:os';
+import { hostname, uptime } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DataError } from '@vitvq/core';
 import { it } from '@vitvq/test-utils/node';
-import { describe, expect } from 'vitest';
-import { FolderLock, withFolderLock } from '../src/index.js';
+import { afterEach, describe, expect, vi } from 'vitest';
+import { FolderLock, FolderTakenError, withFolderLock } from '../src/index.js';
 
 let folder: string;
 it.beforeEach(({ temporaryFolder }) => void (folder = join(temporaryFolder, 'run')));
 
 const source = fileURLToPath(new URL('../src/index.ts', import.meta.url));
+
+afterEach(() => vi.restoreAllMocks());
 
 /** Starts a process that takes the lock and keeps it, and waits until it has it. */
 async function startHolder() {
@@ -94,7 +96,7 @@ describe('the lock of a folder', () => {
     ['is of a process that ended', { pid: 2 ** 30, host: hostname(), since, started: null }],
     [
       'is of before the last start of the machine',
-      { pid: process.pid, host: hostname(), since: '2001-01-01T00:00:00Z', started: null },
+      { pid: process.pid, host: hostname(), since, started: null, uptime: 1e9 },
     ],
     ['names no process', { pid: 0, host: hostname(), since, started: null }],
   ])('that %s is taken over', async (_, content) => {
@@ -107,10 +109,58 @@ describe('the lock of a folder', () => {
     await (await FolderLock.acquire(folder)).release();
   });
 
+  it('counts where the clock of the machine has jumped since, and the system does not tell processes apart', async () => {
+    for (const then of ['2001-01-01T00:00:00Z', '2101-01-01T00:00:00Z']) {
+      await leaveLock({ pid: process.pid, host: hostname(), since: then, started: null, uptime: uptime() - 1 });
+      await expect(FolderLock.acquire(folder)).rejects.toThrow(FolderTakenError);
+    }
+  });
+
   it('of another host counts, because nobody can tell', async () => {
     await leaveLock({ pid: 2 ** 30, host: 'elsewhere', since, started: null });
     await expect(FolderLock.acquire(folder)).rejects.toThrow('got one that process 1073741824 on elsewhere has been');
     expect(await fs.readdir(folder)).toEqual(['.vitvq-lock-1']);
+  });
+
+  it('is confirmed, and taken anew where it is gone with its folder or without', async () => {
+    const lock = await FolderLock.acquire(folder);
+    expect(await lock.confirm()).toBe(false);
+    await fs.rm(join(folder, '.vitvq-lock-1'));
+    expect(await lock.confirm()).toBe(true);
+    await fs.rm(folder, { recursive: true });
+    expect(await lock.confirm()).toBe(true);
+    expect(await lock.confirm()).toBe(false);
+    expect(await fs.readdir(folder)).toEqual(['.vitvq-lock-1']);
+    await fs.rm(folder, { recursive: true });
+    await fs.writeFile(folder, '');
+    await expect(lock.confirm()).rejects.toThrow('expected to create the folder, got a file of that name (EEXIST).');
+    await fs.rm(folder);
+    await lock.release();
+  });
+
+  it('that a network hides for a moment is taken anew, and not taken for that of another run', async () => {
+    const lock = await FolderLock.acquire(folder);
+    vi.spyOn(fs, 'readFile').mockRejectedValueOnce(Object.assign(new Error('gone'), { code: 'ENOENT' }));
+    expect(await lock.confirm()).toBe(true);
+    expect(await fs.readdir(folder)).toEqual(['.vitvq-lock-2']);
+    vi.spyOn(fs, 'readFile').mockRejectedValueOnce(Object.assign(new Error('stale'), { code: 'ESTALE' }));
+    await expect(lock.confirm()).rejects.toThrow(
+      'expected a lock that can be read, got a folder of a network that is no longer there (ESTALE).',
+    );
+    expect(await lock.confirm()).toBe(false);
+    await lock.release();
+    expect(await fs.readdir(folder)).toEqual([]);
+  });
+
+  it('that another run has taken is not confirmed, and stays that of the other', async () => {
+    const lock = await FolderLock.acquire(folder);
+    await fs.rename(folder, `${folder}-elsewhere`);
+    const child = await startHolder();
+    await expect(lock.confirm()).rejects.toThrow(FolderTakenError);
+    await lock.release();
+    expect(await fs.readdir(folder)).toEqual(['.vitvq-lock-1']);
+    child.stdin.end();
+    await once(child, 'exit');
   });
 
   it('says why a folder cannot be written to', async () => {

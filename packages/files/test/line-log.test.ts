@@ -127,7 +127,9 @@ describe('a file that is appended to', () => {
 
   it('is created once, and must be there to go on with', async () => {
     await AppendOnlyFile.create(file);
-    await expect(AppendOnlyFile.create(file)).rejects.toThrow(`${file}: expected to create the file, got EEXIST`);
+    await expect(AppendOnlyFile.create(file)).rejects.toThrow(
+      `${file}: expected to create the file, got a file of that name (EEXIST)`,
+    );
     await expect(AppendOnlyFile.open(join(folder, 'none'))).rejects.toThrow('expected a file to append to');
   });
 });

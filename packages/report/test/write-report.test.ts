@@ -197,7 +197,7 @@ describe('what does not fit', () => {
     await writeFile(file, '');
     await expect(writeReport(file, { title: 'x', sections: [] })).rejects.toThrow(DataError);
     await expect(writeReport(file, { title: 'x', sections: [] })).rejects.toThrow(
-      `${file}: expected to create the folder, got EEXIST`,
+      `${file}: expected to create the folder, got a file of that name (EEXIST)`,
     );
   });
 });

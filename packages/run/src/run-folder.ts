@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
-import { FolderLock, writeJson } from '@vitvq/files';
+import { createFolder, FolderLock, writeJson } from '@vitvq/files';
 import { z } from 'zod';
 
 /** What a stage came to. */
@@ -100,7 +100,9 @@ export class RunFolder<Stage extends string> {
 
   /**
    * The result that an earlier start left of the stage, or what `run` returns, which is kept.
-   * @throws {DataError} when an earlier result is not of the schema
+   * @throws {FolderTakenError} when another program has taken the folder while the stage ran
+   * @throws {DataError} when an earlier result is not of the schema, or the new one cannot be
+   *   written
    */
   async stage<T>(name: Stage, schema: z.ZodType<T>, run: () => Promise<T>): Promise<StageResult<T>> {
     const file = join(this.path, `${name}.json`);
@@ -111,11 +113,13 @@ export class RunFolder<Stage extends string> {
       log(`${title}: kept from an earlier start`);
       return earlier;
     }
-    await mkdir(this.of(name), { recursive: true });
+    await createFolder(this.of(name));
     log(title);
     const start = performance.now();
     const result = await run();
     const kept = { result, seconds: (performance.now() - start) / 1000 };
+    // A stage may take weeks, in which somebody may have removed the folder or the lock.
+    if (await this.#lock.confirm()) log(`  ${this.path} had been removed, moved or replaced: it was taken anew`);
     await writeJson(file, kept);
     log(`  done in ${kept.seconds.toFixed(1)} s`);
     return kept;

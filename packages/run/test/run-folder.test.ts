@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
+import { FolderLock, FolderTakenError } from '@vitvq/files';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { RunFolder } from '../src/index.js';
@@ -35,6 +36,26 @@ describe('RunFolder', () => {
     expect(await after.stage('second', schema, give(8))).toEqual(done);
     expect(lines[0]).toBe('Stage 2 of 2, second');
     expect(lines.at(-1)).toBe('Stage 2 of 2, second: kept from an earlier start');
+  });
+
+  it('is made again where it disappears during a stage, and left where another program has taken it', async () => {
+    const folder = await RunFolder.open(path, { settings, stages, log });
+    await folder.stage('first', schema, async () => {
+      await rm(path, { recursive: true });
+      return { value: 1 };
+    });
+    expect(lines).toContain(`  ${path} had been removed, moved or replaced: it was taken anew`);
+    expect((await readdir(path)).sort()).toEqual(['.vitvq-lock-1', 'first.json']);
+    let other: FolderLock | undefined;
+    const taken = folder.stage('second', schema, async () => {
+      await rm(path, { recursive: true });
+      other = await FolderLock.acquire(path);
+      return { value: 2 };
+    });
+    await expect(taken).rejects.toThrow(FolderTakenError);
+    await folder.close();
+    expect(await readdir(path)).toEqual(['.vitvq-lock-1']);
+    await other!.release();
   });
 
   it('keeps nothing of a stage that failed', async () => {

@@ -1,7 +1,7 @@
 import { randomKey, type Discriminator } from '@vitvq/core';
 import { PatchDiscriminator, StyleDiscriminator, styleDiscriminatorChannels } from '@vitvq/discriminator';
 import { hingeAdversarialLoss } from '@vitvq/losses';
-import { tinyBatches, tinyImages, tinyModel, tinyTokenizerTraining } from '@vitvq/test-models';
+import { tinyBatches, tinyModel, tinyTokenizerTraining } from '@vitvq/test-models';
 import type { AdamConfig } from '@vitvq/training';
 import {
   createTokenizerTrainer,
@@ -44,36 +44,6 @@ export function tinyGanTrainer(options: Partial<TokenizerTrainerOptions> = {}): 
     adversarial: { discriminator: tinyPatchDiscriminator(), loss: hingeAdversarialLoss },
     openBatches: tinyBatches,
     ...options,
-  });
-}
-
-/** When what happens in the run of {@link killedTrainer}, in steps. */
-export const killedPlan = {
-  steps: 60,
-  /** Before the step with this index the discriminator begins to learn. */
-  discriminatorStart: 15,
-  /** Before the step with this index its loss joins the autoencoder's. */
-  adversarialStart: 30,
-  resetEvery: 5,
-  evaluateEvery: 8,
-  saveEvery: 3,
-} as const;
-
-/** A run that uses everything that a resumed one has to find again. */
-export function killedTrainer(directory: string): TokenizerTrainer {
-  const { steps, discriminatorStart, adversarialStart, resetEvery, evaluateEvery, saveEvery } = killedPlan;
-  return tinyGanTrainer({
-    config: tinyGanConfig(
-      {
-        duration: { steps },
-        codebook: { autoencoderFraction: 0, initializeFromData: true, resetEvery },
-      },
-      { start: { fraction: discriminatorStart / steps }, adversarialStart: { fraction: adversarialStart / steps } },
-    ),
-    directory,
-    checkpoint: { everySteps: saveEvery },
-    evaluation: { images: tinyImages(4, 77), batchSize: 4, everySteps: evaluateEvery },
-    best: { metric: 'psnr', mode: 'highest' },
   });
 }
 

@@ -1,5 +1,6 @@
 import { listCheckpoints, openCheckpoint } from '@vitvq/checkpoint';
 import { assertInRange, assertInteger, assertMembers, assertOneOf, checkOptions, ConfigError } from '@vitvq/core';
+import { FolderTakenError, type FolderLock } from '@vitvq/files';
 import { assertGradientsRegistered } from './internal/assert-gradients-registered.js';
 import { CheckpointPolicy } from './internal/checkpoint-policy.js';
 import { DivergenceGuard } from './internal/divergence-guard.js';
@@ -13,6 +14,7 @@ import { TrainingRun } from './internal/training-run.js';
 import { intervalOptionNames, type IntervalOptions } from './interval.js';
 import { previewScheduleNames } from './preview-schedule.js';
 import { innerOptionNames, restoreOptionNames, type RestoreOptions, type TrainerOptions } from './trainer-options.js';
+import { TrainingDivergedError } from './training-diverged-error.js';
 import type { BestCheckpoint, TrainingEvents, TrainingSummary } from './training-events.js';
 
 /**
@@ -128,13 +130,14 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
    *   stay as they are
    * @throws {ConfigError} when the directory holds checkpoints of a run that was not restored, when
    *   the data is not that of the restored run, or when `best` names no metric of the task
-   * @throws {DataError} when another run writes to the directory, when the directory cannot be
-   *   written to, and when an abort cannot write its checkpoint (elsewhere that is a warning)
+   * @throws {DataError} when another run writes to the directory, also when it has begun to since,
+   *   when the directory cannot be written to, and when an abort cannot write its checkpoint
+   *   (elsewhere that is a warning)
    */
   async run(options: { readonly signal?: AbortSignal } = {}): Promise<TrainingSummary<Evaluation>> {
     const { signal } = checkOptions(options, { signal: 'optional' }, 'Trainer.run');
     const { directory, task } = this.#options;
-    return inRunDirectory(directory, task, () => this.#run(signal));
+    return inRunDirectory(directory, task, (lock) => this.#run(signal, lock));
   }
 
   /**
@@ -152,7 +155,7 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
     this.#options.task.dispose();
   }
 
-  async #run(signal: AbortSignal | undefined): Promise<TrainingSummary<Evaluation>> {
+  async #run(signal: AbortSignal | undefined, lock: FolderLock | undefined): Promise<TrainingSummary<Evaluation>> {
     const { openBatches, directory, tensorBoard = {}, evaluation, task } = this.#options;
     if (evaluation) await task.assertHeldOut?.();
     if (directory !== undefined) {
@@ -167,7 +170,7 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
       const onError = (error: Error): void => this.#warn('log-failed', `A log could not be written: ${error.message}`);
       const onDamaged = (message: string): void => this.#warn('log-damaged', message);
       log = await RunLog.open(directory, this.#state, { tensorBoard, onError, onDamaged });
-      const checkpoints = this.#checkpointPolicy(log);
+      const checkpoints = this.#checkpointPolicy(log, lock);
       const collaborators = { state: this.#state, guard: this.#guard, events: this.#events };
       return await new TrainingRun({
         options: this.#options,
@@ -177,16 +180,21 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
         signal,
         ...collaborators,
       }).train();
+    } catch (error) {
+      if (error instanceof FolderTakenError) log?.leave();
+      this.#tellWhereToGoOn(error);
+      throw error;
     } finally {
       await log?.close();
       await batches.close();
     }
   }
 
-  #checkpointPolicy(log: RunLog): CheckpointPolicy {
+  #checkpointPolicy(log: RunLog, lock: FolderLock | undefined): CheckpointPolicy {
     const { directory, checkpoint, best, notes, task } = this.#options;
     return new CheckpointPolicy({
       directory,
+      lock,
       keep: checkpoint?.keep ?? 2,
       best,
       notes,
@@ -196,6 +204,19 @@ export class Trainer<Batch, Evaluation extends object, Preview extends object> {
       log,
       events: this.#events,
     });
+  }
+
+  /**
+   * Says what an error leaves: an engine that has failed or memory that ran out says nothing of it.
+   */
+  #tellWhereToGoOn(error: unknown): void {
+    const { newestCheckpoint } = this.#state;
+    if (this.#options.directory === undefined || error instanceof TrainingDivergedError) return;
+    const rest =
+      newestCheckpoint === undefined
+        ? 'No checkpoint had been written.'
+        : `Its newest checkpoint is ${newestCheckpoint}: a resumed run goes on from there.`;
+    this.#warn('ended-by-error', `An error has ended the training after step ${this.#state.step}. ${rest}`);
   }
 
   #checkFingerprint(fingerprint: string | undefined): void {

@@ -10,6 +10,7 @@ import {
   type Run,
   type TensorType,
 } from './backend.js';
+import { memoryAdvice } from './out-of-memory.js';
 import { WorkerControl, type ControlMemory } from './worker-control.js';
 import type { LoadRequest, ReplyMessage, RequestMessage, RunReply, WorkerRequest } from './worker-protocol.js';
 
@@ -206,7 +207,7 @@ export abstract class WorkerBackend<Load extends LoadRequest> implements Backend
     this.#pending.delete(reply.id);
     if (this.#pending.size === 0) this.#worker.unref();
     if ('failure' in reply) {
-      const { expected = `${this.#runtime} to do its work`, got, fix } = reply.failure;
+      const { expected = `${this.#runtime} to do its work`, got, fix = memoryAdvice(got) } = reply.failure;
       pending?.reject(new EngineError({ where: this.#where, expected, got, fix }));
     } else {
       pending?.resolve(reply.value);

@@ -1,5 +1,6 @@
 import { variableTensors, writeCheckpoint } from '@vitvq/checkpoint';
 import { ConfigError, DataError } from '@vitvq/core';
+import { FolderTakenError, type FolderLock } from '@vitvq/files';
 import type { BestMetric } from '../trainer-options.js';
 import type { TrainingSummary } from '../training-events.js';
 import type { TrainingTask } from '../training-task.js';
@@ -13,6 +14,8 @@ import { asJson, partStates, partVariables } from './task-parts.js';
 /** Parts of a training that {@link CheckpointPolicy} needs. */
 export interface CheckpointPolicyOptions {
   readonly directory: string | undefined;
+  /** Lock of the directory, where there is one. */
+  readonly lock: FolderLock | undefined;
   /** Number of checkpoints that stay. */
   readonly keep: number;
   readonly best: BestMetric | undefined;
@@ -35,7 +38,10 @@ export class CheckpointPolicy {
     this.#options = options;
   }
 
-  /** Saves; a checkpoint that cannot be written is a warning. */
+  /**
+   * Saves; a checkpoint that cannot be written is a warning.
+   * @throws {FolderTakenError} when another run has taken the directory
+   */
   async trySave(): Promise<void> {
     const { directory } = this.#options;
     if (directory !== undefined) await this.#warnOnFailure(() => this.#save(directory));
@@ -86,7 +92,7 @@ export class CheckpointPolicy {
     try {
       return await write();
     } catch (error) {
-      if (!(error instanceof DataError)) throw error;
+      if (!(error instanceof DataError) || error instanceof FolderTakenError) throw error;
       const message = `${error.message} Training goes on; the next checkpoint may succeed.`;
       this.#options.events.emit('warning', { step: this.#options.state.step, code: 'checkpoint-failed', message });
       return undefined;
@@ -101,10 +107,23 @@ export class CheckpointPolicy {
     return file;
   }
 
+  /**
+   * Before a run of weeks writes, its directory may have been removed, moved or lost with its disk.
+   */
+  async #confirmDirectory(): Promise<void> {
+    const { directory, lock, state, events } = this.#options;
+    if (!(await lock?.confirm())) return;
+    const message =
+      `${directory} has been removed, moved or replaced since the run last wrote to it, or its lock was removed: ` +
+      'the run has taken it anew. What lay there may be missing; the next checkpoint holds everything that a resumed run needs.';
+    events.emit('warning', { step: state.step, code: 'directory-lost', message });
+  }
+
   /** @throws {TrainingDivergedError} instead of writing a weight that is not finite */
   async #write(directory: string, keep: number): Promise<string> {
     const { task, state, guard, log, notes } = this.#options;
     await guard.assertFiniteWeights();
+    await this.#confirmDirectory();
     // A log that lags behind its checkpoint would have a gap after the run was killed and resumed.
     await log.flush();
     const { step, elapsedSeconds, skippedSteps, skippedInRow, evaluatedStep, best, fingerprint } = state;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { elementCount } from '@vitvq/core';
-import { assertRoom, removeTemporaryFiles, withFolderLock } from '@vitvq/files';
+import { assertRoom, removeTemporaryFiles, withFolderLock, type FolderLock } from '@vitvq/files';
 import type { TrainingTask } from '../training-task.js';
 import { partVariables } from './task-parts.js';
 
@@ -12,21 +12,21 @@ export function bestDirectory(directory: string): string {
 }
 
 /**
- * Runs `fn` while no other run may write to the directory. Before that, what killed runs left there
- * half written is removed, and the disk must have room for a checkpoint. Without a directory it
- * just runs `fn`.
+ * Runs `fn`, with the lock of the directory, while no other run may write there. Before that, what
+ * killed runs left there half written is removed, and the disk must have room for a checkpoint.
+ * Without a directory it just runs `fn`.
  * @throws {DataError} when another run writes there, or the directory cannot be written to
  */
 export async function inRunDirectory<T>(
   directory: string | undefined,
   { parts }: Pick<TrainingTask<never>, 'parts'>,
-  fn: () => Promise<T>,
+  fn: (lock?: FolderLock) => Promise<T>,
 ): Promise<T> {
   if (directory === undefined) return fn();
-  return withFolderLock(directory, async () => {
+  return withFolderLock(directory, async (lock) => {
     for (const folder of [directory, bestDirectory(directory)]) await removeTemporaryFiles(folder, '', 0);
     const values = [...partVariables(parts).values()].reduce((sum, { shape }) => sum + elementCount(shape), 0);
     await assertRoom(directory, values * bytesOfValue, 'a checkpoint');
-    return fn();
+    return fn(lock);
   });
 }

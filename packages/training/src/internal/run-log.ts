@@ -118,6 +118,11 @@ export class RunLog {
     await this.#tensorBoard?.flush();
   }
 
+  /** Leaves `metrics.jsonl` to another run that has taken the directory. */
+  leave(): void {
+    this.#metrics?.drop();
+  }
+
   /** Puts everything on disk and closes the files. */
   async close(): Promise<void> {
     await this.#previews;
