@@ -4,7 +4,7 @@
  * kills. Prints what the trainings were doing as a table, and fails where a bit differs.
  *
  *   npm run kill-training -- --kills 1000
- *   npm run kill-training -- --kills 200 --training tokenizer --engine pjrt --seed 1
+ *   npm run kill-training -- --kills 200 --training tokenizer --engine pjrt --devices 4 --seed 1
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -21,6 +21,7 @@ const { values } = parseArgs({
     kills: { type: 'string', default: '200' },
     training: { type: 'string', multiple: true, default: [...trainingNames] },
     engine: { type: 'string', default: 'onnx' },
+    devices: { type: 'string', default: '1' },
     seed: { type: 'string', default: '0' },
   },
 });
@@ -33,6 +34,7 @@ try {
       program: program.file,
       training,
       engine: values.engine as EngineName,
+      devices: Number(values.devices),
       kills: Math.ceil(Number(values.kills) / trainings.length),
       killsOfRun,
       seed: Number(values.seed),

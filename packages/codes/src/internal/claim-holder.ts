@@ -29,11 +29,12 @@ export function formatHolder({ beat, ...rest }: ClaimHolder): string {
 export function parseHolder(text: string): ClaimHolder | undefined {
   try {
     const value = (JSON.parse(text) ?? {}) as Partial<Record<keyof ClaimHolder, unknown>>;
-    const { id, machine, pid, host, since, started = null, beat } = value;
+    const { id, machine, pid, host, since, started = null, uptime = 0, beat } = value;
     if (typeof id !== 'string' || typeof machine !== 'string' || typeof host !== 'string') return undefined;
     if (!Number.isSafeInteger(pid) || (pid as number) <= 0 || typeof since !== 'string') return undefined;
     if (started !== null && typeof started !== 'string') return undefined;
-    return { id, machine, pid: pid as number, host, since, started, beat: Number(beat) };
+    if (typeof uptime !== 'number') return undefined;
+    return { id, machine, pid: pid as number, host, since, started, uptime, beat: Number(beat) };
   } catch {
     return undefined;
   }

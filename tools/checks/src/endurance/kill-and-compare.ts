@@ -3,17 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { foldIn, randomKey } from '@vitvq/core';
-import type { EngineName } from '@vitvq/engine';
-import { TrainingKiller, type Kill } from './killed-training.js';
+import { TrainingKiller, type Kill, type TrainingKillerOptions } from './killed-training.js';
 import { leftBy } from './left-by.js';
-import type { TrainingName } from './trainings.js';
 
 /** Options of {@link killAndCompare}. */
-export interface KillAndCompareOptions {
-  /** File of the bundled program `train.ts`. */
-  readonly program: string;
-  readonly training: TrainingName;
-  readonly engine: EngineName;
+export interface KillAndCompareOptions extends TrainingKillerOptions {
   /** Number of kills altogether. */
   readonly kills: number;
   /** Number of kills in the life of one training. */
@@ -39,9 +33,9 @@ export interface KillOutcome {
  * leaves with what a training leaves that runs in one go.
  */
 export async function killAndCompare(options: KillAndCompareOptions): Promise<KillOutcome> {
-  const { training, engine, program, seed, onRun = () => undefined } = options;
+  const { seed, onRun = () => undefined } = options;
   const folder = await mkdtemp(join(tmpdir(), 'vitvq-kills-'));
-  const killer = new TrainingKiller({ program, training, engine });
+  const killer = new TrainingKiller(options);
   const kills: Kill[] = [];
   let [runs, different] = [0, 0];
   try {

@@ -38,8 +38,10 @@ class TrainingProcess {
   readonly #lines: AsyncIterator<string>;
   readonly #closed: Promise<[number | null, string | null]>;
 
-  constructor(program: string, training: TrainingName, engine: EngineName) {
-    this.#child = spawn(process.execPath, [program, training, engine], { stdio: ['pipe', 'pipe', 'inherit'] });
+  constructor({ program, training, engine, devices = 1 }: TrainingKillerOptions) {
+    this.#child = spawn(process.execPath, [program, training, engine, String(devices)], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     this.#child.stdin.on('error', () => undefined); // of a process that was killed
     this.#lines = createInterface(this.#child.stdout)[Symbol.asyncIterator]();
     this.#closed = once(this.#child, 'close') as Promise<[number | null, string | null]>;
@@ -83,6 +85,8 @@ export interface TrainingKillerOptions {
   readonly program: string;
   readonly training: TrainingName;
   readonly engine: EngineName;
+  /** Devices that share batches, weights and states. @default 1 */
+  readonly devices?: number | undefined;
 }
 
 /** Trains in processes that it kills. The next process loads while one trains. */
@@ -131,8 +135,7 @@ export class TrainingKiller {
   }
 
   #start(): TrainingProcess {
-    const { program, training, engine } = this.#options;
-    return new TrainingProcess(program, training, engine);
+    return new TrainingProcess(this.#options);
   }
 
   #train(directory: string, kill?: Moment): ReturnType<TrainingProcess['train']> {

@@ -3,7 +3,7 @@
  * from its newest checkpoint on if there is one. Prints `ready` when everything is loaded, then
  * each step, evaluation and checkpoint as it ends.
  *
- *   train.ts <training> <engine>
+ *   train.ts <training> <engine> <devices>
  */
 import '@tensorflow/tfjs';
 import { once } from 'node:events';
@@ -13,9 +13,14 @@ import { createTraining, plans, type TrainingName } from './trainings.js';
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-const [name, engine] = process.argv.slice(2) as [TrainingName, EngineName];
+const [name, engine, devices] = process.argv.slice(2) as [TrainingName, EngineName, string];
 // More threads would add up in another order from one run to the next.
-await useEngine({ name: engine, threads: 1, onCompile: () => undefined });
+await useEngine({
+  name: engine,
+  threads: 1,
+  mesh: { data: Number(devices), weights: 'sharded' },
+  onCompile: () => undefined,
+});
 say('ready');
 const lines = createInterface(process.stdin);
 const [directory] = (await once(lines, 'line')) as [string];
