@@ -102,11 +102,7 @@ export class Cluster {
    * only that process gives a value.
    * @throws {ClusterError} after the timeout, naming the processes that did not come
    */
-  async broadcast(
-    name: string,
-    value: Uint8Array | undefined,
-    options: BroadcastOptions = {},
-  ): Promise<Uint8Array> {
+  async broadcast(name: string, value: Uint8Array | undefined, options: BroadcastOptions = {}): Promise<Uint8Array> {
     const { timeoutSeconds, from = 0 } = checkOptions(options, broadcastNames, 'Cluster.broadcast');
     assertInteger(from, 'from', 'Cluster.broadcast', 0, this.processes - 1);
     if ((this.rank === from) !== (value !== undefined)) {

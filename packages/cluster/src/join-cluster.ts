@@ -59,10 +59,7 @@ const alone: ClusterPlace = { rank: 0, processes: 1, coordinator: { host: 'local
  * @throws {ClusterError} when processes do not come in time, when process 0 refuses this one or
  *   cannot listen, and when another process is lost meanwhile
  */
-export async function joinCluster(
-  place: ClusterPlace | undefined,
-  options: JoinClusterOptions = {},
-): Promise<Cluster> {
+export async function joinCluster(place: ClusterPlace | undefined, options: JoinClusterOptions = {}): Promise<Cluster> {
   const settings = settingsOf(options);
   const { rank, processes } = checkedPlace(place ?? alone);
   const controller = new AbortController();

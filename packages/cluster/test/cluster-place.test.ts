@@ -89,19 +89,47 @@ describe('readClusterPlace', () => {
   it.each([
     ['a rank that is too high', { ...slurm, SLURM_PROCID: '8' }, 'expected SLURM_PROCID below 8 (SLURM_NTASKS), got 8'],
     ['no number', { ...slurm, SLURM_NTASKS: 'x' }, 'expected SLURM_NTASKS to be an integer of 1 to 65536, got "x"'],
-    ['a negative rank', { VITVQ_RANK: '-1', VITVQ_PROCESSES: '2' }, 'expected VITVQ_RANK to be an integer of at least 0'],
+    [
+      'a negative rank',
+      { VITVQ_RANK: '-1', VITVQ_PROCESSES: '2' },
+      'expected VITVQ_RANK to be an integer of at least 0',
+    ],
     ['a fraction', { ...kubernetes, VITVQ_PROCESSES: '2.5' }, 'expected VITVQ_PROCESSES to be an integer'],
-    ['no coordinator', { VITVQ_RANK: '0', VITVQ_PROCESSES: '2' }, 'got neither the flag coordinator nor VITVQ_COORDINATOR'],
+    [
+      'no coordinator',
+      { VITVQ_RANK: '0', VITVQ_PROCESSES: '2' },
+      'got neither the flag coordinator nor VITVQ_COORDINATOR',
+    ],
     ['no coordinator of MPI', { PMI_RANK: '0', PMI_SIZE: '2' }, 'Give the same host:port of the host of process 0'],
-    ['a coordinator without port', { ...kubernetes, VITVQ_COORDINATOR: 'host' }, 'expected VITVQ_COORDINATOR to be host:port'],
-    ['a port that is too high', { ...kubernetes, VITVQ_COORDINATOR: 'host:70000' }, 'with a port of 1 to 65535, got "host:70000"'],
-    ['an address with a path', { ...kubernetes, VITVQ_COORDINATOR: 'http://a:1' }, 'expected VITVQ_COORDINATOR to be host:port'],
+    [
+      'a coordinator without port',
+      { ...kubernetes, VITVQ_COORDINATOR: 'host' },
+      'expected VITVQ_COORDINATOR to be host:port',
+    ],
+    [
+      'a port that is too high',
+      { ...kubernetes, VITVQ_COORDINATOR: 'host:70000' },
+      'with a port of 1 to 65535, got "host:70000"',
+    ],
+    [
+      'an address with a path',
+      { ...kubernetes, VITVQ_COORDINATOR: 'http://a:1' },
+      'expected VITVQ_COORDINATOR to be host:port',
+    ],
     ['a rank without a number', { VITVQ_RANK: '1' }, 'expected the number of processes, because VITVQ_RANK says'],
     ['a number without a rank', { VITVQ_PROCESSES: '2' }, 'expected the rank, because VITVQ_PROCESSES says'],
     ['a coordinator alone', { VITVQ_COORDINATOR: 'a:1' }, 'expected the rank, because VITVQ_COORDINATOR says'],
     ['Slurm without a number', { SLURM_PROCID: '3' }, 'expected the number of processes, because SLURM_PROCID says'],
-    ['two numbers', { ...slurm, VITVQ_PROCESSES: '4' }, 'expected VITVQ_PROCESSES and SLURM_NTASKS to say the same, got 4 and 8'],
-    ['a long run', { ...kubernetes, VITVQ_RUN_ID: 'x'.repeat(300) }, 'expected VITVQ_RUN_ID of at most 256 characters, got 300'],
+    [
+      'two numbers',
+      { ...slurm, VITVQ_PROCESSES: '4' },
+      'expected VITVQ_PROCESSES and SLURM_NTASKS to say the same, got 4 and 8',
+    ],
+    [
+      'a long run',
+      { ...kubernetes, VITVQ_RUN_ID: 'x'.repeat(300) },
+      'expected VITVQ_RUN_ID of at most 256 characters, got 300',
+    ],
   ])('refuses %s', (_, environment, message) => {
     expect(() => readClusterPlace(environment)).toThrow(ConfigError);
     expect(() => readClusterPlace(environment)).toThrow(message);

@@ -125,7 +125,9 @@ describe('limits', () => {
     // What did not fit is not held against the store: all of it is still there.
     const [first, second] = clusters as [Cluster, Cluster];
     for (let key = 0; key < 64; key++) await second.put(`key ${key}`, new Uint8Array(1_024));
-    await expect(second.put('more', bytes('1'))).rejects.toThrow('expected at most 65536 bytes in the store, got 65537');
+    await expect(second.put('more', bytes('1'))).rejects.toThrow(
+      'expected at most 65536 bytes in the store, got 65537',
+    );
     expect(await first.delete('key 3')).toBe(true);
     await second.put('more', bytes('1'));
     await leaveAll(clusters);

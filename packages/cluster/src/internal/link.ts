@@ -1,6 +1,13 @@
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { encodeMessage, MessageKind, MessageReader, ProtocolError, type Message, type MessageFields } from './message.js';
+import {
+  encodeMessage,
+  MessageKind,
+  MessageReader,
+  ProtocolError,
+  type Message,
+  type MessageFields,
+} from './message.js';
 
 /** Bytes that wait for a process beyond which nothing more is read from it. */
 const maximumBacklog = 64 * 2 ** 20;

@@ -118,7 +118,12 @@ export class Store {
           const missing = Array.from({ length: processes }, (_, each) => each).filter(
             (each) => !gathering.values.has(each),
           );
-          return waitedFor('Cluster', `all processes at ${JSON.stringify(name)}`, milliseconds, `no ${ranksText(missing)}`);
+          return waitedFor(
+            'Cluster',
+            `all processes at ${JSON.stringify(name)}`,
+            milliseconds,
+            `no ${ranksText(missing)}`,
+          );
         },
       );
     } catch (error) {
