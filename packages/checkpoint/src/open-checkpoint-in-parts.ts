@@ -46,8 +46,8 @@ export async function listCheckpointsInParts(directory: string): Promise<PartsFo
 }
 
 /**
- * Opens a checkpoint that `writeCheckpointInParts` wrote, with however many processes, to read whole
- * tensors or rows of them.
+ * Opens a checkpoint that `writeCheckpointInParts` wrote, with however many processes, to read
+ * whole tensors or rows of them.
  * @param folder  the folder of a checkpoint, or one that holds several, of which the newest is
  *   opened
  * @throws {DataError} naming the file that is missing, damaged or of another save

@@ -79,8 +79,8 @@ const where = 'writeCheckpointInParts';
  * file, and once all of them are safe on the disk, process 0 writes the index that makes them a
  * checkpoint. All processes call this with the same step.
  *
- * A kill at any moment leaves the earlier checkpoints, and that of the same step, as they were. Each
- * process reads its file back before the index is written. Where one process fails, all of them do.
+ * A kill at any moment leaves the earlier checkpoints, and that of the same step, as they were.
+ * Each process reads its file back before the index is written. Where one fails, all of them do.
  * @returns the folder of the checkpoint, once it is whole
  * @throws {ConfigError} for a step, a state or an option that cannot be
  * @throws {DataError} when a file cannot be written, or pieces are missing; what another process
@@ -147,12 +147,13 @@ async function writePart(
   { step, save, rank, processes }: PartOfSave,
   tensors: WritableTensors | PieceSource,
 ): Promise<Uint8Array> {
-  const { pieces, read } = 'pieces' in tensors ? tensors : shareOf(tensors, rank, processes);
+  const own = 'pieces' in tensors ? tensors : shareOf(tensors, rank, processes);
+  const { pieces } = own;
   const byName = new Map(pieces.map((piece) => [piece.tensor.name, piece]));
   const described = pieces.map((piece) => ({ ...piece.tensor, shape: pieceShape(piece) }));
   const name = partName(rank, processes, save);
   const file = join(folder, name);
-  const source = { tensors: described, read: (tensor: string) => read.call(tensors, byName.get(tensor)!) };
+  const source = { tensors: described, read: (tensor: string) => own.read(byName.get(tensor)!) };
   const entries = place(described, file);
   await createFolder(folder);
   const sha256 = await writeShard(file, source, entries, partMetadata(step, save, rank, processes));

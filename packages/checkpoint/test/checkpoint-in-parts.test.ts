@@ -312,7 +312,7 @@ describe('a damaged checkpoint in parts', () => {
     expect(await damaged(folder, cut)).toContain('part-00003-of-00003');
     const path = await save(folder, 3, 7);
     await flip(path, (await fs.readdir(path)).sort().slice(1));
-    // A process that reads only rows of the first part does not notice; one that needs the third does.
+    // A process that reads only rows of the first part does not notice.
     const opened = await openCheckpointInParts(folder, { verifyAll: false });
     const [first, , third] = divideTensors(opened.tensors, 3);
     await opened.readPiece(first![0]!);

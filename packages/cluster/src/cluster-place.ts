@@ -65,7 +65,10 @@ export function readClusterPlace(
   const launcher = said.rank ? undefined : findLauncher(environment);
   const rankSetting = said.rank ?? launcher?.rank;
   const processesSetting = processesOf(said.processes, launcher);
-  if (!rankSetting || !processesSetting) return alone(rankSetting, said, launcher);
+  if (!rankSetting || !processesSetting) {
+    assertAlone(rankSetting, said, launcher);
+    return undefined;
+  }
   const processes = integerOf(processesSetting, 1, maximumProcesses);
   const rank = integerOf(rankSetting, 0);
   if (rank >= processes) {
@@ -101,23 +104,23 @@ function processesOf(said: Setting | undefined, launcher: Launcher | undefined):
       where,
       expected: `${said.name} and ${counted.name} to say the same`,
       got: `${said.text} and ${counted.text}`,
-      fix: `Leave ${said.name} out, or give rank and coordinator as well, and nothing of ${launcher!.name} counts.`,
+      fix: `Leave ${said.name} out, or give rank and coordinator as well, and nothing of ${launcher.name} counts.`,
     });
   }
   return said ?? counted;
 }
 
 /**
- * Returns undefined where nothing says that there are other processes: a job of one process, or one
- * of many jobs that do not know each other.
- * @throws {ConfigError} where something says so
+ * Throws where something says that there are other processes, without all that has to be known of
+ * them. There are none in a job of one process, nor for many jobs that do not know each other.
+ * @throws {ConfigError}
  */
-function alone(rank: Setting | undefined, said: Said, launcher: Launcher | undefined): undefined {
+function assertAlone(rank: Setting | undefined, said: Said, launcher: Launcher | undefined): void {
   const hints = [said.rank, said.processes, said.coordinator].filter((setting) => setting !== undefined);
   const isLaterRank = rank !== undefined && launcher?.meansOthers === true && Number(rank.text) !== 0;
-  if (hints.length === 0 && !isLaterRank) return undefined;
+  if (hints.length === 0 && !isLaterRank) return;
   // One process needs no rank; the number may stand in a script for any number.
-  if (!rank && !said.coordinator && said.processes?.text === '1') return undefined;
+  if (!rank && !said.coordinator && said.processes?.text === '1') return;
   const [missing, options] = rank
     ? ['number of processes', 'processes or VITVQ_PROCESSES']
     : ['rank', 'rank or VITVQ_RANK'];

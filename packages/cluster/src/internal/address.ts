@@ -6,7 +6,7 @@ export interface Address {
   readonly port: number;
 }
 
-/** Letters, digits and what else stands in names and numbers of hosts; no longer than DNS allows. */
+/** What stands in names and numbers of hosts, no longer than DNS allows. */
 const hostPattern = /^[A-Za-z0-9_.%:-]{1,253}$/;
 
 /**

@@ -1,20 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { ClusterError, ProcessLostError, type LostProcess } from '../cluster-error.js';
 import type { ClusterPlace } from '../cluster-place.js';
 import { formatAddress } from './address.js';
-import {
-  decodeHello,
-  encodeWelcome,
-  handshakeFrameBytes,
-  handshakeMilliseconds,
-  isSameProof,
-  nonceBytes,
-  proofOf,
-  protocolVersion,
-  type Hello,
-} from './handshake.js';
+import { Admission, RefusalError } from './admission.js';
+import { encodeWelcome, handshakeFrameBytes, handshakeMilliseconds, type Hello } from './handshake.js';
 import type { JoinSettings } from './join-settings.js';
 import { Link } from './link.js';
 import {
@@ -167,33 +157,17 @@ export class Coordinator implements Session {
   }
 
   #connect(socket: Socket): void {
+    const admission = new Admission(this.#place.runId, this.#settings.secret);
     let member: Member | undefined;
-    let greeting: { readonly hello: Hello; readonly nonce: Uint8Array } | undefined;
     const timer = setTimeout(() => link.destroy('it did not say who it is'), handshakeMilliseconds);
-    const refuse = (why: string): void => {
-      link.send({ kind: MessageKind.refused, value: encodeText(why) });
-      void link.close();
-    };
     const link = new Link(socket, handshakeFrameBytes, {
       message: (message) => {
-        if (member) this.#receive(member, message);
-        else if (!greeting && message.kind === MessageKind.hello) {
-          const hello = decodeHello(message.value);
-          const refusal = this.#refusalOf(hello, message.key);
-          if (refusal !== undefined) return refuse(refusal);
-          greeting = { hello, nonce: randomBytes(nonceBytes) };
-          const proof = proofOf(this.#settings.secret, 'coordinator', this.#factsOf(hello, greeting.nonce));
-          link.send({ kind: MessageKind.challenge, value: Buffer.concat([greeting.nonce, proof]) });
-        } else if (greeting && message.kind === MessageKind.proof) {
-          const { hello, nonce } = greeting;
-          const expected = proofOf(this.#settings.secret, 'process', this.#factsOf(hello, nonce));
-          if (!isSameProof(expected, message.value)) return refuse('its secret is another one');
-          const refusal = this.#refusalOfRank(hello);
-          if (refusal !== undefined) return refuse(refusal);
-          clearTimeout(timer);
-          member = { rank: hello.rank, host: hello.host, link, waiting: 0 };
-          this.#admit(member);
-        } else throw new ProtocolError('something before it said who it is');
+        if (member) { this.#receive(member, message); return; }
+        const hello = this.#admitted(admission, message, link);
+        if (!hello) return;
+        clearTimeout(timer);
+        member = { rank: hello.rank, host: hello.host, link, waiting: 0 };
+        this.#admit(member);
       },
       ended: (reason) => {
         clearTimeout(timer);
@@ -202,18 +176,23 @@ export class Coordinator implements Session {
     });
   }
 
-  #factsOf({ rank, processes, nonce }: Hello, coordinatorNonce: Uint8Array): Parameters<typeof proofOf>[2] {
-    return { runId: this.#place.runId, rank, processes, processNonce: nonce, coordinatorNonce };
-  }
-
-  /** Says why a process is not taken, whoever it is; tells nothing of this run. */
-  #refusalOf({ version }: Hello, runId: string): string | undefined {
-    if (version !== protocolVersion) return `it speaks version ${version} of the protocol, not ${protocolVersion}`;
-    return runId === this.#place.runId ? undefined : `it belongs to another run, ${JSON.stringify(runId)}`;
+  /** Returns who a process is, once it is admitted. Tells one that is not why, and closes. */
+  #admitted(admission: Admission, message: Message, link: Link): Hello | undefined {
+    try {
+      const hello = admission.take(message, (answer) => link.send(answer));
+      const refusal = hello && this.#refusalOf(hello);
+      if (refusal !== undefined) throw new RefusalError(refusal);
+      return hello;
+    } catch (error) {
+      if (!(error instanceof RefusalError)) throw error;
+      link.send({ kind: MessageKind.refused, value: encodeText(error.message) });
+      void link.close();
+      return undefined;
+    }
   }
 
   /** Says why a process that knows the secret is not taken. */
-  #refusalOfRank({ rank, processes }: Hello): string | undefined {
+  #refusalOf({ rank, processes }: Hello): string | undefined {
     const { processes: expected } = this.#place;
     if (processes !== expected) return `it counts ${processes} processes, and process 0 counts ${expected}`;
     if (rank === 0 || rank >= expected) return `it says that it is process ${rank} of ${expected}`;

@@ -56,8 +56,8 @@ export class Member implements Session {
   #coordinatorHost = '';
   #requests = 0;
   #ended: ClusterError | undefined;
-  /** Called for each message and for the end of the connection until the run starts. */
-  #joining: { message(message: Message): void; ended(reason: string): void } | undefined;
+  /** Takes what comes until the run starts. */
+  #joining: { message(message: Message): void; fail(error: AttemptError): void } | undefined;
 
   private constructor(place: ClusterPlace, settings: JoinSettings, lost: LossListener) {
     this.#place = place;
@@ -127,29 +127,21 @@ export class Member implements Session {
       };
       this.#joining = {
         message: (message) => {
-          switch (message.kind) {
-            case MessageKind.challenge:
-              return this.#prove(message.value, nonce, fail);
-            case MessageKind.welcome:
-              // From here on process 0 says when the others have not come in time.
-              clearTimeout(timer);
-              return this.#welcome(message.value);
-            case MessageKind.start:
-              this.#joining = undefined;
-              return resolve();
-            case MessageKind.refused:
-              return fail(new AttemptError('refused', refused(this.#place, decodeText(message.value))));
-            case MessageKind.lost:
-              return fail(new AttemptError('lost', this.#lostError(message)));
-            default:
-              throw new ProtocolError(`a message of kind ${message.kind} before the start`);
-          }
+          if (message.kind === MessageKind.challenge) this.#prove(message.value, nonce);
+          else if (message.kind === MessageKind.welcome) {
+            // From here on process 0 says when the others have not come in time.
+            clearTimeout(timer);
+            this.#welcome(message.value);
+          } else if (message.kind === MessageKind.start) {
+            this.#joining = undefined;
+            resolve();
+          } else fail(this.#failureOf(message));
         },
-        ended: (reason) => fail(new AttemptError(reason)),
+        fail,
       };
       this.#link = new Link(socket, handshakeFrameBytes, {
         message: (message) => (this.#joining ? this.#joining.message(message) : this.#receive(message)),
-        ended: (reason) => (this.#joining ? this.#joining.ended(reason) : this.#endedLink(reason)),
+        ended: (reason) => (this.#joining ? this.#joining.fail(new AttemptError(reason)) : this.#endedLink(reason)),
       });
       const { rank, processes, runId } = this.#place;
       const value = encodeHello({ rank, processes, nonce, host: hostname() });
@@ -157,13 +149,22 @@ export class Member implements Session {
     });
   }
 
-  #prove(challenge: Uint8Array, processNonce: Uint8Array, fail: (error: AttemptError) => void): void {
+  /** Returns why process 0 does not let this one join. @throws {ProtocolError} */
+  #failureOf(message: Message): AttemptError {
+    const { kind, value } = message;
+    if (kind === MessageKind.refused) return new AttemptError('refused', refusedBy(this.#place, decodeText(value)));
+    if (kind === MessageKind.lost) return new AttemptError('lost', this.#lostError(message));
+    throw new ProtocolError(`a message of kind ${kind} before the start`);
+  }
+
+  #prove(challenge: Uint8Array, processNonce: Uint8Array): void {
     const { rank, processes, runId } = this.#place;
     const { secret } = this.#settings;
     const coordinatorNonce = challenge.subarray(0, nonceBytes);
     const facts = { runId, rank, processes, processNonce, coordinatorNonce };
     if (!isSameProof(proofOf(secret, 'coordinator', facts), challenge.subarray(nonceBytes))) {
-      return fail(new AttemptError('secret', refused(this.#place, 'its secret is another one')));
+      this.#joining?.fail(new AttemptError('secret', refusedBy(this.#place, 'its secret is another one')));
+      return;
     }
     this.#link.send({ kind: MessageKind.proof, value: proofOf(secret, 'process', facts) });
   }
@@ -177,7 +178,10 @@ export class Member implements Session {
 
   #receive(message: Message): void {
     const { kind, request, value } = message;
-    if (kind === MessageKind.lost) return this.#lose(this.#lostError(message));
+    if (kind === MessageKind.lost) {
+      this.#lose(this.#lostError(message));
+      return;
+    }
     const pending = this.#pending.get(request);
     if (!pending) throw new ProtocolError('an answer to no request');
     this.#pending.delete(request);
@@ -208,7 +212,7 @@ export class Member implements Session {
 
   #end(error: ClusterError): void {
     this.#ended ??= error;
-    for (const { reject } of this.#pending.values()) reject(error);
+    for (const pending of this.#pending.values()) pending.reject(error);
     this.#pending.clear();
   }
 }
@@ -222,7 +226,7 @@ function notReached({ rank, coordinator }: ClusterPlace, milliseconds: number, r
   });
 }
 
-function refused({ rank, coordinator }: ClusterPlace, reason: string): ClusterError {
+function refusedBy({ rank, coordinator }: ClusterPlace, reason: string): ClusterError {
   return new ClusterError({
     where: 'joinCluster',
     expected: `process 0 at ${formatAddress(coordinator)} to take process ${rank}`,

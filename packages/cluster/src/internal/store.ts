@@ -181,7 +181,7 @@ export class Store {
   }
 }
 
-/** Returns the values of all processes as one array of bytes: the length of each, then the bytes. */
+/** Returns the values of all processes as one array: the length of each, then the bytes. */
 function encodeGathered(values: readonly Uint8Array[]): Uint8Array {
   const head = Buffer.alloc(4 * values.length);
   values.forEach(({ length }, rank) => head.writeUInt32BE(length, 4 * rank));
