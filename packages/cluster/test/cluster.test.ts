@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import { ConfigError } from '@vitvq/core';
 import { describe, expect, it } from 'vitest';
 import {
@@ -168,10 +171,10 @@ describe('joining', () => {
 
   it('names the processes that do not come in time, to all', async () => {
     const places = await placesOf(4);
-    const joining = places.slice(0, 2).map((place) => joinCluster(place, { ...quick, joinSeconds: 0.4 }));
-    await expect(joining[0]).rejects.toThrow('expected 4 processes within 0.4 s, got no processes 2, 3');
+    const joining = places.slice(0, 2).map((place) => joinCluster(place, { ...quick, joinSeconds: 1 }));
+    await expect(joining[0]).rejects.toThrow('expected 4 processes within 1 s, got no processes 2, 3');
     await expect(joining[1]).rejects.toThrow('process 0 on host');
-    await expect(joining[1]).rejects.toThrow('it waited 0.4 s in vain for processes 2, 3');
+    await expect(joining[1]).rejects.toThrow('it waited 1 s in vain for processes 2, 3');
     await expect(joinCluster(places[1], { joinSeconds: 0.2 })).rejects.toThrow(/within 0.2 s, got this .*ECONNREFUSED/);
   });
 
@@ -235,5 +238,41 @@ describe('a process that is lost', () => {
       await expect(cluster.leave()).rejects.toThrow('no space left on the disk');
     }
     await expect(clusters[rank]!.put('a', bytes('b'))).rejects.toBeInstanceOf(ClusterError);
+  });
+
+  it('is not one that is silent for longer, or whose whole host stands still', async () => {
+    const clusters = await joinAll(3, { hangSeconds: 0.4 });
+    await new Promise((resolve) => setTimeout(resolve, 900));
+    const end = performance.now() + 900;
+    while (performance.now() < end);
+    await Promise.all(clusters.map((cluster) => cluster.barrier('x')));
+    expect(clusters.map(({ signal }) => signal.aborted)).toEqual([false, false, false]);
+    await leaveAll(clusters);
+  });
+
+  it('while others still leave is one', async () => {
+    const clusters = await joinAll(3);
+    const [first, second, third] = clusters as [Cluster, Cluster, Cluster];
+    const leaving = Promise.allSettled([first.leave(), third.leave()]);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await second.fail('it cannot');
+    for (const each of await leaving) expect(each).toMatchObject({ status: 'rejected', reason: { rank: 1 } });
+  });
+
+  it('is not a stranger who comes and goes while others still come', async () => {
+    const places = await placesOf(3);
+    const joining = Promise.allSettled(places.slice(0, 2).map((place) => joinCluster(place, quick)));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const started = performance.now();
+    const socket = connect(places[0]!.coordinator.port, '127.0.0.1');
+    await once(socket, 'connect');
+    socket.destroy(); // A stranger who goes is nobody's loss.
+    await expect(joinCluster({ ...places[2]!, processes: 4 }, quick)).rejects.toThrow('it counts 4 processes');
+    const clusters = await joinCluster(places[2], quick);
+    expect((await joining).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
+    expect(performance.now() - started).toBeLessThan(5_000);
+    const lost = (await joining).map((each) => (each as PromiseFulfilledResult<Cluster>).value.lost);
+    await clusters.fail('no more');
+    expect((await Promise.all(lost)).map(({ rank }) => rank)).toEqual([2, 2]);
   });
 });

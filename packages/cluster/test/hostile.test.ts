@@ -98,6 +98,20 @@ describe('a coordinator', () => {
     );
   });
 
+  it('loses a process that is silent, and one that goes before all are there', async () => {
+    const places = await placesOf(2);
+    const first = joinCluster(places[0], { ...quick, hangSeconds: 0.3 });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await admitted(places[1]!);
+    expect((await (await first).lost).reason).toBe('nothing was heard of it for 0.3 s');
+    const three = await placesOf(3);
+    const joining = joinCluster(three[0], quick);
+    joining.catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    (await admitted(three[1]!)).destroy();
+    await expect(joining).rejects.toThrow('so it has ended without leaving');
+  });
+
   it('bounds what a process asks for at once', async () => {
     const places = await placesOf(2);
     const first = joinCluster(places[0], quick);
@@ -111,14 +125,14 @@ describe('a coordinator', () => {
 });
 
 /** Joins as a process would, by hand, and returns its connection. */
-async function admitted({ coordinator }: ClusterPlace): Promise<Socket> {
+async function admitted({ coordinator, processes }: ClusterPlace): Promise<Socket> {
   const socket = connect(coordinator.port, coordinator.host);
   socket.on('error', () => undefined);
-  const value = encodeHello({ rank: 1, processes: 2, nonce, host: '\u001b[2J' });
+  const value = encodeHello({ rank: 1, processes, nonce, host: '\u001b[2J' });
   socket.write(hello(value));
   const [challenge] = (await once(socket, 'data')) as [Buffer];
   const coordinatorNonce = challenge.subarray(15, 47);
-  const facts = { runId: 'test', rank: 1, processes: 2, processNonce: nonce, coordinatorNonce };
+  const facts = { runId: 'test', rank: 1, processes, processNonce: nonce, coordinatorNonce };
   socket.write(encodeMessage({ kind: MessageKind.proof, value: proofOf('', 'process', facts) }));
   await once(socket, 'data');
   return socket;
