@@ -59,37 +59,47 @@ function start(program: string, argv: readonly string[], environment: Readonly<R
   return { child, printed, ended };
 }
 
-/** Starts the processes of a run in a random order, with pauses between them. */
+/**
+ * Starts the processes of a run in a random order.
+ * @param beforeLast  is awaited before the last of them is started, so that the others still wait
+ */
 async function startAll(
   program: keyof typeof programs,
   processes: number,
   argv: readonly string[] = [],
   environment: Readonly<Record<string, string>> = {},
-): Promise<{ readonly running: Running[]; readonly coordinator: string }> {
-  const coordinator = `127.0.0.1:${await freePort()}`;
+  beforeLast?: (port: number) => Promise<void>,
+): Promise<Running[]> {
+  const port = await freePort();
   const running: Running[] = [];
-  for (const rank of permutation(randomKey(Date.now()), processes)) {
+  const order = [...permutation(randomKey(Date.now()), processes)];
+  // Process 0 has to be there for whoever comes before the last one.
+  if (beforeLast && order.at(-1) === 0) order.unshift(order.pop()!);
+  for (const [count, rank] of order.entries()) {
+    if (count === processes - 1) await beforeLast?.(port);
     running[rank] = start(programs[program], argv, {
       VITVQ_RANK: String(rank),
       VITVQ_PROCESSES: String(processes),
-      VITVQ_COORDINATOR: coordinator,
+      VITVQ_COORDINATOR: `127.0.0.1:${port}`,
       VITVQ_RUN_ID: 'test',
       ...environment,
     });
-    await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  return { running, coordinator };
+  return running;
 }
 
 const without = (running: readonly Running[], rank: number): Running[] => running.filter((_, each) => each !== rank);
 
 describe('processes on one host', () => {
   it('find each other in any order, exchange keys and leave; a stranger is refused', async () => {
-    const { running, coordinator } = await startAll('member', 4, [], { SECRET: 'a secret' });
-    const [host, port] = coordinator.split(':') as [string, string];
-    const place = { rank: 1, processes: 4, coordinator: { host, port: Number(port) }, runId: 'another run' };
-    const stranger = joinCluster(place, { secret: 'a secret', joinSeconds: 30 });
-    await expect(stranger).rejects.toThrow(/a refusal: it belongs to another run, "another run"/);
+    const secret = 'a secret';
+    const running = await startAll('member', 4, [], { SECRET: secret }, async (port) => {
+      const coordinator = { host: '127.0.0.1', port };
+      const place = { rank: 1, processes: 4, coordinator, runId: 'another run' };
+      await expect(joinCluster(place, { secret, joinSeconds: 30 })).rejects.toThrow(
+        /a refusal: it belongs to another run, "another run"/,
+      );
+    });
     const found = [0, 1, 2, 3].map((rank) => `value of ${rank}`);
     const seen = JSON.stringify({ found, told: 'from the last', pids: 4 });
     for (const [rank, { ended }] of running.entries()) {
@@ -101,7 +111,7 @@ describe('processes on one host', () => {
     ['killed', 'SIGKILL', 'its connection was closed, so it has ended without leaving'],
     ['stopped', 'SIGSTOP', 'nothing was heard of it for 2 s'],
   ] as const)('stop within seconds when one is %s', async ([, signal, reason]) => {
-    const { running } = await startAll('member', 3, ['wait'], { HANG_SECONDS: '2' });
+    const running = await startAll('member', 3, ['wait'], { HANG_SECONDS: '2' });
     await Promise.all(running.map(({ printed }, rank) => printed(`joined ${rank}`)));
     const before = performance.now();
     running[2]!.child.kill(signal);
@@ -129,7 +139,7 @@ describe('a training of several processes', () => {
     expect(new Set(expected.seen)).toEqual(new Set([4, 5]));
 
     const shared = join(folder, 'shared');
-    const { running: four } = await startAll('train', 4, [shared, '10']);
+    const four = await startAll('train', 4, [shared, '10']);
     await four[0]!.printed('step 10\n');
     const before = performance.now();
     four[0]!.child.kill('SIGKILL');
@@ -142,7 +152,7 @@ describe('a training of several processes', () => {
       expect(at - before).toBeLessThan(8_000);
     }
 
-    const { running: two } = await startAll('train', 2, [shared, '-1']);
+    const two = await startAll('train', 2, [shared, '-1']);
     for (const { ended } of two) {
       const { code, output } = await ended;
       const result = JSON.parse(/^result (.*)$/m.exec(output)?.[1] ?? output) as ToyResult;

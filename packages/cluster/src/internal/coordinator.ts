@@ -162,7 +162,10 @@ export class Coordinator implements Session {
     const timer = setTimeout(() => link.destroy('it did not say who it is'), handshakeMilliseconds);
     const link = new Link(socket, handshakeFrameBytes, {
       message: (message) => {
-        if (member) { this.#receive(member, message); return; }
+        if (member) {
+          this.#receive(member, message);
+          return;
+        }
         const hello = this.#admitted(admission, message, link);
         if (!hello) return;
         clearTimeout(timer);

@@ -81,7 +81,9 @@ export class Link {
       const now = performance.now();
       this.#silence += Math.min(now - last, 2 * interval);
       last = now;
-      this.send({ kind: MessageKind.beat });
+      // After what has come in is read: for a process that stood still, it may be why the other end
+      // has closed the connection, and a write to that one would fail first.
+      setImmediate(() => this.send({ kind: MessageKind.beat }));
       if (this.#silence >= hangMilliseconds) {
         this.#reason ??= `nothing was heard of it for ${hangMilliseconds / 1000} s`;
         this.#end();

@@ -64,7 +64,7 @@ export type MessageFields = Pick<Message, 'kind'> & Partial<Message>;
 const headBytes = 15;
 const lengthBytes = 4;
 /** Longest key in bytes. */
-export const maximumKeyBytes = 1_024;
+const maximumKeyBytes = 1_024;
 
 /** Returns the longest frame of a message with a value of so many bytes, without its length. */
 export function frameBytes(valueBytes: number): number {
