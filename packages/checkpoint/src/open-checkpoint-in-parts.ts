@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { checkOptions, ConfigError, DataError, type HostTensor, type OptionTable } from '@vitvq/core';
 import { openPart } from './internal/part-file.js';
 import { indexedFolders, partsIndexName, type PartsFolder } from './internal/parts-folder.js';
-import { readPartsIndex, type CutTensor, type PartsIndex } from './internal/parts-index.js';
+import { readPartsIndex, type CutTensor, type ParsedPartsIndex } from './internal/parts-index.js';
 import { quote } from './internal/scan-json.js';
 import { parseState } from './internal/state-json.js';
 import type { SafetensorsFile } from './safetensors-file.js';
+import type { SafetensorsEntry } from './safetensors-header.js';
 import { pieceShape, rowsOf, type TensorPiece } from './tensor-pieces.js';
 import type { TensorDescription, TensorEntry, TensorFile } from './tensor-source.js';
 
@@ -86,7 +87,7 @@ async function newestOf(folder: string): Promise<string> {
   });
 }
 
-function describeOpened(file: string, index: PartsIndex, files: PartFiles): OpenedCheckpointInParts {
+function describeOpened(file: string, index: ParsedPartsIndex, files: PartFiles): OpenedCheckpointInParts {
   const byName = new Map(index.tensors.map((tensor) => [tensor.name, tensor]));
   const find = (name: string): CutTensor => {
     const found = byName.get(name);
@@ -122,19 +123,30 @@ function describeOpened(file: string, index: PartsIndex, files: PartFiles): Open
   };
 }
 
+/** An open part and its tensors by name. */
+interface PartFile {
+  readonly file: SafetensorsFile;
+  readonly entries: ReadonlyMap<string, SafetensorsEntry>;
+}
+
 /** The files of the parts, each of which is opened and verified once. */
 class PartFiles {
   readonly #folder: string;
-  readonly #index: PartsIndex;
-  readonly #opened = new Map<number, Promise<SafetensorsFile>>();
+  readonly #index: ParsedPartsIndex;
+  readonly #opened = new Map<number, Promise<PartFile>>();
 
-  constructor(folder: string, index: PartsIndex) {
+  constructor(folder: string, index: ParsedPartsIndex) {
     this.#folder = folder;
     this.#index = index;
   }
 
-  verified(part: number): Promise<SafetensorsFile> {
-    const opened = this.#opened.get(part) ?? openPart(this.#folder, this.#index, part, true);
+  verified(part: number): Promise<PartFile> {
+    const opened =
+      this.#opened.get(part) ??
+      openPart(this.#folder, this.#index, part, true).then((file) => ({
+        file,
+        entries: new Map(file.entries.map((entry) => [entry.name, entry])),
+      }));
     this.#opened.set(part, opened);
     return opened;
   }
@@ -148,8 +160,8 @@ class PartFiles {
     for (const piece of pieces) {
       const [first, last] = [Math.max(begin, piece.begin), Math.min(end, piece.end)];
       if (first >= last) continue;
-      const file = await this.verified(piece.part);
-      const { data: values } = await file.read(file.entries.find((entry) => entry.name === name)!);
+      const { file, entries } = await this.verified(piece.part);
+      const { data: values } = await file.read(entries.get(name)!);
       const isAll = first === begin && last === end && piece.begin === first && piece.end === last;
       if (isAll) return { shape: pieceShape(wanted), data: values };
       data ??= dtype === 'I32' ? new Int32Array(size) : new Float32Array(size);
@@ -162,8 +174,8 @@ class PartFiles {
 
   async close(): Promise<void> {
     for (const opened of this.#opened.values()) {
-      const file = await opened.catch(() => undefined);
-      await file?.close();
+      const part = await opened.catch(() => undefined);
+      await part?.file.close();
     }
     this.#opened.clear();
   }

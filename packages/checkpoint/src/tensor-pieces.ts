@@ -58,8 +58,13 @@ export function rowsOf(shape: readonly number[]): number {
   return shape[0] ?? 1;
 }
 
-/** Returns the shape of some rows of a tensor. */
+/** Returns the shape of a piece of a tensor. */
 export function pieceShape({ tensor: { shape }, begin, end }: TensorPiece): number[] {
+  return rowsShape(shape, begin, end);
+}
+
+/** Returns the shape of some rows of a tensor. */
+export function rowsShape(shape: readonly number[], begin: number, end: number): number[] {
   return shape.length === 0 ? [] : [end - begin, ...shape.slice(1)];
 }
 

@@ -11,7 +11,7 @@ import {
   type HostTensor,
   type OptionTable,
 } from '@vitvq/core';
-import { createFolder, removeFile, sha256OfFile, writeWhole } from '@vitvq/files';
+import { createFolder, sha256OfFile, syncDirectory, writeWhole } from '@vitvq/files';
 import { assertJson } from './internal/assert-json.js';
 import { parseJsonObject } from './internal/json-object.js';
 import { describeTensor, place } from './internal/layout.js';
@@ -30,6 +30,7 @@ import {
   parsePartsIndex,
   readPartsIndex,
   type CutTensor,
+  type ParsedPartsIndex,
   type PartFile,
   type PartsIndex,
   type PlacedRows,
@@ -112,7 +113,8 @@ export async function writeCheckpointInParts(
   const part = { step, save: id, rank, processes };
   const receipts = await workTogether(group, `${name}, part`, directory, () => writePart(folder, part, tensors)).catch(
     async (error: unknown) => {
-      await removeFile(join(folder, partName(rank, processes, id)), 'to remove the part of a checkpoint that failed');
+      // What cannot be removed now is removed before the next save.
+      await fs.rm(join(folder, partName(rank, processes, id)), { force: true }).catch(() => undefined);
       throw error;
     },
   );
@@ -120,6 +122,8 @@ export async function writeCheckpointInParts(
     if (rank === 0) {
       const save = { step, state: stateText, save: id };
       await writeIndex(folder, indexText(receipts, save, join(folder, partsIndexName)));
+      // The folder itself must be on the disk before an older one goes.
+      await syncDirectory(directory);
       await prune(directory, folder, id, keep);
     }
     return new Uint8Array(0);
@@ -228,7 +232,7 @@ async function writeIndex(folder: string, text: string): Promise<void> {
   await writeWhole(file, bytes);
 }
 
-async function openVisible(folder: string, index: PartsIndex, part: number): ReturnType<typeof openPart> {
+async function openVisible(folder: string, index: ParsedPartsIndex, part: number): ReturnType<typeof openPart> {
   try {
     // Its process has just read its bytes back; here counts that process 0 sees the same file.
     return await openPart(folder, index, part, false);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import '@vitvq/test-utils';
 import { ConfigError, DataError, type HostTensor } from '@vitvq/core';
-import { it } from '@vitvq/test-utils/node';
+import { it, killAfter } from '@vitvq/test-utils/node';
 import { describe, expect, vi } from 'vitest';
 import {
   divideTensors,
@@ -335,15 +335,39 @@ describe('a damaged checkpoint in parts', () => {
   });
 });
 
-describe('a run that is killed between two parts', () => {
-  it('leaves no checkpoint, and the next save takes its place', async ({ temporaryFolder: folder }) => {
+describe('a save that is killed', () => {
+  it('leaves the earlier checkpoints or the new one, wherever it stops', async ({ temporaryFolder: folder }) => {
+    await save(folder, 2, 1);
+    let writtenAt: number | undefined;
+    for (let changes = 0; writtenAt === undefined; changes++) {
+      // The checkpoint of step 2 is written anew once there is one, and replaces itself.
+      killAfter(changes);
+      const ending = await save(folder, 2, 2, { keep: 2 }).catch((error: Error) => error.message);
+      vi.restoreAllMocks();
+      if (ending.endsWith('.parts')) writtenAt = changes;
+      else expect(ending).toMatch(/killed/);
+      const steps = (await listCheckpointsInParts(folder)).map(({ step }) => step);
+      expect(steps[0]).toBe(1);
+      for (const [index, step] of steps.entries()) {
+        expect(step).toBe(index + 1);
+        const { folder: path } = (await listCheckpointsInParts(folder))[index]!;
+        expect(await readWhole(path)).toEqual(tensorsOf(step));
+      }
+    }
+    expect(writtenAt).toBeGreaterThan(10);
+    expect(await fs.readdir(join(folder, 'checkpoint-00000002.parts'))).toHaveLength(3);
+  });
+
+  it('between two parts leaves no checkpoint, and the next save takes its place', async ({
+    temporaryFolder: folder,
+  }) => {
     await save(folder, 2, 1);
     const [first] = groupsOf(2);
     // The second process never comes, as if it had been killed.
-    const never = vi.fn();
-    void writeCheckpointInParts(folder, { step: 2, tensors: tensorsOf(2), state: null }, first!).then(never, never);
+    const ended = vi.fn();
+    void writeCheckpointInParts(folder, { step: 2, tensors: tensorsOf(2), state: null }, first!).then(ended, ended);
     await new Promise((resolve) => setTimeout(resolve, 30));
-    expect(never).not.toHaveBeenCalled();
+    expect(ended).not.toHaveBeenCalled();
     expect((await listCheckpointsInParts(folder)).map(({ step }) => step)).toEqual([1]);
     await save(folder, 2, 2);
     expect((await listCheckpointsInParts(folder)).map(({ step }) => step)).toEqual([1, 2]);

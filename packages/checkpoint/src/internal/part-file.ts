@@ -2,11 +2,10 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { DataError, formatShape } from '@vitvq/core';
 import type { SafetensorsFile } from '../safetensors-file.js';
-import { pieceShape } from '../tensor-pieces.js';
 import { assertChecksum } from './checksum.js';
 import { formatName, stepName } from './metadata-names.js';
 import { openWithData } from './open-file.js';
-import { saveName, type PartsIndex } from './parts-index.js';
+import { saveName, type ParsedPartsIndex, type PartsIndex } from './parts-index.js';
 import { quote } from './scan-json.js';
 
 const format = 'training-checkpoint-part/1';
@@ -24,7 +23,7 @@ export function partMetadata(step: number, save: string, part: number, parts: nu
  */
 export async function openPart(
   folder: string,
-  index: PartsIndex,
+  index: ParsedPartsIndex,
   part: number,
   contents: boolean,
 ): Promise<SafetensorsFile> {
@@ -70,19 +69,16 @@ function assertSameSave({ file, metadata }: SafetensorsFile, { step, save, parts
   });
 }
 
-function assertPieces({ file, entries }: SafetensorsFile, { tensors }: PartsIndex, part: number): void {
+function assertPieces({ file, entries }: SafetensorsFile, { heldBy }: ParsedPartsIndex, part: number): void {
   const found = new Map(entries.map((entry) => [entry.name, entry]));
-  for (const { name, dtype, shape, pieces } of tensors) {
-    const rows = pieces.find((piece) => piece.part === part);
-    if (!rows) continue;
-    const wanted = `${dtype} ${formatShape(pieceShape({ tensor: { name, shape, dtype: 'float32' }, ...rows }))}`;
+  for (const { name, dtype, shape } of heldBy[part]!) {
+    const wanted = `${dtype} ${formatShape(shape)}`;
     const entry = found.get(name);
     const got = entry ? `${entry.dtype} ${formatShape(entry.shape)}` : 'none of that name';
-    if (got === wanted) {
-      found.delete(name);
-      continue;
+    if (got !== wanted) {
+      throw new DataError({ where: file, expected: `tensor ${quote(name)} ${wanted}, as the index says`, got });
     }
-    throw new DataError({ where: file, expected: `tensor ${quote(name)} ${wanted}, as the index says`, got });
+    found.delete(name);
   }
   const [more] = found.keys();
   if (more === undefined) return;

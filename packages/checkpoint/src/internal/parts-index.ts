@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '@vitvq/core';
 import { maximumHeaderBytes, isSizes } from '../safetensors-header.js';
-import { rowsOf } from '../tensor-pieces.js';
+import { rowsOf, rowsShape } from '../tensor-pieces.js';
 import { assertChecksum, checksumPlace } from './checksum.js';
 import { readJsonObject } from './json-file.js';
 import { isObject, type JsonObject } from './json-object.js';
@@ -15,8 +15,8 @@ const format = 'training-checkpoint-parts/1';
 /** Key of the number that all parts of one save have in common. */
 export const saveName = 'vitvq.save';
 
-/** Most parts of a checkpoint. */
-const maximumParts = 65_536;
+/** Most parts of a checkpoint, as of files that any other index names. */
+const maximumParts = 10_000;
 /** Longest name of a tensor, as in a header. */
 const maximumNameLength = 4_096;
 const savePattern = /^[0-9a-f]{16}$/;
@@ -56,6 +56,15 @@ export interface PartsIndex {
   readonly tensors: readonly CutTensor[];
 }
 
+/** A tensor as one part holds it: some of its rows. */
+export type HeldTensor = Pick<CutTensor, 'name' | 'dtype' | 'shape'>;
+
+/** An index that was validated. */
+export interface ParsedPartsIndex extends PartsIndex {
+  /** What each part holds. */
+  readonly heldBy: readonly (readonly HeldTensor[])[];
+}
+
 /** Returns the text of an index. @throws {ConfigError} for one beyond the limits */
 export function encodePartsIndex({ step, state, save, parts, tensors }: PartsIndex, where: string): string {
   const metadata = {
@@ -80,13 +89,13 @@ export function encodePartsIndex({ step, state, save, parts, tensors }: PartsInd
 }
 
 /** Reads the index of a folder, which may come from anywhere. @throws {DataError} naming it */
-export async function readPartsIndex(folder: string): Promise<PartsIndex> {
+export async function readPartsIndex(folder: string): Promise<ParsedPartsIndex> {
   const where = join(folder, partsIndexName);
   return parsePartsIndex(await readJsonObject(where, 'the index of a checkpoint in parts', indexLimits), where);
 }
 
 /** Validates an index. @throws {DataError} naming `where` and the problem */
-export function parsePartsIndex({ text, value }: JsonObject, where: string): PartsIndex {
+export function parsePartsIndex({ text, value }: JsonObject, where: string): ParsedPartsIndex {
   const refuse = (expected: string, got: string): never => {
     throw new DataError({ where, expected, got });
   };
@@ -113,7 +122,17 @@ export function parsePartsIndex({ text, value }: JsonObject, where: string): Par
   if (!Array.isArray(tensors)) return refuse('a list of tensors', quote(tensors));
   const cut = tensors.map((tensor: unknown) => parseTensor(tensor) ?? refuse('a tensor', quote(tensor)));
   assertCutWhole(cut, files.length, refuse);
-  return { step, state, save, parts: files, tensors: cut };
+  return { step, state, save, parts: files, tensors: cut, heldBy: heldByParts(cut, files.length) };
+}
+
+function heldByParts(tensors: readonly CutTensor[], parts: number): HeldTensor[][] {
+  const held: HeldTensor[][] = Array.from({ length: parts }, () => []);
+  for (const { name, dtype, shape, pieces } of tensors) {
+    for (const { part, begin, end } of pieces) {
+      held[part]!.push({ name, dtype, shape: rowsShape(shape, begin, end) });
+    }
+  }
+  return held;
 }
 
 function isCount(value: unknown): value is number {
