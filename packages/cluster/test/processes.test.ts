@@ -90,7 +90,8 @@ async function startAll(
 
 const without = (running: readonly Running[], rank: number): Running[] => running.filter((_, each) => each !== rank);
 
-describe('processes on one host', () => {
+// Windows has no signals that stop a process.
+describe.skipIf(process.platform === 'win32')('processes on one host', () => {
   it('find each other in any order, exchange keys and leave; a stranger is refused', async () => {
     const secret = 'a secret';
     const running = await startAll('member', 4, [], { SECRET: secret }, async (port) => {
@@ -129,7 +130,7 @@ describe('processes on one host', () => {
   });
 });
 
-describe('a training of several processes', () => {
+describe.skipIf(process.platform === 'win32')('a training of several processes', () => {
   it('that is killed goes on with fewer, to the result of one process', async ({ temporaryFolder: folder }) => {
     const alone = await joinCluster(undefined);
     const expected = await trainToy(alone, join(folder, 'alone'));
