@@ -12,6 +12,7 @@ export const mayImport = {
   losses: ['core', 'layers'],
   discriminator: ['core', 'layers'],
   optim: ['core'],
+  cluster: ['core'],
   data: ['core', 'files'],
   checkpoint: ['core', 'files'],
   report: ['core', 'files'],

@@ -8,7 +8,14 @@ export { type JsonObject, type JsonObjectLimits } from './internal/json-object.j
 export { type ModelDescription, type OpenedModel } from './model-description.js';
 export { encodeModelFiles, openModelFiles, type ModelFiles } from './model-files.js';
 export { openModel, writeModel, type WriteModelOptions } from './model-folder.js';
+export {
+  listCheckpointsInParts,
+  openCheckpointInParts,
+  type OpenCheckpointInPartsOptions,
+  type OpenedCheckpointInParts,
+} from './open-checkpoint-in-parts.js';
 export { openWeights } from './open-weights.js';
+export { type ProcessGroup } from './process-group.js';
 export { openPyTorchCheckpoint, type PyTorchCheckpoint, type PyTorchCheckpointOptions } from './pytorch-checkpoint.js';
 export { resolveModelFolder } from './resolve-model-folder.js';
 export { restoreVariables, type RestoreVariablesOptions } from './restore-variables.js';
@@ -24,6 +31,7 @@ export {
 export { openSafetensors, readSafetensors, writeSafetensors } from './safetensors.js';
 export { openShardedSafetensors } from './sharded-safetensors.js';
 export { snapshotVariables } from './snapshot-variables.js';
+export { divideTensors, type TensorPiece } from './tensor-pieces.js';
 export {
   type TensorDescription,
   type TensorEntry,
@@ -45,3 +53,9 @@ export {
   type WriteCheckpointOptions,
 } from './training-checkpoint.js';
 export { variableTensors } from './variable-tensors.js';
+export {
+  writeCheckpointInParts,
+  type CheckpointInParts,
+  type PieceSource,
+  type WriteCheckpointInPartsOptions,
+} from './write-checkpoint-in-parts.js';

@@ -1,5 +1,6 @@
 import type { ImageSource, RandomKey, Size2D } from '@vitvq/core';
 import type { Augmentation } from './augmentation.js';
+import type { BatchPart } from './batch-part.js';
 import type { SkippedImage } from './skipped-image.js';
 
 /** What a batch shows of each image. */
@@ -50,6 +51,14 @@ export interface OrderOptions {
   epochs?: number;
   /** Batches to pass over: the `position` at which an earlier stream stopped. @default 0 */
   startAt?: number;
+  /**
+   * Which part of each batch to read, where several processes share the batches: process `rank` of
+   * `processes` reads neighbouring rows of the batch that one process would read, and no image of
+   * the others. `batchSize`, `position` and `startAt` count whole batches, so that another number
+   * of processes goes on at the same place.
+   * @default the whole batch
+   */
+  part?: BatchPart;
 }
 
 /** How images are read. Nothing here changes what is in a batch. */

@@ -11,6 +11,7 @@ import {
   type OptionTable,
 } from '@vitvq/core';
 import type { BatchOptions, CropOptions } from './batch-options.js';
+import { assertPart } from './batch-part.js';
 import type { BatchStream } from './batch-stream.js';
 import { assertAugmentable, streamAugmentation } from './internal/augment-steps.js';
 import { BatchMaker } from './internal/batch-maker.js';
@@ -36,6 +37,7 @@ const optionNames: OptionTable<BatchOptions> = {
   lastBatch: 'optional',
   epochs: 'optional',
   startAt: 'optional',
+  part: 'optional',
   workers: 'optional',
   prefetch: 'optional',
   onSkip: 'optional',
@@ -63,6 +65,7 @@ export function createBatches(source: ImageSource, options: BatchOptions): Batch
     lastBatch = 'drop',
     epochs = Infinity,
     startAt = 0,
+    part,
     workers = Math.min(4, Math.max(1, Math.floor(availableParallelism() / 2))),
     prefetch = workers + 1,
     onSkip = warnOfSkipped,
@@ -74,6 +77,7 @@ export function createBatches(source: ImageSource, options: BatchOptions): Batch
   assertInteger(workers, 'workers', where, 0);
   assertInteger(prefetch, 'prefetch', where);
   if (epochs !== Infinity) assertInteger(epochs, 'epochs', where);
+  if (part) assertPart(part, batchSize, where);
   const augmentation = streamAugmentation(options, where);
   if (!key && (shuffle || flip || crop === 'random' || augmentation?.steps.length)) throw keyMissing();
   const settings = { ...cropSettings(options), augment: augmentation?.steps };
@@ -85,6 +89,7 @@ export function createBatches(source: ImageSource, options: BatchOptions): Batch
     length: images!.length,
     stretches: images!.stretches,
     batchSize,
+    part,
     dropLast: lastBatch === 'drop',
     shuffle,
     randomCrop: augmentation?.randomCrop ?? crop === 'random',

@@ -1,5 +1,6 @@
 export { augmentationSchema, type Augmentation } from './augmentation.js';
 export type { BatchOptions, CropOptions, OrderOptions, ReadOptions } from './batch-options.js';
+export { rowsOfPart, type BatchPart } from './batch-part.js';
 export type { BatchStream } from './batch-stream.js';
 export { createBatches } from './batches.js';
 export { CIFAR10_CLASSES, openCifar10 } from './cifar10.js';

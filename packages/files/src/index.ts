@@ -23,5 +23,5 @@ export { ProgramError, runProgram } from './run-program.js';
 export { sha256OfFile, updateHash } from './sha256.js';
 export { systemReason } from './system-reason.js';
 export { assertRoom, assertWritableFolder } from './writable-folder.js';
-export { removeTemporaryFiles, writeAtomically, type OutputFile } from './write-atomically.js';
+export { removeTemporaryFiles, syncDirectory, writeAtomically, type OutputFile } from './write-atomically.js';
 export { writeJson, writeWhole } from './write-file.js';

@@ -65,7 +65,10 @@ export async function writeAtomically(file: string, fill: (output: OutputFile) =
   await syncDirectory(dirname(file));
 }
 
-/** Makes a rename survive a power cut. Windows has no such call and needs none. */
+/**
+ * Makes what was created, renamed or removed in a folder survive a power cut. Windows has no such
+ * call and needs none.
+ */
 export async function syncDirectory(directory: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await fs.open(directory, 'r');

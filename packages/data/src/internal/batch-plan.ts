@@ -1,4 +1,5 @@
 import { foldIn, randomInts, randomUniform, split, type RandomKey } from '@vitvq/core';
+import { rowsOfPart, type BatchPart } from '../batch-part.js';
 import type { Stretches } from '../image-dataset.js';
 import { CENTER, type CropDraws } from './crop-region.js';
 import { shuffledOrder } from './stretches.js';
@@ -22,7 +23,10 @@ export interface BatchPlan {
 export interface PlannerOptions {
   readonly length: number;
   readonly stretches: Stretches | undefined;
+  /** Images in a batch, those of all parts together. */
   readonly batchSize: number;
+  /** The part of each batch that is planned; undefined: all of it. */
+  readonly part: BatchPart | undefined;
   readonly dropLast: boolean;
   readonly shuffle: boolean;
   readonly randomCrop: boolean;
@@ -48,6 +52,7 @@ interface EpochDraws {
 
 /** Plans batches as a function of key, epoch and position, so that a stream can start anywhere. */
 export class BatchPlanner {
+  /** Images in the planned part of a batch. */
   readonly batchSize: number;
   readonly batchesPerEpoch: number;
   readonly #options: PlannerOptions;
@@ -55,20 +60,20 @@ export class BatchPlanner {
 
   constructor(options: PlannerOptions) {
     this.#options = options;
-    this.batchSize = options.batchSize;
+    this.batchSize = this.#rows(options.batchSize).count;
     const batches = options.length / options.batchSize;
     this.batchesPerEpoch = options.dropLast ? Math.floor(batches) : Math.ceil(batches);
   }
 
   /** Returns a batch. @param position  number of the batch, counted over all epochs */
   plan(position: number): BatchPlan {
-    const { batchSize } = this;
-    const { length } = this.#options;
+    const { batchSize, length } = this.#options;
     const draws = this.#epoch(Math.floor(position / this.batchesPerEpoch));
     const index = position % this.batchesPerEpoch;
-    const begin = index * batchSize;
-    const count = Math.min(batchSize, length - begin);
-    const images = Array.from({ length: count }, (_, row) =>
+    const first = index * batchSize;
+    const rows = this.#rows(Math.min(batchSize, length - first));
+    const begin = first + rows.begin;
+    const images = Array.from({ length: rows.count }, (_, row) =>
       this.#image(draws, draws.order ? draws.order[begin + row]! : begin + row),
     );
     return { epoch: draws.epoch, index, images };
@@ -79,6 +84,10 @@ export class BatchPlanner {
     const draws = this.#epoch(epoch);
     const [chosen] = randomInts(foldIn(foldIn(draws.replacementKey, index), attempt), 1, this.#options.length);
     return this.#image(draws, chosen!);
+  }
+
+  #rows(count: number): { readonly begin: number; readonly count: number } {
+    return this.#options.part ? rowsOfPart(count, this.#options.part) : { begin: 0, count };
   }
 
   // Crop and flip depend on the image and not on its place in the batch, so another batch size

@@ -10,7 +10,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   training: ['stage1-trainer', 'stage2-trainer', 'classifier-trainer', 'training', 'linear-probe', 'evaluation'],
   models: ['tokenizer', 'transformers', 'classifier', 'sampling', 'codes'],
   'part families': ['layers', 'quantizers', 'losses', 'discriminator', 'optim'],
-  'files and reports': ['files', 'data', 'checkpoint', 'report', 'tensorboard'],
+  'files and reports': ['files', 'data', 'checkpoint', 'report', 'tensorboard', 'cluster'],
 };
 
 /**
