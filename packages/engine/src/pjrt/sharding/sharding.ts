@@ -4,9 +4,6 @@ import { deviceCountOf, type Mesh, type MeshAxis } from '../../mesh.js';
 /** For each axis of a tensor, the axis of the mesh over which it is sharded; undefined for none. */
 export type Sharding = readonly (MeshAxis | undefined)[];
 
-/** A sharding under which each device has the whole tensor. */
-export const replicated = ({ length }: readonly number[]): Sharding => Array.from({ length }, () => undefined);
-
 /** Whether each device has the whole tensor. */
 export const isReplicated = (sharding: Sharding): boolean => sharding.every((axis) => axis === undefined);
 
