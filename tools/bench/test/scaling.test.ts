@@ -8,6 +8,7 @@ const result = (devices: number, weights: ScalingResult['weights'], milliseconds
   milliseconds,
   amount: 64,
   unit: 'tokens',
+  device: 'cpu',
   megabytes: 500.4,
 });
 const results = [result(1, 'replicated', 10), result(2, 'replicated', 8), result(2, 'sharded', 20)];
@@ -23,16 +24,16 @@ describe('the scaling of steps', () => {
     ]);
   });
 
-  it('is a chart beside the ideal, which ends at the number of cores', () => {
-    expect(scalingChart([...results, result(4, 'replicated', 8)], 2).series).toEqual([
-      {
-        name: 'ideal',
-        points: [
-          [1, 1],
-          [2, 2],
-          [4, 2],
-        ],
-      },
+  it('is a chart beside the ideal, which devices of one CPU cannot be faster than', () => {
+    const all = [...results, result(4, 'replicated', 8)];
+    const idealOf = (sharesCores: boolean): unknown => scalingChart(all, sharesCores).series[0]!.points;
+    expect([idealOf(false), idealOf(true)]).toEqual(
+      [
+        [1, 2, 4],
+        [1, 1, 1],
+      ].map((ratios) => ratios.map((ratio, index) => [2 ** index, ratio])),
+    );
+    expect(scalingChart(all, true).series.slice(1)).toEqual([
       {
         name: 'gpt_step, weights replicated',
         points: [

@@ -1,7 +1,7 @@
 /**
  * Measures training steps on 1, 2 and 4 devices of the engine `pjrt`: the same batch on all of them
  * together. Prints a Markdown table, and writes figures and a chart with the ideal beside them. On
- * a CPU, devices share the cores, so that there is no ideal beyond their number.
+ * a CPU one device uses all cores, so that the ideal of several is what one of them takes.
  *
  *   npm run measure-scaling
  */
@@ -46,13 +46,14 @@ async function measure(
         ms,
         per_run: amount,
         unit,
+        device,
         rss_mb: megabytes,
       } = await ours.ask<Measurement>({
         workload,
         preset,
         repeats: rounds,
       });
-      results.push({ workload, devices, weights, milliseconds: median(ms), amount, unit, megabytes });
+      results.push({ workload, devices, weights, milliseconds: median(ms), amount, unit, device, megabytes });
       process.stderr.write(`${JSON.stringify(results.at(-1))}\n`);
     } finally {
       ours.stop();
@@ -86,7 +87,12 @@ await runProgram('measure-scaling', async () => {
   const cores = os.availableParallelism();
   const facts = { cpu: os.cpus()[0]?.model, cores, preset, results };
   await writeFile(join(out, 'scaling.json'), `${JSON.stringify(facts, undefined, 2)}\n`);
-  const svg = await lineChart(scalingChart(results, cores));
+  const svg = await lineChart(
+    scalingChart(
+      results,
+      results.every(({ device }) => device === 'cpu'),
+    ),
+  );
   await writeFile(join(out, 'scaling.svg'), svg);
   await writeFile(join(out, 'scaling.png'), await svgToPng(svg));
   console.log(`${formatScaling(results)}\n\n${facts.cpu ?? 'CPU'}, ${cores} cores. Figures and chart: ${out}`);

@@ -10,6 +10,8 @@ export interface ScalingResult {
   /** What a step handles on all devices together, in `unit`. */
   readonly amount: number;
   readonly unit: string;
+  /** Name of the first device. */
+  readonly device: string | undefined;
   /** Peak resident memory of the process. */
   readonly megabytes: number;
 }
@@ -37,10 +39,10 @@ export function formatScaling(results: readonly ScalingResult[]): string {
 }
 
 /**
- * Returns a chart of steps a second against devices, as a ratio to one device; the ideal beside
- * them ends at the number of cores, which the devices of a CPU share.
+ * Returns a chart of steps a second against devices, as a ratio to one device, with the ideal.
+ * @param sharesCores  whether devices are made of one CPU, whose cores a single one uses already
  */
-export function scalingChart(results: readonly ScalingResult[], cores: number): LineChartOptions {
+export function scalingChart(results: readonly ScalingResult[], sharesCores: boolean): LineChartOptions {
   const counts = [...new Set(results.map(({ devices }) => devices))].sort((a, b) => a - b);
   const workloads = [...new Set(results.map(({ workload }) => workload))];
   const ratios = (workload: string, weights: ScalingResult['weights']): [number, number][] => {
@@ -56,7 +58,7 @@ export function scalingChart(results: readonly ScalingResult[], cores: number): 
       points: ratios(workload, weights),
     })),
   );
-  const ideal = { name: 'ideal', points: counts.map((count): [number, number] => [count, Math.min(count, cores)]) };
+  const ideal = { name: 'ideal', points: counts.map((count): [number, number] => [count, sharesCores ? 1 : count]) };
   return {
     title: 'Steps a second against one device',
     xLabel: 'devices',
