@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatScaling, scalingChart, type ScalingResult } from '../src/scaling/results.js';
+import { formatScaling, scalingCharts, type ScalingResult } from '../src/scaling/results.js';
 
 const result = (devices: number, weights: ScalingResult['weights'], milliseconds: number): ScalingResult => ({
   workload: 'gpt_step',
@@ -24,31 +24,15 @@ describe('the scaling of steps', () => {
     ]);
   });
 
-  it('is a chart beside the ideal, which devices of one CPU cannot be faster than', () => {
+  it('is a chart for each step beside the ideal, which devices of one CPU cannot beat', () => {
     const all = [...results, result(4, 'replicated', 8)];
-    const idealOf = (sharesCores: boolean): unknown => scalingChart(all, sharesCores).series[0]!.points;
-    expect([idealOf(false), idealOf(true)]).toEqual(
-      [
-        [1, 2, 4],
-        [1, 1, 1],
-      ].map((ratios) => ratios.map((ratio, index) => [2 ** index, ratio])),
-    );
-    expect(scalingChart(all, true).series.slice(1)).toEqual([
-      {
-        name: 'gpt_step, weights replicated',
-        points: [
-          [1, 1],
-          [2, 1.25],
-          [4, 1.25],
-        ],
-      },
-      {
-        name: 'gpt_step, weights sharded',
-        points: [
-          [1, 1],
-          [2, 0.5],
-        ],
-      },
-    ]);
+    const { gpt_step: chart, ...others } = scalingCharts(all, false);
+    expect(others).toEqual({});
+    const points = Object.fromEntries(chart!.series.map((series) => [series.name, series.points]));
+    expect(points['ideal']).toEqual([1, 2, 4].map((count) => [count, count]));
+    expect(points['weights replicated']).toEqual([1, 2, 4].map((count) => [count, count === 1 ? 1 : 1.25]));
+    expect(points['weights sharded']).toEqual([1, 2].map((count) => [count, 1 / count]));
+    const shared = scalingCharts(all, true)['gpt_step']!.series[0]!;
+    expect(shared.points.map(([, ratio]) => ratio)).toEqual([1, 1, 1]);
   });
 });

@@ -1,6 +1,6 @@
 /**
  * Measures training steps on 1, 2 and 4 devices of the engine `pjrt`: the same batch on all of them
- * together. Prints a Markdown table, and writes figures and a chart with the ideal beside them. On
+ * together. Prints a Markdown table, and writes figures and charts with the ideal beside them. On
  * a CPU one device uses all cores, so that the ideal of several is what one of them takes.
  *
  *   npm run measure-scaling
@@ -15,7 +15,7 @@ import { LineProcess } from '../line-process.js';
 import type { Measurement } from '../protocol.js';
 import { median } from '../results.js';
 import { presets } from '../workloads.js';
-import { formatScaling, scalingChart, type ScalingResult } from './results.js';
+import { formatScaling, scalingCharts, type ScalingResult } from './results.js';
 
 const workloads = ['stage1_step', 'gpt_step'] as const;
 const placements = ['replicated', 'sharded'] as const;
@@ -87,13 +87,14 @@ await runProgram('measure-scaling', async () => {
   const cores = os.availableParallelism();
   const facts = { cpu: os.cpus()[0]?.model, cores, preset, results };
   await writeFile(join(out, 'scaling.json'), `${JSON.stringify(facts, undefined, 2)}\n`);
-  const svg = await lineChart(
-    scalingChart(
-      results,
-      results.every(({ device }) => device === 'cpu'),
-    ),
+  const charts = scalingCharts(
+    results,
+    results.every(({ device }) => device === 'cpu'),
   );
-  await writeFile(join(out, 'scaling.svg'), svg);
-  await writeFile(join(out, 'scaling.png'), await svgToPng(svg));
-  console.log(`${formatScaling(results)}\n\n${facts.cpu ?? 'CPU'}, ${cores} cores. Figures and chart: ${out}`);
+  for (const [workload, chart] of Object.entries(charts)) {
+    const svg = await lineChart(chart);
+    await writeFile(join(out, `scaling-${workload}.svg`), svg);
+    await writeFile(join(out, `scaling-${workload}.png`), await svgToPng(svg));
+  }
+  console.log(`${formatScaling(results)}\n\n${facts.cpu ?? 'CPU'}, ${cores} cores. Figures and charts: ${out}`);
 });

@@ -39,28 +39,35 @@ export function formatScaling(results: readonly ScalingResult[]): string {
 }
 
 /**
- * Returns a chart of steps a second against devices, as a ratio to one device, with the ideal.
+ * Returns a chart for each workload: steps a second against devices, as a ratio to one device, with
+ * the ideal.
  * @param sharesCores  whether devices are made of one CPU, whose cores a single one uses already
  */
-export function scalingChart(results: readonly ScalingResult[], sharesCores: boolean): LineChartOptions {
-  const counts = [...new Set(results.map(({ devices }) => devices))].sort((a, b) => a - b);
+export function scalingCharts(
+  results: readonly ScalingResult[],
+  sharesCores: boolean,
+): Readonly<Record<string, LineChartOptions>> {
   const workloads = [...new Set(results.map(({ workload }) => workload))];
-  const ratios = (workload: string, weights: ScalingResult['weights']): [number, number][] => {
-    const own = results.filter((each) => each.workload === workload);
-    const one = own.find(({ devices }) => devices === 1);
-    return own.flatMap((each): [number, number][] =>
-      one && (each.devices === 1 || each.weights === weights) ? [[each.devices, rateOf(each) / rateOf(one)]] : [],
-    );
-  };
-  const measured = workloads.flatMap((workload) =>
-    (['replicated', 'sharded'] as const).map((weights) => ({
-      name: `${workload}, weights ${weights}`,
-      points: ratios(workload, weights),
-    })),
+  return Object.fromEntries(
+    workloads.map((workload) => {
+      const own = results.filter((each) => each.workload === workload);
+      return [workload, chartOf(workload, own, sharesCores)];
+    }),
   );
+}
+
+function chartOf(workload: string, results: readonly ScalingResult[], sharesCores: boolean): LineChartOptions {
+  const one = results.find(({ devices }) => devices === 1);
+  const counts = [...new Set(results.map(({ devices }) => devices))].sort((a, b) => a - b);
+  const measured = (['replicated', 'sharded'] as const).map((weights) => ({
+    name: `weights ${weights}`,
+    points: results.flatMap((each): [number, number][] =>
+      one && (each.devices === 1 || each.weights === weights) ? [[each.devices, rateOf(each) / rateOf(one)]] : [],
+    ),
+  }));
   const ideal = { name: 'ideal', points: counts.map((count): [number, number] => [count, sharesCores ? 1 : count]) };
   return {
-    title: 'Steps a second against one device',
+    title: `${workload}: steps a second against one device`,
     xLabel: 'devices',
     yLabel: 'times one device',
     width: 640,
