@@ -30,8 +30,8 @@ describe('the scaling of steps', () => {
     expect(others).toEqual({});
     const points = Object.fromEntries(chart!.series.map((series) => [series.name, series.points]));
     expect(points['ideal']).toEqual([1, 2, 4].map((count) => [count, count]));
-    expect(points['weights replicated']).toEqual([1, 2, 4].map((count) => [count, count === 1 ? 1 : 1.25]));
-    expect(points['weights sharded']).toEqual([1, 2].map((count) => [count, 1 / count]));
+    expect(points['replicated']).toEqual([1, 2, 4].map((count) => [count, count === 1 ? 1 : 1.25]));
+    expect(points['sharded']).toEqual([1, 2].map((count) => [count, 1 / count]));
     const shared = scalingCharts(all, true)['gpt_step']!.series[0]!;
     expect(shared.points.map(([, ratio]) => ratio)).toEqual([1, 1, 1]);
   });

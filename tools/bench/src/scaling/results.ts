@@ -60,7 +60,7 @@ function chartOf(workload: string, results: readonly ScalingResult[], sharesCore
   const one = results.find(({ devices }) => devices === 1);
   const counts = [...new Set(results.map(({ devices }) => devices))].sort((a, b) => a - b);
   const measured = (['replicated', 'sharded'] as const).map((weights) => ({
-    name: `weights ${weights}`,
+    name: weights,
     points: results.flatMap((each): [number, number][] =>
       one && (each.devices === 1 || each.weights === weights) ? [[each.devices, rateOf(each) / rateOf(one)]] : [],
     ),
@@ -69,7 +69,7 @@ function chartOf(workload: string, results: readonly ScalingResult[], sharesCore
   return {
     title: `${workload}: steps a second against one device`,
     xLabel: 'devices',
-    yLabel: 'times one device',
+    yLabel: 'times one device, by how weights lie',
     width: 640,
     series: [ideal, ...measured],
   };
