@@ -161,8 +161,10 @@ async function writePart(
   const entries = place(described, file);
   await createFolder(folder);
   const sha256 = await writeShard(file, source, entries, partMetadata(step, save, rank, processes));
-  if ((await sha256OfFile(file)) !== sha256) {
-    throw new DataError({ where: file, expected: 'to read back what was written', got: 'other bytes' });
+  const found = await sha256OfFile(file);
+  if (found !== sha256) {
+    const got = found === undefined ? 'a file that cannot be read' : 'other bytes';
+    throw new DataError({ where: file, expected: 'to read back what was written', got });
   }
   const { size } = await fs.stat(file);
   const part: PartFile = { file: name, bytes: size, sha256 };

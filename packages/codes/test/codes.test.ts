@@ -226,7 +226,8 @@ describe('encodeToShards', () => {
     const onProgress = (): void => void refused.push(encode().catch((error: unknown) => error));
     const first = encode({ onProgress });
     await first;
-    expect(await refused[0]).toMatchObject({ name: 'DataError', where: directory });
+    expect(await refused[0]).toBeInstanceOf(DataError);
+    expect(await refused[0]).toMatchObject({ where: directory });
     expect(String(await refused[0])).toContain('expected a folder that no other run writes to');
     await Promise.all(refused);
     expect([...(await contents(directory)).keys()].filter((name) => name.startsWith('.'))).toEqual([]);
