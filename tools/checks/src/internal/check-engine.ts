@@ -63,11 +63,12 @@ export class EngineSteps {
   }
 
   /**
-   * Compares the losses of ten steps of all trainings with those on `onnx`, on several devices too.
+   * Compares the losses of ten steps of all trainings with those on `onnx`.
+   * @param meshes  arrangements of devices in place of a single one
    */
   async compareLosses(...meshes: string[]): Promise<void> {
-    const more = meshes.flatMap((mesh) => ['--mesh', mesh]);
-    console.log(await this.program('tools/checks/src/compare-losses.ts', '--engine', this.#engine, ...more));
+    const contenders = meshes.length === 0 ? ['--engine', this.#engine] : meshes.flatMap((mesh) => ['--mesh', mesh]);
+    console.log(await this.program('tools/checks/src/compare-losses.ts', ...contenders));
   }
 
   #options(cwd: string): { cwd: string; env: NodeJS.ProcessEnv; timeoutSeconds: number } {
