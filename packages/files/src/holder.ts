@@ -36,11 +36,18 @@ export async function readHolder(file: string): Promise<Holder | undefined> {
     const got = systemReason(error);
     throw new DataError({ where: file, expected: 'a file that can be read', got }, { cause: error });
   }
+  return parseHolder(text);
+}
+
+/** Returns what a process says of itself; undefined for any other text, such as one cut short. */
+export function parseHolder(text: string): Holder | undefined {
   try {
-    const { pid, host, since, started = null, uptime: up = 0 } = (JSON.parse(text) ?? {}) as Partial<Holder>;
+    const value = (JSON.parse(text) ?? {}) as Partial<Holder>;
+    const { pid, host, since, started = null, uptime: up = 0 } = value;
     if (!Number.isSafeInteger(pid) || pid! <= 0 || typeof host !== 'string') return undefined;
-    if (Number.isNaN(Date.parse(since ?? '')) || !Number.isFinite(up)) return undefined;
-    return { pid: pid!, host, since: since!, started, uptime: up };
+    if (typeof since !== 'string' || Number.isNaN(Date.parse(since)) || !Number.isFinite(up)) return undefined;
+    if (started !== null && typeof started !== 'string') return undefined;
+    return { pid: pid!, host, since, started, uptime: up };
   } catch {
     return undefined;
   }

@@ -10,7 +10,7 @@ export {
 } from './download.js';
 export { createFolder, namesIn, removeFile } from './folder.js';
 export { FolderLock, FolderTakenError, holderOf, withFolderLock } from './folder-lock.js';
-export { isRunning, thisHolder, type Holder } from './holder.js';
+export { isRunning, parseHolder, thisHolder, type Holder } from './holder.js';
 export { InputFile } from './input-file.js';
 export { LineLog, type LineLogOptions } from './line-log.js';
 export { npmPack, type PackFetcher } from './npm-pack.js';

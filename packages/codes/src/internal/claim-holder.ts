@@ -1,6 +1,6 @@
 import { promises as fs } from 'node:fs';
 import { hostname } from 'node:os';
-import { isRunning, thisHolder, type Holder } from '@vitvq/files';
+import { isRunning, parseHolder, thisHolder, type Holder } from '@vitvq/files';
 
 /** A worker that holds a claim, as it says in the file of the claim. */
 export interface ClaimHolder extends Holder {
@@ -26,18 +26,12 @@ export function formatHolder({ beat, ...rest }: ClaimHolder): string {
 }
 
 /** Returns who holds a claim; undefined for a text that a crash or a full disk cut short. */
-export function parseHolder(text: string): ClaimHolder | undefined {
-  try {
-    const value = (JSON.parse(text) ?? {}) as Partial<Record<keyof ClaimHolder, unknown>>;
-    const { id, machine, pid, host, since, started = null, uptime = 0, beat } = value;
-    if (typeof id !== 'string' || typeof machine !== 'string' || typeof host !== 'string') return undefined;
-    if (!Number.isSafeInteger(pid) || (pid as number) <= 0 || typeof since !== 'string') return undefined;
-    if (started !== null && typeof started !== 'string') return undefined;
-    if (typeof uptime !== 'number') return undefined;
-    return { id, machine, pid: pid as number, host, since, started, uptime, beat: Number(beat) };
-  } catch {
-    return undefined;
-  }
+export function parseClaimHolder(text: string): ClaimHolder | undefined {
+  const holder = parseHolder(text);
+  if (!holder) return undefined;
+  const { id, machine, beat } = JSON.parse(text) as Partial<ClaimHolder>;
+  if (typeof id !== 'string' || typeof machine !== 'string') return undefined;
+  return { ...holder, id, machine, beat: Number(beat) };
 }
 
 /**

@@ -3,7 +3,7 @@ import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '@vitvq/core';
 import { createFolder, namesIn, systemReason } from '@vitvq/files';
-import { formatHolder, hasEnded, parseHolder, thisClaimHolder, type ClaimHolder } from './claim-holder.js';
+import { formatHolder, hasEnded, parseClaimHolder, thisClaimHolder, type ClaimHolder } from './claim-holder.js';
 
 /** Beats in the time after which a claim counts as abandoned, at least. */
 const beatsBeforeAbandoned = 8;
@@ -79,7 +79,7 @@ export class Claim {
       // Neither creates a claim that was removed, nor overwrites that of another worker.
       const handle = await fs.open(this.#file, 'r+');
       try {
-        if (parseHolder(await handle.readFile('utf8'))?.id === next.id) await handle.write(formatHolder(next), 0);
+        if (parseClaimHolder(await handle.readFile('utf8'))?.id === next.id) await handle.write(formatHolder(next), 0);
         else this.#isLost = true;
       } finally {
         await handle.close();
@@ -154,7 +154,7 @@ export class Claims {
       const number = numbers.get(shard)!;
       const text = await fs.readFile(join(this.#folder, nameOf(shard, number)), 'utf8').catch(() => undefined);
       if (text === undefined) continue;
-      const holder = parseHolder(text);
+      const holder = parseClaimHolder(text);
       if (!this.#hasStoodStill(nameOf(shard, number), text) && !(holder && (await hasEnded(holder)))) continue;
       const claim = await this.#create(shard, number + 1);
       if (!claim) continue;
