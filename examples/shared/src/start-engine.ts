@@ -12,7 +12,7 @@ export interface EngineChoice {
 
 /** Starts an engine and says which one. */
 export async function startEngine({ engine: name, threads, devices }: EngineChoice = {}): Promise<Engine> {
-  const engine = await useEngine({ name, threads, mesh: devices === undefined ? undefined : { data: devices } });
+  const engine = await useEngine({ name, threads, mesh: { data: devices } });
   console.log(`Engine: ${formatEngine(engine)}, ${engine.reason}`);
   return engine;
 }

@@ -12,7 +12,7 @@ export {
 } from './engines.js';
 export { engineNames, type EngineDetails, type EngineDevice, type EngineName } from './engines/engine-definition.js';
 export { CompileError, EngineError } from './errors.js';
-export { deviceCountOf, describeMesh, resolveMesh, weightPlacements } from './mesh.js';
+export { deviceCountOf, resolveMesh, weightPlacements } from './mesh.js';
 export type { Mesh, MeshAxis, MeshOptions, WeightPlacement } from './mesh.js';
 export { type Precision } from './passes/narrow-products.js';
 export { precisions } from './precision.js';

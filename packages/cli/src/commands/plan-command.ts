@@ -63,7 +63,7 @@ async function plan(_config: string | undefined, flags: PlanFlags, command: Comm
   const engine = await useEngine({
     name: flags.engine ?? resolved.engine,
     threads: flags.threads ?? resolved.threads,
-    mesh: flags.devices === undefined ? resolved.mesh : { ...resolved.mesh, data: flags.devices },
+    mesh: { ...resolved.mesh, data: flags.devices ?? resolved.mesh.data },
   });
   const { log } = viewOf(flags);
   log(`Engine: ${formatEngine(engine)}`);

@@ -82,7 +82,7 @@ export async function runCommand(
   );
   const view = viewOf(flags);
   const { engine: name, threads, devices } = flags;
-  const engine = await useEngine({ name, threads, mesh: devices === undefined ? undefined : { data: devices } });
+  const engine = await useEngine({ name, threads, mesh: { data: devices } });
   view.log(`Engine: ${formatEngine(engine)}`);
   const signal = run.abortOnCtrlC(saves, 'stopping');
   await untilStopped(run, view, () =>
