@@ -21,8 +21,12 @@ export default defineConfig([
     ...shared,
     // The thread that runs a runtime is one file without parts, which can be copied beside a bundle
     // of any format. It writes models of its own.
-    entry: { worker: 'src/onnx/worker.ts', 'pjrt-worker': 'src/pjrt/pjrt-worker.ts' },
-    noExternal: ['protobufjs'],
+    entry: {
+      worker: 'src/onnx/worker.ts',
+      'pjrt-worker': 'src/pjrt/pjrt-worker.ts',
+      'process-worker': 'src/pjrt/processes/process-worker.ts',
+    },
+    noExternal: ['protobufjs', '@vitvq/cluster', '@vitvq/core'],
     splitting: false,
     outExtension: () => ({ js: '.mjs' }),
     clean: false,

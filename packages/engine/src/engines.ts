@@ -5,6 +5,7 @@ import { engineNames, firstLine, type EngineName, type Probe } from './engines/e
 import { mendPadding } from './eager/explicit-padding.js';
 import { EngineError } from './errors.js';
 import { registerGradients } from './gradients.js';
+import type { ProcessesOptions } from './pjrt/processes/linked-process.js';
 import { describeMesh, deviceCountOf, resolveMesh, type Mesh, type MeshOptions } from './mesh.js';
 
 /** Report that a function is being compiled, or has been. */
@@ -33,6 +34,12 @@ export interface EngineOptions {
    */
   readonly mesh?: MeshOptions | undefined;
   /**
+   * In process 0 of a run of several: the mesh has devices of all of them, which the others lend by
+   * `serveDevices`. What is put on their devices, or read from there, goes over the network.
+   * @default this process is alone
+   */
+  readonly processes?: ProcessesOptions | undefined;
+  /**
    * Called before and after each compilation.
    * @default prints a line for compilations that take more than half a second
    */
@@ -45,6 +52,8 @@ interface EngineFacts {
   readonly reason: string;
   readonly threads: number;
   readonly mesh: Mesh;
+  /** Processes that the devices are of. */
+  readonly processes: number;
   /** Runtime with versions. */
   readonly description: string;
 }
@@ -66,8 +75,9 @@ interface EagerEngine extends EngineFacts {
 export type Engine = CompiledEngine | EagerEngine;
 
 /** Describes an engine in a line: its name, threads, devices where there are several, runtime. */
-export function formatEngine({ name, threads, mesh, description }: Engine): string {
-  return [name, `${threads} threads`, describeMesh(mesh)].filter(Boolean).join(', ') + ` (${description})`;
+export function formatEngine({ name, threads, mesh, processes, description }: Engine): string {
+  const several = processes > 1 ? `${processes} processes` : '';
+  return [name, `${threads} threads`, several, describeMesh(mesh)].filter(Boolean).join(', ') + ` (${description})`;
 }
 
 /**
@@ -99,7 +109,7 @@ export function startedEngine(): Promise<Engine> {
  *   it
  */
 export async function useEngine(options: EngineOptions = {}): Promise<Engine> {
-  const { name = 'auto', threads } = options;
+  const { name = 'auto', threads, processes } = options;
   if (name !== 'auto' && !engineNames.includes(name)) {
     throw new EngineError({
       where: 'useEngine',
@@ -115,6 +125,14 @@ export async function useEngine(options: EngineOptions = {}): Promise<Engine> {
       got: String(threads),
     });
   }
+  if (processes && processes.place.rank !== 0) {
+    throw new EngineError({
+      where: 'useEngine',
+      expected: 'process 0 of the run',
+      got: `process ${processes.place.rank}`,
+      fix: 'The others call serveDevices({ place }), and process 0 alone runs the program.',
+    });
+  }
   const previous = running;
   running = await startChosen(name, options);
   starting = undefined;
@@ -122,10 +140,46 @@ export async function useEngine(options: EngineOptions = {}): Promise<Engine> {
   return running;
 }
 
+/**
+ * Lends the devices of this process to process 0 of a run, which has called {@link useEngine} with
+ * a mesh and `processes`; resolves when that has called {@link endEngine}.
+ * @throws {EngineError} when the process cannot join, when its devices fail, and when another
+ *   process is lost
+ */
+export async function serveDevices(options: ProcessesOptions): Promise<void> {
+  const { serveDevices: serve } = platform.engines.pjrt;
+  if (options.place.rank > 0 && serve) return serve(options);
+  throw new EngineError({
+    where: 'serveDevices',
+    expected: 'a process of Node other than process 0',
+    got: serve ? 'process 0' : 'a browser',
+    fix: 'Process 0 calls useEngine({ mesh, processes }) and runs the program.',
+  });
+}
+
+/**
+ * Ends the engine in use; its tensors go on on TensorFlow.js. Among several processes this ends the
+ * run for all: the others return from `serveDevices`. Without it, they lose process 0 when it ends.
+ */
+export async function endEngine(): Promise<void> {
+  const previous = running;
+  running = undefined;
+  if (previous?.kind === 'compiled') await retire(previous);
+}
+
 /** Starts the engine that was asked for, or the automatic choice. */
 function startChosen(name: EngineName | 'auto', options: EngineOptions): Promise<Engine> {
   const devices = deviceCountOf(resolveMesh(options.mesh));
   const able = engineNames.filter((each) => platform.engines[each].takesMesh);
+  const processes = options.processes?.place.processes ?? 1;
+  if (devices < processes) {
+    throw new EngineError({
+      where: 'useEngine',
+      expected: `a mesh with devices of all ${processes} processes`,
+      got: `a mesh of ${devices}`,
+      fix: 'Say how many devices all processes have together: mesh: { data: N }.',
+    });
+  }
   if (devices === 1) return name === 'auto' ? startFirst(options) : startNamed(name, options);
   if (name !== 'auto' && !able.includes(name)) {
     throw new EngineError({
@@ -225,8 +279,9 @@ async function start(
   const definition = platform.engines[name];
   await useBackend(definition.eagerBackend);
   const mesh = resolveMesh(options.mesh);
-  const backend = await definition.startBackend?.({ threads, mesh });
-  const facts = { name, description, reason, threads, mesh };
+  const { processes } = options;
+  const backend = await definition.startBackend?.({ threads, mesh, processes });
+  const facts = { name, description, reason, threads, mesh, processes: processes?.place.processes ?? 1 };
   if (!backend) return { kind: 'eager', ...facts };
   const onCompile = options.onCompile ?? reportSlowCompilation;
   return { kind: 'compiled', ...facts, device: new Device(backend), onCompile };

@@ -4,7 +4,9 @@ export { compile, type CompiledFunction, type CompileOptions } from './compile.j
 export { describeEngine, doctor, formatDoctorReport, type DoctorReport } from './doctor.js';
 export {
   currentEngine,
+  endEngine,
   formatEngine,
+  serveDevices,
   useEngine,
   type CompileEvent,
   type Engine,
@@ -17,3 +19,4 @@ export type { Mesh, MeshAxis, MeshOptions, WeightPlacement } from './mesh.js';
 export { type Precision } from './passes/narrow-products.js';
 export { precisions } from './precision.js';
 export { registerGradients } from './gradients.js';
+export type { ProcessesOptions } from './pjrt/processes/linked-process.js';

@@ -71,8 +71,8 @@ export abstract class WorkerBackend<Load extends LoadRequest> implements Backend
     process.once('exit', this.#waitUntilIdle);
     this.#worker = worker.start(this.#control.memory);
     this.#worker.on('message', (reply: ReplyMessage) => this.#settle(reply));
-    this.#worker.on('error', (error) => this.#fail(error.message));
-    this.#worker.on('exit', (code) => this.#fail(`exited with code ${code}`));
+    this.#worker.on('error', (error) => this.#workerFailed(error.message));
+    this.#worker.on('exit', (code) => this.#workerFailed(`exited with code ${code}`));
     // An idle engine does not keep the process alive. Listeners would, so this comes after them.
     this.#worker.unref();
   }
@@ -214,14 +214,21 @@ export abstract class WorkerBackend<Load extends LoadRequest> implements Backend
     }
   }
 
-  #fail(reason: string): void {
+  #workerFailed(reason: string): void {
+    this.fail(
+      new EngineError({
+        where: this.#where,
+        expected: 'its worker thread to run',
+        got: reason,
+        fix: 'If memory ran out, use a smaller batch or model; the engine "cpu" works without a worker.',
+      }),
+    );
+  }
+
+  /** Refuses everything from now on, what was asked for before included. */
+  protected fail(error: EngineError): void {
     this.#control.setEnded();
-    this.#failure = new EngineError({
-      where: this.#where,
-      expected: 'its worker thread to run',
-      got: reason,
-      fix: 'If memory ran out, use a smaller batch or model; the engine "cpu" works without a worker.',
-    });
+    this.#failure ??= error;
     for (const { reject } of this.#pending.values()) reject(this.#failure);
     this.#pending.clear();
   }

@@ -25,6 +25,12 @@ export const onnxWorker: WorkerProgram = { built: 'worker.mjs', source: '../onnx
 /** The thread that runs a PJRT plug-in. */
 export const pjrtWorker: WorkerProgram = { built: 'pjrt-worker.mjs', source: '../pjrt/pjrt-worker.ts' };
 
+/** The threads by which a process takes part in a run of several. */
+export const processWorker: WorkerProgram = {
+  built: 'process-worker.mjs',
+  source: '../pjrt/processes/process-worker.ts',
+};
+
 /** Returns where a built worker must lie: beside the file of which this module is part. */
 function workerFile({ built }: WorkerProgram): string {
   return join(moduleUrl === undefined ? __dirname : dirname(fileURLToPath(moduleUrl)), built);
@@ -46,7 +52,10 @@ export function missingWorkerFile(program: WorkerProgram): { readonly why: strin
  * Starts a built worker, or its source when this file runs from source. The worker inherits no
  * flags of the process.
  */
-export function startWorker(program: WorkerProgram, options: Pick<WorkerOptions, 'workerData' | 'name'>): Worker {
+export function startWorker(
+  program: WorkerProgram,
+  options: Pick<WorkerOptions, 'workerData' | 'name' | 'transferList'>,
+): Worker {
   if (!isSource) return new Worker(workerFile(program), { ...options, execArgv: [] });
   return new Worker(sourceProgram(program), { ...options, eval: true, execArgv: [sourceCondition] });
 }

@@ -2,6 +2,7 @@ import type { Backend } from '../backend/backend.js';
 import type { NarrowType } from '../ir/graph.js';
 import type { Mesh } from '../mesh.js';
 import type { NarrowMethod } from '../passes/narrow-products.js';
+import type { ProcessesOptions } from '../pjrt/processes/linked-process.js';
 
 /** Names of the engines, in the order of the automatic choice. */
 export const engineNames = [
@@ -50,6 +51,14 @@ export interface EngineDetails {
   readonly devices: readonly EngineDevice[];
 }
 
+/** What the backend of an engine is started with. */
+export interface StartBackendOptions {
+  readonly threads: number;
+  readonly mesh: Mesh;
+  /** For an engine that takes a mesh. @default this process is alone */
+  readonly processes?: ProcessesOptions | undefined;
+}
+
 /** An engine that `useEngine` can choose; one row of the table of a platform. */
 export interface EngineDefinition {
   /**
@@ -64,7 +73,9 @@ export interface EngineDefinition {
   /** Whether one program can run on several devices. @default false */
   readonly takesMesh?: boolean;
   /** Starts the backend of an engine that compiles; an eager engine has none. */
-  startBackend?(options: { readonly threads: number; readonly mesh: Mesh }): Promise<Backend>;
+  startBackend?(options: StartBackendOptions): Promise<Backend>;
+  /** Lends the devices of a process to process 0 of a run; see `serveDevices`. */
+  serveDevices?(options: ProcessesOptions): Promise<void>;
   /**
    * Describes an engine whose devices show only when it is started: the backend that is in use, or
    * else one that is started for it and ended again. It rejects with the reason why none starts.

@@ -45,6 +45,7 @@ export const pjrtFunctions = {
   PJRT_Client_Destroy: { place: 11, fields: ['client'] },
   PJRT_Client_PlatformName: { place: 12, fields: ['client', 'name', 'nameSize'] },
   PJRT_Client_PlatformVersion: { place: 14, fields: ['client', 'version', 'versionSize'] },
+  PJRT_Client_Devices: { place: 15, fields: ['client', 'devices', 'deviceCount'] },
   PJRT_Client_AddressableDevices: { place: 16, fields: ['client', 'devices', 'deviceCount'] },
   PJRT_Client_Compile: { place: 20, fields: ['client', 'program', 'options', 'optionsSize', 'executable'] },
   PJRT_Client_BufferFromHostBuffer: {
@@ -66,6 +67,7 @@ export const pjrtFunctions = {
     ],
   },
   PJRT_DeviceDescription_Id: { place: 23, fields: ['description', 'id'] },
+  PJRT_DeviceDescription_ProcessIndex: { place: 24, fields: ['description', 'process'] },
   PJRT_DeviceDescription_Kind: { place: 26, fields: ['description', 'kind', 'kindSize'] },
   PJRT_Device_GetDescription: { place: 29, fields: ['device', 'description'] },
   PJRT_Device_MemoryStats: {

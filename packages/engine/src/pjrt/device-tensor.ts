@@ -1,12 +1,12 @@
 import type { TensorType } from '../backend/backend.js';
 import type { TypedArray } from '../ir/graph.js';
-import type { BegunDownload, PjrtClient } from './pjrt-client.js';
+import type { BegunDownload, Buffers, Devices } from './devices.js';
 import type { PlacedType } from './protocol.js';
 
 /** The buffers of a tensor, one of each device. */
 interface PlacedBuffers {
   readonly type: PlacedType;
-  readonly buffers: readonly bigint[];
+  readonly buffers: Buffers;
 }
 
 const keyOf = ({ shape, sharding }: Pick<PlacedType, 'shape' | 'sharding'>): string =>
@@ -18,28 +18,28 @@ const keyOf = ({ shape, sharding }: Pick<PlacedType, 'shape' | 'sharding'>): str
  * buffers for each shape and sharding that programs take.
  */
 export class DeviceTensor {
-  readonly #client: () => PjrtClient;
+  readonly #devices: () => Devices;
   readonly #type: TensorType;
   #host: TypedArray | undefined;
   /** Buffers on the devices, by shape and sharding. */
   readonly #placed = new Map<string, PlacedBuffers>();
   #references = 1;
 
-  private constructor(client: () => PjrtClient, type: TensorType) {
-    this.#client = client;
+  private constructor(devices: () => Devices, type: TensorType) {
+    this.#devices = devices;
     this.#type = type;
   }
 
   /** Returns a tensor over an array, which is the tensor's own from now on. */
-  static onHost(client: () => PjrtClient, values: TypedArray, type: TensorType): DeviceTensor {
-    const tensor = new DeviceTensor(client, type);
+  static onHost(devices: () => Devices, values: TypedArray, type: TensorType): DeviceTensor {
+    const tensor = new DeviceTensor(devices, type);
     tensor.#host = values;
     return tensor;
   }
 
   /** Returns a tensor over buffers of the devices, which are the tensor's own from now on. */
-  static onDevices(client: PjrtClient, buffers: readonly bigint[], type: PlacedType): DeviceTensor {
-    const tensor = new DeviceTensor(() => client, type);
+  static onDevices(devices: Devices, buffers: Buffers, type: PlacedType): DeviceTensor {
+    const tensor = new DeviceTensor(() => devices, type);
     tensor.#placed.set(keyOf(type), { type, buffers });
     return tensor;
   }
@@ -58,17 +58,17 @@ export class DeviceTensor {
   release(): void {
     this.#references--;
     if (this.#references > 0) return;
-    for (const { buffers } of this.#placed.values()) this.#client().free(buffers);
+    for (const { buffers } of this.#placed.values()) this.#devices().free(buffers);
     this.#placed.clear();
     this.#host = undefined;
   }
 
   /** Returns the buffers on the devices, of a shape with as many elements. */
-  buffersOf({ shape, sharding }: Pick<PlacedType, 'shape' | 'sharding'>): readonly bigint[] {
+  buffersOf({ shape, sharding }: Pick<PlacedType, 'shape' | 'sharding'>): Buffers {
     const type = { shape, sharding, dtype: this.#type.dtype };
     const known = this.#placed.get(keyOf(type));
     if (known !== undefined) return known.buffers;
-    const buffers = this.#client().upload(this.#host ?? this.read(), type);
+    const buffers = this.#devices().upload(this.#host ?? this.read(), type);
     this.#placed.set(keyOf(type), { type, buffers });
     this.#host = undefined;
     return buffers;
@@ -76,7 +76,7 @@ export class DeviceTensor {
 
   /** Returns a tensor with the same values. */
   copy(): DeviceTensor {
-    return DeviceTensor.onHost(this.#client, this.read(), this.#type);
+    return DeviceTensor.onHost(this.#devices, this.read(), this.#type);
   }
 
   /** Begins to read; the values are there when the events are over. */
@@ -84,13 +84,13 @@ export class DeviceTensor {
     const host = this.#host;
     if (host) return { values: () => host.slice(), events: [] };
     const [{ type, buffers }] = this.#placed.values() as unknown as [PlacedBuffers];
-    return this.#client().download(buffers, type);
+    return this.#devices().download(buffers, type);
   }
 
   /** Returns the values in an array of their own. */
   read(): TypedArray {
     const { values, events } = this.beginRead();
-    for (const event of events) this.#client().api.awaitEvent(event);
+    for (const event of events) this.#devices().awaitEvent(event);
     return values();
   }
 }

@@ -97,7 +97,8 @@ const errorOf = (pointer: unknown): bigint => (pointer ? BigInt(koffi.address(po
 /** A plug-in's table of functions, which is checked before the first call. */
 export class PjrtApi {
   readonly version: { readonly major: number; readonly minor: number };
-  readonly #path: string;
+  /** File of the plug-in. */
+  readonly path: string;
   readonly #table: readonly bigint[];
   #awaitInPool: { readonly async: AsyncCall } | undefined;
 
@@ -107,7 +108,7 @@ export class PjrtApi {
    * @throws {WorkerError} for a file that is no plug-in, and for a version whose table is another
    */
   constructor(path: string, table: bigint | Buffer = loadTable(path)) {
-    this.#path = path;
+    this.path = path;
     const [bytes, , , , version] = wordsAt(table, tableHeaderWords) as [bigint, bigint, bigint, bigint, bigint];
     this.version = { major: Number(version & 0xffffffffn), minor: Number(version >> 32n) };
     const { major, minor } = this.version;
@@ -157,7 +158,7 @@ export class PjrtApi {
     if (!this.has(name)) {
       throw new WorkerError({
         expected: `the plug-in to have the function ${name}`,
-        got: `a table without it, of version ${this.version.major}.${this.version.minor}, in ${this.#path}`,
+        got: `a table without it, of version ${this.version.major}.${this.version.minor}, in ${this.path}`,
         fix: 'Install a newer plug-in.',
       });
     }

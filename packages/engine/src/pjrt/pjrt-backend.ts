@@ -1,28 +1,39 @@
 import type { Executable, Program } from '../backend/backend.js';
 import { WorkerBackend } from '../backend/worker-backend.js';
 import { pjrtWorker, startWorker } from '../backend/worker-file.js';
+import type { Mesh } from '../mesh.js';
+import type { BlockingEnd } from './processes/blocking-port.js';
+import type { LinkedProcess } from './processes/linked-process.js';
 import { buildProgram } from './program.js';
 import type { PjrtFacts, PjrtLoadRequest, PjrtWorkerOptions } from './protocol.js';
 import { shardingDialectFor, type ShardingDialect } from './sharding/dialect.js';
 
 /** The plug-in, its devices, and where compiled programs are kept. */
-export type PjrtBackendOptions = Omit<PjrtWorkerOptions, 'control'>;
+export interface PjrtBackendOptions extends Omit<PjrtWorkerOptions, 'control' | 'conductor'> {
+  /** Process 0 within a run of several; the backend ends it. @default this process is alone */
+  readonly linked?: LinkedProcess | undefined;
+}
 
 /** Runs programs with a PJRT plug-in (XLA) in a worker thread, which owns all buffers. */
 export class PjrtBackend extends WorkerBackend<PjrtLoadRequest> {
-  readonly #mesh: PjrtBackendOptions['mesh'];
+  readonly #mesh: Mesh;
+  readonly #linked: LinkedProcess | undefined;
   #dialect: ShardingDialect | undefined;
 
-  private constructor(options: PjrtBackendOptions) {
+  private constructor({ linked, ...options }: PjrtBackendOptions) {
     super({
       where: 'pjrt engine',
       runtime: 'the plug-in',
       start: (control) => {
-        const workerData: PjrtWorkerOptions = { ...options, control };
-        return startWorker(pjrtWorker, { workerData, name: 'vitvq-pjrt' });
+        const conductor = linked && { place: linked.place, link: linked.devices as BlockingEnd };
+        const workerData: PjrtWorkerOptions = { ...options, conductor, control };
+        const transferList = conductor ? [conductor.link.port] : [];
+        return startWorker(pjrtWorker, { workerData, transferList, name: 'vitvq-pjrt' });
       },
     });
     this.#mesh = options.mesh;
+    this.#linked = linked;
+    void linked?.failed.then((error) => this.fail(error));
   }
 
   /**
@@ -36,13 +47,18 @@ export class PjrtBackend extends WorkerBackend<PjrtLoadRequest> {
       backend.#dialect = shardingDialectFor(apiVersion.minor);
       return backend;
     } catch (error) {
+      await options.linked?.fail((error as Error).message);
       await backend.terminate();
       throw error;
     }
   }
 
   prepare(program: Program): Executable {
-    const definition = buildProgram(program, { mesh: this.#mesh, dialect: this.#dialect! });
+    const definition = buildProgram(program, {
+      mesh: this.#mesh,
+      processes: this.#linked?.place.processes ?? 1,
+      dialect: this.#dialect!,
+    });
     const { parameters, outputs, resultCount } = definition;
     const read = parameters.map(({ input }) => input);
     const frozen = read.filter((input) => program.frozen.has(input));
@@ -53,6 +69,11 @@ export class PjrtBackend extends WorkerBackend<PjrtLoadRequest> {
         results: outputs.slice(0, resultCount).map(({ shape, dtype }) => ({ shape, dtype })),
       },
     );
+  }
+
+  override async terminate(): Promise<void> {
+    await super.terminate();
+    await this.#linked?.leave();
   }
 
   /** Returns the plug-in's facts and its devices. */

@@ -1,10 +1,16 @@
+import { statSync } from 'node:fs';
+import { cpus } from 'node:os';
 import type { TensorType } from '../backend/backend.js';
 import { WorkerError } from '../backend/worker-server.js';
 import { sizeOf, typedArray, type TypedArray } from '../ir/graph.js';
 import { deviceCountOf, oneDevice, type Mesh } from '../mesh.js';
 import { copiedDuringCall, elementTypes, integerValue, namedValueWords } from './api-table.js';
 import { encodeCompileOptions } from './compile-options.js';
+import type { BegunDownload, BegunExecution, Buffers, Devices, ExecuteOptions } from './devices.js';
+import { ExecutableCache } from './executable-cache.js';
 import { bytesAt, callDeleter, struct, textAt, wordBytes, words, wordsAt, type PjrtApi } from './pjrt-api.js';
+import type { TensorPart } from './processes/device-operation.js';
+import type { StoreCallbacks } from './processes/store-thread.js';
 import type { PlacedType } from './protocol.js';
 import { shardingDialectFor } from './sharding/dialect.js';
 import { putPart, takePart } from './sharding/parts.js';
@@ -25,23 +31,64 @@ export interface DeviceFacts {
   readonly memory: DeviceMemory | undefined;
 }
 
-/** Values that are on their way from the devices. */
-export interface BegunDownload {
-  /** Returns the values; call it when the events are over. */
-  readonly values: () => TypedArray;
-  readonly events: readonly bigint[];
+/** The place of this process among those whose devices are in the mesh. */
+export interface ProcessPlace {
+  readonly rank: number;
+  readonly processes: number;
+  /** Through which the plug-in reaches the store of the run. */
+  readonly callbacks: StoreCallbacks;
+}
+
+/** Options of a {@link PjrtClient}. */
+export interface PjrtClientOptions {
+  readonly mesh?: Mesh;
+  /**
+   * Whether the plug-in computes on the CPU, of which it makes as many devices as it is told to,
+   * with a thread for each.
+   */
+  readonly isCpu?: boolean;
+  /** @default this process is alone */
+  readonly place?: ProcessPlace | undefined;
+  /** Folder of compiled programs. @default none */
+  readonly cache?: ExecutableCache | undefined;
+}
+
+/** A device of the mesh that this process reaches. */
+interface OwnDevice {
+  readonly device: bigint;
+  /** Its place in the mesh. */
+  readonly position: number;
+}
+
+/** A part of a tensor that is on its way from a device. */
+interface BegunPart {
+  readonly index: readonly number[];
+  readonly values: TypedArray;
+  readonly event: bigint;
 }
 
 /** Name of the option by which a plug-in for the CPU makes so many devices of its cores. */
-const deviceCountOption = Buffer.from('cpu_device_count');
+const deviceCountOption = 'cpu_device_count';
+/** Names of the options by which a plug-in knows that there are several processes. */
+const [processesOption, rankOption] = ['num_nodes', 'node_id'];
 
 const format = Buffer.from('mlir');
 
+/** Returns options of `PJRT_Client_Create` that are integers. */
+function createOptions(options: Readonly<Record<string, number>>): { options: Buffer; optionCount: number } {
+  const size = namedValueWords * wordBytes;
+  const values = Object.entries(options).flatMap(([name, value]) => {
+    const bytes = Buffer.from(name);
+    return [size, 0, bytes, bytes.length, integerValue, value, 1];
+  });
+  return { options: words(values), optionCount: Object.keys(options).length };
+}
+
 /**
- * A plug-in's runtime with the devices of a mesh. Objects of the plug-in are known by their
- * addresses.
+ * A plug-in's runtime with the devices of a mesh that this process reaches: all of them where it is
+ * alone. Objects of the plug-in are known by their addresses.
  */
-export class PjrtClient {
+export class PjrtClient implements Devices {
   readonly api: PjrtApi;
   readonly platform: string;
   readonly platformVersion: string;
@@ -49,43 +96,76 @@ export class PjrtClient {
   readonly compileOptions: Uint8Array;
   readonly #mesh: Mesh;
   readonly #client: bigint;
-  /** All devices of the plug-in, and those of the mesh, which are the first of them. */
-  readonly #allDevices: readonly bigint[];
-  readonly #devices: readonly bigint[];
+  readonly #cache: ExecutableCache | undefined;
+  /** All devices of the plug-in that this process reaches, and those of them in the mesh. */
+  readonly #reached: readonly bigint[];
+  readonly #own: readonly OwnDevice[];
+  /** The process of each device of the mesh. */
+  readonly #processes: readonly number[];
 
   /**
-   * Starts the runtime.
-   * @param isCpu  whether the plug-in computes on the CPU, of which it makes as many devices as it
-   *   is told to, with a thread for each
-   * @throws {WorkerError} when the plug-in has fewer devices than the mesh
+   * Starts the runtime. Among several processes all start theirs at the same time.
+   * @throws {WorkerError} when the plug-in has fewer devices than the mesh, and when it does not
+   *   compute across processes
    */
-  constructor(api: PjrtApi, { mesh = oneDevice, isCpu = false }: { mesh?: Mesh; isCpu?: boolean } = {}) {
+  constructor(api: PjrtApi, { mesh = oneDevice, isCpu = false, place, cache }: PjrtClientOptions = {}) {
     this.api = api;
     this.#mesh = mesh;
+    this.#cache = cache;
     const wanted = deviceCountOf(mesh);
-    const size = namedValueWords * wordBytes;
-    const devicesOfCpu = words([size, 0, deviceCountOption, deviceCountOption.length, integerValue, wanted, 1]);
-    const options = isCpu ? { options: devicesOfCpu, optionCount: 1 } : {};
-    const { client } = api.call('PJRT_Client_Create', options);
+    if (isCpu && place) throw noCollectives(api.path);
+    const { client } = api.call('PJRT_Client_Create', {
+      ...(isCpu && createOptions({ [deviceCountOption]: wanted })),
+      ...(place && {
+        ...createOptions({ [processesOption!]: place.processes, [rankOption!]: place.rank }),
+        getCallback: place.callbacks.get,
+        putCallback: place.callbacks.put,
+        tryGetCallback: place.callbacks.tryGet,
+      }),
+    });
     this.#client = client;
     const { name, nameSize } = api.call('PJRT_Client_PlatformName', { client });
     this.platform = textAt(name, nameSize);
     const { version, versionSize } = api.call('PJRT_Client_PlatformVersion', { client });
     this.platformVersion = textAt(version, versionSize);
-    const { devices, deviceCount } = api.call('PJRT_Client_AddressableDevices', { client });
-    this.#allDevices = wordsAt(devices, Number(deviceCount));
-    if (this.#allDevices.length < wanted) {
+    this.#reached = this.#list('PJRT_Client_AddressableDevices');
+    const all = place ? this.#list('PJRT_Client_Devices') : this.#reached;
+    if (place && all.length === this.#reached.length) throw noCollectives(api.path);
+    if (all.length < wanted) {
       throw new WorkerError({
         expected: `${wanted} devices, as the mesh has`,
-        got: `${this.#allDevices.length} in this plug-in (${this.platform})`,
+        got: `${all.length} in this plug-in (${this.platform})`,
         fix: 'Choose a smaller mesh.',
       });
     }
-    this.#devices = this.#allDevices.slice(0, wanted);
+    const inMesh = all.slice(0, wanted);
+    this.#own = inMesh.flatMap((device, position) => (this.#reached.includes(device) ? [{ device, position }] : []));
+    this.#processes = inMesh.map((device) => (place ? this.#processOf(device) : 0));
+    const idle = place && Array.from({ length: place.processes }, (_, rank) => rank).find(
+      (rank) => !this.#processes.includes(rank),
+    );
+    if (idle !== undefined) {
+      throw new WorkerError({
+        expected: `a mesh with devices of all ${place!.processes} processes`,
+        got: `${wanted} of ${all.length} devices, none of which is of process ${idle}`,
+        fix: `Take a mesh of ${all.length} devices, or start fewer processes.`,
+      });
+    }
     this.compileOptions = encodeCompileOptions(
-      this.#devices.map((device) => this.#numberOf(device)),
+      inMesh.map((device) => this.#numberOf(device)),
       shardingDialectFor(api.version.minor).usesShardy,
     );
+  }
+
+  #list(name: 'PJRT_Client_AddressableDevices' | 'PJRT_Client_Devices'): bigint[] {
+    const { devices, deviceCount } = this.api.call(name, { client: this.#client });
+    return wordsAt(devices, Number(deviceCount));
+  }
+
+  /** Returns the number of the process that reaches a device. */
+  #processOf(device: bigint): number {
+    const { description } = this.api.call('PJRT_Device_GetDescription', { device });
+    return Number(this.api.call('PJRT_DeviceDescription_ProcessIndex', { description }).process & 0xffffffffn);
   }
 
   /** Returns the number by which a plug-in's compiler knows a device. */
@@ -94,9 +174,9 @@ export class PjrtClient {
     return Number(this.api.call('PJRT_DeviceDescription_Id', { description }).id & 0xffffffffn);
   }
 
-  /** Returns all devices with their memory; programs run on the first, as many as the mesh has. */
+  /** Returns the devices that this process reaches, with their memory. */
   devices(): DeviceFacts[] {
-    return this.#allDevices.map((device) => {
+    return this.#reached.map((device) => {
       const { description } = this.api.call('PJRT_Device_GetDescription', { device });
       const { kind, kindSize } = this.api.call('PJRT_DeviceDescription_Kind', { description });
       return { name: textAt(kind, kindSize), memory: this.#memoryOf(device) };
@@ -117,16 +197,35 @@ export class PjrtClient {
     }
   }
 
+  upload(values: TypedArray, type: PlacedType): Buffers {
+    const part = this.#partShape(type);
+    return this.uploadParts(type, (index) => takePart(values, type.dtype, { shape: type.shape, part, index }));
+  }
+
   /**
-   * Copies values to the devices; the array may be changed afterwards.
-   * @returns the buffer of each device
+   * Copies parts of a tensor to the devices of this process.
+   * @param partAt  returns the elements of the part that has this index along each axis
    */
-  upload(values: TypedArray, { shape, dtype, sharding }: PlacedType): bigint[] {
-    const part = partShape(shape, sharding, this.#mesh);
-    return this.#devices.map((device, number) => {
-      const index = partIndex(number, sharding, this.#mesh);
-      return this.#uploadTo(device, takePart(values, dtype, { shape, part, index }), { shape: part, dtype });
+  uploadParts(type: PlacedType, partAt: (index: readonly number[]) => TypedArray): Buffers {
+    const part = { shape: this.#partShape(type), dtype: type.dtype };
+    return this.#own.map(({ device, position }) => {
+      return this.#uploadTo(device, partAt(partIndex(position, type.sharding, this.#mesh)), part);
     });
+  }
+
+  /** Returns the parts of a tensor that the devices of a process have, each once. */
+  partsOf(rank: number, values: TypedArray, type: PlacedType): TensorPart[] {
+    const { shape, dtype, sharding } = type;
+    const part = this.#partShape(type);
+    const positions = [...this.#processes.keys()].filter((position) => this.#processes[position] === rank);
+    const indices = new Map(
+      positions.map((position) => partIndex(position, sharding, this.#mesh)).map((index) => [index.join(), index]),
+    );
+    return [...indices.values()].map((index) => ({ index, values: takePart(values, dtype, { shape, part, index }) }));
+  }
+
+  #partShape({ shape, sharding }: PlacedType): number[] {
+    return partShape(shape, sharding, this.#mesh);
   }
 
   #uploadTo(device: bigint, values: TypedArray, { shape, dtype }: TensorType): bigint {
@@ -143,23 +242,39 @@ export class PjrtClient {
     return buffer;
   }
 
+  download(buffers: Buffers, type: PlacedType): BegunDownload {
+    const parts = this.beginParts(buffers, type);
+    return { values: () => this.join(parts, type), events: parts.map(({ event }) => event) };
+  }
+
   /**
-   * Begins to copy values from the devices; they are there when the events are over.
-   * @param buffers  the buffer of each device
+   * Begins to copy the parts of a tensor that this process is to give: over all processes, each
+   * part is given once.
    */
-  download(buffers: readonly bigint[], { shape, dtype, sharding }: PlacedType): BegunDownload {
-    const part = partShape(shape, sharding, this.#mesh);
-    const parts = devicesWithParts(sharding, this.#mesh).map((device) => ({
-      index: partIndex(device, sharding, this.#mesh),
-      ...this.#downloadFrom(buffers[device]!, { shape: part, dtype }),
-    }));
-    const values = (): TypedArray => {
-      if (isReplicated(sharding)) return parts[0]!.values;
-      const whole = typedArray(dtype, sizeOf(shape));
-      for (const { values: own, index } of parts) putPart(whole, own, { shape, part, index });
-      return whole;
-    };
-    return { values, events: parts.map(({ event }) => event) };
+  beginParts(buffers: Buffers, type: PlacedType): BegunPart[] {
+    const part = { shape: this.#partShape(type), dtype: type.dtype };
+    const givers = devicesWithParts(type.sharding, this.#mesh);
+    return this.#own.flatMap(({ position }, own) => {
+      if (!givers.includes(position)) return [];
+      const index = partIndex(position, type.sharding, this.#mesh);
+      return [{ index, ...this.#downloadFrom(buffers[own]!, part) }];
+    });
+  }
+
+  /** Whether this process gives all parts of a tensor. */
+  givesAll({ sharding }: PlacedType): boolean {
+    const givers = devicesWithParts(sharding, this.#mesh);
+    return givers.every((giver) => this.#own.some(({ position }) => position === giver));
+  }
+
+  /** Returns a tensor of all its parts. */
+  join(parts: readonly TensorPart[], type: PlacedType): TypedArray {
+    if (isReplicated(type.sharding)) return parts[0]!.values;
+    const { shape, dtype } = type;
+    const part = this.#partShape(type);
+    const whole = typedArray(dtype, sizeOf(shape));
+    for (const { values, index } of parts) putPart(whole, values, { shape, part, index });
+    return whole;
   }
 
   #downloadFrom(buffer: bigint, { shape, dtype }: TensorType): { readonly values: TypedArray; readonly event: bigint } {
@@ -180,55 +295,77 @@ export class PjrtClient {
     return { values, event };
   }
 
-  /** Frees the buffers of a tensor, or what is left of those that were donated. */
-  free(buffers: readonly bigint[]): void {
+  awaitEvent(event: bigint): void {
+    this.api.awaitEvent(event);
+  }
+
+  whenOver(event: bigint): Promise<void> {
+    return this.api.whenOver(event);
+  }
+
+  free(buffers: Buffers): void {
     for (const buffer of buffers) this.api.call('PJRT_Buffer_Destroy', { buffer });
   }
 
-  /** Compiles a module, which takes seconds, or minutes for a large one. */
-  compile(text: string): bigint {
+  load(text: string): bigint {
+    const cache = this.#cache;
+    if (!cache) return this.#compile(text);
+    const key = this.#keyOf(text);
+    const bytes = cache.read(key);
+    const known = bytes && this.#deserialize(bytes);
+    if (known !== undefined) return known;
+    const executable = this.#compile(text);
+    const serialized = this.#serialize(executable);
+    if (serialized) cache.write(key, serialized);
+    return executable;
+  }
+
+  /** Returns the key by which a compiled program is known on disk. */
+  #keyOf(text: string): string {
+    const { size, mtimeMs } = statSync(this.api.path);
+    const { major, minor } = this.api.version;
+    const plugin = [this.api.path, size, mtimeMs, major, minor, this.api.attributes()];
+    const runtime = [...plugin, this.platform, this.platformVersion].join('\n');
+    const { platform, arch, env } = process;
+    const machine = [platform, arch, cpus()[0]?.model, env['XLA_FLAGS'], env['NPROC']].join('\n');
+    const devices = this.devices()
+      .map(({ name }) => name)
+      .join('\n');
+    return ExecutableCache.key([text, this.compileOptions, runtime, machine, devices]);
+  }
+
+  #compile(text: string): bigint {
     const code = Buffer.from(text);
     const program = struct('PJRT_Program', { code, codeSize: code.length, format, formatSize: format.length });
     const options = { options: this.compileOptions, optionsSize: this.compileOptions.length };
     return this.api.call('PJRT_Client_Compile', { client: this.#client, program, ...options }).executable;
   }
 
-  /**
-   * Begins a run.
-   * @param inputs  for each argument, the buffer of each device
-   * @param kept  places of arguments that are declared as donated and must stay all the same
-   * @returns the outputs, which can be used at once, and the events of the run's end
-   */
-  execute(
-    executable: bigint,
-    inputs: readonly (readonly bigint[])[],
-    { outputCount, kept }: { readonly outputCount: number; readonly kept: readonly number[] },
-  ): { readonly outputs: readonly (readonly bigint[])[]; readonly events: readonly bigint[] } {
-    const outputs = this.#devices.map(() => words(Array.from({ length: outputCount }, () => 0)));
-    const events = words(this.#devices.map(() => 0));
+  execute(executable: bigint, inputs: readonly Buffers[], { outputCount, kept }: ExecuteOptions): BegunExecution {
+    const outputs = this.#own.map(() => words(Array.from({ length: outputCount }, () => 0)));
+    const events = words(this.#own.map(() => 0));
     this.api.call('PJRT_LoadedExecutable_Execute', {
       executable,
       options: struct('PJRT_ExecuteOptions', { notDonated: words(kept), notDonatedCount: kept.length }),
-      argumentLists: words(this.#devices.map((_, device) => words(inputs.map((buffers) => buffers[device]!)))),
-      deviceCount: this.#devices.length,
+      argumentLists: words(this.#own.map((_, own) => words(inputs.map((buffers) => buffers[own]!)))),
+      deviceCount: this.#own.length,
       argumentCount: inputs.length,
       outputLists: words(outputs),
       completeEvents: events,
     });
-    const at = (memory: Buffer, index: number): bigint => memory.readBigUInt64LE(index * 8);
+    const at = (memory: Buffer, index: number): bigint => memory.readBigUInt64LE(index * wordBytes);
     return {
       outputs: Array.from({ length: outputCount }, (_, index) => outputs.map((list) => at(list, index))),
-      events: this.#devices.map((_, device) => at(events, device)),
+      events: this.#own.map((_, own) => at(events, own)),
     };
   }
 
-  /** Frees an executable. */
   unload(executable: bigint): void {
     this.api.call('PJRT_LoadedExecutable_Destroy', { executable });
   }
 
   /** Returns an executable as bytes for another process; undefined where the plug-in cannot. */
-  serialize(loaded: bigint): Buffer | undefined {
+  #serialize(loaded: bigint): Buffer | undefined {
     if (!this.api.has('PJRT_Executable_Serialize')) return undefined;
     const { executable } = this.api.call('PJRT_LoadedExecutable_GetExecutable', { loaded });
     try {
@@ -243,8 +380,8 @@ export class PjrtClient {
     }
   }
 
-  /** Loads what {@link serialize} has returned; undefined where the plug-in refuses it. */
-  deserialize(bytes: Uint8Array): bigint | undefined {
+  /** Loads what `#serialize` has returned; undefined where the plug-in refuses it. */
+  #deserialize(bytes: Uint8Array): bigint | undefined {
     if (!this.api.has('PJRT_Executable_DeserializeAndLoad')) return undefined;
     try {
       const fields = { client: this.#client, bytes, byteCount: bytes.length };
@@ -254,8 +391,16 @@ export class PjrtClient {
     }
   }
 
-  /** Ends the runtime. All buffers and executables must be freed before. */
   destroy(): void {
     this.api.call('PJRT_Client_Destroy', { client: this.#client });
   }
+}
+
+/** Returns the error of a plug-in that computes in one process. */
+function noCollectives(path: string): WorkerError {
+  return new WorkerError({
+    expected: 'a plug-in that computes across processes, as those for GPUs and TPUs do',
+    got: `${path}, which reaches the devices of its own process only`,
+    fix: 'Use one process with a mesh of its devices, or another plug-in.',
+  });
 }

@@ -2,6 +2,7 @@ import { firstLine, type EngineDefinition, type EngineDetails, type Probe } from
 import { importOptional } from '../engines/import-optional.js';
 import { EngineError } from '../errors.js';
 import { oneDevice, type Mesh } from '../mesh.js';
+import type { LinkedProcess, ProcessesOptions } from './processes/linked-process.js';
 import type { FoundPlugin } from './find-plugin.js';
 import type { PjrtBackend } from './pjrt-backend.js';
 
@@ -34,21 +35,51 @@ async function probe(): Promise<Probe> {
   }
 }
 
+/** @throws {EngineError} where there is none */
+async function requirePlugin(): Promise<FoundPlugin> {
+  const plugin = await findPlugin();
+  if (plugin) return plugin;
+  throw new EngineError({ where: 'pjrt engine', expected: 'a PJRT plug-in', got: 'none', fix: pluginFix });
+}
+
+/** Joins a run of several processes. @throws {EngineError} */
+async function join(options: ProcessesOptions, mesh: Mesh | undefined): Promise<LinkedProcess> {
+  const { missingWorkerFile, processWorker } = await import('../backend/worker-file.js');
+  const missing = missingWorkerFile(processWorker);
+  if (missing) {
+    const { why: got, fix } = missing;
+    throw new EngineError({ where: 'pjrt engine', expected: 'the threads of a run of several processes', got, fix });
+  }
+  const { LinkedProcess } = await import('./processes/linked-process.js');
+  return LinkedProcess.join(options, mesh);
+}
+
+async function serveDevices(options: ProcessesOptions): Promise<void> {
+  const { path: plugin, isCpu } = await requirePlugin();
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
+  const linked = await join(options, undefined);
+  const { serve } = await import('./processes/serve.js');
+  await serve(linked, { plugin, isCpu });
+}
+
 /** Variable from which XLA takes the number of its threads when a client is created. */
 const threadsVariable = 'NPROC';
 
-/**
- * Starts the plug-in, which finds out whether there are devices.
- * @param threads  threads of the host. @default XLA's own choice
- */
-async function start({ threads, mesh = oneDevice }: { threads?: number; mesh?: Mesh } = {}): Promise<PjrtBackend> {
-  const plugin = await findPlugin();
-  if (!plugin) {
-    throw new EngineError({ where: 'pjrt engine', expected: 'a PJRT plug-in', got: 'none', fix: pluginFix });
-  }
+interface StartOptions {
+  /** Threads of the host. @default XLA's own choice */
+  readonly threads?: number;
+  readonly mesh?: Mesh;
+  /** @default this process is alone */
+  readonly processes?: ProcessesOptions | undefined;
+}
+
+/** Starts the plug-in, which finds out whether there are devices. */
+async function start({ threads, mesh = oneDevice, processes }: StartOptions = {}): Promise<PjrtBackend> {
+  const plugin = await requirePlugin();
   const { PjrtBackend } = await import('./pjrt-backend.js');
   const { defaultCacheDirectory } = await import('@vitvq/files');
   const path = await import('node:path');
+  const linked = processes && (await join(processes, mesh));
   // XLA writes to the terminal by itself; what fails comes back as an error all the same.
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
   const given = process.env[threadsVariable];
@@ -56,7 +87,7 @@ async function start({ threads, mesh = oneDevice }: { threads?: number; mesh?: M
   const { path: file, isCpu } = plugin;
   const cacheFolder = path.join(defaultCacheDirectory(), 'pjrt');
   try {
-    return await PjrtBackend.start({ plugin: file, isCpu, mesh, cacheFolder });
+    return await PjrtBackend.start({ plugin: file, isCpu, mesh, cacheFolder, linked });
   } finally {
     // Programs that this process starts later have a choice of their own.
     if (given === undefined) Reflect.deleteProperty(process.env, threadsVariable);
@@ -71,6 +102,7 @@ export const pjrtEngine: EngineDefinition = {
   probe,
   takesMesh: true,
   startBackend: start,
+  serveDevices,
   describe: async (running): Promise<EngineDetails> => {
     const backend = (running as PjrtBackend | undefined) ?? (await start());
     try {

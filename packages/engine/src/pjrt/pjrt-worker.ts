@@ -3,8 +3,6 @@
  * stays free for timers, signals and data; runs go on beside both. All tensors on the engine live
  * here.
  */
-import { cpus } from 'node:os';
-import { statSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import type { TypedArray } from '../ir/graph.js';
 import { byteSizeOf, smallBytes } from '../backend/backend.js';
@@ -12,17 +10,18 @@ import { WorkerControl } from '../backend/worker-control.js';
 import type { RunReply, RunRequest } from '../backend/worker-protocol.js';
 import { serve, WorkerError } from '../backend/worker-server.js';
 import { DeviceTensor } from './device-tensor.js';
+import type { Buffers, Devices } from './devices.js';
 import { ExecutableCache } from './executable-cache.js';
 import { PjrtApi } from './pjrt-api.js';
 import { PjrtClient } from './pjrt-client.js';
+import { ConductedDevices } from './processes/conducted-devices.js';
 import type { Parameter, PjrtFacts, PjrtLoadRequest, PjrtProgram, PjrtWorkerOptions } from './protocol.js';
 
 /** Compiled programs on disk take at most so much. */
 const cacheBytes = 2 ** 30;
 
-const { plugin, isCpu, mesh, cacheFolder, control: memory } = workerData as PjrtWorkerOptions;
+const { plugin, isCpu, mesh, cacheFolder, conductor, control: memory } = workerData as PjrtWorkerOptions;
 const control = new WorkerControl(memory);
-const cache = cacheFolder === undefined ? undefined : new ExecutableCache(cacheFolder, cacheBytes);
 
 interface Program {
   readonly definition: PjrtProgram;
@@ -33,13 +32,32 @@ interface Program {
 
 const slots = new Map<number, DeviceTensor>();
 
-let started: PjrtClient | undefined;
+/** The runtime of this process, and the devices of all. */
+interface Started {
+  readonly client: PjrtClient;
+  readonly devices: Devices;
+}
 
-/** Returns the client, which is started at its first use, so that a failure is an answer. */
-function client(): PjrtClient {
-  started ??= new PjrtClient(new PjrtApi(plugin), { mesh, isCpu });
+let started: Started | undefined;
+
+/** Starts the runtime at its first use, so that a failure is an answer. */
+function runtime(): Started {
+  started ??= start();
   return started;
 }
+
+function start(): Started {
+  const api = new PjrtApi(plugin);
+  if (conductor) {
+    const client = new PjrtClient(api, { mesh, isCpu, place: conductor.place });
+    return { client, devices: new ConductedDevices(client, conductor) };
+  }
+  const cache = cacheFolder === undefined ? undefined : new ExecutableCache(cacheFolder, cacheBytes);
+  const client = new PjrtClient(api, { mesh, isCpu, cache });
+  return { client, devices: client };
+}
+
+const devices = (): Devices => runtime().devices;
 
 function tensorIn(slot: number): DeviceTensor {
   const tensor = slots.get(slot);
@@ -54,42 +72,9 @@ function setSlot(slot: number, tensor: DeviceTensor | undefined): void {
   else slots.delete(slot);
 }
 
-/** Returns the key by which a compiled program is known on disk. */
-function keyOf(text: string): string {
-  const { api, platform, platformVersion, compileOptions } = client();
-  const { size, mtimeMs } = statSync(plugin);
-  const { major, minor } = api.version;
-  const runtime = [plugin, size, mtimeMs, major, minor, api.attributes(), platform, platformVersion].join('\n');
-  const machine = [
-    process.platform,
-    process.arch,
-    cpus()[0]?.model,
-    process.env['XLA_FLAGS'],
-    process.env['NPROC'],
-  ].join('\n');
-  const devices = client()
-    .devices()
-    .map(({ name }) => name)
-    .join('\n');
-  return ExecutableCache.key([text, compileOptions, runtime, machine, devices]);
-}
-
-/** Loads a program from disk, or compiles and stores it. */
-function executableOf(text: string): bigint {
-  if (!cache) return client().compile(text);
-  const key = keyOf(text);
-  const bytes = cache.read(key);
-  const known = bytes && client().deserialize(bytes);
-  if (known !== undefined) return known;
-  const executable = client().compile(text);
-  const serialized = client().serialize(executable);
-  if (serialized) cache.write(key, serialized);
-  return executable;
-}
-
 function load({ definition, frozen }: PjrtLoadRequest): Program {
   const tensors = frozen.map(({ input, slot }) => [input, tensorIn(slot)] as const);
-  const executable = executableOf(definition.text);
+  const executable = devices().load(definition.text);
   for (const [, tensor] of tensors) tensor.retain();
   return { definition, executable, frozen: new Map(tensors) };
 }
@@ -97,7 +82,7 @@ function load({ definition, frozen }: PjrtLoadRequest): Program {
 async function unload({ executable, frozen }: Program): Promise<void> {
   await runsAreOver;
   for (const tensor of frozen.values()) tensor.release();
-  client().unload(executable);
+  devices().unload(executable);
 }
 
 /** A run that was begun. */
@@ -128,7 +113,7 @@ async function run(program: Program, request: RunRequest): Promise<RunReply> {
   runsAreOver = runsAreOver.then(async () => {
     for (const event of events) {
       try {
-        await client().api.whenOver(event);
+        await devices().whenOver(event);
       } catch (error) {
         failure ??= { error };
       }
@@ -156,7 +141,7 @@ function beginRun(
   const { parameters, outputs, resultCount, checks } = definition;
   const tensors = parameters.map(({ input }) => frozen.get(input) ?? tensorIn(request.inputs[input]!));
   const inputs = tensors.map((tensor, index) => tensor.buffersOf(parameters[index]!));
-  const uses = new Map<readonly bigint[], number>();
+  const uses = new Map<Buffers, number>();
   for (const input of inputs) uses.set(input, (uses.get(input) ?? 0) + 1);
   // Memory is given away where it is the state's alone.
   const isGiven = ({ input, state }: Parameter, index: number): boolean =>
@@ -165,14 +150,14 @@ function beginRun(
     parameter.state === undefined || isGiven(parameter, index) ? [] : [index],
   );
   const outputCount = outputs.length + (checks.length > 0 ? 1 : 0);
-  const { outputs: buffers, events: ends } = client().execute(executable, inputs, { outputCount, kept });
+  const { outputs: buffers, events: ends } = devices().execute(executable, inputs, { outputCount, kept });
   events.push(...ends);
   const read = (tensor: DeviceTensor): (() => TypedArray) => {
     const { values, events: copied } = tensor.beginRead();
     events.push(...copied);
     return values;
   };
-  const written = outputs.map((type, index) => DeviceTensor.onDevices(client(), buffers[index]!, type));
+  const written = outputs.map((type, index) => DeviceTensor.onDevices(devices(), buffers[index]!, type));
   written.forEach((tensor, index) => {
     setSlot(index < resultCount ? results[index]! : request.states[index - resultCount]!, tensor);
   });
@@ -181,7 +166,7 @@ function beginRun(
     .map((tensor, index) => (byteSizeOf(outputs[index]!) <= smallBytes ? read(tensor) : undefined));
   const values = (): RunReply[number] => small.map((read) => read?.());
   if (checks.length === 0) return { values, outcome: undefined };
-  const tensor = DeviceTensor.onDevices(client(), buffers.at(-1)!, { shape: [], dtype: 'int32', sharding: [] });
+  const tensor = DeviceTensor.onDevices(devices(), buffers.at(-1)!, { shape: [], dtype: 'int32', sharding: [] });
   return { values, outcome: { values: read(tensor), tensor } };
 }
 
@@ -189,23 +174,24 @@ function beginRun(
 async function end(): Promise<void> {
   await runsAreOver;
   for (const slot of [...slots.keys()]) setSlot(slot, undefined);
-  started?.destroy();
+  started?.devices.destroy();
   started = undefined;
 }
 
 function describe(): PjrtFacts {
-  const { api, platform, platformVersion } = client();
+  const { client } = runtime();
+  const { api, platform, platformVersion } = client;
   return {
     platform,
     platformVersion,
     apiVersion: api.version,
     attributes: api.attributes(),
-    devices: client().devices(),
+    devices: client.devices(),
   };
 }
 
 serve<PjrtLoadRequest, Program>(control, {
-  upload: (slot, type, data) => setSlot(slot, DeviceTensor.onHost(client, data, type)),
+  upload: (slot, type, data) => setSlot(slot, DeviceTensor.onHost(devices, data, type)),
   copy: (from, to) => setSlot(to, tensorIn(from).copy()),
   free: (slot) => setSlot(slot, undefined),
   read: (slot) => tensorIn(slot).read(),

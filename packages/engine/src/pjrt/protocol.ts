@@ -3,7 +3,8 @@ import type { TensorType } from '../backend/backend.js';
 import type { ControlMemory } from '../backend/worker-control.js';
 import type { LoadRequest } from '../backend/worker-protocol.js';
 import type { Mesh } from '../mesh.js';
-import type { DeviceFacts } from './pjrt-client.js';
+import type { DeviceFacts, ProcessPlace } from './pjrt-client.js';
+import type { BlockingEnd } from './processes/blocking-port.js';
 import type { Sharding } from './sharding/sharding.js';
 
 /** A tensor that a module takes or returns. */
@@ -53,6 +54,13 @@ export interface PjrtFacts {
   readonly devices: readonly DeviceFacts[];
 }
 
+/** What the worker of process 0 is started with, where there are several. */
+export interface ConductorData {
+  readonly place: ProcessPlace;
+  /** Line to the thread that talks to the other processes. */
+  readonly link: BlockingEnd;
+}
+
 /** What the worker is started with. */
 export interface PjrtWorkerOptions {
   /** File of the plug-in. */
@@ -63,6 +71,8 @@ export interface PjrtWorkerOptions {
   readonly mesh: Mesh;
   /** Folder of compiled programs; undefined for none. */
   readonly cacheFolder: string | undefined;
+  /** Among several processes: that of process 0. @default this process is alone */
+  readonly conductor?: ConductorData | undefined;
   /** Of the `WorkerControl` that both threads share. */
   readonly control: ControlMemory;
 }

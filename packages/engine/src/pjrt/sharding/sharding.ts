@@ -4,6 +4,9 @@ import { deviceCountOf, type Mesh, type MeshAxis } from '../../mesh.js';
 /** For each axis of a tensor, the axis of the mesh over which it is sharded; undefined for none. */
 export type Sharding = readonly (MeshAxis | undefined)[];
 
+/** Returns the sharding of a tensor that each device has whole. */
+export const replicated = ({ shape }: TensorType): Sharding => shape.map(() => undefined);
+
 /** Whether each device has the whole tensor. */
 export const isReplicated = (sharding: Sharding): boolean => sharding.every((axis) => axis === undefined);
 
