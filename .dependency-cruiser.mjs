@@ -6,7 +6,7 @@
 export const mayImport = {
   core: [],
   files: ['core'],
-  engine: ['core', 'files'],
+  engine: ['core', 'files', 'cluster'],
   layers: ['core'],
   quantizers: ['core', 'layers'],
   losses: ['core', 'layers'],
@@ -58,6 +58,7 @@ export const mayImport = {
   run: [
     'core',
     'files',
+    'cluster',
     'engine',
     'quantizers',
     'data',

@@ -157,14 +157,23 @@ export async function serveDevices(options: ProcessesOptions): Promise<void> {
   });
 }
 
+/** Options of {@link endEngine}. */
+export interface EndEngineOptions {
+  /** Why the program fails; its tensors are lost then. @default it does not fail */
+  readonly failure?: string;
+}
+
 /**
  * Ends the engine in use; its tensors go on on TensorFlow.js. Among several processes this ends the
- * run for all: the others return from `serveDevices`. Without it, they lose process 0 when it ends.
+ * run for all: the others return from {@link serveDevices}, or throw where the program fails.
+ * Without this call they lose process 0 when it ends.
  */
-export async function endEngine(): Promise<void> {
+export async function endEngine({ failure }: EndEngineOptions = {}): Promise<void> {
   const previous = running;
   running = undefined;
-  if (previous?.kind === 'compiled') await retire(previous);
+  if (previous?.kind !== 'compiled') return;
+  if (failure === undefined) await retire(previous);
+  else await previous.device.terminate(failure);
 }
 
 /** Starts the engine that was asked for, or the automatic choice. */

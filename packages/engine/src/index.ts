@@ -9,6 +9,7 @@ export {
   serveDevices,
   useEngine,
   type CompileEvent,
+  type EndEngineOptions,
   type Engine,
   type EngineOptions,
 } from './engines.js';

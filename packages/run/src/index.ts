@@ -63,6 +63,7 @@ export { simulateDevices, type DeviceLinks, type SimulatedStep, type SimulatedTr
 export { loadGenerator, type LoadedGenerator, type LoadGeneratorOptions } from './load-generator.js';
 export { writeHubFolders, type HubFolder, type WriteHubFoldersOptions } from './write-hub-folders.js';
 export { verifyTokens, type VerifyTokensOptions } from './verify-tokens.js';
+export { lendDevices, readProcesses } from './several-processes.js';
 export { workerShare, type WorkerPlace } from './worker-share.js';
 export { unpack, type UnpackedImages, type UnpackOptions } from './unpack.js';
 export { climbLadder, type ClimbedLadder, type ClimbedRung, type ClimbLadderOptions } from './ladder/climb-ladder.js';

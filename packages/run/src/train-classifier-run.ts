@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { ConfigError, formatPercent } from '@vitvq/core';
-import { deviceCountOf, formatEngine, useEngine } from '@vitvq/engine';
+import { deviceCountOf } from '@vitvq/engine';
 import { writeJson, writeWhole } from '@vitvq/files';
 import { writeReport } from '@vitvq/report';
 import type { ClassifierRunConfig, ResolvedClassifierRunConfig } from './config/classifier-run-config.js';
@@ -15,6 +15,7 @@ import { settingsOfClassifier } from './run-settings.js';
 import { assertSameImages } from './same-images.js';
 import { classifierResultSchema, trainClassifier, type ClassifierResult } from './stages/classifier-stage.js';
 import type { TrainedRun, TrainRunOptions } from './train-run.js';
+import { withEngine } from './with-engine.js';
 
 /** What a run that trains a classifier came to. */
 export interface TrainedClassifierRun extends Omit<TrainedRun, 'results'> {
@@ -37,7 +38,8 @@ export async function trainClassifierRun(
   given: ClassifierRunConfig,
   options: Omit<TrainRunOptions, 'compare'>,
 ): Promise<TrainedClassifierRun> {
-  const { out, fresh = false, view = silentView, signal = new AbortController().signal, commands = [] } = options;
+  const { out, fresh = false, view = silentView, signal = new AbortController().signal } = options;
+  const { commands = [], processes } = options;
   const config = resolveClassifierRunConfig(given);
   const folder = await RunFolder.open<typeof classifierStage>(out, {
     settings: settingsOfClassifier(config),
@@ -47,32 +49,32 @@ export async function trainClassifierRun(
     log: view.log,
   });
   try {
-    const engine = await useEngine({ name: config.engine, threads: config.threads, mesh: config.mesh });
-    view.log(`Engine: ${formatEngine(engine)}, ${engine.reason}`);
-    const images = await openLearnedImages(config, view, signal);
-    assertClasses(images);
-    await folder.begin();
-    await assertSameImages(out, { train: images.train, validation: images.validation });
-    await writeWhole(join(out, runConfigFile), `${formatRunConfig(config)}\n`);
-    const context = { config, folder, images, view, signal };
-    const { result, seconds } = await folder.stage(classifierStage, classifierResultSchema, () =>
-      trainClassifier(context),
-    );
-    const report = await writeReport(out, await reportOfClassifier(context, result, { engine, commands }));
-    const { confusion: _confusion, ...figures } = result;
-    const metrics = {
-      ...figures,
-      seconds: { [classifierStage]: seconds, total: seconds },
-      engine: engine.name,
-      threads: engine.threads,
-      devices: deviceCountOf(engine.mesh),
-      skippedImages: images.skipped.length,
-      settings: config,
-    };
-    const file = join(out, metricsFile);
-    await writeJson(file, metrics);
-    view.log(['', ...linesOf(result, config, out), `Report:      ${report}`, `Numbers:     ${file}`].join('\n'));
-    return { result, metrics, report, metricsFile: file };
+    return await withEngine({ config, processes, view, signal }, async (engine) => {
+      const images = await openLearnedImages(config, view, signal);
+      assertClasses(images);
+      await folder.begin();
+      await assertSameImages(out, { train: images.train, validation: images.validation });
+      await writeWhole(join(out, runConfigFile), `${formatRunConfig(config)}\n`);
+      const context = { config, folder, images, view, signal };
+      const { result, seconds } = await folder.stage(classifierStage, classifierResultSchema, () =>
+        trainClassifier(context),
+      );
+      const report = await writeReport(out, await reportOfClassifier(context, result, { engine, commands }));
+      const { confusion: _confusion, ...figures } = result;
+      const metrics = {
+        ...figures,
+        seconds: { [classifierStage]: seconds, total: seconds },
+        engine: engine.name,
+        threads: engine.threads,
+        devices: deviceCountOf(engine.mesh),
+        skippedImages: images.skipped.length,
+        settings: config,
+      };
+      const file = join(out, metricsFile);
+      await writeJson(file, metrics);
+      view.log(['', ...linesOf(result, config, out), `Report:      ${report}`, `Numbers:     ${file}`].join('\n'));
+      return { result, metrics, report, metricsFile: file };
+    });
   } finally {
     await folder.close();
   }

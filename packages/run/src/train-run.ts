@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { formatPercent } from '@vitvq/core';
-import { formatEngine, useEngine, type Engine } from '@vitvq/engine';
+import type { Engine, ProcessesOptions } from '@vitvq/engine';
 import { writeJson, writeWhole } from '@vitvq/files';
 import { writeReport, type CommandsBlock } from '@vitvq/report';
 import { assertRunnable, assertTransformerFits } from './assert-runnable.js';
@@ -23,6 +23,7 @@ import { codesResultSchema, encodeImages } from './stages/codes-stage.js';
 import { evaluateRunModels, evaluationResultSchema } from './stages/evaluation-stage.js';
 import { probeRunModels } from './stages/probe-stage.js';
 import { drawSamples, samplesResultSchema } from './stages/samples-stage.js';
+import { withEngine } from './with-engine.js';
 import { tokenizerFolder, tokenizerResultSchema, trainTokenizer } from './stages/tokenizer-stage.js';
 import { trainTransformer, transformerResultSchema } from './stages/transformer-stage.js';
 
@@ -36,6 +37,11 @@ export interface TrainRunOptions {
   readonly signal?: AbortSignal;
   /** @default shows nothing */
   readonly view?: RunView;
+  /**
+   * In process 0 of a run of several: the mesh of the config has devices of all of them. The others
+   * call `lendDevices`. @default this process is alone
+   */
+  readonly processes?: ProcessesOptions | undefined;
   /**
    * Model folder of another tokenizer, whose reconstructions the report of a tokenizer shows as
    * well. @default none
@@ -70,7 +76,7 @@ export interface TrainedRun {
  * @throws the signal's reason when it was aborted; everything is saved then
  */
 export async function trainRun(given: RunConfig, options: TrainRunOptions): Promise<TrainedRun> {
-  const { out, fresh = false, view = silentView, signal = new AbortController().signal } = options;
+  const { out, fresh = false, view = silentView, signal = new AbortController().signal, processes } = options;
   const config = resolveRunConfig(given);
   const folder = await RunFolder.open<StageName>(out, {
     settings: await settingsOf(config),
@@ -83,22 +89,22 @@ export async function trainRun(given: RunConfig, options: TrainRunOptions): Prom
   });
   let conditions: RunConditions | undefined;
   try {
-    const engine = await useEngine({ name: config.engine, threads: config.threads, mesh: config.mesh });
-    view.log(`Engine: ${formatEngine(engine)}, ${engine.reason}`);
-    const images = await openRunImages(config, view, signal);
-    // Everything that can be told is told before anything is trained, or deleted.
-    await assertRunnable(config, images, options.compare);
-    if (config.transformer) {
-      conditions = await conditionsOf(config.transformer, images.train, config.seed);
-    }
-    const writing = config.transformer && { stage: config.transformer, conditions: conditions! };
-    if (writing) await assertTransformerFits(config, writing.stage, writing.conditions.conditioner);
-    await folder.begin();
-    await assertSameImages(out, setsOf(images));
-    await writeWhole(join(out, runConfigFile), `${formatRunConfig(config)}\n`);
-    const context: RunContext = { config, folder, images, view, signal };
-    const results = await runStages(context, writing);
-    return await writeOutcome(context, results, engine, options);
+    return await withEngine({ config, processes, view, signal }, async (engine) => {
+      const images = await openRunImages(config, view, signal);
+      // Everything that can be told is told before anything is trained, or deleted.
+      await assertRunnable(config, images, options.compare);
+      if (config.transformer) {
+        conditions = await conditionsOf(config.transformer, images.train, config.seed);
+      }
+      const writing = config.transformer && { stage: config.transformer, conditions: conditions! };
+      if (writing) await assertTransformerFits(config, writing.stage, writing.conditions.conditioner);
+      await folder.begin();
+      await assertSameImages(out, setsOf(images));
+      await writeWhole(join(out, runConfigFile), `${formatRunConfig(config)}\n`);
+      const context: RunContext = { config, folder, images, view, signal };
+      const results = await runStages(context, writing);
+      return await writeOutcome(context, results, engine, options);
+    });
   } finally {
     conditions?.dispose();
     await folder.close();

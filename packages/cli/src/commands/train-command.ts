@@ -12,7 +12,7 @@ import {
   type EngineFlags,
 } from './run-command.js';
 import { leftovers, missing, operand, refuseUsage } from './usage.js';
-import { notNegative, several } from './values.js';
+import { notNegative, positive, several } from './values.js';
 
 interface TrainFlags extends EngineFlags {
   readonly out?: string;
@@ -23,6 +23,11 @@ interface TrainFlags extends EngineFlags {
   readonly fresh?: boolean;
   readonly compare?: string;
   readonly print?: boolean;
+  readonly cluster?: boolean;
+  readonly rank?: number;
+  readonly processes?: number;
+  readonly coordinator?: string;
+  readonly runId?: string;
 }
 
 /** Adds `vitvq train <config> --out RUN`. */
@@ -40,7 +45,12 @@ export function addTrainCommand(program: Command): void {
     .option('--resume', 'go on with the run in --out, with the config that lies there')
     .option('--fresh', 'delete the run in --out and start over')
     .option('--compare <run>', 'another run, whose reconstructions the report shows as well')
-    .option('--print', 'print the config with all of its defaults, and do nothing else');
+    .option('--print', 'print the config with all of its defaults, and do nothing else')
+    .option('--cluster', 'take part in a run of several processes, as srun, mpirun, Kubernetes or VITVQ_RANK say')
+    .option('--rank <n>', 'number of this process, from 0 on; process 0 trains, the others lend devices', notNegative)
+    .option('--processes <n>', 'number of processes', positive)
+    .option('--coordinator <host:port>', 'where process 0 listens')
+    .option('--run-id <name>', 'name of the run, to tell its processes from those of others');
   withEngineOptions(command).action(train);
 }
 
@@ -61,6 +71,15 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
       : []),
   ]);
   const run = await loadRun('train');
+  const view = viewOf(flags);
+  const { rank, processes: number, coordinator, runId } = flags;
+  const processes = isOfSeveral(flags) ? run.readProcesses({ rank, processes: number, coordinator, runId }) : undefined;
+  if (processes && processes.place.rank > 0) {
+    // Process 0 decides when to stop: a launcher sends its signals to all.
+    run.abortOnCtrlC(undefined, 'process 0 saves and stops, and this process with it');
+    await run.lendDevices(processes, view);
+    return;
+  }
   const source = data === undefined ? undefined : await run.dataFromText(data, 'train');
   const file = resume ? join(out!, run.runConfigFile) : config!;
   const resolved = await run.readAnyRunConfig(file, {
@@ -80,7 +99,6 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
     return;
   }
   const other = compare === undefined ? undefined : await run.findModel(compare, 'tokenizer');
-  const view = viewOf(flags);
   const words = wordsToGoOn();
   await untilStopped(
     run,
@@ -90,6 +108,7 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
         out: out!,
         fresh,
         view,
+        processes,
         signal: run.abortOnCtrlC(out),
         commands: [{ purpose: 'Go on, or write the report again', command: run.shellCommand(words) }],
       };
@@ -100,4 +119,9 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
     },
     words,
   );
+}
+
+/** Whether the command line asks for a run of several processes. */
+function isOfSeveral({ cluster = false, rank, processes, coordinator }: TrainFlags): boolean {
+  return cluster || rank !== undefined || processes !== undefined || coordinator !== undefined;
 }

@@ -112,8 +112,11 @@ export interface Backend {
   free(buffer: DeviceBuffer): void;
   /** Frees a prepared program. */
   unload(executable: Executable): void;
-  /** Ends the backend after all earlier requests; later requests are refused. */
-  terminate(): Promise<void>;
+  /**
+   * Ends the backend after all earlier requests; later requests are refused.
+   * @param failure  why the program fails, which the other processes of a run are told at once
+   */
+  terminate(failure?: string): Promise<void>;
 }
 
 /**

@@ -56,9 +56,9 @@ export class Device extends tf.KernelBackend {
   }
 
   /** Ends the backend, after all earlier requests. */
-  async terminate(): Promise<void> {
+  async terminate(failure?: string): Promise<void> {
     devices.delete(this);
-    await this.backend.terminate();
+    await this.backend.terminate(failure);
   }
 
   /** Returns the buffer of a tensor, whose data is moved here if it is elsewhere. */

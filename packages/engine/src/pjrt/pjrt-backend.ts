@@ -47,8 +47,7 @@ export class PjrtBackend extends WorkerBackend<PjrtLoadRequest> {
       backend.#dialect = shardingDialectFor(apiVersion.minor);
       return backend;
     } catch (error) {
-      await options.linked?.fail((error as Error).message);
-      await backend.terminate();
+      await backend.terminate((error as Error).message);
       throw error;
     }
   }
@@ -71,7 +70,8 @@ export class PjrtBackend extends WorkerBackend<PjrtLoadRequest> {
     );
   }
 
-  override async terminate(): Promise<void> {
+  override async terminate(failure?: string): Promise<void> {
+    if (failure !== undefined) await this.#linked?.fail(failure);
     await super.terminate();
     await this.#linked?.leave();
   }

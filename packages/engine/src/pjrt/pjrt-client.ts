@@ -141,9 +141,9 @@ export class PjrtClient implements Devices {
     const inMesh = all.slice(0, wanted);
     this.#own = inMesh.flatMap((device, position) => (this.#reached.includes(device) ? [{ device, position }] : []));
     this.#processes = inMesh.map((device) => (place ? this.#processOf(device) : 0));
-    const idle = place && Array.from({ length: place.processes }, (_, rank) => rank).find(
-      (rank) => !this.#processes.includes(rank),
-    );
+    const idle =
+      place &&
+      Array.from({ length: place.processes }, (_, rank) => rank).find((rank) => !this.#processes.includes(rank));
     if (idle !== undefined) {
       throw new WorkerError({
         expected: `a mesh with devices of all ${place!.processes} processes`,

@@ -47,7 +47,10 @@ class ServedDevices {
       case 'upload': {
         const { tensor, type, parts } = operation;
         const byIndex = new Map(parts.map(({ index, values }) => [index.join(), values]));
-        this.#tensors.set(tensor, this.#client.uploadParts(type, (index) => byIndex.get(index.join())!));
+        this.#tensors.set(
+          tensor,
+          this.#client.uploadParts(type, (index) => byIndex.get(index.join())!),
+        );
         return undefined;
       }
       case 'free':

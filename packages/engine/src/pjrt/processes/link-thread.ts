@@ -44,9 +44,7 @@ export type LinkRequest =
   | { readonly kind: 'fail'; readonly reason: string };
 
 /** What the thread that owns the plug-in in process 0 sends: an operation for each rank, or all. */
-export type Order =
-  | { readonly all: DeviceOperation }
-  | { readonly each: readonly (DeviceOperation | undefined)[] };
+export type Order = { readonly all: DeviceOperation } | { readonly each: readonly (DeviceOperation | undefined)[] };
 
 /** What the thread that owns the plug-in in another process posts. */
 export type DevicesReport = { readonly answer: DeviceAnswer } | { readonly failure: WorkerFailure };

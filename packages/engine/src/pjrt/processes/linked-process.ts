@@ -62,13 +62,13 @@ export class LinkedProcess {
     const storeThread = start(storeData, [store.asking]);
     const callbacks = await new Promise<StoreCallbacks>((resolve) => storeThread.once('message', resolve));
     const { rank, processes } = place;
-    return new LinkedProcess(
-      { mesh: joined.mesh, place: { rank, processes, callbacks }, devices: own, failed },
-      [link, storeThread],
-    );
+    return new LinkedProcess({ mesh: joined.mesh, place: { rank, processes, callbacks }, devices: own, failed }, [
+      link,
+      storeThread,
+    ]);
   }
 
-  /** Leaves the run when all others leave it, and ends the threads. */
+  /** Leaves the run when all others leave it, unless it has ended, and ends the threads. */
   async leave(): Promise<void> {
     const left = new Reports(this.#link).when('left');
     this.#request({ kind: 'leave' });
@@ -76,11 +76,10 @@ export class LinkedProcess {
     await this.end();
   }
 
-  /** Tells the others that this process fails, and why, and ends the threads. */
+  /** Ends the run: tells the others that this process fails, and why. */
   async fail(reason: string): Promise<void> {
     this.#request({ kind: 'fail', reason });
     await this.failed;
-    await this.end();
   }
 
   /** Ends the threads. The others lose this process unless it has left. */

@@ -1,0 +1,64 @@
+/**
+ * Trains two layers on a mesh and prints all numbers: alone, or as a process of a run of several
+ * where `VITVQ_RANK` and its companions say so.
+ *
+ *     train-on-mesh.ts '{"data":4}' [steps]
+ */
+import '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
+import { readClusterPlace } from '@vitvq/cluster';
+import { shardLike, shardOverModel } from '@vitvq/core';
+import { compile, endEngine, serveDevices, useEngine, type MeshOptions } from '../../src/index.js';
+
+const [mesh, steps = '4'] = process.argv.slice(2);
+const place = readClusterPlace();
+const processes = place && { place, joinSeconds: 60, hangSeconds: 2 };
+
+const wave = (shape: number[], scale: number): tf.Tensor =>
+  tf.tidy(() => tf.mul(tf.sin(tf.reshape(tf.range(0, tf.util.sizeFromShape(shape)), shape)), scale));
+
+async function train(): Promise<void> {
+  await useEngine({ name: 'pjrt', mesh: JSON.parse(mesh!) as MeshOptions, processes, onCompile: () => undefined });
+  const first = tf.variable(wave([6, 8], 0.5));
+  const second = tf.variable(wave([8, 4], 0.4));
+  const moment = tf.variable(tf.zeros([6, 8]));
+  shardOverModel(first, 1);
+  shardOverModel(second, 0);
+  shardLike(moment, first);
+  const step = compile((x: tf.Tensor2D) =>
+    tf.tidy(() => {
+      const { value, grads } = tf.variableGrads(
+        () => tf.mean(tf.square(tf.matMul(tf.tanh(tf.matMul(x, first as tf.Tensor2D)), second as tf.Tensor2D))),
+        [first, second],
+      );
+      moment.assign(tf.add(tf.mul(moment, 0.9), grads[first.name]!));
+      first.assign(tf.sub(first, tf.mul(moment, 0.1)));
+      second.assign(tf.sub(second, tf.mul(grads[second.name]!, 0.1)));
+      // Small results come back whole; a large one lies on the devices until it is read.
+      return { value, small: tf.mul(x, 2), large: tf.tile(x, [1, 1024]) };
+    }),
+  );
+  const batch = wave([8, 6], 1) as tf.Tensor2D;
+  const numbers: number[] = [];
+  for (let index = 0; index < Number(steps); index++) {
+    const { value, small, large } = await step(batch);
+    numbers.push((await value.data())[0]!, ...(await small.data()));
+    const sum = (await large.data()).reduce((total, each, place) => total + each * ((place % 7) + 1), 0);
+    numbers.push(sum);
+    tf.dispose([value, small, large]);
+    process.stdout.write(`step ${index}\n`);
+  }
+  for (const variable of [first, second, moment]) numbers.push(...(await variable.data()));
+  step.dispose();
+  await endEngine();
+  // The tensors go on where there is no engine.
+  process.stdout.write(`numbers ${JSON.stringify([...numbers, ...first.dataSync()])}\n`);
+}
+
+try {
+  if (processes && processes.place.rank > 0) await serveDevices(processes);
+  else await train();
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exit(1);
+}
