@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { ProcessesOptions } from '@vitvq/engine';
+import type { RunView } from '@vitvq/run';
 import {
   changesOf,
   loadRun,
@@ -58,6 +60,12 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
   const { out, data, set = [], resume = false, fresh = false, compare } = flags;
   const config = operand(command);
   const isPrinted = flags.print === true;
+  const view = viewOf(flags);
+  const processes = isOfSeveral(flags) ? await processesOf(command, flags) : undefined;
+  if (processes && processes.place.rank > 0) {
+    await lendDevices(processes, view);
+    return;
+  }
   refuseUsage(command, [
     ...missing({
       ...(resume ? {} : { '<config>': config }),
@@ -71,15 +79,6 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
       : []),
   ]);
   const run = await loadRun('train');
-  const view = viewOf(flags);
-  const { rank, processes: number, coordinator, runId } = flags;
-  const processes = isOfSeveral(flags) ? run.readProcesses({ rank, processes: number, coordinator, runId }) : undefined;
-  if (processes && processes.place.rank > 0) {
-    // Process 0 decides when to stop: a launcher sends its signals to all.
-    run.abortOnCtrlC(undefined, 'process 0 saves and stops, and this process with it');
-    await run.lendDevices(processes, view);
-    return;
-  }
   const source = data === undefined ? undefined : await run.dataFromText(data, 'train');
   const file = resume ? join(out!, run.runConfigFile) : config!;
   const resolved = await run.readAnyRunConfig(file, {
@@ -119,6 +118,24 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
     },
     words,
   );
+}
+
+/** Returns how this process takes part in a run of several. */
+async function processesOf(
+  command: Command,
+  { rank, processes, coordinator, runId }: TrainFlags,
+): Promise<ProcessesOptions> {
+  refuseUsage(command, leftovers(command));
+  const run = await loadRun('train');
+  return run.readProcesses({ rank, processes, coordinator, runId });
+}
+
+/** Lends the devices of a process to process 0, which knows what is trained. */
+async function lendDevices(processes: ProcessesOptions, view: RunView): Promise<void> {
+  const run = await loadRun('train');
+  // Process 0 decides when to stop: a launcher sends its signals to all.
+  run.abortOnCtrlC(undefined, 'process 0 saves and stops, and this process with it');
+  await run.lendDevices(processes, view);
 }
 
 /** Whether the command line asks for a run of several processes. */
