@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { buildLoopbackPlugin } from './build-loopback-plugin.js';
 
 const { out } = parseArgs({ options: { out: { type: 'string' } } }).values;
-const real = process.env['VITVQ_LOOPBACK_PLUGIN'] ?? process.env['VITVQ_PJRT_PLUGIN'];
+const real = process.env['VITVQ_LOOPBACK_PLUGIN'] || process.env['VITVQ_PJRT_PLUGIN'];
 if (!out || !real) {
   process.stderr.write(
     out
