@@ -1,3 +1,4 @@
+export { buildLoopbackPlugin, hasCompiler } from '../loopback-plugin/build-loopback-plugin.js';
 export { killAfter } from './kill-after.js';
 export { programOptions, runProgram, type ProgramEnding } from './run-program.js';
 export { it } from './temporary-folder.js';
