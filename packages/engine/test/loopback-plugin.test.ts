@@ -53,6 +53,7 @@ describe.skipIf(!plugin || !hasCompiler())('the loopback plug-in for pjrt', () =
         losses: expected!.losses.map((bytes) => own(process).map((device) => bytes[device])),
         results: expected!.results.map((bytes) => own(process).map((device) => bytes[device])),
         alone: expected!.alone,
+        refusal: expect.stringContaining(`for devices of other processes than ${process}`) as string,
         keptValues: 0,
       })),
     );

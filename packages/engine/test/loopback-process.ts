@@ -40,6 +40,8 @@ export interface LoopbackReport {
   readonly results: readonly (readonly string[])[];
   /** Result of a program for one device, which every process runs for itself. */
   readonly alone: string;
+  /** What the plug-in says to a program for the other processes' devices. */
+  readonly refusal: string;
   /** Values that the plug-in has got through the callbacks and not freed. */
   readonly keptValues: number;
 }
@@ -274,21 +276,34 @@ function train(runtime: Runtime, steps: number): Pick<LoopbackReport, 'losses' |
   return { losses, results };
 }
 
+const sum = `func.func public @main(%x: tensor<3xf32>) -> tensor<3xf32> {
+  %sum = stablehlo.add %x, %x : tensor<3xf32>
+  return %sum : tensor<3xf32>
+}`;
+
 /** Runs a program on the one device that the plug-in chooses, which is the first of the process. */
 function runAlone(runtime: Runtime): string {
-  const executable = runtime.compile(
-    `func.func public @main(%x: tensor<3xf32>) -> tensor<3xf32> {
-      %sum = stablehlo.add %x, %x : tensor<3xf32>
-      return %sum : tensor<3xf32>
-    }`,
-    [0],
-  );
+  const executable = runtime.reload(runtime.compile(sum, [0]));
   const [first, ...rest] = runtime.upload(bias, 0);
-  const [sum] = runtime.run(executable, [[first!]], 1);
-  const [value] = runtime.read(sum!, bias);
-  runtime.free([[first!, ...rest], sum!]);
+  const [result] = runtime.run(executable, [[first!]], 1);
+  const [value] = runtime.read(result!, bias);
+  runtime.free([[first!, ...rest], result!]);
   runtime.unload(executable);
   return value!;
+}
+
+/** Returns what the plug-in says to a program that has no device of this process. */
+function refusalOf(runtime: Runtime): string {
+  const own = runtime.own.map((device) => runtime.numberOf(device));
+  try {
+    runtime.compile(
+      sum,
+      [0, 1, 2, 3].filter((device) => !own.includes(device)),
+    );
+    return '';
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 const task = JSON.parse(process.argv[2]!) as LoopbackTask;
@@ -299,8 +314,9 @@ try {
   const keyValues = await startKeyValues(task.folder, task.failure);
   const runtime = new Runtime(task, keyValues);
   const report = { ...runtime.places(), ...train(runtime, task.steps), alone: runAlone(runtime) };
+  const refusal = task.processes > 1 ? refusalOf(runtime) : '';
   runtime.end();
-  print({ ...report, keptValues: keyValues.keptValues() });
+  print({ ...report, refusal, keptValues: keyValues.keptValues() });
 } catch (error) {
   print((error as Error).message);
 }

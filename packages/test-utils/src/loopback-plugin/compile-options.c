@@ -61,20 +61,13 @@ uint8_t *options_for_device(const uint8_t *options, size_t size, size_t device, 
    * Messages behind each other are read as one with the fields of both. This one has an assignment
    * of one replica and one computation to the device, whose number takes two bytes of seven bits.
    */
-  const uint8_t assignment[] = {BUILD_OPTIONS * 8 + CONTENT,
-                                12,
-                                DEVICE_ASSIGNMENT * 8 + CONTENT,
-                                10,
-                                1 * 8 + VARINT,
-                                1,
-                                2 * 8 + VARINT,
-                                1,
-                                3 * 8 + CONTENT,
-                                4,
-                                1 * 8 + CONTENT,
-                                2,
-                                (uint8_t)(device % 128 + 128),
-                                (uint8_t)(device / 128)};
+  const uint8_t assignment[] = {
+      BUILD_OPTIONS * 8 + CONTENT, 12, DEVICE_ASSIGNMENT * 8 + CONTENT, 10,
+      1 * 8 + VARINT, 1, /* number of replicas */
+      2 * 8 + VARINT, 1, /* number of computations */
+      3 * 8 + CONTENT, 4, 1 * 8 + CONTENT, 2, /* the devices of the computation */
+      (uint8_t)(device % 128 + 128), (uint8_t)(device / 128),
+  };
   *new_size = size + sizeof assignment;
   uint8_t *result = allocate(*new_size, 1);
   if (size > 0) memcpy(result, options, size);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Its address is the first word of every error of ours, and of no other object. */
-static const char mark;
+static const char mark = 0;
 
 typedef struct {
   const char *mark;

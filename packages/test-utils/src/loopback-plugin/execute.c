@@ -177,7 +177,7 @@ static void hand_out_events(const Run *run) {
 
 /* Runs a program on devices of several processes. */
 static PjrtError *execute_together(const Program *program, ExecuteArgs *args) {
-  if (args->device_count != program->own_count || program->own_count == 0) {
+  if (args->device_count != program->own_count) {
     return make_error(INVALID_ARGUMENT, "the program has %zu devices of this process, got arguments for %zu",
                       program->own_count, args->device_count);
   }

@@ -27,6 +27,10 @@ static PjrtError *take_partitions(Program *program, PjrtLoaded *loaded) {
       program->own_devices[program->own_count++] = args.devices[partition];
     }
   }
+  if (error == NULL && program->own_count == 0) {
+    error = make_error(INVALID_ARGUMENT, "the program is for devices of other processes than %zu",
+                       program->client->process);
+  }
   return error;
 }
 
