@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { ConfigError } from '@vitvq/core';
+import { freePort } from '@vitvq/test-utils/node';
 import { describe, expect, it } from 'vitest';
 import {
   ClusterError,
@@ -11,7 +12,7 @@ import {
   type ClusterPlace,
   type JoinClusterOptions,
 } from '../src/index.js';
-import { freePort, placesOf } from './free-port.js';
+import { placesOf } from './places-of.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (value: Uint8Array | undefined): string | undefined => value && new TextDecoder().decode(value);

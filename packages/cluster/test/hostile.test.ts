@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { joinCluster, type ClusterPlace } from '../src/index.js';
 import { encodeHello, proofOf } from '../src/internal/handshake.js';
 import { encodeMessage, MessageKind, MessageReader, ProtocolError } from '../src/internal/message.js';
-import { placesOf } from './free-port.js';
+import { placesOf } from './places-of.js';
 
 const quick = { joinSeconds: 10, hangSeconds: 5 } as const;
 

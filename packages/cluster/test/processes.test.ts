@@ -1,13 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { permutation, randomKey } from '@vitvq/core';
-import { it, programOptions } from '@vitvq/test-utils/node';
+import { freePort, it, killStartedPrograms, startProgram, type StartedProgram } from '@vitvq/test-utils/node';
 import { afterEach, describe, expect } from 'vitest';
 import { joinCluster } from '../src/index.js';
-import { freePort } from './free-port.js';
 import { trainToy, type ToyResult } from './toy-training.js';
 
 const programs = {
@@ -15,49 +12,7 @@ const programs = {
   train: fileURLToPath(new URL('./programs/train.ts', import.meta.url)),
 };
 
-/** A process of a run and what it printed. */
-interface Running {
-  readonly child: ChildProcess;
-  /** Resolves once the process has printed a text. */
-  printed(text: string): Promise<void>;
-  /** Resolves when the process has ended, with its code and everything that it printed. */
-  readonly ended: Promise<{ readonly code: number | null; readonly output: string; readonly at: number }>;
-}
-
-const started = new Set<ChildProcess>();
-
-/** What is still there when a test failed would disturb the next one. */
-afterEach(() => {
-  for (const child of started) child.kill('SIGKILL');
-  started.clear();
-});
-
-function start(program: string, argv: readonly string[], environment: Readonly<Record<string, string>>): Running {
-  const child = spawn(process.execPath, [...programOptions, program, ...argv], {
-    env: { ...process.env, ...environment },
-  });
-  started.add(child);
-  let output = '';
-  const wanted: { readonly text: string; readonly resolve: () => void }[] = [];
-  const look = (): void => wanted.filter(({ text }) => output.includes(text)).forEach(({ resolve }) => resolve());
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-      look();
-    });
-  }
-  const ended = once(child, 'close').then(([code]) => {
-    started.delete(child);
-    return { code: code as number | null, output, at: performance.now() };
-  });
-  const printed = (text: string): Promise<void> =>
-    new Promise((resolve, reject) => {
-      wanted.push({ text, resolve });
-      look();
-      void ended.then(({ output: all }) => reject(new Error(`the process ended without "${text}": ${all}`)));
-    });
-  return { child, printed, ended };
-}
+afterEach(killStartedPrograms);
 
 /**
  * Starts the processes of a run in a random order.
@@ -69,15 +24,15 @@ async function startAll(
   argv: readonly string[] = [],
   environment: Readonly<Record<string, string>> = {},
   beforeLast?: (port: number) => Promise<void>,
-): Promise<Running[]> {
+): Promise<StartedProgram[]> {
   const port = await freePort();
-  const running: Running[] = [];
+  const running: StartedProgram[] = [];
   const order = [...permutation(randomKey(Date.now()), processes)];
   // Process 0 has to be there for whoever comes before the last one.
   if (beforeLast && order.at(-1) === 0) order.unshift(order.pop()!);
   for (const [count, rank] of order.entries()) {
     if (count === processes - 1) await beforeLast?.(port);
-    running[rank] = start(programs[program], argv, {
+    running[rank] = startProgram(programs[program], argv, {
       VITVQ_RANK: String(rank),
       VITVQ_PROCESSES: String(processes),
       VITVQ_COORDINATOR: `127.0.0.1:${port}`,
@@ -88,7 +43,8 @@ async function startAll(
   return running;
 }
 
-const without = (running: readonly Running[], rank: number): Running[] => running.filter((_, each) => each !== rank);
+const without = (running: readonly StartedProgram[], rank: number): StartedProgram[] =>
+  running.filter((_, each) => each !== rank);
 
 // Windows has no signals that stop a process.
 describe.skipIf(process.platform === 'win32')('processes on one host', () => {

@@ -1,72 +1,34 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildLoopbackPlugin, hasCompiler, it as withFolder, programOptions } from '@vitvq/test-utils/node';
-import { afterEach, describe, expect, it } from 'vitest';
+import {
+  buildLoopbackPlugin,
+  freePort,
+  hasCompiler,
+  killStartedPrograms,
+  startProgram,
+  type StartedProgram,
+} from '@vitvq/test-utils/node';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { serveDevices, useEngine } from '../src/engines.js';
 import type { MeshOptions } from '../src/mesh.js';
 import { plugin } from './pjrt-plugin.js';
 
 const program = fileURLToPath(new URL('programs/train-on-mesh.ts', import.meta.url));
 
-/** A process of a run, and how it ends. */
-interface Running {
-  readonly child: ChildProcess;
-  readonly ended: Promise<{ readonly code: number | null; readonly output: string }>;
-  /** Resolves once the process has printed a text, or has ended. */
-  printed(text: string): Promise<void>;
-}
+afterEach(killStartedPrograms);
 
-const started = new Set<ChildProcess>();
-afterEach(() => {
-  for (const child of started) child.kill('SIGKILL');
-  started.clear();
-});
-
-function start(mesh: MeshOptions, steps: number, environment: Readonly<Record<string, string>>): Running {
-  const child = spawn(process.execPath, [...programOptions, program, JSON.stringify(mesh), String(steps)], {
-    env: { ...process.env, ...environment },
-  });
-  started.add(child);
-  let output = '';
-  const listeners = new Set<() => void>();
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-      for (const listen of listeners) listen();
-    });
-  }
-  const ended = once(child, 'close').then(([code]) => {
-    started.delete(child);
-    return { code: code as number | null, output };
-  });
-  const printed = async (text: string): Promise<void> => {
-    const found = new Promise<void>((resolve) => {
-      const look = (): void => void (output.includes(text) && resolve());
-      listeners.add(look);
-      look();
-    });
-    await Promise.race([found, ended]);
-  };
-  return { child, ended, printed };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+/** Starts a process that trains on a mesh. */
+function start(mesh: MeshOptions, steps: number, environment: Readonly<Record<string, string>>): StartedProgram {
+  return startProgram(program, [JSON.stringify(mesh), String(steps)], environment);
 }
 
 /** Starts the processes of a run, each with as many devices of its own. */
 async function startAll(
   mesh: MeshOptions,
   { file, processes, devices, steps = 4 }: { file: string; processes: number; devices: number; steps?: number },
-): Promise<Running[]> {
+): Promise<StartedProgram[]> {
   const coordinator = `127.0.0.1:${await freePort()}`;
   return Array.from({ length: processes }, (_, rank) =>
     start(mesh, steps, {
@@ -80,7 +42,11 @@ async function startAll(
   );
 }
 
-const numbersOf = (output: string): unknown => JSON.parse(/^numbers (.*)$/m.exec(output)![1]!);
+function numbersOf(output: string): unknown {
+  const numbers = /^numbers (.*)$/m.exec(output)?.[1];
+  if (numbers === undefined) throw new Error(`the program printed no numbers: ${output}`);
+  return JSON.parse(numbers);
+}
 
 describe('a process', () => {
   const place = { rank: 1, processes: 2, coordinator: { host: '127.0.0.1', port: 62_000 }, runId: 'run' };
@@ -105,39 +71,43 @@ describe('a process', () => {
 });
 
 describe.skipIf(!plugin || !hasCompiler())('several processes of pjrt', () => {
-  const build = async (folder: string): Promise<string> => {
-    const file = join(folder, 'loopback-plugin.so');
+  let folder: string;
+  let file: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'vitvq-test-'));
+    file = join(folder, 'loopback-plugin.so');
     await buildLoopbackPlugin(file);
-    return file;
-  };
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  withFolder(
-    'compute, to the last bit, what one with all devices computes',
-    { timeout: 120_000 },
-    async ({ folder }) => {
-      const file = await build(folder);
-      const meshes: [MeshOptions, number, number][] = [
-        [{ data: 4 }, 2, 2],
-        [{ data: 4, weights: 'sharded' }, 4, 1],
-        [{ data: 2, model: 2, weights: 'sharded' }, 2, 2],
-      ];
-      for (const [mesh, processes, devices] of meshes) {
-        const alone = await start(mesh, 4, {}).ended;
-        const all = await startAll(mesh, { file, processes, devices });
-        const endings = await Promise.all(all.map(({ ended }) => ended));
-        expect(endings.map(({ code, output }) => [code, code ? output : ''])).toEqual(all.map(() => [0, '']));
-        expect(numbersOf(endings[0]!.output)).toEqual(numbersOf(alone.output));
-        // The others run no program: they have nothing to say.
-        expect(endings.slice(1).map(({ output }) => output)).toEqual(endings.slice(1).map(() => ''));
-      }
-    },
-  );
+  it('compute, to the last bit, what one with all devices computes', { timeout: 120_000 }, async () => {
+    const meshes: [MeshOptions, number, number][] = [
+      [{ data: 4 }, 2, 2],
+      [{ data: 4, weights: 'sharded' }, 4, 1],
+      [{ data: 2, model: 2, weights: 'sharded' }, 2, 2],
+    ];
+    for (const [mesh, processes, devices] of meshes) {
+      const alone = await start(mesh, 4, {}).ended;
+      const all = await startAll(mesh, { file, processes, devices });
+      const endings = await Promise.all(all.map(({ ended }) => ended));
+      expect(endings.map(({ code, output }) => [code, code ? output : ''])).toEqual(all.map(() => [0, '']));
+      expect(numbersOf(endings[0]!.output)).toEqual(numbersOf(alone.output));
+      // The others run no program: they have nothing to say.
+      expect(endings.slice(1).map(({ output }) => output)).toEqual(endings.slice(1).map(() => ''));
+    }
+  });
 
-  withFolder.each([
+  it('end in peace with programs from the disk', { timeout: 60_000 }, async () => {
+    const run = () => start({ data: 2 }, 2, { VITVQ_CACHE: join(folder, 'cache') }).ended;
+    const [compiled, loaded] = [await run(), await run()];
+    expect(loaded.output).toBe(compiled.output);
+    expect(loaded.code).toBe(0);
+  });
+
+  it.each([
     ['is killed', 'SIGKILL', /the loss of process 1 on host .*: its connection/],
-    ['stands still', 'SIGSTOP', /the loss of process 1 on host .*: nothing was heard of it for 2 s/],
-  ] as const)('stop when one %s', { timeout: 60_000 }, async ([, signal, message], { folder }) => {
-    const file = await build(folder);
+    ['stands still', 'SIGSTOP', /the loss of process 1 on host .*: nothing was heard of it for 4 s/],
+  ] as const)('stop when one %s', { timeout: 60_000 }, async (_state, signal, message) => {
     const [first, second, third] = await startAll({ data: 3 }, { file, processes: 3, devices: 1, steps: 1e6 });
     await first!.printed('step 2');
     second!.child.kill(signal);
@@ -149,7 +119,7 @@ describe.skipIf(!plugin || !hasCompiler())('several processes of pjrt', () => {
     }
   });
 
-  withFolder('stop when one cannot compute across processes', { timeout: 60_000 }, async () => {
+  it('stop when one cannot compute across processes', { timeout: 60_000 }, async () => {
     const all = await startAll({ data: 2 }, { file: plugin, processes: 2, devices: 1 });
     for (const { code, output } of await Promise.all(all.map(({ ended }) => ended))) {
       expect(code).toBe(1);
@@ -157,8 +127,7 @@ describe.skipIf(!plugin || !hasCompiler())('several processes of pjrt', () => {
     }
   });
 
-  withFolder('stop when the mesh leaves one without a device', { timeout: 60_000 }, async ({ folder }) => {
-    const file = await build(folder);
+  it('stop when the mesh leaves one without a device', { timeout: 60_000 }, async () => {
     const all = await startAll({ data: 2 }, { file, processes: 2, devices: 2 });
     for (const { code, output } of await Promise.all(all.map(({ ended }) => ended))) {
       expect(code).toBe(1);

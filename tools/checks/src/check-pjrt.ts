@@ -25,11 +25,12 @@ await checkEngine('pjrt', async (steps) => {
   if (!existsSync(plugin)) throw new CheckError(`there is no plug-in ${plugin}`);
   // Programs run a few times only, and without optimization they compile in a third of the time.
   steps.setVariables({ VITVQ_PJRT_PLUGIN: plugin, XLA_FLAGS: '--xla_backend_optimization_level=0' });
-  await steps.tests('packages/engine', 'pjrt', 'mesh');
+  await steps.tests('packages/engine', 'pjrt', 'mesh', 'loopback');
   await steps.tests('packages/engine', 'test/precision.test.ts', '-t', 'pjrt');
   await steps.tests('packages/stage1-trainer', 'compiled-', 'precision', '-t', 'pjrt');
   await steps.tests('packages/stage2-trainer', 'transformer-trainer', 'precision', '-t', 'pjrt');
   await steps.samplingTests('pjrt');
+  await steps.tests('packages/cli', 'several-processes');
   await steps.program('tools/conformance/src/main.ts', '--engine', 'pjrt', '--only', 'train');
   await steps.compareLosses('data=4', 'data=2,model=2,weights=sharded');
   await steps.smoke('quickstart');

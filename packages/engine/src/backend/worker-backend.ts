@@ -158,6 +158,7 @@ export abstract class WorkerBackend<Load extends LoadRequest> implements Backend
       fix: 'Dispose of tensors and functions of an engine before another one is chosen, or make them anew.',
     });
     process.off('exit', this.#waitUntilIdle);
+    this.#worker.ref(); // a program that waits for this must not end meanwhile
     await this.#worker.terminate();
   }
 

@@ -228,10 +228,24 @@ function attributeText(kind: number, value: bigint, size: bigint): string {
  */
 const loaded: unknown[] = [];
 
+/** Flag of `dlopen`: symbols are looked up when they are used. */
+const lazily = 1;
+
+/**
+ * Keeps a library in the process when this thread ends, which koffi would unload then: threads of
+ * XLA end later and run code of it. Windows has no `dlopen`, and no plug-in was tried there.
+ */
+function keepInProcess(path: string): void {
+  if (process.platform === 'win32') return;
+  const open = koffi.load(null).func('void *dlopen(const char *path, int flags)') as (...values: unknown[]) => unknown;
+  open(path, lazily);
+}
+
 function loadTable(path: string): bigint {
   try {
     const library = koffi.load(path);
     loaded.push(library);
+    keepInProcess(path);
     const getApi = library.func('void *GetPjrtApi()') as () => unknown;
     const table = getApi();
     if (!table) throw new Error('it gives no table of functions');

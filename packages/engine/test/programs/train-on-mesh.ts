@@ -12,7 +12,7 @@ import { compile, endEngine, serveDevices, useEngine, type MeshOptions } from '.
 
 const [mesh, steps = '4'] = process.argv.slice(2);
 const place = readClusterPlace();
-const processes = place && { place, joinSeconds: 60, hangSeconds: 2 };
+const processes = place && { place, joinSeconds: 60, hangSeconds: 4 };
 
 const wave = (shape: number[], scale: number): tf.Tensor =>
   tf.tidy(() => tf.mul(tf.sin(tf.reshape(tf.range(0, tf.util.sizeFromShape(shape)), shape)), scale));
@@ -43,7 +43,7 @@ async function train(): Promise<void> {
   for (let index = 0; index < Number(steps); index++) {
     const { value, small, large } = await step(batch);
     numbers.push((await value.data())[0]!, ...(await small.data()));
-    const sum = (await large.data()).reduce((total, each, place) => total + each * ((place % 7) + 1), 0);
+    const sum = [...(await large.data())].reduce((total, each, place) => total + each * ((place % 7) + 1), 0);
     numbers.push(sum);
     tf.dispose([value, small, large]);
     process.stdout.write(`step ${index}\n`);
