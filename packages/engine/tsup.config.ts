@@ -28,6 +28,7 @@ export default defineConfig([
     },
     noExternal: ['protobufjs', '@vitvq/cluster', '@vitvq/core'],
     splitting: false,
+    treeshake: 'smallest', // TensorFlow.js, which parts of @vitvq/core import that are not used here
     outExtension: () => ({ js: '.mjs' }),
     clean: false,
   },

@@ -147,12 +147,12 @@ export async function useEngine(options: EngineOptions = {}): Promise<Engine> {
  *   process is lost
  */
 export async function serveDevices(options: ProcessesOptions): Promise<void> {
-  const { serveDevices: serve } = platform.engines.pjrt;
-  if (options.place.rank > 0 && serve) return serve(options);
+  const { pjrt } = platform.engines;
+  if (options.place.rank > 0 && pjrt.serveDevices) return pjrt.serveDevices(options);
   throw new EngineError({
     where: 'serveDevices',
     expected: 'a process of Node other than process 0',
-    got: serve ? 'process 0' : 'a browser',
+    got: pjrt.serveDevices ? 'process 0' : 'a browser',
     fix: 'Process 0 calls useEngine({ mesh, processes }) and runs the program.',
   });
 }

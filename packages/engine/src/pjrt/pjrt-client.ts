@@ -117,7 +117,7 @@ export class PjrtClient implements Devices {
     const { client } = api.call('PJRT_Client_Create', {
       ...(isCpu && createOptions({ [deviceCountOption]: wanted })),
       ...(place && {
-        ...createOptions({ [processesOption!]: place.processes, [rankOption!]: place.rank }),
+        ...createOptions({ [processesOption]: place.processes, [rankOption]: place.rank }),
         getCallback: place.callbacks.get,
         putCallback: place.callbacks.put,
         tryGetCallback: place.callbacks.tryGet,
@@ -131,30 +131,34 @@ export class PjrtClient implements Devices {
     this.#reached = this.#list('PJRT_Client_AddressableDevices');
     const all = place ? this.#list('PJRT_Client_Devices') : this.#reached;
     if (place && all.length === this.#reached.length) throw noCollectives(api.path);
-    if (all.length < wanted) {
-      throw new WorkerError({
-        expected: `${wanted} devices, as the mesh has`,
-        got: `${all.length} in this plug-in (${this.platform})`,
-        fix: 'Choose a smaller mesh.',
-      });
-    }
     const inMesh = all.slice(0, wanted);
     this.#own = inMesh.flatMap((device, position) => (this.#reached.includes(device) ? [{ device, position }] : []));
     this.#processes = inMesh.map((device) => (place ? this.#processOf(device) : 0));
-    const idle =
-      place &&
-      Array.from({ length: place.processes }, (_, rank) => rank).find((rank) => !this.#processes.includes(rank));
-    if (idle !== undefined) {
-      throw new WorkerError({
-        expected: `a mesh with devices of all ${place!.processes} processes`,
-        got: `${wanted} of ${all.length} devices, none of which is of process ${idle}`,
-        fix: `Take a mesh of ${all.length} devices, or start fewer processes.`,
-      });
-    }
+    this.#assertFits(all.length, place?.processes ?? 1);
     this.compileOptions = encodeCompileOptions(
       inMesh.map((device) => this.#numberOf(device)),
       shardingDialectFor(api.version.minor).usesShardy,
     );
+  }
+
+  /** @throws {WorkerError} unless there are enough devices, and each process has one in the mesh */
+  #assertFits(devices: number, processes: number): void {
+    const wanted = deviceCountOf(this.#mesh);
+    if (devices < wanted) {
+      throw new WorkerError({
+        expected: `${wanted} devices, as the mesh has`,
+        got: `${devices} in this plug-in (${this.platform})`,
+        fix: 'Choose a smaller mesh.',
+      });
+    }
+    const ranks = Array.from({ length: processes }, (_, rank) => rank);
+    const idle = ranks.find((rank) => !this.#processes.includes(rank));
+    if (idle === undefined) return;
+    throw new WorkerError({
+      expected: `a mesh with devices of all ${processes} processes`,
+      got: `${wanted} of ${devices} devices, none of which is of process ${idle}`,
+      fix: `Take a mesh of ${devices} devices, or start fewer processes.`,
+    });
   }
 
   #list(name: 'PJRT_Client_AddressableDevices' | 'PJRT_Client_Devices'): bigint[] {

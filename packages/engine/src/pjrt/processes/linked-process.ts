@@ -22,7 +22,7 @@ export class LinkedProcess {
   /** The mesh of process 0. */
   readonly mesh: Mesh;
   readonly place: ProcessPlace;
-  /** The end of the thread that owns the plug-in: of a line in process 0, of a channel elsewhere. */
+  /** The end of the thread that owns the plug-in: of a line in process 0, else of a channel. */
   readonly devices: BlockingEnd | MessagePort;
   /** Resolves with the reason when a process is lost, also this one. */
   readonly failed: Promise<EngineError>;
@@ -102,7 +102,7 @@ function channel(): [MessagePort, MessagePort] {
 }
 
 /** Returns what must be given away with an end. */
-export const portOf = (end: BlockingEnd | MessagePort): MessagePort => ('signal' in end ? end.port : end);
+const portOf = (end: BlockingEnd | MessagePort): MessagePort => ('signal' in end ? end.port : end);
 
 /** Starts a thread, which does not keep the process alive. */
 function start(workerData: LinkData | StoreData, given: readonly (BlockingEnd | MessagePort)[]): Worker {

@@ -86,7 +86,7 @@ export class MessageReceiver {
     for (;;) {
       const piece = this.#pieces++;
       const value = await this.#store.get(keyOf(this.#name, piece), { timeoutSeconds });
-      // Whether the other knows it in time decides on its pace alone; a loss shows in the next call.
+      // When the other knows it decides on its pace alone; a loss shows in the next call.
       this.#store.put(takenKeyOf(this.#name, piece), nothing).catch(() => undefined);
       parts.push(value.subarray(1));
       if (value[0] === isLast) return parts.length === 1 ? parts[0]! : Buffer.concat(parts);

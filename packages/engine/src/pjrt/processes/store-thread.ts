@@ -38,7 +38,7 @@ const headerWords = 2;
 /** Values that the plug-in reads, until it says that it is done. */
 const values = new Map<bigint, Uint8Array>();
 
-const addressOf = (pointer: unknown): bigint => BigInt(koffi.address(pointer as Buffer));
+const addressOf = (pointer: unknown): bigint => BigInt(koffi.address(pointer));
 
 /** Registers the callbacks, and serves them until the thread is ended. */
 export function runStoreThread({ link }: StoreData): void {
