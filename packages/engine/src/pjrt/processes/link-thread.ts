@@ -134,8 +134,10 @@ function report(message: LinkReport): void {
 
 /** Ends the run because of this process. */
 function fail(cluster: Cluster, { expected, got, fix }: Omit<ErrorFacts, 'where'>): void {
-  report({ kind: 'failed', facts: { where: `process ${cluster.rank}`, expected, got, fix } });
-  void cluster.fail(`expected ${expected}, got ${got}`);
+  // The main thread ends this one when it knows, so that the others are told before.
+  void cluster
+    .fail(`expected ${expected}, got ${got}`)
+    .finally(() => report({ kind: 'failed', facts: { where: `process ${cluster.rank}`, expected, got, fix } }));
 }
 
 /** Returns what another thread can make an error of again. */
