@@ -189,8 +189,10 @@ function startChosen(name: EngineName | 'auto', options: EngineOptions): Promise
       fix: 'Say how many devices all processes have together: mesh: { data: N }.',
     });
   }
-  if (devices === 1) return name === 'auto' ? startFirst(options) : startNamed(name, options);
-  if (name !== 'auto' && !able.includes(name)) {
+  if (name === 'auto') {
+    return devices === 1 ? startFirst(options) : startNamed(able[0]!, options, 'it computes on several devices');
+  }
+  if (devices > 1 && !able.includes(name)) {
     throw new EngineError({
       where: 'useEngine',
       expected: `an engine of several devices for a mesh of ${devices} (${able.join(', ')})`,
@@ -198,7 +200,7 @@ function startChosen(name: EngineName | 'auto', options: EngineOptions): Promise
       fix: `Choose the engine "${able[0]}", or one device.`,
     });
   }
-  return startNamed(name === 'auto' ? able[0]! : name, options, 'it computes on several devices');
+  return startNamed(name, options);
 }
 
 /** What a probe finds out of an engine that works. */

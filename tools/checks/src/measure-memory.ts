@@ -4,6 +4,7 @@
  * Fails where memory or tensors grow.
  *
  *   npm run measure-memory -- --training transformer --engine onnx --steps 100000
+ *   npm run measure-memory -- --steps 20000 --every 10    # 2,000 evaluations and checkpoints
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -57,6 +57,8 @@ export abstract class WorkerBackend<Load extends LoadRequest> implements Backend
   #nextSlot = 0;
   #nextProgram = 0;
   #failure: EngineError | undefined;
+  /** Reason of a failure outside of the thread, of which its end is a consequence. */
+  #cause: EngineError | undefined;
 
   readonly #control = new WorkerControl();
   /**
@@ -216,21 +218,25 @@ export abstract class WorkerBackend<Load extends LoadRequest> implements Backend
   }
 
   #workerFailed(reason: string): void {
-    this.fail(
-      new EngineError({
-        where: this.#where,
-        expected: 'its worker thread to run',
-        got: reason,
-        fix: 'If memory ran out, use a smaller batch or model; the engine "cpu" works without a worker.',
-      }),
-    );
+    const error = new EngineError({
+      where: this.#where,
+      expected: 'its worker thread to run',
+      got: reason,
+      fix: 'If memory ran out, use a smaller batch or model; the engine "cpu" works without a worker.',
+    });
+    this.#refuse(this.#cause ?? error);
   }
 
-  /** Refuses everything from now on, what was asked for before included. */
+  /** Refuses everything from now on, what was asked for before included, for a reason outside. */
   protected fail(error: EngineError): void {
+    this.#cause ??= error;
+    this.#refuse(this.#cause);
+  }
+
+  #refuse(error: EngineError): void {
     this.#control.setEnded();
-    this.#failure ??= error;
-    for (const { reject } of this.#pending.values()) reject(this.#failure);
+    this.#failure = error;
+    for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
   }
 }

@@ -18,7 +18,7 @@ export type MemorySample = Readonly<Record<Quantity, number>> & { readonly step:
 /** Number of samples of a training. */
 const sampleCount = 400;
 
-/** Number of evaluations and of checkpoints of a training. */
+/** Number of evaluations and of checkpoints of a training, where nothing else is said. */
 const writes = 100;
 
 /** Share of a training that does not count: code is compiled, pools grow to their size. */
@@ -29,6 +29,11 @@ export interface MeasureMemoryOptions {
   readonly training: TrainingName;
   readonly engine: EngineName;
   readonly steps: number;
+  /**
+   * Steps between two evaluations, and between two checkpoints. Many of them make a growth with
+   * each show that is lost among steps. @default a hundredth of the steps
+   */
+  readonly every?: number | undefined;
   /** Collects garbage; without it heap and buffers hold what is not yet collected. */
   readonly collectGarbage?: () => void;
   /** Called with each sample. */
@@ -40,7 +45,7 @@ export async function measureMemory(options: MeasureMemoryOptions): Promise<Memo
   const { training, engine, steps, collectGarbage, onSample = () => undefined } = options;
   await useEngine({ name: engine, threads: 1, onCompile: () => undefined });
   const folder = await mkdtemp(join(tmpdir(), 'vitvq-memory-'));
-  const every = Math.max(1, Math.floor(steps / writes));
+  const { every = Math.max(1, Math.floor(steps / writes)) } = options;
   const plan = { ...plans[training], steps, saveEvery: every, evaluateEvery: every };
   const trainer = createTraining[training](folder, plan);
   const samples: MemorySample[] = [];

@@ -16,6 +16,7 @@ const { values } = parseArgs({
     training: { type: 'string', default: 'transformer' },
     engine: { type: 'string', default: 'onnx' },
     steps: { type: 'string', default: '100000' },
+    every: { type: 'string' },
   },
 });
 const steps = Number(values.steps);
@@ -25,6 +26,7 @@ const samples = await measureMemory({
   training: values.training as TrainingName,
   engine,
   steps,
+  every: values.every === undefined ? undefined : Number(values.every),
   collectGarbage: () => void globalThis.gc?.(),
   onSample: ({ step, resident, heap, buffers, tensors }) => {
     if (step % Math.ceil(steps / 20) !== 0) return;
