@@ -1,7 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { platform } from '#platform';
 import { Device } from './backend/device.js';
-import { engineNames, firstLine, type EngineName, type Probe } from './engines/engine-definition.js';
+import {
+  engineNames,
+  firstLine,
+  type EngineName,
+  type Probe,
+  type ServeDevicesOptions,
+} from './engines/engine-definition.js';
 import { mendPadding } from './eager/explicit-padding.js';
 import { EngineError } from './errors.js';
 import { registerGradients } from './gradients.js';
@@ -146,15 +152,18 @@ export async function useEngine(options: EngineOptions = {}): Promise<Engine> {
  * @throws {EngineError} when the process cannot join, when its devices fail, and when another
  *   process is lost
  */
-export async function serveDevices(options: ProcessesOptions): Promise<void> {
+export async function serveDevices(options: ServeDevicesOptions): Promise<void> {
   const { pjrt } = platform.engines;
-  if (options.place.rank > 0 && pjrt.serveDevices) return pjrt.serveDevices(options);
-  throw new EngineError({
-    where: 'serveDevices',
-    expected: 'a process of Node other than process 0',
-    got: pjrt.serveDevices ? 'process 0' : 'a browser',
-    fix: 'Process 0 calls useEngine({ mesh, processes }) and runs the program.',
-  });
+  if (options.place.rank === 0 || !pjrt.serveDevices) {
+    throw new EngineError({
+      where: 'serveDevices',
+      expected: 'a process of Node other than process 0',
+      got: pjrt.serveDevices ? 'process 0' : 'a browser',
+      fix: 'Process 0 calls useEngine({ mesh, processes }) and runs the program.',
+    });
+  }
+  await requireEngine('pjrt', 'serveDevices');
+  await pjrt.serveDevices(options);
 }
 
 /** Options of {@link endEngine}. */
@@ -186,7 +195,7 @@ function startChosen(name: EngineName | 'auto', options: EngineOptions): Promise
       where: 'useEngine',
       expected: `a mesh with devices of all ${processes} processes`,
       got: `a mesh of ${devices}`,
-      fix: 'Say how many devices all processes have together: mesh: { data: N }.',
+      fix: 'Say how many devices all processes have together: --devices N, or mesh: { data: N }.',
     });
   }
   if (name === 'auto') {
@@ -315,8 +324,11 @@ async function useBackend(name: string): Promise<void> {
 
 /** Moves every tensor of an engine to the active backend and ends the engine. */
 async function retire(engine: CompiledEngine): Promise<void> {
-  await engine.device.evacuate(tf.backend());
-  await engine.device.terminate();
+  try {
+    await engine.device.evacuate(tf.backend());
+  } finally {
+    await engine.device.terminate();
+  }
 }
 
 function reportSlowCompilation({ name, phase, milliseconds = 0 }: CompileEvent): void {

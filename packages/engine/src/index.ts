@@ -13,7 +13,13 @@ export {
   type Engine,
   type EngineOptions,
 } from './engines.js';
-export { engineNames, type EngineDetails, type EngineDevice, type EngineName } from './engines/engine-definition.js';
+export {
+  engineNames,
+  type EngineDetails,
+  type EngineDevice,
+  type EngineName,
+  type ServeDevicesOptions,
+} from './engines/engine-definition.js';
 export { CompileError, EngineError } from './errors.js';
 export { deviceCountOf, resolveMesh, weightPlacements } from './mesh.js';
 export type { Mesh, MeshAxis, MeshOptions, WeightPlacement } from './mesh.js';

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { ClusterError, ProcessLostError } from '@vitvq/cluster';
-import { longestValue } from '../src/pjrt/processes/link-thread.js';
-import { MessageReceiver, MessageSender, pieceBytes, piecesAtOnce } from '../src/pjrt/processes/message-stream.js';
+import { streamSizes } from '../src/pjrt/processes/link-thread.js';
+import { MessageReceiver, MessageSender, piecesAtOnce } from '../src/pjrt/processes/message-stream.js';
 import { errorCodes, takeStoreQuestion } from '../src/pjrt/processes/store-question.js';
+
+const pieceBytes = 1000;
 
 /** A store within this process. */
 class MemoryStore {
@@ -36,7 +38,7 @@ const messageOf = (length: number): Uint8Array => Uint8Array.from({ length }, (_
 describe('a stream of messages', () => {
   it('carries messages of any length in their order, and leaves nothing in the store', async () => {
     const store = new MemoryStore();
-    const [sender, receiver] = [new MessageSender(store, 'a'), new MessageReceiver(store, 'a')];
+    const [sender, receiver] = [new MessageSender(store, 'a', pieceBytes), new MessageReceiver(store, 'a')];
     const lengths = [0, 1, pieceBytes - 1, pieceBytes, pieceBytes + 1, 3 * pieceBytes + 5, 10];
     const sent = lengths.map((length) => sender.send(messageOf(length)));
     for (const length of lengths) {
@@ -52,17 +54,18 @@ describe('a stream of messages', () => {
 
   it('waits with what the other has not taken', async () => {
     const store = new MemoryStore();
-    const sender = new MessageSender(store, 'a');
+    const sender = new MessageSender(store, 'a', pieceBytes);
     for (let count = 0; count < 10; count++) void sender.send(messageOf(8));
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(store.values.size).toBe(piecesAtOnce);
   });
 
   it('fits a store of any number of processes', () => {
-    expect(longestValue(2)).toBe(16 * 2 ** 20);
-    for (const processes of [8, 64, 1024]) {
-      const held = 2 * processes * (piecesAtOnce + 1) * pieceBytes;
-      expect(64 * longestValue(processes)).toBeGreaterThanOrEqual(held);
+    expect(streamSizes(2)).toEqual({ maximumValueBytes: 16 * 2 ** 20, pieceBytes: 4 * 2 ** 20 });
+    for (const processes of [8, 64, 1024, 65_536]) {
+      const { maximumValueBytes, pieceBytes: longest } = streamSizes(processes);
+      expect(maximumValueBytes).toBeLessThanOrEqual(2 ** 29); // the most that a store allows
+      expect(64 * maximumValueBytes).toBeGreaterThanOrEqual(2 * processes * (piecesAtOnce + 1) * longest);
     }
   });
 });

@@ -19,19 +19,34 @@ const program = fileURLToPath(new URL('programs/train-on-mesh.ts', import.meta.u
 
 afterEach(killStartedPrograms);
 
-/** Starts a process that trains on a mesh. */
-function start(mesh: MeshOptions, steps: number, environment: Readonly<Record<string, string>>): StartedProgram {
-  return startProgram(program, [JSON.stringify(mesh), String(steps)], environment);
+/** Starts a process that trains on a mesh; see the program for how it ends. */
+function start(
+  mesh: MeshOptions,
+  { steps = 4, ending = '' }: { readonly steps?: number; readonly ending?: 'fail' | 'leave' | '' },
+  environment: Readonly<Record<string, string>>,
+): StartedProgram {
+  return startProgram(program, [JSON.stringify(mesh), String(steps), ending], environment);
 }
 
-/** Starts the processes of a run, each with as many devices of its own. */
+/** The processes of a run. */
+interface RunOfSeveral {
+  /** File of the plug-in. */
+  readonly file: string;
+  readonly processes: number;
+  /** Devices of each. */
+  readonly devices: number;
+  readonly steps?: number;
+  readonly ending?: 'fail' | 'leave';
+}
+
+/** Starts the processes of a run. */
 async function startAll(
   mesh: MeshOptions,
-  { file, processes, devices, steps = 4 }: { file: string; processes: number; devices: number; steps?: number },
+  { file, processes, devices, ...rest }: RunOfSeveral,
 ): Promise<StartedProgram[]> {
   const coordinator = `127.0.0.1:${await freePort()}`;
   return Array.from({ length: processes }, (_, rank) =>
-    start(mesh, steps, {
+    start(mesh, rest, {
       VITVQ_PJRT_PLUGIN: file,
       VITVQ_LOOPBACK_PLUGIN: plugin,
       VITVQ_LOOPBACK_DEVICES: String(devices),
@@ -87,7 +102,7 @@ describe.skipIf(!plugin || !hasCompiler())('several processes of pjrt', () => {
       [{ data: 2, model: 2, weights: 'sharded' }, 2, 2],
     ];
     for (const [mesh, processes, devices] of meshes) {
-      const alone = await start(mesh, 4, {}).ended;
+      const alone = await start(mesh, {}, {}).ended;
       const all = await startAll(mesh, { file, processes, devices });
       const endings = await Promise.all(all.map(({ ended }) => ended));
       expect(endings.map(({ code, output }) => [code, code ? output : ''])).toEqual(all.map(() => [0, '']));
@@ -98,7 +113,7 @@ describe.skipIf(!plugin || !hasCompiler())('several processes of pjrt', () => {
   });
 
   it('end in peace with programs from the disk', { timeout: 60_000 }, async () => {
-    const run = () => start({ data: 2 }, 2, { VITVQ_CACHE: join(folder, 'cache') }).ended;
+    const run = () => start({ data: 2 }, { steps: 2 }, { VITVQ_CACHE: join(folder, 'cache') }).ended;
     const [compiled, loaded] = [await run(), await run()];
     expect(loaded.output).toBe(compiled.output);
     expect(loaded.code).toBe(0);
@@ -117,6 +132,31 @@ describe.skipIf(!plugin || !hasCompiler())('several processes of pjrt', () => {
       expect(output).toMatch(message);
       expect(output).toContain('Start the run again: it can go on from its last checkpoint');
     }
+  });
+
+  it('stop with the reason when the program fails', { timeout: 60_000 }, async () => {
+    const all = await startAll({ data: 2 }, { file, processes: 2, devices: 1, ending: 'fail' });
+    const [first, second] = await Promise.all(all.map(({ ended }) => ended));
+    expect([first!.code, second!.code]).toEqual([1, 1]);
+    expect(first!.output).toContain('the numbers are wrong');
+    expect(second!.output).toMatch(/the loss of process 0 on host .*: it failed: .*the numbers are wrong/);
+  });
+
+  it('lose a process 0 that ends without a word', { timeout: 60_000 }, async () => {
+    const all = await startAll({ data: 2 }, { file, processes: 2, devices: 1, ending: 'leave' });
+    const [first, second] = await Promise.all(all.map(({ ended }) => ended));
+    expect(first!.code).toBe(0);
+    expect(second!.output).toMatch(/the loss of process 0 on host .*: its connection/);
+    expect(second!.code).toBe(1);
+  });
+
+  it('stop together when another one than process 0 is asked to', { timeout: 60_000 }, async () => {
+    const [first, second] = await startAll({ data: 2 }, { file, processes: 2, devices: 1, steps: 1e6 });
+    await first!.printed('step 2');
+    second!.child.kill('SIGTERM');
+    const endings = await Promise.all([first!.ended, second!.ended]);
+    expect(endings.map(({ code }) => code)).toEqual([0, 0]);
+    expect(numbersOf(endings[0].output)).toBeDefined();
   });
 
   it('stop when one cannot compute across processes', { timeout: 60_000 }, async () => {

@@ -1,6 +1,5 @@
 import { readClusterPlace, type ClusterFlags } from '@vitvq/cluster';
-import { ConfigError } from '@vitvq/core';
-import { serveDevices, type ProcessesOptions } from '@vitvq/engine';
+import { serveDevices, type ProcessesOptions, type ServeDevicesOptions } from '@vitvq/engine';
 import { silentView, type RunView } from './run-progress.js';
 
 /** Variable with the text that all processes of a run know and others do not. */
@@ -8,22 +7,16 @@ const secretVariable = 'VITVQ_SECRET';
 
 /**
  * Returns how this process takes part in a run of several: from flags, from `VITVQ_*` variables or
- * from those of Open MPI, PMI, Slurm or an indexed job of Kubernetes.
- * @throws {ConfigError} for a process that is alone, and for a place that makes no sense
+ * from those of Open MPI, PMI, Slurm or an indexed job of Kubernetes; undefined for a process that
+ * is alone.
+ * @throws {ConfigError} for a place that makes no sense
  */
 export function readProcesses(
   flags: ClusterFlags = {},
   environment: Readonly<Record<string, string | undefined>> = process.env,
-): ProcessesOptions {
+): ProcessesOptions | undefined {
   const place = readClusterPlace(environment, flags);
-  if (!place) {
-    throw new ConfigError({
-      where: 'readProcesses',
-      expected: 'a process among several',
-      got: 'nothing that says which',
-      fix: 'Start the command with srun, mpirun or as an indexed job of Kubernetes, or give rank, processes and coordinator.',
-    });
-  }
+  if (!place) return undefined;
   const secret = environment[secretVariable];
   return { place, ...(secret !== undefined && { secret }) };
 }
@@ -33,7 +26,7 @@ export function readProcesses(
  * @throws {EngineError} when the process cannot join, when its devices fail, and when another
  *   process is lost
  */
-export async function lendDevices(options: ProcessesOptions, view: RunView = silentView): Promise<void> {
+export async function lendDevices(options: ServeDevicesOptions, view: RunView = silentView): Promise<void> {
   const { rank, processes, coordinator } = options.place;
   view.log(
     `Process ${rank} of ${processes} lends its devices to process 0 at ${coordinator.host}:${coordinator.port}, ` +

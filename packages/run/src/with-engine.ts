@@ -23,12 +23,16 @@ export async function withEngine<T>(
   const engine = await useEngine({ name, threads, mesh, processes });
   view.log(`Engine: ${formatEngine(engine)}, ${engine.reason}`);
   if (!processes) return work(engine);
+  let result: T;
   try {
-    const result = await work(engine);
-    await endEngine();
-    return result;
+    result = await work(engine);
   } catch (error) {
-    await endEngine(signal.aborted ? {} : { failure: error instanceof Error ? error.message : String(error) });
+    const isStopped = signal.aborted && error === signal.reason;
+    const reason = error instanceof Error ? error.message : String(error);
+    // Whatever becomes of the end, the error is what people have to know.
+    await endEngine(isStopped ? {} : { failure: reason }).catch(() => undefined);
     throw error;
   }
+  await endEngine();
+  return result;
 }

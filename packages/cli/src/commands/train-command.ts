@@ -66,6 +66,7 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
     await lendDevices(processes, view);
     return;
   }
+  if (isOfSeveral(flags) && !processes) view.log('One process, which trains alone.');
   refuseUsage(command, [
     ...missing({
       ...(resume ? {} : { '<config>': config }),
@@ -99,6 +100,7 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
   }
   const other = compare === undefined ? undefined : await run.findModel(compare, 'tokenizer');
   const words = wordsToGoOn();
+  const signal = run.abortOnCtrlC(out);
   await untilStopped(
     run,
     view,
@@ -107,8 +109,8 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
         out: out!,
         fresh,
         view,
-        processes,
-        signal: run.abortOnCtrlC(out),
+        processes: processes && { ...processes, onStop: stopOnce(signal) },
+        signal,
         commands: [{ purpose: 'Go on, or write the report again', command: run.shellCommand(words) }],
       };
       const { metrics } = run.isOfClassifier(resolved)
@@ -124,7 +126,7 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
 async function processesOf(
   command: Command,
   { rank, processes, coordinator, runId }: TrainFlags,
-): Promise<ProcessesOptions> {
+): Promise<ProcessesOptions | undefined> {
   refuseUsage(command, leftovers(command));
   const run = await loadRun('train');
   return run.readProcesses({ rank, processes, coordinator, runId });
@@ -133,9 +135,16 @@ async function processesOf(
 /** Lends the devices of a process to process 0, which knows what is trained. */
 async function lendDevices(processes: ProcessesOptions, view: RunView): Promise<void> {
   const run = await loadRun('train');
-  // Process 0 decides when to stop: a launcher sends its signals to all.
-  run.abortOnCtrlC(undefined, 'process 0 saves and stops, and this process with it');
-  await run.lendDevices(processes, view);
+  // A launcher sends its signals to all, or to one of them.
+  const signal = run.abortOnCtrlC(undefined, 'process 0 saves and stops, and this process with it');
+  await untilStopped(run, view, () => run.lendDevices({ ...processes, signal }, view));
+}
+
+/** Returns a function that stops this process as a signal does, unless one has come. */
+function stopOnce(signal: AbortSignal): () => void {
+  return () => {
+    if (!signal.aborted) process.kill(process.pid, 'SIGTERM');
+  };
 }
 
 /** Whether the command line asks for a run of several processes. */

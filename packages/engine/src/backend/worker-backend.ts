@@ -10,7 +10,9 @@ import {
   type Run,
   type TensorType,
 } from './backend.js';
+import { endThread, exitWithout } from './end-thread.js';
 import { memoryAdvice } from './out-of-memory.js';
+import { isAllZeros } from './zeros.js';
 import { WorkerControl, type ControlMemory } from './worker-control.js';
 import type { LoadRequest, ReplyMessage, RequestMessage, RunReply, WorkerRequest } from './worker-protocol.js';
 
@@ -23,20 +25,6 @@ export interface WorkerOfBackend {
   /** Starts the thread, which answers the requests of `worker-protocol.ts`. */
   start(control: ControlMemory): Worker;
 }
-
-/**
- * Returns whether every bit is 0, as in the moments of an optimizer that has not begun: zeros that
- * nobody has written to take no memory, and a copy of them would.
- */
-function isAllZeros({ buffer, byteOffset, byteLength }: TypedArray): boolean {
-  if (byteLength < smallestZeros || byteLength % 4 > 0 || byteOffset % 4 > 0) return false;
-  const words = new Int32Array(buffer, byteOffset, byteLength / 4);
-  for (let index = 0; index < words.length; index++) if (words[index] !== 0) return false;
-  return true;
-}
-
-/** Smaller arrays are copied whatever they hold. */
-const smallestZeros = 2 ** 16;
 
 /** A program as the main thread knows it after its request to load. */
 interface LoadedProgram {
@@ -65,7 +53,7 @@ export abstract class WorkerBackend<Load extends LoadRequest> implements Backend
    * Waits for the step that is under way. A process that ended while the runtime computes would be
    * aborted with a native error.
    */
-  readonly #waitUntilIdle = (): void => this.#control.stop();
+  readonly #waitUntilIdle = (): void => void this.#control.stop();
 
   constructor(worker: WorkerOfBackend) {
     this.#where = worker.where;
@@ -161,7 +149,8 @@ export abstract class WorkerBackend<Load extends LoadRequest> implements Backend
     });
     process.off('exit', this.#waitUntilIdle);
     this.#worker.ref(); // a program that waits for this must not end meanwhile
-    await this.#worker.terminate();
+    if (this.#cause) await endThread(this.#worker, this.#control);
+    else await this.#worker.terminate();
   }
 
   /** Asks the worker for a description of the runtime. */
@@ -207,13 +196,14 @@ export abstract class WorkerBackend<Load extends LoadRequest> implements Backend
 
   #settle(reply: ReplyMessage): void {
     const pending = this.#pending.get(reply.id);
+    if (!pending) return; // it was refused meanwhile
     this.#pending.delete(reply.id);
     if (this.#pending.size === 0) this.#worker.unref();
     if ('failure' in reply) {
       const { expected = `${this.#runtime} to do its work`, got, fix = memoryAdvice(got) } = reply.failure;
-      pending?.reject(new EngineError({ where: this.#where, expected, got, fix }));
+      pending.reject(new EngineError({ where: this.#where, expected, got, fix }));
     } else {
-      pending?.resolve(reply.value);
+      pending.resolve(reply.value);
     }
   }
 
@@ -224,17 +214,23 @@ export abstract class WorkerBackend<Load extends LoadRequest> implements Backend
       got: reason,
       fix: 'If memory ran out, use a smaller batch or model; the engine "cpu" works without a worker.',
     });
+    this.#control.setEnded();
     this.#refuse(this.#cause ?? error);
   }
 
-  /** Refuses everything from now on, what was asked for before included, for a reason outside. */
+  /**
+   * Refuses everything from now on, what was asked for before included, for a reason outside: the
+   * thread may be in the runtime, which may not come back.
+   */
   protected fail(error: EngineError): void {
-    this.#cause ??= error;
-    this.#refuse(this.#cause);
+    if (this.#failure) return;
+    this.#cause = error;
+    process.off('exit', this.#waitUntilIdle);
+    exitWithout(this.#control);
+    this.#refuse(error);
   }
 
   #refuse(error: EngineError): void {
-    this.#control.setEnded();
     this.#failure = error;
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();

@@ -40,10 +40,24 @@ export class WorkerControl {
     this.setBusy(false);
   }
 
-  /** In the main thread: asks the worker to stop, and blocks until it is idle or gone. */
-  stop(): void {
+  /**
+   * In the main thread: asks the worker to stop, and blocks until it is idle or gone.
+   * @returns whether it is, after so much time at most
+   */
+  stop(milliseconds = IDLE_MILLISECONDS): boolean {
     Atomics.store(this.memory, STOP, 1);
-    Atomics.wait(this.memory, BUSY, 1, IDLE_MILLISECONDS);
+    return Atomics.wait(this.memory, BUSY, 1, milliseconds) !== 'timed-out';
+  }
+
+  /** In the main thread: does the same without blocking it. */
+  async whenStopped(milliseconds = IDLE_MILLISECONDS): Promise<boolean> {
+    Atomics.store(this.memory, STOP, 1);
+    const end = performance.now() + milliseconds;
+    while (Atomics.load(this.memory, BUSY) === 1) {
+      if (performance.now() > end) return false;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MILLISECONDS));
+    }
+    return true;
   }
 
   /**

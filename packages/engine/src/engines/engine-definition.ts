@@ -59,6 +59,15 @@ export interface StartBackendOptions {
   readonly processes?: ProcessesOptions | undefined;
 }
 
+/** Options of `serveDevices`. */
+export interface ServeDevicesOptions extends Omit<ProcessesOptions, 'onStop'> {
+  /**
+   * When it aborts, process 0 is asked to stop (`onStop`), and the devices are lent until it does.
+   * Before the process has joined, it gives up. @default never
+   */
+  readonly signal?: AbortSignal;
+}
+
 /** An engine that `useEngine` can choose; one row of the table of a platform. */
 export interface EngineDefinition {
   /**
@@ -75,7 +84,7 @@ export interface EngineDefinition {
   /** Starts the backend of an engine that compiles; an eager engine has none. */
   startBackend?(options: StartBackendOptions): Promise<Backend>;
   /** Lends the devices of a process to process 0 of a run; see `serveDevices`. */
-  serveDevices?(options: ProcessesOptions): Promise<void>;
+  serveDevices?(options: ServeDevicesOptions): Promise<void>;
   /**
    * Describes an engine whose devices show only when it is started: the backend that is in use, or
    * else one that is started for it and ended again. It rejects with the reason why none starts.

@@ -156,6 +156,16 @@ export const pjrtStructs = {
   ],
 } as const satisfies Record<string, readonly string[]>;
 
+/**
+ * Fields of the arguments of the callbacks that `PJRT_Client_Create` takes, behind the first two
+ * words. `makeError` points to a function that makes an error of a code and a message.
+ */
+export const storeCallbacks = {
+  get: ['key', 'keySize', 'milliseconds', 'makeError', 'user', 'value', 'valueSize', 'deleter'],
+  put: ['key', 'keySize', 'value', 'valueSize', 'makeError', 'user'],
+  tryGet: ['key', 'keySize', 'makeError', 'user', 'value', 'valueSize', 'deleter'],
+} as const;
+
 /** Name of a struct of the table above. */
 export type PjrtStructName = keyof typeof pjrtStructs;
 

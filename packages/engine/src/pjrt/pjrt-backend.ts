@@ -2,7 +2,6 @@ import type { Executable, Program } from '../backend/backend.js';
 import { WorkerBackend } from '../backend/worker-backend.js';
 import { pjrtWorker, startWorker } from '../backend/worker-file.js';
 import type { Mesh } from '../mesh.js';
-import type { BlockingEnd } from './processes/blocking-port.js';
 import type { LinkedProcess } from './processes/linked-process.js';
 import { buildProgram } from './program.js';
 import type { PjrtFacts, PjrtLoadRequest, PjrtWorkerOptions } from './protocol.js';
@@ -25,7 +24,7 @@ export class PjrtBackend extends WorkerBackend<PjrtLoadRequest> {
       where: 'pjrt engine',
       runtime: 'the plug-in',
       start: (control) => {
-        const conductor = linked && { place: linked.place, link: linked.devices as BlockingEnd };
+        const conductor = linked && { place: linked.place, link: linked.devices };
         const workerData: PjrtWorkerOptions = { ...options, conductor, control };
         const transferList = conductor ? [conductor.link.port] : [];
         return startWorker(pjrtWorker, { workerData, transferList, name: 'vitvq-pjrt' });

@@ -130,11 +130,15 @@ export class PjrtClient implements Devices {
     this.platformVersion = textAt(version, versionSize);
     this.#reached = this.#list('PJRT_Client_AddressableDevices');
     const all = place ? this.#list('PJRT_Client_Devices') : this.#reached;
-    if (place && all.length === this.#reached.length) throw noCollectives(api.path);
     const inMesh = all.slice(0, wanted);
     this.#own = inMesh.flatMap((device, position) => (this.#reached.includes(device) ? [{ device, position }] : []));
     this.#processes = inMesh.map((device) => (place ? this.#processOf(device) : 0));
-    this.#assertFits(all.length, place?.processes ?? 1);
+    try {
+      this.#assertFits(all.length, place);
+    } catch (error) {
+      this.destroy();
+      throw error;
+    }
     this.compileOptions = encodeCompileOptions(
       inMesh.map((device) => this.#numberOf(device)),
       shardingDialectFor(api.version.minor).usesShardy,
@@ -142,13 +146,24 @@ export class PjrtClient implements Devices {
   }
 
   /** @throws {WorkerError} unless there are enough devices, and each process has one in the mesh */
-  #assertFits(devices: number, processes: number): void {
+  #assertFits(devices: number, place: ProcessPlace | undefined): void {
+    if (place && devices === this.#reached.length) throw noCollectives(this.api.path);
     const wanted = deviceCountOf(this.#mesh);
     if (devices < wanted) {
       throw new WorkerError({
         expected: `${wanted} devices, as the mesh has`,
         got: `${devices} in this plug-in (${this.platform})`,
         fix: 'Choose a smaller mesh.',
+      });
+    }
+    if (!place) return;
+    const { rank: own, processes } = place;
+    const other = this.#own.map(({ position }) => this.#processes[position]!).find((process) => process !== own);
+    if (other !== undefined) {
+      throw new WorkerError({
+        expected: `a plug-in that numbers processes as they are told, this one ${own}`,
+        got: `${other} as the process of its devices (${this.platform})`,
+        fix: 'Give the processes ranks in the order in which the plug-in counts them.',
       });
     }
     const ranks = Array.from({ length: processes }, (_, rank) => rank);
@@ -208,12 +223,13 @@ export class PjrtClient implements Devices {
 
   /**
    * Copies parts of a tensor to the devices of this process.
-   * @param partAt  returns the elements of the part that has this index along each axis
+   * @param partAt  returns the elements, so many, of the part that has this index along each axis
    */
-  uploadParts(type: PlacedType, partAt: (index: readonly number[]) => TypedArray): Buffers {
+  uploadParts(type: PlacedType, partAt: (index: readonly number[], size: number) => TypedArray): Buffers {
     const part = { shape: this.#partShape(type), dtype: type.dtype };
+    const size = sizeOf(part.shape);
     return this.#own.map(({ device, position }) => {
-      return this.#uploadTo(device, partAt(partIndex(position, type.sharding, this.#mesh)), part);
+      return this.#uploadTo(device, partAt(partIndex(position, type.sharding, this.#mesh), size), part);
     });
   }
 

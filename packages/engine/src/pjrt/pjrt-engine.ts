@@ -3,6 +3,7 @@ import { importOptional } from '../engines/import-optional.js';
 import { EngineError } from '../errors.js';
 import { oneDevice, type Mesh } from '../mesh.js';
 import type { LinkedProcess, ProcessesOptions } from './processes/linked-process.js';
+import type { ServeDevicesOptions } from '../engines/engine-definition.js';
 import type { FoundPlugin } from './find-plugin.js';
 import type { PjrtBackend } from './pjrt-backend.js';
 
@@ -54,12 +55,17 @@ async function join(options: ProcessesOptions, mesh: Mesh | undefined): Promise<
   return LinkedProcess.join(options, mesh);
 }
 
-async function serveDevices(options: ProcessesOptions): Promise<void> {
+async function serveDevices({ signal, ...options }: ServeDevicesOptions): Promise<void> {
   const { path: plugin, isCpu } = await requirePlugin();
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
-  const linked = await join(options, undefined);
+  const joining = join(options, undefined);
+  const aborted = new Promise<never>((_, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+  aborted.catch(() => undefined); // once it has joined, process 0 decides
+  const linked = await Promise.race([joining, aborted]);
   const { serve } = await import('./processes/serve.js');
-  await serve(linked, { plugin, isCpu });
+  await serve(linked, { plugin, isCpu, signal });
 }
 
 /** Variable from which XLA takes the number of its threads when a client is created. */

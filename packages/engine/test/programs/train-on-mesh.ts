@@ -2,7 +2,10 @@
  * Trains two layers on a mesh and prints all numbers: alone, or as a process of a run of several
  * where `VITVQ_RANK` and its companions say so.
  *
- *     train-on-mesh.ts '{"data":4}' [steps]
+ *     train-on-mesh.ts '{"data":4}' [steps] [fail | leave]
+ *
+ * With `fail`, process 0 says after the steps that it fails; with `leave` it just ends. SIGTERM, to
+ * whichever process, ends the training early.
  */
 import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
@@ -10,15 +13,22 @@ import { readClusterPlace } from '@vitvq/cluster';
 import { shardLike, shardOverModel } from '@vitvq/core';
 import { compile, endEngine, serveDevices, useEngine, type MeshOptions } from '../../src/index.js';
 
-const [mesh, steps = '4'] = process.argv.slice(2);
+const [mesh, steps = '4', ending] = process.argv.slice(2);
 const place = readClusterPlace();
+const stop = new AbortController();
+process.on('SIGTERM', () => stop.abort());
 const processes = place && { place, joinSeconds: 60, hangSeconds: 4 };
 
 const wave = (shape: number[], scale: number): tf.Tensor =>
   tf.tidy(() => tf.mul(tf.sin(tf.reshape(tf.range(0, tf.util.sizeFromShape(shape)), shape)), scale));
 
 async function train(): Promise<void> {
-  await useEngine({ name: 'pjrt', mesh: JSON.parse(mesh!) as MeshOptions, processes, onCompile: () => undefined });
+  await useEngine({
+    name: 'pjrt',
+    mesh: JSON.parse(mesh!) as MeshOptions,
+    processes: processes && { ...processes, onStop: () => stop.abort() },
+    onCompile: () => undefined,
+  });
   const first = tf.variable(wave([6, 8], 0.5));
   const second = tf.variable(wave([8, 4], 0.4));
   const moment = tf.variable(tf.zeros([6, 8]));
@@ -40,7 +50,7 @@ async function train(): Promise<void> {
   );
   const batch = wave([8, 6], 1) as tf.Tensor2D;
   const numbers: number[] = [];
-  for (let index = 0; index < Number(steps); index++) {
+  for (let index = 0; index < Number(steps) && !stop.signal.aborted; index++) {
     const { value, small, large } = await step(batch);
     numbers.push((await value.data())[0]!, ...(await small.data()));
     const sum = [...(await large.data())].reduce((total, each, place) => total + each * ((place % 7) + 1), 0);
@@ -50,13 +60,18 @@ async function train(): Promise<void> {
   }
   for (const variable of [first, second, moment]) numbers.push(...(await variable.data()));
   step.dispose();
+  if (ending === 'leave') return;
+  if (ending === 'fail') {
+    await endEngine({ failure: 'the numbers are wrong' });
+    throw new Error('the numbers are wrong');
+  }
   await endEngine();
   // The tensors go on where there is no engine.
   process.stdout.write(`numbers ${JSON.stringify([...numbers, ...first.dataSync()])}\n`);
 }
 
 try {
-  if (processes && processes.place.rank > 0) await serveDevices(processes);
+  if (processes && processes.place.rank > 0) await serveDevices({ ...processes, signal: stop.signal });
   else await train();
 } catch (error) {
   process.stderr.write(`${(error as Error).message}\n`);

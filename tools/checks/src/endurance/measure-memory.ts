@@ -48,22 +48,31 @@ export async function measureMemory(options: MeasureMemoryOptions): Promise<Memo
   const { every = Math.max(1, Math.floor(steps / writes)) } = options;
   const plan = { ...plans[training], steps, saveEvery: every, evaluateEvery: every };
   const trainer = createTraining[training](folder, plan);
-  const samples: MemorySample[] = [];
+  // Memory of the samples is taken before: objects would show as a growth of their own.
+  const table = new Float64Array((sampleCount + 1) * rowLength);
+  let rows = 0;
   trainer.on('step', ({ step }) => {
     if (step % Math.max(1, Math.floor(steps / sampleCount)) !== 0) return;
     collectGarbage?.();
     const { rss, heapUsed, external } = process.memoryUsage();
-    const sample = { step, resident: rss, heap: heapUsed, buffers: external, tensors: tf.memory().numTensors };
-    samples.push(sample);
-    onSample(sample);
+    table.set([step, rss, heapUsed, external, tf.memory().numTensors], rowLength * rows);
+    onSample(sampleOf(table, rows++));
   });
   try {
     await trainer.run();
-    return samples;
+    return Array.from({ length: rows }, (_, row) => sampleOf(table, row));
   } finally {
     trainer.dispose();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Numbers of a sample: the step, then the quantities in their order. */
+const rowLength = 1 + quantities.length;
+
+function sampleOf(table: Float64Array, row: number): MemorySample {
+  const at = (column: number): number => table[row * rowLength + column]!;
+  return { step: at(0), resident: at(1), heap: at(2), buffers: at(3), tensors: at(4) };
 }
 
 /** Fits a line to each quantity, after the training has warmed up: its change a step. */

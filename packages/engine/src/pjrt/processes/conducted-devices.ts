@@ -2,8 +2,9 @@ import type { TypedArray } from '../../ir/graph.js';
 import type { BegunDownload, BegunExecution, Buffers, Devices, ExecuteOptions } from '../devices.js';
 import type { PjrtClient } from '../pjrt-client.js';
 import type { ConductorData, PlacedType } from '../protocol.js';
+import { isAllZeros } from '../../backend/zeros.js';
 import { AskingEnd } from './blocking-port.js';
-import type { DeviceAnswer, DeviceOperation } from './device-operation.js';
+import type { DeviceAnswer, DeviceOperation, SentPart } from './device-operation.js';
 import type { Order } from './link-thread.js';
 
 /**
@@ -28,18 +29,26 @@ export class ConductedDevices implements Devices {
 
   upload(values: TypedArray, type: PlacedType): Buffers {
     const tensor = this.#nextTensor++;
+    const isZeros = isAllZeros(values);
+    const partsOf = (rank: number): readonly SentPart[] => {
+      const parts = this.#own.partsOf(rank, values, type);
+      return isZeros ? parts.map(({ index }) => ({ index })) : parts;
+    };
     const ranks = Array.from({ length: this.#processes }, (_, rank) => rank);
     const each = ranks.map((rank): DeviceOperation | undefined =>
-      rank === 0 ? undefined : { kind: 'upload', tensor, type, parts: this.#own.partsOf(rank, values, type) },
+      rank === 0 ? undefined : { kind: 'upload', tensor, type, parts: partsOf(rank) },
     );
     this.#link.tell({ each });
-    return this.#named(this.#own.upload(values, type), tensor);
+    return this.#named(
+      this.#orFail(() => this.#own.upload(values, type)),
+      tensor,
+    );
   }
 
   download(buffers: Buffers, type: PlacedType): BegunDownload {
     if (this.#own.givesAll(type)) return this.#own.download(buffers, type);
-    const own = this.#own.beginParts(buffers, type);
     const others = this.#link.ask({ all: { kind: 'download', tensor: this.#tensorOf(buffers), type } });
+    const own = this.#own.beginParts(buffers, type);
     return {
       values: () => this.#own.join([...own, ...others.flat()], type),
       events: own.map(({ event }) => event),
@@ -47,11 +56,16 @@ export class ConductedDevices implements Devices {
   }
 
   awaitEvent(event: bigint): void {
-    this.#own.awaitEvent(event);
+    this.#orFail(() => this.#own.awaitEvent(event));
   }
 
-  whenOver(event: bigint): Promise<void> {
-    return this.#own.whenOver(event);
+  async whenOver(event: bigint): Promise<void> {
+    try {
+      await this.#own.whenOver(event);
+    } catch (error) {
+      this.#fail(error);
+      throw error;
+    }
   }
 
   free(buffers: Buffers): void {
@@ -62,7 +76,7 @@ export class ConductedDevices implements Devices {
   load(text: string): bigint {
     const number = this.#nextExecutable++;
     this.#tell({ kind: 'load', executable: number, text });
-    const executable = this.#own.load(text);
+    const executable = this.#orFail(() => this.#own.load(text));
     this.#executables.set(executable, number);
     return executable;
   }
@@ -82,7 +96,7 @@ export class ConductedDevices implements Devices {
       outputs,
       kept: options.kept,
     });
-    const begun = this.#own.execute(executable, inputs, options);
+    const begun = this.#orFail(() => this.#own.execute(executable, inputs, options));
     begun.outputs.forEach((buffers, index) => this.#named(buffers, outputs[index]!));
     return begun;
   }
@@ -94,6 +108,20 @@ export class ConductedDevices implements Devices {
 
   #tell(operation: DeviceOperation): void {
     this.#link.tell({ all: operation });
+  }
+
+  /** Does a part of what all do; where it fails here, the others wait for it in vain. */
+  #orFail<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      this.#fail(error);
+      throw error;
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#link.tell({ failure: error instanceof Error ? error.message : String(error) });
   }
 
   #named(buffers: Buffers, tensor: number): Buffers {

@@ -7,6 +7,13 @@ export interface TensorPart {
   readonly values: TypedArray;
 }
 
+/** A part that is sent to the process whose devices have it. */
+export interface SentPart {
+  readonly index: readonly number[];
+  /** @default zeros */
+  readonly values?: TypedArray | undefined;
+}
+
 /**
  * What process 0 has the devices of another process do. Buffers and executables are known by
  * numbers that process 0 gives.
@@ -17,7 +24,7 @@ export type DeviceOperation =
       readonly kind: 'upload';
       readonly tensor: number;
       readonly type: PlacedType;
-      readonly parts: readonly TensorPart[];
+      readonly parts: readonly SentPart[];
     }
   | { readonly kind: 'free'; readonly tensor: number }
   /** Compiles a module, at the same time as all other processes. */

@@ -2,12 +2,15 @@
  * The thread that owns the plug-in in a process other than 0. It has the devices of the process do
  * what process 0 orders, in that order, while process 0 has its own do the same.
  */
-import { parentPort, type MessagePort } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
+import { WorkerControl, type ControlMemory } from '../../backend/worker-control.js';
 import { WorkerError } from '../../backend/worker-server.js';
+import { typedArray, type TypedArray } from '../../ir/graph.js';
 import type { Mesh } from '../../mesh.js';
 import type { Buffers } from '../devices.js';
 import { PjrtApi } from '../pjrt-api.js';
 import { PjrtClient, type ProcessPlace } from '../pjrt-client.js';
+import type { BlockingEnd } from './blocking-port.js';
 import type { DeviceAnswer, DeviceOperation } from './device-operation.js';
 import type { DevicesReport } from './link-thread.js';
 
@@ -19,8 +22,10 @@ export interface DevicesData {
   readonly isCpu: boolean;
   readonly mesh: Mesh;
   readonly place: ProcessPlace;
-  /** Port of the thread that talks to the other processes. */
-  readonly link: MessagePort;
+  /** Line to the thread that talks to the other processes; here only its port is used. */
+  readonly link: BlockingEnd;
+  /** Of the `WorkerControl` that says whether the thread is in the runtime. */
+  readonly control: ControlMemory;
 }
 
 /** Message to the main thread when process 0 needs the devices no more. */
@@ -32,7 +37,6 @@ class ServedDevices {
   readonly #onFailure: (error: unknown) => void;
   readonly #tensors = new Map<number, Buffers>();
   readonly #executables = new Map<number, bigint>();
-  /** Settles when all runs that were begun are over. */
   #runsAreOver = Promise.resolve();
 
   /** @param onFailure  is told why a run that was begun has failed */
@@ -41,33 +45,33 @@ class ServedDevices {
     this.#onFailure = onFailure;
   }
 
+  /** Settles when all runs that were begun are over. */
+  get runsAreOver(): Promise<void> {
+    return this.#runsAreOver;
+  }
+
   /** Does what process 0 orders; returns the answer to a question. @throws what is wrong */
   async do(operation: DeviceOperation): Promise<DeviceAnswer | undefined> {
     switch (operation.kind) {
-      case 'upload': {
-        const { tensor, type, parts } = operation;
-        const byIndex = new Map(parts.map(({ index, values }) => [index.join(), values]));
-        this.#tensors.set(
-          tensor,
-          this.#client.uploadParts(type, (index) => byIndex.get(index.join())!),
-        );
+      case 'upload':
+        this.#upload(operation);
         return undefined;
-      }
       case 'free':
-        this.#client.free(this.#take(this.#tensors, operation.tensor));
+        this.#client.free(taken(this.#tensors, operation.tensor, 'tensor'));
         return undefined;
       case 'load':
         this.#executables.set(operation.executable, this.#client.load(operation.text));
         return undefined;
       case 'unload':
         await this.#runsAreOver;
-        this.#client.unload(this.#take(this.#executables, operation.executable));
+        this.#client.unload(taken(this.#executables, operation.executable, 'executable'));
         return undefined;
       case 'execute':
         this.#execute(operation);
         return undefined;
       case 'download': {
-        const parts = this.#client.beginParts(this.#tensors.get(operation.tensor)!, operation.type);
+        const { tensor, type } = operation;
+        const parts = this.#client.beginParts(found(this.#tensors, tensor, 'tensor'), type);
         for (const { event } of parts) await this.#client.whenOver(event);
         return parts.map(({ index, values }) => ({ index, values }));
       }
@@ -77,17 +81,22 @@ class ServedDevices {
     }
   }
 
+  #upload({ tensor, type, parts }: DeviceOperation & { readonly kind: 'upload' }): void {
+    const byIndex = new Map(parts.map((part) => [part.index.join(), part] as const));
+    const partAt = (index: readonly number[], size: number): TypedArray =>
+      found(byIndex, index.join(), 'part').values ?? typedArray(type.dtype, size);
+    this.#tensors.set(tensor, this.#client.uploadParts(type, partAt));
+  }
+
   #execute({ executable, inputs, outputs, kept }: DeviceOperation & { readonly kind: 'execute' }): void {
     const begun = this.#client.execute(
-      this.#executables.get(executable)!,
-      inputs.map((tensor) => this.#tensors.get(tensor)!),
+      found(this.#executables, executable, 'executable'),
+      inputs.map((tensor) => found(this.#tensors, tensor, 'tensor')),
       { outputCount: outputs.length, kept },
     );
     begun.outputs.forEach((buffers, index) => this.#tensors.set(outputs[index]!, buffers));
     this.#runsAreOver = this.#runsAreOver.then(async () => {
-      for (const event of begun.events) {
-        await this.#client.whenOver(event).catch(this.#onFailure);
-      }
+      for (const event of begun.events) await this.#client.whenOver(event).catch(this.#onFailure);
     });
   }
 
@@ -97,33 +106,52 @@ class ServedDevices {
     for (const executable of this.#executables.values()) this.#client.unload(executable);
     this.#client.destroy();
   }
+}
 
-  #take<Value>(all: Map<number, Value>, number: number): Value {
-    const value = all.get(number)!;
-    all.delete(number);
-    return value;
-  }
+/** Returns what process 0 has named. @throws {WorkerError} for what it has not */
+function found<Key, Value>(all: ReadonlyMap<Key, Value>, key: Key, what: string): Value {
+  const value = all.get(key);
+  if (value !== undefined) return value;
+  throw new WorkerError({
+    expected: `a ${what} that process 0 has sent before`,
+    got: `${String(key)}, which is none`,
+    fix: 'Run the same version of vitvq, and of the plug-in, in all processes.',
+  });
+}
+
+/** Returns the same and forgets it. */
+function taken<Key, Value>(all: Map<Key, Value>, key: Key, what: string): Value {
+  const value = found(all, key, what);
+  all.delete(key);
+  return value;
 }
 
 /** Starts the runtime, at the same time as all other processes, and serves its devices. */
-export function runDevicesThread({ plugin, isCpu, mesh, place, link }: DevicesData): void {
+export function runDevicesThread({ plugin, isCpu, mesh, place, link: { port }, control: memory }: DevicesData): void {
+  const control = new WorkerControl(memory);
   let hasFailed = false;
+  const report = (message: DevicesReport): void => port.postMessage(message);
   const fail = (error: unknown): void => {
     if (hasFailed) return; // what comes later is a consequence
     hasFailed = true;
     report({ failure: error instanceof WorkerError ? error.facts : { got: String(error) } });
   };
-  const report = (message: DevicesReport): void => link.postMessage(message);
   let devices: ServedDevices | undefined;
+  // A run is in the runtime until it is over, whatever this thread does meanwhile.
+  let open = 0;
+  const busy = (change: 1 | -1): void => control.setBusy((open += change) > 0);
+  busy(1);
   try {
     devices = new ServedDevices(new PjrtClient(new PjrtApi(plugin), { mesh, isCpu, place }), fail);
   } catch (error) {
     fail(error);
   }
+  busy(-1);
   let done = Promise.resolve();
   const serve = async (operations: readonly DeviceOperation[]): Promise<void> => {
     for (const operation of operations) {
-      if (hasFailed || !devices) return;
+      if (hasFailed || !devices || control.isStopping) return;
+      busy(1);
       try {
         const answer = await devices.do(operation);
         if (answer) report({ answer });
@@ -131,9 +159,11 @@ export function runDevicesThread({ plugin, isCpu, mesh, place, link }: DevicesDa
       } catch (error) {
         fail(error);
       }
+      if (operation.kind === 'execute') void devices.runsAreOver.then(() => busy(-1));
+      else busy(-1);
     }
   };
-  link.on('message', (operations: readonly DeviceOperation[]) => {
+  port.on('message', (operations: readonly DeviceOperation[]) => {
     done = done.then(() => serve(operations));
   });
 }

@@ -3,8 +3,6 @@ import type { Cluster } from '@vitvq/cluster';
 /** The store of a run, as far as streams need it. */
 export type StreamStore = Pick<Cluster, 'put' | 'get' | 'delete'>;
 
-/** Longest piece of a message that the store is given at once. */
-export const pieceBytes = 4 * 2 ** 20;
 /** Pieces of one stream that the store holds at the same time. */
 export const piecesAtOnce = 2;
 
@@ -26,14 +24,19 @@ const takenKeyOf = (name: string, piece: number): string => `${name}/${piece}/ta
 export class MessageSender {
   readonly #store: StreamStore;
   readonly #name: string;
+  readonly #pieceBytes: number;
   readonly #underWay: Promise<void>[] = [];
   #pieces = 0;
   #sent = Promise.resolve();
 
-  /** @param name  of the stream, for which no other has been used in the run */
-  constructor(store: StreamStore, name: string) {
+  /**
+   * @param name  of the stream, for which no other has been used in the run
+   * @param pieceBytes  longest piece of a message that the store is given at once
+   */
+  constructor(store: StreamStore, name: string, pieceBytes: number) {
     this.#store = store;
     this.#name = name;
+    this.#pieceBytes = pieceBytes;
   }
 
   /**
@@ -46,8 +49,8 @@ export class MessageSender {
   }
 
   async #sendPieces(message: Uint8Array): Promise<void> {
-    for (let start = 0; start === 0 || start < message.length; start += pieceBytes) {
-      const end = start + pieceBytes;
+    for (let start = 0; start === 0 || start < message.length; start += this.#pieceBytes) {
+      const end = start + this.#pieceBytes;
       if (this.#underWay.length >= piecesAtOnce) await this.#underWay.shift();
       const piece = this.#pieces++;
       const kind = Uint8Array.of(end >= message.length ? isLast : hasMore);

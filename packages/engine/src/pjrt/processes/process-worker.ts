@@ -1,18 +1,19 @@
 /** The program of the threads by which a process takes part in a run of several. */
 import { workerData } from 'node:worker_threads';
-import { runDevicesThread, type DevicesData } from './devices-thread.js';
-import { runLinkThread, type LinkData } from './link-thread.js';
-import { runStoreThread, type StoreData } from './store-thread.js';
+import type { DevicesData } from './devices-thread.js';
+import type { LinkData } from './link-thread.js';
+import type { StoreData } from './store-thread.js';
 
 const data = workerData as LinkData | StoreData | DevicesData;
+// What one thread needs, such as koffi, another does not.
 switch (data.thread) {
   case 'link':
-    await runLinkThread(data);
+    await (await import('./link-thread.js')).runLinkThread(data);
     break;
   case 'store':
-    runStoreThread(data);
+    (await import('./store-thread.js')).runStoreThread(data);
     break;
   case 'devices':
-    runDevicesThread(data);
+    (await import('./devices-thread.js')).runDevicesThread(data);
     break;
 }

@@ -27,6 +27,11 @@ function storeKey(key: string): string {
   return `plug-in/${name}`;
 }
 
+function codeOf({ kind }: StoreQuestion, error: unknown): ErrorCode {
+  if (error instanceof ProcessLostError) return errorCodes.unavailable;
+  return kind === 'get' && error instanceof ClusterError ? errorCodes.deadlineExceeded : errorCodes.internal;
+}
+
 /** Asks the store of the run what a plug-in asks. */
 export async function takeStoreQuestion(
   store: Pick<Cluster, 'put' | 'get' | 'tryGet'>,
@@ -39,15 +44,14 @@ export async function takeStoreQuestion(
       return { value: nothing };
     }
     if (question.kind === 'get') {
-      const milliseconds = Math.min(Math.max(question.milliseconds, 1), longestMilliseconds);
-      return { value: await store.get(key, { timeoutSeconds: milliseconds / 1000 }) };
+      // A negative number is XLA's for no limit.
+      const limit = question.milliseconds < 0 ? longestMilliseconds : Math.max(question.milliseconds, 1);
+      return { value: await store.get(key, { timeoutSeconds: Math.min(limit, longestMilliseconds) / 1000 }) };
     }
     const value = await store.tryGet(key);
     if (value) return { value };
     return { code: errorCodes.notFound, message: `no process has set the key ${question.key}` };
   } catch (error) {
-    if (!(error instanceof ClusterError)) return { code: errorCodes.internal, message: String(error) };
-    const { unavailable, deadlineExceeded } = errorCodes;
-    return { code: error instanceof ProcessLostError ? unavailable : deadlineExceeded, message: error.message };
+    return { code: codeOf(question, error), message: error instanceof Error ? error.message : String(error) };
   }
 }

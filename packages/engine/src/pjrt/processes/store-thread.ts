@@ -5,6 +5,7 @@
  */
 import koffi from 'koffi';
 import { parentPort } from 'node:worker_threads';
+import { storeCallbacks } from '../api-table.js';
 import { bytesAt, textAt, wordBytes, wordsAt } from '../pjrt-api.js';
 import { AskingEnd, type BlockingEnd } from './blocking-port.js';
 import type { ErrorCode, StoreQuestion, StoreValue } from './store-question.js';
@@ -27,12 +28,6 @@ const callbackType = koffi.proto('void *PjrtStoreCallback(void *arguments)');
 const deleterType = koffi.proto('void PjrtValueDeleter(void *value)');
 const errorType = koffi.proto('void *PjrtCallbackError(int code, const char *message, size_t size)');
 
-/** Fields of the argument of each callback behind its first two words, as words. */
-const fields = {
-  get: ['key', 'keySize', 'milliseconds', 'makeError', 'user', 'value', 'valueSize', 'deleter'],
-  put: ['key', 'keySize', 'value', 'valueSize', 'makeError', 'user'],
-  tryGet: ['key', 'keySize', 'makeError', 'user', 'value', 'valueSize', 'deleter'],
-} as const;
 const headerWords = 2;
 
 /** Values that the plug-in reads, until it says that it is done. */
@@ -52,22 +47,22 @@ export function runStoreThread({ link }: StoreData): void {
     kind: Kind,
     questionOf: (argument: Readonly<Record<string, bigint>>) => StoreQuestion,
   ): bigint => {
-    const names: readonly string[] = fields[kind];
+    const names: readonly string[] = storeCallbacks[kind];
     const callback = (pointer: unknown): unknown => {
       const address = addressOf(pointer);
       const words = wordsAt(address, headerWords + names.length).slice(headerWords);
       const argument = Object.fromEntries(names.map((name, index) => [name, words[index]!]));
+      const memory = new BigUint64Array(koffi.view(address, (headerWords + names.length) * wordBytes));
+      // The plug-in copies the value and then calls the deleter.
+      const give = (value: Uint8Array): void => {
+        const kept = value.length > 0 ? Uint8Array.from(value) : new Uint8Array(1);
+        values.set(addressOf(kept), kept);
+        const words = { value: addressOf(kept), valueSize: BigInt(value.length), deleter };
+        for (const [name, word] of Object.entries(words)) memory[headerWords + names.indexOf(name)] = word;
+      };
       const answer = store.ask(questionOf(argument));
       if ('code' in answer) return makeError(argument['makeError']!, answer.code, answer.message);
-      if (kind === 'put') return null;
-      // The plug-in copies the value and then calls the deleter.
-      const value = answer.value.length > 0 ? Uint8Array.from(answer.value) : new Uint8Array(1);
-      values.set(addressOf(value), value);
-      const memory = new BigUint64Array(koffi.view(address, (headerWords + names.length) * wordBytes));
-      const write = (name: string, word: bigint): void => void (memory[headerWords + names.indexOf(name)] = word);
-      write('value', addressOf(value));
-      write('valueSize', BigInt(answer.value.length));
-      write('deleter', deleter);
+      if (kind !== 'put') give(answer.value);
       return null;
     };
     return addressOf(koffi.register(callback, koffi.pointer(callbackType)));
