@@ -63,27 +63,31 @@ export async function installRegistry(): Promise<void> {
 }
 
 /**
- * Unpacks packed packages in a folder that is empty, as npm would, and links what they declare of
- * the registry, and TensorFlow.js, from where {@link installRegistry} has installed it. They find
- * nothing that they do not declare.
+ * Unpacks packed packages in a folder that is empty, with TensorFlow.js beside them. What a package
+ * declares of the registry lies in a folder of its own, as links to what {@link installRegistry}
+ * has installed: it finds nothing that it does not declare.
  */
 export async function unpackTarballs(folder: string, packages: readonly Workspace[]): Promise<void> {
   const modules = join(folder, 'node_modules');
+  await linkInstalled(modules, ['@tensorflow/tfjs']);
   for (const workspace of packages) {
-    const target = join(modules, workspace.manifest.name);
+    const { name, dependencies, optionalDependencies, peerDependencies } = workspace.manifest;
+    const target = join(modules, name);
     await mkdir(target, { recursive: true });
     const words = ['-xzf', basename(tarballOf(workspace)), '-C', target, '--strip-components=1'];
     must('tar', await run('tar', words, { cwd: packedFolder }));
+    const declared = Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies });
+    await linkInstalled(join(target, 'node_modules'), declared);
   }
-  const declared = packages.flatMap(({ manifest }) =>
-    Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies }),
-  );
-  for (const name of new Set(['@tensorflow/tfjs', ...declared])) {
+  await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n');
+}
+
+/** Links those packages of the registry that are installed: the others are ours or optional. */
+async function linkInstalled(modules: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
     const [source, target] = [join(registryFolder, 'node_modules', name), join(modules, name)];
-    // What is not there is optional, or one of ours: {@link installRegistry} had all the rest.
     if (!existsSync(source)) continue;
     await mkdir(dirname(target), { recursive: true });
     await symlink(source, target, 'junction');
   }
-  await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n');
 }
