@@ -63,13 +63,13 @@ export async function installRegistry(): Promise<void> {
 }
 
 /**
- * Unpacks packed packages in a folder that is empty, with TensorFlow.js beside them. What a package
- * declares of the registry lies in a folder of its own, as links to what {@link installRegistry}
- * has installed: it finds nothing that it does not declare.
+ * Unpacks packed packages in a folder that is empty, beside TensorFlow.js and its core, where npm
+ * puts them. What a package declares of the registry lies in a folder of its own, as links to what
+ * {@link installRegistry} has installed: it finds nothing else that it does not declare.
  */
 export async function unpackTarballs(folder: string, packages: readonly Workspace[]): Promise<void> {
   const modules = join(folder, 'node_modules');
-  await linkInstalled(modules, ['@tensorflow/tfjs']);
+  await linkInstalled(modules, ['@tensorflow/tfjs', '@tensorflow/tfjs-core']);
   for (const workspace of packages) {
     const { name, dependencies, optionalDependencies, peerDependencies } = workspace.manifest;
     const target = join(modules, name);
