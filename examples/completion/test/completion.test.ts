@@ -30,7 +30,7 @@ const readMetrics = async (out: string): Promise<Metrics> =>
 describe('completion', { timeout: 120_000 }, () => {
   it('--smoke makes models, completes, measures and reports', async () => {
     const out = join(folder, 'smoke');
-    const { code, output } = await completion('--smoke', '--engine', 'cpu', '--out', out);
+    const { code, output } = await completion('--smoke', '--engine', 'onnx', '--out', out);
     expect(output).toContain('Report:');
     expect(code).toBe(0);
     const metrics = await readMetrics(out);
@@ -48,7 +48,7 @@ describe('completion', { timeout: 120_000 }, () => {
     expect(await readdir(out)).toEqual(expect.arrayContaining(['completions.png', 'upper-half.png']));
     expect(metrics).toMatchObject({ images: 30, heldOut: true });
 
-    // The same models complete pictures of one's own, without classes and of another size.
+    // The same models complete pictures of one's own, without classes, of another size, and on cpu.
     const pictures = join(folder, 'pictures');
     await writePictures(pictures, { count: 6 });
     const mine = join(folder, 'mine');

@@ -9,8 +9,11 @@ import { loadTokenizer } from '@vitvq/tokenizer/node';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
-/** The engine that trainings are resumed on; `npm run check-tensorflow` names another one. */
-const engine = process.env['VITVQ_TEST_ENGINE'] ?? 'cpu';
+/**
+ * The engine of the tests that start several trainings; `npm run check-tensorflow` names another
+ * one. The engine `cpu`, which has no compiler, takes five times as long: one training is enough.
+ */
+const engine = process.env['VITVQ_TEST_ENGINE'] ?? 'onnx';
 
 let out: string;
 beforeEach(async () => {
@@ -75,7 +78,7 @@ describe('quickstart --smoke', { timeout: 180_000 }, () => {
   });
 
   it('shows another run with l2 alone, and starts over where it may', async () => {
-    const l2 = ['--smoke', '--loss', 'l2', '--engine', 'cpu'];
+    const l2 = ['--smoke', '--loss', 'l2', '--engine', engine];
     expect((await quickstart(l2)).code).toBe(0);
     const compared = await quickstart([...l2, '--seed', '1', '--fresh', '--compare', out]);
     expect(compared.output).not.toContain('going on');

@@ -8,7 +8,7 @@ import { doctor, formatDoctorReport } from '../src/doctor.js';
 import { currentEngine, useEngine } from '../src/engines.js';
 import { engineNames, type EngineName } from '../src/engines/engine-definition.js';
 import { EngineError } from '../src/errors.js';
-import { runProgram as run } from './run-program.js';
+import { runProgramOfUser as run } from './run-program.js';
 
 // Engines that were installed on this machine are not looked at.
 beforeAll(() => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError, randomKey, type CodeBatch } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
 import { classGPT, everywhere, grid, tinyCodes, tinyTransformerTraining, vocabSize } from '@vitvq/test-models';
-import { compilingEngines, expectNoTensorLeak } from '@vitvq/test-utils';
+import { compilingEngines, expectNoTensorLeak, hasEngine } from '@vitvq/test-utils';
 import type { StepReport } from '@vitvq/training';
 import { AnyOrderTransformer, MaskedTransformer, RAR, type AnyTokenModel } from '@vitvq/transformers';
 import { TransformerEvaluator, type TransformerBatchSource } from '../src/index.js';
@@ -97,6 +97,8 @@ describe.each(models)('training a %s', (_name, create) => {
   });
 
   it('learns the codes, and measures the same at every call', async () => {
+    // Compiled where that is possible: it takes the same steps in a third of the time.
+    await useEngine({ name: (await hasEngine('onnx')) ? 'onnx' : 'cpu', threads: 1, onCompile: () => undefined });
     const model = create();
     const evaluator = new TransformerEvaluator({ model, conditioner });
     const heldOut = [countedCodes()];
@@ -111,5 +113,6 @@ describe.each(models)('training a %s', (_name, create) => {
     expect(await measure()).toBeLessThan(0.95 * before);
     evaluator.dispose();
     model.dispose();
+    await useEngine({ name: 'cpu' });
   });
 });

@@ -1,5 +1,6 @@
-import { copyFile, link, mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { must, run } from './run.js';
 import {
   packedFolder,
@@ -38,8 +39,8 @@ export function tensorflow(): string {
 }
 
 /**
- * Installs what our packages need of the registry, all of it once, for {@link linkRegistry}. It
- * does nothing where that is there already.
+ * Installs what our packages need of the registry, all of it once, for {@link unpackTarballs}.
+ * It does nothing where that is there already.
  */
 export async function installRegistry(): Promise<void> {
   const needed = publishedPackages().flatMap(({ manifest }) =>
@@ -62,21 +63,31 @@ export async function installRegistry(): Promise<void> {
 }
 
 /**
- * Gives a folder links to all that {@link installRegistry} has installed. An installation there
- * takes what it needs and removes the rest, and unpacks nothing.
+ * Unpacks packed packages in a folder that is empty, beside TensorFlow.js and its core, where npm
+ * puts them. What a package declares of the registry lies in a folder of its own, as links to what
+ * {@link installRegistry} has installed: it finds nothing else that it does not declare.
  */
-export async function linkRegistry(folder: string): Promise<void> {
-  await linkTree(join(registryFolder, 'node_modules'), join(folder, 'node_modules'));
+export async function unpackTarballs(folder: string, packages: readonly Workspace[]): Promise<void> {
+  const modules = join(folder, 'node_modules');
+  await linkInstalled(modules, ['@tensorflow/tfjs', '@tensorflow/tfjs-core']);
+  for (const workspace of packages) {
+    const { name, dependencies, optionalDependencies, peerDependencies } = workspace.manifest;
+    const target = join(modules, name);
+    await mkdir(target, { recursive: true });
+    const words = ['-xzf', basename(tarballOf(workspace)), '-C', target, '--strip-components=1'];
+    must('tar', await run('tar', words, { cwd: packedFolder }));
+    const declared = Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies });
+    await linkInstalled(join(target, 'node_modules'), declared);
+  }
+  await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n');
 }
 
-async function linkTree(from: string, to: string): Promise<void> {
-  await mkdir(to);
-  for (const entry of await readdir(from, { withFileTypes: true })) {
-    const [source, target] = [join(from, entry.name), join(to, entry.name)];
-    if (entry.isDirectory()) await linkTree(source, target);
-    else if (entry.isSymbolicLink()) await symlink(await readlink(source), target);
-    // npm writes its list of what is installed in place.
-    else if (entry.name === '.package-lock.json') await copyFile(source, target);
-    else await link(source, target).catch(() => copyFile(source, target)); // another file system
+/** Links those packages of the registry that are installed: the others are ours or optional. */
+async function linkInstalled(modules: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const [source, target] = [join(registryFolder, 'node_modules', name), join(modules, name)];
+    if (!existsSync(source)) continue;
+    await mkdir(dirname(target), { recursive: true });
+    await symlink(source, target, 'junction');
   }
 }

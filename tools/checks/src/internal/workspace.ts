@@ -10,6 +10,7 @@ export interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly devDependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
 /** A package, example or tool of the repository. */
@@ -69,6 +70,13 @@ export function installedWith(workspace: Workspace): Workspace[] {
   };
   visit(published.get(workspace.manifest.name) ?? workspace);
   return [...found];
+}
+
+/** Tells whether a published package needs this one. */
+export function isNeeded({ manifest: { name } }: Workspace): boolean {
+  return publishedPackages().some(
+    ({ manifest }) => name in { ...manifest.dependencies, ...manifest.optionalDependencies },
+  );
 }
 
 /** Returns the path of a package's tarball, which the Nx target `pack` writes. */
