@@ -1,6 +1,5 @@
 import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
-import { shardLike, shardOverModel } from '@vitvq/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compile } from '../src/compile.js';
 import { useEngine } from '../src/engines.js';
@@ -25,6 +24,7 @@ import { operationCases } from './operations.js';
 import { plugin, startPjrt } from './pjrt-plugin.js';
 import { sweepOperations } from './sweep-operations.js';
 import { testBackend } from './test-backend.js';
+import { createTwoLayers, wave } from './two-layers.js';
 
 const meshOf = (options: MeshOptions): Mesh => resolveMesh(options);
 const [shardy, gspmd] = [shardingDialectFor(106), shardingDialectFor(60)];
@@ -234,26 +234,8 @@ describe.skipIf(!plugin)('programs on several devices of pjrt', () => {
     it('train as one device does', async () => {
       const train = async (options: MeshOptions): Promise<number[][]> => {
         await useEngine({ name: 'pjrt', mesh: options, onCompile: () => {} });
-        const wave = (shape: number[], scale: number): tf.Tensor =>
-          tf.tidy(() => tf.mul(tf.sin(tf.reshape(tf.range(0, tf.util.sizeFromShape(shape)), shape)), scale));
-        const first = tf.variable(wave([6, 8], 0.5));
-        const second = tf.variable(wave([8, 4], 0.4));
-        const moment = tf.variable(tf.zeros([6, 8]));
-        shardOverModel(first, 1);
-        shardOverModel(second, 0);
-        shardLike(moment, first);
-        const step = compile((x: tf.Tensor2D) =>
-          tf.tidy(() => {
-            const { value, grads } = tf.variableGrads(
-              () => tf.mean(tf.square(tf.matMul(tf.tanh(tf.matMul(x, first as tf.Tensor2D)), second as tf.Tensor2D))),
-              [first, second],
-            );
-            moment.assign(tf.add(tf.mul(moment, 0.9), grads[first.name]!));
-            first.assign(tf.sub(first, tf.mul(moment, 0.1)));
-            second.assign(tf.sub(second, tf.mul(grads[second.name]!, 0.1)));
-            return { value, x: tf.mul(x, 2) };
-          }),
-        );
+        const { variables, update } = createTwoLayers();
+        const step = compile((x: tf.Tensor2D) => tf.tidy(() => ({ value: update(x), x: tf.mul(x, 2) })));
         const batch = wave([8, 6], 1) as tf.Tensor2D;
         const losses: number[] = [];
         for (let index = 0; index < 3; index++) {
@@ -261,7 +243,7 @@ describe.skipIf(!plugin)('programs on several devices of pjrt', () => {
           losses.push((await value.data())[0]!);
           expect([...(await x.data())]).toEqual([...(await tf.mul(batch, 2).data())]);
         }
-        const rest = await Promise.all([first, second, moment].map(async (each) => [...(await each.data())]));
+        const rest = await Promise.all(variables.map(async (each) => [...(await each.data())]));
         step.dispose();
         return [losses, ...rest];
       };

@@ -10,17 +10,14 @@
 import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import { readClusterPlace } from '@vitvq/cluster';
-import { shardLike, shardOverModel } from '@vitvq/core';
 import { compile, endEngine, serveDevices, useEngine, type MeshOptions } from '../../src/index.js';
+import { createTwoLayers, wave } from '../two-layers.js';
 
 const [mesh, steps = '4', ending] = process.argv.slice(2);
 const place = readClusterPlace();
 const stop = new AbortController();
 process.on('SIGTERM', () => stop.abort());
 const processes = place && { place, joinSeconds: 60, hangSeconds: 4 };
-
-const wave = (shape: number[], scale: number): tf.Tensor =>
-  tf.tidy(() => tf.mul(tf.sin(tf.reshape(tf.range(0, tf.util.sizeFromShape(shape)), shape)), scale));
 
 async function train(): Promise<void> {
   await useEngine({
@@ -29,24 +26,10 @@ async function train(): Promise<void> {
     processes: processes && { ...processes, onStop: () => stop.abort() },
     onCompile: () => undefined,
   });
-  const first = tf.variable(wave([6, 8], 0.5));
-  const second = tf.variable(wave([8, 4], 0.4));
-  const moment = tf.variable(tf.zeros([6, 8]));
-  shardOverModel(first, 1);
-  shardOverModel(second, 0);
-  shardLike(moment, first);
+  const { variables, update } = createTwoLayers();
+  // Small results come back whole; a large one lies on the devices until it is read.
   const step = compile((x: tf.Tensor2D) =>
-    tf.tidy(() => {
-      const { value, grads } = tf.variableGrads(
-        () => tf.mean(tf.square(tf.matMul(tf.tanh(tf.matMul(x, first as tf.Tensor2D)), second as tf.Tensor2D))),
-        [first, second],
-      );
-      moment.assign(tf.add(tf.mul(moment, 0.9), grads[first.name]!));
-      first.assign(tf.sub(first, tf.mul(moment, 0.1)));
-      second.assign(tf.sub(second, tf.mul(grads[second.name]!, 0.1)));
-      // Small results come back whole; a large one lies on the devices until it is read.
-      return { value, small: tf.mul(x, 2), large: tf.tile(x, [1, 1024]) };
-    }),
+    tf.tidy(() => ({ value: update(x), small: tf.mul(x, 2), large: tf.tile(x, [1, 1024]) })),
   );
   const batch = wave([8, 6], 1) as tf.Tensor2D;
   const numbers: number[] = [];
@@ -58,7 +41,7 @@ async function train(): Promise<void> {
     tf.dispose([value, small, large]);
     process.stdout.write(`step ${index}\n`);
   }
-  for (const variable of [first, second, moment]) numbers.push(...(await variable.data()));
+  for (const variable of variables) numbers.push(...(await variable.data()));
   step.dispose();
   if (ending === 'leave') return;
   if (ending === 'fail') {
@@ -67,7 +50,7 @@ async function train(): Promise<void> {
   }
   await endEngine();
   // The tensors go on where there is no engine.
-  process.stdout.write(`numbers ${JSON.stringify([...numbers, ...first.dataSync()])}\n`);
+  process.stdout.write(`numbers ${JSON.stringify([...numbers, ...variables[0]!.dataSync()])}\n`);
 }
 
 try {
