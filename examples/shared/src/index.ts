@@ -12,7 +12,8 @@ export {
   type Program,
   precisionOption,
 } from './program-options.js';
-export { engineChanges, terminalView } from './terminal-view.js';
+export { engineChanges } from '@vitvq/cli';
+export { terminalView } from './terminal-view.js';
 export { startEngine, type EngineChoice } from './start-engine.js';
 export {
   compareImages,

@@ -1,14 +1,8 @@
-import { formatEngine, useEngine, type Engine, type EngineName } from '@vitvq/engine';
+import type { EngineRequest } from '@vitvq/cli';
+import { formatEngine, useEngine, type Engine } from '@vitvq/engine';
 
 /** Choice of an engine, as `commonOptions` reads it. */
-export interface EngineChoice {
-  /** @default 'auto' */
-  readonly engine?: EngineName | 'auto';
-  /** @default the engine's own choice */
-  readonly threads?: number | undefined;
-  /** Devices over which batches are sharded, on the engine `pjrt`. @default 1 */
-  readonly devices?: number | undefined;
-}
+export type EngineChoice = EngineRequest;
 
 /** Starts an engine and says which one. */
 export async function startEngine({ engine: name, threads, devices }: EngineChoice = {}): Promise<Engine> {

@@ -1,18 +1,14 @@
 import { Option, type Command } from 'commander';
-import type { EngineName } from '@vitvq/engine';
 import type * as RunPackage from '@vitvq/run';
 import type { ConfigObject, RunView } from '@vitvq/run';
-import { engineChoices } from '../engine-choices.js';
+import { engineChanges, engineChoices, type EngineRequest } from '../engine-choices.js';
 import { loadOptional } from '../optional-package.js';
 import { showProgress } from '../progress.js';
 import { leftovers, missing, operand, refuseUsage } from './usage.js';
 import { positive } from './values.js';
 
 /** Options that every command that computes has. */
-export interface EngineFlags {
-  readonly engine?: EngineName | 'auto';
-  readonly threads?: number;
-  readonly devices?: number;
+export interface EngineFlags extends EngineRequest {
   readonly json?: boolean;
 }
 
@@ -28,13 +24,8 @@ export function withEngineOptions(command: Command): Command {
 }
 
 /** Returns what `--seed`, `--engine`, `--threads` and `--devices` change in a config. */
-export function changesOf({ seed, engine, threads, devices }: EngineFlags & { readonly seed?: number }): ConfigObject {
-  return {
-    ...(seed !== undefined && { seed }),
-    ...(engine !== undefined && { engine }),
-    ...(threads !== undefined && { threads }),
-    ...(devices !== undefined && { mesh: { data: devices } }),
-  };
+export function changesOf({ seed, ...engine }: EngineFlags & { readonly seed?: number }): ConfigObject {
+  return { ...(seed !== undefined && { seed }), ...engineChanges(engine) };
 }
 
 /** Returns the words of the command line with which a run goes on: it does not start over. */
