@@ -29,7 +29,7 @@ const weightsIn = (run: string): Buffer => readFileSync(join(run, 'tokenizer', '
 describe.skipIf(!plugin || !hasCompiler())('vitvq train', () => {
   it(
     'trains over processes; when one is killed, the run goes on with fewer to the same bits',
-    { timeout: 240_000 },
+    { timeout: 480_000 },
     async ({ temporaryFolder: folder }) => {
       const file = join(folder, 'loopback-plugin.so');
       await buildLoopbackPlugin(file);

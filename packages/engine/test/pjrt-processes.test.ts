@@ -95,7 +95,7 @@ describe.skipIf(!plugin || !hasCompiler())('several processes of pjrt', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it('compute, to the last bit, what one with all devices computes', { timeout: 120_000 }, async () => {
+  it('compute, to the last bit, what one with all devices computes', { timeout: 300_000 }, async () => {
     const meshes: [MeshOptions, number, number][] = [
       [{ data: 4 }, 2, 2],
       [{ data: 4, weights: 'sharded' }, 4, 1],
@@ -112,7 +112,7 @@ describe.skipIf(!plugin || !hasCompiler())('several processes of pjrt', () => {
     }
   });
 
-  it('end in peace with programs from the disk', { timeout: 60_000 }, async () => {
+  it('end in peace with programs from the disk', { timeout: 180_000 }, async () => {
     const run = () => start({ data: 2 }, { steps: 2 }, { VITVQ_CACHE: join(folder, 'cache') }).ended;
     const [compiled, loaded] = [await run(), await run()];
     expect(loaded.output).toBe(compiled.output);
@@ -122,7 +122,7 @@ describe.skipIf(!plugin || !hasCompiler())('several processes of pjrt', () => {
   it.each([
     ['is killed', 'SIGKILL', /the loss of process 1 on host .*: its connection/],
     ['stands still', 'SIGSTOP', /the loss of process 1 on host .*: nothing was heard of it for 4 s/],
-  ] as const)('stop when one %s', { timeout: 60_000 }, async (_state, signal, message) => {
+  ] as const)('stop when one %s', { timeout: 180_000 }, async (_state, signal, message) => {
     const [first, second, third] = await startAll({ data: 3 }, { file, processes: 3, devices: 1, steps: 1e6 });
     await first!.printed('step 2');
     second!.child.kill(signal);
@@ -134,7 +134,7 @@ describe.skipIf(!plugin || !hasCompiler())('several processes of pjrt', () => {
     }
   });
 
-  it('stop with the reason when the program fails', { timeout: 60_000 }, async () => {
+  it('stop with the reason when the program fails', { timeout: 180_000 }, async () => {
     const all = await startAll({ data: 2 }, { file, processes: 2, devices: 1, ending: 'fail' });
     const [first, second] = await Promise.all(all.map(({ ended }) => ended));
     expect([first!.code, second!.code]).toEqual([1, 1]);
@@ -142,7 +142,7 @@ describe.skipIf(!plugin || !hasCompiler())('several processes of pjrt', () => {
     expect(second!.output).toMatch(/the loss of process 0 on host .*: it failed: .*the numbers are wrong/);
   });
 
-  it('lose a process 0 that ends without a word', { timeout: 60_000 }, async () => {
+  it('lose a process 0 that ends without a word', { timeout: 180_000 }, async () => {
     const all = await startAll({ data: 2 }, { file, processes: 2, devices: 1, ending: 'leave' });
     const [first, second] = await Promise.all(all.map(({ ended }) => ended));
     expect(first!.code).toBe(0);
@@ -150,7 +150,7 @@ describe.skipIf(!plugin || !hasCompiler())('several processes of pjrt', () => {
     expect(second!.code).toBe(1);
   });
 
-  it('stop together when another one than process 0 is asked to', { timeout: 60_000 }, async () => {
+  it('stop together when another one than process 0 is asked to', { timeout: 180_000 }, async () => {
     const [first, second] = await startAll({ data: 2 }, { file, processes: 2, devices: 1, steps: 1e6 });
     await first!.printed('step 2');
     second!.child.kill('SIGTERM');
@@ -159,7 +159,7 @@ describe.skipIf(!plugin || !hasCompiler())('several processes of pjrt', () => {
     expect(numbersOf(endings[0].output)).toBeDefined();
   });
 
-  it('stop when one cannot compute across processes', { timeout: 60_000 }, async () => {
+  it('stop when one cannot compute across processes', { timeout: 180_000 }, async () => {
     const all = await startAll({ data: 2 }, { file: plugin, processes: 2, devices: 1 });
     for (const { code, output } of await Promise.all(all.map(({ ended }) => ended))) {
       expect(code).toBe(1);
@@ -167,7 +167,7 @@ describe.skipIf(!plugin || !hasCompiler())('several processes of pjrt', () => {
     }
   });
 
-  it('stop when the mesh leaves one without a device', { timeout: 60_000 }, async () => {
+  it('stop when the mesh leaves one without a device', { timeout: 180_000 }, async () => {
     const all = await startAll({ data: 2 }, { file, processes: 2, devices: 2 });
     for (const { code, output } of await Promise.all(all.map(({ ended }) => ended))) {
       expect(code).toBe(1);
