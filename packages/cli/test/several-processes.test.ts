@@ -26,7 +26,7 @@ const train = [
 
 const weightsIn = (run: string): Buffer => readFileSync(join(run, 'tokenizer', 'model', 'model.safetensors'));
 
-describe.skipIf(!plugin || !hasCompiler())('vitvq train', () => {
+describe.skipIf(!plugin || !hasCompiler())('vitvq train on pjrt', () => {
   it(
     'trains over processes; when one is killed, the run goes on with fewer to the same bits',
     { timeout: 480_000 },

@@ -280,6 +280,7 @@ class Worker {
     };
     if (this.#done.size < this.#places.size) return facts;
     const records = await this.#finished.complete(this.#plan.configuration);
+    await this.#claims.clear();
     for (const folder of [this.#folder.claims, this.#folder.staging]) await fs.rmdir(folder).catch(() => undefined);
     const perView = records.length / this.#plan.configuration.views;
     const firstView = records.slice(0, perView);

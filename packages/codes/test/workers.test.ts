@@ -234,6 +234,17 @@ describe('encodeAsWorker', () => {
     await expectWhole();
   });
 
+  it('leaves no claim of a worker that was killed between its shard and its claim', async () => {
+    await work();
+    await fs.mkdir(join(directory, 'claims'));
+    for (const claim of ['000-00002.1', '000-00002.2', '001-00000.1']) {
+      await fs.writeFile(join(directory, 'claims', claim), '');
+    }
+    expect(await verifyCodes(directory)).toMatchObject({ isComplete: true, claimed: 2 });
+    expect((await work()).ownShards).toBe(0);
+    await expectWhole();
+  });
+
   it('works where files have one name only', async () => {
     const link = vi.spyOn(fs, 'link').mockRejectedValue(Object.assign(new Error('no links'), { code: 'EPERM' }));
     try {

@@ -166,6 +166,16 @@ export class Claims {
     return undefined;
   }
 
+  /**
+   * Removes what workers have left that were killed between a shard and its claim. Only when all
+   * shards are finished: nobody claims one any more, and whoever still makes one makes it twice.
+   */
+  async clear(): Promise<void> {
+    for (const [shard, number] of await this.#numbers()) {
+      for (let each = number; each > 0; each--) await fs.rm(join(this.#folder, nameOf(shard, each)), { force: true });
+    }
+  }
+
   /** Returns the shards that are claimed. */
   async claimed(): Promise<string[]> {
     return [...(await this.#numbers()).keys()];
