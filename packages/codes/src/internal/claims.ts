@@ -158,9 +158,7 @@ export class Claims {
       if (!this.#hasStoodStill(nameOf(shard, number), text) && !(holder && (await hasEnded(holder)))) continue;
       const claim = await this.#create(shard, number + 1);
       if (!claim) continue;
-      for (let older = number; older > 0; older--) {
-        await fs.rm(join(this.#folder, nameOf(shard, older)), { force: true });
-      }
+      await this.#remove(shard, number);
       return { claim, from: holder ? `process ${holder.pid} on ${holder.host}` : 'a worker without a name' };
     }
     return undefined;
@@ -171,9 +169,12 @@ export class Claims {
    * shards are finished: nobody claims one any more, and whoever still makes one makes it twice.
    */
   async clear(): Promise<void> {
-    for (const [shard, number] of await this.#numbers()) {
-      for (let each = number; each > 0; each--) await fs.rm(join(this.#folder, nameOf(shard, each)), { force: true });
-    }
+    for (const [shard, number] of await this.#numbers()) await this.#remove(shard, number);
+  }
+
+  /** Removes the claims on a shard up to a number, the newest first. */
+  async #remove(shard: string, number: number): Promise<void> {
+    for (let each = number; each > 0; each--) await fs.rm(join(this.#folder, nameOf(shard, each)), { force: true });
   }
 
   /** Returns the shards that are claimed. */

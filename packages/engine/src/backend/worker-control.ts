@@ -50,7 +50,7 @@ export class WorkerControl {
   }
 
   /** In the main thread: does the same without blocking it. */
-  async whenStopped(milliseconds = IDLE_MILLISECONDS): Promise<boolean> {
+  async whenStopped(milliseconds: number): Promise<boolean> {
     Atomics.store(this.memory, STOP, 1);
     const end = performance.now() + milliseconds;
     while (Atomics.load(this.memory, BUSY) === 1) {

@@ -1,9 +1,14 @@
-import { firstLine, type EngineDefinition, type EngineDetails, type Probe } from '../engines/engine-definition.js';
+import {
+  firstLine,
+  type EngineDefinition,
+  type EngineDetails,
+  type Probe,
+  type ServeDevicesOptions,
+} from '../engines/engine-definition.js';
 import { importOptional } from '../engines/import-optional.js';
 import { EngineError } from '../errors.js';
 import { oneDevice, type Mesh } from '../mesh.js';
 import type { LinkedProcess, ProcessesOptions } from './processes/linked-process.js';
-import type { ServeDevicesOptions } from '../engines/engine-definition.js';
 import type { FoundPlugin } from './find-plugin.js';
 import type { PjrtBackend } from './pjrt-backend.js';
 

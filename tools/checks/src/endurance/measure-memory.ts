@@ -15,7 +15,7 @@ export type Quantity = (typeof quantities)[number];
 /** Memory of a training at a step. */
 export type MemorySample = Readonly<Record<Quantity, number>> & { readonly step: number };
 
-/** Number of samples of a training. */
+/** Number of samples of a training, about. */
 const sampleCount = 400;
 
 /** Number of evaluations and of checkpoints of a training, where nothing else is said. */
@@ -49,10 +49,11 @@ export async function measureMemory(options: MeasureMemoryOptions): Promise<Memo
   const plan = { ...plans[training], steps, saveEvery: every, evaluateEvery: every };
   const trainer = createTraining[training](folder, plan);
   // Memory of the samples is taken before: objects would show as a growth of their own.
-  const table = new Float64Array((sampleCount + 1) * rowLength);
+  const stepsOfSample = Math.max(1, Math.floor(steps / sampleCount));
+  const table = new Float64Array(Math.ceil(steps / stepsOfSample) * rowLength);
   let rows = 0;
   trainer.on('step', ({ step }) => {
-    if (step % Math.max(1, Math.floor(steps / sampleCount)) !== 0) return;
+    if (step % stepsOfSample !== 0) return;
     collectGarbage?.();
     const { rss, heapUsed, external } = process.memoryUsage();
     table.set([step, rss, heapUsed, external, tf.memory().numTensors], rowLength * rows);

@@ -16,7 +16,7 @@ import type { WorkerFailure } from '../../backend/worker-protocol.js';
 import type { Mesh } from '../../mesh.js';
 import { answerLine, type BlockingEnd } from './blocking-port.js';
 import type { DeviceAnswer, DeviceOperation } from './device-operation.js';
-import { MessageReceiver, MessageSender, piecesAtOnce } from './message-stream.js';
+import { longestWait, MessageReceiver, MessageSender, piecesAtOnce } from './message-stream.js';
 import { takeStoreQuestion, type StoreQuestion, type StoreValue } from './store-question.js';
 
 /** What the thread is started with. */
@@ -67,8 +67,6 @@ const streamTo = (rank: number): string => `devices/to/${rank}`;
 const streamFrom = (rank: number): string => `devices/from/${rank}`;
 const meshKey = 'devices/mesh';
 const stopKey = 'devices/stop';
-/** A run may go on for as long as a timer measures. */
-const longestWait = { timeoutSeconds: 2_147_483 };
 
 /** A store holds so many times its longest value (see `@vitvq/cluster`). */
 const valuesInStore = 64;

@@ -7,7 +7,7 @@ export type StreamStore = Pick<Cluster, 'put' | 'get' | 'delete'>;
 export const piecesAtOnce = 2;
 
 /** A stream may be silent for as long as a step takes: the loss of a process ends the wait. */
-const timeoutSeconds = 2_147_483;
+export const longestWait = { timeoutSeconds: 2_147_483 };
 const nothing = new Uint8Array(0);
 
 /** First byte of a piece. */
@@ -62,7 +62,7 @@ export class MessageSender {
   }
 
   async #whenTaken(piece: number): Promise<void> {
-    await this.#store.get(takenKeyOf(this.#name, piece), { timeoutSeconds });
+    await this.#store.get(takenKeyOf(this.#name, piece), longestWait);
     await this.#store.delete(keyOf(this.#name, piece));
     await this.#store.delete(takenKeyOf(this.#name, piece));
   }
@@ -88,7 +88,7 @@ export class MessageReceiver {
     const parts: Uint8Array[] = [];
     for (;;) {
       const piece = this.#pieces++;
-      const value = await this.#store.get(keyOf(this.#name, piece), { timeoutSeconds });
+      const value = await this.#store.get(keyOf(this.#name, piece), longestWait);
       // When the other knows it decides on its pace alone; a loss shows in the next call.
       this.#store.put(takenKeyOf(this.#name, piece), nothing).catch(() => undefined);
       parts.push(value.subarray(1));
