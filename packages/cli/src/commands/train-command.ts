@@ -66,7 +66,6 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
     await lendDevices(processes, view);
     return;
   }
-  if (isOfSeveral(flags) && !processes) view.log('One process, which trains alone.');
   refuseUsage(command, [
     ...missing({
       ...(resume ? {} : { '<config>': config }),
@@ -98,6 +97,7 @@ async function train(_config: string | undefined, flags: TrainFlags, command: Co
     print(flags, resolved, [run.formatRunConfig(resolved)]);
     return;
   }
+  if (isOfSeveral(flags) && !processes) view.log('One process, which trains alone.');
   const other = compare === undefined ? undefined : await run.findModel(compare, 'tokenizer');
   const words = wordsToGoOn();
   const signal = run.abortOnCtrlC(out);
