@@ -79,19 +79,18 @@ function assertFilesExist({ tokenizer, transformer, evaluation }: ResolvedRunCon
 }
 
 /** @throws {ConfigError} where classes are asked for and the images have none */
-function assertClassesFit({ probe, transformer, evaluation }: ResolvedRunConfig, { train }: RunImages): void {
+function assertClassesFit({ probe, transformer }: ResolvedRunConfig, { train }: RunImages): void {
   const { length } = train.classNames;
   const asks = [
     ...(transformer?.condition?.kind === 'class' ? ['transformer.condition asks for classes'] : []),
     ...(probe ? ['probe asks for classes'] : []),
-    ...(evaluation?.proxy && evaluation.features === null ? ['evaluation.proxy asks for classes'] : []),
   ];
   if (length > 1 || asks.length === 0) return;
   throw new ConfigError({
     where: `data.train (${train.name})`,
     expected: `images of two classes or more: ${asks.join(', and ')}`,
     got: length === 0 ? 'images without classes' : 'one class',
-    fix: 'A sub-folder is a class. Without classes, set probe=null and evaluation.proxy=null.',
+    fix: 'A sub-folder is a class. Without classes, set probe=null.',
   });
 }
 

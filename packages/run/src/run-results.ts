@@ -1,4 +1,5 @@
 import { deviceCountOf, type Engine } from '@vitvq/engine';
+import type { MetricCard } from '@vitvq/evaluation';
 import type { ResolvedRunConfig } from './config/run-config.js';
 import type { ProbeResult } from './probe-models.js';
 import type { StageResult } from './run-folder.js';
@@ -35,6 +36,7 @@ export function metricsOf(
     ...(transformer && transformerMetrics(transformer.result)),
     ...(probe && probeMetrics(probe.result)),
     ...(tokenizer && tokenizerMetrics(tokenizer.result)),
+    ...(evaluation && headlines(evaluation.result)),
     ...(evaluation && { evaluation: evaluationMetrics(evaluation.result) }),
     ...(transformer && { tokenizerSteps: tokenizer?.result.steps, transformerSteps: transformer.result.steps }),
     seconds: secondsOf(results),
@@ -48,6 +50,17 @@ export function metricsOf(
 
 function tokenizerMetrics({ codes: _codes, ...figures }: TokenizerResult): object {
   return figures;
+}
+
+/**
+ * Returns what the proxy says of what the run makes: of generated images, or of reconstructions
+ * where none are generated. A figure is null where it was not measured, or not by a proxy.
+ */
+function headlines({ cards }: EvaluationResult): { classAccuracy: number | null; frechetProxy: number | null } {
+  const subject = cards.some((card) => card.subject === 'generated') ? 'generated' : 'reconstructed';
+  const valueOf = (name: MetricCard['metric']): number | null =>
+    cards.find((card) => card.subject === subject && card.metric === name && card.extractor?.isProxy)?.value ?? null;
+  return { classAccuracy: valueOf('class-accuracy'), frechetProxy: valueOf('frechet-distance') };
 }
 
 /** Values by subject and metric; what each was measured with stands in the cards. */

@@ -185,7 +185,13 @@ async function writeOutcome(
     );
     report = await writeReport(out, content);
   } else if (tokenizer && !('from' in config.tokenizer)) {
-    const content = await reportOfTokenizer(context, config.tokenizer, tokenizer.result, options);
+    const content = await reportOfTokenizer(
+      context,
+      config.tokenizer,
+      tokenizer.result,
+      results.evaluation?.result,
+      options,
+    );
     report = await writeReport(out, content);
   }
   const metrics = metricsOf(results, { config, engine, skippedImages: images.skipped.length });

@@ -74,8 +74,9 @@ beforeAll(async () => {
   expect(metrics['evaluation']).toMatchObject({
     real: { 'class-accuracy': expect.any(Number) as number, 'frechet-distance': expect.any(Number) as number },
     reconstructed: { psnr: metrics['psnr'] },
-    generated: { 'frechet-distance': expect.any(Number) as number, 'class-accuracy': expect.any(Number) as number },
+    generated: { 'frechet-distance': metrics['frechetProxy'], 'class-accuracy': metrics['classAccuracy'] },
   });
+  expect([metrics['frechetProxy'], metrics['classAccuracy']]).toEqual([expect.any(Number), expect.any(Number)]);
 }, 300_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -139,7 +140,14 @@ describe('trainRun', () => {
       },
       ...photos(at('photos')),
     });
-    await trainRun(alone, { out: run, fresh: true });
+    const { metrics, report } = await trainRun(alone, { out: run, fresh: true });
+    // Without a transformer, reconstructions are what is measured.
+    expect(metrics['evaluation']).toMatchObject({
+      reconstructed: { 'frechet-distance': metrics['frechetProxy'], 'class-accuracy': metrics['classAccuracy'] },
+      generated: {},
+    });
+    expect(metrics['classAccuracy']).toEqual(expect.any(Number));
+    expect(await readFile(report, 'utf8')).toContain('Accuracy of classes (proxy)');
     const left = await readdir(run);
     for (const name of ['transformer', 'codes', 'samples', 'samples.json', 'transformer.json']) {
       expect(left).not.toContain(name);
@@ -181,7 +189,6 @@ describe('trainRun', () => {
         engine,
         tokenizer: { from: at('run') },
         probe: null,
-        evaluation: { proxy: null },
         samples: { perClass: 2 },
       },
       ...photos(at('plain')),
@@ -191,7 +198,8 @@ describe('trainRun', () => {
       out: at('unconditional'),
       view: { ...silentView, log: (line) => lines.push(line) },
     });
-    expect(metrics).toMatchObject({ transformerSteps: 6 });
+    expect(metrics).toMatchObject({ transformerSteps: 6, classAccuracy: null, frechetProxy: null });
+    expect(lines.join('\n')).toContain('the images have no classes that a classifier could learn');
     expect(metrics).not.toHaveProperty('psnr');
     const { folders } = await openRun(at('unconditional'));
     expect(folders.tokenizer).toBe(at('run', 'tokenizer', 'model'));

@@ -16,7 +16,9 @@ import { loadTokenizer } from '@vitvq/tokenizer/node';
 import { readTrainingLog } from '@vitvq/training';
 import type { TrainedTokenizerConfig } from '../config/run-config.js';
 import type { RunContext } from '../run-context.js';
+import { cardsSection } from './cards-section.js';
 import { lengthsSection } from './lengths-section.js';
+import type { EvaluationResult } from '../stages/evaluation-stage.js';
 import { openTokenizer, readHeldOut, type TokenizerResult } from '../stages/tokenizer-stage.js';
 
 /** What a report has beside the results of the stages. */
@@ -33,6 +35,7 @@ export async function reportOfTokenizer(
   context: RunContext,
   stage: TrainedTokenizerConfig,
   result: TokenizerResult,
+  measured: EvaluationResult | undefined,
   { engine, commands, compare }: ReportOptions,
 ): Promise<ReportContent> {
   const { config, folder, images } = context;
@@ -63,7 +66,8 @@ export async function reportOfTokenizer(
     });
     const sharpness = await sharpnessSection(heldOut, evaluation, compare);
     const lengths = await lengthsSection(tokenizer, heldOut, stage.training.evaluation.batchSize);
-    return { ...report, sections: [sharpness, ...(lengths ? [lengths] : []), ...report.sections] };
+    const cards = measured ? [cardsSection(measured)] : [];
+    return { ...report, sections: [sharpness, ...(lengths ? [lengths] : []), ...cards, ...report.sections] };
   } finally {
     tokenizer.dispose();
   }

@@ -29,7 +29,9 @@ export async function evaluateRunModels(context: RunContext): Promise<Evaluation
     let extractor: (FeatureExtractor & { dispose(): void }) | undefined;
     let proxyAccuracy: number | null = null;
     if (features !== null) extractor = await loadFeatureExtractor(features);
-    else if (proxy !== null) {
+    else if (proxy !== null && images.train.classNames.length < 2) {
+      view.log('  the images have no classes that a classifier could learn: nothing is compared by features');
+    } else if (proxy !== null) {
       const trained = await trainProxy({
         train: images.train,
         test: images.validation,
