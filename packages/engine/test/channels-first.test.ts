@@ -76,6 +76,19 @@ describe('channelsFirst', () => {
     expect(count(graph, 'convolution')).toBe(0);
     const [, rows, columns] = graph.outputs[0]!.shape;
     expect(count(graph, 'dot_general')).toBe(rows! * columns!);
+    // The rows under the kernel are cut out once for a row of places, and nothing else is.
+    const [down, across] = attributes.rhsDilation;
+    const phases = down * across;
+    expect(count(graph, 'slice')).toBeLessThanOrEqual(rows! * across + (phases > 1 ? phases : 0));
+  });
+
+  it.each([
+    ['last, over products of each', [3, 6, 7, 2], [6, 7, 2, 4], 1],
+    ['with the rest, where the products of each are more numbers than the images', [40, 4, 4, 2], [4, 4, 2, 40], 0],
+  ] as const)('sums the images of the gradient of a kernel %s', (_, image, dy, sums) => {
+    const graph = simplified([[...image], [...dy]], (b, x, y) => [b.convolution(x, y, plain)], channelsFirst);
+    expect(count(graph, 'reduce')).toBe(sums);
+    expect(count(graph, 'dot_general')).toBe(9);
   });
 
   it('keeps a convolution that has more places than its kernel', () => {

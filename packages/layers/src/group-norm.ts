@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
+import type { Tensor4D, Variable } from '@tensorflow/tfjs-core';
 import {
   allocate,
   ConfigError,
@@ -32,7 +32,8 @@ const groupNormOptionNames: OptionTable<GroupNormOptions> = {
 /**
  * Group normalisation (Wu and He 2018, arXiv:1803.08494): in every image, neighbouring channels are
  * normalised together, over all pixels. Variables: `scale` and `bias`, `[C]`. Plain tensor code,
- * with gradients of any order.
+ * with gradients of any order. Images keep their four axes on the way: pixels in one row would be
+ * transposed before and behind every norm where an engine convolves `[B, C, H, W]`.
  */
 export class GroupNorm extends Module {
   readonly channels: number;
@@ -75,26 +76,24 @@ export class GroupNorm extends Module {
   /** Normalises `[B, H, W, C]`. @throws {ShapeError} when the input has other channels */
   apply(x: Tensor4D): Tensor4D {
     assertShape(x, ['B', 'H', 'W', this.channels], 'GroupNorm.apply');
-    const [batch, height, width] = x.shape;
     return tf.tidy(() => {
-      const pixels = tf.reshape<tf.Rank.R3>(x, [batch, height * width, this.channels]);
-      const centered = tf.sub<Tensor3D>(pixels, this.#groupMeans(pixels));
+      const centered = tf.sub<Tensor4D>(x, this.#groupMeans(x));
       const variance = this.#groupMeans(tf.square(centered));
       const normalized = tf.mul(centered, tf.rsqrt(tf.add(variance, this.epsilon)));
-      return tf.reshape<tf.Rank.R4>(tf.add(tf.mul(normalized, this.scale), this.bias), x.shape);
+      return tf.add<Tensor4D>(tf.mul(normalized, this.scale), this.bias);
     });
   }
 
   /**
-   * Returns for every channel of `[B, H·W, C]` the mean of its group, `[B, 1, C]`. The mean over
-   * the pixels comes first, which leaves little to regroup.
+   * Returns for every channel of `[B, H, W, C]` the mean of its group, `[B, 1, 1, C]`. The mean
+   * over the pixels comes first, which leaves little to regroup.
    */
-  #groupMeans(x: Tensor3D): Tensor3D {
+  #groupMeans(x: Tensor4D): Tensor4D {
     const groupSize = this.channels / this.numGroups;
-    const groups = tf.reshape(tf.mean(x, 1), [-1, this.numGroups, groupSize]);
+    const groups = tf.reshape(tf.mean(x, [1, 2]), [-1, this.numGroups, groupSize]);
     // [B, groups, C / groups]
     const means = tf.mul(tf.mean(groups, 2, true), tf.ones([1, 1, groupSize]));
-    return tf.reshape<tf.Rank.R3>(means, [-1, 1, this.channels]);
+    return tf.reshape<tf.Rank.R4>(means, [-1, 1, 1, this.channels]);
   }
 }
 

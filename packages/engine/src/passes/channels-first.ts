@@ -53,8 +53,13 @@ function phases(b: GraphBuilder, image: Value, steps: readonly [number, number])
 
 /**
  * Computes y[b, o, i, j] as the product of the kernel and the part of the image under the kernel at
- * (i, j). The sum over channels comes last: for the gradient of a kernel, the channels are the
- * images of a batch, whose planes are contiguous in memory.
+ * (i, j). Cutting out a part column by column is slow, so that the kernel is moved instead: the
+ * rows under it are multiplied whole by a kernel that is 0 beside its columns. A kernel at a column
+ * is shared by all rows of places, and rows by all columns.
+ *
+ * For the gradient of a kernel, the channels are the images of a batch. They are summed last where
+ * the products of all images are fewer numbers than the operands, whose planes then stay where they
+ * are in memory.
  */
 function productsByPlace(
   b: GraphBuilder,
@@ -64,33 +69,42 @@ function productsByPlace(
   [rows, columns]: readonly [number, number],
 ): Value {
   const [batch, channels] = image.shape as [number, number];
-  const [features, , ...taps] = kernel.shape as [number, number, number, number];
+  const [features, , height, width] = kernel.shape as [number, number, number, number];
   const grow = (side: number): number => Math.max(0, padding[side]!);
   const padded = b.pad(image, [0, 0, grow(0), grow(1)], [0, 0, grow(2), grow(3)], 0);
   const phaseAt = phases(b, padded, rhsDilation);
+  const kernelAt = shiftedKernels(b, kernel);
+  const sumsLast = rows * columns * batch * features < (rows * batch + columns * features) * height * width;
+  const axes = sumsLast
+    ? { lhsBatch: [1], rhsBatch: [1], lhsContract: [2, 3], rhsContract: [2, 3] }
+    : { lhsBatch: [], rhsBatch: [], lhsContract: [1, 2, 3], rhsContract: [1, 2, 3] };
   const places: Value[] = [];
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
       // A negative padding crops, so that the first place lies further inside.
       const at = [row, column].map((place, axis) => place * strides[axis]! + Math.max(0, -padding[axis]!));
       const phase = phaseAt(at);
-      const first = at.map((from, axis) => Math.floor(from / rhsDilation[axis]!));
-      const window = b.slice(
-        phase,
-        [0, 0, ...first],
-        [batch, channels, ...first.map((from, axis) => from + taps[axis]!)],
-      );
-      const products = b.dotGeneral(window, kernel, {
-        lhsBatch: [1],
-        rhsBatch: [1],
-        lhsContract: [2, 3],
-        rhsContract: [2, 3],
-      }); // [C, B, O]
+      const [top, left] = at.map((from, axis) => Math.floor(from / rhsDilation[axis]!)) as [number, number];
+      const phaseWidth = phase.shape[3]!;
+      const under = b.slice(phase, [0, 0, top, 0], [batch, channels, top + height, phaseWidth]);
+      const products = b.dotGeneral(under, kernelAt(left, phaseWidth - width - left), axes); // [(C,) B, O]
       places.push(b.reshape(products, [1, ...products.shape]));
     }
   }
+  const all = b.concatenate(places, 0);
   // A sum of many narrow numbers would lose digits.
-  const sums = b.reduce('sum', b.convert(b.concatenate(places, 0), 'float32'), [1]); // [places, B, O]
+  const sums = sumsLast ? b.reduce('sum', b.convert(all, 'float32'), [1]) : all; // [places, B, O]
   const stacked = b.reshape(sums, [rows, columns, batch, features]);
   return b.transpose(stacked, [2, 3, 0, 1]);
+}
+
+/** Returns a function to the kernel with columns of zeros beside it, each made once. */
+function shiftedKernels(b: GraphBuilder, kernel: Value): (left: number, right: number) => Value {
+  const known = new Map<string, Value>();
+  return (left, right) => {
+    const key = `${left},${right}`;
+    const shifted = known.get(key) ?? b.pad(kernel, [0, 0, 0, left], [0, 0, 0, right], 0);
+    known.set(key, shifted);
+    return shifted;
+  };
 }
