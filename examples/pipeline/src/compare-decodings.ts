@@ -38,6 +38,7 @@ interface Settings {
   readonly tokenizer: string;
   readonly guidanceScale: number | undefined;
   readonly topK: number | undefined;
+  readonly temperature: number;
 }
 
 /** Draws images of every class in turn, batch by batch. */
@@ -51,8 +52,8 @@ async function* drawn(
   for (let start = 0; start < count; start += 16) {
     const seeds = Array.from({ length: Math.min(16, count - start) }, (_, index) => start + index);
     const labels = Int32Array.from(seeds, (seed) => seed % classCount);
-    const { guidanceScale, topK } = settings;
-    const { images } = await generator.generate({ guidanceScale, topK, decoding, seeds, conditions: labels });
+    const { tokenizer: _, ...choices } = settings;
+    const { images } = await generator.generate({ ...choices, decoding, seeds, conditions: labels });
     yield { images: images.data, shape: images.shape, labels };
   }
 }
@@ -65,8 +66,8 @@ async function speedOf(source: string, decoding: Decoding | undefined, batchSize
   const seconds: number[] = [];
   for (let time = 0; time <= timing.times; time++) {
     const started = performance.now();
-    const { guidanceScale, topK } = settings;
-    await models.generator.sample({ guidanceScale, topK, decoding, seeds, conditions });
+    const { tokenizer: _, ...choices } = settings;
+    await models.generator.sample({ ...choices, decoding, seeds, conditions });
     if (time > 0) seconds.push((performance.now() - started) / 1000); // the first call compiles
   }
   models.dispose();
@@ -122,9 +123,9 @@ await runProgram('compare-decodings', async () => {
   });
   await startEngine(options);
   const run = await openRun(source);
-  const { guidanceScale, topK } = run.config!.samples;
+  const { guidanceScale, topK, temperature } = run.config!.samples;
   const tokenizer = run.folders.tokenizer!;
-  const settings = { tokenizer, guidanceScale: guidanceScale ?? undefined, topK: topK ?? undefined };
+  const settings = { tokenizer, guidanceScale: guidanceScale ?? undefined, topK: topK ?? undefined, temperature };
   const sources: Record<string, string> = { gpt: source };
   for (const kind of ['masked', 'any-order'] as const) {
     const folder = join(out, kind);

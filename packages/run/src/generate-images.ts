@@ -1,6 +1,6 @@
 import { ImageGenerator, type Decoding, type GeneratedImages } from '@vitvq/sampling';
 import type { VQTokenizer } from '@vitvq/tokenizer';
-import type { AnyConditioner, AnyTokenModel } from '@vitvq/transformers';
+import { ClassConditioner, isMasked, type AnyConditioner, type AnyTokenModel } from '@vitvq/transformers';
 import { encodeConditions, partOf, type WantedImages } from './conditions.js';
 
 /** Models that draw images. */
@@ -20,7 +20,14 @@ export interface DrawnImages extends WantedImages {
   readonly temperature: number;
   /** Null: as the model's sampler decodes by default. */
   readonly decoding: Decoding | null;
+  /** Images that are drawn for each seed, of which that is kept whose class is surest. */
+  readonly candidates: number;
   readonly signal?: AbortSignal;
+}
+
+/** Returns whether a transformer can be asked how likely an image is of each class. */
+export function tellsClassesApart({ model, conditioner }: Pick<GeneratingModels, 'model' | 'conditioner'>): boolean {
+  return conditioner instanceof ClassConditioner && conditioner.classCount > 1 && !isMasked(model);
 }
 
 /** Images that are drawn at once. */
@@ -34,7 +41,7 @@ export async function* drawBatches(
   { tokenizer, model, conditioner }: GeneratingModels,
   wanted: DrawnImages,
 ): AsyncGenerator<GeneratedImages, void> {
-  const { seeds, guidanceScale, topK, topP, temperature, decoding, signal } = wanted;
+  const { seeds, guidanceScale, topK, topP, temperature, decoding, candidates, signal } = wanted;
   encodeConditions(conditioner, wanted, seeds.length);
   const batchSize = Math.min(largestBatch, seeds.length);
   const generator = new ImageGenerator({ model, conditioner, tokenizer, batchSize });
@@ -50,6 +57,7 @@ export async function* drawBatches(
         topK: topK === null ? undefined : Math.min(topK, model.vocabSize),
         topP: topP ?? undefined,
         decoding: decoding ?? undefined,
+        candidates: tellsClassesApart({ model, conditioner }) ? candidates : 1,
         guidanceScale: conditions === undefined ? undefined : (guidanceScale ?? undefined),
         signal,
       });

@@ -7,7 +7,7 @@ import { openDataSource, readImages } from '@vitvq/data';
 import { ClassConditioner, TextConditioner, Unconditional, type AnyConditioner } from '@vitvq/transformers';
 import { CountProgress } from './count-progress.js';
 import { NetworkConditioner } from './feature-conditions.js';
-import { drawBatches, type DrawnImages } from './generate-images.js';
+import { drawBatches, tellsClassesApart, type DrawnImages } from './generate-images.js';
 import { imageSizeOf } from './image-size.js';
 import { loadBoth, loadRunTokenizer, loadRunTransformer, openRun } from './open-run.js';
 import { someOf } from './run-images.js';
@@ -17,7 +17,7 @@ import { writePictures } from './write-pictures.js';
 
 /** Options of {@link sample}. */
 export interface SampleOptions extends Partial<
-  Pick<DrawnImages, 'guidanceScale' | 'topK' | 'topP' | 'temperature' | 'decoding' | 'signal'>
+  Pick<DrawnImages, 'guidanceScale' | 'topK' | 'topP' | 'temperature' | 'decoding' | 'candidates' | 'signal'>
 > {
   /** Run with a tokenizer and a transformer, see `openRun`. */
   readonly run: string;
@@ -81,6 +81,7 @@ export async function sample(options: SampleOptions): Promise<SampledImages> {
     topP: options.topP ?? samples?.topP ?? null,
     temperature: options.temperature ?? samples?.temperature ?? 1,
     decoding: options.decoding ?? samples?.decoding ?? null,
+    candidates: options.candidates ?? samples?.candidates ?? 1,
   };
   const models = await loadBoth(
     () => loadRunTokenizer(run),
@@ -95,6 +96,13 @@ export async function sample(options: SampleOptions): Promise<SampledImages> {
     const prompts = promptsOf(conditioner, options, count);
     const vectors = await vectorsOf(conditioner, prompts, options, imageSizeOf(tokenizer));
     assertGuidable(conditioner, options.guidanceScale);
+    if ((options.candidates ?? 1) > 1 && !tellsClassesApart(models)) {
+      throw new ConfigError({
+        where: 'candidates',
+        expected: 'none: the model tells no classes apart, by which it would choose among them',
+        got: String(options.candidates),
+      });
+    }
     const seeds = Array.from({ length: count }, (_, index) => seed + index);
     const classNames = conditioner instanceof ClassConditioner ? namesOfClasses(conditioner) : [];
     const digits = String(count - 1).length;

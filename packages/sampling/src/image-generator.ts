@@ -19,6 +19,7 @@ import {
 } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import {
+  ClassConditioner,
   repeat,
   Unconditional,
   conditionInput,
@@ -71,11 +72,23 @@ export type GenerateOptions = Omit<SampleOptions, 'conditions' | 'guidance' | 'g
   readonly guidanceScale?: SamplingSchedule;
   /** Tokens that are known, -1 where they are not, see `SampleOptions`. @default none */
   readonly given?: HostTokens;
+  /**
+   * Number of images that are drawn for each seed, of which one is kept: that in which the model is
+   * surest of the class. By Bayes' rule with equal priors, a model of images given classes is a
+   * classifier: p(class | tokens) is p(tokens | class) over the sum of the same for all classes. A
+   * candidate takes as many forward passes as there are classes, beside the drawing. The first
+   * candidate is the image of the seed alone.
+   *
+   * The paper keeps the half of its images that a ResNet is surest of (arXiv:2110.04627, section
+   * 5.2): see `RejectionSampler`, which takes any classifier.
+   * @default 1
+   */
+  readonly candidates?: number;
   /** Ends the call before the next batch. */
   readonly signal?: AbortSignal;
 };
 
-export type StreamOptions = GenerateOptions & {
+export type StreamOptions = Omit<GenerateOptions, 'candidates'> & {
   /** Least number of positions from one picture to the next. @default a row of the grid */
   readonly every?: number;
 };
@@ -111,6 +124,8 @@ const where = 'ImageGenerator';
 export class ImageGenerator {
   readonly #model: AnyTokenModel;
   readonly #batchSize: number;
+  /** 0 where conditions are not classes. */
+  readonly #classCount: number;
   readonly #conditions: ConditionInput;
   readonly #sampler: TokenSampler;
   readonly #encode: CompiledFunction<(images: Tensor4D) => Tensor>;
@@ -130,6 +145,7 @@ export class ImageGenerator {
     assertTokenizerFits(tokenizer, model, where);
     this.#model = model;
     this.#batchSize = batchSize;
+    this.#classCount = conditioner instanceof ClassConditioner ? conditioner.classCount : 0;
     const conditions = conditionInput(conditioner);
     this.#conditions = conditions;
     this.#sampler = createSampler(model);
@@ -197,14 +213,35 @@ export class ImageGenerator {
 
   /**
    * Draws tokens.
-   * @throws {ConfigError} for filters, seeds and schedules that cannot work, and given tokens of
-   *   another grid
+   * @throws {ConfigError} for filters, seeds and schedules that cannot work, given tokens of
+   *   another grid, and candidates of a model that is no classifier
    * @throws {ShapeError} unless there are as many conditions and given tokens as seeds
    * @throws {DataError} for conditions or given tokens out of range
    */
-  async sample(options: GenerateOptions): Promise<HostTokens> {
-    const { seeds, signal } = options;
+  async sample({ candidates = 1, ...options }: GenerateOptions): Promise<HostTokens> {
+    const { seeds, conditions, signal } = options;
     assertInteger(seeds.length, 'the number of seeds', where);
+    assertInteger(candidates, 'candidates', where);
+    if (candidates === 1) return this.#draw(options);
+    this.#assertClassifies(conditions);
+    const best = new Float64Array(seeds.length).fill(-Infinity);
+    let kept: HostTokens | undefined;
+    for (let candidate = 0; candidate < candidates; candidate++) {
+      const drawn = await this.#draw({ ...options, seeds: seeds.map((seed) => seedOfCandidate(seed, candidate)) });
+      const sureness = await this.#logPosterior(drawn, conditions!, signal);
+      kept ??= { ...drawn, data: drawn.data.slice() };
+      const size = drawn.data.length / seeds.length;
+      for (const [image, value] of sureness.entries()) {
+        if (value <= best[image]!) continue;
+        best[image] = value;
+        kept.data.set(drawn.data.subarray(image * size, (image + 1) * size), image * size);
+      }
+    }
+    return kept!;
+  }
+
+  async #draw(options: Omit<GenerateOptions, 'candidates'>): Promise<HostTokens> {
+    const { seeds, signal } = options;
     const requestOf = this.#requests(options);
     const draw = async (rows: readonly number[]): Promise<Tensor> => {
       const { request, held } = requestOf(rows);
@@ -260,14 +297,7 @@ export class ImageGenerator {
     tokens: HostTokens,
     { conditions, signal }: Pick<GenerateOptions, 'conditions' | 'signal'> = {},
   ): Promise<Float32Array> {
-    if (isMasked(this.#model)) {
-      throw new ConfigError({
-        where,
-        expected: 'a model that predicts tokens in an order',
-        got: 'a masked model, which has no likelihood of an image',
-        fix: 'Measure it with TransformerEvaluator of @vitvq/stage2-trainer.',
-      });
-    }
+    this.#assertHasLikelihood();
     const count = this.#assertKnownTokens(tokens);
     const values = this.#conditionValues(conditions, count);
     const { size } = this.#conditions;
@@ -281,6 +311,58 @@ export class ImageGenerator {
     for (const compiled of [this.#encode, this.#decode, this.#measure]) compiled.dispose();
   }
 
+  #assertHasLikelihood(): void {
+    if (!isMasked(this.#model)) return;
+    throw new ConfigError({
+      where,
+      expected: 'a model that predicts tokens in an order',
+      got: 'a masked model, which has no likelihood of an image',
+      fix: 'Measure it with TransformerEvaluator of @vitvq/stage2-trainer.',
+    });
+  }
+
+  /** @throws {ConfigError} unless the model tells classes, and is asked for them, apart */
+  #assertClassifies(conditions: ConditionValues | undefined): void {
+    this.#assertHasLikelihood();
+    if (this.#classCount > 1 && conditions) return;
+    throw new ConfigError({
+      where: `${where}, candidates`,
+      expected: 'images of classes, by which candidates are told apart',
+      got: this.#classCount > 1 ? 'no conditions' : 'a model of no classes, or of one',
+      fix: 'Leave candidates out, or rank images yourself with RejectionSampler.',
+    });
+  }
+
+  /**
+   * Returns the logarithm of the probability that the model gives the class of each image, given
+   * its tokens and equal priors.
+   */
+  async #logPosterior(
+    tokens: HostTokens,
+    classes: ConditionValues,
+    signal: AbortSignal | undefined,
+  ): Promise<Float64Array> {
+    const count = tokens.shape[0]!;
+    const ofClasses: Float64Array[] = [];
+    for (let label = 0; label < this.#classCount; label++) {
+      const conditions = new Int32Array(count).fill(label);
+      const nats = await this.negativeLogLikelihood(tokens, { conditions, signal });
+      const size = nats.length / count;
+      const sums = Float64Array.from({ length: count }, (_, image) =>
+        nats.subarray(image * size, (image + 1) * size).reduce((sum, value) => sum - value, 0),
+      );
+      ofClasses.push(sums);
+    }
+    return Float64Array.from({ length: count }, (_, image) => {
+      const logits = ofClasses.map((values) => values[image]!);
+      const largest = Math.max(...logits);
+      const total = logits.reduce((sum, value) => sum + Math.exp(value - largest), 0);
+      // The class that stands for none is as sure as chance.
+      const own = logits[classes[image]!] ?? -Infinity;
+      return own - largest - Math.log(total);
+    });
+  }
+
   /**
    * Checks the options and returns a function that makes the sampler's request for some of the
    * images, with the tensors that are to be disposed of after it.
@@ -292,7 +374,10 @@ export class ImageGenerator {
     seeds,
     signal: _signal,
     ...filters
-  }: GenerateOptions): (rows: readonly number[]) => { readonly request: SampleOptions; readonly held: Tensor[] } {
+  }: Omit<GenerateOptions, 'candidates'>): (rows: readonly number[]) => {
+    readonly request: SampleOptions;
+    readonly held: Tensor[];
+  } {
     const { size, nullValues } = this.#conditions;
     const values = this.#conditionValues(conditions, seeds.length);
     if (given) this.#assertTokens(given, seeds.length);
@@ -384,6 +469,17 @@ export class ImageGenerator {
       got: `${data.length} values in ${formatShape(shape)}`,
     });
   }
+}
+
+/** Number of seeds that there are. */
+const seedCount = 2n ** 53n;
+
+/** Odd, and far from a small fraction of the number of seeds, so that neighbours stay apart. */
+const seedStride = 5_567_210_941_303_297n;
+
+/** Returns the seed of a candidate of an image; of the first, that of the image. */
+function seedOfCandidate(seed: number, candidate: number): number {
+  return Number((BigInt(seed) + BigInt(candidate) * seedStride) % seedCount);
 }
 
 /** Calls a compiled function and disposes of its arguments. */

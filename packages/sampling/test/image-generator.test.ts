@@ -2,7 +2,16 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError, DataError, ShapeError, type Tokenizer, type HostTokens } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
-import { shake, tinyRQ, tokensOf, brightnessTokenizer, classGPT, grid, vocabSize } from '@vitvq/test-models';
+import {
+  shake,
+  tinyMasked,
+  tinyRQ,
+  tokensOf,
+  brightnessTokenizer,
+  classGPT,
+  grid,
+  vocabSize,
+} from '@vitvq/test-models';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
 import { ClassConditioner, negativeLogLikelihood, type ImageTokens } from '@vitvq/transformers';
 import {
@@ -129,6 +138,50 @@ describe('ImageGenerator', () => {
       expect(token).toBeGreaterThanOrEqual(0);
     });
     expect(completed.data).not.toEqual(tokens.data);
+  });
+
+  it('keeps the candidate in which the model is surest of the class', async () => {
+    await using(async (generator) => {
+      const options = { seeds, conditions: classes };
+      const probabilityOf = async (drawn: HostTokens): Promise<number[]> => {
+        const ofClass: number[][] = [];
+        for (const label of [0, 1, 2]) {
+          const nats = await generator.negativeLogLikelihood(drawn, { conditions: new Int32Array(count).fill(label) });
+          ofClass.push(
+            seeds.map((_, image) =>
+              Math.exp(-nats.subarray(image * positions, (image + 1) * positions).reduce((sum, value) => sum + value)),
+            ),
+          );
+        }
+        return seeds.map((_, image) => {
+          const likelihoods = ofClass.map((values) => values[image]!);
+          return likelihoods[classes[image]!]! / likelihoods.reduce((sum, value) => sum + value);
+        });
+      };
+      const first = await generator.sample(options);
+      expect(await generator.sample({ ...options, candidates: 1 })).toEqual(first);
+      const [two, five] = [
+        await generator.sample({ ...options, candidates: 2 }),
+        await generator.sample({ ...options, candidates: 5 }),
+      ];
+      const sureness = [await probabilityOf(first), await probabilityOf(two), await probabilityOf(five)];
+      for (const [image] of seeds.entries()) {
+        const [ofFirst, ofTwo, ofFive] = sureness.map((values) => values[image]!) as [number, number, number];
+        expect(ofTwo).toBeGreaterThanOrEqual(ofFirst * (1 - 1e-5));
+        expect(ofFive).toBeGreaterThanOrEqual(ofTwo * (1 - 1e-5));
+      }
+      expect(five.data).not.toEqual(first.data);
+      // An image does not depend on the others of its call.
+      const alone = await generator.sample({ seeds: [seeds[4]!], conditions: classes.subarray(4, 5), candidates: 5 });
+      expect(alone.data).toEqual(five.data.slice(4 * positions, 5 * positions));
+      await expect(generator.sample({ seeds, candidates: 2 })).rejects.toThrow('got no conditions');
+      await expect(generator.sample({ ...options, candidates: 0 })).rejects.toThrow(ConfigError);
+    });
+    const ofOne = { conditioner: new ClassConditioner({ classCount: 1 }), model: classGPT({ conditionVocabSize: 2 }) };
+    const request = { seeds: [1], conditions: Int32Array.of(0), candidates: 2 };
+    await using((generator) => expect(generator.sample(request)).rejects.toThrow('of no classes, or of one'), ofOne);
+    const masked = { model: tinyMasked({ vocabSize, grid, conditionVocabSize: 4, conditionLength: 1 }) };
+    await using((generator) => expect(generator.sample(request)).rejects.toThrow('no likelihood'), masked);
   });
 
   it('encodes what it decodes to the same tokens', async () => {

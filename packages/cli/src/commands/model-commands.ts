@@ -28,6 +28,7 @@ interface SampleFlags extends EngineFlags {
   readonly topK?: number;
   readonly topP?: number;
   readonly temperature?: number;
+  readonly candidates?: number;
   readonly steps?: number;
   readonly choice?: string;
   readonly tokensPerStep?: number;
@@ -90,6 +91,7 @@ export function addModelCommands(program: Command): void {
       .option('--top-k <n>', 'draw from the so many most likely codes', positive)
       .option('--top-p <x>', 'draw from the most likely codes of this probability together', number)
       .option('--temperature <x>', 'below 1: more of what is likely', number)
+      .option('--candidates <n>', 'draw so many for each image, and keep that whose class is surest', positive)
       .option('--steps <n>', 'steps of a masked model', positive)
       .option('--choice <name>', 'which tokens a masked model keeps: confidence, random, halton')
       .option('--tokens-per-step <n>', 'tokens that an any-order model draws together', positive)
@@ -146,13 +148,15 @@ async function unpack(flags: UnpackFlags, command: Command): Promise<void> {
 }
 
 async function sample(flags: SampleFlags, command: Command): Promise<void> {
-  const { count, out, class: classes, prompt: prompts, like, npz, seed, guidance, topK, topP, temperature } = flags;
+  const { count, out, class: classes, prompt: prompts, like, npz, seed, guidance, topK, topP } = flags;
+  const { temperature, candidates } = flags;
   const required = { '--count <n>': count === undefined ? undefined : String(count), '--out <folder>': out };
   await runCommand(command, flags, { required }, async ({ run, path, view, signal, print: show }) => {
     await assertNoPictures(out!, flags);
     const decoding = decodingOf(flags);
-    const choices = { classes, prompts, like, npz, seed, guidanceScale: guidance, topK, topP, temperature, decoding };
-    const result = await run.sample({ run: path, count: count!, out: out!, ...choices, view, signal });
+    const asked = { classes, prompts, like, npz, seed };
+    const choices = { guidanceScale: guidance, topK, topP, temperature, candidates, decoding };
+    const result = await run.sample({ run: path, count: count!, out: out!, ...asked, ...choices, view, signal });
     show(result, [`${result.images.length} images in ${out}`, `Side by side: ${result.grid}`]);
   });
 }

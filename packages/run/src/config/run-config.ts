@@ -173,6 +173,12 @@ export interface SamplesConfig {
    * @default null
    */
   readonly decoding?: Decoding | null;
+  /**
+   * Images that are drawn for each that is kept: the one whose class the transformer is surest of,
+   * see `GenerateOptions` of @vitvq/sampling. It needs classes, and a transformer that is not
+   * masked. @default 1
+   */
+  readonly candidates?: number;
 }
 
 /** Linear probe of every block of the models. */
@@ -324,6 +330,7 @@ export const runConfigSchema = z
         topP: z.number().gt(0).max(1).nullable().default(null),
         temperature: z.number().gt(0).default(1),
         decoding: z.record(z.string(), z.unknown()).nullable().default(null),
+        candidates: count.default(1),
       })
       .prefault({}),
     probe: z

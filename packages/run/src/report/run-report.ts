@@ -121,11 +121,13 @@ async function generatedSection(
   { samples, probe }: Pick<Required<RunResults>, 'samples'> & RunResults,
 ): Promise<ReportSection> {
   const { perClass, firstSeed, classes, prompts, liked } = samples.result;
-  const { guidanceScale, topK } = context.config.samples;
+  const { guidanceScale, topK, temperature, candidates } = context.config.samples;
   const generatedTop1 = probe?.result.generatedTop1 ?? null;
   const choices = [
     ...(((classes ?? prompts) !== null || liked > 0) && guidanceScale !== null ? [`guidance ${guidanceScale}`] : []),
     topK === null ? 'all codes' : `the ${topK} most likely codes`,
+    ...(temperature === 1 ? [] : [`temperature ${temperature}`]),
+    ...(classes !== null && candidates > 1 ? [`the surest of ${candidates} candidates`] : []),
   ].join(', ');
   const judged =
     generatedTop1 === null

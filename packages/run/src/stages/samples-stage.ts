@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { ClassConditioner, TextConditioner, Unconditional } from '@vitvq/transformers';
 import { captionsOf, textOf } from '../captions.js';
 import { NetworkConditioner } from '../feature-conditions.js';
-import { generateImages } from '../generate-images.js';
+import { generateImages, tellsClassesApart } from '../generate-images.js';
 import { imageSizeOf } from '../image-size.js';
 import { loadBoth } from '../open-run.js';
 import type { RunContext } from '../run-context.js';
@@ -74,6 +74,9 @@ export async function drawSamples(context: RunContext): Promise<SamplesResult> {
   view.log(`  ${perClass} images${ofEach === undefined ? '' : ` of each of ${rowCount} ${ofEach}`}`);
   if (conditioner instanceof Unconditional && choices.guidanceScale !== null) {
     view.log(`  guidance ${choices.guidanceScale} is left out: the transformer has no conditions to be guided by`);
+  }
+  if (choices.candidates > 1 && !tellsClassesApart(models)) {
+    view.log(`  one candidate an image instead of ${choices.candidates}: the transformer tells no classes apart`);
   }
   try {
     const { tokens, images } = await generateImages(
