@@ -1,8 +1,27 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import type { Reporter } from 'vitest/node';
 
 /** Packages of ours are run from their sources: nothing has to be built before a test. */
 const conditions = ['@vitvq/source', 'node', 'import', 'default'];
+
+const root = import.meta.dirname;
+
+/**
+ * Returns a folder for transformed modules, which the runs of all packages share. Its name stands
+ * for what the imports of a module mean: with another lock file, or other `exports` of a package,
+ * it is another folder.
+ */
+function moduleCache(): string {
+  const manifests = readdirSync(join(root, 'packages')).map((name) => join(root, 'packages', name, 'package.json'));
+  const hash = createHash('sha256');
+  for (const file of [join(root, 'package-lock.json'), ...manifests.sort()]) {
+    if (existsSync(file)) hash.update(readFileSync(file));
+  }
+  return join(root, 'node_modules/.cache/vitest', hash.digest('hex').slice(0, 16));
+}
 
 /** Engines that few systems have: their tests are skipped, also in CI, which has steps for them. */
 const engineOfAStep = /\b(pjrt|xla|webgpu|cuda|tensorflow(?!\.js))/i;
@@ -38,10 +57,14 @@ function reporters(): (string | Reporter)[] {
 }
 
 export default defineConfig({
+  // The same for each package, or they would not share transformed modules.
+  root,
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
+    dir: process.cwd(),
     include: ['test/**/*.test.ts'],
+    experimental: { fsModuleCache: true, fsModuleCachePath: moduleCache() },
     testTimeout: 180_000,
     reporters: reporters(),
     // Files of a package share one process, so that TensorFlow.js is loaded once.
