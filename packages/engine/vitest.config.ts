@@ -1,5 +1,17 @@
-import { mergeConfig } from 'vitest/config';
+import { defineConfig, mergeConfig } from 'vitest/config';
 import base from '../../vitest.config.base.js';
 
-// Which engine is started is a state of the process, which these tests are about.
-export default mergeConfig(base, { test: { isolate: true } });
+const kernels = 'test/wasm-segment-sum.test.ts';
+
+// The kernels that a backend has are a state of the process: the test that finds one missing, and
+// adds it, has a process of its own. The others leave the engine "cpu" behind.
+export default defineConfig({
+  ...base,
+  test: {
+    ...base.test,
+    projects: [
+      mergeConfig(base, { test: { name: 'engines', exclude: [kernels] } }),
+      { ...base, test: { ...base.test, name: 'kernels', include: [kernels], isolate: true } },
+    ],
+  },
+});

@@ -3,22 +3,20 @@ import { once } from 'node:events';
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { foldIn, randomBits, randomKey } from '@vitvq/core';
-import { it } from '@vitvq/test-utils/node';
+import { it, scriptOptions } from '@vitvq/test-utils/node';
 import { describe, expect } from 'vitest';
 import { listCheckpoints, openModel, readCheckpoint, writeCheckpoint } from '../src/index.js';
 
 const names = ['a', 'b', 'c', 'd'];
 const length = 50_000;
-const built = fileURLToPath(new URL('../src/index.ts', import.meta.url));
 
 /**
  * Resumes from the newest checkpoint, writes one after the other, and prints each step that is
  * safe.
  */
 const program = `
-  import { latestCheckpoint, readCheckpointState, writeCheckpoint } from ${JSON.stringify(built)};
+  import { latestCheckpoint, readCheckpointState, writeCheckpoint } from '@vitvq/checkpoint';
   const [folder, maximumShardBytes] = process.argv.slice(1);
   const newest = await latestCheckpoint(folder);
   for (let step = newest ? (await readCheckpointState(newest)).step + 1 : 1; ; step++) {
@@ -36,22 +34,9 @@ async function runAndKill(
   milliseconds: number,
   killed = program,
 ): Promise<number> {
-  const child = spawn(
-    process.execPath,
-    [
-      '--import',
-      'tsx',
-      '--conditions=@vitvq/source',
-      '--input-type=module',
-      '-e',
-      killed,
-      folder,
-      String(maximumShardBytes),
-    ],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
+  const child = spawn(process.execPath, [...scriptOptions, '-e', killed, folder, String(maximumShardBytes)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const exited = once(child, 'exit');
   let safe = 0;
   for await (const line of createInterface(child.stdout)) {
@@ -89,7 +74,7 @@ describe.skipIf(process.platform === 'win32').each([
 
 /** Writes models one after the other into one folder, and prints each number that is written. */
 const modelProgram = `
-  import { openModel, writeModel } from ${JSON.stringify(built)};
+  import { openModel, writeModel } from '@vitvq/checkpoint';
   const [folder, maximumShardBytes] = process.argv.slice(1);
   const before = await openModel(folder).catch(() => undefined);
   for (let number = (before?.config ?? 0) + 1; ; number++) {

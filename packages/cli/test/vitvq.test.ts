@@ -15,10 +15,14 @@ interface Manifest {
 
 const root = resolve(import.meta.dirname, '..');
 const manifest = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8')) as Manifest;
-const bin = resolve(root, manifest.bin.vitvq.replace('dist', 'src').replace('.js', '.ts'));
+const { vitvq: builtBin } = manifest.bin;
+const isBuilt = Boolean(process.env['VITVQ_BUILT']);
+const bin = resolve(root, isBuilt ? builtBin : builtBin.replace('dist', 'src').replace('.js', '.ts'));
+// What was built is JavaScript, which users start without the loader that sources need.
+const command = isBuilt ? [bin] : [...programOptions, bin];
 
 function vitvq(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...programOptions, bin, ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...command, ...args], {
     encoding: 'utf8',
     timeout: 60_000,
   });

@@ -3,31 +3,24 @@ import { once } from 'node:events';
 import { existsSync, promises as fs } from 'node:fs';
 import { hostname, uptime } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { DataError } from '@vitvq/core';
-import { it } from '@vitvq/test-utils/node';
+import { it, scriptOptions } from '@vitvq/test-utils/node';
 import { afterEach, describe, expect, vi } from 'vitest';
 import { FolderLock, FolderTakenError, withFolderLock } from '../src/index.js';
 
 let folder: string;
 it.beforeEach(({ temporaryFolder }) => void (folder = join(temporaryFolder, 'run')));
 
-const source = fileURLToPath(new URL('../src/index.ts', import.meta.url));
-
 afterEach(() => vi.restoreAllMocks());
 
 /** Starts a process that takes the lock and keeps it, and waits until it has it. */
 async function startHolder() {
   const program = `
-    import { FolderLock } from ${JSON.stringify(source)};
+    import { FolderLock } from '@vitvq/files';
     await FolderLock.acquire(${JSON.stringify(folder)});
     console.log('holds it');
     process.stdin.resume().on('end', () => process.exit());`;
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', '--conditions=@vitvq/source', '--input-type=module', '-e', program],
-    { stdio: ['pipe', 'pipe', 'inherit'] },
-  );
+  const child = spawn(process.execPath, [...scriptOptions, '-e', program], { stdio: ['pipe', 'pipe', 'inherit'] });
   await once(child.stdout, 'data');
   return child;
 }

@@ -21,6 +21,7 @@ describe.skipIf(process.platform !== 'linux')('a run in CI', () => {
     const run = (environment: Readonly<Record<string, string>>) =>
       spawnSync(process.execPath, [vitest, 'run', '--config', config, '--root', temporaryFolder, '--globals'], {
         encoding: 'utf8',
+        cwd: temporaryFolder,
         env: { ...process.env, CI: '', GITHUB_ACTIONS: '', IS_MISSING: '', ...environment },
       });
     const { status, stderr } = run({ CI: 'true', IS_MISSING: 'true' });
