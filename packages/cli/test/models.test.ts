@@ -240,6 +240,27 @@ describe('import of a transformer', () => {
   });
 });
 
+describe('import of a text-conditional transformer', () => {
+  it('says how long captions may be, and writes what embeds them into the folder', async () => {
+    const golden = '../../transformers/test/golden/llama-gen-t2i.safetensors';
+    const { tensors } = await readSafetensors(fileURLToPath(new URL(golden, import.meta.url)));
+    const prefix = 'weights.';
+    const weights = [...tensors].filter(([name]) => name.startsWith(prefix));
+    const file = join(folder, 't2i.safetensors');
+    await writeSafetensors(file, new Map(weights.map(([name, tensor]) => [name.slice(prefix.length), tensor])));
+    const out = join(folder, 'model');
+    await vitvq('import', file, '--out', out, '--grid', '3', '--num-heads', '2');
+    expect(printed).toMatch(/llama-gen: .* parameters, captions of up to 5 vectors of width 6, 3x3 tokens of 13 codes/);
+    const { model, conditioner } = await loadTransformer(out);
+    expect(model.config).toMatchObject({ conditionAttention: 'causal', conditionPadding: 'zero' });
+    expect(conditioner.config).toEqual({ kind: 'captions', length: 5, captionDim: 6, dim: 16 });
+    const exported = join(folder, 'exported');
+    await vitvq('export', out, '--out', exported);
+    const { transformer } = await readExport(exported);
+    expect(transformer!.condition).toMatchObject({ shape: [5, 6], nullKeepsPadding: true });
+  });
+});
+
 describe('import of the transformer of a Flax checkpoint', () => {
   const file = fileURLToPath(new URL('../../transformers/test/golden/maskgit.msgpack', import.meta.url));
 

@@ -115,8 +115,14 @@ function conditionOf(
     });
   }
   if (embeds) {
-    const { inputShape, nullInput } = conditioner;
-    return { input: 'numbers', shape: inputShape, nullInput: [...nullInput], meaning: description };
+    const { inputShape, nullInput, keepsPadding = false } = conditioner;
+    return {
+      input: 'numbers',
+      shape: inputShape,
+      nullInput: [...nullInput],
+      ...(keepsPadding && { nullKeepsPadding: true }),
+      meaning: description,
+    };
   }
   const { vocabSize, nullTokens, config } = conditioner;
   return { input: 'tokens', length, vocabSize, nullTokens: [...nullTokens], meaning: { ...(config ?? description) } };

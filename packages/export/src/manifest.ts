@@ -124,6 +124,11 @@ export interface ExportedConditionNumbers {
   readonly shape: readonly number[];
   /** Input of no condition, row-major. */
   readonly nullInput: readonly number[];
+  /**
+   * Present where the null condition beside a condition is padded as that is: its vectors along the
+   * last axis are zeros where those of the condition are, and those of `nullInput` elsewhere.
+   */
+  readonly nullKeepsPadding?: true;
   /** Description by the conditioner. */
   readonly meaning: ConditionMeaning;
 }

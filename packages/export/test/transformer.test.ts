@@ -3,10 +3,12 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { ConfigError } from '@vitvq/core';
+import { ConfigError, randomKey } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
 import { Sampler } from '@vitvq/sampling';
+import { shake } from '@vitvq/test-models';
 import {
+  CaptionConditioner,
   ClassConditioner,
   conditionTensor,
   TextConditioner,
@@ -73,11 +75,11 @@ async function openAll(folder: string, runtime: RuntimeName, exported: ExportedR
 async function sampleGreedily(
   { prefill, decodeStep, predict }: Sessions,
   { cache, grid, codeDepth }: ExportedRasterTransformer,
-  labels: number[],
+  conditions: HostValue,
 ): Promise<number[]> {
-  const batch = labels.length;
-  const chosen: number[][] = labels.map(() => []);
-  let state = await prefill.run({ conditions: { shape: [batch, 1], data: Int32Array.from(labels) } });
+  const batch = conditions.shape[0]!;
+  const chosen = Array.from({ length: batch }, (): number[] => []);
+  let state = await prefill.run({ conditions });
   const positions = grid[0] * grid[1];
   for (let count = 1; count <= positions; count++) {
     const tokens = new Int32Array(batch * codeDepth);
@@ -126,7 +128,8 @@ describe('exportTransformer', () => {
       const seeds = labels.map((__, index) => index);
       const expected = await sampler.sample({ conditions, seeds, topK: 1 });
       for (const sessions of runtimes) {
-        const tokens = await sampleGreedily(sessions, exported, labels);
+        const given = { shape: [labels.length, 1], data: Int32Array.from(labels) };
+        const tokens = await sampleGreedily(sessions, exported, given);
         expect(tokens).toEqual([...(await expected.data())]);
       }
     }
@@ -194,6 +197,55 @@ describe('exportTransformer', () => {
     await expect(exportTransformer(tinyGPT(), new Directions(), folder)).rejects.toThrow(
       'with 1 tokens below 5, got one with 2 embeddings of width 16',
     );
+  });
+
+  it.each([
+    ['rotary', { ...modern, rotaryConditions: 'zero', conditionAttention: 'causal' }],
+    ['learned', {}],
+  ] as const)('hides the padding of captions in the files as the Sampler does, %s positions', async (_, options) => {
+    const folder = await temporaryFolder();
+    const captions = new CaptionConditioner({ length: 4, captionDim: 3, dim: 16, key: randomKey(4) });
+    shake(captions);
+    const model = tinyGPT({
+      ...{ conditionVocabSize: undefined, conditionLength: 4, useTimeMixing: false },
+      ...{ ...options, conditionPadding: 'zero' },
+    });
+    const { manifest, report } = await exportTransformer(model, captions, folder);
+    expect(report!.checks.map(({ runtime, passed }) => [runtime, passed])).toEqual([
+      ['node', true],
+      ['web', true],
+    ]);
+    const exported = rasterOf(manifest);
+    expect(exported.condition).toEqual({
+      ...{ input: 'numbers', shape: [4, 3], nullInput: [...captions.nullInput], nullKeepsPadding: true },
+      meaning: { kind: 'captions', length: 4, captionDim: 3, dim: 16 },
+    });
+    expect(exported.cache).toContainEqual({ past: 'past.prefixMask', present: 'present.prefixMask' });
+    const values = captions.encode(
+      [1, 4, 2].map((length) => Float32Array.from({ length: 3 * length }, (__, at) => Math.sin(length + at))),
+    );
+    const sampler = new Sampler(model);
+    const conditions = conditionTensor(captions, values);
+    const expected = [...(await (await sampler.sample({ conditions, seeds: [0, 1, 2], topK: 1 })).data())];
+    for (const runtime of ['node', 'web'] as const) {
+      const sessions = await openAll(folder, runtime, exported);
+      expect(await sampleGreedily(sessions, exported, { shape: [3, 4, 3], data: values })).toEqual(expected);
+      for (const session of [sessions.prefill, sessions.decodeStep]) await session.release();
+    }
+    sampler.dispose();
+    captions.dispose();
+  });
+
+  it('notices files that show padding', async () => {
+    const folder = await temporaryFolder();
+    const captions = new CaptionConditioner({ length: 4, captionDim: 3, dim: 16, key: randomKey(4) });
+    shake(captions);
+    const options = { conditionVocabSize: undefined, conditionLength: 4, useTimeMixing: false } as const;
+    await exportTransformer(tinyGPT(options), captions, folder, { verify: false });
+    const model = tinyGPT({ ...options, conditionPadding: 'zero' });
+    const report = await verifyExport(folder, { transformer: model, conditioner: captions }, { runtimes: ['node'] });
+    expect(report.passed).toBe(false);
+    captions.dispose();
   });
 
   it('keeps a text tokenizer in the manifest alone', async () => {

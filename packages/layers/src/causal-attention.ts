@@ -72,7 +72,7 @@ export const causalAttentionOptionNames: OptionTable<CausalAttentionOptions> = {
 
 /**
  * Keys and values `[B, M, n, headDim]` that queries see, and an additive mask `[1, 1, m or 1, n]`
- * where the m queries do not see all of them.
+ * (`[B, 1, m or 1, n]` with one for each sequence) where the m queries do not see all of them.
  */
 export interface AttentionPart {
   readonly keys: Tensor4D;

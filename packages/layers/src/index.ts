@@ -75,7 +75,7 @@ export {
   type Positions,
   type ViTOptions,
 } from './vit.js';
-export { attentionMask, hiddenScore } from './attention-mask.js';
+export { attentionMask, hiddenScore, paddingMask, withPadding } from './attention-mask.js';
 export { ViT1DDecoder, ViT1DEncoder, type ViT1DOptions } from './vit-1d.js';
 export {
   type AttentionForward,

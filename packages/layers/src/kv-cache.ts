@@ -25,6 +25,11 @@ export interface BlockCache {
 /** KV cache of a transformer: plain data, which can go in and out of a compiled function. */
 export interface KVCache {
   readonly blocks: readonly BlockCache[];
+  /**
+   * `[B, P]`: what is added to the scores of the first P slots, -1e9 where they are padding that
+   * nothing may see. Absent where all slots are seen.
+   */
+  readonly prefixMask?: Tensor2D;
 }
 
 /** Slots that n new positions add to the KV cache of a block. */
@@ -70,16 +75,24 @@ export function emptyCache(
 
 /** View of a KV cache at one decoding step: which slots the query of the new position sees. */
 export class CacheStep {
-  readonly #lastMask: Tensor;
+  /** Of each segment; undefined where the query sees all of its slots. */
+  readonly #masks: readonly (Tensor | undefined)[];
 
   /**
    * @param cache  whose last segment has the slot of the new position; the segments before are full
    * @param slot  int32 scalar: the slot of the new position
    */
-  constructor({ blocks }: KVCache, slot: Scalar) {
+  constructor({ blocks, prefixMask }: KVCache, slot: Scalar) {
     const { keys } = blocks[0]!;
     const size = keys.at(-1)!.shape[2];
-    this.#lastMask = maskOf(tf.less(tf.range(0, size, 1, 'int32'), withinLast(keys, slot)));
+    const ofLast = maskOf(tf.less(tf.range(0, size, 1, 'int32'), withinLast(keys, slot)));
+    let start = 0;
+    this.#masks = keys.map(({ shape: [, , slots] }, index) => {
+      const ofPrefix = prefixMask && partOfPrefix(prefixMask, start, slots);
+      start += slots;
+      if (index < keys.length - 1) return ofPrefix;
+      return ofPrefix ? tf.minimum(ofPrefix, ofLast) : ofLast;
+    });
   }
 
   /**
@@ -92,14 +105,28 @@ export class CacheStep {
       remember: (key, value) => {
         slot = { keys: key, values: value };
         const parts = cache.keys.map((keys, index): AttentionPart => {
-          const isLast = index === cache.keys.length - 1;
-          return { keys, values: cache.values[index]!, mask: isLast ? this.#lastMask : undefined };
+          return { keys, values: cache.values[index]!, mask: this.#masks[index] };
         });
         return [...parts, { keys: key, values: value }];
       },
       added: (normalized) => ({ ...slot!, before: cache.before && normalized }),
     };
   }
+}
+
+/**
+ * Returns the mask `[B, 1, 1, n]` of the n slots from `start` on; undefined where they are beyond
+ * those of the prefix.
+ */
+function partOfPrefix(prefixMask: Tensor2D, start: number, slots: number): Tensor4D | undefined {
+  const [batch, prefix] = prefixMask.shape;
+  const count = Math.min(slots, prefix - start);
+  if (count <= 0) return undefined;
+  const part = tf.pad(tf.slice(prefixMask, [0, start], [-1, count]), [
+    [0, 0],
+    [0, slots - count],
+  ]);
+  return tf.reshape(part, [batch, 1, 1, slots]);
 }
 
 /** Returns where in the last segment a slot lies, an int32 scalar. */

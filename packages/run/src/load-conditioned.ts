@@ -22,7 +22,13 @@ export async function loadConditioned(
   const { condition, model } = config?.transformer ?? {};
   if (condition?.kind !== 'features') {
     const loaded = await loadTransformer(folder);
-    return { ...loaded, dispose: () => loaded.model.dispose() };
+    return {
+      ...loaded,
+      dispose: () => {
+        loaded.model.dispose();
+        if ('embed' in loaded.conditioner) loaded.conditioner.dispose();
+      },
+    };
   }
   // Its weights are about to be replaced.
   const conditioner = await openNetworkConditioner(condition, model!.dim, randomKey(0));

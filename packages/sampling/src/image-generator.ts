@@ -378,13 +378,15 @@ export class ImageGenerator {
     readonly request: SampleOptions;
     readonly held: Tensor[];
   } {
-    const { size, nullValues } = this.#conditions;
+    const { size } = this.#conditions;
     const values = this.#conditionValues(conditions, seeds.length);
     if (given) this.#assertTokens(given, seeds.length);
     return (rows) => {
-      const own = this.#embedded(takeRows(values, size, rows));
+      const ownValues = takeRows(values, size, rows);
+      const own = this.#embedded(ownValues);
       const known = given && tokensOf(given, rows);
-      const unconditional = guidanceScale === undefined ? undefined : this.#embedded(repeat(nullValues, rows.length));
+      const unconditional =
+        guidanceScale === undefined ? undefined : this.#embedded(this.#conditions.nullOf(ownValues));
       return {
         request: {
           ...filters,

@@ -22,6 +22,7 @@ import {
 } from '@vitvq/transformers';
 import { AnyOrderSampler } from './any-order-sampler.js';
 import { MaskedSampler } from './masked-sampler.js';
+import { guided, withUnconditional } from './internal/guided.js';
 import type { Decoding, SampleOptions, SamplerOptions } from './sample-options.js';
 import { Sampler } from './sampler.js';
 
@@ -35,6 +36,10 @@ export interface VerifyOptions {
   readonly conditions?: Conditions;
   /** Of the sampler that is verified. */
   readonly sampler?: SamplerOptions;
+  /**
+   * Guidance of the sampler, whose guided logits are then compared. @default none
+   */
+  readonly guidance?: { readonly scale: number; readonly unconditional: Conditions };
   /** How a masked or any-order model decodes. @default that of the model's sampler */
   readonly decoding?: Decoding;
   /**
@@ -51,6 +56,7 @@ const verifyOptionNames: OptionTable<VerifyOptions> = {
   seed: 'optional',
   conditions: 'optional',
   sampler: 'optional',
+  guidance: 'optional',
   decoding: 'optional',
   positions: 'optional',
   tolerance: 'optional',
@@ -88,9 +94,11 @@ export async function verifySampler(model: AnyTokenModel, options: VerifyOptions
   const { images = options.conditions?.shape[0] ?? 2, seed = 0, positions = 16, tolerance = 1e-4 } = options;
   assertInteger(images, 'images', 'verifySampler');
   assertInteger(positions, 'positions', 'verifySampler');
+  const { guidance } = options;
   const conditions = options.conditions ? tf.clone(options.conditions) : drawConditions(model, images, seed);
+  const all = tf.clone(withUnconditional(conditions, guidance?.unconditional));
   const request: Request = {
-    conditions,
+    conditions: all,
     images,
     seed,
     positions,
@@ -99,18 +107,21 @@ export async function verifySampler(model: AnyTokenModel, options: VerifyOptions
       conditions,
       seeds: Array.from({ length: images }, (_, index) => seed + index),
       decoding: options.decoding,
+      guidance,
     },
+    pass: guidedPass(guidance),
   };
   try {
     const found = await differencesOf(model, request);
     const allowed = tolerance * Math.max(found.largestLogit, Number.MIN_VALUE);
     return { ...found, allowed, passed: found.cached <= allowed && found.full <= allowed };
   } finally {
-    conditions.dispose();
+    tf.dispose([conditions, all]);
   }
 }
 
 interface Request {
+  /** Of the full forward pass. */
   readonly conditions: Conditions;
   readonly images: number;
   readonly seed: number;
@@ -118,6 +129,20 @@ interface Request {
   readonly positions: number;
   readonly sampler: SamplerOptions;
   readonly sample: SampleOptions;
+  readonly pass: GuidedPass;
+}
+
+/** Full forward pass of a model under guidance: of conditions and, after them, those of none. */
+interface GuidedPass {
+  readonly twice: <T extends tf.Tensor>(tokens: T) => T;
+  readonly logits: <T extends tf.Tensor>(logits: T) => T;
+}
+
+function guidedPass(guidance: VerifyOptions['guidance']): GuidedPass {
+  return {
+    twice: (tokens) => (guidance ? tf.concat([tokens, tokens], 0) : tokens),
+    logits: (logits) => guided(logits, guidance && tf.scalar(guidance.scale)),
+  };
 }
 
 type Differences = Omit<SamplerReport, 'passed' | 'allowed'>;
@@ -129,12 +154,13 @@ function differencesOf(model: AnyTokenModel, request: Request): Promise<Differen
 
 async function rasterDifferences(
   model: AutoregressiveModel,
-  { conditions, images, seed, positions, sampler: samplerOptions, sample }: Request,
+  { conditions, images, seed, positions, sampler: samplerOptions, sample, pass }: Request,
 ): Promise<Differences> {
   const sampler = new Sampler(model, samplerOptions);
-  const forward = compile((given: Conditions, tokens: ImageTokens) => model.logits(given, tokens), {
-    name: 'full forward pass',
-  });
+  const forward = compile(
+    (given: Conditions, tokens: ImageTokens) => tf.tidy(() => pass.logits(model.logits(given, pass.twice(tokens)))),
+    { name: 'full forward pass' },
+  );
   let sampled: { tokens: ImageTokens; logits: tf.Tensor } | undefined;
   try {
     sampled = await sampler.sampleWithLogits(sample);
@@ -174,12 +200,15 @@ async function rasterDifferences(
 
 async function anyOrderDifferences(
   model: AnyOrderModel,
-  { conditions, images, seed, positions, sampler: samplerOptions, sample }: Request,
+  { conditions, images, seed, positions, sampler: samplerOptions, sample, pass }: Request,
 ): Promise<Differences> {
   const sampler = new AnyOrderSampler(model, samplerOptions);
   const forward = compile(
     (given: Conditions, tokens: tf.Tensor2D, rank: tf.Tensor2D, known: tf.Tensor2D) =>
-      model.orderedLogits(given, tokens, { rank, known }),
+      tf.tidy(() => {
+        const places = { rank: pass.twice(rank), known: pass.twice(known) };
+        return pass.logits(model.orderedLogits(given, pass.twice(tokens), places));
+      }),
     { name: 'full forward pass' },
   );
   const held: tf.Tensor[] = [];
@@ -224,11 +253,12 @@ async function anyOrderDifferences(
 
 async function maskedDifferences(
   model: MaskedModel,
-  { conditions, seed, sampler: samplerOptions, sample }: Request,
+  { conditions, seed, sampler: samplerOptions, sample, pass }: Request,
 ): Promise<Differences> {
   const sampler = new MaskedSampler(model, samplerOptions);
   const forward = compile(
-    (given: Conditions, tokens: tf.Tensor2D, known: tf.Tensor2D) => model.maskedLogits(given, tokens, known),
+    (given: Conditions, tokens: tf.Tensor2D, known: tf.Tensor2D) =>
+      tf.tidy(() => pass.logits(model.maskedLogits(given, pass.twice(tokens), pass.twice(known)))),
     { name: 'full forward pass' },
   );
   const sampled = await sampler.sampleWithLogits(sample);

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { ConfigError, DataError, ShapeError, type Tokenizer, type HostTokens } from '@vitvq/core';
+import { ConfigError, DataError, randomKey, ShapeError, type Tokenizer, type HostTokens } from '@vitvq/core';
 import { useEngine } from '@vitvq/engine';
 import {
   shake,
@@ -13,7 +13,15 @@ import {
   vocabSize,
 } from '@vitvq/test-models';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
-import { ClassConditioner, negativeLogLikelihood, type ImageTokens } from '@vitvq/transformers';
+import {
+  CaptionConditioner,
+  ClassConditioner,
+  conditionTensor,
+  negativeLogLikelihood,
+  nullConditions,
+  nullConditionsOf,
+  type ImageTokens,
+} from '@vitvq/transformers';
 import {
   completeTokens,
   ImageGenerator,
@@ -100,6 +108,33 @@ describe('ImageGenerator', () => {
       expect(generated.images.shape).toEqual(images.shape);
       expect([...generated.images.data]).toBeAllClose([...images.dataSync()]);
     }
+  });
+
+  it('guides each image away from no caption of its own length', async () => {
+    const captioned = new CaptionConditioner({ length: 3, captionDim: 4, dim: model.dim, key: randomKey(5) });
+    const gpt = shake(
+      classGPT({
+        ...{ conditionVocabSize: undefined, conditionLength: 3, useTimeMixing: false },
+        ...{ conditionAttention: 'causal', conditionPadding: 'zero' },
+      }),
+    );
+    shake(captioned);
+    const captions = captioned.encode(
+      [1, 3, 2, 1].map((length) => Float32Array.from({ length: length * 4 }, (_, at) => Math.cos(length + at))),
+    );
+    const own = seeds.slice(0, 4);
+    const sampler = new Sampler(gpt);
+    const options = { conditions: conditionTensor(captioned, captions), seeds: own, topK: 3 };
+    const tokensGuidedBy = async (unconditional: tf.Tensor3D): Promise<number[]> => {
+      const drawn = await sampler.sample({ ...options, guidance: { scale: 6, unconditional } });
+      return [...(await drawn.data())];
+    };
+    const expected = await tokensGuidedBy(nullConditionsOf(captioned, captions));
+    expect(await tokensGuidedBy(nullConditions(captioned, 4))).not.toEqual(expected);
+    sampler.dispose();
+    const request = { conditions: captions, seeds: own, topK: 3, guidanceScale: 6 };
+    const drawn = await using((generator) => generator.sample(request), { model: gpt, conditioner: captioned });
+    expect([...drawn.data]).toEqual(expected);
   });
 
   it('takes no condition for the null token', async () => {

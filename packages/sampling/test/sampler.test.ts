@@ -1,11 +1,24 @@
 import * as tf from '@tensorflow/tfjs';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError, DataError, ShapeError } from '@vitvq/core';
-import { useEngine } from '@vitvq/engine';
-import { imageTokens, modernBlocks, normal, tinyGPT, tinyRAR, tinyRQ, tokensOf } from '@vitvq/test-models';
+import { doctor, useEngine } from '@vitvq/engine';
+import {
+  imageTokens,
+  modernBlocks,
+  normal,
+  tinyAnyOrder,
+  tinyGPT,
+  tinyMasked,
+  tinyRAR,
+  tinyRQ,
+  tokensOf,
+} from '@vitvq/test-models';
 import { expectNoTensorLeak } from '@vitvq/test-utils';
 import type { AutoregressiveModel, GPTOptions, ImageTokens } from '@vitvq/transformers';
 import { Sampler, verifySampler, type SampleOptions, type SamplerOptions } from '../src/index.js';
+
+const { engines } = await doctor();
+const available = engines.filter(({ name, available: is }) => is && ['cpu', 'onnx'].includes(name));
 
 beforeAll(async () => {
   await useEngine({ name: 'cpu' });
@@ -70,6 +83,54 @@ describe('verifySampler', () => {
       }
     },
   );
+
+  describe.each(available.map(({ name }) => name))('of captions of different lengths, on %s', (name) => {
+    beforeAll(() => useEngine({ name, onCompile: () => undefined }));
+    afterAll(() => useEngine({ name: 'cpu' }));
+
+    const captioned = { conditionVocabSize: undefined, conditionLength: 4, conditionPadding: 'zero' } as const;
+    const lengths = [1, 4, 2];
+    /** Captions, or what stands for none with the same padding. */
+    const captionsOf = (seed: number): tf.Tensor3D =>
+      tf.tidy(() => {
+        const isCaption = lengths.map((length) => Array.from({ length: 4 }, (_, row) => Number(row >= 4 - length)));
+        return tf.mul(normal<tf.Rank.R3>([3, 4, 8], seed), tf.expandDims(tf.tensor2d(isCaption), 2));
+      });
+
+    // The captions have 4 of 15 slots.
+    it.each<[Omit<Partial<GPTOptions>, 'depth'>, SamplerOptions]>([
+      [{ ...modernBlocks, rotaryConditions: 'zero', conditionAttention: 'causal' }, {}],
+      [{ ...modernBlocks, conditionAttention: 'causal' }, { lengths: [2, 7] }],
+      [{ useTimeMixing: false }, { lengths: [1, 3, 4] }],
+      [{ useTimeMixing: false, norm: 'rms', positions: 'grid' }, { lengths: [6] }],
+    ])('proves GPT with %j and a cache of %j', async (options, sampler) => {
+      const model = tinyGPT({ ...captioned, ...options });
+      const given = captionsOf(1);
+      const guidance = { scale: 2, unconditional: captionsOf(2) };
+      const expected = { passed: true, compared: { cached: 396 } };
+      expect(await verifySampler(model, { conditions: given, sampler })).toMatchObject(expected);
+      expect(await verifySampler(model, { conditions: given, sampler, guidance })).toMatchObject(expected);
+    });
+
+    it('notices a cache that shows padding', async () => {
+      const model = tinyGPT({ ...captioned, ...modernBlocks });
+      const decodeStep = model.decodeStep.bind(model);
+      model.decodeStep = (tokens, count, { blocks }) => decodeStep(tokens, count, { blocks });
+      const report = await verifySampler(model, { conditions: captionsOf(1) });
+      expect(report.passed).toBe(false);
+      expect(report.cached).toBeGreaterThan(0.01);
+    });
+  });
+
+  it('compares guided logits of every kind of model', async () => {
+    const unconditional = tokensOf<tf.Rank.R2>([3, 2], 5, 4);
+    for (const model of [tinyGPT(), tinyRQ(), tinyMasked(), tinyAnyOrder()]) {
+      const plain = await verifySampler(model, { conditions });
+      const report = await verifySampler(model, { conditions, guidance: { scale: 4, unconditional } });
+      expect(report.passed).toBe(true);
+      expect(report.largestLogit).not.toBeCloseTo(plain.largestLogit, 3);
+    }
+  });
 
   it('notices a cache that loses the previous token, and a model that sees ahead', async () => {
     const forgetful = tinyGPT();

@@ -21,6 +21,11 @@ export interface SamplingStep {
    * and given tokens after a prefill, those of the new position after a decode step.
    */
   readonly added: readonly AddedSlots[];
+  /**
+   * Hides padding among the conditions from all later steps, `[B, C]`: the `prefixMask` of the KV
+   * cache, which the caller keeps after a prefill. Absent where nothing is hidden.
+   */
+  readonly prefixMask?: Tensor2D;
 }
 
 /**

@@ -15,6 +15,7 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { AnyOrderTransformer } from './any-order-transformer.js';
+import { conditionAttentionNames, conditionPaddingNames, type ConditionOptions } from './condition-options.js';
 import { GPT } from './gpt.js';
 import { tokenPositionNames, type TokenPositions } from './internal/sequence-embedding.js';
 import { assertEffective, positiveInteger } from './internal/transformer-schema.js';
@@ -70,7 +71,7 @@ interface RasterSize extends SharedSize {
 }
 
 /** A `GPT` by name, for a config: everything but what the tokenizer and the conditions decide. */
-export interface GPTSize extends RasterSize, StackConfig {
+export interface GPTSize extends RasterSize, StackConfig, ConditionOptions {
   readonly kind: 'gpt';
 }
 
@@ -145,7 +146,14 @@ const orderFree = {
 /** Schema of {@link TransformerSize}; unknown keys are problems. */
 export const transformerSizeSchema = z
   .discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('gpt'), ...shared, ...ofOrder, ...stack.shape }),
+    z.strictObject({
+      kind: z.literal('gpt'),
+      ...shared,
+      ...ofOrder,
+      ...stack.shape,
+      conditionAttention: z.enum(conditionAttentionNames).optional(),
+      conditionPadding: z.enum(conditionPaddingNames).optional(),
+    }),
     z.strictObject({ kind: z.literal('rq-transformer'), ...shared, ...ofOrder, spatial: stack, depth: stack }),
     z.strictObject({
       kind: z.literal('rar'),

@@ -1,9 +1,10 @@
 import { type OptionTable } from '@vitvq/core';
 import type { CausalTransformerOptions } from '@vitvq/layers';
+import type { ConditionOptions } from './condition-options.js';
 import type { SequenceEmbeddingOptions } from './internal/sequence-embedding.js';
 
 /** Sizes and choices of a `GPT`. */
-export type GPTOptions = SequenceEmbeddingOptions & CausalTransformerOptions;
+export type GPTOptions = SequenceEmbeddingOptions & CausalTransformerOptions & ConditionOptions;
 
 /** Names of the options {@link GPTOptions}. */
 export const gptOptionNames: OptionTable<GPTOptions> = {
@@ -11,6 +12,8 @@ export const gptOptionNames: OptionTable<GPTOptions> = {
   grid: 'required',
   conditionVocabSize: 'optional',
   conditionLength: 'optional',
+  conditionAttention: 'optional',
+  conditionPadding: 'optional',
   positions: 'optional',
   rotaryConditions: 'optional',
   key: 'required',

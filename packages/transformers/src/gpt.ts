@@ -1,14 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { assertInteger, checkOptions, constantInitializer, Module, split, tidied, type RandomKey } from '@vitvq/core';
-import {
-  dropoutMasksUnder,
-  prefixDropoutSites,
-  emptyCache,
-  type Linear,
-  type DropoutSite,
-  type KVCache,
-} from '@vitvq/layers';
+import { dropoutMasksUnder, prefixDropoutSites, type Linear, type DropoutSite, type KVCache } from '@vitvq/layers';
 import type { AutoregressiveModel, ChooseToken, SamplingStep } from './autoregressive-model.js';
 import type { Conditions, LogitsOptions } from './token-model.js';
 import { gptOptionNames, type GPTOptions } from './gpt-options.js';
@@ -19,9 +12,9 @@ import { gptConfig, type GPTConfig } from './transformer-config.js';
 
 /**
  * Decoder-only transformer over one token a position (arXiv:2110.04627, sec. 4: VIM; the
- * reference's `GPT`). Condition tokens come first and see each other; image tokens follow in raster
- * order, each predicted from what is before it. The defaults are the reference's; `VIM_BASE` and
- * `VIM_LARGE` have the paper's.
+ * reference's `GPT`). Condition tokens come first and see each other (with `conditionAttention:
+ * 'causal'` those before them); image tokens follow in raster order, each predicted from what is
+ * before it. The defaults are the reference's; `VIM_BASE` and `VIM_LARGE` have the paper's.
  *
  * Variables: `embedding.…`, `transformer.blocks.0.…`, `transformer.norm.…`, `head.weight` `[D, V]`.
  * Weights start as N(0, 0.02²), biases and positions as 0, as in the reference.
@@ -95,7 +88,7 @@ export class GPT extends Module implements AutoregressiveModel {
   }
 
   emptyCache(batch: number, segments: readonly number[]): KVCache {
-    return emptyCache(this.#sequence.transformer, batch, segments);
+    return this.#sequence.emptyCache(batch, segments);
   }
 
   prefill(conditions: Conditions, given: Tensor3D | undefined, count: Scalar): SamplingStep {

@@ -9,14 +9,21 @@ export {
   type SamplingStep,
   takesOrders,
 } from './autoregressive-model.js';
-export { ClassConditioner, type ClassConditionerOptions } from './conditioners/class-conditioner.js';
 export {
+  CaptionConditioner,
+  type CaptionConditionerOptions,
+  type CaptionsOf,
+} from './conditioners/caption-conditioner.js';
+export { ClassConditioner, type ClassConditionerOptions } from './conditioners/class-conditioner.js';
+export { type ConditionAttention, type ConditionOptions, type ConditionPadding } from './condition-options.js';
+export {
+  type CaptionConditionerConfig,
   type ClassConditionerConfig,
   type ConditionerConfig,
   type TextConditionerConfig,
   type UnconditionalConfig,
 } from './conditioners/conditioner-config.js';
-export { conditionTensor, nullConditions, repeat } from './conditioners/condition-tensor.js';
+export { conditionTensor, nullConditions, nullConditionsOf } from './conditioners/condition-tensor.js';
 export { type AnyConditioner, type Conditioner } from './conditioners/conditioner.js';
 export { type EmbeddingConditioner } from './conditioners/embedding-conditioner.js';
 export { type Described, TextConditioner, type TextConditionerOptions } from './conditioners/text-conditioner.js';
@@ -43,6 +50,7 @@ export { GPT } from './gpt.js';
 export { type GPTOptions } from './gpt-options.js';
 export {
   conditionInput,
+  repeat,
   type ConditionInput,
   type ConditionValues,
   variablesWithConditioner,

@@ -1,4 +1,5 @@
 import { type OptionTable } from '@vitvq/core';
+import type { ConditionOptions } from './condition-options.js';
 import type { GPTOptions } from './gpt-options.js';
 
 /** Positions that are added to token vectors, for models that read tokens in any order. */
@@ -19,9 +20,13 @@ export const headNames = ['linear', 'tied'] as const;
 
 /**
  * Sizes and choices of a `MaskedTransformer` or an `AnyOrderTransformer`: those of a `GPT` but time
- * mixing, which needs to know the token before, and rotary positions.
+ * mixing, which needs to know the token before, rotary positions, and how conditions see each
+ * other.
  */
-export type OrderFreeOptions = Omit<GPTOptions, 'useTimeMixing' | 'rotaryConditions' | 'positions'> & {
+export type OrderFreeOptions = Omit<
+  GPTOptions,
+  keyof ConditionOptions | 'useTimeMixing' | 'rotaryConditions' | 'positions'
+> & {
   /** @default 'sequence' */
   readonly positions?: AddedPositions;
   /** `tied` needs feed-forward parts of `mlp`, whose activation it has. @default 'linear' */

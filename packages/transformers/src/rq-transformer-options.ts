@@ -20,7 +20,13 @@ export type RQTransformerOptions = SequenceEmbeddingOptions &
     readonly depth: StackSize;
   };
 
-const { depth: _depth, numHeads: _numHeads, ...sharedOptionNames } = gptOptionNames;
+const {
+  depth: _depth,
+  numHeads: _numHeads,
+  conditionAttention: _attention,
+  conditionPadding: _padding,
+  ...sharedOptionNames
+} = gptOptionNames;
 
 /** Names of the options {@link RQTransformerOptions}: a GPT's, with a size for each stack. */
 export const rqTransformerOptionNames: OptionTable<RQTransformerOptions> = {

@@ -15,7 +15,6 @@ import {
   CausalTransformer,
   dropoutMasksUnder,
   prefixDropoutSites,
-  emptyCache,
   type Linear,
   type DropoutMasks,
   type DropoutSite,
@@ -159,7 +158,7 @@ export class RQTransformer extends Module implements AutoregressiveModel {
   }
 
   emptyCache(batch: number, segments: readonly number[]): KVCache {
-    return emptyCache(this.#spatial.transformer, batch, segments);
+    return this.#spatial.emptyCache(batch, segments);
   }
 
   prefill(conditions: Conditions, given: Tensor3D | undefined, count: Scalar): SamplingStep {

@@ -10,6 +10,7 @@ import {
   type NormPlacement,
   type RotaryConditions,
 } from '@vitvq/layers';
+import type { ConditionOptions } from './condition-options.js';
 import type { GPTOptions } from './gpt-options.js';
 import type { SequenceEmbeddingOptions, TokenPositions } from './internal/sequence-embedding.js';
 import { gptSchema, orderFreeSchema, rqTransformerSchema } from './internal/transformer-schema.js';
@@ -47,15 +48,18 @@ interface SharedConfig {
 
 /**
  * Everything of a `GPT` but its weights: `new GPT({ ...model.config, key })` is one of the same
- * kind.
+ * kind. `conditionAttention` and `conditionPadding` are left out where they are the defaults.
  */
-export interface GPTConfig extends SharedConfig {
+export interface GPTConfig extends SharedConfig, ConditionOptions {
   readonly depth: number;
   readonly numHeads: number;
 }
 
 /** Everything of a `MaskedTransformer` or an `AnyOrderTransformer` but its weights. */
-export type OrderFreeConfig = Omit<GPTConfig, 'useTimeMixing' | 'rotaryConditions' | 'positions'> & {
+export type OrderFreeConfig = Omit<
+  GPTConfig,
+  keyof ConditionOptions | 'useTimeMixing' | 'rotaryConditions' | 'positions'
+> & {
   readonly positions: AddedPositions;
   readonly head: HeadKind;
 };
@@ -77,8 +81,21 @@ export interface StackConfig {
  * Options with their defaults; what else may stand in them is left out.
  * @throws {ConfigError} naming every problem at once
  */
-export function gptConfig({ depth, numHeads, ...options }: Omit<GPTOptions, 'key'>): GPTConfig {
-  return parseOptions(gptSchema, { ...sharedConfig(options), depth, numHeads }, 'GPT');
+export function gptConfig({
+  depth,
+  numHeads,
+  conditionAttention = 'full',
+  conditionPadding = 'none',
+  ...options
+}: Omit<GPTOptions, 'key'>): GPTConfig {
+  const config = {
+    ...sharedConfig(options),
+    ...(conditionAttention !== 'full' && { conditionAttention }),
+    ...(conditionPadding !== 'none' && { conditionPadding }),
+    depth,
+    numHeads,
+  };
+  return parseOptions(gptSchema, config, 'GPT');
 }
 
 /** The same for models without time mixing, which errors call `where`. */

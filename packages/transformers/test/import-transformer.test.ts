@@ -1,8 +1,12 @@
 /**
- * `golden/llama-gen.safetensors` was made by `golden/llama_gen.py`, `golden/rar.safetensors` by
+ * `golden/llama-gen.safetensors` was made by `golden/llama_gen.py`,
+ * `golden/llama-gen-t2i.safetensors` by `golden/llama_gen_t2i.py`, `golden/rar.safetensors` by
  * `golden/rar.py`, and `golden/maskgit.*` by `golden/maskgit.py`, which say of what.
  */
 import '@tensorflow/tfjs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,12 +15,23 @@ import { ConfigError, DataError, ShapeError, type HostTensor } from '@vitvq/core
 import { useEngine } from '@vitvq/engine';
 import { MaskedSampler, Sampler, verifySampler } from '@vitvq/sampling';
 import '@vitvq/test-utils';
-import { conditionTensor, nullConditions, type GPT, type MaskedTransformer, type RAR } from '../src/index.js';
+import {
+  conditionTensor,
+  nullConditions,
+  nullConditionsOf,
+  type CaptionConditioner,
+  type ClassConditioner,
+  type GPT,
+  type MaskedTransformer,
+  type RAR,
+} from '../src/index.js';
 import { CheckpointShapes } from '../src/internal/checkpoint-shapes.js';
-import { llamaGenConfig } from '../src/internal/llama-gen.js';
+import { llamaGenPlan } from '../src/internal/llama-gen.js';
 import { maskGITConfig } from '../src/internal/maskgit.js';
 import {
   importTransformer,
+  loadTransformer,
+  saveTransformer,
   transformerOriginOf,
   type ImportedTransformer,
   type ImportTransformerOptions,
@@ -31,10 +46,12 @@ interface Golden {
 }
 
 let golden: Golden;
+let captioned: Golden;
 let rar: Golden;
 beforeAll(async () => {
   await useEngine({ name: 'cpu' });
   golden = await readGolden('llama-gen');
+  captioned = await readGolden('llama-gen-t2i');
   rar = await readGolden('rar');
 });
 afterAll(() => useEngine({ name: 'cpu' }));
@@ -58,12 +75,17 @@ async function readGolden(name: string): Promise<Golden> {
   };
 }
 
+interface Known<Model, Conditioner> extends Pick<ImportedTransformer, 'origin'> {
+  readonly model: Model;
+  readonly conditioner: Conditioner;
+}
+
 /** Imports a model whose kind the test knows. */
-async function imported<Model extends ImportedTransformer['model']>(
+async function imported<Model extends ImportedTransformer['model'], Conditioner = ClassConditioner>(
   checkpoint: TransformerCheckpoint,
   options?: ImportTransformerOptions,
-): Promise<ImportedTransformer & { readonly model: Model }> {
-  return (await importTransformer(checkpoint, options)) as ImportedTransformer & { readonly model: Model };
+): Promise<Known<Model, Conditioner>> {
+  return (await importTransformer(checkpoint, options)) as ImportedTransformer & Known<Model, Conditioner>;
 }
 
 const tensorOf = <R extends tf.Rank>(name: string, dtype: 'int32' | 'float32', { values } = golden): tf.Tensor<R> => {
@@ -129,7 +151,7 @@ describe('a class-conditional GPT of LlamaGen', () => {
       ['layers.0.attention.wqkv.weight', [3 * dim, dim]],
     ]);
     const entries = [...shapes].map(([name, shape]) => ({ name, shape }));
-    const config = llamaGenConfig(new CheckpointShapes({ file: 'c2i.pt', entries }), { grid: [24, 24] });
+    const { config } = llamaGenPlan(new CheckpointShapes({ file: 'c2i.pt', entries }), { grid: [24, 24] });
     expect(config).toMatchObject({ dim, numHeads: heads, depth: 1, conditionVocabSize: 1001, grid: [24, 24] });
   });
 
@@ -169,8 +191,117 @@ describe('a class-conditional GPT of LlamaGen', () => {
     await expect(importTransformer(only('encoder.weight'))).rejects.toThrow(
       /a transformer of llama-gen, rar, maskgit, got tensors such as encoder/,
     );
-    await expect(importTransformer(only('cls_embedding.cap_proj.fc1.weight'))).rejects.toThrow(
-      /a class-conditional transformer of LlamaGen, got a text-conditional one/,
+  });
+});
+
+describe('a text-conditional GPT of LlamaGen', () => {
+  const close = { atol: 1e-5, rtol: 1e-5 };
+  const importing = (): ReturnType<typeof imported<GPT, CaptionConditioner>> =>
+    imported<GPT, CaptionConditioner>(captioned.checkpoint, { hints });
+
+  /** The captions without the zeros before them, padded by the conditioner. */
+  function captionsOf(conditioner: CaptionConditioner): Float32Array {
+    const { data, shape } = captioned.values.get('captions')!;
+    const [, length, width] = shape as [number, number, number];
+    const lengths = [...captioned.values.get('lengths')!.data];
+    const own = lengths.map((count, row) => {
+      const end = (row + 1) * length * width;
+      return Float32Array.from(data.subarray(end - count * width, end));
+    });
+    const encoded = conditioner.encode(own);
+    // PyTorch's zeros may be negative.
+    expect([...encoded]).toEqual(Array.from(data, (value) => value + 0));
+    return encoded;
+  }
+
+  it('has the logits of its authors, of captions of different lengths and of none', async () => {
+    const { model, conditioner, origin } = await importing();
+    expect([origin, model.type]).toEqual(['llama-gen', 'gpt']);
+    expect(conditioner.config).toEqual({ kind: 'captions', length: 5, captionDim: 6, dim: 16 });
+    expect(model.config).toMatchObject({
+      ...{ conditionLength: 5, conditionAttention: 'causal', conditionPadding: 'zero' },
+      ...{ depth: 2, numHeads: 2, mlpDim: 48, rotaryConditions: 'zero' },
+    });
+    expect(model.config.conditionVocabSize).toBeUndefined();
+    const captions = captionsOf(conditioner);
+    const tokens = tensorOf<tf.Rank.R2>('tokens', 'int32', captioned);
+    const expected = (name: string): tf.Tensor => tensorOf(name, 'float32', captioned);
+    expect(model.logits(conditionTensor(conditioner, captions), tokens)).toBeAllClose(expected('logits'), close);
+    const dropped = nullConditionsOf(conditioner, captions);
+    expect(model.logits(dropped, tokens)).toBeAllClose(expected('dropped'), close);
+    model.dispose();
+    conditioner.dispose();
+  });
+
+  it.each(['cpu', 'onnx'] as const)('draws with a cache what its authors draw, guided too, on %s', async (name) => {
+    await useEngine({ name, onCompile: () => undefined });
+    const { model, conditioner } = await importing();
+    const captions = captionsOf(conditioner);
+    const conditions = conditionTensor(conditioner, captions);
+    const guidance = { scale: 3, unconditional: nullConditionsOf(conditioner, captions) };
+    // Segments that end within the captions, and after them.
+    for (const lengths of [[], [2, 7]]) {
+      const sampler = new Sampler(model, { lengths });
+      const greedy = await sampler.sample({ conditions, seeds: [0, 1, 2], topK: 1 });
+      expect([...(await greedy.data())]).toEqual([...captioned.values.get('greedy')!.data]);
+      const guided = await sampler.sample({ conditions, seeds: [0, 1, 2], topK: 1, guidance });
+      expect([...(await guided.data())]).toEqual([...captioned.values.get('guided')!.data]);
+      sampler.dispose();
+      const report = await verifySampler(model, { conditions, guidance, sampler: { lengths } });
+      expect(report).toMatchObject({ passed: true });
+    }
+    model.dispose();
+    conditioner.dispose();
+    await useEngine({ name: 'cpu' });
+  });
+
+  it('is kept in a model folder with what embeds captions, and leaves no tensors behind', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'vitvq-captions-'));
+    const before = tf.memory().numTensors;
+    const { model, conditioner } = await importing();
+    const captions = captionsOf(conditioner);
+    await saveTransformer(folder, model, conditioner, {});
+    const { model: again, conditioner: savedConditioner } = await loadTransformer(folder);
+    const loaded = savedConditioner as CaptionConditioner;
+    expect(again.config).toEqual(model.config);
+    expect(loaded.config).toEqual(conditioner.config);
+    tf.tidy(() => {
+      for (const conditionsOf of [conditionTensor, nullConditionsOf]) {
+        const [own, others] = [conditioner, loaded].map((each) => conditionsOf(each, captions));
+        expect(others!).toBeAllClose(own!, { atol: 0, rtol: 0 });
+      }
+    });
+    for (const module of [model, conditioner, again, loaded]) module.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    await rm(folder, { recursive: true });
+  });
+
+  it('has the shapes of the published GPT-XL', () => {
+    const shapes = new Map<string, readonly number[]>([
+      ['tok_embeddings.weight', [16384, 1280]],
+      ['cls_embedding.cap_proj.fc1.weight', [1280, 2048]],
+      ['cls_embedding.cap_proj.fc2.weight', [1280, 1280]],
+      ['cls_embedding.uncond_embedding', [120, 2048]],
+      ['layers.0.feed_forward.w1.weight', [3584, 1280]],
+      ['layers.0.attention.wqkv.weight', [3840, 1280]],
+    ]);
+    const entries = [...shapes].map(([name, shape]) => ({ name, shape }));
+    const { config, captions } = llamaGenPlan(new CheckpointShapes({ file: 't2i.pt', entries }), { grid: [16, 16] });
+    expect(config).toMatchObject({ dim: 1280, numHeads: 20, conditionLength: 120 });
+    expect(captions).toEqual({ kind: 'captions', length: 120, captionDim: 2048, dim: 1280 });
+  });
+
+  it('names all tensors that do not fit', async () => {
+    const before = tf.memory().numTensors;
+    const importingChanged = importTransformer(changed('cls_embedding.cap_proj.fc2.weight', [16, 8], captioned), {
+      hints,
+    });
+    await expect(importingChanged).rejects.toThrow(ShapeError);
+    await expect(importingChanged).rejects.toThrow(/cls_embedding\.cap_proj\.fc2\.weight/);
+    expect(tf.memory().numTensors).toBe(before);
+    const without = captioned.checkpoint.entries.filter(({ name }) => !name.endsWith('uncond_embedding'));
+    await expect(importTransformer({ ...captioned.checkpoint, entries: without }, { hints })).rejects.toThrow(
+      /tensor cls_embedding\.uncond_embedding of 2 axes/,
     );
   });
 });

@@ -4,7 +4,7 @@ import { ConfigError, randomKey, ShapeError } from '@vitvq/core';
 import { drawDropoutMasks } from '@vitvq/layers';
 import { crossEntropy } from '@vitvq/losses';
 import { decayGroups, decayLinearWeights } from '@vitvq/optim';
-import { imageTokens, modernBlocks, tinyGPT, tinyRQ, tokensOf } from '@vitvq/test-models';
+import { imageTokens, modernBlocks, normal, tinyGPT, tinyRQ, tokensOf } from '@vitvq/test-models';
 import { expectGradientsMatchFiniteDifferences, expectNoTensorLeak } from '@vitvq/test-utils';
 import {
   createTransformer,
@@ -129,6 +129,79 @@ it.each<[string, GPT | RQTransformer, number[]]>([
     // ReLU squared has a kink in its second derivative.
     { variables: model.namedVariables(), elements: 2, step: 0.005, atol: 5e-4, rtol: 5e-3 },
   );
+});
+
+const padded = {
+  ...modernBlocks,
+  conditionVocabSize: undefined,
+  conditionLength: 4,
+  conditionAttention: 'causal',
+  conditionPadding: 'zero',
+  depth: 1,
+} as const;
+
+it('a GPT of padded conditions has the right gradients of conditions and weights', () => {
+  const model = tinyGPT(padded);
+  const tokens = imageTokens(tokensOf([2, 4], 11, 2));
+  const given = normal<tf.Rank.R3>([2, 3, 8], 5);
+  // The first condition of both is padding; finite differences of it would be a step to no padding.
+  const withZeros = (vectors: tf.Tensor): tf.Tensor3D =>
+    tf.pad(vectors as tf.Tensor3D, [
+      [0, 0],
+      [1, 0],
+      [0, 0],
+    ]);
+  expectGradientsMatchFiniteDifferences(
+    (vectors) => crossEntropy(model.logits(withZeros(vectors), tokens as tf.Tensor2D), tokens),
+    [given],
+    { variables: model.namedVariables(), elements: 4, step: 0.005, atol: 5e-4, rtol: 5e-3 },
+  );
+});
+
+describe('conditions that are zeros', () => {
+  const tokens = tokensOf<tf.Rank.R2>([2, 12], 11, 2);
+  const caption = normal<tf.Rank.R3>([2, 2, 8], 5);
+  const zeros = tf.zeros<tf.Rank.R3>([2, 2, 8]);
+
+  it('are as if they were not there where they are padding', () => {
+    const model = tinyGPT(padded);
+    // Nothing in it depends on the number of conditions.
+    const short = new GPT({ ...model.config, conditionLength: 2, key: randomKey(0) });
+    for (const [name, variable] of short.namedVariables()) variable.assign(model.namedVariables().get(name)!);
+    const expected = short.logits(caption, tokens);
+    expect(model.logits(tf.concat([zeros, caption], 1), tokens)).toBeAllClose(expected, { atol: 1e-5 });
+    const features = model.features(tf.concat([zeros, caption], 1), tokens);
+    for (const [name, value] of Object.entries(short.features(caption, tokens))) {
+      expect(features[name]).toBeAllClose(value, { atol: 1e-5 });
+    }
+    const shown = new GPT({ ...model.config, conditionPadding: 'none', key: randomKey(0) });
+    for (const [name, variable] of shown.namedVariables()) variable.assign(model.namedVariables().get(name)!);
+    const distance = tf.max(tf.abs(tf.sub(shown.logits(tf.concat([zeros, caption], 1), tokens), expected)));
+    expect(distance.dataSync()[0]).toBeGreaterThan(1e-3);
+  });
+
+  it('are causal among themselves where they are told to be', () => {
+    for (const [conditionAttention, isSeen] of [
+      ['causal', false],
+      ['full', true],
+    ] as const) {
+      const model = tinyGPT({ ...padded, conditionAttention, conditionPadding: 'none', depth: 2 });
+      const names = [...model.namedVariables().keys()];
+      expect(names.includes('embedding.conditionPositions')).toBe(isSeen);
+      const first = tf.tidy(() => {
+        const { added } = model.prefill(tf.concat([caption, caption], 1), undefined, tf.scalar(0, 'int32'));
+        const { added: others } = model.prefill(
+          tf.concat([caption, normal<tf.Rank.R3>([2, 2, 8], 6)], 1),
+          undefined,
+          tf.scalar(0, 'int32'),
+        );
+        // Values of the second block at the first condition.
+        const [own, other] = [added, others].map((all) => tf.slice(all[1]!.values, [0, 0, 0, 0], [-1, -1, 1, -1]));
+        return tf.max(tf.abs(tf.sub(own!, other!))).dataSync()[0]!;
+      });
+      expect(first > 1e-4).toBe(isSeen);
+    }
+  });
 });
 
 describe('dropout', () => {
@@ -282,6 +355,21 @@ describe('variables', () => {
     const fit = { vocabSize: 3, grid: [2, 2], conditionVocabSize: 2, key: randomKey(0) } as const;
     expect(() => createTransformer({ ...size, rotaryConditions: 'zero' }, fit)).toThrow(/without positions 'rotary'/);
     expect(createTransformer({ ...size, ...modernBlocks }, fit).config).toMatchObject(modernBlocks);
+  });
+
+  it('refuses padding that a model would show', () => {
+    expect(() => tinyGPT({ conditionPadding: 'zero' })).toThrow(
+      /conditionPadding is "zero": expected 'none' with a conditionVocabSize.*and with useTimeMixing/,
+    );
+    const size = { kind: 'gpt', dim: 8, depth: 1, numHeads: 2, conditionPadding: 'zero' } as const;
+    const fit = { vocabSize: 3, grid: [2, 2], conditionLength: 2, key: randomKey(0) } as const;
+    expect(() => createTransformer(size, fit)).toThrow(/'none' with useTimeMixing, which shows padding/);
+    const choices = { conditionPadding: 'zero', conditionAttention: 'causal' } as const;
+    const { config } = createTransformer({ ...size, ...choices, useTimeMixing: false }, fit);
+    expect(config).toMatchObject(choices);
+    expect(() => tinyGPT({ conditionAttention: 'mutual' as 'full' })).toThrow(
+      /conditionAttention is "mutual".*"full"\|"causal"/,
+    );
   });
 
   it('cannot be made of options that make no sense, and leaves nothing behind', () => {

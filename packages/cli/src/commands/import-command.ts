@@ -125,12 +125,18 @@ async function importTransformerOf(
   const { model, conditioner, origin } = await imported;
   await saveTransformer(out, model, conditioner, { metadata: { importedFrom: basename(file), layout: origin } });
   const [rows, columns] = model.grid;
+  const isOfClasses = 'classCount' in conditioner;
+  const parameters = model.parameterCount() + (isOfClasses ? 0 : conditioner.parameterCount());
+  const conditions = isOfClasses
+    ? `${conditioner.classCount} classes`
+    : `captions of up to ${conditioner.length} vectors of width ${conditioner.captionDim}`;
   process.stdout.write(
-    `${origin}: ${model.parameterCount().toLocaleString('en')} parameters, ${conditioner.classCount} classes, ` +
+    `${origin}: ${parameters.toLocaleString('en')} parameters, ${conditions}, ` +
       `${rows}x${columns} tokens of ${model.vocabSize} codes\n` +
       `${JSON.stringify(model.config, undefined, 2)}\nWrote ${out}\n`,
   );
   model.dispose();
+  if (!isOfClasses) conditioner.dispose();
 }
 
 async function importTokenizerOf(opened: Opened, file: string, out: string, flags: ImportFlags): Promise<void> {

@@ -7,7 +7,7 @@ import type { Scalar, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { writeSlots, type BlockCache } from '@vitvq/layers';
 import type { AnyConditioner, AnyOrderModel } from '@vitvq/transformers';
 import { embeddedConditions } from './embedded-conditions.js';
-import { blocksOf, namedCache, padPositions, type NamedTensors } from './named-cache.js';
+import { cacheOf, namedCache, padPositions, type NamedTensors } from './named-cache.js';
 
 /**
  * Returns the function of `prefill.onnx`: `conditions` and the positions `next` of the first step
@@ -30,7 +30,7 @@ export function orderedPrefillFunction(
     const none = tf.zerosLike(next as Tensor2D);
     const count = tf.scalar(0, 'int32');
     const { logits } = model.nextGroup({ tokens: none, positions: none, next: next as Tensor2D, count }, { blocks });
-    return { logits, ...namedCache(blocks) };
+    return { logits, ...namedCache({ blocks }) };
   };
 }
 
@@ -43,7 +43,7 @@ export function orderedStepFunction(model: AnyOrderModel): (inputs: NamedTensors
   return (inputs) => {
     const count = inputs.count as Scalar;
     const [tokens, positions, next] = [inputs.tokens, inputs.positions, inputs.next] as Tensor2D[];
-    const blocks = blocksOf(inputs);
+    const { blocks } = cacheOf(inputs);
     const { logits, added } = model.nextGroup(
       { tokens: tokens!, positions: positions!, next: next!, count },
       { blocks },
@@ -54,6 +54,6 @@ export function orderedStepFunction(model: AnyOrderModel): (inputs: NamedTensors
       const block = blocks[index]!;
       return { keys: withNew(block.keys, keys), values: withNew(block.values, values) };
     });
-    return { logits, ...namedCache(after) };
+    return { logits, ...namedCache({ blocks: after }) };
   };
 }

@@ -143,7 +143,14 @@ function drawConditions(key: RandomKey, condition: ExportedCondition, batch: num
   }
   const shape = [batch, ...condition.shape];
   const size = shape.reduce((product, dimension) => product * dimension, 1);
-  return { shape, data: randomNormal(key, size) };
+  const data = randomNormal(key, size);
+  if (condition.nullKeepsPadding) {
+    const width = condition.shape.at(-1)!;
+    const vectors = size / batch / width;
+    const paddings = randomInts(foldIn(key, 0), batch, vectors);
+    paddings.forEach((count, image) => data.fill(0, image * vectors * width, (image * vectors + count) * width));
+  }
+  return { shape, data };
 }
 
 /** Returns the index of the largest logit along the last axis. */

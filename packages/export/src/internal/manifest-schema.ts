@@ -58,6 +58,7 @@ const transformer = {
       input: z.literal('numbers'),
       shape: z.array(positive).readonly(),
       nullInput: z.array(z.number()).readonly(),
+      nullKeepsPadding: z.literal(true).optional(),
       meaning,
     }),
   ]),

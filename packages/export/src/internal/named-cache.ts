@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
-import type { BlockCache } from '@vitvq/layers';
+import type { BlockCache, KVCache } from '@vitvq/layers';
 
 /** Inputs or outputs of a file by their names. */
 export type NamedTensors = Record<string, Tensor>;
@@ -15,8 +15,11 @@ export function padPositions(x: Tensor4D, length: number): Tensor4D {
   ]);
 }
 
-/** Returns a KV cache of one segment for each block by names such as `present.0.keys`. */
-export function namedCache(blocks: readonly BlockCache[]): NamedTensors {
+/**
+ * Returns a KV cache of one segment for each block by names such as `present.0.keys`, and
+ * `present.prefixMask` where some of the first positions are hidden.
+ */
+export function namedCache({ blocks, prefixMask }: KVCache): NamedTensors {
   const tensors: NamedTensors = {};
   for (const [index, { before, keys, values }] of blocks.entries()) {
     const name = `present.${index}`;
@@ -24,11 +27,12 @@ export function namedCache(blocks: readonly BlockCache[]): NamedTensors {
     tensors[`${name}.values`] = values[0]!;
     if (before) tensors[`${name}.before`] = before;
   }
+  if (prefixMask) tensors['present.prefixMask'] = prefixMask;
   return tensors;
 }
 
 /** Returns the KV cache among the inputs of a decode step. */
-export function blocksOf(inputs: Readonly<NamedTensors>): BlockCache[] {
+export function cacheOf(inputs: Readonly<NamedTensors>): KVCache {
   const blocks: BlockCache[] = [];
   for (let index = 0; inputs[`past.${index}.keys`]; index++) {
     blocks.push({
@@ -37,5 +41,5 @@ export function blocksOf(inputs: Readonly<NamedTensors>): BlockCache[] {
       values: [inputs[`past.${index}.values`] as Tensor4D],
     });
   }
-  return blocks;
+  return { blocks, prefixMask: inputs['past.prefixMask'] as Tensor2D | undefined };
 }

@@ -7,7 +7,7 @@ import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core
 import type { BlockCache } from '@vitvq/layers';
 import { prefixLengthOf, type AnyConditioner, type AutoregressiveModel } from '@vitvq/transformers';
 import { embeddedConditions } from './embedded-conditions.js';
-import { blocksOf, namedCache, padPositions, type NamedTensors } from './named-cache.js';
+import { cacheOf, namedCache, padPositions, type NamedTensors } from './named-cache.js';
 
 /**
  * Returns the function of `prefill.onnx`: `conditions` to the `logits` (`hidden` with a code depth
@@ -20,11 +20,11 @@ export function prefillFunction(
   const length = cacheLength(model);
   return ({ conditions }) => {
     const given = embeddedConditions(conditioner, conditions!);
-    const { hidden, added } = model.prefill(given, undefined, tf.scalar(0, 'int32'));
+    const { hidden, added, prefixMask } = model.prefill(given, undefined, tf.scalar(0, 'int32'));
     const blocks = added.map(({ before, keys, values }): BlockCache => {
       return { before, keys: [padPositions(keys, length)], values: [padPositions(values, length)] };
     });
-    return { ...predicted(model, hidden), ...namedCache(blocks) };
+    return { ...predicted(model, hidden), ...namedCache({ blocks, prefixMask }) };
   };
 }
 
@@ -36,8 +36,9 @@ export function decodeStepFunction(model: AutoregressiveModel): (inputs: NamedTe
   const length = cacheLength(model);
   return (inputs) => {
     const count = inputs.count as Scalar;
-    const blocks = blocksOf(inputs);
-    const { hidden, added } = model.decodeStep(inputs.tokens as Tensor2D, count, { blocks });
+    const cache = cacheOf(inputs);
+    const { blocks, prefixMask } = cache;
+    const { hidden, added } = model.decodeStep(inputs.tokens as Tensor2D, count, cache);
     // Conditions have the first positions, then tokens.
     const position = tf.add<Scalar>(count, tf.scalar(prefixLengthOf(model) - 1, 'int32'));
     const isNew = tf.reshape(tf.equal(tf.range(0, length, 1, 'int32'), position), [1, 1, length, 1]);
@@ -46,7 +47,8 @@ export function decodeStepFunction(model: AutoregressiveModel): (inputs: NamedTe
       const block = blocks[index]!;
       return { before, keys: withNew(block.keys, keys), values: withNew(block.values, values) };
     });
-    return { ...predicted(model, hidden), ...namedCache(next) };
+    const after = { blocks: next, prefixMask: prefixMask && tf.clone(prefixMask) };
+    return { ...predicted(model, hidden), ...namedCache(after) };
   };
 }
 

@@ -55,8 +55,8 @@ export class SamplingProgram {
     const { unconditional } = run;
     const both = withUnconditional(conditions, unconditional);
     const givenTwice = given && unconditional ? tf.concat([given, given], 0) : given;
-    const { hidden, added } = this.#model.prefill(both, givenTwice, count);
-    state.addFirst(added);
+    const { hidden, added, prefixMask } = this.#model.prefill(both, givenTwice, count);
+    state.addFirst(added, prefixMask);
     return this.#draw(hidden, count, run, state);
   }
 

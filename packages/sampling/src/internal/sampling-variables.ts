@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor, Tensor4D, Variable } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs-core';
 import { withinLast, writeSlots, type AddedSlots, type KVCache } from '@vitvq/layers';
 
 interface BlockVariables {
@@ -18,6 +18,7 @@ export class SamplingVariables {
   /** int32 scalar: how many positions, or steps, are known. */
   readonly count: Variable<tf.Rank.R0>;
   readonly #blocks: readonly BlockVariables[];
+  readonly #prefixMask: Variable<tf.Rank.R2> | undefined;
 
   /**
    * @param cache  empty, whose tensors it disposes of
@@ -36,6 +37,7 @@ export class SamplingVariables {
       keys: keys.map(variable),
       values: values.map(variable),
     }));
+    this.#prefixMask = cache.prefixMask && variable(cache.prefixMask);
   }
 
   /** The first segments. */
@@ -43,11 +45,13 @@ export class SamplingVariables {
     const first = (all: readonly Tensor4D[]): readonly Tensor4D[] => all.slice(0, segments);
     return {
       blocks: this.#blocks.map(({ before, keys, values }) => ({ before, keys: first(keys), values: first(values) })),
+      prefixMask: this.#prefixMask,
     };
   }
 
-  /** Writes the slots of the first positions, wherever their segments end. */
-  addFirst(added: readonly AddedSlots[]): void {
+  /** Writes the slots of the first positions, wherever their segments end, and what hides some. */
+  addFirst(added: readonly AddedSlots[], prefixMask?: Tensor2D): void {
+    this.#prefixMask?.assign(prefixMask!);
     const start = tf.scalar(0, 'int32');
     const write = (segments: readonly Variable<tf.Rank.R4>[], slots: Tensor4D): void => {
       let written = 0;
@@ -85,7 +89,7 @@ export class SamplingVariables {
       ...keys,
       ...values,
     ]);
-    return [this.tokens, this.count, ...blocks];
+    return [this.tokens, this.count, ...blocks, ...(this.#prefixMask ? [this.#prefixMask] : [])];
   }
 
   dispose(): void {

@@ -183,17 +183,20 @@ export function disposeParts(parts: readonly BatchTensors[]): void {
   for (const { conditions, tokens } of parts) tf.dispose([conditions, tokens]);
 }
 
-/** Returns conditions where those of some examples, drawn by the key, are replaced by null. */
+/**
+ * Returns conditions where those of some examples, drawn by the key, are replaced by what stands
+ * for none in their place.
+ */
 export function withDropped(
   conditions: ConditionValues,
-  { size, nullValues }: Pick<ConditionInput, 'size' | 'nullValues'>,
+  { size, nullOf }: Pick<ConditionInput, 'size' | 'nullOf'>,
   rate: number,
   key: RandomKey,
 ): ConditionValues {
   if (rate === 0) return conditions;
   const kept = conditions.slice();
   randomUniform(key, conditions.length / size).forEach((draw, row) => {
-    if (draw < rate) kept.set(nullValues, row * size);
+    if (draw < rate) kept.set(nullOf(conditions.slice(row * size, (row + 1) * size)), row * size);
   });
   return kept;
 }

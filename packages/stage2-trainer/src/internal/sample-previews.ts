@@ -90,9 +90,9 @@ export class SamplePreviews {
     const { count: _count, conditions, guidanceScale, seed = 0, ...filters } = preview;
     // Weights that are part of the program would have to be compiled anew for each preview.
     const sampler = this.#resources.once('sample', () => createSampler(model, { weights: 'live' }));
-    const none = repeat(this.#input.nullValues, this.#count);
-    const given = await this.#conditions(conditions ?? none);
-    const unconditional = await this.#conditions(none);
+    const wanted = conditions ?? repeat(this.#input.nullValues, this.#count);
+    const given = await this.#conditions(wanted);
+    const unconditional = await this.#conditions(this.#input.nullOf(wanted));
     try {
       return await sampler.sample({
         ...filters,

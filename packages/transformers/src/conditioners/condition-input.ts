@@ -11,8 +11,10 @@ export type ConditionValues = Int32Array | Float32Array;
 export interface ConditionInput {
   /** Values an image. */
   readonly size: number;
-  /** What stands for no condition. */
+  /** What stands for no condition where there is no other. */
   readonly nullValues: ConditionValues;
+  /** Returns what stands for no condition in place of each of some conditions, as many values. */
+  readonly nullOf: (values: ConditionValues) => ConditionValues;
   ofBatch(batch: ImageOrCodeBatch): ConditionValues | Promise<ConditionValues>;
   /** @throws {DataError} for values that cannot be, of so many images */
   assertValues(values: ConditionValues, images: number, where: string): void;
@@ -31,6 +33,7 @@ export function conditionInput(conditioner: AnyConditioner): ConditionInput {
     return {
       size: length,
       nullValues: nullTokens,
+      nullOf: (tokens) => repeat(nullTokens, tokens.length / length),
       ofBatch: (batch) => conditioner.ofBatch(batch),
       assertValues: (tokens, images, where) =>
         assertTokensInRange(tokens, [images, length], vocabSize, 'conditions', where),
@@ -39,11 +42,18 @@ export function conditionInput(conditioner: AnyConditioner): ConditionInput {
       namedVariables: () => new Map(),
     };
   }
-  const { inputShape, nullInput } = conditioner;
+  const { inputShape, keepsPadding = false } = conditioner;
   const size = inputShape.reduce((product, dimension) => product * dimension, 1);
   return {
     size,
-    nullValues: nullInput,
+    // Not read once: weights that are loaded may change it.
+    get nullValues() {
+      return conditioner.nullInput;
+    },
+    nullOf: (values) => {
+      const nulls = repeat(conditioner.nullInput, values.length / size);
+      return keepsPadding ? paddedAs(nulls, values, inputShape.at(-1)!) : nulls;
+    },
     ofBatch: (batch) => conditioner.ofBatch(batch),
     assertValues: (values, _images, where) => {
       const at = values.findIndex((value) => !Number.isFinite(value));
@@ -58,6 +68,22 @@ export function conditionInput(conditioner: AnyConditioner): ConditionInput {
     embed: (input) => conditioner.embed(input),
     namedVariables: () => conditioner.namedVariables(),
   };
+}
+
+/** Returns an array that holds the given values `count` times. */
+export function repeat<T extends Int32Array | Float32Array>(values: T, count: number): T {
+  const repeated = new (values.constructor as new (length: number) => T)(count * values.length);
+  for (let index = 0; index < count; index++) repeated.set(values, index * values.length);
+  return repeated;
+}
+
+/** Sets those vectors of `width` numbers to zero that are zeros in other values. */
+function paddedAs(vectors: Float32Array, others: ConditionValues, width: number): Float32Array {
+  for (let start = 0; start < vectors.length; start += width) {
+    const isPadding = others.subarray(start, start + width).every((value) => value === 0);
+    if (isPadding) vectors.fill(0, start, start + width);
+  }
+  return vectors;
 }
 
 /** The model's variables, and those of a conditioner that embeds, after `conditioner.`. */

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import type { Conditions } from '../token-model.js';
-import { conditionInput, type ConditionValues } from './condition-input.js';
+import { conditionInput, repeat, type ConditionValues } from './condition-input.js';
 import type { AnyConditioner, Conditioner } from './conditioner.js';
 import type { EmbeddingConditioner } from './embedding-conditioner.js';
 
@@ -22,7 +22,8 @@ export function conditionTensor(conditioner: AnyConditioner, values: ConditionVa
 
 /**
  * Returns `count` rows that stand for no condition, such as `guidance.unconditional` of a `Sampler`
- * needs. The caller disposes of the tensor.
+ * needs; see {@link nullConditionsOf} for conditions with padding. The caller disposes of the
+ * tensor.
  */
 export function nullConditions(conditioner: Conditioner, count: number): Tensor2D;
 export function nullConditions(conditioner: EmbeddingConditioner, count: number): Tensor3D;
@@ -32,9 +33,15 @@ export function nullConditions(conditioner: AnyConditioner, count: number): Cond
   return tf.tidy(() => input.embed(input.tensor(repeat(input.nullValues, count))));
 }
 
-/** Returns an array that holds the given values `count` times. */
-export function repeat<T extends Int32Array | Float32Array>(values: T, count: number): T {
-  const repeated = new (values.constructor as new (length: number) => T)(count * values.length);
-  for (let index = 0; index < count; index++) repeated.set(values, index * values.length);
-  return repeated;
+/**
+ * Returns rows that stand for no condition in place of each of the given ones, for
+ * `guidance.unconditional`: a null condition may be padded as the condition is. The caller disposes
+ * of the tensor.
+ * @param values  as {@link conditionTensor} takes them
+ */
+export function nullConditionsOf(conditioner: Conditioner, values: Int32Array): Tensor2D;
+export function nullConditionsOf(conditioner: EmbeddingConditioner, values: Float32Array): Tensor3D;
+export function nullConditionsOf(conditioner: AnyConditioner, values: ConditionValues): Conditions {
+  const input = conditionInput(conditioner);
+  return tf.tidy(() => input.embed(input.tensor(input.nullOf(values))));
 }

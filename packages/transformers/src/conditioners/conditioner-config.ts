@@ -1,5 +1,6 @@
 /** What makes a conditioner again, as JSON; see `Conditioner.config`. */
-export type ConditionerConfig = UnconditionalConfig | ClassConditionerConfig | TextConditionerConfig;
+export type ConditionerConfig =
+  UnconditionalConfig | ClassConditionerConfig | TextConditionerConfig | CaptionConditionerConfig;
 
 /** Config of an `Unconditional`. */
 export interface UnconditionalConfig {
@@ -21,4 +22,15 @@ export interface TextConditionerConfig {
   readonly length: number;
   /** The content of a `tokenizer.json`. */
   readonly tokenizer: unknown;
+}
+
+/** Config of a `CaptionConditioner`. */
+export interface CaptionConditionerConfig {
+  readonly kind: 'captions';
+  /** Vectors a caption at most. */
+  readonly length: number;
+  /** Their width. */
+  readonly captionDim: number;
+  /** Width of the transformer. */
+  readonly dim: number;
 }

@@ -1,5 +1,6 @@
 import type { Tensor, Tensor3D, Variable } from '@tensorflow/tfjs-core';
 import type { ImageOrCodeBatch } from '@vitvq/core';
+import type { ConditionerConfig } from './conditioner-config.js';
 
 /**
  * Describes images by numbers (features of another network, positions, attributes) and embeds them
@@ -15,8 +16,19 @@ export interface EmbeddingConditioner {
   readonly inputShape: readonly number[];
   /** Of `inputShape`, row-major: no condition. `embed` must tell it from what images have. */
   readonly nullInput: Float32Array;
+  /**
+   * Whether the null condition is padded as the condition that it stands in for: vectors (along the
+   * last axis of `inputShape`) that are all zeros in the input are zeros in its null input too, and
+   * the others those of `nullInput`. @default false
+   */
+  readonly keepsPadding?: boolean;
   /** What must be the same when a run is resumed, as JSON. */
   readonly description: Readonly<Record<string, unknown>>;
+  /**
+   * What a model folder keeps of it besides its weights, so that `loadTransformer` makes it again;
+   * without, it is given to `loadTransformer`.
+   */
+  readonly config?: ConditionerConfig;
   /**
    * Row-major `[count, ...inputShape]`, of the images of a batch that are not padding.
    * @throws {DataError} when the batch does not say what it must

@@ -1,5 +1,8 @@
 import { DataError } from '@vitvq/core';
 import { MissingTransformerHintError, type TransformerHints } from './transformer-hints.js';
+import type { ConditionOptions } from '../condition-options.js';
+import type { CaptionConditionerConfig } from '../conditioners/conditioner-config.js';
+import type { GPTOptions } from '../gpt-options.js';
 import { gptConfig, type GPTConfig } from '../transformer-config.js';
 import type { CheckpointShapes } from './checkpoint-shapes.js';
 import { dense, rows, same, transpose, type ReferenceTensor } from './reference-tensors.js';
@@ -10,31 +13,31 @@ export const llamaGenMark = 'cls_embedding.embedding_table.weight';
 /** A name of its text-conditional transformers. */
 export const llamaGenTextMark = 'cls_embedding.cap_proj.fc1.weight';
 
+/** Names of what embeds captions. */
+const captionNames = {
+  hidden: llamaGenTextMark,
+  output: 'cls_embedding.cap_proj.fc2.weight',
+  unconditional: 'cls_embedding.uncond_embedding',
+} as const;
+
+/** What the shapes of a transformer of LlamaGen tell. */
+export interface LlamaGenPlan {
+  readonly config: GPTConfig;
+  /** Of the conditioner of captions; absent for classes, which the model embeds itself. */
+  readonly captions?: CaptionConditionerConfig;
+}
+
 /**
- * Infers the config of a class-conditional transformer of LlamaGen from shapes.
+ * Infers the config of a transformer of LlamaGen from shapes.
  * @throws {DataError} when tensors are missing from which it is inferred
  * @throws {MissingTransformerHintError} naming the hint that is missing
  * @throws {ConfigError} when hints do not fit
  */
-export function llamaGenConfig(shapes: CheckpointShapes, { grid, numHeads }: TransformerHints): GPTConfig {
-  if (shapes.has(llamaGenTextMark)) {
-    throw new DataError({
-      where: shapes.file,
-      expected: 'a class-conditional transformer of LlamaGen',
-      got: 'a text-conditional one',
-    });
-  }
+export function llamaGenPlan(shapes: CheckpointShapes, { grid, numHeads }: TransformerHints): LlamaGenPlan {
   const [vocabSize, dim] = shapes.of('tok_embeddings.weight', 2) as [number, number];
-  const [conditionVocabSize] = shapes.of(llamaGenMark, 2) as [number];
+  const conditions = conditionsOf(shapes, dim);
   const [mlpDim] = shapes.of('layers.0.feed_forward.w1.weight', 2) as [number];
   const [projected] = shapes.of('layers.0.attention.wqkv.weight', 2) as [number];
-  if (conditionVocabSize < 2) {
-    throw new DataError({
-      where: shapes.file,
-      expected: `${llamaGenMark} of classes and of no class`,
-      got: 'one row',
-    });
-  }
   if (projected !== 3 * dim) {
     throw new DataError({
       where: shapes.file,
@@ -46,15 +49,14 @@ export function llamaGenConfig(shapes: CheckpointShapes, { grid, numHeads }: Tra
     throw new MissingTransformerHintError('grid', {
       where: shapes.file,
       expected:
-        'to be told the grid of tokens, which rotary positions leave open (16x16 for 256 pixels, 24x24 for 384)',
+        'to be told the grid of tokens, which rotary positions leave open (16x16 for 256 pixels, 24x24 for 384, 32x32 for 512)',
       got: 'no grid',
     });
   }
-  return gptConfig({
+  const config = gptConfig({
     vocabSize,
     grid,
-    conditionVocabSize,
-    conditionLength: 1,
+    ...conditions.options,
     dim,
     depth: shapes.count((index) => `layers.${index}.attention.wqkv.weight`),
     numHeads: numHeads ?? publishedHeads(dim, shapes.file),
@@ -67,6 +69,32 @@ export function llamaGenConfig(shapes: CheckpointShapes, { grid, numHeads }: Tra
     useAttentionBias: false,
     useMlpBias: false,
   });
+  return { config, captions: conditions.captions };
+}
+
+type ConditionChoices = Pick<GPTOptions, 'conditionVocabSize' | 'conditionLength' | keyof ConditionOptions>;
+
+/** Returns the model's options for classes or captions, and the config of what embeds captions. */
+function conditionsOf(
+  shapes: CheckpointShapes,
+  dim: number,
+): { readonly options: ConditionChoices; readonly captions?: CaptionConditionerConfig } {
+  if (shapes.has(llamaGenTextMark)) {
+    const [length, captionDim] = shapes.of(captionNames.unconditional, 2) as [number, number];
+    return {
+      options: { conditionLength: length, conditionAttention: 'causal', conditionPadding: 'zero' },
+      captions: { kind: 'captions', length, captionDim, dim },
+    };
+  }
+  const [conditionVocabSize] = shapes.of(llamaGenMark, 2) as [number];
+  if (conditionVocabSize < 2) {
+    throw new DataError({
+      where: shapes.file,
+      expected: `${llamaGenMark} of classes and of no class`,
+      got: 'one row',
+    });
+  }
+  return { options: { conditionVocabSize, conditionLength: 1 } };
 }
 
 /**
@@ -89,7 +117,8 @@ export function isComputedByLlamaGen(name: string): boolean {
 }
 
 /** Returns the tensors of LlamaGen's `Transformer` (autoregressive/models/gpt.py). */
-export function llamaGenTensors({ dim, depth, numHeads, mlpDim, vocabSize, ...config }: GPTConfig): ReferenceTensor[] {
+export function llamaGenTensors({ config, captions }: LlamaGenPlan): ReferenceTensor[] {
+  const { dim, depth, numHeads, mlpDim, vocabSize } = config;
   const toPlanes = (column: number): number => neighbourOf(column, dim / numHeads);
   const block = (index: number): ReferenceTensor[] => {
     const ours = `transformer.blocks.${index}`;
@@ -113,11 +142,22 @@ export function llamaGenTensors({ dim, depth, numHeads, mlpDim, vocabSize, ...co
     ];
   };
   return [
-    same('embedding.conditions', llamaGenMark, [config.conditionVocabSize!, dim]),
+    ...(captions
+      ? captionTensors(captions)
+      : [same('embedding.conditions', llamaGenMark, [config.conditionVocabSize!, dim])]),
     same('embedding.tokens', 'tok_embeddings.weight', [vocabSize, dim]),
     ...Array.from({ length: depth }, (_, index) => block(index)).flat(),
     same('transformer.norm.scale', 'norm.weight', [dim]),
     dense('head.weight', 'output.weight', [vocabSize, dim]),
+  ];
+}
+
+/** Returns the tensors of its `CaptionEmbedder`. */
+function captionTensors({ length, captionDim, dim }: CaptionConditionerConfig): ReferenceTensor[] {
+  return [
+    dense('conditioner.hidden.weight', captionNames.hidden, [dim, captionDim]),
+    dense('conditioner.output.weight', captionNames.output, [dim, dim]),
+    same('conditioner.unconditional', captionNames.unconditional, [length, captionDim]),
   ];
 }
 

@@ -26,6 +26,12 @@ const conditioner = z.discriminatedUnion('kind', [
       error: 'expected classCount names',
     }),
   z.strictObject({ kind: z.literal('text'), length: positiveInteger, tokenizer: z.record(z.string(), z.unknown()) }),
+  z.strictObject({
+    kind: z.literal('captions'),
+    length: positiveInteger,
+    captionDim: positiveInteger,
+    dim: positiveInteger,
+  }),
   z.strictObject({ kind: z.literal('given'), description: z.record(z.string(), z.unknown()) }),
 ]);
 

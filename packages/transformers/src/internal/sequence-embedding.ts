@@ -11,6 +11,7 @@ import {
   type RandomKey,
 } from '@vitvq/core';
 import { weightStddev, pick, type RotaryConditions } from '@vitvq/layers';
+import type { ConditionOptions } from '../condition-options.js';
 import type { Conditions } from '../token-model.js';
 
 /**
@@ -53,7 +54,7 @@ export interface SequenceEmbeddingOptions {
  * Conditions and image tokens as vectors, each with tables of its own. Variables: `conditions`
  * `[Vc, D]`, `conditionPositions` `[C, D]`, `tokens` `[V, D]`, and `positions` `[N, D]`, or
  * `rowPositions` and `columnPositions`. With rotary positions there are none of tokens, and those
- * of conditions where there are several, whose order nothing else tells.
+ * of conditions where there are several that all see each other, whose order nothing else tells.
  */
 export class SequenceEmbedding extends Module {
   readonly vocabSize: number;
@@ -70,7 +71,16 @@ export class SequenceEmbedding extends Module {
 
   /** @param options  that the model has checked */
   constructor(
-    { vocabSize, grid, conditionVocabSize, conditionLength = 1, dim, positions, key }: SequenceEmbeddingOptions,
+    {
+      vocabSize,
+      grid,
+      conditionVocabSize,
+      conditionLength = 1,
+      conditionAttention,
+      dim,
+      positions,
+      key,
+    }: SequenceEmbeddingOptions & Pick<ConditionOptions, 'conditionAttention'>,
     positionInitializer: Initializer,
     where: string,
   ) {
@@ -91,7 +101,7 @@ export class SequenceEmbedding extends Module {
     if (conditionVocabSize !== undefined) {
       this.#conditions = this.variable('conditions', table(conditionKey, [conditionVocabSize, dim]));
     }
-    if (positions !== 'rotary' || conditionLength > 1) {
+    if (positions !== 'rotary' || (conditionLength > 1 && conditionAttention !== 'causal')) {
       this.#conditionPositions = this.variable(
         'conditionPositions',
         positionInitializer(conditionPositionKey, [conditionLength, dim]),

@@ -4,10 +4,13 @@ import { ShapeError } from '@vitvq/core';
 import {
   attentionMask,
   CausalTransformer,
+  emptyCache,
+  paddingMask,
   prefilledSlots,
   CacheStep,
   pick,
   rotaryPositions2D,
+  withPadding,
   type CausalTransformerOptions,
   type Rotation,
   type RotationTables,
@@ -18,6 +21,7 @@ import {
   type KVCache,
 } from '@vitvq/layers';
 import type { SamplingStep } from '../autoregressive-model.js';
+import type { ConditionOptions } from '../condition-options.js';
 import type { Conditions } from '../token-model.js';
 import type { SequenceEmbedding, SequenceEmbeddingOptions } from './sequence-embedding.js';
 
@@ -31,17 +35,24 @@ export class SequenceTransformer {
   readonly #embedding: SequenceEmbedding;
   readonly #codeDepth: number;
   readonly #rotation: RotationTables | undefined;
+  /** How many of the first positions see each other both ways. */
+  readonly #mutual: number;
+  readonly #isPadded: boolean;
 
   constructor(
-    options: CausalTransformerOptions & Pick<SequenceEmbeddingOptions, 'positions' | 'rotaryConditions'>,
+    options: CausalTransformerOptions &
+      Pick<SequenceEmbeddingOptions, 'positions' | 'rotaryConditions'> &
+      ConditionOptions,
     embedding: SequenceEmbedding,
     codeDepth: number,
   ) {
     this.transformer = new CausalTransformer(options);
     this.#embedding = embedding;
     this.#codeDepth = codeDepth;
-    const { dim, numHeads, positions, rotaryConditions } = options;
+    const { dim, numHeads, positions, rotaryConditions, conditionAttention, conditionPadding } = options;
     const { grid, conditionLength } = embedding;
+    this.#mutual = conditionAttention === 'causal' ? 0 : conditionLength;
+    this.#isPadded = conditionPadding === 'zero';
     this.#rotation =
       positions === 'rotary' ? rotaryPositions2D(dim / numHeads, grid, conditionLength, rotaryConditions) : undefined;
   }
@@ -57,14 +68,14 @@ export class SequenceTransformer {
   predictors(conditions: Conditions, tokens: Tensor3D, dropoutMasks?: DropoutMasks): Tensor3D {
     const count = tokens.shape[1];
     const before = count === 1 ? undefined : tf.slice(tokens, [0, 0, 0], [-1, count - 1, -1]);
-    const { output } = this.#run(this.#embed(conditions, before), dropoutMasks);
+    const { output } = this.#run(this.#embed(conditions, before), this.#padding(conditions), dropoutMasks);
     return this.#from(output, this.#embedding.conditionLength - 1);
   }
 
   /** The image's part of every stage, `[B, N, D]` each. */
   features(conditions: Conditions, tokens: Tensor3D): Record<string, Tensor3D> {
     const embedded = this.#embed(conditions, tokens);
-    const { output, blocks } = this.#run(embedded);
+    const { output, blocks } = this.#run(embedded, this.#padding(conditions));
     const stages = [embedded, ...blocks.map((block) => block.output), output];
     return Object.fromEntries(
       this.featureNames.map((name, index) => [name, this.#from(stages[index]!, this.#embedding.conditionLength)]),
@@ -77,13 +88,21 @@ export class SequenceTransformer {
     return this.transformer.dropoutSites(batchSize, length);
   }
 
+  emptyCache(batch: number, segments: readonly number[]): KVCache {
+    const cache = emptyCache(this.transformer, batch, segments);
+    return this.#isPadded ? { ...cache, prefixMask: tf.zeros([batch, this.#embedding.conditionLength]) } : cache;
+  }
+
   prefill(conditions: Conditions, given: Tensor3D | undefined, count: Scalar): SamplingStep {
     const { conditionLength } = this.#embedding;
-    const { output, blocks } = this.#run(this.#embed(conditions, given));
+    const embedded = this.#embed(conditions, given);
+    const prefixMask = this.#padding(conditions);
+    const { output, blocks } = this.#run(embedded, prefixMask);
     const last = tf.add<Scalar>(count, tf.scalar(conditionLength - 1, 'int32'));
     return {
       hidden: pick(output, last, 1) as Tensor2D,
       added: prefilledSlots(blocks, last, this.transformer.blocks[0]!.attention.usesTimeMixing),
+      ...(prefixMask && { prefixMask }),
     };
   }
 
@@ -123,11 +142,16 @@ export class SequenceTransformer {
     return this.#codeDepth === 1 ? tf.squeeze(vectors, [-2]) : tf.sum(vectors, -2);
   }
 
-  #run(x: Tensor3D, dropoutMasks?: DropoutMasks): TransformerForward {
+  /** What hides padding among conditions that were embedded; undefined where none is hidden. */
+  #padding(conditions: Conditions): Tensor2D | undefined {
+    return this.#isPadded ? paddingMask(conditions as Tensor3D) : undefined;
+  }
+
+  #run(x: Tensor3D, padding: Tensor2D | undefined, dropoutMasks?: DropoutMasks): TransformerForward {
     const length = x.shape[1];
-    const mask = attentionMask(length, this.#embedding.conditionLength);
+    const mask = attentionMask(length, this.#mutual);
     const rotation = this.#rotate((table) => tf.slice(table, [0, 0], [length, -1]));
-    return this.transformer.apply(x, mask, dropoutMasks, rotation);
+    return this.transformer.apply(x, padding ? withPadding(mask, padding) : mask, dropoutMasks, rotation);
   }
 
   /** Rotary positions, of which `select` takes a part; none with other positions. */

@@ -8,6 +8,7 @@ import {
   rotaryConditionNames,
 } from '@vitvq/layers';
 import { z } from 'zod';
+import { conditionAttentionNames, conditionPaddingNames } from '../condition-options.js';
 import { addedPositionNames, headNames } from '../order-free-options.js';
 import { tokenPositionNames } from './sequence-embedding.js';
 
@@ -60,11 +61,23 @@ interface Choices {
   readonly feedForward?: string | undefined;
   readonly activation?: string | undefined;
   readonly head?: string | undefined;
+  readonly conditionVocabSize?: number | undefined;
+  readonly conditionPadding?: string | undefined;
+  readonly useTimeMixing?: boolean | undefined;
 }
 
 /** Adds a problem for each option that would have no effect, or lacks one, beside the others. */
 export function assertEffective(
-  { positions, rotaryConditions, feedForward, activation, head }: Choices,
+  {
+    positions,
+    rotaryConditions,
+    feedForward,
+    activation,
+    head,
+    conditionVocabSize,
+    conditionPadding = 'none',
+    useTimeMixing = true,
+  }: Choices,
   context: z.RefinementCtx,
 ): void {
   if (rotaryConditions !== undefined && positions !== 'rotary') {
@@ -84,6 +97,17 @@ export function assertEffective(
       message: "expected 'linear' with feedForward 'swiglu', which has no activation for a tied one",
     });
   }
+  const unpaddable = [
+    conditionVocabSize === undefined ? '' : 'with a conditionVocabSize, whose vectors are never zeros',
+    useTimeMixing ? 'with useTimeMixing, which shows padding to what follows it' : '',
+  ].filter(Boolean);
+  if (conditionPadding !== 'none' && unpaddable.length > 0) {
+    context.addIssue({
+      code: 'custom',
+      path: ['conditionPadding'],
+      message: `expected 'none' ${unpaddable.join(', and ')}`,
+    });
+  }
 }
 
 /** Rotary positions turn two channels of each head by the row, and two by the column. */
@@ -94,7 +118,13 @@ const rotaryHeads = (name: string): { path: string[]; error: string } => ({
 
 /** Of a `GPTConfig`. */
 export const gptSchema = z
-  .strictObject({ ...shared, depth: positiveInteger, numHeads: positiveInteger })
+  .strictObject({
+    ...shared,
+    conditionAttention: z.enum(conditionAttentionNames).optional(),
+    conditionPadding: z.enum(conditionPaddingNames).optional(),
+    depth: positiveInteger,
+    numHeads: positiveInteger,
+  })
   .superRefine(assertEffective)
   .refine(({ dim, numHeads }) => dim % numHeads === 0, multipleOf('numHeads'))
   .refine(

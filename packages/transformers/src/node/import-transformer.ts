@@ -10,13 +10,15 @@ import {
   type OptionTable,
   type RandomKey,
 } from '@vitvq/core';
+import { CaptionConditioner } from '../conditioners/caption-conditioner.js';
 import { ClassConditioner } from '../conditioners/class-conditioner.js';
+import { variablesWithConditioner } from '../conditioners/condition-input.js';
 import { GPT } from '../gpt.js';
 import { CheckpointShapes } from '../internal/checkpoint-shapes.js';
 import {
   isComputedByLlamaGen,
-  llamaGenConfig,
   llamaGenMark,
+  llamaGenPlan,
   llamaGenTensors,
   llamaGenTextMark,
 } from '../internal/llama-gen.js';
@@ -55,8 +57,11 @@ const importTransformerOptionNames: OptionTable<ImportTransformerOptions> = { hi
 export interface ImportedTransformer {
   /** Transformer, of which the caller disposes. */
   readonly model: GPT | RAR | MaskedTransformer;
-  /** Classes in the order of the checkpoint; the class that stands for none is the last. */
-  readonly conditioner: ClassConditioner;
+  /**
+   * Classes in the order of the checkpoint, of which the class that stands for none is the last; or
+   * what embeds captions, of which the caller disposes.
+   */
+  readonly conditioner: ClassConditioner | CaptionConditioner;
   readonly origin: TransformerOrigin;
 }
 
@@ -68,10 +73,8 @@ export type TransformerCheckpoint<Entry extends TensorEntry = TensorEntry> = Pic
 
 /** What builds the model of a checkpoint. */
 interface ModelPlan {
-  /** Number of conditions, no class included. */
-  readonly conditions: number;
   readonly tensors: readonly ReferenceTensor[];
-  readonly create: (key: RandomKey) => ImportedTransformer['model'];
+  readonly create: (key: RandomKey) => Pick<ImportedTransformer, 'model' | 'conditioner'>;
 }
 
 interface OriginRow {
@@ -88,11 +91,14 @@ const origins: Readonly<Record<TransformerOrigin, OriginRow>> = {
   'llama-gen': {
     marks: [llamaGenMark, llamaGenTextMark],
     plan: (shapes, hints) => {
-      const config = llamaGenConfig(shapes, hints);
+      const plan = llamaGenPlan(shapes, hints);
+      const { config, captions } = plan;
       return {
-        conditions: config.conditionVocabSize!,
-        tensors: llamaGenTensors(config),
-        create: (key) => new GPT({ ...config, key }),
+        tensors: llamaGenTensors(plan),
+        create: (key) => ({
+          model: new GPT({ ...config, key }),
+          conditioner: captions ? new CaptionConditioner({ ...captions, key }) : classesOf(config),
+        }),
       };
     },
     isComputed: isComputedByLlamaGen,
@@ -102,9 +108,8 @@ const origins: Readonly<Record<TransformerOrigin, OriginRow>> = {
     plan: (shapes, hints) => {
       const config = oneDTokenizerRARConfig(shapes, hints);
       return {
-        conditions: config.conditionVocabSize!,
         tensors: oneDTokenizerRARTensors(config, shapes),
-        create: (key) => new RAR({ ...config, key }),
+        create: (key) => ({ model: new RAR({ ...config, key }), conditioner: classesOf(config) }),
       };
     },
     isComputed: isComputedByRAR,
@@ -114,14 +119,18 @@ const origins: Readonly<Record<TransformerOrigin, OriginRow>> = {
     plan: (shapes, hints) => {
       const config = maskGITConfig(shapes, hints);
       return {
-        conditions: config.conditionVocabSize!,
         tensors: maskGITTensors(config),
-        create: (key) => new MaskedTransformer({ ...config, key }),
+        create: (key) => ({ model: new MaskedTransformer({ ...config, key }), conditioner: classesOf(config) }),
       };
     },
     isComputed: () => false,
   },
 };
+
+/** Returns the classes of a model, of whose conditions the last one is no class. */
+function classesOf({ conditionVocabSize }: { readonly conditionVocabSize?: number }): ClassConditioner {
+  return new ClassConditioner({ classCount: conditionVocabSize! - 1 });
+}
 
 /** Returns the repository that a checkpoint's transformer comes from; undefined without one. */
 export function transformerOriginOf({
@@ -133,15 +142,18 @@ export function transformerOriginOf({
 }
 
 /**
- * Builds the transformer of a checkpoint: a class-conditional GPT of FoundationVision/LlamaGen
- * (GPT-B to GPT-3B; MIT licence), a RAR of bytedance/1d-tokenizer (RAR-B to RAR-XXL; Apache-2.0
- * licence), or the transformer of google-research/maskgit (Apache-2.0 licence), whose files
- * `openFlaxCheckpoint` opens. Tensors are read one at a time. What is computed (`freqs_cis`,
- * `causal_mask`, `attn_mask`) and a sampler's cache are passed over; any other name that the
- * transformer does not have is an error.
+ * Builds the transformer of a checkpoint: a GPT of FoundationVision/LlamaGen (class-conditional
+ * GPT-B to GPT-3B, and the text-conditional GPT-XL; MIT licence), a RAR of bytedance/1d-tokenizer
+ * (RAR-B to RAR-XXL; Apache-2.0 licence), or the transformer of google-research/maskgit (Apache-2.0
+ * licence), whose files `openFlaxCheckpoint` opens. Tensors are read one at a time. What is
+ * computed (`freqs_cis`, `causal_mask`, `attn_mask`) and a sampler's cache are passed over; any
+ * other name that the transformer does not have is an error.
  *
  * MaskGIT has no vector for no class: that of the mask stands in its place, which no training has
  * shown the model, so that guidance does not do what it does for the others.
+ *
+ * A text-conditional model takes the features of captions by flan-t5-xl, see `CaptionConditioner`.
+ * This package has no T5.
  *
  * What was dropped out in the authors' training is not in a checkpoint: the model has no dropout.
  * @throws {DataError} when the checkpoint is none of these, or cannot be read
@@ -175,16 +187,17 @@ export async function importTransformer<Entry extends TensorEntry>(
     });
   }
   const { plan, isComputed } = origins[origin];
-  const { conditions, tensors, create } = plan(new CheckpointShapes(checkpoint), hints);
+  const { tensors, create } = plan(new CheckpointShapes(checkpoint), hints);
   assertTensors(checkpoint, tensors, isComputed);
-  const model = skipInitialization(create, checkpoint);
+  const { model, conditioner } = skipInitialization(create, checkpoint);
   try {
-    await assignTensors(checkpoint, tensors, model.namedVariables());
+    await assignTensors(checkpoint, tensors, variablesWithConditioner(model, conditioner));
   } catch (error) {
     model.dispose();
+    if (conditioner instanceof CaptionConditioner) conditioner.dispose();
     throw error;
   }
-  return { model, conditioner: new ClassConditioner({ classCount: conditions - 1 }), origin };
+  return { model, conditioner, origin };
 }
 
 /**

@@ -10,6 +10,7 @@ export {
   type LoadedTransformer,
   loadTransformer,
   type LoadTransformerOptions,
+  type SavedConditioner,
   saveTransformer,
   type SaveTransformerOptions,
 } from './model-folder.js';

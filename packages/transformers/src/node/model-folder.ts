@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { openModel, resolveModelFolder, restoreVariables, variableTensors, writeModel } from '@vitvq/checkpoint';
 import { assertFitsBudget, ConfigError, parseOptions, skipInitialization, type RandomKey } from '@vitvq/core';
+import { CaptionConditioner } from '../conditioners/caption-conditioner.js';
 import { ClassConditioner } from '../conditioners/class-conditioner.js';
 import type { AnyConditioner, Conditioner } from '../conditioners/conditioner.js';
 import { TextConditioner } from '../conditioners/text-conditioner.js';
@@ -39,7 +40,8 @@ export interface SaveTransformerOptions {
  * To save the EMA weights of a training, call it within `trainer.withEMA(...)`, or after
  * `model.loadVariables(await readTransformerWeights(directory))`.
  *
- * A text conditioner is saved with its vocabulary. Of a `CodeConditioner` or a conditioner of one's
+ * A text conditioner is saved with its vocabulary, a `CaptionConditioner` with its weights. Of a
+ * `CodeConditioner` or a conditioner of one's
  * own, the description and the weights are saved; pass such a conditioner to {@link
  * loadTransformer}.
  * @throws {ConfigError} when the conditioner does not fit the model
@@ -54,7 +56,7 @@ export async function saveTransformer(
   assertConditionerFits(conditioner, model, 'saveTransformer');
   const config: FolderConfig<AnyTransformer['config']> = {
     model: model.config,
-    conditioner: ('config' in conditioner ? conditioner.config : undefined) ?? {
+    conditioner: conditioner.config ?? {
       kind: 'given',
       description: conditioner.description,
     },
@@ -63,8 +65,11 @@ export async function saveTransformer(
   await writeModel(folder, { type: model.type, config, metadata }, tensors);
 }
 
+/** Conditioner that a folder holds. */
+export type SavedConditioner = Conditioner | CaptionConditioner;
+
 /** Options of {@link loadTransformer}. */
-export interface LoadTransformerOptions<C extends AnyConditioner = Conditioner> {
+export interface LoadTransformerOptions<C extends AnyConditioner = SavedConditioner> {
   /**
    * Conditioner to use instead of the folder's, needed where the folder does not hold it (a
    * `CodeConditioner`, one's own). Its description must equal the saved one; its weights are
@@ -73,12 +78,15 @@ export interface LoadTransformerOptions<C extends AnyConditioner = Conditioner> 
   readonly conditioner?: C;
 }
 
-/** Transformer out of a folder; the caller disposes of the model. */
-export interface LoadedTransformer<C extends AnyConditioner = Conditioner> {
+/**
+ * Transformer out of a folder; the caller disposes of the model, and of a conditioner that has
+ * weights.
+ */
+export interface LoadedTransformer<C extends AnyConditioner = SavedConditioner> {
   readonly model: AnyTransformer;
   /**
-   * The conditioner that was passed, or a `ClassConditioner`, `TextConditioner` or `Unconditional`
-   * as it was saved.
+   * The conditioner that was passed, or a `ClassConditioner`, `TextConditioner`,
+   * `CaptionConditioner` or `Unconditional` as it was saved.
    */
   readonly conditioner: C;
   readonly metadata: Readonly<Record<string, string>>;
@@ -94,7 +102,7 @@ export interface LoadedTransformer<C extends AnyConditioner = Conditioner> {
  * @throws {DataError} when the folder is none, or is damaged
  */
 export function loadTransformer(folder: string): Promise<LoadedTransformer>;
-export function loadTransformer<C extends AnyConditioner = Conditioner>(
+export function loadTransformer<C extends AnyConditioner = SavedConditioner>(
   folder: string,
   options: LoadTransformerOptions<C>,
 ): Promise<LoadedTransformer<C>>;
@@ -107,14 +115,17 @@ export async function loadTransformer(
   try {
     const { type, config, metadata } = opened;
     const saved = parseFolder(type, config, folder);
-    const conditioner = conditionerOf(saved.conditioner, given, folder);
     // Every weight is about to be replaced.
-    const model = skipInitialization((key) => saved.createModel(key), opened);
+    const { model, conditioner } = skipInitialization(
+      (key) => ({ conditioner: conditionerOf(saved.conditioner, given, folder, key), model: saved.createModel(key) }),
+      opened,
+    );
     try {
       assertConditionerFits(conditioner, model, folder);
       await restoreVariables(opened, variablesWithConditioner(model, conditioner));
     } catch (error) {
       model.dispose();
+      if (conditioner !== given && conditioner instanceof CaptionConditioner) conditioner.dispose();
       throw error;
     }
     return { model, conditioner, metadata };
@@ -206,15 +217,33 @@ function assertPositionsFit(
 }
 
 /** @throws {ConfigError} when one must be given, or the given one differs */
-function conditionerOf(saved: FolderConditioner, given: AnyConditioner | undefined, where: string): AnyConditioner {
-  if (!given) return conditionerFrom(saved, where);
-  const expected = saved.kind === 'given' ? saved.description : conditionerFrom(saved, where).description;
+function conditionerOf(
+  saved: FolderConditioner,
+  given: AnyConditioner | undefined,
+  where: string,
+  key: RandomKey,
+): AnyConditioner {
+  if (!given) {
+    return saved.kind === 'captions' ? new CaptionConditioner({ ...saved, key }) : conditionerFrom(saved, where);
+  }
+  const expected = descriptionOf(saved, where);
   assertSameDescription(given, expected, where, 'the model was saved with');
   return given;
 }
 
+function descriptionOf(saved: FolderConditioner, where: string): unknown {
+  switch (saved.kind) {
+    case 'given':
+      return saved.description;
+    case 'captions':
+      return saved;
+    default:
+      return conditionerFrom(saved, where).description;
+  }
+}
+
 /** @throws {ConfigError} when the folder does not hold it */
-function conditionerFrom(saved: FolderConditioner, where: string): Conditioner {
+function conditionerFrom(saved: Exclude<FolderConditioner, { readonly kind: 'captions' }>, where: string): Conditioner {
   switch (saved.kind) {
     case 'unconditional':
       return new Unconditional();
