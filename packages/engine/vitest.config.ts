@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { defineConfig, mergeConfig } from 'vitest/config';
 import base from '../../vitest.config.base.js';
 
@@ -10,7 +11,9 @@ export default defineConfig({
   test: {
     ...base.test,
     projects: [
-      mergeConfig(base, { test: { name: 'engines', exclude: [kernels] } }),
+      mergeConfig(base, {
+        test: { name: 'engines', exclude: [kernels], setupFiles: [join(import.meta.dirname, 'test/restart-seeds.ts')] },
+      }),
       { ...base, test: { ...base.test, name: 'kernels', include: [kernels], isolate: true } },
     ],
   },

@@ -4,6 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { composite, randomKey, randomUniform } from '@vitvq/core';
+import { nextSeed } from './seeds.js';
 
 /** A function of tensors. */
 export type TensorFunction = (...inputs: tf.Tensor[]) => tf.Tensor | tf.Tensor[];
@@ -36,12 +37,10 @@ export interface OperationCase {
   readonly differs?: Readonly<Record<string, string>>;
 }
 
-let seed = 0;
-
 /** Uniform numbers in [minimum, maximum), the same in every run. */
 export function uniform(shape: number[], minimum = -1, maximum = 1): tf.Tensor {
   const size = shape.reduce((a, b) => a * b, 1);
-  return tf.tensor(randomUniform(randomKey(++seed), size, minimum, maximum), shape);
+  return tf.tensor(randomUniform(randomKey(nextSeed()), size, minimum, maximum), shape);
 }
 
 const positive = (...shape: number[]): tf.Tensor => uniform(shape, 0.2, 2);

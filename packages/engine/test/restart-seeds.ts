@@ -1,0 +1,4 @@
+// Vitest runs this before each file of tests, which share one process.
+import { restartSeeds } from './seeds.js';
+
+restartSeeds();
