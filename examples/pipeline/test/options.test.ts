@@ -97,13 +97,13 @@ describe('configOf', () => {
 
   it('is that of the file, and scales with the minutes within what there is', async () => {
     expect(await lengthsOf(15)).toEqual({
-      tokenizer: { minutes: 4.5 },
-      transformer: { minutes: 7 },
-      images: [20_000, 8_000, 10_000],
+      tokenizer: { minutes: 4 },
+      transformer: { minutes: 6 },
+      images: [20_000, 8_000, 5_000],
     });
     expect(await lengthsOf(60)).toEqual({
-      tokenizer: { minutes: 18 },
-      transformer: { minutes: 28 },
+      tokenizer: { minutes: 16 },
+      transformer: { minutes: 24 },
       images: [40_000, 10_000, 10_000],
     });
     expect((await lengthsOf(1)).images).toEqual([1_333, 1_000, 1_000]);

@@ -208,8 +208,10 @@ describe('trainRun', () => {
     const drawn = { run: at('unconditional'), count: 1, out: at('drawn') };
     await expect(sample({ ...drawn, classes: ['reddish'] })).rejects.toThrow('the model draws without classes');
     await expect(sample({ ...drawn, guidanceScale: 2 })).rejects.toThrow('the model draws without conditions');
-    // The config of the pipeline asks for guidance.
-    expect(lines.join('\n')).toContain('guidance 2 is left out');
+    // The config of the pipeline asks for guidance, and for candidates.
+    expect(lines.join('\n')).toContain('guidance 2.75 is left out');
+    expect(lines.join('\n')).toContain('one candidate an image instead of 6');
+    await expect(sample({ ...drawn, candidates: 2 })).rejects.toThrow('tells no classes apart');
   });
 });
 
