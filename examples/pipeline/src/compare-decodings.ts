@@ -20,7 +20,7 @@ import {
   trainRun,
   type RunImages,
 } from '@vitvq/run';
-import type { Decoding } from '@vitvq/sampling';
+import type { Decoding, GenerateOptions } from '@vitvq/sampling';
 import type { ClassConditioner } from '@vitvq/transformers';
 
 /** Images that are drawn at once, and how often that is timed. */
@@ -36,9 +36,8 @@ const decodings: Record<'gpt' | 'masked' | 'any-order', readonly (Decoding | und
 interface Settings {
   /** Folder of the tokenizer that all transformers have in common. */
   readonly tokenizer: string;
-  readonly guidanceScale: number | undefined;
-  readonly topK: number | undefined;
-  readonly temperature: number;
+  /** How tokens are drawn, whatever the decoding. */
+  readonly choices: Pick<GenerateOptions, 'topK' | 'temperature'> & { readonly guidanceScale: number | undefined };
 }
 
 /** Draws images of every class in turn, batch by batch. */
@@ -52,8 +51,7 @@ async function* drawn(
   for (let start = 0; start < count; start += 16) {
     const seeds = Array.from({ length: Math.min(16, count - start) }, (_, index) => start + index);
     const labels = Int32Array.from(seeds, (seed) => seed % classCount);
-    const { tokenizer: _, ...choices } = settings;
-    const { images } = await generator.generate({ ...choices, decoding, seeds, conditions: labels });
+    const { images } = await generator.generate({ ...settings.choices, decoding, seeds, conditions: labels });
     yield { images: images.data, shape: images.shape, labels };
   }
 }
@@ -66,8 +64,7 @@ async function speedOf(source: string, decoding: Decoding | undefined, batchSize
   const seconds: number[] = [];
   for (let time = 0; time <= timing.times; time++) {
     const started = performance.now();
-    const { tokenizer: _, ...choices } = settings;
-    await models.generator.sample({ ...choices, decoding, seeds, conditions });
+    await models.generator.sample({ ...settings.choices, decoding, seeds, conditions });
     if (time > 0) seconds.push((performance.now() - started) / 1000); // the first call compiles
   }
   models.dispose();
@@ -91,7 +88,7 @@ async function qualityOf(
     extractor,
     metrics: ['frechet-distance', 'class-accuracy'],
     seed: 0,
-    guidance: settings.guidanceScale ?? null,
+    guidance: settings.choices.guidanceScale ?? null,
   }).finally(() => {
     models.dispose();
   });
@@ -125,7 +122,8 @@ await runProgram('compare-decodings', async () => {
   const run = await openRun(source);
   const { guidanceScale, topK, temperature } = run.config!.samples;
   const tokenizer = run.folders.tokenizer!;
-  const settings = { tokenizer, guidanceScale: guidanceScale ?? undefined, topK: topK ?? undefined, temperature };
+  const choices = { guidanceScale: guidanceScale ?? undefined, topK: topK ?? undefined, temperature };
+  const settings: Settings = { tokenizer, choices };
   const sources: Record<string, string> = { gpt: source };
   for (const kind of ['masked', 'any-order'] as const) {
     const folder = join(out, kind);

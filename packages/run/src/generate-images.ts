@@ -1,6 +1,6 @@
-import { ImageGenerator, type Decoding, type GeneratedImages } from '@vitvq/sampling';
+import { classesToldApart, ImageGenerator, type Decoding, type GeneratedImages } from '@vitvq/sampling';
 import type { VQTokenizer } from '@vitvq/tokenizer';
-import { ClassConditioner, isMasked, type AnyConditioner, type AnyTokenModel } from '@vitvq/transformers';
+import type { AnyConditioner, AnyTokenModel } from '@vitvq/transformers';
 import { encodeConditions, partOf, type WantedImages } from './conditions.js';
 
 /** Models that draw images. */
@@ -23,11 +23,6 @@ export interface DrawnImages extends WantedImages {
   /** Images that are drawn for each seed, of which that is kept whose class is surest. */
   readonly candidates: number;
   readonly signal?: AbortSignal;
-}
-
-/** Returns whether a transformer can be asked how likely an image is of each class. */
-export function tellsClassesApart({ model, conditioner }: Pick<GeneratingModels, 'model' | 'conditioner'>): boolean {
-  return conditioner instanceof ClassConditioner && conditioner.classCount > 1 && !isMasked(model);
 }
 
 /** Images that are drawn at once. */
@@ -57,7 +52,7 @@ export async function* drawBatches(
         topK: topK === null ? undefined : Math.min(topK, model.vocabSize),
         topP: topP ?? undefined,
         decoding: decoding ?? undefined,
-        candidates: tellsClassesApart({ model, conditioner }) ? candidates : 1,
+        candidates: classesToldApart(model, conditioner) === undefined ? 1 : candidates,
         guidanceScale: conditions === undefined ? undefined : (guidanceScale ?? undefined),
         signal,
       });

@@ -4,10 +4,11 @@ import { writeNpz } from '@vitvq/evaluation';
 import { writeJson } from '@vitvq/files';
 import { writePng } from '@vitvq/report';
 import { openDataSource, readImages } from '@vitvq/data';
+import { classesToldApart } from '@vitvq/sampling';
 import { ClassConditioner, TextConditioner, Unconditional, type AnyConditioner } from '@vitvq/transformers';
 import { CountProgress } from './count-progress.js';
 import { NetworkConditioner } from './feature-conditions.js';
-import { drawBatches, tellsClassesApart, type DrawnImages } from './generate-images.js';
+import { drawBatches, type DrawnImages } from './generate-images.js';
 import { imageSizeOf } from './image-size.js';
 import { loadBoth, loadRunTokenizer, loadRunTransformer, openRun } from './open-run.js';
 import { someOf } from './run-images.js';
@@ -96,7 +97,7 @@ export async function sample(options: SampleOptions): Promise<SampledImages> {
     const prompts = promptsOf(conditioner, options, count);
     const vectors = await vectorsOf(conditioner, prompts, options, imageSizeOf(tokenizer));
     assertGuidable(conditioner, options.guidanceScale);
-    if ((options.candidates ?? 1) > 1 && !tellsClassesApart(models)) {
+    if ((options.candidates ?? 1) > 1 && classesToldApart(model, conditioner) === undefined) {
       throw new ConfigError({
         where: 'candidates',
         expected: 'none: the model tells no classes apart, by which it would choose among them',

@@ -19,7 +19,6 @@ import {
 } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import {
-  ClassConditioner,
   repeat,
   Unconditional,
   conditionInput,
@@ -33,6 +32,7 @@ import {
   type ConditionInput,
   type ConditionValues,
 } from '@vitvq/transformers';
+import { classesToldApart } from './classes-told-apart.js';
 import { completeTokens } from './complete-tokens.js';
 import { createSampler } from './create-sampler.js';
 import type { SampleOptions, SamplingSchedule, TokenSampler } from './sample-options.js';
@@ -124,8 +124,8 @@ const where = 'ImageGenerator';
 export class ImageGenerator {
   readonly #model: AnyTokenModel;
   readonly #batchSize: number;
-  /** 0 where conditions are not classes. */
-  readonly #classCount: number;
+  /** Undefined where the model does not tell the classes of images apart. */
+  readonly #classCount: number | undefined;
   readonly #conditions: ConditionInput;
   readonly #sampler: TokenSampler;
   readonly #encode: CompiledFunction<(images: Tensor4D) => Tensor>;
@@ -145,7 +145,7 @@ export class ImageGenerator {
     assertTokenizerFits(tokenizer, model, where);
     this.#model = model;
     this.#batchSize = batchSize;
-    this.#classCount = conditioner instanceof ClassConditioner ? conditioner.classCount : 0;
+    this.#classCount = classesToldApart(model, conditioner);
     const conditions = conditionInput(conditioner);
     this.#conditions = conditions;
     this.#sampler = createSampler(model);
@@ -324,11 +324,11 @@ export class ImageGenerator {
   /** @throws {ConfigError} unless the model tells classes, and is asked for them, apart */
   #assertClassifies(conditions: ConditionValues | undefined): void {
     this.#assertHasLikelihood();
-    if (this.#classCount > 1 && conditions) return;
+    if (this.#classCount !== undefined && conditions) return;
     throw new ConfigError({
       where: `${where}, candidates`,
       expected: 'images of classes, by which candidates are told apart',
-      got: this.#classCount > 1 ? 'no conditions' : 'a model of no classes, or of one',
+      got: this.#classCount === undefined ? 'a model of no classes, or of one' : 'no conditions',
       fix: 'Leave candidates out, or rank images yourself with RejectionSampler.',
     });
   }
@@ -344,7 +344,7 @@ export class ImageGenerator {
   ): Promise<Float64Array> {
     const count = tokens.shape[0]!;
     const ofClasses: Float64Array[] = [];
-    for (let label = 0; label < this.#classCount; label++) {
+    for (let label = 0; label < this.#classCount!; label++) {
       const conditions = new Int32Array(count).fill(label);
       const nats = await this.negativeLogLikelihood(tokens, { conditions, signal });
       const size = nats.length / count;
@@ -357,7 +357,7 @@ export class ImageGenerator {
       const logits = ofClasses.map((values) => values[image]!);
       const largest = Math.max(...logits);
       const total = logits.reduce((sum, value) => sum + Math.exp(value - largest), 0);
-      // The class that stands for none is as sure as chance.
+      // Images of the class that stands for none keep their first candidate.
       const own = logits[classes[image]!] ?? -Infinity;
       return own - largest - Math.log(total);
     });

@@ -1,4 +1,5 @@
 export { AnyOrderSampler, type OrderedSample } from './any-order-sampler.js';
+export { classesToldApart } from './classes-told-apart.js';
 export { completeTokens } from './complete-tokens.js';
 export { createSampler, decodingSchemaOf } from './create-sampler.js';
 export { editImages, type EditOptions } from './edit-images.js';

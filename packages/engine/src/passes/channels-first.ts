@@ -35,27 +35,21 @@ type Attributes = OperationOf<'convolution'>['attributes'];
 const isPlain = ({ lhsDilation }: Attributes): boolean => lhsDilation.every((step) => step === 1);
 
 /**
- * Returns a function to the pixels of `[B, C, H, W]` that are whole steps away from a place, from
- * the edge on. Windows with steps between their pixels then are slices without steps, which are
- * several times faster, and each pixel is picked once and not for every window.
+ * Returns the pixels of `[B, C, H, W]` that are whole steps away from a place, from the edge on.
+ * Windows with steps between their pixels then are slices without steps, which are several times
+ * faster. `simplify` merges those of different places, so that each pixel is picked once.
  */
-function phases(b: GraphBuilder, image: Value, steps: readonly [number, number]): (at: readonly number[]) => Value {
+function phaseAt(b: GraphBuilder, image: Value, steps: readonly [number, number], at: readonly number[]): Value {
   const [batch, channels, ...sides] = image.shape as [number, number, number, number];
-  const known = new Map<string, Value>();
-  return (at) => {
-    const from = at.map((place, axis) => place % steps[axis]!);
-    const key = from.join();
-    const phase = known.get(key) ?? b.slice(image, [0, 0, ...from], [batch, channels, ...sides], [1, 1, ...steps]);
-    known.set(key, phase);
-    return phase;
-  };
+  const from = at.map((place, axis) => place % steps[axis]!);
+  return b.slice(image, [0, 0, ...from], [batch, channels, ...sides], [1, 1, ...steps]);
 }
 
 /**
  * Computes y[b, o, i, j] as the product of the kernel and the part of the image under the kernel at
  * (i, j). Cutting out a part column by column is slow, so that the kernel is moved instead: the
- * rows under it are multiplied whole by a kernel that is 0 beside its columns. A kernel at a column
- * is shared by all rows of places, and rows by all columns.
+ * rows under it are multiplied whole by a kernel that is 0 beside its columns. `simplify` merges
+ * the rows that columns have in common, and the kernels that rows do.
  *
  * For the gradient of a kernel, the channels are the images of a batch. They are summed last where
  * the products of all images are fewer numbers than the operands, whose planes then stay where they
@@ -72,8 +66,6 @@ function productsByPlace(
   const [features, , height, width] = kernel.shape as [number, number, number, number];
   const grow = (side: number): number => Math.max(0, padding[side]!);
   const padded = b.pad(image, [0, 0, grow(0), grow(1)], [0, 0, grow(2), grow(3)], 0);
-  const phaseAt = phases(b, padded, rhsDilation);
-  const kernelAt = shiftedKernels(b, kernel);
   const sumsLast = rows * columns * batch * features < (rows * batch + columns * features) * height * width;
   const axes = sumsLast
     ? { lhsBatch: [1], rhsBatch: [1], lhsContract: [2, 3], rhsContract: [2, 3] }
@@ -83,11 +75,12 @@ function productsByPlace(
     for (let column = 0; column < columns; column++) {
       // A negative padding crops, so that the first place lies further inside.
       const at = [row, column].map((place, axis) => place * strides[axis]! + Math.max(0, -padding[axis]!));
-      const phase = phaseAt(at);
+      const phase = phaseAt(b, padded, rhsDilation, at);
       const [top, left] = at.map((from, axis) => Math.floor(from / rhsDilation[axis]!)) as [number, number];
       const phaseWidth = phase.shape[3]!;
       const under = b.slice(phase, [0, 0, top, 0], [batch, channels, top + height, phaseWidth]);
-      const products = b.dotGeneral(under, kernelAt(left, phaseWidth - width - left), axes); // [(C,) B, O]
+      const moved = b.pad(kernel, [0, 0, 0, left], [0, 0, 0, phaseWidth - width - left], 0);
+      const products = b.dotGeneral(under, moved, axes); // [(C,) B, O]
       places.push(b.reshape(products, [1, ...products.shape]));
     }
   }
@@ -96,15 +89,4 @@ function productsByPlace(
   const sums = sumsLast ? b.reduce('sum', b.convert(all, 'float32'), [1]) : all; // [places, B, O]
   const stacked = b.reshape(sums, [rows, columns, batch, features]);
   return b.transpose(stacked, [2, 3, 0, 1]);
-}
-
-/** Returns a function to the kernel with columns of zeros beside it, each made once. */
-function shiftedKernels(b: GraphBuilder, kernel: Value): (left: number, right: number) => Value {
-  const known = new Map<string, Value>();
-  return (left, right) => {
-    const key = `${left},${right}`;
-    const shifted = known.get(key) ?? b.pad(kernel, [0, 0, 0, left], [0, 0, 0, right], 0);
-    known.set(key, shifted);
-    return shifted;
-  };
 }
