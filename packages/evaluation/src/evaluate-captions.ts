@@ -48,6 +48,7 @@ const optionNames: OptionTable<EvaluateCaptionsOptions> = {
   extractor: 'required',
   seed: 'required',
   guidance: 'optional',
+  drawing: 'optional',
   resize: 'optional',
   onProgress: 'optional',
   signal: 'optional',

@@ -39,6 +39,7 @@ const optionNames: OptionTable<EvaluateImagesOptions> = {
   metrics: 'optional',
   seed: 'required',
   guidance: 'optional',
+  drawing: 'optional',
   resize: 'optional',
   onProgress: 'optional',
   signal: 'optional',

@@ -41,7 +41,7 @@ export interface NamedPerceptualLoss {
 }
 
 /** Options of {@link evaluateReconstructions}. */
-export interface EvaluateReconstructionsOptions extends Omit<Circumstances, 'guidance'> {
+export interface EvaluateReconstructionsOptions extends Omit<Circumstances, 'guidance' | 'drawing'> {
   /** Opens the images to reconstruct. */
   readonly images: OpenBatches;
   /** Distance to measure as well. */

@@ -22,6 +22,7 @@ const card: Extract<MetricCard, { metric: 'frechet-distance' }> = {
   resize: null,
   seed: 1,
   guidance: null,
+  drawing: {},
   settings: {},
   versions: { node: '20.0.0' },
 };
@@ -88,6 +89,7 @@ describe('compareCards', () => {
     ['imageSize', { imageSize: [64, 32] }, 'size of the images: [32, 32] and [64, 32]'],
     ['resize', { resize: 'center crop' }, 'resizing: not told and center crop'],
     ['guidance', { guidance: 1.5 }, 'guidance: none and 1.5'],
+    ['how images were drawn', { drawing: { temperature: 1.1 } }, 'drawing: none and temperature 1.1'],
     ['settings', { settings: { subsets: 3 } }, 'settings: none and subsets 3'],
   ])('refuses cards of another %s', (_name, changes, reason) => {
     expect(() => compareCards(card, changed(changes))).toThrow(ConfigError);

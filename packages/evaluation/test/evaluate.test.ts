@@ -88,7 +88,7 @@ describe('evaluateImages', () => {
 
   it('says what was measured with what', async () => {
     const metrics = [{ kind: 'kernel-distance', subsets: 2 }] as const;
-    const [card] = await evaluate({ metrics, guidance: 1.5, resize: 'none' });
+    const [card] = await evaluate({ metrics, guidance: 1.5, drawing: { candidates: 4 }, resize: 'none' });
     expect(card).toMatchObject({
       extractor: { name: 'colours', hash: 'f'.repeat(64), isProxy: true },
       reference: { images: 60 },
@@ -96,6 +96,7 @@ describe('evaluateImages', () => {
       imageSize: [8, 8],
       subject: 'generated',
       guidance: 1.5,
+      drawing: { candidates: 4 },
       resize: 'none',
       seed: 3,
     });

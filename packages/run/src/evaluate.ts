@@ -61,7 +61,15 @@ const usualGenerated = 1000;
 const usualProxy = { steps: 800, batchSize: 32, channels: [32, 64, 128], inputSize: [32, 32] } as const;
 
 /** How images are drawn where the run says nothing of it. */
-const plainSamples = { guidanceScale: null, topK: null, topP: null, temperature: 1, decoding: null, candidates: 1 };
+const plainSamples = {
+  guidanceScale: null,
+  topK: null,
+  topP: null,
+  temperature: 1,
+  decoding: null,
+  candidates: 1,
+  sureEnough: 1,
+};
 
 /**
  * Measures a run on images that it has not learned from: what the tokenizer makes of them, and with

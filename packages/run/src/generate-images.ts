@@ -22,6 +22,8 @@ export interface DrawnImages extends WantedImages {
   readonly decoding: Decoding | null;
   /** Images that are drawn for each seed, of which that is kept whose class is surest. */
   readonly candidates: number;
+  /** Probability of the class at which no further candidate is drawn. */
+  readonly sureEnough: number;
   readonly signal?: AbortSignal;
 }
 
@@ -36,13 +38,16 @@ export async function* drawBatches(
   { tokenizer, model, conditioner }: GeneratingModels,
   wanted: DrawnImages,
 ): AsyncGenerator<GeneratedImages, void> {
-  const { seeds, guidanceScale, topK, topP, temperature, decoding, candidates, signal } = wanted;
+  const { seeds, guidanceScale, topK, topP, temperature, decoding, sureEnough, signal } = wanted;
   encodeConditions(conditioner, wanted, seeds.length);
-  const batchSize = Math.min(largestBatch, seeds.length);
+  const candidates = classesToldApart(model, conditioner) === undefined ? 1 : wanted.candidates;
+  const batchSize = Math.min(largestBatch, seeds.length * candidates);
+  // Candidates of several batches of images fill up what the surest of them leave free.
+  const atOnce = candidates === 1 ? batchSize : 4 * batchSize;
   const generator = new ImageGenerator({ model, conditioner, tokenizer, batchSize });
   try {
-    for (let start = 0; start < seeds.length; start += batchSize) {
-      const end = start + batchSize;
+    for (let start = 0; start < seeds.length; start += atOnce) {
+      const end = start + atOnce;
       const part = seeds.slice(start, end);
       const conditions = encodeConditions(conditioner, partOf(conditioner, wanted, start, end), part.length);
       yield await generator.generate({
@@ -52,7 +57,8 @@ export async function* drawBatches(
         topK: topK === null ? undefined : Math.min(topK, model.vocabSize),
         topP: topP ?? undefined,
         decoding: decoding ?? undefined,
-        candidates: classesToldApart(model, conditioner) === undefined ? 1 : candidates,
+        candidates,
+        sureEnough,
         guidanceScale: conditions === undefined ? undefined : (guidanceScale ?? undefined),
         signal,
       });

@@ -13,6 +13,7 @@ import {
   type NamedPerceptualLoss,
   type ProxyClassifier,
 } from '@vitvq/evaluation';
+import { classesToldApart } from '@vitvq/sampling';
 import type { VQTokenizer } from '@vitvq/tokenizer';
 import { ClassConditioner, type AnyConditioner, type AnyTokenModel } from '@vitvq/transformers';
 import type { ResolvedProxy, ResolvedRunConfig } from './config/run-config.js';
@@ -23,18 +24,21 @@ import { keyOf } from './keys.js';
 import type { RunView } from './run-progress.js';
 import { wantedImages } from './wanted-images.js';
 
+/** What draws images, how, and how many. */
+interface Generated {
+  readonly model: AnyTokenModel;
+  readonly conditioner: AnyConditioner;
+  readonly count: number;
+  readonly samples: Omit<ResolvedRunConfig['samples'], 'perClass'>;
+}
+
 /** What {@link measureModels} measures, and with what. */
 export interface MeasureModelsOptions {
   readonly tokenizer: VQTokenizer;
   /** Real images that nothing has learned from. */
   readonly source: ImageDataset;
   /** What draws the images that are measured, and how many. @default none are measured */
-  readonly generated?: {
-    readonly model: AnyTokenModel;
-    readonly conditioner: AnyConditioner;
-    readonly count: number;
-    readonly samples: Omit<ResolvedRunConfig['samples'], 'perClass'>;
-  };
+  readonly generated?: Generated;
   readonly extractor?: FeatureExtractor;
   readonly perceptual?: NamedPerceptualLoss;
   readonly seed: number;
@@ -76,6 +80,7 @@ export async function measureModels(options: MeasureModelsOptions): Promise<Metr
     extractor,
     metrics,
     guidance: generated.samples.guidanceScale,
+    drawing: drawingOf(generated),
     onProgress: drawn.update,
   }).finally(drawn.stop);
   return [...cards, ...ofGenerated];
@@ -99,10 +104,24 @@ function metricsOf(
   ];
 }
 
+/** Says for cards how images are drawn, beside guidance: what is not as by default. */
+function drawingOf({ model, conditioner, samples }: Omit<Generated, 'count'>): MetricCard['drawing'] {
+  const { topK, topP, temperature, decoding, candidates, sureEnough } = samples;
+  const isChosen = candidates > 1 && classesToldApart(model, conditioner) !== undefined;
+  return {
+    ...(topK !== null && { topK }),
+    ...(topP !== null && { topP }),
+    ...(temperature !== 1 && { temperature }),
+    ...(decoding !== null && { decoding: JSON.stringify(decoding) }),
+    ...(isChosen && { candidates }),
+    ...(isChosen && sureEnough < 1 && { sureEnough }),
+  };
+}
+
 /** Draws images as they are measured, so that none is kept: every class, or text, in turn. */
 async function* draw(
   { tokenizer, source, seed, onSkip, signal }: MeasureModelsOptions,
-  { model, conditioner, count, samples }: NonNullable<MeasureModelsOptions['generated']>,
+  { model, conditioner, count, samples }: Generated,
 ): AsyncGenerator<ImageBatch, void> {
   const asked = await wantedImages({ conditioner, source, imageSize: imageSizeOf(tokenizer), onSkip }, count);
   const { classes } = asked;

@@ -18,7 +18,10 @@ import { writePictures } from './write-pictures.js';
 
 /** Options of {@link sample}. */
 export interface SampleOptions extends Partial<
-  Pick<DrawnImages, 'guidanceScale' | 'topK' | 'topP' | 'temperature' | 'decoding' | 'candidates' | 'signal'>
+  Pick<
+    DrawnImages,
+    'guidanceScale' | 'topK' | 'topP' | 'temperature' | 'decoding' | 'candidates' | 'sureEnough' | 'signal'
+  >
 > {
   /** Run with a tokenizer and a transformer, see `openRun`. */
   readonly run: string;
@@ -83,6 +86,7 @@ export async function sample(options: SampleOptions): Promise<SampledImages> {
     temperature: options.temperature ?? samples?.temperature ?? 1,
     decoding: options.decoding ?? samples?.decoding ?? null,
     candidates: options.candidates ?? samples?.candidates ?? 1,
+    sureEnough: options.sureEnough ?? samples?.sureEnough ?? 1,
   };
   const models = await loadBoth(
     () => loadRunTokenizer(run),
@@ -102,6 +106,14 @@ export async function sample(options: SampleOptions): Promise<SampledImages> {
         where: 'candidates',
         expected: 'none: the model tells no classes apart, by which it would choose among them',
         got: String(options.candidates),
+      });
+    }
+    if (options.sureEnough !== undefined && choices.candidates === 1) {
+      throw new ConfigError({
+        where: 'sureEnough',
+        expected: 'several candidates, of which the first that is so sure is kept',
+        got: 'one candidate',
+        fix: 'Ask for candidates as well.',
       });
     }
     const seeds = Array.from({ length: count }, (_, index) => seed + index);

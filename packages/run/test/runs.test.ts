@@ -212,6 +212,7 @@ describe('trainRun', () => {
     expect(lines.join('\n')).toContain('guidance 2.75 is left out');
     expect(lines.join('\n')).toContain('one candidate an image instead of 6');
     await expect(sample({ ...drawn, candidates: 2 })).rejects.toThrow('tells no classes apart');
+    await expect(sample({ ...drawn, candidates: 1, sureEnough: 0.9 })).rejects.toThrow('several candidates');
   });
 });
 

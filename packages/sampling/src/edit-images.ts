@@ -15,7 +15,7 @@ import type { GeneratedImages, GenerateOptions, ImageGenerator } from './image-g
 import { withoutMasked, type PixelMask, type TokenMask } from './token-masks.js';
 
 /** Options of {@link editImages}; those of drawing are `ImageGenerator.generate`'s. */
-export type EditOptions = Omit<GenerateOptions, 'given'> & {
+export type EditOptions = Omit<GenerateOptions, 'given' | 'sureEnough'> & {
   /** Tokens of the images, from `generator.encode(images)`. */
   readonly tokens: HostTokens;
   /** Tokens that are drawn anew, given all others. */

@@ -4,6 +4,7 @@ import {
   ConfigError,
   ShapeError,
   assertImages,
+  assertInRange,
   assertInteger,
   assertTokenizerFits,
   assertTokensFit,
@@ -35,6 +36,7 @@ import {
 import { classesToldApart } from './classes-told-apart.js';
 import { completeTokens } from './complete-tokens.js';
 import { createSampler } from './create-sampler.js';
+import { nextDraws, Shortlist } from './internal/shortlist.js';
 import type { SampleOptions, SamplingSchedule, TokenSampler } from './sample-options.js';
 
 /** Options of an {@link ImageGenerator}. */
@@ -76,19 +78,29 @@ export type GenerateOptions = Omit<SampleOptions, 'conditions' | 'guidance' | 'g
    * Number of images that are drawn for each seed, of which one is kept: that in which the model is
    * surest of the class. By Bayes' rule with equal priors, a model of images given classes is a
    * classifier: p(class | tokens) is p(tokens | class) over the sum of the same for all classes. A
-   * candidate takes as many forward passes as there are classes, beside the drawing. The first
-   * candidate is the image of the seed alone.
+   * candidate takes as many forward passes as there are classes, beside the drawing, and candidates
+   * of all images fill the batches. The first candidate is the image of the seed alone.
    *
    * The paper keeps the half of its images that a ResNet is surest of (arXiv:2110.04627, section
    * 5.2): see `RejectionSampler`, which takes any classifier.
    * @default 1
    */
   readonly candidates?: number;
+  /**
+   * Probability of the class at which a candidate is kept, and no more are drawn for its seed, in
+   * (0, 1]. Where none of the candidates has it, the surest of all is kept.
+   * @default 1: all candidates are drawn
+   */
+  readonly sureEnough?: number;
   /** Ends the call before the next batch. */
   readonly signal?: AbortSignal;
 };
 
-export type StreamOptions = Omit<GenerateOptions, 'candidates'> & {
+/** Options of a single drawing of each image. */
+type DrawOptions = Omit<GenerateOptions, 'candidates' | 'sureEnough'>;
+
+/** Options of {@link ImageGenerator.stream}. */
+export type StreamOptions = DrawOptions & {
   /** Least number of positions from one picture to the next. @default a row of the grid */
   readonly every?: number;
 };
@@ -106,6 +118,12 @@ export interface PartialImages extends GeneratedImages {
 export interface GeneratedImages {
   readonly tokens: HostTokens;
   readonly images: HostImages;
+}
+
+/** What a sampler is asked for, and the tensors that are to be disposed of after it. */
+interface BatchRequest {
+  readonly request: SampleOptions;
+  readonly held: Tensor[];
 }
 
 const where = 'ImageGenerator';
@@ -218,40 +236,69 @@ export class ImageGenerator {
    * @throws {ShapeError} unless there are as many conditions and given tokens as seeds
    * @throws {DataError} for conditions or given tokens out of range
    */
-  async sample({ candidates = 1, ...options }: GenerateOptions): Promise<HostTokens> {
-    const { seeds, conditions, signal } = options;
-    assertInteger(seeds.length, 'the number of seeds', where);
+  async sample({ candidates = 1, sureEnough = 1, ...options }: GenerateOptions): Promise<HostTokens> {
+    assertInteger(options.seeds.length, 'the number of seeds', where);
     assertInteger(candidates, 'candidates', where);
-    if (candidates === 1) return this.#draw(options);
-    this.#assertClassifies(conditions);
-    const best = new Float64Array(seeds.length).fill(-Infinity);
-    let kept: HostTokens | undefined;
-    for (let candidate = 0; candidate < candidates; candidate++) {
-      const drawn = await this.#draw({ ...options, seeds: seeds.map((seed) => seedOfCandidate(seed, candidate)) });
-      const sureness = await this.#logPosterior(drawn, conditions!, signal);
-      kept ??= { ...drawn, data: drawn.data.slice() };
-      const size = drawn.data.length / seeds.length;
-      for (const [image, value] of sureness.entries()) {
-        if (value <= best[image]!) continue;
-        best[image] = value;
-        kept.data.set(drawn.data.subarray(image * size, (image + 1) * size), image * size);
-      }
-    }
-    return kept!;
+    assertInRange(sureEnough, 'sureEnough', where, Number.MIN_VALUE, 1);
+    return candidates === 1 ? this.#draw(options) : this.#drawSurest(options, candidates, Math.log(sureEnough));
   }
 
-  async #draw(options: Omit<GenerateOptions, 'candidates'>): Promise<HostTokens> {
+  async #draw(options: DrawOptions): Promise<HostTokens> {
     const { seeds, signal } = options;
     const requestOf = this.#requests(options);
-    const draw = async (rows: readonly number[]): Promise<Tensor> => {
-      const { request, held } = requestOf(rows);
-      try {
-        return await this.#sampler.sample(request);
-      } finally {
-        tf.dispose(held);
-      }
-    };
+    const draw = (rows: readonly number[]): Promise<Tensor> => this.#sampled(requestOf(rows));
     return this.#inBatches(seeds.length, Int32Array, draw, signal);
+  }
+
+  /**
+   * Draws candidates of all images in full batches, and keeps of each image the one whose class the
+   * model is surest of.
+   * @param enough  logarithm of the probability at which no more candidates of an image are drawn
+   */
+  async #drawSurest(options: DrawOptions, candidates: number, enough: number): Promise<HostTokens> {
+    const { seeds, conditions, signal } = options;
+    this.#assertClassifies(conditions);
+    const requestOf = this.#requests(options);
+    const shortlists = seeds.map((seed) => {
+      const seedOf = (candidate: number): number => seedOfCandidate(seed, candidate);
+      return new Shortlist({ count: 1, limit: candidates, enough, seedOf });
+    });
+    const batchSize = this.#batchSize;
+    let shape: readonly number[] = [];
+    for (;;) {
+      const draws = nextDraws(shortlists, batchSize);
+      if (draws.length === 0) break;
+      const draw = (rows: readonly number[]): Promise<Tensor> => {
+        const batch = rows.map((row) => draws[row]!);
+        const images = batch.map(({ row }) => row);
+        const ownSeeds = batch.map(({ seed }) => seed);
+        return this.#sampled(requestOf(images, ownSeeds));
+      };
+      const drawn = await this.#inBatches(draws.length, Int32Array, draw, signal);
+      const classes = Int32Array.from(draws, ({ row }) => conditions![row]!);
+      const sureness = await this.#logPosterior(drawn, classes, signal);
+      const size = drawn.data.length / draws.length;
+      for (const [index, { row, seed }] of draws.entries()) {
+        const tokens = drawn.data.slice(index * size, (index + 1) * size);
+        shortlists[row]!.judge({ seed, score: sureness[index]!, tokens });
+      }
+      shape = drawn.shape.slice(1);
+    }
+    const data = new Int32Array(seeds.length * shape.reduce((product, length) => product * length, 1));
+    for (const [image, { kept }] of shortlists.entries()) {
+      const { tokens } = kept[0]!;
+      data.set(tokens, image * tokens.length);
+    }
+    return { data, shape: [seeds.length, ...shape] };
+  }
+
+  /** Draws a batch, and frees what its request holds. */
+  async #sampled({ request, held }: BatchRequest): Promise<Tensor> {
+    try {
+      return await this.#sampler.sample(request);
+    } finally {
+      tf.dispose(held);
+    }
   }
 
   /**
@@ -365,7 +412,7 @@ export class ImageGenerator {
 
   /**
    * Checks the options and returns a function that makes the sampler's request for some of the
-   * images, with the tensors that are to be disposed of after it.
+   * images, by default from their own seeds.
    */
   #requests({
     conditions,
@@ -374,14 +421,11 @@ export class ImageGenerator {
     seeds,
     signal: _signal,
     ...filters
-  }: Omit<GenerateOptions, 'candidates'>): (rows: readonly number[]) => {
-    readonly request: SampleOptions;
-    readonly held: Tensor[];
-  } {
+  }: DrawOptions): (rows: readonly number[], ownSeeds?: readonly number[]) => BatchRequest {
     const { size } = this.#conditions;
     const values = this.#conditionValues(conditions, seeds.length);
     if (given) this.#assertTokens(given, seeds.length);
-    return (rows) => {
+    return (rows, ownSeeds = rows.map((row) => seeds[row]!)) => {
       const ownValues = takeRows(values, size, rows);
       const own = this.#embedded(ownValues);
       const known = given && tokensOf(given, rows);
@@ -390,7 +434,7 @@ export class ImageGenerator {
       return {
         request: {
           ...filters,
-          seeds: rows.map((row) => seeds[row]!),
+          seeds: ownSeeds,
           conditions: own,
           given: known,
           guidance: unconditional && { scale: guidanceScale!, unconditional },

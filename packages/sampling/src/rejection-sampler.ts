@@ -15,7 +15,7 @@ import {
 } from '@vitvq/core';
 import { compile, type CompiledFunction } from '@vitvq/engine';
 import type { Conditions, ImageTokens } from '@vitvq/transformers';
-import { Shortlist } from './internal/shortlist.js';
+import { nextDraws, Shortlist, type Draw } from './internal/shortlist.js';
 import type { SampleOptions, TokenSampler } from './sample-options.js';
 
 /** Images to be scored. The tensors are the sampler's: it disposes of them. */
@@ -152,7 +152,7 @@ export class RejectionSampler {
     const threshold = 'threshold' in accept ? accept.threshold : undefined;
     const shortlists = Array.from(
       { length: options.conditions.shape[0] },
-      (_, row) => new Shortlist({ count, limit, threshold, seed: seed + row * limit }),
+      (_, row) => new Shortlist({ count, limit, threshold, seedOf: (candidate) => seed + row * limit + candidate }),
     );
     const totalCandidates = shortlists.length * limit;
     // Always as many, so that one program serves all batches.
@@ -260,25 +260,6 @@ function assertRows({ conditions, given, guidance }: Omit<SampleOptions, 'seeds'
       got: formatShape(tensor.shape),
     });
   }
-}
-
-/** A candidate to draw. */
-interface Draw {
-  readonly row: number;
-  readonly seed: number;
-}
-
-/** Returns up to `size` candidates, in turn of every condition that wants more. */
-function nextDraws(shortlists: readonly Shortlist[], size: number): Draw[] {
-  const draws: Draw[] = [];
-  while (draws.length < size) {
-    const before = draws.length;
-    for (const [row, shortlist] of shortlists.entries()) {
-      if (draws.length < size && shortlist.isOpen) draws.push({ row, seed: shortlist.nextSeed() });
-    }
-    if (draws.length === before) break;
-  }
-  return draws;
 }
 
 /** @throws {ConfigError} */

@@ -193,24 +193,37 @@ describe('ImageGenerator', () => {
           return likelihoods[classes[image]!]! / likelihoods.reduce((sum, value) => sum + value);
         });
       };
-      const first = await generator.sample(options);
-      expect(await generator.sample({ ...options, candidates: 1 })).toEqual(first);
-      const [two, five] = [
-        await generator.sample({ ...options, candidates: 2 }),
-        await generator.sample({ ...options, candidates: 5 }),
-      ];
-      const sureness = [await probabilityOf(first), await probabilityOf(two), await probabilityOf(five)];
+      const surest: HostTokens[] = [];
+      for (const candidates of [1, 2, 3, 4, 5]) surest.push(await generator.sample({ ...options, candidates }));
+      const [first, five] = [surest[0]!, surest[4]!];
+      expect(await generator.sample(options)).toEqual(first);
+      const sureness = await Promise.all(surest.map(probabilityOf));
       for (const [image] of seeds.entries()) {
-        const [ofFirst, ofTwo, ofFive] = sureness.map((values) => values[image]!) as [number, number, number];
-        expect(ofTwo).toBeGreaterThanOrEqual(ofFirst * (1 - 1e-5));
-        expect(ofFive).toBeGreaterThanOrEqual(ofTwo * (1 - 1e-5));
+        for (const [index, after] of sureness.slice(1).entries()) {
+          expect(after[image]!).toBeGreaterThanOrEqual(sureness[index]![image]! * (1 - 1e-5));
+        }
       }
       expect(five.data).not.toEqual(first.data);
+
+      // The first candidate that is sure enough, which is the surest up to there; without one, the surest.
+      const ofFive = sureness[4]!.toSorted((a, b) => a - b);
+      const sureEnough = (ofFive[1]! + ofFive[2]!) / 2;
+      const enough = await generator.sample({ ...options, candidates: 5, sureEnough });
+      const numbers = seeds.map((_, image) => {
+        const index = sureness.findIndex((values) => values[image]! >= sureEnough);
+        return index === -1 ? 4 : index;
+      });
+      expect(new Set(numbers).size).toBeGreaterThan(1);
+      for (const [image, index] of numbers.entries()) {
+        const [from, to] = [image * positions, (image + 1) * positions];
+        expect(enough.data.slice(from, to)).toEqual(surest[index]!.data.slice(from, to));
+      }
       // An image does not depend on the others of its call.
       const alone = await generator.sample({ seeds: [seeds[4]!], conditions: classes.subarray(4, 5), candidates: 5 });
       expect(alone.data).toEqual(five.data.slice(4 * positions, 5 * positions));
       await expect(generator.sample({ seeds, candidates: 2 })).rejects.toThrow('got no conditions');
       await expect(generator.sample({ ...options, candidates: 0 })).rejects.toThrow(ConfigError);
+      await expect(generator.sample({ ...options, candidates: 2, sureEnough: 0 })).rejects.toThrow('sureEnough');
     });
     const ofOne = { conditioner: new ClassConditioner({ classCount: 1 }), model: classGPT({ conditionVocabSize: 2 }) };
     const request = { seeds: [1], conditions: Int32Array.of(0), candidates: 2 };

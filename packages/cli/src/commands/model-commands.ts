@@ -29,6 +29,7 @@ interface SampleFlags extends EngineFlags {
   readonly topP?: number;
   readonly temperature?: number;
   readonly candidates?: number;
+  readonly sureEnough?: number;
   readonly steps?: number;
   readonly choice?: string;
   readonly tokensPerStep?: number;
@@ -92,6 +93,7 @@ export function addModelCommands(program: Command): void {
       .option('--top-p <x>', 'draw from the most likely codes of this probability together', number)
       .option('--temperature <x>', 'below 1: more of what is likely', number)
       .option('--candidates <n>', 'draw so many for each image, and keep that whose class is surest', positive)
+      .option('--sure-enough <p>', 'draw no further candidate where one has its class with this probability', number)
       .option('--steps <n>', 'steps of a masked model', positive)
       .option('--choice <name>', 'which tokens a masked model keeps: confidence, random, halton')
       .option('--tokens-per-step <n>', 'tokens that an any-order model draws together', positive)
@@ -149,13 +151,13 @@ async function unpack(flags: UnpackFlags, command: Command): Promise<void> {
 
 async function sample(flags: SampleFlags, command: Command): Promise<void> {
   const { count, out, class: classes, prompt: prompts, like, npz, seed, guidance, topK, topP } = flags;
-  const { temperature, candidates } = flags;
+  const { temperature, candidates, sureEnough } = flags;
   const required = { '--count <n>': count === undefined ? undefined : String(count), '--out <folder>': out };
   await runCommand(command, flags, { required }, async ({ run, path, view, signal, print: show }) => {
     await assertNoPictures(out!, flags);
     const decoding = decodingOf(flags);
     const asked = { classes, prompts, like, npz, seed };
-    const choices = { guidanceScale: guidance, topK, topP, temperature, candidates, decoding };
+    const choices = { guidanceScale: guidance, topK, topP, temperature, candidates, sureEnough, decoding };
     const result = await run.sample({ run: path, count: count!, out: out!, ...asked, ...choices, view, signal });
     show(result, [`${result.images.length} images in ${out}`, `Side by side: ${result.grid}`]);
   });

@@ -1,5 +1,5 @@
 import { assertOneOf, checkOptions, ConfigError, formatShape, type OptionTable } from '@vitvq/core';
-import { metrics, nameOfFigure, type MetricCard } from './metric-card.js';
+import { formatSettings, metrics, nameOfFigure, type MetricCard } from './metric-card.js';
 
 /** What must be the same in two cards, in words, by name of the condition. */
 const conditions = {
@@ -13,6 +13,7 @@ const conditions = {
   imageSize: ({ imageSize }: MetricCard): string => formatShape(imageSize),
   resize: ({ resize }: MetricCard): string => resize ?? 'not told',
   guidance: ({ guidance }: MetricCard): string => (guidance === null ? 'none' : String(guidance)),
+  drawing: ({ drawing }: MetricCard): string => formatSettings(drawing),
   settings: ({ settings }: MetricCard): string => formatSettings(settings),
 } as const satisfies Record<string, (card: MetricCard) => string>;
 
@@ -26,6 +27,7 @@ const conditionNames: Readonly<Record<CardCondition, string>> = {
   imageSize: 'size of the images',
   resize: 'resizing',
   guidance: 'guidance',
+  drawing: 'drawing',
   settings: 'settings',
 };
 
@@ -113,9 +115,4 @@ function describeDifference(name: CardCondition, first: MetricCard, second: Metr
 
 function areApart(a: MetricCard['interval'], b: MetricCard['interval']): boolean | null {
   return a && b ? a.low > b.high || b.low > a.high : null;
-}
-
-function formatSettings(settings: MetricCard['settings']): string {
-  const entries = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
-  return entries.map(([name, value]) => `${name} ${value}`).join(', ') || 'none';
 }

@@ -9,6 +9,11 @@ export interface Circumstances {
   readonly seed: number;
   /** Scale of classifier-free guidance of generated images. @default null, none */
   readonly guidance?: number | null;
+  /**
+   * How generated images were drawn otherwise, such as temperature and number of candidates.
+   * @default {}, not told
+   */
+  readonly drawing?: MetricCard['drawing'];
   /** How the images were scaled and cropped before, in words. @default null, not told */
   readonly resize?: string | null;
 }
@@ -30,11 +35,11 @@ export interface CardFigure extends Pick<MetricCard, 'metric' | 'value' | 'inter
 
 /** Fills in what the caller did not tell. @throws {ConfigError} for a seed that is none */
 export function circumstancesOf(
-  { seed, guidance = null, resize = null }: Circumstances,
+  { seed, guidance = null, drawing = {}, resize = null }: Circumstances,
   where: string,
 ): Required<Circumstances> {
   assertInteger(seed, 'seed', where, 0, Number.MAX_SAFE_INTEGER);
-  return { seed, guidance, resize };
+  return { seed, guidance, drawing, resize };
 }
 
 /** Returns the card of a figure. @throws {ConfigError} listing every problem */

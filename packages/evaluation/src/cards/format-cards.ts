@@ -1,5 +1,5 @@
 import { printable } from '@vitvq/core';
-import { nameOfFigure, type MetricCard } from './metric-card.js';
+import { formatSettings, nameOfFigure, type MetricCard } from './metric-card.js';
 
 /**
  * Returns cards as lines for a terminal: each figure with its interval, the floor of a Fréchet
@@ -19,11 +19,12 @@ function formatFigure({ value, interval, floor }: MetricCard): string {
   return parts.join('  ');
 }
 
-function formatBasis({ subject, measured, reference, extractor, imageSize, guidance }: MetricCard): string {
+function formatBasis({ subject, measured, reference, extractor, imageSize, guidance, drawing }: MetricCard): string {
   const parts = [`${measured.images} ${subject} images of ${imageSize.join(' x ')} pixels`];
   if (reference) parts.push(`${reference.images} real images (${reference.hash.slice(0, 12)})`);
   if (extractor) parts.push(`features of ${extractor.name} (${extractor.hash.slice(0, 12)})`);
   if (guidance !== null) parts.push(`guidance ${guidance}`);
+  if (Object.keys(drawing).length > 0) parts.push(formatSettings(drawing));
   return parts.join(', ');
 }
 

@@ -60,6 +60,9 @@ const extractorSchema = z.strictObject({
 
 const imageSetSchema = z.strictObject({ hash, images: count });
 
+/** Settings by name. */
+const settingsSchema = z.record(z.string().max(100), z.union([z.number(), z.string().max(1000), z.boolean()]));
+
 const common = {
   format: z.literal('vitvq metric card, version 1'),
   value: z.number(),
@@ -76,8 +79,10 @@ const common = {
   seed: z.int().min(0),
   /** Scale of classifier-free guidance of generated images; null without guidance. */
   guidance: z.number().nullable(),
+  /** How generated images were drawn otherwise, such as temperature and number of candidates. */
+  drawing: settingsSchema.default({}),
   /** Settings of the metric that change its value, such as the number of neighbours. */
-  settings: z.record(z.string().max(100), z.union([z.number(), z.string().max(1000), z.boolean()])),
+  settings: settingsSchema,
   versions: z.record(z.string().max(100), z.string().max(100)),
 };
 
@@ -112,4 +117,10 @@ export type MetricCard = z.output<typeof metricCardSchema>;
 export function nameOfFigure({ metric, extractor }: Pick<MetricCard, 'metric' | 'extractor'>): string {
   const { name } = metrics[metric];
   return extractor?.isProxy ? `${name} (proxy)` : name;
+}
+
+/** Returns settings in words, in the order of their names; `none` where there are none. */
+export function formatSettings(settings: MetricCard['settings']): string {
+  const entries = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
+  return entries.map(([name, value]) => `${name} ${value}`).join(', ') || 'none';
 }

@@ -179,7 +179,10 @@ async function measureFrechet(
     await pause(signal);
     without.push(distanceTo(combineStatistics(groups.filter((other) => other !== group))));
   }
-  return [{ ...figure('frechet-distance', value, jackknifeInterval(value, without), {}), floor }];
+  const interval = jackknifeInterval(value, without);
+  // Student's interval is symmetric and does not know that no distance is below 0.
+  const possible = interval && { ...interval, low: Math.max(0, interval.low) };
+  return [{ ...figure('frechet-distance', value, possible, {}), floor }];
 }
 
 function measureManifold(

@@ -179,6 +179,11 @@ export interface SamplesConfig {
    * masked. @default 1
    */
   readonly candidates?: number;
+  /**
+   * Probability of the class at which a candidate is kept and no further one is drawn.
+   * @default 1: all are drawn
+   */
+  readonly sureEnough?: number;
 }
 
 /** Linear probe of every block of the models. */
@@ -331,6 +336,7 @@ export const runConfigSchema = z
         temperature: z.number().gt(0).default(1),
         decoding: z.record(z.string(), z.unknown()).nullable().default(null),
         candidates: count.default(1),
+        sureEnough: z.number().gt(0).max(1).default(1),
       })
       .prefault({}),
     probe: z

@@ -121,13 +121,19 @@ async function generatedSection(
   { samples, probe }: Pick<Required<RunResults>, 'samples'> & RunResults,
 ): Promise<ReportSection> {
   const { perClass, firstSeed, classes, prompts, liked } = samples.result;
-  const { guidanceScale, topK, temperature, candidates } = context.config.samples;
+  const { guidanceScale, topK, temperature, candidates, sureEnough } = context.config.samples;
   const generatedTop1 = probe?.result.generatedTop1 ?? null;
   const choices = [
     ...(((classes ?? prompts) !== null || liked > 0) && guidanceScale !== null ? [`guidance ${guidanceScale}`] : []),
     topK === null ? 'all codes' : `the ${topK} most likely codes`,
     ...(temperature === 1 ? [] : [`temperature ${temperature}`]),
-    ...(classes !== null && candidates > 1 ? [`the surest of ${candidates} candidates`] : []),
+    ...(classes !== null && candidates > 1
+      ? [
+          sureEnough < 1
+            ? `the first of ${candidates} candidates with its class to ${formatPercent(sureEnough)}, or the surest`
+            : `the surest of ${candidates} candidates`,
+        ]
+      : []),
   ].join(', ');
   const judged =
     generatedTop1 === null

@@ -12,10 +12,15 @@ export interface ShortlistOptions {
   readonly count: number;
   /** Candidates at most. */
   readonly limit: number;
-  /** Smallest score that is kept; undefined: the best `count` of all candidates are. */
-  readonly threshold: number | undefined;
-  /** Of the first candidate; each has the next one. */
-  readonly seed: number;
+  /** Smallest score that is kept. @default none: the best `count` of all candidates are kept */
+  readonly threshold?: number;
+  /**
+   * Score of the worst of `count` kept candidates at which no more are wanted. @default none: all
+   * candidates are drawn
+   */
+  readonly enough?: number;
+  /** Returns the seed of a candidate, counted from 0. */
+  readonly seedOf: (candidate: number) => number;
 }
 
 /**
@@ -48,12 +53,11 @@ export class Shortlist {
   }
 
   nextSeed(): number {
-    return this.#options.seed + this.#handedOut++;
+    return this.#options.seedOf(this.#handedOut++);
   }
 
   judge(candidate: Candidate): void {
-    // With a threshold, those that were under way when the last one was found are as if they had
-    // never been drawn.
+    // Those that were under way when the last one was found are as if they had never been drawn.
     if (this.#isFull) return;
     this.#judged++;
     const { threshold = -Infinity, count } = this.#options;
@@ -65,7 +69,27 @@ export class Shortlist {
   }
 
   get #isFull(): boolean {
-    const { threshold, count } = this.#options;
-    return threshold !== undefined && this.#kept.length === count;
+    const { threshold, enough = threshold, count } = this.#options;
+    return enough !== undefined && this.#kept.length === count && this.#kept[count - 1]!.score >= enough;
   }
+}
+
+/** A candidate to draw. */
+export interface Draw {
+  /** Place of its list among the shortlists. */
+  readonly row: number;
+  readonly seed: number;
+}
+
+/** Returns up to `size` candidates, in turn of every shortlist that wants more. */
+export function nextDraws(shortlists: readonly Shortlist[], size: number): Draw[] {
+  const draws: Draw[] = [];
+  while (draws.length < size) {
+    const before = draws.length;
+    for (const [row, shortlist] of shortlists.entries()) {
+      if (draws.length < size && shortlist.isOpen) draws.push({ row, seed: shortlist.nextSeed() });
+    }
+    if (draws.length === before) break;
+  }
+  return draws;
 }
