@@ -4,7 +4,7 @@
  * token by token (arXiv:2110.04627, sec. 3 and 4), have a part of it made anew (arXiv:2202.04200).
  *
  *   npm run quickstart            makes a tokenizer, about 5 minutes; or
- *   npm run pipeline              a tokenizer and a generator, about 15 minutes
+ *   npm run pipeline              a tokenizer and a generator, about 20 minutes
  *   npm run browser               half a minute, then the page is there until Ctrl-C; see README.md
  *   npm run browser -- --help
  */

@@ -3,7 +3,7 @@
  * upper half's codes are given, the class too, and the transformer of a pipeline run
  * (arXiv:2110.04627, stage 2) draws the rest, several times. Measures what the upper half tells it.
  *
- *   npm run pipeline              makes the models, about 15 minutes
+ *   npm run pipeline              makes the models, about 20 minutes
  *   npm run completion            about a minute; see README.md for what to expect
  *   npm run completion -- --data path/to/pictures
  *   npm run completion -- --help

@@ -25,7 +25,7 @@ export async function loadModels(path: string): Promise<Models> {
   const missing = (['tokenizer', 'transformer'] as const).filter((role) => run?.folders[role] === undefined);
   if (run === undefined || missing.length > 0) {
     throw new UsageError([
-      `--run ${path} holds no model (${missing.join(' and ')}): npm run pipeline makes them first (about 15 minutes);`,
+      `--run ${path} holds no model (${missing.join(' and ')}): npm run pipeline makes them first (about 20 minutes);`,
       '--smoke tries everything in seconds, with models that have learned nothing',
     ]);
   }

@@ -68,6 +68,6 @@ describe('completion', { timeout: 120_000 }, () => {
     const { code, output } = await completion('--run', join(folder, 'none'), '--engine', 'cpu', '--out', folder);
     expect(code).toBe(2);
     expect(output).toContain(`--run ${join(folder, 'none')} holds no model`);
-    expect(output).toContain('npm run pipeline makes them first (about 15 minutes)');
+    expect(output).toContain('npm run pipeline makes them first (about 20 minutes)');
   });
 });

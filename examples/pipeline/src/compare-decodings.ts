@@ -3,7 +3,7 @@
  * how fast they and the run's GPT draw images, and how good these are, in steps of different sizes.
  *
  *   npm run pipeline
- *   npm run compare-decodings -- --run runs/pipeline --minutes 7
+ *   npm run compare-decodings -- --run runs/pipeline
  */
 import '@tensorflow/tfjs';
 import { join } from 'node:path';
@@ -36,7 +36,7 @@ const decodings: Record<'gpt' | 'masked' | 'any-order', readonly (Decoding | und
 interface Settings {
   /** Folder of the tokenizer that all transformers have in common. */
   readonly tokenizer: string;
-  /** How tokens are drawn, whatever the decoding. */
+  /** How tokens are drawn beside the decoding. */
   readonly choices: Pick<GenerateOptions, 'topK' | 'temperature'> & { readonly guidanceScale: number | undefined };
 }
 
@@ -105,14 +105,18 @@ await runProgram('compare-decodings', async () => {
     steps,
     count,
     out,
+    guidance,
+    temperature,
     ...options
   } = readOptions({
     name: 'compare-decodings',
     description: 'Compares raster, masked and any-order sampling on the codes of a run of the pipeline.',
     options: {
       run: { kind: 'text', value: 'folder', default: 'runs/pipeline', help: 'a run of npm run pipeline' },
-      minutes: { kind: 'number', minimum: 0.1, default: 7, help: 'training of each of the two transformers' },
+      minutes: { kind: 'number', minimum: 0.1, default: 6, help: 'training of each of the two transformers' },
       steps: { kind: 'integer', minimum: 1, help: 'steps of each training, in place of minutes' },
+      guidance: { kind: 'number', minimum: 0, help: 'of the two transformers (default: that of the run)' },
+      temperature: { kind: 'number', minimum: 0.01, help: 'of the two transformers (default: that of the run)' },
       count: { kind: 'integer', minimum: 2, default: 1000, help: 'images that are measured' },
       out: { kind: 'text', value: 'folder', default: 'runs/decodings', help: 'where the two runs are written' },
       ...commonOptions,
@@ -120,10 +124,18 @@ await runProgram('compare-decodings', async () => {
   });
   await startEngine(options);
   const run = await openRun(source);
-  const { guidanceScale, topK, temperature } = run.config!.samples;
+  const { samples } = run.config!;
   const tokenizer = run.folders.tokenizer!;
-  const choices = { guidanceScale: guidanceScale ?? undefined, topK: topK ?? undefined, temperature };
-  const settings: Settings = { tokenizer, choices };
+  const ofRun = {
+    guidanceScale: samples.guidanceScale ?? undefined,
+    topK: samples.topK ?? undefined,
+    temperature: samples.temperature,
+  };
+  const ofTrained = {
+    ...ofRun,
+    guidanceScale: guidance ?? ofRun.guidanceScale,
+    temperature: temperature ?? ofRun.temperature,
+  };
   const sources: Record<string, string> = { gpt: source };
   for (const kind of ['masked', 'any-order'] as const) {
     const folder = join(out, kind);
@@ -145,10 +157,13 @@ await runProgram('compare-decodings', async () => {
     '| Transformer | Decoding | Images a second, one at a time | in batches of 16 | Fréchet distance (proxy) | class accuracy |',
   );
   console.log('| --- | --- | --- | --- | --- | --- |');
+  let ofRaster: readonly number[] = [];
   for (const [kind, ways] of Object.entries(decodings)) {
+    const settings: Settings = { tokenizer, choices: kind === 'gpt' ? ofRun : ofTrained };
     for (const decoding of ways) {
       const speeds = [];
       for (const batchSize of timing.batches) speeds.push(await speedOf(sources[kind]!, decoding, batchSize, settings));
+      if (decoding === undefined) ofRaster = speeds;
       const { distance, accuracy } = await qualityOf(sources[kind]!, decoding, count, settings, validation, extractor);
       const cells = [
         kind,
@@ -157,7 +172,7 @@ await runProgram('compare-decodings', async () => {
               .map((entry) => entry.join(' '))
               .join(', ')
           : 'raster',
-        ...speeds.map((speed) => speed.toFixed(1)),
+        ...speeds.map((speed, index) => `${speed.toFixed(1)} (${(speed / ofRaster[index]!).toFixed(1)} times)`),
         distance.toFixed(2),
         `${(100 * accuracy).toFixed(1)} %`,
       ];

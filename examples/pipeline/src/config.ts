@@ -9,7 +9,7 @@ export type ModelName = (typeof MODELS)[number];
 export const DEFAULTS = {
   out: { gpt: 'runs/pipeline', rq: 'runs/rq-pipeline' },
   model: 'gpt',
-  minutes: 15,
+  minutes: 20,
 } as const satisfies Record<string, unknown> & { out: Record<ModelName, string>; model: ModelName };
 
 /** What decides the config of a run. */

@@ -6,7 +6,7 @@
  * their own. Each stage leaves its result, and the trainings checkpoints: a run that was stopped or
  * killed goes on where it was.
  *
- *   npm run pipeline            about 15 minutes on two cores; see README.md for what to expect
+ *   npm run pipeline            about 20 minutes on two cores; see README.md for what to expect
  *   npm run rq-pipeline         the same with an RQTransformer on residual codes (arXiv:2203.01941)
  *   npm run pipeline -- --help
  */

@@ -25,7 +25,7 @@ describe('parseArguments', () => {
       data: undefined,
       model: 'gpt',
       seed: 0,
-      minutes: 15,
+      minutes: 20,
       smoke: false,
       precision: 'float32',
     });
@@ -84,7 +84,7 @@ describe('programName', () => {
 });
 
 describe('configOf', () => {
-  const request = { model: 'gpt', seed: 0, minutes: 15, smoke: false, precision: 'float32' } as const;
+  const request = { model: 'gpt', seed: 0, minutes: 20, smoke: false, precision: 'float32' } as const;
   const lengthsOf = async (minutes: number) => {
     const { tokenizer, transformer, probe } = await configOf({ ...request, minutes });
     const { images, testImages } = probe!;
@@ -96,17 +96,17 @@ describe('configOf', () => {
   };
 
   it('is that of the file, and scales with the minutes within what there is', async () => {
-    expect(await lengthsOf(15)).toEqual({
-      tokenizer: { minutes: 4 },
+    expect(await lengthsOf(20)).toEqual({
+      tokenizer: { minutes: 5 },
       transformer: { minutes: 6 },
       images: [20_000, 8_000, 5_000],
     });
     expect(await lengthsOf(60)).toEqual({
-      tokenizer: { minutes: 16 },
-      transformer: { minutes: 24 },
+      tokenizer: { minutes: 15 },
+      transformer: { minutes: 18 },
       images: [40_000, 10_000, 10_000],
     });
-    expect((await lengthsOf(1)).images).toEqual([1_333, 1_000, 1_000]);
+    expect((await lengthsOf(1)).images).toEqual([1_000, 1_000, 1_000]);
   });
 
   it('takes pictures of the user for both recipes, in the size of photos', async () => {

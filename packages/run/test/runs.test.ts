@@ -210,7 +210,7 @@ describe('trainRun', () => {
     await expect(sample({ ...drawn, guidanceScale: 2 })).rejects.toThrow('the model draws without conditions');
     // The config of the pipeline asks for guidance, and for candidates.
     expect(lines.join('\n')).toContain('guidance 2.75 is left out');
-    expect(lines.join('\n')).toContain('one candidate an image instead of 6');
+    expect(lines.join('\n')).toContain('one candidate an image instead of 16');
     await expect(sample({ ...drawn, candidates: 2 })).rejects.toThrow('tells no classes apart');
     await expect(sample({ ...drawn, candidates: 1, sureEnough: 0.9 })).rejects.toThrow('several candidates');
   });
