@@ -205,7 +205,7 @@ describe('ImageGenerator', () => {
       }
       expect(five.data).not.toEqual(first.data);
 
-      // The first candidate that is sure enough is the surest up to there; without one, the surest is kept.
+      // The first candidate that is sure enough is the surest up to there; else the surest is kept.
       const ofFive = sureness[4]!.toSorted((a, b) => a - b);
       const sureEnough = (ofFive[1]! + ofFive[2]!) / 2;
       const enough = await generator.sample({ ...options, candidates: 5, sureEnough });
