@@ -117,11 +117,12 @@ describe('compareCards', () => {
 
 it('formatCards prints floor, interval and basis, and no control characters', () => {
   const evil = { ...card, extractor: { ...card.extractor, name: 'net\u001b[2J' } };
-  const text = formatCards([evil, { ...card, metric: 'recall', floor: null, interval: null, value: 0.5 }]);
+  const recall = { ...card, metric: 'recall', floor: null, interval: null, value: 0.5 } as const;
+  const text = formatCards([evil, { ...recall, guidance: 2, drawing: { temperature: 1.1, candidates: 4 } }]);
   expect(text.split('\n')).toEqual([
     'Fréchet distance (proxy)  12.5  (95 %: 12 to 13, jackknife)  floor, real against real: 1.25 (100 and 100 images)',
     'Recall (proxy)            0.5',
     '100 generated images of 32 x 32 pixels, 200 real images (bbbbbbbbbbbb), features of net\\x1b[2J (aaaaaaaaaaaa)',
-    '100 generated images of 32 x 32 pixels, 200 real images (bbbbbbbbbbbb), features of classifier (aaaaaaaaaaaa)',
+    '100 generated images of 32 x 32 pixels, 200 real images (bbbbbbbbbbbb), features of classifier (aaaaaaaaaaaa), guidance 2, candidates 4, temperature 1.1',
   ]);
 });

@@ -86,6 +86,14 @@ describe('evaluateImages', () => {
     expect(others).toEqual(cards);
   });
 
+  it('has no interval of a distance below 0', async () => {
+    // Images against themselves: a distance of 0, which leaving out images only raises.
+    const [card] = await evaluate({ generated: openBatches(real, 16), metrics: ['frechet-distance'] });
+    expect(card!.value).toBeCloseTo(0, 6);
+    expect(card!.interval!.low).toBe(0);
+    expect(card!.interval!.high).toBeGreaterThan(0);
+  });
+
   it('says what was measured with what', async () => {
     const metrics = [{ kind: 'kernel-distance', subsets: 2 }] as const;
     const [card] = await evaluate({ metrics, guidance: 1.5, drawing: { candidates: 4 }, resize: 'none' });
