@@ -1,15 +1,18 @@
 import type { ExportedConditionTokens } from '@vitvq/export';
 import { byId } from './dom.js';
 import type { GenerationOptions } from './generate.js';
+import type { PageDrawing } from './page-content.js';
 
-/** The likeliest so many tokens, at first; the examples draw with it too. */
-const TOP_K = 100;
+/** What the settings are at first where no run says it. */
+const usual: PageDrawing = { temperature: 1, topK: 100, guidance: 2 };
 
 export interface DrawingSettingsOptions {
   readonly condition: ExportedConditionTokens;
   readonly vocabSize: number;
   /** Whether there is a model that draws in steps. */
   readonly hasSteps: boolean;
+  /** What the settings are at first. */
+  readonly drawing: PageDrawing | undefined;
 }
 
 /** What people choose of how tokens are drawn, for whole images and for parts of them. */
@@ -22,9 +25,12 @@ export class DrawingSettings {
   readonly #guidance = byId('guidance', HTMLInputElement);
   readonly #steps = byId('steps', HTMLInputElement);
 
-  constructor({ condition, vocabSize, hasSteps }: DrawingSettingsOptions) {
+  constructor({ condition, vocabSize, hasSteps, drawing = usual }: DrawingSettingsOptions) {
     this.#topK.max = String(vocabSize);
-    this.#topK.value = String(Math.min(TOP_K, vocabSize));
+    this.#topK.value = String(Math.min(drawing.topK ?? vocabSize, vocabSize));
+    // To the steps of the fields, which refuse anything else.
+    this.#temperature.value = rounded(drawing.temperature);
+    this.#guidance.value = rounded(drawing.guidance ?? 1);
     const names = classNamesOf(condition.meaning);
     for (const [label, name] of names.entries()) this.#class.append(new Option(name, String(label)));
     this.#class.append(new Option('any', ''));
@@ -57,6 +63,11 @@ export class DrawingSettings {
       steps: this.#steps.valueAsNumber,
     };
   }
+}
+
+/** In hundredths. */
+function rounded(value: number): string {
+  return String(Math.round(100 * value) / 100);
 }
 
 /** None for a model that is told nothing. */

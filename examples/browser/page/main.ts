@@ -14,7 +14,7 @@ const loading = byId('loading', HTMLElement);
 
 async function main(): Promise<void> {
   const response = await fetch('page.json');
-  const { about, brush, codeColors, pictures } = (await response.json()) as PageContent;
+  const { about, brush, codeColors, drawing, pictures } = (await response.json()) as PageContent;
   const models = await openModels('models', brush, (fraction) => {
     loading.textContent = `Loading the models … ${Math.round(100 * fraction)} %`;
   });
@@ -35,7 +35,7 @@ async function main(): Promise<void> {
   const generator = generatorOf(models);
   if (generator) {
     const { condition } = transformer ?? masked!;
-    const settings = new DrawingSettings({ condition, vocabSize, hasSteps: masked !== undefined });
+    const settings = new DrawingSettings({ condition, vocabSize, hasSteps: masked !== undefined, drawing });
     new GeneratorForm(generator, settings, workbench, () => source.release());
     if (masked) new BrushForm(masked, settings, workbench);
   }

@@ -43,7 +43,13 @@ await runProgram('browser', async () => {
   const pictures = await readPictures({ smoke, data: request.data }, models, [image.height, image.width]);
   if (pictures.length === 0) console.log(printable(`No pictures to begin with: ${trainedOn} (--data adds some)`));
   const about = smoke ? 'they know nothing' : `${run}${trainedOn === undefined ? '' : `, trained on ${trainedOn}`}`;
-  await writeContent(out, { pictures, codeColors, about, hasBrush: models.brush !== undefined });
+  const samples = models.run.config?.samples;
+  const drawing = samples && {
+    temperature: samples.temperature,
+    topK: samples.topK,
+    guidance: samples.guidanceScale,
+  };
+  await writeContent(out, { pictures, codeColors, about, drawing, hasBrush: models.brush !== undefined });
   console.log(`Page:   ${join(out, 'index.html')}, which any server of static files can give`);
   if (port === undefined) return;
 

@@ -13,6 +13,7 @@ import { createSampler, editImages, ImageGenerator, maskOfPixels } from '@vitvq/
 import { runProgram } from '@vitvq/test-utils/node';
 import { nullConditions, type Conditioner } from '@vitvq/transformers';
 import { pixelsUnder, type Point } from '../page/brush-mask.js';
+import type { PageDrawing } from '../page/page-content.js';
 import { SMOKE } from '../src/config.js';
 import { loadModels } from '../src/models.js';
 import { servePage, type ServedPage } from '../src/serve-page.js';
@@ -153,7 +154,11 @@ const ORIGINAL = 'Original picture';
 const DECODED = 'Picture decoded from the tokens';
 
 /** The page of other models: the smoke run's, with their content. */
-async function writeVariant(name: string, options: Parameters<typeof makeSmokeModels>[1]): Promise<string> {
+async function writeVariant(
+  name: string,
+  options: Parameters<typeof makeSmokeModels>[1],
+  drawing?: PageDrawing,
+): Promise<string> {
   const [run, out] = [join(folder, `${name}-run`), join(folder, name)];
   await makeSmokeModels(run, options);
   const models = await loadModels(run);
@@ -163,7 +168,8 @@ async function writeVariant(name: string, options: Parameters<typeof makeSmokeMo
   await exportModels(out, models, { verify: false });
   const codeColors = Array.from({ length: models.tokenizer.vocabSize }, () => '#808080');
   const png = await readFile(join(folder, 'page/pictures/0.png'));
-  await writeContent(out, { about: 'a test', codeColors, hasBrush: false, pictures: [{ name: 'a picture', png }] });
+  const pictures = [{ name: 'a picture', png }];
+  await writeContent(out, { about: 'a test', codeColors, drawing, hasBrush: false, pictures });
   models.dispose();
   return out;
 }
@@ -554,8 +560,9 @@ describe.skipIf(executablePath === undefined)('the page in Chromium', { timeout:
       const tokens = await sampler.sample({
         conditions: tf.tensor2d([[0]], [1, 1], 'int32'),
         seeds: [0],
+        temperature: 0.9,
         topK: 32,
-        guidance: { scale: 2, unconditional: tf.tensor2d([[3]], [1, 1], 'int32') },
+        guidance: { scale: 3, unconditional: tf.tensor2d([[3]], [1, 1], 'int32') },
       });
       expect(joined).toEqual([...(await tokens.data())]);
       sampler.dispose();
@@ -572,7 +579,9 @@ describe.skipIf(executablePath === undefined)('the page in Chromium', { timeout:
   });
 
   it('draws whole images with a masked model, too, and paints with it', async () => {
-    const masked = await OpenPage.open(await writeVariant('masked', { transformer: 'masked' }));
+    // Drawn as the run says that its images are.
+    const drawing = { temperature: 0.9, topK: null, guidance: 3 };
+    const masked = await OpenPage.open(await writeVariant('masked', { transformer: 'masked' }, drawing));
     try {
       await masked.page.getByLabel('Seed', { exact: true }).fill('3');
       await masked.page.getByRole('button', { name: 'Generate' }).click();
