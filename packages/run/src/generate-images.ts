@@ -30,6 +30,14 @@ export interface DrawnImages extends WantedImages {
 /** Images that are drawn at once. */
 const largestBatch = 32;
 
+/** Returns how many of the candidates are drawn: one, where the model tells no classes apart. */
+export function usedCandidates(
+  { model, conditioner }: Pick<GeneratingModels, 'model' | 'conditioner'>,
+  candidates: number,
+): number {
+  return classesToldApart(model, conditioner) === undefined ? 1 : candidates;
+}
+
 /**
  * Draws images batch by batch, with functions that are compiled once.
  * @throws {ConfigError} for conditions of another kind than the model's
@@ -40,7 +48,7 @@ export async function* drawBatches(
 ): AsyncGenerator<GeneratedImages, void> {
   const { seeds, guidanceScale, topK, topP, temperature, decoding, sureEnough, signal } = wanted;
   encodeConditions(conditioner, wanted, seeds.length);
-  const candidates = classesToldApart(model, conditioner) === undefined ? 1 : wanted.candidates;
+  const candidates = usedCandidates({ model, conditioner }, wanted.candidates);
   const batchSize = Math.min(largestBatch, seeds.length * candidates);
   // Candidates of several batches of images fill up what the surest of them leave free.
   const atOnce = candidates === 1 ? batchSize : 4 * batchSize;

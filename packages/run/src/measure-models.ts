@@ -13,12 +13,11 @@ import {
   type NamedPerceptualLoss,
   type ProxyClassifier,
 } from '@vitvq/evaluation';
-import { classesToldApart } from '@vitvq/sampling';
 import type { VQTokenizer } from '@vitvq/tokenizer';
 import { ClassConditioner, type AnyConditioner, type AnyTokenModel } from '@vitvq/transformers';
 import type { ResolvedProxy, ResolvedRunConfig } from './config/run-config.js';
 import { CountProgress } from './count-progress.js';
-import { drawBatches } from './generate-images.js';
+import { drawBatches, usedCandidates } from './generate-images.js';
 import { imageSizeOf } from './image-size.js';
 import { keyOf } from './keys.js';
 import type { RunView } from './run-progress.js';
@@ -106,15 +105,15 @@ function metricsOf(
 
 /** Says for cards how images are drawn, beside guidance: what is not as by default. */
 function drawingOf({ model, conditioner, samples }: Omit<Generated, 'count'>): MetricCard['drawing'] {
-  const { topK, topP, temperature, decoding, candidates, sureEnough } = samples;
-  const isChosen = candidates > 1 && classesToldApart(model, conditioner) !== undefined;
+  const { topK, topP, temperature, decoding, sureEnough } = samples;
+  const candidates = usedCandidates({ model, conditioner }, samples.candidates);
   return {
     ...(topK !== null && { topK }),
     ...(topP !== null && { topP }),
     ...(temperature !== 1 && { temperature }),
     ...(decoding !== null && { decoding: JSON.stringify(decoding) }),
-    ...(isChosen && { candidates }),
-    ...(isChosen && sureEnough < 1 && { sureEnough }),
+    ...(candidates > 1 && { candidates }),
+    ...(candidates > 1 && sureEnough < 1 && { sureEnough }),
   };
 }
 

@@ -284,7 +284,7 @@ export class ImageGenerator {
       }
       shape = drawn.shape.slice(1);
     }
-    const data = new Int32Array(seeds.length * shape.reduce((product, length) => product * length, 1));
+    const data = new Int32Array(seeds.length * elementCount(shape));
     for (const [image, { kept }] of shortlists.entries()) {
       const { tokens } = kept[0]!;
       data.set(tokens, image * tokens.length);
@@ -506,7 +506,7 @@ export class ImageGenerator {
 
   #assertTokens({ data, shape }: HostTokens, count: number): void {
     assertTokensFit(shape, this.#model, where);
-    if (count > 0 && shape[0] === count && data.length === shape.reduce((product, length) => product * length, 1)) {
+    if (count > 0 && shape[0] === count && data.length === elementCount(shape)) {
       return;
     }
     throw new ShapeError({
@@ -541,7 +541,7 @@ async function callDisposing<A extends Tensor[]>(
 }
 
 function tokensOf({ data, shape: [, ...shape] }: HostTokens, rows: readonly number[]): ImageTokens {
-  const size = shape.reduce((product, length) => product * length, 1);
+  const size = elementCount(shape);
   const tensor: Tensor = tf.tensor(takeRows(data, size, rows), [rows.length, ...shape], 'int32');
   return tensor as ImageTokens;
 }

@@ -2,12 +2,11 @@ import { join } from 'node:path';
 import { readSafetensors, writeSafetensors } from '@vitvq/checkpoint';
 import { takeRows, type HostImages } from '@vitvq/core';
 import { readImages } from '@vitvq/data';
-import { classesToldApart } from '@vitvq/sampling';
 import { z } from 'zod';
 import { ClassConditioner, TextConditioner, Unconditional } from '@vitvq/transformers';
 import { captionsOf, textOf } from '../captions.js';
 import { NetworkConditioner } from '../feature-conditions.js';
-import { generateImages } from '../generate-images.js';
+import { generateImages, usedCandidates } from '../generate-images.js';
 import { imageSizeOf } from '../image-size.js';
 import { loadBoth } from '../open-run.js';
 import type { RunContext } from '../run-context.js';
@@ -76,7 +75,7 @@ export async function drawSamples(context: RunContext): Promise<SamplesResult> {
   if (conditioner instanceof Unconditional && choices.guidanceScale !== null) {
     view.log(`  guidance ${choices.guidanceScale} is left out: the transformer has no conditions to be guided by`);
   }
-  if (choices.candidates > 1 && classesToldApart(model, conditioner) === undefined) {
+  if (usedCandidates(models, choices.candidates) < choices.candidates) {
     view.log(`  one candidate an image instead of ${choices.candidates}: the transformer tells no classes apart`);
   }
   try {
