@@ -33,7 +33,7 @@ await shared.runProgram('quickstart', async () => {
   const training: ConfigObject = {
     ...(minutes !== undefined && { duration: { minutes } }),
     ...(steps !== undefined && { duration: { steps } }),
-    ...(loss === 'l2' && { losses: { adversarial: 0 }, discriminator: null }),
+    ...(loss === 'l2' && { losses: { adversarial: 0, imageGradient: 0 }, discriminator: null }),
   };
   const config = await readRunConfig(smoke ? 'quickstart-smoke' : data === undefined ? 'quickstart' : 'photos', {
     changes: {

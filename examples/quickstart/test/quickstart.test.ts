@@ -80,6 +80,9 @@ describe('quickstart --smoke', { timeout: 180_000 }, () => {
   it('shows another run with l2 alone, and starts over where it may', async () => {
     const l2 = ['--smoke', '--loss', 'l2', '--engine', engine];
     expect((await quickstart(l2)).code).toBe(0);
+    const config = await readFile(join(out, 'config.yaml'), 'utf8');
+    expect(config).toContain('l2: 1');
+    for (const term of ['adversarial', 'imageGradient']) expect(config).toContain(`${term}: 0\n`);
     const compared = await quickstart([...l2, '--seed', '1', '--fresh', '--compare', out]);
     expect(compared.output).not.toContain('going on');
     expect(compared.code).toBe(0);

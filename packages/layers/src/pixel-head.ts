@@ -60,7 +60,8 @@ const convolutionalPixelsOptionNames: OptionTable<ConvolutionalPixelsOptions> = 
  * of both a correction that is added to the channels. The last convolution starts at 0.
  *
  * Neither the paper nor the reference has it. A linear projection makes each patch without its
- * neighbors, which shows as a grid of blocks where training is short or patches are large.
+ * neighbors, which shows as a grid of blocks where training is short or patches are large. What is
+ * left of the grid, `imageGradientLoss` of @vitvq/losses removes.
  *
  * Variables: `projection.weight` `[2 P, 2 P, C + width, D]`, `projection.bias`, `convolutions.0.…`
  * and so on, `output.…`. The projection starts as that of `PixelProjection`, as U(-b, b) with

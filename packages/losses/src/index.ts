@@ -36,7 +36,7 @@ export {
   perceptualLossSchema,
   type PerceptualLossConfig,
 } from './perceptual-loss-kinds.js';
-export { l1Loss, l2Loss } from './pixel.js';
+export { imageGradientLoss, l1Loss, l2Loss } from './pixel.js';
 export { r1Penalty } from './r1-penalty.js';
 export {
   createReconstructionLoss,

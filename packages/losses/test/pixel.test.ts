@@ -3,7 +3,7 @@ import type { Loss } from '@vitvq/core';
 import { randomKey, randomNormal, ShapeError } from '@vitvq/core';
 import { expectGradientsMatchFiniteDifferences, expectNoTensorLeak } from '@vitvq/test-utils';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { l1Loss, l2Loss } from '../src/index.js';
+import { imageGradientLoss, l1Loss, l2Loss } from '../src/index.js';
 
 beforeEach(() => tf.engine().startScope());
 afterEach(() => tf.engine().endScope());
@@ -57,5 +57,43 @@ describe('gradients', () => {
     const prediction = noise(1, 3, 4);
     const target = tf.add(prediction, tf.mul(tf.sign(noise(2, 3, 4)), 0.5));
     expectGradientsMatchFiniteDifferences((a, b) => loss(a, b), [prediction, target]);
+  });
+});
+
+describe('imageGradientLoss', () => {
+  const image = (...values: number[][]): tf.Tensor => tf.tensor(values.flat(), [1, values.length, values[0]!.length, 1]);
+
+  it('has the value computed by hand', () => {
+    const prediction = image([1, 2, 4], [0, 5, 1]);
+    const target = image([0, 2, 4], [0, 3, 1]);
+    // The error is [[1, 0, 0], [0, 2, 0]]: -1, 2, 0 downwards; -1, 0, 2, -2 to the right.
+    expect(imageGradientLoss(prediction, target)).toBeAllClose(5 / 3 + 9 / 4);
+  });
+
+  it('does not see what all pixels share, and sees a step more than a slope', () => {
+    const flat = image([0, 0, 0, 0], [0, 0, 0, 0]);
+    const [step, slope] = [image([0, 0, 3, 3], [0, 0, 3, 3]), image([0, 1, 2, 3], [0, 1, 2, 3])];
+    expect(imageGradientLoss(tf.add(step, 0.5), step)).toBeAllClose(0);
+    expect(imageGradientLoss(step, flat)).toBeAllClose(3);
+    expect(imageGradientLoss(slope, flat)).toBeAllClose(1);
+  });
+
+  it('has the gradients of finite differences in both arguments, over channels and images', () => {
+    expectGradientsMatchFiniteDifferences(imageGradientLoss, [noise(1, 2, 3, 4, 3), noise(2, 2, 3, 4, 3)]);
+  });
+
+  it('refuses what is no batch of images of several rows and columns', () => {
+    expect(() => imageGradientLoss(noise(1, 4, 4, 3), noise(2, 4, 4, 3))).toThrow(
+      'imageGradientLoss: expected shape [B, H, W, C], got [4, 4, 3]',
+    );
+    expect(() => imageGradientLoss(noise(1, 2, 1, 4, 3), noise(2, 2, 1, 4, 3))).toThrow(
+      'imageGradientLoss: expected images of 2x2 pixels or more, got [2, 1, 4, 3].',
+    );
+    expect(() => imageGradientLoss(noise(1, 2, 4, 4, 3), noise(2, 1, 4, 4, 3))).toThrow(ShapeError);
+  });
+
+  it('leaves no tensors behind', () => {
+    const [a, b] = [noise(1, 2, 3, 4, 3), noise(2, 2, 3, 4, 3)];
+    expectNoTensorLeak(() => imageGradientLoss(a, b).dispose());
   });
 });

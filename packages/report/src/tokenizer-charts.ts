@@ -6,8 +6,8 @@ export interface TrainingRecord {
   readonly event: string;
   readonly step: number;
   /**
-   * Measurements by the names of @vitvq/stage1-trainer. Of a step: `l1`, `l2`, `logitLaplace`,
-   * `perceptual`, `quantizer`, `adversarial`, `adaptiveWeight`, `learningRate`; of the
+   * Measurements by the names of @vitvq/stage1-trainer. Of a step: `l1`, `l2`, `imageGradient`,
+   * `logitLaplace`, `perceptual`, `quantizer`, `adversarial`, `adaptiveWeight`, `learningRate`; of the
    * discriminator `discriminator`, `logitsReal`, `logitsFake`, `r1`, `leCam`. Of an evaluation:
    * `psnr`. Other numbers of a step are taken for loss terms of the caller; each may be missing.
    */
@@ -26,7 +26,7 @@ const plans: readonly ChartPlan[] = [
     title: 'Loss terms',
     yLabel: 'without their weights',
     scale: 'log',
-    lines: { l1: 'L1', l2: 'L2', perceptual: 'perceptual', quantizer: 'quantizer' },
+    lines: { l1: 'L1', l2: 'L2', imageGradient: 'image gradient', perceptual: 'perceptual', quantizer: 'quantizer' },
   },
   // A density may exceed 1, so this term may be negative.
   { title: 'Logit-Laplace', yLabel: 'negative log-likelihood', lines: { logitLaplace: 'logit-Laplace' } },

@@ -8,7 +8,7 @@ import { classesToldApart } from '@vitvq/sampling';
 import { ClassConditioner, TextConditioner, Unconditional, type AnyConditioner } from '@vitvq/transformers';
 import { CountProgress } from './count-progress.js';
 import { NetworkConditioner } from './feature-conditions.js';
-import { drawBatches, type DrawnImages } from './generate-images.js';
+import { drawBatches, type DrawnImages, type GeneratingModels } from './generate-images.js';
 import { imageSizeOf } from './image-size.js';
 import { loadBoth, loadRunTokenizer, loadRunTransformer, openRun } from './open-run.js';
 import { someOf } from './run-images.js';
@@ -69,10 +69,10 @@ export interface SampledImages {
 const largestGrid = 256;
 
 /**
- * Draws images with the models of a run and writes them as PNG files, each batch as soon as it is
- * drawn, with `grid.png`, the first 256 in one picture, and `samples.json`, which says how each was
- * drawn. What is not given is as the config of the run has it under `samples`. The current engine
- * computes.
+ * Draws images with the models of a run and writes them as PNG files, each batch (where candidates
+ * are drawn, four of them) as soon as it is drawn, with `grid.png`, the first 256 in one picture,
+ * and `samples.json`, which says how each was drawn. What is not given is as the config of the run
+ * has it under `samples`. The current engine computes.
  * @throws {ConfigError} for a class that the model does not know, naming those that it knows
  */
 export async function sample(options: SampleOptions): Promise<SampledImages> {
@@ -101,21 +101,7 @@ export async function sample(options: SampleOptions): Promise<SampledImages> {
     const prompts = promptsOf(conditioner, options, count);
     const vectors = await vectorsOf(conditioner, prompts, options, imageSizeOf(tokenizer));
     assertGuidable(conditioner, options.guidanceScale);
-    if ((options.candidates ?? 1) > 1 && classesToldApart(model, conditioner) === undefined) {
-      throw new ConfigError({
-        where: 'candidates',
-        expected: 'none: the model tells no classes apart, by which it would choose among them',
-        got: String(options.candidates),
-      });
-    }
-    if (options.sureEnough !== undefined && choices.candidates === 1) {
-      throw new ConfigError({
-        where: 'sureEnough',
-        expected: 'several candidates, of which the first that is so sure is kept',
-        got: 'one candidate',
-        fix: 'Ask for candidates as well.',
-      });
-    }
+    assertChoosable(models, options, choices.candidates);
     const seeds = Array.from({ length: count }, (_, index) => seed + index);
     const classNames = conditioner instanceof ClassConditioner ? namesOfClasses(conditioner) : [];
     const digits = String(count - 1).length;
@@ -160,6 +146,30 @@ export async function sample(options: SampleOptions): Promise<SampledImages> {
 
 function namesOfClasses({ classCount, classNames }: ClassConditioner): readonly string[] {
   return classNames ?? Array.from({ length: classCount }, (_, index) => String(index));
+}
+
+/** @throws {ConfigError} for a choice among candidates that cannot be made */
+function assertChoosable(
+  { model, conditioner }: GeneratingModels,
+  { candidates = 1, sureEnough }: Pick<SampleOptions, 'candidates' | 'sureEnough'>,
+  drawn: number,
+): void {
+  if (classesToldApart(model, conditioner) === undefined && (candidates > 1 || sureEnough !== undefined)) {
+    const [where, got] = candidates > 1 ? (['candidates', candidates] as const) : (['sureEnough', sureEnough] as const);
+    throw new ConfigError({
+      where,
+      expected: 'none: the model tells no classes apart, by which it would choose among candidates',
+      got: String(got),
+    });
+  }
+  if (sureEnough !== undefined && drawn === 1) {
+    throw new ConfigError({
+      where: 'sureEnough',
+      expected: 'several candidates, of which the first that is so sure is kept',
+      got: 'one candidate',
+      fix: 'Ask for candidates as well.',
+    });
+  }
 }
 
 /** @throws {ConfigError} for guidance of a model that has nothing to be guided by */

@@ -209,10 +209,12 @@ describe('trainRun', () => {
     await expect(sample({ ...drawn, classes: ['reddish'] })).rejects.toThrow('the model draws without classes');
     await expect(sample({ ...drawn, guidanceScale: 2 })).rejects.toThrow('the model draws without conditions');
     // The config of the pipeline asks for guidance, and for candidates.
-    expect(lines.join('\n')).toContain('guidance 2.75 is left out');
+    expect(lines.join('\n')).toContain('guidance 2.4 is left out');
     expect(lines.join('\n')).toContain('one candidate an image instead of 16');
     await expect(sample({ ...drawn, candidates: 2 })).rejects.toThrow('tells no classes apart');
-    await expect(sample({ ...drawn, candidates: 1, sureEnough: 0.9 })).rejects.toThrow('several candidates');
+    await expect(sample({ ...drawn, sureEnough: 0.9 })).rejects.toThrow('sureEnough: expected none: the model tells no');
+    const one = { run: at('run'), count: 1, out: at('drawn'), candidates: 1, sureEnough: 0.9 };
+    await expect(sample(one)).rejects.toThrow('sureEnough: expected several candidates');
   });
 });
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ConfigError, type PerceptualLoss } from '@vitvq/core';
-import { l1Loss, l2Loss, logitLaplaceLoss, type LogitLaplaceParameters } from '@vitvq/losses';
+import { imageGradientLoss, l1Loss, l2Loss, logitLaplaceLoss, type LogitLaplaceParameters } from '@vitvq/losses';
 import { z } from 'zod';
 
 /** What the tokenizer made of a batch, as the terms of the loss see it. */
@@ -45,6 +45,14 @@ export const tokenizerLossTerms = {
   l1: row({ weight: 0, compute: ({ reconstruction, images }) => l1Loss(reconstruction, images) }),
   /** Mean squared difference. */
   l2: row({ weight: 1, compute: ({ reconstruction, images }) => l2Loss(reconstruction, images) }),
+  /**
+   * Mean squared error of the differences of neighbouring pixels, beside `l1` or `l2`: more detail,
+   * and no borders between patches.
+   */
+  imageGradient: row({
+    weight: 0,
+    compute: ({ reconstruction, images }) => imageGradientLoss(reconstruction, images),
+  }),
   /**
    * Negative log-likelihood of a logit-Laplace distribution; needs a tokenizer with that output.
    */

@@ -19,7 +19,7 @@ function steps() {
     autoencoder: gradientStep(
       createTokenizerGradients({
         tokenizer,
-        weights: { l1: 0.1, l2: 1, logitLaplace: 0.1, perceptual: 0.1, adversarial: 0.5 },
+        weights: { l1: 0.1, l2: 1, imageGradient: 0.5, logitLaplace: 0.1, perceptual: 0.1, adversarial: 0.5 },
         perceptual: tinyPerceptual(),
         adversarial: { discriminator, loss: vanillaAdversarialLoss, adaptiveWeight: true },
       }),

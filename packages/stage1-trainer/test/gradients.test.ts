@@ -6,6 +6,7 @@ import { ViTDecoder, ViTEncoder } from '@vitvq/layers';
 import {
   adaptiveWeight,
   hingeAdversarialLoss,
+  imageGradientLoss,
   l1Loss,
   l2Loss,
   logitLaplaceLoss,
@@ -27,7 +28,7 @@ import {
   tinyPerceptual,
 } from './adversary.js';
 
-const weights = { l1: 0.3, l2: 2, logitLaplace: 0.1, quantizer: 0.7, perceptual: 0.5, adversarial: 0.4 };
+const weights = { l1: 0.3, l2: 2, imageGradient: 0.6, logitLaplace: 0.1, quantizer: 0.7, perceptual: 0.5, adversarial: 0.4 };
 
 type Discriminator = ReturnType<typeof tinyDiscriminator>;
 
@@ -56,6 +57,7 @@ function byDefinition(
       return tf.addN<tf.Scalar>([
         tf.mul(l1Loss(reconstruction, images), weights.l1),
         tf.mul(l2Loss(reconstruction, images), weights.l2),
+        tf.mul(imageGradientLoss(reconstruction, images), weights.imageGradient),
         tf.mul(logitLaplaceLoss(logitLaplace!, images), weights.logitLaplace),
         tf.mul(tf.mean(perceptual!.distance(images, reconstruction)), weights.perceptual),
       ]);
@@ -119,17 +121,18 @@ describe('createTokenizerGradients', () => {
     const images = adversaryImages();
     const { values } = createTokenizerGradients(options)(images);
     expect(Object.keys(values).sort()).toEqual(
-      ['adaptiveWeight', 'adversarial', 'l1', 'l2', 'logitLaplace', 'loss', 'perceptual', 'quantizer'].sort(),
+      ['adaptiveWeight', 'adversarial', 'imageGradient', 'l1', 'l2', 'logitLaplace', 'loss', 'perceptual', 'quantizer'].sort(),
     );
     const number = (name: string): number => scalarOf(values[name]!);
     const { reconstruction, quantizerLoss } = (options.tokenizer as VQTokenizer).forward(images);
     expect(values['l1']).toBeAllClose(l1Loss(reconstruction, images), close);
     expect(values['l2']).toBeAllClose(l2Loss(reconstruction, images), close);
     expect(values['quantizer']).toBeAllClose(quantizerLoss, close);
-    const { l1, l2, logitLaplace, quantizer, perceptual, adversarial } = weights;
+    const { l1, l2, imageGradient, logitLaplace, quantizer, perceptual, adversarial } = weights;
     const expected =
       l1 * number('l1') +
       l2 * number('l2') +
+      imageGradient * number('imageGradient') +
       logitLaplace * number('logitLaplace') +
       quantizer * number('quantizer') +
       perceptual * number('perceptual') +
@@ -284,7 +287,7 @@ describe('createTokenizerLoss', () => {
     const evaluation = createTokenizerLoss(options)(images);
     expect(scalarOf(tf.sum((options.tokenizer as ReturnType<typeof tinyModel>).quantizer.codebook.usage!))).toBe(0);
     const { values } = createTokenizerGradients(options)(images);
-    for (const name of ['l1', 'l2', 'logitLaplace', 'perceptual', 'quantizer', 'adversarial']) {
+    for (const name of ['l1', 'l2', 'imageGradient', 'logitLaplace', 'perceptual', 'quantizer', 'adversarial']) {
       expect(evaluation[name], name).toBeAllClose(values[name]!, close);
     }
     expect(scalarOf(evaluation['adaptiveWeight']!)).toBe(0);
