@@ -2,7 +2,7 @@
  * Trains the quickstart's tokenizer on CIFAR-10, and then a small GPT on its codes, in each
  * precision from the same seeds, and prints what they reach on held-out images.
  *
- *   npm run compare-precisions -- --engine onnx --steps 150 --seeds 2
+ *   npm run compare-precisions -- --engine onnx --steps 150 --seeds 3
  */
 import '@tensorflow/tfjs';
 import { foldIn, randomKey, type HostImages } from '@vitvq/core';

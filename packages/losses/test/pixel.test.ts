@@ -61,7 +61,8 @@ describe('gradients', () => {
 });
 
 describe('imageGradientLoss', () => {
-  const image = (...values: number[][]): tf.Tensor => tf.tensor(values.flat(), [1, values.length, values[0]!.length, 1]);
+  const image = (...values: number[][]): tf.Tensor =>
+    tf.tensor(values.flat(), [1, values.length, values[0]!.length, 1]);
 
   it('has the value computed by hand', () => {
     const prediction = image([1, 2, 4], [0, 5, 1]);

@@ -7,8 +7,8 @@ export interface TrainingRecord {
   readonly step: number;
   /**
    * Measurements by the names of @vitvq/stage1-trainer. Of a step: `l1`, `l2`, `imageGradient`,
-   * `logitLaplace`, `perceptual`, `quantizer`, `adversarial`, `adaptiveWeight`, `learningRate`; of the
-   * discriminator `discriminator`, `logitsReal`, `logitsFake`, `r1`, `leCam`. Of an evaluation:
+   * `logitLaplace`, `perceptual`, `quantizer`, `adversarial`, `adaptiveWeight`, `learningRate`; of
+   * the discriminator `discriminator`, `logitsReal`, `logitsFake`, `r1`, `leCam`. Of an evaluation:
    * `psnr`. Other numbers of a step are taken for loss terms of the caller; each may be missing.
    */
   readonly [name: string]: unknown;

@@ -212,7 +212,9 @@ describe('trainRun', () => {
     expect(lines.join('\n')).toContain('guidance 2.4 is left out');
     expect(lines.join('\n')).toContain('one candidate an image instead of 16');
     await expect(sample({ ...drawn, candidates: 2 })).rejects.toThrow('tells no classes apart');
-    await expect(sample({ ...drawn, sureEnough: 0.9 })).rejects.toThrow('sureEnough: expected none: the model tells no');
+    await expect(sample({ ...drawn, sureEnough: 0.9 })).rejects.toThrow(
+      'sureEnough: expected none: the model tells no',
+    );
     const one = { run: at('run'), count: 1, out: at('drawn'), candidates: 1, sureEnough: 0.9 };
     await expect(sample(one)).rejects.toThrow('sureEnough: expected several candidates');
   });

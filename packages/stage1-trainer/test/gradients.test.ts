@@ -28,7 +28,15 @@ import {
   tinyPerceptual,
 } from './adversary.js';
 
-const weights = { l1: 0.3, l2: 2, imageGradient: 0.6, logitLaplace: 0.1, quantizer: 0.7, perceptual: 0.5, adversarial: 0.4 };
+const weights = {
+  l1: 0.3,
+  l2: 2,
+  imageGradient: 0.6,
+  logitLaplace: 0.1,
+  quantizer: 0.7,
+  perceptual: 0.5,
+  adversarial: 0.4,
+};
 
 type Discriminator = ReturnType<typeof tinyDiscriminator>;
 
@@ -121,7 +129,17 @@ describe('createTokenizerGradients', () => {
     const images = adversaryImages();
     const { values } = createTokenizerGradients(options)(images);
     expect(Object.keys(values).sort()).toEqual(
-      ['adaptiveWeight', 'adversarial', 'imageGradient', 'l1', 'l2', 'logitLaplace', 'loss', 'perceptual', 'quantizer'].sort(),
+      [
+        'adaptiveWeight',
+        'adversarial',
+        'imageGradient',
+        'l1',
+        'l2',
+        'logitLaplace',
+        'loss',
+        'perceptual',
+        'quantizer',
+      ].sort(),
     );
     const number = (name: string): number => scalarOf(values[name]!);
     const { reconstruction, quantizerLoss } = (options.tokenizer as VQTokenizer).forward(images);

@@ -58,6 +58,7 @@ export function readReferenceLoss(
   const weights = {
     l1: reader.number('loglaplaceWeight', 1),
     l2: reader.number('loggaussianWeight', 1),
+    imageGradient: 0,
     logitLaplace: 0,
     quantizer: reader.number('codebookWeight', 1),
     perceptual: reader.number('perceptualWeight', 1),
