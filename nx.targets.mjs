@@ -2,7 +2,7 @@
  * Tells Nx of the targets that every workspace has by its kind, beside the scripts of its
  * package.json: what they run and what they depend on. What they read stands in nx.json.
  *
- * Where `VITVQ_BUILT` is set, as in CI, no target builds what it depends on. Everything is built
+ * Where `VITVQ_BUILT` is set, as in CI, no target but `build` builds anything. Everything is built
  * then and is in use: without its daemon, Nx takes a cached build out of its cache by deleting
  * `dist` and copying it anew, under the programs that run on it at the same time.
  */
@@ -36,7 +36,7 @@ function ofInstalled(target, manifest) {
 const build = (manifest) => ({
   executor: 'nx:run-script',
   options: { script: 'build' },
-  dependsOn: isBuilt ? [] : ofInstalled('build', manifest),
+  dependsOn: ofInstalled('build', manifest),
 });
 
 const packageTargets = (name, manifest) =>
